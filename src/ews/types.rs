@@ -1,0 +1,176 @@
+//! The values that answers and requests share: ids, items, mailboxes, response messages.
+//!
+//! Everything an answer holds borrows from the body it was read from; text is copied only where an escape forces it.
+//! Unknown wire values are kept verbatim, never dropped. Names are those of the EWS schema.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, Utc};
+
+use super::code::ResponseCode;
+
+/// Text of an answer: borrowed from the body unless an escape forced a copy.
+pub type Text<'a> = Cow<'a, str>;
+
+/// An opaque item identifier with the version of the item it was read at.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct ItemId<'a> {
+    /// `Id`: changes when the item moves to another folder.
+    pub id: Text<'a>,
+    /// `ChangeKey`: changes with every write. A write with a stale key is a conflict.
+    pub change_key: Option<Text<'a>>,
+}
+
+/// `t:CalendarItemType`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum CalendarItemType<'a> {
+    Single,
+    Occurrence,
+    Exception,
+    RecurringMaster,
+    Unknown(Text<'a>),
+}
+
+/// `t:MyResponseType`: how this mailbox answered the meeting request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum ResponseType<'a> {
+    Unknown,
+    Organizer,
+    Tentative,
+    Accept,
+    Decline,
+    NoResponseReceived,
+    Other(Text<'a>),
+}
+
+/// `t:LegacyFreeBusyStatus` (and `BusyType` of availability).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum FreeBusyStatus<'a> {
+    Free,
+    Tentative,
+    Busy,
+    Oof,
+    NoData,
+    WorkingElsewhere,
+    Unknown(Text<'a>),
+}
+
+/// `t:Sensitivity`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Sensitivity<'a> {
+    Normal,
+    Personal,
+    Private,
+    Confidential,
+    Unknown(Text<'a>),
+}
+
+/// `t:Mailbox` / `t:EmailAddress`: a person, room, list, or an address book entry.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Mailbox<'a> {
+    /// Display name.
+    pub name: Option<Text<'a>>,
+    /// Usually SMTP; may be an X.500 address when `routing_type` is `EX`.
+    pub email_address: Option<Text<'a>>,
+    /// `SMTP` or `EX`.
+    pub routing_type: Option<Text<'a>>,
+    /// `Mailbox`, `OneOff`, `PublicDL`, …
+    pub mailbox_type: Option<Text<'a>>,
+    /// Directory or contact id, when the server gives one.
+    pub item_id: Option<ItemId<'a>>,
+}
+
+/// `t:Attendee` with its answer.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Attendee<'a> {
+    /// Who.
+    pub mailbox: Mailbox<'a>,
+    /// How they answered, as far as this copy knows.
+    pub response_type: Option<ResponseType<'a>>,
+}
+
+/// One calendar item. Every property is optional: servers leave out what they do not have.
+#[derive(Debug, Clone, PartialEq, Default)]
+#[allow(missing_docs)]
+pub struct CalendarItem<'a> {
+    pub item_id: Option<ItemId<'a>>,
+    pub subject: Option<Text<'a>>,
+    pub sensitivity: Option<Sensitivity<'a>>,
+    pub categories: Vec<Text<'a>>,
+    pub date_time_created: Option<DateTime<Utc>>,
+    pub last_modified_time: Option<DateTime<Utc>>,
+    pub uid: Option<Text<'a>>,
+    /// The occurrence's place in its series (`t:RecurrenceId`); only on occurrences and exceptions.
+    pub recurrence_id: Option<DateTime<Utc>>,
+    pub start: Option<DateTime<Utc>>,
+    pub end: Option<DateTime<Utc>>,
+    pub original_start: Option<DateTime<Utc>>,
+    pub is_all_day_event: Option<bool>,
+    pub legacy_free_busy_status: Option<FreeBusyStatus<'a>>,
+    pub location: Option<Text<'a>>,
+    pub is_meeting: Option<bool>,
+    pub is_cancelled: Option<bool>,
+    pub is_recurring: Option<bool>,
+    pub calendar_item_type: Option<CalendarItemType<'a>>,
+    pub my_response_type: Option<ResponseType<'a>>,
+    pub organizer: Option<Mailbox<'a>>,
+    pub required_attendees: Vec<Attendee<'a>>,
+    pub optional_attendees: Vec<Attendee<'a>>,
+    pub resources: Vec<Attendee<'a>>,
+    /// Bit 1 meeting, 2 received, 4 cancelled (read-only).
+    pub appointment_state: Option<i32>,
+    pub is_organizer: Option<bool>,
+}
+
+/// One element of `Items`: a calendar item, or some other kind that we keep by name.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Item<'a> {
+    /// `t:CalendarItem`.
+    Calendar(Box<CalendarItem<'a>>),
+    /// Any other kind (`MeetingCancellation`, `Message`, one of tomorrow's): its element name and id.
+    Other {
+        /// Local name of the element.
+        element: Text<'a>,
+        /// Its id, when it has one.
+        item_id: Option<ItemId<'a>>,
+    },
+}
+
+/// `ResponseClass`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum ResponseClass {
+    Success,
+    Warning,
+    Error,
+}
+
+/// One entry of `m:MessageXml`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageXmlEntry<'a> {
+    /// Local name of the element: `Value`, `FieldURI`, `LineNumber`, …
+    pub element: Text<'a>,
+    /// Its `Name` (or `FieldURI`) attribute.
+    pub name: Option<Text<'a>>,
+    /// Its text; empty for attribute-only elements.
+    pub value: Text<'a>,
+}
+
+/// What one response message says, whatever it carries.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResponseMessage<'a, T> {
+    /// Success, Warning or Error.
+    pub class: ResponseClass,
+    /// The only thing decisions are made on.
+    pub code: ResponseCode<'a>,
+    /// Localized; for people.
+    pub message_text: Option<Text<'a>>,
+    /// Details, such as `BackOffMilliseconds`.
+    pub message_xml: Vec<MessageXmlEntry<'a>>,
+    /// What the operation carries.
+    pub payload: T,
+}

@@ -1,0 +1,20 @@
+//! Adjourn ends meetings early and deletes abandoned events on Exchange room calendars.
+//!
+//! One service account acts for every room through `ExchangeImpersonation`; every effect is decided by a pure plan,
+//! guarded by the item's `ChangeKey`, and answered with what changed, who was told and whether it can be undone.
+//!
+//! Imports point one way: `main → cli → engine → {exchange → ews} → calendar`; `cleanup` uses `engine`; `sim` shares
+//! no line with `ews` or `exchange`, so that a codec bug cannot agree with itself.
+#![forbid(unsafe_op_in_unsafe_fn)]
+
+pub mod action;
+pub mod calendar;
+pub mod cleanup;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod engine;
+pub mod ews;
+pub mod exchange;
+pub mod journal;
+pub mod sim;
