@@ -14,6 +14,3 @@ pub mod op;
 pub mod soap;
 pub mod types;
 
-pub use code::{Meaning, ResponseCode};
-pub use codec::{Decoded, DecodeError, Limits, Path, decode};
-pub use soap::{Fault, Headers, Impersonation, RequestServerVersion, ServerVersion};

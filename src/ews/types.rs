@@ -130,7 +130,7 @@ pub struct CalendarItem<'a> {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Item<'a> {
     /// `t:CalendarItem`.
-    Calendar(Box<CalendarItem<'a>>),
+    Calendar(CalendarItem<'a>),
     /// Any other kind (`MeetingCancellation`, `Message`, one of tomorrow's): its element name and id.
     Other {
         /// Local name of the element.

@@ -1,0 +1,35 @@
+//! `FindItem`. Finds what a calendar window holds: singles, occurrences and exceptions, never series masters.
+
+use chrono::{DateTime, Utc};
+
+use super::{FolderId, Property};
+use crate::ews::types::{Item, ResponseMessage};
+
+/// `FindItem` with a `CalendarView`: one folder, one window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FindItem<'a> {
+    /// Whose calendar.
+    pub folder: FolderId<'a>,
+    /// Events that end after this instant …
+    pub start: DateTime<Utc>,
+    /// … and start before this one. At most two years after `start` (`ErrorCalendarViewRangeTooBig`).
+    pub end: DateTime<Utc>,
+    /// `MaxEntriesReturned`: CalendarView cannot page, so a truncated answer means: split the window.
+    pub max_entries: u32,
+    /// What to ask for besides the id.
+    pub properties: &'a [Property],
+}
+
+/// One `m:RootFolder`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RootFolder<'a> {
+    /// `TotalItemsInView`, as the server counts.
+    pub total_items_in_view: Option<u32>,
+    /// `IncludesLastItemInRange`: false means the answer was truncated.
+    pub includes_last_item_in_range: Option<bool>,
+    /// The items.
+    pub items: Vec<Item<'a>>,
+}
+
+/// The answer: one message per folder asked.
+pub type FindItemAnswer<'a> = Vec<ResponseMessage<'a, RootFolder<'a>>>;

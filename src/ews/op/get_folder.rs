@@ -1,0 +1,29 @@
+//! `GetFolder`. Reads a folder: the cheapest proof that impersonation of a room works.
+
+use super::{FolderId};
+use crate::ews::types::{ResponseMessage, Text, ItemId};
+
+/// `GetFolder`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GetFolder<'a> {
+    /// Which folder.
+    pub folder: FolderId<'a>,
+}
+
+/// A folder of any kind.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Folder<'a> {
+    /// Local name of the element: `CalendarFolder`, `Folder`, …
+    pub element: Text<'a>,
+    /// Its id.
+    pub folder_id: Option<ItemId<'a>>,
+    /// Localized name.
+    pub display_name: Option<Text<'a>>,
+    /// How many items it holds.
+    pub total_count: Option<u32>,
+    /// How many folders it holds.
+    pub child_folder_count: Option<u32>,
+}
+
+/// The answer: one message per folder asked.
+pub type GetFolderAnswer<'a> = Vec<ResponseMessage<'a, Vec<Folder<'a>>>>;

@@ -1,0 +1,16 @@
+//! `GetItem`. Reads items by id, with whatever properties are asked for (attendees too, which FindItem never gives).
+
+use super::{ItemRef, Property};
+use crate::ews::types::{Item, ResponseMessage};
+
+/// `GetItem`: one message comes back per id, in the same order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GetItem<'a> {
+    /// Which items.
+    pub items: &'a [ItemRef<'a>],
+    /// What to ask for besides the id.
+    pub properties: &'a [Property],
+}
+
+/// The answer: one message per id, in request order.
+pub type GetItemAnswer<'a> = Vec<ResponseMessage<'a, Vec<Item<'a>>>>;

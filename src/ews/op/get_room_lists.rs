@@ -1,0 +1,10 @@
+//! `GetRoomLists`. Lists the room lists (distribution groups of rooms) of the organization.
+
+use crate::ews::types::{Mailbox, ResponseMessage};
+
+/// `GetRoomLists`: has no parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct GetRoomLists;
+
+/// The answer: one message at operation level, holding the lists.
+pub type GetRoomListsAnswer<'a> = ResponseMessage<'a, Vec<Mailbox<'a>>>;
