@@ -13,4 +13,3 @@ pub mod codec;
 pub mod op;
 pub mod soap;
 pub mod types;
-

@@ -1,7 +1,7 @@
 //! `DeleteItem`. Removes items. Never hand it a series master: that deletes the whole series.
 
-use super::{ItemRef};
-use crate::ews::types::{ResponseMessage};
+use super::ItemRef;
+use crate::ews::types::ResponseMessage;
 
 /// `DeleteType`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! `GetFolder`. Reads a folder: the cheapest proof that impersonation of a room works.
 
-use super::{FolderId};
-use crate::ews::types::{ResponseMessage, Text, ItemId};
+use super::FolderId;
+use crate::ews::types::{ItemId, ResponseMessage, Text};
 
 /// `GetFolder`.
 #[derive(Debug, Clone, PartialEq, Eq)]

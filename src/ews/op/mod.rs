@@ -3,29 +3,29 @@
 //! A request is a plain struct that borrows what the caller has; it is written by [`Operation::write_body`] and never
 //! validates: ids and times are checked types before they come here. Answers are the types beside it.
 
-mod find_item;
-mod get_item;
-mod update_item;
-mod delete_item;
 mod create_item;
-mod move_item;
+mod delete_item;
+mod find_item;
 mod get_folder;
-mod resolve_names;
+mod get_item;
 mod get_room_lists;
 mod get_rooms;
 mod get_user_availability;
+mod move_item;
+mod resolve_names;
+mod update_item;
 
-pub use find_item::*;
-pub use get_item::*;
-pub use update_item::*;
-pub use delete_item::*;
 pub use create_item::*;
-pub use move_item::*;
+pub use delete_item::*;
+pub use find_item::*;
 pub use get_folder::*;
-pub use resolve_names::*;
+pub use get_item::*;
 pub use get_room_lists::*;
 pub use get_rooms::*;
 pub use get_user_availability::*;
+pub use move_item::*;
+pub use resolve_names::*;
+pub use update_item::*;
 
 /// A folder of the impersonated mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{ItemRef};
+use super::ItemRef;
 use crate::ews::types::{Item, ResponseMessage};
 
 /// `ConflictResolution`. Only `NeverOverwrite` detects a concurrent change.

@@ -1,0 +1,198 @@
+//! Events and whose copy they are.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{ChangeKey, EventId, Uid, Window};
+
+/// One calendar item on a room's calendar: a single event, an occurrence or an exception. Never a series master.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Where it is stored.
+    pub id: EventId,
+    /// Which version was read.
+    pub change_key: ChangeKey,
+    /// Shared by all copies of the meeting and all occurrences of the series.
+    pub uid: Option<Uid>,
+    /// Where an occurrence stood in its series before anyone moved it.
+    pub original_start: Option<DateTime<Utc>>,
+    /// First instant.
+    pub start: DateTime<Utc>,
+    /// First instant after.
+    pub end: DateTime<Utc>,
+    /// Rooms usually hold the organizer's name here (the booking attendant replaces it).
+    pub subject: Option<String>,
+    /// Who called the meeting.
+    pub organizer: Option<Person>,
+    /// Single, occurrence or exception.
+    pub kind: EventKind,
+    /// Whose item it is; `None` when the server gave no clue, and then nothing may be done to it.
+    pub copy: Option<Copy>,
+    /// Whole days: often a note, seldom a meeting somebody walks out of.
+    pub is_all_day: bool,
+    /// The organizer cancelled, but the item still stands there.
+    pub is_cancelled: bool,
+    /// Marked private, personal or confidential, where the room's calendar processing keeps the mark.
+    pub is_private: bool,
+    /// When the item was created, if known.
+    pub created: Option<DateTime<Utc>>,
+}
+
+/// What an event is to its series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EventKind {
+    /// On its own.
+    Single,
+    /// As the series has it.
+    Occurrence,
+    /// Changed against its series.
+    Exception,
+}
+
+/// Whose item an event is. It decides what may be done to it and who hears of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Copy {
+    /// Someone else organized; the room was invited. The normal room booking.
+    Attendee,
+    /// The room organized, and there are attendees.
+    Organizer,
+    /// No meeting: nobody was invited.
+    Plain,
+}
+
+/// A person or mailbox behind an event.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Person {
+    /// Display name.
+    pub name: Option<String>,
+    /// SMTP address; `None` when the directory gave only an X.500 one.
+    pub address: Option<String>,
+}
+
+/// What a server says that tells whose copy an item is. Servers leave out what their version does not have.
+#[derive(Debug, Clone, std::marker::Copy, PartialEq, Eq, Default)]
+pub struct CopyClues {
+    /// `IsMeeting`.
+    pub is_meeting: Option<bool>,
+    /// `IsOrganizer` (Exchange 2013 and later).
+    pub is_organizer: Option<bool>,
+    /// `MyResponseType` is `Organizer`. Also said of plain events, so it decides only after `IsMeeting`.
+    pub responded_as_organizer: Option<bool>,
+    /// `AppointmentState`: bit 1 meeting, bit 2 received, bit 4 cancelled (MS-OXWSMTGS R514).
+    pub appointment_state: Option<i32>,
+}
+
+/// `AppointmentState` bit: the item is a meeting.
+const STATE_MEETING: i32 = 1;
+/// `AppointmentState` bit: the item was received, so someone else organized it.
+const STATE_RECEIVED: i32 = 2;
+
+impl Copy {
+    /// Reads the clues. Where two of them contradict each other nothing is known: a wrong guess would send mail in the
+    /// room's name or change the wrong side.
+    pub fn from_clues(clues: CopyClues) -> Option<Self> {
+        let by_state = clues.appointment_state.map(|state| state & STATE_MEETING != 0);
+        let is_meeting = agree(clues.is_meeting, by_state)?;
+        if !is_meeting {
+            return Some(Self::Plain);
+        }
+        let by_state = clues.appointment_state.map(|state| state & STATE_RECEIVED == 0);
+        let is_organizer = agree(agree_or(clues.is_organizer, clues.responded_as_organizer)?, by_state)?;
+        Some(if is_organizer { Self::Organizer } else { Self::Attendee })
+    }
+}
+
+/// What both say, or the one that speaks; `None` when neither does or they contradict each other.
+fn agree(a: Option<bool>, b: Option<bool>) -> Option<bool> {
+    match (a, b) {
+        (Some(a), Some(b)) if a != b => None,
+        (Some(known), _) | (None, Some(known)) => Some(known),
+        (None, None) => None,
+    }
+}
+
+/// Like [`agree`], but silence on both sides stays open (`Some(None)`) and only a contradiction is `None`.
+#[expect(clippy::option_option, reason = "outer: contradiction; inner: silence")]
+fn agree_or(a: Option<bool>, b: Option<bool>) -> Option<Option<bool>> {
+    match (a, b) {
+        (None, None) => Some(None),
+        _ => agree(a, b).map(Some),
+    }
+}
+
+impl Event {
+    /// True when the event is on at `now`.
+    pub fn is_on(&self, now: DateTime<Utc>) -> bool {
+        self.start <= now && now < self.end
+    }
+
+    /// How long it is booked for.
+    pub fn duration(&self) -> TimeDelta {
+        self.end - self.start
+    }
+
+    /// True when some instant of `window` belongs to the event.
+    pub fn overlaps(&self, window: &Window) -> bool {
+        self.start < window.end() && window.start() < self.end
+    }
+
+    /// What stays the same when the event moves to another folder or place: its UID and its place in the series.
+    pub fn identity(&self) -> Option<(&Uid, DateTime<Utc>)> {
+        let uid = self.uid.as_ref()?;
+        Some((uid, self.original_start.unwrap_or(self.start)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clues(
+        is_meeting: Option<bool>,
+        organizer: Option<bool>,
+        response: Option<bool>,
+        state: Option<i32>,
+    ) -> CopyClues {
+        CopyClues {
+            is_meeting,
+            is_organizer: organizer,
+            responded_as_organizer: response,
+            appointment_state: state,
+        }
+    }
+
+    #[test]
+    fn a_plain_event_says_organizer_and_is_still_plain() {
+        assert_eq!(Copy::from_clues(clues(Some(false), Some(true), Some(true), Some(0))), Some(Copy::Plain));
+    }
+
+    #[test]
+    fn received_meetings_are_attendee_copies_even_when_cancelled() {
+        assert_eq!(
+            Copy::from_clues(clues(Some(true), Some(false), Some(false), Some(3))),
+            Some(Copy::Attendee)
+        );
+        assert_eq!(Copy::from_clues(clues(Some(true), None, Some(false), Some(7))), Some(Copy::Attendee));
+        assert_eq!(Copy::from_clues(clues(None, None, None, Some(3))), Some(Copy::Attendee));
+    }
+
+    #[test]
+    fn the_rooms_own_meetings_are_organizer_copies() {
+        assert_eq!(
+            Copy::from_clues(clues(Some(true), Some(true), Some(true), Some(1))),
+            Some(Copy::Organizer)
+        );
+        assert_eq!(Copy::from_clues(clues(Some(true), None, Some(true), None)), Some(Copy::Organizer));
+    }
+
+    #[test]
+    fn contradictions_and_silence_are_no_knowledge() {
+        assert_eq!(Copy::from_clues(CopyClues::default()), None);
+        assert_eq!(Copy::from_clues(clues(Some(true), None, None, None)), None);
+        assert_eq!(Copy::from_clues(clues(Some(false), None, None, Some(3))), None);
+        assert_eq!(Copy::from_clues(clues(Some(true), Some(true), Some(false), None)), None);
+        assert_eq!(Copy::from_clues(clues(Some(true), Some(true), Some(true), Some(3))), None);
+    }
+}

@@ -1,0 +1,45 @@
+//! Names of things on a calendar. All opaque: they are compared and passed on, never looked into.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! opaque {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Takes the value as it came.
+            pub fn new(value: impl Into<String>) -> Self {
+                Self(value.into())
+            }
+
+            /// The value as it came.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+opaque! {
+    /// Where an event is stored in one mailbox (EWS `ItemId`). It changes when the event moves to another folder.
+    EventId
+}
+opaque! {
+    /// The version of an event (EWS `ChangeKey`). It changes with every write to the event.
+    ChangeKey
+}
+opaque! {
+    /// What all copies of a meeting, and all occurrences of its series, share (EWS `UID`).
+    Uid
+}
