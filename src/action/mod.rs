@@ -1,1 +1,141 @@
-//! (in the making)
+//! What may be asked of Adjourn and what it answers. Values only: nothing here reads, writes or decides.
+//!
+//! ```text
+//! Action { room, target, ask, actor, reason, force }  ──►  Outcome
+//!                                                           ├ Done         the calendar was changed, by us, now
+//!                                                           ├ AlreadyDone  it was so before; nothing was changed
+//!                                                           ├ Refused      nothing was changed, and why
+//!                                                           └ NeedsAttention  a person has to look
+//! ```
+
+mod outcome;
+mod refusal;
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::calendar::{EventId, RoomAddress};
+
+pub use outcome::{Already, Change, Done, NotUndoable, Outcome, Seen, Told, Undoable};
+pub use refusal::{Fault, Refusal};
+
+/// Names one action for ever: in the journal, in logs, towards callers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ActionId(pub Uuid);
+
+impl fmt::Display for ActionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a caller asks for: one thing, about one event, in one room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Action {
+    /// Its name.
+    pub id: ActionId,
+    /// In which room.
+    pub room: RoomAddress,
+    /// About which event.
+    pub target: Target,
+    /// What to do.
+    pub ask: Ask,
+    /// Who asked; kept for the audit.
+    pub actor: Actor,
+    /// Said to the organizer or attendees where the action sends a message, and kept for the audit.
+    pub reason: Option<String>,
+    /// Do it to an all-day event too.
+    pub all_day: AllDay,
+}
+
+/// Which event is meant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Target {
+    /// The one that is on now. Refused when there are two.
+    Current,
+    /// This one.
+    Event {
+        /// Its id, as the calendar gave it.
+        id: EventId,
+        /// What the caller saw. An event that has changed since is left alone.
+        seen: Option<Times>,
+    },
+}
+
+/// When an event was to start and end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Times {
+    /// First instant.
+    pub start: DateTime<Utc>,
+    /// First instant after.
+    pub end: DateTime<Utc>,
+}
+
+/// What to do to the event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ask {
+    /// Let it end now.
+    End(Notify),
+    /// Take it off the calendar.
+    Delete(DeleteHow),
+}
+
+/// Who hears of an early end. Only an organizer copy has anybody to tell: an attendee cannot send updates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Notify {
+    /// The attendees get the update.
+    #[default]
+    Attendees,
+    /// Nobody.
+    Nobody,
+}
+
+/// How an event is taken off the calendar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeleteHow {
+    /// The other side is told: an attendee copy is declined, an organizer copy is cancelled, a plain event is removed.
+    #[default]
+    Tell,
+    /// Moved to Deleted Items without a word. Calendar repair may bring a future attendee copy back.
+    Silent,
+}
+
+/// Whether all-day events may be touched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AllDay {
+    /// They are left alone.
+    #[default]
+    Spare,
+    /// The caller insists.
+    Include,
+}
+
+/// Who asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Actor {
+    /// A person at the command line, by login name.
+    User {
+        /// Login name.
+        name: String,
+    },
+    /// A sweep, by the rule that chose the event.
+    Sweep {
+        /// The rule's name.
+        rule: String,
+    },
+    /// A program that uses the library, by whatever it calls itself.
+    Program {
+        /// Its name.
+        name: String,
+    },
+}

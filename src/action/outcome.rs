@@ -1,0 +1,142 @@
+//! How an action ended.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::Refusal;
+use crate::calendar::{Copy, Event, EventId, EventKind};
+
+/// How an action ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "outcome")]
+pub enum Outcome {
+    /// The calendar was changed.
+    Done(Done),
+    /// Nothing had to be changed.
+    AlreadyDone {
+        /// What was found.
+        why: Already,
+    },
+    /// Nothing was changed.
+    Refused {
+        /// Why.
+        refusal: Refusal,
+    },
+    /// It is not known what happened, or it went wrong half-way: a person has to look.
+    NeedsAttention {
+        /// The event it is about.
+        event: Seen,
+        /// What is known and what to do, for a person.
+        advice: String,
+    },
+}
+
+/// What was changed, who knows, and whether there is a way back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// The event as it was before.
+    pub event: Seen,
+    /// Whose copy was changed.
+    pub copy: Copy,
+    /// What was done to it.
+    pub change: Change,
+    /// Who was told by Exchange.
+    pub told: Told,
+    /// Is there a way back?
+    pub undoable: Undoable,
+    /// True when nothing was written: this is what would have been done.
+    pub rehearsed: bool,
+}
+
+/// An event as it was seen; what an answer may show of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Where it is stored (before the change).
+    pub id: EventId,
+    /// First instant.
+    pub start: DateTime<Utc>,
+    /// First instant after.
+    pub end: DateTime<Utc>,
+    /// Single, occurrence or exception.
+    pub kind: EventKind,
+    /// The organizer's address, where known.
+    pub organizer: Option<String>,
+}
+
+impl From<&Event> for Seen {
+    fn from(event: &Event) -> Self {
+        Self {
+            id: event.id.clone(),
+            start: event.start,
+            end: event.end,
+            kind: event.kind,
+            organizer: event.organizer.as_ref().and_then(|person| person.address.clone()),
+        }
+    }
+}
+
+/// What was done to an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "change")]
+pub enum Change {
+    /// Its end was moved forward.
+    Ended {
+        /// The end it had.
+        from: DateTime<Utc>,
+        /// The end it has.
+        to: DateTime<Utc>,
+    },
+    /// Declined in the room's name; the copy went to Deleted Items.
+    Declined,
+    /// Cancelled in the room's name; the copy went to Deleted Items.
+    Cancelled,
+    /// Moved to Deleted Items.
+    Removed,
+}
+
+/// Whom Exchange told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Told {
+    /// Nobody: the organizer and the attendees still see what they saw.
+    Nobody,
+    /// The organizer got a decline.
+    Organizer,
+    /// The attendees got an update or a cancellation.
+    Attendees,
+}
+
+/// Is there a way back?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "undoable")]
+pub enum Undoable {
+    /// Yes: the old end can be set again, or the item moved back from Deleted Items.
+    Yes,
+    /// No.
+    No {
+        /// Because of this.
+        because: NotUndoable,
+    },
+}
+
+/// Why there is no way back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NotUndoable {
+    /// A deleted occurrence leaves nothing behind: it is an edit of its series.
+    OccurrenceLeavesNothing,
+    /// The organizer has the decline; accepting again would need a new invitation.
+    DeclineWasSent,
+    /// The attendees have the cancellation.
+    CancellationWasSent,
+}
+
+/// What was found instead of something to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Already {
+    /// The event is over.
+    Over,
+    /// The event is not on the calendar any more.
+    Gone,
+}

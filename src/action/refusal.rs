@@ -1,0 +1,154 @@
+//! Why an action was not done, whose fault that is, and what to do next.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Seen, Times};
+use crate::calendar::RoomAddress;
+
+/// Who has to change something before the action can succeed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fault {
+    /// Whoever asked.
+    Caller,
+    /// Whoever runs Adjourn or Exchange.
+    Administrator,
+    /// Exchange, for now: ask again later.
+    Server,
+    /// The way to Exchange, for now: ask again later.
+    Network,
+    /// Nobody: the calendar is as it is.
+    Nobody,
+}
+
+/// Why nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "reason")]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The room is not in the configured scope.
+    OutOfScope {
+        /// Which room.
+        room: RoomAddress,
+    },
+    /// Nothing is on in the room.
+    NothingOn,
+    /// Several events are on and the caller named none.
+    Ambiguous {
+        /// All of them.
+        events: Vec<Seen>,
+    },
+    /// An event that has not started cannot be ended: it is deleted.
+    NotStarted {
+        /// When it is.
+        times: Times,
+    },
+    /// An event that is over is not deleted: it happened.
+    Over {
+        /// When it was.
+        times: Times,
+    },
+    /// Whole-day events are spared unless the caller insists.
+    AllDay,
+    /// The organizer has cancelled the event already: it can be removed, not ended or declined.
+    Cancelled,
+    /// The server did not say whose copy this is.
+    UnknownCopy,
+    /// It is not the event the caller saw.
+    NotAsSeen {
+        /// What the caller saw.
+        seen: Times,
+        /// What it is.
+        is: Times,
+    },
+    /// Somebody changed the event while the action was under way.
+    ChangedMeanwhile {
+        /// What it was when the action was planned.
+        was: Times,
+        /// What it is, unless it is gone.
+        is: Option<Times>,
+    },
+    /// Somebody keeps changing the event.
+    KeepsChanging,
+    /// The configuration forbids what cannot be undone.
+    CannotBeUndone,
+    /// Exchange could not be asked, or refused.
+    Exchange {
+        /// Who has to do something.
+        fault: Fault,
+        /// What to do next, for whoever asked.
+        advice: String,
+        /// The response code or HTTP status, for whoever looks into it.
+        code: String,
+    },
+}
+
+impl Refusal {
+    /// Who has to change something.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::OutOfScope { .. } | Self::CannotBeUndone => Fault::Administrator,
+            Self::Ambiguous { .. }
+            | Self::NotStarted { .. }
+            | Self::AllDay
+            | Self::Cancelled
+            | Self::NotAsSeen { .. } => Fault::Caller,
+            Self::NothingOn | Self::Over { .. } | Self::ChangedMeanwhile { .. } | Self::KeepsChanging => {
+                Fault::Nobody
+            }
+            Self::UnknownCopy => Fault::Server,
+            Self::Exchange { fault, .. } => *fault,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OutOfScope { room } => {
+                write!(
+                    f,
+                    "{room} is not among the configured rooms; add it to [scope] if Adjourn may act there"
+                )
+            }
+            Self::NothingOn => f.write_str("nothing is on in the room"),
+            Self::Ambiguous { events } => {
+                write!(f, "{} events are on at once; name one of them:", events.len())?;
+                events.iter().try_for_each(|event| write!(f, " {}", event.id))
+            }
+            Self::NotStarted { times } => write!(f, "it starts only at {}; delete it instead", times.start),
+            Self::Over { times } => write!(f, "it was over at {}", times.end),
+            Self::AllDay => f.write_str("it is an all-day event; insist on it (--all-day) if that is meant"),
+            Self::Cancelled => {
+                f.write_str("its organizer has cancelled it already; remove it silently instead")
+            }
+            Self::UnknownCopy => {
+                f.write_str("Exchange did not say whose copy it is, so nothing may be done to it")
+            }
+            Self::NotAsSeen { seen, is } => {
+                write!(f, "it is not as you saw it: {seen} then, {is} now; look again and decide again")
+            }
+            Self::ChangedMeanwhile { was, is: Some(is) } => {
+                write!(f, "somebody changed it meanwhile: {was} before, {is} now; nothing was done")
+            }
+            Self::ChangedMeanwhile { was, is: None } => {
+                write!(f, "somebody took it away meanwhile (it was {was}); nothing was done")
+            }
+            Self::KeepsChanging => {
+                f.write_str("somebody keeps changing it; nothing was done, ask again in a minute")
+            }
+            Self::CannotBeUndone => {
+                f.write_str("it could not be undone, and the configuration forbids such actions")
+            }
+            Self::Exchange { advice, code, .. } => write!(f, "{advice} ({code})"),
+        }
+    }
+}
+
+impl fmt::Display for Times {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} to {}", self.start.format("%F %H:%MZ"), self.end.format("%F %H:%MZ"))
+    }
+}

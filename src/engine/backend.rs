@@ -1,0 +1,89 @@
+//! What the engine asks of a calendar server, whichever protocol it speaks.
+//!
+//! Implementations translate and deliver; they decide nothing. A write is sent at most once: whether it may be sent
+//! again is the engine's decision, after it has looked.
+
+use async_trait::async_trait;
+
+use super::Step;
+use crate::action::Fault;
+use crate::calendar::{Event, EventId, RoomAddress, Window};
+
+/// A server's calendars.
+#[async_trait]
+pub trait Calendar: Send + Sync {
+    /// What this server can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// All events of a room that touch the window: singles, occurrences, exceptions.
+    async fn events(&self, room: &RoomAddress, window: Window) -> Result<Vec<Event>, Trouble>;
+
+    /// One event as it is now; `None` when it is not there (or the room may not see it).
+    async fn event(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Trouble>;
+
+    /// Carries out one step, once.
+    async fn write(&self, room: &RoomAddress, step: &Step) -> Written;
+
+    /// Which of these rooms have anything at all in the window. Same order, same number. May group requests.
+    async fn busy(&self, rooms: &[RoomAddress], window: Window) -> Result<Vec<Busy>, Trouble>;
+
+    /// Asks the directory, in the room's name, whether somebody with this address exists.
+    async fn find_person(&self, room: &RoomAddress, address: &str) -> Result<Directory, Trouble>;
+
+    /// The rooms of a room list, asked in the name of `asking`.
+    async fn rooms_of(&self, room_list: &str, asking: &RoomAddress) -> Result<Vec<RoomAddress>, Trouble>;
+}
+
+/// What a server can do. The plan depends on it, so that another protocol can move in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// An update of an organizer copy can be kept from the attendees.
+    pub can_mute_updates: bool,
+    /// A write with a stale version is refused by the server.
+    pub has_change_key_lock: bool,
+}
+
+/// What became of a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
+    /// The server did it.
+    Done,
+    /// The item was not there.
+    Gone,
+    /// Somebody changed the item since it was read; the server did nothing.
+    Conflict,
+    /// The server did nothing, or never got it.
+    NotDone(Trouble),
+    /// It may have been done. Look before doing anything else.
+    InDoubt(Trouble),
+}
+
+/// What stood in the way, in words for two readers.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{advice} ({code})")]
+pub struct Trouble {
+    /// Who has to do something about it.
+    pub fault: Fault,
+    /// What to do next, for whoever asked.
+    pub advice: String,
+    /// Response code, HTTP status or kind of failure, for whoever looks into it.
+    pub code: String,
+}
+
+/// Whether a room has anything in a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Busy {
+    /// Nothing: no need to look.
+    Empty,
+    /// Something, or the server would not say.
+    Look,
+}
+
+/// What the directory knows of a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Directory {
+    /// There is such a person.
+    Known,
+    /// There is nobody of that address.
+    Nobody,
+}

@@ -1,0 +1,207 @@
+//! What an action does to an event: one step, or a refusal. Pure; the table of the whole product is in here.
+//!
+//! | copy | end | delete, telling | delete, silent |
+//! | --- | --- | --- | --- |
+//! | attendee | `SetEnd`, nobody told | `Decline`, organizer told | `Remove` |
+//! | organizer | `SetEnd`, attendees told unless silent | `Cancel`, attendees told | `Remove` |
+//! | plain | `SetEnd` | `Remove` | `Remove` |
+//!
+//! Why an attendee copy is declined rather than deleted: a decline is the only documented way to free the room *and* let
+//! the organizer know (MS-OXWSMTGS, `DeclineItem`); a silent removal leaves the organizer believing in the room, and
+//! calendar repair may put the meeting back.
+
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::Capabilities;
+use super::select::times;
+use crate::action::{
+    Action, AllDay, Already, Ask, Change, DeleteHow, Done, NotUndoable, Notify, Refusal, Seen, Told, Undoable,
+};
+use crate::calendar::{ChangeKey, Copy, Event, EventId, EventKind};
+
+/// One operation on one event, with everything that is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "step")]
+pub enum Step {
+    /// Set the end, and nothing else.
+    SetEnd {
+        /// Which event.
+        id: EventId,
+        /// In which version.
+        change_key: ChangeKey,
+        /// The new end.
+        end: DateTime<Utc>,
+        /// Who hears of it.
+        notify: Notify,
+    },
+    /// Decline in the room's name.
+    Decline {
+        /// Which event.
+        id: EventId,
+        /// In which version.
+        change_key: ChangeKey,
+        /// Said to the organizer.
+        text: Option<String>,
+    },
+    /// Cancel in the room's name.
+    Cancel {
+        /// Which event.
+        id: EventId,
+        /// In which version.
+        change_key: ChangeKey,
+        /// Said to the attendees.
+        text: Option<String>,
+    },
+    /// Move to Deleted Items, silently.
+    Remove {
+        /// Which event.
+        id: EventId,
+        /// In which version.
+        change_key: ChangeKey,
+    },
+}
+
+/// A step and the answer it leads to when it is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// What to send.
+    pub step: Step,
+    /// What to answer.
+    pub done: Done,
+}
+
+/// Why there is no step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoPlan {
+    /// There is nothing to do.
+    Already(Already),
+    /// It must not be done.
+    Refused(Refusal),
+}
+
+impl From<Refusal> for NoPlan {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// Decides what `action` does to `event` at `now`.
+pub fn plan(
+    action: &Action,
+    event: &Event,
+    now: DateTime<Utc>,
+    server: Capabilities,
+) -> Result<Plan, NoPlan> {
+    let copy = event.copy.ok_or(Refusal::UnknownCopy)?;
+    match action.ask {
+        Ask::End(notify) => {
+            guard_end(action, event, now)?;
+            plan_end(event, copy, notify, now, server)
+        }
+        Ask::Delete(how) => {
+            guard_delete(action, event, how, now)?;
+            Ok(plan_delete(event, copy, how, action.reason.as_deref()))
+        }
+    }
+}
+
+fn guard_end(action: &Action, event: &Event, now: DateTime<Utc>) -> Result<(), NoPlan> {
+    if event.end <= now {
+        return Err(NoPlan::Already(Already::Over));
+    }
+    if event.is_cancelled {
+        return Err(Refusal::Cancelled.into());
+    }
+    if now < event.start {
+        return Err(Refusal::NotStarted { times: times(event) }.into());
+    }
+    guard_all_day(action, event)
+}
+
+fn guard_delete(action: &Action, event: &Event, how: DeleteHow, now: DateTime<Utc>) -> Result<(), NoPlan> {
+    // A cancelled leftover may be cleared away even when its time is over: it never happened.
+    if event.end <= now && !event.is_cancelled {
+        return Err(Refusal::Over { times: times(event) }.into());
+    }
+    // Exchange refuses to decline what is cancelled (`ErrorCalendarIsCancelledForDecline`).
+    if event.is_cancelled && how == DeleteHow::Tell && event.copy != Some(Copy::Plain) {
+        return Err(Refusal::Cancelled.into());
+    }
+    guard_all_day(action, event)
+}
+
+fn guard_all_day(action: &Action, event: &Event) -> Result<(), NoPlan> {
+    match action.all_day {
+        AllDay::Spare if event.is_all_day => Err(Refusal::AllDay.into()),
+        _ => Ok(()),
+    }
+}
+
+fn plan_end(
+    event: &Event,
+    copy: Copy,
+    notify: Notify,
+    now: DateTime<Utc>,
+    server: Capabilities,
+) -> Result<Plan, NoPlan> {
+    let end = early_end(event, now);
+    if event.end <= end {
+        return Err(NoPlan::Already(Already::Over));
+    }
+    let notify = match copy {
+        Copy::Organizer if !server.can_mute_updates => Notify::Attendees,
+        Copy::Organizer => notify,
+        // An attendee or a plain event has nobody to send an update to; asking for one could turn a plain event into
+        // a meeting.
+        Copy::Attendee | Copy::Plain => Notify::Nobody,
+    };
+    let told = match notify {
+        Notify::Attendees => Told::Attendees,
+        Notify::Nobody => Told::Nobody,
+    };
+    let step = Step::SetEnd { id: event.id.clone(), change_key: event.change_key.clone(), end, notify };
+    Ok(Plan {
+        step,
+        done: done(event, copy, Change::Ended { from: event.end, to: end }, told, Undoable::Yes),
+    })
+}
+
+/// The end an event gets: this minute's beginning, since calendars think in minutes, and never the start itself, since
+/// Exchange refuses an event without length (MS-OXWSCDATA `ErrorCalendarEndDateIsEarlierThanStartDate`).
+fn early_end(event: &Event, now: DateTime<Utc>) -> DateTime<Utc> {
+    let minute = now.duration_trunc(TimeDelta::minutes(1)).unwrap_or(now);
+    if minute > event.start { minute } else { event.start + TimeDelta::minutes(1) }
+}
+
+fn plan_delete(event: &Event, copy: Copy, how: DeleteHow, reason: Option<&str>) -> Plan {
+    let (id, change_key) = (event.id.clone(), event.change_key.clone());
+    let text = reason.map(str::to_owned);
+    let (step, change, told, undoable) = match (copy, how) {
+        (Copy::Attendee, DeleteHow::Tell) => {
+            let no = Undoable::No { because: NotUndoable::DeclineWasSent };
+            (Step::Decline { id, change_key, text }, Change::Declined, Told::Organizer, no)
+        }
+        (Copy::Organizer, DeleteHow::Tell) => {
+            let no = Undoable::No { because: NotUndoable::CancellationWasSent };
+            (Step::Cancel { id, change_key, text }, Change::Cancelled, Told::Attendees, no)
+        }
+        (Copy::Plain, _) | (_, DeleteHow::Silent) => {
+            (Step::Remove { id, change_key }, Change::Removed, Told::Nobody, undoable_removal(event.kind))
+        }
+    };
+    Plan { step, done: done(event, copy, change, told, undoable) }
+}
+
+fn undoable_removal(kind: EventKind) -> Undoable {
+    match kind {
+        EventKind::Single => Undoable::Yes,
+        EventKind::Occurrence | EventKind::Exception => {
+            Undoable::No { because: NotUndoable::OccurrenceLeavesNothing }
+        }
+    }
+}
+
+fn done(event: &Event, copy: Copy, change: Change, told: Told, undoable: Undoable) -> Done {
+    Done { event: Seen::from(event), copy, change, told, undoable, rehearsed: false }
+}
