@@ -72,6 +72,11 @@ pub enum Refusal {
     },
     /// Somebody keeps changing the event.
     KeepsChanging,
+    /// What the sweep decided on no longer holds.
+    NoLongerApplies {
+        /// What is so now.
+        why: String,
+    },
     /// The configuration forbids what cannot be undone.
     CannotBeUndone,
     /// Exchange could not be asked, or refused.
@@ -95,9 +100,11 @@ impl Refusal {
             | Self::AllDay
             | Self::Cancelled
             | Self::NotAsSeen { .. } => Fault::Caller,
-            Self::NothingOn | Self::Over { .. } | Self::ChangedMeanwhile { .. } | Self::KeepsChanging => {
-                Fault::Nobody
-            }
+            Self::NothingOn
+            | Self::NoLongerApplies { .. }
+            | Self::Over { .. }
+            | Self::ChangedMeanwhile { .. }
+            | Self::KeepsChanging => Fault::Nobody,
             Self::UnknownCopy => Fault::Server,
             Self::Exchange { fault, .. } => *fault,
         }
@@ -139,6 +146,7 @@ impl fmt::Display for Refusal {
             Self::KeepsChanging => {
                 f.write_str("somebody keeps changing it; nothing was done, ask again in a minute")
             }
+            Self::NoLongerApplies { why } => write!(f, "the plan no longer applies: {why}"),
             Self::CannotBeUndone => {
                 f.write_str("it could not be undone, and the configuration forbids such actions")
             }

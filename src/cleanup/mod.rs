@@ -1,1 +1,20 @@
-//! (in the making)
+//! Sweeps: look at many rooms, judge every event, and act on those that count as abandoned.
+//!
+//! ```text
+//! rooms ──busy?──► events ──judge (pure)──► Plan ──limits──► apply: read again, judge again, perform
+//! ```
+//!
+//! [`judge`] decides; it knows no server and no clock. [`Sweep`] asks the calendars and runs what was decided through
+//! the engine, which guards every write. Nothing is ever done that a plan does not list.
+
+mod evidence;
+mod judge;
+mod plan;
+mod rules;
+mod sweep;
+
+pub use evidence::{Evidence, EvidenceError, EvidenceLog};
+pub use judge::{Judgement, Kept, Verdict, judge};
+pub use plan::{Judged, Plan, RoomPlan, Stop};
+pub use rules::{CancelledLeftover, Exceptions, How, Limits, NoCheckIn, OrganizerGone, Rule, Rules};
+pub use sweep::{Applied, Progress, Sweep, SweepError};

@@ -22,5 +22,5 @@ mod reconcile;
 mod select;
 
 pub use backend::{Busy, Calendar, Capabilities, Directory, Trouble, Written};
-pub use perform::{Engine, Mode, Options};
-pub use plan::{Plan, Step, plan};
+pub use perform::{Engine, Guard, Mode, Options};
+pub use plan::{NoPlan, Plan, Step, plan};

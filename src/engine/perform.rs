@@ -6,6 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
 use super::plan::{NoPlan, Plan, plan};
 use super::reconcile::{Found, reconcile};
 use super::select::{Selected, current, named, times};
@@ -58,6 +61,23 @@ impl Default for Options {
     }
 }
 
+/// Sees the event an action is about, as it is now, just before anything is planned for it.
+#[async_trait]
+pub trait Guard: Send + Sync {
+    /// Lets the action go on, or says why not.
+    async fn allows(&self, event: &Event, now: DateTime<Utc>) -> Result<(), Refusal>;
+}
+
+/// Lets everything through.
+struct Unguarded;
+
+#[async_trait]
+impl Guard for Unguarded {
+    async fn allows(&self, _: &Event, _: DateTime<Utc>) -> Result<(), Refusal> {
+        Ok(())
+    }
+}
+
 /// What one decision led to.
 enum Round {
     Over(Outcome),
@@ -94,14 +114,29 @@ impl Engine {
 
     /// Performs one action, or rehearses it. `Err` means the journal failed and nothing was done after that moment.
     pub async fn perform(&self, action: Action, mode: Mode) -> Result<Outcome, JournalError> {
+        self.perform_guarded(action, mode, &Unguarded).await
+    }
+
+    /// The same, with a guard that sees the event after every reading and may call the action off.
+    pub async fn perform_guarded(
+        &self,
+        action: Action,
+        mode: Mode,
+        guard: &dyn Guard,
+    ) -> Result<Outcome, JournalError> {
         let id = action.id;
         self.note(id, mode, || Fact::Accepted { action: action.clone() }).await?;
-        let outcome = self.carry_out(&action, mode).await?;
+        let outcome = self.carry_out(&action, mode, guard).await?;
         self.note(id, mode, || Fact::Closed { outcome: outcome.clone() }).await?;
         Ok(outcome)
     }
 
-    async fn carry_out(&self, action: &Action, mode: Mode) -> Result<Outcome, JournalError> {
+    async fn carry_out(
+        &self,
+        action: &Action,
+        mode: Mode,
+        guard: &dyn Guard,
+    ) -> Result<Outcome, JournalError> {
         if !self.scope.holds(&action.room) {
             return Ok(refused(Refusal::OutOfScope { room: action.room.clone() }));
         }
@@ -113,6 +148,9 @@ impl Engine {
                 Ok(Selected::Refused(refusal)) => return Ok(refused(refusal)),
                 Err(trouble) => return Ok(refused(trouble.into())),
             };
+            if let Err(refusal) = guard.allows(&event, self.clock.now()).await {
+                return Ok(refused(refusal));
+            }
             match self.decide(action, event, mode).await? {
                 Round::Over(outcome) => return Ok(outcome),
                 Round::Conflict(before) => selected = self.select_again(action, &before).await,

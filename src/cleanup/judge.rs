@@ -1,0 +1,208 @@
+//! The verdict on one event. Pure: event, evidence, directory answer and time come in, a verdict with its reason goes
+//! out. The first rule that applies decides, in the order: cancelled leftover, organizer gone, no check-in.
+
+use std::fmt;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::EvidenceLog;
+use super::rules::{Exceptions, How, NoCheckIn, OrganizerGone, Rule, Rules};
+use crate::calendar::{Event, RoomAddress};
+use crate::engine::Directory;
+
+/// What a sweep thinks of an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "verdict")]
+pub enum Verdict {
+    /// It stays.
+    Keep {
+        /// Why.
+        why: Kept,
+    },
+    /// It goes.
+    Act {
+        /// By which rule.
+        rule: Rule,
+        /// How.
+        how: How,
+        /// Said to people.
+        why: String,
+    },
+}
+
+/// Why an event stays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kept")]
+pub enum Kept {
+    /// It is over.
+    Over,
+    /// It has not started, and no rule is about what lies ahead.
+    NotStarted,
+    /// Somebody may still come.
+    GraceRuns {
+        /// Until then.
+        until: DateTime<Utc>,
+    },
+    /// Somebody came.
+    CheckedIn {
+        /// When.
+        at: DateTime<Utc>,
+        /// Who or what says so.
+        source: String,
+    },
+    /// Whole-day events are spared.
+    AllDay,
+    /// Long events are spared.
+    Long,
+    /// Short events are spared.
+    Short,
+    /// Events booked at the last moment are spared.
+    BookedLate,
+    /// This organizer's events are spared.
+    Organizer,
+    /// Private events are spared.
+    Private,
+    /// The server did not say whose copy it is.
+    UnknownCopy,
+    /// No rule applies.
+    NoRule,
+}
+
+/// Everything a verdict is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Judgement<'a> {
+    /// In which room.
+    pub room: &'a RoomAddress,
+    /// Which event.
+    pub event: &'a Event,
+    /// Who came, as far as is known.
+    pub evidence: &'a EvidenceLog,
+    /// What the directory says of the organizer; `None` when it was not asked.
+    pub organizer: Option<Directory>,
+    /// Now.
+    pub now: DateTime<Utc>,
+}
+
+/// Judges one event.
+pub fn judge(case: &Judgement<'_>, rules: &Rules) -> Verdict {
+    let event = case.event;
+    if event.end <= case.now {
+        return keep(Kept::Over);
+    }
+    if event.copy.is_none() {
+        return keep(Kept::UnknownCopy);
+    }
+    if event.is_cancelled {
+        return judge_cancelled(rules);
+    }
+    if let Some(spared) = spared(event, &rules.exceptions) {
+        return keep(spared);
+    }
+    if let Some(verdict) = rules.organizer_gone.as_ref().and_then(|rule| judge_organizer(case, rule)) {
+        return verdict;
+    }
+    rules.no_check_in.as_ref().map_or(keep(Kept::NoRule), |rule| judge_check_in(case, rule))
+}
+
+fn judge_cancelled(rules: &Rules) -> Verdict {
+    match rules.cancelled_leftover {
+        None => keep(Kept::NoRule),
+        Some(_) => Verdict::Act {
+            rule: Rule::CancelledLeftover,
+            how: How::Remove,
+            why: "its organizer cancelled it, and it still blocks the room".to_owned(),
+        },
+    }
+}
+
+fn judge_organizer(case: &Judgement<'_>, rule: &OrganizerGone) -> Option<Verdict> {
+    let address = organizer_in(case.event, rule)?;
+    (case.organizer == Some(Directory::Nobody)).then(|| Verdict::Act {
+        rule: Rule::OrganizerGone,
+        how: rule.how,
+        why: format!("the directory knows nobody by its organizer's address {address}"),
+    })
+}
+
+fn judge_check_in(case: &Judgement<'_>, rule: &NoCheckIn) -> Verdict {
+    let event = case.event;
+    if let Some(sign) = case.evidence.for_event(case.room, event, event.start - rule.early) {
+        return keep(Kept::CheckedIn { at: sign.at, source: sign.source.clone() });
+    }
+    if case.now < event.start {
+        return keep(Kept::NotStarted);
+    }
+    let until = event.start + rule.grace;
+    if case.now < until {
+        return keep(Kept::GraceRuns { until });
+    }
+    Verdict::Act {
+        rule: Rule::NoCheckIn,
+        how: rule.how,
+        why: format!("nobody checked in within {} minutes of its start", rule.grace.num_minutes()),
+    }
+}
+
+/// The exception that protects the event, if one does.
+fn spared(event: &Event, exceptions: &Exceptions) -> Option<Kept> {
+    let exceeds = |limit: Option<TimeDelta>| limit.is_some_and(|limit| event.duration() > limit);
+    if exceptions.all_day && event.is_all_day {
+        Some(Kept::AllDay)
+    } else if exceptions.private && event.is_private {
+        Some(Kept::Private)
+    } else if organizer_address(event).is_some_and(|address| exceptions.organizers.contains(&address)) {
+        Some(Kept::Organizer)
+    } else if exceeds(exceptions.longer_than) {
+        Some(Kept::Long)
+    } else if exceptions.shorter_than.is_some_and(|limit| event.duration() < limit) {
+        Some(Kept::Short)
+    } else if booked_late(event, exceptions.created_within) {
+        Some(Kept::BookedLate)
+    } else {
+        None
+    }
+}
+
+fn booked_late(event: &Event, within: Option<TimeDelta>) -> bool {
+    match (event.created, within) {
+        (Some(created), Some(within)) => event.start - created < within,
+        _ => false,
+    }
+}
+
+/// The organizer's address in lower case, when it lies in one of the rule's own domains.
+pub(super) fn organizer_in(event: &Event, rule: &OrganizerGone) -> Option<String> {
+    let address = organizer_address(event)?;
+    let (_, domain) = address.rsplit_once('@')?;
+    rule.domains.contains(domain).then_some(address)
+}
+
+fn organizer_address(event: &Event) -> Option<String> {
+    event.organizer.as_ref()?.address.as_deref().map(str::to_lowercase)
+}
+
+fn keep(why: Kept) -> Verdict {
+    Verdict::Keep { why }
+}
+
+impl fmt::Display for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Over => f.write_str("it is over"),
+            Self::NotStarted => f.write_str("it has not started"),
+            Self::GraceRuns { until } => {
+                write!(f, "somebody may still come until {}", until.format("%H:%MZ"))
+            }
+            Self::CheckedIn { at, source } => write!(f, "checked in at {} by {source}", at.format("%H:%MZ")),
+            Self::AllDay => f.write_str("all-day events are spared"),
+            Self::Long => f.write_str("long events are spared"),
+            Self::Short => f.write_str("short events are spared"),
+            Self::BookedLate => f.write_str("events booked at the last moment are spared"),
+            Self::Organizer => f.write_str("this organizer's events are spared"),
+            Self::Private => f.write_str("private events are spared"),
+            Self::UnknownCopy => f.write_str("the server did not say whose copy it is"),
+            Self::NoRule => f.write_str("no rule applies"),
+        }
+    }
+}

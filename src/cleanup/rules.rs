@@ -1,0 +1,161 @@
+//! The rules: when an event counts as abandoned, what is then done, and what is spared. Values with their defaults.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+
+use crate::action::{Ask, DeleteHow, Notify};
+
+/// Everything a sweep goes by. A rule that is `None` is off.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Rules {
+    /// Nobody checked in.
+    pub no_check_in: Option<NoCheckIn>,
+    /// The organizer cancelled, the item stayed.
+    pub cancelled_leftover: Option<CancelledLeftover>,
+    /// The organizer has left.
+    pub organizer_gone: Option<OrganizerGone>,
+    /// What is spared.
+    pub exceptions: Exceptions,
+    /// What a sweep may touch at most.
+    pub limits: Limits,
+}
+
+/// Nobody checked in within the grace time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoCheckIn {
+    /// How long after the start somebody may still come.
+    pub grace: TimeDelta,
+    /// How long before the start a check-in already counts.
+    pub early: TimeDelta,
+    /// What to do.
+    pub how: How,
+}
+
+/// The organizer cancelled the meeting but the item still stands in the room. It can only be removed: Exchange refuses
+/// to decline what is cancelled.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CancelledLeftover;
+
+/// The directory knows nobody by the organizer's address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrganizerGone {
+    /// The organization's own mail domains. Only an organizer in one of them can be gone: of people elsewhere the
+    /// directory knows nothing, whether they are there or not.
+    pub domains: BTreeSet<String>,
+    /// What to do; not `End`, since most such events lie ahead.
+    pub how: How,
+}
+
+/// What is spared by *no check-in* and *organizer gone*. Not by *cancelled leftovers*: nobody is coming to those.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exceptions {
+    /// Spare all-day events.
+    pub all_day: bool,
+    /// Spare events longer than this.
+    pub longer_than: Option<TimeDelta>,
+    /// Spare events shorter than this.
+    pub shorter_than: Option<TimeDelta>,
+    /// Spare events that were created less than this before their start: whoever books at the door is at the door.
+    pub created_within: Option<TimeDelta>,
+    /// Spare events of these organizers, by lower-case address.
+    pub organizers: BTreeSet<String>,
+    /// Spare private events (where the room's calendar processing keeps the mark).
+    pub private: bool,
+}
+
+/// What a sweep may touch at most. Beyond either limit it touches nothing: a mistaken rule or an evidence feed that
+/// went silent looks exactly like a building full of abandoned meetings.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Actions in one sweep.
+    pub actions_max: usize,
+    /// Share of the events seen, 0 to 1.
+    pub share_max: f64,
+    /// From how many events on the share counts: of three events, one is a third.
+    pub share_from: usize,
+}
+
+/// What is done to an abandoned event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum How {
+    /// Decline (or cancel, where the room organized): the other side is told.
+    Decline,
+    /// Move to Deleted Items without a word.
+    Remove,
+    /// Let it end now and keep what has been.
+    End,
+}
+
+/// The name of a rule, in plans and in the audit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rule {
+    /// [`NoCheckIn`].
+    NoCheckIn,
+    /// [`CancelledLeftover`].
+    CancelledLeftover,
+    /// [`OrganizerGone`].
+    OrganizerGone,
+}
+
+impl How {
+    /// As an action's wish.
+    pub fn ask(self) -> Ask {
+        match self {
+            Self::Decline => Ask::Delete(DeleteHow::Tell),
+            Self::Remove => Ask::Delete(DeleteHow::Silent),
+            Self::End => Ask::End(Notify::Attendees),
+        }
+    }
+}
+
+impl Default for NoCheckIn {
+    /// Ten minutes of grace and of earliness, the commonest settings of room products; declined, so that the organizer
+    /// hears of it.
+    fn default() -> Self {
+        Self { grace: TimeDelta::minutes(10), early: TimeDelta::minutes(10), how: How::Decline }
+    }
+}
+
+impl Default for Exceptions {
+    fn default() -> Self {
+        Self {
+            all_day: true,
+            longer_than: Some(TimeDelta::hours(8)),
+            shorter_than: None,
+            created_within: Some(TimeDelta::minutes(10)),
+            organizers: BTreeSet::new(),
+            private: false,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { actions_max: 100, share_max: 0.5, share_from: 20 }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoCheckIn => "no check-in",
+            Self::CancelledLeftover => "cancelled leftover",
+            Self::OrganizerGone => "organizer gone",
+        })
+    }
+}
+
+impl fmt::Display for How {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Decline => "decline",
+            Self::Remove => "remove",
+            Self::End => "end",
+        })
+    }
+}
