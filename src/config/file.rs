@@ -1,0 +1,170 @@
+//! The configuration file as it is written. Every key has its default here and nowhere else.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+pub(super) use serde_spanned::Spanned;
+
+use super::ImpersonateBy;
+use crate::cleanup::How;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct File {
+    pub(super) server: Server,
+    pub(super) scope: Scope,
+    pub(super) engine: Engine,
+    pub(super) cleanup: Cleanup,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Server {
+    pub(super) url: Option<Spanned<String>>,
+    pub(super) username: Option<String>,
+    pub(super) password_file: Option<PathBuf>,
+    pub(super) password_env: Option<String>,
+    pub(super) ca_file: Option<PathBuf>,
+    pub(super) connect_timeout_s: Spanned<u64>,
+    pub(super) first_byte_timeout_s: Spanned<u64>,
+    pub(super) answer_timeout_s: Spanned<u64>,
+    pub(super) impersonate_by: ImpersonateBy,
+    pub(super) requests_per_room: Spanned<usize>,
+    pub(super) requests_at_once: Spanned<usize>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Scope {
+    pub(super) rooms: Vec<Spanned<String>>,
+    pub(super) domains: Vec<String>,
+    pub(super) room_lists: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Engine {
+    pub(super) settle_ms: u64,
+    pub(super) forbid_irreversible: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Cleanup {
+    pub(super) rooms_at_once: Spanned<usize>,
+    pub(super) hours_ahead: Spanned<i64>,
+    pub(super) no_check_in: Option<NoCheckIn>,
+    pub(super) cancelled_leftover: bool,
+    pub(super) organizer_gone: Option<OrganizerGone>,
+    pub(super) exceptions: Exceptions,
+    pub(super) limits: Limits,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct NoCheckIn {
+    pub(super) grace_minutes: Spanned<i64>,
+    pub(super) early_minutes: Spanned<i64>,
+    pub(super) how: How,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OrganizerGone {
+    pub(super) domains: Spanned<Vec<String>>,
+    #[serde(default = "remove")]
+    pub(super) how: Spanned<How>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Exceptions {
+    pub(super) all_day: bool,
+    pub(super) longer_than_hours: Option<Spanned<i64>>,
+    pub(super) shorter_than_minutes: Option<Spanned<i64>>,
+    pub(super) created_within_minutes: Option<Spanned<i64>>,
+    pub(super) organizers: Vec<String>,
+    pub(super) private: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Limits {
+    pub(super) actions_max: usize,
+    pub(super) share_max: Spanned<f64>,
+    pub(super) share_from: usize,
+}
+
+/// A value that stands nowhere in the file.
+fn default<T>(value: T) -> Spanned<T> {
+    Spanned::new(0..0, value)
+}
+
+fn remove() -> Spanned<How> {
+    default(How::Remove)
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            url: None,
+            username: None,
+            password_file: None,
+            password_env: None,
+            ca_file: None,
+            connect_timeout_s: default(10),
+            // EWS cuts a batch after a minute; a second minute is for the way.
+            first_byte_timeout_s: default(60),
+            answer_timeout_s: default(120),
+            impersonate_by: ImpersonateBy::default(),
+            requests_per_room: default(2),
+            // Below Exchange's EWSMaxConcurrency of 27 (10 on Exchange 2010), with room for the account's other users.
+            requests_at_once: default(10),
+        }
+    }
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self { settle_ms: 500, forbid_irreversible: false }
+    }
+}
+
+impl Default for Cleanup {
+    fn default() -> Self {
+        Self {
+            rooms_at_once: default(8),
+            hours_ahead: default(24),
+            no_check_in: None,
+            cancelled_leftover: false,
+            organizer_gone: None,
+            exceptions: Exceptions::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Default for NoCheckIn {
+    fn default() -> Self {
+        Self { grace_minutes: default(10), early_minutes: default(10), how: How::Decline }
+    }
+}
+
+impl Default for Exceptions {
+    fn default() -> Self {
+        Self {
+            all_day: true,
+            longer_than_hours: Some(default(8)),
+            shorter_than_minutes: None,
+            created_within_minutes: Some(default(10)),
+            organizers: Vec::new(),
+            private: false,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { actions_max: 100, share_max: default(0.5), share_from: 20 }
+    }
+}

@@ -1,0 +1,295 @@
+//! From file, environment and flags to one checked [`Config`]. What comes out cannot be wrong in form; whether the
+//! server exists and lets us in is found out by asking it.
+//!
+//! Errors name the file, the line and the key. Times are whole minutes or seconds, as the key's ending says.
+
+mod error;
+mod file;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use crate::calendar::Scope;
+use crate::cleanup::{CancelledLeftover, Exceptions, How, Limits, NoCheckIn, OrganizerGone, Rules};
+use crate::engine;
+
+pub use error::ConfigError;
+use error::Source;
+use file::{File, Spanned};
+
+/// Everything Adjourn goes by.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where Exchange is and who we are there; `None` when nobody said.
+    pub server: Option<Server>,
+    /// What may be touched.
+    pub scope: Scope,
+    /// Room lists whose members may be touched as well; asked of Exchange at start.
+    pub room_lists: Vec<String>,
+    /// How actions are performed.
+    pub engine: engine::Options,
+    /// How sweeps judge.
+    pub rules: Rules,
+    /// How many rooms a sweep works on at once.
+    pub rooms_at_once: usize,
+    /// How far ahead a sweep looks.
+    pub ahead: TimeDelta,
+}
+
+/// Where Exchange is and who we are there.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// `https://…/EWS/Exchange.asmx`.
+    pub url: String,
+    /// The service account, as `DOMAIN\name` or `name@domain`.
+    pub username: String,
+    /// Where its password is.
+    pub password: PasswordSource,
+    /// More certificates to trust, in PEM.
+    pub ca_file: Option<PathBuf>,
+    /// How long a connection may take to come up, TLS included.
+    pub connect_timeout: Duration,
+    /// How long the server may think before its first byte.
+    pub first_byte_timeout: Duration,
+    /// How long a whole answer may take.
+    pub answer_timeout: Duration,
+    /// How rooms are named in `ExchangeImpersonation`.
+    pub impersonate_by: ImpersonateBy,
+    /// Requests under way at once to one room. Exchange budgets each mailbox; 2 never troubles it.
+    pub per_room: usize,
+    /// Requests under way at once to the server.
+    pub per_server: usize,
+}
+
+/// Where a password is. Never the password itself: a configuration is printed, mailed and committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PasswordSource {
+    /// In a file, up to its first line end.
+    File(PathBuf),
+    /// In an environment variable.
+    Environment(String),
+}
+
+/// How a room is named to Exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImpersonateBy {
+    /// `SmtpAddress` (Exchange 2010 and later).
+    #[default]
+    Smtp,
+    /// `PrimarySmtpAddress`.
+    PrimarySmtp,
+    /// `PrincipalName`: the room's address is its user principal name too.
+    PrincipalName,
+}
+
+/// What flags and environment say over the file.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// Over `server.url`.
+    pub url: Option<String>,
+    /// Over `server.username`.
+    pub username: Option<String>,
+    /// Over `server.ca_file`.
+    pub ca_file: Option<PathBuf>,
+    /// Added to `scope.rooms`.
+    pub rooms: Vec<String>,
+}
+
+/// The variable that holds the password when the configuration names no other place.
+pub const PASSWORD_VARIABLE: &str = "ADJOURN_PASSWORD";
+
+impl Config {
+    /// Reads the file, if there is one, and checks everything.
+    pub fn load(path: Option<&Path>, overrides: Overrides) -> Result<Self, ConfigError> {
+        let text = match path {
+            None => String::new(),
+            Some(path) => std::fs::read_to_string(path)
+                .map_err(|error| ConfigError::Unreadable { path: path.to_owned(), error })?,
+        };
+        Self::parse(path, &text, overrides)
+    }
+
+    /// Checks the text of a configuration file.
+    pub fn parse(path: Option<&Path>, text: &str, overrides: Overrides) -> Result<Self, ConfigError> {
+        let source = Source { path, text };
+        let file: File = toml::from_str(text).map_err(|error| source.syntax(&error))?;
+        check(&source, file, overrides)
+    }
+}
+
+fn check(source: &Source<'_>, file: File, overrides: Overrides) -> Result<Config, ConfigError> {
+    let mut rooms = Vec::new();
+    for room in &file.scope.rooms {
+        rooms.push(room.get_ref().parse().map_err(|error| source.at(room, error))?);
+    }
+    for room in &overrides.rooms {
+        rooms.push(room.parse().map_err(|error| ConfigError::flag("--in-scope", error))?);
+    }
+    let cleanup = file.cleanup;
+    Ok(Config {
+        server: check_server(source, file.server, overrides)?,
+        scope: Scope::new(rooms, file.scope.domains),
+        room_lists: file.scope.room_lists,
+        engine: engine::Options {
+            settle: Duration::from_millis(file.engine.settle_ms),
+            forbid_irreversible: file.engine.forbid_irreversible,
+            ..engine::Options::default()
+        },
+        rooms_at_once: checked(source, &cleanup.rooms_at_once, 1, 1_000)?,
+        ahead: TimeDelta::hours(checked(source, &cleanup.hours_ahead, 1, 24 * 366)?),
+        rules: check_rules(source, cleanup)?,
+    })
+}
+
+fn check_server(
+    source: &Source<'_>,
+    file: file::Server,
+    overrides: Overrides,
+) -> Result<Option<Server>, ConfigError> {
+    let url = match (overrides.url, &file.url) {
+        (Some(url), _) => check_url(&url).map_err(|error| ConfigError::flag("--url", error))?,
+        (None, Some(url)) => check_url(url.get_ref()).map_err(|error| source.at(url, error))?,
+        (None, None) => return Ok(None),
+    };
+    let username = overrides.username.or(file.username).ok_or_else(|| source.missing("server.username"))?;
+    let password = match (file.password_file, file.password_env) {
+        (Some(file), None) => PasswordSource::File(file),
+        (None, env) => PasswordSource::Environment(env.unwrap_or_else(|| PASSWORD_VARIABLE.to_owned())),
+        (Some(_), Some(_)) => {
+            return Err(source.missing("only one of server.password_file and server.password_env"));
+        }
+    };
+    Ok(Some(Server {
+        url,
+        username,
+        password,
+        ca_file: overrides.ca_file.or(file.ca_file),
+        connect_timeout: seconds(source, &file.connect_timeout_s)?,
+        first_byte_timeout: seconds(source, &file.first_byte_timeout_s)?,
+        answer_timeout: seconds(source, &file.answer_timeout_s)?,
+        impersonate_by: file.impersonate_by,
+        per_room: checked(source, &file.requests_per_room, 1, 27)?,
+        per_server: checked(source, &file.requests_at_once, 1, 1_000)?,
+    }))
+}
+
+/// Plain `http` is let through for this machine only: Basic credentials would cross the network readable.
+fn check_url(url: &str) -> Result<String, String> {
+    let uri: http::Uri = url.parse().map_err(|error| format!("`{url}` is not a URL: {error}"))?;
+    let host = uri.host().unwrap_or_default();
+    let here = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+    match uri.scheme_str() {
+        Some("https") if !host.is_empty() => Ok(url.to_owned()),
+        Some("http") if here => Ok(url.to_owned()),
+        Some("http") => Err(format!("`{url}` would send the password readable over the network; use https")),
+        _ => Err(format!("`{url}` is not of the form https://host/EWS/Exchange.asmx")),
+    }
+}
+
+fn check_rules(source: &Source<'_>, file: file::Cleanup) -> Result<Rules, ConfigError> {
+    let no_check_in = match file.no_check_in {
+        None => None,
+        Some(rule) => Some(NoCheckIn {
+            grace: minutes(source, &rule.grace_minutes)?,
+            early: minutes(source, &rule.early_minutes)?,
+            how: rule.how,
+        }),
+    };
+    let organizer_gone = match file.organizer_gone {
+        None => None,
+        Some(rule) => Some(check_organizer_gone(source, rule)?),
+    };
+    let share = file.limits.share_max;
+    if !(0.0..=1.0).contains(share.get_ref()) {
+        return Err(source.at(&share, "a share lies between 0 and 1"));
+    }
+    Ok(Rules {
+        no_check_in,
+        cancelled_leftover: file.cancelled_leftover.then_some(CancelledLeftover),
+        organizer_gone,
+        exceptions: check_exceptions(source, file.exceptions)?,
+        limits: Limits {
+            actions_max: file.limits.actions_max,
+            share_max: share.into_inner(),
+            share_from: file.limits.share_from,
+        },
+    })
+}
+
+fn check_organizer_gone(
+    source: &Source<'_>,
+    rule: file::OrganizerGone,
+) -> Result<OrganizerGone, ConfigError> {
+    if rule.domains.get_ref().is_empty() {
+        return Err(
+            source.at(&rule.domains, "name your own mail domains: only their people can be known to be gone")
+        );
+    }
+    if *rule.how.get_ref() == How::End {
+        return Err(source.at(&rule.how, "events ahead cannot be ended; choose remove or decline"));
+    }
+    Ok(OrganizerGone { domains: lower(rule.domains.into_inner()), how: rule.how.into_inner() })
+}
+
+fn check_exceptions(source: &Source<'_>, file: file::Exceptions) -> Result<Exceptions, ConfigError> {
+    let limit = |value: &Option<Spanned<i64>>, unit: fn(i64) -> TimeDelta| match value {
+        None => Ok(None),
+        Some(value) => match *checked_ref(source, value, 0, MINUTES_MAX)? {
+            0 => Ok(None),
+            value => Ok(Some(unit(value))),
+        },
+    };
+    Ok(Exceptions {
+        all_day: file.all_day,
+        longer_than: limit(&file.longer_than_hours, TimeDelta::hours)?,
+        shorter_than: limit(&file.shorter_than_minutes, TimeDelta::minutes)?,
+        created_within: limit(&file.created_within_minutes, TimeDelta::minutes)?,
+        organizers: lower(file.organizers),
+        private: file.private,
+    })
+}
+
+fn lower(names: Vec<String>) -> BTreeSet<String> {
+    names.into_iter().map(|name| name.trim_start_matches('@').to_lowercase()).collect()
+}
+
+/// A week: longer than any grace, and far from overflowing anything.
+const MINUTES_MAX: i64 = 7 * 24 * 60;
+/// An hour: longer than any HTTP exchange is worth waiting for.
+const SECONDS_MAX: u64 = 3_600;
+
+fn minutes(source: &Source<'_>, value: &Spanned<i64>) -> Result<TimeDelta, ConfigError> {
+    checked_ref(source, value, 0, MINUTES_MAX).map(|minutes| TimeDelta::minutes(*minutes))
+}
+
+fn seconds(source: &Source<'_>, value: &Spanned<u64>) -> Result<Duration, ConfigError> {
+    checked_ref(source, value, 1, SECONDS_MAX).map(|seconds| Duration::from_secs(*seconds))
+}
+
+fn checked<T: PartialOrd + Copy + std::fmt::Display>(
+    source: &Source<'_>,
+    value: &Spanned<T>,
+    min: T,
+    max: T,
+) -> Result<T, ConfigError> {
+    checked_ref(source, value, min, max).copied()
+}
+
+fn checked_ref<'v, T: PartialOrd + std::fmt::Display>(
+    source: &Source<'_>,
+    value: &'v Spanned<T>,
+    min: T,
+    max: T,
+) -> Result<&'v T, ConfigError> {
+    match value.get_ref() {
+        fine if min <= *fine && *fine <= max => Ok(fine),
+        other => Err(source.at(value, format!("{other} is not between {min} and {max}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests;

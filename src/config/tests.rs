@@ -1,0 +1,86 @@
+use super::*;
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(Some(Path::new("adjourn.toml")), text, Overrides::default())
+}
+
+fn error(text: &str) -> String {
+    parse(text).unwrap_err().to_string()
+}
+
+#[test]
+fn an_empty_file_gives_the_defaults_and_no_server() {
+    let config = parse("").unwrap();
+    assert!(config.server.is_none() && config.scope.is_empty());
+    assert_eq!(config.rules, Rules::default());
+}
+
+#[test]
+fn a_full_file_is_understood() {
+    let config = parse(
+        r#"
+        [server]
+        url = "https://mail.example.com/EWS/Exchange.asmx"
+        username = 'EXAMPLE\svc-rooms'
+        impersonate_by = "primary-smtp"
+        [scope]
+        rooms = ["Room1@example.com"]
+        domains = ["rooms.example.com"]
+        [cleanup]
+        cancelled_leftover = true
+        [cleanup.no_check_in]
+        grace_minutes = 15
+        how = "end"
+        [cleanup.organizer_gone]
+        domains = ["Example.com"]
+        [cleanup.exceptions]
+        longer_than_hours = 0
+        organizers = ["Boss@example.com"]
+        "#,
+    )
+    .unwrap();
+    let server = config.server.unwrap();
+    assert_eq!(server.password, PasswordSource::Environment(PASSWORD_VARIABLE.to_owned()));
+    assert_eq!(server.impersonate_by, ImpersonateBy::PrimarySmtp);
+    assert!(config.scope.holds(&"ROOM1@example.com".parse().unwrap()));
+    assert_eq!(config.rules.no_check_in.unwrap().grace, TimeDelta::minutes(15));
+    assert_eq!(config.rules.organizer_gone.unwrap().how, How::Remove);
+    assert_eq!(config.rules.exceptions.longer_than, None);
+    assert!(config.rules.exceptions.organizers.contains("boss@example.com"));
+}
+
+#[test]
+fn errors_name_file_line_and_key() {
+    assert_eq!(
+        error("[cleanup]\nrooms_at_once = 0\n"),
+        "adjourn.toml:2: cleanup.rooms_at_once: 0 is not between 1 and 1000"
+    );
+    assert!(
+        error("[scope]\nrooms = [\n  \"room1\",\n]\n")
+            .starts_with("adjourn.toml:3: scope.rooms: `room1` is not")
+    );
+    assert!(error("[server]\nurl = 5\n").starts_with("adjourn.toml:2: server.url: invalid type"));
+    assert!(error("[sever]\nurl = 5\n").starts_with("adjourn.toml:1: sever: unknown field"));
+    assert!(
+        error("[cleanup.limits]\nshare_max = 1.5\n")
+            .starts_with("adjourn.toml:2: cleanup.limits.share_max: a share")
+    );
+    assert!(error("[server]\nurl = \"https://x/EWS\"\n").contains("server.username is needed"));
+}
+
+#[test]
+fn a_password_never_crosses_the_network_readable() {
+    let unsafe_url = "[server]\nusername = \"u\"\nurl = \"http://mail.example.com/EWS/Exchange.asmx\"\n";
+    assert!(error(unsafe_url).contains("use https"));
+    assert!(parse("[server]\nusername = \"u\"\nurl = \"http://127.0.0.1:80/EWS/Exchange.asmx\"\n").is_ok());
+}
+
+#[test]
+fn rules_that_cannot_work_are_refused() {
+    assert!(error("[cleanup.organizer_gone]\ndomains = []\n").contains("name your own mail domains"));
+    let ended = "[cleanup.organizer_gone]\ndomains = [\"x.example\"]\nhow = \"end\"\n";
+    assert_eq!(
+        error(ended),
+        "adjourn.toml:3: cleanup.organizer_gone.how: events ahead cannot be ended; choose remove or decline"
+    );
+}
