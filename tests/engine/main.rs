@@ -1,0 +1,6 @@
+//! The engine and the sweeps against a scripted calendar: no wire, no sockets, time stands still until a test moves it.
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod fake;
+mod perform;
+mod sweep;

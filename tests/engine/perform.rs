@@ -1,0 +1,309 @@
+//! One action at a time.
+
+use adjourn::action::{
+    Action, ActionId, Actor, AllDay, Already, Ask, Change, DeleteHow, NotUndoable, Notify, Outcome, Refusal,
+    Target, Times, Told, Undoable,
+};
+use adjourn::calendar::{Copy, EventId, EventKind};
+use adjourn::engine::{Mode, Options, Step};
+use adjourn::journal::Fact;
+use uuid::Uuid;
+
+use crate::fake::{Next, Stage, at, meeting, room, stage, stage_with};
+
+fn action(target: Target, ask: Ask) -> Action {
+    Action {
+        id: ActionId(Uuid::from_u128(1)),
+        room: room("r1"),
+        target,
+        ask,
+        actor: Actor::Program { name: "test".to_owned() },
+        reason: Some("Nobody came.".to_owned()),
+        all_day: AllDay::Spare,
+    }
+}
+
+fn end() -> Action {
+    action(Target::Current, Ask::End(Notify::Attendees))
+}
+
+fn delete(id: &str, how: DeleteHow) -> Action {
+    action(Target::Event { id: EventId::new(id), seen: None }, Ask::Delete(how))
+}
+
+async fn perform(stage: &Stage, action: Action) -> Outcome {
+    stage.engine.perform(action, Mode::Perform).await.unwrap()
+}
+
+fn refusal(outcome: Outcome) -> Refusal {
+    match outcome {
+        Outcome::Refused { refusal } => refusal,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+fn facts(stage: &Stage) -> Vec<&'static str> {
+    let name = |fact: &Fact| match fact {
+        Fact::Accepted { .. } => "accepted",
+        Fact::Intended { .. } => "intended",
+        Fact::InDoubt { .. } => "in doubt",
+        Fact::Closed { .. } => "closed",
+        _ => "other",
+    };
+    stage.journal.facts().iter().map(|(_, fact)| name(fact)).collect()
+}
+
+#[tokio::test]
+async fn an_attendee_copy_ends_at_this_minute_and_nobody_is_told() {
+    let stage = stage();
+    stage.calendar.add(&room("r1"), meeting("a"));
+    let Outcome::Done(done) = perform(&stage, end()).await else { panic!() };
+    assert_eq!(done.change, Change::Ended { from: at(10, 0), to: at(9, 30) });
+    assert_eq!((done.copy, done.told, done.undoable), (Copy::Attendee, Told::Nobody, Undoable::Yes));
+    assert_eq!(stage.calendar.get(&room("r1"), "a").unwrap().end, at(9, 30));
+    assert_eq!(facts(&stage), ["accepted", "intended", "closed"]);
+}
+
+#[tokio::test]
+async fn an_organizer_copy_tells_its_attendees_unless_silence_is_asked_for() {
+    for (notify, told) in [(Notify::Attendees, Told::Attendees), (Notify::Nobody, Told::Nobody)] {
+        let stage = stage();
+        stage
+            .calendar
+            .add(&room("r1"), adjourn::calendar::Event { copy: Some(Copy::Organizer), ..meeting("a") });
+        let Outcome::Done(done) = perform(&stage, action(Target::Current, Ask::End(notify))).await else {
+            panic!()
+        };
+        assert_eq!(done.told, told);
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_began_this_minute_keeps_one_minute() {
+    let stage = stage();
+    stage.calendar.add(&room("r1"), adjourn::calendar::Event { start: at(9, 30), ..meeting("a") });
+    let Outcome::Done(done) = perform(&stage, end()).await else { panic!() };
+    assert_eq!(done.change, Change::Ended { from: at(10, 0), to: at(9, 31) });
+}
+
+#[tokio::test]
+async fn each_copy_is_deleted_in_its_own_way() {
+    let told = |copy| match copy {
+        Copy::Attendee => {
+            (Change::Declined, Told::Organizer, Undoable::No { because: NotUndoable::DeclineWasSent })
+        }
+        Copy::Organizer => {
+            (Change::Cancelled, Told::Attendees, Undoable::No { because: NotUndoable::CancellationWasSent })
+        }
+        Copy::Plain => (Change::Removed, Told::Nobody, Undoable::Yes),
+    };
+    for copy in [Copy::Attendee, Copy::Organizer, Copy::Plain] {
+        for (how, expected) in [
+            (DeleteHow::Tell, told(copy)),
+            (DeleteHow::Silent, (Change::Removed, Told::Nobody, Undoable::Yes)),
+        ] {
+            let stage = stage();
+            stage.calendar.add(&room("r1"), adjourn::calendar::Event { copy: Some(copy), ..meeting("a") });
+            let Outcome::Done(done) = perform(&stage, delete("a", how)).await else { panic!() };
+            assert_eq!((done.change, done.told, done.undoable), expected, "{copy:?} {how:?}");
+            assert_eq!(stage.calendar.get(&room("r1"), "a"), None);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_removed_occurrence_is_said_to_be_gone_for_good() {
+    let stage = stage();
+    stage.calendar.add(&room("r1"), adjourn::calendar::Event { kind: EventKind::Occurrence, ..meeting("a") });
+    let Outcome::Done(done) = perform(&stage, delete("a", DeleteHow::Silent)).await else { panic!() };
+    assert_eq!(done.undoable, Undoable::No { because: NotUndoable::OccurrenceLeavesNothing });
+}
+
+#[tokio::test]
+async fn guards_refuse_without_writing() {
+    type Story = (&'static str, fn(&mut adjourn::calendar::Event), Ask, fn(&Refusal) -> bool);
+    let end = Ask::End(Notify::Attendees);
+    let tell = Ask::Delete(DeleteHow::Tell);
+    let stories: [Story; 6] = [
+        (
+            "not started",
+            |e| (e.start, e.end) = (at(11, 0), at(12, 0)),
+            end,
+            |r| matches!(r, Refusal::NotStarted { .. }),
+        ),
+        ("over", |e| (e.start, e.end) = (at(7, 0), at(8, 0)), tell, |r| matches!(r, Refusal::Over { .. })),
+        ("all day", |e| e.is_all_day = true, end, |r| *r == Refusal::AllDay),
+        ("cancelled, ended", |e| e.is_cancelled = true, end, |r| *r == Refusal::Cancelled),
+        ("cancelled, declined", |e| e.is_cancelled = true, tell, |r| *r == Refusal::Cancelled),
+        ("whose copy?", |e| e.copy = None, end, |r| *r == Refusal::UnknownCopy),
+    ];
+    for (name, change, ask, expected) in stories {
+        let stage = stage();
+        let mut event = meeting("a");
+        change(&mut event);
+        stage.calendar.add(&room("r1"), event);
+        let target = Target::Event { id: EventId::new("a"), seen: None };
+        let refusal = refusal(perform(&stage, action(target, ask)).await);
+        assert!(expected(&refusal), "{name}: {refusal:?}");
+        assert_eq!(stage.calendar.writes(), 0, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn outside_the_scope_nothing_is_even_read() {
+    let stage = stage();
+    let action = Action { room: "ceo@people.example".parse().unwrap(), ..end() };
+    assert!(matches!(refusal(perform(&stage, action).await), Refusal::OutOfScope { .. }));
+    assert_eq!(stage.calendar.0.lock().unwrap().reads, 0);
+}
+
+#[tokio::test]
+async fn two_events_at_once_are_both_named() {
+    let stage = stage();
+    stage.calendar.add(&room("r1"), meeting("a"));
+    stage.calendar.add(&room("r1"), meeting("b"));
+    let Refusal::Ambiguous { events } = refusal(perform(&stage, end()).await) else { panic!() };
+    assert_eq!(events.len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_over_or_missing_is_already_done() {
+    let stage = stage();
+    stage
+        .calendar
+        .add(&room("r1"), adjourn::calendar::Event { start: at(7, 0), end: at(8, 0), ..meeting("a") });
+    let target = |id| Target::Event { id: EventId::new(id), seen: None };
+    let over = perform(&stage, action(target("a"), Ask::End(Notify::Nobody))).await;
+    assert_eq!(over, Outcome::AlreadyDone { why: Already::Over });
+    assert_eq!(
+        perform(&stage, delete("x", DeleteHow::Tell)).await,
+        Outcome::AlreadyDone { why: Already::Gone }
+    );
+}
+
+#[tokio::test]
+async fn an_event_that_is_not_what_the_caller_saw_is_left_alone() {
+    let stage = stage();
+    stage.calendar.add(&room("r1"), meeting("a"));
+    let seen = Times { start: at(9, 0), end: at(9, 45) };
+    let action = action(Target::Event { id: EventId::new("a"), seen: Some(seen) }, Ask::End(Notify::Nobody));
+    assert!(matches!(refusal(perform(&stage, action).await), Refusal::NotAsSeen { .. }));
+}
+
+#[tokio::test]
+async fn a_concurrent_extension_stops_the_end() {
+    let stage = stage();
+    stage.calendar.add(&room("r1"), meeting("a"));
+    stage.calendar.next(Next::After(Box::new(|event| event.end = at(11, 0))));
+    let was = Times { start: at(9, 0), end: at(10, 0) };
+    let is = Some(Times { start: at(9, 0), end: at(11, 0) });
+    assert_eq!(refusal(perform(&stage, end()).await), Refusal::ChangedMeanwhile { was, is });
+    assert_eq!(stage.calendar.get(&room("r1"), "a").unwrap().end, at(11, 0));
+}
+
+#[tokio::test]
+async fn a_concurrent_change_that_does_not_matter_is_written_over_its_new_version_once_more() {
+    let stage = stage();
+    stage.calendar.add(&room("r1"), meeting("a"));
+    stage.calendar.next(Next::After(Box::new(|event| event.subject = Some("Grace".to_owned()))));
+    assert!(matches!(perform(&stage, end()).await, Outcome::Done(_)));
+    let event = stage.calendar.get(&room("r1"), "a").unwrap();
+    assert_eq!((event.end, event.subject.as_deref()), (at(9, 30), Some("Grace")));
+    assert_eq!(facts(&stage), ["accepted", "intended", "intended", "closed"]);
+}
+
+#[tokio::test]
+async fn somebody_who_keeps_writing_wins() {
+    let stage = stage();
+    stage.calendar.add(&room("r1"), meeting("a"));
+    (0..10).for_each(|_| stage.calendar.next(Next::After(Box::new(|_| ()))));
+    assert_eq!(refusal(perform(&stage, end()).await), Refusal::KeepsChanging);
+    assert_eq!(stage.calendar.writes(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_reply_is_looked_up_and_not_sent_twice() {
+    for ask in [Ask::End(Notify::Nobody), Ask::Delete(DeleteHow::Tell), Ask::Delete(DeleteHow::Silent)] {
+        let stage = stage();
+        stage.calendar.add(&room("r1"), meeting("a"));
+        stage.calendar.next(Next::LostAfter);
+        assert!(matches!(perform(&stage, action(Target::Current, ask)).await, Outcome::Done(_)));
+        assert_eq!(stage.calendar.writes(), 1, "{ask:?}");
+        assert_eq!(facts(&stage), ["accepted", "intended", "in doubt", "closed"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_request_is_sent_again_only_after_the_mailbox_was_read() {
+    let stage = stage();
+    stage.calendar.add(&room("r1"), meeting("a"));
+    stage.calendar.next(Next::LostBefore);
+    assert!(matches!(perform(&stage, end()).await, Outcome::Done(_)));
+    assert_eq!(stage.calendar.writes(), 2);
+    assert_eq!(stage.calendar.0.lock().unwrap().reads, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_stays_in_doubt_is_a_persons_job() {
+    let stage = stage();
+    stage.calendar.add(&room("r1"), meeting("a"));
+    stage.calendar.next(Next::LostBefore);
+    stage.calendar.next(Next::LostBefore);
+    assert!(matches!(perform(&stage, end()).await, Outcome::NeedsAttention { .. }));
+
+    let stage = self::stage();
+    stage.calendar.add(&room("r1"), meeting("a"));
+    stage.calendar.next(Next::LostAfter);
+    stage.calendar.0.lock().unwrap().blind = true;
+    let Outcome::NeedsAttention { advice, .. } = perform(&stage, end()).await else { panic!() };
+    assert!(advice.contains("check whether the event ends at 2026-05-06 09:30Z"), "{advice}");
+}
+
+#[tokio::test]
+async fn an_event_that_vanishes_first_cannot_be_ended_and_need_not_be_deleted() {
+    for (ask, already) in [(Ask::End(Notify::Nobody), false), (Ask::Delete(DeleteHow::Tell), true)] {
+        let stage = stage();
+        stage.calendar.add(&room("r1"), meeting("a"));
+        stage.calendar.next(Next::GoneFirst);
+        let outcome = perform(&stage, action(Target::Current, ask)).await;
+        assert_eq!(outcome == Outcome::AlreadyDone { why: Already::Gone }, already, "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_rehearsal_says_what_would_be_done_and_leaves_no_trace() {
+    let stage = stage();
+    stage.calendar.add(&room("r1"), meeting("a"));
+    let Outcome::Done(done) = stage.engine.perform(end(), Mode::Rehearse).await.unwrap() else { panic!() };
+    assert!(done.rehearsed);
+    assert_eq!((stage.calendar.writes(), facts(&stage).len()), (0, 0));
+    assert_eq!(stage.calendar.get(&room("r1"), "a"), Some(meeting("a")));
+}
+
+#[tokio::test]
+async fn what_cannot_be_undone_can_be_forbidden() {
+    let stage = stage_with(Options { forbid_irreversible: true, ..Options::default() });
+    stage.calendar.add(&room("r1"), meeting("a"));
+    assert_eq!(refusal(perform(&stage, delete("a", DeleteHow::Tell)).await), Refusal::CannotBeUndone);
+    assert!(matches!(perform(&stage, delete("a", DeleteHow::Silent)).await, Outcome::Done(_)));
+}
+
+#[tokio::test]
+async fn every_write_is_guarded_by_the_version_that_was_read() {
+    let stage = stage();
+    stage.calendar.add(&room("r1"), meeting("a"));
+    perform(&stage, end()).await;
+    let Step::SetEnd { change_key, .. } = stage.calendar.0.lock().unwrap().writes[0].clone() else {
+        panic!()
+    };
+    assert_eq!(change_key.as_str(), "v0");
+}
+
+#[tokio::test]
+async fn a_refusing_server_is_quoted() {
+    let stage = stage();
+    stage.calendar.add(&room("r1"), meeting("a"));
+    stage.calendar.next(Next::Refuse);
+    assert!(matches!(refusal(perform(&stage, end()).await), Refusal::Exchange { .. }));
+    assert_eq!(stage.calendar.get(&room("r1"), "a"), Some(meeting("a")));
+}

@@ -1,0 +1,187 @@
+//! Whole sweeps.
+
+use std::collections::BTreeSet;
+
+use adjourn::action::{Outcome, Refusal};
+use adjourn::calendar::{Event, RoomAddress, Window};
+use adjourn::cleanup::{
+    CancelledLeftover, Evidence, EvidenceLog, How, Judgement, Kept, Limits, NoCheckIn, OrganizerGone, Plan,
+    Progress, Rule, Rules, Sweep, SweepError, Verdict, judge,
+};
+use adjourn::engine::{Directory, Mode};
+use chrono::TimeDelta;
+
+use crate::fake::{Stage, at, meeting, room, stage};
+
+struct Quiet;
+impl Progress for Quiet {
+    fn begin(&self, _: &str, _: usize) {}
+    fn step(&self) {}
+}
+
+fn all_rules() -> Rules {
+    Rules {
+        no_check_in: Some(NoCheckIn::default()),
+        cancelled_leftover: Some(CancelledLeftover),
+        organizer_gone: Some(OrganizerGone {
+            domains: BTreeSet::from(["people.example".to_owned()]),
+            how: How::Remove,
+        }),
+        ..Rules::default()
+    }
+}
+
+fn window() -> Window {
+    Window::new(at(9, 30), at(20, 0)).unwrap()
+}
+
+fn sweep(stage: &Stage, evidence: EvidenceLog) -> Sweep {
+    Sweep::new(stage.engine.clone(), all_rules(), evidence, 4)
+}
+
+async fn plan(stage: &Stage, rooms: &[RoomAddress]) -> Plan {
+    sweep(stage, EvidenceLog::default()).plan(rooms, window(), &Quiet).await
+}
+
+fn verdict(change: impl FnOnce(&mut Event), rules: &Rules) -> Verdict {
+    let mut event = meeting("a");
+    change(&mut event);
+    let (room, evidence, now) = (room("r1"), EvidenceLog::default(), at(9, 30));
+    judge(
+        &Judgement {
+            room: &room,
+            event: &event,
+            evidence: &evidence,
+            organizer: Some(Directory::Known),
+            now,
+        },
+        rules,
+    )
+}
+
+fn kept(change: impl FnOnce(&mut Event)) -> Kept {
+    match verdict(change, &all_rules()) {
+        Verdict::Keep { why } => why,
+        Verdict::Act { why, .. } => panic!("not kept: {why}"),
+    }
+}
+
+#[test]
+fn every_exception_protects() {
+    assert_eq!(kept(|e| e.is_all_day = true), Kept::AllDay);
+    assert_eq!(kept(|e| e.end = at(20, 0)), Kept::Long);
+    assert_eq!(kept(|e| e.created = Some(at(8, 55))), Kept::BookedLate);
+    assert_eq!(kept(|e| e.copy = None), Kept::UnknownCopy);
+    assert_eq!(kept(|e| e.end = at(9, 30)), Kept::Over);
+    assert_eq!(kept(|e| e.start = at(9, 25)), Kept::GraceRuns { until: at(9, 35) });
+    assert_eq!(kept(|e| e.start = at(9, 31)), Kept::NotStarted);
+    let mut rules = all_rules();
+    rules.exceptions.private = true;
+    rules.exceptions.organizers.insert("ada@people.example".to_owned());
+    rules.exceptions.shorter_than = Some(TimeDelta::hours(2));
+    assert_eq!(verdict(|e| e.is_private = true, &rules), Verdict::Keep { why: Kept::Private });
+    assert_eq!(verdict(|_| (), &rules), Verdict::Keep { why: Kept::Organizer });
+    rules.exceptions.organizers.clear();
+    assert_eq!(verdict(|_| (), &rules), Verdict::Keep { why: Kept::Short });
+    assert_eq!(verdict(|_| (), &Rules::default()), Verdict::Keep { why: Kept::NoRule });
+}
+
+#[test]
+fn a_cancelled_leftover_is_removed_whatever_else_it_is() {
+    let verdict = verdict(|e| (e.is_cancelled, e.is_all_day) = (true, true), &all_rules());
+    assert!(matches!(verdict, Verdict::Act { rule: Rule::CancelledLeftover, how: How::Remove, .. }));
+}
+
+#[tokio::test]
+async fn nobody_came_so_the_meeting_is_declined() {
+    let stage = stage();
+    stage.calendar.add(&room("r1"), meeting("a"));
+    let plan = plan(&stage, &[room("r1"), room("r2")]).await;
+    assert_eq!((plan.events(), plan.actions().count(), plan.rooms.len()), (1, 1, 2));
+    assert_eq!(stage.calendar.writes(), 0);
+    let applied = sweep(&stage, EvidenceLog::default()).apply(&plan, Mode::Perform, &Quiet).await.unwrap();
+    assert!(matches!(applied[0].outcome, Outcome::Done(_)));
+    assert_eq!(stage.calendar.get(&room("r1"), "a"), None);
+}
+
+#[tokio::test]
+async fn empty_rooms_cost_no_request_of_their_own() {
+    let stage = stage();
+    stage.calendar.add(&room("r7"), meeting("a"));
+    let rooms: Vec<_> = (0..250).map(|n| room(&format!("r{n}"))).collect();
+    plan(&stage, &rooms).await;
+    assert_eq!(stage.calendar.0.lock().unwrap().reads, 1);
+}
+
+#[tokio::test]
+async fn who_checks_in_between_plan_and_apply_keeps_the_room() {
+    let stage = stage();
+    stage.calendar.add(&room("r1"), meeting("a"));
+    let plan = plan(&stage, &[room("r1")]).await;
+    let mut evidence = EvidenceLog::default();
+    evidence.push(Evidence { room: room("r1"), event: None, at: at(9, 29), source: "panel".to_owned() });
+    let applied = sweep(&stage, evidence).apply(&plan, Mode::Perform, &Quiet).await.unwrap();
+    let Outcome::Refused { refusal: Refusal::NoLongerApplies { why } } = &applied[0].outcome else {
+        panic!()
+    };
+    assert_eq!(why, "checked in at 09:29Z by panel");
+    assert_eq!(stage.calendar.writes(), 0);
+}
+
+#[tokio::test]
+async fn a_sweep_that_would_touch_too_much_touches_nothing() {
+    let stage = stage();
+    (0..30).for_each(|n| stage.calendar.add(&room("r1"), meeting(&n.to_string())));
+    let plan = plan(&stage, &[room("r1")]).await;
+    assert!(plan.stop.is_some());
+    let outcome = sweep(&stage, EvidenceLog::default()).apply(&plan, Mode::Perform, &Quiet).await;
+    assert!(matches!(outcome, Err(SweepError::Stopped(_))), "{outcome:?}");
+    assert_eq!(stage.calendar.writes(), 0);
+
+    let few = Limits { actions_max: 3, ..Limits::default() };
+    assert!(plan.check(&few).is_some());
+    let many = Limits { share_max: 1.0, ..Limits::default() };
+    assert_eq!(plan.check(&many), None);
+}
+
+#[tokio::test]
+async fn an_organizer_is_looked_up_once_however_many_meetings_they_left() {
+    let stage = stage();
+    stage.calendar.0.lock().unwrap().gone_people.push("ada@people.example".to_owned());
+    for n in 0..5 {
+        let event = Event { start: at(15, 0), end: at(16, 0), ..meeting(&n.to_string()) };
+        stage.calendar.add(&room(&format!("r{n}")), event);
+    }
+    let rooms: Vec<_> = (0..5).map(|n| room(&format!("r{n}"))).collect();
+    let plan = plan(&stage, &rooms).await;
+    assert_eq!(plan.actions().count(), 5);
+    assert_eq!(stage.calendar.0.lock().unwrap().person_questions, 1);
+}
+
+#[tokio::test]
+async fn strangers_cannot_be_gone() {
+    let stage = stage();
+    stage.calendar.0.lock().unwrap().gone_people.push("eve@elsewhere.example".to_owned());
+    let mut event = Event { start: at(15, 0), end: at(16, 0), ..meeting("a") };
+    event.organizer.as_mut().unwrap().address = Some("eve@elsewhere.example".to_owned());
+    stage.calendar.add(&room("r1"), event);
+    assert_eq!(plan(&stage, &[room("r1")]).await.actions().count(), 0);
+    assert_eq!(stage.calendar.0.lock().unwrap().person_questions, 0);
+}
+
+#[tokio::test]
+async fn a_room_outside_the_scope_is_named_and_left_alone() {
+    let stage = stage();
+    let plan = plan(&stage, &["ceo@people.example".parse().unwrap(), room("r1")]).await;
+    assert_eq!(plan.unseen_rooms(), 1);
+    assert!(plan.rooms[0].trouble.as_deref().unwrap().contains("not among the configured rooms"));
+}
+
+#[tokio::test]
+async fn a_plan_survives_being_written_down() {
+    let stage = stage();
+    stage.calendar.add(&room("r1"), meeting("a"));
+    let plan = plan(&stage, &[room("r1")]).await;
+    let text = serde_json::to_string(&plan).unwrap();
+    assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
+}
