@@ -128,6 +128,10 @@ pub struct CalendarItem<'a> {
 
 /// One element of `Items`: a calendar item, or some other kind that we keep by name.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every entry is a calendar item; a box each would double a page's allocations"
+)]
 pub enum Item<'a> {
     /// `t:CalendarItem`.
     Calendar(CalendarItem<'a>),

@@ -207,7 +207,6 @@ pub fn meeting(id: &str) -> Event {
 pub struct Stage {
     pub calendar: FakeCalendar,
     pub journal: Arc<MemoryJournal>,
-    pub clock: ManualClock,
     pub engine: Arc<Engine>,
 }
 
@@ -220,7 +219,6 @@ pub fn stage_with(options: Options) -> Stage {
     let (calendar, journal) = (FakeCalendar::default(), Arc::new(MemoryJournal::default()));
     let clock = ManualClock::at(at(9, 30) + TimeDelta::seconds(20));
     let scope = Scope::new([], ["rooms.example".to_owned()]);
-    let engine =
-        Engine::new(Arc::new(calendar.clone()), journal.clone(), Arc::new(clock.clone()), scope, options);
-    Stage { calendar, journal, clock, engine: Arc::new(engine) }
+    let engine = Engine::new(Arc::new(calendar.clone()), journal.clone(), Arc::new(clock), scope, options);
+    Stage { calendar, journal, engine: Arc::new(engine) }
 }
