@@ -1,0 +1,5 @@
+//! Envelope, headers, faults.
+
+mod fault;
+
+pub use fault::{Fault, ServerVersionInfo};
