@@ -14,8 +14,6 @@ pub(crate) mod reader;
 pub(crate) mod rules;
 pub(crate) mod scanner;
 
-pub use decode::{
-    Body, Decoded, Envelope, Limits, Path, decode, decode_with_reader, decode_with_scanner,
-};
+pub use decode::{Body, Decoded, Envelope, Limits, Path, decode, decode_with_reader, decode_with_scanner};
 pub use error::{DecodeError, Deviation, Encoding};
 pub use scanner::{Declined, Reason};

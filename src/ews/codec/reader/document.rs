@@ -297,10 +297,9 @@ impl<'a> Element<'a> {
         self.namespace == namespace && self.local == local
     }
 
-    /// Whether this is `local` in either of Exchange's two main namespaces: some elements live in one when they
-    /// answer, and in the other when a fault carries them.
-    pub(super) fn is_ews(&self, local: &str) -> bool {
-        matches!(self.namespace, Namespace::Messages | Namespace::Types) && self.local == local
+    /// The local name if this is in `namespace`, else nothing that any element is called.
+    pub(super) fn local_in(&self, namespace: Namespace) -> &'a str {
+        if self.namespace == namespace { self.local } else { "" }
     }
 
     /// The value of the unprefixed attribute `name`.
