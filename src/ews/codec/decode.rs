@@ -77,7 +77,10 @@ pub enum Body<'a> {
     /// The server did not carry out the request.
     Fault(Fault<'a>),
     /// An operation that we never call: its element and what its messages say.
-    Other { element: Text<'a>, messages: Vec<ResponseMessage<'a, ()>> },
+    Other {
+        element: Text<'a>,
+        messages: Vec<ResponseMessage<'a, ()>>,
+    },
 }
 
 /// Which path decoded a body.

@@ -55,7 +55,8 @@ impl<'a> RawAttributes<'a> {
         let after_space = skip_space(self.rest);
         let spaced = after_space.len() < self.rest.len();
         self.rest = after_space;
-        let name_len = after_space.bytes().position(|b| !(is_name_byte(b) || b == b':')).unwrap_or(after_space.len());
+        let name_len =
+            after_space.bytes().position(|b| !(is_name_byte(b) || b == b':')).unwrap_or(after_space.len());
         if name_len == 0 {
             return None;
         }

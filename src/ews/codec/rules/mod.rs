@@ -20,6 +20,7 @@
 //! | 30 February, 25:00, `:60` | no time | the calendar has no such moment |
 
 pub(crate) mod markup;
+pub(crate) mod names;
 pub(crate) mod text;
 pub(crate) mod time;
 

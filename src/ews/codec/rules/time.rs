@@ -78,9 +78,8 @@ fn pair(word: u64, at: u32) -> u32 {
 fn fraction(bytes: &[u8]) -> Option<(i64, &[u8])> {
     let Some(digits) = bytes.strip_prefix(b".") else { return Some((0, bytes)) };
     let count = digits.iter().take_while(|b| b.is_ascii_digit()).count();
-    let scaled = (0..9).fold(0, |sum, at| {
-        sum * 10 + digits[..count].get(at).map_or(0, |digit| i64::from(digit - b'0'))
-    });
+    let scaled = (0..9)
+        .fold(0, |sum, at| sum * 10 + digits[..count].get(at).map_or(0, |digit| i64::from(digit - b'0')));
     (count > 0).then_some((scaled, &digits[count..]))
 }
 
