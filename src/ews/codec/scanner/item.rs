@@ -273,8 +273,9 @@ fn boolean_of(cursor: &mut Cursor<'_>, tag: &Tag<'_>) -> Scan<bool> {
     Ok(value)
 }
 
-fn number_of(cursor: &mut Cursor<'_>, tag: &Tag<'_>) -> Scan<i32> {
-    match rules::number(&cursor.token_of(tag)?) {
+fn number_of<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> Scan<i32> {
+    let digits = cursor.token_of(tag)?;
+    match rules::number(&digits) {
         Some(value) => Ok(value),
         None => cursor.decline(Reason::Value),
     }
