@@ -6,11 +6,12 @@
 
 use chrono::{DateTime, Utc};
 
+use super::super::bytes;
 use super::super::rules::{self, names};
 use super::cursor::Cursor;
 use super::markup::Tag;
-use super::{Reason, Scan, lists};
-use crate::ews::types::{CalendarItem, FreeBusyStatus, Item, ItemId, Sensitivity, Text};
+use super::{Reason, Scan, lists, value};
+use crate::ews::types::{CalendarItem, Item};
 
 /// Items we make room for before we have seen them: the number comes from a stranger.
 const EXPECTED_MAX: usize = 1000;
@@ -54,149 +55,165 @@ fn other<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> Scan<Item<'a>> {
     Ok(Item::Other { element: element.into(), item_id })
 }
 
-/// A field as one literal on either side: `text!(cursor, "Subject")`.
-macro_rules! as_written {
-    ($cursor:ident, $name:literal, $read:expr) => {
-        if $cursor.literal(concat!("<t:", $name, ">")) {
-            let value = $read($cursor)?;
-            $cursor.expect(concat!("</t:", $name, ">"))?;
+/// A field if it is next, as one literal on either side of its value.
+macro_rules! next {
+    ($rest:ident, $name:literal, $read:path) => {
+        if let Some(after) = $rest.strip_prefix(concat!("<t:", $name, ">"))
+            && let Some((value, after)) = $read(after)
+            && let Some(after) = after.strip_prefix(concat!("</t:", $name, ">"))
+        {
+            $rest = after;
             Some(value)
         } else {
             None
         }
     };
+    ($rest:ident, $read:path) => {
+        match $read($rest) {
+            Some((value, after)) => {
+                $rest = after;
+                Some(value)
+            }
+            None => None,
+        }
+    };
 }
 
-/// After `<t:CalendarItem>`: the fields, and the end tag.
-#[inline]
-fn calendar_item<'a>(cursor: &mut Cursor<'a>) -> Scan<CalendarItem<'a>> {
-    let c = cursor;
-    let mut item = CalendarItem {
-        item_id: item_id_as_written(c)?,
-        subject: as_written!(c, "Subject", Cursor::text),
-        sensitivity: as_written!(c, "Sensitivity", sensitivity),
+/// The fields that we ask for, as far as they come in the order of the schema, and what follows them.
+#[inline(always)]
+fn as_written(mut rest: &str) -> (CalendarItem<'_>, &str) {
+    let item = CalendarItem {
+        item_id: next!(rest, value::item_id),
+        subject: next!(rest, "Subject", value::text),
+        sensitivity: next!(rest, "Sensitivity", value::sensitivity),
         categories: Vec::new(),
-        date_time_created: as_written!(c, "DateTimeCreated", time),
-        last_modified_time: as_written!(c, "LastModifiedTime", time),
-        uid: as_written!(c, "UID", Cursor::text),
-        recurrence_id: as_written!(c, "RecurrenceId", time),
-        start: as_written!(c, "Start", time),
-        end: as_written!(c, "End", time),
-        original_start: as_written!(c, "OriginalStart", time),
-        is_all_day_event: as_written!(c, "IsAllDayEvent", boolean),
-        legacy_free_busy_status: as_written!(c, "LegacyFreeBusyStatus", free_busy_status),
-        location: as_written!(c, "Location", Cursor::text),
-        is_meeting: as_written!(c, "IsMeeting", boolean),
-        is_cancelled: as_written!(c, "IsCancelled", boolean),
-        is_recurring: as_written!(c, "IsRecurring", boolean),
-        calendar_item_type: as_written!(c, "CalendarItemType", token).map(names::calendar_item_type),
-        my_response_type: as_written!(c, "MyResponseType", token).map(names::response_type),
-        organizer: organizer_as_written(c)?,
+        date_time_created: next!(rest, "DateTimeCreated", value::time),
+        last_modified_time: next!(rest, "LastModifiedTime", value::time),
+        uid: next!(rest, "UID", value::text),
+        recurrence_id: next!(rest, "RecurrenceId", value::time),
+        start: next!(rest, "Start", value::time),
+        end: next!(rest, "End", value::time),
+        original_start: next!(rest, "OriginalStart", value::time),
+        is_all_day_event: next!(rest, "IsAllDayEvent", value::boolean),
+        legacy_free_busy_status: next!(rest, "LegacyFreeBusyStatus", value::free_busy_status),
+        location: next!(rest, "Location", value::text),
+        is_meeting: next!(rest, "IsMeeting", value::boolean),
+        is_cancelled: next!(rest, "IsCancelled", value::boolean),
+        is_recurring: next!(rest, "IsRecurring", value::boolean),
+        calendar_item_type: next!(rest, "CalendarItemType", value::calendar_item_type),
+        my_response_type: next!(rest, "MyResponseType", value::response_type),
+        organizer: next!(rest, value::organizer),
         required_attendees: Vec::new(),
         optional_attendees: Vec::new(),
         resources: Vec::new(),
         appointment_state: None,
         is_organizer: None,
     };
-    if !c.literal("</t:CalendarItem>") {
-        in_any_order(c, &mut item)?;
+    (item, rest)
+}
+
+/// After `<t:CalendarItem>`: the fields, and the end tag.
+#[inline(always)]
+fn calendar_item<'a>(cursor: &mut Cursor<'a>) -> Scan<CalendarItem<'a>> {
+    let (mut item, rest) = as_written(cursor.rest());
+    cursor.jump(rest);
+    if !cursor.literal("</t:CalendarItem>") {
+        in_any_order(cursor, &mut item)?;
     }
     Ok(item)
 }
 
-#[inline(always)]
-fn item_id_as_written<'a>(cursor: &mut Cursor<'a>) -> Scan<Option<ItemId<'a>>> {
-    let start = cursor.rest();
-    if cursor.literal("<t:ItemId Id=\"") {
-        let id = cursor.value()?;
-        if cursor.literal("\" ChangeKey=\"") {
-            let change_key = Some(cursor.value()?);
-            if cursor.literal("\"/>") {
-                return Ok(Some(ItemId { id, change_key }));
-            }
-        }
-        cursor.jump(start);
-    }
-    Ok(None)
-}
-
-#[inline(always)]
-fn organizer_as_written<'a>(cursor: &mut Cursor<'a>) -> Scan<Option<crate::ews::types::Mailbox<'a>>> {
-    if !cursor.rest().starts_with("<t:Organizer>") {
-        return Ok(None);
-    }
-    let tag = cursor.open()?;
-    lists::organizer(cursor, &tag).map(Some)
-}
-
-#[inline(always)]
-fn time(cursor: &mut Cursor<'_>) -> Scan<DateTime<Utc>> {
-    if let Some(fixed) = cursor.rest().as_bytes().first_chunk::<20>()
-        && let Some(time) = rules::time::utc_seconds(fixed)
-    {
-        cursor.take(20);
-        return Ok(time);
-    }
-    slow_time(cursor)
-}
-
-#[cold]
-fn slow_time(cursor: &mut Cursor<'_>) -> Scan<DateTime<Utc>> {
-    match rules::time::date_time(&cursor.text()?) {
-        Some(time) => Ok(time),
-        None => cursor.decline(Reason::Value),
-    }
-}
-
-#[inline(always)]
-fn boolean(cursor: &mut Cursor<'_>) -> Scan<bool> {
-    if cursor.literal("false") {
-        return Ok(false);
-    }
-    if cursor.literal("true") {
-        return Ok(true);
-    }
-    match rules::boolean(&cursor.text()?) {
-        Some(value) => Ok(value),
-        None => cursor.decline(Reason::Value),
-    }
-}
-
-/// A name: never empty, no white space around it.
-#[inline(always)]
-fn token<'a>(cursor: &mut Cursor<'a>) -> Scan<Text<'a>> {
-    match cursor.text()? {
-        Text::Borrowed(text) if !text.is_empty() && !text.starts_with(SPACE) && !text.ends_with(SPACE) => {
-            Ok(Text::Borrowed(text))
-        }
-        _ => cursor.decline(Reason::Value),
-    }
-}
-
-const SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
-
-#[inline(always)]
-fn sensitivity<'a>(cursor: &mut Cursor<'a>) -> Scan<Sensitivity<'a>> {
-    if cursor.literal("Normal") && cursor.rest().starts_with('<') {
-        return Ok(Sensitivity::Normal);
-    }
-    token(cursor).map(names::sensitivity)
-}
-
-#[inline(always)]
-fn free_busy_status<'a>(cursor: &mut Cursor<'a>) -> Scan<FreeBusyStatus<'a>> {
-    token(cursor).map(names::free_busy_status)
-}
-
 /// The rest of an item's fields, each looked up by name, and the item's end tag.
+#[inline(never)]
 fn in_any_order<'a>(cursor: &mut Cursor<'a>, item: &mut CalendarItem<'a>) -> Scan<()> {
     loop {
+        cursor.jump(by_name(cursor.rest(), item));
         cursor.space();
         if cursor.literal("</t:CalendarItem>") {
             return Ok(());
         }
         let tag = cursor.open()?;
         field(cursor, &tag, item)?;
+    }
+}
+
+/// A field that is not there yet, known by its name already, put into its place.
+macro_rules! place {
+    ($place:expr, $rest:ident, $after:ident, $name:literal, $read:path) => {
+        if $place.is_none()
+            && let Some((value, after)) = $read($after)
+            && let Some(after) = after.strip_prefix(concat!("</t:", $name, ">"))
+        {
+            $place = Some(value);
+            $rest = after;
+        } else {
+            return $rest;
+        }
+    };
+    ($place:expr, $rest:ident, $read:path) => {
+        match $read($rest) {
+            Some((value, after)) if $place.is_none() => {
+                $place = Some(value);
+                $rest = after;
+            }
+            _ => return $rest,
+        }
+    };
+}
+
+/// Fields in any order while each is as Exchange writes it; answers where the first begins that is not.
+#[inline(always)]
+fn by_name<'a>(mut rest: &'a str, item: &mut CalendarItem<'a>) -> &'a str {
+    loop {
+        let Some(inside) = rest.strip_prefix("<t:") else { return rest };
+        let Some((name, after)) = inside.split_at_checked(bytes::name_len(inside.as_bytes())) else {
+            return rest;
+        };
+        let Some(field) = Field::named(name.as_bytes()) else { return rest };
+        let Some(after) = after.strip_prefix('>').or(field.has_attributes().then_some("")) else {
+            return rest;
+        };
+        match field {
+            Field::ItemId => place!(item.item_id, rest, value::item_id),
+            Field::Subject => place!(item.subject, rest, after, "Subject", value::text),
+            Field::Sensitivity => place!(item.sensitivity, rest, after, "Sensitivity", value::sensitivity),
+            Field::DateTimeCreated => {
+                place!(item.date_time_created, rest, after, "DateTimeCreated", value::time)
+            }
+            Field::LastModifiedTime => {
+                place!(item.last_modified_time, rest, after, "LastModifiedTime", value::time);
+            }
+            Field::Uid => place!(item.uid, rest, after, "UID", value::text),
+            Field::RecurrenceId => place!(item.recurrence_id, rest, after, "RecurrenceId", value::time),
+            Field::Start => place!(item.start, rest, after, "Start", value::time),
+            Field::End => place!(item.end, rest, after, "End", value::time),
+            Field::OriginalStart => place!(item.original_start, rest, after, "OriginalStart", value::time),
+            Field::IsAllDayEvent => {
+                place!(item.is_all_day_event, rest, after, "IsAllDayEvent", value::boolean)
+            }
+            Field::LegacyFreeBusyStatus => {
+                let place = &mut item.legacy_free_busy_status;
+                place!(*place, rest, after, "LegacyFreeBusyStatus", value::free_busy_status);
+            }
+            Field::Location => place!(item.location, rest, after, "Location", value::text),
+            Field::IsMeeting => place!(item.is_meeting, rest, after, "IsMeeting", value::boolean),
+            Field::IsCancelled => place!(item.is_cancelled, rest, after, "IsCancelled", value::boolean),
+            Field::IsRecurring => place!(item.is_recurring, rest, after, "IsRecurring", value::boolean),
+            Field::CalendarItemType => {
+                let place = &mut item.calendar_item_type;
+                place!(*place, rest, after, "CalendarItemType", value::calendar_item_type);
+            }
+            Field::MyResponseType => {
+                place!(item.my_response_type, rest, after, "MyResponseType", value::response_type);
+            }
+            Field::Organizer => place!(item.organizer, rest, value::organizer),
+            Field::IsOrganizer => place!(item.is_organizer, rest, after, "IsOrganizer", value::boolean),
+            Field::Categories
+            | Field::RequiredAttendees
+            | Field::OptionalAttendees
+            | Field::Resources
+            | Field::AppointmentState => return rest,
+        }
     }
 }
 
@@ -221,56 +238,66 @@ macro_rules! put_list {
     }};
 }
 
-#[inline]
+/// Any field, in whatever well-formed way it is written.
+#[inline(never)]
 fn field<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>, item: &mut CalendarItem<'a>) -> Scan<()> {
-    let Some(name) = tag.name.strip_prefix("t:") else { return cursor.skip(tag) };
-    match name {
-        "ItemId" => put!(cursor, item.item_id, lists::item_id(cursor, tag)?),
-        "Subject" => put!(cursor, item.subject, cursor.text_of(tag)?),
-        "Sensitivity" => put!(cursor, item.sensitivity, names::sensitivity(cursor.token_of(tag)?)),
-        "Categories" => put_list!(cursor, item.categories, lists::strings(cursor, tag)?),
-        "DateTimeCreated" => put!(cursor, item.date_time_created, time_of(cursor, tag)?),
-        "LastModifiedTime" => put!(cursor, item.last_modified_time, time_of(cursor, tag)?),
-        "UID" => put!(cursor, item.uid, cursor.text_of(tag)?),
-        "RecurrenceId" => put!(cursor, item.recurrence_id, time_of(cursor, tag)?),
-        "Start" => put!(cursor, item.start, time_of(cursor, tag)?),
-        "End" => put!(cursor, item.end, time_of(cursor, tag)?),
-        "OriginalStart" => put!(cursor, item.original_start, time_of(cursor, tag)?),
-        "IsAllDayEvent" => put!(cursor, item.is_all_day_event, boolean_of(cursor, tag)?),
-        "LegacyFreeBusyStatus" => {
+    let Some(field) = tag.name.strip_prefix("t:").and_then(|name| Field::named(name.as_bytes())) else {
+        return cursor.skip(tag);
+    };
+    match field {
+        Field::ItemId => put!(cursor, item.item_id, lists::item_id(cursor, tag)?),
+        Field::Subject => put!(cursor, item.subject, cursor.text_of(tag)?),
+        Field::Sensitivity => put!(cursor, item.sensitivity, names::sensitivity(cursor.token_of(tag)?)),
+        Field::Categories => put_list!(cursor, item.categories, lists::strings(cursor, tag)?),
+        Field::DateTimeCreated => put!(cursor, item.date_time_created, time_of(cursor, tag)?),
+        Field::LastModifiedTime => put!(cursor, item.last_modified_time, time_of(cursor, tag)?),
+        Field::Uid => put!(cursor, item.uid, cursor.text_of(tag)?),
+        Field::RecurrenceId => put!(cursor, item.recurrence_id, time_of(cursor, tag)?),
+        Field::Start => put!(cursor, item.start, time_of(cursor, tag)?),
+        Field::End => put!(cursor, item.end, time_of(cursor, tag)?),
+        Field::OriginalStart => put!(cursor, item.original_start, time_of(cursor, tag)?),
+        Field::IsAllDayEvent => put!(cursor, item.is_all_day_event, boolean_of(cursor, tag)?),
+        Field::LegacyFreeBusyStatus => {
             put!(cursor, item.legacy_free_busy_status, names::free_busy_status(cursor.token_of(tag)?));
         }
-        "Location" => put!(cursor, item.location, cursor.text_of(tag)?),
-        "IsMeeting" => put!(cursor, item.is_meeting, boolean_of(cursor, tag)?),
-        "IsCancelled" => put!(cursor, item.is_cancelled, boolean_of(cursor, tag)?),
-        "IsRecurring" => put!(cursor, item.is_recurring, boolean_of(cursor, tag)?),
-        "CalendarItemType" => {
+        Field::Location => put!(cursor, item.location, cursor.text_of(tag)?),
+        Field::IsMeeting => put!(cursor, item.is_meeting, boolean_of(cursor, tag)?),
+        Field::IsCancelled => put!(cursor, item.is_cancelled, boolean_of(cursor, tag)?),
+        Field::IsRecurring => put!(cursor, item.is_recurring, boolean_of(cursor, tag)?),
+        Field::CalendarItemType => {
             put!(cursor, item.calendar_item_type, names::calendar_item_type(cursor.token_of(tag)?));
         }
-        "MyResponseType" => put!(cursor, item.my_response_type, names::response_type(cursor.token_of(tag)?)),
-        "Organizer" => put!(cursor, item.organizer, lists::organizer(cursor, tag)?),
-        "RequiredAttendees" => put_list!(cursor, item.required_attendees, lists::attendees(cursor, tag)?),
-        "OptionalAttendees" => put_list!(cursor, item.optional_attendees, lists::attendees(cursor, tag)?),
-        "Resources" => put_list!(cursor, item.resources, lists::attendees(cursor, tag)?),
-        "AppointmentState" => put!(cursor, item.appointment_state, number_of(cursor, tag)?),
-        "IsOrganizer" => put!(cursor, item.is_organizer, boolean_of(cursor, tag)?),
-        _ => cursor.skip(tag)?,
+        Field::MyResponseType => {
+            put!(cursor, item.my_response_type, names::response_type(cursor.token_of(tag)?));
+        }
+        Field::Organizer => put!(cursor, item.organizer, lists::organizer(cursor, tag)?),
+        Field::RequiredAttendees => {
+            put_list!(cursor, item.required_attendees, lists::attendees(cursor, tag)?)
+        }
+        Field::OptionalAttendees => {
+            put_list!(cursor, item.optional_attendees, lists::attendees(cursor, tag)?)
+        }
+        Field::Resources => put_list!(cursor, item.resources, lists::attendees(cursor, tag)?),
+        Field::AppointmentState => put!(cursor, item.appointment_state, number_of(cursor, tag)?),
+        Field::IsOrganizer => put!(cursor, item.is_organizer, boolean_of(cursor, tag)?),
     }
     Ok(())
 }
 
-fn time_of(cursor: &mut Cursor<'_>, tag: &Tag<'_>) -> Scan<DateTime<Utc>> {
-    valued(cursor, tag)?;
-    let value = time(cursor)?;
-    cursor.close(tag.name)?;
-    Ok(value)
+fn time_of<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> Scan<DateTime<Utc>> {
+    let text = cursor.token_of(tag)?;
+    match rules::time::date_time(&text) {
+        Some(time) => Ok(time),
+        None => cursor.decline(Reason::Value),
+    }
 }
 
-fn boolean_of(cursor: &mut Cursor<'_>, tag: &Tag<'_>) -> Scan<bool> {
-    valued(cursor, tag)?;
-    let value = boolean(cursor)?;
-    cursor.close(tag.name)?;
-    Ok(value)
+fn boolean_of<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> Scan<bool> {
+    let text = cursor.token_of(tag)?;
+    match rules::boolean(&text) {
+        Some(value) => Ok(value),
+        None => cursor.decline(Reason::Value),
+    }
 }
 
 fn number_of<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> Scan<i32> {
@@ -281,8 +308,75 @@ fn number_of<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> Scan<i32> {
     }
 }
 
-/// A tag before a value: neither empty nor with attributes.
-#[inline(always)]
-fn valued(cursor: &Cursor<'_>, tag: &Tag<'_>) -> Scan<()> {
-    if tag.empty || tag.attributes().next().is_some() { cursor.decline(Reason::Value) } else { Ok(()) }
+/// The fields we know.
+#[derive(Clone, Copy)]
+enum Field {
+    ItemId,
+    Subject,
+    Sensitivity,
+    Categories,
+    DateTimeCreated,
+    LastModifiedTime,
+    Uid,
+    RecurrenceId,
+    Start,
+    End,
+    OriginalStart,
+    IsAllDayEvent,
+    LegacyFreeBusyStatus,
+    Location,
+    IsMeeting,
+    IsCancelled,
+    IsRecurring,
+    CalendarItemType,
+    MyResponseType,
+    Organizer,
+    RequiredAttendees,
+    OptionalAttendees,
+    Resources,
+    AppointmentState,
+    IsOrganizer,
+}
+
+impl Field {
+    /// By length first, so that a name costs two comparisons at most.
+    #[inline(always)]
+    fn named(name: &[u8]) -> Option<Self> {
+        let first = *name.first()?;
+        let (known, field): (&[u8], _) = match (name.len(), first) {
+            (3, b'E') => (b"End", Self::End),
+            (3, _) => (b"UID", Self::Uid),
+            (5, _) => (b"Start", Self::Start),
+            (6, _) => (b"ItemId", Self::ItemId),
+            (7, _) => (b"Subject", Self::Subject),
+            (8, _) => (b"Location", Self::Location),
+            (9, b'I') => (b"IsMeeting", Self::IsMeeting),
+            (9, b'O') => (b"Organizer", Self::Organizer),
+            (9, _) => (b"Resources", Self::Resources),
+            (10, _) => (b"Categories", Self::Categories),
+            (11, b'S') => (b"Sensitivity", Self::Sensitivity),
+            (11, _) if name[2] == b'C' => (b"IsCancelled", Self::IsCancelled),
+            (11, _) if name[2] == b'R' => (b"IsRecurring", Self::IsRecurring),
+            (11, _) => (b"IsOrganizer", Self::IsOrganizer),
+            (12, _) => (b"RecurrenceId", Self::RecurrenceId),
+            (13, b'I') => (b"IsAllDayEvent", Self::IsAllDayEvent),
+            (13, _) => (b"OriginalStart", Self::OriginalStart),
+            (14, _) => (b"MyResponseType", Self::MyResponseType),
+            (15, _) => (b"DateTimeCreated", Self::DateTimeCreated),
+            (16, b'L') => (b"LastModifiedTime", Self::LastModifiedTime),
+            (16, b'C') => (b"CalendarItemType", Self::CalendarItemType),
+            (16, _) => (b"AppointmentState", Self::AppointmentState),
+            (17, b'R') => (b"RequiredAttendees", Self::RequiredAttendees),
+            (17, _) => (b"OptionalAttendees", Self::OptionalAttendees),
+            (20, _) => (b"LegacyFreeBusyStatus", Self::LegacyFreeBusyStatus),
+            _ => return None,
+        };
+        (known == name).then_some(field)
+    }
+
+    /// Fields that are read from their start tag on.
+    #[inline(always)]
+    fn has_attributes(self) -> bool {
+        matches!(self, Self::ItemId)
+    }
 }

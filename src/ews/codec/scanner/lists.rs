@@ -7,11 +7,7 @@ use super::{Reason, Scan};
 use crate::ews::types::{Attendee, ItemId, Mailbox, Text};
 
 /// What is inside `t:Organizer`, and its end tag.
-#[inline(always)]
 pub(super) fn organizer<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> Scan<Mailbox<'a>> {
-    if let Some(mailbox) = mailbox_as_written(cursor)? {
-        return Ok(mailbox);
-    }
     let mut found = None;
     while let Some(child) = cursor.child(tag)? {
         if child.name != "t:Mailbox" || found.is_some() {
@@ -23,44 +19,6 @@ pub(super) fn organizer<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> Scan<Mail
         Some(mailbox) => Ok(mailbox),
         None => cursor.decline(Reason::Structure),
     }
-}
-
-/// The organizer as Exchange nearly always writes it; `None`, and nothing read, if this one is different.
-#[inline(always)]
-fn mailbox_as_written<'a>(cursor: &mut Cursor<'a>) -> Scan<Option<Mailbox<'a>>> {
-    let start = cursor.rest();
-    if !cursor.literal("<t:Mailbox><t:Name>") {
-        return Ok(None);
-    }
-    let name = cursor.text()?;
-    if cursor.literal("</t:Name><t:EmailAddress>") {
-        let email_address = cursor.text()?;
-        if cursor.literal("</t:EmailAddress><t:RoutingType>") {
-            let routing_type = cursor.text()?;
-            if cursor.literal("</t:RoutingType><t:MailboxType>") {
-                let mailbox_type = cursor.text()?;
-                if cursor.literal("</t:MailboxType></t:Mailbox></t:Organizer>") {
-                    return Ok(Some(Mailbox {
-                        name: Some(name),
-                        email_address: Some(email_address),
-                        routing_type: Some(routing_type),
-                        mailbox_type: Some(mailbox_type),
-                        item_id: None,
-                    }));
-                }
-            } else if cursor.literal("</t:RoutingType></t:Mailbox></t:Organizer>") {
-                return Ok(Some(Mailbox {
-                    name: Some(name),
-                    email_address: Some(email_address),
-                    routing_type: Some(routing_type),
-                    mailbox_type: None,
-                    item_id: None,
-                }));
-            }
-        }
-    }
-    cursor.jump(start);
-    Ok(None)
 }
 
 /// What is inside `t:Mailbox`, in any order, and its end tag.
