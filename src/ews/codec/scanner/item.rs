@@ -30,15 +30,15 @@ pub(super) fn items<'a>(
     loop {
         while !list.empty && cursor.literal("<t:CalendarItem>") {
             cursor.count_entry()?;
-            items.push(Item::Calendar(calendar_item(cursor)?));
+            calendar_item(cursor, items)?;
         }
         let Some(child) = cursor.child(list)? else { return Ok(()) };
         cursor.count_entry()?;
-        items.push(match child.name {
-            "t:CalendarItem" if child.empty => Item::Calendar(CalendarItem::default()),
-            "t:CalendarItem" => Item::Calendar(calendar_item(cursor)?),
-            _ => other(cursor, &child)?,
-        });
+        match child.name {
+            "t:CalendarItem" if child.empty => items.push(Item::Calendar(CalendarItem::default())),
+            "t:CalendarItem" => calendar_item(cursor, items)?,
+            _ => items.push(other(cursor, &child)?),
+        }
     }
 }
 
@@ -55,72 +55,64 @@ fn other<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> Scan<Item<'a>> {
     Ok(Item::Other { element: element.into(), item_id })
 }
 
-/// A field if it is next, as one literal on either side of its value.
+/// A field if it is next, as one literal on either side of its value, into its place in a new item.
 macro_rules! next {
-    ($rest:ident, $name:literal, $read:path) => {
+    ($rest:ident, $place:expr, $name:literal, $read:path) => {
         if let Some(after) = $rest.strip_prefix(concat!("<t:", $name, ">"))
             && let Some((value, after)) = $read(after)
             && let Some(after) = after.strip_prefix(concat!("</t:", $name, ">"))
         {
             $rest = after;
-            Some(value)
-        } else {
-            None
+            fill(&mut $place, value);
         }
     };
-    ($rest:ident, $read:path) => {
-        match $read($rest) {
-            Some((value, after)) => {
-                $rest = after;
-                Some(value)
-            }
-            None => None,
+    ($rest:ident, $place:expr, $read:path) => {
+        if let Some((value, after)) = $read($rest) {
+            $rest = after;
+            fill(&mut $place, value);
         }
     };
 }
 
-/// The fields that we ask for, as far as they come in the order of the schema, and what follows them.
+/// Puts a value into an empty place, without looking whether there is anything to drop.
 #[inline(always)]
-fn as_written(mut rest: &str) -> (CalendarItem<'_>, &str) {
-    let item = CalendarItem {
-        item_id: next!(rest, value::item_id),
-        subject: next!(rest, "Subject", value::text),
-        sensitivity: next!(rest, "Sensitivity", value::sensitivity),
-        categories: Vec::new(),
-        date_time_created: next!(rest, "DateTimeCreated", value::time),
-        last_modified_time: next!(rest, "LastModifiedTime", value::time),
-        uid: next!(rest, "UID", value::text),
-        recurrence_id: next!(rest, "RecurrenceId", value::time),
-        start: next!(rest, "Start", value::time),
-        end: next!(rest, "End", value::time),
-        original_start: next!(rest, "OriginalStart", value::time),
-        is_all_day_event: next!(rest, "IsAllDayEvent", value::boolean),
-        legacy_free_busy_status: next!(rest, "LegacyFreeBusyStatus", value::free_busy_status),
-        location: next!(rest, "Location", value::text),
-        is_meeting: next!(rest, "IsMeeting", value::boolean),
-        is_cancelled: next!(rest, "IsCancelled", value::boolean),
-        is_recurring: next!(rest, "IsRecurring", value::boolean),
-        calendar_item_type: next!(rest, "CalendarItemType", value::calendar_item_type),
-        my_response_type: next!(rest, "MyResponseType", value::response_type),
-        organizer: next!(rest, value::organizer),
-        required_attendees: Vec::new(),
-        optional_attendees: Vec::new(),
-        resources: Vec::new(),
-        appointment_state: None,
-        is_organizer: None,
-    };
-    (item, rest)
+fn fill<T>(place: &mut Option<T>, value: T) {
+    std::mem::forget(std::mem::replace(place, Some(value)));
+}
+
+/// Reads the fields that we ask for, as far as they come in the order of the schema, into a new item; answers what
+/// follows them. Each value goes straight to its place: an item is too large to be moved about.
+#[inline(always)]
+fn as_written<'a>(mut rest: &'a str, item: &mut CalendarItem<'a>) -> &'a str {
+    next!(rest, item.item_id, value::item_id);
+    next!(rest, item.subject, "Subject", value::text);
+    next!(rest, item.sensitivity, "Sensitivity", value::sensitivity);
+    next!(rest, item.date_time_created, "DateTimeCreated", value::time);
+    next!(rest, item.last_modified_time, "LastModifiedTime", value::time);
+    next!(rest, item.uid, "UID", value::text);
+    next!(rest, item.recurrence_id, "RecurrenceId", value::time);
+    next!(rest, item.start, "Start", value::time);
+    next!(rest, item.end, "End", value::time);
+    next!(rest, item.original_start, "OriginalStart", value::time);
+    next!(rest, item.is_all_day_event, "IsAllDayEvent", value::boolean);
+    next!(rest, item.legacy_free_busy_status, "LegacyFreeBusyStatus", value::free_busy_status);
+    next!(rest, item.location, "Location", value::text);
+    next!(rest, item.is_meeting, "IsMeeting", value::boolean);
+    next!(rest, item.is_cancelled, "IsCancelled", value::boolean);
+    next!(rest, item.is_recurring, "IsRecurring", value::boolean);
+    next!(rest, item.calendar_item_type, "CalendarItemType", value::calendar_item_type);
+    next!(rest, item.my_response_type, "MyResponseType", value::response_type);
+    next!(rest, item.organizer, value::organizer);
+    rest
 }
 
 /// After `<t:CalendarItem>`: the fields, and the end tag.
 #[inline(always)]
-fn calendar_item<'a>(cursor: &mut Cursor<'a>) -> Scan<CalendarItem<'a>> {
-    let (mut item, rest) = as_written(cursor.rest());
-    cursor.jump(rest);
-    if !cursor.literal("</t:CalendarItem>") {
-        in_any_order(cursor, &mut item)?;
-    }
-    Ok(item)
+fn calendar_item<'a>(cursor: &mut Cursor<'a>, items: &mut Vec<Item<'a>>) -> Scan<()> {
+    items.push(Item::Calendar(CalendarItem::default()));
+    let Some(Item::Calendar(item)) = items.last_mut() else { return cursor.decline(Reason::Structure) };
+    cursor.jump(as_written(cursor.rest(), item));
+    if cursor.literal("</t:CalendarItem>") { Ok(()) } else { in_any_order(cursor, item) }
 }
 
 /// The rest of an item's fields, each looked up by name, and the item's end tag.
