@@ -4,6 +4,33 @@
 //! the same loop runs byte by byte. Memory is only ever read through references: a body may end at the last byte of a
 //! page. The naive twin of each function is in the tests.
 
+/// Runs `work` compiled for AVX2 where the processor has it, else as it is. Only what is inlined into `work` gains.
+#[inline(always)]
+pub(super) fn widest<R>(work: impl FnOnce() -> R) -> R {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("bmi1") {
+        return avx2::run(work);
+    }
+    work()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code, reason = "a function compiled for another processor; the proof is beside the call")]
+mod avx2 {
+    /// Only to be called where the processor has AVX2 and BMI1.
+    #[inline(always)]
+    pub(super) fn run<R>(work: impl FnOnce() -> R) -> R {
+        // SAFETY: unsafe to call for one reason only, that the processor might lack the features, and the caller
+        // asked the processor. Nothing but `work` is run, which is safe code.
+        unsafe { compiled(work) }
+    }
+
+    #[target_feature(enable = "avx2,bmi1")]
+    fn compiled<R>(work: impl FnOnce() -> R) -> R {
+        work()
+    }
+}
+
 /// Where the run of ordinary text at the start of `bytes` ends: at a `<`, an `&` or a control character (any byte
 /// below the space). The length of `bytes` if nothing ends it.
 #[inline(always)]

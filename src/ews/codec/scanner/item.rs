@@ -28,18 +28,29 @@ pub(super) fn items<'a>(
 ) -> Scan<()> {
     items.reserve(expected.min(EXPECTED_MAX).min(cursor.rest().len() / ITEM_BYTES_MIN));
     loop {
-        while !list.empty && cursor.literal("<t:CalendarItem>") {
-            cursor.count_entry()?;
-            calendar_item(cursor, items)?;
+        if !list.empty {
+            bytes::widest(
+                #[inline(always)]
+                || calendar_items(cursor, items),
+            )?;
         }
         let Some(child) = cursor.child(list)? else { return Ok(()) };
         cursor.count_entry()?;
         match child.name {
             "t:CalendarItem" if child.empty => items.push(Item::Calendar(CalendarItem::default())),
-            "t:CalendarItem" => calendar_item(cursor, items)?,
+            "t:CalendarItem" => spaced_item(cursor, items)?,
             _ => items.push(other(cursor, &child)?),
         }
     }
+}
+
+#[inline(always)]
+fn calendar_items<'a>(cursor: &mut Cursor<'a>, items: &mut Vec<Item<'a>>) -> Scan<()> {
+    while cursor.literal("<t:CalendarItem>") {
+        cursor.count_entry()?;
+        calendar_item(cursor, items)?;
+    }
+    Ok(())
 }
 
 fn other<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> Scan<Item<'a>> {
@@ -109,10 +120,18 @@ fn as_written<'a>(mut rest: &'a str, item: &mut CalendarItem<'a>) -> &'a str {
 /// After `<t:CalendarItem>`: the fields, and the end tag.
 #[inline(always)]
 fn calendar_item<'a>(cursor: &mut Cursor<'a>, items: &mut Vec<Item<'a>>) -> Scan<()> {
-    items.push(Item::Calendar(CalendarItem::default()));
+    items.resize_with(items.len() + 1, || Item::Calendar(CalendarItem::default()));
     let Some(Item::Calendar(item)) = items.last_mut() else { return cursor.decline(Reason::Structure) };
     cursor.jump(as_written(cursor.rest(), item));
     if cursor.literal("</t:CalendarItem>") { Ok(()) } else { in_any_order(cursor, item) }
+}
+
+/// A calendar item among white space: field by field.
+fn spaced_item<'a>(cursor: &mut Cursor<'a>, items: &mut Vec<Item<'a>>) -> Scan<()> {
+    let mut item = CalendarItem::default();
+    in_any_order(cursor, &mut item)?;
+    items.push(Item::Calendar(item));
+    Ok(())
 }
 
 /// The rest of an item's fields, each looked up by name, and the item's end tag.
