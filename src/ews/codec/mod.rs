@@ -8,6 +8,7 @@
 //!
 //! Never opens a socket, never recurses, never trusts a number that came from outside.
 
+pub(crate) mod bytes;
 mod decode;
 mod error;
 pub(crate) mod reader;
