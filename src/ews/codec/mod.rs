@@ -1,1 +1,4 @@
 //! The machinery of encoding and decoding.
+
+mod text;
+pub mod writer;
