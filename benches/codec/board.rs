@@ -7,7 +7,7 @@ use std::time::Duration;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 /// The peer that all ratios are taken to.
-pub const MEASURE: &str = "quick-xml events";
+pub(crate) const MEASURE: &str = "quick-xml events";
 
 /// One input and its rows, in the order of measuring.
 struct Input {
@@ -18,18 +18,18 @@ struct Input {
 }
 
 #[derive(Default)]
-pub struct Board {
+pub(crate) struct Board {
     inputs: RefCell<Vec<Input>>,
 }
 
 impl Board {
-    pub fn input(&self, name: &str, bytes: usize, items: usize) {
+    pub(crate) fn input(&self, name: &str, bytes: usize, items: usize) {
         let input = Input { name: name.to_owned(), bytes, items, samples: Vec::new() };
         self.inputs.borrow_mut().push(input);
     }
 
     /// One sample of the last input: how long `rounds` rounds of `peer` took.
-    pub fn sample(&self, peer: &str, rounds: u64, took: Duration) {
+    pub(crate) fn sample(&self, peer: &str, rounds: u64, took: Duration) {
         let mut inputs = self.inputs.borrow_mut();
         let Some(input) = inputs.last_mut() else { return };
         let nanoseconds = took.as_secs_f64() * 1e9 / rounds as f64;
@@ -40,7 +40,7 @@ impl Board {
     }
 
     /// Prints the table, and each goal with what was reached.
-    pub fn print(&self) {
+    pub(crate) fn print(&self) {
         let inputs = self.inputs.borrow();
         let mut table = Table::new();
         table.load_preset(presets::ASCII_MARKDOWN).set_content_arrangement(ContentArrangement::Disabled);

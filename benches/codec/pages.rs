@@ -2,7 +2,7 @@
 
 /// How the fields of a page's items look.
 #[derive(Clone, Copy, PartialEq)]
-pub enum Shape {
+pub(crate) enum Shape {
     /// Every field, in the order of the schema.
     Ordered,
     /// As above; four subjects in ten have references or are not ASCII.
@@ -14,9 +14,9 @@ pub enum Shape {
 }
 
 impl Shape {
-    pub const ALL: [Self; 4] = [Self::Ordered, Self::Escapes, Self::Missing, Self::Shuffled];
+    pub(crate) const ALL: [Self; 4] = [Self::Ordered, Self::Escapes, Self::Missing, Self::Shuffled];
 
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Ordered => "ordered",
             Self::Escapes => "escapes",
@@ -27,39 +27,39 @@ impl Shape {
 }
 
 /// A page and the sum that its decoder must come to.
-pub struct Page {
-    pub xml: Vec<u8>,
-    pub digest: Digest,
+pub(crate) struct Page {
+    pub(crate) xml: Vec<u8>,
+    pub(crate) digest: Digest,
 }
 
 /// What is compared: enough of every field that a decoder which skips one is found out.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Digest {
-    pub items: usize,
-    pub subject_bytes: usize,
-    pub id_bytes: usize,
-    pub start_seconds: i64,
-    pub end_seconds: i64,
-    pub meetings: usize,
-    pub organizer_bytes: usize,
+pub(crate) struct Digest {
+    pub(crate) items: usize,
+    pub(crate) subject_bytes: usize,
+    pub(crate) id_bytes: usize,
+    pub(crate) start_seconds: i64,
+    pub(crate) end_seconds: i64,
+    pub(crate) meetings: usize,
+    pub(crate) organizer_bytes: usize,
 }
 
 /// A small generator of numbers (xorshift), so that pages are the same everywhere.
-pub struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    pub fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         (self.next() >> 33) as usize % end
     }
 
@@ -93,7 +93,7 @@ const SPECIAL: [(&str, &str); 4] = [
 const NAMES: [&str; 5] = ["Ada Byron", "Grace Murray", "Radia P.", "Barbara L.", "Edsger D."];
 
 /// A page of `count` items.
-pub fn page(shape: Shape, count: usize, seed: u64) -> Page {
+pub(crate) fn page(shape: Shape, count: usize, seed: u64) -> Page {
     let mut dice = Dice::new(seed);
     let mut digest = Digest::default();
     let mut xml = String::with_capacity(count * 1100 + 1000);
@@ -190,6 +190,6 @@ fn fields(shape: Shape, dice: &mut Dice, digest: &mut Digest) -> Vec<String> {
     fields
 }
 
-pub fn seconds(time: &str) -> i64 {
+pub(crate) fn seconds(time: &str) -> i64 {
     chrono::DateTime::parse_from_rfc3339(time).map_or(0, |time| time.timestamp())
 }

@@ -9,16 +9,16 @@ use serde::Deserialize;
 use crate::pages::{Digest, seconds};
 
 /// What the application does: the scanner, and the reader where the scanner declines.
-pub fn adjourn(xml: &[u8]) -> Decoded<'_> {
+pub(crate) fn adjourn(xml: &[u8]) -> Decoded<'_> {
     decode(xml, &Limits::default()).expect("a page")
 }
 
 /// The reader alone.
-pub fn adjourn_reader(xml: &[u8]) -> Decoded<'_> {
+pub(crate) fn adjourn_reader(xml: &[u8]) -> Decoded<'_> {
     decode_with_reader(xml, &Limits::default()).expect("a page")
 }
 
-pub fn digest_of(decoded: &Decoded<'_>) -> Digest {
+pub(crate) fn digest_of(decoded: &Decoded<'_>) -> Digest {
     let Body::FindItem(messages) = &decoded.envelope.body else { panic!("another answer") };
     let items = messages.iter().flat_map(|message| &message.payload.items);
     items.fold(Digest::default(), |mut digest, item| {
@@ -40,7 +40,7 @@ fn add(digest: &mut Digest, item: &CalendarItem<'_>) {
 }
 
 /// quick-xml's events, nothing extracted: the measure of all goals. Answers how many there were.
-pub fn quick_xml_events(xml: &[u8]) -> usize {
+pub(crate) fn quick_xml_events(xml: &[u8]) -> usize {
     let mut reader = quick_xml::Reader::from_reader(xml);
     let mut count = 0;
     loop {
@@ -52,13 +52,13 @@ pub fn quick_xml_events(xml: &[u8]) -> usize {
 }
 
 /// quick-xml with serde, into the same fields.
-pub fn quick_xml_serde(xml: &[u8]) -> SerdeEnvelope {
+pub(crate) fn quick_xml_serde(xml: &[u8]) -> SerdeEnvelope {
     quick_xml::de::from_reader(xml).expect("a page")
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SerdeEnvelope {
+pub(crate) struct SerdeEnvelope {
     body: SerdeBody,
 }
 
@@ -146,7 +146,7 @@ struct SerdeMailbox {
 }
 
 impl SerdeEnvelope {
-    pub fn digest(&self) -> Digest {
+    pub(crate) fn digest(&self) -> Digest {
         let messages = &self.body.find_item_response.response_messages.find_item_response_message;
         let items = messages.iter().flat_map(|message| &message.root_folder.items.calendar_item);
         items.fold(Digest::default(), |mut digest, item| {
@@ -164,7 +164,7 @@ impl SerdeEnvelope {
 }
 
 /// roxmltree: a tree, then the fields that the digest needs (the others looked at, not kept).
-pub fn roxmltree(xml: &[u8]) -> Digest {
+pub(crate) fn roxmltree(xml: &[u8]) -> Digest {
     let text = std::str::from_utf8(xml).expect("UTF-8");
     let document = roxmltree::Document::parse(text).expect("a page");
     let mut digest = Digest::default();
@@ -190,12 +190,14 @@ pub fn roxmltree(xml: &[u8]) -> Digest {
 }
 
 /// Thunderbird's crate. It has 4 of the fields (id, subject, sensitivity, last change).
-pub fn ews_crate(xml: &[u8]) -> Envelope<ews::find_item::FindItemResponse> {
+pub(crate) fn ews_crate(xml: &[u8]) -> Envelope<ews::find_item::FindItemResponse> {
     Envelope::from_xml_document(xml).expect("a page")
 }
 
 /// Items, bytes of subjects, bytes of ids: what that crate can be compared by.
-pub fn ews_crate_digest(envelope: &Envelope<ews::find_item::FindItemResponse>) -> (usize, usize, usize) {
+pub(crate) fn ews_crate_digest(
+    envelope: &Envelope<ews::find_item::FindItemResponse>,
+) -> (usize, usize, usize) {
     use ews::response::ResponseClass;
     let messages = &envelope.body.response_messages.response_messages;
     let items = messages.iter().flat_map(|message| match message {

@@ -43,7 +43,7 @@ fn answer(operation: &str, payload: &str) -> String {
     )
 }
 
-pub fn answers(criterion: &mut Criterion, board: &Board) {
+pub(crate) fn answers(criterion: &mut Criterion, board: &Board) {
     let id = "AAMkAGI1".repeat(19);
     let update = answer(
         "UpdateItem",

@@ -13,3 +13,5 @@ pub mod codec;
 pub mod op;
 pub mod soap;
 pub mod types;
+
+pub use op::encode_into;

@@ -14,6 +14,8 @@ mod error;
 pub(crate) mod reader;
 pub(crate) mod rules;
 pub(crate) mod scanner;
+mod text;
+pub mod writer;
 
 pub use decode::{Body, Decoded, Envelope, Limits, Path, decode, decode_with_reader, decode_with_scanner};
 pub use error::{DecodeError, Deviation, Encoding};

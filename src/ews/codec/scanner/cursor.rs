@@ -3,10 +3,8 @@
 //! Holds what is left as a `&str`, so that every slice it gives away is text without another check. A step either
 //! succeeds and moves, or leaves the cursor where it was.
 
-use super::super::bytes;
 use super::super::decode::Limits;
-use super::super::rules::text;
-use super::{Declined, Reason, Scan};
+use super::{Declined, Reason, Scan, value};
 use crate::ews::types::Text;
 
 /// Our own nesting, and what we look at in one tag, must fit into the caller's limits with room to spare.
@@ -87,46 +85,12 @@ impl<'a> Cursor<'a> {
     /// Text up to the next tag, references resolved.
     #[inline(always)]
     pub(super) fn text(&mut self) -> Scan<Text<'a>> {
-        let len = bytes::text_len(self.rest.as_bytes());
-        if self.rest.as_bytes().get(len) == Some(&b'<')
-            && let Some(plain) = self.take(len)
-        {
-            return Ok(Text::Borrowed(plain));
-        }
-        self.text_with_specials(len)
-    }
-
-    /// `seen` bytes are known to be plain.
-    #[cold]
-    fn text_with_specials(&mut self, seen: usize) -> Scan<Text<'a>> {
-        let end = self.rest.as_bytes().get(seen..).and_then(|tail| memchr::memchr(b'<', tail));
-        match end.and_then(|end| self.take(seen + end)) {
-            Some(raw) => Ok(text::text(raw)),
+        match value::text(self.rest) {
+            Some((text, rest)) => {
+                self.rest = rest;
+                Ok(text)
+            }
             None => self.decline(Reason::Markup),
-        }
-    }
-
-    /// The value of an attribute up to its closing `"`, which is left.
-    #[inline(always)]
-    pub(super) fn value(&mut self) -> Scan<Text<'a>> {
-        let len = bytes::value_len(self.rest.as_bytes());
-        if self.rest.as_bytes().get(len) == Some(&b'"')
-            && let Some(plain) = self.take(len)
-        {
-            return Ok(Text::Borrowed(plain));
-        }
-        self.value_with_specials(len)
-    }
-
-    #[cold]
-    fn value_with_specials(&mut self, seen: usize) -> Scan<Text<'a>> {
-        let tail = self.rest.as_bytes().get(seen..).unwrap_or_default();
-        match memchr::memchr2(b'"', b'<', tail) {
-            Some(end) if tail[end] == b'"' => match self.take(seen + end) {
-                Some(raw) => Ok(text::attribute(raw)),
-                None => self.decline(Reason::Attribute),
-            },
-            _ => self.decline(Reason::Attribute),
         }
     }
 

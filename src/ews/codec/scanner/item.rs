@@ -88,7 +88,7 @@ macro_rules! next {
 /// Puts a value into an empty place, without looking whether there is anything to drop.
 #[inline(always)]
 fn fill<T>(place: &mut Option<T>, value: T) {
-    std::mem::forget(std::mem::replace(place, Some(value)));
+    std::mem::forget(place.replace(value));
 }
 
 /// Reads the fields that we ask for, as far as they come in the order of the schema, into a new item; answers what
