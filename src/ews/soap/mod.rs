@@ -1,0 +1,7 @@
+//! The SOAP envelope: headers of requests, what comes around answers, and faults. Never knows an operation.
+
+mod fault;
+mod headers;
+
+pub use fault::{Fault, ServerVersionInfo};
+pub use headers::*;
