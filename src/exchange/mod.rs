@@ -1,1 +1,14 @@
-//! (in the making)
+//! The conversation with Exchange: from a typed operation to a typed outcome, over one server's connections.
+//!
+//! Knows HTTP, TLS, credentials, throttling and what each answer means for the request; decides nothing about events.
+
+mod auth;
+mod delivery;
+mod secret;
+mod settings;
+mod tls;
+
+pub use auth::{Basic, Credential, Next};
+pub use delivery::{Delivery, Failure, HttpAnswer};
+pub use secret::Secret;
+pub use settings::{ImpersonateBy, Settings, SettingsError};
