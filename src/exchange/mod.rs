@@ -7,6 +7,7 @@ mod delivery;
 mod secret;
 mod settings;
 mod tls;
+mod transport;
 
 pub use auth::{Basic, Credential, Next};
 pub use delivery::{Delivery, Failure, HttpAnswer};
