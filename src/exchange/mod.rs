@@ -3,13 +3,20 @@
 //! Knows HTTP, TLS, credentials, throttling and what each answer means for the request; decides nothing about events.
 
 mod auth;
+mod classify;
+mod client;
 mod delivery;
+mod gate;
+mod paths;
 mod secret;
 mod settings;
 mod tls;
 mod transport;
 
 pub use auth::{Basic, Credential, Next};
+pub use classify::{Kind, Verdict, by_code, classify};
+pub use client::Failed;
 pub use delivery::{Delivery, Failure, HttpAnswer};
+pub use paths::Paths;
 pub use secret::Secret;
 pub use settings::{ImpersonateBy, Settings, SettingsError};

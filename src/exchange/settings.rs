@@ -26,6 +26,9 @@ pub struct Settings {
     pub first_byte_timeout: Duration,
     /// How long a whole answer may take, counted from the request.
     pub answer_timeout: Duration,
+    /// How long one operation may take with all its waiting, when Exchange is busy. Someone at the door has seconds, a
+    /// sweep has an hour.
+    pub patience: Duration,
     /// How rooms are named in `ExchangeImpersonation`.
     pub impersonate_by: ImpersonateBy,
     /// Requests under way at once in one room's name.
@@ -80,6 +83,7 @@ impl Settings {
             connect_timeout: Duration::from_secs(10),
             first_byte_timeout: Duration::from_secs(60),
             answer_timeout: Duration::from_secs(120),
+            patience: Duration::from_secs(60),
             impersonate_by: ImpersonateBy::default(),
             per_room: 2,
             per_server: 16,
@@ -161,7 +165,9 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_said_so() {
-        for bad in ["", "mail.example.com", "ftp://mail.example.com/", "https://user:secret@host/", "https:///EWS"] {
+        for bad in
+            ["", "mail.example.com", "ftp://mail.example.com/", "https://user:secret@host/", "https:///EWS"]
+        {
             assert!(matches!(Endpoint::parse(bad), Err(SettingsError::Url(_))), "{bad}");
         }
     }

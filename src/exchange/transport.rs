@@ -54,7 +54,7 @@ struct Deadlines {
 
 /// A request as the transport sees it.
 pub(super) struct Post<'a> {
-    pub(super) soap_action: &'static str,
+    pub(super) soap_action: &'a str,
     /// `X-AnchorMailbox`: the impersonated room, so that Exchange routes to its server at once.
     pub(super) anchor: Option<&'a str>,
     /// `client-request-id`: our name for the request in Exchange's logs.
