@@ -6,12 +6,15 @@ mod auth;
 mod classify;
 mod client;
 mod delivery;
+mod event;
 mod gate;
+mod messages;
 mod paths;
 mod secret;
 mod settings;
 mod tls;
 mod transport;
+mod trouble;
 
 pub use auth::{Basic, Credential, Next};
 pub use classify::{Kind, Verdict, by_code, classify};
