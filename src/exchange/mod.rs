@@ -3,6 +3,7 @@
 //! Knows HTTP, TLS, credentials, throttling and what each answer means for the request; decides nothing about events.
 
 mod auth;
+mod calendar;
 mod classify;
 mod client;
 mod delivery;
@@ -17,6 +18,7 @@ mod transport;
 mod trouble;
 
 pub use auth::{Basic, Credential, Next};
+pub use calendar::Exchange;
 pub use classify::{Kind, Verdict, by_code, classify};
 pub use client::Failed;
 pub use delivery::{Delivery, Failure, HttpAnswer};
