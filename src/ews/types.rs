@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 
 use super::code::ResponseCode;
 
@@ -13,7 +14,7 @@ use super::code::ResponseCode;
 pub type Text<'a> = Cow<'a, str>;
 
 /// An opaque item identifier with the version of the item it was read at.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize)]
 pub struct ItemId<'a> {
     /// `Id`: changes when the item moves to another folder.
     pub id: Text<'a>,
@@ -22,7 +23,7 @@ pub struct ItemId<'a> {
 }
 
 /// `t:CalendarItemType`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[allow(missing_docs)]
 pub enum CalendarItemType<'a> {
     Single,
@@ -33,7 +34,7 @@ pub enum CalendarItemType<'a> {
 }
 
 /// `t:MyResponseType`: how this mailbox answered the meeting request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[allow(missing_docs)]
 pub enum ResponseType<'a> {
     Unknown,
@@ -46,7 +47,7 @@ pub enum ResponseType<'a> {
 }
 
 /// `t:LegacyFreeBusyStatus` (and `BusyType` of availability).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[allow(missing_docs)]
 pub enum FreeBusyStatus<'a> {
     Free,
@@ -59,7 +60,7 @@ pub enum FreeBusyStatus<'a> {
 }
 
 /// `t:Sensitivity`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[allow(missing_docs)]
 pub enum Sensitivity<'a> {
     Normal,
@@ -70,7 +71,7 @@ pub enum Sensitivity<'a> {
 }
 
 /// `t:Mailbox` / `t:EmailAddress`: a person, room, list, or an address book entry.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Mailbox<'a> {
     /// Display name.
     pub name: Option<Text<'a>>,
@@ -85,7 +86,7 @@ pub struct Mailbox<'a> {
 }
 
 /// `t:Attendee` with its answer.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Attendee<'a> {
     /// Who.
     pub mailbox: Mailbox<'a>,
@@ -94,7 +95,7 @@ pub struct Attendee<'a> {
 }
 
 /// One calendar item. Every property is optional: servers leave out what they do not have.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[allow(missing_docs)]
 pub struct CalendarItem<'a> {
     pub item_id: Option<ItemId<'a>>,
@@ -127,7 +128,7 @@ pub struct CalendarItem<'a> {
 }
 
 /// One element of `Items`: a calendar item, or some other kind that we keep by name.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[expect(
     clippy::large_enum_variant,
     reason = "nearly every entry is a calendar item; a box each would double a page's allocations"
@@ -145,7 +146,7 @@ pub enum Item<'a> {
 }
 
 /// `ResponseClass`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[allow(missing_docs)]
 pub enum ResponseClass {
     Success,
@@ -154,7 +155,7 @@ pub enum ResponseClass {
 }
 
 /// One entry of `m:MessageXml`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MessageXmlEntry<'a> {
     /// Local name of the element: `Value`, `FieldURI`, `LineNumber`, …
     pub element: Text<'a>,
@@ -165,7 +166,7 @@ pub struct MessageXmlEntry<'a> {
 }
 
 /// What one response message says, whatever it carries.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ResponseMessage<'a, T> {
     /// Success, Warning or Error.
     pub class: ResponseClass,

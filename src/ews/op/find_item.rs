@@ -22,7 +22,7 @@ pub struct FindItem<'a> {
 }
 
 /// One `m:RootFolder`.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
 pub struct RootFolder<'a> {
     /// `TotalItemsInView`, as the server counts.
     pub total_items_in_view: Option<u32>,

@@ -12,7 +12,7 @@ pub struct GetFolder<'a> {
 }
 
 /// A folder of any kind.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
 pub struct Folder<'a> {
     /// Local name of the element: `CalendarFolder`, `Folder`, …
     pub element: Text<'a>,

@@ -20,7 +20,7 @@ pub struct GetUserAvailability<'a> {
 }
 
 /// One `t:CalendarEvent` of somebody's free/busy.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct CalendarEvent<'a> {
     /// In the zone of the request; ours asks in UTC.
     pub start: DateTime<Utc>,
@@ -31,7 +31,7 @@ pub struct CalendarEvent<'a> {
 }
 
 /// One mailbox's free/busy.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
 pub struct FreeBusyView<'a> {
     /// `FreeBusyViewType`: `None` when nothing was allowed to be seen.
     pub view_type: Option<Text<'a>>,

@@ -12,7 +12,7 @@ pub struct ResolveNames<'a> {
 }
 
 /// `m:ResolutionSet`.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
 pub struct ResolutionSet<'a> {
     /// `TotalItemsInView`.
     pub total_items_in_view: Option<u32>,

@@ -54,7 +54,7 @@ pub struct UpdateItem<'a> {
 }
 
 /// What an update carries back.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
 pub struct Updated<'a> {
     /// The item, with its new ChangeKey.
     pub items: Vec<Item<'a>>,

@@ -1,5 +1,7 @@
-//! The SOAP 1.1 envelope around every request: its headers and how they are written. Never knows an operation.
+//! The SOAP envelope: headers of requests, what comes around answers, and faults. Never knows an operation.
 
+mod fault;
 mod headers;
 
+pub use fault::{Fault, ServerVersionInfo};
 pub use headers::*;

@@ -1,0 +1,104 @@
+//! Faults: SOAP 1.1's `faultcode`, `faultstring` and `detail`, SOAP 1.2's `Code`, `Reason` and `Detail`, and the codes
+//! that Exchange puts into the detail of either.
+//!
+//! Demands nothing: a fault that says nothing we know is still a fault.
+
+use super::super::error::DecodeError;
+use super::document::{Document, Element};
+use super::message;
+use super::namespace::Namespace;
+use super::value;
+use crate::ews::code::ResponseCode;
+use crate::ews::soap::Fault;
+use crate::ews::types::Text;
+
+type Result<T> = std::result::Result<T, DecodeError>;
+
+/// A `Fault` of either version. SOAP 1.1 has its children in no namespace (4.4), SOAP 1.2 in its own (5.4); some
+/// intermediaries mix them up, so either will do.
+pub(super) fn fault<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Fault<'a>> {
+    let mut fault = Fault::default();
+    document.children(element, |document, child| {
+        match own_name(child) {
+            "faultcode" => fault.fault_code = qualified(document, child)?,
+            "faultstring" => fault.text = Some(document.text(child)?),
+            "Code" => fault.fault_code = code(document, child)?,
+            "Reason" => fault.text = reason(document, child)?,
+            "detail" | "Detail" => detail(document, child, &mut fault)?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(fault)
+}
+
+fn own_name<'a>(element: &Element<'a>) -> &'a str {
+    if element.namespace == Namespace::None || element.namespace.is_soap() { element.local } else { "" }
+}
+
+/// `Code/Value`, or `Code/Subcode/Value` where there is one: `Value` can only say whose fault it was (SOAP 1.2 part 1,
+/// 5.4.6), and the subcode is what a server that speaks both versions writes into SOAP 1.1's `faultcode`.
+fn code<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Option<Text<'a>>> {
+    let (mut general, mut specific) = (None, None);
+    document.children(element, |document, child| {
+        match own_name(child) {
+            "Value" => general = qualified(document, child)?,
+            "Subcode" => specific = subcode(document, child)?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(specific.or(general))
+}
+
+fn subcode<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Option<Text<'a>>> {
+    let mut found = None;
+    document.children(element, |document, child| {
+        if own_name(child) == "Value" {
+            found = qualified(document, child)?;
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+fn reason<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Option<Text<'a>>> {
+    let mut found = None;
+    document.children(element, |document, child| {
+        if own_name(child) == "Text" {
+            found = Some(document.text(child)?);
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// A qualified name without its prefix.
+fn qualified<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Option<Text<'a>>> {
+    let local = |name: &str| name.find(':').map_or(0, |colon| colon + 1);
+    Ok(value::token(document, element)?.map(|name| match name {
+        Text::Borrowed(name) => Text::Borrowed(&name[local(name)..]),
+        Text::Owned(name) => Text::Owned(name[local(&name)..].to_owned()),
+    }))
+}
+
+/// Exchange has `ResponseCode` and `Message` in the errors namespace and `MessageXml` in that of types; the same
+/// elements of an answer are in that of messages, and somebody's gateway will have them there.
+fn detail<'a>(document: &mut Document<'a>, element: &Element<'a>, fault: &mut Fault<'a>) -> Result<()> {
+    document.children(element, |document, child| {
+        match exchange_name(child) {
+            "ResponseCode" => fault.response_code = value::token(document, child)?.map(ResponseCode),
+            "Message" => fault.message = Some(document.text(child)?),
+            "MessageXml" => fault.message_xml = message::entries(document, child)?,
+            _ => {}
+        }
+        Ok(())
+    })
+}
+
+fn exchange_name<'a>(element: &Element<'a>) -> &'a str {
+    match element.namespace {
+        Namespace::Errors | Namespace::Types | Namespace::Messages => element.local,
+        _ => "",
+    }
+}

@@ -1,0 +1,84 @@
+//! Items: the calendar item with the properties we know, every other kind by its name and id.
+
+use super::super::error::DecodeError;
+use super::super::rules::names;
+use super::document::{Document, Element};
+use super::namespace::Namespace;
+use super::{people, value};
+use crate::ews::types::{CalendarItem, Item, ItemId};
+
+type Result<T> = std::result::Result<T, DecodeError>;
+
+/// A list of items, under whatever name.
+pub(super) fn items<'a>(document: &mut Document<'a>, list: &Element<'a>) -> Result<Vec<Item<'a>>> {
+    let mut items = Vec::new();
+    document.children(list, |document, child| {
+        document.count_entry(child)?;
+        items.push(item(document, child)?);
+        Ok(())
+    })?;
+    Ok(items)
+}
+
+fn item<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Item<'a>> {
+    if element.is(Namespace::Types, "CalendarItem") {
+        return calendar_item(document, element).map(Item::Calendar);
+    }
+    Ok(Item::Other { element: element.local.into(), item_id: own_id(document, element)? })
+}
+
+fn own_id<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Option<ItemId<'a>>> {
+    let mut found = None;
+    document.children(element, |_, child| {
+        if child.is(Namespace::Types, "ItemId") {
+            found = people::id(child);
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+fn calendar_item<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<CalendarItem<'a>> {
+    let mut item = CalendarItem::default();
+    document.children(element, |document, child| property(document, child, &mut item))?;
+    Ok(item)
+}
+
+/// One property; those we do not know are left to be stepped over.
+fn property<'a>(document: &mut Document<'a>, child: &Element<'a>, item: &mut CalendarItem<'a>) -> Result<()> {
+    match child.local_in(Namespace::Types) {
+        "ItemId" => item.item_id = people::id(child),
+        "Subject" => item.subject = Some(document.text(child)?),
+        "Sensitivity" => item.sensitivity = value::token(document, child)?.map(names::sensitivity),
+        "Categories" => item.categories = people::strings(document, child)?,
+        "DateTimeCreated" => item.date_time_created = value::time(document, child)?,
+        "LastModifiedTime" => item.last_modified_time = value::time(document, child)?,
+        "UID" => item.uid = Some(document.text(child)?),
+        "RecurrenceId" => item.recurrence_id = value::time(document, child)?,
+        "Start" => item.start = value::time(document, child)?,
+        "End" => item.end = value::time(document, child)?,
+        "OriginalStart" => item.original_start = value::time(document, child)?,
+        "IsAllDayEvent" => item.is_all_day_event = value::boolean(document, child)?,
+        "LegacyFreeBusyStatus" => {
+            item.legacy_free_busy_status = value::token(document, child)?.map(names::free_busy_status);
+        }
+        "Location" => item.location = Some(document.text(child)?),
+        "IsMeeting" => item.is_meeting = value::boolean(document, child)?,
+        "IsCancelled" => item.is_cancelled = value::boolean(document, child)?,
+        "IsRecurring" => item.is_recurring = value::boolean(document, child)?,
+        "CalendarItemType" => {
+            item.calendar_item_type = value::token(document, child)?.map(names::calendar_item_type);
+        }
+        "MyResponseType" => {
+            item.my_response_type = value::token(document, child)?.map(names::response_type);
+        }
+        "Organizer" => item.organizer = people::mailbox_inside(document, child, "Mailbox")?,
+        "RequiredAttendees" => item.required_attendees = people::attendees(document, child)?,
+        "OptionalAttendees" => item.optional_attendees = people::attendees(document, child)?,
+        "Resources" => item.resources = people::attendees(document, child)?,
+        "AppointmentState" => item.appointment_state = value::number(document, child)?,
+        "IsOrganizer" => item.is_organizer = value::boolean(document, child)?,
+        _ => {}
+    }
+    Ok(())
+}

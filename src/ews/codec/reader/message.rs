@@ -1,0 +1,114 @@
+//! Response messages: what each says. What it carries is read by whoever knows the operation.
+
+use super::super::error::{DecodeError, Deviation};
+use super::super::rules::{names, trim};
+use super::document::{Document, Element};
+use super::namespace::Namespace;
+use super::value;
+use crate::ews::code::ResponseCode;
+use crate::ews::types::{MessageXmlEntry, ResponseClass, ResponseMessage};
+
+type Result<T> = std::result::Result<T, DecodeError>;
+
+/// `m:ResponseMessages` inside `answer`; `carry` is handed each child that is payload, or nobody's.
+pub(super) fn messages<'a, T: Default>(
+    document: &mut Document<'a>,
+    answer: &Element<'a>,
+    mut carry: impl FnMut(&mut Document<'a>, &Element<'a>, &mut T) -> Result<()>,
+) -> Result<Vec<ResponseMessage<'a, T>>> {
+    let mut found = None;
+    document.children(answer, |document, child| {
+        if child.is(Namespace::Messages, "ResponseMessages") {
+            found = Some(list(document, child, &mut carry)?);
+        }
+        Ok(())
+    })?;
+    found.ok_or_else(|| missing("ResponseMessages", answer))
+}
+
+/// Whatever its children in the messages namespace are called, each is a message: names differ by operation and there
+/// is nothing else they could be.
+pub(super) fn list<'a, T: Default>(
+    document: &mut Document<'a>,
+    list: &Element<'a>,
+    carry: &mut impl FnMut(&mut Document<'a>, &Element<'a>, &mut T) -> Result<()>,
+) -> Result<Vec<ResponseMessage<'a, T>>> {
+    let mut messages = Vec::new();
+    document.children(list, |document, child| {
+        if child.namespace == Namespace::Messages {
+            messages.push(message(document, child, &mut *carry)?);
+        }
+        Ok(())
+    })?;
+    Ok(messages)
+}
+
+/// One message: `element` has the class, and the rest inside.
+pub(super) fn message<'a, T: Default>(
+    document: &mut Document<'a>,
+    element: &Element<'a>,
+    mut carry: impl FnMut(&mut Document<'a>, &Element<'a>, &mut T) -> Result<()>,
+) -> Result<ResponseMessage<'a, T>> {
+    document.count_entry(element)?;
+    let class = class(element)?;
+    let (mut given, mut message_text, mut message_xml) = (None, None, Vec::new());
+    let mut payload = T::default();
+    document.children(element, |document, child| {
+        match child.local_in(Namespace::Messages) {
+            "ResponseCode" => given = value::token(document, child)?.map(ResponseCode),
+            "MessageText" => message_text = Some(document.text(child)?),
+            "MessageXml" => message_xml = entries(document, child)?,
+            _ => carry(document, child, &mut payload)?,
+        }
+        Ok(())
+    })?;
+    let code = code(given, class, element)?;
+    Ok(ResponseMessage { class, code, message_text, message_xml, payload })
+}
+
+fn class(element: &Element<'_>) -> Result<ResponseClass> {
+    let given = element.attribute("ResponseClass");
+    given.as_deref().and_then(|class| names::response_class(trim(class))).ok_or_else(|| {
+        let deviation = Deviation::ResponseClass(given.map(|class| class.into_owned()));
+        DecodeError::new(deviation, element.offset)
+    })
+}
+
+/// The schema makes `m:ResponseCode` optional. A success without one says all there is to say; anything else without
+/// one cannot be decided on.
+fn code<'a>(
+    given: Option<ResponseCode<'a>>,
+    class: ResponseClass,
+    element: &Element<'a>,
+) -> Result<ResponseCode<'a>> {
+    match given {
+        Some(code) => Ok(code),
+        None if class == ResponseClass::Success => Ok(ResponseCode("NoError".into())),
+        None => Err(missing("ResponseCode", element)),
+    }
+}
+
+/// `MessageXml`: any elements, of any names. Many say all they have to say in an attribute: `t:FieldURI` in its
+/// `FieldURI`, `t:Value` in its `Name` what its text is about.
+pub(super) fn entries<'a>(
+    document: &mut Document<'a>,
+    element: &Element<'a>,
+) -> Result<Vec<MessageXmlEntry<'a>>> {
+    let mut entries = Vec::new();
+    document.children(element, |document, child| {
+        document.count_entry(child)?;
+        entries.push(MessageXmlEntry {
+            element: child.local.into(),
+            name: child.attribute("Name").or_else(|| child.attribute("FieldURI")),
+            value: document.text(child)?,
+        });
+        Ok(())
+    })?;
+    Ok(entries)
+}
+
+/// `element` should have been somewhere in `inside`.
+#[cold]
+pub(super) fn missing(element: &'static str, inside: &Element<'_>) -> DecodeError {
+    DecodeError::new(Deviation::MissingElement { element, inside: inside.local.to_owned() }, inside.offset)
+}

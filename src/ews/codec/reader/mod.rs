@@ -1,0 +1,64 @@
+//! The path that is always right: quick-xml's events, namespaces resolved, any prefix, any order.
+//!
+//! ```text
+//! bytes ─► here: size, encoding ─► document: tags, namespaces, limits ─► envelope ─┬─► message ─► payload ─► item
+//!                                                                                  ├─► availability
+//!                                                                                  └─► fault
+//! ```
+//!
+//! What it holds to, since the scanner leaves everything unusual to it:
+//!
+//! * a value that cannot be read makes its one property absent and never costs the item around it;
+//! * a value that is not in our lists is kept verbatim;
+//! * of a property given twice, the last one counts;
+//! * an element we do not know is stepped over, wherever it stands;
+//! * no answer is made of a body that is cut, malformed or over a limit.
+//!
+//! Never recurses, never panics; its time grows with the body's length and nothing else.
+
+mod availability;
+mod document;
+mod envelope;
+mod fault;
+mod item;
+mod message;
+mod namespace;
+mod payload;
+mod people;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use super::decode::{Envelope, Limits};
+use super::error::{DecodeError, Deviation, Encoding};
+use document::Document;
+
+/// A UTF-8 byte order mark: allowed, meaningless.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Reads one body.
+pub(super) fn read<'a>(body: &'a [u8], limits: &Limits) -> Result<Envelope<'a>, DecodeError> {
+    if body.len() > limits.body_bytes_max {
+        let deviation = Deviation::BodyTooLarge { bytes: body.len(), limit: limits.body_bytes_max };
+        return Err(DecodeError::new(deviation, limits.body_bytes_max));
+    }
+    if let Some(encoding) = wide(body) {
+        return Err(DecodeError::new(Deviation::NotUtf8(encoding), 0));
+    }
+    let bytes = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+    let skipped = body.len() - bytes.len();
+    let text = simdutf8::compat::from_utf8(bytes).map_err(|error| {
+        DecodeError::new(Deviation::NotUtf8(Encoding::Unknown), skipped + error.valid_up_to())
+    })?;
+    envelope::envelope(&mut Document::new(text, skipped, limits))
+}
+
+/// UTF-16 by its byte order mark, or by the NUL beside its first `<` (XML 1.0, appendix F). Without this, much of it
+/// would pass for UTF-8 full of NULs.
+fn wide(body: &[u8]) -> Option<Encoding> {
+    match body {
+        [0xfe, 0xff, ..] | [0, b'<', ..] => Some(Encoding::Utf16Be),
+        [0xff, 0xfe, ..] | [b'<', 0, ..] => Some(Encoding::Utf16Le),
+        _ => None,
+    }
+}

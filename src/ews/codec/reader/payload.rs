@@ -1,0 +1,167 @@
+//! What the messages of each operation carry. Each function is handed one child of a message and takes what is its.
+
+use super::super::error::DecodeError;
+use super::document::{Document, Element};
+use super::namespace::Namespace;
+use super::{item, people, value};
+use crate::ews::op::{Folder, ResolutionSet, RootFolder, Updated};
+use crate::ews::types::{Item, Mailbox};
+
+type Result<T> = std::result::Result<T, DecodeError>;
+
+/// Nothing: `DeleteItem`, and operations that we never call.
+pub(super) fn nothing(_: &mut Document<'_>, _: &Element<'_>, (): &mut ()) -> Result<()> {
+    Ok(())
+}
+
+/// `m:Items`: `GetItem`, `CreateItem`, `MoveItem`.
+pub(super) fn items<'a>(
+    document: &mut Document<'a>,
+    child: &Element<'a>,
+    items: &mut Vec<Item<'a>>,
+) -> Result<()> {
+    if child.is(Namespace::Messages, "Items") {
+        *items = item::items(document, child)?;
+    }
+    Ok(())
+}
+
+/// `m:Items` and `m:ConflictResults`: `UpdateItem`.
+pub(super) fn updated<'a>(
+    document: &mut Document<'a>,
+    child: &Element<'a>,
+    updated: &mut Updated<'a>,
+) -> Result<()> {
+    match child.local_in(Namespace::Messages) {
+        "Items" => updated.items = item::items(document, child)?,
+        "ConflictResults" => updated.conflict_count = conflict_count(document, child)?,
+        _ => {}
+    }
+    Ok(())
+}
+
+fn conflict_count<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Option<u32>> {
+    let mut count = None;
+    document.children(element, |document, child| {
+        if child.is(Namespace::Types, "Count") {
+            count = value::number(document, child)?;
+        }
+        Ok(())
+    })?;
+    Ok(count)
+}
+
+/// `m:RootFolder`: `FindItem`.
+pub(super) fn root_folder<'a>(
+    document: &mut Document<'a>,
+    child: &Element<'a>,
+    folder: &mut RootFolder<'a>,
+) -> Result<()> {
+    if !child.is(Namespace::Messages, "RootFolder") {
+        return Ok(());
+    }
+    *folder = RootFolder {
+        total_items_in_view: value::number_in(child, "TotalItemsInView"),
+        includes_last_item_in_range: value::boolean_in(child, "IncludesLastItemInRange"),
+        items: Vec::new(),
+    };
+    document.children(child, |document, list| {
+        if list.is(Namespace::Types, "Items") {
+            folder.items = item::items(document, list)?;
+        }
+        Ok(())
+    })
+}
+
+/// `m:Folders`: `GetFolder`.
+pub(super) fn folders<'a>(
+    document: &mut Document<'a>,
+    child: &Element<'a>,
+    folders: &mut Vec<Folder<'a>>,
+) -> Result<()> {
+    if !child.is(Namespace::Messages, "Folders") {
+        return Ok(());
+    }
+    folders.clear();
+    document.children(child, |document, entry| {
+        document.count_entry(entry)?;
+        folders.push(folder(document, entry)?);
+        Ok(())
+    })
+}
+
+fn folder<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Folder<'a>> {
+    let mut folder = Folder { element: element.local.into(), ..Folder::default() };
+    document.children(element, |document, child| {
+        match child.local_in(Namespace::Types) {
+            "FolderId" => folder.folder_id = people::id(child),
+            "DisplayName" => folder.display_name = Some(document.text(child)?),
+            "TotalCount" => folder.total_count = value::number(document, child)?,
+            "ChildFolderCount" => folder.child_folder_count = value::number(document, child)?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(folder)
+}
+
+/// `m:ResolutionSet`: `ResolveNames`. A hit without a mailbox counts as one: several are not the same as one.
+pub(super) fn resolutions<'a>(
+    document: &mut Document<'a>,
+    child: &Element<'a>,
+    set: &mut ResolutionSet<'a>,
+) -> Result<()> {
+    if !child.is(Namespace::Messages, "ResolutionSet") {
+        return Ok(());
+    }
+    *set = ResolutionSet {
+        total_items_in_view: value::number_in(child, "TotalItemsInView"),
+        includes_last_item_in_range: value::boolean_in(child, "IncludesLastItemInRange"),
+        resolutions: Vec::new(),
+    };
+    document.children(child, |document, entry| {
+        if entry.is(Namespace::Types, "Resolution") {
+            document.count_entry(entry)?;
+            set.resolutions.push(people::mailbox_inside(document, entry, "Mailbox")?.unwrap_or_default());
+        }
+        Ok(())
+    })
+}
+
+/// `m:RoomLists`, each `t:Address`: `GetRoomLists`.
+pub(super) fn room_lists<'a>(
+    document: &mut Document<'a>,
+    child: &Element<'a>,
+    lists: &mut Vec<Mailbox<'a>>,
+) -> Result<()> {
+    if !child.is(Namespace::Messages, "RoomLists") {
+        return Ok(());
+    }
+    lists.clear();
+    document.children(child, |document, entry| {
+        if entry.is(Namespace::Types, "Address") {
+            document.count_entry(entry)?;
+            lists.push(people::mailbox(document, entry)?);
+        }
+        Ok(())
+    })
+}
+
+/// `m:Rooms`, each `t:Room/t:Id`: `GetRooms`.
+pub(super) fn rooms<'a>(
+    document: &mut Document<'a>,
+    child: &Element<'a>,
+    rooms: &mut Vec<Mailbox<'a>>,
+) -> Result<()> {
+    if !child.is(Namespace::Messages, "Rooms") {
+        return Ok(());
+    }
+    rooms.clear();
+    document.children(child, |document, entry| {
+        if entry.is(Namespace::Types, "Room") {
+            document.count_entry(entry)?;
+            rooms.push(people::mailbox_inside(document, entry, "Id")?.unwrap_or_default());
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,89 @@
+//! Ids, mailboxes, attendees: what items, rooms and resolutions all hold.
+
+use super::super::error::DecodeError;
+use super::super::rules::names;
+use super::document::{Document, Element};
+use super::namespace::Namespace;
+use super::value;
+use crate::ews::types::{Attendee, ItemId, Mailbox, Text};
+
+type Result<T> = std::result::Result<T, DecodeError>;
+
+/// `t:ItemId`, `t:FolderId`. An id without `Id` is none.
+pub(super) fn id<'a>(element: &Element<'a>) -> Option<ItemId<'a>> {
+    Some(ItemId { id: element.attribute("Id")?, change_key: element.attribute("ChangeKey") })
+}
+
+/// `t:EmailAddressType`, under whatever name. All its parts are strings in the schema, so white space stays.
+pub(super) fn mailbox<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Mailbox<'a>> {
+    let mut mailbox = Mailbox::default();
+    document.children(element, |document, child| {
+        match child.local_in(Namespace::Types) {
+            "Name" => mailbox.name = Some(document.text(child)?),
+            "EmailAddress" => mailbox.email_address = Some(document.text(child)?),
+            "RoutingType" => mailbox.routing_type = Some(document.text(child)?),
+            "MailboxType" => mailbox.mailbox_type = Some(document.text(child)?),
+            "ItemId" => mailbox.item_id = id(child),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(mailbox)
+}
+
+/// The mailbox one level down: `name` is `Mailbox` in an organizer and a resolution, `Id` in a room.
+pub(super) fn mailbox_inside<'a>(
+    document: &mut Document<'a>,
+    element: &Element<'a>,
+    name: &str,
+) -> Result<Option<Mailbox<'a>>> {
+    let mut found = None;
+    document.children(element, |document, child| {
+        if child.is(Namespace::Types, name) {
+            found = Some(mailbox(document, child)?);
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// A list of `t:Attendee`. One without a mailbox is kept: how many there are matters too.
+pub(super) fn attendees<'a>(document: &mut Document<'a>, list: &Element<'a>) -> Result<Vec<Attendee<'a>>> {
+    let mut attendees = Vec::new();
+    document.children(list, |document, child| {
+        if child.is(Namespace::Types, "Attendee") {
+            document.count_entry(child)?;
+            attendees.push(attendee(document, child)?);
+        }
+        Ok(())
+    })?;
+    Ok(attendees)
+}
+
+fn attendee<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Attendee<'a>> {
+    let mut attendee = Attendee::default();
+    document.children(element, |document, child| {
+        match child.local_in(Namespace::Types) {
+            "Mailbox" => attendee.mailbox = mailbox(document, child)?,
+            "ResponseType" => {
+                attendee.response_type = value::token(document, child)?.map(names::response_type);
+            }
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(attendee)
+}
+
+/// `t:Categories`: a list of `t:String`.
+pub(super) fn strings<'a>(document: &mut Document<'a>, list: &Element<'a>) -> Result<Vec<Text<'a>>> {
+    let mut strings = Vec::new();
+    document.children(list, |document, child| {
+        if child.is(Namespace::Types, "String") {
+            document.count_entry(child)?;
+            strings.push(document.text(child)?);
+        }
+        Ok(())
+    })?;
+    Ok(strings)
+}

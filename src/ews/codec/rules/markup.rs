@@ -1,0 +1,90 @@
+//! Markup: names and attributes, as strict as XML 1.0 with one colon at most.
+
+use super::is_space;
+
+/// A possibly prefixed name, split at its colon. The prefix is empty when there is none.
+pub(crate) fn split_name(name: &str) -> Option<(&str, &str)> {
+    let (prefix, local) = name.split_once(':').unwrap_or(("", name));
+    let prefixed = prefix.len() < name.len() && name.as_bytes().get(prefix.len()) == Some(&b':');
+    let fine = is_name_part(local) && (is_name_part(prefix) || (prefix.is_empty() && !prefixed));
+    fine.then_some((prefix, local))
+}
+
+fn is_name_part(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes.next().is_some_and(is_name_start) && bytes.all(is_name_byte)
+}
+
+fn is_name_start(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
+}
+
+/// Beyond ASCII everything counts as a letter: such names are never ours, they only have to end somewhere.
+pub(crate) fn is_name_byte(byte: u8) -> bool {
+    is_name_start(byte) || byte.is_ascii_digit() || byte == b'-' || byte == b'.'
+}
+
+/// One attribute as it stands in the tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RawAttribute<'a> {
+    pub(crate) name: &'a str,
+    /// Between the quotes, untouched: [`super::text::attribute`] makes a value of it.
+    pub(crate) value: &'a str,
+}
+
+/// The attributes of one tag, one after the other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RawAttributes<'a> {
+    rest: &'a str,
+}
+
+impl<'a> RawAttributes<'a> {
+    /// `rest` starts right after the element's name.
+    pub(crate) fn new(rest: &'a str) -> Self {
+        Self { rest }
+    }
+
+    /// What follows the attributes read so far.
+    pub(crate) fn rest(&self) -> &'a str {
+        self.rest
+    }
+
+    /// The next attribute. `None`: the next thing is no attribute (the tag's end, or rubbish).
+    /// `Some(Err)`: one begins here and is malformed.
+    pub(crate) fn next_attribute(&mut self) -> Option<Result<RawAttribute<'a>, Malformed>> {
+        let after_space = skip_space(self.rest);
+        let spaced = after_space.len() < self.rest.len();
+        self.rest = after_space;
+        let name_len =
+            after_space.bytes().position(|b| !(is_name_byte(b) || b == b':')).unwrap_or(after_space.len());
+        if name_len == 0 {
+            return None;
+        }
+        if !spaced {
+            return Some(Err(Malformed));
+        }
+        let (name, rest) = after_space.split_at(name_len);
+        Some(self.finish(name, rest).ok_or(Malformed))
+    }
+
+    fn finish(&mut self, name: &'a str, rest: &'a str) -> Option<RawAttribute<'a>> {
+        split_name(name)?;
+        let rest = skip_space(skip_space(rest).strip_prefix('=')?);
+        let quote = *rest.as_bytes().first().filter(|b| matches!(b, b'"' | b'\''))?;
+        let end = memchr::memchr2(quote, b'<', &rest.as_bytes()[1..])? + 1;
+        if rest.as_bytes()[end] != quote {
+            return None;
+        }
+        self.rest = &rest[end + 1..];
+        Some(RawAttribute { name, value: &rest[1..end] })
+    }
+}
+
+/// An attribute that is none: no space before it, no `=`, no quotes, or a `<` inside them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Malformed;
+
+fn skip_space(text: &str) -> &str {
+    let spaces = text.bytes().take_while(|b| is_space(*b)).count();
+    &text[spaces..]
+}

@@ -1,0 +1,135 @@
+//! Text: references resolved, line ends normalized, forbidden characters replaced.
+//!
+//! Total: every string has a value. Borrows unless something had to change. Cost: one pass of two compares a byte to
+//! find that nothing has to change, else one copy of the string.
+
+use std::borrow::Cow;
+
+/// What stands for a character that XML forbids or that does not exist.
+pub(crate) const REPLACEMENT: char = char::REPLACEMENT_CHARACTER;
+
+/// Character data between two tags.
+pub(crate) fn text(raw: &str) -> Cow<'_, str> {
+    clean(raw, Kind::Text)
+}
+
+/// The value of an attribute, without its quotes.
+pub(crate) fn attribute(raw: &str) -> Cow<'_, str> {
+    clean(raw, Kind::Attribute)
+}
+
+/// The inside of a CDATA section: as text, but `&` means itself.
+pub(crate) fn cdata(raw: &str) -> Cow<'_, str> {
+    clean(raw, Kind::Cdata)
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Text,
+    Attribute,
+    Cdata,
+}
+
+fn clean(raw: &str, kind: Kind) -> Cow<'_, str> {
+    match next_special(raw, kind) {
+        None => Cow::Borrowed(raw),
+        Some(at) => Cow::Owned(rewrite(raw, at, kind)),
+    }
+}
+
+#[cold]
+fn rewrite(raw: &str, first: usize, kind: Kind) -> String {
+    let mut out = String::with_capacity(raw.len());
+    let (mut rest, mut next) = (raw, Some(first));
+    while let Some(at) = next {
+        out.push_str(&rest[..at]);
+        let used = rewrite_one(&rest[at..], kind, &mut out);
+        rest = &rest[at + used..];
+        next = next_special(rest, kind);
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Writes what the special byte at the start of `rest` stands for; answers how many bytes that took.
+fn rewrite_one(rest: &str, kind: Kind, out: &mut String) -> usize {
+    match rest.as_bytes() {
+        [b'&', ..] => match reference(rest) {
+            Some((character, used)) => {
+                out.push(character);
+                used
+            }
+            None => {
+                out.push('&');
+                1
+            }
+        },
+        [b'\r', b'\n', ..] => {
+            out.push(line_end(kind));
+            2
+        }
+        [b'\r' | b'\n', ..] => {
+            out.push(line_end(kind));
+            1
+        }
+        [b'\t', ..] => {
+            out.push(' ');
+            1
+        }
+        _ => {
+            out.push(REPLACEMENT);
+            1
+        }
+    }
+}
+
+fn line_end(kind: Kind) -> char {
+    if kind == Kind::Attribute { ' ' } else { '\n' }
+}
+
+fn next_special(raw: &str, kind: Kind) -> Option<usize> {
+    let special = |byte: &u8| match byte {
+        b'&' => kind != Kind::Cdata,
+        b'\t' | b'\n' => kind == Kind::Attribute,
+        _ => *byte < b' ',
+    };
+    raw.as_bytes().iter().position(special)
+}
+
+/// The character that a reference at the start of `rest` names, and the reference's length.
+/// `None`: not a reference that means anything here; its `&` is an ordinary character.
+fn reference(rest: &str) -> Option<(char, usize)> {
+    let end = memchr::memchr2(b';', b'&', rest.as_bytes().get(1..)?)? + 1;
+    let name = rest.get(1..end)?;
+    if rest.as_bytes()[end] != b';' {
+        return None;
+    }
+    let character = match name {
+        "lt" => '<',
+        "gt" => '>',
+        "amp" => '&',
+        "quot" => '"',
+        "apos" => '\'',
+        _ => numbered(name.strip_prefix('#')?)?,
+    };
+    Some((character, end + 1))
+}
+
+fn numbered(digits: &str) -> Option<char> {
+    let (digits, radix) = match digits.strip_prefix('x') {
+        Some(hex) => (hex, 16),
+        None => (digits, 10),
+    };
+    if digits.is_empty() {
+        return None;
+    }
+    let mut value = 0u32;
+    for digit in digits.chars() {
+        value = value.saturating_mul(radix).saturating_add(digit.to_digit(radix)?);
+    }
+    Some(char::from_u32(value).filter(|c| is_allowed(*c)).unwrap_or(REPLACEMENT))
+}
+
+fn is_allowed(character: char) -> bool {
+    character >= ' ' || matches!(character, '\t' | '\n' | '\r')
+}

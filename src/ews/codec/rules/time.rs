@@ -1,0 +1,100 @@
+//! Times: `YYYY-MM-DDTHH:MM:SS`, perhaps a fraction, perhaps `Z` or an offset; without a zone it is UTC.
+//!
+//! Exchange writes the twenty-byte form with `Z` for everything we read except availability (no zone) and the wall
+//! clock properties (offset), so that form has arithmetic of its own. Nothing here knows a time zone by name.
+
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+
+/// The longest offset `xs:dateTime` knows: fourteen hours.
+const OFFSET_MINUTES_MAX: u32 = 14 * 60;
+
+/// A time in any of its forms, white space around it ignored.
+pub(crate) fn date_time(text: &str) -> Option<DateTime<Utc>> {
+    let bytes = super::trim(text).as_bytes();
+    if let Ok(fixed) = <&[u8; 20]>::try_from(bytes)
+        && let Some(time) = utc_seconds(fixed)
+    {
+        return Some(time);
+    }
+    let (seconds, rest) = bytes.split_first_chunk::<19>()?;
+    let (nanoseconds, zone) = fraction(rest)?;
+    let local = date_and_time(seconds)? + TimeDelta::nanoseconds(nanoseconds);
+    local.checked_sub_signed(TimeDelta::minutes(offset_minutes(zone)?))
+}
+
+/// `YYYY-MM-DDTHH:MM:SSZ`, exactly.
+#[inline(always)]
+pub(crate) fn utc_seconds(bytes: &[u8; 20]) -> Option<DateTime<Utc>> {
+    let (seconds, zone) = bytes.split_first_chunk::<19>()?;
+    if zone != b"Z" {
+        return None;
+    }
+    date_and_time(seconds)
+}
+
+/// Eight bytes at a time: the separators must be exact, the rest digits, and two digits become a number together.
+///
+/// ```text
+/// 2026-11-24T09:30:00
+/// ^^^^^^^^               front
+///            ^^^^^^^^    back
+/// ```
+#[inline(always)]
+fn date_and_time(bytes: &[u8; 19]) -> Option<DateTime<Utc>> {
+    let front = u64::from_le_bytes(*bytes.first_chunk()?);
+    let back = u64::from_le_bytes(*bytes.last_chunk()?);
+    let [tens, ones] = [bytes[8], bytes[9]].map(|digit| digit.wrapping_sub(b'0'));
+    let shaped = has_shape(front, *b"0000-00-") & has_shape(back, *b"00:00:00");
+    if !(shaped & (tens < 10) & (ones < 10) & (bytes[10] == b'T')) {
+        return None;
+    }
+    let year = pair(front, 0) as i32 * 100 + pair(front, 2) as i32;
+    let date = NaiveDate::from_ymd_opt(year, pair(front, 5), u32::from(tens * 10 + ones))?;
+    let time = NaiveTime::from_hms_opt(pair(back, 0), pair(back, 3), pair(back, 6))?;
+    Some(date.and_time(time).and_utc())
+}
+
+/// Whether each byte of `word` is a digit where `shape` says `0`, and equal to `shape` elsewhere.
+///
+/// A digit differs from `0` by at most nine, so adding six leaves its high half empty; a byte so large that the sum
+/// runs over into its neighbour is itself neither a digit nor a separator.
+#[inline(always)]
+fn has_shape(word: u64, shape: [u8; 8]) -> bool {
+    let digits = u64::from_le_bytes(shape.map(|byte| if byte == b'0' { 0xff } else { 0 }));
+    let separators = (word ^ u64::from_le_bytes(shape)) & !digits;
+    let values = word ^ 0x3030_3030_3030_3030;
+    let too_big = (values.wrapping_add(0x0606_0606_0606_0606) | values) & 0xf0f0_f0f0_f0f0_f0f0 & digits;
+    separators | too_big == 0
+}
+
+/// The two-digit number that the bytes `at` and `at + 1` of `word` spell.
+#[inline(always)]
+fn pair(word: u64, at: u32) -> u32 {
+    let both = (word >> (8 * at)) as u32;
+    (both & 0xf) * 10 + (both >> 8 & 0xf)
+}
+
+/// `.` and digits, at the start: their nanoseconds (what is finer is cut off) and the rest.
+fn fraction(bytes: &[u8]) -> Option<(i64, &[u8])> {
+    let Some(digits) = bytes.strip_prefix(b".") else { return Some((0, bytes)) };
+    let count = digits.iter().take_while(|b| b.is_ascii_digit()).count();
+    let scaled = (0..9)
+        .fold(0, |sum, at| sum * 10 + digits[..count].get(at).map_or(0, |digit| i64::from(digit - b'0')));
+    (count > 0).then_some((scaled, &digits[count..]))
+}
+
+fn offset_minutes(zone: &[u8]) -> Option<i64> {
+    let sign = match zone.first() {
+        None => return Some(0),
+        Some(b'Z') if zone.len() == 1 => return Some(0),
+        Some(b'+') => 1,
+        Some(b'-') => -1,
+        Some(_) => return None,
+    };
+    let &[h1 @ b'0'..=b'9', h2 @ b'0'..=b'9', b':', m1 @ b'0'..=b'5', m2 @ b'0'..=b'9'] = &zone[1..] else {
+        return None;
+    };
+    let two = |tens: u8, ones: u8| u32::from(tens - b'0') * 10 + u32::from(ones - b'0');
+    let minutes = two(h1, h2) * 60 + two(m1, m2);
+    (minutes <= OFFSET_MINUTES_MAX).then_some(sign * i64::from(minutes))
+}
