@@ -46,7 +46,9 @@ pub struct Connection {
 #[allow(missing_docs)]
 pub enum Command {
     /// End the meeting that is on in a room
-    #[command(after_help = "Example:\n  adjourn end room1@example.com\n  adjourn end room1@example.com --dry-run --json")]
+    #[command(
+        after_help = "Example:\n  adjourn end room1@example.com\n  adjourn end room1@example.com --dry-run --json"
+    )]
     End(EndArgs),
     /// Take an event off a room's calendar
     #[command(
@@ -54,7 +56,9 @@ pub enum Command {
     )]
     Delete(DeleteArgs),
     /// List what a room's calendar holds
-    #[command(after_help = "Example:\n  adjourn events room1@example.com\n  adjourn events room1@example.com --from 2026-05-06T00:00:00Z --hours 48 --json")]
+    #[command(
+        after_help = "Example:\n  adjourn events room1@example.com\n  adjourn events room1@example.com --from 2026-05-06T00:00:00Z --hours 48 --json"
+    )]
     Events(EventsArgs),
     /// Find abandoned events in many rooms, and act on them with --apply
     #[command(
@@ -62,7 +66,9 @@ pub enum Command {
     )]
     Cleanup(CleanupArgs),
     /// Encode EWS requests and decode captured EWS answers
-    #[command(after_help = "Example:\n  adjourn wire decode answer.xml\n  adjourn wire encode update-item > request.xml")]
+    #[command(
+        after_help = "Example:\n  adjourn wire decode answer.xml\n  adjourn wire encode update-item > request.xml"
+    )]
     Wire(WireArgs),
 }
 
@@ -173,7 +179,9 @@ pub struct WireArgs {
 #[derive(Debug, Subcommand)]
 pub enum WireCommand {
     /// Decode a captured answer to JSON, and say which path of the codec did it
-    #[command(after_help = "Example:\n  adjourn wire decode answer.xml\n  cat answer.xml | adjourn wire decode -")]
+    #[command(
+        after_help = "Example:\n  adjourn wire decode answer.xml\n  cat answer.xml | adjourn wire decode -"
+    )]
     Decode {
         /// Files; `-` is standard input
         #[arg(required = true, value_name = "FILE")]
@@ -183,7 +191,9 @@ pub enum WireCommand {
         path: WirePath,
     },
     /// Print an example of each kind of request, or write all of them to a directory
-    #[command(after_help = "Example:\n  adjourn wire encode --list\n  adjourn wire encode find-item\n  adjourn wire encode --all requests/")]
+    #[command(
+        after_help = "Example:\n  adjourn wire encode --list\n  adjourn wire encode find-item\n  adjourn wire encode --all requests/"
+    )]
     Encode {
         /// Which example
         #[arg(value_name = "NAME", required_unless_present_any = ["list", "all"])]

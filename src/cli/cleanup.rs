@@ -17,11 +17,16 @@ use crate::calendar::{RoomAddress, Window};
 use crate::cleanup::{Applied, EvidenceLog, Plan, Progress, Sweep, SweepError, Verdict};
 use crate::engine::Mode;
 
-pub(super) async fn run(args: CleanupArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
+pub(super) async fn run(
+    args: CleanupArgs,
+    connection: &Connection,
+    output: &Output,
+) -> Result<Exit, Failure> {
     let evidence = args.evidence.as_deref().map_or_else(|| Ok(EvidenceLog::default()), read_evidence)?;
     let opened = connect::open(connection).await?;
     guard_evidence(&args, &opened)?;
-    let sweep = Sweep::new(opened.engine.clone(), opened.config.rules.clone(), evidence, opened.config.rooms_at_once);
+    let sweep =
+        Sweep::new(opened.engine.clone(), opened.config.rules.clone(), evidence, opened.config.rooms_at_once);
     let progress: Box<dyn Progress> =
         if output.is_watched() { Box::new(Bar::new()) } else { Box::new(Lines::default()) };
     let plan = match &args.from_plan {
@@ -54,17 +59,22 @@ fn rooms(args: &CleanupArgs, opened: &Opened) -> Result<Vec<RoomAddress>, Failur
     let Some(path) = &args.rooms else {
         let rooms: Vec<_> = opened.engine.scope().rooms().cloned().collect();
         return if rooms.is_empty() {
-            Err(Failure::new(Exit::Usage, "no rooms: list them under [scope] in adjourn.toml, or give --rooms FILE"))
+            Err(Failure::new(
+                Exit::Usage,
+                "no rooms: list them under [scope] in adjourn.toml, or give --rooms FILE",
+            ))
         } else {
             Ok(rooms)
         };
     };
     let text = std::fs::read_to_string(path).map_err(|error| unreadable(path).because(error))?;
-    let lines = text.lines().enumerate().map(|(n, line)| (n + 1, line.split('#').next().unwrap_or_default().trim()));
+    let lines =
+        text.lines().enumerate().map(|(n, line)| (n + 1, line.split('#').next().unwrap_or_default().trim()));
     lines
         .filter(|(_, line)| !line.is_empty())
         .map(|(n, line)| {
-            line.parse().map_err(|error| Failure::new(Exit::Usage, format!("{}:{n}", path.display())).because(error))
+            line.parse()
+                .map_err(|error| Failure::new(Exit::Usage, format!("{}:{n}", path.display())).because(error))
         })
         .collect()
 }
@@ -117,7 +127,10 @@ fn render_plan(plan: &Plan, all: bool) -> String {
         text = format!("{table}\n\n");
     }
     let (rooms, events, actions) = (plan.rooms.len(), plan.events(), plan.actions().count());
-    text += &format!("{rooms} rooms, {events} events, {actions} to act on, {} rooms not seen", plan.unseen_rooms());
+    text += &format!(
+        "{rooms} rooms, {events} events, {actions} to act on, {} rooms not seen",
+        plan.unseen_rooms()
+    );
     if let Some(stop) = &plan.stop {
         text += &format!("\nThis plan will not be applied: {stop}");
     }
@@ -134,7 +147,8 @@ struct Report<'a> {
 }
 
 fn report(plan: &Plan, applied: &[Applied], output: &Output) -> Result<Exit, Failure> {
-    let report = Report { rooms: plan.rooms.len(), events: plan.events(), unseen_rooms: plan.unseen_rooms(), applied };
+    let report =
+        Report { rooms: plan.rooms.len(), events: plan.events(), unseen_rooms: plan.unseen_rooms(), applied };
     output.data(&report, || render_applied(plan, applied))?;
     Ok(exit_of_applied(plan, applied))
 }

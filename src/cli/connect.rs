@@ -26,7 +26,10 @@ const DEFAULT_FILE: &str = "adjourn.toml";
 pub(super) async fn open(connection: &Connection) -> Result<Opened, Failure> {
     let config = load(connection)?;
     let server = config.server.as_ref().ok_or_else(|| {
-        Failure::new(Exit::Usage, "no Exchange is configured: set server.url in adjourn.toml, --url or ADJOURN_URL")
+        Failure::new(
+            Exit::Usage,
+            "no Exchange is configured: set server.url in adjourn.toml, --url or ADJOURN_URL",
+        )
     })?;
     open_with(server_settings(server)?, config).await
 }
@@ -64,7 +67,10 @@ async fn admit_room_lists(exchange: &Exchange, config: &mut Config) -> Result<()
         return Ok(());
     }
     let asking = config.scope.rooms().next().cloned().ok_or_else(|| {
-        Failure::new(Exit::Usage, "scope.room_lists needs at least one room in scope.rooms, in whose name to ask for them")
+        Failure::new(
+            Exit::Usage,
+            "scope.room_lists needs at least one room in scope.rooms, in whose name to ask for them",
+        )
     })?;
     for list in &config.room_lists {
         let rooms: Vec<RoomAddress> = exchange.rooms_of(list, &asking).await.map_err(failure)?;
@@ -92,12 +98,13 @@ fn server_settings(server: &Server) -> Result<exchange::Settings, Failure> {
 
 fn password(source: &PasswordSource) -> Result<Secret, Failure> {
     match source {
-        PasswordSource::Environment(name) => std::env::var(name)
-            .map(Secret::new)
-            .map_err(|error| Failure::new(Exit::Usage, format!("the password is not in {name}")).because(error)),
+        PasswordSource::Environment(name) => std::env::var(name).map(Secret::new).map_err(|error| {
+            Failure::new(Exit::Usage, format!("the password is not in {name}")).because(error)
+        }),
         PasswordSource::File(path) => {
             let text = std::fs::read_to_string(path).map_err(|error| {
-                Failure::new(Exit::Usage, format!("cannot read the password in {}", path.display())).because(error)
+                Failure::new(Exit::Usage, format!("cannot read the password in {}", path.display()))
+                    .because(error)
             })?;
             Ok(Secret::new(text.lines().next().unwrap_or_default().to_owned()))
         }

@@ -14,7 +14,10 @@ pub(super) async fn run(args: EventsArgs, connection: &Connection, output: &Outp
     let opened = connect::open(connection).await?;
     let engine = opened.engine;
     if !engine.scope().holds(&room) {
-        return Err(Failure::new(Exit::Refused, format!("{room} is not among the configured rooms; add it to [scope]")));
+        return Err(Failure::new(
+            Exit::Refused,
+            format!("{room} is not among the configured rooms; add it to [scope]"),
+        ));
     }
     let from = args.from.unwrap_or_else(|| engine.clock().now());
     let window = Window::new(from, from + TimeDelta::hours(i64::from(args.hours)))
@@ -40,7 +43,8 @@ fn render(events: &[Event]) -> String {
             (false, true) => "all day",
             (false, false) => "",
         };
-        let organizer = event.organizer.as_ref().and_then(|person| person.address.as_deref().or(person.name.as_deref()));
+        let organizer =
+            event.organizer.as_ref().and_then(|person| person.address.as_deref().or(person.name.as_deref()));
         table.add_row([
             event.start.format("%F %H:%MZ").to_string(),
             event.end.format("%F %H:%MZ").to_string(),

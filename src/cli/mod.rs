@@ -36,7 +36,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
     let output = Output::new(line.json, std::io::stderr().is_terminal());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return output.fail(&Failure::new(Exit::Usage, "cannot start worker threads").because(error)),
+        Err(error) => {
+            return output.fail(&Failure::new(Exit::Usage, "cannot start worker threads").because(error));
+        }
     };
     match runtime.block_on(dispatch(line, &output)) {
         Ok(exit) => exit,

@@ -18,11 +18,6 @@ impl Output {
         Self { json, terminal }
     }
 
-    /// True when data is to be JSON.
-    pub(super) fn is_json(&self) -> bool {
-        self.json
-    }
-
     /// True when a person watches stderr.
     pub(super) fn is_watched(&self) -> bool {
         self.terminal
@@ -31,8 +26,9 @@ impl Output {
     /// Prints data: as JSON, or as the text that is made for people.
     pub(super) fn data<T: Serialize>(&self, value: &T, text: impl FnOnce() -> String) -> Result<(), Failure> {
         let printed = if self.json {
-            serde_json::to_string_pretty(value)
-                .map_err(|error| Failure::new(Exit::Usage, "cannot write the answer as JSON").because(error))?
+            serde_json::to_string_pretty(value).map_err(|error| {
+                Failure::new(Exit::Usage, "cannot write the answer as JSON").because(error)
+            })?
         } else {
             text()
         };

@@ -7,8 +7,8 @@ use super::args::{Connection, DeleteArgs, EndArgs, TargetArgs};
 use super::exit::{Exit, Failure};
 use super::{connect, output::Output};
 use crate::action::{
-    Action, ActionId, Actor, AllDay, Already, Ask, Change, DeleteHow, Done, NotUndoable, Notify, Outcome, Target, Times, Told,
-    Undoable,
+    Action, ActionId, Actor, AllDay, Already, Ask, Change, DeleteHow, Done, NotUndoable, Notify, Outcome,
+    Target, Times, Told, Undoable,
 };
 use crate::calendar::{Copy, EventId, RoomAddress};
 use crate::engine::Mode;
@@ -18,7 +18,11 @@ pub(super) async fn end(args: EndArgs, connection: &Connection, output: &Output)
     perform(args.target, Ask::End(notify), connection, output).await
 }
 
-pub(super) async fn delete(args: DeleteArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
+pub(super) async fn delete(
+    args: DeleteArgs,
+    connection: &Connection,
+    output: &Output,
+) -> Result<Exit, Failure> {
     let how = if args.silent { DeleteHow::Silent } else { DeleteHow::Tell };
     perform(args.target, Ask::Delete(how), connection, output).await
 }
@@ -33,19 +37,30 @@ struct Answer<'a> {
     message: &'a str,
 }
 
-async fn perform(args: TargetArgs, ask: Ask, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
+async fn perform(
+    args: TargetArgs,
+    ask: Ask,
+    connection: &Connection,
+    output: &Output,
+) -> Result<Exit, Failure> {
     let mode = if args.dry_run { Mode::Rehearse } else { Mode::Perform };
     let action = action(args, ask)?;
     let (id, room) = (action.id, action.room.clone());
     let engine = connect::open(connection).await?.engine;
-    let outcome = engine.perform(action, mode).await.map_err(|error| Failure::from_error(Exit::NeedsAttention, error))?;
+    let outcome = engine
+        .perform(action, mode)
+        .await
+        .map_err(|error| Failure::from_error(Exit::NeedsAttention, error))?;
     let message = describe(&outcome);
-    output.data(&Answer { action: id, room: &room, outcome: &outcome, message: &message }, || format!("{room}: {message}"))?;
+    output.data(&Answer { action: id, room: &room, outcome: &outcome, message: &message }, || {
+        format!("{room}: {message}")
+    })?;
     Ok(Exit::of(&outcome))
 }
 
 fn action(args: TargetArgs, ask: Ask) -> Result<Action, Failure> {
-    let room = args.room.parse().map_err(|error| Failure::new(Exit::Usage, "ROOM is no address").because(error))?;
+    let room =
+        args.room.parse().map_err(|error| Failure::new(Exit::Usage, "ROOM is no address").because(error))?;
     let seen = args.seen_start.zip(args.seen_end).map(|(start, end)| Times { start, end });
     Ok(Action {
         id: ActionId(Uuid::new_v4()),
@@ -59,7 +74,10 @@ fn action(args: TargetArgs, ask: Ask) -> Result<Action, Failure> {
 }
 
 fn user_name() -> String {
-    ["USER", "USERNAME"].into_iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "unknown".to_owned())
+    ["USER", "USERNAME"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok())
+        .unwrap_or_else(|| "unknown".to_owned())
 }
 
 /// An outcome in one sentence for a person.
@@ -80,7 +98,9 @@ fn describe_done(done: &Done) -> String {
         Copy::Plain => "the room's own event",
     };
     let change = match done.change {
-        Change::Ended { from, to } => format!("now ends {} instead of {}", to.format("%H:%MZ"), from.format("%H:%MZ")),
+        Change::Ended { from, to } => {
+            format!("now ends {} instead of {}", to.format("%H:%MZ"), from.format("%H:%MZ"))
+        }
         Change::Declined => "was declined".to_owned(),
         Change::Cancelled => "was cancelled".to_owned(),
         Change::Removed => "was moved to Deleted Items".to_owned(),
@@ -96,8 +116,13 @@ fn describe_done(done: &Done) -> String {
             "cannot be undone: a deleted occurrence leaves nothing behind"
         }
         Undoable::No { because: NotUndoable::DeclineWasSent } => "cannot be undone: the decline is sent",
-        Undoable::No { because: NotUndoable::CancellationWasSent } => "cannot be undone: the cancellation is sent",
+        Undoable::No { because: NotUndoable::CancellationWasSent } => {
+            "cannot be undone: the cancellation is sent"
+        }
     };
     let rehearsed = if done.rehearsed { "rehearsal, nothing was changed: " } else { "" };
-    format!("{rehearsed}{copy} of the event at {} {change}; {told}; {undoable}", done.event.start.format("%F %H:%MZ"))
+    format!(
+        "{rehearsed}{copy} of the event at {} {change}; {told}; {undoable}",
+        done.event.start.format("%F %H:%MZ")
+    )
 }

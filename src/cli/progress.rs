@@ -59,7 +59,8 @@ impl Progress for Lines {
     }
 
     fn step(&self) {
-        let (done, total) = (self.done.fetch_add(1, Ordering::Relaxed) + 1, self.total.load(Ordering::Relaxed));
+        let (done, total) =
+            (self.done.fetch_add(1, Ordering::Relaxed) + 1, self.total.load(Ordering::Relaxed));
         let tenth = total.div_ceil(10).max(1);
         // A handful of steps is over before anybody reads about it.
         if total >= 10 && (done.is_multiple_of(tenth) || done == total) {

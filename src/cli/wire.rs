@@ -10,7 +10,7 @@ use super::args::{WireArgs, WireCommand, WirePath};
 use super::exit::{Exit, Failure};
 use super::output::Output;
 use crate::ews::codec::{Decoded, Limits, decode, decode_with_reader, decode_with_scanner};
-use crate::ews::op::examples;
+use crate::ews::op::examples::examples;
 
 pub(super) fn run(args: WireArgs, output: &Output) -> Result<Exit, Failure> {
     match args.command {
@@ -40,13 +40,17 @@ fn decode_files(files: &[PathBuf], path: WirePath, output: &Output) -> Result<Ex
         let body = read(file)?;
         let decoded = match path {
             WirePath::Both => decode(&body, &Limits::default()).map_err(|error| error.to_string()),
-            WirePath::Reader => decode_with_reader(&body, &Limits::default()).map_err(|error| error.to_string()),
-            WirePath::Scanner => decode_with_scanner(&body, &Limits::default()).map_err(|declined| declined.to_string()),
+            WirePath::Reader => {
+                decode_with_reader(&body, &Limits::default()).map_err(|error| error.to_string())
+            }
+            WirePath::Scanner => {
+                decode_with_scanner(&body, &Limits::default()).map_err(|declined| declined.to_string())
+            }
         };
         let report = match &decoded {
             Ok(answer) => Report::Decoded {
                 path: answer.path.name().to_owned(),
-                declined: answer.path.declined().map(ToString::to_string),
+                declined: answer.path.declined().map(|declined| declined.to_string()),
                 answer,
             },
             Err(error) => {
@@ -73,13 +77,18 @@ struct Named<'a> {
 const CAPTURE_BYTES_MAX: u64 = 256 << 20;
 
 fn read(file: &Path) -> Result<Vec<u8>, Failure> {
-    let unreadable =
-        |error: io::Error| Failure::new(Exit::Usage, format!("cannot read {}", file.display())).because(error);
+    let unreadable = |error: io::Error| {
+        Failure::new(Exit::Usage, format!("cannot read {}", file.display())).because(error)
+    };
     let mut body = Vec::new();
     if file == Path::new("-") {
         io::stdin().lock().take(CAPTURE_BYTES_MAX).read_to_end(&mut body).map_err(unreadable)?;
     } else {
-        File::open(file).map_err(unreadable)?.take(CAPTURE_BYTES_MAX).read_to_end(&mut body).map_err(unreadable)?;
+        File::open(file)
+            .map_err(unreadable)?
+            .take(CAPTURE_BYTES_MAX)
+            .read_to_end(&mut body)
+            .map_err(unreadable)?;
     }
     Ok(body)
 }
@@ -92,7 +101,10 @@ fn list_examples(output: &Output) -> Result<Exit, Failure> {
 
 fn print_example(name: &str) -> Result<Exit, Failure> {
     let Some((_, request)) = examples().into_iter().find(|(known, _)| known == name) else {
-        return Err(Failure::new(Exit::Usage, format!("no example is named `{name}`; see adjourn wire encode --list")));
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("no example is named `{name}`; see adjourn wire encode --list"),
+        ));
     };
     match io::stdout().lock().write_all(&request) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -103,8 +115,9 @@ fn print_example(name: &str) -> Result<Exit, Failure> {
 }
 
 fn write_examples(dir: &Path, output: &Output) -> Result<Exit, Failure> {
-    let unwritable =
-        |error: io::Error| Failure::new(Exit::Usage, format!("cannot write to {}", dir.display())).because(error);
+    let unwritable = |error: io::Error| {
+        Failure::new(Exit::Usage, format!("cannot write to {}", dir.display())).because(error)
+    };
     std::fs::create_dir_all(dir).map_err(unwritable)?;
     let examples = examples();
     for (name, request) in &examples {

@@ -13,7 +13,7 @@ impl Paths {
     pub(super) fn count(&self, path: Path) {
         let name = match path.declined() {
             None => path.name().to_owned(),
-            Some(declined) => format!("{}: {:?}", path.name(), declined.reason),
+            Some(declined) => format!("{}: {}", path.name(), declined.reason.name()),
         };
         *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
     }

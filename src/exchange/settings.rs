@@ -40,7 +40,8 @@ pub struct Settings {
 }
 
 /// How a room is named to Exchange. Rooms are known here by SMTP address, so a SID is none of the choices.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)]
 pub enum ImpersonateBy {
     #[default]
