@@ -1,1 +1,58 @@
-//! (in the making)
+//! The command line: what was typed, then what it means, then doing it.
+//!
+//! Data goes to stdout, talk to stderr; `--json` makes the data machine-readable; no colour is ever needed. Exit codes
+//! are in [`exit`].
+
+pub mod args;
+mod cleanup;
+mod connect;
+mod events;
+pub mod exit;
+mod output;
+mod perform;
+mod progress;
+mod wire;
+
+use std::ffi::OsString;
+use std::io::IsTerminal;
+
+use clap::Parser;
+
+use args::{Command, CommandLine};
+use exit::{Exit, Failure};
+use output::Output;
+
+/// Runs one command line and says how the process is to end.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
+    let line = match CommandLine::try_parse_from(args) {
+        Ok(line) => line,
+        Err(usage) => {
+            let exit = if usage.use_stderr() { Exit::Usage } else { Exit::Done };
+            // A reader that hung up has read enough.
+            let _ = usage.print();
+            return exit;
+        }
+    };
+    let output = Output::new(line.json, std::io::stderr().is_terminal());
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            return output.fail(&Failure::new(Exit::Usage, "cannot start worker threads").because(error));
+        }
+    };
+    match runtime.block_on(dispatch(line, &output)) {
+        Ok(exit) => exit,
+        Err(failure) => output.fail(&failure),
+    }
+}
+
+async fn dispatch(line: CommandLine, output: &Output) -> Result<Exit, Failure> {
+    let connection = &line.connection;
+    match line.command {
+        Command::End(args) => perform::end(args, connection, output).await,
+        Command::Delete(args) => perform::delete(args, connection, output).await,
+        Command::Events(args) => events::run(args, connection, output).await,
+        Command::Cleanup(args) => cleanup::run(args, connection, output).await,
+        Command::Wire(args) => wire::run(args, output),
+    }
+}

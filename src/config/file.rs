@@ -28,6 +28,7 @@ pub(super) struct Server {
     pub(super) connect_timeout_s: Spanned<u64>,
     pub(super) first_byte_timeout_s: Spanned<u64>,
     pub(super) answer_timeout_s: Spanned<u64>,
+    pub(super) patience_s: Spanned<u64>,
     pub(super) impersonate_by: ImpersonateBy,
     pub(super) requests_per_room: Spanned<usize>,
     pub(super) requests_at_once: Spanned<usize>,
@@ -115,6 +116,7 @@ impl Default for Server {
             connect_timeout_s: default(10),
             // EWS cuts a batch after a minute; a second minute is for the way.
             first_byte_timeout_s: default(60),
+            patience_s: default(600),
             answer_timeout_s: default(120),
             impersonate_by: ImpersonateBy::default(),
             requests_per_room: default(2),

@@ -15,6 +15,7 @@ use chrono::TimeDelta;
 use crate::calendar::Scope;
 use crate::cleanup::{CancelledLeftover, Exceptions, How, Limits, NoCheckIn, OrganizerGone, Rules};
 use crate::engine;
+pub use crate::exchange::ImpersonateBy;
 
 pub use error::ConfigError;
 use error::Source;
@@ -56,6 +57,8 @@ pub struct Server {
     pub first_byte_timeout: Duration,
     /// How long a whole answer may take.
     pub answer_timeout: Duration,
+    /// How long one operation may take with all its waiting, when Exchange is busy.
+    pub patience: Duration,
     /// How rooms are named in `ExchangeImpersonation`.
     pub impersonate_by: ImpersonateBy,
     /// Requests under way at once to one room. Exchange budgets each mailbox; 2 never troubles it.
@@ -71,19 +74,6 @@ pub enum PasswordSource {
     File(PathBuf),
     /// In an environment variable.
     Environment(String),
-}
-
-/// How a room is named to Exchange.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ImpersonateBy {
-    /// `SmtpAddress` (Exchange 2010 and later).
-    #[default]
-    Smtp,
-    /// `PrimarySmtpAddress`.
-    PrimarySmtp,
-    /// `PrincipalName`: the room's address is its user principal name too.
-    PrincipalName,
 }
 
 /// What flags and environment say over the file.
@@ -171,6 +161,7 @@ fn check_server(
         connect_timeout: seconds(source, &file.connect_timeout_s)?,
         first_byte_timeout: seconds(source, &file.first_byte_timeout_s)?,
         answer_timeout: seconds(source, &file.answer_timeout_s)?,
+        patience: seconds(source, &file.patience_s)?,
         impersonate_by: file.impersonate_by,
         per_room: checked(source, &file.requests_per_room, 1, 27)?,
         per_server: checked(source, &file.requests_at_once, 1, 1_000)?,

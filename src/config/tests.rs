@@ -22,7 +22,7 @@ fn a_full_file_is_understood() {
         [server]
         url = "https://mail.example.com/EWS/Exchange.asmx"
         username = 'EXAMPLE\svc-rooms'
-        impersonate_by = "primary-smtp"
+        impersonate_by = "primary-smtp-address"
         [scope]
         rooms = ["Room1@example.com"]
         domains = ["rooms.example.com"]
@@ -41,7 +41,7 @@ fn a_full_file_is_understood() {
     .unwrap();
     let server = config.server.unwrap();
     assert_eq!(server.password, PasswordSource::Environment(PASSWORD_VARIABLE.to_owned()));
-    assert_eq!(server.impersonate_by, ImpersonateBy::PrimarySmtp);
+    assert_eq!(server.impersonate_by, ImpersonateBy::PrimarySmtpAddress);
     assert!(config.scope.holds(&"ROOM1@example.com".parse().unwrap()));
     assert_eq!(config.rules.no_check_in.unwrap().grace, TimeDelta::minutes(15));
     assert_eq!(config.rules.organizer_gone.unwrap().how, How::Remove);

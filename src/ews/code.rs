@@ -1,4 +1,8 @@
 //! Response codes: what Exchange says, and the one table that says what each means for us.
+//!
+//! Texts beside a code are localized and never looked at. A code that is not in the table is kept verbatim and means
+//! [`Meaning::Unknown`]: after a write that is a doubt, not a refusal.
+
 use std::borrow::Cow;
 
 use serde::Serialize;
@@ -7,3 +11,202 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct ResponseCode<'a>(pub Cow<'a, str>);
+
+/// What a response code means for whoever asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Meaning {
+    /// Done.
+    Success,
+    /// Not done for now: too much asked of this mailbox. Wait, as long as `BackOffMilliseconds` says.
+    Busy,
+    /// Not done for now: too many requests at once. Wait, and ask fewer at once.
+    TooManyAtOnce,
+    /// A failure of the moment. Whether a write was carried out is not known.
+    Transient,
+    /// An earlier item of the batch failed; this one was not touched.
+    NotReached,
+    /// The item or folder is not there.
+    Gone,
+    /// Somebody changed the item since it was read.
+    Conflict,
+    /// The account may not do this to that mailbox.
+    Denied,
+    /// The account may not act for that mailbox, or the header that says so is wrong.
+    NotImpersonated,
+    /// There is no such mailbox, or it has moved or is closed.
+    NoMailbox,
+    /// Nobody of that name: the directory's answer, not a failure.
+    NobodyFound,
+    /// More than one of that name.
+    SeveralFound,
+    /// The calendar's own rules forbid it: not the organizer, already cancelled, a master instead of an occurrence, …
+    Forbidden,
+    /// The window or the result is larger than the server gives at once.
+    TooLarge,
+    /// The server does not speak the version asked for.
+    Version,
+    /// The request is wrong: ours to mend.
+    BadRequest,
+    /// The account is locked, expired or must change its password.
+    Account,
+    /// Not in the table.
+    Unknown,
+}
+
+impl ResponseCode<'_> {
+    /// What it means.
+    pub fn meaning(&self) -> Meaning {
+        meaning(&self.0)
+    }
+}
+
+/// What a code means (the documentation's `ResponseCode` page, read with MS-OXWSCDATA 2.2.5.24).
+pub fn meaning(code: &str) -> Meaning {
+    match TABLE.binary_search_by(|(known, _)| (*known).cmp(code)) {
+        Ok(at) => TABLE.get(at).map_or(Meaning::Unknown, |(_, meaning)| *meaning),
+        Err(_) => Meaning::Unknown,
+    }
+}
+
+/// Every code of the table, for tests and support.
+pub fn known() -> impl Iterator<Item = (&'static str, Meaning)> {
+    TABLE.iter().copied()
+}
+
+/// Sorted by name; a test sees to it.
+const TABLE: &[(&str, Meaning)] = &[
+    ("ErrorADOperation", Meaning::Transient),
+    ("ErrorADUnavailable", Meaning::Transient),
+    ("ErrorAccessDenied", Meaning::Denied),
+    ("ErrorAccountDisabled", Meaning::Account),
+    ("ErrorBatchProcessingStopped", Meaning::NotReached),
+    ("ErrorCalendarCannotMoveOrCopyOccurrence", Meaning::Forbidden),
+    ("ErrorCalendarCannotUpdateDeletedItem", Meaning::Gone),
+    ("ErrorCalendarCannotUseIdForOccurrenceId", Meaning::Forbidden),
+    ("ErrorCalendarCannotUseIdForRecurringMasterId", Meaning::Forbidden),
+    ("ErrorCalendarDurationIsTooLong", Meaning::BadRequest),
+    ("ErrorCalendarEndDateIsEarlierThanStartDate", Meaning::BadRequest),
+    ("ErrorCalendarFolderIsInvalidForCalendarView", Meaning::BadRequest),
+    ("ErrorCalendarInvalidPropertyState", Meaning::BadRequest),
+    ("ErrorCalendarInvalidPropertyValue", Meaning::BadRequest),
+    ("ErrorCalendarIsCancelledForAccept", Meaning::Forbidden),
+    ("ErrorCalendarIsCancelledForDecline", Meaning::Forbidden),
+    ("ErrorCalendarIsCancelledForRemove", Meaning::Forbidden),
+    ("ErrorCalendarIsCancelledForTentative", Meaning::Forbidden),
+    ("ErrorCalendarIsDelegatedForAccept", Meaning::Forbidden),
+    ("ErrorCalendarIsDelegatedForDecline", Meaning::Forbidden),
+    ("ErrorCalendarIsNotOrganizer", Meaning::Forbidden),
+    ("ErrorCalendarIsOrganizerForAccept", Meaning::Forbidden),
+    ("ErrorCalendarIsOrganizerForDecline", Meaning::Forbidden),
+    ("ErrorCalendarIsOrganizerForRemove", Meaning::Forbidden),
+    ("ErrorCalendarIsOrganizerForTentative", Meaning::Forbidden),
+    ("ErrorCalendarMeetingRequestIsOutOfDate", Meaning::Conflict),
+    ("ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange", Meaning::Gone),
+    ("ErrorCalendarOccurrenceIsDeletedFromRecurrence", Meaning::Gone),
+    ("ErrorCalendarOutOfRange", Meaning::BadRequest),
+    ("ErrorCalendarViewRangeTooBig", Meaning::TooLarge),
+    ("ErrorCannotDeleteObject", Meaning::Forbidden),
+    ("ErrorCannotUseItemIdForFolderId", Meaning::BadRequest),
+    ("ErrorChangeKeyRequired", Meaning::BadRequest),
+    ("ErrorChangeKeyRequiredForWriteOperations", Meaning::BadRequest),
+    ("ErrorConnectionFailed", Meaning::Transient),
+    ("ErrorCorruptData", Meaning::Forbidden),
+    ("ErrorCrossMailboxMoveCopy", Meaning::BadRequest),
+    ("ErrorDataSizeLimitExceeded", Meaning::TooLarge),
+    ("ErrorDuplicateSOAPHeader", Meaning::BadRequest),
+    ("ErrorExceededConnectionCount", Meaning::TooManyAtOnce),
+    ("ErrorExceededFindCountLimit", Meaning::TooLarge),
+    ("ErrorFolderNotFound", Meaning::Gone),
+    ("ErrorImpersonateUserDenied", Meaning::NotImpersonated),
+    ("ErrorImpersonationDenied", Meaning::NotImpersonated),
+    ("ErrorImpersonationFailed", Meaning::NotImpersonated),
+    ("ErrorIncorrectSchemaVersion", Meaning::Version),
+    ("ErrorInsufficientResources", Meaning::Busy),
+    ("ErrorInternalServerError", Meaning::Transient),
+    ("ErrorInternalServerTransientError", Meaning::Transient),
+    ("ErrorInvalidChangeKey", Meaning::Conflict),
+    ("ErrorInvalidExchangeImpersonationHeaderData", Meaning::NotImpersonated),
+    ("ErrorInvalidId", Meaning::Gone),
+    ("ErrorInvalidIdEmpty", Meaning::BadRequest),
+    ("ErrorInvalidIdMalformed", Meaning::Gone),
+    ("ErrorInvalidIdMalformedEwsLegacyIdFormat", Meaning::Gone),
+    ("ErrorInvalidOperation", Meaning::BadRequest),
+    ("ErrorInvalidPropertySet", Meaning::BadRequest),
+    ("ErrorInvalidRecipients", Meaning::Forbidden),
+    ("ErrorInvalidRequest", Meaning::BadRequest),
+    ("ErrorInvalidSecurityDescriptor", Meaning::NotImpersonated),
+    ("ErrorInvalidServerVersion", Meaning::Version),
+    ("ErrorInvalidSmtpAddress", Meaning::NoMailbox),
+    ("ErrorInvalidUserPrincipalName", Meaning::NotImpersonated),
+    ("ErrorIrresolvableConflict", Meaning::Conflict),
+    ("ErrorItemCorrupt", Meaning::Forbidden),
+    ("ErrorItemNotFound", Meaning::Gone),
+    ("ErrorItemSave", Meaning::Transient),
+    ("ErrorItemSavePropertyError", Meaning::Forbidden),
+    ("ErrorMailRecipientNotFound", Meaning::NobodyFound),
+    ("ErrorMailboxConfiguration", Meaning::NoMailbox),
+    ("ErrorMailboxFailover", Meaning::Transient),
+    ("ErrorMailboxLogonFailed", Meaning::Transient),
+    ("ErrorMailboxMoveInProgress", Meaning::Transient),
+    ("ErrorMailboxStoreUnavailable", Meaning::Transient),
+    ("ErrorMessageDispositionRequired", Meaning::BadRequest),
+    ("ErrorMimeContentInvalid", Meaning::BadRequest),
+    ("ErrorMissingEmailAddress", Meaning::NoMailbox),
+    ("ErrorMoreThanOneAccessModeSpecified", Meaning::NotImpersonated),
+    ("ErrorMoveCopyFailed", Meaning::Transient),
+    ("ErrorNameResolutionMultipleResults", Meaning::SeveralFound),
+    ("ErrorNameResolutionNoMailbox", Meaning::NobodyFound),
+    ("ErrorNameResolutionNoResults", Meaning::NobodyFound),
+    ("ErrorNoRespondingCASInDestinationSite", Meaning::Transient),
+    ("ErrorNonExistentMailbox", Meaning::NoMailbox),
+    ("ErrorNonPrimarySmtpAddress", Meaning::NotImpersonated),
+    ("ErrorNotEnoughMemory", Meaning::Busy),
+    ("ErrorObjectTypeChanged", Meaning::Conflict),
+    ("ErrorOccurrenceCrossingBoundary", Meaning::Forbidden),
+    ("ErrorOccurrenceTimeSpanTooBig", Meaning::Forbidden),
+    ("ErrorOperationNotAllowedWithPublicFolderRoot", Meaning::BadRequest),
+    ("ErrorPasswordChangeRequired", Meaning::Account),
+    ("ErrorPasswordExpired", Meaning::Account),
+    ("ErrorProxiedSubscriptionCallFailure", Meaning::Transient),
+    ("ErrorProxyCallFailed", Meaning::Transient),
+    ("ErrorProxyGroupSidLimitExceeded", Meaning::Denied),
+    ("ErrorQuotaExceeded", Meaning::Forbidden),
+    ("ErrorRequestAborted", Meaning::Transient),
+    ("ErrorResponseSchemaValidation", Meaning::Transient),
+    ("ErrorSchemaValidation", Meaning::BadRequest),
+    ("ErrorSendAsDenied", Meaning::Denied),
+    ("ErrorSendMeetingCancellationsRequired", Meaning::BadRequest),
+    ("ErrorSendMeetingInvitationsOrCancellationsRequired", Meaning::BadRequest),
+    ("ErrorSendMeetingInvitationsRequired", Meaning::BadRequest),
+    ("ErrorServerBusy", Meaning::Busy),
+    ("ErrorServiceDiscoveryFailed", Meaning::Transient),
+    ("ErrorStaleObject", Meaning::Conflict),
+    ("ErrorTimeIntervalTooBig", Meaning::TooLarge),
+    ("ErrorTimeoutExpired", Meaning::Transient),
+    ("ErrorTooManyObjectsOpened", Meaning::Busy),
+    ("ErrorUpdatePropertyMismatch", Meaning::BadRequest),
+    ("ErrorWrongServerVersion", Meaning::Transient),
+    ("NoError", Meaning::Success),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_and_without_repetition() {
+        for pair in TABLE.windows(2) {
+            assert!(pair[0].0 < pair[1].0, "{} before {}", pair[0].0, pair[1].0);
+        }
+    }
+
+    #[test]
+    fn known_codes_are_found_and_unknown_ones_kept() {
+        assert_eq!(meaning("NoError"), Meaning::Success);
+        assert_eq!(meaning("ErrorServerBusy"), Meaning::Busy);
+        assert_eq!(meaning("ErrorIrresolvableConflict"), Meaning::Conflict);
+        assert_eq!(meaning("ErrorOfTomorrow"), Meaning::Unknown);
+        assert_eq!(meaning(""), Meaning::Unknown);
+    }
+}

@@ -58,6 +58,9 @@ pub struct NewCalendarItem<'a> {
 pub type CreateItemAnswer<'a> = Vec<ResponseMessage<'a, Vec<Item<'a>>>>;
 
 impl MessageDisposition {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::SaveOnly, Self::SendOnly, Self::SendAndSaveCopy];
+
     /// As it stands on the wire.
     pub fn as_str(self) -> &'static str {
         match self {

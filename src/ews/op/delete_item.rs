@@ -37,6 +37,9 @@ pub struct DeleteItem<'a> {
 pub type DeleteItemAnswer<'a> = Vec<ResponseMessage<'a, ()>>;
 
 impl DeleteType {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::MoveToDeletedItems, Self::SoftDelete, Self::HardDelete];
+
     /// As it stands on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -48,6 +51,9 @@ impl DeleteType {
 }
 
 impl SendCancellations {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::ToNone, Self::OnlyToAll, Self::ToAllAndSaveCopy];
+
     /// As it stands on the wire.
     pub fn as_str(self) -> &'static str {
         match self {

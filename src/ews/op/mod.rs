@@ -5,6 +5,7 @@
 
 mod create_item;
 mod delete_item;
+pub mod examples;
 mod find_item;
 mod get_folder;
 mod get_item;

@@ -66,6 +66,9 @@ pub struct Updated<'a> {
 pub type UpdateItemAnswer<'a> = Vec<ResponseMessage<'a, Updated<'a>>>;
 
 impl ConflictResolution {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::NeverOverwrite, Self::AutoResolve, Self::AlwaysOverwrite];
+
     /// As it stands on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -77,6 +80,15 @@ impl ConflictResolution {
 }
 
 impl SendUpdates {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::ToNone,
+        Self::OnlyToAll,
+        Self::OnlyToChanged,
+        Self::ToAllAndSaveCopy,
+        Self::ToChangedAndSaveCopy,
+    ];
+
     /// As it stands on the wire.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -72,6 +72,12 @@ impl Reason {
     }
 }
 
+impl std::fmt::Display for Declined {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} at byte {}", self.reason.name(), self.offset)
+    }
+}
+
 type Scan<T> = Result<T, Declined>;
 
 /// Scans one body. Cost: one pass to check the UTF-8, one to scan; memory for the values alone.

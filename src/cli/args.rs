@@ -1,0 +1,219 @@
+//! What can be typed. Records only; meaning comes later.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Ends meetings early and deletes abandoned events on Exchange room calendars.
+#[derive(Debug, Parser)]
+#[command(name = "adjourn", version, after_help = super::exit::TABLE, arg_required_else_help = true)]
+pub struct CommandLine {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Print data as JSON.
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub connection: Connection,
+}
+
+/// Where Exchange is and who we are there.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connection")]
+pub struct Connection {
+    /// Configuration file [default: adjourn.toml if there is one]
+    #[arg(long, global = true, env = "ADJOURN_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// EWS address, such as https://mail.example.com/EWS/Exchange.asmx
+    #[arg(long, global = true, env = "ADJOURN_URL", value_name = "URL")]
+    pub url: Option<String>,
+    /// Service account; its password is in ADJOURN_PASSWORD unless the configuration says otherwise
+    #[arg(long, global = true, env = "ADJOURN_USERNAME", value_name = "NAME")]
+    pub username: Option<String>,
+    /// More certificates to trust, in PEM
+    #[arg(long, global = true, env = "ADJOURN_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// Allow acting on this room, besides those in the configuration; may be repeated
+    #[arg(long, global = true, env = "ADJOURN_IN_SCOPE", value_delimiter = ',', value_name = "ROOM")]
+    pub in_scope: Vec<String>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+#[allow(missing_docs)]
+pub enum Command {
+    /// End the meeting that is on in a room
+    #[command(
+        after_help = "Example:\n  adjourn end room1@example.com\n  adjourn end room1@example.com --dry-run --json"
+    )]
+    End(EndArgs),
+    /// Take an event off a room's calendar
+    #[command(
+        after_help = "Example:\n  adjourn delete room1@example.com --reason \"Nobody came.\"\n  adjourn delete room1@example.com --event AAMk… --silent"
+    )]
+    Delete(DeleteArgs),
+    /// List what a room's calendar holds
+    #[command(
+        after_help = "Example:\n  adjourn events room1@example.com\n  adjourn events room1@example.com --from 2026-05-06T00:00:00Z --hours 48 --json"
+    )]
+    Events(EventsArgs),
+    /// Find abandoned events in many rooms, and act on them with --apply
+    #[command(
+        after_help = "Example:\n  adjourn cleanup --plan --evidence checkins.csv\n  adjourn cleanup --plan --json > plan.json && adjourn cleanup --apply --from-plan plan.json\n  adjourn cleanup --apply --evidence checkins.csv"
+    )]
+    Cleanup(CleanupArgs),
+    /// Encode EWS requests and decode captured EWS answers
+    #[command(
+        after_help = "Example:\n  adjourn wire decode answer.xml\n  adjourn wire encode update-item > request.xml"
+    )]
+    Wire(WireArgs),
+}
+
+/// Which event, and for real or not.
+#[derive(Debug, Args)]
+pub struct TargetArgs {
+    /// The room's SMTP address
+    pub room: String,
+    /// The event's id, as `adjourn events --json` prints it [default: the one that is on now]
+    #[arg(long, value_name = "ID")]
+    pub event: Option<String>,
+    /// Leave the event alone unless it starts at this time
+    #[arg(long, value_name = "TIME", requires_all = ["event", "seen_end"])]
+    pub seen_start: Option<DateTime<Utc>>,
+    /// Leave the event alone unless it ends at this time
+    #[arg(long, value_name = "TIME", requires_all = ["event", "seen_start"])]
+    pub seen_end: Option<DateTime<Utc>>,
+    /// Do it to an all-day event too
+    #[arg(long)]
+    pub all_day: bool,
+    /// Do everything but the writes, and say what would be done
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Why; told to the organizer where a message is sent
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+/// `adjourn end`.
+#[derive(Debug, Args)]
+#[allow(missing_docs)]
+pub struct EndArgs {
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Do not update the attendees of a meeting that the room itself organized
+    #[arg(long)]
+    pub silent: bool,
+}
+
+/// `adjourn delete`.
+#[derive(Debug, Args)]
+#[allow(missing_docs)]
+pub struct DeleteArgs {
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Move it to Deleted Items without telling anybody
+    #[arg(long)]
+    pub silent: bool,
+}
+
+/// `adjourn events`.
+#[derive(Debug, Args)]
+pub struct EventsArgs {
+    /// The room's SMTP address
+    pub room: String,
+    /// From when on [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<DateTime<Utc>>,
+    /// For how many hours
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=8784))]
+    pub hours: u32,
+    /// Show subjects
+    #[arg(long)]
+    pub subjects: bool,
+}
+
+/// `adjourn cleanup`.
+#[derive(Debug, Args)]
+pub struct CleanupArgs {
+    /// Decide and print, touch nothing [default]
+    #[arg(long, conflicts_with = "apply")]
+    pub plan: bool,
+    /// Act on what was decided
+    #[arg(long)]
+    pub apply: bool,
+    /// With --apply: do everything but the writes
+    #[arg(long, requires = "apply")]
+    pub dry_run: bool,
+    /// With --apply: the plan to act on, as --plan --json printed it [default: plan afresh]
+    #[arg(long, value_name = "FILE", requires = "apply")]
+    pub from_plan: Option<PathBuf>,
+    /// Check-ins and occupancy signals: CSV (room,event,at,source) or JSON, by the file's ending
+    #[arg(long, value_name = "FILE")]
+    pub evidence: Option<PathBuf>,
+    /// Rooms, one address a line; # begins a comment [default: the configured rooms and room lists]
+    #[arg(long, value_name = "FILE")]
+    pub rooms: Option<PathBuf>,
+    /// From when on [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<DateTime<Utc>>,
+    /// Until when [default: cleanup.hours_ahead from now]
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<DateTime<Utc>>,
+    /// List the events that stay, too
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// `adjourn wire`.
+#[derive(Debug, Args)]
+pub struct WireArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: WireCommand,
+}
+
+/// `adjourn wire …`.
+#[derive(Debug, Subcommand)]
+pub enum WireCommand {
+    /// Decode a captured answer to JSON, and say which path of the codec did it
+    #[command(
+        after_help = "Example:\n  adjourn wire decode answer.xml\n  cat answer.xml | adjourn wire decode -"
+    )]
+    Decode {
+        /// Files; `-` is standard input
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Which path of the codec
+        #[arg(long, value_enum, default_value_t = WirePath::Both)]
+        path: WirePath,
+    },
+    /// Print an example of each kind of request, or write all of them to a directory
+    #[command(
+        after_help = "Example:\n  adjourn wire encode --list\n  adjourn wire encode find-item\n  adjourn wire encode --all requests/"
+    )]
+    Encode {
+        /// Which example
+        #[arg(value_name = "NAME", required_unless_present_any = ["list", "all"])]
+        name: Option<String>,
+        /// Print the names
+        #[arg(long)]
+        list: bool,
+        /// Write every example into this directory
+        #[arg(long, value_name = "DIR")]
+        all: Option<PathBuf>,
+    },
+}
+
+/// Which path of the codec decodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum WirePath {
+    /// The fast one first, then the one that is always right: as in production
+    Both,
+    /// Only the fast one
+    Scanner,
+    /// Only the one that is always right
+    Reader,
+}

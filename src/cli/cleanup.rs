@@ -1,0 +1,186 @@
+//! `adjourn cleanup`: plan a sweep, and apply it when told to.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::args::{CleanupArgs, Connection};
+use super::connect::{self, Opened};
+use super::exit::{Exit, Failure};
+use super::output::{Output, table};
+use super::perform::describe;
+use super::progress::{Bar, Lines};
+use crate::action::Outcome;
+use crate::calendar::{RoomAddress, Window};
+use crate::cleanup::{Applied, EvidenceLog, Plan, Progress, Sweep, SweepError, Verdict};
+use crate::engine::Mode;
+
+pub(super) async fn run(
+    args: CleanupArgs,
+    connection: &Connection,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    let evidence = args.evidence.as_deref().map_or_else(|| Ok(EvidenceLog::default()), read_evidence)?;
+    let opened = connect::open(connection).await?;
+    guard_evidence(&args, &opened)?;
+    let sweep =
+        Sweep::new(opened.engine.clone(), opened.config.rules.clone(), evidence, opened.config.rooms_at_once);
+    let progress: Box<dyn Progress> =
+        if output.is_watched() { Box::new(Bar::new()) } else { Box::new(Lines::default()) };
+    let plan = match &args.from_plan {
+        Some(path) => read_plan(path)?,
+        None => sweep.plan(&rooms(&args, &opened)?, window(&args, &opened)?, &*progress).await,
+    };
+    if !args.apply {
+        output.data(&plan, || render_plan(&plan, args.all))?;
+        return Ok(exit_of_plan(&plan));
+    }
+    let mode = if args.dry_run { Mode::Rehearse } else { Mode::Perform };
+    match sweep.apply(&plan, mode, &*progress).await {
+        Ok(applied) => report(&plan, &applied, output),
+        Err(error) => Err(Failure::from_error(exit_of(&error), error)),
+    }
+}
+
+/// The rule on check-ins without any check-ins would free every room in the building.
+fn guard_evidence(args: &CleanupArgs, opened: &Opened) -> Result<(), Failure> {
+    match (&opened.config.rules.no_check_in, &args.evidence) {
+        (Some(_), None) => Err(Failure::new(
+            Exit::Usage,
+            "the rule cleanup.no_check_in is on, so --evidence FILE is needed: without it every meeting looks abandoned",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn rooms(args: &CleanupArgs, opened: &Opened) -> Result<Vec<RoomAddress>, Failure> {
+    let Some(path) = &args.rooms else {
+        let rooms: Vec<_> = opened.engine.scope().rooms().cloned().collect();
+        return if rooms.is_empty() {
+            Err(Failure::new(
+                Exit::Usage,
+                "no rooms: list them under [scope] in adjourn.toml, or give --rooms FILE",
+            ))
+        } else {
+            Ok(rooms)
+        };
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(path).because(error))?;
+    let lines =
+        text.lines().enumerate().map(|(n, line)| (n + 1, line.split('#').next().unwrap_or_default().trim()));
+    lines
+        .filter(|(_, line)| !line.is_empty())
+        .map(|(n, line)| {
+            line.parse()
+                .map_err(|error| Failure::new(Exit::Usage, format!("{}:{n}", path.display())).because(error))
+        })
+        .collect()
+}
+
+fn window(args: &CleanupArgs, opened: &Opened) -> Result<Window, Failure> {
+    let from = args.from.unwrap_or_else(|| opened.engine.clock().now());
+    let to = args.to.unwrap_or(from + opened.config.ahead);
+    Window::new(from, to).map_err(|error| Failure::from_error(Exit::Usage, error))
+}
+
+fn read_evidence(path: &Path) -> Result<EvidenceLog, Failure> {
+    let file = File::open(path).map_err(|error| unreadable(path).because(error))?;
+    let source = BufReader::new(file);
+    let is_json = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
+    let log = if is_json { EvidenceLog::from_json(source) } else { EvidenceLog::from_csv(source) };
+    log.map_err(|error| unreadable(path).because(error))
+}
+
+/// A plan of ten thousand rooms is a few megabytes.
+const PLAN_BYTES_MAX: u64 = 256 << 20;
+
+fn read_plan(path: &Path) -> Result<Plan, Failure> {
+    let file = File::open(path).map_err(|error| unreadable(path).because(error))?;
+    serde_json::from_reader(BufReader::new(file.take(PLAN_BYTES_MAX)))
+        .map_err(|error| Failure::new(Exit::Usage, format!("{} is no plan", path.display())).because(error))
+}
+
+fn unreadable(path: &Path) -> Failure {
+    Failure::new(Exit::Usage, format!("cannot read {}", path.display()))
+}
+
+fn render_plan(plan: &Plan, all: bool) -> String {
+    let mut table = table(&["ROOM", "START", "END", "VERDICT", "WHY"]);
+    for room in &plan.rooms {
+        for judged in &room.events {
+            let (verdict, why) = match &judged.verdict {
+                Verdict::Act { how, why, .. } => (how.to_string(), why.clone()),
+                Verdict::Keep { why } if all => ("keep".to_owned(), why.to_string()),
+                Verdict::Keep { .. } => continue,
+            };
+            let (start, end) = (judged.event.start.format("%F %H:%MZ"), judged.event.end.format("%H:%MZ"));
+            table.add_row([room.room.to_string(), start.to_string(), end.to_string(), verdict, why]);
+        }
+        if let Some(trouble) = &room.trouble {
+            table.add_row([room.room.as_str(), "", "", "not seen", trouble]);
+        }
+    }
+    let mut text = String::new();
+    if table.row_count() > 0 {
+        text = format!("{table}\n\n");
+    }
+    let (rooms, events, actions) = (plan.rooms.len(), plan.events(), plan.actions().count());
+    text += &format!(
+        "{rooms} rooms, {events} events, {actions} to act on, {} rooms not seen",
+        plan.unseen_rooms()
+    );
+    if let Some(stop) = &plan.stop {
+        text += &format!("\nThis plan will not be applied: {stop}");
+    }
+    text
+}
+
+/// What `--apply --json` prints.
+#[derive(Serialize)]
+struct Report<'a> {
+    rooms: usize,
+    events: usize,
+    unseen_rooms: usize,
+    applied: &'a [Applied],
+}
+
+fn report(plan: &Plan, applied: &[Applied], output: &Output) -> Result<Exit, Failure> {
+    let report =
+        Report { rooms: plan.rooms.len(), events: plan.events(), unseen_rooms: plan.unseen_rooms(), applied };
+    output.data(&report, || render_applied(plan, applied))?;
+    Ok(exit_of_applied(plan, applied))
+}
+
+fn render_applied(plan: &Plan, applied: &[Applied]) -> String {
+    let lines = applied.iter().map(|one| format!("{}: {}\n", one.room, describe(&one.outcome)));
+    let done = applied.iter().filter(|one| matches!(one.outcome, Outcome::Done(_))).count();
+    let summary = format!("{} rooms, {} actions, {done} done", plan.rooms.len(), applied.len());
+    lines.chain([summary]).collect()
+}
+
+fn exit_of_plan(plan: &Plan) -> Exit {
+    match (plan.stop, plan.unseen_rooms()) {
+        (Some(_), _) => Exit::Stopped,
+        (None, 0) => Exit::Done,
+        (None, _) => Exit::Partial,
+    }
+}
+
+fn exit_of_applied(plan: &Plan, applied: &[Applied]) -> Exit {
+    if applied.iter().any(|one| matches!(one.outcome, Outcome::NeedsAttention { .. })) {
+        return Exit::NeedsAttention;
+    }
+    // What is refused because somebody came or changed it is the sweep working as it should.
+    let failed = applied.iter().any(|one| !matches!(Exit::of(&one.outcome), Exit::Done | Exit::Refused));
+    if failed || plan.unseen_rooms() > 0 { Exit::Partial } else { Exit::Done }
+}
+
+fn exit_of(error: &SweepError) -> Exit {
+    match error {
+        SweepError::Stopped(_) => Exit::Stopped,
+        SweepError::Format(_) => Exit::Usage,
+        SweepError::Journal(_) => Exit::NeedsAttention,
+    }
+}

@@ -1,0 +1,117 @@
+//! From flags and files to an engine that talks to an Exchange.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::args::Connection;
+use super::exit::{Exit, Failure};
+use crate::calendar::RoomAddress;
+use crate::clock::SystemClock;
+use crate::config::{Config, Overrides, PasswordSource, Server};
+use crate::engine::{Calendar, Engine, Trouble};
+use crate::ews::soap::ServerVersion;
+use crate::exchange::{self, Exchange, Secret};
+use crate::journal::MemoryJournal;
+
+/// An engine with the configuration it was made from.
+pub(super) struct Opened {
+    pub(super) engine: Arc<Engine>,
+    pub(super) config: Config,
+}
+
+/// The file that is read when none is named.
+const DEFAULT_FILE: &str = "adjourn.toml";
+
+/// Reads the configuration, prepares the connection, and learns the members of the configured room lists.
+pub(super) async fn open(connection: &Connection) -> Result<Opened, Failure> {
+    let config = load(connection)?;
+    let server = config.server.as_ref().ok_or_else(|| {
+        Failure::new(
+            Exit::Usage,
+            "no Exchange is configured: set server.url in adjourn.toml, --url or ADJOURN_URL",
+        )
+    })?;
+    open_with(server_settings(server)?, config).await
+}
+
+/// The same, for a server that is known already.
+pub(super) async fn open_with(settings: exchange::Settings, mut config: Config) -> Result<Opened, Failure> {
+    let exchange = Exchange::new(&settings).map_err(|error| Failure::from_error(Exit::Usage, error))?;
+    admit_room_lists(&exchange, &mut config).await?;
+    let engine = Engine::new(
+        Arc::new(exchange),
+        Arc::new(MemoryJournal::default()),
+        Arc::new(SystemClock),
+        config.scope.clone(),
+        config.engine,
+    );
+    Ok(Opened { engine: Arc::new(engine), config })
+}
+
+fn load(connection: &Connection) -> Result<Config, Failure> {
+    let default = Path::new(DEFAULT_FILE);
+    let path = connection.config.as_deref().or_else(|| default.exists().then_some(default));
+    let overrides = Overrides {
+        url: connection.url.clone(),
+        username: connection.username.clone(),
+        ca_file: connection.ca_file.clone(),
+        rooms: connection.in_scope.clone(),
+    };
+    Config::load(path, overrides).map_err(|error| Failure::from_error(Exit::Usage, error))
+}
+
+/// Asks Exchange for the members of each room list, in the name of a configured room: the service account needs no
+/// mailbox of its own.
+async fn admit_room_lists(exchange: &Exchange, config: &mut Config) -> Result<(), Failure> {
+    if config.room_lists.is_empty() {
+        return Ok(());
+    }
+    let asking = config.scope.rooms().next().cloned().ok_or_else(|| {
+        Failure::new(
+            Exit::Usage,
+            "scope.room_lists needs at least one room in scope.rooms, in whose name to ask for them",
+        )
+    })?;
+    for list in &config.room_lists {
+        let rooms: Vec<RoomAddress> = exchange.rooms_of(list, &asking).await.map_err(failure)?;
+        config.scope.admit(rooms);
+    }
+    Ok(())
+}
+
+fn server_settings(server: &Server) -> Result<exchange::Settings, Failure> {
+    Ok(exchange::Settings {
+        url: server.url.clone(),
+        username: server.username.clone(),
+        password: password(&server.password)?,
+        ca_file: server.ca_file.clone(),
+        connect_timeout: server.connect_timeout,
+        first_byte_timeout: server.first_byte_timeout,
+        answer_timeout: server.answer_timeout,
+        impersonate_by: server.impersonate_by,
+        per_room: server.per_room,
+        per_server: server.per_server,
+        patience: server.patience,
+        version: ServerVersion::default(),
+    })
+}
+
+fn password(source: &PasswordSource) -> Result<Secret, Failure> {
+    match source {
+        PasswordSource::Environment(name) => std::env::var(name).map(Secret::new).map_err(|error| {
+            Failure::new(Exit::Usage, format!("the password is not in {name}")).because(error)
+        }),
+        PasswordSource::File(path) => {
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                Failure::new(Exit::Usage, format!("cannot read the password in {}", path.display()))
+                    .because(error)
+            })?;
+            Ok(Secret::new(text.lines().next().unwrap_or_default().to_owned()))
+        }
+    }
+}
+
+/// Trouble with Exchange as the end of a command.
+pub(super) fn failure(trouble: Trouble) -> Failure {
+    Failure::from_error(Exit::of_fault(trouble.fault), trouble)
+}

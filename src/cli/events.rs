@@ -1,0 +1,59 @@
+//! `adjourn events`: what a room's calendar holds. Subjects only where asked for.
+
+use chrono::TimeDelta;
+
+use super::args::{Connection, EventsArgs};
+use super::connect;
+use super::exit::{Exit, Failure};
+use super::output::{Output, table};
+use crate::calendar::{Event, RoomAddress, Window};
+
+pub(super) async fn run(args: EventsArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
+    let room: RoomAddress =
+        args.room.parse().map_err(|error| Failure::new(Exit::Usage, "ROOM is no address").because(error))?;
+    let opened = connect::open(connection).await?;
+    let engine = opened.engine;
+    if !engine.scope().holds(&room) {
+        return Err(Failure::new(
+            Exit::Refused,
+            format!("{room} is not among the configured rooms; add it to [scope]"),
+        ));
+    }
+    let from = args.from.unwrap_or_else(|| engine.clock().now());
+    let window = Window::new(from, from + TimeDelta::hours(i64::from(args.hours)))
+        .map_err(|error| Failure::from_error(Exit::Usage, error))?;
+    let mut events = engine.calendar().events(&room, window).await.map_err(connect::failure)?;
+    events.sort_by_key(|event| event.start);
+    if !args.subjects {
+        events.iter_mut().for_each(|event| event.subject = None);
+    }
+    output.data(&events, || render(&events))?;
+    Ok(Exit::Done)
+}
+
+fn render(events: &[Event]) -> String {
+    if events.is_empty() {
+        return "nothing on the calendar".to_owned();
+    }
+    let mut table = table(&["START", "END", "COPY", "KIND", "STATE", "ORGANIZER", "SUBJECT"]);
+    for event in events {
+        let copy = event.copy.map_or_else(|| "unknown".to_owned(), |copy| format!("{copy:?}").to_lowercase());
+        let state = match (event.is_cancelled, event.is_all_day) {
+            (true, _) => "cancelled",
+            (false, true) => "all day",
+            (false, false) => "",
+        };
+        let organizer =
+            event.organizer.as_ref().and_then(|person| person.address.as_deref().or(person.name.as_deref()));
+        table.add_row([
+            event.start.format("%F %H:%MZ").to_string(),
+            event.end.format("%F %H:%MZ").to_string(),
+            copy,
+            format!("{:?}", event.kind).to_lowercase(),
+            state.to_owned(),
+            organizer.unwrap_or_default().to_owned(),
+            event.subject.clone().unwrap_or_default(),
+        ]);
+    }
+    table.to_string()
+}

@@ -1,0 +1,107 @@
+//! Exit codes, and failures that end a command.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use crate::action::{Fault, Outcome, Refusal};
+
+/// How a command ended. The numbers are part of the interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Exit {
+    /// It is as was asked: done now, or so already.
+    Done = 0,
+    /// Nothing was changed, because of the calendar, the caller's wish or the rules.
+    Refused = 1,
+    /// The command line, a file or the configuration is wrong.
+    Usage = 2,
+    /// A person has to look at a calendar.
+    NeedsAttention = 3,
+    /// Exchange could not be reached or was too busy; try again later.
+    Unavailable = 4,
+    /// Exchange refused: rights, credentials or switches need an administrator.
+    Forbidden = 5,
+    /// A sweep did part of its work: some rooms or events could not be handled.
+    Partial = 6,
+    /// A sweep would have touched more than its limits allow and touched nothing.
+    Stopped = 7,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+impl Exit {
+    /// The code that says how an action ended.
+    pub fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Done(_) | Outcome::AlreadyDone { .. } => Self::Done,
+            Outcome::NeedsAttention { .. } => Self::NeedsAttention,
+            Outcome::Refused { refusal } => Self::of_refusal(refusal),
+        }
+    }
+
+    fn of_refusal(refusal: &Refusal) -> Self {
+        match (refusal, refusal.fault()) {
+            (Refusal::Exchange { .. }, fault) => Self::of_fault(fault),
+            _ => Self::Refused,
+        }
+    }
+
+    /// The code for trouble with Exchange.
+    pub fn of_fault(fault: Fault) -> Self {
+        match fault {
+            Fault::Administrator => Self::Forbidden,
+            Fault::Server | Fault::Network => Self::Unavailable,
+            Fault::Caller | Fault::Nobody => Self::Refused,
+        }
+    }
+}
+
+/// Why a command could not be carried out at all.
+#[derive(Debug)]
+pub struct Failure {
+    /// How the process ends.
+    pub exit: Exit,
+    /// What went wrong and what to do.
+    pub message: String,
+    /// What lies beneath, outermost first.
+    pub causes: Vec<String>,
+}
+
+impl Failure {
+    pub(super) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into(), causes: Vec::new() }
+    }
+
+    /// Adds an error and everything beneath it.
+    pub(super) fn because(mut self, error: impl Error) -> Self {
+        let mut cause: Option<&dyn Error> = Some(&error);
+        while let Some(error) = cause {
+            self.causes.push(error.to_string());
+            cause = error.source();
+        }
+        self
+    }
+
+    /// A failure whose message is the error itself.
+    pub(super) fn from_error(exit: Exit, error: impl Error) -> Self {
+        let mut failure = Self::new(exit, String::new()).because(error);
+        failure.message = failure.causes.remove(0);
+        failure
+    }
+}
+
+/// The table of exit codes as `--help` shows it.
+pub const TABLE: &str = "\
+Exit codes:
+  0  as asked: done now, or so already
+  1  nothing changed: the calendar, the wish or the rules are against it
+  2  the command line, a file or the configuration is wrong
+  3  a person has to look at a calendar
+  4  Exchange could not be reached or was too busy; try again later
+  5  Exchange refused: an administrator has to change rights or credentials
+  6  a sweep did part of its work
+  7  a sweep would have touched more than its limits allow; it touched nothing";

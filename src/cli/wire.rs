@@ -1,0 +1,128 @@
+//! `adjourn wire`: requests as we would send them, captured answers as we understand them. For support and for tests.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::args::{WireArgs, WireCommand, WirePath};
+use super::exit::{Exit, Failure};
+use super::output::Output;
+use crate::ews::codec::{Decoded, Limits, decode, decode_with_reader, decode_with_scanner};
+use crate::ews::op::examples::examples;
+
+pub(super) fn run(args: WireArgs, output: &Output) -> Result<Exit, Failure> {
+    match args.command {
+        WireCommand::Decode { files, path } => decode_files(&files, path, output),
+        WireCommand::Encode { list: true, .. } => list_examples(output),
+        WireCommand::Encode { all: Some(dir), .. } => write_examples(&dir, output),
+        WireCommand::Encode { name, .. } => print_example(&name.unwrap_or_default()),
+    }
+}
+
+/// What is known of one file.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Report<'a> {
+    Decoded {
+        path: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        declined: Option<String>,
+        answer: &'a Decoded<'a>,
+    },
+    Error(String),
+}
+
+fn decode_files(files: &[PathBuf], path: WirePath, output: &Output) -> Result<Exit, Failure> {
+    let mut exit = Exit::Done;
+    for file in files {
+        let body = read(file)?;
+        let decoded = match path {
+            WirePath::Both => decode(&body, &Limits::default()).map_err(|error| error.to_string()),
+            WirePath::Reader => {
+                decode_with_reader(&body, &Limits::default()).map_err(|error| error.to_string())
+            }
+            WirePath::Scanner => {
+                decode_with_scanner(&body, &Limits::default()).map_err(|declined| declined.to_string())
+            }
+        };
+        let report = match &decoded {
+            Ok(answer) => Report::Decoded {
+                path: answer.path.name().to_owned(),
+                declined: answer.path.declined().map(|declined| declined.to_string()),
+                answer,
+            },
+            Err(error) => {
+                exit = Exit::Usage;
+                Report::Error(error.clone())
+            }
+        };
+        // One JSON document a file, whether or not --json is given: there is no other way to show a tree.
+        let text = serde_json::to_string_pretty(&Named { file, report })
+            .map_err(|error| Failure::new(Exit::Usage, "cannot write the answer as JSON").because(error))?;
+        output.line(&text)?;
+    }
+    Ok(exit)
+}
+
+#[derive(Serialize)]
+struct Named<'a> {
+    file: &'a Path,
+    #[serde(flatten)]
+    report: Report<'a>,
+}
+
+/// Captures are small; a gigabyte by mistake is not read.
+const CAPTURE_BYTES_MAX: u64 = 256 << 20;
+
+fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    let unreadable = |error: io::Error| {
+        Failure::new(Exit::Usage, format!("cannot read {}", file.display())).because(error)
+    };
+    let mut body = Vec::new();
+    if file == Path::new("-") {
+        io::stdin().lock().take(CAPTURE_BYTES_MAX).read_to_end(&mut body).map_err(unreadable)?;
+    } else {
+        File::open(file)
+            .map_err(unreadable)?
+            .take(CAPTURE_BYTES_MAX)
+            .read_to_end(&mut body)
+            .map_err(unreadable)?;
+    }
+    Ok(body)
+}
+
+fn list_examples(output: &Output) -> Result<Exit, Failure> {
+    let names: Vec<String> = examples().into_iter().map(|(name, _)| name).collect();
+    output.data(&names, || names.join("\n"))?;
+    Ok(Exit::Done)
+}
+
+fn print_example(name: &str) -> Result<Exit, Failure> {
+    let Some((_, request)) = examples().into_iter().find(|(known, _)| known == name) else {
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("no example is named `{name}`; see adjourn wire encode --list"),
+        ));
+    };
+    match io::stdout().lock().write_all(&request) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(Exit::Usage, "cannot write to standard output").because(error))
+        }
+        _ => Ok(Exit::Done),
+    }
+}
+
+fn write_examples(dir: &Path, output: &Output) -> Result<Exit, Failure> {
+    let unwritable = |error: io::Error| {
+        Failure::new(Exit::Usage, format!("cannot write to {}", dir.display())).because(error)
+    };
+    std::fs::create_dir_all(dir).map_err(unwritable)?;
+    let examples = examples();
+    for (name, request) in &examples {
+        std::fs::write(dir.join(format!("{name}.xml")), request).map_err(unwritable)?;
+    }
+    output.say(&format!("{} requests written", examples.len()));
+    Ok(Exit::Done)
+}

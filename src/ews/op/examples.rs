@@ -1,0 +1,231 @@
+//! One request of every kind with every option, for whoever wants to see or check what goes over the wire: the schema
+//! check of CI, the tests, `adjourn wire encode --all`. Sends nothing; every name and id in here is made up.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::*;
+use crate::ews::soap::Impersonate;
+
+/// Text that tries everything: markup, entities, CDATA's end, quotes, all line ends, what XML forbids, all of Unicode.
+pub const HOSTILE: &str = "</t:Body>&amp;<!--]]>\"'\r\n\t\0\u{1}\u{B}\u{1F}\u{7F}\u{85}\u{FFFE}\u{FFFF}\u{FFFD}\u{FF5E}\
+                           \u{2028}\u{202E}e\u{301}\u{1F6AA}\u{10FFFF} ";
+
+const ROOM: &str = "room.1@example.com";
+const ITEM: ItemRef<'static> = ItemRef { id: "AAMkADexample+/=", change_key: Some("DwAAABYAexample+/==") };
+const UNVERSIONED: ItemRef<'static> = ItemRef { id: "AAMkADother=", change_key: None };
+const HOSTILE_ITEM: ItemRef<'static> = ItemRef { id: HOSTILE, change_key: Some(HOSTILE) };
+
+/// File stem and bytes of requests that Microsoft's schemas of Exchange 2013 SP1 and of every later version accept.
+pub fn examples() -> Vec<(String, Vec<u8>)> {
+    let mut all = Examples::speaking(ServerVersion::Exchange2013Sp1);
+    every_request(&mut all);
+    every_impersonation(&mut all);
+    all.done
+}
+
+/// File stem and bytes of the same requests in every version we speak. Kept apart because a schema may fix the version:
+/// that of Exchange 2013 SP1 allows no other `RequestServerVersion`; that of Exchange SE allows all of them.
+pub fn examples_in_every_version() -> Vec<(String, Vec<u8>)> {
+    ServerVersion::ALL.into_iter().flat_map(in_version).collect()
+}
+
+fn in_version(version: ServerVersion) -> impl Iterator<Item = (String, Vec<u8>)> {
+    let mut all = Examples::speaking(version);
+    every_request(&mut all);
+    all.done.into_iter().map(move |(stem, bytes)| (format!("{stem}-{}", version.as_str()), bytes))
+}
+
+/// What has been written so far, and in whose name.
+struct Examples {
+    headers: Headers<'static>,
+    done: Vec<(String, Vec<u8>)>,
+}
+
+impl Examples {
+    fn speaking(version: ServerVersion) -> Self {
+        let headers = Headers { version, impersonate: Some(Impersonate::SmtpAddress(ROOM)) };
+        Self { headers, done: Vec::new() }
+    }
+
+    /// Named after the operation and its variant.
+    fn add<O: Operation>(&mut self, variant: &str, op: &O) {
+        let mut bytes = Vec::new();
+        encode_into(op, &self.headers, &mut bytes);
+        self.done.push((format!("{}-{variant}", O::NAME), bytes));
+    }
+}
+
+fn every_request(all: &mut Examples) {
+    find_item(all);
+    get_item(all);
+    update_item(all);
+    delete_item(all);
+    responses(all);
+    calendar_items(all);
+    move_item(all);
+    get_folder(all);
+    get_user_availability(all);
+    directory(all);
+}
+
+fn every_impersonation(all: &mut Examples) {
+    let ways = [
+        ("impersonation-none", None),
+        ("impersonation-PrincipalName", Some(Impersonate::PrincipalName("room.1@corp.example.com"))),
+        ("impersonation-SID", Some(Impersonate::Sid("S-1-5-21-1-2-3-1104"))),
+        ("impersonation-PrimarySmtpAddress", Some(Impersonate::PrimarySmtpAddress(ROOM))),
+        ("impersonation-SmtpAddress", Some(Impersonate::SmtpAddress(ROOM))),
+        ("impersonation-PrincipalName-hostile", Some(Impersonate::PrincipalName(HOSTILE))),
+        ("impersonation-SID-hostile", Some(Impersonate::Sid(HOSTILE))),
+        ("impersonation-PrimarySmtpAddress-hostile", Some(Impersonate::PrimarySmtpAddress(HOSTILE))),
+        ("impersonation-SmtpAddress-hostile", Some(Impersonate::SmtpAddress(HOSTILE))),
+    ];
+    for (name, impersonate) in ways {
+        all.headers.impersonate = impersonate;
+        all.add(name, &GetFolder { folder: FolderId::Calendar });
+    }
+}
+
+fn folders() -> [(&'static str, FolderId<'static>); 5] {
+    [
+        ("calendar", FolderId::Calendar),
+        ("deleteditems", FolderId::DeletedItems),
+        ("sentitems", FolderId::SentItems),
+        ("folder-id", FolderId::Id("AAMkADfolder=")),
+        ("folder-id-hostile", FolderId::Id(HOSTILE)),
+    ]
+}
+
+/// 2024-02-29T09:40:00Z: a day that not every calendar has.
+fn start() -> DateTime<Utc> {
+    DateTime::UNIX_EPOCH + TimeDelta::seconds(1_709_199_600)
+}
+
+/// Half an hour and a fraction of a second later.
+fn end() -> DateTime<Utc> {
+    start() + TimeDelta::minutes(30) + TimeDelta::milliseconds(999)
+}
+
+fn find_item(all: &mut Examples) {
+    let request = FindItem {
+        folder: FolderId::Calendar,
+        start: start(),
+        end: end(),
+        max_entries: 500,
+        properties: &Property::ALL,
+    };
+    for (name, folder) in folders() {
+        all.add(name, &FindItem { folder, ..request.clone() });
+    }
+    all.add("ids-only", &FindItem { properties: &[], max_entries: 1, ..request.clone() });
+    all.add("is-organizer-only", &FindItem { properties: &[Property::IsOrganizer], ..request.clone() });
+    let (start, end) = (DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC);
+    all.add("extremes", &FindItem { start, end, max_entries: u32::MAX, ..request });
+}
+
+fn get_item(all: &mut Examples) {
+    all.add("one", &GetItem { items: &[ITEM], properties: &Property::ALL });
+    all.add("several", &GetItem { items: &[ITEM, UNVERSIONED, HOSTILE_ITEM], properties: &[] });
+}
+
+fn update_item(all: &mut Examples) {
+    let request = UpdateItem {
+        item: ITEM,
+        changes: &[Change::End(end())],
+        conflict_resolution: ConflictResolution::NeverOverwrite,
+        send: SendUpdates::ToNone,
+    };
+    all.add("end", &request);
+    all.add("start", &UpdateItem { changes: &[Change::Start(start())], ..request.clone() });
+    all.add("subject", &UpdateItem { changes: &[Change::Subject("Jour fixe & more")], ..request.clone() });
+    all.add("body", &UpdateItem { changes: &[Change::Body("Line one\r\nline two")], ..request.clone() });
+    let changes = [
+        Change::Start(start()),
+        Change::End(end()),
+        Change::Subject(HOSTILE),
+        Change::Body(HOSTILE),
+        Change::Subject(""),
+    ];
+    all.add("all-hostile", &UpdateItem { item: HOSTILE_ITEM, changes: &changes, ..request.clone() });
+    all.add("no-change-key", &UpdateItem { item: UNVERSIONED, ..request.clone() });
+    for conflict_resolution in ConflictResolution::ALL {
+        let name = conflict_resolution.as_str();
+        all.add(name, &UpdateItem { conflict_resolution, ..request.clone() });
+    }
+    for send in SendUpdates::ALL {
+        all.add(send.as_str(), &UpdateItem { send, ..request.clone() });
+    }
+}
+
+fn delete_item(all: &mut Examples) {
+    for delete_type in DeleteType::ALL {
+        for send in SendCancellations::ALL {
+            let name = format!("{}-{}", delete_type.as_str(), send.as_str());
+            all.add(&name, &DeleteItem { items: &[ITEM], delete_type, send });
+        }
+    }
+    let items = &[ITEM, UNVERSIONED, HOSTILE_ITEM];
+    let request = DeleteItem { items, delete_type: DeleteType::HardDelete, send: SendCancellations::ToNone };
+    all.add("several-hostile", &request);
+}
+
+fn responses(all: &mut Examples) {
+    type Kind = fn(Response<'static>) -> CreateItem<'static>;
+    let kinds: [(&str, Kind); 3] =
+        [("decline", CreateItem::Decline), ("cancel", CreateItem::Cancel), ("accept", CreateItem::Accept)];
+    let response =
+        Response { item: ITEM, text: Some("Nobody came."), disposition: MessageDisposition::SendAndSaveCopy };
+    for (kind, create) in kinds {
+        for disposition in MessageDisposition::ALL {
+            let name = format!("{kind}-{}", disposition.as_str());
+            all.add(&name, &create(Response { disposition, ..response.clone() }));
+        }
+        all.add(&format!("{kind}-silent"), &create(Response { text: None, ..response.clone() }));
+        let hostile = Response { item: HOSTILE_ITEM, text: Some(HOSTILE), ..response.clone() };
+        all.add(&format!("{kind}-hostile"), &create(hostile));
+    }
+}
+
+fn calendar_items(all: &mut Examples) {
+    let item = NewCalendarItem {
+        subject: "Ad-hoc booking",
+        body: Some("Booked at the door."),
+        start: start(),
+        end: end(),
+        location: Some("Room 1"),
+    };
+    all.add("calendar-item", &CreateItem::CalendarItem(item.clone()));
+    let bare = NewCalendarItem { subject: "", body: None, location: None, ..item.clone() };
+    all.add("calendar-item-bare", &CreateItem::CalendarItem(bare));
+    let hostile = NewCalendarItem { subject: HOSTILE, body: Some(HOSTILE), location: Some(HOSTILE), ..item };
+    all.add("calendar-item-hostile", &CreateItem::CalendarItem(hostile));
+}
+
+fn move_item(all: &mut Examples) {
+    for (name, to) in folders() {
+        all.add(name, &MoveItem { items: &[ITEM], to });
+    }
+    all.add("several", &MoveItem { items: &[ITEM, UNVERSIONED, HOSTILE_ITEM], to: FolderId::Calendar });
+}
+
+fn get_folder(all: &mut Examples) {
+    for (name, folder) in folders() {
+        all.add(name, &GetFolder { folder });
+    }
+}
+
+fn get_user_availability(all: &mut Examples) {
+    let request =
+        GetUserAvailability { mailboxes: &[ROOM], start: start(), end: end(), interval_minutes: 15 };
+    all.add("one", &request);
+    let mailboxes = &[ROOM, "room.2@example.com", HOSTILE];
+    all.add("several-hostile", &GetUserAvailability { mailboxes, interval_minutes: u32::MAX, ..request });
+}
+
+fn directory(all: &mut Examples) {
+    all.add("all", &GetRoomLists);
+    all.add("one", &GetRooms { room_list: "rooms@example.com" });
+    all.add("hostile", &GetRooms { room_list: HOSTILE });
+    all.add("address", &ResolveNames { unresolved_entry: "smtp:ann@example.com" });
+    all.add("hostile", &ResolveNames { unresolved_entry: HOSTILE });
+}

@@ -1,0 +1,284 @@
+//! Rooms' calendars in Exchange: what the engine asks for, said in EWS operations. Translates; decides nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+
+use super::classify::{Kind, Verdict};
+use super::client::{Client, Failed};
+use super::event::{PROPERTIES, event};
+use super::messages::{only, strange, successful};
+use super::settings::{Settings, SettingsError};
+use crate::action::Notify;
+use crate::calendar::{Event, EventId, RoomAddress, Window};
+use crate::engine::{Busy, Calendar, Capabilities, Directory, Step, Trouble, Written};
+use crate::ews::code::Meaning;
+use crate::ews::codec::Body;
+use crate::ews::op::{
+    Change, ConflictResolution, CreateItem, DeleteItem, DeleteType, Effect, FindItem, FolderId, FreeBusyView,
+    GetItem, GetRooms, GetUserAvailability, ItemRef, MessageDisposition, ResolveNames, Response,
+    SendCancellations, SendUpdates, UpdateItem,
+};
+use crate::ews::types::{Item, Mailbox, ResponseClass, ResponseMessage};
+
+/// `EWSFindCountLimit`: what one FindItem gives at most on premises.
+const VIEW_ENTRIES_MAX: u32 = 1_000;
+/// Rooms in one GetUserAvailability (`ErrorMailboxDataArrayTooBig`).
+const AVAILABILITY_ROOMS_MAX: usize = 100;
+/// The longest GetUserAvailability (`ErrorTimeIntervalTooBig`).
+const AVAILABILITY_SPAN_MAX: TimeDelta = TimeDelta::days(42);
+/// Only whether there is anything matters, so the coarsest that Exchange takes for a day.
+const AVAILABILITY_INTERVAL_MINUTES: u32 = 60;
+
+/// One Exchange, as one service account sees it.
+pub struct Exchange {
+    client: Client,
+}
+
+impl Exchange {
+    /// Checks the settings; opens no connection yet.
+    ///
+    /// # Errors
+    /// When the URL or the CA file is unusable, or TLS would not start.
+    pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        Ok(Self { client: Client::new(settings)? })
+    }
+
+    /// Answers by the path that decoded them.
+    pub fn paths(&self) -> BTreeMap<String, u64> {
+        self.client.paths.counts()
+    }
+
+    /// One CalendarView; `None` when there is more in it than the server gives.
+    async fn view(&self, room: &RoomAddress, window: Window) -> Result<Option<Vec<Event>>, Failed> {
+        let find = FindItem {
+            folder: FolderId::Calendar,
+            start: window.start(),
+            end: window.end(),
+            max_entries: VIEW_ENTRIES_MAX,
+            properties: &PROPERTIES,
+        };
+        let found = self.client.call(room.as_str(), &find, |body| {
+            let Body::FindItem(messages) = body else { return Err(another(Effect::Read)) };
+            let folder = &only(Effect::Read, messages)?.payload;
+            if folder.includes_last_item_in_range == Some(false) {
+                return Ok(None);
+            }
+            events(&folder.items).map(Some)
+        });
+        match found.await {
+            Err(Failed::Refused(Kind::TooLarge, _)) => Ok(None),
+            answered => answered,
+        }
+    }
+
+    async fn set_end(&self, room: &RoomAddress, item: ItemRef<'_>, step: &Step) -> Result<(), Failed> {
+        let Step::SetEnd { end, notify, .. } = step else { return Ok(()) };
+        let update = UpdateItem {
+            item,
+            changes: &[Change::End(*end)],
+            conflict_resolution: ConflictResolution::NeverOverwrite,
+            send: match notify {
+                Notify::Attendees => SendUpdates::ToAllAndSaveCopy,
+                Notify::Nobody => SendUpdates::ToNone,
+            },
+        };
+        let read = |body: &Body<'_>| match body {
+            Body::UpdateItem(messages) => only(Effect::Write, messages).map(drop),
+            _ => Err(another(Effect::Write)),
+        };
+        self.client.call(room.as_str(), &update, read).await
+    }
+
+    async fn respond(&self, room: &RoomAddress, create: CreateItem<'_>) -> Result<(), Failed> {
+        let read = |body: &Body<'_>| match body {
+            Body::CreateItem(messages) => only(Effect::Write, messages).map(drop),
+            _ => Err(another(Effect::Write)),
+        };
+        self.client.call(room.as_str(), &create, read).await
+    }
+
+    async fn remove(&self, room: &RoomAddress, item: ItemRef<'_>) -> Result<(), Failed> {
+        let delete = DeleteItem {
+            items: &[item],
+            delete_type: DeleteType::MoveToDeletedItems,
+            send: SendCancellations::ToNone,
+        };
+        let read = |body: &Body<'_>| match body {
+            Body::DeleteItem(messages) => only(Effect::Write, messages).map(drop),
+            _ => Err(another(Effect::Write)),
+        };
+        self.client.call(room.as_str(), &delete, read).await
+    }
+
+    /// Availability of at most [`AVAILABILITY_ROOMS_MAX`] rooms, asked in the first one's name.
+    async fn availability(&self, rooms: &[RoomAddress], window: Window) -> Result<Vec<Busy>, Failed> {
+        let Some(asking) = rooms.first() else { return Ok(Vec::new()) };
+        let mailboxes: Vec<&str> = rooms.iter().map(RoomAddress::as_str).collect();
+        let ask = GetUserAvailability {
+            mailboxes: &mailboxes,
+            start: window.start(),
+            end: window.end(),
+            interval_minutes: AVAILABILITY_INTERVAL_MINUTES,
+        };
+        let read = |body: &Body<'_>| match body {
+            Body::GetUserAvailability(messages) if messages.len() == rooms.len() => {
+                Ok(messages.iter().map(busy).collect())
+            }
+            _ => Err(another(Effect::Read)),
+        };
+        self.client.call(asking.as_str(), &ask, read).await
+    }
+}
+
+#[async_trait]
+impl Calendar for Exchange {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { can_mute_updates: true, has_change_key_lock: true }
+    }
+
+    async fn events(&self, room: &RoomAddress, window: Window) -> Result<Vec<Event>, Trouble> {
+        let mut open = vec![window];
+        let mut seen = BTreeSet::new();
+        let mut all = Vec::new();
+        while let Some(window) = open.pop() {
+            match self.view(room, window).await? {
+                Some(events) => all.extend(events.into_iter().filter(|event| seen.insert(event.id.clone()))),
+                None => {
+                    let (early, late) = window.halves().ok_or_else(too_crowded)?;
+                    open.extend([late, early]);
+                }
+            }
+        }
+        all.sort_by_key(|event| (event.start, event.end));
+        Ok(all)
+    }
+
+    async fn event(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Trouble> {
+        let get =
+            GetItem { items: &[ItemRef { id: id.as_str(), change_key: None }], properties: &PROPERTIES };
+        let got = self.client.call(room.as_str(), &get, |body| {
+            let Body::GetItem(messages) = body else { return Err(another(Effect::Read)) };
+            events(&only(Effect::Read, messages)?.payload)
+        });
+        match got.await {
+            Ok(events) => Ok(events.into_iter().next()),
+            Err(Failed::Refused(Kind::Gone, _)) => Ok(None),
+            Err(failed) => Err(failed.into()),
+        }
+    }
+
+    async fn write(&self, room: &RoomAddress, step: &Step) -> Written {
+        let item = item(step);
+        let done = match step {
+            Step::SetEnd { .. } => self.set_end(room, item, step).await,
+            Step::Decline { text, .. } => self.respond(room, CreateItem::Decline(response(item, text))).await,
+            Step::Cancel { text, .. } => self.respond(room, CreateItem::Cancel(response(item, text))).await,
+            Step::Remove { .. } => self.remove(room, item).await,
+        };
+        match done {
+            Ok(()) => Written::Done,
+            Err(Failed::Refused(Kind::Gone, _)) => Written::Gone,
+            Err(Failed::Refused(Kind::Conflict, _)) => Written::Conflict,
+            Err(doubt @ Failed::InDoubt(_)) => Written::InDoubt(doubt.into()),
+            Err(failed) => Written::NotDone(failed.into()),
+        }
+    }
+
+    async fn busy(&self, rooms: &[RoomAddress], window: Window) -> Result<Vec<Busy>, Trouble> {
+        if window.end() - window.start() > AVAILABILITY_SPAN_MAX {
+            return Ok(vec![Busy::Look; rooms.len()]);
+        }
+        let mut all = Vec::with_capacity(rooms.len());
+        for group in rooms.chunks(AVAILABILITY_ROOMS_MAX) {
+            match self.availability(group, window).await {
+                Ok(answers) => all.extend(answers),
+                // One room that cannot be acted for must not hide the others: look at each.
+                Err(Failed::Refused(..)) => all.extend(vec![Busy::Look; group.len()]),
+                Err(failed) => return Err(failed.into()),
+            }
+        }
+        Ok(all)
+    }
+
+    async fn find_person(&self, room: &RoomAddress, address: &str) -> Result<Directory, Trouble> {
+        let entry = format!("smtp:{address}");
+        let resolve = ResolveNames { unresolved_entry: &entry };
+        let found = self.client.call(room.as_str(), &resolve, |body| {
+            let Body::ResolveNames(messages) = body else { return Err(another(Effect::Read)) };
+            let [message] = messages.as_slice() else { return Err(another(Effect::Read)) };
+            match message.code.meaning() {
+                Meaning::NobodyFound => Ok(Directory::Nobody),
+                Meaning::SeveralFound => Ok(Directory::Known),
+                _ => successful(Effect::Read, message).map(|_| Directory::Known),
+            }
+        });
+        Ok(found.await?)
+    }
+
+    async fn rooms_of(&self, room_list: &str, asking: &RoomAddress) -> Result<Vec<RoomAddress>, Trouble> {
+        let read = |body: &Body<'_>| match body {
+            Body::GetRooms(message) => {
+                successful(Effect::Read, message)?.payload.iter().map(room_address).collect()
+            }
+            _ => Err(another(Effect::Read)),
+        };
+        Ok(self.client.call(asking.as_str(), &GetRooms { room_list }, read).await?)
+    }
+}
+
+fn item(step: &Step) -> ItemRef<'_> {
+    let (Step::SetEnd { id, change_key, .. }
+    | Step::Decline { id, change_key, .. }
+    | Step::Cancel { id, change_key, .. }
+    | Step::Remove { id, change_key }) = step;
+    ItemRef { id: id.as_str(), change_key: Some(change_key.as_str()) }
+}
+
+fn response<'a>(item: ItemRef<'a>, text: &'a Option<String>) -> Response<'a> {
+    Response { item, text: text.as_deref(), disposition: MessageDisposition::SendAndSaveCopy }
+}
+
+/// Every calendar item as an event. Another kind of item is none; a calendar item that cannot be placed in time is an
+/// error, because leaving it out could free a room that is taken.
+fn events(items: &[Item<'_>]) -> Result<Vec<Event>, Verdict> {
+    let calendar_items = items.iter().filter_map(|item| match item {
+        Item::Calendar(item) => Some(item),
+        Item::Other { .. } => None,
+    });
+    calendar_items
+        .map(|item| {
+            event(item).map_err(|missing| strange(Effect::Read, format!("a calendar item without {missing}")))
+        })
+        .collect()
+}
+
+/// Only a full view without anything in it is proof of emptiness. Less than that (no rights, no data): look.
+fn busy(message: &ResponseMessage<'_, FreeBusyView<'_>>) -> Busy {
+    let view = &message.payload;
+    let tells_events = view
+        .view_type
+        .as_deref()
+        .is_some_and(|kind| matches!(kind, "Detailed" | "DetailedMerged" | "FreeBusyMerged"));
+    let free = view.merged.as_deref().is_none_or(|merged| merged.bytes().all(|state| state == b'0'));
+    match message.class {
+        ResponseClass::Success if tells_events && free && view.events.is_empty() => Busy::Empty,
+        _ => Busy::Look,
+    }
+}
+
+fn room_address(room: &Mailbox<'_>) -> Result<RoomAddress, Verdict> {
+    let address = room.email_address.as_deref().unwrap_or_default();
+    address
+        .parse()
+        .map_err(|error| strange(Effect::Read, format!("a room list with a strange member: {error}")))
+}
+
+fn another(effect: Effect) -> Verdict {
+    strange(effect, "an answer to another question".to_owned())
+}
+
+fn too_crowded() -> Trouble {
+    Failed::Refused(Kind::TooLarge, "more events in one second than Exchange gives at once".to_owned()).into()
+}

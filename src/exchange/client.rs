@@ -1,0 +1,191 @@
+//! One operation, asked until there is a word on it: encode, wait for leave, send, read, and what follows from the answer.
+//!
+//! Asks again by itself only when nothing can have happened: the server said it did nothing, the request never left, or
+//! it changes nothing anyway. A write in doubt goes back to the caller, who can look.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use super::auth::Basic;
+use super::classify::{Kind, Verdict, classify};
+use super::delivery::{Delivery, Failure, HttpAnswer};
+use super::gate::{Gate, back_off};
+use super::paths::Paths;
+use super::settings::{ImpersonateBy, Settings, SettingsError};
+use super::transport::{Post, Transport};
+use crate::ews::codec::{Body, Limits, decode};
+use crate::ews::op::{Effect, Operation, encode_into};
+use crate::ews::soap::{Headers, ServerVersion};
+
+/// How often a read, or what never left, is asked again.
+const RETRIES_MAX: u32 = 3;
+/// Before the first of them; doubles.
+const RETRY_FIRST: Duration = Duration::from_millis(250);
+/// Room for any request but the largest batches.
+const REQUEST_BYTES: usize = 4096;
+
+/// Why an operation has no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failed {
+    /// The server said no. Nothing was changed.
+    Refused(Kind, String),
+    /// Asked as often and as long as is decent; nothing was changed.
+    Busy(String),
+    /// No way to the server; nothing was changed.
+    Unreachable(Failure),
+    /// It may have been carried out.
+    InDoubt(String),
+}
+
+/// Exchange, as one service account sees it.
+pub(super) struct Client {
+    transport: Transport,
+    gate: Gate,
+    limits: Limits,
+    impersonate_by: ImpersonateBy,
+    version: ServerVersion,
+    patience: Duration,
+    pub(super) paths: Paths,
+}
+
+/// What one sending came to.
+enum Turn<T> {
+    Answer(T),
+    Verdict(Verdict),
+    NotSent(Failure),
+}
+
+impl Client {
+    pub(super) fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        let limits = Limits::default();
+        let credential = Basic::new(&settings.username, &settings.password);
+        Ok(Self {
+            transport: Transport::new(settings, Box::new(credential), limits.body_bytes_max)?,
+            gate: Gate::new(settings.per_room, settings.per_server),
+            limits,
+            impersonate_by: settings.impersonate_by,
+            version: settings.version,
+            patience: settings.patience,
+            paths: Paths::default(),
+        })
+    }
+
+    /// Asks in the room's name. `read` takes what it wants from the answer's body, or says what one of its messages means
+    /// for the whole request.
+    pub(super) async fn call<O, T, R>(&self, room: &str, op: &O, read: R) -> Result<T, Failed>
+    where
+        O: Operation + Sync,
+        T: Send,
+        R: Fn(&Body<'_>) -> Result<T, Verdict> + Send + Sync,
+    {
+        let until = Instant::now() + self.patience;
+        let mut attempt = 0;
+        let mut last = String::from("parked after throttling");
+        loop {
+            let Some(pass) = self.gate.enter(room, until).await else { return Err(Failed::Busy(last)) };
+            let turn = self.turn(room, op, &read).await;
+            drop(pass);
+            match turn {
+                Turn::Answer(value) => return Ok(value),
+                Turn::NotSent(failure) if attempt >= RETRIES_MAX => return Err(Failed::Unreachable(failure)),
+                Turn::NotSent(_) => sleep(retry_after(attempt)).await,
+                Turn::Verdict(Verdict::Wait { at_least, fewer, code }) => {
+                    if fewer {
+                        self.gate.lower();
+                    }
+                    self.gate.park(room, back_off(at_least, attempt, chance()));
+                    last = code;
+                }
+                Turn::Verdict(Verdict::Retry { code }) if attempt >= RETRIES_MAX => {
+                    return Err(Failed::Busy(code));
+                }
+                Turn::Verdict(Verdict::OnceMore(kind, code)) if attempt >= 1 => {
+                    return Err(Failed::Refused(kind, code));
+                }
+                Turn::Verdict(Verdict::Retry { .. } | Verdict::OnceMore(..)) => {
+                    sleep(retry_after(attempt)).await
+                }
+                Turn::Verdict(Verdict::Refused(kind, code)) => return Err(Failed::Refused(kind, code)),
+                Turn::Verdict(Verdict::InDoubt { code }) => return Err(Failed::InDoubt(code)),
+                Turn::Verdict(Verdict::Done) => return Err(unexpected(O::EFFECT)),
+            }
+            attempt += 1;
+        }
+    }
+
+    async fn turn<O, T, R>(&self, room: &str, op: &O, read: &R) -> Turn<T>
+    where
+        O: Operation,
+        R: Fn(&Body<'_>) -> Result<T, Verdict>,
+    {
+        let mut body = Vec::with_capacity(REQUEST_BYTES);
+        let impersonate = Some(self.impersonate_by.name(room));
+        encode_into(op, &Headers { version: self.version, impersonate }, &mut body);
+        let request_id = Uuid::new_v4().to_string();
+        let soap_action = soap_action(O::NAME);
+        let post = Post {
+            soap_action: &soap_action,
+            anchor: Some(room),
+            request_id: &request_id,
+            body: body.into(),
+        };
+        match self.transport.post(&post).await {
+            Delivery::NotSent(failure) => Turn::NotSent(failure),
+            Delivery::MaybeSent(failure) => Turn::Verdict(lost(O::EFFECT, &failure)),
+            Delivery::Answered(answer) => self.read(O::EFFECT, &answer, read),
+        }
+    }
+
+    fn read<T, R>(&self, effect: Effect, answer: &HttpAnswer, read: &R) -> Turn<T>
+    where
+        R: Fn(&Body<'_>) -> Result<T, Verdict>,
+    {
+        let decoded = decode(&answer.body, &self.limits);
+        match classify(effect, answer, &decoded) {
+            Verdict::Done => {}
+            verdict => return Turn::Verdict(verdict),
+        }
+        let Ok(decoded) = decoded else { return Turn::Verdict(lost(effect, &Failure::Inflate)) };
+        self.paths.count(decoded.path);
+        match read(&decoded.envelope.body) {
+            Err(verdict) => Turn::Verdict(verdict),
+            Ok(value) => {
+                self.gate.answered();
+                Turn::Answer(value)
+            }
+        }
+    }
+}
+
+/// A body that does not answer the question.
+fn unexpected(effect: Effect) -> Failed {
+    let code = "an answer to something else".to_owned();
+    match effect {
+        Effect::Read => Failed::Refused(Kind::NotEws, code),
+        Effect::Write => Failed::InDoubt(code),
+    }
+}
+
+fn lost(effect: Effect, failure: &Failure) -> Verdict {
+    let code = failure.to_string();
+    match effect {
+        Effect::Read => Verdict::Retry { code },
+        Effect::Write => Verdict::InDoubt { code },
+    }
+}
+
+fn soap_action(operation: &str) -> String {
+    format!("\"http://schemas.microsoft.com/exchange/services/2006/messages/{operation}\"")
+}
+
+fn retry_after(attempt: u32) -> Duration {
+    RETRY_FIRST.saturating_mul(1 << attempt.min(8)).mul_f64(1.0 + chance() / 4.0)
+}
+
+/// Between 0 and 1, from the same source of randomness as the request ids.
+fn chance() -> f64 {
+    let (_, low) = Uuid::new_v4().as_u64_pair();
+    f64::from((low & 0xFFFF) as u16) / f64::from(u16::MAX)
+}

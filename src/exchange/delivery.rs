@@ -1,0 +1,78 @@
+//! What became of one request on its way: not sent, maybe sent, or answered. Values only.
+//!
+//! The difference decides everything after it. *Not sent* may go out again whatever it was; *maybe sent* may have been
+//! carried out, so that a write must look before it does anything else; *answered* is the server's word.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+
+/// What became of one request.
+#[derive(Debug)]
+pub enum Delivery {
+    /// No byte of the request reached the server, or the server cannot have understood it as one.
+    NotSent(Failure),
+    /// The server may have received and carried out the request; its answer did not arrive whole.
+    MaybeSent(Failure),
+    /// The server's answer, whole.
+    Answered(HttpAnswer),
+}
+
+/// A whole HTTP answer, inflated.
+#[derive(Debug, Clone)]
+pub struct HttpAnswer {
+    /// Status code.
+    pub status: u16,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// Body, no longer compressed, within the limit.
+    pub body: Bytes,
+}
+
+impl HttpAnswer {
+    /// `Retry-After` in whole seconds (RFC 9110, 10.2.3). The date form is not used by IIS and counts as absent.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let seconds = self.headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+        Some(Duration::from_secs(seconds))
+    }
+
+    /// Exchange's own name for the request, for its administrators' logs.
+    pub fn request_id(&self) -> Option<&str> {
+        self.headers.get("request-id")?.to_str().ok()
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// The name did not resolve, the connection was refused, or TLS failed.
+    Connect(String),
+    /// No connection within this time.
+    ConnectTimeout(Duration),
+    /// Connected and sent, no answer within this time.
+    FirstByteTimeout(Duration),
+    /// The answer began and did not end within this time.
+    AnswerTimeout(Duration),
+    /// The connection broke.
+    Broken(String),
+    /// The body is larger than this many bytes, as sent or inflated.
+    TooLarge(usize),
+    /// The body says it is gzip and is not.
+    Inflate,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect(why) => write!(f, "no connection to Exchange: {why}"),
+            Self::ConnectTimeout(after) => write!(f, "no connection to Exchange within {after:?}"),
+            Self::FirstByteTimeout(after) => write!(f, "Exchange did not answer within {after:?}"),
+            Self::AnswerTimeout(after) => write!(f, "Exchange's answer was not complete within {after:?}"),
+            Self::Broken(why) => write!(f, "the connection to Exchange broke: {why}"),
+            Self::TooLarge(limit) => write!(f, "Exchange's answer is larger than {limit} bytes"),
+            Self::Inflate => f.write_str("Exchange's answer is not the gzip it says it is"),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! From a calendar item as Exchange tells it to an event as the engine knows it. Pure; guesses nothing.
+
+use crate::calendar::{ChangeKey, Copy, CopyClues, Event, EventId, EventKind, Person, Uid};
+use crate::ews::op::Property;
+use crate::ews::types::{CalendarItem, CalendarItemType, Mailbox, ResponseType, Sensitivity};
+
+/// What an event is made of. FindItem and GetItem both know all of these.
+pub(super) const PROPERTIES: [Property; 16] = [
+    Property::Subject,
+    Property::Sensitivity,
+    Property::DateTimeCreated,
+    Property::Uid,
+    Property::RecurrenceId,
+    Property::Start,
+    Property::End,
+    Property::OriginalStart,
+    Property::IsAllDayEvent,
+    Property::IsMeeting,
+    Property::IsCancelled,
+    Property::CalendarItemType,
+    Property::MyResponseType,
+    Property::Organizer,
+    Property::AppointmentState,
+    Property::IsOrganizer,
+];
+
+/// The event, or the name of the property without which there is none.
+pub(super) fn event(item: &CalendarItem<'_>) -> Result<Event, &'static str> {
+    let id = item.item_id.as_ref().ok_or("ItemId")?;
+    let change_key = id.change_key.as_ref().ok_or("ChangeKey")?;
+    let kind = kind(item);
+    Ok(Event {
+        id: EventId::new(&*id.id),
+        change_key: ChangeKey::new(&**change_key),
+        uid: item.uid.as_deref().map(Uid::new),
+        original_start: match kind {
+            Some(EventKind::Occurrence | EventKind::Exception) => item.original_start.or(item.recurrence_id),
+            _ => None,
+        },
+        start: item.start.ok_or("Start")?,
+        end: item.end.ok_or("End")?,
+        subject: item.subject.as_deref().map(str::to_owned),
+        organizer: item.organizer.as_ref().map(person),
+        kind: kind.unwrap_or(EventKind::Single),
+        copy: kind.and_then(|_| Copy::from_clues(clues(item))),
+        is_all_day: item.is_all_day_event.unwrap_or(false),
+        is_cancelled: item.is_cancelled.unwrap_or(false),
+        is_private: item.sensitivity.as_ref().is_some_and(|mark| *mark != Sensitivity::Normal),
+        created: item.date_time_created,
+    })
+}
+
+/// `None` for a series master, which is never touched, and for kinds that we do not know: without a kind there is no
+/// copy either, and the engine leaves the event alone.
+fn kind(item: &CalendarItem<'_>) -> Option<EventKind> {
+    match item.calendar_item_type.as_ref()? {
+        CalendarItemType::Single => Some(EventKind::Single),
+        CalendarItemType::Occurrence => Some(EventKind::Occurrence),
+        CalendarItemType::Exception => Some(EventKind::Exception),
+        CalendarItemType::RecurringMaster | CalendarItemType::Unknown(_) => None,
+    }
+}
+
+fn clues(item: &CalendarItem<'_>) -> CopyClues {
+    CopyClues {
+        is_meeting: item.is_meeting,
+        is_organizer: item.is_organizer,
+        responded_as_organizer: match item.my_response_type.as_ref() {
+            None | Some(ResponseType::Unknown | ResponseType::Other(_)) => None,
+            Some(response) => Some(*response == ResponseType::Organizer),
+        },
+        appointment_state: item.appointment_state,
+    }
+}
+
+/// FindItem often gives an X.500 address (`EX`), which is no address to anyone outside Exchange.
+fn person(mailbox: &Mailbox<'_>) -> Person {
+    let is_smtp = mailbox.routing_type.as_deref().is_none_or(|kind| kind.eq_ignore_ascii_case("SMTP"));
+    let address = mailbox.email_address.as_deref().filter(|address| is_smtp && address.contains('@'));
+    Person { name: mailbox.name.as_deref().map(str::to_owned), address: address.map(str::to_owned) }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, TimeDelta};
+
+    use super::*;
+    use crate::ews::types::ItemId;
+
+    fn item() -> CalendarItem<'static> {
+        CalendarItem {
+            item_id: Some(ItemId { id: "AAMk=".into(), change_key: Some("DwAA".into()) }),
+            start: Some(DateTime::UNIX_EPOCH),
+            end: Some(DateTime::UNIX_EPOCH + TimeDelta::hours(1)),
+            calendar_item_type: Some(CalendarItemType::Single),
+            is_meeting: Some(true),
+            appointment_state: Some(3),
+            ..CalendarItem::default()
+        }
+    }
+
+    #[test]
+    fn a_room_booking_is_an_attendee_copy() {
+        assert_eq!(event(&item()).unwrap().copy, Some(Copy::Attendee));
+    }
+
+    #[test]
+    fn masters_and_strangers_have_no_copy_so_nothing_may_be_done_to_them() {
+        for kind in
+            [None, Some(CalendarItemType::RecurringMaster), Some(CalendarItemType::Unknown("New".into()))]
+        {
+            let item = CalendarItem { calendar_item_type: kind, ..item() };
+            assert_eq!(event(&item).unwrap().copy, None);
+        }
+    }
+
+    #[test]
+    fn an_x500_address_is_no_address() {
+        let organizer = Mailbox {
+            name: Some("Ada".into()),
+            email_address: Some("/O=ORG/CN=RECIPIENTS/CN=ada".into()),
+            routing_type: Some("EX".into()),
+            ..Mailbox::default()
+        };
+        let person =
+            event(&CalendarItem { organizer: Some(organizer), ..item() }).unwrap().organizer.unwrap();
+        assert_eq!(person, Person { name: Some("Ada".into()), address: None });
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        assert_eq!(event(&CalendarItem { end: None, ..item() }), Err("End"));
+        assert_eq!(event(&CalendarItem { item_id: None, ..item() }), Err("ItemId"));
+    }
+}

@@ -1,0 +1,213 @@
+//! How much of Exchange we use at once, and whom we leave alone for a while.
+//!
+//! Under impersonation Exchange keeps a budget per service account *and* room, so what it throttles is that pair: one
+//! room is parked and all others go on. A limit on the whole server stands above; it halves when the server says that
+//! there are too many connections and grows back by one after a run of answers.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep_until};
+
+/// Answers in a row before the limit grows by one.
+const REGROW_AFTER: usize = 20;
+/// The longest we believe a server that wants us to wait; 20 minutes have been seen, and a restart heals most.
+const BACK_OFF_MAX: Duration = Duration::from_secs(5 * 60);
+/// The first wait when the server names none.
+const BACK_OFF_FIRST: Duration = Duration::from_secs(1);
+
+pub(super) struct Gate {
+    per_room: usize,
+    server: Arc<Semaphore>,
+    limit: Arc<Mutex<Limit>>,
+    rooms: Mutex<HashMap<String, Arc<Room>>>,
+}
+
+struct Room {
+    requests: Arc<Semaphore>,
+    parked: Mutex<Option<Instant>>,
+}
+
+struct Limit {
+    now: usize,
+    max: usize,
+    /// Permits that are out and shall not come back.
+    debt: usize,
+    in_a_row: usize,
+}
+
+/// Leave to send one request. Given back when dropped.
+pub(super) struct Pass {
+    server: Option<OwnedSemaphorePermit>,
+    limit: Arc<Mutex<Limit>>,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Gate {
+    pub(super) fn new(per_room: usize, per_server: usize) -> Self {
+        let max = per_server.max(1);
+        Self {
+            per_room: per_room.max(1),
+            server: Arc::new(Semaphore::new(max)),
+            limit: Arc::new(Mutex::new(Limit { now: max, max, debt: 0, in_a_row: 0 })),
+            rooms: Mutex::default(),
+        }
+    }
+
+    /// Waits for leave to send a request in this room's name; `None` when that would be after `until`.
+    pub(super) async fn enter(&self, room: &str, until: Instant) -> Option<Pass> {
+        let place = self.room(room);
+        let room = tokio::time::timeout_at(until, place.requests.clone().acquire_owned()).await.ok()?.ok()?;
+        loop {
+            if let Some(parked) = place.parked_until() {
+                if parked > until {
+                    return None;
+                }
+                sleep_until(parked).await;
+            }
+            let server =
+                tokio::time::timeout_at(until, self.server.clone().acquire_owned()).await.ok()?.ok()?;
+            if place.parked_until().is_none() {
+                return Some(Pass { server: Some(server), limit: self.limit.clone(), _room: room });
+            }
+        }
+    }
+
+    /// Sends nothing in this room's name for a while.
+    pub(super) fn park(&self, room: &str, time: Duration) {
+        let until = Instant::now() + time;
+        let place = self.room(room);
+        let mut parked = lock(&place.parked);
+        *parked = Some(parked.map_or(until, |earlier| earlier.max(until)));
+    }
+
+    /// The server said that there are too many of us.
+    pub(super) fn lower(&self) {
+        let mut limit = lock(&self.limit);
+        let target = (limit.now / 2).max(1);
+        let surplus = limit.now - target;
+        limit.debt += surplus - self.server.forget_permits(surplus);
+        limit.now = target;
+        limit.in_a_row = 0;
+    }
+
+    /// The server answered.
+    pub(super) fn answered(&self) {
+        let mut limit = lock(&self.limit);
+        limit.in_a_row += 1;
+        if limit.now < limit.max && limit.in_a_row >= REGROW_AFTER {
+            limit.in_a_row = 0;
+            limit.now += 1;
+            match limit.debt {
+                0 => self.server.add_permits(1),
+                _ => limit.debt -= 1,
+            }
+        }
+    }
+
+    fn room(&self, room: &str) -> Arc<Room> {
+        let mut rooms = lock(&self.rooms);
+        if let Some(known) = rooms.get(room) {
+            return known.clone();
+        }
+        let new =
+            Arc::new(Room { requests: Arc::new(Semaphore::new(self.per_room)), parked: Mutex::new(None) });
+        rooms.insert(room.to_owned(), new.clone());
+        new
+    }
+}
+
+impl Room {
+    fn parked_until(&self) -> Option<Instant> {
+        lock(&self.parked).filter(|until| *until > Instant::now())
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        let Some(permit) = self.server.take() else { return };
+        let mut limit = lock(&self.limit);
+        if limit.debt > 0 {
+            limit.debt -= 1;
+            permit.forget();
+        }
+    }
+}
+
+/// How long to wait before attempt `attempt + 1`: what the server said, or doubling from a second; capped, and spread by
+/// up to a quarter so that not all come back at once. `chance` is between 0 and 1.
+pub(super) fn back_off(said: Option<Duration>, attempt: u32, chance: f64) -> Duration {
+    let doubled = BACK_OFF_FIRST.saturating_mul(1 << attempt.min(16));
+    let base = said.unwrap_or(doubled).min(BACK_OFF_MAX);
+    base + base.mul_f64(chance.clamp(0.0, 1.0) / 4.0)
+}
+
+/// Nothing panics while holding one of these; if it did, the numbers would still be numbers.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOM: &str = "r@example.com";
+    const OTHER: &str = "o@example.com";
+
+    fn in_seconds(seconds: u64) -> Instant {
+        Instant::now() + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn back_off_obeys_the_server_within_reason() {
+        assert_eq!(back_off(Some(Duration::from_millis(300)), 5, 0.0), Duration::from_millis(300));
+        assert_eq!(back_off(Some(Duration::from_secs(86_400)), 0, 0.0), BACK_OFF_MAX);
+        assert_eq!(back_off(None, 2, 0.0), Duration::from_secs(4));
+        assert_eq!(back_off(None, 60, 1.0), BACK_OFF_MAX + BACK_OFF_MAX / 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_room_is_parked_and_the_others_go_on() {
+        let gate = Gate::new(2, 4);
+        gate.park(ROOM, Duration::from_secs(30));
+        let begun = Instant::now();
+        assert!(gate.enter(OTHER, in_seconds(1)).await.is_some());
+        assert!(gate.enter(ROOM, in_seconds(10)).await.is_none());
+        assert_eq!(begun.elapsed(), Duration::ZERO, "nobody waits for what cannot come in time");
+        assert!(gate.enter(ROOM, in_seconds(60)).await.is_some());
+        assert_eq!(begun.elapsed(), Duration::from_secs(30));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_room_has_its_limit() {
+        let gate = Gate::new(2, 4);
+        let (_one, two) = (gate.enter(ROOM, in_seconds(1)).await, gate.enter(ROOM, in_seconds(1)).await);
+        assert!(gate.enter(ROOM, in_seconds(1)).await.is_none());
+        drop(two);
+        assert!(gate.enter(ROOM, in_seconds(1)).await.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_server_limit_halves_and_grows_back() {
+        let gate = Gate::new(8, 4);
+        let mut out = Vec::new();
+        for _ in 0..4 {
+            out.push(gate.enter(ROOM, in_seconds(1)).await.unwrap());
+        }
+        gate.lower();
+        out.truncate(2);
+        assert!(gate.enter(ROOM, in_seconds(1)).await.is_none(), "two are out, and two is the limit");
+        out.pop();
+        out.extend(gate.enter(ROOM, in_seconds(1)).await);
+        assert_eq!(out.len(), 2);
+        for _ in 0..2 * REGROW_AFTER {
+            gate.answered();
+        }
+        for _ in 0..2 {
+            out.push(gate.enter(ROOM, in_seconds(1)).await.unwrap());
+        }
+        assert!(gate.enter(ROOM, in_seconds(1)).await.is_none());
+    }
+}

@@ -1,0 +1,25 @@
+//! How answers were decoded: by the fast path, or why not. For metrics and for whoever wonders why it is slow.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use crate::ews::codec::Path;
+
+/// Counts answers by path and reason.
+#[derive(Debug, Default)]
+pub struct Paths(Mutex<BTreeMap<String, u64>>);
+
+impl Paths {
+    pub(super) fn count(&self, path: Path) {
+        let name = match path.declined() {
+            None => path.name().to_owned(),
+            Some(declined) => format!("{}: {}", path.name(), declined.reason.name()),
+        };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
+    }
+
+    /// `scanner`, or `reader: ` and why the scanner declined, with the number of answers.
+    pub fn counts(&self) -> BTreeMap<String, u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

@@ -1,0 +1,175 @@
+//! Where Exchange is, who we are there and how much of it we use. Checked once, before the first connection.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::Uri;
+use thiserror::Error;
+
+use super::secret::Secret;
+use crate::ews::soap::{Impersonate, ServerVersion};
+
+/// What a conversation needs to know before it begins.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `https://…/EWS/Exchange.asmx`. Plain `http` only to this machine: Basic credentials are readable on the way.
+    pub url: String,
+    /// The service account.
+    pub username: String,
+    /// Its password.
+    pub password: Secret,
+    /// More certificates to trust than the platform does, in PEM.
+    pub ca_file: Option<PathBuf>,
+    /// How long a connection may take to come up, TLS included.
+    pub connect_timeout: Duration,
+    /// How long the server may think before its first byte.
+    pub first_byte_timeout: Duration,
+    /// How long a whole answer may take, counted from the request.
+    pub answer_timeout: Duration,
+    /// How long one operation may take with all its waiting, when Exchange is busy. Someone at the door has seconds, a
+    /// sweep has an hour.
+    pub patience: Duration,
+    /// How rooms are named in `ExchangeImpersonation`.
+    pub impersonate_by: ImpersonateBy,
+    /// Requests under way at once in one room's name.
+    pub per_room: usize,
+    /// Requests under way at once to the server.
+    pub per_server: usize,
+    /// The schema version we speak.
+    pub version: ServerVersion,
+}
+
+/// How a room is named to Exchange. Rooms are known here by SMTP address, so a SID is none of the choices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum ImpersonateBy {
+    #[default]
+    SmtpAddress,
+    PrimarySmtpAddress,
+    PrincipalName,
+}
+
+/// Why no conversation can begin.
+#[derive(Debug, Error)]
+pub enum SettingsError {
+    /// Not of the form `https://host/path`.
+    #[error("`{0}` is not of the form https://host/EWS/Exchange.asmx")]
+    Url(String),
+    /// Plain `http` to another machine.
+    #[error("`{0}` would send the password readable over the network; use https")]
+    PlainHttp(String),
+    /// The CA file cannot be read, or holds no certificate.
+    #[error("failed to read certificates from {path}: {why}")]
+    CaFile {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The platform's trust store, or the TLS library, would not start.
+    #[error("failed to set up TLS: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+impl Settings {
+    /// With the limits that suit an Exchange in its default policy: two requests per room, where each mailbox grants 27
+    /// (`EWSMaxConcurrency`), and sixteen in all.
+    pub fn new(url: impl Into<String>, username: impl Into<String>, password: Secret) -> Self {
+        Self {
+            url: url.into(),
+            username: username.into(),
+            password,
+            ca_file: None,
+            connect_timeout: Duration::from_secs(10),
+            first_byte_timeout: Duration::from_secs(60),
+            answer_timeout: Duration::from_secs(120),
+            patience: Duration::from_secs(60),
+            impersonate_by: ImpersonateBy::default(),
+            per_room: 2,
+            per_server: 16,
+            version: ServerVersion::default(),
+        }
+    }
+}
+
+impl ImpersonateBy {
+    pub(super) fn name(self, address: &str) -> Impersonate<'_> {
+        match self {
+            Self::SmtpAddress => Impersonate::SmtpAddress(address),
+            Self::PrimarySmtpAddress => Impersonate::PrimarySmtpAddress(address),
+            Self::PrincipalName => Impersonate::PrincipalName(address),
+        }
+    }
+}
+
+/// A checked address: what to connect to and what to ask for there.
+#[derive(Debug, Clone)]
+pub(super) struct Endpoint {
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) tls: bool,
+    /// `Host` header.
+    pub(super) authority: String,
+    /// Path and query.
+    pub(super) target: String,
+}
+
+impl Endpoint {
+    pub(super) fn parse(url: &str) -> Result<Self, SettingsError> {
+        let bad = || SettingsError::Url(url.to_owned());
+        let uri: Uri = url.parse().map_err(|_| bad())?;
+        let authority = uri.authority().ok_or_else(bad)?;
+        let host = authority.host();
+        let tls = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") if is_this_machine(host) => false,
+            Some("http") => return Err(SettingsError::PlainHttp(url.to_owned())),
+            _ => return Err(bad()),
+        };
+        if host.is_empty() || authority.as_str().contains('@') {
+            return Err(bad());
+        }
+        Ok(Self {
+            host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
+            port: authority.port_u16().unwrap_or(if tls { 443 } else { 80 }),
+            tls,
+            authority: authority.as_str().to_owned(),
+            target: uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
+        })
+    }
+}
+
+fn is_this_machine(host: &str) -> bool {
+    matches!(host, "localhost" | "127.0.0.1" | "[::1]")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_taken_apart() {
+        let endpoint = Endpoint::parse("https://mail.example.com:8443/EWS/Exchange.asmx").unwrap();
+        assert_eq!((endpoint.host.as_str(), endpoint.port, endpoint.tls), ("mail.example.com", 8443, true));
+        assert_eq!(endpoint.target, "/EWS/Exchange.asmx");
+        assert_eq!(endpoint.authority, "mail.example.com:8443");
+    }
+
+    #[test]
+    fn a_password_never_crosses_the_network_readable() {
+        assert!(matches!(Endpoint::parse("http://mail.example.com/EWS"), Err(SettingsError::PlainHttp(_))));
+        assert!(matches!(Endpoint::parse("http://127.0.0.1.example.com/"), Err(SettingsError::PlainHttp(_))));
+        assert!(!Endpoint::parse("http://127.0.0.1:8080/EWS/Exchange.asmx").unwrap().tls);
+        assert_eq!(Endpoint::parse("http://[::1]:80/").unwrap().host, "::1");
+    }
+
+    #[test]
+    fn what_is_no_address_is_said_so() {
+        for bad in
+            ["", "mail.example.com", "ftp://mail.example.com/", "https://user:secret@host/", "https:///EWS"]
+        {
+            assert!(matches!(Endpoint::parse(bad), Err(SettingsError::Url(_))), "{bad}");
+        }
+    }
+}

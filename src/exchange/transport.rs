@@ -1,0 +1,286 @@
+//! One request, one answer, over kept-alive connections. Knows HTTP and deadlines; never what the bytes mean.
+//!
+//! The fate of a request is told apart here, so the rule stands here: until the first byte of the request has been
+//! handed to a connection it is *not sent*; from then on, until the whole answer is in, it is *maybe sent*. The one
+//! exception is hyper's own word that a kept connection was closed before it took the request.
+
+use std::io::Read as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use flate2::read::GzDecoder;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsConnector;
+
+use super::auth::{Credential, Next};
+use super::delivery::{Delivery, Failure, HttpAnswer};
+use super::settings::{Endpoint, Settings, SettingsError};
+use super::tls;
+
+/// How often a credential may ask for another leg before we call it refused; NTLM needs two.
+const LEGS_MAX: usize = 4;
+/// IIS closes idle connections after 120 s; older ones are not worth the risk of meeting that moment.
+const IDLE_MAX: Duration = Duration::from_secs(60);
+/// Names us in Exchange's logs.
+const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("adjourn/", env!("CARGO_PKG_VERSION")));
+
+type Sender = SendRequest<Full<Bytes>>;
+
+/// One server, one credential.
+pub(super) struct Transport {
+    endpoint: Endpoint,
+    tls: Option<Arc<ClientConfig>>,
+    credential: Box<dyn Credential>,
+    deadlines: Deadlines,
+    body_bytes_max: usize,
+    idle: Mutex<Vec<(Sender, Instant)>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Deadlines {
+    connect: Duration,
+    first_byte: Duration,
+    answer: Duration,
+}
+
+/// A request as the transport sees it.
+pub(super) struct Post<'a> {
+    pub(super) soap_action: &'a str,
+    /// `X-AnchorMailbox`: the impersonated room, so that Exchange routes to its server at once.
+    pub(super) anchor: Option<&'a str>,
+    /// `client-request-id`: our name for the request in Exchange's logs.
+    pub(super) request_id: &'a str,
+    pub(super) body: Bytes,
+}
+
+/// Whether a request found out, before it was handed over, that its connection was dead.
+enum Sent {
+    Unused(Failure),
+    Used(Delivery),
+}
+
+impl Transport {
+    pub(super) fn new(
+        settings: &Settings,
+        credential: Box<dyn Credential>,
+        body_bytes_max: usize,
+    ) -> Result<Self, SettingsError> {
+        let endpoint = Endpoint::parse(&settings.url)?;
+        let tls = endpoint.tls.then(|| tls::client_config(settings.ca_file.as_deref())).transpose()?;
+        Ok(Self {
+            endpoint,
+            tls,
+            credential,
+            deadlines: Deadlines {
+                connect: settings.connect_timeout,
+                first_byte: settings.first_byte_timeout,
+                answer: settings.answer_timeout,
+            },
+            body_bytes_max,
+            idle: Mutex::new(Vec::new()),
+        })
+    }
+
+    /// Sends a request and waits for the whole answer.
+    pub(super) async fn post(&self, post: &Post<'_>) -> Delivery {
+        while let Some(kept) = self.kept() {
+            match self.converse(kept, post).await {
+                Sent::Used(delivery) => return delivery,
+                Sent::Unused(_) => {}
+            }
+        }
+        match self.connect().await {
+            Err(failure) => Delivery::NotSent(failure),
+            Ok(fresh) => match self.converse(fresh, post).await {
+                Sent::Used(delivery) => delivery,
+                Sent::Unused(failure) => Delivery::NotSent(failure),
+            },
+        }
+    }
+
+    /// All legs of one request, on one connection.
+    async fn converse(&self, mut connection: Sender, post: &Post<'_>) -> Sent {
+        if let Err(error) = connection.ready().await {
+            return Sent::Unused(Failure::Broken(error.to_string()));
+        }
+        for _ in 0..LEGS_MAX {
+            let answer = match self.leg(&mut connection, post).await {
+                Err(sent) => return sent,
+                Ok(answer) => answer,
+            };
+            let again = answer.status == StatusCode::UNAUTHORIZED
+                && self.credential.challenged(&challenges(&answer)) == Next::Again;
+            if !again {
+                self.keep(connection, &answer);
+                return Sent::Used(Delivery::Answered(answer));
+            }
+        }
+        Sent::Used(Delivery::NotSent(Failure::Broken("authentication never came to an end".to_owned())))
+    }
+
+    async fn leg(&self, connection: &mut Sender, post: &Post<'_>) -> Result<HttpAnswer, Sent> {
+        let request = self.request(post).map_err(|error| {
+            Sent::Used(Delivery::NotSent(Failure::Broken(format!("the request cannot be written: {error}"))))
+        })?;
+        let begun = Instant::now();
+        let sending = connection.try_send_request(request);
+        let maybe = |failure| Sent::Used(Delivery::MaybeSent(failure));
+        let response = match timeout(self.deadlines.first_byte, sending).await {
+            Err(_) => return Err(maybe(Failure::FirstByteTimeout(self.deadlines.first_byte))),
+            Ok(Ok(response)) => response,
+            Ok(Err(mut failed)) => {
+                let untouched = failed.take_message().is_some();
+                let failure = Failure::Broken(chain(failed.error()));
+                return Err(if untouched { Sent::Unused(failure) } else { maybe(failure) });
+            }
+        };
+        let left = self.deadlines.answer.saturating_sub(begun.elapsed());
+        match timeout(left, self.whole(response)).await {
+            Err(_) => Err(maybe(Failure::AnswerTimeout(self.deadlines.answer))),
+            Ok(answer) => answer.map_err(maybe),
+        }
+    }
+
+    fn request(&self, post: &Post<'_>) -> Result<Request<Full<Bytes>>, http::Error> {
+        let body = if self.credential.ready() { post.body.clone() } else { Bytes::new() };
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri(&self.endpoint.target)
+            .header(header::HOST, &self.endpoint.authority)
+            .header(header::USER_AGENT, USER_AGENT)
+            .header(header::CONTENT_TYPE, "text/xml; charset=utf-8")
+            .header(header::ACCEPT, "text/xml")
+            .header(header::ACCEPT_ENCODING, "gzip")
+            .header("SOAPAction", post.soap_action)
+            .header("client-request-id", post.request_id)
+            .header("return-client-request-id", "true");
+        if let Some(anchor) = post.anchor {
+            request = request.header("X-AnchorMailbox", anchor);
+        }
+        if let Some(authorization) = self.credential.authorization() {
+            request = request.header(header::AUTHORIZATION, authorization);
+        }
+        request.body(Full::new(body))
+    }
+
+    /// Reads the body to its end, within the limit, and inflates it.
+    async fn whole(&self, response: Response<Incoming>) -> Result<HttpAnswer, Failure> {
+        let (parts, mut incoming) = response.into_parts();
+        let mut body = BytesMut::new();
+        while let Some(frame) = incoming.frame().await {
+            let frame = frame.map_err(|error| Failure::Broken(chain(&error)))?;
+            if let Some(data) = frame.data_ref() {
+                if body.len() + data.len() > self.body_bytes_max {
+                    return Err(Failure::TooLarge(self.body_bytes_max));
+                }
+                body.extend_from_slice(data);
+            }
+        }
+        let zipped = parts.headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip");
+        let body = if zipped { inflate(&body, self.body_bytes_max)? } else { body.freeze() };
+        Ok(HttpAnswer { status: parts.status.as_u16(), headers: parts.headers, body })
+    }
+
+    async fn connect(&self) -> Result<Sender, Failure> {
+        let within = self.deadlines.connect;
+        timeout(within, self.open()).await.map_err(|_| Failure::ConnectTimeout(within))?
+    }
+
+    async fn open(&self) -> Result<Sender, Failure> {
+        let address = (self.endpoint.host.as_str(), self.endpoint.port);
+        let tcp = TcpStream::connect(address).await.map_err(|error| Failure::Connect(error.to_string()))?;
+        let _ = tcp.set_nodelay(true); // only a matter of speed
+        match &self.tls {
+            None => shake_hands(TokioIo::new(tcp)).await,
+            Some(config) => {
+                let name = ServerName::try_from(self.endpoint.host.clone())
+                    .map_err(|error| Failure::Connect(error.to_string()))?;
+                let tls = TlsConnector::from(config.clone()).connect(name, tcp).await;
+                shake_hands(TokioIo::new(tls.map_err(|error| Failure::Connect(error.to_string()))?)).await
+            }
+        }
+    }
+
+    fn kept(&self) -> Option<Sender> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|(connection, since)| !connection.is_closed() && since.elapsed() < IDLE_MAX);
+        idle.pop().map(|(connection, _)| connection)
+    }
+
+    fn keep(&self, connection: Sender, answer: &HttpAnswer) {
+        let closing = answer.headers.get(header::CONNECTION).is_some_and(|said| said == "close");
+        if !closing && !connection.is_closed() {
+            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            idle.push((connection, Instant::now()));
+        }
+    }
+}
+
+/// HTTP/1.1 over an open stream. The task ends with the connection.
+async fn shake_hands<S>(stream: TokioIo<S>) -> Result<Sender, Failure>
+where
+    TokioIo<S>: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+{
+    let (sender, connection) = handshake(stream).await.map_err(|error| Failure::Connect(chain(&error)))?;
+    tokio::spawn(async move {
+        let _ = connection.await; // whoever waits for an answer hears of the error there
+    });
+    Ok(sender)
+}
+
+fn challenges(answer: &HttpAnswer) -> Vec<&str> {
+    let all = answer.headers.get_all(header::WWW_AUTHENTICATE);
+    all.iter().filter_map(|challenge| challenge.to_str().ok()).collect()
+}
+
+/// Inflates within the limit: a small body may hide a huge one.
+fn inflate(zipped: &[u8], limit: usize) -> Result<Bytes, Failure> {
+    let mut whole = Vec::new();
+    let mut bounded = GzDecoder::new(zipped).take(limit as u64 + 1);
+    bounded.read_to_end(&mut whole).map_err(|_| Failure::Inflate)?;
+    if whole.len() > limit {
+        return Err(Failure::TooLarge(limit));
+    }
+    Ok(whole.into())
+}
+
+/// An error and what lies behind it, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut behind = error.source();
+    while let Some(cause) = behind {
+        text = format!("{text}: {cause}");
+        behind = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    #[test]
+    fn what_inflates_beyond_the_limit_is_refused_and_so_is_what_is_no_gzip() {
+        let mut zip = GzEncoder::new(Vec::new(), Compression::best());
+        zip.write_all(&vec![b' '; 1_000_000]).unwrap();
+        let zipped = zip.finish().unwrap();
+        assert_eq!(inflate(&zipped, 999_999), Err(Failure::TooLarge(999_999)));
+        assert_eq!(inflate(&zipped, 1_000_000).map(|whole| whole.len()), Ok(1_000_000));
+        assert_eq!(inflate(b"<html>", 1_000_000), Err(Failure::Inflate));
+        assert_eq!(inflate(&zipped[..zipped.len() / 2], 1_000_000), Err(Failure::Inflate));
+    }
+}

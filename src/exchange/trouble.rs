@@ -1,0 +1,73 @@
+//! What stood in the way, in words for whoever reads them at the door or at night: whose fault, and what next.
+
+use super::classify::Kind;
+use super::client::Failed;
+use crate::action::Fault;
+use crate::engine::Trouble;
+
+impl From<Failed> for Trouble {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Refused(kind, code) => {
+                let (fault, advice) = of(kind);
+                Self { fault, advice: advice.to_owned(), code }
+            }
+            Failed::Busy(code) => Self {
+                fault: Fault::Server,
+                advice: "Exchange is busy and did nothing; try again in a few minutes".to_owned(),
+                code,
+            },
+            Failed::Unreachable(failure) => Self {
+                fault: Fault::Network,
+                advice: "Exchange cannot be reached; check the URL, the network and the certificate"
+                    .to_owned(),
+                code: failure.to_string(),
+            },
+            Failed::InDoubt(code) => Self {
+                fault: Fault::Server,
+                advice: "Exchange did not say whether it was done; look at the room's calendar".to_owned(),
+                code,
+            },
+        }
+    }
+}
+
+fn of(kind: Kind) -> (Fault, &'static str) {
+    match kind {
+        Kind::Credentials => (
+            Fault::Administrator,
+            "Exchange does not accept the service account; check user name and password",
+        ),
+        Kind::Account => {
+            (Fault::Administrator, "the service account is locked or its password expired; unlock it")
+        }
+        Kind::EwsDisabled => (
+            Fault::Administrator,
+            "EWS is turned off for this mailbox, organization or application; allow it (EWSEnabled, EwsAllowedAppIDs)",
+        ),
+        Kind::NotImpersonated => (
+            Fault::Administrator,
+            "the service account may not act for this room; give it the impersonation role with a scope that holds the \
+             room (a new right takes up to two hours)",
+        ),
+        Kind::Denied => {
+            (Fault::Administrator, "Exchange denies access to this mailbox; check the account's rights")
+        }
+        Kind::NoMailbox => (Fault::Caller, "there is no mailbox of this address; check the room's address"),
+        Kind::NotEws => {
+            (Fault::Administrator, "what answers there is not EWS; the URL should end in /EWS/Exchange.asmx")
+        }
+        Kind::Gone => (Fault::Nobody, "it is no longer there"),
+        Kind::Conflict => (Fault::Nobody, "it was changed in between; nothing was done"),
+        Kind::Forbidden => (Fault::Nobody, "Exchange's calendar rules do not allow this for this event"),
+        Kind::TooLarge => (Fault::Caller, "too much for one request; choose a shorter window"),
+        Kind::NobodyFound => (Fault::Caller, "the directory knows nobody of that name"),
+        Kind::Version => {
+            (Fault::Administrator, "this Exchange is older than Exchange 2013 SP1, which is what we speak")
+        }
+        Kind::BadRequest => {
+            (Fault::Server, "Exchange did not accept the form of the request; please report it")
+        }
+        Kind::Unknown => (Fault::Server, "Exchange refused for a reason unknown to us; nothing was done"),
+    }
+}

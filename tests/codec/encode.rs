@@ -1,0 +1,129 @@
+//! Requests, read back by an XML parser that is not ours.
+
+use std::path::PathBuf;
+
+use adjourn::ews::encode_into;
+use adjourn::ews::op::examples::{HOSTILE, examples, examples_in_every_version};
+use adjourn::ews::op::{
+    Change, ConflictResolution, CreateItem, ItemRef, MessageDisposition, Response, SendUpdates, UpdateItem,
+};
+use adjourn::ews::soap::{Headers, Impersonate, ServerVersion};
+use chrono::DateTime;
+use proptest::prelude::*;
+use roxmltree::{Document, Node};
+
+/// Writes every example where a schema validator can see it, if told where.
+#[test]
+fn examples_are_well_formed_and_of_distinct_names() {
+    let dir = std::env::var_os("ADJOURN_WRITE_REQUESTS").map(PathBuf::from);
+    let mut names = std::collections::BTreeSet::new();
+    for (stem, bytes) in examples().into_iter().chain(examples_in_every_version()) {
+        Document::parse(std::str::from_utf8(&bytes).unwrap())
+            .unwrap_or_else(|error| panic!("{stem}: {error}"));
+        assert!(names.insert(stem.clone()), "{stem} twice");
+        if let Some(dir) = &dir {
+            std::fs::write(dir.join(stem).with_extension("xml"), bytes).unwrap();
+        }
+    }
+    assert!(names.len() > 100, "{}", names.len());
+}
+
+#[test]
+fn exactly_one_name_is_impersonated() {
+    for (stem, bytes) in examples() {
+        let document = Document::parse(std::str::from_utf8(&bytes).unwrap()).unwrap();
+        let sids: Vec<_> = named(&document, "ConnectingSID").collect();
+        assert!(sids.len() <= 1, "{stem}");
+        assert!(sids.iter().all(|sid| sid.children().filter(Node::is_element).count() == 1), "{stem}");
+    }
+}
+
+#[test]
+fn an_older_server_is_not_asked_what_it_does_not_know() {
+    let asks_for_it = |bytes: &[u8]| std::str::from_utf8(bytes).unwrap().contains("calendar:IsOrganizer");
+    let by_version = |version: &str| {
+        let all = examples_in_every_version().into_iter().filter(move |(stem, _)| stem.ends_with(version));
+        all.filter(|(_, bytes)| asks_for_it(bytes)).count()
+    };
+    assert_eq!(by_version("Exchange2010_SP2"), 0);
+    assert!(by_version("Exchange2013") > 0);
+}
+
+#[test]
+fn a_warm_buffer_keeps_nothing_of_the_request_before() {
+    let long = "x".repeat(10_000);
+    let mut buffer = Vec::new();
+    encode_into(&decline("A", &long), &headers("r@example.com"), &mut buffer);
+    encode_into(&decline("A", "short"), &headers("r@example.com"), &mut buffer);
+    let mut fresh = Vec::new();
+    encode_into(&decline("A", "short"), &headers("r@example.com"), &mut fresh);
+    assert_eq!(buffer, fresh);
+}
+
+proptest! {
+    #[test]
+    fn whatever_the_text_the_request_is_xml_and_says_it(text in "\\PC*|.*", id in ".*", room in ".*") {
+        let mut bytes = Vec::new();
+        encode_into(&decline(&id, &text), &headers(&room), &mut bytes);
+        check(&bytes, &[("ReferenceItemId", None, &id), ("SmtpAddress", Some(()), &room)], &text);
+    }
+}
+
+#[test]
+fn hostile_text_survives_as_text() {
+    let mut bytes = Vec::new();
+    encode_into(&decline(HOSTILE, HOSTILE), &headers(HOSTILE), &mut bytes);
+    check(&bytes, &[("ReferenceItemId", None, HOSTILE), ("SmtpAddress", Some(()), HOSTILE)], HOSTILE);
+}
+
+#[test]
+fn an_early_end_says_its_end_and_nothing_else() {
+    let update = UpdateItem {
+        item: ItemRef { id: "A", change_key: Some("C") },
+        changes: &[Change::End(DateTime::UNIX_EPOCH)],
+        conflict_resolution: ConflictResolution::NeverOverwrite,
+        send: SendUpdates::ToNone,
+    };
+    let mut bytes = Vec::new();
+    encode_into(&update, &headers("r@example.com"), &mut bytes);
+    let text = std::str::from_utf8(&bytes).unwrap();
+    let document = Document::parse(text).unwrap();
+    let fields: Vec<_> =
+        named(&document, "FieldURI").filter_map(|field| field.attribute("FieldURI")).collect();
+    assert_eq!(fields, ["calendar:End"]);
+    assert_eq!(named(&document, "End").next().unwrap().text(), Some("1970-01-01T00:00:00Z"));
+    assert!(text.contains("NeverOverwrite") && text.contains("SendToNone"));
+}
+
+fn decline<'a>(id: &'a str, text: &'a str) -> CreateItem<'a> {
+    CreateItem::Decline(Response {
+        item: ItemRef { id, change_key: None },
+        text: Some(text),
+        disposition: MessageDisposition::SendAndSaveCopy,
+    })
+}
+
+fn headers(room: &str) -> Headers<'_> {
+    Headers { version: ServerVersion::default(), impersonate: Some(Impersonate::SmtpAddress(room)) }
+}
+
+fn named<'a>(document: &'a Document<'_>, name: &'a str) -> impl Iterator<Item = Node<'a, 'a>> {
+    document.descendants().filter(move |node| node.tag_name().name() == name)
+}
+
+/// Every value arrives as itself, but for the characters that XML 1.0 cannot carry.
+fn check(bytes: &[u8], values: &[(&str, Option<()>, &str)], text: &str) {
+    let document = Document::parse(std::str::from_utf8(bytes).unwrap()).unwrap();
+    for (element, as_text, value) in values {
+        let node = named(&document, element).next().unwrap();
+        let found = if as_text.is_some() { node.text() } else { node.attribute("Id") };
+        assert_eq!(allowed(found.unwrap_or_default()), allowed(value), "{element}");
+    }
+    assert_eq!(allowed(named(&document, "Body").last().unwrap().text().unwrap_or_default()), allowed(text));
+}
+
+/// What XML 1.0 lets through (section 2.2), and nothing that a writer may have put in the place of the rest.
+fn allowed(text: &str) -> String {
+    let forbidden = |c: char| matches!(c, '\0'..='\u{8}' | '\u{B}' | '\u{C}' | '\u{E}'..='\u{1F}' | '\u{FFFE}' | '\u{FFFF}');
+    text.chars().filter(|c| !forbidden(*c) && *c != '\u{FFFD}').collect()
+}

@@ -1,0 +1,239 @@
+//! Every fate of a request, told apart: what is asked again, what is waited for, what is refused, what is in doubt.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use adjourn::calendar::{ChangeKey, EventId, RoomAddress, Window};
+use adjourn::engine::{Busy, Calendar as _, Directory, Step, Written};
+use adjourn::exchange::{Exchange, Secret, Settings};
+use chrono::{DateTime, TimeDelta, Utc};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use crate::script::{Reaction, Script};
+
+fn room() -> RoomAddress {
+    "r1@example.com".parse().unwrap()
+}
+
+fn noon() -> DateTime<Utc> {
+    "2026-11-24T12:00:00Z".parse().unwrap()
+}
+
+fn settings(script: &Script) -> Settings {
+    let mut settings = Settings::new(&script.url, "svc@example.com", Secret::new("secret".to_owned()));
+    settings.first_byte_timeout = Duration::from_millis(300);
+    settings.answer_timeout = Duration::from_millis(600);
+    settings.patience = Duration::from_secs(5);
+    settings
+}
+
+fn exchange(script: &Script) -> Exchange {
+    Exchange::new(&settings(script)).unwrap()
+}
+
+fn remove() -> Step {
+    Step::Remove { id: EventId::new("AAMk="), change_key: ChangeKey::new("DwAA") }
+}
+
+fn envelope(body: &str) -> Vec<u8> {
+    format!(
+        r#"<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"
+        xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages"
+        xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types"><s:Body>{body}</s:Body></s:Envelope>"#
+    )
+    .into_bytes()
+}
+
+fn message(operation: &str, class: &str, code: &str, rest: &str) -> Vec<u8> {
+    envelope(&format!(
+        r#"<m:{operation}Response><m:ResponseMessages><m:{operation}ResponseMessage ResponseClass="{class}">
+        <m:ResponseCode>{code}</m:ResponseCode>{rest}</m:{operation}ResponseMessage></m:ResponseMessages>
+        </m:{operation}Response>"#
+    ))
+}
+
+fn ok(body: Vec<u8>) -> Reaction {
+    Reaction::Answer(200, "", body)
+}
+
+fn deleted() -> Reaction {
+    ok(message("DeleteItem", "Success", "NoError", ""))
+}
+
+fn page(items: &str, last: bool) -> Vec<u8> {
+    let folder = format!(
+        r#"<m:RootFolder TotalItemsInView="1" IncludesLastItemInRange="{last}"><t:Items>{items}</t:Items></m:RootFolder>"#
+    );
+    message("FindItem", "Success", "NoError", &folder)
+}
+
+fn item(id: &str, hour: u32) -> String {
+    format!(
+        r#"<t:CalendarItem><t:ItemId Id="{id}" ChangeKey="c"/><t:Start>2026-11-24T{hour}:00:00Z</t:Start>
+        <t:End>2026-11-24T{hour}:30:00Z</t:End><t:IsMeeting>true</t:IsMeeting>
+        <t:CalendarItemType>Single</t:CalendarItemType><t:AppointmentState>3</t:AppointmentState></t:CalendarItem>"#
+    )
+}
+
+fn window() -> Window {
+    Window::new(noon(), noon() + TimeDelta::hours(8)).unwrap()
+}
+
+#[tokio::test]
+async fn a_request_names_the_room_three_times_and_the_account_once() {
+    let script = Script::start(vec![deleted()]).await;
+    assert_eq!(exchange(&script).write(&room(), &remove()).await, Written::Done);
+    let seen = script.seen().join("").to_lowercase();
+    assert!(seen.contains("x-anchormailbox: r1@example.com"), "{seen}");
+    assert!(seen.contains("<t:smtpaddress>r1@example.com</t:smtpaddress>"));
+    assert!(seen.contains("authorization: basic "));
+    assert!(seen.contains("client-request-id: "));
+    assert!(seen.contains("accept-encoding: gzip"));
+}
+
+#[tokio::test]
+async fn connections_are_kept_and_a_dead_one_is_noticed_before_it_costs_a_write() {
+    let done = message("DeleteItem", "Success", "NoError", "");
+    let script = Script::start(vec![ok(done.clone()), Reaction::AnswerAndClose(done)]).await;
+    let exchange = exchange(&script);
+    for _ in 0..2 {
+        assert_eq!(exchange.write(&room(), &remove()).await, Written::Done);
+    }
+    assert_eq!(script.connections(), 1);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(exchange.write(&room(), &remove()).await, Written::Done);
+    assert_eq!((script.connections(), script.seen().len()), (2, 3));
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_is_lost_is_in_doubt_and_never_sent_again() {
+    for lost in [Reaction::Drop, Reaction::Silence, Reaction::Half(vec![b' '; 100])] {
+        let script = Script::start(vec![lost]).await;
+        assert!(matches!(exchange(&script).write(&room(), &remove()).await, Written::InDoubt(_)));
+        assert_eq!(script.seen().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_read_whose_answer_is_lost_is_asked_again() {
+    let script = Script::start(vec![Reaction::Drop, Reaction::Silence, ok(page(&item("A", 13), true))]).await;
+    let events = exchange(&script).events(&room(), window()).await.unwrap();
+    assert_eq!((events.len(), script.seen().len()), (1, 3));
+}
+
+#[tokio::test]
+async fn throttling_is_waited_out_whatever_carries_it_even_for_a_write() {
+    let details = r#"<m:MessageXml><t:Value Name="BackOffMilliseconds">20</t:Value></m:MessageXml>"#;
+    let fault = r#"<s:Fault><faultcode>t:ErrorServerBusy</faultcode><faultstring>Später.</faultstring><detail>
+        <e:ResponseCode xmlns:e="http://schemas.microsoft.com/exchange/services/2006/errors">ErrorServerBusy</e:ResponseCode>
+        <t:MessageXml><t:Value Name="BackOffMilliseconds">20</t:Value></t:MessageXml></detail></s:Fault>"#;
+    let script = Script::start(vec![
+        Reaction::Answer(503, "Retry-After: 0\r\n", b"<html>busy".to_vec()),
+        Reaction::Answer(500, "", envelope(fault)),
+        ok(message("DeleteItem", "Error", "ErrorServerBusy", details)),
+        deleted(),
+    ])
+    .await;
+    assert_eq!(exchange(&script).write(&room(), &remove()).await, Written::Done);
+    assert_eq!(script.seen().len(), 4);
+}
+
+#[tokio::test]
+async fn patience_ends_and_nothing_was_done() {
+    let busy = Reaction::Answer(503, "Retry-After: 3600\r\n", Vec::new());
+    let script = Script::start(vec![busy]).await;
+    let Written::NotDone(trouble) = exchange(&script).write(&room(), &remove()).await else { panic!() };
+    assert_eq!((trouble.code.as_str(), script.seen().len()), ("HTTP 503", 1));
+}
+
+#[tokio::test]
+async fn item_errors_become_what_the_engine_decides_on() {
+    let rows = [
+        ("ErrorItemNotFound", Written::Gone),
+        ("ErrorIrresolvableConflict", Written::Conflict),
+        ("ErrorStaleObject", Written::Conflict),
+    ];
+    for (code, expected) in rows {
+        let script = Script::start(vec![ok(message("DeleteItem", "Error", code, ""))]).await;
+        assert_eq!(exchange(&script).write(&room(), &remove()).await, expected, "{code}");
+    }
+    let script = Script::start(vec![ok(message("DeleteItem", "Error", "ErrorOfTomorrow", ""))]).await;
+    assert!(matches!(exchange(&script).write(&room(), &remove()).await, Written::InDoubt(_)));
+}
+
+#[tokio::test]
+async fn refusals_by_page_are_told_apart_and_credentials_get_one_more_chance() {
+    for (status, requests, word) in
+        [(401, 2, "service account"), (403, 1, "EWS is turned off"), (456, 1, "locked")]
+    {
+        let script = Script::start(vec![Reaction::Answer(status, "", b"<html>".to_vec())]).await;
+        let trouble = exchange(&script).events(&room(), window()).await.unwrap_err();
+        assert!(trouble.advice.contains(word), "{trouble}");
+        assert_eq!(script.seen().len(), requests, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn gzip_is_read_and_a_bomb_is_not() {
+    let zip = |plain: &[u8]| {
+        let mut zip = GzEncoder::new(Vec::new(), Compression::fast());
+        zip.write_all(plain).unwrap();
+        Reaction::Answer(200, "Content-Encoding: gzip\r\n", zip.finish().unwrap())
+    };
+    let script = Script::start(vec![zip(&page(&item("A", 13), true))]).await;
+    assert_eq!(exchange(&script).events(&room(), window()).await.unwrap().len(), 1);
+    let script = Script::start(vec![zip(&vec![b' '; 65 << 20])]).await;
+    assert!(matches!(exchange(&script).write(&room(), &remove()).await, Written::InDoubt(_)));
+}
+
+#[tokio::test]
+async fn a_truncated_view_is_read_in_halves_and_what_spans_them_counts_once() {
+    let both = [item("A", 13), item("B", 16)].concat();
+    let script =
+        Script::start(vec![ok(page(&both, false)), ok(page(&both, true)), ok(page(&item("B", 16), true))])
+            .await;
+    let events = exchange(&script).events(&room(), window()).await.unwrap();
+    assert_eq!(events.iter().map(|event| event.id.as_str()).collect::<Vec<_>>(), ["A", "B"]);
+    assert_eq!(script.seen().len(), 3);
+}
+
+#[tokio::test]
+async fn only_a_room_that_is_seen_empty_is_called_empty() {
+    let view = |kind: &str, merged: &str| {
+        format!(
+            r#"<m:FreeBusyResponse><m:ResponseMessage ResponseClass="Success"><m:ResponseCode>NoError</m:ResponseCode>
+            </m:ResponseMessage><m:FreeBusyView><t:FreeBusyViewType>{kind}</t:FreeBusyViewType>
+            <t:MergedFreeBusy>{merged}</t:MergedFreeBusy></m:FreeBusyView></m:FreeBusyResponse>"#
+        )
+    };
+    let views =
+        [view("DetailedMerged", "00"), view("DetailedMerged", "02"), view("MergedOnly", "00")].concat();
+    let body = format!(
+        "<m:GetUserAvailabilityResponse><m:FreeBusyResponseArray>{views}</m:FreeBusyResponseArray>\
+         </m:GetUserAvailabilityResponse>"
+    );
+    let script = Script::start(vec![ok(envelope(&body))]).await;
+    let rooms = ["a@example.com", "b@example.com", "c@example.com"].map(|room| room.parse().unwrap());
+    let busy = exchange(&script).busy(&rooms, window()).await.unwrap();
+    assert_eq!(busy, [Busy::Empty, Busy::Look, Busy::Look]);
+}
+
+#[tokio::test]
+async fn nobody_of_that_name_is_an_answer() {
+    let nobody = message("ResolveNames", "Error", "ErrorNameResolutionNoResults", "");
+    let script = Script::start(vec![ok(nobody)]).await;
+    let answer = exchange(&script).find_person(&room(), "gone@example.com").await;
+    assert_eq!(answer.unwrap(), Directory::Nobody);
+}
+
+#[tokio::test]
+async fn nobody_listening_is_said_so_and_nothing_was_done() {
+    let script = Script::start(vec![deleted()]).await;
+    let mut settings = settings(&script);
+    drop(script);
+    settings.url = "http://127.0.0.1:1/EWS/Exchange.asmx".to_owned();
+    let written = Exchange::new(&settings).unwrap().write(&room(), &remove()).await;
+    let Written::NotDone(trouble) = written else { panic!("{written:?}") };
+    assert!(trouble.advice.contains("cannot be reached"), "{trouble}");
+}
