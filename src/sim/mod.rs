@@ -2,9 +2,12 @@
 mod event;
 mod ids;
 mod meeting;
+mod ops;
 mod outbox;
 mod people;
 mod series;
+mod soap_in;
+mod soap_out;
 mod views;
 mod world;
 pub use event::*;

@@ -44,7 +44,8 @@ impl Refusal {
             at.col,
             super::soap_out::escape(violation)
         );
-        Self::new("ErrorSchemaValidation", format!("The request failed schema validation: {violation}")).with_xml(xml)
+        Self::new("ErrorSchemaValidation", format!("The request failed schema validation: {violation}"))
+            .with_xml(xml)
     }
 }
 
@@ -110,7 +111,10 @@ pub(crate) fn call<'a, 'i>(document: &'a Document<'i>) -> Result<Call<'a, 'i>, R
 
 fn act_for(header: Node<'_, '_>) -> Result<ActFor, Refusal> {
     let bad = || {
-        Refusal::new("ErrorInvalidExchangeImpersonationHeaderData", "The ExchangeImpersonation header is invalid.")
+        Refusal::new(
+            "ErrorInvalidExchangeImpersonationHeaderData",
+            "The ExchangeImpersonation header is invalid.",
+        )
     };
     let sid = t(header, "ConnectingSID").ok_or_else(bad)?;
     let mut choices = elements(sid);
@@ -181,7 +185,10 @@ pub(crate) fn in_order(node: Node<'_, '_>, names: &[&str]) -> Result<(), Refusal
         let found = rest.iter().position(|allowed| allowed.trim_end_matches('*') == name);
         let Some(found) = found else {
             let parent = node.tag_name().name();
-            return Err(Refusal::schema(child, &format!("The element '{parent}' has invalid child element '{name}'.")));
+            return Err(Refusal::schema(
+                child,
+                &format!("The element '{parent}' has invalid child element '{name}'."),
+            ));
         };
         let repeats = rest[found].ends_with('*');
         rest = &rest[found + usize::from(!repeats)..];
@@ -221,7 +228,12 @@ mod tests {
     #[test]
     fn dates_are_read_in_all_forms_clients_send() {
         let nine = "2026-05-06T09:00:00Z".parse::<DateTime<Utc>>().unwrap();
-        for text in ["2026-05-06T09:00:00Z", "2026-05-06T11:00:00+02:00", "2026-05-06T09:00:00.000", " 2026-05-06T09:00:00 "] {
+        for text in [
+            "2026-05-06T09:00:00Z",
+            "2026-05-06T11:00:00+02:00",
+            "2026-05-06T09:00:00.000",
+            " 2026-05-06T09:00:00 ",
+        ] {
             assert_eq!(instant(text), Some(nine), "{text}");
         }
         for text in ["", "tomorrow", "9999-12-31T00:00:00Z", "0001-01-01T00:00:00", "2026-05-06"] {

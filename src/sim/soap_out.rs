@@ -53,8 +53,7 @@ pub(crate) fn instant(at: DateTime<Utc>) -> String {
 
 /// An envelope around a response element whose name is `{operation}Response`.
 pub(crate) fn envelope(operation: &str, attributes: &str, content: &str) -> String {
-    let body_namespaces =
-        r#"xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:xsd="http://www.w3.org/2001/XMLSchema""#;
+    let body_namespaces = r#"xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:xsd="http://www.w3.org/2001/XMLSchema""#;
     format!(
         "{OPEN}<s:Header>{SERVER_VERSION}</s:Header><s:Body {body_namespaces}>\
          <m:{operation}Response{attributes} {PAYLOAD_NAMESPACES}>{content}</m:{operation}Response></s:Body></s:Envelope>"
@@ -64,7 +63,8 @@ pub(crate) fn envelope(operation: &str, attributes: &str, content: &str) -> Stri
 /// A fault. No header, as observed.
 pub(crate) fn fault(refusal: &Refusal) -> String {
     let (code, text) = (refusal.code, escape(&refusal.text));
-    let xml = refusal.xml.as_ref().map(|xml| format!(r#"<t:MessageXml xmlns:t="{TYPES}">{xml}</t:MessageXml>"#));
+    let xml =
+        refusal.xml.as_ref().map(|xml| format!(r#"<t:MessageXml xmlns:t="{TYPES}">{xml}</t:MessageXml>"#));
     format!(
         r#"{OPEN}<s:Body><s:Fault><faultcode xmlns:a="{TYPES}">a:{code}</faultcode><faultstring xml:lang="en-US">{text}</faultstring><detail><e:ResponseCode xmlns:e="{ERRORS}">{code}</e:ResponseCode><e:Message xmlns:e="{ERRORS}">{text}</e:Message>{}</detail></s:Fault></s:Body></s:Envelope>"#,
         xml.unwrap_or_default()

@@ -99,7 +99,11 @@ pub(super) fn view<'w>(desk: &'w Desk<'_>, at: ItemRef) -> Result<View<'w>, Refu
 }
 
 /// Like [`view`], for ids of occurrences taken from a view: a deleted one was simply not found.
-pub(super) fn view_by_id<'w>(desk: &'w Desk<'_>, node: Node<'_, '_>, at: ItemRef) -> Result<View<'w>, Refusal> {
+pub(super) fn view_by_id<'w>(
+    desk: &'w Desk<'_>,
+    node: Node<'_, '_>,
+    at: ItemRef,
+) -> Result<View<'w>, Refusal> {
     view(desk, at).map_err(|refusal| match node.tag_name().name() {
         "OccurrenceItemId" => refusal,
         _ => not_found(),
@@ -130,16 +134,17 @@ pub(super) fn folder(desk: &Desk<'_>, node: Node<'_, '_>) -> Result<Folder, Refu
 }
 
 fn same_mailbox(desk: &Desk<'_>, mailbox: &Mailbox, node: Node<'_, '_>) -> Result<(), Refusal> {
-    let Some(address) = t(node, "Mailbox").and_then(|other| t_text(other, "EmailAddress")) else { return Ok(()) };
+    let Some(address) = t(node, "Mailbox").and_then(|other| t_text(other, "EmailAddress")) else {
+        return Ok(());
+    };
     match desk.world.mailbox(&address) {
         None => Err(Refusal::new(
             "ErrorNonExistentMailbox",
             "The SMTP address has no mailbox associated with it.",
         )),
-        Some(other) if other.number != mailbox.number => Err(Refusal::new(
-            "ErrorAccessDenied",
-            "Access is denied. Check credentials and try again.",
-        )),
+        Some(other) if other.number != mailbox.number => {
+            Err(Refusal::new("ErrorAccessDenied", "Access is denied. Check credentials and try again."))
+        }
         Some(_) => Ok(()),
     }
 }

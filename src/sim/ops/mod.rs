@@ -8,6 +8,7 @@ mod availability;
 mod create_item;
 mod delete_item;
 mod directory;
+mod fields;
 mod find_item;
 mod folders;
 mod get_item;
@@ -58,6 +59,8 @@ pub(crate) fn answer(desk: &mut Desk<'_>, request: Node<'_, '_>) -> Result<Strin
         "GetRooms" => directory::rooms(desk, request),
         "GetUserAvailabilityRequest" => availability::answer(desk, request),
         "GetServerTimeZones" => time_zones::answer(request),
-        other => Err(Refusal::new("ErrorInvalidRequest", format!("The operation {other} is not supported here."))),
+        other => {
+            Err(Refusal::new("ErrorInvalidRequest", format!("The operation {other} is not supported here.")))
+        }
     }
 }

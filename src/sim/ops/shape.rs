@@ -90,7 +90,8 @@ fn additional(properties: Node<'_, '_>) -> Result<Vec<String>, Refusal> {
 }
 
 fn is_known_family(uri: &str) -> bool {
-    let families = ["item:", "calendar:", "message:", "meeting:", "meetingRequest:", "folder:", "task:", "contacts:"];
+    let families =
+        ["item:", "calendar:", "message:", "meeting:", "meetingRequest:", "folder:", "task:", "contacts:"];
     families.iter().any(|family| uri.starts_with(family))
 }
 
@@ -161,7 +162,9 @@ const PROPERTIES: &[Property] = &[
     property("item:HasAttachments", Basic, true, |_| flag("HasAttachments", false)),
     property("item:Culture", All, true, |_| Some(element("Culture", "en-US"))),
     property("item:EffectiveRights", All, true, |_| Some(EFFECTIVE_RIGHTS.to_owned())),
-    property("item:LastModifiedName", All, true, |look| Some(element("LastModifiedName", &look.view.mailbox.name))),
+    property("item:LastModifiedName", All, true, |look| {
+        Some(element("LastModifiedName", &look.view.mailbox.name))
+    }),
     property("item:LastModifiedTime", All, true, |look| date("LastModifiedTime", look.view.item.modified)),
     property("item:IsAssociated", All, true, |_| flag("IsAssociated", false)),
     property("item:TextBody", OnRequest, false, |look| {
@@ -180,12 +183,16 @@ const PROPERTIES: &[Property] = &[
     property("calendar:Location", Basic, true, |look| Some(element("Location", &look.view.details.location))),
     property("calendar:IsMeeting", All, true, |look| flag("IsMeeting", look.view.event.copy != Copy::Plain)),
     property("calendar:IsCancelled", All, true, |look| flag("IsCancelled", look.view.details.cancelled)),
-    property("calendar:IsRecurring", All, true, |look| flag("IsRecurring", look.view.original_start.is_some())),
+    property("calendar:IsRecurring", All, true, |look| {
+        flag("IsRecurring", look.view.original_start.is_some())
+    }),
     property("calendar:MeetingRequestWasSent", All, true, |look| {
         flag("MeetingRequestWasSent", look.view.event.sent && look.view.event.copy != Copy::Plain)
     }),
     property("calendar:IsResponseRequested", All, true, |_| flag("IsResponseRequested", true)),
-    property("calendar:CalendarItemType", Basic, true, |look| word("CalendarItemType", look.view.kind.word())),
+    property("calendar:CalendarItemType", Basic, true, |look| {
+        word("CalendarItemType", look.view.kind.word())
+    }),
     property("calendar:MyResponseType", All, true, |look| word("MyResponseType", my_answer(&look.view))),
     property("calendar:Organizer", Basic, true, |look| Some(organizer(look))),
     property("calendar:RequiredAttendees", Basic, false, |look| {
@@ -224,10 +231,16 @@ const PROPERTIES: &[Property] = &[
     property("calendar:ConferenceType", All, false, |_| Some(element("ConferenceType", "0"))),
     property("calendar:AllowNewTimeProposal", All, false, |_| flag("AllowNewTimeProposal", true)),
     property("calendar:IsOnlineMeeting", All, true, |_| flag("IsOnlineMeeting", false)),
-    property("calendar:StartWallClock", All, true, |look| Some(wall_clock("StartWallClock", look.view.start))),
+    property("calendar:StartWallClock", All, true, |look| {
+        Some(wall_clock("StartWallClock", look.view.start))
+    }),
     property("calendar:EndWallClock", All, true, |look| Some(wall_clock("EndWallClock", look.view.end))),
-    property("calendar:StartTimeZoneId", All, true, |look| Some(element("StartTimeZoneId", &look.view.event.zone))),
-    property("calendar:EndTimeZoneId", All, true, |look| Some(element("EndTimeZoneId", &look.view.event.zone))),
+    property("calendar:StartTimeZoneId", All, true, |look| {
+        Some(element("StartTimeZoneId", &look.view.event.zone))
+    }),
+    property("calendar:EndTimeZoneId", All, true, |look| {
+        Some(element("EndTimeZoneId", &look.view.event.zone))
+    }),
     property("calendar:IsOrganizer", All, true, |look| {
         flag("IsOrganizer", look.view.event.copy != Copy::Attendee)
     }),
@@ -263,7 +276,13 @@ pub(super) fn item_id(id: &str, change_key: &str) -> String {
 }
 
 /// A message as a shape wants it; few clients of ours look at more than who told whom what.
-pub(super) fn message(mailbox: &Mailbox, item: &Item, message: &Message, shape: &Shape, place: Where) -> String {
+pub(super) fn message(
+    mailbox: &Mailbox,
+    item: &Item,
+    message: &Message,
+    shape: &Shape,
+    place: Where,
+) -> String {
     let at = ItemRef { mailbox: mailbox.number, item: item.number, occurrence: None };
     let wants = |uri: &'static str, tier, in_find| {
         shape.wants(&property(uri, tier, in_find, |_| None)) && (in_find || place == Where::Get)
@@ -496,7 +515,8 @@ fn weekday_word(day: Weekday) -> &'static str {
 
 /// Reads `t:Recurrence`; patterns the simulator does not have are refused as invalid.
 pub(super) fn read_recurrence(node: Node<'_, '_>) -> Result<(Series, Option<chrono::NaiveDate>), Refusal> {
-    let bad = || Refusal::new("ErrorCalendarInvalidRecurrence", "The recurrence is invalid or not supported here.");
+    let bad =
+        || Refusal::new("ErrorCalendarInvalidRecurrence", "The recurrence is invalid or not supported here.");
     let mut pattern = None;
     let mut range = None;
     for child in elements(node).filter(|child| child.tag_name().namespace() == Some(TYPES)) {
@@ -510,7 +530,8 @@ pub(super) fn read_recurrence(node: Node<'_, '_>) -> Result<(Series, Option<chro
 }
 
 fn read_pattern(node: Node<'_, '_>) -> Option<Pattern> {
-    let number = |name: &str| t_text(node, name)?.parse::<u32>().ok().filter(|number| (1..=999).contains(number));
+    let number =
+        |name: &str| t_text(node, name)?.parse::<u32>().ok().filter(|number| (1..=999).contains(number));
     let days = || -> Option<Vec<Weekday>> {
         t_text(node, "DaysOfWeek")?.split_whitespace().map(|day| day.parse().ok()).collect()
     };
@@ -587,7 +608,9 @@ fn deleted_occurrences(view: &View<'_>) -> Option<String> {
     let all: String = master(view)?
         .deleted
         .iter()
-        .map(|start| format!("<t:DeletedOccurrence>{}</t:DeletedOccurrence>", element("Start", &instant(*start))))
+        .map(|start| {
+            format!("<t:DeletedOccurrence>{}</t:DeletedOccurrence>", element("Start", &instant(*start)))
+        })
         .collect();
     (!all.is_empty()).then(|| format!("<t:DeletedOccurrences>{all}</t:DeletedOccurrences>"))
 }
