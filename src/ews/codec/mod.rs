@@ -8,11 +8,14 @@
 //!
 //! Never opens a socket, never recurses, never trusts a number that came from outside.
 
+pub(crate) mod bytes;
 mod decode;
 mod error;
 pub(crate) mod reader;
 pub(crate) mod rules;
 pub(crate) mod scanner;
+mod text;
+pub mod writer;
 
 pub use decode::{Body, Decoded, Envelope, Limits, Path, decode, decode_with_reader, decode_with_scanner};
 pub use error::{DecodeError, Deviation, Encoding};

@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::ItemRef;
+use super::{Effect, ItemRef, Operation};
+use crate::ews::codec::writer::Writer;
 use crate::ews::types::{Item, ResponseMessage};
 
 /// What to create.
@@ -55,3 +56,95 @@ pub struct NewCalendarItem<'a> {
 
 /// The answer: what was created (for a response object often nothing, or the copy that moved).
 pub type CreateItemAnswer<'a> = Vec<ResponseMessage<'a, Vec<Item<'a>>>>;
+
+impl MessageDisposition {
+    /// As it stands on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SaveOnly => "SaveOnly",
+            Self::SendOnly => "SendOnly",
+            Self::SendAndSaveCopy => "SendAndSaveCopy",
+        }
+    }
+}
+
+impl Operation for CreateItem<'_> {
+    const NAME: &'static str = "CreateItem";
+    const EFFECT: Effect = Effect::Write;
+
+    fn write_body(&self, out: &mut Writer<'_>) {
+        match self {
+            Self::Decline(response) => response.write_answer("t:DeclineItem", out),
+            Self::Accept(response) => response.write_answer("t:AcceptItem", out),
+            Self::Cancel(response) => response.write_cancellation(out),
+            Self::CalendarItem(item) => item.write(out),
+        }
+    }
+}
+
+impl Response<'_> {
+    /// Accept or decline: the text is the `Body`, before the item it is about (a schema sequence).
+    fn write_answer(&self, name: &'static str, out: &mut Writer<'_>) {
+        self.open(name, out);
+        if let Some(text) = self.text {
+            out.raw(r#"<t:Body BodyType="Text">"#);
+            out.text(text);
+            out.raw("</t:Body>");
+        }
+        self.item.write("t:ReferenceItemId", out);
+        close(name, out);
+    }
+
+    /// A cancellation: `Body` would be ignored (CancelCalendarItem page), the text is the `NewBodyContent`, after the item.
+    fn write_cancellation(&self, out: &mut Writer<'_>) {
+        self.open("t:CancelCalendarItem", out);
+        self.item.write("t:ReferenceItemId", out);
+        if let Some(text) = self.text {
+            out.raw(r#"<t:NewBodyContent BodyType="Text">"#);
+            out.text(text);
+            out.raw("</t:NewBodyContent>");
+        }
+        close("t:CancelCalendarItem", out);
+    }
+
+    /// `MessageDisposition` is required of every response object (MS-OXWSMTGS R1342).
+    fn open(&self, name: &'static str, out: &mut Writer<'_>) {
+        out.raw(r#"<m:CreateItem MessageDisposition=""#);
+        out.raw(self.disposition.as_str());
+        out.raw(r#""><m:Items><"#);
+        out.raw(name);
+        out.raw(">");
+    }
+}
+
+fn close(name: &'static str, out: &mut Writer<'_>) {
+    out.raw("</");
+    out.raw(name);
+    out.raw("></m:Items></m:CreateItem>");
+}
+
+impl NewCalendarItem<'_> {
+    /// In the order of the schema: what every item has, then what calendar items have. What `SendMeetingInvitations`
+    /// needs is said (`ErrorSendMeetingInvitationsRequired`); a room needs no reminder and is busy.
+    fn write(&self, out: &mut Writer<'_>) {
+        out.raw(concat!(
+            r#"<m:CreateItem SendMeetingInvitations="SendToNone"><m:SavedItemFolderId>"#,
+            r#"<t:DistinguishedFolderId Id="calendar"/></m:SavedItemFolderId><m:Items><t:CalendarItem>"#,
+        ));
+        out.element("t:Subject", self.subject);
+        if let Some(body) = self.body {
+            out.raw(r#"<t:Body BodyType="Text">"#);
+            out.text(body);
+            out.raw("</t:Body>");
+        }
+        out.raw("<t:ReminderIsSet>false</t:ReminderIsSet><t:Start>");
+        out.date_time(self.start);
+        out.raw("</t:Start><t:End>");
+        out.date_time(self.end);
+        out.raw("</t:End><t:LegacyFreeBusyStatus>Busy</t:LegacyFreeBusyStatus>");
+        if let Some(location) = self.location {
+            out.element("t:Location", location);
+        }
+        close("t:CalendarItem", out);
+    }
+}

@@ -1,6 +1,7 @@
 //! `DeleteItem`. Removes items. Never hand it a series master: that deletes the whole series.
 
-use super::ItemRef;
+use super::{Effect, ItemRef, Operation, write_items};
+use crate::ews::codec::writer::Writer;
 use crate::ews::types::ResponseMessage;
 
 /// `DeleteType`.
@@ -34,3 +35,42 @@ pub struct DeleteItem<'a> {
 
 /// The answer: one message per id, in request order.
 pub type DeleteItemAnswer<'a> = Vec<ResponseMessage<'a, ()>>;
+
+impl DeleteType {
+    /// As it stands on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MoveToDeletedItems => "MoveToDeletedItems",
+            Self::SoftDelete => "SoftDelete",
+            Self::HardDelete => "HardDelete",
+        }
+    }
+}
+
+impl SendCancellations {
+    /// As it stands on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ToNone => "SendToNone",
+            Self::OnlyToAll => "SendOnlyToAll",
+            Self::ToAllAndSaveCopy => "SendToAllAndSaveCopy",
+        }
+    }
+}
+
+impl Operation for DeleteItem<'_> {
+    const NAME: &'static str = "DeleteItem";
+    const EFFECT: Effect = Effect::Write;
+
+    /// Without `AffectedTaskOccurrences`, so that a task is refused; without `SuppressReadReceipts`, which came with
+    /// Exchange 2013 SP1 (MS-OXWSCORE R2310, R2311) and says nothing about calendar items.
+    fn write_body(&self, out: &mut Writer<'_>) {
+        out.raw(r#"<m:DeleteItem DeleteType=""#);
+        out.raw(self.delete_type.as_str());
+        out.raw(r#"" SendMeetingCancellations=""#);
+        out.raw(self.send.as_str());
+        out.raw(r#"">"#);
+        write_items(self.items, out);
+        out.raw("</m:DeleteItem>");
+    }
+}

@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{FolderId, Property};
+use super::{Effect, FolderId, Operation, Property, write_shape};
+use crate::ews::codec::writer::Writer;
 use crate::ews::types::{Item, ResponseMessage};
 
 /// `FindItem` with a `CalendarView`: one folder, one window.
@@ -33,3 +34,22 @@ pub struct RootFolder<'a> {
 
 /// The answer: one message per folder asked.
 pub type FindItemAnswer<'a> = Vec<ResponseMessage<'a, RootFolder<'a>>>;
+
+impl Operation for FindItem<'_> {
+    const NAME: &'static str = "FindItem";
+    const EFFECT: Effect = Effect::Read;
+
+    fn write_body(&self, out: &mut Writer<'_>) {
+        out.raw(r#"<m:FindItem Traversal="Shallow">"#);
+        write_shape(self.properties, out);
+        out.raw(r#"<m:CalendarView MaxEntriesReturned=""#);
+        out.int(self.max_entries);
+        out.raw(r#"" StartDate=""#);
+        out.date_time(self.start);
+        out.raw(r#"" EndDate=""#);
+        out.date_time(self.end);
+        out.raw(r#""/><m:ParentFolderIds>"#);
+        self.folder.write(out);
+        out.raw("</m:ParentFolderIds></m:FindItem>");
+    }
+}

@@ -1,6 +1,7 @@
 //! `GetFolder`. Reads a folder: the cheapest proof that impersonation of a room works.
 
-use super::FolderId;
+use super::{Effect, FolderId, Operation};
+use crate::ews::codec::writer::Writer;
 use crate::ews::types::{ItemId, ResponseMessage, Text};
 
 /// `GetFolder`.
@@ -27,3 +28,17 @@ pub struct Folder<'a> {
 
 /// The answer: one message per folder asked.
 pub type GetFolderAnswer<'a> = Vec<ResponseMessage<'a, Vec<Folder<'a>>>>;
+
+impl Operation for GetFolder<'_> {
+    const NAME: &'static str = "GetFolder";
+    const EFFECT: Effect = Effect::Read;
+
+    /// The `Default` shape is the smallest that has the name and both counts.
+    fn write_body(&self, out: &mut Writer<'_>) {
+        out.raw(
+            "<m:GetFolder><m:FolderShape><t:BaseShape>Default</t:BaseShape></m:FolderShape><m:FolderIds>",
+        );
+        self.folder.write(out);
+        out.raw("</m:FolderIds></m:GetFolder>");
+    }
+}

@@ -1,6 +1,7 @@
 //! `GetItem`. Reads items by id, with whatever properties are asked for (attendees too, which FindItem never gives).
 
-use super::{ItemRef, Property};
+use super::{Effect, ItemRef, Operation, Property, write_items, write_shape};
+use crate::ews::codec::writer::Writer;
 use crate::ews::types::{Item, ResponseMessage};
 
 /// `GetItem`: one message comes back per id, in the same order.
@@ -14,3 +15,15 @@ pub struct GetItem<'a> {
 
 /// The answer: one message per id, in request order.
 pub type GetItemAnswer<'a> = Vec<ResponseMessage<'a, Vec<Item<'a>>>>;
+
+impl Operation for GetItem<'_> {
+    const NAME: &'static str = "GetItem";
+    const EFFECT: Effect = Effect::Read;
+
+    fn write_body(&self, out: &mut Writer<'_>) {
+        out.raw("<m:GetItem>");
+        write_shape(self.properties, out);
+        write_items(self.items, out);
+        out.raw("</m:GetItem>");
+    }
+}

@@ -1,5 +1,7 @@
 //! `GetRoomLists`. Lists the room lists (distribution groups of rooms) of the organization.
 
+use super::{Effect, Operation};
+use crate::ews::codec::writer::Writer;
 use crate::ews::types::{Mailbox, ResponseMessage};
 
 /// `GetRoomLists`: has no parameters.
@@ -8,3 +10,12 @@ pub struct GetRoomLists;
 
 /// The answer: one message at operation level, holding the lists.
 pub type GetRoomListsAnswer<'a> = ResponseMessage<'a, Vec<Mailbox<'a>>>;
+
+impl Operation for GetRoomLists {
+    const NAME: &'static str = "GetRoomLists";
+    const EFFECT: Effect = Effect::Read;
+
+    fn write_body(&self, out: &mut Writer<'_>) {
+        out.raw("<m:GetRoomLists/>");
+    }
+}

@@ -1,5 +1,7 @@
 //! `GetRooms`. Lists the rooms of one room list.
 
+use super::{Effect, Operation};
+use crate::ews::codec::writer::Writer;
 use crate::ews::types::{Mailbox, ResponseMessage};
 
 /// `GetRooms`.
@@ -11,3 +13,14 @@ pub struct GetRooms<'a> {
 
 /// The answer: one message at operation level, holding the rooms.
 pub type GetRoomsAnswer<'a> = ResponseMessage<'a, Vec<Mailbox<'a>>>;
+
+impl Operation for GetRooms<'_> {
+    const NAME: &'static str = "GetRooms";
+    const EFFECT: Effect = Effect::Read;
+
+    fn write_body(&self, out: &mut Writer<'_>) {
+        out.raw("<m:GetRooms><m:RoomList>");
+        out.element("t:EmailAddress", self.room_list);
+        out.raw("</m:RoomList></m:GetRooms>");
+    }
+}

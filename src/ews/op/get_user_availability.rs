@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
+use super::{Effect, Operation};
+use crate::ews::codec::writer::Writer;
 use crate::ews::types::{FreeBusyStatus, ResponseMessage, Text};
 
 /// `GetUserAvailability` with a zero-bias time zone, `DetailedMerged` view.
@@ -41,3 +43,37 @@ pub struct FreeBusyView<'a> {
 
 /// The answer: one message per mailbox, in request order.
 pub type GetUserAvailabilityAnswer<'a> = Vec<ResponseMessage<'a, FreeBusyView<'a>>>;
+
+/// A zone without bias and without daylight saving, which makes the times of request and answer UTC. Schema: all of it
+/// is required, and first.
+const UTC: &str = concat!(
+    "<t:TimeZone><t:Bias>0</t:Bias>",
+    "<t:StandardTime><t:Bias>0</t:Bias><t:Time>00:00:00</t:Time><t:DayOrder>0</t:DayOrder><t:Month>0</t:Month>",
+    "<t:DayOfWeek>Sunday</t:DayOfWeek></t:StandardTime>",
+    "<t:DaylightTime><t:Bias>0</t:Bias><t:Time>00:00:00</t:Time><t:DayOrder>0</t:DayOrder><t:Month>0</t:Month>",
+    "<t:DayOfWeek>Sunday</t:DayOfWeek></t:DaylightTime></t:TimeZone>",
+);
+
+impl Operation for GetUserAvailability<'_> {
+    const NAME: &'static str = "GetUserAvailability";
+    const EFFECT: Effect = Effect::Read;
+
+    fn write_body(&self, out: &mut Writer<'_>) {
+        out.raw("<m:GetUserAvailabilityRequest>");
+        out.raw(UTC);
+        out.raw("<m:MailboxDataArray>");
+        for mailbox in self.mailboxes {
+            out.raw("<t:MailboxData><t:Email>");
+            out.element("t:Address", mailbox);
+            out.raw("</t:Email><t:AttendeeType>Room</t:AttendeeType></t:MailboxData>");
+        }
+        out.raw("</m:MailboxDataArray><t:FreeBusyViewOptions><t:TimeWindow><t:StartTime>");
+        out.zoneless_date_time(self.start);
+        out.raw("</t:StartTime><t:EndTime>");
+        out.zoneless_date_time(self.end);
+        out.raw("</t:EndTime></t:TimeWindow><t:MergedFreeBusyIntervalInMinutes>");
+        out.int(self.interval_minutes);
+        out.raw("</t:MergedFreeBusyIntervalInMinutes><t:RequestedView>DetailedMerged</t:RequestedView>");
+        out.raw("</t:FreeBusyViewOptions></m:GetUserAvailabilityRequest>");
+    }
+}

@@ -27,6 +27,40 @@ pub use move_item::*;
 pub use resolve_names::*;
 pub use update_item::*;
 
+use super::codec::writer::Writer;
+use super::soap::{CLOSE, Headers, ServerVersion};
+
+/// Whether an operation changes anything, which decides whether it may be sent a second time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// Changes nothing: may be repeated.
+    Read,
+    /// Changes something, or has mail sent: never repeated without looking first.
+    Write,
+}
+
+/// A request.
+pub trait Operation {
+    /// Name of the operation: for the SOAPAction, logs and counters.
+    const NAME: &'static str;
+    /// Whether it changes anything.
+    const EFFECT: Effect;
+
+    /// Writes the one child of `soap:Body`. Leaves out what [`Writer::version`] does not know; checks nothing else: a list
+    /// that must not be empty and is makes a request that Exchange refuses with `ErrorSchemaValidation`.
+    fn write_body(&self, out: &mut Writer<'_>);
+}
+
+/// Writes the whole request into `out`. What was in there is gone; its capacity is kept, so a warm buffer needs no
+/// allocation.
+pub fn encode_into<O: Operation + ?Sized>(op: &O, headers: &Headers<'_>, out: &mut Vec<u8>) {
+    out.clear();
+    let mut writer = Writer::new(out, headers.version);
+    headers.open(&mut writer);
+    op.write_body(&mut writer);
+    writer.raw(CLOSE);
+}
+
 /// A folder of the impersonated mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FolderId<'a> {
@@ -77,4 +111,127 @@ pub enum Property {
     Resources,
     AppointmentState,
     IsOrganizer,
+}
+
+impl FolderId<'_> {
+    fn write(self, out: &mut Writer<'_>) {
+        match self {
+            Self::Calendar => out.raw(r#"<t:DistinguishedFolderId Id="calendar"/>"#),
+            Self::DeletedItems => out.raw(r#"<t:DistinguishedFolderId Id="deleteditems"/>"#),
+            Self::SentItems => out.raw(r#"<t:DistinguishedFolderId Id="sentitems"/>"#),
+            Self::Id(id) => {
+                out.raw("<t:FolderId");
+                out.attribute("Id", id);
+                out.raw("/>");
+            }
+        }
+    }
+}
+
+impl ItemRef<'_> {
+    /// Writes the reference as an element of this name.
+    fn write(self, name: &'static str, out: &mut Writer<'_>) {
+        out.raw("<");
+        out.raw(name);
+        out.attribute("Id", self.id);
+        if let Some(change_key) = self.change_key {
+            out.attribute("ChangeKey", change_key);
+        }
+        out.raw("/>");
+    }
+}
+
+/// `m:ItemIds`.
+fn write_items(items: &[ItemRef<'_>], out: &mut Writer<'_>) {
+    out.raw("<m:ItemIds>");
+    for item in items {
+        item.write("t:ItemId", out);
+    }
+    out.raw("</m:ItemIds>");
+}
+
+/// `m:ItemShape`: the id and what is asked for besides.
+fn write_shape(properties: &[Property], out: &mut Writer<'_>) {
+    let version = out.version();
+    let mut known = properties.iter().filter(|property| property.since() <= version).peekable();
+    out.raw("<m:ItemShape><t:BaseShape>IdOnly</t:BaseShape>");
+    if known.peek().is_some() {
+        out.raw("<t:AdditionalProperties>");
+        for property in known {
+            out.raw(r#"<t:FieldURI FieldURI=""#);
+            out.raw(property.field_uri());
+            out.raw(r#""/>"#);
+        }
+        out.raw("</t:AdditionalProperties>");
+    }
+    out.raw("</m:ItemShape>");
+}
+
+impl Property {
+    /// All of them.
+    pub const ALL: [Self; 24] = [
+        Self::Subject,
+        Self::Sensitivity,
+        Self::Categories,
+        Self::DateTimeCreated,
+        Self::LastModifiedTime,
+        Self::Uid,
+        Self::RecurrenceId,
+        Self::Start,
+        Self::End,
+        Self::OriginalStart,
+        Self::IsAllDayEvent,
+        Self::LegacyFreeBusyStatus,
+        Self::Location,
+        Self::IsMeeting,
+        Self::IsCancelled,
+        Self::IsRecurring,
+        Self::CalendarItemType,
+        Self::MyResponseType,
+        Self::Organizer,
+        Self::RequiredAttendees,
+        Self::OptionalAttendees,
+        Self::Resources,
+        Self::AppointmentState,
+        Self::IsOrganizer,
+    ];
+
+    /// `FieldURI`: how the schema names it (`t:UnindexedFieldURIType`).
+    pub fn field_uri(self) -> &'static str {
+        match self {
+            Self::Subject => "item:Subject",
+            Self::Sensitivity => "item:Sensitivity",
+            Self::Categories => "item:Categories",
+            Self::DateTimeCreated => "item:DateTimeCreated",
+            Self::LastModifiedTime => "item:LastModifiedTime",
+            Self::Uid => "calendar:UID",
+            Self::RecurrenceId => "calendar:RecurrenceId",
+            Self::Start => "calendar:Start",
+            Self::End => "calendar:End",
+            Self::OriginalStart => "calendar:OriginalStart",
+            Self::IsAllDayEvent => "calendar:IsAllDayEvent",
+            Self::LegacyFreeBusyStatus => "calendar:LegacyFreeBusyStatus",
+            Self::Location => "calendar:Location",
+            Self::IsMeeting => "calendar:IsMeeting",
+            Self::IsCancelled => "calendar:IsCancelled",
+            Self::IsRecurring => "calendar:IsRecurring",
+            Self::CalendarItemType => "calendar:CalendarItemType",
+            Self::MyResponseType => "calendar:MyResponseType",
+            Self::Organizer => "calendar:Organizer",
+            Self::RequiredAttendees => "calendar:RequiredAttendees",
+            Self::OptionalAttendees => "calendar:OptionalAttendees",
+            Self::Resources => "calendar:Resources",
+            Self::AppointmentState => "calendar:AppointmentState",
+            Self::IsOrganizer => "calendar:IsOrganizer",
+        }
+    }
+
+    /// The oldest version we speak that knows it; an older request simply does not ask for it. Only `IsOrganizer` is
+    /// younger than the oldest: Exchange 2013 (MS-OXWSMTGS R80047, R80048).
+    pub fn since(self) -> ServerVersion {
+        match self {
+            Self::IsOrganizer => ServerVersion::Exchange2013,
+            _ => ServerVersion::Exchange2010Sp2,
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! `MoveItem`. Moves items to another folder of the same mailbox (undo). Occurrences cannot be moved.
 
-use super::{FolderId, ItemRef};
+use super::{Effect, FolderId, ItemRef, Operation, write_items};
+use crate::ews::codec::writer::Writer;
 use crate::ews::types::{Item, ResponseMessage};
 
 /// `MoveItem`; asks for the new ids.
@@ -14,3 +15,17 @@ pub struct MoveItem<'a> {
 
 /// The answer: one message per id, with the item under its new id.
 pub type MoveItemAnswer<'a> = Vec<ResponseMessage<'a, Vec<Item<'a>>>>;
+
+impl Operation for MoveItem<'_> {
+    const NAME: &'static str = "MoveItem";
+    const EFFECT: Effect = Effect::Write;
+
+    /// `ReturnNewItemIds` since Exchange 2010 SP1, so every version that we speak knows it (MS-OXWSCORE R1229, R1230).
+    fn write_body(&self, out: &mut Writer<'_>) {
+        out.raw("<m:MoveItem><m:ToFolderId>");
+        self.to.write(out);
+        out.raw("</m:ToFolderId>");
+        write_items(self.items, out);
+        out.raw("<m:ReturnNewItemIds>true</m:ReturnNewItemIds></m:MoveItem>");
+    }
+}

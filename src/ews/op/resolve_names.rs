@@ -1,5 +1,7 @@
 //! `ResolveNames`. Asks the directory who a name or address is; `ErrorNameResolutionNoResults` means: nobody.
 
+use super::{Effect, Operation};
+use crate::ews::codec::writer::Writer;
 use crate::ews::types::{Mailbox, ResponseMessage};
 
 /// `ResolveNames` in the directory, without contact data.
@@ -22,3 +24,15 @@ pub struct ResolutionSet<'a> {
 
 /// The answer: one message.
 pub type ResolveNamesAnswer<'a> = Vec<ResponseMessage<'a, ResolutionSet<'a>>>;
+
+impl Operation for ResolveNames<'_> {
+    const NAME: &'static str = "ResolveNames";
+    const EFFECT: Effect = Effect::Read;
+
+    /// `SearchScope` is said because its default also looks through the contacts of the mailbox (ResolveNames page).
+    fn write_body(&self, out: &mut Writer<'_>) {
+        out.raw(r#"<m:ResolveNames ReturnFullContactData="false" SearchScope="ActiveDirectory">"#);
+        out.element("m:UnresolvedEntry", self.unresolved_entry);
+        out.raw("</m:ResolveNames>");
+    }
+}

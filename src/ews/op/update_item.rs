@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::ItemRef;
+use super::{Effect, ItemRef, Operation};
+use crate::ews::codec::writer::Writer;
 use crate::ews::types::{Item, ResponseMessage};
 
 /// `ConflictResolution`. Only `NeverOverwrite` detects a concurrent change.
@@ -63,3 +64,75 @@ pub struct Updated<'a> {
 
 /// The answer: one message per change.
 pub type UpdateItemAnswer<'a> = Vec<ResponseMessage<'a, Updated<'a>>>;
+
+impl ConflictResolution {
+    /// As it stands on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NeverOverwrite => "NeverOverwrite",
+            Self::AutoResolve => "AutoResolve",
+            Self::AlwaysOverwrite => "AlwaysOverwrite",
+        }
+    }
+}
+
+impl SendUpdates {
+    /// As it stands on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ToNone => "SendToNone",
+            Self::OnlyToAll => "SendOnlyToAll",
+            Self::OnlyToChanged => "SendOnlyToChanged",
+            Self::ToAllAndSaveCopy => "SendToAllAndSaveCopy",
+            Self::ToChangedAndSaveCopy => "SendToChangedAndSaveCopy",
+        }
+    }
+}
+
+impl Operation for UpdateItem<'_> {
+    const NAME: &'static str = "UpdateItem";
+    const EFFECT: Effect = Effect::Write;
+
+    /// `MessageDisposition` is needed for messages only; said all the same, so that an id of a message is never sent off.
+    /// Without `SuppressReadReceipts`: Exchange 2013 SP1 and later (MS-OXWSCORE R2314, R2315).
+    fn write_body(&self, out: &mut Writer<'_>) {
+        out.raw(r#"<m:UpdateItem ConflictResolution=""#);
+        out.raw(self.conflict_resolution.as_str());
+        out.raw(r#"" MessageDisposition="SaveOnly" SendMeetingInvitationsOrCancellations=""#);
+        out.raw(self.send.as_str());
+        out.raw(r#""><m:ItemChanges><t:ItemChange>"#);
+        self.item.write("t:ItemId", out);
+        out.raw("<t:Updates>");
+        for change in self.changes {
+            change.write(out);
+        }
+        out.raw("</t:Updates></t:ItemChange></m:ItemChanges></m:UpdateItem>");
+    }
+}
+
+/// Everything around the value of one property: its path, and the item with that property alone
+/// (`ErrorUpdatePropertyMismatch` otherwise).
+macro_rules! set_item_field {
+    ($out:ident, $uri:literal, $open:literal, $close:literal, $value:expr) => {{
+        $out.raw(concat!(r#"<t:SetItemField><t:FieldURI FieldURI=""#, $uri, r#""/><t:CalendarItem>"#, $open));
+        $value;
+        $out.raw(concat!($close, "</t:CalendarItem></t:SetItemField>"));
+    }};
+}
+
+impl Change<'_> {
+    fn write(&self, out: &mut Writer<'_>) {
+        match *self {
+            Self::End(at) => set_item_field!(out, "calendar:End", "<t:End>", "</t:End>", out.date_time(at)),
+            Self::Start(at) => {
+                set_item_field!(out, "calendar:Start", "<t:Start>", "</t:Start>", out.date_time(at))
+            }
+            Self::Subject(text) => {
+                set_item_field!(out, "item:Subject", "<t:Subject>", "</t:Subject>", out.text(text))
+            }
+            Self::Body(text) => {
+                set_item_field!(out, "item:Body", r#"<t:Body BodyType="Text">"#, "</t:Body>", out.text(text))
+            }
+        }
+    }
+}

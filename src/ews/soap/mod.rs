@@ -1,5 +1,7 @@
-//! Envelope, headers, faults.
+//! The SOAP envelope: headers of requests, what comes around answers, and faults. Never knows an operation.
 
 mod fault;
+mod headers;
 
 pub use fault::{Fault, ServerVersionInfo};
+pub use headers::*;

@@ -1,0 +1,97 @@
+//! What was measured, as a table for people: criterion's own samples, their median, and ratios to the raw events.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+
+/// The peer that all ratios are taken to.
+pub(crate) const MEASURE: &str = "quick-xml events";
+
+/// One input and its rows, in the order of measuring.
+struct Input {
+    name: String,
+    bytes: usize,
+    items: usize,
+    samples: Vec<(String, Vec<f64>)>,
+}
+
+#[derive(Default)]
+pub(crate) struct Board {
+    inputs: RefCell<Vec<Input>>,
+}
+
+impl Board {
+    pub(crate) fn input(&self, name: &str, bytes: usize, items: usize) {
+        let input = Input { name: name.to_owned(), bytes, items, samples: Vec::new() };
+        self.inputs.borrow_mut().push(input);
+    }
+
+    /// One sample of the last input: how long `rounds` rounds of `peer` took.
+    pub(crate) fn sample(&self, peer: &str, rounds: u64, took: Duration) {
+        let mut inputs = self.inputs.borrow_mut();
+        let Some(input) = inputs.last_mut() else { return };
+        let nanoseconds = took.as_secs_f64() * 1e9 / rounds as f64;
+        match input.samples.iter_mut().find(|(name, _)| name == peer) {
+            Some((_, samples)) => samples.push(nanoseconds),
+            None => input.samples.push((peer.to_owned(), vec![nanoseconds])),
+        }
+    }
+
+    /// Prints the table, and each goal with what was reached.
+    pub(crate) fn print(&self) {
+        let inputs = self.inputs.borrow();
+        let mut table = Table::new();
+        table.load_preset(presets::ASCII_MARKDOWN).set_content_arrangement(ContentArrangement::Disabled);
+        table.set_header(["input", "decoder", "µs", "ns/item", "MB/s", "× events"]);
+        (2..6)
+            .filter_map(|at| table.column_mut(at).map(|c| c.set_cell_alignment(CellAlignment::Right)))
+            .count();
+        let mut reached = BTreeMap::new();
+        for input in inputs.iter() {
+            let measure = input.samples.iter().find(|(name, _)| name == MEASURE).map(|(_, all)| median(all));
+            for (peer, samples) in &input.samples {
+                let nanoseconds = median(samples);
+                let ratio = measure.map_or(f64::NAN, |measure| measure / nanoseconds);
+                reached.insert((input.name.clone(), peer.clone()), nanoseconds);
+                table.add_row([
+                    input.name.clone(),
+                    peer.clone(),
+                    format!("{:.2}", nanoseconds / 1e3),
+                    format!("{:.0}", nanoseconds / input.items.max(1) as f64),
+                    format!("{:.0}", input.bytes as f64 * 1e3 / nanoseconds),
+                    format!("{ratio:.2}"),
+                ]);
+            }
+        }
+        println!("\n{table}\n");
+        goals(&reached);
+    }
+}
+
+/// What the project promises; `benches/README.md` has the words.
+const GOALS: [(&str, &str, f64); 5] = [
+    ("fresh ordered", MEASURE, 12.0),
+    ("fresh missing", MEASURE, 6.0),
+    ("fresh shuffled", MEASURE, 5.0),
+    ("fresh escapes", MEASURE, 6.0),
+    ("1000 ordered", "crate ews", 40.0),
+];
+
+fn goals(reached: &BTreeMap<(String, String), f64>) {
+    for (input, peer, goal) in GOALS {
+        let of = |peer: &str| reached.get(&(input.to_owned(), peer.to_owned()));
+        if let (Some(ours), Some(theirs)) = (of("adjourn"), of(peer)) {
+            let ratio = theirs / ours;
+            let verdict = if ratio >= goal { "reached" } else { "MISSED" };
+            println!("{input}: {ratio:.1} × {peer} (goal {goal} ×): {verdict}");
+        }
+    }
+}
+
+fn median(samples: &[f64]) -> f64 {
+    let mut sorted = samples.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+}

@@ -1,0 +1,195 @@
+//! FindItem answers as Exchange writes them, made up from a seed, and what a right decoder must find in them.
+
+/// How the fields of a page's items look.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Shape {
+    /// Every field, in the order of the schema.
+    Ordered,
+    /// As above; four subjects in ten have references or are not ASCII.
+    Escapes,
+    /// Optional fields missing here and there.
+    Missing,
+    /// Every item's fields in an order of its own.
+    Shuffled,
+}
+
+impl Shape {
+    pub(crate) const ALL: [Self; 4] = [Self::Ordered, Self::Escapes, Self::Missing, Self::Shuffled];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ordered => "ordered",
+            Self::Escapes => "escapes",
+            Self::Missing => "missing",
+            Self::Shuffled => "shuffled",
+        }
+    }
+}
+
+/// A page and the sum that its decoder must come to.
+pub(crate) struct Page {
+    pub(crate) xml: Vec<u8>,
+    pub(crate) digest: Digest,
+}
+
+/// What is compared: enough of every field that a decoder which skips one is found out.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Digest {
+    pub(crate) items: usize,
+    pub(crate) subject_bytes: usize,
+    pub(crate) id_bytes: usize,
+    pub(crate) start_seconds: i64,
+    pub(crate) end_seconds: i64,
+    pub(crate) meetings: usize,
+    pub(crate) organizer_bytes: usize,
+}
+
+/// A small generator of numbers (xorshift), so that pages are the same everywhere.
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        (self.next() >> 33) as usize % end
+    }
+
+    fn base64(&mut self, len: usize) -> String {
+        const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        (0..len).map(|_| char::from(ALPHABET[self.below(64)])).collect()
+    }
+
+    fn hex(&mut self, len: usize) -> String {
+        (0..len).map(|_| char::from(b"0123456789ABCDEF"[self.below(16)])).collect()
+    }
+}
+
+const PLAIN: [&str; 6] = [
+    "Weekly planning",
+    "Interview with a candidate for the second floor",
+    "Budget",
+    "Design review: door displays",
+    "Standup",
+    "Quarterly numbers, first look",
+];
+
+/// As sent, and as meant.
+const SPECIAL: [(&str, &str); 4] = [
+    ("R&amp;D sync", "R&D sync"),
+    ("Besprechung: Umbau Raum Zürich &lt;Süd&gt;", "Besprechung: Umbau Raum Zürich <Süd>"),
+    ("予算会議 第二回", "予算会議 第二回"),
+    ("Q&amp;A &#x2013; caf\u{e9}", "Q&A \u{2013} caf\u{e9}"),
+];
+
+const NAMES: [&str; 5] = ["Ada Byron", "Grace Murray", "Radia P.", "Barbara L.", "Edsger D."];
+
+/// A page of `count` items.
+pub(crate) fn page(shape: Shape, count: usize, seed: u64) -> Page {
+    let mut dice = Dice::new(seed);
+    let mut digest = Digest::default();
+    let mut xml = String::with_capacity(count * 1100 + 1000);
+    xml.push_str(concat!(
+        "<?xml version=\"1.0\" encoding=\"utf-8\"?>",
+        "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Header>",
+        "<h:ServerVersionInfo MajorVersion=\"15\" MinorVersion=\"2\" MajorBuildNumber=\"1544\" MinorBuildNumber=\"4\" ",
+        "Version=\"V2017_07_11\" xmlns:h=\"http://schemas.microsoft.com/exchange/services/2006/types\" ",
+        "xmlns:xsd=\"http://www.w3.org/2001/XMLSchema\" ",
+        "xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"/></s:Header><s:Body>",
+        "<m:FindItemResponse xmlns:m=\"http://schemas.microsoft.com/exchange/services/2006/messages\" ",
+        "xmlns:xsd=\"http://www.w3.org/2001/XMLSchema\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" ",
+        "xmlns:t=\"http://schemas.microsoft.com/exchange/services/2006/types\"><m:ResponseMessages>",
+        "<m:FindItemResponseMessage ResponseClass=\"Success\"><m:ResponseCode>NoError</m:ResponseCode>",
+    ));
+    xml.push_str(&format!(
+        "<m:RootFolder TotalItemsInView=\"{count}\" IncludesLastItemInRange=\"true\"><t:Items>"
+    ));
+    for _ in 0..count {
+        item(&mut xml, shape, &mut dice, &mut digest);
+    }
+    xml.push_str(concat!(
+        "</t:Items></m:RootFolder></m:FindItemResponseMessage></m:ResponseMessages></m:FindItemResponse>",
+        "</s:Body></s:Envelope>",
+    ));
+    Page { xml: xml.into_bytes(), digest }
+}
+
+fn item(xml: &mut String, shape: Shape, dice: &mut Dice, digest: &mut Digest) {
+    let mut fields = fields(shape, dice, digest);
+    if shape == Shape::Shuffled {
+        for at in (1..fields.len()).rev() {
+            fields.swap(at, dice.below(at + 1));
+        }
+    }
+    xml.push_str("<t:CalendarItem>");
+    fields.iter().for_each(|field| xml.push_str(field));
+    xml.push_str("</t:CalendarItem>");
+}
+
+fn fields(shape: Shape, dice: &mut Dice, digest: &mut Digest) -> Vec<String> {
+    let (sent, meant) = match shape {
+        Shape::Escapes if dice.below(10) < 4 => SPECIAL[dice.below(4)],
+        _ => [PLAIN[dice.below(6)]; 2].into(),
+    };
+    let (day, hour, minutes) = (1 + dice.below(28), 7 + dice.below(12), 5 * dice.below(12));
+    let start = format!("2026-11-{day:02}T{hour:02}:{minutes:02}:00Z");
+    let end = format!("2026-11-{day:02}T{:02}:{minutes:02}:30Z", hour + 1);
+    let name = NAMES[dice.below(5)];
+    let address = format!("person{:04}@people.example", dice.below(10_000));
+    let meeting = dice.below(5) > 0;
+    let kinds = ["Single", "Occurrence", "Exception"];
+    let answers = ["Accept", "Organizer", "Tentative", "NoResponseReceived"];
+    let statuses = ["Busy", "Tentative", "Free", "OOF"];
+    let id = dice.base64(152);
+    let mut fields = vec![
+        format!("<t:ItemId Id=\"{id}\" ChangeKey=\"{}\"/>", dice.base64(40)),
+        format!("<t:Subject>{sent}</t:Subject>"),
+        "<t:Sensitivity>Normal</t:Sensitivity>".to_owned(),
+        format!("<t:LastModifiedTime>2026-10-{day:02}T08:15:{minutes:02}Z</t:LastModifiedTime>"),
+        format!("<t:UID>040000008200E00074C5B7101A82E008{}</t:UID>", dice.hex(80)),
+        format!("<t:Start>{start}</t:Start>"),
+        format!("<t:End>{end}</t:End>"),
+        format!("<t:IsAllDayEvent>{}</t:IsAllDayEvent>", dice.below(20) == 0),
+        format!("<t:LegacyFreeBusyStatus>{}</t:LegacyFreeBusyStatus>", statuses[dice.below(4)]),
+        format!("<t:IsMeeting>{meeting}</t:IsMeeting>"),
+        format!("<t:IsCancelled>{}</t:IsCancelled>", dice.below(10) == 0),
+        format!("<t:CalendarItemType>{}</t:CalendarItemType>", kinds[dice.below(3)]),
+        format!("<t:MyResponseType>{}</t:MyResponseType>", answers[dice.below(4)]),
+        format!(
+            "<t:Organizer><t:Mailbox><t:Name>{name}</t:Name><t:EmailAddress>{address}</t:EmailAddress>\
+             <t:RoutingType>SMTP</t:RoutingType><t:MailboxType>Mailbox</t:MailboxType></t:Mailbox></t:Organizer>"
+        ),
+    ];
+    let mut organizer_bytes = address.len();
+    if shape == Shape::Missing {
+        if dice.below(3) == 0 {
+            fields.pop();
+            organizer_bytes = 0;
+        }
+        for optional in [10, 8, 4, 3, 2] {
+            if dice.below(3) == 0 {
+                fields.remove(optional);
+            }
+        }
+    }
+    digest.items += 1;
+    digest.subject_bytes += meant.len();
+    digest.id_bytes += id.len();
+    digest.start_seconds += seconds(&start);
+    digest.end_seconds += seconds(&end);
+    digest.meetings += usize::from(meeting);
+    digest.organizer_bytes += organizer_bytes;
+    fields
+}
+
+pub(crate) fn seconds(time: &str) -> i64 {
+    chrono::DateTime::parse_from_rfc3339(time).map_or(0, |time| time.timestamp())
+}

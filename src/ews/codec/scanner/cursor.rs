@@ -1,0 +1,108 @@
+//! Where the scanner is, and the smallest steps it takes: a literal, a text, a value.
+//!
+//! Holds what is left as a `&str`, so that every slice it gives away is text without another check. A step either
+//! succeeds and moves, or leaves the cursor where it was.
+
+use super::super::decode::Limits;
+use super::{Declined, Reason, Scan, value};
+use crate::ews::types::Text;
+
+/// Our own nesting, and what we look at in one tag, must fit into the caller's limits with room to spare.
+const ROOM: usize = 16;
+
+pub(super) struct Cursor<'a> {
+    rest: &'a str,
+    body_len: usize,
+    entries_left: usize,
+    /// How deep an element that we step over may nest.
+    pub(super) depth_left: usize,
+}
+
+impl<'a> Cursor<'a> {
+    pub(super) fn new(body: &'a str, limits: &Limits) -> Scan<Self> {
+        let cursor = Self {
+            rest: body,
+            body_len: body.len(),
+            entries_left: limits.entries_max,
+            depth_left: limits.depth_max.saturating_sub(ROOM),
+        };
+        let room = limits.depth_max.min(limits.attributes_max).min(limits.namespaces_max);
+        if room < ROOM { cursor.decline(Reason::Limits) } else { Ok(cursor) }
+    }
+
+    /// What is left of the body.
+    #[inline(always)]
+    pub(super) fn rest(&self) -> &'a str {
+        self.rest
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn decline<T>(&self, reason: Reason) -> Scan<T> {
+        Err(Declined { reason, offset: self.body_len - self.rest.len() })
+    }
+
+    /// Steps over `literal` if it is next.
+    #[inline(always)]
+    pub(super) fn literal(&mut self, literal: &str) -> bool {
+        match self.rest.strip_prefix(literal) {
+            Some(rest) => {
+                self.rest = rest;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Steps over `literal`, which must be next.
+    #[inline(always)]
+    pub(super) fn expect(&mut self, literal: &str) -> Scan<()> {
+        if self.literal(literal) { Ok(()) } else { self.decline(Reason::Structure) }
+    }
+
+    /// Steps over the next `len` bytes and gives them away. `None` where no character ends there.
+    #[inline(always)]
+    pub(super) fn take(&mut self, len: usize) -> Option<&'a str> {
+        let (taken, rest) = self.rest.split_at_checked(len)?;
+        self.rest = rest;
+        Some(taken)
+    }
+
+    /// Steps to `rest`, a tail of what is left.
+    #[inline(always)]
+    pub(super) fn jump(&mut self, rest: &'a str) {
+        self.rest = rest;
+    }
+
+    /// Steps over white space between elements.
+    #[inline(always)]
+    pub(super) fn space(&mut self) {
+        if self.rest.as_bytes().first().is_some_and(|byte| *byte <= b' ') {
+            self.rest = self.rest.trim_start_matches([' ', '\t', '\n', '\r']);
+        }
+    }
+
+    /// Text up to the next tag, references resolved.
+    #[inline(always)]
+    pub(super) fn text(&mut self) -> Scan<Text<'a>> {
+        match value::text(self.rest) {
+            Some((text, rest)) => {
+                self.rest = rest;
+                Ok(text)
+            }
+            None => self.decline(Reason::Markup),
+        }
+    }
+
+    /// Counts one more entry of any list.
+    #[inline(always)]
+    pub(super) fn count_entry(&mut self) -> Scan<()> {
+        match self.entries_left.checked_sub(1) {
+            Some(left) => {
+                self.entries_left = left;
+                Ok(())
+            }
+            None => self.decline(Reason::Limits),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Escaping: what keeps a stranger's text from becoming markup. It never changes what a reader of the XML sees, with one
+//! exception: characters that XML 1.0 cannot carry at all become U+FFFD.
+//!
+//! They are replaced, not dropped: dropping a character could turn one address or id into another one that exists, and
+//! could empty a value that has to hold at least one character (`t:NonEmptyStringType`). Sending them as references is
+//! no way out: `&#x1;` is as ill-formed as the character itself (XML 1.0, 4.1, "Legal Character"), and Exchange answers
+//! it with `ErrorSchemaValidation` or HTTP 400.
+
+/// What to do with a byte: nothing, in nearly every case.
+const PLAIN: u8 = 0;
+/// Has to be looked at.
+const LOOK: u8 = 1;
+
+/// Bytes that mean something in text.
+static IN_TEXT: [u8; 256] = table(b"&<>\r");
+/// Bytes that mean something in an attribute: a reader turns a literal TAB or LF there into a space (XML 1.0, 3.3.3).
+static IN_ATTRIBUTE: [u8; 256] = table(b"&<>\"\r\n\t");
+
+/// Marks the given bytes, the control characters that XML forbids, and 0xEF: U+FFFE and U+FFFF begin with it.
+const fn table(special: &[u8]) -> [u8; 256] {
+    let mut table = [PLAIN; 256];
+    let mut control = 0;
+    while control < 0x20 {
+        if control != b'\t' as usize && control != b'\n' as usize && control != b'\r' as usize {
+            table[control] = LOOK;
+        }
+        control += 1;
+    }
+    table[0xEF] = LOOK;
+    let mut at = 0;
+    while at < special.len() {
+        table[special[at] as usize] = LOOK;
+        at += 1;
+    }
+    table
+}
+
+/// Appends `text` as the content of an element.
+pub(super) fn push_text(out: &mut Vec<u8>, text: &str) {
+    push(out, text, &IN_TEXT);
+}
+
+/// Appends `text` as the value of an attribute in double quotes (which it does not write).
+pub(super) fn push_attribute(out: &mut Vec<u8>, text: &str) {
+    push(out, text, &IN_ATTRIBUTE);
+}
+
+fn push(out: &mut Vec<u8>, text: &str, table: &[u8; 256]) {
+    let mut rest = text.as_bytes();
+    while let Some(at) = rest.iter().position(|&byte| table[usize::from(byte)] == LOOK) {
+        let (plain, special) = rest.split_at(at);
+        out.extend_from_slice(plain);
+        let (replacement, taken) = replacement(special);
+        out.extend_from_slice(replacement);
+        rest = special.get(taken..).unwrap_or_default();
+    }
+    out.extend_from_slice(rest);
+}
+
+/// What stands for the character at the beginning, and how many bytes that character has.
+fn replacement(bytes: &[u8]) -> (&[u8], usize) {
+    match bytes {
+        [b'&', ..] => (b"&amp;", 1),
+        [b'<', ..] => (b"&lt;", 1),
+        // Only `]]>` would be wrong in text; escaping every `>` is simpler and as right.
+        [b'>', ..] => (b"&gt;", 1),
+        [b'"', ..] => (b"&quot;", 1),
+        // A reader turns a literal CR, and CR LF, into LF (XML 1.0, 2.11); as a reference it survives.
+        [b'\r', ..] => (b"&#xD;", 1),
+        [b'\n', ..] => (b"&#xA;", 1),
+        [b'\t', ..] => (b"&#x9;", 1),
+        [0xEF, 0xBF, 0xBE | 0xBF, ..] => (REPLACEMENT, 3),
+        [0xEF, _, _, ..] => (&bytes[..3], 3),
+        _ => (REPLACEMENT, 1),
+    }
+}
+
+/// U+FFFD in UTF-8.
+const REPLACEMENT: &[u8] = "\u{FFFD}".as_bytes();
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn both(text: &str) -> (String, String) {
+        let (mut content, mut value) = (Vec::new(), Vec::new());
+        push_text(&mut content, text);
+        push_attribute(&mut value, text);
+        (String::from_utf8(content).unwrap(), String::from_utf8(value).unwrap())
+    }
+
+    #[test]
+    fn markup_and_line_ends_are_escaped() {
+        let (content, value) = both("a&b<c>d\"e'f\r\n\tg]]>");
+        assert_eq!(content, "a&amp;b&lt;c&gt;d\"e'f&#xD;\n\tg]]&gt;");
+        assert_eq!(value, "a&amp;b&lt;c&gt;d&quot;e'f&#xD;&#xA;&#x9;g]]&gt;");
+    }
+
+    #[test]
+    fn what_xml_forbids_is_replaced_and_neighbours_stay() {
+        let (content, value) =
+            both("\0\u{1}\u{1F}\u{FFFE}\u{FFFF}\u{FFFD}\u{FF5E}\u{F000}\u{7F}\u{85}\u{1F600}");
+        assert_eq!(
+            content,
+            "\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}\u{FF5E}\u{F000}\u{7F}\u{85}\u{1F600}"
+        );
+        assert_eq!(content, value);
+    }
+}

@@ -1,0 +1,123 @@
+//! What a request says about itself: the schema version it speaks and whom it acts for. Never checks either.
+//!
+//! Version first, as Microsoft's own client writes it. No header twice: `ErrorDuplicateSOAPHeader`. No
+//! `TimeZoneContext`: every time we send is UTC, and our answers are to be as well. No `DateTimePrecision`: whole seconds
+//! are all we use.
+
+use crate::ews::codec::writer::Writer;
+
+/// `t:RequestServerVersion`: the schema version of the request, which says what the answer may hold. Ordered by age.
+///
+/// There is none of 2019 and later: those servers speak Exchange2016 (a version that the server does not know is
+/// answered with `ErrorInvalidServerVersion` or `ErrorInvalidRequest`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[allow(missing_docs)]
+pub enum ServerVersion {
+    Exchange2010Sp2,
+    Exchange2013,
+    /// What every server since 2013 SP1 speaks; enough for everything we ask.
+    #[default]
+    Exchange2013Sp1,
+    Exchange2016,
+}
+
+impl ServerVersion {
+    /// All of them, oldest first.
+    pub const ALL: [Self; 4] =
+        [Self::Exchange2010Sp2, Self::Exchange2013, Self::Exchange2013Sp1, Self::Exchange2016];
+
+    /// As it stands on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exchange2010Sp2 => "Exchange2010_SP2",
+            Self::Exchange2013 => "Exchange2013",
+            Self::Exchange2013Sp1 => "Exchange2013_SP1",
+            Self::Exchange2016 => "Exchange2016",
+        }
+    }
+}
+
+/// `t:ExchangeImpersonation`: whose calendar the request acts on. Exactly one of four ways to name a mailbox
+/// (`t:ConnectingSIDType` is a choice). Those by address cost the server one more directory look-up (ConnectingSID page).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Impersonate<'a> {
+    /// `t:PrincipalName`: the user principal name.
+    PrincipalName(&'a str),
+    /// `t:SID`, in SDDL form.
+    Sid(&'a str),
+    /// `t:PrimarySmtpAddress`: an alias is refused with `ErrorNonPrimarySmtpAddress`.
+    PrimarySmtpAddress(&'a str),
+    /// `t:SmtpAddress`: primary or alias. Exchange 2010 and later.
+    SmtpAddress(&'a str),
+}
+
+/// The headers of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Headers<'a> {
+    /// What the request speaks.
+    pub version: ServerVersion,
+    /// Whom it acts for; `None` is the service account itself.
+    pub impersonate: Option<Impersonate<'a>>,
+}
+
+/// Everything before the request element.
+macro_rules! opening {
+    ($version:literal) => {
+        concat!(
+            r#"<?xml version="1.0" encoding="utf-8"?>"#,
+            r#"<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/""#,
+            r#" xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages""#,
+            r#" xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types">"#,
+            r#"<soap:Header><t:RequestServerVersion Version=""#,
+            $version,
+            r#""/>"#,
+        )
+    };
+}
+
+impl Headers<'_> {
+    /// The envelope up to and with the start of `soap:Body`.
+    pub(in crate::ews) fn open(&self, out: &mut Writer<'_>) {
+        out.raw(match self.version {
+            ServerVersion::Exchange2010Sp2 => opening!("Exchange2010_SP2"),
+            ServerVersion::Exchange2013 => opening!("Exchange2013"),
+            ServerVersion::Exchange2013Sp1 => opening!("Exchange2013_SP1"),
+            ServerVersion::Exchange2016 => opening!("Exchange2016"),
+        });
+        if let Some(impersonate) = self.impersonate {
+            impersonate.write(out);
+        }
+        out.raw("</soap:Header><soap:Body>");
+    }
+}
+
+/// Everything after the request element.
+pub(in crate::ews) const CLOSE: &str = "</soap:Body></soap:Envelope>";
+
+impl Impersonate<'_> {
+    fn write(self, out: &mut Writer<'_>) {
+        out.raw("<t:ExchangeImpersonation><t:ConnectingSID>");
+        match self {
+            Self::PrincipalName(name) => out.element("t:PrincipalName", name),
+            Self::Sid(sid) => out.element("t:SID", sid),
+            Self::PrimarySmtpAddress(address) => out.element("t:PrimarySmtpAddress", address),
+            Self::SmtpAddress(address) => out.element("t:SmtpAddress", address),
+        }
+        out.raw("</t:ConnectingSID></t:ExchangeImpersonation>");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_opening_says_the_version_it_is_asked_for() {
+        for version in ServerVersion::ALL {
+            let mut out = Vec::new();
+            Headers { version, impersonate: None }.open(&mut Writer::new(&mut out, version));
+            let said = format!("Version=\"{}\"/>", version.as_str());
+            assert!(String::from_utf8(out).unwrap().contains(&said));
+        }
+    }
+}
