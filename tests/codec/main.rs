@@ -3,6 +3,7 @@
 
 mod battery;
 mod checks;
+mod codes;
 mod corpus;
 mod cuts;
 mod encode;
