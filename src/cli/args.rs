@@ -27,7 +27,7 @@ pub struct Connection {
     /// Configuration file [default: adjourn.toml if there is one]
     #[arg(long, global = true, env = "ADJOURN_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// EWS address, such as https://mail.example.com/EWS/Exchange.asmx
+    /// EWS address, such as `https://mail.example.com/EWS/Exchange.asmx`
     #[arg(long, global = true, env = "ADJOURN_URL", value_name = "URL")]
     pub url: Option<String>,
     /// Service account; its password is in ADJOURN_PASSWORD unless the configuration says otherwise
@@ -138,7 +138,7 @@ pub struct EventsArgs {
 /// `adjourn cleanup`.
 #[derive(Debug, Args)]
 pub struct CleanupArgs {
-    /// Decide and print, touch nothing [default]
+    /// Decide and print, touch nothing (the default)
     #[arg(long, conflicts_with = "apply")]
     pub plan: bool,
     /// Act on what was decided

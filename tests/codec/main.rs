@@ -1,4 +1,11 @@
 //! Bytes to values and values to bytes: everything about the wire that needs no socket.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod battery;
+mod checks;
+mod codes;
+mod corpus;
+mod cuts;
 mod encode;
+mod rules;
+mod support;
