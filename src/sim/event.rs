@@ -206,10 +206,6 @@ impl Details {
     pub(crate) fn attendees_mut(&mut self) -> impl Iterator<Item = &mut Attendee> {
         self.required.iter_mut().chain(&mut self.optional).chain(&mut self.resources)
     }
-
-    pub(crate) fn overlaps(&self, start: DateTime<Utc>, end: DateTime<Utc>) -> bool {
-        self.start < end && start < self.end
-    }
 }
 
 /// One changed date of a series.
