@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 use serde::Serialize;
-use uuid::Uuid;
 
 use super::args::DemoArgs;
 use super::connect::{self, Opened};
@@ -141,7 +140,7 @@ fn settings(url: String, username: &str, password: &str) -> Settings {
 
 fn action(room: &str, ask: Ask) -> Result<Action, Failure> {
     Ok(Action {
-        id: ActionId(Uuid::new_v4()),
+        id: ActionId::random(),
         room: address(room)?,
         target: Target::Current,
         ask,

@@ -11,7 +11,6 @@ use adjourn::exchange::{Exchange, Secret, Settings};
 use adjourn::journal::MemoryJournal;
 use adjourn::sim::{MailKind, MeetingSpec, Options, Person, PlainSpec, RoomSpec, Simulator, Snapshot, World};
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
-use uuid::Uuid;
 
 pub const ROOM: &str = "aurora@example.com";
 
@@ -104,7 +103,7 @@ pub fn settings(sim: &Simulator, ca_file: Option<&std::path::Path>) -> Settings 
 
 pub fn action(ask: Ask) -> Action {
     Action {
-        id: ActionId(Uuid::new_v4()),
+        id: ActionId::random(),
         room: room(),
         target: Target::Current,
         ask,
