@@ -18,3 +18,19 @@ pub mod ews;
 pub mod exchange;
 pub mod journal;
 pub mod sim;
+
+/// What a program that acts on rooms needs, in one line.
+pub mod prelude {
+    pub use crate::action::{Action, ActionId, Actor, Ask, DeleteHow, Notify, Outcome};
+    pub use crate::calendar::{RoomAddress, Scope};
+    pub use crate::clock::{Clock, SystemClock};
+    pub use crate::engine::{Engine, Mode};
+    pub use crate::exchange::{Exchange, Secret, Settings};
+    pub use crate::journal::MemoryJournal;
+    pub use crate::sim::{Options as SimOptions, Simulator, demo_world};
+}
+
+/// README's example, so that it is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

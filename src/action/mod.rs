@@ -27,6 +27,13 @@ pub use refusal::{Fault, Refusal};
 #[serde(transparent)]
 pub struct ActionId(pub Uuid);
 
+impl ActionId {
+    /// A new name, for the shells: the core is told which name to use.
+    pub fn random() -> Self {
+        Self(Uuid::new_v4())
+    }
+}
+
 impl fmt::Display for ActionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -50,6 +57,13 @@ pub struct Action {
     pub reason: Option<String>,
     /// Do it to an all-day event too.
     pub all_day: AllDay,
+}
+
+impl Action {
+    /// About the event that is on now, without a reason, sparing all-day events.
+    pub fn new(id: ActionId, room: RoomAddress, ask: Ask, actor: Actor) -> Self {
+        Self { id, room, target: Target::Current, ask, actor, reason: None, all_day: AllDay::Spare }
+    }
 }
 
 /// Which event is meant.

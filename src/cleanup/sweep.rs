@@ -7,7 +7,6 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tokio::sync::{Mutex, OnceCell, Semaphore};
 use tokio::task::JoinSet;
-use uuid::Uuid;
 
 use super::judge::organizer_in;
 use super::plan::{Judged, Plan, RoomPlan, Stop};
@@ -138,7 +137,7 @@ impl Sweep {
             let (engine, judge, places) = (self.engine.clone(), self.room_judge(), places.clone());
             let (room, event) = (room.clone(), judged.event.clone());
             let action = Action {
-                id: ActionId(Uuid::new_v4()),
+                id: ActionId::random(),
                 room: room.clone(),
                 target: Target::Event {
                     id: event.id.clone(),

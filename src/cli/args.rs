@@ -65,6 +65,12 @@ pub enum Command {
         after_help = "Example:\n  adjourn cleanup --plan --evidence checkins.csv\n  adjourn cleanup --plan --json > plan.json && adjourn cleanup --apply --from-plan plan.json\n  adjourn cleanup --apply --evidence checkins.csv"
     )]
     Cleanup(CleanupArgs),
+    /// Run a simulated Exchange on this machine
+    #[command(after_help = "Example:\n  adjourn sim --port 8443 --tls --ca-out ca.pem")]
+    Sim(SimArgs),
+    /// Show everything on a simulated Exchange, without any set-up
+    #[command(after_help = "Example:\n  adjourn demo\n  adjourn demo --json")]
+    Demo(DemoArgs),
     /// Encode EWS requests and decode captured EWS answers
     #[command(
         after_help = "Example:\n  adjourn wire decode answer.xml\n  adjourn wire encode update-item > request.xml"
@@ -166,6 +172,30 @@ pub struct CleanupArgs {
     #[arg(long)]
     pub all: bool,
 }
+
+/// `adjourn sim`.
+#[derive(Debug, Args)]
+pub struct SimArgs {
+    /// Port on 127.0.0.1; 0 takes a free one
+    #[arg(long, default_value_t = 0, value_name = "PORT")]
+    pub port: u16,
+    /// Serve HTTPS with a certificate made for the occasion
+    #[arg(long)]
+    pub tls: bool,
+    /// Where to write that certificate's issuer, for clients to trust
+    #[arg(long, value_name = "FILE", requires = "tls")]
+    pub ca_out: Option<PathBuf>,
+    /// How many rooms [default: the demo's office]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub rooms: Option<u32>,
+    /// Seed of the rooms' calendars
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "rooms")]
+    pub seed: u64,
+}
+
+/// `adjourn demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {}
 
 /// `adjourn wire`.
 #[derive(Debug, Args)]

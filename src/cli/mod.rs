@@ -6,11 +6,13 @@
 pub mod args;
 mod cleanup;
 mod connect;
+mod demo;
 mod events;
 pub mod exit;
 mod output;
 mod perform;
 mod progress;
+mod sim;
 mod wire;
 
 use std::ffi::OsString;
@@ -53,6 +55,8 @@ async fn dispatch(line: CommandLine, output: &Output) -> Result<Exit, Failure> {
         Command::Delete(args) => perform::delete(args, connection, output).await,
         Command::Events(args) => events::run(args, connection, output).await,
         Command::Cleanup(args) => cleanup::run(args, connection, output).await,
+        Command::Sim(args) => sim::run(args, output).await,
+        Command::Demo(args) => demo::run(args, output).await,
         Command::Wire(args) => wire::run(args, output),
     }
 }

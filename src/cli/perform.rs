@@ -1,7 +1,6 @@
 //! `adjourn end` and `adjourn delete`: one action.
 
 use serde::Serialize;
-use uuid::Uuid;
 
 use super::args::{Connection, DeleteArgs, EndArgs, TargetArgs};
 use super::exit::{Exit, Failure};
@@ -63,7 +62,7 @@ fn action(args: TargetArgs, ask: Ask) -> Result<Action, Failure> {
         args.room.parse().map_err(|error| Failure::new(Exit::Usage, "ROOM is no address").because(error))?;
     let seen = args.seen_start.zip(args.seen_end).map(|(start, end)| Times { start, end });
     Ok(Action {
-        id: ActionId(Uuid::new_v4()),
+        id: ActionId::random(),
         room,
         target: args.event.map_or(Target::Current, |id| Target::Event { id: EventId::new(id), seen }),
         ask,

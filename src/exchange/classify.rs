@@ -7,7 +7,8 @@
 //! | 503, 429, `genericerrorpage.htm` | wait, as long as `Retry-After` says |
 //! | 401 | the credentials, or an overload that looks like them: once more, then refused |
 //! | 403 | EWS is off for the mailbox, the tenant or us: never asked again by itself |
-//! | 440, other redirects, a page at 200 | not an EWS address, or a login form before it |
+//! | 440, other redirects, an HTML page at 200 | not an EWS address, or a login form before it |
+//! | 200 and neither | the answer was spoilt on its way: a read goes again, a write is in doubt |
 //! | 456 | the account is locked |
 //! | 500, 502, 504 without a fault | a failure of the moment: a read goes again, a write is in doubt |
 //!
@@ -146,6 +147,7 @@ fn by_status(effect: Effect, answer: &HttpAnswer) -> Verdict {
         301..=308 if is_error_page(answer) => {
             Verdict::Wait { at_least: answer.retry_after(), fewer: false, code }
         }
+        200..=299 if !is_html(answer) => doubtful(effect, code),
         200..=399 | 404 | 405 | 440 => Verdict::Refused(Kind::NotEws, code),
         401 => Verdict::OnceMore(Kind::Credentials, code),
         403 => Verdict::Refused(Kind::EwsDisabled, code),
@@ -162,6 +164,12 @@ fn doubtful(effect: Effect, code: String) -> Verdict {
         Effect::Read => Verdict::Retry { code },
         Effect::Write => Verdict::InDoubt { code },
     }
+}
+
+/// A page for people: something in front of Exchange answered, or a login form.
+fn is_html(answer: &HttpAnswer) -> bool {
+    let kind = answer.headers.get(http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/html"))
 }
 
 /// Where an overloaded Exchange redirects to.
@@ -249,7 +257,7 @@ mod tests {
             (440, Verdict::Refused(Kind::NotEws, "HTTP 440".into())),
             (456, Verdict::Refused(Kind::Account, "HTTP 456".into())),
             (413, Verdict::Refused(Kind::TooLarge, "HTTP 413".into())),
-            (200, Verdict::Refused(Kind::NotEws, "HTTP 200".into())),
+            (200, Verdict::InDoubt { code: "HTTP 200".into() }),
             (302, Verdict::Refused(Kind::NotEws, "HTTP 302".into())),
             (500, Verdict::InDoubt { code: "HTTP 500".into() }),
             (502, Verdict::InDoubt { code: "HTTP 502".into() }),
@@ -258,6 +266,8 @@ mod tests {
             let page = answer(status, &[], "<html><body>Sign in</body></html>");
             assert_eq!(verdict(Effect::Write, &page), expected, "{status}");
         }
+        let login = answer(200, &[("content-type", "text/html; charset=utf-8")], "<html>");
+        assert_eq!(verdict(Effect::Write, &login), Verdict::Refused(Kind::NotEws, "HTTP 200".into()));
         let page = answer(502, &[], "");
         assert_eq!(verdict(Effect::Read, &page), Verdict::Retry { code: "HTTP 502".into() });
     }

@@ -1,1 +1,33 @@
-//! (in the making)
+//! An Exchange in a box: EWS over real HTTP and HTTPS, for demos, tests and people's own integration tests.
+//!
+//! A [`World`] of mailboxes, meetings and series is pure and can be looked at and changed at any time; a [`Simulator`]
+//! serves it, keeps what would have been mailed, and has [`Trouble`] on request. It reads with roxmltree and writes with
+//! templates: it shares no code with the client it is there to check.
+
+mod body;
+mod event;
+mod ids;
+mod meeting;
+mod ops;
+mod outbox;
+mod people;
+mod record;
+mod series;
+mod server;
+mod service;
+mod soap_in;
+mod soap_out;
+mod tls;
+mod trouble;
+mod views;
+mod world;
+
+pub use event::*;
+pub use outbox::*;
+pub use people::{MeetingSpec, PlainSpec, RoomSpec, demo_world, large_world};
+pub use record::Asked;
+pub use series::*;
+pub use server::{Options, Simulator};
+pub use trouble::{Trouble, Wrong};
+pub use views::Kind;
+pub use world::{Booking, Folder, Mailbox, MailboxKind, RoomList, Snapshot, World};

@@ -1,0 +1,195 @@
+//! `adjourn demo`: the whole product on a simulated Exchange, over real HTTP, in a few seconds and without any set-up.
+
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
+use serde::Serialize;
+
+use super::args::DemoArgs;
+use super::connect::{self, Opened};
+use super::exit::{Exit, Failure};
+use super::output::Output;
+use super::perform::describe;
+use super::progress::Lines;
+use super::sim::rooms;
+use crate::action::{Action, ActionId, Actor, AllDay, Ask, DeleteHow, Notify, Outcome, Target};
+use crate::calendar::{RoomAddress, Scope, Window};
+use crate::cleanup::{
+    Applied, CancelledLeftover, Evidence, EvidenceLog, How, Kept, NoCheckIn, OrganizerGone, Plan, Rules,
+    Sweep, Verdict,
+};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, Overrides};
+use crate::engine::Mode;
+use crate::exchange::{Secret, Settings};
+use crate::sim::{Mail, Options, Simulator, demo_world};
+
+/// Everything that happened, as `--json` prints it.
+#[derive(Serialize)]
+struct Story {
+    url: String,
+    actions: Vec<Told>,
+    plan: Plan,
+    applied: Vec<Applied>,
+    mails: Vec<MailLine>,
+    requests: usize,
+}
+
+#[derive(Serialize)]
+struct Told {
+    what: &'static str,
+    room: RoomAddress,
+    #[serde(flatten)]
+    outcome: Outcome,
+}
+
+#[derive(Serialize)]
+struct MailLine {
+    from: String,
+    to: Vec<String>,
+    kind: String,
+    subject: String,
+}
+
+pub(super) async fn run(_: DemoArgs, output: &Output) -> Result<Exit, Failure> {
+    let now = SystemClock.now();
+    let world = demo_world(now);
+    let room_names = rooms(&world);
+    let options = Options::default();
+    let settings = |url| settings(url, &options.username, &options.password);
+    let simulator = Simulator::start(world, options.clone())
+        .await
+        .map_err(|error| Failure::new(Exit::Usage, "cannot start the simulator").because(error))?;
+    let opened = connect::open_with(settings(simulator.url()), config(&room_names)?).await?;
+    let story = play(&opened, &simulator).await?;
+    output.data(&story, || tell(&story))?;
+    simulator.stop().await;
+    Ok(Exit::Done)
+}
+
+async fn play(opened: &Opened, simulator: &Simulator) -> Result<Story, Failure> {
+    let end = Ask::End(Notify::Attendees);
+    let scenes = [
+        ("end the meeting, rehearsed", "room-aurora@example.com", end, Mode::Rehearse),
+        ("end the meeting", "room-aurora@example.com", end, Mode::Perform),
+        ("end it once more", "room-aurora@example.com", end, Mode::Perform),
+        ("end what is on (two meetings are)", "room-borealis@example.com", end, Mode::Perform),
+        (
+            "delete a meeting the room organized",
+            "room-delta@example.com",
+            Ask::Delete(DeleteHow::Tell),
+            Mode::Perform,
+        ),
+        ("end in somebody's own mailbox", "ada.albers@example.com", end, Mode::Perform),
+    ];
+    let mut actions = Vec::new();
+    for (what, room, ask, mode) in scenes {
+        let action = action(room, ask)?;
+        let room = action.room.clone();
+        let outcome = opened.engine.perform(action, mode).await.map_err(journal_failed)?;
+        actions.push(Told { what, room, outcome });
+    }
+    let (plan, applied) = clean_up(opened).await?;
+    let mails = simulator.outbox().iter().map(mail_line).collect();
+    Ok(Story { url: simulator.url(), actions, plan, applied, mails, requests: simulator.requests().len() })
+}
+
+async fn clean_up(opened: &Opened) -> Result<(Plan, Vec<Applied>), Failure> {
+    let now = opened.engine.clock().now();
+    let window = Window::new(now, now + opened.config.ahead)
+        .map_err(|error| Failure::from_error(Exit::Usage, error))?;
+    let mut evidence = EvidenceLog::default();
+    let seen = Evidence {
+        room: address("room-ember@example.com")?,
+        event: None,
+        at: now - TimeDelta::minutes(50),
+        source: "motion sensor".to_owned(),
+    };
+    evidence.push(seen);
+    let sweep =
+        Sweep::new(opened.engine.clone(), opened.config.rules.clone(), evidence, opened.config.rooms_at_once);
+    let rooms: Vec<_> = opened.engine.scope().rooms().cloned().collect();
+    let plan = sweep.plan(&rooms, window, &Lines::default()).await;
+    let applied = sweep
+        .apply(&plan, Mode::Perform, &Lines::default())
+        .await
+        .map_err(|error| Failure::from_error(Exit::Stopped, error))?;
+    Ok((plan, applied))
+}
+
+fn config(rooms: &[String]) -> Result<Config, Failure> {
+    let rooms = rooms.iter().map(|room| address(room)).collect::<Result<Vec<_>, _>>()?;
+    let mut config = Config::parse(None, "", Overrides::default())
+        .map_err(|error| Failure::from_error(Exit::Usage, error))?;
+    config.scope = Scope::new(rooms, []);
+    config.rules = Rules {
+        no_check_in: Some(NoCheckIn::default()),
+        cancelled_leftover: Some(CancelledLeftover),
+        organizer_gone: Some(OrganizerGone {
+            domains: BTreeSet::from(["example.com".to_owned()]),
+            how: How::Remove,
+        }),
+        ..Rules::default()
+    };
+    Ok(config)
+}
+
+fn settings(url: String, username: &str, password: &str) -> Settings {
+    Settings::new(url, username, Secret::new(password.to_owned()))
+}
+
+fn action(room: &str, ask: Ask) -> Result<Action, Failure> {
+    Ok(Action {
+        id: ActionId::random(),
+        room: address(room)?,
+        target: Target::Current,
+        ask,
+        actor: Actor::Program { name: "adjourn demo".to_owned() },
+        reason: Some("The room is needed.".to_owned()),
+        all_day: AllDay::Spare,
+    })
+}
+
+fn address(text: &str) -> Result<RoomAddress, Failure> {
+    text.parse().map_err(|error| Failure::from_error(Exit::Usage, error))
+}
+
+fn journal_failed(error: crate::journal::JournalError) -> Failure {
+    Failure::from_error(Exit::NeedsAttention, error)
+}
+
+fn mail_line(mail: &Mail) -> MailLine {
+    MailLine {
+        from: mail.from.clone(),
+        to: mail.to.clone(),
+        kind: format!("{:?}", mail.kind).to_lowercase(),
+        subject: mail.subject.clone(),
+    }
+}
+
+fn tell(story: &Story) -> String {
+    let mut text = format!("A simulated Exchange answers on {}.\n\nAt the doors:\n", story.url);
+    for told in &story.actions {
+        text += &format!("  {} — {}\n      {}\n", told.room, told.what, describe(&told.outcome));
+    }
+    text += "\nA sweep looks at every room and plans:\n";
+    for room in &story.plan.rooms {
+        for judged in &room.events {
+            let verdict = match &judged.verdict {
+                Verdict::Act { how, why, .. } => format!("{how}: {why}"),
+                Verdict::Keep { why: Kept::Over } => continue,
+                Verdict::Keep { why } => format!("keep: {why}"),
+            };
+            text += &format!("  {} {}  {verdict}\n", room.room, judged.event.start.format("%F %H:%MZ"));
+        }
+    }
+    text += "\nIt is applied, after every event was read and judged again:\n";
+    for one in &story.applied {
+        text += &format!("  {}\n      {}\n", one.room, describe(&one.outcome));
+    }
+    text += "\nWhat people were told:\n";
+    for mail in &story.mails {
+        text += &format!("  {} from {} to {}: {}\n", mail.kind, mail.from, mail.to.join(", "), mail.subject);
+    }
+    text + &format!("\n{} EWS requests over HTTP.", story.requests)
+}

@@ -1,0 +1,59 @@
+//! `adjourn sim`: a simulated Exchange on this machine, until it is told to stop.
+
+use serde::Serialize;
+
+use super::args::SimArgs;
+use super::exit::{Exit, Failure};
+use super::output::Output;
+use crate::clock::{Clock, SystemClock};
+use crate::sim::{Options, Simulator, World, demo_world, large_world};
+
+/// How to reach the simulator.
+#[derive(Serialize)]
+struct Where<'a> {
+    url: &'a str,
+    username: &'a str,
+    password: &'a str,
+    rooms: &'a [String],
+}
+
+pub(super) async fn run(args: SimArgs, output: &Output) -> Result<Exit, Failure> {
+    let world = world(&args);
+    let rooms = rooms(&world);
+    let options = Options { tls: args.tls, port: args.port, ..Options::default() };
+    let (username, password) = (options.username.clone(), options.password.clone());
+    let simulator = Simulator::start(world, options).await.map_err(|error| {
+        Failure::new(Exit::Usage, format!("cannot listen on port {}", args.port)).because(error)
+    })?;
+    if let (Some(path), Some(pem)) = (&args.ca_out, simulator.ca_pem()) {
+        std::fs::write(path, pem).map_err(|error| {
+            Failure::new(Exit::Usage, format!("cannot write {}", path.display())).because(error)
+        })?;
+    }
+    let url = simulator.url();
+    output.data(&Where { url: &url, username: &username, password: &password, rooms: &rooms }, || {
+        format!(
+            "{url}\nusername {username}, password {password}\n{} rooms and pieces of equipment",
+            rooms.len()
+        )
+    })?;
+    output.say("the simulator runs until Ctrl-C");
+    let _ = tokio::signal::ctrl_c().await;
+    simulator.stop().await;
+    Ok(Exit::Done)
+}
+
+fn world(args: &SimArgs) -> World {
+    let now = SystemClock.now();
+    match args.rooms {
+        Some(rooms) => large_world(now, rooms as usize, args.seed),
+        None => demo_world(now),
+    }
+}
+
+/// The addresses of everything that can be booked.
+pub(super) fn rooms(world: &World) -> Vec<String> {
+    use crate::sim::MailboxKind::{Equipment, Room};
+    let bookable = world.mailboxes().filter(|mailbox| matches!(mailbox.kind, Room | Equipment));
+    bookable.map(|mailbox| mailbox.address.clone()).collect()
+}

@@ -1,0 +1,140 @@
+//! The opaque words of the store: item ids, folder ids, change keys and meeting UIDs.
+//!
+//! To a client they are noise of the length and alphabet Exchange uses. Here they are reversible, so that the world
+//! needs no table of issued ids and an id nobody issued is told from one whose item is gone. Never looks anything up.
+//!
+//! ```text
+//! item id, 114 bytes → 152 characters of base64
+//! 0   3                                    39     44      48   49              69       77        85        114
+//! |003|mailbox guid, as text, 36 bytes     |store |mailbox|kind|store, 20 bytes|item    |occurrence|padding  |
+//! ```
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use chrono::{DateTime, Utc};
+
+/// Which item: a row of one mailbox, or one date of the series stored in that row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ItemRef {
+    pub(crate) mailbox: u32,
+    pub(crate) item: u64,
+    /// Original start of the occurrence meant; `None` for the row itself (a single event, a master, a message).
+    pub(crate) occurrence: Option<DateTime<Utc>>,
+}
+
+/// What an id turned out to name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Named {
+    Item(ItemRef),
+    Folder { mailbox: u32, folder: u8 },
+}
+
+const MARK: [u8; 3] = [0x00, 0x03, 0x24];
+const STORE_SHORT: [u8; 5] = [0x00, 0x46, 0x00, 0x00, 0x00];
+const STORE: [u8; 20] = *b"\x9d\x1b\x07\x5e\x44\xc1\x4f\x2a\x8e\x61\x30\xd2\x77\xb9\x05\x5c\x00\x01\x0d\x00";
+const ID_BYTES: usize = 114;
+const KEY_MARK: [u8; 8] = [0x0f, 0, 0, 0, 0x16, 0, 0, 0];
+const KEY_STORE: [u8; 14] = *b"\x9d\x1b\x07\x5e\x44\xc1\x4f\x2a\x8e\x61\x30\xd2\x00\x00";
+const ROW: u8 = 0;
+const DATE: u8 = 1;
+const FOLDER: u8 = 2;
+
+/// Folders do not change in this store, so they share one key.
+pub(crate) const FOLDER_CHANGE_KEY: &str = "AQAAAA==";
+
+pub(crate) fn item_id(at: ItemRef) -> String {
+    match at.occurrence {
+        None => encode(at.mailbox, ROW, at.item, 0),
+        Some(start) => encode(at.mailbox, DATE, at.item, start.timestamp()),
+    }
+}
+
+pub(crate) fn folder_id(mailbox: u32, folder: u8) -> String {
+    encode(mailbox, FOLDER, u64::from(folder), 0)
+}
+
+fn encode(mailbox: u32, kind: u8, item: u64, occurrence: i64) -> String {
+    let mut bytes = Vec::with_capacity(ID_BYTES);
+    bytes.extend_from_slice(&MARK);
+    bytes.extend_from_slice(guid(mailbox).as_bytes());
+    bytes.extend_from_slice(&STORE_SHORT);
+    bytes.extend_from_slice(&mailbox.to_be_bytes());
+    bytes.push(kind);
+    bytes.extend_from_slice(&STORE);
+    bytes.extend_from_slice(&item.to_be_bytes());
+    bytes.extend_from_slice(&occurrence.to_be_bytes());
+    bytes.resize(ID_BYTES, 0);
+    STANDARD.encode(bytes)
+}
+
+/// Reads an id back; `None` when this store never wrote such a thing.
+pub(crate) fn read_id(id: &str) -> Option<Named> {
+    let bytes = STANDARD.decode(id).ok().filter(|bytes| bytes.len() == ID_BYTES)?;
+    let mailbox = u32::from_be_bytes(bytes.get(44..48)?.try_into().ok()?);
+    let item = u64::from_be_bytes(bytes.get(69..77)?.try_into().ok()?);
+    let occurrence = i64::from_be_bytes(bytes.get(77..85)?.try_into().ok()?);
+    let named = match *bytes.get(48)? {
+        ROW => Named::Item(ItemRef { mailbox, item, occurrence: None }),
+        DATE => {
+            let start = DateTime::from_timestamp(occurrence, 0)?;
+            Named::Item(ItemRef { mailbox, item, occurrence: Some(start) })
+        }
+        FOLDER => Named::Folder { mailbox, folder: u8::try_from(item).ok()? },
+        _ => return None,
+    };
+    (named.written() == id).then_some(named)
+}
+
+impl Named {
+    fn written(self) -> String {
+        match self {
+            Self::Item(at) => item_id(at),
+            Self::Folder { mailbox, folder } => folder_id(mailbox, folder),
+        }
+    }
+}
+
+pub(crate) fn change_key(version: u64) -> String {
+    let mut bytes = Vec::with_capacity(30);
+    bytes.extend_from_slice(&KEY_MARK);
+    bytes.extend_from_slice(&KEY_STORE);
+    bytes.extend_from_slice(&version.to_be_bytes());
+    STANDARD.encode(bytes)
+}
+
+/// Reads a change key back into the version it stands for.
+pub(crate) fn read_change_key(key: &str) -> Option<u64> {
+    let bytes = STANDARD.decode(key).ok().filter(|bytes| bytes.len() == 30)?;
+    let version = u64::from_be_bytes(bytes.get(22..30)?.try_into().ok()?);
+    (change_key(version) == key).then_some(version)
+}
+
+/// A global object id in the form Outlook gives meetings: 112 hexadecimal digits.
+pub(crate) fn meeting_uid(number: u64) -> String {
+    format!("040000008200E00074C5B7101A82E00800000000{number:032X}0000000010000000{:024X}", number ^ 0x5eed)
+}
+
+/// The mailbox's guid, also used for its directory entry.
+pub(crate) fn guid(mailbox: u32) -> String {
+    format!("5ad0{mailbox:04x}-6d1c-4e02-9f3b-{mailbox:012x}", mailbox = mailbox & 0xffff)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_read_back_as_what_was_written_and_nothing_else_reads() {
+        let start = DateTime::from_timestamp(1_780_000_000, 0).unwrap();
+        for occurrence in [None, Some(start)] {
+            let at = ItemRef { mailbox: 7, item: 42, occurrence };
+            assert_eq!(item_id(at).len(), 152);
+            assert_eq!(read_id(&item_id(at)), Some(Named::Item(at)));
+        }
+        assert_eq!(read_id(&folder_id(7, 3)), Some(Named::Folder { mailbox: 7, folder: 3 }));
+        assert_eq!(read_change_key(&change_key(9)), Some(9));
+        for noise in ["", "AAMkAD=", "not base64!", &"A".repeat(152)] {
+            assert_eq!((read_id(noise), read_change_key(noise)), (None, None), "{noise}");
+        }
+        assert_eq!(meeting_uid(5).len(), 112);
+    }
+}

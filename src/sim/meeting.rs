@@ -1,0 +1,470 @@
+//! What happens between mailboxes: invitations, changes, cancellations and answers, and the booking attendant who
+//! answers for rooms. Mail is the only road; it is noted in the outbox and takes no time.
+//!
+//! ```text
+//! organizer's copy ── deliver ──► attendees' copies ── booking attendant ──► accepts, or refuses and forgets
+//!        ▲                               │
+//!        └───────────── reply ───────────┘
+//! ```
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+
+use super::event::{Answer, Busy, Content, Copy, Details, Event, Message, Person};
+use super::ids::ItemRef;
+use super::outbox::{Mail, MailKind};
+use super::series::Series;
+use super::views;
+use super::world::{Folder, Mailbox, MailboxKind, World, key};
+
+/// Dates of a series the booking attendant compares with what is already there.
+const CONFLICT_DATES_MAX: usize = 100;
+/// What Exchange puts before the subject of a meeting that was called off.
+const CANCELLED_PREFIX: &str = "Canceled: ";
+
+impl World {
+    /// Sends an organizer's copy, or one date of it, to everybody invited.
+    pub(crate) fn deliver(&mut self, at: ItemRef, kind: MailKind) {
+        self.change_event(at, |event, _| {
+            event.sequence += u32::from(event.sent);
+            event.sent = true;
+        });
+        let Some((event, details)) = self.as_sent(at) else { return };
+        let to = invited(&event, &details);
+        self.mail(
+            kind,
+            &event.organizer,
+            &to,
+            &details.subject,
+            &details.body,
+            Some((&event.uid, at.occurrence)),
+        );
+        for person in &to {
+            self.receive(&person.address, &event, at.occurrence);
+        }
+    }
+
+    /// Calls an organizer's copy, or one date of it, off.
+    pub(crate) fn call_off(&mut self, at: ItemRef, text: &str) -> Vec<Person> {
+        let Some((event, details)) = self.as_sent(at) else { return Vec::new() };
+        let to = invited(&event, &details);
+        self.tell_cancelled(&event, &details, at.occurrence, &to, text);
+        to
+    }
+
+    /// Takes people off the list: for them the meeting is cancelled.
+    pub(crate) fn uninvite(&mut self, at: ItemRef, before: &Details) {
+        let Some((event, details)) = self.as_sent(at) else { return };
+        let still: BTreeSet<String> =
+            details.attendees().map(|attendee| key(&attendee.person.address)).collect();
+        let gone: Vec<Person> = invited(&event, before)
+            .into_iter()
+            .filter(|person| !still.contains(&key(&person.address)))
+            .collect();
+        self.tell_cancelled(&event, before, at.occurrence, &gone, "");
+    }
+
+    fn tell_cancelled(
+        &mut self,
+        event: &Event,
+        details: &Details,
+        occurrence: Option<DateTime<Utc>>,
+        to: &[Person],
+        text: &str,
+    ) {
+        if to.is_empty() {
+            return;
+        }
+        let subject = format!("{CANCELLED_PREFIX}{}", details.subject);
+        self.mail(
+            MailKind::Cancellation,
+            &event.organizer,
+            to,
+            &subject,
+            text,
+            Some((&event.uid, occurrence)),
+        );
+        for person in to {
+            self.receive_cancellation(&person.address, &event.uid, occurrence);
+        }
+    }
+
+    /// Tells the organizer what this mailbox answers. Its own calendar is the caller's business.
+    pub(crate) fn reply(&mut self, at: ItemRef, answer: Answer, text: &str) {
+        let Some((event, details)) = self.as_sent(at) else { return };
+        let Some(me) = self.mailboxes.get(&at.mailbox).map(Mailbox::person) else { return };
+        let (kind, word) = match answer {
+            Answer::Accept => (MailKind::Accept, "Accepted"),
+            Answer::Tentative => (MailKind::Tentative, "Tentative"),
+            _ => (MailKind::Decline, "Declined"),
+        };
+        let subject = format!("{word}: {}", details.subject);
+        let to = [event.organizer.clone()];
+        self.mail(kind, &me, &to, &subject, text, Some((&event.uid, at.occurrence)));
+        self.note_answer(&event, at.occurrence, &me, answer);
+    }
+
+    /// The organizer's tracking tab.
+    fn note_answer(
+        &mut self,
+        event: &Event,
+        occurrence: Option<DateTime<Utc>>,
+        who: &Person,
+        answer: Answer,
+    ) {
+        let Some(at) = self.find(&event.organizer.address, &event.uid, occurrence) else { return };
+        if self.get(at).is_none_or(|event| event.copy != Copy::Organizer) {
+            return;
+        }
+        let now = self.now;
+        let note = |details: &mut Details| {
+            for attendee in details.attendees_mut() {
+                if key(&attendee.person.address) == key(&who.address) {
+                    attendee.answer = answer;
+                    attendee.answered = Some(now);
+                }
+            }
+        };
+        self.change(at, &[], note);
+    }
+
+    /// An invitation or a changed one arrives.
+    fn receive(&mut self, address: &str, event: &Event, occurrence: Option<DateTime<Utc>>) {
+        let Some(mailbox) = self.mailbox(address).map(Mailbox::head) else { return };
+        let row = match (self.find(address, &event.uid, None), occurrence) {
+            (None, None) => {
+                let mine = attendee_copy(event, &mailbox);
+                self.put(mailbox.number, Folder::Calendar, Content::Event(Box::new(mine)))
+            }
+            (None, Some(_)) => None,
+            (Some(row), None) => {
+                let mine = attendee_copy(event, &mailbox);
+                self.change_event(row, |old, version| replace(old, mine, version)).map(|()| row)
+            }
+            (Some(row), Some(start)) => self.receive_date(row, event, start, &mailbox),
+        };
+        if let Some(row) = row
+            && mailbox.kind != MailboxKind::User
+            && mailbox.booking.automatic
+        {
+            self.attend(ItemRef { occurrence, ..row });
+        }
+    }
+
+    fn receive_date(
+        &mut self,
+        row: ItemRef,
+        event: &Event,
+        start: DateTime<Utc>,
+        mailbox: &Mailbox,
+    ) -> Option<ItemRef> {
+        let sent = event.series.as_ref()?.exceptions.get(&start)?.details.clone();
+        let mine = adapted(sent, &event.organizer, mailbox);
+        self.change_event(row, |old, _| {
+            if let Some(series) = &mut old.series {
+                series.deleted.remove(&start);
+            }
+        })?;
+        self.change(ItemRef { occurrence: Some(start), ..row }, &ALL_PROPERTIES, |details| *details = mine)?;
+        Some(row)
+    }
+
+    /// The booking attendant: accepts what fits, refuses and forgets what does not.
+    fn attend(&mut self, at: ItemRef) {
+        let Some(booking) = self.mailboxes.get(&at.mailbox).map(|mailbox| mailbox.booking) else { return };
+        let refusal = if self.is_over(at) {
+            Some("The meeting is over.")
+        } else if booking.refuse_conflicts && self.is_taken(at) {
+            Some("The room is already booked at this time.")
+        } else {
+            None
+        };
+        match refusal {
+            None => {
+                self.set_answer(at, Answer::Accept);
+                self.reply(at, Answer::Accept, "");
+            }
+            Some(text) => {
+                self.reply(at, Answer::Decline, text);
+                self.forget(at);
+            }
+        }
+    }
+
+    /// Notes this mailbox's own answer on its own copy.
+    pub(crate) fn set_answer(&mut self, at: ItemRef, answer: Answer) {
+        let now = self.now;
+        self.change(at, &["MyResponseType"], |details| {
+            details.my_answer = answer;
+            details.answered = Some(now);
+            if answer == Answer::Tentative {
+                details.busy = Busy::Tentative;
+            }
+        });
+    }
+
+    fn is_over(&self, at: ItemRef) -> bool {
+        let Some(mailbox) = self.mailboxes.get(&at.mailbox) else { return false };
+        views::view(mailbox, at).is_ok_and(|view| {
+            view.end <= self.now && (at.occurrence.is_some() || view.event.series.is_none())
+        })
+    }
+
+    fn is_taken(&self, at: ItemRef) -> bool {
+        let Some(mailbox) = self.mailboxes.get(&at.mailbox) else { return false };
+        let Ok(view) = views::view(mailbox, at) else { return false };
+        let length = view.end - view.start;
+        let dates: Vec<DateTime<Utc>> = match (at.occurrence, &view.event.series) {
+            (None, Some(series)) => series.starts(view.start).take(CONFLICT_DATES_MAX).collect(),
+            _ => vec![view.start],
+        };
+        dates.into_iter().any(|start| {
+            views::window(mailbox, start, start + length).iter().any(|other| {
+                let same = other.item.number == at.item
+                    && (at.occurrence.is_none() || other.original_start == at.occurrence);
+                !same && other.details.busy != Busy::Free && !other.details.cancelled
+            })
+        })
+    }
+
+    /// Takes a row, or one date of it, off the calendar without a trace.
+    pub(crate) fn forget(&mut self, at: ItemRef) {
+        match at.occurrence {
+            Some(start) => {
+                self.strike_out(at, start);
+            }
+            None => {
+                self.take(at);
+            }
+        }
+    }
+
+    fn receive_cancellation(&mut self, address: &str, uid: &str, occurrence: Option<DateTime<Utc>>) {
+        let Some(mailbox) = self.mailbox(address).map(Mailbox::head) else { return };
+        let Some(at) = self.find(address, uid, occurrence) else { return };
+        if mailbox.kind != MailboxKind::User && mailbox.booking.automatic && mailbox.booking.remove_cancelled
+        {
+            self.forget(at);
+        } else {
+            self.change(at, &ALL_PROPERTIES, mark_cancelled);
+        }
+    }
+
+    /// Notes a mail.
+    pub(crate) fn mail(
+        &mut self,
+        kind: MailKind,
+        from: &Person,
+        to: &[Person],
+        subject: &str,
+        text: &str,
+        about: Option<(&str, Option<DateTime<Utc>>)>,
+    ) {
+        if to.is_empty() {
+            return;
+        }
+        let mail = Mail {
+            at: self.now,
+            from: from.address.clone(),
+            to: to.iter().map(|person| person.address.clone()).collect(),
+            kind,
+            subject: subject.to_owned(),
+            text: text.to_owned(),
+            uid: about.map(|(uid, _)| uid.to_owned()),
+            occurrence: about.and_then(|(_, occurrence)| occurrence),
+            undeliverable: to.iter().any(|person| self.is_undeliverable(&person.address)),
+        };
+        self.post(mail);
+    }
+
+    /// Keeps a copy of the last mail in Sent Items.
+    pub(crate) fn keep_sent(&mut self, mailbox: u32) -> Option<ItemRef> {
+        let mail = self.outbox.last()?.clone();
+        let from = self.mailboxes.get(&mailbox).map(Mailbox::person)?;
+        let to = mail.to.iter().map(|address| self.person(address)).collect();
+        let message = Message { class: mail.kind.class(), subject: mail.subject, body: mail.text, from, to };
+        self.put(mailbox, Folder::Sent, Content::Message(message))
+    }
+
+    /// The directory's name for an address.
+    pub(crate) fn person(&self, address: &str) -> Person {
+        self.mailbox(address).map_or_else(|| Person::new(address, address), Mailbox::person)
+    }
+
+    /// An organizer's copy as it goes out: the event, and the details of the date meant.
+    fn as_sent(&self, at: ItemRef) -> Option<(Event, Details)> {
+        let view = views::view(self.mailboxes.get(&at.mailbox)?, at).ok()?;
+        let mut details = view.details.clone();
+        (details.start, details.end) = (view.start, view.end);
+        Some((view.event.clone(), details))
+    }
+
+    // What people do.
+
+    /// The organizer changes a meeting, or one date of it, and sends the change to everybody. Works for organizers
+    /// outside as well: then only the copies here change.
+    pub fn organizer_changes(
+        &mut self,
+        uid: &str,
+        occurrence: Option<DateTime<Utc>>,
+        mut change: impl FnMut(&mut Details),
+    ) {
+        let Some(organizer) = self.organizer_of(uid) else { return };
+        if let Some(at) = self.find(&organizer.address, uid, occurrence) {
+            self.edit(at, &mut change);
+            self.deliver(at, MailKind::Update);
+            return;
+        }
+        for address in self.holders(uid) {
+            if let Some(at) = self.find(&address, uid, occurrence) {
+                self.edit(at, &mut change);
+            }
+        }
+    }
+
+    /// The organizer calls a meeting, or one date of it, off. Rooms that remove cancelled meetings forget it, others
+    /// keep a cancelled copy.
+    pub fn organizer_cancels(&mut self, uid: &str, occurrence: Option<DateTime<Utc>>) {
+        let Some(organizer) = self.organizer_of(uid) else { return };
+        match self.find(&organizer.address, uid, occurrence) {
+            Some(at) => {
+                self.call_off(at, "");
+                self.forget(at);
+            }
+            None => {
+                for address in self.holders(uid) {
+                    self.receive_cancellation(&address, uid, occurrence);
+                }
+            }
+        }
+    }
+
+    /// Somebody changes the copy in one mailbox, and nobody is told.
+    pub fn changes(
+        &mut self,
+        address: &str,
+        uid: &str,
+        occurrence: Option<DateTime<Utc>>,
+        mut change: impl FnMut(&mut Details),
+    ) {
+        if let Some(at) = self.find(address, uid, occurrence) {
+            self.edit(at, &mut change);
+        }
+    }
+
+    /// Somebody deletes the copy in one mailbox, and nobody is told.
+    pub fn deletes(&mut self, address: &str, uid: &str, occurrence: Option<DateTime<Utc>>) {
+        let Some(at) = self.find(address, uid, occurrence) else { return };
+        match occurrence {
+            Some(_) => self.forget(at),
+            None => {
+                self.shift(at, Folder::Deleted);
+            }
+        }
+    }
+
+    fn edit(&mut self, at: ItemRef, change: &mut impl FnMut(&mut Details)) {
+        let Some((_, before)) = self.as_sent(at) else { return };
+        let mut after = before.clone();
+        change(&mut after);
+        self.change(at, &differences(&before, &after), |details| *details = after);
+    }
+
+    fn organizer_of(&self, uid: &str) -> Option<Person> {
+        self.mailboxes().find_map(|mailbox| Some(mailbox.by_uid(uid)?.event()?.organizer.clone()))
+    }
+
+    fn holders(&self, uid: &str) -> Vec<String> {
+        self.mailboxes()
+            .filter(|mailbox| mailbox.by_uid(uid).is_some())
+            .map(|mailbox| mailbox.address.clone())
+            .collect()
+    }
+}
+
+/// Every property a delivered change may touch.
+const ALL_PROPERTIES: [&str; 9] = [
+    "Start",
+    "End",
+    "Subject",
+    "Body",
+    "Location",
+    "LegacyFreeBusyStatus",
+    "Sensitivity",
+    "Attendees",
+    "IsAllDayEvent",
+];
+
+fn differences(before: &Details, after: &Details) -> Vec<&'static str> {
+    let people = |details: &Details| details.attendees().cloned().collect::<Vec<_>>();
+    [
+        ("Start", before.start != after.start),
+        ("End", before.end != after.end),
+        ("Subject", before.subject != after.subject),
+        ("Body", before.body != after.body),
+        ("Location", before.location != after.location),
+        ("LegacyFreeBusyStatus", before.busy != after.busy),
+        ("Sensitivity", before.sensitivity != after.sensitivity),
+        ("Attendees", people(before) != people(after)),
+    ]
+    .into_iter()
+    .filter_map(|(property, differs)| differs.then_some(property))
+    .collect()
+}
+
+/// Everybody invited except the organizer.
+fn invited(event: &Event, details: &Details) -> Vec<Person> {
+    let organizer = key(&event.organizer.address);
+    details
+        .attendees()
+        .filter(|attendee| key(&attendee.person.address) != organizer)
+        .map(|attendee| attendee.person.clone())
+        .collect()
+}
+
+/// The copy a mailbox gets of an organizer's event.
+pub(crate) fn attendee_copy(event: &Event, mailbox: &Mailbox) -> Event {
+    let adapt = |details: &Details| adapted(details.clone(), &event.organizer, mailbox);
+    let series = event.series.as_ref().map(|series| {
+        let mut mine = Series::clone(series);
+        for exception in mine.exceptions.values_mut() {
+            exception.details = adapt(&exception.details);
+        }
+        mine
+    });
+    Event { copy: Copy::Attendee, details: adapt(&event.details), series, sent: true, ..event.clone() }
+}
+
+fn adapted(mut details: Details, organizer: &Person, mailbox: &Mailbox) -> Details {
+    details.my_answer = Answer::None;
+    details.answered = None;
+    for attendee in details.attendees_mut() {
+        attendee.answered = None;
+    }
+    if mailbox.kind != MailboxKind::User {
+        details.reminder_minutes = None;
+        if mailbox.booking.organizer_as_subject {
+            details.subject.clone_from(&organizer.name);
+        }
+        if mailbox.booking.drop_body {
+            details.body.clear();
+        }
+    }
+    details
+}
+
+fn replace(old: &mut Event, mut new: Event, version: u64) {
+    new.touched = ALL_PROPERTIES.iter().map(|property| ((*property).to_owned(), version)).collect();
+    new.details.my_answer = old.details.my_answer;
+    *old = new;
+}
+
+/// Makes details those of a meeting that was called off.
+pub(crate) fn mark_cancelled(details: &mut Details) {
+    details.cancelled = true;
+    details.busy = Busy::Free;
+    if !details.subject.starts_with(CANCELLED_PREFIX) {
+        details.subject.insert_str(0, CANCELLED_PREFIX);
+    }
+}

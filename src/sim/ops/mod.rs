@@ -1,0 +1,66 @@
+//! One file per operation, or per family: from the request's element to the whole answer. Synchronous; sees the world
+//! through a [`Desk`] and never the socket.
+//!
+//! Exchange refuses at three levels, and so does this: HTTP (in `server`), the whole request (`Err`, sent as a fault),
+//! one item of a batch (an error message among the others).
+
+mod availability;
+mod create_item;
+mod delete_item;
+mod directory;
+mod fields;
+mod find_item;
+mod folders;
+mod get_item;
+mod ids;
+mod move_item;
+mod shape;
+mod time_zones;
+mod update_item;
+
+use roxmltree::Node;
+
+use super::soap_in::Refusal;
+use super::world::{Mailbox, World};
+
+/// Where a request is worked on: the world, and for whom.
+pub(crate) struct Desk<'w> {
+    pub(crate) world: &'w mut World,
+    /// The mailbox acted for, if the request names one or the account has one.
+    pub(crate) acting: Option<u32>,
+}
+
+impl Desk<'_> {
+    /// The mailbox acted for.
+    pub(crate) fn mailbox(&self) -> Result<&Mailbox, Refusal> {
+        self.acting.and_then(|number| self.world.mailboxes.get(&number)).ok_or_else(|| {
+            Refusal::new(
+                "ErrorMissingEmailAddress",
+                "When making a request as an account that does not have a mailbox, you must specify the mailbox \
+                 primary SMTP address for any distinguished folder Ids.",
+            )
+        })
+    }
+}
+
+/// Does what a request asks and writes the answer.
+pub(crate) fn answer(desk: &mut Desk<'_>, request: Node<'_, '_>) -> Result<String, Refusal> {
+    match request.tag_name().name() {
+        "FindItem" => find_item::answer(desk, request),
+        "GetItem" => get_item::answer(desk, request),
+        "UpdateItem" => update_item::answer(desk, request),
+        "DeleteItem" => delete_item::answer(desk, request),
+        "CreateItem" => create_item::answer(desk, request),
+        "MoveItem" => move_item::answer(desk, request),
+        "GetFolder" => folders::get_folder(desk, request),
+        "FindFolder" => folders::find_folder(desk, request),
+        "ResolveNames" => directory::resolve_names(desk, request),
+        "GetRoomLists" => Ok(directory::room_lists(desk)),
+        "GetRooms" => directory::rooms(desk, request),
+        "GetUserAvailabilityRequest" => availability::answer(desk, request),
+        "GetServerTimeZones" => time_zones::answer(request),
+        other => {
+            Err(Refusal::new("ErrorInvalidRequest", format!("The operation {other} is not supported here.")))
+        }
+    }
+}

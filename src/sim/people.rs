@@ -1,0 +1,480 @@
+//! Filling a world: rooms, people and meetings by hand, an office for demonstrations, and any number of rooms for load.
+//!
+//! Seeds write copies straight into the calendars, as if everything had been sent and answered long ago: no mail, no
+//! booking attendant.
+
+use chrono::{DateTime, Datelike, Days, TimeDelta, Timelike, Utc, Weekday};
+
+use super::event::{Answer, Attendee, Busy, Content, Copy, Details, Event, Person, Sensitivity};
+use super::meeting::{attendee_copy, mark_cancelled};
+use super::series::{Pattern, Range, Series};
+use super::world::{Booking, Folder, MailboxKind, World};
+
+/// How long before their start events were created unless the spec says otherwise.
+const CREATED_BEFORE: TimeDelta = TimeDelta::days(7);
+
+/// A room or a piece of equipment to add.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomSpec {
+    /// Display name.
+    pub name: String,
+    /// Address.
+    pub address: String,
+    /// How its booking attendant behaves.
+    pub booking: Booking,
+}
+
+impl RoomSpec {
+    /// A room with Exchange's default booking attendant.
+    pub fn new(name: impl Into<String>, address: impl Into<String>) -> Self {
+        Self { name: name.into(), address: address.into(), booking: Booking::default() }
+    }
+}
+
+/// A meeting to add: the organizer's copy when the organizer has a mailbox here, and a copy for everybody invited who has.
+/// An organizer whose address nobody has is one who left, or lives elsewhere.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MeetingSpec {
+    /// Who organizes it; a room's address for a meeting made at the door.
+    pub organizer: Person,
+    /// Addresses of the rooms and equipment booked; they have accepted.
+    pub rooms: Vec<String>,
+    /// Others invited.
+    pub attendees: Vec<Person>,
+    /// Start; of a series, its first date.
+    pub start: DateTime<Utc>,
+    /// End.
+    pub end: DateTime<Utc>,
+    /// Subject, as the organizer wrote it.
+    pub subject: String,
+    /// Body, as the organizer wrote it.
+    pub body: String,
+    /// Recurrence.
+    pub series: Option<Series>,
+    /// Whole days.
+    pub all_day: bool,
+    /// Marked private.
+    pub private: bool,
+    /// Called off, but still lying in the calendars of everybody but the organizer.
+    pub cancelled: bool,
+    /// When it was made; a week before its start by default.
+    pub created: Option<DateTime<Utc>>,
+}
+
+impl MeetingSpec {
+    /// A meeting of `organizer`; fill in the rest with struct update syntax.
+    pub fn new(organizer: Person, start: DateTime<Utc>, end: DateTime<Utc>) -> Self {
+        Self {
+            organizer,
+            rooms: Vec::new(),
+            attendees: Vec::new(),
+            start,
+            end,
+            subject: "Meeting".to_owned(),
+            body: String::new(),
+            series: None,
+            all_day: false,
+            private: false,
+            cancelled: false,
+            created: None,
+        }
+    }
+}
+
+/// An event without anybody else in it, in one calendar.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlainSpec {
+    /// In whose calendar.
+    pub mailbox: String,
+    /// Start.
+    pub start: DateTime<Utc>,
+    /// End.
+    pub end: DateTime<Utc>,
+    /// Subject.
+    pub subject: String,
+    /// Recurrence.
+    pub series: Option<Series>,
+    /// Whole days.
+    pub all_day: bool,
+    /// How the time shows.
+    pub busy: Busy,
+    /// When it was made; a week before its start by default.
+    pub created: Option<DateTime<Utc>>,
+}
+
+impl PlainSpec {
+    /// A busy time in a calendar; fill in the rest with struct update syntax.
+    pub fn new(mailbox: impl Into<String>, start: DateTime<Utc>, end: DateTime<Utc>) -> Self {
+        Self {
+            mailbox: mailbox.into(),
+            start,
+            end,
+            subject: "Busy".to_owned(),
+            series: None,
+            all_day: false,
+            busy: Busy::Busy,
+            created: None,
+        }
+    }
+}
+
+impl World {
+    /// Adds a person.
+    pub fn add_user(&mut self, person: &Person) -> &mut Self {
+        self.add_mailbox(&person.name, &person.address, MailboxKind::User, Booking::default());
+        self
+    }
+
+    /// Adds a room.
+    pub fn add_room(&mut self, room: RoomSpec) -> &mut Self {
+        self.add_mailbox(&room.name, &room.address, MailboxKind::Room, room.booking);
+        self
+    }
+
+    /// Adds a piece of equipment.
+    pub fn add_equipment(&mut self, equipment: RoomSpec) -> &mut Self {
+        self.add_mailbox(&equipment.name, &equipment.address, MailboxKind::Equipment, equipment.booking);
+        self
+    }
+
+    /// Adds a meeting, and returns its UID.
+    pub fn add_meeting(&mut self, spec: MeetingSpec) -> String {
+        let event = self.meeting_event(&spec);
+        let organizer = event.organizer.clone();
+        let people =
+            event.details.attendees().map(|attendee| attendee.person.address.clone()).collect::<Vec<_>>();
+        self.as_of(spec.created.unwrap_or(spec.start - CREATED_BEFORE), |world| {
+            if !spec.cancelled {
+                world.store(&organizer.address, event.clone());
+            }
+            for address in people.iter().filter(|address| **address != organizer.address) {
+                world.store_attendee_copy(address, &event, spec.cancelled);
+            }
+        });
+        event.uid
+    }
+
+    /// Adds an event without anybody else in it, and returns its UID.
+    pub fn add_plain(&mut self, spec: PlainSpec) -> String {
+        let mut details = Details::between(spec.start, spec.end);
+        details.subject = spec.subject;
+        details.all_day = spec.all_day;
+        details.busy = spec.busy;
+        let organizer = self.person(&spec.mailbox);
+        let uid = self.next_uid();
+        let event = new_event(uid.clone(), Copy::Plain, organizer, details, spec.series);
+        self.as_of(spec.created.unwrap_or(spec.start - CREATED_BEFORE), |world| {
+            world.store(&spec.mailbox, event)
+        });
+        uid
+    }
+
+    fn meeting_event(&mut self, spec: &MeetingSpec) -> Event {
+        let mut details = Details::between(spec.start, spec.end);
+        details.subject.clone_from(&spec.subject);
+        details.body.clone_from(&spec.body);
+        details.all_day = spec.all_day;
+        details.sensitivity = if spec.private { Sensitivity::Private } else { Sensitivity::Normal };
+        details.required = spec.attendees.iter().cloned().map(Attendee::invited).collect();
+        details.resources = spec.rooms.iter().map(|room| accepted(self.person(room))).collect();
+        details.location =
+            details.resources.iter().map(|room| room.person.name.as_str()).collect::<Vec<_>>().join("; ");
+        let uid = self.next_uid();
+        let mut event = new_event(uid, Copy::Organizer, spec.organizer.clone(), details, spec.series.clone());
+        event.sent = true;
+        event
+    }
+
+    fn store_attendee_copy(&mut self, address: &str, event: &Event, cancelled: bool) {
+        let Some(mailbox) = self.mailbox(address) else { return };
+        let mut mine = attendee_copy(event, mailbox);
+        if mailbox.kind != MailboxKind::User {
+            mine.details.my_answer = Answer::Accept;
+        }
+        if cancelled {
+            mark_cancelled(&mut mine.details);
+        }
+        self.store(address, mine);
+    }
+
+    fn store(&mut self, address: &str, event: Event) {
+        if let Some(number) = self.mailbox(address).map(|mailbox| mailbox.number) {
+            self.put(number, Folder::Calendar, Content::Event(Box::new(event)));
+        }
+    }
+
+    fn as_of(&mut self, then: DateTime<Utc>, what: impl FnOnce(&mut Self)) {
+        let now = std::mem::replace(&mut self.now, then);
+        what(self);
+        self.now = now;
+    }
+}
+
+/// An event nobody has touched.
+pub(crate) fn new_event(
+    uid: String,
+    copy: Copy,
+    organizer: Person,
+    details: Details,
+    series: Option<Series>,
+) -> Event {
+    let zone = "UTC".to_owned();
+    Event {
+        uid,
+        copy,
+        organizer,
+        zone,
+        sequence: 0,
+        sent: false,
+        details,
+        series,
+        touched: Default::default(),
+    }
+}
+
+fn accepted(person: Person) -> Attendee {
+    Attendee { answer: Answer::Accept, ..Attendee::invited(person) }
+}
+
+/// An office at `now`: six rooms on two floors, a projector, five people, and something of everything that happens to a
+/// room calendar. Whatever the hour, Aurora has a meeting going on that began twenty minutes ago.
+///
+/// | room | what is special |
+/// | --- | --- |
+/// | Aurora | a meeting now, the next one right after; a workday stand-up with one date moved |
+/// | Borealis | two meetings at the same time now |
+/// | Cirrus | a cancelled leftover now; a weekly series of somebody who left |
+/// | Delta | itself the organizer: a meeting made at the door |
+/// | Ember | blocked by a plain event; a private meeting later |
+/// | Fjord | free now; an all-day event tomorrow |
+pub fn demo_world(now: DateTime<Utc>) -> World {
+    let mut world = World::new();
+    world.set_now(now);
+    let [ada, ben, cleo, dan, eve] = demo_people(&mut world);
+    let gone = Person::new("Frank Former", "frank.former@example.com");
+    let minutes = |from: i64, length: i64| span(now, from, length);
+
+    let aurora = "room-aurora@example.com";
+    let (start, end) = minutes(-20, 60);
+    world.add_meeting(MeetingSpec {
+        rooms: vec![aurora.into()],
+        attendees: vec![ben.clone(), cleo.clone()],
+        subject: "Quarterly figures".into(),
+        body: "Bring last quarter's numbers.".into(),
+        ..MeetingSpec::new(ada.clone(), start, end)
+    });
+    let (start, end) = minutes(40, 30);
+    world.add_meeting(MeetingSpec {
+        rooms: vec![aurora.into(), "beamer-1@example.com".into()],
+        attendees: vec![Person::new("Guest", "guest@partner.example")],
+        subject: "Partner call".into(),
+        ..MeetingSpec::new(dan.clone(), start, end)
+    });
+    demo_standup(&mut world, now, &ben, aurora);
+
+    let borealis = "room-borealis@example.com";
+    for (organizer, subject, from) in [(&cleo, "Design review", -30), (&eve, "Interview", -10)] {
+        let (start, end) = minutes(from, 90);
+        let private = subject == "Interview";
+        world.add_meeting(MeetingSpec {
+            rooms: vec![borealis.into()],
+            subject: subject.into(),
+            private,
+            ..MeetingSpec::new(organizer.clone(), start, end)
+        });
+    }
+
+    let cirrus = "room-cirrus@example.com";
+    let (start, end) = minutes(-15, 60);
+    world.add_meeting(MeetingSpec {
+        rooms: vec![cirrus.into()],
+        cancelled: true,
+        subject: "Called off".into(),
+        ..MeetingSpec::new(ada.clone(), start, end)
+    });
+    let (start, end) = minutes(90, 60);
+    let start = start - TimeDelta::weeks(8);
+    world.add_meeting(MeetingSpec {
+        rooms: vec![cirrus.into()],
+        attendees: vec![cleo.clone()],
+        subject: "Old weekly".into(),
+        series: Some(Series::weekly_on(start, Range::NoEnd)),
+        created: Some(start - TimeDelta::weeks(30)),
+        ..MeetingSpec::new(gone, start, end - TimeDelta::weeks(8))
+    });
+
+    let delta = "room-delta@example.com";
+    let (start, end) = minutes(-5, 45);
+    let at_the_door = world.person(delta);
+    world.add_meeting(MeetingSpec {
+        attendees: vec![eve.clone()],
+        subject: "Booked at the door".into(),
+        created: Some(now - TimeDelta::minutes(5)),
+        ..MeetingSpec::new(at_the_door, start, end)
+    });
+
+    let ember = "room-ember@example.com";
+    let (start, end) = minutes(-60, 180);
+    world.add_plain(PlainSpec { subject: "Carpet cleaning".into(), ..PlainSpec::new(ember, start, end) });
+    let (start, end) = minutes(180, 30);
+    world.add_meeting(MeetingSpec {
+        rooms: vec![ember.into()],
+        subject: "One to one".into(),
+        private: true,
+        ..MeetingSpec::new(dan, start, end)
+    });
+
+    let tomorrow = midnight(now) + TimeDelta::days(1);
+    world.add_plain(PlainSpec {
+        subject: "Open day".into(),
+        all_day: true,
+        ..PlainSpec::new("room-fjord@example.com", tomorrow, tomorrow + TimeDelta::days(1))
+    });
+    world.outbox.clear();
+    world
+}
+
+fn demo_people(world: &mut World) -> [Person; 5] {
+    let people = [
+        Person::new("Ada Albers", "ada.albers@example.com"),
+        Person::new("Ben Brook", "ben.brook@example.com"),
+        Person::new("Cleo Castell", "cleo.castell@example.com"),
+        Person::new("Dan Dorn", "dan.dorn@example.com"),
+        Person::new("Eve Ekholm", "eve.ekholm@example.com"),
+    ];
+    for name in ["Aurora", "Borealis", "Cirrus", "Delta", "Ember", "Fjord"] {
+        world.add_room(RoomSpec::new(
+            format!("Room {name}"),
+            format!("room-{}@example.com", name.to_lowercase()),
+        ));
+    }
+    world.add_equipment(RoomSpec::new("Projector 1", "beamer-1@example.com"));
+    for person in &people {
+        world.add_user(person);
+    }
+    let ground = ["room-aurora@example.com", "room-borealis@example.com", "room-cirrus@example.com"];
+    let upper = ["room-delta@example.com", "room-ember@example.com", "room-fjord@example.com"];
+    world.add_room_list("Ground floor", "rooms-ground@example.com", &ground);
+    world.add_room_list("Upper floor", "rooms-upper@example.com", &upper);
+    people
+}
+
+/// A stand-up on workdays, the next one of which was moved by an hour.
+fn demo_standup(world: &mut World, now: DateTime<Utc>, organizer: &Person, room: &str) {
+    let first = midnight(now) - TimeDelta::weeks(3) + TimeDelta::hours(4);
+    let uid = world.add_meeting(MeetingSpec {
+        rooms: vec![room.to_owned()],
+        subject: "Stand-up".into(),
+        series: Some(Series::every_workday(Range::Count(60))),
+        ..MeetingSpec::new(organizer.clone(), first, first + TimeDelta::minutes(15))
+    });
+    let next = (1..=7)
+        .map(|day| midnight(now) + TimeDelta::days(day) + TimeDelta::hours(4))
+        .find(|day| !matches!(day.weekday(), Weekday::Sat | Weekday::Sun));
+    world.organizer_changes(&uid, next, |details| {
+        details.start += TimeDelta::hours(1);
+        details.end += TimeDelta::hours(1);
+    });
+}
+
+/// `rooms` rooms, ten people for each, and a working day of meetings in every room for two weeks around `now`: singles,
+/// a series, now and then a plain event or an organizer who left. The same seed gives the same world.
+pub fn large_world(now: DateTime<Utc>, rooms: usize, seed: u64) -> World {
+    let mut world = World::new();
+    world.set_now(now);
+    let mut dice = Dice::new(seed);
+    let addresses: Vec<String> = (0..rooms).map(|room| format!("room-{room:05}@example.com")).collect();
+    for (number, address) in addresses.iter().enumerate() {
+        world.add_room(RoomSpec::new(format!("Room {number:05}"), address.clone()));
+    }
+    let people: Vec<Person> = (0..rooms.min(200) * 10 + 1)
+        .map(|number| Person::new(format!("Person {number:05}"), format!("person-{number:05}@example.com")))
+        .collect();
+    for person in people.iter().skip(people.len() / 50) {
+        world.add_user(person);
+    }
+    for room in &addresses {
+        fill_room(&mut world, room, &people, now, &mut dice);
+    }
+    world
+}
+
+fn fill_room(world: &mut World, room: &str, people: &[Person], now: DateTime<Utc>, dice: &mut Dice) {
+    let monday = midnight(now)
+        .checked_sub_days(Days::new(u64::from(now.weekday().num_days_from_monday()) + 7))
+        .unwrap_or(now);
+    for day in (0..14).filter(|day| day % 7 < 5) {
+        let mut start = monday + TimeDelta::days(day) + TimeDelta::hours(7);
+        while start.hour() < 17 {
+            let length = TimeDelta::minutes(30 * (1 + dice.below(4)));
+            if dice.below(3) > 0 {
+                book(world, room, people, (start, start + length), dice);
+            }
+            start += length;
+        }
+    }
+    let first = monday + TimeDelta::hours(6);
+    let days = vec![Weekday::Mon, Weekday::Wed];
+    let series = Some(Series::new(Pattern::Weekly { interval: 1, days }, Range::NoEnd));
+    let organizer = people[dice.below(people.len() as i64) as usize].clone();
+    let end = first + TimeDelta::minutes(30);
+    world.add_meeting(MeetingSpec {
+        rooms: vec![room.into()],
+        series,
+        ..MeetingSpec::new(organizer, first, end)
+    });
+}
+
+fn book(
+    world: &mut World,
+    room: &str,
+    people: &[Person],
+    (start, end): (DateTime<Utc>, DateTime<Utc>),
+    dice: &mut Dice,
+) {
+    if dice.below(20) == 0 {
+        world.add_plain(PlainSpec::new(room, start, end));
+        return;
+    }
+    let mut pick = || people[dice.below(people.len() as i64) as usize].clone();
+    let (organizer, guest) = (pick(), pick());
+    world.add_meeting(MeetingSpec {
+        rooms: vec![room.to_owned()],
+        attendees: vec![guest],
+        subject: "Meeting".to_owned(),
+        ..MeetingSpec::new(organizer, start, end)
+    });
+}
+
+fn span(now: DateTime<Utc>, from_minutes: i64, length_minutes: i64) -> (DateTime<Utc>, DateTime<Utc>) {
+    let start = now.with_second(0).and_then(|now| now.with_nanosecond(0)).unwrap_or(now);
+    let start = start + TimeDelta::minutes(from_minutes);
+    (start, start + TimeDelta::minutes(length_minutes))
+}
+
+fn midnight(now: DateTime<Utc>) -> DateTime<Utc> {
+    now.date_naive().and_time(chrono::NaiveTime::MIN).and_utc()
+}
+
+/// SplitMix64: small, seeded, the same everywhere.
+#[derive(Debug, Clone)]
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number from 0 to `limit - 1`.
+    pub(crate) fn below(&mut self, limit: i64) -> i64 {
+        (self.roll() >> 1) as i64 % limit.max(1)
+    }
+}

@@ -1,0 +1,285 @@
+//! One HTTP request to one HTTP answer: who asks, in whose name, what goes wrong, and what the operation says. The world is
+//! locked from the first look to the last change, as one mailbox database would be.
+
+use std::io::{self, Write as _};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+use uuid::Uuid;
+
+use super::body::Reply;
+use super::ops::{self, Desk};
+use super::record::{Asked, Record};
+use super::soap_in::{ActFor, Call, Refusal, call, parse};
+use super::soap_out::{fault, messages};
+use super::trouble::{Trouble, Wrong};
+use super::world::{Scope, World, key};
+use crate::clock::{Clock as _, SystemClock};
+
+/// A request larger than this is none a client of ours sends.
+const REQUEST_BYTES_MAX: usize = 16 << 20;
+/// Answers below this are not worth compressing.
+const GZIP_FROM: usize = 1_024;
+/// What `RequestServerVersion` may say to an Exchange Server SE.
+const VERSIONS: [&str; 9] = [
+    "Exchange2007",
+    "Exchange2007_SP1",
+    "Exchange2010",
+    "Exchange2010_SP1",
+    "Exchange2010_SP2",
+    "Exchange2013",
+    "Exchange2013_SP1",
+    "Exchange2015",
+    "Exchange2016",
+];
+
+/// What all connections share.
+pub(crate) struct Service {
+    pub(crate) state: Mutex<State>,
+    authorization: String,
+    latency: Duration,
+    fixed_now: Option<DateTime<Utc>>,
+}
+
+pub(crate) struct State {
+    pub(crate) world: World,
+    pub(crate) troubles: Vec<Trouble>,
+    pub(crate) record: Record,
+}
+
+/// How an answer leaves.
+enum Out {
+    Xml(StatusCode, String),
+    Cut(String, usize),
+    Page(StatusCode, Option<u64>),
+    Nothing,
+}
+
+impl Service {
+    pub(crate) fn new(
+        world: World,
+        username: &str,
+        password: &str,
+        latency: Duration,
+        fixed_now: Option<DateTime<Utc>>,
+    ) -> Self {
+        let pair = BASE64_STANDARD.encode(format!("{username}:{password}"));
+        let state = State { world, troubles: Vec::new(), record: Record::default() };
+        Self { state: Mutex::new(state), authorization: format!("Basic {pair}"), latency, fixed_now }
+    }
+
+    /// Nothing panics while holding the world; a test that did has failed already.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Answers one request. An error closes the connection without an answer.
+    pub(crate) async fn answer(&self, request: Request<Incoming>) -> io::Result<Response<Reply>> {
+        let (head, body) = request.into_parts();
+        let out = match self.refuse(&head.method, head.uri.path(), &head.headers) {
+            Some(page) => page,
+            None => {
+                let body = Limited::new(body, REQUEST_BYTES_MAX).collect().await;
+                let body = body.map_err(|error| io::Error::other(error.to_string()))?.to_bytes();
+                self.soap(&head.headers, &body).await
+            }
+        };
+        respond(out, &head.headers)
+    }
+
+    fn refuse(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<Out> {
+        let authorized = headers
+            .get(header::AUTHORIZATION)
+            .is_some_and(|said| said.as_bytes() == self.authorization.as_bytes());
+        let xml =
+            headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/xml"));
+        if !path.eq_ignore_ascii_case("/EWS/Exchange.asmx") {
+            return Some(Out::Page(StatusCode::NOT_FOUND, None));
+        }
+        if !authorized {
+            return Some(Out::Page(StatusCode::UNAUTHORIZED, None));
+        }
+        match (method, xml) {
+            (&Method::POST, true) => None,
+            (&Method::POST, false) => Some(Out::Page(StatusCode::UNSUPPORTED_MEDIA_TYPE, None)),
+            _ => Some(Out::Page(StatusCode::METHOD_NOT_ALLOWED, None)),
+        }
+    }
+
+    async fn soap(&self, headers: &HeaderMap, body: &[u8]) -> Out {
+        tokio::time::sleep(self.latency).await;
+        let mut wrong = self.meet(headers, body);
+        if let Some(Wrong::Slow(time)) = wrong {
+            tokio::time::sleep(time).await;
+            wrong = None;
+        }
+        if let Some(out) = wrong.as_ref().and_then(instead) {
+            return out;
+        }
+        let mut state = self.state();
+        if let Some(Wrong::Meanwhile(change)) = &wrong {
+            change(&mut state.world);
+        }
+        let answer = match (&wrong, carry_out(&mut state.world, body, wrong.as_ref())) {
+            (_, Ok(xml)) => (StatusCode::OK, xml),
+            (_, Err(refusal)) => (StatusCode::INTERNAL_SERVER_ERROR, fault(&refusal)),
+        };
+        match wrong {
+            Some(Wrong::ResetAfter) => Out::Nothing,
+            Some(Wrong::Cut(after)) => Out::Cut(answer.1, after),
+            Some(Wrong::Garbage) => Out::Xml(StatusCode::OK, "\u{1}\u{2} <<not xml".to_owned()),
+            _ => Out::Xml(answer.0, answer.1),
+        }
+    }
+
+    /// Notes the request, tells the world the time, and says what goes wrong.
+    fn meet(&self, headers: &HeaderMap, body: &[u8]) -> Option<Wrong> {
+        let (operation, mailbox) = about(body);
+        let said = |name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
+        let mut state = self.state();
+        let now = self.fixed_now.unwrap_or_else(|| SystemClock.now());
+        state.world.set_now(now);
+        state.record.add(Asked {
+            at: now,
+            operation: operation.clone(),
+            mailbox: mailbox.clone(),
+            anchor: said("x-anchormailbox"),
+            client_request_id: said("client-request-id"),
+        });
+        state.troubles.iter_mut().find_map(|trouble| trouble.strikes(&operation, mailbox.as_deref()))
+    }
+}
+
+/// Which operation, and in whose name, as far as the body says.
+fn about(body: &[u8]) -> (String, Option<String>) {
+    let document = std::str::from_utf8(body).ok().and_then(parse);
+    let Some(Ok(call)) = document.as_ref().map(call) else { return (String::new(), None) };
+    let mailbox = match &call.act_for {
+        Ok(Some(ActFor::Address(address) | ActFor::Sid(address))) => Some(address.to_lowercase()),
+        _ => None,
+    };
+    (operation(&call).to_owned(), mailbox)
+}
+
+fn operation<'a>(call: &Call<'a, '_>) -> &'a str {
+    let name = call.operation.tag_name().name();
+    name.strip_suffix("Request").unwrap_or(name)
+}
+
+/// What comes instead of doing anything.
+fn instead(wrong: &Wrong) -> Option<Out> {
+    let fault = |refusal: Refusal| Some(Out::Xml(StatusCode::INTERNAL_SERVER_ERROR, fault(&refusal)));
+    match wrong {
+        Wrong::BusyPage(retry_after) => Some(Out::Page(StatusCode::SERVICE_UNAVAILABLE, *retry_after)),
+        Wrong::BusyFault(back_off) => fault(busy(*back_off)),
+        Wrong::TooManyConnections => fault(Refusal::new(
+            "ErrorExceededConnectionCount",
+            "You have exceeded the available concurrent connections for your account.",
+        )),
+        Wrong::Fault(code) => fault(Refusal::new(code, "Scripted.")),
+        Wrong::ResetBefore => Some(Out::Nothing),
+        Wrong::Page(status) => {
+            Some(Out::Page(StatusCode::from_u16(*status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE), None))
+        }
+        _ => None,
+    }
+}
+
+fn busy(back_off: u64) -> Refusal {
+    Refusal::new("ErrorServerBusy", "The server cannot service this request right now. Try again later.")
+        .with_xml(format!(r#"<t:Value Name="BackOffMilliseconds">{back_off}</t:Value>"#))
+}
+
+/// Does what the request asks, for whom it may.
+fn carry_out(world: &mut World, body: &[u8], wrong: Option<&Wrong>) -> Result<String, Refusal> {
+    let bad = || Refusal::new("ErrorInvalidRequest", "The request is invalid.");
+    let text = std::str::from_utf8(body).map_err(|_| bad())?;
+    let document = parse(text).ok_or_else(bad)?;
+    let call = call(&document)?;
+    if call.version.is_some_and(|version| !VERSIONS.contains(&version)) {
+        return Err(Refusal::new("ErrorInvalidServerVersion", "The specified server version is invalid."));
+    }
+    let acting = acting(world, call.act_for.clone()?)?;
+    let one = |refusal| Ok(messages(operation(&call), &[Err(refusal)], "<m:Items/>"));
+    match wrong {
+        Some(Wrong::BusyMessage(back_off)) => one(busy(*back_off)),
+        Some(Wrong::ItemError(code)) => one(Refusal::new(code, "Scripted.")),
+        _ => ops::answer(&mut Desk { world, acting }, call.operation),
+    }
+}
+
+/// The mailbox acted for, if the scope lets us.
+fn acting(world: &World, act_for: Option<ActFor>) -> Result<Option<u32>, Refusal> {
+    let Some(act_for) = act_for else { return Ok(None) };
+    let found = match &act_for {
+        ActFor::Address(address) => world.mailbox(address),
+        ActFor::Sid(sid) => world.mailboxes().find(|mailbox| mailbox.sid() == *sid),
+    };
+    let mailbox = found.ok_or_else(|| {
+        Refusal::new("ErrorNonExistentMailbox", "The SMTP address has no mailbox associated with it.")
+    })?;
+    match &world.scope {
+        Scope::Only(allowed) if !allowed.contains(&key(&mailbox.address)) => Err(Refusal::new(
+            "ErrorImpersonateUserDenied",
+            "The account does not have permission to impersonate the requested user.",
+        )),
+        _ => Ok(Some(mailbox.number)),
+    }
+}
+
+fn respond(out: Out, asked: &HeaderMap) -> io::Result<Response<Reply>> {
+    let mut response = Response::builder().header("request-id", Uuid::new_v4().to_string());
+    if asked.get("return-client-request-id").is_some_and(|wanted| wanted == "true")
+        && let Some(id) = asked.get("client-request-id")
+    {
+        response = response.header("client-request-id", id);
+    }
+    let (response, reply) = match out {
+        Out::Nothing => return Err(io::ErrorKind::ConnectionReset.into()),
+        Out::Cut(xml, after) => {
+            (response.header(header::CONTENT_TYPE, "text/xml; charset=utf-8"), Reply::cut(xml.into(), after))
+        }
+        Out::Xml(status, xml) => {
+            let mut response =
+                response.status(status).header(header::CONTENT_TYPE, "text/xml; charset=utf-8");
+            let zip =
+                asked.get(header::ACCEPT_ENCODING).is_some_and(|all| all.as_bytes().starts_with(b"gzip"));
+            let mut bytes = Bytes::from(xml);
+            if zip && bytes.len() >= GZIP_FROM {
+                bytes = gzip(&bytes)?;
+                response = response.header(header::CONTENT_ENCODING, "gzip");
+            }
+            (response, Reply::whole(bytes))
+        }
+        Out::Page(status, retry_after) => {
+            let mut response = response.status(status).header(header::CONTENT_TYPE, "text/html");
+            if status == StatusCode::UNAUTHORIZED {
+                response = response.header(header::WWW_AUTHENTICATE, "Basic realm=\"sim\"");
+            }
+            if let Some(seconds) = retry_after {
+                response = response.header(header::RETRY_AFTER, seconds);
+            }
+            let page = format!(
+                "<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>",
+                status.as_u16()
+            );
+            (response, Reply::whole(page.into()))
+        }
+    };
+    response.body(reply).map_err(io::Error::other)
+}
+
+fn gzip(bytes: &[u8]) -> io::Result<Bytes> {
+    let mut zip = GzEncoder::new(Vec::new(), Compression::fast());
+    zip.write_all(bytes)?;
+    Ok(zip.finish()?.into())
+}

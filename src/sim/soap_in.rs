@@ -1,0 +1,259 @@
+//! Reading requests: a thin layer over roxmltree that knows EWS's namespaces and says no the way Exchange does.
+//!
+//! Strict on purpose. Exchange validates against its schema before it looks at anything, so children out of order are
+//! refused here too; a client that passes this door has a chance at the real one.
+
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Utc};
+use roxmltree::{Document, Node, ParsingOptions};
+
+pub(crate) const SOAP: &str = "http://schemas.xmlsoap.org/soap/envelope/";
+pub(crate) const MESSAGES: &str = "http://schemas.microsoft.com/exchange/services/2006/messages";
+pub(crate) const TYPES: &str = "http://schemas.microsoft.com/exchange/services/2006/types";
+
+/// Nodes a request may have; a batch of a thousand updates has some twenty thousand.
+const NODES_MAX: u32 = 200_000;
+/// Elements inside elements; the deepest request known has fewer than twenty.
+const DEPTH_MAX: usize = 100;
+/// Exchange's calendar reaches this far; beyond it arithmetic on dates stops being safe.
+const YEARS: std::ops::RangeInclusive<i32> = 1601..=4500;
+
+/// A refusal, either of one item or, as a fault, of the whole request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) code: &'static str,
+    pub(crate) text: String,
+    /// Content of `MessageXml`.
+    pub(crate) xml: Option<String>,
+}
+
+impl Refusal {
+    pub(crate) fn new(code: &'static str, text: impl Into<String>) -> Self {
+        Self { code, text: text.into(), xml: None }
+    }
+
+    pub(crate) fn with_xml(self, xml: impl Into<String>) -> Self {
+        Self { xml: Some(xml.into()), ..self }
+    }
+
+    /// What schema validation says about `node`.
+    pub(crate) fn schema(node: Node<'_, '_>, violation: &str) -> Self {
+        let at = node.document().text_pos_at(node.range().start);
+        let xml = format!(
+            "<t:LineNumber>{}</t:LineNumber><t:LinePosition>{}</t:LinePosition><t:Violation>{}</t:Violation>",
+            at.row,
+            at.col,
+            super::soap_out::escape(violation)
+        );
+        Self::new("ErrorSchemaValidation", format!("The request failed schema validation: {violation}"))
+            .with_xml(xml)
+    }
+}
+
+/// For whom the service account acts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ActFor {
+    Address(String),
+    Sid(String),
+}
+
+/// What an envelope holds.
+pub(crate) struct Call<'a, 'i> {
+    pub(crate) version: Option<&'a str>,
+    pub(crate) act_for: Result<Option<ActFor>, Refusal>,
+    pub(crate) operation: Node<'a, 'i>,
+}
+
+/// Parses the bytes of a request. DTDs are not read at all.
+pub(crate) fn parse(text: &str) -> Option<Document<'_>> {
+    let options = ParsingOptions { allow_dtd: false, nodes_limit: NODES_MAX, ..ParsingOptions::default() };
+    if is_too_deep(text) {
+        return None;
+    }
+    Document::parse_with_options(text.trim_start_matches('\u{feff}'), options).ok()
+}
+
+/// A coarse count of open elements, taken before parsing so that depth cannot cost a stack.
+fn is_too_deep(text: &str) -> bool {
+    let mut depth = 0_usize;
+    let bytes = text.as_bytes();
+    for (at, byte) in bytes.iter().enumerate() {
+        match (byte, bytes.get(at + 1)) {
+            (b'<', Some(b'/')) => depth = depth.saturating_sub(1),
+            (b'<', Some(b'!' | b'?')) => {}
+            (b'<', _) => depth += 1,
+            (b'>', _) if at > 0 && bytes.get(at - 1) == Some(&b'/') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > DEPTH_MAX {
+            return true;
+        }
+    }
+    false
+}
+
+/// Finds the operation and the headers that matter.
+pub(crate) fn call<'a, 'i>(document: &'a Document<'i>) -> Result<Call<'a, 'i>, Refusal> {
+    let envelope = document.root_element();
+    if !envelope.has_tag_name((SOAP, "Envelope")) {
+        return Err(Refusal::new("ErrorInvalidRequest", "The request is not a SOAP 1.1 envelope."));
+    }
+    let body = child(envelope, SOAP, "Body").and_then(|body| body.first_element_child());
+    let operation = body
+        .filter(|operation| operation.tag_name().namespace() == Some(MESSAGES))
+        .ok_or_else(|| Refusal::new("ErrorInvalidRequest", "The request is invalid."))?;
+    let header = child(envelope, SOAP, "Header");
+    let version = header
+        .and_then(|header| t(header, "RequestServerVersion"))
+        .and_then(|version| version.attribute("Version"));
+    let act_for = header.and_then(|header| t(header, "ExchangeImpersonation")).map(act_for).transpose();
+    Ok(Call { version, act_for, operation })
+}
+
+fn act_for(header: Node<'_, '_>) -> Result<ActFor, Refusal> {
+    let bad = || {
+        Refusal::new(
+            "ErrorInvalidExchangeImpersonationHeaderData",
+            "The ExchangeImpersonation header is invalid.",
+        )
+    };
+    let sid = t(header, "ConnectingSID").ok_or_else(bad)?;
+    let mut choices = elements(sid);
+    let (choice, None) = (choices.next().ok_or_else(bad)?, choices.next()) else { return Err(bad()) };
+    let value = text(choice).trim().to_owned();
+    if value.is_empty() {
+        return Err(bad());
+    }
+    match choice.tag_name().name() {
+        "PrincipalName" | "PrimarySmtpAddress" | "SmtpAddress" => Ok(ActFor::Address(value)),
+        "SID" => Ok(ActFor::Sid(value)),
+        _ => Err(bad()),
+    }
+}
+
+pub(crate) fn elements<'a, 'i>(node: Node<'a, 'i>) -> impl Iterator<Item = Node<'a, 'i>> {
+    node.children().filter(Node::is_element)
+}
+
+fn child<'a, 'i>(node: Node<'a, 'i>, namespace: &str, name: &str) -> Option<Node<'a, 'i>> {
+    elements(node).find(|child| child.has_tag_name((namespace, name)))
+}
+
+/// The child of this name in the messages namespace.
+pub(crate) fn m<'a, 'i>(node: Node<'a, 'i>, name: &str) -> Option<Node<'a, 'i>> {
+    child(node, MESSAGES, name)
+}
+
+/// The child of this name in the types namespace.
+pub(crate) fn t<'a, 'i>(node: Node<'a, 'i>, name: &str) -> Option<Node<'a, 'i>> {
+    child(node, TYPES, name)
+}
+
+/// Likewise, and it must be there.
+pub(crate) fn need_m<'a, 'i>(node: Node<'a, 'i>, name: &str) -> Result<Node<'a, 'i>, Refusal> {
+    m(node, name).ok_or_else(|| Refusal::schema(node, &format!("{name} is missing.")))
+}
+
+/// Likewise, and it must be there.
+pub(crate) fn need_t<'a, 'i>(node: Node<'a, 'i>, name: &str) -> Result<Node<'a, 'i>, Refusal> {
+    t(node, name).ok_or_else(|| Refusal::schema(node, &format!("{name} is missing.")))
+}
+
+/// All text below a node, as `xs:string` sees it.
+pub(crate) fn text(node: Node<'_, '_>) -> String {
+    node.children().filter(Node::is_text).filter_map(|part| part.text()).collect()
+}
+
+/// The trimmed text of a child in the types namespace.
+pub(crate) fn t_text(node: Node<'_, '_>, name: &str) -> Option<String> {
+    t(node, name).map(|child| text(child).trim().to_owned())
+}
+
+/// An attribute that must be one of `words`.
+pub(crate) fn choice<'a>(node: Node<'a, '_>, name: &str, words: &[&str]) -> Result<Option<&'a str>, Refusal> {
+    match node.attribute(name) {
+        None => Ok(None),
+        Some(word) if words.contains(&word) => Ok(Some(word)),
+        Some(word) => Err(Refusal::schema(node, &format!("The '{name}' attribute is invalid: '{word}'."))),
+    }
+}
+
+/// Refuses children that are unknown or out of order. A name ending in `*` may repeat.
+pub(crate) fn in_order(node: Node<'_, '_>, names: &[&str]) -> Result<(), Refusal> {
+    let mut rest = names;
+    for child in elements(node) {
+        let name = child.tag_name().name();
+        let found = rest.iter().position(|allowed| allowed.trim_end_matches('*') == name);
+        let Some(found) = found else {
+            let parent = node.tag_name().name();
+            return Err(Refusal::schema(
+                child,
+                &format!("The element '{parent}' has invalid child element '{name}'."),
+            ));
+        };
+        let repeats = rest[found].ends_with('*');
+        rest = &rest[found + usize::from(!repeats)..];
+    }
+    Ok(())
+}
+
+/// `xs:dateTime`: with an offset it means what it says, without one UTC. `None` outside Exchange's calendar.
+pub(crate) fn instant(text: &str) -> Option<DateTime<Utc>> {
+    let text = text.trim();
+    let zoned = DateTime::parse_from_rfc3339(text).map(|instant| instant.to_utc());
+    let instant = zoned.ok().or_else(|| {
+        NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok().map(|naive| naive.and_utc())
+    })?;
+    YEARS.contains(&instant.year()).then_some(instant)
+}
+
+/// `xs:date`, whose offset is of no interest here.
+pub(crate) fn day(text: &str) -> Option<NaiveDate> {
+    let day: NaiveDate = text.trim().get(..10)?.parse().ok()?;
+    YEARS.contains(&day.year()).then_some(day)
+}
+
+/// `xs:boolean`.
+pub(crate) fn boolean(text: &str) -> Option<bool> {
+    match text.trim() {
+        "true" | "1" => Some(true),
+        "false" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_read_in_all_forms_clients_send() {
+        let nine = "2026-05-06T09:00:00Z".parse::<DateTime<Utc>>().unwrap();
+        for text in [
+            "2026-05-06T09:00:00Z",
+            "2026-05-06T11:00:00+02:00",
+            "2026-05-06T09:00:00.000",
+            " 2026-05-06T09:00:00 ",
+        ] {
+            assert_eq!(instant(text), Some(nine), "{text}");
+        }
+        for text in ["", "tomorrow", "9999-12-31T00:00:00Z", "0001-01-01T00:00:00", "2026-05-06"] {
+            assert_eq!(instant(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn depth_is_refused_before_it_is_parsed() {
+        assert!(parse(&"<a>".repeat(1_000_000)).is_none());
+        assert!(parse(&format!("{}{}", "<a>".repeat(90), "</a>".repeat(90))).is_some());
+        assert!(parse(&format!("<a>{}</a>", "<b/>".repeat(1000))).is_some());
+    }
+
+    #[test]
+    fn children_out_of_order_are_refused() {
+        let document = parse("<a><x/><y/><y/><z/></a>").unwrap();
+        let a = document.root_element();
+        assert!(in_order(a, &["w", "x", "y*", "z"]).is_ok());
+        assert!(in_order(a, &["x", "y", "z"]).is_err());
+        assert!(in_order(a, &["y*", "x", "z"]).is_err());
+    }
+}

@@ -1,0 +1,117 @@
+//! Scripted trouble: what goes wrong with which request, so that every bad day of a real server can be had on a free port.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::world::World;
+
+/// What goes wrong.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum Wrong {
+    /// Throttled by the web server: 503, with `Retry-After` in seconds if given.
+    BusyPage(Option<u64>),
+    /// Throttled by a fault `ErrorServerBusy`, with this `BackOffMilliseconds`.
+    BusyFault(u64),
+    /// Throttled inside a normal answer (HTTP 200), with this `BackOffMilliseconds`.
+    BusyMessage(u64),
+    /// `ErrorExceededConnectionCount`.
+    TooManyConnections,
+    /// The connection breaks before anything is done.
+    ResetBefore,
+    /// Everything is done, and the connection breaks before the answer.
+    ResetAfter,
+    /// Everything happens this much later.
+    Slow(Duration),
+    /// Everything is done, and the answer ends after this many bytes.
+    Cut(usize),
+    /// Everything is done, and the answer is no XML.
+    Garbage,
+    /// A page of this status instead of an answer; nothing is done.
+    Page(u16),
+    /// A fault of this code; nothing is done.
+    Fault(&'static str),
+    /// The item is refused with this code; nothing is done.
+    ItemError(&'static str),
+    /// Somebody else gets in first.
+    Meanwhile(Arc<dyn Fn(&mut World) + Send + Sync>),
+}
+
+/// One thing that goes wrong, and when.
+#[derive(Clone)]
+pub struct Trouble {
+    wrong: Wrong,
+    operation: Option<String>,
+    mailbox: Option<String>,
+    after: usize,
+    times: usize,
+    every: usize,
+    met: usize,
+}
+
+impl Trouble {
+    /// Goes wrong once, with the next request.
+    pub fn new(wrong: Wrong) -> Self {
+        Self { wrong, operation: None, mailbox: None, after: 0, times: 1, every: 1, met: 0 }
+    }
+
+    /// Only with requests of this operation, such as `UpdateItem`.
+    #[must_use]
+    pub fn on(self, operation: &str) -> Self {
+        Self { operation: Some(operation.to_owned()), ..self }
+    }
+
+    /// Only with requests in this mailbox's name.
+    #[must_use]
+    pub fn for_mailbox(self, address: &str) -> Self {
+        Self { mailbox: Some(address.to_lowercase()), ..self }
+    }
+
+    /// Not with the first `requests` that it would apply to.
+    #[must_use]
+    pub fn after(self, requests: usize) -> Self {
+        Self { after: requests, ..self }
+    }
+
+    /// This often; `usize::MAX` for ever.
+    #[must_use]
+    pub fn times(self, times: usize) -> Self {
+        Self { times, ..self }
+    }
+
+    /// With one in so many of the requests that it applies to.
+    #[must_use]
+    pub fn every(self, nth: usize) -> Self {
+        Self { every: nth.max(1), ..self }
+    }
+
+    /// What goes wrong with this request, if anything does. Counts it.
+    pub(crate) fn strikes(&mut self, operation: &str, mailbox: Option<&str>) -> Option<Wrong> {
+        let applies = self.operation.as_deref().is_none_or(|only| only == operation)
+            && self.mailbox.as_deref().is_none_or(|only| mailbox == Some(only));
+        if !applies || self.times == 0 {
+            return None;
+        }
+        self.met += 1;
+        if self.met <= self.after || !(self.met - self.after).is_multiple_of(self.every) {
+            return None;
+        }
+        self.times = self.times.saturating_sub(usize::from(self.times != usize::MAX));
+        Some(self.wrong.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_strikes_where_and_as_often_as_it_says() {
+        let mut rule =
+            Trouble::new(Wrong::Garbage).on("FindItem").for_mailbox("R@x.y").after(1).every(2).times(2);
+        let mut strikes = |operation, mailbox| rule.strikes(operation, Some(mailbox)).is_some();
+        assert!(!strikes("GetItem", "r@x.y") && !strikes("FindItem", "o@x.y"));
+        let struck: Vec<bool> = (0..8).map(|_| strikes("FindItem", "r@x.y")).collect();
+        assert_eq!(struck, [false, false, true, false, true, false, false, false]);
+    }
+}

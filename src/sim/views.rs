@@ -1,0 +1,145 @@
+//! Looking at a calendar: rows become events, series become their dates. Reads only.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::event::{Details, Event, Item, Touched};
+use super::ids::{self, ItemRef};
+use super::world::{Folder, Mailbox};
+
+/// `CalendarItemType`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// No series.
+    Single,
+    /// A date of a series, as the series says.
+    Occurrence,
+    /// A date of a series that was changed.
+    Exception,
+    /// The series itself.
+    Master,
+}
+
+impl Kind {
+    /// The word on the wire.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Single => "Single",
+            Self::Occurrence => "Occurrence",
+            Self::Exception => "Exception",
+            Self::Master => "RecurringMaster",
+        }
+    }
+}
+
+/// One event as a client sees it.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a> {
+    pub(crate) mailbox: &'a Mailbox,
+    pub(crate) item: &'a Item,
+    pub(crate) event: &'a Event,
+    pub(crate) kind: Kind,
+    /// Everything but the times of an unchanged occurrence.
+    pub(crate) details: &'a Details,
+    pub(crate) touched: &'a Touched,
+    pub(crate) start: DateTime<Utc>,
+    pub(crate) end: DateTime<Utc>,
+    pub(crate) original_start: Option<DateTime<Utc>>,
+}
+
+impl View<'_> {
+    pub(crate) fn at(&self) -> ItemRef {
+        ItemRef { mailbox: self.mailbox.number, item: self.item.number, occurrence: self.original_start }
+    }
+
+    pub(crate) fn id(&self) -> String {
+        ids::item_id(self.at())
+    }
+
+    /// The row's key: a series is one row, so a change of one date gives all its dates a new key.
+    pub(crate) fn change_key(&self) -> String {
+        ids::change_key(self.item.version)
+    }
+}
+
+/// Why a date of a series cannot be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missing {
+    NotThere,
+    Deleted,
+}
+
+/// The event an id names.
+pub(crate) fn view(mailbox: &Mailbox, at: ItemRef) -> Result<View<'_>, Missing> {
+    let item = mailbox.items.get(&at.item).ok_or(Missing::NotThere)?;
+    let event = item.event().ok_or(Missing::NotThere)?;
+    match at.occurrence {
+        None => Ok(row(mailbox, item, event)),
+        Some(start) => date(mailbox, item, event, start),
+    }
+}
+
+fn row<'a>(mailbox: &'a Mailbox, item: &'a Item, event: &'a Event) -> View<'a> {
+    let kind = if event.series.is_some() { Kind::Master } else { Kind::Single };
+    let (details, touched) = (&event.details, &event.touched);
+    let (start, end) = (details.start, details.end);
+    View { mailbox, item, event, kind, details, touched, start, end, original_start: None }
+}
+
+fn date<'a>(
+    mailbox: &'a Mailbox,
+    item: &'a Item,
+    event: &'a Event,
+    original_start: DateTime<Utc>,
+) -> Result<View<'a>, Missing> {
+    let series = event.series.as_ref().ok_or(Missing::NotThere)?;
+    if series.deleted.contains(&original_start) {
+        return Err(Missing::Deleted);
+    }
+    if !series.has(event.details.start, original_start) {
+        return Err(Missing::NotThere);
+    }
+    let mut view = row(mailbox, item, event);
+    view.original_start = Some(original_start);
+    match series.exceptions.get(&original_start) {
+        Some(exception) => {
+            view.kind = Kind::Exception;
+            view.details = &exception.details;
+            view.touched = &exception.touched;
+            (view.start, view.end) = (exception.details.start, exception.details.end);
+        }
+        None => {
+            view.kind = Kind::Occurrence;
+            (view.start, view.end) =
+                (original_start, original_start + (event.details.end - event.details.start));
+        }
+    }
+    Ok(view)
+}
+
+/// What a `CalendarView` holds: singles and dates that touch `from..to`, by start.
+pub(crate) fn window(mailbox: &Mailbox, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<View<'_>> {
+    let mut views: Vec<View<'_>> = mailbox
+        .folder(Folder::Calendar)
+        .filter_map(|item| Some((item, item.event()?)))
+        .flat_map(|(item, event)| expand(mailbox, item, event, from, to))
+        .filter(|view| view.end > from && view.start < to)
+        .collect();
+    views.sort_by_key(|view| (view.start, view.item.number));
+    views
+}
+
+fn expand<'a>(
+    mailbox: &'a Mailbox,
+    item: &'a Item,
+    event: &'a Event,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> Vec<View<'a>> {
+    let Some(series) = &event.series else { return vec![row(mailbox, item, event)] };
+    let length: TimeDelta = event.details.end - event.details.start;
+    let regular = series
+        .starts_in(event.details.start, from - length, to)
+        .filter(|start| !series.exceptions.contains_key(start));
+    let changed = series.exceptions.keys().copied();
+    regular.chain(changed).filter_map(|start| date(mailbox, item, event, start).ok()).collect()
+}

@@ -1,0 +1,486 @@
+//! The world behind the server: a directory, mailboxes, and what lies in their folders. Pure and synchronous: it never
+//! asks the time, but remembers the instant it was last told.
+//!
+//! A meeting exists once per mailbox that takes part, as in Exchange: copies share a UID and nothing else, and only
+//! mail (`meeting`) makes one follow the other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use super::event::{Answer, Attendee, Content, Copy, Details, Event, Exception, Item, Person};
+use super::ids::{self, ItemRef};
+use super::outbox::Mail;
+use super::views::{self, Kind, View};
+
+/// Mails kept in the outbox; the oldest go first. Enough for every test and for an hour of load.
+const OUTBOX_MAX: usize = 100_000;
+
+/// What a mailbox belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailboxKind {
+    /// A person.
+    User,
+    /// A room.
+    Room,
+    /// A projector, a car.
+    Equipment,
+}
+
+/// What the booking attendant of a room does with invitations (`Set-CalendarProcessing`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Booking {
+    /// Answers by itself; otherwise invitations lie in the calendar unanswered.
+    pub automatic: bool,
+    /// Replaces the subject by the organizer's name.
+    pub organizer_as_subject: bool,
+    /// Throws the body away.
+    pub drop_body: bool,
+    /// Refuses what overlaps something else.
+    pub refuse_conflicts: bool,
+    /// Takes cancelled meetings off the calendar; otherwise they stay, marked cancelled.
+    pub remove_cancelled: bool,
+}
+
+impl Default for Booking {
+    /// Exchange's defaults for a room that accepts automatically.
+    fn default() -> Self {
+        Self {
+            automatic: true,
+            organizer_as_subject: true,
+            drop_body: true,
+            refuse_conflicts: true,
+            remove_cancelled: true,
+        }
+    }
+}
+
+/// The folders every mailbox has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Folder {
+    Root,
+    TopOfStore,
+    Inbox,
+    Drafts,
+    Outbox,
+    Sent,
+    Deleted,
+    Calendar,
+}
+
+impl Folder {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Root,
+        Self::TopOfStore,
+        Self::Inbox,
+        Self::Drafts,
+        Self::Outbox,
+        Self::Sent,
+        Self::Deleted,
+        Self::Calendar,
+    ];
+
+    pub(crate) fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number)).copied()
+    }
+
+    pub(crate) fn number(self) -> u8 {
+        self as u8
+    }
+
+    pub(crate) fn parent(self) -> Option<Self> {
+        match self {
+            Self::Root => None,
+            Self::TopOfStore => Some(Self::Root),
+            _ => Some(Self::TopOfStore),
+        }
+    }
+}
+
+/// One mailbox.
+#[derive(Debug, Clone)]
+pub struct Mailbox {
+    /// Shown in address books.
+    pub name: String,
+    /// Primary SMTP address.
+    pub address: String,
+    /// Person, room or equipment.
+    pub kind: MailboxKind,
+    /// How a room answers.
+    pub booking: Booking,
+    pub(crate) number: u32,
+    pub(crate) items: BTreeMap<u64, Item>,
+}
+
+impl Mailbox {
+    pub(crate) fn person(&self) -> Person {
+        Person::new(&self.name, &self.address)
+    }
+
+    /// A mailbox without its contents, cheap to hold while the world changes.
+    pub(crate) fn head(&self) -> Self {
+        let (name, address) = (self.name.clone(), self.address.clone());
+        Self {
+            name,
+            address,
+            kind: self.kind,
+            booking: self.booking,
+            number: self.number,
+            items: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn sid(&self) -> String {
+        format!("S-1-5-21-1004336348-1177238915-682003330-{}", 1100 + self.number)
+    }
+
+    pub(crate) fn folder(&self, folder: Folder) -> impl Iterator<Item = &Item> {
+        self.items.values().filter(move |item| item.folder == folder)
+    }
+
+    pub(crate) fn by_uid(&self, uid: &str) -> Option<&Item> {
+        self.folder(Folder::Calendar).find(|item| item.event().is_some_and(|event| event.uid == uid))
+    }
+}
+
+/// A distribution group of rooms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomList {
+    /// Shown in address books.
+    pub name: String,
+    /// Its address.
+    pub address: String,
+    /// Addresses of its rooms.
+    pub rooms: Vec<String>,
+}
+
+/// Which mailboxes the service account may act for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Scope {
+    Everybody,
+    Only(BTreeSet<String>),
+}
+
+/// Everything there is.
+#[derive(Debug, Clone)]
+pub struct World {
+    pub(crate) mailboxes: BTreeMap<u32, Mailbox>,
+    pub(crate) directory: BTreeMap<String, u32>,
+    pub(crate) room_lists: Vec<RoomList>,
+    pub(crate) scope: Scope,
+    pub(crate) outbox: Vec<Mail>,
+    pub(crate) now: DateTime<Utc>,
+    pub(crate) x500_organizers: bool,
+    counter: u64,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl World {
+    /// Nobody, nothing.
+    pub fn new() -> Self {
+        Self {
+            mailboxes: BTreeMap::new(),
+            directory: BTreeMap::new(),
+            room_lists: Vec::new(),
+            scope: Scope::Everybody,
+            outbox: Vec::new(),
+            now: DateTime::UNIX_EPOCH,
+            x500_organizers: false,
+            counter: 0,
+        }
+    }
+
+    /// Lets the service account act for these mailboxes only; before the first call it may act for all.
+    pub fn allow_impersonation_of<'a>(&mut self, addresses: impl IntoIterator<Item = &'a str>) -> &mut Self {
+        let mut allowed = match std::mem::replace(&mut self.scope, Scope::Everybody) {
+            Scope::Everybody => BTreeSet::new(),
+            Scope::Only(allowed) => allowed,
+        };
+        allowed.extend(addresses.into_iter().map(key));
+        self.scope = Scope::Only(allowed);
+        self
+    }
+
+    /// Makes `FindItem` name organizers by their X.500 address, as Exchange Online was seen to do.
+    pub fn show_organizers_as_x500(&mut self, yes: bool) -> &mut Self {
+        self.x500_organizers = yes;
+        self
+    }
+
+    /// Adds a room list.
+    pub fn add_room_list(&mut self, name: &str, address: &str, rooms: &[&str]) -> &mut Self {
+        let rooms = rooms.iter().map(|room| (*room).to_owned()).collect();
+        self.room_lists.push(RoomList { name: name.to_owned(), address: address.to_owned(), rooms });
+        self
+    }
+
+    /// Takes a mailbox out of the directory with all that is in it: somebody left, a room was torn down.
+    /// Copies of their meetings stay in the calendars of others.
+    pub fn remove_mailbox(&mut self, address: &str) -> &mut Self {
+        if let Some(number) = self.directory.remove(&key(address)) {
+            self.mailboxes.remove(&number);
+        }
+        self
+    }
+
+    pub(crate) fn add_mailbox(
+        &mut self,
+        name: &str,
+        address: &str,
+        kind: MailboxKind,
+        booking: Booking,
+    ) -> u32 {
+        let number = u32::try_from(self.next()).unwrap_or(u32::MAX);
+        let (name, address) = (name.to_owned(), address.to_owned());
+        self.directory.insert(key(&address), number);
+        self.mailboxes
+            .insert(number, Mailbox { name, address, kind, booking, number, items: BTreeMap::new() });
+        number
+    }
+
+    /// Puts a row into a folder.
+    pub(crate) fn put(&mut self, mailbox: u32, folder: Folder, content: Content) -> Option<ItemRef> {
+        let (number, version, now) = (self.next(), self.next(), self.now);
+        let item = Item { number, folder, version, created: now, modified: now, content };
+        self.mailboxes.get_mut(&mailbox)?.items.insert(number, item);
+        Some(ItemRef { mailbox, item: number, occurrence: None })
+    }
+
+    /// Takes a row away.
+    pub(crate) fn take(&mut self, at: ItemRef) -> Option<Item> {
+        self.mailboxes.get_mut(&at.mailbox)?.items.remove(&at.item)
+    }
+
+    /// Moves a row to another folder, where it has a new id.
+    pub(crate) fn shift(&mut self, at: ItemRef, folder: Folder) -> Option<ItemRef> {
+        let mut item = self.take(at)?;
+        item.number = self.next();
+        item.version = self.next();
+        item.folder = folder;
+        let moved = ItemRef { item: item.number, occurrence: None, ..at };
+        self.mailboxes.get_mut(&at.mailbox)?.items.insert(item.number, item);
+        Some(moved)
+    }
+
+    /// Changes a row's event as a whole, and gives the row a new version.
+    pub(crate) fn change_event<R>(
+        &mut self,
+        at: ItemRef,
+        change: impl FnOnce(&mut Event, u64) -> R,
+    ) -> Option<R> {
+        let (version, now) = (self.next(), self.now);
+        let item = self.mailboxes.get_mut(&at.mailbox)?.items.get_mut(&at.item)?;
+        let changed = change(item.event_mut()?, version);
+        item.version = version;
+        item.modified = now;
+        Some(changed)
+    }
+
+    /// Changes what an id names: the row's details, or those of one date, which becomes an exception by it.
+    pub(crate) fn change(
+        &mut self,
+        at: ItemRef,
+        properties: &[&str],
+        change: impl FnOnce(&mut Details),
+    ) -> Option<()> {
+        self.change_event(at, |event, version| {
+            let first = event.details.clone();
+            let (details, touched) = match (at.occurrence, &mut event.series) {
+                (Some(start), Some(series)) => {
+                    let exception = series.exceptions.entry(start).or_insert_with(|| date_of(first, start));
+                    (&mut exception.details, &mut exception.touched)
+                }
+                _ => (&mut event.details, &mut event.touched),
+            };
+            change(details);
+            for property in properties {
+                touched.insert((*property).to_owned(), version);
+            }
+        })
+    }
+
+    /// Strikes one date of a series out. Nothing of it is left anywhere.
+    pub(crate) fn strike_out(&mut self, at: ItemRef, start: DateTime<Utc>) -> Option<()> {
+        self.change_event(at, |event, _| {
+            if let Some(series) = &mut event.series {
+                series.exceptions.remove(&start);
+                series.deleted.insert(start);
+            }
+        })
+    }
+
+    pub(crate) fn post(&mut self, mail: Mail) {
+        if self.outbox.len() >= OUTBOX_MAX {
+            self.outbox.drain(..OUTBOX_MAX / 10);
+        }
+        self.outbox.push(mail);
+    }
+
+    /// A number nobody has yet: for rows, versions, mailboxes and meetings alike.
+    pub(crate) fn next(&mut self) -> u64 {
+        self.counter += 1;
+        self.counter
+    }
+
+    pub(crate) fn next_uid(&mut self) -> String {
+        let number = self.next();
+        ids::meeting_uid(number)
+    }
+
+    /// Tells the world what time it is; what happens next happens then.
+    pub fn set_now(&mut self, now: DateTime<Utc>) {
+        self.now = now;
+    }
+
+    // Looking.
+
+    /// What time the world was last told.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
+    /// The mailbox with this address.
+    pub fn mailbox(&self, address: &str) -> Option<&Mailbox> {
+        self.mailboxes.get(self.directory.get(&key(address))?)
+    }
+
+    /// All mailboxes, in the order they were added.
+    pub fn mailboxes(&self) -> impl Iterator<Item = &Mailbox> {
+        self.mailboxes.values()
+    }
+
+    /// Every mail sent so far.
+    pub fn outbox(&self) -> &[Mail] {
+        &self.outbox
+    }
+
+    /// What a mailbox's calendar shows between two instants, by start.
+    pub fn events(&self, address: &str, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<Snapshot> {
+        let Some(mailbox) = self.mailbox(address) else { return Vec::new() };
+        views::window(mailbox, from, to).iter().map(Snapshot::of).collect()
+    }
+
+    /// A mailbox's own copy of a meeting: the single event, or the series.
+    pub fn event(&self, address: &str, uid: &str) -> Option<Snapshot> {
+        self.snapshot(self.find(address, uid, None)?)
+    }
+
+    /// One date of a series in a mailbox's calendar; `None` when it was deleted.
+    pub fn occurrence(&self, address: &str, uid: &str, original_start: DateTime<Utc>) -> Option<Snapshot> {
+        self.snapshot(self.find(address, uid, Some(original_start))?)
+    }
+
+    /// The events in a mailbox's Deleted Items.
+    pub fn deleted(&self, address: &str) -> Vec<Snapshot> {
+        self.rows(address, Folder::Deleted)
+    }
+
+    fn rows(&self, address: &str, folder: Folder) -> Vec<Snapshot> {
+        let Some(mailbox) = self.mailbox(address) else { return Vec::new() };
+        let at = |item: &Item| ItemRef { mailbox: mailbox.number, item: item.number, occurrence: None };
+        mailbox.folder(folder).filter_map(|item| self.snapshot(at(item))).collect()
+    }
+
+    fn snapshot(&self, at: ItemRef) -> Option<Snapshot> {
+        views::view(self.mailboxes.get(&at.mailbox)?, at).ok().as_ref().map(Snapshot::of)
+    }
+
+    pub(crate) fn find(
+        &self,
+        address: &str,
+        uid: &str,
+        occurrence: Option<DateTime<Utc>>,
+    ) -> Option<ItemRef> {
+        let mailbox = self.mailbox(address)?;
+        let item = mailbox.by_uid(uid)?.number;
+        Some(ItemRef { mailbox: mailbox.number, item, occurrence })
+    }
+
+    pub(crate) fn get(&self, at: ItemRef) -> Option<&Event> {
+        self.mailboxes.get(&at.mailbox)?.items.get(&at.item)?.event()
+    }
+
+    /// Whether a mail to this address would come back.
+    pub(crate) fn is_undeliverable(&self, address: &str) -> bool {
+        let domain = |address: &str| key(address.rsplit('@').next().unwrap_or_default());
+        self.mailbox(address).is_none()
+            && self.mailboxes.values().any(|mailbox| domain(&mailbox.address) == domain(address))
+    }
+}
+
+/// What one date of a series looks like before anybody changed it.
+fn date_of(mut details: Details, start: DateTime<Utc>) -> Exception {
+    details.end = start + (details.end - details.start);
+    details.start = start;
+    Exception { details, touched: BTreeMap::new() }
+}
+
+/// Addresses are compared without case.
+pub(crate) fn key(address: &str) -> String {
+    address.to_lowercase()
+}
+
+/// An event as it was when somebody looked.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// Its item id in this mailbox.
+    pub id: String,
+    /// Its change key.
+    pub change_key: String,
+    /// Shared by all copies.
+    pub uid: String,
+    /// Whose copy.
+    pub copy: Copy,
+    /// Single, occurrence, exception or master.
+    pub kind: Kind,
+    /// Which date of its series.
+    pub original_start: Option<DateTime<Utc>>,
+    /// Subject.
+    pub subject: String,
+    /// Body.
+    pub body: String,
+    /// Location.
+    pub location: String,
+    /// Start.
+    pub start: DateTime<Utc>,
+    /// End.
+    pub end: DateTime<Utc>,
+    /// Who organizes it.
+    pub organizer: Person,
+    /// Everybody invited and what they said.
+    pub attendees: Vec<Attendee>,
+    /// What this mailbox answered.
+    pub my_answer: Answer,
+    /// Whether it was called off.
+    pub cancelled: bool,
+}
+
+impl Snapshot {
+    fn of(view: &View<'_>) -> Self {
+        let details = view.details;
+        Self {
+            id: view.id(),
+            change_key: view.change_key(),
+            uid: view.event.uid.clone(),
+            copy: view.event.copy,
+            kind: view.kind,
+            original_start: view.original_start,
+            subject: details.subject.clone(),
+            body: details.body.clone(),
+            location: details.location.clone(),
+            start: view.start,
+            end: view.end,
+            organizer: view.event.organizer.clone(),
+            attendees: details.attendees().cloned().collect(),
+            my_answer: details.my_answer,
+            cancelled: details.cancelled,
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The two actions, end to end: each copy, each race, each lost reply.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use adjourn::action::{Ask, Change, DeleteHow, Notify, Outcome, Refusal, Told};
+use adjourn::calendar::Copy;
+use adjourn::engine::Mode;
+use adjourn::sim::{MailKind, Options, Range, Series, Simulator, Trouble, World, Wrong};
+use chrono::TimeDelta;
+
+use crate::office::{Office, ROOM, meeting, now, plain, room, world};
+
+const END: Ask = Ask::End(Notify::Attendees);
+const DELETE: Ask = Ask::Delete(DeleteHow::Tell);
+
+fn done(outcome: Outcome) -> adjourn::action::Done {
+    match outcome {
+        Outcome::Done(done) => done,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn refusal(outcome: Outcome) -> Refusal {
+    match outcome {
+        Outcome::Refused { refusal } => refusal,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn ending_an_attendee_copy_frees_the_room_and_tells_nobody() {
+    let mut world = world();
+    let uid = world.add_meeting(meeting());
+    let office = Office::open(world).await;
+    let done = done(office.ask(END).await);
+    assert_eq!((done.copy, done.told), (Copy::Attendee, Told::Nobody));
+    assert!(office.event(&uid).unwrap().end <= now());
+    assert!(office.mails().is_empty());
+    let organizers = office.sim.world(|world| world.event("ada@example.com", &uid)).unwrap();
+    assert!(organizers.end > now(), "the organizer's copy is the organizer's");
+}
+
+#[tokio::test]
+async fn a_rehearsal_reads_and_writes_nothing() {
+    let mut world = world();
+    let uid = world.add_meeting(meeting());
+    let office = Office::open(world).await;
+    assert!(done(office.ask_in(Mode::Rehearse, END).await).rehearsed);
+    assert!(office.event(&uid).unwrap().end > now());
+    assert_eq!(office.asked("UpdateItem"), 0);
+}
+
+#[tokio::test]
+async fn deleting_an_attendee_copy_declines_and_the_organizer_is_told() {
+    let mut world = world();
+    let uid = world.add_meeting(meeting());
+    let office = Office::open(world).await;
+    assert_eq!(done(office.ask(DELETE).await).change, Change::Declined);
+    assert!(office.sim.world(|world| world.deleted(ROOM)).iter().any(|event| event.uid == uid));
+    assert_eq!(office.mails(), [(MailKind::Decline, vec!["ada@example.com".to_owned()])]);
+}
+
+#[tokio::test]
+async fn deleting_a_plain_event_removes_it_and_tells_nobody() {
+    let mut world = world();
+    world.add_plain(plain());
+    let office = Office::open(world).await;
+    let done = done(office.ask(DELETE).await);
+    assert_eq!((done.copy, done.change), (Copy::Plain, Change::Removed));
+    assert!(office.mails().is_empty());
+}
+
+#[tokio::test]
+async fn an_occurrence_is_ended_and_its_series_stays_as_it_is() {
+    let mut world = world();
+    let mut spec = meeting();
+    let first = spec.start;
+    spec.series = Some(Series::weekly_on(first, Range::Count(5)));
+    let uid = world.add_meeting(spec);
+    let office = Office::open(world).await;
+    done(office.ask(END).await);
+    let occurrence = |at| office.sim.world(|world: &mut World| world.occurrence(ROOM, &uid, at)).unwrap();
+    assert!(occurrence(first).end <= now());
+    let next = occurrence(first + TimeDelta::weeks(1));
+    assert_eq!(next.end - next.start, TimeDelta::hours(1));
+}
+
+#[tokio::test]
+async fn an_extension_in_between_stops_the_action_and_says_so() {
+    let mut world = world();
+    let uid = world.add_meeting(meeting());
+    let office = Office::open(world).await;
+    let later = now() + TimeDelta::hours(3);
+    let extended = uid.clone();
+    let extend = move |world: &mut World| {
+        world.organizer_changes(&extended, None, |details| details.end = later);
+    };
+    office.sim.trouble(Trouble::new(Wrong::Meanwhile(Arc::new(extend))).on("UpdateItem"));
+    let refusal = refusal(office.ask(END).await);
+    assert!(matches!(refusal, Refusal::ChangedMeanwhile { .. }), "{refusal:?}");
+    assert!(refusal.to_string().contains("changed"), "{refusal}");
+    assert_eq!(office.event(&uid).unwrap().end, later);
+}
+
+#[tokio::test]
+async fn a_reply_lost_before_or_after_the_write_leads_to_one_write_and_one_answer() {
+    for wrong in [Wrong::ResetBefore, Wrong::ResetAfter, Wrong::Cut(40), Wrong::Garbage] {
+        let mut world = world();
+        let uid = world.add_meeting(meeting());
+        let office = Office::open(world).await;
+        office.sim.trouble(Trouble::new(wrong).on("UpdateItem"));
+        let done = done(office.ask(END).await);
+        let Change::Ended { to, .. } = done.change else { panic!("{done:?}") };
+        assert_eq!(office.event(&uid).unwrap().end, to);
+        assert!(office.asked("UpdateItem") <= 2);
+    }
+}
+
+#[tokio::test]
+async fn a_decline_whose_reply_is_lost_is_mailed_once() {
+    let mut world = world();
+    world.add_meeting(meeting());
+    let office = Office::open(world).await;
+    office.sim.trouble(Trouble::new(Wrong::ResetAfter).on("CreateItem"));
+    let outcome = office.ask(DELETE).await;
+    assert!(matches!(outcome, Outcome::Done(_) | Outcome::AlreadyDone { .. }), "{outcome:?}");
+    assert_eq!((office.asked("CreateItem"), office.mails().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn throttling_is_waited_out_in_each_of_its_carriers() {
+    let mut world = world();
+    world.add_meeting(meeting());
+    let office = Office::open(world).await;
+    for wrong in
+        [Wrong::BusyPage(Some(0)), Wrong::BusyFault(10), Wrong::BusyMessage(10), Wrong::TooManyConnections]
+    {
+        office.sim.trouble(Trouble::new(wrong).on("UpdateItem"));
+    }
+    done(office.ask(END).await);
+    assert_eq!(office.asked("UpdateItem"), 5);
+}
+
+#[tokio::test]
+async fn out_of_scope_is_refused_here_and_there() {
+    let mut world = world();
+    world.add_meeting(meeting());
+    world.allow_impersonation_of(["bo@example.com"]);
+    let office = Office::open(world).await;
+    let by_exchange = refusal(office.ask(END).await);
+    assert!(by_exchange.to_string().contains("impersonation"), "{by_exchange}");
+    let elsewhere = Office::of(office.sim, vec!["other@example.com".parse().unwrap()], None);
+    let before = elsewhere.sim.requests().len();
+    assert!(matches!(refusal(elsewhere.ask(END).await), Refusal::OutOfScope { .. }));
+    assert_eq!(elsewhere.sim.requests().len(), before, "nothing is asked about a room out of scope");
+}
+
+#[tokio::test]
+async fn the_same_over_tls_and_only_with_the_right_issuer() {
+    let mut world = world();
+    world.add_meeting(meeting());
+    let sim = Simulator::start(world, Options { tls: true, ..Options::default() }).await.unwrap();
+    let ca = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(ca.path(), sim.ca_pem().unwrap()).unwrap();
+    let stranger = Office::of(sim, vec![room()], None);
+    let refused = refusal(stranger.ask(END).await);
+    assert!(refused.to_string().contains("cannot be reached"), "{refused}");
+    let office = Office::of(stranger.sim, vec![room()], Some(ca.path()));
+    done(office.ask(END).await);
+}
+
+#[tokio::test]
+async fn a_server_that_thinks_too_long_about_a_write_is_asked_what_became_of_it() {
+    let mut world = world();
+    let uid = world.add_meeting(meeting());
+    let office = Office::open(world).await;
+    office.sim.trouble(Trouble::new(Wrong::Slow(Duration::from_secs(3))).on("UpdateItem"));
+    let outcome = office.ask(END).await;
+    assert!(matches!(outcome, Outcome::Done(_) | Outcome::NeedsAttention { .. }), "{outcome:?}");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(office.event(&uid).unwrap().end <= now());
+}

@@ -1,0 +1,114 @@
+//! An office of one room and three people, simulated, with an engine that acts in it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use adjourn::action::{Action, ActionId, Actor, AllDay, Ask, Outcome, Target};
+use adjourn::calendar::{RoomAddress, Scope};
+use adjourn::clock::SystemClock;
+use adjourn::engine::{self, Engine, Mode};
+use adjourn::exchange::{Exchange, Secret, Settings};
+use adjourn::journal::MemoryJournal;
+use adjourn::sim::{MailKind, MeetingSpec, Options, Person, PlainSpec, RoomSpec, Simulator, Snapshot, World};
+use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
+
+pub const ROOM: &str = "aurora@example.com";
+
+pub fn room() -> RoomAddress {
+    ROOM.parse().unwrap()
+}
+
+pub fn ada() -> Person {
+    Person::new("Ada Albers", "ada@example.com")
+}
+
+pub fn now() -> DateTime<Utc> {
+    // Whole seconds, as Exchange keeps them.
+    adjourn::clock::Clock::now(&SystemClock).trunc_subsecs(0)
+}
+
+/// From twenty minutes ago to forty minutes from now.
+pub fn meeting() -> MeetingSpec {
+    let mut spec = MeetingSpec::new(ada(), now() - TimeDelta::minutes(20), now() + TimeDelta::minutes(40));
+    spec.rooms = vec![ROOM.to_owned()];
+    spec.attendees = vec![Person::new("Bo Berg", "bo@example.com")];
+    spec.subject = "Planning".to_owned();
+    spec
+}
+
+pub fn plain() -> PlainSpec {
+    PlainSpec::new(ROOM, now() - TimeDelta::minutes(20), now() + TimeDelta::minutes(40))
+}
+
+pub fn world() -> World {
+    let mut world = World::new();
+    world.set_now(now());
+    world.add_user(&ada()).add_user(&Person::new("Bo Berg", "bo@example.com"));
+    world.add_room(RoomSpec::new("Aurora", ROOM));
+    world
+}
+
+pub struct Office {
+    pub sim: Simulator,
+    pub engine: Arc<Engine>,
+}
+
+impl Office {
+    pub async fn open(world: World) -> Self {
+        Self::of(Simulator::start(world, Options::default()).await.unwrap(), vec![room()], None)
+    }
+
+    pub fn of(sim: Simulator, rooms: Vec<RoomAddress>, ca_file: Option<&std::path::Path>) -> Self {
+        let exchange = Exchange::new(&settings(&sim, ca_file)).unwrap();
+        let engine = Engine::new(
+            Arc::new(exchange),
+            Arc::new(MemoryJournal::default()),
+            Arc::new(SystemClock),
+            Scope::new(rooms, []),
+            engine::Options { settle: Duration::from_millis(20), ..engine::Options::default() },
+        );
+        Self { sim, engine: Arc::new(engine) }
+    }
+
+    pub async fn ask(&self, ask: Ask) -> Outcome {
+        self.ask_in(Mode::Perform, ask).await
+    }
+
+    pub async fn ask_in(&self, mode: Mode, ask: Ask) -> Outcome {
+        self.engine.perform(action(ask), mode).await.unwrap()
+    }
+
+    pub fn event(&self, uid: &str) -> Option<Snapshot> {
+        self.sim.world(|world| world.event(ROOM, uid))
+    }
+
+    /// Who was told what, by kind and receivers.
+    pub fn mails(&self) -> Vec<(MailKind, Vec<String>)> {
+        self.sim.outbox().into_iter().map(|mail| (mail.kind, mail.to)).collect()
+    }
+
+    /// How often an operation was asked.
+    pub fn asked(&self, operation: &str) -> usize {
+        self.sim.requests().iter().filter(|asked| asked.operation == operation).count()
+    }
+}
+
+pub fn settings(sim: &Simulator, ca_file: Option<&std::path::Path>) -> Settings {
+    let options = Options::default();
+    let mut settings = Settings::new(sim.url(), options.username, Secret::new(options.password));
+    settings.ca_file = ca_file.map(Into::into);
+    settings.first_byte_timeout = Duration::from_secs(2);
+    settings
+}
+
+pub fn action(ask: Ask) -> Action {
+    Action {
+        id: ActionId::random(),
+        room: room(),
+        target: Target::Current,
+        ask,
+        actor: Actor::Program { name: "test".to_owned() },
+        reason: Some("Nobody came.".to_owned()),
+        all_day: AllDay::Spare,
+    }
+}

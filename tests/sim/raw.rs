@@ -1,0 +1,153 @@
+//! The simulator by bytes alone, as a stranger's client would meet it.
+
+use adjourn::sim::{Options, Simulator};
+use base64::Engine as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::office::{ROOM, meeting, world};
+
+async fn post(sim: &Simulator, authorization: &str, body: &str) -> (u16, String) {
+    let url = sim.url();
+    let address = url.trim_start_matches("http://").split('/').next().unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!(
+        "POST /EWS/Exchange.asmx HTTP/1.1\r\nHost: {address}\r\nContent-Type: text/xml\r\nConnection: close\r\n\
+         Authorization: {authorization}\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    keep(body);
+    (status, body.to_owned())
+}
+
+/// Writes an answer where a schema validator can see it, if told where.
+fn keep(answer: &str) {
+    if let Some(dir) = std::env::var_os("ADJOURN_WRITE_ANSWERS").filter(|_| answer.starts_with("<?xml")) {
+        let name = format!("{}.xml", uuid::Uuid::new_v4());
+        std::fs::write(std::path::Path::new(&dir).join(name), answer).unwrap();
+    }
+}
+
+fn basic() -> String {
+    let Options { username, password, .. } = Options::default();
+    format!("Basic {}", base64::prelude::BASE64_STANDARD.encode(format!("{username}:{password}")))
+}
+
+fn envelope(room: &str, body: &str) -> String {
+    format!(
+        r#"<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types" xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages"><s:Header><t:RequestServerVersion Version="Exchange2013_SP1"/><t:ExchangeImpersonation><t:ConnectingSID><t:SmtpAddress>{room}</t:SmtpAddress></t:ConnectingSID></t:ExchangeImpersonation></s:Header><s:Body>{body}</s:Body></s:Envelope>"#
+    )
+}
+
+#[tokio::test]
+async fn strangers_and_wrong_passwords_stay_outside() {
+    let sim = Simulator::start(world(), Options::default()).await.unwrap();
+    for wrong in ["Basic bm9ib2R5OnNlY3JldA==", "Bearer x", ""] {
+        assert_eq!(post(&sim, wrong, &envelope(ROOM, "<m:GetRoomLists/>")).await.0, 401, "{wrong}");
+    }
+    assert!(sim.requests().is_empty());
+}
+
+#[tokio::test]
+async fn whole_requests_are_refused_as_faults_with_a_code() {
+    let mut world = world();
+    world.allow_impersonation_of([ROOM]);
+    let sim = Simulator::start(world, Options::default()).await.unwrap();
+    let rows = [
+        (envelope("ada@example.com", "<m:GetRoomLists/>"), "ErrorImpersonateUserDenied"),
+        (envelope("nobody@example.com", "<m:GetRoomLists/>"), "ErrorNonExistentMailbox"),
+        (
+            envelope(ROOM, "<m:GetRoomLists/>").replace("Exchange2013_SP1", "Exchange2099"),
+            "ErrorInvalidServerVersion",
+        ),
+        (envelope(ROOM, "<m:Teleport/>"), "ErrorInvalidRequest"),
+        (envelope(ROOM, "<m:DeleteItem><m:ItemIds/></m:DeleteItem>"), "ErrorSchemaValidation"),
+        ("<not xml".to_owned(), "ErrorInvalidRequest"),
+    ];
+    for (request, code) in rows {
+        let (status, body) = post(&sim, &basic(), &request).await;
+        assert_eq!(status, 500);
+        assert!(body.contains(&format!(">{code}</e:ResponseCode>")), "{code}: {body}");
+    }
+}
+
+#[tokio::test]
+async fn every_operation_answers() {
+    let mut world = world();
+    world.add_meeting(meeting());
+    world.add_room_list("Building 1", "b1@example.com", &[ROOM]);
+    let sim = Simulator::start(world, Options::default()).await.unwrap();
+    let shape = r#"<m:ItemShape><t:BaseShape>AllProperties</t:BaseShape></m:ItemShape>"#;
+    let calendar = r#"<m:ParentFolderIds><t:DistinguishedFolderId Id="calendar"/></m:ParentFolderIds>"#;
+    let view = r#"<m:CalendarView StartDate="2020-01-01T00:00:00Z" EndDate="2020-02-01T00:00:00Z"/>"#;
+    let wide = r#"<m:IndexedPageItemView MaxEntriesReturned="10" Offset="0" BasePoint="Beginning"/>"#;
+    let folder_shape = "<m:FolderShape><t:BaseShape>Default</t:BaseShape></m:FolderShape>";
+    let find =
+        |view: &str| format!(r#"<m:FindItem Traversal="Shallow">{shape}{view}{calendar}</m:FindItem>"#);
+    let id = {
+        let (_, body) = post(&sim, &basic(), &envelope(ROOM, &find(wide))).await;
+        body.split("<t:ItemId ").nth(1).unwrap().split("/>").next().unwrap().to_owned()
+    };
+    let update = |id: &str| {
+        format!(
+            r#"<m:UpdateItem ConflictResolution="NeverOverwrite" SendMeetingInvitationsOrCancellations="SendToNone"><m:ItemChanges><t:ItemChange><t:ItemId {id}/><t:Updates><t:SetItemField><t:FieldURI FieldURI="item:Subject"/><t:CalendarItem><t:Subject>x</t:Subject></t:CalendarItem></t:SetItemField></t:Updates></t:ItemChange></m:ItemChanges></m:UpdateItem>"#
+        )
+    };
+    let rows = [
+        ("FindItem", find(view)),
+        ("FindItem", find(wide)),
+        ("GetItem", format!("<m:GetItem>{shape}<m:ItemIds><t:ItemId {id}/></m:ItemIds></m:GetItem>")),
+        ("UpdateItem", update(&id)),
+        ("GetFolder", format!(r#"<m:GetFolder>{folder_shape}<m:FolderIds><t:DistinguishedFolderId Id="root"/></m:FolderIds></m:GetFolder>"#)),
+        ("FindFolder", format!(r#"<m:FindFolder Traversal="Deep">{folder_shape}<m:ParentFolderIds><t:DistinguishedFolderId Id="root"/></m:ParentFolderIds></m:FindFolder>"#)),
+        ("ResolveNames", r#"<m:ResolveNames ReturnFullContactData="false"><m:UnresolvedEntry>smtp:ada@example.com</m:UnresolvedEntry></m:ResolveNames>"#.to_owned()),
+        ("GetRoomLists", "<m:GetRoomLists/>".to_owned()),
+        ("GetRooms", "<m:GetRooms><m:RoomList><t:EmailAddress>b1@example.com</t:EmailAddress></m:RoomList></m:GetRooms>".to_owned()),
+        ("GetServerTimeZones", "<m:GetServerTimeZones/>".to_owned()),
+        ("MoveItem", format!(r#"<m:MoveItem><m:ToFolderId><t:DistinguishedFolderId Id="deleteditems"/></m:ToFolderId><m:ItemIds><t:ItemId {id}/></m:ItemIds></m:MoveItem>"#)),
+    ];
+    for (operation, request) in rows {
+        let (status, body) = post(&sim, &basic(), &envelope(ROOM, &request)).await;
+        assert_eq!(status, 200, "{operation}: {body}");
+        assert!(
+            body.contains(&format!("<m:{operation}Response")) && body.contains("NoError"),
+            "{operation}: {body}"
+        );
+        assert!(!body.contains(r#"ResponseClass="Error""#), "{operation}: {body}");
+    }
+    let (_, stale) = post(&sim, &basic(), &envelope(ROOM, &update(&id))).await;
+    assert!(stale.contains("ErrorItemNotFound"), "moved, so the old id names nothing: {stale}");
+    sim.stop().await;
+}
+
+#[tokio::test]
+async fn stale_versions_are_refused_resolved_or_overwritten_as_asked() {
+    let mut world = world();
+    world.add_meeting(meeting());
+    let sim = Simulator::start(world, Options::default()).await.unwrap();
+    let find = r#"<m:FindItem Traversal="Shallow"><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape></m:ItemShape><m:ParentFolderIds><t:DistinguishedFolderId Id="calendar"/></m:ParentFolderIds></m:FindItem>"#;
+    let (_, body) = post(&sim, &basic(), &envelope(ROOM, find)).await;
+    let id = body.split("<t:ItemId ").nth(1).unwrap().split("/>").next().unwrap().to_owned();
+    let set = |mode: &str, subject: &str| {
+        envelope(
+            ROOM,
+            &format!(
+                r#"<m:UpdateItem ConflictResolution="{mode}" SendMeetingInvitationsOrCancellations="SendToNone"><m:ItemChanges><t:ItemChange><t:ItemId {id}/><t:Updates><t:SetItemField><t:FieldURI FieldURI="item:Subject"/><t:CalendarItem><t:Subject>{subject}</t:Subject></t:CalendarItem></t:SetItemField></t:Updates></t:ItemChange></m:ItemChanges></m:UpdateItem>"#
+            ),
+        )
+    };
+    let subject = || sim.world(|world| world.events(ROOM, meeting().start, meeting().end)[0].subject.clone());
+    assert!(post(&sim, &basic(), &set("NeverOverwrite", "first")).await.1.contains("NoError"));
+    let never = post(&sim, &basic(), &set("NeverOverwrite", "never")).await.1;
+    assert!(never.contains("ErrorIrresolvableConflict"), "{never}");
+    let auto = post(&sim, &basic(), &set("AutoResolve", "auto")).await.1;
+    assert!(auto.contains("<t:Count>1</t:Count>"), "{auto}");
+    assert_eq!(subject(), "first");
+    post(&sim, &basic(), &set("AlwaysOverwrite", "always")).await;
+    assert_eq!(subject(), "always");
+}

@@ -1,0 +1,95 @@
+//! A sweep of a thousand rooms on a server that throttles, resets and loses replies: nothing lost, nothing done twice.
+
+use std::collections::BTreeMap;
+
+use adjourn::action::{Change, Outcome};
+use adjourn::calendar::{RoomAddress, Window};
+use adjourn::cleanup::{Applied, CancelledLeftover, EvidenceLog, Limits, NoCheckIn, Progress, Rules, Sweep};
+use adjourn::engine::Mode;
+use adjourn::sim::{MailKind, MailboxKind, Options, Simulator, Trouble, Wrong, large_world};
+use chrono::TimeDelta;
+
+use crate::office::{Office, now};
+
+const ROOMS: usize = 1_000;
+
+struct Quiet;
+
+impl Progress for Quiet {
+    fn begin(&self, _: &str, _: usize) {}
+    fn step(&self) {}
+}
+
+fn rules() -> Rules {
+    Rules {
+        no_check_in: Some(NoCheckIn::default()),
+        cancelled_leftover: Some(CancelledLeftover),
+        limits: Limits { actions_max: 100_000, share_max: 1.0, ..Limits::default() },
+        ..Rules::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_throttled_sweep_of_a_thousand_rooms_loses_and_repeats_nothing() {
+    let world = large_world(now(), ROOMS, 7);
+    let rooms: Vec<RoomAddress> = world
+        .mailboxes()
+        .filter(|mailbox| mailbox.kind == MailboxKind::Room)
+        .map(|mailbox| mailbox.address.parse().unwrap())
+        .collect();
+    assert_eq!(rooms.len(), ROOMS);
+    let sim = Simulator::start(world, Options::default()).await.unwrap();
+    for (wrong, every) in [
+        (Wrong::BusyFault(30), 11),
+        (Wrong::BusyMessage(20), 13),
+        (Wrong::BusyPage(Some(0)), 17),
+        (Wrong::TooManyConnections, 101),
+    ] {
+        sim.trouble(Trouble::new(wrong).times(usize::MAX).every(every));
+    }
+    for operation in ["CreateItem", "UpdateItem", "DeleteItem"] {
+        sim.trouble(Trouble::new(Wrong::ResetAfter).on(operation).times(usize::MAX).every(19));
+        sim.trouble(Trouble::new(Wrong::ResetBefore).on(operation).times(usize::MAX).every(23));
+    }
+    let office = Office::of(sim, rooms.clone(), None);
+    let sweep = Sweep::new(office.engine.clone(), rules(), EvidenceLog::default(), 64);
+    let window = Window::new(now(), now() + TimeDelta::hours(12)).unwrap();
+    let plan = sweep.plan(&rooms, window, &Quiet).await;
+    assert_eq!(plan.unseen_rooms(), 0, "every room was seen");
+    let planned = plan.actions().count();
+    assert!(planned > 100, "{planned}");
+    let applied = sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap();
+    assert_eq!(applied.len(), planned, "every planned action has an outcome");
+    check(&office, &applied);
+    println!("{planned} actions in {ROOMS} rooms, {} requests", office.sim.requests().len());
+}
+
+/// Each decline was mailed once and only once, what is said to be done is done, and what is said to need attention (both
+/// sendings were lost on the way) was not done by halves.
+fn check(office: &Office, applied: &[Applied]) {
+    let mut declines: BTreeMap<_, usize> = BTreeMap::new();
+    for mail in office.sim.outbox().into_iter().filter(|mail| mail.kind == MailKind::Decline) {
+        *declines.entry((mail.from, mail.uid, mail.occurrence)).or_default() += 1;
+    }
+    assert!(declines.values().all(|mails| *mails == 1), "a decline was mailed twice");
+    let (mut declined, mut open) = (0, 0);
+    for one in applied {
+        let events =
+            office.sim.world(|world| world.events(one.room.as_str(), one.event.start, one.event.end));
+        let stands = events.iter().any(|event| event.id == one.event.id.as_str());
+        match &one.outcome {
+            Outcome::Done(done) => {
+                assert!(!stands, "{} still stands", one.room);
+                declined += usize::from(done.change == Change::Declined);
+            }
+            Outcome::NeedsAttention { .. } => {
+                assert!(stands, "{} is gone", one.room);
+                open += 1;
+            }
+            other => panic!("{}: {other:?}", one.room),
+        }
+    }
+    assert_eq!(declined, declines.len(), "every decline that is claimed was mailed, and no other");
+    assert!(open * 20 < applied.len(), "{open} of {} were left to people", applied.len());
+    println!("{} done, {declined} of them declined, {open} left to people", applied.len() - open);
+}
