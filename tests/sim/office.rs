@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use adjourn::action::{Action, ActionId, Actor, AllDay, Ask, Outcome, Target};
 use adjourn::calendar::{RoomAddress, Scope};
-use adjourn::clock::SystemClock;
+use adjourn::clock::{Clock, SystemClock};
 use adjourn::engine::{self, Engine, Mode};
 use adjourn::exchange::{Exchange, Secret, Settings};
 use adjourn::journal::MemoryJournal;
@@ -24,7 +24,7 @@ pub fn ada() -> Person {
 
 pub fn now() -> DateTime<Utc> {
     // Whole seconds, as Exchange keeps them.
-    adjourn::clock::Clock::now(&SystemClock).trunc_subsecs(0)
+    SystemClock.now().trunc_subsecs(0)
 }
 
 /// From twenty minutes ago to forty minutes from now.
@@ -59,11 +59,20 @@ impl Office {
     }
 
     pub fn of(sim: Simulator, rooms: Vec<RoomAddress>, ca_file: Option<&std::path::Path>) -> Self {
+        Self::by_clock(Arc::new(SystemClock), sim, rooms, ca_file)
+    }
+
+    pub fn by_clock(
+        clock: Arc<dyn Clock>,
+        sim: Simulator,
+        rooms: Vec<RoomAddress>,
+        ca_file: Option<&std::path::Path>,
+    ) -> Self {
         let exchange = Exchange::new(&settings(&sim, ca_file)).unwrap();
         let engine = Engine::new(
             Arc::new(exchange),
             Arc::new(MemoryJournal::default()),
-            Arc::new(SystemClock),
+            clock,
             Scope::new(rooms, []),
             engine::Options { settle: Duration::from_millis(20), ..engine::Options::default() },
         );
