@@ -1,0 +1,15 @@
+//! Any bytes decode to an answer or to an error that names a byte of the body, under limits tight enough to be met.
+#![no_main]
+
+#[allow(dead_code)]
+#[path = "../../tests/codec/checks.rs"]
+mod checks;
+
+use adjourn::ews::codec::Limits;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|body: &[u8]| {
+    let tight = Limits { body_bytes_max: 4096, depth_max: 12, attributes_max: 6, namespaces_max: 8, entries_max: 5 };
+    let _ = checks::decodes_or_says_where(body, &Limits::default());
+    let _ = checks::decodes_or_says_where(body, &tight);
+});

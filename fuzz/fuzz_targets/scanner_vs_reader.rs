@@ -1,0 +1,13 @@
+//! Whatever the scanner answers, the reader answers too.
+#![no_main]
+
+#[allow(dead_code)]
+#[path = "../../tests/codec/checks.rs"]
+mod checks;
+
+use adjourn::ews::codec::Limits;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|body: &[u8]| {
+    checks::scanner_agrees_with_reader(body, &Limits::default());
+});
