@@ -48,6 +48,7 @@ fn date_and_time(bytes: &[u8; 19]) -> Option<DateTime<Utc>> {
     if !(shaped & (tens < 10) & (ones < 10) & (bytes[10] == b'T')) {
         return None;
     }
+    let (front, back) = (pairs(front), pairs(back));
     let year = pair(front, 0) as i32 * 100 + pair(front, 2) as i32;
     let date = NaiveDate::from_ymd_opt(year, pair(front, 5), u32::from(tens * 10 + ones))?;
     let time = NaiveTime::from_hms_opt(pair(back, 0), pair(back, 3), pair(back, 6))?;
@@ -67,11 +68,18 @@ fn has_shape(word: u64, shape: [u8; 8]) -> bool {
     separators | too_big == 0
 }
 
-/// The two-digit number that the bytes `at` and `at + 1` of `word` spell.
+/// In each byte the number that it and the next byte spell, for all neighbours at once: at most 15 × 10 + 15, so that
+/// no byte runs over into its neighbour.
 #[inline(always)]
-fn pair(word: u64, at: u32) -> u32 {
-    let both = (word >> (8 * at)) as u32;
-    (both & 0xf) * 10 + (both >> 8 & 0xf)
+fn pairs(word: u64) -> u64 {
+    let digits = word & 0x0f0f_0f0f_0f0f_0f0f;
+    digits * 10 + (digits >> 8)
+}
+
+/// The number of the pair that starts at byte `at`.
+#[inline(always)]
+fn pair(pairs: u64, at: u32) -> u32 {
+    (pairs >> (8 * at)) as u32 & 0xff
 }
 
 /// `.` and digits, at the start: their nanoseconds (what is finer is cut off) and the rest.

@@ -8,6 +8,7 @@ use super::super::rules;
 use super::cursor::Cursor;
 use super::markup::Tag;
 use super::message::{self, Payload};
+use super::opening::{self, Opening};
 use super::{Reason, Scan};
 use crate::ews::soap::ServerVersionInfo;
 
@@ -15,7 +16,7 @@ const TYPES: &str = "http://schemas.microsoft.com/exchange/services/2006/types";
 const MESSAGES: &str = "http://schemas.microsoft.com/exchange/services/2006/messages";
 
 /// What Exchange declares, and a bit for each that something depends on.
-const DECLARATIONS: [(&str, &str, u8); 7] = [
+pub(super) const DECLARATIONS: [(&str, &str, u8); 7] = [
     ("xmlns:s", "http://schemas.xmlsoap.org/soap/envelope/", SOAP),
     ("xmlns:h", TYPES, HEADER),
     ("xmlns:m", MESSAGES, ANSWER),
@@ -24,26 +25,47 @@ const DECLARATIONS: [(&str, &str, u8); 7] = [
     ("xmlns:xsi", "http://www.w3.org/2001/XMLSchema-instance", 0),
     ("xmlns:xsd", "http://www.w3.org/2001/XMLSchema", 0),
 ];
-const SOAP: u8 = 1;
-const HEADER: u8 = 2;
-const ANSWER: u8 = 4;
-const VALUES: u8 = 8;
+pub(super) const SOAP: u8 = 1;
+pub(super) const HEADER: u8 = 2;
+pub(super) const ANSWER: u8 = 4;
+pub(super) const VALUES: u8 = 8;
 
 /// The whole body.
 pub(super) fn envelope<'a>(cursor: &mut Cursor<'a>) -> Scan<Envelope<'a>> {
+    let Opening { server, answer } = match opening::as_written(cursor.rest()) {
+        Some((opening, rest)) => {
+            cursor.jump(rest);
+            opening
+        }
+        None => in_any_form(cursor)?,
+    };
+    let body = operation(cursor, answer)?;
+    for name in ["s:Body", "s:Envelope"] {
+        cursor.space();
+        cursor.close(name)?;
+    }
+    cursor.space();
+    if cursor.rest().is_empty() { Ok(Envelope { server, body }) } else { cursor.decline(Reason::Markup) }
+}
+
+/// From the first byte to the answer's element, tag by tag.
+fn in_any_form<'a>(cursor: &mut Cursor<'a>) -> Scan<Opening<'a>> {
     cursor.literal("<?xml version=\"1.0\" encoding=\"utf-8\"?>");
     cursor.space();
-    let (root, declared) = shell(cursor, "s:Envelope", 0)?;
+    let (_, declared) = shell(cursor, "s:Envelope", 0)?;
     if declared & SOAP == 0 {
         return cursor.decline(Reason::Namespace);
     }
     cursor.space();
     let server = if cursor.rest().starts_with("<s:Header") { header(cursor, declared)? } else { None };
-    let body = body(cursor, declared)?;
+    let (_, declared) = shell(cursor, "s:Body", declared)?;
     cursor.space();
-    cursor.close(root.name)?;
-    cursor.space();
-    if cursor.rest().is_empty() { Ok(Envelope { server, body }) } else { cursor.decline(Reason::Markup) }
+    let answer = cursor.any_tag()?;
+    let (own, others) = declarations(cursor, &answer)?;
+    if answer.empty || others > 0 || (declared | own) & (ANSWER | VALUES) != ANSWER | VALUES {
+        return cursor.decline(Reason::Operation);
+    }
+    Ok(Opening { server, answer: answer.name })
 }
 
 /// A start tag with content and nothing but declarations; answers what is declared inside it.
@@ -119,24 +141,9 @@ fn server_version<'a>(cursor: &Cursor<'a>, tag: &Tag<'a>) -> Scan<ServerVersionI
     Ok(server)
 }
 
-fn body<'a>(cursor: &mut Cursor<'a>, declared: u8) -> Scan<Body<'a>> {
-    let (body, declared) = shell(cursor, "s:Body", declared)?;
-    cursor.space();
-    let answer = cursor.any_tag()?;
-    let (own, others) = declarations(cursor, &answer)?;
-    if answer.empty || others > 0 || (declared | own) & (ANSWER | VALUES) != ANSWER | VALUES {
-        return cursor.decline(Reason::Operation);
-    }
-    let carried = operation(cursor, &answer)?;
-    cursor.space();
-    cursor.close(body.name)?;
-    Ok(carried)
-}
-
-fn operation<'a>(cursor: &mut Cursor<'a>, answer: &Tag<'a>) -> Scan<Body<'a>> {
+fn operation<'a>(cursor: &mut Cursor<'a>, answer: &'a str) -> Scan<Body<'a>> {
     let items = |payload: Payload<'a>| payload.items;
-    let Some(operation) = answer.name.strip_prefix("m:").and_then(|name| name.strip_suffix("Response"))
-    else {
+    let Some(operation) = answer.strip_prefix("m:").and_then(|name| name.strip_suffix("Response")) else {
         return cursor.decline(Reason::Operation);
     };
     Ok(match operation {

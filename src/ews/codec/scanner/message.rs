@@ -26,7 +26,7 @@ impl<'a> Payload<'a> {
 /// `m:ResponseMessages` and the end of the answer around it; `keep` takes of each payload what the operation has.
 pub(super) fn messages<'a, T>(
     cursor: &mut Cursor<'a>,
-    answer: &Tag<'a>,
+    answer: &str,
     keep: impl Fn(Payload<'a>) -> T,
 ) -> Scan<Vec<ResponseMessage<'a, T>>> {
     cursor.space();
@@ -40,17 +40,17 @@ pub(super) fn messages<'a, T>(
         messages.push(message(cursor, answer, &tag, &keep)?);
     }
     cursor.space();
-    cursor.close(answer.name)?;
+    cursor.close(answer)?;
     Ok(messages)
 }
 
 fn message<'a, T>(
     cursor: &mut Cursor<'a>,
-    answer: &Tag<'a>,
+    answer: &str,
     tag: &Tag<'a>,
     keep: &impl Fn(Payload<'a>) -> T,
 ) -> Scan<ResponseMessage<'a, T>> {
-    if tag.name.strip_suffix("Message") != Some(answer.name) {
+    if tag.name.strip_suffix("Message") != Some(answer) {
         return cursor.decline(Reason::Structure);
     }
     let class = tag.attribute("ResponseClass").and_then(|class| rules::names::response_class(&class));

@@ -14,6 +14,7 @@ mod item;
 mod lists;
 mod markup;
 mod message;
+mod opening;
 mod value;
 
 use serde::Serialize;

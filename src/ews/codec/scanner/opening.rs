@@ -1,0 +1,84 @@
+//! From the first byte to the answer's element, as Exchange writes it: literals, five numbers, and declarations.
+//!
+//! Every answer begins with half a kilobyte of this, which makes it most of a short one. `None` never means wrong: the
+//! general way in `envelope.rs` then looks at the same bytes.
+
+use super::super::bytes;
+use super::envelope::{ANSWER, DECLARATIONS, HEADER, SOAP, VALUES};
+use super::value::{self, Read};
+use crate::ews::soap::ServerVersionInfo;
+
+/// What stands before the answer's own children.
+pub(super) struct Opening<'a> {
+    pub(super) server: Option<ServerVersionInfo<'a>>,
+    /// The answer's element, with its prefix.
+    pub(super) answer: &'a str,
+}
+
+/// The most digits of a version number; what has more is read the general way.
+const DIGITS_MAX: usize = 9;
+
+/// ```text
+/// <?xml …?><s:Envelope …><s:Header><h:ServerVersionInfo …/></s:Header><s:Body …><m:XResponse …>
+/// ```
+pub(super) fn as_written(body: &str) -> Read<'_, Opening<'_>> {
+    let rest = body.strip_prefix("<?xml version=\"1.0\" encoding=\"utf-8\"?>").unwrap_or(body);
+    let (envelope, rest) = declarations(rest.strip_prefix("<s:Envelope")?)?;
+    let (server, rest) = server_version(rest.strip_prefix("><s:Header><h:ServerVersionInfo")?)?;
+    let (header, rest) = declarations(rest)?;
+    let (body, rest) = declarations(rest.strip_prefix("/></s:Header><s:Body")?)?;
+    let rest = rest.strip_prefix("><")?;
+    let (answer, rest) = rest.split_at_checked(bytes::name_len(rest.as_bytes()))?;
+    let (own, rest) = declarations(rest)?;
+    let rest = rest.strip_prefix('>')?;
+    let declared =
+        envelope & SOAP | (envelope | header) & HEADER | (envelope | body | own) & (ANSWER | VALUES);
+    let all = declared == SOAP | HEADER | ANSWER | VALUES;
+    all.then_some((Opening { server: Some(server), answer }, rest))
+}
+
+/// The declarations of one tag, each at most once; answers the bits of what they declare.
+fn declarations(mut rest: &str) -> Read<'_, u8> {
+    let (mut declared, mut seen) = (0, 0_u8);
+    'next: while rest.starts_with(" xmlns") {
+        for (at, (name, namespace, bit)) in DECLARATIONS.iter().enumerate() {
+            if let Some(after) = declaration(rest, name, namespace)
+                && seen & 1 << at == 0
+            {
+                (rest, declared, seen) = (after, declared | bit, seen | 1 << at);
+                continue 'next;
+            }
+        }
+        return None;
+    }
+    Some((declared, rest))
+}
+
+fn declaration<'a>(rest: &'a str, name: &str, namespace: &str) -> Option<&'a str> {
+    let value = rest.strip_prefix(' ')?.strip_prefix(name)?.strip_prefix("=\"")?;
+    value.strip_prefix(namespace)?.strip_prefix('"')
+}
+
+fn server_version(rest: &str) -> Read<'_, ServerVersionInfo<'_>> {
+    let (major, rest) = number(rest.strip_prefix(" MajorVersion=\"")?)?;
+    let (minor, rest) = number(rest.strip_prefix("\" MinorVersion=\"")?)?;
+    let (major_build, rest) = number(rest.strip_prefix("\" MajorBuildNumber=\"")?)?;
+    let (minor_build, rest) = number(rest.strip_prefix("\" MinorBuildNumber=\"")?)?;
+    let (version, rest) = value::attribute(rest.strip_prefix("\" Version=\"")?)?;
+    let server = ServerVersionInfo {
+        major: Some(major),
+        minor: Some(minor),
+        major_build: Some(major_build),
+        minor_build: Some(minor_build),
+        version: Some(version),
+    };
+    Some((server, rest.strip_prefix('"')?))
+}
+
+/// One to [`DIGITS_MAX`] digits.
+fn number(rest: &str) -> Read<'_, u32> {
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, rest) = rest.split_at_checked(digits)?;
+    (1..=DIGITS_MAX).contains(&digits).then_some(())?;
+    Some((number.bytes().fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0')), rest))
+}
