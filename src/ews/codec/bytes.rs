@@ -1,67 +1,227 @@
-//! Looking for the one byte that matters, sixteen at a time.
+//! Looking for the one byte that matters, many at a time.
 //!
-//! On x86-64 the vectors are SSE2, which every such processor has, so that no feature needs to be detected; elsewhere
-//! the same loop runs byte by byte. Memory is only ever read through references: a body may end at the last byte of a
-//! page. The naive twin of each function is in the tests.
+//! A [`Vector`] is a way to look. [`Wide`] takes 32 bytes at a time, and a value of it exists only where the processor
+//! was found to have AVX2; [`Narrow`] takes 16 with what every x86-64 has, and goes byte by byte elsewhere. Memory is
+//! only ever read through references: a body may end at the last byte of a page. The naive twin is in the tests.
 
-/// Runs `work` compiled for AVX2 where the processor has it, else as it is. Only what is inlined into `work` gains.
+/// A way to look at bytes: each function says where a run at the start of `bytes` ends, which is the length of `bytes`
+/// if nothing ends it.
+pub(super) trait Vector: Copy {
+    /// Runs `work` compiled for a processor on which this can look. Only what is inlined into `work` gains.
+    fn run<R>(self, work: impl FnOnce() -> R) -> R;
+
+    /// Ordinary text: ends at a `<`, an `&` or a control character (any byte below the space).
+    fn text_len(self, bytes: &[u8]) -> usize;
+
+    /// Ordinary attribute value: ends at a `"`, `<`, `&` or a control character.
+    fn value_len(self, bytes: &[u8]) -> usize;
+
+    /// An element's name: ends at a `>`, `/`, or anything up to the space.
+    fn name_len(self, bytes: &[u8]) -> usize;
+}
+
+fn ends_text(byte: u8) -> bool {
+    matches!(byte, b'<' | b'&') || byte < b' '
+}
+
+fn ends_value(byte: u8) -> bool {
+    matches!(byte, b'"' | b'<' | b'&') || byte < b' '
+}
+
+fn ends_name(byte: u8) -> bool {
+    matches!(byte, b'>' | b'/') || byte <= b' '
+}
+
+/// The first position where `one` holds; `many` says the same of a whole lane, a bit for each byte.
 #[inline(always)]
-pub(super) fn widest<R>(work: impl FnOnce() -> R) -> R {
-    #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("bmi1") {
-        return avx2::run(work);
+fn first<const N: usize>(bytes: &[u8], many: impl Fn(&[u8; N]) -> u32, one: impl Fn(u8) -> bool) -> usize {
+    let mut at = 0;
+    while let Some(lane) = bytes.get(at..).and_then(<[u8]>::first_chunk::<N>) {
+        let hits = many(lane);
+        if hits != 0 {
+            return at + hits.trailing_zeros() as usize;
+        }
+        at += N;
     }
-    work()
+    bytes[at..].iter().position(|byte| one(*byte)).map_or(bytes.len(), |tail| at + tail)
+}
+
+/// Sixteen bytes at a time; works everywhere.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Narrow;
+
+impl Vector for Narrow {
+    #[inline(always)]
+    fn run<R>(self, work: impl FnOnce() -> R) -> R {
+        work()
+    }
+
+    #[inline(always)]
+    fn text_len(self, bytes: &[u8]) -> usize {
+        first(bytes, lanes::ends_text, ends_text)
+    }
+
+    #[inline(always)]
+    fn value_len(self, bytes: &[u8]) -> usize {
+        first(bytes, lanes::ends_value, ends_value)
+    }
+
+    #[inline(always)]
+    fn name_len(self, bytes: &[u8]) -> usize {
+        first(bytes, lanes::ends_name, ends_name)
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
-#[allow(unsafe_code, reason = "a function compiled for another processor; the proof is beside the call")]
-mod avx2 {
-    /// Only to be called where the processor has AVX2 and BMI1.
-    #[inline(always)]
-    pub(super) fn run<R>(work: impl FnOnce() -> R) -> R {
-        // SAFETY: unsafe to call for one reason only, that the processor might lack the features, and the caller
-        // asked the processor. Nothing but `work` is run, which is safe code.
-        unsafe { compiled(work) }
+pub(super) use wide::Wide;
+
+/// AVX2, where the processor has it.
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code, reason = "vector instructions; every call's proof is beside it")]
+mod wide {
+    use core::arch::x86_64::{
+        __m256i, _mm_loadu_si128, _mm256_broadcastsi128_si256, _mm256_cmpeq_epi8, _mm256_loadu_si256,
+        _mm256_min_epu8, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _mm256_shuffle_epi8,
+    };
+
+    use super::{Vector, ends_name, ends_text, ends_value, first};
+
+    /// Proof that the processor has AVX2 and BMI1: there is no way to one but [`Wide::find`].
+    #[derive(Debug, Clone, Copy)]
+    pub(in super::super) struct Wide(());
+
+    impl Wide {
+        /// Asks the processor (once; then it is remembered).
+        #[inline(always)]
+        pub(in super::super) fn find() -> Option<Self> {
+            let has =
+                std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("bmi1");
+            has.then_some(Self(()))
+        }
     }
 
     #[target_feature(enable = "avx2,bmi1")]
     fn compiled<R>(work: impl FnOnce() -> R) -> R {
         work()
     }
-}
 
-/// Where the run of ordinary text at the start of `bytes` ends: at a `<`, an `&` or a control character (any byte
-/// below the space). The length of `bytes` if nothing ends it.
-#[inline(always)]
-pub(super) fn text_len(bytes: &[u8]) -> usize {
-    first(bytes, lanes::ends_text, |byte| matches!(byte, b'<' | b'&') || byte < b' ')
-}
-
-/// Where the run of ordinary attribute value at the start of `bytes` ends: at a `"`, `<`, `&` or a control character.
-#[inline(always)]
-pub(super) fn value_len(bytes: &[u8]) -> usize {
-    first(bytes, lanes::ends_value, |byte| matches!(byte, b'"' | b'<' | b'&') || byte < b' ')
-}
-
-/// Where the element name at the start of `bytes` ends: at a `>`, `/`, or anything up to the space.
-#[inline(always)]
-pub(super) fn name_len(bytes: &[u8]) -> usize {
-    first(bytes, lanes::ends_name, |byte| matches!(byte, b'>' | b'/') || byte <= b' ')
-}
-
-/// The first position where `one` holds; `sixteen` says the same of a whole vector, a bit for each byte.
-#[inline(always)]
-fn first(bytes: &[u8], sixteen: impl Fn(&[u8; 16]) -> u32, one: impl Fn(u8) -> bool) -> usize {
-    let mut at = 0;
-    while let Some(lane) = bytes.get(at..).and_then(<[u8]>::first_chunk::<16>) {
-        let hits = sixteen(lane);
-        if hits != 0 {
-            return at + hits.trailing_zeros() as usize;
-        }
-        at += 16;
+    /// What ends a run: the bytes of `table`, each in the place that its low four bits name (whose high bit is clear),
+    /// and every byte up to `ceiling`.
+    struct Stops {
+        table: [u8; 16],
+        ceiling: u8,
     }
-    bytes[at..].iter().position(|byte| one(*byte)).map_or(bytes.len(), |tail| at + tail)
+
+    /// The other places hold a byte above 127, which no byte can look up.
+    const fn stops(bytes: &[u8], ceiling: u8) -> Stops {
+        let mut table = [0xff_u8; 16];
+        let mut at = 0;
+        while at < bytes.len() {
+            table[(bytes[at] & 15) as usize] = bytes[at];
+            at += 1;
+        }
+        Stops { table, ceiling }
+    }
+
+    const TEXT: Stops = stops(b"<&", 0x1f);
+    const VALUE: Stops = stops(b"\"<&", 0x1f);
+    const NAME: Stops = stops(b">/", b' ');
+
+    impl Vector for Wide {
+        #[inline(always)]
+        fn run<R>(self, work: impl FnOnce() -> R) -> R {
+            // SAFETY: unsafe to call for one reason only, that the processor might lack the features; `self` is the
+            // proof that it has them. Nothing but `work` is run, which is safe code.
+            unsafe { compiled(work) }
+        }
+
+        #[inline(always)]
+        fn text_len(self, bytes: &[u8]) -> usize {
+            first(bytes, |lane| self.hits(lane, &TEXT), ends_text)
+        }
+
+        #[inline(always)]
+        fn value_len(self, bytes: &[u8]) -> usize {
+            first(bytes, |lane| self.hits(lane, &VALUE), ends_value)
+        }
+
+        #[inline(always)]
+        fn name_len(self, bytes: &[u8]) -> usize {
+            first(bytes, |lane| self.hits(lane, &NAME), ends_name)
+        }
+    }
+
+    impl Wide {
+        #[inline(always)]
+        fn hits(self, lane: &[u8; 32], stops: &Stops) -> u32 {
+            // SAFETY: unsafe to call for one reason only, that the processor might lack AVX2; `self` is the proof.
+            unsafe { hits(lane, stops) }
+        }
+    }
+
+    /// A bit for each byte that is a stop. Looking a byte up by its low four bits gives the one stop it could be, or
+    /// nothing that equals it; a byte above 127 looks up zero, which it is not.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn hits(lane: &[u8; 32], stops: &Stops) -> u32 {
+        let lane = load(lane);
+        let candidates = _mm256_shuffle_epi8(table(&stops.table), lane);
+        let listed = _mm256_cmpeq_epi8(candidates, lane);
+        let low = _mm256_min_epu8(lane, _mm256_set1_epi8(stops.ceiling as i8));
+        let low = _mm256_cmpeq_epi8(low, lane);
+        _mm256_movemask_epi8(_mm256_or_si256(listed, low)) as u32
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn load(lane: &[u8; 32]) -> __m256i {
+        // SAFETY: reads the 32 bytes behind a reference to 32 bytes; the instruction asks for no alignment.
+        unsafe { _mm256_loadu_si256(lane.as_ptr().cast()) }
+    }
+
+    /// The table in both halves, as the shuffle wants it.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn table(table: &[u8; 16]) -> __m256i {
+        // SAFETY: reads the 16 bytes behind a reference to 16 bytes; the instruction asks for no alignment.
+        _mm256_broadcastsi128_si256(unsafe { _mm_loadu_si128(table.as_ptr().cast()) })
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) use nowhere::Wide;
+
+/// Other processors get [`Narrow`].
+#[cfg(not(target_arch = "x86_64"))]
+mod nowhere {
+    use super::{Narrow, Vector};
+
+    #[derive(Debug, Clone, Copy)]
+    pub(in super::super) enum Wide {}
+
+    impl Wide {
+        pub(in super::super) fn find() -> Option<Self> {
+            None
+        }
+    }
+
+    impl Vector for Wide {
+        fn run<R>(self, work: impl FnOnce() -> R) -> R {
+            work()
+        }
+
+        fn text_len(self, bytes: &[u8]) -> usize {
+            Narrow.text_len(bytes)
+        }
+
+        fn value_len(self, bytes: &[u8]) -> usize {
+            Narrow.value_len(bytes)
+        }
+
+        fn name_len(self, bytes: &[u8]) -> usize {
+            Narrow.name_len(bytes)
+        }
+    }
 }
 
 /// SSE2, which `x86_64` always has.
@@ -164,33 +324,34 @@ mod lanes {
 mod tests {
     use super::*;
 
-    /// Every byte at every position of a run long enough for two vectors and a tail.
-    #[test]
-    fn each_function_stops_where_its_naive_twin_stops() {
+    /// Every byte at every position of a run long enough for two lanes and a tail.
+    fn stops_where_its_naive_twin_stops(vector: impl Vector) {
         for special in 0..=u8::MAX {
-            for at in 0..40 {
-                let mut bytes = [b'x'; 40];
+            for at in 0..72 {
+                let mut bytes = [b'x'; 72];
                 bytes[at] = special;
-                for len in [at, at + 1, 40] {
+                for len in [at, at + 1, 72] {
                     let bytes = &bytes[..len];
                     let naive = |ends: fn(u8) -> bool| bytes.iter().position(|b| ends(*b)).unwrap_or(len);
-                    assert_eq!(
-                        text_len(bytes),
-                        naive(|b| b"<&".contains(&b) || b < 0x20),
-                        "{special} at {at}"
-                    );
-                    assert_eq!(
-                        value_len(bytes),
-                        naive(|b| b"\"<&".contains(&b) || b < 0x20),
-                        "{special} at {at}"
-                    );
-                    assert_eq!(
-                        name_len(bytes),
-                        naive(|b| b">/".contains(&b) || b <= 0x20),
-                        "{special} at {at}"
-                    );
+                    assert_eq!(vector.text_len(bytes), naive(ends_text), "{special} at {at} in text");
+                    assert_eq!(vector.value_len(bytes), naive(ends_value), "{special} at {at} in a value");
+                    assert_eq!(vector.name_len(bytes), naive(ends_name), "{special} at {at} in a name");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn narrow_stops_where_its_naive_twin_stops() {
+        stops_where_its_naive_twin_stops(Narrow);
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn wide_stops_where_its_naive_twin_stops() {
+        match Wide::find() {
+            Some(wide) => stops_where_its_naive_twin_stops(wide),
+            None => println!("this processor has no AVX2: nothing was tested"),
         }
     }
 }

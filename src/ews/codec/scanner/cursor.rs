@@ -3,6 +3,7 @@
 //! Holds what is left as a `&str`, so that every slice it gives away is text without another check. A step either
 //! succeeds and moves, or leaves the cursor where it was.
 
+use super::super::bytes::Narrow;
 use super::super::decode::Limits;
 use super::{Declined, Reason, Scan, value};
 use crate::ews::types::Text;
@@ -85,7 +86,7 @@ impl<'a> Cursor<'a> {
     /// Text up to the next tag, references resolved.
     #[inline(always)]
     pub(super) fn text(&mut self) -> Scan<Text<'a>> {
-        match value::text(self.rest) {
+        match value::text(Narrow, self.rest) {
             Some((text, rest)) => {
                 self.rest = rest;
                 Ok(text)

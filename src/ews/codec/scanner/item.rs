@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::super::bytes;
+use super::super::bytes::{Narrow, Vector, Wide};
 use super::super::rules::{self, names};
 use super::cursor::Cursor;
 use super::markup::Tag;
@@ -29,10 +29,13 @@ pub(super) fn items<'a>(
     items.reserve(expected.min(EXPECTED_MAX).min(cursor.rest().len() / ITEM_BYTES_MIN));
     loop {
         if !list.empty {
-            bytes::widest(
-                #[inline(always)]
-                || calendar_items(cursor, items),
-            )?;
+            match Wide::find() {
+                Some(wide) => wide.run(
+                    #[inline(always)]
+                    || calendar_items(wide, cursor, items),
+                )?,
+                None => calendar_items(Narrow, cursor, items)?,
+            }
         }
         let Some(child) = cursor.child(list)? else { return Ok(()) };
         cursor.count_entry()?;
@@ -45,10 +48,10 @@ pub(super) fn items<'a>(
 }
 
 #[inline(always)]
-fn calendar_items<'a>(cursor: &mut Cursor<'a>, items: &mut Vec<Item<'a>>) -> Scan<()> {
+fn calendar_items<'a, V: Vector>(vector: V, cursor: &mut Cursor<'a>, items: &mut Vec<Item<'a>>) -> Scan<()> {
     while cursor.literal("<t:CalendarItem>") {
         cursor.count_entry()?;
-        calendar_item(cursor, items)?;
+        calendar_item(vector, cursor, items)?;
     }
     Ok(())
 }
@@ -68,17 +71,17 @@ fn other<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> Scan<Item<'a>> {
 
 /// A field if it is next, as one literal on either side of its value, into its place in a new item.
 macro_rules! next {
-    ($rest:ident, $place:expr, $name:literal, $read:path) => {
+    ($vector:ident, $rest:ident, $place:expr, $name:literal, $read:path) => {
         if let Some(after) = $rest.strip_prefix(concat!("<t:", $name, ">"))
-            && let Some((value, after)) = $read(after)
+            && let Some((value, after)) = $read($vector, after)
             && let Some(after) = after.strip_prefix(concat!("</t:", $name, ">"))
         {
             $rest = after;
             fill(&mut $place, value);
         }
     };
-    ($rest:ident, $place:expr, $read:path) => {
-        if let Some((value, after)) = $read($rest) {
+    ($vector:ident, $rest:ident, $place:expr, $read:path) => {
+        if let Some((value, after)) = $read($vector, $rest) {
             $rest = after;
             fill(&mut $place, value);
         }
@@ -94,51 +97,55 @@ fn fill<T>(place: &mut Option<T>, value: T) {
 /// Reads the fields that we ask for, as far as they come in the order of the schema, into a new item; answers what
 /// follows them. Each value goes straight to its place: an item is too large to be moved about.
 #[inline(always)]
-fn as_written<'a>(mut rest: &'a str, item: &mut CalendarItem<'a>) -> &'a str {
-    next!(rest, item.item_id, value::item_id);
-    next!(rest, item.subject, "Subject", value::text);
-    next!(rest, item.sensitivity, "Sensitivity", value::sensitivity);
-    next!(rest, item.date_time_created, "DateTimeCreated", value::time);
-    next!(rest, item.last_modified_time, "LastModifiedTime", value::time);
-    next!(rest, item.uid, "UID", value::text);
-    next!(rest, item.recurrence_id, "RecurrenceId", value::time);
-    next!(rest, item.start, "Start", value::time);
-    next!(rest, item.end, "End", value::time);
-    next!(rest, item.original_start, "OriginalStart", value::time);
-    next!(rest, item.is_all_day_event, "IsAllDayEvent", value::boolean);
-    next!(rest, item.legacy_free_busy_status, "LegacyFreeBusyStatus", value::free_busy_status);
-    next!(rest, item.location, "Location", value::text);
-    next!(rest, item.is_meeting, "IsMeeting", value::boolean);
-    next!(rest, item.is_cancelled, "IsCancelled", value::boolean);
-    next!(rest, item.is_recurring, "IsRecurring", value::boolean);
-    next!(rest, item.calendar_item_type, "CalendarItemType", value::calendar_item_type);
-    next!(rest, item.my_response_type, "MyResponseType", value::response_type);
-    next!(rest, item.organizer, value::organizer);
+fn as_written<'a, V: Vector>(vector: V, mut rest: &'a str, item: &mut CalendarItem<'a>) -> &'a str {
+    next!(vector, rest, item.item_id, value::item_id);
+    next!(vector, rest, item.subject, "Subject", value::text);
+    next!(vector, rest, item.sensitivity, "Sensitivity", value::sensitivity);
+    next!(vector, rest, item.date_time_created, "DateTimeCreated", value::time);
+    next!(vector, rest, item.last_modified_time, "LastModifiedTime", value::time);
+    next!(vector, rest, item.uid, "UID", value::text);
+    next!(vector, rest, item.recurrence_id, "RecurrenceId", value::time);
+    next!(vector, rest, item.start, "Start", value::time);
+    next!(vector, rest, item.end, "End", value::time);
+    next!(vector, rest, item.original_start, "OriginalStart", value::time);
+    next!(vector, rest, item.is_all_day_event, "IsAllDayEvent", value::boolean);
+    next!(vector, rest, item.legacy_free_busy_status, "LegacyFreeBusyStatus", value::free_busy_status);
+    next!(vector, rest, item.location, "Location", value::text);
+    next!(vector, rest, item.is_meeting, "IsMeeting", value::boolean);
+    next!(vector, rest, item.is_cancelled, "IsCancelled", value::boolean);
+    next!(vector, rest, item.is_recurring, "IsRecurring", value::boolean);
+    next!(vector, rest, item.calendar_item_type, "CalendarItemType", value::calendar_item_type);
+    next!(vector, rest, item.my_response_type, "MyResponseType", value::response_type);
+    next!(vector, rest, item.organizer, value::organizer);
     rest
 }
 
 /// After `<t:CalendarItem>`: the fields, and the end tag.
 #[inline(always)]
-fn calendar_item<'a>(cursor: &mut Cursor<'a>, items: &mut Vec<Item<'a>>) -> Scan<()> {
+fn calendar_item<'a, V: Vector>(vector: V, cursor: &mut Cursor<'a>, items: &mut Vec<Item<'a>>) -> Scan<()> {
     items.resize_with(items.len() + 1, || Item::Calendar(CalendarItem::default()));
     let Some(Item::Calendar(item)) = items.last_mut() else { return cursor.decline(Reason::Structure) };
-    cursor.jump(as_written(cursor.rest(), item));
-    if cursor.literal("</t:CalendarItem>") { Ok(()) } else { in_any_order(cursor, item) }
+    cursor.jump(as_written(vector, cursor.rest(), item));
+    if cursor.literal("</t:CalendarItem>") { Ok(()) } else { in_any_order(vector, cursor, item) }
 }
 
 /// A calendar item among white space: field by field.
 fn spaced_item<'a>(cursor: &mut Cursor<'a>, items: &mut Vec<Item<'a>>) -> Scan<()> {
     let mut item = CalendarItem::default();
-    in_any_order(cursor, &mut item)?;
+    in_any_order(Narrow, cursor, &mut item)?;
     items.push(Item::Calendar(item));
     Ok(())
 }
 
 /// The rest of an item's fields, each looked up by name, and the item's end tag.
 #[inline(never)]
-fn in_any_order<'a>(cursor: &mut Cursor<'a>, item: &mut CalendarItem<'a>) -> Scan<()> {
+fn in_any_order<'a, V: Vector>(vector: V, cursor: &mut Cursor<'a>, item: &mut CalendarItem<'a>) -> Scan<()> {
     loop {
-        cursor.jump(by_name(cursor.rest(), item));
+        let rest = cursor.rest();
+        cursor.jump(vector.run(
+            #[inline(always)]
+            || by_name(vector, rest, item),
+        ));
         cursor.space();
         if cursor.literal("</t:CalendarItem>") {
             return Ok(());
@@ -148,24 +155,25 @@ fn in_any_order<'a>(cursor: &mut Cursor<'a>, item: &mut CalendarItem<'a>) -> Sca
     }
 }
 
-/// A field that is not there yet, known by its name already, put into its place.
+/// A field that is not there yet, if it is the one that is next, put into its place.
 macro_rules! place {
-    ($place:expr, $rest:ident, $after:ident, $name:literal, $read:path) => {
+    ($vector:ident, $rest:ident, $place:expr, $inside:ident, $name:literal, $read:path) => {
         if $place.is_none()
-            && let Some((value, after)) = $read($after)
+            && let Some(after) = $inside.strip_prefix(concat!($name, ">"))
+            && let Some((value, after)) = $read($vector, after)
             && let Some(after) = after.strip_prefix(concat!("</t:", $name, ">"))
         {
-            $place = Some(value);
             $rest = after;
+            fill(&mut $place, value);
         } else {
             return $rest;
         }
     };
-    ($place:expr, $rest:ident, $read:path) => {
-        match $read($rest) {
+    ($vector:ident, $rest:ident, $place:expr, $read:path) => {
+        match $read($vector, $rest) {
             Some((value, after)) if $place.is_none() => {
-                $place = Some(value);
                 $rest = after;
+                fill(&mut $place, value);
             }
             _ => return $rest,
         }
@@ -174,51 +182,65 @@ macro_rules! place {
 
 /// Fields in any order while each is as Exchange writes it; answers where the first begins that is not.
 #[inline(always)]
-fn by_name<'a>(mut rest: &'a str, item: &mut CalendarItem<'a>) -> &'a str {
+fn by_name<'a, V: Vector>(vector: V, mut rest: &'a str, item: &mut CalendarItem<'a>) -> &'a str {
     loop {
         let Some(inside) = rest.strip_prefix("<t:") else { return rest };
-        let Some((name, after)) = inside.split_at_checked(bytes::name_len(inside.as_bytes())) else {
-            return rest;
-        };
-        let Some(field) = Field::named(name.as_bytes()) else { return rest };
-        let Some(after) = after.strip_prefix('>').or(field.has_attributes().then_some("")) else {
-            return rest;
-        };
-        match field {
-            Field::ItemId => place!(item.item_id, rest, value::item_id),
-            Field::Subject => place!(item.subject, rest, after, "Subject", value::text),
-            Field::Sensitivity => place!(item.sensitivity, rest, after, "Sensitivity", value::sensitivity),
+        let Some(front) = inside.as_bytes().first_chunk() else { return rest };
+        match Field::guess(*front) {
+            Field::ItemId => place!(vector, rest, item.item_id, value::item_id),
+            Field::Organizer => place!(vector, rest, item.organizer, value::organizer),
+            Field::Subject => place!(vector, rest, item.subject, inside, "Subject", value::text),
+            Field::Sensitivity => {
+                place!(vector, rest, item.sensitivity, inside, "Sensitivity", value::sensitivity)
+            }
             Field::DateTimeCreated => {
-                place!(item.date_time_created, rest, after, "DateTimeCreated", value::time)
+                place!(vector, rest, item.date_time_created, inside, "DateTimeCreated", value::time)
             }
             Field::LastModifiedTime => {
-                place!(item.last_modified_time, rest, after, "LastModifiedTime", value::time);
+                place!(vector, rest, item.last_modified_time, inside, "LastModifiedTime", value::time)
             }
-            Field::Uid => place!(item.uid, rest, after, "UID", value::text),
-            Field::RecurrenceId => place!(item.recurrence_id, rest, after, "RecurrenceId", value::time),
-            Field::Start => place!(item.start, rest, after, "Start", value::time),
-            Field::End => place!(item.end, rest, after, "End", value::time),
-            Field::OriginalStart => place!(item.original_start, rest, after, "OriginalStart", value::time),
+            Field::Uid => place!(vector, rest, item.uid, inside, "UID", value::text),
+            Field::RecurrenceId => {
+                place!(vector, rest, item.recurrence_id, inside, "RecurrenceId", value::time)
+            }
+            Field::Start => place!(vector, rest, item.start, inside, "Start", value::time),
+            Field::End => place!(vector, rest, item.end, inside, "End", value::time),
+            Field::OriginalStart => {
+                place!(vector, rest, item.original_start, inside, "OriginalStart", value::time)
+            }
             Field::IsAllDayEvent => {
-                place!(item.is_all_day_event, rest, after, "IsAllDayEvent", value::boolean)
+                place!(vector, rest, item.is_all_day_event, inside, "IsAllDayEvent", value::boolean)
             }
-            Field::LegacyFreeBusyStatus => {
-                let place = &mut item.legacy_free_busy_status;
-                place!(*place, rest, after, "LegacyFreeBusyStatus", value::free_busy_status);
+            Field::LegacyFreeBusyStatus => place!(
+                vector,
+                rest,
+                item.legacy_free_busy_status,
+                inside,
+                "LegacyFreeBusyStatus",
+                value::free_busy_status
+            ),
+            Field::Location => place!(vector, rest, item.location, inside, "Location", value::text),
+            Field::IsMeeting => place!(vector, rest, item.is_meeting, inside, "IsMeeting", value::boolean),
+            Field::IsCancelled => {
+                place!(vector, rest, item.is_cancelled, inside, "IsCancelled", value::boolean)
             }
-            Field::Location => place!(item.location, rest, after, "Location", value::text),
-            Field::IsMeeting => place!(item.is_meeting, rest, after, "IsMeeting", value::boolean),
-            Field::IsCancelled => place!(item.is_cancelled, rest, after, "IsCancelled", value::boolean),
-            Field::IsRecurring => place!(item.is_recurring, rest, after, "IsRecurring", value::boolean),
-            Field::CalendarItemType => {
-                let place = &mut item.calendar_item_type;
-                place!(*place, rest, after, "CalendarItemType", value::calendar_item_type);
+            Field::IsRecurring => {
+                place!(vector, rest, item.is_recurring, inside, "IsRecurring", value::boolean)
             }
+            Field::CalendarItemType => place!(
+                vector,
+                rest,
+                item.calendar_item_type,
+                inside,
+                "CalendarItemType",
+                value::calendar_item_type
+            ),
             Field::MyResponseType => {
-                place!(item.my_response_type, rest, after, "MyResponseType", value::response_type);
+                place!(vector, rest, item.my_response_type, inside, "MyResponseType", value::response_type)
             }
-            Field::Organizer => place!(item.organizer, rest, value::organizer),
-            Field::IsOrganizer => place!(item.is_organizer, rest, after, "IsOrganizer", value::boolean),
+            Field::IsOrganizer => {
+                place!(vector, rest, item.is_organizer, inside, "IsOrganizer", value::boolean)
+            }
             Field::Categories
             | Field::RequiredAttendees
             | Field::OptionalAttendees
@@ -349,45 +371,109 @@ enum Field {
     IsOrganizer,
 }
 
+/// Their names.
+const FIELDS: [(&str, Field); 25] = [
+    ("ItemId", Field::ItemId),
+    ("Subject", Field::Subject),
+    ("Sensitivity", Field::Sensitivity),
+    ("Categories", Field::Categories),
+    ("DateTimeCreated", Field::DateTimeCreated),
+    ("LastModifiedTime", Field::LastModifiedTime),
+    ("UID", Field::Uid),
+    ("RecurrenceId", Field::RecurrenceId),
+    ("Start", Field::Start),
+    ("End", Field::End),
+    ("OriginalStart", Field::OriginalStart),
+    ("IsAllDayEvent", Field::IsAllDayEvent),
+    ("LegacyFreeBusyStatus", Field::LegacyFreeBusyStatus),
+    ("Location", Field::Location),
+    ("IsMeeting", Field::IsMeeting),
+    ("IsCancelled", Field::IsCancelled),
+    ("IsRecurring", Field::IsRecurring),
+    ("CalendarItemType", Field::CalendarItemType),
+    ("MyResponseType", Field::MyResponseType),
+    ("Organizer", Field::Organizer),
+    ("RequiredAttendees", Field::RequiredAttendees),
+    ("OptionalAttendees", Field::OptionalAttendees),
+    ("Resources", Field::Resources),
+    ("AppointmentState", Field::AppointmentState),
+    ("IsOrganizer", Field::IsOrganizer),
+];
+
+/// Places in the table of fields: enough that a multiplier which sends no two of them to one place is soon found.
+const PLACES: usize = 64;
+
+/// Sends every field to a place of its own; found by the compiler.
+const MIX: u32 = {
+    let mut mix = 0x9e37_79b1;
+    while fields_by_place(mix).is_none() {
+        mix += 2;
+    }
+    mix
+};
+
+/// Every field in its place, and any field in the places between: a guess is always compared with the name.
+const PLACED: [Field; PLACES] = match fields_by_place(MIX) {
+    Some(fields) => fields,
+    None => [Field::ItemId; PLACES],
+};
+
+/// The fields' first four letters tell them apart, where `>` counts as a letter.
+const fn place(front: [u8; 4], mix: u32) -> usize {
+    (u32::from_le_bytes(front).wrapping_mul(mix) >> 26) as usize
+}
+
+const fn front(name: &[u8]) -> Option<[u8; 4]> {
+    match name {
+        [a, b, c] => Some([*a, *b, *c, b'>']),
+        [a, b, c, d, ..] => Some([*a, *b, *c, *d]),
+        _ => None,
+    }
+}
+
+const fn fields_by_place(mix: u32) -> Option<[Field; PLACES]> {
+    let mut fields = [Field::ItemId; PLACES];
+    let mut taken = [false; PLACES];
+    let mut at = 0;
+    while at < FIELDS.len() {
+        let (name, field) = FIELDS[at];
+        let Some(front) = front(name.as_bytes()) else { return None };
+        let place = place(front, mix);
+        if taken[place] {
+            return None;
+        }
+        taken[place] = true;
+        fields[place] = field;
+        at += 1;
+    }
+    Some(fields)
+}
+
 impl Field {
-    /// By length first, so that a name costs two comparisons at most.
+    /// The only field whose start tag can begin with `<t:` and these four bytes.
     #[inline(always)]
-    fn named(name: &[u8]) -> Option<Self> {
-        let first = *name.first()?;
-        let (known, field): (&[u8], _) = match (name.len(), first) {
-            (3, b'E') => (b"End", Self::End),
-            (3, _) => (b"UID", Self::Uid),
-            (5, _) => (b"Start", Self::Start),
-            (6, _) => (b"ItemId", Self::ItemId),
-            (7, _) => (b"Subject", Self::Subject),
-            (8, _) => (b"Location", Self::Location),
-            (9, b'I') => (b"IsMeeting", Self::IsMeeting),
-            (9, b'O') => (b"Organizer", Self::Organizer),
-            (9, _) => (b"Resources", Self::Resources),
-            (10, _) => (b"Categories", Self::Categories),
-            (11, b'S') => (b"Sensitivity", Self::Sensitivity),
-            (11, _) if name[2] == b'C' => (b"IsCancelled", Self::IsCancelled),
-            (11, _) if name[2] == b'R' => (b"IsRecurring", Self::IsRecurring),
-            (11, _) => (b"IsOrganizer", Self::IsOrganizer),
-            (12, _) => (b"RecurrenceId", Self::RecurrenceId),
-            (13, b'I') => (b"IsAllDayEvent", Self::IsAllDayEvent),
-            (13, _) => (b"OriginalStart", Self::OriginalStart),
-            (14, _) => (b"MyResponseType", Self::MyResponseType),
-            (15, _) => (b"DateTimeCreated", Self::DateTimeCreated),
-            (16, b'L') => (b"LastModifiedTime", Self::LastModifiedTime),
-            (16, b'C') => (b"CalendarItemType", Self::CalendarItemType),
-            (16, _) => (b"AppointmentState", Self::AppointmentState),
-            (17, b'R') => (b"RequiredAttendees", Self::RequiredAttendees),
-            (17, _) => (b"OptionalAttendees", Self::OptionalAttendees),
-            (20, _) => (b"LegacyFreeBusyStatus", Self::LegacyFreeBusyStatus),
-            _ => return None,
-        };
-        (known == name).then_some(field)
+    fn guess(front: [u8; 4]) -> Self {
+        PLACED[place(front, MIX)]
     }
 
-    /// Fields that are read from their start tag on.
-    #[inline(always)]
-    fn has_attributes(self) -> bool {
-        matches!(self, Self::ItemId)
+    fn named(name: &[u8]) -> Option<Self> {
+        let field = Self::guess(front(name)?);
+        (FIELDS[field as usize].0.as_bytes() == name).then_some(field)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_is_found_by_its_name_and_by_no_other() {
+        for (at, (name, field)) in FIELDS.into_iter().enumerate() {
+            assert_eq!(field as usize, at, "{name} stands in its own row");
+            assert!(Field::named(name.as_bytes()).is_some_and(|found| found as usize == at), "{name}");
+            for other in [&name[..name.len() - 1], &format!("{name}s"), ""] {
+                assert!(Field::named(other.as_bytes()).is_none(), "{other}");
+            }
+        }
     }
 }

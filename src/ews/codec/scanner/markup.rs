@@ -1,6 +1,6 @@
 //! Tags in general: for whatever is not guessed whole, and for stepping over what nobody asked for.
 
-use super::super::bytes;
+use super::super::bytes::{Narrow, Vector as _};
 use super::super::rules::markup::{RawAttribute, RawAttributes, split_name};
 use super::super::rules::text;
 use super::cursor::Cursor;
@@ -64,7 +64,7 @@ impl<'a> Cursor<'a> {
     /// A start tag with whatever prefix and attributes.
     pub(super) fn any_tag(&mut self) -> Scan<Tag<'a>> {
         let Some(inside) = self.rest().strip_prefix('<') else { return self.decline(Reason::Markup) };
-        let Some((name, rest)) = inside.split_at_checked(bytes::name_len(inside.as_bytes())) else {
+        let Some((name, rest)) = inside.split_at_checked(Narrow.name_len(inside.as_bytes())) else {
             return self.decline(Reason::Markup);
         };
         if split_name(name).is_none() {

@@ -3,7 +3,7 @@
 //! Every answer begins with half a kilobyte of this, which makes it most of a short one. `None` never means wrong: the
 //! general way in `envelope.rs` then looks at the same bytes.
 
-use super::super::bytes;
+use super::super::bytes::{Narrow, Vector as _};
 use super::envelope::{ANSWER, DECLARATIONS, HEADER, SOAP, VALUES};
 use super::value::{self, Read};
 use crate::ews::soap::ServerVersionInfo;
@@ -28,7 +28,7 @@ pub(super) fn as_written(body: &str) -> Read<'_, Opening<'_>> {
     let (header, rest) = declarations(rest)?;
     let (body, rest) = declarations(rest.strip_prefix("/></s:Header><s:Body")?)?;
     let rest = rest.strip_prefix("><")?;
-    let (answer, rest) = rest.split_at_checked(bytes::name_len(rest.as_bytes()))?;
+    let (answer, rest) = rest.split_at_checked(Narrow.name_len(rest.as_bytes()))?;
     let (own, rest) = declarations(rest)?;
     let rest = rest.strip_prefix('>')?;
     let declared =
@@ -64,7 +64,7 @@ fn server_version(rest: &str) -> Read<'_, ServerVersionInfo<'_>> {
     let (minor, rest) = number(rest.strip_prefix("\" MinorVersion=\"")?)?;
     let (major_build, rest) = number(rest.strip_prefix("\" MajorBuildNumber=\"")?)?;
     let (minor_build, rest) = number(rest.strip_prefix("\" MinorBuildNumber=\"")?)?;
-    let (version, rest) = value::attribute(rest.strip_prefix("\" Version=\"")?)?;
+    let (version, rest) = value::attribute(Narrow, rest.strip_prefix("\" Version=\"")?)?;
     let server = ServerVersionInfo {
         major: Some(major),
         minor: Some(minor),

@@ -1,21 +1,30 @@
 //! Values as Exchange writes them, read from the front of a string: the value and what follows it, or `None`.
 //!
-//! Everything here is passed and returned by value, so that a run of fields stays in registers. `None` never means
+//! Everything here is passed and returned by value, so that a run of fields stays in registers. A `vector` is how the
+//! bytes are looked at. `None` never means
 //! wrong, only "not as written": the generic path then looks at the same bytes.
 
 use chrono::{DateTime, Utc};
 
+use super::super::bytes::Vector;
+use super::super::rules::names;
 use super::super::rules::{self, text};
-use super::super::{bytes, rules::names};
 use crate::ews::types::{CalendarItemType, FreeBusyStatus, ItemId, Mailbox, ResponseType, Sensitivity, Text};
 
 /// A value and what follows it.
 pub(super) type Read<'a, T> = Option<(T, &'a str)>;
 
+/// The values that are on nearly every item, compared whole; the others by [`token`].
+macro_rules! frequent {
+    ($rest:expr, $($name:literal => $value:expr),+) => {
+        $(if let Some(after) = $rest.strip_prefix($name) { return Some(($value, after)); })+
+    };
+}
+
 /// Text up to the next tag, references resolved.
 #[inline(always)]
-pub(super) fn text(rest: &str) -> Read<'_, Text<'_>> {
-    let len = bytes::text_len(rest.as_bytes());
+pub(super) fn text<'a, V: Vector>(vector: V, rest: &'a str) -> Read<'a, Text<'a>> {
+    let len = vector.text_len(rest.as_bytes());
     let (plain, after) = rest.split_at_checked(len)?;
     if after.as_bytes().first() == Some(&b'<') {
         return Some((Text::Borrowed(plain), after));
@@ -33,8 +42,8 @@ fn text_with_specials(rest: &str, seen: usize) -> Read<'_, Text<'_>> {
 
 /// The value of an attribute up to its closing `"`, references resolved.
 #[inline(always)]
-pub(super) fn attribute(rest: &str) -> Read<'_, Text<'_>> {
-    let len = bytes::value_len(rest.as_bytes());
+pub(super) fn attribute<'a, V: Vector>(vector: V, rest: &'a str) -> Read<'a, Text<'a>> {
+    let len = vector.value_len(rest.as_bytes());
     let (plain, after) = rest.split_at_checked(len)?;
     if after.as_bytes().first() == Some(&b'"') {
         return Some((Text::Borrowed(plain), after));
@@ -51,14 +60,14 @@ fn attribute_with_specials(rest: &str, seen: usize) -> Read<'_, Text<'_>> {
 
 /// `YYYY-MM-DDTHH:MM:SSZ`.
 #[inline(always)]
-pub(super) fn time(rest: &str) -> Read<'_, DateTime<Utc>> {
+pub(super) fn time<'a, V: Vector>(_: V, rest: &'a str) -> Read<'a, DateTime<Utc>> {
     let time = rules::time::utc_seconds(rest.as_bytes().first_chunk()?)?;
     Some((time, rest.get(20..)?))
 }
 
 /// `true` or `false`, told apart without a branch: on a page of events the next one is anybody's guess.
 #[inline(always)]
-pub(super) fn boolean(rest: &str) -> Read<'_, bool> {
+pub(super) fn boolean<'a, V: Vector>(_: V, rest: &'a str) -> Read<'a, bool> {
     let five = rest.as_bytes().first_chunk::<5>()?;
     let four = u32::from_le_bytes(*five.first_chunk()?);
     let is_true = four == u32::from_le_bytes(*b"true");
@@ -69,66 +78,59 @@ pub(super) fn boolean(rest: &str) -> Read<'_, bool> {
     Some((is_true, rest.get(5 - usize::from(is_true)..)?))
 }
 
-/// The values that are on nearly every item, compared whole; the others by [`token`].
-macro_rules! frequent {
-    ($rest:expr, $($name:literal => $value:expr),+) => {
-        $(if let Some(after) = $rest.strip_prefix($name) { return Some(($value, after)); })+
-    };
-}
-
 /// A name: plain, not empty, no white space around it.
 #[inline]
-fn token(rest: &str) -> Read<'_, Text<'_>> {
-    let (name, after) = rest.split_at_checked(bytes::text_len(rest.as_bytes()))?;
+fn token<'a, V: Vector>(vector: V, rest: &'a str) -> Read<'a, Text<'a>> {
+    let (name, after) = rest.split_at_checked(vector.text_len(rest.as_bytes()))?;
     let tidy = after.starts_with('<') && !name.is_empty() && !name.starts_with(' ') && !name.ends_with(' ');
     tidy.then_some((Text::Borrowed(name), after))
 }
 
 #[inline(always)]
-pub(super) fn sensitivity(rest: &str) -> Read<'_, Sensitivity<'_>> {
+pub(super) fn sensitivity<'a, V: Vector>(vector: V, rest: &'a str) -> Read<'a, Sensitivity<'a>> {
     frequent!(rest, "Normal" => Sensitivity::Normal);
-    let (name, after) = token(rest)?;
+    let (name, after) = token(vector, rest)?;
     Some((names::sensitivity(name), after))
 }
 
 #[inline(always)]
-pub(super) fn free_busy_status(rest: &str) -> Read<'_, FreeBusyStatus<'_>> {
+pub(super) fn free_busy_status<'a, V: Vector>(vector: V, rest: &'a str) -> Read<'a, FreeBusyStatus<'a>> {
     frequent!(rest, "Busy" => FreeBusyStatus::Busy);
-    let (name, after) = token(rest)?;
+    let (name, after) = token(vector, rest)?;
     Some((names::free_busy_status(name), after))
 }
 
 #[inline(always)]
-pub(super) fn calendar_item_type(rest: &str) -> Read<'_, CalendarItemType<'_>> {
+pub(super) fn calendar_item_type<'a, V: Vector>(vector: V, rest: &'a str) -> Read<'a, CalendarItemType<'a>> {
     frequent!(rest, "Single" => CalendarItemType::Single, "Occurrence" => CalendarItemType::Occurrence);
-    let (name, after) = token(rest)?;
+    let (name, after) = token(vector, rest)?;
     Some((names::calendar_item_type(name), after))
 }
 
 #[inline(always)]
-pub(super) fn response_type(rest: &str) -> Read<'_, ResponseType<'_>> {
+pub(super) fn response_type<'a, V: Vector>(vector: V, rest: &'a str) -> Read<'a, ResponseType<'a>> {
     frequent!(rest, "Accept" => ResponseType::Accept);
-    let (name, after) = token(rest)?;
+    let (name, after) = token(vector, rest)?;
     Some((names::response_type(name), after))
 }
 
 /// `<t:ItemId Id="…" ChangeKey="…"/>`.
 #[inline(always)]
-pub(super) fn item_id(rest: &str) -> Read<'_, ItemId<'_>> {
-    let (id, after) = attribute(rest.strip_prefix("<t:ItemId Id=\"")?)?;
-    let (change_key, after) = attribute(after.strip_prefix("\" ChangeKey=\"")?)?;
+pub(super) fn item_id<'a, V: Vector>(vector: V, rest: &'a str) -> Read<'a, ItemId<'a>> {
+    let (id, after) = attribute(vector, rest.strip_prefix("<t:ItemId Id=\"")?)?;
+    let (change_key, after) = attribute(vector, after.strip_prefix("\" ChangeKey=\"")?)?;
     Some((ItemId { id, change_key: Some(change_key) }, after.strip_prefix("\"/>")?))
 }
 
 /// `<t:Organizer><t:Mailbox>…</t:Mailbox></t:Organizer>`, with the four children that Exchange gives it.
 #[inline(always)]
-pub(super) fn organizer(rest: &str) -> Read<'_, Mailbox<'_>> {
-    let (name, after) = text(rest.strip_prefix("<t:Organizer><t:Mailbox><t:Name>")?)?;
-    let (email_address, after) = text(after.strip_prefix("</t:Name><t:EmailAddress>")?)?;
+pub(super) fn organizer<'a, V: Vector>(vector: V, rest: &'a str) -> Read<'a, Mailbox<'a>> {
+    let (name, after) = text(vector, rest.strip_prefix("<t:Organizer><t:Mailbox><t:Name>")?)?;
+    let (email_address, after) = text(vector, after.strip_prefix("</t:Name><t:EmailAddress>")?)?;
     let after = after.strip_prefix("</t:EmailAddress><t:RoutingType>")?;
-    let (routing_type, after) = smtp(after).or_else(|| text(after))?;
+    let (routing_type, after) = smtp(after).or_else(|| text(vector, after))?;
     let after = after.strip_prefix("</t:RoutingType>")?;
-    let (mailbox_type, after) = mailbox_type(after)?;
+    let (mailbox_type, after) = mailbox_type(vector, after)?;
     let mailbox = Mailbox {
         name: Some(name),
         email_address: Some(email_address),
@@ -146,10 +148,10 @@ fn smtp(rest: &str) -> Read<'_, Text<'_>> {
 
 /// `<t:MailboxType>…</t:MailboxType>`, which servers before 2013 leave out.
 #[inline(always)]
-fn mailbox_type(rest: &str) -> Read<'_, Option<Text<'_>>> {
+fn mailbox_type<'a, V: Vector>(vector: V, rest: &'a str) -> Read<'a, Option<Text<'a>>> {
     match rest.strip_prefix("<t:MailboxType>") {
         Some(after) => {
-            let (kind, after) = text(after)?;
+            let (kind, after) = text(vector, after)?;
             Some((Some(kind), after.strip_prefix("</t:MailboxType>")?))
         }
         None => Some((None, rest)),
