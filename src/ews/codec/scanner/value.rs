@@ -14,13 +14,6 @@ use crate::ews::types::{CalendarItemType, FreeBusyStatus, ItemId, Mailbox, Respo
 /// A value and what follows it.
 pub(super) type Read<'a, T> = Option<(T, &'a str)>;
 
-/// The values that are on nearly every item, compared whole; the others by [`token`].
-macro_rules! frequent {
-    ($rest:expr, $($name:literal => $value:expr),+) => {
-        $(if let Some(after) = $rest.strip_prefix($name) { return Some(($value, after)); })+
-    };
-}
-
 /// Text up to the next tag, references resolved.
 #[inline(always)]
 pub(super) fn text<'a, V: Vector>(vector: V, rest: &'a str) -> Read<'a, Text<'a>> {
@@ -86,32 +79,140 @@ fn token<'a, V: Vector>(vector: V, rest: &'a str) -> Read<'a, Text<'a>> {
     tidy.then_some((Text::Borrowed(name), after))
 }
 
+/// The names of an enumeration that are known by heart, one for each first letter. Which one a page holds next is
+/// anybody's guess, so they are told apart by one comparison and no branch; other names go the way of [`token`].
+struct Names([Name; LETTERS]);
+
+#[derive(Clone, Copy)]
+struct Name {
+    /// Up to 32 bytes, zeros behind them.
+    bytes: [u128; 2],
+    len: usize,
+    which: usize,
+}
+
+/// The first letter's low five bits.
+const LETTERS: usize = 32;
+
+const fn by_letter(list: &[&str]) -> Names {
+    let mut names = [Name { bytes: [0; 2], len: usize::MAX, which: 0 }; LETTERS];
+    let mut which = 0;
+    while which < list.len() {
+        let name = list[which].as_bytes();
+        let (mut bytes, mut at) = ([0; 32], 0);
+        while at < name.len() {
+            bytes[at] = name[at];
+            at += 1;
+        }
+        names[name[0] as usize % LETTERS] = Name { bytes: halves(&bytes), len: name.len(), which };
+        which += 1;
+    }
+    Names(names)
+}
+
+const fn halves(bytes: &[u8; 32]) -> [u128; 2] {
+    match bytes.as_chunks::<16>().0 {
+        [low, high] => [u128::from_le_bytes(*low), u128::from_le_bytes(*high)],
+        _ => [0; 2],
+    }
+}
+
+/// For each length the bits that a name of it has.
+const MASKS: [[u128; 2]; 33] = {
+    let (mut masks, mut len) = ([[0; 2]; 33], 0);
+    while len <= 32 {
+        let (mut bytes, mut at) = ([0; 32], 0);
+        while at < len {
+            bytes[at] = 0xff;
+            at += 1;
+        }
+        masks[len] = halves(&bytes);
+        len += 1;
+    }
+    masks
+};
+
+/// Which of the names is next, if it is one of them.
+#[inline(always)]
+fn known<'a, V: Vector>(vector: V, rest: &'a str, names: &Names) -> Read<'a, usize> {
+    let lane: &[u8; 32] = rest.as_bytes().first_chunk()?;
+    let len = vector.text_len(lane);
+    let name = &names.0[lane[0] as usize % LETTERS];
+    let ([low, high], [mask_low, mask_high]) = (halves(lane), MASKS.get(len)?);
+    let differ = (low & mask_low ^ name.bytes[0]) | (high & mask_high ^ name.bytes[1]);
+    if differ != 0 || name.len != len {
+        return None;
+    }
+    Some((name.which, rest.get(len..)?))
+}
+
+const SENSITIVITY: Names = by_letter(&["Normal", "Private", "Confidential"]);
+
 #[inline(always)]
 pub(super) fn sensitivity<'a, V: Vector>(vector: V, rest: &'a str) -> Read<'a, Sensitivity<'a>> {
-    frequent!(rest, "Normal" => Sensitivity::Normal);
-    let (name, after) = token(vector, rest)?;
-    Some((names::sensitivity(name), after))
+    match known(vector, rest, &SENSITIVITY) {
+        Some((0, after)) => Some((Sensitivity::Normal, after)),
+        Some((1, after)) => Some((Sensitivity::Private, after)),
+        Some((2, after)) => Some((Sensitivity::Confidential, after)),
+        _ => {
+            let (name, after) = token(vector, rest)?;
+            Some((names::sensitivity(name), after))
+        }
+    }
 }
+
+const FREE_BUSY_STATUS: Names =
+    by_letter(&["Free", "Tentative", "Busy", "OOF", "NoData", "WorkingElsewhere"]);
 
 #[inline(always)]
 pub(super) fn free_busy_status<'a, V: Vector>(vector: V, rest: &'a str) -> Read<'a, FreeBusyStatus<'a>> {
-    frequent!(rest, "Busy" => FreeBusyStatus::Busy);
-    let (name, after) = token(vector, rest)?;
-    Some((names::free_busy_status(name), after))
+    match known(vector, rest, &FREE_BUSY_STATUS) {
+        Some((0, after)) => Some((FreeBusyStatus::Free, after)),
+        Some((1, after)) => Some((FreeBusyStatus::Tentative, after)),
+        Some((2, after)) => Some((FreeBusyStatus::Busy, after)),
+        Some((3, after)) => Some((FreeBusyStatus::Oof, after)),
+        Some((4, after)) => Some((FreeBusyStatus::NoData, after)),
+        Some((5, after)) => Some((FreeBusyStatus::WorkingElsewhere, after)),
+        _ => {
+            let (name, after) = token(vector, rest)?;
+            Some((names::free_busy_status(name), after))
+        }
+    }
 }
+
+const CALENDAR_ITEM_TYPE: Names = by_letter(&["Single", "Occurrence", "Exception", "RecurringMaster"]);
 
 #[inline(always)]
 pub(super) fn calendar_item_type<'a, V: Vector>(vector: V, rest: &'a str) -> Read<'a, CalendarItemType<'a>> {
-    frequent!(rest, "Single" => CalendarItemType::Single, "Occurrence" => CalendarItemType::Occurrence);
-    let (name, after) = token(vector, rest)?;
-    Some((names::calendar_item_type(name), after))
+    match known(vector, rest, &CALENDAR_ITEM_TYPE) {
+        Some((0, after)) => Some((CalendarItemType::Single, after)),
+        Some((1, after)) => Some((CalendarItemType::Occurrence, after)),
+        Some((2, after)) => Some((CalendarItemType::Exception, after)),
+        Some((3, after)) => Some((CalendarItemType::RecurringMaster, after)),
+        _ => {
+            let (name, after) = token(vector, rest)?;
+            Some((names::calendar_item_type(name), after))
+        }
+    }
 }
+
+const RESPONSE_TYPE: Names =
+    by_letter(&["Unknown", "Organizer", "Tentative", "Accept", "Decline", "NoResponseReceived"]);
 
 #[inline(always)]
 pub(super) fn response_type<'a, V: Vector>(vector: V, rest: &'a str) -> Read<'a, ResponseType<'a>> {
-    frequent!(rest, "Accept" => ResponseType::Accept);
-    let (name, after) = token(vector, rest)?;
-    Some((names::response_type(name), after))
+    match known(vector, rest, &RESPONSE_TYPE) {
+        Some((0, after)) => Some((ResponseType::Unknown, after)),
+        Some((1, after)) => Some((ResponseType::Organizer, after)),
+        Some((2, after)) => Some((ResponseType::Tentative, after)),
+        Some((3, after)) => Some((ResponseType::Accept, after)),
+        Some((4, after)) => Some((ResponseType::Decline, after)),
+        Some((5, after)) => Some((ResponseType::NoResponseReceived, after)),
+        _ => {
+            let (name, after) = token(vector, rest)?;
+            Some((names::response_type(name), after))
+        }
+    }
 }
 
 /// `<t:ItemId Id="…" ChangeKey="…"/>`.
@@ -128,7 +229,10 @@ pub(super) fn organizer<'a, V: Vector>(vector: V, rest: &'a str) -> Read<'a, Mai
     let (name, after) = text(vector, rest.strip_prefix("<t:Organizer><t:Mailbox><t:Name>")?)?;
     let (email_address, after) = text(vector, after.strip_prefix("</t:Name><t:EmailAddress>")?)?;
     let after = after.strip_prefix("</t:EmailAddress><t:RoutingType>")?;
-    let (routing_type, after) = smtp(after).or_else(|| text(vector, after))?;
+    let (routing_type, after) = match smtp(after) {
+        Some(smtp) => smtp,
+        None => text(vector, after)?,
+    };
     let after = after.strip_prefix("</t:RoutingType>")?;
     let (mailbox_type, after) = mailbox_type(vector, after)?;
     let mailbox = Mailbox {
