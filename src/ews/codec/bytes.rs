@@ -16,6 +16,9 @@ pub(super) trait Vector: Copy {
     /// Ordinary attribute value: ends at a `"`, `<`, `&` or a control character.
     fn value_len(self, bytes: &[u8]) -> usize;
 
+    /// As [`Vector::text_len`], of 32 bytes at once; and a bit for each of them that equals its counterpart in `other`.
+    fn text_len_and_equal(self, lane: &[u8; 32], other: &[u8; 32]) -> (usize, u32);
+
     /// An element's name: ends at a `>`, `/`, or anything up to the space.
     fn name_len(self, bytes: &[u8]) -> usize;
 }
@@ -64,6 +67,12 @@ impl Vector for Narrow {
     #[inline(always)]
     fn value_len(self, bytes: &[u8]) -> usize {
         first(bytes, lanes::ends_value, ends_value)
+    }
+
+    #[inline(always)]
+    fn text_len_and_equal(self, lane: &[u8; 32], other: &[u8; 32]) -> (usize, u32) {
+        let equal = lane.iter().zip(other).rev().fold(0, |bits, (a, b)| bits << 1 | u32::from(a == b));
+        (self.text_len(lane), equal)
     }
 
     #[inline(always)]
@@ -146,6 +155,13 @@ mod wide {
         }
 
         #[inline(always)]
+        fn text_len_and_equal(self, lane: &[u8; 32], other: &[u8; 32]) -> (usize, u32) {
+            // SAFETY: unsafe to call for one reason only, that the processor might lack AVX2; `self` is the proof.
+            let equal = unsafe { equal(lane, other) };
+            (self.hits(lane, &TEXT).trailing_zeros() as usize, equal)
+        }
+
+        #[inline(always)]
         fn name_len(self, bytes: &[u8]) -> usize {
             first(bytes, |lane| self.hits(lane, &NAME), ends_name)
         }
@@ -170,6 +186,12 @@ mod wide {
         let low = _mm256_min_epu8(lane, _mm256_set1_epi8(stops.ceiling as i8));
         let low = _mm256_cmpeq_epi8(low, lane);
         _mm256_movemask_epi8(_mm256_or_si256(listed, low)) as u32
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn equal(lane: &[u8; 32], other: &[u8; 32]) -> u32 {
+        _mm256_movemask_epi8(_mm256_cmpeq_epi8(load(lane), load(other))) as u32
     }
 
     #[inline]
@@ -216,6 +238,10 @@ mod nowhere {
 
         fn value_len(self, bytes: &[u8]) -> usize {
             Narrow.value_len(bytes)
+        }
+
+        fn text_len_and_equal(self, lane: &[u8; 32], other: &[u8; 32]) -> (usize, u32) {
+            Narrow.text_len_and_equal(lane, other)
         }
 
         fn name_len(self, bytes: &[u8]) -> usize {
@@ -324,6 +350,10 @@ mod lanes {
 mod tests {
     use super::*;
 
+    fn equal_bits(lane: &[u8; 32], byte: u8) -> u32 {
+        (0..32).map(|at| u32::from(lane[at] == byte) << at).sum()
+    }
+
     /// Every byte at every position of a run long enough for two lanes and a tail.
     fn stops_where_its_naive_twin_stops(vector: impl Vector) {
         for special in 0..=u8::MAX {
@@ -336,6 +366,14 @@ mod tests {
                     assert_eq!(vector.text_len(bytes), naive(ends_text), "{special} at {at} in text");
                     assert_eq!(vector.value_len(bytes), naive(ends_value), "{special} at {at} in a value");
                     assert_eq!(vector.name_len(bytes), naive(ends_name), "{special} at {at} in a name");
+                    if let Some(lane) = bytes.first_chunk::<32>() {
+                        let expected = (naive(ends_text).min(32), equal_bits(lane, b'x'));
+                        assert_eq!(
+                            vector.text_len_and_equal(lane, &[b'x'; 32]),
+                            expected,
+                            "{special} at {at}"
+                        );
+                    }
                 }
             }
         }

@@ -117,6 +117,8 @@ fn as_written<'a, V: Vector>(vector: V, mut rest: &'a str, item: &mut CalendarIt
     next!(vector, rest, item.calendar_item_type, "CalendarItemType", value::calendar_item_type);
     next!(vector, rest, item.my_response_type, "MyResponseType", value::response_type);
     next!(vector, rest, item.organizer, value::organizer);
+    next!(vector, rest, item.appointment_state, "AppointmentState", value::number);
+    next!(vector, rest, item.is_organizer, "IsOrganizer", value::boolean);
     rest
 }
 
@@ -238,14 +240,15 @@ fn by_name<'a, V: Vector>(vector: V, mut rest: &'a str, item: &mut CalendarItem<
             Field::MyResponseType => {
                 place!(vector, rest, item.my_response_type, inside, "MyResponseType", value::response_type)
             }
+            Field::AppointmentState => {
+                place!(vector, rest, item.appointment_state, inside, "AppointmentState", value::number)
+            }
             Field::IsOrganizer => {
                 place!(vector, rest, item.is_organizer, inside, "IsOrganizer", value::boolean)
             }
-            Field::Categories
-            | Field::RequiredAttendees
-            | Field::OptionalAttendees
-            | Field::Resources
-            | Field::AppointmentState => return rest,
+            Field::Categories | Field::RequiredAttendees | Field::OptionalAttendees | Field::Resources => {
+                return rest;
+            }
         }
     }
 }

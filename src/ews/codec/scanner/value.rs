@@ -79,14 +79,23 @@ fn token<'a, V: Vector>(vector: V, rest: &'a str) -> Read<'a, Text<'a>> {
     tidy.then_some((Text::Borrowed(name), after))
 }
 
+/// One digit, which is all that an `AppointmentState` has.
+#[inline(always)]
+pub(super) fn number<'a, V: Vector>(_: V, rest: &'a str) -> Read<'a, i32> {
+    let digit = rest.as_bytes().first().filter(|digit| digit.is_ascii_digit())?;
+    Some((i32::from(digit - b'0'), rest.get(1..)?))
+}
+
 /// The names of an enumeration that are known by heart, one for each first letter. Which one a page holds next is
 /// anybody's guess, so they are told apart by one comparison and no branch; other names go the way of [`token`].
 struct Names([Name; LETTERS]);
 
 #[derive(Clone, Copy)]
 struct Name {
-    /// Up to 32 bytes, zeros behind them.
-    bytes: [u128; 2],
+    /// Up to 31 bytes, zeros behind them.
+    bytes: [u8; 32],
+    /// A bit for each byte of the name.
+    mask: u32,
     len: usize,
     which: usize,
 }
@@ -95,7 +104,7 @@ struct Name {
 const LETTERS: usize = 32;
 
 const fn by_letter(list: &[&str]) -> Names {
-    let mut names = [Name { bytes: [0; 2], len: usize::MAX, which: 0 }; LETTERS];
+    let mut names = [Name { bytes: [0; 32], mask: 0, len: usize::MAX, which: 0 }; LETTERS];
     let mut which = 0;
     while which < list.len() {
         let name = list[which].as_bytes();
@@ -104,43 +113,20 @@ const fn by_letter(list: &[&str]) -> Names {
             bytes[at] = name[at];
             at += 1;
         }
-        names[name[0] as usize % LETTERS] = Name { bytes: halves(&bytes), len: name.len(), which };
+        names[name[0] as usize % LETTERS] =
+            Name { bytes, mask: (1 << name.len()) - 1, len: name.len(), which };
         which += 1;
     }
     Names(names)
 }
 
-const fn halves(bytes: &[u8; 32]) -> [u128; 2] {
-    match bytes.as_chunks::<16>().0 {
-        [low, high] => [u128::from_le_bytes(*low), u128::from_le_bytes(*high)],
-        _ => [0; 2],
-    }
-}
-
-/// For each length the bits that a name of it has.
-const MASKS: [[u128; 2]; 33] = {
-    let (mut masks, mut len) = ([[0; 2]; 33], 0);
-    while len <= 32 {
-        let (mut bytes, mut at) = ([0; 32], 0);
-        while at < len {
-            bytes[at] = 0xff;
-            at += 1;
-        }
-        masks[len] = halves(&bytes);
-        len += 1;
-    }
-    masks
-};
-
 /// Which of the names is next, if it is one of them.
 #[inline(always)]
 fn known<'a, V: Vector>(vector: V, rest: &'a str, names: &Names) -> Read<'a, usize> {
     let lane: &[u8; 32] = rest.as_bytes().first_chunk()?;
-    let len = vector.text_len(lane);
     let name = &names.0[lane[0] as usize % LETTERS];
-    let ([low, high], [mask_low, mask_high]) = (halves(lane), MASKS.get(len)?);
-    let differ = (low & mask_low ^ name.bytes[0]) | (high & mask_high ^ name.bytes[1]);
-    if differ != 0 || name.len != len {
+    let (len, equal) = vector.text_len_and_equal(lane, &name.bytes);
+    if name.len != len || equal & name.mask != name.mask {
         return None;
     }
     Some((name.which, rest.get(len..)?))
