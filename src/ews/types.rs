@@ -95,7 +95,7 @@ pub struct Attendee<'a> {
 }
 
 /// One calendar item. Every property is optional: servers leave out what they do not have.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[allow(missing_docs)]
 pub struct CalendarItem<'a> {
     pub item_id: Option<ItemId<'a>>,
@@ -125,6 +125,43 @@ pub struct CalendarItem<'a> {
     /// Bit 1 meeting, 2 received, 4 cancelled (read-only).
     pub appointment_state: Option<i32>,
     pub is_organizer: Option<bool>,
+}
+
+impl CalendarItem<'_> {
+    /// Without any property. A constant, so that a new item in a page is one copy of it.
+    pub const EMPTY: Self = Self {
+        item_id: None,
+        subject: None,
+        sensitivity: None,
+        categories: Vec::new(),
+        date_time_created: None,
+        last_modified_time: None,
+        uid: None,
+        recurrence_id: None,
+        start: None,
+        end: None,
+        original_start: None,
+        is_all_day_event: None,
+        legacy_free_busy_status: None,
+        location: None,
+        is_meeting: None,
+        is_cancelled: None,
+        is_recurring: None,
+        calendar_item_type: None,
+        my_response_type: None,
+        organizer: None,
+        required_attendees: Vec::new(),
+        optional_attendees: Vec::new(),
+        resources: Vec::new(),
+        appointment_state: None,
+        is_organizer: None,
+    };
+}
+
+impl Default for CalendarItem<'_> {
+    fn default() -> Self {
+        Self::EMPTY
+    }
 }
 
 /// One element of `Items`: a calendar item, or some other kind that we keep by name.

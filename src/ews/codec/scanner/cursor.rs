@@ -86,12 +86,14 @@ impl<'a> Cursor<'a> {
     /// Text up to the next tag, references resolved.
     #[inline(always)]
     pub(super) fn text(&mut self) -> Scan<Text<'a>> {
-        match value::text(Narrow, self.rest) {
-            Some((text, rest)) => {
+        let mut text = None;
+        let rest = value::text(Narrow, self.rest, &mut text);
+        match (text, rest) {
+            (Some(text), Some(rest)) => {
                 self.rest = rest;
                 Ok(text)
             }
-            None => self.decline(Reason::Markup),
+            _ => self.decline(Reason::Markup),
         }
     }
 

@@ -69,29 +69,23 @@ fn other<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> Scan<Item<'a>> {
     Ok(Item::Other { element: element.into(), item_id })
 }
 
-/// A field if it is next, as one literal on either side of its value, into its place in a new item.
+/// A field if it is next, as one literal on either side of its value, into its empty place in an item.
 macro_rules! next {
     ($vector:ident, $rest:ident, $place:expr, $name:literal, $read:path) => {
-        if let Some(after) = $rest.strip_prefix(concat!("<t:", $name, ">"))
-            && let Some((value, after)) = $read($vector, after)
-            && let Some(after) = after.strip_prefix(concat!("</t:", $name, ">"))
+        if let Some(inside) = $rest.strip_prefix(concat!("<t:", $name, ">"))
+            && let Some(after) = $read($vector, inside, &mut $place)
         {
-            $rest = after;
-            fill(&mut $place, value);
+            match after.strip_prefix(concat!("</t:", $name, ">")) {
+                Some(after) => $rest = after,
+                None => $place = None,
+            }
         }
     };
     ($vector:ident, $rest:ident, $place:expr, $read:path) => {
-        if let Some((value, after)) = $read($vector, $rest) {
+        if let Some(after) = $read($vector, $rest, &mut $place) {
             $rest = after;
-            fill(&mut $place, value);
         }
     };
-}
-
-/// Puts a value into an empty place, without looking whether there is anything to drop.
-#[inline(always)]
-fn fill<T>(place: &mut Option<T>, value: T) {
-    std::mem::forget(place.replace(value));
 }
 
 /// Reads the fields that we ask for, as far as they come in the order of the schema, into a new item; answers what
@@ -125,7 +119,7 @@ fn as_written<'a, V: Vector>(vector: V, mut rest: &'a str, item: &mut CalendarIt
 /// After `<t:CalendarItem>`: the fields, and the end tag.
 #[inline(always)]
 fn calendar_item<'a, V: Vector>(vector: V, cursor: &mut Cursor<'a>, items: &mut Vec<Item<'a>>) -> Scan<()> {
-    items.resize_with(items.len() + 1, || Item::Calendar(CalendarItem::default()));
+    items.push(const { Item::Calendar(CalendarItem::EMPTY) });
     let Some(Item::Calendar(item)) = items.last_mut() else { return cursor.decline(Reason::Structure) };
     cursor.jump(as_written(vector, cursor.rest(), item));
     if cursor.literal("</t:CalendarItem>") { Ok(()) } else { in_any_order(vector, cursor, item) }
@@ -157,27 +151,31 @@ fn in_any_order<'a, V: Vector>(vector: V, cursor: &mut Cursor<'a>, item: &mut Ca
     }
 }
 
-/// A field that is not there yet, if it is the one that is next, put into its place.
+/// A field that is not there yet, if it is the one that is next, into its place.
 macro_rules! place {
     ($vector:ident, $rest:ident, $place:expr, $inside:ident, $name:literal, $read:path) => {
         if $place.is_none()
-            && let Some(after) = $inside.strip_prefix(concat!($name, ">"))
-            && let Some((value, after)) = $read($vector, after)
-            && let Some(after) = after.strip_prefix(concat!("</t:", $name, ">"))
+            && let Some(inside) = $inside.strip_prefix(concat!($name, ">"))
+            && let Some(after) = $read($vector, inside, &mut $place)
         {
-            $rest = after;
-            fill(&mut $place, value);
+            match after.strip_prefix(concat!("</t:", $name, ">")) {
+                Some(after) => $rest = after,
+                None => {
+                    $place = None;
+                    return $rest;
+                }
+            }
         } else {
             return $rest;
         }
     };
     ($vector:ident, $rest:ident, $place:expr, $read:path) => {
-        match $read($vector, $rest) {
-            Some((value, after)) if $place.is_none() => {
-                $rest = after;
-                fill(&mut $place, value);
-            }
-            _ => return $rest,
+        if $place.is_none()
+            && let Some(after) = $read($vector, $rest, &mut $place)
+        {
+            $rest = after;
+        } else {
+            return $rest;
         }
     };
 }

@@ -5,8 +5,11 @@
 
 use super::super::bytes::{Narrow, Vector as _};
 use super::envelope::{ANSWER, DECLARATIONS, HEADER, SOAP, VALUES};
-use super::value::{self, Read};
+use super::value;
 use crate::ews::soap::ServerVersionInfo;
+
+/// A value and what follows it.
+type Read<'a, T> = Option<(T, &'a str)>;
 
 /// What stands before the answer's own children.
 pub(super) struct Opening<'a> {
@@ -64,13 +67,14 @@ fn server_version(rest: &str) -> Read<'_, ServerVersionInfo<'_>> {
     let (minor, rest) = number(rest.strip_prefix("\" MinorVersion=\"")?)?;
     let (major_build, rest) = number(rest.strip_prefix("\" MajorBuildNumber=\"")?)?;
     let (minor_build, rest) = number(rest.strip_prefix("\" MinorBuildNumber=\"")?)?;
-    let (version, rest) = value::attribute(Narrow, rest.strip_prefix("\" Version=\"")?)?;
+    let mut version = None;
+    let rest = value::attribute(Narrow, rest.strip_prefix("\" Version=\"")?, &mut version)?;
     let server = ServerVersionInfo {
         major: Some(major),
         minor: Some(minor),
         major_build: Some(major_build),
         minor_build: Some(minor_build),
-        version: Some(version),
+        version,
     };
     Some((server, rest.strip_prefix('"')?))
 }

@@ -1,66 +1,81 @@
 //! Values as Exchange writes them, read from the front of a string: the value and what follows it, or `None`.
 //!
-//! Everything here is passed and returned by value, so that a run of fields stays in registers. A `vector` is how the
-//! bytes are looked at. `None` never means
-//! wrong, only "not as written": the generic path then looks at the same bytes.
+//! `None` never means wrong, only "not as written": the general way then looks at the same bytes. A `vector` is how the
+//! bytes are looked at.
+//!
+//! A value goes straight to its place, which must be empty and is left empty where the answer is `None`: text that
+//! might be borrowed or owned, handed about by value, would go through memory on its way, and what follows it too.
 
 use chrono::{DateTime, Utc};
 
-use super::super::bytes::Vector;
+use super::super::bytes::{Narrow, Vector};
 use super::super::rules::names;
 use super::super::rules::{self, text};
 use crate::ews::types::{CalendarItemType, FreeBusyStatus, ItemId, Mailbox, ResponseType, Sensitivity, Text};
 
-/// A value and what follows it.
-pub(super) type Read<'a, T> = Option<(T, &'a str)>;
+/// What follows the value, when it was read.
+pub(super) type Rest<'a> = Option<&'a str>;
+
+/// Puts a value into its empty place, without looking whether there is anything to drop.
+#[inline(always)]
+fn fill<T>(place: &mut Option<T>, value: T) {
+    debug_assert!(place.is_none());
+    std::mem::forget(place.replace(value));
+}
 
 /// Text up to the next tag, references resolved.
 #[inline(always)]
-pub(super) fn text<'a, V: Vector>(vector: V, rest: &'a str) -> Read<'a, Text<'a>> {
+pub(super) fn text<'a, V: Vector>(vector: V, rest: &'a str, place: &mut Option<Text<'a>>) -> Rest<'a> {
     let len = vector.text_len(rest.as_bytes());
     let (plain, after) = rest.split_at_checked(len)?;
     if after.as_bytes().first() == Some(&b'<') {
-        return Some((Text::Borrowed(plain), after));
+        fill(place, Text::Borrowed(plain));
+        return Some(after);
     }
-    text_with_specials(rest, len)
+    text_with_specials(rest, len, place)
 }
 
 /// `seen` bytes are known to be plain.
 #[inline(never)]
-fn text_with_specials(rest: &str, seen: usize) -> Read<'_, Text<'_>> {
+fn text_with_specials<'a>(rest: &'a str, seen: usize, place: &mut Option<Text<'a>>) -> Rest<'a> {
     let end = memchr::memchr(b'<', rest.as_bytes().get(seen..)?)?;
     let (raw, after) = rest.split_at_checked(seen + end)?;
-    Some((text::text(raw), after))
+    *place = Some(text::text(raw));
+    Some(after)
 }
 
 /// The value of an attribute up to its closing `"`, references resolved.
 #[inline(always)]
-pub(super) fn attribute<'a, V: Vector>(vector: V, rest: &'a str) -> Read<'a, Text<'a>> {
+pub(super) fn attribute<'a, V: Vector>(vector: V, rest: &'a str, place: &mut Option<Text<'a>>) -> Rest<'a> {
     let len = vector.value_len(rest.as_bytes());
     let (plain, after) = rest.split_at_checked(len)?;
     if after.as_bytes().first() == Some(&b'"') {
-        return Some((Text::Borrowed(plain), after));
+        fill(place, Text::Borrowed(plain));
+        return Some(after);
     }
-    attribute_with_specials(rest, len)
+    attribute_with_specials(rest, len, place)
 }
 
 #[inline(never)]
-fn attribute_with_specials(rest: &str, seen: usize) -> Read<'_, Text<'_>> {
+fn attribute_with_specials<'a>(rest: &'a str, seen: usize, place: &mut Option<Text<'a>>) -> Rest<'a> {
     let end = memchr::memchr2(b'"', b'<', rest.as_bytes().get(seen..)?)?;
     let (raw, after) = rest.split_at_checked(seen + end)?;
-    after.starts_with('"').then(|| (text::attribute(raw), after))
+    after.strip_prefix('"')?;
+    *place = Some(text::attribute(raw));
+    Some(after)
 }
 
 /// `YYYY-MM-DDTHH:MM:SSZ`.
 #[inline(always)]
-pub(super) fn time<'a, V: Vector>(_: V, rest: &'a str) -> Read<'a, DateTime<Utc>> {
+pub(super) fn time<'a, V: Vector>(_: V, rest: &'a str, place: &mut Option<DateTime<Utc>>) -> Rest<'a> {
     let time = rules::time::utc_seconds(rest.as_bytes().first_chunk()?)?;
-    Some((time, rest.get(20..)?))
+    fill(place, time);
+    rest.get(20..)
 }
 
 /// `true` or `false`, told apart without a branch: on a page of events the next one is anybody's guess.
 #[inline(always)]
-pub(super) fn boolean<'a, V: Vector>(_: V, rest: &'a str) -> Read<'a, bool> {
+pub(super) fn boolean<'a, V: Vector>(_: V, rest: &'a str, place: &mut Option<bool>) -> Rest<'a> {
     let five = rest.as_bytes().first_chunk::<5>()?;
     let four = u32::from_le_bytes(*five.first_chunk()?);
     let is_true = four == u32::from_le_bytes(*b"true");
@@ -68,22 +83,29 @@ pub(super) fn boolean<'a, V: Vector>(_: V, rest: &'a str) -> Read<'a, bool> {
     if !(is_true | is_false) {
         return None;
     }
-    Some((is_true, rest.get(5 - usize::from(is_true)..)?))
+    fill(place, is_true);
+    rest.get(5 - usize::from(is_true)..)
 }
 
-/// A name: plain, not empty, no white space around it.
-#[inline]
-fn token<'a, V: Vector>(vector: V, rest: &'a str) -> Read<'a, Text<'a>> {
-    let (name, after) = rest.split_at_checked(vector.text_len(rest.as_bytes()))?;
+/// Any other name: plain, not empty, no white space around it.
+#[cold]
+#[inline(never)]
+fn token<'a, T>(rest: &'a str, place: &mut Option<T>, named: fn(Text<'a>) -> T) -> Rest<'a> {
+    let (name, after) = rest.split_at_checked(Narrow.text_len(rest.as_bytes()))?;
     let tidy = after.starts_with('<') && !name.is_empty() && !name.starts_with(' ') && !name.ends_with(' ');
-    tidy.then_some((Text::Borrowed(name), after))
+    if !tidy {
+        return None;
+    }
+    *place = Some(named(Text::Borrowed(name)));
+    Some(after)
 }
 
 /// One digit, which is all that an `AppointmentState` has.
 #[inline(always)]
-pub(super) fn number<'a, V: Vector>(_: V, rest: &'a str) -> Read<'a, i32> {
+pub(super) fn number<'a, V: Vector>(_: V, rest: &'a str, place: &mut Option<i32>) -> Rest<'a> {
     let digit = rest.as_bytes().first().filter(|digit| digit.is_ascii_digit())?;
-    Some((i32::from(digit - b'0'), rest.get(1..)?))
+    fill(place, i32::from(digit - b'0'));
+    rest.get(1..)
 }
 
 /// The names of an enumeration that are known by heart, one for each first letter. Which one a page holds next is
@@ -122,7 +144,7 @@ const fn by_letter(list: &[&str]) -> Names {
 
 /// Which of the names is next, if it is one of them.
 #[inline(always)]
-fn known<'a, V: Vector>(vector: V, rest: &'a str, names: &Names) -> Read<'a, usize> {
+fn known<'a, V: Vector>(vector: V, rest: &'a str, names: &Names) -> Option<(usize, &'a str)> {
     let lane: &[u8; 32] = rest.as_bytes().first_chunk()?;
     let name = &names.0[lane[0] as usize % LETTERS];
     let (len, equal) = vector.text_len_and_equal(lane, &name.bytes);
@@ -135,115 +157,145 @@ fn known<'a, V: Vector>(vector: V, rest: &'a str, names: &Names) -> Read<'a, usi
 const SENSITIVITY: Names = by_letter(&["Normal", "Private", "Confidential"]);
 
 #[inline(always)]
-pub(super) fn sensitivity<'a, V: Vector>(vector: V, rest: &'a str) -> Read<'a, Sensitivity<'a>> {
-    match known(vector, rest, &SENSITIVITY) {
-        Some((0, after)) => Some((Sensitivity::Normal, after)),
-        Some((1, after)) => Some((Sensitivity::Private, after)),
-        Some((2, after)) => Some((Sensitivity::Confidential, after)),
-        _ => {
-            let (name, after) = token(vector, rest)?;
-            Some((names::sensitivity(name), after))
-        }
-    }
+pub(super) fn sensitivity<'a, V: Vector>(
+    vector: V,
+    rest: &'a str,
+    place: &mut Option<Sensitivity<'a>>,
+) -> Rest<'a> {
+    let Some((which, after)) = known(vector, rest, &SENSITIVITY) else {
+        return token(rest, place, names::sensitivity);
+    };
+    let value = match which {
+        0 => Sensitivity::Normal,
+        1 => Sensitivity::Private,
+        2 => Sensitivity::Confidential,
+        _ => return None,
+    };
+    fill(place, value);
+    Some(after)
 }
 
 const FREE_BUSY_STATUS: Names =
     by_letter(&["Free", "Tentative", "Busy", "OOF", "NoData", "WorkingElsewhere"]);
 
 #[inline(always)]
-pub(super) fn free_busy_status<'a, V: Vector>(vector: V, rest: &'a str) -> Read<'a, FreeBusyStatus<'a>> {
-    match known(vector, rest, &FREE_BUSY_STATUS) {
-        Some((0, after)) => Some((FreeBusyStatus::Free, after)),
-        Some((1, after)) => Some((FreeBusyStatus::Tentative, after)),
-        Some((2, after)) => Some((FreeBusyStatus::Busy, after)),
-        Some((3, after)) => Some((FreeBusyStatus::Oof, after)),
-        Some((4, after)) => Some((FreeBusyStatus::NoData, after)),
-        Some((5, after)) => Some((FreeBusyStatus::WorkingElsewhere, after)),
-        _ => {
-            let (name, after) = token(vector, rest)?;
-            Some((names::free_busy_status(name), after))
-        }
-    }
+pub(super) fn free_busy_status<'a, V: Vector>(
+    vector: V,
+    rest: &'a str,
+    place: &mut Option<FreeBusyStatus<'a>>,
+) -> Rest<'a> {
+    let Some((which, after)) = known(vector, rest, &FREE_BUSY_STATUS) else {
+        return token(rest, place, names::free_busy_status);
+    };
+    let value = match which {
+        0 => FreeBusyStatus::Free,
+        1 => FreeBusyStatus::Tentative,
+        2 => FreeBusyStatus::Busy,
+        3 => FreeBusyStatus::Oof,
+        4 => FreeBusyStatus::NoData,
+        5 => FreeBusyStatus::WorkingElsewhere,
+        _ => return None,
+    };
+    fill(place, value);
+    Some(after)
 }
 
 const CALENDAR_ITEM_TYPE: Names = by_letter(&["Single", "Occurrence", "Exception", "RecurringMaster"]);
 
 #[inline(always)]
-pub(super) fn calendar_item_type<'a, V: Vector>(vector: V, rest: &'a str) -> Read<'a, CalendarItemType<'a>> {
-    match known(vector, rest, &CALENDAR_ITEM_TYPE) {
-        Some((0, after)) => Some((CalendarItemType::Single, after)),
-        Some((1, after)) => Some((CalendarItemType::Occurrence, after)),
-        Some((2, after)) => Some((CalendarItemType::Exception, after)),
-        Some((3, after)) => Some((CalendarItemType::RecurringMaster, after)),
-        _ => {
-            let (name, after) = token(vector, rest)?;
-            Some((names::calendar_item_type(name), after))
-        }
-    }
+pub(super) fn calendar_item_type<'a, V: Vector>(
+    vector: V,
+    rest: &'a str,
+    place: &mut Option<CalendarItemType<'a>>,
+) -> Rest<'a> {
+    let Some((which, after)) = known(vector, rest, &CALENDAR_ITEM_TYPE) else {
+        return token(rest, place, names::calendar_item_type);
+    };
+    let value = match which {
+        0 => CalendarItemType::Single,
+        1 => CalendarItemType::Occurrence,
+        2 => CalendarItemType::Exception,
+        3 => CalendarItemType::RecurringMaster,
+        _ => return None,
+    };
+    fill(place, value);
+    Some(after)
 }
 
 const RESPONSE_TYPE: Names =
     by_letter(&["Unknown", "Organizer", "Tentative", "Accept", "Decline", "NoResponseReceived"]);
 
 #[inline(always)]
-pub(super) fn response_type<'a, V: Vector>(vector: V, rest: &'a str) -> Read<'a, ResponseType<'a>> {
-    match known(vector, rest, &RESPONSE_TYPE) {
-        Some((0, after)) => Some((ResponseType::Unknown, after)),
-        Some((1, after)) => Some((ResponseType::Organizer, after)),
-        Some((2, after)) => Some((ResponseType::Tentative, after)),
-        Some((3, after)) => Some((ResponseType::Accept, after)),
-        Some((4, after)) => Some((ResponseType::Decline, after)),
-        Some((5, after)) => Some((ResponseType::NoResponseReceived, after)),
-        _ => {
-            let (name, after) = token(vector, rest)?;
-            Some((names::response_type(name), after))
-        }
-    }
+pub(super) fn response_type<'a, V: Vector>(
+    vector: V,
+    rest: &'a str,
+    place: &mut Option<ResponseType<'a>>,
+) -> Rest<'a> {
+    let Some((which, after)) = known(vector, rest, &RESPONSE_TYPE) else {
+        return token(rest, place, names::response_type);
+    };
+    let value = match which {
+        0 => ResponseType::Unknown,
+        1 => ResponseType::Organizer,
+        2 => ResponseType::Tentative,
+        3 => ResponseType::Accept,
+        4 => ResponseType::Decline,
+        5 => ResponseType::NoResponseReceived,
+        _ => return None,
+    };
+    fill(place, value);
+    Some(after)
 }
 
 /// `<t:ItemId Id="…" ChangeKey="…"/>`.
 #[inline(always)]
-pub(super) fn item_id<'a, V: Vector>(vector: V, rest: &'a str) -> Read<'a, ItemId<'a>> {
-    let (id, after) = attribute(vector, rest.strip_prefix("<t:ItemId Id=\"")?)?;
-    let (change_key, after) = attribute(vector, after.strip_prefix("\" ChangeKey=\"")?)?;
-    Some((ItemId { id, change_key: Some(change_key) }, after.strip_prefix("\"/>")?))
+pub(super) fn item_id<'a, V: Vector>(vector: V, rest: &'a str, place: &mut Option<ItemId<'a>>) -> Rest<'a> {
+    let rest = rest.strip_prefix("<t:ItemId Id=\"")?;
+    let (id, after) = rest.split_at_checked(vector.value_len(rest.as_bytes()))?;
+    let Some(key) = after.strip_prefix("\" ChangeKey=\"") else { return item_id_with_specials(rest, place) };
+    let (key, after) = key.split_at_checked(vector.value_len(key.as_bytes()))?;
+    let Some(after) = after.strip_prefix("\"/>") else { return item_id_with_specials(rest, place) };
+    fill(place, ItemId { id: Text::Borrowed(id), change_key: Some(Text::Borrowed(key)) });
+    Some(after)
+}
+
+/// From inside the id on.
+#[cold]
+#[inline(never)]
+fn item_id_with_specials<'a>(rest: &'a str, place: &mut Option<ItemId<'a>>) -> Rest<'a> {
+    let (mut id, mut change_key) = (None, None);
+    let after = attribute(Narrow, rest, &mut id)?.strip_prefix("\" ChangeKey=\"")?;
+    let after = attribute(Narrow, after, &mut change_key)?.strip_prefix("\"/>")?;
+    *place = Some(ItemId { id: id?, change_key });
+    Some(after)
 }
 
 /// `<t:Organizer><t:Mailbox>…</t:Mailbox></t:Organizer>`, with the four children that Exchange gives it.
 #[inline(always)]
-pub(super) fn organizer<'a, V: Vector>(vector: V, rest: &'a str) -> Read<'a, Mailbox<'a>> {
-    let (name, after) = text(vector, rest.strip_prefix("<t:Organizer><t:Mailbox><t:Name>")?)?;
-    let (email_address, after) = text(vector, after.strip_prefix("</t:Name><t:EmailAddress>")?)?;
+pub(super) fn organizer<'a, V: Vector>(
+    vector: V,
+    rest: &'a str,
+    place: &mut Option<Mailbox<'a>>,
+) -> Rest<'a> {
+    let rest = rest.strip_prefix("<t:Organizer><t:Mailbox><t:Name>")?;
+    fill(place, Mailbox::default());
+    let after = place.as_mut().and_then(|mailbox| inside_mailbox(vector, rest, mailbox));
+    let after = after.and_then(|after| after.strip_prefix("</t:Mailbox></t:Organizer>"));
+    if after.is_none() {
+        *place = None;
+    }
+    after
+}
+
+#[inline(always)]
+fn inside_mailbox<'a, V: Vector>(vector: V, rest: &'a str, mailbox: &mut Mailbox<'a>) -> Rest<'a> {
+    let after = text(vector, rest, &mut mailbox.name)?;
+    let after = text(vector, after.strip_prefix("</t:Name><t:EmailAddress>")?, &mut mailbox.email_address)?;
     let after = after.strip_prefix("</t:EmailAddress><t:RoutingType>")?;
-    let (routing_type, after) = match smtp(after) {
-        Some(smtp) => smtp,
-        None => text(vector, after)?,
-    };
-    let after = after.strip_prefix("</t:RoutingType>")?;
-    let (mailbox_type, after) = mailbox_type(vector, after)?;
-    let mailbox = Mailbox {
-        name: Some(name),
-        email_address: Some(email_address),
-        routing_type: Some(routing_type),
-        mailbox_type,
-        item_id: None,
-    };
-    Some((mailbox, after.strip_prefix("</t:Mailbox></t:Organizer>")?))
-}
-
-#[inline(always)]
-fn smtp(rest: &str) -> Read<'_, Text<'_>> {
-    Some((Text::Borrowed("SMTP"), rest.strip_prefix("SMTP")?))
-}
-
-/// `<t:MailboxType>…</t:MailboxType>`, which servers before 2013 leave out.
-#[inline(always)]
-fn mailbox_type<'a, V: Vector>(vector: V, rest: &'a str) -> Read<'a, Option<Text<'a>>> {
-    match rest.strip_prefix("<t:MailboxType>") {
-        Some(after) => {
-            let (kind, after) = text(vector, after)?;
-            Some((Some(kind), after.strip_prefix("</t:MailboxType>")?))
-        }
-        None => Some((None, rest)),
+    let after = text(vector, after, &mut mailbox.routing_type)?.strip_prefix("</t:RoutingType>")?;
+    // Servers before 2013 leave the type out.
+    match after.strip_prefix("<t:MailboxType>") {
+        Some(after) => text(vector, after, &mut mailbox.mailbox_type)?.strip_prefix("</t:MailboxType>"),
+        None => Some(after),
     }
 }
