@@ -82,7 +82,7 @@ pub struct Mailbox<'a> {
     /// `Mailbox`, `OneOff`, `PublicDL`, …
     pub mailbox_type: Option<Text<'a>>,
     /// Directory or contact id, when the server gives one.
-    pub item_id: Option<ItemId<'a>>,
+    pub item_id: Option<Box<ItemId<'a>>>,
 }
 
 /// `t:Attendee` with its answer.

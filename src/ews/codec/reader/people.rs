@@ -23,7 +23,7 @@ pub(super) fn mailbox<'a>(document: &mut Document<'a>, element: &Element<'a>) ->
             "EmailAddress" => mailbox.email_address = Some(document.text(child)?),
             "RoutingType" => mailbox.routing_type = Some(document.text(child)?),
             "MailboxType" => mailbox.mailbox_type = Some(document.text(child)?),
-            "ItemId" => mailbox.item_id = id(child),
+            "ItemId" => mailbox.item_id = id(child).map(Box::new),
             _ => {}
         }
         Ok(())

@@ -11,7 +11,7 @@ use super::super::rules::{self, names};
 use super::cursor::Cursor;
 use super::markup::Tag;
 use super::{Reason, Scan, lists, value};
-use crate::ews::types::{CalendarItem, Item};
+use crate::ews::types::{CalendarItem, Item, Sensitivity};
 
 /// Items we make room for before we have seen them: the number comes from a stranger.
 const EXPECTED_MAX: usize = 1000;
@@ -81,6 +81,15 @@ macro_rules! next {
             }
         }
     };
+    // Where one value is nearly always the one, its whole element is a literal: what follows need not wait for a length.
+    ($vector:ident, $rest:ident, $place:expr, $name:literal, $read:path, mostly $text:literal $value:path) => {
+        if let Some(after) = $rest.strip_prefix(concat!("<t:", $name, ">", $text, "</t:", $name, ">")) {
+            value::fill(&mut $place, $value);
+            $rest = after;
+        } else {
+            next!($vector, $rest, $place, $name, $read);
+        }
+    };
     ($vector:ident, $rest:ident, $place:expr, $read:path) => {
         if let Some(after) = $read($vector, $rest, &mut $place) {
             $rest = after;
@@ -94,7 +103,7 @@ macro_rules! next {
 fn as_written<'a, V: Vector>(vector: V, mut rest: &'a str, item: &mut CalendarItem<'a>) -> &'a str {
     next!(vector, rest, item.item_id, value::item_id);
     next!(vector, rest, item.subject, "Subject", value::text);
-    next!(vector, rest, item.sensitivity, "Sensitivity", value::sensitivity);
+    next!(vector, rest, item.sensitivity, "Sensitivity", value::sensitivity, mostly "Normal" Sensitivity::Normal);
     next!(vector, rest, item.date_time_created, "DateTimeCreated", value::time);
     next!(vector, rest, item.last_modified_time, "LastModifiedTime", value::time);
     next!(vector, rest, item.uid, "UID", value::text);
