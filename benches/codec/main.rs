@@ -1,4 +1,4 @@
-//! Decoding: Adjourn and its peers on the same bytes in one run; every decoder's answer is checked before it is timed.
+//! The codec: Adjourn and its peers on the same bytes in one run; what each gives is checked before it is timed.
 //!
 //! `cargo bench --bench codec`; how to read it is in `benches/README.md`.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a bench may fail loudly")]
@@ -8,6 +8,7 @@
 mod board;
 mod pages;
 mod peers;
+mod requests;
 mod small;
 
 use std::hint::black_box;
@@ -39,6 +40,7 @@ fn main() {
     }
     Shape::ALL.into_iter().for_each(|shape| fresh_pages(&mut criterion, &board, shape));
     small::answers(&mut criterion, &board);
+    requests::requests(&mut criterion, &board);
     criterion.final_summary();
     if !std::env::args().any(|argument| argument == "--test") {
         board.print();

@@ -194,6 +194,11 @@ pub(crate) fn ews_crate(xml: &[u8]) -> Envelope<ews::find_item::FindItemResponse
     Envelope::from_xml_document(xml).expect("a page")
 }
 
+/// Of the short answers that crate has the deletion of a calendar item alone: it knows no calendar item.
+pub(crate) fn ews_crate_deletion(xml: &[u8]) -> Envelope<ews::delete_item::DeleteItemResponse> {
+    Envelope::from_xml_document(xml).expect("an answer")
+}
+
 /// Items, bytes of subjects, bytes of ids: what that crate can be compared by.
 pub(crate) fn ews_crate_digest(
     envelope: &Envelope<ews::find_item::FindItemResponse>,

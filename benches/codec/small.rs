@@ -61,6 +61,8 @@ pub(crate) fn answers(criterion: &mut Criterion, board: &Board) {
     assert!(
         matches!(&decoded.envelope.body, Body::DeleteItem(messages) if &*messages[0].code.0 == "NoError")
     );
+    let of_crate = peers::ews_crate_deletion(delete.as_bytes());
+    assert_eq!(of_crate.body.response_messages.response_messages.len(), 1);
     let decoded = peers::adjourn(FAULT.as_bytes());
     assert!(matches!(&decoded.envelope.body, Body::Fault(fault) if fault.code() == Some("ErrorServerBusy")));
     for (name, xml) in [("UpdateItem answer", &*update), ("DeleteItem answer", &*delete), ("fault", FAULT)] {
@@ -71,6 +73,11 @@ pub(crate) fn answers(criterion: &mut Criterion, board: &Board) {
         timed(&mut group, board, MEASURE, || {
             black_box(peers::quick_xml_events(black_box(xml)));
         });
+        if name == "DeleteItem answer" {
+            timed(&mut group, board, "crate ews", || {
+                drop(black_box(peers::ews_crate_deletion(black_box(xml))))
+            });
+        }
         group.finish();
     }
 }

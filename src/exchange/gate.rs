@@ -17,6 +17,8 @@ const REGROW_AFTER: usize = 20;
 const BACK_OFF_MAX: Duration = Duration::from_secs(5 * 60);
 /// The first wait when the server names none.
 const BACK_OFF_FIRST: Duration = Duration::from_secs(1);
+/// Rooms remembered before those that nobody waits for are forgotten: more than any building has, a few MB.
+const ROOMS_KEPT: usize = 20_000;
 
 pub(super) struct Gate {
     per_room: usize,
@@ -25,6 +27,7 @@ pub(super) struct Gate {
     rooms: Mutex<HashMap<String, Arc<Room>>>,
 }
 
+/// In use as long as somebody holds it besides the gate: whoever waits, and whoever has a pass.
 struct Room {
     requests: Arc<Semaphore>,
     parked: Mutex<Option<Instant>>,
@@ -42,7 +45,8 @@ struct Limit {
 pub(super) struct Pass {
     server: Option<OwnedSemaphorePermit>,
     limit: Arc<Mutex<Limit>>,
-    _room: OwnedSemaphorePermit,
+    _request: OwnedSemaphorePermit,
+    _room: Arc<Room>,
 }
 
 impl Gate {
@@ -59,7 +63,8 @@ impl Gate {
     /// Waits for leave to send a request in this room's name; `None` when that would be after `until`.
     pub(super) async fn enter(&self, room: &str, until: Instant) -> Option<Pass> {
         let place = self.room(room);
-        let room = tokio::time::timeout_at(until, place.requests.clone().acquire_owned()).await.ok()?.ok()?;
+        let request =
+            tokio::time::timeout_at(until, place.requests.clone().acquire_owned()).await.ok()?.ok()?;
         loop {
             if let Some(parked) = place.parked_until() {
                 if parked > until {
@@ -70,7 +75,8 @@ impl Gate {
             let server =
                 tokio::time::timeout_at(until, self.server.clone().acquire_owned()).await.ok()?.ok()?;
             if place.parked_until().is_none() {
-                return Some(Pass { server: Some(server), limit: self.limit.clone(), _room: room });
+                let limit = self.limit.clone();
+                return Some(Pass { server: Some(server), limit, _request: request, _room: place });
             }
         }
     }
@@ -111,6 +117,9 @@ impl Gate {
         let mut rooms = lock(&self.rooms);
         if let Some(known) = rooms.get(room) {
             return known.clone();
+        }
+        if rooms.len() >= ROOMS_KEPT {
+            rooms.retain(|_, room| Arc::strong_count(room) > 1 || room.parked_until().is_some());
         }
         let new =
             Arc::new(Room { requests: Arc::new(Semaphore::new(self.per_room)), parked: Mutex::new(None) });
@@ -187,6 +196,19 @@ mod tests {
         assert!(gate.enter(ROOM, in_seconds(1)).await.is_none());
         drop(two);
         assert!(gate.enter(ROOM, in_seconds(1)).await.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn idle_rooms_are_forgotten_and_no_others() {
+        let gate = Gate::new(1, 4);
+        let _pass = gate.enter(ROOM, in_seconds(1)).await.unwrap();
+        gate.park(OTHER, Duration::from_secs(30));
+        for number in 0..2 * ROOMS_KEPT {
+            assert!(gate.enter(&format!("{number}@example.com"), in_seconds(1)).await.is_some());
+        }
+        assert!(lock(&gate.rooms).len() <= ROOMS_KEPT);
+        assert!(gate.enter(ROOM, in_seconds(1)).await.is_none(), "its only request is still under way");
+        assert!(gate.enter(OTHER, in_seconds(1)).await.is_none(), "it is still parked");
     }
 
     #[tokio::test(start_paused = true)]

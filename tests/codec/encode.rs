@@ -127,3 +127,20 @@ fn allowed(text: &str) -> String {
     let forbidden = |c: char| matches!(c, '\0'..='\u{8}' | '\u{B}' | '\u{C}' | '\u{E}'..='\u{1F}' | '\u{FFFE}' | '\u{FFFF}');
     text.chars().filter(|c| !forbidden(*c) && *c != '\u{FFFD}').collect()
 }
+
+/// Counted, not timed: the second request into a buffer costs no allocation at all.
+#[test]
+fn a_warm_buffer_needs_no_allocation() {
+    let end = DateTime::from_timestamp(1_795_600_800, 0).unwrap();
+    let changes = [Change::End(end), Change::Subject("R&D sync \u{1} <ended early>")];
+    let update = UpdateItem {
+        item: ItemRef { id: "AAMk", change_key: Some("DwAA") },
+        changes: &changes,
+        conflict_resolution: ConflictResolution::NeverOverwrite,
+        send: SendUpdates::ToNone,
+    };
+    let mut buffer = Vec::new();
+    let mut write = || encode_into(&update, &headers("room@rooms.example"), &mut buffer);
+    assert!(allocation_counter::measure(&mut write).count_total > 0, "the counter counts");
+    assert_eq!(allocation_counter::measure(&mut write).count_total, 0);
+}

@@ -46,7 +46,41 @@ pub(super) fn push_attribute(out: &mut Vec<u8>, text: &str) {
 }
 
 fn push(out: &mut Vec<u8>, text: &str, table: &[u8; 256]) {
-    let mut rest = text.as_bytes();
+    if is_plain(text.as_bytes()) {
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        push_special(out, text.as_bytes(), table);
+    }
+}
+
+/// Bytes looked at together: a width that every compiler target has a vector for.
+const LANE: usize = 16;
+
+/// Whether nothing in there means anything in either place. Written so that the compiler looks at a lane at once; the last
+/// lane may overlap the one before.
+#[inline]
+fn is_plain(bytes: &[u8]) -> bool {
+    let (lanes, tail) = bytes.as_chunks::<LANE>();
+    let tail_is_plain = match bytes.last_chunk::<LANE>() {
+        Some(last) => lane_is_plain(last),
+        None => tail.iter().all(|byte| !may_mean_something(*byte)),
+    };
+    tail_is_plain && lanes.iter().all(lane_is_plain)
+}
+
+#[inline]
+fn lane_is_plain(lane: &[u8; LANE]) -> bool {
+    !lane.iter().fold(false, |any, byte| any | may_mean_something(*byte))
+}
+
+/// What either table marks, and a little more: without a branch.
+#[inline]
+fn may_mean_something(byte: u8) -> bool {
+    (byte < b' ') | (byte == b'&') | (byte == b'<') | (byte == b'>') | (byte == b'"') | (byte == 0xEF)
+}
+
+#[inline(never)]
+fn push_special(out: &mut Vec<u8>, mut rest: &[u8], table: &[u8; 256]) {
     while let Some(at) = rest.iter().position(|&byte| table[usize::from(byte)] == LOOK) {
         let (plain, special) = rest.split_at(at);
         out.extend_from_slice(plain);
@@ -87,6 +121,21 @@ mod tests {
         push_text(&mut content, text);
         push_attribute(&mut value, text);
         (String::from_utf8(content).unwrap(), String::from_utf8(value).unwrap())
+    }
+
+    #[test]
+    fn whatever_a_table_marks_is_not_plain_wherever_it_stands() {
+        for byte in 0..=u8::MAX {
+            let marked = IN_TEXT[usize::from(byte)] == LOOK || IN_ATTRIBUTE[usize::from(byte)] == LOOK;
+            for len in 1..=3 * LANE {
+                for at in 0..len {
+                    let mut bytes = vec![b'x'; len];
+                    bytes[at] = byte;
+                    assert!(!marked || !is_plain(&bytes), "{byte} at {at} of {len}");
+                }
+                assert!(is_plain(&vec![b'x'; len]));
+            }
+        }
     }
 
     #[test]

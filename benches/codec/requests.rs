@@ -1,0 +1,223 @@
+//! Encoding: the two requests that change something, impersonated, into a warm buffer.
+//!
+//! The peers write the same bytes (held against Adjourn's before anything is timed), except the crate `ews`, which knows
+//! neither impersonation nor calendar fields: it writes the deletion it can, and is shown with its own size.
+
+use std::hint::black_box;
+
+use adjourn::ews::op::{
+    Change, ConflictResolution, DeleteItem, DeleteType, ItemRef, Operation, SendCancellations, SendUpdates,
+    UpdateItem, encode_into,
+};
+use adjourn::ews::soap::{Headers, Impersonate, ServerVersion};
+use chrono::{DateTime, Utc};
+use criterion::Criterion;
+use quick_xml::Writer;
+use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
+
+use crate::board::Board;
+use crate::timed;
+
+/// Who and what a request names; the subject is one that must be escaped.
+struct Case {
+    mailbox: String,
+    id: String,
+    change_key: String,
+    end: DateTime<Utc>,
+    subject: &'static str,
+}
+
+impl Case {
+    fn new() -> Self {
+        Self {
+            mailbox: "room.a3.17@rooms.example".to_owned(),
+            id: "AAMkAGI1".repeat(19),
+            change_key: "DwAAABYAAADk7BZ1T7YQTIpJ3nEe3b2sAAAAAB1y".to_owned(),
+            end: DateTime::from_timestamp(1_795_600_800, 0).expect("a time"),
+            subject: "R&D sync <ended early>",
+        }
+    }
+
+    fn headers(&self) -> Headers<'_> {
+        Headers {
+            version: ServerVersion::Exchange2013Sp1,
+            impersonate: Some(Impersonate::PrimarySmtpAddress(&self.mailbox)),
+        }
+    }
+
+    fn item(&self) -> ItemRef<'_> {
+        ItemRef { id: &self.id, change_key: Some(&self.change_key) }
+    }
+}
+
+pub(crate) fn requests(criterion: &mut Criterion, board: &Board) {
+    let case = Case::new();
+    let changes = [Change::End(case.end), Change::Subject(case.subject)];
+    let update = UpdateItem {
+        item: case.item(),
+        changes: &changes,
+        conflict_resolution: ConflictResolution::NeverOverwrite,
+        send: SendUpdates::ToNone,
+    };
+    one_request(criterion, board, "UpdateItem request", &case, &update, &update_body(&case));
+    let delete = DeleteItem {
+        items: &[case.item()],
+        delete_type: DeleteType::MoveToDeletedItems,
+        send: SendCancellations::ToNone,
+    };
+    one_request(criterion, board, "DeleteItem request", &case, &delete, &delete_body(&case));
+    crate_ews(criterion, board, &case);
+}
+
+fn one_request<O: Operation>(
+    criterion: &mut Criterion,
+    board: &Board,
+    name: &str,
+    case: &Case,
+    request: &O,
+    body: &[Piece],
+) {
+    let mut ours = Vec::new();
+    encode_into(request, &case.headers(), &mut ours);
+    let tree = envelope(case, body);
+    assert_eq!(String::from_utf8_lossy(&quick_xml_writer(&tree)), String::from_utf8_lossy(&ours));
+    board.input(name, ours.len(), 1);
+    let mut group = criterion.benchmark_group(name);
+    let mut out = Vec::with_capacity(ours.len());
+    timed(&mut group, board, "adjourn", || {
+        encode_into(black_box(request), &case.headers(), &mut out);
+        black_box(&out);
+    });
+    let mut copy = Vec::with_capacity(ours.len());
+    timed(&mut group, board, "copying the same bytes", || {
+        copy.clear();
+        copy.extend_from_slice(black_box(&ours));
+        black_box(&copy);
+    });
+    timed(&mut group, board, "quick-xml Writer", || drop(black_box(quick_xml_writer(black_box(&tree)))));
+    group.finish();
+}
+
+/// What quick-xml's writer is given: a start tag with its attributes, an end tag, a text.
+enum Piece<'a> {
+    Start(&'static str, Vec<(&'static str, &'a str)>),
+    Empty(&'static str, Vec<(&'static str, &'a str)>),
+    Text(std::borrow::Cow<'a, str>),
+    End(&'static str),
+}
+
+use Piece::{Empty, End, Start, Text};
+
+fn envelope<'a>(case: &'a Case, body: &'a [Piece<'a>]) -> Vec<Piece<'a>> {
+    let spaces = vec![
+        ("xmlns:soap", "http://schemas.xmlsoap.org/soap/envelope/"),
+        ("xmlns:m", "http://schemas.microsoft.com/exchange/services/2006/messages"),
+        ("xmlns:t", "http://schemas.microsoft.com/exchange/services/2006/types"),
+    ];
+    let mut pieces = vec![
+        Start("soap:Envelope", spaces),
+        Start("soap:Header", vec![]),
+        Empty("t:RequestServerVersion", vec![("Version", "Exchange2013_SP1")]),
+        Start("t:ExchangeImpersonation", vec![]),
+        Start("t:ConnectingSID", vec![]),
+        Start("t:PrimarySmtpAddress", vec![]),
+        Text(case.mailbox.as_str().into()),
+        End("t:PrimarySmtpAddress"),
+        End("t:ConnectingSID"),
+        End("t:ExchangeImpersonation"),
+        End("soap:Header"),
+        Start("soap:Body", vec![]),
+    ];
+    pieces.extend(body.iter().map(|piece| match piece {
+        Start(name, attributes) => Start(name, attributes.clone()),
+        Empty(name, attributes) => Empty(name, attributes.clone()),
+        Text(text) => Text(text.clone()),
+        End(name) => End(name),
+    }));
+    pieces.extend([End("soap:Body"), End("soap:Envelope")]);
+    pieces
+}
+
+fn item_id(case: &Case) -> Piece<'_> {
+    Empty("t:ItemId", vec![("Id", &case.id), ("ChangeKey", &case.change_key)])
+}
+
+fn update_body(case: &Case) -> Vec<Piece<'_>> {
+    let field = |uri, element, value: std::borrow::Cow<'static, str>| {
+        [
+            Start("t:SetItemField", vec![]),
+            Empty("t:FieldURI", vec![("FieldURI", uri)]),
+            Start("t:CalendarItem", vec![]),
+            Start(element, vec![]),
+            Text(value),
+            End(element),
+            End("t:CalendarItem"),
+            End("t:SetItemField"),
+        ]
+    };
+    let attributes = vec![
+        ("ConflictResolution", "NeverOverwrite"),
+        ("MessageDisposition", "SaveOnly"),
+        ("SendMeetingInvitationsOrCancellations", "SendToNone"),
+    ];
+    let mut pieces = vec![
+        Start("m:UpdateItem", attributes),
+        Start("m:ItemChanges", vec![]),
+        Start("t:ItemChange", vec![]),
+        item_id(case),
+        Start("t:Updates", vec![]),
+    ];
+    pieces.extend(field("calendar:End", "t:End", case.end.format("%Y-%m-%dT%H:%M:%SZ").to_string().into()));
+    pieces.extend(field("item:Subject", "t:Subject", case.subject.into()));
+    pieces.extend([End("t:Updates"), End("t:ItemChange"), End("m:ItemChanges"), End("m:UpdateItem")]);
+    pieces
+}
+
+fn delete_body(case: &Case) -> Vec<Piece<'_>> {
+    let attributes = vec![("DeleteType", "MoveToDeletedItems"), ("SendMeetingCancellations", "SendToNone")];
+    vec![
+        Start("m:DeleteItem", attributes),
+        Start("m:ItemIds", vec![]),
+        item_id(case),
+        End("m:ItemIds"),
+        End("m:DeleteItem"),
+    ]
+}
+
+fn quick_xml_writer(pieces: &[Piece]) -> Vec<u8> {
+    let mut writer = Writer::new(Vec::new());
+    let start = |name: &'static str, attributes: &[(&'static str, &str)]| {
+        BytesStart::new(name).with_attributes(attributes.iter().copied())
+    };
+    let declaration = Event::Decl(BytesDecl::new("1.0", Some("utf-8"), None));
+    writer.write_event(declaration).expect("memory");
+    for piece in pieces {
+        let event = match piece {
+            Start(name, attributes) => Event::Start(start(name, attributes)),
+            Empty(name, attributes) => Event::Empty(start(name, attributes)),
+            Text(text) => Event::Text(BytesText::new(text)),
+            End(name) => Event::End(BytesEnd::new(*name)),
+        };
+        writer.write_event(event).expect("memory");
+    }
+    writer.into_inner()
+}
+
+fn crate_ews(criterion: &mut Criterion, board: &Board, case: &Case) {
+    let request = ews::delete_item::DeleteItem {
+        delete_type: ews::DeleteType::MoveToDeletedItems,
+        send_meeting_cancellations: Some(ews::delete_item::SendMeetingCancellations::SendToNone),
+        affected_task_occurrences: None,
+        suppress_read_receipts: None,
+        item_ids: vec![ews::BaseItemId::ItemId {
+            id: case.id.clone(),
+            change_key: Some(case.change_key.clone()),
+        }],
+    };
+    let envelope = ews::soap::Envelope { headers: vec![], body: request };
+    let size = envelope.as_xml_document().expect("a request").len();
+    board.input("DeleteItem request, no headers", size, 1);
+    let mut group = criterion.benchmark_group("DeleteItem request, no headers");
+    timed(&mut group, board, "crate ews", || drop(black_box(black_box(&envelope).as_xml_document())));
+    group.finish();
+}
