@@ -18,6 +18,9 @@ use board::{Board, MEASURE};
 use criterion::{BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
 use pages::{Page, Shape};
 
+/// How often the two go through the fresh pages in turn.
+const TURNS: usize = 40;
+
 /// How many different pages a fresh run goes through, and the items of each.
 const FRESH_PAGES: usize = 50;
 const FRESH_ITEMS: usize = 200;
@@ -39,6 +42,7 @@ fn main() {
         shapes.iter().for_each(|shape| one_page(&mut criterion, &board, *shape, count));
     }
     Shape::ALL.into_iter().for_each(|shape| fresh_pages(&mut criterion, &board, shape));
+    Shape::ALL.into_iter().for_each(|shape| in_turn(&board, shape));
     small::answers(&mut criterion, &board);
     requests::requests(&mut criterion, &board);
     criterion.final_summary();
@@ -82,10 +86,36 @@ fn check(page: &Page) {
     assert_eq!(of_crate, (page.digest.items, page.digest.subject_bytes, page.digest.id_bytes), "crate ews");
 }
 
+fn pages_of(shape: Shape) -> Vec<Page> {
+    (0..FRESH_PAGES).map(|seed| pages::page(shape, FRESH_ITEMS, 7_000 + seed as u64)).collect()
+}
+
+/// The same pages without criterion, the two whose ratio is the goal taking turns on each page: a slow moment of the
+/// machine meets both.
+fn in_turn(board: &Board, shape: Shape) {
+    let pages = pages_of(shape);
+    let bytes = pages.iter().map(|page| page.xml.len()).sum::<usize>() / pages.len();
+    board.input(&format!("in turn {}", shape.name()), bytes, FRESH_ITEMS);
+    let mut buffer = Vec::new();
+    let turns = if std::env::args().any(|argument| argument == "--test") { 1 } else { TURNS };
+    for page in std::iter::repeat_n(&pages, turns).flatten() {
+        let mut turn = |peer, work: &dyn Fn(&[u8])| {
+            buffer.clear();
+            buffer.extend_from_slice(&page.xml);
+            let start = Instant::now();
+            work(black_box(&buffer));
+            board.sample(peer, 1, start.elapsed());
+        };
+        turn("adjourn", &|xml| drop(black_box(peers::adjourn(xml))));
+        turn(MEASURE, &|xml| {
+            black_box(peers::quick_xml_events(xml));
+        });
+    }
+}
+
 /// Different pages, each copied into one reused buffer; the time of the copies is subtracted.
 fn fresh_pages(criterion: &mut Criterion, board: &Board, shape: Shape) {
-    let pages: Vec<Page> =
-        (0..FRESH_PAGES).map(|seed| pages::page(shape, FRESH_ITEMS, 7_000 + seed as u64)).collect();
+    let pages = pages_of(shape);
     pages.iter().for_each(check);
     let bytes = pages.iter().map(|page| page.xml.len()).sum::<usize>() / FRESH_PAGES;
     let name = format!("fresh {}", shape.name());

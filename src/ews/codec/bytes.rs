@@ -4,6 +4,10 @@
 //! was found to have AVX2; [`Narrow`] takes 16 with what every x86-64 has, and goes byte by byte elsewhere. Memory is
 //! only ever read through references: a body may end at the last byte of a page. The naive twin is in the tests.
 
+use chrono::{DateTime, Utc};
+
+use super::rules::time;
+
 /// A way to look at bytes: each function says where a run at the start of `bytes` ends, which is the length of `bytes`
 /// if nothing ends it.
 pub(super) trait Vector: Copy {
@@ -21,6 +25,9 @@ pub(super) trait Vector: Copy {
 
     /// An element's name: ends at a `>`, `/`, or anything up to the space.
     fn name_len(self, bytes: &[u8]) -> usize;
+
+    /// The time that a lane begins with, in the form `YYYY-MM-DDTHH:MM:SSZ` and no other.
+    fn time(self, lane: &[u8; 32]) -> Option<DateTime<Utc>>;
 }
 
 fn ends_text(byte: u8) -> bool {
@@ -79,6 +86,11 @@ impl Vector for Narrow {
     fn name_len(self, bytes: &[u8]) -> usize {
         first(bytes, lanes::ends_name, ends_name)
     }
+
+    #[inline(always)]
+    fn time(self, lane: &[u8; 32]) -> Option<DateTime<Utc>> {
+        time::utc_seconds(lane.first_chunk()?)
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -89,11 +101,15 @@ pub(super) use wide::Wide;
 #[allow(unsafe_code, reason = "vector instructions; every call's proof is beside it")]
 mod wide {
     use core::arch::x86_64::{
-        __m256i, _mm_loadu_si128, _mm256_broadcastsi128_si256, _mm256_cmpeq_epi8, _mm256_loadu_si256,
-        _mm256_min_epu8, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _mm256_shuffle_epi8,
+        __m256i, _mm_cvtsi128_si64, _mm_loadu_si128, _mm_or_si128, _mm_packus_epi16,
+        _mm256_broadcastsi128_si256, _mm256_castsi256_si128, _mm256_cmpeq_epi8, _mm256_extracti128_si256,
+        _mm256_loadu_si256, _mm256_maddubs_epi16, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_or_si256,
+        _mm256_set1_epi8, _mm256_set1_epi16, _mm256_shuffle_epi8, _mm256_sub_epi8,
     };
 
-    use super::{Vector, ends_name, ends_text, ends_value, first};
+    use chrono::{DateTime, Utc};
+
+    use super::{Vector, ends_name, ends_text, ends_value, first, time};
 
     /// Proof that the processor has AVX2 and BMI1: there is no way to one but [`Wide::find`].
     #[derive(Debug, Clone, Copy)]
@@ -165,6 +181,12 @@ mod wide {
         fn name_len(self, bytes: &[u8]) -> usize {
             first(bytes, |lane| self.hits(lane, &NAME), ends_name)
         }
+
+        #[inline(always)]
+        fn time(self, lane: &[u8; 32]) -> Option<DateTime<Utc>> {
+            // SAFETY: unsafe to call for one reason only, that the processor might lack AVX2; `self` is the proof.
+            time::of_numbers(unsafe { numbers(lane) }?)
+        }
     }
 
     impl Wide {
@@ -186,6 +208,48 @@ mod wide {
         let low = _mm256_min_epu8(lane, _mm256_set1_epi8(stops.ceiling as i8));
         let low = _mm256_cmpeq_epi8(low, lane);
         _mm256_movemask_epi8(_mm256_or_si256(listed, low)) as u32
+    }
+
+    /// What a time looks like. What comes behind its 20 bytes does not matter.
+    const SHAPE: &[u8; 32] = b"0000-00-00T00:00:00Z............";
+
+    /// How far each byte may be above the shape: nine for a digit, not at all for a separator.
+    const ABOVE: [u8; 32] = {
+        let mut above = [0xff; 32];
+        let mut at = 0;
+        while at < 20 {
+            above[at] = if SHAPE[at] == b'0' { 9 } else { 0 };
+            at += 1;
+        }
+        above
+    };
+
+    /// Where the digits are, a pair beside a pair, in each half; the seconds, alone in the second half, come to stand where
+    /// the first has nothing. A high bit gives zero.
+    const DIGITS: [u8; 32] = {
+        const N: u8 = 0x80;
+        [
+            0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, N, N, N, N, //
+            N, N, N, N, N, N, N, N, N, N, N, N, 1, 2, N, N,
+        ]
+    };
+
+    /// Tens and ones, as two bytes.
+    const TENS_AND_ONES: i16 = 0x010a;
+
+    /// The numbers that the pairs of digits of a time spell: one in each byte, the first in the lowest.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn numbers(lane: &[u8; 32]) -> Option<u64> {
+        let digits = _mm256_sub_epi8(load(lane), load(SHAPE));
+        let fine = _mm256_cmpeq_epi8(_mm256_min_epu8(digits, load(&ABOVE)), digits);
+        if _mm256_movemask_epi8(fine) != -1 {
+            return None;
+        }
+        let pairs = _mm256_shuffle_epi8(digits, load(&DIGITS));
+        let numbers = _mm256_maddubs_epi16(pairs, _mm256_set1_epi16(TENS_AND_ONES));
+        let together = _mm_or_si128(_mm256_castsi256_si128(numbers), _mm256_extracti128_si256(numbers, 1));
+        Some(_mm_cvtsi128_si64(_mm_packus_epi16(together, together)) as u64)
     }
 
     #[inline]
@@ -216,6 +280,8 @@ pub(super) use nowhere::Wide;
 /// Other processors get [`Narrow`].
 #[cfg(not(target_arch = "x86_64"))]
 mod nowhere {
+    use chrono::{DateTime, Utc};
+
     use super::{Narrow, Vector};
 
     #[derive(Debug, Clone, Copy)]
@@ -246,6 +312,10 @@ mod nowhere {
 
         fn name_len(self, bytes: &[u8]) -> usize {
             Narrow.name_len(bytes)
+        }
+
+        fn time(self, lane: &[u8; 32]) -> Option<DateTime<Utc>> {
+            Narrow.time(lane)
         }
     }
 }
@@ -376,6 +446,50 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    /// Every byte at every place of a time, and every number in every pair.
+    fn reads_the_times_that_the_general_way_reads(vector: impl Vector) {
+        let mut tried = 0;
+        let mut same = |lane: [u8; 32]| {
+            tried += 1;
+            let general = std::str::from_utf8(&lane[..20]).ok().filter(|text| text.ends_with('Z'));
+            let general = general.filter(|text| text.trim() == *text).and_then(time::date_time);
+            let shown = String::from_utf8_lossy(&lane);
+            assert_eq!(vector.time(&lane), general, "{shown}");
+        };
+        for base in [*b"2026-11-24T09:30:59Z</t:Start><t", *b"2024-02-29T23:59:00Z\xff\0 999999999"] {
+            for at in 0..32 {
+                for byte in 0..=u8::MAX {
+                    let mut lane = base;
+                    lane[at] = byte;
+                    same(lane);
+                }
+            }
+            for at in [0, 2, 5, 8, 11, 14, 17] {
+                for number in 0..100 {
+                    let mut lane = base;
+                    lane[at] = b'0' + number / 10;
+                    lane[at + 1] = b'0' + number % 10;
+                    same(lane);
+                }
+            }
+        }
+        assert!(tried > 17_000);
+    }
+
+    #[test]
+    fn narrow_reads_times() {
+        reads_the_times_that_the_general_way_reads(Narrow);
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn wide_reads_times() {
+        match Wide::find() {
+            Some(wide) => reads_the_times_that_the_general_way_reads(wide),
+            None => println!("this processor has no AVX2: nothing was tested"),
         }
     }
 

@@ -4,25 +4,37 @@ use super::is_space;
 
 /// A possibly prefixed name, split at its colon. The prefix is empty when there is none.
 pub(crate) fn split_name(name: &str) -> Option<(&str, &str)> {
-    let (prefix, local) = name.split_once(':').unwrap_or(("", name));
-    let prefixed = prefix.len() < name.len() && name.as_bytes().get(prefix.len()) == Some(&b':');
-    let fine = is_name_part(local) && (is_name_part(prefix) || (prefix.is_empty() && !prefixed));
+    let Some(at) = name.bytes().position(|byte| !is_name_byte(byte)) else {
+        return starts_well(name).then_some(("", name));
+    };
+    let (prefix, local) = (name.get(..at)?, name.get(at..)?.strip_prefix(':')?);
+    let fine = starts_well(prefix) && starts_well(local) && local.bytes().all(is_name_byte);
     fine.then_some((prefix, local))
 }
 
-fn is_name_part(name: &str) -> bool {
-    let mut bytes = name.bytes();
-    bytes.next().is_some_and(is_name_start) && bytes.all(is_name_byte)
+fn starts_well(name: &str) -> bool {
+    name.bytes().next().is_some_and(is_name_start)
 }
 
-fn is_name_start(byte: u8) -> bool {
+const fn is_name_start(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
 }
 
 /// Beyond ASCII everything counts as a letter: such names are never ours, they only have to end somewhere.
 pub(crate) fn is_name_byte(byte: u8) -> bool {
-    is_name_start(byte) || byte.is_ascii_digit() || byte == b'-' || byte == b'.'
+    NAME_BYTES[usize::from(byte)]
 }
+
+static NAME_BYTES: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let at = byte as u8;
+        table[byte] = is_name_start(at) || at.is_ascii_digit() || at == b'-' || at == b'.';
+        byte += 1;
+    }
+    table
+};
 
 /// One attribute as it stands in the tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +54,11 @@ impl<'a> RawAttributes<'a> {
     /// `rest` starts right after the element's name.
     pub(crate) fn new(rest: &'a str) -> Self {
         Self { rest }
+    }
+
+    /// Whether anything but the end of the tag comes next.
+    pub(crate) fn any(&self) -> bool {
+        !self.rest.starts_with(['>', '/'])
     }
 
     /// What follows the attributes read so far.

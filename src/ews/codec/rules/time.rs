@@ -49,9 +49,29 @@ fn date_and_time(bytes: &[u8; 19]) -> Option<DateTime<Utc>> {
         return None;
     }
     let (front, back) = (pairs(front), pairs(back));
-    let year = pair(front, 0) as i32 * 100 + pair(front, 2) as i32;
-    let date = NaiveDate::from_ymd_opt(year, pair(front, 5), u32::from(tens * 10 + ones))?;
-    let time = NaiveTime::from_hms_opt(pair(back, 0), pair(back, 3), pair(back, 6))?;
+    let day = u32::from(tens * 10 + ones);
+    instant([
+        pair(front, 0),
+        pair(front, 2),
+        pair(front, 5),
+        day,
+        pair(back, 0),
+        pair(back, 3),
+        pair(back, 6),
+    ])
+}
+
+/// The same, of the seven numbers one in each byte, the century's in the lowest.
+#[inline(always)]
+pub(crate) fn of_numbers(numbers: u64) -> Option<DateTime<Utc>> {
+    let [century, year, month, day, hour, minute, second, _] = numbers.to_le_bytes().map(u32::from);
+    instant([century, year, month, day, hour, minute, second])
+}
+
+#[inline(always)]
+fn instant([century, year, month, day, hour, minute, second]: [u32; 7]) -> Option<DateTime<Utc>> {
+    let date = NaiveDate::from_ymd_opt((century * 100 + year) as i32, month, day)?;
+    let time = NaiveTime::from_hms_opt(hour, minute, second)?;
     Some(date.and_time(time).and_utc())
 }
 

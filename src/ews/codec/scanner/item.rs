@@ -10,6 +10,7 @@ use super::super::bytes::{Narrow, Vector, Wide};
 use super::super::rules::{self, names};
 use super::cursor::Cursor;
 use super::markup::Tag;
+use super::value::IdLens;
 use super::{Reason, Scan, lists, value};
 use crate::ews::types::{CalendarItem, Item, Sensitivity};
 
@@ -49,9 +50,10 @@ pub(super) fn items<'a>(
 
 #[inline(always)]
 fn calendar_items<'a, V: Vector>(vector: V, cursor: &mut Cursor<'a>, items: &mut Vec<Item<'a>>) -> Scan<()> {
+    let mut lens = IdLens::default();
     while cursor.literal("<t:CalendarItem>") {
         cursor.count_entry()?;
-        calendar_item(vector, cursor, items)?;
+        calendar_item(vector, cursor, items, &mut lens)?;
     }
     Ok(())
 }
@@ -100,8 +102,15 @@ macro_rules! next {
 /// Reads the fields that we ask for, as far as they come in the order of the schema, into a new item; answers what
 /// follows them. Each value goes straight to its place: an item is too large to be moved about.
 #[inline(always)]
-fn as_written<'a, V: Vector>(vector: V, mut rest: &'a str, item: &mut CalendarItem<'a>) -> &'a str {
-    next!(vector, rest, item.item_id, value::item_id);
+fn as_written<'a, V: Vector>(
+    vector: V,
+    mut rest: &'a str,
+    item: &mut CalendarItem<'a>,
+    lens: &mut IdLens,
+) -> &'a str {
+    if let Some(after) = value::item_id_as_before(vector, rest, &mut item.item_id, lens) {
+        rest = after;
+    }
     next!(vector, rest, item.subject, "Subject", value::text);
     next!(vector, rest, item.sensitivity, "Sensitivity", value::sensitivity, mostly "Normal" Sensitivity::Normal);
     next!(vector, rest, item.date_time_created, "DateTimeCreated", value::time);
@@ -127,10 +136,15 @@ fn as_written<'a, V: Vector>(vector: V, mut rest: &'a str, item: &mut CalendarIt
 
 /// After `<t:CalendarItem>`: the fields, and the end tag.
 #[inline(always)]
-fn calendar_item<'a, V: Vector>(vector: V, cursor: &mut Cursor<'a>, items: &mut Vec<Item<'a>>) -> Scan<()> {
+fn calendar_item<'a, V: Vector>(
+    vector: V,
+    cursor: &mut Cursor<'a>,
+    items: &mut Vec<Item<'a>>,
+    lens: &mut IdLens,
+) -> Scan<()> {
     items.push(const { Item::Calendar(CalendarItem::EMPTY) });
     let Some(Item::Calendar(item)) = items.last_mut() else { return cursor.decline(Reason::Structure) };
-    cursor.jump(as_written(vector, cursor.rest(), item));
+    cursor.jump(as_written(vector, cursor.rest(), item, lens));
     if cursor.literal("</t:CalendarItem>") { Ok(()) } else { in_any_order(vector, cursor, item) }
 }
 

@@ -55,7 +55,9 @@ impl<'a> Cursor<'a> {
         if !(tag.name.starts_with("t:") || tag.name.starts_with("m:")) {
             return self.decline(Reason::Namespace);
         }
-        if tag.attributes().any(|attribute| attribute.name.contains(':') || attribute.name == "xmlns") {
+        if tag.attributes.any()
+            && tag.attributes().any(|attribute| attribute.name.contains(':') || attribute.name == "xmlns")
+        {
             return self.decline(Reason::Attribute);
         }
         Ok(tag)
@@ -71,7 +73,7 @@ impl<'a> Cursor<'a> {
             return self.decline(Reason::Markup);
         }
         let attributes = RawAttributes::new(rest);
-        let rest = if rest.starts_with(['>', '/']) { rest } else { self.check_attributes(rest)? };
+        let rest = if attributes.any() { self.check_attributes(rest)? } else { rest };
         let (rest, empty) = match rest.strip_prefix('>') {
             Some(rest) => (rest, false),
             None => match rest.strip_prefix("/>") {
@@ -141,7 +143,7 @@ impl<'a> Cursor<'a> {
 
     /// The text inside the element that `tag` opened, and its end tag.
     pub(super) fn text_of(&mut self, tag: &Tag<'a>) -> Scan<Text<'a>> {
-        if tag.attributes().next().is_some() {
+        if tag.attributes.any() && tag.attributes().next().is_some() {
             return self.decline(Reason::Attribute);
         }
         if tag.empty {

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 use super::super::bytes::{Narrow, Vector};
 use super::super::rules::names;
-use super::super::rules::{self, text};
+use super::super::rules::text;
 use crate::ews::types::{CalendarItemType, FreeBusyStatus, ItemId, Mailbox, ResponseType, Sensitivity, Text};
 
 /// What follows the value, when it was read.
@@ -67,9 +67,8 @@ fn attribute_with_specials<'a>(rest: &'a str, seen: usize, place: &mut Option<Te
 
 /// `YYYY-MM-DDTHH:MM:SSZ`.
 #[inline(always)]
-pub(super) fn time<'a, V: Vector>(_: V, rest: &'a str, place: &mut Option<DateTime<Utc>>) -> Rest<'a> {
-    let time = rules::time::utc_seconds(rest.as_bytes().first_chunk()?)?;
-    fill(place, time);
+pub(super) fn time<'a, V: Vector>(vector: V, rest: &'a str, place: &mut Option<DateTime<Utc>>) -> Rest<'a> {
+    fill(place, vector.time(rest.as_bytes().first_chunk()?)?);
     rest.get(20..)
 }
 
@@ -247,13 +246,45 @@ pub(super) fn response_type<'a, V: Vector>(
     Some(after)
 }
 
+/// How long the id and the ChangeKey of the item before were. Those of one folder are mostly as long as each other, so
+/// the processor can go on from there while it still looks at the bytes in between.
+#[derive(Default)]
+pub(super) struct IdLens {
+    id: usize,
+    change_key: usize,
+}
+
+/// `len`; taken from `before` if it is the same. The black box keeps the compiler from seeing that it might as well wait
+/// for `len`.
+#[inline(always)]
+fn as_before(len: usize, before: &mut usize) -> usize {
+    if len == *before {
+        return std::hint::black_box(*before);
+    }
+    *before = len;
+    len
+}
+
 /// `<t:ItemId Id="…" ChangeKey="…"/>`.
 #[inline(always)]
 pub(super) fn item_id<'a, V: Vector>(vector: V, rest: &'a str, place: &mut Option<ItemId<'a>>) -> Rest<'a> {
+    item_id_as_before(vector, rest, place, &mut IdLens::default())
+}
+
+/// As [`item_id`], where many come one after another.
+#[inline(always)]
+pub(super) fn item_id_as_before<'a, V: Vector>(
+    vector: V,
+    rest: &'a str,
+    place: &mut Option<ItemId<'a>>,
+    before: &mut IdLens,
+) -> Rest<'a> {
     let rest = rest.strip_prefix("<t:ItemId Id=\"")?;
-    let (id, after) = rest.split_at_checked(vector.value_len(rest.as_bytes()))?;
+    let len = as_before(vector.value_len(rest.as_bytes()), &mut before.id);
+    let (id, after) = rest.split_at_checked(len)?;
     let Some(key) = after.strip_prefix("\" ChangeKey=\"") else { return item_id_with_specials(rest, place) };
-    let (key, after) = key.split_at_checked(vector.value_len(key.as_bytes()))?;
+    let len = as_before(vector.value_len(key.as_bytes()), &mut before.change_key);
+    let (key, after) = key.split_at_checked(len)?;
     let Some(after) = after.strip_prefix("\"/>") else { return item_id_with_specials(rest, place) };
     fill(place, ItemId { id: Text::Borrowed(id), change_key: Some(Text::Borrowed(key)) });
     Some(after)
@@ -287,15 +318,18 @@ pub(super) fn organizer<'a, V: Vector>(
     after
 }
 
-/// How nearly every organizer ends, as one literal: what follows need not wait for two lengths.
-const MOSTLY: &str =
-    "</t:EmailAddress><t:RoutingType>SMTP</t:RoutingType><t:MailboxType>Mailbox</t:MailboxType>";
+/// How nearly every organizer ends, as two literals (longer ones are compared by a call): what follows need not wait for
+/// two lengths.
+const MOSTLY: [&str; 2] =
+    ["</t:EmailAddress><t:RoutingType>SMTP</t:RoutingType>", "<t:MailboxType>Mailbox</t:MailboxType>"];
 
 #[inline(always)]
 fn inside_mailbox<'a, V: Vector>(vector: V, rest: &'a str, mailbox: &mut Mailbox<'a>) -> Rest<'a> {
     let after = text(vector, rest, &mut mailbox.name)?;
     let after = text(vector, after.strip_prefix("</t:Name><t:EmailAddress>")?, &mut mailbox.email_address)?;
-    if let Some(after) = after.strip_prefix(MOSTLY) {
+    if let Some(after) = after.strip_prefix(MOSTLY[0])
+        && let Some(after) = after.strip_prefix(MOSTLY[1])
+    {
         fill(&mut mailbox.routing_type, Text::Borrowed("SMTP"));
         fill(&mut mailbox.mailbox_type, Text::Borrowed("Mailbox"));
         return Some(after);
