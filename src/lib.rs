@@ -18,16 +18,20 @@ pub mod ews;
 pub mod exchange;
 pub mod journal;
 pub mod sim;
+pub mod store;
 
 /// What a program that acts on rooms needs, in one line.
 pub mod prelude {
-    pub use crate::action::{Action, ActionId, Actor, Ask, DeleteHow, Notify, Outcome};
+    pub use crate::action::{
+        Action, ActionId, Actor, Answer, Ask, DeleteHow, IdempotencyKey, Notify, Outcome,
+    };
     pub use crate::calendar::{RoomAddress, Scope};
     pub use crate::clock::{Clock, SystemClock};
     pub use crate::engine::{Engine, Mode};
     pub use crate::exchange::{Exchange, Secret, Settings};
-    pub use crate::journal::MemoryJournal;
+    pub use crate::journal::{Journal, MemoryJournal};
     pub use crate::sim::{Options as SimOptions, Simulator, demo_world};
+    pub use crate::store::{SqliteJournal, StoreOptions};
 }
 
 /// README's example, so that it is compiled and run.

@@ -8,6 +8,7 @@
 //!                                                           └ NeedsAttention  a person has to look
 //! ```
 
+mod key;
 mod outcome;
 mod refusal;
 
@@ -19,7 +20,8 @@ use uuid::Uuid;
 
 use crate::calendar::{EventId, RoomAddress};
 
-pub use outcome::{Already, Change, Done, NotUndoable, Outcome, Seen, Told, Undoable};
+pub use key::{IdempotencyKey, IdempotencyKeyError};
+pub use outcome::{Already, Answer, Change, Done, NotUndoable, Outcome, Seen, Told, Undoable};
 pub use refusal::{Fault, Refusal};
 
 /// Names one action for ever: in the journal, in logs, towards callers.
@@ -57,12 +59,22 @@ pub struct Action {
     pub reason: Option<String>,
     /// Do it to an all-day event too.
     pub all_day: AllDay,
+    /// The caller's own name for the wish.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<IdempotencyKey>,
 }
 
 impl Action {
     /// About the event that is on now, without a reason, sparing all-day events.
     pub fn new(id: ActionId, room: RoomAddress, ask: Ask, actor: Actor) -> Self {
-        Self { id, room, target: Target::Current, ask, actor, reason: None, all_day: AllDay::Spare }
+        let (target, all_day) = (Target::Current, AllDay::Spare);
+        Self { id, room, target, ask, actor, reason: None, all_day, key: None }
+    }
+
+    /// Asks for the same: who asks, and under which name, does not matter.
+    pub fn same_wish(&self, other: &Self) -> bool {
+        (&self.room, &self.target, self.ask, &self.reason, self.all_day)
+            == (&other.room, &other.target, other.ask, &other.reason, other.all_day)
     }
 }
 
@@ -98,6 +110,11 @@ pub enum Ask {
     End(Notify),
     /// Take it off the calendar.
     Delete(DeleteHow),
+    /// Put it back as it was before that action.
+    Undo {
+        /// The action to undo.
+        of: ActionId,
+    },
 }
 
 /// Who hears of an early end. Only an organizer copy has anybody to tell: an attendee cannot send updates.

@@ -3,8 +3,19 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::Refusal;
-use crate::calendar::{Copy, Event, EventId, EventKind};
+use super::{ActionId, Refusal};
+use crate::calendar::{Copy, Event, EventId, EventKind, Uid};
+
+/// What a caller is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The action that the outcome belongs to: an earlier one when the answer is a repeated one.
+    pub action: ActionId,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// This answer was given before, under the same key; nothing was done now.
+    pub repeated: bool,
+}
 
 /// How an action ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +72,9 @@ pub struct Seen {
     pub kind: EventKind,
     /// The organizer's address, where known.
     pub organizer: Option<String>,
+    /// What stays the same when the event moves, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<Uid>,
 }
 
 impl From<&Event> for Seen {
@@ -70,6 +84,7 @@ impl From<&Event> for Seen {
             start: event.start,
             end: event.end,
             kind: event.kind,
+            uid: event.uid.clone(),
             organizer: event.organizer.as_ref().and_then(|person| person.address.clone()),
         }
     }
@@ -92,6 +107,15 @@ pub enum Change {
     Cancelled,
     /// Moved to Deleted Items.
     Removed,
+    /// Undone: the end it had before was set again.
+    EndRestored {
+        /// The end it had.
+        from: DateTime<Utc>,
+        /// The end it has.
+        to: DateTime<Utc>,
+    },
+    /// Undone: moved back from Deleted Items.
+    MovedBack,
 }
 
 /// Whom Exchange told.
@@ -104,6 +128,17 @@ pub enum Told {
     Organizer,
     /// The attendees got an update or a cancellation.
     Attendees,
+}
+
+impl Told {
+    /// As it is printed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Nobody => "nobody",
+            Self::Organizer => "organizer",
+            Self::Attendees => "attendees",
+        }
+    }
 }
 
 /// Is there a way back?
@@ -129,6 +164,8 @@ pub enum NotUndoable {
     DeclineWasSent,
     /// The attendees have the cancellation.
     CancellationWasSent,
+    /// It is an undoing itself: the way back is to ask for the first action again.
+    IsAnUndo,
 }
 
 /// What was found instead of something to do.
@@ -139,4 +176,22 @@ pub enum Already {
     Over,
     /// The event is not on the calendar any more.
     Gone,
+    /// The event has the end again that it had before.
+    Restored,
+    /// An earlier action did the same to the same event.
+    ByAction {
+        /// That action.
+        action: ActionId,
+    },
+}
+
+impl std::fmt::Display for NotUndoable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::OccurrenceLeavesNothing => "a deleted occurrence leaves nothing behind",
+            Self::DeclineWasSent => "the decline is sent",
+            Self::CancellationWasSent => "the cancellation is sent",
+            Self::IsAnUndo => "it undid something itself; ask for the first action again",
+        })
+    }
 }

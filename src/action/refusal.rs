@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Seen, Times};
+use super::{ActionId, NotUndoable, Seen, Times};
 use crate::calendar::RoomAddress;
 
 /// Who has to change something before the action can succeed.
@@ -79,6 +79,37 @@ pub enum Refusal {
     },
     /// The configuration forbids what cannot be undone.
     CannotBeUndone,
+    /// The idempotency key belongs to another wish.
+    KeyReused {
+        /// The action it belongs to.
+        action: ActionId,
+    },
+    /// The process ended before anything was done, and nobody waits for it any more.
+    Interrupted,
+    /// Whether the earlier wish under this key was done is not known yet: Exchange cannot be asked now.
+    StillInDoubt {
+        /// That wish.
+        action: ActionId,
+    },
+    /// There is no such action in this room's journal.
+    NoSuchAction {
+        /// The name that was given.
+        action: ActionId,
+    },
+    /// The action to undo changed nothing.
+    NothingToUndo,
+    /// The action to undo has no way back.
+    NotUndoable {
+        /// Because of this.
+        because: NotUndoable,
+    },
+    /// Something else stands in the room at that time now.
+    Collides {
+        /// All of it.
+        events: Vec<Seen>,
+    },
+    /// It is in the room's Deleted Items no more.
+    LeftDeletedItems,
     /// Exchange could not be asked, or refused.
     Exchange {
         /// Who has to do something.
@@ -91,6 +122,11 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Nothing was done and nothing about the calendar speaks against doing it: the same wish may be tried again.
+    pub fn may_be_tried_again(&self) -> bool {
+        matches!(self, Self::Interrupted) || matches!(self.fault(), Fault::Server | Fault::Network)
+    }
+
     /// Who has to change something.
     pub fn fault(&self) -> Fault {
         match self {
@@ -99,13 +135,20 @@ impl Refusal {
             | Self::NotStarted { .. }
             | Self::AllDay
             | Self::Cancelled
+            | Self::KeyReused { .. }
+            | Self::NoSuchAction { .. }
             | Self::NotAsSeen { .. } => Fault::Caller,
             Self::NothingOn
+            | Self::Interrupted
+            | Self::NothingToUndo
+            | Self::NotUndoable { .. }
+            | Self::Collides { .. }
+            | Self::LeftDeletedItems
             | Self::NoLongerApplies { .. }
             | Self::Over { .. }
             | Self::ChangedMeanwhile { .. }
             | Self::KeepsChanging => Fault::Nobody,
-            Self::UnknownCopy => Fault::Server,
+            Self::UnknownCopy | Self::StillInDoubt { .. } => Fault::Server,
             Self::Exchange { fault, .. } => *fault,
         }
     }
@@ -150,6 +193,25 @@ impl fmt::Display for Refusal {
             Self::CannotBeUndone => {
                 f.write_str("it could not be undone, and the configuration forbids such actions")
             }
+            Self::KeyReused { action } => {
+                write!(f, "the idempotency key belongs to another wish (action {action}); use a new one")
+            }
+            Self::Interrupted => f.write_str("Adjourn was stopped before anything was done; ask again"),
+            Self::StillInDoubt { action } => {
+                write!(f, "whether action {action} was done is not known yet; ask again in a minute")
+            }
+            Self::NoSuchAction { action } => write!(f, "the journal knows no action {action} in this room"),
+            Self::NothingToUndo => f.write_str("that action changed nothing, so there is nothing to undo"),
+            Self::NotUndoable { because } => write!(f, "it cannot be undone: {because}"),
+            Self::Collides { events } => {
+                f.write_str("the room is taken at that time now:")?;
+                events.iter().try_for_each(|event| {
+                    write!(f, " {} ({})", Times { start: event.start, end: event.end }, event.id)
+                })
+            }
+            Self::LeftDeletedItems => f.write_str(
+                "it is not in the room's Deleted Items any more; only a mailbox restore brings it back",
+            ),
             Self::Exchange { advice, code, .. } => write!(f, "{advice} ({code})"),
         }
     }

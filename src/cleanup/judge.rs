@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::EvidenceLog;
 use super::rules::{Exceptions, How, NoCheckIn, OrganizerGone, Rule, Rules};
+use crate::action::ActionId;
 use crate::calendar::{Event, RoomAddress};
 use crate::engine::Directory;
 
@@ -65,8 +66,22 @@ pub enum Kept {
     Private,
     /// The server did not say whose copy it is.
     UnknownCopy,
+    /// It was acted on before and is there again.
+    CameBack {
+        /// What was done last.
+        action: ActionId,
+        /// Whether somebody is to be told.
+        report: bool,
+    },
     /// No rule applies.
     NoRule,
+}
+
+impl Kept {
+    /// Worth a person's look even where nothing else that stays is shown.
+    pub fn wants_to_be_seen(&self) -> bool {
+        matches!(self, Self::CameBack { report: true, .. })
+    }
 }
 
 /// Everything a verdict is made of.
@@ -202,6 +217,9 @@ impl fmt::Display for Kept {
             Self::Organizer => f.write_str("this organizer's events are spared"),
             Self::Private => f.write_str("private events are spared"),
             Self::UnknownCopy => f.write_str("the server did not say whose copy it is"),
+            Self::CameBack { action, .. } => {
+                write!(f, "it came back after action {action}: calendar repair, or its organizer")
+            }
             Self::NoRule => f.write_str("no rule applies"),
         }
     }

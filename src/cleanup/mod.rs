@@ -7,12 +7,14 @@
 //! [`judge`] decides; it knows no server and no clock. [`Sweep`] asks the calendars and runs what was decided through
 //! the engine, which guards every write. Nothing is ever done that a plan does not list.
 
+mod came_back;
 mod evidence;
 mod judge;
 mod plan;
 mod rules;
 mod sweep;
 
+pub use came_back::CameBack;
 pub use evidence::{Evidence, EvidenceError, EvidenceLog};
 pub use judge::{Judgement, Kept, Verdict, judge};
 pub use plan::{Judged, Plan, RoomPlan, Stop};

@@ -6,6 +6,7 @@ use std::fmt;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
+use super::CameBack;
 use crate::action::{Ask, DeleteHow, Notify};
 
 /// Everything a sweep goes by. A rule that is `None` is off.
@@ -19,6 +20,8 @@ pub struct Rules {
     pub organizer_gone: Option<OrganizerGone>,
     /// What is spared.
     pub exceptions: Exceptions,
+    /// What to do about events that were acted on before and are there again.
+    pub came_back: CameBack,
     /// What a sweep may touch at most.
     pub limits: Limits,
 }

@@ -8,13 +8,14 @@ use serde::Serialize;
 use tokio::sync::{Mutex, OnceCell, Semaphore};
 use tokio::task::JoinSet;
 
+use super::came_back::after_return;
 use super::judge::organizer_in;
 use super::plan::{Judged, Plan, RoomPlan, Stop};
 use super::{EvidenceLog, Judgement, Rule, Rules, Verdict, judge};
-use crate::action::{Action, ActionId, Actor, AllDay, Outcome, Refusal, Seen, Target, Times};
+use crate::action::{Action, ActionId, Actor, AllDay, Fault, Outcome, Refusal, Seen, Target, Times};
 use crate::calendar::{Event, RoomAddress, Window};
 use crate::engine::{Busy, Calendar, Directory, Engine, Guard, Mode, Trouble};
-use crate::journal::JournalError;
+use crate::journal::{JournalError, Query};
 
 /// One sweep over rooms: rules and evidence, and the engine that acts.
 pub struct Sweep {
@@ -45,6 +46,8 @@ pub struct Applied {
     pub event: Seen,
     /// The rule that chose it.
     pub rule: Rule,
+    /// Its name in the journal.
+    pub action: ActionId,
     /// How it ended.
     #[serde(flatten)]
     pub outcome: Outcome,
@@ -147,12 +150,22 @@ impl Sweep {
                 actor: Actor::Sweep { rule: rule.to_string() },
                 reason: Some(format!("This room was released automatically: {why}.")),
                 all_day: AllDay::Include,
+                key: None,
             };
             tasks.spawn(async move {
                 let _place = places.acquire_owned().await;
                 let guard = StillAbandoned { judge, room: room.clone(), rule };
-                let outcome = engine.perform_guarded(action, mode, &guard).await;
-                (index, outcome.map(|outcome| Applied { room, event, rule, outcome }))
+                let answer = engine.perform_guarded(action, mode, &guard).await;
+                (
+                    index,
+                    answer.map(|answer| Applied {
+                        room,
+                        event,
+                        rule,
+                        action: answer.action,
+                        outcome: answer.outcome,
+                    }),
+                )
             });
         }
         while let Some(joined) = tasks.join_next().await {
@@ -222,9 +235,29 @@ impl RoomJudge {
         for event in self.engine.calendar().events(room, window).await? {
             let organizer = self.find_organizer(room, &event).await?;
             let case = Judgement { room, event: &event, evidence: &self.evidence, organizer, now };
-            judged.push(Judged { event: Seen::from(&event), verdict: judge(&case, &self.rules) });
+            let verdict = self.after_return(&event, room, judge(&case, &self.rules)).await?;
+            judged.push(Judged { event: Seen::from(&event), verdict });
         }
         Ok(judged)
+    }
+
+    /// What the journal adds to a verdict: was this event acted on before?
+    async fn after_return(
+        &self,
+        event: &Event,
+        room: &RoomAddress,
+        verdict: Verdict,
+    ) -> Result<Verdict, Trouble> {
+        let (Verdict::Act { .. }, Some((uid, start))) = (&verdict, event.identity()) else {
+            return Ok(verdict);
+        };
+        let query = Query { identity: Some((uid.clone(), start)), ..Query::room(room) };
+        let lives = self.engine.journal().find(&query).await.map_err(|error| Trouble {
+            fault: Fault::Administrator,
+            advice: error.to_string(),
+            code: "journal".to_owned(),
+        })?;
+        Ok(after_return(verdict, &lives, self.rules.came_back))
     }
 
     async fn find_organizer(&self, room: &RoomAddress, event: &Event) -> Result<Option<Directory>, Trouble> {

@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use uuid::Uuid;
+
+use crate::action::IdempotencyKey;
+use crate::journal::Ending;
 
 /// Ends meetings early and deletes abandoned events on Exchange room calendars.
 #[derive(Debug, Parser)]
@@ -36,6 +40,9 @@ pub struct Connection {
     /// More certificates to trust, in PEM
     #[arg(long, global = true, env = "ADJOURN_CA_FILE", value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
+    /// Where the journal is kept [default: the user's state directory, or $STATE_DIRECTORY under systemd]
+    #[arg(long, global = true, env = "ADJOURN_STATE_DIR", value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
     /// Allow acting on this room, besides those in the configuration; may be repeated
     #[arg(long, global = true, env = "ADJOURN_IN_SCOPE", value_delimiter = ',', value_name = "ROOM")]
     pub in_scope: Vec<String>,
@@ -60,6 +67,17 @@ pub enum Command {
         after_help = "Example:\n  adjourn events room1@example.com\n  adjourn events room1@example.com --from 2026-05-06T00:00:00Z --hours 48 --json"
     )]
     Events(EventsArgs),
+    /// Put back what an action changed: an early end, or a removed event
+    #[command(
+        after_help = "Example:\n  adjourn undo 3fa85f64-5717-4562-b3fc-2c963f66afa6\n  adjourn audit --room room1@example.com --limit 1   (names the last action)"
+    )]
+    Undo(UndoArgs),
+    /// Show who did what to which calendar, and prove that the record is whole
+    #[command(
+        after_help = "Example:\n  adjourn audit --room room1@example.com --since 2026-05-01T00:00:00Z\n  adjourn audit --outcome needs-attention --json\n  adjourn audit --format csv > actions.csv\n  adjourn audit verify",
+        args_conflicts_with_subcommands = true
+    )]
+    Audit(AuditArgs),
     /// Find abandoned events in many rooms, and act on them with --apply
     #[command(
         after_help = "Example:\n  adjourn cleanup --plan --evidence checkins.csv\n  adjourn cleanup --plan --json > plan.json && adjourn cleanup --apply --from-plan plan.json\n  adjourn cleanup --apply --evidence checkins.csv"
@@ -101,6 +119,106 @@ pub struct TargetArgs {
     /// Why; told to the organizer where a message is sent
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
+    /// Your own name for this wish: asking again with it gives the first answer and does nothing
+    #[arg(long, value_name = "KEY")]
+    pub idempotency_key: Option<IdempotencyKey>,
+}
+
+/// `adjourn undo`.
+#[derive(Debug, Args)]
+pub struct UndoArgs {
+    /// The action to undo, as it was answered or as `adjourn audit` shows it
+    pub action: Uuid,
+    /// Do everything but the writes, and say what would be done
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Why; kept for the audit
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Your own name for this wish: asking again with it gives the first answer and does nothing
+    #[arg(long, value_name = "KEY")]
+    pub idempotency_key: Option<IdempotencyKey>,
+}
+
+/// `adjourn audit`.
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    #[command(subcommand)]
+    #[allow(missing_docs)]
+    pub command: Option<AuditCommand>,
+    /// Only this room
+    #[arg(long, value_name = "ROOM")]
+    pub room: Option<String>,
+    /// Only what was asked at this time or later
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<DateTime<Utc>>,
+    /// Only what was asked before this time
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<DateTime<Utc>>,
+    /// Only what this user, program or rule asked
+    #[arg(long, value_name = "NAME")]
+    pub actor: Option<String>,
+    /// Only what sweeps did by this rule
+    #[arg(long, value_name = "RULE")]
+    pub rule: Option<String>,
+    /// Only what ended like this
+    #[arg(long, value_enum)]
+    pub outcome: Option<OutcomeArg>,
+    /// The newest so many
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u32>,
+    /// How to print it; --json is short for --format json (one line an action)
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// What else `adjourn audit` does.
+#[derive(Debug, Subcommand)]
+#[allow(missing_docs)]
+pub enum AuditCommand {
+    /// Check every entry's hash: was anything changed, taken out or put in?
+    #[command(after_help = "Example:\n  adjourn audit verify\n  adjourn audit verify --head 5d41402a…")]
+    Verify(VerifyArgs),
+}
+
+/// `adjourn audit verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// A last hash that was printed earlier: it must still be in the chain
+    #[arg(long, value_name = "HASH")]
+    pub head: Option<String>,
+}
+
+/// How an action ended, as it is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum OutcomeArg {
+    Open,
+    Done,
+    AlreadyDone,
+    Refused,
+    NeedsAttention,
+}
+
+impl From<OutcomeArg> for Ending {
+    fn from(typed: OutcomeArg) -> Self {
+        match typed {
+            OutcomeArg::Open => Self::Open,
+            OutcomeArg::Done => Self::Done,
+            OutcomeArg::AlreadyDone => Self::AlreadyDone,
+            OutcomeArg::Refused => Self::Refused,
+            OutcomeArg::NeedsAttention => Self::NeedsAttention,
+        }
+    }
+}
+
+/// How a list is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum Format {
+    Table,
+    Json,
+    Csv,
 }
 
 /// `adjourn end`.

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::args::{CleanupArgs, Connection};
-use super::connect::{self, Opened};
+use super::connect::{self, Journalled, Opened};
 use super::exit::{Exit, Failure};
 use super::output::{Output, table};
 use super::perform::describe;
@@ -23,7 +23,9 @@ pub(super) async fn run(
     output: &Output,
 ) -> Result<Exit, Failure> {
     let evidence = args.evidence.as_deref().map_or_else(|| Ok(EvidenceLog::default()), read_evidence)?;
-    let opened = connect::open(connection).await?;
+    let acts = args.apply && !args.dry_run;
+    let journalled = if acts { Journalled::Acts } else { Journalled::Looks };
+    let opened = connect::open(connection, journalled).await?;
     guard_evidence(&args, &opened)?;
     let sweep =
         Sweep::new(opened.engine.clone(), opened.config.rules.clone(), evidence, opened.config.rooms_at_once);
@@ -112,7 +114,9 @@ fn render_plan(plan: &Plan, all: bool) -> String {
         for judged in &room.events {
             let (verdict, why) = match &judged.verdict {
                 Verdict::Act { how, why, .. } => (how.to_string(), why.clone()),
-                Verdict::Keep { why } if all => ("keep".to_owned(), why.to_string()),
+                Verdict::Keep { why } if all || why.wants_to_be_seen() => {
+                    ("keep".to_owned(), why.to_string())
+                }
                 Verdict::Keep { .. } => continue,
             };
             let (start, end) = (judged.event.start.format("%F %H:%MZ"), judged.event.end.format("%H:%MZ"));
@@ -181,6 +185,6 @@ fn exit_of(error: &SweepError) -> Exit {
     match error {
         SweepError::Stopped(_) => Exit::Stopped,
         SweepError::Format(_) => Exit::Usage,
-        SweepError::Journal(_) => Exit::NeedsAttention,
+        SweepError::Journal(_) => Exit::Journal,
     }
 }

@@ -1,17 +1,28 @@
 //! From flags and files to an engine that talks to an Exchange.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::args::Connection;
 use super::exit::{Exit, Failure};
+use super::perform::describe;
 use crate::calendar::RoomAddress;
 use crate::clock::SystemClock;
 use crate::config::{Config, Overrides, PasswordSource, Server};
 use crate::engine::{Calendar, Engine, Trouble};
 use crate::ews::soap::ServerVersion;
 use crate::exchange::{self, Exchange, Secret};
-use crate::journal::MemoryJournal;
+use crate::journal::{Journal, MemoryJournal};
+use crate::store::{self, SqliteJournal, StoreError, StoreOptions};
+
+/// What a command needs of the journal on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Journalled {
+    /// It acts: everything is kept, and the state directory is this process's own.
+    Acts,
+    /// It looks or rehearses: what was done before is known, if there is a journal; nothing is added to it.
+    Looks,
+}
 
 /// An engine with the configuration it was made from.
 pub(super) struct Opened {
@@ -23,7 +34,8 @@ pub(super) struct Opened {
 const DEFAULT_FILE: &str = "adjourn.toml";
 
 /// Reads the configuration, prepares the connection, and learns the members of the configured room lists.
-pub(super) async fn open(connection: &Connection) -> Result<Opened, Failure> {
+/// With a journal it also finds out, before anything else is done, what became of actions that a stop interrupted.
+pub(super) async fn open(connection: &Connection, journalled: Journalled) -> Result<Opened, Failure> {
     let config = load(connection)?;
     let server = config.server.as_ref().ok_or_else(|| {
         Failure::new(
@@ -31,20 +43,66 @@ pub(super) async fn open(connection: &Connection) -> Result<Opened, Failure> {
             "no Exchange is configured: set server.url in adjourn.toml, --url or ADJOURN_URL",
         )
     })?;
-    open_with(server_settings(server)?, config).await
+    let settings = server_settings(server)?;
+    let journal: Arc<dyn Journal> = match journalled {
+        Journalled::Looks => look(&directory(&config)?)?,
+        Journalled::Acts => Arc::new(store(&directory(&config)?)?),
+    };
+    let opened = open_with(settings, config, journal).await?;
+    if journalled == Journalled::Acts {
+        recover(&opened.engine).await?;
+    }
+    Ok(opened)
+}
+
+/// Where the journal is: what the flag says, then the configuration, then the default.
+pub(super) fn state_directory(connection: &Connection) -> Result<PathBuf, Failure> {
+    directory(&load(connection)?)
+}
+
+fn directory(config: &Config) -> Result<PathBuf, Failure> {
+    config.journal.directory.clone().or_else(store::default_directory).ok_or_else(|| {
+        Failure::new(Exit::Usage, "no home directory to keep the journal in: name one with --state-dir")
+    })
+}
+
+fn store(directory: &Path) -> Result<SqliteJournal, Failure> {
+    SqliteJournal::open(directory, StoreOptions::default())
+        .map_err(|error| Failure::from_error(Exit::Journal, error))
+}
+
+fn look(directory: &Path) -> Result<Arc<dyn Journal>, Failure> {
+    match SqliteJournal::read(directory) {
+        Ok(journal) => Ok(Arc::new(journal)),
+        Err(StoreError::Absent { .. }) => Ok(Arc::new(MemoryJournal::default())),
+        Err(error) => Err(Failure::from_error(Exit::Journal, error)),
+    }
+}
+
+/// Says on stderr what became of interrupted actions; the answer to the command itself is data, and stays apart.
+async fn recover(engine: &Arc<Engine>) -> Result<(), Failure> {
+    let recovered = engine.recover().await.map_err(|error| Failure::from_error(Exit::Journal, error))?;
+    for life in recovered.closed {
+        let ended = life.outcome.as_ref().map(describe).unwrap_or_default();
+        eprintln!("adjourn: {}: interrupted action {}: {ended}", life.action.room, life.action.id);
+    }
+    for life in recovered.still_open {
+        let (room, id) = (life.action.room, life.action.id);
+        eprintln!("adjourn: {room}: interrupted action {id}: Exchange cannot be asked yet what became of it");
+    }
+    Ok(())
 }
 
 /// The same, for a server that is known already.
-pub(super) async fn open_with(settings: exchange::Settings, mut config: Config) -> Result<Opened, Failure> {
+pub(super) async fn open_with(
+    settings: exchange::Settings,
+    mut config: Config,
+    journal: Arc<dyn Journal>,
+) -> Result<Opened, Failure> {
     let exchange = Exchange::new(&settings).map_err(|error| Failure::from_error(Exit::Usage, error))?;
     admit_room_lists(&exchange, &mut config).await?;
-    let engine = Engine::new(
-        Arc::new(exchange),
-        Arc::new(MemoryJournal::default()),
-        Arc::new(SystemClock),
-        config.scope.clone(),
-        config.engine,
-    );
+    let engine =
+        Engine::new(Arc::new(exchange), journal, Arc::new(SystemClock), config.scope.clone(), config.engine);
     Ok(Opened { engine: Arc::new(engine), config })
 }
 
@@ -56,6 +114,7 @@ fn load(connection: &Connection) -> Result<Config, Failure> {
         username: connection.username.clone(),
         ca_file: connection.ca_file.clone(),
         rooms: connection.in_scope.clone(),
+        state_dir: connection.state_dir.clone(),
     };
     Config::load(path, overrides).map_err(|error| Failure::from_error(Exit::Usage, error))
 }

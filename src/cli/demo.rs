@@ -1,6 +1,7 @@
 //! `adjourn demo`: the whole product on a simulated Exchange, over real HTTP, in a few seconds and without any set-up.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 use serde::Serialize;
@@ -22,6 +23,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Overrides};
 use crate::engine::Mode;
 use crate::exchange::{Secret, Settings};
+use crate::journal::MemoryJournal;
 use crate::sim::{Mail, Options, Simulator, demo_world};
 
 /// Everything that happened, as `--json` prints it.
@@ -60,7 +62,12 @@ pub(super) async fn run(_: DemoArgs, output: &Output) -> Result<Exit, Failure> {
     let simulator = Simulator::start(world, options.clone())
         .await
         .map_err(|error| Failure::new(Exit::Usage, "cannot start the simulator").because(error))?;
-    let opened = connect::open_with(settings(simulator.url()), config(&room_names)?).await?;
+    let opened = connect::open_with(
+        settings(simulator.url()),
+        config(&room_names)?,
+        Arc::new(MemoryJournal::default()),
+    )
+    .await?;
     let story = play(&opened, &simulator).await?;
     output.data(&story, || tell(&story))?;
     simulator.stop().await;
@@ -86,7 +93,7 @@ async fn play(opened: &Opened, simulator: &Simulator) -> Result<Story, Failure> 
     for (what, room, ask, mode) in scenes {
         let action = action(room, ask)?;
         let room = action.room.clone();
-        let outcome = opened.engine.perform(action, mode).await.map_err(journal_failed)?;
+        let outcome = opened.engine.perform(action, mode).await.map_err(journal_failed)?.outcome;
         actions.push(Told { what, room, outcome });
     }
     let (plan, applied) = clean_up(opened).await?;
@@ -147,6 +154,7 @@ fn action(room: &str, ask: Ask) -> Result<Action, Failure> {
         actor: Actor::Program { name: "adjourn demo".to_owned() },
         reason: Some("The room is needed.".to_owned()),
         all_day: AllDay::Spare,
+        key: None,
     })
 }
 

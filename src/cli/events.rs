@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::args::{Connection, EventsArgs};
-use super::connect;
+use super::connect::{self, Journalled};
 use super::exit::{Exit, Failure};
 use super::output::{Output, table};
 use crate::calendar::{Event, RoomAddress, Window};
@@ -11,7 +11,7 @@ use crate::calendar::{Event, RoomAddress, Window};
 pub(super) async fn run(args: EventsArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
     let room: RoomAddress =
         args.room.parse().map_err(|error| Failure::new(Exit::Usage, "ROOM is no address").because(error))?;
-    let opened = connect::open(connection).await?;
+    let opened = connect::open(connection, Journalled::Looks).await?;
     let engine = opened.engine;
     if !engine.scope().holds(&room) {
         return Err(Failure::new(

@@ -25,6 +25,10 @@ pub enum Exit {
     Partial = 6,
     /// A sweep would have touched more than its limits allow and touched nothing.
     Stopped = 7,
+    /// The journal cannot be used, so nothing was begun that it does not know of.
+    Journal = 8,
+    /// The journal is not as it was written.
+    Tampered = 9,
 }
 
 impl From<Exit> for ExitCode {
@@ -76,6 +80,11 @@ impl Failure {
         Self { exit, message: message.into(), causes: Vec::new() }
     }
 
+    /// A failure whose message is a refusal's.
+    pub(super) fn from_message(exit: Exit, message: impl ToString) -> Self {
+        Self::new(exit, message.to_string())
+    }
+
     /// Adds an error and everything beneath it.
     pub(super) fn because(mut self, error: impl Error) -> Self {
         let mut cause: Option<&dyn Error> = Some(&error);
@@ -104,4 +113,6 @@ Exit codes:
   4  Exchange could not be reached or was too busy; try again later
   5  Exchange refused: an administrator has to change rights or credentials
   6  a sweep did part of its work
-  7  a sweep would have touched more than its limits allow; it touched nothing";
+  7  a sweep would have touched more than its limits allow; it touched nothing
+  8  the journal cannot be used (disk, rights, another process); nothing was begun
+  9  the journal is not as it was written";

@@ -4,6 +4,7 @@
 //! are in [`exit`].
 
 pub mod args;
+mod audit;
 mod cleanup;
 mod connect;
 mod demo;
@@ -13,6 +14,7 @@ mod output;
 mod perform;
 mod progress;
 mod sim;
+mod undo;
 mod wire;
 
 use std::ffi::OsString;
@@ -53,6 +55,8 @@ async fn dispatch(line: CommandLine, output: &Output) -> Result<Exit, Failure> {
     match line.command {
         Command::End(args) => perform::end(args, connection, output).await,
         Command::Delete(args) => perform::delete(args, connection, output).await,
+        Command::Undo(args) => undo::run(args, connection, output).await,
+        Command::Audit(args) => audit::run(args, connection, output).await,
         Command::Events(args) => events::run(args, connection, output).await,
         Command::Cleanup(args) => cleanup::run(args, connection, output).await,
         Command::Sim(args) => sim::run(args, output).await,

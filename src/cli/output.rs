@@ -18,6 +18,11 @@ impl Output {
         Self { json, terminal }
     }
 
+    /// True when data is wanted as JSON.
+    pub(super) fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// True when a person watches stderr.
     pub(super) fn is_watched(&self) -> bool {
         self.terminal

@@ -3,11 +3,12 @@
 use serde::Serialize;
 
 use super::args::{Connection, DeleteArgs, EndArgs, TargetArgs};
+use super::connect::{self, Journalled};
 use super::exit::{Exit, Failure};
-use super::{connect, output::Output};
+use super::output::Output;
 use crate::action::{
-    Action, ActionId, Actor, AllDay, Already, Ask, Change, DeleteHow, Done, NotUndoable, Notify, Outcome,
-    Target, Times, Told, Undoable,
+    Action, ActionId, Actor, AllDay, Already, Answer, Ask, Change, DeleteHow, Done, Notify, Outcome, Target,
+    Times, Told, Undoable,
 };
 use crate::calendar::{Copy, EventId, RoomAddress};
 use crate::engine::Mode;
@@ -28,8 +29,9 @@ pub(super) async fn delete(
 
 /// The answer as `--json` prints it.
 #[derive(Serialize)]
-struct Answer<'a> {
+struct Printed<'a> {
     action: ActionId,
+    repeated: bool,
     room: &'a RoomAddress,
     #[serde(flatten)]
     outcome: &'a Outcome,
@@ -42,19 +44,25 @@ async fn perform(
     connection: &Connection,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    let mode = if args.dry_run { Mode::Rehearse } else { Mode::Perform };
+    let rehearsal = args.dry_run;
+    let mode = if rehearsal { Mode::Rehearse } else { Mode::Perform };
     let action = action(args, ask)?;
-    let (id, room) = (action.id, action.room.clone());
-    let engine = connect::open(connection).await?.engine;
-    let outcome = engine
-        .perform(action, mode)
-        .await
-        .map_err(|error| Failure::from_error(Exit::NeedsAttention, error))?;
-    let message = describe(&outcome);
-    output.data(&Answer { action: id, room: &room, outcome: &outcome, message: &message }, || {
-        format!("{room}: {message}")
-    })?;
-    Ok(Exit::of(&outcome))
+    let room = action.room.clone();
+    let journalled = if rehearsal { Journalled::Looks } else { Journalled::Acts };
+    let engine = connect::open(connection, journalled).await?.engine;
+    let answer =
+        engine.perform(action, mode).await.map_err(|error| Failure::from_error(Exit::Journal, error))?;
+    print(&room, &answer, output)
+}
+
+/// Prints an answer; the exit code says how it ended.
+pub(super) fn print(room: &RoomAddress, answer: &Answer, output: &Output) -> Result<Exit, Failure> {
+    let Answer { action, outcome, repeated } = answer;
+    let again = if *repeated { "as answered before: " } else { "" };
+    let message = format!("{again}{}", describe(outcome));
+    let printed = Printed { action: *action, repeated: *repeated, room, outcome, message: &message };
+    output.data(&printed, || format!("{room}: {message}\naction {action}"))?;
+    Ok(Exit::of(outcome))
 }
 
 fn action(args: TargetArgs, ask: Ask) -> Result<Action, Failure> {
@@ -69,10 +77,11 @@ fn action(args: TargetArgs, ask: Ask) -> Result<Action, Failure> {
         actor: Actor::User { name: user_name() },
         reason: args.reason,
         all_day: if args.all_day { AllDay::Include } else { AllDay::Spare },
+        key: args.idempotency_key,
     })
 }
 
-fn user_name() -> String {
+pub(super) fn user_name() -> String {
     ["USER", "USERNAME"]
         .into_iter()
         .find_map(|name| std::env::var(name).ok())
@@ -84,6 +93,12 @@ pub(super) fn describe(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Done(done) => describe_done(done),
         Outcome::AlreadyDone { why: Already::Over } => "already over; nothing was changed".to_owned(),
+        Outcome::AlreadyDone { why: Already::ByAction { action } } => {
+            format!("done already, by action {action}; nothing was changed now")
+        }
+        Outcome::AlreadyDone { why: Already::Restored } => {
+            "has its old end already; nothing was changed".to_owned()
+        }
         Outcome::AlreadyDone { why: Already::Gone } => "already gone; nothing was changed".to_owned(),
         Outcome::Refused { refusal } => format!("refused: {refusal}"),
         Outcome::NeedsAttention { advice, .. } => format!("needs attention: {advice}"),
@@ -103,6 +118,10 @@ fn describe_done(done: &Done) -> String {
         Change::Declined => "was declined".to_owned(),
         Change::Cancelled => "was cancelled".to_owned(),
         Change::Removed => "was moved to Deleted Items".to_owned(),
+        Change::EndRestored { from, to } => {
+            format!("ends {} again instead of {}", to.format("%H:%MZ"), from.format("%H:%MZ"))
+        }
+        Change::MovedBack => "was moved back from Deleted Items".to_owned(),
     };
     let told = match done.told {
         Told::Nobody => "nobody was told",
@@ -110,14 +129,8 @@ fn describe_done(done: &Done) -> String {
         Told::Attendees => "the attendees were told",
     };
     let undoable = match done.undoable {
-        Undoable::Yes => "can be undone",
-        Undoable::No { because: NotUndoable::OccurrenceLeavesNothing } => {
-            "cannot be undone: a deleted occurrence leaves nothing behind"
-        }
-        Undoable::No { because: NotUndoable::DeclineWasSent } => "cannot be undone: the decline is sent",
-        Undoable::No { because: NotUndoable::CancellationWasSent } => {
-            "cannot be undone: the cancellation is sent"
-        }
+        Undoable::Yes => "can be undone".to_owned(),
+        Undoable::No { because } => format!("cannot be undone: {because}"),
     };
     let rehearsed = if done.rehearsed { "rehearsal, nothing was changed: " } else { "" };
     format!(

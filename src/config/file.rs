@@ -6,7 +6,7 @@ use serde::Deserialize;
 pub(super) use serde_spanned::Spanned;
 
 use super::ImpersonateBy;
-use crate::cleanup::How;
+use crate::cleanup::{CameBack, How};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -14,6 +14,7 @@ pub(super) struct File {
     pub(super) server: Server,
     pub(super) scope: Scope,
     pub(super) engine: Engine,
+    pub(super) journal: Journal,
     pub(super) cleanup: Cleanup,
 }
 
@@ -51,12 +52,22 @@ pub(super) struct Engine {
 
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+pub(super) struct Journal {
+    pub(super) directory: Option<PathBuf>,
+    pub(super) subjects: bool,
+    pub(super) resume_within_s: Spanned<i64>,
+    pub(super) give_up_after_s: Spanned<i64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct Cleanup {
     pub(super) rooms_at_once: Spanned<usize>,
     pub(super) hours_ahead: Spanned<i64>,
     pub(super) no_check_in: Option<NoCheckIn>,
     pub(super) cancelled_leftover: bool,
     pub(super) organizer_gone: Option<OrganizerGone>,
+    pub(super) came_back: CameBack,
     pub(super) exceptions: Exceptions,
     pub(super) limits: Limits,
 }
@@ -132,6 +143,18 @@ impl Default for Engine {
     }
 }
 
+impl Default for Journal {
+    fn default() -> Self {
+        // Two minutes: as long as somebody may still stand at the door. An hour: longer than Exchange's failovers.
+        Self {
+            directory: None,
+            subjects: false,
+            resume_within_s: default(120),
+            give_up_after_s: default(3600),
+        }
+    }
+}
+
 impl Default for Cleanup {
     fn default() -> Self {
         Self {
@@ -140,6 +163,7 @@ impl Default for Cleanup {
             no_check_in: None,
             cancelled_leftover: false,
             organizer_gone: None,
+            came_back: CameBack::default(),
             exceptions: Exceptions::default(),
             limits: Limits::default(),
         }

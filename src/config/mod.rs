@@ -32,6 +32,8 @@ pub struct Config {
     pub room_lists: Vec<String>,
     /// How actions are performed.
     pub engine: engine::Options,
+    /// Where the journal is kept; `None`: in the default directory.
+    pub journal: Journal,
     /// How sweeps judge.
     pub rules: Rules,
     /// How many rooms a sweep works on at once.
@@ -67,6 +69,13 @@ pub struct Server {
     pub per_server: usize,
 }
 
+/// The journal on disk.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Journal {
+    /// The state directory.
+    pub directory: Option<PathBuf>,
+}
+
 /// Where a password is. Never the password itself: a configuration is printed, mailed and committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PasswordSource {
@@ -87,6 +96,8 @@ pub struct Overrides {
     pub ca_file: Option<PathBuf>,
     /// Added to `scope.rooms`.
     pub rooms: Vec<String>,
+    /// Over `journal.directory`.
+    pub state_dir: Option<PathBuf>,
 }
 
 /// The variable that holds the password when the configuration names no other place.
@@ -120,6 +131,9 @@ fn check(source: &Source<'_>, file: File, overrides: Overrides) -> Result<Config
         rooms.push(room.parse().map_err(|error| ConfigError::flag("--in-scope", error))?);
     }
     let cleanup = file.cleanup;
+    let directory = overrides.state_dir.clone().or(file.journal.directory);
+    let resume_within = checked(source, &file.journal.resume_within_s, 0, 24 * 3600)?;
+    let give_up_after = checked(source, &file.journal.give_up_after_s, 0, 30 * 24 * 3600)?;
     Ok(Config {
         server: check_server(source, file.server, overrides)?,
         scope: Scope::new(rooms, file.scope.domains),
@@ -127,8 +141,12 @@ fn check(source: &Source<'_>, file: File, overrides: Overrides) -> Result<Config
         engine: engine::Options {
             settle: Duration::from_millis(file.engine.settle_ms),
             forbid_irreversible: file.engine.forbid_irreversible,
+            resume_within: TimeDelta::seconds(resume_within),
+            give_up_after: TimeDelta::seconds(give_up_after),
+            journal_subjects: file.journal.subjects,
             ..engine::Options::default()
         },
+        journal: Journal { directory },
         rooms_at_once: checked(source, &cleanup.rooms_at_once, 1, 1_000)?,
         ahead: TimeDelta::hours(checked(source, &cleanup.hours_ahead, 1, 24 * 366)?),
         rules: check_rules(source, cleanup)?,
@@ -203,6 +221,7 @@ fn check_rules(source: &Source<'_>, file: file::Cleanup) -> Result<Rules, Config
         cancelled_leftover: file.cancelled_leftover.then_some(CancelledLeftover),
         organizer_gone,
         exceptions: check_exceptions(source, file.exceptions)?,
+        came_back: file.came_back,
         limits: Limits {
             actions_max: file.limits.actions_max,
             share_max: share.into_inner(),

@@ -6,8 +6,9 @@
 use async_trait::async_trait;
 
 use super::Step;
-use crate::action::Fault;
+use crate::action::{Fault, Seen};
 use crate::calendar::{Event, EventId, RoomAddress, Window};
+use crate::journal::RequestIds;
 
 /// A server's calendars.
 #[async_trait]
@@ -21,8 +22,11 @@ pub trait Calendar: Send + Sync {
     /// One event as it is now; `None` when it is not there (or the room may not see it).
     async fn event(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Trouble>;
 
+    /// The event that was seen and is in the room's Deleted Items now, under its id there; `None` when it is not.
+    async fn deleted(&self, room: &RoomAddress, seen: &Seen) -> Result<Option<Event>, Trouble>;
+
     /// Carries out one step, once.
-    async fn write(&self, room: &RoomAddress, step: &Step) -> Written;
+    async fn write(&self, room: &RoomAddress, step: &Step) -> Reply;
 
     /// Which of these rooms have anything at all in the window. Same order, same number. May group requests.
     async fn busy(&self, rooms: &[RoomAddress], window: Window) -> Result<Vec<Busy>, Trouble>;
@@ -41,6 +45,15 @@ pub struct Capabilities {
     pub can_mute_updates: bool,
     /// A write with a stale version is refused by the server.
     pub has_change_key_lock: bool,
+}
+
+/// What became of a step, and by which names it is in the logs of both sides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// What became of it.
+    pub written: Written,
+    /// Every request that was sent for it, in order.
+    pub requests: Vec<RequestIds>,
 }
 
 /// What became of a step.

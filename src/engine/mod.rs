@@ -2,15 +2,19 @@
 //!
 //! ```text
 //! perform(action)
-//!    ├ scope            refused outside it, before anything is read
+//!    ├ turn             one action at a time in each room            (turns.rs)
+//!    ├ key              answered before under this key?              (repeat.rs, pure)
 //!    ├ journal Accepted
+//!    ├ scope            refused outside it, before anything is read
 //!    ├ read, select     which event is meant                       (select.rs, pure)
-//!    ├ plan             copy × ask × time → one step, or a refusal   (plan.rs, pure)
+//!    ├ plan             copy × ask × time → one step, or a refusal   (plan.rs, undo.rs, pure)
 //!    ├ journal Intended
 //!    ├ write            through the Calendar trait, guarded by the ChangeKey
 //!    ├ conflict         → read again, decide again, a few times at most
 //!    ├ in doubt         → look at the mailbox before deciding        (reconcile.rs, pure)
 //!    └ journal Closed, then the answer
+//!
+//! recover()             what a stopped process left open: look at the mailbox, then finish or say who must look
 //! ```
 //!
 //! It knows calendars only through the [`Calendar`] trait: no EWS, no HTTP.
@@ -19,8 +23,14 @@ mod backend;
 mod perform;
 mod plan;
 mod reconcile;
+mod recover;
+mod repeat;
+mod run;
 mod select;
+mod turns;
+mod undo;
 
-pub use backend::{Busy, Calendar, Capabilities, Directory, Trouble, Written};
+pub use backend::{Busy, Calendar, Capabilities, Directory, Reply, Trouble, Written};
 pub use perform::{Engine, Guard, Mode, Options};
 pub use plan::{NoPlan, Plan, Step, plan};
+pub use recover::Recovered;

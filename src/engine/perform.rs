@@ -1,22 +1,19 @@
-//! Carries an action through: read, plan, announce, write, and look again where that is needed.
-//!
-//! The shell around the pure parts. It never sends a write a second time without having read the event in between, and
-//! it never does what the journal has not taken.
+//! The engine's front: takes an action on, at most once, one after another in each room, and answers.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
-use super::plan::{NoPlan, Plan, plan};
-use super::reconcile::{Found, reconcile};
-use super::select::{Selected, current, named, times};
-use super::{Calendar, Step, Trouble, Written};
-use crate::action::{Action, ActionId, Already, Ask, Done, Outcome, Refusal, Seen, Target, Times, Undoable};
-use crate::calendar::{Event, Scope, Window};
+use super::Calendar;
+use super::repeat::{Before, under_key};
+use super::run::{Run, refused};
+use super::turns::Turns;
+use crate::action::{Action, ActionId, Answer, Outcome, Refusal};
+use crate::calendar::{Event, Scope};
 use crate::clock::Clock;
-use crate::journal::{Fact, Journal, JournalError};
+use crate::journal::{Entry, Fact, Journal, JournalError, Query, RequestIds};
 
 /// Performs actions on one server's calendars.
 pub struct Engine {
@@ -25,6 +22,7 @@ pub struct Engine {
     clock: Arc<dyn Clock>,
     scope: Scope,
     options: Options,
+    turns: Turns,
 }
 
 /// For real or not.
@@ -48,6 +46,14 @@ pub struct Options {
     pub settle: Duration,
     /// Refuse what could not be undone.
     pub forbid_irreversible: bool,
+    /// How long after it was taken on an interrupted action is still carried out. Later nobody stands at the door any
+    /// more, and it is closed as [`Refusal::Interrupted`] if nothing was done.
+    pub resume_within: TimeDelta,
+    /// How long an interrupted action stays open when Exchange cannot be asked what became of it. Later a person has to
+    /// look.
+    pub give_up_after: TimeDelta,
+    /// Keep subjects (and the organizer's display name) in the journal.
+    pub journal_subjects: bool,
 }
 
 impl Default for Options {
@@ -57,6 +63,9 @@ impl Default for Options {
             sendings_max: 2,
             settle: Duration::from_millis(500),
             forbid_irreversible: false,
+            resume_within: TimeDelta::minutes(2),
+            give_up_after: TimeDelta::hours(1),
+            journal_subjects: false,
         }
     }
 }
@@ -69,20 +78,13 @@ pub trait Guard: Send + Sync {
 }
 
 /// Lets everything through.
-struct Unguarded;
+pub(super) struct Unguarded;
 
 #[async_trait]
 impl Guard for Unguarded {
     async fn allows(&self, _: &Event, _: DateTime<Utc>) -> Result<(), Refusal> {
         Ok(())
     }
-}
-
-/// What one decision led to.
-enum Round {
-    Over(Outcome),
-    /// Somebody else wrote first; this is what we had decided about.
-    Conflict(Event),
 }
 
 impl Engine {
@@ -94,12 +96,17 @@ impl Engine {
         scope: Scope,
         options: Options,
     ) -> Self {
-        Self { calendar, journal, clock, scope, options }
+        Self { calendar, journal, clock, scope, options, turns: Turns::default() }
     }
 
     /// The calendars it acts on.
     pub fn calendar(&self) -> &Arc<dyn Calendar> {
         &self.calendar
+    }
+
+    /// What it tells everything.
+    pub fn journal(&self) -> &Arc<dyn Journal> {
+        &self.journal
     }
 
     /// What it may act on.
@@ -112,8 +119,15 @@ impl Engine {
         &self.clock
     }
 
-    /// Performs one action, or rehearses it. `Err` means the journal failed and nothing was done after that moment.
-    pub async fn perform(&self, action: Action, mode: Mode) -> Result<Outcome, JournalError> {
+    pub(super) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Performs one action, or rehearses it. `Err` means that the journal failed and nothing was done after that moment.
+    ///
+    /// A future that is dropped on the way leaves the action open; the next action in the room, or
+    /// [`Engine::recover`], finds out what became of it.
+    pub async fn perform(&self, action: Action, mode: Mode) -> Result<Answer, JournalError> {
         self.perform_guarded(action, mode, &Unguarded).await
     }
 
@@ -123,158 +137,73 @@ impl Engine {
         action: Action,
         mode: Mode,
         guard: &dyn Guard,
-    ) -> Result<Outcome, JournalError> {
+    ) -> Result<Answer, JournalError> {
         let id = action.id;
-        self.note(id, mode, || Fact::Accepted { action: action.clone() }).await?;
-        let outcome = self.carry_out(&action, mode, guard).await?;
-        self.note(id, mode, || Fact::Closed { outcome: outcome.clone() }).await?;
-        Ok(outcome)
-    }
-
-    async fn carry_out(
-        &self,
-        action: &Action,
-        mode: Mode,
-        guard: &dyn Guard,
-    ) -> Result<Outcome, JournalError> {
-        if !self.scope.holds(&action.room) {
-            return Ok(refused(Refusal::OutOfScope { room: action.room.clone() }));
-        }
-        let mut selected = self.select(action).await;
-        for _ in 0..self.options.decisions_max {
-            let event = match selected {
-                Ok(Selected::This(event)) => *event,
-                Ok(Selected::Already(why)) => return Ok(Outcome::AlreadyDone { why }),
-                Ok(Selected::Refused(refusal)) => return Ok(refused(refusal)),
-                Err(trouble) => return Ok(refused(trouble.into())),
-            };
-            if let Err(refusal) = guard.allows(&event, self.clock.now()).await {
-                return Ok(refused(refusal));
-            }
-            match self.decide(action, event, mode).await? {
-                Round::Over(outcome) => return Ok(outcome),
-                Round::Conflict(before) => selected = self.select_again(action, &before).await,
-            }
-        }
-        Ok(refused(Refusal::KeepsChanging))
-    }
-
-    async fn select(&self, action: &Action) -> Result<Selected, Trouble> {
-        match &action.target {
-            Target::Current => {
-                let now = self.clock.now();
-                Ok(current(self.calendar.events(&action.room, Window::instant(now)).await?, now))
-            }
-            Target::Event { id, seen } => Ok(named(self.calendar.event(&action.room, id).await?, *seen)),
-        }
-    }
-
-    /// After a conflict: the same event, if it still stands where it stood. A meeting that was extended or moved while
-    /// somebody was at the door is not the meeting they meant.
-    async fn select_again(&self, action: &Action, before: &Event) -> Result<Selected, Trouble> {
-        let was = times(before);
-        Ok(match self.calendar.event(&action.room, &before.id).await? {
-            None => Selected::Refused(Refusal::ChangedMeanwhile { was, is: None }),
-            Some(event) if times(&event) == was => Selected::This(Box::new(event)),
-            Some(event) => Selected::Refused(Refusal::ChangedMeanwhile { was, is: Some(times(&event)) }),
-        })
-    }
-
-    async fn decide(&self, action: &Action, event: Event, mode: Mode) -> Result<Round, JournalError> {
-        let plan = match plan(action, &event, self.clock.now(), self.calendar.capabilities()) {
-            Ok(plan) => plan,
-            Err(NoPlan::Already(why)) => return Ok(Round::Over(Outcome::AlreadyDone { why })),
-            Err(NoPlan::Refused(refusal)) => return Ok(Round::Over(refused(refusal))),
-        };
-        if self.options.forbid_irreversible && plan.done.undoable != Undoable::Yes {
-            return Ok(Round::Over(refused(Refusal::CannotBeUndone)));
-        }
         if mode == Mode::Rehearse {
-            return Ok(Round::Over(Outcome::Done(Done { rehearsed: true, ..plan.done })));
+            let (outcome, _) = Run::new(self, &action, mode, guard).to_the_end().await?;
+            return Ok(Answer { action: id, outcome, repeated: false });
         }
-        let step = plan.step.clone();
-        self.journal.record(action.id, Fact::Intended { step, before: event.clone() }).await?;
-        self.write(action, event, plan).await
+        let _key_turn = match &action.key {
+            Some(key) => Some(self.turns.take(&format!("key {key}")).await),
+            None => None,
+        };
+        let _turn = self.turns.take(action.room.as_str()).await;
+        if let Some(answer) = self.answered_before(&action).await? {
+            return Ok(answer);
+        }
+        self.record(id, Fact::Accepted { action: Box::new(action.clone()) }).await?;
+        let (outcome, requests) = Run::new(self, &action, mode, guard).to_the_end().await?;
+        self.close(id, &outcome, requests).await?;
+        Ok(Answer { action: id, outcome, repeated: false })
     }
 
-    async fn write(&self, action: &Action, event: Event, plan: Plan) -> Result<Round, JournalError> {
-        let mut last_trouble = None;
-        for _ in 0..self.options.sendings_max {
-            let trouble = match self.calendar.write(&action.room, &plan.step).await {
-                Written::Done => return Ok(Round::Over(Outcome::Done(plan.done))),
-                Written::Gone => return Ok(Round::Over(gone(action, &event))),
-                Written::Conflict => return Ok(Round::Conflict(event)),
-                Written::NotDone(trouble) => return Ok(Round::Over(refused(trouble.into()))),
-                Written::InDoubt(trouble) => trouble,
-            };
-            self.journal.record(action.id, Fact::InDoubt { why: trouble.to_string() }).await?;
-            match self.look(action, &event, &plan.step).await {
-                Ok(Found::Landed) => return Ok(Round::Over(Outcome::Done(plan.done))),
-                Ok(Found::Changed) => return Ok(Round::Conflict(event)),
-                Ok(Found::Untouched) => last_trouble = Some(trouble),
-                Err(blind) => return Ok(Round::Over(needs_attention(&event, &plan.step, &blind))),
+    /// The turn of a room: actions on it run one after another.
+    pub(super) async fn turn(&self, room: &str) -> impl Drop + use<> {
+        self.turns.take(room).await
+    }
+
+    /// The answer to the same wish under the same key, if it was given or can be given now.
+    async fn answered_before(&self, action: &Action) -> Result<Option<Answer>, JournalError> {
+        let Some(key) = &action.key else { return Ok(None) };
+        let query = Query { key: Some(key.clone()), limit: Some(1), ..Query::default() };
+        match under_key(action, self.journal.find(&query).await?.pop()) {
+            Before::Nothing => Ok(None),
+            Before::Answered(answer) => Ok(Some(answer)),
+            Before::Open(life) => {
+                let earlier = life.action.id;
+                Ok(match self.resume(*life).await? {
+                    Some(Outcome::Refused { refusal }) if refusal.may_be_tried_again() => None,
+                    Some(outcome) => Some(Answer { action: earlier, outcome, repeated: true }),
+                    None => {
+                        let refusal = Refusal::StillInDoubt { action: earlier };
+                        Some(Answer { action: earlier, outcome: refused(refusal), repeated: true })
+                    }
+                })
             }
         }
-        let trouble = last_trouble.unwrap_or_else(|| Trouble::ours("no sending was allowed"));
-        Ok(Round::Over(needs_attention(&event, &plan.step, &trouble)))
     }
 
-    async fn look(&self, action: &Action, before: &Event, step: &Step) -> Result<Found, Trouble> {
-        tokio::time::sleep(self.options.settle).await;
-        let after = self.calendar.event(&action.room, &before.id).await?;
-        Ok(reconcile(step, before, after.as_ref()))
-    }
-
-    async fn note(
+    pub(super) async fn close(
         &self,
         id: ActionId,
-        mode: Mode,
-        fact: impl FnOnce() -> Fact + Send,
+        outcome: &Outcome,
+        requests: Vec<RequestIds>,
     ) -> Result<(), JournalError> {
-        match mode {
-            Mode::Perform => self.journal.record(id, fact()).await,
-            Mode::Rehearse => Ok(()),
+        self.record(id, Fact::Closed { outcome: Box::new(outcome.clone()), requests }).await
+    }
+
+    pub(super) async fn record(&self, action: ActionId, fact: Fact) -> Result<(), JournalError> {
+        self.journal.record(Entry { action, at: self.clock.now(), fact }).await
+    }
+
+    /// What the journal may keep of an event.
+    pub(super) fn as_journalled(&self, mut event: Event) -> Event {
+        if !self.options.journal_subjects {
+            event.subject = None;
+            if let Some(organizer) = &mut event.organizer {
+                organizer.name = None;
+            }
         }
-    }
-}
-
-fn refused(refusal: Refusal) -> Outcome {
-    Outcome::Refused { refusal }
-}
-
-/// The event vanished between reading and writing: a delete has nothing left to do, an end has lost its event.
-fn gone(action: &Action, event: &Event) -> Outcome {
-    match action.ask {
-        Ask::Delete(_) => Outcome::AlreadyDone { why: Already::Gone },
-        Ask::End(_) => refused(Refusal::ChangedMeanwhile { was: times(event), is: None }),
-    }
-}
-
-fn needs_attention(event: &Event, step: &Step, trouble: &Trouble) -> Outcome {
-    let what = match step {
-        Step::SetEnd { end, .. } => format!("whether the event ends at {} now", end.format("%F %H:%MZ")),
-        Step::Decline { .. } => "whether the event was declined (look in the room's Sent Items)".to_owned(),
-        Step::Cancel { .. } => "whether the event was cancelled (look in the room's Sent Items)".to_owned(),
-        Step::Remove { .. } => "whether the event is in the room's Deleted Items".to_owned(),
-    };
-    let Times { start, .. } = times(event);
-    let advice = format!("check {what}; it started at {}. {trouble}", start.format("%F %H:%MZ"));
-    Outcome::NeedsAttention { event: Seen::from(event), advice }
-}
-
-impl From<Trouble> for Refusal {
-    fn from(trouble: Trouble) -> Self {
-        Self::Exchange { fault: trouble.fault, advice: trouble.advice, code: trouble.code }
-    }
-}
-
-impl Trouble {
-    /// Something only the configuration can have caused.
-    pub(crate) fn ours(what: &str) -> Self {
-        Self {
-            fault: crate::action::Fault::Administrator,
-            advice: what.to_owned(),
-            code: "configuration".to_owned(),
-        }
+        event
     }
 }

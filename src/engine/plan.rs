@@ -60,6 +60,30 @@ pub enum Step {
         /// In which version.
         change_key: ChangeKey,
     },
+    /// Move from Deleted Items back to the calendar, silently.
+    MoveBack {
+        /// Which event, by its id in Deleted Items.
+        id: EventId,
+        /// In which version.
+        change_key: ChangeKey,
+    },
+}
+
+impl Step {
+    /// Which event it is about.
+    pub fn id(&self) -> &EventId {
+        self.item().0
+    }
+
+    /// Which event in which version it is about.
+    pub fn item(&self) -> (&EventId, &ChangeKey) {
+        let (Self::SetEnd { id, change_key, .. }
+        | Self::Decline { id, change_key, .. }
+        | Self::Cancel { id, change_key, .. }
+        | Self::Remove { id, change_key }
+        | Self::MoveBack { id, change_key }) = self;
+        (id, change_key)
+    }
 }
 
 /// A step and the answer it leads to when it is done.
@@ -103,6 +127,8 @@ pub fn plan(
             guard_delete(action, event, how, now)?;
             Ok(plan_delete(event, copy, how, action.reason.as_deref()))
         }
+        // Planned from what the journal knows, in `undo.rs`.
+        Ask::Undo { .. } => Err(Refusal::NothingToUndo.into()),
     }
 }
 

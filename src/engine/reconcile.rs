@@ -17,15 +17,24 @@ pub(super) enum Found {
     Changed,
 }
 
-/// Compares the item after a doubtful write with the item before it.
-pub(super) fn reconcile(step: &Step, before: &Event, after: Option<&Event>) -> Found {
+/// Compares the item after a doubtful write with the item before it. `left` says whether what is gone from the calendar
+/// was left where our steps leave it.
+pub(super) fn reconcile(step: &Step, before: &Event, after: Option<&Event>, left: bool) -> Found {
     match (step, after) {
         (Step::SetEnd { end, .. }, Some(after)) if after.end == *end && after.start == before.start => {
             Found::Landed
         }
-        (Step::SetEnd { .. }, None) => Found::Changed,
+        (Step::SetEnd { .. } | Step::MoveBack { .. }, None) => Found::Changed,
+        // Moved, so under another id: on the calendar, where it was found by its UID.
+        (Step::MoveBack { .. }, Some(after)) if after.id != before.id => Found::Landed,
         // Declining and cancelling move the copy away in the same operation that sends the message.
-        (Step::Decline { .. } | Step::Cancel { .. } | Step::Remove { .. }, None) => Found::Landed,
+        (Step::Decline { .. } | Step::Cancel { .. } | Step::Remove { .. }, None) => {
+            if left {
+                Found::Landed
+            } else {
+                Found::Changed
+            }
+        }
         (_, Some(after)) if after.change_key == before.change_key => Found::Untouched,
         (_, Some(_)) => Found::Changed,
     }

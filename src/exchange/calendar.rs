@@ -10,17 +10,18 @@ use super::client::{Client, Failed};
 use super::event::{PROPERTIES, event};
 use super::messages::{only, strange, successful};
 use super::settings::{Settings, SettingsError};
-use crate::action::Notify;
+use crate::action::{Notify, Seen};
 use crate::calendar::{Event, EventId, RoomAddress, Window};
-use crate::engine::{Busy, Calendar, Capabilities, Directory, Step, Trouble, Written};
+use crate::engine::{Busy, Calendar, Capabilities, Directory, Reply, Step, Trouble, Written};
 use crate::ews::code::Meaning;
 use crate::ews::codec::Body;
 use crate::ews::op::{
     Change, ConflictResolution, CreateItem, DeleteItem, DeleteType, Effect, FindItem, FolderId, FreeBusyView,
-    GetItem, GetRooms, GetUserAvailability, ItemRef, MessageDisposition, ResolveNames, Response,
-    SendCancellations, SendUpdates, UpdateItem,
+    GetItem, GetRooms, GetUserAvailability, ItemRef, ListItems, MessageDisposition, MoveItem, ResolveNames,
+    Response, SendCancellations, SendUpdates, UpdateItem,
 };
 use crate::ews::types::{Item, Mailbox, ResponseClass, ResponseMessage};
+use crate::journal::RequestIds;
 
 /// `EWSFindCountLimit`: what one FindItem gives at most on premises.
 const VIEW_ENTRIES_MAX: u32 = 1_000;
@@ -28,6 +29,10 @@ const VIEW_ENTRIES_MAX: u32 = 1_000;
 const AVAILABILITY_ROOMS_MAX: usize = 100;
 /// The longest GetUserAvailability (`ErrorTimeIntervalTooBig`).
 const AVAILABILITY_SPAN_MAX: TimeDelta = TimeDelta::days(42);
+/// Entries of Deleted Items asked for at once …
+const DELETED_PAGE: u32 = 200;
+/// … and searched, the last deleted first: what went before that is not found again.
+const DELETED_SEARCHED_MAX: u32 = 5_000;
 /// Only whether there is anything matters, so the coarsest that Exchange takes for a day.
 const AVAILABILITY_INTERVAL_MINUTES: u32 = 60;
 
@@ -73,7 +78,53 @@ impl Exchange {
         }
     }
 
-    async fn set_end(&self, room: &RoomAddress, item: ItemRef<'_>, step: &Step) -> Result<(), Failed> {
+    /// One page of what was deleted last, and where the next begins.
+    async fn deleted_page(
+        &self,
+        room: &RoomAddress,
+        offset: u32,
+    ) -> Result<(Vec<Event>, Option<u32>), Failed> {
+        let list = ListItems {
+            folder: FolderId::DeletedItems,
+            offset,
+            max_entries: DELETED_PAGE,
+            properties: &PROPERTIES,
+        };
+        let read = |body: &Body<'_>| {
+            let Body::FindItem(messages) = body else { return Err(another(Effect::Read)) };
+            let folder = &only(Effect::Read, messages)?.payload;
+            let more = folder.includes_last_item_in_range == Some(false);
+            // What cannot be placed in time is not what we look for, and stands in nobody's way there.
+            let events = folder.items.iter().filter_map(|item| match item {
+                Item::Calendar(item) => event(item).ok(),
+                Item::Other { .. } => None,
+            });
+            Ok((events.collect(), more.then_some(offset.saturating_add(DELETED_PAGE))))
+        };
+        self.client.call(room.as_str(), &list, read).await
+    }
+
+    async fn move_back(
+        &self,
+        room: &RoomAddress,
+        item: ItemRef<'_>,
+        trail: &mut Vec<RequestIds>,
+    ) -> Result<(), Failed> {
+        let back = MoveItem { items: &[item], to: FolderId::Calendar };
+        let read = |body: &Body<'_>| match body {
+            Body::MoveItem(messages) => only(Effect::Write, messages).map(drop),
+            _ => Err(another(Effect::Write)),
+        };
+        self.client.traced(room.as_str(), &back, read, trail).await
+    }
+
+    async fn set_end(
+        &self,
+        room: &RoomAddress,
+        item: ItemRef<'_>,
+        step: &Step,
+        trail: &mut Vec<RequestIds>,
+    ) -> Result<(), Failed> {
         let Step::SetEnd { end, notify, .. } = step else { return Ok(()) };
         let update = UpdateItem {
             item,
@@ -88,18 +139,28 @@ impl Exchange {
             Body::UpdateItem(messages) => only(Effect::Write, messages).map(drop),
             _ => Err(another(Effect::Write)),
         };
-        self.client.call(room.as_str(), &update, read).await
+        self.client.traced(room.as_str(), &update, read, trail).await
     }
 
-    async fn respond(&self, room: &RoomAddress, create: CreateItem<'_>) -> Result<(), Failed> {
+    async fn respond(
+        &self,
+        room: &RoomAddress,
+        create: CreateItem<'_>,
+        trail: &mut Vec<RequestIds>,
+    ) -> Result<(), Failed> {
         let read = |body: &Body<'_>| match body {
             Body::CreateItem(messages) => only(Effect::Write, messages).map(drop),
             _ => Err(another(Effect::Write)),
         };
-        self.client.call(room.as_str(), &create, read).await
+        self.client.traced(room.as_str(), &create, read, trail).await
     }
 
-    async fn remove(&self, room: &RoomAddress, item: ItemRef<'_>) -> Result<(), Failed> {
+    async fn remove(
+        &self,
+        room: &RoomAddress,
+        item: ItemRef<'_>,
+        trail: &mut Vec<RequestIds>,
+    ) -> Result<(), Failed> {
         let delete = DeleteItem {
             items: &[item],
             delete_type: DeleteType::MoveToDeletedItems,
@@ -109,7 +170,7 @@ impl Exchange {
             Body::DeleteItem(messages) => only(Effect::Write, messages).map(drop),
             _ => Err(another(Effect::Write)),
         };
-        self.client.call(room.as_str(), &delete, read).await
+        self.client.traced(room.as_str(), &delete, read, trail).await
     }
 
     /// Availability of at most [`AVAILABILITY_ROOMS_MAX`] rooms, asked in the first one's name.
@@ -169,21 +230,40 @@ impl Calendar for Exchange {
         }
     }
 
-    async fn write(&self, room: &RoomAddress, step: &Step) -> Written {
+    async fn deleted(&self, room: &RoomAddress, seen: &Seen) -> Result<Option<Event>, Trouble> {
+        let (mut offset, mut found) = (0, None);
+        while found.is_none() && offset < DELETED_SEARCHED_MAX {
+            let (events, next) = self.deleted_page(room, offset).await?;
+            found = events.into_iter().find(|event| is_the_one(event, seen));
+            let Some(next) = next.filter(|next| *next > offset) else { break };
+            offset = next;
+        }
+        Ok(found)
+    }
+
+    async fn write(&self, room: &RoomAddress, step: &Step) -> Reply {
         let item = item(step);
+        let mut requests = Vec::new();
+        let trail = &mut requests;
         let done = match step {
-            Step::SetEnd { .. } => self.set_end(room, item, step).await,
-            Step::Decline { text, .. } => self.respond(room, CreateItem::Decline(response(item, text))).await,
-            Step::Cancel { text, .. } => self.respond(room, CreateItem::Cancel(response(item, text))).await,
-            Step::Remove { .. } => self.remove(room, item).await,
+            Step::SetEnd { .. } => self.set_end(room, item, step, trail).await,
+            Step::Decline { text, .. } => {
+                self.respond(room, CreateItem::Decline(response(item, text)), trail).await
+            }
+            Step::Cancel { text, .. } => {
+                self.respond(room, CreateItem::Cancel(response(item, text)), trail).await
+            }
+            Step::Remove { .. } => self.remove(room, item, trail).await,
+            Step::MoveBack { .. } => self.move_back(room, item, trail).await,
         };
-        match done {
+        let written = match done {
             Ok(()) => Written::Done,
             Err(Failed::Refused(Kind::Gone, _)) => Written::Gone,
             Err(Failed::Refused(Kind::Conflict, _)) => Written::Conflict,
             Err(doubt @ Failed::InDoubt(_)) => Written::InDoubt(doubt.into()),
             Err(failed) => Written::NotDone(failed.into()),
-        }
+        };
+        Reply { written, requests }
     }
 
     async fn busy(&self, rooms: &[RoomAddress], window: Window) -> Result<Vec<Busy>, Trouble> {
@@ -229,11 +309,13 @@ impl Calendar for Exchange {
 }
 
 fn item(step: &Step) -> ItemRef<'_> {
-    let (Step::SetEnd { id, change_key, .. }
-    | Step::Decline { id, change_key, .. }
-    | Step::Cancel { id, change_key, .. }
-    | Step::Remove { id, change_key }) = step;
+    let (id, change_key) = step.item();
     ItemRef { id: id.as_str(), change_key: Some(change_key.as_str()) }
+}
+
+/// Told by UID and times: an id changes when its item moves.
+fn is_the_one(event: &Event, seen: &Seen) -> bool {
+    event.uid == seen.uid && event.uid.is_some() && event.start == seen.start && event.end == seen.end
 }
 
 fn response<'a>(item: ItemRef<'a>, text: &'a Option<String>) -> Response<'a> {

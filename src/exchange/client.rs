@@ -18,6 +18,7 @@ use super::transport::{Post, Transport};
 use crate::ews::codec::{Body, Limits, decode};
 use crate::ews::op::{Effect, Operation, encode_into};
 use crate::ews::soap::{Headers, ServerVersion};
+use crate::journal::RequestIds;
 
 /// How often a read, or what never left, is asked again.
 const RETRIES_MAX: u32 = 3;
@@ -80,12 +81,28 @@ impl Client {
         T: Send,
         R: Fn(&Body<'_>) -> Result<T, Verdict> + Send + Sync,
     {
+        self.traced(room, op, read, &mut Vec::new()).await
+    }
+
+    /// The same; `trail` gets the names of every request that was sent.
+    pub(super) async fn traced<O, T, R>(
+        &self,
+        room: &str,
+        op: &O,
+        read: R,
+        trail: &mut Vec<RequestIds>,
+    ) -> Result<T, Failed>
+    where
+        O: Operation + Sync,
+        T: Send,
+        R: Fn(&Body<'_>) -> Result<T, Verdict> + Send + Sync,
+    {
         let until = Instant::now() + self.patience;
         let mut attempt = 0;
         let mut last = String::from("parked after throttling");
         loop {
             let Some(pass) = self.gate.enter(room, until).await else { return Err(Failed::Busy(last)) };
-            let turn = self.turn(room, op, &read).await;
+            let turn = self.turn(room, op, &read, trail).await;
             drop(pass);
             match turn {
                 Turn::Answer(value) => return Ok(value),
@@ -115,7 +132,7 @@ impl Client {
         }
     }
 
-    async fn turn<O, T, R>(&self, room: &str, op: &O, read: &R) -> Turn<T>
+    async fn turn<O, T, R>(&self, room: &str, op: &O, read: &R, trail: &mut Vec<RequestIds>) -> Turn<T>
     where
         O: Operation,
         R: Fn(&Body<'_>) -> Result<T, Verdict>,
@@ -131,7 +148,15 @@ impl Client {
             request_id: &request_id,
             body: body.into(),
         };
-        match self.transport.post(&post).await {
+        let delivery = self.transport.post(&post).await;
+        let theirs = match &delivery {
+            Delivery::NotSent(_) | Delivery::MaybeSent(_) => None,
+            Delivery::Answered(answer) => answer.request_id().map(str::to_owned),
+        };
+        if !matches!(delivery, Delivery::NotSent(_)) {
+            trail.push(RequestIds { ours: request_id.clone(), theirs });
+        }
+        match delivery {
             Delivery::NotSent(failure) => Turn::NotSent(failure),
             Delivery::MaybeSent(failure) => Turn::Verdict(lost(O::EFFECT, &failure)),
             Delivery::Answered(answer) => self.read(O::EFFECT, &answer, read),

@@ -1,80 +1,59 @@
 //! The journal: facts about actions, each stored before what it announces happens.
 //!
 //! ```text
-//! Accepted ──► Intended{step} ──► Sent ──► (looked at the mailbox) ──► Closed{outcome}
-//!     └──────────────────────────────────────────────────────────────────▲  refused, already done
+//! Accepted ──► Intended{step, before} ──► InDoubt ──► Closed{outcome}
+//!     │             ▲   │                  │  ▲ │        ▲
+//!     │             └───┴── decided again ─┘  └─┘ again  │
+//!     └──────────────────────────────────────────────────┘  refused, already done
 //! ```
 //!
-//! This module is the seam: the engine records every fact through [`Journal`] and does not go on until the journal has
-//! taken it. [`MemoryJournal`] forgets everything when the process ends.
+//! [`Life`] is the one place that knows which fact may follow which. [`Sealed`] is a fact as it is kept: versioned, and
+//! chained to the one before it by a hash. This module does no I/O: `store` keeps a journal on disk through [`Journal`],
+//! and [`MemoryJournal`] keeps one that ends with the process.
 
-use std::sync::Mutex;
+mod fact;
+mod life;
+mod memory;
+mod query;
+mod seal;
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 
-use crate::action::{Action, ActionId, Outcome};
-use crate::calendar::Event;
-use crate::engine::Step;
+pub use fact::{Fact, RequestIds};
+pub use life::{Impossible, Intent, Life, Stage};
+pub use memory::MemoryJournal;
+pub use query::{Ending, Query};
+pub use seal::{Broken, Chain, Entry, EntryError, Sealed};
 
-/// One fact about an action.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "fact")]
-#[non_exhaustive]
-pub enum Fact {
-    /// A caller's wish was taken on: from here on it will be answered.
-    Accepted {
-        /// The wish.
-        action: Action,
-    },
-    /// The next thing to happen is this step.
-    Intended {
-        /// What will be sent.
-        step: Step,
-        /// The event as it is before it.
-        before: Event,
-    },
-    /// It is not known whether the step was carried out; the mailbox is about to be looked at.
-    InDoubt {
-        /// What is known.
-        why: String,
-    },
-    /// The action is over.
-    Closed {
-        /// How.
-        outcome: Outcome,
-    },
-}
+use crate::action::ActionId;
 
-/// Takes facts. Returning `Ok` means: this fact survives whatever happens next (as far as this journal promises).
+/// Keeps facts. Every implementation passes the same tests (`tests/store`).
 #[async_trait]
 pub trait Journal: Send + Sync {
-    /// Stores one fact.
-    async fn record(&self, action: ActionId, fact: Fact) -> Result<(), JournalError>;
+    /// Stores one fact. `Ok` means that it survives whatever happens next, as far as this journal promises. A fact that
+    /// cannot follow what is stored of its action is refused.
+    async fn record(&self, entry: Entry) -> Result<(), JournalError>;
+
+    /// What is known of one action.
+    async fn life(&self, action: ActionId) -> Result<Option<Life>, JournalError>;
+
+    /// The lives that a query asks for, the newest first.
+    async fn find(&self, query: &Query) -> Result<Vec<Life>, JournalError>;
+
+    /// The entries as they are kept, in order: at most `max`, from the number `first` on (the first of all is 1).
+    async fn entries(&self, first: u64, max: usize) -> Result<Vec<Sealed>, JournalError>;
 }
 
-/// The journal could not take a fact. Nothing may be done that it was to announce.
-#[derive(Debug, thiserror::Error)]
-#[error("the journal could not store a fact: {0}")]
-pub struct JournalError(pub String);
-
-/// A journal that lasts as long as the process: for rehearsals, demos and tests.
-#[derive(Debug, Default)]
-pub struct MemoryJournal {
-    facts: Mutex<Vec<(ActionId, Fact)>>,
-}
-
-impl MemoryJournal {
-    /// Everything recorded, in order.
-    pub fn facts(&self) -> Vec<(ActionId, Fact)> {
-        self.facts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
-    }
-}
-
-#[async_trait]
-impl Journal for MemoryJournal {
-    async fn record(&self, action: ActionId, fact: Fact) -> Result<(), JournalError> {
-        self.facts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((action, fact));
-        Ok(())
-    }
+/// The journal could not do what it must. Nothing may be done that a fact was to announce.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JournalError {
+    /// Disk full, read-only, or the file is damaged.
+    #[error("the journal cannot be used: {0}")]
+    Unusable(String),
+    /// Something in it is not what was written there.
+    #[error("the journal is not as it was written: {0}")]
+    Damaged(String),
+    /// A fact was to be stored that cannot be true. A defect of Adjourn.
+    #[error(transparent)]
+    Impossible(#[from] Impossible),
 }

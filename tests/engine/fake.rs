@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use adjourn::action::Fault;
+use adjourn::action::{Fault, Seen};
 use adjourn::calendar::{
     ChangeKey, Copy, Event, EventId, EventKind, Person, RoomAddress, Scope, Uid, Window,
 };
 use adjourn::clock::ManualClock;
-use adjourn::engine::{Busy, Calendar, Capabilities, Directory, Engine, Options, Step, Trouble, Written};
-use adjourn::journal::MemoryJournal;
+use adjourn::engine::{
+    Busy, Calendar, Capabilities, Directory, Engine, Options, Reply, Step, Trouble, Written,
+};
+use adjourn::journal::{MemoryJournal, RequestIds};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -30,6 +32,7 @@ pub enum Next {
 #[derive(Default)]
 pub struct State {
     pub events: BTreeMap<(RoomAddress, EventId), Event>,
+    pub deleted: BTreeMap<(RoomAddress, EventId), Event>,
     pub next: VecDeque<Next>,
     pub writes: Vec<Step>,
     pub reads: usize,
@@ -70,21 +73,35 @@ impl State {
         }
     }
 
+    /// Moves an event to another folder, where it has another id and version.
+    fn put(&mut self, room: &RoomAddress, mut event: Event, deleted: bool) {
+        self.version += 1;
+        event.id = EventId::new(format!("{}+{}", event.id, self.version));
+        event.change_key = ChangeKey::new(format!("v{}", self.version));
+        let place = if deleted { &mut self.deleted } else { &mut self.events };
+        place.insert((room.clone(), event.id.clone()), event);
+    }
+
     fn carry_out(&mut self, room: &RoomAddress, step: &Step) -> Written {
-        let (id, change_key) = match step {
-            Step::SetEnd { id, change_key, .. }
-            | Step::Decline { id, change_key, .. }
-            | Step::Cancel { id, change_key, .. }
-            | Step::Remove { id, change_key } => (id, change_key),
-        };
+        let (id, change_key) = step.item();
         let key = (room.clone(), id.clone());
-        let Some(event) = self.events.get(&key) else { return Written::Gone };
+        let place = if matches!(step, Step::MoveBack { .. }) { &self.deleted } else { &self.events };
+        let Some(event) = place.get(&key).cloned() else { return Written::Gone };
         if event.change_key != *change_key {
             return Written::Conflict;
         }
         match step {
             Step::SetEnd { end, .. } => self.touch(&key, |event| event.end = *end),
-            _ => drop(self.events.remove(&key)),
+            Step::MoveBack { .. } => {
+                self.deleted.remove(&key);
+                self.put(room, event, false);
+            }
+            _ => {
+                self.events.remove(&key);
+                if event.kind == EventKind::Single {
+                    self.put(room, event, true);
+                }
+            }
         }
         Written::Done
     }
@@ -116,17 +133,22 @@ impl Calendar for FakeCalendar {
         Ok(state.events.get(&(room.clone(), id.clone())).cloned())
     }
 
-    async fn write(&self, room: &RoomAddress, step: &Step) -> Written {
+    async fn deleted(&self, room: &RoomAddress, seen: &Seen) -> Result<Option<Event>, Trouble> {
+        let state = self.0.lock().unwrap();
+        if state.blind {
+            return Err(trouble());
+        }
+        let is_it =
+            |event: &&Event| event.uid == seen.uid && event.start == seen.start && event.end == seen.end;
+        let here = state.deleted.iter().filter(|((of, _), _)| of == room).map(|(_, event)| event);
+        Ok(here.rev().find(is_it).cloned())
+    }
+
+    async fn write(&self, room: &RoomAddress, step: &Step) -> Reply {
         let mut state = self.0.lock().unwrap();
         state.writes.push(step.clone());
-        let id = match step {
-            Step::SetEnd { id, .. }
-            | Step::Decline { id, .. }
-            | Step::Cancel { id, .. }
-            | Step::Remove { id, .. } => id,
-        };
-        let key = (room.clone(), id.clone());
-        match state.next.pop_front() {
+        let key = (room.clone(), step.id().clone());
+        let written = match state.next.pop_front() {
             None => state.carry_out(room, step),
             Some(Next::LostAfter) => {
                 state.carry_out(room, step);
@@ -142,7 +164,9 @@ impl Calendar for FakeCalendar {
                 state.events.remove(&key);
                 state.carry_out(room, step)
             }
-        }
+        };
+        let ours = format!("request-{}", state.writes.len());
+        Reply { written, requests: vec![RequestIds { ours, theirs: None }] }
     }
 
     async fn busy(&self, rooms: &[RoomAddress], window: Window) -> Result<Vec<Busy>, Trouble> {

@@ -7,19 +7,19 @@ use adjourn::action::{
 use adjourn::calendar::{Copy, EventId, EventKind};
 use adjourn::engine::{Mode, Options, Step};
 use adjourn::journal::Fact;
-use uuid::Uuid;
 
 use crate::fake::{Next, Stage, at, meeting, room, stage, stage_with};
 
 fn action(target: Target, ask: Ask) -> Action {
     Action {
-        id: ActionId(Uuid::from_u128(1)),
+        id: ActionId::random(),
         room: room("r1"),
         target,
         ask,
         actor: Actor::Program { name: "test".to_owned() },
         reason: Some("Nobody came.".to_owned()),
         all_day: AllDay::Spare,
+        key: None,
     }
 }
 
@@ -32,7 +32,7 @@ fn delete(id: &str, how: DeleteHow) -> Action {
 }
 
 async fn perform(stage: &Stage, action: Action) -> Outcome {
-    stage.engine.perform(action, Mode::Perform).await.unwrap()
+    stage.engine.perform(action, Mode::Perform).await.unwrap().outcome
 }
 
 fn refusal(outcome: Outcome) -> Refusal {
@@ -274,7 +274,9 @@ async fn an_event_that_vanishes_first_cannot_be_ended_and_need_not_be_deleted() 
 async fn a_rehearsal_says_what_would_be_done_and_leaves_no_trace() {
     let stage = stage();
     stage.calendar.add(&room("r1"), meeting("a"));
-    let Outcome::Done(done) = stage.engine.perform(end(), Mode::Rehearse).await.unwrap() else { panic!() };
+    let Outcome::Done(done) = stage.engine.perform(end(), Mode::Rehearse).await.unwrap().outcome else {
+        panic!()
+    };
     assert!(done.rehearsed);
     assert_eq!((stage.calendar.writes(), facts(&stage).len()), (0, 0));
     assert_eq!(stage.calendar.get(&room("r1"), "a"), Some(meeting("a")));

@@ -84,7 +84,7 @@ impl Office {
     }
 
     pub async fn ask_in(&self, mode: Mode, ask: Ask) -> Outcome {
-        self.engine.perform(action(ask), mode).await.unwrap()
+        self.engine.perform(action(ask), mode).await.unwrap().outcome
     }
 
     pub fn event(&self, uid: &str) -> Option<Snapshot> {
@@ -119,5 +119,6 @@ pub fn action(ask: Ask) -> Action {
         actor: Actor::Program { name: "test".to_owned() },
         reason: Some("Nobody came.".to_owned()),
         all_day: AllDay::Spare,
+        key: None,
     }
 }

@@ -117,6 +117,15 @@ fn find_item(all: &mut Examples) {
     for (name, folder) in folders() {
         all.add(name, &FindItem { folder, ..request.clone() });
     }
+    let list = ListItems {
+        folder: FolderId::DeletedItems,
+        offset: 200,
+        max_entries: 100,
+        properties: &Property::ALL,
+    };
+    for (name, folder) in folders() {
+        all.add(&format!("list-{name}"), &ListItems { folder, ..list.clone() });
+    }
     all.add("ids-only", &FindItem { properties: &[], max_entries: 1, ..request.clone() });
     all.add("is-organizer-only", &FindItem { properties: &[Property::IsOrganizer], ..request.clone() });
     let (start, end) = (DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC);

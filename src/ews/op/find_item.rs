@@ -53,3 +53,37 @@ impl Operation for FindItem<'_> {
         out.raw("</m:ParentFolderIds></m:FindItem>");
     }
 }
+
+/// `FindItem` with an `IndexedPageItemView`: a page of any folder, what was changed last first. In a calendar it would
+/// show series masters, so it is for the other folders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListItems<'a> {
+    /// Which folder.
+    pub folder: FolderId<'a>,
+    /// How many to leave out at the beginning.
+    pub offset: u32,
+    /// `MaxEntriesReturned`; on premises at most 1000 (`EWSFindCountLimit`).
+    pub max_entries: u32,
+    /// What to ask for besides the id.
+    pub properties: &'a [Property],
+}
+
+impl Operation for ListItems<'_> {
+    const NAME: &'static str = "FindItem";
+    const EFFECT: Effect = Effect::Read;
+
+    fn write_body(&self, out: &mut Writer<'_>) {
+        out.raw(r#"<m:FindItem Traversal="Shallow">"#);
+        write_shape(self.properties, out);
+        out.raw(r#"<m:IndexedPageItemView MaxEntriesReturned=""#);
+        out.int(self.max_entries);
+        out.raw(r#"" Offset=""#);
+        out.int(self.offset);
+        out.raw(concat!(
+            r#"" BasePoint="Beginning"/><m:SortOrder><t:FieldOrder Order="Descending">"#,
+            r#"<t:FieldURI FieldURI="item:LastModifiedTime"/></t:FieldOrder></m:SortOrder><m:ParentFolderIds>"#,
+        ));
+        self.folder.write(out);
+        out.raw("</m:ParentFolderIds></m:FindItem>");
+    }
+}

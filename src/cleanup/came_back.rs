@@ -1,0 +1,41 @@
+//! Events that came back: Exchange's calendar repair, or an update by the organizer, restores what was taken off a room's
+//! calendar or ended early. Told by UID and place in the series. Pure.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Kept, Verdict};
+use crate::action::{ActionId, Ask};
+use crate::journal::Life;
+
+/// What a sweep does about an event that it would act on and that was acted on before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CameBack {
+    /// Leave it and show it in the plan: a person decides.
+    #[default]
+    Report,
+    /// Leave it: whoever brought it back wants it.
+    Respect,
+    /// Act once more. If it comes back again, leave it and show it: it would go on for ever.
+    Again,
+}
+
+/// How often at most the same event is acted on by sweeps under [`CameBack::Again`].
+const ACTIONS_MAX: usize = 2;
+
+/// The verdict, given what was done to the same event before, the newest first.
+pub(super) fn after_return(verdict: Verdict, lives: &[Life], came_back: CameBack) -> Verdict {
+    let undone = |id: ActionId| lives.iter().any(|life| life.action.ask == Ask::Undo { of: id });
+    let done: Vec<&Life> = lives
+        .iter()
+        .filter(|life| life.done().is_some())
+        .filter(|life| !matches!(life.action.ask, Ask::Undo { .. }) && !undone(life.action.id))
+        .collect();
+    let (Some(last), Verdict::Act { .. }) = (done.first(), &verdict) else { return verdict };
+    let action = last.action.id;
+    match came_back {
+        CameBack::Again if done.len() < ACTIONS_MAX => verdict,
+        CameBack::Again | CameBack::Report => Verdict::Keep { why: Kept::CameBack { action, report: true } },
+        CameBack::Respect => Verdict::Keep { why: Kept::CameBack { action, report: false } },
+    }
+}

@@ -1,0 +1,256 @@
+//! `adjourn audit`: who did what to which calendar, and whether the journal is what was written.
+
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::args::{AuditArgs, AuditCommand, Connection, Format, VerifyArgs};
+use super::connect;
+use super::exit::{Exit, Failure};
+use super::output::{Output, table};
+use super::perform::describe;
+use crate::action::{ActionId, Actor, Ask, DeleteHow, Notify};
+use crate::calendar::RoomAddress;
+use crate::journal::{Chain, Ending, Entry, Journal, Life, Query, RequestIds};
+use crate::store::SqliteJournal;
+
+/// Entries read at once while verifying.
+const PAGE: usize = 10_000;
+
+pub(super) async fn run(args: AuditArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
+    let directory = connect::state_directory(connection)?;
+    match &args.command {
+        Some(AuditCommand::Verify(verify_args)) => verify(&directory, verify_args, output).await,
+        None => list(&directory, &args, output).await,
+    }
+}
+
+/// One action as a line of JSON or CSV.
+#[derive(Serialize)]
+struct Line {
+    action: ActionId,
+    accepted_at: DateTime<Utc>,
+    room: RoomAddress,
+    actor_kind: &'static str,
+    actor: String,
+    asked: String,
+    reason: Option<String>,
+    ending: &'static str,
+    message: String,
+    /// The event as it was before anything was done to it.
+    start: Option<DateTime<Utc>>,
+    end: Option<DateTime<Utc>>,
+    uid: Option<String>,
+    organizer: Option<String>,
+    subject: Option<String>,
+    told: Option<&'static str>,
+    closed_at: Option<DateTime<Utc>>,
+    requests: Vec<RequestIds>,
+}
+
+impl From<&Life> for Line {
+    fn from(life: &Life) -> Self {
+        let before = life.intent.as_ref().map(|intent| &intent.before);
+        let (actor_kind, actor) = match &life.action.actor {
+            Actor::User { name } => ("user", name),
+            Actor::Program { name } => ("program", name),
+            Actor::Sweep { rule } => ("sweep", rule),
+        };
+        Self {
+            action: life.action.id,
+            accepted_at: life.accepted_at,
+            room: life.action.room.clone(),
+            actor_kind,
+            actor: actor.clone(),
+            asked: asked(life.action.ask),
+            reason: life.action.reason.clone(),
+            ending: Ending::of(life).as_str(),
+            message: life.outcome.as_ref().map_or_else(
+                || {
+                    format!(
+                        "not over: {}; the next command that acts looks at the calendar",
+                        life.stage.as_str()
+                    )
+                },
+                describe,
+            ),
+            start: before.map(|event| event.start),
+            end: before.map(|event| event.end),
+            uid: before.and_then(|event| Some(event.uid.as_ref()?.to_string())),
+            organizer: before.and_then(|event| event.organizer.as_ref()?.address.clone()),
+            subject: before.and_then(|event| event.subject.clone()),
+            told: life.done().map(|done| done.told.as_str()),
+            closed_at: (!life.is_open()).then_some(life.last_at),
+            requests: life.requests.clone(),
+        }
+    }
+}
+
+fn asked(ask: Ask) -> String {
+    match ask {
+        Ask::End(Notify::Attendees) => "end".to_owned(),
+        Ask::End(Notify::Nobody) => "end, silent".to_owned(),
+        Ask::Delete(DeleteHow::Tell) => "delete".to_owned(),
+        Ask::Delete(DeleteHow::Silent) => "delete, silent".to_owned(),
+        Ask::Undo { of } => format!("undo {of}"),
+    }
+}
+
+async fn list(directory: &Path, args: &AuditArgs, output: &Output) -> Result<Exit, Failure> {
+    let journal = read(directory)?;
+    let room = args.room.as_deref().map(str::parse).transpose();
+    let query = Query {
+        room: room.map_err(|error| Failure::new(Exit::Usage, "--room is no address").because(error))?,
+        since: args.since,
+        until: args.until,
+        actor: args.actor.clone(),
+        rule: args.rule.clone(),
+        ending: args.outcome.map(Ending::from),
+        limit: args.limit.map(|limit| limit as usize),
+        ..Query::default()
+    };
+    let lives = journal.find(&query).await.map_err(|error| Failure::from_error(Exit::Usage, error))?;
+    let lines = lives.iter().map(Line::from);
+    let format = if output.is_json() { Format::Json } else { args.format };
+    match format {
+        Format::Table => output.line(&render(&lines.collect::<Vec<_>>()))?,
+        Format::Json => lines.map(|line| json(&line)).try_for_each(|line| output.line(&line?))?,
+        Format::Csv => output.line(&csv(lines)?)?,
+    }
+    Ok(Exit::Done)
+}
+
+fn json(line: &Line) -> Result<String, Failure> {
+    serde_json::to_string(line).map_err(|error| Failure::new(Exit::Usage, "cannot write JSON").because(error))
+}
+
+/// One row an action; its requests in one cell, as `ours/theirs`.
+fn csv(lines: impl Iterator<Item = Line>) -> Result<String, Failure> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let failed = |error: csv::Error| Failure::new(Exit::Usage, "cannot write CSV").because(error);
+    writer
+        .write_record([
+            "action",
+            "accepted_at",
+            "room",
+            "actor_kind",
+            "actor",
+            "asked",
+            "reason",
+            "ending",
+            "message",
+            "start",
+            "end",
+            "uid",
+            "organizer",
+            "subject",
+            "told",
+            "closed_at",
+            "requests",
+        ])
+        .map_err(failed)?;
+    let time = |at: Option<DateTime<Utc>>| at.map_or_else(String::new, |at| at.to_rfc3339());
+    for line in lines {
+        let requests: Vec<_> = line
+            .requests
+            .iter()
+            .map(|ids| format!("{}/{}", ids.ours, ids.theirs.as_deref().unwrap_or("-")))
+            .collect();
+        writer
+            .write_record([
+                line.action.to_string(),
+                time(Some(line.accepted_at)),
+                line.room.to_string(),
+                line.actor_kind.to_owned(),
+                harmless(line.actor),
+                line.asked,
+                harmless(line.reason.unwrap_or_default()),
+                line.ending.to_owned(),
+                harmless(line.message),
+                time(line.start),
+                time(line.end),
+                harmless(line.uid.unwrap_or_default()),
+                harmless(line.organizer.unwrap_or_default()),
+                harmless(line.subject.unwrap_or_default()),
+                line.told.unwrap_or_default().to_owned(),
+                time(line.closed_at),
+                requests.join(" "),
+            ])
+            .map_err(failed)?;
+    }
+    let bytes =
+        writer.into_inner().map_err(|_| Failure::new(Exit::Usage, "cannot write CSV: out of memory"))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// What a spreadsheet would take for a formula gets an apostrophe: subjects and reasons come from strangers.
+fn harmless(text: String) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text }
+}
+
+fn render(lines: &[Line]) -> String {
+    let mut table = table(&["WHEN", "ROOM", "WHO", "ASKED", "OUTCOME", "ACTION"]);
+    for line in lines {
+        table.add_row([
+            line.accepted_at.format("%F %H:%M:%SZ").to_string(),
+            line.room.to_string(),
+            format!("{} {}", line.actor_kind, line.actor),
+            line.asked.clone(),
+            line.message.clone(),
+            line.action.to_string(),
+        ]);
+    }
+    format!("{table}\n\n{} actions", lines.len())
+}
+
+/// What `verify` found.
+#[derive(Serialize)]
+struct Verified {
+    entries: u64,
+    actions: usize,
+    open: usize,
+    head: String,
+}
+
+async fn verify(directory: &Path, args: &VerifyArgs, output: &Output) -> Result<Exit, Failure> {
+    let journal = read(directory)?;
+    let mut chain = Chain::default();
+    let mut lives = std::collections::HashMap::new();
+    let mut head_seen = args.head.is_none();
+    loop {
+        let page = journal
+            .entries(chain.length + 1, PAGE)
+            .await
+            .map_err(|error| Failure::from_error(Exit::Tampered, error))?;
+        for sealed in &page {
+            chain.check(sealed).map_err(|error| Failure::from_error(Exit::Tampered, error))?;
+            let broken =
+                |why: String| Failure::new(Exit::Tampered, format!("entry {}: {why}", sealed.number));
+            let entry = Entry::read(&sealed.body).map_err(|error| broken(error.to_string()))?;
+            let life = Life::after(lives.remove(&entry.action), &entry);
+            lives.insert(entry.action, life.map_err(|error| broken(error.to_string()))?);
+            head_seen |= args.head.as_deref() == Some(&chain.head_hex());
+        }
+        if page.len() < PAGE {
+            break;
+        }
+    }
+    if !head_seen {
+        let message = "the hash given with --head is nowhere in the journal: entries were cut off or the journal is another";
+        return Err(Failure::new(Exit::Tampered, message));
+    }
+    let open = lives.values().filter(|life| life.is_open()).count();
+    let found = Verified { entries: chain.length, actions: lives.len(), open, head: chain.head_hex() };
+    output.data(&found, || {
+        format!(
+            "{} entries of {} actions ({} open) are as they were written.\nThe last hash is {}\nKeep it elsewhere: `adjourn audit verify --head HASH` then proves that nothing was cut off.",
+            found.entries, found.actions, found.open, found.head
+        )
+    })?;
+    Ok(Exit::Done)
+}
+
+fn read(directory: &Path) -> Result<SqliteJournal, Failure> {
+    SqliteJournal::read(directory).map_err(|error| Failure::from_error(Exit::Usage, error))
+}

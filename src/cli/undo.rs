@@ -1,0 +1,33 @@
+//! `adjourn undo`: put back what an action changed.
+
+use super::args::{Connection, UndoArgs};
+use super::connect::{self, Journalled};
+use super::exit::{Exit, Failure};
+use super::output::Output;
+use super::perform::{print, user_name};
+use crate::action::{Action, ActionId, Actor, Ask, Refusal};
+use crate::engine::Mode;
+
+pub(super) async fn run(args: UndoArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
+    let of = ActionId(args.action);
+    let journalled = if args.dry_run { Journalled::Looks } else { Journalled::Acts };
+    let opened = connect::open(connection, journalled).await?;
+    let life = opened.engine.journal().life(of).await;
+    let life = life.map_err(|error| Failure::from_error(Exit::Journal, error))?;
+    let Some(life) = life else {
+        return Err(Failure::from_message(Exit::Refused, Refusal::NoSuchAction { action: of }));
+    };
+    let mut action = Action::new(
+        ActionId::random(),
+        life.action.room,
+        Ask::Undo { of },
+        Actor::User { name: user_name() },
+    );
+    action.target = life.action.target;
+    action.reason = args.reason;
+    action.key = args.idempotency_key;
+    let room = action.room.clone();
+    let mode = if args.dry_run { Mode::Rehearse } else { Mode::Perform };
+    let answer = opened.engine.perform(action, mode).await;
+    print(&room, &answer.map_err(|error| Failure::from_error(Exit::Journal, error))?, output)
+}

@@ -1,0 +1,95 @@
+//! The way back: what undoing an action does. Pure.
+//!
+//! | what was done | way back |
+//! | --- | --- |
+//! | ended early | the end it had is set again; whoever was told is told |
+//! | removed, single event | moved back from Deleted Items; nobody is told, as nobody was |
+//! | removed, occurrence | none: it was an edit of its series and left nothing behind |
+//! | declined, cancelled | none: the message is out, and accepting again takes a new invitation |
+//!
+//! An event that was changed since is left alone, and so is one whose old time is taken by now.
+
+use super::plan::{NoPlan, Plan, Step};
+use super::select::times;
+use crate::action::{
+    Already, Change, Done, NotUndoable, Notify, Outcome, Refusal, Seen, Times, Told, Undoable,
+};
+use crate::calendar::{Event, Window};
+use crate::journal::Life;
+
+/// What has to be put back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Back {
+    /// The end, of an event that still stands there.
+    End(Done),
+    /// The event, which is in Deleted Items.
+    Event(Done),
+}
+
+/// What undoing this life means.
+pub(super) fn way_back(life: &Life) -> Result<Back, Refusal> {
+    let Some(Outcome::Done(done)) = &life.outcome else { return Err(Refusal::NothingToUndo) };
+    match (done.undoable, done.change) {
+        (Undoable::No { because }, _) => Err(Refusal::NotUndoable { because }),
+        (Undoable::Yes, Change::Ended { .. }) => Ok(Back::End(done.clone())),
+        (Undoable::Yes, Change::Removed) => Ok(Back::Event(done.clone())),
+        (Undoable::Yes, Change::Declined | Change::Cancelled) => {
+            Err(Refusal::NotUndoable { because: NotUndoable::DeclineWasSent })
+        }
+        (Undoable::Yes, Change::EndRestored { .. } | Change::MovedBack) => {
+            Err(Refusal::NotUndoable { because: NotUndoable::IsAnUndo })
+        }
+    }
+}
+
+/// The time that must be free, besides what is there already.
+pub(super) fn needed(back: &Back) -> Option<Window> {
+    match back {
+        Back::End(Done { change: Change::Ended { from, to }, .. }) => Window::new(*to, *from).ok(),
+        Back::End(_) => None,
+        Back::Event(done) => Window::new(done.event.start, done.event.end).ok(),
+    }
+}
+
+/// What stands in the way.
+pub(super) fn collides(events: &[Event], own: &Event) -> Option<Refusal> {
+    let others = events.iter().filter(|event| event.id != own.id && !event.is_cancelled);
+    let events: Vec<_> = others.map(Seen::from).collect();
+    (!events.is_empty()).then_some(Refusal::Collides { events })
+}
+
+/// The step back, for the event as it is now (on the calendar, or in Deleted Items).
+pub(super) fn plan_back(back: &Back, event: &Event) -> Result<Plan, NoPlan> {
+    match back {
+        Back::End(done) => plan_end(done, event),
+        Back::Event(done) => Ok(plan_event(done, event)),
+    }
+}
+
+fn plan_end(done: &Done, event: &Event) -> Result<Plan, NoPlan> {
+    let Change::Ended { from, to } = done.change else { return Err(Refusal::NothingToUndo.into()) };
+    let seen = Times { start: done.event.start, end: to };
+    if times(event) == (Times { start: seen.start, end: from }) {
+        return Err(NoPlan::Already(Already::Restored));
+    }
+    if times(event) != seen {
+        return Err(Refusal::NotAsSeen { seen, is: times(event) }.into());
+    }
+    let notify = match done.told {
+        Told::Attendees => Notify::Attendees,
+        Told::Nobody | Told::Organizer => Notify::Nobody,
+    };
+    let step = Step::SetEnd { id: event.id.clone(), change_key: event.change_key.clone(), end: from, notify };
+    let change = Change::EndRestored { from: to, to: from };
+    Ok(Plan { step, done: undone(done, event, change, done.told) })
+}
+
+fn plan_event(done: &Done, deleted: &Event) -> Plan {
+    let step = Step::MoveBack { id: deleted.id.clone(), change_key: deleted.change_key.clone() };
+    Plan { step, done: undone(done, deleted, Change::MovedBack, Told::Nobody) }
+}
+
+fn undone(done: &Done, event: &Event, change: Change, told: Told) -> Done {
+    let undoable = Undoable::No { because: NotUndoable::IsAnUndo };
+    Done { event: Seen::from(event), copy: done.copy, change, told, undoable, rehearsed: false }
+}

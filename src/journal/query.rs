@@ -1,0 +1,111 @@
+//! What a journal may be asked. One function says whether a life is meant, whatever keeps the journal.
+
+use chrono::{DateTime, Utc};
+
+use super::{Life, Stage};
+use crate::action::{Actor, IdempotencyKey, Outcome};
+use crate::calendar::{RoomAddress, Uid};
+
+/// Which lives; everything that is set must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Query {
+    /// In this room.
+    pub room: Option<RoomAddress>,
+    /// Taken on at this instant or later …
+    pub since: Option<DateTime<Utc>>,
+    /// … and before this one.
+    pub until: Option<DateTime<Utc>>,
+    /// Asked for by this user, program or rule.
+    pub actor: Option<String>,
+    /// Chosen by this rule of a sweep.
+    pub rule: Option<String>,
+    /// Ended like this.
+    pub ending: Option<Ending>,
+    /// Under this key.
+    pub key: Option<IdempotencyKey>,
+    /// About the event with this UID and place in its series.
+    pub identity: Option<(Uid, DateTime<Utc>)>,
+    /// The newest so many.
+    pub limit: Option<usize>,
+}
+
+/// How an action ended, or that it has not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Ending {
+    Open,
+    Done,
+    AlreadyDone,
+    Refused,
+    NeedsAttention,
+}
+
+impl Ending {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Open, Self::Done, Self::AlreadyDone, Self::Refused, Self::NeedsAttention];
+
+    /// As it is stored and printed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Done => "done",
+            Self::AlreadyDone => "already-done",
+            Self::Refused => "refused",
+            Self::NeedsAttention => "needs-attention",
+        }
+    }
+
+    /// Of a life.
+    pub fn of(life: &Life) -> Self {
+        match &life.outcome {
+            None => Self::Open,
+            Some(Outcome::Done(_)) => Self::Done,
+            Some(Outcome::AlreadyDone { .. }) => Self::AlreadyDone,
+            Some(Outcome::Refused { .. }) => Self::Refused,
+            Some(Outcome::NeedsAttention { .. }) => Self::NeedsAttention,
+        }
+    }
+}
+
+impl Query {
+    /// All actions in one room.
+    pub fn room(room: &RoomAddress) -> Self {
+        Self { room: Some(room.clone()), ..Self::default() }
+    }
+
+    /// The same, ended like this.
+    #[must_use]
+    pub fn ending(self, ending: Ending) -> Self {
+        Self { ending: Some(ending), ..self }
+    }
+
+    /// Whether this life is meant.
+    pub fn means(&self, life: &Life) -> bool {
+        let (name, rule) = match &life.action.actor {
+            Actor::User { name } | Actor::Program { name } => (name, None),
+            Actor::Sweep { rule } => (rule, Some(rule)),
+        };
+        let identity = life.intent.as_ref().and_then(|intent| intent.before.identity());
+        self.room.as_ref().is_none_or(|room| *room == life.action.room)
+            && self.since.is_none_or(|since| since <= life.accepted_at)
+            && self.until.is_none_or(|until| life.accepted_at < until)
+            && self.actor.as_ref().is_none_or(|actor| actor == name)
+            && self.rule.as_ref().is_none_or(|wanted| Some(wanted) == rule)
+            && self.ending.is_none_or(|ending| ending == Ending::of(life))
+            && self.key.as_ref().is_none_or(|key| life.action.key.as_ref() == Some(key))
+            && self.identity.as_ref().is_none_or(|(uid, start)| identity == Some((uid, *start)))
+    }
+}
+
+impl Stage {
+    /// As it is stored and printed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Intended => "intended",
+            Self::InDoubt => "in-doubt",
+            Self::Closed => "closed",
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Entries as they are kept: one line of JSON with a version, and a hash that covers it and everything before it.
+//!
+//! ```text
+//! hash(n) = SHA-256( hash(n-1) ‖ body(n) )        hash(0) = 32 zeros
+//! ```
+//!
+//! Whoever changes, drops or inserts an entry has to change every later hash; whoever keeps the last hash somewhere else
+//! notices that too, and also that entries were cut off at the end. The body is kept as the text it was hashed as.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::Fact;
+use crate::action::ActionId;
+
+/// One fact about one action, and when it was known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Whose.
+    pub action: ActionId,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What.
+    pub fact: Fact,
+}
+
+/// An entry as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// Its number; the first is 1.
+    pub number: u64,
+    /// The JSON text.
+    pub body: String,
+    /// Covers the body and every entry before.
+    pub hash: [u8; 32],
+}
+
+/// Version of the format. A journal may hold older ones: all of them are read for ever.
+const VERSION: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Body<F> {
+    v: u32,
+    action: ActionId,
+    at: DateTime<Utc>,
+    #[serde(flatten)]
+    fact: F,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    v: u32,
+}
+
+/// Why an entry cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum EntryError {
+    /// A later Adjourn wrote it.
+    #[error("format {0}, which a later version of Adjourn wrote; this one reads up to {VERSION}")]
+    Later(u32),
+    /// No entry at all.
+    #[error("no journal entry: {0}")]
+    Malformed(#[from] serde_json::Error),
+}
+
+impl Entry {
+    /// As JSON.
+    ///
+    /// # Errors
+    /// Never for what Adjourn makes: nothing in an entry is of a kind that JSON does not have.
+    pub fn body(&self) -> Result<String, EntryError> {
+        let body = Body { v: VERSION, action: self.action, at: self.at, fact: &self.fact };
+        Ok(serde_json::to_string(&body)?)
+    }
+
+    /// Reads an entry of any version.
+    pub fn read(body: &str) -> Result<Self, EntryError> {
+        let Version { v } = serde_json::from_str(body)?;
+        if v > VERSION {
+            return Err(EntryError::Later(v));
+        }
+        let Body { action, at, fact, .. } = serde_json::from_str(body)?;
+        Ok(Self { action, at, fact })
+    }
+}
+
+/// The end of a chain, to which the next entry is sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Chain {
+    /// Entries so far.
+    pub length: u64,
+    /// The last one's hash.
+    pub head: [u8; 32],
+}
+
+/// Where a chain does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Broken {
+    /// One or more entries are missing, or there is one too many.
+    #[error("entry {expected} is missing: {found} stands in its place")]
+    Missing {
+        /// Its number.
+        expected: u64,
+        /// The number found.
+        found: u64,
+    },
+    /// The entry, its hash, or something before it was changed.
+    #[error("entry {0} was changed, or entries before it were taken out or put in")]
+    Changed(u64),
+}
+
+impl Chain {
+    /// Seals one more.
+    pub fn seal(&mut self, body: String) -> Sealed {
+        self.length += 1;
+        self.head = hash(&self.head, &body);
+        Sealed { number: self.length, body, hash: self.head }
+    }
+
+    /// Checks that `sealed` is the next.
+    pub fn check(&mut self, sealed: &Sealed) -> Result<(), Broken> {
+        if sealed.number != self.length + 1 {
+            return Err(Broken::Missing { expected: self.length + 1, found: sealed.number });
+        }
+        let expected = hash(&self.head, &sealed.body);
+        if sealed.hash != expected {
+            return Err(Broken::Changed(sealed.number));
+        }
+        *self = Self { length: sealed.number, head: expected };
+        Ok(())
+    }
+
+    /// The last hash as 64 hexadecimal digits.
+    pub fn head_hex(&self) -> String {
+        self.head.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+fn hash(before: &[u8; 32], body: &str) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(before);
+    hash.update(body.as_bytes());
+    hash.finalize().into()
+}

@@ -1,0 +1,19 @@
+//! The journal on disk. Knows files and SQL; decides nothing about actions: which fact may follow which is
+//! [`crate::journal::Life`]'s business.
+//!
+//! ```text
+//! record() ──► queue ──► one writer thread: as many facts as wait, one transaction, one fsync ──► everyone's answer
+//! find()   ──► a second connection that only reads (WAL: readers and the writer do not wait for each other)
+//! ```
+//!
+//! A state directory belongs to one process at a time, by a lock on a file in it that the system gives back when the
+//! process ends however it ends. Reading ([`SqliteJournal::read`]) needs no lock. Another database moves in behind
+//! [`crate::journal::Journal`]; `tests/store` is what it has to pass.
+
+mod directory;
+mod schema;
+mod sqlite;
+mod writer;
+
+pub use directory::default_directory;
+pub use sqlite::{SqliteJournal, StoreError, StoreOptions};

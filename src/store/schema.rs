@@ -1,0 +1,66 @@
+//! The tables, and how older ones become the present ones.
+//!
+//! `entries` is the journal itself: never changed, never deleted. `lives` is an index of it by what people ask for; it
+//! holds nothing that could not be made again from `entries`.
+
+use rusqlite::Connection;
+
+use super::StoreError;
+
+/// Says whose file it is (`adjn`), so that another program's database is not taken for a journal.
+const APPLICATION_ID: i32 = 0x61_64_6a_6e;
+
+/// Each brings the schema from its index to the next version. Never changed once released; added to.
+const MIGRATIONS: [&str; 1] = ["
+    CREATE TABLE entries (
+        number INTEGER PRIMARY KEY,
+        action TEXT NOT NULL,
+        body   TEXT NOT NULL,
+        hash   BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX entries_by_action ON entries (action, number);
+
+    CREATE TABLE lives (
+        action      TEXT PRIMARY KEY,
+        accepted    INTEGER NOT NULL,
+        accepted_ms INTEGER NOT NULL,
+        room        TEXT NOT NULL,
+        actor       TEXT NOT NULL,
+        rule        TEXT,
+        key         TEXT,
+        ending      TEXT NOT NULL,
+        uid         TEXT
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX lives_by_accepted ON lives (accepted);
+    CREATE INDEX lives_by_room     ON lives (room, accepted);
+    CREATE INDEX lives_by_key      ON lives (key, accepted) WHERE key IS NOT NULL;
+    CREATE INDEX lives_by_uid      ON lives (uid, accepted) WHERE uid IS NOT NULL;
+    CREATE INDEX lives_open        ON lives (accepted) WHERE ending = 'open';
+"];
+
+/// Brings the schema up to date, in one transaction: a stop in the middle leaves the older one.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let version = check(connection)?;
+    let transaction = connection.transaction()?;
+    for migration in MIGRATIONS.iter().skip(version) {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// The schema's version, if it is one that this Adjourn knows.
+pub(super) fn check(connection: &Connection) -> Result<usize, StoreError> {
+    let id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let version = usize::try_from(version).unwrap_or(usize::MAX);
+    match (id, version) {
+        (0, 0) if tables == 0 => Ok(0),
+        (APPLICATION_ID, version) if version <= MIGRATIONS.len() => Ok(version),
+        (APPLICATION_ID, later) => Err(StoreError::Later(later)),
+        _ => Err(StoreError::NoJournal),
+    }
+}

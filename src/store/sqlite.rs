@@ -1,0 +1,251 @@
+//! [`Journal`] over SQLite.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OpenFlags, params_from_iter};
+use tokio::sync::{mpsc, oneshot};
+
+use super::directory::{self, JOURNAL_FILE};
+use super::schema;
+use super::writer::{self, Job};
+use crate::action::ActionId;
+use crate::journal::{Entry, Journal, JournalError, Life, Query, Sealed};
+
+/// How long SQLite itself waits for another connection.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How a journal is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoreOptions {
+    /// How long to wait for another process to give the directory back.
+    pub lock_patience: Duration,
+    /// The largest journal, in pages of 4 KiB; a full one is like a full disk. `None`: SQLite's own limit, 16 TiB.
+    pub pages_max: Option<u32>,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self { lock_patience: Duration::from_secs(5), pages_max: None }
+    }
+}
+
+/// Why there is no journal.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The directory or a file in it cannot be used.
+    #[error("cannot use the state directory {path}: {error}; without a journal nothing is done", path = path.display())]
+    Directory {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// Another process has it.
+    #[error(
+        "the state directory {path} is in use by process {owner}; wait for it, ask through it, or name another --state-dir",
+        path = path.display()
+    )]
+    InUse {
+        /// Which.
+        path: PathBuf,
+        /// Its process id, if it said so.
+        owner: String,
+    },
+    /// There is none yet.
+    #[error("there is no journal in {path} yet: nothing was ever done with this state directory", path = path.display())]
+    Absent {
+        /// Where.
+        path: PathBuf,
+    },
+    /// A later Adjourn made it.
+    #[error("the journal has schema {0}, which a later version of Adjourn made; use that version")]
+    Later(usize),
+    /// The file is something else.
+    #[error("the file is a database, but no journal of Adjourn's")]
+    NoJournal,
+    /// Entries do not add up.
+    #[error("the journal is damaged: {0}; keep the file, and see `adjourn audit verify`")]
+    Damaged(String),
+    /// SQLite says no.
+    #[error("the journal cannot be used: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+/// A journal in a state directory.
+pub struct SqliteJournal {
+    reader: Arc<Mutex<Connection>>,
+    writer: Option<mpsc::Sender<Job>>,
+    /// Held as long as the journal.
+    _lock: Option<File>,
+}
+
+impl SqliteJournal {
+    /// Opens the journal in `directory` for this process alone, and makes both if they are not there.
+    ///
+    /// # Errors
+    /// When the directory cannot be used, belongs to another process, or holds something else.
+    pub fn open(directory: &Path, options: StoreOptions) -> Result<Self, StoreError> {
+        let unusable = |error| StoreError::Directory { path: directory.to_owned(), error };
+        directory::make(directory).map_err(unusable)?;
+        let lock = directory::lock(directory, options.lock_patience)?;
+        let path = directory.join(JOURNAL_FILE);
+        let mut connection = Connection::open(&path)?;
+        prepare(&connection)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        // Every commit is on the disk before it is answered, the last one too.
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        if let Some(pages) = options.pages_max {
+            connection.pragma_update(None, "max_page_count", pages)?;
+        }
+        schema::migrate(&mut connection)?;
+        let writer = writer::start(connection)?;
+        let reader = Arc::new(Mutex::new(read_only(&path)?));
+        Ok(Self { reader, writer: Some(writer), _lock: Some(lock) })
+    }
+
+    /// Opens the journal in `directory` to read it, whoever is writing to it.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be read.
+    pub fn read(directory: &Path) -> Result<Self, StoreError> {
+        let path = directory.join(JOURNAL_FILE);
+        if !path.exists() {
+            return Err(StoreError::Absent { path: directory.to_owned() });
+        }
+        let connection = read_only(&path)?;
+        schema::check(&connection)?;
+        Ok(Self { reader: Arc::new(Mutex::new(connection)), writer: None, _lock: None })
+    }
+
+    async fn reading<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, JournalError> {
+        let reader = self.reader.clone();
+        let task = move || read(&reader.lock().unwrap_or_else(PoisonError::into_inner));
+        tokio::task::spawn_blocking(task).await.map_err(|_| broken_off())?
+    }
+}
+
+fn read_only(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    prepare(&connection)?;
+    Ok(connection)
+}
+
+fn prepare(connection: &Connection) -> Result<(), StoreError> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    // A damaged or hostile file must not run anything.
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    Ok(())
+}
+
+#[async_trait]
+impl Journal for SqliteJournal {
+    async fn record(&self, entry: Entry) -> Result<(), JournalError> {
+        let writer = self.writer.as_ref().ok_or_else(|| unusable("it is open for reading only"))?;
+        let (answer, answered) = oneshot::channel();
+        writer.send(Job { entry, answer }).await.map_err(|_| broken_off())?;
+        answered.await.map_err(|_| broken_off())?
+    }
+
+    async fn life(&self, action: ActionId) -> Result<Option<Life>, JournalError> {
+        self.reading(move |connection| life(connection, &action.to_string())).await
+    }
+
+    async fn find(&self, query: &Query) -> Result<Vec<Life>, JournalError> {
+        let query = query.clone();
+        self.reading(move |connection| find(connection, &query)).await
+    }
+
+    async fn entries(&self, first: u64, max: usize) -> Result<Vec<Sealed>, JournalError> {
+        self.reading(move |connection| {
+            let sql = "SELECT number, body, hash FROM entries WHERE number >= ?1 ORDER BY number LIMIT ?2";
+            let mut statement = connection.prepare_cached(sql).map_err(unusable)?;
+            let (first, max) = (whole(first), whole(max as u64));
+            let rows = statement
+                .query_map([first, max], |row| {
+                    let number = row.get::<_, i64>(0)?.unsigned_abs();
+                    Ok(Sealed { number, body: row.get(1)?, hash: row.get(2)? })
+                })
+                .map_err(unusable)?;
+            rows.collect::<Result<_, _>>().map_err(unusable)
+        })
+        .await
+    }
+}
+
+/// The facts of one action, added up.
+pub(super) fn life(connection: &Connection, action: &str) -> Result<Option<Life>, JournalError> {
+    let sql = "SELECT number, body FROM entries WHERE action = ?1 ORDER BY number";
+    let mut statement = connection.prepare_cached(sql).map_err(unusable)?;
+    let mut rows = statement.query([action]).map_err(unusable)?;
+    let mut life = None;
+    while let Some(row) = rows.next().map_err(unusable)? {
+        let number: i64 = row.get(0).map_err(unusable)?;
+        let body: String = row.get(1).map_err(unusable)?;
+        let damaged = |what: String| JournalError::Damaged(format!("entry {number}: {what}"));
+        let entry = Entry::read(&body).map_err(|error| damaged(error.to_string()))?;
+        life = Some(Life::after(life, &entry).map_err(|error| damaged(error.to_string()))?);
+    }
+    Ok(life)
+}
+
+/// Narrowed by what the index holds, then judged by [`Query::means`] like everywhere else.
+fn find(connection: &Connection, query: &Query) -> Result<Vec<Life>, JournalError> {
+    let mut conditions = vec!["1".to_owned()];
+    let mut values: Vec<rusqlite::types::Value> = Vec::new();
+    let mut only = |condition: &str, value: rusqlite::types::Value| {
+        values.push(value);
+        conditions.push(condition.replace('?', &format!("?{}", values.len())));
+    };
+    let texts = [
+        ("room = ?", query.room.as_ref().map(ToString::to_string)),
+        ("actor = ?", query.actor.clone()),
+        ("rule = ?", query.rule.clone()),
+        ("key = ?", query.key.as_ref().map(ToString::to_string)),
+        ("ending = ?", query.ending.map(|ending| ending.as_str().to_owned())),
+        ("uid = ?", query.identity.as_ref().map(|(uid, _)| uid.to_string())),
+    ];
+    for (condition, text) in texts {
+        if let Some(text) = text {
+            only(condition, text.into());
+        }
+    }
+    if let Some(since) = query.since {
+        only("accepted_ms >= ?", since.timestamp_millis().into());
+    }
+    if let Some(until) = query.until {
+        only("accepted_ms <= ?", until.timestamp_millis().into());
+    }
+    let sql = format!("SELECT action FROM lives WHERE {} ORDER BY accepted DESC", conditions.join(" AND "));
+    let mut statement = connection.prepare_cached(&sql).map_err(unusable)?;
+    let mut rows = statement.query(params_from_iter(values)).map_err(unusable)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(unusable)? {
+        if query.limit.is_some_and(|limit| found.len() >= limit) {
+            break;
+        }
+        let action: String = row.get(0).map_err(unusable)?;
+        found.extend(life(connection, &action)?.filter(|life| query.means(life)));
+    }
+    Ok(found)
+}
+
+pub(super) fn unusable(error: impl ToString) -> JournalError {
+    JournalError::Unusable(error.to_string())
+}
+
+fn broken_off() -> JournalError {
+    unusable("its thread has ended")
+}
+
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,159 @@
+//! The one thread that writes. Whatever waits is written together: a sweep costs an fsync for each batch, not for each
+//! fact.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension, Transaction, named_params};
+use tokio::sync::{mpsc, oneshot};
+
+use super::StoreError;
+use super::sqlite::{life, unusable};
+use crate::action::{ActionId, Actor};
+use crate::journal::{Chain, Ending, Entry, JournalError, Life};
+
+/// Facts that may wait; whoever comes then waits for a place.
+const QUEUE: usize = 4_096;
+/// Facts in one transaction: enough for any sweep, and short enough to answer soon.
+const BATCH: usize = 1_024;
+
+/// A fact to be written, and who wants to know.
+pub(super) struct Job {
+    pub(super) entry: Entry,
+    pub(super) answer: oneshot::Sender<Result<(), JournalError>>,
+}
+
+/// What the writer knows besides the file.
+struct State {
+    chain: Chain,
+    /// The open actions.
+    open: HashMap<ActionId, Life>,
+}
+
+/// Starts the thread. It ends when the last sender is gone, and what was sent is written by then.
+pub(super) fn start(connection: Connection) -> Result<mpsc::Sender<Job>, StoreError> {
+    let state = State { chain: chain(&connection)?, open: open(&connection)? };
+    let (sender, receiver) = mpsc::channel(QUEUE);
+    let run = move || write_all(connection, state, receiver);
+    std::thread::Builder::new()
+        .name("adjourn-journal".to_owned())
+        .spawn(run)
+        .map_err(|error| StoreError::Damaged(format!("no thread to write it: {error}")))?;
+    Ok(sender)
+}
+
+fn chain(connection: &Connection) -> Result<Chain, StoreError> {
+    let last = "SELECT number, hash FROM entries ORDER BY number DESC LIMIT 1";
+    let last = connection
+        .query_row(last, [], |row| {
+            Ok(Chain { length: row.get::<_, i64>(0)?.unsigned_abs(), head: row.get(1)? })
+        })
+        .optional()?;
+    Ok(last.unwrap_or_default())
+}
+
+fn open(connection: &Connection) -> Result<HashMap<ActionId, Life>, StoreError> {
+    let mut statement = connection.prepare("SELECT action FROM lives WHERE ending = 'open'")?;
+    let actions: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let damaged = |error: JournalError| StoreError::Damaged(error.to_string());
+    let lives = actions.iter().filter_map(|action| life(connection, action).map_err(damaged).transpose());
+    lives.map(|life| life.map(|life| (life.action.id, life))).collect()
+}
+
+fn write_all(mut connection: Connection, mut state: State, mut jobs: mpsc::Receiver<Job>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
+        let written = write(&mut connection, &mut state, &mut batch);
+        for (job, answer) in batch.drain(..).zip(written) {
+            // Whoever does not wait any more has been dropped; the fact is kept all the same.
+            let _ = job.answer.send(answer);
+        }
+    }
+}
+
+/// All or nothing, but for facts that are impossible: those are refused alone.
+fn write(connection: &mut Connection, state: &mut State, batch: &mut [Job]) -> Vec<Result<(), JournalError>> {
+    let mut chain = state.chain;
+    let mut lives: HashMap<ActionId, Life> = HashMap::new();
+    let mut inside = || -> rusqlite::Result<Vec<Result<(), JournalError>>> {
+        let transaction = connection.transaction()?;
+        let mut answers = Vec::with_capacity(batch.len());
+        for job in &*batch {
+            let entry = &job.entry;
+            let known = lives.get(&entry.action).or_else(|| state.open.get(&entry.action)).cloned();
+            answers.push(match next(&transaction, known, entry)? {
+                Ok((life, body)) => {
+                    put(&transaction, &mut chain, body, &life)?;
+                    lives.insert(entry.action, life);
+                    Ok(())
+                }
+                Err(error) => Err(error),
+            });
+        }
+        transaction.commit()?;
+        Ok(answers)
+    };
+    match inside() {
+        Ok(answers) => {
+            state.chain = chain;
+            for (id, life) in lives {
+                if life.is_open() {
+                    state.open.insert(id, life)
+                } else {
+                    state.open.remove(&id)
+                };
+            }
+            answers
+        }
+        Err(error) => batch.iter().map(|_| Err(unusable(&error))).collect(),
+    }
+}
+
+/// The life with the entry, and the entry's text.
+fn next(
+    transaction: &Transaction<'_>,
+    known: Option<Life>,
+    entry: &Entry,
+) -> rusqlite::Result<Result<(Life, String), JournalError>> {
+    let before = match known {
+        Some(life) => Some(life),
+        // Closed ones are not kept in memory; nothing may follow them.
+        None => match life(transaction, &entry.action.to_string()) {
+            Ok(life) => life,
+            Err(error) => return Ok(Err(error)),
+        },
+    };
+    let after = Life::after(before, entry).map_err(JournalError::from);
+    Ok(after.and_then(|life| Ok((life, entry.body().map_err(unusable)?))))
+}
+
+fn put(transaction: &Transaction<'_>, chain: &mut Chain, body: String, life: &Life) -> rusqlite::Result<()> {
+    let sealed = chain.seal(body);
+    let number = i64::try_from(sealed.number).unwrap_or(i64::MAX);
+    let action = life.action.id.to_string();
+    transaction
+        .prepare_cached("INSERT INTO entries (number, action, body, hash) VALUES (?1, ?2, ?3, ?4)")?
+        .execute((number, &action, &sealed.body, sealed.hash))?;
+    let (actor, rule) = match &life.action.actor {
+        Actor::User { name } | Actor::Program { name } => (name, None),
+        Actor::Sweep { rule } => (rule, Some(rule)),
+    };
+    let uid = life.intent.as_ref().and_then(|intent| intent.before.uid.as_ref());
+    transaction
+        .prepare_cached(
+            "INSERT INTO lives (action, accepted, accepted_ms, room, actor, rule, key, ending, uid)
+             VALUES (:action, :number, :accepted_ms, :room, :actor, :rule, :key, :ending, :uid)
+             ON CONFLICT (action) DO UPDATE SET ending = :ending, uid = :uid",
+        )?
+        .execute(named_params! {
+            ":action": action,
+            ":number": number,
+            ":accepted_ms": life.accepted_at.timestamp_millis(),
+            ":room": life.action.room.as_str(),
+            ":actor": actor,
+            ":rule": rule,
+            ":key": life.action.key.as_ref().map(crate::action::IdempotencyKey::as_str),
+            ":ending": Ending::of(life).as_str(),
+            ":uid": uid.map(crate::calendar::Uid::as_str),
+        })?;
+    Ok(())
+}
