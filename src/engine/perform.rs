@@ -140,7 +140,7 @@ impl Engine {
     ) -> Result<Answer, JournalError> {
         let id = action.id;
         if mode == Mode::Rehearse {
-            let (outcome, _) = Run::new(self, &action, mode, guard).to_the_end().await?;
+            let (outcome, _) = Run::new(self, &action, mode, guard).finish().await?;
             return Ok(Answer { action: id, outcome, repeated: false });
         }
         let _key_turn = match &action.key {
@@ -152,7 +152,7 @@ impl Engine {
             return Ok(answer);
         }
         self.record(id, Fact::Accepted { action: Box::new(action.clone()) }).await?;
-        let (outcome, requests) = Run::new(self, &action, mode, guard).to_the_end().await?;
+        let (outcome, requests) = Run::new(self, &action, mode, guard).finish().await?;
         self.close(id, &outcome, requests).await?;
         Ok(Answer { action: id, outcome, repeated: false })
     }

@@ -65,12 +65,12 @@ impl Engine {
         let may_go_on = fresh && !matches!(life.action.actor, crate::action::Actor::Sweep { .. });
         let (outcome, requests) = match (life.stage, &life.intent) {
             (Stage::Closed, _) => return Ok(life.outcome),
-            (Stage::Accepted, _) | (_, None) if may_go_on => run.to_the_end().await?,
+            (Stage::Accepted, _) | (_, None) if may_go_on => run.finish().await?,
             (Stage::Accepted, _) | (_, None) => (refused(Refusal::Interrupted), Vec::new()),
             (Stage::Intended | Stage::InDoubt, Some(intent)) => {
                 match run.found(&intent.before, &intent.step).await {
                     Ok(Found::Landed) => (Outcome::Done(intent.done.clone()), Vec::new()),
-                    Ok(Found::Untouched) if may_go_on => run.from(intent.before.clone()).await?,
+                    Ok(Found::Untouched) if may_go_on => run.finish_from(intent.before.clone()).await?,
                     Ok(Found::Untouched) => (refused(Refusal::Interrupted), Vec::new()),
                     Ok(Found::Changed) => (changed(intent), Vec::new()),
                     Err(trouble) => match self.blind(&life, intent, &trouble) {

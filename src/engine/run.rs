@@ -52,13 +52,16 @@ impl<'a> Run<'a> {
     }
 
     /// Carries the action through, and says what was sent since the last fact.
-    pub(super) async fn to_the_end(mut self) -> Result<(Outcome, Vec<RequestIds>), JournalError> {
+    pub(super) async fn finish(mut self) -> Result<(Outcome, Vec<RequestIds>), JournalError> {
         let outcome = self.decide_until_over(Choice::First).await?;
         Ok((outcome, self.requests))
     }
 
     /// The same, for an action that had decided about `before` when the process was stopped.
-    pub(super) async fn from(mut self, before: Event) -> Result<(Outcome, Vec<RequestIds>), JournalError> {
+    pub(super) async fn finish_from(
+        mut self,
+        before: Event,
+    ) -> Result<(Outcome, Vec<RequestIds>), JournalError> {
         let outcome = self.decide_until_over(Choice::Again(before)).await?;
         Ok((outcome, self.requests))
     }

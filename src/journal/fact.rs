@@ -8,7 +8,7 @@ use crate::engine::Step;
 
 /// One fact about an action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "fact")]
+#[serde(rename_all = "kebab-case", tag = "kind")]
 #[non_exhaustive]
 pub enum Fact {
     /// A caller's wish was taken on: from here on it will be answered.

@@ -44,7 +44,6 @@ struct Body<F> {
     v: u32,
     action: ActionId,
     at: DateTime<Utc>,
-    #[serde(flatten)]
     fact: F,
 }
 

@@ -83,7 +83,7 @@ fn window() -> Window {
 #[tokio::test]
 async fn a_request_names_the_room_three_times_and_the_account_once() {
     let script = Script::start(vec![deleted()]).await;
-    assert_eq!(exchange(&script).write(&room(), &remove()).await, Written::Done);
+    assert_eq!(exchange(&script).write(&room(), &remove()).await.written, Written::Done);
     let seen = script.seen().join("").to_lowercase();
     assert!(seen.contains("x-anchormailbox: r1@example.com"), "{seen}");
     assert!(seen.contains("<t:smtpaddress>r1@example.com</t:smtpaddress>"));
@@ -98,11 +98,11 @@ async fn connections_are_kept_and_a_dead_one_is_noticed_before_it_costs_a_write(
     let script = Script::start(vec![ok(done.clone()), Reaction::AnswerAndClose(done)]).await;
     let exchange = exchange(&script);
     for _ in 0..2 {
-        assert_eq!(exchange.write(&room(), &remove()).await, Written::Done);
+        assert_eq!(exchange.write(&room(), &remove()).await.written, Written::Done);
     }
     assert_eq!(script.connections(), 1);
     tokio::time::sleep(Duration::from_millis(50)).await;
-    assert_eq!(exchange.write(&room(), &remove()).await, Written::Done);
+    assert_eq!(exchange.write(&room(), &remove()).await.written, Written::Done);
     assert_eq!((script.connections(), script.seen().len()), (2, 3));
 }
 
@@ -110,7 +110,7 @@ async fn connections_are_kept_and_a_dead_one_is_noticed_before_it_costs_a_write(
 async fn a_write_whose_answer_is_lost_is_in_doubt_and_never_sent_again() {
     for lost in [Reaction::Drop, Reaction::Silence, Reaction::Half(vec![b' '; 100])] {
         let script = Script::start(vec![lost]).await;
-        assert!(matches!(exchange(&script).write(&room(), &remove()).await, Written::InDoubt(_)));
+        assert!(matches!(exchange(&script).write(&room(), &remove()).await.written, Written::InDoubt(_)));
         assert_eq!(script.seen().len(), 1);
     }
 }
@@ -135,7 +135,7 @@ async fn throttling_is_waited_out_whatever_carries_it_even_for_a_write() {
         deleted(),
     ])
     .await;
-    assert_eq!(exchange(&script).write(&room(), &remove()).await, Written::Done);
+    assert_eq!(exchange(&script).write(&room(), &remove()).await.written, Written::Done);
     assert_eq!(script.seen().len(), 4);
 }
 
@@ -143,7 +143,9 @@ async fn throttling_is_waited_out_whatever_carries_it_even_for_a_write() {
 async fn patience_ends_and_nothing_was_done() {
     let busy = Reaction::Answer(503, "Retry-After: 3600\r\n", Vec::new());
     let script = Script::start(vec![busy]).await;
-    let Written::NotDone(trouble) = exchange(&script).write(&room(), &remove()).await else { panic!() };
+    let Written::NotDone(trouble) = exchange(&script).write(&room(), &remove()).await.written else {
+        panic!()
+    };
     assert_eq!((trouble.code.as_str(), script.seen().len()), ("HTTP 503", 1));
 }
 
@@ -156,10 +158,10 @@ async fn item_errors_become_what_the_engine_decides_on() {
     ];
     for (code, expected) in rows {
         let script = Script::start(vec![ok(message("DeleteItem", "Error", code, ""))]).await;
-        assert_eq!(exchange(&script).write(&room(), &remove()).await, expected, "{code}");
+        assert_eq!(exchange(&script).write(&room(), &remove()).await.written, expected, "{code}");
     }
     let script = Script::start(vec![ok(message("DeleteItem", "Error", "ErrorOfTomorrow", ""))]).await;
-    assert!(matches!(exchange(&script).write(&room(), &remove()).await, Written::InDoubt(_)));
+    assert!(matches!(exchange(&script).write(&room(), &remove()).await.written, Written::InDoubt(_)));
 }
 
 #[tokio::test]
@@ -184,7 +186,7 @@ async fn gzip_is_read_and_a_bomb_is_not() {
     let script = Script::start(vec![zip(&page(&item("A", 13), true))]).await;
     assert_eq!(exchange(&script).events(&room(), window()).await.unwrap().len(), 1);
     let script = Script::start(vec![zip(&vec![b' '; 65 << 20])]).await;
-    assert!(matches!(exchange(&script).write(&room(), &remove()).await, Written::InDoubt(_)));
+    assert!(matches!(exchange(&script).write(&room(), &remove()).await.written, Written::InDoubt(_)));
 }
 
 #[tokio::test]
@@ -233,7 +235,7 @@ async fn nobody_listening_is_said_so_and_nothing_was_done() {
     let mut settings = settings(&script);
     drop(script);
     settings.url = "http://127.0.0.1:1/EWS/Exchange.asmx".to_owned();
-    let written = Exchange::new(&settings).unwrap().write(&room(), &remove()).await;
+    let written = Exchange::new(&settings).unwrap().write(&room(), &remove()).await.written;
     let Written::NotDone(trouble) = written else { panic!("{written:?}") };
     assert!(trouble.advice.contains("cannot be reached"), "{trouble}");
 }

@@ -1,0 +1,134 @@
+//! One suite over every implementation of `Journal`.
+
+use std::sync::Arc;
+
+use adjourn::action::{Ask, Notify, Outcome, Refusal};
+use adjourn::calendar::Uid;
+use adjourn::journal::{Chain, Ending, Entry, Journal, JournalError, Life, MemoryJournal, Query, Stage};
+use adjourn::store::{SqliteJournal, StoreOptions};
+
+use crate::lives::{accepted, action, an_end, at, closed, ended, everything, id, in_doubt, intended, room};
+
+/// A journal, and what keeps it alive.
+struct Kept(Arc<dyn Journal>, #[allow(dead_code)] Option<tempfile::TempDir>);
+
+fn every_journal() -> Vec<Kept> {
+    let directory = tempfile::tempdir().unwrap();
+    let on_disk = SqliteJournal::open(directory.path(), StoreOptions::default()).unwrap();
+    vec![Kept(Arc::new(MemoryJournal::default()), None), Kept(Arc::new(on_disk), Some(directory))]
+}
+
+async fn write(journal: &dyn Journal, entries: Vec<Entry>) {
+    for entry in entries {
+        journal.record(entry).await.unwrap();
+    }
+}
+
+async fn ids(journal: &dyn Journal, query: Query) -> Vec<u128> {
+    let found = journal.find(&query).await.unwrap();
+    found.iter().map(|life| life.action.id.0.as_u128()).collect()
+}
+
+#[tokio::test]
+async fn what_was_recorded_adds_up_to_a_life() {
+    for Kept(journal, _keep) in every_journal() {
+        write(&*journal, an_end(1, "r1", "a", 30)).await;
+        let life = journal.life(id(1)).await.unwrap().unwrap();
+        assert_eq!((life.stage, life.accepted_at), (Stage::Closed, at(30)));
+        assert_eq!(life.done(), Some(&ended("a")));
+        assert_eq!(life.requests.iter().map(|ids| &*ids.ours).collect::<Vec<_>>(), ["5f0a", "5f0b"]);
+        assert_eq!(life.intent.unwrap().before.end, at(60));
+        assert!(journal.life(id(2)).await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_fact_that_cannot_be_true_is_refused_and_leaves_nothing() {
+    let done = Outcome::Done(ended("a"));
+    let begin = || accepted(action(1, "r1", Ask::End(Notify::Attendees)), 0);
+    let refuse = Outcome::Refused { refusal: Refusal::NothingOn };
+    let cases: [(Vec<Entry>, Entry); 8] = [
+        (vec![], intended(1, "a", 0)),
+        (vec![], closed(1, refuse.clone(), 0)),
+        (vec![begin()], begin()),
+        (vec![begin()], in_doubt(1, 0)),
+        (vec![begin()], closed(1, done.clone(), 0)),
+        (vec![begin(), closed(1, refuse.clone(), 0)], intended(1, "a", 0)),
+        (vec![begin(), intended(1, "a", 0), closed(1, done.clone(), 0)], closed(1, done, 0)),
+        (vec![begin(), closed(1, refuse, 0)], begin()),
+    ];
+    for (before, impossible) in cases {
+        for Kept(journal, _keep) in every_journal() {
+            write(&*journal, before.clone()).await;
+            let error = journal.record(impossible.clone()).await.unwrap_err();
+            assert!(matches!(error, JournalError::Impossible(_)), "{error}");
+            assert_eq!(journal.entries(1, 100).await.unwrap().len(), before.len());
+        }
+    }
+}
+
+#[tokio::test]
+async fn lives_are_found_by_everything_a_query_can_say() {
+    for Kept(journal, _keep) in every_journal() {
+        let journal = &*journal;
+        write(journal, everything()).await;
+        let all = Query::default();
+        assert_eq!(ids(journal, all.clone()).await.len(), 30);
+        assert_eq!(ids(journal, Query { limit: Some(2), ..all.clone() }).await, [200, 123]);
+        assert_eq!(ids(journal, Query::room(&room("r2"))).await, [13, 12, 11, 10]);
+        assert_eq!(ids(journal, Query::room(&room("nowhere"))).await, []);
+        assert_eq!(ids(journal, all.clone().ending(Ending::Open)).await, [200]);
+        assert_eq!(ids(journal, all.clone().ending(Ending::NeedsAttention)).await, [122]);
+        assert_eq!(ids(journal, all.clone().ending(Ending::AlreadyDone)).await.len(), 4);
+        assert_eq!(ids(journal, Query { since: Some(at(50)), ..all.clone() }).await, [200]);
+        assert_eq!(ids(journal, Query { until: Some(at(31)), ..all.clone() }).await, [1]);
+        assert_eq!(ids(journal, Query { actor: Some("ada".to_owned()), ..all.clone() }).await, [200, 1]);
+        assert_eq!(
+            ids(journal, Query { rule: Some("no-check-in".to_owned()), ..all.clone() }).await.len(),
+            4
+        );
+        assert_eq!(ids(journal, Query { rule: Some("ada".to_owned()), ..all.clone() }).await, []);
+        let key = Some("key-12".parse().unwrap());
+        assert_eq!(ids(journal, Query { key, ..all.clone() }).await, [12]);
+        let identity = Some((Uid::new("uid-a"), at(0)));
+        assert_eq!(ids(journal, Query { identity, ..all.clone() }).await, [1]);
+        let identity = Some((Uid::new("uid-a"), at(1)));
+        assert_eq!(ids(journal, Query { identity, ..all }).await, []);
+    }
+}
+
+#[tokio::test]
+async fn entries_are_chained_and_read_back_as_they_were() {
+    for Kept(journal, _keep) in every_journal() {
+        write(&*journal, everything()).await;
+        let mut chain = Chain::default();
+        let mut read = Vec::new();
+        for first in [1, 21, 41, 61] {
+            for sealed in journal.entries(first, 20).await.unwrap() {
+                chain.check(&sealed).unwrap();
+                read.push(Entry::read(&sealed.body).unwrap());
+            }
+        }
+        assert_eq!(read, everything());
+    }
+}
+
+#[tokio::test]
+async fn many_at_once_are_all_kept() {
+    for Kept(journal, _keep) in every_journal() {
+        let tasks: Vec<_> = (0..300)
+            .map(|number| {
+                let journal = journal.clone();
+                tokio::spawn(async move {
+                    write(&*journal, an_end(number, &format!("r{number}"), "a", 0)).await;
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert_eq!(journal.entries(1, 10_000).await.unwrap().len(), 1_200);
+        let open = journal.find(&Query::default().ending(Ending::Open)).await.unwrap();
+        assert_eq!(open, Vec::<Life>::new());
+    }
+}

@@ -1,0 +1,75 @@
+//! Journals of earlier versions: each must be read for ever, as what it meant then.
+//!
+//! `fixtures/journals/v1.jsonl` holds an entry a line: its hash, a blank, its body. A new format gets a new file beside it;
+//! an existing one is never changed. `ADJOURN_WRITE_JOURNAL=FILE cargo test --test store write` writes what this version
+//! makes of the same facts.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use adjourn::action::ActionId;
+use adjourn::journal::{Chain, Entry, Life, Sealed};
+
+use crate::lives::everything;
+
+const V1: &str = include_str!("../../fixtures/journals/v1.jsonl");
+
+fn sealed(number: usize, line: &str) -> Sealed {
+    let (hash, body) = line.split_once(' ').unwrap();
+    let byte = |at: usize| u8::from_str_radix(&hash[2 * at..2 * at + 2], 16).unwrap();
+    Sealed { number: number as u64 + 1, body: body.to_owned(), hash: std::array::from_fn(byte) }
+}
+
+#[test]
+fn version_1_is_read_as_what_it_meant() {
+    let mut chain = Chain::default();
+    let mut lives: HashMap<ActionId, Life> = HashMap::new();
+    let mut entries = Vec::new();
+    for (number, line) in V1.lines().enumerate() {
+        let sealed = sealed(number, line);
+        chain.check(&sealed).unwrap();
+        let entry = Entry::read(&sealed.body).unwrap();
+        let life = Life::after(lives.remove(&entry.action), &entry).unwrap();
+        lives.insert(entry.action, life);
+        entries.push(entry);
+    }
+    assert_eq!(entries, everything());
+    assert_eq!(lives.len(), 30);
+}
+
+#[test]
+fn every_prefix_of_a_journal_is_a_journal() {
+    let entries = everything();
+    for len in 0..=entries.len() {
+        let mut lives: HashMap<ActionId, Life> = HashMap::new();
+        for entry in &entries[..len] {
+            let life = Life::after(lives.remove(&entry.action), entry).unwrap();
+            lives.insert(entry.action, life);
+        }
+        assert!(lives.values().all(|life| life.is_open() == life.outcome.is_none()));
+    }
+}
+
+#[test]
+fn what_this_version_writes() {
+    let mut chain = Chain::default();
+    let mut text = String::new();
+    for entry in everything() {
+        let sealed = chain.seal(entry.body().unwrap());
+        sealed.hash.iter().for_each(|byte| write!(text, "{byte:02x}").unwrap());
+        writeln!(text, " {}", sealed.body).unwrap();
+    }
+    if let Some(path) = std::env::var_os("ADJOURN_WRITE_JOURNAL") {
+        std::fs::write(path, &text).unwrap();
+    }
+    assert_eq!(text, V1, "the format of the journal has changed: give it a new version");
+}
+
+#[test]
+fn a_later_version_and_rubbish_are_errors() {
+    let later = V1.lines().next().unwrap().split_once(' ').unwrap().1.replace("\"v\":1", "\"v\":2");
+    assert!(Entry::read(&later).unwrap_err().to_string().contains("later version"));
+    for rubbish in ["", "{}", "null", "{\"v\":1}", "{\"v\":1,\"fact\":{\"kind\":\"accepted\"}}"] {
+        assert!(Entry::read(rubbish).is_err(), "{rubbish}");
+    }
+}

@@ -1,0 +1,189 @@
+//! Lives to write into a journal: every kind of fact, every way to end.
+
+use adjourn::action::{
+    Action, ActionId, Actor, AllDay, Already, Ask, Change, DeleteHow, Done, Fault, NotUndoable, Notify,
+    Outcome, Refusal, Seen, Target, Times, Told, Undoable,
+};
+use adjourn::calendar::{ChangeKey, Copy, Event, EventId, EventKind, Person, RoomAddress, Uid};
+use adjourn::engine::Step;
+use adjourn::journal::{Entry, Fact, RequestIds};
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+pub fn id(number: u128) -> ActionId {
+    ActionId(Uuid::from_u128(number))
+}
+
+pub fn room(name: &str) -> RoomAddress {
+    format!("{name}@rooms.example").parse().unwrap()
+}
+
+pub fn at(minute: i64) -> DateTime<Utc> {
+    "2026-05-06T09:00:00Z".parse::<DateTime<Utc>>().unwrap() + TimeDelta::minutes(minute)
+}
+
+pub fn event(name: &str) -> Event {
+    Event {
+        id: EventId::new(format!("AAMk-{name}")),
+        change_key: ChangeKey::new("DwAA"),
+        uid: Some(Uid::new(format!("uid-{name}"))),
+        original_start: None,
+        start: at(0),
+        end: at(60),
+        subject: Some("Ada".to_owned()),
+        organizer: Some(Person { name: None, address: Some("ada@people.example".to_owned()) }),
+        kind: EventKind::Single,
+        copy: Some(Copy::Attendee),
+        is_all_day: false,
+        is_cancelled: false,
+        is_private: false,
+        created: Some(at(-1000)),
+    }
+}
+
+pub fn action(number: u128, room_name: &str, ask: Ask) -> Action {
+    Action::new(id(number), room(room_name), ask, Actor::User { name: "ada".to_owned() })
+}
+
+pub fn ended(name: &str) -> Done {
+    Done {
+        event: Seen::from(&event(name)),
+        copy: Copy::Attendee,
+        change: Change::Ended { from: at(60), to: at(30) },
+        told: Told::Nobody,
+        undoable: Undoable::Yes,
+        rehearsed: false,
+    }
+}
+
+pub fn accepted(action: Action, minute: i64) -> Entry {
+    Entry { action: action.id, at: at(minute), fact: Fact::Accepted { action: Box::new(action) } }
+}
+
+pub fn intended(number: u128, name: &str, minute: i64) -> Entry {
+    let event = event(name);
+    let step = Step::SetEnd {
+        id: event.id.clone(),
+        change_key: event.change_key.clone(),
+        end: at(30),
+        notify: Notify::Nobody,
+    };
+    intended_step(number, step, event, ended(name), minute)
+}
+
+fn intended_step(number: u128, step: Step, before: Event, done: Done, minute: i64) -> Entry {
+    let fact = Fact::Intended { step, before: Box::new(before), done: Box::new(done) };
+    Entry { action: id(number), at: at(minute), fact }
+}
+
+pub fn in_doubt(number: u128, minute: i64) -> Entry {
+    let requests = vec![RequestIds { ours: "5f0a".to_owned(), theirs: None }];
+    let fact = Fact::InDoubt { why: "the connection broke".to_owned(), requests };
+    Entry { action: id(number), at: at(minute), fact }
+}
+
+pub fn closed(number: u128, outcome: Outcome, minute: i64) -> Entry {
+    let requests = vec![RequestIds { ours: "5f0b".to_owned(), theirs: Some("e1c7".to_owned()) }];
+    let fact = Fact::Closed { outcome: Box::new(outcome), requests };
+    Entry { action: id(number), at: at(minute), fact }
+}
+
+/// One action that ends a meeting, after a doubt.
+pub fn an_end(number: u128, room_name: &str, name: &str, minute: i64) -> Vec<Entry> {
+    vec![
+        accepted(action(number, room_name, Ask::End(Notify::Attendees)), minute),
+        intended(number, name, minute),
+        in_doubt(number, minute),
+        closed(number, Outcome::Done(ended(name)), minute),
+    ]
+}
+
+/// Every kind of everything that can stand in an entry.
+pub fn everything() -> Vec<Entry> {
+    let mut all = an_end(1, "r1", "a", 30);
+    let times = Times { start: at(0), end: at(60) };
+    let seen = Seen { uid: None, organizer: None, kind: EventKind::Occurrence, ..Seen::from(&event("b")) };
+    let (event_id, change_key) = (EventId::new("AAMk-b"), ChangeKey::new("DwAB"));
+    let text = Some("Nobody came.".to_owned());
+    let steps = [
+        Step::Decline { id: event_id.clone(), change_key: change_key.clone(), text: text.clone() },
+        Step::Cancel { id: event_id.clone(), change_key: change_key.clone(), text },
+        Step::Remove { id: event_id.clone(), change_key: change_key.clone() },
+        Step::MoveBack { id: event_id.clone(), change_key },
+    ];
+    let changes = [Change::Declined, Change::Cancelled, Change::Removed, Change::MovedBack];
+    let ways = [
+        Undoable::No { because: NotUndoable::DeclineWasSent },
+        Undoable::No { because: NotUndoable::CancellationWasSent },
+        Undoable::No { because: NotUndoable::OccurrenceLeavesNothing },
+        Undoable::No { because: NotUndoable::IsAnUndo },
+    ];
+    let told = [Told::Organizer, Told::Attendees, Told::Nobody, Told::Nobody];
+    let asks = [
+        Ask::Delete(DeleteHow::Tell),
+        Ask::Delete(DeleteHow::Tell),
+        Ask::Delete(DeleteHow::Silent),
+        Ask::Undo { of: id(1) },
+    ];
+    for (at_index, step) in steps.into_iter().enumerate() {
+        let number = 10 + at_index as u128;
+        let mut asked = action(number, "r2", asks[at_index]);
+        asked.actor = Actor::Sweep { rule: "no-check-in".to_owned() };
+        asked.target = Target::Event { id: event_id.clone(), seen: Some(times) };
+        asked.reason = Some("This room was released automatically.".to_owned());
+        asked.all_day = AllDay::Include;
+        asked.key = Some(format!("key-{number}").parse().unwrap());
+        let done = Done {
+            event: seen.clone(),
+            copy: Copy::Organizer,
+            change: changes[at_index],
+            told: told[at_index],
+            undoable: ways[at_index],
+            rehearsed: false,
+        };
+        all.push(accepted(asked, 31));
+        all.push(intended_step(number, step, event("b"), done.clone(), 31));
+        all.push(closed(number, Outcome::Done(done), 31));
+    }
+    let outcomes = [
+        Outcome::AlreadyDone { why: Already::Over },
+        Outcome::AlreadyDone { why: Already::Gone },
+        Outcome::AlreadyDone { why: Already::Restored },
+        Outcome::AlreadyDone { why: Already::ByAction { action: id(1) } },
+        Outcome::Refused { refusal: Refusal::OutOfScope { room: room("r9") } },
+        Outcome::Refused { refusal: Refusal::NothingOn },
+        Outcome::Refused { refusal: Refusal::Ambiguous { events: vec![seen.clone()] } },
+        Outcome::Refused { refusal: Refusal::NotStarted { times } },
+        Outcome::Refused { refusal: Refusal::Over { times } },
+        Outcome::Refused { refusal: Refusal::AllDay },
+        Outcome::Refused { refusal: Refusal::Cancelled },
+        Outcome::Refused { refusal: Refusal::UnknownCopy },
+        Outcome::Refused { refusal: Refusal::NotAsSeen { seen: times, is: times } },
+        Outcome::Refused { refusal: Refusal::ChangedMeanwhile { was: times, is: Some(times) } },
+        Outcome::Refused { refusal: Refusal::KeepsChanging },
+        Outcome::Refused { refusal: Refusal::NoLongerApplies { why: "somebody came".to_owned() } },
+        Outcome::Refused { refusal: Refusal::CannotBeUndone },
+        Outcome::Refused { refusal: Refusal::Interrupted },
+        Outcome::Refused { refusal: Refusal::NothingToUndo },
+        Outcome::Refused { refusal: Refusal::NoSuchAction { action: id(7) } },
+        Outcome::Refused { refusal: Refusal::Collides { events: vec![seen.clone()] } },
+        Outcome::Refused { refusal: Refusal::LeftDeletedItems },
+        Outcome::NeedsAttention { event: seen, advice: "look".to_owned() },
+        Outcome::Refused {
+            refusal: Refusal::Exchange {
+                fault: Fault::Server,
+                advice: "Exchange is busy; ask again later".to_owned(),
+                code: "ErrorServerBusy".to_owned(),
+            },
+        },
+    ];
+    for (at_index, outcome) in outcomes.into_iter().enumerate() {
+        let number = 100 + at_index as u128;
+        let mut asked = action(number, "r3", Ask::End(Notify::Nobody));
+        asked.actor = Actor::Program { name: "door".to_owned() };
+        all.push(accepted(asked, 40));
+        all.push(closed(number, outcome, 41));
+    }
+    all.push(accepted(action(200, "r4", Ask::End(Notify::Attendees)), 50));
+    all
+}

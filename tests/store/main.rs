@@ -1,0 +1,7 @@
+//! What every journal must do, over each that there is; and what only the one on disk can do wrong.
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod contract;
+mod disk;
+mod fixtures;
+mod lives;
