@@ -4,6 +4,7 @@
 //! sharp: an item that still has the key the write was guarded with was not written to.
 
 use super::Step;
+use super::select::times;
 use crate::calendar::Event;
 
 /// What the mailbox shows.
@@ -13,29 +14,39 @@ pub(super) enum Found {
     Landed,
     /// The item is as it was: the write did not happen (yet).
     Untouched,
-    /// The item is neither as it was nor as we wanted it: somebody else was there.
-    Changed,
+    /// The write did not happen, or was taken back: somebody else wrote. To be decided about again.
+    Edited,
+    /// The item is gone, and it makes no difference any more whether the write happened.
+    Gone,
+    /// It cannot be told any more: somebody else was there since.
+    Untold,
 }
 
 /// Compares the item after a doubtful write with the item before it. `left` says whether what is gone from the calendar
 /// was left where our steps leave it.
 pub(super) fn reconcile(step: &Step, before: &Event, after: Option<&Event>, left: bool) -> Found {
-    match (step, after) {
-        (Step::SetEnd { end, .. }, Some(after)) if after.end == *end && after.start == before.start => {
-            Found::Landed
-        }
-        (Step::SetEnd { .. } | Step::MoveBack { .. }, None) => Found::Changed,
-        // Moved, so under another id: on the calendar, where it was found by its UID.
-        (Step::MoveBack { .. }, Some(after)) if after.id != before.id => Found::Landed,
-        // Declining and cancelling move the copy away in the same operation that sends the message.
-        (Step::Decline { .. } | Step::Cancel { .. } | Step::Remove { .. }, None) => {
-            if left {
-                Found::Landed
-            } else {
-                Found::Changed
-            }
-        }
-        (_, Some(after)) if after.change_key == before.change_key => Found::Untouched,
-        (_, Some(_)) => Found::Changed,
+    match step {
+        Step::SetEnd { end, .. } => match after {
+            None => Found::Gone,
+            Some(after) if after.end == *end && after.start == before.start => Found::Landed,
+            Some(after) if after.change_key == before.change_key => Found::Untouched,
+            Some(after) if times(after) == times(before) => Found::Edited,
+            Some(_) => Found::Untold,
+        },
+        // These move the item away; declining and cancelling do so in the operation that sends the message.
+        Step::Decline { .. } | Step::Cancel { .. } | Step::Remove { .. } => match after {
+            Some(after) if after.change_key == before.change_key => Found::Untouched,
+            Some(_) => Found::Edited,
+            None if left => Found::Landed,
+            None if matches!(step, Step::Remove { .. }) => Found::Gone,
+            None => Found::Untold,
+        },
+        // Moved, so under another id: found on the calendar by its UID.
+        Step::MoveBack { .. } => match after {
+            Some(after) if after.id != before.id => Found::Landed,
+            Some(after) if after.change_key == before.change_key => Found::Untouched,
+            Some(_) => Found::Edited,
+            None => Found::Untold,
+        },
     }
 }

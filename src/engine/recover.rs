@@ -8,9 +8,8 @@ use tokio::task::JoinSet;
 use super::Trouble;
 use super::perform::{Engine, Mode, Unguarded};
 use super::reconcile::Found;
-use super::run::{Run, needs_attention, refused};
-use super::select::times;
-use crate::action::{Fault, Outcome, Refusal};
+use super::run::{Run, needs_attention, refused, untold};
+use crate::action::{Already, Fault, Outcome, Refusal};
 use crate::journal::{Ending, Intent, JournalError, Life, Query, Stage};
 
 /// Rooms looked at together.
@@ -70,9 +69,12 @@ impl Engine {
             (Stage::Intended | Stage::InDoubt, Some(intent)) => {
                 match run.found(&intent.before, &intent.step).await {
                     Ok(Found::Landed) => (Outcome::Done(intent.done.clone()), Vec::new()),
-                    Ok(Found::Untouched) if may_go_on => run.finish_from(intent.before.clone()).await?,
-                    Ok(Found::Untouched) => (refused(Refusal::Interrupted), Vec::new()),
-                    Ok(Found::Changed) => (changed(intent), Vec::new()),
+                    Ok(Found::Untouched | Found::Edited) if may_go_on => {
+                        run.finish_from(intent.before.clone()).await?
+                    }
+                    Ok(Found::Untouched | Found::Edited) => (refused(Refusal::Interrupted), Vec::new()),
+                    Ok(Found::Gone) => (Outcome::AlreadyDone { why: Already::Gone }, Vec::new()),
+                    Ok(Found::Untold) => (untold(&intent.before, &intent.step), Vec::new()),
                     Err(trouble) => match self.blind(&life, intent, &trouble) {
                         Some(outcome) => (outcome, Vec::new()),
                         None => return Ok(None),
@@ -90,9 +92,4 @@ impl Engine {
         let young = self.clock().now() - life.accepted_at < self.options().give_up_after;
         (!(passes && young)).then(|| needs_attention(&intent.before, &intent.step, trouble))
     }
-}
-
-/// The event is neither as it was nor as we wanted it.
-fn changed(intent: &Intent) -> Outcome {
-    refused(Refusal::ChangedMeanwhile { was: times(&intent.before), is: None })
 }

@@ -12,7 +12,7 @@ use super::repeat::already_by;
 use super::select::{Selected, current, named, times};
 use super::undo::{Back, collides, needed, plan_back, way_back};
 use super::{Step, Trouble, Written};
-use crate::action::{Action, Already, Ask, Done, Outcome, Refusal, Seen, Target, Times, Undoable};
+use crate::action::{Action, Already, Ask, Done, Fault, Outcome, Refusal, Seen, Target, Times, Undoable};
 use crate::calendar::{Event, Window};
 use crate::journal::{Ending, Fact, JournalError, Query, RequestIds};
 
@@ -209,8 +209,10 @@ impl<'a> Run<'a> {
             self.engine.record(self.action.id, doubt).await?;
             match self.look(&event, &plan.step).await {
                 Ok(Found::Landed) => return Ok(Round::Over(Outcome::Done(plan.done))),
-                Ok(Found::Changed) => return Ok(Round::Conflict(event)),
+                Ok(Found::Edited) => return Ok(Round::Conflict(event)),
+                Ok(Found::Gone) => return Ok(Round::Over(Outcome::AlreadyDone { why: Already::Gone })),
                 Ok(Found::Untouched) => last_trouble = Some(trouble),
+                Ok(Found::Untold) => return Ok(Round::Over(untold(&event, &plan.step))),
                 Err(blind) => return Ok(Round::Over(needs_attention(&event, &plan.step, &blind))),
             }
         }
@@ -289,6 +291,16 @@ fn gone(action: &Action, event: &Event) -> Outcome {
     }
 }
 
+/// The answer was lost, and what the mailbox shows was made by somebody else since.
+pub(super) fn untold(event: &Event, step: &Step) -> Outcome {
+    let trouble = Trouble {
+        fault: Fault::Nobody,
+        advice: "The answer to the change was lost, and somebody else changed the event since".to_owned(),
+        code: "in doubt".to_owned(),
+    };
+    needs_attention(event, step, &trouble)
+}
+
 pub(super) fn needs_attention(event: &Event, step: &Step, trouble: &Trouble) -> Outcome {
     let what = match step {
         Step::SetEnd { end, .. } => format!("whether the event ends at {} now", end.format("%F %H:%MZ")),
@@ -311,10 +323,6 @@ impl From<Trouble> for Refusal {
 impl Trouble {
     /// Something only the configuration can have caused.
     pub(crate) fn ours(what: &str) -> Self {
-        Self {
-            fault: crate::action::Fault::Administrator,
-            advice: what.to_owned(),
-            code: "configuration".to_owned(),
-        }
+        Self { fault: Fault::Administrator, advice: what.to_owned(), code: "configuration".to_owned() }
     }
 }

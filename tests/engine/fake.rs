@@ -35,6 +35,7 @@ pub struct State {
     pub deleted: BTreeMap<(RoomAddress, EventId), Event>,
     pub next: VecDeque<Next>,
     pub writes: Vec<Step>,
+    pub effects: Vec<(RoomAddress, Step)>,
     pub reads: usize,
     pub gone_people: Vec<String>,
     pub person_questions: usize,
@@ -56,6 +57,11 @@ impl FakeCalendar {
 
     pub fn get(&self, room: &RoomAddress, id: &str) -> Option<Event> {
         self.0.lock().unwrap().events.get(&(room.clone(), EventId::new(id))).cloned()
+    }
+
+    /// Writes that changed something.
+    pub fn effects(&self) -> usize {
+        self.0.lock().unwrap().effects.len()
     }
 
     pub fn writes(&self) -> usize {
@@ -90,6 +96,7 @@ impl State {
         if event.change_key != *change_key {
             return Written::Conflict;
         }
+        self.effects.push((room.clone(), step.clone()));
         match step {
             Step::SetEnd { end, .. } => self.touch(&key, |event| event.end = *end),
             Step::MoveBack { .. } => {
@@ -130,7 +137,9 @@ impl Calendar for FakeCalendar {
         if state.blind {
             return Err(trouble());
         }
-        Ok(state.events.get(&(room.clone(), id.clone())).cloned())
+        // By id, whatever folder it is in: like GetItem.
+        let key = (room.clone(), id.clone());
+        Ok(state.events.get(&key).or_else(|| state.deleted.get(&key)).cloned())
     }
 
     async fn deleted(&self, room: &RoomAddress, seen: &Seen) -> Result<Option<Event>, Trouble> {
@@ -162,6 +171,7 @@ impl Calendar for FakeCalendar {
             }
             Some(Next::GoneFirst) => {
                 state.events.remove(&key);
+                state.deleted.remove(&key);
                 state.carry_out(room, step)
             }
         };

@@ -3,4 +3,5 @@
 
 mod fake;
 mod perform;
+mod stops;
 mod sweep;

@@ -1,0 +1,234 @@
+//! A process that stops: after every fact, before and after it is stored, for every action and every fate of its request.
+//! Whatever happens, the next process brings the action to an end, nothing happens twice, and whoever asks again under the
+//! same key gets one answer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use adjourn::action::{Action, ActionId, Actor, AllDay, Ask, DeleteHow, Notify, Outcome, Refusal, Target};
+use adjourn::calendar::{Copy, Event, EventId, Scope};
+use adjourn::clock::ManualClock;
+use adjourn::engine::{Engine, Mode, Options};
+use adjourn::journal::{Entry, Journal, JournalError, Life, MemoryJournal, Query, Sealed};
+use async_trait::async_trait;
+use chrono::TimeDelta;
+
+use crate::fake::{FakeCalendar, Next, at, meeting, room};
+
+/// Stops the process at a fact: from then on nothing is stored and everything fails.
+pub struct Stopping {
+    kept: Arc<MemoryJournal>,
+    left: AtomicUsize,
+    /// The last fact is still stored.
+    after: bool,
+}
+
+impl Stopping {
+    pub fn new(kept: &Arc<MemoryJournal>, facts: usize, after: bool) -> Self {
+        Self { kept: kept.clone(), left: AtomicUsize::new(facts), after }
+    }
+}
+
+#[async_trait]
+impl Journal for Stopping {
+    async fn record(&self, entry: Entry) -> Result<(), JournalError> {
+        let left = self.left.load(Ordering::SeqCst);
+        let stopped = || Err(JournalError::Unusable("stopped".to_owned()));
+        if left == 0 {
+            return stopped();
+        }
+        self.left.store(left - 1, Ordering::SeqCst);
+        if left > 1 || self.after {
+            self.kept.record(entry).await?;
+        }
+        if left == 1 { stopped() } else { Ok(()) }
+    }
+
+    async fn life(&self, action: ActionId) -> Result<Option<Life>, JournalError> {
+        self.kept.life(action).await
+    }
+
+    async fn find(&self, query: &Query) -> Result<Vec<Life>, JournalError> {
+        self.kept.find(query).await
+    }
+
+    async fn entries(&self, first: u64, max: usize) -> Result<Vec<Sealed>, JournalError> {
+        self.kept.entries(first, max).await
+    }
+}
+
+/// What becomes of the request that the action sends.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Fate {
+    Well,
+    LostBefore,
+    LostAfter,
+    Refused,
+    GoneFirst,
+    ExtendedFirst,
+}
+
+const FATES: [Fate; 6] =
+    [Fate::Well, Fate::LostBefore, Fate::LostAfter, Fate::Refused, Fate::GoneFirst, Fate::ExtendedFirst];
+
+fn next(fate: Fate) -> Option<Next> {
+    Some(match fate {
+        Fate::Well => return None,
+        Fate::LostBefore => Next::LostBefore,
+        Fate::LostAfter => Next::LostAfter,
+        Fate::Refused => Next::Refuse,
+        Fate::GoneFirst => Next::GoneFirst,
+        Fate::ExtendedFirst => Next::After(Box::new(|event| event.end = at(11, 0))),
+    })
+}
+
+/// How long the process was away.
+const AWAY: [TimeDelta; 2] = [TimeDelta::seconds(10), TimeDelta::minutes(10)];
+
+/// The ways to change an event, and to change it back.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Forward(Copy, Ask),
+    Back(Copy, Ask),
+}
+
+fn kinds() -> Vec<Kind> {
+    let end = Ask::End(Notify::Attendees);
+    let (tell, silent) = (Ask::Delete(DeleteHow::Tell), Ask::Delete(DeleteHow::Silent));
+    let mut kinds = Vec::new();
+    for copy in [Copy::Attendee, Copy::Organizer, Copy::Plain] {
+        kinds.extend([end, tell, silent].map(|ask| Kind::Forward(copy, ask)));
+        kinds.extend([end, silent].map(|ask| Kind::Back(copy, ask)));
+    }
+    kinds
+}
+
+struct World {
+    calendar: FakeCalendar,
+    journal: Arc<MemoryJournal>,
+    clock: ManualClock,
+}
+
+impl World {
+    fn new(copy: Copy) -> Self {
+        let calendar = FakeCalendar::default();
+        calendar.add(&room("r1"), Event { copy: Some(copy), ..meeting("a") });
+        calendar.add(&room("r1"), Event { start: at(12, 0), end: at(13, 0), ..meeting("untouched") });
+        let clock = ManualClock::at(at(9, 30) + TimeDelta::seconds(20));
+        Self { calendar, journal: Arc::default(), clock }
+    }
+
+    fn engine(&self, journal: Arc<dyn Journal>) -> Arc<Engine> {
+        let scope = Scope::new([], ["rooms.example".to_owned()]);
+        let options = Options { settle: Duration::ZERO, ..Options::default() };
+        Arc::new(Engine::new(
+            Arc::new(self.calendar.clone()),
+            journal,
+            Arc::new(self.clock.clone()),
+            scope,
+            options,
+        ))
+    }
+}
+
+fn wish(ask: Ask) -> Action {
+    let mut action =
+        Action::new(ActionId::random(), room("r1"), ask, Actor::Program { name: "door".to_owned() });
+    action.target = Target::Event { id: EventId::new("a"), seen: None };
+    action.all_day = AllDay::Spare;
+    action.key = Some("door-1".parse().unwrap());
+    action
+}
+
+/// Sets the stage, and says what is to be asked.
+async fn prepare(kind: Kind) -> (World, Ask) {
+    match kind {
+        Kind::Forward(copy, ask) => (World::new(copy), ask),
+        Kind::Back(copy, ask) => {
+            let world = World::new(copy);
+            let first = Action { key: None, ..wish(ask) };
+            let of = first.id;
+            let answer = world.engine(world.journal.clone()).perform(first, Mode::Perform).await.unwrap();
+            assert!(matches!(answer.outcome, Outcome::Done(_)), "{answer:?}");
+            (world, Ask::Undo { of })
+        }
+    }
+}
+
+/// One story; says whether the process was stopped in it.
+async fn story(kind: Kind, fate: Fate, facts: usize, after: bool, away: TimeDelta) -> bool {
+    let told = format!("{kind:?}, request {fate:?}, stopped at fact {facts}, stored {after}, away {away}");
+    let (world, ask) = prepare(kind).await;
+    let effects_before = world.calendar.effects();
+    if let Some(next) = next(fate) {
+        world.calendar.next(next);
+    }
+    let first = wish(ask);
+    let answer = world
+        .engine(Arc::new(Stopping::new(&world.journal, facts, after)))
+        .perform(first.clone(), Mode::Perform)
+        .await;
+    let stopped = answer.is_err();
+
+    world.clock.advance(away);
+    world.calendar.0.lock().unwrap().next.clear();
+    let engine = world.engine(world.journal.clone());
+    let recovered = engine.recover().await.unwrap();
+    assert_eq!(recovered.still_open, [], "{told}");
+    assert_eq!(engine.recover().await.unwrap().closed, [], "{told}: a second recovery finds nothing");
+    let lives = world.journal.find(&Query { key: first.key.clone(), ..Query::default() }).await.unwrap();
+    assert!(lives.iter().all(|life| !life.is_open()), "{told}");
+
+    let again =
+        engine.perform(Action { id: ActionId::random(), ..first.clone() }, Mode::Perform).await.unwrap();
+    let effects = world.calendar.effects() - effects_before;
+    assert!(effects <= 1, "{told}: {effects} effects, {again:?}");
+    match &again.outcome {
+        Outcome::Done(_) => assert_eq!(effects, 1, "{told}: {again:?}"),
+        Outcome::AlreadyDone { .. } | Outcome::Refused { .. } | Outcome::NeedsAttention { .. } => {}
+    }
+    if let Ok(answer) = answer {
+        let may_try_again =
+            matches!(&answer.outcome, Outcome::Refused { refusal } if refusal.may_be_tried_again());
+        assert!(may_try_again || again.outcome == answer.outcome, "{told}: {answer:?}, then {again:?}");
+    }
+    let lost_to_others = matches!(fate, Fate::GoneFirst | Fate::ExtendedFirst);
+    if effects == 0 && !lost_to_others {
+        let honest = matches!(
+            &again.outcome,
+            Outcome::Refused { refusal: Refusal::Over { .. } | Refusal::NotAsSeen { .. } }
+        );
+        assert!(honest, "{told}: nothing happened, and the answer is {again:?}");
+    }
+    if effects == 1 {
+        let known = matches!(again.outcome, Outcome::Done(_) | Outcome::NeedsAttention { .. });
+        assert!(known || lost_to_others, "{told}: it happened, and the answer is {again:?}");
+    }
+    let untouched = world.calendar.get(&room("r1"), "untouched").unwrap();
+    assert_eq!(untouched.end, at(13, 0), "{told}");
+    stopped
+}
+
+#[tokio::test]
+async fn a_stop_anywhere_loses_nothing_and_repeats_nothing() {
+    let (mut stories, mut stops) = (0, 0);
+    for kind in kinds() {
+        for fate in FATES {
+            for away in AWAY {
+                for after in [false, true] {
+                    for facts in 1.. {
+                        let stopped = story(kind, fate, facts, after, away).await;
+                        stories += 1;
+                        stops += usize::from(stopped);
+                        if !stopped {
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    println!("{stories} stories, {stops} of them with a stop");
+    assert!(stops > 1_000, "{stops}");
+}
