@@ -13,7 +13,7 @@ use super::turns::Turns;
 use crate::action::{Action, ActionId, Answer, Outcome, Refusal};
 use crate::calendar::{Event, Scope};
 use crate::clock::Clock;
-use crate::journal::{Entry, Fact, Journal, JournalError, Query, RequestIds};
+use crate::journal::{Ending, Entry, Fact, Journal, JournalError, Query, RequestIds};
 
 /// Performs actions on one server's calendars.
 pub struct Engine {
@@ -148,8 +148,13 @@ impl Engine {
             None => None,
         };
         let _turn = self.turns.take(action.room.as_str()).await;
+        let unsettled = self.settle(&action).await?;
         if let Some(answer) = self.answered_before(&action).await? {
             return Ok(answer);
+        }
+        if let Some(earlier) = unsettled {
+            let outcome = refused(Refusal::StillInDoubt { action: earlier });
+            return Ok(Answer { action: id, outcome, repeated: false });
         }
         self.record(id, Fact::Accepted { action: Box::new(action.clone()) }).await?;
         let (outcome, requests) = Run::new(self, &action, mode, guard).finish().await?;
@@ -162,23 +167,29 @@ impl Engine {
         self.turns.take(room).await
     }
 
-    /// The answer to the same wish under the same key, if it was given or can be given now.
+    /// Brings what a stop left open in this room to its end, so that nothing new can be mistaken for it. Answers the
+    /// action that stays open because its mailbox cannot be looked at now.
+    async fn settle(&self, action: &Action) -> Result<Option<ActionId>, JournalError> {
+        let mut unsettled = None;
+        for life in self.journal.find(&Query::room(&action.room).ending(Ending::Open)).await? {
+            let id = life.action.id;
+            if self.resume(life).await?.is_none() {
+                unsettled = Some(id);
+            }
+        }
+        Ok(unsettled)
+    }
+
+    /// The answer to the same wish under the same key, if it was given.
     async fn answered_before(&self, action: &Action) -> Result<Option<Answer>, JournalError> {
         let Some(key) = &action.key else { return Ok(None) };
         let query = Query { key: Some(key.clone()), limit: Some(1), ..Query::default() };
         match under_key(action, self.journal.find(&query).await?.pop()) {
             Before::Nothing => Ok(None),
             Before::Answered(answer) => Ok(Some(answer)),
-            Before::Open(life) => {
-                let earlier = life.action.id;
-                Ok(match self.resume(*life).await? {
-                    Some(Outcome::Refused { refusal }) if refusal.may_be_tried_again() => None,
-                    Some(outcome) => Some(Answer { action: earlier, outcome, repeated: true }),
-                    None => {
-                        let refusal = Refusal::StillInDoubt { action: earlier };
-                        Some(Answer { action: earlier, outcome: refused(refusal), repeated: true })
-                    }
-                })
+            Before::Open(earlier) => {
+                let outcome = refused(Refusal::StillInDoubt { action: earlier });
+                Ok(Some(Answer { action: earlier, outcome, repeated: true }))
             }
         }
     }

@@ -75,6 +75,14 @@ impl Step {
         self.item().0
     }
 
+    /// It takes the event off the calendar.
+    pub fn takes_away(&self) -> bool {
+        match self {
+            Self::Decline { .. } | Self::Cancel { .. } | Self::Remove { .. } => true,
+            Self::SetEnd { .. } | Self::MoveBack { .. } => false,
+        }
+    }
+
     /// Which event in which version it is about.
     pub fn item(&self) -> (&EventId, &ChangeKey) {
         let (Self::SetEnd { id, change_key, .. }

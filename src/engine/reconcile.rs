@@ -22,24 +22,26 @@ pub(super) enum Found {
     Untold,
 }
 
-/// Compares the item after a doubtful write with the item before it. `left` says whether what is gone from the calendar
-/// was left where our steps leave it.
+/// Compares the item after a doubtful write with the item before it. An item of another id was found by its UID: it was
+/// moved, or made anew by an update or by calendar repair. `left` says whether what is gone under its id was left where
+/// our steps leave it.
 pub(super) fn reconcile(step: &Step, before: &Event, after: Option<&Event>, left: bool) -> Found {
     match step {
         Step::SetEnd { end, .. } => match after {
             None => Found::Gone,
             Some(after) if after.end == *end && after.start == before.start => Found::Landed,
+            Some(after) if after.id != before.id => Found::Untold,
             Some(after) if after.change_key == before.change_key => Found::Untouched,
             Some(after) if times(after) == times(before) => Found::Edited,
             Some(_) => Found::Untold,
         },
         // These move the item away; declining and cancelling do so in the operation that sends the message.
         Step::Decline { .. } | Step::Cancel { .. } | Step::Remove { .. } => match after {
-            Some(after) if after.change_key == before.change_key => Found::Untouched,
-            Some(_) => Found::Edited,
-            None if left => Found::Landed,
+            Some(after) if after.id == before.id && after.change_key == before.change_key => Found::Untouched,
+            Some(after) if after.id == before.id => Found::Edited,
+            _ if left => Found::Landed,
             None if matches!(step, Step::Remove { .. }) => Found::Gone,
-            None => Found::Untold,
+            _ => Found::Untold,
         },
         // Moved, so under another id: found on the calendar by its UID.
         Step::MoveBack { .. } => match after {

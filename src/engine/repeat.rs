@@ -10,8 +10,8 @@ use crate::journal::Life;
 pub(super) enum Before {
     /// It is answered already.
     Answered(Answer),
-    /// It is not over yet.
-    Open(Box<Life>),
+    /// It is not over yet, and cannot be brought to its end now.
+    Open(ActionId),
     /// Nothing was done, and this is another try.
     Nothing,
 }
@@ -25,7 +25,7 @@ pub(super) fn under_key(action: &Action, newest: Option<Life>) -> Before {
         return answered(Outcome::Refused { refusal: Refusal::KeyReused { action: earlier } }, false);
     }
     match life.outcome {
-        None => Before::Open(Box::new(life)),
+        None => Before::Open(earlier),
         Some(Outcome::Refused { refusal }) if refusal.may_be_tried_again() => Before::Nothing,
         Some(outcome) => answered(outcome, true),
     }

@@ -12,9 +12,11 @@ use super::repeat::already_by;
 use super::select::{Selected, current, named, times};
 use super::undo::{Back, collides, needed, plan_back, way_back};
 use super::{Step, Trouble, Written};
-use crate::action::{Action, Already, Ask, Done, Fault, Outcome, Refusal, Seen, Target, Times, Undoable};
-use crate::calendar::{Event, Window};
-use crate::journal::{Ending, Fact, JournalError, Query, RequestIds};
+use crate::action::{
+    Action, ActionId, Already, Ask, Done, Fault, Outcome, Refusal, Seen, Target, Times, Undoable,
+};
+use crate::calendar::{Event, EventKind, Window};
+use crate::journal::{Ending, Fact, JournalError, Life, Query, RequestIds};
 
 /// How many of a room's last changes are searched for the one that a wish repeats.
 const REPEATS_SEARCHED: usize = 100;
@@ -223,18 +225,27 @@ impl<'a> Run<'a> {
     async fn look(&self, before: &Event, step: &Step) -> Result<Found, Trouble> {
         tokio::time::sleep(self.engine.options().settle).await;
         let after = self.find_again(before).await?;
-        let left = match (step, &after) {
-            (Step::SetEnd { .. } | Step::MoveBack { .. }, _) | (_, Some(_)) => true,
-            (_, None) => self.left_behind(before).await?,
-        };
+        let stands = after.as_ref().is_some_and(|after| after.id == before.id);
+        let left = step.takes_away() && !stands && self.left_behind(before).await?;
         Ok(reconcile(step, before, after.as_ref(), left))
     }
 
-    /// Whether what was taken off the calendar is where our steps put it. An occurrence leaves nothing anywhere, and
-    /// what has no UID cannot be told from others: of those, being gone is all that can be known.
+    /// Whether what is gone from the calendar is where our steps leave it. An occurrence leaves nothing anywhere, what
+    /// has no UID cannot be told from others, and what was taken away before and came back may lie there since then: of
+    /// those it cannot be known who took them away.
     async fn left_behind(&self, before: &Event) -> Result<bool, Trouble> {
-        if before.uid.is_none() || before.kind != crate::calendar::EventKind::Single {
-            return Ok(true);
+        let Some((uid, start)) = before.identity().filter(|_| before.kind == EventKind::Single) else {
+            return Ok(false);
+        };
+        let query = Query { identity: Some((uid.clone(), start)), ..Query::room(&self.action.room) };
+        let lives =
+            self.engine.journal().find(&query).await.map_err(|error| Trouble::ours(&error.to_string()))?;
+        let earlier = |life: &Life| {
+            let taken_away = life.intent.as_ref().is_some_and(|intent| intent.step.takes_away());
+            life.action.id != self.action.id && taken_away
+        };
+        if lives.iter().any(earlier) {
+            return Ok(false);
         }
         let seen = Seen::from(before);
         Ok(self.engine.calendar().deleted(&self.action.room, &seen).await?.is_some())
@@ -266,16 +277,13 @@ impl<'a> Run<'a> {
     }
 
     /// The room's last changes, newest first.
-    async fn changes(&self) -> Result<Vec<crate::journal::Life>, JournalError> {
+    async fn changes(&self) -> Result<Vec<Life>, JournalError> {
         let query = Query { limit: Some(REPEATS_SEARCHED), ..Query::room(&self.action.room) };
         self.engine.journal().find(&query.ending(Ending::Done)).await
     }
 }
 
-fn already_by_undo(
-    changes: &[crate::journal::Life],
-    of: crate::action::ActionId,
-) -> Option<crate::action::ActionId> {
+fn already_by_undo(changes: &[Life], of: ActionId) -> Option<ActionId> {
     changes.iter().find(|life| life.action.ask == Ask::Undo { of }).map(|life| life.action.id)
 }
 

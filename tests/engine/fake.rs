@@ -70,7 +70,7 @@ impl FakeCalendar {
 }
 
 impl State {
-    fn touch(&mut self, key: &(RoomAddress, EventId), change: impl FnOnce(&mut Event)) {
+    pub fn touch(&mut self, key: &(RoomAddress, EventId), change: impl FnOnce(&mut Event)) {
         self.version += 1;
         let version = self.version;
         if let Some(event) = self.events.get_mut(key) {
@@ -80,7 +80,7 @@ impl State {
     }
 
     /// Moves an event to another folder, where it has another id and version.
-    fn put(&mut self, room: &RoomAddress, mut event: Event, deleted: bool) {
+    pub fn put(&mut self, room: &RoomAddress, mut event: Event, deleted: bool) {
         self.version += 1;
         event.id = EventId::new(format!("{}+{}", event.id, self.version));
         event.change_key = ChangeKey::new(format!("v{}", self.version));

@@ -1,0 +1,457 @@
+//! Random histories, told by a seed: several callers, lost and refused requests, people who edit, processes that are killed
+//! anywhere. At the end of each: nothing acknowledged is lost, nothing was done twice, no untouched event was changed,
+//! every action is over.
+//!
+//! Time is tokio's paused clock, so a history of an hour takes a millisecond and always goes the same way.
+//! `ADJOURN_SEEDS=N` runs so many seeds from a random one on; `ADJOURN_SEED=N` runs one. A seed that failed goes into
+//! `fixtures/seeds.txt` and is run for ever.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use adjourn::action::{
+    Action, ActionId, Actor, Already, Answer, Ask, DeleteHow, Notify, Outcome, Refusal, Seen, Target,
+};
+use adjourn::calendar::{Copy, Event, EventId, EventKind, RoomAddress, Scope, Window};
+use adjourn::clock::Clock;
+use adjourn::engine::{Busy, Calendar, Capabilities, Directory, Engine, Mode, Options, Reply, Step, Trouble};
+use adjourn::journal::{Chain, Entry, Fact, Journal, MemoryJournal};
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use proptest::prelude::Rng as _;
+use proptest::test_runner::{RngAlgorithm, TestRng};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+
+use crate::fake::{FakeCalendar, Next, at, meeting, room, trouble};
+
+const SEEDS_THAT_FAILED: &str = include_str!("../../fixtures/seeds.txt");
+/// Enough to find what is likely, few enough for every run of the tests.
+const SEEDS_DEFAULT: u64 = 400;
+
+struct Dice(TestRng);
+
+impl Dice {
+    fn new(seed: u64) -> Self {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        Self(TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.0.next_u64() % end
+    }
+
+    fn percent(&mut self, chance: u64) -> bool {
+        self.below(100) < chance
+    }
+
+    fn one<T: Clone>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len() as u64) as usize].clone()
+    }
+}
+
+type Shared = Arc<Mutex<Dice>>;
+
+fn roll<T>(dice: &Shared, with: impl FnOnce(&mut Dice) -> T) -> T {
+    with(&mut dice.lock().unwrap())
+}
+
+/// The wall clock, as tokio's.
+struct Wall {
+    start: Instant,
+}
+
+impl Clock for Wall {
+    fn now(&self) -> DateTime<Utc> {
+        at(9, 20) + TimeDelta::from_std(self.start.elapsed()).unwrap()
+    }
+}
+
+/// A way to the calendar that takes its time and loses things.
+struct Way {
+    calendar: FakeCalendar,
+    dice: Shared,
+    calm: Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl Way {
+    async fn delay(&self) {
+        let millis = roll(&self.dice, |dice| dice.below(300));
+        sleep(Duration::from_millis(millis)).await;
+    }
+
+    fn is_calm(&self) -> bool {
+        self.calm.load(std::sync::atomic::Ordering::SeqCst)
+    }
+
+    async fn read<T>(&self, read: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+        self.delay().await;
+        if !self.is_calm() && roll(&self.dice, |dice| dice.percent(4)) {
+            return Err(trouble());
+        }
+        let got = read.await;
+        self.delay().await;
+        got
+    }
+}
+
+#[async_trait]
+impl Calendar for Way {
+    fn capabilities(&self) -> Capabilities {
+        self.calendar.capabilities()
+    }
+
+    async fn events(&self, room: &RoomAddress, window: Window) -> Result<Vec<Event>, Trouble> {
+        self.read(self.calendar.events(room, window)).await
+    }
+
+    async fn event(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Trouble> {
+        self.read(self.calendar.event(room, id)).await
+    }
+
+    async fn deleted(&self, room: &RoomAddress, seen: &Seen) -> Result<Option<Event>, Trouble> {
+        self.read(self.calendar.deleted(room, seen)).await
+    }
+
+    async fn write(&self, room: &RoomAddress, step: &Step) -> Reply {
+        self.delay().await;
+        let fate = if self.is_calm() { 99 } else { roll(&self.dice, |dice| dice.below(100)) };
+        let next = match fate {
+            0..10 => Some(Next::LostBefore),
+            10..20 => Some(Next::LostAfter),
+            20..25 => Some(Next::Refuse),
+            _ => None,
+        };
+        if let Some(next) = next {
+            self.calendar.0.lock().unwrap().next.push_front(next);
+        }
+        // Nothing comes between the fate and the write: the calendar's own future never waits.
+        let reply = self.calendar.write(room, step).await;
+        self.delay().await;
+        reply
+    }
+
+    async fn busy(&self, rooms: &[RoomAddress], window: Window) -> Result<Vec<Busy>, Trouble> {
+        self.calendar.busy(rooms, window).await
+    }
+
+    async fn find_person(&self, room: &RoomAddress, address: &str) -> Result<Directory, Trouble> {
+        self.calendar.find_person(room, address).await
+    }
+
+    async fn rooms_of(&self, list: &str, asking: &RoomAddress) -> Result<Vec<RoomAddress>, Trouble> {
+        self.calendar.rooms_of(list, asking).await
+    }
+}
+
+struct Story {
+    calendar: FakeCalendar,
+    journal: Arc<MemoryJournal>,
+    dice: Shared,
+    calm: Arc<std::sync::atomic::AtomicBool>,
+    start: Instant,
+    names: Vec<(RoomAddress, EventId)>,
+    /// What was answered, with the wish.
+    answers: Arc<Mutex<Vec<(Action, Answer)>>>,
+    /// Events that people touched.
+    edited: Arc<Mutex<Vec<EventId>>>,
+    at_first: BTreeMap<(RoomAddress, EventId), Event>,
+}
+
+/// What a history was made of, for the report.
+#[derive(Default)]
+struct Tally {
+    histories: u64,
+    wishes: u64,
+    kills: u64,
+    edits: u64,
+    done: u64,
+    need_attention: u64,
+}
+
+impl Story {
+    fn begin(seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
+        let calendar = FakeCalendar::default();
+        let mut names = Vec::new();
+        for r in 0..1 + dice.below(3) {
+            let room = room(&format!("r{r}"));
+            for e in 0..1 + dice.below(3) {
+                let id = format!("r{r}e{e}");
+                let start = at(9, 0) + TimeDelta::minutes(40 * e as i64);
+                let event = Event {
+                    start,
+                    end: start + TimeDelta::minutes(20 + dice.below(60) as i64),
+                    copy: Some(dice.one(&[Copy::Attendee, Copy::Organizer, Copy::Plain])),
+                    kind: dice.one(&[EventKind::Single, EventKind::Single, EventKind::Occurrence]),
+                    is_cancelled: dice.percent(10),
+                    ..meeting(&id)
+                };
+                calendar.add(&room, event);
+                names.push((room.clone(), EventId::new(id)));
+            }
+        }
+        let at_first = calendar.0.lock().unwrap().events.clone();
+        Self {
+            calendar,
+            journal: Arc::default(),
+            dice: Arc::new(Mutex::new(dice)),
+            calm: Arc::default(),
+            start: Instant::now(),
+            names,
+            answers: Arc::default(),
+            edited: Arc::default(),
+            at_first,
+        }
+    }
+
+    fn process(&self) -> Arc<Engine> {
+        let way = Way { calendar: self.calendar.clone(), dice: self.dice.clone(), calm: self.calm.clone() };
+        let scope = Scope::new([], ["rooms.example".to_owned()]);
+        let clock = Wall { start: self.start };
+        Arc::new(Engine::new(Arc::new(way), self.journal.clone(), Arc::new(clock), scope, Options::default()))
+    }
+
+    fn wish(&self) -> Action {
+        let done: Vec<ActionId> = {
+            let facts = self.journal.facts();
+            let closed = facts.iter().filter(|(_, fact)| {
+                matches!(fact, Fact::Closed { outcome, .. } if matches!(**outcome, Outcome::Done(_)))
+            });
+            closed.map(|(id, _)| *id).collect()
+        };
+        roll(&self.dice, |dice| {
+            let (room, id) = dice.one(&self.names);
+            let ask = match dice.below(10) {
+                0..4 => Ask::End(Notify::Attendees),
+                4..6 => Ask::Delete(DeleteHow::Tell),
+                6..8 => Ask::Delete(DeleteHow::Silent),
+                _ if done.is_empty() => Ask::End(Notify::Nobody),
+                _ => Ask::Undo { of: dice.one(&done) },
+            };
+            let name = ActionId(uuid::Uuid::from_u128(u128::from(dice.0.next_u64())));
+            let mut action = Action::new(name, room, ask, Actor::Program { name: "door".to_owned() });
+            if dice.percent(60) {
+                action.target = Target::Event { id, seen: None };
+            }
+            if dice.percent(50) {
+                action.key = Some(format!("key-{}", dice.below(6)).parse().unwrap());
+            }
+            action
+        })
+    }
+
+    /// A caller: asks, perhaps asks once more with the same words.
+    async fn call(
+        engine: Arc<Engine>,
+        action: Action,
+        wait: u64,
+        answers: Arc<Mutex<Vec<(Action, Answer)>>>,
+    ) {
+        sleep(Duration::from_millis(wait)).await;
+        let answer = engine.perform(action.clone(), Mode::Perform).await.expect("memory does not fail");
+        answers.lock().unwrap().push((action, answer));
+    }
+
+    /// A person at their own calendar.
+    async fn edit(&self, wait: u64) {
+        sleep(Duration::from_millis(wait)).await;
+        let mut state = self.calendar.0.lock().unwrap();
+        let (what, minutes, pick) =
+            roll(&self.dice, |dice| (dice.below(4), 1 + dice.below(50) as i64, dice.below(64) as usize));
+        let keys: Vec<_> = state.events.keys().cloned().collect();
+        let deleted: Vec<_> = state.deleted.keys().cloned().collect();
+        if what == 3 && !deleted.is_empty() {
+            // Calendar repair: what was removed is there again, under another id.
+            let key = deleted[pick % deleted.len()].clone();
+            let Some(event) = state.deleted.get(&key).cloned() else { return };
+            state.put(&key.0, event, false);
+            return;
+        }
+        if keys.is_empty() {
+            return;
+        }
+        let key = keys[pick % keys.len()].clone();
+        self.edited.lock().unwrap().push(key.1.clone());
+        match what {
+            // Odd seconds: nothing that Adjourn would ever set.
+            0 => state.touch(&key, |event| event.end += TimeDelta::seconds(60 * minutes + 7)),
+            1 => state.touch(&key, |event| event.subject = Some("changed".to_owned())),
+            _ => drop(state.events.remove(&key)),
+        }
+    }
+
+    async fn tell(&self, tally: &mut Tally) {
+        let phases = 1 + roll(&self.dice, |dice| dice.below(4));
+        let mut unanswered: Vec<Action> = Vec::new();
+        for phase in 0..phases {
+            let engine = self.process();
+            if phase > 0 {
+                engine.recover().await.expect("memory does not fail");
+            }
+            let mut callers = JoinSet::new();
+            let mut asked = std::mem::take(&mut unanswered);
+            // Whoever had no answer asks again, under another name for the action and the same key.
+            asked.retain(|action| action.key.is_some());
+            for action in &mut asked {
+                action.id =
+                    ActionId(uuid::Uuid::from_u128(u128::from(roll(&self.dice, |dice| dice.0.next_u64()))));
+            }
+            for _ in 0..1 + roll(&self.dice, |dice| dice.below(5)) {
+                let wish = self.wish();
+                if roll(&self.dice, |dice| dice.percent(25)) {
+                    let id = ActionId(uuid::Uuid::from_u128(u128::from(roll(&self.dice, |dice| {
+                        dice.0.next_u64()
+                    }))));
+                    asked.push(Action { id, ..wish.clone() });
+                }
+                asked.push(wish);
+            }
+            tally.wishes += asked.len() as u64;
+            for action in &asked {
+                let wait = roll(&self.dice, |dice| dice.below(4_000));
+                callers.spawn(Self::call(engine.clone(), action.clone(), wait, self.answers.clone()));
+            }
+            let edits = roll(&self.dice, |dice| dice.below(3));
+            tally.edits += edits;
+            let people = async {
+                for _ in 0..edits {
+                    self.edit(roll(&self.dice, |dice| dice.below(3_000))).await;
+                }
+            };
+            let killed_after = roll(&self.dice, |dice| dice.below(8_000));
+            if phase + 1 < phases {
+                tokio::join!(people, sleep(Duration::from_millis(killed_after)));
+                tally.kills += 1;
+                callers.shutdown().await;
+            } else {
+                let all = async { while callers.join_next().await.is_some() {} };
+                tokio::join!(people, all);
+            }
+            unanswered = asked.into_iter().filter(|action| !self.is_answered(action.id)).collect();
+            if roll(&self.dice, |dice| dice.percent(30)) {
+                sleep(Duration::from_secs(60 * roll(&self.dice, |dice| dice.below(12)))).await;
+            }
+        }
+        self.calm.store(true, std::sync::atomic::Ordering::SeqCst);
+        self.process().recover().await.expect("memory does not fail");
+    }
+
+    fn is_answered(&self, id: ActionId) -> bool {
+        self.answers.lock().unwrap().iter().any(|(asked, _)| asked.id == id)
+    }
+
+    async fn check(&self, tally: &mut Tally) {
+        let lives = self.journal.find(&Default::default()).await.unwrap();
+        let effects = self.calendar.0.lock().unwrap().effects.clone();
+        let mut chain = Chain::default();
+        let mut intended: BTreeMap<ActionId, Vec<Step>> = BTreeMap::new();
+        for sealed in self.journal.entries(1, 100_000).await.unwrap() {
+            chain.check(&sealed).unwrap();
+            let entry = Entry::read(&sealed.body).unwrap();
+            if let Fact::Intended { step, .. } = entry.fact {
+                intended.entry(entry.action).or_default().push(step);
+            }
+        }
+        for life in &lives {
+            let id = life.action.id;
+            assert!(!life.is_open(), "still open: {life:?}");
+            let outcome = life.outcome.as_ref().unwrap();
+            let own = |step: &Step| intended.get(&id).is_some_and(|steps| steps.contains(step));
+            let others =
+                |step: &Step| intended.iter().any(|(other, steps)| *other != id && steps.contains(step));
+            let mine = effects.iter().filter(|(room, step)| *room == life.action.room && own(step));
+            let (shared, alone): (Vec<_>, Vec<_>) = mine.partition(|(_, step)| others(step));
+            let facts = || self.journal.facts().into_iter().filter(|(of, _)| *of == id).collect::<Vec<_>>();
+            assert!(alone.len() <= 1, "done {} times: {:#?}", alone.len(), facts());
+            match outcome {
+                Outcome::Done(_) => {
+                    tally.done += 1;
+                    assert!(alone.len() + shared.len() >= 1, "said to be done: {life:?}");
+                }
+                Outcome::NeedsAttention { .. } => tally.need_attention += 1,
+                // The event went away with whatever was done to it.
+                Outcome::AlreadyDone { why: Already::Gone } => {}
+                other => assert!(alone.is_empty(), "done, and said to be {other:?}: {life:?}"),
+            }
+        }
+        self.check_answers();
+        self.check_untouched(&effects);
+    }
+
+    /// What was acknowledged is what the journal says, and the same key never got two answers.
+    fn check_answers(&self) {
+        let closed: BTreeMap<ActionId, Outcome> = self
+            .journal
+            .facts()
+            .into_iter()
+            .filter_map(|(id, fact)| match fact {
+                Fact::Closed { outcome, .. } => Some((id, *outcome)),
+                _ => None,
+            })
+            .collect();
+        for (asked, answer) in self.answers.lock().unwrap().iter() {
+            let told_by_itself = matches!(
+                answer.outcome,
+                Outcome::Refused { refusal: Refusal::KeyReused { .. } | Refusal::StillInDoubt { .. } }
+            );
+            if !told_by_itself {
+                assert_eq!(
+                    closed.get(&answer.action),
+                    Some(&answer.outcome),
+                    "acknowledged and lost: {asked:?}"
+                );
+            }
+            assert!(answer.repeated || told_by_itself || answer.action == asked.id, "{asked:?}: {answer:?}");
+        }
+    }
+
+    fn check_untouched(&self, effects: &[(RoomAddress, Step)]) {
+        let now = self.calendar.0.lock().unwrap().events.clone();
+        let edited = self.edited.lock().unwrap();
+        for (key, event) in &self.at_first {
+            let touched = edited.contains(&key.1) || effects.iter().any(|(_, step)| *step.id() == key.1);
+            if !touched {
+                assert_eq!(now.get(key), Some(event), "nobody touched it");
+            }
+        }
+    }
+}
+
+fn run(seed: u64, tally: &mut Tally) {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    tally.histories += 1;
+    runtime.block_on(async {
+        let story = Story::begin(seed);
+        story.tell(tally).await;
+        story.check(tally).await;
+    });
+}
+
+#[test]
+fn random_histories_keep_their_promises() {
+    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+    let listed = SEEDS_THAT_FAILED.lines().filter_map(|line| line.split('#').next()?.trim().parse().ok());
+    let first = u64::from(std::process::id()) << 32 | u64::from(Instant::now().elapsed().subsec_nanos());
+    let seeds: Vec<u64> = match (number("ADJOURN_SEED"), number("ADJOURN_SEEDS")) {
+        (Some(seed), _) => vec![seed],
+        (None, Some(count)) => listed.chain((0..count).map(|n| first.wrapping_add(n))).collect(),
+        (None, None) => listed.chain(0..SEEDS_DEFAULT).collect(),
+    };
+    let mut tally = Tally::default();
+    for seed in seeds {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(seed, &mut tally)));
+        if let Err(panic) = outcome {
+            eprintln!("seed {seed} failed: ADJOURN_SEED={seed} cargo test --test engine random_histories");
+            std::panic::resume_unwind(panic);
+        }
+    }
+    println!(
+        "{} histories: {} wishes, {} kills, {} edits by people; {} done, {} in need of attention",
+        tally.histories, tally.wishes, tally.kills, tally.edits, tally.done, tally.need_attention
+    );
+    assert!(tally.done > 0);
+}
