@@ -146,9 +146,9 @@ impl Default for Limits {
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoCheckIn => "no check-in",
-            Self::CancelledLeftover => "cancelled leftover",
-            Self::OrganizerGone => "organizer gone",
+            Self::NoCheckIn => "no-check-in",
+            Self::CancelledLeftover => "cancelled-leftover",
+            Self::OrganizerGone => "organizer-gone",
         })
     }
 }

@@ -1,0 +1,173 @@
+//! Once and only once, back again, and on record: from the command line.
+
+use adjourn::sim::{Trouble, Wrong};
+use serde_json::Value;
+
+use crate::office::{Office, Said, room};
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_else(|| panic!("{key} in {value}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_key_gives_the_same_answer_and_another_wish_is_refused() {
+    let office = Office::open(2).await;
+    let room = room(0);
+    let ask = ["--json", "end", &room, "--idempotency-key", "door-1"];
+    let first = office.run(&ask).await;
+    assert_eq!((first.code, text(&first.json(), "outcome")), (0, "done"), "{}", first.err);
+    let writes = office.sim.requests().iter().filter(|asked| asked.operation == "UpdateItem").count();
+    let again = office.run(&ask).await;
+    assert_eq!((again.code, &again.json()["repeated"]), (0, &Value::Bool(true)));
+    for key in ["action", "outcome", "event"] {
+        assert_eq!(again.json()[key], first.json()[key], "{key}");
+    }
+    assert_eq!(office.sim.requests().iter().filter(|asked| asked.operation == "UpdateItem").count(), writes);
+    let other = office.run(&["--json", "delete", &room, "--idempotency-key", "door-1"]).await;
+    assert_eq!((other.code, text(&other.json()["refusal"], "reason")), (1, "key-reused"));
+    // Without a key, what was done is recognized all the same.
+    let bare = office.run(&["--json", "end", &room]).await;
+    let by = &bare.json()["why"]["by-action"]["action"];
+    assert_eq!((bare.code, by), (0, &first.json()["action"]), "{}", bare.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_at_the_same_moment_get_one_effect() {
+    let office = Office::open(1).await;
+    let room = room(0);
+    let mut runs: Vec<_> = (0..6)
+        .map(|_| office.command(&["--json", "end", &room, "--idempotency-key", "door-1"]).spawn().unwrap())
+        .collect();
+    let said: Vec<Said> = runs.drain(..).map(|run| run.wait_with_output().unwrap().into()).collect();
+    assert!(said.iter().all(|said| said.code == 0), "{}", said[0].err);
+    let fresh = said.iter().filter(|said| said.json()["repeated"] == Value::Bool(false)).count();
+    assert_eq!(fresh, 1);
+    let updates = office.sim.requests().iter().filter(|asked| asked.operation == "UpdateItem").count();
+    assert_eq!(updates, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_early_end_is_undone_unless_the_room_is_taken() {
+    let office = Office::open(1).await;
+    let (room, before) = (room(0), office.end_of(0));
+    let ended = office.run(&["--json", "end", &room]).await.json();
+    assert_ne!(office.end_of(0), before);
+    let action = text(&ended, "action");
+    let rehearsed = office.run(&["--json", "undo", action, "--dry-run"]).await;
+    assert_eq!((rehearsed.code, &rehearsed.json()["rehearsed"]), (0, &Value::Bool(true)));
+    assert_ne!(office.end_of(0), before);
+    let undone = office.run(&["--json", "undo", action]).await;
+    assert_eq!(
+        (undone.code, text(&undone.json()["change"], "change")),
+        (0, "end-restored"),
+        "{}",
+        undone.out
+    );
+    assert_eq!(office.end_of(0), before);
+    let again = office.run(&["--json", "undo", action]).await;
+    assert_eq!((again.code, text(&again.json(), "outcome")), (0, "already-done"));
+    let back = office.run(&["undo", text(&undone.json(), "action")]).await;
+    assert_eq!(back.code, 1, "{}", back.out);
+    assert!(back.out.contains("ask for the first action again"), "{}", back.out);
+
+    // Ended once more; then somebody else takes the room.
+    let ended = office.run(&["--json", "end", &room]).await.json();
+    let taken = adjourn::sim::PlainSpec::new(
+        &room,
+        crate::office::now() + chrono::TimeDelta::minutes(5),
+        crate::office::now() + chrono::TimeDelta::minutes(15),
+    );
+    office.sim.world(|world| drop(world.add_plain(taken)));
+    let refused = office.run(&["--json", "undo", text(&ended, "action")]).await;
+    assert_eq!(
+        (refused.code, text(&refused.json()["refusal"], "reason")),
+        (1, "collides"),
+        "{}",
+        refused.out
+    );
+    let unknown = office.run(&["undo", "00000000-0000-0000-0000-000000000000"]).await;
+    assert_eq!(unknown.code, 1, "{}", unknown.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_event_comes_back_from_deleted_items() {
+    let office = Office::open(1).await;
+    let (room, before) = (room(0), office.end_of(0));
+    let removed = office.run(&["--json", "delete", &room, "--silent"]).await.json();
+    assert_eq!(text(&removed["undoable"], "undoable"), "yes", "{removed}");
+    assert_eq!(office.end_of(0), None);
+    // The answer to the undo is lost after it was carried out.
+    office.sim.trouble(Trouble::new(Wrong::ResetAfter).on("MoveItem"));
+    let undone = office.run(&["--json", "undo", text(&removed, "action")]).await;
+    assert_eq!((undone.code, text(&undone.json()["change"], "change")), (0, "moved-back"), "{}", undone.out);
+    assert_eq!(office.end_of(0), before);
+    assert!(office.sim.outbox().is_empty(), "nobody was told");
+    let declined = office.run(&["--json", "delete", &room]).await.json();
+    let refused = office.run(&["--json", "undo", text(&declined, "action")]).await;
+    assert_eq!(text(&refused.json()["refusal"], "reason"), "not-undoable");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_record_can_be_asked_exported_and_proved() {
+    let office = Office::open(3).await;
+    let absent = office.run(&["audit"]).await;
+    assert_eq!(absent.code, 2, "{}", absent.err);
+    office.run(&["end", &room(0), "--reason", "@formula"]).await;
+    office.run(&["delete", &room(1)]).await;
+    office.run(&["end", "stranger@elsewhere.example"]).await;
+    std::fs::write(office.path("none.csv"), "room,event,at,source\n").unwrap();
+    std::fs::write(office.path("rooms.txt"), format!("{}\n", room(2))).unwrap();
+    let swept = office.run(&["cleanup", "--apply", "--evidence", "none.csv", "--rooms", "rooms.txt"]).await;
+    assert_eq!(swept.code, 0, "{}", swept.err);
+
+    let all = office.run(&["audit", "--json"]).await.lines();
+    assert_eq!(all.len(), 4);
+    let (sweep, refused, delete, end) = (&all[0], &all[1], &all[2], &all[3]);
+    assert_eq!((text(sweep, "actor_kind"), text(sweep, "actor")), ("sweep", "no-check-in"));
+    assert_eq!((text(refused, "ending"), text(end, "ending")), ("refused", "done"));
+    assert_eq!((text(delete, "told"), text(delete, "organizer")), ("organizer", "ada@example.com"));
+    assert_eq!(end["subject"], Value::Null, "subjects are not kept unless that is configured");
+    let requests = delete["requests"].as_array().unwrap();
+    assert!(!text(&requests[0], "ours").is_empty() && !text(&requests[0], "theirs").is_empty());
+
+    let of = |filter: &'static [&'static str]| {
+        let office = &office;
+        async move { office.run(&[&["audit", "--json"], filter].concat()).await.lines().len() }
+    };
+    assert_eq!(of(&["--room", "room1@example.com"]).await, 1);
+    assert_eq!(of(&["--rule", "no-check-in"]).await, 1);
+    assert_eq!(of(&["--outcome", "done"]).await, 3);
+    assert_eq!(of(&["--until", "2020-01-01T00:00:00Z"]).await, 0);
+    assert_eq!(of(&["--limit", "2"]).await, 2);
+    let csv = office.run(&["audit", "--format", "csv"]).await.out;
+    assert_eq!(csv.lines().count(), 5);
+    assert!(csv.contains(",'@formula,"), "{csv}");
+    assert!(office.run(&["audit"]).await.out.contains("4 actions"));
+
+    let verified = office.run(&["audit", "verify", "--json"]).await;
+    assert_eq!((verified.code, &verified.json()["actions"]), (0, &Value::from(4)));
+    let head = text(&verified.json(), "head").to_owned();
+    assert_eq!(office.run(&["audit", "verify", "--head", &head]).await.code, 0);
+    let connection = rusqlite::Connection::open(office.state().join("journal.sqlite")).unwrap();
+    connection.execute("DELETE FROM entries WHERE number = (SELECT max(number) FROM entries)", []).unwrap();
+    let cut = office.run(&["audit", "verify", "--head", &head]).await;
+    assert_eq!(cut.code, 9, "{}", cut.out);
+    connection
+        .execute("UPDATE entries SET body = replace(body, 'ada@', 'eve@') WHERE number = 2", [])
+        .unwrap();
+    let changed = office.run(&["audit", "verify"]).await;
+    assert_eq!(changed.code, 9);
+    assert!(changed.err.contains("entry 2 was changed"), "{}", changed.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_journal_nothing_is_done() {
+    let office = Office::open(1).await;
+    let before = office.end_of(0);
+    for state in ["/proc/adjourn-cannot-be-here", "/dev/null/state"] {
+        let said = office.finish(office.command_in(state.as_ref(), &["end", &room(0)])).await;
+        assert_eq!(said.code, 8, "{}", said.err);
+        assert!(said.err.contains("without a journal nothing is done"), "{}", said.err);
+    }
+    assert_eq!((office.end_of(0), office.sim.requests().len()), (before, 0));
+}
