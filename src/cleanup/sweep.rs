@@ -179,16 +179,25 @@ impl Sweep {
 
     /// Asks once per hundred rooms which of them have anything. A room the server would not speak of is looked at.
     async fn find_busy(&self, rooms: &[RoomAddress], window: Window) -> Vec<Busy> {
-        let calendar = self.engine.calendar();
-        let mut looks = Vec::with_capacity(rooms.len());
-        for group in rooms.chunks(BUSY_GROUP) {
-            let told = match group.iter().all(|room| self.engine.scope().holds(room)) {
-                true => calendar.busy(group, window).await.unwrap_or_default(),
-                false => Vec::new(),
-            };
-            match told.len() == group.len() {
-                true => looks.extend(told),
-                false => looks.extend(group.iter().map(|_| Busy::Look)),
+        let mut looks = vec![Busy::Look; rooms.len()];
+        let mut tasks = JoinSet::new();
+        let places = Arc::new(Semaphore::new(self.rooms_at_once));
+        for (number, group) in rooms.chunks(BUSY_GROUP).enumerate() {
+            if !group.iter().all(|room| self.engine.scope().holds(room)) {
+                continue;
+            }
+            let (engine, places, group) = (self.engine.clone(), places.clone(), group.to_vec());
+            tasks.spawn(async move {
+                let _place = places.acquire_owned().await;
+                (number * BUSY_GROUP, group.len(), engine.calendar().busy(&group, window).await)
+            });
+        }
+        while let Some(joined) = tasks.join_next().await {
+            let Ok((first, len, Ok(told))) = joined else { continue };
+            if told.len() == len
+                && let Some(places) = looks.get_mut(first..first + len)
+            {
+                places.copy_from_slice(&told);
             }
         }
         looks

@@ -1,0 +1,148 @@
+//! The engine with its journal on disk: how many actions a second, and how close a sweep comes to what the round trips
+//! allow. `cargo bench --bench engine`; how to read it is in `benches/README.md`.
+//!
+//! The calendar is in memory, so that nothing but Adjourn and the disk is measured; its answers take as long as they are
+//! told to. The journal is in `$ADJOURN_BENCH_DIR`, or the system's temporary directory.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a bench may fail loudly")]
+#![allow(clippy::disallowed_methods, reason = "measuring time is the point")]
+#![allow(missing_docs, unreachable_pub)]
+
+mod office;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use adjourn::action::{Action, ActionId, Actor, Ask, Notify, Outcome};
+use adjourn::calendar::{RoomAddress, Window};
+use adjourn::cleanup::{EvidenceLog, Limits, NoCheckIn, Progress, Rules, Sweep};
+use adjourn::engine::{Engine, Mode};
+use adjourn::journal::{Journal, MemoryJournal};
+use adjourn::store::{SqliteJournal, StoreOptions};
+use chrono::TimeDelta;
+use comfy_table::{Table, presets};
+use office::{Office, now, room};
+use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
+
+/// Callers at once, and the actions of each.
+const CALLERS: usize = 64;
+const ACTIONS_EACH: usize = 40;
+
+/// The sweep's building: how many rooms, one in how many has a meeting, and one in how many of those is attended.
+const ROOMS: usize = 10_000;
+const BUSY_EACH: usize = 5;
+const ATTENDED_EACH: usize = 2;
+const ANSWER: Duration = Duration::from_millis(50);
+const IN_FLIGHT: usize = 64;
+/// Rooms worked on together: more than requests in flight, so that a room that waits for the disk blocks nobody.
+const ROOMS_AT_ONCE: usize = 128;
+/// How much longer than the round trips a sweep may take.
+const SWEEP_GOAL: f64 = 1.15;
+
+struct Quiet;
+
+impl Progress for Quiet {
+    fn begin(&self, _: &str, _: usize) {}
+    fn step(&self) {}
+}
+
+fn main() {
+    let smoke = std::env::args().any(|argument| argument == "--test");
+    let runtime = Runtime::new().expect("a runtime");
+    let (callers, each, rooms) = if smoke { (4, 3, 200) } else { (CALLERS, ACTIONS_EACH, ROOMS) };
+    let mut table = Table::new();
+    table.load_preset(presets::ASCII_MARKDOWN);
+    table.set_header(["journal", "callers", "actions", "s", "actions/s", "requests/action"]);
+    for callers in [1, callers] {
+        for on_disk in [false, true] {
+            table.add_row(actions(&runtime, callers, each, on_disk));
+        }
+    }
+    println!("Ends of meetings, answers at once:\n\n{table}\n");
+    sweep(&runtime, rooms);
+}
+
+/// A journal, and the directory it is in.
+fn journal(on_disk: bool) -> (Arc<dyn Journal>, Option<tempfile::TempDir>) {
+    if !on_disk {
+        return (Arc::new(MemoryJournal::default()), None);
+    }
+    let place = std::env::var_os("ADJOURN_BENCH_DIR").map_or_else(std::env::temp_dir, Into::into);
+    let directory = tempfile::tempdir_in(place).expect("a directory");
+    let journal = SqliteJournal::open(directory.path(), StoreOptions::default()).expect("a journal");
+    (Arc::new(journal), Some(directory))
+}
+
+fn actions(runtime: &Runtime, callers: usize, each: usize, on_disk: bool) -> Vec<String> {
+    let (journal, _directory) = journal(on_disk);
+    let office = Office::new(callers * each, Duration::ZERO, CALLERS);
+    let engine = Arc::new(office.engine(journal));
+    let took = runtime.block_on(async {
+        let begun = Instant::now();
+        let mut tasks = JoinSet::new();
+        for caller in 0..callers {
+            let engine = engine.clone();
+            tasks.spawn(async move {
+                for number in 0..each {
+                    end(&engine, room(caller * each + number)).await;
+                }
+            });
+        }
+        while let Some(done) = tasks.join_next().await {
+            done.expect("every action is done");
+        }
+        begun.elapsed()
+    });
+    let count = callers * each;
+    vec![
+        if on_disk { "SQLite" } else { "memory" }.to_owned(),
+        callers.to_string(),
+        count.to_string(),
+        format!("{:.2}", took.as_secs_f64()),
+        format!("{:.0}", count as f64 / took.as_secs_f64()),
+        format!("{:.1}", office.requests() as f64 / count as f64),
+    ]
+}
+
+async fn end(engine: &Engine, room: RoomAddress) {
+    let actor = Actor::Program { name: "bench".to_owned() };
+    let action = Action::new(ActionId::random(), room, Ask::End(Notify::Attendees), actor);
+    let answer = engine.perform(action, Mode::Perform).await.expect("a journal");
+    assert!(matches!(answer.outcome, Outcome::Done(_)), "{answer:?}");
+}
+
+fn sweep(runtime: &Runtime, rooms: usize) {
+    let (journal, _directory) = journal(true);
+    let office = Office::busy_each(rooms, BUSY_EACH, ANSWER, IN_FLIGHT);
+    let engine = Arc::new(office.engine(journal));
+    let rules = Rules {
+        no_check_in: Some(NoCheckIn::default()),
+        limits: Limits { actions_max: rooms, share_max: 1.0, ..Limits::default() },
+        ..Rules::default()
+    };
+    let mut evidence = EvidenceLog::default();
+    for number in (0..rooms).step_by(BUSY_EACH * ATTENDED_EACH) {
+        evidence.push(office::somebody_came(number));
+    }
+    let sweep = Sweep::new(engine, rules, evidence, ROOMS_AT_ONCE);
+    let all: Vec<_> = (0..rooms).map(room).collect();
+    let window = Window::new(now(), now() + TimeDelta::hours(1)).expect("a window");
+    let (took, acted) = runtime.block_on(async {
+        let begun = Instant::now();
+        let plan = sweep.plan(&all, window, &Quiet).await;
+        let applied = sweep.apply(&plan, Mode::Perform, &Quiet).await.expect("a sweep");
+        (begun.elapsed(), applied.len())
+    });
+    assert_eq!(acted, rooms / BUSY_EACH / ATTENDED_EACH, "one in so many was abandoned");
+    let requests = office.requests();
+    let least = ANSWER.mul_f64(requests.div_ceil(IN_FLIGHT) as f64);
+    let ratio = took.as_secs_f64() / least.as_secs_f64();
+    let verdict = if ratio <= SWEEP_GOAL { "reached" } else { "MISSED" };
+    println!(
+        "Sweep over {rooms} rooms, {acted} events acted on, answers after {ANSWER:?}, {IN_FLIGHT} in flight:\n\
+         {requests} requests ({:.2} a room), at least {:.2} s, took {:.2} s: {ratio:.3} × (goal {SWEEP_GOAL} ×): {verdict}",
+        requests as f64 / rooms as f64,
+        least.as_secs_f64(),
+        took.as_secs_f64(),
+    );
+}

@@ -1,0 +1,157 @@
+//! Rooms in memory whose calendar answers after a while, so many requests at once.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use adjourn::action::Seen;
+use adjourn::calendar::{
+    ChangeKey, Copy, Event, EventId, EventKind, Person, RoomAddress, Scope, Uid, Window,
+};
+use adjourn::cleanup::Evidence;
+use adjourn::clock::ManualClock;
+use adjourn::engine::{
+    Busy, Calendar, Capabilities, Directory, Engine, Options, Reply, Step, Trouble, Written,
+};
+use adjourn::journal::{Journal, RequestIds};
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::Semaphore;
+
+pub fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_795_600_800, 0).expect("a time")
+}
+
+pub fn room(number: usize) -> RoomAddress {
+    format!("room{number}@rooms.example").parse().expect("an address")
+}
+
+pub fn somebody_came(number: usize) -> Evidence {
+    let at = now() - TimeDelta::minutes(25);
+    Evidence { room: room(number), event: None, at, source: "sensor".to_owned() }
+}
+
+/// A meeting that began half an hour ago and goes on for another.
+fn meeting(number: usize) -> Event {
+    Event {
+        id: EventId::new(format!("{}{number}", "AAMkAGI1".repeat(18))),
+        change_key: ChangeKey::new("DwAAABYAAADk7BZ1T7YQTIpJ3nEe3b2sAAAAAB1y"),
+        uid: Some(Uid::new(format!("040000008200E00074C5B7101A82E008{number:080}"))),
+        original_start: None,
+        start: now() - TimeDelta::minutes(30),
+        end: now() + TimeDelta::minutes(30),
+        subject: Some("Ada Byron".to_owned()),
+        organizer: Some(Person {
+            name: Some("Ada Byron".to_owned()),
+            address: Some("ada@people.example".to_owned()),
+        }),
+        kind: EventKind::Single,
+        copy: Some(Copy::Attendee),
+        is_all_day: false,
+        is_cancelled: false,
+        is_private: false,
+        created: Some(now() - TimeDelta::days(2)),
+    }
+}
+
+#[derive(Clone)]
+pub struct Office(Arc<Inside>);
+
+struct Inside {
+    events: Mutex<HashMap<RoomAddress, Event>>,
+    answer: Duration,
+    in_flight: Semaphore,
+    requests: AtomicUsize,
+}
+
+impl Office {
+    /// A meeting in every room.
+    pub fn new(rooms: usize, answer: Duration, in_flight: usize) -> Self {
+        Self::busy_each(rooms, 1, answer, in_flight)
+    }
+
+    /// A meeting in one room of `each`.
+    pub fn busy_each(rooms: usize, each: usize, answer: Duration, in_flight: usize) -> Self {
+        let events = (0..rooms).step_by(each).map(|number| (room(number), meeting(number))).collect();
+        Self(Arc::new(Inside {
+            events: Mutex::new(events),
+            answer,
+            in_flight: Semaphore::new(in_flight),
+            requests: AtomicUsize::new(0),
+        }))
+    }
+
+    pub fn engine(&self, journal: Arc<dyn Journal>) -> Engine {
+        let scope = Scope::new([], ["rooms.example".to_owned()]);
+        let clock = Arc::new(ManualClock::at(now()));
+        Engine::new(Arc::new(self.clone()), journal, clock, scope, Options::default())
+    }
+
+    pub fn requests(&self) -> usize {
+        self.0.requests.load(Ordering::SeqCst)
+    }
+
+    async fn ask<T>(&self, answer: impl FnOnce(&mut HashMap<RoomAddress, Event>) -> T) -> T {
+        let _place = self.0.in_flight.acquire().await;
+        self.0.requests.fetch_add(1, Ordering::SeqCst);
+        if !self.0.answer.is_zero() {
+            tokio::time::sleep(self.0.answer).await;
+        }
+        answer(&mut self.0.events.lock().expect("nobody panics"))
+    }
+}
+
+#[async_trait]
+impl Calendar for Office {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { can_mute_updates: true, has_change_key_lock: true }
+    }
+
+    async fn events(&self, room: &RoomAddress, _: Window) -> Result<Vec<Event>, Trouble> {
+        Ok(self.ask(|events| events.get(room).cloned().into_iter().collect()).await)
+    }
+
+    async fn event(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Trouble> {
+        Ok(self.ask(|events| events.get(room).filter(|event| event.id == *id).cloned()).await)
+    }
+
+    async fn deleted(&self, _: &RoomAddress, _: &Seen) -> Result<Option<Event>, Trouble> {
+        Ok(self.ask(|_| None).await)
+    }
+
+    async fn write(&self, room: &RoomAddress, step: &Step) -> Reply {
+        let written = self
+            .ask(|events| match step {
+                Step::SetEnd { end, .. } => match events.get_mut(room) {
+                    Some(event) => {
+                        event.end = *end;
+                        Written::Done
+                    }
+                    None => Written::Gone,
+                },
+                _ => events.remove(room).map_or(Written::Gone, |_| Written::Done),
+            })
+            .await;
+        let ours = "11111111-2222-3333-4444-555555555555".to_owned();
+        Reply { written, requests: vec![RequestIds { theirs: Some(ours.clone()), ours }] }
+    }
+
+    async fn busy(&self, rooms: &[RoomAddress], _: Window) -> Result<Vec<Busy>, Trouble> {
+        let look = |events: &mut HashMap<RoomAddress, Event>| {
+            rooms
+                .iter()
+                .map(|room| if events.contains_key(room) { Busy::Look } else { Busy::Empty })
+                .collect()
+        };
+        Ok(self.ask(look).await)
+    }
+
+    async fn find_person(&self, _: &RoomAddress, _: &str) -> Result<Directory, Trouble> {
+        Ok(Directory::Known)
+    }
+
+    async fn rooms_of(&self, _: &str, _: &RoomAddress) -> Result<Vec<RoomAddress>, Trouble> {
+        Ok(Vec::new())
+    }
+}
