@@ -36,8 +36,8 @@ pub(super) struct Run<'a> {
 /// What one decision led to.
 enum Round {
     Over(Outcome),
-    /// Somebody else wrote first; this is what we had decided about.
-    Conflict(Event),
+    /// Somebody else wrote first; this is what we had decided about, and what we wanted.
+    Conflict(Event, Box<Plan>),
 }
 
 /// How the event of an action is chosen.
@@ -45,7 +45,7 @@ enum Choice {
     /// As the action says.
     First,
     /// After a conflict, or after the process was stopped: the same event, if it still stands where it stood.
-    Again(Event),
+    Again(Event, Option<Box<Plan>>),
 }
 
 impl<'a> Run<'a> {
@@ -64,7 +64,7 @@ impl<'a> Run<'a> {
         mut self,
         before: Event,
     ) -> Result<(Outcome, Vec<RequestIds>), JournalError> {
-        let outcome = self.decide_until_over(Choice::Again(before)).await?;
+        let outcome = self.decide_until_over(Choice::Again(before, None)).await?;
         Ok((outcome, self.requests))
     }
 
@@ -78,10 +78,17 @@ impl<'a> Run<'a> {
             Err(outcome) => return Ok(outcome),
         };
         for _ in 0..self.engine.options().decisions_max {
-            let selected = match (&choice, &back) {
+            let selected = match (&mut choice, &back) {
                 (Choice::First, None) => self.select().await,
                 (Choice::First, Some(back)) => self.select_back(back).await,
-                (Choice::Again(before), _) => self.select_again(before).await,
+                (Choice::Again(before, wanted), _) => match self.find_again(before).await {
+                    Ok(after) if has_landed(wanted.as_deref(), before, after.as_ref()) => {
+                        let done = wanted.take().map(|plan| plan.done);
+                        return Ok(done.map_or_else(|| refused(Refusal::KeepsChanging), Outcome::Done));
+                    }
+                    Ok(after) => Ok(select_again(self.action.ask, before, after)),
+                    Err(trouble) => Err(trouble),
+                },
             };
             let event = match selected {
                 Ok(Selected::This(event)) => *event,
@@ -94,7 +101,7 @@ impl<'a> Run<'a> {
             }
             match self.decide(back.as_ref(), event).await? {
                 Round::Over(outcome) => return Ok(outcome),
-                Round::Conflict(before) => choice = Choice::Again(before),
+                Round::Conflict(before, wanted) => choice = Choice::Again(before, Some(wanted)),
             }
         }
         Ok(refused(Refusal::KeepsChanging))
@@ -122,17 +129,6 @@ impl<'a> Run<'a> {
             }
             Target::Event { id, seen } => Ok(named(calendar.event(room, id).await?, *seen)),
         }
-    }
-
-    /// After a conflict: the same event, if it still stands where it stood. A meeting that was extended or moved while
-    /// somebody was at the door is not the meeting they meant.
-    async fn select_again(&self, before: &Event) -> Result<Selected, Trouble> {
-        let was = times(before);
-        Ok(match self.find_again(before).await? {
-            None => Selected::Refused(Refusal::ChangedMeanwhile { was, is: None }),
-            Some(event) if times(&event) == was => Selected::This(Box::new(event)),
-            Some(event) => Selected::Refused(Refusal::ChangedMeanwhile { was, is: Some(times(&event)) }),
-        })
     }
 
     /// For an undo: the event whose end was changed, or the one in Deleted Items; if its time is free.
@@ -201,8 +197,10 @@ impl<'a> Run<'a> {
             self.requests.extend(reply.requests);
             let trouble = match reply.written {
                 Written::Done => return Ok(Round::Over(Outcome::Done(plan.done))),
-                Written::Gone => return Ok(Round::Over(gone(self.action, &event))),
-                Written::Conflict => return Ok(Round::Conflict(event)),
+                Written::Gone if plan.step.takes_away() => {
+                    return Ok(Round::Over(Outcome::AlreadyDone { why: Already::Gone }));
+                }
+                Written::Gone | Written::Conflict => return Ok(Round::Conflict(event, Box::new(plan))),
                 Written::NotDone(trouble) => return Ok(Round::Over(refused(trouble.into()))),
                 Written::InDoubt(trouble) => trouble,
             };
@@ -211,7 +209,7 @@ impl<'a> Run<'a> {
             self.engine.record(self.action.id, doubt).await?;
             match self.look(&event, &plan.step).await {
                 Ok(Found::Landed) => return Ok(Round::Over(Outcome::Done(plan.done))),
-                Ok(Found::Edited) => return Ok(Round::Conflict(event)),
+                Ok(Found::Edited) => return Ok(Round::Conflict(event, Box::new(plan))),
                 Ok(Found::Gone) => return Ok(Round::Over(Outcome::AlreadyDone { why: Already::Gone })),
                 Ok(Found::Untouched) => last_trouble = Some(trouble),
                 Ok(Found::Untold) => return Ok(Round::Over(untold(&event, &plan.step))),
@@ -283,20 +281,29 @@ impl<'a> Run<'a> {
     }
 }
 
+/// After a conflict: the same event, if it still stands where it stood. A meeting that was extended or moved while
+/// somebody was at the door is not the meeting they meant. One that is gone needs neither ending nor deleting.
+fn select_again(ask: Ask, before: &Event, after: Option<Event>) -> Selected {
+    let was = times(before);
+    match after {
+        None if !matches!(ask, Ask::Undo { .. }) => Selected::Already(Already::Gone),
+        None => Selected::Refused(Refusal::ChangedMeanwhile { was, is: None }),
+        Some(event) if times(&event) == was => Selected::This(Box::new(event)),
+        Some(event) => Selected::Refused(Refusal::ChangedMeanwhile { was, is: Some(times(&event)) }),
+    }
+}
+
+/// The conflict was with ourselves: something on the way delivered the request twice, and the first one landed.
+fn has_landed(wanted: Option<&Plan>, before: &Event, after: Option<&Event>) -> bool {
+    wanted.is_some_and(|plan| reconcile(&plan.step, before, after, false) == Found::Landed)
+}
+
 fn already_by_undo(changes: &[Life], of: ActionId) -> Option<ActionId> {
     changes.iter().find(|life| life.action.ask == Ask::Undo { of }).map(|life| life.action.id)
 }
 
 pub(super) fn refused(refusal: Refusal) -> Outcome {
     Outcome::Refused { refusal }
-}
-
-/// The event vanished between reading and writing: a delete has nothing left to do, all else has lost its event.
-fn gone(action: &Action, event: &Event) -> Outcome {
-    match action.ask {
-        Ask::Delete(_) => Outcome::AlreadyDone { why: Already::Gone },
-        Ask::End(_) | Ask::Undo { .. } => refused(Refusal::ChangedMeanwhile { was: times(event), is: None }),
-    }
 }
 
 /// The answer was lost, and what the mailbox shows was made by somebody else since.

@@ -21,6 +21,8 @@ pub enum Next {
     LostAfter,
     /// The request is lost, nothing is done, nobody knows.
     LostBefore,
+    /// Something on the way delivers the request twice; the second answer arrives.
+    Twice,
     /// The server refuses.
     Refuse,
     /// Somebody else changes the event just before.
@@ -163,6 +165,10 @@ impl Calendar for FakeCalendar {
                 state.carry_out(room, step);
                 Written::InDoubt(trouble())
             }
+            Some(Next::Twice) => {
+                state.carry_out(room, step);
+                state.carry_out(room, step)
+            }
             Some(Next::LostBefore) => Written::InDoubt(trouble()),
             Some(Next::Refuse) => Written::NotDone(trouble()),
             Some(Next::After(change)) => {
@@ -241,6 +247,7 @@ pub fn meeting(id: &str) -> Event {
 pub struct Stage {
     pub calendar: FakeCalendar,
     pub journal: Arc<MemoryJournal>,
+    pub clock: ManualClock,
     pub engine: Arc<Engine>,
 }
 
@@ -253,6 +260,7 @@ pub fn stage_with(options: Options) -> Stage {
     let (calendar, journal) = (FakeCalendar::default(), Arc::new(MemoryJournal::default()));
     let clock = ManualClock::at(at(9, 30) + TimeDelta::seconds(20));
     let scope = Scope::new([], ["rooms.example".to_owned()]);
-    let engine = Engine::new(Arc::new(calendar.clone()), journal.clone(), Arc::new(clock), scope, options);
-    Stage { calendar, journal, engine: Arc::new(engine) }
+    let engine =
+        Engine::new(Arc::new(calendar.clone()), journal.clone(), Arc::new(clock.clone()), scope, options);
+    Stage { calendar, journal, clock, engine: Arc::new(engine) }
 }

@@ -1,12 +1,12 @@
 //! One action at a time.
 
 use adjourn::action::{
-    Action, ActionId, Actor, AllDay, Already, Ask, Change, DeleteHow, NotUndoable, Notify, Outcome, Refusal,
-    Target, Times, Told, Undoable,
+    Action, ActionId, Actor, AllDay, Already, Ask, Change, DeleteHow, Done, NotUndoable, Notify, Outcome,
+    Refusal, Seen, Target, Times, Told, Undoable,
 };
 use adjourn::calendar::{Copy, EventId, EventKind};
 use adjourn::engine::{Mode, Options, Step};
-use adjourn::journal::Fact;
+use adjourn::journal::{Entry, Fact, Journal};
 
 use crate::fake::{Next, Stage, at, meeting, room, stage, stage_with};
 
@@ -260,13 +260,13 @@ async fn what_stays_in_doubt_is_a_persons_job() {
 }
 
 #[tokio::test]
-async fn an_event_that_vanishes_first_cannot_be_ended_and_need_not_be_deleted() {
-    for (ask, already) in [(Ask::End(Notify::Nobody), false), (Ask::Delete(DeleteHow::Tell), true)] {
+async fn an_event_that_vanishes_first_needs_neither_ending_nor_deleting() {
+    for ask in [Ask::End(Notify::Attendees), Ask::Delete(DeleteHow::Tell)] {
         let stage = stage();
         stage.calendar.add(&room("r1"), meeting("a"));
         stage.calendar.next(Next::GoneFirst);
         let outcome = perform(&stage, action(Target::Current, ask)).await;
-        assert_eq!(outcome == Outcome::AlreadyDone { why: Already::Gone }, already, "{outcome:?}");
+        assert_eq!(outcome, Outcome::AlreadyDone { why: Already::Gone });
     }
 }
 
@@ -308,4 +308,83 @@ async fn a_refusing_server_is_quoted() {
     stage.calendar.next(Next::Refuse);
     assert!(matches!(refusal(perform(&stage, end()).await), Refusal::Exchange { .. }));
     assert_eq!(stage.calendar.get(&room("r1"), "a"), Some(meeting("a")));
+}
+
+#[tokio::test]
+async fn undoing_leaves_alone_what_was_changed_since() {
+    let stage = stage();
+    stage.calendar.add(&room("r1"), meeting("a"));
+    let wish = end();
+    let of = wish.id;
+    perform(&stage, wish).await;
+    let key = (room("r1"), EventId::new("a"));
+    stage.calendar.0.lock().unwrap().touch(&key, |event| event.end = at(9, 45));
+    let undo = || Action { id: ActionId::random(), ask: Ask::Undo { of }, ..end() };
+    assert!(matches!(refusal(perform(&stage, undo()).await), Refusal::NotAsSeen { .. }));
+    stage.calendar.0.lock().unwrap().touch(&key, |event| event.end = at(10, 0));
+    assert_eq!(perform(&stage, undo()).await, Outcome::AlreadyDone { why: Already::Restored });
+}
+
+#[tokio::test]
+async fn a_way_back_is_not_barred_where_the_irreversible_is_forbidden() {
+    let stage = stage_with(Options { forbid_irreversible: true, ..Options::default() });
+    stage.calendar.add(&room("r1"), meeting("a"));
+    let wish = end();
+    let of = wish.id;
+    perform(&stage, wish).await;
+    let undone = perform(&stage, Action { id: ActionId::random(), ask: Ask::Undo { of }, ..end() }).await;
+    assert!(matches!(undone, Outcome::Done(_)), "{undone:?}");
+}
+
+#[tokio::test]
+async fn what_was_done_before_is_recognized_until_it_is_undone() {
+    let stage = stage();
+    stage.calendar.add(&room("r1"), meeting("a"));
+    let first = end();
+    let action = first.id;
+    perform(&stage, first).await;
+    let by = Outcome::AlreadyDone { why: Already::ByAction { action } };
+    assert_eq!(perform(&stage, end()).await, by);
+    let undo = Action { id: ActionId::random(), ask: Ask::Undo { of: action }, ..end() };
+    perform(&stage, undo).await;
+    let again = perform(&stage, end()).await;
+    assert!(matches!(again, Outcome::Done(_)), "{again:?}");
+}
+
+#[tokio::test]
+async fn an_interrupted_action_stays_open_while_exchange_cannot_be_asked_and_then_needs_a_person() {
+    let stage = stage_with(Options { give_up_after: chrono::TimeDelta::minutes(30), ..Options::default() });
+    let wish = end();
+    let before = meeting("a");
+    let step = Step::SetEnd {
+        id: before.id.clone(),
+        change_key: before.change_key.clone(),
+        end: at(9, 30),
+        notify: Notify::Nobody,
+    };
+    let done = Done {
+        event: Seen::from(&before),
+        copy: Copy::Attendee,
+        change: Change::Ended { from: at(10, 0), to: at(9, 30) },
+        told: Told::Nobody,
+        undoable: Undoable::Yes,
+        rehearsed: false,
+    };
+    for fact in [
+        Fact::Accepted { action: Box::new(wish.clone()) },
+        Fact::Intended { step, before: Box::new(before.clone()), done: Box::new(done) },
+    ] {
+        stage.journal.record(Entry { action: wish.id, at: at(9, 30), fact }).await.unwrap();
+    }
+    stage.calendar.add(&room("r1"), before);
+    stage.calendar.0.lock().unwrap().blind = true;
+    let recovered = stage.engine.recover().await.unwrap();
+    assert_eq!((recovered.closed.len(), recovered.still_open.len()), (0, 1));
+    // Nothing new is begun in the room before that is settled.
+    assert!(
+        matches!(refusal(perform(&stage, end()).await), Refusal::StillInDoubt { action } if action == wish.id)
+    );
+    stage.clock.advance(chrono::TimeDelta::minutes(31));
+    let recovered = stage.engine.recover().await.unwrap();
+    assert!(matches!(recovered.closed[0].outcome, Some(Outcome::NeedsAttention { .. })));
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use adjourn::action::{Outcome, Refusal};
-use adjourn::calendar::{Event, RoomAddress, Window};
+use adjourn::action::{Action, ActionId, Actor, AllDay, Ask, Outcome, Refusal};
+use adjourn::calendar::{Event, EventId, RoomAddress, Window};
 use adjourn::cleanup::{
-    CancelledLeftover, Evidence, EvidenceLog, How, Judgement, Kept, Limits, NoCheckIn, OrganizerGone, Plan,
-    Progress, Rule, Rules, Sweep, SweepError, Verdict, judge,
+    CameBack, CancelledLeftover, Evidence, EvidenceLog, How, Judgement, Kept, Limits, NoCheckIn,
+    OrganizerGone, Plan, Progress, Rule, Rules, Sweep, SweepError, Verdict, judge,
 };
 use adjourn::engine::{Directory, Mode};
 use chrono::TimeDelta;
@@ -184,4 +184,65 @@ async fn a_plan_survives_being_written_down() {
     let plan = plan(&stage, &[room("r1")]).await;
     let text = serde_json::to_string(&plan).unwrap();
     assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
+}
+
+/// What calendar repair does: the event is there again, under another id.
+fn bring_back(stage: &Stage, id: &str) {
+    stage.calendar.add(&room("r1"), Event { id: EventId::new(id), ..meeting("a") });
+}
+
+async fn sweep_once(stage: &Stage, came_back: CameBack) -> (Plan, usize) {
+    let rules = Rules { came_back, ..all_rules() };
+    let sweep = Sweep::new(stage.engine.clone(), rules, EvidenceLog::default(), 4);
+    let plan = sweep.plan(&[room("r1")], window(), &Quiet).await;
+    let applied = sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap();
+    (plan, applied.len())
+}
+
+fn kept_in(plan: &Plan) -> Option<&Kept> {
+    match &plan.rooms[0].events[0].verdict {
+        Verdict::Keep { why } => Some(why),
+        Verdict::Act { .. } => None,
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_came_back_is_reported_respected_or_acted_on_once_more() {
+    for (came_back, acted, shown) in [
+        (CameBack::Report, [1, 0, 0], true),
+        (CameBack::Respect, [1, 0, 0], false),
+        (CameBack::Again, [1, 1, 0], true),
+    ] {
+        let stage = stage();
+        for (round, expected) in acted.into_iter().enumerate() {
+            bring_back(&stage, &format!("a{round}"));
+            let (plan, acted) = sweep_once(&stage, came_back).await;
+            assert_eq!(acted, expected, "{came_back:?}, round {round}");
+            if acted == 0 {
+                let Some(why @ Kept::CameBack { .. }) = kept_in(&plan) else { panic!("{plan:?}") };
+                assert_eq!(why.wants_to_be_seen(), shown, "{came_back:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_undone_has_not_come_back() {
+    let stage = stage();
+    bring_back(&stage, "a");
+    let rules =
+        Rules { no_check_in: Some(NoCheckIn { how: How::End, ..NoCheckIn::default() }), ..all_rules() };
+    let sweep = Sweep::new(stage.engine.clone(), rules, EvidenceLog::default(), 4);
+    let plan = sweep.plan(&[room("r1")], window(), &Quiet).await;
+    let applied = sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap();
+    let mut undo = Action::new(
+        ActionId::random(),
+        room("r1"),
+        Ask::Undo { of: applied[0].action },
+        Actor::User { name: "ada".to_owned() },
+    );
+    undo.all_day = AllDay::Include;
+    assert!(matches!(stage.engine.perform(undo, Mode::Perform).await.unwrap().outcome, Outcome::Done(_)));
+    let plan = sweep.plan(&[room("r1")], window(), &Quiet).await;
+    assert_eq!(kept_in(&plan), None, "it is abandoned as ever");
 }
