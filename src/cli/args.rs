@@ -113,10 +113,18 @@ pub struct TargetArgs {
     /// Do it to an all-day event too
     #[arg(long)]
     pub all_day: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub wish: WishArgs,
+}
+
+/// How a wish is carried out, and remembered.
+#[derive(Debug, Args)]
+pub struct WishArgs {
     /// Do everything but the writes, and say what would be done
     #[arg(long)]
     pub dry_run: bool,
-    /// Why; told to the organizer where a message is sent
+    /// Why; kept for the audit, and told to the organizer where a message is sent
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
     /// Your own name for this wish: asking again with it gives the first answer and does nothing
@@ -129,15 +137,9 @@ pub struct TargetArgs {
 pub struct UndoArgs {
     /// The action to undo, as it was answered or as `adjourn audit` shows it
     pub action: Uuid,
-    /// Do everything but the writes, and say what would be done
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Why; kept for the audit
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Option<String>,
-    /// Your own name for this wish: asking again with it gives the first answer and does nothing
-    #[arg(long, value_name = "KEY")]
-    pub idempotency_key: Option<IdempotencyKey>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub wish: WishArgs,
 }
 
 /// `adjourn audit`.

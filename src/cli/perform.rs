@@ -44,7 +44,7 @@ async fn perform(
     connection: &Connection,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    let rehearsal = args.dry_run;
+    let rehearsal = args.wish.dry_run;
     let mode = if rehearsal { Mode::Rehearse } else { Mode::Perform };
     let action = action(args, ask)?;
     let room = action.room.clone();
@@ -75,9 +75,9 @@ fn action(args: TargetArgs, ask: Ask) -> Result<Action, Failure> {
         target: args.event.map_or(Target::Current, |id| Target::Event { id: EventId::new(id), seen }),
         ask,
         actor: Actor::User { name: user_name() },
-        reason: args.reason,
+        reason: args.wish.reason,
         all_day: if args.all_day { AllDay::Include } else { AllDay::Spare },
-        key: args.idempotency_key,
+        key: args.wish.idempotency_key,
     })
 }
 

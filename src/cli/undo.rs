@@ -10,7 +10,7 @@ use crate::engine::Mode;
 
 pub(super) async fn run(args: UndoArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
     let of = ActionId(args.action);
-    let journalled = if args.dry_run { Journalled::Looks } else { Journalled::Acts };
+    let journalled = if args.wish.dry_run { Journalled::Looks } else { Journalled::Acts };
     let opened = connect::open(connection, journalled).await?;
     let life = opened.engine.journal().life(of).await;
     let life = life.map_err(|error| Failure::from_error(Exit::Journal, error))?;
@@ -24,10 +24,10 @@ pub(super) async fn run(args: UndoArgs, connection: &Connection, output: &Output
         Actor::User { name: user_name() },
     );
     action.target = life.action.target;
-    action.reason = args.reason;
-    action.key = args.idempotency_key;
+    action.reason = args.wish.reason;
+    action.key = args.wish.idempotency_key;
     let room = action.room.clone();
-    let mode = if args.dry_run { Mode::Rehearse } else { Mode::Perform };
+    let mode = if args.wish.dry_run { Mode::Rehearse } else { Mode::Perform };
     let answer = opened.engine.perform(action, mode).await;
     print(&room, &answer.map_err(|error| Failure::from_error(Exit::Journal, error))?, output)
 }

@@ -37,7 +37,7 @@ pub(super) struct Run<'a> {
 enum Round {
     Over(Outcome),
     /// Somebody else wrote first; this is what we had decided about, and what we wanted.
-    Conflict(Event, Box<Plan>),
+    Conflict(Box<Event>, Box<Plan>),
 }
 
 /// How the event of an action is chosen.
@@ -45,7 +45,7 @@ enum Choice {
     /// As the action says.
     First,
     /// After a conflict, or after the process was stopped: the same event, if it still stands where it stood.
-    Again(Event, Option<Box<Plan>>),
+    Again(Box<Event>, Option<Box<Plan>>),
 }
 
 impl<'a> Run<'a> {
@@ -64,7 +64,7 @@ impl<'a> Run<'a> {
         mut self,
         before: Event,
     ) -> Result<(Outcome, Vec<RequestIds>), JournalError> {
-        let outcome = self.decide_until_over(Choice::Again(before, None)).await?;
+        let outcome = self.decide_until_over(Choice::Again(Box::new(before), None)).await?;
         Ok((outcome, self.requests))
     }
 
@@ -200,7 +200,9 @@ impl<'a> Run<'a> {
                 Written::Gone if plan.step.takes_away() => {
                     return Ok(Round::Over(Outcome::AlreadyDone { why: Already::Gone }));
                 }
-                Written::Gone | Written::Conflict => return Ok(Round::Conflict(event, Box::new(plan))),
+                Written::Gone | Written::Conflict => {
+                    return Ok(Round::Conflict(Box::new(event), Box::new(plan)));
+                }
                 Written::NotDone(trouble) => return Ok(Round::Over(refused(trouble.into()))),
                 Written::InDoubt(trouble) => trouble,
             };
@@ -209,7 +211,7 @@ impl<'a> Run<'a> {
             self.engine.record(self.action.id, doubt).await?;
             match self.look(&event, &plan.step).await {
                 Ok(Found::Landed) => return Ok(Round::Over(Outcome::Done(plan.done))),
-                Ok(Found::Edited) => return Ok(Round::Conflict(event, Box::new(plan))),
+                Ok(Found::Edited) => return Ok(Round::Conflict(Box::new(event), Box::new(plan))),
                 Ok(Found::Gone) => return Ok(Round::Over(Outcome::AlreadyDone { why: Already::Gone })),
                 Ok(Found::Untouched) => last_trouble = Some(trouble),
                 Ok(Found::Untold) => return Ok(Round::Over(untold(&event, &plan.step))),

@@ -2,7 +2,8 @@
 //!
 //! A [`Vector`] is a way to look. [`Wide`] takes 32 bytes at a time, and a value of it exists only where the processor
 //! was found to have AVX2; [`Narrow`] takes 16 with what every x86-64 has, and goes byte by byte elsewhere. Memory is
-//! only ever read through references: a body may end at the last byte of a page. The naive twin is in the tests.
+//! only ever read through references: a body may end at the last byte of a page. The naive twin is in the tests, and the
+//! fuzz targets run all of it under AddressSanitizer.
 
 use chrono::{DateTime, Utc};
 
