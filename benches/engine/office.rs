@@ -120,6 +120,10 @@ impl Calendar for Office {
         Ok(self.ask(|_| None).await)
     }
 
+    async fn sent(&self, _: &RoomAddress, _: &Step, _: &Event, _: DateTime<Utc>) -> Result<bool, Trouble> {
+        Ok(self.ask(|_| false).await)
+    }
+
     async fn write(&self, room: &RoomAddress, step: &Step) -> Reply {
         let written = self
             .ask(|events| match step {

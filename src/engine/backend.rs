@@ -4,6 +4,7 @@
 //! again is the engine's decision, after it has looked.
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 use super::Step;
 use crate::action::{Fault, Seen};
@@ -24,6 +25,15 @@ pub trait Calendar: Send + Sync {
 
     /// The event that was seen and is in the room's Deleted Items now, under its id there; `None` when it is not.
     async fn deleted(&self, room: &RoomAddress, seen: &Seen) -> Result<Option<Event>, Trouble>;
+
+    /// Whether the message that this step sends about this event is in the room's Sent Items, sent at `since` or later.
+    async fn sent(
+        &self,
+        room: &RoomAddress,
+        step: &Step,
+        about: &Event,
+        since: DateTime<Utc>,
+    ) -> Result<bool, Trouble>;
 
     /// Carries out one step, once.
     async fn write(&self, room: &RoomAddress, step: &Step) -> Reply;

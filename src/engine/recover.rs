@@ -6,7 +6,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::Trouble;
-use super::perform::{Engine, Mode, Unguarded};
+use super::perform::{Engine, Unguarded};
 use super::reconcile::Found;
 use super::run::{Run, needs_attention, refused, untold};
 use crate::action::{Already, Fault, Outcome, Refusal};
@@ -58,7 +58,7 @@ impl Engine {
     /// the room's turn.
     pub(super) async fn resume(&self, life: Life) -> Result<Option<Outcome>, JournalError> {
         let id = life.action.id;
-        let run = Run::new(self, &life.action, Mode::Perform, &Unguarded);
+        let run = Run::resumed(self, &life, &Unguarded);
         let fresh = self.clock().now() - life.accepted_at <= self.options().resume_within;
         // A sweep's guard is gone with its process, so what it planned is not begun again.
         let may_go_on = fresh && !matches!(life.action.actor, crate::action::Actor::Sweep { .. });

@@ -3,7 +3,7 @@
 //! The shell around the pure parts. It never sends a write a second time without having read the event in between, and
 //! it never does what the journal has not taken.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::perform::{Engine, Guard, Mode};
 use super::plan::{NoPlan, Plan, plan};
@@ -29,6 +29,8 @@ pub(super) struct Run<'a> {
     action: &'a Action,
     mode: Mode,
     guard: &'a dyn Guard,
+    /// When the action was taken on: nothing of it was sent before.
+    since: DateTime<Utc>,
     /// Sent since the last stored fact.
     requests: Vec<RequestIds>,
 }
@@ -50,7 +52,13 @@ enum Choice {
 
 impl<'a> Run<'a> {
     pub(super) fn new(engine: &'a Engine, action: &'a Action, mode: Mode, guard: &'a dyn Guard) -> Self {
-        Self { engine, action, mode, guard, requests: Vec::new() }
+        Self { engine, action, mode, guard, since: engine.clock().now(), requests: Vec::new() }
+    }
+
+    /// The same, for an action that was taken on before the process was stopped.
+    pub(super) fn resumed(engine: &'a Engine, life: &'a Life, guard: &'a dyn Guard) -> Self {
+        let since = life.accepted_at;
+        Self { since, ..Self::new(engine, &life.action, Mode::Perform, guard) }
     }
 
     /// Carries the action through, and says what was sent since the last fact.
@@ -226,17 +234,16 @@ impl<'a> Run<'a> {
         tokio::time::sleep(self.engine.options().settle).await;
         let after = self.find_again(before).await?;
         let stands = after.as_ref().is_some_and(|after| after.id == before.id);
-        let left = step.takes_away() && !stands && self.left_behind(before).await?;
+        let left = step.takes_away() && !stands && self.left_behind(before, step).await?;
         Ok(reconcile(step, before, after.as_ref(), left))
     }
 
-    /// Whether what is gone from the calendar is where our steps leave it. An occurrence leaves nothing anywhere, what
-    /// has no UID cannot be told from others, and what was taken away before and came back may lie there since then: of
+    /// Whether what is gone from the calendar left the trace that the step leaves: the message in Sent Items, or, where
+    /// nobody is told, the item in Deleted Items. An occurrence removed in silence leaves nothing anywhere, what has no
+    /// UID cannot be told from others, and what was taken away before and came back may have left its trace then: of
     /// those it cannot be known who took them away.
-    async fn left_behind(&self, before: &Event) -> Result<bool, Trouble> {
-        let Some((uid, start)) = before.identity().filter(|_| before.kind == EventKind::Single) else {
-            return Ok(false);
-        };
+    async fn left_behind(&self, before: &Event, step: &Step) -> Result<bool, Trouble> {
+        let Some((uid, start)) = before.identity() else { return Ok(false) };
         let query = Query { identity: Some((uid.clone(), start)), ..Query::room(&self.action.room) };
         let lives =
             self.engine.journal().find(&query).await.map_err(|error| Trouble::ours(&error.to_string()))?;
@@ -247,8 +254,14 @@ impl<'a> Run<'a> {
         if lives.iter().any(earlier) {
             return Ok(false);
         }
-        let seen = Seen::from(before);
-        Ok(self.engine.calendar().deleted(&self.action.room, &seen).await?.is_some())
+        let (room, calendar) = (&self.action.room, self.engine.calendar());
+        match step {
+            Step::Decline { .. } | Step::Cancel { .. } => calendar.sent(room, step, before, self.since).await,
+            _ if before.kind == EventKind::Single => {
+                Ok(calendar.deleted(room, &Seen::from(before)).await?.is_some())
+            }
+            _ => Ok(false),
+        }
     }
 
     /// What an open action's mailbox shows, for the recovery.

@@ -173,13 +173,25 @@ impl Default for CalendarItem<'_> {
 pub enum Item<'a> {
     /// `t:CalendarItem`.
     Calendar(CalendarItem<'a>),
-    /// Any other kind (`MeetingCancellation`, `Message`, one of tomorrow's): its element name and id.
-    Other {
-        /// Local name of the element.
-        element: Text<'a>,
-        /// Its id, when it has one.
-        item_id: Option<ItemId<'a>>,
-    },
+    /// Any other kind (`MeetingResponse`, `Message`, one of tomorrow's).
+    Other(Box<OtherItem<'a>>),
+}
+
+/// An item that is no calendar item: what tells which message about which event it is.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct OtherItem<'a> {
+    /// Local name of the element.
+    pub element: Text<'a>,
+    /// Its id, when it has one.
+    pub item_id: Option<ItemId<'a>>,
+    /// `IPM.Schedule.Meeting.Resp.Neg` is a decline.
+    pub item_class: Option<Text<'a>>,
+    /// When it was sent, by the server's clock.
+    pub date_time_sent: Option<DateTime<Utc>>,
+    /// Of a meeting message: that of the meeting.
+    pub uid: Option<Text<'a>>,
+    /// Of a meeting message: when the meeting, or the date of its series that is meant, begins.
+    pub start: Option<DateTime<Utc>>,
 }
 
 /// `ResponseClass`.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::classify::{Kind, Verdict};
 use super::client::{Client, Failed};
@@ -11,16 +11,16 @@ use super::event::{PROPERTIES, event};
 use super::messages::{only, strange, successful};
 use super::settings::{Settings, SettingsError};
 use crate::action::{Notify, Seen};
-use crate::calendar::{Event, EventId, RoomAddress, Window};
+use crate::calendar::{Event, EventId, RoomAddress, Uid, Window};
 use crate::engine::{Busy, Calendar, Capabilities, Directory, Reply, Step, Trouble, Written};
 use crate::ews::code::Meaning;
 use crate::ews::codec::Body;
 use crate::ews::op::{
     Change, ConflictResolution, CreateItem, DeleteItem, DeleteType, Effect, FindItem, FolderId, FreeBusyView,
-    GetItem, GetRooms, GetUserAvailability, ItemRef, ListItems, MessageDisposition, MoveItem, ResolveNames,
-    Response, SendCancellations, SendUpdates, UpdateItem,
+    GetItem, GetRooms, GetUserAvailability, ItemRef, ListItems, MessageDisposition, MoveItem, Property,
+    ResolveNames, Response, SendCancellations, SendUpdates, UpdateItem,
 };
-use crate::ews::types::{Item, Mailbox, ResponseClass, ResponseMessage};
+use crate::ews::types::{Item, Mailbox, OtherItem, ResponseClass, ResponseMessage};
 use crate::journal::RequestIds;
 
 /// `EWSFindCountLimit`: what one FindItem gives at most on premises.
@@ -33,6 +33,10 @@ const AVAILABILITY_SPAN_MAX: TimeDelta = TimeDelta::days(42);
 const DELETED_PAGE: u32 = 200;
 /// … and searched, the last deleted first: what went before that is not found again.
 const DELETED_SEARCHED_MAX: u32 = 5_000;
+/// Messages of Sent Items looked at, the last first: a room sends few.
+const SENT_SEARCHED: u32 = 200;
+/// How far our clock and Exchange's may be apart (Kerberos would not let them in further).
+const CLOCKS_APART: TimeDelta = TimeDelta::minutes(5);
 /// Only whether there is anything matters, so the coarsest that Exchange takes for a day.
 const AVAILABILITY_INTERVAL_MINUTES: u32 = 60;
 
@@ -97,7 +101,7 @@ impl Exchange {
             // What cannot be placed in time is not what we look for, and stands in nobody's way there.
             let events = folder.items.iter().filter_map(|item| match item {
                 Item::Calendar(item) => event(item).ok(),
-                Item::Other { .. } => None,
+                Item::Other(_) => None,
             });
             Ok((events.collect(), more.then_some(offset.saturating_add(DELETED_PAGE))))
         };
@@ -241,6 +245,28 @@ impl Calendar for Exchange {
         Ok(found)
     }
 
+    async fn sent(
+        &self,
+        room: &RoomAddress,
+        step: &Step,
+        about: &Event,
+        since: DateTime<Utc>,
+    ) -> Result<bool, Trouble> {
+        let list = ListItems {
+            folder: FolderId::SentItems,
+            offset: 0,
+            max_entries: SENT_SEARCHED,
+            properties: &[Property::ItemClass, Property::DateTimeSent, Property::Uid, Property::Start],
+        };
+        let since = since - CLOCKS_APART;
+        let found = self.client.call(room.as_str(), &list, |body| {
+            let Body::FindItem(messages) = body else { return Err(another(Effect::Read)) };
+            let items = &only(Effect::Read, messages)?.payload.items;
+            Ok(items.iter().any(|item| matches!(item, Item::Other(item) if tells(item, step, about, since))))
+        });
+        Ok(found.await?)
+    }
+
     async fn write(&self, room: &RoomAddress, step: &Step) -> Reply {
         let item = item(step);
         let mut requests = Vec::new();
@@ -313,6 +339,21 @@ fn item(step: &Step) -> ItemRef<'_> {
     ItemRef { id: id.as_str(), change_key: Some(change_key.as_str()) }
 }
 
+/// Whether this message is the one that the step sends about the event.
+fn tells(item: &OtherItem<'_>, step: &Step, about: &Event, since: DateTime<Utc>) -> bool {
+    let class = match step {
+        Step::Decline { .. } => "IPM.Schedule.Meeting.Resp.Neg",
+        Step::Cancel { .. } => "IPM.Schedule.Meeting.Canceled",
+        Step::SetEnd { .. } | Step::Remove { .. } | Step::MoveBack { .. } => return false,
+    };
+    let uid = about.uid.as_ref().map(Uid::as_str);
+    item.item_class.as_deref() == Some(class)
+        && uid.is_some()
+        && item.uid.as_deref() == uid
+        && item.start == Some(about.start)
+        && item.date_time_sent.is_some_and(|sent| sent >= since)
+}
+
 /// Told by UID and times: an id changes when its item moves.
 fn is_the_one(event: &Event, seen: &Seen) -> bool {
     event.uid == seen.uid && event.uid.is_some() && event.start == seen.start && event.end == seen.end
@@ -327,7 +368,7 @@ fn response<'a>(item: ItemRef<'a>, text: &'a Option<String>) -> Response<'a> {
 fn events(items: &[Item<'_>]) -> Result<Vec<Event>, Verdict> {
     let calendar_items = items.iter().filter_map(|item| match item {
         Item::Calendar(item) => Some(item),
-        Item::Other { .. } => None,
+        Item::Other(_) => None,
     });
     calendar_items
         .map(|item| {

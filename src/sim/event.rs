@@ -249,6 +249,8 @@ pub(crate) struct Message {
     pub(crate) body: String,
     pub(crate) from: Person,
     pub(crate) to: Vec<Person>,
+    /// Of a meeting message: the meeting's UID, and when it (or the date that is meant) begins.
+    pub(crate) about: Option<(String, DateTime<Utc>)>,
 }
 
 /// What a row holds.

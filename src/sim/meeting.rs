@@ -278,12 +278,18 @@ impl World {
         self.post(mail);
     }
 
-    /// Keeps a copy of the last mail in Sent Items.
+    /// Keeps a copy of the last mail in Sent Items. A mail about a meeting is kept while the sender still has the meeting.
     pub(crate) fn keep_sent(&mut self, mailbox: u32) -> Option<ItemRef> {
         let mail = self.outbox.last()?.clone();
         let from = self.mailboxes.get(&mailbox).map(Mailbox::person)?;
+        let start = mail.uid.as_deref().and_then(|uid| {
+            let at = self.find(&mail.from, uid, mail.occurrence)?;
+            Some(views::view(self.mailboxes.get(&at.mailbox)?, at).ok()?.start)
+        });
+        let about = mail.uid.zip(start);
         let to = mail.to.iter().map(|address| self.person(address)).collect();
-        let message = Message { class: mail.kind.class(), subject: mail.subject, body: mail.text, from, to };
+        let message =
+            Message { class: mail.kind.class(), subject: mail.subject, body: mail.text, from, to, about };
         self.put(mailbox, Folder::Sent, Content::Message(message))
     }
 

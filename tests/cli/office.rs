@@ -52,7 +52,7 @@ pub fn world(rooms: usize) -> World {
     let ada = Person::new("Ada Albers", "ada@example.com");
     world.add_user(&ada);
     for number in 0..rooms {
-        world.add_room(RoomSpec::new(&format!("Room {number}"), &room(number)));
+        world.add_room(RoomSpec::new(format!("Room {number}"), room(number)));
         let mut meeting =
             MeetingSpec::new(ada.clone(), now() - TimeDelta::minutes(20), now() + TimeDelta::minutes(40));
         meeting.rooms = vec![room(number)];

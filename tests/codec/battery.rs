@@ -56,7 +56,7 @@ fn an_unknown_kind_of_item_costs_no_neighbour() {
     );
     let read = items(read(body.as_bytes()).unwrap());
     assert!(
-        matches!(&read[0], Item::Other { element, item_id: Some(id) } if element == "Hologram" && id.id == "H")
+        matches!(&read[0], Item::Other(other) if other.element == "Hologram" && other.item_id.as_ref().unwrap().id == "H")
     );
     assert!(matches!(&read[1], Item::Calendar(item) if item.subject.as_deref() == Some("a")));
 }

@@ -31,6 +31,9 @@ pub enum Next {
     GoneFirst,
 }
 
+/// From which room, by what kind of step, about which event, and when that began.
+type Sent = (RoomAddress, std::mem::Discriminant<Step>, Option<Uid>, DateTime<Utc>);
+
 #[derive(Default)]
 pub struct State {
     pub events: BTreeMap<(RoomAddress, EventId), Event>,
@@ -38,6 +41,8 @@ pub struct State {
     pub next: VecDeque<Next>,
     pub writes: Vec<Step>,
     pub effects: Vec<(RoomAddress, Step)>,
+    /// About which event which room sent what.
+    pub sent: Vec<Sent>,
     pub reads: usize,
     pub gone_people: Vec<String>,
     pub person_questions: usize,
@@ -106,6 +111,10 @@ impl State {
                 self.put(room, event, false);
             }
             _ => {
+                if matches!(step, Step::Decline { .. } | Step::Cancel { .. }) {
+                    let kind = std::mem::discriminant(step);
+                    self.sent.push((room.clone(), kind, event.uid.clone(), event.start));
+                }
                 self.events.remove(&key);
                 if event.kind == EventKind::Single {
                     self.put(room, event, true);
@@ -153,6 +162,21 @@ impl Calendar for FakeCalendar {
             |event: &&Event| event.uid == seen.uid && event.start == seen.start && event.end == seen.end;
         let here = state.deleted.iter().filter(|((of, _), _)| of == room).map(|(_, event)| event);
         Ok(here.rev().find(is_it).cloned())
+    }
+
+    async fn sent(
+        &self,
+        room: &RoomAddress,
+        step: &Step,
+        about: &Event,
+        _: DateTime<Utc>,
+    ) -> Result<bool, Trouble> {
+        let state = self.0.lock().unwrap();
+        if state.blind {
+            return Err(trouble());
+        }
+        let mail = (room.clone(), std::mem::discriminant(step), about.uid.clone(), about.start);
+        Ok(state.sent.contains(&mail))
     }
 
     async fn write(&self, room: &RoomAddress, step: &Step) -> Reply {

@@ -115,6 +115,16 @@ impl Calendar for Way {
         self.read(self.calendar.deleted(room, seen)).await
     }
 
+    async fn sent(
+        &self,
+        room: &RoomAddress,
+        step: &Step,
+        about: &Event,
+        since: DateTime<Utc>,
+    ) -> Result<bool, Trouble> {
+        self.read(self.calendar.sent(room, step, about, since)).await
+    }
+
     async fn write(&self, room: &RoomAddress, step: &Step) -> Reply {
         self.delay().await;
         let fate = if self.is_calm() { 99 } else { roll(&self.dice, |dice| dice.below(100)) };

@@ -117,15 +117,22 @@ async fn a_reply_lost_before_or_after_the_write_leads_to_one_write_and_one_answe
     }
 }
 
+/// Sent Items tells that it went out: of a single event and of an occurrence, which leaves no other trace.
 #[tokio::test]
-async fn a_decline_whose_reply_is_lost_is_mailed_once() {
-    let mut world = world();
-    world.add_meeting(meeting());
-    let office = Office::open(world).await;
-    office.sim.trouble(Trouble::new(Wrong::ResetAfter).on("CreateItem"));
-    let outcome = office.ask(DELETE).await;
-    assert!(matches!(outcome, Outcome::Done(_) | Outcome::AlreadyDone { .. }), "{outcome:?}");
-    assert_eq!((office.asked("CreateItem"), office.mails().len()), (1, 1));
+async fn a_decline_whose_reply_is_lost_is_mailed_once_and_known_to_be() {
+    for in_a_series in [false, true] {
+        let mut world = world();
+        let mut spec = meeting();
+        if in_a_series {
+            spec.series = Some(Series::weekly_on(spec.start, Range::Count(5)));
+        }
+        world.add_meeting(spec);
+        let office = Office::open(world).await;
+        office.sim.trouble(Trouble::new(Wrong::ResetAfter).on("CreateItem"));
+        let done = done(office.ask(DELETE).await);
+        assert_eq!((done.change, done.told), (Change::Declined, Told::Organizer));
+        assert_eq!((office.asked("CreateItem"), office.mails().len()), (1, 1));
+    }
 }
 
 #[tokio::test]

@@ -88,9 +88,11 @@ pub struct ItemRef<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)]
 pub enum Property {
+    ItemClass,
     Subject,
     Sensitivity,
     Categories,
+    DateTimeSent,
     DateTimeCreated,
     LastModifiedTime,
     Uid,
@@ -170,10 +172,12 @@ fn write_shape(properties: &[Property], out: &mut Writer<'_>) {
 
 impl Property {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
+        Self::ItemClass,
         Self::Subject,
         Self::Sensitivity,
         Self::Categories,
+        Self::DateTimeSent,
         Self::DateTimeCreated,
         Self::LastModifiedTime,
         Self::Uid,
@@ -200,9 +204,11 @@ impl Property {
     /// `FieldURI`: how the schema names it (`t:UnindexedFieldURIType`).
     pub fn field_uri(self) -> &'static str {
         match self {
+            Self::ItemClass => "item:ItemClass",
             Self::Subject => "item:Subject",
             Self::Sensitivity => "item:Sensitivity",
             Self::Categories => "item:Categories",
+            Self::DateTimeSent => "item:DateTimeSent",
             Self::DateTimeCreated => "item:DateTimeCreated",
             Self::LastModifiedTime => "item:LastModifiedTime",
             Self::Uid => "calendar:UID",

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc, Weekday};
 use roxmltree::Node;
 
-use crate::sim::event::{Attendee, Copy, Details, Event, Item, Message, Person};
+use crate::sim::event::{Attendee, Content, Copy, Details, Event, Item, Message, Person};
 use crate::sim::ids::{self, ItemRef};
 use crate::sim::series::{Pattern, Range, Series};
 use crate::sim::soap_in::{Refusal, TYPES, boolean, elements, in_order, need_t, t, t_text, text};
@@ -268,7 +268,21 @@ pub(super) fn bare(view: &View<'_>) -> String {
 
 /// A message's id and nothing else.
 pub(super) fn bare_message(item: &Item, at: ItemRef) -> String {
-    format!("<t:Message>{}</t:Message>", item_id(&ids::item_id(at), &ids::change_key(item.version)))
+    let element = match &item.content {
+        Content::Message(message) => kind_of(message),
+        Content::Event(_) => "Message",
+    };
+    format!("<t:{element}>{}</t:{element}>", item_id(&ids::item_id(at), &ids::change_key(item.version)))
+}
+
+/// The schema's name for a message of this class.
+fn kind_of(message: &Message) -> &'static str {
+    match message.class {
+        "IPM.Schedule.Meeting.Request" => "MeetingRequest",
+        "IPM.Schedule.Meeting.Canceled" => "MeetingCancellation",
+        class if class.starts_with("IPM.Schedule.Meeting.Resp.") => "MeetingResponse",
+        _ => "Message",
+    }
 }
 
 pub(super) fn item_id(id: &str, change_key: &str) -> String {
@@ -319,7 +333,17 @@ pub(super) fn message(
     if wants("message:From", Basic, true) {
         out += &format!("<t:From>{}</t:From>", mailbox_element(&message.from, "Mailbox"));
     }
-    format!("<t:Message>{out}</t:Message>")
+    if let Some((uid, start)) = &message.about {
+        if wants("calendar:UID", All, true) {
+            out += &element("UID", uid);
+        }
+        // A request has its times behind much that we do not show.
+        if wants("calendar:Start", All, true) && kind_of(message) != "MeetingRequest" {
+            out += &element("Start", &instant(*start));
+        }
+    }
+    let kind = kind_of(message);
+    format!("<t:{kind}>{out}</t:{kind}>")
 }
 
 fn word(name: &str, word: &str) -> Option<String> {

@@ -5,7 +5,7 @@ use super::super::rules::names;
 use super::document::{Document, Element};
 use super::namespace::Namespace;
 use super::{people, value};
-use crate::ews::types::{CalendarItem, Item, ItemId};
+use crate::ews::types::{CalendarItem, Item, OtherItem};
 
 type Result<T> = std::result::Result<T, DecodeError>;
 
@@ -24,18 +24,23 @@ fn item<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Item<'
     if element.is(Namespace::Types, "CalendarItem") {
         return calendar_item(document, element).map(Item::Calendar);
     }
-    Ok(Item::Other { element: element.local.into(), item_id: own_id(document, element)? })
+    other_item(document, element).map(|other| Item::Other(Box::new(other)))
 }
 
-fn own_id<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Option<ItemId<'a>>> {
-    let mut found = None;
-    document.children(element, |_, child| {
-        if child.is(Namespace::Types, "ItemId") {
-            found = people::id(child);
+fn other_item<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<OtherItem<'a>> {
+    let mut item = OtherItem { element: element.local.into(), ..OtherItem::default() };
+    document.children(element, |document, child| {
+        match child.local_in(Namespace::Types) {
+            "ItemId" => item.item_id = people::id(child),
+            "ItemClass" => item.item_class = Some(document.text(child)?),
+            "DateTimeSent" => item.date_time_sent = value::time(document, child)?,
+            "UID" => item.uid = Some(document.text(child)?),
+            "Start" => item.start = value::time(document, child)?,
+            _ => {}
         }
         Ok(())
     })?;
-    Ok(found)
+    Ok(item)
 }
 
 fn calendar_item<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<CalendarItem<'a>> {

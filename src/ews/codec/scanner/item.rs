@@ -12,7 +12,7 @@ use super::cursor::Cursor;
 use super::markup::Tag;
 use super::value::IdLens;
 use super::{Reason, Scan, lists, value};
-use crate::ews::types::{CalendarItem, Item, Sensitivity};
+use crate::ews::types::{CalendarItem, Item, OtherItem, Sensitivity};
 
 /// Items we make room for before we have seen them: the number comes from a stranger.
 const EXPECTED_MAX: usize = 1000;
@@ -58,17 +58,31 @@ fn calendar_items<'a, V: Vector>(vector: V, cursor: &mut Cursor<'a>, items: &mut
     Ok(())
 }
 
+/// Puts a value into its place, which must be free.
+macro_rules! put {
+    ($cursor:ident, $place:expr, $value:expr) => {{
+        if $place.is_some() {
+            return $cursor.decline(Reason::Twice);
+        }
+        $place = Some($value);
+    }};
+}
+
+/// Another kind of item: messages are few and read without haste.
 fn other<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> Scan<Item<'a>> {
     let Some(element) = tag.name.strip_prefix("t:") else { return cursor.decline(Reason::Namespace) };
-    let mut item_id = None;
+    let mut item = OtherItem { element: element.into(), ..OtherItem::default() };
     while let Some(child) = cursor.child(tag)? {
-        if child.name != "t:ItemId" {
-            cursor.skip(&child)?;
-        } else if item_id.replace(lists::item_id(cursor, &child)?).is_some() {
-            return cursor.decline(Reason::Twice);
+        match child.name {
+            "t:ItemId" => put!(cursor, item.item_id, lists::item_id(cursor, &child)?),
+            "t:ItemClass" => put!(cursor, item.item_class, cursor.text_of(&child)?),
+            "t:DateTimeSent" => put!(cursor, item.date_time_sent, time_of(cursor, &child)?),
+            "t:UID" => put!(cursor, item.uid, cursor.text_of(&child)?),
+            "t:Start" => put!(cursor, item.start, time_of(cursor, &child)?),
+            _ => cursor.skip(&child)?,
         }
     }
-    Ok(Item::Other { element: element.into(), item_id })
+    Ok(Item::Other(Box::new(item)))
 }
 
 /// A field if it is next, as one literal on either side of its value, into its empty place in an item.
@@ -272,16 +286,6 @@ fn by_name<'a, V: Vector>(vector: V, mut rest: &'a str, item: &mut CalendarItem<
             }
         }
     }
-}
-
-/// Puts a value into its place, which must be free.
-macro_rules! put {
-    ($cursor:ident, $place:expr, $value:expr) => {{
-        if $place.is_some() {
-            return $cursor.decline(Reason::Twice);
-        }
-        $place = Some($value);
-    }};
 }
 
 /// Puts a list into its place. An empty list is no mark of having been there, so that two lists where the first is
