@@ -167,8 +167,8 @@ pub struct AuditArgs {
     #[arg(long, value_enum)]
     pub outcome: Option<OutcomeArg>,
     /// The newest so many
-    #[arg(long, value_name = "N")]
-    pub limit: Option<u32>,
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub limit: u32,
     /// How to print it; --json is short for --format json (one line an action)
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,

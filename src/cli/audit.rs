@@ -107,10 +107,13 @@ async fn list(directory: &Path, args: &AuditArgs, output: &Output) -> Result<Exi
         actor: args.actor.clone(),
         rule: args.rule.clone(),
         ending: args.outcome.map(Ending::from),
-        limit: args.limit.map(|limit| limit as usize),
+        limit: Some(args.limit as usize),
         ..Query::default()
     };
     let lives = journal.find(&query).await.map_err(|error| Failure::from_error(Exit::Usage, error))?;
+    if lives.len() >= args.limit as usize {
+        output.say(&format!("adjourn: the newest {} actions are shown; --limit shows more", args.limit));
+    }
     let lines = lives.iter().map(Line::from);
     let format = if output.is_json() { Format::Json } else { args.format };
     match format {

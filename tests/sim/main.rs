@@ -4,6 +4,7 @@
 
 mod actions;
 mod exchangelib;
+mod histories;
 mod office;
 mod raw;
 mod sweeps;
