@@ -114,5 +114,6 @@ Exit codes:
   5  Exchange refused: an administrator has to change rights or credentials
   6  a sweep did part of its work
   7  a sweep would have touched more than its limits allow; it touched nothing
-  8  the journal cannot be used (disk, rights, another process); nothing was begun
+  8  the journal cannot be used (disk, rights, another process); nothing was begun that it does not know of:
+     once it can be used again, the next command that acts finds out what became of what was under way
   9  the journal is not as it was written";

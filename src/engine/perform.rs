@@ -138,9 +138,9 @@ impl Engine {
         mode: Mode,
         guard: &dyn Guard,
     ) -> Result<Answer, JournalError> {
-        let id = action.id;
+        let (id, asked_at) = (action.id, self.clock.now());
         if mode == Mode::Rehearse {
-            let (outcome, _) = Run::new(self, &action, mode, guard).finish().await?;
+            let (outcome, _) = Run::new(self, &action, mode, guard, asked_at).finish().await?;
             return Ok(Answer { action: id, outcome, repeated: false });
         }
         let _key_turn = match &action.key {
@@ -157,7 +157,7 @@ impl Engine {
             return Ok(Answer { action: id, outcome, repeated: false });
         }
         self.record(id, Fact::Accepted { action: Box::new(action.clone()) }).await?;
-        let (outcome, requests) = Run::new(self, &action, mode, guard).finish().await?;
+        let (outcome, requests) = Run::new(self, &action, mode, guard, asked_at).finish().await?;
         self.close(id, &outcome, requests).await?;
         Ok(Answer { action: id, outcome, repeated: false })
     }

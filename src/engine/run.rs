@@ -29,7 +29,7 @@ pub(super) struct Run<'a> {
     action: &'a Action,
     mode: Mode,
     guard: &'a dyn Guard,
-    /// When the action was taken on: nothing of it was sent before.
+    /// When it was asked for: nothing of it was sent before, and what is meant was on then.
     since: DateTime<Utc>,
     /// Sent since the last stored fact.
     requests: Vec<RequestIds>,
@@ -51,14 +51,19 @@ enum Choice {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(engine: &'a Engine, action: &'a Action, mode: Mode, guard: &'a dyn Guard) -> Self {
-        Self { engine, action, mode, guard, since: engine.clock().now(), requests: Vec::new() }
+    pub(super) fn new(
+        engine: &'a Engine,
+        action: &'a Action,
+        mode: Mode,
+        guard: &'a dyn Guard,
+        since: DateTime<Utc>,
+    ) -> Self {
+        Self { engine, action, mode, guard, since, requests: Vec::new() }
     }
 
     /// The same, for an action that was taken on before the process was stopped.
     pub(super) fn resumed(engine: &'a Engine, life: &'a Life, guard: &'a dyn Guard) -> Self {
-        let since = life.accepted_at;
-        Self { since, ..Self::new(engine, &life.action, Mode::Perform, guard) }
+        Self::new(engine, &life.action, Mode::Perform, guard, life.accepted_at)
     }
 
     /// Carries the action through, and says what was sent since the last fact.
@@ -133,7 +138,9 @@ impl<'a> Run<'a> {
         match &self.action.target {
             Target::Current => {
                 let now = self.engine.clock().now();
-                Ok(current(calendar.events(room, Window::instant(now)).await?, now))
+                let on = calendar.events(room, Window::instant(now)).await?;
+                // While the wish waited for its turn, or for a new process, another meeting may have begun.
+                Ok(current(on.into_iter().filter(|event| event.is_on(self.since)).collect(), now))
             }
             Target::Event { id, seen } => Ok(named(calendar.event(room, id).await?, *seen)),
         }
@@ -206,7 +213,11 @@ impl<'a> Run<'a> {
             let trouble = match reply.written {
                 Written::Done => return Ok(Round::Over(Outcome::Done(plan.done))),
                 Written::Gone if plan.step.takes_away() => {
-                    return Ok(Round::Over(Outcome::AlreadyDone { why: Already::Gone }));
+                    return Ok(Round::Over(self.gone(&event, &plan, last_trouble.is_some()).await));
+                }
+                // An earlier sending may land yet: nobody can say that nothing was done.
+                Written::NotDone(trouble) if last_trouble.is_some() => {
+                    return Ok(Round::Over(needs_attention(&event, &plan.step, &trouble)));
                 }
                 Written::Gone | Written::Conflict => {
                     return Ok(Round::Conflict(Box::new(event), Box::new(plan)));
@@ -228,6 +239,19 @@ impl<'a> Run<'a> {
         }
         let trouble = last_trouble.unwrap_or_else(|| Trouble::ours("no sending was allowed"));
         Ok(Round::Over(needs_attention(&event, &plan.step, &trouble)))
+    }
+
+    /// The event was gone when the step came: somebody took it away, or our own earlier sending did.
+    async fn gone(&self, event: &Event, plan: &Plan, doubted: bool) -> Outcome {
+        if !doubted {
+            return Outcome::AlreadyDone { why: Already::Gone };
+        }
+        match self.look(event, &plan.step).await {
+            Ok(Found::Landed) => Outcome::Done(plan.done.clone()),
+            Ok(Found::Gone) => Outcome::AlreadyDone { why: Already::Gone },
+            Ok(Found::Untouched | Found::Edited | Found::Untold) => untold(event, &plan.step),
+            Err(blind) => needs_attention(event, &plan.step, &blind),
+        }
     }
 
     async fn look(&self, before: &Event, step: &Step) -> Result<Found, Trouble> {

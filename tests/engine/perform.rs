@@ -388,3 +388,18 @@ async fn an_interrupted_action_stays_open_while_exchange_cannot_be_asked_and_the
     let recovered = stage.engine.recover().await.unwrap();
     assert!(matches!(recovered.closed[0].outcome, Some(Outcome::NeedsAttention { .. })));
 }
+
+/// Nobody at the door at five to ten meant the meeting that begins at ten.
+#[tokio::test]
+async fn a_wish_that_waited_does_not_end_the_meeting_that_began_meanwhile() {
+    let stage = stage();
+    let wish = end();
+    let fact = Fact::Accepted { action: Box::new(wish.clone()) };
+    stage.journal.record(Entry { action: wish.id, at: at(9, 30), fact }).await.unwrap();
+    let next = adjourn::calendar::Event { start: at(9, 31), end: at(10, 30), ..meeting("next") };
+    stage.calendar.add(&room("r1"), next);
+    stage.clock.advance(chrono::TimeDelta::seconds(70));
+    let recovered = stage.engine.recover().await.unwrap();
+    assert_eq!(recovered.closed[0].outcome, Some(Outcome::Refused { refusal: Refusal::NothingOn }));
+    assert_eq!(stage.calendar.effects(), 0);
+}
