@@ -5,16 +5,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use adjourn::action::Seen;
+use adjourn::action::{RequestIds, Seen, Step};
 use adjourn::calendar::{
     ChangeKey, Copy, Event, EventId, EventKind, Person, RoomAddress, Scope, Uid, Window,
 };
 use adjourn::cleanup::Evidence;
 use adjourn::clock::ManualClock;
-use adjourn::engine::{
-    Busy, Calendar, Capabilities, Directory, Engine, Options, Reply, Step, Trouble, Written,
-};
-use adjourn::journal::{Journal, RequestIds};
+use adjourn::engine::{Busy, Calendar, Capabilities, Directory, Engine, Options, Reply, Trouble, Written};
+use adjourn::journal::Journal;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Semaphore;

@@ -11,6 +11,7 @@
 mod key;
 mod outcome;
 mod refusal;
+mod step;
 
 use std::fmt;
 
@@ -23,6 +24,7 @@ use crate::calendar::{EventId, RoomAddress};
 pub use key::{IdempotencyKey, IdempotencyKeyError};
 pub use outcome::{Already, Answer, Change, Done, NotUndoable, Outcome, Seen, Told, Undoable};
 pub use refusal::{Fault, Refusal};
+pub use step::{RequestIds, Step};
 
 /// Names one action for ever: in the journal, in logs, towards callers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -148,6 +150,33 @@ pub enum AllDay {
     Spare,
     /// The caller insists.
     Include,
+}
+
+impl Actor {
+    /// User, program or sweep.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::User { .. } => "user",
+            Self::Sweep { .. } => "sweep",
+            Self::Program { .. } => "program",
+        }
+    }
+
+    /// The user's or program's name, or the rule's.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::User { name } | Self::Program { name } => name,
+            Self::Sweep { rule } => rule,
+        }
+    }
+
+    /// The rule of a sweep.
+    pub fn rule(&self) -> Option<&str> {
+        match self {
+            Self::Sweep { rule } => Some(rule),
+            Self::User { .. } | Self::Program { .. } => None,
+        }
+    }
 }
 
 /// Who asked.

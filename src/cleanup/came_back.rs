@@ -25,8 +25,7 @@ const ACTIONS_MAX: usize = 2;
 
 /// The verdict, given what was done to the same event before, the newest first.
 pub(super) fn after_return(verdict: Verdict, lives: &[Life], came_back: CameBack) -> Verdict {
-    let undoes = |life: &Life, id| life.action.ask == Ask::Undo { of: id } && life.done().is_some();
-    let undone = |id: ActionId| lives.iter().any(|life| undoes(life, id));
+    let undone = |id: ActionId| lives.iter().any(|life| life.has_undone(id));
     let done: Vec<&Life> = lives
         .iter()
         .filter(|life| life.done().is_some())

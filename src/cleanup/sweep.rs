@@ -12,7 +12,7 @@ use super::came_back::after_return;
 use super::judge::organizer_in;
 use super::plan::{Judged, Plan, RoomPlan, Stop};
 use super::{EvidenceLog, Judgement, Rule, Rules, Verdict, judge};
-use crate::action::{Action, ActionId, Actor, AllDay, Fault, Outcome, Refusal, Seen, Target, Times};
+use crate::action::{Action, ActionId, Actor, AllDay, Outcome, Refusal, Seen, Target, Times};
 use crate::calendar::{Event, RoomAddress, Window};
 use crate::engine::{Busy, Calendar, Directory, Engine, Guard, Mode, Trouble};
 use crate::journal::{JournalError, Query};
@@ -261,11 +261,7 @@ impl RoomJudge {
             return Ok(verdict);
         };
         let query = Query { identity: Some((uid.clone(), start)), ..Query::room(room) };
-        let lives = self.engine.journal().find(&query).await.map_err(|error| Trouble {
-            fault: Fault::Administrator,
-            advice: error.to_string(),
-            code: "journal".to_owned(),
-        })?;
+        let lives = self.engine.journal().find(&query).await?;
         Ok(after_return(verdict, &lives, self.rules.came_back))
     }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use uuid::Uuid;
 
@@ -164,8 +165,8 @@ pub struct AuditArgs {
     #[arg(long, value_name = "RULE")]
     pub rule: Option<String>,
     /// Only what ended like this
-    #[arg(long, value_enum)]
-    pub outcome: Option<OutcomeArg>,
+    #[arg(long, value_parser = endings())]
+    pub outcome: Option<Ending>,
     /// The newest so many
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub limit: u32,
@@ -191,27 +192,12 @@ pub struct VerifyArgs {
     pub head: Option<String>,
 }
 
-/// How an action ended, as it is typed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[allow(missing_docs)]
-pub enum OutcomeArg {
-    Open,
-    Done,
-    AlreadyDone,
-    Refused,
-    NeedsAttention,
-}
-
-impl From<OutcomeArg> for Ending {
-    fn from(typed: OutcomeArg) -> Self {
-        match typed {
-            OutcomeArg::Open => Self::Open,
-            OutcomeArg::Done => Self::Done,
-            OutcomeArg::AlreadyDone => Self::AlreadyDone,
-            OutcomeArg::Refused => Self::Refused,
-            OutcomeArg::NeedsAttention => Self::NeedsAttention,
-        }
-    }
+/// The words for how an action ended, and what each means.
+fn endings() -> impl TypedValueParser<Value = Ending> {
+    let words = PossibleValuesParser::new(Ending::ALL.map(Ending::as_str));
+    words.try_map(|word| {
+        Ending::ALL.into_iter().find(|ending| ending.as_str() == word).ok_or("no such outcome")
+    })
 }
 
 /// How a list is printed.

@@ -10,9 +10,9 @@ use super::connect;
 use super::exit::{Exit, Failure};
 use super::output::{Output, table};
 use super::perform::describe;
-use crate::action::{ActionId, Actor, Ask, DeleteHow, Notify};
+use crate::action::{ActionId, Ask, DeleteHow, Notify, RequestIds};
 use crate::calendar::RoomAddress;
-use crate::journal::{Chain, Ending, Entry, Journal, Life, Query, RequestIds};
+use crate::journal::{Chain, Ending, Entry, Journal, Life, Query};
 use crate::store::SqliteJournal;
 
 /// Entries read at once while verifying.
@@ -52,17 +52,12 @@ struct Line {
 impl From<&Life> for Line {
     fn from(life: &Life) -> Self {
         let before = life.intent.as_ref().map(|intent| &intent.before);
-        let (actor_kind, actor) = match &life.action.actor {
-            Actor::User { name } => ("user", name),
-            Actor::Program { name } => ("program", name),
-            Actor::Sweep { rule } => ("sweep", rule),
-        };
         Self {
             action: life.action.id,
             accepted_at: life.accepted_at,
             room: life.action.room.clone(),
-            actor_kind,
-            actor: actor.clone(),
+            actor_kind: life.action.actor.kind(),
+            actor: life.action.actor.name().to_owned(),
             asked: asked(life.action.ask),
             reason: life.action.reason.clone(),
             ending: Ending::of(life).as_str(),
@@ -106,7 +101,7 @@ async fn list(directory: &Path, args: &AuditArgs, output: &Output) -> Result<Exi
         until: args.until,
         actor: args.actor.clone(),
         rule: args.rule.clone(),
-        ending: args.outcome.map(Ending::from),
+        ending: args.outcome,
         limit: Some(args.limit as usize),
         ..Query::default()
     };

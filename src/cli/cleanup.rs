@@ -25,7 +25,7 @@ pub(super) async fn run(
     let evidence = args.evidence.as_deref().map_or_else(|| Ok(EvidenceLog::default()), read_evidence)?;
     let acts = args.apply && !args.dry_run;
     let journalled = if acts { Journalled::Acts } else { Journalled::Looks };
-    let opened = connect::open(connection, journalled).await?;
+    let opened = connect::open(connection, journalled, output).await?;
     guard_evidence(&args, &opened)?;
     let sweep =
         Sweep::new(opened.engine.clone(), opened.config.rules.clone(), evidence, opened.config.rooms_at_once);

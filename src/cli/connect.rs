@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::args::Connection;
 use super::exit::{Exit, Failure};
+use super::output::Output;
 use super::perform::describe;
 use crate::calendar::RoomAddress;
 use crate::clock::SystemClock;
@@ -35,7 +36,11 @@ const DEFAULT_FILE: &str = "adjourn.toml";
 
 /// Reads the configuration, prepares the connection, and learns the members of the configured room lists.
 /// With a journal it also finds out, before anything else is done, what became of actions that a stop interrupted.
-pub(super) async fn open(connection: &Connection, journalled: Journalled) -> Result<Opened, Failure> {
+pub(super) async fn open(
+    connection: &Connection,
+    journalled: Journalled,
+    output: &Output,
+) -> Result<Opened, Failure> {
     let config = load(connection)?;
     let server = config.server.as_ref().ok_or_else(|| {
         Failure::new(
@@ -50,7 +55,7 @@ pub(super) async fn open(connection: &Connection, journalled: Journalled) -> Res
     };
     let opened = open_with(settings, config, journal).await?;
     if journalled == Journalled::Acts {
-        recover(&opened.engine).await?;
+        recover(&opened.engine, output).await?;
     }
     Ok(opened)
 }
@@ -80,15 +85,17 @@ fn look(directory: &Path) -> Result<Arc<dyn Journal>, Failure> {
 }
 
 /// Says on stderr what became of interrupted actions; the answer to the command itself is data, and stays apart.
-async fn recover(engine: &Arc<Engine>) -> Result<(), Failure> {
+async fn recover(engine: &Arc<Engine>, output: &Output) -> Result<(), Failure> {
     let recovered = engine.recover().await.map_err(|error| Failure::from_error(Exit::Journal, error))?;
     for life in recovered.closed {
         let ended = life.outcome.as_ref().map(describe).unwrap_or_default();
-        eprintln!("adjourn: {}: interrupted action {}: {ended}", life.action.room, life.action.id);
+        output.say(&format!("adjourn: {}: interrupted action {}: {ended}", life.action.room, life.action.id));
     }
     for life in recovered.still_open {
         let (room, id) = (life.action.room, life.action.id);
-        eprintln!("adjourn: {room}: interrupted action {id}: Exchange cannot be asked yet what became of it");
+        output.say(&format!(
+            "adjourn: {room}: interrupted action {id}: Exchange cannot be asked yet what became of it"
+        ));
     }
     Ok(())
 }

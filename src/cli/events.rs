@@ -11,7 +11,7 @@ use crate::calendar::{Event, RoomAddress, Window};
 pub(super) async fn run(args: EventsArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
     let room: RoomAddress =
         args.room.parse().map_err(|error| Failure::new(Exit::Usage, "ROOM is no address").because(error))?;
-    let opened = connect::open(connection, Journalled::Looks).await?;
+    let opened = connect::open(connection, Journalled::Looks, output).await?;
     let engine = opened.engine;
     if !engine.scope().holds(&room) {
         return Err(Failure::new(

@@ -80,11 +80,6 @@ impl Failure {
         Self { exit, message: message.into(), causes: Vec::new() }
     }
 
-    /// A failure whose message is a refusal's.
-    pub(super) fn from_message(exit: Exit, message: impl ToString) -> Self {
-        Self::new(exit, message.to_string())
-    }
-
     /// Adds an error and everything beneath it.
     pub(super) fn because(mut self, error: impl Error) -> Self {
         let mut cause: Option<&dyn Error> = Some(&error);

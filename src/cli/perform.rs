@@ -49,7 +49,7 @@ async fn perform(
     let action = action(args, ask)?;
     let room = action.room.clone();
     let journalled = if rehearsal { Journalled::Looks } else { Journalled::Acts };
-    let engine = connect::open(connection, journalled).await?.engine;
+    let engine = connect::open(connection, journalled, output).await?.engine;
     let answer =
         engine.perform(action, mode).await.map_err(|error| Failure::from_error(Exit::Journal, error))?;
     print(&room, &answer, output)

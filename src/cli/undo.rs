@@ -11,11 +11,11 @@ use crate::engine::Mode;
 pub(super) async fn run(args: UndoArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
     let of = ActionId(args.action);
     let journalled = if args.wish.dry_run { Journalled::Looks } else { Journalled::Acts };
-    let opened = connect::open(connection, journalled).await?;
+    let opened = connect::open(connection, journalled, output).await?;
     let life = opened.engine.journal().life(of).await;
     let life = life.map_err(|error| Failure::from_error(Exit::Journal, error))?;
     let Some(life) = life else {
-        return Err(Failure::from_message(Exit::Refused, Refusal::NoSuchAction { action: of }));
+        return Err(Failure::new(Exit::Refused, Refusal::NoSuchAction { action: of }.to_string()));
     };
     let mut action = Action::new(
         ActionId::random(),

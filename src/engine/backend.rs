@@ -6,10 +6,9 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::Step;
-use crate::action::{Fault, Seen};
+use crate::action::{Fault, RequestIds, Seen, Step};
 use crate::calendar::{Event, EventId, RoomAddress, Window};
-use crate::journal::RequestIds;
+use crate::journal::JournalError;
 
 /// A server's calendars.
 #[async_trait]
@@ -91,6 +90,12 @@ pub struct Trouble {
     pub advice: String,
     /// Response code, HTTP status or kind of failure, for whoever looks into it.
     pub code: String,
+}
+
+impl From<JournalError> for Trouble {
+    fn from(error: JournalError) -> Self {
+        Self { fault: Fault::Administrator, advice: error.to_string(), code: "journal".to_owned() }
+    }
 }
 
 /// Whether a room has anything in a window.

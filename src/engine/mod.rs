@@ -32,5 +32,5 @@ mod undo;
 
 pub use backend::{Busy, Calendar, Capabilities, Directory, Reply, Trouble, Written};
 pub use perform::{Engine, Guard, Mode, Options};
-pub use plan::{NoPlan, Plan, Step, plan};
+pub use plan::{NoPlan, Plan, plan};
 pub use recover::Recovered;

@@ -11,88 +11,14 @@
 //! calendar repair may put the meeting back.
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
 
 use super::Capabilities;
 use super::select::times;
 use crate::action::{
-    Action, AllDay, Already, Ask, Change, DeleteHow, Done, NotUndoable, Notify, Refusal, Seen, Told, Undoable,
+    Action, AllDay, Already, Ask, Change, DeleteHow, Done, NotUndoable, Notify, Refusal, Seen, Step, Told,
+    Undoable,
 };
-use crate::calendar::{ChangeKey, Copy, Event, EventId, EventKind};
-
-/// One operation on one event, with everything that is sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "step")]
-pub enum Step {
-    /// Set the end, and nothing else.
-    SetEnd {
-        /// Which event.
-        id: EventId,
-        /// In which version.
-        change_key: ChangeKey,
-        /// The new end.
-        end: DateTime<Utc>,
-        /// Who hears of it.
-        notify: Notify,
-    },
-    /// Decline in the room's name.
-    Decline {
-        /// Which event.
-        id: EventId,
-        /// In which version.
-        change_key: ChangeKey,
-        /// Said to the organizer.
-        text: Option<String>,
-    },
-    /// Cancel in the room's name.
-    Cancel {
-        /// Which event.
-        id: EventId,
-        /// In which version.
-        change_key: ChangeKey,
-        /// Said to the attendees.
-        text: Option<String>,
-    },
-    /// Move to Deleted Items, silently.
-    Remove {
-        /// Which event.
-        id: EventId,
-        /// In which version.
-        change_key: ChangeKey,
-    },
-    /// Move from Deleted Items back to the calendar, silently.
-    MoveBack {
-        /// Which event, by its id in Deleted Items.
-        id: EventId,
-        /// In which version.
-        change_key: ChangeKey,
-    },
-}
-
-impl Step {
-    /// Which event it is about.
-    pub fn id(&self) -> &EventId {
-        self.item().0
-    }
-
-    /// It takes the event off the calendar.
-    pub fn takes_away(&self) -> bool {
-        match self {
-            Self::Decline { .. } | Self::Cancel { .. } | Self::Remove { .. } => true,
-            Self::SetEnd { .. } | Self::MoveBack { .. } => false,
-        }
-    }
-
-    /// Which event in which version it is about.
-    pub fn item(&self) -> (&EventId, &ChangeKey) {
-        let (Self::SetEnd { id, change_key, .. }
-        | Self::Decline { id, change_key, .. }
-        | Self::Cancel { id, change_key, .. }
-        | Self::Remove { id, change_key }
-        | Self::MoveBack { id, change_key }) = self;
-        (id, change_key)
-    }
-}
+use crate::calendar::{Copy, Event, EventKind};
 
 /// A step and the answer it leads to when it is done.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 //! A write whose answer was lost has either landed or not, and the mailbox knows. The `ChangeKey` makes the difference
 //! sharp: an item that still has the key the write was guarded with was not written to.
 
-use super::Step;
 use super::select::times;
+use crate::action::Step;
 use crate::calendar::Event;
 
 /// What the mailbox shows.

@@ -9,7 +9,7 @@ use super::Trouble;
 use super::perform::{Engine, Unguarded};
 use super::reconcile::Found;
 use super::run::{Run, needs_attention, refused, untold};
-use crate::action::{Already, Fault, Outcome, Refusal};
+use crate::action::{Actor, Already, Fault, Outcome, Refusal};
 use crate::journal::{Ending, Intent, JournalError, Life, Query, Stage};
 
 /// Rooms looked at together.
@@ -61,13 +61,13 @@ impl Engine {
         let run = Run::resumed(self, &life, &Unguarded);
         let fresh = self.clock().now() - life.accepted_at <= self.options().resume_within;
         // A sweep's guard is gone with its process, so what it planned is not begun again.
-        let may_go_on = fresh && !matches!(life.action.actor, crate::action::Actor::Sweep { .. });
+        let may_go_on = fresh && !matches!(life.action.actor, Actor::Sweep { .. });
         let (outcome, requests) = match (life.stage, &life.intent) {
             (Stage::Closed, _) => return Ok(life.outcome),
             (Stage::Accepted, _) | (_, None) if may_go_on => run.finish().await?,
             (Stage::Accepted, _) | (_, None) => (refused(Refusal::Interrupted), Vec::new()),
             (Stage::Intended | Stage::InDoubt, Some(intent)) => {
-                match run.found(&intent.before, &intent.step).await {
+                match run.look(&intent.before, &intent.step).await {
                     Ok(Found::Landed) => (Outcome::Done(intent.done.clone()), Vec::new()),
                     Ok(Found::Untouched | Found::Edited) if may_go_on => {
                         run.finish_from(intent.before.clone()).await?

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::action::{Action, ActionId, Answer, Ask, Change, Done, Outcome, Refusal, Target};
+use crate::action::{Action, ActionId, Answer, Change, Done, Outcome, Refusal, Target};
 use crate::journal::Life;
 
 /// What an earlier wish under the same key means for this one.
@@ -34,7 +34,7 @@ pub(super) fn under_key(action: &Action, newest: Option<Life>) -> Before {
 /// The action that did to the event what is asked for again, while the event would still be on or ahead. `done` are
 /// the lives in the room that changed something, the newest first.
 pub(super) fn already_by(action: &Action, done: &[Life], now: DateTime<Utc>) -> Option<ActionId> {
-    let undone = |id: ActionId| done.iter().any(|life| life.action.ask == Ask::Undo { of: id });
+    let undone = |id: ActionId| done.iter().any(|life| life.has_undone(id));
     done.iter()
         .filter(|life| life.action.ask == action.ask && !undone(life.action.id))
         .find(|life| life.done().is_some_and(|done| is_about(action, done, now)))

@@ -11,12 +11,12 @@ use super::reconcile::{Found, reconcile};
 use super::repeat::already_by;
 use super::select::{Selected, current, named, times};
 use super::undo::{Back, collides, needed, plan_back, way_back};
-use super::{Step, Trouble, Written};
+use super::{Trouble, Written};
 use crate::action::{
-    Action, ActionId, Already, Ask, Done, Fault, Outcome, Refusal, Seen, Target, Times, Undoable,
+    Action, Already, Ask, Done, Fault, Outcome, Refusal, RequestIds, Seen, Step, Target, Times, Undoable,
 };
 use crate::calendar::{Event, EventKind, Window};
-use crate::journal::{Ending, Fact, JournalError, Life, Query, RequestIds};
+use crate::journal::{Ending, Fact, JournalError, Life, Query};
 
 /// How many of a room's last changes are searched for the one that a wish repeats.
 const REPEATS_SEARCHED: usize = 100;
@@ -91,15 +91,14 @@ impl<'a> Run<'a> {
             Err(outcome) => return Ok(outcome),
         };
         for _ in 0..self.engine.options().decisions_max {
-            let selected = match (&mut choice, &back) {
+            let selected = match (&choice, &back) {
                 (Choice::First, None) => self.select().await,
                 (Choice::First, Some(back)) => self.select_back(back).await,
                 (Choice::Again(before, wanted), _) => match self.find_again(before).await {
-                    Ok(after) if has_landed(wanted.as_deref(), before, after.as_ref()) => {
-                        let done = wanted.take().map(|plan| plan.done);
-                        return Ok(done.map_or_else(|| refused(Refusal::KeepsChanging), Outcome::Done));
-                    }
-                    Ok(after) => Ok(select_again(self.action.ask, before, after)),
+                    Ok(after) => match landed(wanted.as_deref(), before, after.as_ref()) {
+                        Some(done) => return Ok(Outcome::Done(done)),
+                        None => Ok(select_again(self.action.ask, before, after)),
+                    },
                     Err(trouble) => Err(trouble),
                 },
             };
@@ -127,8 +126,8 @@ impl<'a> Run<'a> {
         let Some(life) = journal.life(of).await?.filter(|life| life.action.room == self.action.room) else {
             return Ok(Err(refused(Refusal::NoSuchAction { action: of })));
         };
-        if let Some(action) = already_by_undo(&self.changes().await?, of) {
-            return Ok(Err(Outcome::AlreadyDone { why: Already::ByAction { action } }));
+        if let Some(undo) = self.changes().await?.iter().find(|life| life.has_undone(of)) {
+            return Ok(Err(Outcome::AlreadyDone { why: Already::ByAction { action: undo.action.id } }));
         }
         Ok(way_back(&life).map(Some).map_err(refused))
     }
@@ -168,7 +167,7 @@ impl<'a> Run<'a> {
     }
 
     /// The event as it is now: by its id, or by what stays the same when the id changes.
-    pub(super) async fn find_again(&self, before: &Event) -> Result<Option<Event>, Trouble> {
+    async fn find_again(&self, before: &Event) -> Result<Option<Event>, Trouble> {
         let (room, calendar) = (&self.action.room, self.engine.calendar());
         if let Some(event) = calendar.event(room, &before.id).await? {
             return Ok(Some(event));
@@ -254,7 +253,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    async fn look(&self, before: &Event, step: &Step) -> Result<Found, Trouble> {
+    /// What the mailbox shows of a step that may have been carried out.
+    pub(super) async fn look(&self, before: &Event, step: &Step) -> Result<Found, Trouble> {
         tokio::time::sleep(self.engine.options().settle).await;
         let after = self.find_again(before).await?;
         let stands = after.as_ref().is_some_and(|after| after.id == before.id);
@@ -269,8 +269,7 @@ impl<'a> Run<'a> {
     async fn left_behind(&self, before: &Event, step: &Step) -> Result<bool, Trouble> {
         let Some((uid, start)) = before.identity() else { return Ok(false) };
         let query = Query { identity: Some((uid.clone(), start)), ..Query::room(&self.action.room) };
-        let lives =
-            self.engine.journal().find(&query).await.map_err(|error| Trouble::ours(&error.to_string()))?;
+        let lives = self.engine.journal().find(&query).await?;
         let earlier = |life: &Life| {
             let taken_away = life.intent.as_ref().is_some_and(|intent| intent.step.takes_away());
             life.action.id != self.action.id && taken_away
@@ -286,11 +285,6 @@ impl<'a> Run<'a> {
             }
             _ => Ok(false),
         }
-    }
-
-    /// What an open action's mailbox shows, for the recovery.
-    pub(super) async fn found(&self, before: &Event, step: &Step) -> Result<Found, Trouble> {
-        self.look(before, step).await
     }
 
     /// Nothing to do: perhaps because this was asked, and done, before.
@@ -332,13 +326,11 @@ fn select_again(ask: Ask, before: &Event, after: Option<Event>) -> Selected {
     }
 }
 
-/// The conflict was with ourselves: something on the way delivered the request twice, and the first one landed.
-fn has_landed(wanted: Option<&Plan>, before: &Event, after: Option<&Event>) -> bool {
-    wanted.is_some_and(|plan| reconcile(&plan.step, before, after, false) == Found::Landed)
-}
-
-fn already_by_undo(changes: &[Life], of: ActionId) -> Option<ActionId> {
-    changes.iter().find(|life| life.action.ask == Ask::Undo { of }).map(|life| life.action.id)
+/// What was done, if the conflict was with ourselves: something on the way delivered the request twice, and the first one
+/// landed.
+fn landed(wanted: Option<&Plan>, before: &Event, after: Option<&Event>) -> Option<Done> {
+    let plan = wanted.filter(|plan| reconcile(&plan.step, before, after, false) == Found::Landed)?;
+    Some(plan.done.clone())
 }
 
 pub(super) fn refused(refusal: Refusal) -> Outcome {

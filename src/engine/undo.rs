@@ -9,11 +9,9 @@
 //!
 //! An event that was changed since is left alone, and so is one whose old time is taken by now.
 
-use super::plan::{NoPlan, Plan, Step};
+use super::plan::{NoPlan, Plan};
 use super::select::times;
-use crate::action::{
-    Already, Change, Done, NotUndoable, Notify, Outcome, Refusal, Seen, Times, Told, Undoable,
-};
+use crate::action::{Already, Change, Done, NotUndoable, Notify, Refusal, Seen, Step, Times, Told, Undoable};
 use crate::calendar::{Event, Window};
 use crate::journal::Life;
 
@@ -28,7 +26,7 @@ pub(super) enum Back {
 
 /// What undoing this life means.
 pub(super) fn way_back(life: &Life) -> Result<Back, Refusal> {
-    let Some(Outcome::Done(done)) = &life.outcome else { return Err(Refusal::NothingToUndo) };
+    let done = life.done().ok_or(Refusal::NothingToUndo)?;
     match (done.undoable, done.change) {
         (Undoable::No { because }, _) => Err(Refusal::NotUndoable { because }),
         (Undoable::Yes, Change::Ended { .. }) => Ok(Back::End(done.clone())),

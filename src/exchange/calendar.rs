@@ -10,9 +10,9 @@ use super::client::{Client, Failed};
 use super::event::{PROPERTIES, event};
 use super::messages::{only, strange, successful};
 use super::settings::{Settings, SettingsError};
-use crate::action::{Notify, Seen};
+use crate::action::{Notify, RequestIds, Seen, Step};
 use crate::calendar::{Event, EventId, RoomAddress, Uid, Window};
-use crate::engine::{Busy, Calendar, Capabilities, Directory, Reply, Step, Trouble, Written};
+use crate::engine::{Busy, Calendar, Capabilities, Directory, Reply, Trouble, Written};
 use crate::ews::code::Meaning;
 use crate::ews::codec::Body;
 use crate::ews::op::{
@@ -21,7 +21,6 @@ use crate::ews::op::{
     ResolveNames, Response, SendCancellations, SendUpdates, UpdateItem,
 };
 use crate::ews::types::{Item, Mailbox, OtherItem, ResponseClass, ResponseMessage};
-use crate::journal::RequestIds;
 
 /// `EWSFindCountLimit`: what one FindItem gives at most on premises.
 const VIEW_ENTRIES_MAX: u32 = 1_000;

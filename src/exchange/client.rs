@@ -15,10 +15,10 @@ use super::gate::{Gate, back_off};
 use super::paths::Paths;
 use super::settings::{ImpersonateBy, Settings, SettingsError};
 use super::transport::{Post, Transport};
+use crate::action::RequestIds;
 use crate::ews::codec::{Body, Limits, decode};
 use crate::ews::op::{Effect, Operation, encode_into};
 use crate::ews::soap::{Headers, ServerVersion};
-use crate::journal::RequestIds;
 
 /// How often a read, or what never left, is asked again.
 const RETRIES_MAX: u32 = 3;

@@ -2,9 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::{Action, Done, Outcome};
+use crate::action::{Action, Done, Outcome, RequestIds, Step};
 use crate::calendar::Event;
-use crate::engine::Step;
 
 /// One fact about an action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,13 +50,4 @@ impl Fact {
             Self::Closed { .. } => "closed",
         }
     }
-}
-
-/// The two names of one request, for the logs of both sides.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RequestIds {
-    /// `client-request-id`, as we sent it.
-    pub ours: String,
-    /// `request-id`, as Exchange answered; `None` when no answer came.
-    pub theirs: Option<String>,
 }

@@ -2,10 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Entry, Fact, RequestIds};
-use crate::action::{Action, ActionId, Done, Outcome};
+use super::{Entry, Fact};
+use crate::action::{Action, ActionId, Ask, Done, Outcome, RequestIds, Step};
 use crate::calendar::Event;
-use crate::engine::Step;
 
 /// Where an action stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +17,18 @@ pub enum Stage {
     InDoubt,
     /// Over.
     Closed,
+}
+
+impl Stage {
+    /// As it is stored and printed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Intended => "intended",
+            Self::InDoubt => "in-doubt",
+            Self::Closed => "closed",
+        }
+    }
 }
 
 /// What was about to be done, the last time something was.
@@ -131,6 +142,11 @@ impl Life {
             Some(Outcome::Done(done)) => Some(done),
             _ => None,
         }
+    }
+
+    /// It put back what that action did.
+    pub fn has_undone(&self, of: ActionId) -> bool {
+        self.action.ask == Ask::Undo { of } && self.done().is_some()
     }
 
     /// Not over yet.

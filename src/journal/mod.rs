@@ -19,7 +19,7 @@ mod seal;
 
 use async_trait::async_trait;
 
-pub use fact::{Fact, RequestIds};
+pub use fact::Fact;
 pub use life::{Impossible, Intent, Life, Stage};
 pub use memory::MemoryJournal;
 pub use query::{Ending, Query};

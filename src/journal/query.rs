@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Life, Stage};
-use crate::action::{Actor, IdempotencyKey, Outcome};
+use super::Life;
+use crate::action::{IdempotencyKey, Outcome};
 use crate::calendar::{RoomAddress, Uid};
 
 /// Which lives; everything that is set must hold.
@@ -82,30 +82,15 @@ impl Query {
 
     /// Whether this life is meant.
     pub fn means(&self, life: &Life) -> bool {
-        let (name, rule) = match &life.action.actor {
-            Actor::User { name } | Actor::Program { name } => (name, None),
-            Actor::Sweep { rule } => (rule, Some(rule)),
-        };
+        let asked_by = &life.action.actor;
         let identity = life.intent.as_ref().and_then(|intent| intent.before.identity());
         self.room.as_ref().is_none_or(|room| *room == life.action.room)
             && self.since.is_none_or(|since| since <= life.accepted_at)
             && self.until.is_none_or(|until| life.accepted_at < until)
-            && self.actor.as_ref().is_none_or(|actor| actor == name)
-            && self.rule.as_ref().is_none_or(|wanted| Some(wanted) == rule)
+            && self.actor.as_ref().is_none_or(|actor| actor == asked_by.name())
+            && self.rule.as_ref().is_none_or(|rule| asked_by.rule() == Some(rule))
             && self.ending.is_none_or(|ending| ending == Ending::of(life))
             && self.key.as_ref().is_none_or(|key| life.action.key.as_ref() == Some(key))
             && self.identity.as_ref().is_none_or(|(uid, start)| identity == Some((uid, *start)))
-    }
-}
-
-impl Stage {
-    /// As it is stored and printed.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Intended => "intended",
-            Self::InDoubt => "in-doubt",
-            Self::Closed => "closed",
-        }
     }
 }

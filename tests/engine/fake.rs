@@ -3,15 +3,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use adjourn::action::{Fault, Seen};
+use adjourn::action::{Fault, RequestIds, Seen, Step};
 use adjourn::calendar::{
     ChangeKey, Copy, Event, EventId, EventKind, Person, RoomAddress, Scope, Uid, Window,
 };
 use adjourn::clock::ManualClock;
-use adjourn::engine::{
-    Busy, Calendar, Capabilities, Directory, Engine, Options, Reply, Step, Trouble, Written,
-};
-use adjourn::journal::{MemoryJournal, RequestIds};
+use adjourn::engine::{Busy, Calendar, Capabilities, Directory, Engine, Options, Reply, Trouble, Written};
+use adjourn::journal::MemoryJournal;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 

@@ -11,11 +11,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use adjourn::action::{
-    Action, ActionId, Actor, Already, Answer, Ask, DeleteHow, Notify, Outcome, Refusal, Seen, Target,
+    Action, ActionId, Actor, Already, Answer, Ask, DeleteHow, Notify, Outcome, Refusal, Seen, Step, Target,
 };
 use adjourn::calendar::{Copy, Event, EventId, EventKind, RoomAddress, Scope, Window};
 use adjourn::clock::Clock;
-use adjourn::engine::{Busy, Calendar, Capabilities, Directory, Engine, Mode, Options, Reply, Step, Trouble};
+use adjourn::engine::{Busy, Calendar, Capabilities, Directory, Engine, Mode, Options, Reply, Trouble};
 use adjourn::journal::{Chain, Entry, Fact, Journal, MemoryJournal};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -41,6 +41,10 @@ impl Dice {
 
     fn below(&mut self, end: u64) -> u64 {
         self.0.next_u64() % end
+    }
+
+    fn action_id(&mut self) -> ActionId {
+        ActionId(uuid::Uuid::from_u128(u128::from(self.0.next_u64())))
     }
 
     fn percent(&mut self, chance: u64) -> bool {
@@ -241,7 +245,7 @@ impl Story {
                 _ if done.is_empty() => Ask::End(Notify::Nobody),
                 _ => Ask::Undo { of: dice.one(&done) },
             };
-            let name = ActionId(uuid::Uuid::from_u128(u128::from(dice.0.next_u64())));
+            let name = dice.action_id();
             let mut action = Action::new(name, room, ask, Actor::Program { name: "door".to_owned() });
             if dice.percent(60) {
                 action.target = Target::Event { id, seen: None };
@@ -306,15 +310,12 @@ impl Story {
             // Whoever had no answer asks again, under another name for the action and the same key.
             asked.retain(|action| action.key.is_some());
             for action in &mut asked {
-                action.id =
-                    ActionId(uuid::Uuid::from_u128(u128::from(roll(&self.dice, |dice| dice.0.next_u64()))));
+                action.id = roll(&self.dice, Dice::action_id);
             }
             for _ in 0..1 + roll(&self.dice, |dice| dice.below(5)) {
                 let wish = self.wish();
                 if roll(&self.dice, |dice| dice.percent(25)) {
-                    let id = ActionId(uuid::Uuid::from_u128(u128::from(roll(&self.dice, |dice| {
-                        dice.0.next_u64()
-                    }))));
+                    let id = roll(&self.dice, Dice::action_id);
                     asked.push(Action { id, ..wish.clone() });
                 }
                 asked.push(wish);

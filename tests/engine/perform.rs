@@ -2,10 +2,10 @@
 
 use adjourn::action::{
     Action, ActionId, Actor, AllDay, Already, Ask, Change, DeleteHow, Done, NotUndoable, Notify, Outcome,
-    Refusal, Seen, Target, Times, Told, Undoable,
+    Refusal, Seen, Step, Target, Times, Told, Undoable,
 };
 use adjourn::calendar::{Copy, EventId, EventKind};
-use adjourn::engine::{Mode, Options, Step};
+use adjourn::engine::{Mode, Options};
 use adjourn::journal::{Entry, Fact, Journal};
 
 use crate::fake::{Next, Stage, at, meeting, room, stage, stage_with};

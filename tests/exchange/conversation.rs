@@ -3,8 +3,9 @@
 use std::io::Write as _;
 use std::time::Duration;
 
+use adjourn::action::Step;
 use adjourn::calendar::{ChangeKey, EventId, RoomAddress, Window};
-use adjourn::engine::{Busy, Calendar as _, Directory, Step, Written};
+use adjourn::engine::{Busy, Calendar as _, Directory, Written};
 use adjourn::exchange::{Exchange, Secret, Settings};
 use chrono::{DateTime, TimeDelta, Utc};
 use flate2::Compression;

@@ -2,11 +2,10 @@
 
 use adjourn::action::{
     Action, ActionId, Actor, AllDay, Already, Ask, Change, DeleteHow, Done, Fault, NotUndoable, Notify,
-    Outcome, Refusal, Seen, Target, Times, Told, Undoable,
+    Outcome, Refusal, RequestIds, Seen, Step, Target, Times, Told, Undoable,
 };
 use adjourn::calendar::{ChangeKey, Copy, Event, EventId, EventKind, Person, RoomAddress, Uid};
-use adjourn::engine::Step;
-use adjourn::journal::{Entry, Fact, RequestIds};
+use adjourn::journal::{Entry, Fact};
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
