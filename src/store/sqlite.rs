@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OpenFlags, params_from_iter};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use super::directory::{self, JOURNAL_FILE};
 use super::schema;
-use super::writer::{self, Job};
+use super::writer::{self, Job, Writer};
 use crate::action::ActionId;
 use crate::journal::{Entry, Journal, JournalError, Life, Query, Sealed};
 
@@ -70,6 +70,9 @@ pub enum StoreError {
     /// Entries do not add up.
     #[error("the journal is damaged: {0}; keep the file, and see `adjourn audit verify`")]
     Damaged(String),
+    /// The system has no thread to write it.
+    #[error("cannot start the thread that writes the journal: {0}; without a journal nothing is done")]
+    Thread(std::io::Error),
     /// SQLite says no.
     #[error("the journal cannot be used: {0}")]
     Sqlite(#[from] rusqlite::Error),
@@ -78,8 +81,8 @@ pub enum StoreError {
 /// A journal in a state directory.
 pub struct SqliteJournal {
     reader: Arc<Mutex<Connection>>,
-    writer: Option<mpsc::Sender<Job>>,
-    /// Held as long as the journal.
+    writer: Option<Writer>,
+    /// Held as long as the journal, its writer included: fields are dropped in this order.
     _lock: Option<File>,
 }
 
@@ -149,9 +152,10 @@ fn prepare(connection: &Connection) -> Result<(), StoreError> {
 #[async_trait]
 impl Journal for SqliteJournal {
     async fn record(&self, entry: Entry) -> Result<(), JournalError> {
-        let writer = self.writer.as_ref().ok_or_else(|| unusable("it is open for reading only"))?;
+        let queue = self.writer.as_ref().and_then(Writer::queue);
+        let queue = queue.ok_or_else(|| unusable("it is open for reading only"))?;
         let (answer, answered) = oneshot::channel();
-        writer.send(Job { entry, answer }).await.map_err(|_| broken_off())?;
+        queue.send(Job { entry, answer }).await.map_err(|_| broken_off())?;
         answered.await.map_err(|_| broken_off())?
     }
 

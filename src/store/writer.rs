@@ -2,13 +2,14 @@
 //! fact.
 
 use std::collections::HashMap;
+use std::thread::JoinHandle;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, named_params};
 use tokio::sync::{mpsc, oneshot};
 
 use super::StoreError;
 use super::sqlite::{life, unusable};
-use crate::action::{ActionId, Actor};
+use crate::action::ActionId;
 use crate::journal::{Chain, Ending, Entry, JournalError, Life};
 
 /// Facts that may wait; whoever comes then waits for a place.
@@ -29,16 +30,36 @@ struct State {
     open: HashMap<ActionId, Life>,
 }
 
-/// Starts the thread. It ends when the last sender is gone, and what was sent is written by then.
-pub(super) fn start(connection: Connection) -> Result<mpsc::Sender<Job>, StoreError> {
+/// The thread, and the way to it. Both are `None` only while the writer is dropped.
+pub(super) struct Writer {
+    queue: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(super) fn queue(&self) -> Option<&mpsc::Sender<Job>> {
+        self.queue.as_ref()
+    }
+}
+
+/// Waits until what was sent is written and the file is closed: whoever owns the state directory next finds it at rest.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has closed the file too.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Starts the thread. It ends when the writer is dropped, and what was sent is written by then.
+pub(super) fn start(connection: Connection) -> Result<Writer, StoreError> {
     let state = State { chain: chain(&connection)?, open: open(&connection)? };
     let (sender, receiver) = mpsc::channel(QUEUE);
     let run = move || write_all(connection, state, receiver);
-    std::thread::Builder::new()
-        .name("adjourn-journal".to_owned())
-        .spawn(run)
-        .map_err(|error| StoreError::Damaged(format!("no thread to write it: {error}")))?;
-    Ok(sender)
+    let thread = std::thread::Builder::new().name("adjourn-journal".to_owned()).spawn(run);
+    Ok(Writer { queue: Some(sender), thread: Some(thread.map_err(StoreError::Thread)?) })
 }
 
 fn chain(connection: &Connection) -> Result<Chain, StoreError> {
@@ -133,10 +154,6 @@ fn put(transaction: &Transaction<'_>, chain: &mut Chain, body: String, life: &Li
     transaction
         .prepare_cached("INSERT INTO entries (number, action, body, hash) VALUES (?1, ?2, ?3, ?4)")?
         .execute((number, &action, &sealed.body, sealed.hash))?;
-    let (actor, rule) = match &life.action.actor {
-        Actor::User { name } | Actor::Program { name } => (name, None),
-        Actor::Sweep { rule } => (rule, Some(rule)),
-    };
     let uid = life.intent.as_ref().and_then(|intent| intent.before.uid.as_ref());
     transaction
         .prepare_cached(
@@ -149,8 +166,8 @@ fn put(transaction: &Transaction<'_>, chain: &mut Chain, body: String, life: &Li
             ":number": number,
             ":accepted_ms": life.accepted_at.timestamp_millis(),
             ":room": life.action.room.as_str(),
-            ":actor": actor,
-            ":rule": rule,
+            ":actor": life.action.actor.name(),
+            ":rule": life.action.actor.rule(),
             ":key": life.action.key.as_ref().map(crate::action::IdempotencyKey::as_str),
             ":ending": Ending::of(life).as_str(),
             ":uid": uid.map(crate::calendar::Uid::as_str),
