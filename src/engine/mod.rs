@@ -11,7 +11,7 @@
 //!    ├ journal Intended
 //!    ├ write            through the Calendar trait, guarded by the ChangeKey
 //!    ├ conflict         → read again, decide again, a few times at most
-//!    ├ in doubt         → look at the mailbox before deciding        (reconcile.rs, pure)
+//!    ├ in doubt         → look at the mailbox before deciding        (look.rs; reconcile.rs, pure)
 //!    └ journal Closed, then the answer
 //!
 //! recover()             what a stopped process left open: look at the mailbox, then finish or say who must look
@@ -20,6 +20,7 @@
 //! It knows calendars only through the [`Calendar`] trait: no EWS, no HTTP.
 
 mod backend;
+mod look;
 mod perform;
 mod plan;
 mod reconcile;
@@ -29,6 +30,7 @@ mod run;
 mod select;
 mod turns;
 mod undo;
+mod words;
 
 pub use backend::{Busy, Calendar, Capabilities, Directory, Reply, Trouble, Written};
 pub use perform::{Engine, Guard, Mode, Options};

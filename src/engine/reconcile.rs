@@ -4,7 +4,7 @@
 //! sharp: an item that still has the key the write was guarded with was not written to.
 
 use super::select::times;
-use crate::action::Step;
+use crate::action::{ActionId, Already, Done, Outcome, Step};
 use crate::calendar::Event;
 
 /// What the mailbox shows.
@@ -12,6 +12,8 @@ use crate::calendar::Event;
 pub(super) enum Found {
     /// What we wanted has happened.
     Landed,
+    /// It has happened, and may well be the late doing of this earlier action of ours, which was closed in doubt.
+    LandedBy(ActionId),
     /// The item is as it was: the write did not happen (yet).
     Untouched,
     /// The write did not happen, or was taken back: somebody else wrote. To be decided about again.
@@ -20,6 +22,19 @@ pub(super) enum Found {
     Gone,
     /// It cannot be told any more: somebody else was there since.
     Untold,
+}
+
+impl Found {
+    /// The end of the action, where there is nothing left to do.
+    pub(super) fn settles(self, done: &Done) -> Option<Outcome> {
+        let already = |why| Some(Outcome::AlreadyDone { why });
+        match self {
+            Self::Landed => Some(Outcome::Done(done.clone())),
+            Self::LandedBy(action) => already(Already::ByAction { action }),
+            Self::Gone => already(Already::Gone),
+            Self::Untouched | Self::Edited | Self::Untold => None,
+        }
+    }
 }
 
 /// Compares the item after a doubtful write with the item before it. An item of another id was found by its UID: it was

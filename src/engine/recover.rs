@@ -8,9 +8,10 @@ use tokio::task::JoinSet;
 use super::Trouble;
 use super::perform::{Engine, Unguarded};
 use super::reconcile::Found;
-use super::run::{Run, needs_attention, refused, untold};
-use crate::action::{Actor, Already, Fault, Outcome, Refusal};
-use crate::journal::{Ending, Intent, JournalError, Life, Query, Stage};
+use super::run::{Run, refused};
+use super::words;
+use crate::action::{Actor, Fault, Outcome, Refusal, RequestIds};
+use crate::journal::{Ending, Intent, JournalError, Life, Query};
 
 /// Rooms looked at together.
 const ROOMS_AT_ONCE: usize = 16;
@@ -31,23 +32,25 @@ impl Engine {
         let open = self.journal().find(&Query::default().ending(Ending::Open)).await?;
         let places = Arc::new(Semaphore::new(ROOMS_AT_ONCE));
         let mut tasks = JoinSet::new();
-        for life in open {
-            let (engine, places) = (self.clone(), places.clone());
+        for life in &open {
+            let (engine, places, action) = (self.clone(), places.clone(), life.action.clone());
             tasks.spawn(async move {
                 let _place = places.acquire_owned().await;
-                let _turn = engine.turn(life.action.room.as_str()).await;
-                let id = life.action.id;
+                let _turn = engine.turn(action.room.as_str()).await;
                 // Somebody may have been faster.
-                if let Some(life) = engine.journal().life(id).await?.filter(Life::is_open) {
-                    engine.resume(life).await?;
+                match engine.journal().life(action.id).await?.filter(Life::is_open) {
+                    Some(life) => engine.resume(life).await.map(drop),
+                    None => Ok(()),
                 }
-                engine.journal().life(id).await
             });
         }
-        let mut recovered = Recovered::default();
         while let Some(joined) = tasks.join_next().await {
-            let Ok(life) = joined else { continue };
-            let Some(life) = life? else { continue };
+            // One that broke off has closed nothing, which shows below.
+            joined.unwrap_or(Ok(()))?;
+        }
+        let mut recovered = Recovered::default();
+        for life in open {
+            let Some(life) = self.journal().life(life.action.id).await? else { continue };
             let place = if life.is_open() { &mut recovered.still_open } else { &mut recovered.closed };
             place.push(life);
         }
@@ -57,39 +60,48 @@ impl Engine {
     /// Brings one open action to its end and closes it; `None` when its mailbox cannot be looked at now. The caller has
     /// the room's turn.
     pub(super) async fn resume(&self, life: Life) -> Result<Option<Outcome>, JournalError> {
-        let id = life.action.id;
+        if !life.is_open() {
+            return Ok(life.outcome);
+        }
         let run = Run::resumed(self, &life, &Unguarded);
-        let fresh = self.clock().now() - life.accepted_at <= self.options().resume_within;
+        let young = self.clock().now() - life.accepted_at <= self.options().resume_within;
         // A sweep's guard is gone with its process, so what it planned is not begun again.
-        let may_go_on = fresh && !matches!(life.action.actor, Actor::Sweep { .. });
-        let (outcome, requests) = match (life.stage, &life.intent) {
-            (Stage::Closed, _) => return Ok(life.outcome),
-            (Stage::Accepted, _) | (_, None) if may_go_on => run.finish().await?,
-            (Stage::Accepted, _) | (_, None) => (refused(Refusal::Interrupted), Vec::new()),
-            (Stage::Intended | Stage::InDoubt, Some(intent)) => {
-                match run.look(&intent.before, &intent.step).await {
-                    Ok(Found::Landed) => (Outcome::Done(intent.done.clone()), Vec::new()),
-                    Ok(Found::Untouched | Found::Edited) if may_go_on => {
-                        run.finish_from(intent.before.clone()).await?
-                    }
-                    Ok(Found::Untouched | Found::Edited) => (refused(Refusal::Interrupted), Vec::new()),
-                    Ok(Found::Gone) => (Outcome::AlreadyDone { why: Already::Gone }, Vec::new()),
-                    Ok(Found::Untold) => (untold(&intent.before, &intent.step), Vec::new()),
-                    Err(trouble) => match self.blind(&life, intent, &trouble) {
-                        Some(outcome) => (outcome, Vec::new()),
-                        None => return Ok(None),
-                    },
-                }
-            }
+        let goes_on = young && !matches!(life.action.actor, Actor::Sweep { .. });
+        let over = match &life.intent {
+            None if goes_on => Some(run.finish().await?),
+            None => Some((refused(Refusal::Interrupted), Vec::new())),
+            Some(intent) => self.resume_intent(run, &life, intent, goes_on).await?,
         };
-        self.close(id, &outcome, requests).await?;
+        let Some((outcome, requests)) = over else { return Ok(None) };
+        self.close(life.action.id, &outcome, requests).await?;
         Ok(Some(outcome))
+    }
+
+    /// How an action ends that was about to send something, or had sent it.
+    async fn resume_intent(
+        &self,
+        run: Run<'_>,
+        life: &Life,
+        intent: &Intent,
+        goes_on: bool,
+    ) -> Result<Option<(Outcome, Vec<RequestIds>)>, JournalError> {
+        let Intent { before, step, done } = intent;
+        let outcome = match run.look(before, step).await {
+            Err(trouble) => self.blind(life, intent, &trouble),
+            Ok(Found::Untold) => Some(words::untold(before, step)),
+            Ok(found) => match found.settles(done) {
+                None if goes_on => return run.finish_from(intent).await.map(Some),
+                None => Some(refused(Refusal::Interrupted)),
+                outcome => outcome,
+            },
+        };
+        Ok(outcome.map(|outcome| (outcome, Vec::new())))
     }
 
     /// Exchange cannot be asked: later, or never.
     fn blind(&self, life: &Life, intent: &Intent, trouble: &Trouble) -> Option<Outcome> {
         let passes = matches!(trouble.fault, Fault::Server | Fault::Network);
         let young = self.clock().now() - life.accepted_at < self.options().give_up_after;
-        (!(passes && young)).then(|| needs_attention(&intent.before, &intent.step, trouble))
+        (!(passes && young)).then(|| words::needs_attention(&intent.before, &intent.step, trouble))
     }
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::action::{Action, ActionId, Answer, Change, Done, Outcome, Refusal, Target};
+use crate::action::{Action, ActionId, Answer, Change, Done, Outcome, Refusal, Target, Times};
 use crate::journal::Life;
 
 /// What an earlier wish under the same key means for this one.
@@ -32,13 +32,28 @@ pub(super) fn under_key(action: &Action, newest: Option<Life>) -> Before {
 }
 
 /// The action that did to the event what is asked for again, while the event would still be on or ahead. `done` are
-/// the lives in the room that changed something, the newest first.
-pub(super) fn already_by(action: &Action, done: &[Life], now: DateTime<Utc>) -> Option<ActionId> {
+/// the lives in the room that changed something, the newest first. Where it is known how the event `is`, only an action
+/// that left it so is meant.
+pub(super) fn already_by(
+    action: &Action,
+    done: &[Life],
+    is: Option<Times>,
+    now: DateTime<Utc>,
+) -> Option<ActionId> {
     let undone = |id: ActionId| done.iter().any(|life| life.has_undone(id));
     done.iter()
         .filter(|life| life.action.ask == action.ask && !undone(life.action.id))
-        .find(|life| life.done().is_some_and(|done| is_about(action, done, now)))
+        .filter(|life| life.done().is_some_and(|done| is_about(action, done, now)))
+        .find(|life| is.is_none_or(|is| life.done().and_then(left_it) == Some(is)))
         .map(|life| life.action.id)
+}
+
+/// The times an event has since.
+fn left_it(done: &Done) -> Option<Times> {
+    match done.change {
+        Change::Ended { to, .. } => Some(Times { start: done.event.start, end: to }),
+        _ => None,
+    }
 }
 
 fn is_about(action: &Action, done: &Done, now: DateTime<Utc>) -> bool {

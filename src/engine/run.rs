@@ -3,34 +3,36 @@
 //! The shell around the pure parts. It never sends a write a second time without having read the event in between, and
 //! it never does what the journal has not taken.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
+use super::Written;
 use super::perform::{Engine, Guard, Mode};
 use super::plan::{NoPlan, Plan, plan};
-use super::reconcile::{Found, reconcile};
+use super::reconcile::Found;
 use super::repeat::already_by;
 use super::select::{Selected, current, named, times};
 use super::undo::{Back, collides, needed, plan_back, way_back};
-use super::{Trouble, Written};
+use super::{Trouble, words};
 use crate::action::{
-    Action, Already, Ask, Done, Fault, Outcome, Refusal, RequestIds, Seen, Step, Target, Times, Undoable,
+    Action, Already, Ask, Done, Fault, Outcome, Refusal, RequestIds, Target, Times, Undoable,
 };
-use crate::calendar::{Event, EventKind, Window};
-use crate::journal::{Ending, Fact, JournalError, Life, Query};
+use crate::calendar::{Event, Window};
+use crate::journal::{Ending, Fact, Intent, JournalError, Life, Query};
 
 /// How many of a room's last changes are searched for the one that a wish repeats.
 const REPEATS_SEARCHED: usize = 100;
-/// How far from its time an event is looked for when its id is not known any more.
-const SEARCH_SPAN: TimeDelta = TimeDelta::days(1);
 
 /// An action under way.
 pub(super) struct Run<'a> {
-    engine: &'a Engine,
-    action: &'a Action,
+    pub(super) engine: &'a Engine,
+    pub(super) action: &'a Action,
     mode: Mode,
     guard: &'a dyn Guard,
     /// When it was asked for: nothing of it was sent before, and what is meant was on then.
-    since: DateTime<Utc>,
+    pub(super) since: DateTime<Utc>,
+    /// A sending may have landed, or may land yet, without our knowing. Never taken back: an answer to a later sending
+    /// says nothing of it.
+    pub(super) doubted: bool,
     /// Sent since the last stored fact.
     requests: Vec<RequestIds>,
 }
@@ -38,8 +40,14 @@ pub(super) struct Run<'a> {
 /// What one decision led to.
 enum Round {
     Over(Outcome),
-    /// Somebody else wrote first; this is what we had decided about, and what we wanted.
-    Conflict(Box<Event>, Box<Plan>),
+    /// Somebody else wrote first.
+    Conflict(Box<Tried>),
+}
+
+/// What was decided about, and what was wanted.
+struct Tried {
+    before: Event,
+    plan: Plan,
 }
 
 /// How the event of an action is chosen.
@@ -47,7 +55,7 @@ enum Choice {
     /// As the action says.
     First,
     /// After a conflict, or after the process was stopped: the same event, if it still stands where it stood.
-    Again(Box<Event>, Option<Box<Plan>>),
+    Again(Box<Tried>),
 }
 
 impl<'a> Run<'a> {
@@ -58,12 +66,13 @@ impl<'a> Run<'a> {
         guard: &'a dyn Guard,
         since: DateTime<Utc>,
     ) -> Self {
-        Self { engine, action, mode, guard, since, requests: Vec::new() }
+        Self { engine, action, mode, guard, since, doubted: false, requests: Vec::new() }
     }
 
     /// The same, for an action that was taken on before the process was stopped.
     pub(super) fn resumed(engine: &'a Engine, life: &'a Life, guard: &'a dyn Guard) -> Self {
-        Self::new(engine, &life.action, Mode::Perform, guard, life.accepted_at)
+        let run = Self::new(engine, &life.action, Mode::Perform, guard, life.accepted_at);
+        Self { doubted: life.intent.is_some(), ..run }
     }
 
     /// Carries the action through, and says what was sent since the last fact.
@@ -72,12 +81,14 @@ impl<'a> Run<'a> {
         Ok((outcome, self.requests))
     }
 
-    /// The same, for an action that had decided about `before` when the process was stopped.
+    /// The same, for an action that had intended this when the process was stopped.
     pub(super) async fn finish_from(
         mut self,
-        before: Event,
+        intent: &Intent,
     ) -> Result<(Outcome, Vec<RequestIds>), JournalError> {
-        let outcome = self.decide_until_over(Choice::Again(Box::new(before), None)).await?;
+        let plan = Plan { step: intent.step.clone(), done: intent.done.clone() };
+        let tried = Tried { before: intent.before.clone(), plan };
+        let outcome = self.decide_until_over(Choice::Again(Box::new(tried))).await?;
         Ok((outcome, self.requests))
     }
 
@@ -91,32 +102,54 @@ impl<'a> Run<'a> {
             Err(outcome) => return Ok(outcome),
         };
         for _ in 0..self.engine.options().decisions_max {
-            let selected = match (&choice, &back) {
-                (Choice::First, None) => self.select().await,
-                (Choice::First, Some(back)) => self.select_back(back).await,
-                (Choice::Again(before, wanted), _) => match self.find_again(before).await {
-                    Ok(after) => match landed(wanted.as_deref(), before, after.as_ref()) {
-                        Some(done) => return Ok(Outcome::Done(done)),
-                        None => Ok(select_again(self.action.ask, before, after)),
-                    },
-                    Err(trouble) => Err(trouble),
-                },
-            };
-            let event = match selected {
+            let event = match self.choose(&choice, back.as_ref()).await {
                 Ok(Selected::This(event)) => *event,
                 Ok(Selected::Already(why)) => return self.nothing_to_do(why).await,
                 Ok(Selected::Refused(refusal)) => return self.refuse(refusal).await,
-                Err(trouble) => return Ok(refused(trouble.into())),
+                Err(outcome) => return Ok(outcome),
             };
             if let Err(refusal) = self.guard.allows(&event, self.engine.clock().now()).await {
                 return Ok(refused(refusal));
             }
             match self.decide(back.as_ref(), event).await? {
                 Round::Over(outcome) => return Ok(outcome),
-                Round::Conflict(before, wanted) => choice = Choice::Again(before, Some(wanted)),
+                Round::Conflict(tried) => choice = Choice::Again(tried),
             }
         }
-        Ok(refused(Refusal::KeepsChanging))
+        // The last conflict may have been one with ourselves.
+        Ok(self.choose(&choice, None).await.err().unwrap_or(refused(Refusal::KeepsChanging)))
+    }
+
+    /// Finds the event, or that the action is over.
+    async fn choose(&self, choice: &Choice, back: Option<&Back>) -> Result<Selected, Outcome> {
+        match choice {
+            Choice::First => {
+                let selected = match back {
+                    None => self.select().await,
+                    Some(back) => self.select_back(back).await,
+                };
+                selected.map_err(|trouble| refused(trouble.into()))
+            }
+            Choice::Again(tried) => self.choose_again(tried, back).await,
+        }
+    }
+
+    /// The same event, unless the conflict was with ourselves: something on the way delivered a request late or twice.
+    async fn choose_again(&self, tried: &Tried, back: Option<&Back>) -> Result<Selected, Outcome> {
+        let Tried { before, plan: Plan { step, done } } = tried;
+        let blind = |trouble: Trouble| words::needs_attention(before, step, &trouble);
+        let after = self.find_again(before).await.map_err(blind)?;
+        let found = self.found(before, step, after.as_ref()).await.map_err(blind)?;
+        if let Some(outcome) = found.settles(done) {
+            return Err(outcome);
+        }
+        if found == Found::Untold && self.doubted {
+            return Err(words::untold(before, step));
+        }
+        match (select_again(self.action.ask, before, after), back) {
+            (Selected::This(event), Some(back)) => self.if_free(back, *event).await.map_err(blind),
+            (selected, _) => Ok(selected),
+        }
     }
 
     /// What an undo has to put back.
@@ -159,25 +192,19 @@ impl<'a> Run<'a> {
                 None => return Ok(Selected::Refused(Refusal::LeftDeletedItems)),
             },
         };
+        self.if_free(back, own).await
+    }
+
+    /// The event to put back, if nothing else stands at its time.
+    async fn if_free(&self, back: &Back, own: Event) -> Result<Selected, Trouble> {
         let taken = match needed(back) {
-            Some(window) => collides(&calendar.events(room, window).await?, &own),
+            Some(window) => {
+                let there = self.engine.calendar().events(&self.action.room, window).await?;
+                collides(&there, &own)
+            }
             None => None,
         };
         Ok(taken.map_or_else(|| Selected::This(Box::new(own)), Selected::Refused))
-    }
-
-    /// The event as it is now: by its id, or by what stays the same when the id changes.
-    async fn find_again(&self, before: &Event) -> Result<Option<Event>, Trouble> {
-        let (room, calendar) = (&self.action.room, self.engine.calendar());
-        if let Some(event) = calendar.event(room, &before.id).await? {
-            return Ok(Some(event));
-        }
-        let Some(identity) = before.identity() else { return Ok(None) };
-        let Ok(around) = Window::new(before.start - SEARCH_SPAN, before.end + SEARCH_SPAN) else {
-            return Ok(None);
-        };
-        let events = calendar.events(room, around).await?;
-        Ok(events.into_iter().find(|event| event.identity() == Some(identity)))
     }
 
     async fn decide(&mut self, back: Option<&Back>, event: Event) -> Result<Round, JournalError> {
@@ -205,105 +232,64 @@ impl<'a> Run<'a> {
     }
 
     async fn write(&mut self, event: Event, plan: Plan) -> Result<Round, JournalError> {
-        let mut last_trouble = None;
+        let mut trouble = Trouble::ours("no sending was allowed");
         for _ in 0..self.engine.options().sendings_max {
             let reply = self.engine.calendar().write(&self.action.room, &plan.step).await;
             self.requests.extend(reply.requests);
-            let trouble = match reply.written {
-                Written::Done => return Ok(Round::Over(Outcome::Done(plan.done))),
-                Written::Gone if plan.step.takes_away() => {
-                    return Ok(Round::Over(self.gone(&event, &plan, last_trouble.is_some()).await));
-                }
-                // An earlier sending may land yet: nobody can say that nothing was done.
-                Written::NotDone(trouble) if last_trouble.is_some() => {
-                    return Ok(Round::Over(needs_attention(&event, &plan.step, &trouble)));
-                }
-                Written::Gone | Written::Conflict => {
-                    return Ok(Round::Conflict(Box::new(event), Box::new(plan)));
-                }
-                Written::NotDone(trouble) => return Ok(Round::Over(refused(trouble.into()))),
-                Written::InDoubt(trouble) => trouble,
+            if let Written::InDoubt(why) = &reply.written {
+                self.doubt(why).await?;
+            }
+            if !self.doubted || reply.written == Written::Done {
+                return Ok(believed(reply.written, event, plan));
+            }
+            // Whatever this answer says, a sending may have landed: only the mailbox knows.
+            let found = match self.look(&event, &plan.step).await {
+                Ok(found) => found,
+                Err(blind) => return Ok(Round::Over(words::needs_attention(&event, &plan.step, &blind))),
             };
-            let requests = std::mem::take(&mut self.requests);
-            let doubt = Fact::InDoubt { why: trouble.to_string(), requests };
-            self.engine.record(self.action.id, doubt).await?;
-            match self.look(&event, &plan.step).await {
-                Ok(Found::Landed) => return Ok(Round::Over(Outcome::Done(plan.done))),
-                Ok(Found::Edited) => return Ok(Round::Conflict(Box::new(event), Box::new(plan))),
-                Ok(Found::Gone) => return Ok(Round::Over(Outcome::AlreadyDone { why: Already::Gone })),
-                Ok(Found::Untouched) => last_trouble = Some(trouble),
-                Ok(Found::Untold) => return Ok(Round::Over(untold(&event, &plan.step))),
-                Err(blind) => return Ok(Round::Over(needs_attention(&event, &plan.step, &blind))),
+            if let Some(outcome) = found.settles(&plan.done) {
+                return Ok(Round::Over(outcome));
+            }
+            match (found, reply.written) {
+                (Found::Edited, _) | (Found::Untouched, Written::Conflict) => {
+                    return Ok(Round::Conflict(Box::new(Tried { before: event, plan })));
+                }
+                (Found::Untouched, Written::InDoubt(why)) => trouble = why,
+                // An earlier sending may land yet: nobody can say that nothing was done.
+                (Found::Untouched, Written::NotDone(why)) => {
+                    return Ok(Round::Over(words::needs_attention(&event, &plan.step, &why)));
+                }
+                _ => return Ok(Round::Over(words::untold(&event, &plan.step))),
             }
         }
-        let trouble = last_trouble.unwrap_or_else(|| Trouble::ours("no sending was allowed"));
-        Ok(Round::Over(needs_attention(&event, &plan.step, &trouble)))
+        Ok(Round::Over(words::needs_attention(&event, &plan.step, &trouble)))
     }
 
-    /// The event was gone when the step came: somebody took it away, or our own earlier sending did.
-    async fn gone(&self, event: &Event, plan: &Plan, doubted: bool) -> Outcome {
-        if !doubted {
-            return Outcome::AlreadyDone { why: Already::Gone };
-        }
-        match self.look(event, &plan.step).await {
-            Ok(Found::Landed) => Outcome::Done(plan.done.clone()),
-            Ok(Found::Gone) => Outcome::AlreadyDone { why: Already::Gone },
-            Ok(Found::Untouched | Found::Edited | Found::Untold) => untold(event, &plan.step),
-            Err(blind) => needs_attention(event, &plan.step, &blind),
-        }
-    }
-
-    /// What the mailbox shows of a step that may have been carried out.
-    pub(super) async fn look(&self, before: &Event, step: &Step) -> Result<Found, Trouble> {
-        tokio::time::sleep(self.engine.options().settle).await;
-        let after = self.find_again(before).await?;
-        let stands = after.as_ref().is_some_and(|after| after.id == before.id);
-        let left = step.takes_away() && !stands && self.left_behind(before, step).await?;
-        Ok(reconcile(step, before, after.as_ref(), left))
-    }
-
-    /// Whether what is gone from the calendar left the trace that the step leaves: the message in Sent Items, or, where
-    /// nobody is told, the item in Deleted Items. An occurrence removed in silence leaves nothing anywhere, what has no
-    /// UID cannot be told from others, and what was taken away before and came back may have left its trace then: of
-    /// those it cannot be known who took them away.
-    async fn left_behind(&self, before: &Event, step: &Step) -> Result<bool, Trouble> {
-        let Some((uid, start)) = before.identity() else { return Ok(false) };
-        let query = Query { identity: Some((uid.clone(), start)), ..Query::room(&self.action.room) };
-        let lives = self.engine.journal().find(&query).await?;
-        let earlier = |life: &Life| {
-            let taken_away = life.intent.as_ref().is_some_and(|intent| intent.step.takes_away());
-            life.action.id != self.action.id && taken_away
-        };
-        if lives.iter().any(earlier) {
-            return Ok(false);
-        }
-        let (room, calendar) = (&self.action.room, self.engine.calendar());
-        match step {
-            Step::Decline { .. } | Step::Cancel { .. } => calendar.sent(room, step, before, self.since).await,
-            _ if before.kind == EventKind::Single => {
-                Ok(calendar.deleted(room, &Seen::from(before)).await?.is_some())
-            }
-            _ => Ok(false),
-        }
+    async fn doubt(&mut self, why: &Trouble) -> Result<(), JournalError> {
+        self.doubted = true;
+        let requests = std::mem::take(&mut self.requests);
+        self.engine.record(self.action.id, Fact::InDoubt { why: why.to_string(), requests }).await
     }
 
     /// Nothing to do: perhaps because this was asked, and done, before.
     async fn nothing_to_do(&self, why: Already) -> Result<Outcome, JournalError> {
-        let by = self.by_action().await?;
+        let by = self.by_action(None).await?;
         Ok(Outcome::AlreadyDone { why: by.unwrap_or(why) })
     }
 
     /// The calendar is against it: perhaps because this was asked, and done, before.
     async fn refuse(&self, refusal: Refusal) -> Result<Outcome, JournalError> {
         let by = match refusal {
-            Refusal::NothingOn | Refusal::NotAsSeen { .. } | Refusal::Over { .. } => self.by_action().await?,
+            Refusal::NothingOn | Refusal::Over { .. } => self.by_action(None).await?,
+            Refusal::NotAsSeen { is, .. } => self.by_action(Some(is)).await?,
             _ => None,
         };
         Ok(by.map_or_else(|| refused(refusal), |why| Outcome::AlreadyDone { why }))
     }
 
-    async fn by_action(&self) -> Result<Option<Already>, JournalError> {
-        let by = already_by(self.action, &self.changes().await?, self.engine.clock().now());
+    /// The earlier action that did the same, if the event is still as that left it (where it is known how it `is`).
+    async fn by_action(&self, is: Option<Times>) -> Result<Option<Already>, JournalError> {
+        let by = already_by(self.action, &self.changes().await?, is, self.engine.clock().now());
         Ok(by.map(|action| Already::ByAction { action }))
     }
 
@@ -326,38 +312,19 @@ fn select_again(ask: Ask, before: &Event, after: Option<Event>) -> Selected {
     }
 }
 
-/// What was done, if the conflict was with ourselves: something on the way delivered the request twice, and the first one
-/// landed.
-fn landed(wanted: Option<&Plan>, before: &Event, after: Option<&Event>) -> Option<Done> {
-    let plan = wanted.filter(|plan| reconcile(&plan.step, before, after, false) == Found::Landed)?;
-    Some(plan.done.clone())
+/// What an answer means that no earlier sending makes doubtful.
+fn believed(written: Written, event: Event, plan: Plan) -> Round {
+    match written {
+        Written::Done => Round::Over(Outcome::Done(plan.done)),
+        Written::Gone if plan.step.takes_away() => Round::Over(Outcome::AlreadyDone { why: Already::Gone }),
+        Written::Gone | Written::Conflict => Round::Conflict(Box::new(Tried { before: event, plan })),
+        Written::NotDone(trouble) => Round::Over(refused(trouble.into())),
+        Written::InDoubt(trouble) => Round::Over(words::needs_attention(&event, &plan.step, &trouble)),
+    }
 }
 
 pub(super) fn refused(refusal: Refusal) -> Outcome {
     Outcome::Refused { refusal }
-}
-
-/// The answer was lost, and what the mailbox shows was made by somebody else since.
-pub(super) fn untold(event: &Event, step: &Step) -> Outcome {
-    let trouble = Trouble {
-        fault: Fault::Nobody,
-        advice: "The answer to the change was lost, and somebody else changed the event since".to_owned(),
-        code: "in doubt".to_owned(),
-    };
-    needs_attention(event, step, &trouble)
-}
-
-pub(super) fn needs_attention(event: &Event, step: &Step, trouble: &Trouble) -> Outcome {
-    let what = match step {
-        Step::SetEnd { end, .. } => format!("whether the event ends at {} now", end.format("%F %H:%MZ")),
-        Step::Decline { .. } => "whether the event was declined (look in the room's Sent Items)".to_owned(),
-        Step::Cancel { .. } => "whether the event was cancelled (look in the room's Sent Items)".to_owned(),
-        Step::Remove { .. } => "whether the event is in the room's Deleted Items".to_owned(),
-        Step::MoveBack { .. } => "whether the event is back on the room's calendar".to_owned(),
-    };
-    let Times { start, .. } = times(event);
-    let advice = format!("check {what}; it started at {}. {trouble}", start.format("%F %H:%MZ"));
-    Outcome::NeedsAttention { event: Seen::from(event), advice }
 }
 
 impl From<Trouble> for Refusal {

@@ -19,6 +19,8 @@ pub enum Next {
     LostAfter,
     /// The request is lost, nothing is done, nobody knows.
     LostBefore,
+    /// Nobody knows, and the request is under way still: it arrives just before the next one.
+    Late,
     /// Something on the way delivers the request twice; the second answer arrives.
     Twice,
     /// The server refuses.
@@ -27,6 +29,12 @@ pub enum Next {
     After(Box<dyn FnOnce(&mut Event) + Send>),
     /// Somebody else deletes the event just before.
     GoneFirst,
+    /// The write is done as usual; from then on nothing can be read.
+    ThenBlind,
+    /// Delivered twice, and from then on nothing can be read.
+    TwiceThenBlind,
+    /// Somebody touches the event and books another one, just before.
+    Booked(Box<Event>),
 }
 
 /// From which room, by what kind of step, about which event, and when that began.
@@ -45,6 +53,8 @@ pub struct State {
     pub gone_people: Vec<String>,
     pub person_questions: usize,
     pub blind: bool,
+    /// Requests that have not arrived yet.
+    pub late: Vec<(RoomAddress, Step)>,
     version: u32,
 }
 
@@ -78,9 +88,17 @@ impl State {
     pub fn touch(&mut self, key: &(RoomAddress, EventId), change: impl FnOnce(&mut Event)) {
         self.version += 1;
         let version = self.version;
-        if let Some(event) = self.events.get_mut(key) {
+        let place = [&mut self.events, &mut self.deleted].into_iter().find_map(|place| place.get_mut(key));
+        if let Some(event) = place {
             change(event);
             event.change_key = ChangeKey::new(format!("v{version}"));
+        }
+    }
+
+    /// What was under way arrives.
+    pub fn land_late(&mut self) {
+        for (room, step) in std::mem::take(&mut self.late) {
+            self.carry_out(&room, &step);
         }
     }
 
@@ -93,7 +111,7 @@ impl State {
         place.insert((room.clone(), event.id.clone()), event);
     }
 
-    fn carry_out(&mut self, room: &RoomAddress, step: &Step) -> Written {
+    pub fn carry_out(&mut self, room: &RoomAddress, step: &Step) -> Written {
         let (id, change_key) = step.item();
         let key = (room.clone(), id.clone());
         let place = if matches!(step, Step::MoveBack { .. }) { &self.deleted } else { &self.events };
@@ -180,6 +198,7 @@ impl Calendar for FakeCalendar {
     async fn write(&self, room: &RoomAddress, step: &Step) -> Reply {
         let mut state = self.0.lock().unwrap();
         state.writes.push(step.clone());
+        state.land_late();
         let key = (room.clone(), step.id().clone());
         let written = match state.next.pop_front() {
             None => state.carry_out(room, step),
@@ -192,6 +211,24 @@ impl Calendar for FakeCalendar {
                 state.carry_out(room, step)
             }
             Some(Next::LostBefore) => Written::InDoubt(trouble()),
+            Some(Next::Late) => {
+                state.late.push((room.clone(), step.clone()));
+                Written::InDoubt(trouble())
+            }
+            Some(Next::TwiceThenBlind) => {
+                state.blind = true;
+                state.carry_out(room, step);
+                state.carry_out(room, step)
+            }
+            Some(Next::Booked(event)) => {
+                state.touch(&key, |_| ());
+                state.events.insert((room.clone(), event.id.clone()), *event);
+                state.carry_out(room, step)
+            }
+            Some(Next::ThenBlind) => {
+                state.blind = true;
+                state.carry_out(room, step)
+            }
             Some(Next::Refuse) => Written::NotDone(trouble()),
             Some(Next::After(change)) => {
                 state.touch(&key, change);

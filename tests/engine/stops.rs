@@ -64,16 +64,18 @@ enum Fate {
     Well,
     LostBefore,
     LostAfter,
+    Late,
     Twice,
     Refused,
     GoneFirst,
     ExtendedFirst,
 }
 
-const FATES: [Fate; 7] = [
+const FATES: [Fate; 8] = [
     Fate::Well,
     Fate::LostBefore,
     Fate::LostAfter,
+    Fate::Late,
     Fate::Twice,
     Fate::Refused,
     Fate::GoneFirst,
@@ -85,6 +87,7 @@ fn next(fate: Fate) -> Option<Next> {
         Fate::Well => return None,
         Fate::LostBefore => Next::LostBefore,
         Fate::LostAfter => Next::LostAfter,
+        Fate::Late => Next::Late,
         Fate::Twice => Next::Twice,
         Fate::Refused => Next::Refuse,
         Fate::GoneFirst => Next::GoneFirst,
@@ -181,7 +184,11 @@ async fn story(kind: Kind, fate: Fate, facts: usize, after: bool, away: TimeDelt
     let stopped = answer.is_err();
 
     world.clock.advance(away);
-    world.calendar.0.lock().unwrap().next.clear();
+    {
+        let mut server = world.calendar.0.lock().unwrap();
+        server.next.clear();
+        server.land_late();
+    }
     let engine = world.engine(world.journal.clone());
     let recovered = engine.recover().await.unwrap();
     assert_eq!(recovered.still_open, [], "{told}");

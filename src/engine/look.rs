@@ -1,0 +1,101 @@
+//! Looking at the mailbox after a doubtful write, a conflict or a stop: where the event is now, and whether what became of
+//! it was our doing. Reads only.
+
+use chrono::TimeDelta;
+
+use super::Trouble;
+use super::reconcile::{Found, reconcile};
+use super::run::Run;
+use crate::action::{ActionId, Seen, Step};
+use crate::calendar::{Event, EventKind, Window};
+use crate::journal::{JournalError, Life, Query};
+
+/// How far from its time an event is looked for when its id is not known any more.
+const SEARCH_SPAN: TimeDelta = TimeDelta::days(1);
+
+impl Run<'_> {
+    /// What the mailbox shows of a step that may have been carried out, once the server has had time to settle.
+    pub(super) async fn look(&self, before: &Event, step: &Step) -> Result<Found, Trouble> {
+        tokio::time::sleep(self.engine.options().settle).await;
+        let after = self.find_again(before).await?;
+        self.found(before, step, after.as_ref()).await
+    }
+
+    /// The event as it is now: by its id, or by what stays the same when the id changes.
+    pub(super) async fn find_again(&self, before: &Event) -> Result<Option<Event>, Trouble> {
+        let (room, calendar) = (&self.action.room, self.engine.calendar());
+        if let Some(event) = calendar.event(room, &before.id).await? {
+            return Ok(Some(event));
+        }
+        let Some(identity) = before.identity() else { return Ok(None) };
+        let Ok(around) = Window::new(before.start - SEARCH_SPAN, before.end + SEARCH_SPAN) else {
+            return Ok(None);
+        };
+        let events = calendar.events(room, around).await?;
+        Ok(events.into_iter().find(|event| event.identity() == Some(identity)))
+    }
+
+    /// What `after` means for a step on `before`. Traces are looked for only where one of our sendings may have left
+    /// them.
+    pub(super) async fn found(
+        &self,
+        before: &Event,
+        step: &Step,
+        after: Option<&Event>,
+    ) -> Result<Found, Trouble> {
+        let stands = after.is_some_and(|after| after.id == before.id);
+        let ours = self.doubted && step.takes_away() && !stands;
+        let left = ours && self.left_behind(before, step).await?;
+        match reconcile(step, before, after, left) {
+            Found::Landed => Ok(self.rival(before, step).await?.map_or(Found::Landed, Found::LandedBy)),
+            found => Ok(found),
+        }
+    }
+
+    /// An earlier action that wanted the same end of the same version, and was closed without knowing: its sending may
+    /// have landed only now.
+    async fn rival(&self, before: &Event, step: &Step) -> Result<Option<ActionId>, Trouble> {
+        let Step::SetEnd { end: wanted, .. } = step else { return Ok(None) };
+        let same = |other: &Step| {
+            matches!(other, Step::SetEnd { end, .. } if end == wanted) && other.item() == step.item()
+        };
+        let may_be = |life: &&Life| {
+            life.intent.as_ref().is_some_and(|intent| same(&intent.step))
+                && life.action.id != self.action.id
+                && life.done().is_none()
+        };
+        Ok(self.lives_of(before).await?.iter().find(may_be).map(|life| life.action.id))
+    }
+
+    /// Everything that was ever tried on this event; nothing for an event without a UID.
+    async fn lives_of(&self, event: &Event) -> Result<Vec<Life>, JournalError> {
+        let Some((uid, start)) = event.identity() else { return Ok(Vec::new()) };
+        let query = Query { identity: Some((uid.clone(), start)), ..Query::room(&self.action.room) };
+        self.engine.journal().find(&query).await
+    }
+
+    /// Whether what is gone from the calendar left the trace that the step leaves: the message in Sent Items, or, where
+    /// nobody is told, the item in Deleted Items. An occurrence removed in silence leaves nothing anywhere, what has no
+    /// UID cannot be told from others, and what was taken away before and came back may have left its trace then: of
+    /// those it cannot be known who took them away.
+    async fn left_behind(&self, before: &Event, step: &Step) -> Result<bool, Trouble> {
+        if before.identity().is_none() {
+            return Ok(false);
+        }
+        let earlier = |life: &Life| {
+            let taken_away = life.intent.as_ref().is_some_and(|intent| intent.step.takes_away());
+            life.action.id != self.action.id && taken_away
+        };
+        if self.lives_of(before).await?.iter().any(earlier) {
+            return Ok(false);
+        }
+        let (room, calendar) = (&self.action.room, self.engine.calendar());
+        match step {
+            Step::Decline { .. } | Step::Cancel { .. } => calendar.sent(room, step, before, self.since).await,
+            _ if before.kind == EventKind::Single => {
+                Ok(calendar.deleted(room, &Seen::from(before)).await?.is_some())
+            }
+            _ => Ok(false),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Requests that arrive late, and other answers to the wrong question: a sending that may have landed is remembered until
+//! the action is over.
+
+use adjourn::action::{Action, ActionId, Actor, Ask, DeleteHow, Notify, Outcome, Refusal, Target, Times};
+use adjourn::calendar::{Event, EventId};
+use adjourn::engine::{Calendar, Plan};
+use adjourn::engine::{Mode, Options, plan};
+use adjourn::journal::{Entry, Fact, Journal};
+
+use crate::fake::{Next, Stage, at, meeting, room, stage, stage_with};
+
+const END: Ask = Ask::End(Notify::Nobody);
+const TELL: Ask = Ask::Delete(DeleteHow::Tell);
+const SILENT: Ask = Ask::Delete(DeleteHow::Silent);
+
+fn wish(ask: Ask) -> Action {
+    let target = Target::Event { id: EventId::new("a"), seen: None };
+    let actor = Actor::Program { name: "door".to_owned() };
+    Action { target, ..Action::new(ActionId::random(), room("r1"), ask, actor) }
+}
+
+async fn perform(stage: &Stage, action: Action) -> Outcome {
+    stage.engine.perform(action, Mode::Perform).await.unwrap().outcome
+}
+
+fn with_meeting(stage: Stage) -> Stage {
+    stage.calendar.add(&room("r1"), meeting("a"));
+    stage
+}
+
+/// A process was killed when it had sent this and had no answer.
+async fn killed_while_sending(stage: &Stage, action: &Action, before: &Event) {
+    let Plan { step, done } = plan(action, before, at(9, 30), stage.calendar.capabilities()).unwrap();
+    let (before, done) = (Box::new(before.clone()), Box::new(done));
+    for fact in [
+        Fact::Accepted { action: Box::new(action.clone()) },
+        Fact::Intended { step: step.clone(), before, done },
+    ] {
+        stage.journal.record(Entry { action: action.id, at: at(9, 30), fact }).await.unwrap();
+    }
+    stage.calendar.0.lock().unwrap().late.push((room("r1"), step));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_sending_and_its_repetition_are_one_deed() {
+    for ask in [END, TELL, SILENT] {
+        let stage = with_meeting(stage());
+        stage.calendar.next(Next::Late);
+        let outcome = perform(&stage, wish(ask)).await;
+        assert!(matches!(outcome, Outcome::Done(_)), "{ask:?}: {outcome:?}");
+        assert_eq!(stage.calendar.effects(), 1, "{ask:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_sending_that_lands_before_the_last_decision_is_found() {
+    for ask in [END, TELL, SILENT] {
+        let stage = with_meeting(stage_with(Options { decisions_max: 1, ..Options::default() }));
+        stage.calendar.next(Next::Late);
+        let outcome = perform(&stage, wish(ask)).await;
+        assert!(matches!(outcome, Outcome::Done(_)), "{ask:?}: {outcome:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conflict_with_oneself_that_nobody_can_look_into_is_not_called_refused() {
+    for twice_or_late in [false, true] {
+        let stage = with_meeting(stage());
+        if twice_or_late {
+            stage.calendar.next(Next::Late);
+            stage.calendar.next(Next::ThenBlind);
+        } else {
+            stage.calendar.next(Next::TwiceThenBlind);
+        }
+        let outcome = perform(&stage, wish(END)).await;
+        assert_eq!(stage.calendar.get(&room("r1"), "a").unwrap().end, at(9, 30));
+        assert!(matches!(outcome, Outcome::NeedsAttention { .. }), "{outcome:?}");
+    }
+}
+
+/// The first sending is refuted by an edit; what comes after is not blamed on it, and not lost either.
+#[tokio::test(start_paused = true)]
+async fn doubt_outlives_a_conflict() {
+    for ask in [END, TELL, SILENT] {
+        let stage = with_meeting(stage());
+        stage.calendar.next(Next::LostBefore);
+        stage.calendar.next(Next::After(Box::new(|event| event.subject = None)));
+        stage.calendar.next(Next::Refuse);
+        let outcome = perform(&stage, wish(ask)).await;
+        assert!(matches!(outcome, Outcome::NeedsAttention { .. }), "{ask:?}: {outcome:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_does_not_forget_what_is_under_way() {
+    for ask in [END, TELL, SILENT] {
+        let stage = with_meeting(stage());
+        killed_while_sending(&stage, &wish(ask), &meeting("a")).await;
+        let recovered = stage.engine.recover().await.unwrap();
+        let outcome = recovered.closed[0].outcome.clone().unwrap();
+        assert!(matches!(outcome, Outcome::Done(_)), "{ask:?}: {outcome:?}");
+        assert_eq!(stage.calendar.effects(), 1, "{ask:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_restart_a_refused_repetition_says_nothing_of_the_first_sending() {
+    for ask in [END, TELL, SILENT] {
+        let stage = with_meeting(stage());
+        killed_while_sending(&stage, &wish(ask), &meeting("a")).await;
+        stage.calendar.0.lock().unwrap().late.clear();
+        stage.calendar.next(Next::Refuse);
+        let recovered = stage.engine.recover().await.unwrap();
+        let outcome = recovered.closed[0].outcome.clone().unwrap();
+        assert!(matches!(outcome, Outcome::NeedsAttention { .. }), "{ask:?}: {outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_undo_that_meets_a_conflict_looks_again_whether_the_time_is_free() {
+    for ask in [END, SILENT] {
+        let stage = with_meeting(stage());
+        let first = wish(ask);
+        let of = first.id;
+        assert!(matches!(perform(&stage, first).await, Outcome::Done(_)));
+        let calendar = stage.calendar.clone();
+        stage.calendar.next(Next::Booked(Box::new(Event {
+            start: at(9, 40),
+            end: at(10, 0),
+            ..meeting("someone-else")
+        })));
+        let outcome = perform(&stage, wish(Ask::Undo { of })).await;
+        let Outcome::Refused { refusal: Refusal::Collides { events } } = outcome else {
+            panic!("{ask:?}: {outcome:?}")
+        };
+        assert_eq!(events[0].id, EventId::new("someone-else"));
+        assert_eq!(calendar.effects(), 1, "{ask:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_organizer_extended_since_is_not_called_ended() {
+    let stage = with_meeting(stage());
+    assert!(matches!(perform(&stage, wish(END)).await, Outcome::Done(_)));
+    let key = (room("r1"), EventId::new("a"));
+    let as_seen = || {
+        let seen = Some(Times { start: at(9, 0), end: at(10, 0) });
+        Action { target: Target::Event { id: EventId::new("a"), seen }, ..wish(END) }
+    };
+    let outcome = perform(&stage, as_seen()).await;
+    assert!(matches!(outcome, Outcome::AlreadyDone { .. }), "{outcome:?}");
+    stage.calendar.0.lock().unwrap().touch(&key, |event| event.end = at(9, 50));
+    let outcome = perform(&stage, as_seen()).await;
+    assert!(matches!(outcome, Outcome::Refused { refusal: Refusal::NotAsSeen { .. } }), "{outcome:?}");
+}
