@@ -11,6 +11,7 @@ mod came_back;
 mod evidence;
 mod judge;
 mod plan;
+mod room_judge;
 mod rules;
 mod sweep;
 
@@ -19,4 +20,4 @@ pub use evidence::{Evidence, EvidenceError, EvidenceLog};
 pub use judge::{Judgement, Kept, Verdict, judge};
 pub use plan::{Judged, Plan, RoomPlan, Stop};
 pub use rules::{CancelledLeftover, Exceptions, How, Limits, NoCheckIn, OrganizerGone, Rule, Rules};
-pub use sweep::{Applied, Progress, Sweep, SweepError};
+pub use sweep::{Applied, Progress, Sweep, SweepError, Swept};

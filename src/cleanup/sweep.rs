@@ -1,21 +1,18 @@
 //! Runs a sweep: asks the calendars for what [`judge`] needs, and hands what it decided to the engine.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use chrono::{DateTime, Utc};
 use serde::Serialize;
-use tokio::sync::{Mutex, OnceCell, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::came_back::after_return;
-use super::judge::organizer_in;
 use super::plan::{Judged, Plan, RoomPlan, Stop};
-use super::{EvidenceLog, Judgement, Rule, Rules, Verdict, judge};
-use crate::action::{Action, ActionId, Actor, AllDay, Outcome, Refusal, Seen, Target, Times};
-use crate::calendar::{Event, RoomAddress, Window};
-use crate::engine::{Busy, Calendar, Directory, Engine, Guard, Mode, Trouble};
-use crate::journal::{JournalError, Query};
+use super::room_judge::{People, RoomJudge, StillAbandoned};
+use super::{EvidenceLog, Rule, Rules, Verdict};
+use crate::action::{Action, ActionId, Actor, AllDay, Answer, Outcome, Seen, Target, Times};
+use crate::calendar::{RoomAddress, Window};
+use crate::engine::{Busy, Engine, Mode};
+use crate::journal::JournalError;
 
 /// One sweep over rooms: rules and evidence, and the engine that acts.
 pub struct Sweep {
@@ -25,9 +22,6 @@ pub struct Sweep {
     rooms_at_once: usize,
     people: People,
 }
-
-/// What the directory said of each organizer, asked once per address and sweep.
-type People = Arc<Mutex<HashMap<String, Arc<OnceCell<Directory>>>>>;
 
 /// Told while a sweep goes on.
 pub trait Progress: Send + Sync {
@@ -53,7 +47,18 @@ pub struct Applied {
     pub outcome: Outcome,
 }
 
-/// Why a plan was not applied, or not to its end.
+/// What a sweep came to.
+#[derive(Debug, Clone, Default)]
+pub struct Swept {
+    /// Every action that is over, in the order of the plan.
+    pub applied: Vec<Applied>,
+    /// Planned actions that are not: the journal failed before they were begun, or under way.
+    pub unfinished: usize,
+    /// Why the sweep stopped before its end. What was under way is settled by the next command that acts.
+    pub broken_off: Option<JournalError>,
+}
+
+/// Why a plan was not applied.
 #[derive(Debug, thiserror::Error)]
 pub enum SweepError {
     /// It would touch too much; nothing was touched.
@@ -62,9 +67,6 @@ pub enum SweepError {
     /// It was written by another version.
     #[error("the plan has format {0}, this Adjourn applies format {format}; make a new plan", format = Plan::VERSION)]
     Format(u32),
-    /// The journal failed.
-    #[error("failed to journal; the sweep stopped there")]
-    Journal(#[from] JournalError),
 }
 
 /// GetUserAvailability takes at most this many mailboxes (`ErrorMailboxDataArrayTooBig`).
@@ -117,64 +119,51 @@ impl Sweep {
         plan
     }
 
-    /// Does what the plan says, unless it says too much. Every event is read and judged again first.
-    pub async fn apply(
-        &self,
-        plan: &Plan,
-        mode: Mode,
-        progress: &dyn Progress,
-    ) -> Result<Vec<Applied>, SweepError> {
+    /// Does what the plan says, unless it says too much. Every event is read and judged again first. When the journal
+    /// fails, nothing more is begun; what is under way ends first.
+    pub async fn apply(&self, plan: &Plan, mode: Mode, progress: &dyn Progress) -> Result<Swept, SweepError> {
         if plan.version != Plan::VERSION {
             return Err(SweepError::Format(plan.version));
         }
         if let Some(stop) = plan.check(&self.rules.limits) {
             return Err(SweepError::Stopped(stop));
         }
-        let actions: Vec<_> = plan.actions().collect();
-        progress.begin("acting on events", actions.len());
-        let mut applied: Vec<Option<Applied>> = actions.iter().map(|_| None).collect();
-        let mut tasks = JoinSet::new();
+        let work: Vec<_> = plan.actions().filter_map(|(room, judged)| Work::of(room, judged)).collect();
+        progress.begin("acting on events", work.len());
         let places = Arc::new(Semaphore::new(self.rooms_at_once));
-        for (index, (room, judged)) in actions.into_iter().enumerate() {
-            let Verdict::Act { rule, how, why } = judged.verdict.clone() else { continue };
-            let (engine, judge, places) = (self.engine.clone(), self.room_judge(), places.clone());
-            let (room, event) = (room.clone(), judged.event.clone());
-            let action = Action {
-                id: ActionId::random(),
-                room: room.clone(),
-                target: Target::Event {
-                    id: event.id.clone(),
-                    seen: Some(Times { start: event.start, end: event.end }),
-                },
-                ask: how.ask(),
-                actor: Actor::Sweep { rule: rule.to_string() },
-                reason: Some(format!("This room was released automatically: {why}.")),
-                all_day: AllDay::Include,
-                key: None,
-            };
+        let broken_off = Arc::new(OnceLock::new());
+        let mut tasks = JoinSet::new();
+        // `None`: it is not over.
+        let mut ends: Vec<Option<Applied>> = Vec::with_capacity(work.len());
+        for (index, work) in work.iter().cloned().enumerate() {
+            // Stands unless the task ends by itself.
+            ends.push(Some(work.clone().broke_off()));
+            let (engine, judge) = (self.engine.clone(), self.room_judge());
+            let (places, broken_off) = (places.clone(), broken_off.clone());
             tasks.spawn(async move {
                 let _place = places.acquire_owned().await;
-                let guard = StillAbandoned { judge, room: room.clone(), rule };
-                let answer = engine.perform_guarded(action, mode, &guard).await;
-                (
-                    index,
-                    answer.map(|answer| Applied {
-                        room,
-                        event,
-                        rule,
-                        action: answer.action,
-                        outcome: answer.outcome,
-                    }),
-                )
+                if broken_off.get().is_some() {
+                    return (index, None);
+                }
+                match work.perform(&engine, judge, mode).await {
+                    Ok(applied) => (index, Some(applied)),
+                    Err(error) => {
+                        // The first one to fail says why.
+                        let _ = broken_off.set(error);
+                        (index, None)
+                    }
+                }
             });
         }
         while let Some(joined) = tasks.join_next().await {
-            if let Ok((index, outcome)) = joined {
-                applied[index] = Some(outcome?);
+            if let Ok((index, end)) = joined {
+                ends[index] = end;
             }
             progress.step();
         }
-        Ok(applied.into_iter().flatten().collect())
+        let unfinished = ends.iter().filter(|end| end.is_none()).count();
+        let applied = ends.into_iter().flatten().collect();
+        Ok(Swept { applied, unfinished, broken_off: broken_off.get().cloned() })
     }
 
     /// Asks once per hundred rooms which of them have anything. A room the server would not speak of is looked at.
@@ -213,85 +202,54 @@ impl Sweep {
     }
 }
 
-/// Judges a room's events, asking the directory where a rule needs it.
+/// One planned action.
 #[derive(Clone)]
-struct RoomJudge {
-    engine: Arc<Engine>,
-    rules: Arc<Rules>,
-    evidence: Arc<EvidenceLog>,
-    people: People,
-}
-
-impl RoomJudge {
-    async fn plan_room(&self, room: RoomAddress, window: Window, now: DateTime<Utc>) -> RoomPlan {
-        if !self.engine.scope().holds(&room) {
-            let trouble = Some(Refusal::OutOfScope { room: room.clone() }.to_string());
-            return RoomPlan { room, events: Vec::new(), trouble };
-        }
-        match self.judge_room(&room, window, now).await {
-            Ok(events) => RoomPlan { room, events, trouble: None },
-            Err(trouble) => RoomPlan { room, events: Vec::new(), trouble: Some(trouble.to_string()) },
-        }
-    }
-
-    async fn judge_room(
-        &self,
-        room: &RoomAddress,
-        window: Window,
-        now: DateTime<Utc>,
-    ) -> Result<Vec<Judged>, Trouble> {
-        let mut judged = Vec::new();
-        for event in self.engine.calendar().events(room, window).await? {
-            let organizer = self.find_organizer(room, &event).await?;
-            let case = Judgement { room, event: &event, evidence: &self.evidence, organizer, now };
-            let verdict = self.after_return(&event, room, judge(&case, &self.rules)).await?;
-            judged.push(Judged { event: Seen::from(&event), verdict });
-        }
-        Ok(judged)
-    }
-
-    /// What the journal adds to a verdict: was this event acted on before?
-    async fn after_return(
-        &self,
-        event: &Event,
-        room: &RoomAddress,
-        verdict: Verdict,
-    ) -> Result<Verdict, Trouble> {
-        let (Verdict::Act { .. }, Some((uid, start))) = (&verdict, event.identity()) else {
-            return Ok(verdict);
-        };
-        let query = Query { identity: Some((uid.clone(), start)), ..Query::room(room) };
-        let lives = self.engine.journal().find(&query).await?;
-        Ok(after_return(verdict, &lives, self.rules.came_back))
-    }
-
-    async fn find_organizer(&self, room: &RoomAddress, event: &Event) -> Result<Option<Directory>, Trouble> {
-        let Some(rule) = &self.rules.organizer_gone else { return Ok(None) };
-        let Some(address) = organizer_in(event, rule) else { return Ok(None) };
-        let cell = self.people.lock().await.entry(address.clone()).or_default().clone();
-        let calendar: &Arc<dyn Calendar> = self.engine.calendar();
-        cell.get_or_try_init(|| calendar.find_person(room, &address)).await.map(|found| Some(*found))
-    }
-}
-
-/// Lets an action through only while the rule that planned it still applies to the event as it is now.
-struct StillAbandoned {
-    judge: RoomJudge,
-    room: RoomAddress,
+struct Work {
+    action: Action,
+    event: Seen,
     rule: Rule,
 }
 
-#[async_trait::async_trait]
-impl Guard for StillAbandoned {
-    async fn allows(&self, event: &Event, now: DateTime<Utc>) -> Result<(), Refusal> {
-        let organizer = self.judge.find_organizer(&self.room, event).await.map_err(Refusal::from)?;
-        let case = Judgement { room: &self.room, event, evidence: &self.judge.evidence, organizer, now };
-        match judge(&case, &self.judge.rules) {
-            Verdict::Act { rule, .. } if rule == self.rule => Ok(()),
-            Verdict::Act { rule, .. } => {
-                Err(Refusal::NoLongerApplies { why: format!("now it is a case of {rule}") })
-            }
-            Verdict::Keep { why } => Err(Refusal::NoLongerApplies { why: why.to_string() }),
+impl Work {
+    fn of(room: &RoomAddress, judged: &Judged) -> Option<Self> {
+        let Verdict::Act { rule, how, why } = &judged.verdict else { return None };
+        let event = judged.event.clone();
+        let action = Action {
+            id: ActionId::random(),
+            room: room.clone(),
+            target: Target::Event {
+                id: event.id.clone(),
+                seen: Some(Times { start: event.start, end: event.end }),
+            },
+            ask: how.ask(),
+            actor: Actor::Sweep { rule: rule.to_string() },
+            reason: Some(format!("This room was released automatically: {why}.")),
+            all_day: AllDay::Include,
+            key: None,
+        };
+        Some(Self { action, event, rule: *rule })
+    }
+
+    async fn perform(self, engine: &Engine, judge: RoomJudge, mode: Mode) -> Result<Applied, JournalError> {
+        let Self { action, event, rule } = self;
+        let room = action.room.clone();
+        let guard = StillAbandoned { judge, room: room.clone(), rule };
+        let Answer { action, outcome, .. } = engine.perform_guarded(action, mode, &guard).await?;
+        Ok(Applied { room, event, rule, action, outcome })
+    }
+
+    /// What is said of it when its task ended in a panic.
+    fn broke_off(self) -> Applied {
+        let advice = "acting on it broke off, which is a defect of Adjourn; the next command that acts in this room finds \
+                      out what became of it"
+            .to_owned();
+        let outcome = Outcome::NeedsAttention { event: self.event.clone(), advice };
+        Applied {
+            room: self.action.room,
+            event: self.event,
+            rule: self.rule,
+            action: self.action.id,
+            outcome,
         }
     }
 }

@@ -14,7 +14,7 @@ use super::perform::describe;
 use super::progress::{Bar, Lines};
 use crate::action::Outcome;
 use crate::calendar::{RoomAddress, Window};
-use crate::cleanup::{Applied, EvidenceLog, Plan, Progress, Sweep, SweepError, Verdict};
+use crate::cleanup::{Applied, EvidenceLog, Plan, Progress, Sweep, SweepError, Swept, Verdict};
 use crate::engine::Mode;
 
 pub(super) async fn run(
@@ -41,7 +41,7 @@ pub(super) async fn run(
     }
     let mode = if args.dry_run { Mode::Rehearse } else { Mode::Perform };
     match sweep.apply(&plan, mode, &*progress).await {
-        Ok(applied) => report(&plan, &applied, output),
+        Ok(swept) => report(&plan, &swept, output),
         Err(error) => Err(Failure::from_error(exit_of(&error), error)),
     }
 }
@@ -148,19 +148,37 @@ struct Report<'a> {
     events: usize,
     unseen_rooms: usize,
     applied: &'a [Applied],
+    unfinished: usize,
 }
 
-fn report(plan: &Plan, applied: &[Applied], output: &Output) -> Result<Exit, Failure> {
-    let report =
-        Report { rooms: plan.rooms.len(), events: plan.events(), unseen_rooms: plan.unseen_rooms(), applied };
-    output.data(&report, || render_applied(plan, applied))?;
-    Ok(exit_of_applied(plan, applied))
+fn report(plan: &Plan, swept: &Swept, output: &Output) -> Result<Exit, Failure> {
+    let Swept { applied, unfinished, broken_off } = swept;
+    let report = Report {
+        rooms: plan.rooms.len(),
+        events: plan.events(),
+        unseen_rooms: plan.unseen_rooms(),
+        applied,
+        unfinished: *unfinished,
+    };
+    output.data(&report, || render_applied(plan, swept))?;
+    match broken_off {
+        Some(error) => Err(Failure::new(
+            Exit::Journal,
+            format!("the sweep stopped: {unfinished} of its actions are not over; once the journal can be used again, run it again"),
+        )
+        .because(error)),
+        None => Ok(exit_of_applied(plan, applied)),
+    }
 }
 
-fn render_applied(plan: &Plan, applied: &[Applied]) -> String {
+fn render_applied(plan: &Plan, swept: &Swept) -> String {
+    let Swept { applied, unfinished, .. } = swept;
     let lines = applied.iter().map(|one| format!("{}: {}\n", one.room, describe(&one.outcome)));
     let done = applied.iter().filter(|one| matches!(one.outcome, Outcome::Done(_))).count();
-    let summary = format!("{} rooms, {} actions, {done} done", plan.rooms.len(), applied.len());
+    let mut summary = format!("{} rooms, {} actions, {done} done", plan.rooms.len(), applied.len());
+    if *unfinished > 0 {
+        summary += &format!(", {unfinished} not finished");
+    }
     lines.chain([summary]).collect()
 }
 
@@ -185,6 +203,5 @@ fn exit_of(error: &SweepError) -> Exit {
     match error {
         SweepError::Stopped(_) => Exit::Stopped,
         SweepError::Format(_) => Exit::Usage,
-        SweepError::Journal(_) => Exit::Journal,
     }
 }

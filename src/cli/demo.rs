@@ -117,11 +117,14 @@ async fn clean_up(opened: &Opened) -> Result<(Plan, Vec<Applied>), Failure> {
         Sweep::new(opened.engine.clone(), opened.config.rules.clone(), evidence, opened.config.rooms_at_once);
     let rooms: Vec<_> = opened.engine.scope().rooms().cloned().collect();
     let plan = sweep.plan(&rooms, window, &Lines::default()).await;
-    let applied = sweep
+    let swept = sweep
         .apply(&plan, Mode::Perform, &Lines::default())
         .await
         .map_err(|error| Failure::from_error(Exit::Stopped, error))?;
-    Ok((plan, applied))
+    match swept.broken_off {
+        None => Ok((plan, swept.applied)),
+        Some(error) => Err(Failure::from_error(Exit::Journal, error)),
+    }
 }
 
 fn config(rooms: &[String]) -> Result<Config, Failure> {

@@ -12,6 +12,7 @@ use adjourn::engine::{Directory, Mode};
 use chrono::TimeDelta;
 
 use crate::fake::{Stage, at, meeting, room, stage};
+use crate::stops::Stopping;
 
 struct Quiet;
 impl Progress for Quiet {
@@ -99,7 +100,8 @@ async fn nobody_came_so_the_meeting_is_declined() {
     let plan = plan(&stage, &[room("r1"), room("r2")]).await;
     assert_eq!((plan.events(), plan.actions().count(), plan.rooms.len()), (1, 1, 2));
     assert_eq!(stage.calendar.writes(), 0);
-    let applied = sweep(&stage, EvidenceLog::default()).apply(&plan, Mode::Perform, &Quiet).await.unwrap();
+    let applied =
+        sweep(&stage, EvidenceLog::default()).apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
     assert!(matches!(applied[0].outcome, Outcome::Done(_)));
     assert_eq!(stage.calendar.get(&room("r1"), "a"), None);
 }
@@ -120,7 +122,7 @@ async fn who_checks_in_between_plan_and_apply_keeps_the_room() {
     let plan = plan(&stage, &[room("r1")]).await;
     let mut evidence = EvidenceLog::default();
     evidence.push(Evidence { room: room("r1"), event: None, at: at(9, 29), source: "panel".to_owned() });
-    let applied = sweep(&stage, evidence).apply(&plan, Mode::Perform, &Quiet).await.unwrap();
+    let applied = sweep(&stage, evidence).apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
     let Outcome::Refused { refusal: Refusal::NoLongerApplies { why } } = &applied[0].outcome else {
         panic!()
     };
@@ -195,7 +197,7 @@ async fn sweep_once(stage: &Stage, came_back: CameBack) -> (Plan, usize) {
     let rules = Rules { came_back, ..all_rules() };
     let sweep = Sweep::new(stage.engine.clone(), rules, EvidenceLog::default(), 4);
     let plan = sweep.plan(&[room("r1")], window(), &Quiet).await;
-    let applied = sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap();
+    let applied = sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
     (plan, applied.len())
 }
 
@@ -234,7 +236,7 @@ async fn what_was_undone_has_not_come_back() {
         Rules { no_check_in: Some(NoCheckIn { how: How::End, ..NoCheckIn::default() }), ..all_rules() };
     let sweep = Sweep::new(stage.engine.clone(), rules, EvidenceLog::default(), 4);
     let plan = sweep.plan(&[room("r1")], window(), &Quiet).await;
-    let applied = sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap();
+    let applied = sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
     let mut undo = Action::new(
         ActionId::random(),
         room("r1"),
@@ -245,4 +247,47 @@ async fn what_was_undone_has_not_come_back() {
     assert!(matches!(stage.engine.perform(undo, Mode::Perform).await.unwrap().outcome, Outcome::Done(_)));
     let plan = sweep.plan(&[room("r1")], window(), &Quiet).await;
     assert_eq!(kept_in(&plan), None, "it is abandoned as ever");
+}
+
+/// The plan was made before the event was acted on, and it came back since.
+#[tokio::test]
+async fn an_old_plan_does_not_act_on_what_came_back_since() {
+    let stage = stage();
+    bring_back(&stage, "a");
+    let sweep = sweep(&stage, EvidenceLog::default());
+    let old = sweep.plan(&[room("r1")], window(), &Quiet).await;
+    let first = sweep.apply(&old, Mode::Perform, &Quiet).await.unwrap();
+    assert!(matches!(first.applied[0].outcome, Outcome::Done(_)));
+    bring_back(&stage, "a");
+    let second = sweep.apply(&old, Mode::Perform, &Quiet).await.unwrap();
+    let Outcome::Refused { refusal: Refusal::NoLongerApplies { why } } = &second.applied[0].outcome else {
+        panic!("{second:?}")
+    };
+    assert!(why.contains("came back"), "{why}");
+    assert_eq!(stage.calendar.effects(), 1);
+}
+
+#[tokio::test]
+async fn a_journal_that_fails_stops_the_sweep_and_what_was_done_is_told() {
+    let stage = stage();
+    let rooms: Vec<_> = (0..20).map(|n| room(&format!("r{n}"))).collect();
+    rooms.iter().for_each(|room| stage.calendar.add(room, meeting("a")));
+    let rules = Rules { limits: Limits { share_max: 1.0, ..Limits::default() }, ..all_rules() };
+    let kept = stage.journal.clone();
+    let scope = adjourn::calendar::Scope::new([], ["rooms.example".to_owned()]);
+    // Four actions of three facts each; the fifth is accepted, and then the disk is full.
+    let journal = std::sync::Arc::new(Stopping::new(&kept, 14, true));
+    let engine = std::sync::Arc::new(adjourn::engine::Engine::new(
+        std::sync::Arc::new(stage.calendar.clone()),
+        journal,
+        std::sync::Arc::new(stage.clock.clone()),
+        scope,
+        adjourn::engine::Options::default(),
+    ));
+    let sweep = Sweep::new(engine, rules, EvidenceLog::default(), 1);
+    let plan = sweep.plan(&rooms, window(), &Quiet).await;
+    let swept = sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap();
+    assert!(swept.broken_off.is_some());
+    assert_eq!((swept.applied.len(), swept.unfinished), (4, 16));
+    assert_eq!(stage.calendar.effects(), 4);
 }

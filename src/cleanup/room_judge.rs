@@ -1,0 +1,110 @@
+//! Judging one room: asks calendar, directory and journal for what [`judge`] needs. Touches nothing.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::{Mutex, OnceCell};
+
+use super::came_back::after_return;
+use super::judge::organizer_in;
+use super::plan::{Judged, RoomPlan};
+use super::{EvidenceLog, Judgement, Rule, Rules, Verdict, judge};
+use crate::action::{Refusal, Seen};
+use crate::calendar::{Event, RoomAddress, Window};
+use crate::engine::{Calendar, Directory, Engine, Guard, Trouble};
+use crate::journal::Query;
+
+/// What the directory said of each organizer, asked once per address and sweep.
+pub(super) type People = Arc<Mutex<HashMap<String, Arc<OnceCell<Directory>>>>>;
+
+/// Judges a room's events, asking the directory where a rule needs it.
+#[derive(Clone)]
+pub(super) struct RoomJudge {
+    pub(super) engine: Arc<Engine>,
+    pub(super) rules: Arc<Rules>,
+    pub(super) evidence: Arc<EvidenceLog>,
+    pub(super) people: People,
+}
+
+impl RoomJudge {
+    pub(super) async fn plan_room(&self, room: RoomAddress, window: Window, now: DateTime<Utc>) -> RoomPlan {
+        if !self.engine.scope().holds(&room) {
+            let trouble = Some(Refusal::OutOfScope { room: room.clone() }.to_string());
+            return RoomPlan { room, events: Vec::new(), trouble };
+        }
+        match self.judge_room(&room, window, now).await {
+            Ok(events) => RoomPlan { room, events, trouble: None },
+            Err(trouble) => RoomPlan { room, events: Vec::new(), trouble: Some(trouble.to_string()) },
+        }
+    }
+
+    async fn judge_room(
+        &self,
+        room: &RoomAddress,
+        window: Window,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Judged>, Trouble> {
+        let mut judged = Vec::new();
+        for event in self.engine.calendar().events(room, window).await? {
+            let verdict = self.judge_event(room, &event, now).await?;
+            judged.push(Judged { event: Seen::from(&event), verdict });
+        }
+        Ok(judged)
+    }
+
+    /// The verdict on an event as it is now: by the rules, and by what was done to it before.
+    async fn judge_event(
+        &self,
+        room: &RoomAddress,
+        event: &Event,
+        now: DateTime<Utc>,
+    ) -> Result<Verdict, Trouble> {
+        let organizer = self.find_organizer(room, event).await?;
+        let case = Judgement { room, event, evidence: &self.evidence, organizer, now };
+        self.after_return(event, room, judge(&case, &self.rules)).await
+    }
+
+    /// What the journal adds to a verdict: was this event acted on before?
+    async fn after_return(
+        &self,
+        event: &Event,
+        room: &RoomAddress,
+        verdict: Verdict,
+    ) -> Result<Verdict, Trouble> {
+        let (Verdict::Act { .. }, Some((uid, start))) = (&verdict, event.identity()) else {
+            return Ok(verdict);
+        };
+        let query = Query { identity: Some((uid.clone(), start)), ..Query::room(room) };
+        let lives = self.engine.journal().find(&query).await?;
+        Ok(after_return(verdict, &lives, self.rules.came_back))
+    }
+
+    async fn find_organizer(&self, room: &RoomAddress, event: &Event) -> Result<Option<Directory>, Trouble> {
+        let Some(rule) = &self.rules.organizer_gone else { return Ok(None) };
+        let Some(address) = organizer_in(event, rule) else { return Ok(None) };
+        let cell = self.people.lock().await.entry(address.clone()).or_default().clone();
+        let calendar: &Arc<dyn Calendar> = self.engine.calendar();
+        cell.get_or_try_init(|| calendar.find_person(room, &address)).await.map(|found| Some(*found))
+    }
+}
+
+/// Lets an action through only while the rule that planned it still applies to the event as it is now.
+pub(super) struct StillAbandoned {
+    pub(super) judge: RoomJudge,
+    pub(super) room: RoomAddress,
+    pub(super) rule: Rule,
+}
+
+#[async_trait::async_trait]
+impl Guard for StillAbandoned {
+    async fn allows(&self, event: &Event, now: DateTime<Utc>) -> Result<(), Refusal> {
+        match self.judge.judge_event(&self.room, event, now).await? {
+            Verdict::Act { rule, .. } if rule == self.rule => Ok(()),
+            Verdict::Act { rule, .. } => {
+                Err(Refusal::NoLongerApplies { why: format!("now it is a case of {rule}") })
+            }
+            Verdict::Keep { why } => Err(Refusal::NoLongerApplies { why: why.to_string() }),
+        }
+    }
+}
