@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use uuid::Uuid;
 
 use crate::action::IdempotencyKey;
-use crate::journal::Ending;
+use crate::journal::{Ending, Head};
 
 /// Ends meetings early and deletes abandoned events on Exchange room calendars.
 #[derive(Debug, Parser)]
@@ -179,7 +179,7 @@ pub struct AuditArgs {
 #[derive(Debug, Subcommand)]
 #[allow(missing_docs)]
 pub enum AuditCommand {
-    /// Check every entry's hash: was anything changed, taken out or put in?
+    /// Check every entry's hash, and the index of actions: was anything changed, taken out or put in?
     #[command(after_help = "Example:\n  adjourn audit verify\n  adjourn audit verify --head 5d41402a…")]
     Verify(VerifyArgs),
 }
@@ -189,7 +189,7 @@ pub enum AuditCommand {
 pub struct VerifyArgs {
     /// A last hash that was printed earlier: it must still be in the chain
     #[arg(long, value_name = "HASH")]
-    pub head: Option<String>,
+    pub head: Option<Head>,
 }
 
 /// The words for how an action ended, and what each means.

@@ -12,11 +12,8 @@ use super::output::{Output, table};
 use super::perform::describe;
 use crate::action::{ActionId, Ask, DeleteHow, Notify, RequestIds};
 use crate::calendar::RoomAddress;
-use crate::journal::{Chain, Ending, Entry, Journal, Life, Query};
-use crate::store::SqliteJournal;
-
-/// Entries read at once while verifying.
-const PAGE: usize = 10_000;
+use crate::journal::{Ending, Journal, JournalError, Life, Query};
+use crate::store::{SqliteJournal, Unproved, Verified};
 
 pub(super) async fn run(args: AuditArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
     let directory = connect::state_directory(connection)?;
@@ -202,51 +199,33 @@ fn render(lines: &[Line]) -> String {
     format!("{table}\n\n{} actions", lines.len())
 }
 
-/// What `verify` found.
+/// What `verify` prints.
 #[derive(Serialize)]
-struct Verified {
+struct Report {
     entries: u64,
-    actions: usize,
+    actions: u64,
     open: usize,
     head: String,
 }
 
 async fn verify(directory: &Path, args: &VerifyArgs, output: &Output) -> Result<Exit, Failure> {
-    let journal = read(directory)?;
-    let mut chain = Chain::default();
-    let mut lives = std::collections::HashMap::new();
-    let mut head_seen = args.head.is_none();
-    loop {
-        let page = journal
-            .entries(chain.length + 1, PAGE)
-            .await
-            .map_err(|error| Failure::from_error(Exit::Tampered, error))?;
-        for sealed in &page {
-            chain.check(sealed).map_err(|error| Failure::from_error(Exit::Tampered, error))?;
-            let broken =
-                |why: String| Failure::new(Exit::Tampered, format!("entry {}: {why}", sealed.number));
-            let entry = Entry::read(&sealed.body).map_err(|error| broken(error.to_string()))?;
-            let life = Life::after(lives.remove(&entry.action), &entry);
-            lives.insert(entry.action, life.map_err(|error| broken(error.to_string()))?);
-            head_seen |= args.head.as_deref() == Some(&chain.head_hex());
-        }
-        if page.len() < PAGE {
-            break;
-        }
-    }
-    if !head_seen {
-        let message = "the hash given with --head is nowhere in the journal: entries were cut off or the journal is another";
-        return Err(Failure::new(Exit::Tampered, message));
-    }
-    let open = lives.values().filter(|life| life.is_open()).count();
-    let found = Verified { entries: chain.length, actions: lives.len(), open, head: chain.head_hex() };
-    output.data(&found, || {
+    let verified = read(directory)?.verify(args.head).await;
+    let Verified { entries, actions, open, head } =
+        verified.map_err(|error| Failure::from_error(exit_of(&error), error))?;
+    output.data(&Report { entries, actions, open, head: head.to_string() }, || {
         format!(
-            "{} entries of {} actions ({} open) are as they were written.\nThe last hash is {}\nKeep it elsewhere: `adjourn audit verify --head HASH` then proves that nothing was cut off.",
-            found.entries, found.actions, found.open, found.head
+            "{entries} entries of {actions} actions ({open} open) are as they were written.\nThe last hash is {head}\nKeep it elsewhere: `adjourn audit verify --head HASH` then proves that nothing was cut off.",
         )
     })?;
     Ok(Exit::Done)
+}
+
+fn exit_of(error: &Unproved) -> Exit {
+    match error {
+        Unproved::Later { .. } => Exit::Usage,
+        Unproved::Journal(JournalError::Unusable(_)) => Exit::Journal,
+        _ => Exit::Tampered,
+    }
 }
 
 fn read(directory: &Path) -> Result<SqliteJournal, Failure> {

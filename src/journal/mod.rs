@@ -23,7 +23,7 @@ pub use fact::Fact;
 pub use life::{Impossible, Intent, Life, Stage};
 pub use memory::MemoryJournal;
 pub use query::{Ending, Query};
-pub use seal::{Broken, Chain, Entry, EntryError, Sealed};
+pub use seal::{Broken, Chain, Entry, EntryError, Head, NoHead, Sealed};
 
 use crate::action::ActionId;
 

@@ -7,6 +7,9 @@
 //! Whoever changes, drops or inserts an entry has to change every later hash; whoever keeps the last hash somewhere else
 //! notices that too, and also that entries were cut off at the end. The body is kept as the text it was hashed as.
 
+use std::fmt;
+use std::str::FromStr;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -33,7 +36,7 @@ pub struct Sealed {
     /// The JSON text.
     pub body: String,
     /// Covers the body and every entry before.
-    pub hash: [u8; 32],
+    pub hash: Head,
 }
 
 /// Version of the format. A journal may hold older ones: all of them are read for ever.
@@ -90,7 +93,7 @@ pub struct Chain {
     /// Entries so far.
     pub length: u64,
     /// The last one's hash.
-    pub head: [u8; 32],
+    pub head: Head,
 }
 
 /// Where a chain does not hold.
@@ -113,7 +116,7 @@ impl Chain {
     /// Seals one more.
     pub fn seal(&mut self, body: String) -> Sealed {
         self.length += 1;
-        self.head = hash(&self.head, &body);
+        self.head = hash(self.head, &body);
         Sealed { number: self.length, body, hash: self.head }
     }
 
@@ -122,23 +125,46 @@ impl Chain {
         if sealed.number != self.length + 1 {
             return Err(Broken::Missing { expected: self.length + 1, found: sealed.number });
         }
-        let expected = hash(&self.head, &sealed.body);
+        let expected = hash(self.head, &sealed.body);
         if sealed.hash != expected {
             return Err(Broken::Changed(sealed.number));
         }
         *self = Self { length: sealed.number, head: expected };
         Ok(())
     }
+}
 
-    /// The last hash as 64 hexadecimal digits.
-    pub fn head_hex(&self) -> String {
-        self.head.iter().map(|byte| format!("{byte:02x}")).collect()
+/// The hash of an entry and of everything before it; of nothing, zeros. Printed and read as 64 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Head(pub [u8; 32]);
+
+/// It is no hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a hash is 64 hexadecimal digits, as `adjourn audit verify` prints it")]
+pub struct NoHead;
+
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
-fn hash(before: &[u8; 32], body: &str) -> [u8; 32] {
+impl FromStr for Head {
+    type Err = NoHead;
+
+    fn from_str(text: &str) -> Result<Self, NoHead> {
+        let (pairs, rest) = text.trim().as_bytes().as_chunks::<2>();
+        let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        let byte = |[high, low]: &[u8; 2]| Some(digit(*high)? << 4 | digit(*low)?);
+        let bytes: Option<Vec<u8>> = pairs.iter().map(byte).collect();
+        let bytes = bytes.filter(|_| rest.is_empty()).ok_or(NoHead)?;
+        bytes.try_into().map(Self).map_err(|_| NoHead)
+    }
+}
+
+fn hash(before: Head, body: &str) -> Head {
     let mut hash = Sha256::new();
-    hash.update(before);
+    hash.update(before.0);
     hash.update(body.as_bytes());
-    hash.finalize().into()
+    Head(hash.finalize().into())
 }

@@ -11,9 +11,12 @@
 //! [`crate::journal::Journal`]; `tests/store` is what it has to pass.
 
 mod directory;
+mod row;
 mod schema;
 mod sqlite;
+mod verify;
 mod writer;
 
 pub use directory::default_directory;
 pub use sqlite::{SqliteJournal, StoreError, StoreOptions};
+pub use verify::{Unproved, Verified};

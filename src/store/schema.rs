@@ -53,9 +53,11 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
 
 /// The schema's version, if it is one that this Adjourn knows.
 pub(super) fn check(connection: &Connection) -> Result<usize, StoreError> {
-    let id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
-    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    // One moment: another process may be bringing the schema up to date.
+    let moment = connection.unchecked_transaction()?;
+    let id: i32 = moment.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let version: i64 = moment.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let tables: i64 = moment.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let version = usize::try_from(version).unwrap_or(usize::MAX);
     match (id, version) {
         (0, 0) if tables == 0 => Ok(0),

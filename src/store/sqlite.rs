@@ -11,9 +11,10 @@ use tokio::sync::oneshot;
 
 use super::directory::{self, JOURNAL_FILE};
 use super::schema;
+use super::verify::{self, Unproved, Verified};
 use super::writer::{self, Job, Writer};
 use crate::action::ActionId;
-use crate::journal::{Entry, Journal, JournalError, Life, Query, Sealed};
+use crate::journal::{Entry, Head, Journal, JournalError, Life, Query, Sealed};
 
 /// How long SQLite itself waits for another connection.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -116,12 +117,27 @@ impl SqliteJournal {
     /// When there is none, or it cannot be read.
     pub fn read(directory: &Path) -> Result<Self, StoreError> {
         let path = directory.join(JOURNAL_FILE);
+        let absent = || StoreError::Absent { path: directory.to_owned() };
         if !path.exists() {
-            return Err(StoreError::Absent { path: directory.to_owned() });
+            return Err(absent());
         }
         let connection = read_only(&path)?;
-        schema::check(&connection)?;
+        // A process that was stopped while it made the file has left it empty.
+        if schema::check(&connection)? == 0 {
+            return Err(absent());
+        }
         Ok(Self { reader: Arc::new(Mutex::new(connection)), writer: None, _lock: None })
+    }
+
+    /// Checks that everything in it is as it was written, the index of actions included. With a last hash from before,
+    /// also that nothing was cut off since.
+    ///
+    /// # Errors
+    /// When something is not, or cannot be read.
+    pub async fn verify(&self, known: Option<Head>) -> Result<Verified, Unproved> {
+        let reader = self.reader.clone();
+        let task = move || verify::verify(&reader.lock().unwrap_or_else(PoisonError::into_inner), known);
+        tokio::task::spawn_blocking(task).await.map_err(|_| broken_off())?
     }
 
     async fn reading<T: Send + 'static>(
@@ -176,7 +192,7 @@ impl Journal for SqliteJournal {
             let rows = statement
                 .query_map([first, max], |row| {
                     let number = row.get::<_, i64>(0)?.unsigned_abs();
-                    Ok(Sealed { number, body: row.get(1)?, hash: row.get(2)? })
+                    Ok(Sealed { number, body: row.get(1)?, hash: Head(row.get(2)?) })
                 })
                 .map_err(unusable)?;
             rows.collect::<Result<_, _>>().map_err(unusable)

@@ -4,13 +4,14 @@
 use std::collections::HashMap;
 use std::thread::JoinHandle;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, named_params};
+use rusqlite::{Connection, OptionalExtension, Transaction};
 use tokio::sync::{mpsc, oneshot};
 
 use super::StoreError;
+use super::row::Row;
 use super::sqlite::{life, unusable};
 use crate::action::ActionId;
-use crate::journal::{Chain, Ending, Entry, JournalError, Life};
+use crate::journal::{Chain, Entry, Head, JournalError, Life, Sealed};
 
 /// Facts that may wait; whoever comes then waits for a place.
 const QUEUE: usize = 4_096;
@@ -55,18 +56,24 @@ impl Drop for Writer {
 
 /// Starts the thread. It ends when the writer is dropped, and what was sent is written by then.
 pub(super) fn start(connection: Connection) -> Result<Writer, StoreError> {
-    let state = State { chain: chain(&connection)?, open: open(&connection)? };
+    let state = State::read(&connection)?;
     let (sender, receiver) = mpsc::channel(QUEUE);
     let run = move || write_all(connection, state, receiver);
     let thread = std::thread::Builder::new().name("adjourn-journal".to_owned()).spawn(run);
     Ok(Writer { queue: Some(sender), thread: Some(thread.map_err(StoreError::Thread)?) })
 }
 
+impl State {
+    fn read(connection: &Connection) -> Result<Self, StoreError> {
+        Ok(Self { chain: chain(connection)?, open: open(connection)? })
+    }
+}
+
 fn chain(connection: &Connection) -> Result<Chain, StoreError> {
     let last = "SELECT number, hash FROM entries ORDER BY number DESC LIMIT 1";
     let last = connection
         .query_row(last, [], |row| {
-            Ok(Chain { length: row.get::<_, i64>(0)?.unsigned_abs(), head: row.get(1)? })
+            Ok(Chain { length: row.get::<_, i64>(0)?.unsigned_abs(), head: Head(row.get(1)?) })
         })
         .optional()?;
     Ok(last.unwrap_or_default())
@@ -80,10 +87,11 @@ fn open(connection: &Connection) -> Result<HashMap<ActionId, Life>, StoreError> 
     lives.map(|life| life.map(|life| (life.action.id, life))).collect()
 }
 
-fn write_all(mut connection: Connection, mut state: State, mut jobs: mpsc::Receiver<Job>) {
+fn write_all(mut connection: Connection, state: State, mut jobs: mpsc::Receiver<Job>) {
+    let mut known = Some(state);
     let mut batch = Vec::with_capacity(BATCH);
     while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
-        let written = write(&mut connection, &mut state, &mut batch);
+        let written = write_batch(&mut connection, &mut known, &mut batch);
         for (job, answer) in batch.drain(..).zip(written) {
             // Whoever does not wait any more has been dropped; the fact is kept all the same.
             let _ = job.answer.send(answer);
@@ -91,42 +99,57 @@ fn write_all(mut connection: Connection, mut state: State, mut jobs: mpsc::Recei
     }
 }
 
-/// All or nothing, but for facts that are impossible: those are refused alone.
-fn write(connection: &mut Connection, state: &mut State, batch: &mut [Job]) -> Vec<Result<(), JournalError>> {
-    let mut chain = state.chain;
-    let mut lives: HashMap<ActionId, Life> = HashMap::new();
-    let mut inside = || -> rusqlite::Result<Vec<Result<(), JournalError>>> {
-        let transaction = connection.transaction()?;
-        let mut answers = Vec::with_capacity(batch.len());
-        for job in &*batch {
-            let entry = &job.entry;
-            let known = lives.get(&entry.action).or_else(|| state.open.get(&entry.action)).cloned();
-            answers.push(match next(&transaction, known, entry)? {
-                Ok((life, body)) => {
-                    put(&transaction, &mut chain, body, &life)?;
-                    lives.insert(entry.action, life);
-                    Ok(())
-                }
-                Err(error) => Err(error),
-            });
-        }
-        transaction.commit()?;
-        Ok(answers)
+/// Writes, and forgets what it knew when that failed: whether the disk took it, only the file can say.
+fn write_batch(
+    connection: &mut Connection,
+    known: &mut Option<State>,
+    batch: &mut [Job],
+) -> Vec<Result<(), JournalError>> {
+    let failed = |error: JournalError| batch.iter().map(|_| Err(error.clone())).collect();
+    let mut state = match known.take().map_or_else(|| State::read(connection), Ok) {
+        Ok(state) => state,
+        Err(error) => return failed(unusable(error)),
     };
-    match inside() {
+    match write(connection, &mut state, batch) {
         Ok(answers) => {
-            state.chain = chain;
-            for (id, life) in lives {
-                if life.is_open() {
-                    state.open.insert(id, life)
-                } else {
-                    state.open.remove(&id)
-                };
-            }
+            *known = Some(state);
             answers
         }
-        Err(error) => batch.iter().map(|_| Err(unusable(&error))).collect(),
+        Err(error) => failed(unusable(error)),
     }
+}
+
+/// All or nothing, but for facts that are impossible: those are refused alone.
+fn write(
+    connection: &mut Connection,
+    state: &mut State,
+    batch: &[Job],
+) -> rusqlite::Result<Vec<Result<(), JournalError>>> {
+    let mut chain = state.chain;
+    let mut lives: HashMap<ActionId, Life> = HashMap::new();
+    let transaction = connection.transaction()?;
+    let mut answers = Vec::with_capacity(batch.len());
+    for Job { entry, .. } in batch {
+        let known = lives.get(&entry.action).or_else(|| state.open.get(&entry.action)).cloned();
+        answers.push(match next(&transaction, known, entry)? {
+            Ok((life, body)) => {
+                put(&transaction, chain.seal(body), &life)?;
+                lives.insert(entry.action, life);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        });
+    }
+    transaction.commit()?;
+    state.chain = chain;
+    for (id, life) in lives {
+        if life.is_open() {
+            state.open.insert(id, life);
+        } else {
+            state.open.remove(&id);
+        }
+    }
+    Ok(answers)
 }
 
 /// The life with the entry, and the entry's text.
@@ -147,30 +170,10 @@ fn next(
     Ok(after.and_then(|life| Ok((life, entry.body().map_err(unusable)?))))
 }
 
-fn put(transaction: &Transaction<'_>, chain: &mut Chain, body: String, life: &Life) -> rusqlite::Result<()> {
-    let sealed = chain.seal(body);
+fn put(transaction: &Transaction<'_>, sealed: Sealed, life: &Life) -> rusqlite::Result<()> {
     let number = i64::try_from(sealed.number).unwrap_or(i64::MAX);
-    let action = life.action.id.to_string();
     transaction
         .prepare_cached("INSERT INTO entries (number, action, body, hash) VALUES (?1, ?2, ?3, ?4)")?
-        .execute((number, &action, &sealed.body, sealed.hash))?;
-    let uid = life.intent.as_ref().and_then(|intent| intent.before.uid.as_ref());
-    transaction
-        .prepare_cached(
-            "INSERT INTO lives (action, accepted, accepted_ms, room, actor, rule, key, ending, uid)
-             VALUES (:action, :number, :accepted_ms, :room, :actor, :rule, :key, :ending, :uid)
-             ON CONFLICT (action) DO UPDATE SET ending = :ending, uid = :uid",
-        )?
-        .execute(named_params! {
-            ":action": action,
-            ":number": number,
-            ":accepted_ms": life.accepted_at.timestamp_millis(),
-            ":room": life.action.room.as_str(),
-            ":actor": life.action.actor.name(),
-            ":rule": life.action.actor.rule(),
-            ":key": life.action.key.as_ref().map(crate::action::IdempotencyKey::as_str),
-            ":ending": Ending::of(life).as_str(),
-            ":uid": uid.map(crate::calendar::Uid::as_str),
-        })?;
-    Ok(())
+        .execute((number, life.action.id.to_string(), &sealed.body, sealed.hash.0))?;
+    Row::of(life, sealed.number).put(transaction)
 }

@@ -152,6 +152,7 @@ async fn the_record_can_be_asked_exported_and_proved() {
     connection.execute("DELETE FROM entries WHERE number = (SELECT max(number) FROM entries)", []).unwrap();
     let cut = office.run(&["audit", "verify", "--head", &head]).await;
     assert_eq!(cut.code, 9, "{}", cut.out);
+    assert_eq!(office.run(&["audit", "verify", "--head", "5d4140"]).await.code, 2);
     connection
         .execute("UPDATE entries SET body = replace(body, 'ada@', 'eve@') WHERE number = 2", [])
         .unwrap();

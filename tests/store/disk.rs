@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use adjourn::action::{Ask, Notify};
-use adjourn::journal::{Broken, Chain, Ending, Journal, JournalError, Query};
-use adjourn::store::{SqliteJournal, StoreError, StoreOptions};
+use adjourn::journal::{Chain, Ending, Head, Journal, JournalError, Query};
+use adjourn::store::{SqliteJournal, StoreError, StoreOptions, Unproved, Verified};
 use rusqlite::Connection;
 
 use crate::lives::{accepted, action, an_end, everything, id, intended};
@@ -29,11 +29,8 @@ fn meddle(directory: &Path, sql: &str) {
     assert!(connection.execute(sql, []).unwrap() > 0, "{sql} changed nothing");
 }
 
-async fn broken(directory: &Path) -> Option<Broken> {
-    let journal = SqliteJournal::read(directory).unwrap();
-    let mut chain = Chain::default();
-    let all = journal.entries(1, 10_000).await.unwrap();
-    all.iter().find_map(|sealed| chain.check(sealed).err())
+async fn verified(directory: &Path) -> Result<Verified, Unproved> {
+    SqliteJournal::read(directory).unwrap().verify(None).await
 }
 
 async fn filled() -> tempfile::TempDir {
@@ -57,7 +54,7 @@ async fn everything_is_there_after_opening_again_and_goes_on() {
     assert_eq!(open.len(), 1);
     assert!(open[0].intent.is_some());
     drop(journal);
-    assert_eq!(broken(directory.path()).await, None);
+    verified(directory.path()).await.unwrap();
 }
 
 #[tokio::test]
@@ -112,7 +109,7 @@ async fn a_full_disk_is_an_error_and_what_was_stored_stays() {
     assert_eq!(journal.entries(1, 10_000).await.unwrap().len(), stored);
     journal.record(accepted(action(9_999, "r1", Ask::End(Notify::Attendees)), 0)).await.unwrap();
     drop(journal);
-    assert_eq!(broken(directory.path()).await, None);
+    verified(directory.path()).await.unwrap();
 }
 
 #[test]
@@ -149,22 +146,118 @@ fn another_programs_file_and_a_later_versions_are_left_alone() {
 
 #[tokio::test]
 async fn whatever_is_changed_behind_its_back_shows() {
-    for (sql, expected) in [
+    let meddlings = [
         (
             "UPDATE entries SET body = replace(body, '\"ada\"', '\"eve\"') WHERE number = 1",
-            Broken::Changed(1),
+            "entry 1 was changed, or entries before it were taken out or put in",
         ),
-        ("UPDATE entries SET body = body || ' ' WHERE number = 40", Broken::Changed(40)),
-        ("UPDATE entries SET hash = zeroblob(32) WHERE number = 3", Broken::Changed(3)),
-        ("DELETE FROM entries WHERE number = 5", Broken::Missing { expected: 5, found: 6 }),
+        (
+            "UPDATE entries SET body = body || ' ' WHERE number = 40",
+            "entry 40 was changed, or entries before it were taken out or put in",
+        ),
+        (
+            "UPDATE entries SET hash = zeroblob(32) WHERE number = 3",
+            "entry 3 was changed, or entries before it were taken out or put in",
+        ),
+        ("DELETE FROM entries WHERE number = 5", "entry 5 is missing: 6 stands in its place"),
         (
             "UPDATE entries SET number = number + 1000 WHERE number = 7",
-            Broken::Missing { expected: 7, found: 8 },
+            "entry 7 is missing: 8 stands in its place",
         ),
-    ] {
+        (
+            "INSERT INTO entries SELECT -1, action, body, hash FROM entries WHERE number = 1",
+            "entry 1: its number is below 1",
+        ),
+        (
+            "UPDATE entries SET action = '00000000-0000-0000-0000-0000000000c8' WHERE number = 2",
+            "entry 2: it is filed under action 00000000-0000-0000-0000-0000000000c8",
+        ),
+        (
+            "DELETE FROM lives WHERE action LIKE '%00c8'",
+            "about action 00000000-0000-0000-0000-0000000000c8: it is missing there",
+        ),
+        (
+            "UPDATE lives SET ending = 'done' WHERE action LIKE '%00c8'",
+            "about action 00000000-0000-0000-0000-0000000000c8: it says something else there",
+        ),
+        (
+            "UPDATE lives SET room = 'r9@rooms.example' WHERE action LIKE '%0001'",
+            "about action 00000000-0000-0000-0000-000000000001: it says something else there",
+        ),
+        (
+            "INSERT INTO lives SELECT 'ghost', accepted, accepted_ms, room, actor, rule, key, ending, uid
+             FROM lives LIMIT 1",
+            "about action ghost: no entry is about it",
+        ),
+    ];
+    for (sql, expected) in meddlings {
         let directory = filled().await;
-        assert_eq!(broken(directory.path()).await, None);
+        verified(directory.path()).await.unwrap();
         meddle(directory.path(), sql);
-        assert_eq!(broken(directory.path()).await, Some(expected), "{sql}");
+        let error = verified(directory.path()).await.unwrap_err().to_string();
+        assert!(error.ends_with(expected), "{sql}: {error}");
     }
+}
+
+#[tokio::test]
+async fn a_hash_from_before_proves_that_nothing_was_cut_off() {
+    let directory = filled().await;
+    let Verified { entries, actions, open, head } = verified(directory.path()).await.unwrap();
+    assert_eq!((entries as usize, actions, open), (everything().len(), 30, 1));
+    let known = |text: &str| Some(text.parse::<Head>().unwrap());
+    let journal = SqliteJournal::read(directory.path()).unwrap();
+    // As it is printed, in capitals, and of the empty journal that it once was.
+    for text in [head.to_string(), head.to_string().to_uppercase(), Head::default().to_string()] {
+        journal.verify(known(&text)).await.unwrap();
+    }
+    let elsewhere = journal.verify(known(&"5d".repeat(32))).await;
+    assert!(matches!(elsewhere, Err(Unproved::Cut)), "{elsewhere:?}");
+    for text in ["", "5d", &"5d".repeat(33), &"xy".repeat(32)] {
+        assert!(text.parse::<Head>().is_err(), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_later_version_wrote_is_no_damage() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path()));
+    let body = r#"{"v":2,"action":"00000000-0000-0000-0000-000000000001"}"#;
+    let sealed = Chain::default().seal(body.to_owned());
+    let connection = Connection::open(directory.path().join("journal.sqlite")).unwrap();
+    let row = (1, "00000000-0000-0000-0000-000000000001", body, sealed.hash.0);
+    connection.execute("INSERT INTO entries VALUES (?1, ?2, ?3, ?4)", row).unwrap();
+    let error = verified(directory.path()).await.unwrap_err();
+    assert!(matches!(error, Unproved::Later { number: 1, .. }), "{error}");
+}
+
+/// The disk took it and did not say so: the writer believes the file, not what it knew.
+#[tokio::test]
+async fn a_write_that_failed_and_was_kept_all_the_same_is_gone_on_from() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(directory.path());
+    let entries = an_end(1, "r1", "a", 0);
+    journal.record(entries[0].clone()).await.unwrap();
+    let mut chain = Chain::default();
+    chain.check(&journal.entries(1, 1).await.unwrap()[0]).unwrap();
+    let kept = chain.seal(entries[1].body().unwrap());
+    let connection = Connection::open(directory.path().join("journal.sqlite")).unwrap();
+    let row = (2, entries[1].action.to_string(), &kept.body, kept.hash.0);
+    connection.execute("INSERT INTO entries VALUES (?1, ?2, ?3, ?4)", row).unwrap();
+    connection.execute("UPDATE lives SET uid = 'uid-a'", []).unwrap();
+
+    let failed = journal.record(entries[1].clone()).await;
+    assert!(matches!(failed, Err(JournalError::Unusable(_))), "{failed:?}");
+    for entry in &entries[2..] {
+        journal.record(entry.clone()).await.unwrap();
+    }
+    drop(journal);
+    assert_eq!(verified(directory.path()).await.unwrap().entries, 4);
+}
+
+#[test]
+fn a_file_that_was_just_being_made_is_no_journal_yet() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("journal.sqlite"), b"").unwrap();
+    assert!(matches!(SqliteJournal::read(directory.path()), Err(StoreError::Absent { .. })));
+    drop(open(directory.path()));
 }

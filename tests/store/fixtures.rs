@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use adjourn::action::ActionId;
-use adjourn::journal::{Chain, Entry, Life, Sealed};
+use adjourn::journal::{Chain, Entry, Head, Life, Sealed};
 
 use crate::lives::everything;
 
@@ -17,7 +17,7 @@ const V1: &str = include_str!("../../fixtures/journals/v1.jsonl");
 fn sealed(number: usize, line: &str) -> Sealed {
     let (hash, body) = line.split_once(' ').unwrap();
     let byte = |at: usize| u8::from_str_radix(&hash[2 * at..2 * at + 2], 16).unwrap();
-    Sealed { number: number as u64 + 1, body: body.to_owned(), hash: std::array::from_fn(byte) }
+    Sealed { number: number as u64 + 1, body: body.to_owned(), hash: Head(std::array::from_fn(byte)) }
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn what_this_version_writes() {
     let mut text = String::new();
     for entry in everything() {
         let sealed = chain.seal(entry.body().unwrap());
-        sealed.hash.iter().for_each(|byte| write!(text, "{byte:02x}").unwrap());
+        sealed.hash.0.iter().for_each(|byte| write!(text, "{byte:02x}").unwrap());
         writeln!(text, " {}", sealed.body).unwrap();
     }
     if let Some(path) = std::env::var_os("ADJOURN_WRITE_JOURNAL") {

@@ -1,0 +1,79 @@
+//! A life as the index holds it: one row of `lives`. Written with every fact, and compared when the journal is verified.
+
+use rusqlite::{Connection, OptionalExtension, named_params};
+
+use crate::action::IdempotencyKey;
+use crate::calendar::Uid;
+use crate::journal::{Ending, Life};
+
+/// What people ask for, of one life.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Row {
+    action: String,
+    /// The number of the entry that took it on: the order of lives.
+    accepted: i64,
+    accepted_ms: i64,
+    room: String,
+    actor: String,
+    rule: Option<String>,
+    key: Option<String>,
+    ending: String,
+    uid: Option<String>,
+}
+
+impl Row {
+    /// Of a life that was taken on with the entry of this number.
+    pub(super) fn of(life: &Life, accepted: u64) -> Self {
+        let uid = life.intent.as_ref().and_then(|intent| intent.before.uid.as_ref());
+        Self {
+            action: life.action.id.to_string(),
+            accepted: i64::try_from(accepted).unwrap_or(i64::MAX),
+            accepted_ms: life.accepted_at.timestamp_millis(),
+            room: life.action.room.to_string(),
+            actor: life.action.actor.name().to_owned(),
+            rule: life.action.actor.rule().map(str::to_owned),
+            key: life.action.key.as_ref().map(IdempotencyKey::as_str).map(str::to_owned),
+            ending: Ending::of(life).as_str().to_owned(),
+            uid: uid.map(Uid::as_str).map(str::to_owned),
+        }
+    }
+
+    /// The row of an action, if there is one.
+    pub(super) fn read(connection: &Connection, action: &str) -> rusqlite::Result<Option<Self>> {
+        let sql = "SELECT action, accepted, accepted_ms, room, actor, rule, key, ending, uid
+                   FROM lives WHERE action = ?1";
+        let row = connection.prepare_cached(sql)?.query_row([action], |row| {
+            Ok(Self {
+                action: row.get(0)?,
+                accepted: row.get(1)?,
+                accepted_ms: row.get(2)?,
+                room: row.get(3)?,
+                actor: row.get(4)?,
+                rule: row.get(5)?,
+                key: row.get(6)?,
+                ending: row.get(7)?,
+                uid: row.get(8)?,
+            })
+        });
+        row.optional()
+    }
+
+    /// Puts the row in place. Of one that is there, only what may change in a life is changed.
+    pub(super) fn put(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let sql = "INSERT INTO lives (action, accepted, accepted_ms, room, actor, rule, key, ending, uid)
+                   VALUES (:action, :accepted, :accepted_ms, :room, :actor, :rule, :key, :ending, :uid)
+                   ON CONFLICT (action) DO UPDATE SET ending = :ending, uid = :uid";
+        connection.prepare_cached(sql)?.execute(named_params! {
+            ":action": self.action,
+            ":accepted": self.accepted,
+            ":accepted_ms": self.accepted_ms,
+            ":room": self.room,
+            ":actor": self.actor,
+            ":rule": self.rule,
+            ":key": self.key,
+            ":ending": self.ending,
+            ":uid": self.uid,
+        })?;
+        Ok(())
+    }
+}
