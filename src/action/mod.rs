@@ -112,6 +112,16 @@ pub enum Ask {
     End(Notify),
     /// Take it off the calendar.
     Delete(DeleteHow),
+    /// Let the event that is on last longer, until the next one at most.
+    Extend {
+        /// By so many minutes.
+        minutes: u16,
+    },
+    /// Take the room from now on, until the next event at most.
+    Book {
+        /// For so many minutes.
+        minutes: u16,
+    },
     /// Put it back as it was before that action.
     Undo {
         /// The action to undo.

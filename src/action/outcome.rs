@@ -107,6 +107,15 @@ pub enum Change {
     Cancelled,
     /// Moved to Deleted Items.
     Removed,
+    /// Its end was moved back.
+    Extended {
+        /// The end it had.
+        from: DateTime<Utc>,
+        /// The end it has.
+        to: DateTime<Utc>,
+    },
+    /// It was made.
+    Booked,
     /// Undone: the end it had before was set again.
     EndRestored {
         /// The end it had.

@@ -45,6 +45,11 @@ pub enum Refusal {
         /// When it is.
         times: Times,
     },
+    /// Only what is on is extended.
+    NotOn {
+        /// When it is.
+        times: Times,
+    },
     /// An event that is over is not deleted: it happened.
     Over {
         /// When it was.
@@ -133,6 +138,7 @@ impl Refusal {
             Self::OutOfScope { .. } | Self::CannotBeUndone => Fault::Administrator,
             Self::Ambiguous { .. }
             | Self::NotStarted { .. }
+            | Self::NotOn { .. }
             | Self::AllDay
             | Self::Cancelled
             | Self::KeyReused { .. }
@@ -169,6 +175,7 @@ impl fmt::Display for Refusal {
                 events.iter().try_for_each(|event| write!(f, " {}", event.id))
             }
             Self::NotStarted { times } => write!(f, "it starts only at {}; delete it instead", times.start),
+            Self::NotOn { times } => write!(f, "it is not on now ({times}), and only what is on is extended"),
             Self::Over { times } => write!(f, "it was over at {}", times.end),
             Self::AllDay => f.write_str("it is an all-day event; insist on it (--all-day) if that is meant"),
             Self::Cancelled => {

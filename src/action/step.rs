@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Notify;
-use crate::calendar::{ChangeKey, EventId};
+use crate::calendar::{ChangeKey, EventId, Uid};
 
 /// One operation on one event, with everything that is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +46,17 @@ pub enum Step {
         /// In which version.
         change_key: ChangeKey,
     },
+    /// Make a plain event in the room's calendar.
+    Book {
+        /// By which it is found again: the server gives it an id only then.
+        uid: Uid,
+        /// First instant.
+        start: DateTime<Utc>,
+        /// First instant after.
+        end: DateTime<Utc>,
+        /// What people read.
+        subject: String,
+    },
     /// Move from Deleted Items back to the calendar, silently.
     MoveBack {
         /// Which event, by its id in Deleted Items.
@@ -56,27 +67,34 @@ pub enum Step {
 }
 
 impl Step {
-    /// Which event it is about.
-    pub fn id(&self) -> &EventId {
-        self.item().0
+    /// Which event it is about, if that is there already.
+    pub fn id(&self) -> Option<&EventId> {
+        self.item().map(|(id, _)| id)
     }
 
     /// It takes the event off the calendar.
     pub fn takes_away(&self) -> bool {
         match self {
             Self::Decline { .. } | Self::Cancel { .. } | Self::Remove { .. } => true,
-            Self::SetEnd { .. } | Self::MoveBack { .. } => false,
+            Self::SetEnd { .. } | Self::Book { .. } | Self::MoveBack { .. } => false,
         }
     }
 
-    /// Which event in which version it is about.
-    pub fn item(&self) -> (&EventId, &ChangeKey) {
-        let (Self::SetEnd { id, change_key, .. }
-        | Self::Decline { id, change_key, .. }
-        | Self::Cancel { id, change_key, .. }
-        | Self::Remove { id, change_key }
-        | Self::MoveBack { id, change_key }) = self;
-        (id, change_key)
+    /// It sends a message in the operation that does it.
+    pub fn tells(&self) -> bool {
+        matches!(self, Self::Decline { .. } | Self::Cancel { .. })
+    }
+
+    /// Which event in which version it is about, if that is there already.
+    pub fn item(&self) -> Option<(&EventId, &ChangeKey)> {
+        match self {
+            Self::SetEnd { id, change_key, .. }
+            | Self::Decline { id, change_key, .. }
+            | Self::Cancel { id, change_key, .. }
+            | Self::Remove { id, change_key }
+            | Self::MoveBack { id, change_key } => Some((id, change_key)),
+            Self::Book { .. } => None,
+        }
     }
 }
 

@@ -38,6 +38,11 @@ impl Window {
         Ok(Self { start, end })
     }
 
+    /// The same, cut to the longest; `None` when there is nothing in between.
+    pub fn clamped(start: DateTime<Utc>, end: DateTime<Utc>) -> Option<Self> {
+        Self::new(start, end.min(start + Self::SPAN_MAX)).ok()
+    }
+
     /// The second that begins at `now`: what is on at this instant.
     pub fn instant(now: DateTime<Utc>) -> Self {
         Self { start: now, end: now + TimeDelta::seconds(1) }

@@ -20,4 +20,4 @@ pub use evidence::{Evidence, EvidenceError, EvidenceLog};
 pub use judge::{Judgement, Kept, Verdict, judge};
 pub use plan::{Judged, Plan, RoomPlan, Stop};
 pub use rules::{CancelledLeftover, Exceptions, How, Limits, NoCheckIn, OrganizerGone, Rule, Rules};
-pub use sweep::{Applied, Progress, Sweep, SweepError, Swept};
+pub use sweep::{Applied, Progress, Sweep, SweepError, Swept, Unfinished};

@@ -52,10 +52,30 @@ pub struct Applied {
 pub struct Swept {
     /// Every action that is over, in the order of the plan.
     pub applied: Vec<Applied>,
-    /// Planned actions that are not: the journal failed before they were begun, or under way.
-    pub unfinished: usize,
+    /// Planned actions that were never begun, because the journal had failed.
+    pub unbegun: usize,
+    /// Those under way when it failed: they may have been done, and the next command that acts finds out.
+    pub open: Vec<Unfinished>,
     /// Why the sweep stopped before its end. What was under way is settled by the next command that acts.
     pub broken_off: Option<JournalError>,
+}
+
+/// A planned action that was under way when the journal failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unfinished {
+    /// In which room.
+    pub room: RoomAddress,
+    /// The event as it was planned for.
+    pub event: Seen,
+    /// Its name in the journal, if the journal got that far.
+    pub action: ActionId,
+}
+
+/// How one planned action ended.
+enum End {
+    Over(Box<Applied>),
+    Open,
+    Unbegun,
 }
 
 /// Why a plan was not applied.
@@ -133,24 +153,23 @@ impl Sweep {
         let places = Arc::new(Semaphore::new(self.rooms_at_once));
         let broken_off = Arc::new(OnceLock::new());
         let mut tasks = JoinSet::new();
-        // `None`: it is not over.
-        let mut ends: Vec<Option<Applied>> = Vec::with_capacity(work.len());
+        let mut ends: Vec<End> = Vec::with_capacity(work.len());
         for (index, work) in work.iter().cloned().enumerate() {
             // Stands unless the task ends by itself.
-            ends.push(Some(work.clone().broke_off()));
+            ends.push(End::Over(Box::new(work.clone().broke_off())));
             let (engine, judge) = (self.engine.clone(), self.room_judge());
             let (places, broken_off) = (places.clone(), broken_off.clone());
             tasks.spawn(async move {
                 let _place = places.acquire_owned().await;
                 if broken_off.get().is_some() {
-                    return (index, None);
+                    return (index, End::Unbegun);
                 }
                 match work.perform(&engine, judge, mode).await {
-                    Ok(applied) => (index, Some(applied)),
+                    Ok(applied) => (index, End::Over(Box::new(applied))),
                     Err(error) => {
                         // The first one to fail says why.
                         let _ = broken_off.set(error);
-                        (index, None)
+                        (index, End::Open)
                     }
                 }
             });
@@ -161,9 +180,15 @@ impl Sweep {
             }
             progress.step();
         }
-        let unfinished = ends.iter().filter(|end| end.is_none()).count();
-        let applied = ends.into_iter().flatten().collect();
-        Ok(Swept { applied, unfinished, broken_off: broken_off.get().cloned() })
+        let mut swept = Swept { broken_off: broken_off.get().cloned(), ..Swept::default() };
+        for (end, work) in ends.into_iter().zip(work) {
+            match end {
+                End::Over(applied) => swept.applied.push(*applied),
+                End::Open => swept.open.push(work.unfinished()),
+                End::Unbegun => swept.unbegun += 1,
+            }
+        }
+        Ok(swept)
     }
 
     /// Asks once per hundred rooms which of them have anything. A room the server would not speak of is looked at.
@@ -236,6 +261,10 @@ impl Work {
         let guard = StillAbandoned { judge, room: room.clone(), rule };
         let Answer { action, outcome, .. } = engine.perform_guarded(action, mode, &guard).await?;
         Ok(Applied { room, event, rule, action, outcome })
+    }
+
+    fn unfinished(self) -> Unfinished {
+        Unfinished { room: self.action.room, event: self.event, action: self.action.id }
     }
 
     /// What is said of it when its task ended in a panic.

@@ -12,7 +12,7 @@ use super::output::{Output, table};
 use super::perform::describe;
 use crate::action::{ActionId, Ask, DeleteHow, Notify, RequestIds};
 use crate::calendar::RoomAddress;
-use crate::journal::{Ending, Journal, JournalError, Life, Query};
+use crate::journal::{Ending, Journal, Life, Query};
 use crate::store::{SqliteJournal, Unproved, Verified};
 
 pub(super) async fn run(args: AuditArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
@@ -85,6 +85,8 @@ fn asked(ask: Ask) -> String {
         Ask::End(Notify::Nobody) => "end, silent".to_owned(),
         Ask::Delete(DeleteHow::Tell) => "delete".to_owned(),
         Ask::Delete(DeleteHow::Silent) => "delete, silent".to_owned(),
+        Ask::Extend { minutes } => format!("extend by {minutes} min"),
+        Ask::Book { minutes } => format!("book for {minutes} min"),
         Ask::Undo { of } => format!("undo {of}"),
     }
 }
@@ -102,7 +104,8 @@ async fn list(directory: &Path, args: &AuditArgs, output: &Output) -> Result<Exi
         limit: Some(args.limit as usize),
         ..Query::default()
     };
-    let lives = journal.find(&query).await.map_err(|error| Failure::from_error(Exit::Usage, error))?;
+    let lives =
+        journal.find(&query).await.map_err(|error| Failure::from_error(Exit::of_journal(&error), error))?;
     if lives.len() >= args.limit as usize {
         output.say(&format!("adjourn: the newest {} actions are shown; --limit shows more", args.limit));
     }
@@ -223,11 +226,11 @@ async fn verify(directory: &Path, args: &VerifyArgs, output: &Output) -> Result<
 fn exit_of(error: &Unproved) -> Exit {
     match error {
         Unproved::Later { .. } => Exit::Usage,
-        Unproved::Journal(JournalError::Unusable(_)) => Exit::Journal,
+        Unproved::Journal(error) => Exit::of_journal(error),
         _ => Exit::Tampered,
     }
 }
 
 fn read(directory: &Path) -> Result<SqliteJournal, Failure> {
-    SqliteJournal::read(directory).map_err(|error| Failure::from_error(Exit::Usage, error))
+    SqliteJournal::read(directory).map_err(|error| Failure::from_error(Exit::of_store(&error), error))
 }

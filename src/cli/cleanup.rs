@@ -14,7 +14,7 @@ use super::perform::describe;
 use super::progress::{Bar, Lines};
 use crate::action::Outcome;
 use crate::calendar::{RoomAddress, Window};
-use crate::cleanup::{Applied, EvidenceLog, Plan, Progress, Sweep, SweepError, Swept, Verdict};
+use crate::cleanup::{Applied, EvidenceLog, Plan, Progress, Sweep, SweepError, Swept, Unfinished, Verdict};
 use crate::engine::Mode;
 
 pub(super) async fn run(
@@ -148,38 +148,39 @@ struct Report<'a> {
     events: usize,
     unseen_rooms: usize,
     applied: &'a [Applied],
-    unfinished: usize,
+    open: &'a [Unfinished],
+    unbegun: usize,
 }
 
 fn report(plan: &Plan, swept: &Swept, output: &Output) -> Result<Exit, Failure> {
-    let Swept { applied, unfinished, broken_off } = swept;
-    let report = Report {
-        rooms: plan.rooms.len(),
-        events: plan.events(),
-        unseen_rooms: plan.unseen_rooms(),
-        applied,
-        unfinished: *unfinished,
-    };
-    output.data(&report, || render_applied(plan, swept))?;
-    match broken_off {
-        Some(error) => Err(Failure::new(
-            Exit::Journal,
-            format!("the sweep stopped: {unfinished} of its actions are not over; once the journal can be used again, run it again"),
-        )
-        .because(error)),
-        None => Ok(exit_of_applied(plan, applied)),
+    let Swept { applied, open, unbegun, broken_off } = swept;
+    let (rooms, events, unseen_rooms) = (plan.rooms.len(), plan.events(), plan.unseen_rooms());
+    let report = Report { rooms, events, unseen_rooms, applied, open, unbegun: *unbegun };
+    let printed = output.data(&report, || render_applied(plan, swept));
+    if let Some(error) = broken_off {
+        let message = format!(
+            "the sweep stopped: {} actions were under way, {unbegun} were not begun; once the journal can be used \
+             again, run it again",
+            open.len()
+        );
+        return Err(Failure::new(Exit::Journal, message).because(error));
     }
+    printed.map(|()| exit_of_applied(plan, applied))
 }
 
 fn render_applied(plan: &Plan, swept: &Swept) -> String {
-    let Swept { applied, unfinished, .. } = swept;
+    let Swept { applied, open, unbegun, .. } = swept;
     let lines = applied.iter().map(|one| format!("{}: {}\n", one.room, describe(&one.outcome)));
+    let open_lines = open.iter().map(|one| {
+        let start = one.event.start.format("%F %H:%MZ");
+        format!("{}: not known yet: the event at {start}, action {}\n", one.room, one.action)
+    });
     let done = applied.iter().filter(|one| matches!(one.outcome, Outcome::Done(_))).count();
     let mut summary = format!("{} rooms, {} actions, {done} done", plan.rooms.len(), applied.len());
-    if *unfinished > 0 {
-        summary += &format!(", {unfinished} not finished");
+    if open.len() + unbegun > 0 {
+        summary += &format!(", {} not known, {unbegun} not begun", open.len());
     }
-    lines.chain([summary]).collect()
+    lines.chain(open_lines).chain([summary]).collect()
 }
 
 fn exit_of_plan(plan: &Plan) -> Exit {

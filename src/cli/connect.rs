@@ -108,8 +108,13 @@ pub(super) async fn open_with(
 ) -> Result<Opened, Failure> {
     let exchange = Exchange::new(&settings).map_err(|error| Failure::from_error(Exit::Usage, error))?;
     admit_room_lists(&exchange, &mut config).await?;
-    let engine =
-        Engine::new(Arc::new(exchange), journal, Arc::new(SystemClock), config.scope.clone(), config.engine);
+    let engine = Engine::new(
+        Arc::new(exchange),
+        journal,
+        Arc::new(SystemClock),
+        config.scope.clone(),
+        config.engine.clone(),
+    );
     Ok(Opened { engine: Arc::new(engine), config })
 }
 

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use crate::action::{Fault, Outcome, Refusal};
+use crate::journal::JournalError;
+use crate::store::StoreError;
 
 /// How a command ended. The numbers are part of the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -51,6 +53,26 @@ impl Exit {
         match (refusal, refusal.fault()) {
             (Refusal::Exchange { .. }, fault) => Self::of_fault(fault),
             _ => Self::Refused,
+        }
+    }
+
+    /// The code for trouble with an open journal.
+    pub fn of_journal(error: &JournalError) -> Self {
+        match error {
+            JournalError::Damaged(_) => Self::Tampered,
+            JournalError::Unusable(_) | JournalError::Impossible(_) => Self::Journal,
+        }
+    }
+
+    /// The code for a journal that cannot be opened to be read.
+    pub fn of_store(error: &StoreError) -> Self {
+        match error {
+            StoreError::Absent { .. } | StoreError::NoJournal | StoreError::Later(_) => Self::Usage,
+            StoreError::Damaged(_) => Self::Tampered,
+            StoreError::Sqlite(_)
+            | StoreError::Directory { .. }
+            | StoreError::InUse { .. }
+            | StoreError::Thread(_) => Self::Journal,
         }
     }
 

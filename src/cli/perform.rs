@@ -115,6 +115,10 @@ fn describe_done(done: &Done) -> String {
         Change::Ended { from, to } => {
             format!("now ends {} instead of {}", to.format("%H:%MZ"), from.format("%H:%MZ"))
         }
+        Change::Extended { from, to } => {
+            format!("ends {} now instead of {}", to.format("%H:%MZ"), from.format("%H:%MZ"))
+        }
+        Change::Booked => format!("was booked until {}", done.event.end.format("%H:%MZ")),
         Change::Declined => "was declined".to_owned(),
         Change::Cancelled => "was cancelled".to_owned(),
         Change::Removed => "was moved to Deleted Items".to_owned(),

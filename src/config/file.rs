@@ -47,6 +47,7 @@ pub(super) struct Scope {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Engine {
     pub(super) settle_ms: u64,
+    pub(super) booking_subject: String,
     pub(super) forbid_irreversible: bool,
 }
 
@@ -139,7 +140,7 @@ impl Default for Server {
 
 impl Default for Engine {
     fn default() -> Self {
-        Self { settle_ms: 500, forbid_irreversible: false }
+        Self { settle_ms: 500, booking_subject: "Booked at the door".to_owned(), forbid_irreversible: false }
     }
 }
 

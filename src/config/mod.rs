@@ -144,6 +144,7 @@ fn check(source: &Source<'_>, file: File, overrides: Overrides) -> Result<Config
             resume_within: TimeDelta::seconds(resume_within),
             give_up_after: TimeDelta::seconds(give_up_after),
             journal_subjects: file.journal.subjects,
+            booking_subject: file.engine.booking_subject,
             ..engine::Options::default()
         },
         journal: Journal { directory },

@@ -74,6 +74,8 @@ pub enum Written {
     Gone,
     /// Somebody changed the item since it was read; the server did nothing.
     Conflict,
+    /// The server is busy and did nothing. Reading the event waits as long as it said; then decide again.
+    NotYet(Trouble),
     /// The server did nothing, or never got it.
     NotDone(Trouble),
     /// It may have been done. Look before doing anything else.

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use super::Trouble;
 use super::reconcile::{Found, reconcile};
 use super::run::Run;
-use crate::action::{ActionId, Seen, Step};
+use crate::action::{ActionId, Outcome, Seen, Step};
 use crate::calendar::{Event, EventKind, Window};
 use crate::journal::{JournalError, Life, Query};
 
@@ -24,13 +24,14 @@ impl Run<'_> {
     /// The event as it is now: by its id, or by what stays the same when the id changes.
     pub(super) async fn find_again(&self, before: &Event) -> Result<Option<Event>, Trouble> {
         let (room, calendar) = (&self.action.room, self.engine.calendar());
-        if let Some(event) = calendar.event(room, &before.id).await? {
+        // A booking has no id before it is made.
+        let has_id = !before.id.as_str().is_empty();
+        if has_id && let Some(event) = calendar.event(room, &before.id).await? {
             return Ok(Some(event));
         }
         let Some(identity) = before.identity() else { return Ok(None) };
-        let Ok(around) = Window::new(before.start - SEARCH_SPAN, before.end + SEARCH_SPAN) else {
-            return Ok(None);
-        };
+        let around = Window::clamped(before.start - SEARCH_SPAN, before.end + SEARCH_SPAN);
+        let Some(around) = around else { return Ok(None) };
         let events = calendar.events(room, around).await?;
         Ok(events.into_iter().find(|event| event.identity() == Some(identity)))
     }
@@ -44,7 +45,8 @@ impl Run<'_> {
         after: Option<&Event>,
     ) -> Result<Found, Trouble> {
         let stands = after.is_some_and(|after| after.id == before.id);
-        let ours = self.doubted && step.takes_away() && !stands;
+        // A message says for certain whose doing it was; an item in Deleted Items does only where it may be ours.
+        let ours = (self.doubted && step.takes_away() || step.tells()) && !stands;
         let left = ours && self.left_behind(before, step).await?;
         match reconcile(step, before, after, left) {
             Found::Landed => Ok(self.rival(before, step).await?.map_or(Found::Landed, Found::LandedBy)),
@@ -62,7 +64,7 @@ impl Run<'_> {
         let may_be = |life: &&Life| {
             life.intent.as_ref().is_some_and(|intent| same(&intent.step))
                 && life.action.id != self.action.id
-                && life.done().is_none()
+                && matches!(life.outcome, Some(Outcome::NeedsAttention { .. }))
         };
         Ok(self.lives_of(before).await?.iter().find(may_be).map(|life| life.action.id))
     }
@@ -78,13 +80,14 @@ impl Run<'_> {
     /// nobody is told, the item in Deleted Items. An occurrence removed in silence leaves nothing anywhere, what has no
     /// UID cannot be told from others, and what was taken away before and came back may have left its trace then: of
     /// those it cannot be known who took them away.
-    async fn left_behind(&self, before: &Event, step: &Step) -> Result<bool, Trouble> {
+    pub(super) async fn left_behind(&self, before: &Event, step: &Step) -> Result<bool, Trouble> {
         if before.identity().is_none() {
             return Ok(false);
         }
         let earlier = |life: &Life| {
             let taken_away = life.intent.as_ref().is_some_and(|intent| intent.step.takes_away());
-            life.action.id != self.action.id && taken_away
+            let perhaps = matches!(life.outcome, Some(Outcome::Done(_) | Outcome::NeedsAttention { .. }));
+            life.action.id != self.action.id && taken_away && perhaps
         };
         if self.lives_of(before).await?.iter().any(earlier) {
             return Ok(false);

@@ -6,12 +6,13 @@
 //!    ├ key              answered before under this key?              (repeat.rs, pure)
 //!    ├ journal Accepted
 //!    ├ scope            refused outside it, before anything is read
-//!    ├ read, select     which event is meant                       (select.rs, pure)
-//!    ├ plan             copy × ask × time → one step, or a refusal   (plan.rs, undo.rs, pure)
+//!    ├ read, select     which event is meant                       (choose.rs; select.rs, pure)
+//!    ├ plan             copy × ask × time → one step, or a refusal   (plan.rs, longer.rs, undo.rs, pure)
 //!    ├ journal Intended
 //!    ├ write            through the Calendar trait, guarded by the ChangeKey
-//!    ├ conflict         → read again, decide again, a few times at most
+//!    ├ conflict, busy   → read again, decide again, a few times at most
 //!    ├ in doubt         → look at the mailbox before deciding        (look.rs; reconcile.rs, pure)
+//!    ├ took more time?  → look whether somebody else was there first (give_way.rs)
 //!    └ journal Closed, then the answer
 //!
 //! recover()             what a stopped process left open: look at the mailbox, then finish or say who must look
@@ -20,6 +21,9 @@
 //! It knows calendars only through the [`Calendar`] trait: no EWS, no HTTP.
 
 mod backend;
+mod choose;
+mod give_way;
+mod longer;
 mod look;
 mod perform;
 mod plan;

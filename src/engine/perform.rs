@@ -35,7 +35,7 @@ pub enum Mode {
 }
 
 /// How the engine behaves where people differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// How often an event is read and decided about again when somebody else keeps writing to it. At the limit the
     /// action is refused ([`Refusal::KeepsChanging`]).
@@ -44,6 +44,9 @@ pub struct Options {
     pub sendings_max: u32,
     /// How long to let the server settle before looking after a doubtful write. Longer is surer and slower.
     pub settle: Duration,
+    /// How long after it was sent a request may still be carried out without our hearing of it. Only then "nothing was
+    /// done" is said of what was in doubt.
+    pub lands_within: TimeDelta,
     /// Refuse what could not be undone.
     pub forbid_irreversible: bool,
     /// How long after it was taken on an interrupted action is still carried out. Later nobody stands at the door any
@@ -54,6 +57,8 @@ pub struct Options {
     pub give_up_after: TimeDelta,
     /// Keep subjects (and the organizer's display name) in the journal.
     pub journal_subjects: bool,
+    /// The subject of a booking: what people read in Outlook and on other displays.
+    pub booking_subject: String,
 }
 
 impl Default for Options {
@@ -62,10 +67,12 @@ impl Default for Options {
             decisions_max: 3,
             sendings_max: 2,
             settle: Duration::from_millis(500),
+            lands_within: TimeDelta::seconds(10),
             forbid_irreversible: false,
             resume_within: TimeDelta::minutes(2),
             give_up_after: TimeDelta::hours(1),
             journal_subjects: false,
+            booking_subject: "Booked at the door".to_owned(),
         }
     }
 }

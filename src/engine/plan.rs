@@ -61,8 +61,8 @@ pub fn plan(
             guard_delete(action, event, how, now)?;
             Ok(plan_delete(event, copy, how, action.reason.as_deref()))
         }
-        // Planned from what the journal knows, in `undo.rs`.
-        Ask::Undo { .. } => Err(Refusal::NothingToUndo.into()),
+        // Planned with what stands around it, in `longer.rs`, and from what the journal knows, in `undo.rs`.
+        Ask::Extend { .. } | Ask::Book { .. } | Ask::Undo { .. } => Err(Refusal::NothingToUndo.into()),
     }
 }
 
@@ -91,7 +91,7 @@ fn guard_delete(action: &Action, event: &Event, how: DeleteHow, now: DateTime<Ut
     guard_all_day(action, event)
 }
 
-fn guard_all_day(action: &Action, event: &Event) -> Result<(), NoPlan> {
+pub(super) fn guard_all_day(action: &Action, event: &Event) -> Result<(), NoPlan> {
     match action.all_day {
         AllDay::Spare if event.is_all_day => Err(Refusal::AllDay.into()),
         _ => Ok(()),
@@ -109,6 +109,21 @@ fn plan_end(
     if event.end <= end {
         return Err(NoPlan::Already(Already::Over));
     }
+    let (step, told) = set_end(event, copy, end, notify, server);
+    Ok(Plan {
+        step,
+        done: done(event, copy, Change::Ended { from: event.end, to: end }, told, Undoable::Yes),
+    })
+}
+
+/// The step that moves the end, and who hears of it.
+pub(super) fn set_end(
+    event: &Event,
+    copy: Copy,
+    end: DateTime<Utc>,
+    notify: Notify,
+    server: Capabilities,
+) -> (Step, Told) {
     let notify = match copy {
         Copy::Organizer if !server.can_mute_updates => Notify::Attendees,
         Copy::Organizer => notify,
@@ -120,11 +135,7 @@ fn plan_end(
         Notify::Attendees => Told::Attendees,
         Notify::Nobody => Told::Nobody,
     };
-    let step = Step::SetEnd { id: event.id.clone(), change_key: event.change_key.clone(), end, notify };
-    Ok(Plan {
-        step,
-        done: done(event, copy, Change::Ended { from: event.end, to: end }, told, Undoable::Yes),
-    })
+    (Step::SetEnd { id: event.id.clone(), change_key: event.change_key.clone(), end, notify }, told)
 }
 
 /// The end an event gets: this minute's beginning, since calendars think in minutes, and never the start itself, since
@@ -162,6 +173,6 @@ fn undoable_removal(kind: EventKind) -> Undoable {
     }
 }
 
-fn done(event: &Event, copy: Copy, change: Change, told: Told, undoable: Undoable) -> Done {
+pub(super) fn done(event: &Event, copy: Copy, change: Change, told: Told, undoable: Undoable) -> Done {
     Done { event: Seen::from(event), copy, change, told, undoable, rehearsed: false }
 }

@@ -50,6 +50,8 @@ pub(super) fn reconcile(step: &Step, before: &Event, after: Option<&Event>, left
             Some(after) if times(after) == times(before) => Found::Edited,
             Some(_) => Found::Untold,
         },
+        // Found by its UID. It is never sent twice: nothing would keep the second one from being made.
+        Step::Book { .. } => after.map_or(Found::Untouched, |_| Found::Landed),
         // These move the item away; declining and cancelling do so in the operation that sends the message.
         Step::Decline { .. } | Step::Cancel { .. } | Step::Remove { .. } => match after {
             Some(after) if after.id == before.id && after.change_key == before.change_key => Found::Untouched,

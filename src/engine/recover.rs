@@ -6,11 +6,12 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::Trouble;
+use super::give_way::takes_back;
 use super::perform::{Engine, Unguarded};
 use super::reconcile::Found;
 use super::run::{Run, refused};
 use super::words;
-use crate::action::{Actor, Fault, Outcome, Refusal, RequestIds};
+use crate::action::{Actor, Ask, Fault, Outcome, Refusal, RequestIds};
 use crate::journal::{Ending, Intent, JournalError, Life, Query};
 
 /// Rooms looked at together.
@@ -66,7 +67,9 @@ impl Engine {
         let run = Run::resumed(self, &life, &Unguarded);
         let young = self.clock().now() - life.accepted_at <= self.options().resume_within;
         // A sweep's guard is gone with its process, so what it planned is not begun again.
-        let goes_on = young && !matches!(life.action.actor, Actor::Sweep { .. });
+        // A booking that may have been sent is never sent again.
+        let booking = matches!(life.action.ask, Ask::Book { .. }) && life.intent.is_some();
+        let goes_on = young && !booking && !matches!(life.action.actor, Actor::Sweep { .. });
         let over = match &life.intent {
             None if goes_on => Some(run.finish().await?),
             None => Some((refused(Refusal::Interrupted), Vec::new())),
@@ -86,6 +89,9 @@ impl Engine {
         goes_on: bool,
     ) -> Result<Option<(Outcome, Vec<RequestIds>)>, JournalError> {
         let Intent { before, step, done } = intent;
+        if takes_back(life.action.ask, intent) {
+            return run.take_back_again(intent).await.map(Some);
+        }
         let outcome = match run.look(before, step).await {
             Err(trouble) => self.blind(life, intent, &trouble),
             Ok(Found::Untold) => Some(words::untold(before, step)),
@@ -95,7 +101,10 @@ impl Engine {
                 outcome => outcome,
             },
         };
-        Ok(outcome.map(|outcome| (outcome, Vec::new())))
+        match outcome {
+            Some(outcome) => run.conclude(outcome).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Exchange cannot be asked: later, or never.

@@ -51,7 +51,9 @@ pub(super) fn already_by(
 /// The times an event has since.
 fn left_it(done: &Done) -> Option<Times> {
     match done.change {
-        Change::Ended { to, .. } => Some(Times { start: done.event.start, end: to }),
+        Change::Ended { to, .. } | Change::Extended { to, .. } => {
+            Some(Times { start: done.event.start, end: to })
+        }
         _ => None,
     }
 }

@@ -6,17 +6,16 @@
 use chrono::{DateTime, Utc};
 
 use super::Written;
+use super::longer::{plan_booking, plan_extend, wanted};
 use super::perform::{Engine, Guard, Mode};
 use super::plan::{NoPlan, Plan, plan};
 use super::reconcile::Found;
 use super::repeat::already_by;
-use super::select::{Selected, current, named, times};
-use super::undo::{Back, collides, needed, plan_back, way_back};
+use super::select::Selected;
+use super::undo::{Back, plan_back};
 use super::{Trouble, words};
-use crate::action::{
-    Action, Already, Ask, Done, Fault, Outcome, Refusal, RequestIds, Target, Times, Undoable,
-};
-use crate::calendar::{Event, Window};
+use crate::action::{Action, Already, Ask, Done, Fault, Outcome, Refusal, RequestIds, Times, Undoable};
+use crate::calendar::Event;
 use crate::journal::{Ending, Fact, Intent, JournalError, Life, Query};
 
 /// How many of a room's last changes are searched for the one that a wish repeats.
@@ -33,30 +32,50 @@ pub(super) struct Run<'a> {
     /// A sending may have landed, or may land yet, without our knowing. Never taken back: an answer to a later sending
     /// says nothing of it.
     pub(super) doubted: bool,
+    /// The one that may land yet.
+    in_the_air: Option<Sent>,
+    tries: Tries,
     /// Sent since the last stored fact.
-    requests: Vec<RequestIds>,
+    pub(super) requests: Vec<RequestIds>,
 }
 
 /// What one decision led to.
 enum Round {
     Over(Outcome),
-    /// Somebody else wrote first.
-    Conflict(Box<Tried>),
+    /// Nothing was done, or it is not known; to be decided again.
+    Again(Box<Tried>),
 }
 
 /// What was decided about, and what was wanted.
-struct Tried {
-    before: Event,
-    plan: Plan,
+pub(super) struct Tried {
+    pub(super) before: Event,
+    pub(super) plan: Plan,
+}
+
+/// A sending that may be carried out yet, since when.
+struct Sent {
+    tried: Tried,
+    at: DateTime<Utc>,
 }
 
 /// How the event of an action is chosen.
-enum Choice {
+pub(super) enum Choice {
     /// As the action says.
     First,
-    /// After a conflict, or after the process was stopped: the same event, if it still stands where it stood.
+    /// After a conflict, a doubt, or a stop of the process: the same event, if it still stands where it stood.
     Again(Box<Tried>),
 }
+
+/// How often what went on.
+#[derive(Default)]
+struct Tries {
+    conflicts: u32,
+    sendings: u32,
+    waits: u32,
+}
+
+/// How often a write is put off because the server is busy; each time at least as long as it said.
+const WAITS_MAX: u32 = 30;
 
 impl<'a> Run<'a> {
     pub(super) fn new(
@@ -66,19 +85,30 @@ impl<'a> Run<'a> {
         guard: &'a dyn Guard,
         since: DateTime<Utc>,
     ) -> Self {
-        Self { engine, action, mode, guard, since, doubted: false, requests: Vec::new() }
+        Self {
+            engine,
+            action,
+            mode,
+            guard,
+            since,
+            doubted: false,
+            in_the_air: None,
+            tries: Tries::default(),
+            requests: Vec::new(),
+        }
     }
 
     /// The same, for an action that was taken on before the process was stopped.
     pub(super) fn resumed(engine: &'a Engine, life: &'a Life, guard: &'a dyn Guard) -> Self {
         let run = Self::new(engine, &life.action, Mode::Perform, guard, life.accepted_at);
-        Self { doubted: life.intent.is_some(), ..run }
+        let sent = life.intent.as_ref().map(|intent| Sent { tried: Tried::from(intent), at: life.last_at });
+        Self { doubted: sent.is_some(), in_the_air: sent, ..run }
     }
 
     /// Carries the action through, and says what was sent since the last fact.
     pub(super) async fn finish(mut self) -> Result<(Outcome, Vec<RequestIds>), JournalError> {
         let outcome = self.decide_until_over(Choice::First).await?;
-        Ok((outcome, self.requests))
+        self.conclude(outcome).await
     }
 
     /// The same, for an action that had intended this when the process was stopped.
@@ -86,10 +116,34 @@ impl<'a> Run<'a> {
         mut self,
         intent: &Intent,
     ) -> Result<(Outcome, Vec<RequestIds>), JournalError> {
-        let plan = Plan { step: intent.step.clone(), done: intent.done.clone() };
-        let tried = Tried { before: intent.before.clone(), plan };
-        let outcome = self.decide_until_over(Choice::Again(Box::new(tried))).await?;
+        let outcome = self.decide_until_over(Choice::Again(Box::new(Tried::from(intent)))).await?;
+        self.conclude(outcome).await
+    }
+
+    /// Looks once more where that can change the answer.
+    pub(super) async fn conclude(
+        mut self,
+        outcome: Outcome,
+    ) -> Result<(Outcome, Vec<RequestIds>), JournalError> {
+        let outcome = self.outlive(outcome).await;
+        let outcome = self.give_way(outcome).await?;
         Ok((outcome, self.requests))
+    }
+
+    /// Nothing was done, says the outcome: that is known only when whatever is under way can land no more.
+    async fn outlive(&mut self, outcome: Outcome) -> Outcome {
+        let says_nothing_done = matches!(outcome, Outcome::Refused { .. } | Outcome::AlreadyDone { .. });
+        let Some(Sent { tried, at }) = self.in_the_air.take().filter(|_| says_nothing_done) else {
+            return outcome;
+        };
+        let Tried { before, plan: Plan { step, done } } = &tried;
+        let left = at + self.engine.options().lands_within - self.engine.clock().now();
+        tokio::time::sleep(left.to_std().unwrap_or_default()).await;
+        match self.look(before, step).await {
+            Ok(Found::Untold) => words::untold(before, step),
+            Ok(found) => found.settles(done).unwrap_or(outcome),
+            Err(blind) => words::needs_attention(before, step, &blind),
+        }
     }
 
     async fn decide_until_over(&mut self, mut choice: Choice) -> Result<Outcome, JournalError> {
@@ -101,7 +155,7 @@ impl<'a> Run<'a> {
             Ok(back) => back,
             Err(outcome) => return Ok(outcome),
         };
-        for _ in 0..self.engine.options().decisions_max {
+        while self.tries.conflicts < self.engine.options().decisions_max {
             let event = match self.choose(&choice, back.as_ref()).await {
                 Ok(Selected::This(event)) => *event,
                 Ok(Selected::Already(why)) => return self.nothing_to_do(why).await,
@@ -111,112 +165,33 @@ impl<'a> Run<'a> {
             if let Err(refusal) = self.guard.allows(&event, self.engine.clock().now()).await {
                 return Ok(refused(refusal));
             }
-            match self.decide(back.as_ref(), event).await? {
+            match self.decide(&choice, back.as_ref(), event).await? {
                 Round::Over(outcome) => return Ok(outcome),
-                Round::Conflict(tried) => choice = Choice::Again(tried),
+                Round::Again(tried) => choice = Choice::Again(tried),
             }
         }
         // The last conflict may have been one with ourselves.
         Ok(self.choose(&choice, None).await.err().unwrap_or(refused(Refusal::KeepsChanging)))
     }
 
-    /// Finds the event, or that the action is over.
-    async fn choose(&self, choice: &Choice, back: Option<&Back>) -> Result<Selected, Outcome> {
-        match choice {
-            Choice::First => {
-                let selected = match back {
-                    None => self.select().await,
-                    Some(back) => self.select_back(back).await,
-                };
-                selected.map_err(|trouble| refused(trouble.into()))
-            }
-            Choice::Again(tried) => self.choose_again(tried, back).await,
-        }
-    }
-
-    /// The same event, unless the conflict was with ourselves: something on the way delivered a request late or twice.
-    async fn choose_again(&self, tried: &Tried, back: Option<&Back>) -> Result<Selected, Outcome> {
-        let Tried { before, plan: Plan { step, done } } = tried;
-        let blind = |trouble: Trouble| words::needs_attention(before, step, &trouble);
-        let after = self.find_again(before).await.map_err(blind)?;
-        let found = self.found(before, step, after.as_ref()).await.map_err(blind)?;
-        if let Some(outcome) = found.settles(done) {
-            return Err(outcome);
-        }
-        if found == Found::Untold && self.doubted {
-            return Err(words::untold(before, step));
-        }
-        match (select_again(self.action.ask, before, after), back) {
-            (Selected::This(event), Some(back)) => self.if_free(back, *event).await.map_err(blind),
-            (selected, _) => Ok(selected),
-        }
-    }
-
-    /// What an undo has to put back.
-    async fn back(&self) -> Result<Result<Option<Back>, Outcome>, JournalError> {
-        let Ask::Undo { of } = self.action.ask else { return Ok(Ok(None)) };
-        let journal = self.engine.journal();
-        let Some(life) = journal.life(of).await?.filter(|life| life.action.room == self.action.room) else {
-            return Ok(Err(refused(Refusal::NoSuchAction { action: of })));
-        };
-        if let Some(undo) = self.changes().await?.iter().find(|life| life.has_undone(of)) {
-            return Ok(Err(Outcome::AlreadyDone { why: Already::ByAction { action: undo.action.id } }));
-        }
-        Ok(way_back(&life).map(Some).map_err(refused))
-    }
-
-    async fn select(&self) -> Result<Selected, Trouble> {
-        let (room, calendar) = (&self.action.room, self.engine.calendar());
-        match &self.action.target {
-            Target::Current => {
-                let now = self.engine.clock().now();
-                let on = calendar.events(room, Window::instant(now)).await?;
-                // While the wish waited for its turn, or for a new process, another meeting may have begun.
-                Ok(current(on.into_iter().filter(|event| event.is_on(self.since)).collect(), now))
-            }
-            Target::Event { id, seen } => Ok(named(calendar.event(room, id).await?, *seen)),
-        }
-    }
-
-    /// For an undo: the event whose end was changed, or the one in Deleted Items; if its time is free.
-    async fn select_back(&self, back: &Back) -> Result<Selected, Trouble> {
-        let (room, calendar) = (&self.action.room, self.engine.calendar());
-        let (Back::End(done) | Back::Event(done)) = back;
-        let own = match back {
-            Back::End(_) => match calendar.event(room, &done.event.id).await? {
-                Some(event) => event,
-                None => return Ok(Selected::Already(Already::Gone)),
-            },
-            Back::Event(_) => match calendar.deleted(room, &done.event).await? {
-                Some(event) => event,
-                None => return Ok(Selected::Refused(Refusal::LeftDeletedItems)),
-            },
-        };
-        self.if_free(back, own).await
-    }
-
-    /// The event to put back, if nothing else stands at its time.
-    async fn if_free(&self, back: &Back, own: Event) -> Result<Selected, Trouble> {
-        let taken = match needed(back) {
-            Some(window) => {
-                let there = self.engine.calendar().events(&self.action.room, window).await?;
-                collides(&there, &own)
-            }
-            None => None,
-        };
-        Ok(taken.map_or_else(|| Selected::This(Box::new(own)), Selected::Refused))
-    }
-
-    async fn decide(&mut self, back: Option<&Back>, event: Event) -> Result<Round, JournalError> {
+    async fn decide(
+        &mut self,
+        choice: &Choice,
+        back: Option<&Back>,
+        event: Event,
+    ) -> Result<Round, JournalError> {
         let engine = self.engine;
-        let planned = match back {
-            Some(back) => plan_back(back, &event),
-            None => plan(self.action, &event, engine.clock().now(), engine.calendar().capabilities()),
+        let again = choice.same_again(&event, self.action.ask).filter(|_| self.doubted);
+        let planned = match (again, back) {
+            (Some(plan), _) => Ok(Ok(plan.clone())),
+            (None, Some(back)) => Ok(plan_back(back, &event)),
+            (None, None) => self.plan(&event).await,
         };
         let plan = match planned {
-            Ok(plan) => plan,
-            Err(NoPlan::Already(why)) => return Ok(Round::Over(self.nothing_to_do(why).await?)),
-            Err(NoPlan::Refused(refusal)) => return Ok(Round::Over(self.refuse(refusal).await?)),
+            Ok(Ok(plan)) => plan,
+            Ok(Err(NoPlan::Already(why))) => return Ok(Round::Over(self.nothing_to_do(why).await?)),
+            Ok(Err(NoPlan::Refused(refusal))) => return Ok(Round::Over(self.refuse(refusal).await?)),
+            Err(trouble) => return Ok(Round::Over(refused(trouble.into()))),
         };
         let may_be_final = back.is_some() || plan.done.undoable == Undoable::Yes;
         if engine.options().forbid_irreversible && !may_be_final {
@@ -231,48 +206,106 @@ impl<'a> Run<'a> {
         self.write(event, plan).await
     }
 
-    async fn write(&mut self, event: Event, plan: Plan) -> Result<Round, JournalError> {
-        let mut trouble = Trouble::ours("no sending was allowed");
-        for _ in 0..self.engine.options().sendings_max {
-            let reply = self.engine.calendar().write(&self.action.room, &plan.step).await;
-            self.requests.extend(reply.requests);
-            if let Written::InDoubt(why) = &reply.written {
-                self.doubt(why).await?;
+    /// The step for the event; what takes more time is planned with what stands around it.
+    async fn plan(&self, event: &Event) -> Result<Result<Plan, NoPlan>, Trouble> {
+        let (now, calendar) = (self.engine.clock().now(), self.engine.calendar());
+        match self.action.ask {
+            Ask::Book { .. } => Ok(plan_booking(event)),
+            Ask::Extend { minutes } => {
+                let Some(time) = wanted(event, minutes) else {
+                    return Err(Trouble::ours("an extension takes at least a minute"));
+                };
+                let around = calendar.events(&self.action.room, time).await?;
+                Ok(plan_extend(self.action, event, (time, &around), now, calendar.capabilities()))
             }
-            if !self.doubted || reply.written == Written::Done {
-                return Ok(believed(reply.written, event, plan));
-            }
-            // Whatever this answer says, a sending may have landed: only the mailbox knows.
-            let found = match self.look(&event, &plan.step).await {
-                Ok(found) => found,
-                Err(blind) => return Ok(Round::Over(words::needs_attention(&event, &plan.step, &blind))),
-            };
-            if let Some(outcome) = found.settles(&plan.done) {
-                return Ok(Round::Over(outcome));
-            }
-            match (found, reply.written) {
-                (Found::Edited, _) | (Found::Untouched, Written::Conflict) => {
-                    return Ok(Round::Conflict(Box::new(Tried { before: event, plan })));
-                }
-                (Found::Untouched, Written::InDoubt(why)) => trouble = why,
-                // An earlier sending may land yet: nobody can say that nothing was done.
-                (Found::Untouched, Written::NotDone(why)) => {
-                    return Ok(Round::Over(words::needs_attention(&event, &plan.step, &why)));
-                }
-                _ => return Ok(Round::Over(words::untold(&event, &plan.step))),
+            Ask::End(_) | Ask::Delete(_) | Ask::Undo { .. } => {
+                Ok(plan(self.action, event, now, calendar.capabilities()))
             }
         }
-        Ok(Round::Over(words::needs_attention(&event, &plan.step, &trouble)))
     }
 
-    async fn doubt(&mut self, why: &Trouble) -> Result<(), JournalError> {
+    /// Sends the step once.
+    async fn write(&mut self, event: Event, plan: Plan) -> Result<Round, JournalError> {
+        let reply = self.engine.calendar().write(&self.action.room, &plan.step).await;
+        self.requests.extend(reply.requests);
+        let tried = Tried { before: event, plan };
+        if let Written::InDoubt(why) = &reply.written {
+            self.doubt(why, &tried).await?;
+        }
+        if !self.doubted || matches!(reply.written, Written::Done | Written::NotYet(_)) {
+            return Ok(self.believe(reply.written, tried).await);
+        }
+        self.disbelieve(reply.written, tried).await
+    }
+
+    /// What an answer means that no earlier sending makes doubtful.
+    async fn believe(&mut self, written: Written, tried: Tried) -> Round {
+        let Tried { before, plan: Plan { step, done } } = &tried;
+        match written {
+            Written::Done => Round::Over(Outcome::Done(tried.plan.done)),
+            // Something on the way delivered it twice, if the message is out.
+            Written::Gone if step.tells() && self.left_behind(before, step).await.unwrap_or(false) => {
+                Round::Over(Outcome::Done(done.clone()))
+            }
+            Written::Gone if step.takes_away() => Round::Over(Outcome::AlreadyDone { why: Already::Gone }),
+            Written::Gone | Written::Conflict => self.conflict(tried),
+            Written::NotYet(trouble) if self.tries.waits >= WAITS_MAX => Round::Over(refused(trouble.into())),
+            // By the time it may be asked again, it is to be decided again.
+            Written::NotYet(_) => {
+                self.tries.waits += 1;
+                Round::Again(Box::new(tried))
+            }
+            Written::NotDone(trouble) => Round::Over(refused(trouble.into())),
+            Written::InDoubt(trouble) => Round::Over(words::needs_attention(before, step, &trouble)),
+        }
+    }
+
+    /// Whatever the answer says, a sending may have landed: only the mailbox knows.
+    async fn disbelieve(&mut self, written: Written, tried: Tried) -> Result<Round, JournalError> {
+        let Tried { before, plan: Plan { step, done } } = &tried;
+        let attention = |trouble: &Trouble| Ok(Round::Over(words::needs_attention(before, step, trouble)));
+        let found = match self.look(before, step).await {
+            Ok(found) => found,
+            Err(blind) => return attention(&blind),
+        };
+        if let Some(outcome) = found.settles(done) {
+            return Ok(Round::Over(outcome));
+        }
+        let tired = self.tries.sendings >= self.engine.options().sendings_max;
+        match (found, written) {
+            (Found::Edited, _) => {
+                // Guarded by a version that is no more, it cannot land.
+                self.in_the_air = None;
+                Ok(self.conflict(tried))
+            }
+            (Found::Untouched, Written::Conflict) => Ok(self.conflict(tried)),
+            // Nothing would keep a second booking from being made beside the first.
+            (Found::Untouched, Written::InDoubt(why)) if tired || step.item().is_none() => attention(&why),
+            (Found::Untouched, Written::InDoubt(_)) => Ok(Round::Again(Box::new(tried))),
+            (Found::Untouched, Written::NotDone(why)) => attention(&why),
+            _ => Ok(Round::Over(words::untold(before, step))),
+        }
+    }
+
+    fn conflict(&mut self, tried: Tried) -> Round {
+        self.tries.conflicts += 1;
+        Round::Again(Box::new(tried))
+    }
+
+    async fn doubt(&mut self, why: &Trouble, tried: &Tried) -> Result<(), JournalError> {
         self.doubted = true;
+        self.tries.sendings += 1;
+        let tried = Tried { before: tried.before.clone(), plan: tried.plan.clone() };
+        self.in_the_air = Some(Sent { tried, at: self.engine.clock().now() });
         let requests = std::mem::take(&mut self.requests);
         self.engine.record(self.action.id, Fact::InDoubt { why: why.to_string(), requests }).await
     }
 
     /// Nothing to do: perhaps because this was asked, and done, before.
     async fn nothing_to_do(&self, why: Already) -> Result<Outcome, JournalError> {
+        if matches!(self.action.ask, Ask::Extend { .. }) {
+            return self.refuse(Refusal::NothingOn).await;
+        }
         let by = self.by_action(None).await?;
         Ok(Outcome::AlreadyDone { why: by.unwrap_or(why) })
     }
@@ -294,32 +327,29 @@ impl<'a> Run<'a> {
     }
 
     /// The room's last changes, newest first.
-    async fn changes(&self) -> Result<Vec<Life>, JournalError> {
+    pub(super) async fn changes(&self) -> Result<Vec<Life>, JournalError> {
         let query = Query { limit: Some(REPEATS_SEARCHED), ..Query::room(&self.action.room) };
         self.engine.journal().find(&query.ending(Ending::Done)).await
     }
 }
 
-/// After a conflict: the same event, if it still stands where it stood. A meeting that was extended or moved while
-/// somebody was at the door is not the meeting they meant. One that is gone needs neither ending nor deleting.
-fn select_again(ask: Ask, before: &Event, after: Option<Event>) -> Selected {
-    let was = times(before);
-    match after {
-        None if !matches!(ask, Ask::Undo { .. }) => Selected::Already(Already::Gone),
-        None => Selected::Refused(Refusal::ChangedMeanwhile { was, is: None }),
-        Some(event) if times(&event) == was => Selected::This(Box::new(event)),
-        Some(event) => Selected::Refused(Refusal::ChangedMeanwhile { was, is: Some(times(&event)) }),
+impl From<&Intent> for Tried {
+    fn from(intent: &Intent) -> Self {
+        let plan = Plan { step: intent.step.clone(), done: intent.done.clone() };
+        Self { before: intent.before.clone(), plan }
     }
 }
 
-/// What an answer means that no earlier sending makes doubtful.
-fn believed(written: Written, event: Event, plan: Plan) -> Round {
-    match written {
-        Written::Done => Round::Over(Outcome::Done(plan.done)),
-        Written::Gone if plan.step.takes_away() => Round::Over(Outcome::AlreadyDone { why: Already::Gone }),
-        Written::Gone | Written::Conflict => Round::Conflict(Box::new(Tried { before: event, plan })),
-        Written::NotDone(trouble) => Round::Over(refused(trouble.into())),
-        Written::InDoubt(trouble) => Round::Over(words::needs_attention(&event, &plan.step, &trouble)),
+impl Choice {
+    /// The step that was tried before, if it is about this very version: then the same is sent again, and whichever
+    /// lands first makes the other a conflict. What takes more time depends on others too, and is planned anew.
+    fn same_again(&self, event: &Event, ask: Ask) -> Option<&Plan> {
+        match self {
+            Self::Again(tried) if tried.before.change_key == event.change_key => {
+                (!matches!(ask, Ask::Extend { .. })).then_some(&tried.plan)
+            }
+            _ => None,
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! | what was done | way back |
 //! | --- | --- |
-//! | ended early | the end it had is set again; whoever was told is told |
+//! | ended early, extended | the end it had is set again; whoever was told is told |
+//! | booked | removed |
 //! | removed, single event | moved back from Deleted Items; nobody is told, as nobody was |
 //! | removed, occurrence | none: it was an edit of its series and left nothing behind |
 //! | declined, cancelled | none: the message is out, and accepting again takes a new invitation |
@@ -22,6 +23,8 @@ pub(super) enum Back {
     End(Done),
     /// The event, which is in Deleted Items.
     Event(Done),
+    /// The room's time: the event was made.
+    Made(Done),
 }
 
 /// What undoing this life means.
@@ -29,7 +32,8 @@ pub(super) fn way_back(life: &Life) -> Result<Back, Refusal> {
     let done = life.done().ok_or(Refusal::NothingToUndo)?;
     match (done.undoable, done.change) {
         (Undoable::No { because }, _) => Err(Refusal::NotUndoable { because }),
-        (Undoable::Yes, Change::Ended { .. }) => Ok(Back::End(done.clone())),
+        (Undoable::Yes, Change::Ended { .. } | Change::Extended { .. }) => Ok(Back::End(done.clone())),
+        (Undoable::Yes, Change::Booked) => Ok(Back::Made(done.clone())),
         (Undoable::Yes, Change::Removed) => Ok(Back::Event(done.clone())),
         (Undoable::Yes, Change::Declined | Change::Cancelled) => {
             Err(Refusal::NotUndoable { because: NotUndoable::DeclineWasSent })
@@ -43,9 +47,9 @@ pub(super) fn way_back(life: &Life) -> Result<Back, Refusal> {
 /// The time that must be free, besides what is there already.
 pub(super) fn needed(back: &Back) -> Option<Window> {
     match back {
-        Back::End(Done { change: Change::Ended { from, to }, .. }) => Window::new(*to, *from).ok(),
-        Back::End(_) => None,
-        Back::Event(done) => Window::new(done.event.start, done.event.end).ok(),
+        Back::End(Done { change: Change::Ended { from, to }, .. }) => Window::clamped(*to, *from),
+        Back::End(_) | Back::Made(_) => None,
+        Back::Event(done) => Window::clamped(done.event.start, done.event.end),
     }
 }
 
@@ -61,11 +65,14 @@ pub(super) fn plan_back(back: &Back, event: &Event) -> Result<Plan, NoPlan> {
     match back {
         Back::End(done) => plan_end(done, event),
         Back::Event(done) => Ok(plan_event(done, event)),
+        Back::Made(done) => plan_made(done, event),
     }
 }
 
 fn plan_end(done: &Done, event: &Event) -> Result<Plan, NoPlan> {
-    let Change::Ended { from, to } = done.change else { return Err(Refusal::NothingToUndo.into()) };
+    let (Change::Ended { from, to } | Change::Extended { from, to }) = done.change else {
+        return Err(Refusal::NothingToUndo.into());
+    };
     let seen = Times { start: done.event.start, end: to };
     if times(event) == (Times { start: seen.start, end: from }) {
         return Err(NoPlan::Already(Already::Restored));
@@ -85,6 +92,15 @@ fn plan_end(done: &Done, event: &Event) -> Result<Plan, NoPlan> {
 fn plan_event(done: &Done, deleted: &Event) -> Plan {
     let step = Step::MoveBack { id: deleted.id.clone(), change_key: deleted.change_key.clone() };
     Plan { step, done: undone(done, deleted, Change::MovedBack, Told::Nobody) }
+}
+
+fn plan_made(done: &Done, event: &Event) -> Result<Plan, NoPlan> {
+    let seen = Times { start: done.event.start, end: done.event.end };
+    if times(event) != seen {
+        return Err(Refusal::NotAsSeen { seen, is: times(event) }.into());
+    }
+    let step = Step::Remove { id: event.id.clone(), change_key: event.change_key.clone() };
+    Ok(Plan { step, done: undone(done, event, Change::Removed, Told::Nobody) })
 }
 
 fn undone(done: &Done, event: &Event, change: Change, told: Told) -> Done {

@@ -2,7 +2,7 @@
 
 use super::Trouble;
 use super::select::times;
-use crate::action::{Fault, Outcome, Seen, Step, Times};
+use crate::action::{Done, Fault, Outcome, Seen, Step, Times};
 use crate::calendar::Event;
 
 /// The answer was lost, and what the mailbox shows was made by somebody else since.
@@ -22,9 +22,19 @@ pub(super) fn needs_attention(event: &Event, step: &Step, trouble: &Trouble) -> 
         Step::Decline { .. } => "whether the event was declined (look in the room's Sent Items)".to_owned(),
         Step::Cancel { .. } => "whether the event was cancelled (look in the room's Sent Items)".to_owned(),
         Step::Remove { .. } => "whether the event is in the room's Deleted Items".to_owned(),
+        Step::Book { .. } => "whether the room shows the booking".to_owned(),
         Step::MoveBack { .. } => "whether the event is back on the room's calendar".to_owned(),
     };
     let Times { start, .. } = times(event);
     let advice = format!("check {what}; it started at {}. {trouble}", start.format("%F %H:%MZ"));
     Outcome::NeedsAttention { event: Seen::from(event), advice }
+}
+
+/// It was done, but whether somebody else was there at the same time could not be looked up.
+pub(super) fn unchecked(done: &Done, trouble: &Trouble) -> Outcome {
+    let advice = format!(
+        "it was done, but whether another event stands at the same time could not be checked: look at the room's \
+         calendar. {trouble}"
+    );
+    Outcome::NeedsAttention { event: done.event.clone(), advice }
 }

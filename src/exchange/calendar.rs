@@ -17,8 +17,8 @@ use crate::ews::code::Meaning;
 use crate::ews::codec::Body;
 use crate::ews::op::{
     Change, ConflictResolution, CreateItem, DeleteItem, DeleteType, Effect, FindItem, FolderId, FreeBusyView,
-    GetItem, GetRooms, GetUserAvailability, ItemRef, ListItems, MessageDisposition, MoveItem, Property,
-    ResolveNames, Response, SendCancellations, SendUpdates, UpdateItem,
+    GetItem, GetRooms, GetUserAvailability, ItemRef, ListItems, MessageDisposition, MoveItem,
+    NewCalendarItem, Property, ResolveNames, Response, SendCancellations, SendUpdates, UpdateItem,
 };
 use crate::ews::types::{Item, Mailbox, OtherItem, ResponseClass, ResponseMessage};
 
@@ -267,10 +267,21 @@ impl Calendar for Exchange {
     }
 
     async fn write(&self, room: &RoomAddress, step: &Step) -> Reply {
-        let item = item(step);
         let mut requests = Vec::new();
         let trail = &mut requests;
+        let item = item(step);
         let done = match step {
+            Step::Book { uid, start, end, subject } => {
+                let new = NewCalendarItem {
+                    subject,
+                    uid: Some(uid.as_str()),
+                    body: None,
+                    start: *start,
+                    end: *end,
+                    location: None,
+                };
+                self.respond(room, CreateItem::CalendarItem(new), trail).await
+            }
             Step::SetEnd { .. } => self.set_end(room, item, step, trail).await,
             Step::Decline { text, .. } => {
                 self.respond(room, CreateItem::Decline(response(item, text)), trail).await
@@ -285,6 +296,7 @@ impl Calendar for Exchange {
             Ok(()) => Written::Done,
             Err(Failed::Refused(Kind::Gone, _)) => Written::Gone,
             Err(Failed::Refused(Kind::Conflict, _)) => Written::Conflict,
+            Err(busy @ Failed::Busy(_)) => Written::NotYet(busy.into()),
             Err(doubt @ Failed::InDoubt(_)) => Written::InDoubt(doubt.into()),
             Err(failed) => Written::NotDone(failed.into()),
         };
@@ -333,9 +345,12 @@ impl Calendar for Exchange {
     }
 }
 
+/// What the step is about; of a booking, nothing that is there.
 fn item(step: &Step) -> ItemRef<'_> {
-    let (id, change_key) = step.item();
-    ItemRef { id: id.as_str(), change_key: Some(change_key.as_str()) }
+    step.item().map_or(ItemRef { id: "", change_key: None }, |(id, change_key)| ItemRef {
+        id: id.as_str(),
+        change_key: Some(change_key.as_str()),
+    })
 }
 
 /// Whether this message is the one that the step sends about the event.
@@ -343,7 +358,9 @@ fn tells(item: &OtherItem<'_>, step: &Step, about: &Event, since: DateTime<Utc>)
     let class = match step {
         Step::Decline { .. } => "IPM.Schedule.Meeting.Resp.Neg",
         Step::Cancel { .. } => "IPM.Schedule.Meeting.Canceled",
-        Step::SetEnd { .. } | Step::Remove { .. } | Step::MoveBack { .. } => return false,
+        Step::SetEnd { .. } | Step::Remove { .. } | Step::Book { .. } | Step::MoveBack { .. } => {
+            return false;
+        }
     };
     let uid = about.uid.as_ref().map(Uid::as_str);
     item.item_class.as_deref() == Some(class)

@@ -24,6 +24,9 @@ use crate::ews::soap::{Headers, ServerVersion};
 const RETRIES_MAX: u32 = 3;
 /// Before the first of them; doubles.
 const RETRY_FIRST: Duration = Duration::from_millis(250);
+/// How long a write waits for leave or for a busy server. It was decided on what was read a moment ago; after more than
+/// a moment it is to be decided again.
+const WRITE_PATIENCE: Duration = Duration::from_secs(2);
 /// Room for any request but the largest batches.
 const REQUEST_BYTES: usize = 4096;
 
@@ -97,7 +100,11 @@ impl Client {
         T: Send,
         R: Fn(&Body<'_>) -> Result<T, Verdict> + Send + Sync,
     {
-        let until = Instant::now() + self.patience;
+        let until = Instant::now()
+            + match O::EFFECT {
+                Effect::Read => self.patience,
+                Effect::Write => self.patience.min(WRITE_PATIENCE),
+            };
         let mut attempt = 0;
         let mut last = String::from("parked after throttling");
         loop {

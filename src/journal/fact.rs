@@ -19,7 +19,8 @@ pub enum Fact {
     Intended {
         /// What will be sent.
         step: Step,
-        /// The event as it is before it: what undo and audit need. Without the subject unless that is configured.
+        /// The event as it is before it: what undo and audit need. Without the subject unless that is configured. Of a
+        /// booking, the event as it is to be; it has no id yet.
         before: Box<Event>,
         /// The answer, when the step turns out to be done.
         done: Box<Done>,

@@ -40,7 +40,12 @@ pub struct Sealed {
 }
 
 /// Version of the format. A journal may hold older ones: all of them are read for ever.
-const VERSION: u32 = 1;
+///
+/// | version | since then |
+/// | --- | --- |
+/// | 1 | end, delete, undo |
+/// | 2 | extend and book: new words, and everything of version 1 as it was |
+const VERSION: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct Body<F> {

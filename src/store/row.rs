@@ -63,7 +63,7 @@ impl Row {
         let sql = "INSERT INTO lives (action, accepted, accepted_ms, room, actor, rule, key, ending, uid)
                    VALUES (:action, :accepted, :accepted_ms, :room, :actor, :rule, :key, :ending, :uid)
                    ON CONFLICT (action) DO UPDATE SET ending = :ending, uid = :uid";
-        connection.prepare_cached(sql)?.execute(named_params! {
+        let rows = connection.prepare_cached(sql)?.execute(named_params! {
             ":action": self.action,
             ":accepted": self.accepted,
             ":accepted_ms": self.accepted_ms,
@@ -74,6 +74,11 @@ impl Row {
             ":ending": self.ending,
             ":uid": self.uid,
         })?;
-        Ok(())
+        one(rows)
     }
+}
+
+/// One row was to be written, and something in the file may have seen to it that it was not.
+pub(super) fn one(rows: usize) -> rusqlite::Result<()> {
+    if rows == 1 { Ok(()) } else { Err(rusqlite::Error::StatementChangedRows(rows)) }
 }

@@ -169,7 +169,7 @@ fn prepare(connection: &Connection) -> Result<(), StoreError> {
 impl Journal for SqliteJournal {
     async fn record(&self, entry: Entry) -> Result<(), JournalError> {
         let queue = self.writer.as_ref().and_then(Writer::queue);
-        let queue = queue.ok_or_else(|| unusable("it is open for reading only"))?;
+        let queue = queue.ok_or_else(|| JournalError::Unusable("it is open for reading only".to_owned()))?;
         let (answer, answered) = oneshot::channel();
         queue.send(Job { entry, answer }).await.map_err(|_| broken_off())?;
         answered.await.map_err(|_| broken_off())?
@@ -258,12 +258,30 @@ fn find(connection: &Connection, query: &Query) -> Result<Vec<Life>, JournalErro
     Ok(found)
 }
 
-pub(super) fn unusable(error: impl ToString) -> JournalError {
-    JournalError::Unusable(error.to_string())
+/// What SQLite's trouble means: the disk and its like, or a file that is not what was written there.
+pub(super) fn unusable(error: rusqlite::Error) -> JournalError {
+    use rusqlite::Error as Sql;
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase, SchemaChanged, Unknown};
+    let text = error.to_string();
+    match error {
+        Sql::FromSqlConversionFailure(..)
+        | Sql::IntegralValueOutOfRange(..)
+        | Sql::InvalidColumnType(..)
+        | Sql::InvalidColumnName(..)
+        | Sql::StatementChangedRows(_)
+        | Sql::Utf8Error(..) => JournalError::Damaged(text),
+        // Without a table or column of ours, SQLite says no more than that.
+        Sql::SqliteFailure(code, _) | Sql::SqlInputError { error: code, .. }
+            if matches!(code.code, DatabaseCorrupt | NotADatabase | SchemaChanged | Unknown) =>
+        {
+            JournalError::Damaged(text)
+        }
+        _ => JournalError::Unusable(text),
+    }
 }
 
 fn broken_off() -> JournalError {
-    unusable("its thread has ended")
+    JournalError::Unusable("its thread has ended".to_owned())
 }
 
 fn whole(number: u64) -> i64 {

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use rusqlite::Connection;
 
 use super::row::Row;
+use super::schema;
 use super::sqlite::unusable;
 use crate::action::ActionId;
 use crate::journal::{Broken, Chain, Entry, EntryError, Head, JournalError, Life, Sealed};
@@ -45,6 +46,9 @@ pub enum Unproved {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// The file is not put together as Adjourn puts it together.
+    #[error("the journal's file is not sound: {0}")]
+    File(String),
     /// The hash that was known from before is nowhere in it.
     #[error(
         "the hash that was given is nowhere in the journal: entries were cut off, or the journal is another"
@@ -76,6 +80,8 @@ struct Reading {
 /// Reads and compares all of it. `known` is a last hash from before, which must be in the chain still.
 pub(super) fn verify(connection: &Connection, known: Option<Head>) -> Result<Verified, Unproved> {
     let snapshot = connection.unchecked_transaction().map_err(unusable)?;
+    schema::check_shape(&snapshot).map_err(|error| Unproved::File(error.to_string()))?;
+    check_integrity(&snapshot)?;
     let mut reading =
         Reading { seen: known.is_none() || known == Some(Head::default()), ..Reading::default() };
     // All numbers, those that none should have too.
@@ -141,6 +147,13 @@ impl Reading {
         let open = self.open.len();
         Ok(Verified { entries: self.chain.length, actions: self.actions, open, head: self.chain.head })
     }
+}
+
+/// SQLite's own look at its tables and indexes: an index that lacks rows would hide them.
+fn check_integrity(connection: &Connection) -> Result<(), Unproved> {
+    let verdict: String =
+        connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(unusable)?;
+    if verdict == "ok" { Ok(()) } else { Err(Unproved::File(verdict)) }
 }
 
 /// Holds a life against its row. A second life of the same name has another number, and shows here.

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction};
 use tokio::sync::{mpsc, oneshot};
 
 use super::StoreError;
-use super::row::Row;
+use super::row::{self, Row};
 use super::sqlite::{life, unusable};
 use crate::action::ActionId;
 use crate::journal::{Chain, Entry, Head, JournalError, Life, Sealed};
@@ -108,7 +108,8 @@ fn write_batch(
     let failed = |error: JournalError| batch.iter().map(|_| Err(error.clone())).collect();
     let mut state = match known.take().map_or_else(|| State::read(connection), Ok) {
         Ok(state) => state,
-        Err(error) => return failed(unusable(error)),
+        Err(StoreError::Sqlite(error)) => return failed(unusable(error)),
+        Err(error) => return failed(JournalError::Damaged(error.to_string())),
     };
     match write(connection, &mut state, batch) {
         Ok(answers) => {
@@ -167,13 +168,16 @@ fn next(
         },
     };
     let after = Life::after(before, entry).map_err(JournalError::from);
-    Ok(after.and_then(|life| Ok((life, entry.body().map_err(unusable)?))))
+    Ok(after.and_then(|life| {
+        Ok((life, entry.body().map_err(|error| JournalError::Unusable(error.to_string()))?))
+    }))
 }
 
 fn put(transaction: &Transaction<'_>, sealed: Sealed, life: &Life) -> rusqlite::Result<()> {
     let number = i64::try_from(sealed.number).unwrap_or(i64::MAX);
-    transaction
+    let rows = transaction
         .prepare_cached("INSERT INTO entries (number, action, body, hash) VALUES (?1, ?2, ?3, ?4)")?
         .execute((number, life.action.id.to_string(), &sealed.body, sealed.hash.0))?;
+    row::one(rows)?;
     Row::of(life, sealed.number).put(transaction)
 }

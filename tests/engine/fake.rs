@@ -33,6 +33,8 @@ pub enum Next {
     ThenBlind,
     /// Delivered twice, and from then on nothing can be read.
     TwiceThenBlind,
+    /// Somebody books another one at the same moment.
+    Beside(Box<Event>),
     /// Somebody touches the event and books another one, just before.
     Booked(Box<Event>),
 }
@@ -112,7 +114,21 @@ impl State {
     }
 
     pub fn carry_out(&mut self, room: &RoomAddress, step: &Step) -> Written {
-        let (id, change_key) = step.item();
+        if let Step::Book { uid, start, end, subject } = step {
+            let id = EventId::new(format!("made-{}", self.effects.len()));
+            let made = Event {
+                uid: Some(uid.clone()),
+                start: *start,
+                end: *end,
+                subject: Some(subject.clone()),
+                copy: Some(Copy::Plain),
+                ..meeting(id.as_str())
+            };
+            self.effects.push((room.clone(), step.clone()));
+            self.events.insert((room.clone(), made.id.clone()), made);
+            return Written::Done;
+        }
+        let Some((id, change_key)) = step.item() else { return Written::Gone };
         let key = (room.clone(), id.clone());
         let place = if matches!(step, Step::MoveBack { .. }) { &self.deleted } else { &self.events };
         let Some(event) = place.get(&key).cloned() else { return Written::Gone };
@@ -199,7 +215,7 @@ impl Calendar for FakeCalendar {
         let mut state = self.0.lock().unwrap();
         state.writes.push(step.clone());
         state.land_late();
-        let key = (room.clone(), step.id().clone());
+        let key = (room.clone(), step.id().cloned().unwrap_or(EventId::new("")));
         let written = match state.next.pop_front() {
             None => state.carry_out(room, step),
             Some(Next::LostAfter) => {
@@ -218,6 +234,10 @@ impl Calendar for FakeCalendar {
             Some(Next::TwiceThenBlind) => {
                 state.blind = true;
                 state.carry_out(room, step);
+                state.carry_out(room, step)
+            }
+            Some(Next::Beside(event)) => {
+                state.events.insert((room.clone(), event.id.clone()), *event);
                 state.carry_out(room, step)
             }
             Some(Next::Booked(event)) => {

@@ -11,12 +11,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use adjourn::action::{
-    Action, ActionId, Actor, Already, Answer, Ask, DeleteHow, Notify, Outcome, Refusal, Seen, Step, Target,
+    Action, ActionId, Actor, Already, Answer, Ask, Change, DeleteHow, Notify, Outcome, Refusal, Seen, Step,
+    Target,
 };
 use adjourn::calendar::{Copy, Event, EventId, EventKind, RoomAddress, Scope, Window};
 use adjourn::clock::Clock;
 use adjourn::engine::{Busy, Calendar, Capabilities, Directory, Engine, Mode, Options, Reply, Trouble};
-use adjourn::journal::{Chain, Entry, Fact, Journal, MemoryJournal};
+use adjourn::journal::{Chain, Entry, Fact, Journal, Life, MemoryJournal};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::Rng as _;
@@ -92,7 +93,7 @@ impl Way {
 
     /// The request gets there in its own time, whatever becomes of the process that sent it.
     fn arrive_late(&self, room: RoomAddress, step: Step) {
-        let (calendar, millis) = (self.calendar.clone(), roll(&self.dice, |dice| dice.below(1_000)));
+        let (calendar, millis) = (self.calendar.clone(), roll(&self.dice, |dice| dice.below(9_000)));
         tokio::spawn(async move {
             sleep(Duration::from_millis(millis)).await;
             calendar.0.lock().unwrap().carry_out(&room, &step);
@@ -251,15 +252,21 @@ impl Story {
         };
         roll(&self.dice, |dice| {
             let (room, id) = dice.one(&self.names);
-            let ask = match dice.below(10) {
+            let ask = match dice.below(11) {
                 0..4 => Ask::End(Notify::Attendees),
                 4..6 => Ask::Delete(DeleteHow::Tell),
-                6..8 => Ask::Delete(DeleteHow::Silent),
+                6..7 => Ask::Delete(DeleteHow::Silent),
+                7..8 => Ask::Extend { minutes: 15 },
+                8..9 => Ask::Book { minutes: 20 },
                 _ if done.is_empty() => Ask::End(Notify::Nobody),
                 _ => Ask::Undo { of: dice.one(&done) },
             };
             let name = dice.action_id();
-            let mut action = Action::new(name, room, ask, Actor::Program { name: "door".to_owned() });
+            let actor = match dice.below(8) {
+                0 => Actor::Sweep { rule: "no-check-in".to_owned() },
+                _ => Actor::Program { name: "door".to_owned() },
+            };
+            let mut action = Action::new(name, room, ask, actor);
             if dice.percent(60) {
                 action.target = Target::Event { id, seen: None };
             }
@@ -302,9 +309,12 @@ impl Story {
         }
         let key = keys[pick % keys.len()].clone();
         self.edited.lock().unwrap().push(key.1.clone());
+        let unique = self.edited.lock().unwrap().len() as i64;
         match what {
-            // Odd seconds: nothing that Adjourn would ever set.
-            0 => state.touch(&key, |event| event.end += TimeDelta::seconds(60 * minutes + 7)),
+            // Odd seconds: nothing that Adjourn would ever set, and never the same end twice.
+            0 => state.touch(&key, |event| {
+                event.end += TimeDelta::seconds(60 * minutes + 7) + TimeDelta::milliseconds(unique);
+            }),
             1 => state.touch(&key, |event| event.subject = Some("changed".to_owned())),
             _ => drop(state.events.remove(&key)),
         }
@@ -389,13 +399,33 @@ impl Story {
             let mine = effects.iter().filter(|(room, step)| *room == life.action.room && own(step));
             let (shared, alone): (Vec<_>, Vec<_>) = mine.partition(|(_, step)| others(step));
             let facts = || self.journal.facts().into_iter().filter(|(of, _)| *of == id).collect::<Vec<_>>();
-            assert!(alone.len() <= 1, "done {} times: {:#?}", alone.len(), facts());
+            // What takes time and finds somebody else there takes itself back: two effects that make none.
+            let took_back = |step: &Step| match (life.action.ask, step, &life.intent) {
+                (Ask::Book { .. }, Step::Remove { .. }, _) => true,
+                (Ask::Extend { .. }, Step::SetEnd { end, .. }, Some(intent)) => {
+                    matches!(intent.done.change, Change::Extended { from, .. } if *end == from)
+                }
+                _ => false,
+            };
+            let (back, alone): (Vec<_>, Vec<_>) = alone.into_iter().partition(|(_, step)| took_back(step));
+            assert!(
+                alone.len() <= 1 && back.len() <= alone.len(),
+                "done {} times: {:#?}",
+                alone.len(),
+                facts()
+            );
             match outcome {
+                Outcome::Refused { refusal: Refusal::Collides { .. } } => {
+                    let stands = alone.len() > back.len() && !self.is_removed(life);
+                    assert!(!stands, "collides, and stands there: {:#?}", facts());
+                }
                 Outcome::Done(_) => {
                     tally.done += 1;
                     assert!(alone.len() + shared.len() >= 1, "said to be done: {life:?}");
                 }
                 Outcome::NeedsAttention { .. } => tally.need_attention += 1,
+                // The booking was made, the process stopped, and a person took it away: it does not stand.
+                Outcome::Refused { refusal: Refusal::Interrupted } if self.is_gone(&life.action) => {}
                 // The event went away with whatever was done to it.
                 Outcome::AlreadyDone { why: Already::Gone } => {}
                 // Two of ours wanted to write to the same version, both in doubt: either may have done it.
@@ -408,6 +438,19 @@ impl Story {
         }
         self.check_answers();
         self.check_untouched(&effects);
+    }
+
+    /// It asked for a booking that stands nowhere, though nothing of ours took it away.
+    fn is_gone(&self, action: &Action) -> bool {
+        let uid = Some(adjourn::calendar::Uid::new(format!("adjourn-{}", action.id)));
+        let stands = self.calendar.0.lock().unwrap().events.values().any(|event| event.uid == uid);
+        matches!(action.ask, Ask::Book { .. }) && !stands
+    }
+
+    /// The event that an action wanted to change is on no calendar any more.
+    fn is_removed(&self, life: &Life) -> bool {
+        let Some(intent) = &life.intent else { return false };
+        !self.calendar.0.lock().unwrap().events.values().any(|event| event.id == intent.before.id)
     }
 
     /// What was acknowledged is what the journal says, and the same key never got two answers.
@@ -441,7 +484,8 @@ impl Story {
         let now = self.calendar.0.lock().unwrap().events.clone();
         let edited = self.edited.lock().unwrap();
         for (key, event) in &self.at_first {
-            let touched = edited.contains(&key.1) || effects.iter().any(|(_, step)| *step.id() == key.1);
+            let touched =
+                edited.contains(&key.1) || effects.iter().any(|(_, step)| step.id() == Some(&key.1));
             if !touched {
                 assert_eq!(now.get(key), Some(event), "nobody touched it");
             }

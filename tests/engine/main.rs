@@ -4,6 +4,7 @@
 mod doubt;
 mod fake;
 mod history;
+mod longer;
 mod perform;
 mod stops;
 mod sweep;

@@ -275,8 +275,8 @@ async fn a_journal_that_fails_stops_the_sweep_and_what_was_done_is_told() {
     let rules = Rules { limits: Limits { share_max: 1.0, ..Limits::default() }, ..all_rules() };
     let kept = stage.journal.clone();
     let scope = adjourn::calendar::Scope::new([], ["rooms.example".to_owned()]);
-    // Four actions of three facts each; the fifth is accepted, and then the disk is full.
-    let journal = std::sync::Arc::new(Stopping::new(&kept, 14, true));
+    // Four actions of three facts each; the fifth is intended, and its end finds the disk full.
+    let journal = std::sync::Arc::new(Stopping::new(&kept, 15, false));
     let engine = std::sync::Arc::new(adjourn::engine::Engine::new(
         std::sync::Arc::new(stage.calendar.clone()),
         journal,
@@ -288,6 +288,8 @@ async fn a_journal_that_fails_stops_the_sweep_and_what_was_done_is_told() {
     let plan = sweep.plan(&rooms, window(), &Quiet).await;
     let swept = sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap();
     assert!(swept.broken_off.is_some());
-    assert_eq!((swept.applied.len(), swept.unfinished), (4, 16));
-    assert_eq!(stage.calendar.effects(), 4);
+    assert_eq!((swept.applied.len(), swept.open.len(), swept.unbegun), (4, 1, 15));
+    assert_eq!(swept.open[0].room, room("r4"));
+    // Done, and not stored any more: it is told all the same.
+    assert_eq!(stage.calendar.effects(), 5);
 }

@@ -184,6 +184,7 @@ async fn whatever_is_changed_behind_its_back_shows() {
             "UPDATE lives SET room = 'r9@rooms.example' WHERE action LIKE '%0001'",
             "about action 00000000-0000-0000-0000-000000000001: it says something else there",
         ),
+        ("UPDATE entries SET hash = x'00' WHERE number = 9", "index: 3, name: hash"),
         (
             "INSERT INTO lives SELECT 'ghost', accepted, accepted_ms, room, actor, rule, key, ending, uid
              FROM lives LIMIT 1",
@@ -260,4 +261,47 @@ fn a_file_that_was_just_being_made_is_no_journal_yet() {
     std::fs::write(directory.path().join("journal.sqlite"), b"").unwrap();
     assert!(matches!(SqliteJournal::read(directory.path()), Err(StoreError::Absent { .. })));
     drop(open(directory.path()));
+}
+
+#[tokio::test]
+async fn tables_that_adjourn_did_not_make_are_not_written_to_and_show() {
+    for (sql, said) in [
+        (
+            "CREATE TRIGGER t BEFORE INSERT ON entries BEGIN SELECT RAISE(IGNORE); END",
+            "not those that Adjourn made",
+        ),
+        ("CREATE VIEW v AS SELECT 1", "not those that Adjourn made"),
+        ("DROP INDEX lives_by_room", "not those that Adjourn made"),
+        // The index as it was, by its text; by its content, without a room.
+        (
+            "DROP INDEX lives_by_room;
+             CREATE INDEX lives_by_room ON lives (room, accepted) WHERE room <> 'r1@rooms.example';
+             PRAGMA writable_schema = ON;
+             UPDATE sqlite_schema SET sql = 'CREATE INDEX lives_by_room     ON lives (room, accepted)'
+             WHERE name = 'lives_by_room'",
+            "lives_by_room",
+        ),
+    ] {
+        let directory = filled().await;
+        let connection = Connection::open(directory.path().join("journal.sqlite")).unwrap();
+        connection.execute_batch(sql).unwrap();
+        drop(connection);
+        let error = verified(directory.path()).await.unwrap_err();
+        assert!(matches!(&error, Unproved::File(why) if why.contains(said)), "{sql}: {error}");
+    }
+}
+
+/// Made while the journal is open, so that no check at the opening sees it.
+#[tokio::test]
+async fn a_fact_that_something_swallows_is_not_said_to_be_stored() {
+    let directory = filled().await;
+    let journal = open(directory.path());
+    let connection = Connection::open(directory.path().join("journal.sqlite")).unwrap();
+    let swallow = "CREATE TRIGGER t BEFORE INSERT ON entries BEGIN SELECT RAISE(IGNORE); END";
+    connection.execute_batch(swallow).unwrap();
+    let swallowed = journal.record(accepted(action(900, "r1", Ask::End(Notify::Attendees)), 0)).await;
+    assert!(matches!(swallowed, Err(JournalError::Damaged(_))), "{swallowed:?}");
+    drop(journal);
+    let error = refused(directory.path());
+    assert!(matches!(error, StoreError::Damaged(_)), "{error}");
 }

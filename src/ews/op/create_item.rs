@@ -46,6 +46,8 @@ pub struct NewCalendarItem<'a> {
     pub subject: &'a str,
     /// Plain-text body.
     pub body: Option<&'a str>,
+    /// `UID`, which a client may choose when it creates an item; without one the server makes one up.
+    pub uid: Option<&'a str>,
     /// Start.
     pub start: DateTime<Utc>,
     /// End, after `start`.
@@ -140,7 +142,11 @@ impl NewCalendarItem<'_> {
             out.text(body);
             out.raw("</t:Body>");
         }
-        out.raw("<t:ReminderIsSet>false</t:ReminderIsSet><t:Start>");
+        out.raw("<t:ReminderIsSet>false</t:ReminderIsSet>");
+        if let Some(uid) = self.uid {
+            out.element("t:UID", uid);
+        }
+        out.raw("<t:Start>");
         out.date_time(self.start);
         out.raw("</t:Start><t:End>");
         out.date_time(self.end);

@@ -199,14 +199,21 @@ fn calendar_items(all: &mut Examples) {
     let item = NewCalendarItem {
         subject: "Ad-hoc booking",
         body: Some("Booked at the door."),
+        uid: Some("adjourn-4b1d"),
         start: start(),
         end: end(),
         location: Some("Room 1"),
     };
     all.add("calendar-item", &CreateItem::CalendarItem(item.clone()));
-    let bare = NewCalendarItem { subject: "", body: None, location: None, ..item.clone() };
+    let bare = NewCalendarItem { subject: "", body: None, uid: None, location: None, ..item.clone() };
     all.add("calendar-item-bare", &CreateItem::CalendarItem(bare));
-    let hostile = NewCalendarItem { subject: HOSTILE, body: Some(HOSTILE), location: Some(HOSTILE), ..item };
+    let hostile = NewCalendarItem {
+        subject: HOSTILE,
+        body: Some(HOSTILE),
+        uid: Some(HOSTILE),
+        location: Some(HOSTILE),
+        ..item
+    };
     all.add("calendar-item-hostile", &CreateItem::CalendarItem(hostile));
 }
 

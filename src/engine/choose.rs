@@ -1,0 +1,129 @@
+//! Finding the event of an action: the first time, and again after a conflict, a doubt or a stop. Reads only.
+
+use super::Trouble;
+use super::longer::{booking, booking_window};
+use super::plan::Plan;
+use super::reconcile::Found;
+use super::run::{Choice, Run, Tried, refused};
+use super::select::{Selected, current, named, times};
+use super::undo::{Back, collides, needed, way_back};
+use super::words;
+use crate::action::{Already, Ask, Outcome, Refusal, Target};
+use crate::calendar::{Event, Window};
+use crate::journal::JournalError;
+
+impl Run<'_> {
+    /// Finds the event, or that the action is over.
+    pub(super) async fn choose(&self, choice: &Choice, back: Option<&Back>) -> Result<Selected, Outcome> {
+        match choice {
+            Choice::First => {
+                let selected = match back {
+                    None => self.select().await,
+                    Some(back) => self.select_back(back).await,
+                };
+                selected.map_err(|trouble| refused(trouble.into()))
+            }
+            Choice::Again(tried) => self.choose_again(tried, back).await,
+        }
+    }
+
+    /// The same event, unless the conflict was with ourselves: something on the way delivered a request late or twice.
+    async fn choose_again(&self, tried: &Tried, back: Option<&Back>) -> Result<Selected, Outcome> {
+        let Tried { before, plan: Plan { step, done } } = tried;
+        let blind = |trouble: Trouble| words::needs_attention(before, step, &trouble);
+        let after = self.find_again(before).await.map_err(blind)?;
+        let found = self.found(before, step, after.as_ref()).await.map_err(blind)?;
+        if let Some(outcome) = found.settles(done) {
+            return Err(outcome);
+        }
+        if found == Found::Untold && self.doubted {
+            return Err(words::untold(before, step));
+        }
+        match (select_again(self.action.ask, before, after), back) {
+            (Selected::This(event), Some(back)) => self.if_free(back, *event).await.map_err(blind),
+            (selected, _) => Ok(selected),
+        }
+    }
+
+    /// What an undo has to put back.
+    pub(super) async fn back(&self) -> Result<Result<Option<Back>, Outcome>, JournalError> {
+        let Ask::Undo { of } = self.action.ask else { return Ok(Ok(None)) };
+        let journal = self.engine.journal();
+        let Some(life) = journal.life(of).await?.filter(|life| life.action.room == self.action.room) else {
+            return Ok(Err(refused(Refusal::NoSuchAction { action: of })));
+        };
+        if let Some(undo) = self.changes().await?.iter().find(|life| life.has_undone(of)) {
+            return Ok(Err(Outcome::AlreadyDone { why: Already::ByAction { action: undo.action.id } }));
+        }
+        Ok(way_back(&life).map(Some).map_err(refused))
+    }
+
+    async fn select(&self) -> Result<Selected, Trouble> {
+        let (room, calendar) = (&self.action.room, self.engine.calendar());
+        if let Ask::Book { minutes } = self.action.ask {
+            return self.select_time(minutes).await;
+        }
+        match &self.action.target {
+            Target::Current => {
+                let now = self.engine.clock().now();
+                let on = calendar.events(room, Window::instant(now)).await?;
+                // While the wish waited for its turn, or for a new process, another meeting may have begun.
+                Ok(current(on.into_iter().filter(|event| event.is_on(self.since)).collect(), now))
+            }
+            Target::Event { id, seen } => Ok(named(calendar.event(room, id).await?, *seen)),
+        }
+    }
+
+    /// For a booking: the event it makes, if the room is free.
+    async fn select_time(&self, minutes: u16) -> Result<Selected, Trouble> {
+        let now = self.engine.clock().now();
+        let Some(wanted) = booking_window(now, minutes) else {
+            return Err(Trouble::ours("a booking takes at least a minute"));
+        };
+        let around = self.engine.calendar().events(&self.action.room, wanted).await?;
+        let subject = &self.engine.options().booking_subject;
+        let booking = booking(self.action.id, subject, (wanted, &around), now);
+        Ok(booking.map_or_else(Selected::Refused, |event| Selected::This(Box::new(event))))
+    }
+
+    /// For an undo: the event whose end was changed, or the one in Deleted Items; if its time is free.
+    async fn select_back(&self, back: &Back) -> Result<Selected, Trouble> {
+        let (room, calendar) = (&self.action.room, self.engine.calendar());
+        let (Back::End(done) | Back::Event(done) | Back::Made(done)) = back;
+        let own = match back {
+            Back::End(_) | Back::Made(_) => match calendar.event(room, &done.event.id).await? {
+                Some(event) => event,
+                None => return Ok(Selected::Already(Already::Gone)),
+            },
+            Back::Event(_) => match calendar.deleted(room, &done.event).await? {
+                Some(event) => event,
+                None => return Ok(Selected::Refused(Refusal::LeftDeletedItems)),
+            },
+        };
+        self.if_free(back, own).await
+    }
+
+    /// The event to put back, if nothing else stands at its time.
+    async fn if_free(&self, back: &Back, own: Event) -> Result<Selected, Trouble> {
+        let taken = match needed(back) {
+            Some(window) => {
+                let there = self.engine.calendar().events(&self.action.room, window).await?;
+                collides(&there, &own)
+            }
+            None => None,
+        };
+        Ok(taken.map_or_else(|| Selected::This(Box::new(own)), Selected::Refused))
+    }
+}
+
+/// After a conflict: the same event, if it still stands where it stood. A meeting that was extended or moved while
+/// somebody was at the door is not the meeting they meant. One that is gone needs neither ending nor deleting.
+fn select_again(ask: Ask, before: &Event, after: Option<Event>) -> Selected {
+    let was = times(before);
+    match after {
+        None if matches!(ask, Ask::End(_) | Ask::Delete(_)) => Selected::Already(Already::Gone),
+        None => Selected::Refused(Refusal::ChangedMeanwhile { was, is: None }),
+        Some(event) if times(&event) == was => Selected::This(Box::new(event)),
+        Some(event) => Selected::Refused(Refusal::ChangedMeanwhile { was, is: Some(times(&event)) }),
+    }
+}

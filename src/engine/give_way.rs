@@ -1,0 +1,114 @@
+//! Exchange takes two events at one time when they are written straight to a calendar. So what takes more of a room's time
+//! is checked once more after it was written, and taken back if somebody else was there: whoever was not us keeps it.
+
+use super::Trouble;
+use super::Written;
+use super::run::{Run, refused};
+use super::undo::collides;
+use super::words;
+use crate::action::{Ask, Change, Done, Fault, Notify, Outcome, Refusal, RequestIds, Seen, Step, Told};
+use crate::calendar::{Event, Window};
+use crate::journal::{Fact, Intent, JournalError};
+
+impl Run<'_> {
+    /// The outcome, once it is sure that the time is ours alone.
+    pub(super) async fn give_way(&mut self, outcome: Outcome) -> Result<Outcome, JournalError> {
+        match outcome {
+            Outcome::Done(done) if !done.rehearsed && claimed(&done).is_some() => {
+                self.check(done, false).await
+            }
+            other => Ok(other),
+        }
+    }
+
+    /// The same, for an action that was taking its effect back when the process was stopped.
+    pub(super) async fn take_back_again(
+        mut self,
+        intent: &Intent,
+    ) -> Result<(Outcome, Vec<RequestIds>), JournalError> {
+        tokio::time::sleep(self.engine.options().settle).await;
+        let outcome = self.check(intent.done.clone(), true).await?;
+        Ok((outcome, self.requests))
+    }
+
+    async fn check(&mut self, done: Done, taking_back: bool) -> Result<Outcome, JournalError> {
+        let Some(window) = claimed(&done) else { return Ok(Outcome::Done(done)) };
+        let there = match self.engine.calendar().events(&self.action.room, window).await {
+            Ok(there) => there,
+            Err(trouble) => return Ok(words::unchecked(&done, &trouble)),
+        };
+        let Some(own) = there.iter().find(|event| is_own(event, &done)) else {
+            let events = there.iter().filter(|event| !event.is_cancelled).map(Seen::from).collect();
+            // Without a take-back somebody else was quick to change it; done it was.
+            let taken_back = || refused(Refusal::Collides { events });
+            return Ok(if taking_back { taken_back() } else { Outcome::Done(done) });
+        };
+        match collides(&there, own) {
+            None => Ok(Outcome::Done(with_id(done, own))),
+            Some(refusal) => self.take_back(own.clone(), done, refusal).await,
+        }
+    }
+
+    async fn take_back(&mut self, own: Event, done: Done, refusal: Refusal) -> Result<Outcome, JournalError> {
+        let (id, change_key) = (own.id.clone(), own.change_key.clone());
+        let step = match done.change {
+            Change::Extended { from, .. } => {
+                let notify = if done.told == Told::Attendees { Notify::Attendees } else { Notify::Nobody };
+                Step::SetEnd { id, change_key, end: from, notify }
+            }
+            _ => Step::Remove { id, change_key },
+        };
+        let before = Box::new(self.engine.as_journalled(own.clone()));
+        let intended = Fact::Intended { step: step.clone(), before, done: Box::new(done) };
+        self.engine.record(self.action.id, intended).await?;
+        let reply = self.engine.calendar().write(&self.action.room, &step).await;
+        self.requests.extend(reply.requests);
+        Ok(match reply.written {
+            Written::Done | Written::Gone => refused(refusal),
+            Written::Conflict => words::needs_attention(&own, &step, &twice()),
+            Written::NotYet(trouble) | Written::NotDone(trouble) | Written::InDoubt(trouble) => {
+                words::needs_attention(&own, &step, &trouble)
+            }
+        })
+    }
+}
+
+/// Whether what was intended last takes back what the action had done.
+pub(super) fn takes_back(ask: Ask, intent: &Intent) -> bool {
+    match (ask, &intent.step, intent.done.change) {
+        (Ask::Book { .. }, Step::Remove { .. }, _) => true,
+        (Ask::Extend { .. }, Step::SetEnd { end, .. }, Change::Extended { from, .. }) => *end == from,
+        _ => false,
+    }
+}
+
+/// The time that was added.
+fn claimed(done: &Done) -> Option<Window> {
+    match done.change {
+        Change::Extended { from, to } => Window::new(from, to).ok(),
+        Change::Booked => Window::new(done.event.start, done.event.end).ok(),
+        _ => None,
+    }
+}
+
+fn is_own(event: &Event, done: &Done) -> bool {
+    match done.change {
+        Change::Booked => event.uid.is_some() && event.uid == done.event.uid,
+        _ => event.id == done.event.id,
+    }
+}
+
+/// A booking gets its id only when it is made.
+fn with_id(mut done: Done, own: &Event) -> Done {
+    done.event.id = own.id.clone();
+    done
+}
+
+fn twice() -> Trouble {
+    Trouble {
+        fault: Fault::Nobody,
+        advice: "Two events stand at one time, and somebody changed ours before it could be taken back"
+            .to_owned(),
+        code: "collides".to_owned(),
+    }
+}

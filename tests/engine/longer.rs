@@ -1,0 +1,181 @@
+//! Extending and booking: until the next event at most, and never two at one time.
+
+use adjourn::action::{
+    Action, ActionId, Actor, Ask, Change, Notify, Outcome, Refusal, Step, Target, Times, Told, Undoable,
+};
+use adjourn::calendar::{Copy, Event, EventId};
+use adjourn::engine::Mode;
+use chrono::TimeDelta;
+
+use crate::fake::{Next, Stage, at, meeting, room, stage};
+
+fn wish(ask: Ask) -> Action {
+    Action::new(ActionId::random(), room("r1"), ask, Actor::Program { name: "door".to_owned() })
+}
+
+async fn perform(stage: &Stage, ask: Ask) -> Outcome {
+    stage.engine.perform(wish(ask), Mode::Perform).await.unwrap().outcome
+}
+
+fn busy(id: &str, from: (u32, u32), to: (u32, u32)) -> Event {
+    Event { start: at(from.0, from.1), end: at(to.0, to.1), ..meeting(id) }
+}
+
+fn next_one(stage: &Stage, from: (u32, u32)) {
+    stage.calendar.add(&room("r1"), busy("next", from, (12, 0)));
+}
+
+fn collides(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Refused { refusal: Refusal::Collides { events } } if events.len() == 1)
+}
+
+const EXTEND: Ask = Ask::Extend { minutes: 30 };
+const BOOK: Ask = Ask::Book { minutes: 45 };
+
+#[tokio::test]
+async fn a_meeting_lasts_longer_until_the_next_one_at_most() {
+    for (next, until) in [((11, 0), (10, 30)), ((10, 20), (10, 20))] {
+        let stage = stage();
+        stage.calendar.add(&room("r1"), Event { copy: Some(Copy::Organizer), ..meeting("a") });
+        next_one(&stage, next);
+        let Outcome::Done(done) = perform(&stage, EXTEND).await else { panic!() };
+        assert_eq!(done.change, Change::Extended { from: at(10, 0), to: at(until.0, until.1) });
+        assert_eq!((done.told, done.undoable), (Told::Attendees, Undoable::Yes));
+        assert_eq!(stage.calendar.get(&room("r1"), "a").unwrap().end, at(until.0, until.1));
+    }
+    let stage = stage();
+    stage.calendar.add(&room("r1"), meeting("a"));
+    next_one(&stage, (10, 0));
+    assert!(collides(&perform(&stage, EXTEND).await));
+    assert_eq!(stage.calendar.writes(), 0);
+}
+
+#[tokio::test]
+async fn only_what_is_on_lasts_longer() {
+    let stage = stage();
+    assert_eq!(perform(&stage, EXTEND).await, Outcome::Refused { refusal: Refusal::NothingOn });
+    next_one(&stage, (11, 0));
+    let named = |id| Action { target: Target::Event { id: EventId::new(id), seen: None }, ..wish(EXTEND) };
+    let ahead = stage.engine.perform(named("next"), Mode::Perform).await.unwrap().outcome;
+    assert!(matches!(ahead, Outcome::Refused { refusal: Refusal::NotOn { .. } }), "{ahead:?}");
+    let gone = stage.engine.perform(named("gone"), Mode::Perform).await.unwrap().outcome;
+    assert_eq!(gone, Outcome::Refused { refusal: Refusal::NothingOn });
+}
+
+#[tokio::test]
+async fn asked_again_with_what_was_seen_it_lasts_longer_only_once() {
+    let stage = stage();
+    stage.calendar.add(&room("r1"), meeting("a"));
+    let seen = Some(Times { start: at(9, 0), end: at(10, 0) });
+    let ask = || Action { target: Target::Event { id: EventId::new("a"), seen }, ..wish(EXTEND) };
+    assert!(matches!(stage.engine.perform(ask(), Mode::Perform).await.unwrap().outcome, Outcome::Done(_)));
+    let again = stage.engine.perform(ask(), Mode::Perform).await.unwrap().outcome;
+    assert!(matches!(again, Outcome::AlreadyDone { .. }), "{again:?}");
+    assert_eq!(stage.calendar.get(&room("r1"), "a").unwrap().end, at(10, 30));
+}
+
+#[tokio::test]
+async fn a_free_room_is_booked_until_the_next_event_at_most() {
+    for (next, until) in [((11, 0), (10, 15)), ((9, 50), (9, 50))] {
+        let stage = stage();
+        next_one(&stage, next);
+        let Outcome::Done(done) = perform(&stage, BOOK).await else { panic!() };
+        assert_eq!((done.change, done.copy, done.told), (Change::Booked, Copy::Plain, Told::Nobody));
+        assert_eq!((done.event.start, done.event.end), (at(9, 30), at(until.0, until.1)));
+        let made =
+            stage.calendar.get(&room("r1"), done.event.id.as_str()).expect("it is there under this id");
+        assert_eq!(made.subject.as_deref(), Some("Booked at the door"));
+    }
+    let stage = stage();
+    stage.calendar.add(&room("r1"), meeting("a"));
+    assert!(collides(&perform(&stage, BOOK).await));
+    assert_eq!(stage.calendar.writes(), 0);
+}
+
+#[tokio::test]
+async fn whoever_came_at_the_same_moment_keeps_the_room() {
+    let stage = stage();
+    stage.calendar.next(Next::Beside(Box::new(busy("theirs", (9, 30), (10, 0)))));
+    assert!(collides(&perform(&stage, BOOK).await));
+    let left: Vec<_> =
+        stage.calendar.0.lock().unwrap().events.values().map(|event| event.id.clone()).collect();
+    assert_eq!(left, [EventId::new("theirs")]);
+
+    let stage = self::stage();
+    stage.calendar.add(&room("r1"), meeting("a"));
+    stage.calendar.next(Next::Beside(Box::new(busy("theirs", (10, 15), (11, 0)))));
+    assert!(collides(&perform(&stage, EXTEND).await));
+    assert_eq!(stage.calendar.get(&room("r1"), "a").unwrap().end, at(10, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_booking_whose_answer_was_lost_is_found_and_never_made_twice() {
+    let stage = stage();
+    stage.calendar.next(Next::LostAfter);
+    assert!(matches!(perform(&stage, BOOK).await, Outcome::Done(_)));
+    assert_eq!(stage.calendar.writes(), 1);
+
+    let stage = self::stage();
+    stage.calendar.next(Next::LostBefore);
+    let outcome = perform(&stage, BOOK).await;
+    let Outcome::NeedsAttention { advice, .. } = outcome else { panic!("{outcome:?}") };
+    assert!(advice.contains("whether the room shows the booking"), "{advice}");
+    assert_eq!(stage.calendar.writes(), 1);
+}
+
+#[tokio::test]
+async fn both_can_be_undone() {
+    let stage = stage();
+    let undo = |of| wish(Ask::Undo { of });
+    let booked = stage.engine.perform(wish(BOOK), Mode::Perform).await.unwrap();
+    let undone = stage.engine.perform(undo(booked.action), Mode::Perform).await.unwrap().outcome;
+    assert!(matches!(&undone, Outcome::Done(done) if done.change == Change::Removed), "{undone:?}");
+
+    stage.calendar.add(&room("r1"), meeting("a"));
+    let extended = stage.engine.perform(wish(EXTEND), Mode::Perform).await.unwrap();
+    let undone = stage.engine.perform(undo(extended.action), Mode::Perform).await.unwrap().outcome;
+    let restored = Change::EndRestored { from: at(10, 30), to: at(10, 0) };
+    assert!(matches!(&undone, Outcome::Done(done) if done.change == restored), "{undone:?}");
+    assert_eq!(stage.calendar.get(&room("r1"), "a").unwrap().end, at(10, 0));
+}
+
+#[tokio::test]
+async fn what_was_ended_can_be_booked_in_the_same_minute() {
+    let stage = stage();
+    stage.calendar.add(&room("r1"), meeting("a"));
+    assert!(matches!(perform(&stage, Ask::End(Notify::Nobody)).await, Outcome::Done(_)));
+    let booked = perform(&stage, BOOK).await;
+    assert!(matches!(&booked, Outcome::Done(done) if done.event.start == at(9, 30)), "{booked:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_take_back_that_was_interrupted_is_finished() {
+    for ask in [BOOK, EXTEND] {
+        let stage = stage();
+        let theirs = match ask {
+            Ask::Book { .. } => busy("theirs", (9, 30), (10, 0)),
+            _ => {
+                stage.calendar.add(&room("r1"), meeting("a"));
+                busy("theirs", (10, 15), (11, 0))
+            }
+        };
+        stage.calendar.next(Next::Beside(Box::new(theirs)));
+        // The process ends after it has stored that it takes its own back.
+        let stopped = crate::stops::Stopping::new(&stage.journal, 3, true);
+        let engine = adjourn::engine::Engine::new(
+            std::sync::Arc::new(stage.calendar.clone()),
+            std::sync::Arc::new(stopped),
+            std::sync::Arc::new(stage.clock.clone()),
+            adjourn::calendar::Scope::new([], ["rooms.example".to_owned()]),
+            adjourn::engine::Options::default(),
+        );
+        engine.perform(wish(ask), Mode::Perform).await.unwrap_err();
+        assert_eq!(stage.calendar.effects(), 1, "{ask:?}");
+        stage.clock.advance(TimeDelta::seconds(10));
+        let recovered = stage.engine.recover().await.unwrap();
+        assert!(collides(recovered.closed[0].outcome.as_ref().unwrap()), "{ask:?}: {recovered:?}");
+        let steps = stage.calendar.0.lock().unwrap().writes.clone();
+        assert!(matches!(steps.last(), Some(Step::Remove { .. } | Step::SetEnd { .. })), "{steps:?}");
+        assert_eq!(stage.calendar.effects(), 2, "{ask:?}");
+    }
+}
