@@ -45,8 +45,8 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
 }
 
 fn migrate_to(connection: &mut Connection, wanted: usize) -> Result<(), StoreError> {
-    let version = check(connection)?;
     let transaction = connection.transaction()?;
+    let version = check(&transaction)?;
     for migration in MIGRATIONS.iter().take(wanted).skip(version) {
         transaction.execute_batch(migration)?;
     }
@@ -74,13 +74,12 @@ fn shape(connection: &Connection) -> rusqlite::Result<Vec<(String, String, Optio
     rows.collect()
 }
 
-/// The schema's version, if it is one that this Adjourn knows.
+/// The schema's version, if it is one that this Adjourn knows. Inside a transaction: another process may be bringing it
+/// up to date.
 pub(super) fn check(connection: &Connection) -> Result<usize, StoreError> {
-    // One moment: another process may be bringing the schema up to date.
-    let moment = connection.unchecked_transaction()?;
-    let id: i32 = moment.pragma_query_value(None, "application_id", |row| row.get(0))?;
-    let version: i64 = moment.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let tables: i64 = moment.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let version = usize::try_from(version).unwrap_or(usize::MAX);
     match (id, version) {
         (0, 0) if tables == 0 => Ok(0),

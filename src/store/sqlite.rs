@@ -123,7 +123,7 @@ impl SqliteJournal {
         }
         let connection = read_only(&path)?;
         // A process that was stopped while it made the file has left it empty.
-        if schema::check(&connection)? == 0 {
+        if schema::check(&*connection.unchecked_transaction()?)? == 0 {
             return Err(absent());
         }
         Ok(Self { reader: Arc::new(Mutex::new(connection)), writer: None, _lock: None })

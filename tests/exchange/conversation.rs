@@ -144,7 +144,7 @@ async fn throttling_is_waited_out_whatever_carries_it_even_for_a_write() {
 async fn patience_ends_and_nothing_was_done() {
     let busy = Reaction::Answer(503, "Retry-After: 3600\r\n", Vec::new());
     let script = Script::start(vec![busy]).await;
-    let Written::NotDone(trouble) = exchange(&script).write(&room(), &remove()).await.written else {
+    let Written::NotYet(trouble) = exchange(&script).write(&room(), &remove()).await.written else {
         panic!()
     };
     assert_eq!((trouble.code.as_str(), script.seen().len()), ("HTTP 503", 1));

@@ -1,6 +1,6 @@
 //! Journals of earlier versions: each must be read for ever, as what it meant then.
 //!
-//! `fixtures/journals/v1.jsonl` holds an entry a line: its hash, a blank, its body. A new format gets a new file beside it;
+//! Each file in `fixtures/journals` holds an entry a line: its hash, a blank, its body. A new format gets a new file beside it;
 //! an existing one is never changed. `ADJOURN_WRITE_JOURNAL=FILE cargo test --test store write` writes what this version
 //! makes of the same facts.
 
@@ -10,9 +10,10 @@ use std::fmt::Write as _;
 use adjourn::action::ActionId;
 use adjourn::journal::{Chain, Entry, Head, Life, Sealed};
 
-use crate::lives::everything;
+use crate::lives::{everything, everything_of_version_2};
 
 const V1: &str = include_str!("../../fixtures/journals/v1.jsonl");
+const V2: &str = include_str!("../../fixtures/journals/v2.jsonl");
 
 fn sealed(number: usize, line: &str) -> Sealed {
     let (hash, body) = line.split_once(' ').unwrap();
@@ -21,11 +22,16 @@ fn sealed(number: usize, line: &str) -> Sealed {
 }
 
 #[test]
-fn version_1_is_read_as_what_it_meant() {
+fn every_version_is_read_as_what_it_meant() {
+    assert_eq!(read(V1), (everything(), 30));
+    assert_eq!(read(V2), (everything_of_version_2(), 33));
+}
+
+fn read(text: &str) -> (Vec<Entry>, usize) {
     let mut chain = Chain::default();
     let mut lives: HashMap<ActionId, Life> = HashMap::new();
     let mut entries = Vec::new();
-    for (number, line) in V1.lines().enumerate() {
+    for (number, line) in text.lines().enumerate() {
         let sealed = sealed(number, line);
         chain.check(&sealed).unwrap();
         let entry = Entry::read(&sealed.body).unwrap();
@@ -33,8 +39,7 @@ fn version_1_is_read_as_what_it_meant() {
         lives.insert(entry.action, life);
         entries.push(entry);
     }
-    assert_eq!(entries, everything());
-    assert_eq!(lives.len(), 30);
+    (entries, lives.len())
 }
 
 #[test]
@@ -54,7 +59,7 @@ fn every_prefix_of_a_journal_is_a_journal() {
 fn what_this_version_writes() {
     let mut chain = Chain::default();
     let mut text = String::new();
-    for entry in everything() {
+    for entry in everything_of_version_2() {
         let sealed = chain.seal(entry.body().unwrap());
         sealed.hash.0.iter().for_each(|byte| write!(text, "{byte:02x}").unwrap());
         writeln!(text, " {}", sealed.body).unwrap();
@@ -62,12 +67,12 @@ fn what_this_version_writes() {
     if let Some(path) = std::env::var_os("ADJOURN_WRITE_JOURNAL") {
         std::fs::write(path, &text).unwrap();
     }
-    assert_eq!(text, V1, "the format of the journal has changed: give it a new version");
+    assert_eq!(text, V2, "the format of the journal has changed: give it a new version");
 }
 
 #[test]
 fn a_later_version_and_rubbish_are_errors() {
-    let later = V1.lines().next().unwrap().split_once(' ').unwrap().1.replace("\"v\":1", "\"v\":2");
+    let later = V1.lines().next().unwrap().split_once(' ').unwrap().1.replace("\"v\":1", "\"v\":3");
     assert!(Entry::read(&later).unwrap_err().to_string().contains("later version"));
     for rubbish in ["", "{}", "null", "{\"v\":1}", "{\"v\":1,\"fact\":{\"kind\":\"accepted\"}}"] {
         assert!(Entry::read(rubbish).is_err(), "{rubbish}");

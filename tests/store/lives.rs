@@ -186,3 +186,29 @@ pub fn everything() -> Vec<Entry> {
     all.push(accepted(action(200, "r4", Ask::End(Notify::Attendees)), 50));
     all
 }
+
+/// What version 2 has besides.
+pub fn everything_of_version_2() -> Vec<Entry> {
+    let mut all = everything();
+    let times = Times { start: at(0), end: at(60) };
+    let (event_id, change_key) = (EventId::new("AAMk-a"), ChangeKey::new("DwAB"));
+    let extended = Done { change: Change::Extended { from: at(60), to: at(75) }, ..ended("a") };
+    let longer = Step::SetEnd { id: event_id, change_key, end: at(75), notify: Notify::Nobody };
+    all.push(accepted(action(300, "r5", Ask::Extend { minutes: 15 }), 55));
+    all.push(intended_step(300, longer, event("a"), extended.clone(), 55));
+    all.push(closed(300, Outcome::Done(extended), 55));
+    let to_be = Event { id: EventId::new(""), change_key: ChangeKey::new(""), ..event("c") };
+    let booked = Done { change: Change::Booked, copy: Copy::Plain, ..ended("c") };
+    let book = Step::Book {
+        uid: Uid::new("adjourn-301"),
+        start: at(0),
+        end: at(60),
+        subject: "Booked at the door".to_owned(),
+    };
+    all.push(accepted(action(301, "r5", Ask::Book { minutes: 60 }), 56));
+    all.push(intended_step(301, book, to_be, booked.clone(), 56));
+    all.push(closed(301, Outcome::Done(booked), 56));
+    all.push(accepted(action(302, "r5", Ask::Extend { minutes: 15 }), 57));
+    all.push(closed(302, Outcome::Refused { refusal: Refusal::NotOn { times } }, 57));
+    all
+}
