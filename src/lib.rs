@@ -7,7 +7,9 @@
 //! no line with `ews` or `exchange`, so that a codec bug cannot agree with itself.
 #![forbid(unsafe_op_in_unsafe_fn)]
 
+pub mod access;
 pub mod action;
+pub mod api;
 pub mod calendar;
 pub mod cleanup;
 pub mod cli;
@@ -17,6 +19,7 @@ pub mod engine;
 pub mod ews;
 pub mod exchange;
 pub mod journal;
+pub mod service;
 pub mod sim;
 pub mod store;
 

@@ -12,6 +12,7 @@ mod key;
 mod outcome;
 mod refusal;
 mod step;
+mod words;
 
 use std::fmt;
 

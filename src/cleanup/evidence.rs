@@ -9,6 +9,8 @@
 
 use std::collections::HashMap;
 use std::io::Read;
+use std::ops::Deref;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -34,6 +36,32 @@ pub struct Evidence {
 #[derive(Debug, Clone, Default)]
 pub struct EvidenceLog {
     by_room: HashMap<RoomAddress, Vec<Evidence>>,
+}
+
+/// Evidence that grows while it is used: whoever judges, judges by what is known at that moment.
+#[derive(Debug, Clone, Default)]
+pub struct SharedEvidence(Arc<RwLock<EvidenceLog>>);
+
+impl From<EvidenceLog> for SharedEvidence {
+    fn from(log: EvidenceLog) -> Self {
+        Self(Arc::new(RwLock::new(log)))
+    }
+}
+
+impl SharedEvidence {
+    /// Reads it.
+    pub fn read(&self) -> impl Deref<Target = EvidenceLog> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a sign, and forgets those before `oldest`.
+    pub fn push(&self, sign: Evidence, oldest: DateTime<Utc>) {
+        let mut log = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(signs) = log.by_room.get_mut(&sign.room) {
+            signs.retain(|sign| sign.at >= oldest);
+        }
+        log.push(sign);
+    }
 }
 
 /// Why a file of evidence could not be read. A sweep without its evidence would free rooms that people sit in, so one

@@ -16,7 +16,7 @@ mod rules;
 mod sweep;
 
 pub use came_back::CameBack;
-pub use evidence::{Evidence, EvidenceError, EvidenceLog};
+pub use evidence::{Evidence, EvidenceError, EvidenceLog, SharedEvidence};
 pub use judge::{Judgement, Kept, Verdict, judge};
 pub use plan::{Judged, Plan, RoomPlan, Stop};
 pub use rules::{CancelledLeftover, Exceptions, How, Limits, NoCheckIn, OrganizerGone, Rule, Rules};

@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, OnceCell};
 use super::came_back::after_return;
 use super::judge::organizer_in;
 use super::plan::{Judged, RoomPlan};
-use super::{EvidenceLog, Judgement, Rule, Rules, Verdict, judge};
+use super::{Judgement, Rule, Rules, SharedEvidence, Verdict, judge};
 use crate::action::{Refusal, Seen};
 use crate::calendar::{Event, RoomAddress, Window};
 use crate::engine::{Calendar, Directory, Engine, Guard, Trouble};
@@ -23,7 +23,7 @@ pub(super) type People = Arc<Mutex<HashMap<String, Arc<OnceCell<Directory>>>>>;
 pub(super) struct RoomJudge {
     pub(super) engine: Arc<Engine>,
     pub(super) rules: Arc<Rules>,
-    pub(super) evidence: Arc<EvidenceLog>,
+    pub(super) evidence: SharedEvidence,
     pub(super) people: People,
 }
 
@@ -61,8 +61,11 @@ impl RoomJudge {
         now: DateTime<Utc>,
     ) -> Result<Verdict, Trouble> {
         let organizer = self.find_organizer(room, event).await?;
-        let case = Judgement { room, event, evidence: &self.evidence, organizer, now };
-        self.after_return(event, room, judge(&case, &self.rules)).await
+        let verdict = {
+            let evidence = self.evidence.read();
+            judge(&Judgement { room, event, evidence: &evidence, organizer, now }, &self.rules)
+        };
+        self.after_return(event, room, verdict).await
     }
 
     /// What the journal adds to a verdict: was this event acted on before?

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use super::plan::{Judged, Plan, RoomPlan, Stop};
 use super::room_judge::{People, RoomJudge, StillAbandoned};
-use super::{EvidenceLog, Rule, Rules, Verdict};
+use super::{Rule, Rules, SharedEvidence, Verdict};
 use crate::action::{Action, ActionId, Actor, AllDay, Answer, Outcome, Seen, Target, Times};
 use crate::calendar::{RoomAddress, Window};
 use crate::engine::{Busy, Engine, Mode};
@@ -18,7 +18,7 @@ use crate::journal::JournalError;
 pub struct Sweep {
     engine: Arc<Engine>,
     rules: Arc<Rules>,
-    evidence: Arc<EvidenceLog>,
+    evidence: SharedEvidence,
     rooms_at_once: usize,
     people: People,
 }
@@ -94,12 +94,17 @@ const BUSY_GROUP: usize = 100;
 
 impl Sweep {
     /// A sweep that looks at `rooms_at_once` rooms concurrently.
-    pub fn new(engine: Arc<Engine>, rules: Rules, evidence: EvidenceLog, rooms_at_once: usize) -> Self {
+    pub fn new(
+        engine: Arc<Engine>,
+        rules: Rules,
+        evidence: impl Into<SharedEvidence>,
+        rooms_at_once: usize,
+    ) -> Self {
         let people = People::default();
         Self {
             engine,
             rules: Arc::new(rules),
-            evidence: Arc::new(evidence),
+            evidence: evidence.into(),
             rooms_at_once: rooms_at_once.max(1),
             people,
         }

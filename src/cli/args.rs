@@ -1,5 +1,6 @@
 //! What can be typed. Records only; meaning comes later.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
@@ -63,6 +64,12 @@ pub enum Command {
         after_help = "Example:\n  adjourn delete room1@example.com --reason \"Nobody came.\"\n  adjourn delete room1@example.com --event AAMk… --silent"
     )]
     Delete(DeleteArgs),
+    /// Let the meeting that is on last longer, until the next one at most
+    #[command(after_help = "Example:\n  adjourn extend room1@example.com --minutes 15")]
+    Extend(ExtendArgs),
+    /// Take a free room from now on, until the next event at most
+    #[command(after_help = "Example:\n  adjourn book room1@example.com --minutes 30")]
+    Book(BookArgs),
     /// List what a room's calendar holds
     #[command(
         after_help = "Example:\n  adjourn events room1@example.com\n  adjourn events room1@example.com --from 2026-05-06T00:00:00Z --hours 48 --json"
@@ -84,11 +91,21 @@ pub enum Command {
         after_help = "Example:\n  adjourn cleanup --plan --evidence checkins.csv\n  adjourn cleanup --plan --json > plan.json && adjourn cleanup --apply --from-plan plan.json\n  adjourn cleanup --apply --evidence checkins.csv"
     )]
     Cleanup(CleanupArgs),
+    /// Serve room displays over HTTP, and sweep on schedule
+    #[command(
+        after_help = "Example:\n  adjourn key add lobby-display --rooms 'berlin-*@example.com'\n  adjourn serve --listen 127.0.0.1:8480"
+    )]
+    Serve(ServeArgs),
+    /// Make, list and revoke API keys
+    #[command(
+        after_help = "Example:\n  adjourn key add lobby-display --rooms 'berlin-*@example.com'\n  adjourn key add operator --rights all\n  adjourn key list\n  adjourn key revoke 1f0c9a27be"
+    )]
+    Key(KeyArgs),
     /// Run a simulated Exchange on this machine
     #[command(after_help = "Example:\n  adjourn sim --port 8443 --tls --ca-out ca.pem")]
     Sim(SimArgs),
     /// Show everything on a simulated Exchange, without any set-up
-    #[command(after_help = "Example:\n  adjourn demo\n  adjourn demo --json")]
+    #[command(after_help = "Example:\n  adjourn demo\n  adjourn demo --json\n  adjourn demo --serve")]
     Demo(DemoArgs),
     /// Encode EWS requests and decode captured EWS answers
     #[command(
@@ -114,6 +131,30 @@ pub struct TargetArgs {
     /// Do it to an all-day event too
     #[arg(long)]
     pub all_day: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub wish: WishArgs,
+}
+
+/// `adjourn extend`.
+#[derive(Debug, Args)]
+pub struct ExtendArgs {
+    /// By how many minutes
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1440), value_name = "N")]
+    pub minutes: u16,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub target: TargetArgs,
+}
+
+/// `adjourn book`.
+#[derive(Debug, Args)]
+pub struct BookArgs {
+    /// The room's SMTP address
+    pub room: String,
+    /// For how many minutes
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1440), value_name = "N")]
+    pub minutes: u16,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub wish: WishArgs,
@@ -190,6 +231,69 @@ pub struct VerifyArgs {
     /// A last hash that was printed earlier: it must still be in the chain
     #[arg(long, value_name = "HASH")]
     pub head: Option<Head>,
+}
+
+/// `adjourn serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Where to listen [default: api.listen of the configuration, 127.0.0.1:8480]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// How to log
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub log: LogFormat,
+}
+
+/// How lines of the log look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// `adjourn key`.
+#[derive(Debug, Args)]
+pub struct KeyArgs {
+    #[command(subcommand)]
+    #[allow(missing_docs)]
+    pub command: KeyCommand,
+}
+
+/// What is done with keys. The service takes notice within a second.
+#[derive(Debug, Subcommand)]
+#[allow(missing_docs)]
+pub enum KeyCommand {
+    /// Make a key and print it, once
+    Add(KeyAddArgs),
+    /// List the keys that open something
+    List,
+    /// Revoke a key for ever
+    Revoke {
+        /// Its id, as `adjourn key list` shows it
+        id: String,
+    },
+}
+
+/// `adjourn key add`.
+#[derive(Debug, Args)]
+pub struct KeyAddArgs {
+    /// What people call its holder; stands in the audit
+    pub name: String,
+    /// The rooms it may know of: addresses, with * for anything
+    #[arg(long, value_delimiter = ',', default_value = "*", value_name = "PATTERN")]
+    pub rooms: Vec<String>,
+    /// What it may: read, check-in, end, delete, extend, book, undo, evidence, cleanup, audit, metrics, or all
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "read,check-in,end,extend,book,evidence",
+        value_name = "RIGHT"
+    )]
+    pub rights: Vec<String>,
+    /// Requests a minute
+    #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..), value_name = "N")]
+    pub per_minute: u32,
 }
 
 /// The words for how an action ended, and what each means.
@@ -301,7 +405,14 @@ pub struct SimArgs {
 
 /// `adjourn demo`.
 #[derive(Debug, Args)]
-pub struct DemoArgs {}
+pub struct DemoArgs {
+    /// Serve the demo over HTTP instead, until Ctrl-C: the key is `adj_demo_demo`
+    #[arg(long)]
+    pub serve: bool,
+    /// Where to listen
+    #[arg(long, default_value = "127.0.0.1:8480", requires = "serve", value_name = "ADDRESS:PORT")]
+    pub listen: SocketAddr,
+}
 
 /// `adjourn wire`.
 #[derive(Debug, Args)]

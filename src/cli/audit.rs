@@ -9,7 +9,6 @@ use super::args::{AuditArgs, AuditCommand, Connection, Format, VerifyArgs};
 use super::connect;
 use super::exit::{Exit, Failure};
 use super::output::{Output, table};
-use super::perform::describe;
 use crate::action::{ActionId, Ask, DeleteHow, Notify, RequestIds};
 use crate::calendar::RoomAddress;
 use crate::journal::{Ending, Journal, Life, Query};
@@ -65,7 +64,7 @@ impl From<&Life> for Line {
                         life.stage.as_str()
                     )
                 },
-                describe,
+                ToString::to_string,
             ),
             start: before.map(|event| event.start),
             end: before.map(|event| event.end),

@@ -10,7 +10,6 @@ use super::args::{CleanupArgs, Connection};
 use super::connect::{self, Journalled, Opened};
 use super::exit::{Exit, Failure};
 use super::output::{Output, table};
-use super::perform::describe;
 use super::progress::{Bar, Lines};
 use crate::action::Outcome;
 use crate::calendar::{RoomAddress, Window};
@@ -170,7 +169,7 @@ fn report(plan: &Plan, swept: &Swept, output: &Output) -> Result<Exit, Failure> 
 
 fn render_applied(plan: &Plan, swept: &Swept) -> String {
     let Swept { applied, open, unbegun, .. } = swept;
-    let lines = applied.iter().map(|one| format!("{}: {}\n", one.room, describe(&one.outcome)));
+    let lines = applied.iter().map(|one| format!("{}: {}\n", one.room, one.outcome));
     let open_lines = open.iter().map(|one| {
         let start = one.event.start.format("%F %H:%MZ");
         format!("{}: not known yet: the event at {start}, action {}\n", one.room, one.action)

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::args::Connection;
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use super::perform::describe;
 use crate::calendar::RoomAddress;
 use crate::clock::SystemClock;
 use crate::config::{Config, Overrides, PasswordSource, Server};
@@ -88,7 +87,7 @@ fn look(directory: &Path) -> Result<Arc<dyn Journal>, Failure> {
 async fn recover(engine: &Arc<Engine>, output: &Output) -> Result<(), Failure> {
     let recovered = engine.recover().await.map_err(|error| Failure::from_error(Exit::Journal, error))?;
     for life in recovered.closed {
-        let ended = life.outcome.as_ref().map(describe).unwrap_or_default();
+        let ended = life.outcome.as_ref().map(ToString::to_string).unwrap_or_default();
         output.say(&format!("adjourn: {}: interrupted action {}: {ended}", life.action.room, life.action.id));
     }
     for life in recovered.still_open {

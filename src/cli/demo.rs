@@ -1,6 +1,7 @@
 //! `adjourn demo`: the whole product on a simulated Exchange, over real HTTP, in a few seconds and without any set-up.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -10,9 +11,9 @@ use super::args::DemoArgs;
 use super::connect::{self, Opened};
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use super::perform::describe;
 use super::progress::Lines;
 use super::sim::rooms;
+use crate::access::{Right, Rights, StoredKey};
 use crate::action::{Action, ActionId, Actor, AllDay, Ask, DeleteHow, Notify, Outcome, Target};
 use crate::calendar::{RoomAddress, Scope, Window};
 use crate::cleanup::{
@@ -25,6 +26,7 @@ use crate::engine::Mode;
 use crate::exchange::{Secret, Settings};
 use crate::journal::MemoryJournal;
 use crate::sim::{Mail, Options, Simulator, demo_world};
+use crate::store::Desk;
 
 /// Everything that happened, as `--json` prints it.
 #[derive(Serialize)]
@@ -53,7 +55,12 @@ struct MailLine {
     subject: String,
 }
 
-pub(super) async fn run(_: DemoArgs, output: &Output) -> Result<Exit, Failure> {
+/// The key of a demo that is served. It opens a simulated Exchange on this machine, and nothing else.
+const DEMO_KEY: (&str, &str) = ("demo", "demo");
+/// Requests a minute: a demo may be measured.
+const DEMO_PER_MINUTE: u32 = 10_000_000;
+
+pub(super) async fn run(args: DemoArgs, output: &Output) -> Result<Exit, Failure> {
     let now = SystemClock.now();
     let world = demo_world(now);
     let room_names = rooms(&world);
@@ -68,10 +75,26 @@ pub(super) async fn run(_: DemoArgs, output: &Output) -> Result<Exit, Failure> {
         Arc::new(MemoryJournal::default()),
     )
     .await?;
-    let story = play(&opened, &simulator).await?;
-    output.data(&story, || tell(&story))?;
+    let exit = if args.serve {
+        serve(opened, args.listen, output).await?
+    } else {
+        let story = play(&opened, &simulator).await?;
+        output.data(&story, || tell(&story))?;
+        Exit::Done
+    };
     simulator.stop().await;
-    Ok(Exit::Done)
+    Ok(exit)
+}
+
+async fn serve(opened: Opened, listen: SocketAddr, output: &Output) -> Result<Exit, Failure> {
+    let failed = |error| Failure::from_error(Exit::Usage, error);
+    let desk = Desk::in_memory().map_err(failed)?;
+    let all = Rights::new("*".parse(), Right::ALL);
+    let key = StoredKey::known(DEMO_KEY.0, DEMO_KEY.1, all, DEMO_PER_MINUTE);
+    let now = opened.engine.clock().now();
+    desk.add_key(key.stored, now).await.map_err(failed)?;
+    output.say(&format!("a simulated Exchange is served; the key is {}", key.token));
+    super::serve::serve(opened, desk, listen, output).await
 }
 
 async fn play(opened: &Opened, simulator: &Simulator) -> Result<Story, Failure> {
@@ -181,7 +204,7 @@ fn mail_line(mail: &Mail) -> MailLine {
 fn tell(story: &Story) -> String {
     let mut text = format!("A simulated Exchange answers on {}.\n\nAt the doors:\n", story.url);
     for told in &story.actions {
-        text += &format!("  {} — {}\n      {}\n", told.room, told.what, describe(&told.outcome));
+        text += &format!("  {} — {}\n      {}\n", told.room, told.what, told.outcome);
     }
     text += "\nA sweep looks at every room and plans:\n";
     for room in &story.plan.rooms {
@@ -196,7 +219,7 @@ fn tell(story: &Story) -> String {
     }
     text += "\nIt is applied, after every event was read and judged again:\n";
     for one in &story.applied {
-        text += &format!("  {}\n      {}\n", one.room, describe(&one.outcome));
+        text += &format!("  {}\n      {}\n", one.room, one.outcome);
     }
     text += "\nWhat people were told:\n";
     for mail in &story.mails {

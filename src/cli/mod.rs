@@ -10,9 +10,11 @@ mod connect;
 mod demo;
 mod events;
 pub mod exit;
+mod key;
 mod output;
 mod perform;
 mod progress;
+mod serve;
 mod sim;
 mod undo;
 mod wire;
@@ -55,10 +57,14 @@ async fn dispatch(line: CommandLine, output: &Output) -> Result<Exit, Failure> {
     match line.command {
         Command::End(args) => perform::end(args, connection, output).await,
         Command::Delete(args) => perform::delete(args, connection, output).await,
+        Command::Extend(args) => perform::extend(args, connection, output).await,
+        Command::Book(args) => perform::book(args, connection, output).await,
         Command::Undo(args) => undo::run(args, connection, output).await,
         Command::Audit(args) => audit::run(args, connection, output).await,
         Command::Events(args) => events::run(args, connection, output).await,
         Command::Cleanup(args) => cleanup::run(args, connection, output).await,
+        Command::Serve(args) => serve::run(args, connection, output).await,
+        Command::Key(args) => key::run(args, connection, output).await,
         Command::Sim(args) => sim::run(args, output).await,
         Command::Demo(args) => demo::run(args, output).await,
         Command::Wire(args) => wire::run(args, output),

@@ -1,16 +1,15 @@
-//! `adjourn end` and `adjourn delete`: one action.
+//! `adjourn end`, `delete`, `extend` and `book`: one action.
 
 use serde::Serialize;
 
-use super::args::{Connection, DeleteArgs, EndArgs, TargetArgs};
+use super::args::{BookArgs, Connection, DeleteArgs, EndArgs, ExtendArgs, TargetArgs};
 use super::connect::{self, Journalled};
 use super::exit::{Exit, Failure};
 use super::output::Output;
 use crate::action::{
-    Action, ActionId, Actor, AllDay, Already, Answer, Ask, Change, DeleteHow, Done, Notify, Outcome, Target,
-    Times, Told, Undoable,
+    Action, ActionId, Actor, AllDay, Answer, Ask, DeleteHow, Notify, Outcome, Target, Times,
 };
-use crate::calendar::{Copy, EventId, RoomAddress};
+use crate::calendar::{EventId, RoomAddress};
 use crate::engine::Mode;
 
 pub(super) async fn end(args: EndArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
@@ -25,6 +24,20 @@ pub(super) async fn delete(
 ) -> Result<Exit, Failure> {
     let how = if args.silent { DeleteHow::Silent } else { DeleteHow::Tell };
     perform(args.target, Ask::Delete(how), connection, output).await
+}
+
+pub(super) async fn extend(
+    args: ExtendArgs,
+    connection: &Connection,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    perform(args.target, Ask::Extend { minutes: args.minutes }, connection, output).await
+}
+
+pub(super) async fn book(args: BookArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
+    let BookArgs { room, minutes, wish } = args;
+    let target = TargetArgs { room, event: None, seen_start: None, seen_end: None, all_day: false, wish };
+    perform(target, Ask::Book { minutes }, connection, output).await
 }
 
 /// The answer as `--json` prints it.
@@ -59,7 +72,7 @@ async fn perform(
 pub(super) fn print(room: &RoomAddress, answer: &Answer, output: &Output) -> Result<Exit, Failure> {
     let Answer { action, outcome, repeated } = answer;
     let again = if *repeated { "as answered before: " } else { "" };
-    let message = format!("{again}{}", describe(outcome));
+    let message = format!("{again}{}", outcome);
     let printed = Printed { action: *action, repeated: *repeated, room, outcome, message: &message };
     output.data(&printed, || format!("{room}: {message}\naction {action}"))?;
     Ok(Exit::of(outcome))
@@ -86,59 +99,4 @@ pub(super) fn user_name() -> String {
         .into_iter()
         .find_map(|name| std::env::var(name).ok())
         .unwrap_or_else(|| "unknown".to_owned())
-}
-
-/// An outcome in one sentence for a person.
-pub(super) fn describe(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Done(done) => describe_done(done),
-        Outcome::AlreadyDone { why: Already::Over } => "already over; nothing was changed".to_owned(),
-        Outcome::AlreadyDone { why: Already::ByAction { action } } => {
-            format!("done already, by action {action}; nothing was changed now")
-        }
-        Outcome::AlreadyDone { why: Already::Restored } => {
-            "has its old end already; nothing was changed".to_owned()
-        }
-        Outcome::AlreadyDone { why: Already::Gone } => "already gone; nothing was changed".to_owned(),
-        Outcome::Refused { refusal } => format!("refused: {refusal}"),
-        Outcome::NeedsAttention { advice, .. } => format!("needs attention: {advice}"),
-    }
-}
-
-fn describe_done(done: &Done) -> String {
-    let copy = match done.copy {
-        Copy::Attendee => "the room's attendee copy",
-        Copy::Organizer => "the room's organizer copy",
-        Copy::Plain => "the room's own event",
-    };
-    let change = match done.change {
-        Change::Ended { from, to } => {
-            format!("now ends {} instead of {}", to.format("%H:%MZ"), from.format("%H:%MZ"))
-        }
-        Change::Extended { from, to } => {
-            format!("ends {} now instead of {}", to.format("%H:%MZ"), from.format("%H:%MZ"))
-        }
-        Change::Booked => format!("was booked until {}", done.event.end.format("%H:%MZ")),
-        Change::Declined => "was declined".to_owned(),
-        Change::Cancelled => "was cancelled".to_owned(),
-        Change::Removed => "was moved to Deleted Items".to_owned(),
-        Change::EndRestored { from, to } => {
-            format!("ends {} again instead of {}", to.format("%H:%MZ"), from.format("%H:%MZ"))
-        }
-        Change::MovedBack => "was moved back from Deleted Items".to_owned(),
-    };
-    let told = match done.told {
-        Told::Nobody => "nobody was told",
-        Told::Organizer => "the organizer was told",
-        Told::Attendees => "the attendees were told",
-    };
-    let undoable = match done.undoable {
-        Undoable::Yes => "can be undone".to_owned(),
-        Undoable::No { because } => format!("cannot be undone: {because}"),
-    };
-    let rehearsed = if done.rehearsed { "rehearsal, nothing was changed: " } else { "" };
-    format!(
-        "{rehearsed}{copy} of the event at {} {change}; {told}; {undoable}",
-        done.event.start.format("%F %H:%MZ")
-    )
 }

@@ -16,6 +16,30 @@ pub(super) struct File {
     pub(super) engine: Engine,
     pub(super) journal: Journal,
     pub(super) cleanup: Cleanup,
+    pub(super) api: Api,
+    pub(super) schedules: Vec<Schedule>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Api {
+    pub(super) listen: Spanned<String>,
+    pub(super) subjects: bool,
+    pub(super) state_age_s: Spanned<i64>,
+    pub(super) deadline_s: Spanned<u64>,
+    pub(super) warn_minutes: Spanned<i64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Schedule {
+    pub(super) name: Spanned<String>,
+    pub(super) cron: Spanned<String>,
+    pub(super) zone: Spanned<String>,
+    #[serde(default)]
+    pub(super) rooms: Vec<String>,
+    #[serde(default = "no_minutes")]
+    pub(super) jitter_minutes: Spanned<i64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -115,6 +139,24 @@ fn default<T>(value: T) -> Spanned<T> {
 
 fn remove() -> Spanned<How> {
     default(How::Remove)
+}
+
+fn no_minutes() -> Spanned<i64> {
+    default(0)
+}
+
+impl Default for Api {
+    fn default() -> Self {
+        Self {
+            // This machine only: what is reachable from elsewhere, the administrator says.
+            listen: default("127.0.0.1:8480".to_owned()),
+            subjects: false,
+            // A display that asks every ten seconds sees a change within half a minute.
+            state_age_s: default(15),
+            deadline_s: default(10),
+            warn_minutes: default(3),
+        }
+    }
 }
 
 impl Default for Server {

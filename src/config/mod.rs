@@ -7,6 +7,7 @@ mod error;
 mod file;
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use crate::calendar::Scope;
 use crate::cleanup::{CancelledLeftover, Exceptions, How, Limits, NoCheckIn, OrganizerGone, Rules};
 use crate::engine;
 pub use crate::exchange::ImpersonateBy;
+use crate::service::{Schedule, ScheduleError};
 
 pub use error::ConfigError;
 use error::Source;
@@ -40,6 +42,25 @@ pub struct Config {
     pub rooms_at_once: usize,
     /// How far ahead a sweep looks.
     pub ahead: TimeDelta,
+    /// How the service is reached.
+    pub api: Api,
+    /// When sweeps run by themselves.
+    pub schedules: Vec<Schedule>,
+}
+
+/// How the service is reached, and what it shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Api {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Show subjects and organizers of events that are not private.
+    pub subjects: bool,
+    /// How old what is shown of a room may be.
+    pub state_age: TimeDelta,
+    /// How long a caller waits that did not say how long it would.
+    pub deadline: Duration,
+    /// How long before a release somebody is warned.
+    pub warn: TimeDelta,
 }
 
 /// Where Exchange is and who we are there.
@@ -151,7 +172,40 @@ fn check(source: &Source<'_>, file: File, overrides: Overrides) -> Result<Config
         rooms_at_once: checked(source, &cleanup.rooms_at_once, 1, 1_000)?,
         ahead: TimeDelta::hours(checked(source, &cleanup.hours_ahead, 1, 24 * 366)?),
         rules: check_rules(source, cleanup)?,
+        api: check_api(source, &file.api)?,
+        schedules: check_schedules(source, file.schedules)?,
     })
+}
+
+fn check_api(source: &Source<'_>, file: &file::Api) -> Result<Api, ConfigError> {
+    let listen = file.listen.get_ref().parse().map_err(|_| {
+        source.at(&file.listen, format!("`{}` is not of the form 127.0.0.1:8480", file.listen.get_ref()))
+    })?;
+    Ok(Api {
+        listen,
+        subjects: file.subjects,
+        state_age: TimeDelta::seconds(checked(source, &file.state_age_s, 0, 3600)?),
+        deadline: Duration::from_secs(checked(source, &file.deadline_s, 1, 60)?),
+        warn: minutes(source, &file.warn_minutes)?,
+    })
+}
+
+fn check_schedules(source: &Source<'_>, file: Vec<file::Schedule>) -> Result<Vec<Schedule>, ConfigError> {
+    let mut schedules: Vec<Schedule> = Vec::new();
+    for one in file {
+        let (name, cron, zone) = (one.name.get_ref(), one.cron.get_ref(), one.zone.get_ref());
+        if schedules.iter().any(|other| other.name == *name) {
+            return Err(source.at(&one.name, format!("there is another schedule `{name}`")));
+        }
+        let mut schedule = Schedule::new(name, cron, zone).map_err(|error| match error {
+            ScheduleError::Cron(..) => source.at(&one.cron, error),
+            ScheduleError::Zone(_) => source.at(&one.zone, error),
+        })?;
+        schedule.rooms = one.rooms;
+        schedule.jitter = minutes(source, &one.jitter_minutes)?;
+        schedules.push(schedule);
+    }
+    Ok(schedules)
 }
 
 fn check_server(

@@ -57,7 +57,9 @@ impl Journal for MemoryJournal {
 
     async fn find(&self, query: &Query) -> Result<Vec<Life>, JournalError> {
         let kept = self.kept();
-        let newest_first = kept.order.iter().rev().filter_map(|id| kept.lives.get(id));
+        let place = |action| kept.order.iter().position(|id| *id == action).unwrap_or(0);
+        let before = query.before.map_or(kept.order.len(), place);
+        let newest_first = kept.order[..before].iter().rev().filter_map(|id| kept.lives.get(id));
         let meant = newest_first.filter(|life| query.means(life));
         Ok(meant.take(query.limit.unwrap_or(usize::MAX)).cloned().collect())
     }

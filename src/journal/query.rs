@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::Life;
-use crate::action::{IdempotencyKey, Outcome};
+use crate::action::{ActionId, IdempotencyKey, Outcome};
 use crate::calendar::{RoomAddress, Uid};
 
 /// Which lives; everything that is set must hold.
@@ -25,6 +25,8 @@ pub struct Query {
     pub key: Option<IdempotencyKey>,
     /// About the event with this UID and place in its series.
     pub identity: Option<(Uid, DateTime<Utc>)>,
+    /// Taken on before this action: where a page goes on.
+    pub before: Option<ActionId>,
     /// The newest so many.
     pub limit: Option<usize>,
 }
@@ -80,7 +82,8 @@ impl Query {
         Self { ending: Some(ending), ..self }
     }
 
-    /// Whether this life is meant.
+    /// Whether this life is meant, wherever it stands in the order of all (`before` and `limit` are the journal's
+    /// business).
     pub fn means(&self, life: &Life) -> bool {
         let asked_by = &life.action.actor;
         let identity = life.intent.as_ref().and_then(|intent| intent.before.identity());

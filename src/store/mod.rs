@@ -10,6 +10,7 @@
 //! process ends however it ends. Reading ([`SqliteJournal::read`]) needs no lock. Another database moves in behind
 //! [`crate::journal::Journal`]; `tests/store` is what it has to pass.
 
+mod desk;
 mod directory;
 mod row;
 mod schema;
@@ -17,6 +18,7 @@ mod sqlite;
 mod verify;
 mod writer;
 
+pub use desk::Desk;
 pub use directory::default_directory;
 pub use sqlite::{SqliteJournal, StoreError, StoreOptions};
 pub use verify::{Unproved, Verified};

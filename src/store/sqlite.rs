@@ -157,7 +157,7 @@ fn read_only(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-fn prepare(connection: &Connection) -> Result<(), StoreError> {
+pub(super) fn prepare(connection: &Connection) -> Result<(), StoreError> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     // A damaged or hostile file must not run anything.
     connection.pragma_update(None, "trusted_schema", false)?;
@@ -243,6 +243,9 @@ fn find(connection: &Connection, query: &Query) -> Result<Vec<Life>, JournalErro
     }
     if let Some(until) = query.until {
         only("accepted_ms <= ?", until.timestamp_millis().into());
+    }
+    if let Some(before) = query.before {
+        only("accepted < (SELECT accepted FROM lives WHERE action = ?)", before.to_string().into());
     }
     let sql = format!("SELECT action FROM lives WHERE {} ORDER BY accepted DESC", conditions.join(" AND "));
     let mut statement = connection.prepare_cached(&sql).map_err(unusable)?;

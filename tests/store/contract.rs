@@ -76,6 +76,9 @@ async fn lives_are_found_by_everything_a_query_can_say() {
         assert_eq!(ids(journal, all.clone()).await.len(), 30);
         assert_eq!(ids(journal, Query { limit: Some(2), ..all.clone() }).await, [200, 123]);
         assert_eq!(ids(journal, Query::room(&room("r2"))).await, [13, 12, 11, 10]);
+        let page = Query { before: Some(id(12)), limit: Some(2), ..all.clone() };
+        assert_eq!(ids(journal, page).await, [11, 10]);
+        assert_eq!(ids(journal, Query { before: Some(id(9_999)), ..all.clone() }).await, []);
         assert_eq!(ids(journal, Query::room(&room("nowhere"))).await, []);
         assert_eq!(ids(journal, all.clone().ending(Ending::Open)).await, [200]);
         assert_eq!(ids(journal, all.clone().ending(Ending::NeedsAttention)).await, [122]);

@@ -1,0 +1,116 @@
+//! Who may ask for what: API keys, their rights, and how often they may ask. Knows no HTTP and no store.
+//!
+//! A key is `adj_` + its id + `_` + 32 random bytes. Only a hash of the secret part is kept: it is as random as a hash is
+//! long, so a plain SHA-256 is enough, where a password would need a slow one.
+
+mod rights;
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use uuid::Uuid;
+
+pub use rights::{NoRight, Right, Rights, RoomPattern};
+
+/// What every key begins with, so that one in a log or a repository is recognized.
+const PREFIX: &str = "adj";
+
+/// Names a key for ever: in the audit, in lists, in the key itself.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyId(pub String);
+
+/// A key as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredKey {
+    /// Its name for ever.
+    pub id: KeyId,
+    /// What people call its holder; stands in the audit.
+    pub name: String,
+    /// SHA-256 of the secret.
+    pub hash: [u8; 32],
+    /// What it may.
+    pub rights: Rights,
+    /// Requests a minute.
+    pub per_minute: u32,
+}
+
+/// A new key, as its holder gets it: once.
+pub struct NewKey {
+    /// As it is kept.
+    pub stored: StoredKey,
+    /// As it is sent.
+    pub token: String,
+}
+
+impl StoredKey {
+    /// Makes a key that may this.
+    pub fn make(name: &str, rights: Rights, per_minute: u32) -> NewKey {
+        let mut secret = [0; 32];
+        secret[..16].copy_from_slice(Uuid::new_v4().as_bytes());
+        secret[16..].copy_from_slice(Uuid::new_v4().as_bytes());
+        let secret = URL_SAFE_NO_PAD.encode(secret);
+        let id = Uuid::new_v4().simple().to_string()[..10].to_owned();
+        let token = format!("{PREFIX}_{id}_{secret}");
+        let (id, name, hash) = (KeyId(id), name.to_owned(), hash(&secret));
+        NewKey { stored: Self { id, name, hash, rights, per_minute }, token }
+    }
+
+    /// A key whose id and secret are known: for demos and tests on this machine.
+    pub fn known(id: &str, secret: &str, rights: Rights, per_minute: u32) -> NewKey {
+        let token = format!("{PREFIX}_{id}_{secret}");
+        let stored =
+            Self { id: KeyId(id.to_owned()), name: id.to_owned(), hash: hash(secret), rights, per_minute };
+        NewKey { stored, token }
+    }
+
+    /// Whether this is its secret. Takes as long for a wrong one as for the right one.
+    pub fn is_opened_by(&self, secret: &str) -> bool {
+        self.hash.ct_eq(&hash(secret)).into()
+    }
+}
+
+/// The two parts of a key as it was sent.
+pub fn split(token: &str) -> Option<(KeyId, &str)> {
+    let (id, secret) = token.strip_prefix(PREFIX)?.strip_prefix('_')?.split_once('_')?;
+    Some((KeyId(id.to_owned()), secret))
+}
+
+fn hash(secret: &str) -> [u8; 32] {
+    Sha256::digest(secret.as_bytes()).into()
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Never shows the token.
+impl fmt::Debug for NewKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewKey").field("id", &self.stored.id).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_opens_itself_and_nothing_else() {
+        let rights = Rights::new(["*".parse().unwrap()], [Right::Read]);
+        let (one, other) = (StoredKey::make("a", rights.clone(), 60), StoredKey::make("b", rights, 60));
+        let (id, secret) = split(&one.token).unwrap();
+        assert_eq!(id, one.stored.id);
+        assert!(one.stored.is_opened_by(secret));
+        assert!(!other.stored.is_opened_by(secret));
+        assert!(!one.stored.is_opened_by(""));
+        assert!(!format!("{one:?}").contains(secret));
+        for text in ["", "adj", "adj_", "adj_x", "xyz_a_b"] {
+            assert_eq!(split(text), None, "{text}");
+        }
+    }
+}

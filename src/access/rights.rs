@@ -1,0 +1,162 @@
+//! What a caller may: which rooms, and what there. Pure.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use wildmatch::WildMatch;
+
+use crate::calendar::RoomAddress;
+
+/// One thing a caller may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Right {
+    /// See rooms, their state, and the actions in them.
+    Read,
+    /// Check in.
+    CheckIn,
+    /// End what is on.
+    End,
+    /// Take an event off the calendar.
+    Delete,
+    /// Let what is on last longer.
+    Extend,
+    /// Book a free room.
+    Book,
+    /// Put back what an action changed.
+    Undo,
+    /// Report occupancy.
+    Evidence,
+    /// Plan and apply sweeps.
+    Cleanup,
+    /// Read the record of all actions, whoever asked.
+    Audit,
+    /// Read the metrics.
+    Metrics,
+}
+
+/// It is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no right; there are {all}, and `all`", all = Right::ALL.map(Right::as_str).join(", "))]
+pub struct NoRight(pub String);
+
+impl Right {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Read,
+        Self::CheckIn,
+        Self::End,
+        Self::Delete,
+        Self::Extend,
+        Self::Book,
+        Self::Undo,
+        Self::Evidence,
+        Self::Cleanup,
+        Self::Audit,
+        Self::Metrics,
+    ];
+    /// What a display needs.
+    pub const DISPLAY: [Self; 6] =
+        [Self::Read, Self::CheckIn, Self::End, Self::Extend, Self::Book, Self::Evidence];
+
+    /// As it is stored and typed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::CheckIn => "check-in",
+            Self::End => "end",
+            Self::Delete => "delete",
+            Self::Extend => "extend",
+            Self::Book => "book",
+            Self::Undo => "undo",
+            Self::Evidence => "evidence",
+            Self::Cleanup => "cleanup",
+            Self::Audit => "audit",
+            Self::Metrics => "metrics",
+        }
+    }
+}
+
+impl FromStr for Right {
+    type Err = NoRight;
+
+    fn from_str(text: &str) -> Result<Self, NoRight> {
+        Self::ALL.into_iter().find(|right| right.as_str() == text).ok_or_else(|| NoRight(text.to_owned()))
+    }
+}
+
+/// Room addresses with `*` for anything: `berlin-*@example.com`, `*@example.com`, `*`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomPattern(String);
+
+impl RoomPattern {
+    /// Whether the room is meant.
+    pub fn means(&self, room: &RoomAddress) -> bool {
+        WildMatch::new(&self.0).matches(room.as_str())
+    }
+}
+
+impl FromStr for RoomPattern {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.trim().to_lowercase()))
+    }
+}
+
+impl fmt::Display for RoomPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Which rooms, and what there.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rights {
+    rooms: Vec<RoomPattern>,
+    may: BTreeSet<Right>,
+}
+
+impl Rights {
+    /// These rights in these rooms.
+    pub fn new(rooms: impl IntoIterator<Item = RoomPattern>, may: impl IntoIterator<Item = Right>) -> Self {
+        Self { rooms: rooms.into_iter().collect(), may: may.into_iter().collect() }
+    }
+
+    /// Whether the room may be known at all.
+    pub fn see(&self, room: &RoomAddress) -> bool {
+        self.rooms.iter().any(|pattern| pattern.means(room))
+    }
+
+    /// Whether this may be asked for, wherever it may.
+    pub fn may(&self, right: Right) -> bool {
+        self.may.contains(&right)
+    }
+
+    /// The patterns.
+    pub fn rooms(&self) -> &[RoomPattern] {
+        &self.rooms
+    }
+
+    /// The rights.
+    pub fn all(&self) -> impl Iterator<Item = Right> {
+        self.may.iter().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_mean_what_they_say() {
+        let rights = Rights::new(
+            ["berlin-*@Example.com".parse().unwrap(), "one@example.com".parse().unwrap()],
+            [Right::Read],
+        );
+        let sees = |room: &str| rights.see(&room.parse().unwrap());
+        assert!(sees("berlin-1@example.com") && sees("one@example.com"));
+        assert!(!sees("paris-1@example.com") && !sees("berlin-1@example.com.evil.example"));
+        assert!(rights.may(Right::Read) && !rights.may(Right::End));
+    }
+}

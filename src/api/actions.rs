@@ -1,0 +1,443 @@
+//! Actions: asking for one, and what became of it.
+//!
+//! Whoever asks says how long they wait (`Prefer: wait=SECONDS`, RFC 7240). What takes longer is answered with `202` and
+//! the action's address, and is carried out all the same.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::Api;
+use super::caller::Caller;
+use super::extract::{Ask as Params, At, Body};
+use super::problem::Problem;
+use super::view::{ActionView, SeenTimes};
+use crate::access::Right;
+use crate::action::{Action, ActionId, AllDay, Ask, DeleteHow, Notify, Target, Times};
+use crate::calendar::EventId;
+use crate::engine::Mode;
+use crate::journal::{Ending, Query};
+use crate::service::Asked;
+
+/// The longest a caller may wait.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+/// Longest reason: it goes into a mail.
+const REASON_MAX: usize = 1_000;
+/// The longest extension or booking.
+const MINUTES_MAX: u16 = 1_440;
+const PAGE: usize = 50;
+const PAGE_MAX: usize = 500;
+
+/// About which event, and how.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct End {
+    /// The event's id; without it, what is on.
+    event: Option<String>,
+    /// What the display showed: an event that has changed since is left alone. Needs `event`.
+    seen: Option<SeenTimes>,
+    /// Do not tell the attendees of a meeting that the room itself organized.
+    #[serde(default)]
+    silent: bool,
+    /// Do it to an all-day event too.
+    #[serde(default)]
+    all_day: bool,
+    /// Kept for the audit; told to people where a message is sent.
+    #[schema(max_length = 1000)]
+    reason: Option<String>,
+    /// Do everything but the write, and say what would be done.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// By how much.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Extend {
+    /// So many minutes, until the next event at most.
+    #[schema(minimum = 1, maximum = 1440)]
+    minutes: u16,
+    /// The event's id; without it, what is on.
+    event: Option<String>,
+    /// What the display showed: an event that has changed since is left alone. Needs `event`.
+    seen: Option<SeenTimes>,
+    /// Kept for the audit.
+    #[schema(max_length = 1000)]
+    reason: Option<String>,
+    /// Do everything but the write, and say what would be done.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// For how long.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Book {
+    /// So many minutes from now, until the next event at most.
+    #[schema(minimum = 1, maximum = 1440)]
+    minutes: u16,
+    /// Kept for the audit.
+    #[schema(max_length = 1000)]
+    reason: Option<String>,
+    /// Do everything but the write, and say what would be done.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// Why.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Undo {
+    /// Kept for the audit.
+    #[schema(max_length = 1000)]
+    reason: Option<String>,
+    /// Do everything but the write, and say what would be done.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// What a request asks for, besides who asks.
+struct Wish {
+    ask: Ask,
+    target: Target,
+    all_day: bool,
+    reason: Option<String>,
+    dry_run: bool,
+}
+
+/// End what is on, now.
+#[utoipa::path(post, path = "/v1/rooms/{room}/end", tag = "actions",
+    params(("room" = String, Path, description = "SMTP address"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Asking twice with it is asking once"),
+        ("Prefer" = Option<String>, Header, description = "`wait=SECONDS`: answer within that time")),
+    request_body = End,
+    responses(
+        (status = 200, body = ActionView), (status = 202, body = ActionView, description = "Under way: see `Location`"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = 502, body = Problem, content_type = "application/problem+json"),
+        (status = 503, body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn end(
+    State(api): State<Api>,
+    caller: Caller,
+    At(room): At<String>,
+    headers: HeaderMap,
+    Body(asked): Body<End>,
+) -> Result<Response, Problem> {
+    caller.need(Right::End)?;
+    let ask = Ask::End(if asked.silent { Notify::Nobody } else { Notify::Attendees });
+    let target = target(asked.event, asked.seen)?;
+    let wish = Wish { ask, target, all_day: asked.all_day, reason: asked.reason, dry_run: asked.dry_run };
+    perform(&api, &caller, &room, &headers, wish).await
+}
+
+/// Take an event off the calendar: decline, cancel or remove it, as its copy demands.
+#[utoipa::path(post, path = "/v1/rooms/{room}/delete", tag = "actions",
+    params(("room" = String, Path, description = "SMTP address"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Asking twice with it is asking once"),
+        ("Prefer" = Option<String>, Header, description = "`wait=SECONDS`: answer within that time")),
+    request_body = End,
+    responses(
+        (status = 200, body = ActionView), (status = 202, body = ActionView, description = "Under way: see `Location`"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = 502, body = Problem, content_type = "application/problem+json"),
+        (status = 503, body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn delete(
+    State(api): State<Api>,
+    caller: Caller,
+    At(room): At<String>,
+    headers: HeaderMap,
+    Body(asked): Body<End>,
+) -> Result<Response, Problem> {
+    caller.need(Right::Delete)?;
+    let ask = Ask::Delete(if asked.silent { DeleteHow::Silent } else { DeleteHow::Tell });
+    let target = target(asked.event, asked.seen)?;
+    let wish = Wish { ask, target, all_day: asked.all_day, reason: asked.reason, dry_run: asked.dry_run };
+    perform(&api, &caller, &room, &headers, wish).await
+}
+
+/// Let what is on last longer.
+#[utoipa::path(post, path = "/v1/rooms/{room}/extend", tag = "actions",
+    params(("room" = String, Path, description = "SMTP address"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Asking twice with it is asking once"),
+        ("Prefer" = Option<String>, Header, description = "`wait=SECONDS`: answer within that time")),
+    request_body = Extend,
+    responses(
+        (status = 200, body = ActionView), (status = 202, body = ActionView, description = "Under way: see `Location`"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = 502, body = Problem, content_type = "application/problem+json"),
+        (status = 503, body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn extend(
+    State(api): State<Api>,
+    caller: Caller,
+    At(room): At<String>,
+    headers: HeaderMap,
+    Body(asked): Body<Extend>,
+) -> Result<Response, Problem> {
+    caller.need(Right::Extend)?;
+    let ask = Ask::Extend { minutes: minutes(asked.minutes)? };
+    let target = target(asked.event, asked.seen)?;
+    let wish = Wish { ask, target, all_day: false, reason: asked.reason, dry_run: asked.dry_run };
+    perform(&api, &caller, &room, &headers, wish).await
+}
+
+/// Book a free room from now on.
+#[utoipa::path(post, path = "/v1/rooms/{room}/book", tag = "actions",
+    params(("room" = String, Path, description = "SMTP address"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Asking twice with it is asking once"),
+        ("Prefer" = Option<String>, Header, description = "`wait=SECONDS`: answer within that time")),
+    request_body = Book,
+    responses(
+        (status = 200, body = ActionView), (status = 202, body = ActionView, description = "Under way: see `Location`"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = 502, body = Problem, content_type = "application/problem+json"),
+        (status = 503, body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn book(
+    State(api): State<Api>,
+    caller: Caller,
+    At(room): At<String>,
+    headers: HeaderMap,
+    Body(asked): Body<Book>,
+) -> Result<Response, Problem> {
+    caller.need(Right::Book)?;
+    let ask = Ask::Book { minutes: minutes(asked.minutes)? };
+    let (target, reason) = (Target::Current, asked.reason);
+    let wish = Wish { ask, target, all_day: false, reason, dry_run: asked.dry_run };
+    perform(&api, &caller, &room, &headers, wish).await
+}
+
+/// Put back what an action changed.
+#[utoipa::path(post, path = "/v1/actions/{action}/undo", tag = "actions",
+    params(("action" = Uuid, Path, description = "The action to undo"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Asking twice with it is asking once"),
+        ("Prefer" = Option<String>, Header, description = "`wait=SECONDS`: answer within that time")),
+    request_body = Undo,
+    responses(
+        (status = 200, body = ActionView), (status = 202, body = ActionView, description = "Under way: see `Location`"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = 502, body = Problem, content_type = "application/problem+json"),
+        (status = 503, body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn undo(
+    State(api): State<Api>,
+    caller: Caller,
+    At(action): At<Uuid>,
+    headers: HeaderMap,
+    Body(asked): Body<Undo>,
+) -> Result<Response, Problem> {
+    caller.need(Right::Undo)?;
+    let of = ActionId(action);
+    let life = api.service.engine.journal().life(of).await?;
+    let life =
+        life.filter(|life| caller.sees(&life.action.room)).ok_or_else(|| Problem::no_such("action"))?;
+    let (ask, target) = (Ask::Undo { of }, Target::Current);
+    let wish = Wish { ask, target, all_day: true, reason: asked.reason, dry_run: asked.dry_run };
+    perform(&api, &caller, life.action.room.as_str(), &headers, wish).await
+}
+
+async fn perform(
+    api: &Api,
+    caller: &Caller,
+    room: &str,
+    headers: &HeaderMap,
+    wish: Wish,
+) -> Result<Response, Problem> {
+    let room = api.room(caller, room)?;
+    if wish.reason.as_ref().is_some_and(|reason| reason.len() > REASON_MAX) {
+        return Err(Problem::bad(format!("reason has at most {REASON_MAX} characters")));
+    }
+    let action = Action {
+        id: ActionId::random(),
+        room: room.clone(),
+        target: wish.target,
+        ask: wish.ask,
+        actor: caller.actor(),
+        reason: wish.reason,
+        all_day: if wish.all_day { AllDay::Include } else { AllDay::Spare },
+        key: caller.idempotency_key(headers)?,
+    };
+    let mode = if wish.dry_run { Mode::Rehearse } else { Mode::Perform };
+    let patience = wait(headers)?.unwrap_or(api.options.deadline);
+    let answer = match api.service.actions.ask(action.clone(), mode, patience).await {
+        Asked::Answered(answer) => answer,
+        Asked::UnderWay(id) => return Ok(under_way(ActionView::under_way(id.0, room.to_string()))),
+        Asked::Failed(error) => return Err(error.into()),
+    };
+    api.service.rooms.forget(&room);
+    api.metrics.acted(&answer.outcome);
+    if let Some(problem) = Problem::of(answer.action, &answer.outcome) {
+        return Err(problem);
+    }
+    let action = Action { id: answer.action, ..action };
+    Ok(Json(ActionView::answered(&action, &answer.outcome, answer.repeated)).into_response())
+}
+
+fn under_way(view: ActionView) -> Response {
+    let location = format!("/v1/actions/{}", view.action);
+    (StatusCode::ACCEPTED, [(header::LOCATION, location), (header::RETRY_AFTER, "1".to_owned())], Json(view))
+        .into_response()
+}
+
+fn minutes(minutes: u16) -> Result<u16, Problem> {
+    match minutes {
+        1..=MINUTES_MAX => Ok(minutes),
+        _ => Err(Problem::bad(format!("minutes is between 1 and {MINUTES_MAX}"))),
+    }
+}
+
+fn target(event: Option<String>, seen: Option<SeenTimes>) -> Result<Target, Problem> {
+    let seen = seen.map(|seen| Times { start: seen.start, end: seen.end });
+    match (event, seen) {
+        (None, None) => Ok(Target::Current),
+        (None, Some(_)) => Err(Problem::bad("seen needs the event's id too")),
+        (Some(id), _) if id.is_empty() || id.len() > EVENT_ID_MAX => {
+            Err(Problem::bad(format!("event has 1 to {EVENT_ID_MAX} characters")))
+        }
+        (Some(id), seen) => Ok(Target::Event { id: EventId::new(id), seen }),
+    }
+}
+
+/// Exchange's ids have some hundred characters.
+const EVENT_ID_MAX: usize = 2_000;
+
+/// `Prefer: wait=SECONDS`.
+fn wait(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
+    let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    let mut waits = preferences.flat_map(|text| text.split([',', ';'])).filter_map(|one| {
+        let (name, value) = one.trim().split_once('=')?;
+        name.trim().eq_ignore_ascii_case("wait").then(|| value.trim().trim_matches('"').to_owned())
+    });
+    let Some(text) = waits.next() else { return Ok(None) };
+    let seconds = text.parse().map_err(|_| Problem::bad("Prefer: wait takes whole seconds"))?;
+    Ok(Some(Duration::from_secs(seconds).min(WAIT_MAX)))
+}
+
+/// What became of an action.
+#[utoipa::path(get, path = "/v1/actions/{action}", tag = "actions",
+    params(("action" = Uuid, Path, description = "Its name")),
+    responses((status = 200, body = ActionView),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = 503, body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn get(
+    State(api): State<Api>,
+    caller: Caller,
+    At(action): At<Uuid>,
+) -> Result<Json<ActionView>, Problem> {
+    caller.need(Right::Read)?;
+    let id = ActionId(action);
+    if let Some(life) = api.service.engine.journal().life(id).await? {
+        return if caller.sees(&life.action.room) {
+            Ok(Json(ActionView::of(&life)))
+        } else {
+            Err(Problem::no_such("action"))
+        };
+    }
+    let waiting = api.service.actions.under_way(id).filter(|room| caller.sees(room));
+    waiting
+        .map(|room| Json(ActionView::under_way(action, room.to_string())))
+        .ok_or_else(|| Problem::no_such("action"))
+}
+
+/// Which actions.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Filter {
+    /// In this room.
+    #[param(value_type = Option<String>)]
+    room: Option<String>,
+    /// Asked at this time or later.
+    since: Option<DateTime<Utc>>,
+    /// Asked before this time.
+    until: Option<DateTime<Utc>>,
+    /// Asked by this user, key or rule.
+    #[param(value_type = Option<String>)]
+    actor: Option<String>,
+    /// `open`, `done`, `already-done`, `refused` or `needs-attention`.
+    #[param(value_type = Option<String>)]
+    state: Option<String>,
+    /// `next_cursor` of the page before.
+    cursor: Option<Uuid>,
+    /// At most so many; 1 to 500.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<usize>,
+}
+
+/// Some actions.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ActionList {
+    /// The newest first.
+    actions: Vec<ActionView>,
+    /// Goes on with the next page; null on the last. A page may be short, or empty, and not the last.
+    next_cursor: Option<Uuid>,
+}
+
+/// The record: who asked for what, and what became of it.
+///
+/// With the right `audit`, everybody's actions in the rooms the key may know of; without it, the key's own.
+#[utoipa::path(get, path = "/v1/actions", tag = "actions", params(Filter), responses(
+    (status = 200, body = ActionList),
+    (status = "4XX", body = Problem, content_type = "application/problem+json"),
+    (status = 503, body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Params(filter): Params<Filter>,
+) -> Result<Json<ActionList>, Problem> {
+    caller.need(Right::Read)?;
+    let everybody = caller.need(Right::Audit).is_ok();
+    let limit = filter.limit.unwrap_or(PAGE);
+    if !(1..=PAGE_MAX).contains(&limit) {
+        return Err(Problem::bad(format!("limit is between 1 and {PAGE_MAX}")));
+    }
+    let room = filter.room.as_deref().map(|room| api.room(&caller, room)).transpose()?;
+    let ending = match filter.state.as_deref() {
+        None => None,
+        Some(text) => Some(ending(text).ok_or_else(|| Problem::bad("state is none of the words for one"))?),
+    };
+    let actor = if everybody { filter.actor } else { Some(caller.name().to_owned()) };
+    let before = filter.cursor.map(ActionId);
+    let (since, until) = (filter.since, filter.until);
+    let mut query =
+        Query { room, since, until, actor, ending, before, limit: Some(CHUNK), ..Query::default() };
+    let mut found = Vec::new();
+    for _ in 0..CHUNKS_MAX {
+        let lives = api.service.engine.journal().find(&query).await?;
+        for life in &lives {
+            let shown = caller.sees(&life.action.room) && (everybody || caller.is(&life.action.actor));
+            if shown && found.len() == limit {
+                let next_cursor = query.before.map(|last| last.0);
+                return Ok(Json(ActionList { actions: found, next_cursor }));
+            }
+            query.before = Some(life.action.id);
+            if shown {
+                found.push(ActionView::of(life));
+            }
+        }
+        if lives.len() < CHUNK {
+            return Ok(Json(ActionList { actions: found, next_cursor: None }));
+        }
+    }
+    Ok(Json(ActionList { actions: found, next_cursor: query.before.map(|last| last.0) }))
+}
+
+/// Read from the journal at once …
+const CHUNK: usize = 200;
+/// … and for one page at most: a key that may see little gets short pages rather than slow ones.
+const CHUNKS_MAX: usize = 10;
+
+fn ending(text: &str) -> Option<Ending> {
+    Ending::ALL.into_iter().find(|ending| ending.as_str() == text)
+}

@@ -1,0 +1,94 @@
+//! Who asks, and whether they may.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::Api;
+use super::keys::InUse;
+use super::problem::Problem;
+use crate::access::Right;
+use crate::action::{Actor, IdempotencyKey};
+use crate::calendar::RoomAddress;
+
+/// Who asks.
+#[derive(Clone)]
+pub(super) struct Caller(Arc<InUse>);
+
+impl Caller {
+    /// Whether the room exists for this caller.
+    pub(super) fn sees(&self, room: &RoomAddress) -> bool {
+        self.0.key.rights.see(room)
+    }
+
+    pub(super) fn need(&self, right: Right) -> Result<(), Problem> {
+        if self.0.key.rights.may(right) { Ok(()) } else { Err(Problem::forbidden(right.as_str())) }
+    }
+
+    /// As it stands in the audit.
+    pub(super) fn actor(&self) -> Actor {
+        Actor::Program { name: self.name().to_owned() }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.0.key.name
+    }
+
+    /// Whether it is one of this caller's own actions.
+    pub(super) fn is(&self, actor: &Actor) -> bool {
+        *actor == self.actor()
+    }
+
+    /// A caller's own keys: two callers may use the same word.
+    pub(super) fn idempotency_key(&self, headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
+        let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+        let text = value.to_str().map_err(|_| Problem::bad("Idempotency-Key is not ASCII"))?;
+        text.parse::<IdempotencyKey>().map_err(|error| Problem::bad(format!("Idempotency-Key: {error}")))?;
+        let own = format!("{}:{text}", self.0.key.id);
+        own.parse().map(Some).map_err(|error| Problem::bad(format!("Idempotency-Key: {error}")))
+    }
+}
+
+/// Lets requests with a valid key through, and counts them against its allowance.
+pub(super) async fn authenticate(
+    State(api): State<Api>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let token = token(request.headers()).ok_or_else(|| Problem::unauthenticated("No API key was sent."))?;
+    let in_use =
+        api.keys.open_with(&token).ok_or_else(|| Problem::unauthenticated("The API key is not valid."))?;
+    in_use.take().map_err(Problem::too_often)?;
+    request.extensions_mut().insert(Caller(in_use));
+    Ok(next.run(request).await)
+}
+
+/// As a bearer token, or as the password of a browser's Basic credentials.
+fn token(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, credentials) = value.split_once(' ')?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(credentials.trim().to_owned());
+    }
+    let decoded =
+        scheme.eq_ignore_ascii_case("basic").then(|| STANDARD.decode(credentials.trim()).ok())??;
+    Some(String::from_utf8(decoded).ok()?.split_once(':')?.1.to_owned())
+}
+
+impl FromRequestParts<Api> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Problem> {
+        parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(|| Problem::unauthenticated("No API key was sent."))
+    }
+}

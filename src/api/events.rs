@@ -1,0 +1,56 @@
+//! Server-sent events: what happens in the rooms a key may know of, as it happens.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use serde_json::json;
+use tokio_stream::wrappers::BroadcastStream;
+use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
+use tokio_stream::{Stream, StreamExt};
+
+use super::Api;
+use super::caller::Caller;
+use super::problem::Problem;
+use crate::access::Right;
+use crate::service::Notice;
+
+/// Between two signs of life, so that a dead connection is noticed on both sides.
+const ALIVE: Duration = Duration::from_secs(15);
+
+/// What happens, as it happens: `action`, `check-in`, `release-near`; `missed` when the listener was too slow and should
+/// ask for the rooms again.
+#[utoipa::path(get, path = "/v1/events", tag = "events", responses(
+    (status = 200, content_type = "text/event-stream", body = String),
+    (status = "4XX", body = Problem, content_type = "application/problem+json"),
+    (status = 503, body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn listen(
+    State(api): State<Api>,
+    caller: Caller,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    caller.need(Right::Read)?;
+    let notices = api.service.notices.listen().ok_or_else(Problem::stopping)?;
+    let notices = BroadcastStream::new(notices);
+    let events = notices.filter_map(move |notice| match notice {
+        Ok(notice) => caller.sees(notice.room()).then(|| Ok(event(&notice))),
+        Err(BroadcastStreamRecvError::Lagged(missed)) => {
+            Some(Ok(Event::default().event("missed").data(missed.to_string())))
+        }
+    });
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE)))
+}
+
+fn event(notice: &Notice) -> Event {
+    let (name, data) = match notice {
+        Notice::Acted { room, action, outcome } => {
+            ("action", json!({ "room": room, "action": action, "message": outcome.to_string() }))
+        }
+        Notice::CheckedIn { room, at, source } => {
+            ("check-in", json!({ "room": room, "at": at, "source": source }))
+        }
+        Notice::ReleaseNear { room, at } => ("release-near", json!({ "room": room, "release_at": at })),
+    };
+    Event::default().event(name).data(data.to_string())
+}

@@ -1,0 +1,67 @@
+//! What is there besides rooms and actions: health, metrics, and the description of the API.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse};
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Components, OpenApi as Document};
+
+use super::Api;
+use super::caller::Caller;
+use super::problem::Problem;
+use crate::access::Right;
+
+/// What the routes add to.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Adjourn",
+        description = "Ends meetings early and frees abandoned rooms on Exchange calendars. Times are UTC (RFC 3339).",
+    ),
+    security(("key" = [])),
+    modifiers(&Keys),
+)]
+pub(super) struct Description;
+
+struct Keys;
+
+impl utoipa::Modify for Keys {
+    fn modify(&self, document: &mut Document) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        let components = document.components.get_or_insert_with(Components::new);
+        components.add_security_scheme("key", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The process runs.
+pub(super) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// The journal answers, so actions can be taken on.
+pub(super) async fn readyz(State(api): State<Api>) -> impl IntoResponse {
+    match api.service.engine.journal().entries(1, 1).await {
+        Ok(_) => (StatusCode::OK, "ready\n"),
+        Err(error) => {
+            tracing::error!(%error, "not ready");
+            (StatusCode::SERVICE_UNAVAILABLE, "the journal cannot be used\n")
+        }
+    }
+}
+
+pub(super) async fn metrics(State(api): State<Api>, caller: Caller) -> Result<impl IntoResponse, Problem> {
+    caller.need(Right::Metrics)?;
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, kind)], api.metrics.text()))
+}
+
+pub(super) async fn openapi_json() -> Json<Document> {
+    Json(super::openapi())
+}
+
+/// The description as a page: made on the server, without a script.
+pub(super) async fn docs() -> Html<String> {
+    Html(super::page::render(&super::openapi()))
+}

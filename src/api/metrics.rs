@@ -1,0 +1,93 @@
+//! Numbers for Prometheus: what is asked, how long it takes, how it ends, and what is under way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+use tokio::time::Instant;
+
+use super::Api;
+use crate::action::Outcome;
+use crate::service::Service;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    method: String,
+    path: String,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Ended {
+    outcome: &'static str,
+}
+
+/// All of them.
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<Route, Counter>,
+    seconds: Histogram,
+    actions: Family<Ended, Counter>,
+    under_way: Gauge,
+    service: Arc<Service>,
+}
+
+impl Metrics {
+    pub(super) fn new(service: &Arc<Service>) -> Self {
+        let mut registry = Registry::with_prefix("adjourn");
+        let requests = Family::<Route, Counter>::default();
+        let seconds = Histogram::new(exponential_buckets(0.0005, 2.0, 18));
+        let actions = Family::<Ended, Counter>::default();
+        let under_way = Gauge::default();
+        registry.register("http_requests", "Requests by route and status", requests.clone());
+        registry.register("http_request_seconds", "How long requests took", seconds.clone());
+        registry.register("actions", "Actions asked over HTTP, by how they ended", actions.clone());
+        registry.register("actions_under_way", "Actions that are not over", under_way.clone());
+        Self { registry, requests, seconds, actions, under_way, service: service.clone() }
+    }
+
+    pub(super) fn acted(&self, outcome: &Outcome) {
+        let outcome = match outcome {
+            Outcome::Done(_) => "done",
+            Outcome::AlreadyDone { .. } => "already-done",
+            Outcome::Refused { .. } => "refused",
+            Outcome::NeedsAttention { .. } => "needs-attention",
+        };
+        self.actions.get_or_create(&Ended { outcome }).inc();
+    }
+
+    fn counted(&self, route: &Route, took: Duration) {
+        self.requests.get_or_create(route).inc();
+        self.seconds.observe(took.as_secs_f64());
+    }
+
+    /// In Prometheus' text format.
+    pub(super) fn text(&self) -> String {
+        self.under_way.set(i64::try_from(self.service.actions.count()).unwrap_or(i64::MAX));
+        let mut text = String::new();
+        match encode(&mut text, &self.registry) {
+            Ok(()) => text,
+            Err(_) => String::new(),
+        }
+    }
+}
+
+/// Counts every request, by the route's pattern: never by a room's address.
+pub(super) async fn count(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let path = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
+    let method = request.method().to_string();
+    let begun = Instant::now();
+    let response = next.run(request).await;
+    let status = response.status().as_u16();
+    api.metrics.counted(&Route { method, path, status }, begun.elapsed());
+    response
+}

@@ -1,0 +1,119 @@
+//! HTTP for room displays and operators: JSON over `/v1`, described by OpenAPI. Translates between requests and
+//! [`crate::service`]; decides nothing about calendars.
+//!
+//! Every request but `/healthz` and `/readyz` needs an API key. A room outside a key's rights does not exist for it: the
+//! answer is the same as for a room that there is not.
+
+mod actions;
+mod caller;
+mod events;
+mod evidence;
+mod extract;
+mod keys;
+mod meta;
+mod metrics;
+mod page;
+mod problem;
+mod rooms;
+mod serve;
+mod sweeps;
+mod view;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub use keys::KeyRing;
+pub use metrics::Metrics;
+pub use serve::{Limits, serve};
+
+use crate::calendar::RoomAddress;
+use crate::service::Service;
+
+/// The largest body: a bulk of a few thousand signs.
+const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// How the API behaves.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How long a caller waits for an action that did not say how long it would.
+    pub deadline: Duration,
+    /// Show subjects and organizers.
+    pub subjects: bool,
+}
+
+/// What every handler reaches.
+#[derive(Clone)]
+pub struct Api {
+    pub(crate) service: Arc<Service>,
+    pub(crate) keys: Arc<KeyRing>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) options: Arc<Options>,
+}
+
+impl Api {
+    /// An API over a service.
+    pub fn new(service: Arc<Service>, keys: Arc<KeyRing>, options: Options) -> Self {
+        let metrics = Arc::new(Metrics::new(&service));
+        Self { service, keys, metrics, options: Arc::new(options) }
+    }
+
+    /// The room, if this caller may know of it and Adjourn may act there.
+    fn room(&self, caller: &caller::Caller, text: &str) -> Result<RoomAddress, problem::Problem> {
+        text.parse::<RoomAddress>()
+            .ok()
+            .filter(|room| caller.sees(room) && self.service.engine.scope().holds(room))
+            .ok_or_else(problem::Problem::no_such_room)
+    }
+}
+
+fn described() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(meta::Description::openapi())
+        .routes(routes!(rooms::list))
+        .routes(routes!(rooms::get))
+        .routes(routes!(actions::end))
+        .routes(routes!(actions::delete))
+        .routes(routes!(actions::extend))
+        .routes(routes!(actions::book))
+        .routes(routes!(rooms::check_in))
+        .routes(routes!(actions::list))
+        .routes(routes!(actions::get))
+        .routes(routes!(actions::undo))
+        .routes(routes!(evidence::add))
+        .routes(routes!(sweeps::begin))
+        .routes(routes!(sweeps::get))
+        .routes(routes!(sweeps::apply))
+        .routes(routes!(events::listen))
+}
+
+/// The description of the API, as it is served and kept under test.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    described().split_for_parts().1
+}
+
+/// Everything that is served.
+pub fn router(api: Api) -> Router {
+    let (v1, _) = described().split_for_parts();
+    let guarded = v1
+        .route("/v1/openapi.json", axum::routing::get(meta::openapi_json))
+        .route("/docs", axum::routing::get(meta::docs))
+        .route("/metrics", axum::routing::get(meta::metrics))
+        .layer(from_fn_with_state(api.clone(), caller::authenticate));
+    let open = Router::new()
+        .route("/healthz", axum::routing::get(meta::healthz))
+        .route("/readyz", axum::routing::get(meta::readyz));
+    guarded
+        .merge(open)
+        .fallback(problem::not_found)
+        .method_not_allowed_fallback(problem::method_not_allowed)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn_with_state(api.clone(), metrics::count))
+        .layer(from_fn(problem::name_the_request))
+        .with_state(api)
+}

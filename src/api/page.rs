@@ -1,0 +1,103 @@
+//! The description of the API as a page that any browser shows, without a script and without the network.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+use utoipa::openapi::OpenApi;
+
+/// The whole page.
+pub(super) fn render(document: &OpenApi) -> String {
+    let value = serde_json::to_value(document).unwrap_or_default();
+    let mut page = String::from(HEAD);
+    let text = |value: &Value| escape(value.as_str().unwrap_or_default());
+    let _ = write!(
+        page,
+        "<h1>{}</h1><p>{}</p>",
+        text(&value["info"]["title"]),
+        text(&value["info"]["description"])
+    );
+    let _ = write!(page, "<p><a href=\"/v1/openapi.json\">OpenAPI 3.1 as JSON</a></p>");
+    for (path, methods) in object(&value["paths"]) {
+        for (method, operation) in object(methods) {
+            let (method, path) = (escape(&method.to_uppercase()), escape(path));
+            let _ =
+                write!(page, "<h2><code>{method} {path}</code></h2><p>{}</p>", text(&operation["summary"]));
+            let _ = write!(page, "<p>{}</p>", text(&operation["description"]));
+            parameters(&mut page, operation);
+            body(&mut page, operation);
+            answers(&mut page, operation);
+        }
+    }
+    page.push_str("<h1>What is sent and answered</h1>");
+    for (name, schema) in object(&value["components"]["schemas"]) {
+        let name = escape(name);
+        let _ = write!(page, "<h2 id=\"{name}\">{name}</h2><p>{}</p>", text(&schema["description"]));
+        page.push_str("<dl>");
+        for (field, about) in object(&schema["properties"]) {
+            let _ = write!(
+                page,
+                "<dt><code>{}</code> {}</dt><dd>{}</dd>",
+                escape(field),
+                kind(about),
+                text(&about["description"])
+            );
+        }
+        page.push_str("</dl>");
+    }
+    page
+}
+
+fn parameters(page: &mut String, operation: &Value) {
+    let Some(parameters) = operation["parameters"].as_array() else { return };
+    page.push_str("<dl>");
+    for parameter in parameters {
+        let of = |key: &str| escape(parameter[key].as_str().unwrap_or_default());
+        let _ = write!(
+            page,
+            "<dt><code>{}</code> in {}</dt><dd>{}</dd>",
+            of("name"),
+            of("in"),
+            of("description")
+        );
+    }
+    page.push_str("</dl>");
+}
+
+fn body(page: &mut String, operation: &Value) {
+    let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+    if !schema.is_null() {
+        let _ = write!(page, "<p>Body: {}</p>", kind(schema));
+    }
+}
+
+fn answers(page: &mut String, operation: &Value) {
+    page.push_str("<p>Answers:");
+    for (status, answer) in object(&operation["responses"]) {
+        let schemas = object(&answer["content"]).map(|(_, content)| kind(&content["schema"]));
+        let _ = write!(page, " <code>{}</code> {}", escape(status), schemas.collect::<Vec<_>>().join(", "));
+    }
+    page.push_str("</p>");
+}
+
+/// A schema's name with a link, or its type.
+fn kind(schema: &Value) -> String {
+    let refers = schema["$ref"]
+        .as_str()
+        .or_else(|| schema["oneOf"].as_array()?.iter().find_map(|one| one["$ref"].as_str()));
+    match refers.and_then(|text| text.rsplit('/').next()) {
+        Some(name) => format!("<a href=\"#{0}\">{0}</a>", escape(name)),
+        None => escape(&schema["type"].to_string().replace('"', "")),
+    }
+}
+
+fn object(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().into_iter().flatten()
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+const HEAD: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Adjourn: API</title>\
+<meta name=\"viewport\" content=\"width=device-width\"><style>body{font:1rem/1.5 system-ui;max-width:60rem;margin:2rem \
+auto;padding:0 1rem;color-scheme:light dark}h2{border-top:1px solid;padding-top:1rem}dd{margin-bottom:.5rem}</style>";

@@ -1,0 +1,273 @@
+//! Answers that are no: RFC 9457, with whose fault it is and what to do next.
+
+use axum::Json;
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::action::{ActionId, Fault, Outcome, Refusal};
+use crate::engine::Trouble;
+use crate::journal::JournalError;
+use crate::store::StoreError;
+
+/// When a caller should ask again that was told "later", in seconds.
+const LATER_S: u32 = 10;
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Why the answer is no.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Problem {
+    /// Names the kind of problem: `urn:adjourn:problem:` and a word.
+    #[serde(rename = "type", serialize_with = "as_urn")]
+    #[schema(value_type = String, example = "urn:adjourn:problem:not-started")]
+    pub kind: &'static str,
+    /// The kind in words.
+    pub title: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// What is so in this case.
+    pub detail: String,
+    /// Who has to do something about it.
+    #[schema(value_type = String, example = "caller")]
+    pub fault: &'static str,
+    /// What to do next.
+    pub next: &'static str,
+    /// The action it is about, where one was begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Uuid>)]
+    pub action: Option<ActionId>,
+    #[serde(skip)]
+    retry_after: Option<u32>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl ToString) -> Self {
+        let (fault, next) = match status {
+            StatusCode::UNAUTHORIZED => ("caller", "send a valid API key: Authorization: Bearer adj_…"),
+            StatusCode::FORBIDDEN => ("administrator", "ask the administrator for a key with this right"),
+            StatusCode::NOT_FOUND => ("caller", "check the address; GET /v1/rooms lists what there is"),
+            StatusCode::TOO_MANY_REQUESTS => ("caller", "ask less often; wait as long as Retry-After says"),
+            status if status.is_client_error() => {
+                ("caller", "change the request; asking the same again will not help")
+            }
+            _ => ("server", "ask again later"),
+        };
+        Self {
+            kind,
+            title,
+            status: status.as_u16(),
+            detail: detail.to_string(),
+            fault,
+            next,
+            action: None,
+            retry_after: None,
+        }
+    }
+
+    pub(super) fn no_such_room() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "no-such-room", "There is no such room", "No room of that address.")
+    }
+
+    pub(super) fn no_such(what: &'static str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", "There is no such thing", format!("No such {what}."))
+    }
+
+    pub(super) fn unauthenticated(detail: &str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "The request has no valid API key", detail)
+    }
+
+    pub(super) fn forbidden(right: &str) -> Self {
+        let detail = format!("The key has no right to `{right}`.");
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "The key may not do this", detail)
+    }
+
+    pub(super) fn too_often(wait_s: u32) -> Self {
+        let detail = format!("The key's limit is reached for another {wait_s} s.");
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too-often", "Too many requests", detail);
+        Self { retry_after: Some(wait_s), ..problem }
+    }
+
+    pub(super) fn stopping() -> Self {
+        let problem =
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "Adjourn is being stopped", "It ends.");
+        Self { retry_after: Some(LATER_S), ..problem }
+    }
+
+    pub(super) fn bad(detail: impl ToString) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad-request", "The request cannot be understood", detail)
+    }
+
+    pub(super) fn bad_with(status: StatusCode, detail: impl ToString) -> Self {
+        let status = if status.is_client_error() { status } else { StatusCode::BAD_REQUEST };
+        Self::new(status, "bad-request", "The request cannot be understood", detail)
+    }
+
+    pub(super) fn conflict(kind: &'static str, title: &'static str, detail: impl ToString) -> Self {
+        let problem = Self::new(StatusCode::CONFLICT, kind, title, detail);
+        Self { fault: "nobody", next: "look at the room again and decide again", ..problem }
+    }
+
+    /// The answer to an action that was refused or needs a person; `None` for one that is as was asked.
+    pub(super) fn of(action: ActionId, outcome: &Outcome) -> Option<Self> {
+        let problem = match outcome {
+            Outcome::Done(_) | Outcome::AlreadyDone { .. } => return None,
+            Outcome::Refused { refusal } => Self::of_refusal(refusal),
+            Outcome::NeedsAttention { advice, .. } => Self {
+                fault: "administrator",
+                next: "have a person look at the room's calendar",
+                ..Self::new(
+                    StatusCode::BAD_GATEWAY,
+                    "needs-attention",
+                    "It is not known what happened",
+                    advice,
+                )
+            },
+        };
+        Some(Self { action: Some(action), ..problem })
+    }
+
+    fn of_refusal(refusal: &Refusal) -> Self {
+        let kind = kind(refusal);
+        match refusal {
+            Refusal::OutOfScope { .. } => Self::no_such_room(),
+            Refusal::NoSuchAction { .. } => Self::no_such("action"),
+            Refusal::Exchange { fault, .. } => Self::of_exchange(*fault, refusal),
+            Refusal::StillInDoubt { .. } => Self {
+                retry_after: Some(LATER_S),
+                next: "ask again later",
+                ..Self::conflict(kind, "An earlier action is in doubt", refusal)
+            },
+            _ => match refusal.fault() {
+                Fault::Caller => {
+                    Self::new(StatusCode::UNPROCESSABLE_ENTITY, kind, "The request does not fit", refusal)
+                }
+                Fault::Administrator => Self {
+                    fault: "administrator",
+                    next: "ask the administrator",
+                    ..Self::new(
+                        StatusCode::UNPROCESSABLE_ENTITY,
+                        kind,
+                        "The configuration forbids it",
+                        refusal,
+                    )
+                },
+                Fault::Server | Fault::Network => Self::of_exchange(Fault::Server, refusal),
+                Fault::Nobody => Self::conflict(kind, "The calendar is against it", refusal),
+            },
+        }
+    }
+
+    fn of_exchange(fault: Fault, detail: impl ToString) -> Self {
+        match fault {
+            Fault::Server | Fault::Network => {
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                let problem = Self::new(status, "exchange-away", "Exchange cannot be reached now", detail);
+                Self { retry_after: Some(LATER_S), ..problem }
+            }
+            Fault::Administrator | Fault::Caller | Fault::Nobody => Self {
+                fault: "administrator",
+                next: "ask the administrator to look at Adjourn's rights in Exchange",
+                ..Self::new(StatusCode::BAD_GATEWAY, "exchange-refused", "Exchange refused", detail)
+            },
+        }
+    }
+}
+
+fn as_urn<S: Serializer>(kind: &&'static str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("urn:adjourn:problem:{kind}"))
+}
+
+/// The word a refusal has in problems.
+fn kind(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::NothingOn => "nothing-on",
+        Refusal::Ambiguous { .. } => "ambiguous",
+        Refusal::NotStarted { .. } => "not-started",
+        Refusal::NotOn { .. } => "not-on",
+        Refusal::Over { .. } => "over",
+        Refusal::AllDay => "all-day",
+        Refusal::Cancelled => "cancelled",
+        Refusal::UnknownCopy => "unknown-copy",
+        Refusal::NotAsSeen { .. } => "not-as-seen",
+        Refusal::ChangedMeanwhile { .. } => "changed-meanwhile",
+        Refusal::KeepsChanging => "keeps-changing",
+        Refusal::NoLongerApplies { .. } => "no-longer-applies",
+        Refusal::CannotBeUndone => "cannot-be-undone",
+        Refusal::KeyReused { .. } => "key-reused",
+        Refusal::Interrupted => "interrupted",
+        Refusal::StillInDoubt { .. } => "still-in-doubt",
+        Refusal::NothingToUndo => "nothing-to-undo",
+        Refusal::NotUndoable { .. } => "not-undoable",
+        Refusal::Collides { .. } => "collides",
+        Refusal::LeftDeletedItems => "left-deleted-items",
+        Refusal::OutOfScope { .. } | Refusal::NoSuchAction { .. } => "not-found",
+        Refusal::Exchange { .. } => "exchange",
+    }
+}
+
+impl From<Trouble> for Problem {
+    fn from(trouble: Trouble) -> Self {
+        Self::of_exchange(trouble.fault, trouble)
+    }
+}
+
+impl From<JournalError> for Problem {
+    fn from(error: JournalError) -> Self {
+        tracing::error!(%error, "the journal failed");
+        let detail = "Adjourn cannot store what it does, so it does nothing.";
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let problem = Self::new(status, "journal", "The journal cannot be used", detail);
+        Self { fault: "administrator", next: "have the administrator look at Adjourn's disk", ..problem }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        JournalError::Unusable(error.to_string()).into()
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after = self.retry_after;
+        let mut response = (status, Json(self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"Adjourn\""));
+        }
+        response
+    }
+}
+
+pub(super) async fn not_found() -> Problem {
+    Problem::no_such("address")
+}
+
+pub(super) async fn method_not_allowed() -> Problem {
+    Problem::bad_with(StatusCode::METHOD_NOT_ALLOWED, "This address does not take this method.")
+}
+
+/// Gives every request a name that stands in its answer and in the log: the caller's own, where it is one.
+pub(super) async fn name_the_request(request: Request, next: Next) -> Response {
+    let given = request.headers().get(&REQUEST_ID).filter(|value| is_a_name(value)).cloned();
+    let name = given.or_else(|| HeaderValue::from_str(&Uuid::new_v4().to_string()).ok());
+    let mut response = next.run(request).await;
+    if let Some(name) = name {
+        response.headers_mut().insert(REQUEST_ID, name);
+    }
+    response
+}
+
+fn is_a_name(value: &HeaderValue) -> bool {
+    (1..=128).contains(&value.len()) && value.as_bytes().iter().all(u8::is_ascii_graphic)
+}

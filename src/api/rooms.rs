@@ -1,0 +1,193 @@
+//! Rooms: which there are, how they are now, and checking in.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use utoipa::{IntoParams, ToSchema};
+
+use super::Api;
+use super::caller::Caller;
+use super::extract::{Ask, At, Body};
+use super::problem::Problem;
+use super::view::{EventView, RoomView};
+use crate::access::Right;
+use crate::service::NoCheckIn;
+
+/// Rooms in one answer.
+const PAGE_MAX: usize = 1_000;
+const PAGE: usize = 100;
+
+/// Where to go on.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Page {
+    /// `next_cursor` of the page before.
+    #[param(value_type = Option<String>)]
+    cursor: Option<String>,
+    /// At most so many; 1 to 1000.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
+}
+
+/// Some rooms.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RoomList {
+    /// In the order of their addresses.
+    rooms: Vec<RoomEntry>,
+    /// Goes on with the next page; null on the last.
+    next_cursor: Option<String>,
+}
+
+/// A room, and how it is as far as that is known without asking Exchange.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RoomEntry {
+    /// SMTP address.
+    room: String,
+    /// Null when nobody has looked yet.
+    state: Option<RoomView>,
+}
+
+/// The rooms this key may know of.
+#[utoipa::path(get, path = "/v1/rooms", tag = "rooms", params(Page), responses(
+    (status = 200, body = RoomList),
+    (status = "4XX", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Ask(page): Ask<Page>,
+) -> Result<Json<RoomList>, Problem> {
+    caller.need(Right::Read)?;
+    let limit = page.limit.unwrap_or(PAGE);
+    if !(1..=PAGE_MAX).contains(&limit) {
+        return Err(Problem::bad(format!("limit is between 1 and {PAGE_MAX}")));
+    }
+    let after = page.cursor.unwrap_or_default();
+    let seen = api.service.engine.scope().rooms().filter(|room| caller.sees(room));
+    let mut rest = seen.filter(|room| room.as_str() > after.as_str());
+    let rooms: Vec<_> = rest
+        .by_ref()
+        .take(limit)
+        .map(|room| RoomEntry {
+            room: room.to_string(),
+            state: api.service.known(room).map(|status| RoomView::of(&status, api.options.subjects)),
+        })
+        .collect();
+    let more = rest.next().is_some();
+    let next_cursor = rooms.last().filter(|_| more).map(|last| last.room.clone());
+    Ok(Json(RoomList { rooms, next_cursor }))
+}
+
+/// How a room is now.
+///
+/// As it was read from its calendar a moment ago (`read_at`). `ETag` changes when anything shown changes; ask with
+/// `If-None-Match`.
+#[utoipa::path(get, path = "/v1/rooms/{room}", tag = "rooms",
+    params(("room" = String, Path, description = "SMTP address")),
+    responses(
+        (status = 200, body = RoomView),
+        (status = 304, description = "As it was"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = 502, body = Problem, content_type = "application/problem+json"),
+        (status = 503, body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn get(
+    State(api): State<Api>,
+    caller: Caller,
+    At(room): At<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    caller.need(Right::Read)?;
+    let room = api.room(&caller, &room)?;
+    let view = RoomView::of(&api.service.status(&room).await?, api.options.subjects);
+    let tag = tag(&view);
+    let known = headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
+        value
+            .to_str()
+            .is_ok_and(|text| text.split(',').any(|one| matches!(one.trim(), "*") || one.trim() == tag))
+    });
+    let mut response =
+        if known { StatusCode::NOT_MODIFIED.into_response() } else { Json(view).into_response() };
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    Ok(response)
+}
+
+/// Covers what is shown, but not when it was read.
+fn tag(view: &RoomView) -> String {
+    let shown = serde_json::to_vec(&(
+        (&view.room, view.busy, &view.current, &view.next),
+        (view.free_until, view.checked_in, view.release_at, &view.may),
+    ));
+    let hash: [u8; 32] = Sha256::digest(shown.unwrap_or_default()).into();
+    let hex: String = hash[..12].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("\"{hex}\"")
+}
+
+/// Who checks in to what.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CheckIn {
+    /// The event's id; without it, what is on or begins in a moment.
+    event: Option<String>,
+    /// What took the check-in: `panel`, `badge`, …; without it, the key's name.
+    #[schema(max_length = 100)]
+    source: Option<String>,
+}
+
+/// A check-in that is kept.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct CheckedIn {
+    /// In which room.
+    room: String,
+    /// To which event.
+    event: EventView,
+    /// When.
+    at: DateTime<Utc>,
+}
+
+/// Longest word for a source.
+pub(super) const SOURCE_MAX: usize = 100;
+
+/// Somebody is at the door: what is on is not abandoned.
+#[utoipa::path(post, path = "/v1/rooms/{room}/check-in", tag = "rooms",
+    params(("room" = String, Path, description = "SMTP address")), request_body = CheckIn,
+    responses(
+        (status = 200, body = CheckedIn),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = 502, body = Problem, content_type = "application/problem+json"),
+        (status = 503, body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn check_in(
+    State(api): State<Api>,
+    caller: Caller,
+    At(room): At<String>,
+    Body(asked): Body<CheckIn>,
+) -> Result<Json<CheckedIn>, Problem> {
+    caller.need(Right::CheckIn)?;
+    let room = api.room(&caller, &room)?;
+    let source = asked.source.unwrap_or_else(|| caller.name().to_owned());
+    if source.len() > SOURCE_MAX {
+        return Err(Problem::bad(format!("source has at most {SOURCE_MAX} characters")));
+    }
+    let at = api.service.now();
+    match api.service.check_in(&room, asked.event.as_deref(), source).await {
+        Ok(event) => Ok(Json(CheckedIn {
+            room: room.to_string(),
+            event: EventView::of(&event, api.options.subjects),
+            at,
+        })),
+        Err(NoCheckIn::Trouble(trouble)) => Err(trouble.into()),
+        Err(NoCheckIn::Store(error)) => Err(error.into()),
+        Err(nothing @ NoCheckIn::Nothing) => {
+            Err(Problem::conflict("nothing-on", "There is nothing to check in to", nothing))
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Connections: taken, limited, served, and ended in order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// What a connection may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Connections at once; who comes then waits.
+    pub connections_max: usize,
+    /// How long the head of a request may take: who is slower is dropped.
+    pub head: Duration,
+    /// How long connections may take to end.
+    pub goodbye: Duration,
+}
+
+impl Default for Limits {
+    /// A thousand displays that stay connected, twice; a head is a few hundred bytes.
+    fn default() -> Self {
+        Self { connections_max: 2_000, head: Duration::from_secs(10), goodbye: Duration::from_secs(30) }
+    }
+}
+
+/// The largest head of a request.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Headers in it.
+const HEADERS_MAX: usize = 64;
+
+/// Serves until it is told to stop; then answers what was asked, and takes nothing new.
+pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) {
+    let places = Arc::new(Semaphore::new(limits.connections_max));
+    let connections = TaskTracker::new();
+    loop {
+        let place = tokio::select! {
+            () = stop.cancelled() => break,
+            place = places.clone().acquire_owned() => place,
+        };
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        let (stream, _) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Too many open files, most likely: taking the next at once would fail like this one.
+                tracing::warn!(%error, "cannot take a connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let _ = stream.set_nodelay(true);
+        let (service, stop) = (TowerToHyperService::new(router.clone()), stop.clone());
+        connections.spawn(async move {
+            let _place = place;
+            let connection = hyper::server::conn::http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(limits.head)
+                .max_buf_size(HEAD_BYTES_MAX)
+                .max_headers(HEADERS_MAX)
+                .serve_connection(TokioIo::new(stream), service);
+            let mut connection = std::pin::pin!(connection);
+            // A peer that breaks off ends its own connection; there is nobody to tell.
+            let _ = tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = stop.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+        });
+    }
+    connections.close();
+    if tokio::time::timeout(limits.goodbye, connections.wait()).await.is_err() {
+        tracing::warn!("some connections did not end in time");
+    }
+}

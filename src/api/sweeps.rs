@@ -1,0 +1,189 @@
+//! Sweeps: begin one, look at its plan, apply it once.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::Api;
+use super::caller::Caller;
+use super::extract::{At, Body};
+use super::problem::Problem;
+use super::view::SeenView;
+use crate::access::Right;
+use crate::cleanup::{Plan, Verdict};
+use crate::service::{Phase, SweepView};
+
+/// Over which rooms.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Begin {
+    /// SMTP addresses; without them, all rooms the key may know of.
+    #[schema(max_items = 10000)]
+    rooms: Option<Vec<String>>,
+}
+
+/// A sweep, as far as it is.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SweepBody {
+    /// Its name.
+    id: Uuid,
+    /// When it was begun.
+    begun_at: DateTime<Utc>,
+    /// `planning`, `planned`, `applying`, `applied`, `stopped` or `failed`.
+    state: &'static str,
+    /// Why it stopped or failed.
+    message: Option<String>,
+    /// Steps done, in this state.
+    done: usize,
+    /// Steps in all.
+    total: usize,
+    /// Rooms that could not be looked at.
+    unseen_rooms: usize,
+    /// Every event that was seen, with the verdict on it.
+    events: Vec<Judged>,
+    /// What became of those that were to be acted on.
+    applied: Vec<Applied>,
+}
+
+/// An event and the verdict on it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Judged {
+    /// In which room.
+    room: String,
+    /// Which event.
+    event: SeenView,
+    /// Whether it would be acted on.
+    acts: bool,
+    /// Why, or why not.
+    why: String,
+}
+
+/// What became of one.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Applied {
+    /// In which room.
+    room: String,
+    /// The action.
+    action: Uuid,
+    /// In a sentence.
+    message: String,
+}
+
+/// Plan a sweep. Touches nothing; see `Location` for how far it is.
+#[utoipa::path(post, path = "/v1/sweeps", tag = "sweeps", request_body = Begin, responses(
+    (status = 202, body = SweepBody),
+    (status = "4XX", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn begin(
+    State(api): State<Api>,
+    caller: Caller,
+    Body(asked): Body<Begin>,
+) -> Result<Response, Problem> {
+    caller.need(Right::Cleanup)?;
+    let rooms = match asked.rooms {
+        Some(rooms) => rooms.iter().map(|room| api.room(&caller, room)).collect::<Result<_, _>>()?,
+        None => api.service.engine.scope().rooms().filter(|room| caller.sees(room)).cloned().collect(),
+    };
+    let view = api.service.plan_sweep(caller.name().to_owned(), rooms);
+    Ok(accepted(&view))
+}
+
+/// How far a sweep is, what it would do, and what it did.
+#[utoipa::path(get, path = "/v1/sweeps/{sweep}", tag = "sweeps",
+    params(("sweep" = Uuid, Path, description = "Its name")), responses(
+    (status = 200, body = SweepBody),
+    (status = "4XX", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn get(
+    State(api): State<Api>,
+    caller: Caller,
+    At(sweep): At<Uuid>,
+) -> Result<Json<SweepBody>, Problem> {
+    Ok(Json(SweepBody::of(&find(&api, &caller, sweep)?)))
+}
+
+/// Do what the plan says. Every event is read and judged again first.
+#[utoipa::path(post, path = "/v1/sweeps/{sweep}/apply", tag = "sweeps",
+    params(("sweep" = Uuid, Path, description = "Its name")), responses(
+    (status = 202, body = SweepBody),
+    (status = "4XX", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn apply(
+    State(api): State<Api>,
+    caller: Caller,
+    At(sweep): At<Uuid>,
+) -> Result<Response, Problem> {
+    find(&api, &caller, sweep)?;
+    let begun = api.service.apply_sweep(sweep);
+    begun.ok_or_else(|| {
+        let detail = "Only what is planned can be applied, and only once.";
+        Problem::conflict("not-planned", "The sweep does not stand at its plan", detail)
+    })?;
+    Ok(accepted(&find(&api, &caller, sweep)?))
+}
+
+/// A sweep shows rooms, so whoever looks must be allowed to know all of them.
+fn find(api: &Api, caller: &Caller, id: Uuid) -> Result<SweepView, Problem> {
+    caller.need(Right::Cleanup)?;
+    let view = api.service.sweeps.get(id);
+    view.filter(|view| view.rooms.iter().all(|room| caller.sees(room)))
+        .ok_or_else(|| Problem::no_such("sweep"))
+}
+
+fn accepted(view: &SweepView) -> Response {
+    let location = format!("/v1/sweeps/{}", view.id);
+    (StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(SweepBody::of(view))).into_response()
+}
+
+impl SweepBody {
+    fn of(view: &SweepView) -> Self {
+        let (state, plan, message) = match &view.phase {
+            Phase::Planning => ("planning", None, None),
+            Phase::Planned(plan) => ("planned", Some(plan), plan.stop.map(|stop| stop.to_string())),
+            Phase::Applying(plan) => ("applying", Some(plan), None),
+            Phase::Applied(plan, _) => ("applied", Some(plan), None),
+            Phase::Stopped(plan, stop) => ("stopped", Some(plan), Some(stop.to_string())),
+            Phase::Failed(why) => ("failed", None, Some(why.clone())),
+        };
+        let applied = match &view.phase {
+            Phase::Applied(_, applied) => applied.iter().map(Applied::of).collect(),
+            _ => Vec::new(),
+        };
+        let (done, total) = view.progress;
+        Self {
+            id: view.id,
+            begun_at: view.begun_at,
+            state,
+            message,
+            done,
+            total,
+            unseen_rooms: plan.map_or(0, |plan| plan.unseen_rooms()),
+            events: plan.map_or_else(Vec::new, |plan| judged(plan)),
+            applied,
+        }
+    }
+}
+
+fn judged(plan: &Plan) -> Vec<Judged> {
+    let events = plan.rooms.iter().flat_map(|room| room.events.iter().map(move |judged| (room, judged)));
+    events
+        .map(|(room, judged)| {
+            let (acts, why) = match &judged.verdict {
+                Verdict::Act { why, .. } => (true, why.clone()),
+                Verdict::Keep { why } => (false, why.to_string()),
+            };
+            Judged { room: room.room.to_string(), event: SeenView::from(&judged.event), acts, why }
+        })
+        .collect()
+}
+
+impl Applied {
+    fn of(one: &crate::cleanup::Applied) -> Self {
+        Self { room: one.room.to_string(), action: one.action.0, message: one.outcome.to_string() }
+    }
+}

@@ -1,0 +1,292 @@
+//! What is answered, as JSON. Times are UTC, RFC 3339. A format of its own: what the journal stores may change without it.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::action::{
+    Action, Actor, Already, Ask, Change, DeleteHow, Done, Notify, Outcome, Seen, Told, Undoable,
+};
+use crate::calendar::{Copy, Event, EventKind};
+use crate::journal::Life;
+use crate::service::{May, Status};
+
+/// A room at one moment.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RoomView {
+    /// SMTP address.
+    #[schema(example = "room-aurora@example.com")]
+    pub room: String,
+    /// Something is on.
+    pub busy: bool,
+    /// When its calendar was read.
+    pub read_at: DateTime<Utc>,
+    /// What is on.
+    pub current: Option<EventView>,
+    /// What begins next, within a day.
+    pub next: Option<EventView>,
+    /// Nothing is on until then; null when something is on, or nothing comes within a day.
+    pub free_until: Option<DateTime<Utc>>,
+    /// Somebody checked in to what is on.
+    pub checked_in: bool,
+    /// When what is on is released unless somebody checks in.
+    pub release_at: Option<DateTime<Utc>>,
+    /// What may be asked for with a chance: `check-in`, `end`, `extend`, `book`.
+    pub may: Vec<&'static str>,
+}
+
+/// An event as a display may show it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct EventView {
+    /// To name it in a request.
+    pub id: String,
+    /// First instant.
+    pub start: DateTime<Utc>,
+    /// First instant after.
+    pub end: DateTime<Utc>,
+    /// `single`, `occurrence` or `exception`.
+    pub kind: &'static str,
+    /// It takes whole days.
+    pub all_day: bool,
+    /// It is marked private.
+    pub private: bool,
+    /// Only where the configuration shows subjects, and the event is not private.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The organizer's name or address, under the same conditions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organizer: Option<String>,
+}
+
+/// An action: what was asked, and what became of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ActionView {
+    /// Its name.
+    pub action: Uuid,
+    /// In which room.
+    pub room: String,
+    /// `end`, `delete`, `extend`, `book` or `undo`.
+    pub asked: &'static str,
+    /// Who asked: `user`, `program` (an API key) or `sweep`.
+    pub actor_kind: &'static str,
+    /// The user, the key's name, or the rule.
+    pub actor: String,
+    /// When it was taken on; null while it waits for its turn.
+    pub accepted_at: Option<DateTime<Utc>>,
+    /// `open`, `done`, `already-done`, `refused` or `needs-attention`.
+    pub state: &'static str,
+    /// The same in a sentence.
+    pub message: String,
+    /// The event, as it was before.
+    pub event: Option<SeenView>,
+    /// What was changed.
+    pub change: Option<ChangeView>,
+    /// This is the answer that was given before, under the same Idempotency-Key.
+    pub repeated: bool,
+}
+
+/// An event as it was seen.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SeenView {
+    /// Its id then.
+    pub id: String,
+    /// First instant.
+    pub start: DateTime<Utc>,
+    /// First instant after.
+    pub end: DateTime<Utc>,
+}
+
+/// What was changed, who knows, and whether there is a way back.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ChangeView {
+    /// `ended`, `extended`, `booked`, `declined`, `cancelled`, `removed`, `end-restored` or `moved-back`.
+    pub kind: &'static str,
+    /// The end it has now, where that was changed.
+    pub end: Option<DateTime<Utc>>,
+    /// Whose copy: `attendee`, `organizer` or `plain`.
+    pub copy: &'static str,
+    /// Exchange told the organizer.
+    pub organizer_informed: bool,
+    /// Exchange told the attendees.
+    pub attendees_informed: bool,
+    /// `POST /v1/actions/{action}/undo` puts it back.
+    pub undoable: bool,
+    /// Nothing was written: this is what would have been done.
+    pub rehearsed: bool,
+}
+
+/// Times as a caller saw them.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SeenTimes {
+    /// First instant.
+    pub start: DateTime<Utc>,
+    /// First instant after.
+    pub end: DateTime<Utc>,
+}
+
+impl RoomView {
+    pub(super) fn of(status: &Status, subjects: bool) -> Self {
+        let event = |event: &Option<Event>| event.as_ref().map(|event| EventView::of(event, subjects));
+        Self {
+            room: status.room.to_string(),
+            busy: status.is_busy(),
+            read_at: status.read_at,
+            current: event(&status.current),
+            next: event(&status.next),
+            free_until: status.free_until,
+            checked_in: status.checked_in,
+            release_at: status.release_at,
+            may: status.may.iter().map(|may| word(*may)).collect(),
+        }
+    }
+}
+
+fn word(may: May) -> &'static str {
+    match may {
+        May::CheckIn => "check-in",
+        May::End => "end",
+        May::Extend => "extend",
+        May::Book => "book",
+    }
+}
+
+impl EventView {
+    pub(super) fn of(event: &Event, subjects: bool) -> Self {
+        let shown = subjects && !event.is_private;
+        let organizer = event.organizer.clone().and_then(|person| person.name.or(person.address));
+        Self {
+            id: event.id.to_string(),
+            start: event.start,
+            end: event.end,
+            kind: match event.kind {
+                EventKind::Single => "single",
+                EventKind::Occurrence => "occurrence",
+                EventKind::Exception => "exception",
+            },
+            all_day: event.is_all_day,
+            private: event.is_private,
+            subject: event.subject.clone().filter(|_| shown),
+            organizer: organizer.filter(|_| shown),
+        }
+    }
+}
+
+impl From<&Seen> for SeenView {
+    fn from(seen: &Seen) -> Self {
+        Self { id: seen.id.to_string(), start: seen.start, end: seen.end }
+    }
+}
+
+impl From<&Done> for ChangeView {
+    fn from(done: &Done) -> Self {
+        let (kind, end) = match done.change {
+            Change::Ended { to, .. } => ("ended", Some(to)),
+            Change::Extended { to, .. } => ("extended", Some(to)),
+            Change::Booked => ("booked", Some(done.event.end)),
+            Change::Declined => ("declined", None),
+            Change::Cancelled => ("cancelled", None),
+            Change::Removed => ("removed", None),
+            Change::EndRestored { to, .. } => ("end-restored", Some(to)),
+            Change::MovedBack => ("moved-back", None),
+        };
+        Self {
+            kind,
+            end,
+            copy: match done.copy {
+                Copy::Attendee => "attendee",
+                Copy::Organizer => "organizer",
+                Copy::Plain => "plain",
+            },
+            organizer_informed: done.told == Told::Organizer,
+            attendees_informed: done.told == Told::Attendees,
+            undoable: done.undoable == Undoable::Yes,
+            rehearsed: done.rehearsed,
+        }
+    }
+}
+
+impl ActionView {
+    /// Of an answer just given.
+    pub(super) fn answered(action: &Action, outcome: &Outcome, repeated: bool) -> Self {
+        Self::new(action, None, Some(outcome), repeated)
+    }
+
+    /// Of one that is under way.
+    pub(super) fn under_way(action: Uuid, room: String) -> Self {
+        Self {
+            action,
+            room,
+            asked: "",
+            actor_kind: "program",
+            actor: String::new(),
+            accepted_at: None,
+            state: "open",
+            message: "under way".to_owned(),
+            event: None,
+            change: None,
+            repeated: false,
+        }
+    }
+
+    /// As the journal has it.
+    pub(super) fn of(life: &Life) -> Self {
+        Self::new(&life.action, Some(life.accepted_at), life.outcome.as_ref(), false)
+    }
+
+    fn new(
+        action: &Action,
+        accepted_at: Option<DateTime<Utc>>,
+        outcome: Option<&Outcome>,
+        repeated: bool,
+    ) -> Self {
+        let done = match outcome {
+            Some(Outcome::Done(done)) => Some(done),
+            _ => None,
+        };
+        let event = match outcome {
+            Some(Outcome::NeedsAttention { event, .. }) => Some(event),
+            _ => done.map(|done| &done.event),
+        };
+        Self {
+            action: action.id.0,
+            room: action.room.to_string(),
+            asked: asked(action.ask),
+            actor_kind: action.actor.kind(),
+            actor: actor(&action.actor),
+            accepted_at,
+            state: state(outcome),
+            message: outcome.map_or_else(|| "under way".to_owned(), ToString::to_string),
+            event: event.map(SeenView::from),
+            change: done.map(ChangeView::from),
+            repeated,
+        }
+    }
+}
+
+fn actor(actor: &Actor) -> String {
+    actor.name().to_owned()
+}
+
+fn asked(ask: Ask) -> &'static str {
+    match ask {
+        Ask::End(Notify::Attendees | Notify::Nobody) => "end",
+        Ask::Delete(DeleteHow::Tell | DeleteHow::Silent) => "delete",
+        Ask::Extend { .. } => "extend",
+        Ask::Book { .. } => "book",
+        Ask::Undo { .. } => "undo",
+    }
+}
+
+fn state(outcome: Option<&Outcome>) -> &'static str {
+    match outcome {
+        None => "open",
+        Some(Outcome::Done(_)) => "done",
+        Some(Outcome::AlreadyDone {
+            why: Already::Over | Already::Gone | Already::Restored | Already::ByAction { .. },
+        }) => "already-done",
+        Some(Outcome::Refused { .. }) => "refused",
+        Some(Outcome::NeedsAttention { .. }) => "needs-attention",
+    }
+}

@@ -1,0 +1,113 @@
+//! `adjourn serve`: the service, from its first look at what a stop left open to its last answer.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use super::args::{Connection, LogFormat, ServeArgs};
+use super::connect::{self, Journalled, Opened};
+use super::exit::{Exit, Failure};
+use super::output::Output;
+use crate::api::{self, Api, KeyRing, Limits};
+use crate::service::{Options, Service};
+use crate::store::{Desk, StoreError};
+
+/// How long actions under way may take to end when the service is stopped. What is not over then stays open in the
+/// journal, and the next process finds out what became of it.
+const GOODBYE: Duration = Duration::from_secs(30);
+/// What is logged unless this variable says otherwise, in the words of `tracing`.
+const LOG_VARIABLE: &str = "ADJOURN_LOG";
+
+pub(super) async fn run(args: ServeArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
+    log(args.log);
+    let desk = Desk::open(&connect::state_directory(connection)?).map_err(failed)?;
+    let opened = connect::open(connection, Journalled::Acts, output).await?;
+    let listen = args.listen.unwrap_or(opened.config.api.listen);
+    serve(opened, desk, listen, output).await
+}
+
+/// Serves until Ctrl-C or SIGTERM.
+pub(super) async fn serve(
+    opened: Opened,
+    desk: Desk,
+    listen: SocketAddr,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    let Opened { engine, config } = opened;
+    let options = Options {
+        state_age: config.api.state_age,
+        warn: config.api.warn,
+        ahead: config.ahead,
+        rooms_at_once: config.rooms_at_once,
+        schedules: config.schedules,
+    };
+    let service = Service::open(engine, desk.clone(), config.rules, options).await.map_err(failed)?;
+    let keys = Arc::new(KeyRing::open(desk).await.map_err(failed)?);
+    let shown = api::Options { deadline: config.api.deadline, subjects: config.api.subjects };
+    let router = api::router(Api::new(service.clone(), keys.clone(), shown));
+    let listener = TcpListener::bind(listen)
+        .await
+        .map_err(|error| Failure::new(Exit::Usage, format!("cannot listen on {listen}")).because(error))?;
+    let at = listener.local_addr().unwrap_or(listen);
+    output.line(&format!("http://{at}"))?;
+    tracing::info!(%at, "serving");
+
+    let stop = CancellationToken::new();
+    let refreshing = tokio::spawn({
+        let stop = stop.clone();
+        async move { keys.watch(stop).await }
+    });
+    let watching = tokio::spawn(service.clone().watch(stop.clone()));
+    let serving = tokio::spawn(api::serve(listener, router, Limits::default(), stop.clone()));
+    // Where there is no systemd, nobody is told.
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+
+    told_to_stop().await;
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    tracing::info!("stopping: nothing new is taken on");
+    stop.cancel();
+    service.notices.close();
+    let finished = service.actions.finish(GOODBYE).await;
+    for task in [refreshing, watching, serving] {
+        if let Err(error) = task.await {
+            tracing::error!(%error, "a part of the service broke off");
+        }
+    }
+    if !finished {
+        tracing::warn!(open = service.actions.count(), "some actions are open; the next process finds out");
+    }
+    Ok(Exit::Done)
+}
+
+async fn told_to_stop() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+fn log(format: LogFormat) {
+    let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Somebody who uses the library may log in another way already.
+    let _ = match format {
+        LogFormat::Text => lines.with_ansi(false).try_init(),
+        LogFormat::Json => lines.json().try_init(),
+    };
+}
+
+fn failed(error: StoreError) -> Failure {
+    Failure::from_error(Exit::of_store(&error), error)
+}

@@ -1,0 +1,175 @@
+//! The service behind every door: what is on in a room, actions that outlive their callers, sweeps on a schedule. Knows
+//! no HTTP.
+//!
+//! ```text
+//! api ──► Service ──► Rooms     what a calendar held a moment ago       (rooms.rs; status.rs, pure)
+//!            │    ──► Actions   carried out whether anybody waits or not  (actions.rs)
+//!            │    ──► Sweeps    planned, applied, watched                 (sweeps.rs)
+//!            │    ──► Watch     schedules, and the end of grace           (schedule.rs, watch.rs)
+//!            └──────► Notices   who listens, hears                        (notices.rs)
+//! ```
+
+mod actions;
+mod notices;
+mod rooms;
+mod schedule;
+mod status;
+mod sweeps;
+mod watch;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+pub use actions::{Actions, Asked};
+pub use notices::{Notice, Notices};
+pub use rooms::{Kept, Rooms};
+pub use schedule::{Schedule, ScheduleError};
+pub use status::{May, Status, status};
+pub use sweeps::{Phase, SweepId, SweepView, Sweeps};
+
+use crate::action::Refusal;
+use crate::calendar::{Event, RoomAddress};
+use crate::cleanup::{Evidence, EvidenceLog, Rules, SharedEvidence};
+use crate::engine::{Engine, Trouble};
+use crate::store::{Desk, StoreError};
+
+/// Signs older than this speak for nothing any more.
+const EVIDENCE_KEPT: TimeDelta = TimeDelta::days(1);
+
+/// How the service behaves.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How old what is shown of a room may be.
+    pub state_age: TimeDelta,
+    /// How long before it may be released somebody is warned.
+    pub warn: TimeDelta,
+    /// How far ahead sweeps look.
+    pub ahead: TimeDelta,
+    /// How many rooms a sweep works on at once.
+    pub rooms_at_once: usize,
+    /// When sweeps run by themselves.
+    pub schedules: Vec<Schedule>,
+}
+
+/// Everything a caller of the service can reach.
+pub struct Service {
+    /// Who acts.
+    pub engine: Arc<Engine>,
+    /// What the rooms' calendars hold.
+    pub rooms: Rooms,
+    /// Actions under way.
+    pub actions: Actions,
+    /// Sweeps under way, and the last ones.
+    pub sweeps: Sweeps,
+    /// Who listens.
+    pub notices: Notices,
+    /// What is remembered on disk.
+    pub desk: Desk,
+    /// Who came.
+    pub evidence: SharedEvidence,
+    /// What counts as abandoned.
+    pub rules: Rules,
+    pub(crate) options: Options,
+}
+
+impl Service {
+    /// A service over an engine. Reads the evidence of the last day.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn open(
+        engine: Arc<Engine>,
+        desk: Desk,
+        rules: Rules,
+        options: Options,
+    ) -> Result<Arc<Self>, StoreError> {
+        let now = engine.clock().now();
+        let mut log = EvidenceLog::default();
+        desk.evidence_since(now - EVIDENCE_KEPT).await?.into_iter().for_each(|sign| log.push(sign));
+        let notices = Notices::default();
+        Ok(Arc::new(Self {
+            rooms: Rooms::new(engine.clone(), options.state_age),
+            actions: Actions::new(engine.clone(), notices.clone()),
+            sweeps: Sweeps::default(),
+            evidence: SharedEvidence::from(log),
+            engine,
+            notices,
+            desk,
+            rules,
+            options,
+        }))
+    }
+
+    /// Now.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.engine.clock().now()
+    }
+
+    /// The room as far as it is known, read again when that is too old.
+    pub async fn status(&self, room: &RoomAddress) -> Result<Status, Trouble> {
+        let kept = self.rooms.get(room, self.now()).await?;
+        Ok(self.judge(room, &kept))
+    }
+
+    /// The room as it was read last, if it ever was.
+    pub fn known(&self, room: &RoomAddress) -> Option<Status> {
+        self.rooms.known(room).map(|kept| self.judge(room, &kept))
+    }
+
+    fn judge(&self, room: &RoomAddress, kept: &Kept) -> Status {
+        status(room, kept, &self.evidence.read(), &self.rules, self.now())
+    }
+
+    /// Keeps signs that somebody came: first on disk, then in memory.
+    ///
+    /// # Errors
+    /// When they cannot be stored.
+    pub async fn add_evidence(&self, signs: Vec<Evidence>) -> Result<(), StoreError> {
+        self.desk.add_evidence(signs.clone()).await?;
+        let oldest = self.now() - EVIDENCE_KEPT;
+        signs.into_iter().for_each(|sign| self.evidence.push(sign, oldest));
+        Ok(())
+    }
+
+    /// Somebody stands at the door for what is on, or for what begins in a moment.
+    ///
+    /// # Errors
+    /// When nothing is on, or the calendar cannot be read, or the sign not stored.
+    pub async fn check_in(
+        &self,
+        room: &RoomAddress,
+        wanted: Option<&str>,
+        source: String,
+    ) -> Result<Event, NoCheckIn> {
+        let now = self.now();
+        let kept = self.rooms.get(room, now).await.map_err(NoCheckIn::Trouble)?;
+        let early = self.rules.no_check_in.as_ref().map_or(TimeDelta::zero(), |rule| rule.early);
+        let open = |event: &&Event| event.start - early <= now && now < event.end && !event.is_cancelled;
+        let named = |event: &&Event| wanted.is_none_or(|wanted| event.id.as_str() == wanted);
+        let event = kept.events.iter().filter(open).find(named).ok_or(NoCheckIn::Nothing)?;
+        let sign = Evidence {
+            room: room.clone(),
+            event: Some(event.uid.as_ref().map_or(event.id.as_str(), |uid| uid.as_str()).to_owned()),
+            at: now,
+            source,
+        };
+        self.add_evidence(vec![sign.clone()]).await.map_err(NoCheckIn::Store)?;
+        self.notices.tell(Notice::CheckedIn { room: room.clone(), at: now, source: sign.source });
+        Ok(event.clone())
+    }
+}
+
+/// Why a check-in was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum NoCheckIn {
+    /// Nothing that could be checked in to.
+    #[error("{}", Refusal::NothingOn)]
+    Nothing,
+    /// The calendar could not be read.
+    #[error(transparent)]
+    Trouble(Trouble),
+    /// It could not be kept.
+    #[error(transparent)]
+    Store(StoreError),
+}

@@ -1,0 +1,83 @@
+//! What happened, for whoever listens now: displays that stay connected, and consoles. Nothing is kept for later; what must
+//! not be lost is in the journal.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use chrono::{DateTime, Utc};
+use tokio::sync::broadcast;
+
+use crate::action::{ActionId, Outcome};
+use crate::calendar::RoomAddress;
+
+/// Notices a slow listener may be behind; then it hears that it missed some.
+const BEHIND_MAX: usize = 1_024;
+
+/// Something happened.
+#[derive(Debug, Clone)]
+pub enum Notice {
+    /// An action is over.
+    Acted {
+        /// In which room.
+        room: RoomAddress,
+        /// Its name.
+        action: ActionId,
+        /// How it ended.
+        outcome: Box<Outcome>,
+    },
+    /// Somebody checked in.
+    CheckedIn {
+        /// In which room.
+        room: RoomAddress,
+        /// When.
+        at: DateTime<Utc>,
+        /// By what.
+        source: String,
+    },
+    /// What is on will be released unless somebody checks in.
+    ReleaseNear {
+        /// In which room.
+        room: RoomAddress,
+        /// When.
+        at: DateTime<Utc>,
+    },
+}
+
+impl Notice {
+    /// The room it is about.
+    pub fn room(&self) -> &RoomAddress {
+        match self {
+            Self::Acted { room, .. } | Self::CheckedIn { room, .. } | Self::ReleaseNear { room, .. } => room,
+        }
+    }
+}
+
+/// Where notices are told and heard, until it is closed.
+#[derive(Clone)]
+pub struct Notices(Arc<RwLock<Option<broadcast::Sender<Notice>>>>);
+
+impl Default for Notices {
+    fn default() -> Self {
+        Self(Arc::new(RwLock::new(Some(broadcast::channel(BEHIND_MAX).0))))
+    }
+}
+
+impl Notices {
+    /// Tells everybody who listens.
+    pub fn tell(&self, notice: Notice) {
+        if let Some(sender) = &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
+            // Nobody listening is no error.
+            let _ = sender.send(notice);
+        }
+    }
+
+    /// Listens from now on; `None` when nothing will be told any more.
+    pub fn listen(&self) -> Option<broadcast::Receiver<Notice>> {
+        let sender = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        Some(sender.as_ref()?.subscribe())
+    }
+
+    /// Nothing will be told any more: whoever listens comes to the end.
+    pub fn close(&self) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}

@@ -1,0 +1,102 @@
+//! What a door display shows: what is on, what comes next, until when the room is free, and what may be done. Pure.
+
+use chrono::{DateTime, Utc};
+
+use super::rooms::Kept;
+use crate::calendar::{Event, RoomAddress};
+use crate::cleanup::{EvidenceLog, Judgement, Kept as Spared, Rules, Verdict, judge};
+use crate::engine::Directory;
+
+/// A room at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// Which room.
+    pub room: RoomAddress,
+    /// When its calendar was read.
+    pub read_at: DateTime<Utc>,
+    /// What is on; the one that began last where several are.
+    pub current: Option<Event>,
+    /// What begins next.
+    pub next: Option<Event>,
+    /// From now on nothing is on until then; `None` when something is on, or nothing is known to come.
+    pub free_until: Option<DateTime<Utc>>,
+    /// Whether somebody checked in to what is on (or may be checked in to now).
+    pub checked_in: bool,
+    /// When what is on will be released if nobody checks in.
+    pub release_at: Option<DateTime<Utc>>,
+    /// What may be asked for with a chance.
+    pub may: Vec<May>,
+}
+
+/// What may be done at the door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum May {
+    /// Check in.
+    CheckIn,
+    /// End what is on.
+    End,
+    /// Let it last longer.
+    Extend,
+    /// Book the room from now on.
+    Book,
+}
+
+impl Status {
+    /// Something is on.
+    pub fn is_busy(&self) -> bool {
+        self.current.is_some()
+    }
+}
+
+/// What the calendar, the evidence and the rules come to.
+pub fn status(
+    room: &RoomAddress,
+    kept: &Kept,
+    evidence: &EvidenceLog,
+    rules: &Rules,
+    now: DateTime<Utc>,
+) -> Status {
+    let events = || kept.events.iter().filter(|event| !event.is_cancelled);
+    let current = events().filter(|event| event.is_on(now)).max_by_key(|event| event.start).cloned();
+    let next = events().filter(|event| event.start > now).min_by_key(|event| event.start).cloned();
+    let free_until = next.as_ref().filter(|_| current.is_none()).map(|next| next.start);
+    let rule = rules.no_check_in.as_ref();
+    let sign_for = |event: &Event| {
+        let early = rule.map_or(event.start, |rule| event.start - rule.early);
+        evidence.for_event(room, event, early).is_some()
+    };
+    let checked_in = current.as_ref().is_some_and(sign_for);
+    let release_at = current.as_ref().and_then(|event| {
+        let case = Judgement { room, event, evidence, organizer: Some(Directory::Known), now };
+        match judge(&case, rules) {
+            Verdict::Keep { why: Spared::GraceRuns { until } } => Some(until),
+            _ => None,
+        }
+    });
+    let awaited =
+        |event: &Event| rule.is_some_and(|rule| event.start - rule.early <= now) && !sign_for(event);
+    let mut may = Vec::new();
+    if current.iter().chain(&next).any(awaited) {
+        may.push(May::CheckIn);
+    }
+    match &current {
+        Some(event) if !event.is_all_day && event.copy.is_some() => {
+            may.push(May::End);
+            if next.as_ref().is_none_or(|next| next.start > event.end) {
+                may.push(May::Extend);
+            }
+        }
+        Some(_) => {}
+        None => may.push(May::Book),
+    }
+    Status {
+        room: room.clone(),
+        read_at: kept.read_at,
+        current,
+        next,
+        free_until,
+        checked_in,
+        release_at,
+        may,
+    }
+}

@@ -1,0 +1,182 @@
+//! Sweeps that somebody asked for or a schedule began: planned in the background, looked at, applied once.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::Service;
+use crate::calendar::{RoomAddress, Window};
+use crate::cleanup::{Applied, Plan, Progress, Rules, Stop, Sweep, SweepError};
+use crate::engine::Mode;
+
+/// Sweeps remembered; the oldest that is over goes first.
+const KEPT_MAX: usize = 50;
+
+/// Names one sweep.
+pub type SweepId = Uuid;
+
+/// How far a sweep is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Phase {
+    /// Looking at rooms.
+    Planning,
+    /// It says what it would do.
+    Planned(Arc<Plan>),
+    /// Doing it.
+    Applying(Arc<Plan>),
+    /// Done.
+    Applied(Arc<Plan>, Arc<Vec<Applied>>),
+    /// It would have touched too much, and touched nothing.
+    Stopped(Arc<Plan>, Stop),
+    /// It broke off.
+    Failed(String),
+}
+
+/// A sweep as it is seen from outside.
+#[derive(Debug, Clone)]
+pub struct SweepView {
+    /// Its name.
+    pub id: SweepId,
+    /// The key or schedule that began it.
+    pub by: String,
+    /// When.
+    pub begun_at: DateTime<Utc>,
+    /// The rooms it is about.
+    pub rooms: Arc<Vec<RoomAddress>>,
+    /// How far it is.
+    pub phase: Phase,
+    /// Of the present phase: done, of all.
+    pub progress: (usize, usize),
+}
+
+struct Entry {
+    view: SweepView,
+    counter: Arc<Counter>,
+}
+
+/// All of them.
+#[derive(Default)]
+pub struct Sweeps(Mutex<BTreeMap<(DateTime<Utc>, SweepId), Entry>>);
+
+#[derive(Default)]
+struct Counter {
+    done: AtomicUsize,
+    total: AtomicUsize,
+}
+
+impl Progress for Counter {
+    fn begin(&self, _: &str, total: usize) {
+        self.done.store(0, Ordering::Relaxed);
+        self.total.store(total, Ordering::Relaxed);
+    }
+
+    fn step(&self) {
+        self.done.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Sweeps {
+    /// The sweep, as far as it is.
+    pub fn get(&self, id: SweepId) -> Option<SweepView> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = all.values().find(|entry| entry.view.id == id)?;
+        let counter = &entry.counter;
+        let progress = (counter.done.load(Ordering::Relaxed), counter.total.load(Ordering::Relaxed));
+        Some(SweepView { progress, ..entry.view.clone() })
+    }
+
+    fn add(&self, view: SweepView) -> Arc<Counter> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= KEPT_MAX {
+            let is_over = |phase: &Phase| !matches!(phase, Phase::Planning | Phase::Applying(_));
+            let oldest = all.iter().find(|(_, entry)| is_over(&entry.view.phase)).map(|(key, _)| *key);
+            oldest.map(|key| all.remove(&key));
+        }
+        let counter = Arc::<Counter>::default();
+        all.insert((view.begun_at, view.id), Entry { view, counter: counter.clone() });
+        counter
+    }
+
+    /// Moves a sweep on, if it stands where `from` says. The one place that changes a phase, so a plan is applied once.
+    fn turn(&self, id: SweepId, from: impl Fn(&Phase) -> bool, to: Phase) -> Option<Arc<Counter>> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = all.values_mut().find(|entry| entry.view.id == id && from(&entry.view.phase))?;
+        entry.view.phase = to;
+        Some(entry.counter.clone())
+    }
+}
+
+impl Service {
+    /// Begins to plan a sweep over these rooms.
+    pub fn plan_sweep(self: &Arc<Self>, by: String, rooms: Vec<RoomAddress>) -> SweepView {
+        let rooms = Arc::new(rooms);
+        let view = SweepView {
+            id: Uuid::new_v4(),
+            by,
+            begun_at: self.now(),
+            rooms: rooms.clone(),
+            phase: Phase::Planning,
+            progress: (0, rooms.len()),
+        };
+        let counter = self.sweeps.add(view.clone());
+        let (service, id) = (self.clone(), view.id);
+        tokio::spawn(async move {
+            let sweep = service.sweep(service.rules.clone());
+            let now = service.now();
+            let phase = match Window::clamped(now, now + service.options.ahead) {
+                Some(window) => Phase::Planned(Arc::new(sweep.plan(&rooms, window, &*counter).await)),
+                None => Phase::Failed("no time ahead to look at".to_owned()),
+            };
+            service.sweeps.turn(id, |phase| *phase == Phase::Planning, phase);
+        });
+        view
+    }
+
+    /// Begins to apply a plan; `None` when it is not there to be applied (any more).
+    pub fn apply_sweep(self: &Arc<Self>, id: SweepId) -> Option<()> {
+        let Phase::Planned(plan) = self.sweeps.get(id)?.phase else { return None };
+        let planned = |phase: &Phase| matches!(phase, Phase::Planned(_));
+        let counter = self.sweeps.turn(id, planned, Phase::Applying(plan.clone()))?;
+        let service = self.clone();
+        tokio::spawn(async move {
+            let phase = service.apply_plan(plan, &*counter).await;
+            service.sweeps.turn(id, |phase| matches!(phase, Phase::Applying(_)), phase);
+        });
+        Some(())
+    }
+
+    async fn apply_plan(&self, plan: Arc<Plan>, progress: &dyn Progress) -> Phase {
+        let sweep = self.sweep(self.rules.clone());
+        let outcome = sweep.apply(&plan, Mode::Perform, progress).await;
+        plan.actions().for_each(|(room, _)| self.rooms.forget(room));
+        match outcome {
+            Ok(swept) => match swept.broken_off {
+                None => {
+                    self.tell_applied(&swept.applied);
+                    Phase::Applied(plan, Arc::new(swept.applied))
+                }
+                Some(error) => Phase::Failed(error.to_string()),
+            },
+            Err(SweepError::Stopped(stop)) => Phase::Stopped(plan, stop),
+            Err(error @ SweepError::Format(_)) => Phase::Failed(error.to_string()),
+        }
+    }
+
+    pub(super) fn tell_applied(&self, applied: &[Applied]) {
+        for one in applied {
+            self.rooms.forget(&one.room);
+            self.notices.tell(super::Notice::Acted {
+                room: one.room.clone(),
+                action: one.action,
+                outcome: Box::new(one.outcome.clone()),
+            });
+        }
+    }
+
+    pub(super) fn sweep(&self, rules: Rules) -> Sweep {
+        Sweep::new(self.engine.clone(), rules, self.evidence.clone(), self.options.rooms_at_once)
+    }
+}

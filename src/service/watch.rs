@@ -1,0 +1,142 @@
+//! What goes on by itself: schedules, and meetings to which nobody comes. One sweep at a time, each over before the next
+//! begins.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio_util::sync::CancellationToken;
+
+use super::{Notice, Schedule, Service};
+use crate::access::RoomPattern;
+use crate::calendar::{EventId, RoomAddress, Window};
+use crate::cleanup::{Kept, Plan, Progress, Rules, Verdict};
+use crate::engine::Mode;
+
+/// How often it is looked whether something is due: well within a minute of grace.
+const TICK: Duration = Duration::from_secs(20);
+/// Warnings remembered; more than a day has in the largest building.
+const WARNED_MAX: usize = 100_000;
+
+struct Silent;
+
+impl Progress for Silent {
+    fn begin(&self, _: &str, _: usize) {}
+    fn step(&self) {}
+}
+
+impl Service {
+    /// Watches until it is told to stop. What is under way then ends first.
+    pub async fn watch(self: Arc<Self>, stop: CancellationToken) {
+        let mut warned = HashSet::new();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(TICK) => {}
+            }
+            if self.rules.no_check_in.is_some() {
+                self.release(&mut warned).await;
+            }
+            for schedule in &self.options.schedules {
+                self.run_if_due(schedule).await;
+            }
+        }
+    }
+
+    /// Releases what nobody came to, and warns of what is about to be.
+    pub(crate) async fn release(&self, warned: &mut HashSet<(RoomAddress, EventId, DateTime<Utc>)>) {
+        let rooms: Vec<_> = self.engine.scope().rooms().cloned().collect();
+        let now = self.now();
+        let Some(window) = Window::clamped(now, now + self.options.warn) else { return };
+        let only = Rules { cancelled_leftover: None, organizer_gone: None, ..self.rules.clone() };
+        let sweep = self.sweep(only);
+        let plan = sweep.plan(&rooms, window, &Silent).await;
+        self.warn(&plan, now, warned);
+        if plan.actions().next().is_some() {
+            self.apply_quietly(&plan).await;
+        }
+    }
+
+    fn warn(
+        &self,
+        plan: &Plan,
+        now: DateTime<Utc>,
+        warned: &mut HashSet<(RoomAddress, EventId, DateTime<Utc>)>,
+    ) {
+        for room in &plan.rooms {
+            for judged in &room.events {
+                let Verdict::Keep { why: Kept::GraceRuns { until } } = &judged.verdict else { continue };
+                let seen = (room.room.clone(), judged.event.id.clone(), *until);
+                if *until - now > self.options.warn || warned.contains(&seen) {
+                    continue;
+                }
+                if warned.len() >= WARNED_MAX {
+                    warned.clear();
+                }
+                warned.insert(seen);
+                self.notices.tell(Notice::ReleaseNear { room: room.room.clone(), at: *until });
+            }
+        }
+    }
+
+    async fn run_if_due(&self, schedule: &Schedule) {
+        let now = self.now();
+        let last = match self.desk.last_run(schedule.name.clone()).await {
+            Ok(Some(last)) => last,
+            // Seen for the first time: nothing was missed.
+            Ok(None) => return self.remember(schedule, now).await,
+            Err(error) => {
+                return tracing::error!(schedule = schedule.name, %error, "cannot read its last run");
+            }
+        };
+        if !schedule.is_due(last, now) {
+            return;
+        }
+        if schedule.jitter > chrono::TimeDelta::zero() {
+            let share = f64::from(uuid::Uuid::new_v4().as_fields().0) / f64::from(u32::MAX);
+            tokio::time::sleep(schedule.jitter.to_std().unwrap_or_default().mul_f64(share)).await;
+        }
+        // Before it begins: a run that is killed is not begun again at once, and the next one finds what it left.
+        self.remember(schedule, now).await;
+        let rooms: Vec<_> =
+            self.engine.scope().rooms().filter(|room| is_meant(schedule, room)).cloned().collect();
+        let Some(window) = Window::clamped(now, now + self.options.ahead) else { return };
+        let plan = self.sweep(self.rules.clone()).plan(&rooms, window, &Silent).await;
+        tracing::info!(
+            schedule = schedule.name,
+            rooms = rooms.len(),
+            unseen = plan.unseen_rooms(),
+            actions = plan.actions().count(),
+            "a sweep is planned"
+        );
+        self.apply_quietly(&plan).await;
+    }
+
+    async fn remember(&self, schedule: &Schedule, at: DateTime<Utc>) {
+        if let Err(error) = self.desk.ran(schedule.name.clone(), at).await {
+            tracing::error!(schedule = schedule.name, %error, "cannot remember that it ran");
+        }
+    }
+
+    async fn apply_quietly(&self, plan: &Plan) {
+        match self.sweep(self.rules.clone()).apply(plan, Mode::Perform, &Silent).await {
+            Ok(swept) => {
+                self.tell_applied(&swept.applied);
+                if let Some(error) = swept.broken_off {
+                    tracing::error!(%error, open = swept.open.len(), unbegun = swept.unbegun, "a sweep broke off");
+                }
+            }
+            Err(error) => tracing::error!(%error, "a sweep was not applied"),
+        }
+    }
+}
+
+fn is_meant(schedule: &Schedule, room: &RoomAddress) -> bool {
+    schedule.rooms.is_empty()
+        || schedule
+            .rooms
+            .iter()
+            .flat_map(|text| text.parse::<RoomPattern>())
+            .any(|pattern| pattern.means(room))
+}

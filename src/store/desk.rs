@@ -1,0 +1,246 @@
+//! What the service remembers besides the journal: API keys, evidence, and when schedules ran. In a file of its own, which
+//! the command line may write to while the service runs.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, OptionalExtension, named_params};
+
+use super::directory;
+use super::sqlite::{StoreError, prepare};
+use crate::access::{KeyId, Right, Rights, RoomPattern, StoredKey};
+use crate::cleanup::Evidence;
+
+const FILE: &str = "desk.sqlite";
+/// `adjd`.
+const APPLICATION_ID: i32 = 0x6164_6a64;
+
+const MIGRATIONS: [&str; 1] = ["
+    CREATE TABLE keys (
+        id         TEXT PRIMARY KEY,
+        name       TEXT NOT NULL,
+        hash       BLOB NOT NULL,
+        rooms      TEXT NOT NULL,
+        rights     TEXT NOT NULL,
+        per_minute INTEGER NOT NULL,
+        created_ms INTEGER NOT NULL,
+        revoked_ms INTEGER
+    ) STRICT;
+    CREATE TABLE evidence (
+        number INTEGER PRIMARY KEY,
+        room   TEXT NOT NULL,
+        event  TEXT,
+        at_ms  INTEGER NOT NULL,
+        source TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX evidence_by_time ON evidence (at_ms);
+    CREATE TABLE runs (
+        schedule TEXT PRIMARY KEY,
+        last_ms  INTEGER NOT NULL
+    ) STRICT;
+"];
+
+/// The service's memory on disk. Cheap to clone.
+#[derive(Clone)]
+pub struct Desk(Arc<Mutex<Connection>>);
+
+impl Desk {
+    /// Opens it in the state directory, and makes both if they are not there.
+    ///
+    /// # Errors
+    /// When the directory or the file cannot be used, or holds something else.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        directory::make(path).map_err(|error| StoreError::Directory { path: path.to_owned(), error })?;
+        let mut connection = Connection::open(path.join(FILE))?;
+        prepare(&connection)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        migrate(&mut connection)?;
+        Ok(Self(Arc::new(Mutex::new(connection))))
+    }
+
+    /// One that ends with the process: for demos and tests.
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        let mut connection = Connection::open_in_memory()?;
+        migrate(&mut connection)?;
+        Ok(Self(Arc::new(Mutex::new(connection))))
+    }
+
+    async fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let connection = self.0.clone();
+        let task = move || work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner));
+        tokio::task::spawn_blocking(task)
+            .await
+            .map_err(|_| StoreError::Damaged("a task that used it broke off".to_owned()))?
+    }
+
+    /// Keeps a new key.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn add_key(&self, key: StoredKey, now: DateTime<Utc>) -> Result<(), StoreError> {
+        self.with(move |connection| {
+            let sql = "INSERT INTO keys (id, name, hash, rooms, rights, per_minute, created_ms)
+                       VALUES (:id, :name, :hash, :rooms, :rights, :per_minute, :created_ms)";
+            connection.execute(
+                sql,
+                named_params! {
+                    ":id": key.id.0,
+                    ":name": key.name,
+                    ":hash": key.hash,
+                    ":rooms": joined(key.rights.rooms()),
+                    ":rights": joined(&key.rights.all().map(Right::as_str).collect::<Vec<_>>()),
+                    ":per_minute": key.per_minute,
+                    ":created_ms": now.timestamp_millis(),
+                },
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Revokes a key; `false` when there is no such key that is not revoked.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn revoke_key(&self, id: KeyId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        self.with(move |connection| {
+            let sql = "UPDATE keys SET revoked_ms = ?2 WHERE id = ?1 AND revoked_ms IS NULL";
+            Ok(connection.execute(sql, (&id.0, now.timestamp_millis()))? == 1)
+        })
+        .await
+    }
+
+    /// The keys that open something, by age.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn keys(&self) -> Result<Vec<StoredKey>, StoreError> {
+        self.with(|connection| {
+            let sql = "SELECT id, name, hash, rooms, rights, per_minute FROM keys
+                       WHERE revoked_ms IS NULL ORDER BY created_ms";
+            let mut statement = connection.prepare_cached(sql)?;
+            let rows = statement.query_map([], |row| {
+                let (rooms, rights): (String, String) = (row.get(3)?, row.get(4)?);
+                Ok(StoredKey {
+                    id: KeyId(row.get(0)?),
+                    name: row.get(1)?,
+                    hash: row.get(2)?,
+                    rights: rights_of(&rooms, &rights),
+                    per_minute: row.get(5)?,
+                })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    /// Keeps signs that somebody came, all or none.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub async fn add_evidence(&self, signs: Vec<Evidence>) -> Result<(), StoreError> {
+        self.with(move |connection| {
+            let transaction = connection.transaction()?;
+            let sql = "INSERT INTO evidence (room, event, at_ms, source) VALUES (?1, ?2, ?3, ?4)";
+            for sign in &signs {
+                let at = sign.at.timestamp_millis();
+                transaction.prepare_cached(sql)?.execute((
+                    sign.room.as_str(),
+                    &sign.event,
+                    at,
+                    &sign.source,
+                ))?;
+            }
+            Ok(transaction.commit()?)
+        })
+        .await
+    }
+
+    /// The signs since then, the oldest first; older ones are forgotten.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn evidence_since(&self, since: DateTime<Utc>) -> Result<Vec<Evidence>, StoreError> {
+        self.with(move |connection| {
+            connection.execute("DELETE FROM evidence WHERE at_ms < ?1", [since.timestamp_millis()])?;
+            let sql = "SELECT room, event, at_ms, source FROM evidence ORDER BY at_ms";
+            let mut statement = connection.prepare_cached(sql)?;
+            let mut rows = statement.query([])?;
+            let mut signs = Vec::new();
+            while let Some(row) = rows.next()? {
+                let (room, at): (String, i64) = (row.get(0)?, row.get(2)?);
+                let damaged = || StoreError::Damaged(format!("evidence of room {room} at {at}"));
+                signs.push(Evidence {
+                    room: room.parse().map_err(|_| damaged())?,
+                    event: row.get(1)?,
+                    at: DateTime::from_timestamp_millis(at).ok_or_else(damaged)?,
+                    source: row.get(3)?,
+                });
+            }
+            Ok(signs)
+        })
+        .await
+    }
+
+    /// When this schedule last ran.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn last_run(&self, schedule: String) -> Result<Option<DateTime<Utc>>, StoreError> {
+        self.with(move |connection| {
+            let sql = "SELECT last_ms FROM runs WHERE schedule = ?1";
+            let last: Option<i64> = connection.query_row(sql, [schedule], |row| row.get(0)).optional()?;
+            Ok(last.and_then(DateTime::from_timestamp_millis))
+        })
+        .await
+    }
+
+    /// Remembers that it ran.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn ran(&self, schedule: String, at: DateTime<Utc>) -> Result<(), StoreError> {
+        self.with(move |connection| {
+            let sql = "INSERT INTO runs VALUES (?1, ?2) ON CONFLICT (schedule) DO UPDATE SET last_ms = ?2";
+            connection.execute(sql, (schedule, at.timestamp_millis()))?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn joined(items: &[impl ToString]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
+/// A right that a later version gave means nothing here.
+fn rights_of(rooms: &str, rights: &str) -> Rights {
+    let rooms: Vec<RoomPattern> = rooms.split_whitespace().flat_map(str::parse).collect();
+    Rights::new(rooms, rights.split_whitespace().flat_map(str::parse::<Right>))
+}
+
+fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let transaction = connection.transaction()?;
+    let id: i32 = transaction.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let version = usize::try_from(version).unwrap_or(usize::MAX);
+    match (id, version) {
+        (0, 0) | (APPLICATION_ID, _) if version <= MIGRATIONS.len() => {}
+        (APPLICATION_ID, later) => return Err(StoreError::Later(later)),
+        _ => return Err(StoreError::NoJournal),
+    }
+    for migration in MIGRATIONS.iter().skip(version) {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
+    Ok(transaction.commit()?)
+}
