@@ -117,7 +117,7 @@ struct Wish {
     params(("room" = String, Path, description = "SMTP address"),
         ("Idempotency-Key" = Option<String>, Header, description = "Asking twice with it is asking once"),
         ("Prefer" = Option<String>, Header, description = "`wait=SECONDS`: answer within that time")),
-    request_body = End,
+    request_body = Option<End>,
     responses(
         (status = 200, body = ActionView), (status = 202, body = ActionView, description = "Under way: see `Location`"),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),
@@ -143,7 +143,7 @@ pub(super) async fn end(
     params(("room" = String, Path, description = "SMTP address"),
         ("Idempotency-Key" = Option<String>, Header, description = "Asking twice with it is asking once"),
         ("Prefer" = Option<String>, Header, description = "`wait=SECONDS`: answer within that time")),
-    request_body = End,
+    request_body = Option<End>,
     responses(
         (status = 200, body = ActionView), (status = 202, body = ActionView, description = "Under way: see `Location`"),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),
@@ -221,7 +221,7 @@ pub(super) async fn book(
     params(("action" = Uuid, Path, description = "The action to undo"),
         ("Idempotency-Key" = Option<String>, Header, description = "Asking twice with it is asking once"),
         ("Prefer" = Option<String>, Header, description = "`wait=SECONDS`: answer within that time")),
-    request_body = Undo,
+    request_body = Option<Undo>,
     responses(
         (status = 200, body = ActionView), (status = 202, body = ActionView, description = "Under way: see `Location`"),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),

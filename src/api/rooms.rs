@@ -158,7 +158,7 @@ pub(super) const SOURCE_MAX: usize = 100;
 
 /// Somebody is at the door: what is on is not abandoned.
 #[utoipa::path(post, path = "/v1/rooms/{room}/check-in", tag = "rooms",
-    params(("room" = String, Path, description = "SMTP address")), request_body = CheckIn,
+    params(("room" = String, Path, description = "SMTP address")), request_body = Option<CheckIn>,
     responses(
         (status = 200, body = CheckedIn),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),

@@ -75,7 +75,7 @@ pub(super) struct Applied {
 }
 
 /// Plan a sweep. Touches nothing; see `Location` for how far it is.
-#[utoipa::path(post, path = "/v1/sweeps", tag = "sweeps", request_body = Begin, responses(
+#[utoipa::path(post, path = "/v1/sweeps", tag = "sweeps", request_body = Option<Begin>, responses(
     (status = 202, body = SweepBody),
     (status = "4XX", body = Problem, content_type = "application/problem+json"),
 ))]

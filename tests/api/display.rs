@@ -1,0 +1,192 @@
+//! What a display does all day.
+
+use std::time::Duration;
+
+use adjourn::cleanup::How;
+use adjourn::sim::{Trouble, Wrong};
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::lobby::{BUSY, FREE, Lobby, now, rules};
+
+fn at(text: &serde_json::Value) -> DateTime<Utc> {
+    text.as_str().unwrap().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_is_shown_as_it_is_and_asked_of_exchange_once() {
+    let lobby = Lobby::open().await;
+    let busy = lobby.get(&format!("/v1/rooms/{BUSY}")).await;
+    assert_eq!(busy.status, 200, "{busy:?}");
+    let view = busy.json();
+    assert_eq!((&view["busy"], &view["may"]), (&true.into(), &serde_json::json!(["end", "extend"])));
+    assert_eq!(at(&view["current"]["end"]), lobby.began + TimeDelta::minutes(40));
+    assert!(!busy.body.contains("Secret") && !busy.body.contains("ada@"), "subjects are not shown: {busy:?}");
+    let free = lobby.get(&format!("/v1/rooms/{FREE}")).await.json();
+    assert_eq!((&free["busy"], &free["may"]), (&false.into(), &serde_json::json!(["book"])));
+    assert_eq!(at(&free["free_until"]), lobby.began + TimeDelta::minutes(60));
+
+    let reads = lobby.asked("FindItem");
+    let tag = busy.header("etag").unwrap().to_owned();
+    for _ in 0..20 {
+        let again = lobby.ask("GET", &format!("/v1/rooms/{BUSY}"), &[("If-None-Match", &tag)], "").await;
+        assert_eq!((again.status, again.body.as_str()), (304, ""));
+    }
+    assert_eq!(lobby.asked("FindItem"), reads, "stored state costs no request");
+    lobby.post(&format!("/v1/rooms/{BUSY}/end"), "").await;
+    let ended = lobby.ask("GET", &format!("/v1/rooms/{BUSY}"), &[("If-None-Match", &tag)], "").await;
+    assert_eq!((ended.status, &ended.json()["busy"]), (200, &false.into()), "{ended:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_meeting_is_extended_ended_put_back_and_the_room_booked() {
+    let lobby = Lobby::open().await;
+    let extended = lobby.post(&format!("/v1/rooms/{BUSY}/extend"), r#"{"minutes":15}"#).await;
+    assert_eq!(
+        (extended.status, &extended.json()["change"]["kind"]),
+        (200, &"extended".into()),
+        "{extended:?}"
+    );
+    assert_eq!(lobby.end_in(BUSY), Some(lobby.began + TimeDelta::minutes(55)));
+
+    let ended = lobby.post(&format!("/v1/rooms/{BUSY}/end"), r#"{"reason":"We are done."}"#).await.json();
+    assert_eq!((&ended["state"], &ended["change"]["organizer_informed"]), (&"done".into(), &false.into()));
+    let action = ended["action"].as_str().unwrap();
+    assert_eq!(lobby.get(&format!("/v1/actions/{action}")).await.json()["state"], "done");
+    let undone = lobby.post(&format!("/v1/actions/{action}/undo"), "").await;
+    assert_eq!(
+        (undone.status, &undone.json()["change"]["kind"]),
+        (200, &"end-restored".into()),
+        "{undone:?}"
+    );
+    assert_eq!(lobby.end_in(BUSY), Some(lobby.began + TimeDelta::minutes(55)));
+
+    let booked = lobby.post(&format!("/v1/rooms/{FREE}/book"), r#"{"minutes":90}"#).await.json();
+    assert_eq!(
+        at(&booked["event"]["end"]),
+        lobby.began + TimeDelta::minutes(60),
+        "until the next event at most"
+    );
+    let taken = lobby.post(&format!("/v1/rooms/{BUSY}/book"), r#"{"minutes":15}"#).await;
+    assert_eq!((taken.status, taken.problem()), (409, "collides".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn asking_twice_is_asking_once() {
+    let lobby = Lobby::open().await;
+    let key = [("Idempotency-Key", "press-1")];
+    let path = format!("/v1/rooms/{BUSY}/end");
+    let (first, second) =
+        tokio::join!(lobby.ask("POST", &path, &key, ""), lobby.ask("POST", &path, &key, ""));
+    assert_eq!((first.status, second.status), (200, 200));
+    assert_eq!(first.json()["action"], second.json()["action"]);
+    assert_eq!(lobby.asked("UpdateItem"), 1);
+    let other = lobby.ask("POST", &format!("/v1/rooms/{FREE}/book"), &key, r#"{"minutes":5}"#).await;
+    assert_eq!((other.status, other.problem()), (422, "key-reused".to_owned()));
+    // The same word of another caller is another key.
+    let theirs = lobby.key("theirs", "*", &adjourn::access::Right::ALL, 600).await;
+    let free = format!("/v1/rooms/{FREE}/book");
+    let booked = lobby.ask_as(&theirs, "POST", &free, &key, r#"{"minutes":5}"#).await;
+    assert_eq!(booked.status, 200, "{booked:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_exchange_is_waited_for_as_long_as_the_display_does() {
+    let lobby = Lobby::open().await;
+    lobby.sim.trouble(Trouble::new(Wrong::Slow(Duration::from_millis(2_500))).on("UpdateItem"));
+    let begun = std::time::Instant::now();
+    let said = lobby.ask("POST", &format!("/v1/rooms/{BUSY}/end"), &[("Prefer", "wait=1")], "").await;
+    assert!(begun.elapsed() < Duration::from_secs(2));
+    assert_eq!((said.status, &said.json()["state"]), (202, &"open".into()));
+    let place = said.header("location").unwrap().to_owned();
+    loop {
+        let view = lobby.get(&place).await.json();
+        if view["state"] != "open" {
+            assert_eq!(view["state"], "done");
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(lobby.end_in(BUSY).unwrap() <= now());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_is_said_with_whose_fault_it_is() {
+    let lobby = Lobby::open().await;
+    let nothing = lobby.post(&format!("/v1/rooms/{FREE}/end"), "").await;
+    assert_eq!((nothing.status, nothing.problem()), (409, "nothing-on".to_owned()));
+    assert_eq!(nothing.json()["fault"], "nobody");
+    let event = lobby.get(&format!("/v1/rooms/{BUSY}")).await.json()["current"]["id"].clone();
+    let seen =
+        serde_json::json!({ "start": now() - TimeDelta::hours(1), "end": now() + TimeDelta::hours(1) });
+    let stale = serde_json::json!({ "event": event, "seen": seen }).to_string();
+    let stale = lobby.post(&format!("/v1/rooms/{BUSY}/end"), &stale).await;
+    assert_eq!((stale.status, stale.problem()), (422, "not-as-seen".to_owned()));
+    for (body, status) in
+        [("{", 400), (r#"{"minutes":0}"#, 400), (r#"{"minutes":"x"}"#, 422), (r#"{"hours":1}"#, 422)]
+    {
+        let bad = lobby.post(&format!("/v1/rooms/{BUSY}/extend"), body).await;
+        assert_eq!((bad.status, bad.problem()), (status, "bad-request".to_owned()), "{body}: {bad:?}");
+        assert_eq!(bad.json()["fault"], "caller");
+    }
+    lobby.sim.trouble(Trouble::new(Wrong::Page(403)).on("FindItem"));
+    let refused = lobby.post(&format!("/v1/rooms/{BUSY}/end"), "").await;
+    assert_eq!((refused.status, &refused.json()["fault"]), (502, &"administrator".into()), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_checks_in_keeps_the_room_and_who_does_not_is_warned_and_loses_it() {
+    let lobby = Lobby::with(rules(How::End)).await;
+    let plan = |lobby: &Lobby| {
+        let said = lobby.service.plan_sweep("test".to_owned(), vec![BUSY.parse().unwrap()]);
+        (lobby.service.clone(), said.id)
+    };
+    let acts = |lobby: &Lobby| {
+        let (service, id) = plan(lobby);
+        async move {
+            loop {
+                if let adjourn::service::Phase::Planned(plan) = service.sweeps.get(id).unwrap().phase {
+                    return plan.actions().count();
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+    };
+    assert_eq!(acts(&lobby).await, 1, "nobody came yet");
+    let shown = lobby.get(&format!("/v1/rooms/{BUSY}")).await.json();
+    assert_eq!((&shown["checked_in"], &shown["may"][0]), (&false.into(), &"check-in".into()));
+    let said = lobby.post(&format!("/v1/rooms/{BUSY}/check-in"), r#"{"source":"panel"}"#).await;
+    assert_eq!(said.status, 200, "{said:?}");
+    let shown = lobby.get(&format!("/v1/rooms/{BUSY}")).await.json();
+    assert_eq!(shown["checked_in"], true);
+    assert_eq!(acts(&lobby).await, 0, "somebody came");
+    let nothing = lobby.post(&format!("/v1/rooms/{FREE}/check-in"), "").await;
+    assert_eq!((nothing.status, nothing.problem()), (409, "nothing-on".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happens_is_heard_by_who_may_know_of_the_room() {
+    let lobby = Lobby::open().await;
+    let mut stream = tokio::net::TcpStream::connect(lobby.at).await.unwrap();
+    let ask =
+        format!("GET /v1/events HTTP/1.1\r\nHost: adjourn\r\nAuthorization: Bearer {}\r\n\r\n", lobby.token);
+    stream.write_all(ask.as_bytes()).await.unwrap();
+    let mut heard = String::new();
+    let mut read = async |until: &str| {
+        while !heard.contains(until) {
+            let mut buffer = [0; 1024];
+            let len = stream.read(&mut buffer).await.unwrap();
+            assert!(len > 0, "ended before {until}: {heard}");
+            heard += std::str::from_utf8(&buffer[..len]).unwrap();
+        }
+    };
+    read("text/event-stream").await;
+    lobby.post(&format!("/v1/rooms/{BUSY}/end"), "").await;
+    read("event: action").await;
+    read(BUSY).await;
+    // The service ends, and so does whoever only listens.
+    lobby.stop.cancel();
+    lobby.service.notices.close();
+    let mut rest = String::new();
+    tokio::time::timeout(Duration::from_secs(5), stream.read_to_string(&mut rest)).await.unwrap().unwrap();
+}

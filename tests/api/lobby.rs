@@ -1,0 +1,189 @@
+//! A lobby of rooms, a served API, and a client that speaks plain HTTP/1.1 over a socket.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use adjourn::access::{Right, Rights, StoredKey};
+use adjourn::api::{self, Api, KeyRing, Limits};
+use adjourn::calendar::Scope;
+use adjourn::cleanup::{NoCheckIn, Rules};
+use adjourn::clock::{Clock, SystemClock};
+use adjourn::engine::{self, Engine};
+use adjourn::exchange::{Exchange, Secret, Settings};
+use adjourn::journal::MemoryJournal;
+use adjourn::service::{self, Service};
+use adjourn::sim::{MeetingSpec, Options, Person, PlainSpec, RoomSpec, Simulator, World};
+use adjourn::store::Desk;
+use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+pub const BUSY: &str = "busy@example.com";
+pub const FREE: &str = "free@example.com";
+pub const OTHER: &str = "other@elsewhere.example";
+
+/// Everything a test touches.
+pub struct Lobby {
+    pub sim: Simulator,
+    pub service: Arc<Service>,
+    pub desk: Desk,
+    pub keys: Arc<KeyRing>,
+    pub at: std::net::SocketAddr,
+    pub token: String,
+    pub stop: CancellationToken,
+    /// What the world's times are told by.
+    pub began: DateTime<Utc>,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Said {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Said {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// The word of a problem.
+    pub fn problem(&self) -> String {
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
+        self.json()["type"].as_str().unwrap().rsplit(':').next().unwrap().to_owned()
+    }
+}
+
+pub fn now() -> DateTime<Utc> {
+    SystemClock.now().trunc_subsecs(0)
+}
+
+pub fn rules(how: adjourn::cleanup::How) -> Rules {
+    Rules { no_check_in: Some(NoCheckIn { how, ..NoCheckIn::default() }), ..Rules::default() }
+}
+
+/// In `busy` a meeting began twenty minutes ago and goes on for forty more; `free` is empty for an hour.
+fn world(now: DateTime<Utc>) -> World {
+    let mut world = World::new();
+    world.set_now(now);
+    let ada = Person::new("Ada Albers", "ada@example.com");
+    world.add_user(&ada);
+    for room in [BUSY, FREE, OTHER] {
+        world.add_room(RoomSpec::new(room, room));
+    }
+    for room in [BUSY, OTHER] {
+        let mut meeting =
+            MeetingSpec::new(ada.clone(), now - TimeDelta::minutes(20), now + TimeDelta::minutes(40));
+        meeting.rooms = vec![room.to_owned()];
+        meeting.subject = "Secret plans".to_owned();
+        world.add_meeting(meeting);
+    }
+    world.add_plain(PlainSpec::new(FREE, now + TimeDelta::minutes(60), now + TimeDelta::minutes(90)));
+    world
+}
+
+impl Lobby {
+    pub async fn open() -> Self {
+        Self::with(Rules::default()).await
+    }
+
+    pub async fn with(rules: Rules) -> Self {
+        let began = now();
+        let sim = Simulator::start(world(began), Options::default()).await.unwrap();
+        let options = Options::default();
+        let settings = Settings::new(sim.url(), options.username, Secret::new(options.password));
+        let engine = Engine::new(
+            Arc::new(Exchange::new(&settings).unwrap()),
+            Arc::new(MemoryJournal::default()),
+            Arc::new(SystemClock),
+            Scope::new([BUSY, FREE, OTHER].map(|room| room.parse().unwrap()), []),
+            engine::Options { settle: Duration::from_millis(20), ..engine::Options::default() },
+        );
+        let desk = Desk::in_memory().unwrap();
+        let options = service::Options {
+            state_age: TimeDelta::seconds(15),
+            warn: TimeDelta::minutes(3),
+            ahead: TimeDelta::hours(24),
+            rooms_at_once: 4,
+            schedules: Vec::new(),
+        };
+        let service = Service::open(Arc::new(engine), desk.clone(), rules, options).await.unwrap();
+        let keys = Arc::new(KeyRing::open(desk.clone()).await.unwrap());
+        let shown = api::Options { deadline: Duration::from_secs(10), subjects: false };
+        let router = api::router(Api::new(service.clone(), keys.clone(), shown));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        tokio::spawn(api::serve(listener, router, Limits::default(), stop.clone()));
+        let mut lobby = Self { sim, service, desk, keys, at, token: String::new(), stop, began };
+        lobby.token = lobby.key("display", "*@example.com", &Right::ALL, 100_000).await;
+        lobby
+    }
+
+    /// A new key's token.
+    pub async fn key(&self, name: &str, rooms: &str, rights: &[Right], per_minute: u32) -> String {
+        let rights = Rights::new([rooms.parse().unwrap()], rights.iter().copied());
+        let new = StoredKey::make(name, rights, per_minute);
+        self.desk.add_key(new.stored.clone(), now()).await.unwrap();
+        self.keys.refresh().await.unwrap();
+        new.token
+    }
+
+    pub async fn get(&self, path: &str) -> Said {
+        self.ask("GET", path, &[], "").await
+    }
+
+    pub async fn post(&self, path: &str, body: &str) -> Said {
+        self.ask("POST", path, &[], body).await
+    }
+
+    pub async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Said {
+        self.ask_as(&self.token, method, path, headers, body).await
+    }
+
+    pub async fn ask_as(
+        &self,
+        token: &str,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Said {
+        let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: adjourn\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n{more}\r\n{body}",
+            body.len()
+        );
+        self.raw(&request).await
+    }
+
+    /// Sends this text and reads until the other side closes.
+    pub async fn raw(&self, request: &str) -> Said {
+        let mut stream = TcpStream::connect(self.at).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text}"));
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Said { status, head: head.to_owned(), body: body.to_owned() }
+    }
+
+    /// The event's end in the calendar itself.
+    pub fn end_in(&self, room: &str) -> Option<DateTime<Utc>> {
+        let (from, to) = (now() - TimeDelta::hours(2), now() + TimeDelta::hours(2));
+        self.sim.world(|world| world.events(room, from, to)).first().map(|event| event.end)
+    }
+
+    pub fn asked(&self, operation: &str) -> usize {
+        self.sim.requests().iter().filter(|asked| asked.operation == operation).count()
+    }
+}

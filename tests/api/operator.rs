@@ -1,0 +1,98 @@
+//! What operators do: sweeps, evidence, the record, the numbers.
+
+use std::time::Duration;
+
+use adjourn::cleanup::How;
+use serde_json::{Value, json};
+
+use crate::lobby::{BUSY, FREE, Lobby, rules};
+
+async fn until(lobby: &Lobby, place: &str, state: &str) -> Value {
+    for _ in 0..300 {
+        let view = lobby.get(place).await.json();
+        if view["state"] == state {
+            return view;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{place} never came to be {state}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweep_is_planned_looked_at_and_applied_once() {
+    let lobby = Lobby::with(rules(How::Decline)).await;
+    let begun = lobby.post("/v1/sweeps", "").await;
+    assert_eq!(begun.status, 202, "{begun:?}");
+    let place = begun.header("location").unwrap().to_owned();
+    let planned = until(&lobby, &place, "planned").await;
+    let acts: Vec<_> =
+        planned["events"].as_array().unwrap().iter().filter(|event| event["acts"] == true).collect();
+    assert_eq!((acts.len(), acts[0]["room"].as_str()), (1, Some(BUSY)));
+    assert_eq!(lobby.asked("CreateItem"), 0);
+    assert_eq!(lobby.post(&format!("{place}/apply"), "").await.status, 202);
+    let applied = until(&lobby, &place, "applied").await;
+    assert_eq!(applied["applied"].as_array().unwrap().len(), 1, "{applied}");
+    assert_eq!(lobby.asked("CreateItem"), 1);
+    let again = lobby.post(&format!("{place}/apply"), "").await;
+    assert_eq!((again.status, again.problem()), (409, "not-planned".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_of_life_keeps_the_room() {
+    let lobby = Lobby::with(rules(How::Decline)).await;
+    let signs = json!({ "signs": [{ "room": BUSY, "source": "motion" }] }).to_string();
+    let taken = lobby.post("/v1/evidence", &signs).await;
+    assert_eq!((taken.status, taken.json()), (200, json!({ "taken": 1 })));
+    let place = lobby.post("/v1/sweeps", "").await.header("location").unwrap().to_owned();
+    let planned = until(&lobby, &place, "planned").await;
+    assert!(planned["events"].as_array().unwrap().iter().all(|event| event["acts"] == false), "{planned}");
+    let ahead = json!({ "signs": [{ "room": BUSY, "source": "motion", "at": "2999-01-01T00:00:00Z" }] });
+    assert_eq!(lobby.post("/v1/evidence", &ahead.to_string()).await.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_record_is_read_page_by_page() {
+    let lobby = Lobby::open().await;
+    for _ in 0..7 {
+        lobby.post(&format!("/v1/rooms/{FREE}/end"), "").await;
+    }
+    lobby.post(&format!("/v1/rooms/{BUSY}/end"), "").await;
+    let (mut seen, mut cursor, mut pages) = (Vec::new(), String::new(), 0);
+    loop {
+        let page = lobby.get(&format!("/v1/actions?limit=3{cursor}")).await.json();
+        seen.extend(page["actions"].as_array().unwrap().iter().map(|one| one["action"].to_string()));
+        pages += 1;
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    let distinct: std::collections::BTreeSet<_> = seen.iter().collect();
+    assert_eq!((seen.len(), distinct.len(), pages), (8, 8, 3));
+    let done = lobby.get("/v1/actions?state=done").await.json();
+    assert_eq!(done["actions"].as_array().unwrap().len(), 1);
+    let free = lobby.get(&format!("/v1/actions?room={FREE}&limit=100")).await.json();
+    assert_eq!(free["actions"].as_array().unwrap().len(), 7);
+    for bad in ["limit=0", "limit=501", "state=maybe", "cursor=x", "colour=blue", "since=yesterday"] {
+        assert_eq!(lobby.get(&format!("/v1/actions?{bad}")).await.status, 400, "{bad}");
+    }
+    // Without the right to the record, one's own actions.
+    let own = lobby.key("own", "*", &adjourn::access::Right::DISPLAY, 600).await;
+    let mine = lobby.ask_as(&own, "GET", "/v1/actions", &[], "").await.json();
+    assert_eq!(mine["actions"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rooms_are_listed_page_by_page_and_numbers_name_no_room() {
+    let lobby = Lobby::open().await;
+    let first = lobby.get("/v1/rooms?limit=1").await.json();
+    assert_eq!(first["next_cursor"], BUSY);
+    let second = lobby.get(&format!("/v1/rooms?limit=1&cursor={BUSY}")).await.json();
+    assert_eq!((&second["rooms"][0]["room"], &second["next_cursor"]), (&FREE.into(), &Value::Null));
+    lobby.get(&format!("/v1/rooms/{BUSY}")).await;
+    lobby.post(&format!("/v1/rooms/{BUSY}/end"), "").await;
+    let metrics = lobby.get("/metrics").await;
+    assert!(metrics.body.contains("adjourn_actions_total{outcome=\"done\"} 1"), "{}", metrics.body);
+    assert!(metrics.body.contains("path=\"/v1/rooms/{room}\""), "{}", metrics.body);
+    assert!(!metrics.body.contains("@example.com"), "{}", metrics.body);
+}

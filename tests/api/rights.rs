@@ -1,0 +1,128 @@
+//! Who may what: nobody learns of rooms outside their key.
+
+use std::time::Duration;
+
+use adjourn::access::{KeyId, Right};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::lobby::{BUSY, FREE, Lobby, OTHER, now};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_but_health_is_served_without_a_key() {
+    let lobby = Lobby::open().await;
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(lobby.ask_as("", "GET", path, &[], "").await.status, 200);
+    }
+    for path in
+        ["/v1/rooms", "/v1/openapi.json", "/docs", "/metrics", "/v1/events", "/v1/actions", "/v1/nowhere"]
+    {
+        let wrong = "adj_0123456789_wrong";
+        for token in ["", "adj_x", wrong, &format!("{}x", lobby.token)] {
+            let said = lobby.ask_as(token, "GET", path, &[], "").await;
+            let expected = if path == "/v1/nowhere" { 404 } else { 401 };
+            assert_eq!(said.status, expected, "{path} with {token}");
+        }
+    }
+    let basic =
+        base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("me:{}", lobby.token));
+    let page = lobby
+        .raw(&format!(
+            "GET /docs HTTP/1.1\r\nHost: a\r\nAuthorization: Basic {basic}\r\nConnection: close\r\n\r\n"
+        ))
+        .await;
+    assert!(page.status == 200 && page.body.contains("POST /v1/rooms/{room}/end"), "{page:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_outside_the_key_is_like_one_that_there_is_not() {
+    let lobby = Lobby::open().await;
+    let all = lobby.key("all", "*", &Right::ALL, 600).await;
+    let theirs = lobby.ask_as(&all, "POST", &format!("/v1/rooms/{OTHER}/end"), &[], "").await;
+    assert_eq!(theirs.status, 200);
+    let action = theirs.json()["action"].as_str().unwrap().to_owned();
+    for (method, path) in [
+        ("GET", "/v1/rooms/{room}"),
+        ("POST", "/v1/rooms/{room}/end"),
+        ("POST", "/v1/rooms/{room}/delete"),
+        ("POST", "/v1/rooms/{room}/check-in"),
+    ] {
+        let ask = |room| lobby_ask(&lobby, method, path.replace("{room}", room));
+        let (outside, nowhere, stranger) =
+            (ask(OTHER).await, ask("nowhere@example.com").await, ask("ceo@x").await);
+        assert_eq!((outside.status, &outside.body), (404, &nowhere.body), "{method} {path}");
+        assert_eq!(stranger.body, nowhere.body);
+    }
+    let unknown = lobby.get("/v1/actions/00000000-0000-0000-0000-000000000000").await;
+    let hidden = lobby.get(&format!("/v1/actions/{action}")).await;
+    assert_eq!((hidden.status, &hidden.body), (404, &unknown.body));
+    assert_eq!(lobby.post(&format!("/v1/actions/{action}/undo"), "").await.status, 404);
+    let record = lobby.get("/v1/actions").await;
+    assert_eq!(record.json()["actions"], serde_json::json!([]));
+    let rooms = lobby.get("/v1/rooms").await;
+    assert!(rooms.body.contains(BUSY) && !rooms.body.contains(OTHER), "{rooms:?}");
+    let sign = format!(r#"{{"signs":[{{"room":"{OTHER}","source":"motion"}}]}}"#);
+    assert_eq!(lobby.post("/v1/evidence", &sign).await.status, 404);
+}
+
+async fn lobby_ask(lobby: &Lobby, method: &str, path: String) -> crate::lobby::Said {
+    lobby.ask(method, &path, &[], "").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_does_what_it_may_and_nothing_else() {
+    let lobby = Lobby::open().await;
+    let reader = lobby.key("reader", "*", &[Right::Read], 600).await;
+    assert_eq!(lobby.ask_as(&reader, "GET", &format!("/v1/rooms/{BUSY}"), &[], "").await.status, 200);
+    for (method, path, body) in [
+        ("POST", format!("/v1/rooms/{BUSY}/end"), ""),
+        ("POST", format!("/v1/rooms/{BUSY}/delete"), ""),
+        ("POST", format!("/v1/rooms/{BUSY}/extend"), r#"{"minutes":5}"#),
+        ("POST", format!("/v1/rooms/{FREE}/book"), r#"{"minutes":5}"#),
+        ("POST", format!("/v1/rooms/{BUSY}/check-in"), ""),
+        ("POST", "/v1/sweeps".to_owned(), ""),
+        ("POST", "/v1/evidence".to_owned(), r#"{"signs":[]}"#),
+        ("GET", "/metrics".to_owned(), ""),
+    ] {
+        let said = lobby.ask_as(&reader, method, &path, &[], body).await;
+        assert_eq!((said.status, said.problem()), (403, "forbidden".to_owned()), "{method} {path}");
+    }
+    assert_eq!(lobby.asked("UpdateItem") + lobby.asked("CreateItem"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_asks_as_often_as_it_may_and_not_after_it_is_revoked() {
+    let lobby = Lobby::open().await;
+    let slow = lobby.key("slow", "*", &Right::ALL, 3).await;
+    for _ in 0..3 {
+        assert_eq!(lobby.ask_as(&slow, "GET", "/v1/rooms", &[], "").await.status, 200);
+    }
+    let said = lobby.ask_as(&slow, "GET", "/v1/rooms", &[], "").await;
+    assert_eq!((said.status, said.problem()), (429, "too-often".to_owned()));
+    assert!((1..=21).contains(&said.header("retry-after").unwrap().parse::<u32>().unwrap()));
+    assert_eq!(lobby.get("/v1/rooms").await.status, 200, "others are not held up");
+
+    let id = slow.split('_').nth(1).unwrap().to_owned();
+    assert!(lobby.desk.revoke_key(KeyId(id.clone()), now()).await.unwrap());
+    assert!(!lobby.desk.revoke_key(KeyId(id), now()).await.unwrap());
+    lobby.keys.refresh().await.unwrap();
+    assert_eq!(lobby.ask_as(&slow, "GET", "/v1/rooms", &[], "").await.status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_large_or_too_slow_is_dropped() {
+    let lobby = Lobby::open().await;
+    let large = format!(r#"{{"reason":"{}"}}"#, "x".repeat(1 << 20));
+    assert_eq!(lobby.post(&format!("/v1/rooms/{BUSY}/end"), &large).await.status, 413);
+    let long = format!(r#"{{"reason":"{}"}}"#, "x".repeat(1_001));
+    assert_eq!(lobby.post(&format!("/v1/rooms/{BUSY}/end"), &long).await.status, 400);
+    let many = format!("GET /v1/rooms HTTP/1.1\r\nHost: a\r\n{}\r\n", "X-A: b\r\n".repeat(100));
+    assert_eq!(lobby.raw(&many).await.status, 431);
+    let heavy = format!("GET /v1/rooms HTTP/1.1\r\nHost: a\r\nX-A: {}\r\n\r\n", "b".repeat(20_000));
+    assert_eq!(lobby.raw(&heavy).await.status, 431);
+
+    let mut slow = tokio::net::TcpStream::connect(lobby.at).await.unwrap();
+    slow.write_all(b"GET /v1/rooms HTT").await.unwrap();
+    let mut rest = Vec::new();
+    let ended = tokio::time::timeout(Duration::from_secs(15), slow.read_to_end(&mut rest)).await;
+    assert!(ended.is_ok(), "a slow client is dropped");
+}
