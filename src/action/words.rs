@@ -40,7 +40,7 @@ fn describe_done(done: &Done) -> String {
         Change::Extended { from, to } => {
             format!("ends {} now instead of {}", to.format("%H:%MZ"), from.format("%H:%MZ"))
         }
-        Change::Booked => format!("was booked until {}", done.event.end.format("%H:%MZ")),
+        Change::Booked => "was booked".to_owned(),
         Change::Declined => "was declined".to_owned(),
         Change::Cancelled => "was cancelled".to_owned(),
         Change::Removed => "was moved to Deleted Items".to_owned(),
@@ -58,6 +58,11 @@ fn describe_done(done: &Done) -> String {
         Undoable::Yes => "can be undone".to_owned(),
         Undoable::No { because } => format!("cannot be undone: {because}"),
     };
+    if done.change == Change::Booked {
+        let (from, until) = (done.event.start.format("%F %H:%MZ"), done.event.end.format("%H:%MZ"));
+        let rehearsed = if done.rehearsed { "rehearsal, nothing was changed: " } else { "" };
+        return format!("{rehearsed}the room is booked from {from} until {until}; {undoable}");
+    }
     let rehearsed = if done.rehearsed { "rehearsal, nothing was changed: " } else { "" };
     format!(
         "{rehearsed}{copy} of the event at {} {change}; {told}; {undoable}",

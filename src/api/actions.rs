@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::Api;
 use super::caller::Caller;
-use super::extract::{Ask as Params, At, Body};
+use super::extract::{Ask as Params, At, Body, Object};
 use super::problem::Problem;
 use super::view::{ActionView, SeenTimes};
 use crate::access::Right;
@@ -42,7 +42,8 @@ pub(super) struct End {
     /// The event's id; without it, what is on.
     event: Option<String>,
     /// What the display showed: an event that has changed since is left alone. Needs `event`.
-    seen: Option<SeenTimes>,
+    #[schema(value_type = Option<SeenTimes>)]
+    seen: Option<Object<SeenTimes>>,
     /// Do not tell the attendees of a meeting that the room itself organized.
     #[serde(default)]
     silent: bool,
@@ -67,7 +68,8 @@ pub(super) struct Extend {
     /// The event's id; without it, what is on.
     event: Option<String>,
     /// What the display showed: an event that has changed since is left alone. Needs `event`.
-    seen: Option<SeenTimes>,
+    #[schema(value_type = Option<SeenTimes>)]
+    seen: Option<Object<SeenTimes>>,
     /// Kept for the audit.
     #[schema(max_length = 1000)]
     reason: Option<String>,
@@ -295,8 +297,8 @@ fn minutes(minutes: u16) -> Result<u16, Problem> {
     }
 }
 
-fn target(event: Option<String>, seen: Option<SeenTimes>) -> Result<Target, Problem> {
-    let seen = seen.map(|seen| Times { start: seen.start, end: seen.end });
+fn target(event: Option<String>, seen: Option<Object<SeenTimes>>) -> Result<Target, Problem> {
+    let seen = seen.map(|Object(seen)| Times { start: seen.start, end: seen.end });
     match (event, seen) {
         (None, None) => Ok(Target::Current),
         (None, Some(_)) => Err(Problem::bad("seen needs the event's id too")),

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::caller::Caller;
-use super::extract::Body;
+use super::extract::{Body, Object};
 use super::problem::Problem;
 use super::rooms::SOURCE_MAX;
 use crate::access::Right;
@@ -24,8 +24,8 @@ const AHEAD_MAX: TimeDelta = TimeDelta::minutes(5);
 #[serde(deny_unknown_fields)]
 pub(super) struct Signs {
     /// All or none are taken.
-    #[schema(max_items = 5000)]
-    signs: Vec<Sign>,
+    #[schema(max_items = 5000, value_type = Vec<Sign>)]
+    signs: Vec<Object<Sign>>,
 }
 
 /// One sign.
@@ -66,7 +66,7 @@ pub(super) async fn add(
         return Err(Problem::bad(format!("at most {SIGNS_MAX} signs at once")));
     }
     let now = api.service.now();
-    let signs = asked.signs.into_iter().map(|sign| {
+    let signs = asked.signs.into_iter().map(|Object(sign)| {
         let at = sign.at.unwrap_or(now);
         if sign.source.is_empty() || sign.source.len() > SOURCE_MAX {
             return Err(Problem::bad(format!("source has 1 to {SOURCE_MAX} characters")));

@@ -17,6 +17,7 @@ mod problem;
 mod rooms;
 mod serve;
 mod sweeps;
+mod tls;
 mod view;
 
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use utoipa_axum::routes;
 pub use keys::KeyRing;
 pub use metrics::Metrics;
 pub use serve::{Limits, serve};
+pub use tls::{Tls, TlsError, TlsFiles};
 
 use crate::calendar::RoomAddress;
 use crate::service::Service;

@@ -37,7 +37,7 @@ pub(super) struct RoomView {
 }
 
 /// An event as a display may show it.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Hash, Serialize, ToSchema)]
 pub(super) struct EventView {
     /// To name it in a request.
     pub id: String,

@@ -12,8 +12,10 @@ use super::args::{Connection, LogFormat, ServeArgs};
 use super::connect::{self, Journalled, Opened};
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use crate::api::{self, Api, KeyRing, Limits};
-use crate::service::{Options, Service};
+use crate::api::{self, Api, KeyRing, Limits, Tls};
+use crate::config;
+use crate::exchange::Secret;
+use crate::service::{Options, Poster, Service, Webhook};
 use crate::store::{Desk, StoreError};
 
 /// How long actions under way may take to end when the service is stopped. What is not over then stays open in the
@@ -49,11 +51,20 @@ pub(super) async fn serve(
     let keys = Arc::new(KeyRing::open(desk).await.map_err(failed)?);
     let shown = api::Options { deadline: config.api.deadline, subjects: config.api.subjects };
     let router = api::router(Api::new(service.clone(), keys.clone(), shown));
+    let tls = match &config.api.tls {
+        Some(files) => {
+            Some(Arc::new(Tls::open(files.clone()).map_err(|error| Failure::from_error(Exit::Usage, error))?))
+        }
+        None if listen.ip().is_loopback() || config.api.behind_proxy => None,
+        None => return Err(readable(listen)),
+    };
+    let webhook = config.webhook.as_ref().map(|hook| webhook(hook, &service)).transpose()?;
     let listener = TcpListener::bind(listen)
         .await
         .map_err(|error| Failure::new(Exit::Usage, format!("cannot listen on {listen}")).because(error))?;
     let at = listener.local_addr().unwrap_or(listen);
-    output.line(&format!("http://{at}"))?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    output.line(&format!("{scheme}://{at}"))?;
     tracing::info!(%at, "serving");
 
     let stop = CancellationToken::new();
@@ -61,8 +72,24 @@ pub(super) async fn serve(
         let stop = stop.clone();
         async move { keys.watch(stop).await }
     });
+    let renewing = tokio::spawn({
+        let (tls, stop) = (tls.clone(), stop.clone());
+        async move {
+            if let Some(tls) = tls {
+                tls.watch(stop).await;
+            }
+        }
+    });
+    let telling = tokio::spawn({
+        let notices = service.notices.listen();
+        async move {
+            if let (Some(webhook), Some(notices)) = (webhook, notices) {
+                webhook.run(notices).await;
+            }
+        }
+    });
     let watching = tokio::spawn(service.clone().watch(stop.clone()));
-    let serving = tokio::spawn(api::serve(listener, router, Limits::default(), stop.clone()));
+    let serving = tokio::spawn(api::serve(listener, tls, router, Limits::default(), stop.clone()));
     // Where there is no systemd, nobody is told.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
 
@@ -70,9 +97,9 @@ pub(super) async fn serve(
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     tracing::info!("stopping: nothing new is taken on");
     stop.cancel();
-    service.notices.close();
     let finished = service.actions.finish(GOODBYE).await;
-    for task in [refreshing, watching, serving] {
+    service.notices.close();
+    for task in [refreshing, renewing, telling, watching, serving] {
         if let Err(error) = task.await {
             tracing::error!(%error, "a part of the service broke off");
         }
@@ -81,6 +108,27 @@ pub(super) async fn serve(
         tracing::warn!(open = service.actions.count(), "some actions are open; the next process finds out");
     }
     Ok(Exit::Done)
+}
+
+fn readable(listen: SocketAddr) -> Failure {
+    Failure::new(
+        Exit::Usage,
+        format!(
+            "serving plain HTTP on {listen} would send API keys readable over the network: set [api.tls], or \
+             api.behind_proxy = true if something in front of it speaks TLS"
+        ),
+    )
+}
+
+fn webhook(hook: &config::Webhook, service: &Service) -> Result<Webhook, Failure> {
+    let unreadable = |error| {
+        Failure::new(Exit::Usage, format!("cannot read the secret in {}", hook.secret_file.display()))
+            .because(error)
+    };
+    let secret = std::fs::read_to_string(&hook.secret_file).map_err(unreadable)?;
+    let poster = Poster::new(&hook.url).map_err(|error| Failure::from_error(Exit::Usage, error))?;
+    let secret = Secret::new(secret.trim_end().to_owned());
+    Ok(Webhook::new(poster, secret, service.engine.clock().clone()))
 }
 
 async fn told_to_stop() {

@@ -18,6 +18,7 @@ pub(super) struct File {
     pub(super) cleanup: Cleanup,
     pub(super) api: Api,
     pub(super) schedules: Vec<Schedule>,
+    pub(super) webhook: Option<Webhook>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -28,6 +29,23 @@ pub(super) struct Api {
     pub(super) state_age_s: Spanned<i64>,
     pub(super) deadline_s: Spanned<u64>,
     pub(super) warn_minutes: Spanned<i64>,
+    pub(super) tls: Option<Tls>,
+    pub(super) behind_proxy: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tls {
+    pub(super) cert_file: PathBuf,
+    pub(super) key_file: PathBuf,
+    pub(super) client_ca_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Webhook {
+    pub(super) url: Spanned<String>,
+    pub(super) secret_file: PathBuf,
 }
 
 #[derive(Debug, Deserialize)]
@@ -155,6 +173,8 @@ impl Default for Api {
             state_age_s: default(15),
             deadline_s: default(10),
             warn_minutes: default(3),
+            tls: None,
+            behind_proxy: false,
         }
     }
 }

@@ -13,11 +13,12 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
+use crate::api::TlsFiles;
 use crate::calendar::Scope;
 use crate::cleanup::{CancelledLeftover, Exceptions, How, Limits, NoCheckIn, OrganizerGone, Rules};
 use crate::engine;
 pub use crate::exchange::ImpersonateBy;
-use crate::service::{Schedule, ScheduleError};
+use crate::service::{Poster, Schedule, ScheduleError};
 
 pub use error::ConfigError;
 use error::Source;
@@ -46,6 +47,8 @@ pub struct Config {
     pub api: Api,
     /// When sweeps run by themselves.
     pub schedules: Vec<Schedule>,
+    /// Who is told what happens.
+    pub webhook: Option<Webhook>,
 }
 
 /// How the service is reached, and what it shows.
@@ -61,6 +64,19 @@ pub struct Api {
     pub deadline: Duration,
     /// How long before a release somebody is warned.
     pub warn: TimeDelta,
+    /// Certificate and key; `None`: plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// Something in front of it speaks TLS to the callers.
+    pub behind_proxy: bool,
+}
+
+/// Who is told what happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Webhook {
+    /// Where.
+    pub url: String,
+    /// Where the secret is that signs it.
+    pub secret_file: PathBuf,
 }
 
 /// Where Exchange is and who we are there.
@@ -174,6 +190,7 @@ fn check(source: &Source<'_>, file: File, overrides: Overrides) -> Result<Config
         rules: check_rules(source, cleanup)?,
         api: check_api(source, &file.api)?,
         schedules: check_schedules(source, file.schedules)?,
+        webhook: file.webhook.map(|hook| check_webhook(source, hook)).transpose()?,
     })
 }
 
@@ -187,7 +204,19 @@ fn check_api(source: &Source<'_>, file: &file::Api) -> Result<Api, ConfigError> 
         state_age: TimeDelta::seconds(checked(source, &file.state_age_s, 0, 3600)?),
         deadline: Duration::from_secs(checked(source, &file.deadline_s, 1, 60)?),
         warn: minutes(source, &file.warn_minutes)?,
+        tls: file.tls.as_ref().map(|tls| TlsFiles {
+            cert: tls.cert_file.clone(),
+            key: tls.key_file.clone(),
+            client_ca: tls.client_ca_file.clone(),
+        }),
+        behind_proxy: file.behind_proxy,
     })
+}
+
+fn check_webhook(source: &Source<'_>, file: file::Webhook) -> Result<Webhook, ConfigError> {
+    let url = file.url.get_ref().clone();
+    Poster::new(&url).map_err(|error| source.at(&file.url, error))?;
+    Ok(Webhook { url, secret_file: file.secret_file })
 }
 
 fn check_schedules(source: &Source<'_>, file: Vec<file::Schedule>) -> Result<Vec<Schedule>, ConfigError> {

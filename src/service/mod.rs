@@ -11,11 +11,13 @@
 
 mod actions;
 mod notices;
+mod poster;
 mod rooms;
 mod schedule;
 mod status;
 mod sweeps;
 mod watch;
+mod webhook;
 
 use std::sync::Arc;
 
@@ -23,10 +25,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 pub use actions::{Actions, Asked};
 pub use notices::{Notice, Notices};
+pub use poster::{Poster, PosterError};
 pub use rooms::{Kept, Rooms};
 pub use schedule::{Schedule, ScheduleError};
 pub use status::{May, Status, status};
 pub use sweeps::{Phase, SweepId, SweepView, Sweeps};
+pub use watch::Warned;
+pub use webhook::Webhook;
 
 use crate::action::Refusal;
 use crate::calendar::{Event, RoomAddress};

@@ -19,6 +19,10 @@ const TICK: Duration = Duration::from_secs(20);
 /// Warnings remembered; more than a day has in the largest building.
 const WARNED_MAX: usize = 100_000;
 
+/// Warnings that were given, so that each is given once.
+#[derive(Debug, Default)]
+pub struct Warned(HashSet<(RoomAddress, EventId, DateTime<Utc>)>);
+
 struct Silent;
 
 impl Progress for Silent {
@@ -29,23 +33,28 @@ impl Progress for Silent {
 impl Service {
     /// Watches until it is told to stop. What is under way then ends first.
     pub async fn watch(self: Arc<Self>, stop: CancellationToken) {
-        let mut warned = HashSet::new();
+        let mut warned = Warned::default();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(TICK) => {}
             }
-            if self.rules.no_check_in.is_some() {
-                self.release(&mut warned).await;
-            }
-            for schedule in &self.options.schedules {
-                self.run_if_due(schedule).await;
-            }
+            self.watch_once(&mut warned).await;
+        }
+    }
+
+    /// Looks once whether anything is due, and does it.
+    pub async fn watch_once(&self, warned: &mut Warned) {
+        if self.rules.no_check_in.is_some() {
+            self.release(warned).await;
+        }
+        for schedule in &self.options.schedules {
+            self.run_if_due(schedule).await;
         }
     }
 
     /// Releases what nobody came to, and warns of what is about to be.
-    pub(crate) async fn release(&self, warned: &mut HashSet<(RoomAddress, EventId, DateTime<Utc>)>) {
+    async fn release(&self, warned: &mut Warned) {
         let rooms: Vec<_> = self.engine.scope().rooms().cloned().collect();
         let now = self.now();
         let Some(window) = Window::clamped(now, now + self.options.warn) else { return };
@@ -58,12 +67,7 @@ impl Service {
         }
     }
 
-    fn warn(
-        &self,
-        plan: &Plan,
-        now: DateTime<Utc>,
-        warned: &mut HashSet<(RoomAddress, EventId, DateTime<Utc>)>,
-    ) {
+    fn warn(&self, plan: &Plan, now: DateTime<Utc>, Warned(warned): &mut Warned) {
         for room in &plan.rooms {
             for judged in &room.events {
                 let Verdict::Keep { why: Kept::GraceRuns { until } } = &judged.verdict else { continue };

@@ -94,7 +94,7 @@ async fn asking_twice_is_asking_once() {
 async fn a_slow_exchange_is_waited_for_as_long_as_the_display_does() {
     let lobby = Lobby::open().await;
     lobby.sim.trouble(Trouble::new(Wrong::Slow(Duration::from_millis(2_500))).on("UpdateItem"));
-    let begun = std::time::Instant::now();
+    let begun = tokio::time::Instant::now();
     let said = lobby.ask("POST", &format!("/v1/rooms/{BUSY}/end"), &[("Prefer", "wait=1")], "").await;
     assert!(begun.elapsed() < Duration::from_secs(2));
     assert_eq!((said.status, &said.json()["state"]), (202, &"open".into()));
@@ -122,9 +122,13 @@ async fn what_is_no_is_said_with_whose_fault_it_is() {
     let stale = serde_json::json!({ "event": event, "seen": seen }).to_string();
     let stale = lobby.post(&format!("/v1/rooms/{BUSY}/end"), &stale).await;
     assert_eq!((stale.status, stale.problem()), (422, "not-as-seen".to_owned()));
-    for (body, status) in
-        [("{", 400), (r#"{"minutes":0}"#, 400), (r#"{"minutes":"x"}"#, 422), (r#"{"hours":1}"#, 422)]
-    {
+    for (body, status) in [
+        ("{", 400),
+        (r#"{"minutes":0}"#, 400),
+        (r#"{"minutes":"x"}"#, 422),
+        (r#"{"hours":1}"#, 422),
+        ("[15]", 422),
+    ] {
         let bad = lobby.post(&format!("/v1/rooms/{BUSY}/extend"), body).await;
         assert_eq!((bad.status, bad.problem()), (status, "bad-request".to_owned()), "{body}: {bad:?}");
         assert_eq!(bad.json()["fault"], "caller");

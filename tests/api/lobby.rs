@@ -113,7 +113,7 @@ impl Lobby {
             warn: TimeDelta::minutes(3),
             ahead: TimeDelta::hours(24),
             rooms_at_once: 4,
-            schedules: Vec::new(),
+            schedules: vec![service::Schedule::new("hourly", "0 * * * *", "UTC").unwrap()],
         };
         let service = Service::open(Arc::new(engine), desk.clone(), rules, options).await.unwrap();
         let keys = Arc::new(KeyRing::open(desk.clone()).await.unwrap());
@@ -122,10 +122,20 @@ impl Lobby {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        tokio::spawn(api::serve(listener, router, Limits::default(), stop.clone()));
+        tokio::spawn(api::serve(listener, None, router, Limits::default(), stop.clone()));
         let mut lobby = Self { sim, service, desk, keys, at, token: String::new(), stop, began };
         lobby.token = lobby.key("display", "*@example.com", &Right::ALL, 100_000).await;
         lobby
+    }
+
+    /// The same API behind TLS, on another port.
+    pub async fn behind(&self, tls: Arc<api::Tls>) -> std::net::SocketAddr {
+        let shown = api::Options { deadline: Duration::from_secs(10), subjects: false };
+        let router = api::router(Api::new(self.service.clone(), self.keys.clone(), shown));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        tokio::spawn(api::serve(listener, Some(tls), router, Limits::default(), self.stop.clone()));
+        at
     }
 
     /// A new key's token.

@@ -6,3 +6,5 @@ mod display;
 mod lobby;
 mod operator;
 mod rights;
+mod tls;
+mod watch;

@@ -1,0 +1,134 @@
+//! TLS for the service: a certificate that is read again when its file changes, and callers' certificates where they are
+//! asked for. TLS 1.2 and 1.3, by rustls.
+
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use rustls::RootCertStore;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+/// How soon a renewed certificate is served.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
+/// Where the files are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate and its issuers, in PEM.
+    pub cert: PathBuf,
+    /// Its key, in PEM.
+    pub key: PathBuf,
+    /// Who issues callers' certificates, in PEM; `None` when none are asked for.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// Why TLS cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read, or holds something else.
+    #[error("cannot use {path}: {why}", path = path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Certificate and key do not go together.
+    #[error("certificate and key cannot be used: {0}")]
+    Config(String),
+}
+
+/// The present certificate.
+pub struct Tls {
+    files: TlsFiles,
+    present: RwLock<(Arc<ServerConfig>, Vec<Option<SystemTime>>)>,
+}
+
+impl Tls {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// When they cannot be used.
+    pub fn open(files: TlsFiles) -> Result<Self, TlsError> {
+        let present = RwLock::new((config(&files)?, times(&files)));
+        Ok(Self { files, present })
+    }
+
+    /// For the next connection.
+    pub(super) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(self.present.read().unwrap_or_else(PoisonError::into_inner).0.clone())
+    }
+
+    /// Reads the files again if they changed; `false` when they did not, or cannot be used (yet): then what was good
+    /// stays.
+    pub fn refresh(&self) -> bool {
+        let times = times(&self.files);
+        if self.present.read().unwrap_or_else(PoisonError::into_inner).1 == times {
+            return false;
+        }
+        match config(&self.files) {
+            Ok(config) => {
+                *self.present.write().unwrap_or_else(PoisonError::into_inner) = (config, times);
+                tracing::info!(cert = %self.files.cert.display(), "the certificate was read again");
+                true
+            }
+            Err(error) => {
+                tracing::error!(%error, "the renewed certificate cannot be used; the old one stays");
+                false
+            }
+        }
+    }
+
+    /// Looks again and again, until it is told to stop.
+    pub async fn watch(&self, stop: CancellationToken) {
+        while tokio::time::timeout(LOOK_AGAIN, stop.cancelled()).await.is_err() {
+            self.refresh();
+        }
+    }
+}
+
+fn times(files: &TlsFiles) -> Vec<Option<SystemTime>> {
+    let paths = [Some(&files.cert), Some(&files.key), files.client_ca.as_ref()];
+    paths
+        .into_iter()
+        .flatten()
+        .map(|path| std::fs::metadata(path).and_then(|about| about.modified()).ok())
+        .collect()
+}
+
+fn config(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
+    let bad = |error: rustls::Error| TlsError::Config(error.to_string());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
+    let builder = builder.map_err(bad)?;
+    let builder = match &files.client_ca {
+        None => builder.with_no_client_auth(),
+        Some(path) => {
+            let mut roots = RootCertStore::empty();
+            for issuer in certificates(path)? {
+                roots.add(issuer).map_err(bad)?;
+            }
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            let verifier = verifier.build().map_err(|error| TlsError::Config(error.to_string()))?;
+            builder.with_client_cert_verifier(verifier)
+        }
+    };
+    let key = PrivateKeyDer::from_pem_file(&files.key)
+        .map_err(|error| TlsError::File { path: files.key.clone(), why: error.to_string() })?;
+    let mut config = builder.with_single_cert(certificates(&files.cert)?, key).map_err(bad)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+fn certificates(path: &PathBuf) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let bad = |why: String| TlsError::File { path: path.clone(), why };
+    let found: Vec<_> = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect)
+        .map_err(|error| bad(error.to_string()))?;
+    if found.is_empty() { Err(bad("there is no certificate in it".to_owned())) } else { Ok(found) }
+}

@@ -1,0 +1,133 @@
+//! Telling another program what happened: a signed POST for every notice, tried again a few times.
+//!
+//! ```text
+//! Adjourn-Timestamp: 1778058000
+//! Adjourn-Signature: v1=HEX      HMAC-SHA-256, by the shared secret, of TIMESTAMP + "." + BODY
+//! ```
+//!
+//! Whoever receives it checks the signature, and that the timestamp is not old. The same notice may come twice: its `id`
+//! says so. What could not be told in time is given up, and said in the log; what must not be lost is in the journal.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde_json::{Value, json};
+use sha2::Sha256;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{Semaphore, broadcast};
+use uuid::Uuid;
+
+use super::Notice;
+use super::poster::Poster;
+use crate::clock::Clock;
+use crate::exchange::Secret;
+
+/// How often one notice is tried.
+const TRIES: u32 = 5;
+/// Before the second try; doubles.
+const AGAIN: Duration = Duration::from_secs(1);
+/// Notices on their way at once.
+const AT_ONCE: usize = 16;
+
+/// Where to tell.
+pub struct Webhook {
+    poster: Poster,
+    secret: Secret,
+    clock: Arc<dyn Clock>,
+}
+
+impl Webhook {
+    /// Tells by this way, signed with this secret.
+    pub fn new(poster: Poster, secret: Secret, clock: Arc<dyn Clock>) -> Self {
+        Self { poster, secret, clock }
+    }
+
+    /// Tells everything that is heard, until nothing is told any more.
+    pub async fn run(self, mut notices: broadcast::Receiver<Notice>) {
+        let (hook, places) = (Arc::new(self), Arc::new(Semaphore::new(AT_ONCE)));
+        loop {
+            let notice = match notices.recv().await {
+                Ok(notice) => notice,
+                Err(RecvError::Lagged(missed)) => {
+                    tracing::error!(missed, "the webhook is too slow: notices were not told");
+                    continue;
+                }
+                Err(RecvError::Closed) => break,
+            };
+            let Ok(place) = places.clone().acquire_owned().await else { break };
+            let hook = hook.clone();
+            tokio::spawn(async move {
+                hook.tell(&notice).await;
+                drop(place);
+            });
+        }
+        // Those on their way come to their end first.
+        let all = u32::try_from(AT_ONCE).unwrap_or(u32::MAX);
+        let _ = places.acquire_many(all).await;
+    }
+
+    async fn tell(&self, notice: &Notice) {
+        let body = body(notice, Uuid::new_v4()).to_string();
+        for attempt in 0..TRIES {
+            if attempt > 0 {
+                tokio::time::sleep(AGAIN.saturating_mul(1 << (attempt - 1))).await;
+            }
+            let headers = self.headers(&body, self.clock.now());
+            match self.poster.post(body.clone(), &headers).await {
+                Ok(status) if (200..300).contains(&status) => return,
+                Ok(status) => tracing::warn!(status, attempt, "the webhook did not take a notice"),
+                Err(why) => tracing::warn!(why, attempt, "the webhook cannot be reached"),
+            }
+        }
+        tracing::error!(room = %notice.room(), "a notice was given up: the webhook did not take it");
+    }
+
+    fn headers(&self, body: &str, now: DateTime<Utc>) -> [(&'static str, String); 2] {
+        let timestamp = now.timestamp().to_string();
+        let signature = sign(self.secret.expose(), &timestamp, body);
+        [("adjourn-timestamp", timestamp), ("adjourn-signature", format!("v1={signature}"))]
+    }
+}
+
+fn sign(secret: &str, timestamp: &str, body: &str) -> String {
+    let mut hex = String::new();
+    // HMAC takes a key of any length.
+    if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) {
+        mac.update(timestamp.as_bytes());
+        mac.update(b".");
+        mac.update(body.as_bytes());
+        mac.finalize().into_bytes().iter().for_each(|byte| {
+            let _ = write!(hex, "{byte:02x}");
+        });
+    }
+    hex
+}
+
+fn body(notice: &Notice, id: Uuid) -> Value {
+    match notice {
+        Notice::Acted { room, action, outcome } => {
+            json!({ "id": id, "event": "action", "room": room, "action": action, "message": outcome.to_string() })
+        }
+        Notice::CheckedIn { room, at, source } => {
+            json!({ "id": id, "event": "check-in", "room": room, "at": at, "source": source })
+        }
+        Notice::ReleaseNear { room, at } => {
+            json!({ "id": id, "event": "release-near", "room": room, "release_at": at })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The expected text was computed by Python: `hmac.new(b"Jefe", b'1778058000.{"id":1}', hashlib.sha256).hexdigest()`.
+    #[test]
+    fn the_signature_is_what_anybody_computes() {
+        let expected = "63e1078f3685f52f5dea1d8384e7afe92074661d1399ae2e822669ce72d0a6b8";
+        assert_eq!(sign("Jefe", "1778058000", r#"{"id":1}"#), expected);
+    }
+}

@@ -1,0 +1,112 @@
+//! TLS: a certificate that is renewed under way, and callers that have to have one.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use adjourn::api::{Tls, TlsError, TlsFiles};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::lobby::Lobby;
+
+type Issuer = CertifiedIssuer<'static, KeyPair>;
+
+fn issuer(name: &str) -> Issuer {
+    let mut about = CertificateParams::new([]).unwrap();
+    about.distinguished_name.push(rcgen::DnType::CommonName, name);
+    about.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    CertifiedIssuer::self_signed(about, KeyPair::generate().unwrap()).unwrap()
+}
+
+/// Certificate and key, in PEM.
+fn issued(by: &Issuer, usage: ExtendedKeyUsagePurpose) -> (String, String) {
+    let mut about = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    about.extended_key_usages = vec![usage];
+    let key = KeyPair::generate().unwrap();
+    (about.signed_by(&key, by).unwrap().pem(), key.serialize_pem())
+}
+
+fn write(directory: &Path, (cert, key): &(String, String)) {
+    std::fs::write(directory.join("cert.pem"), cert).unwrap();
+    std::fs::write(directory.join("key.pem"), key).unwrap();
+}
+
+fn files(directory: &Path, client_ca: bool) -> TlsFiles {
+    let at = |name: &str| directory.join(name);
+    TlsFiles { cert: at("cert.pem"), key: at("key.pem"), client_ca: client_ca.then(|| at("clients.pem")) }
+}
+
+/// The status line of an answer, if there is one, asked by a client that trusts this issuer alone.
+async fn ask(at: std::net::SocketAddr, trusted: &Issuer, own: Option<&(String, String)>) -> Option<String> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(trusted.pem().as_bytes()).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let builder = builder.with_root_certificates(roots);
+    let config = match own {
+        None => builder.with_no_client_auth(),
+        Some((cert, key)) => {
+            let cert = vec![CertificateDer::from_pem_slice(cert.as_bytes()).unwrap()];
+            builder
+                .with_client_auth_cert(cert, PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap())
+                .unwrap()
+        }
+    };
+    let name = ServerName::try_from("localhost").unwrap();
+    let stream = TcpStream::connect(at).await.unwrap();
+    let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.ok()?;
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.ok()?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.ok()?;
+    text.lines().next().map(str::to_owned)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewed_certificate_is_served_and_a_broken_one_is_not() {
+    let (lobby, directory) = (Lobby::open().await, tempfile::tempdir().unwrap());
+    let (old, new) = (issuer("old"), issuer("new"));
+    write(directory.path(), &issued(&old, ExtendedKeyUsagePurpose::ServerAuth));
+    let tls = Arc::new(Tls::open(files(directory.path(), false)).unwrap());
+    let at = lobby.behind(tls.clone()).await;
+    assert_eq!(ask(at, &old, None).await.as_deref(), Some("HTTP/1.1 200 OK"));
+    assert_eq!(ask(at, &new, None).await, None);
+    assert!(!tls.refresh(), "nothing has changed");
+
+    // File systems keep times coarsely.
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    write(directory.path(), &("rubbish".to_owned(), "rubbish".to_owned()));
+    assert!(!tls.refresh());
+    assert_eq!(ask(at, &old, None).await.as_deref(), Some("HTTP/1.1 200 OK"), "the old one stays");
+
+    write(directory.path(), &issued(&new, ExtendedKeyUsagePurpose::ServerAuth));
+    assert!(tls.refresh());
+    assert_eq!(ask(at, &new, None).await.as_deref(), Some("HTTP/1.1 200 OK"));
+    assert_eq!(ask(at, &old, None).await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_need_a_certificate_where_one_is_asked_for() {
+    let (lobby, directory) = (Lobby::open().await, tempfile::tempdir().unwrap());
+    let (server, clients, stranger) = (issuer("server"), issuer("clients"), issuer("stranger"));
+    write(directory.path(), &issued(&server, ExtendedKeyUsagePurpose::ServerAuth));
+    std::fs::write(directory.path().join("clients.pem"), clients.pem()).unwrap();
+    let at = lobby.behind(Arc::new(Tls::open(files(directory.path(), true)).unwrap())).await;
+    let display = issued(&clients, ExtendedKeyUsagePurpose::ClientAuth);
+    let other = issued(&stranger, ExtendedKeyUsagePurpose::ClientAuth);
+    assert_eq!(ask(at, &server, Some(&display)).await.as_deref(), Some("HTTP/1.1 200 OK"));
+    assert_eq!(ask(at, &server, Some(&other)).await, None);
+    assert_eq!(ask(at, &server, None).await, None);
+}
+
+#[test]
+fn what_cannot_be_used_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let error = Tls::open(files(directory.path(), false)).err().unwrap();
+    assert!(matches!(&error, TlsError::File { path, .. } if path.starts_with(directory.path())), "{error}");
+}

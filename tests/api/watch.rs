@@ -1,0 +1,134 @@
+//! What the service does by itself: warn, release, sweep on schedule, and tell others.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use adjourn::access::Right;
+use adjourn::cleanup::{How, NoCheckIn, Rules};
+use adjourn::clock::SystemClock;
+use adjourn::exchange::Secret;
+use adjourn::service::{Notice, Poster, Warned, Webhook};
+use chrono::TimeDelta;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use crate::lobby::{BUSY, Lobby, OTHER, now, rules};
+
+/// The meetings began twenty minutes ago.
+fn grace(minutes: i64) -> Rules {
+    let rule = NoCheckIn { how: How::End, grace: TimeDelta::minutes(minutes), ..NoCheckIn::default() };
+    Rules { no_check_in: Some(rule), ..Rules::default() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_is_warned_once_before_the_room_is_released() {
+    let lobby = Lobby::with(grace(22)).await;
+    let (mut heard, mut warned) = (lobby.service.notices.listen().unwrap(), Warned::default());
+    lobby.service.watch_once(&mut warned).await;
+    lobby.service.watch_once(&mut warned).await;
+    let mut rooms = Vec::new();
+    while let Ok(notice) = heard.try_recv() {
+        let Notice::ReleaseNear { room, at } = notice else { panic!("{notice:?}") };
+        assert_eq!(at, lobby.began + TimeDelta::minutes(2));
+        rooms.push(room.to_string());
+    }
+    assert_eq!(rooms, [BUSY, OTHER], "each once");
+    assert_eq!(lobby.asked("UpdateItem"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_comes_to_is_released_and_what_somebody_came_to_is_not() {
+    let lobby = Lobby::with(grace(15)).await;
+    let sign = serde_json::json!({ "signs": [{ "room": OTHER, "source": "motion" }] }).to_string();
+    let all = lobby.key("all", "*", &Right::ALL, 600).await;
+    assert_eq!(lobby.ask_as(&all, "POST", "/v1/evidence", &[], &sign).await.status, 200);
+    lobby.service.watch_once(&mut Warned::default()).await;
+    assert!(lobby.end_in(BUSY).unwrap() <= now());
+    assert_eq!(lobby.end_in(OTHER), Some(lobby.began + TimeDelta::minutes(40)));
+    let record = lobby.get("/v1/actions").await.json();
+    assert_eq!(
+        (&record["actions"][0]["actor_kind"], &record["actions"][0]["actor"]),
+        (&"sweep".into(), &"no-check-in".into())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schedule_that_was_missed_runs_once() {
+    let lobby = Lobby::with(rules(How::End)).await;
+    // Only the schedule is to act: with signs, the rule on check-ins does not.
+    let mut warned = Warned::default();
+    assert_eq!(lobby.desk.last_run("hourly".to_owned()).await.unwrap(), None);
+    lobby.service.watch_once(&mut warned).await;
+    let first = lobby.desk.last_run("hourly".to_owned()).await.unwrap().unwrap();
+    lobby.service.watch_once(&mut warned).await;
+    assert_eq!(lobby.desk.last_run("hourly".to_owned()).await.unwrap(), Some(first), "nothing was missed");
+    lobby.desk.ran("hourly".to_owned(), first - TimeDelta::hours(9)).await.unwrap();
+    lobby.service.watch_once(&mut warned).await;
+    let caught_up = lobby.desk.last_run("hourly".to_owned()).await.unwrap().unwrap();
+    assert!(caught_up >= first);
+}
+
+/// Takes POSTs; the first one is refused.
+async fn receiver() -> (std::net::SocketAddr, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    let taken = Arc::<Mutex<Vec<String>>>::default();
+    let kept = taken.clone();
+    tokio::spawn(async move {
+        for number in 0.. {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut text = String::new();
+            while !text.contains("\r\n\r\n{") || !text.ends_with('}') {
+                let mut buffer = [0; 4096];
+                let len = stream.read(&mut buffer).await.unwrap();
+                text += std::str::from_utf8(&buffer[..len]).unwrap();
+            }
+            kept.lock().unwrap().push(text);
+            let status = if number == 0 { "503 Later" } else { "204 Taken" };
+            let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    (at, taken)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_is_told_signed_and_told_again_when_it_did_not_listen() {
+    let lobby = Lobby::open().await;
+    let (at, taken) = receiver().await;
+    let poster = Poster::new(&format!("http://{at}/hook")).unwrap();
+    let hook = Webhook::new(poster, Secret::new("shared".to_owned()), Arc::new(SystemClock));
+    let running = tokio::spawn(hook.run(lobby.service.notices.listen().unwrap()));
+    let ended = lobby.post(&format!("/v1/rooms/{BUSY}/end"), "").await.json();
+    for _ in 0..100 {
+        if taken.lock().unwrap().len() == 2 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let taken = taken.lock().unwrap().clone();
+    assert_eq!(taken.len(), 2, "{taken:?}");
+    let parts = |text: &str| {
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let header = |name: &str| {
+            let lines = head.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")));
+            lines.unwrap_or_else(|| panic!("{name} in {head}")).to_owned()
+        };
+        (header("adjourn-timestamp"), header("adjourn-signature"), body.to_owned())
+    };
+    let ((_, _, refused), (timestamp, signature, body)) = (parts(&taken[0]), parts(&taken[1]));
+    assert_eq!(refused, body, "the same notice, by the same id");
+    let mut mac = Hmac::<Sha256>::new_from_slice(b"shared").unwrap();
+    mac.update(format!("{timestamp}.{body}").as_bytes());
+    let expected: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(signature, format!("v1={expected}"));
+    let told: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((&told["room"], &told["action"]), (&BUSY.into(), &ended["action"]));
+    lobby.service.notices.close();
+    tokio::time::timeout(Duration::from_secs(5), running).await.unwrap().unwrap();
+    for url in ["http://elsewhere.example/hook", "ftp://127.0.0.1/", "nonsense"] {
+        assert!(Poster::new(url).is_err(), "{url}");
+    }
+}
