@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-pub use rights::{NoRight, Right, Rights, RoomPattern};
+pub use rights::{NoRight, Right, Rights};
 
 /// What every key begins with, so that one in a log or a repository is recognized.
 const PREFIX: &str = "adj";

@@ -1,12 +1,9 @@
 //! What a caller may: which rooms, and what there. Pure.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::str::FromStr;
 
-use wildmatch::WildMatch;
-
-use crate::calendar::RoomAddress;
+use crate::calendar::{RoomAddress, RoomPattern};
 
 /// One thing a caller may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -82,31 +79,6 @@ impl FromStr for Right {
 
     fn from_str(text: &str) -> Result<Self, NoRight> {
         Self::ALL.into_iter().find(|right| right.as_str() == text).ok_or_else(|| NoRight(text.to_owned()))
-    }
-}
-
-/// Room addresses with `*` for anything: `berlin-*@example.com`, `*@example.com`, `*`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RoomPattern(String);
-
-impl RoomPattern {
-    /// Whether the room is meant.
-    pub fn means(&self, room: &RoomAddress) -> bool {
-        WildMatch::new(&self.0).matches(room.as_str())
-    }
-}
-
-impl FromStr for RoomPattern {
-    type Err = std::convert::Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self(text.trim().to_lowercase()))
-    }
-}
-
-impl fmt::Display for RoomPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

@@ -5,10 +5,12 @@
 
 mod event;
 mod ids;
+mod pattern;
 mod room;
 mod window;
 
 pub use event::{Copy, CopyClues, Event, EventKind, Person};
 pub use ids::{ChangeKey, EventId, Uid};
+pub use pattern::RoomPattern;
 pub use room::{RoomAddress, RoomAddressError, Scope};
 pub use window::{Window, WindowError};

@@ -15,6 +15,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
+use super::NoCheckIn;
 use crate::calendar::{Event, RoomAddress};
 
 /// One sign that somebody came.
@@ -122,7 +123,27 @@ impl EvidenceLog {
     }
 }
 
+impl EvidenceLog {
+    /// The first sign that counts under the rule on check-ins.
+    pub fn of(&self, room: &RoomAddress, event: &Event, rule: &NoCheckIn) -> Option<&Evidence> {
+        let after = event.start + rule.presence_after;
+        let counts = |sign: &&Evidence| {
+            let from = if rule.presence_after.is_zero() || sign.names_an_event() {
+                event.start - rule.early
+            } else {
+                after
+            };
+            from <= sign.at && sign.at < event.end && sign.speaks_for(event)
+        };
+        self.by_room.get(room)?.iter().filter(counts).min_by_key(|sign| sign.at)
+    }
+}
+
 impl Evidence {
+    fn names_an_event(&self) -> bool {
+        self.event.as_deref().is_some_and(|named| !named.is_empty())
+    }
+
     fn speaks_for(&self, event: &Event) -> bool {
         match self.event.as_deref() {
             None | Some("") => true,

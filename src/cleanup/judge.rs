@@ -117,7 +117,7 @@ pub fn judge(case: &Judgement<'_>, rules: &Rules) -> Verdict {
     if let Some(verdict) = rules.organizer_gone.as_ref().and_then(|rule| judge_organizer(case, rule)) {
         return verdict;
     }
-    rules.no_check_in.as_ref().map_or(keep(Kept::NoRule), |rule| judge_check_in(case, rule))
+    rules.check_in(case.room).map_or(keep(Kept::NoRule), |rule| judge_check_in(case, &rule))
 }
 
 fn judge_cancelled(rules: &Rules) -> Verdict {
@@ -142,7 +142,7 @@ fn judge_organizer(case: &Judgement<'_>, rule: &OrganizerGone) -> Option<Verdict
 
 fn judge_check_in(case: &Judgement<'_>, rule: &NoCheckIn) -> Verdict {
     let event = case.event;
-    if let Some(sign) = case.evidence.for_event(case.room, event, event.start - rule.early) {
+    if let Some(sign) = case.evidence.of(case.room, event, rule) {
         return keep(Kept::CheckedIn { at: sign.at, source: sign.source.clone() });
     }
     if case.now < event.start {

@@ -10,6 +10,7 @@
 mod came_back;
 mod evidence;
 mod judge;
+mod places;
 mod plan;
 mod room_judge;
 mod rules;
@@ -18,6 +19,7 @@ mod sweep;
 pub use came_back::CameBack;
 pub use evidence::{Evidence, EvidenceError, EvidenceLog, SharedEvidence};
 pub use judge::{Judgement, Kept, Verdict, judge};
+pub use places::{Place, Setting};
 pub use plan::{Judged, Plan, RoomPlan, Stop};
 pub use rules::{CancelledLeftover, Exceptions, How, Limits, NoCheckIn, OrganizerGone, Rule, Rules};
 pub use sweep::{Applied, Progress, Sweep, SweepError, Swept, Unfinished};

@@ -6,7 +6,7 @@ use std::fmt;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::CameBack;
+use super::{CameBack, Place};
 use crate::action::{Ask, DeleteHow, Notify};
 
 /// Everything a sweep goes by. A rule that is `None` is off.
@@ -18,6 +18,8 @@ pub struct Rules {
     pub cancelled_leftover: Option<CancelledLeftover>,
     /// The organizer has left.
     pub organizer_gone: Option<OrganizerGone>,
+    /// What is different in some rooms.
+    pub places: Vec<Place>,
     /// What is spared.
     pub exceptions: Exceptions,
     /// What to do about events that were acted on before and are there again.
@@ -33,6 +35,9 @@ pub struct NoCheckIn {
     pub grace: TimeDelta,
     /// How long before the start a check-in already counts.
     pub early: TimeDelta,
+    /// From how long after the start a sign that names no event counts. Before it, those who leave look like those who
+    /// come. Zero: such a sign counts as early as a check-in.
+    pub presence_after: TimeDelta,
     /// What to do.
     pub how: How,
 }
@@ -120,7 +125,12 @@ impl Default for NoCheckIn {
     /// Ten minutes of grace and of earliness, the commonest settings of room products; declined, so that the organizer
     /// hears of it.
     fn default() -> Self {
-        Self { grace: TimeDelta::minutes(10), early: TimeDelta::minutes(10), how: How::Decline }
+        Self {
+            grace: TimeDelta::minutes(10),
+            early: TimeDelta::minutes(10),
+            presence_after: TimeDelta::zero(),
+            how: How::Decline,
+        }
     }
 }
 

@@ -101,6 +101,9 @@ pub enum Command {
         after_help = "Example:\n  adjourn key add lobby-display --rooms 'berlin-*@example.com'\n  adjourn key add operator --rights all\n  adjourn key list\n  adjourn key revoke 1f0c9a27be"
     )]
     Key(KeyArgs),
+    /// Show which settings hold in a room, and where each comes from
+    #[command(after_help = "Example:\n  adjourn settings berlin-1@example.com")]
+    Settings(SettingsArgs),
     /// Run a simulated Exchange on this machine
     #[command(after_help = "Example:\n  adjourn sim --port 8443 --tls --ca-out ca.pem")]
     Sim(SimArgs),
@@ -250,6 +253,13 @@ pub struct ServeArgs {
 pub enum LogFormat {
     Text,
     Json,
+}
+
+/// `adjourn settings`.
+#[derive(Debug, Args)]
+pub struct SettingsArgs {
+    /// The room's SMTP address
+    pub room: String,
 }
 
 /// `adjourn key`.

@@ -47,8 +47,8 @@ pub(super) async fn run(
 
 /// The rule on check-ins without any check-ins would free every room in the building.
 fn guard_evidence(args: &CleanupArgs, opened: &Opened) -> Result<(), Failure> {
-    match (&opened.config.rules.no_check_in, &args.evidence) {
-        (Some(_), None) => Err(Failure::new(
+    match (opened.config.rules.check_in_anywhere(), &args.evidence) {
+        (true, None) => Err(Failure::new(
             Exit::Usage,
             "the rule cleanup.no_check_in is on, so --evidence FILE is needed: without it every meeting looks abandoned",
         )),

@@ -117,7 +117,7 @@ pub(super) async fn open_with(
     Ok(Opened { engine: Arc::new(engine), config })
 }
 
-fn load(connection: &Connection) -> Result<Config, Failure> {
+pub(super) fn load(connection: &Connection) -> Result<Config, Failure> {
     let default = Path::new(DEFAULT_FILE);
     let path = connection.config.as_deref().or_else(|| default.exists().then_some(default));
     let overrides = Overrides {

@@ -15,6 +15,7 @@ mod output;
 mod perform;
 mod progress;
 mod serve;
+mod settings;
 mod sim;
 mod undo;
 mod wire;
@@ -65,6 +66,7 @@ async fn dispatch(line: CommandLine, output: &Output) -> Result<Exit, Failure> {
         Command::Cleanup(args) => cleanup::run(args, connection, output).await,
         Command::Serve(args) => serve::run(args, connection, output).await,
         Command::Key(args) => key::run(args, connection, output).await,
+        Command::Settings(args) => settings::run(&args, connection, output),
         Command::Sim(args) => sim::run(args, output).await,
         Command::Demo(args) => demo::run(args, output).await,
         Command::Wire(args) => wire::run(args, output),

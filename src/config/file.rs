@@ -19,6 +19,19 @@ pub(super) struct File {
     pub(super) api: Api,
     pub(super) schedules: Vec<Schedule>,
     pub(super) webhook: Option<Webhook>,
+    pub(super) places: Vec<Place>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Place {
+    pub(super) name: String,
+    pub(super) rooms: Vec<String>,
+    pub(super) check_in: Option<bool>,
+    pub(super) grace_minutes: Option<Spanned<i64>>,
+    pub(super) early_minutes: Option<Spanned<i64>>,
+    pub(super) presence_after_minutes: Option<Spanned<i64>>,
+    pub(super) how: Option<How>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -120,6 +133,7 @@ pub(super) struct Cleanup {
 pub(super) struct NoCheckIn {
     pub(super) grace_minutes: Spanned<i64>,
     pub(super) early_minutes: Spanned<i64>,
+    pub(super) presence_after_minutes: Spanned<i64>,
     pub(super) how: How,
 }
 
@@ -235,7 +249,12 @@ impl Default for Cleanup {
 
 impl Default for NoCheckIn {
     fn default() -> Self {
-        Self { grace_minutes: default(10), early_minutes: default(10), how: How::Decline }
+        Self {
+            grace_minutes: default(10),
+            early_minutes: default(10),
+            presence_after_minutes: default(0),
+            how: How::Decline,
+        }
     }
 }
 

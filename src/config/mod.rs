@@ -15,7 +15,7 @@ use chrono::TimeDelta;
 
 use crate::api::TlsFiles;
 use crate::calendar::Scope;
-use crate::cleanup::{CancelledLeftover, Exceptions, How, Limits, NoCheckIn, OrganizerGone, Rules};
+use crate::cleanup::{CancelledLeftover, Exceptions, How, Limits, NoCheckIn, OrganizerGone, Place, Rules};
 use crate::engine;
 pub use crate::exchange::ImpersonateBy;
 use crate::service::{Poster, Schedule, ScheduleError};
@@ -168,6 +168,7 @@ fn check(source: &Source<'_>, file: File, overrides: Overrides) -> Result<Config
         rooms.push(room.parse().map_err(|error| ConfigError::flag("--in-scope", error))?);
     }
     let cleanup = file.cleanup;
+    let places = file.places.into_iter().map(|place| check_place(source, place)).collect::<Result<_, _>>()?;
     let directory = overrides.state_dir.clone().or(file.journal.directory);
     let resume_within = checked(source, &file.journal.resume_within_s, 0, 24 * 3600)?;
     let give_up_after = checked(source, &file.journal.give_up_after_s, 0, 30 * 24 * 3600)?;
@@ -187,7 +188,7 @@ fn check(source: &Source<'_>, file: File, overrides: Overrides) -> Result<Config
         journal: Journal { directory },
         rooms_at_once: checked(source, &cleanup.rooms_at_once, 1, 1_000)?,
         ahead: TimeDelta::hours(checked(source, &cleanup.hours_ahead, 1, 24 * 366)?),
-        rules: check_rules(source, cleanup)?,
+        rules: check_rules(source, cleanup, places)?,
         api: check_api(source, &file.api)?,
         schedules: check_schedules(source, file.schedules)?,
         webhook: file.webhook.map(|hook| check_webhook(source, hook)).transpose()?,
@@ -283,12 +284,27 @@ fn check_url(url: &str) -> Result<String, String> {
     }
 }
 
-fn check_rules(source: &Source<'_>, file: file::Cleanup) -> Result<Rules, ConfigError> {
+fn check_place(source: &Source<'_>, file: file::Place) -> Result<Place, ConfigError> {
+    let optional =
+        |value: &Option<Spanned<i64>>| value.as_ref().map(|value| minutes(source, value)).transpose();
+    Ok(Place {
+        grace: optional(&file.grace_minutes)?,
+        early: optional(&file.early_minutes)?,
+        presence_after: optional(&file.presence_after_minutes)?,
+        name: file.name,
+        rooms: file.rooms.iter().flat_map(|pattern| pattern.parse()).collect(),
+        check_in: file.check_in,
+        how: file.how,
+    })
+}
+
+fn check_rules(source: &Source<'_>, file: file::Cleanup, places: Vec<Place>) -> Result<Rules, ConfigError> {
     let no_check_in = match file.no_check_in {
         None => None,
         Some(rule) => Some(NoCheckIn {
             grace: minutes(source, &rule.grace_minutes)?,
             early: minutes(source, &rule.early_minutes)?,
+            presence_after: minutes(source, &rule.presence_after_minutes)?,
             how: rule.how,
         }),
     };
@@ -304,6 +320,7 @@ fn check_rules(source: &Source<'_>, file: file::Cleanup) -> Result<Rules, Config
         no_check_in,
         cancelled_leftover: file.cancelled_leftover.then_some(CancelledLeftover),
         organizer_gone,
+        places,
         exceptions: check_exceptions(source, file.exceptions)?,
         came_back: file.came_back,
         limits: Limits {

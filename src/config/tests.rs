@@ -84,3 +84,59 @@ fn rules_that_cannot_work_are_refused() {
         "adjourn.toml:3: cleanup.organizer_gone.how: events ahead cannot be ended; choose remove or decline"
     );
 }
+
+#[test]
+fn places_change_what_holds_in_their_rooms() {
+    let config = parse(
+        r#"
+        [cleanup.no_check_in]
+        presence_after_minutes = 4
+        [[places]]
+        name = "Berlin"
+        rooms = ["berlin-*@example.com"]
+        grace_minutes = 20
+        [[places]]
+        name = "board room"
+        rooms = ["berlin-board@example.com"]
+        check_in = false
+        "#,
+    )
+    .unwrap();
+    let of = |room: &str| config.rules.check_in(&room.parse().unwrap());
+    let berlin = of("berlin-1@example.com").unwrap();
+    assert_eq!((berlin.grace, berlin.presence_after), (TimeDelta::minutes(20), TimeDelta::minutes(4)));
+    assert_eq!(of("berlin-board@example.com"), None);
+}
+
+#[test]
+fn a_service_is_described_and_what_cannot_be_is_named() {
+    let config = parse(
+        r#"
+        [api]
+        listen = "0.0.0.0:443"
+        tls = { cert_file = "cert.pem", key_file = "key.pem" }
+        [webhook]
+        url = "https://hooks.example.com/adjourn"
+        secret_file = "secret"
+        [[schedules]]
+        name = "night"
+        cron = "30 2 * * *"
+        zone = "Europe/Berlin"
+        "#,
+    )
+    .unwrap();
+    assert_eq!((config.api.listen.port(), config.schedules.len()), (443, 1));
+    assert!(
+        error("[api]\nlisten = \"here\"\n")
+            .starts_with("adjourn.toml:2: api.listen: `here` is not of the form")
+    );
+    let schedule = |cron: &str, zone: &str| {
+        error(&format!("[[schedules]]\nname = \"x\"\ncron = \"{cron}\"\nzone = \"{zone}\"\n"))
+    };
+    assert!(schedule("whenever", "UTC").contains("is no cron expression"));
+    assert!(schedule("0 * * * *", "Berlin").contains("is no time zone"));
+    assert!(
+        error("[webhook]\nurl = \"http://elsewhere.example/\"\nsecret_file = \"s\"\n")
+            .contains("https://host/path")
+    );
+}

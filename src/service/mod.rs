@@ -149,7 +149,7 @@ impl Service {
     ) -> Result<Event, NoCheckIn> {
         let now = self.now();
         let kept = self.rooms.get(room, now).await.map_err(NoCheckIn::Trouble)?;
-        let early = self.rules.no_check_in.as_ref().map_or(TimeDelta::zero(), |rule| rule.early);
+        let early = self.rules.check_in(room).map_or(TimeDelta::zero(), |rule| rule.early);
         let open = |event: &&Event| event.start - early <= now && now < event.end && !event.is_cancelled;
         let named = |event: &&Event| wanted.is_none_or(|wanted| event.id.as_str() == wanted);
         let event = kept.events.iter().filter(open).find(named).ok_or(NoCheckIn::Nothing)?;

@@ -60,10 +60,11 @@ pub fn status(
     let current = events().filter(|event| event.is_on(now)).max_by_key(|event| event.start).cloned();
     let next = events().filter(|event| event.start > now).min_by_key(|event| event.start).cloned();
     let free_until = next.as_ref().filter(|_| current.is_none()).map(|next| next.start);
-    let rule = rules.no_check_in.as_ref();
-    let sign_for = |event: &Event| {
-        let early = rule.map_or(event.start, |rule| event.start - rule.early);
-        evidence.for_event(room, event, early).is_some()
+    let rule = rules.check_in(room);
+    let rule = rule.as_ref();
+    let sign_for = |event: &Event| match rule {
+        Some(rule) => evidence.of(room, event, rule).is_some(),
+        None => evidence.for_event(room, event, event.start).is_some(),
     };
     let checked_in = current.as_ref().is_some_and(sign_for);
     let release_at = current.as_ref().and_then(|event| {

@@ -9,8 +9,7 @@ use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
 use super::{Notice, Schedule, Service};
-use crate::access::RoomPattern;
-use crate::calendar::{EventId, RoomAddress, Window};
+use crate::calendar::{EventId, RoomAddress, RoomPattern, Window};
 use crate::cleanup::{Kept, Plan, Progress, Rules, Verdict};
 use crate::engine::Mode;
 
@@ -45,7 +44,7 @@ impl Service {
 
     /// Looks once whether anything is due, and does it.
     pub async fn watch_once(&self, warned: &mut Warned) {
-        if self.rules.no_check_in.is_some() {
+        if self.rules.check_in_anywhere() {
             self.release(warned).await;
         }
         for schedule in &self.options.schedules {

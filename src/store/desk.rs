@@ -9,7 +9,8 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::directory;
 use super::sqlite::{StoreError, prepare};
-use crate::access::{KeyId, Right, Rights, RoomPattern, StoredKey};
+use crate::access::{KeyId, Right, Rights, StoredKey};
+use crate::calendar::RoomPattern;
 use crate::cleanup::Evidence;
 
 const FILE: &str = "desk.sqlite";

@@ -4,3 +4,4 @@
 mod journal;
 mod killed;
 mod office;
+mod served;

@@ -293,3 +293,17 @@ async fn a_journal_that_fails_stops_the_sweep_and_what_was_done_is_told() {
     // Done, and not stored any more: it is told all the same.
     assert_eq!(stage.calendar.effects(), 5);
 }
+
+#[test]
+fn those_who_leave_late_do_not_look_like_those_who_come() {
+    let rule = NoCheckIn { presence_after: TimeDelta::minutes(4), ..NoCheckIn::default() };
+    let sign = |minute, event: Option<&str>| {
+        let mut log = EvidenceLog::default();
+        let event = event.map(str::to_owned);
+        log.push(Evidence { room: room("r1"), event, at: at(9, minute), source: "motion".to_owned() });
+        log.of(&room("r1"), &meeting("a"), &rule).is_some()
+    };
+    assert!(!sign(2, None), "the last meeting's people");
+    assert!(sign(4, None));
+    assert!(sign(0, Some("uid-a")), "who names the event means it");
+}

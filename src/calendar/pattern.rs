@@ -1,0 +1,33 @@
+//! Many rooms at once, by their addresses.
+
+use std::fmt;
+use std::str::FromStr;
+
+use wildmatch::WildMatch;
+
+use super::RoomAddress;
+
+/// Room addresses with `*` for anything: `berlin-*@example.com`, `*@example.com`, `*`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomPattern(String);
+
+impl RoomPattern {
+    /// Whether the room is meant.
+    pub fn means(&self, room: &RoomAddress) -> bool {
+        WildMatch::new(&self.0).matches(room.as_str())
+    }
+}
+
+impl FromStr for RoomPattern {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.trim().to_lowercase()))
+    }
+}
+
+impl fmt::Display for RoomPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

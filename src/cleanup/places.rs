@@ -1,0 +1,152 @@
+//! Settings by place: all rooms, then a building, then a room. The last place that means a room and says something wins.
+//! Pure.
+
+use chrono::TimeDelta;
+
+use super::rules::{How, NoCheckIn, Rules};
+use crate::calendar::{RoomAddress, RoomPattern};
+
+/// Some rooms, and what is different there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// What people call it.
+    pub name: String,
+    /// Which rooms.
+    pub rooms: Vec<RoomPattern>,
+    /// Whether the rule on check-ins is on.
+    pub check_in: Option<bool>,
+    /// Over [`NoCheckIn::grace`].
+    pub grace: Option<TimeDelta>,
+    /// Over [`NoCheckIn::early`].
+    pub early: Option<TimeDelta>,
+    /// Over [`NoCheckIn::presence_after`].
+    pub presence_after: Option<TimeDelta>,
+    /// Over [`NoCheckIn::how`].
+    pub how: Option<How>,
+}
+
+/// One setting as it holds for a room, and who says so.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Setting {
+    /// As it is written in the configuration.
+    pub name: &'static str,
+    /// In words.
+    pub value: String,
+    /// `default`, `all rooms`, or the place's name.
+    pub from: String,
+}
+
+impl Place {
+    fn means(&self, room: &RoomAddress) -> bool {
+        self.rooms.iter().any(|pattern| pattern.means(room))
+    }
+}
+
+impl Rules {
+    /// The rule on check-ins as it holds in this room; `None` when it is off there.
+    pub fn check_in(&self, room: &RoomAddress) -> Option<NoCheckIn> {
+        let (on, rule) = self.layered(room);
+        on.then_some(rule)
+    }
+
+    fn layered(&self, room: &RoomAddress) -> (bool, NoCheckIn) {
+        let places = || self.places.iter().filter(|place| place.means(room));
+        let on =
+            places().filter_map(|place| place.check_in).next_back().unwrap_or(self.no_check_in.is_some());
+        let mut rule = self.no_check_in.clone().unwrap_or_default();
+        for place in places() {
+            rule.grace = place.grace.unwrap_or(rule.grace);
+            rule.early = place.early.unwrap_or(rule.early);
+            rule.presence_after = place.presence_after.unwrap_or(rule.presence_after);
+            rule.how = place.how.unwrap_or(rule.how);
+        }
+        (on, rule)
+    }
+
+    /// Whether the rule is on in any room.
+    pub fn check_in_anywhere(&self) -> bool {
+        self.no_check_in.is_some() || self.places.iter().any(|place| place.check_in == Some(true))
+    }
+
+    /// Every setting as it holds in this room, and where it comes from.
+    pub fn explain(&self, room: &RoomAddress) -> Vec<Setting> {
+        let everywhere = if self.no_check_in.is_some() { "all rooms" } else { "default" };
+        let from = |says: fn(&Place) -> bool| {
+            let mut places = self.places.iter().filter(|place| place.means(room) && says(place));
+            places.next_back().map_or_else(|| everywhere.to_owned(), |place| place.name.clone())
+        };
+        let minutes = |time: TimeDelta| format!("{} min", time.num_minutes());
+        let (on, rule) = self.layered(room);
+        let on = if on { "on" } else { "off" };
+        type Says = fn(&Place) -> bool;
+        let all: [(&'static str, String, Says); 5] = [
+            ("check_in", on.to_owned(), |place| place.check_in.is_some()),
+            ("grace_minutes", minutes(rule.grace), |place| place.grace.is_some()),
+            ("early_minutes", minutes(rule.early), |place| place.early.is_some()),
+            ("presence_after_minutes", minutes(rule.presence_after), |place| place.presence_after.is_some()),
+            ("how", rule.how.to_string(), |place| place.how.is_some()),
+        ];
+        let settings = all.into_iter().map(|(name, value, says)| Setting { name, value, from: from(says) });
+        settings.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(name: &str, rooms: &str) -> Place {
+        let rooms = vec![rooms.parse().unwrap_or_else(|never| match never {})];
+        Place {
+            name: name.to_owned(),
+            rooms,
+            check_in: None,
+            grace: None,
+            early: None,
+            presence_after: None,
+            how: None,
+        }
+    }
+
+    #[test]
+    fn the_last_place_that_says_something_wins() {
+        let berlin = Place { grace: Some(TimeDelta::minutes(20)), ..place("Berlin", "berlin-*@x.example") };
+        let board =
+            Place { check_in: Some(false), how: Some(How::End), ..place("board", "berlin-board@x.example") };
+        let rules = Rules {
+            no_check_in: Some(NoCheckIn::default()),
+            places: vec![berlin, board],
+            ..Rules::default()
+        };
+        let of = |room: &str| rules.check_in(&room.parse().unwrap());
+        assert_eq!(of("paris-1@x.example").unwrap().grace, TimeDelta::minutes(10));
+        assert_eq!(of("berlin-1@x.example").unwrap().grace, TimeDelta::minutes(20));
+        assert_eq!(of("berlin-board@x.example"), None);
+        let said: Vec<_> = rules
+            .explain(&"berlin-board@x.example".parse().unwrap())
+            .into_iter()
+            .map(|setting| format!("{} = {} ({})", setting.name, setting.value, setting.from))
+            .collect();
+        assert_eq!(
+            said,
+            [
+                "check_in = off (board)",
+                "grace_minutes = 20 min (Berlin)",
+                "early_minutes = 10 min (all rooms)",
+                "presence_after_minutes = 0 min (all rooms)",
+                "how = end (board)",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_place_can_have_the_rule_on_its_own() {
+        let rules = Rules {
+            places: vec![Place { check_in: Some(true), ..place("lab", "lab@x.example") }],
+            ..Rules::default()
+        };
+        assert!(rules.check_in_anywhere());
+        assert!(rules.check_in(&"lab@x.example".parse().unwrap()).is_some());
+        assert!(rules.check_in(&"other@x.example".parse().unwrap()).is_none());
+    }
+}

@@ -1,0 +1,132 @@
+//! `adjourn serve` as a process: keys made beside it, stopped in order, and killed.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use adjourn::sim::{Trouble, Wrong};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::office::{Office, room};
+
+struct Served {
+    child: Child,
+    at: String,
+}
+
+fn serve(office: &Office) -> Served {
+    let mut command = office.command(&["serve", "--listen", "127.0.0.1:0", "--log", "json"]);
+    let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    Served { child, at: line.trim().strip_prefix("http://").unwrap().to_owned() }
+}
+
+impl Served {
+    async fn ask(&self, token: &str, request: &str) -> String {
+        let mut stream = tokio::net::TcpStream::connect(&self.at).await.unwrap();
+        let text = format!(
+            "{request} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nConnection: close\r\nContent-Length: 0\r\n\
+             Idempotency-Key: press-1\r\nPrefer: wait=1\r\n\r\n"
+        );
+        stream.write_all(text.as_bytes()).await.unwrap();
+        let mut said = String::new();
+        // A server that is killed answers nothing.
+        let _ = stream.read_to_string(&mut said).await;
+        said
+    }
+
+    /// SIGTERM, by the id of the process that was started.
+    fn terminate(&self) {
+        let id = self.child.id().to_string();
+        assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    }
+}
+
+async fn key(office: &Office) -> String {
+    let made = office.run(&["--json", "key", "add", "display", "--rights", "all"]).await;
+    assert_eq!(made.code, 0, "{}", made.err);
+    made.json()["token"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_is_stopped_finishes_what_it_took_on() {
+    let office = Office::open(1).await;
+    let before = office.end_of(0);
+    let mut served = serve(&office);
+    // Made while it runs: it opens within a second or two.
+    let token = key(&office).await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    office.sim.trouble(Trouble::new(Wrong::Slow(Duration::from_secs(3))).on("UpdateItem"));
+    let said = served.ask(&token, &format!("POST /v1/rooms/{}/end", room(0))).await;
+    assert!(said.starts_with("HTTP/1.1 202"), "{said}");
+    served.terminate();
+    let status = tokio::task::spawn_blocking(move || served.child.wait().unwrap()).await.unwrap();
+    assert_eq!(status.code(), Some(0));
+    assert_ne!(office.end_of(0), before);
+    let record = office.run(&["audit", "--json"]).await.lines();
+    assert_eq!(
+        (record.len(), &record[0]["ending"], &record[0]["actor"]),
+        (1, &"done".into(), &"display".into())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_is_killed_knows_afterwards_what_it_did() {
+    let office = Office::open(1).await;
+    let before = office.end_of(0);
+    let token = key(&office).await;
+    let mut served = serve(&office);
+    office.sim.trouble(Trouble::new(Wrong::Slow(Duration::from_secs(2))).on("UpdateItem"));
+    let said = served.ask(&token, &format!("POST /v1/rooms/{}/end", room(0))).await;
+    assert!(said.starts_with("HTTP/1.1 202"), "{said}");
+    served.child.kill().unwrap();
+    served.child.wait().unwrap();
+    let mut served = serve(&office);
+    let said = served.ask(&token, &format!("POST /v1/rooms/{}/end", room(0))).await;
+    assert!(said.starts_with("HTTP/1.1 200"), "{said}");
+    let view: Value = serde_json::from_str(said.split_once("\r\n\r\n").unwrap().1).unwrap();
+    assert_eq!((&view["state"], &view["repeated"]), (&"done".into(), &true.into()), "one press, one answer");
+    assert_ne!(office.end_of(0), before);
+    let record = office.run(&["audit", "--json"]).await.lines();
+    assert_eq!((record.len(), &record[0]["ending"]), (1, &"done".into()));
+    served.child.kill().unwrap();
+    served.child.wait().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_made_listed_and_revoked_and_never_shown_again() {
+    let office = Office::open(1).await;
+    let token = key(&office).await;
+    let listed = office.run(&["--json", "key", "list"]).await;
+    let id = listed.json()[0]["id"].as_str().unwrap().to_owned();
+    assert!(token.contains(&id) && !listed.out.contains(&token), "{}", listed.out);
+    assert_eq!(office.run(&["key", "revoke", &id]).await.code, 0);
+    assert_eq!(office.run(&["key", "revoke", &id]).await.code, 1);
+    assert_eq!(office.run(&["key", "list", "--json"]).await.json(), serde_json::json!([]));
+    assert_eq!(office.run(&["key", "add", "x", "--rights", "everything"]).await.code, 2);
+    let open = office.run(&["serve", "--listen", "0.0.0.0:0"]).await;
+    assert_eq!(open.code, 2);
+    assert!(open.err.contains("readable over the network"), "{}", open.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_extends_books_and_explains() {
+    let office = Office::open(2).await;
+    let extended = office.run(&["--json", "extend", &room(0), "--minutes", "15"]).await;
+    assert_eq!(
+        (extended.code, &extended.json()["change"]["change"]),
+        (0, &"extended".into()),
+        "{}",
+        extended.err
+    );
+    let taken = office.run(&["book", &room(0), "--minutes", "15"]).await;
+    assert_eq!(taken.code, 1, "{}", taken.out);
+    office.run(&["end", &room(1)]).await;
+    let booked = office.run(&["--json", "book", &room(1), "--minutes", "15"]).await;
+    assert_eq!((booked.code, &booked.json()["change"]["change"]), (0, &"booked".into()), "{}", booked.err);
+    office.configure("[[places]]\nname = \"lab\"\nrooms = [\"room1@*\"]\ngrace_minutes = 25\n");
+    let settings = office.run(&["settings", &room(1)]).await;
+    assert!(settings.out.contains("25 min") && settings.out.contains("lab"), "{}", settings.out);
+}
