@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::Api;
 use super::caller::Caller;
 use super::extract::{Ask as Params, At, Body, Object};
-use super::problem::Problem;
+use super::problem::{Away, Problem};
 use super::view::{ActionView, SeenTimes};
 use crate::access::Right;
 use crate::action::{Action, ActionId, AllDay, Ask, DeleteHow, Notify, Target, Times};
@@ -34,6 +34,19 @@ const REASON_MAX: usize = 1_000;
 const MINUTES_MAX: u16 = 1_440;
 const PAGE: usize = 50;
 const PAGE_MAX: usize = 500;
+
+/// How a request is carried out.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "describes headers, which are read one by one")]
+pub(super) struct Manner {
+    /// Asking twice with it is asking once: 1 to 180 printable ASCII characters without blanks.
+    #[param(rename = "Idempotency-Key", max_length = 180)]
+    idempotency_key: Option<String>,
+    /// `wait=SECONDS`: answer within that time.
+    #[param(rename = "Prefer")]
+    prefer: Option<String>,
+}
 
 /// About which event, and how.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -116,15 +129,12 @@ struct Wish {
 
 /// End what is on, now.
 #[utoipa::path(post, path = "/v1/rooms/{room}/end", tag = "actions",
-    params(("room" = String, Path, description = "SMTP address"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Asking twice with it is asking once"),
-        ("Prefer" = Option<String>, Header, description = "`wait=SECONDS`: answer within that time")),
+    params(("room" = String, Path, description = "SMTP address"), Manner),
     request_body = Option<End>,
     responses(
-        (status = 200, body = ActionView), (status = 202, body = ActionView, description = "Under way: see `Location`"),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = 502, body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
+        (status = 200, body = ActionView),
+        (status = 202, body = ActionView, description = "Under way: see `Location`"),
+        Away,
 ))]
 pub(super) async fn end(
     State(api): State<Api>,
@@ -142,15 +152,12 @@ pub(super) async fn end(
 
 /// Take an event off the calendar: decline, cancel or remove it, as its copy demands.
 #[utoipa::path(post, path = "/v1/rooms/{room}/delete", tag = "actions",
-    params(("room" = String, Path, description = "SMTP address"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Asking twice with it is asking once"),
-        ("Prefer" = Option<String>, Header, description = "`wait=SECONDS`: answer within that time")),
+    params(("room" = String, Path, description = "SMTP address"), Manner),
     request_body = Option<End>,
     responses(
-        (status = 200, body = ActionView), (status = 202, body = ActionView, description = "Under way: see `Location`"),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = 502, body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
+        (status = 200, body = ActionView),
+        (status = 202, body = ActionView, description = "Under way: see `Location`"),
+        Away,
 ))]
 pub(super) async fn delete(
     State(api): State<Api>,
@@ -168,15 +175,12 @@ pub(super) async fn delete(
 
 /// Let what is on last longer.
 #[utoipa::path(post, path = "/v1/rooms/{room}/extend", tag = "actions",
-    params(("room" = String, Path, description = "SMTP address"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Asking twice with it is asking once"),
-        ("Prefer" = Option<String>, Header, description = "`wait=SECONDS`: answer within that time")),
+    params(("room" = String, Path, description = "SMTP address"), Manner),
     request_body = Extend,
     responses(
-        (status = 200, body = ActionView), (status = 202, body = ActionView, description = "Under way: see `Location`"),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = 502, body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
+        (status = 200, body = ActionView),
+        (status = 202, body = ActionView, description = "Under way: see `Location`"),
+        Away,
 ))]
 pub(super) async fn extend(
     State(api): State<Api>,
@@ -194,15 +198,12 @@ pub(super) async fn extend(
 
 /// Book a free room from now on.
 #[utoipa::path(post, path = "/v1/rooms/{room}/book", tag = "actions",
-    params(("room" = String, Path, description = "SMTP address"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Asking twice with it is asking once"),
-        ("Prefer" = Option<String>, Header, description = "`wait=SECONDS`: answer within that time")),
+    params(("room" = String, Path, description = "SMTP address"), Manner),
     request_body = Book,
     responses(
-        (status = 200, body = ActionView), (status = 202, body = ActionView, description = "Under way: see `Location`"),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = 502, body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
+        (status = 200, body = ActionView),
+        (status = 202, body = ActionView, description = "Under way: see `Location`"),
+        Away,
 ))]
 pub(super) async fn book(
     State(api): State<Api>,
@@ -221,14 +222,12 @@ pub(super) async fn book(
 /// Put back what an action changed.
 #[utoipa::path(post, path = "/v1/actions/{action}/undo", tag = "actions",
     params(("action" = Uuid, Path, description = "The action to undo"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Asking twice with it is asking once"),
-        ("Prefer" = Option<String>, Header, description = "`wait=SECONDS`: answer within that time")),
+        Manner),
     request_body = Option<Undo>,
     responses(
-        (status = 200, body = ActionView), (status = 202, body = ActionView, description = "Under way: see `Location`"),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = 502, body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
+        (status = 200, body = ActionView),
+        (status = 202, body = ActionView, description = "Under way: see `Location`"),
+        Away,
 ))]
 pub(super) async fn undo(
     State(api): State<Api>,
@@ -328,8 +327,7 @@ fn wait(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
 #[utoipa::path(get, path = "/v1/actions/{action}", tag = "actions",
     params(("action" = Uuid, Path, description = "Its name")),
     responses((status = 200, body = ActionView),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
+        Away,
 ))]
 pub(super) async fn get(
     State(api): State<Api>,
@@ -390,8 +388,7 @@ pub(super) struct ActionList {
 /// With the right `audit`, everybody's actions in the rooms the key may know of; without it, the key's own.
 #[utoipa::path(get, path = "/v1/actions", tag = "actions", params(Filter), responses(
     (status = 200, body = ActionList),
-    (status = "4XX", body = Problem, content_type = "application/problem+json"),
-    (status = 503, body = Problem, content_type = "application/problem+json"),
+        Away,
 ))]
 pub(super) async fn list(
     State(api): State<Api>,

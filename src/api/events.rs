@@ -12,7 +12,7 @@ use tokio_stream::{Stream, StreamExt};
 
 use super::Api;
 use super::caller::Caller;
-use super::problem::Problem;
+use super::problem::{Away, Problem};
 use crate::access::Right;
 use crate::service::Notice;
 
@@ -23,8 +23,7 @@ const ALIVE: Duration = Duration::from_secs(15);
 /// ask for the rooms again.
 #[utoipa::path(get, path = "/v1/events", tag = "events", responses(
     (status = 200, content_type = "text/event-stream", body = String),
-    (status = "4XX", body = Problem, content_type = "application/problem+json"),
-    (status = 503, body = Problem, content_type = "application/problem+json"),
+        Away,
 ))]
 pub(super) async fn listen(
     State(api): State<Api>,

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::Api;
 use super::caller::Caller;
 use super::extract::{Body, Object};
-use super::problem::Problem;
+use super::problem::{Away, Problem};
 use super::rooms::SOURCE_MAX;
 use crate::access::Right;
 use crate::cleanup::Evidence;
@@ -53,8 +53,7 @@ pub(super) struct Taken {
 /// Report occupancy.
 #[utoipa::path(post, path = "/v1/evidence", tag = "rooms", request_body = Signs, responses(
     (status = 200, body = Taken),
-    (status = "4XX", body = Problem, content_type = "application/problem+json"),
-    (status = 503, body = Problem, content_type = "application/problem+json"),
+        Away,
 ))]
 pub(super) async fn add(
     State(api): State<Api>,

@@ -21,6 +21,7 @@ use crate::access::Right;
         description = "Ends meetings early and frees abandoned rooms on Exchange calendars. Times are UTC (RFC 3339).",
     ),
     security(("key" = [])),
+    components(schemas(Problem)),
     modifiers(&Keys),
 )]
 pub(super) struct Description;

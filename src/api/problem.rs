@@ -1,12 +1,16 @@
 //! Answers that are no: RFC 9457, with whose fault it is and what to do next.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::{Serialize, Serializer};
-use utoipa::ToSchema;
+use utoipa::openapi::response::Response as Described;
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
+use utoipa::{IntoResponses, ToSchema};
 use uuid::Uuid;
 
 use crate::action::{ActionId, Fault, Outcome, Refusal};
@@ -175,6 +179,32 @@ impl Problem {
             },
         }
     }
+}
+
+/// The answers of an operation that asks nobody but us.
+pub(super) struct No;
+
+/// The answers of an operation that asks Exchange, or the disk.
+pub(super) struct Away;
+
+impl IntoResponses for No {
+    fn responses() -> BTreeMap<String, RefOr<Described>> {
+        BTreeMap::from([("4XX".to_owned(), described("Not as asked: the problem says why"))])
+    }
+}
+
+impl IntoResponses for Away {
+    fn responses() -> BTreeMap<String, RefOr<Described>> {
+        let mut all = No::responses();
+        all.insert("502".to_owned(), described("Exchange refused, or a person has to look"));
+        all.insert("503".to_owned(), described("Not now: ask again later"));
+        all
+    }
+}
+
+fn described(what: &str) -> RefOr<Described> {
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    ResponseBuilder::new().description(what).content("application/problem+json", content).build().into()
 }
 
 fn as_urn<S: Serializer>(kind: &&'static str, serializer: S) -> Result<S::Ok, S::Error> {

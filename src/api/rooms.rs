@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::Api;
 use super::caller::Caller;
 use super::extract::{Ask, At, Body};
-use super::problem::Problem;
+use super::problem::{Away, No, Problem};
 use super::view::{EventView, RoomView};
 use crate::access::Right;
 use crate::service::NoCheckIn;
@@ -56,7 +56,7 @@ pub(super) struct RoomEntry {
 /// The rooms this key may know of.
 #[utoipa::path(get, path = "/v1/rooms", tag = "rooms", params(Page), responses(
     (status = 200, body = RoomList),
-    (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        No,
 ))]
 pub(super) async fn list(
     State(api): State<Api>,
@@ -93,9 +93,7 @@ pub(super) async fn list(
     responses(
         (status = 200, body = RoomView),
         (status = 304, description = "As it was"),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = 502, body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
+        Away,
 ))]
 pub(super) async fn get(
     State(api): State<Api>,
@@ -159,9 +157,7 @@ pub(super) const SOURCE_MAX: usize = 100;
     params(("room" = String, Path, description = "SMTP address")), request_body = Option<CheckIn>,
     responses(
         (status = 200, body = CheckedIn),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = 502, body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
+        Away,
 ))]
 pub(super) async fn check_in(
     State(api): State<Api>,

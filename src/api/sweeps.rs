@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::Api;
 use super::caller::Caller;
 use super::extract::{At, Body};
-use super::problem::Problem;
+use super::problem::{No, Problem};
 use super::view::SeenView;
 use crate::access::Right;
 use crate::cleanup::{Plan, Verdict};
@@ -77,7 +77,7 @@ pub(super) struct Applied {
 /// Plan a sweep. Touches nothing; see `Location` for how far it is.
 #[utoipa::path(post, path = "/v1/sweeps", tag = "sweeps", request_body = Option<Begin>, responses(
     (status = 202, body = SweepBody),
-    (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        No,
 ))]
 pub(super) async fn begin(
     State(api): State<Api>,
@@ -97,7 +97,7 @@ pub(super) async fn begin(
 #[utoipa::path(get, path = "/v1/sweeps/{sweep}", tag = "sweeps",
     params(("sweep" = Uuid, Path, description = "Its name")), responses(
     (status = 200, body = SweepBody),
-    (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        No,
 ))]
 pub(super) async fn get(
     State(api): State<Api>,
@@ -111,7 +111,7 @@ pub(super) async fn get(
 #[utoipa::path(post, path = "/v1/sweeps/{sweep}/apply", tag = "sweeps",
     params(("sweep" = Uuid, Path, description = "Its name")), responses(
     (status = 202, body = SweepBody),
-    (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        No,
 ))]
 pub(super) async fn apply(
     State(api): State<Api>,

@@ -14,6 +14,7 @@ mod places;
 mod plan;
 mod room_judge;
 mod rules;
+mod shard;
 mod sweep;
 
 pub use came_back::CameBack;
@@ -22,4 +23,5 @@ pub use judge::{Judgement, Kept, Verdict, judge};
 pub use places::{Place, Setting};
 pub use plan::{Judged, Plan, RoomPlan, Stop};
 pub use rules::{CancelledLeftover, Exceptions, How, Limits, NoCheckIn, OrganizerGone, Rule, Rules};
+pub use shard::{NoShard, Shard};
 pub use sweep::{Applied, Progress, Sweep, SweepError, Swept, Unfinished};

@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use uuid::Uuid;
 
 use crate::action::IdempotencyKey;
+use crate::cleanup::Shard;
 use crate::journal::{Ending, Head};
 
 /// Ends meetings early and deletes abandoned events on Exchange room calendars.
@@ -382,6 +383,9 @@ pub struct CleanupArgs {
     /// Rooms, one address a line; # begins a comment [default: the configured rooms and room lists]
     #[arg(long, value_name = "FILE")]
     pub rooms: Option<PathBuf>,
+    /// Only this part of the rooms, such as 2/4: several machines sweep together without meeting
+    #[arg(long, value_name = "I/N", conflicts_with = "from_plan")]
+    pub shard: Option<Shard>,
     /// From when on [default: now]
     #[arg(long, value_name = "TIME")]
     pub from: Option<DateTime<Utc>>,

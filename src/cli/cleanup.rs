@@ -32,7 +32,11 @@ pub(super) async fn run(
         if output.is_watched() { Box::new(Bar::new()) } else { Box::new(Lines::default()) };
     let plan = match &args.from_plan {
         Some(path) => read_plan(path)?,
-        None => sweep.plan(&rooms(&args, &opened)?, window(&args, &opened)?, &*progress).await,
+        None => {
+            let mut rooms = rooms(&args, &opened)?;
+            rooms.retain(|room| args.shard.is_none_or(|shard| shard.holds(room)));
+            sweep.plan(&rooms, window(&args, &opened)?, &*progress).await
+        }
     };
     if !args.apply {
         output.data(&plan, || render_plan(&plan, args.all))?;

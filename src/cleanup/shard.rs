@@ -1,0 +1,73 @@
+//! One part of many: several machines sweep the same rooms without meeting. Pure.
+
+use std::fmt;
+use std::str::FromStr;
+
+use sha2::{Digest, Sha256};
+
+use crate::calendar::RoomAddress;
+
+/// Part `part` of `of`, counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    part: u32,
+    of: u32,
+}
+
+/// It is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not of the form 2/4: part 2 of 4")]
+pub struct NoShard(String);
+
+impl Shard {
+    /// Whether the room is in this part. Depends on its address alone, so that a part stays what it is when rooms come
+    /// and go.
+    pub fn holds(&self, room: &RoomAddress) -> bool {
+        let hash: [u8; 32] = Sha256::digest(room.as_str()).into();
+        let [a, b, c, d, ..] = hash;
+        u32::from_be_bytes([a, b, c, d]) % self.of == self.part - 1
+    }
+}
+
+impl FromStr for Shard {
+    type Err = NoShard;
+
+    fn from_str(text: &str) -> Result<Self, NoShard> {
+        let parts = text.split_once('/').and_then(|(part, of)| Some((part.parse().ok()?, of.parse().ok()?)));
+        match parts {
+            Some((part, of)) if 1 <= part && part <= of => Ok(Self { part, of }),
+            _ => Err(NoShard(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.part, self.of)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_room_is_in_one_part() {
+        let shards: Vec<Shard> = (1..=3).map(|part| format!("{part}/3").parse().unwrap()).collect();
+        let mut sizes = [0; 3];
+        for number in 0..300 {
+            let room: RoomAddress = format!("room{number}@example.com").parse().unwrap();
+            let holding: Vec<_> = (0..3).filter(|part| shards[*part].holds(&room)).collect();
+            assert_eq!(holding.len(), 1, "{room}");
+            sizes[holding[0]] += 1;
+        }
+        assert!(sizes.iter().all(|size| *size > 60), "{sizes:?}");
+    }
+
+    #[test]
+    fn nonsense_is_none() {
+        for text in ["", "1", "0/2", "3/2", "1/0", "a/b", "1/2/3", "-1/2"] {
+            assert!(text.parse::<Shard>().is_err(), "{text}");
+        }
+    }
+}
