@@ -273,8 +273,8 @@ async fn perform(
         Asked::Answered(answer) => answer,
         Asked::UnderWay(id) => return Ok(under_way(ActionView::under_way(id.0, room.to_string()))),
         Asked::Failed(error) => return Err(error.into()),
+        Asked::NotNow => return Err(Problem::stopping()),
     };
-    api.service.rooms.forget(&room);
     api.metrics.acted(&answer.outcome);
     if let Some(problem) = Problem::of(answer.action, &answer.outcome) {
         return Err(problem);
@@ -343,6 +343,12 @@ pub(super) async fn get(
             Err(Problem::no_such("action"))
         };
     }
+    if let Some((action, answer)) =
+        api.service.actions.answered(id).filter(|(action, _)| caller.sees(&action.room))
+    {
+        let action = Action { id: answer.action, ..action };
+        return Ok(Json(ActionView::answered(&action, &answer.outcome, answer.repeated)));
+    }
     let waiting = api.service.actions.under_way(id).filter(|room| caller.sees(room));
     waiting
         .map(|room| Json(ActionView::under_way(action, room.to_string())))
@@ -379,7 +385,7 @@ pub(super) struct Filter {
 pub(super) struct ActionList {
     /// The newest first.
     actions: Vec<ActionView>,
-    /// Goes on with the next page; null on the last. A page may be short, or empty, and not the last.
+    /// Goes on with the next page; null on the last.
     next_cursor: Option<Uuid>,
 }
 
@@ -411,13 +417,14 @@ pub(super) async fn list(
     let (since, until) = (filter.since, filter.until);
     let mut query =
         Query { room, since, until, actor, ending, before, limit: Some(CHUNK), ..Query::default() };
-    let mut found = Vec::new();
-    for _ in 0..CHUNKS_MAX {
+    let mut found: Vec<ActionView> = Vec::new();
+    loop {
         let lives = api.service.engine.journal().find(&query).await?;
         for life in &lives {
             let shown = caller.sees(&life.action.room) && (everybody || caller.is(&life.action.actor));
             if shown && found.len() == limit {
-                let next_cursor = query.before.map(|last| last.0);
+                // The last that was shown: a cursor names nothing that the caller may not know of.
+                let next_cursor = found.last().map(|last| last.action);
                 return Ok(Json(ActionList { actions: found, next_cursor }));
             }
             query.before = Some(life.action.id);
@@ -429,13 +436,10 @@ pub(super) async fn list(
             return Ok(Json(ActionList { actions: found, next_cursor: None }));
         }
     }
-    Ok(Json(ActionList { actions: found, next_cursor: query.before.map(|last| last.0) }))
 }
 
-/// Read from the journal at once …
-const CHUNK: usize = 200;
-/// … and for one page at most: a key that may see little gets short pages rather than slow ones.
-const CHUNKS_MAX: usize = 10;
+/// Read from the journal at once.
+const CHUNK: usize = 500;
 
 fn ending(text: &str) -> Option<Ending> {
     Ending::ALL.into_iter().find(|ending| ending.as_str() == text)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use base64::Engine as _;
@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::Api;
 use super::keys::InUse;
 use super::problem::Problem;
-use crate::access::Right;
+use crate::access::{KeyId, Right};
 use crate::action::{Actor, IdempotencyKey};
 use crate::calendar::RoomAddress;
 
@@ -31,9 +31,19 @@ impl Caller {
         if self.0.key.rights.may(right) { Ok(()) } else { Err(Problem::forbidden(right.as_str())) }
     }
 
+    /// For what cannot be told room by room.
+    pub(super) fn need_everywhere(&self) -> Result<(), Problem> {
+        let everywhere = self.0.key.rights.rooms().iter().any(|pattern| pattern.to_string() == "*");
+        if everywhere { Ok(()) } else { Err(Problem::forbidden("all rooms")) }
+    }
+
     /// As it stands in the audit.
     pub(super) fn actor(&self) -> Actor {
         Actor::Program { name: self.name().to_owned() }
+    }
+
+    pub(super) fn id(&self) -> &KeyId {
+        &self.0.key.id
     }
 
     pub(super) fn name(&self) -> &str {
@@ -61,7 +71,9 @@ pub(super) async fn authenticate(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let token = token(request.headers()).ok_or_else(|| Problem::unauthenticated("No API key was sent."))?;
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let token =
+        token(request.headers(), reads).ok_or_else(|| Problem::unauthenticated("No API key was sent."))?;
     let in_use =
         api.keys.open_with(&token).ok_or_else(|| Problem::unauthenticated("The API key is not valid."))?;
     in_use.take().map_err(Problem::too_often)?;
@@ -69,15 +81,16 @@ pub(super) async fn authenticate(
     Ok(next.run(request).await)
 }
 
-/// As a bearer token, or as the password of a browser's Basic credentials.
-fn token(headers: &HeaderMap) -> Option<String> {
+/// As a bearer token, or, where nothing is changed, as the password of a browser's Basic credentials: a browser would
+/// send those with another site's form as well.
+fn token(headers: &HeaderMap, reads: bool) -> Option<String> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, credentials) = value.split_once(' ')?;
     if scheme.eq_ignore_ascii_case("bearer") {
         return Some(credentials.trim().to_owned());
     }
-    let decoded =
-        scheme.eq_ignore_ascii_case("basic").then(|| STANDARD.decode(credentials.trim()).ok())??;
+    let decoded = (reads && scheme.eq_ignore_ascii_case("basic"))
+        .then(|| STANDARD.decode(credentials.trim()).ok())??;
     Some(String::from_utf8(decoded).ok()?.split_once(':')?.1.to_owned())
 }
 

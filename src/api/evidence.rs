@@ -16,6 +16,8 @@ use crate::cleanup::Evidence;
 
 /// Signs in one request.
 const SIGNS_MAX: usize = 5_000;
+/// Longest id or UID of an event.
+const EVENT_MAX: usize = 2_000;
 /// How far a sensor's clock may be ahead of ours.
 const AHEAD_MAX: TimeDelta = TimeDelta::minutes(5);
 
@@ -69,6 +71,9 @@ pub(super) async fn add(
         let at = sign.at.unwrap_or(now);
         if sign.source.is_empty() || sign.source.len() > SOURCE_MAX {
             return Err(Problem::bad(format!("source has 1 to {SOURCE_MAX} characters")));
+        }
+        if sign.event.as_ref().is_some_and(|event| event.len() > EVENT_MAX) {
+            return Err(Problem::bad(format!("event has at most {EVENT_MAX} characters")));
         }
         if at > now + AHEAD_MAX {
             return Err(Problem::bad(format!("{at} lies ahead: is the sensor's clock right?")));

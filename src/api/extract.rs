@@ -2,15 +2,20 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::problem::Problem;
+
+/// How long a body may take.
+const BODY_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A JSON body. None at all is an empty object: every body here has only optional parts, or says which is missing.
 pub(super) struct Body<T>(pub(super) T);
@@ -19,8 +24,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let bytes = axum::body::Bytes::from_request(request, state)
-            .await
+        let reading = axum::body::Bytes::from_request(request, state);
+        let read = tokio::time::timeout(BODY_PATIENCE, reading).await;
+        let bytes = read
+            .map_err(|_| Problem::bad_with(StatusCode::REQUEST_TIMEOUT, "The body did not come in time."))?
             .map_err(|rejection| Problem::bad_with(rejection.status(), rejection.body_text()))?;
         let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
         match axum::Json::<Object<T>>::from_bytes(text) {

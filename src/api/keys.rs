@@ -63,6 +63,11 @@ impl KeyRing {
         }
     }
 
+    /// Whether this key opens anything still.
+    pub(super) fn knows(&self, id: &KeyId) -> bool {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).contains_key(id)
+    }
+
     /// The key that this token is. As long for a wrong secret as for the right one.
     pub(super) fn open_with(&self, token: &str) -> Option<Arc<InUse>> {
         let (id, secret) = split(token)?;

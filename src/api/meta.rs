@@ -54,6 +54,8 @@ pub(super) async fn readyz(State(api): State<Api>) -> impl IntoResponse {
 
 pub(super) async fn metrics(State(api): State<Api>, caller: Caller) -> Result<impl IntoResponse, Problem> {
     caller.need(Right::Metrics)?;
+    // The numbers are of all rooms.
+    caller.need_everywhere()?;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], api.metrics.text()))
 }

@@ -106,14 +106,14 @@ pub fn router(api: Api) -> Router {
         .route("/v1/openapi.json", axum::routing::get(meta::openapi_json))
         .route("/docs", axum::routing::get(meta::docs))
         .route("/metrics", axum::routing::get(meta::metrics))
+        .fallback(problem::not_found)
+        .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(from_fn_with_state(api.clone(), caller::authenticate));
     let open = Router::new()
         .route("/healthz", axum::routing::get(meta::healthz))
         .route("/readyz", axum::routing::get(meta::readyz));
     guarded
         .merge(open)
-        .fallback(problem::not_found)
-        .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn_with_state(api.clone(), metrics::count))
         .layer(from_fn(problem::name_the_request))

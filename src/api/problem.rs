@@ -20,6 +20,7 @@ use crate::store::StoreError;
 
 /// When a caller should ask again that was told "later", in seconds.
 const LATER_S: u32 = 10;
+const NOT_NOW: &str = "It is being stopped, or too much is under way.";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Why the answer is no.
@@ -97,7 +98,7 @@ impl Problem {
 
     pub(super) fn stopping() -> Self {
         let problem =
-            Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "Adjourn is being stopped", "It ends.");
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, "not-now", "Adjourn takes nothing on now", NOT_NOW);
         Self { retry_after: Some(LATER_S), ..problem }
     }
 

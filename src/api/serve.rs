@@ -9,6 +9,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutWriter;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -21,6 +22,8 @@ pub struct Limits {
     pub connections_max: usize,
     /// How long the head of a request may take: who is slower is dropped.
     pub head: Duration,
+    /// How long an answer may wait to be read.
+    pub unread: Duration,
     /// How long connections may take to end.
     pub goodbye: Duration,
 }
@@ -28,7 +31,8 @@ pub struct Limits {
 impl Default for Limits {
     /// A thousand displays that stay connected, twice; a head is a few hundred bytes.
     fn default() -> Self {
-        Self { connections_max: 2_000, head: Duration::from_secs(10), goodbye: Duration::from_secs(30) }
+        let (head, unread) = (Duration::from_secs(10), Duration::from_secs(30));
+        Self { connections_max: 2_000, head, unread, goodbye: Duration::from_secs(15) }
     }
 }
 
@@ -81,6 +85,8 @@ pub async fn serve(
             }
         });
     }
+    // Who comes now is refused at once, and may go elsewhere.
+    drop(listener);
     connections.close();
     if tokio::time::timeout(limits.goodbye, connections.wait()).await.is_err() {
         tracing::warn!("some connections did not end in time");
@@ -91,6 +97,10 @@ async fn converse<S>(stream: S, service: TowerToHyperService<Router>, limits: Li
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    // Who does not read what was answered is dropped too.
+    let mut stream = TimeoutWriter::new(stream);
+    stream.set_timeout(Some(limits.unread));
+    let stream = Box::pin(stream);
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)

@@ -1,5 +1,7 @@
 //! Sweeps: begin one, look at its plan, apply it once.
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -15,8 +17,12 @@ use super::extract::{At, Body};
 use super::problem::{No, Problem};
 use super::view::SeenView;
 use crate::access::Right;
+use crate::calendar::RoomAddress;
 use crate::cleanup::{Plan, Verdict};
 use crate::service::{Phase, SweepView};
+
+/// Rooms in one sweep.
+const ROOMS_MAX: usize = 10_000;
 
 /// Over which rooms.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -86,10 +92,15 @@ pub(super) async fn begin(
 ) -> Result<Response, Problem> {
     caller.need(Right::Cleanup)?;
     let rooms = match asked.rooms {
+        Some(rooms) if rooms.len() > ROOMS_MAX => {
+            return Err(Problem::bad(format!("at most {ROOMS_MAX} rooms in one sweep")));
+        }
         Some(rooms) => rooms.iter().map(|room| api.room(&caller, room)).collect::<Result<_, _>>()?,
         None => api.service.engine.scope().rooms().filter(|room| caller.sees(room)).cloned().collect(),
     };
-    let view = api.service.plan_sweep(caller.name().to_owned(), rooms);
+    let rooms: BTreeSet<RoomAddress> = rooms;
+    let view = api.service.plan_sweep(caller.name().to_owned(), rooms.into_iter().collect());
+    let view = view.ok_or_else(Problem::stopping)?;
     Ok(accepted(&view))
 }
 

@@ -7,7 +7,7 @@
 //!
 //! `event` (an item id or a UID) may be empty: then the signal speaks for whatever was on in the room at that time.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::ops::Deref;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -55,15 +55,24 @@ impl SharedEvidence {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a sign, and forgets those before `oldest`.
-    pub fn push(&self, sign: Evidence, oldest: DateTime<Utc>) {
+    /// Adds signs, and forgets those of their rooms that are before `oldest`, or too many: the oldest go first.
+    pub fn extend(&self, signs: Vec<Evidence>, oldest: DateTime<Utc>) {
         let mut log = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(signs) = log.by_room.get_mut(&sign.room) {
+        let rooms: HashSet<RoomAddress> = signs.iter().map(|sign| sign.room.clone()).collect();
+        signs.into_iter().for_each(|sign| log.push(sign));
+        for room in rooms {
+            let Some(signs) = log.by_room.get_mut(&room) else { continue };
             signs.retain(|sign| sign.at >= oldest);
+            if signs.len() > SIGNS_PER_ROOM_MAX {
+                signs.sort_by_key(|sign| sign.at);
+                signs.drain(..signs.len() - SIGNS_PER_ROOM_MAX);
+            }
         }
-        log.push(sign);
     }
 }
+
+/// A day of signals every ten seconds.
+const SIGNS_PER_ROOM_MAX: usize = 8_640;
 
 /// Why a file of evidence could not be read. A sweep without its evidence would free rooms that people sit in, so one
 /// bad line spoils the file.

@@ -132,11 +132,11 @@ fn judge_cancelled(rules: &Rules) -> Verdict {
 }
 
 fn judge_organizer(case: &Judgement<'_>, rule: &OrganizerGone) -> Option<Verdict> {
-    let address = organizer_in(case.event, rule)?;
+    organizer_in(case.event, rule)?;
     (case.organizer == Some(Directory::Nobody)).then(|| Verdict::Act {
         rule: Rule::OrganizerGone,
         how: rule.how,
-        why: format!("the directory knows nobody by its organizer's address {address}"),
+        why: "the directory knows nobody by its organizer's address".to_owned(),
     })
 }
 

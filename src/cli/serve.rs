@@ -21,6 +21,8 @@ use crate::store::{Desk, StoreError};
 /// How long actions under way may take to end when the service is stopped. What is not over then stays open in the
 /// journal, and the next process finds out what became of it.
 const GOODBYE: Duration = Duration::from_secs(30);
+/// How long everything else may take then.
+const LAST_GOODBYE: Duration = Duration::from_secs(20);
 /// What is logged unless this variable says otherwise, in the words of `tracing`.
 const LOG_VARIABLE: &str = "ADJOURN_LOG";
 
@@ -99,10 +101,15 @@ pub(super) async fn serve(
     stop.cancel();
     let finished = service.actions.finish(GOODBYE).await;
     service.notices.close();
-    for task in [refreshing, renewing, telling, watching, serving] {
-        if let Err(error) = task.await {
-            tracing::error!(%error, "a part of the service broke off");
+    let parts = async {
+        for task in [refreshing, renewing, telling, watching, serving] {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a part of the service broke off");
+            }
         }
+    };
+    if tokio::time::timeout(LAST_GOODBYE, parts).await.is_err() {
+        tracing::warn!("some parts of the service did not end in time");
     }
     if !finished {
         tracing::warn!(open = service.actions.count(), "some actions are open; the next process finds out");

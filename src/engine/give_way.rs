@@ -49,10 +49,16 @@ impl Run<'_> {
         }
     }
 
+    async fn send(&mut self, step: &Step) -> Written {
+        let reply = self.engine.calendar().write(&self.action.room, step).await;
+        self.requests.extend(reply.requests);
+        reply.written
+    }
+
     async fn take_back(&mut self, own: Event, done: Done, refusal: Refusal) -> Result<Outcome, JournalError> {
         let (id, change_key) = (own.id.clone(), own.change_key.clone());
         let step = match done.change {
-            Change::Extended { from, .. } => {
+            Change::Extended { from, .. } | Change::EndRestored { from, .. } => {
                 let notify = if done.told == Told::Attendees { Notify::Attendees } else { Notify::Nobody };
                 Step::SetEnd { id, change_key, end: from, notify }
             }
@@ -61,9 +67,16 @@ impl Run<'_> {
         let before = Box::new(self.engine.as_journalled(own.clone()));
         let intended = Fact::Intended { step: step.clone(), before, done: Box::new(done) };
         self.engine.record(self.action.id, intended).await?;
-        let reply = self.engine.calendar().write(&self.action.room, &step).await;
-        self.requests.extend(reply.requests);
-        Ok(match reply.written {
+        let mut written = self.send(&step).await;
+        for _ in 0..BUSY_MAX {
+            if !matches!(written, Written::NotYet(_)) {
+                break;
+            }
+            // The same version: nobody else is overwritten, however late it comes.
+            tokio::time::sleep(self.engine.options().settle).await;
+            written = self.send(&step).await;
+        }
+        Ok(match written {
             Written::Done | Written::Gone => refused(refusal),
             Written::Conflict => words::needs_attention(&own, &step, &twice()),
             Written::NotYet(trouble) | Written::NotDone(trouble) | Written::InDoubt(trouble) => {
@@ -73,11 +86,16 @@ impl Run<'_> {
     }
 }
 
+/// How often a take-back is tried that a busy server put off.
+const BUSY_MAX: u32 = 30;
+
 /// Whether what was intended last takes back what the action had done.
 pub(super) fn takes_back(ask: Ask, intent: &Intent) -> bool {
     match (ask, &intent.step, intent.done.change) {
         (Ask::Book { .. }, Step::Remove { .. }, _) => true,
-        (Ask::Extend { .. }, Step::SetEnd { end, .. }, Change::Extended { from, .. }) => *end == from,
+        (Ask::Extend { .. }, Step::SetEnd { end, .. }, Change::Extended { from, .. })
+        | (Ask::Undo { .. }, Step::SetEnd { end, .. }, Change::EndRestored { from, .. }) => *end == from,
+        (Ask::Undo { .. }, Step::Remove { .. }, Change::MovedBack) => true,
         _ => false,
     }
 }
@@ -86,14 +104,16 @@ pub(super) fn takes_back(ask: Ask, intent: &Intent) -> bool {
 fn claimed(done: &Done) -> Option<Window> {
     match done.change {
         Change::Extended { from, to } => Window::new(from, to).ok(),
-        Change::Booked => Window::new(done.event.start, done.event.end).ok(),
+        Change::EndRestored { from, to } => Window::clamped(from, to),
+        Change::Booked | Change::MovedBack => Window::clamped(done.event.start, done.event.end),
         _ => None,
     }
 }
 
 fn is_own(event: &Event, done: &Done) -> bool {
     match done.change {
-        Change::Booked => event.uid.is_some() && event.uid == done.event.uid,
+        // Under another id than it was seen with.
+        Change::Booked | Change::MovedBack => event.uid.is_some() && event.uid == done.event.uid,
         _ => event.id == done.event.id,
     }
 }

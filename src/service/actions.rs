@@ -1,12 +1,14 @@
 //! Actions that outlive whoever asked: each runs to its end in a task of its own, and the caller waits as long as it likes.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
 use super::notices::{Notice, Notices};
+use super::rooms::Rooms;
 use crate::action::{Action, ActionId, Answer};
 use crate::calendar::RoomAddress;
 use crate::engine::{Engine, Mode};
@@ -21,31 +23,55 @@ pub enum Asked {
     UnderWay(ActionId),
     /// The journal failed.
     Failed(JournalError),
+    /// It was not taken on: the service is being stopped, or too many are under way.
+    NotNow,
+}
+
+/// Answers of late actions remembered: those whose name the caller has, and the journal may not (a rehearsal, or the same
+/// wish again).
+const ANSWERS_MAX: usize = 1_000;
+/// Actions under way at once. Beyond it Exchange hangs, and more of them would only act late.
+const UNDER_WAY_MAX: usize = 1_000;
+
+/// What is known of actions that are not, or not only, in the journal.
+#[derive(Default)]
+struct Known {
+    under_way: HashMap<ActionId, RoomAddress>,
+    answers: VecDeque<(Action, Answer)>,
 }
 
 /// Actions under way.
 pub struct Actions {
     engine: Arc<Engine>,
+    rooms: Arc<Rooms>,
     notices: Notices,
     tasks: TaskTracker,
-    under_way: Arc<Mutex<HashMap<ActionId, RoomAddress>>>,
+    known: Arc<Mutex<Known>>,
 }
 
 impl Actions {
-    pub(super) fn new(engine: Arc<Engine>, notices: Notices) -> Self {
-        Self { engine, notices, tasks: TaskTracker::new(), under_way: Arc::default() }
+    pub(super) fn new(engine: Arc<Engine>, rooms: Arc<Rooms>, notices: Notices) -> Self {
+        Self { engine, rooms, notices, tasks: TaskTracker::new(), known: Arc::default() }
     }
 
     /// Carries the action out, and waits for its end as long as `patience`.
     pub async fn ask(&self, action: Action, mode: Mode, patience: Duration) -> Asked {
         let (id, room) = (action.id, action.room.clone());
-        let (engine, notices, under_way) =
-            (self.engine.clone(), self.notices.clone(), self.under_way.clone());
-        lock(&under_way).insert(id, room.clone());
-        let (told, answered) = tokio::sync::oneshot::channel();
+        {
+            let mut known = lock(&self.known);
+            if self.tasks.is_closed() || known.under_way.len() >= UNDER_WAY_MAX {
+                return Asked::NotNow;
+            }
+            known.under_way.insert(id, room.clone());
+        }
+        let (engine, rooms, notices, known) =
+            (self.engine.clone(), self.rooms.clone(), self.notices.clone(), self.known.clone());
+        let (told, answered) = oneshot::channel();
         self.tasks.spawn(async move {
-            let answer = engine.perform(action, mode).await;
-            lock(&under_way).remove(&id);
+            // Whatever becomes of it, it is under way no more.
+            let _over = Over { id, known: known.clone() };
+            let answer = engine.perform(action.clone(), mode).await;
+            rooms.forget(&room);
             if let Ok(answer) = &answer
                 && mode == Mode::Perform
                 && !answer.repeated
@@ -53,8 +79,14 @@ impl Actions {
                 let (action, outcome) = (answer.action, Box::new(answer.outcome.clone()));
                 notices.tell(Notice::Acted { room, action, outcome });
             }
-            // Whoever asked may have gone.
-            let _ = told.send(answer);
+            // Whoever asked may have gone, with the action's name.
+            if let Err(Ok(answer)) = told.send(answer) {
+                let mut known = lock(&known);
+                if known.answers.len() >= ANSWERS_MAX {
+                    known.answers.pop_front();
+                }
+                known.answers.push_back((action, answer));
+            }
         });
         match tokio::time::timeout(patience, answered).await {
             Ok(Ok(Ok(answer))) => Asked::Answered(answer),
@@ -66,21 +98,38 @@ impl Actions {
 
     /// The room of an action that is under way.
     pub fn under_way(&self, id: ActionId) -> Option<RoomAddress> {
-        lock(&self.under_way).get(&id).cloned()
+        lock(&self.known).under_way.get(&id).cloned()
+    }
+
+    /// The answer that came when nobody waited any more.
+    pub fn answered(&self, id: ActionId) -> Option<(Action, Answer)> {
+        lock(&self.known).answers.iter().find(|(action, _)| action.id == id).cloned()
     }
 
     /// How many are under way.
     pub fn count(&self) -> usize {
-        lock(&self.under_way).len()
+        lock(&self.known).under_way.len()
     }
 
-    /// Waits until all are over, as long as `patience`; what is not stays open, and the next process finds out.
+    /// Takes nothing more on, and waits until all are over, as long as `patience`; what is not stays open, and the next
+    /// process finds out.
     pub async fn finish(&self, patience: Duration) -> bool {
         self.tasks.close();
         tokio::time::timeout(patience, self.tasks.wait()).await.is_ok()
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+struct Over {
+    id: ActionId,
+    known: Arc<Mutex<Known>>,
+}
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        lock(&self.known).under_way.remove(&self.id);
+    }
+}
+
+fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
+    known.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -62,7 +62,7 @@ pub struct Service {
     /// Who acts.
     pub engine: Arc<Engine>,
     /// What the rooms' calendars hold.
-    pub rooms: Rooms,
+    pub rooms: Arc<Rooms>,
     /// Actions under way.
     pub actions: Actions,
     /// Sweeps under way, and the last ones.
@@ -93,9 +93,10 @@ impl Service {
         let mut log = EvidenceLog::default();
         desk.evidence_since(now - EVIDENCE_KEPT).await?.into_iter().for_each(|sign| log.push(sign));
         let notices = Notices::default();
+        let rooms = Arc::new(Rooms::new(engine.clone(), options.state_age));
         Ok(Arc::new(Self {
-            rooms: Rooms::new(engine.clone(), options.state_age),
-            actions: Actions::new(engine.clone(), notices.clone()),
+            actions: Actions::new(engine.clone(), rooms.clone(), notices.clone()),
+            rooms,
             sweeps: Sweeps::default(),
             evidence: SharedEvidence::from(log),
             engine,
@@ -131,9 +132,10 @@ impl Service {
     /// # Errors
     /// When they cannot be stored.
     pub async fn add_evidence(&self, signs: Vec<Evidence>) -> Result<(), StoreError> {
-        self.desk.add_evidence(signs.clone()).await?;
         let oldest = self.now() - EVIDENCE_KEPT;
-        signs.into_iter().for_each(|sign| self.evidence.push(sign, oldest));
+        let signs: Vec<_> = signs.into_iter().filter(|sign| sign.at >= oldest).collect();
+        self.desk.add_evidence(signs.clone(), oldest).await?;
+        self.evidence.extend(signs, oldest);
         Ok(())
     }
 
@@ -149,10 +151,17 @@ impl Service {
     ) -> Result<Event, NoCheckIn> {
         let now = self.now();
         let kept = self.rooms.get(room, now).await.map_err(NoCheckIn::Trouble)?;
-        let early = self.rules.check_in(room).map_or(TimeDelta::zero(), |rule| rule.early);
+        let rule = self.rules.check_in(room);
+        let early = rule.as_ref().map_or(TimeDelta::zero(), |rule| rule.early);
         let open = |event: &&Event| event.start - early <= now && now < event.end && !event.is_cancelled;
         let named = |event: &&Event| wanted.is_none_or(|wanted| event.id.as_str() == wanted);
-        let event = kept.events.iter().filter(open).find(named).ok_or(NoCheckIn::Nothing)?;
+        // Of two that are open, the one nobody has come to yet is meant.
+        let has_sign = |event: &&Event| {
+            rule.as_ref().is_some_and(|rule| self.evidence.read().of(room, event, rule).is_some())
+        };
+        let candidates = || kept.events.iter().filter(open).filter(named);
+        let event = candidates().find(|event| !has_sign(event)).or_else(|| candidates().next());
+        let event = event.ok_or(NoCheckIn::Nothing)?;
         let sign = Evidence {
             room: room.clone(),
             event: Some(event.uid.as_ref().map_or(event.id.as_str(), |uid| uid.as_str()).to_owned()),

@@ -14,6 +14,8 @@ use crate::engine::Mode;
 
 /// Sweeps remembered; the oldest that is over goes first.
 const KEPT_MAX: usize = 50;
+/// Sweeps under way at once: each works on many rooms as it is.
+const UNDER_WAY_MAX: usize = 4;
 
 /// Names one sweep.
 pub type SweepId = Uuid;
@@ -88,16 +90,20 @@ impl Sweeps {
         Some(SweepView { progress, ..entry.view.clone() })
     }
 
-    fn add(&self, view: SweepView) -> Arc<Counter> {
+    /// `None` when too many are under way.
+    fn add(&self, view: SweepView) -> Option<Arc<Counter>> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_over = |phase: &Phase| !matches!(phase, Phase::Planning | Phase::Applying(_));
+        if all.values().filter(|entry| !is_over(&entry.view.phase)).count() >= UNDER_WAY_MAX {
+            return None;
+        }
         if all.len() >= KEPT_MAX {
-            let is_over = |phase: &Phase| !matches!(phase, Phase::Planning | Phase::Applying(_));
             let oldest = all.iter().find(|(_, entry)| is_over(&entry.view.phase)).map(|(key, _)| *key);
             oldest.map(|key| all.remove(&key));
         }
         let counter = Arc::<Counter>::default();
         all.insert((view.begun_at, view.id), Entry { view, counter: counter.clone() });
-        counter
+        Some(counter)
     }
 
     /// Moves a sweep on, if it stands where `from` says. The one place that changes a phase, so a plan is applied once.
@@ -110,8 +116,8 @@ impl Sweeps {
 }
 
 impl Service {
-    /// Begins to plan a sweep over these rooms.
-    pub fn plan_sweep(self: &Arc<Self>, by: String, rooms: Vec<RoomAddress>) -> SweepView {
+    /// Begins to plan a sweep over these rooms; `None` when too many are under way.
+    pub fn plan_sweep(self: &Arc<Self>, by: String, rooms: Vec<RoomAddress>) -> Option<SweepView> {
         let rooms = Arc::new(rooms);
         let view = SweepView {
             id: Uuid::new_v4(),
@@ -121,7 +127,7 @@ impl Service {
             phase: Phase::Planning,
             progress: (0, rooms.len()),
         };
-        let counter = self.sweeps.add(view.clone());
+        let counter = self.sweeps.add(view.clone())?;
         let (service, id) = (self.clone(), view.id);
         tokio::spawn(async move {
             let sweep = service.sweep(service.rules.clone());
@@ -132,7 +138,7 @@ impl Service {
             };
             service.sweeps.turn(id, |phase| *phase == Phase::Planning, phase);
         });
-        view
+        Some(view)
     }
 
     /// Begins to apply a plan; `None` when it is not there to be applied (any more).

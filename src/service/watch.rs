@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
 use super::{Notice, Schedule, Service};
 use crate::calendar::{EventId, RoomAddress, RoomPattern, Window};
-use crate::cleanup::{Kept, Plan, Progress, Rules, Verdict};
+use crate::cleanup::{Kept, Plan, Progress, Rules, Sweep, Verdict};
 use crate::engine::Mode;
 
 /// How often it is looked whether something is due: well within a minute of grace.
@@ -30,23 +30,35 @@ impl Progress for Silent {
 }
 
 impl Service {
-    /// Watches until it is told to stop. What is under way then ends first.
+    /// Watches until it is told to stop. Schedules have a loop of their own, so that a long sweep holds up no release.
+    /// What is under way when it is told to stop breaks off between two facts, as in a kill: the journal knows.
     pub async fn watch(self: Arc<Self>, stop: CancellationToken) {
         let mut warned = Warned::default();
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(TICK) => {}
+        let releases = async {
+            loop {
+                tokio::time::sleep(TICK).await;
+                self.release(&mut warned).await;
             }
-            self.watch_once(&mut warned).await;
+        };
+        let schedules = async {
+            loop {
+                tokio::time::sleep(TICK).await;
+                self.run_schedules().await;
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = async { tokio::join!(releases, schedules); } => {}
         }
     }
 
     /// Looks once whether anything is due, and does it.
     pub async fn watch_once(&self, warned: &mut Warned) {
-        if self.rules.check_in_anywhere() {
-            self.release(warned).await;
-        }
+        self.release(warned).await;
+        self.run_schedules().await;
+    }
+
+    async fn run_schedules(&self) {
         for schedule in &self.options.schedules {
             self.run_if_due(schedule).await;
         }
@@ -54,15 +66,20 @@ impl Service {
 
     /// Releases what nobody came to, and warns of what is about to be.
     async fn release(&self, warned: &mut Warned) {
+        if !self.rules.check_in_anywhere() {
+            return;
+        }
         let rooms: Vec<_> = self.engine.scope().rooms().cloned().collect();
         let now = self.now();
-        let Some(window) = Window::clamped(now, now + self.options.warn) else { return };
+        // What is on now is looked at, however late the warning comes.
+        let ahead = self.options.warn.max(TimeDelta::minutes(1));
+        let Some(window) = Window::clamped(now, now + ahead) else { return };
         let only = Rules { cancelled_leftover: None, organizer_gone: None, ..self.rules.clone() };
         let sweep = self.sweep(only);
         let plan = sweep.plan(&rooms, window, &Silent).await;
         self.warn(&plan, now, warned);
         if plan.actions().next().is_some() {
-            self.apply_quietly(&plan).await;
+            self.apply_quietly(&sweep, &plan).await;
         }
     }
 
@@ -96,7 +113,7 @@ impl Service {
         if !schedule.is_due(last, now) {
             return;
         }
-        if schedule.jitter > chrono::TimeDelta::zero() {
+        if schedule.jitter > TimeDelta::zero() {
             let share = f64::from(uuid::Uuid::new_v4().as_fields().0) / f64::from(u32::MAX);
             tokio::time::sleep(schedule.jitter.to_std().unwrap_or_default().mul_f64(share)).await;
         }
@@ -105,7 +122,8 @@ impl Service {
         let rooms: Vec<_> =
             self.engine.scope().rooms().filter(|room| is_meant(schedule, room)).cloned().collect();
         let Some(window) = Window::clamped(now, now + self.options.ahead) else { return };
-        let plan = self.sweep(self.rules.clone()).plan(&rooms, window, &Silent).await;
+        let sweep = self.sweep(self.rules.clone());
+        let plan = sweep.plan(&rooms, window, &Silent).await;
         tracing::info!(
             schedule = schedule.name,
             rooms = rooms.len(),
@@ -113,7 +131,7 @@ impl Service {
             actions = plan.actions().count(),
             "a sweep is planned"
         );
-        self.apply_quietly(&plan).await;
+        self.apply_quietly(&sweep, &plan).await;
     }
 
     async fn remember(&self, schedule: &Schedule, at: DateTime<Utc>) {
@@ -122,8 +140,8 @@ impl Service {
         }
     }
 
-    async fn apply_quietly(&self, plan: &Plan) {
-        match self.sweep(self.rules.clone()).apply(plan, Mode::Perform, &Silent).await {
+    async fn apply_quietly(&self, sweep: &Sweep, plan: &Plan) {
+        match sweep.apply(plan, Mode::Perform, &Silent).await {
             Ok(swept) => {
                 self.tell_applied(&swept.applied);
                 if let Some(error) = swept.broken_off {

@@ -143,11 +143,11 @@ impl Desk {
         .await
     }
 
-    /// Keeps signs that somebody came, all or none.
+    /// Keeps signs that somebody came, all or none, and forgets those before `oldest`.
     ///
     /// # Errors
     /// When they cannot be written.
-    pub async fn add_evidence(&self, signs: Vec<Evidence>) -> Result<(), StoreError> {
+    pub async fn add_evidence(&self, signs: Vec<Evidence>, oldest: DateTime<Utc>) -> Result<(), StoreError> {
         self.with(move |connection| {
             let transaction = connection.transaction()?;
             let sql = "INSERT INTO evidence (room, event, at_ms, source) VALUES (?1, ?2, ?3, ?4)";
@@ -160,6 +160,7 @@ impl Desk {
                     &sign.source,
                 ))?;
             }
+            transaction.execute("DELETE FROM evidence WHERE at_ms < ?1", [oldest.timestamp_millis()])?;
             Ok(transaction.commit()?)
         })
         .await

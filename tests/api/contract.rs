@@ -10,9 +10,10 @@ fn the_description_is_the_one_that_was_agreed_on() {
         std::fs::write(path, &text).unwrap();
         return;
     }
-    assert_eq!(
-        text, GOLDEN,
-        "the API has changed: read the difference, and write the file anew if it is meant"
+    let changed = text.lines().zip(GOLDEN.lines()).position(|(is, was)| is != was);
+    assert!(
+        text == GOLDEN,
+        "the API has changed, first at line {changed:?}: read the difference, and write the file anew if it is meant"
     );
 }
 

@@ -108,6 +108,15 @@ async fn a_slow_exchange_is_waited_for_as_long_as_the_display_does() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert!(lobby.end_in(BUSY).unwrap() <= now());
+
+    // A rehearsal is in no journal, and its answer is there all the same.
+    lobby.sim.trouble(Trouble::new(Wrong::Slow(Duration::from_millis(600))).on("FindItem"));
+    let path = format!("/v1/rooms/{FREE}/book");
+    let said = lobby.ask("POST", &path, &[("Prefer", "wait=0")], r#"{"minutes":5,"dry_run":true}"#).await;
+    assert_eq!(said.status, 202, "{said:?}");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let view = lobby.get(said.header("location").unwrap()).await.json();
+    assert_eq!((&view["state"], &view["change"]["rehearsed"]), (&"done".into(), &true.into()), "{view}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -142,7 +151,7 @@ async fn what_is_no_is_said_with_whose_fault_it_is() {
 async fn who_checks_in_keeps_the_room_and_who_does_not_is_warned_and_loses_it() {
     let lobby = Lobby::with(rules(How::End)).await;
     let plan = |lobby: &Lobby| {
-        let said = lobby.service.plan_sweep("test".to_owned(), vec![BUSY.parse().unwrap()]);
+        let said = lobby.service.plan_sweep("test".to_owned(), vec![BUSY.parse().unwrap()]).unwrap();
         (lobby.service.clone(), said.id)
     };
     let acts = |lobby: &Lobby| {

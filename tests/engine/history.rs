@@ -405,6 +405,12 @@ impl Story {
                 (Ask::Extend { .. }, Step::SetEnd { end, .. }, Some(intent)) => {
                     matches!(intent.done.change, Change::Extended { from, .. } if *end == from)
                 }
+                (Ask::Undo { .. }, Step::SetEnd { end, .. }, Some(intent)) => {
+                    matches!(intent.done.change, Change::EndRestored { from, .. } if *end == from)
+                }
+                (Ask::Undo { .. }, Step::Remove { .. }, Some(intent)) => {
+                    intent.done.change == Change::MovedBack
+                }
                 _ => false,
             };
             let (back, alone): (Vec<_>, Vec<_>) = alone.into_iter().partition(|(_, step)| took_back(step));

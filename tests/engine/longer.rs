@@ -179,3 +179,20 @@ async fn a_take_back_that_was_interrupted_is_finished() {
         assert_eq!(stage.calendar.effects(), 2, "{ask:?}");
     }
 }
+
+#[tokio::test]
+async fn an_undo_gives_way_to_who_booked_at_the_same_moment() {
+    for ask in [Ask::End(Notify::Nobody), Ask::Delete(adjourn::action::DeleteHow::Silent)] {
+        let stage = stage();
+        stage.calendar.add(&room("r1"), meeting("a"));
+        let named = Target::Event { id: EventId::new("a"), seen: None };
+        let first = Action { target: named, ..wish(ask) };
+        let of = first.id;
+        assert!(matches!(stage.engine.perform(first, Mode::Perform).await.unwrap().outcome, Outcome::Done(_)));
+        stage.calendar.next(Next::Beside(Box::new(busy("theirs", (9, 40), (10, 0)))));
+        assert!(collides(&perform(&stage, Ask::Undo { of }).await), "{ask:?}");
+        let events = stage.calendar.0.lock().unwrap().events.clone();
+        let at_quarter_to = events.values().filter(|event| event.is_on(at(9, 45))).count();
+        assert_eq!(at_quarter_to, 1, "{ask:?}: {events:?}");
+    }
+}
