@@ -188,7 +188,10 @@ async fn an_undo_gives_way_to_who_booked_at_the_same_moment() {
         let named = Target::Event { id: EventId::new("a"), seen: None };
         let first = Action { target: named, ..wish(ask) };
         let of = first.id;
-        assert!(matches!(stage.engine.perform(first, Mode::Perform).await.unwrap().outcome, Outcome::Done(_)));
+        assert!(matches!(
+            stage.engine.perform(first, Mode::Perform).await.unwrap().outcome,
+            Outcome::Done(_)
+        ));
         stage.calendar.next(Next::Beside(Box::new(busy("theirs", (9, 40), (10, 0)))));
         assert!(collides(&perform(&stage, Ask::Undo { of }).await), "{ask:?}");
         let events = stage.calendar.0.lock().unwrap().events.clone();
