@@ -1,5 +1,6 @@
 //! Numbers for Prometheus: what is asked, how long it takes, how it ends, and what is under way.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,8 +8,10 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::Response;
-use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -32,6 +35,38 @@ struct Ended {
     outcome: &'static str,
 }
 
+/// What the calendar's side counts by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct How {
+    how: String,
+}
+
+struct Conversation(Arc<Service>);
+
+impl fmt::Debug for Conversation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Conversation")
+    }
+}
+
+impl Collector for Conversation {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let numbers = self.0.engine.calendar().numbers();
+        for (kind, help) in [
+            ("decoded", "Answers of Exchange, by the path that decoded them"),
+            ("throttled", "How often Exchange said that it is busy"),
+        ] {
+            let name = format!("exchange_{kind}");
+            let mut metric = encoder.encode_descriptor(&name, help, None, MetricType::Counter)?;
+            for (_, how, count) in numbers.iter().filter(|(of, ..)| *of == kind) {
+                let labels = How { how: how.clone() };
+                metric.encode_family(&labels)?.encode_counter::<How, _, u64>(count, None)?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// All of them.
 pub struct Metrics {
     registry: Registry,
@@ -52,6 +87,7 @@ impl Metrics {
         registry.register("http_requests", "Requests by route and status", requests.clone());
         registry.register("http_request_seconds", "How long requests took", seconds.clone());
         registry.register("actions", "Actions asked over HTTP, by how they ended", actions.clone());
+        registry.register_collector(Box::new(Conversation(service.clone())));
         registry.register("actions_under_way", "Actions that are not over", under_way.clone());
         Self { registry, requests, seconds, actions, under_way, service: service.clone() }
     }

@@ -43,6 +43,11 @@ pub trait Calendar: Send + Sync {
     /// Asks the directory, in the room's name, whether somebody with this address exists.
     async fn find_person(&self, room: &RoomAddress, address: &str) -> Result<Directory, Trouble>;
 
+    /// What its conversation came to so far, for metrics: a kind (`decoded`, `throttled`), a label, and how often.
+    fn numbers(&self) -> Vec<(&'static str, String, u64)> {
+        Vec::new()
+    }
+
     /// The rooms of a room list, asked in the name of `asking`.
     async fn rooms_of(&self, room_list: &str, asking: &RoomAddress) -> Result<Vec<RoomAddress>, Trouble>;
 }

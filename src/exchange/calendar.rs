@@ -334,6 +334,11 @@ impl Calendar for Exchange {
         Ok(found.await?)
     }
 
+    fn numbers(&self) -> Vec<(&'static str, String, u64)> {
+        let decoded = self.client.paths.counts().into_iter().map(|(path, count)| ("decoded", path, count));
+        decoded.chain([("throttled", "waits".to_owned(), self.client.throttled())]).collect()
+    }
+
     async fn rooms_of(&self, room_list: &str, asking: &RoomAddress) -> Result<Vec<RoomAddress>, Trouble> {
         let read = |body: &Body<'_>| match body {
             Body::GetRooms(message) => {

@@ -3,6 +3,7 @@
 //! Asks again by itself only when nothing can have happened: the server said it did nothing, the request never left, or
 //! it changes nothing anyway. A write in doubt goes back to the caller, who can look.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -52,6 +53,7 @@ pub(super) struct Client {
     version: ServerVersion,
     patience: Duration,
     pub(super) paths: Paths,
+    throttled: AtomicU64,
 }
 
 /// What one sending came to.
@@ -73,7 +75,13 @@ impl Client {
             version: settings.version,
             patience: settings.patience,
             paths: Paths::default(),
+            throttled: AtomicU64::new(0),
         })
+    }
+
+    /// How often the server said that it is busy.
+    pub(super) fn throttled(&self) -> u64 {
+        self.throttled.load(Ordering::Relaxed)
     }
 
     /// Asks in the room's name. `read` takes what it wants from the answer's body, or says what one of its messages means
@@ -116,6 +124,7 @@ impl Client {
                 Turn::NotSent(failure) if attempt >= RETRIES_MAX => return Err(Failed::Unreachable(failure)),
                 Turn::NotSent(_) => sleep(retry_after(attempt)).await,
                 Turn::Verdict(Verdict::Wait { at_least, fewer, code }) => {
+                    self.throttled.fetch_add(1, Ordering::Relaxed);
                     if fewer {
                         self.gate.lower();
                     }

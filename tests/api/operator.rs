@@ -97,5 +97,11 @@ async fn rooms_are_listed_page_by_page_and_numbers_name_no_room() {
     let metrics = lobby.ask_as(&all, "GET", "/metrics", &[], "").await;
     assert!(metrics.body.contains("adjourn_actions_total{outcome=\"done\"} 1"), "{}", metrics.body);
     assert!(metrics.body.contains("path=\"/v1/rooms/{room}\""), "{}", metrics.body);
+    for line in [
+        "adjourn_exchange_decoded_total{how=\"scanner\"}",
+        "adjourn_exchange_throttled_total{how=\"waits\"} 0",
+    ] {
+        assert!(metrics.body.contains(line), "{line}: {}", metrics.body);
+    }
     assert!(!metrics.body.contains("@example.com"), "{}", metrics.body);
 }
