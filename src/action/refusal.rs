@@ -89,7 +89,7 @@ pub enum Refusal {
         /// The action it belongs to.
         action: ActionId,
     },
-    /// The process ended before anything was done, and nobody waits for it any more.
+    /// Nothing was done in time (the process ended, or Exchange hung), and nobody waits for it any more.
     Interrupted,
     /// Whether the earlier wish under this key was done is not known yet: Exchange cannot be asked now.
     StillInDoubt {
@@ -203,7 +203,7 @@ impl fmt::Display for Refusal {
             Self::KeyReused { action } => {
                 write!(f, "the idempotency key belongs to another wish (action {action}); use a new one")
             }
-            Self::Interrupted => f.write_str("Adjourn was stopped before anything was done; ask again"),
+            Self::Interrupted => f.write_str("it could not be done in time, and nothing was done; ask again"),
             Self::StillInDoubt { action } => {
                 write!(f, "whether action {action} was done is not known yet; ask again in a minute")
             }

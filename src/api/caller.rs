@@ -9,6 +9,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::Api;
 use super::keys::InUse;
@@ -40,6 +41,11 @@ impl Caller {
     /// As it stands in the audit.
     pub(super) fn actor(&self) -> Actor {
         Actor::Program { name: self.name().to_owned() }
+    }
+
+    /// A place for one more event stream.
+    pub(super) fn stream(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        self.0.stream().ok_or_else(|| Problem::too_often(60))
     }
 
     pub(super) fn id(&self) -> &KeyId {

@@ -35,6 +35,12 @@ pub(super) async fn listen(
     let keys = api.keys.clone();
     let still_valid = caller.clone();
     let notices = notices.take_while(move |_| keys.knows(still_valid.id()));
+    let place = caller.stream()?;
+    // Held as long as the stream.
+    let notices = notices.map(move |notice| {
+        let _ = &place;
+        notice
+    });
     let events = notices.filter_map(move |notice| match notice {
         Ok(notice) => caller.sees(notice.room()).then(|| Ok(event(&notice))),
         // How many, and of which rooms, is not for everybody to know.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::access::{KeyId, StoredKey, split};
@@ -16,10 +17,15 @@ use crate::store::{Desk, StoreError};
 /// How long a revoked key opens at most.
 const REFRESH: Duration = Duration::from_secs(1);
 
+/// Event streams of one key at once: a backend needs one, a floor of displays some dozens.
+const STREAMS_MAX: usize = 100;
+
 /// A key in use.
 pub(super) struct InUse {
     pub(super) key: StoredKey,
     limiter: DefaultDirectRateLimiter,
+    /// Places for event streams.
+    streams: Arc<Semaphore>,
 }
 
 /// All of them.
@@ -79,7 +85,13 @@ impl KeyRing {
 impl InUse {
     fn new(key: StoredKey) -> Self {
         let per_minute = NonZeroU32::new(key.per_minute).unwrap_or(NonZeroU32::MIN);
-        Self { key, limiter: RateLimiter::direct(Quota::per_minute(per_minute)) }
+        let limiter = RateLimiter::direct(Quota::per_minute(per_minute));
+        Self { key, limiter, streams: Arc::new(Semaphore::new(STREAMS_MAX)) }
+    }
+
+    /// A place for one more event stream, until it is dropped.
+    pub(super) fn stream(&self) -> Option<OwnedSemaphorePermit> {
+        self.streams.clone().try_acquire_owned().ok()
     }
 
     /// Takes one request off the key's allowance, or says after how many seconds there is one again.

@@ -99,7 +99,7 @@ pub(super) async fn serve(
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     tracing::info!("stopping: nothing new is taken on");
     stop.cancel();
-    let finished = service.actions.finish(GOODBYE).await;
+    let (finished, swept) = tokio::join!(service.actions.finish(GOODBYE), service.sweeps.finish(GOODBYE));
     service.notices.close();
     let parts = async {
         for task in [refreshing, renewing, telling, watching, serving] {
@@ -110,6 +110,9 @@ pub(super) async fn serve(
     };
     if tokio::time::timeout(LAST_GOODBYE, parts).await.is_err() {
         tracing::warn!("some parts of the service did not end in time");
+    }
+    if !swept {
+        tracing::warn!("a sweep broke off; run it again");
     }
     if !finished {
         tracing::warn!(open = service.actions.count(), "some actions are open; the next process finds out");

@@ -77,6 +77,10 @@ impl Run<'_> {
     /// For a booking: the event it makes, if the room is free.
     async fn select_time(&self, minutes: u16) -> Result<Selected, Trouble> {
         let now = self.engine.clock().now();
+        if now - self.since > self.engine.options().resume_within {
+            // Whoever pressed the button minutes ago has gone; the room is not to be taken for them.
+            return Ok(Selected::Refused(Refusal::Interrupted));
+        }
         let Some(wanted) = booking_window(now, minutes) else {
             return Err(Trouble::ours("a booking takes at least a minute"));
         };

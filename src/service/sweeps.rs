@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::Service;
@@ -61,7 +63,10 @@ struct Entry {
 
 /// All of them.
 #[derive(Default)]
-pub struct Sweeps(Mutex<BTreeMap<(DateTime<Utc>, SweepId), Entry>>);
+pub struct Sweeps {
+    kept: Mutex<BTreeMap<(DateTime<Utc>, SweepId), Entry>>,
+    tasks: TaskTracker,
+}
 
 #[derive(Default)]
 struct Counter {
@@ -83,16 +88,23 @@ impl Progress for Counter {
 impl Sweeps {
     /// The sweep, as far as it is.
     pub fn get(&self, id: SweepId) -> Option<SweepView> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = all.values().find(|entry| entry.view.id == id)?;
         let counter = &entry.counter;
         let progress = (counter.done.load(Ordering::Relaxed), counter.total.load(Ordering::Relaxed));
         Some(SweepView { progress, ..entry.view.clone() })
     }
 
+    /// Waits until all are over, as long as `patience`. What is not over then breaks off between two facts; the journal
+    /// knows.
+    pub async fn finish(&self, patience: Duration) -> bool {
+        self.tasks.close();
+        tokio::time::timeout(patience, self.tasks.wait()).await.is_ok()
+    }
+
     /// `None` when too many are under way.
     fn add(&self, view: SweepView) -> Option<Arc<Counter>> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let is_over = |phase: &Phase| !matches!(phase, Phase::Planning | Phase::Applying(_));
         if all.values().filter(|entry| !is_over(&entry.view.phase)).count() >= UNDER_WAY_MAX {
             return None;
@@ -108,7 +120,7 @@ impl Sweeps {
 
     /// Moves a sweep on, if it stands where `from` says. The one place that changes a phase, so a plan is applied once.
     fn turn(&self, id: SweepId, from: impl Fn(&Phase) -> bool, to: Phase) -> Option<Arc<Counter>> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = all.values_mut().find(|entry| entry.view.id == id && from(&entry.view.phase))?;
         entry.view.phase = to;
         Some(entry.counter.clone())
@@ -129,7 +141,7 @@ impl Service {
         };
         let counter = self.sweeps.add(view.clone())?;
         let (service, id) = (self.clone(), view.id);
-        tokio::spawn(async move {
+        self.sweeps.tasks.spawn(async move {
             let sweep = service.sweep(service.rules.clone());
             let now = service.now();
             let phase = match Window::clamped(now, now + service.options.ahead) {
@@ -147,7 +159,7 @@ impl Service {
         let planned = |phase: &Phase| matches!(phase, Phase::Planned(_));
         let counter = self.sweeps.turn(id, planned, Phase::Applying(plan.clone()))?;
         let service = self.clone();
-        tokio::spawn(async move {
+        self.sweeps.tasks.spawn(async move {
             let phase = service.apply_plan(plan, &*counter).await;
             service.sweeps.turn(id, |phase| matches!(phase, Phase::Applying(_)), phase);
         });

@@ -116,6 +116,44 @@ async fn a_key_asks_as_often_as_it_may_and_not_after_it_is_revoked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_key_does_not_take_all_places_and_a_revoked_one_hears_nothing_more() {
+    let lobby = Lobby::open().await;
+    let greedy = lobby.key("greedy", "*", &[Right::Read], 6_000).await;
+    let ask = format!("GET /v1/events HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {greedy}\r\n\r\n");
+    let open = async || {
+        let mut stream = tokio::net::TcpStream::connect(lobby.at).await.unwrap();
+        stream.write_all(ask.as_bytes()).await.unwrap();
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).await.unwrap();
+        (String::from_utf8(status.to_vec()).unwrap(), stream)
+    };
+    let mut streams = Vec::new();
+    for _ in 0..100 {
+        let (status, stream) = open().await;
+        assert_eq!(status, "HTTP/1.1 200");
+        streams.push(stream);
+    }
+    assert_eq!(open().await.0, "HTTP/1.1 429");
+    let mut last = streams.pop().unwrap();
+
+    let id = greedy.split('_').nth(1).unwrap().to_owned();
+    lobby.desk.revoke_key(KeyId(id), now()).await.unwrap();
+    lobby.keys.refresh().await.unwrap();
+    lobby.post(&format!("/v1/rooms/{BUSY}/end"), "").await;
+    let mut heard = String::new();
+    let ended = async {
+        // The last chunk: the stream is over, the connection may serve again.
+        while !heard.ends_with("0\r\n\r\n") {
+            let mut buffer = [0; 1024];
+            let len = last.read(&mut buffer).await.unwrap();
+            heard += std::str::from_utf8(&buffer[..len]).unwrap();
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), ended).await.unwrap();
+    assert!(!heard.contains(BUSY), "{heard}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_too_large_or_too_slow_is_dropped() {
     let lobby = Lobby::open().await;
     let large = format!(r#"{{"reason":"{}"}}"#, "x".repeat(1 << 20));
