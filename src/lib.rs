@@ -3,22 +3,30 @@
 //! One service account acts for every room through `ExchangeImpersonation`; every effect is decided by a pure plan,
 //! guarded by the item's `ChangeKey`, and answered with what changed, who was told and whether it can be undone.
 //!
+//! The feature `service` (on by default) is the command line and the HTTP service; without it this is the engine alone, for
+//! programs that have a service of their own.
+//!
 //! Imports point one way: `main → cli → engine → {exchange → ews} → calendar`; `cleanup` uses `engine`; `sim` shares
 //! no line with `ews` or `exchange`, so that a codec bug cannot agree with itself.
 #![forbid(unsafe_op_in_unsafe_fn)]
 
+#[cfg(feature = "service")]
 pub mod access;
 pub mod action;
+#[cfg(feature = "service")]
 pub mod api;
 pub mod calendar;
 pub mod cleanup;
+#[cfg(feature = "service")]
 pub mod cli;
 pub mod clock;
+#[cfg(feature = "service")]
 pub mod config;
 pub mod engine;
 pub mod ews;
 pub mod exchange;
 pub mod journal;
+#[cfg(feature = "service")]
 pub mod service;
 pub mod sim;
 pub mod store;

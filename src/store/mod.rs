@@ -10,6 +10,7 @@
 //! process ends however it ends. Reading ([`SqliteJournal::read`]) needs no lock. Another database moves in behind
 //! [`crate::journal::Journal`]; `tests/store` is what it has to pass.
 
+#[cfg(feature = "service")]
 mod desk;
 mod directory;
 mod row;
@@ -18,6 +19,7 @@ mod sqlite;
 mod verify;
 mod writer;
 
+#[cfg(feature = "service")]
 pub use desk::Desk;
 pub use directory::default_directory;
 pub use sqlite::{SqliteJournal, StoreError, StoreOptions};
