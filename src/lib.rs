@@ -6,8 +6,8 @@
 //! The feature `service` (on by default) is the command line and the HTTP service; without it this is the engine alone, for
 //! programs that have a service of their own.
 //!
-//! Imports point one way: `main → cli → engine → {exchange → ews} → calendar`; `cleanup` uses `engine`; `sim` shares
-//! no line with `ews` or `exchange`, so that a codec bug cannot agree with itself.
+//! Imports point one way: `main → cli → api → service → cleanup → engine → {exchange → ews} → calendar`; `sim` shares no
+//! line with `ews` or `exchange`, so that a codec bug cannot agree with itself.
 #![forbid(unsafe_op_in_unsafe_fn)]
 
 #[cfg(feature = "service")]
@@ -26,10 +26,12 @@ pub mod engine;
 pub mod ews;
 pub mod exchange;
 pub mod journal;
+mod peer;
 #[cfg(feature = "service")]
 pub mod service;
 pub mod sim;
 pub mod store;
+mod turns;
 
 /// What a program that acts on rooms needs, in one line.
 pub mod prelude {

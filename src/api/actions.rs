@@ -16,8 +16,8 @@ use uuid::Uuid;
 
 use super::Api;
 use super::caller::Caller;
-use super::extract::{Ask as Params, At, Body, Object};
-use super::problem::{Away, Problem};
+use super::extract::{Ask as Params, At, Body, Object, page_len};
+use super::problem::{Acted, Away, Problem};
 use super::view::{ActionView, SeenTimes};
 use crate::access::Right;
 use crate::action::{Action, ActionId, AllDay, Ask, DeleteHow, Notify, Target, Times};
@@ -118,6 +118,13 @@ pub(super) struct Undo {
     dry_run: bool,
 }
 
+impl End {
+    fn wish(self, ask: Ask) -> Result<Wish, Problem> {
+        let target = target(self.event, self.seen)?;
+        Ok(Wish { ask, target, all_day: self.all_day, reason: self.reason, dry_run: self.dry_run })
+    }
+}
+
 /// What a request asks for, besides who asks.
 struct Wish {
     ask: Ask,
@@ -131,11 +138,8 @@ struct Wish {
 #[utoipa::path(post, path = "/v1/rooms/{room}/end", tag = "actions",
     params(("room" = String, Path, description = "SMTP address"), Manner),
     request_body = Option<End>,
-    responses(
-        (status = 200, body = ActionView),
-        (status = 202, body = ActionView, description = "Under way: see `Location`"),
-        Away,
-))]
+    responses(Acted),
+)]
 pub(super) async fn end(
     State(api): State<Api>,
     caller: Caller,
@@ -145,20 +149,15 @@ pub(super) async fn end(
 ) -> Result<Response, Problem> {
     caller.need(Right::End)?;
     let ask = Ask::End(if asked.silent { Notify::Nobody } else { Notify::Attendees });
-    let target = target(asked.event, asked.seen)?;
-    let wish = Wish { ask, target, all_day: asked.all_day, reason: asked.reason, dry_run: asked.dry_run };
-    perform(&api, &caller, &room, &headers, wish).await
+    perform(&api, &caller, &room, &headers, asked.wish(ask)?).await
 }
 
 /// Take an event off the calendar: decline, cancel or remove it, as its copy demands.
 #[utoipa::path(post, path = "/v1/rooms/{room}/delete", tag = "actions",
     params(("room" = String, Path, description = "SMTP address"), Manner),
     request_body = Option<End>,
-    responses(
-        (status = 200, body = ActionView),
-        (status = 202, body = ActionView, description = "Under way: see `Location`"),
-        Away,
-))]
+    responses(Acted),
+)]
 pub(super) async fn delete(
     State(api): State<Api>,
     caller: Caller,
@@ -168,20 +167,15 @@ pub(super) async fn delete(
 ) -> Result<Response, Problem> {
     caller.need(Right::Delete)?;
     let ask = Ask::Delete(if asked.silent { DeleteHow::Silent } else { DeleteHow::Tell });
-    let target = target(asked.event, asked.seen)?;
-    let wish = Wish { ask, target, all_day: asked.all_day, reason: asked.reason, dry_run: asked.dry_run };
-    perform(&api, &caller, &room, &headers, wish).await
+    perform(&api, &caller, &room, &headers, asked.wish(ask)?).await
 }
 
 /// Let what is on last longer.
 #[utoipa::path(post, path = "/v1/rooms/{room}/extend", tag = "actions",
     params(("room" = String, Path, description = "SMTP address"), Manner),
     request_body = Extend,
-    responses(
-        (status = 200, body = ActionView),
-        (status = 202, body = ActionView, description = "Under way: see `Location`"),
-        Away,
-))]
+    responses(Acted),
+)]
 pub(super) async fn extend(
     State(api): State<Api>,
     caller: Caller,
@@ -200,11 +194,8 @@ pub(super) async fn extend(
 #[utoipa::path(post, path = "/v1/rooms/{room}/book", tag = "actions",
     params(("room" = String, Path, description = "SMTP address"), Manner),
     request_body = Book,
-    responses(
-        (status = 200, body = ActionView),
-        (status = 202, body = ActionView, description = "Under way: see `Location`"),
-        Away,
-))]
+    responses(Acted),
+)]
 pub(super) async fn book(
     State(api): State<Api>,
     caller: Caller,
@@ -221,14 +212,10 @@ pub(super) async fn book(
 
 /// Put back what an action changed.
 #[utoipa::path(post, path = "/v1/actions/{action}/undo", tag = "actions",
-    params(("action" = Uuid, Path, description = "The action to undo"),
-        Manner),
+    params(("action" = Uuid, Path, description = "The action to undo"), Manner),
     request_body = Option<Undo>,
-    responses(
-        (status = 200, body = ActionView),
-        (status = 202, body = ActionView, description = "Under way: see `Location`"),
-        Away,
-))]
+    responses(Acted),
+)]
 pub(super) async fn undo(
     State(api): State<Api>,
     caller: Caller,
@@ -273,7 +260,7 @@ async fn perform(
         Asked::Answered(answer) => answer,
         Asked::UnderWay(id) => return Ok(under_way(ActionView::under_way(id.0, room.to_string()))),
         Asked::Failed(error) => return Err(error.into()),
-        Asked::NotNow => return Err(Problem::stopping()),
+        Asked::NotNow => return Err(Problem::not_now()),
     };
     api.metrics.acted(&answer.outcome);
     if let Some(problem) = Problem::of(answer.action, &answer.outcome) {
@@ -326,9 +313,8 @@ fn wait(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
 /// What became of an action.
 #[utoipa::path(get, path = "/v1/actions/{action}", tag = "actions",
     params(("action" = Uuid, Path, description = "Its name")),
-    responses((status = 200, body = ActionView),
-        Away,
-))]
+    responses((status = 200, body = ActionView), Away),
+)]
 pub(super) async fn get(
     State(api): State<Api>,
     caller: Caller,
@@ -392,10 +378,7 @@ pub(super) struct ActionList {
 /// The record: who asked for what, and what became of it.
 ///
 /// With the right `audit`, everybody's actions in the rooms the key may know of; without it, the key's own.
-#[utoipa::path(get, path = "/v1/actions", tag = "actions", params(Filter), responses(
-    (status = 200, body = ActionList),
-        Away,
-))]
+#[utoipa::path(get, path = "/v1/actions", tag = "actions", params(Filter), responses((status = 200, body = ActionList), Away))]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
@@ -403,14 +386,13 @@ pub(super) async fn list(
 ) -> Result<Json<ActionList>, Problem> {
     caller.need(Right::Read)?;
     let everybody = caller.need(Right::Audit).is_ok();
-    let limit = filter.limit.unwrap_or(PAGE);
-    if !(1..=PAGE_MAX).contains(&limit) {
-        return Err(Problem::bad(format!("limit is between 1 and {PAGE_MAX}")));
-    }
+    let limit = page_len(filter.limit, PAGE, PAGE_MAX)?;
     let room = filter.room.as_deref().map(|room| api.room(&caller, room)).transpose()?;
     let ending = match filter.state.as_deref() {
         None => None,
-        Some(text) => Some(ending(text).ok_or_else(|| Problem::bad("state is none of the words for one"))?),
+        Some(text) => {
+            Some(Ending::named(text).ok_or_else(|| Problem::bad("state is none of the words for one"))?)
+        }
     };
     let actor = if everybody { filter.actor } else { Some(caller.name().to_owned()) };
     let before = filter.cursor.map(ActionId);
@@ -440,7 +422,3 @@ pub(super) async fn list(
 
 /// Read from the journal at once.
 const CHUNK: usize = 500;
-
-fn ending(text: &str) -> Option<Ending> {
-    Ending::ALL.into_iter().find(|ending| ending.as_str() == text)
-}

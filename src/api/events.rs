@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use serde_json::json;
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 use tokio_stream::{Stream, StreamExt};
@@ -21,16 +20,13 @@ const ALIVE: Duration = Duration::from_secs(15);
 
 /// What happens, as it happens: `action`, `check-in`, `release-near`; `missed` when the listener was too slow and should
 /// ask for the rooms again.
-#[utoipa::path(get, path = "/v1/events", tag = "events", responses(
-    (status = 200, content_type = "text/event-stream", body = String),
-        Away,
-))]
+#[utoipa::path(get, path = "/v1/events", tag = "events", responses((status = 200, content_type = "text/event-stream", body = String), Away))]
 pub(super) async fn listen(
     State(api): State<Api>,
     caller: Caller,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     caller.need(Right::Read)?;
-    let notices = api.service.notices.listen().ok_or_else(Problem::stopping)?;
+    let notices = api.service.notices.listen().ok_or_else(Problem::not_now)?;
     let notices = BroadcastStream::new(notices);
     let keys = api.keys.clone();
     let still_valid = caller.clone();
@@ -50,14 +46,5 @@ pub(super) async fn listen(
 }
 
 fn event(notice: &Notice) -> Event {
-    let (name, data) = match notice {
-        Notice::Acted { room, action, outcome } => {
-            ("action", json!({ "room": room, "action": action, "message": outcome.to_string() }))
-        }
-        Notice::CheckedIn { room, at, source } => {
-            ("check-in", json!({ "room": room, "at": at, "source": source }))
-        }
-        Notice::ReleaseNear { room, at } => ("release-near", json!({ "room": room, "release_at": at })),
-    };
-    Event::default().event(name).data(data.to_string())
+    Event::default().event(notice.kind()).data(notice.told().to_string())
 }

@@ -53,10 +53,7 @@ pub(super) struct Taken {
 }
 
 /// Report occupancy.
-#[utoipa::path(post, path = "/v1/evidence", tag = "rooms", request_body = Signs, responses(
-    (status = 200, body = Taken),
-        Away,
-))]
+#[utoipa::path(post, path = "/v1/evidence", tag = "rooms", request_body = Signs, responses((status = 200, body = Taken), Away))]
 pub(super) async fn add(
     State(api): State<Api>,
     caller: Caller,

@@ -74,6 +74,14 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Ask<T> {
     }
 }
 
+/// How many entries a page has.
+pub(super) fn page_len(asked: Option<usize>, default: usize, max: usize) -> Result<usize, Problem> {
+    match asked.unwrap_or(default) {
+        len if (1..=max).contains(&len) => Ok(len),
+        _ => Err(Problem::bad(format!("limit is between 1 and {max}"))),
+    }
+}
+
 /// The parts of the path.
 pub(super) struct At<T>(pub(super) T);
 

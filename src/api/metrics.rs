@@ -21,6 +21,7 @@ use tokio::time::Instant;
 
 use super::Api;
 use crate::action::Outcome;
+use crate::journal::Ending;
 use crate::service::Service;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -93,12 +94,7 @@ impl Metrics {
     }
 
     pub(super) fn acted(&self, outcome: &Outcome) {
-        let outcome = match outcome {
-            Outcome::Done(_) => "done",
-            Outcome::AlreadyDone { .. } => "already-done",
-            Outcome::Refused { .. } => "refused",
-            Outcome::NeedsAttention { .. } => "needs-attention",
-        };
+        let outcome = Ending::from(outcome).as_str();
         self.actions.get_or_create(&Ended { outcome }).inc();
     }
 

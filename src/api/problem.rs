@@ -96,7 +96,7 @@ impl Problem {
         Self { retry_after: Some(wait_s), ..problem }
     }
 
-    pub(super) fn stopping() -> Self {
+    pub(super) fn not_now() -> Self {
         let problem =
             Self::new(StatusCode::SERVICE_UNAVAILABLE, "not-now", "Adjourn takes nothing on now", NOT_NOW);
         Self { retry_after: Some(LATER_S), ..problem }
@@ -191,6 +191,23 @@ pub(super) struct Away;
 impl IntoResponses for No {
     fn responses() -> BTreeMap<String, RefOr<Described>> {
         BTreeMap::from([("4XX".to_owned(), described("Not as asked: the problem says why"))])
+    }
+}
+
+/// The answers of an operation that asks for an action.
+pub(super) struct Acted;
+
+impl IntoResponses for Acted {
+    fn responses() -> BTreeMap<String, RefOr<Described>> {
+        let view = || ContentBuilder::new().schema(Some(Ref::from_schema_name("ActionView"))).build();
+        let done = ResponseBuilder::new().content("application/json", view());
+        let under_way = ResponseBuilder::new()
+            .description("Under way: see `Location`")
+            .content("application/json", view());
+        let mut all = Away::responses();
+        all.insert("200".to_owned(), done.build().into());
+        all.insert("202".to_owned(), under_way.build().into());
+        all
     }
 }
 

@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
 use super::caller::Caller;
-use super::extract::{Ask, At, Body};
+use super::extract::{Ask, At, Body, page_len};
 use super::problem::{Away, No, Problem};
 use super::view::{EventView, RoomView};
 use crate::access::Right;
@@ -54,20 +54,14 @@ pub(super) struct RoomEntry {
 }
 
 /// The rooms this key may know of.
-#[utoipa::path(get, path = "/v1/rooms", tag = "rooms", params(Page), responses(
-    (status = 200, body = RoomList),
-        No,
-))]
+#[utoipa::path(get, path = "/v1/rooms", tag = "rooms", params(Page), responses((status = 200, body = RoomList), No))]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
     Ask(page): Ask<Page>,
 ) -> Result<Json<RoomList>, Problem> {
     caller.need(Right::Read)?;
-    let limit = page.limit.unwrap_or(PAGE);
-    if !(1..=PAGE_MAX).contains(&limit) {
-        return Err(Problem::bad(format!("limit is between 1 and {PAGE_MAX}")));
-    }
+    let limit = page_len(page.limit, PAGE, PAGE_MAX)?;
     let after = page.cursor.unwrap_or_default();
     let seen = api.service.engine.scope().rooms().filter(|room| caller.sees(room));
     let mut rest = seen.filter(|room| room.as_str() > after.as_str());
@@ -94,7 +88,8 @@ pub(super) async fn list(
         (status = 200, body = RoomView),
         (status = 304, description = "As it was"),
         Away,
-))]
+    ),
+)]
 pub(super) async fn get(
     State(api): State<Api>,
     caller: Caller,
@@ -155,10 +150,8 @@ pub(super) const SOURCE_MAX: usize = 100;
 /// Somebody is at the door: what is on is not abandoned.
 #[utoipa::path(post, path = "/v1/rooms/{room}/check-in", tag = "rooms",
     params(("room" = String, Path, description = "SMTP address")), request_body = Option<CheckIn>,
-    responses(
-        (status = 200, body = CheckedIn),
-        Away,
-))]
+    responses((status = 200, body = CheckedIn), Away),
+)]
 pub(super) async fn check_in(
     State(api): State<Api>,
     caller: Caller,

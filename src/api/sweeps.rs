@@ -81,10 +81,7 @@ pub(super) struct Applied {
 }
 
 /// Plan a sweep. Touches nothing; see `Location` for how far it is.
-#[utoipa::path(post, path = "/v1/sweeps", tag = "sweeps", request_body = Option<Begin>, responses(
-    (status = 202, body = SweepBody),
-        No,
-))]
+#[utoipa::path(post, path = "/v1/sweeps", tag = "sweeps", request_body = Option<Begin>, responses((status = 202, body = SweepBody), No))]
 pub(super) async fn begin(
     State(api): State<Api>,
     caller: Caller,
@@ -100,16 +97,13 @@ pub(super) async fn begin(
     };
     let rooms: BTreeSet<RoomAddress> = rooms;
     let view = api.service.plan_sweep(caller.name().to_owned(), rooms.into_iter().collect());
-    let view = view.ok_or_else(Problem::stopping)?;
+    let view = view.ok_or_else(Problem::not_now)?;
     Ok(accepted(&view))
 }
 
 /// How far a sweep is, what it would do, and what it did.
 #[utoipa::path(get, path = "/v1/sweeps/{sweep}", tag = "sweeps",
-    params(("sweep" = Uuid, Path, description = "Its name")), responses(
-    (status = 200, body = SweepBody),
-        No,
-))]
+    params(("sweep" = Uuid, Path, description = "Its name")), responses((status = 200, body = SweepBody), No))]
 pub(super) async fn get(
     State(api): State<Api>,
     caller: Caller,
@@ -120,10 +114,7 @@ pub(super) async fn get(
 
 /// Do what the plan says. Every event is read and judged again first.
 #[utoipa::path(post, path = "/v1/sweeps/{sweep}/apply", tag = "sweeps",
-    params(("sweep" = Uuid, Path, description = "Its name")), responses(
-    (status = 202, body = SweepBody),
-        No,
-))]
+    params(("sweep" = Uuid, Path, description = "Its name")), responses((status = 202, body = SweepBody), No))]
 pub(super) async fn apply(
     State(api): State<Api>,
     caller: Caller,

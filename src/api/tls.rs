@@ -1,7 +1,7 @@
 //! TLS for the service: a certificate that is read again when its file changes, and callers' certificates where they are
 //! asked for. TLS 1.2 and 1.3, by rustls.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
@@ -12,6 +12,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+
+use crate::peer;
 
 /// How soon a renewed certificate is served.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
@@ -125,10 +127,6 @@ fn config(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
     Ok(Arc::new(config))
 }
 
-fn certificates(path: &PathBuf) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let bad = |why: String| TlsError::File { path: path.clone(), why };
-    let found: Vec<_> = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect)
-        .map_err(|error| bad(error.to_string()))?;
-    if found.is_empty() { Err(bad("there is no certificate in it".to_owned())) } else { Ok(found) }
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    peer::certificates(path).map_err(|why| TlsError::File { path: path.to_owned(), why })
 }

@@ -5,11 +5,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::action::{
-    Action, Actor, Already, Ask, Change, DeleteHow, Done, Notify, Outcome, Seen, Told, Undoable,
-};
+use crate::action::{Action, Ask, Change, DeleteHow, Done, Notify, Outcome, Seen, Told, Undoable};
 use crate::calendar::{Copy, Event, EventKind};
-use crate::journal::Life;
+use crate::journal::{Ending, Life};
 use crate::service::{May, Status};
 
 /// A room at one moment.
@@ -254,19 +252,15 @@ impl ActionView {
             room: action.room.to_string(),
             asked: asked(action.ask),
             actor_kind: action.actor.kind(),
-            actor: actor(&action.actor),
+            actor: action.actor.name().to_owned(),
             accepted_at,
-            state: state(outcome),
+            state: outcome.map_or(Ending::Open, Ending::from).as_str(),
             message: outcome.map_or_else(|| "under way".to_owned(), ToString::to_string),
             event: event.map(SeenView::from),
             change: done.map(ChangeView::from),
             repeated,
         }
     }
-}
-
-fn actor(actor: &Actor) -> String {
-    actor.name().to_owned()
 }
 
 fn asked(ask: Ask) -> &'static str {
@@ -276,17 +270,5 @@ fn asked(ask: Ask) -> &'static str {
         Ask::Extend { .. } => "extend",
         Ask::Book { .. } => "book",
         Ask::Undo { .. } => "undo",
-    }
-}
-
-fn state(outcome: Option<&Outcome>) -> &'static str {
-    match outcome {
-        None => "open",
-        Some(Outcome::Done(_)) => "done",
-        Some(Outcome::AlreadyDone {
-            why: Already::Over | Already::Gone | Already::Restored | Already::ByAction { .. },
-        }) => "already-done",
-        Some(Outcome::Refused { .. }) => "refused",
-        Some(Outcome::NeedsAttention { .. }) => "needs-attention",
     }
 }

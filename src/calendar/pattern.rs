@@ -8,13 +8,15 @@ use wildmatch::WildMatch;
 use super::RoomAddress;
 
 /// Room addresses with `*` for anything: `berlin-*@example.com`, `*@example.com`, `*`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RoomPattern(String);
+#[derive(Debug, Clone, PartialEq)]
+pub struct RoomPattern(WildMatch);
+
+impl Eq for RoomPattern {}
 
 impl RoomPattern {
     /// Whether the room is meant.
     pub fn means(&self, room: &RoomAddress) -> bool {
-        WildMatch::new(&self.0).matches(room.as_str())
+        self.0.matches(room.as_str())
     }
 }
 
@@ -22,12 +24,12 @@ impl FromStr for RoomPattern {
     type Err = std::convert::Infallible;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self(text.trim().to_lowercase()))
+        Ok(Self(WildMatch::new(&text.trim().to_lowercase())))
     }
 }
 
 impl fmt::Display for RoomPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        self.0.fmt(f)
     }
 }

@@ -124,26 +124,25 @@ impl EvidenceLog {
 
     /// The first sign that speaks for `event` in `room`, at or after `from` and before its end.
     pub fn for_event(&self, room: &RoomAddress, event: &Event, from: DateTime<Utc>) -> Option<&Evidence> {
-        let signs = self.by_room.get(room)?;
-        signs
-            .iter()
-            .filter(|sign| from <= sign.at && sign.at < event.end && sign.speaks_for(event))
-            .min_by_key(|sign| sign.at)
+        self.first(room, event, |_| from)
     }
-}
 
-impl EvidenceLog {
     /// The first sign that counts under the rule on check-ins.
     pub fn of(&self, room: &RoomAddress, event: &Event, rule: &NoCheckIn) -> Option<&Evidence> {
-        let after = event.start + rule.presence_after;
-        let counts = |sign: &&Evidence| {
-            let from = if rule.presence_after.is_zero() || sign.names_an_event() {
-                event.start - rule.early
-            } else {
-                after
-            };
-            from <= sign.at && sign.at < event.end && sign.speaks_for(event)
-        };
+        let (check_in, presence) = (event.start - rule.early, event.start + rule.presence_after);
+        let counts_early = |sign: &Evidence| rule.presence_after.is_zero() || sign.names_an_event();
+        self.first(room, event, |sign| if counts_early(sign) { check_in } else { presence })
+    }
+
+    /// `from`: since when a sign counts.
+    fn first(
+        &self,
+        room: &RoomAddress,
+        event: &Event,
+        from: impl Fn(&Evidence) -> DateTime<Utc>,
+    ) -> Option<&Evidence> {
+        let counts =
+            |sign: &&Evidence| from(sign) <= sign.at && sign.at < event.end && sign.speaks_for(event);
         self.by_room.get(room)?.iter().filter(counts).min_by_key(|sign| sign.at)
     }
 }

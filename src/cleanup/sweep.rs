@@ -158,10 +158,9 @@ impl Sweep {
         let places = Arc::new(Semaphore::new(self.rooms_at_once));
         let broken_off = Arc::new(OnceLock::new());
         let mut tasks = JoinSet::new();
-        let mut ends: Vec<End> = Vec::with_capacity(work.len());
+        // `None`: its task ended in a panic.
+        let mut ends: Vec<Option<End>> = work.iter().map(|_| None).collect();
         for (index, work) in work.iter().cloned().enumerate() {
-            // Stands unless the task ends by itself.
-            ends.push(End::Over(Box::new(work.clone().broke_off())));
             let (engine, judge) = (self.engine.clone(), self.room_judge());
             let (places, broken_off) = (places.clone(), broken_off.clone());
             tasks.spawn(async move {
@@ -181,16 +180,17 @@ impl Sweep {
         }
         while let Some(joined) = tasks.join_next().await {
             if let Ok((index, end)) = joined {
-                ends[index] = end;
+                ends[index] = Some(end);
             }
             progress.step();
         }
         let mut swept = Swept { broken_off: broken_off.get().cloned(), ..Swept::default() };
         for (end, work) in ends.into_iter().zip(work) {
             match end {
-                End::Over(applied) => swept.applied.push(*applied),
-                End::Open => swept.open.push(work.unfinished()),
-                End::Unbegun => swept.unbegun += 1,
+                None => swept.applied.push(work.broke_off()),
+                Some(End::Over(applied)) => swept.applied.push(*applied),
+                Some(End::Open) => swept.open.push(work.unfinished()),
+                Some(End::Unbegun) => swept.unbegun += 1,
             }
         }
         Ok(swept)

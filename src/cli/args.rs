@@ -310,9 +310,7 @@ pub struct KeyAddArgs {
 /// The words for how an action ended, and what each means.
 fn endings() -> impl TypedValueParser<Value = Ending> {
     let words = PossibleValuesParser::new(Ending::ALL.map(Ending::as_str));
-    words.try_map(|word| {
-        Ending::ALL.into_iter().find(|ending| ending.as_str() == word).ok_or("no such outcome")
-    })
+    words.try_map(|word| Ending::named(&word).ok_or("no such outcome"))
 }
 
 /// How a list is printed.

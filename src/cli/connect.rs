@@ -171,14 +171,16 @@ fn password(source: &PasswordSource) -> Result<Secret, Failure> {
         PasswordSource::Environment(name) => std::env::var(name).map(Secret::new).map_err(|error| {
             Failure::new(Exit::Usage, format!("the password is not in {name}")).because(error)
         }),
-        PasswordSource::File(path) => {
-            let text = std::fs::read_to_string(path).map_err(|error| {
-                Failure::new(Exit::Usage, format!("cannot read the password in {}", path.display()))
-                    .because(error)
-            })?;
-            Ok(Secret::new(text.lines().next().unwrap_or_default().to_owned()))
-        }
+        PasswordSource::File(path) => secret_in("password", path),
     }
+}
+
+/// The first line of a file.
+pub(super) fn secret_in(what: &str, path: &Path) -> Result<Secret, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::new(Exit::Usage, format!("cannot read the {what} in {}", path.display())).because(error)
+    })?;
+    Ok(Secret::new(text.lines().next().unwrap_or_default().to_owned()))
 }
 
 /// Trouble with Exchange as the end of a command.

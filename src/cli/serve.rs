@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -14,7 +15,6 @@ use super::exit::{Exit, Failure};
 use super::output::Output;
 use crate::api::{self, Api, KeyRing, Limits, Tls};
 use crate::config;
-use crate::exchange::Secret;
 use crate::service::{Options, Poster, Service, Webhook};
 use crate::store::{Desk, StoreError};
 
@@ -42,6 +42,7 @@ pub(super) async fn serve(
     output: &Output,
 ) -> Result<Exit, Failure> {
     let Opened { engine, config } = opened;
+    let tls = tls(&config.api, listen)?;
     let options = Options {
         state_age: config.api.state_age,
         warn: config.api.warn,
@@ -53,13 +54,6 @@ pub(super) async fn serve(
     let keys = Arc::new(KeyRing::open(desk).await.map_err(failed)?);
     let shown = api::Options { deadline: config.api.deadline, subjects: config.api.subjects };
     let router = api::router(Api::new(service.clone(), keys.clone(), shown));
-    let tls = match &config.api.tls {
-        Some(files) => {
-            Some(Arc::new(Tls::open(files.clone()).map_err(|error| Failure::from_error(Exit::Usage, error))?))
-        }
-        None if listen.ip().is_loopback() || config.api.behind_proxy => None,
-        None => return Err(readable(listen)),
-    };
     let webhook = config.webhook.as_ref().map(|hook| webhook(hook, &service)).transpose()?;
     let listener = TcpListener::bind(listen)
         .await
@@ -69,46 +63,42 @@ pub(super) async fn serve(
     output.line(&format!("{scheme}://{at}"))?;
     tracing::info!(%at, "serving");
 
-    let stop = CancellationToken::new();
-    let refreshing = tokio::spawn({
+    let (stop, mut parts) = (CancellationToken::new(), JoinSet::new());
+    parts.spawn({
         let stop = stop.clone();
         async move { keys.watch(stop).await }
     });
-    let renewing = tokio::spawn({
-        let (tls, stop) = (tls.clone(), stop.clone());
-        async move {
-            if let Some(tls) = tls {
-                tls.watch(stop).await;
-            }
-        }
-    });
-    let telling = tokio::spawn({
-        let notices = service.notices.listen();
-        async move {
-            if let (Some(webhook), Some(notices)) = (webhook, notices) {
-                webhook.run(notices).await;
-            }
-        }
-    });
-    let watching = tokio::spawn(service.clone().watch(stop.clone()));
-    let serving = tokio::spawn(api::serve(listener, tls, router, Limits::default(), stop.clone()));
+    if let Some(tls) = tls.clone() {
+        let stop = stop.clone();
+        parts.spawn(async move { tls.watch(stop).await });
+    }
+    if let (Some(webhook), Some(notices)) = (webhook, service.notices.listen()) {
+        parts.spawn(webhook.run(notices));
+    }
+    parts.spawn(service.clone().watch(stop.clone()));
+    parts.spawn(api::serve(listener, tls, router, Limits::default(), stop.clone()));
     // Where there is no systemd, nobody is told.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-
     told_to_stop().await;
+    end(&service, &stop, parts).await;
+    Ok(Exit::Done)
+}
+
+/// Takes nothing new on, lets what is under way end, and says what did not.
+async fn end(service: &Service, stop: &CancellationToken, mut parts: JoinSet<()>) {
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     tracing::info!("stopping: nothing new is taken on");
     stop.cancel();
     let (finished, swept) = tokio::join!(service.actions.finish(GOODBYE), service.sweeps.finish(GOODBYE));
     service.notices.close();
-    let parts = async {
-        for task in [refreshing, renewing, telling, watching, serving] {
-            if let Err(error) = task.await {
+    let all = async {
+        while let Some(part) = parts.join_next().await {
+            if let Err(error) = part {
                 tracing::error!(%error, "a part of the service broke off");
             }
         }
     };
-    if tokio::time::timeout(LAST_GOODBYE, parts).await.is_err() {
+    if tokio::time::timeout(LAST_GOODBYE, all).await.is_err() {
         tracing::warn!("some parts of the service did not end in time");
     }
     if !swept {
@@ -117,7 +107,18 @@ pub(super) async fn serve(
     if !finished {
         tracing::warn!(open = service.actions.count(), "some actions are open; the next process finds out");
     }
-    Ok(Exit::Done)
+}
+
+/// TLS as it is configured; plain HTTP only where nobody else reads it.
+fn tls(config: &config::Api, listen: SocketAddr) -> Result<Option<Arc<Tls>>, Failure> {
+    match &config.tls {
+        Some(files) => match Tls::open(files.clone()) {
+            Ok(tls) => Ok(Some(Arc::new(tls))),
+            Err(error) => Err(Failure::from_error(Exit::Usage, error)),
+        },
+        None if listen.ip().is_loopback() || config.behind_proxy => Ok(None),
+        None => Err(readable(listen)),
+    }
 }
 
 fn readable(listen: SocketAddr) -> Failure {
@@ -131,13 +132,8 @@ fn readable(listen: SocketAddr) -> Failure {
 }
 
 fn webhook(hook: &config::Webhook, service: &Service) -> Result<Webhook, Failure> {
-    let unreadable = |error| {
-        Failure::new(Exit::Usage, format!("cannot read the secret in {}", hook.secret_file.display()))
-            .because(error)
-    };
-    let secret = std::fs::read_to_string(&hook.secret_file).map_err(unreadable)?;
     let poster = Poster::new(&hook.url).map_err(|error| Failure::from_error(Exit::Usage, error))?;
-    let secret = Secret::new(secret.trim_end().to_owned());
+    let secret = connect::secret_in("secret", &hook.secret_file)?;
     Ok(Webhook::new(poster, secret, service.engine.clock().clone()))
 }
 

@@ -14,10 +14,11 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use crate::api::TlsFiles;
-use crate::calendar::Scope;
+use crate::calendar::{RoomPattern, Scope};
 use crate::cleanup::{CancelledLeftover, Exceptions, How, Limits, NoCheckIn, OrganizerGone, Place, Rules};
 use crate::engine;
 pub use crate::exchange::ImpersonateBy;
+use crate::peer::is_this_machine;
 use crate::service::{Poster, Schedule, ScheduleError};
 
 pub use error::ConfigError;
@@ -231,7 +232,7 @@ fn check_schedules(source: &Source<'_>, file: Vec<file::Schedule>) -> Result<Vec
             ScheduleError::Cron(..) => source.at(&one.cron, error),
             ScheduleError::Zone(_) => source.at(&one.zone, error),
         })?;
-        schedule.rooms = one.rooms;
+        schedule.rooms = patterns(&one.rooms);
         schedule.jitter = minutes(source, &one.jitter_minutes)?;
         schedules.push(schedule);
     }
@@ -275,10 +276,9 @@ fn check_server(
 fn check_url(url: &str) -> Result<String, String> {
     let uri: http::Uri = url.parse().map_err(|error| format!("`{url}` is not a URL: {error}"))?;
     let host = uri.host().unwrap_or_default();
-    let here = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
     match uri.scheme_str() {
         Some("https") if !host.is_empty() => Ok(url.to_owned()),
-        Some("http") if here => Ok(url.to_owned()),
+        Some("http") if is_this_machine(host) => Ok(url.to_owned()),
         Some("http") => Err(format!("`{url}` would send the password readable over the network; use https")),
         _ => Err(format!("`{url}` is not of the form https://host/EWS/Exchange.asmx")),
     }
@@ -292,10 +292,14 @@ fn check_place(source: &Source<'_>, file: file::Place) -> Result<Place, ConfigEr
         early: optional(&file.early_minutes)?,
         presence_after: optional(&file.presence_after_minutes)?,
         name: file.name,
-        rooms: file.rooms.iter().flat_map(|pattern| pattern.parse()).collect(),
+        rooms: patterns(&file.rooms),
         check_in: file.check_in,
         how: file.how,
     })
+}
+
+fn patterns(texts: &[String]) -> Vec<RoomPattern> {
+    texts.iter().flat_map(|text| text.parse()).collect()
 }
 
 fn check_rules(source: &Source<'_>, file: file::Cleanup, places: Vec<Place>) -> Result<Rules, ConfigError> {

@@ -103,8 +103,7 @@ pub(super) fn takes_back(ask: Ask, intent: &Intent) -> bool {
 /// The time that was added.
 fn claimed(done: &Done) -> Option<Window> {
     match done.change {
-        Change::Extended { from, to } => Window::new(from, to).ok(),
-        Change::EndRestored { from, to } => Window::clamped(from, to),
+        Change::Extended { from, to } | Change::EndRestored { from, to } => Window::clamped(from, to),
         Change::Booked | Change::MovedBack => Window::clamped(done.event.start, done.event.end),
         _ => None,
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! perform(action)
-//!    ├ turn             one action at a time in each room            (turns.rs)
+//!    ├ turn             one action at a time in each room            (crate::turns)
 //!    ├ key              answered before under this key?              (repeat.rs, pure)
 //!    ├ journal Accepted
 //!    ├ scope            refused outside it, before anything is read
@@ -32,7 +32,6 @@ mod recover;
 mod repeat;
 mod run;
 mod select;
-mod turns;
 mod undo;
 mod words;
 

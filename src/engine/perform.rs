@@ -9,11 +9,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::Calendar;
 use super::repeat::{Before, under_key};
 use super::run::{Run, refused};
-use super::turns::Turns;
 use crate::action::{Action, ActionId, Answer, Outcome, Refusal, RequestIds};
 use crate::calendar::{Event, Scope};
 use crate::clock::Clock;
 use crate::journal::{Ending, Entry, Fact, Journal, JournalError, Query};
+use crate::turns::Turns;
 
 /// Performs actions on one server's calendars.
 pub struct Engine {

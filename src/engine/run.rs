@@ -47,6 +47,7 @@ enum Round {
 }
 
 /// What was decided about, and what was wanted.
+#[derive(Clone)]
 pub(super) struct Tried {
     pub(super) before: Event,
     pub(super) plan: Plan,
@@ -295,8 +296,7 @@ impl<'a> Run<'a> {
     async fn doubt(&mut self, why: &Trouble, tried: &Tried) -> Result<(), JournalError> {
         self.doubted = true;
         self.tries.sendings += 1;
-        let tried = Tried { before: tried.before.clone(), plan: tried.plan.clone() };
-        self.in_the_air = Some(Sent { tried, at: self.engine.clock().now() });
+        self.in_the_air = Some(Sent { tried: tried.clone(), at: self.engine.clock().now() });
         let requests = std::mem::take(&mut self.requests);
         self.engine.record(self.action.id, Fact::InDoubt { why: why.to_string(), requests }).await
     }

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::secret::Secret;
 use crate::ews::soap::{Impersonate, ServerVersion};
+use crate::peer::is_this_machine;
 
 /// What a conversation needs to know before it begins.
 #[derive(Debug, Clone)]
@@ -138,10 +139,6 @@ impl Endpoint {
             target: uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
         })
     }
-}
-
-fn is_this_machine(host: &str) -> bool {
-    matches!(host, "localhost" | "127.0.0.1" | "[::1]")
 }
 
 #[cfg(test)]

@@ -4,34 +4,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustls::ClientConfig;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
-use rustls_platform_verifier::Verifier;
 
 use super::settings::SettingsError;
+use crate::peer;
 
 /// How we meet servers.
 pub(super) fn client_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, SettingsError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let extra = ca_file.map(certificates).transpose()?.unwrap_or_default();
-    let verifier = Verifier::new_with_extra_roots(extra, provider.clone())?;
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
-    Ok(Arc::new(config))
-}
-
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, SettingsError> {
-    let bad = |why: String| SettingsError::CaFile { path: path.to_owned(), why };
-    let found: Vec<_> = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect)
-        .map_err(|error| bad(error.to_string()))?;
-    if found.is_empty() {
-        return Err(bad("there is no certificate in it".to_owned()));
-    }
-    Ok(found)
+    let bad = |path: &Path, why| SettingsError::CaFile { path: path.to_owned(), why };
+    let extra = match ca_file {
+        None => Vec::new(),
+        Some(path) => peer::certificates(path).map_err(|why| bad(path, why))?,
+    };
+    Ok(Arc::new(peer::client_config(extra)?))
 }
 
 #[cfg(test)]

@@ -58,14 +58,24 @@ impl Ending {
         }
     }
 
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|ending| ending.as_str() == name)
+    }
+
     /// Of a life.
     pub fn of(life: &Life) -> Self {
-        match &life.outcome {
-            None => Self::Open,
-            Some(Outcome::Done(_)) => Self::Done,
-            Some(Outcome::AlreadyDone { .. }) => Self::AlreadyDone,
-            Some(Outcome::Refused { .. }) => Self::Refused,
-            Some(Outcome::NeedsAttention { .. }) => Self::NeedsAttention,
+        life.outcome.as_ref().map_or(Self::Open, Self::from)
+    }
+}
+
+impl From<&Outcome> for Ending {
+    fn from(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Done(_) => Self::Done,
+            Outcome::AlreadyDone { .. } => Self::AlreadyDone,
+            Outcome::Refused { .. } => Self::Refused,
+            Outcome::NeedsAttention { .. } => Self::NeedsAttention,
         }
     }
 }

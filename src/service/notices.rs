@@ -4,6 +4,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
 use tokio::sync::broadcast;
 
 use crate::action::{ActionId, Outcome};
@@ -43,6 +44,26 @@ pub enum Notice {
 }
 
 impl Notice {
+    /// Its kind, as listeners know it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Acted { .. } => "action",
+            Self::CheckedIn { .. } => "check-in",
+            Self::ReleaseNear { .. } => "release-near",
+        }
+    }
+
+    /// What is told of it, as a JSON object.
+    pub fn told(&self) -> Value {
+        match self {
+            Self::Acted { room, action, outcome } => {
+                json!({ "room": room, "action": action, "message": outcome.to_string() })
+            }
+            Self::CheckedIn { room, at, source } => json!({ "room": room, "at": at, "source": source }),
+            Self::ReleaseNear { room, at } => json!({ "room": room, "release_at": at }),
+        }
+    }
+
     /// The room it is about.
     pub fn room(&self) -> &RoomAddress {
         match self {

@@ -1,6 +1,5 @@
 //! A POST to another program, over HTTPS, or over plain HTTP to this machine only.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,8 +9,8 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use rustls::ClientConfig;
-use rustls_platform_verifier::Verifier;
+
+use crate::peer::{client_config, is_this_machine};
 
 /// How long one POST may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -40,19 +39,12 @@ impl Poster {
     /// When it is none, or would send what it says readable over the network.
     pub fn new(url: &str) -> Result<Self, PosterError> {
         let uri: Uri = url.parse().map_err(|_| PosterError::Url(url.to_owned()))?;
-        let here = matches!(uri.host(), Some("localhost" | "127.0.0.1" | "[::1]"));
-        match uri.scheme_str() {
-            Some("https") => {}
-            Some("http") if here => {}
+        match (uri.scheme_str(), uri.host()) {
+            (Some("https"), _) => {}
+            (Some("http"), Some(host)) if is_this_machine(host) => {}
             _ => return Err(PosterError::Url(url.to_owned())),
         }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let verifier = Verifier::new(provider.clone())?;
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_no_client_auth();
+        let config = client_config(Vec::new())?;
         let connector =
             HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().build();
         Ok(Self { uri, client: Client::builder(TokioExecutor::new()).build(connector) })

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::calendar::{Event, RoomAddress, Window};
 use crate::engine::{Engine, Trouble};
+use crate::turns::Turns;
 
 /// How far ahead a room's calendar is read: a display shows the day.
 const AHEAD: TimeDelta = TimeDelta::hours(24);
@@ -26,12 +27,12 @@ pub struct Rooms {
     age: TimeDelta,
     kept: RwLock<HashMap<RoomAddress, Kept>>,
     /// One reading at a time for each room.
-    reading: std::sync::Mutex<HashMap<RoomAddress, Arc<tokio::sync::Mutex<()>>>>,
+    reading: Turns,
 }
 
 impl Rooms {
     pub(super) fn new(engine: Arc<Engine>, age: TimeDelta) -> Self {
-        Self { engine, age, kept: RwLock::default(), reading: std::sync::Mutex::default() }
+        Self { engine, age, kept: RwLock::default(), reading: Turns::default() }
     }
 
     /// What is known, however old.
@@ -45,12 +46,7 @@ impl Rooms {
         if let Some(kept) = self.known(room).filter(fresh) {
             return Ok(kept);
         }
-        let turn = {
-            let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-            reading.retain(|_, turn| Arc::strong_count(turn) > 1);
-            reading.entry(room.clone()).or_default().clone()
-        };
-        let _turn = turn.lock().await;
+        let _turn = self.reading.take(room.as_str()).await;
         // Somebody may have read it while we waited.
         if let Some(kept) = self.known(room).filter(fresh) {
             return Ok(kept);

@@ -9,13 +9,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use croner::Cron;
 
+use crate::calendar::RoomPattern;
+
 /// One schedule.
 #[derive(Debug, Clone)]
 pub struct Schedule {
     /// Its name: for the audit, and to remember its last run.
     pub name: String,
     /// The rooms it sweeps, as patterns; empty for all.
-    pub rooms: Vec<String>,
+    pub rooms: Vec<RoomPattern>,
     /// Spread over so much time, so that not everything begins at once.
     pub jitter: TimeDelta,
     cron: Cron,

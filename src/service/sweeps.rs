@@ -9,9 +9,9 @@ use chrono::{DateTime, Utc};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::Service;
+use super::{Notice, Service};
 use crate::calendar::{RoomAddress, Window};
-use crate::cleanup::{Applied, Plan, Progress, Rules, Stop, Sweep, SweepError};
+use crate::cleanup::{Applied, Plan, Progress, Rules, Stop, Sweep, SweepError, Swept};
 use crate::engine::Mode;
 
 /// Sweeps remembered; the oldest that is over goes first.
@@ -168,30 +168,29 @@ impl Service {
 
     async fn apply_plan(&self, plan: Arc<Plan>, progress: &dyn Progress) -> Phase {
         let sweep = self.sweep(self.rules.clone());
-        let outcome = sweep.apply(&plan, Mode::Perform, progress).await;
-        plan.actions().for_each(|(room, _)| self.rooms.forget(room));
-        match outcome {
-            Ok(swept) => match swept.broken_off {
-                None => {
-                    self.tell_applied(&swept.applied);
-                    Phase::Applied(plan, Arc::new(swept.applied))
-                }
-                Some(error) => Phase::Failed(error.to_string()),
-            },
+        match self.act(&sweep, &plan, progress).await {
+            Ok(Swept { broken_off: Some(error), .. }) => Phase::Failed(error.to_string()),
+            Ok(swept) => Phase::Applied(plan, Arc::new(swept.applied)),
             Err(SweepError::Stopped(stop)) => Phase::Stopped(plan, stop),
             Err(error @ SweepError::Format(_)) => Phase::Failed(error.to_string()),
         }
     }
 
-    pub(super) fn tell_applied(&self, applied: &[Applied]) {
-        for one in applied {
-            self.rooms.forget(&one.room);
-            self.notices.tell(super::Notice::Acted {
-                room: one.room.clone(),
-                action: one.action,
-                outcome: Box::new(one.outcome.clone()),
-            });
+    /// Applies a plan, whoever asked for it: what was read of its rooms is forgotten, and whoever listens hears of each
+    /// action that is over.
+    pub(super) async fn act(
+        &self,
+        sweep: &Sweep,
+        plan: &Plan,
+        progress: &dyn Progress,
+    ) -> Result<Swept, SweepError> {
+        let outcome = sweep.apply(plan, Mode::Perform, progress).await;
+        plan.actions().for_each(|(room, _)| self.rooms.forget(room));
+        for one in outcome.iter().flat_map(|swept| &swept.applied) {
+            let (room, outcome) = (one.room.clone(), Box::new(one.outcome.clone()));
+            self.notices.tell(Notice::Acted { room, action: one.action, outcome });
         }
+        outcome
     }
 
     pub(super) fn sweep(&self, rules: Rules) -> Sweep {

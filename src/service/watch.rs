@@ -9,9 +9,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
 use super::{Notice, Schedule, Service};
-use crate::calendar::{EventId, RoomAddress, RoomPattern, Window};
-use crate::cleanup::{Kept, Plan, Progress, Rules, Sweep, Verdict};
-use crate::engine::Mode;
+use crate::calendar::{EventId, RoomAddress, Window};
+use crate::cleanup::{Kept, Plan, Progress, Rules, Sweep, Swept, Verdict};
 
 /// How often it is looked whether something is due: well within a minute of grace.
 const TICK: Duration = Duration::from_secs(20);
@@ -48,7 +47,8 @@ impl Service {
         };
         tokio::select! {
             () = stop.cancelled() => {}
-            () = async { tokio::join!(releases, schedules); } => {}
+            () = releases => {}
+            () = schedules => {}
         }
     }
 
@@ -141,23 +141,16 @@ impl Service {
     }
 
     async fn apply_quietly(&self, sweep: &Sweep, plan: &Plan) {
-        match sweep.apply(plan, Mode::Perform, &Silent).await {
-            Ok(swept) => {
-                self.tell_applied(&swept.applied);
-                if let Some(error) = swept.broken_off {
-                    tracing::error!(%error, open = swept.open.len(), unbegun = swept.unbegun, "a sweep broke off");
-                }
+        match self.act(sweep, plan, &Silent).await {
+            Ok(Swept { broken_off: Some(error), open, unbegun, .. }) => {
+                tracing::error!(%error, open = open.len(), unbegun, "a sweep broke off");
             }
+            Ok(_) => {}
             Err(error) => tracing::error!(%error, "a sweep was not applied"),
         }
     }
 }
 
 fn is_meant(schedule: &Schedule, room: &RoomAddress) -> bool {
-    schedule.rooms.is_empty()
-        || schedule
-            .rooms
-            .iter()
-            .flat_map(|text| text.parse::<RoomPattern>())
-            .any(|pattern| pattern.means(room))
+    schedule.rooms.is_empty() || schedule.rooms.iter().any(|pattern| pattern.means(room))
 }

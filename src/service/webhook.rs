@@ -107,17 +107,10 @@ fn sign(secret: &str, timestamp: &str, body: &str) -> String {
 }
 
 fn body(notice: &Notice, id: Uuid) -> Value {
-    match notice {
-        Notice::Acted { room, action, outcome } => {
-            json!({ "id": id, "event": "action", "room": room, "action": action, "message": outcome.to_string() })
-        }
-        Notice::CheckedIn { room, at, source } => {
-            json!({ "id": id, "event": "check-in", "room": room, "at": at, "source": source })
-        }
-        Notice::ReleaseNear { room, at } => {
-            json!({ "id": id, "event": "release-near", "room": room, "release_at": at })
-        }
-    }
+    let mut body = notice.told();
+    body["id"] = json!(id);
+    body["event"] = json!(notice.kind());
+    body
 }
 
 #[cfg(test)]

@@ -8,16 +8,17 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::directory;
-use super::sqlite::{StoreError, prepare};
+use super::schema::Schema;
+use super::sqlite::{StoreError, prepare_to_write};
 use crate::access::{KeyId, Right, Rights, StoredKey};
 use crate::calendar::RoomPattern;
 use crate::cleanup::Evidence;
 
 const FILE: &str = "desk.sqlite";
-/// `adjd`.
-const APPLICATION_ID: i32 = 0x6164_6a64;
+/// Its file is known by `adjd`.
+const SCHEMA: Schema = Schema { application_id: 0x6164_6a64, migrations: &[TABLES] };
 
-const MIGRATIONS: [&str; 1] = ["
+const TABLES: &str = "
     CREATE TABLE keys (
         id         TEXT PRIMARY KEY,
         name       TEXT NOT NULL,
@@ -40,7 +41,7 @@ const MIGRATIONS: [&str; 1] = ["
         schedule TEXT PRIMARY KEY,
         last_ms  INTEGER NOT NULL
     ) STRICT;
-"];
+";
 
 /// The service's memory on disk. Cheap to clone.
 #[derive(Clone)]
@@ -54,10 +55,8 @@ impl Desk {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         directory::make(path).map_err(|error| StoreError::Directory { path: path.to_owned(), error })?;
         let mut connection = Connection::open(path.join(FILE))?;
-        prepare(&connection)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        migrate(&mut connection)?;
+        prepare_to_write(&connection)?;
+        SCHEMA.migrate(&mut connection)?;
         Ok(Self(Arc::new(Mutex::new(connection))))
     }
 
@@ -67,7 +66,7 @@ impl Desk {
     /// When there is no memory for it.
     pub fn in_memory() -> Result<Self, StoreError> {
         let mut connection = Connection::open_in_memory()?;
-        migrate(&mut connection)?;
+        SCHEMA.migrate(&mut connection)?;
         Ok(Self(Arc::new(Mutex::new(connection))))
     }
 
@@ -227,22 +226,4 @@ fn joined(items: &[impl ToString]) -> String {
 fn rights_of(rooms: &str, rights: &str) -> Rights {
     let rooms: Vec<RoomPattern> = rooms.split_whitespace().flat_map(str::parse).collect();
     Rights::new(rooms, rights.split_whitespace().flat_map(str::parse::<Right>))
-}
-
-fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
-    let transaction = connection.transaction()?;
-    let id: i32 = transaction.pragma_query_value(None, "application_id", |row| row.get(0))?;
-    let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let version = usize::try_from(version).unwrap_or(usize::MAX);
-    match (id, version) {
-        (0, 0) | (APPLICATION_ID, _) if version <= MIGRATIONS.len() => {}
-        (APPLICATION_ID, later) => return Err(StoreError::Later(later)),
-        _ => return Err(StoreError::NoJournal),
-    }
-    for migration in MIGRATIONS.iter().skip(version) {
-        transaction.execute_batch(migration)?;
-    }
-    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
-    Ok(transaction.commit()?)
 }

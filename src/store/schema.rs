@@ -38,29 +38,57 @@ const MIGRATIONS: [&str; 1] = ["
     CREATE INDEX lives_open        ON lives (accepted) WHERE ending = 'open';
 "];
 
-/// Brings the schema up to date, in one transaction: a stop in the middle leaves the older one.
-pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
-    migrate_to(connection, MIGRATIONS.len())?;
-    check_shape(connection)
+/// The journal's.
+pub(super) const JOURNAL: Schema = Schema { application_id: APPLICATION_ID, migrations: &MIGRATIONS };
+
+/// A file's tables, and how older ones become the present ones.
+#[derive(Clone, Copy)]
+pub(super) struct Schema {
+    /// Says whose file it is, so that another program's database is not taken for one.
+    pub(super) application_id: i32,
+    /// Each brings the schema from its index to the next version. Never changed once released; added to.
+    pub(super) migrations: &'static [&'static str],
 }
 
-fn migrate_to(connection: &mut Connection, wanted: usize) -> Result<(), StoreError> {
-    let transaction = connection.transaction()?;
-    let version = check(&transaction)?;
-    for migration in MIGRATIONS.iter().take(wanted).skip(version) {
-        transaction.execute_batch(migration)?;
+impl Schema {
+    /// Brings the file up to date, in one transaction: a stop in the middle leaves the older one.
+    pub(super) fn migrate(self, connection: &mut Connection) -> Result<(), StoreError> {
+        self.migrate_to(connection, self.migrations.len())
     }
-    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", wanted.max(version) as i64)?;
-    transaction.commit()?;
-    Ok(())
+
+    fn migrate_to(self, connection: &mut Connection, wanted: usize) -> Result<(), StoreError> {
+        let transaction = connection.transaction()?;
+        let version = self.check(&transaction)?;
+        for migration in self.migrations.iter().take(wanted).skip(version) {
+            transaction.execute_batch(migration)?;
+        }
+        transaction.pragma_update(None, "application_id", self.application_id)?;
+        transaction.pragma_update(None, "user_version", wanted.max(version) as i64)?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// The file's version, if it is one that this Adjourn knows. Inside a transaction: another process may be bringing
+    /// it up to date.
+    pub(super) fn check(self, connection: &Connection) -> Result<usize, StoreError> {
+        let id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+        let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        let version = usize::try_from(version).unwrap_or(usize::MAX);
+        match (id, version) {
+            (0, 0) if tables == 0 => Ok(0),
+            (id, version) if id == self.application_id && version <= self.migrations.len() => Ok(version),
+            (id, later) if id == self.application_id => Err(StoreError::Later(later)),
+            _ => Err(StoreError::NoJournal),
+        }
+    }
 }
 
 /// What stands in the file's schema, and what this Adjourn made of an empty one. A trigger could swallow facts, and a
 /// narrower index hide them: whoever can write to the file can make either.
 pub(super) fn check_shape(connection: &Connection) -> Result<(), StoreError> {
     let mut made_now = Connection::open_in_memory()?;
-    migrate_to(&mut made_now, check(connection)?)?;
+    JOURNAL.migrate_to(&mut made_now, JOURNAL.check(connection)?)?;
     if shape(connection)? != shape(&made_now)? {
         return Err(StoreError::Damaged("its tables are not those that Adjourn made".to_owned()));
     }
@@ -72,19 +100,4 @@ fn shape(connection: &Connection) -> rusqlite::Result<Vec<(String, String, Optio
     let mut statement = connection.prepare(sql)?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     rows.collect()
-}
-
-/// The schema's version, if it is one that this Adjourn knows. Inside a transaction: another process may be bringing it
-/// up to date.
-pub(super) fn check(connection: &Connection) -> Result<usize, StoreError> {
-    let id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
-    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    let version = usize::try_from(version).unwrap_or(usize::MAX);
-    match (id, version) {
-        (0, 0) if tables == 0 => Ok(0),
-        (APPLICATION_ID, version) if version <= MIGRATIONS.len() => Ok(version),
-        (APPLICATION_ID, later) => Err(StoreError::Later(later)),
-        _ => Err(StoreError::NoJournal),
-    }
 }

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags, params_from_iter};
 use tokio::sync::oneshot;
 
 use super::directory::{self, JOURNAL_FILE};
-use super::schema;
+use super::schema::{self, JOURNAL};
 use super::verify::{self, Unproved, Verified};
 use super::writer::{self, Job, Writer};
 use crate::action::ActionId;
@@ -98,14 +98,12 @@ impl SqliteJournal {
         let lock = directory::lock(directory, options.lock_patience)?;
         let path = directory.join(JOURNAL_FILE);
         let mut connection = Connection::open(&path)?;
-        prepare(&connection)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        // Every commit is on the disk before it is answered, the last one too.
-        connection.pragma_update(None, "synchronous", "FULL")?;
+        prepare_to_write(&connection)?;
         if let Some(pages) = options.pages_max {
             connection.pragma_update(None, "max_page_count", pages)?;
         }
-        schema::migrate(&mut connection)?;
+        JOURNAL.migrate(&mut connection)?;
+        schema::check_shape(&connection)?;
         let writer = writer::start(connection)?;
         let reader = Arc::new(Mutex::new(read_only(&path)?));
         Ok(Self { reader, writer: Some(writer), _lock: Some(lock) })
@@ -123,7 +121,7 @@ impl SqliteJournal {
         }
         let connection = read_only(&path)?;
         // A process that was stopped while it made the file has left it empty.
-        if schema::check(&*connection.unchecked_transaction()?)? == 0 {
+        if JOURNAL.check(&*connection.unchecked_transaction()?)? == 0 {
             return Err(absent());
         }
         Ok(Self { reader: Arc::new(Mutex::new(connection)), writer: None, _lock: None })
@@ -157,11 +155,19 @@ fn read_only(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-pub(super) fn prepare(connection: &Connection) -> Result<(), StoreError> {
+fn prepare(connection: &Connection) -> Result<(), StoreError> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     // A damaged or hostile file must not run anything.
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
+    Ok(())
+}
+
+pub(super) fn prepare_to_write(connection: &Connection) -> Result<(), StoreError> {
+    prepare(connection)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // Every commit is on the disk before it is answered, the last one too.
+    connection.pragma_update(None, "synchronous", "FULL")?;
     Ok(())
 }
 

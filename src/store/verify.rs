@@ -89,11 +89,6 @@ pub(super) fn verify(connection: &Connection, known: Option<Head>) -> Result<Ver
     let mut statement = snapshot.prepare(sql).map_err(unusable)?;
     let mut rows = statement.query([]).map_err(unusable)?;
     while let Some(row) = rows.next().map_err(unusable)? {
-        let stored = |row: &rusqlite::Row<'_>| -> rusqlite::Result<(i64, String, Sealed)> {
-            let number: i64 = row.get(0)?;
-            let sealed = Sealed { number: number.unsigned_abs(), body: row.get(2)?, hash: Head(row.get(3)?) };
-            Ok((number, row.get(1)?, sealed))
-        };
         let (number, action, sealed) = stored(row).map_err(unusable)?;
         if number < 1 {
             return Err(Unproved::Entry { number: sealed.number, why: "its number is below 1".to_owned() });
@@ -105,6 +100,12 @@ pub(super) fn verify(connection: &Connection, known: Option<Head>) -> Result<Ver
         return Err(Unproved::Cut);
     }
     reading.finish(&snapshot)
+}
+
+fn stored(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, String, Sealed)> {
+    let number: i64 = row.get(0)?;
+    let sealed = Sealed { number: number.unsigned_abs(), body: row.get(2)?, hash: Head(row.get(3)?) };
+    Ok((number, row.get(1)?, sealed))
 }
 
 impl Reading {

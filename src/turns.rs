@@ -10,13 +10,13 @@ const NAMES_KEPT: usize = 20_000;
 
 /// Turns by name.
 #[derive(Debug, Default)]
-pub(super) struct Turns {
+pub(crate) struct Turns {
     places: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl Turns {
     /// Waits for the turn of `name`. Given back when dropped. Fair: first come, first served.
-    pub(super) async fn take(&self, name: &str) -> OwnedMutexGuard<()> {
+    pub(crate) async fn take(&self, name: &str) -> OwnedMutexGuard<()> {
         self.place(name).lock_owned().await
     }
 
