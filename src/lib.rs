@@ -32,6 +32,8 @@ pub mod service;
 pub mod sim;
 pub mod store;
 mod turns;
+#[cfg(feature = "service")]
+mod web;
 
 /// What a program that acts on rooms needs, in one line.
 pub mod prelude {

@@ -1,9 +1,12 @@
-//! Who may ask for what: API keys, their rights, and how often they may ask. Knows no HTTP and no store.
+//! Who may ask for what: holders of API keys and of an OpenID provider's tokens, their rights, and how often they may ask.
+//! Knows no HTTP and no store.
 //!
 //! A key is `adj_` + its id + `_` + 32 random bytes. Only a hash of the secret part is kept: it is as random as a hash is
 //! long, so a plain SHA-256 is enough, where a password would need a slow one.
 
+mod issuer;
 mod rights;
+mod signature;
 
 use std::fmt;
 
@@ -13,6 +16,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
+pub use issuer::{Admitted, Grant, Issuer, NotAdmitted};
 pub use rights::{NoRight, Right, Rights};
 
 /// What every key begins with, so that one in a log or a repository is recognized.
@@ -22,19 +26,26 @@ const PREFIX: &str = "adj";
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyId(pub String);
 
-/// A key as it is kept.
+/// Who asks, and what for: by an API key, or by a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredKey {
-    /// Its name for ever.
+pub struct Holder {
+    /// The key's name for ever; or what is made of a token's issuer and subject.
     pub id: KeyId,
-    /// What people call its holder; stands in the audit.
+    /// What people call the holder; stands in the audit.
     pub name: String,
-    /// SHA-256 of the secret.
-    pub hash: [u8; 32],
-    /// What it may.
+    /// What may be asked for.
     pub rights: Rights,
     /// Requests a minute.
     pub per_minute: u32,
+}
+
+/// A key as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredKey {
+    /// Whose it is.
+    pub holder: Holder,
+    /// SHA-256 of the secret.
+    pub hash: [u8; 32],
 }
 
 /// A new key, as its holder gets it: once.
@@ -54,16 +65,15 @@ impl StoredKey {
         let secret = URL_SAFE_NO_PAD.encode(secret);
         let id = Uuid::new_v4().simple().to_string()[..10].to_owned();
         let token = format!("{PREFIX}_{id}_{secret}");
-        let (id, name, hash) = (KeyId(id), name.to_owned(), hash(&secret));
-        NewKey { stored: Self { id, name, hash, rights, per_minute }, token }
+        let holder = Holder { id: KeyId(id), name: name.to_owned(), rights, per_minute };
+        NewKey { stored: Self { holder, hash: hash(&secret) }, token }
     }
 
     /// A key whose id and secret are known: for demos and tests on this machine.
     pub fn known(id: &str, secret: &str, rights: Rights, per_minute: u32) -> NewKey {
         let token = format!("{PREFIX}_{id}_{secret}");
-        let stored =
-            Self { id: KeyId(id.to_owned()), name: id.to_owned(), hash: hash(secret), rights, per_minute };
-        NewKey { stored, token }
+        let holder = Holder { id: KeyId(id.to_owned()), name: id.to_owned(), rights, per_minute };
+        NewKey { stored: Self { holder, hash: hash(secret) }, token }
     }
 
     /// Whether this is its secret. Takes as long for a wrong one as for the right one.
@@ -91,7 +101,7 @@ impl fmt::Display for KeyId {
 /// Never shows the token.
 impl fmt::Debug for NewKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NewKey").field("id", &self.stored.id).finish_non_exhaustive()
+        f.debug_struct("NewKey").field("id", &self.stored.holder.id).finish_non_exhaustive()
     }
 }
 
@@ -104,7 +114,7 @@ mod tests {
         let rights = Rights::new(["*".parse().unwrap()], [Right::Read]);
         let (one, other) = (StoredKey::make("a", rights.clone(), 60), StoredKey::make("b", rights, 60));
         let (id, secret) = split(&one.token).unwrap();
-        assert_eq!(id, one.stored.id);
+        assert_eq!(id, one.stored.holder.id);
         assert!(one.stored.is_opened_by(secret));
         assert!(!other.stored.is_opened_by(secret));
         assert!(!one.stored.is_opened_by(""));

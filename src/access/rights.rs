@@ -56,6 +56,17 @@ impl Right {
     pub const DISPLAY: [Self; 6] =
         [Self::Read, Self::CheckIn, Self::End, Self::Extend, Self::Book, Self::Evidence];
 
+    /// The rights that these words mean; `all` means all.
+    ///
+    /// # Errors
+    /// When a word is none.
+    pub fn all_of(words: &[String]) -> Result<Vec<Self>, NoRight> {
+        if words.iter().any(|word| word == "all") {
+            return Ok(Self::ALL.to_vec());
+        }
+        words.iter().map(|word| word.parse()).collect()
+    }
+
     /// As it is stored and typed.
     pub fn as_str(self) -> &'static str {
         match self {

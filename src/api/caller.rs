@@ -9,32 +9,33 @@ use axum::middleware::Next;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, Utc};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::Api;
-use super::keys::InUse;
+use super::keys::{InUse, Shut};
 use super::problem::Problem;
 use crate::access::{KeyId, Right};
 use crate::action::{Actor, IdempotencyKey};
 use crate::calendar::RoomAddress;
 
-/// Who asks.
+/// Who asks, and until when that holds.
 #[derive(Clone)]
-pub(super) struct Caller(Arc<InUse>);
+pub(super) struct Caller(Arc<InUse>, Option<DateTime<Utc>>);
 
 impl Caller {
     /// Whether the room exists for this caller.
     pub(super) fn sees(&self, room: &RoomAddress) -> bool {
-        self.0.key.rights.see(room)
+        self.0.holder.rights.see(room)
     }
 
     pub(super) fn need(&self, right: Right) -> Result<(), Problem> {
-        if self.0.key.rights.may(right) { Ok(()) } else { Err(Problem::forbidden(right.as_str())) }
+        if self.0.holder.rights.may(right) { Ok(()) } else { Err(Problem::forbidden(right.as_str())) }
     }
 
     /// For what cannot be told room by room.
     pub(super) fn need_everywhere(&self) -> Result<(), Problem> {
-        let everywhere = self.0.key.rights.rooms().iter().any(|pattern| pattern.to_string() == "*");
+        let everywhere = self.0.holder.rights.rooms().iter().any(|pattern| pattern.to_string() == "*");
         if everywhere { Ok(()) } else { Err(Problem::forbidden("all rooms")) }
     }
 
@@ -48,12 +49,20 @@ impl Caller {
         self.0.stream().ok_or_else(|| Problem::too_often(60))
     }
 
+    /// Whether what it came with opens anything still.
+    pub(super) fn is_let_in(&self, api: &Api) -> bool {
+        match self.1 {
+            Some(until) => api.service.now() < until,
+            None => api.keys.knows(self.id()),
+        }
+    }
+
     pub(super) fn id(&self) -> &KeyId {
-        &self.0.key.id
+        &self.0.holder.id
     }
 
     pub(super) fn name(&self) -> &str {
-        &self.0.key.name
+        &self.0.holder.name
     }
 
     /// Whether it is one of this caller's own actions.
@@ -66,7 +75,7 @@ impl Caller {
         let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
         let text = value.to_str().map_err(|_| Problem::bad("Idempotency-Key is not ASCII"))?;
         text.parse::<IdempotencyKey>().map_err(|error| Problem::bad(format!("Idempotency-Key: {error}")))?;
-        let own = format!("{}:{text}", self.0.key.id);
+        let own = format!("{}:{text}", self.0.holder.id);
         own.parse().map(Some).map_err(|error| Problem::bad(format!("Idempotency-Key: {error}")))
     }
 }
@@ -80,11 +89,19 @@ pub(super) async fn authenticate(
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let token =
         token(request.headers(), reads).ok_or_else(|| Problem::unauthenticated("No API key was sent."))?;
-    let in_use =
-        api.keys.open_with(&token).ok_or_else(|| Problem::unauthenticated("The API key is not valid."))?;
+    let (in_use, until) = api.keys.open_with(&token, api.service.now()).await.map_err(closed)?;
     in_use.take().map_err(Problem::too_often)?;
-    request.extensions_mut().insert(Caller(in_use));
+    request.extensions_mut().insert(Caller(in_use, until));
     Ok(next.run(request).await)
+}
+
+fn closed(shut: Shut) -> Problem {
+    match shut {
+        Shut::Invalid => Problem::unauthenticated("The API key or token is not valid."),
+        Shut::Expired => Problem::unauthenticated("The token is not valid at this time."),
+        Shut::NoGrant => Problem::forbidden("anything, by this token's claims"),
+        Shut::Away => Problem::no_provider(),
+    }
 }
 
 /// As a bearer token, or, where nothing is changed, as the password of a browser's Basic credentials: a browser would

@@ -28,9 +28,8 @@ pub(super) async fn listen(
     caller.need(Right::Read)?;
     let notices = api.service.notices.listen().ok_or_else(Problem::not_now)?;
     let notices = BroadcastStream::new(notices);
-    let keys = api.keys.clone();
-    let still_valid = caller.clone();
-    let notices = notices.take_while(move |_| keys.knows(still_valid.id()));
+    let still = (api.clone(), caller.clone());
+    let notices = notices.take_while(move |_| still.1.is_let_in(&still.0));
     let place = caller.stream()?;
     // Held as long as the stream.
     let notices = notices.map(move |notice| {

@@ -1,37 +1,60 @@
-//! The keys that open something, in memory: read from the desk again and again, so that a revoked key is out within a
-//! second.
+//! What opens the API: the keys, in memory, read from the desk again and again, so that a revoked key is out within a
+//! second; and the tokens of an OpenID provider, if one is trusted.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use crate::access::{KeyId, StoredKey, split};
+use super::provider::{Closed, Met, Provider};
+use crate::access::{Holder, KeyId, NotAdmitted, StoredKey, split};
 use crate::store::{Desk, StoreError};
 
 /// How long a revoked key opens at most.
 const REFRESH: Duration = Duration::from_secs(1);
 
+/// How often it is looked whether the provider's keys are old.
+const LOOK_AT_PROVIDER: Duration = Duration::from_secs(5);
+
 /// Event streams of one key at once: a backend needs one, a floor of displays some dozens.
 const STREAMS_MAX: usize = 100;
 
-/// A key in use.
+/// Whose requests are counted.
 pub(super) struct InUse {
-    pub(super) key: StoredKey,
-    limiter: DefaultDirectRateLimiter,
+    pub(super) holder: Holder,
+    limiter: Arc<DefaultDirectRateLimiter>,
     /// Places for event streams.
     streams: Arc<Semaphore>,
 }
 
-/// All of them.
+struct Key {
+    stored: StoredKey,
+    in_use: Arc<InUse>,
+}
+
+/// Everything that opens the API.
 pub struct KeyRing {
     desk: Desk,
-    keys: RwLock<HashMap<KeyId, Arc<InUse>>>,
+    keys: RwLock<HashMap<KeyId, Key>>,
+    provider: RwLock<Option<Arc<Provider>>>,
+}
+
+/// Why nothing was opened.
+pub(super) enum Shut {
+    /// It is not valid.
+    Invalid,
+    /// It is what it says, and its time is over: a new one may open.
+    Expired,
+    /// Its holder is known, and nothing is granted to it.
+    NoGrant,
+    /// Whether it is valid cannot be said yet.
+    Away,
 }
 
 impl KeyRing {
@@ -40,7 +63,7 @@ impl KeyRing {
     /// # Errors
     /// When they cannot be read.
     pub async fn open(desk: Desk) -> Result<Self, StoreError> {
-        let ring = Self { desk, keys: RwLock::default() };
+        let ring = Self { desk, keys: RwLock::default(), provider: RwLock::default() };
         ring.refresh().await?;
         Ok(ring)
     }
@@ -53,15 +76,39 @@ impl KeyRing {
         let stored = self.desk.keys().await?;
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         let mut known = std::mem::take(&mut *keys);
-        for key in stored {
-            let same = known.remove(&key.id).filter(|in_use| in_use.key == key);
-            keys.insert(key.id.clone(), same.unwrap_or_else(|| Arc::new(InUse::new(key))));
+        for stored in stored {
+            let same = known.remove(&stored.holder.id).filter(|key| key.stored == stored);
+            let fresh = || Key { in_use: Arc::new(InUse::new(stored.holder.clone())), stored };
+            let key = same.unwrap_or_else(fresh);
+            keys.insert(key.stored.holder.id.clone(), key);
         }
         Ok(())
     }
 
-    /// Reads them again every second, until it is told to stop.
+    /// Takes this provider's tokens from now on, and no other's.
+    pub fn trust(&self, provider: Option<Arc<Provider>>) {
+        *self.provider.write().unwrap_or_else(PoisonError::into_inner) = provider;
+    }
+
+    /// Reads the keys again every second, and the provider's when they are old, until it is told to stop.
     pub async fn watch(&self, stop: CancellationToken) {
+        tokio::join!(self.watch_keys(stop.clone()), self.watch_provider(stop));
+    }
+
+    async fn watch_provider(&self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            if let Some(provider) = self.provider() {
+                provider.refresh().await;
+            }
+            let _ = tokio::time::timeout(LOOK_AT_PROVIDER, stop.cancelled()).await;
+        }
+    }
+
+    fn provider(&self) -> Option<Arc<Provider>> {
+        self.provider.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn watch_keys(&self, stop: CancellationToken) {
         while tokio::time::timeout(REFRESH, stop.cancelled()).await.is_err() {
             if let Err(error) = self.refresh().await {
                 tracing::error!(%error, "cannot read the API keys again");
@@ -74,19 +121,59 @@ impl KeyRing {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).contains_key(id)
     }
 
-    /// The key that this token is. As long for a wrong secret as for the right one.
-    pub(super) fn open_with(&self, token: &str) -> Option<Arc<InUse>> {
-        let (id, secret) = split(token)?;
-        let in_use = self.keys.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()?;
-        in_use.key.is_opened_by(secret).then_some(in_use)
+    /// Who comes with this, and until when, where that is known.
+    pub(super) async fn open_with(
+        &self,
+        token: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(Arc<InUse>, Option<DateTime<Utc>>), Shut> {
+        if let Some((id, secret)) = split(token) {
+            return Ok((self.open_key(&id, secret).ok_or(Shut::Invalid)?, None));
+        }
+        let provider = self.provider().ok_or(Shut::Invalid)?;
+        let Met { in_use, until } = provider.admit(token, now).await.map_err(Shut::from)?;
+        Ok((in_use, Some(until)))
+    }
+
+    /// As long for a wrong secret as for the right one.
+    fn open_key(&self, id: &KeyId, secret: &str) -> Option<Arc<InUse>> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let key = keys.get(id)?;
+        key.stored.is_opened_by(secret).then(|| key.in_use.clone())
+    }
+}
+
+impl From<Closed> for Shut {
+    fn from(closed: Closed) -> Self {
+        match closed {
+            Closed::Away => Self::Away,
+            Closed::Token(why) => {
+                tracing::info!(%why, "a token opened nothing");
+                match why {
+                    NotAdmitted::Expired => Self::Expired,
+                    NotAdmitted::NoGrant => Self::NoGrant,
+                    NotAdmitted::Malformed(_) | NotAdmitted::UnknownKey | NotAdmitted::Untrue(_) => {
+                        Self::Invalid
+                    }
+                }
+            }
+        }
     }
 }
 
 impl InUse {
-    fn new(key: StoredKey) -> Self {
-        let per_minute = NonZeroU32::new(key.per_minute).unwrap_or(NonZeroU32::MIN);
-        let limiter = RateLimiter::direct(Quota::per_minute(per_minute));
-        Self { key, limiter, streams: Arc::new(Semaphore::new(STREAMS_MAX)) }
+    pub(super) fn new(holder: Holder) -> Self {
+        let per_minute = NonZeroU32::new(holder.per_minute).unwrap_or(NonZeroU32::MIN);
+        let limiter = Arc::new(RateLimiter::direct(Quota::per_minute(per_minute)));
+        Self { holder, limiter, streams: Arc::new(Semaphore::new(STREAMS_MAX)) }
+    }
+
+    /// The same holder with other rights; what was counted stays, unless the allowance is another.
+    pub(super) fn changed(&self, holder: Holder) -> Self {
+        let fresh = Self::new(holder);
+        let same = fresh.holder.per_minute == self.holder.per_minute;
+        let limiter = if same { self.limiter.clone() } else { fresh.limiter };
+        Self { holder: fresh.holder, limiter, streams: self.streams.clone() }
     }
 
     /// A place for one more event stream, until it is dropped.

@@ -14,6 +14,7 @@ mod meta;
 mod metrics;
 mod page;
 mod problem;
+mod provider;
 mod rooms;
 mod serve;
 mod sweeps;
@@ -32,6 +33,7 @@ use utoipa_axum::routes;
 
 pub use keys::KeyRing;
 pub use metrics::Metrics;
+pub use provider::Provider;
 pub use serve::{Limits, serve};
 pub use tls::{Tls, TlsError, TlsFiles};
 

@@ -52,7 +52,7 @@ pub(super) struct Problem {
 impl Problem {
     fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl ToString) -> Self {
         let (fault, next) = match status {
-            StatusCode::UNAUTHORIZED => ("caller", "send a valid API key: Authorization: Bearer adj_…"),
+            StatusCode::UNAUTHORIZED => ("caller", "send a valid API key or token: Authorization: Bearer …"),
             StatusCode::FORBIDDEN => ("administrator", "ask the administrator for a key with this right"),
             StatusCode::NOT_FOUND => ("caller", "check the address; GET /v1/rooms lists what there is"),
             StatusCode::TOO_MANY_REQUESTS => ("caller", "ask less often; wait as long as Retry-After says"),
@@ -88,6 +88,19 @@ impl Problem {
     pub(super) fn forbidden(right: &str) -> Self {
         let detail = format!("The key has no right to `{right}`.");
         Self::new(StatusCode::FORBIDDEN, "forbidden", "The key may not do this", detail)
+    }
+
+    /// The provider of tokens cannot be asked for its keys.
+    pub(super) fn no_provider() -> Self {
+        let detail = "Whoever signs these tokens cannot be asked for the keys yet.";
+        let problem =
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, "no-provider", "Tokens cannot be checked", detail);
+        Self {
+            fault: "administrator",
+            next: "ask again later; if it stays so, the administrator looks at [api.oidc] and the service's log",
+            retry_after: Some(LATER_S),
+            ..problem
+        }
     }
 
     pub(super) fn too_often(wait_s: u32) -> Self {

@@ -6,7 +6,7 @@ use super::args::{Connection, KeyAddArgs, KeyArgs, KeyCommand};
 use super::connect;
 use super::exit::{Exit, Failure};
 use super::output::{Output, table};
-use crate::access::{KeyId, NoRight, Right, Rights, StoredKey};
+use crate::access::{KeyId, Right, Rights, StoredKey};
 use crate::clock::{Clock, SystemClock};
 use crate::store::{Desk, StoreError};
 
@@ -33,19 +33,20 @@ struct Printed {
 
 impl Printed {
     fn of(key: &StoredKey, token: Option<String>) -> Self {
+        let holder = &key.holder;
         Self {
-            id: key.id.to_string(),
-            name: key.name.clone(),
-            rooms: key.rights.rooms().iter().map(ToString::to_string).collect(),
-            rights: key.rights.all().map(Right::as_str).collect(),
-            per_minute: key.per_minute,
+            id: holder.id.to_string(),
+            name: holder.name.clone(),
+            rooms: holder.rights.rooms().iter().map(ToString::to_string).collect(),
+            rights: holder.rights.all().map(Right::as_str).collect(),
+            per_minute: holder.per_minute,
             token,
         }
     }
 }
 
 async fn add(args: KeyAddArgs, desk: &Desk, output: &Output) -> Result<Exit, Failure> {
-    let rights = rights(&args.rights).map_err(|error| Failure::from_error(Exit::Usage, error))?;
+    let rights = Right::all_of(&args.rights).map_err(|error| Failure::from_error(Exit::Usage, error))?;
     let rooms = args.rooms.iter().flat_map(|pattern| pattern.parse());
     let new = StoredKey::make(&args.name, Rights::new(rooms, rights), args.per_minute);
     desk.add_key(new.stored.clone(), SystemClock.now()).await.map_err(failed)?;
@@ -53,17 +54,10 @@ async fn add(args: KeyAddArgs, desk: &Desk, output: &Output) -> Result<Exit, Fai
     output.data(&printed, || {
         format!(
             "{}\nThis is the only time it is shown. Revoke it with: adjourn key revoke {}",
-            new.token, new.stored.id
+            new.token, new.stored.holder.id
         )
     })?;
     Ok(Exit::Done)
-}
-
-fn rights(words: &[String]) -> Result<Vec<Right>, NoRight> {
-    if words.iter().any(|word| word == "all") {
-        return Ok(Right::ALL.to_vec());
-    }
-    words.iter().map(|word| word.parse()).collect()
 }
 
 async fn list(desk: &Desk, output: &Output) -> Result<Exit, Failure> {

@@ -13,9 +13,9 @@ use super::args::{Connection, LogFormat, ServeArgs};
 use super::connect::{self, Journalled, Opened};
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use crate::api::{self, Api, KeyRing, Limits, Tls};
+use crate::api::{self, Api, KeyRing, Limits, Provider, Tls};
 use crate::config;
-use crate::service::{Options, Poster, Service, Webhook};
+use crate::service::{Options, Service, Webhook};
 use crate::store::{Desk, StoreError};
 
 /// How long actions under way may take to end when the service is stopped. What is not over then stays open in the
@@ -52,6 +52,7 @@ pub(super) async fn serve(
     };
     let service = Service::open(engine, desk.clone(), config.rules, options).await.map_err(failed)?;
     let keys = Arc::new(KeyRing::open(desk).await.map_err(failed)?);
+    keys.trust(provider(&config.api)?);
     let shown = api::Options { deadline: config.api.deadline, subjects: config.api.subjects };
     let router = api::router(Api::new(service.clone(), keys.clone(), shown));
     let webhook = config.webhook.as_ref().map(|hook| webhook(hook, &service)).transpose()?;
@@ -131,10 +132,16 @@ fn readable(listen: SocketAddr) -> Failure {
     )
 }
 
+fn provider(config: &config::Api) -> Result<Option<Arc<Provider>>, Failure> {
+    let Some(oidc) = &config.oidc else { return Ok(None) };
+    let provider = Provider::new(oidc.issuer.clone(), oidc.keys_at.clone());
+    provider.map(|provider| Some(Arc::new(provider))).map_err(|error| Failure::from_error(Exit::Usage, error))
+}
+
 fn webhook(hook: &config::Webhook, service: &Service) -> Result<Webhook, Failure> {
-    let poster = Poster::new(&hook.url).map_err(|error| Failure::from_error(Exit::Usage, error))?;
     let secret = connect::secret_in("secret", &hook.secret_file)?;
-    Ok(Webhook::new(poster, secret, service.engine.clock().clone()))
+    Webhook::new(&hook.url, secret, service.engine.clock().clone())
+        .map_err(|error| Failure::from_error(Exit::Usage, error))
 }
 
 async fn told_to_stop() {

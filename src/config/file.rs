@@ -44,6 +44,7 @@ pub(super) struct Api {
     pub(super) warn_minutes: Spanned<i64>,
     pub(super) tls: Option<Tls>,
     pub(super) behind_proxy: bool,
+    pub(super) oidc: Option<Oidc>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -59,6 +60,27 @@ pub(super) struct Tls {
 pub(super) struct Webhook {
     pub(super) url: Spanned<String>,
     pub(super) secret_file: PathBuf,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Oidc {
+    pub(super) issuer: Spanned<String>,
+    pub(super) audience: String,
+    pub(super) jwks_url: Option<Spanned<String>>,
+    pub(super) name_claim: Option<String>,
+    pub(super) grants: Vec<Grant>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Grant {
+    pub(super) claim: String,
+    pub(super) value: String,
+    pub(super) rooms: Vec<String>,
+    pub(super) rights: Spanned<Vec<String>>,
+    #[serde(default = "per_minute")]
+    pub(super) per_minute: Spanned<u32>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -169,6 +191,11 @@ fn default<T>(value: T) -> Spanned<T> {
     Spanned::new(0..0, value)
 }
 
+/// As `adjourn key add` has it.
+fn per_minute() -> Spanned<u32> {
+    default(600)
+}
+
 fn remove() -> Spanned<How> {
     default(How::Remove)
 }
@@ -189,6 +216,7 @@ impl Default for Api {
             warn_minutes: default(3),
             tls: None,
             behind_proxy: false,
+            oidc: None,
         }
     }
 }

@@ -5,25 +5,27 @@
 
 mod error;
 mod file;
+mod rules;
+mod service;
 
-use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use crate::api::TlsFiles;
 use crate::calendar::{RoomPattern, Scope};
-use crate::cleanup::{CancelledLeftover, Exceptions, How, Limits, NoCheckIn, OrganizerGone, Place, Rules};
+use crate::cleanup::Rules;
 use crate::engine;
 pub use crate::exchange::ImpersonateBy;
 use crate::peer::is_this_machine;
-use crate::service::{Poster, Schedule, ScheduleError};
+use crate::service::Schedule;
 
 pub use error::ConfigError;
 use error::Source;
 use file::{File, Spanned};
+use rules::{check_place, check_rules};
+pub use service::{Api, Oidc, Webhook};
+use service::{check_api, check_schedules, check_webhook};
 
 /// Everything Adjourn goes by.
 #[derive(Debug, Clone)]
@@ -50,34 +52,6 @@ pub struct Config {
     pub schedules: Vec<Schedule>,
     /// Who is told what happens.
     pub webhook: Option<Webhook>,
-}
-
-/// How the service is reached, and what it shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Api {
-    /// Where it listens.
-    pub listen: SocketAddr,
-    /// Show subjects and organizers of events that are not private.
-    pub subjects: bool,
-    /// How old what is shown of a room may be.
-    pub state_age: TimeDelta,
-    /// How long a caller waits that did not say how long it would.
-    pub deadline: Duration,
-    /// How long before a release somebody is warned.
-    pub warn: TimeDelta,
-    /// Certificate and key; `None`: plain HTTP.
-    pub tls: Option<TlsFiles>,
-    /// Something in front of it speaks TLS to the callers.
-    pub behind_proxy: bool,
-}
-
-/// Who is told what happens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Webhook {
-    /// Where.
-    pub url: String,
-    /// Where the secret is that signs it.
-    pub secret_file: PathBuf,
 }
 
 /// Where Exchange is and who we are there.
@@ -196,49 +170,6 @@ fn check(source: &Source<'_>, file: File, overrides: Overrides) -> Result<Config
     })
 }
 
-fn check_api(source: &Source<'_>, file: &file::Api) -> Result<Api, ConfigError> {
-    let listen = file.listen.get_ref().parse().map_err(|_| {
-        source.at(&file.listen, format!("`{}` is not of the form 127.0.0.1:8480", file.listen.get_ref()))
-    })?;
-    Ok(Api {
-        listen,
-        subjects: file.subjects,
-        state_age: TimeDelta::seconds(checked(source, &file.state_age_s, 0, 3600)?),
-        deadline: Duration::from_secs(checked(source, &file.deadline_s, 1, 60)?),
-        warn: minutes(source, &file.warn_minutes)?,
-        tls: file.tls.as_ref().map(|tls| TlsFiles {
-            cert: tls.cert_file.clone(),
-            key: tls.key_file.clone(),
-            client_ca: tls.client_ca_file.clone(),
-        }),
-        behind_proxy: file.behind_proxy,
-    })
-}
-
-fn check_webhook(source: &Source<'_>, file: file::Webhook) -> Result<Webhook, ConfigError> {
-    let url = file.url.get_ref().clone();
-    Poster::new(&url).map_err(|error| source.at(&file.url, error))?;
-    Ok(Webhook { url, secret_file: file.secret_file })
-}
-
-fn check_schedules(source: &Source<'_>, file: Vec<file::Schedule>) -> Result<Vec<Schedule>, ConfigError> {
-    let mut schedules: Vec<Schedule> = Vec::new();
-    for one in file {
-        let (name, cron, zone) = (one.name.get_ref(), one.cron.get_ref(), one.zone.get_ref());
-        if schedules.iter().any(|other| other.name == *name) {
-            return Err(source.at(&one.name, format!("there is another schedule `{name}`")));
-        }
-        let mut schedule = Schedule::new(name, cron, zone).map_err(|error| match error {
-            ScheduleError::Cron(..) => source.at(&one.cron, error),
-            ScheduleError::Zone(_) => source.at(&one.zone, error),
-        })?;
-        schedule.rooms = patterns(&one.rooms);
-        schedule.jitter = minutes(source, &one.jitter_minutes)?;
-        schedules.push(schedule);
-    }
-    Ok(schedules)
-}
-
 fn check_server(
     source: &Source<'_>,
     file: file::Server,
@@ -284,92 +215,8 @@ fn check_url(url: &str) -> Result<String, String> {
     }
 }
 
-fn check_place(source: &Source<'_>, file: file::Place) -> Result<Place, ConfigError> {
-    let optional =
-        |value: &Option<Spanned<i64>>| value.as_ref().map(|value| minutes(source, value)).transpose();
-    Ok(Place {
-        grace: optional(&file.grace_minutes)?,
-        early: optional(&file.early_minutes)?,
-        presence_after: optional(&file.presence_after_minutes)?,
-        name: file.name,
-        rooms: patterns(&file.rooms),
-        check_in: file.check_in,
-        how: file.how,
-    })
-}
-
 fn patterns(texts: &[String]) -> Vec<RoomPattern> {
     texts.iter().flat_map(|text| text.parse()).collect()
-}
-
-fn check_rules(source: &Source<'_>, file: file::Cleanup, places: Vec<Place>) -> Result<Rules, ConfigError> {
-    let no_check_in = match file.no_check_in {
-        None => None,
-        Some(rule) => Some(NoCheckIn {
-            grace: minutes(source, &rule.grace_minutes)?,
-            early: minutes(source, &rule.early_minutes)?,
-            presence_after: minutes(source, &rule.presence_after_minutes)?,
-            how: rule.how,
-        }),
-    };
-    let organizer_gone = match file.organizer_gone {
-        None => None,
-        Some(rule) => Some(check_organizer_gone(source, rule)?),
-    };
-    let share = file.limits.share_max;
-    if !(0.0..=1.0).contains(share.get_ref()) {
-        return Err(source.at(&share, "a share lies between 0 and 1"));
-    }
-    Ok(Rules {
-        no_check_in,
-        cancelled_leftover: file.cancelled_leftover.then_some(CancelledLeftover),
-        organizer_gone,
-        places,
-        exceptions: check_exceptions(source, file.exceptions)?,
-        came_back: file.came_back,
-        limits: Limits {
-            actions_max: file.limits.actions_max,
-            share_max: share.into_inner(),
-            share_from: file.limits.share_from,
-        },
-    })
-}
-
-fn check_organizer_gone(
-    source: &Source<'_>,
-    rule: file::OrganizerGone,
-) -> Result<OrganizerGone, ConfigError> {
-    if rule.domains.get_ref().is_empty() {
-        return Err(
-            source.at(&rule.domains, "name your own mail domains: only their people can be known to be gone")
-        );
-    }
-    if *rule.how.get_ref() == How::End {
-        return Err(source.at(&rule.how, "events ahead cannot be ended; choose remove or decline"));
-    }
-    Ok(OrganizerGone { domains: lower(rule.domains.into_inner()), how: rule.how.into_inner() })
-}
-
-fn check_exceptions(source: &Source<'_>, file: file::Exceptions) -> Result<Exceptions, ConfigError> {
-    let limit = |value: &Option<Spanned<i64>>, unit: fn(i64) -> TimeDelta| match value {
-        None => Ok(None),
-        Some(value) => match *checked_ref(source, value, 0, MINUTES_MAX)? {
-            0 => Ok(None),
-            value => Ok(Some(unit(value))),
-        },
-    };
-    Ok(Exceptions {
-        all_day: file.all_day,
-        longer_than: limit(&file.longer_than_hours, TimeDelta::hours)?,
-        shorter_than: limit(&file.shorter_than_minutes, TimeDelta::minutes)?,
-        created_within: limit(&file.created_within_minutes, TimeDelta::minutes)?,
-        organizers: lower(file.organizers),
-        private: file.private,
-    })
-}
-
-fn lower(names: Vec<String>) -> BTreeSet<String> {
-    names.into_iter().map(|name| name.trim_start_matches('@').to_lowercase()).collect()
 }
 
 /// A week: longer than any grace, and far from overflowing anything.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::cleanup::How;
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(Some(Path::new("adjourn.toml")), text, Overrides::default())
@@ -139,4 +140,17 @@ fn a_service_is_described_and_what_cannot_be_is_named() {
         error("[webhook]\nurl = \"http://elsewhere.example/\"\nsecret_file = \"s\"\n")
             .contains("https://host/path")
     );
+}
+
+#[test]
+fn what_readme_configures_is_a_configuration() {
+    let readme = include_str!("../../README.md");
+    let blocks = readme.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let text: String = blocks.collect();
+    let config = Config::parse(None, &text, Overrides::default()).unwrap();
+    let issuer = &config.api.oidc.as_ref().unwrap().issuer;
+    assert_eq!((issuer.grants.len(), config.schedules.len(), config.rules.places.len()), (1, 1, 1));
+    let wrong = text.replace(r#"["read", "end", "check-in"]"#, r#"["read", "rule"]"#);
+    let error = Config::parse(None, &wrong, Overrides::default()).unwrap_err().to_string();
+    assert!(error.contains("`rule` is no right"), "{error}");
 }

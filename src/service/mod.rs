@@ -11,7 +11,6 @@
 
 mod actions;
 mod notices;
-mod poster;
 mod rooms;
 mod schedule;
 mod status;
@@ -25,13 +24,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 pub use actions::{Actions, Asked};
 pub use notices::{Notice, Notices};
-pub use poster::{Poster, PosterError};
 pub use rooms::{Kept, Rooms};
 pub use schedule::{Schedule, ScheduleError};
 pub use status::{May, Status, status};
 pub use sweeps::{Phase, SweepId, SweepView, Sweeps};
 pub use watch::Warned;
-pub use webhook::Webhook;
+pub use webhook::{Webhook, WebhookError};
 
 use crate::action::Refusal;
 use crate::calendar::{Event, RoomAddress};

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use http::Uri;
 use serde_json::{Value, json};
 use sha2::Sha256;
 use tokio::sync::broadcast::error::RecvError;
@@ -21,9 +22,9 @@ use tokio::sync::{Semaphore, broadcast};
 use uuid::Uuid;
 
 use super::Notice;
-use super::poster::Poster;
 use crate::clock::Clock;
 use crate::exchange::Secret;
+use crate::web::{NoAddress, Web, address};
 
 /// How often one notice is tried.
 const TRIES: u32 = 5;
@@ -34,15 +35,30 @@ const AT_ONCE: usize = 16;
 
 /// Where to tell.
 pub struct Webhook {
-    poster: Poster,
+    web: Web,
+    to: Uri,
     secret: Secret,
     clock: Arc<dyn Clock>,
 }
 
+/// Why nobody can be told.
+#[derive(Debug, thiserror::Error)]
+pub enum WebhookError {
+    /// There is nobody.
+    #[error(transparent)]
+    Address(#[from] NoAddress),
+    /// TLS would not start.
+    #[error("TLS cannot be used: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
 impl Webhook {
-    /// Tells by this way, signed with this secret.
-    pub fn new(poster: Poster, secret: Secret, clock: Arc<dyn Clock>) -> Self {
-        Self { poster, secret, clock }
+    /// Tells whoever is there, signed with this secret.
+    ///
+    /// # Errors
+    /// When the address is none, or would send what is said readable over the network.
+    pub fn new(url: &str, secret: Secret, clock: Arc<dyn Clock>) -> Result<Self, WebhookError> {
+        Ok(Self { web: Web::new()?, to: address(url)?, secret, clock })
     }
 
     /// Tells everything that is heard, until nothing is told any more.
@@ -76,7 +92,7 @@ impl Webhook {
                 tokio::time::sleep(AGAIN.saturating_mul(1 << (attempt - 1))).await;
             }
             let headers = self.headers(&body, self.clock.now());
-            match self.poster.post(body.clone(), &headers).await {
+            match self.web.post(&self.to, body.clone(), &headers).await {
                 Ok(status) if (200..300).contains(&status) => return,
                 Ok(status) => tracing::warn!(status, attempt, "the webhook did not take a notice"),
                 Err(why) => tracing::warn!(why, attempt, "the webhook cannot be reached"),

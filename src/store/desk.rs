@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 use super::directory;
 use super::schema::Schema;
 use super::sqlite::{StoreError, prepare_to_write};
-use crate::access::{KeyId, Right, Rights, StoredKey};
+use crate::access::{Holder, KeyId, Right, Rights, StoredKey};
 use crate::calendar::RoomPattern;
 use crate::cleanup::Evidence;
 
@@ -87,17 +87,18 @@ impl Desk {
     /// When it cannot be written.
     pub async fn add_key(&self, key: StoredKey, now: DateTime<Utc>) -> Result<(), StoreError> {
         self.with(move |connection| {
+            let StoredKey { holder: Holder { id, name, rights, per_minute }, hash } = key;
             let sql = "INSERT INTO keys (id, name, hash, rooms, rights, per_minute, created_ms)
                        VALUES (:id, :name, :hash, :rooms, :rights, :per_minute, :created_ms)";
             connection.execute(
                 sql,
                 named_params! {
-                    ":id": key.id.0,
-                    ":name": key.name,
-                    ":hash": key.hash,
-                    ":rooms": joined(key.rights.rooms()),
-                    ":rights": joined(&key.rights.all().map(Right::as_str).collect::<Vec<_>>()),
-                    ":per_minute": key.per_minute,
+                    ":id": id.0,
+                    ":name": name,
+                    ":hash": hash,
+                    ":rooms": joined(rights.rooms()),
+                    ":rights": joined(&rights.all().map(Right::as_str).collect::<Vec<_>>()),
+                    ":per_minute": per_minute,
                     ":created_ms": now.timestamp_millis(),
                 },
             )?;
@@ -129,13 +130,13 @@ impl Desk {
             let mut statement = connection.prepare_cached(sql)?;
             let rows = statement.query_map([], |row| {
                 let (rooms, rights): (String, String) = (row.get(3)?, row.get(4)?);
-                Ok(StoredKey {
+                let holder = Holder {
                     id: KeyId(row.get(0)?),
                     name: row.get(1)?,
-                    hash: row.get(2)?,
                     rights: rights_of(&rooms, &rights),
                     per_minute: row.get(5)?,
-                })
+                };
+                Ok(StoredKey { holder, hash: row.get(2)? })
             })?;
             Ok(rows.collect::<Result<_, _>>()?)
         })

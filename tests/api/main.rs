@@ -7,4 +7,5 @@ mod lobby;
 mod operator;
 mod rights;
 mod tls;
+mod tokens;
 mod watch;

@@ -7,7 +7,7 @@ use adjourn::access::Right;
 use adjourn::cleanup::{How, NoCheckIn, Rules};
 use adjourn::clock::SystemClock;
 use adjourn::exchange::Secret;
-use adjourn::service::{Notice, Poster, Warned, Webhook};
+use adjourn::service::{Notice, Warned, Webhook};
 use chrono::TimeDelta;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -98,9 +98,9 @@ async fn receiver() -> (std::net::SocketAddr, Arc<Mutex<Vec<String>>>) {
 async fn a_webhook_is_told_signed_and_told_again_when_it_did_not_listen() {
     let lobby = Lobby::open().await;
     let (at, taken) = receiver().await;
-    let poster = Poster::new(&format!("http://{at}/hook")).unwrap();
-    let hook = Webhook::new(poster, Secret::new("shared".to_owned()), Arc::new(SystemClock));
-    let running = tokio::spawn(hook.run(lobby.service.notices.listen().unwrap()));
+    let hook = |url: &str| Webhook::new(url, Secret::new("shared".to_owned()), Arc::new(SystemClock));
+    let running = hook(&format!("http://{at}/hook")).unwrap();
+    let running = tokio::spawn(running.run(lobby.service.notices.listen().unwrap()));
     let ended = lobby.post(&format!("/v1/rooms/{BUSY}/end"), "").await.json();
     for _ in 0..100 {
         if taken.lock().unwrap().len() == 2 {
@@ -129,6 +129,6 @@ async fn a_webhook_is_told_signed_and_told_again_when_it_did_not_listen() {
     lobby.service.notices.close();
     tokio::time::timeout(Duration::from_secs(5), running).await.unwrap().unwrap();
     for url in ["http://elsewhere.example/hook", "ftp://127.0.0.1/", "nonsense"] {
-        assert!(Poster::new(url).is_err(), "{url}");
+        assert!(hook(url).is_err(), "{url}");
     }
 }

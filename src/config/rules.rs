@@ -1,0 +1,98 @@
+//! What sweeps go by, checked: rules, exceptions, limits, and what is different where.
+
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
+
+use super::error::{ConfigError, Source};
+use super::file::{self, Spanned};
+use super::{MINUTES_MAX, checked_ref, minutes, patterns};
+use crate::cleanup::{CancelledLeftover, Exceptions, How, Limits, NoCheckIn, OrganizerGone, Place, Rules};
+
+pub(super) fn check_place(source: &Source<'_>, file: file::Place) -> Result<Place, ConfigError> {
+    let optional =
+        |value: &Option<Spanned<i64>>| value.as_ref().map(|value| minutes(source, value)).transpose();
+    Ok(Place {
+        grace: optional(&file.grace_minutes)?,
+        early: optional(&file.early_minutes)?,
+        presence_after: optional(&file.presence_after_minutes)?,
+        name: file.name,
+        rooms: patterns(&file.rooms),
+        check_in: file.check_in,
+        how: file.how,
+    })
+}
+
+pub(super) fn check_rules(
+    source: &Source<'_>,
+    file: file::Cleanup,
+    places: Vec<Place>,
+) -> Result<Rules, ConfigError> {
+    let no_check_in = match file.no_check_in {
+        None => None,
+        Some(rule) => Some(NoCheckIn {
+            grace: minutes(source, &rule.grace_minutes)?,
+            early: minutes(source, &rule.early_minutes)?,
+            presence_after: minutes(source, &rule.presence_after_minutes)?,
+            how: rule.how,
+        }),
+    };
+    let organizer_gone = match file.organizer_gone {
+        None => None,
+        Some(rule) => Some(check_organizer_gone(source, rule)?),
+    };
+    let share = file.limits.share_max;
+    if !(0.0..=1.0).contains(share.get_ref()) {
+        return Err(source.at(&share, "a share lies between 0 and 1"));
+    }
+    Ok(Rules {
+        no_check_in,
+        cancelled_leftover: file.cancelled_leftover.then_some(CancelledLeftover),
+        organizer_gone,
+        places,
+        exceptions: check_exceptions(source, file.exceptions)?,
+        came_back: file.came_back,
+        limits: Limits {
+            actions_max: file.limits.actions_max,
+            share_max: share.into_inner(),
+            share_from: file.limits.share_from,
+        },
+    })
+}
+
+fn check_organizer_gone(
+    source: &Source<'_>,
+    rule: file::OrganizerGone,
+) -> Result<OrganizerGone, ConfigError> {
+    if rule.domains.get_ref().is_empty() {
+        return Err(
+            source.at(&rule.domains, "name your own mail domains: only their people can be known to be gone")
+        );
+    }
+    if *rule.how.get_ref() == How::End {
+        return Err(source.at(&rule.how, "events ahead cannot be ended; choose remove or decline"));
+    }
+    Ok(OrganizerGone { domains: lower(rule.domains.into_inner()), how: rule.how.into_inner() })
+}
+
+fn check_exceptions(source: &Source<'_>, file: file::Exceptions) -> Result<Exceptions, ConfigError> {
+    let limit = |value: &Option<Spanned<i64>>, unit: fn(i64) -> TimeDelta| match value {
+        None => Ok(None),
+        Some(value) => match *checked_ref(source, value, 0, MINUTES_MAX)? {
+            0 => Ok(None),
+            value => Ok(Some(unit(value))),
+        },
+    };
+    Ok(Exceptions {
+        all_day: file.all_day,
+        longer_than: limit(&file.longer_than_hours, TimeDelta::hours)?,
+        shorter_than: limit(&file.shorter_than_minutes, TimeDelta::minutes)?,
+        created_within: limit(&file.created_within_minutes, TimeDelta::minutes)?,
+        organizers: lower(file.organizers),
+        private: file.private,
+    })
+}
+
+fn lower(names: Vec<String>) -> BTreeSet<String> {
+    names.into_iter().map(|name| name.trim_start_matches('@').to_lowercase()).collect()
+}

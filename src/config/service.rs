@@ -1,0 +1,125 @@
+//! How the service is reached, whom it lets in, whom it tells, and when it sweeps, checked.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use http::Uri;
+
+use super::error::{ConfigError, Source};
+use super::file::{self, Spanned};
+use super::{checked, minutes, patterns};
+use crate::access::{Grant, Issuer, Right, Rights};
+use crate::api::TlsFiles;
+use crate::service::{Schedule, ScheduleError};
+use crate::web::address;
+
+/// How the service is reached, and what it shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Api {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Show subjects and organizers of events that are not private.
+    pub subjects: bool,
+    /// How old what is shown of a room may be.
+    pub state_age: TimeDelta,
+    /// How long a caller waits that did not say how long it would.
+    pub deadline: Duration,
+    /// How long before a release somebody is warned.
+    pub warn: TimeDelta,
+    /// Certificate and key; `None`: plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// Something in front of it speaks TLS to the callers.
+    pub behind_proxy: bool,
+    /// Whose tokens are taken besides API keys.
+    pub oidc: Option<Oidc>,
+}
+
+/// An OpenID provider whose tokens are taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Oidc {
+    /// Whose, for whom, and what they are good for.
+    pub issuer: Issuer,
+    /// Where its keys are; `None`: where its description says.
+    pub keys_at: Option<Uri>,
+}
+
+/// Who is told what happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Webhook {
+    /// Where.
+    pub url: String,
+    /// Where the secret is that signs it.
+    pub secret_file: PathBuf,
+}
+
+pub(super) fn check_api(source: &Source<'_>, file: &file::Api) -> Result<Api, ConfigError> {
+    let listen = file.listen.get_ref().parse().map_err(|_| {
+        source.at(&file.listen, format!("`{}` is not of the form 127.0.0.1:8480", file.listen.get_ref()))
+    })?;
+    Ok(Api {
+        listen,
+        subjects: file.subjects,
+        state_age: TimeDelta::seconds(checked(source, &file.state_age_s, 0, 3600)?),
+        deadline: Duration::from_secs(checked(source, &file.deadline_s, 1, 60)?),
+        warn: minutes(source, &file.warn_minutes)?,
+        tls: file.tls.as_ref().map(|tls| TlsFiles {
+            cert: tls.cert_file.clone(),
+            key: tls.key_file.clone(),
+            client_ca: tls.client_ca_file.clone(),
+        }),
+        behind_proxy: file.behind_proxy,
+        oidc: file.oidc.as_ref().map(|oidc| check_oidc(source, oidc)).transpose()?,
+    })
+}
+
+fn check_oidc(source: &Source<'_>, file: &file::Oidc) -> Result<Oidc, ConfigError> {
+    let at = |url: &Spanned<String>| address(url.get_ref()).map_err(|error| source.at(url, error));
+    at(&file.issuer)?;
+    let mut grants = Vec::new();
+    for grant in &file.grants {
+        let words = grant.rights.get_ref();
+        let rights = Right::all_of(words).map_err(|error| source.at(&grant.rights, error))?;
+        grants.push(Grant {
+            claim: grant.claim.clone(),
+            value: grant.value.clone(),
+            rights: Rights::new(patterns(&grant.rooms), rights),
+            per_minute: checked(source, &grant.per_minute, 1, u32::MAX)?,
+        });
+    }
+    let issuer = Issuer {
+        issuer: file.issuer.get_ref().clone(),
+        audience: file.audience.clone(),
+        name_claim: file.name_claim.clone(),
+        grants,
+    };
+    Ok(Oidc { issuer, keys_at: file.jwks_url.as_ref().map(at).transpose()? })
+}
+
+pub(super) fn check_webhook(source: &Source<'_>, file: file::Webhook) -> Result<Webhook, ConfigError> {
+    let url = file.url.get_ref().clone();
+    address(&url).map_err(|error| source.at(&file.url, error))?;
+    Ok(Webhook { url, secret_file: file.secret_file })
+}
+
+pub(super) fn check_schedules(
+    source: &Source<'_>,
+    file: Vec<file::Schedule>,
+) -> Result<Vec<Schedule>, ConfigError> {
+    let mut schedules: Vec<Schedule> = Vec::new();
+    for one in file {
+        let (name, cron, zone) = (one.name.get_ref(), one.cron.get_ref(), one.zone.get_ref());
+        if schedules.iter().any(|other| other.name == *name) {
+            return Err(source.at(&one.name, format!("there is another schedule `{name}`")));
+        }
+        let mut schedule = Schedule::new(name, cron, zone).map_err(|error| match error {
+            ScheduleError::Cron(..) => source.at(&one.cron, error),
+            ScheduleError::Zone(_) => source.at(&one.zone, error),
+        })?;
+        schedule.rooms = patterns(&one.rooms);
+        schedule.jitter = minutes(source, &one.jitter_minutes)?;
+        schedules.push(schedule);
+    }
+    Ok(schedules)
+}

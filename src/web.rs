@@ -1,0 +1,102 @@
+//! Asking other programs over HTTPS (plain HTTP to this machine only): webhooks, and whoever signs callers' tokens. Not for
+//! Exchange, whose requests may change something and need more care.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, Uri, header};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde::de::DeserializeOwned;
+
+use crate::peer::{client_config, is_this_machine};
+
+/// How long one request may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The largest answer that is read.
+const ANSWER_BYTES_MAX: usize = 1 << 20;
+
+/// A way to other programs. Follows no redirects.
+pub(crate) struct Web(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
+
+/// Not an address we would send anything to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not of the form https://host/path (http is for this machine only)")]
+pub struct NoAddress(String);
+
+/// The address, if what is said to it is readable for nobody else.
+pub(crate) fn address(url: &str) -> Result<Uri, NoAddress> {
+    let no_address = || NoAddress(url.to_owned());
+    let uri: Uri = url.parse().map_err(|_| no_address())?;
+    match (uri.scheme_str(), uri.host()) {
+        (Some("https"), Some(host)) if !host.is_empty() => Ok(uri),
+        (Some("http"), Some(host)) if is_this_machine(host) => Ok(uri),
+        _ => Err(no_address()),
+    }
+}
+
+impl Web {
+    /// Trusts whom the platform trusts.
+    pub(crate) fn new() -> Result<Self, rustls::Error> {
+        let config = client_config(Vec::new())?;
+        let connector =
+            HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().build();
+        Ok(Self(Client::builder(TokioExecutor::new()).build(connector)))
+    }
+
+    /// Sends JSON; the status of the answer, or why there is none.
+    pub(crate) async fn post(
+        &self,
+        to: &Uri,
+        body: String,
+        headers: &[(&'static str, String)],
+    ) -> Result<u16, String> {
+        let mut request = request(Method::POST, to).header(header::CONTENT_TYPE, "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        let request = request.body(Full::from(body)).map_err(|error| error.to_string())?;
+        // What is said besides the status is nothing to us.
+        in_time(async { Ok(self.0.request(request).await.map_err(chain)?.status().as_u16()) }).await
+    }
+
+    /// Reads JSON, or says why there is none.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, from: &Uri) -> Result<T, String> {
+        let request = request(Method::GET, from).header(header::ACCEPT, "application/json");
+        let request = request.body(Full::default()).map_err(|error| error.to_string())?;
+        in_time(async {
+            let answer = self.0.request(request).await.map_err(chain)?;
+            if !answer.status().is_success() {
+                return Err(format!("{from} answered {}", answer.status()));
+            }
+            let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
+            let body = body.map_err(|error| error.to_string())?.to_bytes();
+            serde_json::from_slice(&body).map_err(|error| format!("{from} answered something else: {error}"))
+        })
+        .await
+    }
+}
+
+fn request(method: Method, uri: &Uri) -> http::request::Builder {
+    let agent = concat!("adjourn/", env!("CARGO_PKG_VERSION"));
+    Request::builder().method(method).uri(uri).header(header::USER_AGENT, agent)
+}
+
+async fn in_time<T>(asked: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    let late = |_| Err(format!("no answer within {} s", PATIENCE.as_secs()));
+    tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(late)
+}
+
+/// What went wrong, down to its cause: "client error (Connect)" alone helps nobody.
+fn chain(error: hyper_util::client::legacy::Error) -> String {
+    let mut said = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(error) = cause {
+        said = format!("{said}: {error}");
+        cause = error.source();
+    }
+    said
+}

@@ -1,0 +1,235 @@
+//! Bearer tokens of an OpenID provider: who is let in, for what, and what happens while its keys change or are away.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use adjourn::access::{Grant, Issuer, Right, Rights};
+use adjourn::api::Provider;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use crate::lobby::{BUSY, FREE, Lobby, now};
+
+/// A provider of tokens on this machine.
+struct Office {
+    issuer: String,
+    shown: Arc<Mutex<Value>>,
+    asked: Arc<AtomicUsize>,
+}
+
+struct Key {
+    id: &'static str,
+    pair: EcdsaKeyPair,
+}
+
+impl Key {
+    fn new(id: &'static str) -> Self {
+        let (algorithm, random) = (&ECDSA_P256_SHA256_FIXED_SIGNING, SystemRandom::new());
+        let document = EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
+        Self { id, pair: EcdsaKeyPair::from_pkcs8(algorithm, document.as_ref(), &random).unwrap() }
+    }
+
+    fn shown(&self) -> Value {
+        let point = self.pair.public_key().as_ref();
+        let (x, y) = (URL_SAFE_NO_PAD.encode(&point[1..33]), URL_SAFE_NO_PAD.encode(&point[33..]));
+        json!({ "kty": "EC", "crv": "P-256", "use": "sig", "kid": self.id, "x": x, "y": y })
+    }
+
+    fn sign(&self, head: &Value, claims: &Value) -> String {
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let message = format!("{}.{}", part(head), part(claims));
+        let signature = self.pair.sign(&SystemRandom::new(), message.as_bytes()).unwrap();
+        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    fn token(&self, claims: &Value) -> String {
+        self.sign(&json!({ "alg": "ES256", "kid": self.id }), claims)
+    }
+}
+
+impl Office {
+    async fn open(keys: &[&Key]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let issuer = format!("http://{}/tenant/v2.0", listener.local_addr().unwrap());
+        let office = Self { issuer, shown: Arc::default(), asked: Arc::default() };
+        office.show(keys);
+        let (issuer, shown, asked) = (office.issuer.clone(), office.shown.clone(), office.asked.clone());
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut buffer = [0; 4096];
+                let len = stream.read(&mut buffer).await.unwrap();
+                let body = match &buffer[..len] {
+                    head if head.starts_with(b"GET /tenant/v2.0/.well-known/openid-configuration ") => {
+                        json!({ "issuer": issuer, "jwks_uri": format!("{issuer}/keys") }).to_string()
+                    }
+                    head if head.starts_with(b"GET /tenant/v2.0/keys ") => {
+                        asked.fetch_add(1, Ordering::SeqCst);
+                        shown.lock().unwrap().to_string()
+                    }
+                    head => panic!("{}", String::from_utf8_lossy(head)),
+                };
+                let len = body.len();
+                let answer =
+                    format!("HTTP/1.1 200 OK\r\nContent-Length: {len}\r\nConnection: close\r\n\r\n{body}");
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        office
+    }
+
+    /// A key of a kind that nobody here knows stands among them, as the standard allows.
+    fn show(&self, keys: &[&Key]) {
+        let unknown = json!({ "kty": "ML-DSA", "kid": "tomorrow" });
+        let keys: Vec<_> = keys.iter().map(|key| key.shown()).chain([unknown]).collect();
+        *self.shown.lock().unwrap() = json!({ "keys": keys });
+    }
+
+    fn claims(&self, roles: &[&str]) -> Value {
+        let exp = now().timestamp() + 600;
+        let (aud, upn) = (["other", "api://adjourn"], "lobby@example.com");
+        json!({ "iss": self.issuer, "aud": aud, "sub": "5d1f", "exp": exp, "roles": roles, "upn": upn })
+    }
+
+    fn provider(&self) -> Arc<Provider> {
+        let grant = |value: &str, rooms: &str, rights: &[Right], per_minute| Grant {
+            claim: "roles".to_owned(),
+            value: value.to_owned(),
+            rights: Rights::new([rooms.parse().unwrap()], rights.iter().copied()),
+            per_minute,
+        };
+        let issuer = Issuer {
+            issuer: self.issuer.clone(),
+            audience: "api://adjourn".to_owned(),
+            name_claim: Some("upn".to_owned()),
+            grants: vec![
+                grant("Operator", "*", &Right::ALL, 1000),
+                grant("Display", FREE, &[Right::Read], 1000),
+                grant("Slow", FREE, &[Right::Read], 3),
+            ],
+        };
+        Arc::new(Provider::new(issuer, None).unwrap())
+    }
+}
+
+async fn lobby(office: &Office) -> Lobby {
+    let lobby = Lobby::open().await;
+    lobby.keys.trust(Some(office.provider()));
+    lobby
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_worth_what_the_first_fitting_grant_says() {
+    let key = Key::new("one");
+    let office = Office::open(&[&key]).await;
+    let lobby = lobby(&office).await;
+    let display = key.token(&office.claims(&["Cook", "Display"]));
+    let ask = async |token: &str, method: &str, room: &str, what: &str| {
+        lobby.ask_as(token, method, &format!("/v1/rooms/{room}{what}"), &[], "").await
+    };
+    assert_eq!(ask(&display, "GET", FREE, "").await.status, 200);
+    assert_eq!(ask(&display, "GET", BUSY, "").await.status, 404, "outside its rooms");
+    assert_eq!(ask(&display, "POST", FREE, "/end").await.status, 403, "outside its rights");
+    let operator = key.token(&office.claims(&["Display", "Operator"]));
+    let ended = ask(&operator, "POST", BUSY, "/end").await;
+    assert_eq!(ended.status, 200, "{}", ended.body);
+    let listed = lobby.ask_as(&operator, "GET", "/v1/actions", &[], "").await.json();
+    assert_eq!(listed["actions"][0]["actor"], "oidc:5d1f (lobby@example.com)", "{listed}");
+    let cook = ask(&key.token(&office.claims(&["Cook"])), "GET", FREE, "").await;
+    assert_eq!((cook.status, cook.problem().as_str()), (403, "forbidden"), "{}", cook.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_signed_for_us_by_them_and_for_now_opens_nothing() {
+    let (key, other) = (Key::new("one"), Key::new("one"));
+    let office = Office::open(&[&key]).await;
+    let lobby = lobby(&office).await;
+    let with = |name: &str, value: Value| {
+        let mut claims = office.claims(&["Operator"]);
+        claims[name] = value;
+        key.token(&claims)
+    };
+    let good = office.claims(&["Operator"]);
+    let soon = now().timestamp();
+    let mut without_exp = good.clone();
+    without_exp.as_object_mut().unwrap().remove("exp");
+    let unsigned = key.sign(&json!({ "alg": "none" }), &good);
+    let cases = [
+        ("another key of the same name", other.token(&good)),
+        ("another audience", with("aud", json!("api://elsewhere"))),
+        ("no audience", with("aud", Value::Null)),
+        ("another issuer", with("iss", json!("https://evil.example"))),
+        ("over", with("exp", json!(soon - 120))),
+        ("never over", key.token(&without_exp)),
+        ("over at a time that is none", with("exp", json!("tomorrow"))),
+        ("not yet", with("nbf", json!(soon + 120))),
+        ("nobody's", with("sub", json!(""))),
+        ("unsigned", unsigned.clone()),
+        ("unsigned, and no signature", unsigned.rsplit_once('.').unwrap().0.to_owned() + "."),
+        ("signed by a secret", key.sign(&json!({ "alg": "HS256", "kid": "one" }), &good)),
+        ("signed as something else", key.sign(&json!({ "alg": "ES384", "kid": "one" }), &good)),
+        ("too long", with("more", json!("x".repeat(10_000)))),
+        ("nonsense", "a.b.c".to_owned()),
+    ];
+    for (what, token) in cases {
+        let said = lobby.ask_as(&token, "GET", "/v1/rooms", &[], "").await;
+        assert_eq!((said.status, said.problem().as_str()), (401, "unauthenticated"), "{what}: {}", said.body);
+    }
+    assert_eq!(lobby.ask_as(&key.token(&good), "GET", "/v1/rooms", &[], "").await.status, 200);
+    // A minute apart is still the same time.
+    assert_eq!(lobby.ask_as(&with("exp", json!(soon - 30)), "GET", "/v1/rooms", &[], "").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_fetched_once_and_strangers_bring_about_no_storm() {
+    let (old, new) = (Key::new("old"), Key::new("new"));
+    let office = Office::open(&[&old]).await;
+    let lobby = lobby(&office).await;
+    let read = async |key: &Key| {
+        lobby.ask_as(&key.token(&office.claims(&["Display"])), "GET", "/v1/rooms", &[], "").await.status
+    };
+    assert_eq!(office.asked.load(Ordering::SeqCst), 0);
+    for _ in 0..20 {
+        assert_eq!(read(&old).await, 200);
+    }
+    assert_eq!(office.asked.load(Ordering::SeqCst), 1);
+    office.show(&[&new]);
+    for _ in 0..20 {
+        assert_eq!(read(&new).await, 401, "asked for less than half a minute ago");
+    }
+    assert_eq!(office.asked.load(Ordering::SeqCst), 1);
+    // Another one that begins now knows the new key only.
+    lobby.keys.trust(Some(office.provider()));
+    assert_eq!((read(&new).await, read(&old).await), (200, 401));
+    assert_eq!(office.asked.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_provider_is_away_nobody_is_called_a_liar() {
+    let key = Key::new("one");
+    let mut office = Office::open(&[&key]).await;
+    office.issuer = "http://127.0.0.1:9/tenant".to_owned();
+    let lobby = lobby(&office).await;
+    let said = lobby.ask_as(&key.token(&office.claims(&["Display"])), "GET", "/v1/rooms", &[], "").await;
+    assert_eq!((said.status, said.problem().as_str()), (503, "no-provider"), "{}", said.body);
+    assert_eq!(lobby.get("/v1/rooms").await.status, 200, "API keys open as ever");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_are_counted_by_holder_whatever_token_they_come_with() {
+    let key = Key::new("one");
+    let office = Office::open(&[&key]).await;
+    let lobby = lobby(&office).await;
+    let mut statuses = Vec::new();
+    for round in 0..4 {
+        let mut claims = office.claims(&["Slow"]);
+        claims["round"] = json!(round);
+        statuses.push(lobby.ask_as(&key.token(&claims), "GET", "/v1/rooms", &[], "").await.status);
+    }
+    assert_eq!(statuses, [200, 200, 200, 429]);
+}
