@@ -94,6 +94,19 @@ pub struct Attendee<'a> {
     pub response_type: Option<ResponseType<'a>>,
 }
 
+/// `t:OccurrenceInfo`: one date of a series.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Occurrence<'a> {
+    /// The date's own id.
+    pub item_id: Option<ItemId<'a>>,
+    /// First instant.
+    pub start: Option<DateTime<Utc>>,
+    /// First instant after.
+    pub end: Option<DateTime<Utc>>,
+    /// Where it stood in the series before it was changed.
+    pub original_start: Option<DateTime<Utc>>,
+}
+
 /// One calendar item. Every property is optional: servers leave out what they do not have.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[allow(missing_docs)]
@@ -122,6 +135,8 @@ pub struct CalendarItem<'a> {
     pub required_attendees: Vec<Attendee<'a>>,
     pub optional_attendees: Vec<Attendee<'a>>,
     pub resources: Vec<Attendee<'a>>,
+    /// Of a series master: the dates that were changed.
+    pub modified_occurrences: Vec<Occurrence<'a>>,
     /// Bit 1 meeting, 2 received, 4 cancelled (read-only).
     pub appointment_state: Option<i32>,
     pub is_organizer: Option<bool>,
@@ -153,6 +168,7 @@ impl CalendarItem<'_> {
         required_attendees: Vec::new(),
         optional_attendees: Vec::new(),
         resources: Vec::new(),
+        modified_occurrences: Vec::new(),
         appointment_state: None,
         is_organizer: None,
     };

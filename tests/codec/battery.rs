@@ -103,3 +103,21 @@ fn bombs_do_not_go_off() {
         Deviation::BodyTooLarge { limit: 10, .. }
     ));
 }
+
+#[test]
+fn a_series_names_the_dates_that_were_changed() {
+    let body = page(
+        "<t:CalendarItem><t:ItemId Id=\"M\" ChangeKey=\"K\"/><t:CalendarItemType>RecurringMaster</t:CalendarItemType>\
+         <t:ModifiedOccurrences><t:Occurrence><t:ItemId Id=\"A&amp;\" ChangeKey=\"K\"/>\
+         <t:Start>2026-05-06T09:00:00Z</t:Start><t:End>2026-05-06T10:00:00Z</t:End>\
+         <t:OriginalStart>2026-05-06T08:00:00Z</t:OriginalStart><t:Mood>fine</t:Mood></t:Occurrence>\
+         <t:Occurrence/></t:ModifiedOccurrences><t:IsOrganizer>false</t:IsOrganizer></t:CalendarItem>",
+    );
+    let read = items(read(body.as_bytes()).unwrap());
+    let Item::Calendar(item) = &read[0] else { panic!() };
+    let [date, nameless] = item.modified_occurrences.as_slice() else { panic!("{item:?}") };
+    assert_eq!(date.item_id.as_ref().unwrap().id, "A&");
+    assert_eq!((date.end.unwrap() - date.original_start.unwrap()).num_hours(), 2);
+    assert_eq!((&nameless.item_id, nameless.start), (&None, None));
+    assert_eq!(item.is_organizer, Some(false));
+}

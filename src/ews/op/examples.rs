@@ -134,6 +134,8 @@ fn find_item(all: &mut Examples) {
 
 fn get_item(all: &mut Examples) {
     all.add("one", &GetItem { items: &[ITEM], properties: &Property::ALL });
+    all.add("series", &GetSeries { occurrence: ITEM, properties: &Property::ALL });
+    all.add("series-unversioned", &GetSeries { occurrence: UNVERSIONED, properties: &[] });
     all.add("several", &GetItem { items: &[ITEM, UNVERSIONED, HOSTILE_ITEM], properties: &[] });
 }
 

@@ -13,6 +13,15 @@ pub struct GetItem<'a> {
     pub properties: &'a [Property],
 }
 
+/// `GetItem` of the series that a date belongs to, by the date's id (`t:RecurringMasterItemId`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GetSeries<'a> {
+    /// One of its dates.
+    pub occurrence: ItemRef<'a>,
+    /// What to ask for besides the id.
+    pub properties: &'a [Property],
+}
+
 /// The answer: one message per id, in request order.
 pub type GetItemAnswer<'a> = Vec<ResponseMessage<'a, Vec<Item<'a>>>>;
 
@@ -25,5 +34,21 @@ impl Operation for GetItem<'_> {
         write_shape(self.properties, out);
         write_items(self.items, out);
         out.raw("</m:GetItem>");
+    }
+}
+
+impl Operation for GetSeries<'_> {
+    const NAME: &'static str = GetItem::NAME;
+    const EFFECT: Effect = Effect::Read;
+
+    fn write_body(&self, out: &mut Writer<'_>) {
+        out.raw("<m:GetItem>");
+        write_shape(self.properties, out);
+        out.raw("<m:ItemIds><t:RecurringMasterItemId");
+        out.attribute("OccurrenceId", self.occurrence.id);
+        if let Some(change_key) = self.occurrence.change_key {
+            out.attribute("ChangeKey", change_key);
+        }
+        out.raw("/></m:ItemIds></m:GetItem>");
     }
 }

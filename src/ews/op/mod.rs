@@ -112,6 +112,7 @@ pub enum Property {
     RequiredAttendees,
     OptionalAttendees,
     Resources,
+    ModifiedOccurrences,
     AppointmentState,
     IsOrganizer,
 }
@@ -172,7 +173,7 @@ fn write_shape(properties: &[Property], out: &mut Writer<'_>) {
 
 impl Property {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::ItemClass,
         Self::Subject,
         Self::Sensitivity,
@@ -197,6 +198,7 @@ impl Property {
         Self::RequiredAttendees,
         Self::OptionalAttendees,
         Self::Resources,
+        Self::ModifiedOccurrences,
         Self::AppointmentState,
         Self::IsOrganizer,
     ];
@@ -228,6 +230,7 @@ impl Property {
             Self::RequiredAttendees => "calendar:RequiredAttendees",
             Self::OptionalAttendees => "calendar:OptionalAttendees",
             Self::Resources => "calendar:Resources",
+            Self::ModifiedOccurrences => "calendar:ModifiedOccurrences",
             Self::AppointmentState => "calendar:AppointmentState",
             Self::IsOrganizer => "calendar:IsOrganizer",
         }

@@ -5,7 +5,7 @@ use super::super::rules::names;
 use super::document::{Document, Element};
 use super::namespace::Namespace;
 use super::{people, value};
-use crate::ews::types::{CalendarItem, Item, OtherItem};
+use crate::ews::types::{CalendarItem, Item, Occurrence, OtherItem};
 
 type Result<T> = std::result::Result<T, DecodeError>;
 
@@ -81,9 +81,38 @@ fn property<'a>(document: &mut Document<'a>, child: &Element<'a>, item: &mut Cal
         "RequiredAttendees" => item.required_attendees = people::attendees(document, child)?,
         "OptionalAttendees" => item.optional_attendees = people::attendees(document, child)?,
         "Resources" => item.resources = people::attendees(document, child)?,
+        "ModifiedOccurrences" => item.modified_occurrences = occurrences(document, child)?,
         "AppointmentState" => item.appointment_state = value::number(document, child)?,
         "IsOrganizer" => item.is_organizer = value::boolean(document, child)?,
         _ => {}
     }
     Ok(())
+}
+
+/// A list of `t:Occurrence`. One without an id is kept: it is there, whoever can name it.
+fn occurrences<'a>(document: &mut Document<'a>, list: &Element<'a>) -> Result<Vec<Occurrence<'a>>> {
+    let mut occurrences = Vec::new();
+    document.children(list, |document, child| {
+        if child.is(Namespace::Types, "Occurrence") {
+            document.count_entry(child)?;
+            occurrences.push(occurrence(document, child)?);
+        }
+        Ok(())
+    })?;
+    Ok(occurrences)
+}
+
+fn occurrence<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Occurrence<'a>> {
+    let mut date = Occurrence::default();
+    document.children(element, |document, child| {
+        match child.local_in(Namespace::Types) {
+            "ItemId" => date.item_id = people::id(child),
+            "Start" => date.start = value::time(document, child)?,
+            "End" => date.end = value::time(document, child)?,
+            "OriginalStart" => date.original_start = value::time(document, child)?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(date)
 }

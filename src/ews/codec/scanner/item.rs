@@ -12,7 +12,7 @@ use super::cursor::Cursor;
 use super::markup::Tag;
 use super::value::IdLens;
 use super::{Reason, Scan, lists, value};
-use crate::ews::types::{CalendarItem, Item, OtherItem, Sensitivity};
+use crate::ews::types::{CalendarItem, Item, Occurrence, OtherItem, Sensitivity};
 
 /// Items we make room for before we have seen them: the number comes from a stranger.
 const EXPECTED_MAX: usize = 1000;
@@ -303,7 +303,7 @@ macro_rules! put_list {
 #[inline(never)]
 fn field<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>, item: &mut CalendarItem<'a>) -> Scan<()> {
     let Some(field) = tag.name.strip_prefix("t:").and_then(|name| Field::named(name.as_bytes())) else {
-        return cursor.skip(tag);
+        return rare_field(cursor, tag, item);
     };
     match field {
         Field::ItemId => put!(cursor, item.item_id, lists::item_id(cursor, tag)?),
@@ -343,6 +343,41 @@ fn field<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>, item: &mut CalendarItem<'a>
         Field::IsOrganizer => put!(cursor, item.is_organizer, boolean_of(cursor, tag)?),
     }
     Ok(())
+}
+
+/// What only a series master has, or nobody here knows.
+fn rare_field<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>, item: &mut CalendarItem<'a>) -> Scan<()> {
+    if tag.name != "t:ModifiedOccurrences" {
+        return cursor.skip(tag);
+    }
+    put_list!(cursor, item.modified_occurrences, occurrences(cursor, tag)?);
+    Ok(())
+}
+
+fn occurrences<'a>(cursor: &mut Cursor<'a>, list: &Tag<'a>) -> Scan<Vec<Occurrence<'a>>> {
+    let mut occurrences = Vec::new();
+    while let Some(child) = cursor.child(list)? {
+        if child.name != "t:Occurrence" {
+            return cursor.decline(Reason::Structure);
+        }
+        cursor.count_entry()?;
+        occurrences.push(occurrence(cursor, &child)?);
+    }
+    Ok(occurrences)
+}
+
+fn occurrence<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> Scan<Occurrence<'a>> {
+    let mut date = Occurrence::default();
+    while let Some(child) = cursor.child(tag)? {
+        match child.name {
+            "t:ItemId" => put!(cursor, date.item_id, lists::item_id(cursor, &child)?),
+            "t:Start" => put!(cursor, date.start, time_of(cursor, &child)?),
+            "t:End" => put!(cursor, date.end, time_of(cursor, &child)?),
+            "t:OriginalStart" => put!(cursor, date.original_start, time_of(cursor, &child)?),
+            _ => cursor.skip(&child)?,
+        }
+    }
+    Ok(date)
 }
 
 fn time_of<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> Scan<DateTime<Utc>> {
