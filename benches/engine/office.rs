@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use adjourn::action::{RequestIds, Seen, Step};
 use adjourn::calendar::{
-    ChangeKey, Copy, Event, EventId, EventKind, Person, RoomAddress, Scope, Uid, Window,
+    ChangeKey, Copy, Event, EventId, EventKind, Person, RoomAddress, Scope, Series, Uid, Window,
 };
 use adjourn::cleanup::Evidence;
 use adjourn::clock::ManualClock;
@@ -112,6 +112,10 @@ impl Calendar for Office {
 
     async fn event(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Trouble> {
         Ok(self.ask(|events| events.get(room).filter(|event| event.id == *id).cloned()).await)
+    }
+
+    async fn series(&self, _: &RoomAddress, _: &EventId) -> Result<Option<Series>, Trouble> {
+        Ok(self.ask(|_| None).await)
     }
 
     async fn deleted(&self, _: &RoomAddress, _: &Seen) -> Result<Option<Event>, Trouble> {

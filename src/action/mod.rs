@@ -94,6 +94,11 @@ pub enum Target {
         /// What the caller saw. An event that has changed since is left alone.
         seen: Option<Times>,
     },
+    /// This whole series. Only deleting means a series.
+    Series {
+        /// Its own id, not that of one of its dates.
+        id: EventId,
+    },
 }
 
 /// When an event was to start and end.

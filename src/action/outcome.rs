@@ -173,6 +173,8 @@ pub enum NotUndoable {
     DeclineWasSent,
     /// The attendees have the cancellation.
     CancellationWasSent,
+    /// A whole series went; other events may stand at its times by now.
+    SeriesWent,
     /// It is an undoing itself: the way back is to ask for the first action again.
     IsAnUndo,
 }
@@ -200,6 +202,7 @@ impl std::fmt::Display for NotUndoable {
             Self::OccurrenceLeavesNothing => "a deleted occurrence leaves nothing behind",
             Self::DeclineWasSent => "the decline is sent",
             Self::CancellationWasSent => "the cancellation is sent",
+            Self::SeriesWent => "a whole series went, and other events may stand at its times by now",
             Self::IsAnUndo => "it undid something itself; ask for the first action again",
         })
     }

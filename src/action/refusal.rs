@@ -61,6 +61,8 @@ pub enum Refusal {
     Cancelled,
     /// The server did not say whose copy this is.
     UnknownCopy,
+    /// A whole series was named where one of its dates is meant, or the other way round.
+    WholeSeries,
     /// It is not the event the caller saw.
     NotAsSeen {
         /// What the caller saw.
@@ -141,6 +143,7 @@ impl Refusal {
             | Self::NotOn { .. }
             | Self::AllDay
             | Self::Cancelled
+            | Self::WholeSeries
             | Self::KeyReused { .. }
             | Self::NoSuchAction { .. }
             | Self::NotAsSeen { .. } => Fault::Caller,
@@ -184,6 +187,7 @@ impl fmt::Display for Refusal {
             Self::UnknownCopy => {
                 f.write_str("Exchange did not say whose copy it is, so nothing may be done to it")
             }
+            Self::WholeSeries => f.write_str("it is a whole series; name one of its dates"),
             Self::NotAsSeen { seen, is } => {
                 write!(f, "it is not as you saw it: {seen} then, {is} now; look again and decide again")
             }

@@ -253,6 +253,7 @@ fn kind(refusal: &Refusal) -> &'static str {
         Refusal::AllDay => "all-day",
         Refusal::Cancelled => "cancelled",
         Refusal::UnknownCopy => "unknown-copy",
+        Refusal::WholeSeries => "whole-series",
         Refusal::NotAsSeen { .. } => "not-as-seen",
         Refusal::ChangedMeanwhile { .. } => "changed-meanwhile",
         Refusal::KeepsChanging => "keeps-changing",

@@ -162,6 +162,7 @@ impl EventView {
                 EventKind::Single => "single",
                 EventKind::Occurrence => "occurrence",
                 EventKind::Exception => "exception",
+                EventKind::Series => "series",
             },
             all_day: event.is_all_day,
             private: event.is_private,

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{ChangeKey, EventId, Uid, Window};
 
-/// One calendar item on a room's calendar: a single event, an occurrence or an exception. Never a series master.
+/// One calendar item on a room's calendar: a single event, an occurrence or an exception. A series itself is no event that
+/// takes place; it is one only to be taken off the calendar as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// Where it is stored.
@@ -48,6 +49,35 @@ pub enum EventKind {
     Occurrence,
     /// Changed against its series.
     Exception,
+    /// The series itself; its times are those of its first date.
+    Series,
+}
+
+impl EventKind {
+    /// One date among others.
+    pub fn is_date_of_series(self) -> bool {
+        matches!(self, Self::Occurrence | Self::Exception)
+    }
+}
+
+/// A series, and which of its dates were changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Series {
+    /// The series itself.
+    pub master: Event,
+    /// The dates that were changed, and their times.
+    pub exceptions: Vec<Date>,
+}
+
+/// A date of a series that was changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Date {
+    /// Its own id.
+    pub id: EventId,
+    /// First instant.
+    pub start: DateTime<Utc>,
+    /// First instant after.
+    pub end: DateTime<Utc>,
 }
 
 /// Whose item an event is. It decides what may be done to it and who hears of it.

@@ -29,7 +29,15 @@ pub enum Verdict {
         how: How,
         /// Said to people.
         why: String,
+        /// Dates of its series in a row to which nobody came, this one included; 0 where they are not counted.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        missed: u32,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+pub(super) fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Why an event stays.
@@ -111,13 +119,18 @@ pub fn judge(case: &Judgement<'_>, rules: &Rules) -> Verdict {
     if event.is_cancelled {
         return judge_cancelled(rules);
     }
-    if let Some(spared) = spared(event, &rules.exceptions) {
-        return keep(spared);
+    let rule = rules.check_in(case.room);
+    match (spared(event, &rules.exceptions), &rule) {
+        (None, _) => {}
+        (Some(Kept::BookedLate), Some(rule)) if rule.walk_in_grace.is_some() => {
+            return judge_check_in(case, rule, rule.walk_in_grace.unwrap_or(rule.grace));
+        }
+        (Some(spared), _) => return keep(spared),
     }
     if let Some(verdict) = rules.organizer_gone.as_ref().and_then(|rule| judge_organizer(case, rule)) {
         return verdict;
     }
-    rules.check_in(case.room).map_or(keep(Kept::NoRule), |rule| judge_check_in(case, &rule))
+    rule.map_or(keep(Kept::NoRule), |rule| judge_check_in(case, &rule, rule.grace))
 }
 
 fn judge_cancelled(rules: &Rules) -> Verdict {
@@ -127,6 +140,7 @@ fn judge_cancelled(rules: &Rules) -> Verdict {
             rule: Rule::CancelledLeftover,
             how: How::Remove,
             why: "its organizer cancelled it, and it still blocks the room".to_owned(),
+            missed: 0,
         },
     }
 }
@@ -137,26 +151,44 @@ fn judge_organizer(case: &Judgement<'_>, rule: &OrganizerGone) -> Option<Verdict
         rule: Rule::OrganizerGone,
         how: rule.how,
         why: "the directory knows nobody by its organizer's address".to_owned(),
+        missed: 0,
     })
 }
 
-fn judge_check_in(case: &Judgement<'_>, rule: &NoCheckIn) -> Verdict {
+fn judge_check_in(case: &Judgement<'_>, rule: &NoCheckIn, grace: TimeDelta) -> Verdict {
     let event = case.event;
-    if let Some(sign) = case.evidence.of(case.room, event, rule) {
-        return keep(Kept::CheckedIn { at: sign.at, source: sign.source.clone() });
+    if let Some(came) = came(case.room, event, case.evidence, rule, case.now) {
+        return keep(came);
     }
     if case.now < event.start {
         return keep(Kept::NotStarted);
     }
-    let until = event.start + rule.grace;
+    let until = event.start + grace;
     if case.now < until {
         return keep(Kept::GraceRuns { until });
     }
     Verdict::Act {
         rule: Rule::NoCheckIn,
         how: rule.how,
-        why: format!("nobody checked in within {} minutes of its start", rule.grace.num_minutes()),
+        why: format!("nobody checked in within {} minutes of its start", grace.num_minutes()),
+        missed: 0,
     }
+}
+
+/// Somebody came, or is taken to have come.
+pub(crate) fn came(
+    room: &RoomAddress,
+    event: &Event,
+    evidence: &EvidenceLog,
+    rule: &NoCheckIn,
+    now: DateTime<Utc>,
+) -> Option<Kept> {
+    if let Some(sign) = evidence.of(room, event, rule) {
+        return Some(Kept::CheckedIn { at: sign.at, source: sign.source.clone() });
+    }
+    let by_itself = organizer_address(event).is_some_and(|address| rule.auto_check_in.contains(&address));
+    let source = || "auto-check-in".to_owned();
+    (by_itself && event.start <= now).then(|| Kept::CheckedIn { at: event.start, source: source() })
 }
 
 /// The exception that protects the event, if one does.

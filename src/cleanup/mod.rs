@@ -15,13 +15,17 @@ mod plan;
 mod room_judge;
 mod rules;
 mod shard;
+mod strikes;
 mod sweep;
+mod work;
 
 pub use came_back::CameBack;
 pub use evidence::{Evidence, EvidenceError, EvidenceLog, SharedEvidence};
+pub(crate) use judge::came;
 pub use judge::{Judgement, Kept, Verdict, judge};
 pub use places::{Place, Setting};
 pub use plan::{Judged, Plan, RoomPlan, Stop};
 pub use rules::{CancelledLeftover, Exceptions, How, Limits, NoCheckIn, OrganizerGone, Rule, Rules};
 pub use shard::{NoShard, Shard};
+pub use strikes::{Attendance, NoAttendance, ReadOnly, StrikesThen};
 pub use sweep::{Applied, Progress, Sweep, SweepError, Swept, Unfinished};

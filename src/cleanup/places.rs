@@ -1,13 +1,16 @@
 //! Settings by place: all rooms, then a building, then a room. The last place that means a room and says something wins.
 //! Pure.
 
+use std::collections::BTreeSet;
+
 use chrono::TimeDelta;
 
+use super::StrikesThen;
 use super::rules::{How, NoCheckIn, Rules};
 use crate::calendar::{RoomAddress, RoomPattern};
 
 /// Some rooms, and what is different there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Place {
     /// What people call it.
     pub name: String,
@@ -23,6 +26,14 @@ pub struct Place {
     pub presence_after: Option<TimeDelta>,
     /// Over [`NoCheckIn::how`].
     pub how: Option<How>,
+    /// Over [`NoCheckIn::walk_in_grace`]; zero: spared altogether.
+    pub walk_in_grace: Option<TimeDelta>,
+    /// Over [`NoCheckIn::auto_check_in`].
+    pub auto_check_in: Option<BTreeSet<String>>,
+    /// Over [`NoCheckIn::strikes`].
+    pub strikes: Option<u32>,
+    /// Over [`NoCheckIn::strikes_then`].
+    pub strikes_then: Option<StrikesThen>,
 }
 
 /// One setting as it holds for a room, and who says so.
@@ -59,6 +70,14 @@ impl Rules {
             rule.early = place.early.unwrap_or(rule.early);
             rule.presence_after = place.presence_after.unwrap_or(rule.presence_after);
             rule.how = place.how.unwrap_or(rule.how);
+            if let Some(grace) = place.walk_in_grace {
+                rule.walk_in_grace = (!grace.is_zero()).then_some(grace);
+            }
+            rule.strikes = place.strikes.unwrap_or(rule.strikes);
+            rule.strikes_then = place.strikes_then.unwrap_or(rule.strikes_then);
+            if let Some(organizers) = &place.auto_check_in {
+                rule.auto_check_in.clone_from(organizers);
+            }
         }
         (on, rule)
     }
@@ -79,16 +98,26 @@ impl Rules {
         let (on, rule) = self.layered(room);
         let on = if on { "on" } else { "off" };
         type Says = fn(&Place) -> bool;
-        let all: [(&'static str, String, Says); 5] = [
+        let all: [(&'static str, String, Says); 9] = [
             ("check_in", on.to_owned(), |place| place.check_in.is_some()),
             ("grace_minutes", minutes(rule.grace), |place| place.grace.is_some()),
             ("early_minutes", minutes(rule.early), |place| place.early.is_some()),
             ("presence_after_minutes", minutes(rule.presence_after), |place| place.presence_after.is_some()),
             ("how", rule.how.to_string(), |place| place.how.is_some()),
+            ("walk_in_grace_minutes", rule.walk_in_grace.map_or("spared".to_owned(), minutes), |place| {
+                place.walk_in_grace.is_some()
+            }),
+            ("auto_check_in", organizers(&rule.auto_check_in), |place| place.auto_check_in.is_some()),
+            ("strikes", rule.strikes.to_string(), |place| place.strikes.is_some()),
+            ("strikes_then", rule.strikes_then.to_string(), |place| place.strikes_then.is_some()),
         ];
         let settings = all.into_iter().map(|(name, value, says)| Setting { name, value, from: from(says) });
         settings.collect()
     }
+}
+
+fn organizers(names: &BTreeSet<String>) -> String {
+    if names.is_empty() { "nobody".to_owned() } else { names.iter().cloned().collect::<Vec<_>>().join(", ") }
 }
 
 #[cfg(test)]
@@ -97,22 +126,22 @@ mod tests {
 
     fn place(name: &str, rooms: &str) -> Place {
         let rooms = vec![rooms.parse().unwrap_or_else(|never| match never {})];
-        Place {
-            name: name.to_owned(),
-            rooms,
-            check_in: None,
-            grace: None,
-            early: None,
-            presence_after: None,
-            how: None,
-        }
+        Place { name: name.to_owned(), rooms, ..Place::default() }
     }
 
     #[test]
     fn the_last_place_that_says_something_wins() {
-        let berlin = Place { grace: Some(TimeDelta::minutes(20)), ..place("Berlin", "berlin-*@x.example") };
-        let board =
-            Place { check_in: Some(false), how: Some(How::End), ..place("board", "berlin-board@x.example") };
+        let berlin = Place {
+            strikes: Some(3),
+            grace: Some(TimeDelta::minutes(20)),
+            ..place("Berlin", "berlin-*@x.example")
+        };
+        let board = Place {
+            check_in: Some(false),
+            how: Some(How::End),
+            strikes_then: Some(StrikesThen::Delete),
+            ..place("board", "berlin-board@x.example")
+        };
         let rules = Rules {
             no_check_in: Some(NoCheckIn::default()),
             places: vec![berlin, board],
@@ -135,6 +164,10 @@ mod tests {
                 "early_minutes = 10 min (all rooms)",
                 "presence_after_minutes = 0 min (all rooms)",
                 "how = end (board)",
+                "walk_in_grace_minutes = spared (all rooms)",
+                "auto_check_in = nobody (all rooms)",
+                "strikes = 3 (Berlin)",
+                "strikes_then = delete (board)",
             ]
         );
     }

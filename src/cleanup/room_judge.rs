@@ -9,11 +9,12 @@ use tokio::sync::{Mutex, OnceCell};
 use super::came_back::after_return;
 use super::judge::organizer_in;
 use super::plan::{Judged, RoomPlan};
-use super::{Judgement, Rule, Rules, SharedEvidence, Verdict, judge};
+use super::strikes::after_strikes;
+use super::{Attendance, Judgement, Kept, Rule, Rules, SharedEvidence, Verdict, judge};
 use crate::action::{Refusal, Seen};
-use crate::calendar::{Event, RoomAddress, Window};
+use crate::calendar::{Event, EventId, RoomAddress, Window};
 use crate::engine::{Calendar, Directory, Engine, Guard, Trouble};
-use crate::journal::Query;
+use crate::journal::{Ending, Query};
 
 /// What the directory said of each organizer, asked once per address and sweep.
 pub(super) type People = Arc<Mutex<HashMap<String, Arc<OnceCell<Directory>>>>>;
@@ -25,6 +26,7 @@ pub(super) struct RoomJudge {
     pub(super) rules: Arc<Rules>,
     pub(super) evidence: SharedEvidence,
     pub(super) people: People,
+    pub(super) attendance: Arc<dyn Attendance>,
 }
 
 impl RoomJudge {
@@ -65,7 +67,35 @@ impl RoomJudge {
             let evidence = self.evidence.read();
             judge(&Judgement { room, event, evidence: &evidence, organizer, now }, &self.rules)
         };
-        self.after_return(event, room, verdict).await
+        let verdict = self.after_return(event, room, verdict).await?;
+        self.after_strikes(event, room, verdict).await
+    }
+
+    /// What the journal adds about the other dates of its series; and that somebody came is remembered for them.
+    async fn after_strikes(
+        &self,
+        event: &Event,
+        room: &RoomAddress,
+        verdict: Verdict,
+    ) -> Result<Verdict, Trouble> {
+        let rule = self.rules.check_in(room).filter(|rule| rule.strikes > 0);
+        let (Some(rule), true, Some((uid, start))) = (rule, event.kind.is_date_of_series(), event.identity())
+        else {
+            return Ok(verdict);
+        };
+        match &verdict {
+            Verdict::Keep { why: Kept::CheckedIn { .. } } => {
+                self.attendance.came(room, uid, start).await?;
+                Ok(verdict)
+            }
+            Verdict::Act { rule: Rule::NoCheckIn, .. } => {
+                let query = Query { uid: Some(uid.clone()), ..Query::room(room) }.ending(Ending::Done);
+                let lives = self.engine.journal().find(&query).await?;
+                let last_came = self.attendance.last(room, uid).await?;
+                Ok(after_strikes(verdict, &lives, last_came, &rule, self.rules.came_back))
+            }
+            _ => Ok(verdict),
+        }
     }
 
     /// What the journal adds to a verdict: was this event acted on before?
@@ -109,5 +139,26 @@ impl Guard for StillAbandoned {
             }
             Verdict::Keep { why } => Err(Refusal::NoLongerApplies { why: why.to_string() }),
         }
+    }
+}
+
+/// Lets a series be taken off only while the date that decided it is still one to which nobody came.
+pub(super) struct StillStruck {
+    pub(super) judge: RoomJudge,
+    pub(super) room: RoomAddress,
+    /// The date; `None` once it is gone by this sweep's own doing.
+    pub(super) date: Option<EventId>,
+}
+
+#[async_trait::async_trait]
+impl Guard for StillStruck {
+    async fn allows(&self, _: &Event, now: DateTime<Utc>) -> Result<(), Refusal> {
+        let Some(date) = &self.date else { return Ok(()) };
+        let calendar = self.judge.engine.calendar();
+        let Some(event) = calendar.event(&self.room, date).await? else {
+            return Err(Refusal::NoLongerApplies { why: "the date is gone".to_owned() });
+        };
+        let (judge, room, rule) = (self.judge.clone(), self.room.clone(), Rule::Strikes);
+        StillAbandoned { judge, room, rule }.allows(&event, now).await
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::{CameBack, Place};
+use super::{CameBack, Place, StrikesThen};
 use crate::action::{Ask, DeleteHow, Notify};
 
 /// Everything a sweep goes by. A rule that is `None` is off.
@@ -40,6 +40,15 @@ pub struct NoCheckIn {
     pub presence_after: TimeDelta,
     /// What to do.
     pub how: How,
+    /// The grace of events booked at the last moment, which are spared altogether where this is `None`
+    /// ([`Exceptions::created_within`]): whoever books at the door is at the door, and may leave again.
+    pub walk_in_grace: Option<TimeDelta>,
+    /// Organizers, by lower-case address, who need not check in: who has many meetings in one room.
+    pub auto_check_in: BTreeSet<String>,
+    /// After so many dates of a series in a row to which nobody came …; 0: they are not counted.
+    pub strikes: u32,
+    /// … this.
+    pub strikes_then: StrikesThen,
 }
 
 /// The organizer cancelled the meeting but the item still stands in the room. It can only be removed: Exchange refuses
@@ -108,9 +117,19 @@ pub enum Rule {
     CancelledLeftover,
     /// [`OrganizerGone`].
     OrganizerGone,
+    /// [`NoCheckIn::strikes`].
+    Strikes,
 }
 
 impl How {
+    /// For a whole series, which cannot be ended early.
+    pub(super) fn for_series(self) -> Self {
+        match self {
+            Self::End => Self::Decline,
+            other => other,
+        }
+    }
+
     /// As an action's wish.
     pub fn ask(self) -> Ask {
         match self {
@@ -130,6 +149,10 @@ impl Default for NoCheckIn {
             early: TimeDelta::minutes(10),
             presence_after: TimeDelta::zero(),
             how: How::Decline,
+            walk_in_grace: None,
+            auto_check_in: BTreeSet::new(),
+            strikes: 0,
+            strikes_then: StrikesThen::Report,
         }
     }
 }
@@ -159,6 +182,7 @@ impl fmt::Display for Rule {
             Self::NoCheckIn => "no-check-in",
             Self::CancelledLeftover => "cancelled-leftover",
             Self::OrganizerGone => "organizer-gone",
+            Self::Strikes => "strikes",
         })
     }
 }

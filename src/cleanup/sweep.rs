@@ -6,11 +6,13 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::plan::{Judged, Plan, RoomPlan, Stop};
-use super::room_judge::{People, RoomJudge, StillAbandoned};
-use super::{Rule, Rules, SharedEvidence, Verdict};
-use crate::action::{Action, ActionId, Actor, AllDay, Answer, Outcome, Seen, Target, Times};
-use crate::calendar::{RoomAddress, Window};
+use super::judge::is_zero;
+use super::plan::{Plan, RoomPlan, Stop};
+use super::room_judge::{People, RoomJudge};
+use super::work::{End, Work};
+use super::{Attendance, NoAttendance, Rule, Rules, SharedEvidence};
+use crate::action::{ActionId, Outcome, Seen};
+use crate::calendar::{EventKind, RoomAddress, Window};
 use crate::engine::{Busy, Engine, Mode};
 use crate::journal::JournalError;
 
@@ -21,6 +23,7 @@ pub struct Sweep {
     evidence: SharedEvidence,
     rooms_at_once: usize,
     people: People,
+    attendance: Arc<dyn Attendance>,
 }
 
 /// Told while a sweep goes on.
@@ -40,11 +43,21 @@ pub struct Applied {
     pub event: Seen,
     /// The rule that chose it.
     pub rule: Rule,
+    /// Dates in a row to which nobody came, this one included; 0 where they are not counted.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub missed: u32,
     /// Its name in the journal.
     pub action: ActionId,
     /// How it ended.
     #[serde(flatten)]
     pub outcome: Outcome,
+}
+
+impl Applied {
+    /// What was done, was done to a series as a whole.
+    pub fn is_whole_series(&self) -> bool {
+        matches!(&self.outcome, Outcome::Done(done) if done.event.kind == EventKind::Series)
+    }
 }
 
 /// What a sweep came to.
@@ -69,13 +82,6 @@ pub struct Unfinished {
     pub event: Seen,
     /// Its name in the journal, if the journal got that far.
     pub action: ActionId,
-}
-
-/// How one planned action ended.
-enum End {
-    Over(Box<Applied>),
-    Open,
-    Unbegun,
 }
 
 /// Why a plan was not applied.
@@ -107,7 +113,14 @@ impl Sweep {
             evidence: evidence.into(),
             rooms_at_once: rooms_at_once.max(1),
             people,
+            attendance: Arc::new(NoAttendance),
         }
+    }
+
+    /// With this memory of who came to which series.
+    #[must_use]
+    pub fn remembering(self, attendance: Arc<dyn Attendance>) -> Self {
+        Self { attendance, ..self }
     }
 
     /// Looks at every room and judges its events. Touches nothing.
@@ -158,24 +171,22 @@ impl Sweep {
         let places = Arc::new(Semaphore::new(self.rooms_at_once));
         let broken_off = Arc::new(OnceLock::new());
         let mut tasks = JoinSet::new();
-        // `None`: its task ended in a panic.
-        let mut ends: Vec<Option<End>> = work.iter().map(|_| None).collect();
+        // `None`: its task ended in a panic. `Some(None)`: it was not begun.
+        let mut ends: Vec<Option<Option<End>>> = work.iter().map(|_| None).collect();
         for (index, work) in work.iter().cloned().enumerate() {
             let (engine, judge) = (self.engine.clone(), self.room_judge());
             let (places, broken_off) = (places.clone(), broken_off.clone());
             tasks.spawn(async move {
                 let _place = places.acquire_owned().await;
                 if broken_off.get().is_some() {
-                    return (index, End::Unbegun);
+                    return (index, None);
                 }
-                match work.perform(&engine, judge, mode).await {
-                    Ok(applied) => (index, End::Over(Box::new(applied))),
-                    Err(error) => {
-                        // The first one to fail says why.
-                        let _ = broken_off.set(error);
-                        (index, End::Open)
-                    }
+                let end = work.perform(&engine, judge, mode).await;
+                if let Some(error) = &end.broken_off {
+                    // The first one to fail says why.
+                    let _ = broken_off.set(error.clone());
                 }
+                (index, Some(end))
             });
         }
         while let Some(joined) = tasks.join_next().await {
@@ -188,9 +199,11 @@ impl Sweep {
         for (end, work) in ends.into_iter().zip(work) {
             match end {
                 None => swept.applied.push(work.broke_off()),
-                Some(End::Over(applied)) => swept.applied.push(*applied),
-                Some(End::Open) => swept.open.push(work.unfinished()),
-                Some(End::Unbegun) => swept.unbegun += 1,
+                Some(None) => swept.unbegun += 1,
+                Some(Some(end)) => {
+                    swept.applied.extend(end.applied);
+                    swept.open.extend(end.broken_off.map(|_| work.unfinished()));
+                }
             }
         }
         Ok(swept)
@@ -228,62 +241,7 @@ impl Sweep {
             rules: self.rules.clone(),
             evidence: self.evidence.clone(),
             people: self.people.clone(),
-        }
-    }
-}
-
-/// One planned action.
-#[derive(Clone)]
-struct Work {
-    action: Action,
-    event: Seen,
-    rule: Rule,
-}
-
-impl Work {
-    fn of(room: &RoomAddress, judged: &Judged) -> Option<Self> {
-        let Verdict::Act { rule, how, why } = &judged.verdict else { return None };
-        let event = judged.event.clone();
-        let action = Action {
-            id: ActionId::random(),
-            room: room.clone(),
-            target: Target::Event {
-                id: event.id.clone(),
-                seen: Some(Times { start: event.start, end: event.end }),
-            },
-            ask: how.ask(),
-            actor: Actor::Sweep { rule: rule.to_string() },
-            reason: Some(format!("This room was released automatically: {why}.")),
-            all_day: AllDay::Include,
-            key: None,
-        };
-        Some(Self { action, event, rule: *rule })
-    }
-
-    async fn perform(self, engine: &Engine, judge: RoomJudge, mode: Mode) -> Result<Applied, JournalError> {
-        let Self { action, event, rule } = self;
-        let room = action.room.clone();
-        let guard = StillAbandoned { judge, room: room.clone(), rule };
-        let Answer { action, outcome, .. } = engine.perform_guarded(action, mode, &guard).await?;
-        Ok(Applied { room, event, rule, action, outcome })
-    }
-
-    fn unfinished(self) -> Unfinished {
-        Unfinished { room: self.action.room, event: self.event, action: self.action.id }
-    }
-
-    /// What is said of it when its task ended in a panic.
-    fn broke_off(self) -> Applied {
-        let advice = "acting on it broke off, which is a defect of Adjourn; the next command that acts in this room finds \
-                      out what became of it"
-            .to_owned();
-        let outcome = Outcome::NeedsAttention { event: self.event.clone(), advice };
-        Applied {
-            room: self.action.room,
-            event: self.event,
-            rule: self.rule,
-            action: self.action.id,
-            outcome,
+            attendance: self.attendance.clone(),
         }
     }
 }

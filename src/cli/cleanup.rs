@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -13,8 +14,12 @@ use super::output::{Output, table};
 use super::progress::{Bar, Lines};
 use crate::action::Outcome;
 use crate::calendar::{RoomAddress, Window};
-use crate::cleanup::{Applied, EvidenceLog, Plan, Progress, Sweep, SweepError, Swept, Unfinished, Verdict};
+use crate::cleanup::{
+    Applied, Attendance, EvidenceLog, NoAttendance, Plan, Progress, ReadOnly, Sweep, SweepError, Swept,
+    Unfinished, Verdict,
+};
 use crate::engine::Mode;
+use crate::store::Desk;
 
 pub(super) async fn run(
     args: CleanupArgs,
@@ -28,6 +33,7 @@ pub(super) async fn run(
     guard_evidence(&args, &opened)?;
     let sweep =
         Sweep::new(opened.engine.clone(), opened.config.rules.clone(), evidence, opened.config.rooms_at_once);
+    let sweep = sweep.remembering(attendance(connection, acts)?);
     let progress: Box<dyn Progress> =
         if output.is_watched() { Box::new(Bar::new()) } else { Box::new(Lines::default()) };
     let plan = match &args.from_plan {
@@ -47,6 +53,16 @@ pub(super) async fn run(
         Ok(swept) => report(&plan, &swept, output),
         Err(error) => Err(Failure::from_error(exit_of(&error), error)),
     }
+}
+
+/// Who came to which series. Only what acts makes a file where there is none, and adds to it.
+fn attendance(connection: &Connection, acts: bool) -> Result<Arc<dyn Attendance>, Failure> {
+    let directory = connect::state_directory(connection)?;
+    if !acts && !Desk::is_in(&directory) {
+        return Ok(Arc::new(NoAttendance));
+    }
+    let desk = Desk::open(&directory).map_err(|error| Failure::from_error(Exit::of_store(&error), error))?;
+    Ok(if acts { Arc::new(desk) } else { Arc::new(ReadOnly(desk)) })
 }
 
 /// The rule on check-ins without any check-ins would free every room in the building.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 pub(super) use serde_spanned::Spanned;
 
 use super::ImpersonateBy;
-use crate::cleanup::{CameBack, How};
+use crate::cleanup::{CameBack, How, StrikesThen};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -32,6 +32,10 @@ pub(super) struct Place {
     pub(super) early_minutes: Option<Spanned<i64>>,
     pub(super) presence_after_minutes: Option<Spanned<i64>>,
     pub(super) how: Option<How>,
+    pub(super) walk_in_grace_minutes: Option<Spanned<i64>>,
+    pub(super) auto_check_in: Option<Vec<String>>,
+    pub(super) strikes: Option<Spanned<u32>>,
+    pub(super) strikes_then: Option<StrikesThen>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -157,6 +161,10 @@ pub(super) struct NoCheckIn {
     pub(super) early_minutes: Spanned<i64>,
     pub(super) presence_after_minutes: Spanned<i64>,
     pub(super) how: How,
+    pub(super) walk_in_grace_minutes: Spanned<i64>,
+    pub(super) auto_check_in: Vec<String>,
+    pub(super) strikes: Spanned<u32>,
+    pub(super) strikes_then: StrikesThen,
 }
 
 #[derive(Debug, Deserialize)]
@@ -282,6 +290,10 @@ impl Default for NoCheckIn {
             early_minutes: default(10),
             presence_after_minutes: default(0),
             how: How::Decline,
+            walk_in_grace_minutes: default(0),
+            auto_check_in: Vec::new(),
+            strikes: default(0),
+            strikes_then: StrikesThen::default(),
         }
     }
 }

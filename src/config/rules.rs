@@ -6,8 +6,11 @@ use chrono::TimeDelta;
 
 use super::error::{ConfigError, Source};
 use super::file::{self, Spanned};
-use super::{MINUTES_MAX, checked_ref, minutes, patterns};
+use super::{MINUTES_MAX, checked, checked_ref, minutes, patterns};
 use crate::cleanup::{CancelledLeftover, Exceptions, How, Limits, NoCheckIn, OrganizerGone, Place, Rules};
+
+/// More dates of a series in a row than anybody waits for.
+const STRIKES_MAX: u32 = 100;
 
 pub(super) fn check_place(source: &Source<'_>, file: file::Place) -> Result<Place, ConfigError> {
     let optional =
@@ -20,6 +23,10 @@ pub(super) fn check_place(source: &Source<'_>, file: file::Place) -> Result<Plac
         rooms: patterns(&file.rooms),
         check_in: file.check_in,
         how: file.how,
+        walk_in_grace: optional(&file.walk_in_grace_minutes)?,
+        auto_check_in: file.auto_check_in.map(lower),
+        strikes: file.strikes.as_ref().map(|strikes| checked(source, strikes, 0, STRIKES_MAX)).transpose()?,
+        strikes_then: file.strikes_then,
     })
 }
 
@@ -35,6 +42,11 @@ pub(super) fn check_rules(
             early: minutes(source, &rule.early_minutes)?,
             presence_after: minutes(source, &rule.presence_after_minutes)?,
             how: rule.how,
+            walk_in_grace: Some(minutes(source, &rule.walk_in_grace_minutes)?)
+                .filter(|grace| !grace.is_zero()),
+            auto_check_in: lower(rule.auto_check_in),
+            strikes: checked(source, &rule.strikes, 0, STRIKES_MAX)?,
+            strikes_then: rule.strikes_then,
         }),
     };
     let organizer_gone = match file.organizer_gone {

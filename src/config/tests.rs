@@ -1,5 +1,5 @@
 use super::*;
-use crate::cleanup::How;
+use crate::cleanup::{How, StrikesThen};
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(Some(Path::new("adjourn.toml")), text, Overrides::default())
@@ -153,4 +153,21 @@ fn what_readme_configures_is_a_configuration() {
     let wrong = text.replace(r#"["read", "end", "check-in"]"#, r#"["read", "rule"]"#);
     let error = Config::parse(None, &wrong, Overrides::default()).unwrap_err().to_string();
     assert!(error.contains("`rule` is no right"), "{error}");
+}
+
+#[test]
+fn strikes_and_those_who_need_not_check_in_are_set_for_all_and_by_place() {
+    let text = "[cleanup.no_check_in]\nstrikes = 3\nauto_check_in = ['Boss@Example.com']\nwalk_in_grace_minutes = 20\n\
+                [[places]]\nname = 'lab'\nrooms = ['lab@x.example']\nstrikes_then = 'delete'\nauto_check_in = []\n\
+                walk_in_grace_minutes = 0\n";
+    let rules = parse(text).unwrap().rules;
+    let (all, lab) = (
+        rules.check_in(&"a@x.example".parse().unwrap()).unwrap(),
+        rules.check_in(&"lab@x.example".parse().unwrap()).unwrap(),
+    );
+    assert_eq!((all.strikes, all.strikes_then), (3, StrikesThen::Report));
+    assert_eq!((lab.strikes, lab.strikes_then), (3, StrikesThen::Delete));
+    assert!(all.auto_check_in.contains("boss@example.com") && lab.auto_check_in.is_empty());
+    assert_eq!((all.walk_in_grace, lab.walk_in_grace), (Some(TimeDelta::minutes(20)), None));
+    assert!(error("[cleanup.no_check_in]\nstrikes = 101\n").contains("101 is not between 0 and 100"));
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::action::{Fault, RequestIds, Seen, Step};
-use crate::calendar::{Event, EventId, RoomAddress, Window};
+use crate::calendar::{Event, EventId, RoomAddress, Series, Window};
 use crate::journal::JournalError;
 
 /// A server's calendars.
@@ -21,6 +21,9 @@ pub trait Calendar: Send + Sync {
 
     /// One event as it is now; `None` when it is not there (or the room may not see it).
     async fn event(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Trouble>;
+
+    /// The series that this date belongs to; `None` when it is not there.
+    async fn series(&self, room: &RoomAddress, date: &EventId) -> Result<Option<Series>, Trouble>;
 
     /// The event that was seen and is in the room's Deleted Items now, under its id there; `None` when it is not.
     async fn deleted(&self, room: &RoomAddress, seen: &Seen) -> Result<Option<Event>, Trouble>;

@@ -71,6 +71,7 @@ impl Run<'_> {
                 Ok(current(on.into_iter().filter(|event| event.is_on(self.since)).collect(), now))
             }
             Target::Event { id, seen } => Ok(named(calendar.event(room, id).await?, *seen)),
+            Target::Series { id } => Ok(named(calendar.event(room, id).await?, None)),
         }
     }
 

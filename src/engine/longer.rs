@@ -4,7 +4,7 @@
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 
 use super::Capabilities;
-use super::plan::{NoPlan, Plan, done, guard_all_day, set_end};
+use super::plan::{NoPlan, Plan, done, guard_all_day, guard_series, set_end};
 use super::select::times;
 use super::undo::collides;
 use crate::action::{Action, ActionId, Change, Notify, Refusal, Step, Told, Undoable};
@@ -27,6 +27,7 @@ pub(super) fn plan_extend(
     server: Capabilities,
 ) -> Result<Plan, NoPlan> {
     let copy = event.copy.ok_or(Refusal::UnknownCopy)?;
+    guard_series(action, event)?;
     if event.is_cancelled {
         return Err(Refusal::Cancelled.into());
     }

@@ -95,7 +95,7 @@ impl Run<'_> {
         let (room, calendar) = (&self.action.room, self.engine.calendar());
         match step {
             Step::Decline { .. } | Step::Cancel { .. } => calendar.sent(room, step, before, self.since).await,
-            _ if before.kind == EventKind::Single => {
+            _ if matches!(before.kind, EventKind::Single | EventKind::Series) => {
                 Ok(calendar.deleted(room, &Seen::from(before)).await?.is_some())
             }
             _ => Ok(false),

@@ -15,8 +15,8 @@ use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use super::Capabilities;
 use super::select::times;
 use crate::action::{
-    Action, AllDay, Already, Ask, Change, DeleteHow, Done, NotUndoable, Notify, Refusal, Seen, Step, Told,
-    Undoable,
+    Action, AllDay, Already, Ask, Change, DeleteHow, Done, NotUndoable, Notify, Refusal, Seen, Step, Target,
+    Told, Undoable,
 };
 use crate::calendar::{Copy, Event, EventKind};
 
@@ -52,6 +52,7 @@ pub fn plan(
     server: Capabilities,
 ) -> Result<Plan, NoPlan> {
     let copy = event.copy.ok_or(Refusal::UnknownCopy)?;
+    guard_series(action, event)?;
     match action.ask {
         Ask::End(notify) => {
             guard_end(action, event, now)?;
@@ -64,6 +65,13 @@ pub fn plan(
         // Planned with what stands around it, in `longer.rs`, and from what the journal knows, in `undo.rs`.
         Ask::Extend { .. } | Ask::Book { .. } | Ask::Undo { .. } => Err(Refusal::NothingToUndo.into()),
     }
+}
+
+/// A series is touched only by who means the series, and only to take it off the calendar: an early end of a series would
+/// shorten every date it ever had.
+pub(super) fn guard_series(action: &Action, event: &Event) -> Result<(), NoPlan> {
+    let meant = matches!((&action.target, action.ask), (Target::Series { .. }, Ask::Delete(_)));
+    if meant == (event.kind == EventKind::Series) { Ok(()) } else { Err(Refusal::WholeSeries.into()) }
 }
 
 fn guard_end(action: &Action, event: &Event, now: DateTime<Utc>) -> Result<(), NoPlan> {
@@ -80,8 +88,10 @@ fn guard_end(action: &Action, event: &Event, now: DateTime<Utc>) -> Result<(), N
 }
 
 fn guard_delete(action: &Action, event: &Event, how: DeleteHow, now: DateTime<Utc>) -> Result<(), NoPlan> {
+    // Of a series, the times are those of its first date; that some lie ahead, whoever asks has seen.
+    let is_over = event.end <= now && event.kind != EventKind::Series;
     // A cancelled leftover may be cleared away even when its time is over: it never happened.
-    if event.end <= now && !event.is_cancelled {
+    if is_over && !event.is_cancelled {
         return Err(Refusal::Over { times: times(event) }.into());
     }
     // Exchange refuses to decline what is cancelled (`ErrorCalendarIsCancelledForDecline`).
@@ -167,6 +177,7 @@ fn plan_delete(event: &Event, copy: Copy, how: DeleteHow, reason: Option<&str>) 
 fn undoable_removal(kind: EventKind) -> Undoable {
     match kind {
         EventKind::Single => Undoable::Yes,
+        EventKind::Series => Undoable::No { because: NotUndoable::SeriesWent },
         EventKind::Occurrence | EventKind::Exception => {
             Undoable::No { because: NotUndoable::OccurrenceLeavesNothing }
         }

@@ -65,5 +65,7 @@ fn is_about(action: &Action, done: &Done, now: DateTime<Utc>) -> bool {
     match &action.target {
         Target::Current => done.event.start <= now && matches!(done.change, Change::Ended { .. }),
         Target::Event { id, .. } => *id == done.event.id,
+        // Its end is not known: what is gone is gone.
+        Target::Series { .. } => false,
     }
 }

@@ -7,17 +7,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::classify::{Kind, Verdict};
 use super::client::{Client, Failed};
-use super::event::{PROPERTIES, event};
+use super::event::{PROPERTIES, event, series};
 use super::messages::{only, strange, successful};
 use super::settings::{Settings, SettingsError};
 use crate::action::{Notify, RequestIds, Seen, Step};
-use crate::calendar::{Event, EventId, RoomAddress, Uid, Window};
+use crate::calendar::{Event, EventId, RoomAddress, Series, Uid, Window};
 use crate::engine::{Busy, Calendar, Capabilities, Directory, Reply, Trouble, Written};
 use crate::ews::code::Meaning;
 use crate::ews::codec::Body;
 use crate::ews::op::{
     Change, ConflictResolution, CreateItem, DeleteItem, DeleteType, Effect, FindItem, FolderId, FreeBusyView,
-    GetItem, GetRooms, GetUserAvailability, ItemRef, ListItems, MessageDisposition, MoveItem,
+    GetItem, GetRooms, GetSeries, GetUserAvailability, ItemRef, ListItems, MessageDisposition, MoveItem,
     NewCalendarItem, Property, ResolveNames, Response, SendCancellations, SendUpdates, UpdateItem,
 };
 use crate::ews::types::{Item, Mailbox, OtherItem, ResponseClass, ResponseMessage};
@@ -233,6 +233,24 @@ impl Calendar for Exchange {
         }
     }
 
+    async fn series(&self, room: &RoomAddress, date: &EventId) -> Result<Option<Series>, Trouble> {
+        let properties: Vec<_> = PROPERTIES.into_iter().chain([Property::ModifiedOccurrences]).collect();
+        let occurrence = ItemRef { id: date.as_str(), change_key: None };
+        let get = GetSeries { occurrence, properties: &properties };
+        let got = self.client.call(room.as_str(), &get, |body| {
+            let Body::GetItem(messages) = body else { return Err(another(Effect::Read)) };
+            match only(Effect::Read, messages)?.payload.as_slice() {
+                [Item::Calendar(item)] => series(item).map_err(incomplete),
+                _ => Err(another(Effect::Read)),
+            }
+        });
+        match got.await {
+            Ok(series) => Ok(Some(series)),
+            Err(Failed::Refused(Kind::Gone, _)) => Ok(None),
+            Err(failed) => Err(failed.into()),
+        }
+    }
+
     async fn deleted(&self, room: &RoomAddress, seen: &Seen) -> Result<Option<Event>, Trouble> {
         let (mut offset, mut found) = (0, None);
         while found.is_none() && offset < DELETED_SEARCHED_MAX {
@@ -391,11 +409,11 @@ fn events(items: &[Item<'_>]) -> Result<Vec<Event>, Verdict> {
         Item::Calendar(item) => Some(item),
         Item::Other(_) => None,
     });
-    calendar_items
-        .map(|item| {
-            event(item).map_err(|missing| strange(Effect::Read, format!("a calendar item without {missing}")))
-        })
-        .collect()
+    calendar_items.map(|item| event(item).map_err(incomplete)).collect()
+}
+
+fn incomplete(missing: &str) -> Verdict {
+    strange(Effect::Read, format!("a calendar item without {missing}"))
 }
 
 /// Only a full view without anything in it is proof of emptiness. Less than that (no rights, no data): look.

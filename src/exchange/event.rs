@@ -1,8 +1,8 @@
 //! From a calendar item as Exchange tells it to an event as the engine knows it. Pure; guesses nothing.
 
-use crate::calendar::{ChangeKey, Copy, CopyClues, Event, EventId, EventKind, Person, Uid};
+use crate::calendar::{ChangeKey, Copy, CopyClues, Date, Event, EventId, EventKind, Person, Series, Uid};
 use crate::ews::op::Property;
-use crate::ews::types::{CalendarItem, CalendarItemType, Mailbox, ResponseType, Sensitivity};
+use crate::ews::types::{CalendarItem, CalendarItemType, Mailbox, Occurrence, ResponseType, Sensitivity};
 
 /// What an event is made of. FindItem and GetItem both know all of these.
 pub(super) const PROPERTIES: [Property; 16] = [
@@ -34,7 +34,7 @@ pub(super) fn event(item: &CalendarItem<'_>) -> Result<Event, &'static str> {
         change_key: ChangeKey::new(&**change_key),
         uid: item.uid.as_deref().map(Uid::new),
         original_start: match kind {
-            Some(EventKind::Occurrence | EventKind::Exception) => item.original_start.or(item.recurrence_id),
+            Some(kind) if kind.is_date_of_series() => item.original_start.or(item.recurrence_id),
             _ => None,
         },
         start: item.start.ok_or("Start")?,
@@ -50,14 +50,26 @@ pub(super) fn event(item: &CalendarItem<'_>) -> Result<Event, &'static str> {
     })
 }
 
-/// `None` for a series master, which is never touched, and for kinds that we do not know: without a kind there is no
-/// copy either, and the engine leaves the event alone.
+/// The series, and which of its dates were changed; or the name of the property without which it cannot be told.
+pub(super) fn series(item: &CalendarItem<'_>) -> Result<Series, &'static str> {
+    let date = |occurrence: &Occurrence<'_>| -> Result<Date, &'static str> {
+        let id = occurrence.item_id.as_ref().ok_or("ItemId of a date")?;
+        let (start, end) =
+            (occurrence.start.ok_or("Start of a date")?, occurrence.end.ok_or("End of a date")?);
+        Ok(Date { id: EventId::new(&*id.id), start, end })
+    };
+    let exceptions = item.modified_occurrences.iter().map(date).collect::<Result<_, _>>()?;
+    Ok(Series { master: event(item)?, exceptions })
+}
+
+/// `None` for kinds that we do not know: without a kind there is no copy either, and the engine leaves the event alone.
 fn kind(item: &CalendarItem<'_>) -> Option<EventKind> {
     match item.calendar_item_type.as_ref()? {
         CalendarItemType::Single => Some(EventKind::Single),
         CalendarItemType::Occurrence => Some(EventKind::Occurrence),
         CalendarItemType::Exception => Some(EventKind::Exception),
-        CalendarItemType::RecurringMaster | CalendarItemType::Unknown(_) => None,
+        CalendarItemType::RecurringMaster => Some(EventKind::Series),
+        CalendarItemType::Unknown(_) => None,
     }
 }
 
@@ -105,10 +117,8 @@ mod tests {
     }
 
     #[test]
-    fn masters_and_strangers_have_no_copy_so_nothing_may_be_done_to_them() {
-        for kind in
-            [None, Some(CalendarItemType::RecurringMaster), Some(CalendarItemType::Unknown("New".into()))]
-        {
+    fn strangers_have_no_copy_so_nothing_may_be_done_to_them() {
+        for kind in [None, Some(CalendarItemType::Unknown("New".into()))] {
             let item = CalendarItem { calendar_item_type: kind, ..item() };
             assert_eq!(event(&item).unwrap().copy, None);
         }

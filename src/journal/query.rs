@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::Life;
 use crate::action::{ActionId, IdempotencyKey, Outcome};
-use crate::calendar::{RoomAddress, Uid};
+use crate::calendar::{Event, RoomAddress, Uid};
 
 /// Which lives; everything that is set must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Query {
     pub ending: Option<Ending>,
     /// Under this key.
     pub key: Option<IdempotencyKey>,
+    /// About an event with this UID, whatever its place in its series.
+    pub uid: Option<Uid>,
     /// About the event with this UID and place in its series.
     pub identity: Option<(Uid, DateTime<Utc>)>,
     /// Taken on before this action: where a page goes on.
@@ -96,7 +98,9 @@ impl Query {
     /// business).
     pub fn means(&self, life: &Life) -> bool {
         let asked_by = &life.action.actor;
-        let identity = life.intent.as_ref().and_then(|intent| intent.before.identity());
+        let before = life.intent.as_ref().map(|intent| &intent.before);
+        let identity = before.and_then(Event::identity);
+        let uid = before.and_then(|event| event.uid.as_ref());
         self.room.as_ref().is_none_or(|room| *room == life.action.room)
             && self.since.is_none_or(|since| since <= life.accepted_at)
             && self.until.is_none_or(|until| life.accepted_at < until)
@@ -104,6 +108,7 @@ impl Query {
             && self.rule.as_ref().is_none_or(|rule| asked_by.rule() == Some(rule))
             && self.ending.is_none_or(|ending| ending == Ending::of(life))
             && self.key.as_ref().is_none_or(|key| life.action.key.as_ref() == Some(key))
+            && self.uid.as_ref().is_none_or(|wanted| uid == Some(wanted))
             && self.identity.as_ref().is_none_or(|(uid, start)| identity == Some((uid, *start)))
     }
 }

@@ -45,7 +45,8 @@ pub struct Sealed {
 /// | --- | --- |
 /// | 1 | end, delete, undo |
 /// | 2 | extend and book: new words, and everything of version 1 as it was |
-const VERSION: u32 = 2;
+/// | 3 | whole series: new words, and everything of version 2 as it was |
+const VERSION: u32 = 3;
 
 #[derive(Serialize, Deserialize)]
 struct Body<F> {

@@ -33,7 +33,7 @@ pub use webhook::{Webhook, WebhookError};
 
 use crate::action::Refusal;
 use crate::calendar::{Event, RoomAddress};
-use crate::cleanup::{Evidence, EvidenceLog, Rules, SharedEvidence};
+use crate::cleanup::{Attendance as _, Evidence, EvidenceLog, Rules, SharedEvidence};
 use crate::engine::{Engine, Trouble};
 use crate::store::{Desk, StoreError};
 
@@ -167,6 +167,9 @@ impl Service {
             source,
         };
         self.add_evidence(vec![sign.clone()]).await.map_err(NoCheckIn::Store)?;
+        if let (true, Some((uid, start))) = (event.kind.is_date_of_series(), event.identity()) {
+            self.desk.came(room, uid, start).await.map_err(NoCheckIn::Trouble)?;
+        }
         self.notices.tell(Notice::CheckedIn { room: room.clone(), at: now, source: sign.source });
         Ok(event.clone())
     }

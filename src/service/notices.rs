@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
 
-use crate::action::{ActionId, Outcome};
+use crate::action::{ActionId, Outcome, Seen};
 use crate::calendar::RoomAddress;
 
 /// Notices a slow listener may be behind; then it hears that it missed some.
@@ -41,6 +41,17 @@ pub enum Notice {
         /// When.
         at: DateTime<Utc>,
     },
+    /// Nobody came to a series so often in a row that it may not be needed.
+    SeriesMissed {
+        /// In which room.
+        room: RoomAddress,
+        /// The date that was released last.
+        event: Seen,
+        /// Dates in a row.
+        missed: u32,
+        /// The whole series was taken off.
+        deleted: bool,
+    },
 }
 
 impl Notice {
@@ -50,6 +61,7 @@ impl Notice {
             Self::Acted { .. } => "action",
             Self::CheckedIn { .. } => "check-in",
             Self::ReleaseNear { .. } => "release-near",
+            Self::SeriesMissed { .. } => "series-missed",
         }
     }
 
@@ -61,13 +73,23 @@ impl Notice {
             }
             Self::CheckedIn { room, at, source } => json!({ "room": room, "at": at, "source": source }),
             Self::ReleaseNear { room, at } => json!({ "room": room, "release_at": at }),
+            Self::SeriesMissed { room, event, missed, deleted } => json!({
+                "room": room,
+                "organizer": event.organizer,
+                "start": event.start,
+                "missed": missed,
+                "deleted": deleted,
+            }),
         }
     }
 
     /// The room it is about.
     pub fn room(&self) -> &RoomAddress {
         match self {
-            Self::Acted { room, .. } | Self::CheckedIn { room, .. } | Self::ReleaseNear { room, .. } => room,
+            Self::Acted { room, .. }
+            | Self::CheckedIn { room, .. }
+            | Self::ReleaseNear { room, .. }
+            | Self::SeriesMissed { room, .. } => room,
         }
     }
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::rooms::Kept;
 use crate::calendar::{Event, RoomAddress};
-use crate::cleanup::{EvidenceLog, Judgement, Kept as Spared, Rules, Verdict, judge};
+use crate::cleanup::{EvidenceLog, Judgement, Kept as Spared, Rules, Verdict, came, judge};
 use crate::engine::Directory;
 
 /// A room at one moment.
@@ -63,7 +63,7 @@ pub fn status(
     let rule = rules.check_in(room);
     let rule = rule.as_ref();
     let sign_for = |event: &Event| match rule {
-        Some(rule) => evidence.of(room, event, rule).is_some(),
+        Some(rule) => came(room, event, evidence, rule, now).is_some(),
         None => evidence.for_event(room, event, event.start).is_some(),
     };
     let checked_in = current.as_ref().is_some_and(sign_for);

@@ -10,8 +10,9 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::{Notice, Service};
+use crate::action::Outcome;
 use crate::calendar::{RoomAddress, Window};
-use crate::cleanup::{Applied, Plan, Progress, Rules, Stop, Sweep, SweepError, Swept};
+use crate::cleanup::{Applied, Plan, Progress, Rule, Rules, Stop, Sweep, SweepError, Swept};
 use crate::engine::Mode;
 
 /// Sweeps remembered; the oldest that is over goes first.
@@ -187,13 +188,26 @@ impl Service {
         let outcome = sweep.apply(plan, Mode::Perform, progress).await;
         plan.actions().for_each(|(room, _)| self.rooms.forget(room));
         for one in outcome.iter().flat_map(|swept| &swept.applied) {
+            self.tell_of_series(one);
             let (room, outcome) = (one.room.clone(), Box::new(one.outcome.clone()));
             self.notices.tell(Notice::Acted { room, action: one.action, outcome });
         }
         outcome
     }
 
+    /// At the last strike, whatever is then done.
+    fn tell_of_series(&self, one: &Applied) {
+        let strikes = self.rules.check_in(&one.room).map_or(0, |rule| rule.strikes);
+        let deleted = one.rule == Rule::Strikes && one.is_whole_series();
+        let reported = one.rule == Rule::NoCheckIn && strikes > 0 && one.missed >= strikes;
+        if matches!(one.outcome, Outcome::Done(_)) && (deleted || reported) {
+            let (room, event, missed) = (one.room.clone(), one.event.clone(), one.missed);
+            self.notices.tell(Notice::SeriesMissed { room, event, missed, deleted });
+        }
+    }
+
     pub(super) fn sweep(&self, rules: Rules) -> Sweep {
         Sweep::new(self.engine.clone(), rules, self.evidence.clone(), self.options.rooms_at_once)
+            .remembering(Arc::new(self.desk.clone()))
     }
 }

@@ -4,19 +4,22 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chrono::{DateTime, Utc};
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::directory;
 use super::schema::Schema;
 use super::sqlite::{StoreError, prepare_to_write};
 use crate::access::{Holder, KeyId, Right, Rights, StoredKey};
-use crate::calendar::RoomPattern;
-use crate::cleanup::Evidence;
+use crate::calendar::{RoomAddress, RoomPattern, Uid};
+use crate::cleanup::{Attendance, Evidence};
+use crate::engine::Trouble;
+use crate::journal::JournalError;
 
 const FILE: &str = "desk.sqlite";
 /// Its file is known by `adjd`.
-const SCHEMA: Schema = Schema { application_id: 0x6164_6a64, migrations: &[TABLES] };
+const SCHEMA: Schema = Schema { application_id: 0x6164_6a64, migrations: &[TABLES, SERIES] };
 
 const TABLES: &str = "
     CREATE TABLE keys (
@@ -43,6 +46,19 @@ const TABLES: &str = "
     ) STRICT;
 ";
 
+/// To which date of a series somebody came last.
+const SERIES: &str = "
+    CREATE TABLE series (
+        room    TEXT NOT NULL,
+        uid     TEXT NOT NULL,
+        came_ms INTEGER NOT NULL,
+        PRIMARY KEY (room, uid)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX series_by_time ON series (came_ms);
+";
+/// How long it is remembered that somebody came: longer than a yearly series pauses.
+const CAME_KEPT: TimeDelta = TimeDelta::days(800);
+
 /// The service's memory on disk. Cheap to clone.
 #[derive(Clone)]
 pub struct Desk(Arc<Mutex<Connection>>);
@@ -58,6 +74,11 @@ impl Desk {
         prepare_to_write(&connection)?;
         SCHEMA.migrate(&mut connection)?;
         Ok(Self(Arc::new(Mutex::new(connection))))
+    }
+
+    /// Whether there is one in this state directory.
+    pub fn is_in(path: &Path) -> bool {
+        path.join(FILE).exists()
     }
 
     /// One that ends with the process: for demos and tests.
@@ -217,6 +238,42 @@ impl Desk {
         })
         .await
     }
+}
+
+#[async_trait]
+impl Attendance for Desk {
+    async fn came(&self, room: &RoomAddress, uid: &Uid, start: DateTime<Utc>) -> Result<(), Trouble> {
+        // Nearly always it is known: a sweep looks at the same meeting again and again.
+        if self.last(room, uid).await?.is_some_and(|last| start <= last) {
+            return Ok(());
+        }
+        let (room, uid, came) = (room.to_string(), uid.to_string(), start.timestamp_millis());
+        let oldest = (start - CAME_KEPT).timestamp_millis();
+        let kept = self.with(move |connection| {
+            let transaction = connection.transaction()?;
+            let sql = "INSERT INTO series VALUES (?1, ?2, ?3)
+                       ON CONFLICT (room, uid) DO UPDATE SET came_ms = max(came_ms, ?3)";
+            transaction.execute(sql, (room, uid, came))?;
+            transaction.execute("DELETE FROM series WHERE came_ms < ?1", [oldest])?;
+            Ok(transaction.commit()?)
+        });
+        kept.await.map_err(trouble)
+    }
+
+    async fn last(&self, room: &RoomAddress, uid: &Uid) -> Result<Option<DateTime<Utc>>, Trouble> {
+        let (room, uid) = (room.to_string(), uid.to_string());
+        let last = self.with(move |connection| {
+            let sql = "SELECT came_ms FROM series WHERE room = ?1 AND uid = ?2";
+            let mut statement = connection.prepare_cached(sql)?;
+            let came: Option<i64> = statement.query_row((room, uid), |row| row.get(0)).optional()?;
+            Ok(came.and_then(DateTime::from_timestamp_millis))
+        });
+        last.await.map_err(trouble)
+    }
+}
+
+fn trouble(error: StoreError) -> Trouble {
+    JournalError::Unusable(error.to_string()).into()
 }
 
 fn joined(items: &[impl ToString]) -> String {

@@ -237,6 +237,7 @@ fn find(connection: &Connection, query: &Query) -> Result<Vec<Life>, JournalErro
         ("rule = ?", query.rule.clone()),
         ("key = ?", query.key.as_ref().map(ToString::to_string)),
         ("ending = ?", query.ending.map(|ending| ending.as_str().to_owned())),
+        ("uid = ?", query.uid.as_ref().map(ToString::to_string)),
         ("uid = ?", query.identity.as_ref().map(|(uid, _)| uid.to_string())),
     ];
     for (condition, text) in texts {

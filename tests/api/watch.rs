@@ -4,17 +4,18 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use adjourn::access::Right;
-use adjourn::cleanup::{How, NoCheckIn, Rules};
+use adjourn::cleanup::{How, NoCheckIn, Rules, StrikesThen};
 use adjourn::clock::SystemClock;
 use adjourn::exchange::Secret;
 use adjourn::service::{Notice, Warned, Webhook};
+use adjourn::sim::{MeetingSpec, Pattern, Person, Range, Series};
 use chrono::TimeDelta;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::lobby::{BUSY, Lobby, OTHER, now, rules};
+use crate::lobby::{BUSY, FREE, Lobby, OTHER, now, rules};
 
 /// The meetings began twenty minutes ago.
 fn grace(minutes: i64) -> Rules {
@@ -68,6 +69,57 @@ async fn a_schedule_that_was_missed_runs_once() {
     lobby.service.watch_once(&mut warned).await;
     let caught_up = lobby.desk.last_run("hourly".to_owned()).await.unwrap().unwrap();
     assert!(caught_up >= first);
+}
+
+/// A daily series in the free room, whose date of today began twenty minutes ago.
+fn add_series(lobby: &Lobby) {
+    lobby.sim.world(|world| {
+        let (start, ada) =
+            (lobby.began - TimeDelta::minutes(20), Person::new("Ada Albers", "ada@example.com"));
+        let mut daily = MeetingSpec::new(ada, start, start + TimeDelta::minutes(60));
+        daily.rooms = vec![FREE.to_owned()];
+        daily.series = Some(Series::new(Pattern::Daily { interval: 1 }, Range::Count(5)));
+        world.add_meeting(daily);
+    });
+}
+
+fn one_strike() -> Rules {
+    let (strikes, strikes_then) = (1, StrikesThen::Delete);
+    let rule = grace(15).no_check_in.map(|rule| NoCheckIn { strikes, strikes_then, ..rule });
+    Rules { no_check_in: rule, ..Rules::default() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_series_that_goes_is_told_of() {
+    let lobby = Lobby::with(one_strike()).await;
+    add_series(&lobby);
+    let mut heard = lobby.service.notices.listen().unwrap();
+    lobby.service.watch_once(&mut Warned::default()).await;
+    let (mut acted, mut missed) = (0, Vec::new());
+    while let Ok(notice) = heard.try_recv() {
+        match &notice {
+            Notice::SeriesMissed { room, missed: 1, deleted: true, .. } => missed.push(room.to_string()),
+            Notice::Acted { .. } => acted += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((acted, missed), (3, vec![FREE.to_owned()]), "two single meetings and a series");
+    let tomorrow = lobby.began + TimeDelta::days(1);
+    let left = lobby.sim.world(|world| world.events(FREE, tomorrow - TimeDelta::hours(1), tomorrow));
+    assert!(left.is_empty(), "{left:?}");
+    assert!(
+        lobby.asked("UpdateItem") == 2 && lobby.asked("CreateItem") == 1,
+        "a series is declined, not ended"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn checking_in_to_a_date_keeps_its_series() {
+    let lobby = Lobby::with(one_strike()).await;
+    add_series(&lobby);
+    assert_eq!(lobby.post(&format!("/v1/rooms/{FREE}/check-in"), "").await.status, 200);
+    lobby.service.watch_once(&mut Warned::default()).await;
+    assert_eq!(lobby.asked("CreateItem"), 0);
 }
 
 /// Takes POSTs; the first one is refused.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use adjourn::action::{Fault, RequestIds, Seen, Step};
 use adjourn::calendar::{
-    ChangeKey, Copy, Event, EventId, EventKind, Person, RoomAddress, Scope, Uid, Window,
+    ChangeKey, Copy, Event, EventId, EventKind, Person, RoomAddress, Scope, Series, Uid, Window,
 };
 use adjourn::clock::ManualClock;
 use adjourn::engine::{Busy, Calendar, Capabilities, Directory, Engine, Options, Reply, Trouble, Written};
@@ -183,6 +183,11 @@ impl Calendar for FakeCalendar {
         // By id, whatever folder it is in: like GetItem.
         let key = (room.clone(), id.clone());
         Ok(state.events.get(&key).or_else(|| state.deleted.get(&key)).cloned())
+    }
+
+    /// Here every date is an event of its own.
+    async fn series(&self, _: &RoomAddress, _: &EventId) -> Result<Option<Series>, Trouble> {
+        Ok(None)
     }
 
     async fn deleted(&self, room: &RoomAddress, seen: &Seen) -> Result<Option<Event>, Trouble> {

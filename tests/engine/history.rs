@@ -14,7 +14,7 @@ use adjourn::action::{
     Action, ActionId, Actor, Already, Answer, Ask, Change, DeleteHow, Notify, Outcome, Refusal, Seen, Step,
     Target,
 };
-use adjourn::calendar::{Copy, Event, EventId, EventKind, RoomAddress, Scope, Window};
+use adjourn::calendar::{Copy, Event, EventId, EventKind, RoomAddress, Scope, Series, Window};
 use adjourn::clock::Clock;
 use adjourn::engine::{Busy, Calendar, Capabilities, Directory, Engine, Mode, Options, Reply, Trouble};
 use adjourn::journal::{Chain, Entry, Fact, Journal, Life, MemoryJournal};
@@ -123,6 +123,10 @@ impl Calendar for Way {
 
     async fn event(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Trouble> {
         self.read(self.calendar.event(room, id)).await
+    }
+
+    async fn series(&self, room: &RoomAddress, date: &EventId) -> Result<Option<Series>, Trouble> {
+        self.read(self.calendar.series(room, date)).await
     }
 
     async fn deleted(&self, room: &RoomAddress, seen: &Seen) -> Result<Option<Event>, Trouble> {

@@ -40,6 +40,48 @@ fn sweep(stage: &Stage, evidence: EvidenceLog) -> Sweep {
     Sweep::new(stage.engine.clone(), all_rules(), evidence, 4)
 }
 
+fn only_check_in(rule: NoCheckIn) -> Rules {
+    Rules { no_check_in: Some(rule), ..Rules::default() }
+}
+
+#[test]
+fn who_books_at_the_door_has_a_grace_of_their_own_where_one_is_set() {
+    let booked_at_the_door = |start| {
+        move |event: &mut Event| {
+            event.start = start;
+            event.created = Some(start);
+        }
+    };
+    let rules = |grace| only_check_in(NoCheckIn { walk_in_grace: grace, ..NoCheckIn::default() });
+    let keep = |why| Verdict::Keep { why };
+    assert_eq!(verdict(booked_at_the_door(at(9, 0)), &rules(None)), keep(Kept::BookedLate));
+    let grace = Some(TimeDelta::minutes(25));
+    let until = at(9, 40);
+    assert_eq!(verdict(booked_at_the_door(at(9, 15)), &rules(grace)), keep(Kept::GraceRuns { until }));
+    let left = verdict(booked_at_the_door(at(9, 0)), &rules(grace));
+    assert!(
+        matches!(&left, Verdict::Act { rule: Rule::NoCheckIn, why, .. } if why.contains("25 minutes")),
+        "{left:?}"
+    );
+    // What was booked long before has the usual ten minutes.
+    let until = at(9, 35);
+    assert_eq!(verdict(|event| event.start = at(9, 25), &rules(grace)), keep(Kept::GraceRuns { until }));
+}
+
+#[test]
+fn some_organizers_need_not_check_in() {
+    let auto_check_in = BTreeSet::from(["ada@people.example".to_owned()]);
+    let rules = only_check_in(NoCheckIn { auto_check_in, ..NoCheckIn::default() });
+    let checked_in = Kept::CheckedIn { at: at(9, 0), source: "auto-check-in".to_owned() };
+    assert_eq!(verdict(|_| (), &rules), Verdict::Keep { why: checked_in });
+    assert_eq!(verdict(|event| event.start = at(9, 31), &rules), Verdict::Keep { why: Kept::NotStarted });
+    let somebody_else = verdict(
+        |event| event.organizer.as_mut().unwrap().address = Some("bo@people.example".to_owned()),
+        &rules,
+    );
+    assert!(matches!(somebody_else, Verdict::Act { rule: Rule::NoCheckIn, .. }));
+}
+
 async fn plan(stage: &Stage, rooms: &[RoomAddress]) -> Plan {
     sweep(stage, EvidenceLog::default()).plan(rooms, window(), &Quiet).await
 }

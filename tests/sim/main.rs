@@ -7,4 +7,5 @@ mod exchangelib;
 mod histories;
 mod office;
 mod raw;
+mod series;
 mod sweeps;

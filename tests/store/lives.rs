@@ -187,6 +187,28 @@ pub fn everything() -> Vec<Entry> {
     all
 }
 
+/// What version 3 has besides.
+pub fn everything_of_version_3() -> Vec<Entry> {
+    let mut all = everything_of_version_2();
+    let series = Event { kind: EventKind::Series, ..event("m") };
+    let (id, change_key) = (EventId::new("AAMk-m"), ChangeKey::new("DwAB"));
+    let because = NotUndoable::SeriesWent;
+    let went = Done {
+        event: Seen::from(&series),
+        change: Change::Removed,
+        undoable: Undoable::No { because },
+        ..ended("m")
+    };
+    let target = Target::Series { id: id.clone() };
+    let ask = Ask::Delete(DeleteHow::Silent);
+    all.push(accepted(Action { target: target.clone(), ..action(303, "r6", ask) }, 58));
+    all.push(intended_step(303, Step::Remove { id, change_key }, series, went.clone(), 58));
+    all.push(closed(303, Outcome::Done(went), 58));
+    all.push(accepted(Action { target, ..action(304, "r6", Ask::End(Notify::Nobody)) }, 59));
+    all.push(closed(304, Outcome::Refused { refusal: Refusal::WholeSeries }, 59));
+    all
+}
+
 /// What version 2 has besides.
 pub fn everything_of_version_2() -> Vec<Entry> {
     let mut all = everything();

@@ -1,0 +1,259 @@
+//! Series to which nobody comes: the strikes are counted over days, and at the last one the rest goes, changed dates first.
+
+use std::sync::Arc;
+
+use adjourn::action::{Change, NotUndoable, Outcome, Undoable};
+use adjourn::calendar::{EventKind, Window};
+use adjourn::cleanup::{
+    Applied, Attendance, CameBack, Evidence, EvidenceLog, How, NoCheckIn, Plan, Progress, Rule, Rules,
+    StrikesThen, Sweep, Verdict,
+};
+use adjourn::clock::{Clock as _, ManualClock};
+use adjourn::engine::Mode;
+use adjourn::sim::{MailKind, MeetingSpec, Options, Range, Series, Simulator, Trouble, Wrong};
+use adjourn::store::Desk;
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::office::{Office, ROOM, ada, room, world};
+
+struct Quiet;
+
+impl Progress for Quiet {
+    fn begin(&self, _: &str, _: usize) {}
+    fn step(&self) {}
+}
+
+/// A room with a daily meeting, nine to ten, of which the days 6 and 8 were moved to eleven.
+struct Diary {
+    office: Office,
+    clock: ManualClock,
+    desk: Desk,
+    uid: String,
+    strikes: u32,
+    then: StrikesThen,
+    came_back: CameBack,
+    how: How,
+}
+
+fn day(number: i64) -> DateTime<Utc> {
+    "2026-05-04T09:00:00Z".parse::<DateTime<Utc>>().unwrap() + TimeDelta::days(number)
+}
+
+impl Diary {
+    async fn open(strikes: u32, then: StrikesThen) -> Self {
+        let mut world = world();
+        world.set_now(day(-3));
+        let mut spec = MeetingSpec::new(ada(), day(0), day(0) + TimeDelta::hours(1));
+        spec.rooms = vec![ROOM.to_owned()];
+        spec.series = Some(Series::new(adjourn::sim::Pattern::Daily { interval: 1 }, Range::Count(30)));
+        let uid = world.add_meeting(spec);
+        for moved in [6, 8] {
+            world.organizer_changes(&uid, Some(day(moved)), |details| {
+                details.start = day(moved) + TimeDelta::hours(2);
+                details.end = day(moved) + TimeDelta::hours(3);
+            });
+        }
+        let sim = Simulator::start(world, Options::default()).await.unwrap();
+        let clock = ManualClock::at(day(0));
+        let office = Office::by_clock(Arc::new(clock.clone()), sim, vec![room()], None);
+        let desk = Desk::in_memory().unwrap();
+        Self { office, clock, desk, uid, strikes, then, came_back: CameBack::Report, how: How::Decline }
+    }
+
+    fn sweep(&self, evidence: EvidenceLog) -> Sweep {
+        let (strikes, strikes_then) = (self.strikes, self.then);
+        let rules = Rules {
+            no_check_in: Some(NoCheckIn { strikes, strikes_then, how: self.how, ..NoCheckIn::default() }),
+            came_back: self.came_back,
+            ..Rules::default()
+        };
+        Sweep::new(self.office.engine.clone(), rules, evidence, 1).remembering(Arc::new(self.desk.clone()))
+    }
+
+    /// A quarter past, on that day.
+    fn wait_for(&self, number: i64) -> Window {
+        let now = self.clock.now();
+        self.clock.advance(day(number) + TimeDelta::minutes(15) - now);
+        let now = self.clock.now();
+        self.office.sim.world(|world| world.set_now(now));
+        Window::new(now, now + TimeDelta::hours(2)).unwrap()
+    }
+
+    async fn plan(&self, number: i64, came: bool) -> (Sweep, Plan) {
+        let window = self.wait_for(number);
+        let mut evidence = EvidenceLog::default();
+        if came {
+            let (at, source) = (day(number) + TimeDelta::minutes(1), "panel".to_owned());
+            evidence.push(Evidence { room: room(), event: None, at, source });
+        }
+        let sweep = self.sweep(evidence);
+        let plan = sweep.plan(&[room()], window, &Quiet).await;
+        (sweep, plan)
+    }
+
+    async fn live(&self, number: i64, came: bool) -> Vec<Applied> {
+        let (sweep, plan) = self.plan(number, came).await;
+        sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied
+    }
+
+    fn is_there(&self) -> bool {
+        self.office.event(&self.uid).is_some()
+    }
+
+    fn declines(&self) -> Vec<Option<DateTime<Utc>>> {
+        let outbox = self.office.sim.outbox();
+        outbox.into_iter().filter(|mail| mail.kind == MailKind::Decline).map(|mail| mail.occurrence).collect()
+    }
+}
+
+fn done(one: &Applied) -> (Change, EventKind) {
+    match &one.outcome {
+        Outcome::Done(done) => (done.change, done.event.kind),
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_the_third_strike_the_changed_dates_go_first_and_then_the_series() {
+    let diary = Diary::open(3, StrikesThen::Delete).await;
+    for number in [0, 1] {
+        let applied = diary.live(number, false).await;
+        let [one] = applied.as_slice() else { panic!("{applied:?}") };
+        assert_eq!(done(one), (Change::Declined, EventKind::Occurrence));
+        assert_eq!((one.rule, i64::from(one.missed)), (Rule::NoCheckIn, number + 1));
+        assert!(diary.is_there());
+    }
+    let (sweep, plan) = diary.plan(2, false).await;
+    let Some((_, judged)) = plan.actions().next() else { panic!("{plan:?}") };
+    let Verdict::Act { rule: Rule::Strikes, why, missed: 3, .. } = &judged.verdict else {
+        panic!("{judged:?}")
+    };
+    assert!(why.contains("for the 3rd time in a row") && why.contains("whole series"), "{why}");
+    let rehearsed = sweep.apply(&plan, Mode::Rehearse, &Quiet).await.unwrap().applied;
+    assert_eq!((rehearsed.len(), diary.declines().len()), (3, 2));
+    let applied = sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
+    let kinds: Vec<_> = applied.iter().map(done).collect();
+    let (exception, series) =
+        ((Change::Declined, EventKind::Exception), (Change::Declined, EventKind::Series));
+    assert_eq!(kinds, [exception, exception, series]);
+    assert!(applied[2].is_whole_series() && !applied[1].is_whole_series());
+    let Outcome::Done(whole) = &applied[2].outcome else { panic!() };
+    assert_eq!(whole.undoable, Undoable::No { because: NotUndoable::DeclineWasSent });
+    assert!(!diary.is_there());
+    assert_eq!(diary.declines(), [Some(day(0)), Some(day(1)), Some(day(6)), Some(day(8)), None]);
+    // The organizer's tracking says so for the series.
+    let mine = diary.office.sim.world(|world| world.event("ada@example.com", &diary.uid)).unwrap();
+    let answers: Vec<_> =
+        mine.attendees.iter().filter(|one| one.person.address == ROOM).map(|one| one.answer).collect();
+    assert_eq!(answers, [adjourn::sim::Answer::Decline]);
+    assert_eq!(diary.live(3, false).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_comes_once_begins_a_new_count_even_after_a_restart() {
+    let diary = Diary::open(3, StrikesThen::Delete).await;
+    for (number, came, missed) in [(0, false, 1), (1, false, 2), (2, true, 0), (3, false, 1), (4, false, 2)] {
+        let applied = diary.live(number, came).await;
+        assert_eq!(applied.iter().map(|one| one.missed).sum::<u32>(), missed, "day {number}");
+    }
+    assert!(diary.is_there());
+    let last = diary.desk.last(&room(), &adjourn::calendar::Uid::new(&*diary.uid)).await.unwrap();
+    assert_eq!(last, Some(day(2)));
+    assert!(diary.live(5, false).await.iter().any(Applied::is_whole_series));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_it_is_only_reported_the_series_stays() {
+    let diary = Diary::open(2, StrikesThen::Report).await;
+    for (number, missed) in [(0, 1), (1, 2), (2, 3)] {
+        let applied = diary.live(number, false).await;
+        let [one] = applied.as_slice() else { panic!("{applied:?}") };
+        assert_eq!((one.rule, one.missed, done(one).1), (Rule::NoCheckIn, missed, EventKind::Occurrence));
+    }
+    assert!(diary.is_there());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_date_that_stays_keeps_the_series_and_the_next_sweep_goes_on() {
+    let diary = Diary::open(1, StrikesThen::Delete).await;
+    let refused = Trouble::new(Wrong::ItemError("ErrorAccessDenied")).on("CreateItem").after(1).times(1);
+    diary.office.sim.trouble(refused);
+    let applied = diary.live(0, false).await;
+    assert_eq!(applied.len(), 2);
+    assert!(matches!(applied[1].outcome, Outcome::Refused { .. }), "{}", applied[1].outcome);
+    assert!(diary.is_there());
+    assert_eq!(diary.declines(), [Some(day(6))]);
+    let kinds: Vec<_> = diary.live(0, false).await.iter().map(done).map(|(_, kind)| kind).collect();
+    assert_eq!(kinds, [EventKind::Exception, EventKind::Series]);
+    assert_eq!(diary.declines(), [Some(day(6)), Some(day(8)), None]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_date_that_decides_was_changed_itself_it_goes_with_the_others() {
+    let diary = Diary::open(1, StrikesThen::Delete).await;
+    diary.office.sim.world(|world| {
+        world.organizer_changes(&diary.uid, Some(day(0)), |details| {
+            details.end = day(0) + TimeDelta::hours(2)
+        });
+    });
+    let kinds: Vec<_> = diary.live(0, false).await.iter().map(done).map(|(_, kind)| kind).collect();
+    assert_eq!(kinds, [EventKind::Exception, EventKind::Exception, EventKind::Exception, EventKind::Series]);
+    assert_eq!(diary.declines(), [Some(day(0)), Some(day(6)), Some(day(8)), None]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_declines_the_series_once() {
+    let diary = Diary::open(1, StrikesThen::Delete).await;
+    diary.office.sim.trouble(Trouble::new(Wrong::ResetAfter).on("CreateItem").after(2).times(1));
+    let applied = diary.live(0, false).await;
+    assert_eq!(done(&applied[2]), (Change::Declined, EventKind::Series));
+    assert_eq!(diary.declines(), [Some(day(6)), Some(day(8)), None]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_at_the_last_moment_keeps_the_series() {
+    let diary = Diary::open(1, StrikesThen::Delete).await;
+    let (_, plan) = diary.plan(0, false).await;
+    let mut evidence = EvidenceLog::default();
+    evidence.push(Evidence {
+        room: room(),
+        event: None,
+        at: day(0) + TimeDelta::minutes(14),
+        source: "panel".to_owned(),
+    });
+    let applied = diary.sweep(evidence).apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
+    assert!(matches!(applied.as_slice(), [Applied { outcome: Outcome::Refused { .. }, .. }]), "{applied:?}");
+    assert!(diary.is_there() && diary.declines().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_series_that_was_brought_back_is_not_taken_off_again_unless_that_is_wanted() {
+    let mut diary = Diary::open(1, StrikesThen::Delete).await;
+    assert!(diary.live(0, false).await.iter().any(Applied::is_whole_series));
+    diary.wait_for(1);
+    // The organizer invites the room again.
+    diary
+        .office
+        .sim
+        .world(|world| world.organizer_changes(&diary.uid, None, |details| details.subject += "!"));
+    assert!(diary.is_there());
+    let applied = diary.live(2, false).await;
+    let [one] = applied.as_slice() else { panic!("{applied:?}") };
+    assert_eq!((one.rule, done(one).1), (Rule::NoCheckIn, EventKind::Occurrence));
+    assert!(diary.is_there());
+    diary.came_back = CameBack::Again;
+    assert!(diary.live(3, false).await.iter().any(Applied::is_whole_series));
+    assert!(!diary.is_there());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_series_removed_in_silence_has_no_way_back_by_us_and_a_lost_answer_is_found_out() {
+    let mut diary = Diary::open(1, StrikesThen::Delete).await;
+    diary.how = How::Remove;
+    diary.office.sim.trouble(Trouble::new(Wrong::ResetAfter).on("DeleteItem").after(2).times(1));
+    let applied = diary.live(0, false).await;
+    assert_eq!(done(&applied[2]), (Change::Removed, EventKind::Series));
+    let Outcome::Done(whole) = &applied[2].outcome else { panic!() };
+    assert_eq!(whole.undoable, Undoable::No { because: NotUndoable::SeriesWent });
+    assert!(!diary.is_there() && diary.declines().is_empty());
+}
