@@ -255,7 +255,7 @@ async fn perform(
         key: caller.idempotency_key(headers)?,
     };
     let mode = if wish.dry_run { Mode::Rehearse } else { Mode::Perform };
-    let patience = wait(headers)?.unwrap_or(api.options.deadline);
+    let patience = wait(headers)?.unwrap_or(api.options().deadline);
     let answer = match api.service.actions.ask(action.clone(), mode, patience).await {
         Asked::Answered(answer) => answer,
         Asked::UnderWay(id) => return Ok(under_way(ActionView::under_way(id.0, room.to_string()))),

@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use chrono::{DateTime, Utc};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
@@ -42,7 +43,7 @@ struct Key {
 pub struct KeyRing {
     desk: Desk,
     keys: RwLock<HashMap<KeyId, Key>>,
-    provider: RwLock<Option<Arc<Provider>>>,
+    provider: ArcSwapOption<Provider>,
 }
 
 /// Why nothing was opened.
@@ -63,7 +64,7 @@ impl KeyRing {
     /// # Errors
     /// When they cannot be read.
     pub async fn open(desk: Desk) -> Result<Self, StoreError> {
-        let ring = Self { desk, keys: RwLock::default(), provider: RwLock::default() };
+        let ring = Self { desk, keys: RwLock::default(), provider: ArcSwapOption::empty() };
         ring.refresh().await?;
         Ok(ring)
     }
@@ -87,7 +88,7 @@ impl KeyRing {
 
     /// Takes this provider's tokens from now on, and no other's.
     pub fn trust(&self, provider: Option<Arc<Provider>>) {
-        *self.provider.write().unwrap_or_else(PoisonError::into_inner) = provider;
+        self.provider.store(provider);
     }
 
     /// Reads the keys again every second, and the provider's when they are old, until it is told to stop.
@@ -97,15 +98,11 @@ impl KeyRing {
 
     async fn watch_provider(&self, stop: CancellationToken) {
         while !stop.is_cancelled() {
-            if let Some(provider) = self.provider() {
+            if let Some(provider) = self.provider.load_full() {
                 provider.refresh().await;
             }
             let _ = tokio::time::timeout(LOOK_AT_PROVIDER, stop.cancelled()).await;
         }
-    }
-
-    fn provider(&self) -> Option<Arc<Provider>> {
-        self.provider.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     async fn watch_keys(&self, stop: CancellationToken) {
@@ -130,7 +127,7 @@ impl KeyRing {
         if let Some((id, secret)) = split(token) {
             return Ok((self.open_key(&id, secret).ok_or(Shut::Invalid)?, None));
         }
-        let provider = self.provider().ok_or(Shut::Invalid)?;
+        let provider = self.provider.load_full().ok_or(Shut::Invalid)?;
         let Met { in_use, until } = provider.admit(token, now).await.map_err(Shut::from)?;
         Ok((in_use, Some(until)))
     }

@@ -42,28 +42,40 @@ struct How {
     how: String,
 }
 
-struct Conversation(Arc<Service>);
+/// What happens behind the API, read when it is asked for.
+struct Behind(Arc<Service>);
 
-impl fmt::Debug for Conversation {
+impl fmt::Debug for Behind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Conversation")
+        f.write_str("Behind")
     }
 }
 
-impl Collector for Conversation {
+impl Collector for Behind {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let numbers = self.0.engine.calendar().numbers();
-        for (kind, help) in [
-            ("decoded", "Answers of Exchange, by the path that decoded them"),
-            ("throttled", "How often Exchange said that it is busy"),
+        for (kind, help, is_gauge) in [
+            ("decoded", "Answers of Exchange, by the path that decoded them", false),
+            ("throttled", "How often Exchange said that it is busy", false),
+            ("waiting", "Requests to Exchange that wait for their place: the queue", true),
         ] {
             let name = format!("exchange_{kind}");
-            let mut metric = encoder.encode_descriptor(&name, help, None, MetricType::Counter)?;
+            let kind_of = if is_gauge { MetricType::Gauge } else { MetricType::Counter };
+            let mut metric = encoder.encode_descriptor(&name, help, None, kind_of)?;
             for (_, how, count) in numbers.iter().filter(|(of, ..)| *of == kind) {
                 let labels = How { how: how.clone() };
-                metric.encode_family(&labels)?.encode_counter::<How, _, u64>(count, None)?;
+                let mut family = metric.encode_family(&labels)?;
+                match is_gauge {
+                    true => family.encode_gauge(count)?,
+                    false => family.encode_counter::<How, _, u64>(count, None)?,
+                }
             }
         }
+        let waiting = u64::try_from(self.0.engine.journal().waiting()).unwrap_or(u64::MAX);
+        let help = "Facts that wait to be written to the journal: the queue";
+        encoder
+            .encode_descriptor("journal_waiting", help, None, MetricType::Gauge)?
+            .encode_gauge(&waiting)?;
         Ok(())
     }
 }
@@ -88,7 +100,7 @@ impl Metrics {
         registry.register("http_requests", "Requests by route and status", requests.clone());
         registry.register("http_request_seconds", "How long requests took", seconds.clone());
         registry.register("actions", "Actions asked over HTTP, by how they ended", actions.clone());
-        registry.register_collector(Box::new(Conversation(service.clone())));
+        registry.register_collector(Box::new(Behind(service.clone())));
         registry.register("actions_under_way", "Actions that are not over", under_way.clone());
         Self { registry, requests, seconds, actions, under_way, service: service.clone() }
     }

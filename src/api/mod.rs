@@ -24,6 +24,7 @@ mod view;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -58,14 +59,24 @@ pub struct Api {
     pub(crate) service: Arc<Service>,
     pub(crate) keys: Arc<KeyRing>,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) options: Arc<Options>,
+    options: Arc<ArcSwap<Options>>,
 }
 
 impl Api {
     /// An API over a service.
     pub fn new(service: Arc<Service>, keys: Arc<KeyRing>, options: Options) -> Self {
         let metrics = Arc::new(Metrics::new(&service));
-        Self { service, keys, metrics, options: Arc::new(options) }
+        Self { service, keys, metrics, options: Arc::new(ArcSwap::from_pointee(options)) }
+    }
+
+    /// How it behaves now.
+    fn options(&self) -> Arc<Options> {
+        self.options.load_full()
+    }
+
+    /// Behaves like this from now on.
+    pub fn set_options(&self, options: Options) {
+        self.options.store(Arc::new(options));
     }
 
     /// The room, if this caller may know of it and Adjourn may act there.

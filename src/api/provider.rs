@@ -5,9 +5,10 @@
 //! the provider is away, the keys it showed last stay good.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use chrono::{DateTime, Utc};
 use http::Uri;
 use jsonwebtoken::jwk::JwkSet;
@@ -33,7 +34,7 @@ pub struct Provider {
     /// Where its keys are; `None`: where its description says.
     keys_at: Option<Uri>,
     web: Web,
-    keys: RwLock<Option<Arc<JwkSet>>>,
+    keys: ArcSwapOption<JwkSet>,
     /// When keys were fetched last, or were tried to be. Held while fetching, so that it is done once.
     fetched: tokio::sync::Mutex<Option<Instant>>,
     holders: Mutex<HashMap<KeyId, Met>>,
@@ -78,7 +79,7 @@ impl Provider {
             issuer,
             keys_at,
             web: Web::new()?,
-            keys: RwLock::default(),
+            keys: ArcSwapOption::empty(),
             fetched: tokio::sync::Mutex::default(),
             holders: Mutex::default(),
         })
@@ -87,25 +88,21 @@ impl Provider {
     /// Fetches its keys if they are old, or were never to be had.
     pub(super) async fn refresh(&self) {
         // Until it was there once, it is asked often.
-        self.fetch(if self.keys().is_some() { FETCH_AGAIN } else { FETCH_PAUSE }).await;
+        self.fetch(if self.keys.load_full().is_some() { FETCH_AGAIN } else { FETCH_PAUSE }).await;
     }
 
     /// Who comes with this token, and until when.
     pub(super) async fn admit(&self, token: &str, now: DateTime<Utc>) -> Result<Met, Closed> {
-        let known = self.keys();
+        let known = self.keys.load_full();
         match known.as_deref().map(|keys| self.issuer.admit(token, keys, now)) {
             Some(Ok(admitted)) => return Ok(self.count(admitted, now)),
             Some(Err(NotAdmitted::UnknownKey)) | None => {}
             Some(Err(other)) => return Err(Closed::Token(other)),
         }
         self.fetch(FETCH_PAUSE).await;
-        let keys = self.keys().ok_or(Closed::Away)?;
+        let keys = self.keys.load_full().ok_or(Closed::Away)?;
         let admitted = self.issuer.admit(token, &keys, now).map_err(Closed::Token)?;
         Ok(self.count(admitted, now))
-    }
-
-    fn keys(&self) -> Option<Arc<JwkSet>> {
-        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Fetches the keys, unless that was tried less than `pause` ago.
@@ -115,7 +112,7 @@ impl Provider {
             return;
         }
         match self.fetch_keys().await {
-            Ok(keys) => *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(keys)),
+            Ok(keys) => self.keys.store(Some(Arc::new(keys))),
             Err(why) => {
                 tracing::error!(
                     issuer = self.issuer.issuer,

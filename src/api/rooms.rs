@@ -63,14 +63,15 @@ pub(super) async fn list(
     caller.need(Right::Read)?;
     let limit = page_len(page.limit, PAGE, PAGE_MAX)?;
     let after = page.cursor.unwrap_or_default();
-    let seen = api.service.engine.scope().rooms().filter(|room| caller.sees(room));
+    let scope = api.service.engine.scope();
+    let seen = scope.rooms().filter(|room| caller.sees(room));
     let mut rest = seen.filter(|room| room.as_str() > after.as_str());
     let rooms: Vec<_> = rest
         .by_ref()
         .take(limit)
         .map(|room| RoomEntry {
             room: room.to_string(),
-            state: api.service.known(room).map(|status| RoomView::of(&status, api.options.subjects)),
+            state: api.service.known(room).map(|status| RoomView::of(&status, api.options().subjects)),
         })
         .collect();
     let more = rest.next().is_some();
@@ -98,7 +99,7 @@ pub(super) async fn get(
 ) -> Result<Response, Problem> {
     caller.need(Right::Read)?;
     let room = api.room(&caller, &room)?;
-    let view = RoomView::of(&api.service.status(&room).await?, api.options.subjects);
+    let view = RoomView::of(&api.service.status(&room).await?, api.options().subjects);
     let tag = tag(&view);
     let known = headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
         value
@@ -168,7 +169,7 @@ pub(super) async fn check_in(
     match api.service.check_in(&room, asked.event.as_deref(), source).await {
         Ok(event) => Ok(Json(CheckedIn {
             room: room.to_string(),
-            event: EventView::of(&event, api.options.subjects),
+            event: EventView::of(&event, api.options().subjects),
             at,
         })),
         Err(NoCheckIn::Trouble(trouble)) => Err(trouble.into()),

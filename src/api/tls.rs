@@ -2,9 +2,10 @@
 //! asked for. TLS 1.2 and 1.3, by rustls.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use arc_swap::ArcSwap;
 use rustls::RootCertStore;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
@@ -48,7 +49,13 @@ pub enum TlsError {
 /// The present certificate.
 pub struct Tls {
     files: TlsFiles,
-    present: RwLock<(Arc<ServerConfig>, Vec<Option<SystemTime>>)>,
+    present: ArcSwap<Present>,
+}
+
+struct Present {
+    config: Arc<ServerConfig>,
+    /// When its files were last written.
+    times: Vec<Option<SystemTime>>,
 }
 
 impl Tls {
@@ -57,25 +64,25 @@ impl Tls {
     /// # Errors
     /// When they cannot be used.
     pub fn open(files: TlsFiles) -> Result<Self, TlsError> {
-        let present = RwLock::new((config(&files)?, times(&files)));
-        Ok(Self { files, present })
+        let (config, times) = (config(&files)?, times(&files));
+        Ok(Self { files, present: ArcSwap::from_pointee(Present { config, times }) })
     }
 
     /// For the next connection.
     pub(super) fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(self.present.read().unwrap_or_else(PoisonError::into_inner).0.clone())
+        TlsAcceptor::from(self.present.load().config.clone())
     }
 
     /// Reads the files again if they changed; `false` when they did not, or cannot be used (yet): then what was good
     /// stays.
     pub fn refresh(&self) -> bool {
         let times = times(&self.files);
-        if self.present.read().unwrap_or_else(PoisonError::into_inner).1 == times {
+        if self.present.load().times == times {
             return false;
         }
         match config(&self.files) {
             Ok(config) => {
-                *self.present.write().unwrap_or_else(PoisonError::into_inner) = (config, times);
+                self.present.store(Arc::new(Present { config, times }));
                 tracing::info!(cert = %self.files.cert.display(), "the certificate was read again");
                 true
             }

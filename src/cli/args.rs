@@ -28,7 +28,7 @@ pub struct CommandLine {
 }
 
 /// Where Exchange is and who we are there.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Connection")]
 pub struct Connection {
     /// Configuration file [default: adjourn.toml if there is one]

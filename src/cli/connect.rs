@@ -132,7 +132,7 @@ pub(super) fn load(connection: &Connection) -> Result<Config, Failure> {
 
 /// Asks Exchange for the members of each room list, in the name of a configured room: the service account needs no
 /// mailbox of its own.
-async fn admit_room_lists(exchange: &Exchange, config: &mut Config) -> Result<(), Failure> {
+pub(super) async fn admit_room_lists(exchange: &dyn Calendar, config: &mut Config) -> Result<(), Failure> {
     if config.room_lists.is_empty() {
         return Ok(());
     }

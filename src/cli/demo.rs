@@ -94,7 +94,7 @@ async fn serve(opened: Opened, listen: SocketAddr, output: &Output) -> Result<Ex
     let now = opened.engine.clock().now();
     desk.add_key(key.stored, now).await.map_err(failed)?;
     output.say(&format!("a simulated Exchange is served; the key is {}", key.token));
-    super::serve::serve(opened, desk, listen, output).await
+    super::serve::serve(opened, desk, listen, None, output).await
 }
 
 async fn play(opened: &Opened, simulator: &Simulator) -> Result<Story, Failure> {

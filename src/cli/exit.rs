@@ -112,6 +112,12 @@ impl Failure {
         self
     }
 
+    /// The message and what lies beneath, for a log.
+    pub(super) fn in_one_line(&self) -> String {
+        let said = std::iter::once(&self.message).chain(&self.causes);
+        said.map(String::as_str).collect::<Vec<_>>().join(": ")
+    }
+
     /// A failure whose message is the error itself.
     pub(super) fn from_error(exit: Exit, error: impl Error) -> Self {
         let mut failure = Self::new(exit, String::new()).because(error);

@@ -14,6 +14,7 @@ mod key;
 mod output;
 mod perform;
 mod progress;
+mod reload;
 mod serve;
 mod settings;
 mod sim;

@@ -13,9 +13,10 @@ use super::args::{Connection, LogFormat, ServeArgs};
 use super::connect::{self, Journalled, Opened};
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use crate::api::{self, Api, KeyRing, Limits, Provider, Tls};
+use super::reload::{self, Running};
+use crate::api::{self, Api, KeyRing, Limits, Tls};
 use crate::config;
-use crate::service::{Options, Service, Webhook};
+use crate::service::Service;
 use crate::store::{Desk, StoreError};
 
 /// How long actions under way may take to end when the service is stopped. What is not over then stays open in the
@@ -31,31 +32,24 @@ pub(super) async fn run(args: ServeArgs, connection: &Connection, output: &Outpu
     let desk = Desk::open(&connect::state_directory(connection)?).map_err(failed)?;
     let opened = connect::open(connection, Journalled::Acts, output).await?;
     let listen = args.listen.unwrap_or(opened.config.api.listen);
-    serve(opened, desk, listen, output).await
+    serve(opened, desk, listen, Some(connection.clone()), output).await
 }
 
-/// Serves until Ctrl-C or SIGTERM.
+/// Serves until Ctrl-C or SIGTERM. `connection` says where the configuration is read again on SIGHUP.
 pub(super) async fn serve(
     opened: Opened,
     desk: Desk,
     listen: SocketAddr,
+    connection: Option<Connection>,
     output: &Output,
 ) -> Result<Exit, Failure> {
     let Opened { engine, config } = opened;
     let tls = tls(&config.api, listen)?;
-    let options = Options {
-        state_age: config.api.state_age,
-        warn: config.api.warn,
-        ahead: config.ahead,
-        rooms_at_once: config.rooms_at_once,
-        schedules: config.schedules,
-    };
-    let service = Service::open(engine, desk.clone(), config.rules, options).await.map_err(failed)?;
+    let service = Service::open(engine, desk.clone(), reload::options(&config)).await.map_err(failed)?;
     let keys = Arc::new(KeyRing::open(desk).await.map_err(failed)?);
-    keys.trust(provider(&config.api)?);
-    let shown = api::Options { deadline: config.api.deadline, subjects: config.api.subjects };
-    let router = api::router(Api::new(service.clone(), keys.clone(), shown));
-    let webhook = config.webhook.as_ref().map(|hook| webhook(hook, &service)).transpose()?;
+    keys.trust(reload::provider(&config.api)?);
+    let api = Api::new(service.clone(), keys.clone(), reload::shown(&config));
+    let hook = reload::webhook(&config, &service)?;
     let listener = TcpListener::bind(listen)
         .await
         .map_err(|error| Failure::new(Exit::Usage, format!("cannot listen on {listen}")).because(error))?;
@@ -66,21 +60,23 @@ pub(super) async fn serve(
 
     let (stop, mut parts) = (CancellationToken::new(), JoinSet::new());
     parts.spawn({
-        let stop = stop.clone();
+        let (keys, stop) = (keys.clone(), stop.clone());
         async move { keys.watch(stop).await }
     });
     if let Some(tls) = tls.clone() {
         let stop = stop.clone();
         parts.spawn(async move { tls.watch(stop).await });
     }
-    if let (Some(webhook), Some(notices)) = (webhook, service.notices.listen()) {
-        parts.spawn(webhook.run(notices));
-    }
     parts.spawn(service.clone().watch(stop.clone()));
-    parts.spawn(api::serve(listener, tls, router, Limits::default(), stop.clone()));
+    parts.spawn(api::serve(listener, tls, api::router(api.clone()), Limits::default(), stop.clone()));
+    let mut running = Running { service: service.clone(), api, keys, connection, config, hook: None };
+    running.tell(hook, &mut parts);
     // Where there is no systemd, nobody is told.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-    told_to_stop().await;
+    let mut signals = Signals::listen()?;
+    while signals.next().await == Told::Reload {
+        running.reload(&mut parts).await;
+    }
     end(&service, &stop, parts).await;
     Ok(Exit::Done)
 }
@@ -132,31 +128,51 @@ fn readable(listen: SocketAddr) -> Failure {
     )
 }
 
-fn provider(config: &config::Api) -> Result<Option<Arc<Provider>>, Failure> {
-    let Some(oidc) = &config.oidc else { return Ok(None) };
-    let provider = Provider::new(oidc.issuer.clone(), oidc.keys_at.clone());
-    provider.map(|provider| Some(Arc::new(provider))).map_err(|error| Failure::from_error(Exit::Usage, error))
+/// What somebody outside wants.
+#[derive(Debug, PartialEq, Eq)]
+enum Told {
+    Reload,
+    Stop,
 }
 
-fn webhook(hook: &config::Webhook, service: &Service) -> Result<Webhook, Failure> {
-    let secret = connect::secret_in("secret", &hook.secret_file)?;
-    Webhook::new(&hook.url, secret, service.engine.clock().clone())
-        .map_err(|error| Failure::from_error(Exit::Usage, error))
+#[cfg(unix)]
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
 }
 
-async fn told_to_stop() {
-    #[cfg(unix)]
-    {
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-            return;
+        let deaf = |error| Failure::new(Exit::Usage, "cannot hear signals").because(error);
+        let (terminate, hangup) = (signal(SignalKind::terminate()), signal(SignalKind::hangup()));
+        Ok(Self { terminate: terminate.map_err(deaf)?, hangup: hangup.map_err(deaf)? })
+    }
+
+    async fn next(&mut self) -> Told {
+        tokio::select! {
+            _ = self.terminate.recv() => Told::Stop,
+            _ = tokio::signal::ctrl_c() => Told::Stop,
+            _ = self.hangup.recv() => Told::Reload,
         }
     }
-    let _ = tokio::signal::ctrl_c().await;
+}
+
+/// Where there are no signals but Ctrl-C.
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) -> Told {
+        let _ = tokio::signal::ctrl_c().await;
+        Told::Stop
+    }
 }
 
 fn log(format: LogFormat) {

@@ -55,7 +55,7 @@ pub struct Config {
 }
 
 /// Where Exchange is and who we are there.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
     /// `https://…/EWS/Exchange.asmx`.
     pub url: String,

@@ -46,7 +46,8 @@ pub trait Calendar: Send + Sync {
     /// Asks the directory, in the room's name, whether somebody with this address exists.
     async fn find_person(&self, room: &RoomAddress, address: &str) -> Result<Directory, Trouble>;
 
-    /// What its conversation came to so far, for metrics: a kind (`decoded`, `throttled`), a label, and how often.
+    /// What its conversation came to so far, for metrics: a kind (`decoded`, `throttled`), a label, and how often; and how
+    /// many are `waiting` now.
     fn numbers(&self) -> Vec<(&'static str, String, u64)> {
         Vec::new()
     }

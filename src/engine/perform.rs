@@ -1,6 +1,8 @@
 //! The engine's front: takes an action on, at most once, one after another in each room, and answers.
 
 use std::sync::Arc;
+
+use arc_swap::ArcSwap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -20,7 +22,7 @@ pub struct Engine {
     calendar: Arc<dyn Calendar>,
     journal: Arc<dyn Journal>,
     clock: Arc<dyn Clock>,
-    scope: Scope,
+    scope: ArcSwap<Scope>,
     options: Options,
     turns: Turns,
 }
@@ -103,6 +105,7 @@ impl Engine {
         scope: Scope,
         options: Options,
     ) -> Self {
+        let scope = ArcSwap::from_pointee(scope);
         Self { calendar, journal, clock, scope, options, turns: Turns::default() }
     }
 
@@ -117,8 +120,13 @@ impl Engine {
     }
 
     /// What it may act on.
-    pub fn scope(&self) -> &Scope {
-        &self.scope
+    pub fn scope(&self) -> Arc<Scope> {
+        self.scope.load_full()
+    }
+
+    /// Acts within this scope from now on; what is under way is not called back.
+    pub fn set_scope(&self, scope: Scope) {
+        self.scope.store(Arc::new(scope));
     }
 
     /// The clock it goes by.

@@ -354,7 +354,12 @@ impl Calendar for Exchange {
 
     fn numbers(&self) -> Vec<(&'static str, String, u64)> {
         let decoded = self.client.paths.counts().into_iter().map(|(path, count)| ("decoded", path, count));
-        decoded.chain([("throttled", "waits".to_owned(), self.client.throttled())]).collect()
+        let waiting = u64::try_from(self.client.waiting()).unwrap_or(u64::MAX);
+        let own = [
+            ("throttled", "waits".to_owned(), self.client.throttled()),
+            ("waiting", "requests".to_owned(), waiting),
+        ];
+        decoded.chain(own).collect()
     }
 
     async fn rooms_of(&self, room_list: &str, asking: &RoomAddress) -> Result<Vec<RoomAddress>, Trouble> {

@@ -84,6 +84,11 @@ impl Client {
         self.throttled.load(Ordering::Relaxed)
     }
 
+    /// Requests that wait for leave to be sent.
+    pub(super) fn waiting(&self) -> usize {
+        self.gate.waiting()
+    }
+
     /// Asks in the room's name. `read` takes what it wants from the answer's body, or says what one of its messages means
     /// for the whole request.
     pub(super) async fn call<O, T, R>(&self, room: &str, op: &O, read: R) -> Result<T, Failed>

@@ -5,6 +5,7 @@
 //! there are too many connections and grows back by one after a run of answers.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,7 +26,11 @@ pub(super) struct Gate {
     server: Arc<Semaphore>,
     limit: Arc<Mutex<Limit>>,
     rooms: Mutex<HashMap<String, Arc<Room>>>,
+    waiting: AtomicUsize,
 }
+
+/// Counts one who waits.
+struct Waits<'a>(&'a AtomicUsize);
 
 /// In use as long as somebody holds it besides the gate: whoever waits, and whoever has a pass.
 struct Room {
@@ -57,11 +62,18 @@ impl Gate {
             server: Arc::new(Semaphore::new(max)),
             limit: Arc::new(Mutex::new(Limit { now: max, max, debt: 0, in_a_row: 0 })),
             rooms: Mutex::default(),
+            waiting: AtomicUsize::new(0),
         }
+    }
+
+    /// Requests that have no leave yet.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// Waits for leave to send a request in this room's name; `None` when that would be after `until`.
     pub(super) async fn enter(&self, room: &str, until: Instant) -> Option<Pass> {
+        let _waits = Waits::new(&self.waiting);
         let place = self.room(room);
         let request =
             tokio::time::timeout_at(until, place.requests.clone().acquire_owned()).await.ok()?.ok()?;
@@ -125,6 +137,19 @@ impl Gate {
             Arc::new(Room { requests: Arc::new(Semaphore::new(self.per_room)), parked: Mutex::new(None) });
         rooms.insert(room.to_owned(), new.clone());
         new
+    }
+}
+
+impl<'a> Waits<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -193,7 +218,13 @@ mod tests {
     async fn a_room_has_its_limit() {
         let gate = Gate::new(2, 4);
         let (_one, two) = (gate.enter(ROOM, in_seconds(1)).await, gate.enter(ROOM, in_seconds(1)).await);
-        assert!(gate.enter(ROOM, in_seconds(1)).await.is_none());
+        let one_waits = async {
+            tokio::task::yield_now().await;
+            gate.waiting()
+        };
+        let (third, waiting) = tokio::join!(gate.enter(ROOM, in_seconds(1)), one_waits);
+        assert!(third.is_none());
+        assert_eq!((waiting, gate.waiting()), (1, 0));
         drop(two);
         assert!(gate.enter(ROOM, in_seconds(1)).await.is_some());
     }

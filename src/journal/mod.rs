@@ -42,6 +42,11 @@ pub trait Journal: Send + Sync {
 
     /// The entries as they are kept, in order: at most `max`, from the number `first` on (the first of all is 1).
     async fn entries(&self, first: u64, max: usize) -> Result<Vec<Sealed>, JournalError>;
+
+    /// Facts that wait to be stored, for metrics.
+    fn waiting(&self) -> usize {
+        0
+    }
 }
 
 /// The journal could not do what it must. Nothing may be done that a fact was to announce.

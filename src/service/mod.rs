@@ -20,6 +20,7 @@ mod webhook;
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 pub use actions::{Actions, Asked};
@@ -40,9 +41,11 @@ use crate::store::{Desk, StoreError};
 /// Signs older than this speak for nothing any more.
 const EVIDENCE_KEPT: TimeDelta = TimeDelta::days(1);
 
-/// How the service behaves.
+/// How the service behaves. Replaced as a whole while it runs ([`Service::set_options`]).
 #[derive(Debug, Clone)]
 pub struct Options {
+    /// What counts as abandoned.
+    pub rules: Rules,
     /// How old what is shown of a room may be.
     pub state_age: TimeDelta,
     /// How long before it may be released somebody is warned.
@@ -71,9 +74,7 @@ pub struct Service {
     pub desk: Desk,
     /// Who came.
     pub evidence: SharedEvidence,
-    /// What counts as abandoned.
-    pub rules: Rules,
-    pub(crate) options: Options,
+    options: ArcSwap<Options>,
 }
 
 impl Service {
@@ -81,17 +82,12 @@ impl Service {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn open(
-        engine: Arc<Engine>,
-        desk: Desk,
-        rules: Rules,
-        options: Options,
-    ) -> Result<Arc<Self>, StoreError> {
+    pub async fn open(engine: Arc<Engine>, desk: Desk, options: Options) -> Result<Arc<Self>, StoreError> {
         let now = engine.clock().now();
         let mut log = EvidenceLog::default();
         desk.evidence_since(now - EVIDENCE_KEPT).await?.into_iter().for_each(|sign| log.push(sign));
         let notices = Notices::default();
-        let rooms = Arc::new(Rooms::new(engine.clone(), options.state_age));
+        let rooms = Arc::new(Rooms::new(engine.clone()));
         Ok(Arc::new(Self {
             actions: Actions::new(engine.clone(), rooms.clone(), notices.clone()),
             rooms,
@@ -100,9 +96,18 @@ impl Service {
             engine,
             notices,
             desk,
-            rules,
-            options,
+            options: ArcSwap::from_pointee(options),
         }))
+    }
+
+    /// How it behaves now.
+    pub fn options(&self) -> Arc<Options> {
+        self.options.load_full()
+    }
+
+    /// Behaves like this from now on; a sweep under way ends as it began.
+    pub fn set_options(&self, options: Options) {
+        self.options.store(Arc::new(options));
     }
 
     /// Now.
@@ -112,7 +117,7 @@ impl Service {
 
     /// The room as far as it is known, read again when that is too old.
     pub async fn status(&self, room: &RoomAddress) -> Result<Status, Trouble> {
-        let kept = self.rooms.get(room, self.now()).await?;
+        let kept = self.rooms.get(room, self.now(), self.options().state_age).await?;
         Ok(self.judge(room, &kept))
     }
 
@@ -122,7 +127,7 @@ impl Service {
     }
 
     fn judge(&self, room: &RoomAddress, kept: &Kept) -> Status {
-        status(room, kept, &self.evidence.read(), &self.rules, self.now())
+        status(room, kept, &self.evidence.read(), &self.options().rules, self.now())
     }
 
     /// Keeps signs that somebody came: first on disk, then in memory.
@@ -148,8 +153,9 @@ impl Service {
         source: String,
     ) -> Result<Event, NoCheckIn> {
         let now = self.now();
-        let kept = self.rooms.get(room, now).await.map_err(NoCheckIn::Trouble)?;
-        let rule = self.rules.check_in(room);
+        let options = self.options();
+        let kept = self.rooms.get(room, now, options.state_age).await.map_err(NoCheckIn::Trouble)?;
+        let rule = options.rules.check_in(room);
         let early = rule.as_ref().map_or(TimeDelta::zero(), |rule| rule.early);
         let open = |event: &&Event| event.start - early <= now && now < event.end && !event.is_cancelled;
         let named = |event: &&Event| wanted.is_none_or(|wanted| event.id.as_str() == wanted);

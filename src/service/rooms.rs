@@ -24,15 +24,14 @@ pub struct Kept {
 /// The rooms of the scope, as they were read last.
 pub struct Rooms {
     engine: Arc<Engine>,
-    age: TimeDelta,
     kept: RwLock<HashMap<RoomAddress, Kept>>,
     /// One reading at a time for each room.
     reading: Turns,
 }
 
 impl Rooms {
-    pub(super) fn new(engine: Arc<Engine>, age: TimeDelta) -> Self {
-        Self { engine, age, kept: RwLock::default(), reading: Turns::default() }
+    pub(super) fn new(engine: Arc<Engine>) -> Self {
+        Self { engine, kept: RwLock::default(), reading: Turns::default() }
     }
 
     /// What is known, however old.
@@ -41,8 +40,8 @@ impl Rooms {
     }
 
     /// What is known, read again when it is too old. The caller has checked that the room is in scope.
-    pub async fn get(&self, room: &RoomAddress, now: DateTime<Utc>) -> Result<Kept, Trouble> {
-        let fresh = |kept: &Kept| now - kept.read_at <= self.age;
+    pub async fn get(&self, room: &RoomAddress, now: DateTime<Utc>, age: TimeDelta) -> Result<Kept, Trouble> {
+        let fresh = |kept: &Kept| now - kept.read_at <= age;
         if let Some(kept) = self.known(room).filter(fresh) {
             return Ok(kept);
         }

@@ -143,9 +143,10 @@ impl Service {
         let counter = self.sweeps.add(view.clone())?;
         let (service, id) = (self.clone(), view.id);
         self.sweeps.tasks.spawn(async move {
-            let sweep = service.sweep(service.rules.clone());
+            let options = service.options();
+            let sweep = service.sweep(options.rules.clone());
             let now = service.now();
-            let phase = match Window::clamped(now, now + service.options.ahead) {
+            let phase = match Window::clamped(now, now + options.ahead) {
                 Some(window) => Phase::Planned(Arc::new(sweep.plan(&rooms, window, &*counter).await)),
                 None => Phase::Failed("no time ahead to look at".to_owned()),
             };
@@ -168,7 +169,7 @@ impl Service {
     }
 
     async fn apply_plan(&self, plan: Arc<Plan>, progress: &dyn Progress) -> Phase {
-        let sweep = self.sweep(self.rules.clone());
+        let sweep = self.sweep(self.options().rules.clone());
         match self.act(&sweep, &plan, progress).await {
             Ok(Swept { broken_off: Some(error), .. }) => Phase::Failed(error.to_string()),
             Ok(swept) => Phase::Applied(plan, Arc::new(swept.applied)),
@@ -197,7 +198,7 @@ impl Service {
 
     /// At the last strike, whatever is then done.
     fn tell_of_series(&self, one: &Applied) {
-        let strikes = self.rules.check_in(&one.room).map_or(0, |rule| rule.strikes);
+        let strikes = self.options().rules.check_in(&one.room).map_or(0, |rule| rule.strikes);
         let deleted = one.rule == Rule::Strikes && one.is_whole_series();
         let reported = one.rule == Rule::NoCheckIn && strikes > 0 && one.missed >= strikes;
         if matches!(one.outcome, Outcome::Done(_)) && (deleted || reported) {
@@ -207,7 +208,7 @@ impl Service {
     }
 
     pub(super) fn sweep(&self, rules: Rules) -> Sweep {
-        Sweep::new(self.engine.clone(), rules, self.evidence.clone(), self.options.rooms_at_once)
+        Sweep::new(self.engine.clone(), rules, self.evidence.clone(), self.options().rooms_at_once)
             .remembering(Arc::new(self.desk.clone()))
     }
 }

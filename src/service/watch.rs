@@ -59,36 +59,37 @@ impl Service {
     }
 
     async fn run_schedules(&self) {
-        for schedule in &self.options.schedules {
+        for schedule in &self.options().schedules {
             self.run_if_due(schedule).await;
         }
     }
 
     /// Releases what nobody came to, and warns of what is about to be.
     async fn release(&self, warned: &mut Warned) {
-        if !self.rules.check_in_anywhere() {
+        let options = self.options();
+        if !options.rules.check_in_anywhere() {
             return;
         }
         let rooms: Vec<_> = self.engine.scope().rooms().cloned().collect();
         let now = self.now();
         // What is on now is looked at, however late the warning comes.
-        let ahead = self.options.warn.max(TimeDelta::minutes(1));
+        let ahead = options.warn.max(TimeDelta::minutes(1));
         let Some(window) = Window::clamped(now, now + ahead) else { return };
-        let only = Rules { cancelled_leftover: None, organizer_gone: None, ..self.rules.clone() };
+        let only = Rules { cancelled_leftover: None, organizer_gone: None, ..options.rules.clone() };
         let sweep = self.sweep(only);
         let plan = sweep.plan(&rooms, window, &Silent).await;
-        self.warn(&plan, now, warned);
+        self.warn(&plan, now, options.warn, warned);
         if plan.actions().next().is_some() {
             self.apply_quietly(&sweep, &plan).await;
         }
     }
 
-    fn warn(&self, plan: &Plan, now: DateTime<Utc>, Warned(warned): &mut Warned) {
+    fn warn(&self, plan: &Plan, now: DateTime<Utc>, ahead: TimeDelta, Warned(warned): &mut Warned) {
         for room in &plan.rooms {
             for judged in &room.events {
                 let Verdict::Keep { why: Kept::GraceRuns { until } } = &judged.verdict else { continue };
                 let seen = (room.room.clone(), judged.event.id.clone(), *until);
-                if *until - now > self.options.warn || warned.contains(&seen) {
+                if *until - now > ahead || warned.contains(&seen) {
                     continue;
                 }
                 if warned.len() >= WARNED_MAX {
@@ -121,8 +122,9 @@ impl Service {
         self.remember(schedule, now).await;
         let rooms: Vec<_> =
             self.engine.scope().rooms().filter(|room| is_meant(schedule, room)).cloned().collect();
-        let Some(window) = Window::clamped(now, now + self.options.ahead) else { return };
-        let sweep = self.sweep(self.rules.clone());
+        let options = self.options();
+        let Some(window) = Window::clamped(now, now + options.ahead) else { return };
+        let sweep = self.sweep(options.rules.clone());
         let plan = sweep.plan(&rooms, window, &Silent).await;
         tracing::info!(
             schedule = schedule.name,

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Semaphore, broadcast};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Notice;
@@ -61,11 +62,15 @@ impl Webhook {
         Ok(Self { web: Web::new()?, to: address(url)?, secret, clock })
     }
 
-    /// Tells everything that is heard, until nothing is told any more.
-    pub async fn run(self, mut notices: broadcast::Receiver<Notice>) {
+    /// Tells everything that is heard, until nothing is told any more, or another one takes over.
+    pub async fn run(self, mut notices: broadcast::Receiver<Notice>, stop: CancellationToken) {
         let (hook, places) = (Arc::new(self), Arc::new(Semaphore::new(AT_ONCE)));
         loop {
-            let notice = match notices.recv().await {
+            let heard = tokio::select! {
+                () = stop.cancelled() => break,
+                heard = notices.recv() => heard,
+            };
+            let notice = match heard {
                 Ok(notice) => notice,
                 Err(RecvError::Lagged(missed)) => {
                     tracing::error!(missed, "the webhook is too slow: notices were not told");

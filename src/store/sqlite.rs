@@ -181,6 +181,11 @@ impl Journal for SqliteJournal {
         answered.await.map_err(|_| broken_off())?
     }
 
+    fn waiting(&self) -> usize {
+        let queue = self.writer.as_ref().and_then(Writer::queue);
+        queue.map_or(0, |queue| queue.max_capacity() - queue.capacity())
+    }
+
     async fn life(&self, action: ActionId) -> Result<Option<Life>, JournalError> {
         self.reading(move |connection| life(connection, &action.to_string())).await
     }

@@ -109,13 +109,14 @@ impl Lobby {
         );
         let desk = Desk::in_memory().unwrap();
         let options = service::Options {
+            rules,
             state_age: TimeDelta::seconds(15),
             warn: TimeDelta::minutes(3),
             ahead: TimeDelta::hours(24),
             rooms_at_once: 4,
             schedules: vec![service::Schedule::new("hourly", "0 * * * *", "UTC").unwrap()],
         };
-        let service = Service::open(Arc::new(engine), desk.clone(), rules, options).await.unwrap();
+        let service = Service::open(Arc::new(engine), desk.clone(), options).await.unwrap();
         let keys = Arc::new(KeyRing::open(desk.clone()).await.unwrap());
         let shown = api::Options { deadline: Duration::from_secs(10), subjects: false };
         let router = api::router(Api::new(service.clone(), keys.clone(), shown));

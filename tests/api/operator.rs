@@ -100,6 +100,8 @@ async fn rooms_are_listed_page_by_page_and_numbers_name_no_room() {
     for line in [
         "adjourn_exchange_decoded_total{how=\"scanner\"}",
         "adjourn_exchange_throttled_total{how=\"waits\"} 0",
+        "adjourn_exchange_waiting{how=\"requests\"} 0",
+        "adjourn_journal_waiting 0",
     ] {
         assert!(metrics.body.contains(line), "{line}: {}", metrics.body);
     }

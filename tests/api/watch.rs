@@ -14,6 +14,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use crate::lobby::{BUSY, FREE, Lobby, OTHER, now, rules};
 
@@ -152,7 +153,8 @@ async fn a_webhook_is_told_signed_and_told_again_when_it_did_not_listen() {
     let (at, taken) = receiver().await;
     let hook = |url: &str| Webhook::new(url, Secret::new("shared".to_owned()), Arc::new(SystemClock));
     let running = hook(&format!("http://{at}/hook")).unwrap();
-    let running = tokio::spawn(running.run(lobby.service.notices.listen().unwrap()));
+    let running =
+        tokio::spawn(running.run(lobby.service.notices.listen().unwrap(), CancellationToken::new()));
     let ended = lobby.post(&format!("/v1/rooms/{BUSY}/end"), "").await.json();
     for _ in 0..100 {
         if taken.lock().unwrap().len() == 2 {

@@ -1,7 +1,7 @@
 //! `adjourn serve` as a process: keys made beside it, stopped in order, and killed.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Stdio};
+use std::process::Child;
 use std::time::Duration;
 
 use adjourn::sim::{Trouble, Wrong};
@@ -17,7 +17,8 @@ struct Served {
 
 fn serve(office: &Office) -> Served {
     let mut command = office.command(&["serve", "--listen", "127.0.0.1:0", "--log", "json"]);
-    let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+    let log = std::fs::File::create(office.directory.path().join("log")).unwrap();
+    let mut child = command.stderr(log).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     Served { child, at: line.trim().strip_prefix("http://").unwrap().to_owned() }
@@ -37,10 +38,14 @@ impl Served {
         said
     }
 
-    /// SIGTERM, by the id of the process that was started.
     fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// By the id of the process that was started.
+    fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
-        assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        assert!(std::process::Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
 }
 
@@ -129,4 +134,49 @@ async fn the_command_line_extends_books_and_explains() {
     office.configure("[[places]]\nname = \"lab\"\nrooms = [\"room1@*\"]\ngrace_minutes = 25\n");
     let settings = office.run(&["settings", &room(1)]).await;
     assert!(settings.out.contains("25 min") && settings.out.contains("lab"), "{}", settings.out);
+}
+
+/// Waits until the log says this once more than before.
+async fn logged(office: &Office, what: &str, times: usize) -> String {
+    for _ in 0..100 {
+        let log = std::fs::read_to_string(office.directory.path().join("log")).unwrap();
+        if log.matches(what).count() >= times {
+            return log;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("not logged: {what}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_configuration_is_taken_over_and_a_wrong_one_is_not() {
+    let office = Office::open(2).await;
+    let mut served = serve(&office);
+    let token = key(&office).await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let release = async || {
+        let said = served.ask(&token, &format!("GET /v1/rooms/{}", room(0))).await;
+        let body: Value = serde_json::from_str(said.split("\r\n\r\n").nth(1).unwrap()).unwrap();
+        (body["may"].as_array().unwrap().contains(&"check-in".into()), said)
+    };
+    assert!(release().await.0, "the rule on check-ins is on");
+    office.configure("[[places]]\nname = \"lab\"\nrooms = [\"room0@example.com\"]\ncheck_in = false\n");
+    served.signal("-HUP");
+    logged(&office, "the configuration was read again", 1).await;
+    assert!(!release().await.0, "it is off in this room now");
+
+    office.configure("[[places]]\nname = \"lab\"\nrooms = [\"room0@example.com\"]\ngrace_minutes = -1\n");
+    served.signal("-HUP");
+    let log = logged(&office, "everything stays as it was", 1).await;
+    assert!(log.contains("grace_minutes") && log.contains("-1 is not between"), "{log}");
+    assert!(!release().await.0, "as before");
+
+    office.configure("[api]\nlisten = \"127.0.0.1:1\"\n");
+    served.signal("-HUP");
+    let log = logged(&office, "the configuration was read again", 2).await;
+    assert!(log.contains("a restart takes it over") && log.contains("api.listen"), "{log}");
+    assert!(release().await.0);
+    served.terminate();
+    let status = tokio::task::spawn_blocking(move || served.child.wait().unwrap()).await.unwrap();
+    assert_eq!(status.code(), Some(0));
 }
