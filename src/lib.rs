@@ -31,6 +31,8 @@ mod peer;
 pub mod service;
 pub mod sim;
 pub mod store;
+#[cfg(feature = "service")]
+mod telemetry;
 mod turns;
 #[cfg(feature = "service")]
 mod web;

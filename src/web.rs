@@ -63,6 +63,17 @@ impl Web {
         in_time(async { Ok(self.0.request(request).await.map_err(chain)?.status().as_u16()) }).await
     }
 
+    /// Sends what somebody else put together.
+    #[cfg(feature = "otel")]
+    pub(crate) async fn send(&self, request: Request<Bytes>) -> Result<http::Response<Bytes>, String> {
+        in_time(async {
+            let (head, body) = self.0.request(request.map(Full::from)).await.map_err(chain)?.into_parts();
+            let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+            Ok(http::Response::from_parts(head, body.map_err(|error| error.to_string())?.to_bytes()))
+        })
+        .await
+    }
+
     /// Reads JSON, or says why there is none.
     pub(crate) async fn get<T: DeserializeOwned>(&self, from: &Uri) -> Result<T, String> {
         let request = request(Method::GET, from).header(header::ACCEPT, "application/json");

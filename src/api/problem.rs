@@ -8,6 +8,8 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::{Serialize, Serializer};
+use tracing::Instrument as _;
+use tracing::field::Empty;
 use utoipa::openapi::response::Response as Described;
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
@@ -17,6 +19,7 @@ use crate::action::{ActionId, Fault, Outcome, Refusal};
 use crate::engine::Trouble;
 use crate::journal::JournalError;
 use crate::store::StoreError;
+use crate::telemetry;
 
 /// When a caller should ask again that was told "later", in seconds.
 const LATER_S: u32 = 10;
@@ -323,7 +326,11 @@ pub(super) async fn method_not_allowed() -> Problem {
 pub(super) async fn name_the_request(request: Request, next: Next) -> Response {
     let given = request.headers().get(&REQUEST_ID).filter(|value| is_a_name(value)).cloned();
     let name = given.or_else(|| HeaderValue::from_str(&Uuid::new_v4().to_string()).ok());
-    let mut response = next.run(request).await;
+    let said = name.as_ref().and_then(|name| name.to_str().ok()).unwrap_or_default();
+    let span = tracing::info_span!("request", method = %request.method(), request_id = said, status = Empty);
+    telemetry::adopt(&span, request.headers());
+    let mut response = next.run(request).instrument(span.clone()).await;
+    span.record("status", response.status().as_u16());
     if let Some(name) = name {
         response.headers_mut().insert(REQUEST_ID, name);
     }

@@ -7,7 +7,9 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
 use super::args::{Connection, LogFormat, ServeArgs};
 use super::connect::{self, Journalled, Opened};
@@ -18,6 +20,7 @@ use crate::api::{self, Api, KeyRing, Limits, Tls};
 use crate::config;
 use crate::service::Service;
 use crate::store::{Desk, StoreError};
+use crate::telemetry;
 
 /// How long actions under way may take to end when the service is stopped. What is not over then stays open in the
 /// journal, and the next process finds out what became of it.
@@ -28,11 +31,14 @@ const LAST_GOODBYE: Duration = Duration::from_secs(20);
 const LOG_VARIABLE: &str = "ADJOURN_LOG";
 
 pub(super) async fn run(args: ServeArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
-    log(args.log);
+    let exported = log(args.log)?;
     let desk = Desk::open(&connect::state_directory(connection)?).map_err(failed)?;
     let opened = connect::open(connection, Journalled::Acts, output).await?;
     let listen = args.listen.unwrap_or(opened.config.api.listen);
-    serve(opened, desk, listen, Some(connection.clone()), output).await
+    let ended = serve(opened, desk, listen, Some(connection.clone()), output).await;
+    // Spans that are not sent yet are sent.
+    let _ = tokio::task::spawn_blocking(move || drop(exported)).await;
+    ended
 }
 
 /// Serves until Ctrl-C or SIGTERM. `connection` says where the configuration is read again on SIGHUP.
@@ -175,14 +181,21 @@ impl Signals {
     }
 }
 
-fn log(format: LogFormat) {
+/// Logs to stderr, and to a collector where there is one: as long as what comes back is kept.
+fn log(format: LogFormat) -> Result<Option<telemetry::Export>, Failure> {
     let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // Somebody who uses the library may log in another way already.
-    let _ = match format {
-        LogFormat::Text => lines.with_ansi(false).try_init(),
-        LogFormat::Json => lines.json().try_init(),
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = match format {
+        LogFormat::Text => lines.with_ansi(false).boxed(),
+        LogFormat::Json => lines.json().boxed(),
     };
+    let export = telemetry::Export::begin().map_err(|why| {
+        Failure::new(Exit::Usage, format!("cannot export spans (OTEL_EXPORTER_OTLP_ENDPOINT): {why}"))
+    })?;
+    let spans = export.as_ref().map(telemetry::Export::layer);
+    // Somebody who uses the library may log in another way already.
+    let _ = tracing_subscriber::registry().with(filter).with(lines).with(spans).try_init();
+    Ok(export)
 }
 
 fn failed(error: StoreError) -> Failure {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::auth::Basic;
@@ -169,7 +170,8 @@ impl Client {
             request_id: &request_id,
             body: body.into(),
         };
-        let delivery = self.transport.post(&post).await;
+        let span = tracing::info_span!("exchange", operation = O::NAME, client_request_id = request_id, room);
+        let delivery = self.transport.post(&post).instrument(span).await;
         let theirs = match &delivery {
             Delivery::NotSent(_) | Delivery::MaybeSent(_) => None,
             Delivery::Answered(answer) => answer.request_id().map(str::to_owned),

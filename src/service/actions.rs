@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 use super::notices::{Notice, Notices};
 use super::rooms::Rooms;
 use crate::action::{Action, ActionId, Answer};
 use crate::calendar::RoomAddress;
 use crate::engine::{Engine, Mode};
-use crate::journal::JournalError;
+use crate::journal::{Ending, JournalError};
 
 /// What a caller gets within its time.
 #[derive(Debug)]
@@ -67,11 +68,14 @@ impl Actions {
         let (engine, rooms, notices, known) =
             (self.engine.clone(), self.rooms.clone(), self.notices.clone(), self.known.clone());
         let (told, answered) = oneshot::channel();
-        self.tasks.spawn(async move {
+        let span = tracing::info_span!("action", %id, %room, outcome = tracing::field::Empty);
+        let work = async move {
             // Whatever becomes of it, it is under way no more.
             let _over = Over { id, known: known.clone() };
             let answer = engine.perform(action.clone(), mode).await;
             rooms.forget(&room);
+            let ending = answer.as_ref().map_or("failed", |answer| Ending::from(&answer.outcome).as_str());
+            tracing::Span::current().record("outcome", ending);
             if let Ok(answer) = &answer
                 && mode == Mode::Perform
                 && !answer.repeated
@@ -87,7 +91,8 @@ impl Actions {
                 }
                 known.answers.push_back((action, answer));
             }
-        });
+        };
+        self.tasks.spawn(work.instrument(span));
         match tokio::time::timeout(patience, answered).await {
             Ok(Ok(Ok(answer))) => Asked::Answered(answer),
             Ok(Ok(Err(error))) => Asked::Failed(error),

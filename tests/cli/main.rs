@@ -5,3 +5,5 @@ mod journal;
 mod killed;
 mod office;
 mod served;
+#[cfg(feature = "otel")]
+mod telemetry;

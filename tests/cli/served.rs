@@ -10,15 +10,19 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::office::{Office, room};
 
-struct Served {
-    child: Child,
+pub struct Served {
+    pub child: Child,
     at: String,
 }
 
 fn serve(office: &Office) -> Served {
+    serve_with(office, &[])
+}
+
+pub fn serve_with(office: &Office, environment: &[(&str, &str)]) -> Served {
     let mut command = office.command(&["serve", "--listen", "127.0.0.1:0", "--log", "json"]);
     let log = std::fs::File::create(office.directory.path().join("log")).unwrap();
-    let mut child = command.stderr(log).spawn().unwrap();
+    let mut child = command.envs(environment.iter().copied()).stderr(log).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     Served { child, at: line.trim().strip_prefix("http://").unwrap().to_owned() }
@@ -26,10 +30,14 @@ fn serve(office: &Office) -> Served {
 
 impl Served {
     async fn ask(&self, token: &str, request: &str) -> String {
+        self.ask_with(token, request, "Accept: */*").await
+    }
+
+    pub async fn ask_with(&self, token: &str, request: &str, header: &str) -> String {
         let mut stream = tokio::net::TcpStream::connect(&self.at).await.unwrap();
         let text = format!(
             "{request} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nConnection: close\r\nContent-Length: 0\r\n\
-             Idempotency-Key: press-1\r\nPrefer: wait=1\r\n\r\n"
+             Idempotency-Key: press-1\r\nPrefer: wait=1\r\n{header}\r\n\r\n"
         );
         stream.write_all(text.as_bytes()).await.unwrap();
         let mut said = String::new();
@@ -38,7 +46,7 @@ impl Served {
         said
     }
 
-    fn terminate(&self) {
+    pub fn terminate(&self) {
         self.signal("-TERM");
     }
 
@@ -49,7 +57,7 @@ impl Served {
     }
 }
 
-async fn key(office: &Office) -> String {
+pub async fn key(office: &Office) -> String {
     let made = office.run(&["--json", "key", "add", "display", "--rights", "all"]).await;
     assert_eq!(made.code, 0, "{}", made.err);
     made.json()["token"].as_str().unwrap().to_owned()
