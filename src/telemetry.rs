@@ -35,7 +35,7 @@ mod on {
     /// Any of these names a collector (OpenTelemetry's own variables, which the exporter reads).
     const VARIABLES: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
 
-    /// Exports spans until it is dropped, which sends what is left and may take a moment.
+    /// Exports spans until it is ended.
     pub(crate) struct Export(SdkTracerProvider);
 
     impl Export {
@@ -62,10 +62,9 @@ mod on {
         {
             tracing_opentelemetry::layer().with_tracer(self.0.tracer("adjourn"))
         }
-    }
 
-    impl Drop for Export {
-        fn drop(&mut self) {
+        /// Sends what is left, which may take a moment.
+        pub(crate) fn end(self) {
             // A collector that is away now was away before; there is nobody left to tell.
             let _ = self.0.shutdown();
         }
@@ -120,6 +119,10 @@ mod off {
 
         pub(crate) fn layer(&self) -> Identity {
             match *self {}
+        }
+
+        pub(crate) fn end(self) {
+            match self {}
         }
     }
 

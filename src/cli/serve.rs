@@ -37,7 +37,7 @@ pub(super) async fn run(args: ServeArgs, connection: &Connection, output: &Outpu
     let listen = args.listen.unwrap_or(opened.config.api.listen);
     let ended = serve(opened, desk, listen, Some(connection.clone()), output).await;
     // Spans that are not sent yet are sent.
-    let _ = tokio::task::spawn_blocking(move || drop(exported)).await;
+    let _ = tokio::task::spawn_blocking(move || exported.map(telemetry::Export::end)).await;
     ended
 }
 
