@@ -155,7 +155,9 @@ impl Engine {
     ) -> Result<Answer, JournalError> {
         let (id, asked_at) = (action.id, self.clock.now());
         if mode == Mode::Rehearse {
-            let (outcome, _) = Run::new(self, &action, mode, guard, asked_at).finish().await?;
+            let run = Run::new(self, &action, mode, guard, asked_at);
+            let first = run.read_first().await?;
+            let (outcome, _) = run.finish(first).await?;
             return Ok(Answer { action: id, outcome, repeated: false });
         }
         let _key_turn = match &action.key {
@@ -171,8 +173,12 @@ impl Engine {
             let outcome = refused(Refusal::StillInDoubt { action: earlier });
             return Ok(Answer { action: id, outcome, repeated: false });
         }
-        self.record(id, Fact::Accepted { action: Box::new(action.clone()) }).await?;
-        let (outcome, requests) = Run::new(self, &action, mode, guard, asked_at).finish().await?;
+        let accepted = self.record(id, Fact::Accepted { action: Box::new(action.clone()) });
+        let run = Run::new(self, &action, mode, guard, asked_at);
+        // The disk and Exchange at once. Nothing is decided before both have answered.
+        let (accepted, first) = tokio::join!(accepted, run.read_first());
+        accepted?;
+        let (outcome, requests) = run.finish(first?).await?;
         self.close(id, &outcome, requests).await?;
         Ok(Answer { action: id, outcome, repeated: false })
     }

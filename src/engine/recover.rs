@@ -71,7 +71,7 @@ impl Engine {
         let booking = matches!(life.action.ask, Ask::Book { .. }) && life.intent.is_some();
         let goes_on = young && !booking && !matches!(life.action.actor, Actor::Sweep { .. });
         let over = match &life.intent {
-            None if goes_on => Some(run.finish().await?),
+            None if goes_on => Some(run.finish_from(None).await?),
             None => Some((refused(Refusal::Interrupted), Vec::new())),
             Some(intent) => self.resume_intent(run, &life, intent, goes_on).await?,
         };
@@ -96,7 +96,7 @@ impl Engine {
             Err(trouble) => self.blind(life, intent, &trouble),
             Ok(Found::Untold) => Some(words::untold(before, step)),
             Ok(found) => match found.settles(done) {
-                None if goes_on => return run.finish_from(intent).await.map(Some),
+                None if goes_on => return run.finish_from(Some(intent)).await.map(Some),
                 None => Some(refused(Refusal::Interrupted)),
                 outcome => outcome,
             },

@@ -67,6 +67,9 @@ pub(super) enum Choice {
     Again(Box<Tried>),
 }
 
+/// What was read for the first decision: what an undo puts back, and the event; or that the action is over.
+pub(super) type First = Result<(Option<Back>, Result<Selected, Outcome>), Outcome>;
+
 /// How often what went on.
 #[derive(Default)]
 struct Tries {
@@ -106,18 +109,38 @@ impl<'a> Run<'a> {
         Self { doubted: sent.is_some(), in_the_air: sent, ..run }
     }
 
+    /// Reads what the first decision needs. Reading changes nothing, so the action need not be on record yet.
+    pub(super) async fn read_first(&self) -> Result<First, JournalError> {
+        self.read_for(&Choice::First).await
+    }
+
+    async fn read_for(&self, choice: &Choice) -> Result<First, JournalError> {
+        let room = &self.action.room;
+        if !self.engine.scope().holds(room) {
+            return Ok(Err(refused(Refusal::OutOfScope { room: room.clone() })));
+        }
+        let back = match self.back().await? {
+            Ok(back) => back,
+            Err(outcome) => return Ok(Err(outcome)),
+        };
+        let chosen = self.choose(choice, back.as_ref()).await;
+        Ok(Ok((back, chosen)))
+    }
+
     /// Carries the action through, and says what was sent since the last fact.
-    pub(super) async fn finish(mut self) -> Result<(Outcome, Vec<RequestIds>), JournalError> {
-        let outcome = self.decide_until_over(Choice::First).await?;
+    pub(super) async fn finish(mut self, first: First) -> Result<(Outcome, Vec<RequestIds>), JournalError> {
+        let outcome = self.decide_until_over(Choice::First, first).await?;
         self.conclude(outcome).await
     }
 
-    /// The same, for an action that had intended this when the process was stopped.
+    /// The same, for an action that had intended this when the process was stopped, or that was taken on only.
     pub(super) async fn finish_from(
         mut self,
-        intent: &Intent,
+        intent: Option<&Intent>,
     ) -> Result<(Outcome, Vec<RequestIds>), JournalError> {
-        let outcome = self.decide_until_over(Choice::Again(Box::new(Tried::from(intent)))).await?;
+        let choice = intent.map_or(Choice::First, |intent| Choice::Again(Box::new(Tried::from(intent))));
+        let first = self.read_for(&choice).await?;
+        let outcome = self.decide_until_over(choice, first).await?;
         self.conclude(outcome).await
     }
 
@@ -147,17 +170,13 @@ impl<'a> Run<'a> {
         }
     }
 
-    async fn decide_until_over(&mut self, mut choice: Choice) -> Result<Outcome, JournalError> {
-        let room = &self.action.room;
-        if !self.engine.scope().holds(room) {
-            return Ok(refused(Refusal::OutOfScope { room: room.clone() }));
-        }
-        let back = match self.back().await? {
-            Ok(back) => back,
+    async fn decide_until_over(&mut self, mut choice: Choice, first: First) -> Result<Outcome, JournalError> {
+        let (back, mut chosen) = match first {
+            Ok(first) => first,
             Err(outcome) => return Ok(outcome),
         };
-        while self.tries.conflicts < self.engine.options().decisions_max {
-            let event = match self.choose(&choice, back.as_ref()).await {
+        loop {
+            let event = match chosen {
                 Ok(Selected::This(event)) => *event,
                 Ok(Selected::Already(why)) => return self.nothing_to_do(why).await,
                 Ok(Selected::Refused(refusal)) => return self.refuse(refusal).await,
@@ -170,9 +189,13 @@ impl<'a> Run<'a> {
                 Round::Over(outcome) => return Ok(outcome),
                 Round::Again(tried) => choice = Choice::Again(tried),
             }
+            if self.tries.conflicts >= self.engine.options().decisions_max {
+                // The last conflict may have been one with ourselves.
+                let last = self.choose(&choice, None).await;
+                return Ok(last.err().unwrap_or(refused(Refusal::KeepsChanging)));
+            }
+            chosen = self.choose(&choice, back.as_ref()).await;
         }
-        // The last conflict may have been one with ourselves.
-        Ok(self.choose(&choice, None).await.err().unwrap_or(refused(Refusal::KeepsChanging)))
     }
 
     async fn decide(

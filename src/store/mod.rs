@@ -13,6 +13,7 @@
 #[cfg(feature = "service")]
 mod desk;
 mod directory;
+mod keeper;
 mod row;
 mod schema;
 mod sqlite;

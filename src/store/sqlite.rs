@@ -10,6 +10,7 @@ use rusqlite::{Connection, OpenFlags, params_from_iter};
 use tokio::sync::oneshot;
 
 use super::directory::{self, JOURNAL_FILE};
+use super::keeper::Keeper;
 use super::schema::{self, JOURNAL};
 use super::verify::{self, Unproved, Verified};
 use super::writer::{self, Job, Writer};
@@ -104,7 +105,7 @@ impl SqliteJournal {
         }
         JOURNAL.migrate(&mut connection)?;
         schema::check_shape(&connection)?;
-        let writer = writer::start(connection)?;
+        let writer = writer::start(connection, Keeper::start(&path)?)?;
         let reader = Arc::new(Mutex::new(read_only(&path)?));
         Ok(Self { reader, writer: Some(writer), _lock: Some(lock) })
     }

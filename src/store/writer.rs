@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction};
 use tokio::sync::{mpsc, oneshot};
 
 use super::StoreError;
+use super::keeper::{Keeper, work_in};
 use super::row::{self, Row};
 use super::sqlite::{life, unusable};
 use crate::action::ActionId;
@@ -30,6 +31,12 @@ struct State {
     /// The open actions.
     open: HashMap<ActionId, Life>,
 }
+
+/// Facts after which the keeper is called. A fact is some seven pages of the log.
+const CALL_AFTER: usize = 100;
+/// … and facts after which the log is worked in here, before the next one: where the keeper never comes to its end because
+/// facts come all the time, the log must not grow for ever.
+const WORK_IN_AT_LAST: usize = 10_000;
 
 /// The thread, and the way to it. Both are `None` only while the writer is dropped.
 pub(super) struct Writer {
@@ -55,10 +62,11 @@ impl Drop for Writer {
 }
 
 /// Starts the thread. It ends when the writer is dropped, and what was sent is written by then.
-pub(super) fn start(connection: Connection) -> Result<Writer, StoreError> {
+pub(super) fn start(connection: Connection, keeper: Keeper) -> Result<Writer, StoreError> {
     let state = State::read(&connection)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     let (sender, receiver) = mpsc::channel(QUEUE);
-    let run = move || write_all(connection, state, receiver);
+    let run = move || write_all(connection, &keeper, state, receiver);
     let thread = std::thread::Builder::new().name("adjourn-journal".to_owned()).spawn(run);
     Ok(Writer { queue: Some(sender), thread: Some(thread.map_err(StoreError::Thread)?) })
 }
@@ -87,14 +95,23 @@ fn open(connection: &Connection) -> Result<HashMap<ActionId, Life>, StoreError> 
     lives.map(|life| life.map(|life| (life.action.id, life))).collect()
 }
 
-fn write_all(mut connection: Connection, state: State, mut jobs: mpsc::Receiver<Job>) {
+fn write_all(mut connection: Connection, keeper: &Keeper, state: State, mut jobs: mpsc::Receiver<Job>) {
     let mut known = Some(state);
     let mut batch = Vec::with_capacity(BATCH);
+    let mut in_log = 0;
     while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
+        let len = batch.len();
+        in_log += len;
         let written = write_batch(&mut connection, &mut known, &mut batch);
         for (job, answer) in batch.drain(..).zip(written) {
             // Whoever does not wait any more has been dropped; the fact is kept all the same.
             let _ = job.answer.send(answer);
+        }
+        if in_log >= WORK_IN_AT_LAST {
+            work_in(&connection);
+            in_log = 0;
+        } else if in_log % CALL_AFTER < len {
+            keeper.call();
         }
     }
 }

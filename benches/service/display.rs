@@ -1,0 +1,73 @@
+//! Displays: connections that stay open, and what is asked over them.
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::{Method, Request};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio::sync::{Mutex, mpsc};
+
+use crate::building::{Building, address};
+
+pub struct Display {
+    connection: SendRequest<Full<Bytes>>,
+    token: String,
+}
+
+impl Display {
+    pub async fn open(building: &Building) -> Self {
+        let stream = TcpStream::connect(&building.at).await.expect("the service listens");
+        stream.set_nodelay(true).expect("a socket");
+        let (connection, driver) = handshake(TokioIo::new(stream)).await.expect("HTTP");
+        tokio::spawn(driver);
+        Self { connection, token: format!("Bearer {}", building.token) }
+    }
+
+    /// Ends what is on; the action's name.
+    pub async fn end(&mut self, number: usize) -> String {
+        let said = self.ask(Method::POST, &format!("/v1/rooms/{}/end", address(number))).await;
+        let said: Value = serde_json::from_slice(&said).expect("JSON");
+        said["action"].as_str().expect("a name").to_owned()
+    }
+
+    /// Reads a room's state.
+    pub async fn read(&mut self, number: usize) {
+        let said = self.ask(Method::GET, &format!("/v1/rooms/{}", address(number))).await;
+        assert!(said.starts_with(b"{\"room\""), "{said:?}");
+    }
+
+    async fn ask(&mut self, method: Method, path: &str) -> Bytes {
+        let request = Request::builder().method(method).uri(path).header("host", "adjourn");
+        let request = request.header("authorization", &self.token).body(Full::default()).expect("a request");
+        let answer = self.connection.send_request(request).await.expect("an answer");
+        let status = answer.status();
+        let body = answer.into_body().collect().await.expect("a body").to_bytes();
+        assert_eq!(status, 200, "{path}: {body:?}");
+        body
+    }
+}
+
+/// Some displays, each asking one thing at a time.
+pub struct Displays {
+    back: mpsc::Sender<Display>,
+    free: Mutex<mpsc::Receiver<Display>>,
+}
+
+impl Displays {
+    pub async fn open(building: &Building, count: usize) -> Self {
+        let (back, free) = mpsc::channel(count);
+        for _ in 0..count {
+            back.send(Display::open(building).await).await.expect("room for all");
+        }
+        Self { back, free: Mutex::new(free) }
+    }
+
+    pub async fn end(&self, number: usize) -> String {
+        let mut display = self.free.lock().await.recv().await.expect("a display");
+        let action = display.end(number).await;
+        self.back.send(display).await.expect("room for all");
+        action
+    }
+}

@@ -1,0 +1,58 @@
+//! Works the file's log (WAL) into the file, beside the writer, so that nobody who waits for a commit waits for that too:
+//! SQLite itself would do it in the commit that makes the log too long, and somebody may stand at a door.
+//!
+//! Nothing is lost when it does not get to it: the log is as good as the file, only longer.
+
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+
+use super::StoreError;
+use super::sqlite::prepare_to_write;
+
+/// The thread, and the way to it. Both are `None` only while it is dropped.
+pub(super) struct Keeper {
+    due: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Keeper {
+    pub(super) fn start(path: &Path) -> Result<Self, StoreError> {
+        let connection = Connection::open(path)?;
+        prepare_to_write(&connection)?;
+        // One call that waits is enough: it is about everything that is there by then.
+        let (due, calls) = sync_channel(1);
+        let run = move || keep(&connection, &calls);
+        let thread = std::thread::Builder::new().name("adjourn-keeper".to_owned()).spawn(run);
+        Ok(Self { due: Some(due), thread: Some(thread.map_err(StoreError::Thread)?) })
+    }
+
+    /// There is something in the log.
+    pub(super) fn call(&self) {
+        if let Some(due) = &self.due {
+            let _ = due.try_send(());
+        }
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.due = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn keep(connection: &Connection, calls: &Receiver<()>) {
+    while calls.recv().is_ok() {
+        work_in(connection);
+    }
+}
+
+/// What cannot be worked in now, because somebody reads or the disk is full, is the next time.
+pub(super) fn work_in(connection: &Connection) {
+    let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+}
