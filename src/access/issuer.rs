@@ -5,6 +5,8 @@
 //! audience. Signatures by a shared secret (`HS256`) and unsigned tokens are no tokens: whoever can check the first can
 //! make it. What its holder may is said by the first grant whose claim the token has.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode, decode_header};
@@ -20,6 +22,10 @@ const SKEW: TimeDelta = TimeDelta::seconds(60);
 const TOKEN_BYTES_MAX: usize = 12 * 1024;
 /// OpenID Connect Core 1.0, section 2: `sub` has at most 255 characters.
 const SUBJECT_MAX: usize = 255;
+/// Of a name, in the audit and as the source of a check-in.
+const SHOWN_MAX: usize = 40;
+/// Of the hash that stands for issuer and subject: too many to find another subject for.
+const ID_BYTES: usize = 10;
 const ALGORITHMS: [Algorithm; 9] = [
     Algorithm::RS256,
     Algorithm::RS384,
@@ -107,7 +113,7 @@ impl Issuer {
         let claims = self.read(token, keys)?;
         let until = at(claims.exp).ok_or(NotAdmitted::Expired)?;
         let from = claims.nbf.map_or(Some(DateTime::UNIX_EPOCH), at).ok_or(NotAdmitted::Expired)?;
-        if now >= until + SKEW || now < from - SKEW {
+        if now - SKEW >= until || now + SKEW < from {
             return Err(NotAdmitted::Expired);
         }
         if claims.sub.is_empty() || claims.sub.len() > SUBJECT_MAX {
@@ -129,6 +135,11 @@ impl Issuer {
             return Err(malformed(&"too long"));
         }
         let header = decode_header(token).map_err(|error| malformed(&error))?;
+        // What must be understood and is not makes a token invalid (RFC 7515, section 4.1.11); sign-in and logout tokens of
+        // some providers say by `typ` that they are none for an API.
+        if header.crit.is_some() || header.typ.as_deref().is_some_and(|typ| !is_for_an_api(typ)) {
+            return Err(malformed(&"its header asks for what is not known here"));
+        }
         if !ALGORITHMS.contains(&header.alg) {
             return Err(malformed(&"its algorithm is not one of those that providers sign with"));
         }
@@ -151,20 +162,16 @@ impl Issuer {
             .chain_update(self.issuer.as_bytes())
             .chain_update([0])
             .chain_update(subject.as_bytes());
-        let hash = hash.finalize();
-        let hex: String = hash.iter().take(10).map(|byte| format!("{byte:02x}")).collect();
-        KeyId(format!("oidc-{hex}"))
+        let hash: [u8; 32] = hash.finalize().into();
+        KeyId(format!("oidc-{}", URL_SAFE_NO_PAD.encode(&hash[..ID_BYTES])))
     }
 
+    /// Begins with the id, which nobody else has.
     fn name_of(&self, claims: &Claims) -> String {
-        let shown = self.name_claim.as_ref().and_then(|claim| claims.all.get(claim)).and_then(Value::as_str);
-        let subject = &claims.sub;
-        match shown {
-            Some(shown) => {
-                format!("oidc:{subject} ({})", shown.chars().take(SUBJECT_MAX).collect::<String>())
-            }
-            None => format!("oidc:{subject}"),
-        }
+        let claim = self.name_claim.as_ref().and_then(|claim| claims.all.get(claim)).and_then(Value::as_str);
+        let shown =
+            claim.unwrap_or(&claims.sub).chars().filter(|letter| !letter.is_control()).take(SHOWN_MAX);
+        format!("{} ({})", self.id_of(&claims.sub), shown.collect::<String>())
     }
 }
 
@@ -193,6 +200,12 @@ fn find<'a>(keys: &'a JwkSet, header: &Header) -> Option<&'a Jwk> {
         keys.keys.iter().filter(signs).filter(|key| header.kid.is_none() || key.common.key_id == header.kid);
     let first = fitting.next()?;
     (header.kid.is_some() || fitting.next().is_none()).then_some(first)
+}
+
+/// RFC 7519, section 5.1, and RFC 9068, section 2.1.
+fn is_for_an_api(typ: &str) -> bool {
+    let typ = typ.to_ascii_lowercase();
+    matches!(typ.trim_start_matches("application/"), "jwt" | "at+jwt")
 }
 
 fn at(seconds: f64) -> Option<DateTime<Utc>> {

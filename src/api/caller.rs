@@ -9,19 +9,18 @@ use axum::middleware::Next;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chrono::{DateTime, Utc};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::Api;
-use super::keys::{InUse, Shut};
+use super::keys::{InUse, Pass, Shut};
 use super::problem::Problem;
 use crate::access::{KeyId, Right};
 use crate::action::{Actor, IdempotencyKey};
 use crate::calendar::RoomAddress;
 
-/// Who asks, and until when that holds.
+/// Who asks, and on whose word.
 #[derive(Clone)]
-pub(super) struct Caller(Arc<InUse>, Option<DateTime<Utc>>);
+pub(super) struct Caller(Arc<InUse>, Option<Pass>);
 
 impl Caller {
     /// Whether the room exists for this caller.
@@ -51,8 +50,8 @@ impl Caller {
 
     /// Whether what it came with opens anything still.
     pub(super) fn is_let_in(&self, api: &Api) -> bool {
-        match self.1 {
-            Some(until) => api.service.now() < until,
+        match &self.1 {
+            Some(pass) => api.keys.honours(pass, api.service.now()),
             None => api.keys.knows(self.id()),
         }
     }
@@ -89,9 +88,9 @@ pub(super) async fn authenticate(
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let token =
         token(request.headers(), reads).ok_or_else(|| Problem::unauthenticated("No API key was sent."))?;
-    let (in_use, until) = api.keys.open_with(&token, api.service.now()).await.map_err(closed)?;
+    let (in_use, pass) = api.keys.open_with(&token, api.service.now()).await.map_err(closed)?;
     in_use.take().map_err(Problem::too_often)?;
-    request.extensions_mut().insert(Caller(in_use, until));
+    request.extensions_mut().insert(Caller(in_use, pass));
     Ok(next.run(request).await)
 }
 

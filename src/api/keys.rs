@@ -13,7 +13,7 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use super::provider::{Closed, Met, Provider};
+use super::provider::{Closed, Provider};
 use crate::access::{Holder, KeyId, NotAdmitted, StoredKey, split};
 use crate::store::{Desk, StoreError};
 
@@ -44,6 +44,13 @@ pub struct KeyRing {
     desk: Desk,
     keys: RwLock<HashMap<KeyId, Key>>,
     provider: ArcSwapOption<Provider>,
+}
+
+/// For how long, and on whose word, a token opens.
+#[derive(Clone)]
+pub(super) struct Pass {
+    until: DateTime<Utc>,
+    provider: Arc<Provider>,
 }
 
 /// Why nothing was opened.
@@ -99,7 +106,10 @@ impl KeyRing {
     async fn watch_provider(&self, stop: CancellationToken) {
         while !stop.is_cancelled() {
             if let Some(provider) = self.provider.load_full() {
-                provider.refresh().await;
+                tokio::select! {
+                    () = provider.refresh() => {}
+                    () = stop.cancelled() => {}
+                }
             }
             let _ = tokio::time::timeout(LOOK_AT_PROVIDER, stop.cancelled()).await;
         }
@@ -123,13 +133,19 @@ impl KeyRing {
         &self,
         token: &str,
         now: DateTime<Utc>,
-    ) -> Result<(Arc<InUse>, Option<DateTime<Utc>>), Shut> {
+    ) -> Result<(Arc<InUse>, Option<Pass>), Shut> {
         if let Some((id, secret)) = split(token) {
             return Ok((self.open_key(&id, secret).ok_or(Shut::Invalid)?, None));
         }
         let provider = self.provider.load_full().ok_or(Shut::Invalid)?;
-        let Met { in_use, until } = provider.admit(token, now).await.map_err(Shut::from)?;
-        Ok((in_use, Some(until)))
+        let met = provider.admit(token, now).await.map_err(Shut::from)?;
+        Ok((met.in_use, Some(Pass { until: met.until, provider })))
+    }
+
+    /// Whether what such a token was let in for still holds.
+    pub(super) fn honours(&self, pass: &Pass, now: DateTime<Utc>) -> bool {
+        let trusted = self.provider.load_full();
+        now < pass.until && trusted.is_some_and(|provider| Arc::ptr_eq(&provider, &pass.provider))
     }
 
     /// As long for a wrong secret as for the right one.
@@ -145,7 +161,8 @@ impl From<Closed> for Shut {
         match closed {
             Closed::Away => Self::Away,
             Closed::Token(why) => {
-                tracing::info!(%why, "a token opened nothing");
+                // As a quoted text: a stranger's line breaks stay inside.
+                tracing::info!(why = ?why.to_string(), "a token opened nothing");
                 match why {
                     NotAdmitted::Expired => Self::Expired,
                     NotAdmitted::NoGrant => Self::NoGrant,
@@ -165,12 +182,9 @@ impl InUse {
         Self { holder, limiter, streams: Arc::new(Semaphore::new(STREAMS_MAX)) }
     }
 
-    /// The same holder with other rights; what was counted stays, unless the allowance is another.
+    /// The same holder with other rights and the same allowance; what was counted stays.
     pub(super) fn changed(&self, holder: Holder) -> Self {
-        let fresh = Self::new(holder);
-        let same = fresh.holder.per_minute == self.holder.per_minute;
-        let limiter = if same { self.limiter.clone() } else { fresh.limiter };
-        Self { holder: fresh.holder, limiter, streams: self.streams.clone() }
+        Self { holder, limiter: self.limiter.clone(), streams: self.streams.clone() }
     }
 
     /// A place for one more event stream, until it is dropped.

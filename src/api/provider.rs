@@ -28,16 +28,23 @@ const HOLDERS_MAX: usize = 10_000;
 /// Keys of one provider; they have two to ten.
 const KEYS_MAX: usize = 100;
 
-/// Whose tokens are taken.
+/// Whose tokens are taken, and what they are good for.
 pub struct Provider {
     issuer: Issuer,
-    /// Where its keys are; `None`: where its description says.
-    keys_at: Option<Uri>,
+    keys: Arc<Keys>,
+    /// By allowance as well: whoever has two, by two kinds of tokens, uses up each.
+    holders: Mutex<HashMap<(KeyId, u32), Met>>,
+}
+
+/// The keys that one issuer shows.
+struct Keys {
+    issuer: String,
+    /// Where they are; `None`: where the issuer's description says.
+    at: Option<Uri>,
     web: Web,
-    keys: ArcSwapOption<JwkSet>,
-    /// When keys were fetched last, or were tried to be. Held while fetching, so that it is done once.
+    present: ArcSwapOption<JwkSet>,
+    /// When they were fetched last, or were tried to be. Held while fetching, so that it is done once.
     fetched: tokio::sync::Mutex<Option<Instant>>,
-    holders: Mutex<HashMap<KeyId, Met>>,
 }
 
 /// A holder whose token was good.
@@ -75,76 +82,41 @@ impl Provider {
     /// # Errors
     /// When TLS cannot be used.
     pub fn new(issuer: Issuer, keys_at: Option<Uri>) -> Result<Self, rustls::Error> {
-        Ok(Self {
-            issuer,
-            keys_at,
+        let keys = Keys {
+            issuer: issuer.issuer.clone(),
+            at: keys_at,
             web: Web::new()?,
-            keys: ArcSwapOption::empty(),
+            present: ArcSwapOption::empty(),
             fetched: tokio::sync::Mutex::default(),
-            holders: Mutex::default(),
-        })
+        };
+        Ok(Self { issuer, keys: Arc::new(keys), holders: Mutex::default() })
+    }
+
+    /// The same issuer's tokens, for another audience or other grants: its keys are known already.
+    #[must_use]
+    pub fn regranted(&self, issuer: Issuer) -> Self {
+        Self { issuer, keys: self.keys.clone(), holders: Mutex::default() }
     }
 
     /// Fetches its keys if they are old, or were never to be had.
     pub(super) async fn refresh(&self) {
         // Until it was there once, it is asked often.
-        self.fetch(if self.keys.load_full().is_some() { FETCH_AGAIN } else { FETCH_PAUSE }).await;
+        let pause = if self.keys.present.load().is_some() { FETCH_AGAIN } else { FETCH_PAUSE };
+        self.keys.clone().fetch(pause).await;
     }
 
     /// Who comes with this token, and until when.
     pub(super) async fn admit(&self, token: &str, now: DateTime<Utc>) -> Result<Met, Closed> {
-        let known = self.keys.load_full();
-        match known.as_deref().map(|keys| self.issuer.admit(token, keys, now)) {
+        match self.keys.present.load_full().map(|keys| self.issuer.admit(token, &keys, now)) {
             Some(Ok(admitted)) => return Ok(self.count(admitted, now)),
             Some(Err(NotAdmitted::UnknownKey)) | None => {}
             Some(Err(other)) => return Err(Closed::Token(other)),
         }
-        self.fetch(FETCH_PAUSE).await;
-        let keys = self.keys.load_full().ok_or(Closed::Away)?;
+        // In a task of its own: whoever asked may go, and what was begun for it is still done once.
+        let _ = tokio::spawn(self.keys.clone().fetch(FETCH_PAUSE)).await;
+        let keys = self.keys.present.load_full().ok_or(Closed::Away)?;
         let admitted = self.issuer.admit(token, &keys, now).map_err(Closed::Token)?;
         Ok(self.count(admitted, now))
-    }
-
-    /// Fetches the keys, unless that was tried less than `pause` ago.
-    async fn fetch(&self, pause: Duration) {
-        let mut fetched = self.fetched.lock().await;
-        if fetched.is_some_and(|at| at.elapsed() < pause) {
-            return;
-        }
-        match self.fetch_keys().await {
-            Ok(keys) => self.keys.store(Some(Arc::new(keys))),
-            Err(why) => {
-                tracing::error!(
-                    issuer = self.issuer.issuer,
-                    why,
-                    "cannot fetch the keys that tokens are signed with"
-                );
-            }
-        }
-        *fetched = Some(Instant::now());
-    }
-
-    async fn fetch_keys(&self) -> Result<JwkSet, String> {
-        let at = match &self.keys_at {
-            Some(uri) => uri.clone(),
-            None => self.find_keys().await?,
-        };
-        let shown: Shown = self.web.get(&at).await?;
-        let known = shown.keys.into_iter().take(KEYS_MAX).flat_map(serde_json::from_value);
-        let keys = JwkSet { keys: known.collect() };
-        if keys.keys.is_empty() { Err(format!("{at} shows no key that is known here")) } else { Ok(keys) }
-    }
-
-    async fn find_keys(&self) -> Result<Uri, String> {
-        let issuer = &self.issuer.issuer;
-        let url = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
-        let at = address(&url).map_err(|error| error.to_string())?;
-        let described: Description = self.web.get(&at).await?;
-        // Section 4.3: it must be the very same, or somebody else describes himself.
-        if described.issuer != *issuer {
-            return Err(format!("{at} describes the issuer {}", described.issuer));
-        }
-        address(&described.jwks_uri).map_err(|error| error.to_string())
     }
 
     /// The same place for the same holder, so that requests are counted whatever token they come with.
@@ -154,12 +126,53 @@ impl Provider {
             holders.retain(|_, met| now < met.until);
         }
         if holders.len() >= HOLDERS_MAX {
-            holders.clear();
+            let first = holders.iter().min_by_key(|(_, met)| met.until).map(|(place, _)| place.clone());
+            first.map(|place| holders.remove(&place));
         }
-        let known = holders.get(&holder.id).map(|met| met.in_use.clone());
+        let place = (holder.id.clone(), holder.per_minute);
+        let known = holders.get(&place).map(|met| met.in_use.clone());
         let met = Met { in_use: counted(known, holder), until };
-        holders.insert(met.in_use.holder.id.clone(), met.clone());
+        holders.insert(place, met.clone());
         met
+    }
+}
+
+impl Keys {
+    /// Fetches them, unless that was tried less than `pause` ago.
+    async fn fetch(self: Arc<Self>, pause: Duration) {
+        let mut fetched = self.fetched.lock().await;
+        if fetched.is_some_and(|at| at.elapsed() < pause) {
+            return;
+        }
+        *fetched = Some(Instant::now());
+        match self.ask().await {
+            Ok(keys) => self.present.store(Some(Arc::new(keys))),
+            Err(why) => {
+                tracing::error!(self.issuer, why, "cannot fetch the keys that tokens are signed with")
+            }
+        }
+    }
+
+    async fn ask(&self) -> Result<JwkSet, String> {
+        let at = match &self.at {
+            Some(uri) => uri.clone(),
+            None => self.find().await?,
+        };
+        let shown: Shown = self.web.get(&at).await?;
+        let known = shown.keys.into_iter().take(KEYS_MAX).flat_map(serde_json::from_value);
+        let keys = JwkSet { keys: known.collect() };
+        if keys.keys.is_empty() { Err(format!("{at} shows no key that is known here")) } else { Ok(keys) }
+    }
+
+    async fn find(&self) -> Result<Uri, String> {
+        let url = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
+        let at = address(&url).map_err(|error| error.to_string())?;
+        let described: Description = self.web.get(&at).await?;
+        // Section 4.3: it must be the very same, or somebody else describes himself.
+        if described.issuer != self.issuer {
+            return Err(format!("{at} describes the issuer {}", described.issuer));
+        }
+        address(&described.jwks_uri).map_err(|error| error.to_string())
     }
 }
 

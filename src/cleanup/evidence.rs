@@ -122,6 +122,11 @@ impl EvidenceLog {
         self.by_room.entry(evidence.room.clone()).or_default().push(evidence);
     }
 
+    /// No sign from any room since then.
+    pub fn is_silent_since(&self, since: DateTime<Utc>) -> bool {
+        !self.by_room.values().flatten().any(|sign| since <= sign.at)
+    }
+
     /// The first sign that speaks for `event` in `room`, at or after `from` and before its end.
     pub fn for_event(&self, room: &RoomAddress, event: &Event, from: DateTime<Utc>) -> Option<&Evidence> {
         self.first(room, event, |_| from)

@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Limits, Verdict};
+use super::{Limits, NoCheckIn, Rule, Verdict};
 use crate::action::Seen;
 use crate::calendar::{RoomAddress, Window};
 
@@ -74,6 +74,37 @@ impl Plan {
     /// How many events were seen.
     pub fn events(&self) -> usize {
         self.rooms.iter().map(|room| room.events.len()).sum()
+    }
+
+    /// Of the series that would go, all but so many only lose the date to which nobody came.
+    pub(super) fn spare_series_beyond(
+        &mut self,
+        max: usize,
+        rule: impl Fn(&RoomAddress) -> Option<NoCheckIn>,
+    ) {
+        let struck = |room: &mut RoomPlan| {
+            let how = rule(&room.room).map(|rule| rule.how);
+            std::mem::take(&mut room.events).into_iter().map(move |judged| (judged, how)).collect::<Vec<_>>()
+        };
+        let mut left = max;
+        for room in &mut self.rooms {
+            room.events = struck(room)
+                .into_iter()
+                .map(|(judged, how)| match judged.verdict {
+                    Verdict::Act { rule: Rule::Strikes, .. } if left > 0 => {
+                        left -= 1;
+                        judged
+                    }
+                    Verdict::Act { rule: Rule::Strikes, how: of_series, why, missed } => {
+                        let why = format!("{why}, but not today: as many go already as may");
+                        let how = how.unwrap_or(of_series);
+                        let verdict = Verdict::Act { rule: Rule::NoCheckIn, how, why, missed };
+                        Judged { verdict, ..judged }
+                    }
+                    _ => judged,
+                })
+                .collect();
+        }
     }
 
     /// The events it would act on.

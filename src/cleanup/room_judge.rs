@@ -3,18 +3,23 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{Mutex, OnceCell};
 
 use super::came_back::after_return;
+use super::judge::came;
 use super::judge::organizer_in;
 use super::plan::{Judged, RoomPlan};
-use super::strikes::after_strikes;
-use super::{Attendance, Judgement, Kept, Rule, Rules, SharedEvidence, Verdict, judge};
+use super::rules::NoCheckIn;
+use super::strikes::{Record, after_strikes, is_whole_series};
+use super::{Attendance, Judgement, Rule, Rules, SharedEvidence, Verdict, judge};
 use crate::action::{Refusal, Seen};
 use crate::calendar::{Event, EventId, RoomAddress, Window};
 use crate::engine::{Calendar, Directory, Engine, Guard, Trouble};
-use crate::journal::{Ending, Query};
+use crate::journal::Query;
+
+/// Within which so many series may go, and some sign must have come.
+const DAY: TimeDelta = TimeDelta::days(1);
 
 /// What the directory said of each organizer, asked once per address and sweep.
 pub(super) type People = Arc<Mutex<HashMap<String, Arc<OnceCell<Directory>>>>>;
@@ -68,7 +73,7 @@ impl RoomJudge {
             judge(&Judgement { room, event, evidence: &evidence, organizer, now }, &self.rules)
         };
         let verdict = self.after_return(event, room, verdict).await?;
-        self.after_strikes(event, room, verdict).await
+        self.after_strikes(event, room, verdict, now).await
     }
 
     /// What the journal adds about the other dates of its series; and that somebody came is remembered for them.
@@ -77,25 +82,52 @@ impl RoomJudge {
         event: &Event,
         room: &RoomAddress,
         verdict: Verdict,
+        now: DateTime<Utc>,
     ) -> Result<Verdict, Trouble> {
-        let rule = self.rules.check_in(room).filter(|rule| rule.strikes > 0);
-        let (Some(rule), true, Some((uid, start))) = (rule, event.kind.is_date_of_series(), event.identity())
-        else {
-            return Ok(verdict);
-        };
+        let Some(rule) = self.rules.check_in(room) else { return Ok(verdict) };
+        let (true, Some(uid)) = (event.kind.is_date_of_series(), &event.uid) else { return Ok(verdict) };
         match &verdict {
-            Verdict::Keep { why: Kept::CheckedIn { .. } } => {
-                self.attendance.came(room, uid, start).await?;
+            // Also where it is spared for another reason, and where it is not counted now but was.
+            Verdict::Keep { .. } if self.came(room, event, &rule, now) => {
+                if rule.strikes > 0 || self.attendance.last(room, uid).await?.is_some() {
+                    self.attendance.came(room, uid, event.start).await?;
+                }
                 Ok(verdict)
             }
-            Verdict::Act { rule: Rule::NoCheckIn, .. } => {
-                let query = Query { uid: Some(uid.clone()), ..Query::room(room) }.ending(Ending::Done);
+            Verdict::Act { rule: Rule::NoCheckIn, .. } if rule.strikes > 0 => {
+                let since = self.attendance.last(room, uid).await?;
+                if since.is_none() {
+                    // Counting begins just before this one.
+                    self.attendance.came(room, uid, event.start - TimeDelta::milliseconds(1)).await?;
+                }
+                let query = Query { uid: Some(uid.clone()), ..Query::room(room) };
                 let lives = self.engine.journal().find(&query).await?;
-                let last_came = self.attendance.last(room, uid).await?;
-                Ok(after_strikes(verdict, &lives, last_came, &rule, self.rules.came_back))
+                let held = self.held(now).await?;
+                Ok(after_strikes(
+                    verdict,
+                    &Record { lives: &lives, since, held },
+                    &rule,
+                    self.rules.came_back,
+                ))
             }
             _ => Ok(verdict),
         }
+    }
+
+    fn came(&self, room: &RoomAddress, event: &Event, rule: &NoCheckIn, now: DateTime<Utc>) -> bool {
+        came(room, event, &self.evidence.read(), rule, now).is_some()
+    }
+
+    /// Why no series may go now: so much at once, or no sign from anywhere, looks like a feed that went silent.
+    async fn held(&self, now: DateTime<Utc>) -> Result<Option<&'static str>, Trouble> {
+        if self.evidence.read().is_silent_since(now - DAY) {
+            return Ok(Some("no sign came from any room within a day"));
+        }
+        let rule = Some(Rule::Strikes.to_string());
+        let lives =
+            self.engine.journal().find(&Query { rule, since: Some(now - DAY), ..Query::default() }).await?;
+        let went = lives.iter().filter(|life| is_whole_series(life)).count();
+        Ok((went >= self.rules.limits.series_max).then_some("as many went within a day as may"))
     }
 
     /// What the journal adds to a verdict: was this event acted on before?
@@ -134,6 +166,8 @@ impl Guard for StillAbandoned {
     async fn allows(&self, event: &Event, now: DateTime<Utc>) -> Result<(), Refusal> {
         match self.judge.judge_event(&self.room, event, now).await? {
             Verdict::Act { rule, .. } if rule == self.rule => Ok(()),
+            // One date is less than its series.
+            Verdict::Act { rule: Rule::Strikes, .. } if self.rule == Rule::NoCheckIn => Ok(()),
             Verdict::Act { rule, .. } => {
                 Err(Refusal::NoLongerApplies { why: format!("now it is a case of {rule}") })
             }
@@ -142,7 +176,8 @@ impl Guard for StillAbandoned {
     }
 }
 
-/// Lets a series be taken off only while the date that decided it is still one to which nobody came.
+/// Lets a series be taken off only while the date that decided it is still one to which nobody came, and nobody is at the
+/// date that goes with it.
 pub(super) struct StillStruck {
     pub(super) judge: RoomJudge,
     pub(super) room: RoomAddress,
@@ -152,7 +187,12 @@ pub(super) struct StillStruck {
 
 #[async_trait::async_trait]
 impl Guard for StillStruck {
-    async fn allows(&self, _: &Event, now: DateTime<Utc>) -> Result<(), Refusal> {
+    async fn allows(&self, event: &Event, now: DateTime<Utc>) -> Result<(), Refusal> {
+        let rule = self.judge.rules.check_in(&self.room);
+        let is_date = event.kind.is_date_of_series();
+        if is_date && rule.is_some_and(|rule| self.judge.came(&self.room, event, &rule, now)) {
+            return Err(Refusal::NoLongerApplies { why: "somebody came to a date of the series".to_owned() });
+        }
         let Some(date) = &self.date else { return Ok(()) };
         let calendar = self.judge.engine.calendar();
         let Some(event) = calendar.event(&self.room, date).await? else {

@@ -93,6 +93,13 @@ pub struct Limits {
     pub share_max: f64,
     /// From how many events on the share counts: of three events, one is a third.
     pub share_from: usize,
+    /// Whole series within a day, over all sweeps; beyond it only their dates are released.
+    #[serde(default = "series_max")]
+    pub series_max: usize,
+}
+
+fn series_max() -> usize {
+    3
 }
 
 /// What is done to an abandoned event.
@@ -172,7 +179,7 @@ impl Default for Exceptions {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { actions_max: 100, share_max: 0.5, share_from: 20 }
+        Self { actions_max: 100, share_max: 0.5, share_from: 20, series_max: series_max() }
     }
 }
 

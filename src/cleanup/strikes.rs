@@ -2,7 +2,8 @@
 //! trait behind which it is remembered when somebody came.
 //!
 //! A miss is a release on record: a date of the series that was taken off by the rule on check-ins, and not put back.
-//! What is not on record, because nobody watched, counts neither way. Whoever comes once begins a new count.
+//! Counting begins with the first date that is missed while it is counted: what was released before counts for nothing,
+//! since nobody remembers who came in between. Whoever comes once begins a new count.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rules::{NoCheckIn, Rule};
 use super::{CameBack, Verdict};
-use crate::action::Target;
+use crate::action::{Outcome, Target};
 use crate::calendar::{RoomAddress, Uid};
 use crate::engine::Trouble;
 use crate::journal::Life;
@@ -38,17 +39,17 @@ impl fmt::Display for StrikesThen {
     }
 }
 
-/// Where it is remembered to which date of a series somebody came last.
+/// Where it is remembered to which date of a series somebody came last, and since when misses count.
 #[async_trait]
 pub trait Attendance: Send + Sync {
-    /// Somebody came to the date that begins then.
+    /// Somebody came to the date that began then.
     async fn came(&self, room: &RoomAddress, uid: &Uid, start: DateTime<Utc>) -> Result<(), Trouble>;
 
-    /// The last date to which somebody came.
+    /// The last date to which somebody came, or where counting began; `None` when nothing was counted yet.
     async fn last(&self, room: &RoomAddress, uid: &Uid) -> Result<Option<DateTime<Utc>>, Trouble>;
 }
 
-/// Remembers nothing: every miss on record counts.
+/// Remembers nothing, so nothing is ever more than one strike.
 pub struct NoAttendance;
 
 #[async_trait]
@@ -76,49 +77,84 @@ impl<A: Attendance> Attendance for ReadOnly<A> {
     }
 }
 
-/// Dates in a row to which nobody came since `last_came`, of one series' lives.
-pub(super) fn misses(lives: &[Life], last_came: Option<DateTime<Utc>>) -> u32 {
-    let missed = lives.iter().filter(|life| is(life, Rule::NoCheckIn) && !is_undone(life, lives));
-    let dates: BTreeSet<_> = missed
-        .filter_map(|life| life.intent.as_ref()?.before.identity().map(|(_, start)| start))
-        .filter(|start| last_came.is_none_or(|came| came < *start))
-        .collect();
-    u32::try_from(dates.len()).unwrap_or(u32::MAX)
+/// How often at most one series is taken off, under [`CameBack::Again`]: it would go on for ever.
+const TIMES_MAX: usize = 2;
+
+/// What is on record about a series.
+pub(super) struct Record<'a> {
+    /// Every action in the room on events with its UID, the newest first.
+    pub(super) lives: &'a [Life],
+    /// Misses count from here on; `None` when nothing was counted yet.
+    pub(super) since: Option<DateTime<Utc>>,
+    /// Why no series may go now, whatever is on record.
+    pub(super) held: Option<&'static str>,
+}
+
+impl Record<'_> {
+    /// Dates in a row to which nobody came, before this one.
+    fn misses(&self) -> u32 {
+        let Some(since) = self.since else { return 0 };
+        let went = self.lives.iter().find(|life| is_whole_series(life)).map(|life| life.accepted_at);
+        let missed = self.lives.iter().filter(|life| is_release(life) && !self.is_undone(life));
+        let dates: BTreeSet<_> = missed
+            // What was missed before it went does not count against what came back.
+            .filter(|life| went.is_none_or(|went| went < life.accepted_at))
+            .filter_map(|life| life.intent.as_ref().map(|intent| &intent.before))
+            .filter(|event| since < event.start)
+            .filter_map(|event| event.identity().map(|(_, start)| start))
+            .collect();
+        u32::try_from(dates.len()).unwrap_or(u32::MAX)
+    }
+
+    fn is_undone(&self, life: &Life) -> bool {
+        self.lives.iter().any(|other| other.has_undone(life.action.id))
+    }
+
+    /// It went before and is there again: whoever brought it back wants it, unless it is to go again.
+    fn stays(&self, came_back: CameBack) -> bool {
+        let times = self.lives.iter().filter(|life| is_whole_series(life)).count();
+        let max = if came_back == CameBack::Again { TIMES_MAX } else { 1 };
+        times >= max
+    }
 }
 
 /// The verdict on a date to which nobody came, given what is on record about its series.
 pub(super) fn after_strikes(
     verdict: Verdict,
-    lives: &[Life],
-    last_came: Option<DateTime<Utc>>,
+    record: &Record<'_>,
     rule: &NoCheckIn,
     came_back: CameBack,
 ) -> Verdict {
     let Verdict::Act { rule: Rule::NoCheckIn, how, why, .. } = verdict else { return verdict };
-    let missed = misses(lives, last_came).saturating_add(1);
+    let missed = record.misses().saturating_add(1);
     if missed < rule.strikes {
         return Verdict::Act { rule: Rule::NoCheckIn, how, why, missed };
     }
     let why = format!("{why}, for the {} time in a row", Ordinal(missed));
-    if rule.strikes_then == StrikesThen::Report || went_before(lives, came_back) {
+    if rule.strikes_then == StrikesThen::Report || record.stays(came_back) {
+        return Verdict::Act { rule: Rule::NoCheckIn, how, why, missed };
+    }
+    if let Some(held) = record.held {
+        let why = format!("{why}; its series stays for now, since {held}");
         return Verdict::Act { rule: Rule::NoCheckIn, how, why, missed };
     }
     let why = format!("{why}; the whole series is taken off");
     Verdict::Act { rule: Rule::Strikes, how: how.for_series(), why, missed }
 }
 
-/// The series went before and is there again: whoever brought it back wants it, unless it is to go again.
-fn went_before(lives: &[Life], came_back: CameBack) -> bool {
-    let whole = |life: &&Life| matches!(life.action.target, Target::Series { .. }) && is(life, Rule::Strikes);
-    came_back != CameBack::Again && lives.iter().any(|life| whole(&life))
+/// A date that was released by the rule on check-ins.
+pub(super) fn is_release(life: &Life) -> bool {
+    life.done().is_some() && is_by(life, Rule::NoCheckIn)
 }
 
-fn is(life: &Life, rule: Rule) -> bool {
-    life.done().is_some() && life.action.actor.rule().is_some_and(|name| name == rule.to_string())
+/// A series that was taken off as a whole, or may have been.
+pub(super) fn is_whole_series(life: &Life) -> bool {
+    let perhaps = matches!(life.outcome, Some(Outcome::Done(_) | Outcome::NeedsAttention { .. }));
+    perhaps && matches!(life.action.target, Target::Series { .. }) && is_by(life, Rule::Strikes)
 }
 
-fn is_undone(life: &Life, lives: &[Life]) -> bool {
-    lives.iter().any(|other| other.has_undone(life.action.id))
+fn is_by(life: &Life, rule: Rule) -> bool {
+    life.action.actor.rule().is_some_and(|name| name == rule.to_string())
 }
 
 struct Ordinal(u32);

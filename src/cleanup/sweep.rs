@@ -153,6 +153,7 @@ impl Sweep {
         let rooms =
             plans.into_iter().zip(rooms).map(|(plan, room)| plan.unwrap_or_else(|| lost(room))).collect();
         let mut plan = Plan { version: Plan::VERSION, made_at, window, rooms, stop: None };
+        plan.spare_series_beyond(self.rules.limits.series_max, |room| self.rules.check_in(room));
         plan.stop = plan.check(&self.rules.limits);
         plan
     }

@@ -2,14 +2,14 @@
 //! one for the series. A changed date that is not taken off would make its organizer believe in half a series, so the
 //! series goes last, and only when all of them went.
 
+use chrono::{DateTime, Utc};
+
 use super::plan::Judged;
 use super::room_judge::{RoomJudge, StillAbandoned, StillStruck};
 use super::sweep::{Applied, Unfinished};
 use super::{Rule, Verdict};
-use crate::action::{
-    Action, ActionId, Actor, AllDay, Already, Answer, Outcome, Refusal, Seen, Target, Times,
-};
-use crate::calendar::{Date, RoomAddress};
+use crate::action::{Action, ActionId, Actor, AllDay, Answer, Outcome, Refusal, Seen, Target, Times};
+use crate::calendar::{Date, RoomAddress, Series};
 use crate::engine::{Engine, Guard, Mode};
 use crate::journal::JournalError;
 
@@ -70,39 +70,68 @@ impl Work {
         applied: &mut Vec<Applied>,
     ) -> Result<(), JournalError> {
         let room = &self.action.room;
-        let mut guard = StillStruck { judge, room: room.clone(), date: Some(self.event.id.clone()) };
-        let series = match engine.calendar().series(room, &self.event.id).await {
-            Ok(Some(series)) => series,
-            Ok(None) => {
-                applied.push(self.ended(Outcome::AlreadyDone { why: Already::Gone }));
-                return Ok(());
-            }
-            Err(trouble) => {
-                applied.push(self.ended(Outcome::Refused { refusal: Refusal::from(trouble) }));
-                return Ok(());
-            }
+        let mut guard =
+            StillStruck { judge: judge.clone(), room: room.clone(), date: Some(self.event.id.clone()) };
+        let Ok(Some(series)) = engine.calendar().series(room, &self.event.id).await else {
+            return self.release_date(engine, judge, mode, applied).await;
         };
-        let now = engine.clock().now();
-        let ahead = |date: &&Date| date.end > now;
-        for date in series.exceptions.iter().filter(ahead) {
+        let whole = Action { target: Target::Series { id: series.master.id.clone() }, ..self.action.clone() };
+        // A series that cannot go is not begun with: half of one is worse than a whole one.
+        let rehearsal = engine.perform_guarded(self.again(&whole), Mode::Rehearse, &guard).await?;
+        match rehearsal.outcome {
+            Outcome::Done(_) => {}
+            refused @ Outcome::Refused { refusal: Refusal::NoLongerApplies { .. } } => {
+                applied.push(self.ended(refused));
+                return Ok(());
+            }
+            _ => return self.release_date(engine, judge, mode, applied).await,
+        }
+        for date in self.exceptions_ahead(&series, engine.clock().now()) {
             let seen = Some(Times { start: date.start, end: date.end });
-            let target = Target::Event { id: date.id.clone(), seen };
-            if !self.act(engine, self.next(target), mode, &guard, applied).await? {
+            let action = Action { target: Target::Event { id: date.id.clone(), seen }, ..self.again(&whole) };
+            if !self.act(engine, action, mode, &guard, applied).await? {
                 return Ok(());
             }
             if guard.date.as_ref() == Some(&date.id) {
-                // What is judged is gone by our own doing; the rest follows it.
+                // What is judged is gone by our own doing; the series follows it.
                 guard.date = None;
             }
         }
-        let whole = Target::Series { id: series.master.id };
-        self.act(engine, Action { target: whole, ..self.action.clone() }, mode, &guard, applied)
-            .await
-            .map(drop)
+        self.act(engine, whole, mode, &guard, applied).await.map(drop)
     }
 
-    fn next(&self, target: Target) -> Action {
-        Action { id: ActionId::random(), target, ..self.action.clone() }
+    /// The dates that were changed and are not over, the one that decided it last.
+    fn exceptions_ahead<'s>(&self, series: &'s Series, now: DateTime<Utc>) -> Vec<&'s Date> {
+        let mut ahead: Vec<_> = series.exceptions.iter().filter(|date| date.end > now).collect();
+        ahead.sort_by_key(|date| (date.id == self.event.id, date.start));
+        ahead
+    }
+
+    /// Only the date, as the rule on check-ins has it.
+    async fn release_date(
+        &self,
+        engine: &Engine,
+        judge: RoomJudge,
+        mode: Mode,
+        applied: &mut Vec<Applied>,
+    ) -> Result<(), JournalError> {
+        let room = self.action.room.clone();
+        let Some(rule) = judge.rules.check_in(&room) else { return Ok(()) };
+        let date = Self {
+            action: Action {
+                ask: rule.how.ask(),
+                actor: Actor::Sweep { rule: Rule::NoCheckIn.to_string() },
+                ..self.action.clone()
+            },
+            rule: Rule::NoCheckIn,
+            ..self.clone()
+        };
+        let guard = StillAbandoned { judge, room, rule: Rule::NoCheckIn };
+        date.act(engine, date.action.clone(), mode, &guard, applied).await.map(drop)
+    }
+
+    fn again(&self, action: &Action) -> Action {
+        Action { id: ActionId::random(), ..action.clone() }
     }
 
     /// Whether what was asked is so now.
@@ -115,7 +144,11 @@ impl Work {
         applied: &mut Vec<Applied>,
     ) -> Result<bool, JournalError> {
         let Answer { action, outcome, .. } = engine.perform_guarded(action, mode, guard).await?;
-        let is_so = matches!(outcome, Outcome::Done(_) | Outcome::AlreadyDone { .. });
+        // A date that its organizer cancelled is none that anybody counts on.
+        let is_so = matches!(
+            outcome,
+            Outcome::Done(_) | Outcome::AlreadyDone { .. } | Outcome::Refused { refusal: Refusal::Cancelled }
+        );
         applied.push(Applied { action, ..self.ended(outcome) });
         Ok(is_so)
     }

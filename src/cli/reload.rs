@@ -1,8 +1,11 @@
 //! What a running service takes over from a changed configuration (SIGHUP), and what only a new start does. All or nothing:
 //! a configuration with a mistake in it changes nothing.
 
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -10,8 +13,11 @@ use super::args::Connection;
 use super::connect;
 use super::exit::{Exit, Failure};
 use crate::api::{self, Api, KeyRing, Provider};
-use crate::config::{self, Config};
+use crate::config::{self, Config, PasswordSource};
 use crate::service::{Options, Service, Webhook};
+
+/// How long reading it again may take, where Exchange has to be asked for the members of room lists.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A service that runs, and the configuration it goes by.
 pub(super) struct Running {
@@ -21,6 +27,10 @@ pub(super) struct Running {
     /// Where the configuration is read again; `None` where there is none.
     pub(super) connection: Option<Connection>,
     pub(super) config: Config,
+    /// The trusted provider of tokens.
+    pub(super) provider: Option<Arc<Provider>>,
+    /// What the files held that are only named in the configuration: password, issuers, the webhook's secret.
+    pub(super) files: Files,
     /// Ends the present webhook once what it has heard is told.
     pub(super) hook: Option<CancellationToken>,
 }
@@ -28,11 +38,18 @@ pub(super) struct Running {
 impl Running {
     /// Reads the configuration again. What only a new start takes over is named in the log.
     pub(super) async fn reload(&mut self, parts: &mut JoinSet<()>) {
-        let Some(connection) = &self.connection else { return };
-        match self.take_over(connect::load(connection), parts).await {
+        let Some(connection) = self.connection.clone() else { return };
+        let late = |_| {
+            Err(Failure::new(Exit::Unavailable, "Exchange did not name the members of room lists in time"))
+        };
+        let taken_over = self.take_over(connect::load(&connection), parts);
+        match tokio::time::timeout(PATIENCE, taken_over).await.unwrap_or_else(late) {
             Ok(()) => tracing::info!("the configuration was read again"),
             Err(failure) => {
-                tracing::error!(error = %failure.in_one_line(), "the configuration cannot be used; everything stays as it was");
+                tracing::error!(
+                    error = failure.in_one_line(),
+                    "the configuration cannot be used; everything stays as it was"
+                );
             }
         }
     }
@@ -43,42 +60,93 @@ impl Running {
         parts: &mut JoinSet<()>,
     ) -> Result<(), Failure> {
         let mut config = config?;
-        // Everything that can fail comes first.
+        // Everything that can fail, or may take a while, comes first.
         connect::admit_room_lists(&**self.service.engine.calendar(), &mut config).await?;
-        let provider =
-            if config.api.oidc == self.config.api.oidc { None } else { Some(provider(&config.api)?) };
+        let provider = self.provider_of(&config)?;
+        let files = Files::of(&config);
         let hook = webhook(&config, &self.service)?;
 
-        self.service.engine.set_scope(config.scope.clone());
+        // The rooms of another server are not those of this one.
+        if config.server == self.config.server {
+            self.service.engine.set_scope(config.scope.clone());
+        } else {
+            tracing::warn!("[server] has changed, so [scope] is taken over by a restart only, like it");
+        }
         self.service.set_options(options(&config));
         self.api.set_options(shown(&config));
-        if let Some(provider) = provider {
-            self.keys.trust(provider);
+        if config.api.oidc != self.config.api.oidc {
+            self.keys.trust(provider.clone());
+            self.provider = provider;
         }
-        self.tell(hook, parts);
-        for key in only_at_start(&self.config, &config) {
+        if config.webhook != self.config.webhook || files.webhook != self.files.webhook {
+            self.tell(hook, parts);
+        }
+        for key in only_at_start(&self.config, &config).into_iter().chain(self.files.only_at_start(&files)) {
             tracing::warn!(key, "has changed; a restart takes it over");
         }
+        self.files.webhook = files.webhook;
         // What needs a restart is compared with what is in force, not with what was read last.
-        let (server, journal, engine) =
-            (self.config.server.clone(), self.config.journal.clone(), self.config.engine.clone());
-        let (listen, tls, behind_proxy) =
-            (self.config.api.listen, self.config.api.tls.clone(), self.config.api.behind_proxy);
+        let now = &self.config;
+        let (server, journal, engine) = (now.server.clone(), now.journal.clone(), now.engine.clone());
+        let (listen, tls, behind_proxy) = (now.api.listen, now.api.tls.clone(), now.api.behind_proxy);
         let api = config::Api { listen, tls, behind_proxy, ..config.api };
         self.config = Config { server, journal, engine, api, ..config };
         Ok(())
     }
 
+    /// The provider by this configuration; with the keys that are known, where the issuer is the same.
+    fn provider_of(&self, config: &Config) -> Result<Option<Arc<Provider>>, Failure> {
+        match (&self.provider, &self.config.api.oidc, &config.api.oidc) {
+            (Some(known), Some(old), Some(new))
+                if (&old.issuer.issuer, &old.keys_at) == (&new.issuer.issuer, &new.keys_at) =>
+            {
+                Ok(Some(Arc::new(known.regranted(new.issuer.clone()))))
+            }
+            _ => provider(&config.api),
+        }
+    }
+
     /// Tells this webhook from now on, and no other.
     pub(super) fn tell(&mut self, hook: Option<Webhook>, parts: &mut JoinSet<()>) {
-        if let Some(stop) = self.hook.take() {
-            stop.cancel();
-        }
+        // The new one listens before the old one is stopped: one may hear twice, none hears nothing.
+        let old = self.hook.take();
         if let (Some(hook), Some(notices)) = (hook, self.service.notices.listen()) {
             let stop = CancellationToken::new();
             parts.spawn(hook.run(notices, stop.clone()));
             self.hook = Some(stop);
         }
+        if let Some(stop) = old {
+            stop.cancel();
+        }
+    }
+}
+
+/// Hashes of what the named files hold: what is in them may change without the configuration.
+#[derive(Default)]
+pub(super) struct Files {
+    password: Option<[u8; 32]>,
+    issuers: Option<[u8; 32]>,
+    webhook: Option<[u8; 32]>,
+}
+
+impl Files {
+    pub(super) fn of(config: &Config) -> Self {
+        let hash = |path: &Path| Some(Sha256::digest(std::fs::read(path).ok()?).into());
+        let server = config.server.as_ref();
+        let password = server.and_then(|server| match &server.password {
+            PasswordSource::File(path) => hash(path),
+            PasswordSource::Environment(_) => None,
+        });
+        let issuers = server.and_then(|server| hash(server.ca_file.as_deref()?));
+        Self { password, issuers, webhook: config.webhook.as_ref().and_then(|hook| hash(&hook.secret_file)) }
+    }
+
+    fn only_at_start(&self, new: &Self) -> Vec<&'static str> {
+        let differ = [
+            ("the content of server.password_file", self.password != new.password),
+            ("the content of server.ca_file", self.issuers != new.issuers),
+        ];
+        differ.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
     }
 }
 

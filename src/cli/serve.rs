@@ -15,7 +15,7 @@ use super::args::{Connection, LogFormat, ServeArgs};
 use super::connect::{self, Journalled, Opened};
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use super::reload::{self, Running};
+use super::reload::{self, Files, Running};
 use crate::api::{self, Api, KeyRing, Limits, Tls};
 use crate::config;
 use crate::service::Service;
@@ -53,7 +53,8 @@ pub(super) async fn serve(
     let tls = tls(&config.api, listen)?;
     let service = Service::open(engine, desk.clone(), reload::options(&config)).await.map_err(failed)?;
     let keys = Arc::new(KeyRing::open(desk).await.map_err(failed)?);
-    keys.trust(reload::provider(&config.api)?);
+    let provider = reload::provider(&config.api)?;
+    keys.trust(provider.clone());
     let api = Api::new(service.clone(), keys.clone(), reload::shown(&config));
     let hook = reload::webhook(&config, &service)?;
     let listener = TcpListener::bind(listen)
@@ -75,13 +76,19 @@ pub(super) async fn serve(
     }
     parts.spawn(service.clone().watch(stop.clone()));
     parts.spawn(api::serve(listener, tls, api::router(api.clone()), Limits::default(), stop.clone()));
-    let mut running = Running { service: service.clone(), api, keys, connection, config, hook: None };
+    let (service_of, files) = (service.clone(), Files::of(&config));
+    let mut running =
+        Running { service: service_of, api, keys, connection, config, provider, files, hook: None };
     running.tell(hook, &mut parts);
     // Where there is no systemd, nobody is told.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     let mut signals = Signals::listen()?;
     while signals.next().await == Told::Reload {
-        running.reload(&mut parts).await;
+        tokio::select! {
+            () = running.reload(&mut parts) => {}
+            // While it is read again, only stopping counts.
+            () = signals.stop() => break,
+        }
     }
     end(&service, &stop, parts).await;
     Ok(Exit::Done)
@@ -162,6 +169,12 @@ impl Signals {
             _ = tokio::signal::ctrl_c() => Told::Stop,
             _ = self.hangup.recv() => Told::Reload,
         }
+    }
+}
+
+impl Signals {
+    async fn stop(&mut self) {
+        while self.next().await != Told::Stop {}
     }
 }
 

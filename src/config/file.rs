@@ -192,6 +192,7 @@ pub(super) struct Limits {
     pub(super) actions_max: usize,
     pub(super) share_max: Spanned<f64>,
     pub(super) share_from: usize,
+    pub(super) series_max: usize,
 }
 
 /// A value that stands nowhere in the file.
@@ -313,6 +314,6 @@ impl Default for Exceptions {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { actions_max: 100, share_max: default(0.5), share_from: 20 }
+        Self { actions_max: 100, share_max: default(0.5), share_from: 20, series_max: 3 }
     }
 }

@@ -68,6 +68,7 @@ pub(super) fn check_rules(
             actions_max: file.limits.actions_max,
             share_max: share.into_inner(),
             share_from: file.limits.share_from,
+            series_max: file.limits.series_max,
         },
     })
 }

@@ -13,7 +13,7 @@
 use super::plan::{NoPlan, Plan};
 use super::select::times;
 use crate::action::{Already, Change, Done, NotUndoable, Notify, Refusal, Seen, Step, Times, Told, Undoable};
-use crate::calendar::{Event, Window};
+use crate::calendar::{Event, EventKind, Window};
 use crate::journal::Life;
 
 /// What has to be put back.
@@ -62,6 +62,9 @@ pub(super) fn collides(events: &[Event], own: &Event) -> Option<Refusal> {
 
 /// The step back, for the event as it is now (on the calendar, or in Deleted Items).
 pub(super) fn plan_back(back: &Back, event: &Event) -> Result<Plan, NoPlan> {
+    if event.kind == EventKind::Series {
+        return Err(Refusal::WholeSeries.into());
+    }
     match back {
         Back::End(done) => plan_end(done, event),
         Back::Event(done) => Ok(plan_event(done, event)),

@@ -18,6 +18,7 @@ mod sweeps;
 mod watch;
 mod webhook;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -34,8 +35,9 @@ pub use webhook::{Webhook, WebhookError};
 
 use crate::action::Refusal;
 use crate::calendar::{Event, RoomAddress};
-use crate::cleanup::{Attendance as _, Evidence, EvidenceLog, Rules, SharedEvidence};
+use crate::cleanup::{Attendance as _, Evidence, EvidenceLog, Rule, Rules, SharedEvidence};
 use crate::engine::{Engine, Trouble};
+use crate::journal::{Ending, Query};
 use crate::store::{Desk, StoreError};
 
 /// Signs older than this speak for nothing any more.
@@ -138,7 +140,33 @@ impl Service {
         let oldest = self.now() - EVIDENCE_KEPT;
         let signs: Vec<_> = signs.into_iter().filter(|sign| sign.at >= oldest).collect();
         self.desk.add_evidence(signs.clone(), oldest).await?;
-        self.evidence.extend(signs, oldest);
+        self.evidence.extend(signs.clone(), oldest);
+        if let Err(trouble) = self.acquit(signs, oldest).await {
+            tracing::error!(%trouble, "signs that came late are not held against what was released");
+        }
+        Ok(())
+    }
+
+    /// Signs that come after a date was released still say that somebody came: its series has no strike for it.
+    async fn acquit(&self, signs: Vec<Evidence>, oldest: DateTime<Utc>) -> Result<(), Trouble> {
+        let options = self.options();
+        let rooms: BTreeSet<_> = signs.iter().map(|sign| sign.room.clone()).collect();
+        let mut log = EvidenceLog::default();
+        signs.into_iter().for_each(|sign| log.push(sign));
+        for room in rooms {
+            let Some(rule) = options.rules.check_in(&room).filter(|rule| rule.strikes > 0) else { continue };
+            let released = Some(Rule::NoCheckIn.to_string());
+            let query =
+                Query { rule: released, since: Some(oldest), ..Query::room(&room) }.ending(Ending::Done);
+            for life in self.engine.journal().find(&query).await? {
+                let Some(event) = life.intent.as_ref().map(|intent| &intent.before) else { continue };
+                if let (true, Some(uid)) = (event.kind.is_date_of_series(), &event.uid)
+                    && log.of(&room, event, &rule).is_some()
+                {
+                    self.desk.came(&room, uid, event.start).await?;
+                }
+            }
+        }
         Ok(())
     }
 
@@ -173,8 +201,8 @@ impl Service {
             source,
         };
         self.add_evidence(vec![sign.clone()]).await.map_err(NoCheckIn::Store)?;
-        if let (true, Some((uid, start))) = (event.kind.is_date_of_series(), event.identity()) {
-            self.desk.came(room, uid, start).await.map_err(NoCheckIn::Trouble)?;
+        if let (true, Some(uid)) = (event.kind.is_date_of_series(), &event.uid) {
+            self.desk.came(room, uid, event.start).await.map_err(NoCheckIn::Trouble)?;
         }
         self.notices.tell(Notice::CheckedIn { room: room.clone(), at: now, source: sign.source });
         Ok(event.clone())

@@ -67,8 +67,10 @@ impl Webhook {
         let (hook, places) = (Arc::new(self), Arc::new(Semaphore::new(AT_ONCE)));
         loop {
             let heard = tokio::select! {
-                () = stop.cancelled() => break,
+                biased;
                 heard = notices.recv() => heard,
+                // What was heard is told first.
+                () = stop.cancelled() => break,
             };
             let notice = match heard {
                 Ok(notice) => notice,

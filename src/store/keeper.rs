@@ -47,12 +47,20 @@ impl Drop for Keeper {
 }
 
 fn keep(connection: &Connection, calls: &Receiver<()>) {
+    // What a process left that was killed.
+    work_in(connection);
     while calls.recv().is_ok() {
         work_in(connection);
     }
 }
 
 /// What cannot be worked in now, because somebody reads or the disk is full, is the next time.
-pub(super) fn work_in(connection: &Connection) {
+fn work_in(connection: &Connection) {
     let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+}
+
+/// Works everything in, waiting for whoever reads, so that the log begins anew; whether it does.
+pub(super) fn begin_anew(connection: &Connection) -> bool {
+    let busy = connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |row| row.get::<_, i64>(0));
+    busy.is_ok_and(|busy| busy == 0)
 }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction};
 use tokio::sync::{mpsc, oneshot};
 
 use super::StoreError;
-use super::keeper::{Keeper, work_in};
+use super::keeper::{Keeper, begin_anew};
 use super::row::{self, Row};
 use super::sqlite::{life, unusable};
 use crate::action::ActionId;
@@ -108,8 +108,9 @@ fn write_all(mut connection: Connection, keeper: &Keeper, state: State, mut jobs
             let _ = job.answer.send(answer);
         }
         if in_log >= WORK_IN_AT_LAST {
-            work_in(&connection);
-            in_log = 0;
+            // If somebody reads for long, it is tried again after a tenth as many.
+            let again = WORK_IN_AT_LAST - WORK_IN_AT_LAST / 10;
+            in_log = if begin_anew(&connection) { 0 } else { again };
         } else if in_log % CALL_AFTER < len {
             keeper.call();
         }

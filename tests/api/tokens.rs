@@ -10,6 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
@@ -117,6 +118,12 @@ impl Office {
     }
 }
 
+/// As anybody can compute it: a hash of issuer and subject.
+fn id_of(issuer: &str, subject: &str) -> String {
+    let hash = Sha256::digest(format!("{issuer}\0{subject}"));
+    format!("oidc-{}", URL_SAFE_NO_PAD.encode(&hash[..10]))
+}
+
 async fn lobby(office: &Office) -> Lobby {
     let lobby = Lobby::open().await;
     lobby.keys.trust(Some(office.provider()));
@@ -139,7 +146,11 @@ async fn a_token_is_worth_what_the_first_fitting_grant_says() {
     let ended = ask(&operator, "POST", BUSY, "/end").await;
     assert_eq!(ended.status, 200, "{}", ended.body);
     let listed = lobby.ask_as(&operator, "GET", "/v1/actions", &[], "").await.json();
-    assert_eq!(listed["actions"][0]["actor"], "oidc:5d1f (lobby@example.com)", "{listed}");
+    assert_eq!(
+        listed["actions"][0]["actor"],
+        format!("{} (lobby@example.com)", id_of(&office.issuer, "5d1f")),
+        "{listed}"
+    );
     let cook = ask(&key.token(&office.claims(&["Cook"])), "GET", FREE, "").await;
     assert_eq!((cook.status, cook.problem().as_str()), (403, "forbidden"), "{}", cook.body);
 }
@@ -175,6 +186,9 @@ async fn what_is_not_signed_for_us_by_them_and_for_now_opens_nothing() {
         ("signed as something else", key.sign(&json!({ "alg": "ES384", "kid": "one" }), &good)),
         ("too long", with("more", json!("x".repeat(10_000)))),
         ("nonsense", "a.b.c".to_owned()),
+        ("for signing out", key.sign(&json!({ "alg": "ES256", "kid": "one", "typ": "logout+jwt" }), &good)),
+        ("critical", key.sign(&json!({ "alg": "ES256", "kid": "one", "crit": ["b64"], "b64": true }), &good)),
+        ("over after the end of all time", with("exp", json!(1e300))),
     ];
     for (what, token) in cases {
         let said = lobby.ask_as(&token, "GET", "/v1/rooms", &[], "").await;
@@ -232,4 +246,24 @@ async fn requests_are_counted_by_holder_whatever_token_they_come_with() {
         statuses.push(lobby.ask_as(&key.token(&claims), "GET", "/v1/rooms", &[], "").await.status);
     }
     assert_eq!(statuses, [200, 200, 200, 429]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_grants_hold_at_once_and_the_keys_stay_known() {
+    let key = Key::new("one");
+    let office = Office::open(&[&key]).await;
+    let lobby = Lobby::open().await;
+    let provider = office.provider();
+    lobby.keys.trust(Some(provider.clone()));
+    let token = key.token(&office.claims(&["Display"]));
+    let read = async || lobby.ask_as(&token, "GET", "/v1/rooms", &[], "").await.status;
+    assert_eq!(read().await, 200);
+    let none = Issuer {
+        grants: Vec::new(),
+        issuer: office.issuer.clone(),
+        audience: "api://adjourn".to_owned(),
+        name_claim: None,
+    };
+    lobby.keys.trust(Some(Arc::new(provider.regranted(none))));
+    assert_eq!((read().await, office.asked.load(Ordering::SeqCst)), (403, 1));
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use adjourn::access::Right;
-use adjourn::cleanup::{How, NoCheckIn, Rules, StrikesThen};
+use adjourn::cleanup::{Attendance as _, How, NoCheckIn, Rules, StrikesThen};
 use adjourn::clock::SystemClock;
 use adjourn::exchange::Secret;
 use adjourn::service::{Notice, Warned, Webhook};
@@ -94,6 +94,9 @@ fn one_strike() -> Rules {
 async fn a_series_that_goes_is_told_of() {
     let lobby = Lobby::with(one_strike()).await;
     add_series(&lobby);
+    let all = lobby.key("all", "*", &Right::ALL, 600).await;
+    let sign = serde_json::json!({ "signs": [{ "room": OTHER, "source": "motion" }] }).to_string();
+    assert_eq!(lobby.ask_as(&all, "POST", "/v1/evidence", &[], &sign).await.status, 200);
     let mut heard = lobby.service.notices.listen().unwrap();
     lobby.service.watch_once(&mut Warned::default()).await;
     let (mut acted, mut missed) = (0, Vec::new());
@@ -104,14 +107,34 @@ async fn a_series_that_goes_is_told_of() {
             other => panic!("{other:?}"),
         }
     }
-    assert_eq!((acted, missed), (3, vec![FREE.to_owned()]), "two single meetings and a series");
+    assert_eq!((acted, missed), (2, vec![FREE.to_owned()]), "a single meeting and a series");
     let tomorrow = lobby.began + TimeDelta::days(1);
     let left = lobby.sim.world(|world| world.events(FREE, tomorrow - TimeDelta::hours(1), tomorrow));
     assert!(left.is_empty(), "{left:?}");
     assert!(
-        lobby.asked("UpdateItem") == 2 && lobby.asked("CreateItem") == 1,
+        lobby.asked("UpdateItem") == 1 && lobby.asked("CreateItem") == 1,
         "a series is declined, not ended"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_that_comes_late_takes_the_strike_back() {
+    let (strikes, strikes_then) = (2, StrikesThen::Delete);
+    let rule = grace(15).no_check_in.map(|rule| NoCheckIn { strikes, strikes_then, ..rule });
+    let lobby = Lobby::with(Rules { no_check_in: rule, ..Rules::default() }).await;
+    add_series(&lobby);
+    let uid = lobby
+        .sim
+        .world(|world| world.events(FREE, lobby.began, lobby.began + TimeDelta::minutes(1))[0].uid.clone());
+    lobby.service.watch_once(&mut Warned::default()).await;
+    let (room, uid) = (FREE.parse().unwrap(), adjourn::calendar::Uid::new(uid));
+    let last = async || lobby.desk.last(&room, &uid).await.unwrap().unwrap();
+    let start = lobby.began - TimeDelta::minutes(20);
+    assert!(last().await < start, "counting begins just before");
+    let all = lobby.key("all", "*", &Right::ALL, 600).await;
+    let sign = serde_json::json!({ "signs": [{ "room": FREE, "at": start + TimeDelta::minutes(3), "source": "motion" }] });
+    assert_eq!(lobby.ask_as(&all, "POST", "/v1/evidence", &[], &sign.to_string()).await.status, 200);
+    assert_eq!(last().await, start, "somebody came after all");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use adjourn::action::{Change, NotUndoable, Outcome, Undoable};
 use adjourn::calendar::{EventKind, Window};
 use adjourn::cleanup::{
-    Applied, Attendance, CameBack, Evidence, EvidenceLog, How, NoCheckIn, Plan, Progress, Rule, Rules,
-    StrikesThen, Sweep, Verdict,
+    Applied, Attendance, CameBack, Evidence, EvidenceLog, How, Limits, NoCheckIn, Plan, Progress, Rule,
+    Rules, StrikesThen, Sweep, Verdict,
 };
 use adjourn::clock::{Clock as _, ManualClock};
 use adjourn::engine::Mode;
@@ -33,6 +33,8 @@ struct Diary {
     then: StrikesThen,
     came_back: CameBack,
     how: How,
+    silent: bool,
+    series_max: usize,
 }
 
 fn day(number: i64) -> DateTime<Utc> {
@@ -57,14 +59,31 @@ impl Diary {
         let clock = ManualClock::at(day(0));
         let office = Office::by_clock(Arc::new(clock.clone()), sim, vec![room()], None);
         let desk = Desk::in_memory().unwrap();
-        Self { office, clock, desk, uid, strikes, then, came_back: CameBack::Report, how: How::Decline }
+        Self {
+            office,
+            clock,
+            desk,
+            uid,
+            strikes,
+            then,
+            came_back: CameBack::Report,
+            how: How::Decline,
+            silent: false,
+            series_max: 3,
+        }
     }
 
-    fn sweep(&self, evidence: EvidenceLog) -> Sweep {
+    /// The feed of signs is alive, unless it is said to be `silent`.
+    fn sweep(&self, mut evidence: EvidenceLog) -> Sweep {
+        if !self.silent {
+            let (room, at) = ("elsewhere@example.com".parse().unwrap(), self.clock.now());
+            evidence.push(Evidence { room, event: None, at, source: "motion".to_owned() });
+        }
         let (strikes, strikes_then) = (self.strikes, self.then);
         let rules = Rules {
             no_check_in: Some(NoCheckIn { strikes, strikes_then, how: self.how, ..NoCheckIn::default() }),
             came_back: self.came_back,
+            limits: Limits { series_max: self.series_max, ..Limits::default() },
             ..Rules::default()
         };
         Sweep::new(self.office.engine.clone(), rules, evidence, 1).remembering(Arc::new(self.desk.clone()))
@@ -198,7 +217,7 @@ async fn when_the_date_that_decides_was_changed_itself_it_goes_with_the_others()
     });
     let kinds: Vec<_> = diary.live(0, false).await.iter().map(done).map(|(_, kind)| kind).collect();
     assert_eq!(kinds, [EventKind::Exception, EventKind::Exception, EventKind::Exception, EventKind::Series]);
-    assert_eq!(diary.declines(), [Some(day(0)), Some(day(6)), Some(day(8)), None]);
+    assert_eq!(diary.declines(), [Some(day(6)), Some(day(8)), Some(day(0)), None]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -232,18 +251,28 @@ async fn a_series_that_was_brought_back_is_not_taken_off_again_unless_that_is_wa
     assert!(diary.live(0, false).await.iter().any(Applied::is_whole_series));
     diary.wait_for(1);
     // The organizer invites the room again.
-    diary
-        .office
-        .sim
-        .world(|world| world.organizer_changes(&diary.uid, None, |details| details.subject += "!"));
+    let invite = |diary: &Diary| {
+        diary
+            .office
+            .sim
+            .world(|world| world.organizer_changes(&diary.uid, None, |details| details.subject += "!"));
+    };
+    invite(&diary);
     assert!(diary.is_there());
-    let applied = diary.live(2, false).await;
-    let [one] = applied.as_slice() else { panic!("{applied:?}") };
-    assert_eq!((one.rule, done(one).1), (Rule::NoCheckIn, EventKind::Occurrence));
+    let only_the_date = |applied: Vec<Applied>| {
+        let [one] = applied.as_slice() else { panic!("{applied:?}") };
+        assert_eq!((one.rule, done(one).1), (Rule::NoCheckIn, EventKind::Occurrence));
+    };
+    only_the_date(diary.live(2, false).await);
     assert!(diary.is_there());
     diary.came_back = CameBack::Again;
     assert!(diary.live(3, false).await.iter().any(Applied::is_whole_series));
     assert!(!diary.is_there());
+    diary.wait_for(4);
+    invite(&diary);
+    // Twice is enough: it would go on for ever.
+    only_the_date(diary.live(5, false).await);
+    assert!(diary.is_there());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -256,4 +285,70 @@ async fn a_series_removed_in_silence_has_no_way_back_by_us_and_a_lost_answer_is_
     let Outcome::Done(whole) = &applied[2].outcome else { panic!() };
     assert_eq!(whole.undoable, Undoable::No { because: NotUndoable::SeriesWent });
     assert!(!diary.is_there() && diary.declines().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_missed_before_strikes_were_counted_counts_for_nothing() {
+    let mut diary = Diary::open(0, StrikesThen::Delete).await;
+    for number in [0, 1] {
+        assert_eq!(diary.live(number, false).await.len(), 1);
+    }
+    diary.strikes = 2;
+    let applied = diary.live(2, false).await;
+    assert_eq!(applied.iter().map(|one| one.missed).collect::<Vec<_>>(), [1]);
+    assert!(diary.is_there());
+    assert!(diary.live(3, false).await.iter().any(Applied::is_whole_series));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_series_goes_while_the_feed_is_silent_or_too_many_go_already() {
+    for (silent, series_max) in [(true, 3), (false, 0)] {
+        let mut diary = Diary::open(1, StrikesThen::Delete).await;
+        (diary.silent, diary.series_max) = (silent, series_max);
+        let applied = diary.live(0, false).await;
+        let [one] = applied.as_slice() else { panic!("{applied:?}") };
+        assert_eq!((one.rule, done(one)), (Rule::NoCheckIn, (Change::Declined, EventKind::Occurrence)));
+        assert!(diary.is_there());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_series_that_cannot_go_loses_the_date_and_is_not_begun_with() {
+    let diary = Diary::open(1, StrikesThen::Delete).await;
+    diary.office.sim.trouble(Trouble::new(Wrong::ItemError("ErrorAccessDenied")).on("GetItem").times(2));
+    let (sweep, plan) = diary.plan(0, false).await;
+    let applied = sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
+    assert!(applied.iter().all(|one| one.rule == Rule::NoCheckIn), "{applied:?}");
+    assert!(diary.is_there() && !diary.declines().contains(&None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_date_that_its_organizer_cancelled_stands_in_nobodys_way() {
+    let diary = Diary::open(1, StrikesThen::Delete).await;
+    diary
+        .office
+        .sim
+        .world(|world| world.changes(ROOM, &diary.uid, Some(day(6)), |details| details.cancelled = true));
+    let applied = diary.live(0, false).await;
+    assert!(applied.iter().any(Applied::is_whole_series), "{applied:?}");
+    assert_eq!(diary.declines(), [Some(day(8)), None]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_moved_date_to_which_somebody_came_begins_a_new_count_from_when_they_came() {
+    let diary = Diary::open(3, StrikesThen::Delete).await;
+    // The first date is moved to the fourth day, where somebody comes; on the second and third nobody does.
+    diary.office.sim.world(|world| {
+        world.organizer_changes(&diary.uid, Some(day(0)), |details| {
+            (details.start, details.end) = (day(3) - TimeDelta::hours(2), day(3) - TimeDelta::hours(1));
+        });
+    });
+    for number in [1, 2] {
+        assert_eq!(diary.live(number, false).await.len(), 1);
+    }
+    let uid = adjourn::calendar::Uid::new(&*diary.uid);
+    diary.desk.came(&room(), &uid, day(3) - TimeDelta::hours(2)).await.unwrap();
+    let applied = diary.live(4, false).await;
+    assert_eq!(applied.iter().map(|one| one.missed).collect::<Vec<_>>(), [1]);
+    assert!(diary.is_there());
 }
