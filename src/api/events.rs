@@ -18,7 +18,8 @@ use crate::service::Notice;
 /// Between two signs of life, so that a dead connection is noticed on both sides.
 const ALIVE: Duration = Duration::from_secs(15);
 
-/// What happens, as it happens: `action`, `check-in`, `release-near`; `missed` when the listener was too slow and should
+/// What happens, as it happens: `action`, `check-in`, `release-near`, `series-missed`, and `sweep` for keys that may sweep all
+/// of its rooms; `missed` when the listener was too slow and should
 /// ask for the rooms again.
 #[utoipa::path(get, path = "/v1/events", tag = "events", responses((status = 200, content_type = "text/event-stream", body = String), Away))]
 pub(super) async fn listen(
@@ -37,11 +38,16 @@ pub(super) async fn listen(
         notice
     });
     let events = notices.filter_map(move |notice| match notice {
-        Ok(notice) => caller.sees(notice.room()).then(|| Ok(event(&notice))),
+        Ok(notice) => hears(&caller, &notice).then(|| Ok(event(&notice))),
         // How many, and of which rooms, is not for everybody to know.
         Err(BroadcastStreamRecvError::Lagged(_)) => Some(Ok(Event::default().event("missed").data("some"))),
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE)))
+}
+
+fn hears(caller: &Caller, notice: &Notice) -> bool {
+    let may = !notice.is_of_sweep() || caller.need(Right::Cleanup).is_ok();
+    may && notice.rooms().iter().all(|room| caller.sees(room))
 }
 
 fn event(notice: &Notice) -> Event {

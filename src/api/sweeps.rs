@@ -144,13 +144,12 @@ fn accepted(view: &SweepView) -> Response {
 
 impl SweepBody {
     fn of(view: &SweepView) -> Self {
-        let (state, plan, message) = match &view.phase {
-            Phase::Planning => ("planning", None, None),
-            Phase::Planned(plan) => ("planned", Some(plan), plan.stop.map(|stop| stop.to_string())),
-            Phase::Applying(plan) => ("applying", Some(plan), None),
-            Phase::Applied(plan, _) => ("applied", Some(plan), None),
-            Phase::Stopped(plan, stop) => ("stopped", Some(plan), Some(stop.to_string())),
-            Phase::Failed(why) => ("failed", None, Some(why.clone())),
+        let (plan, message) = match &view.phase {
+            Phase::Planning => (None, None),
+            Phase::Planned(plan) => (Some(plan), plan.stop.map(|stop| stop.to_string())),
+            Phase::Applying(plan) | Phase::Applied(plan, _) => (Some(plan), None),
+            Phase::Stopped(plan, stop) => (Some(plan), Some(stop.to_string())),
+            Phase::Failed(why) => (None, Some(why.clone())),
         };
         let applied = match &view.phase {
             Phase::Applied(_, applied) => applied.iter().map(Applied::of).collect(),
@@ -160,7 +159,7 @@ impl SweepBody {
         Self {
             id: view.id,
             begun_at: view.begun_at,
-            state,
+            state: view.phase.as_str(),
             message,
             done,
             total,

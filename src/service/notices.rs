@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
 
+use super::sweeps::SweepId;
 use crate::action::{ActionId, Outcome, Seen};
 use crate::calendar::RoomAddress;
 
@@ -52,6 +53,19 @@ pub enum Notice {
         /// The whole series was taken off.
         deleted: bool,
     },
+    /// A sweep is planned, begins to act, or is over.
+    Swept {
+        /// Its name; `None` where a schedule began it.
+        sweep: Option<SweepId>,
+        /// The key or schedule that began it.
+        by: String,
+        /// The rooms it is about.
+        rooms: Arc<Vec<RoomAddress>>,
+        /// How far it is.
+        state: &'static str,
+        /// Actions planned, or done.
+        actions: usize,
+    },
 }
 
 impl Notice {
@@ -62,6 +76,7 @@ impl Notice {
             Self::CheckedIn { .. } => "check-in",
             Self::ReleaseNear { .. } => "release-near",
             Self::SeriesMissed { .. } => "series-missed",
+            Self::Swept { .. } => "sweep",
         }
     }
 
@@ -80,17 +95,30 @@ impl Notice {
                 "missed": missed,
                 "deleted": deleted,
             }),
+            Self::Swept { sweep, by, rooms, state, actions } => json!({
+                "sweep": sweep,
+                "by": by,
+                "rooms": rooms.len(),
+                "state": state,
+                "actions": actions,
+            }),
         }
     }
 
-    /// The room it is about.
-    pub fn room(&self) -> &RoomAddress {
+    /// The rooms it is about: who may not know of all of them does not hear it.
+    pub fn rooms(&self) -> &[RoomAddress] {
         match self {
             Self::Acted { room, .. }
             | Self::CheckedIn { room, .. }
             | Self::ReleaseNear { room, .. }
-            | Self::SeriesMissed { room, .. } => room,
+            | Self::SeriesMissed { room, .. } => std::slice::from_ref(room),
+            Self::Swept { rooms, .. } => rooms,
         }
+    }
+
+    /// It is about a sweep as a whole, and for those who may plan one.
+    pub fn is_of_sweep(&self) -> bool {
+        matches!(self, Self::Swept { .. })
     }
 }
 

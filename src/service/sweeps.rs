@@ -40,6 +40,29 @@ pub enum Phase {
     Failed(String),
 }
 
+impl Phase {
+    /// As it is told.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Planning => "planning",
+            Self::Planned(_) => "planned",
+            Self::Applying(_) => "applying",
+            Self::Applied(..) => "applied",
+            Self::Stopped(..) => "stopped",
+            Self::Failed(_) => "failed",
+        }
+    }
+
+    /// Actions planned, or done.
+    fn actions(&self) -> usize {
+        match self {
+            Self::Planning | Self::Failed(_) => 0,
+            Self::Planned(plan) | Self::Applying(plan) | Self::Stopped(plan, _) => plan.actions().count(),
+            Self::Applied(_, applied) => applied.len(),
+        }
+    }
+}
+
 /// A sweep as it is seen from outside.
 #[derive(Debug, Clone)]
 pub struct SweepView {
@@ -150,7 +173,7 @@ impl Service {
                 Some(window) => Phase::Planned(Arc::new(sweep.plan(&rooms, window, &*counter).await)),
                 None => Phase::Failed("no time ahead to look at".to_owned()),
             };
-            service.sweeps.turn(id, |phase| *phase == Phase::Planning, phase);
+            service.turn(id, |phase| *phase == Phase::Planning, phase);
         });
         Some(view)
     }
@@ -159,13 +182,23 @@ impl Service {
     pub fn apply_sweep(self: &Arc<Self>, id: SweepId) -> Option<()> {
         let Phase::Planned(plan) = self.sweeps.get(id)?.phase else { return None };
         let planned = |phase: &Phase| matches!(phase, Phase::Planned(_));
-        let counter = self.sweeps.turn(id, planned, Phase::Applying(plan.clone()))?;
+        let counter = self.turn(id, planned, Phase::Applying(plan.clone()))?;
         let service = self.clone();
         self.sweeps.tasks.spawn(async move {
             let phase = service.apply_plan(plan, &*counter).await;
-            service.sweeps.turn(id, |phase| matches!(phase, Phase::Applying(_)), phase);
+            service.turn(id, |phase| matches!(phase, Phase::Applying(_)), phase);
         });
         Some(())
+    }
+
+    /// Moves a sweep on, and tells of it.
+    fn turn(&self, id: SweepId, from: impl Fn(&Phase) -> bool, to: Phase) -> Option<Arc<Counter>> {
+        let (state, actions) = (to.as_str(), to.actions());
+        let counter = self.sweeps.turn(id, from, to)?;
+        if let Some(SweepView { by, rooms, .. }) = self.sweeps.get(id) {
+            self.notices.tell(Notice::Swept { sweep: Some(id), by, rooms, state, actions });
+        }
+        Some(counter)
     }
 
     async fn apply_plan(&self, plan: Arc<Plan>, progress: &dyn Progress) -> Phase {

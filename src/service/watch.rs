@@ -133,7 +133,14 @@ impl Service {
             actions = plan.actions().count(),
             "a sweep is planned"
         );
-        self.apply_quietly(&sweep, &plan).await;
+        let (by, rooms) = (schedule.name.clone(), Arc::new(rooms));
+        let tell = |state, actions| {
+            let (by, rooms) = (by.clone(), rooms.clone());
+            self.notices.tell(Notice::Swept { sweep: None, by, rooms, state, actions });
+        };
+        tell("applying", plan.actions().count());
+        let done = self.apply_quietly(&sweep, &plan).await;
+        tell(if done.is_some() { "applied" } else { "failed" }, done.unwrap_or(0));
     }
 
     async fn remember(&self, schedule: &Schedule, at: DateTime<Utc>) {
@@ -142,13 +149,18 @@ impl Service {
         }
     }
 
-    async fn apply_quietly(&self, sweep: &Sweep, plan: &Plan) {
+    /// How many actions are over; `None` when the sweep came to no end of its own.
+    async fn apply_quietly(&self, sweep: &Sweep, plan: &Plan) -> Option<usize> {
         match self.act(sweep, plan, &Silent).await {
             Ok(Swept { broken_off: Some(error), open, unbegun, .. }) => {
                 tracing::error!(%error, open = open.len(), unbegun, "a sweep broke off");
+                None
             }
-            Ok(_) => {}
-            Err(error) => tracing::error!(%error, "a sweep was not applied"),
+            Ok(swept) => Some(swept.applied.len()),
+            Err(error) => {
+                tracing::error!(%error, "a sweep was not applied");
+                None
+            }
         }
     }
 }

@@ -105,7 +105,7 @@ impl Webhook {
                 Err(why) => tracing::warn!(why, attempt, "the webhook cannot be reached"),
             }
         }
-        tracing::error!(room = %notice.room(), "a notice was given up: the webhook did not take it");
+        tracing::error!(kind = notice.kind(), "a notice was given up: the webhook did not take it");
     }
 
     fn headers(&self, body: &str, now: DateTime<Utc>) -> [(&'static str, String); 2] {

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use adjourn::access::Right;
 use adjourn::cleanup::How;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::lobby::{BUSY, FREE, Lobby, rules};
 
@@ -106,4 +109,47 @@ async fn rooms_are_listed_page_by_page_and_numbers_name_no_room() {
         assert!(metrics.body.contains(line), "{line}: {}", metrics.body);
     }
     assert!(!metrics.body.contains("@example.com"), "{}", metrics.body);
+}
+
+/// What a listener with this key hears until it stops.
+async fn hear(lobby: &Lobby, token: &str) -> tokio::task::JoinHandle<String> {
+    let mut stream = TcpStream::connect(lobby.at).await.unwrap();
+    let ask = format!("GET /v1/events HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n");
+    stream.write_all(ask.as_bytes()).await.unwrap();
+    let mut head = [0; 1024];
+    let len = stream.read(&mut head).await.unwrap();
+    assert!(head[..len].starts_with(b"HTTP/1.1 200"));
+    tokio::spawn(async move {
+        let mut heard = String::new();
+        stream.read_to_string(&mut heard).await.unwrap();
+        heard
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweep_is_told_of_to_those_who_may_sweep_all_its_rooms() {
+    let lobby = Lobby::with(rules(How::Decline)).await;
+    let some = lobby.key("some", BUSY, &Right::ALL, 600).await;
+    let reader = lobby.key("reader", "*", &[Right::Read], 600).await;
+    let (all, some, reader) =
+        (hear(&lobby, &lobby.token).await, hear(&lobby, &some).await, hear(&lobby, &reader).await);
+    let place = lobby.post("/v1/sweeps", "").await.header("location").unwrap().to_owned();
+    until(&lobby, &place, "planned").await;
+    lobby.post(&format!("{place}/apply"), "").await;
+    until(&lobby, &place, "applied").await;
+    lobby.stop.cancel();
+    lobby.service.notices.close();
+    let all = all.await.unwrap();
+    let id = place.rsplit('/').next().unwrap();
+    let states: Vec<_> = ["planned", "applying", "applied"]
+        .into_iter()
+        .map(|state| {
+            all.find(&format!("\"state\":\"{state}\",\"sweep\":\"{id}\""))
+                .unwrap_or_else(|| panic!("{state}: {all}"))
+        })
+        .collect();
+    assert!(states.is_sorted(), "{all}");
+    let (some, reader) = (some.await.unwrap(), reader.await.unwrap());
+    assert!(some.contains("event: action") && !some.contains("event: sweep"), "{some}");
+    assert!(reader.contains("event: action") && !reader.contains("event: sweep"), "{reader}");
 }
