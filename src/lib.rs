@@ -29,6 +29,8 @@ pub mod journal;
 mod peer;
 #[cfg(feature = "service")]
 pub mod service;
+#[cfg(feature = "service")]
+pub mod setup;
 pub mod sim;
 pub mod store;
 #[cfg(feature = "service")]

@@ -105,6 +105,11 @@ pub enum Command {
     /// Show which settings hold in a room, and where each comes from
     #[command(after_help = "Example:\n  adjourn settings berlin-1@example.com")]
     Settings(SettingsArgs),
+    /// Print the commands that let the service account act in rooms, and only there (Exchange Server on premises)
+    #[command(
+        after_help = "Example:\n  adjourn setup --scope rooms\n  adjourn setup --scope group --group engine-rooms@example.com > grant.ps1"
+    )]
+    Setup(SetupArgs),
     /// Run a simulated Exchange on this machine
     #[command(after_help = "Example:\n  adjourn sim --port 8443 --tls --ca-out ca.pem")]
     Sim(SimArgs),
@@ -254,6 +259,41 @@ pub struct ServeArgs {
 pub enum LogFormat {
     Text,
     Json,
+}
+
+/// How far the account shall reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ScopeKind {
+    /// Every mailbox of the organization: think twice
+    Everyone,
+    /// Room and equipment mailboxes
+    RoomsAndEquipment,
+    /// Room mailboxes
+    Rooms,
+    /// The direct members of a group
+    Group,
+    /// Room mailboxes, by membership in a role group
+    RoleGroup,
+}
+
+/// `adjourn setup`.
+#[derive(Debug, Args)]
+pub struct SetupArgs {
+    /// How far the account shall reach
+    #[arg(long, value_enum, default_value_t = ScopeKind::Rooms)]
+    pub scope: ScopeKind,
+    /// The group, or what the role group is to be called
+    #[arg(long, value_name = "GROUP", required_if_eq_any([("scope", "group"), ("scope", "role-group")]))]
+    pub group: Option<String>,
+    /// The service account [default: server.username of the configuration]
+    #[arg(long, value_name = "ACCOUNT")]
+    pub account: Option<String>,
+    /// What the scope and the assignment are to be called
+    #[arg(long, default_value = "Adjourn", value_name = "NAME")]
+    pub name: String,
+    /// A mailbox that must stay out of reach, to verify with
+    #[arg(long, default_value = "somebody@example.com", value_name = "ADDRESS")]
+    pub out_of_scope: String,
 }
 
 /// `adjourn settings`.

@@ -17,6 +17,7 @@ mod progress;
 mod reload;
 mod serve;
 mod settings;
+mod setup;
 mod sim;
 mod undo;
 mod wire;
@@ -67,6 +68,7 @@ async fn dispatch(line: CommandLine, output: &Output) -> Result<Exit, Failure> {
         Command::Cleanup(args) => cleanup::run(args, connection, output).await,
         Command::Serve(args) => serve::run(args, connection, output).await,
         Command::Key(args) => key::run(args, connection, output).await,
+        Command::Setup(args) => setup::run(args, connection, output),
         Command::Settings(args) => settings::run(&args, connection, output),
         Command::Sim(args) => sim::run(args, output).await,
         Command::Demo(args) => demo::run(args, output).await,

@@ -5,5 +5,6 @@ mod journal;
 mod killed;
 mod office;
 mod served;
+mod setup;
 #[cfg(feature = "otel")]
 mod telemetry;
