@@ -80,7 +80,7 @@ impl Work {
         let rehearsal = engine.perform_guarded(self.again(&whole), Mode::Rehearse, &guard).await?;
         match rehearsal.outcome {
             Outcome::Done(_) => {}
-            refused @ Outcome::Refused { refusal: Refusal::NoLongerApplies { .. } } => {
+            refused if no_longer_applies(&refused) => {
                 applied.push(self.ended(refused));
                 return Ok(());
             }
@@ -90,7 +90,9 @@ impl Work {
             let seen = Some(Times { start: date.start, end: date.end });
             let action = Action { target: Target::Event { id: date.id.clone(), seen }, ..self.again(&whole) };
             if !self.act(engine, action, mode, &guard, applied).await? {
-                return Ok(());
+                // The series goes another time; the room is free now all the same, unless somebody came.
+                let stays = applied.last().is_some_and(|one| no_longer_applies(&one.outcome));
+                return if stays { Ok(()) } else { self.release_date(engine, judge, mode, applied).await };
             }
             if guard.date.as_ref() == Some(&date.id) {
                 // What is judged is gone by our own doing; the series follows it.
@@ -121,6 +123,7 @@ impl Work {
             action: Action {
                 ask: rule.how.ask(),
                 actor: Actor::Sweep { rule: Rule::NoCheckIn.to_string() },
+                reason: Some("This room was released automatically: nobody checked in.".to_owned()),
                 ..self.action.clone()
             },
             rule: Rule::NoCheckIn,
@@ -169,4 +172,8 @@ impl Work {
             .to_owned();
         self.ended(Outcome::NeedsAttention { event: self.event.clone(), advice })
     }
+}
+
+fn no_longer_applies(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Refused { refusal: Refusal::NoLongerApplies { .. } })
 }

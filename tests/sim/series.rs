@@ -193,18 +193,23 @@ async fn where_it_is_only_reported_the_series_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_changed_date_that_stays_keeps_the_series_and_the_next_sweep_goes_on() {
+async fn a_changed_date_that_stays_keeps_the_series_and_the_next_miss_goes_on() {
     let diary = Diary::open(1, StrikesThen::Delete).await;
     let refused = Trouble::new(Wrong::ItemError("ErrorAccessDenied")).on("CreateItem").after(1).times(1);
     diary.office.sim.trouble(refused);
     let applied = diary.live(0, false).await;
-    assert_eq!(applied.len(), 2);
+    assert_eq!(applied.len(), 3, "{applied:?}");
     assert!(matches!(applied[1].outcome, Outcome::Refused { .. }), "{}", applied[1].outcome);
+    assert_eq!((applied[2].rule, done(&applied[2]).1), (Rule::NoCheckIn, EventKind::Occurrence));
     assert!(diary.is_there());
-    assert_eq!(diary.declines(), [Some(day(6))]);
-    let kinds: Vec<_> = diary.live(0, false).await.iter().map(done).map(|(_, kind)| kind).collect();
+    assert_eq!(diary.declines(), [Some(day(6)), Some(day(0))], "the room is free now");
+    let kinds: Vec<_> = diary.live(1, false).await.iter().map(done).map(|(_, kind)| kind).collect();
     assert_eq!(kinds, [EventKind::Exception, EventKind::Series]);
-    assert_eq!(diary.declines(), [Some(day(6)), Some(day(8)), None]);
+    assert_eq!(diary.declines(), [Some(day(6)), Some(day(0)), Some(day(8)), None]);
+    let outbox = diary.office.sim.outbox();
+    let declined = outbox.iter().filter(|mail| mail.kind == MailKind::Decline);
+    let said: Vec<_> = declined.map(|mail| mail.text.contains("the whole series is taken off")).collect();
+    assert_eq!(said, [true, false, true, true]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
