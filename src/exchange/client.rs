@@ -39,6 +39,8 @@ pub enum Failed {
     Refused(Kind, String),
     /// Asked as often and as long as is decent; nothing was changed.
     Busy(String),
+    /// Asked a few times, and never an answer that could be used; nothing was changed.
+    Unclear(String),
     /// No way to the server; nothing was changed.
     Unreachable(Failure),
     /// It may have been carried out.
@@ -138,7 +140,7 @@ impl Client {
                     last = code;
                 }
                 Turn::Verdict(Verdict::Retry { code }) if attempt >= RETRIES_MAX => {
-                    return Err(Failed::Busy(code));
+                    return Err(Failed::Unclear(code));
                 }
                 Turn::Verdict(Verdict::OnceMore(kind, code)) if attempt >= 1 => {
                     return Err(Failed::Refused(kind, code));

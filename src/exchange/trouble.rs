@@ -17,6 +17,13 @@ impl From<Failed> for Trouble {
                 advice: "Exchange is busy and did nothing; try again in a few minutes".to_owned(),
                 code,
             },
+            Failed::Unclear(code) => Self {
+                fault: Fault::Server,
+                advice: "Exchange gave no answer that could be used, several times; try again, and look at the server and at \
+                         what stands between it and Adjourn"
+                    .to_owned(),
+                code,
+            },
             Failed::Unreachable(failure) => Self {
                 fault: Fault::Network,
                 advice: "Exchange cannot be reached; check the URL, the network and the certificate"

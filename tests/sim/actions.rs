@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use adjourn::action::{Ask, Change, DeleteHow, Notify, Outcome, Refusal, Told};
+use adjourn::action::{Ask, Change, DeleteHow, Fault, Notify, Outcome, Refusal, Told};
 use adjourn::calendar::Copy;
 use adjourn::engine::Mode;
 use adjourn::sim::{MailKind, Options, Range, Series, Simulator, Trouble, World, Wrong};
@@ -187,4 +187,15 @@ async fn a_server_that_thinks_too_long_about_a_write_is_asked_what_became_of_it(
     assert!(matches!(outcome, Outcome::Done(_) | Outcome::NeedsAttention { .. }), "{outcome:?}");
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert!(office.event(&uid).unwrap().end <= now());
+}
+
+#[tokio::test]
+async fn answers_that_cannot_be_read_are_not_called_busy() {
+    let mut world = world();
+    world.add_meeting(meeting());
+    let office = Office::open(world).await;
+    office.sim.trouble(Trouble::new(Wrong::Garbage).on("FindItem").times(50));
+    let refusal = refusal(office.ask(END).await);
+    let Refusal::Exchange { fault: Fault::Server, advice, .. } = &refusal else { panic!("{refusal}") };
+    assert!(advice.contains("no answer that could be used"), "{advice}");
 }
