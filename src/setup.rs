@@ -102,7 +102,8 @@ fn warnings(reach: &Reach) -> Vec<String> {
 
 fn grant(reach: &Reach, names: &Names) -> Vec<Command> {
     let label = quoted(&names.label);
-    let mut commands = Vec::new();
+    let why = "What fails ends the script: nothing is granted over a scope that is another one.";
+    let mut commands = vec![command(why, "$ErrorActionPreference = 'Stop'".to_owned())];
     if let Reach::Group(group) = reach {
         let why = "The scope names the group by its distinguished name.";
         commands.push(command(
@@ -227,6 +228,11 @@ fn quoted(text: &str) -> String {
     quoted
 }
 
+/// A comment ends with its line, so nothing in it may end the line.
+fn in_one_line(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_control() && !matches!(letter, '\u{2028}' | '\u{2029}')).collect()
+}
+
 impl fmt::Display for Reach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -242,13 +248,14 @@ impl fmt::Display for Reach {
 /// As PowerShell takes it: everything but the commands that grant and verify is comment.
 impl fmt::Display for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "# {}", self.title)?;
+        writeln!(f, "# {}", in_one_line(&self.title))?;
         for warning in &self.warnings {
-            writeln!(f, "# {warning}")?;
+            writeln!(f, "# {}", in_one_line(warning))?;
         }
         for part in &self.parts {
             write!(f, "\n## {}\n", part.title)?;
             for Command { why, command, runs } in &part.commands {
+                let (why, command) = (in_one_line(why), in_one_line(command));
                 write!(f, "\n# {why}\n{}{command}\n", if *runs { "" } else { "#   " })?;
             }
         }
@@ -315,5 +322,11 @@ mod tests {
         assert_eq!(quoted("a\u{2019}; Remove-Mailbox *"), "'a\u{2019}\u{2019}; Remove-Mailbox *'");
         assert_eq!(quoted("two\nlines"), "'twolines'");
         assert_eq!(quoted("$(evil) `n \"x\""), "'$(evil) `n \"x\"'");
+        let account = "svc\r\nRemove-Mailbox *".to_owned();
+        let script = on_premises(&Reach::Group("a\nb".to_owned()), &Names { account, ..names() }).to_string();
+        assert!(
+            script.lines().all(|line| !line.starts_with("Remove-Mailbox") && !line.starts_with('b')),
+            "{script}"
+        );
     }
 }

@@ -21,6 +21,7 @@ mod work;
 
 pub use came_back::CameBack;
 pub use evidence::{Evidence, EvidenceError, EvidenceLog, SharedEvidence};
+#[cfg(feature = "service")]
 pub(crate) use judge::came;
 pub use judge::{Judgement, Kept, Verdict, judge};
 pub use places::{Place, Setting};

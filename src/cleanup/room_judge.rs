@@ -12,9 +12,9 @@ use super::judge::organizer_in;
 use super::plan::{Judged, RoomPlan};
 use super::rules::NoCheckIn;
 use super::strikes::{Record, after_strikes, is_whole_series};
-use super::{Attendance, Judgement, Rule, Rules, SharedEvidence, Verdict, judge};
+use super::{Attendance, Judgement, Rule, Rules, SharedEvidence, StrikesThen, Verdict, judge};
 use crate::action::{Refusal, Seen};
-use crate::calendar::{Event, EventId, RoomAddress, Window};
+use crate::calendar::{Event, EventId, RoomAddress, Uid, Window};
 use crate::engine::{Calendar, Directory, Engine, Guard, Trouble};
 use crate::journal::Query;
 
@@ -95,34 +95,46 @@ impl RoomJudge {
                 Ok(verdict)
             }
             Verdict::Act { rule: Rule::NoCheckIn, .. } if rule.strikes > 0 => {
-                let since = self.attendance.last(room, uid).await?;
-                if since.is_none() {
-                    // Counting begins just before this one.
-                    self.attendance.came(room, uid, event.start - TimeDelta::milliseconds(1)).await?;
-                }
-                let query = Query { uid: Some(uid.clone()), ..Query::room(room) };
-                let lives = self.engine.journal().find(&query).await?;
-                let held = self.held(now).await?;
-                Ok(after_strikes(
-                    verdict,
-                    &Record { lives: &lives, since, held },
-                    &rule,
-                    self.rules.came_back,
-                ))
+                self.count(event, (room, uid), verdict, &rule, now).await
             }
             _ => Ok(verdict),
         }
+    }
+
+    async fn count(
+        &self,
+        event: &Event,
+        (room, uid): (&RoomAddress, &Uid),
+        verdict: Verdict,
+        rule: &NoCheckIn,
+        now: DateTime<Utc>,
+    ) -> Result<Verdict, Trouble> {
+        if self.evidence.read().is_silent_since(now - DAY) {
+            // Nobody could be seen: this one is no strike, and those before it are none any more.
+            self.attendance.came(room, uid, event.start).await?;
+            return Ok(verdict);
+        }
+        let since = self.attendance.last(room, uid).await?;
+        if since.is_none() {
+            // Counting begins just before this one.
+            self.attendance.came(room, uid, event.start - TimeDelta::milliseconds(1)).await?;
+        }
+        let query = Query { uid: Some(uid.clone()), ..Query::room(room) };
+        let lives = self.engine.journal().find(&query).await?;
+        let mut record = Record { lives: &lives, since, held: None };
+        let missed = record.misses(event.start).saturating_add(1);
+        if missed >= rule.strikes && rule.strikes_then == StrikesThen::Delete {
+            record.held = self.held(now).await?;
+        }
+        Ok(after_strikes(verdict, missed, &record, rule, self.rules.came_back))
     }
 
     fn came(&self, room: &RoomAddress, event: &Event, rule: &NoCheckIn, now: DateTime<Utc>) -> bool {
         came(room, event, &self.evidence.read(), rule, now).is_some()
     }
 
-    /// Why no series may go now: so much at once, or no sign from anywhere, looks like a feed that went silent.
-    async fn held(&self, now: DateTime<Utc>) -> Result<Option<&'static str>, Trouble> {
-        if self.evidence.read().is_silent_since(now - DAY) {
-            return Ok(Some("no sign came from any room within a day"));
-        }
+    /// Why no series may go now: so many at once look like a feed that went silent.
+    pub(super) async fn held(&self, now: DateTime<Utc>) -> Result<Option<&'static str>, Trouble> {
         let rule = Some(Rule::Strikes.to_string());
         let lives =
             self.engine.journal().find(&Query { rule, since: Some(now - DAY), ..Query::default() }).await?;

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::rules::{NoCheckIn, Rule};
@@ -80,6 +80,9 @@ impl<A: Attendance> Attendance for ReadOnly<A> {
 /// How often at most one series is taken off, under [`CameBack::Again`]: it would go on for ever.
 const TIMES_MAX: usize = 2;
 
+/// Dates further apart are no row: what was between them, nobody may have watched. A month has 31 days.
+const APART_MAX: TimeDelta = TimeDelta::days(35);
+
 /// What is on record about a series.
 pub(super) struct Record<'a> {
     /// Every action in the room on events with its UID, the newest first.
@@ -91,19 +94,25 @@ pub(super) struct Record<'a> {
 }
 
 impl Record<'_> {
-    /// Dates in a row to which nobody came, before this one.
-    fn misses(&self) -> u32 {
+    /// Dates in a row to which nobody came, before the one that begins at `start`.
+    pub(super) fn misses(&self, start: DateTime<Utc>) -> u32 {
         let Some(since) = self.since else { return 0 };
         let went = self.lives.iter().find(|life| is_whole_series(life)).map(|life| life.accepted_at);
         let missed = self.lives.iter().filter(|life| is_release(life) && !self.is_undone(life));
         let dates: BTreeSet<_> = missed
             // What was missed before it went does not count against what came back.
             .filter(|life| went.is_none_or(|went| went < life.accepted_at))
-            .filter_map(|life| life.intent.as_ref().map(|intent| &intent.before))
-            .filter(|event| since < event.start)
-            .filter_map(|event| event.identity().map(|(_, start)| start))
+            .filter_map(|life| life.intent.as_ref().map(|intent| intent.before.start))
+            .filter(|date| since < *date && *date < start)
             .collect();
-        u32::try_from(dates.len()).unwrap_or(u32::MAX)
+        let (mut next, mut row) = (start, 0);
+        for date in dates.into_iter().rev() {
+            if next - date > APART_MAX {
+                break;
+            }
+            (next, row) = (date, row + 1);
+        }
+        row
     }
 
     fn is_undone(&self, life: &Life) -> bool {
@@ -118,15 +127,15 @@ impl Record<'_> {
     }
 }
 
-/// The verdict on a date to which nobody came, given what is on record about its series.
+/// The verdict on a date to which nobody came, the so many `missed` in a row, given what is on record about its series.
 pub(super) fn after_strikes(
     verdict: Verdict,
+    missed: u32,
     record: &Record<'_>,
     rule: &NoCheckIn,
     came_back: CameBack,
 ) -> Verdict {
     let Verdict::Act { rule: Rule::NoCheckIn, how, why, .. } = verdict else { return verdict };
-    let missed = record.misses().saturating_add(1);
     if missed < rule.strikes {
         return Verdict::Act { rule: Rule::NoCheckIn, how, why, missed };
     }

@@ -3,6 +3,7 @@
 //! series goes last, and only when all of them went.
 
 use chrono::{DateTime, Utc};
+use tokio::sync::Mutex;
 
 use super::plan::Judged;
 use super::room_judge::{RoomJudge, StillAbandoned, StillStruck};
@@ -12,6 +13,9 @@ use crate::action::{Action, ActionId, Actor, AllDay, Answer, Outcome, Refusal, S
 use crate::calendar::{Date, RoomAddress, Series};
 use crate::engine::{Engine, Guard, Mode};
 use crate::journal::JournalError;
+
+/// Held while a series is taken off, in this process.
+static SERIES: Mutex<()> = Mutex::const_new(());
 
 /// One verdict to carry out.
 #[derive(Clone)]
@@ -70,6 +74,12 @@ impl Work {
         applied: &mut Vec<Applied>,
     ) -> Result<(), JournalError> {
         let room = &self.action.room;
+        // One series after the other, so that each counts those before it.
+        let _turn = SERIES.lock().await;
+        match judge.held(engine.clock().now()).await {
+            Ok(None) => {}
+            Ok(Some(_)) | Err(_) => return self.release_date(engine, judge, mode, applied).await,
+        }
         let mut guard =
             StillStruck { judge: judge.clone(), room: room.clone(), date: Some(self.event.id.clone()) };
         let Ok(Some(series)) = engine.calendar().series(room, &self.event.id).await else {
@@ -99,7 +109,15 @@ impl Work {
                 guard.date = None;
             }
         }
-        self.act(engine, whole, mode, &guard, applied).await.map(drop)
+        if self.act(engine, whole, mode, &guard, applied).await? {
+            return Ok(());
+        }
+        match applied.last().map(|one| &one.outcome) {
+            // Whether it went is not known, or somebody came: the date is left alone too.
+            Some(Outcome::NeedsAttention { .. }) => Ok(()),
+            Some(outcome) if no_longer_applies(outcome) => Ok(()),
+            _ => self.release_date(engine, judge, mode, applied).await,
+        }
     }
 
     /// The dates that were changed and are not over, the one that decided it last.
@@ -121,6 +139,7 @@ impl Work {
         let Some(rule) = judge.rules.check_in(&room) else { return Ok(()) };
         let date = Self {
             action: Action {
+                id: ActionId::random(),
                 ask: rule.how.ask(),
                 actor: Actor::Sweep { rule: Rule::NoCheckIn.to_string() },
                 reason: Some("This room was released automatically: nobody checked in.".to_owned()),

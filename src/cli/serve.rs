@@ -86,7 +86,6 @@ pub(super) async fn serve(
     while signals.next().await == Told::Reload {
         tokio::select! {
             () = running.reload(&mut parts) => {}
-            // While it is read again, only stopping counts.
             () = signals.stop() => break,
         }
     }
@@ -170,11 +169,13 @@ impl Signals {
             _ = self.hangup.recv() => Told::Reload,
         }
     }
-}
 
-impl Signals {
+    /// Hears nothing else; who wants a reload meanwhile is heard afterwards.
     async fn stop(&mut self) {
-        while self.next().await != Told::Stop {}
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
     }
 }
 
@@ -189,8 +190,12 @@ impl Signals {
     }
 
     async fn next(&mut self) -> Told {
-        let _ = tokio::signal::ctrl_c().await;
+        self.stop().await;
         Told::Stop
+    }
+
+    async fn stop(&mut self) {
+        let _ = tokio::signal::ctrl_c().await;
     }
 }
 

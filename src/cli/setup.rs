@@ -4,6 +4,7 @@ use super::args::{Connection, ScopeKind, SetupArgs};
 use super::connect;
 use super::exit::{Exit, Failure};
 use super::output::Output;
+use crate::calendar::RoomAddress;
 use crate::setup::{Names, Reach, on_premises};
 
 pub(super) fn run(args: SetupArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
@@ -22,7 +23,12 @@ pub(super) fn run(args: SetupArgs, connection: &Connection, output: &Output) -> 
         ScopeKind::Group => Reach::Group(named(args.group)?),
         ScopeKind::RoleGroup => Reach::RoleGroup(named(args.group)?),
     };
-    let script = on_premises(&reach, &Names { account, label: args.name, room, outsider: args.out_of_scope });
+    let outsider: RoomAddress = args
+        .out_of_scope
+        .parse()
+        .map_err(|error| Failure::new(Exit::Usage, "--out-of-scope is no address").because(error))?;
+    let outsider = outsider.to_string();
+    let script = on_premises(&reach, &Names { account, label: args.name, room, outsider });
     output.data(&script, || script.to_string().trim_end().to_owned())?;
     Ok(Exit::Done)
 }

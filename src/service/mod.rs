@@ -40,6 +40,8 @@ use crate::engine::{Engine, Trouble};
 use crate::journal::{Ending, Query};
 use crate::store::{Desk, StoreError};
 
+/// A sign that is older when it arrives may be about what was released meanwhile.
+const LATE: TimeDelta = TimeDelta::minutes(1);
 /// Signs older than this speak for nothing any more.
 const EVIDENCE_KEPT: TimeDelta = TimeDelta::days(1);
 
@@ -141,7 +143,9 @@ impl Service {
         let signs: Vec<_> = signs.into_iter().filter(|sign| sign.at >= oldest).collect();
         self.desk.add_evidence(signs.clone(), oldest).await?;
         self.evidence.extend(signs.clone(), oldest);
-        if let Err(trouble) = self.acquit(signs, oldest).await {
+        let late = self.now() - LATE;
+        let late = signs.into_iter().filter(|sign| sign.at < late).collect();
+        if let Err(trouble) = self.acquit(late, oldest).await {
             tracing::error!(%trouble, "signs that came late are not held against what was released");
         }
         Ok(())
@@ -161,7 +165,8 @@ impl Service {
             for life in self.engine.journal().find(&query).await? {
                 let Some(event) = life.intent.as_ref().map(|intent| &intent.before) else { continue };
                 if let (true, Some(uid)) = (event.kind.is_date_of_series(), &event.uid)
-                    && log.of(&room, event, &rule).is_some()
+                    // What comes after the release may be somebody else, in a room that was free.
+                    && log.of(&room, event, &rule).is_some_and(|sign| sign.at < life.accepted_at)
                 {
                     self.desk.came(&room, uid, event.start).await?;
                 }

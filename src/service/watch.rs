@@ -138,9 +138,11 @@ impl Service {
             let (by, rooms) = (by.clone(), rooms.clone());
             self.notices.tell(Notice::Swept { sweep: None, by, rooms, state, actions });
         };
-        tell("applying", plan.actions().count());
-        let done = self.apply_quietly(&sweep, &plan).await;
-        tell(if done.is_some() { "applied" } else { "failed" }, done.unwrap_or(0));
+        if plan.stop.is_none() {
+            tell("applying", plan.actions().count());
+        }
+        let (state, actions) = self.apply_quietly(&sweep, &plan).await;
+        tell(state, actions);
     }
 
     async fn remember(&self, schedule: &Schedule, at: DateTime<Utc>) {
@@ -149,17 +151,17 @@ impl Service {
         }
     }
 
-    /// How many actions are over; `None` when the sweep came to no end of its own.
-    async fn apply_quietly(&self, sweep: &Sweep, plan: &Plan) -> Option<usize> {
+    /// How it ended, in the words of [`Phase`](super::Phase), and how many actions are planned or over.
+    async fn apply_quietly(&self, sweep: &Sweep, plan: &Plan) -> (&'static str, usize) {
         match self.act(sweep, plan, &Silent).await {
-            Ok(Swept { broken_off: Some(error), open, unbegun, .. }) => {
+            Ok(Swept { broken_off: Some(error), open, unbegun, applied }) => {
                 tracing::error!(%error, open = open.len(), unbegun, "a sweep broke off");
-                None
+                ("failed", applied.len())
             }
-            Ok(swept) => Some(swept.applied.len()),
+            Ok(swept) => ("applied", swept.applied.len()),
             Err(error) => {
                 tracing::error!(%error, "a sweep was not applied");
-                None
+                ("stopped", plan.actions().count())
             }
         }
     }

@@ -65,13 +65,17 @@ impl Webhook {
     /// Tells everything that is heard, until nothing is told any more, or another one takes over.
     pub async fn run(self, mut notices: broadcast::Receiver<Notice>, stop: CancellationToken) {
         let (hook, places) = (Arc::new(self), Arc::new(Semaphore::new(AT_ONCE)));
-        loop {
+        // What was heard when another took over; until then there is no end.
+        let mut left = usize::MAX;
+        while left > 0 {
             let heard = tokio::select! {
-                biased;
                 heard = notices.recv() => heard,
-                // What was heard is told first.
-                () = stop.cancelled() => break,
+                () = stop.cancelled(), if left == usize::MAX => {
+                    left = notices.len();
+                    continue;
+                }
             };
+            left = if left == usize::MAX { left } else { left - 1 };
             let notice = match heard {
                 Ok(notice) => notice,
                 Err(RecvError::Lagged(missed)) => {

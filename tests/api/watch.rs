@@ -123,6 +123,9 @@ async fn a_sign_that_comes_late_takes_the_strike_back() {
     let rule = grace(15).no_check_in.map(|rule| NoCheckIn { strikes, strikes_then, ..rule });
     let lobby = Lobby::with(Rules { no_check_in: rule, ..Rules::default() }).await;
     add_series(&lobby);
+    let all = lobby.key("all", "*", &Right::ALL, 600).await;
+    let alive = serde_json::json!({ "signs": [{ "room": OTHER, "source": "motion" }] }).to_string();
+    assert_eq!(lobby.ask_as(&all, "POST", "/v1/evidence", &[], &alive).await.status, 200);
     let uid = lobby
         .sim
         .world(|world| world.events(FREE, lobby.began, lobby.began + TimeDelta::minutes(1))[0].uid.clone());
@@ -131,7 +134,6 @@ async fn a_sign_that_comes_late_takes_the_strike_back() {
     let last = async || lobby.desk.last(&room, &uid).await.unwrap().unwrap();
     let start = lobby.began - TimeDelta::minutes(20);
     assert!(last().await < start, "counting begins just before");
-    let all = lobby.key("all", "*", &Right::ALL, 600).await;
     let sign = serde_json::json!({ "signs": [{ "room": FREE, "at": start + TimeDelta::minutes(3), "source": "motion" }] });
     assert_eq!(lobby.ask_as(&all, "POST", "/v1/evidence", &[], &sign.to_string()).await.status, 200);
     assert_eq!(last().await, start, "somebody came after all");

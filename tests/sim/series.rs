@@ -47,7 +47,7 @@ impl Diary {
         world.set_now(day(-3));
         let mut spec = MeetingSpec::new(ada(), day(0), day(0) + TimeDelta::hours(1));
         spec.rooms = vec![ROOM.to_owned()];
-        spec.series = Some(Series::new(adjourn::sim::Pattern::Daily { interval: 1 }, Range::Count(30)));
+        spec.series = Some(Series::new(adjourn::sim::Pattern::Daily { interval: 1 }, Range::Count(60)));
         let uid = world.add_meeting(spec);
         for moved in [6, 8] {
             world.organizer_changes(&uid, Some(day(moved)), |details| {
@@ -355,5 +355,54 @@ async fn a_moved_date_to_which_somebody_came_begins_a_new_count_from_when_they_c
     diary.desk.came(&room(), &uid, day(3) - TimeDelta::hours(2)).await.unwrap();
     let applied = diary.live(4, false).await;
     assert_eq!(applied.iter().map(|one| one.missed).collect::<Vec<_>>(), [1]);
+    assert!(diary.is_there());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_nobody_could_be_seen_nothing_is_a_strike() {
+    let mut diary = Diary::open(3, StrikesThen::Delete).await;
+    assert_eq!(diary.live(0, false).await[0].missed, 1);
+    diary.silent = true;
+    for number in [1, 2, 3] {
+        let applied = diary.live(number, false).await;
+        assert_eq!(applied.iter().map(|one| one.missed).collect::<Vec<_>>(), [0], "day {number}");
+    }
+    diary.silent = false;
+    assert_eq!(diary.live(4, false).await[0].missed, 1);
+    assert!(diary.is_there());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dates_that_lie_far_apart_are_no_row() {
+    let diary = Diary::open(3, StrikesThen::Delete).await;
+    for (number, missed) in [(0, 1), (1, 2), (40, 1), (41, 2)] {
+        assert_eq!(diary.live(number, false).await[0].missed, missed, "day {number}");
+    }
+    assert!(diary.is_there());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_series_that_exchange_does_not_let_go_loses_its_date_all_the_same() {
+    let diary = Diary::open(1, StrikesThen::Delete).await;
+    diary
+        .office
+        .sim
+        .trouble(Trouble::new(Wrong::ItemError("ErrorAccessDenied")).on("CreateItem").after(2).times(1));
+    let applied = diary.live(0, false).await;
+    assert_eq!(applied.len(), 4, "{applied:?}");
+    assert!(matches!(applied[2].outcome, Outcome::Refused { .. }), "{}", applied[2].outcome);
+    assert_eq!((applied[3].rule, done(&applied[3]).1), (Rule::NoCheckIn, EventKind::Occurrence));
+    assert!(diary.is_there());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_plan_takes_off_no_more_than_may_go() {
+    let mut diary = Diary::open(1, StrikesThen::Delete).await;
+    let (_, plan) = diary.plan(0, false).await;
+    diary.series_max = 0;
+    let sweep = diary.sweep(EvidenceLog::default());
+    let applied = sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
+    let [one] = applied.as_slice() else { panic!("{applied:?}") };
+    assert_eq!((one.rule, done(one).1), (Rule::NoCheckIn, EventKind::Occurrence));
     assert!(diary.is_there());
 }
