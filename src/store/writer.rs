@@ -32,8 +32,9 @@ struct State {
     open: HashMap<ActionId, Life>,
 }
 
-/// Facts after which the keeper is called. A fact is some seven pages of the log.
-const CALL_AFTER: usize = 100;
+/// Facts after which the keeper is called. A fact is some seven pages of the log. While the keeper works, the disk has less
+/// time for commits: seldom and long is better for those who wait at a door than often and short.
+const CALL_AFTER: usize = 1_000;
 /// … and facts after which the log is worked in here, before the next one: where the keeper never comes to its end because
 /// facts come all the time, the log must not grow for ever.
 const WORK_IN_AT_LAST: usize = 10_000;
