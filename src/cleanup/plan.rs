@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Limits, NoCheckIn, Rule, Verdict};
+use super::{How, Limits, Rule, Verdict};
 use crate::action::Seen;
 use crate::calendar::{RoomAddress, Window};
 
@@ -77,33 +77,20 @@ impl Plan {
     }
 
     /// Of the series that would go, all but so many only lose the date to which nobody came.
-    pub(super) fn spare_series_beyond(
-        &mut self,
-        max: usize,
-        rule: impl Fn(&RoomAddress) -> Option<NoCheckIn>,
-    ) {
-        let struck = |room: &mut RoomPlan| {
-            let how = rule(&room.room).map(|rule| rule.how);
-            std::mem::take(&mut room.events).into_iter().map(move |judged| (judged, how)).collect::<Vec<_>>()
-        };
+    pub(super) fn spare_series_beyond(&mut self, max: usize, date: impl Fn(&RoomAddress) -> Option<How>) {
         let mut left = max;
         for room in &mut self.rooms {
-            room.events = struck(room)
-                .into_iter()
-                .map(|(judged, how)| match judged.verdict {
-                    Verdict::Act { rule: Rule::Strikes, .. } if left > 0 => {
-                        left -= 1;
-                        judged
-                    }
-                    Verdict::Act { rule: Rule::Strikes, how: of_series, why, missed } => {
-                        let why = format!("{why}, but not today: as many go already as may");
-                        let how = how.unwrap_or(of_series);
-                        let verdict = Verdict::Act { rule: Rule::NoCheckIn, how, why, missed };
-                        Judged { verdict, ..judged }
-                    }
-                    _ => judged,
-                })
-                .collect();
+            for judged in &mut room.events {
+                let Verdict::Act { rule: rule @ Rule::Strikes, how, why, .. } = &mut judged.verdict else {
+                    continue;
+                };
+                if left > 0 {
+                    left -= 1;
+                    continue;
+                }
+                (*rule, *how) = (Rule::NoCheckIn, date(&room.room).unwrap_or(*how));
+                why.push_str(", but not today: as many go already as may");
+            }
         }
     }
 

@@ -7,8 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{Mutex, OnceCell};
 
 use super::came_back::after_return;
-use super::judge::came;
-use super::judge::organizer_in;
+use super::judge::{came, organizer_in};
 use super::plan::{Judged, RoomPlan};
 use super::rules::NoCheckIn;
 use super::strikes::{Record, after_strikes, is_whole_series};
@@ -89,7 +88,9 @@ impl RoomJudge {
         match &verdict {
             // Also where it is spared for another reason, and where it is not counted now but was.
             Verdict::Keep { .. } if self.came(room, event, &rule, now) => {
-                if rule.strikes > 0 || self.attendance.last(room, uid).await?.is_some() {
+                let last = self.attendance.last(room, uid).await?;
+                // Nearly always it is known: the same meeting is looked at again and again.
+                if (rule.strikes > 0 || last.is_some()) && last.is_none_or(|last| last < event.start) {
                     self.attendance.came(room, uid, event.start).await?;
                 }
                 Ok(verdict)
@@ -121,12 +122,11 @@ impl RoomJudge {
         }
         let query = Query { uid: Some(uid.clone()), ..Query::room(room) };
         let lives = self.engine.journal().find(&query).await?;
-        let mut record = Record { lives: &lives, since, held: None };
+        let record = Record { lives: &lives, since };
         let missed = record.misses(event.start).saturating_add(1);
-        if missed >= rule.strikes && rule.strikes_then == StrikesThen::Delete {
-            record.held = self.held(now).await?;
-        }
-        Ok(after_strikes(verdict, missed, &record, rule, self.rules.came_back))
+        let may_go = missed >= rule.strikes && rule.strikes_then == StrikesThen::Delete;
+        let held = if may_go { self.held(now).await? } else { None };
+        Ok(after_strikes(verdict, (missed, &record), rule, self.rules.came_back, held))
     }
 
     fn came(&self, room: &RoomAddress, event: &Event, rule: &NoCheckIn, now: DateTime<Utc>) -> bool {

@@ -89,8 +89,6 @@ pub(super) struct Record<'a> {
     pub(super) lives: &'a [Life],
     /// Misses count from here on; `None` when nothing was counted yet.
     pub(super) since: Option<DateTime<Utc>>,
-    /// Why no series may go now, whatever is on record.
-    pub(super) held: Option<&'static str>,
 }
 
 impl Record<'_> {
@@ -128,31 +126,34 @@ impl Record<'_> {
 }
 
 /// The verdict on a date to which nobody came, the so many `missed` in a row, given what is on record about its series.
+/// `held` says why no series may go now, whatever is on record.
 pub(super) fn after_strikes(
     verdict: Verdict,
-    missed: u32,
-    record: &Record<'_>,
+    (missed, record): (u32, &Record<'_>),
     rule: &NoCheckIn,
     came_back: CameBack,
+    held: Option<&'static str>,
 ) -> Verdict {
     let Verdict::Act { rule: Rule::NoCheckIn, how, why, .. } = verdict else { return verdict };
+    let only_the_date = |why| Verdict::Act { rule: Rule::NoCheckIn, how, why, missed };
     if missed < rule.strikes {
-        return Verdict::Act { rule: Rule::NoCheckIn, how, why, missed };
+        return only_the_date(why);
     }
     let why = format!("{why}, for the {} time in a row", Ordinal(missed));
     if rule.strikes_then == StrikesThen::Report || record.stays(came_back) {
-        return Verdict::Act { rule: Rule::NoCheckIn, how, why, missed };
+        return only_the_date(why);
     }
-    if let Some(held) = record.held {
-        let why = format!("{why}; its series stays for now, since {held}");
-        return Verdict::Act { rule: Rule::NoCheckIn, how, why, missed };
+    match held {
+        Some(held) => only_the_date(format!("{why}; its series stays for now, since {held}")),
+        None => {
+            let why = format!("{why}; the whole series is taken off");
+            Verdict::Act { rule: Rule::Strikes, how: how.for_series(), why, missed }
+        }
     }
-    let why = format!("{why}; the whole series is taken off");
-    Verdict::Act { rule: Rule::Strikes, how: how.for_series(), why, missed }
 }
 
 /// A date that was released by the rule on check-ins.
-pub(super) fn is_release(life: &Life) -> bool {
+fn is_release(life: &Life) -> bool {
     life.done().is_some() && is_by(life, Rule::NoCheckIn)
 }
 

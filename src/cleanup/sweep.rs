@@ -153,7 +153,7 @@ impl Sweep {
         let rooms =
             plans.into_iter().zip(rooms).map(|(plan, room)| plan.unwrap_or_else(|| lost(room))).collect();
         let mut plan = Plan { version: Plan::VERSION, made_at, window, rooms, stop: None };
-        plan.spare_series_beyond(self.rules.limits.series_max, |room| self.rules.check_in(room));
+        plan.spare_series_beyond(self.rules.limits.series_max, |room| Some(self.rules.check_in(room)?.how));
         plan.stop = plan.check(&self.rules.limits);
         plan
     }
@@ -172,22 +172,22 @@ impl Sweep {
         let places = Arc::new(Semaphore::new(self.rooms_at_once));
         let broken_off = Arc::new(OnceLock::new());
         let mut tasks = JoinSet::new();
-        // `None`: its task ended in a panic. `Some(None)`: it was not begun.
-        let mut ends: Vec<Option<Option<End>>> = work.iter().map(|_| None).collect();
+        // `None`: its task ended in a panic.
+        let mut ends: Vec<Option<End>> = work.iter().map(|_| None).collect();
         for (index, work) in work.iter().cloned().enumerate() {
             let (engine, judge) = (self.engine.clone(), self.room_judge());
             let (places, broken_off) = (places.clone(), broken_off.clone());
             tasks.spawn(async move {
                 let _place = places.acquire_owned().await;
                 if broken_off.get().is_some() {
-                    return (index, None);
+                    return (index, End::default());
                 }
                 let end = work.perform(&engine, judge, mode).await;
                 if let Some(error) = &end.broken_off {
                     // The first one to fail says why.
                     let _ = broken_off.set(error.clone());
                 }
-                (index, Some(end))
+                (index, end)
             });
         }
         while let Some(joined) = tasks.join_next().await {
@@ -200,8 +200,8 @@ impl Sweep {
         for (end, work) in ends.into_iter().zip(work) {
             match end {
                 None => swept.applied.push(work.broke_off()),
-                Some(None) => swept.unbegun += 1,
-                Some(Some(end)) => {
+                Some(End { begun: false, .. }) => swept.unbegun += 1,
+                Some(end) => {
                     swept.applied.extend(end.applied);
                     swept.open.extend(end.broken_off.map(|_| work.unfinished()));
                 }

@@ -2,13 +2,12 @@
 //! one for the series. A changed date that is not taken off would make its organizer believe in half a series, so the
 //! series goes last, and only when all of them went.
 
-use chrono::{DateTime, Utc};
 use tokio::sync::Mutex;
 
 use super::plan::Judged;
 use super::room_judge::{RoomJudge, StillAbandoned, StillStruck};
 use super::sweep::{Applied, Unfinished};
-use super::{Rule, Verdict};
+use super::{Kept, Rule, Verdict};
 use crate::action::{Action, ActionId, Actor, AllDay, Answer, Outcome, Refusal, Seen, Target, Times};
 use crate::calendar::{Date, RoomAddress, Series};
 use crate::engine::{Engine, Guard, Mode};
@@ -29,10 +28,21 @@ pub(super) struct Work {
 /// How it ended.
 #[derive(Default)]
 pub(super) struct End {
+    /// Anything of it was asked for.
+    pub(super) begun: bool,
     /// Every action that is over.
     pub(super) applied: Vec<Applied>,
     /// Why the next one is not: the journal failed.
     pub(super) broken_off: Option<JournalError>,
+}
+
+/// Work under way.
+struct Hand<'a> {
+    work: &'a Work,
+    engine: &'a Engine,
+    judge: RoomJudge,
+    mode: Mode,
+    applied: Vec<Applied>,
 }
 
 impl Work {
@@ -54,125 +64,12 @@ impl Work {
     }
 
     pub(super) async fn perform(&self, engine: &Engine, judge: RoomJudge, mode: Mode) -> End {
-        let mut end = End::default();
+        let mut hand = Hand { work: self, engine, judge, mode, applied: Vec::new() };
         let done = match self.rule {
-            Rule::Strikes => self.perform_series(engine, judge, mode, &mut end.applied).await,
-            rule => {
-                let guard = StillAbandoned { judge, room: self.action.room.clone(), rule };
-                self.act(engine, self.action.clone(), mode, &guard, &mut end.applied).await.map(drop)
-            }
+            Rule::Strikes => hand.take_series_off().await,
+            rule => hand.act_by(rule, self.action.clone()).await,
         };
-        end.broken_off = done.err();
-        end
-    }
-
-    async fn perform_series(
-        &self,
-        engine: &Engine,
-        judge: RoomJudge,
-        mode: Mode,
-        applied: &mut Vec<Applied>,
-    ) -> Result<(), JournalError> {
-        let room = &self.action.room;
-        // One series after the other, so that each counts those before it.
-        let _turn = SERIES.lock().await;
-        match judge.held(engine.clock().now()).await {
-            Ok(None) => {}
-            Ok(Some(_)) | Err(_) => return self.release_date(engine, judge, mode, applied).await,
-        }
-        let mut guard =
-            StillStruck { judge: judge.clone(), room: room.clone(), date: Some(self.event.id.clone()) };
-        let Ok(Some(series)) = engine.calendar().series(room, &self.event.id).await else {
-            return self.release_date(engine, judge, mode, applied).await;
-        };
-        let whole = Action { target: Target::Series { id: series.master.id.clone() }, ..self.action.clone() };
-        // A series that cannot go is not begun with: half of one is worse than a whole one.
-        let rehearsal = engine.perform_guarded(self.again(&whole), Mode::Rehearse, &guard).await?;
-        match rehearsal.outcome {
-            Outcome::Done(_) => {}
-            refused if no_longer_applies(&refused) => {
-                applied.push(self.ended(refused));
-                return Ok(());
-            }
-            _ => return self.release_date(engine, judge, mode, applied).await,
-        }
-        for date in self.exceptions_ahead(&series, engine.clock().now()) {
-            let seen = Some(Times { start: date.start, end: date.end });
-            let action = Action { target: Target::Event { id: date.id.clone(), seen }, ..self.again(&whole) };
-            if !self.act(engine, action, mode, &guard, applied).await? {
-                // The series goes another time; the room is free now all the same, unless somebody came.
-                let stays = applied.last().is_some_and(|one| no_longer_applies(&one.outcome));
-                return if stays { Ok(()) } else { self.release_date(engine, judge, mode, applied).await };
-            }
-            if guard.date.as_ref() == Some(&date.id) {
-                // What is judged is gone by our own doing; the series follows it.
-                guard.date = None;
-            }
-        }
-        if self.act(engine, whole, mode, &guard, applied).await? {
-            return Ok(());
-        }
-        match applied.last().map(|one| &one.outcome) {
-            // Whether it went is not known, or somebody came: the date is left alone too.
-            Some(Outcome::NeedsAttention { .. }) => Ok(()),
-            Some(outcome) if no_longer_applies(outcome) => Ok(()),
-            _ => self.release_date(engine, judge, mode, applied).await,
-        }
-    }
-
-    /// The dates that were changed and are not over, the one that decided it last.
-    fn exceptions_ahead<'s>(&self, series: &'s Series, now: DateTime<Utc>) -> Vec<&'s Date> {
-        let mut ahead: Vec<_> = series.exceptions.iter().filter(|date| date.end > now).collect();
-        ahead.sort_by_key(|date| (date.id == self.event.id, date.start));
-        ahead
-    }
-
-    /// Only the date, as the rule on check-ins has it.
-    async fn release_date(
-        &self,
-        engine: &Engine,
-        judge: RoomJudge,
-        mode: Mode,
-        applied: &mut Vec<Applied>,
-    ) -> Result<(), JournalError> {
-        let room = self.action.room.clone();
-        let Some(rule) = judge.rules.check_in(&room) else { return Ok(()) };
-        let date = Self {
-            action: Action {
-                id: ActionId::random(),
-                ask: rule.how.ask(),
-                actor: Actor::Sweep { rule: Rule::NoCheckIn.to_string() },
-                reason: Some("This room was released automatically: nobody checked in.".to_owned()),
-                ..self.action.clone()
-            },
-            rule: Rule::NoCheckIn,
-            ..self.clone()
-        };
-        let guard = StillAbandoned { judge, room, rule: Rule::NoCheckIn };
-        date.act(engine, date.action.clone(), mode, &guard, applied).await.map(drop)
-    }
-
-    fn again(&self, action: &Action) -> Action {
-        Action { id: ActionId::random(), ..action.clone() }
-    }
-
-    /// Whether what was asked is so now.
-    async fn act(
-        &self,
-        engine: &Engine,
-        action: Action,
-        mode: Mode,
-        guard: &dyn Guard,
-        applied: &mut Vec<Applied>,
-    ) -> Result<bool, JournalError> {
-        let Answer { action, outcome, .. } = engine.perform_guarded(action, mode, guard).await?;
-        // A date that its organizer cancelled is none that anybody counts on.
-        let is_so = matches!(
-            outcome,
-            Outcome::Done(_) | Outcome::AlreadyDone { .. } | Outcome::Refused { refusal: Refusal::Cancelled }
-        );
-        applied.push(Applied { action, ..self.ended(outcome) });
-        Ok(is_so)
+        End { begun: true, applied: hand.applied, broken_off: done.err() }
     }
 
     fn ended(&self, outcome: Outcome) -> Applied {
@@ -193,6 +90,122 @@ impl Work {
     }
 }
 
-fn no_longer_applies(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Refused { refusal: Refusal::NoLongerApplies { .. } })
+impl Hand<'_> {
+    fn room(&self) -> &RoomAddress {
+        &self.work.action.room
+    }
+
+    async fn take_series_off(&mut self) -> Result<(), JournalError> {
+        // One series after the other, so that each counts those before it.
+        let _turn = SERIES.lock().await;
+        let Some(series) = self.find_series().await else { return self.release_date().await };
+        let date = Some(self.work.event.id.clone());
+        let mut guard = StillStruck { judge: self.judge.clone(), room: self.room().clone(), date };
+        let target = Target::Series { id: series.master.id.clone() };
+        let whole = Action { target, ..self.work.action.clone() };
+        // A series that cannot go is not begun with: half of one is worse than a whole one.
+        let rehearsal = self.engine.perform_guarded(anew(&whole), Mode::Rehearse, &guard).await?.outcome;
+        match (&rehearsal, Went::of(&rehearsal)) {
+            (Outcome::Done(_), _) => {}
+            (_, Went::Spared) => {
+                self.applied.push(self.work.ended(rehearsal));
+                return Ok(());
+            }
+            _ => return self.release_date().await,
+        }
+        for date in self.exceptions_ahead(&series) {
+            let seen = Some(Times { start: date.start, end: date.end });
+            let target = Target::Event { id: date.id.clone(), seen };
+            match self.act(Rule::Strikes, Action { target, ..anew(&whole) }, &guard).await? {
+                Went::Yes => {}
+                Went::Spared => return Ok(()),
+                // The series goes another time; the room is free now all the same.
+                Went::InDoubt | Went::No => return self.release_date().await,
+            }
+            if guard.date.as_ref() == Some(&date.id) {
+                // What is judged is gone by our own doing; the series follows it.
+                guard.date = None;
+            }
+        }
+        match self.act(Rule::Strikes, whole, &guard).await? {
+            // Where it is not known whether it went, the date is left alone too.
+            Went::Yes | Went::Spared | Went::InDoubt => Ok(()),
+            Went::No => self.release_date().await,
+        }
+    }
+
+    /// The series, if one may go now and can be read.
+    async fn find_series(&self) -> Option<Series> {
+        let held = self.judge.held(self.engine.clock().now()).await;
+        if !matches!(held, Ok(None)) {
+            return None;
+        }
+        self.engine.calendar().series(self.room(), &self.work.event.id).await.ok().flatten()
+    }
+
+    /// The dates that were changed and are not over, the one that decided it last.
+    fn exceptions_ahead<'s>(&self, series: &'s Series) -> Vec<&'s Date> {
+        let now = self.engine.clock().now();
+        let mut ahead: Vec<_> = series.exceptions.iter().filter(|date| date.end > now).collect();
+        ahead.sort_by_key(|date| (date.id == self.work.event.id, date.start));
+        ahead
+    }
+
+    /// Only the date, as the rule on check-ins has it.
+    async fn release_date(&mut self) -> Result<(), JournalError> {
+        let Some(rule) = self.judge.rules.check_in(self.room()) else {
+            let refusal = Refusal::NoLongerApplies { why: Kept::NoRule.to_string() };
+            self.applied.push(self.work.ended(Outcome::Refused { refusal }));
+            return Ok(());
+        };
+        let action = Action {
+            ask: rule.how.ask(),
+            actor: Actor::Sweep { rule: Rule::NoCheckIn.to_string() },
+            reason: Some("This room was released automatically: nobody checked in.".to_owned()),
+            ..anew(&self.work.action)
+        };
+        self.act_by(Rule::NoCheckIn, action).await
+    }
+
+    /// One action, by a rule that must still apply.
+    async fn act_by(&mut self, rule: Rule, action: Action) -> Result<(), JournalError> {
+        let guard = StillAbandoned { judge: self.judge.clone(), room: self.room().clone(), rule };
+        self.act(rule, action, &guard).await.map(drop)
+    }
+
+    async fn act(&mut self, rule: Rule, action: Action, guard: &dyn Guard) -> Result<Went, JournalError> {
+        let Answer { action, outcome, .. } = self.engine.perform_guarded(action, self.mode, guard).await?;
+        let went = Went::of(&outcome);
+        self.applied.push(Applied { action, rule, ..self.work.ended(outcome) });
+        Ok(went)
+    }
+}
+
+/// What became of one action, as far as the next one depends on it.
+enum Went {
+    /// It is as it was wanted.
+    Yes,
+    /// Somebody came, or the rule does not apply any more.
+    Spared,
+    /// Nobody knows.
+    InDoubt,
+    No,
+}
+
+impl Went {
+    fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Done(_) | Outcome::AlreadyDone { .. } => Self::Yes,
+            // A date that its organizer cancelled is none that anybody counts on.
+            Outcome::Refused { refusal: Refusal::Cancelled } => Self::Yes,
+            Outcome::Refused { refusal: Refusal::NoLongerApplies { .. } } => Self::Spared,
+            Outcome::Refused { .. } => Self::No,
+            Outcome::NeedsAttention { .. } => Self::InDoubt,
+        }
+    }
+}
+
+/// The same wish under another name.
+fn anew(action: &Action) -> Action {
+    Action { id: ActionId::random(), ..action.clone() }
 }

@@ -243,10 +243,6 @@ impl Desk {
 #[async_trait]
 impl Attendance for Desk {
     async fn came(&self, room: &RoomAddress, uid: &Uid, start: DateTime<Utc>) -> Result<(), Trouble> {
-        // Nearly always it is known: a sweep looks at the same meeting again and again.
-        if self.last(room, uid).await?.is_some_and(|last| start <= last) {
-            return Ok(());
-        }
         let (room, uid, came) = (room.to_string(), uid.to_string(), start.timestamp_millis());
         let oldest = (start - CAME_KEPT).timestamp_millis();
         let kept = self.with(move |connection| {

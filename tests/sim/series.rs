@@ -406,3 +406,13 @@ async fn an_older_plan_takes_off_no_more_than_may_go() {
     assert_eq!((one.rule, done(one).1), (Rule::NoCheckIn, EventKind::Occurrence));
     assert!(diary.is_there());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_whose_rule_is_off_now_says_so_and_does_nothing() {
+    let diary = Diary::open(1, StrikesThen::Delete).await;
+    let (_, plan) = diary.plan(0, false).await;
+    let off = Sweep::new(diary.office.engine.clone(), Rules::default(), EvidenceLog::default(), 1);
+    let applied = off.apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
+    assert!(matches!(applied.as_slice(), [Applied { outcome: Outcome::Refused { .. }, .. }]), "{applied:?}");
+    assert!(diary.is_there() && diary.declines().is_empty());
+}
