@@ -32,3 +32,14 @@ pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
 pub(crate) fn is_this_machine(host: &str) -> bool {
     matches!(host, "localhost" | "127.0.0.1" | "[::1]")
 }
+
+/// What went wrong with them and what lies behind it, in one line: "client error (Connect)" alone helps nobody.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut behind = error.source();
+    while let Some(cause) = behind {
+        text = format!("{text}: {cause}");
+        behind = cause.source();
+    }
+    text
+}

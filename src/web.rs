@@ -4,15 +4,16 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, Uri, header};
+use http::{Method, Request, Response, Uri, header};
 use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde::de::DeserializeOwned;
 
-use crate::peer::{client_config, is_this_machine};
+use crate::peer::{chain, client_config, is_this_machine};
 
 /// How long one request may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -58,36 +59,35 @@ impl Web {
         for (name, value) in headers {
             request = request.header(*name, value);
         }
-        let request = request.body(Full::from(body)).map_err(|error| error.to_string())?;
+        let request = request.body(Bytes::from(body)).map_err(|error| error.to_string())?;
         // What is said besides the status is nothing to us.
-        in_time(async { Ok(self.0.request(request).await.map_err(chain)?.status().as_u16()) }).await
+        in_time(async { Ok(self.ask(request).await?.status().as_u16()) }).await
     }
 
-    /// Sends what somebody else put together.
-    #[cfg(feature = "otel")]
-    pub(crate) async fn send(&self, request: Request<Bytes>) -> Result<http::Response<Bytes>, String> {
+    /// Sends this, and reads the whole answer.
+    pub(crate) async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
         in_time(async {
-            let (head, body) = self.0.request(request.map(Full::from)).await.map_err(chain)?.into_parts();
+            let (head, body) = self.ask(request).await?.into_parts();
             let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
-            Ok(http::Response::from_parts(head, body.map_err(|error| error.to_string())?.to_bytes()))
+            Ok(Response::from_parts(head, body.map_err(|error| error.to_string())?.to_bytes()))
         })
         .await
+    }
+
+    async fn ask(&self, request: Request<Bytes>) -> Result<Response<Incoming>, String> {
+        self.0.request(request.map(Full::from)).await.map_err(|error| chain(&error))
     }
 
     /// Reads JSON, or says why there is none.
     pub(crate) async fn get<T: DeserializeOwned>(&self, from: &Uri) -> Result<T, String> {
         let request = request(Method::GET, from).header(header::ACCEPT, "application/json");
-        let request = request.body(Full::default()).map_err(|error| error.to_string())?;
-        in_time(async {
-            let answer = self.0.request(request).await.map_err(chain)?;
-            if !answer.status().is_success() {
-                return Err(format!("{from} answered {}", answer.status()));
-            }
-            let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
-            let body = body.map_err(|error| error.to_string())?.to_bytes();
-            serde_json::from_slice(&body).map_err(|error| format!("{from} answered something else: {error}"))
-        })
-        .await
+        let request = request.body(Bytes::new()).map_err(|error| error.to_string())?;
+        let answer = self.send(request).await?;
+        if !answer.status().is_success() {
+            return Err(format!("{from} answered {}", answer.status()));
+        }
+        serde_json::from_slice(answer.body())
+            .map_err(|error| format!("{from} answered something else: {error}"))
     }
 }
 
@@ -99,15 +99,4 @@ fn request(method: Method, uri: &Uri) -> http::request::Builder {
 async fn in_time<T>(asked: impl Future<Output = Result<T, String>>) -> Result<T, String> {
     let late = |_| Err(format!("no answer within {} s", PATIENCE.as_secs()));
     tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(late)
-}
-
-/// What went wrong, down to its cause: "client error (Connect)" alone helps nobody.
-fn chain(error: hyper_util::client::legacy::Error) -> String {
-    let mut said = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(error) = cause {
-        said = format!("{said}: {error}");
-        cause = error.source();
-    }
-    said
 }

@@ -98,6 +98,11 @@ impl KeyRing {
         self.provider.store(provider);
     }
 
+    /// The provider whose tokens are taken.
+    pub fn trusted(&self) -> Option<Arc<Provider>> {
+        self.provider.load_full()
+    }
+
     /// Reads the keys again every second, and the provider's when they are old, until it is told to stop.
     pub async fn watch(&self, stop: CancellationToken) {
         tokio::join!(self.watch_keys(stop.clone()), self.watch_provider(stop));
@@ -105,7 +110,7 @@ impl KeyRing {
 
     async fn watch_provider(&self, stop: CancellationToken) {
         while !stop.is_cancelled() {
-            if let Some(provider) = self.provider.load_full() {
+            if let Some(provider) = self.trusted() {
                 tokio::select! {
                     () = provider.refresh() => {}
                     () = stop.cancelled() => {}
@@ -137,14 +142,14 @@ impl KeyRing {
         if let Some((id, secret)) = split(token) {
             return Ok((self.open_key(&id, secret).ok_or(Shut::Invalid)?, None));
         }
-        let provider = self.provider.load_full().ok_or(Shut::Invalid)?;
+        let provider = self.trusted().ok_or(Shut::Invalid)?;
         let met = provider.admit(token, now).await.map_err(Shut::from)?;
         Ok((met.in_use, Some(Pass { until: met.until, provider })))
     }
 
     /// Whether what such a token was let in for still holds.
     pub(super) fn honours(&self, pass: &Pass, now: DateTime<Utc>) -> bool {
-        let trusted = self.provider.load_full();
+        let trusted = self.trusted();
         now < pass.until && trusted.is_some_and(|provider| Arc::ptr_eq(&provider, &pass.provider))
     }
 

@@ -27,8 +27,6 @@ pub(super) struct Running {
     /// Where the configuration is read again; `None` where there is none.
     pub(super) connection: Option<Connection>,
     pub(super) config: Config,
-    /// The trusted provider of tokens.
-    pub(super) provider: Option<Arc<Provider>>,
     /// What the files held that are only named in the configuration: password, issuers, the webhook's secret.
     pub(super) files: Files,
     /// Ends the present webhook once what it has heard is told.
@@ -74,14 +72,11 @@ impl Running {
         }
         self.service.set_options(options(&config));
         self.api.set_options(shown(&config));
-        if config.api.oidc != self.config.api.oidc {
-            self.keys.trust(provider.clone());
-            self.provider = provider;
-        }
+        self.keys.trust(provider);
         if config.webhook != self.config.webhook || files.webhook != self.files.webhook {
             self.tell(hook, parts);
         }
-        for key in only_at_start(&self.config, &config).into_iter().chain(self.files.only_at_start(&files)) {
+        for key in self.only_at_start(&config, &files) {
             tracing::warn!(key, "has changed; a restart takes it over");
         }
         self.files.webhook = files.webhook;
@@ -94,9 +89,11 @@ impl Running {
         Ok(())
     }
 
-    /// The provider by this configuration; with the keys that are known, where the issuer is the same.
+    /// The provider by this configuration: the one there is, where nothing changed, or with its keys, where the issuer is
+    /// the same.
     fn provider_of(&self, config: &Config) -> Result<Option<Arc<Provider>>, Failure> {
-        match (&self.provider, &self.config.api.oidc, &config.api.oidc) {
+        match (self.keys.trusted(), &self.config.api.oidc, &config.api.oidc) {
+            (known, old, new) if old == new => Ok(known),
             (Some(known), Some(old), Some(new))
                 if (&old.issuer.issuer, &old.keys_at) == (&new.issuer.issuer, &new.keys_at) =>
             {
@@ -104,6 +101,23 @@ impl Running {
             }
             _ => provider(&config.api),
         }
+    }
+
+    /// What differs from what is in force, and only a new start takes over.
+    fn only_at_start(&self, new: &Config, files: &Files) -> impl Iterator<Item = &'static str> + use<> {
+        let old = &self.config;
+        let differ = [
+            ("[server]", old.server != new.server),
+            ("[journal] or [engine]", old.journal != new.journal || old.engine != new.engine),
+            ("api.listen", old.api.listen != new.api.listen),
+            (
+                "[api.tls] or api.behind_proxy",
+                (&old.api.tls, old.api.behind_proxy) != (&new.api.tls, new.api.behind_proxy),
+            ),
+            ("the content of server.password_file", self.files.password != files.password),
+            ("the content of server.ca_file", self.files.issuers != files.issuers),
+        ];
+        differ.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key)
     }
 
     /// Tells this webhook from now on, and no other.
@@ -140,14 +154,6 @@ impl Files {
         let issuers = server.and_then(|server| hash(server.ca_file.as_deref()?));
         Self { password, issuers, webhook: config.webhook.as_ref().and_then(|hook| hash(&hook.secret_file)) }
     }
-
-    fn only_at_start(&self, new: &Self) -> Vec<&'static str> {
-        let differ = [
-            ("the content of server.password_file", self.password != new.password),
-            ("the content of server.ca_file", self.issuers != new.issuers),
-        ];
-        differ.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
-    }
 }
 
 /// How the service behaves by this configuration.
@@ -177,18 +183,4 @@ pub(super) fn webhook(config: &Config, service: &Service) -> Result<Option<Webho
     let secret = connect::secret_in("secret", &hook.secret_file)?;
     let hook = Webhook::new(&hook.url, secret, service.engine.clock().clone());
     hook.map(Some).map_err(|error| Failure::from_error(Exit::Usage, error))
-}
-
-/// Keys that differ and that only a new start takes over.
-fn only_at_start(old: &Config, new: &Config) -> Vec<&'static str> {
-    let differ = [
-        ("[server]", old.server != new.server),
-        ("[journal] or [engine]", old.journal != new.journal || old.engine != new.engine),
-        ("api.listen", old.api.listen != new.api.listen),
-        (
-            "[api.tls] or api.behind_proxy",
-            (&old.api.tls, old.api.behind_proxy) != (&new.api.tls, new.api.behind_proxy),
-        ),
-    ];
-    differ.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
 }

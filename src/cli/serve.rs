@@ -53,8 +53,7 @@ pub(super) async fn serve(
     let tls = tls(&config.api, listen)?;
     let service = Service::open(engine, desk.clone(), reload::options(&config)).await.map_err(failed)?;
     let keys = Arc::new(KeyRing::open(desk).await.map_err(failed)?);
-    let provider = reload::provider(&config.api)?;
-    keys.trust(provider.clone());
+    keys.trust(reload::provider(&config.api)?);
     let api = Api::new(service.clone(), keys.clone(), reload::shown(&config));
     let hook = reload::webhook(&config, &service)?;
     let listener = TcpListener::bind(listen)
@@ -76,9 +75,8 @@ pub(super) async fn serve(
     }
     parts.spawn(service.clone().watch(stop.clone()));
     parts.spawn(api::serve(listener, tls, api::router(api.clone()), Limits::default(), stop.clone()));
-    let (service_of, files) = (service.clone(), Files::of(&config));
-    let mut running =
-        Running { service: service_of, api, keys, connection, config, provider, files, hook: None };
+    let files = Files::of(&config);
+    let mut running = Running { service, api, keys, connection, config, files, hook: None };
     running.tell(hook, &mut parts);
     // Where there is no systemd, nobody is told.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
@@ -89,7 +87,7 @@ pub(super) async fn serve(
             () = signals.stop() => break,
         }
     }
-    end(&service, &stop, parts).await;
+    end(&running.service, &stop, parts).await;
     Ok(Exit::Done)
 }
 

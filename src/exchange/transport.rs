@@ -25,6 +25,7 @@ use super::auth::{Credential, Next};
 use super::delivery::{Delivery, Failure, HttpAnswer};
 use super::settings::{Endpoint, Settings, SettingsError};
 use super::tls;
+use crate::peer::chain;
 
 /// How often a credential may ask for another leg before we call it refused; NTLM needs two.
 const LEGS_MAX: usize = 4;
@@ -251,17 +252,6 @@ fn inflate(zipped: &[u8], limit: usize) -> Result<Bytes, Failure> {
         return Err(Failure::TooLarge(limit));
     }
     Ok(whole.into())
-}
-
-/// An error and what lies behind it, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut behind = error.source();
-    while let Some(cause) = behind {
-        text = format!("{text}: {cause}");
-        behind = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -142,16 +142,17 @@ impl Service {
         let oldest = self.now() - EVIDENCE_KEPT;
         let signs: Vec<_> = signs.into_iter().filter(|sign| sign.at >= oldest).collect();
         self.desk.add_evidence(signs.clone(), oldest).await?;
-        self.evidence.extend(signs.clone(), oldest);
         let late = self.now() - LATE;
-        let late = signs.into_iter().filter(|sign| sign.at < late).collect();
+        let late = signs.iter().filter(|sign| sign.at < late).cloned().collect();
+        self.evidence.extend(signs, oldest);
         if let Err(trouble) = self.acquit(late, oldest).await {
             tracing::error!(%trouble, "signs that came late are not held against what was released");
         }
         Ok(())
     }
 
-    /// Signs that come after a date was released still say that somebody came: its series has no strike for it.
+    /// Signs from before a date was released that arrive only now still say that somebody came: its series has no strike for
+    /// it.
     async fn acquit(&self, signs: Vec<Evidence>, oldest: DateTime<Utc>) -> Result<(), Trouble> {
         let options = self.options();
         let rooms: BTreeSet<_> = signs.iter().map(|sign| sign.room.clone()).collect();

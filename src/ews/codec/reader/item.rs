@@ -81,7 +81,9 @@ fn property<'a>(document: &mut Document<'a>, child: &Element<'a>, item: &mut Cal
         "RequiredAttendees" => item.required_attendees = people::attendees(document, child)?,
         "OptionalAttendees" => item.optional_attendees = people::attendees(document, child)?,
         "Resources" => item.resources = people::attendees(document, child)?,
-        "ModifiedOccurrences" => item.modified_occurrences = occurrences(document, child)?,
+        "ModifiedOccurrences" => {
+            item.modified_occurrences = people::list(document, child, "Occurrence", occurrence)?
+        }
         "AppointmentState" => item.appointment_state = value::number(document, child)?,
         "IsOrganizer" => item.is_organizer = value::boolean(document, child)?,
         _ => {}
@@ -89,19 +91,7 @@ fn property<'a>(document: &mut Document<'a>, child: &Element<'a>, item: &mut Cal
     Ok(())
 }
 
-/// A list of `t:Occurrence`. One without an id is kept: it is there, whoever can name it.
-fn occurrences<'a>(document: &mut Document<'a>, list: &Element<'a>) -> Result<Vec<Occurrence<'a>>> {
-    let mut occurrences = Vec::new();
-    document.children(list, |document, child| {
-        if child.is(Namespace::Types, "Occurrence") {
-            document.count_entry(child)?;
-            occurrences.push(occurrence(document, child)?);
-        }
-        Ok(())
-    })?;
-    Ok(occurrences)
-}
-
+/// `t:OccurrenceInfo`.
 fn occurrence<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Occurrence<'a>> {
     let mut date = Occurrence::default();
     document.children(element, |document, child| {

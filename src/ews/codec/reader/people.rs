@@ -47,17 +47,27 @@ pub(super) fn mailbox_inside<'a>(
     Ok(found)
 }
 
-/// A list of `t:Attendee`. One without a mailbox is kept: how many there are matters too.
-pub(super) fn attendees<'a>(document: &mut Document<'a>, list: &Element<'a>) -> Result<Vec<Attendee<'a>>> {
-    let mut attendees = Vec::new();
+/// A list whose entries have this name. One that says little is kept: how many there are matters too.
+pub(super) fn list<'a, T>(
+    document: &mut Document<'a>,
+    list: &Element<'a>,
+    name: &str,
+    read: impl Fn(&mut Document<'a>, &Element<'a>) -> Result<T>,
+) -> Result<Vec<T>> {
+    let mut entries = Vec::new();
     document.children(list, |document, child| {
-        if child.is(Namespace::Types, "Attendee") {
+        if child.is(Namespace::Types, name) {
             document.count_entry(child)?;
-            attendees.push(attendee(document, child)?);
+            entries.push(read(document, child)?);
         }
         Ok(())
     })?;
-    Ok(attendees)
+    Ok(entries)
+}
+
+/// A list of `t:Attendee`.
+pub(super) fn attendees<'a>(document: &mut Document<'a>, list: &Element<'a>) -> Result<Vec<Attendee<'a>>> {
+    self::list(document, list, "Attendee", attendee)
 }
 
 fn attendee<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Attendee<'a>> {
@@ -77,13 +87,5 @@ fn attendee<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<At
 
 /// `t:Categories`: a list of `t:String`.
 pub(super) fn strings<'a>(document: &mut Document<'a>, list: &Element<'a>) -> Result<Vec<Text<'a>>> {
-    let mut strings = Vec::new();
-    document.children(list, |document, child| {
-        if child.is(Namespace::Types, "String") {
-            document.count_entry(child)?;
-            strings.push(document.text(child)?);
-        }
-        Ok(())
-    })?;
-    Ok(strings)
+    self::list(document, list, "String", |document, child| document.text(child))
 }

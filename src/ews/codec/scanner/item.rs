@@ -350,20 +350,8 @@ fn rare_field<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>, item: &mut CalendarIte
     if tag.name != "t:ModifiedOccurrences" {
         return cursor.skip(tag);
     }
-    put_list!(cursor, item.modified_occurrences, occurrences(cursor, tag)?);
+    put_list!(cursor, item.modified_occurrences, lists::list(cursor, tag, "t:Occurrence", occurrence)?);
     Ok(())
-}
-
-fn occurrences<'a>(cursor: &mut Cursor<'a>, list: &Tag<'a>) -> Scan<Vec<Occurrence<'a>>> {
-    let mut occurrences = Vec::new();
-    while let Some(child) = cursor.child(list)? {
-        if child.name != "t:Occurrence" {
-            return cursor.decline(Reason::Structure);
-        }
-        cursor.count_entry()?;
-        occurrences.push(occurrence(cursor, &child)?);
-    }
-    Ok(occurrences)
 }
 
 fn occurrence<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> Scan<Occurrence<'a>> {

@@ -42,17 +42,27 @@ fn mailbox<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> Scan<Mailbox<'a>> {
     Ok(mailbox)
 }
 
-/// What is inside a list of attendees, and its end tag.
-pub(super) fn attendees<'a>(cursor: &mut Cursor<'a>, list: &Tag<'a>) -> Scan<Vec<Attendee<'a>>> {
-    let mut attendees = Vec::new();
+/// What is inside a list whose entries all have this name, and its end tag.
+pub(super) fn list<'a, T>(
+    cursor: &mut Cursor<'a>,
+    list: &Tag<'a>,
+    name: &str,
+    read: impl Fn(&mut Cursor<'a>, &Tag<'a>) -> Scan<T>,
+) -> Scan<Vec<T>> {
+    let mut entries = Vec::new();
     while let Some(child) = cursor.child(list)? {
-        if child.name != "t:Attendee" {
+        if child.name != name {
             return cursor.decline(Reason::Structure);
         }
         cursor.count_entry()?;
-        attendees.push(attendee(cursor, &child)?);
+        entries.push(read(cursor, &child)?);
     }
-    Ok(attendees)
+    Ok(entries)
+}
+
+/// What is inside a list of attendees, and its end tag.
+pub(super) fn attendees<'a>(cursor: &mut Cursor<'a>, list: &Tag<'a>) -> Scan<Vec<Attendee<'a>>> {
+    self::list(cursor, list, "t:Attendee", attendee)
 }
 
 fn attendee<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> Scan<Attendee<'a>> {
@@ -80,15 +90,7 @@ fn attendee<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> Scan<Attendee<'a>> {
 
 /// What is inside `t:Categories`, and its end tag.
 pub(super) fn strings<'a>(cursor: &mut Cursor<'a>, list: &Tag<'a>) -> Scan<Vec<Text<'a>>> {
-    let mut strings = Vec::new();
-    while let Some(child) = cursor.child(list)? {
-        if child.name != "t:String" {
-            return cursor.decline(Reason::Structure);
-        }
-        cursor.count_entry()?;
-        strings.push(cursor.text_of(&child)?);
-    }
-    Ok(strings)
+    self::list(cursor, list, "t:String", |cursor, child| cursor.text_of(child))
 }
 
 /// An id's attributes, and its end tag if it has one.
