@@ -12,13 +12,14 @@ use uuid::Uuid;
 
 use super::auth::Basic;
 use super::classify::{Kind, Verdict, classify};
-use super::delivery::{Delivery, Failure, HttpAnswer};
+use super::delivery::{Delivery, Failure};
 use super::gate::{Gate, back_off};
 use super::paths::Paths;
 use super::settings::{ImpersonateBy, Settings, SettingsError};
 use super::transport::{Post, Transport};
+use super::version::Spoken;
 use crate::action::RequestIds;
-use crate::ews::codec::{Body, Limits, decode};
+use crate::ews::codec::{Body, Decoded, Limits, decode};
 use crate::ews::op::{Effect, Operation, encode_into};
 use crate::ews::soap::{Headers, ServerVersion};
 
@@ -29,6 +30,8 @@ const RETRY_FIRST: Duration = Duration::from_millis(250);
 /// How long a write waits for leave or for a busy server. It was decided on what was read a moment ago; after more than
 /// a moment it is to be decided again.
 const WRITE_PATIENCE: Duration = Duration::from_secs(2);
+/// What a server says that does not know the schema version of a request.
+const UNKNOWN_VERSION: &str = "ErrorInvalidServerVersion";
 /// Room for any request but the largest batches.
 const REQUEST_BYTES: usize = 4096;
 
@@ -53,7 +56,7 @@ pub(super) struct Client {
     gate: Gate,
     limits: Limits,
     impersonate_by: ImpersonateBy,
-    version: ServerVersion,
+    spoken: Spoken,
     patience: Duration,
     pub(super) paths: Paths,
     throttled: AtomicU64,
@@ -75,7 +78,7 @@ impl Client {
             gate: Gate::new(settings.per_room, settings.per_server),
             limits,
             impersonate_by: settings.impersonate_by,
-            version: settings.version,
+            spoken: Spoken::new(settings.version),
             patience: settings.patience,
             paths: Paths::default(),
             throttled: AtomicU64::new(0),
@@ -125,7 +128,8 @@ impl Client {
         let mut last = String::from("parked after throttling");
         loop {
             let Some(pass) = self.gate.enter(room, until).await else { return Err(Failed::Busy(last)) };
-            let turn = self.turn(room, op, &read, trail).await;
+            let version = self.spoken.to(room);
+            let turn = self.turn(room, op, version, &read, trail).await;
             drop(pass);
             match turn {
                 Turn::Answer(value) => return Ok(value),
@@ -138,6 +142,12 @@ impl Client {
                     }
                     self.gate.park(room, back_off(at_least, attempt, chance()));
                     last = code;
+                }
+                // It did not get as far as the operation, so a write may go again too. Ends with the oldest version.
+                Turn::Verdict(Verdict::Refused(Kind::Version, code))
+                    if code == UNKNOWN_VERSION && self.spoken.refused(room, version) =>
+                {
+                    continue;
                 }
                 Turn::Verdict(Verdict::Retry { code }) if attempt >= RETRIES_MAX => {
                     return Err(Failed::Unclear(code));
@@ -156,14 +166,21 @@ impl Client {
         }
     }
 
-    async fn turn<O, T, R>(&self, room: &str, op: &O, read: &R, trail: &mut Vec<RequestIds>) -> Turn<T>
+    async fn turn<O, T, R>(
+        &self,
+        room: &str,
+        op: &O,
+        version: ServerVersion,
+        read: &R,
+        trail: &mut Vec<RequestIds>,
+    ) -> Turn<T>
     where
         O: Operation,
         R: Fn(&Body<'_>) -> Result<T, Verdict>,
     {
         let mut body = Vec::with_capacity(REQUEST_BYTES);
         let impersonate = Some(self.impersonate_by.name(room));
-        encode_into(op, &Headers { version: self.version, impersonate }, &mut body);
+        encode_into(op, &Headers { version, impersonate }, &mut body);
         let request_id = Uuid::new_v4().to_string();
         let soap_action = soap_action(O::NAME);
         let post = Post {
@@ -184,20 +201,25 @@ impl Client {
         match delivery {
             Delivery::NotSent(failure) => Turn::NotSent(failure),
             Delivery::MaybeSent(failure) => Turn::Verdict(lost(O::EFFECT, &failure)),
-            Delivery::Answered(answer) => self.read(O::EFFECT, &answer, read),
+            Delivery::Answered(answer) => {
+                let decoded = decode(&answer.body, &self.limits);
+                match classify(O::EFFECT, &answer, &decoded) {
+                    Verdict::Done => {}
+                    verdict => return Turn::Verdict(verdict),
+                }
+                let Ok(decoded) = decoded else {
+                    return Turn::Verdict(lost(O::EFFECT, &Failure::Inflate));
+                };
+                self.spoken.answered(room, version, decoded.envelope.server.as_ref());
+                self.read(&decoded, read)
+            }
         }
     }
 
-    fn read<T, R>(&self, effect: Effect, answer: &HttpAnswer, read: &R) -> Turn<T>
+    fn read<T, R>(&self, decoded: &Decoded<'_>, read: &R) -> Turn<T>
     where
         R: Fn(&Body<'_>) -> Result<T, Verdict>,
     {
-        let decoded = decode(&answer.body, &self.limits);
-        match classify(effect, answer, &decoded) {
-            Verdict::Done => {}
-            verdict => return Turn::Verdict(verdict),
-        }
-        let Ok(decoded) = decoded else { return Turn::Verdict(lost(effect, &Failure::Inflate)) };
         self.paths.count(decoded.path);
         match read(&decoded.envelope.body) {
             Err(verdict) => Turn::Verdict(verdict),

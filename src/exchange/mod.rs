@@ -16,6 +16,7 @@ mod settings;
 mod tls;
 mod transport;
 mod trouble;
+mod version;
 
 pub use auth::{Basic, Credential, Next};
 pub use calendar::Exchange;

@@ -36,7 +36,7 @@ pub struct Settings {
     pub per_room: usize,
     /// Requests under way at once to the server.
     pub per_server: usize,
-    /// The schema version we speak.
+    /// The newest schema version we speak. A server that does not know it is spoken to in an older one.
     pub version: ServerVersion,
 }
 

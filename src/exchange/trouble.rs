@@ -69,9 +69,10 @@ fn of(kind: Kind) -> (Fault, &'static str) {
         Kind::Forbidden => (Fault::Nobody, "Exchange's calendar rules do not allow this for this event"),
         Kind::TooLarge => (Fault::Caller, "too much for one request; choose a shorter window"),
         Kind::NobodyFound => (Fault::Caller, "the directory knows nobody of that name"),
-        Kind::Version => {
-            (Fault::Administrator, "this Exchange is older than Exchange 2013 SP1, which is what we speak")
-        }
+        Kind::Version => (
+            Fault::Administrator,
+            "this Exchange is older than Exchange 2010 SP2, and nothing older is spoken to",
+        ),
         Kind::BadRequest => {
             (Fault::Server, "Exchange did not accept the form of the request; please report it")
         }

@@ -17,6 +17,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::outbox::Mail;
 use super::record::Asked;
+use super::release::Release;
 use super::service::Service;
 use super::tls::{Identity, identity};
 use super::trouble::Trouble;
@@ -37,6 +38,8 @@ pub struct Options {
     pub latency: Duration,
     /// What time it always is; `None` for the time it is.
     pub now: Option<DateTime<Utc>>,
+    /// Which Exchange it is.
+    pub release: Release,
 }
 
 impl Default for Options {
@@ -48,6 +51,7 @@ impl Default for Options {
             password: "simulated".to_owned(),
             latency: Duration::ZERO,
             now: None,
+            release: Release::default(),
         }
     }
 }
@@ -74,8 +78,7 @@ impl Simulator {
             Some(Identity { config, ca_pem }) => (Some(TlsAcceptor::from(config)), Some(ca_pem)),
             None => (None, None),
         };
-        let service = Service::new(world, &options.username, &options.password, options.latency, options.now);
-        let service = Arc::new(service);
+        let service = Arc::new(Service::new(world, &options));
         let (stop, stopped) = oneshot::channel();
         let server = tokio::spawn(serve(listener, acceptor, service.clone(), stopped));
         Ok(Self { address, ca_pem, service, stop, server })

@@ -19,8 +19,10 @@ use uuid::Uuid;
 use super::body::Reply;
 use super::ops::{self, Desk};
 use super::record::{Asked, Record};
+use super::release::Release;
+use super::server::Options;
 use super::soap_in::{ActFor, Call, Refusal, call, parse};
-use super::soap_out::{fault, messages};
+use super::soap_out::{envelope, fault, messages};
 use super::trouble::{Trouble, Wrong};
 use super::world::{Scope, World, key};
 use crate::clock::{Clock as _, SystemClock};
@@ -29,25 +31,13 @@ use crate::clock::{Clock as _, SystemClock};
 const REQUEST_BYTES_MAX: usize = 16 << 20;
 /// Answers below this are not worth compressing.
 const GZIP_FROM: usize = 1_024;
-/// What `RequestServerVersion` may say to an Exchange Server SE.
-const VERSIONS: [&str; 9] = [
-    "Exchange2007",
-    "Exchange2007_SP1",
-    "Exchange2010",
-    "Exchange2010_SP1",
-    "Exchange2010_SP2",
-    "Exchange2013",
-    "Exchange2013_SP1",
-    "Exchange2015",
-    "Exchange2016",
-];
-
 /// What all connections share.
 pub(crate) struct Service {
     pub(crate) state: Mutex<State>,
     authorization: String,
     latency: Duration,
     fixed_now: Option<DateTime<Utc>>,
+    release: Release,
 }
 
 pub(crate) struct State {
@@ -65,16 +55,16 @@ enum Out {
 }
 
 impl Service {
-    pub(crate) fn new(
-        world: World,
-        username: &str,
-        password: &str,
-        latency: Duration,
-        fixed_now: Option<DateTime<Utc>>,
-    ) -> Self {
-        let pair = BASE64_STANDARD.encode(format!("{username}:{password}"));
+    pub(crate) fn new(world: World, options: &Options) -> Self {
+        let pair = BASE64_STANDARD.encode(format!("{}:{}", options.username, options.password));
         let state = State { world, troubles: Vec::new(), record: Record::default() };
-        Self { state: Mutex::new(state), authorization: format!("Basic {pair}"), latency, fixed_now }
+        Self {
+            state: Mutex::new(state),
+            authorization: format!("Basic {pair}"),
+            latency: options.latency,
+            fixed_now: options.now,
+            release: options.release,
+        }
     }
 
     /// Nothing panics while holding the world; a test that did has failed already.
@@ -129,8 +119,8 @@ impl Service {
         if let Some(Wrong::Meanwhile(change)) = &wrong {
             change(&mut state.world);
         }
-        let answer = match (&wrong, carry_out(&mut state.world, body, wrong.as_ref())) {
-            (_, Ok(xml)) => (StatusCode::OK, xml),
+        let answer = match (&wrong, carry_out(&mut state.world, self.release, body, wrong.as_ref())) {
+            (_, Ok(response)) => (StatusCode::OK, envelope(self.release, &response)),
             (_, Err(refusal)) => (StatusCode::INTERNAL_SERVER_ERROR, fault(&refusal)),
         };
         match wrong {
@@ -200,14 +190,20 @@ fn busy(back_off: u64) -> Refusal {
 }
 
 /// Does what the request asks, for whom it may.
-fn carry_out(world: &mut World, body: &[u8], wrong: Option<&Wrong>) -> Result<String, Refusal> {
+fn carry_out(
+    world: &mut World,
+    release: Release,
+    body: &[u8],
+    wrong: Option<&Wrong>,
+) -> Result<String, Refusal> {
     let bad = || Refusal::new("ErrorInvalidRequest", "The request is invalid.");
     let text = std::str::from_utf8(body).map_err(|_| bad())?;
     let document = parse(text).ok_or_else(bad)?;
     let call = call(&document)?;
-    if call.version.is_some_and(|version| !VERSIONS.contains(&version)) {
+    if call.version.is_some_and(|version| !release.knows(version)) {
         return Err(Refusal::new("ErrorInvalidServerVersion", "The specified server version is invalid."));
     }
+    release.validate(call.operation)?;
     let acting = acting(world, call.act_for.clone()?)?;
     let one = |refusal| Ok(messages(operation(&call), &[Err(refusal)], "<m:Items/>"));
     match wrong {

@@ -2,14 +2,9 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
+use super::release::Release;
 use super::soap_in::Refusal;
 
-/// What the server says it is: Exchange Server SE.
-const SERVER_VERSION: &str = concat!(
-    r#"<h:ServerVersionInfo MajorVersion="15" MinorVersion="2" MajorBuildNumber="2562" MinorBuildNumber="17" "#,
-    r#"Version="V2017_07_11" xmlns:h="http://schemas.microsoft.com/exchange/services/2006/types" "#,
-    r#"xmlns:xsd="http://www.w3.org/2001/XMLSchema" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"/>"#
-);
 const OPEN: &str = concat!(
     r#"<?xml version="1.0" encoding="utf-8"?>"#,
     r#"<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/">"#
@@ -51,12 +46,17 @@ pub(crate) fn instant(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// An envelope around a response element whose name is `{operation}Response`.
-pub(crate) fn envelope(operation: &str, attributes: &str, content: &str) -> String {
-    let body_namespaces = r#"xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:xsd="http://www.w3.org/2001/XMLSchema""#;
+/// The response element of an operation, `{operation}Response`.
+pub(crate) fn response(operation: &str, attributes: &str, content: &str) -> String {
+    format!("<m:{operation}Response{attributes} {PAYLOAD_NAMESPACES}>{content}</m:{operation}Response>")
+}
+
+/// The envelope around a response element.
+pub(crate) fn envelope(release: Release, response: &str) -> String {
+    let namespaces = r#"xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:xsd="http://www.w3.org/2001/XMLSchema""#;
     format!(
-        "{OPEN}<s:Header>{SERVER_VERSION}</s:Header><s:Body {body_namespaces}>\
-         <m:{operation}Response{attributes} {PAYLOAD_NAMESPACES}>{content}</m:{operation}Response></s:Body></s:Envelope>"
+        r#"{OPEN}<s:Header><h:ServerVersionInfo {} xmlns:h="{TYPES}" xmlns:xsd="http://www.w3.org/2001/XMLSchema" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"/></s:Header><s:Body {namespaces}>{response}</s:Body></s:Envelope>"#,
+        release.info()
     )
 }
 
@@ -96,10 +96,10 @@ pub(crate) fn explanation(refusal: &Refusal) -> String {
     )
 }
 
-/// A whole answer of one message per thing asked.
+/// A response of one message per thing asked.
 pub(crate) fn messages(operation: &str, outcomes: &[Result<String, Refusal>], when_refused: &str) -> String {
     let all: String = outcomes.iter().map(|outcome| message(operation, outcome, when_refused)).collect();
-    envelope(operation, "", &format!("<m:ResponseMessages>{all}</m:ResponseMessages>"))
+    response(operation, "", &format!("<m:ResponseMessages>{all}</m:ResponseMessages>"))
 }
 
 #[cfg(test)]

@@ -240,3 +240,28 @@ async fn nobody_listening_is_said_so_and_nothing_was_done() {
     let Written::NotDone(trouble) = written else { panic!("{written:?}") };
     assert!(trouble.advice.contains("cannot be reached"), "{trouble}");
 }
+
+#[tokio::test]
+async fn a_server_that_does_not_know_the_version_is_asked_in_an_older_one_and_that_is_remembered() {
+    let unknown = envelope(
+        r#"<s:Fault><faultcode xmlns:a="http://schemas.microsoft.com/exchange/services/2006/types">a:ErrorInvalidServerVersion</faultcode>
+        <faultstring xml:lang="en-US">The specified server version is invalid.</faultstring><detail><e:ResponseCode
+        xmlns:e="http://schemas.microsoft.com/exchange/services/2006/errors">ErrorInvalidServerVersion</e:ResponseCode></detail></s:Fault>"#,
+    );
+    let refused = Reaction::Answer(500, "", unknown);
+    let script = Script::start(vec![refused.clone(), refused.clone(), deleted()]).await;
+    let exchange = exchange(&script);
+    for _ in 0..2 {
+        assert_eq!(exchange.write(&room(), &remove()).await.written, Written::Done);
+    }
+    let seen = script.seen();
+    let spoken: Vec<_> =
+        seen.iter().filter_map(|request| request.split("Version=\"").nth(1)?.split('"').next()).collect();
+    assert_eq!(spoken, ["Exchange2013_SP1", "Exchange2013", "Exchange2010_SP2", "Exchange2010_SP2"]);
+
+    let script = Script::start(vec![refused]).await;
+    let written = self::exchange(&script).write(&room(), &remove()).await.written;
+    let Written::NotDone(trouble) = written else { panic!("{written:?}") };
+    assert!(trouble.advice.contains("older than Exchange 2010 SP2"), "{trouble}");
+    assert_eq!(script.seen().len(), 3, "it ends with the oldest");
+}

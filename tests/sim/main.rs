@@ -7,5 +7,6 @@ mod exchangelib;
 mod histories;
 mod office;
 mod raw;
+mod releases;
 mod series;
 mod sweeps;

@@ -7,7 +7,7 @@ use roxmltree::Node;
 use super::Desk;
 use crate::sim::event::Busy;
 use crate::sim::soap_in::{Refusal, elements, instant, need_m, need_t, t, t_text};
-use crate::sim::soap_out::{element, envelope, explanation};
+use crate::sim::soap_out::{element, explanation, response};
 use crate::sim::views::{self, View};
 use crate::sim::world::Mailbox;
 
@@ -35,7 +35,7 @@ pub(super) fn answer(desk: &Desk<'_>, request: Node<'_, '_>) -> Result<String, R
     }
     let all: String = mailboxes.into_iter().map(|data| one(desk, &asked, data)).collect();
     let array = format!("<m:FreeBusyResponseArray>{all}</m:FreeBusyResponseArray>");
-    Ok(envelope("GetUserAvailability", "", &array))
+    Ok(response("GetUserAvailability", "", &array))
 }
 
 fn asked(request: Node<'_, '_>) -> Result<Asked, Refusal> {

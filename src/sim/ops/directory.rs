@@ -6,7 +6,7 @@ use super::Desk;
 use super::shape::mailbox_element;
 use crate::sim::event::Person;
 use crate::sim::soap_in::{Refusal, need_m, t_text, text};
-use crate::sim::soap_out::{element, envelope, escape, explanation, message};
+use crate::sim::soap_out::{element, escape, explanation, message, response};
 use crate::sim::world::key;
 
 /// Hits of one ResolveNames.
@@ -30,7 +30,7 @@ pub(super) fn resolve_names(desk: &Desk<'_>, request: Node<'_, '_>) -> Result<St
         1 => message("ResolveNames", &Ok(set), ""),
         _ => several(&set),
     };
-    Ok(envelope("ResolveNames", "", &format!("<m:ResponseMessages>{outcome}</m:ResponseMessages>")))
+    Ok(response("ResolveNames", "", &format!("<m:ResponseMessages>{outcome}</m:ResponseMessages>")))
 }
 
 /// An address with `smtp:` names one; anything else is compared with the beginnings of names and addresses.
@@ -65,7 +65,7 @@ fn resolution(person: &Person) -> String {
 pub(super) fn room_lists(desk: &Desk<'_>) -> String {
     let lists: String =
         desk.world.room_lists.iter().map(|list| address(&list.name, &list.address, "PublicDL")).collect();
-    envelope(
+    response(
         "GetRoomLists",
         r#" ResponseClass="Success""#,
         &format!("<m:ResponseCode>NoError</m:ResponseCode><m:RoomLists>{lists}</m:RoomLists>"),
@@ -87,10 +87,10 @@ pub(super) fn rooms(desk: &Desk<'_>, request: Node<'_, '_>) -> Result<String, Re
     let list = desk.world.room_lists.iter().find(|list| key(&list.address) == key(&wanted));
     let Some(list) = list else {
         let attributes = r#" ResponseClass="Error""#;
-        return Ok(envelope("GetRooms", attributes, &explanation(&nobody())));
+        return Ok(response("GetRooms", attributes, &explanation(&nobody())));
     };
     let rooms: String = list.rooms.iter().map(|room| one_room(&desk.world.person(room))).collect();
-    Ok(envelope(
+    Ok(response(
         "GetRooms",
         r#" ResponseClass="Success""#,
         &format!("<m:ResponseCode>NoError</m:ResponseCode><m:Rooms>{rooms}</m:Rooms>"),

@@ -1,0 +1,179 @@
+//! In which schema version each room's server is spoken to: the preferred one, and an older one where that is not known. Learnt
+//! from answers and kept as long as the process lives; asks nobody by itself.
+//!
+//! An older request asks for less: what a version does not have is left out where the request is written. A site may hold
+//! servers of several ages while it is being moved, so the lesson of one room is the site's only as long as no room has been
+//! answered in the version that this one's server does not know.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::ews::soap::{ServerVersion, ServerVersionInfo};
+
+/// Rooms whose servers are older than the others'. Beyond it they are learnt anew, which costs each one refused request.
+const ROOMS_KEPT: usize = 10_000;
+
+/// What the servers of one site are spoken to in.
+#[derive(Debug)]
+pub(super) struct Spoken {
+    preferred: ServerVersion,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug)]
+struct Known {
+    usual: ServerVersion,
+    /// A server has answered in the usual version.
+    proven: bool,
+    /// Rooms that are spoken to in an older one.
+    older: HashMap<String, ServerVersion>,
+}
+
+impl Spoken {
+    pub(super) fn new(preferred: ServerVersion) -> Self {
+        Self {
+            preferred,
+            known: Mutex::new(Known { usual: preferred, proven: false, older: HashMap::new() }),
+        }
+    }
+
+    /// What the next request for a room speaks.
+    pub(super) fn to(&self, room: &str) -> ServerVersion {
+        let known = self.known();
+        known.older.get(room).copied().unwrap_or(known.usual)
+    }
+
+    /// The room's server does not know this version. Whether there is an older one to ask in.
+    pub(super) fn refused(&self, room: &str, version: ServerVersion) -> bool {
+        let Some(older) = ServerVersion::ALL.into_iter().rev().find(|other| *other < version) else {
+            return false;
+        };
+        tracing::info!(
+            room,
+            refused = version.as_str(),
+            next = older.as_str(),
+            "the server is older than that"
+        );
+        let mut known = self.known();
+        if !known.proven {
+            known.usual = known.usual.min(older);
+            return true;
+        }
+        if known.older.len() >= ROOMS_KEPT {
+            known.older.clear();
+        }
+        known.older.entry(room.to_owned()).and_modify(|spoken| *spoken = older.min(*spoken)).or_insert(older);
+        true
+    }
+
+    /// The room's server answered a request in this version, and said which build it is. After an upgrade it is spoken to in
+    /// the preferred version again.
+    pub(super) fn answered(
+        &self,
+        room: &str,
+        version: ServerVersion,
+        server: Option<&ServerVersionInfo<'_>>,
+    ) {
+        let newest = server.and_then(newest_of).map(|newest| newest.min(self.preferred));
+        let mut known = self.known();
+        let better = newest.filter(|newest| *newest > version);
+        if version == known.usual && better.is_none() {
+            known.proven = true;
+            return;
+        }
+        let Some(better) = better else { return };
+        if known.older.remove(room).is_none() && version == known.usual {
+            (known.usual, known.proven) = (better, false);
+        }
+    }
+
+    /// Nothing panics while holding it; if it did, what was learnt would still be so.
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The newest of our versions that a build speaks ("Exchange Server build numbers and release dates": 14.2 is 2010 SP2, 15.0
+/// is 2013 and its build 847 SP1, 15.1 and later are 2016, 2019, SE and Online); `None` for older ones.
+fn newest_of(server: &ServerVersionInfo<'_>) -> Option<ServerVersion> {
+    match (server.major?, server.minor?, server.major_build.unwrap_or_default()) {
+        (..14, ..) | (14, ..2, _) => None,
+        (14, ..) => Some(ServerVersion::Exchange2010Sp2),
+        (15, 0, ..847) => Some(ServerVersion::Exchange2013),
+        (15, 0, _) => Some(ServerVersion::Exchange2013Sp1),
+        _ => Some(ServerVersion::Exchange2016),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ServerVersion::{Exchange2010Sp2, Exchange2013, Exchange2013Sp1, Exchange2016};
+    use super::*;
+
+    const A: &str = "a@example.com";
+    const B: &str = "b@example.com";
+
+    fn build(major: u32, minor: u32, build: u32) -> ServerVersionInfo<'static> {
+        let (major, minor, major_build) = (Some(major), Some(minor), Some(build));
+        ServerVersionInfo { major, minor, major_build, ..ServerVersionInfo::default() }
+    }
+
+    #[test]
+    fn builds_speak_what_they_speak() {
+        let rows = [
+            ((8, 3, 83), None),
+            ((14, 1, 438), None),
+            ((14, 3, 123), Some(Exchange2010Sp2)),
+            ((15, 0, 516), Some(Exchange2013)),
+            ((15, 0, 1497), Some(Exchange2013Sp1)),
+            ((15, 2, 2562), Some(Exchange2016)),
+            ((15, 20, 9000), Some(Exchange2016)),
+        ];
+        for ((major, minor, number), newest) in rows {
+            assert_eq!(newest_of(&build(major, minor, number)), newest, "{major}.{minor}.{number}");
+        }
+        assert_eq!(newest_of(&ServerVersionInfo::default()), None);
+    }
+
+    #[test]
+    fn an_old_site_is_learnt_once_for_all_its_rooms() {
+        let spoken = Spoken::new(Exchange2013Sp1);
+        assert!(spoken.refused(A, Exchange2013Sp1) && spoken.refused(A, Exchange2013));
+        spoken.answered(A, Exchange2010Sp2, Some(&build(14, 3, 123)));
+        assert_eq!((spoken.to(A), spoken.to(B)), (Exchange2010Sp2, Exchange2010Sp2));
+        assert!(!spoken.refused(A, Exchange2010Sp2), "there is nothing older to ask in");
+    }
+
+    #[test]
+    fn one_old_server_of_a_newer_site_is_its_own_rooms_matter() {
+        let spoken = Spoken::new(Exchange2013Sp1);
+        spoken.answered(A, Exchange2013Sp1, Some(&build(15, 2, 2562)));
+        assert!(spoken.refused(B, Exchange2013Sp1));
+        assert_eq!((spoken.to(A), spoken.to(B)), (Exchange2013Sp1, Exchange2013));
+        assert!(spoken.refused(B, Exchange2013Sp1), "a request that was under way already");
+        assert_eq!(spoken.to(B), Exchange2013);
+    }
+
+    #[test]
+    fn what_was_upgraded_or_moved_is_spoken_to_in_the_preferred_version_again() {
+        let spoken = Spoken::new(Exchange2013Sp1);
+        assert!(spoken.refused(A, Exchange2013Sp1));
+        spoken.answered(A, Exchange2013, Some(&build(15, 0, 516)));
+        spoken.answered(A, Exchange2013, Some(&build(15, 2, 2562)));
+        assert_eq!(spoken.to(B), Exchange2013Sp1, "and never in a newer one");
+        spoken.answered(A, Exchange2013Sp1, Some(&build(15, 2, 2562)));
+        assert!(spoken.refused(B, Exchange2013Sp1));
+        spoken.answered(B, Exchange2013, Some(&build(15, 2, 2562)));
+        assert_eq!(spoken.to(B), Exchange2013Sp1);
+    }
+
+    #[test]
+    fn it_remembers_so_many_rooms_and_no_more() {
+        let spoken = Spoken::new(Exchange2016);
+        spoken.answered(A, Exchange2016, None);
+        for number in 0..=ROOMS_KEPT {
+            spoken.refused(&number.to_string(), Exchange2016);
+        }
+        assert!(spoken.known().older.len() <= ROOMS_KEPT);
+    }
+}

@@ -1,0 +1,99 @@
+//! Which Exchange the simulator is: what it says of itself, which schema versions it knows, and what those lack.
+
+use roxmltree::Node;
+
+use super::soap_in::Refusal;
+
+/// What `RequestServerVersion` may say, oldest first.
+const VERSIONS: [&str; 9] = [
+    "Exchange2007",
+    "Exchange2007_SP1",
+    "Exchange2010",
+    "Exchange2010_SP1",
+    "Exchange2010_SP2",
+    "Exchange2013",
+    "Exchange2013_SP1",
+    "Exchange2015",
+    "Exchange2016",
+];
+
+/// A release of Exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(missing_docs)]
+pub enum Release {
+    Exchange2010Sp2,
+    Exchange2013,
+    Exchange2013Sp1,
+    Exchange2016,
+    /// Exchange Server SE.
+    #[default]
+    SubscriptionEdition,
+    /// Exchange Online.
+    Online,
+}
+
+impl Release {
+    /// The attributes of `ServerVersionInfo`, as builds of that release write them.
+    pub(crate) fn info(self) -> &'static str {
+        match self {
+            Self::Exchange2010Sp2 => {
+                r#"MajorVersion="14" MinorVersion="2" MajorBuildNumber="328" MinorBuildNumber="9" Version="Exchange2010_SP2""#
+            }
+            Self::Exchange2013 => {
+                r#"MajorVersion="15" MinorVersion="0" MajorBuildNumber="516" MinorBuildNumber="32" Version="Exchange2013""#
+            }
+            Self::Exchange2013Sp1 => {
+                r#"MajorVersion="15" MinorVersion="0" MajorBuildNumber="1210" MinorBuildNumber="2" Version="V2_23""#
+            }
+            Self::Exchange2016 => {
+                r#"MajorVersion="15" MinorVersion="1" MajorBuildNumber="2507" MinorBuildNumber="39" Version="V2017_07_11""#
+            }
+            Self::SubscriptionEdition => {
+                r#"MajorVersion="15" MinorVersion="2" MajorBuildNumber="2562" MinorBuildNumber="17" Version="V2017_07_11""#
+            }
+            Self::Online => {
+                r#"MajorVersion="15" MinorVersion="20" MajorBuildNumber="9412" MinorBuildNumber="18" Version="V2018_01_08""#
+            }
+        }
+    }
+
+    /// Whether a request may say that it speaks this version.
+    pub(crate) fn knows(self, version: &str) -> bool {
+        let newest = match self {
+            Self::Exchange2010Sp2 => "Exchange2010_SP2",
+            Self::Exchange2013 => "Exchange2013",
+            Self::Exchange2013Sp1 => "Exchange2013_SP1",
+            Self::Exchange2016 | Self::SubscriptionEdition | Self::Online => "Exchange2016",
+        };
+        let age = |wanted: &str| VERSIONS.iter().position(|version| *version == wanted);
+        age(version).is_some_and(|asked| Some(asked) <= age(newest))
+    }
+
+    /// What schema validation says about a request that asks for more than this release has.
+    pub(crate) fn validate(self, operation: Node<'_, '_>) -> Result<(), Refusal> {
+        let unknown = operation
+            .descendants()
+            .find(|node| node.attribute("FieldURI") == Some("calendar:IsOrganizer"))
+            .filter(|_| self == Self::Exchange2010Sp2);
+        match unknown {
+            None => Ok(()),
+            Some(node) => Err(Refusal::schema(node, "The 'FieldURI' attribute is invalid.")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_knows_its_own_version_and_older_ones() {
+        assert!(Release::Exchange2010Sp2.knows("Exchange2010_SP1"));
+        assert!(!Release::Exchange2010Sp2.knows("Exchange2013"));
+        assert!(
+            Release::Exchange2013.knows("Exchange2013") && !Release::Exchange2013.knows("Exchange2013_SP1")
+        );
+        assert!(Release::Online.knows("Exchange2016"));
+        assert!(!Release::SubscriptionEdition.knows("Exchange2019"), "there is no such version");
+    }
+}

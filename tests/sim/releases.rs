@@ -1,0 +1,40 @@
+//! Every Exchange that may stand at a site: each is spoken to in a version it knows, and asked only for what it has.
+
+use adjourn::action::{Ask, DeleteHow, Notify, Outcome};
+use adjourn::calendar::Copy;
+use adjourn::sim::{Options, Release, Simulator};
+
+use crate::office::{Office, meeting, now, room, world};
+
+const RELEASES: [(Release, usize); 6] = [
+    // How many versions its server does not know of those we ask in, newest first.
+    (Release::Exchange2010Sp2, 2),
+    (Release::Exchange2013, 1),
+    (Release::Exchange2013Sp1, 0),
+    (Release::Exchange2016, 0),
+    (Release::SubscriptionEdition, 0),
+    (Release::Online, 0),
+];
+
+#[tokio::test]
+async fn an_end_and_a_delete_work_with_every_release_and_the_version_is_learnt_once() {
+    for (release, refused) in RELEASES {
+        let mut world = world();
+        let ended = world.add_meeting(meeting());
+        let sim = Simulator::start(world, Options { release, ..Options::default() }).await.unwrap();
+        let office = Office::of(sim, vec![room()], None);
+        let Outcome::Done(done) = office.ask(Ask::End(Notify::Attendees)).await else {
+            panic!("{release:?}")
+        };
+        assert_eq!(done.copy, Copy::Attendee, "{release:?}: told apart without IsOrganizer too");
+        assert!(office.event(&ended).unwrap().end <= now(), "{release:?}");
+        let views = office.asked("FindItem");
+        let next = office.sim.world(|world| world.add_meeting(meeting()));
+        let outcome = office.ask(Ask::Delete(DeleteHow::Tell)).await;
+        assert!(matches!(outcome, Outcome::Done(_)), "{release:?}: {outcome:?}");
+        assert!(office.event(&next).is_none(), "{release:?}");
+        assert_eq!(office.asked("UpdateItem"), 1, "{release:?}: a write goes once");
+        assert_eq!(views, 1 + refused, "{release:?}");
+        assert_eq!(office.asked("FindItem") - views, 1, "{release:?}: nothing is learnt twice");
+    }
+}
