@@ -71,11 +71,11 @@ impl Release {
 
     /// What schema validation says about a request that asks for more than this release has.
     pub(crate) fn validate(self, operation: Node<'_, '_>) -> Result<(), Refusal> {
-        let unknown = operation
-            .descendants()
-            .find(|node| node.attribute("FieldURI") == Some("calendar:IsOrganizer"))
-            .filter(|_| self == Self::Exchange2010Sp2);
-        match unknown {
+        if self != Self::Exchange2010Sp2 {
+            return Ok(());
+        }
+        match operation.descendants().find(|node| node.attribute("FieldURI") == Some("calendar:IsOrganizer"))
+        {
             None => Ok(()),
             Some(node) => Err(Refusal::schema(node, "The 'FieldURI' attribute is invalid.")),
         }

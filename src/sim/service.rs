@@ -31,6 +31,7 @@ use crate::clock::{Clock as _, SystemClock};
 const REQUEST_BYTES_MAX: usize = 16 << 20;
 /// Answers below this are not worth compressing.
 const GZIP_FROM: usize = 1_024;
+
 /// What all connections share.
 pub(crate) struct Service {
     pub(crate) state: Mutex<State>,
@@ -119,9 +120,9 @@ impl Service {
         if let Some(Wrong::Meanwhile(change)) = &wrong {
             change(&mut state.world);
         }
-        let answer = match (&wrong, carry_out(&mut state.world, self.release, body, wrong.as_ref())) {
-            (_, Ok(response)) => (StatusCode::OK, envelope(self.release, &response)),
-            (_, Err(refusal)) => (StatusCode::INTERNAL_SERVER_ERROR, fault(&refusal)),
+        let answer = match carry_out(&mut state.world, self.release, body, wrong.as_ref()) {
+            Ok(response) => (StatusCode::OK, envelope(self.release, &response)),
+            Err(refusal) => (StatusCode::INTERNAL_SERVER_ERROR, fault(&refusal)),
         };
         match wrong {
             Some(Wrong::ResetAfter) => Out::Nothing,
