@@ -5,20 +5,32 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustls::ClientConfig;
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls_platform_verifier::Verifier;
 
-/// How we meet servers: trusting whom the platform trusts, and these issuers.
-pub(crate) fn client_config(extra: Vec<CertificateDer<'static>>) -> Result<ClientConfig, rustls::Error> {
+/// Who we are in a TLS handshake.
+pub(crate) struct Identity {
+    /// The certificate, and what leads to its issuer.
+    pub(crate) chain: Vec<CertificateDer<'static>>,
+    pub(crate) key: PrivateKeyDer<'static>,
+}
+
+/// How we meet servers: trusting whom the platform trusts, and these issuers; as nobody, or as this.
+pub(crate) fn client_config(
+    extra: Vec<CertificateDer<'static>>,
+    us: Option<Identity>,
+) -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = Verifier::new_with_extra_roots(extra, provider.clone())?;
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
-    Ok(config)
+        .with_custom_certificate_verifier(Arc::new(verifier));
+    match us {
+        None => Ok(config.with_no_client_auth()),
+        Some(Identity { chain, key }) => config.with_client_auth_cert(chain, key),
+    }
 }
 
 /// Every certificate of a PEM file, or what is wrong with it; a file without any is wrong.

@@ -42,7 +42,7 @@ pub(crate) fn address(url: &str) -> Result<Uri, NoAddress> {
 impl Web {
     /// Trusts whom the platform trusts.
     pub(crate) fn new() -> Result<Self, rustls::Error> {
-        let config = client_config(Vec::new())?;
+        let config = client_config(Vec::new(), None)?;
         let connector =
             HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().build();
         Ok(Self(Client::builder(TokioExecutor::new()).build(connector)))

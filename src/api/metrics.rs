@@ -39,6 +39,7 @@ struct Ended {
 /// What the calendar's side counts by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct How {
+    connection: String,
     how: String,
 }
 
@@ -62,12 +63,12 @@ impl Collector for Behind {
             let name = format!("exchange_{kind}");
             let kind_of = if is_gauge { MetricType::Gauge } else { MetricType::Counter };
             let mut metric = encoder.encode_descriptor(&name, help, None, kind_of)?;
-            for (_, how, count) in numbers.iter().filter(|(of, ..)| *of == kind) {
-                let labels = How { how: how.clone() };
+            for number in numbers.iter().filter(|number| number.kind == kind) {
+                let labels = How { connection: number.connection.clone(), how: number.how.clone() };
                 let mut family = metric.encode_family(&labels)?;
                 match is_gauge {
-                    true => family.encode_gauge(count)?,
-                    false => family.encode_counter::<How, _, u64>(count, None)?,
+                    true => family.encode_gauge(&number.count)?,
+                    false => family.encode_counter::<How, _, u64>(&number.count, None)?,
                 }
             }
         }

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use super::args::Connection;
 use super::exit::{Exit, Failure};
 use super::output::Output;
+use super::sites;
 use crate::calendar::RoomAddress;
 use crate::clock::SystemClock;
-use crate::config::{Config, Overrides, PasswordSource, Server};
+use crate::config::{Config, Overrides};
 use crate::engine::{Calendar, Engine, Trouble};
-use crate::ews::soap::ServerVersion;
-use crate::exchange::{self, Exchange, Secret};
 use crate::journal::{Journal, MemoryJournal};
 use crate::store::{self, SqliteJournal, StoreError, StoreOptions};
 
@@ -41,18 +40,12 @@ pub(super) async fn open(
     output: &Output,
 ) -> Result<Opened, Failure> {
     let config = load(connection)?;
-    let server = config.server.as_ref().ok_or_else(|| {
-        Failure::new(
-            Exit::Usage,
-            "no Exchange is configured: set server.url in adjourn.toml, --url or ADJOURN_URL",
-        )
-    })?;
-    let settings = server_settings(server)?;
+    let exchange = sites::exchange(&config)?;
     let journal: Arc<dyn Journal> = match journalled {
         Journalled::Looks => look(&directory(&config)?)?,
         Journalled::Acts => Arc::new(store(&directory(&config)?)?),
     };
-    let opened = open_with(settings, config, journal).await?;
+    let opened = open_with(Arc::new(exchange), config, journal).await?;
     if journalled == Journalled::Acts {
         recover(&opened.engine, output).await?;
     }
@@ -99,21 +92,15 @@ async fn recover(engine: &Arc<Engine>, output: &Output) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The same, for a server that is known already.
+/// The same, for an Exchange that is known already.
 pub(super) async fn open_with(
-    settings: exchange::Settings,
+    exchange: Arc<dyn Calendar>,
     mut config: Config,
     journal: Arc<dyn Journal>,
 ) -> Result<Opened, Failure> {
-    let exchange = Exchange::new(&settings).map_err(|error| Failure::from_error(Exit::Usage, error))?;
-    admit_room_lists(&exchange, &mut config).await?;
-    let engine = Engine::new(
-        Arc::new(exchange),
-        journal,
-        Arc::new(SystemClock),
-        config.scope.clone(),
-        config.engine.clone(),
-    );
+    admit_room_lists(&*exchange, &mut config).await?;
+    let engine =
+        Engine::new(exchange, journal, Arc::new(SystemClock), config.scope.clone(), config.engine.clone());
     Ok(Opened { engine: Arc::new(engine), config })
 }
 
@@ -147,40 +134,6 @@ pub(super) async fn admit_room_lists(exchange: &dyn Calendar, config: &mut Confi
         config.scope.admit(rooms);
     }
     Ok(())
-}
-
-fn server_settings(server: &Server) -> Result<exchange::Settings, Failure> {
-    Ok(exchange::Settings {
-        url: server.url.clone(),
-        username: server.username.clone(),
-        password: password(&server.password)?,
-        ca_file: server.ca_file.clone(),
-        connect_timeout: server.connect_timeout,
-        first_byte_timeout: server.first_byte_timeout,
-        answer_timeout: server.answer_timeout,
-        impersonate_by: server.impersonate_by,
-        per_room: server.per_room,
-        per_server: server.per_server,
-        patience: server.patience,
-        version: ServerVersion::default(),
-    })
-}
-
-fn password(source: &PasswordSource) -> Result<Secret, Failure> {
-    match source {
-        PasswordSource::Environment(name) => std::env::var(name).map(Secret::new).map_err(|error| {
-            Failure::new(Exit::Usage, format!("the password is not in {name}")).because(error)
-        }),
-        PasswordSource::File(path) => secret_in("password", path),
-    }
-}
-
-/// The first line of a file.
-pub(super) fn secret_in(what: &str, path: &Path) -> Result<Secret, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::new(Exit::Usage, format!("cannot read the {what} in {}", path.display())).because(error)
-    })?;
-    Ok(Secret::new(text.lines().next().unwrap_or_default().to_owned()))
 }
 
 /// Trouble with Exchange as the end of a command.

@@ -23,7 +23,7 @@ use crate::cleanup::{
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Overrides};
 use crate::engine::Mode;
-use crate::exchange::{Secret, Settings};
+use crate::exchange::{Exchange, Secret, Settings};
 use crate::journal::MemoryJournal;
 use crate::sim::{Mail, Options, Simulator, demo_world};
 use crate::store::Desk;
@@ -69,12 +69,11 @@ pub(super) async fn run(args: DemoArgs, output: &Output) -> Result<Exit, Failure
     let simulator = Simulator::start(world, options.clone())
         .await
         .map_err(|error| Failure::new(Exit::Usage, "cannot start the simulator").because(error))?;
-    let opened = connect::open_with(
-        settings(simulator.url()),
-        config(&room_names)?,
-        Arc::new(MemoryJournal::default()),
-    )
-    .await?;
+    let exchange = Exchange::new(&settings(simulator.url()))
+        .map_err(|error| Failure::new(Exit::Usage, "cannot reach the simulator").because(error))?;
+    let opened =
+        connect::open_with(Arc::new(exchange), config(&room_names)?, Arc::new(MemoryJournal::default()))
+            .await?;
     let exit = if args.serve {
         serve(opened, args.listen, output).await?
     } else {

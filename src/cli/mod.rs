@@ -15,10 +15,12 @@ mod output;
 mod perform;
 mod progress;
 mod reload;
+mod secrets;
 mod serve;
 mod settings;
 mod setup;
 mod sim;
+mod sites;
 mod undo;
 mod wire;
 

@@ -12,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 use super::args::Connection;
 use super::connect;
 use super::exit::{Exit, Failure};
+use super::{secrets, sites};
 use crate::api::{self, Api, KeyRing, Provider};
-use crate::config::{self, Config, PasswordSource};
+use crate::config::{self, Config, SecretSource};
 use crate::service::{Options, Service, Webhook};
 
 /// How long reading it again may take, where Exchange has to be asked for the members of room lists.
@@ -65,10 +66,12 @@ impl Running {
         let hook = webhook(&config, &self.service)?;
 
         // The rooms of another server are not those of this one.
-        if config.server == self.config.server {
+        if (&config.server, &config.connections) == (&self.config.server, &self.config.connections) {
             self.service.engine.set_scope(config.scope.clone());
         } else {
-            tracing::warn!("[server] has changed, so [scope] is taken over by a restart only, like it");
+            tracing::warn!(
+                "[server] or [[connections]] has changed, so [scope] is taken over by a restart only, like it"
+            );
         }
         self.service.set_options(options(&config));
         self.api.set_options(shown(&config));
@@ -82,10 +85,11 @@ impl Running {
         self.files.webhook = files.webhook;
         // What needs a restart is compared with what is in force, not with what was read last.
         let now = &self.config;
-        let (server, journal, engine) = (now.server.clone(), now.journal.clone(), now.engine.clone());
+        let (server, connections) = (now.server.clone(), now.connections.clone());
+        let (journal, engine) = (now.journal.clone(), now.engine.clone());
         let (listen, tls, behind_proxy) = (now.api.listen, now.api.tls.clone(), now.api.behind_proxy);
         let api = config::Api { listen, tls, behind_proxy, ..config.api };
-        self.config = Config { server, journal, engine, api, ..config };
+        self.config = Config { server, connections, journal, engine, api, ..config };
         Ok(())
     }
 
@@ -107,15 +111,18 @@ impl Running {
     fn only_at_start(&self, new: &Config, files: &Files) -> impl Iterator<Item = &'static str> + use<> {
         let old = &self.config;
         let differ = [
-            ("[server]", old.server != new.server),
+            (
+                "[server] or [[connections]]",
+                (&old.server, &old.connections) != (&new.server, &new.connections),
+            ),
             ("[journal] or [engine]", old.journal != new.journal || old.engine != new.engine),
             ("api.listen", old.api.listen != new.api.listen),
             (
                 "[api.tls] or api.behind_proxy",
                 (&old.api.tls, old.api.behind_proxy) != (&new.api.tls, new.api.behind_proxy),
             ),
-            ("the content of server.password_file", self.files.password != files.password),
-            ("the content of server.ca_file", self.files.issuers != files.issuers),
+            ("the content of a file with a secret for Exchange", self.files.secrets != files.secrets),
+            ("the content of a ca_file", self.files.issuers != files.issuers),
         ];
         differ.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key)
     }
@@ -138,21 +145,25 @@ impl Running {
 /// Hashes of what the named files hold: what is in them may change without the configuration.
 #[derive(Default)]
 pub(super) struct Files {
-    password: Option<[u8; 32]>,
-    issuers: Option<[u8; 32]>,
+    secrets: Vec<[u8; 32]>,
+    issuers: Vec<[u8; 32]>,
     webhook: Option<[u8; 32]>,
 }
 
 impl Files {
     pub(super) fn of(config: &Config) -> Self {
-        let hash = |path: &Path| Some(Sha256::digest(std::fs::read(path).ok()?).into());
-        let server = config.server.as_ref();
-        let password = server.and_then(|server| match &server.password {
-            PasswordSource::File(path) => hash(path),
-            PasswordSource::Environment(_) => None,
+        let hash = |path: &Path| Some(<[u8; 32]>::from(Sha256::digest(std::fs::read(path).ok()?)));
+        let servers = || sites::servers(config).map(|(_, server)| server);
+        let secrets = servers().flat_map(|server| server.secrets()).filter_map(|secret| match secret {
+            SecretSource::File(path) => hash(path),
+            SecretSource::Credential(name) => hash(&secrets::credential(name).ok()?),
+            SecretSource::Environment(_) | SecretSource::Command(_) => None,
         });
-        let issuers = server.and_then(|server| hash(server.ca_file.as_deref()?));
-        Self { password, issuers, webhook: config.webhook.as_ref().and_then(|hook| hash(&hook.secret_file)) }
+        Self {
+            secrets: secrets.collect(),
+            issuers: servers().filter_map(|server| hash(server.ca_file.as_deref()?)).collect(),
+            webhook: config.webhook.as_ref().and_then(|hook| hash(&hook.secret_file)),
+        }
     }
 }
 
@@ -180,7 +191,7 @@ pub(super) fn provider(config: &config::Api) -> Result<Option<Arc<Provider>>, Fa
 
 pub(super) fn webhook(config: &Config, service: &Service) -> Result<Option<Webhook>, Failure> {
     let Some(hook) = &config.webhook else { return Ok(None) };
-    let secret = connect::secret_in("secret", &hook.secret_file)?;
+    let secret = secrets::in_file("secret", &hook.secret_file)?;
     let hook = Webhook::new(&hook.url, secret, service.engine.clock().clone());
     hook.map(Some).map_err(|error| Failure::from_error(Exit::Usage, error))
 }

@@ -9,12 +9,15 @@ use crate::setup::{Names, Reach, on_premises};
 
 pub(super) fn run(args: SetupArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
     let config = connect::load(connection)?;
-    let account = args.account.or(config.server.map(|server| server.username)).ok_or_else(|| {
-        Failure::new(
-            Exit::Usage,
-            "no service account: set server.username in adjourn.toml, or give --account",
-        )
-    })?;
+    let account = args
+        .account
+        .or(config.server.and_then(|server| Some(server.account()?.to_owned())))
+        .ok_or_else(|| {
+            Failure::new(
+                Exit::Usage,
+                "no service account: set server.username in adjourn.toml, or give --account",
+            )
+        })?;
     let room = config.scope.rooms().next().map_or("room1@example.com".to_owned(), ToString::to_string);
     let reach = match args.scope {
         ScopeKind::Everyone => Reach::Everyone,

@@ -6,6 +6,7 @@
 mod error;
 mod file;
 mod rules;
+mod server;
 mod service;
 
 use std::path::{Path, PathBuf};
@@ -13,17 +14,21 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use crate::calendar::{RoomPattern, Scope};
+use crate::calendar::{RoomAddress, RoomPattern, Scope};
 use crate::cleanup::Rules;
 use crate::engine;
-pub use crate::exchange::ImpersonateBy;
-use crate::peer::is_this_machine;
+pub use crate::exchange::{Access, ImpersonateBy};
 use crate::service::Schedule;
 
 pub use error::ConfigError;
 use error::Source;
 use file::{File, Spanned};
 use rules::{check_place, check_rules};
+pub use server::{
+    At, ClientProof, Connection, DEFAULT_NAME, PASSWORD_VARIABLE, Pair, Proxy, SecretSource, Server, SignIn,
+    WindowsProof,
+};
+use server::{check_connections, check_server};
 pub use service::{Api, Oidc, Webhook};
 use service::{check_api, check_schedules, check_webhook};
 
@@ -32,6 +37,10 @@ use service::{check_api, check_schedules, check_webhook};
 pub struct Config {
     /// Where Exchange is and who we are there; `None` when nobody said.
     pub server: Option<Server>,
+    /// Exchanges besides that, each with its rooms.
+    pub connections: Vec<Connection>,
+    /// Mailboxes that must be out of reach, as `adjourn doctor` proves.
+    pub out_of_scope: Vec<RoomAddress>,
     /// What may be touched.
     pub scope: Scope,
     /// Room lists whose members may be touched as well; asked of Exchange at start.
@@ -54,47 +63,11 @@ pub struct Config {
     pub webhook: Option<Webhook>,
 }
 
-/// Where Exchange is and who we are there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Server {
-    /// `https://…/EWS/Exchange.asmx`.
-    pub url: String,
-    /// The service account, as `DOMAIN\name` or `name@domain`.
-    pub username: String,
-    /// Where its password is.
-    pub password: PasswordSource,
-    /// More certificates to trust, in PEM.
-    pub ca_file: Option<PathBuf>,
-    /// How long a connection may take to come up, TLS included.
-    pub connect_timeout: Duration,
-    /// How long the server may think before its first byte.
-    pub first_byte_timeout: Duration,
-    /// How long a whole answer may take.
-    pub answer_timeout: Duration,
-    /// How long one operation may take with all its waiting, when Exchange is busy.
-    pub patience: Duration,
-    /// How rooms are named in `ExchangeImpersonation`.
-    pub impersonate_by: ImpersonateBy,
-    /// Requests under way at once to one room. Exchange budgets each mailbox; 2 never troubles it.
-    pub per_room: usize,
-    /// Requests under way at once to the server.
-    pub per_server: usize,
-}
-
 /// The journal on disk.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Journal {
     /// The state directory.
     pub directory: Option<PathBuf>,
-}
-
-/// Where a password is. Never the password itself: a configuration is printed, mailed and committed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PasswordSource {
-    /// In a file, up to its first line end.
-    File(PathBuf),
-    /// In an environment variable.
-    Environment(String),
 }
 
 /// What flags and environment say over the file.
@@ -111,9 +84,6 @@ pub struct Overrides {
     /// Over `journal.directory`.
     pub state_dir: Option<PathBuf>,
 }
-
-/// The variable that holds the password when the configuration names no other place.
-pub const PASSWORD_VARIABLE: &str = "ADJOURN_PASSWORD";
 
 impl Config {
     /// Reads the file, if there is one, and checks everything.
@@ -147,7 +117,11 @@ fn check(source: &Source<'_>, file: File, overrides: Overrides) -> Result<Config
     let directory = overrides.state_dir.clone().or(file.journal.directory);
     let resume_within = checked(source, &file.journal.resume_within_s, 0, 24 * 3600)?;
     let give_up_after = checked(source, &file.journal.give_up_after_s, 0, 30 * 24 * 3600)?;
+    let outsiders = file.doctor.out_of_scope.iter();
+    let outsiders = outsiders.map(|room| room.get_ref().parse().map_err(|error| source.at(room, error)));
     Ok(Config {
+        connections: check_connections(source, file.connections)?,
+        out_of_scope: outsiders.collect::<Result<_, _>>()?,
         server: check_server(source, file.server, overrides)?,
         scope: Scope::new(rooms, file.scope.domains),
         room_lists: file.scope.room_lists,
@@ -168,51 +142,6 @@ fn check(source: &Source<'_>, file: File, overrides: Overrides) -> Result<Config
         schedules: check_schedules(source, file.schedules)?,
         webhook: file.webhook.map(|hook| check_webhook(source, hook)).transpose()?,
     })
-}
-
-fn check_server(
-    source: &Source<'_>,
-    file: file::Server,
-    overrides: Overrides,
-) -> Result<Option<Server>, ConfigError> {
-    let url = match (overrides.url, &file.url) {
-        (Some(url), _) => check_url(&url).map_err(|error| ConfigError::flag("--url", error))?,
-        (None, Some(url)) => check_url(url.get_ref()).map_err(|error| source.at(url, error))?,
-        (None, None) => return Ok(None),
-    };
-    let username = overrides.username.or(file.username).ok_or_else(|| source.missing("server.username"))?;
-    let password = match (file.password_file, file.password_env) {
-        (Some(file), None) => PasswordSource::File(file),
-        (None, env) => PasswordSource::Environment(env.unwrap_or_else(|| PASSWORD_VARIABLE.to_owned())),
-        (Some(_), Some(_)) => {
-            return Err(source.missing("only one of server.password_file and server.password_env"));
-        }
-    };
-    Ok(Some(Server {
-        url,
-        username,
-        password,
-        ca_file: overrides.ca_file.or(file.ca_file),
-        connect_timeout: seconds(source, &file.connect_timeout_s)?,
-        first_byte_timeout: seconds(source, &file.first_byte_timeout_s)?,
-        answer_timeout: seconds(source, &file.answer_timeout_s)?,
-        patience: seconds(source, &file.patience_s)?,
-        impersonate_by: file.impersonate_by,
-        per_room: checked(source, &file.requests_per_room, 1, 27)?,
-        per_server: checked(source, &file.requests_at_once, 1, 1_000)?,
-    }))
-}
-
-/// Plain `http` is let through for this machine only: Basic credentials would cross the network readable.
-fn check_url(url: &str) -> Result<String, String> {
-    let uri: http::Uri = url.parse().map_err(|error| format!("`{url}` is not a URL: {error}"))?;
-    let host = uri.host().unwrap_or_default();
-    match uri.scheme_str() {
-        Some("https") if !host.is_empty() => Ok(url.to_owned()),
-        Some("http") if is_this_machine(host) => Ok(url.to_owned()),
-        Some("http") => Err(format!("`{url}` would send the password readable over the network; use https")),
-        _ => Err(format!("`{url}` is not of the form https://host/EWS/Exchange.asmx")),
-    }
 }
 
 fn patterns(texts: &[String]) -> Vec<RoomPattern> {

@@ -41,7 +41,8 @@ fn a_full_file_is_understood() {
     )
     .unwrap();
     let server = config.server.unwrap();
-    assert_eq!(server.password, PasswordSource::Environment(PASSWORD_VARIABLE.to_owned()));
+    let password = SecretSource::Environment(PASSWORD_VARIABLE.to_owned());
+    assert_eq!(server.sign_in, SignIn::Basic { username: r"EXAMPLE\svc-rooms".to_owned(), password });
     assert_eq!(server.impersonate_by, ImpersonateBy::PrimarySmtpAddress);
     assert!(config.scope.holds(&"ROOM1@example.com".parse().unwrap()));
     assert_eq!(config.rules.no_check_in.unwrap().grace, TimeDelta::minutes(15));
@@ -170,4 +171,48 @@ fn strikes_and_those_who_need_not_check_in_are_set_for_all_and_by_place() {
     assert!(all.auto_check_in.contains("boss@example.com") && lab.auto_check_in.is_empty());
     assert_eq!((all.walk_in_grace, lab.walk_in_grace), (Some(TimeDelta::minutes(20)), None));
     assert!(error("[cleanup.no_check_in]\nstrikes = 101\n").contains("101 is not between 0 and 100"));
+}
+
+#[test]
+fn each_way_of_signing_in_is_understood() {
+    let signed_in = |text: &str| parse(text).unwrap().server.unwrap();
+    let ntlm = signed_in(
+        "[server]\nurl = \"https://x/EWS\"\nauth = \"ntlm\"\nusername = \"u\"\npassword = { command = [\"pass\", \"x\"] }\n\
+         channel_binding = \"require\"\naccess = \"delegate\"\n",
+    );
+    let password = SecretSource::Command(vec!["pass".to_owned(), "x".to_owned()]);
+    let binding = crate::exchange::login::ChannelBinding::Require;
+    assert_eq!(ntlm.sign_in, SignIn::Ntlm { username: "u".to_owned(), password, binding });
+    assert_eq!(ntlm.access, Access::Delegate);
+    let online = signed_in(
+        "[server.oauth]\ntenant = \"contoso.example\"\nclient_id = \"app\"\nsecret = { credential = \"s\" }\ncloud = \"us-government\"\n",
+    );
+    assert_eq!(online.at, At::Url("https://outlook.office365.us/EWS/Exchange.asmx".to_owned()));
+    let SignIn::OAuth { endpoint, scope, .. } = &online.sign_in else { panic!("{:?}", online.sign_in) };
+    assert_eq!(endpoint, "https://login.microsoftonline.us/contoso.example/oauth2/v2.0/token");
+    assert_eq!(scope, "https://outlook.office365.us/.default");
+    assert_eq!(online.account(), Some("app"));
+}
+
+#[test]
+fn what_signs_nobody_in_is_refused_with_its_place() {
+    let of = |rest: &str| error(&format!("[server]\nurl = \"https://x/EWS\"\n{rest}"));
+    assert!(of("auth = \"oauth\"\n").contains("server.oauth is needed"));
+    assert!(of("auth = \"certificate\"\n").contains("server.client_certificate is needed"));
+    assert!(of("token = { env = \"T\" }\n").contains("must come from a file or a command"));
+    assert!(of("auth = \"kerberos\"\n").starts_with("adjourn.toml:3: server.auth: unknown variant"));
+    assert!(of("username = \"u\"\npassword = \"open\"\n").starts_with("adjourn.toml:4: server.password: "));
+    assert!(of("rooms = [\"a@example.com\"]\nusername = \"u\"\n").contains("[[connections]]"));
+    let oauth = "[server.oauth]\ntenant = \"a/b\"\nclient_id = \"c\"\nsecret = { env = \"S\" }\n";
+    assert!(error(oauth).starts_with("adjourn.toml:2: server.oauth.tenant: a tenant is a domain or an id"));
+}
+
+#[test]
+fn connections_have_names_and_rooms_of_their_own() {
+    let one = "[[connections]]\nname = \"online\"\nrooms = [\"*@cloud.example.com\"]\nurl = \"https://x/EWS\"\nusername = \"u\"\n";
+    let config = parse(one).unwrap();
+    assert_eq!(config.connections[0].name, "online");
+    assert!(config.connections[0].rooms[0].means(&"r1@cloud.example.com".parse().unwrap()));
+    assert!(error(&format!("{one}{one}")).contains("a name of its own"));
+    assert!(error("[[connections]]\nname = \"x\"\n").contains("connections.rooms is needed"));
 }

@@ -46,14 +46,26 @@ pub trait Calendar: Send + Sync {
     /// Asks the directory, in the room's name, whether somebody with this address exists.
     async fn find_person(&self, room: &RoomAddress, address: &str) -> Result<Directory, Trouble>;
 
-    /// What its conversation came to so far, for metrics: a kind (`decoded`, `throttled`), a label, and how often; and how
-    /// many are `waiting` now.
-    fn numbers(&self) -> Vec<(&'static str, String, u64)> {
+    /// What its conversations came to so far, for metrics.
+    fn numbers(&self) -> Vec<Number> {
         Vec::new()
     }
 
     /// The rooms of a room list, asked in the name of `asking`.
     async fn rooms_of(&self, room_list: &str, asking: &RoomAddress) -> Result<Vec<RoomAddress>, Trouble>;
+}
+
+/// One number for metrics: how often something happened, or how many are `waiting` now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Number {
+    /// To which server, by its name in the configuration.
+    pub connection: String,
+    /// `decoded`, `throttled`, `waiting`.
+    pub kind: &'static str,
+    /// What of it.
+    pub how: String,
+    /// How many.
+    pub count: u64,
 }
 
 /// What a server can do. The plan depends on it, so that another protocol can move in.

@@ -9,16 +9,16 @@ use super::classify::{Kind, Verdict};
 use super::client::{Client, Failed};
 use super::event::{PROPERTIES, event, series};
 use super::messages::{only, strange, successful};
-use super::settings::{Settings, SettingsError};
+use super::settings::{Access, Settings, SettingsError};
 use crate::action::{Notify, RequestIds, Seen, Step};
 use crate::calendar::{Event, EventId, RoomAddress, Series, Uid, Window};
-use crate::engine::{Busy, Calendar, Capabilities, Directory, Reply, Trouble, Written};
+use crate::engine::{Busy, Calendar, Capabilities, Directory, Number, Reply, Trouble, Written};
 use crate::ews::code::Meaning;
 use crate::ews::codec::Body;
 use crate::ews::op::{
     Change, ConflictResolution, CreateItem, DeleteItem, DeleteType, Effect, FindItem, FolderId, FreeBusyView,
     GetItem, GetRooms, GetSeries, GetUserAvailability, ItemRef, ListItems, MessageDisposition, MoveItem,
-    NewCalendarItem, Property, ResolveNames, Response, SendCancellations, SendUpdates, UpdateItem,
+    NewCalendarItem, Property, ResolveNames, Response, SendCancellations, SendUpdates, UpdateItem, WellKnown,
 };
 use crate::ews::types::{Item, Mailbox, OtherItem, ResponseClass, ResponseMessage};
 
@@ -41,6 +41,7 @@ const AVAILABILITY_INTERVAL_MINUTES: u32 = 60;
 
 /// One Exchange, as one service account sees it.
 pub struct Exchange {
+    name: String,
     client: Client,
 }
 
@@ -50,7 +51,7 @@ impl Exchange {
     /// # Errors
     /// When the URL or the CA file is unusable, or TLS would not start.
     pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
-        Ok(Self { client: Client::new(settings)? })
+        Ok(Self { name: settings.name.clone(), client: Client::new(settings)? })
     }
 
     /// Answers by the path that decoded them.
@@ -58,10 +59,36 @@ impl Exchange {
         self.client.paths.counts()
     }
 
+    /// A folder of the room's, as it is named by whom we act as.
+    fn folder<'r>(&self, folder: WellKnown, room: &'r RoomAddress) -> FolderId<'r> {
+        match self.client.access() {
+            Access::Impersonation => FolderId::Own(folder),
+            Access::Delegate => FolderId::Of(folder, room.as_str()),
+        }
+    }
+
+    fn response<'r>(
+        &self,
+        room: &'r RoomAddress,
+        item: ItemRef<'r>,
+        text: &'r Option<String>,
+    ) -> Response<'r> {
+        Response {
+            item,
+            text: text.as_deref(),
+            disposition: MessageDisposition::SendAndSaveCopy,
+            // A delegate's own Sent Items is not where anybody looks for what was sent for a room.
+            saved_in: match self.client.access() {
+                Access::Impersonation => None,
+                Access::Delegate => Some(FolderId::Of(WellKnown::SentItems, room.as_str())),
+            },
+        }
+    }
+
     /// One CalendarView; `None` when there is more in it than the server gives.
     async fn view(&self, room: &RoomAddress, window: Window) -> Result<Option<Vec<Event>>, Failed> {
         let find = FindItem {
-            folder: FolderId::Calendar,
+            folder: self.folder(WellKnown::Calendar, room),
             start: window.start(),
             end: window.end(),
             max_entries: VIEW_ENTRIES_MAX,
@@ -88,7 +115,7 @@ impl Exchange {
         offset: u32,
     ) -> Result<(Vec<Event>, Option<u32>), Failed> {
         let list = ListItems {
-            folder: FolderId::DeletedItems,
+            folder: self.folder(WellKnown::DeletedItems, room),
             offset,
             max_entries: DELETED_PAGE,
             properties: &PROPERTIES,
@@ -113,7 +140,7 @@ impl Exchange {
         item: ItemRef<'_>,
         trail: &mut Vec<RequestIds>,
     ) -> Result<(), Failed> {
-        let back = MoveItem { items: &[item], to: FolderId::Calendar };
+        let back = MoveItem { items: &[item], to: self.folder(WellKnown::Calendar, room) };
         let read = |body: &Body<'_>| match body {
             Body::MoveItem(messages) => only(Effect::Write, messages).map(drop),
             _ => Err(another(Effect::Write)),
@@ -270,7 +297,7 @@ impl Calendar for Exchange {
         since: DateTime<Utc>,
     ) -> Result<bool, Trouble> {
         let list = ListItems {
-            folder: FolderId::SentItems,
+            folder: self.folder(WellKnown::SentItems, room),
             offset: 0,
             max_entries: SENT_SEARCHED,
             properties: &[Property::ItemClass, Property::DateTimeSent, Property::Uid, Property::Start],
@@ -297,15 +324,16 @@ impl Calendar for Exchange {
                     start: *start,
                     end: *end,
                     location: None,
+                    calendar: self.folder(WellKnown::Calendar, room),
                 };
                 self.respond(room, CreateItem::CalendarItem(new), trail).await
             }
             Step::SetEnd { .. } => self.set_end(room, item, step, trail).await,
             Step::Decline { text, .. } => {
-                self.respond(room, CreateItem::Decline(response(item, text)), trail).await
+                self.respond(room, CreateItem::Decline(self.response(room, item, text)), trail).await
             }
             Step::Cancel { text, .. } => {
-                self.respond(room, CreateItem::Cancel(response(item, text)), trail).await
+                self.respond(room, CreateItem::Cancel(self.response(room, item, text)), trail).await
             }
             Step::Remove { .. } => self.remove(room, item, trail).await,
             Step::MoveBack { .. } => self.move_back(room, item, trail).await,
@@ -352,14 +380,15 @@ impl Calendar for Exchange {
         Ok(found.await?)
     }
 
-    fn numbers(&self) -> Vec<(&'static str, String, u64)> {
+    fn numbers(&self) -> Vec<Number> {
         let decoded = self.client.paths.counts().into_iter().map(|(path, count)| ("decoded", path, count));
         let waiting = u64::try_from(self.client.waiting()).unwrap_or(u64::MAX);
         let own = [
             ("throttled", "waits".to_owned(), self.client.throttled()),
             ("waiting", "requests".to_owned(), waiting),
         ];
-        decoded.chain(own).collect()
+        let number = |(kind, how, count)| Number { connection: self.name.clone(), kind, how, count };
+        decoded.chain(own).map(number).collect()
     }
 
     async fn rooms_of(&self, room_list: &str, asking: &RoomAddress) -> Result<Vec<RoomAddress>, Trouble> {
@@ -401,10 +430,6 @@ fn tells(item: &OtherItem<'_>, step: &Step, about: &Event, since: DateTime<Utc>)
 /// Told by UID and times: an id changes when its item moves.
 fn is_the_one(event: &Event, seen: &Seen) -> bool {
     event.uid == seen.uid && event.uid.is_some() && event.start == seen.start && event.end == seen.end
-}
-
-fn response<'a>(item: ItemRef<'a>, text: &'a Option<String>) -> Response<'a> {
-    Response { item, text: text.as_deref(), disposition: MessageDisposition::SendAndSaveCopy }
 }
 
 /// Every calendar item as an event. Another kind of item is none; a calendar item that cannot be placed in time is an

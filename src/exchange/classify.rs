@@ -17,6 +17,7 @@
 use std::time::Duration;
 
 use super::delivery::HttpAnswer;
+use super::login::Denied;
 use crate::ews::code::{Meaning, meaning};
 use crate::ews::codec::{Body, DecodeError, Decoded};
 use crate::ews::op::Effect;
@@ -57,6 +58,8 @@ pub enum Verdict {
 pub enum Kind {
     /// User name or password.
     Credentials,
+    /// The server wants another way of signing in than the configured one, or we have nothing to say there.
+    SignIn,
     /// The account is locked or expired.
     Account,
     /// EWS is turned off for this mailbox, organization or application.
@@ -149,7 +152,13 @@ fn by_status(effect: Effect, answer: &HttpAnswer) -> Verdict {
         }
         200..=299 if !is_html(answer) => doubtful(effect, code),
         200..=399 | 404 | 405 | 440 => Verdict::Refused(Kind::NotEws, code),
-        401 => Verdict::OnceMore(Kind::Credentials, code),
+        401 => match &answer.denied {
+            Some(denied @ Denied::Offers(_)) => Verdict::Refused(Kind::SignIn, format!("{code}: {denied}")),
+            Some(denied @ Denied::NotAccepted(_)) => {
+                Verdict::OnceMore(Kind::Credentials, format!("{code} {denied}"))
+            }
+            None => Verdict::OnceMore(Kind::Credentials, code),
+        },
         403 => Verdict::Refused(Kind::EwsDisabled, code),
         456 => Verdict::Refused(Kind::Account, code),
         413 => Verdict::Refused(Kind::TooLarge, code),
@@ -200,7 +209,7 @@ mod tests {
         for (name, value) in headers {
             map.insert(*name, value.parse().unwrap());
         }
-        HttpAnswer { status, headers: map, body: Bytes::copy_from_slice(body.as_bytes()) }
+        HttpAnswer { status, headers: map, body: Bytes::copy_from_slice(body.as_bytes()), denied: None }
     }
 
     fn verdict(effect: Effect, answer: &HttpAnswer) -> Verdict {

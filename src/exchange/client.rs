@@ -3,6 +3,7 @@
 //! Asks again by itself only when nothing can have happened: the server said it did nothing, the request never left, or
 //! it changes nothing anyway. A write in doubt goes back to the caller, who can look.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -10,12 +11,14 @@ use tokio::time::{Instant, sleep};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use super::auth::Basic;
 use super::classify::{Kind, Verdict, classify};
 use super::delivery::{Delivery, Failure};
+use super::dial::Dialer;
 use super::gate::{Gate, back_off};
 use super::paths::Paths;
-use super::settings::{ImpersonateBy, Settings, SettingsError};
+use super::settings::{Access, ImpersonateBy, Settings, SettingsError};
+use super::sign_in::credential;
+use super::standing::Standing;
 use super::transport::{Post, Transport};
 use super::version::Spoken;
 use crate::action::RequestIds;
@@ -55,8 +58,10 @@ pub(super) struct Client {
     transport: Transport,
     gate: Gate,
     limits: Limits,
+    access: Access,
     impersonate_by: ImpersonateBy,
     spoken: Spoken,
+    standing: Standing,
     patience: Duration,
     pub(super) paths: Paths,
     throttled: AtomicU64,
@@ -72,17 +77,25 @@ enum Turn<T> {
 impl Client {
     pub(super) fn new(settings: &Settings) -> Result<Self, SettingsError> {
         let limits = Limits::default();
-        let credential = Basic::new(&settings.username, &settings.password);
+        let dialer = Arc::new(Dialer::new(settings)?);
+        let credential = credential(settings, &dialer)?;
         Ok(Self {
-            transport: Transport::new(settings, Box::new(credential), limits.body_bytes_max)?,
+            transport: Transport::new(settings, dialer, credential, limits.body_bytes_max)?,
             gate: Gate::new(settings.per_room, settings.per_server),
             limits,
+            access: settings.access,
             impersonate_by: settings.impersonate_by,
             spoken: Spoken::new(settings.version),
+            standing: Standing::default(),
             patience: settings.patience,
             paths: Paths::default(),
             throttled: AtomicU64::new(0),
         })
+    }
+
+    /// By what right rooms are acted in.
+    pub(super) fn access(&self) -> Access {
+        self.access
     }
 
     /// How often the server said that it is busy.
@@ -128,11 +141,19 @@ impl Client {
         let mut last = String::from("parked after throttling");
         loop {
             let Some(pass) = self.gate.enter(room, until).await else { return Err(Failed::Busy(last)) };
+            let finding_out = match self.standing.enter().await {
+                Ok(turn) => turn,
+                Err((kind, code)) => return Err(Failed::Refused(kind, code)),
+            };
             let version = self.spoken.to(room);
             let turn = self.turn(room, op, version, &read, trail).await;
-            drop(pass);
+            self.judge(&turn, attempt);
+            drop((pass, finding_out));
             match turn {
                 Turn::Answer(value) => return Ok(value),
+                Turn::NotSent(Failure::SignIn { lasting: true, why, .. }) => {
+                    return Err(Failed::Refused(Kind::SignIn, why));
+                }
                 Turn::NotSent(failure) if attempt >= RETRIES_MAX => return Err(Failed::Unreachable(failure)),
                 Turn::NotSent(_) => sleep(retry_after(attempt)).await,
                 Turn::Verdict(Verdict::Wait { at_least, fewer, code }) => {
@@ -152,7 +173,9 @@ impl Client {
                 Turn::Verdict(Verdict::Retry { code }) if attempt >= RETRIES_MAX => {
                     return Err(Failed::Unclear(code));
                 }
-                Turn::Verdict(Verdict::OnceMore(kind, code)) if attempt >= 1 => {
+                Turn::Verdict(Verdict::OnceMore(kind, code))
+                    if attempt >= 1 || (kind == Kind::Credentials && !self.standing.may_pass()) =>
+                {
                     return Err(Failed::Refused(kind, code));
                 }
                 Turn::Verdict(Verdict::Retry { .. } | Verdict::OnceMore(..)) => {
@@ -163,6 +186,19 @@ impl Client {
                 Turn::Verdict(Verdict::Done) => return Err(unexpected(O::EFFECT)),
             }
             attempt += 1;
+        }
+    }
+
+    /// Remembers whether the server knew us.
+    fn judge<T>(&self, turn: &Turn<T>, attempt: u32) {
+        match turn {
+            Turn::Answer(_) => self.standing.accepted(),
+            Turn::Verdict(Verdict::OnceMore(kind @ Kind::Credentials, code))
+                if attempt >= 1 || !self.standing.may_pass() =>
+            {
+                self.standing.refused(*kind, code);
+            }
+            Turn::Verdict(_) | Turn::NotSent(_) => {}
         }
     }
 
@@ -179,7 +215,10 @@ impl Client {
         R: Fn(&Body<'_>) -> Result<T, Verdict>,
     {
         let mut body = Vec::with_capacity(REQUEST_BYTES);
-        let impersonate = Some(self.impersonate_by.name(room));
+        let impersonate = match self.access {
+            Access::Impersonation => Some(self.impersonate_by.name(room)),
+            Access::Delegate => None,
+        };
         encode_into(op, &Headers { version, impersonate }, &mut body);
         let request_id = Uuid::new_v4().to_string();
         let soap_action = soap_action(O::NAME);

@@ -9,6 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::HeaderMap;
 
+use super::login::Denied;
+
 /// What became of one request.
 #[derive(Debug)]
 pub enum Delivery {
@@ -29,6 +31,8 @@ pub struct HttpAnswer {
     pub headers: HeaderMap,
     /// Body, no longer compressed, within the limit.
     pub body: Bytes,
+    /// With a 401: what became of the sign-in.
+    pub denied: Option<Denied>,
 }
 
 impl HttpAnswer {
@@ -49,6 +53,8 @@ impl HttpAnswer {
 pub enum Failure {
     /// The name did not resolve, the connection was refused, or TLS failed.
     Connect(String),
+    /// The proxy did not let us through.
+    Proxy(String),
     /// No connection within this time.
     ConnectTimeout(Duration),
     /// Connected and sent, no answer within this time.
@@ -61,18 +67,43 @@ pub enum Failure {
     TooLarge(usize),
     /// The body says it is gzip and is not.
     Inflate,
+    /// We could not say who we are.
+    SignIn {
+        /// Asking again changes nothing: somebody has to mend it.
+        lasting: bool,
+        /// What stood in the way. Never holds a secret.
+        why: String,
+        /// When it is worth asking again, if that was said.
+        retry_after: Duration,
+    },
+}
+
+impl Failure {
+    /// We cannot say who we are until somebody mends it.
+    pub(super) fn sign_in(why: &str) -> Self {
+        Self::SignIn { lasting: true, why: why.to_owned(), retry_after: Duration::ZERO }
+    }
+
+    pub(super) fn retry_after(&self) -> Duration {
+        match self {
+            Self::SignIn { retry_after, .. } => *retry_after,
+            _ => Duration::ZERO,
+        }
+    }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connect(why) => write!(f, "no connection to Exchange: {why}"),
+            Self::Proxy(why) => write!(f, "the proxy lets nothing through: {why}"),
             Self::ConnectTimeout(after) => write!(f, "no connection to Exchange within {after:?}"),
             Self::FirstByteTimeout(after) => write!(f, "Exchange did not answer within {after:?}"),
             Self::AnswerTimeout(after) => write!(f, "Exchange's answer was not complete within {after:?}"),
             Self::Broken(why) => write!(f, "the connection to Exchange broke: {why}"),
             Self::TooLarge(limit) => write!(f, "Exchange's answer is larger than {limit} bytes"),
             Self::Inflate => f.write_str("Exchange's answer is not the gzip it says it is"),
+            Self::SignIn { why, .. } => f.write_str(why),
         }
     }
 }

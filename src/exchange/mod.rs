@@ -2,27 +2,32 @@
 //!
 //! Knows HTTP, TLS, credentials, throttling and what each answer means for the request; decides nothing about events.
 
-mod auth;
+mod ask;
 mod calendar;
 mod classify;
 mod client;
 mod delivery;
+mod dial;
 mod event;
 mod gate;
+pub mod login;
 mod messages;
 mod paths;
 mod secret;
 mod settings;
+mod sign_in;
+mod sites;
+mod standing;
 mod tls;
 mod transport;
 mod trouble;
 mod version;
 
-pub use auth::{Basic, Credential, Next};
 pub use calendar::Exchange;
 pub use classify::{Kind, Verdict, by_code, classify};
 pub use client::Failed;
 pub use delivery::{Delivery, Failure, HttpAnswer};
 pub use paths::Paths;
 pub use secret::Secret;
-pub use settings::{ImpersonateBy, Settings, SettingsError};
+pub use settings::{Access, ClientCertificate, ImpersonateBy, Proxy, Settings, SettingsError, SignIn};
+pub use sites::Sites;

@@ -6,6 +6,9 @@ use std::time::Duration;
 use http::Uri;
 use thiserror::Error;
 
+#[cfg(feature = "negotiate")]
+use super::login::Windows;
+use super::login::{ClientCredentials, Given};
 use super::secret::Secret;
 use crate::ews::soap::{Impersonate, ServerVersion};
 use crate::peer::is_this_machine;
@@ -13,12 +16,16 @@ use crate::peer::is_this_machine;
 /// What a conversation needs to know before it begins.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// What this Exchange is called in metrics and reports.
+    pub name: String,
     /// `https://…/EWS/Exchange.asmx`. Plain `http` only to this machine: Basic credentials are readable on the way.
     pub url: String,
-    /// The service account.
-    pub username: String,
-    /// Its password.
-    pub password: Secret,
+    /// Who we are there.
+    pub sign_in: SignIn,
+    /// Shown in the TLS handshake, where the server asks for one.
+    pub client_certificate: Option<ClientCertificate>,
+    /// What connections go through.
+    pub proxy: Option<Proxy>,
     /// More certificates to trust than the platform does, in PEM.
     pub ca_file: Option<PathBuf>,
     /// How long a connection may take to come up, TLS included.
@@ -30,6 +37,8 @@ pub struct Settings {
     /// How long one operation may take with all its waiting, when Exchange is busy. Someone at the door has seconds, a
     /// sweep has an hour.
     pub patience: Duration,
+    /// By what right we act in rooms.
+    pub access: Access,
     /// How rooms are named in `ExchangeImpersonation`.
     pub impersonate_by: ImpersonateBy,
     /// Requests under way at once in one room's name.
@@ -38,6 +47,56 @@ pub struct Settings {
     pub per_server: usize,
     /// The newest schema version we speak. A server that does not know it is spoken to in an older one.
     pub version: ServerVersion,
+}
+
+/// A way of signing in, with what it needs.
+#[derive(Debug, Clone)]
+pub enum SignIn {
+    /// User name and password in every request.
+    Basic {
+        /// As the server wants it: `DOMAIN\name`, or `name@domain`.
+        username: String,
+        /// Its password.
+        password: Secret,
+    },
+    /// NTLM or Negotiate.
+    #[cfg(feature = "negotiate")]
+    Windows(Windows),
+    /// OAuth, as an application.
+    OAuth(ClientCredentials),
+    /// OAuth, with tokens that somebody else fetches.
+    Token(Given),
+    /// The client certificate alone.
+    Certificate,
+}
+
+/// Who we are in the TLS handshake, in PEM files.
+#[derive(Debug, Clone)]
+pub struct ClientCertificate {
+    /// The certificate, and what leads from it to its issuer.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+/// An HTTP proxy that connects us (CONNECT). What is said through it is TLS; with the proxy itself plain HTTP is spoken.
+#[derive(Debug, Clone)]
+pub struct Proxy {
+    /// `http://host:port`.
+    pub url: String,
+    /// User name and password, if it wants them.
+    pub login: Option<(String, Secret)>,
+}
+
+/// By what right the account acts in rooms that are not its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Access {
+    /// In the room's name: every request has an `ExchangeImpersonation` header.
+    #[default]
+    Impersonation,
+    /// In its own name, with Full Access to the room: every folder is named with its mailbox.
+    Delegate,
 }
 
 /// How a room is named to Exchange. Rooms are known here by SMTP address, so a SID is none of the choices.
@@ -68,6 +127,17 @@ pub enum SettingsError {
         /// What is wrong with it.
         why: String,
     },
+    /// The client certificate or its key cannot be used.
+    #[error("failed to use the client certificate: {0}")]
+    ClientCertificate(String),
+    /// The sign-in cannot work as it is configured.
+    #[error("failed to prepare the sign-in: {0}")]
+    SignIn(String),
+    /// Not of the form `http://host:port`.
+    #[error(
+        "`{0}` is not of the form http://proxy:port; a user name and a password stand beside it, not in it"
+    )]
+    Proxy(String),
     /// The platform's trust store, or the TLS library, would not start.
     #[error("failed to set up TLS: {0}")]
     Tls(#[from] rustls::Error),
@@ -78,19 +148,31 @@ impl Settings {
     /// (`EWSMaxConcurrency`), and sixteen in all.
     pub fn new(url: impl Into<String>, username: impl Into<String>, password: Secret) -> Self {
         Self {
+            name: "default".to_owned(),
             url: url.into(),
-            username: username.into(),
-            password,
+            sign_in: SignIn::Basic { username: username.into(), password },
+            client_certificate: None,
+            proxy: None,
             ca_file: None,
             connect_timeout: Duration::from_secs(10),
             first_byte_timeout: Duration::from_secs(60),
             answer_timeout: Duration::from_secs(120),
             patience: Duration::from_secs(60),
+            access: Access::default(),
             impersonate_by: ImpersonateBy::default(),
             per_room: 2,
             per_server: 16,
             version: ServerVersion::default(),
         }
+    }
+
+    /// Whether anything is asked over TLS.
+    pub(super) fn speaks_tls(&self) -> bool {
+        let token = match &self.sign_in {
+            SignIn::OAuth(client) => client.endpoint.as_str(),
+            _ => "",
+        };
+        [self.url.as_str(), token].iter().any(|url| !url.is_empty() && !url.starts_with("http:"))
     }
 }
 

@@ -13,42 +13,43 @@ use flate2::read::GzDecoder;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper_util::rt::TokioIo;
-use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
+use hyper::client::conn::http1::SendRequest;
 use tokio::time::{Instant, timeout};
-use tokio_rustls::TlsConnector;
 
-use super::auth::{Credential, Next};
 use super::delivery::{Delivery, Failure, HttpAnswer};
+use super::dial::Dialer;
+use super::login::{Credential, Dialogue, Leg, Next};
 use super::settings::{Endpoint, Settings, SettingsError};
-use super::tls;
 use crate::peer::chain;
 
-/// How often a credential may ask for another leg before we call it refused; NTLM needs two.
+/// How many legs one request may take on one connection; NTLM needs two, after a forgotten sign-in three.
 const LEGS_MAX: usize = 4;
+/// How many new connections one request may take: a second one when the first one's sign-in was refused.
+const FRESH_MAX: usize = 2;
 /// IIS closes idle connections after 120 s; older ones are not worth the risk of meeting that moment.
 const IDLE_MAX: Duration = Duration::from_secs(60);
 /// Names us in Exchange's logs.
-const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("adjourn/", env!("CARGO_PKG_VERSION")));
-
-type Sender = SendRequest<Full<Bytes>>;
+pub(super) const USER_AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("adjourn/", env!("CARGO_PKG_VERSION")));
 
 /// One server, one credential.
 pub(super) struct Transport {
     endpoint: Endpoint,
-    tls: Option<Arc<ClientConfig>>,
+    dialer: Arc<Dialer>,
     credential: Box<dyn Credential>,
     deadlines: Deadlines,
     body_bytes_max: usize,
-    idle: Mutex<Vec<(Sender, Instant)>>,
+    idle: Mutex<Vec<(Connection, Instant)>>,
+}
+
+/// A connection, and what has been said of us on it.
+struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    dialogue: Box<dyn Dialogue>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Deadlines {
-    connect: Duration,
     first_byte: Duration,
     answer: Duration,
 }
@@ -63,29 +64,27 @@ pub(super) struct Post<'a> {
     pub(super) body: Bytes,
 }
 
-/// Whether a request found out, before it was handed over, that its connection was dead.
+/// What one connection came to.
 enum Sent {
+    /// It was dead before the request was handed over.
     Unused(Failure),
+    /// The request was not carried out; a new connection may have more luck.
+    Afresh,
     Used(Delivery),
 }
 
 impl Transport {
     pub(super) fn new(
         settings: &Settings,
+        dialer: Arc<Dialer>,
         credential: Box<dyn Credential>,
         body_bytes_max: usize,
     ) -> Result<Self, SettingsError> {
-        let endpoint = Endpoint::parse(&settings.url)?;
-        let tls = endpoint.tls.then(|| tls::client_config(settings.ca_file.as_deref())).transpose()?;
         Ok(Self {
-            endpoint,
-            tls,
+            endpoint: Endpoint::parse(&settings.url)?,
+            dialer,
             credential,
-            deadlines: Deadlines {
-                connect: settings.connect_timeout,
-                first_byte: settings.first_byte_timeout,
-                answer: settings.answer_timeout,
-            },
+            deadlines: Deadlines { first_byte: settings.first_byte_timeout, answer: settings.answer_timeout },
             body_bytes_max,
             idle: Mutex::new(Vec::new()),
         })
@@ -96,45 +95,74 @@ impl Transport {
         while let Some(kept) = self.kept() {
             match self.converse(kept, post).await {
                 Sent::Used(delivery) => return delivery,
-                Sent::Unused(_) => {}
+                Sent::Unused(_) | Sent::Afresh => {}
             }
         }
-        match self.connect().await {
-            Err(failure) => Delivery::NotSent(failure),
-            Ok(fresh) => match self.converse(fresh, post).await {
-                Sent::Used(delivery) => delivery,
-                Sent::Unused(failure) => Delivery::NotSent(failure),
-            },
+        for _ in 0..FRESH_MAX {
+            let fresh = match self.connect().await {
+                Err(failure) => return Delivery::NotSent(failure),
+                Ok(fresh) => fresh,
+            };
+            match self.converse(fresh, post).await {
+                Sent::Used(delivery) => return delivery,
+                Sent::Unused(failure) => return Delivery::NotSent(failure),
+                Sent::Afresh => {}
+            }
         }
+        Delivery::NotSent(endless())
     }
 
     /// All legs of one request, on one connection.
-    async fn converse(&self, mut connection: Sender, post: &Post<'_>) -> Sent {
-        if let Err(error) = connection.ready().await {
+    async fn converse(&self, mut connection: Connection, post: &Post<'_>) -> Sent {
+        if let Err(error) = connection.sender.ready().await {
             return Sent::Unused(Failure::Broken(error.to_string()));
         }
+        let mut leg = match connection.dialogue.begin().await {
+            Ok(leg) => leg,
+            Err(failure) => return Sent::Used(Delivery::NotSent(failure)),
+        };
         for _ in 0..LEGS_MAX {
-            let answer = match self.leg(&mut connection, post).await {
+            let mut answer = match self.leg(&mut connection.sender, post, &leg).await {
                 Err(sent) => return sent,
                 Ok(answer) => answer,
             };
-            let again = answer.status == StatusCode::UNAUTHORIZED
-                && self.credential.challenged(&challenges(&answer)) == Next::Again;
-            if !again {
+            if answer.status != StatusCode::UNAUTHORIZED {
+                connection.dialogue.accepted();
+                if !leg.body && asks_for_the_body(answer.status) {
+                    leg = Leg { authorization: None, body: true };
+                    continue;
+                }
                 self.keep(connection, &answer);
                 return Sent::Used(Delivery::Answered(answer));
             }
+            match connection.dialogue.challenged(&challenges(&answer)).await {
+                Err(failure) => return Sent::Used(Delivery::NotSent(failure)),
+                Ok(Next::Again(next)) => leg = next,
+                Ok(Next::Afresh) => return Sent::Afresh,
+                Ok(Next::Refused(denied)) => {
+                    answer.denied = Some(denied);
+                    return Sent::Used(Delivery::Answered(answer));
+                }
+            }
         }
-        Sent::Used(Delivery::NotSent(Failure::Broken("authentication never came to an end".to_owned())))
+        Sent::Used(Delivery::NotSent(endless()))
     }
 
-    async fn leg(&self, connection: &mut Sender, post: &Post<'_>) -> Result<HttpAnswer, Sent> {
-        let request = self.request(post).map_err(|error| {
+    async fn leg(
+        &self,
+        sender: &mut SendRequest<Full<Bytes>>,
+        post: &Post<'_>,
+        leg: &Leg,
+    ) -> Result<HttpAnswer, Sent> {
+        let request = self.request(post, leg).map_err(|error| {
             Sent::Used(Delivery::NotSent(Failure::Broken(format!("the request cannot be written: {error}"))))
         })?;
         let begun = Instant::now();
-        let sending = connection.try_send_request(request);
-        let maybe = |failure| Sent::Used(Delivery::MaybeSent(failure));
+        let sending = sender.try_send_request(request);
+        // Without its body, a request is none that could be carried out.
+        let maybe = |failure| {
+            Sent::Used(if leg.body { Delivery::MaybeSent(failure) } else { Delivery::NotSent(failure) })
+        };
         let response = match timeout(self.deadlines.first_byte, sending).await {
             Err(_) => return Err(maybe(Failure::FirstByteTimeout(self.deadlines.first_byte))),
             Ok(Ok(response)) => response,
@@ -151,8 +179,8 @@ impl Transport {
         }
     }
 
-    fn request(&self, post: &Post<'_>) -> Result<Request<Full<Bytes>>, http::Error> {
-        let body = if self.credential.ready() { post.body.clone() } else { Bytes::new() };
+    fn request(&self, post: &Post<'_>, leg: &Leg) -> Result<Request<Full<Bytes>>, http::Error> {
+        let body = if leg.body { post.body.clone() } else { Bytes::new() };
         let mut request = Request::builder()
             .method(Method::POST)
             .uri(&self.endpoint.target)
@@ -167,7 +195,7 @@ impl Transport {
         if let Some(anchor) = post.anchor {
             request = request.header("X-AnchorMailbox", anchor);
         }
-        if let Some(authorization) = self.credential.authorization() {
+        if let Some(authorization) = &leg.authorization {
             request = request.header(header::AUTHORIZATION, authorization);
         }
         request.body(Full::new(body))
@@ -188,54 +216,37 @@ impl Transport {
         }
         let zipped = parts.headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip");
         let body = if zipped { inflate(&body, self.body_bytes_max)? } else { body.freeze() };
-        Ok(HttpAnswer { status: parts.status.as_u16(), headers: parts.headers, body })
+        Ok(HttpAnswer { status: parts.status.as_u16(), headers: parts.headers, body, denied: None })
     }
 
-    async fn connect(&self) -> Result<Sender, Failure> {
-        let within = self.deadlines.connect;
-        timeout(within, self.open()).await.map_err(|_| Failure::ConnectTimeout(within))?
+    async fn connect(&self) -> Result<Connection, Failure> {
+        let line = self.dialer.dial(&self.endpoint).await?;
+        let dialogue = self.credential.dialogue(line.certificate.as_deref());
+        Ok(Connection { sender: line.sender, dialogue })
     }
 
-    async fn open(&self) -> Result<Sender, Failure> {
-        let address = (self.endpoint.host.as_str(), self.endpoint.port);
-        let tcp = TcpStream::connect(address).await.map_err(|error| Failure::Connect(error.to_string()))?;
-        let _ = tcp.set_nodelay(true); // only a matter of speed
-        match &self.tls {
-            None => shake_hands(TokioIo::new(tcp)).await,
-            Some(config) => {
-                let name = ServerName::try_from(self.endpoint.host.clone())
-                    .map_err(|error| Failure::Connect(error.to_string()))?;
-                let tls = TlsConnector::from(config.clone()).connect(name, tcp).await;
-                shake_hands(TokioIo::new(tls.map_err(|error| Failure::Connect(error.to_string()))?)).await
-            }
-        }
-    }
-
-    fn kept(&self) -> Option<Sender> {
+    fn kept(&self) -> Option<Connection> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain(|(connection, since)| !connection.is_closed() && since.elapsed() < IDLE_MAX);
+        idle.retain(|(connection, since)| !connection.sender.is_closed() && since.elapsed() < IDLE_MAX);
         idle.pop().map(|(connection, _)| connection)
     }
 
-    fn keep(&self, connection: Sender, answer: &HttpAnswer) {
+    fn keep(&self, connection: Connection, answer: &HttpAnswer) {
         let closing = answer.headers.get(header::CONNECTION).is_some_and(|said| said == "close");
-        if !closing && !connection.is_closed() {
+        if !closing && !connection.sender.is_closed() {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
             idle.push((connection, Instant::now()));
         }
     }
 }
 
-/// HTTP/1.1 over an open stream. The task ends with the connection.
-async fn shake_hands<S>(stream: TokioIo<S>) -> Result<Sender, Failure>
-where
-    TokioIo<S>: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
-{
-    let (sender, connection) = handshake(stream).await.map_err(|error| Failure::Connect(chain(&error)))?;
-    tokio::spawn(async move {
-        let _ = connection.await; // whoever waits for an answer hears of the error there
-    });
-    Ok(sender)
+/// Whether this answers a request without a body as such: the server let us in at once, and wants to know what for.
+fn asks_for_the_body(status: u16) -> bool {
+    matches!(status, 200..=299 | 400 | 411 | 415 | 500)
+}
+
+fn endless() -> Failure {
+    Failure::Broken("authentication never came to an end".to_owned())
 }
 
 fn challenges(answer: &HttpAnswer) -> Vec<&str> {

@@ -2,6 +2,7 @@
 
 use super::classify::Kind;
 use super::client::Failed;
+use super::delivery::Failure;
 use crate::action::Fault;
 use crate::engine::Trouble;
 
@@ -24,6 +25,11 @@ impl From<Failed> for Trouble {
                     .to_owned(),
                 code,
             },
+            Failed::Unreachable(failure @ Failure::SignIn { .. }) => Self {
+                fault: Fault::Network,
+                advice: "where tokens come from cannot be reached; check its address and the network".to_owned(),
+                code: failure.to_string(),
+            },
             Failed::Unreachable(failure) => Self {
                 fault: Fault::Network,
                 advice: "Exchange cannot be reached; check the URL, the network and the certificate"
@@ -44,6 +50,11 @@ fn of(kind: Kind) -> (Fault, &'static str) {
         Kind::Credentials => (
             Fault::Administrator,
             "Exchange does not accept the service account; check user name and password",
+        ),
+        Kind::SignIn => (
+            Fault::Administrator,
+            "the service account cannot sign in as it is configured; choose what the server offers (server.auth), and see \
+             `adjourn doctor`",
         ),
         Kind::Account => {
             (Fault::Administrator, "the service account is locked or its password expired; unlock it")

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Effect, ItemRef, Operation};
+use super::{Effect, FolderId, ItemRef, Operation};
 use crate::ews::codec::writer::Writer;
 use crate::ews::types::{Item, ResponseMessage};
 
@@ -28,6 +28,8 @@ pub struct Response<'a> {
     pub text: Option<&'a str>,
     /// `MessageDisposition`.
     pub disposition: MessageDisposition,
+    /// Where a saved copy goes (`SavedItemFolderId`); `None` for the Sent Items of the mailbox in whose name is asked.
+    pub saved_in: Option<FolderId<'a>>,
 }
 
 /// `MessageDisposition`.
@@ -54,6 +56,8 @@ pub struct NewCalendarItem<'a> {
     pub end: DateTime<Utc>,
     /// Location.
     pub location: Option<&'a str>,
+    /// The calendar it is created in.
+    pub calendar: FolderId<'a>,
 }
 
 /// The answer: what was created (for a response object often nothing, or the copy that moved).
@@ -116,10 +120,20 @@ impl Response<'_> {
     fn open(&self, name: &'static str, out: &mut Writer<'_>) {
         out.raw(r#"<m:CreateItem MessageDisposition=""#);
         out.raw(self.disposition.as_str());
-        out.raw(r#""><m:Items><"#);
+        out.raw("\">");
+        if let Some(folder) = self.saved_in {
+            saved_in(folder, out);
+        }
+        out.raw("<m:Items><");
         out.raw(name);
         out.raw(">");
     }
+}
+
+fn saved_in(folder: FolderId<'_>, out: &mut Writer<'_>) {
+    out.raw("<m:SavedItemFolderId>");
+    folder.write(out);
+    out.raw("</m:SavedItemFolderId>");
 }
 
 fn close(name: &'static str, out: &mut Writer<'_>) {
@@ -132,10 +146,9 @@ impl NewCalendarItem<'_> {
     /// In the order of the schema: what every item has, then what calendar items have. What `SendMeetingInvitations`
     /// needs is said (`ErrorSendMeetingInvitationsRequired`); a room needs no reminder and is busy.
     fn write(&self, out: &mut Writer<'_>) {
-        out.raw(concat!(
-            r#"<m:CreateItem SendMeetingInvitations="SendToNone"><m:SavedItemFolderId>"#,
-            r#"<t:DistinguishedFolderId Id="calendar"/></m:SavedItemFolderId><m:Items><t:CalendarItem>"#,
-        ));
+        out.raw(r#"<m:CreateItem SendMeetingInvitations="SendToNone">"#);
+        saved_in(self.calendar, out);
+        out.raw("<m:Items><t:CalendarItem>");
         out.element("t:Subject", self.subject);
         if let Some(body) = self.body {
             out.raw(r#"<t:Body BodyType="Text">"#);

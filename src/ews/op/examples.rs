@@ -82,15 +82,17 @@ fn every_impersonation(all: &mut Examples) {
     ];
     for (name, impersonate) in ways {
         all.headers.impersonate = impersonate;
-        all.add(name, &GetFolder { folder: FolderId::Calendar });
+        all.add(name, &GetFolder { folder: FolderId::Own(WellKnown::Calendar) });
     }
 }
 
-fn folders() -> [(&'static str, FolderId<'static>); 5] {
+fn folders() -> [(&'static str, FolderId<'static>); 7] {
     [
-        ("calendar", FolderId::Calendar),
-        ("deleteditems", FolderId::DeletedItems),
-        ("sentitems", FolderId::SentItems),
+        ("calendar", FolderId::Own(WellKnown::Calendar)),
+        ("deleteditems", FolderId::Own(WellKnown::DeletedItems)),
+        ("sentitems", FolderId::Own(WellKnown::SentItems)),
+        ("calendar-of", FolderId::Of(WellKnown::Calendar, "room1@example.com")),
+        ("calendar-of-hostile", FolderId::Of(WellKnown::Calendar, HOSTILE)),
         ("folder-id", FolderId::Id("AAMkADfolder=")),
         ("folder-id-hostile", FolderId::Id(HOSTILE)),
     ]
@@ -108,7 +110,7 @@ fn end() -> DateTime<Utc> {
 
 fn find_item(all: &mut Examples) {
     let request = FindItem {
-        folder: FolderId::Calendar,
+        folder: FolderId::Own(WellKnown::Calendar),
         start: start(),
         end: end(),
         max_entries: 500,
@@ -118,7 +120,7 @@ fn find_item(all: &mut Examples) {
         all.add(name, &FindItem { folder, ..request.clone() });
     }
     let list = ListItems {
-        folder: FolderId::DeletedItems,
+        folder: FolderId::Own(WellKnown::DeletedItems),
         offset: 200,
         max_entries: 100,
         properties: &Property::ALL,
@@ -184,13 +186,19 @@ fn responses(all: &mut Examples) {
     type Kind = fn(Response<'static>) -> CreateItem<'static>;
     let kinds: [(&str, Kind); 3] =
         [("decline", CreateItem::Decline), ("cancel", CreateItem::Cancel), ("accept", CreateItem::Accept)];
-    let response =
-        Response { item: ITEM, text: Some("Nobody came."), disposition: MessageDisposition::SendAndSaveCopy };
+    let response = Response {
+        item: ITEM,
+        text: Some("Nobody came."),
+        disposition: MessageDisposition::SendAndSaveCopy,
+        saved_in: None,
+    };
     for (kind, create) in kinds {
         for disposition in MessageDisposition::ALL {
             let name = format!("{kind}-{}", disposition.as_str());
             all.add(&name, &create(Response { disposition, ..response.clone() }));
         }
+        let saved_in = Some(FolderId::Of(WellKnown::SentItems, ROOM));
+        all.add(&format!("{kind}-saved-in"), &create(Response { saved_in, ..response.clone() }));
         all.add(&format!("{kind}-silent"), &create(Response { text: None, ..response.clone() }));
         let hostile = Response { item: HOSTILE_ITEM, text: Some(HOSTILE), ..response.clone() };
         all.add(&format!("{kind}-hostile"), &create(hostile));
@@ -199,6 +207,7 @@ fn responses(all: &mut Examples) {
 
 fn calendar_items(all: &mut Examples) {
     let item = NewCalendarItem {
+        calendar: FolderId::Own(WellKnown::Calendar),
         subject: "Ad-hoc booking",
         body: Some("Booked at the door."),
         uid: Some("adjourn-4b1d"),
@@ -209,6 +218,8 @@ fn calendar_items(all: &mut Examples) {
     all.add("calendar-item", &CreateItem::CalendarItem(item.clone()));
     let bare = NewCalendarItem { subject: "", body: None, uid: None, location: None, ..item.clone() };
     all.add("calendar-item-bare", &CreateItem::CalendarItem(bare));
+    let of = NewCalendarItem { calendar: FolderId::Of(WellKnown::Calendar, ROOM), ..item.clone() };
+    all.add("calendar-item-of", &CreateItem::CalendarItem(of));
     let hostile = NewCalendarItem {
         subject: HOSTILE,
         body: Some(HOSTILE),
@@ -223,7 +234,10 @@ fn move_item(all: &mut Examples) {
     for (name, to) in folders() {
         all.add(name, &MoveItem { items: &[ITEM], to });
     }
-    all.add("several", &MoveItem { items: &[ITEM, UNVERSIONED, HOSTILE_ITEM], to: FolderId::Calendar });
+    all.add(
+        "several",
+        &MoveItem { items: &[ITEM, UNVERSIONED, HOSTILE_ITEM], to: FolderId::Own(WellKnown::Calendar) },
+    );
 }
 
 fn get_folder(all: &mut Examples) {

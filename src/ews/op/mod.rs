@@ -62,15 +62,24 @@ pub fn encode_into<O: Operation + ?Sized>(op: &O, headers: &Headers<'_>, out: &m
     writer.raw(CLOSE);
 }
 
-/// A folder of the impersonated mailbox.
+/// A folder that every mailbox has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FolderId<'a> {
+pub enum WellKnown {
     /// `calendar`.
     Calendar,
     /// `deleteditems`.
     DeletedItems,
     /// `sentitems`.
     SentItems,
+}
+
+/// A folder as a request names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FolderId<'a> {
+    /// Of the mailbox in whose name is asked.
+    Own(WellKnown),
+    /// Of the mailbox of this address, to which whoever asks must have been given access.
+    Of(WellKnown, &'a str),
     /// An opaque id.
     Id(&'a str),
 }
@@ -117,12 +126,31 @@ pub enum Property {
     IsOrganizer,
 }
 
+impl WellKnown {
+    fn open(self, out: &mut Writer<'_>) {
+        out.raw(r#"<t:DistinguishedFolderId Id=""#);
+        out.raw(match self {
+            Self::Calendar => "calendar",
+            Self::DeletedItems => "deleteditems",
+            Self::SentItems => "sentitems",
+        });
+        out.raw("\"");
+    }
+}
+
 impl FolderId<'_> {
     fn write(self, out: &mut Writer<'_>) {
         match self {
-            Self::Calendar => out.raw(r#"<t:DistinguishedFolderId Id="calendar"/>"#),
-            Self::DeletedItems => out.raw(r#"<t:DistinguishedFolderId Id="deleteditems"/>"#),
-            Self::SentItems => out.raw(r#"<t:DistinguishedFolderId Id="sentitems"/>"#),
+            Self::Own(folder) => {
+                folder.open(out);
+                out.raw("/>");
+            }
+            Self::Of(folder, mailbox) => {
+                folder.open(out);
+                out.raw("><t:Mailbox>");
+                out.element("t:EmailAddress", mailbox);
+                out.raw("</t:Mailbox></t:DistinguishedFolderId>");
+            }
             Self::Id(id) => {
                 out.raw("<t:FolderId");
                 out.attribute("Id", id);

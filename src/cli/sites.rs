@@ -1,0 +1,138 @@
+//! From the configuration's servers to Exchanges that can be asked: secrets are read here, and nothing is connected yet.
+
+use super::exit::{Exit, Failure};
+use super::secrets;
+use crate::config::{
+    At, ClientProof, Config, DEFAULT_NAME, Pair, Proxy, SecretSource, Server, SignIn, WindowsProof,
+};
+use crate::ews::soap::ServerVersion;
+use crate::exchange::login::{
+    ClientCredentials, ClientKey, ClientProof as Proof, Given, KeytabKey, Proof as Proves, Windows,
+    WindowsScheme,
+};
+use crate::exchange::{self, ClientCertificate, Exchange, Settings, Sites};
+
+/// Every Exchange of the configuration.
+pub(super) fn exchange(config: &Config) -> Result<Sites, Failure> {
+    let mut sites = Sites::default();
+    for connection in &config.connections {
+        let exchange = prepared(&connection.name, &connection.server)?;
+        sites.add(connection.rooms.clone(), exchange);
+    }
+    match &config.server {
+        Some(server) => sites.others(prepared(DEFAULT_NAME, server)?),
+        None if config.connections.is_empty() => {
+            return Err(Failure::new(
+                Exit::Usage,
+                "no Exchange is configured: set server.url in adjourn.toml, --url or ADJOURN_URL",
+            ));
+        }
+        None => {}
+    }
+    Ok(sites)
+}
+
+/// Every server of the configuration, by name.
+pub(super) fn servers(config: &Config) -> impl Iterator<Item = (&str, &Server)> {
+    let named = config.connections.iter().map(|connection| (connection.name.as_str(), &connection.server));
+    named.chain(config.server.as_ref().map(|server| (DEFAULT_NAME, server)))
+}
+
+fn prepared(name: &str, server: &Server) -> Result<Exchange, Failure> {
+    Exchange::new(&settings(name, server)?).map_err(|error| {
+        Failure::new(Exit::Usage, format!("the connection {name} cannot be used")).because(error)
+    })
+}
+
+/// What a conversation with this server needs to know.
+pub(super) fn settings(name: &str, server: &Server) -> Result<Settings, Failure> {
+    Ok(Settings {
+        name: name.to_owned(),
+        url: url(&server.at)?,
+        sign_in: sign_in(&server.sign_in)?,
+        access: server.access,
+        client_certificate: server.client_certificate.as_ref().map(certificate),
+        proxy: server.proxy.as_ref().map(proxy).transpose()?,
+        ca_file: server.ca_file.clone(),
+        connect_timeout: server.connect_timeout,
+        first_byte_timeout: server.first_byte_timeout,
+        answer_timeout: server.answer_timeout,
+        impersonate_by: server.impersonate_by,
+        per_room: server.per_room,
+        per_server: server.per_server,
+        patience: server.patience,
+        version: ServerVersion::default(),
+    })
+}
+
+fn url(at: &At) -> Result<String, Failure> {
+    match at {
+        At::Url(url) => Ok(url.clone()),
+        At::Autodiscover { .. } => {
+            Err(Failure::new(Exit::Usage, "url = \"autodiscover\" is not possible yet"))
+        }
+    }
+}
+
+fn sign_in(sign_in: &SignIn) -> Result<exchange::SignIn, Failure> {
+    let windows = |scheme, username: &String, proof, binding, kdc: Option<String>| {
+        exchange::SignIn::Windows(Windows { scheme, username: username.clone(), proof, binding, kdc })
+    };
+    Ok(match sign_in {
+        SignIn::Basic { username, password } => exchange::SignIn::Basic {
+            username: username.clone(),
+            password: secrets::read("password", password)?,
+        },
+        SignIn::Ntlm { username, password, binding } => {
+            let proof = Proves::Password(secrets::read("password", password)?);
+            windows(WindowsScheme::Ntlm, username, proof, *binding, None)
+        }
+        SignIn::Negotiate { username, proof, binding, kdc } => {
+            let proof = match proof {
+                WindowsProof::Password(password) => Proves::Password(secrets::read("password", password)?),
+                WindowsProof::Keytab(path) => Proves::Key(usable("keytab", KeytabKey::read(path, username))?),
+            };
+            windows(WindowsScheme::Negotiate, username, proof, *binding, kdc.clone())
+        }
+        SignIn::OAuth { endpoint, client_id, scope, proof } => exchange::SignIn::OAuth(ClientCredentials {
+            endpoint: endpoint.clone(),
+            client_id: client_id.clone(),
+            scope: scope.clone(),
+            proof: match proof {
+                ClientProof::Secret(secret) => Proof::Secret(secrets::read("client secret", secret)?),
+                ClientProof::Certificate(Pair { certificate_file, key_file }) => Proof::Key(usable(
+                    "certificate of the application",
+                    ClientKey::read(certificate_file, key_file),
+                )?),
+            },
+        }),
+        SignIn::Token(source) => exchange::SignIn::Token(given(source)?),
+        SignIn::Certificate => exchange::SignIn::Certificate,
+    })
+}
+
+fn given(source: &SecretSource) -> Result<Given, Failure> {
+    Ok(match source {
+        SecretSource::File(path) => Given::File(path.clone()),
+        SecretSource::Command(words) => Given::Command(words.clone()),
+        SecretSource::Credential(name) => Given::File(secrets::credential(name)?),
+        SecretSource::Environment(name) => {
+            return Err(Failure::new(Exit::Usage, format!("a token in {name} cannot be renewed")));
+        }
+    })
+}
+
+fn certificate(pair: &Pair) -> ClientCertificate {
+    ClientCertificate { certificate: pair.certificate_file.clone(), key: pair.key_file.clone() }
+}
+
+fn proxy(proxy: &Proxy) -> Result<exchange::Proxy, Failure> {
+    let login = proxy.login.as_ref().map(|(username, password)| {
+        Ok((username.clone(), secrets::read("password of the proxy", password)?))
+    });
+    Ok(exchange::Proxy { url: proxy.url.clone(), login: login.transpose()? })
+}
+
+fn usable<T>(what: &str, read: Result<T, String>) -> Result<T, Failure> {
+    read.map_err(|why| Failure::new(Exit::Usage, format!("cannot use the {what}: {why}")))
+}

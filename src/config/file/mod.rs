@@ -1,0 +1,292 @@
+//! The configuration file as it is written. Every key has its default here and nowhere else.
+
+mod server;
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+pub(in crate::config) use serde_spanned::Spanned;
+
+pub(in crate::config) use server::*;
+
+use crate::cleanup::{CameBack, How, StrikesThen};
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct File {
+    pub(in crate::config) server: Server,
+    pub(in crate::config) connections: Vec<Server>,
+    pub(in crate::config) doctor: Doctor,
+    pub(in crate::config) scope: Scope,
+    pub(in crate::config) engine: Engine,
+    pub(in crate::config) journal: Journal,
+    pub(in crate::config) cleanup: Cleanup,
+    pub(in crate::config) api: Api,
+    pub(in crate::config) schedules: Vec<Schedule>,
+    pub(in crate::config) webhook: Option<Webhook>,
+    pub(in crate::config) places: Vec<Place>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Place {
+    pub(in crate::config) name: String,
+    pub(in crate::config) rooms: Vec<String>,
+    pub(in crate::config) check_in: Option<bool>,
+    pub(in crate::config) grace_minutes: Option<Spanned<i64>>,
+    pub(in crate::config) early_minutes: Option<Spanned<i64>>,
+    pub(in crate::config) presence_after_minutes: Option<Spanned<i64>>,
+    pub(in crate::config) how: Option<How>,
+    pub(in crate::config) walk_in_grace_minutes: Option<Spanned<i64>>,
+    pub(in crate::config) auto_check_in: Option<Vec<String>>,
+    pub(in crate::config) strikes: Option<Spanned<u32>>,
+    pub(in crate::config) strikes_then: Option<StrikesThen>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct Api {
+    pub(in crate::config) listen: Spanned<String>,
+    pub(in crate::config) subjects: bool,
+    pub(in crate::config) state_age_s: Spanned<i64>,
+    pub(in crate::config) deadline_s: Spanned<u64>,
+    pub(in crate::config) warn_minutes: Spanned<i64>,
+    pub(in crate::config) tls: Option<Tls>,
+    pub(in crate::config) behind_proxy: bool,
+    pub(in crate::config) oidc: Option<Oidc>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Tls {
+    pub(in crate::config) cert_file: PathBuf,
+    pub(in crate::config) key_file: PathBuf,
+    pub(in crate::config) client_ca_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Webhook {
+    pub(in crate::config) url: Spanned<String>,
+    pub(in crate::config) secret_file: PathBuf,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Oidc {
+    pub(in crate::config) issuer: Spanned<String>,
+    pub(in crate::config) audience: String,
+    pub(in crate::config) jwks_url: Option<Spanned<String>>,
+    pub(in crate::config) name_claim: Option<String>,
+    pub(in crate::config) grants: Vec<Grant>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Grant {
+    pub(in crate::config) claim: String,
+    pub(in crate::config) value: String,
+    pub(in crate::config) rooms: Vec<String>,
+    pub(in crate::config) rights: Spanned<Vec<String>>,
+    #[serde(default = "per_minute")]
+    pub(in crate::config) per_minute: Spanned<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Schedule {
+    pub(in crate::config) name: Spanned<String>,
+    pub(in crate::config) cron: Spanned<String>,
+    pub(in crate::config) zone: Spanned<String>,
+    #[serde(default)]
+    pub(in crate::config) rooms: Vec<String>,
+    #[serde(default = "no_minutes")]
+    pub(in crate::config) jitter_minutes: Spanned<i64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct Doctor {
+    pub(in crate::config) out_of_scope: Vec<Spanned<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct Scope {
+    pub(in crate::config) rooms: Vec<Spanned<String>>,
+    pub(in crate::config) domains: Vec<String>,
+    pub(in crate::config) room_lists: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct Engine {
+    pub(in crate::config) settle_ms: u64,
+    pub(in crate::config) booking_subject: String,
+    pub(in crate::config) forbid_irreversible: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct Journal {
+    pub(in crate::config) directory: Option<PathBuf>,
+    pub(in crate::config) subjects: bool,
+    pub(in crate::config) resume_within_s: Spanned<i64>,
+    pub(in crate::config) give_up_after_s: Spanned<i64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct Cleanup {
+    pub(in crate::config) rooms_at_once: Spanned<usize>,
+    pub(in crate::config) hours_ahead: Spanned<i64>,
+    pub(in crate::config) no_check_in: Option<NoCheckIn>,
+    pub(in crate::config) cancelled_leftover: bool,
+    pub(in crate::config) organizer_gone: Option<OrganizerGone>,
+    pub(in crate::config) came_back: CameBack,
+    pub(in crate::config) exceptions: Exceptions,
+    pub(in crate::config) limits: Limits,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct NoCheckIn {
+    pub(in crate::config) grace_minutes: Spanned<i64>,
+    pub(in crate::config) early_minutes: Spanned<i64>,
+    pub(in crate::config) presence_after_minutes: Spanned<i64>,
+    pub(in crate::config) how: How,
+    pub(in crate::config) walk_in_grace_minutes: Spanned<i64>,
+    pub(in crate::config) auto_check_in: Vec<String>,
+    pub(in crate::config) strikes: Spanned<u32>,
+    pub(in crate::config) strikes_then: StrikesThen,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct OrganizerGone {
+    pub(in crate::config) domains: Spanned<Vec<String>>,
+    #[serde(default = "remove")]
+    pub(in crate::config) how: Spanned<How>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct Exceptions {
+    pub(in crate::config) all_day: bool,
+    pub(in crate::config) longer_than_hours: Option<Spanned<i64>>,
+    pub(in crate::config) shorter_than_minutes: Option<Spanned<i64>>,
+    pub(in crate::config) created_within_minutes: Option<Spanned<i64>>,
+    pub(in crate::config) organizers: Vec<String>,
+    pub(in crate::config) private: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct Limits {
+    pub(in crate::config) actions_max: usize,
+    pub(in crate::config) share_max: Spanned<f64>,
+    pub(in crate::config) share_from: usize,
+    pub(in crate::config) series_max: usize,
+}
+
+/// A value that stands nowhere in the file.
+fn default<T>(value: T) -> Spanned<T> {
+    Spanned::new(0..0, value)
+}
+
+/// As `adjourn key add` has it.
+fn per_minute() -> Spanned<u32> {
+    default(600)
+}
+
+fn remove() -> Spanned<How> {
+    default(How::Remove)
+}
+
+fn no_minutes() -> Spanned<i64> {
+    default(0)
+}
+
+impl Default for Api {
+    fn default() -> Self {
+        Self {
+            // This machine only: what is reachable from elsewhere, the administrator says.
+            listen: default("127.0.0.1:8480".to_owned()),
+            subjects: false,
+            // A display that asks every ten seconds sees a change within half a minute.
+            state_age_s: default(15),
+            deadline_s: default(10),
+            warn_minutes: default(3),
+            tls: None,
+            behind_proxy: false,
+            oidc: None,
+        }
+    }
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self { settle_ms: 500, booking_subject: "Booked at the door".to_owned(), forbid_irreversible: false }
+    }
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        // Two minutes: as long as somebody may still stand at the door. An hour: longer than Exchange's failovers.
+        Self {
+            directory: None,
+            subjects: false,
+            resume_within_s: default(120),
+            give_up_after_s: default(3600),
+        }
+    }
+}
+
+impl Default for Cleanup {
+    fn default() -> Self {
+        Self {
+            rooms_at_once: default(8),
+            hours_ahead: default(24),
+            no_check_in: None,
+            cancelled_leftover: false,
+            organizer_gone: None,
+            came_back: CameBack::default(),
+            exceptions: Exceptions::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Default for NoCheckIn {
+    fn default() -> Self {
+        Self {
+            grace_minutes: default(10),
+            early_minutes: default(10),
+            presence_after_minutes: default(0),
+            how: How::Decline,
+            walk_in_grace_minutes: default(0),
+            auto_check_in: Vec::new(),
+            strikes: default(0),
+            strikes_then: StrikesThen::default(),
+        }
+    }
+}
+
+impl Default for Exceptions {
+    fn default() -> Self {
+        Self {
+            all_day: true,
+            longer_than_hours: Some(default(8)),
+            shorter_than_minutes: None,
+            created_within_minutes: Some(default(10)),
+            organizers: Vec::new(),
+            private: false,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { actions_max: 100, share_max: default(0.5), share_from: 20, series_max: 3 }
+    }
+}

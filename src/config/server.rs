@@ -1,0 +1,377 @@
+//! Which Exchanges there are, which rooms live where, and who we are there. Names where secrets are; never holds one.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::error::{ConfigError, Source};
+use super::file::{self, Auth, Cloud, Spanned};
+use super::{Overrides, checked, seconds};
+use crate::calendar::RoomPattern;
+use crate::exchange::login::ChannelBinding;
+use crate::exchange::{Access, ImpersonateBy};
+use crate::peer::is_this_machine;
+
+/// What an Exchange is called that `[server]` describes.
+pub const DEFAULT_NAME: &str = "default";
+/// The variable that holds the password when the configuration names no other place.
+pub const PASSWORD_VARIABLE: &str = "ADJOURN_PASSWORD";
+/// What stands for the URL of an Exchange that is to be found room by room.
+const AUTODISCOVER: &str = "autodiscover";
+
+/// Where Exchange is and who we are there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Where it is.
+    pub at: At,
+    /// Who we are there.
+    pub sign_in: SignIn,
+    /// What the account may do in rooms it does not own.
+    pub access: Access,
+    /// A certificate of our own, in PEM files, for servers that ask for one.
+    pub client_certificate: Option<Pair>,
+    /// What connections go through.
+    pub proxy: Option<Proxy>,
+    /// More certificates to trust, in PEM.
+    pub ca_file: Option<PathBuf>,
+    /// How long a connection may take to come up, TLS included.
+    pub connect_timeout: Duration,
+    /// How long the server may think before its first byte.
+    pub first_byte_timeout: Duration,
+    /// How long a whole answer may take.
+    pub answer_timeout: Duration,
+    /// How long one operation may take with all its waiting, when Exchange is busy.
+    pub patience: Duration,
+    /// How rooms are named in `ExchangeImpersonation`.
+    pub impersonate_by: ImpersonateBy,
+    /// Requests under way at once to one room. Exchange budgets each mailbox; 2 never troubles it.
+    pub per_room: usize,
+    /// Requests under way at once to the server.
+    pub per_server: usize,
+}
+
+/// An Exchange besides that of `[server]`, and its rooms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connection {
+    /// What it is called in logs, metrics and the doctor's report.
+    pub name: String,
+    /// The rooms that live there. Of several connections that match, the first counts.
+    pub rooms: Vec<RoomPattern>,
+    /// The Exchange.
+    pub server: Server,
+}
+
+/// Where an Exchange is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum At {
+    /// `https://…/EWS/Exchange.asmx`.
+    Url(String),
+    /// Wherever Autodiscover says that each room lives.
+    Autodiscover {
+        /// Hosts that may hear our credentials, as `mail.example.com` or `*.example.com`.
+        hosts: Vec<String>,
+        /// The host that is asked first, without credentials.
+        first: Option<String>,
+    },
+}
+
+/// Where a secret is. Never the secret itself: a configuration is printed, mailed and committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretSource {
+    /// In a file, up to its first line end.
+    File(PathBuf),
+    /// In an environment variable.
+    Environment(String),
+    /// What a command prints, up to its first line end; run without a shell.
+    Command(Vec<String>),
+    /// A systemd credential of this name (`LoadCredential=`).
+    Credential(String),
+}
+
+/// A certificate and its key, in PEM files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Pair {
+    pub certificate_file: PathBuf,
+    pub key_file: PathBuf,
+}
+
+/// A way of signing in, and where what it needs is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum SignIn {
+    Basic { username: String, password: SecretSource },
+    Ntlm { username: String, password: SecretSource, binding: ChannelBinding },
+    Negotiate { username: String, proof: WindowsProof, binding: ChannelBinding, kdc: Option<String> },
+    OAuth { endpoint: String, client_id: String, scope: String, proof: ClientProof },
+    Token(SecretSource),
+    Certificate,
+}
+
+/// What proves a Windows account to Kerberos.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum WindowsProof {
+    Password(SecretSource),
+    Keytab(PathBuf),
+}
+
+/// What proves an application to its tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum ClientProof {
+    Secret(SecretSource),
+    Certificate(Pair),
+}
+
+/// An HTTP proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proxy {
+    /// `http://host:port`.
+    pub url: String,
+    /// User name and password, if it wants them.
+    pub login: Option<(String, SecretSource)>,
+}
+
+impl Server {
+    /// What Exchange calls us: the account, or the application's id; `None` where only a token or a certificate says.
+    pub fn account(&self) -> Option<&str> {
+        match &self.sign_in {
+            SignIn::Basic { username, .. }
+            | SignIn::Ntlm { username, .. }
+            | SignIn::Negotiate { username, .. } => Some(username),
+            SignIn::OAuth { client_id, .. } => Some(client_id),
+            SignIn::Token(_) | SignIn::Certificate => None,
+        }
+    }
+
+    /// Where all its secrets are.
+    pub fn secrets(&self) -> Vec<&SecretSource> {
+        let own = match &self.sign_in {
+            SignIn::Basic { password, .. } | SignIn::Ntlm { password, .. } => Some(password),
+            SignIn::Negotiate { proof: WindowsProof::Password(password), .. } => Some(password),
+            SignIn::OAuth { proof: ClientProof::Secret(secret), .. } => Some(secret),
+            SignIn::Negotiate { .. } | SignIn::OAuth { .. } | SignIn::Token(_) | SignIn::Certificate => None,
+        };
+        let proxy = self.proxy.as_ref().and_then(|proxy| Some(&proxy.login.as_ref()?.1));
+        own.into_iter().chain(proxy).collect()
+    }
+}
+
+impl Cloud {
+    /// Where its tokens come from (Microsoft, "National clouds", authentication endpoints).
+    fn authority(self) -> &'static str {
+        match self {
+            Self::Worldwide => "https://login.microsoftonline.com",
+            Self::UsGovernment | Self::UsGovernmentDod => "https://login.microsoftonline.us",
+            Self::China => "https://login.partner.microsoftonline.cn",
+        }
+    }
+
+    /// Where its Exchange is.
+    fn exchange(self) -> &'static str {
+        match self {
+            Self::Worldwide => "https://outlook.office365.com",
+            Self::UsGovernment => "https://outlook.office365.us",
+            Self::UsGovernmentDod => "https://outlook-dod.office365.us",
+            Self::China => "https://partner.outlook.cn",
+        }
+    }
+}
+
+/// `[server]`, under what the flags say; `None` when nobody says where it is.
+pub(super) fn check_server(
+    source: &Source<'_>,
+    file: file::Server,
+    overrides: Overrides,
+) -> Result<Option<Server>, ConfigError> {
+    if let Some(rooms) = &file.rooms {
+        return Err(
+            source.at(rooms, "which rooms live where is said in [[connections]]; [server] has the others")
+        );
+    }
+    let url = match &overrides.url {
+        Some(url) => Some(At::Url(check_url(url).map_err(|error| ConfigError::flag("--url", error))?)),
+        None => at(source, &file)?,
+    };
+    let Some(at) = url else { return Ok(None) };
+    let file = file::Server {
+        username: overrides.username.or(file.username),
+        ca_file: overrides.ca_file.or(file.ca_file),
+        ..file
+    };
+    check(source, file, at).map(Some)
+}
+
+/// `[[connections]]`.
+pub(super) fn check_connections(
+    source: &Source<'_>,
+    files: Vec<file::Server>,
+) -> Result<Vec<Connection>, ConfigError> {
+    let mut all: Vec<Connection> = Vec::new();
+    for mut file in files {
+        let name = file.name.take().ok_or_else(|| source.missing("connections.name"))?;
+        let taken = name.get_ref() == DEFAULT_NAME || all.iter().any(|other| other.name == *name.get_ref());
+        if taken || name.get_ref().is_empty() {
+            return Err(source.at(&name, "every connection needs a name of its own"));
+        }
+        let rooms = file.rooms.take().ok_or_else(|| source.missing("connections.rooms"))?;
+        let patterns =
+            rooms.get_ref().iter().map(|room| room.parse().map_err(|error| source.at(&rooms, error)));
+        let patterns = patterns.collect::<Result<_, _>>()?;
+        let at = at(source, &file)?.ok_or_else(|| source.at(&name, "it has no url"))?;
+        all.push(Connection { name: name.into_inner(), rooms: patterns, server: check(source, file, at)? });
+    }
+    Ok(all)
+}
+
+fn check(source: &Source<'_>, file: file::Server, at: At) -> Result<Server, ConfigError> {
+    Ok(Server {
+        at,
+        sign_in: sign_in(source, &file)?,
+        access: file.access,
+        client_certificate: file.client_certificate.map(pair),
+        proxy: file.proxy.map(|proxy| check_proxy(source, proxy)).transpose()?,
+        ca_file: file.ca_file,
+        connect_timeout: seconds(source, &file.connect_timeout_s)?,
+        first_byte_timeout: seconds(source, &file.first_byte_timeout_s)?,
+        answer_timeout: seconds(source, &file.answer_timeout_s)?,
+        patience: seconds(source, &file.patience_s)?,
+        impersonate_by: file.impersonate_by,
+        per_room: checked(source, &file.requests_per_room, 1, 27)?,
+        per_server: checked(source, &file.requests_at_once, 1, 1_000)?,
+    })
+}
+
+/// Where it is: as written, or, of Exchange Online, where that cloud's is.
+fn at(source: &Source<'_>, file: &file::Server) -> Result<Option<At>, ConfigError> {
+    match (&file.url, &file.oauth) {
+        (Some(url), _) if url.get_ref() == AUTODISCOVER => {
+            let (hosts, first) = match &file.autodiscover {
+                Some(file::Autodiscover { hosts, first }) => (hosts.clone(), first.clone()),
+                None => (Vec::new(), None),
+            };
+            Ok(Some(At::Autodiscover { hosts, first }))
+        }
+        (Some(url), _) => {
+            check_url(url.get_ref()).map(|url| Some(At::Url(url))).map_err(|error| source.at(url, error))
+        }
+        (None, Some(oauth)) => {
+            Ok(Some(At::Url(format!("{}/EWS/Exchange.asmx", oauth.get_ref().cloud.exchange()))))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+fn sign_in(source: &Source<'_>, file: &file::Server) -> Result<SignIn, ConfigError> {
+    let auth = match (&file.auth, &file.oauth, &file.token) {
+        (Some(auth), ..) => *auth.get_ref(),
+        (None, Some(_), _) => Auth::Oauth,
+        (None, None, Some(_)) => Auth::Token,
+        (None, None, None) => Auth::Basic,
+    };
+    let username = || file.username.clone().ok_or_else(|| source.missing("server.username"));
+    let password = || {
+        let default = SecretSource::Environment(PASSWORD_VARIABLE.to_owned());
+        file.password.as_ref().map_or(Ok(default), |secret| secret_source(source, secret))
+    };
+    let binding = file.channel_binding;
+    Ok(match auth {
+        Auth::Basic => SignIn::Basic { username: username()?, password: password()? },
+        Auth::Ntlm => SignIn::Ntlm { username: username()?, password: password()?, binding },
+        Auth::Negotiate => {
+            let proof = match &file.keytab_file {
+                Some(path) => WindowsProof::Keytab(path.clone()),
+                None => WindowsProof::Password(password()?),
+            };
+            let kdc = file.kdc.as_ref().map(|kdc| check_kdc(source, kdc)).transpose()?;
+            SignIn::Negotiate { username: username()?, proof, binding, kdc }
+        }
+        Auth::Oauth => {
+            let oauth = file.oauth.as_ref().ok_or_else(|| source.missing("server.oauth"))?;
+            check_oauth(source, oauth)?
+        }
+        Auth::Token => {
+            let token = file.token.as_ref().ok_or_else(|| source.missing("server.token"))?;
+            match secret_source(source, token)? {
+                SecretSource::Environment(_) => {
+                    return Err(
+                        source.at(token, "a token wears out, so it must come from a file or a command")
+                    );
+                }
+                renewable => SignIn::Token(renewable),
+            }
+        }
+        Auth::Certificate if file.client_certificate.is_none() => {
+            return Err(source.missing("server.client_certificate"));
+        }
+        Auth::Certificate => SignIn::Certificate,
+    })
+}
+
+fn check_oauth(source: &Source<'_>, oauth: &Spanned<file::OAuth>) -> Result<SignIn, ConfigError> {
+    let file = oauth.get_ref();
+    let tenant = file.tenant.get_ref();
+    if tenant.is_empty() || !tenant.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c)) {
+        return Err(source.at(&file.tenant, "a tenant is a domain or an id"));
+    }
+    let endpoint = match &file.endpoint {
+        Some(endpoint) => check_url(endpoint.get_ref()).map_err(|error| source.at(endpoint, error))?,
+        None => format!("{}/{tenant}/oauth2/v2.0/token", file.cloud.authority()),
+    };
+    let proof = match (&file.secret, &file.certificate_file, &file.key_file) {
+        (Some(secret), None, None) => ClientProof::Secret(source_of(secret)),
+        (None, Some(certificate), Some(key)) => {
+            ClientProof::Certificate(Pair { certificate_file: certificate.clone(), key_file: key.clone() })
+        }
+        _ => return Err(source.at(oauth, "it needs either secret, or certificate_file and key_file")),
+    };
+    let scope = file.scope.clone().unwrap_or_else(|| format!("{}/.default", file.cloud.exchange()));
+    Ok(SignIn::OAuth { endpoint, client_id: file.client_id.clone(), scope, proof })
+}
+
+fn check_kdc(source: &Source<'_>, kdc: &Spanned<String>) -> Result<String, ConfigError> {
+    let host = kdc.get_ref().strip_prefix("tcp://").filter(|host| !host.is_empty());
+    host.map(|_| kdc.get_ref().clone()).ok_or_else(|| source.at(kdc, "a KDC is written tcp://host:88"))
+}
+
+fn check_proxy(source: &Source<'_>, proxy: Spanned<file::Proxy>) -> Result<Proxy, ConfigError> {
+    let file = proxy.get_ref();
+    let login = match (&file.username, &file.password) {
+        (None, None) => None,
+        (Some(username), Some(password)) => Some((username.clone(), source_of(password))),
+        _ => return Err(source.at(&proxy, "username and password go together")),
+    };
+    Ok(Proxy { url: file.url.clone(), login })
+}
+
+fn secret_source(source: &Source<'_>, secret: &Spanned<file::Secret>) -> Result<SecretSource, ConfigError> {
+    match source_of(secret.get_ref()) {
+        SecretSource::Command(words) if words.is_empty() => Err(source.at(secret, "the command is empty")),
+        fine => Ok(fine),
+    }
+}
+
+fn source_of(secret: &file::Secret) -> SecretSource {
+    match secret {
+        file::Secret::File(path) => SecretSource::File(path.clone()),
+        file::Secret::Env(name) => SecretSource::Environment(name.clone()),
+        file::Secret::Command(words) => SecretSource::Command(words.clone()),
+        file::Secret::Credential(name) => SecretSource::Credential(name.clone()),
+    }
+}
+
+fn pair(file: file::Pair) -> Pair {
+    Pair { certificate_file: file.certificate_file, key_file: file.key_file }
+}
+
+/// Plain `http` is let through for this machine only: credentials would cross the network readable.
+fn check_url(url: &str) -> Result<String, String> {
+    let uri: http::Uri = url.parse().map_err(|error| format!("`{url}` is not a URL: {error}"))?;
+    let host = uri.host().unwrap_or_default();
+    match uri.scheme_str() {
+        Some("https") if !host.is_empty() => Ok(url.to_owned()),
+        Some("http") if is_this_machine(host) => Ok(url.to_owned()),
+        Some("http") => Err(format!("`{url}` would send the password readable over the network; use https")),
+        _ => Err(format!("`{url}` is not of the form https://host/EWS/Exchange.asmx")),
+    }
+}

@@ -1,0 +1,75 @@
+//! A client's signed word that it is itself: a JWT by RFC 7523, signed with RSA-PSS and SHA-256 (PS256), naming its certificate
+//! by thumbprint (`x5t#S256`), as Microsoft's identity platform wants it ("Certificate credentials").
+
+use std::path::Path;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use chrono::{DateTime, TimeDelta, Utc};
+use ring::rand::SystemRandom;
+use ring::signature::{RSA_PSS_SHA256, RsaKeyPair};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject as _;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use crate::peer::certificates;
+
+/// How long an assertion is good for: it is used at once. Ten minutes before now allow for clocks that differ.
+const LIFETIME: TimeDelta = TimeDelta::minutes(10);
+
+/// A private key, and the thumbprint of its certificate.
+#[derive(Clone)]
+pub struct ClientKey {
+    key: Arc<RsaKeyPair>,
+    thumbprint: String,
+}
+
+impl ClientKey {
+    /// From PEM files: the certificate that is registered, and its RSA key (PKCS #8 or PKCS #1).
+    ///
+    /// # Errors
+    /// What is wrong with which of the two.
+    pub fn read(certificate: &Path, key: &Path) -> Result<Self, String> {
+        let chain = certificates(certificate).map_err(|why| format!("{}: {why}", certificate.display()))?;
+        let leaf = chain.first().ok_or_else(|| format!("{}: it is empty", certificate.display()))?;
+        let bad = |why: String| format!("{}: {why}", key.display());
+        let pair = match PrivateKeyDer::from_pem_file(key).map_err(|error| bad(error.to_string()))? {
+            PrivateKeyDer::Pkcs8(key) => RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()),
+            PrivateKeyDer::Pkcs1(key) => RsaKeyPair::from_der(key.secret_pkcs1_der()),
+            _ => return Err(bad("it is not an RSA key, which PS256 needs".to_owned())),
+        };
+        let pair =
+            pair.map_err(|error| bad(format!("it is not an RSA key of 2048 bits or more: {error}")))?;
+        let thumbprint = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(leaf));
+        Ok(Self { key: Arc::new(pair), thumbprint })
+    }
+
+    /// The assertion of this client for this endpoint.
+    pub(super) fn assertion(
+        &self,
+        client_id: &str,
+        endpoint: &str,
+        now: DateTime<Utc>,
+    ) -> Result<String, String> {
+        let header = json!({ "alg": "PS256", "typ": "JWT", "x5t#S256": self.thumbprint });
+        let claims = json!({
+            "aud": endpoint,
+            "iss": client_id,
+            "sub": client_id,
+            "jti": Uuid::new_v4().to_string(),
+            "nbf": (now - LIFETIME).timestamp(),
+            "iat": now.timestamp(),
+            "exp": (now + LIFETIME).timestamp(),
+        });
+        let part = |value: serde_json::Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+        let signed = format!("{}.{}", part(header), part(claims));
+        let mut signature = vec![0; self.key.public().modulus_len()];
+        self.key
+            .sign(&RSA_PSS_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature)
+            .map_err(|_| "the client's key does not sign".to_owned())?;
+        Ok(format!("{signed}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature)))
+    }
+}

@@ -1,0 +1,78 @@
+//! User name and password in every request (RFC 7617): over TLS only, which the settings enforce.
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use http::HeaderValue;
+use zeroize::Zeroizing;
+
+use super::{Credential, Denied, Dialogue, Leg, Next, challenge, schemes};
+use crate::exchange::delivery::Failure;
+use crate::exchange::secret::Secret;
+
+/// The same word in every request.
+#[derive(Clone)]
+pub struct Basic {
+    header: Option<HeaderValue>,
+}
+
+impl Basic {
+    /// For this account.
+    pub fn new(username: &str, password: &Secret) -> Self {
+        let pair = Zeroizing::new(format!("{username}:{}", password.expose()));
+        let text = Zeroizing::new(format!("Basic {}", BASE64_STANDARD.encode(pair.as_bytes())));
+        Self { header: sensitive(&text) }
+    }
+}
+
+impl Credential for Basic {
+    fn dialogue(&self, _certificate: Option<&[u8]>) -> Box<dyn Dialogue> {
+        Box::new(self.clone())
+    }
+}
+
+#[async_trait]
+impl Dialogue for Basic {
+    async fn begin(&mut self) -> Result<Leg, Failure> {
+        Ok(Leg { authorization: self.header.clone(), body: true })
+    }
+
+    async fn challenged(&mut self, challenges: &[&str]) -> Result<Next, Failure> {
+        Ok(Next::Refused(match challenge(challenges, "Basic") {
+            // A 401 that names no scheme at all comes from something that is overloaded.
+            None if !challenges.is_empty() => Denied::Offers(schemes(challenges)),
+            _ => Denied::NotAccepted("user name and password (Basic)"),
+        }))
+    }
+}
+
+/// A header that prints as `Sensitive`.
+pub(super) fn sensitive(text: &str) -> Option<HeaderValue> {
+    let mut header = HeaderValue::from_str(text).ok()?;
+    header.set_sensitive(true);
+    Some(header)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn basic_is_the_pair_in_base64_and_marked_sensitive() {
+        let mut basic = Basic::new("svc", &Secret::new("pässword".to_owned()));
+        let header = basic.begin().await.unwrap().authorization.unwrap();
+        assert_eq!(header, "Basic c3ZjOnDDpHNzd29yZA==");
+        assert!(header.is_sensitive());
+    }
+
+    #[tokio::test]
+    async fn a_server_that_wants_something_else_is_told_from_a_wrong_password() {
+        let mut basic = Basic::new("svc", &Secret::new("secret".to_owned()));
+        let offers = basic.challenged(&["Negotiate", "NTLM"]).await.unwrap();
+        assert!(matches!(offers, Next::Refused(Denied::Offers(schemes)) if schemes == "Negotiate, NTLM"));
+        for heard in [&["Negotiate", "Basic realm=\"x\""][..], &[]] {
+            let refused = basic.challenged(heard).await.unwrap();
+            assert!(matches!(refused, Next::Refused(Denied::NotAccepted(_))));
+        }
+    }
+}

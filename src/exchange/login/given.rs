@@ -1,0 +1,119 @@
+//! Tokens that somebody else fetches: from a file that is kept fresh, or from a command that prints one.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use super::bearer::{Source, Token};
+use crate::clock::{Clock as _, SystemClock};
+use crate::exchange::delivery::Failure;
+use crate::exchange::secret::Secret;
+
+/// How long a token is taken to be good that does not say so itself: not long, since asking again is cheap.
+const LIFETIME: Duration = Duration::from_secs(5 * 60);
+/// How long a command may take.
+const COMMAND_PATIENCE: Duration = Duration::from_secs(30);
+/// The longest text that is taken for a token.
+const TOKEN_BYTES_MAX: usize = 64 << 10;
+
+/// Where a token is given to us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Given {
+    /// The first line of this file.
+    File(PathBuf),
+    /// The first line that this command, run without a shell, prints.
+    Command(Vec<String>),
+}
+
+#[async_trait]
+impl Source for Given {
+    async fn fetch(&self) -> Result<Token, Failure> {
+        let text = match self {
+            Self::File(path) => std::fs::read_to_string(path)
+                .map(zeroize::Zeroizing::new)
+                .map_err(|error| Failure::sign_in(&format!("no token in {}: {error}", path.display())))?,
+            Self::Command(words) => printed(words).await.map_err(|why| Failure::sign_in(&why))?,
+        };
+        let line = text.lines().next().unwrap_or_default().trim();
+        if line.len() > TOKEN_BYTES_MAX {
+            return Err(Failure::sign_in("what was given as a token is too long to be one"));
+        }
+        let lifetime = ends_in(line).unwrap_or(LIFETIME);
+        Ok(Token { secret: Secret::new(line.to_owned()), lifetime })
+    }
+}
+
+async fn printed(words: &[String]) -> Result<zeroize::Zeroizing<String>, String> {
+    let (program, arguments) = words.split_first().ok_or("the token's command is empty")?;
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    let output = timeout(COMMAND_PATIENCE, command.output())
+        .await
+        .map_err(|_| format!("`{program}` gave no token within {} s", COMMAND_PATIENCE.as_secs()))?
+        .map_err(|error| format!("`{program}` cannot be run: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("`{program}` gave no token: {}", output.status));
+    }
+    let text = String::from_utf8(output.stdout).map_err(|_| format!("`{program}` printed no text"))?;
+    Ok(zeroize::Zeroizing::new(text))
+}
+
+/// How much longer a JWT says it is good. What is none, or is over, says nothing.
+fn ends_in(token: &str) -> Option<Duration> {
+    #[derive(Deserialize)]
+    struct Claims {
+        exp: i64,
+    }
+    let claims = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    let Claims { exp } = serde_json::from_slice(&claims).ok()?;
+    let left = exp.checked_sub(SystemClock.now().timestamp())?;
+    u64::try_from(left).ok().filter(|left| *left > 0).map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn jwt(exp: i64) -> String {
+        let claims = BASE64_URL_SAFE_NO_PAD.encode(format!(r#"{{"exp":{exp}}}"#));
+        format!("e30.{claims}.c2ln")
+    }
+
+    #[tokio::test]
+    async fn a_file_and_a_command_give_their_first_line() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "opaque\nmore").unwrap();
+        let token = Given::File(file.path().to_owned()).fetch().await.unwrap();
+        assert_eq!((token.secret.expose(), token.lifetime), ("opaque", LIFETIME));
+        let command = ["printf", "%s\\n%s", "from-a-command", "x"].map(str::to_owned).to_vec();
+        assert_eq!(Given::Command(command).fetch().await.unwrap().secret.expose(), "from-a-command");
+    }
+
+    #[tokio::test]
+    async fn what_gives_none_is_named_without_its_output() {
+        for words in [&["sh", "-c", "echo top-secret >&2; echo top-secret; exit 3"][..], &["/nowhere/x"], &[]]
+        {
+            let words = words.iter().map(|word| (*word).to_owned()).collect();
+            let failure = Given::Command(words).fetch().await.err().unwrap().to_string();
+            assert!(failure.contains("token") || failure.contains("cannot be run"), "{failure}");
+            assert!(!failure.contains("top-secret"), "{failure}");
+        }
+        assert!(Given::File("/nowhere/token".into()).fetch().await.is_err());
+    }
+
+    #[test]
+    fn a_jwt_says_how_long_it_is_good() {
+        let now = SystemClock.now().timestamp();
+        let left = ends_in(&jwt(now + 3600)).unwrap();
+        assert!((3590..=3600).contains(&left.as_secs()), "{left:?}");
+        assert_eq!(ends_in(&jwt(now - 5)), None);
+        assert_eq!(ends_in("opaque"), None);
+    }
+}

@@ -1,0 +1,161 @@
+//! A key from a keytab file, as `ktpass` and `ktutil` write it (MIT krb5, "Keytab file format", version 0x502). Reads; never
+//! writes one.
+
+use std::fmt;
+use std::path::Path;
+
+use picky_krb::crypto::CipherSuite;
+use zeroize::Zeroizing;
+
+/// A keytab larger than this is none of one account.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+/// `aes256-cts-hmac-sha1-96` and `aes128-cts-hmac-sha1-96` (RFC 3962).
+const AES256: u16 = 18;
+const AES128: u16 = 17;
+
+/// An account's long-term key.
+#[derive(Clone)]
+pub struct Key {
+    bytes: Zeroizing<Vec<u8>>,
+    kind: u16,
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(…)")
+    }
+}
+
+impl Key {
+    /// The newest AES key of this account (`name@REALM`) in this file.
+    ///
+    /// # Errors
+    /// What is wrong with the file, or which accounts it has instead.
+    pub fn read(path: &Path, account: &str) -> Result<Self, String> {
+        let bad = |why: String| format!("{}: {why}", path.display());
+        let size = std::fs::metadata(path).map_err(|error| bad(error.to_string()))?.len();
+        if size > FILE_BYTES_MAX {
+            return Err(bad(format!("it is larger than {FILE_BYTES_MAX} bytes")));
+        }
+        let bytes = Zeroizing::new(std::fs::read(path).map_err(|error| bad(error.to_string()))?);
+        Self::parse(&bytes, account).map_err(bad)
+    }
+
+    fn parse(bytes: &[u8], account: &str) -> Result<Self, String> {
+        let rest = bytes.strip_prefix(&[5, 2]).ok_or("it is not a keytab of version 0x502")?;
+        let entries = entries(rest).ok_or("it ends in the middle of an entry")?;
+        let mine = entries.iter().filter(|entry| entry.principal.eq_ignore_ascii_case(account));
+        let usable = mine.filter(|entry| matches!(entry.kind, AES256 | AES128));
+        match usable.max_by_key(|entry| (entry.version, entry.kind)) {
+            Some(entry) => Ok(Self { bytes: Zeroizing::new(entry.key.to_vec()), kind: entry.kind }),
+            None => {
+                let mut known: Vec<_> = entries.iter().map(|entry| entry.principal.as_str()).collect();
+                known.dedup();
+                Err(format!("it has no AES key of {account}; it is of {}", known.join(", ")))
+            }
+        }
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(super) fn suite(&self) -> CipherSuite {
+        if self.kind == AES256 { CipherSuite::Aes256CtsHmacSha196 } else { CipherSuite::Aes128CtsHmacSha196 }
+    }
+}
+
+struct Entry<'a> {
+    principal: String,
+    version: u32,
+    kind: u16,
+    key: &'a [u8],
+}
+
+/// Each has a length before it; a negative one is a hole. `None` when one is cut off.
+fn entries(mut rest: &[u8]) -> Option<Vec<Entry<'_>>> {
+    let mut all = Vec::new();
+    while !rest.is_empty() {
+        let length = i32::from_be_bytes(take(&mut rest, 4)?.try_into().ok()?);
+        let size = usize::try_from(length.unsigned_abs()).ok()?;
+        let bytes = take(&mut rest, size)?;
+        if length > 0 {
+            all.push(entry(bytes)?);
+        }
+    }
+    Some(all)
+}
+
+fn entry(mut rest: &[u8]) -> Option<Entry<'_>> {
+    let components = number(&mut rest)?;
+    let realm = text(&mut rest)?;
+    let names: Option<Vec<_>> = (0..components).map(|_| text(&mut rest)).collect();
+    take(&mut rest, 8)?; // name type, time
+    let short = u32::from(*take(&mut rest, 1)?.first()?);
+    let kind = number(&mut rest)?;
+    let size = number(&mut rest)?;
+    let key = take(&mut rest, usize::from(size))?;
+    let long = take(&mut rest, 4).and_then(|bytes| Some(u32::from_be_bytes(bytes.try_into().ok()?)));
+    let version = long.filter(|version| *version != 0).unwrap_or(short);
+    Some(Entry { principal: format!("{}@{realm}", names?.join("/")), version, kind, key })
+}
+
+fn text(rest: &mut &[u8]) -> Option<String> {
+    let size = number(rest)?;
+    Some(String::from_utf8_lossy(take(rest, usize::from(size))?).into_owned())
+}
+
+fn number(rest: &mut &[u8]) -> Option<u16> {
+    Some(u16::from_be_bytes(take(rest, 2)?.try_into().ok()?))
+}
+
+fn take<'a>(rest: &mut &'a [u8], size: usize) -> Option<&'a [u8]> {
+    let (taken, left) = rest.split_at_checked(size)?;
+    *rest = left;
+    Some(taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As `ktutil` (MIT krb5) writes it, for `svc-rooms@EXAMPLE.COM`: this key number, kind and key.
+    fn keytab(version: u8, kind: u16, key: &[u8]) -> Vec<u8> {
+        let mut entry = vec![0, 1];
+        for text in ["EXAMPLE.COM", "svc-rooms"] {
+            entry.extend((text.len() as u16).to_be_bytes());
+            entry.extend(text.as_bytes());
+        }
+        entry.extend([0, 0, 0, 1, 0, 0, 0, 0, version]);
+        entry.extend(kind.to_be_bytes());
+        entry.extend((key.len() as u16).to_be_bytes());
+        entry.extend(key);
+        let mut file = (entry.len() as u32).to_be_bytes().to_vec();
+        file.extend(entry);
+        file
+    }
+
+    #[test]
+    fn the_newest_aes_key_of_the_account_is_taken() {
+        let mut file = vec![5, 2];
+        file.extend(keytab(1, AES256, &[1; 32]));
+        file.extend([0xff, 0xff, 0xff, 0xfe, 0, 0]); // a hole of two bytes
+        file.extend(keytab(2, 23, &[2; 16]));
+        file.extend(keytab(2, AES128, &[3; 16]));
+        file.extend(keytab(2, AES256, &[4; 32]));
+        let key = Key::parse(&file, "SVC-rooms@example.com").unwrap();
+        assert_eq!(key.bytes(), [4; 32]);
+        assert_eq!(format!("{key:?}"), "Key(…)");
+        let other = Key::parse(&file, "svc@EXAMPLE.COM").unwrap_err();
+        assert_eq!(other, "it has no AES key of svc@EXAMPLE.COM; it is of svc-rooms@EXAMPLE.COM");
+    }
+
+    #[test]
+    fn any_cut_is_an_error_and_no_panic() {
+        let mut file = vec![5, 2];
+        file.extend(keytab(1, AES256, &[1; 32]));
+        for end in 0..file.len() {
+            assert!(Key::parse(&file[..end], "svc-rooms@EXAMPLE.COM").is_err(), "{end}");
+        }
+    }
+}

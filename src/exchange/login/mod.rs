@@ -1,0 +1,159 @@
+//! Who we are towards the server: one [`Credential`] for all connections, one [`Dialogue`] on each. Says which header a
+//! request needs; never sends one.
+//!
+//! Three kinds of schemes fit: those that say the same in every request (Basic), those whose word wears out (bearer tokens,
+//! which ask again with a new one once), and those that belong to the connection (NTLM, Negotiate: some legs without
+//! the body, and nothing more to say once the connection is known).
+
+mod assertion;
+mod basic;
+mod bearer;
+#[cfg(feature = "negotiate")]
+mod binding;
+mod given;
+#[cfg(feature = "negotiate")]
+mod keytab;
+mod oauth;
+#[cfg(feature = "negotiate")]
+mod sspi_step;
+#[cfg(feature = "negotiate")]
+mod windows;
+
+use std::fmt;
+
+use async_trait::async_trait;
+use http::HeaderValue;
+
+use super::delivery::Failure;
+
+pub use assertion::ClientKey;
+pub use basic::Basic;
+pub use bearer::{Bearer, Source, Token};
+#[cfg(feature = "negotiate")]
+pub use binding::ChannelBinding;
+pub use given::Given;
+#[cfg(feature = "negotiate")]
+pub use keytab::Key as KeytabKey;
+pub(super) use oauth::Issuer;
+pub use oauth::{ClientCredentials, ClientProof};
+#[cfg(feature = "negotiate")]
+pub(super) use windows::Account;
+#[cfg(feature = "negotiate")]
+pub use windows::{Proof, Windows, WindowsScheme};
+
+/// A way of saying who we are, for all connections to one server.
+pub trait Credential: Send + Sync {
+    /// Begins on a new connection. `certificate` is what the server showed on it, in DER; `None` without TLS.
+    fn dialogue(&self, certificate: Option<&[u8]>) -> Box<dyn Dialogue>;
+}
+
+/// The saying of it on one connection.
+#[async_trait]
+pub trait Dialogue: Send {
+    /// What the next request says, before anything was answered to it.
+    ///
+    /// # Errors
+    /// When we cannot say who we are: no token is to be had, or what signs us in cannot.
+    async fn begin(&mut self) -> Result<Leg, Failure>;
+
+    /// Hears the challenges of a 401. The request that it answered was not carried out.
+    ///
+    /// # Errors
+    /// As for [`Dialogue::begin`].
+    async fn challenged(&mut self, challenges: &[&str]) -> Result<Next, Failure>;
+
+    /// Hears that a request was let in.
+    fn accepted(&mut self) {}
+}
+
+/// What one sending of a request says of us.
+#[derive(Debug)]
+pub struct Leg {
+    /// The `Authorization` header, if there is something to say.
+    pub authorization: Option<HeaderValue>,
+    /// Whether the request's body goes along. Without it, nothing can happen yet.
+    pub body: bool,
+}
+
+/// What a refusal (401) leads to.
+#[derive(Debug)]
+pub enum Next {
+    /// The same request goes out again on this connection, saying this.
+    Again(Leg),
+    /// The same request goes out again, on a new connection.
+    Afresh,
+    /// It is refused for good.
+    Refused(Denied),
+}
+
+/// Why it is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Denied {
+    /// The server wants another way of signing in; these are what it offers.
+    Offers(String),
+    /// What we said was heard and not accepted; in which words.
+    NotAccepted(&'static str),
+}
+
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Offers(nothing) if nothing.is_empty() => {
+                f.write_str("the server names no way of signing in")
+            }
+            Self::Offers(schemes) => write!(f, "the server offers {schemes} only"),
+            Self::NotAccepted(said) => write!(f, "after {said}"),
+        }
+    }
+}
+
+/// Nothing to say: whoever we are shows in the TLS handshake.
+pub struct Silent;
+
+impl Credential for Silent {
+    fn dialogue(&self, _certificate: Option<&[u8]>) -> Box<dyn Dialogue> {
+        Box::new(Self)
+    }
+}
+
+#[async_trait]
+impl Dialogue for Silent {
+    async fn begin(&mut self) -> Result<Leg, Failure> {
+        Ok(Leg { authorization: None, body: true })
+    }
+
+    async fn challenged(&mut self, challenges: &[&str]) -> Result<Next, Failure> {
+        Ok(Next::Refused(Denied::Offers(schemes(challenges))))
+    }
+}
+
+/// What follows the name of this scheme in one of the challenges.
+fn challenge<'a>(challenges: &[&'a str], scheme: &str) -> Option<&'a str> {
+    challenges.iter().find_map(|challenge| {
+        let (name, rest) = challenge.trim().split_once(' ').unwrap_or((challenge.trim(), ""));
+        name.eq_ignore_ascii_case(scheme).then_some(rest.trim())
+    })
+}
+
+/// The names of the schemes, without what follows them: no challenge's content gets into an error.
+fn schemes(challenges: &[&str]) -> String {
+    let names = challenges.iter().filter_map(|challenge| challenge.split_whitespace().next());
+    let mut names: Vec<_> = names.map(|name| name.chars().take(20).collect::<String>()).take(8).collect();
+    names.dedup();
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_challenge_is_found_by_its_scheme() {
+        let offered = ["Negotiate", "NTLM TlRMTVNTUAAC", "basic realm=\"x\""];
+        assert_eq!(challenge(&offered, "NTLM"), Some("TlRMTVNTUAAC"));
+        assert_eq!(challenge(&offered, "Negotiate"), Some(""));
+        assert_eq!(challenge(&offered, "Basic"), Some("realm=\"x\""));
+        assert_eq!(challenge(&offered, "Bearer"), None);
+        assert_eq!(schemes(&offered), "Negotiate, NTLM, basic");
+    }
+}

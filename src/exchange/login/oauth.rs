@@ -1,0 +1,182 @@
+//! OAuth 2.0 client credentials (RFC 6749, section 4.4): a token for the application itself, against its secret or a signed
+//! assertion (RFC 7523). Whom the token lets us act for, Exchange decides.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use form_urlencoded::Serializer;
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use super::assertion::ClientKey;
+use super::bearer::{Source, Token};
+use crate::clock::{Clock as _, SystemClock};
+use crate::exchange::ask::{Ask, Asker, Said};
+use crate::exchange::delivery::Failure;
+use crate::exchange::secret::Secret;
+
+/// The longest we believe a token to live, whatever its issuer says.
+const LIFETIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// The longest an issuer may keep us waiting.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(5 * 60);
+/// How much of an issuer's explanation is passed on.
+const WORDS_MAX: usize = 200;
+
+/// Whose application we are.
+#[derive(Debug, Clone)]
+pub struct ClientCredentials {
+    /// The token endpoint: `https://login.microsoftonline.com/TENANT/oauth2/v2.0/token`, or that of a national cloud.
+    pub endpoint: String,
+    /// Application (client) id.
+    pub client_id: String,
+    /// What the token is for, such as `https://outlook.office365.com/.default`.
+    pub scope: String,
+    /// What proves that it is us.
+    pub proof: ClientProof,
+}
+
+/// What proves that an application is itself.
+#[derive(Clone)]
+pub enum ClientProof {
+    /// A shared secret.
+    Secret(Secret),
+    /// A key whose certificate is registered with the issuer.
+    Key(ClientKey),
+}
+
+impl fmt::Debug for ClientProof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Secret(_) => "Secret(…)",
+            Self::Key(_) => "Key(…)",
+        })
+    }
+}
+
+/// Asks the issuer.
+pub(in crate::exchange) struct Issuer {
+    pub(in crate::exchange) client: ClientCredentials,
+    pub(in crate::exchange) asker: Asker,
+}
+
+#[derive(Deserialize)]
+struct Granted {
+    access_token: Zeroizing<String>,
+    expires_in: u64,
+}
+
+#[derive(Deserialize)]
+struct NotGranted {
+    error: String,
+    #[serde(default)]
+    error_description: String,
+}
+
+#[async_trait]
+impl Source for Issuer {
+    async fn fetch(&self) -> Result<Token, Failure> {
+        let form = self.client.form(SystemClock.now())?;
+        let ask = Ask::post(&self.client.endpoint, "application/x-www-form-urlencoded", form);
+        let said = self.asker.ask(&ask).await.map_err(|why| Failure::SignIn {
+            lasting: false,
+            why: format!("no token from {}: {why}", self.client.endpoint),
+            retry_after: Duration::ZERO,
+        })?;
+        understand(&self.client.endpoint, &said)
+    }
+}
+
+impl ClientCredentials {
+    fn form(&self, now: DateTime<Utc>) -> Result<Bytes, Failure> {
+        let mut form = Serializer::new(String::new());
+        form.append_pair("grant_type", "client_credentials");
+        form.append_pair("client_id", &self.client_id);
+        form.append_pair("scope", &self.scope);
+        match &self.proof {
+            ClientProof::Secret(secret) => form.append_pair("client_secret", secret.expose()),
+            ClientProof::Key(key) => {
+                let assertion = key.assertion(&self.client_id, &self.endpoint, now);
+                let assertion = assertion.map_err(|why| Failure::sign_in(&why))?;
+                form.append_pair(
+                    "client_assertion_type",
+                    "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+                );
+                form.append_pair("client_assertion", &assertion)
+            }
+        };
+        Ok(form.finish().into())
+    }
+}
+
+/// What an issuer's answer means. `error_description` is the issuer's own text for administrators; a token never stands in it.
+fn understand(endpoint: &str, said: &Said) -> Result<Token, Failure> {
+    if said.status == 200 {
+        let granted: Granted = serde_json::from_slice(&said.body)
+            .map_err(|_| Failure::sign_in(&format!("{endpoint} answered something that is no token")))?;
+        let lifetime = Duration::from_secs(granted.expires_in).min(LIFETIME_MAX);
+        return Ok(Token { secret: Secret::new(granted.access_token.to_string()), lifetime });
+    }
+    let away = matches!(said.status, 408 | 429 | 500..);
+    let why = match serde_json::from_slice::<NotGranted>(&said.body) {
+        Ok(not) => {
+            let words = not.error_description.lines().next().unwrap_or_default();
+            let words: String = words.chars().take(WORDS_MAX).collect();
+            format!("{endpoint} gives no token: {}: {words}", not.error)
+        }
+        Err(_) => format!("{endpoint} gives no token: HTTP {}", said.status),
+    };
+    let retry_after = said.retry_after().unwrap_or_default().min(RETRY_AFTER_MAX);
+    Err(Failure::SignIn { lasting: !away, why, retry_after })
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+
+    use super::*;
+
+    fn said(status: u16, body: &str) -> Said {
+        Said { status, headers: HeaderMap::new(), body: Bytes::copy_from_slice(body.as_bytes()) }
+    }
+
+    fn failed(status: u16, body: &str) -> (bool, String) {
+        match understand("https://login.example/token", &said(status, body)) {
+            Err(Failure::SignIn { lasting, why, .. }) => (lasting, why),
+            other => panic!("{:?}", other.err()),
+        }
+    }
+
+    #[test]
+    fn a_secret_goes_into_the_form_and_nowhere_else() {
+        let client = ClientCredentials {
+            endpoint: "https://login.example/token".to_owned(),
+            client_id: "app".to_owned(),
+            scope: "https://outlook.example/.default".to_owned(),
+            proof: ClientProof::Secret(Secret::new("a&b=c".to_owned())),
+        };
+        let form = client.form(DateTime::UNIX_EPOCH).unwrap();
+        let expected = "grant_type=client_credentials&client_id=app&scope=https%3A%2F%2Foutlook.example%2F.default&client_secret=a%26b%3Dc";
+        assert_eq!(form, expected);
+        assert!(!format!("{client:?}").contains("a&b"));
+    }
+
+    #[test]
+    fn what_an_administrator_must_mend_is_told_from_what_passes() {
+        let token =
+            understand("e", &said(200, r#"{"access_token":"abc","expires_in":3599,"token_type":"Bearer"}"#));
+        assert_eq!(token.unwrap().lifetime, Duration::from_secs(3599));
+        let invalid = r#"{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided.\r\nTrace ID: 1"}"#;
+        let (lasting, why) = failed(401, invalid);
+        assert!(
+            lasting && why.ends_with("invalid_client: AADSTS7000215: Invalid client secret provided."),
+            "{why}"
+        );
+        assert!(!failed(503, "<html>").0);
+        assert!(!failed(429, r#"{"error":"temporarily_unavailable"}"#).0);
+        assert!(failed(404, "").0);
+        assert!(failed(200, "{}").0);
+    }
+}

@@ -1,0 +1,206 @@
+//! One step of a Windows sign-in: a word of the server's in, a word of ours out. All that is known of the library `sspi` is
+//! known here; when a step is due, and what it means, is not.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::time::Duration;
+
+use sspi::generator::NetworkRequest;
+use sspi::network_client::NetworkClient;
+use sspi::ntlm::NtlmConfig;
+use sspi::{
+    AuthIdentity, AuthIdentityBuffers, BufferType, ClientRequestFlags, CredentialsBuffers,
+    DataRepresentation, Error, ErrorKind, KdcResolution, KerberosConfig, KeytabIdentity, Negotiate,
+    NegotiateConfig, Ntlm, SecurityBuffer, SecurityStatus, Sspi as _, SspiImpl as _, Username,
+};
+
+use super::windows::{Proof, Windows, WindowsScheme};
+
+/// How long the KDC may take for each of connecting, taking the question, and answering.
+const KDC_PATIENCE: Duration = Duration::from_secs(5);
+/// The largest answer of a KDC that is read; tickets with many groups have some 10 KiB.
+const KDC_BYTES_MAX: u32 = 1 << 20;
+/// What we call this machine.
+const WORKSTATION: &str = "ADJOURN";
+
+/// Who we are, as `sspi` wants it.
+pub(super) struct Identity(CredentialsBuffers);
+
+/// A sign-in under way.
+pub(super) struct Context {
+    package: Package,
+    goes_on: bool,
+}
+
+enum Package {
+    Ntlm(Box<Ntlm>),
+    Negotiate(Box<Negotiate>),
+}
+
+impl Identity {
+    pub(super) fn new(windows: &Windows) -> Result<Self, String> {
+        let username = Username::parse(&windows.username)
+            .map_err(|_| format!("`{}` is not of the form DOMAIN\\name or name@domain", windows.username))?;
+        Ok(Self(match &windows.proof {
+            Proof::Password(password) => {
+                CredentialsBuffers::AuthIdentity(AuthIdentityBuffers::from(AuthIdentity {
+                    username,
+                    password: password.expose().to_owned().into(),
+                }))
+            }
+            Proof::Key(_) if windows.scheme == WindowsScheme::Ntlm => {
+                return Err("a keytab is for Kerberos; NTLM needs the password".to_owned());
+            }
+            Proof::Key(key) => CredentialsBuffers::Keytab(KeytabIdentity {
+                principal: username,
+                key: key.bytes().to_vec().into(),
+                key_enctype: key.suite(),
+            }),
+        }))
+    }
+}
+
+impl Context {
+    pub(super) fn new(windows: &Windows) -> Result<Self, String> {
+        let package = match windows.scheme {
+            WindowsScheme::Ntlm => Package::Ntlm(Box::new(Ntlm::new())),
+            WindowsScheme::Negotiate => Package::Negotiate(Box::new(negotiate(windows).map_err(said)?)),
+        };
+        Ok(Self { package, goes_on: true })
+    }
+
+    /// Whether the first word says it all: a Kerberos ticket does, NTLM waits for a challenge.
+    pub(super) fn is_said_in_one(&self) -> bool {
+        match &self.package {
+            Package::Ntlm(_) => false,
+            Package::Negotiate(negotiate) => negotiate.negotiated_protocol().is_kerberos(),
+        }
+    }
+
+    /// Whether there is more to say if the server asks.
+    pub(super) fn goes_on(&self) -> bool {
+        self.goes_on
+    }
+
+    /// Our next word. May ask a KDC meanwhile, and waits for it.
+    pub(super) fn step(
+        &mut self,
+        identity: &Identity,
+        service: &str,
+        binding: Option<&[u8]>,
+        word: Option<Vec<u8>>,
+    ) -> Result<Vec<u8>, String> {
+        let mut input = vec![SecurityBuffer::new(word.unwrap_or_default(), BufferType::Token)];
+        if let Some(token) = binding {
+            input.push(SecurityBuffer::new(channel_bindings(token), BufferType::ChannelBindings));
+        }
+        let mut output = vec![SecurityBuffer::new(Vec::new(), BufferType::Token)];
+        let status = match &mut self.package {
+            Package::Ntlm(ntlm) => {
+                let CredentialsBuffers::AuthIdentity(buffers) = &identity.0 else {
+                    return Err("NTLM needs a password".to_owned());
+                };
+                let mut handle = Some(buffers.clone());
+                let mut builder = ntlm
+                    .initialize_security_context()
+                    .with_credentials_handle(&mut handle)
+                    .with_context_requirements(ClientRequestFlags::empty())
+                    .with_target_data_representation(DataRepresentation::Native)
+                    .with_target_name(service)
+                    .with_input(&mut input)
+                    .with_output(&mut output);
+                ntlm.initialize_security_context_impl(&mut builder).map_err(said)?.resolve_to_result()
+            }
+            Package::Negotiate(negotiate) => {
+                let mut handle = Some(identity.0.clone());
+                let mut builder = negotiate
+                    .initialize_security_context()
+                    .with_credentials_handle(&mut handle)
+                    .with_context_requirements(ClientRequestFlags::empty())
+                    .with_target_data_representation(DataRepresentation::Native)
+                    .with_target_name(service)
+                    .with_input(&mut input)
+                    .with_output(&mut output);
+                negotiate
+                    .initialize_security_context_impl(&mut builder)
+                    .map_err(said)?
+                    .resolve_with_client(&Kdc)
+            }
+        };
+        self.goes_on = status.map_err(said)?.status == SecurityStatus::ContinueNeeded;
+        Ok(output.into_iter().next().map(|buffer| buffer.buffer).unwrap_or_default())
+    }
+}
+
+fn negotiate(windows: &Windows) -> sspi::Result<Negotiate> {
+    let workstation = WORKSTATION.to_owned();
+    let kerberos = KerberosConfig {
+        kdc_resolution: KdcResolution::KdcUrl(
+            windows.kdc.as_deref().and_then(sspi::kerberos::config::parse_kdc_url),
+        ),
+        client_computer_name: workstation.clone(),
+    };
+    let (packages, config): (_, Box<dyn sspi::negotiate::ProtocolConfig>) =
+        match (&windows.proof, &windows.kdc) {
+            (Proof::Key(_), _) => ("kerberos", Box::new(kerberos)),
+            (Proof::Password(_), Some(_)) => ("kerberos,ntlm", Box::new(kerberos)),
+            // Becomes Kerberos when the system's configuration knows a KDC for the account's realm.
+            (Proof::Password(_), None) => ("kerberos,ntlm", Box::new(NtlmConfig::new(workstation.clone()))),
+        };
+    Negotiate::new_client(NegotiateConfig::new(config, Some(packages.to_owned()), workstation))
+}
+
+/// `SEC_CHANNEL_BINDINGS`: eight 32-bit fields, of which only length and offset of the application's data are set.
+fn channel_bindings(token: &[u8]) -> Vec<u8> {
+    const HEADER: u32 = 32;
+    let mut bytes = vec![0; 24];
+    bytes.extend(u32::try_from(token.len()).unwrap_or_default().to_le_bytes());
+    bytes.extend(HEADER.to_le_bytes());
+    bytes.extend(token);
+    bytes
+}
+
+/// What `sspi` says is about protocol states, never about secrets.
+fn said(error: Error) -> String {
+    format!("{:?}: {}", error.error_type, error.description)
+}
+
+/// Asks KDCs over TCP (RFC 4120, section 7.2.2: four bytes of length before question and answer).
+struct Kdc;
+
+impl NetworkClient for Kdc {
+    fn send(&self, request: &NetworkRequest) -> sspi::Result<Vec<u8>> {
+        let away = |error: std::io::Error| {
+            Error::new(ErrorKind::NoAuthenticatingAuthority, format!("{}: {error}", request.url))
+        };
+        if request.url.scheme() != "tcp" {
+            let why = format!("{}: only tcp:// is spoken to a KDC", request.url);
+            return Err(Error::new(ErrorKind::NoAuthenticatingAuthority, why));
+        }
+        ask(request).map_err(away)
+    }
+}
+
+fn ask(request: &NetworkRequest) -> std::io::Result<Vec<u8>> {
+    let host = request.url.host_str().unwrap_or_default();
+    let mut stream = None;
+    for address in (host, request.url.port().unwrap_or(88)).to_socket_addrs()? {
+        stream = TcpStream::connect_timeout(&address, KDC_PATIENCE).ok();
+        if stream.is_some() {
+            break;
+        }
+    }
+    let mut stream = stream.ok_or(std::io::ErrorKind::ConnectionRefused)?;
+    stream.set_read_timeout(Some(KDC_PATIENCE))?;
+    stream.set_write_timeout(Some(KDC_PATIENCE))?;
+    stream.write_all(&request.data)?;
+    let mut length = [0; 4];
+    stream.read_exact(&mut length)?;
+    let size = u32::from_be_bytes(length);
+    if size > KDC_BYTES_MAX {
+        return Err(std::io::ErrorKind::InvalidData.into());
+    }
+    let mut answer = length.to_vec();
+    stream.take(u64::from(size)).read_to_end(&mut answer)?;
+    Ok(answer)
+}

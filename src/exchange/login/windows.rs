@@ -1,0 +1,250 @@
+//! Windows sign-in: NTLM (MS-NTHT, MS-NLMP; version 2 only) and Negotiate (RFC 4559), which is Kerberos where a KDC is to be
+//! had and NTLM else. The messages are `sspi`'s; whose turn it is, the body, and the channel binding are decided here.
+//!
+//! The sign-in belongs to the TCP connection: nothing more is said on it once it is known. What `sspi` does with foreign
+//! bytes happens in a task of its own, so that not even a panic in there is one of ours.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use http::HeaderValue;
+use tracing::warn;
+
+use super::basic::sensitive;
+use super::binding::{self, ChannelBinding};
+use super::sspi_step::{Context, Identity};
+use super::{Credential, Denied, Dialogue, Leg, Next, challenge, schemes};
+use crate::exchange::delivery::Failure;
+use crate::exchange::secret::Secret;
+
+/// Which of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum WindowsScheme {
+    Ntlm,
+    Negotiate,
+}
+
+/// What proves who we are.
+#[derive(Debug, Clone)]
+pub enum Proof {
+    /// For both schemes.
+    Password(Secret),
+    /// For Negotiate with Kerberos: a key of the account's keytab.
+    Key(super::keytab::Key),
+}
+
+/// A Windows account.
+#[derive(Debug, Clone)]
+pub struct Windows {
+    /// Which scheme is spoken.
+    pub scheme: WindowsScheme,
+    /// `DOMAIN\name` or `name@domain`.
+    pub username: String,
+    /// What proves it.
+    pub proof: Proof,
+    /// Whether the sign-in is bound to its connection.
+    pub binding: ChannelBinding,
+    /// Where tickets come from, as `tcp://dc1.example.com:88`; without it, what `/etc/krb5.conf` says.
+    pub kdc: Option<String>,
+}
+
+/// The account towards one server.
+pub(in crate::exchange) struct Account {
+    windows: Windows,
+    identity: Identity,
+    /// `HTTP/host`: the service for which a ticket is asked.
+    service: String,
+    learnt: Mutex<Learnt>,
+}
+
+/// What the server made of the channel binding (`auto` only).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Learnt {
+    Nothing,
+    /// It was accepted once: it is never left out any more.
+    Bound,
+    /// It was refused; whether it is accepted without is being found out.
+    Trying,
+    /// Accepted without, refused with.
+    Unbound,
+}
+
+impl WindowsScheme {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ntlm => "NTLM",
+            Self::Negotiate => "Negotiate",
+        }
+    }
+}
+
+impl Account {
+    /// Towards the server of this host name.
+    pub(in crate::exchange) fn new(windows: Windows, host: &str) -> Result<Self, String> {
+        let identity = Identity::new(&windows)?;
+        let service = format!("HTTP/{host}");
+        Ok(Self { windows, identity, service, learnt: Mutex::new(Learnt::Nothing) })
+    }
+
+    fn learnt(&self) -> Learnt {
+        *self.learnt.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn learn(&self, what: Learnt) {
+        *self.learnt.lock().unwrap_or_else(PoisonError::into_inner) = what;
+    }
+
+    fn binds(&self) -> bool {
+        match self.windows.binding {
+            ChannelBinding::Require => true,
+            ChannelBinding::Off => false,
+            ChannelBinding::Auto => !matches!(self.learnt(), Learnt::Trying | Learnt::Unbound),
+        }
+    }
+}
+
+impl Credential for Arc<Account> {
+    fn dialogue(&self, certificate: Option<&[u8]>) -> Box<dyn Dialogue> {
+        let token = certificate.filter(|_| self.binds()).and_then(binding::token);
+        Box::new(Handshake { account: self.clone(), token, stage: Stage::Start })
+    }
+}
+
+/// The sign-in of one connection.
+struct Handshake {
+    account: Arc<Account>,
+    /// The channel binding of this connection, if it is sent.
+    token: Option<Vec<u8>>,
+    stage: Stage,
+}
+
+enum Stage {
+    Start,
+    /// The first word was said.
+    Opened(Box<Context>),
+    /// All was said; the server has to make up its mind.
+    Said(Option<Box<Context>>),
+    /// The connection is known.
+    Known,
+}
+
+#[async_trait]
+impl Dialogue for Handshake {
+    async fn begin(&mut self) -> Result<Leg, Failure> {
+        if matches!(self.stage, Stage::Known) {
+            return Ok(Leg { authorization: None, body: true });
+        }
+        if self.account.windows.binding == ChannelBinding::Require && self.token.is_none() {
+            return Err(Failure::sign_in(
+                "channel_binding = \"require\", but this connection has no certificate that can be bound to",
+            ));
+        }
+        let context = Context::new(&self.account.windows).map_err(|why| Failure::sign_in(&why))?;
+        let (context, word) = self.step(Box::new(context), None).await?;
+        let whole = context.is_said_in_one();
+        let leg = Leg { authorization: self.header(&word)?, body: whole };
+        self.stage = if whole { Stage::Said(Some(context)) } else { Stage::Opened(context) };
+        Ok(leg)
+    }
+
+    async fn challenged(&mut self, challenges: &[&str]) -> Result<Next, Failure> {
+        let word = challenge(challenges, self.scheme()).filter(|word| !word.is_empty());
+        let word = word.and_then(|word| BASE64_STANDARD.decode(word).ok());
+        match (std::mem::replace(&mut self.stage, Stage::Start), word) {
+            (Stage::Opened(context) | Stage::Said(Some(context)), Some(word)) => {
+                let (context, answer) = self.step(context, Some(word)).await?;
+                let leg = Leg { authorization: self.header(&answer)?, body: true };
+                self.stage = Stage::Said(context.goes_on().then_some(context));
+                Ok(Next::Again(leg))
+            }
+            (Stage::Said(_), _) => Ok(self.refused()),
+            // The server forgot the connection.
+            (Stage::Known, _) => self.begin().await.map(Next::Again),
+            (Stage::Start | Stage::Opened(_), _) if challenge(challenges, self.scheme()).is_none() => {
+                Ok(Next::Refused(Denied::Offers(schemes(challenges))))
+            }
+            (Stage::Start | Stage::Opened(_), _) => {
+                Ok(Next::Refused(Denied::NotAccepted("the first word of it")))
+            }
+        }
+    }
+
+    fn accepted(&mut self) {
+        if let Stage::Said(_) = self.stage {
+            self.stage = Stage::Known;
+            match self.account.learnt() {
+                Learnt::Nothing if self.token.is_some() => self.account.learn(Learnt::Bound),
+                Learnt::Trying => {
+                    self.account.learn(Learnt::Unbound);
+                    warn!(
+                        service = self.account.service,
+                        "Exchange accepts the sign-in only without channel binding: another machine than Exchange ends \
+                         TLS here (a load balancer, a proxy) with another certificate; give it Exchange's certificate, \
+                         or set channel_binding = \"off\""
+                    );
+                }
+                Learnt::Nothing | Learnt::Bound | Learnt::Unbound => {}
+            }
+        }
+    }
+}
+
+impl Handshake {
+    fn scheme(&self) -> &'static str {
+        self.account.windows.scheme.name()
+    }
+
+    fn header(&self, word: &[u8]) -> Result<Option<HeaderValue>, Failure> {
+        if word.is_empty() {
+            return Err(Failure::sign_in("the sign-in came to an end before the server was content"));
+        }
+        Ok(sensitive(&format!("{} {}", self.scheme(), BASE64_STANDARD.encode(word))))
+    }
+
+    /// All was said, and it is no.
+    fn refused(&self) -> Next {
+        let auto = self.account.windows.binding == ChannelBinding::Auto;
+        match self.account.learnt() {
+            Learnt::Nothing if auto && self.token.is_some() => {
+                self.account.learn(Learnt::Trying);
+                return Next::Afresh;
+            }
+            Learnt::Trying => self.account.learn(Learnt::Nothing),
+            Learnt::Nothing | Learnt::Bound | Learnt::Unbound => {}
+        }
+        Next::Refused(Denied::NotAccepted(match (self.account.windows.scheme, self.token.is_some(), auto) {
+            (WindowsScheme::Ntlm, true, _) => "a complete NTLM handshake with channel binding",
+            (WindowsScheme::Ntlm, false, true) => "complete NTLM handshakes with and without channel binding",
+            (WindowsScheme::Ntlm, false, false) => "a complete NTLM handshake without channel binding",
+            (WindowsScheme::Negotiate, true, _) => "a complete Negotiate handshake with channel binding",
+            (WindowsScheme::Negotiate, false, true) => {
+                "complete Negotiate handshakes with and without channel binding"
+            }
+            (WindowsScheme::Negotiate, false, false) => {
+                "a complete Negotiate handshake without channel binding"
+            }
+        }))
+    }
+
+    async fn step(
+        &self,
+        context: Box<Context>,
+        word: Option<Vec<u8>>,
+    ) -> Result<(Box<Context>, Vec<u8>), Failure> {
+        let (account, token) = (self.account.clone(), self.token.clone());
+        let stepped = tokio::task::spawn_blocking(move || {
+            let mut context = context;
+            let word = context.step(&account.identity, &account.service, token.as_deref(), word)?;
+            Ok::<_, String>((context, word))
+        });
+        let scheme = self.scheme();
+        match stepped.await {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(why)) => Err(Failure::sign_in(&format!("{scheme}: {why}"))),
+            Err(_) => Err(Failure::sign_in(&format!("{scheme}: the server's challenge cannot be read"))),
+        }
+    }
+}
