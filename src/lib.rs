@@ -22,6 +22,8 @@ pub mod cli;
 pub mod clock;
 #[cfg(feature = "service")]
 pub mod config;
+#[cfg(feature = "negotiate")]
+pub mod doctor;
 pub mod engine;
 pub mod ews;
 pub mod exchange;

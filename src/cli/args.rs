@@ -105,6 +105,11 @@ pub enum Command {
     /// Show which settings hold in a room, and where each comes from
     #[command(after_help = "Example:\n  adjourn settings berlin-1@example.com")]
     Settings(SettingsArgs),
+    /// Make real calls to every configured Exchange, and say what is wrong with the set-up and what to do about it
+    #[command(
+        after_help = "Example:\n  adjourn doctor\n  adjourn doctor --out-of-scope ceo@example.com --write-test room1@example.com\n  adjourn doctor --json\n\nExit code 5 when something fails, 0 otherwise."
+    )]
+    Doctor(DoctorArgs),
     /// Print the commands that let the service account act in rooms, and only there (Exchange Server on premises)
     #[command(
         after_help = "Example:\n  adjourn setup --scope rooms\n  adjourn setup --scope group --group engine-rooms@example.com > grant.ps1"
@@ -433,6 +438,17 @@ pub struct CleanupArgs {
     /// List the events that stay, too
     #[arg(long)]
     pub all: bool,
+}
+
+/// `adjourn doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// A mailbox that must be out of reach; may be repeated [default: doctor.out_of_scope]
+    #[arg(long, value_name = "ADDRESS")]
+    pub out_of_scope: Vec<String>,
+    /// Prove that events in this room can be changed and removed, on one that is made for it 400 days ahead
+    #[arg(long, value_name = "ROOM")]
+    pub write_test: Option<String>,
 }
 
 /// `adjourn sim`.

@@ -8,6 +8,7 @@ mod audit;
 mod cleanup;
 mod connect;
 mod demo;
+mod doctor;
 mod events;
 pub mod exit;
 mod key;
@@ -70,6 +71,7 @@ async fn dispatch(line: CommandLine, output: &Output) -> Result<Exit, Failure> {
         Command::Cleanup(args) => cleanup::run(args, connection, output).await,
         Command::Serve(args) => serve::run(args, connection, output).await,
         Command::Key(args) => key::run(args, connection, output).await,
+        Command::Doctor(args) => doctor::run(args, connection, output).await,
         Command::Setup(args) => setup::run(args, connection, output),
         Command::Settings(args) => settings::run(&args, connection, output),
         Command::Sim(args) => sim::run(args, output).await,

@@ -2,6 +2,7 @@
 
 use super::exit::{Exit, Failure};
 use super::secrets;
+use crate::calendar::RoomAddress;
 use crate::config::{
     At, ClientProof, Config, DEFAULT_NAME, Pair, Proxy, SecretSource, Server, SignIn, WindowsProof,
 };
@@ -22,14 +23,24 @@ pub(super) fn exchange(config: &Config) -> Result<Sites, Failure> {
     match &config.server {
         Some(server) => sites.others(prepared(DEFAULT_NAME, server)?),
         None if config.connections.is_empty() => {
-            return Err(Failure::new(
-                Exit::Usage,
-                "no Exchange is configured: set server.url in adjourn.toml, --url or ADJOURN_URL",
-            ));
+            return Err(no_exchange());
         }
         None => {}
     }
     Ok(sites)
+}
+
+pub(super) fn no_exchange() -> Failure {
+    Failure::new(
+        Exit::Usage,
+        "no Exchange is configured: set server.url in adjourn.toml, --url or ADJOURN_URL",
+    )
+}
+
+/// What the Exchange is called where this room lives.
+pub(super) fn name_of<'c>(config: &'c Config, room: &RoomAddress) -> Option<&'c str> {
+    let named = config.connections.iter().find(|one| one.rooms.iter().any(|pattern| pattern.means(room)));
+    named.map(|one| one.name.as_str()).or(config.server.is_some().then_some(DEFAULT_NAME))
 }
 
 /// Every server of the configuration, by name.

@@ -87,7 +87,9 @@ impl Asker {
 /// Not Exchange is meant here.
 fn bare(failure: Failure) -> String {
     match failure {
+        Failure::Resolve(why) => format!("the name has no address: {why}"),
         Failure::Connect(why) => format!("no connection: {why}"),
+        Failure::Tls(trouble, why) => format!("{}: {why}", trouble.as_str()),
         Failure::ConnectTimeout(after) => format!("no connection within {after:?}"),
         other => other.to_string(),
     }

@@ -17,8 +17,9 @@ use crate::ews::code::Meaning;
 use crate::ews::codec::Body;
 use crate::ews::op::{
     Change, ConflictResolution, CreateItem, DeleteItem, DeleteType, Effect, FindItem, FolderId, FreeBusyView,
-    GetItem, GetRooms, GetSeries, GetUserAvailability, ItemRef, ListItems, MessageDisposition, MoveItem,
-    NewCalendarItem, Property, ResolveNames, Response, SendCancellations, SendUpdates, UpdateItem, WellKnown,
+    GetFolder, GetItem, GetRooms, GetSeries, GetUserAvailability, ItemRef, ListItems, MessageDisposition,
+    MoveItem, NewCalendarItem, Property, ResolveNames, Response, SendCancellations, SendUpdates, UpdateItem,
+    WellKnown,
 };
 use crate::ews::types::{Item, Mailbox, OtherItem, ResponseClass, ResponseMessage};
 
@@ -52,6 +53,32 @@ impl Exchange {
     /// When the URL or the CA file is unusable, or TLS would not start.
     pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
         Ok(Self { name: settings.name.clone(), client: Client::new(settings)? })
+    }
+
+    /// What it is called in the configuration.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The build of the server that answered last, as `15.2.1748.10`.
+    pub fn build(&self) -> Option<String> {
+        self.client.build()
+    }
+
+    /// Looks whether the room's calendar is there and may be acted in: the cheapest request that proves it. How many items it
+    /// holds, if that is said.
+    ///
+    /// # Errors
+    /// What stood in the way.
+    pub async fn look_in(&self, room: &RoomAddress) -> Result<Option<u32>, Failed> {
+        let get = GetFolder { folder: self.folder(WellKnown::Calendar, room) };
+        let read = |body: &Body<'_>| match body {
+            Body::GetFolder(messages) => {
+                Ok(only(Effect::Read, messages)?.payload.first().and_then(|folder| folder.total_count))
+            }
+            _ => Err(another(Effect::Read)),
+        };
+        self.client.call(room.as_str(), &get, read).await
     }
 
     /// Answers by the path that decoded them.

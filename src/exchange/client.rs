@@ -98,6 +98,11 @@ impl Client {
         self.access
     }
 
+    /// The build of the server that answered last.
+    pub(super) fn build(&self) -> Option<String> {
+        self.spoken.build()
+    }
+
     /// How often the server said that it is busy.
     pub(super) fn throttled(&self) -> u64 {
         self.throttled.load(Ordering::Relaxed)

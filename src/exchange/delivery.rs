@@ -48,11 +48,46 @@ impl HttpAnswer {
     }
 }
 
+/// What stands in the way of a TLS connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsTrouble {
+    /// The certificate is over.
+    Expired,
+    /// The certificate is not valid yet, or our clock is behind.
+    NotYetValid,
+    /// The certificate is another name's.
+    WrongName,
+    /// Nobody whom we trust vouches for the certificate.
+    UnknownIssuer,
+    /// The server wants a certificate of ours, or does not want this one.
+    ClientCertificate,
+    /// Anything else: no common version or cipher, or no TLS at all.
+    Other,
+}
+
+impl TlsTrouble {
+    /// In words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Expired => "the certificate has expired",
+            Self::NotYetValid => "the certificate is not valid yet",
+            Self::WrongName => "the certificate is for another name",
+            Self::UnknownIssuer => "the certificate's issuer is not trusted",
+            Self::ClientCertificate => "the server does not accept our client certificate, or wants one",
+            Self::Other => "TLS failed",
+        }
+    }
+}
+
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// The name did not resolve, the connection was refused, or TLS failed.
+    /// There is no address of that name.
+    Resolve(String),
+    /// Nobody takes the connection.
     Connect(String),
+    /// Whoever took it is not who we meant, or not to be trusted.
+    Tls(TlsTrouble, String),
     /// The proxy did not let us through.
     Proxy(String),
     /// No connection within this time.
@@ -95,7 +130,9 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Resolve(why) => write!(f, "no connection to Exchange: its name has no address: {why}"),
             Self::Connect(why) => write!(f, "no connection to Exchange: {why}"),
+            Self::Tls(trouble, why) => write!(f, "no connection to Exchange: {}: {why}", trouble.as_str()),
             Self::Proxy(why) => write!(f, "the proxy lets nothing through: {why}"),
             Self::ConnectTimeout(after) => write!(f, "no connection to Exchange within {after:?}"),
             Self::FirstByteTimeout(after) => write!(f, "Exchange did not answer within {after:?}"),

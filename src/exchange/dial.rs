@@ -14,13 +14,13 @@ use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tower_service::Service as _;
 use zeroize::Zeroizing;
 
-use super::delivery::Failure;
+use super::delivery::{Failure, TlsTrouble};
 use super::settings::{Endpoint, Proxy, Settings, SettingsError};
 use super::tls;
 use crate::peer::chain;
@@ -81,7 +81,7 @@ impl Dialer {
         let name =
             ServerName::try_from(to.host.clone()).map_err(|error| Failure::Connect(error.to_string()))?;
         let tls = TlsConnector::from(config).connect(name, tcp).await;
-        let tls = tls.map_err(|error| Failure::Connect(error.to_string()))?;
+        let tls = tls.map_err(|error| tls_failure(&error))?;
         let shown = tls.get_ref().1.peer_certificates().and_then(|chain| Some(chain.first()?.to_vec()));
         Ok((Box::new(tls), shown))
     }
@@ -98,11 +98,33 @@ impl Dialer {
             }
             // What is said without TLS goes to this machine only, where no proxy is needed.
             _ => {
-                let address = (to.host.as_str(), to.port);
-                TcpStream::connect(address).await.map_err(|error| Failure::Connect(error.to_string()))
+                let found = lookup_host((to.host.as_str(), to.port)).await;
+                let found: Vec<_> = found.map_err(|error| Failure::Resolve(error.to_string()))?.collect();
+                TcpStream::connect(&found[..]).await.map_err(|error| Failure::Connect(error.to_string()))
             }
         }
     }
+}
+
+/// What is wrong with a handshake, told from rustls' own words.
+fn tls_failure(error: &std::io::Error) -> Failure {
+    use rustls::{AlertDescription as Alert, CertificateError as Bad, Error};
+    let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+    let trouble = match cause {
+        Some(Error::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. })) => TlsTrouble::Expired,
+        Some(Error::InvalidCertificate(Bad::NotValidYet | Bad::NotValidYetContext { .. })) => {
+            TlsTrouble::NotYetValid
+        }
+        Some(Error::InvalidCertificate(Bad::NotValidForName | Bad::NotValidForNameContext { .. })) => {
+            TlsTrouble::WrongName
+        }
+        Some(Error::InvalidCertificate(Bad::UnknownIssuer)) => TlsTrouble::UnknownIssuer,
+        Some(Error::AlertReceived(
+            Alert::CertificateRequired | Alert::BadCertificate | Alert::UnknownCA | Alert::CertificateUnknown,
+        )) => TlsTrouble::ClientCertificate,
+        _ => TlsTrouble::Other,
+    };
+    Failure::Tls(trouble, error.to_string())
 }
 
 fn tunnel(proxy: &Proxy) -> Result<Tunnel<HttpConnector>, SettingsError> {

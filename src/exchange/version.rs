@@ -25,6 +25,8 @@ struct Known {
     usual: ServerVersion,
     /// A server has answered in the usual version.
     proven: bool,
+    /// What the last server to answer said it was.
+    build: Option<String>,
     /// Rooms that are spoken to in an older one.
     older: HashMap<String, ServerVersion>,
 }
@@ -33,7 +35,7 @@ impl Spoken {
     pub(super) fn new(preferred: ServerVersion) -> Self {
         Self {
             preferred,
-            known: Mutex::new(Known { usual: preferred, proven: false, older: HashMap::new() }),
+            known: Mutex::new(Known { usual: preferred, proven: false, build: None, older: HashMap::new() }),
         }
     }
 
@@ -76,6 +78,7 @@ impl Spoken {
     ) {
         let newest = server.and_then(newest_of).map(|newest| newest.min(self.preferred));
         let mut known = self.known();
+        known.build = server.and_then(written).or(known.build.take());
         let better = newest.filter(|newest| *newest > version);
         if version == known.usual && better.is_none() {
             known.proven = true;
@@ -87,10 +90,21 @@ impl Spoken {
         }
     }
 
+    /// What the last server to answer said it was, as `15.2.1748.10`.
+    pub(super) fn build(&self) -> Option<String> {
+        self.known().build.clone()
+    }
+
     /// Nothing panics while holding it; if it did, what was learnt would still be so.
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn written(server: &ServerVersionInfo<'_>) -> Option<String> {
+    let (major, minor) = (server.major?, server.minor?);
+    let (build, revision) = (server.major_build.unwrap_or_default(), server.minor_build.unwrap_or_default());
+    Some(format!("{major}.{minor}.{build}.{revision}"))
 }
 
 /// The newest of our versions that a build speaks ("Exchange Server build numbers and release dates": 14.2 is 2010 SP2, 15.0

@@ -97,6 +97,7 @@ fn an_early_end_says_its_end_and_nothing_else() {
 
 fn decline<'a>(id: &'a str, text: &'a str) -> CreateItem<'a> {
     CreateItem::Decline(Response {
+        saved_in: None,
         item: ItemRef { id, change_key: None },
         text: Some(text),
         disposition: MessageDisposition::SendAndSaveCopy,

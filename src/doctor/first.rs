@@ -1,0 +1,159 @@
+//! The way to the server, before anybody signs in: name, connection, TLS, what answers there, its clock.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Findings, Patient};
+use crate::clock::Clock;
+use crate::exchange::{Certificate, Failure, Meeting, SignIn, TlsTrouble, meet};
+
+/// A certificate that ends sooner is worth a warning: three weeks are enough to order one.
+const CERTIFICATE_SOON: TimeDelta = TimeDelta::days(21);
+/// Kerberos lets nobody in whose clock is further off (RFC 4120, section 1.6), and tokens and early ends go wrong too.
+const CLOCKS_APART_MAX: TimeDelta = TimeDelta::minutes(5);
+/// An early end that is off by more than this is seen by people.
+const CLOCKS_APART_SEEN: TimeDelta = TimeDelta::minutes(1);
+
+/// Whether there is an Exchange to sign in to.
+pub(super) async fn meeting(patient: &Patient, clock: &dyn Clock, findings: &mut Findings) -> bool {
+    match meet(&patient.settings).await {
+        Err(failure) => {
+            unmet(&patient.settings.url, &failure, findings);
+            false
+        }
+        Ok(meeting) => {
+            findings.pass("network", format!("{} answers", patient.settings.url));
+            let now = clock.now();
+            if let Some(certificate) = &meeting.certificate {
+                dates(certificate, now, findings);
+            }
+            is_ews(&meeting, findings)
+                && clocks(&meeting, now, findings)
+                && offers(patient, &meeting, findings)
+        }
+    }
+}
+
+fn unmet(url: &str, failure: &Failure, findings: &mut Findings) {
+    let (check, remedy) = match failure {
+        Failure::Resolve(_) => {
+            ("name resolution", "check the host name in server.url, and this machine's DNS")
+        }
+        Failure::Connect(_) | Failure::ConnectTimeout(_) => {
+            ("connection", "check host and port in server.url, and the firewalls in between")
+        }
+        Failure::Proxy(_) => {
+            ("proxy", "check server.proxy: its address, user name and password, and whom it lets through")
+        }
+        Failure::Tls(TlsTrouble::Expired, _) => ("certificate", "renew the certificate on the server"),
+        Failure::Tls(TlsTrouble::NotYetValid, _) => {
+            ("certificate", "check this machine's clock, then the certificate")
+        }
+        Failure::Tls(TlsTrouble::WrongName, _) => (
+            "certificate",
+            "use the name that the certificate has, or give the server a certificate of this name",
+        ),
+        Failure::Tls(TlsTrouble::UnknownIssuer, _) => (
+            "certificate",
+            "name the site's own CA in server.ca_file, or have the server send the whole chain",
+        ),
+        Failure::Tls(TlsTrouble::ClientCertificate, _) => (
+            "client certificate",
+            "set server.client_certificate to one that the server's administrator issued",
+        ),
+        Failure::Tls(TlsTrouble::Other, _) => {
+            ("TLS", "check that TLS 1.2 or 1.3 is spoken on this port, and what stands in between")
+        }
+        _ => {
+            ("answer", "something took the connection and gave no HTTP answer; check what stands in between")
+        }
+    };
+    findings.fail(check, format!("{url}: {failure}"), remedy);
+}
+
+fn dates(certificate: &Certificate, now: DateTime<Utc>, findings: &mut Findings) {
+    let until = certificate.until.format("%F");
+    let says = format!("{}, issued by {}, good until {until}", certificate.subject, certificate.issuer);
+    if certificate.until - now < CERTIFICATE_SOON {
+        findings.warn("certificate", says, "renew it before that day: afterwards no action reaches Exchange");
+    } else {
+        findings.pass("certificate", says);
+    }
+}
+
+/// What answers a request from nobody. 401 is Exchange's; 200 and 302 are login forms'; 404 is another path's.
+fn is_ews(meeting: &Meeting, findings: &mut Findings) -> bool {
+    let remedy = match (meeting.status, meeting.is_html) {
+        (403, _) => {
+            findings
+                .fail(
+                    "EWS",
+                    "EWS is refused before anybody signs in",
+                    "EWS is switched off for the organization or this application (Get-OrganizationConfig | fl Ews*), or \
+                     this machine's address is not let in",
+                )
+                .code = Some("HTTP 403".to_owned());
+            return false;
+        }
+        (404 | 405, _) => "server.url should end in /EWS/Exchange.asmx",
+        (300..=399 | 440, _) | (200, true) => {
+            "a login form stands before EWS; publish /EWS without one (forms authentication does not work for programs)"
+        }
+        (500..=599, _) => "the server, or what stands before it, is out of order; ask its administrator",
+        _ => {
+            findings.pass("EWS", "something that may be EWS answers there");
+            return true;
+        }
+    };
+    let says = "what answers there is not EWS";
+    findings.fail("EWS", says, remedy).code = Some(format!("HTTP {}", meeting.status));
+    false
+}
+
+fn clocks(meeting: &Meeting, now: DateTime<Utc>, findings: &mut Findings) -> bool {
+    let Some(theirs) = meeting.time else { return true };
+    let apart = (theirs - now).abs();
+    let says = format!("the server's clock and this machine's are {} s apart", apart.num_seconds());
+    let remedy = "set both by NTP: an early end is written with this machine's time";
+    if apart > CLOCKS_APART_MAX {
+        findings.fail("clock", says, remedy);
+        return false;
+    }
+    if apart > CLOCKS_APART_SEEN {
+        findings.warn("clock", says, remedy);
+    } else {
+        findings.pass("clock", says);
+    }
+    true
+}
+
+/// Whether the configured way of signing in is among those offered. What offers none says so later, when it refuses.
+fn offers(patient: &Patient, meeting: &Meeting, findings: &mut Findings) -> bool {
+    let wanted = scheme(&patient.settings.sign_in);
+    if meeting.offers.is_empty() {
+        return true;
+    }
+    let offered = meeting.offers.join(", ");
+    if wanted.is_none_or(|wanted| meeting.offers.iter().any(|offer| offer.eq_ignore_ascii_case(wanted))) {
+        findings.pass("ways to sign in", format!("the server offers {offered}"));
+        return true;
+    }
+    findings.fail(
+        "ways to sign in",
+        format!("the server offers {offered}, and server.auth is {}", wanted.unwrap_or_default()),
+        "set server.auth to one of those, or switch the other one on (Set-WebServicesVirtualDirectory)",
+    );
+    false
+}
+
+fn scheme(sign_in: &SignIn) -> Option<&'static str> {
+    use crate::exchange::login::WindowsScheme;
+    match sign_in {
+        SignIn::Basic { .. } => Some("Basic"),
+        SignIn::Windows(windows) => Some(match windows.scheme {
+            WindowsScheme::Ntlm => "NTLM",
+            WindowsScheme::Negotiate => "Negotiate",
+        }),
+        SignIn::OAuth(_) | SignIn::Token(_) => Some("Bearer"),
+        SignIn::Certificate => None,
+    }
+}

@@ -1,0 +1,197 @@
+//! Whether the account may act in every configured room, and in nobody else's mailbox; and what the rooms' own calendar
+//! processing leaves for the rules to see. Reads only.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use tokio::task::JoinSet;
+
+use super::{Findings, Patient};
+use crate::calendar::{Copy, Event, RoomAddress, Window};
+use crate::clock::Clock;
+use crate::engine::{Calendar as _, Trouble};
+use crate::exchange::{Access, Exchange, Failed, Kind};
+
+/// Rooms looked at at once.
+const AT_ONCE: usize = 8;
+/// Rooms whose meetings are read to see what is erased.
+const ROOMS_READ: usize = 5;
+
+/// Whether at least one room can be acted in.
+pub(super) async fn reach(patient: &Patient, progress: &(dyn Fn() + Sync), findings: &mut Findings) -> bool {
+    let answers = look_in_all(&patient.exchange, &patient.rooms, progress).await;
+    let reached = answers.iter().filter(|(_, answer)| answer.is_ok()).count();
+    let (all, by) = (answers.len(), means(patient.settings.access));
+    if reached == all {
+        findings.pass(by, format!("the account may act in all {all} configured rooms"));
+        return true;
+    }
+    let denied = |kind: &Kind| matches!(kind, Kind::NotImpersonated | Kind::Denied | Kind::Gone);
+    let first_denied = answers.iter().find_map(|(_, answer)| match answer {
+        Err(Failed::Refused(kind, code)) if denied(kind) => Some(code.clone()),
+        _ => None,
+    });
+    if reached == 0
+        && let Some(code) = first_denied
+    {
+        let says = format!("the account may act in none of the {all} configured rooms");
+        findings.fail(by, says, no_right(patient.settings.access)).code = Some(code);
+        return false;
+    }
+    for (room, answer) in answers {
+        if let Err(failed) = answer {
+            let finding = unreached(by, failed, findings);
+            finding.room = Some(room.to_string());
+        }
+    }
+    findings.warn(
+        by,
+        format!("the account may act in {reached} of {all} configured rooms"),
+        "see the rooms above",
+    );
+    reached > 0
+}
+
+fn unreached<'f>(by: &'static str, failed: Failed, findings: &'f mut Findings) -> &'f mut super::Finding {
+    let Trouble { advice, code, .. } = Trouble::from(failed.clone());
+    let (check, remedy) = match &failed {
+        Failed::Refused(Kind::NotImpersonated | Kind::Denied, _) => (
+            by,
+            "widen the scope by this room, or take the room out of scope.rooms; granted less than two hours ago? try again later",
+        ),
+        Failed::Refused(Kind::NoMailbox, _) => (
+            "mailbox",
+            "check the address (its primary one); a room moved to the cloud belongs to another connection",
+        ),
+        Failed::Refused(Kind::EwsDisabled, _) => ("EWS", "Set-CASMailbox -Identity ROOM -EwsEnabled $true"),
+        _ => ("mailbox", "try again; then ask Exchange's administrator"),
+    };
+    let finding = findings.fail(check, advice, remedy);
+    finding.code = Some(code);
+    finding
+}
+
+/// Whether mailboxes that must be out of reach are.
+pub(super) async fn outsiders(patient: &Patient, findings: &mut Findings) {
+    if patient.outsiders.is_empty() {
+        findings.warn(
+            "scope",
+            "that the account is kept out of other mailboxes is not proven",
+            "name a mailbox that it must not reach in doctor.out_of_scope",
+        );
+    }
+    for outsider in &patient.outsiders {
+        let refused = match patient.settings.access {
+            Access::Impersonation => &[Kind::NotImpersonated, Kind::Denied][..],
+            Access::Delegate => &[Kind::NotImpersonated, Kind::Denied, Kind::Gone],
+        };
+        match patient.exchange.look_in(outsider).await {
+            Ok(_) => {
+                findings.fail(
+                    "scope",
+                    format!("the account can act in {outsider}, which must be out of its scope"),
+                    "narrow the scope (adjourn setup); online, also take back full_access_as_app: grants add up, and it has no \
+                     scope",
+                );
+            }
+            Err(Failed::Refused(kind, code)) if refused.contains(&kind) => {
+                findings
+                    .add("scope", super::Status::Pass, format!("{outsider} is refused, as it must be"))
+                    .code = Some(code);
+            }
+            Err(failed) => {
+                let Trouble { advice, code, .. } = Trouble::from(failed);
+                let says = format!("whether {outsider} is out of scope cannot be told: {advice}");
+                findings.warn("scope", says, "name an existing mailbox in doctor.out_of_scope").code =
+                    Some(code);
+            }
+        }
+    }
+}
+
+/// The booking attendant's defaults delete what some rules look at (Set-CalendarProcessing: AddOrganizerToSubject,
+/// DeleteSubject, RemovePrivateProperty). What EWS shows of that is the events themselves.
+pub(super) async fn what_is_erased(patient: &Patient, clock: &dyn Clock, findings: &mut Findings) {
+    let now = clock.now();
+    let Ok(window) = Window::new(now - TimeDelta::days(7), now + TimeDelta::days(30)) else { return };
+    let mut meetings = Vec::new();
+    for room in patient.rooms.iter().take(ROOMS_READ) {
+        let events = patient.exchange.events(room, window).await.unwrap_or_default();
+        meetings.extend(events.into_iter().filter(|event| event.copy == Some(Copy::Attendee)));
+    }
+    if meetings.is_empty() {
+        findings.add("calendar processing", super::Status::Skip, "no meeting in sight to see it from");
+        return;
+    }
+    let all = meetings.len();
+    let named = meetings.iter().filter(|event| is_named_after_its_organizer(event)).count();
+    let private = meetings.iter().filter(|event| event.is_private).count();
+    let says = format!(
+        "of {all} meetings, {named} have their organizer's name for a subject, {private} are marked private"
+    );
+    if patient.spares_private && private == 0 {
+        findings.warn(
+            "calendar processing",
+            format!("{says}; cleanup.exceptions.private may find nothing to spare"),
+            "Set-CalendarProcessing -Identity ROOM -RemovePrivateProperty $false keeps the mark on the room's copy",
+        );
+    } else {
+        findings.pass("calendar processing", says);
+    }
+}
+
+fn is_named_after_its_organizer(event: &Event) -> bool {
+    let subject = event.subject.as_deref().unwrap_or_default().trim();
+    let name = event.organizer.as_ref().and_then(|person| person.name.as_deref());
+    subject.is_empty() || name.is_some_and(|name| subject == name)
+}
+
+async fn look_in_all(
+    exchange: &Arc<Exchange>,
+    rooms: &[RoomAddress],
+    progress: &(dyn Fn() + Sync),
+) -> Vec<(RoomAddress, Result<Option<u32>, Failed>)> {
+    let mut waiting = rooms.iter().cloned().enumerate();
+    let mut looking = JoinSet::new();
+    let mut all = Vec::with_capacity(rooms.len());
+    loop {
+        while looking.len() < AT_ONCE
+            && let Some((place, room)) = waiting.next()
+        {
+            let exchange = exchange.clone();
+            looking.spawn(async move {
+                let answer = exchange.look_in(&room).await;
+                (place, room, answer)
+            });
+        }
+        match looking.join_next().await {
+            None => break,
+            Some(Ok(looked)) => all.push(looked),
+            // It panicked: a defect of ours, which the missing room shows.
+            Some(Err(_)) => {}
+        }
+        progress();
+    }
+    all.sort_by_key(|(place, ..)| *place);
+    all.into_iter().map(|(_, room, answer)| (room, answer)).collect()
+}
+
+fn means(access: Access) -> &'static str {
+    match access {
+        Access::Impersonation => "impersonation",
+        Access::Delegate => "full access",
+    }
+}
+
+fn no_right(access: Access) -> &'static str {
+    match access {
+        Access::Impersonation => {
+            "grant the role with a scope that holds the rooms (adjourn setup prints the commands); granted less than two hours \
+             ago? it may not have reached the server yet"
+        }
+        Access::Delegate => {
+            "Add-MailboxPermission -Identity ROOM -User ACCOUNT -AccessRights FullAccess -AutoMapping $false, for each room; \
+             granted less than an hour ago? it may not have reached the server yet"
+        }
+    }
+}

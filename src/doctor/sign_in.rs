@@ -1,0 +1,161 @@
+//! Whether the server knows the account: one request in a room's name, and, where Windows sign-in is refused, one more to
+//! tell a wrong password from a channel binding that does not fit.
+
+use super::{Findings, Patient};
+use crate::action::Fault;
+use crate::calendar::RoomAddress;
+use crate::engine::Trouble;
+use crate::exchange::login::{ChannelBinding, Windows};
+use crate::exchange::{Exchange, Failed, Kind, Settings, SignIn};
+
+/// Rooms that are tried before EWS counts as switched off for all: it can be for one mailbox.
+const ROOMS_TRIED: usize = 3;
+
+/// Whether the account gets as far as to be told what it may do.
+pub(super) async fn known(patient: &Patient, findings: &mut Findings) -> bool {
+    let Some(first) = patient.rooms.first() else {
+        findings.fail(
+            "rooms",
+            "no room is configured for it",
+            "name the rooms in scope.rooms, or a room list and one room",
+        );
+        return false;
+    };
+    match patient.exchange.look_in(first).await {
+        Err(Failed::Refused(Kind::EwsDisabled, code)) => switched_off(patient, code, findings).await,
+        Err(failed) if stops_everything(&failed) => {
+            refused(patient, first, failed, findings).await;
+            false
+        }
+        Ok(_) | Err(_) => {
+            signed_in(patient, first, findings).await;
+            true
+        }
+    }
+}
+
+async fn signed_in(patient: &Patient, room: &RoomAddress, findings: &mut Findings) {
+    let build = patient.exchange.build().map_or(String::new(), |build| format!(" (build {build})"));
+    match &patient.settings.sign_in {
+        SignIn::Windows(windows)
+            if windows.binding == ChannelBinding::Auto
+                && patient.settings.url.starts_with("https:")
+                && !is_let_in(patient, windows, ChannelBinding::Require, room).await =>
+        {
+            findings.warn(
+                "sign-in",
+                format!("the server accepts the account only without channel binding{build}"),
+                "another machine than Exchange ends TLS here, with another certificate; give it Exchange's certificate, or \
+                 set server.channel_binding = \"off\"",
+            );
+        }
+        _ => findings.pass("sign-in", format!("the server accepts the account{build}")),
+    }
+}
+
+async fn switched_off(patient: &Patient, code: String, findings: &mut Findings) -> bool {
+    for room in patient.rooms.iter().skip(1).take(ROOMS_TRIED) {
+        if !matches!(patient.exchange.look_in(room).await, Err(Failed::Refused(Kind::EwsDisabled, _))) {
+            findings.pass("sign-in", "the server accepts the account");
+            return true;
+        }
+    }
+    findings
+        .fail(
+            "EWS",
+            "EWS is switched off for the organization, this application or these mailboxes",
+            "see Get-OrganizationConfig | fl Ews* (EwsEnabled, EwsAllowedAppIDs, EwsBlockList) and Get-CASMailbox ROOM | fl \
+             Ews*; a change takes up to a day",
+        )
+        .code = Some(code);
+    false
+}
+
+async fn refused(patient: &Patient, room: &RoomAddress, failed: Failed, findings: &mut Findings) {
+    if let (Failed::Refused(Kind::Credentials, code), SignIn::Windows(windows)) =
+        (&failed, &patient.settings.sign_in)
+        && let Some((says, remedy)) = binding_at_fault(patient, windows, room).await
+    {
+        findings.fail("channel binding", says, remedy).code = Some(code.clone());
+        return;
+    }
+    let check = match &failed {
+        Failed::Refused(Kind::SignIn, why) if why.contains("token") => "token",
+        Failed::Refused(Kind::Version, _) => "version",
+        Failed::Refused(Kind::NotEws, _) => "EWS",
+        Failed::Refused(Kind::Account, _) => "account",
+        Failed::Unreachable(crate::exchange::Failure::SignIn { .. }) => "token",
+        Failed::Refused(..) => "sign-in",
+        _ => "answer",
+    };
+    let Trouble { fault, advice, code } = Trouble::from(failed);
+    let remedy = match (check, fault) {
+        ("token", Fault::Administrator) => {
+            "check tenant, client_id and what proves the application: an expired secret, a certificate that is not registered"
+        }
+        ("token", _) => "check that this machine reaches where tokens come from (proxy, firewall)",
+        ("account", _) => "unlock the account, or renew its password",
+        ("EWS", _) => "server.url should end in /EWS/Exchange.asmx",
+        ("version", _) => "Exchange 2010 SP2 is the oldest that is spoken to",
+        ("sign-in", _) => {
+            "check user name and password (DOMAIN\\name or name@domain), and that the account is no gMSA"
+        }
+        _ => "try again; then look at the server and at what stands in between",
+    };
+    findings.fail(check, advice, remedy).code = Some(code);
+}
+
+/// Whether the account is let in with the binding the other way round, and what that means.
+async fn binding_at_fault(
+    patient: &Patient,
+    windows: &Windows,
+    room: &RoomAddress,
+) -> Option<(&'static str, &'static str)> {
+    let (other, says, remedy) = match windows.binding {
+        ChannelBinding::Auto => return None, // both were tried
+        ChannelBinding::Off => (
+            ChannelBinding::Require,
+            "the server requires Extended Protection, and server.channel_binding is off",
+            "set server.channel_binding = \"auto\"",
+        ),
+        ChannelBinding::Require => (
+            ChannelBinding::Off,
+            "the server refuses this connection's channel binding: another machine than Exchange ends TLS here",
+            "give that machine Exchange's own certificate, or set server.channel_binding = \"auto\"",
+        ),
+    };
+    is_let_in(patient, windows, other, room).await.then_some((says, remedy))
+}
+
+async fn is_let_in(
+    patient: &Patient,
+    windows: &Windows,
+    binding: ChannelBinding,
+    room: &RoomAddress,
+) -> bool {
+    let windows = Windows { binding, ..windows.clone() };
+    let settings = Settings { sign_in: SignIn::Windows(windows), ..patient.settings.clone() };
+    let Ok(exchange) = Exchange::new(&settings) else { return false };
+    match exchange.look_in(room).await {
+        Ok(_) => true,
+        Err(failed) => !stops_everything(&failed),
+    }
+}
+
+/// It is the same for every room.
+fn stops_everything(failed: &Failed) -> bool {
+    match failed {
+        Failed::Refused(kind, _) => matches!(
+            kind,
+            Kind::Credentials
+                | Kind::SignIn
+                | Kind::Account
+                | Kind::EwsDisabled
+                | Kind::NotEws
+                | Kind::Version
+                | Kind::BadRequest
+                | Kind::Unknown
+        ),
+        Failed::Busy(_) | Failed::Unclear(_) | Failed::Unreachable(_) | Failed::InDoubt(_) => true,
+    }
+}

@@ -1,0 +1,107 @@
+//! A first meeting with a server, before anybody signs in: is it there, who does it say it is, which ways of signing in does it
+//! offer, what time is it there. Asks once, says nothing of us, and judges nothing.
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use http::{HeaderMap, Method, Request, header};
+use http_body_util::Full;
+use tokio::time::timeout;
+use x509_cert::der::Decode as _;
+
+use super::delivery::{Failure, TlsTrouble};
+use super::dial::{Dialer, Line};
+use super::settings::{Endpoint, Settings};
+use super::transport::USER_AGENT;
+use crate::peer::chain;
+
+/// How much of a challenge is kept: the scheme's name.
+const SCHEMES_MAX: usize = 8;
+
+/// What was met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meeting {
+    /// What its certificate says, over TLS.
+    pub certificate: Option<Certificate>,
+    /// The status of its answer to a request from nobody.
+    pub status: u16,
+    /// It answered with a page for people.
+    pub is_html: bool,
+    /// The names of the ways of signing in that it offers.
+    pub offers: Vec<String>,
+    /// What time it is there.
+    pub time: Option<DateTime<Utc>>,
+}
+
+/// What a certificate says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// Whose it is.
+    pub subject: String,
+    /// Who vouches for it.
+    pub issuer: String,
+    /// It is good until then.
+    pub until: DateTime<Utc>,
+}
+
+/// Meets the server of these settings.
+///
+/// # Errors
+/// Why it cannot be met.
+pub async fn meet(settings: &Settings) -> Result<Meeting, Failure> {
+    let bad = |error: super::settings::SettingsError| Failure::Connect(error.to_string());
+    let endpoint = Endpoint::parse(&settings.url).map_err(bad)?;
+    let dialer = Dialer::new(settings).map_err(bad)?;
+    let Line { mut sender, certificate } = dialer.dial::<Full<Bytes>>(&endpoint).await?;
+    let request = Request::builder()
+        .method(Method::GET)
+        .uri(&endpoint.target)
+        .header(header::HOST, &endpoint.authority)
+        .header(header::USER_AGENT, USER_AGENT)
+        .body(Full::default())
+        .map_err(|error| Failure::Connect(error.to_string()))?;
+    let within = settings.first_byte_timeout;
+    let answer = timeout(within, sender.send_request(request)).await;
+    let answer =
+        answer.map_err(|_| Failure::FirstByteTimeout(within))?.map_err(|error| unanswered(&error))?;
+    let headers = answer.headers();
+    Ok(Meeting {
+        certificate: certificate.as_deref().and_then(read),
+        status: answer.status().as_u16(),
+        is_html: text(headers, header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("text/html")),
+        offers: offers(headers),
+        time: text(headers, header::DATE)
+            .and_then(|date| Some(DateTime::parse_from_rfc2822(date).ok()?.with_timezone(&Utc))),
+    })
+}
+
+/// In TLS 1.3 a server says only after the handshake that it misses our certificate.
+fn unanswered(error: &hyper::Error) -> Failure {
+    let why = chain(error);
+    let about_us = ["CertificateRequired", "BadCertificate", "UnknownCA", "CertificateUnknown"];
+    if about_us.iter().any(|alert| why.contains(alert)) {
+        return Failure::Tls(TlsTrouble::ClientCertificate, why);
+    }
+    Failure::Broken(why)
+}
+
+fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn offers(headers: &HeaderMap) -> Vec<String> {
+    let all =
+        headers.get_all(header::WWW_AUTHENTICATE).iter().filter_map(|challenge| challenge.to_str().ok());
+    let names = all.filter_map(|challenge| challenge.split_whitespace().next());
+    names.take(SCHEMES_MAX).map(|name| name.chars().take(20).collect()).collect()
+}
+
+fn read(der: &[u8]) -> Option<Certificate> {
+    let certificate = x509_cert::Certificate::from_der(der).ok()?;
+    let facts = certificate.tbs_certificate();
+    let until = facts.validity().not_after.to_unix_duration().as_secs();
+    Some(Certificate {
+        subject: facts.subject().to_string(),
+        issuer: facts.issuer().to_string(),
+        until: DateTime::from_timestamp(i64::try_from(until).ok()?, 0)?,
+    })
+}
