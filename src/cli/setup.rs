@@ -28,7 +28,7 @@ pub(super) fn run(args: SetupArgs, connection: &Connection, output: &Output) -> 
         .parse()
         .map_err(|error| Failure::new(Exit::Usage, "--out-of-scope is no address").because(error))?;
     let outsider = outsider.to_string();
-    let script = on_premises(&reach, &Names { account, label: args.name, room, outsider });
+    let script = on_premises::script(&reach, &account, &Names { label: args.name, room, outsider });
     output.data(&script, || script.to_string().trim_end().to_owned())?;
     Ok(Exit::Done)
 }
