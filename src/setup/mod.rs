@@ -1,9 +1,17 @@
-//! What an administrator of Exchange has to run so that one account may act in the rooms' calendars, and no further. Pure: names
+//! What an administrator of Exchange has to run so that Adjourn may act in the rooms' calendars, and no further. Pure: names
 //! come in, text goes out. Runs nothing, and asks nobody.
+//!
+//! | where the rooms are | who acts | the right | how far |
+//! | --- | --- | --- | --- |
+//! | [`on_premises`] | a service account | `ApplicationImpersonation` | `-CustomRecipientWriteScope` |
+//! | [`online`] | an application of Entra | `Application EWS.AccessAsApp` | `-CustomResourceScope` |
+//!
+//! Both name the same kind of management scope, so the filter is written here, once.
 
 use std::fmt;
 
 pub mod on_premises;
+pub mod online;
 
 /// How far the right shall reach.
 #[derive(Debug, Clone, PartialEq, Eq)]

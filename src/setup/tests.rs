@@ -1,3 +1,6 @@
+use uuid::Uuid;
+
+use super::online::{Application, NoRoleGroup};
 use super::*;
 
 const ACCOUNT: &str = r"EXAMPLE\svc-rooms";
@@ -7,6 +10,14 @@ fn names() -> Names {
         label: "Adjourn".to_owned(),
         room: "room1@example.com".to_owned(),
         outsider: "somebody@example.com".to_owned(),
+    }
+}
+
+fn application() -> Application {
+    let id = |digits: u128| Some(Uuid::from_u128(digits));
+    Application {
+        app: id(0x1111_1111_2222_4333_8444_5555_5555_5555),
+        object: id(0xaaaa_aaaa_bbbb_4ccc_8ddd_eeee_eeee_eeee),
     }
 }
 
@@ -22,9 +33,16 @@ fn every_reach() -> [(&'static str, Reach); 5] {
 
 /// Every script there is, under the name of its fixture.
 fn every_script(names: &Names) -> Vec<(String, Script)> {
-    every_reach()
-        .map(|(name, reach)| (format!("on-premises-{name}"), on_premises::script(&reach, ACCOUNT, names)))
-        .into()
+    let mut all = Vec::new();
+    for (name, reach) in every_reach() {
+        all.push((format!("on-premises-{name}"), on_premises::script(&reach, ACCOUNT, names)));
+        if let Ok(script) = online::script(&reach, application(), names) {
+            all.push((format!("online-{name}"), script));
+        }
+    }
+    let unknown = online::script(&Reach::Rooms, Application::default(), names).unwrap();
+    all.push(("online-ids-unknown".to_owned(), unknown));
+    all
 }
 
 fn part<'a>(script: &'a Script, title: &str) -> &'a Part {
@@ -50,7 +68,7 @@ fn what_is_granted_is_taken_back() {
         let count = |title, start: &str| {
             part(&script, title).commands.iter().filter(|one| one.command.starts_with(start)).count()
         };
-        for kind in ["ManagementScope", "ManagementRoleAssignment", "RoleGroup"] {
+        for kind in ["ManagementScope", "ManagementRoleAssignment", "RoleGroup", "ServicePrincipal"] {
             let (made, removed) = (format!("New-{kind}"), format!("Remove-{kind}"));
             assert_eq!(count("Grant", &made), count("Take it back", &removed), "{name}: {kind}");
         }
@@ -71,6 +89,50 @@ fn whatever_grants_ends_the_script_when_it_fails() {
 }
 
 #[test]
+fn what_is_taken_back_needs_no_variable_of_the_script() {
+    for (name, script) in every_script(&names()) {
+        let back = part(&script, "Take it back");
+        assert!(back.commands.iter().all(|one| !one.runs), "{name}");
+        assert!(
+            back.commands.iter().all(|one| !one.command.contains("$app") && !one.command.contains("$object")),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn an_application_is_in_no_role_group() {
+    let reach = Reach::RoleGroup("Room engine".to_owned());
+    assert_eq!(online::script(&reach, application(), &names()), Err(NoRoleGroup));
+    assert!(NoRoleGroup.to_string().contains("--scope rooms"));
+}
+
+#[test]
+fn the_end_of_ews_is_the_first_thing_said() {
+    let script = online::script(&Reach::Rooms, application(), &names()).unwrap();
+    let first = script.warnings.first().unwrap();
+    assert!(
+        first.starts_with("WARNING") && first.contains("1 October 2026") && first.contains("1 April 2027"),
+        "{first}"
+    );
+}
+
+#[test]
+fn the_list_of_allowed_applications_is_read_before_it_is_written_and_written_before_ews_is_on() {
+    let script = online::script(&Reach::Rooms, application(), &names()).unwrap().to_string();
+    let runs: Vec<_> = script.lines().filter(|line| !line.starts_with('#')).collect();
+    let place = |what: &str| runs.iter().position(|line| line.contains(what)).unwrap();
+    let order = [
+        place("-RetrieveEwsOperationAccessPolicy"),
+        place("throw"),
+        place("Set-OrganizationConfig -EwsAllowedAppIDs"),
+        place("-EwsEnabled $true"),
+        place("New-ServicePrincipal"),
+    ];
+    assert!(order.is_sorted(), "{order:?}");
+}
+
+#[test]
 fn a_name_is_a_name_whatever_is_in_it() {
     assert_eq!(quoted("O'Hara"), "'O''Hara'");
     assert_eq!(quoted("a\u{2019}; Remove-Mailbox *"), "'a\u{2019}\u{2019}; Remove-Mailbox *'");
@@ -83,7 +145,10 @@ fn no_name_becomes_a_command() {
     let evil = || "a'; Remove-Mailbox *\r\nRemove-Mailbox *\u{2028}'b".to_owned();
     let names = Names { label: evil(), room: evil(), outsider: evil() };
     let reach = Reach::Group(evil());
-    let scripts = [on_premises::script(&reach, &evil(), &names)];
+    let scripts = [
+        on_premises::script(&reach, &evil(), &names),
+        online::script(&reach, application(), &names).unwrap(),
+    ];
     for script in scripts {
         let script = script.to_string();
         for line in script.lines().filter(|line| !line.starts_with('#')) {
