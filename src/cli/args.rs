@@ -110,9 +110,9 @@ pub enum Command {
         after_help = "Example:\n  adjourn doctor\n  adjourn doctor --out-of-scope ceo@example.com --write-test room1@example.com\n  adjourn doctor --json\n\nExit code 5 when something fails, 0 otherwise."
     )]
     Doctor(DoctorArgs),
-    /// Print the commands that let the service account act in rooms, and only there (Exchange Server on premises)
+    /// Print the commands that let Adjourn act in rooms, and only there (Exchange Server on premises, or Exchange Online)
     #[command(
-        after_help = "Example:\n  adjourn setup --scope rooms\n  adjourn setup --scope group --group engine-rooms@example.com > grant.ps1"
+        after_help = "Example:\n  adjourn setup --scope rooms\n  adjourn setup --scope group --group engine-rooms@example.com > grant.ps1\n  adjourn setup --site online --app-id 11111111-2222-4333-8444-555555555555 --object-id aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"
     )]
     Setup(SetupArgs),
     /// Run a simulated Exchange on this machine
@@ -281,18 +281,36 @@ pub enum ScopeKind {
     RoleGroup,
 }
 
+/// Where the rooms' mailboxes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Site {
+    /// Exchange Server: a service account acts
+    OnPremises,
+    /// Exchange Online: an application of Entra acts; EWS ends there on 1 April 2027
+    Online,
+}
+
 /// `adjourn setup`.
 #[derive(Debug, Args)]
 pub struct SetupArgs {
-    /// How far the account shall reach
+    /// Where the rooms' mailboxes are
+    #[arg(long, value_enum, default_value_t = Site::OnPremises)]
+    pub site: Site,
+    /// How far the right shall reach; role-group is for on-premises only
     #[arg(long, value_enum, default_value_t = ScopeKind::Rooms)]
     pub scope: ScopeKind,
     /// The group, or what the role group is to be called
     #[arg(long, value_name = "GROUP", required_if_eq_any([("scope", "group"), ("scope", "role-group")]))]
     pub group: Option<String>,
-    /// The service account [default: server.username of the configuration]
+    /// On premises: the service account [default: server.username of the configuration]
     #[arg(long, value_name = "ACCOUNT")]
     pub account: Option<String>,
+    /// Online: the application (client) id
+    #[arg(long, value_name = "ID")]
+    pub app_id: Option<Uuid>,
+    /// Online: the object id of the enterprise application (not that of the app registration)
+    #[arg(long, value_name = "ID")]
+    pub object_id: Option<Uuid>,
     /// What the scope and the assignment are to be called
     #[arg(long, default_value = "Adjourn", value_name = "NAME")]
     pub name: String,

@@ -1,41 +1,85 @@
-//! `adjourn setup`: the commands that let the service account act in rooms, and only there.
+//! `adjourn setup`: the commands that let Adjourn act in rooms, and only there.
 
-use super::args::{Connection, ScopeKind, SetupArgs};
+use uuid::Uuid;
+
+use super::args::{Connection, ScopeKind, SetupArgs, Site};
 use super::connect;
 use super::exit::{Exit, Failure};
 use super::output::Output;
+use super::sites::servers;
 use crate::calendar::RoomAddress;
-use crate::setup::{Names, Reach, on_premises};
+use crate::config::{Config, Server, SignIn};
+use crate::setup::online::Application;
+use crate::setup::{Names, Reach, Script, on_premises, online};
 
 pub(super) fn run(args: SetupArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
     let config = connect::load(connection)?;
-    let account = args
-        .account
-        .or(config.server.and_then(|server| Some(server.account()?.to_owned())))
-        .ok_or_else(|| {
-            Failure::new(
-                Exit::Usage,
-                "no service account: set server.username in adjourn.toml, or give --account",
-            )
-        })?;
-    let room = config.scope.rooms().next().map_or("room1@example.com".to_owned(), ToString::to_string);
-    let reach = match args.scope {
-        ScopeKind::Everyone => Reach::Everyone,
-        ScopeKind::RoomsAndEquipment => Reach::RoomsAndEquipment,
-        ScopeKind::Rooms => Reach::Rooms,
-        ScopeKind::Group => Reach::Group(named(args.group)?),
-        ScopeKind::RoleGroup => Reach::RoleGroup(named(args.group)?),
+    let script = match args.site {
+        Site::OnPremises => for_on_premises(args, &config)?,
+        Site::Online => for_online(args, &config)?,
     };
-    let outsider: RoomAddress = args
-        .out_of_scope
-        .parse()
-        .map_err(|error| Failure::new(Exit::Usage, "--out-of-scope is no address").because(error))?;
-    let outsider = outsider.to_string();
-    let script = on_premises(&reach, &Names { account, label: args.name, room, outsider });
     output.data(&script, || script.to_string().trim_end().to_owned())?;
     Ok(Exit::Done)
 }
 
-fn named(group: Option<String>) -> Result<String, Failure> {
-    group.ok_or_else(|| Failure::new(Exit::Usage, "name the group with --group"))
+fn for_on_premises(args: SetupArgs, config: &Config) -> Result<Script, Failure> {
+    if args.app_id.is_some() || args.object_id.is_some() {
+        return Err(usage(
+            "--app-id and --object-id are for --site online: on premises an account is let in, with --account",
+        ));
+    }
+    let (reach, names) = (reach(&args)?, names(&args, config)?);
+    let account = args
+        .account
+        .or(servers(config).find_map(|(_, server)| windows_account(server)))
+        .ok_or_else(|| usage("no service account: set server.username in adjourn.toml, or give --account"))?;
+    Ok(on_premises::script(&reach, &account, &names))
+}
+
+fn for_online(args: SetupArgs, config: &Config) -> Result<Script, Failure> {
+    if args.account.is_some() {
+        return Err(usage(
+            "--account is for --site on-premises: in Exchange Online an application is let in, with --app-id",
+        ));
+    }
+    let (reach, names) = (reach(&args)?, names(&args, config)?);
+    let configured = servers(config).find_map(|(_, server)| application_id(server));
+    let application = Application { app: args.app_id.or(configured), object: args.object_id };
+    online::script(&reach, application, &names).map_err(|error| Failure::from_error(Exit::Usage, error))
+}
+
+fn windows_account(server: &Server) -> Option<String> {
+    match server.sign_in {
+        SignIn::OAuth { .. } => None,
+        _ => server.account().map(str::to_owned),
+    }
+}
+
+fn application_id(server: &Server) -> Option<Uuid> {
+    match &server.sign_in {
+        SignIn::OAuth { client_id, .. } => client_id.parse().ok(),
+        _ => None,
+    }
+}
+
+fn reach(args: &SetupArgs) -> Result<Reach, Failure> {
+    let group = || args.group.clone().ok_or_else(|| usage("name the group with --group"));
+    Ok(match args.scope {
+        ScopeKind::Everyone => Reach::Everyone,
+        ScopeKind::RoomsAndEquipment => Reach::RoomsAndEquipment,
+        ScopeKind::Rooms => Reach::Rooms,
+        ScopeKind::Group => Reach::Group(group()?),
+        ScopeKind::RoleGroup => Reach::RoleGroup(group()?),
+    })
+}
+
+fn names(args: &SetupArgs, config: &Config) -> Result<Names, Failure> {
+    let outsider: RoomAddress =
+        args.out_of_scope.parse().map_err(|error| usage("--out-of-scope is no address").because(error))?;
+    let room = config.scope.rooms().next().map_or("room1@example.com".to_owned(), ToString::to_string);
+    Ok(Names { label: args.name.clone(), room, outsider: outsider.to_string() })
+}
+
+fn usage(message: &str) -> Failure {
+    Failure::new(Exit::Usage, message)
 }

@@ -22,3 +22,42 @@ async fn the_script_names_whom_the_configuration_names() {
     let nameless = office.run(&["setup", "--scope", "group"]).await;
     assert_eq!(nameless.code, 2, "{}", nameless.err);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_script_for_exchange_online_names_the_application() {
+    let office = Office::open(1).await;
+    office.configure("");
+    let (app, object) = ("11111111-2222-4333-8444-555555555555", "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee");
+    let online = ["setup", "--site", "online", "--in-scope", &room(0)];
+    let named = office.run(&[&online[..], &["--app-id", app, "--object-id", object]].concat()).await;
+    assert_eq!(named.code, 0, "{}", named.err);
+    for line in [
+        format!("$app = ([guid]'{app}').ToString()"),
+        format!("$object = ([guid]'{object}').ToString()"),
+        format!("-Resource '{}' | Format-Table", room(0)),
+        "-Role 'Application EWS.AccessAsApp' -CustomResourceScope 'Adjourn'".to_owned(),
+    ] {
+        assert!(named.out.contains(&line), "{line}\n{}", named.out);
+    }
+    let nameless = office.run(&[&online[..], &["--json"]].concat()).await.json();
+    assert!(nameless.to_string().contains("[guid]'APPLICATION-CLIENT-ID'"), "{nameless}");
+    assert!(nameless["warnings"][0].as_str().unwrap().contains("1 April 2027"), "{nameless}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_fit_the_site_is_refused() {
+    let office = Office::open(1).await;
+    office.configure("");
+    let id = "11111111-2222-4333-8444-555555555555";
+    for (args, says) in [
+        (&["--site", "online", "--scope", "role-group", "--group", "Room engine"][..], "--scope rooms"),
+        (&["--site", "online", "--account", "svc-rooms"], "--app-id"),
+        (&["--app-id", id], "--account"),
+        (&["--object-id", id], "--account"),
+        (&["--site", "online", "--app-id", "'; Remove-Mailbox *"], "--app-id"),
+    ] {
+        let refused = office.run(&[&["setup"], args].concat()).await;
+        assert_eq!(refused.code, 2, "{args:?}: {}", refused.err);
+        assert!(refused.err.contains(says), "{args:?}: {}", refused.err);
+    }
+}

@@ -1,0 +1,163 @@
+use uuid::Uuid;
+
+use super::online::{Application, NoRoleGroup};
+use super::*;
+
+const ACCOUNT: &str = r"EXAMPLE\svc-rooms";
+
+fn names() -> Names {
+    Names {
+        label: "Adjourn".to_owned(),
+        room: "room1@example.com".to_owned(),
+        outsider: "somebody@example.com".to_owned(),
+    }
+}
+
+fn application() -> Application {
+    let id = |digits: u128| Some(Uuid::from_u128(digits));
+    Application {
+        app: id(0x1111_1111_2222_4333_8444_5555_5555_5555),
+        object: id(0xaaaa_aaaa_bbbb_4ccc_8ddd_eeee_eeee_eeee),
+    }
+}
+
+fn every_reach() -> [(&'static str, Reach); 5] {
+    [
+        ("everyone", Reach::Everyone),
+        ("rooms-and-equipment", Reach::RoomsAndEquipment),
+        ("rooms", Reach::Rooms),
+        ("group", Reach::Group("engine-rooms@example.com".to_owned())),
+        ("role-group", Reach::RoleGroup("Room engine".to_owned())),
+    ]
+}
+
+/// Every script there is, under the name of its fixture.
+fn every_script(names: &Names) -> Vec<(String, Script)> {
+    let mut all = Vec::new();
+    for (name, reach) in every_reach() {
+        all.push((format!("on-premises-{name}"), on_premises::script(&reach, ACCOUNT, names)));
+        if let Ok(script) = online::script(&reach, application(), names) {
+            all.push((format!("online-{name}"), script));
+        }
+    }
+    let unknown = online::script(&Reach::Rooms, Application::default(), names).unwrap();
+    all.push(("online-ids-unknown".to_owned(), unknown));
+    all
+}
+
+fn part<'a>(script: &'a Script, title: &str) -> &'a Part {
+    script.parts.iter().find(|part| part.title == title).unwrap()
+}
+
+/// `ADJOURN_WRITE_SETUP=1 cargo test --lib setup` writes them anew.
+#[test]
+fn the_scripts_are_those_that_were_read_and_agreed_on() {
+    for (name, script) in every_script(&names()) {
+        let path = format!("{}/fixtures/setup/{name}.ps1", env!("CARGO_MANIFEST_DIR"));
+        let script = script.to_string();
+        if std::env::var_os("ADJOURN_WRITE_SETUP").is_some() {
+            std::fs::write(&path, &script).unwrap();
+        }
+        assert_eq!(script, std::fs::read_to_string(&path).unwrap(), "{path}");
+    }
+}
+
+#[test]
+fn what_is_granted_is_taken_back() {
+    for (name, script) in every_script(&names()) {
+        let count = |title, start: &str| {
+            part(&script, title).commands.iter().filter(|one| one.command.starts_with(start)).count()
+        };
+        for kind in ["ManagementScope", "ManagementRoleAssignment", "RoleGroup", "ServicePrincipal"] {
+            let (made, removed) = (format!("New-{kind}"), format!("Remove-{kind}"));
+            assert_eq!(count("Grant", &made), count("Take it back", &removed), "{name}: {kind}");
+        }
+    }
+}
+
+#[test]
+fn whatever_grants_ends_the_script_when_it_fails() {
+    for (name, script) in every_script(&names()) {
+        for Command { command, runs, .. } in script.parts.iter().flat_map(|part| &part.commands) {
+            let changes = ["New-", "Set-", "Connect-"].iter().any(|verb| command.contains(verb)) && *runs;
+            assert!(
+                !changes || command.contains("-ErrorAction Stop") || command.contains("throw"),
+                "{name}: {command}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_taken_back_needs_no_variable_of_the_script() {
+    for (name, script) in every_script(&names()) {
+        let back = part(&script, "Take it back");
+        assert!(back.commands.iter().all(|one| !one.runs), "{name}");
+        assert!(
+            back.commands.iter().all(|one| !one.command.contains("$app") && !one.command.contains("$object")),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn an_application_is_in_no_role_group() {
+    let reach = Reach::RoleGroup("Room engine".to_owned());
+    assert_eq!(online::script(&reach, application(), &names()), Err(NoRoleGroup));
+    assert!(NoRoleGroup.to_string().contains("--scope rooms"));
+}
+
+#[test]
+fn the_end_of_ews_is_the_first_thing_said() {
+    let script = online::script(&Reach::Rooms, application(), &names()).unwrap();
+    let first = script.warnings.first().unwrap();
+    assert!(
+        first.starts_with("WARNING") && first.contains("1 October 2026") && first.contains("1 April 2027"),
+        "{first}"
+    );
+}
+
+#[test]
+fn the_list_of_allowed_applications_is_read_before_it_is_written_and_written_before_ews_is_on() {
+    let script = online::script(&Reach::Rooms, application(), &names()).unwrap().to_string();
+    let runs: Vec<_> = script.lines().filter(|line| !line.starts_with('#')).collect();
+    let place = |what: &str| runs.iter().position(|line| line.contains(what)).unwrap();
+    let order = [
+        place("-RetrieveEwsOperationAccessPolicy"),
+        place("throw"),
+        place("Set-OrganizationConfig -EwsAllowedAppIDs"),
+        place("-EwsEnabled $true"),
+        place("New-ServicePrincipal"),
+    ];
+    assert!(order.is_sorted(), "{order:?}");
+}
+
+#[test]
+fn a_name_is_a_name_whatever_is_in_it() {
+    assert_eq!(quoted("O'Hara"), "'O''Hara'");
+    assert_eq!(quoted("a\u{2019}; Remove-Mailbox *"), "'a\u{2019}\u{2019}; Remove-Mailbox *'");
+    assert_eq!(quoted("two\nlines"), "'twolines'");
+    assert_eq!(quoted("$(evil) `n \"x\""), "'$(evil) `n \"x\"'");
+}
+
+#[test]
+fn no_name_becomes_a_command() {
+    let evil = || "a'; Remove-Mailbox *\r\nRemove-Mailbox *\u{2028}'b".to_owned();
+    let names = Names { label: evil(), room: evil(), outsider: evil() };
+    let reach = Reach::Group(evil());
+    let scripts = [
+        on_premises::script(&reach, &evil(), &names),
+        online::script(&reach, application(), &names).unwrap(),
+    ];
+    for script in scripts {
+        let script = script.to_string();
+        for line in script.lines().filter(|line| !line.starts_with('#')) {
+            assert!(!outside_quotes(line).contains("Remove-Mailbox"), "{line}");
+        }
+    }
+}
+
+/// What of a line PowerShell does not take as text in single quotes.
+fn outside_quotes(line: &str) -> String {
+    line.split('\'').step_by(2).collect()
+}
