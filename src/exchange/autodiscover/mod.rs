@@ -23,6 +23,7 @@
 //! on that address is asked for, and [`Found::asked_as`] holds it. The room keeps its own name: it is impersonated, recorded
 //! and shown under the address it was configured with.
 
+pub mod cache;
 mod hear;
 mod json;
 mod order;
