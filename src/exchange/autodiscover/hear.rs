@@ -27,6 +27,7 @@ impl Quest {
             (401 | 403 | 456, _) if asked.protocol.needs_login() => {
                 let outcome = format!("HTTP {status}: our credentials are not accepted");
                 self.note(asked, Some(Cause::Credentials), outcome);
+                self.refused.insert(asked.url.host().clone());
             }
             (429 | 503, _) => self.note(asked, Some(Cause::ServerTrouble), format!("HTTP {status}: busy")),
             _ => self.declined(asked, status, body),
@@ -124,7 +125,7 @@ impl Quest {
             Protocol::Json => vec![Protocol::Json.at(url)],
             // Without credentials, any host may be asked whether it knows a confirmed one that has the mailbox.
             _ if !confirmed => vec![Candidate::json(&host, &self.asking_for, self.redirects)],
-            // MS-OXWSADISC 3.1: of the location only the host counts for SOAP.
+            // MS-OXWSADISC, reaching a server by an indirect attempt: of the location only the host counts for SOAP.
             Protocol::Probe => {
                 let json = Candidate::json(&host, &self.asking_for, self.redirects);
                 vec![json, Candidate::soap(&host), Protocol::Pox.at(url)]

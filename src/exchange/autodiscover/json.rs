@@ -1,7 +1,8 @@
-//! Autodiscover v2: one GET without a login, answered in JSON by Exchange Online and by Exchange 2016 (CU 3) and later.
+//! Autodiscover v2: one GET without a login, answered in JSON by Exchange Online and by Exchange 2013 (CU 19) and later.
 //!
 //! It says where a mailbox is, not whether it is: Exchange Online also redirects what it does not know to the domain's own
-//! `autodiscover.` host. Microsoft documents it by use only ("Resolve Teams and Exchange Server interaction issues").
+//! `autodiscover.` host. Microsoft documents it by use only ("Resolve interaction issues between Teams
+//! and Exchange Server").
 
 use serde::Deserialize;
 

@@ -107,7 +107,8 @@ pub struct Found {
 }
 
 /// Carries a quest out. `ask` sends one request as it is: it follows no redirect, adds credentials only where
-/// [`Ask::credentials`] says so, and reads at most [`BODY_BYTES_MAX`].
+/// [`Ask::credentials`] says so, and reads at most [`BODY_BYTES_MAX`]. A sign-in of several legs is its business too: a 401
+/// that it hands on is final, and the host sees no credentials again.
 ///
 /// # Errors
 /// A [`Report`] of everything that was tried when no URL was found.

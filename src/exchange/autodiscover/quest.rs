@@ -38,6 +38,8 @@ pub struct Quest {
     pub(super) asked: BTreeSet<String>,
     pub(super) addresses: BTreeSet<RoomAddress>,
     unreachable: BTreeSet<Host>,
+    /// Hosts that did not accept our credentials. They see them once: enough wrong logins lock an account.
+    pub(super) refused: BTreeSet<Host>,
     /// Unconfirmed hosts that answers led to.
     pub(super) unconfirmed: Vec<Host>,
     /// Unconfirmed hosts that follow from the address, and were there.
@@ -61,6 +63,7 @@ impl Quest {
             asked: BTreeSet::new(),
             addresses: BTreeSet::new(),
             unreachable: BTreeSet::new(),
+            refused: BTreeSet::new(),
             unconfirmed: Vec::new(),
             passed_over: Vec::new(),
             redirects: 0,
@@ -90,14 +93,15 @@ impl Quest {
     /// What came of the request that was asked for last. Without one it is ignored.
     pub fn hears(&mut self, answer: Answer) {
         let Some(asked) = self.pending.take() else { return };
+        // That some name which follows from the address does not resolve is the rule; a confirmed host should be there.
+        let missed = asked.protocol != Protocol::Probe && self.policy.confirms(asked.url.host());
+        let missed = missed.then_some(Cause::Network);
         match answer {
             Answer::Unreachable(why) => {
-                self.note(&asked, Some(Cause::Network), format!("not reached: {}", excerpt(&why)));
+                self.note(&asked, missed, format!("not reached: {}", excerpt(&why)));
                 self.unreachable.insert(asked.url.host().clone());
             }
-            Answer::Broken(why) => {
-                self.note(&asked, Some(Cause::Network), format!("no whole answer: {}", excerpt(&why)));
-            }
+            Answer::Broken(why) => self.note(&asked, missed, format!("no whole answer: {}", excerpt(&why))),
             Answer::Came { status, location, body } => self.came(&asked, status, location.as_deref(), &body),
         }
     }
@@ -129,6 +133,10 @@ impl Quest {
                 self.passed_over.push(host.clone());
             }
             let outcome = format!("not asked: {host} is not confirmed, and this needs the credentials");
+            return self.note(&candidate, None, outcome);
+        }
+        if candidate.protocol.needs_login() && self.refused.contains(host) {
+            let outcome = format!("not asked: {host} did not accept the credentials before");
             return self.note(&candidate, None, outcome);
         }
         if self.asks == ASKS_MAX {
@@ -184,7 +192,8 @@ impl Quest {
             unconfirmed.clone_from(&self.passed_over);
         }
         let cause = if unconfirmed.is_empty() {
-            self.causes.first().copied().unwrap_or(Cause::NoService)
+            // Whoever answered has left a cause, so without one nobody did.
+            self.causes.first().copied().unwrap_or(Cause::Network)
         } else {
             Cause::Unconfirmed
         };

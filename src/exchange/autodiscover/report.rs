@@ -23,7 +23,7 @@ pub enum Cause {
     Redirects,
     /// An answer that is none, or one without an EWS URL.
     Malformed,
-    /// Nobody could be reached.
+    /// A confirmed host could not be reached, or nobody could.
     Network,
     /// Whoever answered offers no Autodiscover.
     NoService,

@@ -1,4 +1,4 @@
-//! The SOAP service's `GetUserSettings` (MS-OXWSADISC 3.1.4.3): the question for one address, and what its answer says.
+//! The SOAP service's `GetUserSettings` ("GetUserSettings operation (SOAP)", MS-OXWSADISC): the question for one address, and what its answer says.
 
 use super::Said;
 use super::report::excerpt;

@@ -209,9 +209,23 @@ fn an_answer_may_send_soap_and_pox_elsewhere() {
 }
 
 #[test]
+fn an_unconfirmed_host_may_name_a_confirmed_one_but_not_ask_for_a_login() {
+    let (asked, end) = ends(&office(), |ask| match ask.url.as_str() {
+        SOAP => redirect("https://cas.hoster.example/autodiscover/autodiscover.svc"),
+        url if url.starts_with("https://cas.hoster.example/autodiscover/autodiscover.json/") => json(EWS),
+        _ => came(404, ""),
+    });
+    assert_eq!(end.unwrap().url.as_str(), EWS);
+    assert!(!asked.last().unwrap().credentials);
+}
+
+#[test]
 fn circles_and_long_ways_end() {
     let (_, end) = ends(&office(), |ask| redirect(&ask.url));
-    assert_eq!(end.unwrap_err().cause(), Cause::Redirects);
+    let report = end.unwrap_err();
+    assert_eq!(report.cause(), Cause::Redirects);
+    let circles = report.tried().iter().filter(|tried| tried.outcome.contains("it was asked already"));
+    assert_eq!(circles.count(), 4, "all but the probe, which leads to plain HTTP: {report}");
     // Every time somewhere new.
     let (asked, end) =
         ends(&office(), |ask| redirect(&format!("{}x&x=1", ask.url.replace("http:", "https:"))));
@@ -267,10 +281,26 @@ fn the_report_names_the_cause_and_every_step() {
     assert_eq!(cause(&office(), &json), Cause::MailboxUnknown);
     assert_eq!(cause(&policy(&[]), &|_| came(404, "")), Cause::Unconfirmed);
     assert_eq!(cause(&policy(&[]), &nobody), Cause::Network);
+    // A web site is there and the confirmed server is not; and the other way round.
+    let site = |name: &'static str| {
+        move |ask: &Ask| if host_of(&ask.url).as_str() == name { came(404, "") } else { nobody(ask) }
+    };
+    assert_eq!(cause(&office(), &site("example.com")), Cause::Network);
+    assert_eq!(cause(&policy(&["example.com"]), &site("example.com")), Cause::NoService);
 
     let report = ends(&office(), nobody).1.unwrap_err();
     assert!(report.to_string().starts_with("no EWS URL for room1@example.com: no Autodiscover server"));
     assert_eq!(report.tried().len(), 2 + 2 + 2 + 1);
+}
+
+#[test]
+fn wrong_credentials_are_shown_to_a_host_once() {
+    let (asked, end) = ends(&policy(&["*.example.com", "example.com"]), |ask| {
+        came(if ask.credentials { 401 } else { 404 }, "")
+    });
+    let shown = asked.iter().filter(|ask| ask.credentials).map(|ask| host_of(&ask.url).to_string());
+    assert_eq!(shown.collect::<Vec<_>>(), ["example.com", "autodiscover.example.com"]);
+    assert_eq!(end.unwrap_err().cause(), Cause::Credentials);
 }
 
 #[test]
