@@ -3,6 +3,7 @@
 //! Knows HTTP, TLS, credentials, throttling and what each answer means for the request; decides nothing about events.
 
 mod ask;
+pub mod autodiscover;
 mod calendar;
 mod classify;
 mod client;

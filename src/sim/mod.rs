@@ -4,6 +4,8 @@
 //! serves it, keeps what would have been mailed, and has [`Trouble`] on request. It reads with roxmltree and writes with
 //! templates: it shares no code with the client it is there to check.
 
+mod autodiscover;
+mod autodiscover_xml;
 mod body;
 mod event;
 mod ids;
@@ -23,6 +25,7 @@ mod trouble;
 mod views;
 mod world;
 
+pub use autodiscover::{Autodiscover, AutodiscoverAsked, AutodiscoverProtocol, Whereabouts};
 pub use event::*;
 pub use outbox::*;
 pub use people::{MeetingSpec, PlainSpec, RoomSpec, demo_world, large_world};

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
+use super::autodiscover::Autodiscover;
 use super::outbox::Mail;
 use super::record::Asked;
 use super::release::Release;
@@ -79,6 +80,8 @@ impl Simulator {
             None => (None, None),
         };
         let service = Arc::new(Service::new(world, &options));
+        let scheme = if options.tls { "https" } else { "http" };
+        service.state().autodiscover.base = format!("{scheme}://{address}");
         let (stop, stopped) = oneshot::channel();
         let server = tokio::spawn(serve(listener, acceptor, service.clone(), stopped));
         Ok(Self { address, ca_pem, service, stop, server })
@@ -103,6 +106,11 @@ impl Simulator {
     /// Scripts trouble. Of several rules that apply to a request the oldest strikes.
     pub fn trouble(&self, trouble: Trouble) {
         self.service.state().troubles.push(trouble);
+    }
+
+    /// Looks at what Autodiscover answers and was asked, or changes it, between two requests.
+    pub fn autodiscover<R>(&self, look: impl FnOnce(&mut Autodiscover) -> R) -> R {
+        look(&mut self.service.state().autodiscover)
     }
 
     /// Every mail that would have been sent.

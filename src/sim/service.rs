@@ -16,6 +16,7 @@ use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use uuid::Uuid;
 
+use super::autodiscover::{self, Autodiscover};
 use super::body::Reply;
 use super::ops::{self, Desk};
 use super::record::{Asked, Record};
@@ -45,6 +46,7 @@ pub(crate) struct State {
     pub(crate) world: World,
     pub(crate) troubles: Vec<Trouble>,
     pub(crate) record: Record,
+    pub(crate) autodiscover: Autodiscover,
 }
 
 /// How an answer leaves.
@@ -58,7 +60,8 @@ enum Out {
 impl Service {
     pub(crate) fn new(world: World, options: &Options) -> Self {
         let pair = BASE64_STANDARD.encode(format!("{}:{}", options.username, options.password));
-        let state = State { world, troubles: Vec::new(), record: Record::default() };
+        let autodiscover = Autodiscover::default();
+        let state = State { world, troubles: Vec::new(), record: Record::default(), autodiscover };
         Self {
             state: Mutex::new(state),
             authorization: format!("Basic {pair}"),
@@ -76,11 +79,17 @@ impl Service {
     /// Answers one request. An error closes the connection without an answer.
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> io::Result<Response<Reply>> {
         let (head, body) = request.into_parts();
+        if let Some(answer) = autodiscover::without_login(self, &head) {
+            return answer;
+        }
         let out = match self.refuse(&head.method, head.uri.path(), &head.headers) {
             Some(page) => page,
             None => {
                 let body = Limited::new(body, REQUEST_BYTES_MAX).collect().await;
                 let body = body.map_err(|error| io::Error::other(error.to_string()))?.to_bytes();
+                if let Some(answer) = autodiscover::with_login(self, &head, &body) {
+                    return answer;
+                }
                 self.soap(&head.headers, &body).await
             }
         };
@@ -93,7 +102,7 @@ impl Service {
             .is_some_and(|said| said.as_bytes() == self.authorization.as_bytes());
         let xml =
             headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/xml"));
-        if !path.eq_ignore_ascii_case("/EWS/Exchange.asmx") {
+        if !path.eq_ignore_ascii_case("/EWS/Exchange.asmx") && !autodiscover::is_ours(path) {
             return Some(Out::Page(StatusCode::NOT_FOUND, None));
         }
         if !authorized {

@@ -1,0 +1,213 @@
+//! What was found, and what was not, for a while. Pure: time comes in as a value, and it never asks anybody.
+//!
+//! An EWS URL stays good until a mailbox moves, which the mailbox's server says when it is written to; so it is kept for a
+//! day and forgotten at the first such word ([`Cache::forget`]). A failure is kept for minutes only: long enough that a sweep
+//! of a thousand rooms in a domain without Autodiscover does not ask a thousand times forty questions twice, short enough
+//! that whoever mended it sees it mended.
+//!
+//! An entry is some two hundred bytes, so that a full cache is a few megabytes; looking is one hash.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::report::{Cause, Report};
+use super::url::EwsUrl;
+use crate::calendar::RoomAddress;
+
+/// Addresses kept; four times the rooms of the largest site known to us. Beyond it the oldest go.
+pub const ENTRIES_MAX: usize = 20_000;
+/// Of a full cache this part goes at once, so that looking for the oldest is paid for once in so many entries.
+const DROPPED_AT_ONCE: usize = ENTRIES_MAX / 10;
+/// Mailboxes move seldom, and say so.
+const GOOD_FOR: TimeDelta = TimeDelta::hours(24);
+/// Chosen by feel: a sweep is over by then.
+const FAILURE_GOOD_FOR: TimeDelta = TimeDelta::minutes(5);
+
+/// What is known of where mailboxes are.
+#[derive(Debug, Clone)]
+pub struct Cache {
+    entries: HashMap<RoomAddress, Entry>,
+    good_for: TimeDelta,
+    failure_good_for: TimeDelta,
+}
+
+/// What is known of one mailbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Known {
+    /// It is there.
+    At(EwsUrl),
+    /// It was looked for a moment ago and not found.
+    NotFound {
+        /// Why.
+        cause: Cause,
+        /// The first line of the report.
+        headline: String,
+    },
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    known: Known,
+    learnt: DateTime<Utc>,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self::new(GOOD_FOR, FAILURE_GOOD_FOR)
+    }
+}
+
+impl Cache {
+    /// Keeps URLs and failures for so long.
+    pub fn new(good_for: TimeDelta, failure_good_for: TimeDelta) -> Self {
+        Self { entries: HashMap::new(), good_for, failure_good_for }
+    }
+
+    /// Remembers where a room's mailbox is.
+    pub fn found(&mut self, room: &RoomAddress, url: EwsUrl, now: DateTime<Utc>) {
+        self.keep(room, Known::At(url), now);
+    }
+
+    /// Remembers that it was not found. A URL that is still good is not given up for it: that somebody asks again means
+    /// [`Self::forget`] was called before.
+    pub fn failed(&mut self, room: &RoomAddress, report: &Report, now: DateTime<Utc>) {
+        if !matches!(self.look(room, now), Some(Known::At(_))) {
+            self.keep(room, Known::NotFound { cause: report.cause(), headline: report.headline() }, now);
+        }
+    }
+
+    /// Gives up what is known of a room: its mailbox is being moved (`ErrorMailboxMoveInProgress`), or its server said that it
+    /// is not there any more.
+    pub fn forget(&mut self, room: &RoomAddress) {
+        self.entries.remove(room);
+    }
+
+    /// Gives up everything, as when the configuration has changed.
+    pub fn clear(&mut self) {
+        self.entries.clear();
+    }
+
+    /// What is known of a room and still good.
+    pub fn look(&self, room: &RoomAddress, now: DateTime<Utc>) -> Option<&Known> {
+        self.entries.get(room).filter(|entry| self.is_good(entry, now)).map(|entry| &entry.known)
+    }
+
+    /// How many rooms something is kept of, good or not.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether nothing is kept.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// A clock that was set back must not keep an entry for ever, so the distance counts, not its sign.
+    fn is_good(&self, entry: &Entry, now: DateTime<Utc>) -> bool {
+        let good_for = match entry.known {
+            Known::At(_) => self.good_for,
+            Known::NotFound { .. } => self.failure_good_for,
+        };
+        (now - entry.learnt).abs() < good_for
+    }
+
+    fn keep(&mut self, room: &RoomAddress, known: Known, now: DateTime<Utc>) {
+        if self.entries.len() >= ENTRIES_MAX && !self.entries.contains_key(room) {
+            self.make_room(now);
+        }
+        self.entries.insert(room.clone(), Entry { known, learnt: now });
+    }
+
+    /// What is no longer good goes first, then the oldest.
+    fn make_room(&mut self, now: DateTime<Utc>) {
+        let mut entries = std::mem::take(&mut self.entries);
+        entries.retain(|_, entry| self.is_good(entry, now));
+        self.entries = entries;
+        if self.entries.len() <= ENTRIES_MAX - DROPPED_AT_ONCE {
+            return;
+        }
+        let mut ages: Vec<_> =
+            self.entries.iter().map(|(room, entry)| (entry.learnt, room.clone())).collect();
+        ages.sort();
+        for (_, room) in ages.into_iter().take(DROPPED_AT_ONCE) {
+            self.entries.remove(&room);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::url::HttpsUrl;
+    use super::*;
+
+    fn at(minutes: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes)
+    }
+
+    fn room(number: usize) -> RoomAddress {
+        format!("room{number}@example.com").parse().unwrap()
+    }
+
+    fn url() -> EwsUrl {
+        EwsUrl::confirmed(&HttpsUrl::parse("https://mail.example.com/EWS/Exchange.asmx").unwrap())
+    }
+
+    fn report() -> Report {
+        Report::new("room1@example.com".to_owned(), Cause::Network, Vec::new(), Vec::new())
+    }
+
+    #[test]
+    fn a_url_is_good_for_a_day_and_a_failure_for_minutes() {
+        let mut cache = Cache::default();
+        cache.found(&room(1), url(), at(0));
+        cache.failed(&room(2), &report(), at(0));
+        assert_eq!(cache.look(&room(1), at(24 * 60 - 1)), Some(&Known::At(url())));
+        assert_eq!(cache.look(&room(1), at(24 * 60)), None);
+        assert!(matches!(cache.look(&room(2), at(4)), Some(Known::NotFound { cause: Cause::Network, .. })));
+        assert_eq!(cache.look(&room(2), at(5)), None);
+        assert_eq!(cache.look(&room(3), at(0)), None);
+    }
+
+    #[test]
+    fn a_moved_mailbox_is_forgotten_and_may_fail_then() {
+        let mut cache = Cache::default();
+        cache.found(&room(1), url(), at(0));
+        cache.failed(&room(1), &report(), at(1));
+        assert_eq!(cache.look(&room(1), at(1)), Some(&Known::At(url())), "a failure takes no good URL away");
+        cache.forget(&room(1));
+        assert_eq!(cache.look(&room(1), at(1)), None);
+        cache.failed(&room(1), &report(), at(1));
+        assert!(matches!(cache.look(&room(1), at(1)), Some(Known::NotFound { .. })));
+        cache.found(&room(1), url(), at(2));
+        assert_eq!(cache.look(&room(1), at(2)), Some(&Known::At(url())));
+        cache.clear();
+        assert!(cache.is_empty());
+    }
+
+    #[test]
+    fn a_clock_set_back_keeps_nothing_for_ever() {
+        let mut cache = Cache::default();
+        cache.found(&room(1), url(), at(10_000));
+        assert!(cache.look(&room(1), at(9_999)).is_some());
+        assert!(cache.look(&room(1), at(0)).is_none());
+    }
+
+    #[test]
+    fn a_full_cache_drops_what_is_stale_and_then_what_is_oldest() {
+        let mut cache = Cache::default();
+        for number in 0..ENTRIES_MAX {
+            cache.found(&room(number), url(), at(if number < 10 { 0 } else { 1 }));
+        }
+        cache.found(&room(5), url(), at(2)); // not the oldest any more, and no new entry
+        assert_eq!(cache.len(), ENTRIES_MAX);
+        cache.found(&room(ENTRIES_MAX), url(), at(2));
+        assert_eq!(cache.len(), ENTRIES_MAX - DROPPED_AT_ONCE + 1);
+        assert!(cache.look(&room(0), at(2)).is_none() && cache.look(&room(5), at(2)).is_some());
+        let all_stale = at(3 * 24 * 60);
+        for number in 0..DROPPED_AT_ONCE {
+            cache.found(&room(100_000 + number), url(), all_stale);
+        }
+        assert_eq!(cache.len(), DROPPED_AT_ONCE, "of the stale ones none is left");
+    }
+}

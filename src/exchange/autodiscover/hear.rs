@@ -1,0 +1,178 @@
+//! What an answer means to a quest: an end, a redirect, another address, or a note. Believes nothing: a redirect is followed,
+//! and a URL taken, only where the policy lets it.
+
+use super::order::{Candidate, Protocol};
+use super::quest::Quest;
+use super::report::{Cause, excerpt};
+use super::url::{EwsUrl, HttpsUrl};
+use super::{BODY_BYTES_MAX, Found, Said, Step};
+use super::{json, pox, soap};
+use crate::calendar::RoomAddress;
+
+impl Quest {
+    /// "Handling Autodiscover error messages", table 1: 200 is an answer, 301 and 302 lead on, 401 says nothing for certain
+    /// before all have said it, and anything else is no Autodiscover endpoint.
+    pub(super) fn came(&mut self, asked: &Candidate, status: u16, location: Option<&str>, body: &[u8]) {
+        if body.len() > BODY_BYTES_MAX {
+            let outcome = format!("its answer is longer than {BODY_BYTES_MAX} bytes");
+            return self.note(asked, Some(Cause::Malformed), outcome);
+        }
+        match (status, asked.protocol) {
+            (301 | 302 | 303 | 307 | 308, _) => self.redirected(asked, status, location),
+            (_, Protocol::Probe) => {
+                self.note(asked, Some(Cause::NoService), format!("HTTP {status}, not a redirect"));
+            }
+            (200, _) => self.answered(asked, body),
+            // 456 is Exchange Online's word for a locked account.
+            (401 | 403 | 456, _) if asked.protocol.needs_login() => {
+                let outcome = format!("HTTP {status}: our credentials are not accepted");
+                self.note(asked, Some(Cause::Credentials), outcome);
+                self.refused.insert(asked.url.host().clone());
+            }
+            (429 | 503, _) => self.note(asked, Some(Cause::ServerTrouble), format!("HTTP {status}: busy")),
+            _ => self.declined(asked, status, body),
+        }
+    }
+
+    /// An error status. Only errors are believed of its body, never settings.
+    fn declined(&mut self, asked: &Candidate, status: u16, body: &[u8]) {
+        let (cause, said) = match read(asked.protocol, body) {
+            Ok(Said::Unknown(said)) => (Cause::MailboxUnknown, said),
+            Ok(Said::Busy(said)) => (Cause::ServerTrouble, said),
+            Ok(Said::Refused(said)) => (Cause::NoService, said),
+            _ => return self.note(asked, Some(Cause::NoService), format!("HTTP {status}")),
+        };
+        self.note(asked, Some(cause), format!("HTTP {status}: {said}"));
+    }
+
+    fn answered(&mut self, asked: &Candidate, body: &[u8]) {
+        match read(asked.protocol, body) {
+            Ok(Said::Settings { urls, schemas }) => self.settings(asked, &urls, schemas),
+            Ok(Said::Url(url)) => self.led(asked, "says to ask", &url),
+            Ok(Said::Address(address)) => self.renamed(asked, &address),
+            Ok(Said::Unknown(said)) => self.note(asked, Some(Cause::MailboxUnknown), said),
+            Ok(Said::Busy(said)) => self.note(asked, Some(Cause::ServerTrouble), said),
+            Ok(Said::Refused(said)) => self.note(asked, Some(Cause::Malformed), said),
+            // A web site answers anything with a page; that is nobody's fault.
+            Err(why) if !self.policy.confirms(asked.url.host()) => {
+                self.note(asked, Some(Cause::NoService), why);
+            }
+            Err(why) => self.note(asked, Some(Cause::Malformed), why),
+        }
+    }
+
+    /// The end, if one of the URLs is where we may go.
+    fn settings(&mut self, asked: &Candidate, urls: &[String], schemas: Vec<String>) {
+        if urls.is_empty() {
+            return self.note(asked, Some(Cause::Malformed), "its answer holds no EWS URL".to_owned());
+        }
+        for text in urls {
+            match HttpsUrl::parse(text) {
+                Err(why) => self.note(asked, Some(Cause::Malformed), format!("`{}`: {why}", excerpt(text))),
+                Ok(url) if self.policy.confirms(url.host()) => return self.found(asked, &url, schemas),
+                Ok(url) => self.unconfirmed(asked, &url, "refused: EWS at"),
+            }
+        }
+    }
+
+    fn found(&mut self, asked: &Candidate, url: &HttpsUrl, schemas: Vec<String>) {
+        let url = EwsUrl::confirmed(url);
+        self.note(asked, None, format!("EWS is at {url}"));
+        let (asked_as, tried) = (self.asking_for.clone(), self.tried.clone());
+        self.end = Some(Step::Found(Found { url, asked_as, schemas, tried }));
+    }
+
+    fn redirected(&mut self, asked: &Candidate, status: u16, location: Option<&str>) {
+        match location {
+            Some(location) => self.led(asked, &format!("HTTP {status} to"), location),
+            None => self.note(asked, Some(Cause::Malformed), format!("HTTP {status} without a location")),
+        }
+    }
+
+    /// Follows a redirect to a URL, over HTTPS only ("Implementing an Autodiscover Client in Microsoft Exchange", "Validating
+    /// a Secure Redirection URL"), and never out of Autodiscover: a web site's home page or login form has no answer for us.
+    fn led(&mut self, asked: &Candidate, how: &str, to: &str) {
+        let stop =
+            |why: &str| Some((Cause::Redirects, format!("{how} `{}`: not followed: {why}", excerpt(to))));
+        let target = asked.url.join(to);
+        let stopped = match &target {
+            Err(why) => stop(why),
+            Ok(url) if !url.path().to_ascii_lowercase().contains("autodiscover") => stop("not Autodiscover"),
+            Ok(_) if self.redirects >= self.policy.max_redirects => stop("too many redirects"),
+            Ok(url) if asked.protocol != Protocol::Probe => {
+                let known = self.asked.contains(&self.key(&asked.protocol.at(url.clone())));
+                if known { stop("it was asked already") } else { None }
+            }
+            Ok(_) => None,
+        };
+        match (stopped, target) {
+            (Some((cause, outcome)), _) => self.note(asked, Some(cause), outcome),
+            (None, Ok(url)) => self.follow(asked, how, url),
+            (None, Err(_)) => {}
+        }
+    }
+
+    fn follow(&mut self, asked: &Candidate, how: &str, url: HttpsUrl) {
+        self.redirects += 1;
+        let host = url.host().clone();
+        let confirmed = self.policy.confirms(&host);
+        if asked.protocol == Protocol::Json || confirmed {
+            self.note(asked, None, format!("{how} {url}"));
+        } else {
+            self.unconfirmed(asked, &url, &format!("{how} an unconfirmed host:"));
+        }
+        let next = match asked.protocol {
+            Protocol::Json => vec![Protocol::Json.at(url)],
+            // Without credentials, any host may be asked whether it knows a confirmed one that has the mailbox.
+            _ if !confirmed => vec![Candidate::json(&host, &self.asking_for, self.redirects)],
+            // MS-OXWSADISC, reaching a server by an indirect attempt: of the location only the host counts for SOAP.
+            Protocol::Probe => {
+                let json = Candidate::json(&host, &self.asking_for, self.redirects);
+                vec![json, Candidate::soap(&host), Protocol::Pox.at(url)]
+            }
+            protocol => vec![protocol.at(url)],
+        };
+        for candidate in next.into_iter().rev() {
+            self.left.push_front(candidate);
+        }
+    }
+
+    /// From here on another address is asked for. Only hosts that are confirmed come to say this.
+    fn renamed(&mut self, asked: &Candidate, address: &str) {
+        let said = format!("says to ask for `{}`", excerpt(address));
+        let address = match address.parse::<RoomAddress>() {
+            Err(error) => {
+                let outcome = format!("says to ask for another address, but {}", excerpt(&error.to_string()));
+                return self.note(asked, Some(Cause::Malformed), outcome);
+            }
+            Ok(address) => address,
+        };
+        let why = if self.addresses.contains(&address) {
+            "it was asked for already"
+        } else if self.redirects >= self.policy.max_redirects {
+            "too many redirects"
+        } else {
+            self.redirects += 1;
+            self.note(asked, None, said);
+            return self.begin(address);
+        };
+        self.note(asked, Some(Cause::Redirects), format!("{said}: {why}"));
+    }
+
+    fn unconfirmed(&mut self, asked: &Candidate, url: &HttpsUrl, what: &str) {
+        if !self.unconfirmed.contains(url.host()) {
+            self.unconfirmed.push(url.host().clone());
+        }
+        let outcome = format!("{what} {}, which is not confirmed", excerpt(&url.to_string()));
+        self.note(asked, Some(Cause::Unconfirmed), outcome);
+    }
+}
+
+fn read(protocol: Protocol, body: &[u8]) -> Result<Said, String> {
+    match protocol {
+        Protocol::Json => json::read(body),
+        Protocol::Soap => soap::read(body),
+        Protocol::Pox => pox::read(body),
+        Protocol::Probe => Err("a probe has no answer but a redirect".to_owned()),
+    }
+}

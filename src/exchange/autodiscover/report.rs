@@ -1,0 +1,153 @@
+//! What was tried and what came of it, for whoever has to mend it. Holds addresses, URLs and short excerpts of what servers
+//! said, made harmless to print; never a credential.
+
+use std::fmt;
+
+use super::policy::Host;
+
+/// Characters of a stranger's text that are repeated.
+const SAID_CHARS_MAX: usize = 160;
+
+/// Why nothing was found. Of several reasons the one is named that comes first here: the one an administrator can act on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// An answer led to a host that is not confirmed, or no host of the address is.
+    Unconfirmed,
+    /// A confirmed host did not accept our credentials.
+    Credentials,
+    /// A server said that it is busy or broken. Later it may answer.
+    ServerTrouble,
+    /// Nobody who answered knows the mailbox.
+    MailboxUnknown,
+    /// Redirects in a circle, too many of them, or to where we do not go.
+    Redirects,
+    /// An answer that is none, or one without an EWS URL.
+    Malformed,
+    /// A confirmed host could not be reached, or nobody could.
+    Network,
+    /// Whoever answered offers no Autodiscover.
+    NoService,
+}
+
+/// One thing that was tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tried {
+    /// Request, or what was decided without one.
+    pub what: String,
+    /// What came of it.
+    pub outcome: String,
+}
+
+/// Why no EWS URL was found for an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    address: String,
+    cause: Cause,
+    unconfirmed: Vec<Host>,
+    tried: Vec<Tried>,
+}
+
+impl Report {
+    pub(super) fn new(address: String, cause: Cause, unconfirmed: Vec<Host>, tried: Vec<Tried>) -> Self {
+        Self { address, cause, unconfirmed, tried }
+    }
+
+    /// The reason to act on.
+    pub fn cause(&self) -> Cause {
+        self.cause
+    }
+
+    /// Hosts that would have to be confirmed, if they are the administrator's own.
+    pub fn unconfirmed(&self) -> &[Host] {
+        &self.unconfirmed
+    }
+
+    /// Every step, in order.
+    pub fn tried(&self) -> &[Tried] {
+        &self.tried
+    }
+
+    /// The first line: what is the matter, and what to do.
+    pub fn headline(&self) -> String {
+        format!("no EWS URL for {}: {}", self.address, self.advice())
+    }
+
+    fn advice(&self) -> String {
+        match self.cause {
+            Cause::Unconfirmed => {
+                let hosts: Vec<_> = self.unconfirmed.iter().map(Host::as_str).collect();
+                format!(
+                    "not confirmed: {}; if it is yours, add it to `autodiscover.hosts` in the configuration",
+                    hosts.join(", ")
+                )
+            }
+            Cause::Credentials => {
+                "the server does not accept the service account's credentials; check name, password and sign-in"
+                    .to_owned()
+            }
+            Cause::MailboxUnknown => "no server that answered knows this mailbox; check the address".to_owned(),
+            Cause::ServerTrouble => "the server is busy or has trouble of its own; try again later".to_owned(),
+            Cause::Redirects => "redirects lead nowhere; see below where they went".to_owned(),
+            Cause::Malformed => "what a server answered is no Autodiscover answer with an EWS URL".to_owned(),
+            Cause::Network => "no Autodiscover server could be reached; check the network and DNS".to_owned(),
+            Cause::NoService => {
+                "nobody offers Autodiscover for its domain; configure the server's URL or `autodiscover.first`"
+                    .to_owned()
+            }
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.headline())?;
+        self.tried.iter().try_for_each(|tried| write!(f, "\n  {tried}"))
+    }
+}
+
+impl std::error::Error for Report {}
+
+impl fmt::Display for Tried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.outcome)
+    }
+}
+
+/// A stranger's text on one line of its own, short, without control characters.
+pub(super) fn excerpt(text: &str) -> String {
+    let mut kept: String = text.trim().chars().take(SAID_CHARS_MAX).map(harmless).collect();
+    if text.trim().chars().nth(SAID_CHARS_MAX).is_some() {
+        kept.push('…');
+    }
+    kept
+}
+
+/// Control characters, and those that turn the direction of writing, become blanks.
+fn harmless(c: char) -> char {
+    let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if c.is_control() || turns { ' ' } else { c }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strangers_text_is_short_and_cannot_move_the_cursor() {
+        assert_eq!(excerpt(" a\u{1b}[31m\r\nb\u{202e} "), "a [31m  b ");
+        assert_eq!(excerpt(&"é".repeat(1000)).chars().count(), SAID_CHARS_MAX + 1);
+    }
+
+    #[test]
+    fn a_report_names_the_cause_first_and_every_step_after_it() {
+        let tried = Tried { what: "GET https://a.example/".to_owned(), outcome: "HTTP 404".to_owned() };
+        let hosts = vec!["mail.example.net".parse().unwrap()];
+        let report = Report::new("room@a.example".to_owned(), Cause::Unconfirmed, hosts, vec![tried]);
+        let text = report.to_string();
+        let mut lines = text.lines();
+        let first = lines.next().unwrap();
+        assert!(first.contains("room@a.example") && first.contains("mail.example.net"), "{first}");
+        assert!(first.contains("autodiscover.hosts"), "{first}");
+        assert_eq!(lines.collect::<Vec<_>>(), ["  GET https://a.example/: HTTP 404"]);
+    }
+}

@@ -1,0 +1,127 @@
+//! The SOAP service's `GetUserSettings` ("GetUserSettings operation (SOAP)", MS-OXWSADISC): the question for one address, and what its answer says.
+
+use super::Said;
+use super::report::excerpt;
+use super::xml::{self, Element, escaped};
+use crate::calendar::RoomAddress;
+
+pub(super) const ACTION: &str =
+    "http://schemas.microsoft.com/exchange/2010/Autodiscover/Autodiscover/GetUserSettings";
+/// More names of schemas than there will be releases.
+const SCHEMAS_MAX: usize = 64;
+
+/// Asks as the oldest release that has the service would; newer ones answer it as well. `EwsSupportedSchemas` came later and
+/// is left out, not refused, by those that lack it.
+pub(super) fn question(url: &str, address: &RoomAddress) -> String {
+    format!(
+        r#"<?xml version="1.0" encoding="utf-8"?><soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/" xmlns:a="http://schemas.microsoft.com/exchange/2010/Autodiscover" xmlns:wsa="http://www.w3.org/2005/08/addressing"><soap:Header><a:RequestedServerVersion>Exchange2010</a:RequestedServerVersion><wsa:Action>{ACTION}</wsa:Action><wsa:To>{}</wsa:To></soap:Header><soap:Body><a:GetUserSettingsRequestMessage><a:Request><a:Users><a:User><a:Mailbox>{}</a:Mailbox></a:User></a:Users><a:RequestedSettings><a:Setting>ExternalEwsUrl</a:Setting><a:Setting>InternalEwsUrl</a:Setting><a:Setting>EwsSupportedSchemas</a:Setting></a:RequestedSettings></a:Request></a:GetUserSettingsRequestMessage></soap:Body></soap:Envelope>"#,
+        escaped(url),
+        escaped(address.as_str())
+    )
+}
+
+/// "Handling Autodiscover error messages": an `ErrorCode` under `Response` is about the request, one under `UserResponse`
+/// about the address; the first that is no `NoError` counts.
+pub(super) fn read(body: &[u8]) -> Result<Said, String> {
+    let envelope = xml::read(body)?;
+    let body = envelope.child("Body").ok_or("no SOAP envelope")?;
+    if let Some(fault) = body.child("Fault") {
+        return Ok(Said::Refused(excerpt(fault.text_of("faultstring").unwrap_or("a SOAP fault"))));
+    }
+    let response = body
+        .at(&["GetUserSettingsResponseMessage", "Response"])
+        .ok_or("no answer to GetUserSettings in it")?;
+    if let Some(said) = error(response) {
+        return Ok(said);
+    }
+    let user = response.at(&["UserResponses", "UserResponse"]).ok_or("no answer for the address in it")?;
+    Ok(error(user).unwrap_or_else(|| settings(user)))
+}
+
+fn error(response: &Element) -> Option<Said> {
+    let code = response.text_of("ErrorCode").filter(|code| *code != "NoError")?;
+    let target = || response.text_of("RedirectTarget").unwrap_or_default().to_owned();
+    let said = excerpt(&format!("{code} {}", response.text_of("ErrorMessage").unwrap_or_default()));
+    Some(match code {
+        "RedirectAddress" => Said::Address(target()),
+        "RedirectUrl" => Said::Url(target()),
+        "InvalidUser" | "InvalidDomain" => Said::Unknown(said),
+        "ServerBusy" | "InternalServerError" => Said::Busy(said),
+        _ => Said::Refused(said),
+    })
+}
+
+/// The external URL first: it is the one with a name that others resolve too. The internal one is for sites without it, and
+/// the list of confirmed hosts chooses where both are there.
+fn settings(user: &Element) -> Said {
+    let all = user.child("UserSettings").map(|settings| settings.children.as_slice()).unwrap_or_default();
+    let value = |name: &str| {
+        let setting = all.iter().find(|setting| setting.text_of("Name") == Some(name))?;
+        setting.text_of("Value").map(str::to_owned)
+    };
+    let urls = ["ExternalEwsUrl", "InternalEwsUrl"].into_iter().filter_map(value).collect();
+    let schemas = value("EwsSupportedSchemas").unwrap_or_default();
+    let schemas = schemas.split(',').map(str::trim).filter(|schema| !schema.is_empty());
+    Said::Settings { urls, schemas: schemas.take(SCHEMAS_MAX).map(excerpt).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(user: &str) -> String {
+        format!(
+            r#"<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><GetUserSettingsResponseMessage xmlns="http://schemas.microsoft.com/exchange/2010/Autodiscover"><Response><ErrorCode>NoError</ErrorCode><ErrorMessage/><UserResponses><UserResponse>{user}</UserResponse></UserResponses></Response></GetUserSettingsResponseMessage></s:Body></s:Envelope>"#
+        )
+    }
+
+    fn setting(name: &str, value: &str) -> String {
+        format!("<UserSetting><Name>{name}</Name><Value>{value}</Value></UserSetting>")
+    }
+
+    #[test]
+    fn the_external_url_comes_before_the_internal_one() {
+        let settings = [
+            setting("InternalEwsUrl", "https://in.example/"),
+            setting("ExternalEwsUrl", "https://out.example/?a&amp;b"),
+            setting("EwsSupportedSchemas", "Exchange2007, Exchange2010_SP2,"),
+        ];
+        let user =
+            format!("<ErrorCode>NoError</ErrorCode><UserSettings>{}</UserSettings>", settings.concat());
+        let urls = vec!["https://out.example/?a&b".to_owned(), "https://in.example/".to_owned()];
+        let schemas = vec!["Exchange2007".to_owned(), "Exchange2010_SP2".to_owned()];
+        assert_eq!(read(answer(&user).as_bytes()), Ok(Said::Settings { urls, schemas }));
+    }
+
+    #[test]
+    fn errors_of_the_address_are_told_apart() {
+        let said = |user: &str| read(answer(user).as_bytes()).unwrap();
+        let target = "<RedirectTarget>x@y.example</RedirectTarget>";
+        let redirect = |code: &str| said(&format!("<ErrorCode>{code}</ErrorCode>{target}"));
+        assert_eq!(redirect("RedirectAddress"), Said::Address("x@y.example".to_owned()));
+        assert_eq!(redirect("RedirectUrl"), Said::Url("x@y.example".to_owned()));
+        assert!(matches!(said("<ErrorCode>InvalidUser</ErrorCode>"), Said::Unknown(_)));
+        assert!(matches!(said("<ErrorCode>ServerBusy</ErrorCode>"), Said::Busy(_)));
+        assert!(matches!(said("<ErrorCode>NewError</ErrorCode>"), Said::Refused(_)));
+        assert_eq!(said(""), Said::Settings { urls: vec![], schemas: vec![] });
+    }
+
+    #[test]
+    fn an_answer_cut_anywhere_is_an_error() {
+        let whole = answer("<ErrorCode>NoError</ErrorCode>");
+        for cut in 0..whole.len() {
+            assert!(read(&whole.as_bytes()[..cut]).is_err(), "{cut}");
+        }
+        for odd in ["<html/>", "<s:Envelope xmlns:s='x'><s:Body/></s:Envelope>"] {
+            assert!(read(odd.as_bytes()).is_err(), "{odd}");
+        }
+    }
+
+    #[test]
+    fn an_address_cannot_leave_its_element() {
+        let address: RoomAddress = "a&b'c@x.example".parse().unwrap();
+        let root = xml::read(question("https://x.example/?a&b", &address).as_bytes()).unwrap();
+        let user = root.at(&["Body", "GetUserSettingsRequestMessage", "Request", "Users", "User"]).unwrap();
+        assert_eq!(user.text_of("Mailbox"), Some("a&b'c@x.example"));
+    }
+}

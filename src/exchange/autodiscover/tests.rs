@@ -1,0 +1,375 @@
+//! Quests told as stories: who is asked what, who says what, and where it ends.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const EWS: &str = "https://mail.example.com/EWS/Exchange.asmx";
+const SOAP: &str = "https://autodiscover.example.com/autodiscover/autodiscover.svc";
+const POX: &str = "https://autodiscover.example.com/autodiscover/autodiscover.xml";
+const PROBE: &str = "http://autodiscover.example.com/autodiscover/autodiscover.xml";
+
+fn room() -> RoomAddress {
+    "room1@example.com".parse().unwrap()
+}
+
+fn policy(hosts: &[&str]) -> Policy {
+    Policy::new(hosts.iter().map(|host| host.parse().unwrap()))
+}
+
+/// An office of its own: everything under `autodiscover.` and `mail.`, nothing of ours at the domain itself.
+fn office() -> Policy {
+    policy(&["autodiscover.example.com", "mail.example.com"])
+}
+
+fn came(status: u16, body: &str) -> Answer {
+    Answer::Came { status, location: None, body: body.as_bytes().to_vec() }
+}
+
+fn redirect(to: &str) -> Answer {
+    Answer::Came { status: 302, location: Some(to.to_owned()), body: Vec::new() }
+}
+
+fn json(url: &str) -> Answer {
+    came(200, &format!(r#"{{"Protocol":"EWS","Url":"{url}"}}"#))
+}
+
+fn soap(user: &str) -> Answer {
+    came(
+        200,
+        &format!(
+            "<s:Envelope xmlns:s='x'><s:Body><GetUserSettingsResponseMessage><Response><ErrorCode>NoError</ErrorCode><UserResponses><UserResponse>{user}</UserResponse></UserResponses></Response></GetUserSettingsResponseMessage></s:Body></s:Envelope>"
+        ),
+    )
+}
+
+fn soap_url(url: &str) -> Answer {
+    soap(&format!(
+        "<UserSettings><UserSetting><Name>ExternalEwsUrl</Name><Value>{url}</Value></UserSetting></UserSettings>"
+    ))
+}
+
+fn soap_error(code: &str, target: &str) -> Answer {
+    soap(&format!("<ErrorCode>{code}</ErrorCode><RedirectTarget>{target}</RedirectTarget>"))
+}
+
+fn pox(account: &str) -> Answer {
+    came(200, &format!("<Autodiscover><Response><Account>{account}</Account></Response></Autodiscover>"))
+}
+
+/// Everything that was asked, and how it ended. Checks on the way what holds for every request.
+fn ends(policy: &Policy, answer: impl Fn(&Ask) -> Answer) -> (Vec<Ask>, Result<Found, Report>) {
+    let mut quest = Quest::new(&room(), policy);
+    let mut asked: Vec<Ask> = Vec::new();
+    loop {
+        match quest.next_step() {
+            Step::Ask(ask) => {
+                assert_eq!(quest.next_step(), Step::Ask(ask.clone()), "says the same until it hears");
+                assert!(ask.url.starts_with("https://") || ask == probe(&ask.url), "{ask:?}");
+                let host = host_of(&ask.url);
+                assert!(!ask.credentials || policy.confirms(&host), "credentials to {host}");
+                assert_eq!(ask.credentials, ask.method == http::Method::POST);
+                assert!(asked.len() < 100, "it never ends");
+                quest.hears(answer(&ask));
+                asked.push(ask);
+            }
+            Step::Found(found) => {
+                assert!(policy.confirms(found.url.host()) && found.url.as_str().starts_with("https://"));
+                assert_eq!(quest.next_step(), Step::Found(found.clone()), "an end is an end");
+                return (asked, Ok(found));
+            }
+            Step::Failed(report) => return (asked, Err(report)),
+        }
+    }
+}
+
+fn probe(url: &str) -> Ask {
+    let (method, url) = (http::Method::GET, url.to_owned());
+    Ask { method, url, headers: Vec::new(), body: String::new(), credentials: false }
+}
+
+fn host_of(url: &str) -> Host {
+    url.split('/').nth(2).unwrap().parse().unwrap()
+}
+
+fn nobody(_: &Ask) -> Answer {
+    Answer::Unreachable("no such name".to_owned())
+}
+
+fn urls(asked: &[Ask]) -> Vec<&str> {
+    asked.iter().map(|ask| ask.url.as_str()).collect()
+}
+
+#[test]
+fn the_first_host_finds_a_cloud_room_in_one_question_without_a_login() {
+    let mut policy = policy(&["outlook.office365.com"]);
+    policy.first = Some("outlook.office365.com".parse().unwrap());
+    let (asked, end) = ends(&policy, |_| json("https://outlook.office365.com/EWS/Exchange.asmx"));
+    assert_eq!(
+        urls(&asked),
+        [
+            "https://outlook.office365.com/autodiscover/autodiscover.json/v1.0/room1@example.com?Protocol=EWS&RedirectCount=0"
+        ]
+    );
+    let found = end.unwrap();
+    assert_eq!(found.url.as_str(), "https://outlook.office365.com/EWS/Exchange.asmx");
+    assert_eq!(found.asked_as, room());
+}
+
+#[test]
+fn an_old_server_without_json_is_asked_over_soap_and_then_pox() {
+    let protocol = format!("<Protocol><Type>EXPR</Type><EwsUrl>{EWS}</EwsUrl></Protocol>");
+    let (asked, end) = ends(&office(), |ask| match ask.url.as_str() {
+        POX => pox(&protocol),
+        _ => came(404, "<html>"),
+    });
+    assert_eq!(urls(&asked)[2..], [SOAP, POX], "example.com is not confirmed and gets no login");
+    assert!(asked[2].headers.contains(&("X-AnchorMailbox", "room1@example.com".to_owned())));
+    assert_eq!(end.unwrap().url.as_str(), EWS);
+}
+
+#[test]
+fn what_is_led_to_by_plain_http_is_asked_over_https_and_only_when_confirmed() {
+    let hoster = "https://exchange.hoster.example/autodiscover/autodiscover.xml";
+    let answer = |ask: &Ask| match ask.url.as_str() {
+        PROBE => redirect(hoster),
+        "https://exchange.hoster.example/autodiscover/autodiscover.svc" => {
+            soap_url("https://exchange.hoster.example/ews")
+        }
+        url if url.starts_with("https://exchange.hoster.example/") => came(404, ""),
+        _ => nobody(ask),
+    };
+    let (_, end) = ends(&policy(&["*.hoster.example"]), answer);
+    assert_eq!(end.unwrap().url.as_str(), "https://exchange.hoster.example/ews");
+
+    let (asked, end) = ends(&office(), answer);
+    let report = end.unwrap_err();
+    assert_eq!(report.cause(), Cause::Unconfirmed);
+    assert_eq!(report.unconfirmed(), ["exchange.hoster.example".parse().unwrap()]);
+    assert!(asked.last().unwrap().url.contains("autodiscover.json"), "asked without a login: {asked:?}");
+}
+
+#[test]
+fn an_attackers_url_is_refused_and_the_search_goes_on() {
+    let (_, end) = ends(&office(), |ask| match ask.url.as_str() {
+        SOAP => soap_url(EWS),
+        url if url.starts_with("https://example.com/") => {
+            json("https://mail.example.com.evil.net/EWS/Exchange.asmx")
+        }
+        _ => came(404, ""),
+    });
+    assert_eq!(end.unwrap().url.as_str(), EWS);
+    for evil in [
+        "http://mail.example.com/EWS",
+        "https://mail.example.com@evil.net/",
+        "https://mail.example.com:8443/",
+        "x",
+    ] {
+        let (_, end) = ends(&office(), |_| json(evil));
+        assert!(end.is_err(), "{evil}");
+    }
+}
+
+#[test]
+fn of_two_urls_the_confirmed_one_is_taken() {
+    let both = "<UserSettings><UserSetting><Name>ExternalEwsUrl</Name><Value>https://out.example.net/</Value></UserSetting><UserSetting><Name>InternalEwsUrl</Name><Value>https://mail.example.com/in</Value></UserSetting></UserSettings>";
+    let (_, end) = ends(&office(), |ask| if ask.url == SOAP { soap(both) } else { came(404, "") });
+    assert_eq!(end.unwrap().url.as_str(), "https://mail.example.com/in");
+}
+
+#[test]
+fn a_hybrid_room_is_asked_for_under_its_cloud_address() {
+    let mut policy = office();
+    policy.confirmed.push("outlook.office365.com".parse().unwrap());
+    policy.first = Some("outlook.office365.com".parse().unwrap());
+    let (asked, end) = ends(&policy, |ask| match ask.url.as_str() {
+        SOAP => soap_error("RedirectAddress", "room1@contoso.mail.onmicrosoft.com"),
+        url if url.contains("office365") && url.contains("mail.onmicrosoft.com") => {
+            json("https://outlook.office365.com/EWS")
+        }
+        _ => came(404, ""),
+    });
+    assert_eq!(end.unwrap().asked_as.as_str(), "room1@contoso.mail.onmicrosoft.com");
+    assert!(asked.last().unwrap().url.ends_with("RedirectCount=1"));
+}
+
+#[test]
+fn an_answer_may_send_soap_and_pox_elsewhere() {
+    let there = "https://mail.example.com/autodiscover/autodiscover";
+    let (asked, end) = ends(&office(), |ask| match ask.url.as_str() {
+        SOAP => soap_error("RedirectUrl", &format!("{there}.xml")),
+        url if url == format!("{there}.svc") => redirect("/Autodiscover/2/Autodiscover.svc"),
+        "https://mail.example.com/Autodiscover/2/Autodiscover.svc" => soap_error("InvalidUser", ""),
+        POX => pox(&format!("<Action>redirectUrl</Action><RedirectUrl>{there}.svc</RedirectUrl>")),
+        url if url == format!("{there}.xml") => pox(&format!("<Protocol><EwsUrl>{EWS}</EwsUrl></Protocol>")),
+        _ => came(404, ""),
+    });
+    assert_eq!(end.unwrap().url.as_str(), EWS);
+    assert_eq!(asked.iter().filter(|ask| ask.credentials).count(), 5);
+}
+
+#[test]
+fn an_unconfirmed_host_may_name_a_confirmed_one_but_not_ask_for_a_login() {
+    let (asked, end) = ends(&office(), |ask| match ask.url.as_str() {
+        SOAP => redirect("https://cas.hoster.example/autodiscover/autodiscover.svc"),
+        url if url.starts_with("https://cas.hoster.example/autodiscover/autodiscover.json/") => json(EWS),
+        _ => came(404, ""),
+    });
+    assert_eq!(end.unwrap().url.as_str(), EWS);
+    assert!(!asked.last().unwrap().credentials);
+}
+
+#[test]
+fn circles_and_long_ways_end() {
+    let (_, end) = ends(&office(), |ask| redirect(&ask.url));
+    let report = end.unwrap_err();
+    assert_eq!(report.cause(), Cause::Redirects);
+    let circles = report.tried().iter().filter(|tried| tried.outcome.contains("it was asked already"));
+    assert_eq!(circles.count(), 4, "all but the probe, which leads to plain HTTP: {report}");
+    // Every time somewhere new.
+    let (asked, end) =
+        ends(&office(), |ask| redirect(&format!("{}x&x=1", ask.url.replace("http:", "https:"))));
+    assert_eq!(end.unwrap_err().cause(), Cause::Redirects);
+    assert!(asked.len() <= 16, "{}", asked.len());
+    // An address that grows.
+    let count = std::cell::Cell::new(0);
+    let (asked, end) = ends(&policy(&["*.example.com"]), |ask| {
+        count.set(count.get() + 1);
+        if ask.url == SOAP {
+            soap_error("RedirectAddress", &format!("r{}@example.com", count.get()))
+        } else {
+            came(404, "")
+        }
+    });
+    assert_eq!(end.unwrap_err().cause(), Cause::Redirects);
+    assert!(asked.len() <= 40, "{}", asked.len());
+    // Two addresses that name each other.
+    let (_, end) = ends(&office(), |ask| {
+        let other = if ask.body.contains("room1") { "room2@example.com" } else { "room1@example.com" };
+        if ask.url == SOAP { soap_error("RedirectAddress", other) } else { came(404, "") }
+    });
+    assert_eq!(end.unwrap_err().cause(), Cause::Redirects);
+}
+
+#[test]
+fn a_redirect_to_plain_http_or_out_of_autodiscover_is_not_followed() {
+    for to in [
+        "http://mail.example.com/autodiscover/autodiscover.svc",
+        "https://mail.example.com/owa/auth/logon.aspx",
+    ] {
+        let (asked, end) = ends(&office(), |_| redirect(to));
+        assert!(asked.iter().all(|ask| host_of(&ask.url).as_str() != "mail.example.com"), "{asked:?}");
+        assert_eq!(end.unwrap_err().cause(), Cause::Redirects);
+    }
+}
+
+#[test]
+fn the_report_names_the_cause_and_every_step() {
+    let cause =
+        |policy: &Policy, answer: &dyn Fn(&Ask) -> Answer| ends(policy, answer).1.unwrap_err().cause();
+    assert_eq!(cause(&office(), &nobody), Cause::Network);
+    assert_eq!(cause(&office(), &|_| came(404, "")), Cause::NoService);
+    assert_eq!(cause(&office(), &|_| came(503, "")), Cause::ServerTrouble);
+    assert_eq!(cause(&office(), &|_| came(200, "<html>")), Cause::Malformed);
+    assert_eq!(
+        cause(&office(), &|ask| came(if ask.credentials { 401 } else { 404 }, "")),
+        Cause::Credentials
+    );
+    let unknown = |ask: &Ask| if ask.credentials { soap_error("InvalidUser", "") } else { came(404, "") };
+    assert_eq!(cause(&office(), &unknown), Cause::MailboxUnknown);
+    let json = |_: &Ask| came(404, r#"{"ErrorCode":"UserNotFound"}"#);
+    assert_eq!(cause(&office(), &json), Cause::MailboxUnknown);
+    assert_eq!(cause(&policy(&[]), &|_| came(404, "")), Cause::Unconfirmed);
+    assert_eq!(cause(&policy(&[]), &nobody), Cause::Network);
+    // A web site is there and the confirmed server is not; and the other way round.
+    let site = |name: &'static str| {
+        move |ask: &Ask| if host_of(&ask.url).as_str() == name { came(404, "") } else { nobody(ask) }
+    };
+    assert_eq!(cause(&office(), &site("example.com")), Cause::Network);
+    assert_eq!(cause(&policy(&["example.com"]), &site("example.com")), Cause::NoService);
+
+    let report = ends(&office(), nobody).1.unwrap_err();
+    assert!(report.to_string().starts_with("no EWS URL for room1@example.com: no Autodiscover server"));
+    assert_eq!(report.tried().len(), 2 + 2 + 2 + 1);
+}
+
+#[test]
+fn wrong_credentials_are_shown_to_a_host_once() {
+    let (asked, end) = ends(&policy(&["*.example.com", "example.com"]), |ask| {
+        came(if ask.credentials { 401 } else { 404 }, "")
+    });
+    let shown = asked.iter().filter(|ask| ask.credentials).map(|ask| host_of(&ask.url).to_string());
+    assert_eq!(shown.collect::<Vec<_>>(), ["example.com", "autodiscover.example.com"]);
+    assert_eq!(end.unwrap_err().cause(), Cause::Credentials);
+}
+
+#[test]
+fn a_settings_answer_with_an_error_status_is_not_believed() {
+    let body = format!(r#"{{"Protocol":"EWS","Url":"{EWS}"}}"#);
+    assert!(ends(&office(), |_| came(500, &body)).1.is_err());
+}
+
+#[test]
+fn a_body_beyond_the_limit_is_not_read() {
+    let body = format!(r#"{{"Protocol":"EWS","Url":"{EWS}","x":"{}"}}"#, "x".repeat(BODY_BYTES_MAX));
+    assert_eq!(ends(&office(), |_| came(200, &body)).1.unwrap_err().cause(), Cause::Malformed);
+}
+
+#[test]
+fn a_domain_in_another_script_is_said_so() {
+    let mut quest = Quest::new(&"room1@bücher.example".parse().unwrap(), &office());
+    let Step::Failed(report) = quest.next_step() else { panic!("asked somewhere") };
+    assert_eq!(report.cause(), Cause::Malformed);
+    assert!(report.to_string().contains("xn--"));
+    quest.hears(Answer::Broken("nobody asked".to_owned()));
+}
+
+#[tokio::test]
+async fn the_shell_carries_a_quest_out_in_a_task() {
+    struct Web(&'static str);
+    let web = std::sync::Arc::new(Web(EWS));
+    let quest = Quest::new(&room(), &office());
+    let found = tokio::spawn(async move {
+        let web = &web;
+        discover(quest, |ask| async move {
+            tokio::task::yield_now().await;
+            if ask.url == SOAP { soap_url(web.0) } else { came(404, "") }
+        })
+        .await
+    });
+    assert_eq!(found.await.unwrap().unwrap().url.as_str(), EWS);
+}
+
+fn any_answer() -> impl Strategy<Value = Answer> {
+    let place = "(https?://)?(example\\.com|mail\\.example\\.com|evil\\.net)(:[0-9]{0,5})?/(autodiscover/)?[a-z./?]{0,8}";
+    prop_oneof![
+        Just(Answer::Unreachable("x".to_owned())),
+        Just(Answer::Broken("x".to_owned())),
+        (300_u16..310, proptest::option::of(place)).prop_map(|(status, location)| Answer::Came {
+            status,
+            location,
+            body: Vec::new()
+        }),
+        (any::<u16>(), proptest::collection::vec(any::<u8>(), 0..40))
+            .prop_map(|(status, body)| Answer::Came { status, location: None, body }),
+        place.prop_map(|url| json(&url)),
+        place.prop_map(|url| soap_url(&url)),
+        place.prop_map(|url| soap_error("RedirectUrl", &url)),
+        "[a-d]@[a-z.]{1,8}".prop_map(|address| soap_error("RedirectAddress", &address)),
+        place.prop_map(|url| pox(&format!("<Action>redirectUrl</Action><RedirectUrl>{url}</RedirectUrl>"))),
+        "\\PC{0,20}".prop_map(|location| redirect(&location)),
+    ]
+}
+
+proptest! {
+    /// Whatever servers say: it ends, no unconfirmed host sees credentials, and no unconfirmed URL is found (`ends` looks).
+    #[test]
+    fn no_answers_lead_astray(answers in proptest::collection::vec(any_answer(), 1..50), wide: bool) {
+        let policy = if wide { policy(&["*.example.com", "example.com"]) } else { office() };
+        let turn = std::cell::Cell::new(0);
+        let _ = ends(&policy, |_| {
+            turn.set(turn.get() + 1);
+            answers[turn.get() % answers.len()].clone()
+        });
+    }
+}

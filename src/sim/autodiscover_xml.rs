@@ -1,0 +1,134 @@
+//! Autodiscover's two XML protocols: SOAP (`GetUserSettings`) and POX, in Outlook's schema. Reads the question, writes what
+//! `autodiscover` says of the address.
+
+use http::request::Parts;
+use roxmltree::{Document, Node};
+
+use super::autodiscover::{AutodiscoverProtocol, GARBAGE, Say, Whereabouts, look};
+use super::service::State;
+use super::soap_in::{SOAP, elements};
+use super::soap_out::escape;
+
+const SERVICE: &str = "http://schemas.microsoft.com/exchange/2010/Autodiscover";
+const ADDRESSING: &str = "http://www.w3.org/2005/08/addressing";
+const ACTION: &str = "http://schemas.microsoft.com/exchange/2010/Autodiscover/Autodiscover/GetUserSettings";
+const REQUEST: &str = "http://schemas.microsoft.com/exchange/autodiscover/outlook/requestschema/2006";
+const ROOT: &str = "http://schemas.microsoft.com/exchange/autodiscover/responseschema/2006";
+const RESPONSE: &str = "http://schemas.microsoft.com/exchange/autodiscover/outlook/responseschema/2006a";
+const SCHEMAS: &str = "Exchange2007, Exchange2007_SP1, Exchange2010, Exchange2010_SP1, Exchange2010_SP2, Exchange2013, Exchange2013_SP1";
+
+pub(super) fn soap(state: &mut State, head: &Parts, document: Option<&Document<'_>>) -> Say {
+    let whole = |content: &str| {
+        Say::Xml(format!(
+            r#"<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s="{SOAP}" xmlns:a="{ADDRESSING}"><s:Header><a:Action s:mustUnderstand="1">{ACTION}Response</a:Action></s:Header><s:Body><GetUserSettingsResponseMessage xmlns="{SERVICE}" xmlns:i="http://www.w3.org/2001/XMLSchema-instance"><Response>{content}</Response></GetUserSettingsResponseMessage></s:Body></s:Envelope>"#
+        ))
+    };
+    let Some((address, wanted)) = document.and_then(|document| settings_wanted(document.root_element()))
+    else {
+        return whole(
+            "<ErrorCode>InvalidRequest</ErrorCode><ErrorMessage>The request is invalid.</ErrorMessage>",
+        );
+    };
+    let user = |code: &str, target: &str, settings: &str| {
+        whole(&format!(
+            "<ErrorCode>NoError</ErrorCode><ErrorMessage/><UserResponses><UserResponse><ErrorCode>{code}</ErrorCode><ErrorMessage>{code}.</ErrorMessage>{target}<UserSettingErrors/><UserSettings>{settings}</UserSettings></UserResponse></UserResponses>"
+        ))
+    };
+    let target = |text: &str| format!("<RedirectTarget>{}</RedirectTarget>", escape(text));
+    let file = |base: &str| format!("{base}/autodiscover/autodiscover.svc");
+    let nowhere = r#"<RedirectTarget i:nil="true"/>"#;
+    match look(state, head, AutodiscoverProtocol::Soap, &address) {
+        Whereabouts::At(url) => user("NoError", nowhere, &settings(&wanted, &url)),
+        Whereabouts::Renamed(other) => user("RedirectAddress", &target(&other), ""),
+        Whereabouts::Ask(base) => user("RedirectUrl", &target(&file(&base)), ""),
+        Whereabouts::Moved(base) => Say::Redirect(file(&base)),
+        Whereabouts::Circle => Say::Redirect(file(&state.autodiscover.base)),
+        Whereabouts::Garbage => Say::Xml(GARBAGE.to_owned()),
+        Whereabouts::Unknown => user("InvalidUser", nowhere, ""),
+    }
+}
+
+/// Whom and what a request asks for, if it is one.
+fn settings_wanted(envelope: Node<'_, '_>) -> Option<(String, Vec<String>)> {
+    let header = down(envelope, &[(SOAP, "Header")])?;
+    down(header, &[(SERVICE, "RequestedServerVersion")])?;
+    let action = down(header, &[(ADDRESSING, "Action")])?;
+    let request = [(SOAP, "Body"), (SERVICE, "GetUserSettingsRequestMessage"), (SERVICE, "Request")];
+    let request = down(envelope, &request)?;
+    let user = down(request, &[(SERVICE, "Users"), (SERVICE, "User"), (SERVICE, "Mailbox")])?;
+    let wanted = down(request, &[(SERVICE, "RequestedSettings")])?;
+    (text(action) == ACTION).then(|| (text(user), elements(wanted).map(text).collect()))
+}
+
+/// What is asked for and known; the rest is left out, as Exchange does.
+fn settings(wanted: &[String], url: &str) -> String {
+    let setting = |name: &String| {
+        let value = match name.as_str() {
+            "ExternalEwsUrl" | "InternalEwsUrl" => url,
+            "EwsSupportedSchemas" => SCHEMAS,
+            _ => return None,
+        };
+        let (name, value) = (escape(name), escape(value));
+        Some(format!(
+            r#"<UserSetting i:type="StringSetting"><Name>{name}</Name><Value>{value}</Value></UserSetting>"#
+        ))
+    };
+    wanted.iter().filter_map(setting).collect()
+}
+
+pub(super) fn pox(state: &mut State, head: &Parts, document: Option<&Document<'_>>) -> Say {
+    let whole = |content: &str| {
+        Say::Xml(format!(
+            r#"<?xml version="1.0" encoding="utf-8"?><Autodiscover xmlns="{ROOT}"><Response xmlns="{RESPONSE}">{content}</Response></Autodiscover>"#
+        ))
+    };
+    let error = |code: u16, text: &str| {
+        whole(&format!(
+            r#"<Error Time="00:00:00.0000000" Id="1"><ErrorCode>{code}</ErrorCode><Message>{text}</Message><DebugData/></Error>"#
+        ))
+    };
+    let Some(address) = document.and_then(|document| mailbox_wanted(document.root_element())) else {
+        return error(600, "Invalid Request");
+    };
+    let account = |content: &str| {
+        let user = format!("<User><DisplayName>{}</DisplayName></User>", escape(&address));
+        whole(&format!("{user}<Account><AccountType>email</AccountType>{content}</Account>"))
+    };
+    let file = |base: &str| format!("{base}/autodiscover/autodiscover.xml");
+    match look(state, head, AutodiscoverProtocol::Pox, &address) {
+        Whereabouts::At(url) => {
+            let url = escape(&url);
+            let protocol = |kind| {
+                format!("<Protocol><Type>{kind}</Type><ASUrl>{url}</ASUrl><EwsUrl>{url}</EwsUrl></Protocol>")
+            };
+            account(&format!("<Action>settings</Action>{}{}", protocol("EXCH"), protocol("EXPR")))
+        }
+        Whereabouts::Renamed(other) => {
+            account(&format!("<Action>redirectAddr</Action><RedirectAddr>{}</RedirectAddr>", escape(&other)))
+        }
+        Whereabouts::Ask(base) => account(&format!(
+            "<Action>redirectUrl</Action><RedirectUrl>{}</RedirectUrl>",
+            escape(&file(&base))
+        )),
+        Whereabouts::Moved(base) => Say::Redirect(file(&base)),
+        Whereabouts::Circle => Say::Redirect(file(&state.autodiscover.base)),
+        Whereabouts::Garbage => Say::Xml(GARBAGE.to_owned()),
+        Whereabouts::Unknown => error(500, "The e-mail address cannot be found."),
+    }
+}
+
+fn mailbox_wanted(root: Node<'_, '_>) -> Option<String> {
+    let request =
+        down(root, &[(REQUEST, "Request")]).filter(|_| root.has_tag_name((REQUEST, "Autodiscover")))?;
+    let schema = down(request, &[(REQUEST, "AcceptableResponseSchema")])?;
+    let address = down(request, &[(REQUEST, "EMailAddress")])?;
+    (text(schema) == RESPONSE).then(|| text(address))
+}
+
+fn down<'a, 'i>(from: Node<'a, 'i>, path: &[(&str, &str)]) -> Option<Node<'a, 'i>> {
+    path.iter().try_fold(from, |node, name| elements(node).find(|child| child.has_tag_name(*name)))
+}
+
+fn text(node: Node<'_, '_>) -> String {
+    node.text().unwrap_or_default().trim().to_owned()
+}
