@@ -59,7 +59,7 @@ fn prepared(name: &str, server: &Server) -> Result<Exchange, Failure> {
 pub(super) fn settings(name: &str, server: &Server) -> Result<Settings, Failure> {
     Ok(Settings {
         name: name.to_owned(),
-        url: url(&server.at)?,
+        at: at(&server.at)?,
         sign_in: sign_in(&server.sign_in)?,
         access: server.access,
         client_certificate: server.client_certificate.as_ref().map(certificate),
@@ -76,12 +76,10 @@ pub(super) fn settings(name: &str, server: &Server) -> Result<Settings, Failure>
     })
 }
 
-fn url(at: &At) -> Result<String, Failure> {
+fn at(at: &At) -> Result<exchange::At, Failure> {
     match at {
-        At::Url(url) => Ok(url.clone()),
-        At::Autodiscover { .. } => {
-            Err(Failure::new(Exit::Usage, "url = \"autodiscover\" is not possible yet"))
-        }
+        At::Url(url) => Ok(exchange::At::Url(url.clone())),
+        At::Autodiscover(policy) => Ok(exchange::At::Discovered(policy.clone())),
     }
 }
 

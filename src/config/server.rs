@@ -7,6 +7,7 @@ use super::error::{ConfigError, Source};
 use super::file::{self, Auth, Cloud, Spanned};
 use super::{Overrides, checked, seconds};
 use crate::calendar::RoomPattern;
+use crate::exchange::autodiscover::Policy;
 use crate::exchange::login::ChannelBinding;
 use crate::exchange::{Access, ImpersonateBy};
 use crate::peer::is_this_machine;
@@ -66,12 +67,7 @@ pub enum At {
     /// `https://…/EWS/Exchange.asmx`.
     Url(String),
     /// Wherever Autodiscover says that each room lives.
-    Autodiscover {
-        /// Hosts that may hear our credentials, as `mail.example.com` or `*.example.com`.
-        hosts: Vec<String>,
-        /// The host that is asked first, without credentials.
-        first: Option<String>,
-    },
+    Autodiscover(Policy),
 }
 
 /// Where a secret is. Never the secret itself: a configuration is printed, mailed and committed.
@@ -246,11 +242,15 @@ fn check(source: &Source<'_>, file: file::Server, at: At) -> Result<Server, Conf
 fn at(source: &Source<'_>, file: &file::Server) -> Result<Option<At>, ConfigError> {
     match (&file.url, &file.oauth) {
         (Some(url), _) if url.get_ref() == AUTODISCOVER => {
-            let (hosts, first) = match &file.autodiscover {
-                Some(file::Autodiscover { hosts, first }) => (hosts.clone(), first.clone()),
-                None => (Vec::new(), None),
-            };
-            Ok(Some(At::Autodiscover { hosts, first }))
+            let confirmed = file.autodiscover.as_ref().filter(|said| !said.hosts.is_empty());
+            let said = confirmed.ok_or_else(|| {
+                source.at(
+                    url,
+                    "name your own hosts in autodiscover.hosts: only they hear the account's password",
+                )
+            })?;
+            let policy = Policy { first: said.first.clone(), ..Policy::new(said.hosts.iter().cloned()) };
+            Ok(Some(At::Autodiscover(policy)))
         }
         (Some(url), _) => {
             check_url(url.get_ref()).map(|url| Some(At::Url(url))).map_err(|error| source.at(url, error))

@@ -4,7 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Findings, Patient};
 use crate::clock::Clock;
-use crate::exchange::{Certificate, Failure, Meeting, SignIn, TlsTrouble, meet};
+use crate::engine::Trouble;
+use crate::exchange::{At, Certificate, Failure, Meeting, SignIn, TlsTrouble, meet};
 
 /// A certificate that ends sooner is worth a warning: three weeks are enough to order one.
 const CERTIFICATE_SOON: TimeDelta = TimeDelta::days(21);
@@ -15,13 +16,14 @@ const CLOCKS_APART_SEEN: TimeDelta = TimeDelta::minutes(1);
 
 /// Whether there is an Exchange to sign in to.
 pub(super) async fn meeting(patient: &Patient, clock: &dyn Clock, findings: &mut Findings) -> bool {
-    match meet(&patient.settings).await {
+    let Some(url) = place(patient, findings).await else { return false };
+    match meet(&patient.settings, &url).await {
         Err(failure) => {
-            unmet(&patient.settings.url, &failure, findings);
+            unmet(&url, &failure, findings);
             false
         }
         Ok(meeting) => {
-            findings.pass("network", format!("{} answers", patient.settings.url));
+            findings.pass("network", format!("{url} answers"));
             let now = clock.now();
             if let Some(certificate) = &meeting.certificate {
                 dates(certificate, now, findings);
@@ -29,6 +31,30 @@ pub(super) async fn meeting(patient: &Patient, clock: &dyn Clock, findings: &mut
             is_ews(&meeting, findings)
                 && clocks(&meeting, now, findings)
                 && offers(patient, &meeting, findings)
+        }
+    }
+}
+
+/// Where the server of the first room is.
+async fn place(patient: &Patient, findings: &mut Findings) -> Option<String> {
+    if let At::Url(url) = &patient.settings.at {
+        return Some(url.clone());
+    }
+    let Some(room) = patient.rooms.first() else {
+        findings.fail("rooms", "no room is configured for it", "name the rooms in scope.rooms");
+        return None;
+    };
+    match patient.exchange.find(room).await {
+        Ok(found) => {
+            findings
+                .pass("autodiscover", format!("{room} lives at {}", found.as_deref().unwrap_or_default()));
+            found
+        }
+        Err(failed) => {
+            let Trouble { advice, code, .. } = Trouble::from(failed);
+            let remedy = "set server.url, or mend what Autodiscover says; the code names the cause";
+            findings.fail("autodiscover", advice, remedy).code = Some(code);
+            None
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::action::Fault;
 use crate::calendar::RoomAddress;
 use crate::engine::Trouble;
 use crate::exchange::login::{ChannelBinding, Windows};
-use crate::exchange::{Exchange, Failed, Kind, Settings, SignIn};
+use crate::exchange::{At, Exchange, Failed, Kind, Settings, SignIn};
 
 /// Rooms that are tried before EWS counts as switched off for all: it can be for one mailbox.
 const ROOMS_TRIED: usize = 3;
@@ -39,7 +39,7 @@ async fn signed_in(patient: &Patient, room: &RoomAddress, findings: &mut Finding
     match &patient.settings.sign_in {
         SignIn::Windows(windows)
             if windows.binding == ChannelBinding::Auto
-                && patient.settings.url.starts_with("https:")
+                && is_tls(&patient.settings)
                 && !is_let_in(patient, windows, ChannelBinding::Require, room).await =>
         {
             findings.warn(
@@ -139,6 +139,13 @@ async fn is_let_in(
     match exchange.look_in(room).await {
         Ok(_) => true,
         Err(failed) => !stops_everything(&failed),
+    }
+}
+
+fn is_tls(settings: &Settings) -> bool {
+    match &settings.at {
+        At::Url(url) => url.starts_with("https:"),
+        At::Discovered(_) => true,
     }
 }
 

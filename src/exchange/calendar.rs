@@ -60,6 +60,14 @@ impl Exchange {
         &self.name
     }
 
+    /// Where this room's server is. Asks Autodiscover when that is not known.
+    ///
+    /// # Errors
+    /// Why it is not found.
+    pub async fn find(&self, room: &RoomAddress) -> Result<Option<String>, Failed> {
+        self.client.find(room).await
+    }
+
     /// The build of the server that answered last, as `15.2.1748.10`.
     pub fn build(&self) -> Option<String> {
         self.client.build()

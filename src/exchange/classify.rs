@@ -70,6 +70,8 @@ pub enum Kind {
     Denied,
     /// There is no such mailbox.
     NoMailbox,
+    /// Autodiscover does not say where the room lives.
+    NotFound,
     /// What answers there is not EWS.
     NotEws,
     /// The item is not there.

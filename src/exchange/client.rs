@@ -3,7 +3,6 @@
 //! Asks again by itself only when nothing can have happened: the server said it did nothing, the request never left, or
 //! it changes nothing anyway. A write in doubt goes back to the caller, who can look.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -13,15 +12,15 @@ use uuid::Uuid;
 
 use super::classify::{Kind, Verdict, classify};
 use super::delivery::{Delivery, Failure};
-use super::dial::Dialer;
 use super::gate::{Gate, back_off};
 use super::paths::Paths;
+use super::places::{NoWay, Places};
 use super::settings::{Access, ImpersonateBy, Settings, SettingsError};
-use super::sign_in::credential;
 use super::standing::Standing;
-use super::transport::{Post, Transport};
+use super::transport::Post;
 use super::version::Spoken;
 use crate::action::RequestIds;
+use crate::calendar::RoomAddress;
 use crate::ews::codec::{Body, Decoded, Limits, decode};
 use crate::ews::op::{Effect, Operation, encode_into};
 use crate::ews::soap::{Headers, ServerVersion};
@@ -35,6 +34,8 @@ const RETRY_FIRST: Duration = Duration::from_millis(250);
 const WRITE_PATIENCE: Duration = Duration::from_secs(2);
 /// What a server says that does not know the schema version of a request.
 const UNKNOWN_VERSION: &str = "ErrorInvalidServerVersion";
+/// What a server says whose mailbox is on its way to another one.
+const MOVING: &str = "ErrorMailboxMoveInProgress";
 /// Room for any request but the largest batches.
 const REQUEST_BYTES: usize = 4096;
 
@@ -55,7 +56,7 @@ pub enum Failed {
 
 /// Exchange, as one service account sees it.
 pub(super) struct Client {
-    transport: Transport,
+    places: Places,
     gate: Gate,
     limits: Limits,
     access: Access,
@@ -77,10 +78,8 @@ enum Turn<T> {
 impl Client {
     pub(super) fn new(settings: &Settings) -> Result<Self, SettingsError> {
         let limits = Limits::default();
-        let dialer = Arc::new(Dialer::new(settings)?);
-        let credential = credential(settings, &dialer)?;
         Ok(Self {
-            transport: Transport::new(settings, dialer, credential, limits.body_bytes_max)?,
+            places: Places::new(settings, limits.body_bytes_max)?,
             gate: Gate::new(settings.per_room, settings.per_server),
             limits,
             access: settings.access,
@@ -96,6 +95,15 @@ impl Client {
     /// By what right rooms are acted in.
     pub(super) fn access(&self) -> Access {
         self.access
+    }
+
+    /// Where this room's server is. Asks Autodiscover when that is not known.
+    pub(super) async fn find(&self, room: &RoomAddress) -> Result<Option<String>, Failed> {
+        match self.places.of(room.as_str()).await {
+            Ok(_) => Ok(self.places.url(room)),
+            Err(NoWay::Refused(kind, why)) => Err(Failed::Refused(kind, why)),
+            Err(NoWay::Away(failure)) => Err(Failed::Unreachable(failure)),
+        }
     }
 
     /// The build of the server that answered last.
@@ -142,7 +150,7 @@ impl Client {
                 Effect::Read => self.patience,
                 Effect::Write => self.patience.min(WRITE_PATIENCE),
             };
-        let mut attempt = 0;
+        let (mut attempt, mut moved) = (0, false);
         let mut last = String::from("parked after throttling");
         loop {
             let Some(pass) = self.gate.enter(room, until).await else { return Err(Failed::Busy(last)) };
@@ -183,8 +191,18 @@ impl Client {
                 {
                     return Err(Failed::Refused(kind, code));
                 }
-                Turn::Verdict(Verdict::Retry { .. } | Verdict::OnceMore(..)) => {
+                Turn::Verdict(Verdict::Retry { code } | Verdict::OnceMore(_, code)) => {
+                    if code == MOVING {
+                        self.places.forget(room);
+                    }
                     sleep(retry_after(attempt)).await
+                }
+                // The mailbox moved. Nothing was done there: ask where it went, once.
+                Turn::Verdict(Verdict::Refused(Kind::NotEws | Kind::NoMailbox, _))
+                    if !moved && self.places.forget(room) =>
+                {
+                    moved = true;
+                    continue;
                 }
                 Turn::Verdict(Verdict::Refused(kind, code)) => return Err(Failed::Refused(kind, code)),
                 Turn::Verdict(Verdict::InDoubt { code }) => return Err(Failed::InDoubt(code)),
@@ -202,6 +220,9 @@ impl Client {
                 if attempt >= 1 || !self.standing.may_pass() =>
             {
                 self.standing.refused(*kind, code);
+            }
+            Turn::Verdict(Verdict::Refused(kind @ Kind::Credentials, code)) => {
+                self.standing.refused(*kind, code)
             }
             Turn::Verdict(_) | Turn::NotSent(_) => {}
         }
@@ -234,7 +255,12 @@ impl Client {
             body: body.into(),
         };
         let span = tracing::info_span!("exchange", operation = O::NAME, client_request_id = request_id, room);
-        let delivery = self.transport.post(&post).instrument(span).await;
+        let transport = match self.places.of(room).instrument(span.clone()).await {
+            Ok(transport) => transport,
+            Err(NoWay::Refused(kind, why)) => return Turn::Verdict(Verdict::Refused(kind, why)),
+            Err(NoWay::Away(failure)) => return Turn::NotSent(failure),
+        };
+        let delivery = transport.post(&post).instrument(span).await;
         let theirs = match &delivery {
             Delivery::NotSent(_) | Delivery::MaybeSent(_) => None,
             Delivery::Answered(answer) => answer.request_id().map(str::to_owned),

@@ -43,13 +43,13 @@ pub struct Certificate {
     pub until: DateTime<Utc>,
 }
 
-/// Meets the server of these settings.
+/// Meets the server at this URL.
 ///
 /// # Errors
 /// Why it cannot be met.
-pub async fn meet(settings: &Settings) -> Result<Meeting, Failure> {
+pub async fn meet(settings: &Settings, url: &str) -> Result<Meeting, Failure> {
     let bad = |error: super::settings::SettingsError| Failure::Connect(error.to_string());
-    let endpoint = Endpoint::parse(&settings.url).map_err(bad)?;
+    let endpoint = Endpoint::parse(url).map_err(bad)?;
     let dialer = Dialer::new(settings).map_err(bad)?;
     let Line { mut sender, certificate } = dialer.dial::<Full<Bytes>>(&endpoint).await?;
     let request = Request::builder()

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::Uri;
 use thiserror::Error;
 
+use super::autodiscover::Policy;
 #[cfg(feature = "negotiate")]
 use super::login::Windows;
 use super::login::{ClientCredentials, Given};
@@ -18,8 +19,8 @@ use crate::peer::is_this_machine;
 pub struct Settings {
     /// What this Exchange is called in metrics and reports.
     pub name: String,
-    /// `https://…/EWS/Exchange.asmx`. Plain `http` only to this machine: Basic credentials are readable on the way.
-    pub url: String,
+    /// Where it is.
+    pub at: At,
     /// Who we are there.
     pub sign_in: SignIn,
     /// Shown in the TLS handshake, where the server asks for one.
@@ -47,6 +48,15 @@ pub struct Settings {
     pub per_server: usize,
     /// The newest schema version we speak. A server that does not know it is spoken to in an older one.
     pub version: ServerVersion,
+}
+
+/// Where an Exchange is.
+#[derive(Debug, Clone)]
+pub enum At {
+    /// `https://…/EWS/Exchange.asmx`. Plain `http` only to this machine: credentials are readable on the way.
+    Url(String),
+    /// Wherever Autodiscover says that each room lives, within this policy.
+    Discovered(Policy),
 }
 
 /// A way of signing in, with what it needs.
@@ -149,7 +159,7 @@ impl Settings {
     pub fn new(url: impl Into<String>, username: impl Into<String>, password: Secret) -> Self {
         Self {
             name: "default".to_owned(),
-            url: url.into(),
+            at: At::Url(url.into()),
             sign_in: SignIn::Basic { username: username.into(), password },
             client_certificate: None,
             proxy: None,
@@ -172,7 +182,12 @@ impl Settings {
             SignIn::OAuth(client) => client.endpoint.as_str(),
             _ => "",
         };
-        [self.url.as_str(), token].iter().any(|url| !url.is_empty() && !url.starts_with("http:"))
+        match &self.at {
+            At::Discovered(_) => true,
+            At::Url(url) => {
+                [url.as_str(), token].iter().any(|url| !url.is_empty() && !url.starts_with("http:"))
+            }
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use flate2::read::GzDecoder;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
@@ -23,7 +23,7 @@ use super::settings::{Endpoint, Settings, SettingsError};
 use crate::peer::chain;
 
 /// How many legs one request may take on one connection; NTLM needs two, after a forgotten sign-in three.
-const LEGS_MAX: usize = 4;
+pub(super) const LEGS_MAX: usize = 4;
 /// How many new connections one request may take: a second one when the first one's sign-in was refused.
 const FRESH_MAX: usize = 2;
 /// IIS closes idle connections after 120 s; older ones are not worth the risk of meeting that moment.
@@ -76,12 +76,13 @@ enum Sent {
 impl Transport {
     pub(super) fn new(
         settings: &Settings,
+        url: &str,
         dialer: Arc<Dialer>,
         credential: Box<dyn Credential>,
         body_bytes_max: usize,
     ) -> Result<Self, SettingsError> {
         Ok(Self {
-            endpoint: Endpoint::parse(&settings.url)?,
+            endpoint: Endpoint::parse(url)?,
             dialer,
             credential,
             deadlines: Deadlines { first_byte: settings.first_byte_timeout, answer: settings.answer_timeout },
@@ -135,7 +136,7 @@ impl Transport {
                 self.keep(connection, &answer);
                 return Sent::Used(Delivery::Answered(answer));
             }
-            match connection.dialogue.challenged(&challenges(&answer)).await {
+            match connection.dialogue.challenged(&challenges(&answer.headers)).await {
                 Err(failure) => return Sent::Used(Delivery::NotSent(failure)),
                 Ok(Next::Again(next)) => leg = next,
                 Ok(Next::Afresh) => return Sent::Afresh,
@@ -249,8 +250,8 @@ fn endless() -> Failure {
     Failure::Broken("authentication never came to an end".to_owned())
 }
 
-fn challenges(answer: &HttpAnswer) -> Vec<&str> {
-    let all = answer.headers.get_all(header::WWW_AUTHENTICATE);
+pub(super) fn challenges(headers: &HeaderMap) -> Vec<&str> {
+    let all = headers.get_all(header::WWW_AUTHENTICATE);
     all.iter().filter_map(|challenge| challenge.to_str().ok()).collect()
 }
 

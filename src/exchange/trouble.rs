@@ -72,6 +72,10 @@ fn of(kind: Kind) -> (Fault, &'static str) {
             (Fault::Administrator, "Exchange denies access to this mailbox; check the account's rights")
         }
         Kind::NoMailbox => (Fault::Caller, "there is no mailbox of this address; check the room's address"),
+        Kind::NotFound => (
+            Fault::Administrator,
+            "Autodiscover does not lead to this room's Exchange; see `adjourn doctor`, or set server.url",
+        ),
         Kind::NotEws => {
             (Fault::Administrator, "what answers there is not EWS; the URL should end in /EWS/Exchange.asmx")
         }

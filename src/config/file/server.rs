@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::{Spanned, default};
+use crate::exchange::autodiscover::{Host, HostPattern};
 use crate::exchange::login::ChannelBinding;
 use crate::exchange::{Access, ImpersonateBy};
 
@@ -102,8 +103,8 @@ pub(in crate::config) struct Proxy {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct Autodiscover {
-    pub(in crate::config) hosts: Vec<String>,
-    pub(in crate::config) first: Option<String>,
+    pub(in crate::config) hosts: Vec<HostPattern>,
+    pub(in crate::config) first: Option<Host>,
 }
 
 impl Default for Server {

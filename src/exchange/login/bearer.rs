@@ -45,6 +45,7 @@ pub trait Source: Send + Sync {
 }
 
 /// Says a token in every request.
+#[derive(Clone)]
 pub struct Bearer {
     tokens: Arc<Tokens>,
 }
