@@ -7,6 +7,7 @@
 mod body;
 mod event;
 mod ids;
+mod login;
 mod meeting;
 mod ops;
 mod outbox;
@@ -24,12 +25,14 @@ mod views;
 mod world;
 
 pub use event::*;
+pub use login::{Bound, ExtendedProtection, Login, Scheme, Tokens};
 pub use outbox::*;
 pub use people::{MeetingSpec, PlainSpec, RoomSpec, demo_world, large_world};
 pub use record::Asked;
 pub use release::Release;
 pub use series::*;
 pub use server::{Options, Simulator};
+pub use tls::Identity;
 pub use trouble::{Trouble, Wrong};
 pub use views::Kind;
 pub use world::{Booking, Folder, Mailbox, MailboxKind, RoomList, Snapshot, World};

@@ -5,8 +5,11 @@
 mod actions;
 mod exchangelib;
 mod histories;
+mod login;
 mod office;
 mod raw;
 mod releases;
 mod series;
+mod socket;
+mod strangers;
 mod sweeps;
