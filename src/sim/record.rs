@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use chrono::{DateTime, Utc};
 
+use super::login::Scheme;
+
 /// The oldest are forgotten beyond this many.
 const KEPT_MAX: usize = 100_000;
 
@@ -20,6 +22,10 @@ pub struct Asked {
     pub anchor: Option<String>,
     /// `client-request-id`.
     pub client_request_id: Option<String>,
+    /// How it was let in.
+    pub scheme: Scheme,
+    /// On which connection: they are counted from 1.
+    pub connection: u64,
 }
 
 /// All requests, in order.

@@ -16,11 +16,14 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
 use super::autodiscover::Autodiscover;
+use super::login::{
+    Binding, Door, ExtendedProtection, Login, Rules, Scheme, Tokens, Visitor, of_certificate,
+};
 use super::outbox::Mail;
 use super::record::Asked;
 use super::release::Release;
 use super::service::Service;
-use super::tls::{Identity, identity};
+use super::tls::{self, Identity};
 use super::trouble::Trouble;
 use super::world::World;
 
@@ -41,6 +44,22 @@ pub struct Options {
     pub now: Option<DateTime<Utc>>,
     /// Which Exchange it is.
     pub release: Release,
+    /// The ways of signing in, in the order in which a 401 offers them.
+    pub schemes: Vec<Scheme>,
+    /// The service account's Windows domain, as `DOMAIN\\name` says it; what stands behind the `@` is its name in DNS.
+    pub domain: String,
+    /// Whether sign-ins by NTLM and Negotiate must be bound to the TLS connection.
+    pub extended_protection: ExtendedProtection,
+    /// A certificate to serve with `tls`; `None` makes one (ECDSA, P-256).
+    pub identity: Option<Identity>,
+    /// A box in front ends TLS: clients see a certificate that this server does not know, and no binding to it is right.
+    pub terminated_elsewhere: bool,
+    /// Only clients with a certificate of this CA (in PEM) are let in by TLS.
+    pub client_ca_pem: Option<String>,
+    /// The access tokens that open the door to [`Scheme::Bearer`].
+    pub tokens: Tokens,
+    /// Mailboxes for which EWS is switched off (HTTP 403); `*` for all.
+    pub disabled: Vec<String>,
 }
 
 impl Default for Options {
@@ -53,6 +72,14 @@ impl Default for Options {
             latency: Duration::ZERO,
             now: None,
             release: Release::default(),
+            schemes: vec![Scheme::Basic],
+            domain: "EXAMPLE".to_owned(),
+            extended_protection: ExtendedProtection::None,
+            identity: None,
+            terminated_elsewhere: false,
+            client_ca_pem: None,
+            tokens: Tokens::default(),
+            disabled: Vec::new(),
         }
     }
 }
@@ -74,12 +101,18 @@ impl Simulator {
     pub async fn start(world: World, options: Options) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
         let address = listener.local_addr()?;
-        let identity = options.tls.then(identity).transpose()?;
-        let (acceptor, ca_pem) = match identity {
-            Some(Identity { config, ca_pem }) => (Some(TlsAcceptor::from(config)), Some(ca_pem)),
-            None => (None, None),
+        let identity = match options.tls {
+            true => Some(options.identity.clone().map_or_else(Identity::make, Ok)?),
+            false => None,
         };
-        let service = Arc::new(Service::new(world, &options));
+        let acceptor = identity
+            .as_ref()
+            .map(|identity| tls::config(identity, options.client_ca_pem.as_deref()))
+            .transpose()?
+            .map(|config| TlsAcceptor::from(Arc::new(config)));
+        let door = door(identity.as_ref(), &options)?;
+        let ca_pem = identity.map(|identity| identity.ca_pem);
+        let service = Arc::new(Service::new(world, door, &options));
         let scheme = if options.tls { "https" } else { "http" };
         service.state().autodiscover.base = format!("{scheme}://{address}");
         let (stop, stopped) = oneshot::channel();
@@ -123,11 +156,42 @@ impl Simulator {
         self.service.state().record.all()
     }
 
+    /// Every sign-in by NTLM or Negotiate in which the password was right.
+    pub fn logins(&self) -> Vec<Login> {
+        self.service.door.logins()
+    }
+
+    /// Every connection has to sign in again, as after a recycle of the application pool.
+    pub fn sign_everybody_out(&self) {
+        self.service.door.forget_everybody();
+    }
+
+    /// From now on another password is right. Connections that are signed in stay so.
+    pub fn change_password(&self, password: &str) {
+        self.service.door.change_password(password);
+    }
+
     /// Stops listening and closes all connections.
     pub async fn stop(self) {
         let _ = self.stop.send(()); // gone already is stopped already
         let _ = self.server.await;
     }
+}
+
+fn door(identity: Option<&Identity>, options: &Options) -> io::Result<Door> {
+    let rules = Rules {
+        schemes: options.schemes.clone(),
+        protection: options.extended_protection,
+        binding: binding(identity, options)?,
+        tokens: options.tokens.clone(),
+    };
+    Ok(Door::new(rules, &options.username, &options.domain, &options.password))
+}
+
+/// The binding to the certificate that this server believes to be in use.
+fn binding(identity: Option<&Identity>, options: &Options) -> io::Result<Option<Binding>> {
+    let unseen = options.terminated_elsewhere.then(Identity::make).transpose()?;
+    unseen.as_ref().or(identity).map(Identity::leaf).transpose().map(|leaf| of_certificate(&leaf?))
 }
 
 async fn serve(
@@ -137,35 +201,46 @@ async fn serve(
     mut stopped: oneshot::Receiver<()>,
 ) {
     let mut connections = JoinSet::new();
+    let mut count = 0;
     loop {
         tokio::select! {
             _ = &mut stopped => return,
             Some(_) = connections.join_next() => {}
             Ok((stream, _)) = listener.accept() => {
-                let (acceptor, service) = (acceptor.clone(), service.clone());
-                connections.spawn(connection(stream, acceptor, service));
+                count += 1;
+                connections.spawn(connection(stream, acceptor.clone(), service.clone(), Visitor::new(count)));
             }
         }
     }
 }
 
 /// One connection until it ends; how it ends is the client's business.
-async fn connection(stream: TcpStream, acceptor: Option<TlsAcceptor>, service: Arc<Service>) {
+async fn connection(
+    stream: TcpStream,
+    acceptor: Option<TlsAcceptor>,
+    service: Arc<Service>,
+    visitor: Visitor,
+) {
     let _ = stream.set_nodelay(true);
     match acceptor {
-        None => converse(stream, service).await,
+        None => converse(stream, service, visitor).await,
         Some(acceptor) => {
             if let Ok(stream) = acceptor.accept(stream).await {
-                converse(stream, service).await;
+                converse(stream, service, visitor).await;
             }
         }
     }
 }
 
-async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, service: Arc<Service>) {
+async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    service: Arc<Service>,
+    visitor: Visitor,
+) {
+    let visitor = Arc::new(visitor);
     let answer = service_fn(move |request| {
-        let service = service.clone();
-        async move { service.answer(request).await }
+        let (service, visitor) = (service.clone(), visitor.clone());
+        async move { service.answer(&visitor, request).await }
     });
     let _ =
         http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), answer).await;

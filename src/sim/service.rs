@@ -1,23 +1,23 @@
-//! One HTTP request to one HTTP answer: who asks, in whose name, what goes wrong, and what the operation says. The world is
-//! locked from the first look to the last change, as one mailbox database would be.
+//! One HTTP request to one HTTP answer: whether it may come in (`login`), in whose name it is asked, what goes wrong, and what
+//! the operation says. The world is locked from the first look to the last change, as one mailbox database would be.
 
 use std::io::{self, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http::response::Builder;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use uuid::Uuid;
 
 use super::autodiscover::{self, Autodiscover};
 use super::body::Reply;
+use super::login::{Door, Scheme, Verdict, Visitor};
 use super::ops::{self, Desk};
 use super::record::{Asked, Record};
 use super::release::Release;
@@ -32,11 +32,13 @@ use crate::clock::{Clock as _, SystemClock};
 const REQUEST_BYTES_MAX: usize = 16 << 20;
 /// Answers below this are not worth compressing.
 const GZIP_FROM: usize = 1_024;
+const XML: &str = "text/xml; charset=utf-8";
 
 /// What all connections share.
 pub(crate) struct Service {
     pub(crate) state: Mutex<State>,
-    authorization: String,
+    pub(crate) door: Door,
+    disabled: Vec<String>,
     latency: Duration,
     fixed_now: Option<DateTime<Utc>>,
     release: Release,
@@ -54,17 +56,23 @@ enum Out {
     Xml(StatusCode, String),
     Cut(String, usize),
     Page(StatusCode, Option<u64>),
+    /// 401 with these `WWW-Authenticate`.
+    SignIn(Vec<String>),
     Nothing,
 }
 
 impl Service {
-    pub(crate) fn new(world: World, options: &Options) -> Self {
-        let pair = BASE64_STANDARD.encode(format!("{}:{}", options.username, options.password));
-        let autodiscover = Autodiscover::default();
-        let state = State { world, troubles: Vec::new(), record: Record::default(), autodiscover };
+    pub(crate) fn new(world: World, door: Door, options: &Options) -> Self {
+        let state = State {
+            world,
+            troubles: Vec::new(),
+            record: Record::default(),
+            autodiscover: Autodiscover::default(),
+        };
         Self {
             state: Mutex::new(state),
-            authorization: format!("Basic {pair}"),
+            door,
+            disabled: options.disabled.clone(),
             latency: options.latency,
             fixed_now: options.now,
             release: options.release,
@@ -77,47 +85,53 @@ impl Service {
     }
 
     /// Answers one request. An error closes the connection without an answer.
-    pub(crate) async fn answer(&self, request: Request<Incoming>) -> io::Result<Response<Reply>> {
+    pub(crate) async fn answer(
+        &self,
+        visitor: &Visitor,
+        request: Request<Incoming>,
+    ) -> io::Result<Response<Reply>> {
         let (head, body) = request.into_parts();
         if let Some(answer) = autodiscover::without_login(self, &head) {
             return answer;
         }
-        let out = match self.refuse(&head.method, head.uri.path(), &head.headers) {
-            Some(page) => page,
-            None => {
-                let body = Limited::new(body, REQUEST_BYTES_MAX).collect().await;
-                let body = body.map_err(|error| io::Error::other(error.to_string()))?.to_bytes();
-                if let Some(answer) = autodiscover::with_login(self, &head, &body) {
-                    return answer;
-                }
-                self.soap(&head.headers, &body).await
-            }
-        };
-        respond(out, &head.headers)
-    }
-
-    fn refuse(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<Out> {
-        let authorized = headers
-            .get(header::AUTHORIZATION)
-            .is_some_and(|said| said.as_bytes() == self.authorization.as_bytes());
-        let xml =
-            headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/xml"));
+        let path = head.uri.path();
         if !path.eq_ignore_ascii_case("/EWS/Exchange.asmx") && !autodiscover::is_ours(path) {
-            return Some(Out::Page(StatusCode::NOT_FOUND, None));
+            return self.respond(Out::Page(StatusCode::NOT_FOUND, None), &head.headers, None);
         }
-        if !authorized {
-            return Some(Out::Page(StatusCode::UNAUTHORIZED, None));
+        let authorization = head.headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+        let verdict = self.door.judge(visitor, authorization, SystemClock.now());
+        // Read even when nobody looks at it: the connection is wanted for the next leg of the handshake.
+        let body = Limited::new(body, REQUEST_BYTES_MAX).collect().await;
+        let body = body.map_err(|error| io::Error::other(error.to_string()))?.to_bytes();
+        let (scheme, sign_in) = match verdict {
+            Verdict::Yes(scheme, sign_in) => (scheme, sign_in),
+            Verdict::No(offers) => return self.respond(Out::SignIn(offers), &head.headers, None),
+        };
+        if refuse(&head.method, &head.headers).is_none()
+            && let Some(answer) = autodiscover::with_login(self, &head, &body)
+        {
+            return answer;
         }
-        match (method, xml) {
-            (&Method::POST, true) => None,
-            (&Method::POST, false) => Some(Out::Page(StatusCode::UNSUPPORTED_MEDIA_TYPE, None)),
-            _ => Some(Out::Page(StatusCode::METHOD_NOT_ALLOWED, None)),
-        }
+        let out = match refuse(&head.method, &head.headers) {
+            Some(page) => page,
+            None => self.soap(&head.headers, &body, scheme, visitor.connection).await,
+        };
+        self.respond(out, &head.headers, sign_in)
     }
 
-    async fn soap(&self, headers: &HeaderMap, body: &[u8]) -> Out {
+    async fn soap(&self, headers: &HeaderMap, body: &[u8], scheme: Scheme, connection: u64) -> Out {
         tokio::time::sleep(self.latency).await;
-        let mut wrong = self.meet(headers, body);
+        let (operation, mailbox) = about(body);
+        let said = |name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
+        let mut wrong = self.meet(Asked {
+            at: self.fixed_now.unwrap_or_else(|| SystemClock.now()),
+            operation,
+            mailbox,
+            anchor: said("x-anchormailbox"),
+            client_request_id: said("client-request-id"),
+            scheme,
+            connection,
+        });
         if let Some(Wrong::Slow(time)) = wrong {
             tokio::time::sleep(time).await;
             wrong = None;
@@ -142,20 +156,69 @@ impl Service {
     }
 
     /// Notes the request, tells the world the time, and says what goes wrong.
-    fn meet(&self, headers: &HeaderMap, body: &[u8]) -> Option<Wrong> {
-        let (operation, mailbox) = about(body);
-        let said = |name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
+    fn meet(&self, asked: Asked) -> Option<Wrong> {
         let mut state = self.state();
-        let now = self.fixed_now.unwrap_or_else(|| SystemClock.now());
-        state.world.set_now(now);
-        state.record.add(Asked {
-            at: now,
-            operation: operation.clone(),
-            mailbox: mailbox.clone(),
-            anchor: said("x-anchormailbox"),
-            client_request_id: said("client-request-id"),
-        });
+        state.world.set_now(asked.at);
+        let (operation, mailbox) = (asked.operation.clone(), asked.mailbox.clone());
+        state.record.add(asked);
+        let is_off =
+            |off: &String| off == "*" || mailbox.as_ref().is_some_and(|mailbox| key(off) == *mailbox);
+        if self.disabled.iter().any(is_off) {
+            return Some(Wrong::Page(StatusCode::FORBIDDEN.as_u16()));
+        }
         state.troubles.iter_mut().find_map(|trouble| trouble.strikes(&operation, mailbox.as_deref()))
+    }
+
+    /// `sign_in` ends a handshake that went well.
+    fn respond(&self, out: Out, asked: &HeaderMap, sign_in: Option<String>) -> io::Result<Response<Reply>> {
+        let mut response = Response::builder().header("request-id", Uuid::new_v4().to_string());
+        if asked.get("return-client-request-id").is_some_and(|wanted| wanted == "true")
+            && let Some(id) = asked.get("client-request-id")
+        {
+            response = response.header("client-request-id", id);
+        }
+        if let Some(token) = sign_in {
+            response = response.header(header::WWW_AUTHENTICATE, token);
+        }
+        let (response, reply) = match out {
+            Out::Nothing => return Err(io::ErrorKind::ConnectionReset.into()),
+            Out::Cut(xml, after) => {
+                (response.header(header::CONTENT_TYPE, XML), Reply::cut(xml.into(), after))
+            }
+            Out::Xml(status, xml) => {
+                let mut response = response.status(status).header(header::CONTENT_TYPE, XML);
+                let zip =
+                    asked.get(header::ACCEPT_ENCODING).is_some_and(|all| all.as_bytes().starts_with(b"gzip"));
+                let mut bytes = Bytes::from(xml);
+                if zip && bytes.len() >= GZIP_FROM {
+                    bytes = gzip(&bytes)?;
+                    response = response.header(header::CONTENT_ENCODING, "gzip");
+                }
+                (response, Reply::whole(bytes))
+            }
+            Out::SignIn(offers) => page(offer(response, offers), StatusCode::UNAUTHORIZED),
+            Out::Page(StatusCode::UNAUTHORIZED, _) => {
+                page(offer(response, self.door.offers()), StatusCode::UNAUTHORIZED)
+            }
+            Out::Page(status, retry_after) => {
+                let retry = retry_after.map(HeaderValue::from);
+                let response = retry
+                    .into_iter()
+                    .fold(response, |response, after| response.header(header::RETRY_AFTER, after));
+                page(response, status)
+            }
+        };
+        response.body(reply).map_err(io::Error::other)
+    }
+}
+
+/// What the web server refuses before anybody looks at the body.
+fn refuse(method: &Method, headers: &HeaderMap) -> Option<Out> {
+    let xml = headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/xml"));
+    match (method, xml) {
+        (&Method::POST, true) => None,
+        (&Method::POST, false) => Some(Out::Page(StatusCode::UNSUPPORTED_MEDIA_TYPE, None)),
+        _ => Some(Out::Page(StatusCode::METHOD_NOT_ALLOWED, None)),
     }
 }
 
@@ -242,46 +305,14 @@ fn acting(world: &World, act_for: Option<ActFor>) -> Result<Option<u32>, Refusal
     }
 }
 
-fn respond(out: Out, asked: &HeaderMap) -> io::Result<Response<Reply>> {
-    let mut response = Response::builder().header("request-id", Uuid::new_v4().to_string());
-    if asked.get("return-client-request-id").is_some_and(|wanted| wanted == "true")
-        && let Some(id) = asked.get("client-request-id")
-    {
-        response = response.header("client-request-id", id);
-    }
-    let (response, reply) = match out {
-        Out::Nothing => return Err(io::ErrorKind::ConnectionReset.into()),
-        Out::Cut(xml, after) => {
-            (response.header(header::CONTENT_TYPE, "text/xml; charset=utf-8"), Reply::cut(xml.into(), after))
-        }
-        Out::Xml(status, xml) => {
-            let mut response =
-                response.status(status).header(header::CONTENT_TYPE, "text/xml; charset=utf-8");
-            let zip =
-                asked.get(header::ACCEPT_ENCODING).is_some_and(|all| all.as_bytes().starts_with(b"gzip"));
-            let mut bytes = Bytes::from(xml);
-            if zip && bytes.len() >= GZIP_FROM {
-                bytes = gzip(&bytes)?;
-                response = response.header(header::CONTENT_ENCODING, "gzip");
-            }
-            (response, Reply::whole(bytes))
-        }
-        Out::Page(status, retry_after) => {
-            let mut response = response.status(status).header(header::CONTENT_TYPE, "text/html");
-            if status == StatusCode::UNAUTHORIZED {
-                response = response.header(header::WWW_AUTHENTICATE, "Basic realm=\"sim\"");
-            }
-            if let Some(seconds) = retry_after {
-                response = response.header(header::RETRY_AFTER, seconds);
-            }
-            let page = format!(
-                "<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>",
-                status.as_u16()
-            );
-            (response, Reply::whole(page.into()))
-        }
-    };
-    response.body(reply).map_err(io::Error::other)
+fn offer(response: Builder, offers: Vec<String>) -> Builder {
+    offers.into_iter().fold(response, |response, offer| response.header(header::WWW_AUTHENTICATE, offer))
+}
+
+fn page(response: Builder, status: StatusCode) -> (Builder, Reply) {
+    let html =
+        format!("<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>", status.as_u16());
+    (response.status(status).header(header::CONTENT_TYPE, "text/html"), Reply::whole(html.into()))
 }
 
 fn gzip(bytes: &[u8]) -> io::Result<Bytes> {

@@ -1,24 +1,48 @@
-//! A certificate for the occasion: a CA of our own and a leaf for this machine. Made anew at every start, never stored.
+//! TLS for the simulator's servers: with certificates made for the occasion, a CA of our own and a leaf for this machine,
+//! never stored; or with those that a caller brings.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType};
-use rustls::ServerConfig;
-use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
 
-/// What serves, and what clients must trust for it.
-pub(crate) struct Identity {
-    pub(crate) config: Arc<ServerConfig>,
-    pub(crate) ca_pem: String,
+type Failed = Box<dyn std::error::Error + Send + Sync>;
+
+/// What a server proves to be, and what clients must trust for it. All in PEM.
+#[derive(Clone)]
+pub struct Identity {
+    /// Its certificate, and those between it and the CA.
+    pub certificates_pem: String,
+    /// The private key of the first.
+    pub key_pem: String,
+    /// The CA.
+    pub ca_pem: String,
 }
 
-pub(crate) fn identity() -> io::Result<Identity> {
-    make().map_err(io::Error::other)
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Identity").field("certificates_pem", &self.certificates_pem).finish_non_exhaustive()
+    }
 }
 
-fn make() -> Result<Identity, Box<dyn std::error::Error + Send + Sync>> {
+impl Identity {
+    /// A new CA, and a leaf of it for `localhost`.
+    pub(crate) fn make() -> io::Result<Self> {
+        make().map_err(io::Error::other)
+    }
+
+    /// The certificate that clients see, in DER.
+    pub(crate) fn leaf(&self) -> io::Result<CertificateDer<'static>> {
+        CertificateDer::from_pem_slice(self.certificates_pem.as_bytes()).map_err(io::Error::other)
+    }
+}
+
+fn make() -> Result<Identity, Failed> {
     let ca_key = KeyPair::generate()?;
     let mut ca = CertificateParams::new(Vec::new())?;
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -32,11 +56,32 @@ fn make() -> Result<Identity, Box<dyn std::error::Error + Send + Sync>> {
     for address in [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)] {
         leaf.subject_alt_names.push(SanType::IpAddress(address));
     }
-    let certificate = leaf.signed_by(&key, &issuer)?;
+    let certificates_pem = leaf.signed_by(&key, &issuer)?.pem();
+    Ok(Identity { certificates_pem, key_pem: key.serialize_pem(), ca_pem })
+}
+
+/// How a server with this identity speaks TLS; with `client_ca_pem` only to clients that have a certificate of that CA.
+pub(crate) fn config(identity: &Identity, client_ca_pem: Option<&str>) -> io::Result<ServerConfig> {
+    build(identity, client_ca_pem).map_err(io::Error::other)
+}
+
+fn build(identity: &Identity, client_ca_pem: Option<&str>) -> Result<ServerConfig, Failed> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::try_from(key.serialize_der())?)?;
-    Ok(Identity { config: Arc::new(config), ca_pem })
+    let chain: Result<Vec<_>, _> =
+        CertificateDer::pem_slice_iter(identity.certificates_pem.as_bytes()).collect();
+    let key = PrivateKeyDer::from_pem_slice(identity.key_pem.as_bytes())?;
+    let builder =
+        ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
+    let builder = match client_ca_pem {
+        None => builder.with_no_client_auth(),
+        Some(pem) => {
+            let mut roots = RootCertStore::empty();
+            for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+                roots.add(certificate?)?;
+            }
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build()?;
+            builder.with_client_cert_verifier(verifier)
+        }
+    };
+    Ok(builder.with_single_cert(chain?, key)?)
 }

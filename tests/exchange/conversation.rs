@@ -6,7 +6,7 @@ use std::time::Duration;
 use adjourn::action::Step;
 use adjourn::calendar::{ChangeKey, EventId, RoomAddress, Window};
 use adjourn::engine::{Busy, Calendar as _, Directory, Written};
-use adjourn::exchange::{Exchange, Secret, Settings};
+use adjourn::exchange::{At, Exchange, Secret, Settings};
 use chrono::{DateTime, TimeDelta, Utc};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -235,7 +235,7 @@ async fn nobody_listening_is_said_so_and_nothing_was_done() {
     let script = Script::start(vec![deleted()]).await;
     let mut settings = settings(&script);
     drop(script);
-    settings.url = "http://127.0.0.1:1/EWS/Exchange.asmx".to_owned();
+    settings.at = At::Url("http://127.0.0.1:1/EWS/Exchange.asmx".to_owned());
     let written = Exchange::new(&settings).unwrap().write(&room(), &remove()).await.written;
     let Written::NotDone(trouble) = written else { panic!("{written:?}") };
     assert!(trouble.advice.contains("cannot be reached"), "{trouble}");

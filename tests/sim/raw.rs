@@ -38,7 +38,7 @@ fn basic() -> String {
     format!("Basic {}", base64::prelude::BASE64_STANDARD.encode(format!("{username}:{password}")))
 }
 
-fn envelope(room: &str, body: &str) -> String {
+pub fn envelope(room: &str, body: &str) -> String {
     format!(
         r#"<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types" xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages"><s:Header><t:RequestServerVersion Version="Exchange2013_SP1"/><t:ExchangeImpersonation><t:ConnectingSID><t:SmtpAddress>{room}</t:SmtpAddress></t:ConnectingSID></t:ExchangeImpersonation></s:Header><s:Body>{body}</s:Body></s:Envelope>"#
     )

@@ -1,0 +1,116 @@
+//! What ties a sign-in to the TLS connection it is made on (RFC 5929, `tls-server-end-point`), as NTLM carries it: the MD5
+//! of GSS-API's channel bindings around a hash of the server's certificate. Works on bytes only.
+
+use md5::{Digest as _, Md5};
+use sha2::{Sha224, Sha256, Sha384, Sha512};
+
+use super::der::{OID, Reader, SEQUENCE, context};
+
+/// The hash of the bindings, as it stands in `MsvAvChannelBindings`.
+pub(crate) type Binding = [u8; 16];
+
+/// The binding that a server with this certificate expects; `None` where none is defined for its kind of signature.
+pub(crate) fn of_certificate(certificate: &[u8]) -> Option<Binding> {
+    let hash = match hash_of_signature(certificate)? {
+        Hash::Sha224 => Sha224::digest(certificate).to_vec(),
+        Hash::Sha256 => Sha256::digest(certificate).to_vec(),
+        Hash::Sha384 => Sha384::digest(certificate).to_vec(),
+        Hash::Sha512 => Sha512::digest(certificate).to_vec(),
+    };
+    Some(gss(&[b"tls-server-end-point:", hash.as_slice()].concat()))
+}
+
+/// MD5 of `gss_channel_bindings_struct` (RFC 4121, 4.1.1.2): no addresses, and the application's data.
+fn gss(data: &[u8]) -> Binding {
+    let length = u32::try_from(data.len()).unwrap_or(u32::MAX);
+    let mut md5 = Md5::new();
+    md5.update([0; 16]); // initiator and acceptor: type and length of the address
+    md5.update(length.to_le_bytes());
+    md5.update(data);
+    md5.finalize().into()
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hash {
+    Sha224,
+    Sha256,
+    Sha384,
+    Sha512,
+}
+
+/// The hash in the certificate's signature, with MD5 and SHA-1 replaced as RFC 5929 says.
+fn hash_of_signature(certificate: &[u8]) -> Option<Hash> {
+    let mut certificate = Reader::new(certificate).inside(SEQUENCE)?;
+    certificate.any()?; // what is signed
+    let mut algorithm = certificate.inside(SEQUENCE)?;
+    match algorithm.take(OID)?.content {
+        RSA_PSS => hash_of_pss(algorithm.inside(SEQUENCE)?),
+        [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, last] => match last {
+            4 | 5 | 11 => Some(Hash::Sha256), // with MD5, SHA-1, SHA-256
+            12 => Some(Hash::Sha384),
+            13 => Some(Hash::Sha512),
+            14 => Some(Hash::Sha224),
+            _ => None,
+        },
+        [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x01] => Some(Hash::Sha256), // ecdsa-with-SHA1
+        [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, last] => match last {
+            1 => Some(Hash::Sha224),
+            2 => Some(Hash::Sha256),
+            3 => Some(Hash::Sha384),
+            4 => Some(Hash::Sha512),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// `RSASSA-PSS-params`: the hash is the first field, and SHA-1 when it is left out.
+fn hash_of_pss(mut parameters: Reader<'_>) -> Option<Hash> {
+    let Some(mut field) = parameters.inside(context(0)) else { return Some(Hash::Sha256) };
+    match field.inside(SEQUENCE)?.take(OID)?.content {
+        [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 1] => Some(Hash::Sha256),
+        [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 2] => Some(Hash::Sha384),
+        [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 3] => Some(Hash::Sha512),
+        [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 4] => Some(Hash::Sha224),
+        [0x2b, 0x0e, 0x03, 0x02, 0x1a] => Some(Hash::Sha256), // SHA-1
+        _ => None,
+    }
+}
+
+/// 1.2.840.113549.1.1.10
+const RSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a];
+
+#[cfg(test)]
+mod tests {
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject as _;
+
+    use super::*;
+
+    /// `fixtures/certificates/expected.py` prints these, with Python's hashlib and no line of this.
+    const EXPECTED: [(&str, &str); 8] = [
+        ("ecdsa-sha256", "6846e6b7fb5213001c005263b533f822"),
+        ("ecdsa-sha384", "0240af29d5fb3035f194922db13759e6"),
+        ("rsa-pss-sha256", "b5b975386da9a54534acfd3b0114c7ec"),
+        ("rsa-pss-sha384", "823b95b4a6df27f3503b2d2316552002"),
+        ("rsa-sha1", "a4c1197f122fa2a73d46c5ac1f3e1eff"),
+        ("rsa-sha256", "334dca333e2b20901f39a6f94287d69a"),
+        ("rsa-sha384", "0a955ee26c5439e384f1c2920ea1e057"),
+        ("rsa-sha512", "6a77e6e7a60a3d8e498ed08647dcea4e"),
+    ];
+
+    #[test]
+    fn every_kind_of_signature_has_the_hash_that_rfc_5929_says() {
+        for (name, expected) in EXPECTED {
+            let path = format!("{}/fixtures/certificates/{name}.pem", env!("CARGO_MANIFEST_DIR"));
+            let certificate = CertificateDer::from_pem_file(path).unwrap();
+            let binding = of_certificate(&certificate).unwrap();
+            assert_eq!(
+                binding.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+                expected,
+                "{name}"
+            );
+        }
+        assert_eq!(of_certificate(b"no certificate"), None);
+    }
+}

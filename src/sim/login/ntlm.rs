@@ -1,0 +1,226 @@
+//! The server's side of NTLM (MS-NLMP 3.2): a challenge is given, its answer is judged. NTLMv2 only, as a domain that
+//! takes its security seriously has it. Who may come in with which channel binding is decided elsewhere.
+
+use chrono::{DateTime, Utc};
+
+use super::account::Account;
+use super::binding::Binding;
+use super::ntlm_keys::{Key, Rc4, Side, Strength, first_signature, hmac_md5, user_key};
+use super::ntlm_messages::{self as messages, Authenticate, Names, flag};
+
+/// A challenge that waits for its answer.
+#[derive(Debug)]
+pub(crate) struct Challenge {
+    negotiate: Vec<u8>,
+    message: Vec<u8>,
+    nonce: [u8; 8],
+}
+
+/// Somebody proved to know the password.
+#[derive(Debug)]
+pub(crate) struct Proven {
+    /// As the client said it.
+    pub(crate) name: String,
+    /// What the client bound itself to.
+    pub(crate) binding: Option<Binding>,
+    pub(crate) session: Session,
+}
+
+/// What both sides can sign with now.
+#[derive(Debug)]
+pub(crate) struct Session {
+    key: Key,
+    flags: u32,
+}
+
+impl Challenge {
+    /// Answers a `NEGOTIATE_MESSAGE`; `None` when it is none, or asks for what cannot be.
+    pub(crate) fn give(negotiate: &[u8], nonce: [u8; 8], names: &Names, now: DateTime<Utc>) -> Option<Self> {
+        let flags = agree(messages::read_negotiate(negotiate)?)?;
+        let message = messages::challenge(flags, nonce, names, filetime(now));
+        Some(Self { negotiate: negotiate.to_vec(), message, nonce })
+    }
+
+    /// The `CHALLENGE_MESSAGE`.
+    pub(crate) fn message(&self) -> &[u8] {
+        &self.message
+    }
+
+    /// Looks at an `AUTHENTICATE_MESSAGE`; `None` when it proves nothing.
+    pub(crate) fn judge(&self, message: &[u8], account: &Account) -> Option<Proven> {
+        let said = Authenticate::read(message)?;
+        let response = said.response.as_ref()?;
+        if !account.is(&said.domain, &said.user) {
+            return None;
+        }
+        let user = user_key(&account.password, &said.user, &said.domain);
+        if hmac_md5(&user, &[&self.nonce, response.blob]) != response.proof {
+            return None;
+        }
+        let key = session_key(&said, hmac_md5(&user, &[&response.proof]))?;
+        if response.has_mic && !self.mic_is_right(message, &key) {
+            return None;
+        }
+        let name = match said.domain.as_str() {
+            "" => said.user,
+            domain => format!("{domain}\\{}", said.user),
+        };
+        Some(Proven { name, binding: response.binding, session: Session { key, flags: said.flags } })
+    }
+
+    fn mic_is_right(&self, message: &[u8], key: &Key) -> bool {
+        messages::take_mic(message)
+            .is_some_and(|(mic, without)| hmac_md5(key, &[&self.negotiate, &self.message, &without]) == mic)
+    }
+}
+
+impl Session {
+    /// Whether messages can be signed, so that SPNEGO has to sign its list of mechanisms.
+    pub(crate) fn signs(&self) -> bool {
+        self.flags & flag::SIGN != 0 && self.flags & flag::EXTENDED_SECURITY != 0
+    }
+
+    /// The client's signature over its first message.
+    pub(crate) fn of_client(&self, message: &[u8]) -> [u8; 16] {
+        self.sign(Side::Client, message)
+    }
+
+    /// Ours over our first.
+    pub(crate) fn of_server(&self, message: &[u8]) -> [u8; 16] {
+        self.sign(Side::Server, message)
+    }
+
+    fn sign(&self, side: Side, message: &[u8]) -> [u8; 16] {
+        let strength = match self.flags {
+            flags if flags & flag::BITS_128 != 0 => Strength::Bits128,
+            flags if flags & flag::BITS_56 != 0 => Strength::Bits56,
+            _ => Strength::Bits40,
+        };
+        first_signature(side, &self.key, strength, self.flags & flag::KEY_EXCHANGE != 0, message)
+    }
+}
+
+/// What the client asked for and we can do.
+fn agree(asked: u32) -> Option<u32> {
+    let kept = asked
+        & (flag::SIGN
+            | flag::SEAL
+            | flag::ALWAYS_SIGN
+            | flag::EXTENDED_SECURITY
+            | flag::VERSION
+            | flag::BITS_128
+            | flag::KEY_EXCHANGE
+            | flag::BITS_56
+            | flag::REQUEST_TARGET);
+    let text = match (asked & flag::UNICODE, asked & flag::OEM) {
+        (0, 0) => return None,
+        (0, _) => flag::OEM,
+        _ => flag::UNICODE,
+    };
+    Some(kept | text | flag::NTLM | flag::TARGET_INFO | flag::TARGET_IS_DOMAIN)
+}
+
+/// `ExportedSessionKey`, from `SessionBaseKey`.
+fn session_key(said: &Authenticate<'_>, base: Key) -> Option<Key> {
+    if said.flags & flag::KEY_EXCHANGE == 0 || said.session_key.is_empty() {
+        return Some(base);
+    }
+    let mut key: Key = said.session_key.try_into().ok()?;
+    Rc4::new(&base).apply(&mut key);
+    Some(key)
+}
+
+/// 100 ns since 1601.
+fn filetime(now: DateTime<Utc>) -> u64 {
+    const SECONDS_BEFORE_1970: i64 = 11_644_473_600;
+    let ticks = (now.timestamp() + SECONDS_BEFORE_1970).saturating_mul(10_000_000);
+    u64::try_from(ticks).unwrap_or(0) + u64::from(now.timestamp_subsec_nanos() / 100)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// The lines of a conversation that `fixtures/logins/make.py` wrote, which is pyspnego's.
+    pub(in super::super) fn recorded(name: &str) -> Vec<Vec<u8>> {
+        let path = format!("{}/fixtures/logins/{name}", env!("CARGO_MANIFEST_DIR"));
+        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+        let line = |line: &str| line.as_bytes().chunks(2).map(byte).collect();
+        std::fs::read_to_string(path).unwrap().lines().map(line).collect()
+    }
+
+    pub(in super::super) fn given(negotiate: &[u8], message: &[u8]) -> Challenge {
+        let nonce = message[24..32].try_into().unwrap();
+        Challenge { negotiate: negotiate.to_vec(), message: message.to_vec(), nonce }
+    }
+
+    pub(in super::super) fn account() -> Account {
+        Account::new("svc-adjourn@example.com", "EXAMPLE", "simulated")
+    }
+
+    #[test]
+    fn a_strangers_client_proves_its_password_and_its_binding() {
+        let [negotiate, challenge, authenticate] = recorded("ntlm.txt").try_into().unwrap();
+        let proven = given(&negotiate, &challenge).judge(&authenticate, &account()).unwrap();
+        assert_eq!(proven.name, "EXAMPLE\\svc-adjourn");
+        // python: md5(16 zeros + length in 4 bytes + b"tls-server-end-point:" + 32 * b"\x5a")
+        let binding = proven.binding.unwrap().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        assert_eq!(binding, "86e996ec5e117d96509dc7630fa8077f");
+        let other = Account::new("svc-adjourn@example.com", "EXAMPLE", "guessed");
+        assert!(given(&negotiate, &challenge).judge(&authenticate, &other).is_none());
+        let other = Account::new("somebody@example.com", "EXAMPLE", "simulated");
+        assert!(given(&negotiate, &challenge).judge(&authenticate, &other).is_none());
+    }
+
+    #[test]
+    fn no_bit_of_a_conversation_may_change_and_none_may_be_missing() {
+        let [negotiate, challenge, authenticate] = recorded("ntlm.txt").try_into().unwrap();
+        let mut lenient = Vec::new();
+        for bit in 0..authenticate.len() * 8 {
+            let mut changed = authenticate.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            if given(&negotiate, &challenge).judge(&changed, &account()).is_some() {
+                lenient.push(bit);
+            }
+        }
+        assert_eq!(lenient, Vec::<usize>::new(), "the MIC covers every bit");
+        for length in 0..authenticate.len() {
+            assert!(given(&negotiate, &challenge).judge(&authenticate[..length], &account()).is_none());
+        }
+        let mut other = negotiate.clone();
+        other[12] ^= 4;
+        assert!(given(&other, &challenge).judge(&authenticate, &account()).is_none(), "nor before it");
+    }
+
+    #[test]
+    fn ntlm_of_the_first_version_is_refused() {
+        let [negotiate, challenge, mut authenticate] = recorded("ntlm.txt").try_into().unwrap();
+        authenticate[20..24].copy_from_slice(&[24, 0, 24, 0]); // an NTLMv1 response has 24 bytes
+        assert!(given(&negotiate, &challenge).judge(&authenticate, &account()).is_none());
+        authenticate[20..24].copy_from_slice(&[0; 4]); // LM alone, or nobody
+        assert!(given(&negotiate, &challenge).judge(&authenticate, &account()).is_none());
+    }
+
+    #[test]
+    fn a_challenge_agrees_to_what_was_asked() {
+        let names = Names {
+            domain: "EXAMPLE".to_owned(),
+            dns_domain: "example.com".to_owned(),
+            computer: "SIM".to_owned(),
+        };
+        let now = DateTime::from_timestamp(0, 0).unwrap();
+        let give = |flags: u32| {
+            let negotiate = [b"NTLMSSP\0".as_slice(), &1_u32.to_le_bytes(), &flags.to_le_bytes()].concat();
+            Challenge::give(&negotiate, [7; 8], &names, now).map(|challenge| challenge.message)
+        };
+        let message = give(flag::UNICODE | flag::OEM | flag::SIGN).unwrap();
+        let agreed = u32::from_le_bytes(message[20..24].try_into().unwrap());
+        assert_eq!(agreed & (flag::UNICODE | flag::OEM), flag::UNICODE);
+        assert_eq!(agreed & (flag::SIGN | flag::SEAL), flag::SIGN);
+        assert_eq!(message[56..58], *b"E\0");
+        assert_eq!(give(flag::OEM).unwrap()[56..58], *b"EX");
+        assert_eq!(give(0), None);
+        // 1970 in ticks since 1601
+        assert!(message.windows(8).any(|eight| eight == 116_444_736_000_000_000_u64.to_le_bytes()));
+    }
+}

@@ -1,0 +1,168 @@
+//! The server's side of `Negotiate` (RFC 4178, MS-SPNG): whatever a client would like best, NTLM is agreed on, since there
+//! is no Kerberos here; and the list of what it would have liked is signed by both sides where RFC 4178 wants that.
+//! Knows nothing of HTTP.
+
+use super::der::{ENUMERATED, OCTET_STRING, OID, Reader, SEQUENCE, context, wrap};
+use super::ntlm::Session;
+
+/// A token of the client.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Token<'a> {
+    /// NTLM without SPNEGO around it, which Windows takes too.
+    Bare(&'a [u8]),
+    Init(Init<'a>),
+    Response {
+        token: Option<&'a [u8]>,
+        signature: Option<&'a [u8]>,
+    },
+}
+
+/// `NegTokenInit`, of a client that could do with NTLM.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Init<'a> {
+    /// `MechTypeList` in DER: what is signed.
+    pub(crate) mechanisms: &'a [u8],
+    /// NTLM comes first, so that the token is for it.
+    pub(crate) ntlm_first: bool,
+    pub(crate) token: Option<&'a [u8]>,
+}
+
+/// Reads a token; `None` when it is none, or of somebody who cannot do NTLM.
+pub(crate) fn read(bytes: &[u8]) -> Option<Token<'_>> {
+    if bytes.starts_with(super::ntlm_messages::SIGNATURE) {
+        return Some(Token::Bare(bytes));
+    }
+    let mut reader = Reader::new(bytes);
+    if let Some(mut frame) = reader.inside(GSS) {
+        (frame.take(OID)?.content == SPNEGO).then_some(())?;
+        return read_init(frame.inside(context(0))?.inside(SEQUENCE)?).map(Token::Init);
+    }
+    let mut response = reader.inside(context(1))?.inside(SEQUENCE)?;
+    response.take(context(0)); // negState: the client's opinion changes nothing
+    response.take(context(1)); // supportedMech
+    Some(Token::Response { token: octets(&mut response, 2)?, signature: octets(&mut response, 3)? })
+}
+
+fn read_init(mut init: Reader<'_>) -> Option<Init<'_>> {
+    let mechanisms = init.inside(context(0))?.take(SEQUENCE)?;
+    let mut all = Reader::new(mechanisms.content);
+    let known: Vec<_> = std::iter::from_fn(|| all.take(OID)).map(|oid| oid.content == NTLM).collect();
+    init.take(context(1)); // reqFlags
+    let token = octets(&mut init, 2)?;
+    known.contains(&true).then(|| Init {
+        mechanisms: mechanisms.whole,
+        ntlm_first: known.first() == Some(&true),
+        token,
+    })
+}
+
+/// `[number] OCTET STRING OPTIONAL`; the outer `None` when something else is in its place.
+fn octets<'a>(reader: &mut Reader<'a>, number: u8) -> Option<Option<&'a [u8]>> {
+    match reader.inside(context(number)) {
+        None => Some(None),
+        Some(mut inside) => Some(Some(inside.take(OCTET_STRING)?.content)),
+    }
+}
+
+/// What we answer with `negState`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    Completed = 0,
+    Incomplete = 1,
+    /// NTLM it is, though it was not the first wish: the list must be signed.
+    RequestMic = 3,
+}
+
+/// Our `NegTokenResp`.
+#[derive(Debug)]
+pub(crate) struct Answer<'a> {
+    pub(crate) state: State,
+    /// The first answer, and it alone, names the mechanism.
+    pub(crate) first: bool,
+    pub(crate) token: Option<&'a [u8]>,
+    pub(crate) signature: Option<&'a [u8]>,
+}
+
+impl Answer<'_> {
+    pub(crate) fn write(&self) -> Vec<u8> {
+        let state = wrap(context(0), &[&wrap(ENUMERATED, &[&[self.state as u8]])]);
+        let mechanism = if self.first { wrap(context(1), &[&wrap(OID, &[NTLM])]) } else { Vec::new() };
+        let octets = |number, bytes: Option<&[u8]>| {
+            bytes.map(|bytes| wrap(context(number), &[&wrap(OCTET_STRING, &[bytes])])).unwrap_or_default()
+        };
+        let (token, signature) = (octets(2, self.token), octets(3, self.signature));
+        wrap(context(1), &[&wrap(SEQUENCE, &[&state, &mechanism, &token, &signature])])
+    }
+}
+
+/// What is to be signed, and whether it has to be.
+#[derive(Debug)]
+pub(crate) struct List {
+    pub(crate) mechanisms: Vec<u8>,
+    pub(crate) required: bool,
+}
+
+impl List {
+    /// Looks at the client's signature, and gives ours if one is due. The outer `None` refuses.
+    pub(crate) fn settle(&self, session: &Session, signature: Option<&[u8]>) -> Option<Option<[u8; 16]>> {
+        if !session.signs() {
+            return Some(None);
+        }
+        match signature {
+            Some(theirs) => (theirs == session.of_client(&self.mechanisms).as_slice())
+                .then(|| Some(session.of_server(&self.mechanisms))),
+            None => (!self.required).then_some(None),
+        }
+    }
+}
+
+/// The tag of `InitialContextToken` (RFC 2743, 3.1).
+const GSS: u8 = 0x60;
+/// 1.3.6.1.5.5.2
+const SPNEGO: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x02];
+/// 1.3.6.1.4.1.311.2.2.10
+const NTLM: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x82, 0x37, 0x02, 0x02, 0x0a];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 1.2.840.113554.1.2.2
+    const KERBEROS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x12, 0x01, 0x02, 0x02];
+
+    fn init(mechanisms: &[&[u8]], token: &[u8]) -> Vec<u8> {
+        let list: Vec<u8> = mechanisms.iter().flat_map(|oid| wrap(OID, &[oid])).collect();
+        let list = wrap(context(0), &[&wrap(SEQUENCE, &[&list])]);
+        let token = wrap(context(2), &[&wrap(OCTET_STRING, &[token])]);
+        let init = wrap(context(0), &[&wrap(SEQUENCE, &[&list, &token])]);
+        wrap(GSS, &[&wrap(OID, &[SPNEGO]), &init])
+    }
+
+    #[test]
+    fn ntlm_is_found_wherever_it_stands_in_the_list() {
+        let first = init(&[NTLM, KERBEROS], b"type 1");
+        let Some(Token::Init(read_first)) = read(&first) else { panic!("{first:02x?}") };
+        assert!(read_first.ntlm_first);
+        assert_eq!(read_first.token, Some(&b"type 1"[..]));
+        let second = init(&[KERBEROS, NTLM], b"ticket");
+        assert!(matches!(read(&second), Some(Token::Init(Init { ntlm_first: false, .. }))));
+        assert_eq!(read(&init(&[KERBEROS], b"ticket")), None);
+        assert_eq!(read(b"NTLMSSP\0rest"), Some(Token::Bare(b"NTLMSSP\0rest")));
+        for cut in 0..first.len() {
+            assert_eq!(read(&first[..cut]), None, "{cut}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_what_rfc_4178_says() {
+        // openssl asn1parse reads: [1] { SEQUENCE { [0] { ENUMERATED 01 } [1] { OID NTLM } [2] { OCTET STRING 61 } } }
+        let expected = "a11a3018a0030a0101a10c060a2b06010401823702020aa203040161";
+        let answer = Answer { state: State::Incomplete, first: true, token: Some(b"a"), signature: None };
+        let written = answer.write();
+        assert_eq!(written.iter().map(|byte| format!("{byte:02x}")).collect::<String>(), expected);
+        assert_eq!(read(&written), Some(Token::Response { token: Some(b"a"), signature: None }));
+        let signed = Answer { state: State::Completed, first: false, token: None, signature: Some(b"sig") };
+        let signed = signed.write();
+        assert_eq!(read(&signed), Some(Token::Response { token: None, signature: Some(b"sig") }));
+    }
+}
