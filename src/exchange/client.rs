@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
@@ -152,16 +152,25 @@ impl Client {
             };
         let (mut attempt, mut moved) = (0, false);
         let mut last = String::from("parked after throttling");
+        let mut finding_out = None;
         loop {
+            // Before the gate: whoever finds out must not wait for a place that is held by those who wait for it.
+            if finding_out.is_none() {
+                finding_out = match timeout_at(until, self.standing.enter()).await {
+                    Ok(Ok(turn)) => turn,
+                    Ok(Err((kind, code))) => return Err(Failed::Refused(kind, code)),
+                    Err(_) => return Err(Failed::Busy(last)),
+                };
+            }
             let Some(pass) = self.gate.enter(room, until).await else { return Err(Failed::Busy(last)) };
-            let finding_out = match self.standing.enter().await {
-                Ok(turn) => turn,
-                Err((kind, code)) => return Err(Failed::Refused(kind, code)),
-            };
             let version = self.spoken.to(room);
             let turn = self.turn(room, op, version, &read, trail).await;
             self.judge(&turn, attempt);
-            drop((pass, finding_out));
+            drop(pass);
+            // Who asks once more does so before anybody else asks at all.
+            if !matches!(turn, Turn::Verdict(Verdict::OnceMore(Kind::Credentials, _))) {
+                finding_out = None;
+            }
             match turn {
                 Turn::Answer(value) => return Ok(value),
                 Turn::NotSent(Failure::SignIn { lasting: true, why, .. }) => {
@@ -221,6 +230,7 @@ impl Client {
             {
                 self.standing.refused(*kind, code);
             }
+            Turn::Verdict(Verdict::OnceMore(Kind::Credentials, _)) => self.standing.doubt(),
             Turn::Verdict(Verdict::Refused(kind @ Kind::Credentials, code)) => {
                 self.standing.refused(*kind, code)
             }

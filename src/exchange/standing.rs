@@ -60,6 +60,11 @@ impl Standing {
         }
     }
 
+    /// A refusal that may pass: until somebody has found out, nobody else asks.
+    pub(super) fn doubt(&self) {
+        self.known.store(false, Ordering::Relaxed);
+    }
+
     pub(super) fn refused(&self, kind: Kind, code: &str) {
         self.known.store(false, Ordering::Relaxed);
         let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);

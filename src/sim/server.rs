@@ -161,6 +161,11 @@ impl Simulator {
         self.service.door.logins()
     }
 
+    /// How many sign-ins by NTLM or Negotiate had a wrong password.
+    pub fn refused_sign_ins(&self) -> usize {
+        self.service.door.wrong()
+    }
+
     /// Every connection has to sign in again, as after a recycle of the application pool.
     pub fn sign_everybody_out(&self) {
         self.service.door.forget_everybody();

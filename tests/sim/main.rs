@@ -11,6 +11,7 @@ mod office;
 mod raw;
 mod releases;
 mod series;
+mod sign_in;
 mod socket;
 mod strangers;
 mod sweeps;

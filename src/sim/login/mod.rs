@@ -14,6 +14,7 @@ mod ntlm_keys;
 mod ntlm_messages;
 mod spnego;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
@@ -98,6 +99,7 @@ pub(crate) struct Door {
     rules: Rules,
     account: Mutex<Account>,
     logins: Mutex<Vec<Login>>,
+    wrong: AtomicUsize,
     /// Sign-ins of an earlier round count no more.
     round: Mutex<u64>,
 }
@@ -135,7 +137,7 @@ impl Visitor {
 impl Door {
     pub(crate) fn new(rules: Rules, username: &str, domain: &str, password: &str) -> Self {
         let account = Mutex::new(Account::new(username, domain, password));
-        Self { rules, account, logins: Mutex::default(), round: Mutex::new(0) }
+        Self { rules, account, logins: Mutex::default(), wrong: AtomicUsize::new(0), round: Mutex::new(0) }
     }
 
     pub(crate) fn change_password(&self, password: &str) {
@@ -145,6 +147,11 @@ impl Door {
     /// Every connection has to sign in again.
     pub(crate) fn forget_everybody(&self) {
         *lock(&self.round) += 1;
+    }
+
+    /// Sign-ins by NTLM or Negotiate whose password was wrong: what locks an account, when there are many.
+    pub(crate) fn wrong(&self) -> usize {
+        self.wrong.load(Ordering::Relaxed)
     }
 
     pub(crate) fn logins(&self) -> Vec<Login> {
@@ -226,7 +233,12 @@ impl Door {
             Scheme::Ntlm => format!("NTLM {}", BASE64_STANDARD.encode(token)),
             _ => format!("Negotiate {}", BASE64_STANDARD.encode(token)),
         };
-        match handshake::step(at, &token, &account, &names(&account), now)? {
+        let was_challenged = at.is_some();
+        let step = handshake::step(at, &token, &account, &names(&account), now);
+        if was_challenged && step.is_none() {
+            self.wrong.fetch_add(1, Ordering::Relaxed);
+        }
+        match step? {
             Step::GoOn(handshake, answer) => {
                 *standing = Standing::Talking(scheme, handshake);
                 Some(Verdict::No(vec![named(answer)]))

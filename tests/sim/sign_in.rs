@@ -1,0 +1,291 @@
+//! Our own client at the simulator's door: every way of signing in that real servers ask for, over real TLS, and what a
+//! refusal is called.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use adjourn::exchange::login::{ChannelBinding, Given, Proof, Windows, WindowsScheme};
+use adjourn::exchange::{At, ClientCertificate, Exchange, Failed, Kind, Secret, Settings, SignIn};
+use adjourn::sim::{Bound, ExtendedProtection, Options, Scheme, Simulator, Tokens, Trouble, Wrong};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use tempfile::NamedTempFile;
+
+use crate::login::{CERTIFICATES, identity};
+use crate::office::{room, world};
+
+struct Site {
+    sim: Simulator,
+    ca: NamedTempFile,
+}
+
+impl Site {
+    async fn open(options: Options) -> Self {
+        let sim = Simulator::start(world(), Options { tls: true, ..options }).await.unwrap();
+        let ca = file(sim.ca_pem().unwrap());
+        Self { sim, ca }
+    }
+
+    async fn windows(protection: ExtendedProtection, terminated_elsewhere: bool) -> Self {
+        let schemes = vec![Scheme::Negotiate, Scheme::Ntlm];
+        let options =
+            Options { schemes, extended_protection: protection, terminated_elsewhere, ..Options::default() };
+        Self::open(options).await
+    }
+
+    fn settings(&self, sign_in: SignIn) -> Settings {
+        let mut settings = Settings::new(self.sim.url(), "", Secret::new(String::new()));
+        settings.sign_in = sign_in;
+        settings.ca_file = Some(self.ca.path().to_owned());
+        settings
+    }
+
+    fn exchange(&self, sign_in: SignIn) -> Exchange {
+        Exchange::new(&self.settings(sign_in)).unwrap()
+    }
+}
+
+fn file(text: &str) -> NamedTempFile {
+    let mut file = NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file
+}
+
+fn windows(scheme: WindowsScheme, binding: ChannelBinding) -> SignIn {
+    SignIn::Windows(Windows {
+        scheme,
+        username: r"EXAMPLE\svc-adjourn".to_owned(),
+        proof: Proof::Password(Secret::new(Options::default().password)),
+        binding,
+        kdc: None,
+    })
+}
+
+fn refusal(failed: Result<Option<u32>, Failed>) -> (Kind, String) {
+    match failed {
+        Err(Failed::Refused(kind, code)) => (kind, code),
+        other => panic!("{other:?}"),
+    }
+}
+
+const BOTH: [WindowsScheme; 2] = [WindowsScheme::Ntlm, WindowsScheme::Negotiate];
+
+#[tokio::test]
+async fn windows_accounts_sign_in_bound_to_the_connection_whatever_the_server_asks() {
+    use ExtendedProtection::{Allow, None, Require};
+    for scheme in BOTH {
+        for protection in [None, Allow, Require] {
+            let site = Site::windows(protection, false).await;
+            let exchange = site.exchange(windows(scheme, ChannelBinding::Auto));
+            exchange
+                .look_in(&room())
+                .await
+                .unwrap_or_else(|why| panic!("{scheme:?} {protection:?}: {why:?}"));
+            let logins = site.sim.logins();
+            assert_eq!(logins.len(), 1, "{scheme:?} {protection:?}");
+            assert_eq!(logins[0].bound, Bound::Right);
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_certificate_that_a_client_accepts_can_be_bound_to() {
+    for name in CERTIFICATES {
+        let site = Site::open(Options {
+            schemes: vec![Scheme::Ntlm],
+            extended_protection: ExtendedProtection::Require,
+            identity: Some(identity(name)),
+            ..Options::default()
+        })
+        .await;
+        let exchange = site.exchange(windows(WindowsScheme::Ntlm, ChannelBinding::Require));
+        exchange.look_in(&room()).await.unwrap_or_else(|why| panic!("{name}: {why:?}"));
+    }
+}
+
+#[tokio::test]
+async fn requests_after_the_sign_in_say_nothing_more_and_a_forgotten_one_is_said_again() {
+    for scheme in BOTH {
+        let site = Site::windows(ExtendedProtection::Require, false).await;
+        let exchange = site.exchange(windows(scheme, ChannelBinding::Require));
+        for _ in 0..3 {
+            exchange.look_in(&room()).await.unwrap();
+        }
+        assert_eq!(site.sim.logins().len(), 1);
+        site.sim.sign_everybody_out();
+        exchange.look_in(&room()).await.unwrap();
+        assert_eq!(site.sim.logins().len(), 2);
+        let connections: Vec<_> = site.sim.requests().iter().map(|asked| asked.connection).collect();
+        assert_eq!(connections, [1; 4]);
+    }
+}
+
+#[tokio::test]
+async fn every_connection_signs_in_for_itself() {
+    let site = Site::windows(ExtendedProtection::Require, false).await;
+    let exchange = Arc::new(site.exchange(windows(WindowsScheme::Ntlm, ChannelBinding::Auto)));
+    exchange.look_in(&room()).await.unwrap();
+    let asked = (0..8).map(|_| {
+        let exchange = exchange.clone();
+        tokio::spawn(async move { exchange.look_in(&room()).await.unwrap() })
+    });
+    for one in asked.collect::<Vec<_>>() {
+        one.await.unwrap();
+    }
+    let connections: std::collections::BTreeSet<_> =
+        site.sim.requests().iter().map(|asked| asked.connection).collect();
+    assert_eq!(site.sim.logins().len(), connections.len());
+}
+
+#[tokio::test]
+async fn where_another_machine_ends_tls_auto_goes_without_after_one_refusal_and_stays_so() {
+    for scheme in BOTH {
+        let site = Site::windows(ExtendedProtection::Allow, true).await;
+        let exchange = site.exchange(windows(scheme, ChannelBinding::Auto));
+        for _ in 0..3 {
+            exchange.look_in(&room()).await.unwrap();
+        }
+        let bound: Vec<_> = site.sim.logins().iter().map(|login| (login.bound, login.admitted)).collect();
+        assert_eq!(bound, [(Bound::Wrong, false), (Bound::Nothing, true)], "{scheme:?}");
+
+        let strict = site.exchange(windows(scheme, ChannelBinding::Require));
+        let (kind, code) = refusal(strict.look_in(&room()).await);
+        assert_eq!(kind, Kind::Credentials);
+        assert!(code.contains("a complete") && code.contains("with channel binding"), "{code}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_binding_where_one_is_required_nobody_comes_in() {
+    let site = Site::windows(ExtendedProtection::Require, false).await;
+    let exchange = site.exchange(windows(WindowsScheme::Ntlm, ChannelBinding::Off));
+    let (kind, code) = refusal(exchange.look_in(&room()).await);
+    assert_eq!(kind, Kind::Credentials);
+    assert!(code.ends_with("after a complete NTLM handshake without channel binding"), "{code}");
+    assert!(site.sim.logins().iter().all(|login| login.bound == Bound::Nothing), "never zeros");
+}
+
+#[tokio::test]
+async fn an_account_whose_binding_was_accepted_once_is_never_sent_without() {
+    let site = Site::windows(ExtendedProtection::Allow, false).await;
+    let exchange = site.exchange(windows(WindowsScheme::Ntlm, ChannelBinding::Auto));
+    exchange.look_in(&room()).await.unwrap();
+    site.sim.change_password("another");
+    site.sim.sign_everybody_out();
+    assert_eq!(refusal(exchange.look_in(&room()).await).0, Kind::Credentials);
+    assert!(site.sim.logins().iter().all(|login| login.bound == Bound::Right));
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_said_a_few_times_and_not_once_for_every_room() {
+    let site = Site::windows(ExtendedProtection::Allow, false).await;
+    site.sim.change_password("another");
+    let exchange = Arc::new(site.exchange(windows(WindowsScheme::Ntlm, ChannelBinding::Auto)));
+    let asked = (0..50).map(|_| {
+        let exchange = exchange.clone();
+        tokio::spawn(async move { refusal(exchange.look_in(&room()).await).0 })
+    });
+    for one in asked.collect::<Vec<_>>() {
+        assert_eq!(one.await.unwrap(), Kind::Credentials);
+    }
+    assert!(site.sim.requests().is_empty());
+    let said = site.sim.refused_sign_ins();
+    assert!((1..=4).contains(&said), "{said}");
+}
+
+#[tokio::test]
+async fn a_server_that_offers_another_way_is_named_as_such() {
+    let site = Site::windows(ExtendedProtection::None, false).await;
+    let basic = SignIn::Basic {
+        username: Options::default().username,
+        password: Secret::new(Options::default().password),
+    };
+    let (kind, code) = refusal(site.exchange(basic).look_in(&room()).await);
+    assert_eq!((kind, code.as_str()), (Kind::SignIn, "HTTP 401: the server offers Negotiate, NTLM only"));
+}
+
+#[tokio::test]
+async fn a_token_from_a_file_is_said_and_a_fresh_one_after_it_was_renewed() {
+    let tokens = Tokens::default();
+    let site =
+        Site::open(Options { schemes: vec![Scheme::Bearer], tokens: tokens.clone(), ..Options::default() })
+            .await;
+    let token = file(&tokens.issue(std::time::Duration::from_secs(3600)));
+    let exchange = site.exchange(SignIn::Token(Given::File(token.path().to_owned())));
+    exchange.look_in(&room()).await.unwrap();
+    tokens.expire();
+    let (kind, code) = refusal(exchange.look_in(&room()).await);
+    assert_eq!((kind, code.as_str()), (Kind::Credentials, "HTTP 401 after a fresh token (Bearer)"));
+}
+
+#[tokio::test]
+async fn a_client_certificate_lets_in_who_has_one() {
+    let key = KeyPair::generate().unwrap();
+    let mut ca = CertificateParams::new(Vec::new()).unwrap();
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca_pem = ca.self_signed(&key).unwrap().pem();
+    let issuer = Issuer::new(ca, key);
+    let ours = KeyPair::generate().unwrap();
+    let leaf = CertificateParams::new(vec!["svc-adjourn".to_owned()]).unwrap();
+    let certificate = file(&leaf.signed_by(&ours, &issuer).unwrap().pem());
+    let key = file(&ours.serialize_pem());
+    let site = Site::open(Options {
+        schemes: vec![Scheme::Nobody],
+        client_ca_pem: Some(ca_pem),
+        ..Options::default()
+    })
+    .await;
+    let mut settings = site.settings(SignIn::Certificate);
+    settings.client_certificate =
+        Some(ClientCertificate { certificate: certificate.path().to_owned(), key: key.path().to_owned() });
+    Exchange::new(&settings).unwrap().look_in(&room()).await.unwrap();
+
+    settings.client_certificate = None;
+    let without = Exchange::new(&settings).unwrap().look_in(&room()).await;
+    assert!(without.is_err(), "{without:?}");
+}
+
+#[tokio::test]
+async fn a_write_is_sent_whole_on_the_last_leg_only() {
+    use adjourn::action::Step;
+    use adjourn::calendar::Uid;
+    use adjourn::engine::{Calendar as _, Written};
+    let site = Site::windows(ExtendedProtection::Require, false).await;
+    let exchange = site.exchange(windows(WindowsScheme::Negotiate, ChannelBinding::Require));
+    let start = crate::office::now() + chrono::TimeDelta::days(3);
+    let book = Step::Book {
+        uid: Uid::new("one"),
+        start,
+        end: start + chrono::TimeDelta::minutes(30),
+        subject: "Once".to_owned(),
+    };
+    let reply = exchange.write(&room(), &book).await;
+    assert_eq!(reply.written, Written::Done);
+    assert_eq!(reply.requests.len(), 1);
+    let made: Vec<_> =
+        site.sim.requests().iter().filter(|asked| asked.operation == "CreateItem").cloned().collect();
+    assert_eq!(made.len(), 1);
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_before_the_last_leg_has_sent_nothing() {
+    use adjourn::engine::{Calendar as _, Written};
+    let site = Site::windows(ExtendedProtection::Require, false).await;
+    let url = site.sim.url();
+    let exchange = site.exchange(windows(WindowsScheme::Ntlm, ChannelBinding::Require));
+    site.sim.trouble(Trouble::new(Wrong::ResetAfter).on("CreateItem"));
+    let start = crate::office::now() + chrono::TimeDelta::days(3);
+    let book = adjourn::action::Step::Book {
+        uid: adjourn::calendar::Uid::new("two"),
+        start,
+        end: start + chrono::TimeDelta::minutes(30),
+        subject: "Perhaps".to_owned(),
+    };
+    // The body went along with the last leg: whether it was carried out is not known.
+    assert!(matches!(exchange.write(&room(), &book).await.written, Written::InDoubt(_)));
+    site.sim.stop().await;
+    let mut settings = Settings::new(url, "", Secret::new(String::new()));
+    settings.at = At::Url("https://127.0.0.1:1/EWS/Exchange.asmx".to_owned());
+    settings.sign_in = windows(WindowsScheme::Ntlm, ChannelBinding::Auto);
+    let away = Exchange::new(&settings).unwrap().write(&room(), &book).await;
+    assert!(matches!(away.written, Written::NotDone(_)), "{away:?}");
+}
