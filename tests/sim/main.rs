@@ -3,10 +3,12 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod actions;
+mod authority;
 mod exchangelib;
 mod histories;
 mod login;
 mod office;
+mod proxy;
 mod raw;
 mod releases;
 mod series;
