@@ -89,6 +89,10 @@ async fn refused(patient: &Patient, room: &RoomAddress, failed: Failed, findings
         _ => "answer",
     };
     let Trouble { fault, advice, code } = Trouble::from(failed);
+    let advice = match (check, fault) {
+        ("token", Fault::Administrator) => "the application is given no token".to_owned(),
+        _ => advice,
+    };
     let remedy = match (check, fault) {
         ("token", Fault::Administrator) => {
             "check tenant, client_id and what proves the application: an expired secret, a certificate that is not registered"

@@ -4,16 +4,19 @@
 //! serves it, keeps what would have been mailed, and has [`Trouble`] on request. It reads with roxmltree and writes with
 //! templates: it shares no code with the client it is there to check.
 
+mod authority;
 mod autodiscover;
 mod autodiscover_xml;
 mod body;
 mod event;
 mod ids;
+mod listen;
 mod login;
 mod meeting;
 mod ops;
 mod outbox;
 mod people;
+mod proxy;
 mod record;
 mod release;
 mod series;
@@ -26,11 +29,13 @@ mod trouble;
 mod views;
 mod world;
 
+pub use authority::{Authority, AuthorityOptions, TokenTrouble};
 pub use autodiscover::{Autodiscover, AutodiscoverAsked, AutodiscoverProtocol, Whereabouts};
 pub use event::*;
 pub use login::{Bound, ExtendedProtection, Login, Scheme, Tokens};
 pub use outbox::*;
 pub use people::{MeetingSpec, PlainSpec, RoomSpec, demo_world, large_world};
+pub use proxy::{Proxy, ProxyOptions};
 pub use record::Asked;
 pub use release::Release;
 pub use series::*;

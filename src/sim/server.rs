@@ -1,21 +1,19 @@
 //! The simulator as a process sees it: started on a free port of this machine, asked, troubled, stopped.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::autodiscover::Autodiscover;
+use super::listen::Listening;
 use super::login::{
     Binding, Door, ExtendedProtection, Login, Rules, Scheme, Tokens, Visitor, of_certificate,
 };
@@ -58,6 +56,8 @@ pub struct Options {
     pub client_ca_pem: Option<String>,
     /// The access tokens that open the door to [`Scheme::Bearer`].
     pub tokens: Tokens,
+    /// How far this server's clock is ahead of ours, as its `Date` header says.
+    pub clock_ahead: TimeDelta,
     /// Mailboxes for which EWS is switched off (HTTP 403); `*` for all.
     pub disabled: Vec<String>,
 }
@@ -79,6 +79,7 @@ impl Default for Options {
             terminated_elsewhere: false,
             client_ca_pem: None,
             tokens: Tokens::default(),
+            clock_ahead: TimeDelta::zero(),
             disabled: Vec::new(),
         }
     }
@@ -86,11 +87,9 @@ impl Default for Options {
 
 /// A running server.
 pub struct Simulator {
-    address: SocketAddr,
+    listening: Listening,
     ca_pem: Option<String>,
     service: Arc<Service>,
-    stop: oneshot::Sender<()>,
-    server: JoinHandle<()>,
 }
 
 impl Simulator {
@@ -99,8 +98,6 @@ impl Simulator {
     /// # Errors
     /// When the port is taken, or no certificate can be made.
     pub async fn start(world: World, options: Options) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
-        let address = listener.local_addr()?;
         let identity = match options.tls {
             true => Some(options.identity.clone().map_or_else(Identity::make, Ok)?),
             false => None,
@@ -113,17 +110,21 @@ impl Simulator {
         let door = door(identity.as_ref(), &options)?;
         let ca_pem = identity.map(|identity| identity.ca_pem);
         let service = Arc::new(Service::new(world, door, &options));
-        let scheme = if options.tls { "https" } else { "http" };
-        service.state().autodiscover.base = format!("{scheme}://{address}");
-        let (stop, stopped) = oneshot::channel();
-        let server = tokio::spawn(serve(listener, acceptor, service.clone(), stopped));
-        Ok(Self { address, ca_pem, service, stop, server })
+        let (shared, mut count) = (service.clone(), 0);
+        let listening = Listening::start(options.port, move |stream| {
+            count += 1;
+            connection(stream, acceptor.clone(), shared.clone(), Visitor::new(count))
+        })
+        .await?;
+        let scheme = if ca_pem.is_some() { "https" } else { "http" };
+        service.state().autodiscover.base = format!("{scheme}://{}", listening.address);
+        Ok(Self { listening, ca_pem, service })
     }
 
     /// Where EWS is.
     pub fn url(&self) -> String {
         let scheme = if self.ca_pem.is_some() { "https" } else { "http" };
-        format!("{scheme}://{}/EWS/Exchange.asmx", self.address)
+        format!("{scheme}://{}/EWS/Exchange.asmx", self.listening.address)
     }
 
     /// The issuer of its certificate, in PEM, for clients to trust; `None` over plain HTTP.
@@ -178,8 +179,7 @@ impl Simulator {
 
     /// Stops listening and closes all connections.
     pub async fn stop(self) {
-        let _ = self.stop.send(()); // gone already is stopped already
-        let _ = self.server.await;
+        self.listening.stop().await;
     }
 }
 
@@ -199,26 +199,6 @@ fn binding(identity: Option<&Identity>, options: &Options) -> io::Result<Option<
     unseen.as_ref().or(identity).map(Identity::leaf).transpose().map(|leaf| of_certificate(&leaf?))
 }
 
-async fn serve(
-    listener: TcpListener,
-    acceptor: Option<TlsAcceptor>,
-    service: Arc<Service>,
-    mut stopped: oneshot::Receiver<()>,
-) {
-    let mut connections = JoinSet::new();
-    let mut count = 0;
-    loop {
-        tokio::select! {
-            _ = &mut stopped => return,
-            Some(_) = connections.join_next() => {}
-            Ok((stream, _)) = listener.accept() => {
-                count += 1;
-                connections.spawn(connection(stream, acceptor.clone(), service.clone(), Visitor::new(count)));
-            }
-        }
-    }
-}
-
 /// One connection until it ends; how it ends is the client's business.
 async fn connection(
     stream: TcpStream,
@@ -226,7 +206,6 @@ async fn connection(
     service: Arc<Service>,
     visitor: Visitor,
 ) {
-    let _ = stream.set_nodelay(true);
     match acceptor {
         None => converse(stream, service, visitor).await,
         Some(acceptor) => {

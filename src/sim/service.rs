@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::response::Builder;
@@ -38,6 +38,7 @@ const XML: &str = "text/xml; charset=utf-8";
 pub(crate) struct Service {
     pub(crate) state: Mutex<State>,
     pub(crate) door: Door,
+    clock_ahead: TimeDelta,
     disabled: Vec<String>,
     latency: Duration,
     fixed_now: Option<DateTime<Utc>>,
@@ -72,6 +73,7 @@ impl Service {
         Self {
             state: Mutex::new(state),
             door,
+            clock_ahead: options.clock_ahead,
             disabled: options.disabled.clone(),
             latency: options.latency,
             fixed_now: options.now,
@@ -171,7 +173,9 @@ impl Service {
 
     /// `sign_in` ends a handshake that went well.
     fn respond(&self, out: Out, asked: &HeaderMap, sign_in: Option<String>) -> io::Result<Response<Reply>> {
-        let mut response = Response::builder().header("request-id", Uuid::new_v4().to_string());
+        let date = (SystemClock.now() + self.clock_ahead).format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        let mut response =
+            Response::builder().header("request-id", Uuid::new_v4().to_string()).header(header::DATE, date);
         if asked.get("return-client-request-id").is_some_and(|wanted| wanted == "true")
             && let Some(id) = asked.get("client-request-id")
         {

@@ -1,10 +1,12 @@
 """Signs in to one simulator in one way, with somebody else's client, and says whether it was let in: exit code 0 or 10.
 
-Usage: login.py WAY URL CA_FILE DOMAIN\\USER PASSWORD ROOM. Ways that this machine cannot go say so and exit with 77.
+Usage: login.py WAY URL CA_FILE DOMAIN\\USER PASSWORD ROOM, and for tokens TOKEN_ENDPOINT CLIENT_ID SECRET_OR_CERTIFICATE_FILE
+[KEY_FILE]. Ways that this machine cannot go say so and exit with 77.
 """
 
 import base64
 import hashlib
+import json
 import http.client
 import os
 import re
@@ -13,9 +15,12 @@ import ssl
 import subprocess
 import sys
 import tempfile
-from urllib.parse import urlsplit
+import time
+import urllib.request
+import uuid
+from urllib.parse import urlencode, urlsplit
 
-way, url, ca_file, user, password, room = sys.argv[1:]
+way, url, ca_file, user, password, room, *oauth = sys.argv[1:]
 IN, OUT, CANNOT = 0, 10, 77
 BODY = f"""<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"
  xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types"
@@ -154,18 +159,18 @@ def kerberos_first(signed):
     return finish(status, text)
 
 
-def exchangelib():
-    from exchangelib import IMPERSONATION, UTC, Account, BaseProtocol, Build, Configuration, Credentials, Version
-    from exchangelib import EWSDateTime
+def exchangelib(auth_type, credentials):
     from datetime import timedelta
+
     import requests.adapters
+    from exchangelib import IMPERSONATION, UTC, Account, BaseProtocol, Build, Configuration, EWSDateTime, Version
 
     class Trusting(requests.adapters.HTTPAdapter):
         def cert_verify(self, conn, url, verify, cert):
             super().cert_verify(conn, url, ca_file, cert)
 
     BaseProtocol.HTTP_ADAPTER_CLS = Trusting
-    configuration = Configuration(service_endpoint=url, credentials=Credentials(user, password), auth_type="NTLM",
+    configuration = Configuration(service_endpoint=url, credentials=credentials, auth_type=auth_type,
                                   version=Version(build=Build(15, 2, 2562, 17)))
     account = Account(primary_smtp_address=room, config=configuration, autodiscover=False, access_type=IMPERSONATION,
                       default_timezone=UTC)
@@ -173,6 +178,59 @@ def exchangelib():
     found = list(account.calendar.view(start=now - timedelta(hours=2), end=now + timedelta(hours=2)))
     assert len(found) == 1, found
     return IN
+
+
+def exchangelib_ntlm():
+    from exchangelib import Credentials
+
+    return exchangelib("NTLM", Credentials(user, password))
+
+
+def exchangelib_oauth():
+    from exchangelib import Identity, OAuth2Credentials
+
+    endpoint, client_id, secret = oauth
+    os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"  # the authority is on this machine
+
+    class Here(OAuth2Credentials):
+        token_url = endpoint
+
+    return exchangelib("OAuth 2.0", Here(client_id=client_id, client_secret=secret, tenant_id="here",
+                                         identity=Identity(primary_smtp_address=room)))
+
+
+def certificate():
+    """An assertion signed by Python's cryptography, a token for it, and one request with the token."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import padding
+
+    endpoint, client_id, certificate_file, key_file = oauth
+    with open(certificate_file, "rb") as pem:
+        thumbprint = x509.load_pem_x509_certificate(pem.read()).fingerprint(hashes.SHA256())
+    with open(key_file, "rb") as pem:
+        key = serialization.load_pem_private_key(pem.read(), None)
+
+    def encode(data):
+        return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+    now = int(time.time())
+    head = {"alg": "PS256", "typ": "JWT", "x5t#S256": encode(thumbprint)}
+    claims = {"aud": endpoint, "iss": client_id, "sub": client_id, "jti": str(uuid.uuid4()), "nbf": now, "exp": now + 300}
+    signed = ".".join(encode(json.dumps(part).encode()) for part in (head, claims))
+    pss = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH)
+    signature = encode(key.sign(signed.encode(), pss, hashes.SHA256()))
+    form = urlencode({
+        "grant_type": "client_credentials", "client_id": client_id, "scope": "https://outlook.office365.com/.default",
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        "client_assertion": f"{signed}.{signature}",
+    })
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with direct.open(endpoint, form.encode(), timeout=20) as answer:
+        token = json.load(answer)["access_token"]
+    asked = urllib.request.Request(url, BODY.encode(), {**HEADERS, "Authorization": f"Bearer {token}"})
+    with direct.open(asked, timeout=20) as answer:
+        return finish(answer.status, answer.read().decode())
 
 
 def finish(status, text):
@@ -197,6 +255,8 @@ WAYS = {
     "negotiate-bare": lambda: pyspnego("ntlm", "Negotiate", True),
     "kerberos-first": lambda: kerberos_first(True),
     "kerberos-first-unsigned": lambda: kerberos_first(False),
-    "exchangelib": exchangelib,
+    "exchangelib": exchangelib_ntlm,
+    "exchangelib-oauth": exchangelib_oauth,
+    "certificate": certificate,
 }
 sys.exit(WAYS[way]())

@@ -3,11 +3,13 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod actions;
+mod authority;
 mod autodiscover;
 mod exchangelib;
 mod histories;
 mod login;
 mod office;
+mod proxy;
 mod raw;
 mod releases;
 mod series;

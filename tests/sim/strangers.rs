@@ -5,12 +5,12 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Stdio;
 
-use adjourn::sim::{Bound, ExtendedProtection, Options, Scheme, Simulator};
+use adjourn::sim::{Authority, AuthorityOptions, Bound, ExtendedProtection, Options, Scheme, Simulator};
 
 use crate::office::{ROOM, meeting, world};
 
 /// Whether a way of `login.py` led in; `None` when this machine cannot go it.
-async fn goes(python: &OsStr, sim: &Simulator, ca: &Path, way: &str, user: &str) -> Option<bool> {
+async fn goes(python: &OsStr, sim: &Simulator, ca: &Path, way: &str, oauth: &[&str]) -> Option<bool> {
     if let Some(pem) = sim.ca_pem() {
         std::fs::write(ca, pem).unwrap();
     }
@@ -20,7 +20,8 @@ async fn goes(python: &OsStr, sim: &Simulator, ca: &Path, way: &str, user: &str)
         .arg(way)
         .arg(sim.url().replace("127.0.0.1", "localhost"))
         .arg(ca)
-        .args([user, &Options::default().password, ROOM])
+        .args(["EXAMPLE\\svc-adjourn", &Options::default().password, ROOM])
+        .args(oauth)
         .stdin(Stdio::null())
         .status()
         .await
@@ -90,7 +91,7 @@ async fn curl_requests_ntlm_pyspnego_and_exchangelib_come_in_where_they_should()
         let sim = Simulator::start(office, options).await.unwrap();
         for (way, expected) in ways {
             let before = sim.logins().len();
-            let came_in = goes(&python, &sim, &dir.path().join("ca.pem"), way, "EXAMPLE\\svc-adjourn").await;
+            let came_in = goes(&python, &sim, &dir.path().join("ca.pem"), way, &[]).await;
             let logins = sim.logins().split_off(before);
             println!("{extended_protection:?} {terminated_elsewhere} {way}: {came_in:?} {logins:?}");
             assert!(came_in.is_none_or(|came_in| came_in == *expected), "{way}");
@@ -119,8 +120,33 @@ async fn requests_ntlm_binds_itself_to_every_kind_of_certificate_as_we_expect() 
         };
         let sim = Simulator::start(world(), options).await.unwrap();
         let way = "requests-ntlm";
-        let came_in = goes(&python, &sim, &dir.path().join("ca.pem"), way, "EXAMPLE\\svc-adjourn").await;
+        let came_in = goes(&python, &sim, &dir.path().join("ca.pem"), way, &[]).await;
         println!("{name}: {:?}", sim.logins());
         assert_eq!(came_in, Some(true), "{name}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn exchangelib_and_a_foreign_signature_get_tokens() {
+    let Some(python) = std::env::var_os("ADJOURN_EXCHANGELIB_PYTHON") else {
+        return println!("ADJOURN_EXCHANGELIB_PYTHON is not set: no stranger asked for a token");
+    };
+    let fixture = |name: &str| format!("{}/fixtures/certificates/{name}.pem", env!("CARGO_MANIFEST_DIR"));
+    let (certificate, key) = (fixture("rsa-sha256"), fixture("worthless-rsa.key"));
+    let options = AuthorityOptions {
+        certificate_pem: Some(std::fs::read_to_string(&certificate).unwrap()),
+        ..AuthorityOptions::default()
+    };
+    let client = options.client_id.clone();
+    let authority = Authority::start(options).await.unwrap();
+    let options = Options { schemes: vec![Scheme::Bearer], tokens: authority.tokens(), ..Options::default() };
+    let mut office = world();
+    office.add_meeting(meeting());
+    let sim = Simulator::start(office, options).await.unwrap();
+    let url = authority.url();
+    let by_secret = [url.as_str(), &client, "simulated"];
+    assert_eq!(goes(&python, &sim, Path::new("-"), "exchangelib-oauth", &by_secret).await, Some(true));
+    let by_certificate = [url.as_str(), &client, &certificate, &key];
+    assert_eq!(goes(&python, &sim, Path::new("-"), "certificate", &by_certificate).await, Some(true));
+    assert!(authority.issued() >= 2);
 }

@@ -1,0 +1,304 @@
+//! An Entra ID in a box: a token endpoint over real HTTP that gives an application access tokens for its secret or its
+//! certificate (OAuth 2.0 client credentials), and says no as the real one does. A simulator that was given its
+//! [`Tokens`] accepts what it gives out.
+//!
+//! ```no_run
+//! # use adjourn::sim::{Authority, AuthorityOptions, Options, Scheme, Simulator, World};
+//! # async fn start() -> std::io::Result<()> {
+//! let authority = Authority::start(AuthorityOptions::default()).await?;
+//! let options = Options { schemes: vec![Scheme::Bearer], tokens: authority.tokens(), ..Options::default() };
+//! let exchange = Simulator::start(World::new(), options).await?;
+//! # Ok(()) }
+//! ```
+
+mod assertion;
+mod desk;
+mod form;
+mod refusal;
+
+use std::collections::HashSet;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsAcceptor;
+
+use self::desk::Desk;
+use self::refusal::Refusal;
+use super::body::Reply;
+use super::listen::Listening;
+use super::login::Tokens;
+use super::tls::{self, Identity};
+use crate::clock::{Clock as _, SystemClock};
+
+/// No form of a client of ours is larger.
+const FORM_BYTES_MAX: usize = 64 << 10;
+
+/// Who may have tokens, and for how long.
+#[derive(Debug, Clone)]
+pub struct AuthorityOptions {
+    /// HTTPS with a certificate made for the occasion, instead of HTTP.
+    pub tls: bool,
+    /// Port on 127.0.0.1; 0 takes a free one.
+    pub port: u16,
+    /// The tenant, by name or by number.
+    pub tenant: String,
+    /// The application.
+    pub client_id: String,
+    /// Its secret, if it has one.
+    pub client_secret: Option<String>,
+    /// Its certificate (RSA), in PEM, if it has one.
+    pub certificate_pem: Option<String>,
+    /// What tokens may be asked for.
+    pub scopes: Vec<String>,
+    /// How long each token is good.
+    pub lifetime: Duration,
+}
+
+impl Default for AuthorityOptions {
+    fn default() -> Self {
+        Self {
+            tls: false,
+            port: 0,
+            tenant: "example.onmicrosoft.com".to_owned(),
+            client_id: "5ad0c11e-6d1c-4e02-9f3b-0000000000c1".to_owned(),
+            client_secret: Some("simulated".to_owned()),
+            certificate_pem: None,
+            scopes: vec!["https://outlook.office365.com/.default".to_owned()],
+            lifetime: Duration::from_secs(3_599),
+        }
+    }
+}
+
+/// What goes wrong with a request for a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TokenTrouble {
+    /// 429, with `Retry-After` in seconds if given.
+    Throttled(Option<u64>),
+    /// 503.
+    Unavailable,
+    /// The connection is closed without an answer.
+    Down,
+    /// 200, and a page where a token should be.
+    Garbage,
+    /// Everything happens this much later.
+    Slow(Duration),
+}
+
+/// A running authority.
+pub struct Authority {
+    listening: Listening,
+    ca_pem: Option<String>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    scheme: &'static str,
+    path: String,
+    tokens: Tokens,
+    state: Mutex<State>,
+}
+
+struct State {
+    desk: Desk,
+    lifetime: Duration,
+    /// What goes wrong, and how often still.
+    trouble: Option<(TokenTrouble, usize)>,
+    asked: usize,
+}
+
+impl Authority {
+    /// Begins to listen.
+    ///
+    /// # Errors
+    /// When the port is taken, or a certificate cannot be read or made.
+    pub async fn start(options: AuthorityOptions) -> io::Result<Self> {
+        let identity = options.tls.then(Identity::make).transpose()?;
+        let config = identity.as_ref().map(|identity| tls::config(identity, None)).transpose()?;
+        let acceptor = config.map(|config| TlsAcceptor::from(Arc::new(config)));
+        let certificate = options.certificate_pem.as_deref().map(|pem| {
+            CertificateDer::from_pem_slice(pem.as_bytes()).map(|der| der.to_vec()).map_err(io::Error::other)
+        });
+        let desk = Desk {
+            client_id: options.client_id,
+            client_secret: options.client_secret,
+            certificate: certificate.transpose()?,
+            scopes: options.scopes,
+            assertions: HashSet::new(),
+        };
+        let shared = Arc::new(Shared {
+            scheme: if options.tls { "https" } else { "http" },
+            path: format!("/{}/oauth2/v2.0/token", options.tenant),
+            tokens: Tokens::default(),
+            state: Mutex::new(State { desk, lifetime: options.lifetime, trouble: None, asked: 0 }),
+        });
+        let all = shared.clone();
+        let listening = Listening::start(options.port, move |stream| {
+            let (acceptor, shared) = (acceptor.clone(), all.clone());
+            async move {
+                match acceptor {
+                    None => converse(stream, shared).await,
+                    Some(acceptor) => {
+                        if let Ok(stream) = acceptor.accept(stream).await {
+                            converse(stream, shared).await;
+                        }
+                    }
+                }
+            }
+        })
+        .await?;
+        Ok(Self { listening, ca_pem: identity.map(|identity| identity.ca_pem), shared })
+    }
+
+    /// The token endpoint.
+    pub fn url(&self) -> String {
+        format!("{}://{}{}", self.shared.scheme, self.listening.address, self.shared.path)
+    }
+
+    /// The issuer of its certificate, in PEM; `None` over plain HTTP.
+    pub fn ca_pem(&self) -> Option<&str> {
+        self.ca_pem.as_deref()
+    }
+
+    /// The tokens it gives out, for [`Options::tokens`](super::Options::tokens).
+    pub fn tokens(&self) -> Tokens {
+        self.shared.tokens.clone()
+    }
+
+    /// How many tokens it gave out.
+    pub fn issued(&self) -> usize {
+        self.shared.tokens.count()
+    }
+
+    /// How many requests came in, whatever came of them.
+    pub fn asked(&self) -> usize {
+        self.shared.state().asked
+    }
+
+    /// From now on no token given so far is good.
+    pub fn expire(&self) {
+        self.shared.tokens.expire();
+    }
+
+    /// From now on another secret is right, and the old one is not.
+    pub fn change_secret(&self, secret: &str) {
+        self.shared.state().desk.client_secret = Some(secret.to_owned());
+    }
+
+    /// How long tokens given from now on are good.
+    pub fn set_lifetime(&self, lifetime: Duration) {
+        self.shared.state().lifetime = lifetime;
+    }
+
+    /// This goes wrong with so many requests; `usize::MAX` for ever, 0 never again.
+    pub fn trouble(&self, trouble: TokenTrouble, times: usize) {
+        self.shared.state().trouble = Some((trouble, times));
+    }
+
+    /// Stops listening and closes all connections.
+    pub async fn stop(self) {
+        self.listening.stop().await;
+    }
+}
+
+async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, shared: Arc<Shared>) {
+    let answer = service_fn(move |request| {
+        let shared = shared.clone();
+        async move { shared.answer(request).await }
+    });
+    let _ =
+        http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), answer).await;
+}
+
+impl Shared {
+    /// Nothing panics while holding it.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Answers one request. An error closes the connection without an answer.
+    async fn answer(&self, request: Request<Incoming>) -> io::Result<Response<Reply>> {
+        let (head, body) = request.into_parts();
+        let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let endpoint = format!("{}://{host}{}", self.scheme, self.path);
+        let body = Limited::new(body, FORM_BYTES_MAX).collect().await;
+        let body = body.map_err(|error| io::Error::other(error.to_string()))?.to_bytes();
+        match self.meet() {
+            Some(TokenTrouble::Slow(time)) => tokio::time::sleep(time).await,
+            Some(trouble) => return instead(trouble),
+            None => {}
+        }
+        if head.method != Method::POST {
+            return respond(StatusCode::METHOD_NOT_ALLOWED, None, "");
+        }
+        let (status, answer) = match self.judge(head.uri.path(), &body, &endpoint) {
+            Ok(answer) => (StatusCode::OK, answer),
+            Err(refusal) => (refusal.status, refusal.body(SystemClock.now())),
+        };
+        respond(status, None, &answer.to_string())
+    }
+
+    /// Counts a request, and says what goes wrong with it.
+    fn meet(&self) -> Option<TokenTrouble> {
+        let mut state = self.state();
+        state.asked += 1;
+        let (trouble, times) = state.trouble.as_mut().filter(|(_, times)| *times > 0)?;
+        *times = times.saturating_sub(usize::from(*times != usize::MAX));
+        Some(*trouble)
+    }
+
+    fn judge(&self, path: &str, body: &[u8], endpoint: &str) -> Result<Value, Refusal> {
+        if !path.eq_ignore_ascii_case(&self.path) {
+            let tenant = path.split('/').nth(1).unwrap_or_default();
+            return Err(Refusal::invalid_request(90002, format!("Tenant '{tenant}' not found.")));
+        }
+        let form = form::read(body)
+            .ok_or_else(|| Refusal::invalid_request(90014, "The request body is no form."))?;
+        let mut state = self.state();
+        state.desk.judge(&form, endpoint, SystemClock.now())?;
+        let seconds = state.lifetime.as_secs();
+        Ok(json!({
+            "token_type": "Bearer",
+            "expires_in": seconds,
+            "ext_expires_in": seconds,
+            "access_token": self.tokens.issue(state.lifetime),
+        }))
+    }
+}
+
+/// What comes instead of a token.
+fn instead(trouble: TokenTrouble) -> io::Result<Response<Reply>> {
+    match trouble {
+        TokenTrouble::Throttled(after) => {
+            let refusal = Refusal::bad("temporarily_unavailable", 50196, "The server is busy.");
+            let body = refusal.body(SystemClock.now()).to_string();
+            respond(StatusCode::TOO_MANY_REQUESTS, after, &body)
+        }
+        TokenTrouble::Unavailable => respond(StatusCode::SERVICE_UNAVAILABLE, None, "<h1>503</h1>"),
+        TokenTrouble::Garbage => respond(StatusCode::OK, None, "<h1>Sign in to the hotel's network</h1>"),
+        TokenTrouble::Down | TokenTrouble::Slow(_) => Err(io::ErrorKind::ConnectionReset.into()),
+    }
+}
+
+fn respond(status: StatusCode, retry_after: Option<u64>, body: &str) -> io::Result<Response<Reply>> {
+    let kind = if body.starts_with('{') { "application/json; charset=utf-8" } else { "text/html" };
+    let mut response = Response::builder()
+        .status(status)
+        .header(header::CONTENT_TYPE, kind)
+        .header(header::CACHE_CONTROL, "no-store, no-cache");
+    if let Some(seconds) = retry_after {
+        response = response.header(header::RETRY_AFTER, seconds);
+    }
+    response.body(Reply::whole(body.to_owned().into())).map_err(io::Error::other)
+}

@@ -1,0 +1,48 @@
+//! A listener on a port of this machine, and a task for each connection. Whatever is spoken there is somebody else's business.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, JoinSet};
+
+/// Listens until it is stopped or dropped.
+pub(crate) struct Listening {
+    pub(crate) address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Listening {
+    /// Begins to listen on 127.0.0.1; port 0 takes a free one.
+    pub(crate) async fn start<F, C>(port: u16, mut converse: F) -> io::Result<Self>
+    where
+        F: FnMut(TcpStream) -> C + Send + 'static,
+        C: Future<Output = ()> + Send + 'static,
+    {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        let address = listener.local_addr()?;
+        let (stop, mut stopped) = oneshot::channel();
+        let task = tokio::spawn(async move {
+            let mut connections = JoinSet::new();
+            loop {
+                tokio::select! {
+                    _ = &mut stopped => return,
+                    Some(_) = connections.join_next() => {}
+                    Ok((stream, _)) = listener.accept() => {
+                        let _ = stream.set_nodelay(true);
+                        connections.spawn(converse(stream));
+                    }
+                }
+            }
+        });
+        Ok(Self { address, stop, task })
+    }
+
+    /// Stops listening and closes all connections.
+    pub(crate) async fn stop(self) {
+        let _ = self.stop.send(()); // gone already is stopped already
+        let _ = self.task.await;
+    }
+}

@@ -1,0 +1,291 @@
+//! `adjourn doctor` against Exchanges that are set up wrong, each in one way that people have met: its first line names the
+//! cause.
+
+use adjourn::sim::{
+    Authority, AuthorityOptions, ExtendedProtection, Identity, Options, Proxy, ProxyOptions, Release, Scheme,
+    Simulator, TokenTrouble, Trouble, World, Wrong,
+};
+use chrono::TimeDelta;
+use rcgen::{CertificateParams, KeyPair};
+use serde_json::Value;
+
+use crate::office::{Office, Said, now, room, world};
+
+const OUTSIDER: &str = "ceo@example.com";
+
+/// What is wrong, and what is not.
+struct Site {
+    office: Office,
+    /// `[server]`, but for the URL and the CA.
+    server: String,
+    url: Option<String>,
+    ca: bool,
+    scope: Vec<String>,
+    outsider: &'static str,
+}
+
+impl Site {
+    async fn of(world: World, options: Options) -> Self {
+        let sim = Simulator::start(world, options).await.unwrap();
+        let office = Office { sim, directory: tempfile::tempdir().unwrap() };
+        if let Some(pem) = office.sim.ca_pem() {
+            std::fs::write(office.path("ca.pem"), pem).unwrap();
+        }
+        let server = format!("username = '{}'\n", Options::default().username);
+        let scope = (0..3).map(room).collect();
+        Self { office, server, url: None, ca: true, scope, outsider: OUTSIDER }
+    }
+
+    /// Set up as it should be, over TLS.
+    async fn right(options: Options) -> Self {
+        Self::of(people(), Options { tls: true, ..options }).await
+    }
+
+    fn server(mut self, more: &str) -> Self {
+        self.server.push_str(more);
+        self
+    }
+
+    async fn examined(&self, args: &[&str]) -> Said {
+        let url = self.url.clone().unwrap_or_else(|| self.office.sim.url());
+        let ca = if self.ca && self.office.sim.ca_pem().is_some() { "ca_file = \"ca.pem\"\n" } else { "" };
+        let at = if self.server.contains("url = \"autodiscover\"") {
+            String::new()
+        } else {
+            format!("url = \"{url}\"\n")
+        };
+        let text = format!(
+            "[server]\n{at}{ca}connect_timeout_s = 2\nfirst_byte_timeout_s = 3\npatience_s = 4\n{}\n[scope]\nrooms = {:?}\n\
+             [doctor]\nout_of_scope = [\"{}\"]\n",
+            self.server, self.scope, self.outsider
+        );
+        std::fs::write(self.office.path("adjourn.toml"), text).unwrap();
+        self.office.run(&[&["doctor"], args].concat()).await
+    }
+
+    /// The first line says this, and the exit code that something fails.
+    async fn says(&self, cause: &str) {
+        let said = self.examined(&[]).await;
+        let first = said.out.lines().next().unwrap_or_default();
+        assert!(first.contains(cause), "wanted: {cause}\n{}\n{}", said.out, said.err);
+        let fails = first.starts_with("FAIL");
+        assert_eq!(said.code, if fails { 5 } else { 0 }, "{}", said.out);
+        let json: Value = self.examined(&["--json"]).await.json();
+        assert_eq!(json["status"], if fails { "fail" } else { "warn" });
+        let findings = json["findings"].as_array().unwrap();
+        let worst = findings.iter().find(|finding| finding["status"] == json["status"]).unwrap();
+        assert!(worst["remedy"].as_str().is_some_and(|remedy| remedy.len() > 10), "{worst}");
+    }
+}
+
+/// Three rooms that may be acted for, and one mailbox that may not.
+fn people() -> World {
+    let mut world = world(3);
+    world.add_user(&adjourn::sim::Person::new("Cleo", OUTSIDER));
+    world.allow_impersonation_of((0..3).map(room).collect::<Vec<_>>().iter().map(String::as_str));
+    world
+}
+
+fn ntlm(options: Options) -> Options {
+    Options { schemes: vec![Scheme::Negotiate, Scheme::Ntlm], ..options }
+}
+
+fn certificate(change: impl FnOnce(&mut CertificateParams)) -> Identity {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+    change(&mut params);
+    let pem = params.self_signed(&key).unwrap().pem();
+    Identity { certificates_pem: pem.clone(), key_pem: key.serialize_pem(), ca_pem: pem }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_set_up_right_passes_and_its_rights_to_write_are_proven() {
+    let site = Site::right(ntlm(Options::default())).await.server("auth = \"ntlm\"\n");
+    let said = site.examined(&["--write-test", &room(0)]).await;
+    assert_eq!(said.code, 0, "{}\n{}", said.out, said.err);
+    assert!(said.out.starts_with("pass  everything is set up ("), "{}", said.out);
+    for line in [
+        "pass  default: sign-in: the server accepts the account (build 15.",
+        "pass  default: impersonation: the account may act in all 3 configured rooms",
+        "pass  default: scope: ceo@example.com is refused, as it must be (ErrorImpersonateUserDenied)",
+        "pass  room0@example.com: write: an event was made, shortened and moved to Deleted Items",
+        "pass  room0@example.com: end on an attendee copy: a new end alone is accepted",
+    ] {
+        assert!(said.out.contains(line), "{line}\n{}", said.out);
+    }
+    let far = now() + TimeDelta::days(390);
+    let left = site.office.sim.world(|world| world.events(&room(0), far, far + TimeDelta::days(30)));
+    assert!(left.is_empty(), "{left:?}");
+    assert!(site.office.sim.outbox().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_network_and_what_stands_in_it() {
+    let mut site = Site::right(Options::default()).await;
+    site.url = Some("https://no-such-host.invalid/EWS/Exchange.asmx".to_owned());
+    site.says("FAIL  default: name resolution: ").await; // 1
+    site.url = Some("https://127.0.0.1:1/EWS/Exchange.asmx".to_owned());
+    site.says("FAIL  default: connection: ").await; // 2
+
+    let login = Some(("proxy".to_owned(), "open".to_owned()));
+    let proxy = Proxy::start(ProxyOptions { credentials: login, ..ProxyOptions::default() }).await.unwrap();
+    let mut site =
+        Site::right(Options::default()).await.server(&format!("proxy = {{ url = \"{}\" }}\n", proxy.url()));
+    site.says("FAIL  default: proxy: ").await; // 3
+    std::fs::write(site.office.path("secret"), "open\n").unwrap();
+    site.server = format!(
+        "username = '{}'\nproxy = {{ url = \"{}\", username = \"proxy\", password = {{ file = \"secret\" }} }}\n",
+        Options::default().username,
+        proxy.url()
+    );
+    let through = site.examined(&[]).await;
+    assert_eq!(through.code, 0, "{}", through.out);
+    assert!(!proxy.tunnels().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates() {
+    let mut site = Site::right(Options::default()).await;
+    site.ca = false;
+    site.says("FAIL  default: certificate: ").await; // 4
+    site.ca = true;
+
+    let over = certificate(|params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
+    let site = Site::right(Options { identity: Some(over), ..Options::default() }).await;
+    let said = site.examined(&[]).await;
+    assert!(
+        said.out.contains("certificate has expired") || said.out.contains("issuer is not trusted"),
+        "{}",
+        said.out
+    );
+    site.says("FAIL  default: certificate: ").await; // 5
+
+    let mut site = Site::right(Options::default()).await;
+    // The name that the certificate has is `localhost`; this machine's other name is not in it.
+    let other = site.office.sim.url().replace("127.0.0.1", "127.0.0.2");
+    site.url = Some(other);
+    let first = site.examined(&[]).await.out;
+    assert!(first.starts_with("FAIL  default: c"), "{first}");
+
+    let site =
+        Site::right(Options { client_ca_pem: Some(certificate(|_| {}).ca_pem), ..Options::default() }).await;
+    site.says("FAIL  default: client certificate: ").await; // 6
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_answers_is_not_ews() {
+    let mut site = Site::right(Options::default()).await;
+    site.url = Some(site.office.sim.url().replace("Exchange.asmx", "exchange"));
+    site.says("FAIL  default: EWS: what answers there is not EWS (HTTP 404)").await; // 7
+
+    let site = Site::right(Options::default()).await;
+    site.office.sim.trouble(Trouble::new(Wrong::Page(440)).times(usize::MAX));
+    site.says("FAIL  default: EWS: ").await; // 8: a login form behind the sign-in
+
+    let site = Site::right(Options { clock_ahead: TimeDelta::minutes(11), ..Options::default() }).await;
+    site.says("FAIL  default: clock: the server's clock and this machine's are 6").await; // 9
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts() {
+    let site = Site::right(Options { password: "another".to_owned(), ..Options::default() }).await;
+    site.says("FAIL  default: sign-in: Exchange does not accept the service account").await; // 10
+    let site = Site::right(ntlm(Options::default())).await;
+    site.says("FAIL  default: ways to sign in: the server offers Negotiate, NTLM, and server.auth is Basic")
+        .await; // 11
+    let wrong = Options { password: "another".to_owned(), ..ntlm(Options::default()) };
+    let site = Site::right(wrong).await.server("auth = \"negotiate\"\n");
+    site.says("FAIL  default: sign-in: Exchange does not accept the service account").await; // 12
+    let site = Site::right(Options::default()).await;
+    site.office.sim.trouble(Trouble::new(Wrong::Page(456)).times(usize::MAX));
+    site.says("FAIL  default: account: ").await; // 13
+    let site = Site::right(Options::default()).await.server("password = { file = \"no-such-file\" }\n");
+    site.says("FAIL  default: configuration: cannot read the password in no-such-file").await; // 14
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn channel_bindings() {
+    let required = Options { extended_protection: ExtendedProtection::Require, ..ntlm(Options::default()) };
+    let site = Site::right(required).await.server("auth = \"ntlm\"\nchannel_binding = \"off\"\n");
+    site.says("FAIL  default: channel binding: the server requires Extended Protection").await; // 15
+    let between = || Options {
+        extended_protection: ExtendedProtection::Allow,
+        terminated_elsewhere: true,
+        ..ntlm(Options::default())
+    };
+    let site = Site::right(between()).await.server("auth = \"ntlm\"\nchannel_binding = \"require\"\n");
+    site.says("FAIL  default: channel binding: the server refuses this connection's channel binding").await; // 16
+    let site = Site::right(between()).await.server("auth = \"ntlm\"\n");
+    site.says("WARN  default: sign-in: the server accepts the account only without channel binding").await; // 17
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens() {
+    let authority = Authority::start(AuthorityOptions::default()).await.unwrap();
+    let options =
+        || Options { schemes: vec![Scheme::Bearer], tokens: authority.tokens(), ..Options::default() };
+    let oauth = |secret: &str| {
+        let AuthorityOptions { tenant, client_id, .. } = AuthorityOptions::default();
+        format!(
+            "[server.oauth]\ntenant = \"{tenant}\"\nclient_id = \"{client_id}\"\nsecret = {{ env = \"{secret}\" }}\n\
+             endpoint = \"{}\"\n",
+            authority.url()
+        )
+    };
+    let site = Site::right(options()).await.server(&oauth("ADJOURN_PASSWORD"));
+    let right = site.examined(&[]).await;
+    assert_eq!(right.code, 0, "{}", right.out);
+    assert_eq!(authority.issued(), 1);
+
+    let site = Site::right(options()).await.server(&oauth("PATH"));
+    site.says("AADSTS7000215").await; // 18
+    authority.trouble(TokenTrouble::Down, usize::MAX);
+    let site = Site::right(options()).await.server(&oauth("ADJOURN_PASSWORD"));
+    site.says("FAIL  default: token: where tokens come from cannot be reached").await; // 19
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rights_and_scopes() {
+    let site = Site::right(Options { disabled: vec!["*".to_owned()], ..Options::default() }).await;
+    site.says("FAIL  default: EWS: EWS is switched off for the organization").await; // 20
+    let mut none = world(3);
+    none.add_user(&adjourn::sim::Person::new("Cleo", OUTSIDER)).allow_impersonation_of([]);
+    let site = Site::of(none, Options { tls: true, ..Options::default() }).await;
+    site.says("FAIL  default: impersonation: the account may act in none of the 3 configured rooms").await; // 21
+    let mut some = world(3);
+    some.add_user(&adjourn::sim::Person::new("Cleo", OUTSIDER)).allow_impersonation_of([room(0).as_str()]);
+    let site = Site::of(some, Options { tls: true, ..Options::default() }).await;
+    site.says("FAIL  room1@example.com: impersonation: the service account may not act for this room").await; // 22
+    let mut site = Site::right(Options::default()).await;
+    site.scope.push("nobody@example.com".to_owned());
+    site.says("FAIL  nobody@example.com: mailbox: there is no mailbox of this address").await; // 23
+    let mut wide = world(3);
+    wide.add_user(&adjourn::sim::Person::new("Cleo", OUTSIDER));
+    let site = Site::of(wide, Options { tls: true, ..Options::default() }).await;
+    site.says("FAIL  default: scope: the account can act in ceo@example.com, which must be out of its scope")
+        .await; // 24
+    let one = Options { disabled: vec![room(1)], ..Options::default() };
+    let site = Site::right(one).await;
+    site.says("FAIL  room1@example.com: EWS: EWS is turned off for this mailbox").await; // 25
+    let mut site = Site::right(Options { release: Release::default(), ..Options::default() }).await;
+    site.outsider = "nobody@example.com";
+    site.says("WARN  default: scope: whether nobody@example.com is out of scope cannot be told").await; // 26
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn autodiscover() {
+    let site = Site::right(Options::default()).await;
+    let host = site.office.sim.url().replace("https://", "").replace("/EWS/Exchange.asmx", "");
+    let found =
+        format!("url = \"autodiscover\"\nautodiscover = {{ hosts = [\"{host}\"], first = \"{host}\" }}\n");
+    let site = site.server(&found);
+    let said = site.examined(&[]).await;
+    assert_eq!(said.code, 0, "{}\n{}", said.out, said.err);
+    assert!(said.out.contains("autodiscover: room0@example.com lives at https://127.0.0.1:"), "{}", said.out);
+
+    let unconfirmed = format!(
+        "url = \"autodiscover\"\nautodiscover = {{ hosts = [\"mail.example.com\"], first = \"{host}\" }}\n"
+    );
+    let site = Site { server: format!("username = \"u\"\n{unconfirmed}"), ..site };
+    site.says("FAIL  default: autodiscover: ").await; // 27
+}
