@@ -4,6 +4,7 @@
 //! serves it, keeps what would have been mailed, and has [`Trouble`] on request. It reads with roxmltree and writes with
 //! templates: it shares no code with the client it is there to check.
 
+mod acting;
 mod authority;
 mod autodiscover;
 mod autodiscover_xml;

@@ -15,6 +15,7 @@ use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use uuid::Uuid;
 
+use super::acting;
 use super::autodiscover::{self, Autodiscover};
 use super::body::Reply;
 use super::login::{Door, Scheme, Verdict, Visitor};
@@ -25,7 +26,7 @@ use super::server::Options;
 use super::soap_in::{ActFor, Call, Refusal, call, parse};
 use super::soap_out::{envelope, fault, messages};
 use super::trouble::{Trouble, Wrong};
-use super::world::{Scope, World, key};
+use super::world::{World, key};
 use crate::clock::{Clock as _, SystemClock};
 
 /// A request larger than this is none a client of ours sends.
@@ -281,31 +282,15 @@ fn carry_out(
         return Err(Refusal::new("ErrorInvalidServerVersion", "The specified server version is invalid."));
     }
     release.validate(call.operation)?;
-    let acting = acting(world, call.act_for.clone()?)?;
+    let acting = acting::mailbox(world, &call)?;
     let one = |refusal| Ok(messages(operation(&call), &[Err(refusal)], "<m:Items/>"));
     match wrong {
         Some(Wrong::BusyMessage(back_off)) => one(busy(*back_off)),
         Some(Wrong::ItemError(code)) => one(Refusal::new(code, "Scripted.")),
-        _ => ops::answer(&mut Desk { world, acting }, call.operation),
-    }
-}
-
-/// The mailbox acted for, if the scope lets us.
-fn acting(world: &World, act_for: Option<ActFor>) -> Result<Option<u32>, Refusal> {
-    let Some(act_for) = act_for else { return Ok(None) };
-    let found = match &act_for {
-        ActFor::Address(address) => world.mailbox(address),
-        ActFor::Sid(sid) => world.mailboxes().find(|mailbox| mailbox.sid() == *sid),
-    };
-    let mailbox = found.ok_or_else(|| {
-        Refusal::new("ErrorNonExistentMailbox", "The SMTP address has no mailbox associated with it.")
-    })?;
-    match &world.scope {
-        Scope::Only(allowed) if !allowed.contains(&key(&mailbox.address)) => Err(Refusal::new(
-            "ErrorImpersonateUserDenied",
-            "The account does not have permission to impersonate the requested user.",
-        )),
-        _ => Ok(Some(mailbox.number)),
+        _ => match acting {
+            Ok(acting) => ops::answer(&mut Desk { world, acting }, call.operation),
+            Err(refusal) => one(refusal),
+        },
     }
 }
 

@@ -169,6 +169,8 @@ pub struct World {
     pub(crate) directory: BTreeMap<String, u32>,
     pub(crate) room_lists: Vec<RoomList>,
     pub(crate) scope: Scope,
+    /// Mailboxes to which the service account has Full Access.
+    pub(crate) full_access: BTreeSet<String>,
     pub(crate) outbox: Vec<Mail>,
     pub(crate) now: DateTime<Utc>,
     pub(crate) x500_organizers: bool,
@@ -189,6 +191,7 @@ impl World {
             directory: BTreeMap::new(),
             room_lists: Vec::new(),
             scope: Scope::Everybody,
+            full_access: BTreeSet::new(),
             outbox: Vec::new(),
             now: DateTime::UNIX_EPOCH,
             x500_organizers: false,
@@ -204,6 +207,12 @@ impl World {
         };
         allowed.extend(addresses.into_iter().map(key));
         self.scope = Scope::Only(allowed);
+        self
+    }
+
+    /// Gives the service account Full Access to these mailboxes; without it, it has none.
+    pub fn allow_full_access_to<'a>(&mut self, addresses: impl IntoIterator<Item = &'a str>) -> &mut Self {
+        self.full_access.extend(addresses.into_iter().map(key));
         self
     }
 

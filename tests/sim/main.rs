@@ -5,6 +5,7 @@
 mod actions;
 mod authority;
 mod autodiscover;
+mod delegate;
 mod exchangelib;
 mod histories;
 mod login;
