@@ -29,6 +29,8 @@ const GOODBYE: Duration = Duration::from_secs(30);
 const LAST_GOODBYE: Duration = Duration::from_secs(20);
 /// What is logged unless this variable says otherwise, in the words of `tracing`.
 const LOG_VARIABLE: &str = "ADJOURN_LOG";
+/// Whoever signs us in to Windows traces whole messages, of which some are as good as the password.
+const SILENT: &str = "sspi=off";
 
 pub(super) async fn run(args: ServeArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
     let exported = log(args.log)?;
@@ -199,7 +201,10 @@ impl Signals {
 
 /// Logs to stderr, and to a collector where there is one: as long as what comes back is kept.
 fn log(format: LogFormat) -> Result<Option<telemetry::Export>, Failure> {
-    let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
+    let mut filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
+    if let Ok(silent) = SILENT.parse() {
+        filter = filter.add_directive(silent);
+    }
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines = match format {
         LogFormat::Text => lines.with_ansi(false).boxed(),

@@ -146,8 +146,20 @@ fn a_service_is_described_and_what_cannot_be_is_named() {
 #[test]
 fn what_readme_configures_is_a_configuration() {
     let readme = include_str!("../../README.md");
-    let blocks = readme.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
-    let text: String = blocks.collect();
+    let (connect, rest) = readme.split_once("## On your Exchange").unwrap();
+    let blocks =
+        |text: &'static str| text.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    // Of the ways to connect, each is a configuration of its own.
+    let connections: Vec<_> = blocks(connect)
+        .map(|text| {
+            Config::parse(None, text, Overrides::default()).unwrap_or_else(|why| panic!("{why}\n{text}"))
+        })
+        .collect();
+    assert_eq!(connections.len(), 3);
+    assert!(matches!(connections[0].server.as_ref().unwrap().sign_in, SignIn::Negotiate { .. }));
+    assert!(matches!(connections[1].server.as_ref().unwrap().sign_in, SignIn::OAuth { .. }));
+    assert_eq!(connections[2].connections[0].name, "cloud");
+    let text: String = blocks(rest).collect();
     let config = Config::parse(None, &text, Overrides::default()).unwrap();
     let issuer = &config.api.oidc.as_ref().unwrap().issuer;
     assert_eq!((issuer.grants.len(), config.schedules.len(), config.rules.places.len()), (1, 1, 1));

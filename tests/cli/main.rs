@@ -5,6 +5,7 @@ mod doctor;
 mod journal;
 mod killed;
 mod office;
+mod secrets;
 mod served;
 mod setup;
 #[cfg(feature = "otel")]

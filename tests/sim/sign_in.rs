@@ -4,9 +4,14 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
-use adjourn::exchange::login::{ChannelBinding, Given, Proof, Windows, WindowsScheme};
+use adjourn::exchange::login::{
+    ChannelBinding, ClientCredentials, ClientKey, ClientProof, Given, Proof, Windows, WindowsScheme,
+};
 use adjourn::exchange::{At, ClientCertificate, Exchange, Failed, Kind, Secret, Settings, SignIn};
-use adjourn::sim::{Bound, ExtendedProtection, Options, Scheme, Simulator, Tokens, Trouble, Wrong};
+use adjourn::sim::{
+    Authority, AuthorityOptions, Bound, ExtendedProtection, Options, Scheme, Simulator, TokenTrouble, Tokens,
+    Trouble, Wrong,
+};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tempfile::NamedTempFile;
 
@@ -288,4 +293,59 @@ async fn a_connection_that_breaks_before_the_last_leg_has_sent_nothing() {
     settings.sign_in = windows(WindowsScheme::Ntlm, ChannelBinding::Auto);
     let away = Exchange::new(&settings).unwrap().write(&room(), &book).await;
     assert!(matches!(away.written, Written::NotDone(_)), "{away:?}");
+}
+
+fn oauth(authority: &Authority, proof: ClientProof) -> SignIn {
+    let AuthorityOptions { client_id, scopes, .. } = AuthorityOptions::default();
+    SignIn::OAuth(ClientCredentials { endpoint: authority.url(), client_id, scope: scopes[0].clone(), proof })
+}
+
+async fn bearer_site(authority: &Authority) -> Site {
+    Site::open(Options { schemes: vec![Scheme::Bearer], tokens: authority.tokens(), ..Options::default() })
+        .await
+}
+
+#[tokio::test]
+async fn a_signed_assertion_buys_a_token_that_a_thousand_requests_share() {
+    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/certificates");
+    let certificate = dir.join("rsa-sha256.pem");
+    let authority = Authority::start(AuthorityOptions {
+        client_secret: None,
+        certificate_pem: Some(std::fs::read_to_string(&certificate).unwrap()),
+        ..AuthorityOptions::default()
+    })
+    .await
+    .unwrap();
+    let site = bearer_site(&authority).await;
+    let key = ClientKey::read(&certificate, &dir.join("worthless-rsa.key.pem")).unwrap();
+    let exchange = Arc::new(site.exchange(oauth(&authority, ClientProof::Key(key))));
+    let asked = (0..200).map(|_| {
+        let exchange = exchange.clone();
+        tokio::spawn(async move { exchange.look_in(&room()).await.unwrap() })
+    });
+    for one in asked.collect::<Vec<_>>() {
+        one.await.unwrap();
+    }
+    assert_eq!((authority.asked(), authority.issued()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_throttled_token_endpoint_is_waited_for_and_a_wrong_secret_is_not() {
+    let authority = Authority::start(AuthorityOptions::default()).await.unwrap();
+    let site = bearer_site(&authority).await;
+    let secret = |text: &str| ClientProof::Secret(Secret::new(text.to_owned()));
+    let wrong = site.exchange(oauth(&authority, secret("wrong")));
+    for _ in 0..5 {
+        let (kind, why) = refusal(wrong.look_in(&room()).await);
+        assert_eq!(kind, Kind::SignIn);
+        assert!(why.contains("AADSTS7000215") && !why.contains("wrong"), "{why}");
+    }
+    assert_eq!(authority.asked(), 1, "a refused application is not asked for again at once");
+
+    authority.trouble(TokenTrouble::Unavailable, 1);
+    let right = site.exchange(oauth(&authority, secret("simulated")));
+    let first = right.look_in(&room()).await;
+    assert!(matches!(first, Err(Failed::Unreachable(_))), "{first:?}");
+    tokio::time::sleep(std::time::Duration::from_millis(2100)).await;
+    right.look_in(&room()).await.unwrap();
 }

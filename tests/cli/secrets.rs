@@ -1,0 +1,149 @@
+//! No secret leaves the process but to where it belongs: everything that noisy runs printed, logged, served and stored is
+//! searched for each of them.
+
+use std::time::Duration;
+
+use adjourn::sim::{
+    Authority, AuthorityOptions, ExtendedProtection, Options, Proxy, ProxyOptions, Scheme, Simulator,
+    Trouble, Wrong,
+};
+
+use crate::office::{Office, room, world};
+
+const PASSWORD: &str = "Correct-Horse-4711";
+const PROXY_PASSWORD: &str = "Battery-Staple-0815";
+const CLIENT_SECRET: &str = "Client~Secret~Value~42";
+
+/// A secret as it is, and as schemes write it.
+fn forms() -> Vec<String> {
+    use base64::Engine as _;
+    use base64::prelude::BASE64_STANDARD;
+    let pairs = [format!("svc-adjourn@example.com:{PASSWORD}"), format!("proxy:{PROXY_PASSWORD}")];
+    let plain = [PASSWORD, PROXY_PASSWORD, CLIENT_SECRET].map(str::to_owned);
+    let utf16 = PASSWORD.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let mut all: Vec<String> = pairs.iter().map(|pair| BASE64_STANDARD.encode(pair)).collect();
+    all.extend(plain);
+    all.push(BASE64_STANDARD.encode(utf16));
+    all.push(CLIENT_SECRET.replace('~', "%7E"));
+    all
+}
+
+struct Noise(String);
+
+impl Noise {
+    fn is_clean(&self, more: &[String]) {
+        for secret in forms().iter().chain(more) {
+            assert!(!self.0.contains(secret.as_str()), "{secret} got out");
+        }
+        // And there was something to search.
+        assert!(self.0.len() > 1_000, "{}", self.0);
+    }
+}
+
+async fn run(office: &Office, config: &str) -> Noise {
+    std::fs::write(office.path("password"), PASSWORD).unwrap();
+    std::fs::write(office.path("proxy-password"), PROXY_PASSWORD).unwrap();
+    std::fs::write(office.path("client-secret"), CLIENT_SECRET).unwrap();
+    if let Some(pem) = office.sim.ca_pem() {
+        std::fs::write(office.path("ca.pem"), pem).unwrap();
+    }
+    let text = format!(
+        "[server]\nurl = \"{}\"\nca_file = \"ca.pem\"\npatience_s = 3\n{config}\n[scope]\nrooms = {:?}\n",
+        office.sim.url(),
+        [room(0), room(1)]
+    );
+    std::fs::write(office.path("adjourn.toml"), text).unwrap();
+    let mut noise = String::new();
+    for args in [
+        &["doctor"][..],
+        &["doctor", "--json"],
+        &["events", &room(0)],
+        &["end", &room(0)],
+        &["delete", &room(1), "--silent", "--json"],
+        &["audit", "--json"],
+        &["settings", &room(0)],
+        &["setup"],
+    ] {
+        let mut command = office.command(args);
+        command.env("RUST_LOG", "trace").env("RUST_BACKTRACE", "full").env("ADJOURN_LOG", "trace");
+        let said = office.finish(command).await;
+        noise.push_str(&said.out);
+        noise.push_str(&said.err);
+    }
+    noise.push_str(&served(office).await);
+    for file in std::fs::read_dir(office.state()).unwrap() {
+        noise.push_str(&String::from_utf8_lossy(&std::fs::read(file.unwrap().path()).unwrap()));
+    }
+    Noise(noise)
+}
+
+/// What the service logs at its loudest in a second of life.
+async fn served(office: &Office) -> String {
+    let mut command = office.command(&["serve", "--listen", "127.0.0.1:0"]);
+    command.env("RUST_LOG", "trace").env("ADJOURN_LOG", "trace");
+    let mut child = command.spawn().unwrap();
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    child.kill().unwrap();
+    let output = child.wait_with_output().unwrap();
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+async fn office(options: Options) -> Office {
+    let sim = Simulator::start(world(2), Options { tls: true, ..options }).await.unwrap();
+    Office { sim, directory: tempfile::tempdir().unwrap() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_basic_account_through_a_proxy_nothing_gets_out() {
+    let login = Some(("proxy".to_owned(), PROXY_PASSWORD.to_owned()));
+    let proxy = Proxy::start(ProxyOptions { credentials: login, ..ProxyOptions::default() }).await.unwrap();
+    let office = office(Options { password: PASSWORD.to_owned(), ..Options::default() }).await;
+    office.sim.trouble(Trouble::new(Wrong::Fault("ErrorInternalServerError")).on("UpdateItem"));
+    let config = format!(
+        "username = \"svc-adjourn@example.com\"\npassword = {{ file = \"password\" }}\n\
+         proxy = {{ url = \"{}\", username = \"proxy\", password = {{ file = \"proxy-password\" }} }}\n",
+        proxy.url()
+    );
+    run(&office, &config).await.is_clean(&[]);
+    assert!(!proxy.tunnels().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_windows_account_nothing_gets_out_accepted_or_refused() {
+    for right in [true, false] {
+        let office = office(Options {
+            password: if right { PASSWORD.to_owned() } else { "another".to_owned() },
+            schemes: vec![Scheme::Negotiate, Scheme::Ntlm],
+            extended_protection: ExtendedProtection::Allow,
+            ..Options::default()
+        })
+        .await;
+        let config = "auth = \"negotiate\"\nusername = 'EXAMPLE\\svc-adjourn'\npassword = { command = [\"cat\", \"password\"] }\n";
+        run(&office, config).await.is_clean(&[]);
+        assert_eq!(office.sim.logins().is_empty(), !right);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_an_application_neither_secret_nor_token_gets_out() {
+    let authority = Authority::start(AuthorityOptions {
+        client_secret: Some(CLIENT_SECRET.to_owned()),
+        ..AuthorityOptions::default()
+    })
+    .await
+    .unwrap();
+    let tokens = authority.tokens();
+    let office = office(Options { schemes: vec![Scheme::Bearer], tokens, ..Options::default() }).await;
+    let AuthorityOptions { tenant, client_id, .. } = AuthorityOptions::default();
+    let oauth = format!(
+        "[server.oauth]\ntenant = \"{tenant}\"\nclient_id = \"{client_id}\"\nsecret = {{ file = \"client-secret\" }}\n\
+         endpoint = \"{}\"\n",
+        authority.url()
+    );
+    let noise = run(&office, &oauth).await;
+    assert!(authority.issued() > 0);
+    noise.is_clean(&[]);
+    // A token of the simulator's is `sim.`, 32 hexadecimal digits, and as many more.
+    let is_token = |rest: &str| rest.chars().take(32).filter(char::is_ascii_hexdigit).count() == 32;
+    assert!(!noise.0.split("sim.").skip(1).any(is_token), "a token got out");
+}
