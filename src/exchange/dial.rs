@@ -15,6 +15,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tower_service::Service as _;
@@ -37,6 +38,8 @@ pub(super) struct Line<B> {
     pub(super) sender: SendRequest<B>,
     /// The certificate the server showed, in DER; `None` without TLS.
     pub(super) certificate: Option<Vec<u8>>,
+    /// How the connection ended, if not well: for whoever lost an answer without hearing why.
+    pub(super) end: JoinHandle<Option<String>>,
 }
 
 /// What bytes go through.
@@ -63,10 +66,9 @@ impl Dialer {
             let (stream, certificate) = self.open(to).await?;
             let (sender, connection) =
                 handshake(TokioIo::new(stream)).await.map_err(|error| Failure::Connect(chain(&error)))?;
-            tokio::spawn(async move {
-                let _ = connection.await; // whoever waits for an answer hears of the error there
-            });
-            Ok(Line { sender, certificate })
+            // Whoever waits for an answer hears of the error there as well, mostly.
+            let end = tokio::spawn(async move { connection.await.err().map(|error| chain(&error)) });
+            Ok(Line { sender, certificate, end })
         };
         timeout(self.within, open).await.map_err(|_| Failure::ConnectTimeout(self.within))?
     }

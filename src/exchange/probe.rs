@@ -1,10 +1,13 @@
 //! A first meeting with a server, before anybody signs in: is it there, who does it say it is, which ways of signing in does it
 //! offer, what time is it there. Asks once, says nothing of us, and judges nothing.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, Method, Request, header};
 use http_body_util::Full;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use x509_cert::der::Decode as _;
 
@@ -16,6 +19,9 @@ use crate::peer::chain;
 
 /// How much of a challenge is kept: the scheme's name.
 const SCHEMES_MAX: usize = 8;
+
+/// How long after a lost answer the connection may take to say how it ended.
+const END_WITHIN: Duration = Duration::from_secs(1);
 
 /// What was met.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +57,7 @@ pub async fn meet(settings: &Settings, url: &str) -> Result<Meeting, Failure> {
     let bad = |error: super::settings::SettingsError| Failure::Connect(error.to_string());
     let endpoint = Endpoint::parse(url).map_err(bad)?;
     let dialer = Dialer::new(settings).map_err(bad)?;
-    let Line { mut sender, certificate } = dialer.dial::<Full<Bytes>>(&endpoint).await?;
+    let Line { mut sender, certificate, end } = dialer.dial::<Full<Bytes>>(&endpoint).await?;
     let request = Request::builder()
         .method(Method::GET)
         .uri(&endpoint.target)
@@ -61,8 +67,10 @@ pub async fn meet(settings: &Settings, url: &str) -> Result<Meeting, Failure> {
         .map_err(|error| Failure::Connect(error.to_string()))?;
     let within = settings.first_byte_timeout;
     let answer = timeout(within, sender.send_request(request)).await;
-    let answer =
-        answer.map_err(|_| Failure::FirstByteTimeout(within))?.map_err(|error| unanswered(&error))?;
+    let answer = match answer.map_err(|_| Failure::FirstByteTimeout(within))? {
+        Ok(answer) => answer,
+        Err(error) => return Err(unanswered(&error, end).await),
+    };
     let headers = answer.headers();
     Ok(Meeting {
         certificate: certificate.as_deref().and_then(read),
@@ -74,9 +82,11 @@ pub async fn meet(settings: &Settings, url: &str) -> Result<Meeting, Failure> {
     })
 }
 
-/// In TLS 1.3 a server says only after the handshake that it misses our certificate.
-fn unanswered(error: &hyper::Error) -> Failure {
-    let why = chain(error);
+/// In TLS 1.3 a server says only after the handshake that it misses our certificate; it may say so before we ask anything,
+/// and then only the connection knows.
+async fn unanswered(error: &hyper::Error, end: JoinHandle<Option<String>>) -> Failure {
+    let end = timeout(END_WITHIN, end).await;
+    let why = end.ok().and_then(Result::ok).flatten().unwrap_or_else(|| chain(error));
     let about_us = ["CertificateRequired", "BadCertificate", "UnknownCA", "CertificateUnknown"];
     if about_us.iter().any(|alert| why.contains(alert)) {
         return Failure::Tls(TlsTrouble::ClientCertificate, why);

@@ -27,7 +27,8 @@ impl fmt::Debug for Key {
 }
 
 impl Key {
-    /// The newest AES key of this account (`name@REALM`) in this file.
+    /// The newest AES key of this account in this file. `name@REALM` and `REALM\name` mean one principal, `DOMAIN\name` with a
+    /// NetBIOS domain any of that name: which realm that domain has is not written in it.
     ///
     /// # Errors
     /// What is wrong with the file, or which accounts it has instead.
@@ -44,7 +45,7 @@ impl Key {
     fn parse(bytes: &[u8], account: &str) -> Result<Self, String> {
         let rest = bytes.strip_prefix(&[5, 2]).ok_or("it is not a keytab of version 0x502")?;
         let entries = entries(rest).ok_or("it ends in the middle of an entry")?;
-        let mine = entries.iter().filter(|entry| entry.principal.eq_ignore_ascii_case(account));
+        let mine = entries.iter().filter(|entry| entry.is_of(account));
         let usable = mine.filter(|entry| matches!(entry.kind, AES256 | AES128));
         match usable.max_by_key(|entry| (entry.version, entry.kind)) {
             Some(entry) => Ok(Self { bytes: Zeroizing::new(entry.key.to_vec()), kind: entry.kind }),
@@ -70,6 +71,17 @@ struct Entry<'a> {
     version: u32,
     kind: u16,
     key: &'a [u8],
+}
+
+impl Entry<'_> {
+    fn is_of(&self, account: &str) -> bool {
+        let (name, realm) = match account.split_once('\\') {
+            Some((domain, name)) => (name, Some(domain).filter(|domain| domain.contains('.'))),
+            None => account.split_once('@').map_or((account, None), |(name, realm)| (name, Some(realm))),
+        };
+        let Some((principal, of)) = self.principal.rsplit_once('@') else { return false };
+        principal.eq_ignore_ascii_case(name) && realm.is_none_or(|realm| of.eq_ignore_ascii_case(realm))
+    }
 }
 
 /// Each has a length before it; a negative one is a hole. `None` when one is cut off.
@@ -146,6 +158,10 @@ mod tests {
         let key = Key::parse(&file, "SVC-rooms@example.com").unwrap();
         assert_eq!(key.bytes(), [4; 32]);
         assert_eq!(format!("{key:?}"), "Key(…)");
+        for other_form in [r"EXAMPLE.COM\svc-rooms", r"EXAMPLE\svc-rooms"] {
+            assert_eq!(Key::parse(&file, other_form).unwrap().bytes(), [4; 32]);
+        }
+        assert!(Key::parse(&file, r"OTHER.COM\svc-rooms").is_err());
         let other = Key::parse(&file, "svc@EXAMPLE.COM").unwrap_err();
         assert_eq!(other, "it has no AES key of svc@EXAMPLE.COM; it is of svc-rooms@EXAMPLE.COM");
     }
