@@ -234,6 +234,10 @@ impl Client {
             Turn::Verdict(Verdict::Refused(kind @ Kind::Credentials, code)) => {
                 self.standing.refused(*kind, code)
             }
+            // A KDC said no to the password, or what gives tokens did.
+            Turn::NotSent(Failure::SignIn { lasting: true, why, .. }) => {
+                self.standing.refused(Kind::SignIn, why)
+            }
             Turn::Verdict(_) | Turn::NotSent(_) => {}
         }
     }

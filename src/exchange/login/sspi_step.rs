@@ -20,6 +20,8 @@ use super::windows::{Proof, Windows, WindowsScheme};
 const KDC_PATIENCE: Duration = Duration::from_secs(5);
 /// The largest answer of a KDC that is read; tickets with many groups have some 10 KiB.
 const KDC_BYTES_MAX: u32 = 1 << 20;
+/// How much of the library's words is passed on.
+const SAID_CHARS_MAX: usize = 160;
 /// What we call this machine.
 const WORKSTATION: &str = "ADJOURN";
 
@@ -162,7 +164,9 @@ fn channel_bindings(token: &[u8]) -> Vec<u8> {
 
 /// What `sspi` says is about protocol states, never about secrets.
 fn said(error: Error) -> String {
-    format!("{:?}: {}", error.error_type, error.description)
+    let what = error.description.split(". Additional error").next().unwrap_or_default();
+    let what: String = what.chars().take(SAID_CHARS_MAX).collect();
+    format!("{:?}: {what}", error.error_type)
 }
 
 /// Asks KDCs over TCP (RFC 4120, section 7.2.2: four bytes of length before question and answer).
