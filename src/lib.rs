@@ -34,6 +34,7 @@ pub mod service;
 #[cfg(feature = "service")]
 pub mod setup;
 pub mod sim;
+#[cfg(feature = "store")]
 pub mod store;
 #[cfg(feature = "service")]
 mod telemetry;
@@ -52,6 +53,7 @@ pub mod prelude {
     pub use crate::exchange::{Exchange, Secret, Settings};
     pub use crate::journal::{Journal, MemoryJournal};
     pub use crate::sim::{Options as SimOptions, Simulator, demo_world};
+    #[cfg(feature = "store")]
     pub use crate::store::{SqliteJournal, StoreOptions};
 }
 

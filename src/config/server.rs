@@ -221,6 +221,10 @@ pub(super) fn check_connections(
 }
 
 fn check(source: &Source<'_>, file: file::Server, at: At) -> Result<Server, ConfigError> {
+    if let (Access::Delegate, Some(oauth)) = (file.access, &file.oauth) {
+        let why = "an application has no mailbox access of its own: with [server.oauth], access is \"impersonation\"";
+        return Err(source.at(oauth, why));
+    }
     Ok(Server {
         at,
         sign_in: sign_in(source, &file)?,

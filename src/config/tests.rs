@@ -215,6 +215,9 @@ fn what_signs_nobody_in_is_refused_with_its_place() {
     assert!(of("auth = \"kerberos\"\n").starts_with("adjourn.toml:3: server.auth: unknown variant"));
     assert!(of("username = \"u\"\npassword = \"open\"\n").starts_with("adjourn.toml:4: server.password: "));
     assert!(of("rooms = [\"a@example.com\"]\nusername = \"u\"\n").contains("[[connections]]"));
+    let delegate =
+        "access = \"delegate\"\noauth = { tenant = \"a\", client_id = \"c\", secret = { env = \"S\" } }\n";
+    assert!(of(delegate).contains("access is \"impersonation\""));
     let oauth = "[server.oauth]\ntenant = \"a/b\"\nclient_id = \"c\"\nsecret = { env = \"S\" }\n";
     assert!(error(oauth).starts_with("adjourn.toml:2: server.oauth.tenant: a tenant is a domain or an id"));
 }

@@ -23,6 +23,9 @@ use crate::ews::codec::{Body, DecodeError, Decoded};
 use crate::ews::op::Effect;
 use crate::ews::types::MessageXmlEntry;
 
+/// How much of a server's reason is passed on.
+const REASON_CHARS_MAX: usize = 120;
+
 /// What to do with a request after its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -161,11 +164,20 @@ fn by_status(effect: Effect, answer: &HttpAnswer) -> Verdict {
             }
             None => Verdict::OnceMore(Kind::Credentials, code),
         },
-        403 => Verdict::Refused(Kind::EwsDisabled, code),
+        403 => Verdict::Refused(Kind::EwsDisabled, with_reason(code, answer)),
         456 => Verdict::Refused(Kind::Account, code),
         413 => Verdict::Refused(Kind::TooLarge, code),
         400..=499 => Verdict::Refused(Kind::BadRequest, code),
         _ => doubtful(effect, code),
+    }
+}
+
+/// Exchange Online says which switch it was ("Control access to EWS in Exchange").
+fn with_reason(code: String, answer: &HttpAnswer) -> String {
+    let reason = answer.headers.get("x-ews-policy-reason").and_then(|reason| reason.to_str().ok());
+    match reason {
+        Some(reason) => format!("{code}: {}", reason.chars().take(REASON_CHARS_MAX).collect::<String>()),
+        None => code,
     }
 }
 
@@ -277,6 +289,10 @@ mod tests {
             let page = answer(status, &[], "<html><body>Sign in</body></html>");
             assert_eq!(verdict(Effect::Write, &page), expected, "{status}");
         }
+        let why =
+            answer(403, &[("x-ews-policy-reason", "EWS is blocked by policy for this user or tenant")], "");
+        let expected = "HTTP 403: EWS is blocked by policy for this user or tenant";
+        assert_eq!(verdict(Effect::Write, &why), Verdict::Refused(Kind::EwsDisabled, expected.into()));
         let login = answer(200, &[("content-type", "text/html; charset=utf-8")], "<html>");
         assert_eq!(verdict(Effect::Write, &login), Verdict::Refused(Kind::NotEws, "HTTP 200".into()));
         let page = answer(502, &[], "");

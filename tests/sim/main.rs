@@ -15,6 +15,7 @@ mod raw;
 mod releases;
 mod series;
 mod sign_in;
+mod sites;
 mod socket;
 mod strangers;
 mod sweeps;

@@ -1,0 +1,107 @@
+//! Several Exchanges, and rooms that move between them: each room is asked about where it lives, and nowhere else.
+
+use std::io::Write as _;
+
+use adjourn::calendar::{RoomAddress, Window};
+use adjourn::engine::{Busy, Calendar as _};
+use adjourn::exchange::autodiscover::Policy;
+use adjourn::exchange::{At, Exchange, Failed, Kind, Sites};
+use adjourn::sim::{MeetingSpec, Options, RoomSpec, Simulator, Trouble, Whereabouts, World, Wrong};
+use chrono::TimeDelta;
+
+use crate::office::{ada, now, settings};
+
+const HERE: &str = "berlin-1@example.com";
+const THERE: &str = "oslo-1@example.com";
+
+fn address(room: &str) -> RoomAddress {
+    room.parse().unwrap()
+}
+
+/// A building of one room, in which a meeting is on.
+async fn building(room: &str, tls: bool) -> Simulator {
+    let mut world = World::new();
+    world.set_now(now());
+    world.add_user(&ada());
+    world.add_room(RoomSpec::new("Room", room));
+    let mut meeting = MeetingSpec::new(ada(), now() - TimeDelta::minutes(5), now() + TimeDelta::minutes(55));
+    meeting.rooms = vec![room.to_owned()];
+    world.add_meeting(meeting);
+    Simulator::start(world, Options { tls, ..Options::default() }).await.unwrap()
+}
+
+fn soon() -> Window {
+    Window::new(now(), now() + TimeDelta::hours(1)).unwrap()
+}
+
+fn mailboxes(sim: &Simulator) -> Vec<String> {
+    let mut all: Vec<_> = sim.requests().into_iter().filter_map(|asked| asked.mailbox).collect();
+    all.dedup();
+    all
+}
+
+#[tokio::test]
+async fn each_room_is_asked_about_where_it_lives_and_nowhere_else() {
+    let (here, there) = (building(HERE, false).await, building(THERE, false).await);
+    let mut sites = Sites::default();
+    sites.add(vec!["oslo-*@example.com".parse().unwrap()], Exchange::new(&settings(&there, None)).unwrap());
+    sites.others(Exchange::new(&settings(&here, None)).unwrap());
+    for room in [HERE, THERE] {
+        assert_eq!(sites.events(&address(room), soon()).await.unwrap().len(), 1);
+    }
+    let both = [address(THERE), address(HERE), address(THERE)];
+    assert_eq!(sites.busy(&both, soon()).await.unwrap(), [Busy::Look; 3]);
+    assert_eq!((mailboxes(&here), mailboxes(&there)), (vec![HERE.to_owned()], vec![THERE.to_owned()]));
+
+    // One that is away hides nothing of the other.
+    let mut free = both.to_vec();
+    free.truncate(2);
+    there.stop().await;
+    let later = Window::new(now() + TimeDelta::hours(3), now() + TimeDelta::hours(4)).unwrap();
+    assert_eq!(sites.busy(&free, later).await.unwrap(), [Busy::Look, Busy::Empty]);
+
+    let mut only = Sites::default();
+    only.add(vec![address(THERE).as_str().parse().unwrap()], Exchange::new(&settings(&here, None)).unwrap());
+    let trouble = only.events(&address(HERE), soon()).await.unwrap_err();
+    assert_eq!(trouble.code, "no connection");
+}
+
+fn host(sim: &Simulator) -> String {
+    sim.url().replace("https://", "").replace("/EWS/Exchange.asmx", "")
+}
+
+#[tokio::test]
+async fn a_room_that_moved_is_looked_for_again_and_found() {
+    let (old, new) = (building(HERE, true).await, building(HERE, true).await);
+    let mut ca = tempfile::NamedTempFile::new().unwrap();
+    for sim in [&old, &new] {
+        ca.write_all(sim.ca_pem().unwrap().as_bytes()).unwrap();
+    }
+    let mut settings = settings(&old, Some(ca.path()));
+    let confirmed = [&old, &new].map(|sim| host(sim).parse().unwrap());
+    settings.at =
+        At::Discovered(Policy { first: Some(host(&old).parse().unwrap()), ..Policy::new(confirmed) });
+    let exchange = Exchange::new(&settings).unwrap();
+    exchange.look_in(&address(HERE)).await.unwrap();
+    exchange.look_in(&address(HERE)).await.unwrap();
+    assert_eq!(old.autodiscover(|it| it.asked().len()), 1, "what was found is kept");
+
+    // The mailbox is on its way, and then elsewhere.
+    old.autodiscover(|it| it.say(HERE, Whereabouts::At(new.url())));
+    old.trouble(Trouble::new(Wrong::Fault("ErrorMailboxMoveInProgress")));
+    exchange.look_in(&address(HERE)).await.unwrap();
+    assert_eq!(new.requests().len(), 1);
+
+    // The new server does not know it any more: it went back.
+    old.autodiscover(|it| it.say(HERE, Whereabouts::At(old.url())));
+    new.trouble(Trouble::new(Wrong::Fault("ErrorNonExistentMailbox")).times(usize::MAX));
+    let before = old.requests().len();
+    exchange.look_in(&address(HERE)).await.unwrap();
+    assert_eq!(old.requests().len(), before + 1);
+
+    // A mailbox that is nowhere is looked for once, not for ever.
+    old.autodiscover(|it| it.say(HERE, Whereabouts::Unknown));
+    old.trouble(Trouble::new(Wrong::Fault("ErrorNonExistentMailbox")));
+    let nowhere = exchange.look_in(&address(HERE)).await;
+    assert!(matches!(nowhere, Err(Failed::Refused(Kind::NoMailbox, _))), "{nowhere:?}");
+}
