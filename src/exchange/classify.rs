@@ -223,7 +223,13 @@ mod tests {
         for (name, value) in headers {
             map.insert(*name, value.parse().unwrap());
         }
-        HttpAnswer { status, headers: map, body: Bytes::copy_from_slice(body.as_bytes()), denied: None }
+        HttpAnswer {
+            status,
+            headers: map,
+            body: Bytes::copy_from_slice(body.as_bytes()),
+            denied: None,
+            said_who: false,
+        }
     }
 
     fn verdict(effect: Effect, answer: &HttpAnswer) -> Verdict {

@@ -17,7 +17,7 @@ use super::paths::Paths;
 use super::places::{NoWay, Places};
 use super::settings::{Access, ImpersonateBy, Settings, SettingsError};
 use super::standing::Standing;
-use super::transport::Post;
+use super::transport::{Post, Transport};
 use super::version::Spoken;
 use crate::action::RequestIds;
 use crate::calendar::RoomAddress;
@@ -101,7 +101,7 @@ impl Client {
     pub(super) async fn find(&self, room: &RoomAddress) -> Result<Option<String>, Failed> {
         match self.places.of(room.as_str()).await {
             Ok(_) => Ok(self.places.url(room)),
-            Err(NoWay::Refused(kind, why)) => Err(Failed::Refused(kind, why)),
+            Err(NoWay::Refused(kind, why) | NoWay::Known(kind, why)) => Err(Failed::Refused(kind, why)),
             Err(NoWay::Away(failure)) => Err(Failed::Unreachable(failure)),
         }
     }
@@ -151,7 +151,7 @@ impl Client {
                 Effect::Write => self.patience.min(WRITE_PATIENCE),
             };
         let (mut attempt, mut moved) = (0, false);
-        let mut last = String::from("parked after throttling");
+        let mut last = Failed::Busy(String::from("parked after throttling"));
         let mut finding_out = None;
         loop {
             // Before the gate: whoever finds out must not wait for a place that is held by those who wait for it.
@@ -159,12 +159,26 @@ impl Client {
                 finding_out = match timeout_at(until, self.standing.enter()).await {
                     Ok(Ok(turn)) => turn,
                     Ok(Err((kind, code))) => return Err(Failed::Refused(kind, code)),
-                    Err(_) => return Err(Failed::Busy(last)),
+                    Err(_) => return Err(last),
                 };
             }
-            let Some(pass) = self.gate.enter(room, until).await else { return Err(Failed::Busy(last)) };
+            let found = match timeout_at(until, self.places.of(room)).await {
+                Err(_) => return Err(Failed::Busy(String::from("looking for the room's server"))),
+                Ok(Err(NoWay::Known(kind, why))) => return Err(Failed::Refused(kind, why)),
+                Ok(found) => found,
+            };
+            let Some(pass) = self.gate.enter(room, until).await else { return Err(last) };
+            if finding_out.is_none() && !self.standing.is_known() {
+                continue; // somebody was refused while this waited
+            }
             let version = self.spoken.to(room);
-            let turn = self.turn(room, op, version, &read, trail).await;
+            let turn = match found {
+                Ok(transport) => self.turn(&transport, room, op, version, &read, trail).await,
+                Err(NoWay::Away(failure)) => Turn::NotSent(failure),
+                Err(NoWay::Refused(kind, why) | NoWay::Known(kind, why)) => {
+                    Turn::Verdict(Verdict::Refused(kind, why))
+                }
+            };
             self.judge(&turn, attempt);
             drop(pass);
             // Who asks once more does so before anybody else asks at all.
@@ -177,14 +191,17 @@ impl Client {
                     return Err(Failed::Refused(Kind::SignIn, why));
                 }
                 Turn::NotSent(failure) if attempt >= RETRIES_MAX => return Err(Failed::Unreachable(failure)),
-                Turn::NotSent(_) => sleep(retry_after(attempt)).await,
+                Turn::NotSent(failure) => {
+                    last = Failed::Unreachable(failure);
+                    sleep(retry_after(attempt)).await;
+                }
                 Turn::Verdict(Verdict::Wait { at_least, fewer, code }) => {
                     self.throttled.fetch_add(1, Ordering::Relaxed);
                     if fewer {
                         self.gate.lower();
                     }
                     self.gate.park(room, back_off(at_least, attempt, chance()));
-                    last = code;
+                    last = Failed::Busy(code);
                 }
                 // It did not get as far as the operation, so a write may go again too. Ends with the oldest version.
                 Turn::Verdict(Verdict::Refused(Kind::Version, code))
@@ -224,7 +241,6 @@ impl Client {
     /// Remembers whether the server knew us.
     fn judge<T>(&self, turn: &Turn<T>, attempt: u32) {
         match turn {
-            Turn::Answer(_) => self.standing.accepted(),
             Turn::Verdict(Verdict::OnceMore(kind @ Kind::Credentials, code))
                 if attempt >= 1 || !self.standing.may_pass() =>
             {
@@ -238,12 +254,13 @@ impl Client {
             Turn::NotSent(Failure::SignIn { lasting: true, why, .. }) => {
                 self.standing.refused(Kind::SignIn, why)
             }
-            Turn::Verdict(_) | Turn::NotSent(_) => {}
+            Turn::Answer(_) | Turn::Verdict(_) | Turn::NotSent(_) => {}
         }
     }
 
     async fn turn<O, T, R>(
         &self,
+        transport: &Transport,
         room: &str,
         op: &O,
         version: ServerVersion,
@@ -269,11 +286,7 @@ impl Client {
             body: body.into(),
         };
         let span = tracing::info_span!("exchange", operation = O::NAME, client_request_id = request_id, room);
-        let transport = match self.places.of(room).instrument(span.clone()).await {
-            Ok(transport) => transport,
-            Err(NoWay::Refused(kind, why)) => return Turn::Verdict(Verdict::Refused(kind, why)),
-            Err(NoWay::Away(failure)) => return Turn::NotSent(failure),
-        };
+        let began = Instant::now();
         let delivery = transport.post(&post).instrument(span).await;
         let theirs = match &delivery {
             Delivery::NotSent(_) | Delivery::MaybeSent(_) => None,
@@ -286,6 +299,9 @@ impl Client {
             Delivery::NotSent(failure) => Turn::NotSent(failure),
             Delivery::MaybeSent(failure) => Turn::Verdict(lost(O::EFFECT, &failure)),
             Delivery::Answered(answer) => {
+                if answer.status != 401 {
+                    self.standing.accepted(began, answer.said_who);
+                }
                 let decoded = decode(&answer.body, &self.limits);
                 match classify(O::EFFECT, &answer, &decoded) {
                     Verdict::Done => {}

@@ -33,6 +33,8 @@ pub struct HttpAnswer {
     pub body: Bytes,
     /// With a 401: what became of the sign-in.
     pub denied: Option<Denied>,
+    /// Whether this request said who we are: on some connections, an earlier one has.
+    pub said_who: bool,
 }
 
 impl HttpAnswer {

@@ -18,6 +18,8 @@ const REGROW_AFTER: usize = 20;
 const BACK_OFF_MAX: Duration = Duration::from_secs(5 * 60);
 /// The first wait when the server names none.
 const BACK_OFF_FIRST: Duration = Duration::from_secs(1);
+/// A server that says "at once" is believed once.
+const BACK_OFF_LEAST: Duration = Duration::from_millis(250);
 /// Rooms remembered before those that nobody waits for are forgotten: more than any building has, a few MB.
 const ROOMS_KEPT: usize = 20_000;
 
@@ -78,6 +80,9 @@ impl Gate {
         let request =
             tokio::time::timeout_at(until, place.requests.clone().acquire_owned()).await.ok()?.ok()?;
         loop {
+            if Instant::now() >= until {
+                return None;
+            }
             if let Some(parked) = place.parked_until() {
                 if parked > until {
                     return None;
@@ -174,7 +179,8 @@ impl Drop for Pass {
 /// up to a quarter so that not all come back at once. `chance` is between 0 and 1.
 pub(super) fn back_off(said: Option<Duration>, attempt: u32, chance: f64) -> Duration {
     let doubled = BACK_OFF_FIRST.saturating_mul(1 << attempt.min(16));
-    let base = said.unwrap_or(doubled).min(BACK_OFF_MAX);
+    let floor = if attempt == 0 { Duration::ZERO } else { BACK_OFF_LEAST };
+    let base = said.unwrap_or(doubled).clamp(floor, BACK_OFF_MAX);
     base + base.mul_f64(chance.clamp(0.0, 1.0) / 4.0)
 }
 
@@ -199,6 +205,8 @@ mod tests {
         assert_eq!(back_off(Some(Duration::from_millis(300)), 5, 0.0), Duration::from_millis(300));
         assert_eq!(back_off(Some(Duration::from_secs(86_400)), 0, 0.0), BACK_OFF_MAX);
         assert_eq!(back_off(None, 2, 0.0), Duration::from_secs(4));
+        assert_eq!(back_off(Some(Duration::ZERO), 0, 0.0), Duration::ZERO);
+        assert_eq!(back_off(Some(Duration::ZERO), 1, 0.0), BACK_OFF_LEAST);
         assert_eq!(back_off(None, 60, 1.0), BACK_OFF_MAX + BACK_OFF_MAX / 4);
     }
 

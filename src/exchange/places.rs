@@ -45,6 +45,8 @@ enum Site {
 pub(super) enum NoWay {
     /// Until somebody mends it.
     Refused(Kind, String),
+    /// So it was a moment ago; nobody was asked now.
+    Known(Kind, String),
     /// Perhaps later.
     Away(Failure),
 }
@@ -90,7 +92,7 @@ impl Places {
             }
         }
         match look(known, &room) {
-            Some(known) => self.way(known),
+            Some(known) => self.way(known).map_err(NoWay::fresh),
             None => Err(NoWay::Away(Failure::Resolve("what was found is forgotten already".to_owned()))),
         }
     }
@@ -99,8 +101,11 @@ impl Places {
     pub(super) fn forget(&self, room: &str) -> bool {
         match (&self.site, room.parse()) {
             (Site::Many { known, .. }, Ok(room)) => {
-                lock(known).forget(&room);
-                true
+                let was_there = matches!(look(known, &room), Some(Known::At(_)));
+                if was_there {
+                    lock(known).forget(&room);
+                }
+                was_there
             }
             _ => false,
         }
@@ -177,12 +182,22 @@ fn transport(
     Transport::new(settings, url, dialer.clone(), credential, body_bytes_max).map(Arc::new)
 }
 
+impl NoWay {
+    /// Somebody was asked just now.
+    fn fresh(self) -> Self {
+        match self {
+            Self::Known(kind, why) => Self::Refused(kind, why),
+            other => other,
+        }
+    }
+}
+
 fn no_way(cause: Cause, headline: String) -> NoWay {
     match cause {
-        Cause::Credentials => NoWay::Refused(Kind::Credentials, headline),
-        Cause::MailboxUnknown => NoWay::Refused(Kind::NoMailbox, headline),
+        Cause::Credentials => NoWay::Known(Kind::Credentials, headline),
+        Cause::MailboxUnknown => NoWay::Known(Kind::NoMailbox, headline),
         Cause::Unconfirmed | Cause::Redirects | Cause::Malformed | Cause::NoService => {
-            NoWay::Refused(Kind::NotFound, headline)
+            NoWay::Known(Kind::NotFound, headline)
         }
         Cause::ServerTrouble | Cause::Network => NoWay::Away(Failure::Resolve(headline)),
     }

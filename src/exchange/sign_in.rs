@@ -1,6 +1,10 @@
 //! From the settings to the credential that says who we are, towards any of a connection's servers.
 
+#[cfg(feature = "negotiate")]
+use std::collections::HashMap;
 use std::sync::Arc;
+#[cfg(feature = "negotiate")]
+use std::sync::{Mutex, PoisonError};
 
 use super::ask::Asker;
 use super::dial::Dialer;
@@ -9,13 +13,17 @@ use super::login::{Account, Windows};
 use super::login::{Basic, Bearer, Credential, Issuer, Silent};
 use super::settings::{Endpoint, Settings, SettingsError, SignIn};
 
+/// Hosts of which it is remembered how they took a sign-in.
+#[cfg(feature = "negotiate")]
+const HOSTS_MAX: usize = 64;
+
 /// Who we are, whichever server hears it.
 pub(super) enum Credentials {
     Basic(Basic),
     /// One token for all servers.
     Bearer(Bearer),
     #[cfg(feature = "negotiate")]
-    Windows(Windows),
+    Windows(Windows, Mutex<HashMap<String, Arc<Account>>>),
     Silent,
 }
 
@@ -26,7 +34,7 @@ impl Credentials {
             #[cfg(feature = "negotiate")]
             SignIn::Windows(windows) => {
                 Account::new(windows.clone(), "").map_err(SettingsError::SignIn)?;
-                Self::Windows(windows.clone())
+                Self::Windows(windows.clone(), Mutex::default())
             }
             SignIn::OAuth(client) => {
                 Endpoint::parse(&client.endpoint)?;
@@ -46,9 +54,18 @@ impl Credentials {
             Self::Basic(basic) => Box::new(basic.clone()),
             Self::Bearer(bearer) => Box::new(bearer.clone()),
             #[cfg(feature = "negotiate")]
-            Self::Windows(windows) => {
-                let account = Account::new(windows.clone(), &Endpoint::parse(url)?.host);
-                Box::new(Arc::new(account.map_err(SettingsError::SignIn)?))
+            Self::Windows(windows, accounts) => {
+                let host = Endpoint::parse(url)?.host;
+                let mut accounts = accounts.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(known) = accounts.get(&host) {
+                    return Ok(Box::new(known.clone()));
+                }
+                if accounts.len() >= HOSTS_MAX {
+                    accounts.clear();
+                }
+                let account = Arc::new(Account::new(windows.clone(), &host).map_err(SettingsError::SignIn)?);
+                accounts.insert(host, account.clone());
+                Box::new(account)
             }
             Self::Silent => Box::new(Silent),
         })

@@ -29,6 +29,13 @@ struct Refusals {
     last: Option<(Instant, Kind, String)>,
 }
 
+impl Refusals {
+    fn is_silent(&self) -> bool {
+        let silence = SILENCE_FIRST.saturating_mul(1 << self.in_a_row.saturating_sub(1).min(16));
+        self.last.as_ref().is_some_and(|(at, ..)| at.elapsed() < silence.min(SILENCE_MAX))
+    }
+}
+
 impl Standing {
     /// Leave to say who we are: at once while the server knows us, else one after another. The refusal, if the last one is
     /// fresh.
@@ -42,11 +49,18 @@ impl Standing {
         Ok(turn.filter(|_| !self.known.load(Ordering::Relaxed)))
     }
 
+    /// The refusal after which nothing is sent for now.
     fn silence(&self) -> Result<(), (Kind, String)> {
         let refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((at, kind, code)) = &refusals.last else { return Ok(()) };
-        let silence = SILENCE_FIRST.saturating_mul(1 << refusals.in_a_row.saturating_sub(1).min(16));
-        if at.elapsed() < silence.min(SILENCE_MAX) { Err((*kind, code.clone())) } else { Ok(()) }
+        match &refusals.last {
+            Some((_, kind, code)) if refusals.is_silent() => Err((*kind, code.clone())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether whoever has no turn may go on: those that waited elsewhere while others were refused may not.
+    pub(super) fn is_known(&self) -> bool {
+        self.known.load(Ordering::Relaxed)
     }
 
     /// Whether this is the first refusal since the server knew us, which an overload can look like.
@@ -54,9 +68,14 @@ impl Standing {
         self.refusals.lock().unwrap_or_else(PoisonError::into_inner).in_a_row == 0
     }
 
-    pub(super) fn accepted(&self) {
-        if !self.known.swap(true, Ordering::Relaxed) {
-            *self.refusals.lock().unwrap_or_else(PoisonError::into_inner) = Refusals::default();
+    /// A request that began then was let in. One that did not say who we are was let in for what was said before, and proves
+    /// nothing against a later refusal.
+    pub(super) fn accepted(&self, began: Instant, said_who: bool) {
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        let outdated = refusals.last.as_ref().is_none_or(|(at, ..)| said_who && *at < began);
+        if outdated {
+            *refusals = Refusals::default();
+            self.known.store(true, Ordering::Relaxed);
         }
     }
 
@@ -68,7 +87,10 @@ impl Standing {
     pub(super) fn refused(&self, kind: Kind, code: &str) {
         self.known.store(false, Ordering::Relaxed);
         let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-        refusals.in_a_row = refusals.in_a_row.saturating_add(1);
+        // Those that were under way together are one.
+        if !refusals.is_silent() {
+            refusals.in_a_row = refusals.in_a_row.saturating_add(1);
+        }
         refusals.last = Some((Instant::now(), kind, code.to_owned()));
     }
 }
@@ -92,8 +114,22 @@ mod tests {
         assert_eq!(said, 6);
         tokio::time::sleep(SILENCE_MAX).await;
         assert!(standing.enter().await.unwrap().is_some());
-        standing.accepted();
+        standing.accepted(Instant::now(), true);
         assert!(standing.enter().await.unwrap().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn refusals_that_were_under_way_together_are_one_and_an_old_sign_in_proves_nothing() {
+        let standing = Standing::default();
+        let before = Instant::now();
+        for _ in 0..8 {
+            standing.refused(Kind::Credentials, "HTTP 401");
+        }
+        standing.accepted(before, true);
+        standing.accepted(Instant::now(), false);
+        assert!(standing.enter().await.is_err() && !standing.is_known());
+        tokio::time::sleep(SILENCE_FIRST).await;
+        assert!(standing.enter().await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]

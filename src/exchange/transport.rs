@@ -115,18 +115,21 @@ impl Transport {
 
     /// All legs of one request, on one connection.
     async fn converse(&self, mut connection: Connection, post: &Post<'_>) -> Sent {
-        if let Err(error) = connection.sender.ready().await {
-            return Sent::Unused(Failure::Broken(error.to_string()));
-        }
         let mut leg = match connection.dialogue.begin().await {
             Ok(leg) => leg,
             Err(failure) => return Sent::Used(Delivery::NotSent(failure)),
         };
+        let mut said_who = false;
         for _ in 0..LEGS_MAX {
+            if let Err(error) = connection.sender.ready().await {
+                return Sent::Unused(Failure::Broken(error.to_string()));
+            }
+            said_who |= leg.authorization.is_some();
             let mut answer = match self.leg(&mut connection.sender, post, &leg).await {
                 Err(sent) => return sent,
                 Ok(answer) => answer,
             };
+            answer.said_who = said_who;
             if answer.status != StatusCode::UNAUTHORIZED {
                 connection.dialogue.accepted();
                 if !leg.body && asks_for_the_body(answer.status) {
@@ -217,7 +220,13 @@ impl Transport {
         }
         let zipped = parts.headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip");
         let body = if zipped { inflate(&body, self.body_bytes_max)? } else { body.freeze() };
-        Ok(HttpAnswer { status: parts.status.as_u16(), headers: parts.headers, body, denied: None })
+        Ok(HttpAnswer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body,
+            denied: None,
+            said_who: false,
+        })
     }
 
     async fn connect(&self) -> Result<Connection, Failure> {

@@ -11,10 +11,10 @@ const SAID_CHARS_MAX: usize = 160;
 /// Why nothing was found. Of several reasons the one is named that comes first here: the one an administrator can act on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
+    /// A confirmed host did not accept our credentials. First, since asking on would lock the account.
+    Credentials,
     /// An answer led to a host that is not confirmed, or no host of the address is.
     Unconfirmed,
-    /// A confirmed host did not accept our credentials.
-    Credentials,
     /// A server said that it is busy or broken. Later it may answer.
     ServerTrouble,
     /// Nobody who answered knows the mailbox.

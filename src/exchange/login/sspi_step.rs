@@ -28,6 +28,14 @@ const WORKSTATION: &str = "ADJOURN";
 /// Who we are, as `sspi` wants it.
 pub(super) struct Identity(CredentialsBuffers);
 
+/// Why there is no next word.
+pub(super) struct Stuck {
+    /// What would know is not to be had; later it may be.
+    pub(super) away: bool,
+    /// Without a secret in it.
+    pub(super) why: String,
+}
+
 /// A sign-in under way.
 pub(super) struct Context {
     package: Package,
@@ -63,7 +71,7 @@ impl Identity {
 }
 
 impl Context {
-    pub(super) fn new(windows: &Windows) -> Result<Self, String> {
+    pub(super) fn new(windows: &Windows) -> Result<Self, Stuck> {
         let package = match windows.scheme {
             WindowsScheme::Ntlm => Package::Ntlm(Box::new(Ntlm::new())),
             WindowsScheme::Negotiate => Package::Negotiate(Box::new(negotiate(windows).map_err(said)?)),
@@ -91,7 +99,7 @@ impl Context {
         service: &str,
         binding: Option<&[u8]>,
         word: Option<Vec<u8>>,
-    ) -> Result<Vec<u8>, String> {
+    ) -> Result<Vec<u8>, Stuck> {
         let mut input = vec![SecurityBuffer::new(word.unwrap_or_default(), BufferType::Token)];
         if let Some(token) = binding {
             input.push(SecurityBuffer::new(channel_bindings(token), BufferType::ChannelBindings));
@@ -100,7 +108,7 @@ impl Context {
         let status = match &mut self.package {
             Package::Ntlm(ntlm) => {
                 let CredentialsBuffers::AuthIdentity(buffers) = &identity.0 else {
-                    return Err("NTLM needs a password".to_owned());
+                    return Err(Stuck { away: false, why: "NTLM needs a password".to_owned() });
                 };
                 let mut handle = Some(buffers.clone());
                 let mut builder = ntlm
@@ -163,10 +171,12 @@ fn channel_bindings(token: &[u8]) -> Vec<u8> {
 }
 
 /// What `sspi` says is about protocol states, never about secrets.
-fn said(error: Error) -> String {
+fn said(error: Error) -> Stuck {
+    // A clock that is off, or a KDC that is not there, says nothing about the password.
+    let away = matches!(error.error_type, ErrorKind::NoAuthenticatingAuthority | ErrorKind::TimeSkew);
     let what = error.description.split(". Additional error").next().unwrap_or_default();
     let what: String = what.chars().take(SAID_CHARS_MAX).collect();
-    format!("{:?}: {what}", error.error_type)
+    Stuck { away, why: format!("{:?}: {what}", error.error_type) }
 }
 
 /// Asks KDCs over TCP (RFC 4120, section 7.2.2: four bytes of length before question and answer).

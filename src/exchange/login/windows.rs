@@ -4,17 +4,19 @@
 //! The sign-in belongs to the TCP connection: nothing more is said on it once it is known. What `sspi` does with foreign
 //! bytes happens in a task of its own, so that not even a panic in there is one of ours.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::HeaderValue;
+use tokio::time::Instant;
 use tracing::warn;
 
 use super::basic::sensitive;
 use super::binding::{self, ChannelBinding};
-use super::sspi_step::{Context, Identity};
+use super::sspi_step::{Context, Identity, Stuck};
 use super::{Credential, Denied, Dialogue, Leg, Next, challenge, schemes};
 use crate::exchange::delivery::Failure;
 use crate::exchange::secret::Secret;
@@ -70,6 +72,39 @@ enum Learnt {
     Trying,
     /// Accepted without, refused with.
     Unbound,
+    /// Refused both ways at this time: the password is wrong, and each further try counts towards a lock.
+    Neither(Instant),
+}
+
+/// What a refusal or its opposite leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Nothing,
+    /// Once more, without the binding.
+    Unbound,
+    /// It is accepted without, for the first time.
+    Warn,
+}
+
+/// How long a password that was refused both ways is not tried without the binding again.
+const NEITHER_FOR: Duration = Duration::from_secs(20 * 60);
+
+impl Learnt {
+    /// What follows when a sign-in that was, or was not, bound is, or is not, accepted.
+    fn hears(&mut self, bound: bool, accepted: bool) -> Then {
+        let (next, then) = match (*self, bound, accepted) {
+            (_, true, true) => (Self::Bound, Then::Nothing),
+            (Self::Nothing, true, false) => (Self::Trying, Then::Unbound),
+            (Self::Neither(since), true, false) if since.elapsed() >= NEITHER_FOR => {
+                (Self::Trying, Then::Unbound)
+            }
+            (Self::Trying, false, true) => (Self::Unbound, Then::Warn),
+            (Self::Trying, false, false) => (Self::Neither(Instant::now()), Then::Nothing),
+            (same, ..) => (same, Then::Nothing),
+        };
+        *self = next;
+        then
+    }
 }
 
 impl WindowsScheme {
@@ -89,19 +124,15 @@ impl Account {
         Ok(Self { windows, identity, service, learnt: Mutex::new(Learnt::Nothing) })
     }
 
-    fn learnt(&self) -> Learnt {
-        *self.learnt.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn learn(&self, what: Learnt) {
-        *self.learnt.lock().unwrap_or_else(PoisonError::into_inner) = what;
+    fn learnt(&self) -> MutexGuard<'_, Learnt> {
+        self.learnt.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn binds(&self) -> bool {
         match self.windows.binding {
             ChannelBinding::Require => true,
             ChannelBinding::Off => false,
-            ChannelBinding::Auto => !matches!(self.learnt(), Learnt::Trying | Learnt::Unbound),
+            ChannelBinding::Auto => !matches!(*self.learnt(), Learnt::Trying | Learnt::Unbound),
         }
     }
 }
@@ -142,7 +173,7 @@ impl Dialogue for Handshake {
                 "channel_binding = \"require\", but this connection has no certificate that can be bound to",
             ));
         }
-        let context = Context::new(&self.account.windows).map_err(|why| Failure::sign_in(&why))?;
+        let context = Context::new(&self.account.windows).map_err(|stuck| Failure::sign_in(&stuck.why))?;
         let (context, word) = self.step(Box::new(context), None).await?;
         let whole = context.is_said_in_one();
         let leg = Leg { authorization: self.header(&word)?, body: whole };
@@ -175,18 +206,15 @@ impl Dialogue for Handshake {
     fn accepted(&mut self) {
         if let Stage::Said(_) = self.stage {
             self.stage = Stage::Known;
-            match self.account.learnt() {
-                Learnt::Nothing if self.token.is_some() => self.account.learn(Learnt::Bound),
-                Learnt::Trying => {
-                    self.account.learn(Learnt::Unbound);
-                    warn!(
-                        service = self.account.service,
-                        "Exchange accepts the sign-in only without channel binding: another machine than Exchange ends \
-                         TLS here (a load balancer, a proxy) with another certificate; give it Exchange's certificate, \
-                         or set channel_binding = \"off\""
-                    );
-                }
-                Learnt::Nothing | Learnt::Bound | Learnt::Unbound => {}
+            if self.account.windows.binding == ChannelBinding::Auto
+                && self.account.learnt().hears(self.token.is_some(), true) == Then::Warn
+            {
+                warn!(
+                    service = self.account.service,
+                    "Exchange accepts the sign-in only without channel binding: another machine than Exchange ends TLS here (a \
+                     load balancer, a proxy) with another certificate; give it Exchange's certificate, or set \
+                     channel_binding = \"off\""
+                );
             }
         }
     }
@@ -207,15 +235,11 @@ impl Handshake {
     /// All was said, and it is no.
     fn refused(&self) -> Next {
         let auto = self.account.windows.binding == ChannelBinding::Auto;
-        match self.account.learnt() {
-            Learnt::Nothing if auto && self.token.is_some() => {
-                self.account.learn(Learnt::Trying);
-                return Next::Afresh;
-            }
-            Learnt::Trying => self.account.learn(Learnt::Nothing),
-            Learnt::Nothing | Learnt::Bound | Learnt::Unbound => {}
+        let bound = self.token.is_some();
+        if auto && self.account.learnt().hears(bound, false) == Then::Unbound {
+            return Next::Afresh;
         }
-        Next::Refused(Denied::NotAccepted(match (self.account.windows.scheme, self.token.is_some(), auto) {
+        Next::Refused(Denied::NotAccepted(match (self.account.windows.scheme, bound, auto) {
             (WindowsScheme::Ntlm, true, _) => "a complete NTLM handshake with channel binding",
             (WindowsScheme::Ntlm, false, true) => "complete NTLM handshakes with and without channel binding",
             (WindowsScheme::Ntlm, false, false) => "a complete NTLM handshake without channel binding",
@@ -238,13 +262,50 @@ impl Handshake {
         let stepped = tokio::task::spawn_blocking(move || {
             let mut context = context;
             let word = context.step(&account.identity, &account.service, token.as_deref(), word)?;
-            Ok::<_, String>((context, word))
+            Ok::<_, Stuck>((context, word))
         });
         let scheme = self.scheme();
         match stepped.await {
             Ok(Ok(done)) => Ok(done),
-            Ok(Err(why)) => Err(Failure::sign_in(&format!("{scheme}: {why}"))),
+            Ok(Err(Stuck { away, why })) => Err(Failure::SignIn {
+                lasting: !away,
+                why: format!("{scheme}: {why}"),
+                retry_after: Duration::ZERO,
+            }),
             Err(_) => Err(Failure::sign_in(&format!("{scheme}: the server's challenge cannot be read"))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wrong_password_is_tried_without_the_binding_once_in_twenty_minutes() {
+        let mut learnt = Learnt::Nothing;
+        let mut handshakes = 0;
+        for _ in 0..10 {
+            handshakes += 1;
+            if learnt.hears(true, false) == Then::Unbound {
+                handshakes += 1;
+                assert_eq!(learnt.hears(false, false), Then::Nothing);
+            }
+        }
+        assert_eq!(handshakes, 11);
+        tokio::time::sleep(NEITHER_FOR).await;
+        assert_eq!(learnt.hears(true, false), Then::Unbound);
+    }
+
+    #[tokio::test]
+    async fn what_was_accepted_bound_is_never_left_out_whatever_comes_in_between() {
+        let mut learnt = Learnt::Nothing;
+        // Two at once: one is refused by an overload, the other is let in.
+        assert_eq!(learnt.hears(true, false), Then::Unbound);
+        assert_eq!(learnt.hears(true, true), Then::Nothing);
+        assert_eq!(learnt, Learnt::Bound);
+        assert_eq!(learnt.hears(false, true), Then::Nothing);
+        assert_eq!(learnt.hears(true, false), Then::Nothing);
+        assert_eq!(learnt, Learnt::Bound);
     }
 }
