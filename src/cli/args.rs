@@ -464,7 +464,8 @@ pub struct DoctorArgs {
     /// A mailbox that must be out of reach; may be repeated [default: doctor.out_of_scope]
     #[arg(long, value_name = "ADDRESS")]
     pub out_of_scope: Vec<String>,
-    /// Prove that events in this room can be changed and removed, on one that is made for it 400 days ahead
+    /// Prove that events in this room can be changed and removed, on one that is made for it 400 days ahead; and that a
+    /// meeting's end can be set, on a coming one, to the end it has
     #[arg(long, value_name = "ROOM")]
     pub write_test: Option<String>,
 }

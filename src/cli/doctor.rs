@@ -13,7 +13,7 @@ use crate::cleanup::Progress;
 use crate::clock::SystemClock;
 use crate::config::{Config, Server};
 use crate::doctor::{Finding, Patient, Report, Status, examine};
-use crate::engine::Calendar;
+use crate::engine::{Calendar, Trouble};
 use crate::exchange::Exchange;
 
 pub(super) async fn run(args: DoctorArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
@@ -27,11 +27,12 @@ pub(super) async fn run(args: DoctorArgs, connection: &Connection, output: &Outp
     }
     let progress: Box<dyn Progress> =
         if output.is_watched() { Box::new(Bar::new()) } else { Box::new(Lines::default()) };
-    let mut findings = Vec::new();
+    let mut findings = uncovered(&config, write_in.as_ref());
     for (name, server) in servers(&config) {
         match patient(name, server, &config, write_in.as_ref()).await {
             Err(finding) => findings.push(finding),
-            Ok(patient) => {
+            Ok((patient, lists)) => {
+                findings.extend(lists);
                 progress.begin(&format!("{name}: rooms"), patient.rooms.len());
                 findings.extend(examine(&patient, &SystemClock, &|| progress.step()).await);
             }
@@ -51,7 +52,7 @@ async fn patient(
     server: &Server,
     config: &Config,
     write_in: Option<&RoomAddress>,
-) -> Result<Patient, Finding> {
+) -> Result<(Patient, Vec<Finding>), Finding> {
     let settings = settings(name, server).map_err(|failure| misconfigured(name, &failure))?;
     let exchange = Exchange::new(&settings).map_err(|error| {
         misconfigured(name, &Failure::new(Exit::Usage, "the connection cannot be used").because(error))
@@ -59,22 +60,56 @@ async fn patient(
     let exchange = Arc::new(exchange);
     let lives_here = |room: &RoomAddress| sites::name_of(config, room) == Some(name);
     let mut rooms: Vec<RoomAddress> = config.scope.rooms().filter(|room| lives_here(room)).cloned().collect();
+    let mut lists = Vec::new();
     if let Some(asking) = rooms.first().cloned() {
         for list in &config.room_lists {
-            // A list that cannot be read shows in the first room's finding.
-            let members = exchange.rooms_of(list, &asking).await.unwrap_or_default();
-            rooms.extend(members.into_iter().filter(|room| lives_here(room)));
+            match exchange.rooms_of(list, &asking).await {
+                Ok(members) => rooms.extend(members.into_iter().filter(|room| lives_here(room))),
+                Err(trouble) => lists.push(unread(name, list, trouble)),
+            }
         }
     }
+    rooms.sort();
     rooms.dedup();
-    Ok(Patient {
+    let patient = Patient {
         exchange,
         rooms,
         outsiders: config.out_of_scope.iter().filter(|room| lives_here(room)).cloned().collect(),
         write_in: write_in.filter(|room| lives_here(room)).cloned(),
         spares_private: config.rules.exceptions.private,
         settings,
-    })
+    };
+    Ok((patient, lists))
+}
+
+/// A list that cannot be read stops every other command. When nothing can be read there, the examination says why, so this is
+/// only a warning.
+fn unread(name: &str, list: &str, trouble: Trouble) -> Finding {
+    Finding {
+        connection: Some(name.to_owned()),
+        room: None,
+        check: "room list",
+        status: Status::Warn,
+        says: format!("{list} cannot be read: {}", trouble.advice),
+        remedy: Some("check the address of the list in scope.room_lists".to_owned()),
+        code: Some(trouble.code),
+    }
+}
+
+/// Rooms that are configured, or asked about, and live nowhere.
+fn uncovered(config: &Config, write_in: Option<&RoomAddress>) -> Vec<Finding> {
+    let rooms = config.scope.rooms().chain(&config.out_of_scope).chain(write_in);
+    let nowhere = rooms.filter(|room| sites::name_of(config, room).is_none());
+    let finding = |room: &RoomAddress| Finding {
+        connection: None,
+        room: Some(room.to_string()),
+        check: "configuration",
+        status: Status::Fail,
+        says: "no connection has this room".to_owned(),
+        remedy: Some("add it to the rooms of a connection, or set [server]".to_owned()),
+        code: None,
+    };
+    nowhere.map(finding).collect()
 }
 
 fn misconfigured(name: &str, failure: &Failure) -> Finding {

@@ -10,7 +10,7 @@ use crate::calendar::RoomPattern;
 use crate::exchange::autodiscover::Policy;
 use crate::exchange::login::ChannelBinding;
 use crate::exchange::{Access, ImpersonateBy};
-use crate::peer::is_this_machine;
+use crate::peer::{is_this_machine, without_userinfo};
 
 /// What an Exchange is called that `[server]` describes.
 pub const DEFAULT_NAME: &str = "default";
@@ -340,6 +340,9 @@ fn check_kdc(source: &Source<'_>, kdc: &Spanned<String>) -> Result<String, Confi
 
 fn check_proxy(source: &Source<'_>, proxy: Spanned<file::Proxy>) -> Result<Proxy, ConfigError> {
     let file = proxy.get_ref();
+    if without_userinfo(&file.url) != file.url {
+        return Err(source.at(&proxy, "a user name and a password stand beside the url, not in it"));
+    }
     let login = match (&file.username, &file.password) {
         (None, None) => None,
         (Some(username), Some(password)) => Some((username.clone(), source_of(password))),
@@ -370,6 +373,12 @@ fn pair(file: file::Pair) -> Pair {
 
 /// Plain `http` is let through for this machine only: credentials would cross the network readable.
 fn check_url(url: &str) -> Result<String, String> {
+    let shown = without_userinfo(url);
+    if shown != url {
+        return Err(format!(
+            "`{shown}`: a user name and a password stand in keys of their own, not in the URL"
+        ));
+    }
     let uri: http::Uri = url.parse().map_err(|error| format!("`{url}` is not a URL: {error}"))?;
     let host = uri.host().unwrap_or_default();
     match uri.scheme_str() {

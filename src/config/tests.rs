@@ -215,6 +215,10 @@ fn what_signs_nobody_in_is_refused_with_its_place() {
     assert!(of("auth = \"kerberos\"\n").starts_with("adjourn.toml:3: server.auth: unknown variant"));
     assert!(of("username = \"u\"\npassword = \"open\"\n").starts_with("adjourn.toml:4: server.password: "));
     assert!(of("rooms = [\"a@example.com\"]\nusername = \"u\"\n").contains("[[connections]]"));
+    let in_url = error("[server]\nurl = \"https://u:hunter2@x/EWS\"\nusername = \"u\"\n");
+    assert!(in_url.contains("keys of their own") && !in_url.contains("hunter2"), "{in_url}");
+    let in_proxy = of("username = \"u\"\nproxy = { url = \"http://u:hunter2@p:1\" }\n");
+    assert!(in_proxy.contains("beside the url") && !in_proxy.contains("hunter2"), "{in_proxy}");
     let delegate =
         "access = \"delegate\"\noauth = { tenant = \"a\", client_id = \"c\", secret = { env = \"S\" } }\n";
     assert!(of(delegate).contains("access is \"impersonation\""));

@@ -40,7 +40,7 @@ async fn signed_in(patient: &Patient, room: &RoomAddress, findings: &mut Finding
         SignIn::Windows(windows)
             if windows.binding == ChannelBinding::Auto
                 && is_tls(&patient.settings)
-                && !is_let_in(patient, windows, ChannelBinding::Require, room).await =>
+                && is_let_in(patient, windows, ChannelBinding::Require, room).await == Some(false) =>
         {
             findings.warn(
                 "sign-in",
@@ -55,7 +55,8 @@ async fn signed_in(patient: &Patient, room: &RoomAddress, findings: &mut Finding
 
 async fn switched_off(patient: &Patient, code: String, findings: &mut Findings) -> bool {
     for room in patient.rooms.iter().skip(1).take(ROOMS_TRIED) {
-        if !matches!(patient.exchange.look_in(room).await, Err(Failed::Refused(Kind::EwsDisabled, _))) {
+        let answer = patient.exchange.look_in(room).await;
+        if answer.is_ok() || answer.is_err_and(|failed| !stops_everything(&failed)) {
             findings.pass("sign-in", "the server accepts the account");
             return true;
         }
@@ -128,21 +129,22 @@ async fn binding_at_fault(
             "give that machine Exchange's own certificate, or set server.channel_binding = \"auto\"",
         ),
     };
-    is_let_in(patient, windows, other, room).await.then_some((says, remedy))
+    (is_let_in(patient, windows, other, room).await == Some(true)).then_some((says, remedy))
 }
 
+/// Whether the account is accepted with this binding; `None` when that did not show.
 async fn is_let_in(
     patient: &Patient,
     windows: &Windows,
     binding: ChannelBinding,
     room: &RoomAddress,
-) -> bool {
+) -> Option<bool> {
     let windows = Windows { binding, ..windows.clone() };
     let settings = Settings { sign_in: SignIn::Windows(windows), ..patient.settings.clone() };
-    let Ok(exchange) = Exchange::new(&settings) else { return false };
-    match exchange.look_in(room).await {
-        Ok(_) => true,
-        Err(failed) => !stops_everything(&failed),
+    match Exchange::new(&settings).ok()?.look_in(room).await {
+        Err(Failed::Refused(Kind::Credentials, _)) => Some(false),
+        Err(failed) if stops_everything(&failed) => None,
+        Ok(_) | Err(_) => Some(true),
     }
 }
 

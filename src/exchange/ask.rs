@@ -97,7 +97,11 @@ impl Asker {
 
     /// All legs, on one connection; `None` when a new one is wanted.
     async fn converse(&self, ask: &Ask<'_>, who: Option<&dyn Credential>) -> Result<Option<Said>, Failure> {
-        let endpoint = Endpoint::parse(ask.url).map_err(|error| Failure::Connect(error.to_string()))?;
+        let endpoint = match (who, &ask.method) {
+            (None, &Method::GET) => Endpoint::of_nobodys(ask.url),
+            _ => Endpoint::parse(ask.url),
+        };
+        let endpoint = endpoint.map_err(|error| Failure::Connect(error.to_string()))?;
         let Line { mut sender, certificate, .. } = self.dialer.dial::<Full<Bytes>>(&endpoint).await?;
         let mut dialogue = who.unwrap_or(&Silent).dialogue(certificate.as_deref());
         let mut leg = dialogue.begin().await?;

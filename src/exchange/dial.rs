@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 use super::delivery::{Failure, TlsTrouble};
 use super::settings::{Endpoint, Proxy, Settings, SettingsError};
 use super::tls;
-use crate::peer::chain;
+use crate::peer::{chain, without_userinfo};
 
 /// How we get to servers.
 pub(super) struct Dialer {
@@ -130,7 +130,7 @@ fn tls_failure(error: &std::io::Error) -> Failure {
 }
 
 fn tunnel(proxy: &Proxy) -> Result<Tunnel<HttpConnector>, SettingsError> {
-    let bad = || SettingsError::Proxy(proxy.url.clone());
+    let bad = || SettingsError::Proxy(without_userinfo(&proxy.url));
     let uri: Uri = proxy.url.parse().map_err(|_| bad())?;
     if uri.scheme_str() != Some("http") || uri.host().is_none_or(str::is_empty) || proxy.url.contains('@') {
         return Err(bad());

@@ -12,7 +12,7 @@ use super::login::Windows;
 use super::login::{ClientCredentials, Given};
 use super::secret::Secret;
 use crate::ews::soap::{Impersonate, ServerVersion};
-use crate::peer::is_this_machine;
+use crate::peer::{is_this_machine, without_userinfo};
 
 /// What a conversation needs to know before it begins.
 #[derive(Debug, Clone)]
@@ -214,15 +214,27 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
+    /// Of a question that carries nothing and whose answer is not believed: plain `http` may go anywhere then.
+    pub(super) fn of_nobodys(url: &str) -> Result<Self, SettingsError> {
+        match url.strip_prefix("http://") {
+            Some(rest) => {
+                let safe = Self::parse(&format!("https://{rest}"))?;
+                let port = if safe.authority.ends_with(&format!(":{}", safe.port)) { safe.port } else { 80 };
+                Ok(Self { tls: false, port, ..safe })
+            }
+            None => Self::parse(url),
+        }
+    }
+
     pub(super) fn parse(url: &str) -> Result<Self, SettingsError> {
-        let bad = || SettingsError::Url(url.to_owned());
+        let bad = || SettingsError::Url(without_userinfo(url));
         let uri: Uri = url.parse().map_err(|_| bad())?;
         let authority = uri.authority().ok_or_else(bad)?;
         let host = authority.host();
         let tls = match uri.scheme_str() {
             Some("https") => true,
             Some("http") if is_this_machine(host) => false,
-            Some("http") => return Err(SettingsError::PlainHttp(url.to_owned())),
+            Some("http") => return Err(SettingsError::PlainHttp(without_userinfo(url))),
             _ => return Err(bad()),
         };
         if host.is_empty() || authority.as_str().contains('@') {
@@ -259,11 +271,24 @@ mod tests {
     }
 
     #[test]
+    fn what_carries_nothing_may_go_in_plain_http() {
+        let endpoint =
+            Endpoint::of_nobodys("http://autodiscover.example.com/autodiscover/autodiscover.xml").unwrap();
+        assert_eq!(
+            (endpoint.host.as_str(), endpoint.port, endpoint.tls),
+            ("autodiscover.example.com", 80, false)
+        );
+        assert_eq!(Endpoint::of_nobodys("http://x.example:8080/").unwrap().port, 8080);
+        assert!(Endpoint::of_nobodys("https://x.example/").unwrap().tls);
+    }
+
+    #[test]
     fn what_is_no_address_is_said_so() {
         for bad in
             ["", "mail.example.com", "ftp://mail.example.com/", "https://user:secret@host/", "https:///EWS"]
         {
-            assert!(matches!(Endpoint::parse(bad), Err(SettingsError::Url(_))), "{bad}");
+            let error = Endpoint::parse(bad).unwrap_err();
+            assert!(matches!(error, SettingsError::Url(_)) && !error.to_string().contains("secret"), "{bad}");
         }
     }
 }
