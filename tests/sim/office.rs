@@ -59,16 +59,17 @@ impl Office {
     }
 
     pub fn of(sim: Simulator, rooms: Vec<RoomAddress>, ca_file: Option<&std::path::Path>) -> Self {
-        Self::by_clock(Arc::new(SystemClock), sim, rooms, ca_file)
+        let settings = settings(&sim, ca_file);
+        Self::by_clock(Arc::new(SystemClock), sim, rooms, &settings)
     }
 
     pub fn by_clock(
         clock: Arc<dyn Clock>,
         sim: Simulator,
         rooms: Vec<RoomAddress>,
-        ca_file: Option<&std::path::Path>,
+        settings: &Settings,
     ) -> Self {
-        let exchange = Exchange::new(&settings(&sim, ca_file)).unwrap();
+        let exchange = Exchange::new(settings).unwrap();
         let engine = Engine::new(
             Arc::new(exchange),
             Arc::new(MemoryJournal::default()),

@@ -14,7 +14,7 @@ use adjourn::sim::{MailKind, MeetingSpec, Options, Range, Series, Simulator, Tro
 use adjourn::store::Desk;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::office::{Office, ROOM, ada, room, world};
+use crate::office::{Office, ROOM, ada, room, settings, world};
 
 struct Quiet;
 
@@ -57,7 +57,8 @@ impl Diary {
         }
         let sim = Simulator::start(world, Options::default()).await.unwrap();
         let clock = ManualClock::at(day(0));
-        let office = Office::by_clock(Arc::new(clock.clone()), sim, vec![room()], None);
+        let settings = settings(&sim, None);
+        let office = Office::by_clock(Arc::new(clock.clone()), sim, vec![room()], &settings);
         let desk = Desk::in_memory().unwrap();
         Self {
             office,

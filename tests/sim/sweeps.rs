@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use adjourn::action::{Change, Outcome};
 use adjourn::calendar::{RoomAddress, Window};
@@ -11,7 +12,7 @@ use adjourn::engine::Mode;
 use adjourn::sim::{MailKind, MailboxKind, Options, Simulator, Trouble, Wrong, large_world};
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::office::Office;
+use crate::office::{Office, settings};
 
 const ROOMS: usize = 1_000;
 
@@ -59,11 +60,15 @@ async fn a_throttled_sweep_of_a_thousand_rooms_loses_and_repeats_nothing() {
         sim.trouble(Trouble::new(Wrong::ResetAfter).on(operation).times(usize::MAX).every(19));
         sim.trouble(Trouble::new(Wrong::ResetBefore).on(operation).times(usize::MAX).every(23));
     }
-    let office = Office::by_clock(Arc::new(ManualClock::at(now)), sim, rooms.clone(), None);
+    let mut settings = settings(&sim, None);
+    // Nothing is slow in here but the machine, which runs other tests beside this one.
+    settings.first_byte_timeout = Duration::from_secs(60);
+    let office = Office::by_clock(Arc::new(ManualClock::at(now)), sim, rooms.clone(), &settings);
     let sweep = Sweep::new(office.engine.clone(), rules(), EvidenceLog::default(), 64);
     let window = Window::new(now, now + TimeDelta::hours(12)).unwrap();
     let plan = sweep.plan(&rooms, window, &Quiet).await;
-    assert_eq!(plan.unseen_rooms(), 0, "every room was seen");
+    let troubles: Vec<_> = plan.rooms.iter().filter_map(|room| room.trouble.as_ref()).collect();
+    assert!(troubles.is_empty(), "every room was seen: {troubles:?}");
     let planned = plan.actions().count();
     assert!(planned > 100, "{planned}");
     let applied = sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
