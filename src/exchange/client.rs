@@ -6,10 +6,12 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
+use super::affinity::Affinity;
 use super::classify::{Kind, Verdict, classify};
 use super::delivery::{Delivery, Failure};
 use super::gate::{Gate, back_off};
@@ -17,7 +19,7 @@ use super::paths::Paths;
 use super::places::{NoWay, Places};
 use super::settings::{Access, ImpersonateBy, Settings, SettingsError};
 use super::standing::Standing;
-use super::transport::{Post, Transport};
+use super::transport::{Begun, Post, Transport};
 use super::version::Spoken;
 use crate::action::RequestIds;
 use crate::calendar::RoomAddress;
@@ -132,6 +134,22 @@ impl Client {
         self.traced(room, op, read, &mut Vec::new()).await
     }
 
+    /// The same, of the back end that keeps what the group's earlier requests began.
+    pub(super) async fn call_near<O, T, R>(
+        &self,
+        affinity: &Affinity,
+        room: &str,
+        op: &O,
+        read: R,
+    ) -> Result<T, Failed>
+    where
+        O: Operation + Sync,
+        T: Send,
+        R: Fn(&Body<'_>) -> Result<T, Verdict> + Send + Sync,
+    {
+        self.asked(room, op, read, &mut Vec::new(), Some(affinity)).await
+    }
+
     /// The same; `trail` gets the names of every request that was sent.
     pub(super) async fn traced<O, T, R>(
         &self,
@@ -139,6 +157,22 @@ impl Client {
         op: &O,
         read: R,
         trail: &mut Vec<RequestIds>,
+    ) -> Result<T, Failed>
+    where
+        O: Operation + Sync,
+        T: Send,
+        R: Fn(&Body<'_>) -> Result<T, Verdict> + Send + Sync,
+    {
+        self.asked(room, op, read, trail, None).await
+    }
+
+    async fn asked<O, T, R>(
+        &self,
+        room: &str,
+        op: &O,
+        read: R,
+        trail: &mut Vec<RequestIds>,
+        affinity: Option<&Affinity>,
     ) -> Result<T, Failed>
     where
         O: Operation + Sync,
@@ -173,7 +207,10 @@ impl Client {
             }
             let version = self.spoken.to(room);
             let turn = match found {
-                Ok(transport) => self.turn(&transport, room, op, version, &read, trail).await,
+                Ok(transport) => {
+                    let letter = Letter::new(self, room, op, version, affinity);
+                    self.turn(&transport, room, &letter, &read, trail).await
+                }
                 Err(NoWay::Away(failure)) => Turn::NotSent(failure),
                 Err(NoWay::Refused(kind, why) | NoWay::Known(kind, why)) => {
                     Turn::Verdict(Verdict::Refused(kind, why))
@@ -238,6 +275,45 @@ impl Client {
         }
     }
 
+    /// Asks what is answered without end, once, outside the gate: it does not count among the requests under way.
+    pub(super) async fn listen<O>(&self, affinity: &Affinity, op: &O) -> Result<Begun, Failed>
+    where
+        O: Operation + Sync,
+    {
+        let room = affinity.anchor().as_str();
+        if !self.standing.is_known() {
+            return Err(Failed::Busy(String::from("signing in")));
+        }
+        let transport = match self.places.of(room).await {
+            Ok(transport) => transport,
+            Err(NoWay::Refused(kind, why) | NoWay::Known(kind, why)) => {
+                return Err(Failed::Refused(kind, why));
+            }
+            Err(NoWay::Away(failure)) => return Err(Failed::Unreachable(failure)),
+        };
+        let letter = Letter::new(self, room, op, self.spoken.to(room), Some(affinity));
+        match transport.listen(&letter.post()).instrument(letter.span(room)).await {
+            Ok(begun) => Ok(begun),
+            Err(Delivery::NotSent(failure) | Delivery::MaybeSent(failure)) => {
+                Err(Failed::Unreachable(failure))
+            }
+            Err(Delivery::Answered(answer)) => {
+                let decoded = decode(&answer.body, &self.limits);
+                if answer.status == 401 {
+                    self.standing.doubt(); // whoever asks next finds out
+                }
+                Err(match classify(Effect::Read, &answer, &decoded) {
+                    Verdict::Refused(kind, code) | Verdict::OnceMore(kind, code) => {
+                        Failed::Refused(kind, code)
+                    }
+                    Verdict::Wait { code, .. } => Failed::Busy(code),
+                    Verdict::Retry { code } | Verdict::InDoubt { code } => Failed::Unclear(code),
+                    Verdict::Done => unexpected(Effect::Read),
+                })
+            }
+        }
+    }
+
     /// Remembers whether the server knew us.
     fn judge<T>(&self, turn: &Turn<T>, attempt: u32) {
         match turn {
@@ -258,59 +334,46 @@ impl Client {
         }
     }
 
-    async fn turn<O, T, R>(
+    async fn turn<T, R>(
         &self,
         transport: &Transport,
         room: &str,
-        op: &O,
-        version: ServerVersion,
+        letter: &Letter<'_>,
         read: &R,
         trail: &mut Vec<RequestIds>,
     ) -> Turn<T>
     where
-        O: Operation,
         R: Fn(&Body<'_>) -> Result<T, Verdict>,
     {
-        let mut body = Vec::with_capacity(REQUEST_BYTES);
-        let impersonate = match self.access {
-            Access::Impersonation => Some(self.impersonate_by.name(room)),
-            Access::Delegate => None,
-        };
-        encode_into(op, &Headers { version, impersonate }, &mut body);
-        let request_id = Uuid::new_v4().to_string();
-        let soap_action = soap_action(O::NAME);
-        let post = Post {
-            soap_action: &soap_action,
-            anchor: Some(room),
-            request_id: &request_id,
-            body: body.into(),
-        };
-        let span = tracing::info_span!("exchange", operation = O::NAME, client_request_id = request_id, room);
+        let effect = letter.effect;
         let began = Instant::now();
-        let delivery = transport.post(&post).instrument(span).await;
+        let delivery = transport.post(&letter.post()).instrument(letter.span(room)).await;
         let theirs = match &delivery {
             Delivery::NotSent(_) | Delivery::MaybeSent(_) => None,
             Delivery::Answered(answer) => answer.request_id().map(str::to_owned),
         };
         if !matches!(delivery, Delivery::NotSent(_)) {
-            trail.push(RequestIds { ours: request_id.clone(), theirs });
+            trail.push(RequestIds { ours: letter.request_id.clone(), theirs });
         }
         match delivery {
             Delivery::NotSent(failure) => Turn::NotSent(failure),
-            Delivery::MaybeSent(failure) => Turn::Verdict(lost(O::EFFECT, &failure)),
+            Delivery::MaybeSent(failure) => Turn::Verdict(lost(effect, &failure)),
             Delivery::Answered(answer) => {
                 if answer.status != 401 {
                     self.standing.accepted(began, answer.said_who);
                 }
+                if let Some(affinity) = letter.affinity {
+                    affinity.learn(&answer.headers);
+                }
                 let decoded = decode(&answer.body, &self.limits);
-                match classify(O::EFFECT, &answer, &decoded) {
+                match classify(effect, &answer, &decoded) {
                     Verdict::Done => {}
                     verdict => return Turn::Verdict(verdict),
                 }
                 let Ok(decoded) = decoded else {
-                    return Turn::Verdict(lost(O::EFFECT, &Failure::Inflate));
+                    return Turn::Verdict(lost(effect, &Failure::Inflate));
                 };
-                self.spoken.answered(room, version, decoded.envelope.server.as_ref());
+                self.spoken.answered(room, letter.version, decoded.envelope.server.as_ref());
                 self.read(&decoded, read)
             }
         }
@@ -328,6 +391,60 @@ impl Client {
                 Turn::Answer(value)
             }
         }
+    }
+}
+
+/// One request, written.
+struct Letter<'a> {
+    operation: &'static str,
+    effect: Effect,
+    version: ServerVersion,
+    soap_action: String,
+    request_id: String,
+    anchor: &'a str,
+    affinity: Option<&'a Affinity>,
+    body: Bytes,
+}
+
+impl<'a> Letter<'a> {
+    fn new<O: Operation>(
+        client: &Client,
+        room: &'a str,
+        op: &O,
+        version: ServerVersion,
+        affinity: Option<&'a Affinity>,
+    ) -> Self {
+        let mut body = Vec::with_capacity(REQUEST_BYTES);
+        let impersonate = match client.access {
+            Access::Impersonation => Some(client.impersonate_by.name(room)),
+            Access::Delegate => None,
+        };
+        encode_into(op, &Headers { version, impersonate }, &mut body);
+        Self {
+            operation: O::NAME,
+            effect: O::EFFECT,
+            version,
+            soap_action: soap_action(O::NAME),
+            request_id: Uuid::new_v4().to_string(),
+            anchor: affinity.map_or(room, |affinity| affinity.anchor().as_str()),
+            affinity,
+            body: body.into(),
+        }
+    }
+
+    fn post(&self) -> Post<'_> {
+        Post {
+            soap_action: &self.soap_action,
+            anchor: Some(self.anchor),
+            request_id: &self.request_id,
+            affinity: self.affinity,
+            body: self.body.clone(),
+        }
+    }
+
+    fn span(&self, room: &str) -> tracing::Span {
+        let Self { operation, request_id, .. } = self;
+        tracing::info_span!("exchange", operation, client_request_id = request_id, room)
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Knows HTTP, TLS, credentials, throttling and what each answer means for the request; decides nothing about events.
 
+mod affinity;
 mod ask;
 pub mod autodiscover;
 mod calendar;
