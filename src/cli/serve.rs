@@ -51,7 +51,7 @@ pub(super) async fn serve(
     connection: Option<Connection>,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    let Opened { engine, config } = opened;
+    let Opened { engine, feed, config } = opened;
     let tls = tls(&config.api, listen)?;
     let service = Service::open(engine, desk.clone(), reload::options(&config)).await.map_err(failed)?;
     let keys = Arc::new(KeyRing::open(desk).await.map_err(failed)?);
@@ -76,6 +76,7 @@ pub(super) async fn serve(
         parts.spawn(async move { tls.watch(stop).await });
     }
     parts.spawn(service.clone().watch(stop.clone()));
+    parts.spawn(service.clone().follow(feed, config.live.clone(), stop.clone()));
     parts.spawn(api::serve(listener, tls, api::router(api.clone()), Limits::default(), stop.clone()));
     let files = Files::of(&config);
     let mut running = Running { service, api, keys, connection, config, files, hook: None };

@@ -65,7 +65,8 @@ mod tests {
         headers.append(header::SET_COOKIE, HeaderValue::from_static("exchangecookie=abc; path=/; HttpOnly"));
         affinity.learn(&headers);
         assert_eq!(affinity.cookie(), None);
-        let set = HeaderValue::from_static("X-BackEndOverrideCookie=srv1~123; expires=Fri; path=/EWS; secure");
+        let set =
+            HeaderValue::from_static("X-BackEndOverrideCookie=srv1~123; expires=Fri; path=/EWS; secure");
         headers.append(header::SET_COOKIE, set);
         affinity.learn(&headers);
         assert_eq!(affinity.cookie().unwrap(), "X-BackEndOverrideCookie=srv1~123");

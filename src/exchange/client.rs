@@ -6,7 +6,6 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::Instrument as _;
 use uuid::Uuid;
@@ -15,17 +14,18 @@ use super::affinity::Affinity;
 use super::classify::{Kind, Verdict, classify};
 use super::delivery::{Delivery, Failure};
 use super::gate::{Gate, back_off};
+use super::letter::Letter;
 use super::paths::Paths;
 use super::places::{NoWay, Places};
 use super::settings::{Access, ImpersonateBy, Settings, SettingsError};
 use super::standing::Standing;
-use super::transport::{Begun, Post, Transport};
+use super::transport::{Begun, Transport};
 use super::version::Spoken;
 use crate::action::RequestIds;
 use crate::calendar::RoomAddress;
 use crate::ews::codec::{Body, Decoded, Limits, decode};
-use crate::ews::op::{Effect, Operation, encode_into};
-use crate::ews::soap::{Headers, ServerVersion};
+use crate::ews::op::{Effect, FolderId, Operation, WellKnown};
+use crate::ews::soap::Impersonate;
 
 /// How often a read, or what never left, is asked again.
 const RETRIES_MAX: u32 = 3;
@@ -38,8 +38,6 @@ const WRITE_PATIENCE: Duration = Duration::from_secs(2);
 const UNKNOWN_VERSION: &str = "ErrorInvalidServerVersion";
 /// What a server says whose mailbox is on its way to another one.
 const MOVING: &str = "ErrorMailboxMoveInProgress";
-/// Room for any request but the largest batches.
-const REQUEST_BYTES: usize = 4096;
 
 /// Why an operation has no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +95,22 @@ impl Client {
     /// By what right rooms are acted in.
     pub(super) fn access(&self) -> Access {
         self.access
+    }
+
+    /// A folder of the room's, as it is named by whom we act as.
+    pub(super) fn folder<'r>(&self, folder: WellKnown, room: &'r RoomAddress) -> FolderId<'r> {
+        match self.access {
+            Access::Impersonation => FolderId::Own(folder),
+            Access::Delegate => FolderId::Of(folder, room.as_str()),
+        }
+    }
+
+    /// As whom we act in this room.
+    fn named<'r>(&self, room: &'r str) -> Option<Impersonate<'r>> {
+        match self.access {
+            Access::Impersonation => Some(self.impersonate_by.name(room)),
+            Access::Delegate => None,
+        }
     }
 
     /// Where this room's server is. Asks Autodiscover when that is not known.
@@ -208,7 +222,7 @@ impl Client {
             let version = self.spoken.to(room);
             let turn = match found {
                 Ok(transport) => {
-                    let letter = Letter::new(self, room, op, version, affinity);
+                    let letter = Letter::new(self.named(room), room, op, version, affinity);
                     self.turn(&transport, room, &letter, &read, trail).await
                 }
                 Err(NoWay::Away(failure)) => Turn::NotSent(failure),
@@ -291,7 +305,7 @@ impl Client {
             }
             Err(NoWay::Away(failure)) => return Err(Failed::Unreachable(failure)),
         };
-        let letter = Letter::new(self, room, op, self.spoken.to(room), Some(affinity));
+        let letter = Letter::new(self.named(room), room, op, self.spoken.to(room), Some(affinity));
         match transport.listen(&letter.post()).instrument(letter.span(room)).await {
             Ok(begun) => Ok(begun),
             Err(Delivery::NotSent(failure) | Delivery::MaybeSent(failure)) => {
@@ -394,60 +408,6 @@ impl Client {
     }
 }
 
-/// One request, written.
-struct Letter<'a> {
-    operation: &'static str,
-    effect: Effect,
-    version: ServerVersion,
-    soap_action: String,
-    request_id: String,
-    anchor: &'a str,
-    affinity: Option<&'a Affinity>,
-    body: Bytes,
-}
-
-impl<'a> Letter<'a> {
-    fn new<O: Operation>(
-        client: &Client,
-        room: &'a str,
-        op: &O,
-        version: ServerVersion,
-        affinity: Option<&'a Affinity>,
-    ) -> Self {
-        let mut body = Vec::with_capacity(REQUEST_BYTES);
-        let impersonate = match client.access {
-            Access::Impersonation => Some(client.impersonate_by.name(room)),
-            Access::Delegate => None,
-        };
-        encode_into(op, &Headers { version, impersonate }, &mut body);
-        Self {
-            operation: O::NAME,
-            effect: O::EFFECT,
-            version,
-            soap_action: soap_action(O::NAME),
-            request_id: Uuid::new_v4().to_string(),
-            anchor: affinity.map_or(room, |affinity| affinity.anchor().as_str()),
-            affinity,
-            body: body.into(),
-        }
-    }
-
-    fn post(&self) -> Post<'_> {
-        Post {
-            soap_action: &self.soap_action,
-            anchor: Some(self.anchor),
-            request_id: &self.request_id,
-            affinity: self.affinity,
-            body: self.body.clone(),
-        }
-    }
-
-    fn span(&self, room: &str) -> tracing::Span {
-        let Self { operation, request_id, .. } = self;
-        tracing::info_span!("exchange", operation, client_request_id = request_id, room)
-    }
-}
-
 /// A body that does not answer the question.
 fn unexpected(effect: Effect) -> Failed {
     let code = "an answer to something else".to_owned();
@@ -463,10 +423,6 @@ fn lost(effect: Effect, failure: &Failure) -> Verdict {
         Effect::Read => Verdict::Retry { code },
         Effect::Write => Verdict::InDoubt { code },
     }
-}
-
-fn soap_action(operation: &str) -> String {
-    format!("\"http://schemas.microsoft.com/exchange/services/2006/messages/{operation}\"")
 }
 
 fn retry_after(attempt: u32) -> Duration {

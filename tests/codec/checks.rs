@@ -1,7 +1,9 @@
 //! What must hold for every body whatever: the fuzz targets run these over what they invent, and the tests over
 //! everything they decode.
 
-use adjourn::ews::codec::{DecodeError, Decoded, Envelopes, Limits, decode, decode_with_reader, decode_with_scanner};
+use adjourn::ews::codec::{
+    DecodeError, Decoded, Envelopes, Limits, decode, decode_with_reader, decode_with_scanner,
+};
 
 /// Decodes `body`; an error must point into it.
 pub fn decodes_or_says_where<'a>(body: &'a [u8], limits: &Limits) -> Result<Decoded<'a>, DecodeError> {
