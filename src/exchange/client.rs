@@ -32,7 +32,7 @@ const RETRIES_MAX: u32 = 3;
 /// Before the first of them; doubles.
 const RETRY_FIRST: Duration = Duration::from_millis(250);
 /// How long a write waits for leave or for a busy server. It was decided on what was read a moment ago; after more than
-/// a moment it is to be decided again.
+/// a moment it is to be decided again. Finding its server does not count: that is a matter of once, and can take longer.
 const WRITE_PATIENCE: Duration = Duration::from_secs(2);
 /// What a server says that does not know the schema version of a request.
 const UNKNOWN_VERSION: &str = "ErrorInvalidServerVersion";
@@ -193,11 +193,11 @@ impl Client {
         T: Send,
         R: Fn(&Body<'_>) -> Result<T, Verdict> + Send + Sync,
     {
-        let until = Instant::now()
-            + match O::EFFECT {
-                Effect::Read => self.patience,
-                Effect::Write => self.patience.min(WRITE_PATIENCE),
-            };
+        let at_last = Instant::now() + self.patience;
+        let mut until = match O::EFFECT {
+            Effect::Read => at_last,
+            Effect::Write => at_last.min(Instant::now() + WRITE_PATIENCE),
+        };
         let (mut attempt, mut moved) = (0, false);
         let mut last = Failed::Busy(String::from("parked after throttling"));
         let mut finding_out = None;
@@ -210,11 +210,13 @@ impl Client {
                     Err(_) => return Err(last),
                 };
             }
-            let found = match timeout_at(until, self.places.of(room)).await {
+            let looked = Instant::now();
+            let found = match timeout_at(at_last, self.places.of(room)).await {
                 Err(_) => return Err(Failed::Busy(String::from("looking for the room's server"))),
                 Ok(Err(NoWay::Known(kind, why))) => return Err(Failed::Refused(kind, why)),
                 Ok(found) => found,
             };
+            until = at_last.min(until + looked.elapsed());
             let Some(pass) = self.gate.enter(room, until).await else { return Err(last) };
             if finding_out.is_none() && !self.standing.is_known() {
                 continue; // somebody was refused while this waited
