@@ -8,6 +8,7 @@ mod autodiscover;
 mod delegate;
 mod exchangelib;
 mod histories;
+mod live;
 mod login;
 mod office;
 mod proxy;
