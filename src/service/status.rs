@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::rooms::Kept;
 use crate::calendar::{Event, RoomAddress};
-use crate::cleanup::{EvidenceLog, Judgement, Kept as Spared, Rules, Verdict, came, judge};
+use crate::cleanup::{About, EvidenceLog, Judgement, Kept as Spared, Rules, Verdict, came, judge};
 use crate::engine::Directory;
 
 /// A room at one moment.
@@ -12,6 +12,8 @@ use crate::engine::Directory;
 pub struct Status {
     /// Which room.
     pub room: RoomAddress,
+    /// What is known of it besides its calendar.
+    pub about: About,
     /// When its calendar was read.
     pub read_at: DateTime<Utc>,
     /// What is on; the one that began last where several are.
@@ -92,6 +94,7 @@ pub fn status(
     }
     Status {
         room: room.clone(),
+        about: rules.about(room),
         read_at: kept.read_at,
         current,
         next,
