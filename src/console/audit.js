@@ -5,7 +5,7 @@ import { confirm, el, field, put, say } from "./dom.js";
 import { begin, trouble } from "./frame.js";
 import { press } from "./press.js";
 import { nameOf } from "./room.js";
-import { moment, zoneName } from "./time.js";
+import { inZone, moment, zoneName } from "./time.js";
 
 const PAGE = 50;
 const STATES = {
@@ -109,9 +109,11 @@ async function load() {
   say(status, `${body.children.length}${cursor ? " or more" : ""} actions`);
 }
 
+const zoneFor = (room) => known.get(room)?.time_zone;
+
 function row(action) {
   const room = known.get(action.room) ?? { room: action.room };
-  const zone = room.time_zone;
+  const zone = zoneFor(action.room);
   const at = action.accepted_at;
   const when = at ? [moment(at, zone), el("small", {}, zoneName(zone, at))] : [];
   return el(
@@ -121,7 +123,7 @@ function row(action) {
     el("th", { scope: "row" }, el("a", { href: `/rooms/${encodeURIComponent(action.room)}` }, nameOf(room)), el("small", {}, action.room)),
     el("td", {}, ASKED[action.asked] ?? action.asked),
     el("td", {}, action.actor, el("small", {}, ACTORS[action.actor_kind] ?? action.actor_kind)),
-    el("td", {}, el("span", { class: `verdict ${action.state}` }, STATES[action.state] ?? action.state), el("small", {}, action.message)),
+    el("td", {}, el("span", { class: `verdict ${action.state}` }, STATES[action.state] ?? action.state), el("small", {}, inZone(action.message, zone))),
     el("td", {}, wayBack(action, nameOf(room))),
   );
 }
@@ -135,14 +137,14 @@ function wayBack(action, name) {
 }
 
 async function undo(action, name, button) {
-  if (!(await confirm(`Undo this in ${name}?`, action.message, "Undo now"))) return;
+  if (!(await confirm(`Undo this in ${name}?`, inZone(action.message, zoneFor(action.room)), "Undo now"))) return;
   button.disabled = true;
   await attempt(async () => {
     const undone = await press(`/v1/actions/${action.action}/undo`, {});
     cursor = null;
     put(body);
     await load();
-    put(said, el("p", { class: "panel good", role: "status" }, `${name}: ${undone.message}`));
+    put(said, el("p", { class: "panel good", role: "status" }, `${name}: ${inZone(undone.message, zoneFor(action.room))}`));
   });
   button.disabled = false;
 }

@@ -5,7 +5,7 @@ import { el, field, put, say } from "./dom.js";
 import { begin, trouble } from "./frame.js";
 import { listen } from "./live.js";
 import { SIGNS, at, nameOf, organizerOf, titleOf } from "./room.js";
-import { clock, near, now, zoneName } from "./time.js";
+import { clock, inZone, near, now, zoneName } from "./time.js";
 
 const CHUNK = 120; // cards made at once; more come as one scrolls
 const TICK = 5000;
@@ -90,7 +90,7 @@ function hear(kind, data) {
     return arrangeSoon();
   }
   if (known.has(data.room)) read(data.room);
-  if (kind === "action" && data.message) happen(data.room, data.message);
+  if (kind === "action" && data.message) happen(data.room, inZone(data.message, zoneOf(data.room)));
   if (kind === "check-in") happen(data.room, `Somebody checked in (${data.source}).`);
   if (kind === "release-near") happen(data.room, `Will be released at ${clock(data.release_at, zoneOf(data.room))}.`);
 }
@@ -125,7 +125,7 @@ async function tick() {
     const told = ["streaming", "sync"].includes(room?.state?.follows);
     return room && Date.now() - room.asked > (told && !at(room.state, now()).passed ? 20 * OLD : OLD);
   };
-  const old = [...cards].filter(([address, card]) => isOld(address) && inSight(card));
+  const old = [...cards].filter(([address, card]) => isOld(address) && (inSight(card) || isSmall()));
   const queue = old.slice(0, ASKED_MAX).map(([address]) => address);
   queue.forEach((address) => (known.get(address).asked = Date.now()));
   const work = async () => {
@@ -133,6 +133,9 @@ async function tick() {
   };
   await Promise.all(Array.from({ length: ASKED_AT_ONCE }, work));
 }
+
+// Few enough rooms that all of them can be asked for.
+const isSmall = () => known.size <= ASKED_MAX / 2;
 
 function inSight(card) {
   const box = card.getBoundingClientRect();

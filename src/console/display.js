@@ -6,7 +6,7 @@ import { begin, trouble } from "./frame.js";
 import { listen } from "./live.js";
 import { press } from "./press.js";
 import { SIGNS, at, nameOf, organizerOf, titleOf } from "./room.js";
-import { clock, day, length, near, now, zoneName } from "./time.js";
+import { clock, day, inZone, length, near, now, zoneName } from "./time.js";
 
 const address = decodeURIComponent(location.pathname.split("/")[2] ?? "");
 const TICK = 1000;
@@ -190,14 +190,14 @@ const book = (minutes) => act("book", { minutes }, "Booking …");
 async function act(what, body, words) {
   await doing(words, async () => {
     const action = await press(`${roomPath(address)}/${what}`, body);
-    answer(sentence(action.message), action.change?.undoable && me.can("undo") ? action.action : null);
+    answer(told(action), action.change?.undoable && me.can("undo") ? action.action : null);
   });
 }
 
 async function undo(action) {
   await doing("Undoing …", async () => {
     const undone = await press(`/v1/actions/${action}/undo`, {});
-    answer(sentence(undone.message));
+    answer(told(undone));
   });
 }
 
@@ -212,11 +212,16 @@ async function doing(words, what) {
     await what();
   } finally {
     busy = false;
-    await read();
+    draw();
+    read(); // whoever pressed does not wait for it
   }
 }
 
-const sentence = (text) => (text ? text[0].toUpperCase() + text.slice(1) : "");
+// The API's own words, with times as the room has them.
+function told({ message }) {
+  const text = inZone(message, view.time_zone);
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
 
 // What became of what was pressed, for a while; with an action that can be undone.
 function answer(text = "", action = null) {

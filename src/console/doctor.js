@@ -54,7 +54,7 @@ async function follow() {
 function draw(found) {
   if (found.running) return say(status, "Examining …");
   if (!found.at) return say(status, "Nobody was examined since the service began.");
-  say(status, `Examined ${moment(found.at)}`);
+  say(status, `Examined ${moment(found.at)} your time`);
   put(report, el("p", { class: `panel headline ${found.status}` }, found.headline), table(found.findings));
 }
 

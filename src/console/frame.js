@@ -22,7 +22,7 @@ const top = el("header", { class: "bar" });
 // Signs in, then runs the page: `run(me, main)`. `bare` leaves the navigation out, as on a door.
 export async function begin({ run, bare = false }) {
   session.takeFromAddress();
-  document.body.append(el("a", { class: "skip", href: "#main" }, "Skip to content"), top, link, main);
+  document.body.append(el("a", { class: "skip-link", href: "#main" }, "Skip to content"), top, link, main);
   put(top, brand());
   let trouble = null;
   try {

@@ -4,7 +4,7 @@ import { ask, rooms as allRooms } from "./api.js";
 import { confirm, el, field, put, say } from "./dom.js";
 import { begin, trouble } from "./frame.js";
 import { nameOf } from "./room.js";
-import { clock, moment, zoneName } from "./time.js";
+import { clock, inZone, moment, yours, zoneName } from "./time.js";
 
 const LOOK_AGAIN = 500;
 const ROWS = 300;
@@ -117,7 +117,7 @@ function words() {
   const why = sweep.message ? ` ${sweep.message}` : "";
   return {
     planning: `Looking at rooms: ${sweep.done} of ${sweep.total}.`,
-    planned: `Planned at ${clock(sweep.begun_at)}: ${seen}${why}`,
+    planned: `Planned at ${yours(sweep.begun_at)}: ${seen}${why}`,
     applying: `Applying: ${sweep.done} of ${sweep.total}.`,
     applied: `Applied: ${sweep.applied.length} done.`,
     stopped: `Stopped, and touched nothing.${why}`,
@@ -134,7 +134,7 @@ function plans(events) {
       el("th", { scope: "row" }, nameFor(room), el("small", {}, room)),
       el("td", {}, when(event, zoneFor(room))),
       el("td", {}, el("span", { class: `verdict ${acts ? "goes" : "keeps"}` }, acts ? (HOW[how] ?? "Goes") : "Stays")),
-      el("td", {}, why),
+      el("td", {}, inZone(why, zoneFor(room))),
     );
   const body = events.slice(0, rows).map(line);
   return el("table", {}, el("caption", {}, "Verdicts"), el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...body));
@@ -155,6 +155,6 @@ function furtherRows(events) {
 }
 
 function results() {
-  const line = (one) => el("li", {}, el("strong", {}, nameFor(one.room)), `: ${one.message}`);
+  const line = (one) => el("li", {}, el("strong", {}, nameFor(one.room)), `: ${inZone(one.message, zoneFor(one.room))}`);
   return el("section", { class: "panel" }, el("h2", {}, "What was done"), el("ul", {}, ...sweep.applied.map(line)));
 }

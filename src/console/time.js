@@ -46,6 +46,19 @@ export const moment = (at, zone) =>
 // 14:30, or with the day where that is another one.
 export const near = (at, zone) => (day(at, zone) === day(now(), zone) ? clock(at, zone) : moment(at, zone));
 
+// 14:30, as this device's clock has it.
+export const yours = (at) => `${clock(at)} your time`;
+
+// A sentence of the API's, with its times of UTC as the room has them.
+export function inZone(text, zone) {
+  let date = new Date(now()).toISOString().slice(0, 10);
+  return String(text ?? "").replace(/(?:(\d{4}-\d\d-\d\d) )?(\d\d:\d\d)Z/g, (_, said, time) => {
+    date = said ?? date;
+    const at = `${date}T${time}Z`;
+    return said ? near(at, zone) : clock(at, zone);
+  });
+}
+
 // The zone in people's words: GMT+1, and where that holds.
 export function zoneName(zone, at = now()) {
   const parts = format(zone, { timeZoneName: "short" }).formatToParts(new Date(at));

@@ -73,7 +73,10 @@ pub(super) fn lively() -> Result<Vec<RoomAddress>, Failure> {
 /// Adds the rooms in which people come and go.
 pub(super) fn furnish(world: &mut World) {
     for (room, name) in LIVELY.iter().flat_map(|building| building.rooms) {
-        world.add_room(RoomSpec::new(format!("Room {name}"), *room));
+        let mut spec = RoomSpec::new(format!("Room {name}"), *room);
+        // These show what a meeting is about; Exchange's own setting shows the organizer in its place.
+        spec.booking.organizer_as_subject = false;
+        world.add_room(spec);
     }
 }
 

@@ -105,7 +105,7 @@ impl People {
         };
         let mut scenes: Vec<Scene> = self.lively.iter().enumerate().map(scene).collect();
         for scene in scenes.iter_mut().filter(|scene| scene.number % 3 != 2) {
-            let start = minute(now);
+            let start = scene.first_start(now);
             scene.meeting = Some(self.book(scene, start));
         }
         while !stop.is_cancelled() {
@@ -179,6 +179,13 @@ impl People {
 impl Scene {
     fn fate(&self) -> Fate {
         FATES[self.count % FATES.len()]
+    }
+
+    /// This minute; or the next, so that whoever opens the demo still sees the end of grace come.
+    fn first_start(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        let start = minute(now);
+        let late = self.fate() == Fate::Abandoned && now - start > TimeDelta::seconds(15);
+        if late { start + TimeDelta::minutes(1) } else { start }
     }
 }
 

@@ -63,6 +63,8 @@ struct MailLine {
     subject: String,
 }
 
+/// Somebody's own mailbox, where nothing may be done.
+const OUTSIDER: &str = "ada.albers@example.com";
 /// The key of a demo that is served. It opens a simulated Exchange on this machine, and nothing else.
 const DEMO_KEY: (&str, &str) = ("demo", "demo");
 /// Requests a minute: a demo may be measured.
@@ -75,6 +77,9 @@ pub(super) async fn run(args: DemoArgs, output: &Output) -> Result<Exit, Failure
         house::furnish(&mut world);
     }
     let room_names = rooms(&world);
+    if args.serve {
+        world.allow_impersonation_of(room_names.iter().map(String::as_str));
+    }
     let options = Options::default();
     let settings = |url| settings(url, &options.username, &options.password);
     let simulator = Simulator::start(world, options.clone())
@@ -89,8 +94,10 @@ pub(super) async fn run(args: DemoArgs, output: &Output) -> Result<Exit, Failure
     let exit = if args.serve {
         show(&mut opened.config)?;
         let rooms = opened.config.scope.rooms().cloned().collect();
-        let (doctor, people) =
-            (Arc::new(HouseDoctor { settings, exchange, rooms }), People::of(simulator.clone())?);
+        let (doctor, people) = (
+            Arc::new(HouseDoctor { settings, exchange, rooms, outsider: address(OUTSIDER)? }),
+            People::of(simulator.clone())?,
+        );
         serve(opened, args.listen, doctor, people, output).await?
     } else {
         let story = play(&opened, &simulator).await?;
@@ -118,6 +125,8 @@ struct HouseDoctor {
     settings: Settings,
     exchange: Arc<Exchange>,
     rooms: Vec<RoomAddress>,
+    /// Somebody whose mailbox is out of reach.
+    outsider: RoomAddress,
 }
 
 #[async_trait::async_trait]
@@ -127,7 +136,7 @@ impl Doctor for HouseDoctor {
             settings: self.settings.clone(),
             exchange: self.exchange.clone(),
             rooms: self.rooms.clone(),
-            outsiders: Vec::new(),
+            outsiders: vec![self.outsider.clone()],
             write_in: None,
             spares_private: false,
         };
@@ -167,7 +176,7 @@ async fn play(opened: &Opened, simulator: &Simulator) -> Result<Played, Failure>
             Ask::Delete(DeleteHow::Tell),
             Mode::Perform,
         ),
-        ("end in somebody's own mailbox", "ada.albers@example.com", end, Mode::Perform),
+        ("end in somebody's own mailbox", OUTSIDER, end, Mode::Perform),
     ];
     let mut actions = Vec::new();
     for (what, room, ask, mode) in scenes {
