@@ -235,6 +235,6 @@ function answer(text = "", action = null) {
 function refused(problem) {
   answer();
   parts.said.classList.add("no");
-  put(parts.said, trouble(problem));
+  put(parts.said, trouble(problem, view?.time_zone));
   saidUntil = view ? Date.now() + SAID_FOR : 0;
 }

@@ -5,7 +5,7 @@ import { el, put, say } from "./dom.js";
 import * as oidc from "./oidc.js";
 import * as session from "./session.js";
 import { signIn } from "./sign-in.js";
-import { clock } from "./time.js";
+import { clock, inZone } from "./time.js";
 
 const PAGES = [
   { path: "/", name: "Rooms", open: () => true },
@@ -87,13 +87,13 @@ export function found() {
   say(link, "");
 }
 
-// A problem in the API's own words.
-export function trouble(problem) {
+// A problem in the API's own words, with times as this zone has them.
+export function trouble(problem, zone) {
   return el(
     "div",
     { class: "trouble", role: "alert" },
     el("strong", {}, problem.title ?? "Something went wrong"),
-    el("p", {}, problem.message),
+    el("p", {}, inZone(problem.message, zone)),
     problem.next && el("p", { class: "quiet" }, `What to do: ${problem.next}.`),
   );
 }

@@ -128,8 +128,8 @@ test("what has changed since the display showed it is left alone, in the API's w
   assert.equal(extended.status, 200, JSON.stringify(extended));
   await end(page);
   const said = page.locator(".said");
-  await said.getByText("The calendar is against it").waitFor();
-  await said.getByText(/What to do: look at the room again/).waitFor();
+  await said.getByText(/^it is not as you saw it: .* then, .* now; look again and decide again$/).waitFor();
+  assert.doesNotMatch(await said.textContent(), /\d\dZ/, "times are the room's");
   assert.ok((await view("delta")).busy);
   assert.deepEqual(wrong, []);
   await close();

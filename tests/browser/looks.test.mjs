@@ -7,7 +7,11 @@ import { launch, overflows, serious, until, visit } from "./browser.mjs";
 import { api, demo, house } from "./house.mjs";
 
 let there, browser;
-before(async () => ([there, browser] = await Promise.all([demo(), launch()])));
+before(async () => {
+  [there, browser] = await Promise.all([demo(), launch()]);
+  // So that there is something to undo.
+  await api(there, "POST", "/v1/rooms/room-aurora@example.com/end", {});
+});
 after(async () => {
   await browser?.close();
   await there?.stop();
@@ -28,10 +32,6 @@ async function full(path, options) {
   else if (path !== "/") await page.locator("tbody tr").first().waitFor();
   return visited;
 }
-
-before(async () => {
-  await api(there, "POST", "/v1/rooms/room-aurora@example.com/end", {});
-});
 
 for (const colorScheme of ["light", "dark"]) {
   for (const path of PAGES) {

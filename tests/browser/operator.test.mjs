@@ -53,7 +53,7 @@ test("the board shows all rooms, and finds them by word, building and state", as
 
 test("no subject is shown unless the configuration says so", async () => {
   const { page, calm, close } = await open(`/rooms/${room("aurora")}`);
-  await page.getByText("Reserved").waitFor();
+  await page.getByText("Reserved", { exact: true }).waitFor();
   assert.doesNotMatch(await page.content(), /Quarterly|Albers/);
   calm();
   await close();
@@ -74,7 +74,7 @@ test("a plan gives each verdict's reason, and is applied once", async () => {
   await button(page, "Apply to 2").click();
   await button(page, "Apply now").click();
   await page.getByText("Applied: 2 done.").waitFor();
-  await page.getByText(/was removed/).first().waitFor();
+  await page.getByText(/was moved to Deleted Items/).first().waitFor();
   assert.equal(await button(page, "Apply to 2").isVisible(), false);
   const done = await api(there, "GET", `/v1/actions?room=${room("cirrus")}&state=done`);
   assert.equal(done.json.actions.length, 2);
@@ -89,7 +89,7 @@ test("the record is filtered, and an action is taken back from it", async () => 
   const { page, calm, close } = await open("/audit");
   const rows = page.locator("tbody tr");
   await rows.filter({ hasText: "Refused" }).waitFor();
-  await page.getByLabel("Room").fill(room("aurora"));
+  await page.getByLabel("Room", { exact: true }).fill(room("aurora"));
   await page.getByLabel("Outcome").selectOption("done");
   await button(page, "Filter").click();
   await until(async () => (await rows.count()) === 1, "one action");
