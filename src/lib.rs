@@ -30,6 +30,7 @@ pub mod engine;
 pub mod ews;
 pub mod exchange;
 pub mod journal;
+pub mod live;
 mod peer;
 #[cfg(feature = "service")]
 pub mod service;

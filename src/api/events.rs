@@ -4,7 +4,9 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
+use serde_json::Value;
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 use tokio_stream::{Stream, StreamExt};
@@ -12,36 +14,50 @@ use tokio_stream::{Stream, StreamExt};
 use super::Api;
 use super::caller::Caller;
 use super::problem::{Away, Problem};
+use super::view::RoomView;
 use crate::access::Right;
-use crate::service::Notice;
+use crate::service::{Noted, Notice, Resumed};
 
 /// Between two signs of life, so that a dead connection is noticed on both sides.
 const ALIVE: Duration = Duration::from_secs(15);
 
-/// What happens, as it happens: `action`, `check-in`, `release-near`, `series-missed`, and `sweep` for keys that may sweep all
-/// of its rooms; `missed` when the listener was too slow and should
-/// ask for the rooms again.
-#[utoipa::path(get, path = "/v1/events", tag = "events", responses((status = 200, content_type = "text/event-stream", body = String), Away))]
+/// What happens, as it happens.
+///
+/// `room` with how a room is now (as `GET /v1/rooms/{room}` says it), whenever that changed; `action`, `check-in`, `release-near`,
+/// `series-missed`, and `sweep` for keys that may sweep all of its rooms; `missed` when some of it was not heard: ask for the rooms
+/// again. Whoever comes back with `Last-Event-ID` hears what was told meanwhile, as far as it is remembered, or `missed`.
+#[utoipa::path(get, path = "/v1/events", tag = "events",
+    params(("Last-Event-ID" = Option<String>, Header, description = "`id` of the last event that was heard")),
+    responses((status = 200, content_type = "text/event-stream", body = String), Away))]
 pub(super) async fn listen(
     State(api): State<Api>,
     caller: Caller,
+    headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     caller.need(Right::Read)?;
-    let notices = api.service.notices.listen().ok_or_else(Problem::not_now)?;
-    let notices = BroadcastStream::new(notices);
+    let last = headers.get("last-event-id").map(|last| last.to_str().unwrap_or_default());
+    let Resumed { meanwhile, from_now_on } = match last {
+        Some(last) => api.service.notices.resume(last),
+        None => api.service.notices.listen().map(Resumed::anew),
+    }
+    .ok_or_else(Problem::not_now)?;
+    let place = caller.stream()?;
+    let missed = meanwhile.is_none().then(missed);
+    let meanwhile = tokio_stream::iter(meanwhile.unwrap_or_default()).map(Ok);
+    let notices = meanwhile.chain(BroadcastStream::new(from_now_on));
     let still = (api.clone(), caller.clone());
     let notices = notices.take_while(move |_| still.1.is_let_in(&still.0));
-    let place = caller.stream()?;
     // Held as long as the stream.
     let notices = notices.map(move |notice| {
         let _ = &place;
         notice
     });
-    let events = notices.filter_map(move |notice| match notice {
-        Ok(notice) => hears(&caller, &notice).then(|| Ok(event(&notice))),
+    let events = notices.filter_map(move |noted| match noted {
+        Ok(noted) => hears(&caller, &noted.notice).then(|| event(&api, &noted)),
         // How many, and of which rooms, is not for everybody to know.
-        Err(BroadcastStreamRecvError::Lagged(_)) => Some(Ok(Event::default().event("missed").data("some"))),
+        Err(BroadcastStreamRecvError::Lagged(_)) => Some(self::missed()),
     });
+    let events = tokio_stream::iter(missed).chain(events).map(Ok);
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE)))
 }
 
@@ -50,6 +66,19 @@ fn hears(caller: &Caller, notice: &Notice) -> bool {
     may && notice.rooms().iter().all(|room| caller.sees(room))
 }
 
-fn event(notice: &Notice) -> Event {
-    Event::default().event(notice.kind()).data(notice.told().to_string())
+fn missed() -> Event {
+    Event::default().event("missed").data("some")
+}
+
+fn event(api: &Api, noted: &Noted) -> Event {
+    let told = match &noted.notice {
+        Notice::Turned { room } => {
+            let known = api.service.known(room).map(|status| RoomView::of(&status, api.options().subjects));
+            known.and_then(|view| serde_json::to_value(view).ok())
+        }
+        _ => None,
+    };
+    let told: Value = told.unwrap_or_else(|| noted.notice.told());
+    let id = api.service.notices.name(noted.number);
+    Event::default().id(id).event(noted.notice.kind()).data(told.to_string())
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State};
@@ -22,6 +23,7 @@ use tokio::time::Instant;
 use super::Api;
 use crate::action::Outcome;
 use crate::journal::Ending;
+use crate::live::{self, Live};
 use crate::service::Service;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -72,11 +74,55 @@ impl Collector for Behind {
                 }
             }
         }
+        self.live(&mut encoder)?;
         let waiting = u64::try_from(self.0.engine.journal().waiting()).unwrap_or(u64::MAX);
         let help = "Facts that wait to be written to the journal: the queue";
         encoder
             .encode_descriptor("journal_waiting", help, None, MetricType::Gauge)?
             .encode_gauge(&waiting)?;
+        Ok(())
+    }
+}
+
+impl Behind {
+    /// How the rooms' calendars are followed.
+    fn live(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let census = self.0.rooms.census();
+        let mut rooms = encoder.encode_descriptor(
+            "rooms",
+            "Rooms that are known, by what tells of changes",
+            None,
+            MetricType::Gauge,
+        )?;
+        for how in live::How::ALL {
+            let count = census.rooms.get(&how).copied().unwrap_or(0) as u64;
+            rooms.encode_family(&[("follows", how.as_str())])?.encode_gauge(&count)?;
+        }
+        let oldest = census.oldest.as_seconds_f64().max(0.0);
+        let help = "Of the rooms that are followed, how long ago the worst was known to be so, in seconds";
+        encoder
+            .encode_descriptor("room_state_age_seconds", help, None, MetricType::Gauge)?
+            .encode_gauge(&oldest)?;
+        let numbers = self.0.live().map(Live::numbers);
+        let of = |count: fn(&live::Numbers) -> &AtomicU64| {
+            numbers.map_or(0, |numbers| count(numbers).load(Ordering::Relaxed))
+        };
+        let listening = of(|numbers| &numbers.listening);
+        let help = "Connections on which Exchange tells of changes";
+        encoder.encode_descriptor("streams", help, None, MetricType::Gauge)?.encode_gauge(&listening)?;
+        for (name, help, count) in [
+            ("calendars_read", "Calendars that were read to know how rooms are", census.readings),
+            ("changes_told", "Changes of calendars that Exchange told of", of(|numbers| &numbers.told)),
+            (
+                "streams_broken",
+                "Streams of changes that ended before their time",
+                of(|numbers| &numbers.broken),
+            ),
+            ("subscriptions_lost", "Subscriptions that Exchange forgot", of(|numbers| &numbers.lost)),
+        ] {
+            let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            metric.encode_counter::<[(&str, &str); 0], _, u64>(&count, None)?;
+        }
         Ok(())
     }
 }

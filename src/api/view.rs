@@ -26,6 +26,11 @@ pub(super) struct RoomView {
     pub busy: bool,
     /// When its calendar was read.
     pub read_at: DateTime<Utc>,
+    /// It was still so then: later than `read_at` where the server tells what changes, and has told nothing.
+    pub as_of: DateTime<Utc>,
+    /// By what that is known: `streaming` (the server tells), `sync` (it is asked what changed), `view` (the calendar is read
+    /// again and again), `asked` (it is read when somebody asks).
+    pub follows: &'static str,
     /// What is on.
     pub current: Option<EventView>,
     /// What begins next, within a day.
@@ -140,6 +145,8 @@ impl RoomView {
             time_zone: status.about.time_zone.clone(),
             busy: status.is_busy(),
             read_at: status.read_at,
+            as_of: status.as_of,
+            follows: status.follows.as_str(),
             current: event(&status.current),
             next: event(&status.next),
             free_until: status.free_until,

@@ -22,6 +22,9 @@ pub struct CommandLine {
     /// Print data as JSON.
     #[arg(long, global = true)]
     pub json: bool,
+    /// Let a crash write a core dump, with the passwords in it, and a debugger attach: for developers
+    #[arg(long, global = true, env = "ADJOURN_KEEP_CORE_DUMPS", hide = true)]
+    pub keep_core_dumps: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub connection: Connection,

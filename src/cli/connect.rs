@@ -12,6 +12,7 @@ use crate::clock::SystemClock;
 use crate::config::{Config, Overrides};
 use crate::engine::{Calendar, Engine, Trouble};
 use crate::journal::{Journal, MemoryJournal};
+use crate::live::Feed;
 use crate::store::{self, SqliteJournal, StoreError, StoreOptions};
 
 /// What a command needs of the journal on disk.
@@ -26,6 +27,8 @@ pub(super) enum Journalled {
 /// An engine with the configuration it was made from.
 pub(super) struct Opened {
     pub(super) engine: Arc<Engine>,
+    /// By what calendars can be followed.
+    pub(super) feed: Arc<dyn Feed>,
     pub(super) config: Config,
 }
 
@@ -94,14 +97,19 @@ async fn recover(engine: &Arc<Engine>, output: &Output) -> Result<(), Failure> {
 
 /// The same, for an Exchange that is known already.
 pub(super) async fn open_with(
-    exchange: Arc<dyn Calendar>,
+    exchange: Arc<impl Calendar + Feed + 'static>,
     mut config: Config,
     journal: Arc<dyn Journal>,
 ) -> Result<Opened, Failure> {
     admit_room_lists(&*exchange, &mut config).await?;
-    let engine =
-        Engine::new(exchange, journal, Arc::new(SystemClock), config.scope.clone(), config.engine.clone());
-    Ok(Opened { engine: Arc::new(engine), config })
+    let engine = Engine::new(
+        exchange.clone(),
+        journal,
+        Arc::new(SystemClock),
+        config.scope.clone(),
+        config.engine.clone(),
+    );
+    Ok(Opened { engine: Arc::new(engine), feed: exchange, config })
 }
 
 pub(super) fn load(connection: &Connection) -> Result<Config, Failure> {

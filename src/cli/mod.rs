@@ -7,6 +7,7 @@ pub mod args;
 mod audit;
 mod cleanup;
 mod connect;
+mod core_dumps;
 mod demo;
 mod doctor;
 mod events;
@@ -46,6 +47,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         }
     };
     let output = Output::new(line.json, std::io::stderr().is_terminal());
+    if !line.keep_core_dumps
+        && let Err(error) = core_dumps::forbid()
+    {
+        return output.fail(&Failure::new(Exit::Usage, "cannot forbid core dumps").because(error));
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

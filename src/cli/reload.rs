@@ -89,7 +89,8 @@ impl Running {
         let (journal, engine) = (now.journal.clone(), now.engine.clone());
         let (listen, tls, behind_proxy) = (now.api.listen, now.api.tls.clone(), now.api.behind_proxy);
         let api = config::Api { listen, tls, behind_proxy, ..config.api };
-        self.config = Config { server, connections, journal, engine, api, ..config };
+        let live = now.live.clone();
+        self.config = Config { server, connections, journal, engine, live, api, ..config };
         Ok(())
     }
 
@@ -117,6 +118,7 @@ impl Running {
                 (&old.server, &old.connections) != (&new.server, &new.connections),
             ),
             ("[journal] or [engine]", old.journal != new.journal || old.engine != new.engine),
+            ("[live]", old.live != new.live),
             ("api.listen", old.api.listen != new.api.listen),
             (
                 "[api.tls] or api.behind_proxy",

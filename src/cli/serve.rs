@@ -76,7 +76,7 @@ pub(super) async fn serve(
     on: Occasion,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    let Opened { engine, config } = opened;
+    let Opened { engine, feed, config } = opened;
     let tls = tls(&config.api, listen)?;
     let service = Service::open(engine, desk.clone(), reload::options(&config)).await.map_err(failed)?;
     let keys = Arc::new(KeyRing::open(desk).await.map_err(failed)?);
@@ -102,6 +102,7 @@ pub(super) async fn serve(
         parts.spawn(async move { tls.watch(stop).await });
     }
     parts.spawn(service.clone().watch(stop.clone()));
+    parts.spawn(service.clone().follow(feed, config.live.clone(), stop.clone()));
     if let Some(story) = on.story {
         parts.spawn(story(service.clone(), stop.clone()));
     }

@@ -12,6 +12,7 @@ use crate::exchange::login::{
     WindowsScheme,
 };
 use crate::exchange::{self, ClientCertificate, Exchange, Settings, Sites};
+use crate::live::SILENCE;
 
 /// Every Exchange of the configuration.
 pub(super) fn exchange(config: &Config) -> Result<Sites, Failure> {
@@ -72,6 +73,7 @@ pub(super) fn settings(name: &str, server: &Server) -> Result<Settings, Failure>
         per_room: server.per_room,
         per_server: server.per_server,
         patience: server.patience,
+        silence: SILENCE.to_std().unwrap_or_default(),
         version: ServerVersion::default(),
     })
 }

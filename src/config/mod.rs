@@ -18,6 +18,7 @@ use crate::calendar::{RoomAddress, RoomPattern, Scope};
 use crate::cleanup::Rules;
 use crate::engine;
 pub use crate::exchange::{Access, ImpersonateBy};
+use crate::live;
 use crate::service::Schedule;
 
 pub use error::ConfigError;
@@ -30,7 +31,7 @@ pub use server::{
 };
 use server::{check_connections, check_server};
 pub use service::{Api, Oidc, Webhook};
-use service::{check_api, check_schedules, check_webhook};
+use service::{check_api, check_live, check_schedules, check_webhook};
 
 /// Everything Adjourn goes by.
 #[derive(Debug, Clone)]
@@ -61,6 +62,8 @@ pub struct Config {
     pub schedules: Vec<Schedule>,
     /// Who is told what happens.
     pub webhook: Option<Webhook>,
+    /// How the service follows calendars.
+    pub live: live::Options,
 }
 
 /// The journal on disk.
@@ -140,6 +143,7 @@ fn check(source: &Source<'_>, file: File, overrides: Overrides) -> Result<Config
         rules: check_rules(source, cleanup, places)?,
         api: check_api(source, &file.api)?,
         schedules: check_schedules(source, file.schedules)?,
+        live: check_live(source, &file.live)?,
         webhook: file.webhook.map(|hook| check_webhook(source, hook)).transpose()?,
     })
 }

@@ -13,6 +13,7 @@ use super::{checked, minutes, patterns};
 use crate::access::{Grant, Issuer, Right, Rights};
 use crate::api::TlsFiles;
 use crate::console::Client;
+use crate::live;
 use crate::service::{Schedule, ScheduleError};
 use crate::web::address;
 
@@ -74,6 +75,16 @@ pub(super) fn check_api(source: &Source<'_>, file: &file::Api) -> Result<Api, Co
         }),
         behind_proxy: file.behind_proxy,
         oidc: file.oidc.as_ref().map(|oidc| check_oidc(source, oidc)).transpose()?,
+    })
+}
+
+pub(super) fn check_live(source: &Source<'_>, file: &file::Live) -> Result<live::Options, ConfigError> {
+    Ok(live::Options {
+        best: file.by,
+        // Less than a few seconds is no polling any more; more than an hour is no display.
+        poll: Duration::from_secs(checked(source, &file.ask_every_s, 5, 3600)?),
+        connections_max: checked(source, &file.connections_max, 0, 1_000)?,
+        ..live::Options::default()
     })
 }
 

@@ -55,6 +55,16 @@ pub trait Calendar: Send + Sync {
     async fn rooms_of(&self, room_list: &str, asking: &RoomAddress) -> Result<Vec<RoomAddress>, Trouble>;
 }
 
+/// What is known of rooms without asking anybody, because the server tells what changes. It may be a moment old: good for
+/// what the version of the event guards, and for nothing else.
+pub trait Known: Send + Sync {
+    /// Everything on the room's calendar now and within the next hours; `None` when that is not known.
+    fn events(&self, room: &RoomAddress) -> Option<Vec<Event>>;
+
+    /// One of them.
+    fn event(&self, room: &RoomAddress, id: &EventId) -> Option<Event>;
+}
+
 /// One number for metrics: how often something happened, or how many are `waiting` now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Number {

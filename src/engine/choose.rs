@@ -66,11 +66,24 @@ impl Run<'_> {
         match &self.action.target {
             Target::Current => {
                 let now = self.engine.clock().now();
-                let on = calendar.events(room, Window::instant(now)).await?;
                 // While the wish waited for its turn, or for a new process, another meeting may have begun.
-                Ok(current(on.into_iter().filter(|event| event.is_on(self.since)).collect(), now))
+                let meant = |on: Vec<Event>| {
+                    current(on.into_iter().filter(|event| event.is_on(self.since)).collect(), now)
+                };
+                let known = self.engine.known(self.action.ask).and_then(|known| known.events(room));
+                match known.map(meant) {
+                    Some(this @ Selected::This(_)) => Ok(this),
+                    // What is known may be a moment old. No is said only after a look.
+                    _ => Ok(meant(calendar.events(room, Window::instant(now)).await?)),
+                }
             }
-            Target::Event { id, seen } => Ok(named(calendar.event(room, id).await?, *seen)),
+            Target::Event { id, seen } => {
+                let known = self.engine.known(self.action.ask).and_then(|known| known.event(room, id));
+                match named(known, *seen) {
+                    this @ Selected::This(_) => Ok(this),
+                    _ => Ok(named(calendar.event(room, id).await?, *seen)),
+                }
+            }
             Target::Series { id } => Ok(named(calendar.event(room, id).await?, None)),
         }
     }

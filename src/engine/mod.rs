@@ -35,7 +35,7 @@ mod select;
 mod undo;
 mod words;
 
-pub use backend::{Busy, Calendar, Capabilities, Directory, Number, Reply, Trouble, Written};
+pub use backend::{Busy, Calendar, Capabilities, Directory, Known, Number, Reply, Trouble, Written};
 pub use perform::{Engine, Guard, Mode, Options};
 pub use plan::{NoPlan, Plan, plan};
 pub use recover::Recovered;

@@ -1,6 +1,6 @@
 //! The engine's front: takes an action on, at most once, one after another in each room, and answers.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::Calendar;
 use super::repeat::{Before, under_key};
 use super::run::{Run, refused};
-use crate::action::{Action, ActionId, Answer, Outcome, Refusal, RequestIds};
+use super::{Calendar, Known};
+use crate::action::{Action, ActionId, Answer, Ask, Outcome, Refusal, RequestIds};
 use crate::calendar::{Event, Scope};
 use crate::clock::Clock;
 use crate::journal::{Ending, Entry, Fact, Journal, JournalError, Query};
@@ -25,6 +25,7 @@ pub struct Engine {
     scope: ArcSwap<Scope>,
     options: Options,
     turns: Turns,
+    known: OnceLock<Arc<dyn Known>>,
 }
 
 /// For real or not.
@@ -106,12 +107,24 @@ impl Engine {
         options: Options,
     ) -> Self {
         let scope = ArcSwap::from_pointee(scope);
-        Self { calendar, journal, clock, scope, options, turns: Turns::default() }
+        Self { calendar, journal, clock, scope, options, turns: Turns::default(), known: OnceLock::new() }
     }
 
     /// The calendars it acts on.
     pub fn calendar(&self) -> &Arc<dyn Calendar> {
         &self.calendar
+    }
+
+    /// Goes by what is known of rooms without asking, where the version of an event guards against its being old. Said once;
+    /// the first counts.
+    pub fn know_by(&self, known: Arc<dyn Known>) {
+        let _ = self.known.set(known);
+    }
+
+    /// What is known without asking, if a step that does this may be decided on it.
+    pub(super) fn known(&self, ask: Ask) -> Option<&dyn Known> {
+        let guarded = matches!(ask, Ask::End(_)) && self.calendar.capabilities().has_change_key_lock;
+        self.known.get().filter(|_| guarded).map(|known| &**known)
     }
 
     /// What it tells everything.

@@ -48,6 +48,10 @@ pub enum Meaning {
     Version,
     /// The request is wrong: ours to mend.
     BadRequest,
+    /// The server keeps no more of these for this mailbox, however long one waits.
+    Full,
+    /// The server does not tell of changes by that name any more: subscribe, or synchronise, from the beginning.
+    StartAnew,
     /// The account is locked, expired or must change its password.
     Account,
     /// Not in the table.
@@ -117,6 +121,8 @@ const TABLE: &[(&str, Meaning)] = &[
     ("ErrorDuplicateSOAPHeader", Meaning::BadRequest),
     ("ErrorExceededConnectionCount", Meaning::TooManyAtOnce),
     ("ErrorExceededFindCountLimit", Meaning::TooLarge),
+    ("ErrorExceededSubscriptionCount", Meaning::Full),
+    ("ErrorExpiredSubscription", Meaning::StartAnew),
     ("ErrorFolderNotFound", Meaning::Gone),
     ("ErrorImpersonateUserDenied", Meaning::NotImpersonated),
     ("ErrorImpersonationDenied", Meaning::NotImpersonated),
@@ -138,7 +144,10 @@ const TABLE: &[(&str, Meaning)] = &[
     ("ErrorInvalidSecurityDescriptor", Meaning::NotImpersonated),
     ("ErrorInvalidServerVersion", Meaning::Version),
     ("ErrorInvalidSmtpAddress", Meaning::NoMailbox),
+    ("ErrorInvalidSubscription", Meaning::StartAnew),
+    ("ErrorInvalidSyncStateData", Meaning::StartAnew),
     ("ErrorInvalidUserPrincipalName", Meaning::NotImpersonated),
+    ("ErrorInvalidWatermark", Meaning::StartAnew),
     ("ErrorIrresolvableConflict", Meaning::Conflict),
     ("ErrorItemCorrupt", Meaning::Forbidden),
     ("ErrorItemNotFound", Meaning::Gone),
@@ -152,6 +161,7 @@ const TABLE: &[(&str, Meaning)] = &[
     ("ErrorMailboxStoreUnavailable", Meaning::Transient),
     ("ErrorMessageDispositionRequired", Meaning::BadRequest),
     ("ErrorMimeContentInvalid", Meaning::BadRequest),
+    ("ErrorMissedNotificationEvents", Meaning::StartAnew),
     ("ErrorMissingEmailAddress", Meaning::NoMailbox),
     ("ErrorMoreThanOneAccessModeSpecified", Meaning::NotImpersonated),
     ("ErrorMoveCopyFailed", Meaning::Transient),
@@ -182,6 +192,10 @@ const TABLE: &[(&str, Meaning)] = &[
     ("ErrorServerBusy", Meaning::Busy),
     ("ErrorServiceDiscoveryFailed", Meaning::Transient),
     ("ErrorStaleObject", Meaning::Conflict),
+    ("ErrorSubscriptionAccessDenied", Meaning::StartAnew),
+    ("ErrorSubscriptionDelegateAccessNotSupported", Meaning::Denied),
+    ("ErrorSubscriptionNotFound", Meaning::StartAnew),
+    ("ErrorSubscriptionUnsubscribed", Meaning::StartAnew),
     ("ErrorTimeIntervalTooBig", Meaning::TooLarge),
     ("ErrorTimeoutExpired", Meaning::Transient),
     ("ErrorTooManyObjectsOpened", Meaning::Busy),

@@ -1,6 +1,8 @@
 //! Rooms' calendars in Exchange: what the engine asks for, said in EWS operations. Translates; decides nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -43,7 +45,8 @@ const AVAILABILITY_INTERVAL_MINUTES: u32 = 60;
 /// One Exchange, as one service account sees it.
 pub struct Exchange {
     name: String,
-    client: Client,
+    pub(super) client: Arc<Client>,
+    pub(super) silence: Duration,
 }
 
 impl Exchange {
@@ -52,7 +55,8 @@ impl Exchange {
     /// # Errors
     /// When the URL or the CA file is unusable, or TLS would not start.
     pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
-        Ok(Self { name: settings.name.clone(), client: Client::new(settings)? })
+        let client = Arc::new(Client::new(settings)?);
+        Ok(Self { name: settings.name.clone(), client, silence: settings.silence })
     }
 
     /// What it is called in the configuration.
@@ -96,10 +100,7 @@ impl Exchange {
 
     /// A folder of the room's, as it is named by whom we act as.
     fn folder<'r>(&self, folder: WellKnown, room: &'r RoomAddress) -> FolderId<'r> {
-        match self.client.access() {
-            Access::Impersonation => FolderId::Own(folder),
-            Access::Delegate => FolderId::Of(folder, room.as_str()),
-        }
+        self.client.folder(folder, room)
     }
 
     fn response<'r>(
@@ -502,7 +503,7 @@ fn room_address(room: &Mailbox<'_>) -> Result<RoomAddress, Verdict> {
         .map_err(|error| strange(Effect::Read, format!("a room list with a strange member: {error}")))
 }
 
-fn another(effect: Effect) -> Verdict {
+pub(super) fn another(effect: Effect) -> Verdict {
     strange(effect, "an answer to another question".to_owned())
 }
 

@@ -85,6 +85,10 @@ pub enum Kind {
     Forbidden,
     /// Too much asked for in one request.
     TooLarge,
+    /// The server keeps no more subscriptions for this room.
+    Full,
+    /// The server does not know the subscription, or the state of synchronisation, any more.
+    StartAnew,
     /// Nobody of that name.
     NobodyFound,
     /// The server does not speak our version.
@@ -141,6 +145,8 @@ fn kind(meaning: Meaning) -> Kind {
         Meaning::SeveralFound => Kind::BadRequest,
         Meaning::Forbidden => Kind::Forbidden,
         Meaning::TooLarge => Kind::TooLarge,
+        Meaning::Full => Kind::Full,
+        Meaning::StartAnew => Kind::StartAnew,
         Meaning::Version => Kind::Version,
         Meaning::BadRequest => Kind::BadRequest,
         Meaning::Account => Kind::Account,

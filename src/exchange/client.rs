@@ -10,34 +10,34 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
+use super::affinity::Affinity;
 use super::classify::{Kind, Verdict, classify};
 use super::delivery::{Delivery, Failure};
 use super::gate::{Gate, back_off};
+use super::letter::Letter;
 use super::paths::Paths;
 use super::places::{NoWay, Places};
 use super::settings::{Access, ImpersonateBy, Settings, SettingsError};
 use super::standing::Standing;
-use super::transport::{Post, Transport};
+use super::transport::{Begun, Transport};
 use super::version::Spoken;
 use crate::action::RequestIds;
 use crate::calendar::RoomAddress;
 use crate::ews::codec::{Body, Decoded, Limits, decode};
-use crate::ews::op::{Effect, Operation, encode_into};
-use crate::ews::soap::{Headers, ServerVersion};
+use crate::ews::op::{Effect, FolderId, Operation, WellKnown};
+use crate::ews::soap::Impersonate;
 
 /// How often a read, or what never left, is asked again.
 const RETRIES_MAX: u32 = 3;
 /// Before the first of them; doubles.
 const RETRY_FIRST: Duration = Duration::from_millis(250);
 /// How long a write waits for leave or for a busy server. It was decided on what was read a moment ago; after more than
-/// a moment it is to be decided again.
+/// a moment it is to be decided again. Finding its server does not count: that is a matter of once, and can take longer.
 const WRITE_PATIENCE: Duration = Duration::from_secs(2);
 /// What a server says that does not know the schema version of a request.
 const UNKNOWN_VERSION: &str = "ErrorInvalidServerVersion";
 /// What a server says whose mailbox is on its way to another one.
 const MOVING: &str = "ErrorMailboxMoveInProgress";
-/// Room for any request but the largest batches.
-const REQUEST_BYTES: usize = 4096;
 
 /// Why an operation has no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +97,22 @@ impl Client {
         self.access
     }
 
+    /// A folder of the room's, as it is named by whom we act as.
+    pub(super) fn folder<'r>(&self, folder: WellKnown, room: &'r RoomAddress) -> FolderId<'r> {
+        match self.access {
+            Access::Impersonation => FolderId::Own(folder),
+            Access::Delegate => FolderId::Of(folder, room.as_str()),
+        }
+    }
+
+    /// As whom we act in this room.
+    fn named<'r>(&self, room: &'r str) -> Option<Impersonate<'r>> {
+        match self.access {
+            Access::Impersonation => Some(self.impersonate_by.name(room)),
+            Access::Delegate => None,
+        }
+    }
+
     /// Where this room's server is. Asks Autodiscover when that is not known.
     pub(super) async fn find(&self, room: &RoomAddress) -> Result<Option<String>, Failed> {
         match self.places.of(room.as_str()).await {
@@ -132,6 +148,22 @@ impl Client {
         self.traced(room, op, read, &mut Vec::new()).await
     }
 
+    /// The same, of the back end that keeps what the group's earlier requests began.
+    pub(super) async fn call_near<O, T, R>(
+        &self,
+        affinity: &Affinity,
+        room: &str,
+        op: &O,
+        read: R,
+    ) -> Result<T, Failed>
+    where
+        O: Operation + Sync,
+        T: Send,
+        R: Fn(&Body<'_>) -> Result<T, Verdict> + Send + Sync,
+    {
+        self.asked(room, op, read, &mut Vec::new(), Some(affinity)).await
+    }
+
     /// The same; `trail` gets the names of every request that was sent.
     pub(super) async fn traced<O, T, R>(
         &self,
@@ -145,11 +177,27 @@ impl Client {
         T: Send,
         R: Fn(&Body<'_>) -> Result<T, Verdict> + Send + Sync,
     {
-        let until = Instant::now()
-            + match O::EFFECT {
-                Effect::Read => self.patience,
-                Effect::Write => self.patience.min(WRITE_PATIENCE),
-            };
+        self.asked(room, op, read, trail, None).await
+    }
+
+    async fn asked<O, T, R>(
+        &self,
+        room: &str,
+        op: &O,
+        read: R,
+        trail: &mut Vec<RequestIds>,
+        affinity: Option<&Affinity>,
+    ) -> Result<T, Failed>
+    where
+        O: Operation + Sync,
+        T: Send,
+        R: Fn(&Body<'_>) -> Result<T, Verdict> + Send + Sync,
+    {
+        let at_last = Instant::now() + self.patience;
+        let mut until = match O::EFFECT {
+            Effect::Read => at_last,
+            Effect::Write => at_last.min(Instant::now() + WRITE_PATIENCE),
+        };
         let (mut attempt, mut moved) = (0, false);
         let mut last = Failed::Busy(String::from("parked after throttling"));
         let mut finding_out = None;
@@ -162,18 +210,23 @@ impl Client {
                     Err(_) => return Err(last),
                 };
             }
-            let found = match timeout_at(until, self.places.of(room)).await {
+            let looked = Instant::now();
+            let found = match timeout_at(at_last, self.places.of(room)).await {
                 Err(_) => return Err(Failed::Busy(String::from("looking for the room's server"))),
                 Ok(Err(NoWay::Known(kind, why))) => return Err(Failed::Refused(kind, why)),
                 Ok(found) => found,
             };
+            until = at_last.min(until + looked.elapsed());
             let Some(pass) = self.gate.enter(room, until).await else { return Err(last) };
             if finding_out.is_none() && !self.standing.is_known() {
                 continue; // somebody was refused while this waited
             }
             let version = self.spoken.to(room);
             let turn = match found {
-                Ok(transport) => self.turn(&transport, room, op, version, &read, trail).await,
+                Ok(transport) => {
+                    let letter = Letter::new(self.named(room), room, op, version, affinity);
+                    self.turn(&transport, room, &letter, &read, trail).await
+                }
                 Err(NoWay::Away(failure)) => Turn::NotSent(failure),
                 Err(NoWay::Refused(kind, why) | NoWay::Known(kind, why)) => {
                     Turn::Verdict(Verdict::Refused(kind, why))
@@ -238,6 +291,45 @@ impl Client {
         }
     }
 
+    /// Asks what is answered without end, once, outside the gate: it does not count among the requests under way.
+    pub(super) async fn listen<O>(&self, affinity: &Affinity, op: &O) -> Result<Begun, Failed>
+    where
+        O: Operation + Sync,
+    {
+        let room = affinity.anchor().as_str();
+        if !self.standing.is_known() {
+            return Err(Failed::Busy(String::from("signing in")));
+        }
+        let transport = match self.places.of(room).await {
+            Ok(transport) => transport,
+            Err(NoWay::Refused(kind, why) | NoWay::Known(kind, why)) => {
+                return Err(Failed::Refused(kind, why));
+            }
+            Err(NoWay::Away(failure)) => return Err(Failed::Unreachable(failure)),
+        };
+        let letter = Letter::new(self.named(room), room, op, self.spoken.to(room), Some(affinity));
+        match transport.listen(&letter.post()).instrument(letter.span(room)).await {
+            Ok(begun) => Ok(begun),
+            Err(Delivery::NotSent(failure) | Delivery::MaybeSent(failure)) => {
+                Err(Failed::Unreachable(failure))
+            }
+            Err(Delivery::Answered(answer)) => {
+                let decoded = decode(&answer.body, &self.limits);
+                if answer.status == 401 {
+                    self.standing.doubt(); // whoever asks next finds out
+                }
+                Err(match classify(Effect::Read, &answer, &decoded) {
+                    Verdict::Refused(kind, code) | Verdict::OnceMore(kind, code) => {
+                        Failed::Refused(kind, code)
+                    }
+                    Verdict::Wait { code, .. } => Failed::Busy(code),
+                    Verdict::Retry { code } | Verdict::InDoubt { code } => Failed::Unclear(code),
+                    Verdict::Done => unexpected(Effect::Read),
+                })
+            }
+        }
+    }
+
     /// Remembers whether the server knew us.
     fn judge<T>(&self, turn: &Turn<T>, attempt: u32) {
         match turn {
@@ -258,59 +350,46 @@ impl Client {
         }
     }
 
-    async fn turn<O, T, R>(
+    async fn turn<T, R>(
         &self,
         transport: &Transport,
         room: &str,
-        op: &O,
-        version: ServerVersion,
+        letter: &Letter<'_>,
         read: &R,
         trail: &mut Vec<RequestIds>,
     ) -> Turn<T>
     where
-        O: Operation,
         R: Fn(&Body<'_>) -> Result<T, Verdict>,
     {
-        let mut body = Vec::with_capacity(REQUEST_BYTES);
-        let impersonate = match self.access {
-            Access::Impersonation => Some(self.impersonate_by.name(room)),
-            Access::Delegate => None,
-        };
-        encode_into(op, &Headers { version, impersonate }, &mut body);
-        let request_id = Uuid::new_v4().to_string();
-        let soap_action = soap_action(O::NAME);
-        let post = Post {
-            soap_action: &soap_action,
-            anchor: Some(room),
-            request_id: &request_id,
-            body: body.into(),
-        };
-        let span = tracing::info_span!("exchange", operation = O::NAME, client_request_id = request_id, room);
+        let effect = letter.effect;
         let began = Instant::now();
-        let delivery = transport.post(&post).instrument(span).await;
+        let delivery = transport.post(&letter.post()).instrument(letter.span(room)).await;
         let theirs = match &delivery {
             Delivery::NotSent(_) | Delivery::MaybeSent(_) => None,
             Delivery::Answered(answer) => answer.request_id().map(str::to_owned),
         };
         if !matches!(delivery, Delivery::NotSent(_)) {
-            trail.push(RequestIds { ours: request_id.clone(), theirs });
+            trail.push(RequestIds { ours: letter.request_id.clone(), theirs });
         }
         match delivery {
             Delivery::NotSent(failure) => Turn::NotSent(failure),
-            Delivery::MaybeSent(failure) => Turn::Verdict(lost(O::EFFECT, &failure)),
+            Delivery::MaybeSent(failure) => Turn::Verdict(lost(effect, &failure)),
             Delivery::Answered(answer) => {
                 if answer.status != 401 {
                     self.standing.accepted(began, answer.said_who);
                 }
+                if let Some(affinity) = letter.affinity {
+                    affinity.learn(&answer.headers);
+                }
                 let decoded = decode(&answer.body, &self.limits);
-                match classify(O::EFFECT, &answer, &decoded) {
+                match classify(effect, &answer, &decoded) {
                     Verdict::Done => {}
                     verdict => return Turn::Verdict(verdict),
                 }
                 let Ok(decoded) = decoded else {
-                    return Turn::Verdict(lost(O::EFFECT, &Failure::Inflate));
+                    return Turn::Verdict(lost(effect, &Failure::Inflate));
                 };
-                self.spoken.answered(room, version, decoded.envelope.server.as_ref());
+                self.spoken.answered(room, letter.version, decoded.envelope.server.as_ref());
                 self.read(&decoded, read)
             }
         }
@@ -346,10 +425,6 @@ fn lost(effect: Effect, failure: &Failure) -> Verdict {
         Effect::Read => Verdict::Retry { code },
         Effect::Write => Verdict::InDoubt { code },
     }
-}
-
-fn soap_action(operation: &str) -> String {
-    format!("\"http://schemas.microsoft.com/exchange/services/2006/messages/{operation}\"")
 }
 
 fn retry_after(attempt: u32) -> Duration {

@@ -2,6 +2,7 @@
 //!
 //! Knows HTTP, TLS, credentials, throttling and what each answer means for the request; decides nothing about events.
 
+mod affinity;
 mod ask;
 pub mod autodiscover;
 mod calendar;
@@ -9,8 +10,11 @@ mod classify;
 mod client;
 mod delivery;
 mod dial;
+mod ears;
 mod event;
+mod feed;
 mod gate;
+mod letter;
 pub mod login;
 mod messages;
 mod paths;

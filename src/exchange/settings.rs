@@ -38,6 +38,8 @@ pub struct Settings {
     /// How long one operation may take with all its waiting, when Exchange is busy. Someone at the door has seconds, a
     /// sweep has an hour.
     pub patience: Duration,
+    /// How long a stream of changes may say nothing: twice the server's heartbeat of about 45 s.
+    pub silence: Duration,
     /// By what right we act in rooms.
     pub access: Access,
     /// How rooms are named in `ExchangeImpersonation`.
@@ -168,6 +170,7 @@ impl Settings {
             first_byte_timeout: Duration::from_secs(60),
             answer_timeout: Duration::from_secs(120),
             patience: Duration::from_secs(60),
+            silence: Duration::from_secs(90),
             access: Access::default(),
             impersonate_by: ImpersonateBy::default(),
             per_room: 2,

@@ -1,4 +1,5 @@
-//! One request, one answer, over kept-alive connections. Knows HTTP and deadlines; never what the bytes mean.
+//! One request, one answer, over kept-alive connections; or an answer without end, on a connection of its own. Knows HTTP and
+//! deadlines; never what the bytes mean.
 //!
 //! The fate of a request is told apart here, so the rule stands here: until the first byte of the request has been
 //! handed to a connection it is *not sent*; from then on, until the whole answer is in, it is *maybe sent*. The one
@@ -16,6 +17,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
 use tokio::time::{Instant, timeout};
 
+use super::affinity::Affinity;
 use super::delivery::{Delivery, Failure, HttpAnswer};
 use super::dial::Dialer;
 use super::login::{Credential, Dialogue, Leg, Next};
@@ -61,7 +63,17 @@ pub(super) struct Post<'a> {
     pub(super) anchor: Option<&'a str>,
     /// `client-request-id`: our name for the request in Exchange's logs.
     pub(super) request_id: &'a str,
+    /// To stay with the server that keeps what earlier requests began.
+    pub(super) affinity: Option<&'a Affinity>,
     pub(super) body: Bytes,
+}
+
+/// How an answer is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Take {
+    Whole,
+    /// What the server has to say as it says it, if it says anything but no.
+    AsItComes,
 }
 
 /// What one connection came to.
@@ -71,6 +83,28 @@ enum Sent {
     /// The request was not carried out; a new connection may have more luck.
     Afresh,
     Used(Delivery),
+    /// The answer has begun, and the connection is its own.
+    Begun(Begun),
+}
+
+/// An answer that has begun and does not end.
+pub(super) struct Begun {
+    incoming: Incoming,
+    /// Closed with this.
+    _connection: Connection,
+}
+
+impl Begun {
+    /// More of it; `None` at its end.
+    pub(super) async fn more(&mut self) -> Result<Option<Bytes>, Failure> {
+        loop {
+            let Some(frame) = self.incoming.frame().await else { return Ok(None) };
+            let frame = frame.map_err(|error| Failure::Broken(chain(&error)))?;
+            if let Ok(data) = frame.into_data() {
+                return Ok(Some(data));
+            }
+        }
+    }
 }
 
 impl Transport {
@@ -94,27 +128,37 @@ impl Transport {
     /// Sends a request and waits for the whole answer.
     pub(super) async fn post(&self, post: &Post<'_>) -> Delivery {
         while let Some(kept) = self.kept() {
-            match self.converse(kept, post).await {
-                Sent::Used(delivery) => return delivery,
-                Sent::Unused(_) | Sent::Afresh => {}
+            if let Sent::Used(delivery) = self.converse(kept, post, Take::Whole).await {
+                return delivery;
             }
         }
+        match self.afresh(post, Take::Whole).await {
+            Err(delivery) => delivery,
+            Ok(_) => Delivery::NotSent(endless()),
+        }
+    }
+
+    /// Sends a request whose answer does not end, on a connection that is used for nothing else. What it came to instead, if
+    /// the server did not begin.
+    pub(super) async fn listen(&self, post: &Post<'_>) -> Result<Begun, Delivery> {
+        self.afresh(post, Take::AsItComes).await
+    }
+
+    async fn afresh(&self, post: &Post<'_>, take: Take) -> Result<Begun, Delivery> {
         for _ in 0..FRESH_MAX {
-            let fresh = match self.connect().await {
-                Err(failure) => return Delivery::NotSent(failure),
-                Ok(fresh) => fresh,
-            };
-            match self.converse(fresh, post).await {
-                Sent::Used(delivery) => return delivery,
-                Sent::Unused(failure) => return Delivery::NotSent(failure),
+            let fresh = self.connect().await.map_err(Delivery::NotSent)?;
+            match self.converse(fresh, post, take).await {
+                Sent::Begun(begun) => return Ok(begun),
+                Sent::Used(delivery) => return Err(delivery),
+                Sent::Unused(failure) => return Err(Delivery::NotSent(failure)),
                 Sent::Afresh => {}
             }
         }
-        Delivery::NotSent(endless())
+        Err(Delivery::NotSent(endless()))
     }
 
     /// All legs of one request, on one connection.
-    async fn converse(&self, mut connection: Connection, post: &Post<'_>) -> Sent {
+    async fn converse(&self, mut connection: Connection, post: &Post<'_>, take: Take) -> Sent {
         let mut leg = match connection.dialogue.begin().await {
             Ok(leg) => leg,
             Err(failure) => return Sent::Used(Delivery::NotSent(failure)),
@@ -125,9 +169,20 @@ impl Transport {
                 return Sent::Unused(Failure::Broken(error.to_string()));
             }
             said_who |= leg.authorization.is_some();
-            let mut answer = match self.leg(&mut connection.sender, post, &leg).await {
+            let begun = Instant::now();
+            let response = match self.leg(&mut connection.sender, post, &leg, take).await {
                 Err(sent) => return sent,
-                Ok(answer) => answer,
+                Ok(response) => response,
+            };
+            if take == Take::AsItComes && leg.body && response.status() == StatusCode::OK {
+                connection.dialogue.accepted();
+                return Sent::Begun(Begun { incoming: response.into_body(), _connection: connection });
+            }
+            let left = self.deadlines.answer.saturating_sub(begun.elapsed());
+            let mut answer = match timeout(left, self.whole(response)).await {
+                Err(_) => return maybe(&leg, Failure::AnswerTimeout(self.deadlines.answer)),
+                Ok(Err(failure)) => return maybe(&leg, failure),
+                Ok(Ok(answer)) => answer,
             };
             answer.said_who = said_who;
             if answer.status != StatusCode::UNAUTHORIZED {
@@ -157,33 +212,23 @@ impl Transport {
         sender: &mut SendRequest<Full<Bytes>>,
         post: &Post<'_>,
         leg: &Leg,
-    ) -> Result<HttpAnswer, Sent> {
-        let request = self.request(post, leg).map_err(|error| {
+        take: Take,
+    ) -> Result<Response<Incoming>, Sent> {
+        let request = self.request(post, leg, take).map_err(|error| {
             Sent::Used(Delivery::NotSent(Failure::Broken(format!("the request cannot be written: {error}"))))
         })?;
-        let begun = Instant::now();
-        let sending = sender.try_send_request(request);
-        // Without its body, a request is none that could be carried out.
-        let maybe = |failure| {
-            Sent::Used(if leg.body { Delivery::MaybeSent(failure) } else { Delivery::NotSent(failure) })
-        };
-        let response = match timeout(self.deadlines.first_byte, sending).await {
-            Err(_) => return Err(maybe(Failure::FirstByteTimeout(self.deadlines.first_byte))),
-            Ok(Ok(response)) => response,
+        match timeout(self.deadlines.first_byte, sender.try_send_request(request)).await {
+            Err(_) => Err(maybe(leg, Failure::FirstByteTimeout(self.deadlines.first_byte))),
+            Ok(Ok(response)) => Ok(response),
             Ok(Err(mut failed)) => {
                 let untouched = failed.take_message().is_some();
                 let failure = Failure::Broken(chain(failed.error()));
-                return Err(if untouched { Sent::Unused(failure) } else { maybe(failure) });
+                Err(if untouched { Sent::Unused(failure) } else { maybe(leg, failure) })
             }
-        };
-        let left = self.deadlines.answer.saturating_sub(begun.elapsed());
-        match timeout(left, self.whole(response)).await {
-            Err(_) => Err(maybe(Failure::AnswerTimeout(self.deadlines.answer))),
-            Ok(answer) => answer.map_err(maybe),
         }
     }
 
-    fn request(&self, post: &Post<'_>, leg: &Leg) -> Result<Request<Full<Bytes>>, http::Error> {
+    fn request(&self, post: &Post<'_>, leg: &Leg, take: Take) -> Result<Request<Full<Bytes>>, http::Error> {
         let body = if leg.body { post.body.clone() } else { Bytes::new() };
         let mut request = Request::builder()
             .method(Method::POST)
@@ -192,10 +237,19 @@ impl Transport {
             .header(header::USER_AGENT, USER_AGENT)
             .header(header::CONTENT_TYPE, "text/xml; charset=utf-8")
             .header(header::ACCEPT, "text/xml")
-            .header(header::ACCEPT_ENCODING, "gzip")
             .header("SOAPAction", post.soap_action)
             .header("client-request-id", post.request_id)
             .header("return-client-request-id", "true");
+        if take == Take::Whole {
+            // What is packed comes when the packer thinks fit.
+            request = request.header(header::ACCEPT_ENCODING, "gzip");
+        }
+        if let Some(affinity) = post.affinity {
+            request = request.header("X-PreferServerAffinity", "true");
+            if let Some(cookie) = affinity.cookie() {
+                request = request.header(header::COOKIE, cookie);
+            }
+        }
         if let Some(anchor) = post.anchor {
             request = request.header("X-AnchorMailbox", anchor);
         }
@@ -248,6 +302,11 @@ impl Transport {
             idle.push((connection, Instant::now()));
         }
     }
+}
+
+/// Without its body, a request is none that could be carried out.
+fn maybe(leg: &Leg, failure: Failure) -> Sent {
+    Sent::Used(if leg.body { Delivery::MaybeSent(failure) } else { Delivery::NotSent(failure) })
 }
 
 /// Whether this answers a request without a body as such: the server let us in at once, and wants to know what for.

@@ -84,6 +84,12 @@ fn of(kind: Kind) -> (Fault, &'static str) {
         Kind::Forbidden => (Fault::Nobody, "Exchange's calendar rules do not allow this for this event"),
         Kind::TooLarge => (Fault::Caller, "too much for one request; choose a shorter window"),
         Kind::NobodyFound => (Fault::Caller, "the directory knows nobody of that name"),
+        Kind::Full => (
+            Fault::Administrator,
+            "Exchange keeps no more subscriptions for this room; others that listen to it should be ended, or \
+             EwsMaxSubscriptions raised",
+        ),
+        Kind::StartAnew => (Fault::Nobody, "Exchange tells of changes under another name from now on"),
         Kind::Version => (
             Fault::Administrator,
             "this Exchange is older than Exchange 2010 SP2, and nothing older is spoken to",

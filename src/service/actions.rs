@@ -9,11 +9,11 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 use super::notices::{Notice, Notices};
-use super::rooms::Rooms;
 use crate::action::{Action, ActionId, Answer};
 use crate::calendar::RoomAddress;
 use crate::engine::{Engine, Mode};
 use crate::journal::{Ending, JournalError};
+use crate::live::Rooms;
 
 /// What a caller gets within its time.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ impl Actions {
             // Whatever becomes of it, it is under way no more.
             let _over = Over { id, known: known.clone() };
             let answer = engine.perform(action.clone(), mode).await;
-            rooms.forget(&room);
+            rooms.changed(&room);
             let ending = answer.as_ref().map_or("failed", |answer| Ending::from(&answer.outcome).as_str());
             tracing::Span::current().record("outcome", ending);
             if let Ok(answer) = &answer

@@ -2,7 +2,7 @@
 //! no HTTP.
 //!
 //! ```text
-//! api ──► Service ──► Rooms     what a calendar held a moment ago       (rooms.rs; status.rs, pure)
+//! api ──► Service ──► Rooms     what a calendar holds, or held             (crate::live; status.rs, pure)
 //!            │    ──► Actions   carried out whether anybody waits or not  (actions.rs)
 //!            │    ──► Sweeps    planned, applied, watched                 (sweeps.rs)
 //!            │    ──► Watch     schedules, and the end of grace           (schedule.rs, watch.rs)
@@ -11,7 +11,6 @@
 
 mod actions;
 mod notices;
-mod rooms;
 mod schedule;
 mod status;
 mod sweeps;
@@ -19,14 +18,13 @@ mod watch;
 mod webhook;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 pub use actions::{Actions, Asked};
-pub use notices::{Notice, Notices};
-pub use rooms::{Kept, Rooms};
+pub use notices::{Noted, Notice, Notices, Resumed};
 pub use schedule::{Schedule, ScheduleError};
 pub use status::{May, Status, status};
 pub use sweeps::{Phase, SweepId, SweepView, Sweeps};
@@ -38,6 +36,7 @@ use crate::calendar::{Event, RoomAddress};
 use crate::cleanup::{Attendance as _, Evidence, EvidenceLog, Rule, Rules, SharedEvidence};
 use crate::engine::{Engine, Trouble};
 use crate::journal::{Ending, Query};
+use crate::live::{Kept, Live, Rooms, SILENCE};
 use crate::store::{Desk, StoreError};
 
 /// A sign that is older when it arrives may be about what was released meanwhile.
@@ -79,6 +78,7 @@ pub struct Service {
     /// Who came.
     pub evidence: SharedEvidence,
     options: ArcSwap<Options>,
+    live: OnceLock<Arc<Live>>,
 }
 
 impl Service {
@@ -91,7 +91,8 @@ impl Service {
         let mut log = EvidenceLog::default();
         desk.evidence_since(now - EVIDENCE_KEPT).await?.into_iter().for_each(|sign| log.push(sign));
         let notices = Notices::default();
-        let rooms = Arc::new(Rooms::new(engine.clone()));
+        let rooms = Arc::new(Rooms::new(engine.calendar().clone(), engine.clock().clone(), SILENCE));
+        engine.know_by(rooms.clone());
         Ok(Arc::new(Self {
             actions: Actions::new(engine.clone(), rooms.clone(), notices.clone()),
             rooms,
@@ -101,7 +102,13 @@ impl Service {
             notices,
             desk,
             options: ArcSwap::from_pointee(options),
+            live: OnceLock::new(),
         }))
+    }
+
+    /// How the following of calendars goes, if it does.
+    pub fn live(&self) -> Option<&Live> {
+        self.live.get().map(|live| &**live)
     }
 
     /// How it behaves now.
@@ -121,7 +128,7 @@ impl Service {
 
     /// The room as far as it is known, read again when that is too old.
     pub async fn status(&self, room: &RoomAddress) -> Result<Status, Trouble> {
-        let kept = self.rooms.get(room, self.now(), self.options().state_age).await?;
+        let kept = self.rooms.get(room, self.options().state_age).await?;
         Ok(self.judge(room, &kept))
     }
 
@@ -144,7 +151,9 @@ impl Service {
         self.desk.add_evidence(signs.clone(), oldest).await?;
         let late = self.now() - LATE;
         let late = signs.iter().filter(|sign| sign.at < late).cloned().collect();
+        let rooms: BTreeSet<_> = signs.iter().map(|sign| sign.room.clone()).collect();
         self.evidence.extend(signs, oldest);
+        rooms.iter().for_each(|room| self.rooms.turned(room));
         if let Err(trouble) = self.acquit(late, oldest).await {
             tracing::error!(%trouble, "signs that came late are not held against what was released");
         }
@@ -188,7 +197,7 @@ impl Service {
     ) -> Result<Event, NoCheckIn> {
         let now = self.now();
         let options = self.options();
-        let kept = self.rooms.get(room, now, options.state_age).await.map_err(NoCheckIn::Trouble)?;
+        let kept = self.rooms.get(room, options.state_age).await.map_err(NoCheckIn::Trouble)?;
         let rule = options.rules.check_in(room);
         let early = rule.as_ref().map_or(TimeDelta::zero(), |rule| rule.early);
         let open = |event: &&Event| event.start - early <= now && now < event.end && !event.is_cancelled;

@@ -1,22 +1,29 @@
-//! What happened, for whoever listens now: displays that stay connected, and consoles. Nothing is kept for later; what must
-//! not be lost is in the journal.
+//! What happened, for whoever listens: displays that stay connected, and consoles. Kept for those who were away for a moment;
+//! what must not be lost is in the journal.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
+use uuid::Uuid;
 
 use super::sweeps::SweepId;
 use crate::action::{ActionId, Outcome, Seen};
 use crate::calendar::RoomAddress;
 
-/// Notices a slow listener may be behind; then it hears that it missed some.
-const BEHIND_MAX: usize = 1_024;
+/// Notices a slow listener may be behind; then it hears that it missed some. On the hour, something changes in every room.
+const BEHIND_MAX: usize = 16_384;
 
 /// Something happened.
 #[derive(Debug, Clone)]
 pub enum Notice {
+    /// A room looks different.
+    Turned {
+        /// Which.
+        room: RoomAddress,
+    },
     /// An action is over.
     Acted {
         /// In which room.
@@ -72,6 +79,7 @@ impl Notice {
     /// Its kind, as listeners know it.
     pub fn kind(&self) -> &'static str {
         match self {
+            Self::Turned { .. } => "room",
             Self::Acted { .. } => "action",
             Self::CheckedIn { .. } => "check-in",
             Self::ReleaseNear { .. } => "release-near",
@@ -83,6 +91,7 @@ impl Notice {
     /// What is told of it, as a JSON object.
     pub fn told(&self) -> Value {
         match self {
+            Self::Turned { room } => json!({ "room": room }),
             Self::Acted { room, action, outcome } => {
                 json!({ "room": room, "action": action, "message": outcome.to_string() })
             }
@@ -108,7 +117,8 @@ impl Notice {
     /// The rooms it is about: who may not know of all of them does not hear it.
     pub fn rooms(&self) -> &[RoomAddress] {
         match self {
-            Self::Acted { room, .. }
+            Self::Turned { room }
+            | Self::Acted { room, .. }
             | Self::CheckedIn { room, .. }
             | Self::ReleaseNear { room, .. }
             | Self::SeriesMissed { room, .. } => std::slice::from_ref(room),
@@ -124,31 +134,132 @@ impl Notice {
 
 /// Where notices are told and heard, until it is closed.
 #[derive(Clone)]
-pub struct Notices(Arc<RwLock<Option<broadcast::Sender<Notice>>>>);
+pub struct Notices(Arc<Board>);
+
+struct Board {
+    /// Tells the numbers of this process from those of the one before.
+    process: Uuid,
+    told: Mutex<Told>,
+}
+
+struct Told {
+    to: Option<broadcast::Sender<Noted>>,
+    last: u64,
+    /// The last ones, for those who were away for a moment.
+    kept: VecDeque<Noted>,
+}
+
+/// A notice with its number.
+#[derive(Debug, Clone)]
+pub struct Noted {
+    /// One more than the one before.
+    pub number: u64,
+    /// What happened.
+    pub notice: Notice,
+}
+
+/// What somebody hears who was here before.
+pub struct Resumed {
+    /// What was told meanwhile; `None` when that is not known any more.
+    pub meanwhile: Option<Vec<Noted>>,
+    /// What is told from now on.
+    pub from_now_on: broadcast::Receiver<Noted>,
+}
+
+impl Resumed {
+    /// For somebody who was not here before.
+    pub fn anew(from_now_on: broadcast::Receiver<Noted>) -> Self {
+        Self { meanwhile: Some(Vec::new()), from_now_on }
+    }
+}
 
 impl Default for Notices {
     fn default() -> Self {
-        Self(Arc::new(RwLock::new(Some(broadcast::channel(BEHIND_MAX).0))))
+        let to = Some(broadcast::channel(BEHIND_MAX).0);
+        let told = Mutex::new(Told { to, last: 0, kept: VecDeque::new() });
+        Self(Arc::new(Board { process: Uuid::new_v4(), told }))
     }
 }
 
 impl Notices {
     /// Tells everybody who listens.
     pub fn tell(&self, notice: Notice) {
-        if let Some(sender) = &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
-            // Nobody listening is no error.
-            let _ = sender.send(notice);
+        let mut told = self.told();
+        let Some(to) = told.to.clone() else { return };
+        told.last += 1;
+        let noted = Noted { number: told.last, notice };
+        if told.kept.len() >= BEHIND_MAX {
+            told.kept.pop_front();
         }
+        told.kept.push_back(noted.clone());
+        // Nobody listening is no error.
+        let _ = to.send(noted);
     }
 
     /// Listens from now on; `None` when nothing will be told any more.
-    pub fn listen(&self) -> Option<broadcast::Receiver<Notice>> {
-        let sender = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        Some(sender.as_ref()?.subscribe())
+    pub fn listen(&self) -> Option<broadcast::Receiver<Noted>> {
+        Some(self.told().to.as_ref()?.subscribe())
+    }
+
+    /// Listens on, after the notice of this name; `None` when nothing will be told any more.
+    pub fn resume(&self, last: &str) -> Option<Resumed> {
+        let told = self.told();
+        let from_now_on = told.to.as_ref()?.subscribe();
+        let number = last
+            .rsplit_once('-')
+            .filter(|(process, _)| *process == self.0.process.simple().to_string())
+            .and_then(|(_, number)| number.parse::<u64>().ok())
+            .filter(|number| *number <= told.last);
+        let oldest = told.kept.front().map_or(told.last + 1, |noted| noted.number);
+        let meanwhile = number
+            .filter(|number| number + 1 >= oldest)
+            .map(|number| told.kept.iter().filter(|noted| noted.number > number).cloned().collect());
+        Some(Resumed { meanwhile, from_now_on })
+    }
+
+    /// A notice's name, by which to [`resume`](Self::resume).
+    pub fn name(&self, number: u64) -> String {
+        format!("{}-{number}", self.0.process.simple())
     }
 
     /// Nothing will be told any more: whoever listens comes to the end.
     pub fn close(&self) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).take();
+        self.told().to.take();
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.0.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn notice(room: &str) -> Notice {
+        Notice::Turned { room: room.parse().unwrap() }
+    }
+
+    #[test]
+    fn who_was_away_for_a_moment_hears_what_was_told_and_who_was_away_too_long_is_told_so() {
+        let notices = Notices::default();
+        notices.tell(notice("a@x.y"));
+        let seen = notices.name(1);
+        notices.tell(notice("b@x.y"));
+        notices.tell(notice("c@x.y"));
+        let meanwhile = |last: &str| {
+            let resumed = notices.resume(last).unwrap();
+            resumed.meanwhile.map(|all| all.iter().map(|noted| noted.number).collect::<Vec<_>>())
+        };
+        assert_eq!(meanwhile(&seen), Some(vec![2, 3]));
+        assert_eq!(meanwhile(&notices.name(3)), Some(vec![]));
+        for unknown in [Notices::default().name(1), notices.name(4), "1".to_owned(), String::new()] {
+            assert_eq!(meanwhile(&unknown), None, "{unknown}");
+        }
+        (0..BEHIND_MAX).for_each(|_| notices.tell(notice("d@x.y")));
+        assert_eq!(meanwhile(&seen), None);
+        assert_eq!(meanwhile(&notices.name(3)).map(|all| all.len()), Some(BEHIND_MAX));
+        notices.close();
+        assert!(notices.resume(&seen).is_none());
     }
 }

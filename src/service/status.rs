@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
-use super::rooms::Kept;
 use crate::calendar::{Event, RoomAddress};
 use crate::cleanup::{About, EvidenceLog, Judgement, Kept as Spared, Rules, Verdict, came, judge};
 use crate::engine::Directory;
+use crate::live::{How, Kept};
 
 /// A room at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,10 @@ pub struct Status {
     pub about: About,
     /// When its calendar was read.
     pub read_at: DateTime<Utc>,
+    /// Until when it is known that nothing else changed.
+    pub as_of: DateTime<Utc>,
+    /// By what that is known.
+    pub follows: How,
     /// What is on; the one that began last where several are.
     pub current: Option<Event>,
     /// What begins next.
@@ -96,6 +100,8 @@ pub fn status(
         room: room.clone(),
         about: rules.about(room),
         read_at: kept.read_at,
+        as_of: kept.as_of,
+        follows: kept.how,
         current,
         next,
         free_until,

@@ -10,7 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Notice, Schedule, Service};
 use crate::calendar::{EventId, RoomAddress, Window};
-use crate::cleanup::{Kept, Plan, Progress, Rules, Sweep, Swept, Verdict};
+use crate::cleanup::{Judgement, Kept, Plan, Progress, Rules, Sweep, Swept, Verdict, judge};
+use crate::engine::Directory;
+use crate::live::{self, Feed, Live};
 
 /// How often it is looked whether something is due: well within a minute of grace.
 const TICK: Duration = Duration::from_secs(20);
@@ -45,10 +47,33 @@ impl Service {
                 self.run_schedules().await;
             }
         };
+        let turns = async {
+            loop {
+                let room = self.rooms.next_turned().await;
+                self.notices.tell(Notice::Turned { room });
+            }
+        };
         tokio::select! {
             () = stop.cancelled() => {}
             () = releases => {}
             () = schedules => {}
+            () = turns => {}
+        }
+    }
+
+    /// Follows the rooms' calendars until it is told to stop.
+    pub async fn follow(
+        self: Arc<Self>,
+        feed: Arc<dyn Feed>,
+        options: live::Options,
+        stop: CancellationToken,
+    ) {
+        let live = Live::new(self.rooms.clone(), feed, options);
+        let _ = self.live.set(live.clone());
+        let scope = || self.engine.scope().rooms().cloned().collect();
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = live.run(scope) => {}
         }
     }
 
@@ -70,10 +95,11 @@ impl Service {
         if !options.rules.check_in_anywhere() {
             return;
         }
-        let rooms: Vec<_> = self.engine.scope().rooms().cloned().collect();
         let now = self.now();
         // What is on now is looked at, however late the warning comes.
         let ahead = options.warn.max(TimeDelta::minutes(1));
+        let scope = self.engine.scope();
+        let rooms: Vec<_> = scope.rooms().filter(|room| self.may_be_released(room, ahead)).cloned().collect();
         let Some(window) = Window::clamped(now, now + ahead) else { return };
         let only = Rules { cancelled_leftover: None, organizer_gone: None, ..options.rules.clone() };
         let sweep = self.sweep(only);
@@ -82,6 +108,20 @@ impl Service {
         if plan.actions().next().is_some() {
             self.apply_quietly(&sweep, &plan).await;
         }
+    }
+
+    /// Whether it has to be read what becomes of a room: not where it is known that nothing is on that nobody came to.
+    fn may_be_released(&self, room: &RoomAddress, ahead: TimeDelta) -> bool {
+        let Some(kept) = self.rooms.current(room) else { return true };
+        let (now, options, signs) = (self.now(), self.options(), self.evidence.read());
+        kept.events.iter().any(|event| {
+            let case = Judgement { room, event, evidence: &signs, organizer: Some(Directory::Known), now };
+            match judge(&case, &options.rules) {
+                Verdict::Act { .. } => true,
+                Verdict::Keep { why: Kept::GraceRuns { until } } => until - now <= ahead,
+                Verdict::Keep { .. } => false,
+            }
+        })
     }
 
     fn warn(&self, plan: &Plan, now: DateTime<Utc>, ahead: TimeDelta, Warned(warned): &mut Warned) {

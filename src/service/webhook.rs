@@ -22,7 +22,7 @@ use tokio::sync::{Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::Notice;
+use super::{Noted, Notice};
 use crate::clock::Clock;
 use crate::exchange::Secret;
 use crate::web::{NoAddress, Web, address};
@@ -63,7 +63,7 @@ impl Webhook {
     }
 
     /// Tells everything that is heard, until nothing is told any more, or another one takes over.
-    pub async fn run(self, mut notices: broadcast::Receiver<Notice>, stop: CancellationToken) {
+    pub async fn run(self, mut notices: broadcast::Receiver<Noted>, stop: CancellationToken) {
         let (hook, places) = (Arc::new(self), Arc::new(Semaphore::new(AT_ONCE)));
         // What was heard when another took over; until then there is no end.
         let mut left = usize::MAX;
@@ -77,7 +77,9 @@ impl Webhook {
             };
             left = if left == usize::MAX { left } else { left - 1 };
             let notice = match heard {
-                Ok(notice) => notice,
+                // How every room looks at every moment is for displays.
+                Ok(Noted { notice: Notice::Turned { .. }, .. }) => continue,
+                Ok(noted) => noted.notice,
                 Err(RecvError::Lagged(missed)) => {
                     tracing::error!(missed, "the webhook is too slow: notices were not told");
                     continue;

@@ -1,4 +1,4 @@
-//! The body of an answer: all of it, or a part of what it promised to be.
+//! The body of an answer: all of it, a part of what it promised to be, or pieces as they come.
 
 use std::io;
 use std::pin::Pin;
@@ -7,22 +7,25 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
-/// Sends its bytes, and breaks off when they are fewer than promised.
-pub(crate) struct Reply {
-    bytes: Option<Bytes>,
-    promised: usize,
-    sent: usize,
+use super::notify::stream::Pieces;
+
+/// What is sent.
+pub(crate) enum Reply {
+    /// Breaks off when there are fewer bytes than promised.
+    Bytes { bytes: Option<Bytes>, promised: usize, sent: usize },
+    /// Until there are no more, or one is an error.
+    Pieces(Pieces),
 }
 
 impl Reply {
     pub(crate) fn whole(bytes: Bytes) -> Self {
-        Self { promised: bytes.len(), sent: bytes.len(), bytes: Some(bytes) }
+        Self::Bytes { promised: bytes.len(), sent: bytes.len(), bytes: Some(bytes) }
     }
 
     pub(crate) fn cut(bytes: Bytes, after: usize) -> Self {
         let promised = bytes.len();
         let sent = after.min(promised);
-        Self { bytes: Some(bytes.slice(..sent)), promised, sent }
+        Self::Bytes { bytes: Some(bytes.slice(..sent)), promised, sent }
     }
 }
 
@@ -32,16 +35,24 @@ impl Body for Reply {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        Poll::Ready(match self.bytes.take() {
-            Some(bytes) if !bytes.is_empty() => Some(Ok(Frame::data(bytes))),
-            _ if self.sent < self.promised => Some(Err(io::ErrorKind::ConnectionReset.into())),
-            _ => None,
-        })
+        match &mut *self {
+            Self::Bytes { bytes, promised, sent } => Poll::Ready(match bytes.take() {
+                Some(bytes) if !bytes.is_empty() => Some(Ok(Frame::data(bytes))),
+                _ if sent < promised => Some(Err(io::ErrorKind::ConnectionReset.into())),
+                _ => None,
+            }),
+            Self::Pieces(pieces) => {
+                pieces.poll_recv(context).map(|piece| piece.map(|piece| piece.map(Frame::data)))
+            }
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.promised as u64)
+        match self {
+            Self::Bytes { promised, .. } => SizeHint::with_exact(*promised as u64),
+            Self::Pieces(_) => SizeHint::default(),
+        }
     }
 }

@@ -5,15 +5,20 @@
 //! templates: it shares no code with the client it is there to check.
 
 mod acting;
+mod affinity;
 mod authority;
 mod autodiscover;
 mod autodiscover_xml;
 mod body;
+mod changes;
 mod event;
 mod ids;
+mod items;
 mod listen;
 mod login;
+mod marks;
 mod meeting;
+mod notify;
 mod ops;
 mod outbox;
 mod people;
@@ -34,6 +39,7 @@ pub use authority::{Authority, AuthorityOptions, TokenTrouble};
 pub use autodiscover::{Autodiscover, AutodiscoverAsked, AutodiscoverProtocol, Whereabouts};
 pub use event::*;
 pub use login::{Bound, ExtendedProtection, Login, Scheme, Tokens};
+pub use notify::Notifications;
 pub use outbox::*;
 pub use people::{MeetingSpec, PlainSpec, RoomSpec, demo_world, large_world};
 pub use proxy::{Proxy, ProxyOptions};

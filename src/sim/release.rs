@@ -82,6 +82,23 @@ impl Release {
     }
 }
 
+/// What schema validation says about a request for streaming in a version that had none. A request that names no version is
+/// taken for one of the first.
+pub(crate) fn validate_streaming(version: Option<&str>, operation: Node<'_, '_>) -> Result<(), Refusal> {
+    let age = |version: &str| VERSIONS.iter().position(|known| *known == version);
+    let has_streaming = version.is_some_and(|version| age(version) >= age("Exchange2010_SP1"));
+    let streaming =
+        operation.descendants().find(|node| node.tag_name().name() == "StreamingSubscriptionRequest");
+    let name = operation.tag_name().name();
+    match streaming.or((name == "GetStreamingEvents").then_some(operation)) {
+        Some(node) if !has_streaming => Err(Refusal::schema(
+            node,
+            &format!("The element '{}' is unknown in this version.", node.tag_name().name()),
+        )),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

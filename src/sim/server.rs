@@ -10,6 +10,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
 use super::autodiscover::Autodiscover;
@@ -17,12 +18,13 @@ use super::listen::Listening;
 use super::login::{
     Binding, Door, ExtendedProtection, Login, Rules, Scheme, Tokens, Visitor, of_certificate,
 };
+use super::notify::{Ending, Notifications};
 use super::outbox::Mail;
 use super::record::Asked;
 use super::release::Release;
 use super::service::Service;
 use super::tls::{self, Identity};
-use super::trouble::Trouble;
+use super::trouble::{Trouble, Wrong};
 use super::world::World;
 
 /// How the simulator is to be reached.
@@ -60,6 +62,8 @@ pub struct Options {
     pub clock_ahead: TimeDelta,
     /// Mailboxes for which EWS is switched off (HTTP 403); `*` for all.
     pub disabled: Vec<String>,
+    /// How notifications are given, and how many.
+    pub notifications: Notifications,
 }
 
 impl Default for Options {
@@ -81,6 +85,7 @@ impl Default for Options {
             tokens: Tokens::default(),
             clock_ahead: TimeDelta::zero(),
             disabled: Vec::new(),
+            notifications: Notifications::default(),
         }
     }
 }
@@ -145,6 +150,53 @@ impl Simulator {
     /// Looks at what Autodiscover answers and was asked, or changes it, between two requests.
     pub fn autodiscover<R>(&self, look: impl FnOnce(&mut Autodiscover) -> R) -> R {
         look(&mut self.service.state().autodiscover)
+    }
+
+    /// How many streams of notifications are open.
+    pub fn streams(&self) -> usize {
+        self.service.state().hub.streams()
+    }
+
+    /// How many subscriptions are alive.
+    pub fn subscriptions(&self) -> usize {
+        self.service.state().hub.subscriptions(Instant::now())
+    }
+
+    /// Every subscription is lost, as when its server goes down. Open streams say so, and end.
+    pub fn lose_subscriptions(&self) {
+        self.service.state().hub.lose_all(None);
+    }
+
+    /// The subscriptions to one mailbox are lost. Open streams say so, and go on with the others.
+    pub fn lose_subscriptions_of(&self, address: &str) {
+        let mut state = self.service.state();
+        if let Some(number) = state.world.mailbox(address).map(|mailbox| mailbox.number) {
+            state.hub.lose_all(Some(number));
+        }
+    }
+
+    /// The open streams say that they missed events of this mailbox. What was not told yet is never told.
+    pub fn miss_events_of(&self, address: &str) {
+        let mut state = self.service.state();
+        let state = &mut *state;
+        if let Some(number) = state.world.mailbox(address).map(|mailbox| mailbox.number) {
+            state.hub.miss_events(number, &state.world);
+        }
+    }
+
+    /// Every open stream breaks off in the middle of an envelope. Its subscriptions live on.
+    pub fn cut_streams(&self) {
+        self.service.state().hub.end_streams(Ending::Cut);
+    }
+
+    /// Every open stream ends as if its time had come. Its subscriptions live on.
+    pub fn close_streams(&self) {
+        self.service.state().hub.end_streams(Ending::Closed);
+    }
+
+    /// From now on this goes wrong with every stream that is open; with `None` nothing does any more.
+    pub fn disturb_streams(&self, wrong: Option<Wrong>) {
+        self.service.state().hub.disturb_streams(wrong.as_ref());
     }
 
     /// Every mail that would have been sent.

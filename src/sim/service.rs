@@ -2,7 +2,8 @@
 //! the operation says. The world is locked from the first look to the last change, as one mailbox database would be.
 
 use std::io::{self, Write as _};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,15 +14,19 @@ use http::response::Builder;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::acting;
+use super::affinity::{self, Route};
 use super::autodiscover::{self, Autodiscover};
 use super::body::Reply;
 use super::login::{Door, Scheme, Verdict, Visitor};
-use super::ops::{self, Desk};
+use super::notify::Hub;
+use super::notify::stream::{self, Pieces};
+use super::ops::{self, Caller, Desk, Said};
 use super::record::{Asked, Record};
-use super::release::Release;
+use super::release::{Release, validate_streaming};
 use super::server::Options;
 use super::soap_in::{ActFor, Call, Refusal, call, parse};
 use super::soap_out::{envelope, fault, messages};
@@ -37,13 +42,14 @@ const XML: &str = "text/xml; charset=utf-8";
 
 /// What all connections share.
 pub(crate) struct Service {
-    pub(crate) state: Mutex<State>,
+    state: Mutex<State>,
     pub(crate) door: Door,
     clock_ahead: TimeDelta,
     disabled: Vec<String>,
     latency: Duration,
     fixed_now: Option<DateTime<Utc>>,
-    release: Release,
+    back_ends: usize,
+    pub(crate) release: Release,
 }
 
 pub(crate) struct State {
@@ -51,12 +57,41 @@ pub(crate) struct State {
     pub(crate) troubles: Vec<Trouble>,
     pub(crate) record: Record,
     pub(crate) autodiscover: Autodiscover,
+    pub(crate) hub: Hub,
+    /// Which back end takes the next request that names none.
+    turn: usize,
+}
+
+/// The state while somebody looks at it or changes it. When they are done, whoever wants to hear of a change is told.
+pub(crate) struct Held<'s>(MutexGuard<'s, State>);
+
+impl Deref for Held<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.0
+    }
+}
+
+impl DerefMut for Held<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.0
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let state = &mut *self.0;
+        let stirred = state.world.take_stirred();
+        state.hub.stir(&stirred, &state.world);
+    }
 }
 
 /// How an answer leaves.
 enum Out {
     Xml(StatusCode, String),
     Cut(String, usize),
+    Stream(Pieces),
     Page(StatusCode, Option<u64>),
     /// 401 with these `WWW-Authenticate`.
     SignIn(Vec<String>),
@@ -70,6 +105,8 @@ impl Service {
             troubles: Vec::new(),
             record: Record::default(),
             autodiscover: Autodiscover::default(),
+            hub: Hub::new(&options.notifications, options.release),
+            turn: 0,
         };
         Self {
             state: Mutex::new(state),
@@ -78,18 +115,19 @@ impl Service {
             disabled: options.disabled.clone(),
             latency: options.latency,
             fixed_now: options.now,
+            back_ends: options.notifications.back_ends,
             release: options.release,
         }
     }
 
     /// Nothing panics while holding the world; a test that did has failed already.
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn state(&self) -> Held<'_> {
+        Held(self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Answers one request. An error closes the connection without an answer.
     pub(crate) async fn answer(
-        &self,
+        self: &Arc<Self>,
         visitor: &Visitor,
         request: Request<Incoming>,
     ) -> io::Result<Response<Reply>> {
@@ -115,16 +153,28 @@ impl Service {
         {
             return answer;
         }
-        let out = match refuse(&head.method, &head.headers) {
-            Some(page) => page,
+        let (out, cookie) = match refuse(&head.method, &head.headers) {
+            Some(page) => (page, None),
             None => self.soap(&head.headers, &body, scheme, visitor.connection).await,
         };
-        self.respond(out, &head.headers, sign_in)
+        let mut response = self.respond(out, &head.headers, sign_in)?;
+        if let Some(cookie) = cookie.and_then(|cookie| HeaderValue::try_from(cookie).ok()) {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        Ok(response)
     }
 
-    async fn soap(&self, headers: &HeaderMap, body: &[u8], scheme: Scheme, connection: u64) -> Out {
+    /// The answer, and the cookie that leads back to the back end that gave it.
+    async fn soap(
+        self: &Arc<Self>,
+        headers: &HeaderMap,
+        body: &[u8],
+        scheme: Scheme,
+        connection: u64,
+    ) -> (Out, Option<String>) {
         tokio::time::sleep(self.latency).await;
         let (operation, mailbox) = about(body);
+        let route = self.route(headers, &operation);
         let said = |name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
         let mut wrong = self.meet(Asked {
             at: self.fixed_now.unwrap_or_else(|| SystemClock.now()),
@@ -140,21 +190,50 @@ impl Service {
             wrong = None;
         }
         if let Some(out) = wrong.as_ref().and_then(instead) {
-            return out;
+            return (out, None);
         }
-        let mut state = self.state();
-        if let Some(Wrong::Meanwhile(change)) = &wrong {
-            change(&mut state.world);
-        }
-        let answer = match carry_out(&mut state.world, self.release, body, wrong.as_ref()) {
-            Ok(response) => (StatusCode::OK, envelope(self.release, &response)),
+        let caller = Caller { back_end: route.back_end, now: Instant::now() };
+        let answer = {
+            let mut state = self.state();
+            if let Some(Wrong::Meanwhile(change)) = &wrong {
+                change(&mut state.world);
+            }
+            carry_out(&mut state, self.release, caller, body, wrong.as_ref())
+        };
+        (self.out(answer, wrong), route.cookie)
+    }
+
+    /// How what was said leaves, if nothing is wrong with that.
+    fn out(self: &Arc<Self>, answer: Result<Said, Refusal>, wrong: Option<Wrong>) -> Out {
+        let (status, xml) = match answer {
+            Ok(Said::Whole(response)) => (StatusCode::OK, envelope(self.release, &response)),
             Err(refusal) => (StatusCode::INTERNAL_SERVER_ERROR, fault(&refusal)),
+            Ok(Said::Stream(opening, minutes)) => {
+                let cut = if let Some(Wrong::Cut(after)) = wrong { Some(after) } else { None };
+                let lasting = self.state().hub.minutes(minutes);
+                // Whatever comes of it, the pieces say to the stream whether anybody listens.
+                let pieces = stream::start(self, opening, lasting, cut);
+                return match wrong {
+                    Some(Wrong::ResetAfter) => Out::Nothing,
+                    Some(Wrong::Garbage) => garbage(),
+                    _ => Out::Stream(pieces),
+                };
+            }
         };
         match wrong {
             Some(Wrong::ResetAfter) => Out::Nothing,
-            Some(Wrong::Cut(after)) => Out::Cut(answer.1, after),
-            Some(Wrong::Garbage) => Out::Xml(StatusCode::OK, "\u{1}\u{2} <<not xml".to_owned()),
-            _ => Out::Xml(answer.0, answer.1),
+            Some(Wrong::Cut(after)) => Out::Cut(xml, after),
+            Some(Wrong::Garbage) => garbage(),
+            _ => Out::Xml(status, xml),
+        }
+    }
+
+    /// Which back end answers. Only notifications live on one; the others are all the same.
+    fn route(&self, headers: &HeaderMap, operation: &str) -> Route {
+        let notifies = matches!(operation, "Subscribe" | "Unsubscribe" | "GetEvents" | "GetStreamingEvents");
+        match notifies {
+            true => affinity::route(headers, self.back_ends, &mut self.state().turn),
+            false => Route { back_end: 0, cookie: None },
         }
     }
 
@@ -190,6 +269,7 @@ impl Service {
             Out::Cut(xml, after) => {
                 (response.header(header::CONTENT_TYPE, XML), Reply::cut(xml.into(), after))
             }
+            Out::Stream(pieces) => (response.header(header::CONTENT_TYPE, XML), Reply::Pieces(pieces)),
             Out::Xml(status, xml) => {
                 let mut response = response.status(status).header(header::CONTENT_TYPE, XML);
                 let zip =
@@ -267,13 +347,18 @@ fn busy(back_off: u64) -> Refusal {
         .with_xml(format!(r#"<t:Value Name="BackOffMilliseconds">{back_off}</t:Value>"#))
 }
 
+fn garbage() -> Out {
+    Out::Xml(StatusCode::OK, "\u{1}\u{2} <<not xml".to_owned())
+}
+
 /// Does what the request asks, for whom it may.
 fn carry_out(
-    world: &mut World,
+    state: &mut State,
     release: Release,
+    caller: Caller,
     body: &[u8],
     wrong: Option<&Wrong>,
-) -> Result<String, Refusal> {
+) -> Result<Said, Refusal> {
     let bad = || Refusal::new("ErrorInvalidRequest", "The request is invalid.");
     let text = std::str::from_utf8(body).map_err(|_| bad())?;
     let document = parse(text).ok_or_else(bad)?;
@@ -282,15 +367,26 @@ fn carry_out(
         return Err(Refusal::new("ErrorInvalidServerVersion", "The specified server version is invalid."));
     }
     release.validate(call.operation)?;
+    validate_streaming(call.version, call.operation)?;
+    let State { world, hub, .. } = state;
     let acting = acting::mailbox(world, &call)?;
-    let one = |refusal| Ok(messages(operation(&call), &[Err(refusal)], "<m:Items/>"));
+    let name = operation(&call);
+    let one = |refusal| Ok(Said::Whole(messages(name, &[Err(refusal)], when_refused(name))));
     match wrong {
         Some(Wrong::BusyMessage(back_off)) => one(busy(*back_off)),
         Some(Wrong::ItemError(code)) => one(Refusal::new(code, "Scripted.")),
         _ => match acting {
-            Ok(acting) => ops::answer(&mut Desk { world, acting }, call.operation),
+            Ok(acting) => ops::answer(&mut Desk { world, acting, hub, caller }, call.operation, wrong),
             Err(refusal) => one(refusal),
         },
+    }
+}
+
+/// What the schema still wants in the message of an operation that was refused.
+fn when_refused(operation: &str) -> &'static str {
+    match operation {
+        "Subscribe" | "Unsubscribe" | "GetEvents" | "GetStreamingEvents" | "SyncFolderItems" => "",
+        _ => "<m:Items/>",
     }
 }
 

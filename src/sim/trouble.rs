@@ -23,7 +23,7 @@ pub enum Wrong {
     ResetAfter,
     /// Everything happens this much later.
     Slow(Duration),
-    /// Everything is done, and the answer ends after this many bytes.
+    /// Everything is done, and the answer ends after this many bytes; so does a stream, for which they are those of its body.
     Cut(usize),
     /// Everything is done, and the answer is no XML.
     Garbage,
@@ -35,6 +35,22 @@ pub enum Wrong {
     ItemError(&'static str),
     /// Somebody else gets in first.
     Meanwhile(Arc<dyn Fn(&mut World) + Send + Sync>),
+    /// A stream that says that it is there, and then nothing: no heartbeat, no event, no end. What happens is lost on it.
+    Silent,
+    /// A stream that has heartbeats, and loses every event.
+    Deaf,
+    /// A stream that tells everything this much later. Its heartbeats come in time.
+    Late(Duration),
+    /// A stream that loses one in so many events.
+    Dropped(usize),
+    /// A stream that tells every event twice.
+    Doubled,
+    /// A stream that tells the events of each notification in the wrong order.
+    Backwards,
+    /// A stream that begins by saying that it has missed events, for each of its subscriptions (`ErrorMissedNotificationEvents`).
+    Missed,
+    /// The subscriptions that a stream is asked for are gone (`ErrorSubscriptionNotFound`).
+    Lost,
 }
 
 /// One thing that goes wrong, and when.

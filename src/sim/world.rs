@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 
 use super::event::{Answer, Attendee, Content, Copy, Details, Event, Exception, Item, Person};
 use super::ids::{self, ItemRef};
+use super::items::{Items, Stamp};
 use super::outbox::Mail;
 use super::views::{self, Kind, View};
 
@@ -110,7 +111,7 @@ pub struct Mailbox {
     /// How a room answers.
     pub booking: Booking,
     pub(crate) number: u32,
-    pub(crate) items: BTreeMap<u64, Item>,
+    pub(crate) items: Items,
 }
 
 impl Mailbox {
@@ -127,7 +128,7 @@ impl Mailbox {
             kind: self.kind,
             booking: self.booking,
             number: self.number,
-            items: BTreeMap::new(),
+            items: Items::of(self.number),
         }
     }
 
@@ -174,6 +175,8 @@ pub struct World {
     pub(crate) outbox: Vec<Mail>,
     pub(crate) now: DateTime<Utc>,
     pub(crate) x500_organizers: bool,
+    /// Mailboxes in which something happened that nobody was told yet.
+    stirred: BTreeSet<u32>,
     counter: u64,
 }
 
@@ -195,6 +198,7 @@ impl World {
             outbox: Vec::new(),
             now: DateTime::UNIX_EPOCH,
             x500_organizers: false,
+            stirred: BTreeSet::new(),
             counter: 0,
         }
     }
@@ -234,6 +238,7 @@ impl World {
     pub fn remove_mailbox(&mut self, address: &str) -> &mut Self {
         if let Some(number) = self.directory.remove(&key(address)) {
             self.mailboxes.remove(&number);
+            self.stirred.insert(number);
         }
         self
     }
@@ -249,7 +254,7 @@ impl World {
         let (name, address) = (name.to_owned(), address.to_owned());
         self.directory.insert(key(&address), number);
         self.mailboxes
-            .insert(number, Mailbox { name, address, kind, booking, number, items: BTreeMap::new() });
+            .insert(number, Mailbox { name, address, kind, booking, number, items: Items::of(number) });
         number
     }
 
@@ -257,24 +262,23 @@ impl World {
     pub(crate) fn put(&mut self, mailbox: u32, folder: Folder, content: Content) -> Option<ItemRef> {
         let (number, version, now) = (self.next(), self.next(), self.now);
         let item = Item { number, folder, version, created: now, modified: now, content };
-        self.mailboxes.get_mut(&mailbox)?.items.insert(number, item);
+        let (items, stamp) = self.items_of(mailbox)?;
+        items.put(item, stamp);
         Some(ItemRef { mailbox, item: number, occurrence: None })
     }
 
     /// Takes a row away.
     pub(crate) fn take(&mut self, at: ItemRef) -> Option<Item> {
-        self.mailboxes.get_mut(&at.mailbox)?.items.remove(&at.item)
+        let (items, stamp) = self.items_of(at.mailbox)?;
+        items.take(at.item, stamp)
     }
 
     /// Moves a row to another folder, where it has a new id.
     pub(crate) fn shift(&mut self, at: ItemRef, folder: Folder) -> Option<ItemRef> {
-        let mut item = self.take(at)?;
-        item.number = self.next();
-        item.version = self.next();
-        item.folder = folder;
-        let moved = ItemRef { item: item.number, occurrence: None, ..at };
-        self.mailboxes.get_mut(&at.mailbox)?.items.insert(item.number, item);
-        Some(moved)
+        let new = (self.next(), self.next());
+        let (items, stamp) = self.items_of(at.mailbox)?;
+        let item = items.shift(at.item, folder, new, stamp)?;
+        Some(ItemRef { item, occurrence: None, ..at })
     }
 
     /// Changes a row's event as a whole, and gives the row a new version.
@@ -283,12 +287,9 @@ impl World {
         at: ItemRef,
         change: impl FnOnce(&mut Event, u64) -> R,
     ) -> Option<R> {
-        let (version, now) = (self.next(), self.now);
-        let item = self.mailboxes.get_mut(&at.mailbox)?.items.get_mut(&at.item)?;
-        let changed = change(item.event_mut()?, version);
-        item.version = version;
-        item.modified = now;
-        Some(changed)
+        let version = self.next();
+        let (items, stamp) = self.items_of(at.mailbox)?;
+        items.edit(at.item, version, stamp, change)
     }
 
     /// Changes what an id names: the row's details, or those of one date, which becomes an exception by it.
@@ -322,6 +323,17 @@ impl World {
                 series.deleted.insert(start);
             }
         })
+    }
+
+    /// A mailbox's rows, and what it takes to change them.
+    fn items_of(&mut self, mailbox: u32) -> Option<(&mut Items, Stamp<'_>)> {
+        let stamp = Stamp { now: self.now, stirred: &mut self.stirred };
+        Some((&mut self.mailboxes.get_mut(&mailbox)?.items, stamp))
+    }
+
+    /// The mailboxes in which something happened since this was last asked.
+    pub(crate) fn take_stirred(&mut self) -> BTreeSet<u32> {
+        std::mem::take(&mut self.stirred)
     }
 
     pub(crate) fn post(&mut self, mail: Mail) {

@@ -7,7 +7,7 @@ use adjourn::access::Right;
 use adjourn::cleanup::{Attendance as _, How, NoCheckIn, Rules, StrikesThen};
 use adjourn::clock::SystemClock;
 use adjourn::exchange::Secret;
-use adjourn::service::{Notice, Warned, Webhook};
+use adjourn::service::{Noted, Notice, Warned, Webhook};
 use adjourn::sim::{MeetingSpec, Pattern, Person, Range, Series};
 use chrono::TimeDelta;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -31,7 +31,7 @@ async fn somebody_is_warned_once_before_the_room_is_released() {
     lobby.service.watch_once(&mut warned).await;
     lobby.service.watch_once(&mut warned).await;
     let mut rooms = Vec::new();
-    while let Ok(notice) = heard.try_recv() {
+    while let Ok(Noted { notice, .. }) = heard.try_recv() {
         let Notice::ReleaseNear { room, at } = notice else { panic!("{notice:?}") };
         assert_eq!(at, lobby.began + TimeDelta::minutes(2));
         rooms.push(room.to_string());
@@ -100,7 +100,7 @@ async fn a_series_that_goes_is_told_of() {
     let mut heard = lobby.service.notices.listen().unwrap();
     lobby.service.watch_once(&mut Warned::default()).await;
     let (mut acted, mut missed) = (0, Vec::new());
-    while let Ok(notice) = heard.try_recv() {
+    while let Ok(Noted { notice, .. }) = heard.try_recv() {
         match &notice {
             Notice::SeriesMissed { room, missed: 1, deleted: true, .. } => missed.push(room.to_string()),
             Notice::Acted { .. } => acted += 1,

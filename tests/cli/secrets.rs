@@ -147,3 +147,46 @@ async fn of_an_application_neither_secret_nor_token_gets_out() {
     let is_token = |rest: &str| rest.chars().take(32).filter(char::is_ascii_hexdigit).count() == 32;
     assert!(!noise.0.split("sim.").skip(1).any(is_token), "a token got out");
 }
+
+/// How a service ended that was killed as a crash ends it, and what its limit of core dumps was. It may have all it wants.
+#[cfg(target_os = "linux")]
+async fn crashed(office: &Office, args: &str) -> (std::process::ExitStatus, String) {
+    let shell = format!(
+        "ulimit -c unlimited; exec {} serve --listen 127.0.0.1:0 {args}",
+        env!("CARGO_BIN_EXE_adjourn")
+    );
+    let command = office.command(&[]);
+    let mut with_room = std::process::Command::new("sh");
+    with_room.args(["-c", &shell]).current_dir(office.directory.path()).stdout(std::process::Stdio::piped());
+    with_room.stderr(std::process::Stdio::null());
+    with_room.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut child = with_room.spawn().unwrap();
+    let mut line = String::new();
+    let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut out, &mut line).unwrap();
+    assert!(line.starts_with("http://"), "{line}");
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+    let limit = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap().to_owned();
+    let id = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-ABRT", &id]).status().unwrap().success());
+    (child.wait().unwrap(), limit)
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_leaves_no_core_dump_unless_a_developer_wants_one() {
+    use std::os::unix::process::ExitStatusExt as _;
+    let office = Office::open(1).await;
+    let (status, limit) = crashed(&office, "").await;
+    assert_eq!((status.signal(), status.core_dumped()), (Some(6), false));
+    let words: Vec<_> = limit.split_whitespace().skip(4).collect();
+    assert_eq!(words, ["0", "0", "bytes"], "{limit}");
+    let left: Vec<_> = std::fs::read_dir(office.directory.path())
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with("core"))
+        .collect();
+    assert_eq!(left, Vec::<String>::new());
+    let (_, limit) = crashed(&office, "--keep-core-dumps").await;
+    assert!(limit.contains("unlimited"), "{limit}");
+}

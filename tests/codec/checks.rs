@@ -1,7 +1,9 @@
 //! What must hold for every body whatever: the fuzz targets run these over what they invent, and the tests over
 //! everything they decode.
 
-use adjourn::ews::codec::{DecodeError, Decoded, Limits, decode, decode_with_reader, decode_with_scanner};
+use adjourn::ews::codec::{
+    DecodeError, Decoded, Envelopes, Limits, decode, decode_with_reader, decode_with_scanner,
+};
 
 /// Decodes `body`; an error must point into it.
 pub fn decodes_or_says_where<'a>(body: &'a [u8], limits: &Limits) -> Result<Decoded<'a>, DecodeError> {
@@ -20,4 +22,23 @@ pub fn scanner_agrees_with_reader(body: &[u8], limits: &Limits) -> bool {
         Err(error) => panic!("the scanner answers where the reader says: {error}"),
     }
     true
+}
+
+/// A stream is cut into the same envelopes, or given up at the same one, whether it comes whole or byte by byte.
+pub fn cuts_the_same_whatever_the_pieces(stream: &[u8]) {
+    let cut = |piece: usize| {
+        let (mut envelopes, mut whole) = (Envelopes::new(300), Vec::new());
+        for piece in stream.chunks(piece) {
+            envelopes.push(piece);
+            loop {
+                match envelopes.next_envelope() {
+                    Ok(Some(envelope)) => whole.push(envelope.to_vec()),
+                    Ok(None) => break,
+                    Err(uncut) => return (whole, Some(uncut)),
+                }
+            }
+        }
+        (whole, None)
+    };
+    assert_eq!(cut(stream.len().max(1)), cut(1));
 }

@@ -59,6 +59,7 @@ fn every_sample_is_an_answer_or_an_error_that_says_where_and_both_paths_agree() 
     for sample in samples() {
         let decoded = checks::decodes_or_says_where(&sample.body, &Limits::default());
         checks::scanner_agrees_with_reader(&sample.body, &Limits::default());
+        checks::cuts_the_same_whatever_the_pieces(&sample.body);
         if let Err(error) = decoded {
             println!("{}: {error}", sample.file);
         }

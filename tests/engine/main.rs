@@ -4,6 +4,7 @@
 mod doubt;
 mod fake;
 mod history;
+mod live;
 mod longer;
 mod perform;
 mod stops;

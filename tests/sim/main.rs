@@ -8,6 +8,8 @@ mod autodiscover;
 mod delegate;
 mod exchangelib;
 mod histories;
+mod live;
+mod live_histories;
 mod login;
 mod office;
 mod proxy;

@@ -2,8 +2,9 @@
 
 use std::io::Write as _;
 
-use adjourn::calendar::{RoomAddress, Window};
-use adjourn::engine::{Busy, Calendar as _};
+use adjourn::action::Step;
+use adjourn::calendar::{RoomAddress, Uid, Window};
+use adjourn::engine::{Busy, Calendar as _, Written};
 use adjourn::exchange::autodiscover::Policy;
 use adjourn::exchange::{At, Exchange, Failed, Kind, Sites};
 use adjourn::sim::{MeetingSpec, Options, RoomSpec, Simulator, Trouble, Whereabouts, World, Wrong};
@@ -68,6 +69,44 @@ async fn each_room_is_asked_about_where_it_lives_and_nowhere_else() {
 
 fn host(sim: &Simulator) -> String {
     sim.url().replace("https://", "").replace("/EWS/Exchange.asmx", "")
+}
+
+/// A door to this simulator that lets one in after a while.
+async fn slow_door(sim: &Simulator, after: std::time::Duration) -> String {
+    let door = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (at, behind) = (door.local_addr().unwrap().to_string(), host(sim));
+    tokio::spawn(async move {
+        while let Ok((mut outside, _)) = door.accept().await {
+            let behind = behind.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(after).await;
+                let mut inside = tokio::net::TcpStream::connect(behind).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut outside, &mut inside).await;
+            });
+        }
+    });
+    at
+}
+
+#[tokio::test]
+async fn a_write_has_its_patience_still_when_its_server_took_long_to_find() {
+    let sim = building(HERE, true).await;
+    let mut ca = tempfile::NamedTempFile::new().unwrap();
+    ca.write_all(sim.ca_pem().unwrap().as_bytes()).unwrap();
+    let door = slow_door(&sim, std::time::Duration::from_millis(2_500)).await;
+    let mut settings = settings(&sim, Some(ca.path()));
+    let confirmed = [host(&sim), door.clone()].map(|host| host.parse().unwrap());
+    settings.at = At::Discovered(Policy { first: Some(door.parse().unwrap()), ..Policy::new(confirmed) });
+    let start = now() + TimeDelta::hours(3);
+    let book = Step::Book {
+        uid: Uid::new("first"),
+        start,
+        end: start + TimeDelta::minutes(30),
+        subject: "At once".to_owned(),
+    };
+    let reply = Exchange::new(&settings).unwrap().write(&address(HERE), &book).await;
+    assert_eq!(reply.written, Written::Done);
+    assert_eq!(sim.autodiscover(|it| it.asked().len()), 1);
 }
 
 #[tokio::test]

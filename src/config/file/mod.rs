@@ -11,6 +11,7 @@ pub(in crate::config) use serde_spanned::Spanned;
 pub(in crate::config) use server::*;
 
 use crate::cleanup::{CameBack, How, StrikesThen};
+use crate::live;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -26,6 +27,7 @@ pub(in crate::config) struct File {
     pub(in crate::config) schedules: Vec<Schedule>,
     pub(in crate::config) webhook: Option<Webhook>,
     pub(in crate::config) places: Vec<Place>,
+    pub(in crate::config) live: Live,
 }
 
 #[derive(Debug, Deserialize)]
@@ -46,6 +48,14 @@ pub(in crate::config) struct Place {
     pub(in crate::config) time_zone: Option<Spanned<String>>,
     #[serde(default)]
     pub(in crate::config) names: BTreeMap<Spanned<String>, String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct Live {
+    pub(in crate::config) by: live::How,
+    pub(in crate::config) ask_every_s: Spanned<u64>,
+    pub(in crate::config) connections_max: Spanned<usize>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -218,6 +228,13 @@ fn remove() -> Spanned<How> {
 
 fn no_minutes() -> Spanned<i64> {
     default(0)
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        let live::Options { best, poll, connections_max, .. } = live::Options::default();
+        Self { by: best, ask_every_s: default(poll.as_secs()), connections_max: default(connections_max) }
+    }
 }
 
 impl Default for Api {

@@ -7,7 +7,8 @@ use super::reader;
 use super::scanner::{self, Declined};
 use crate::ews::op::{
     CreateItemAnswer, DeleteItemAnswer, FindItemAnswer, GetFolderAnswer, GetItemAnswer, GetRoomListsAnswer,
-    GetRoomsAnswer, GetUserAvailabilityAnswer, MoveItemAnswer, ResolveNamesAnswer, UpdateItemAnswer,
+    GetRoomsAnswer, GetStreamingEventsAnswer, GetUserAvailabilityAnswer, MoveItemAnswer, ResolveNamesAnswer,
+    SubscribeAnswer, SyncFolderItemsAnswer, UnsubscribeAnswer, UpdateItemAnswer,
 };
 use crate::ews::soap::{Fault, ServerVersionInfo};
 use crate::ews::types::{ResponseMessage, Text};
@@ -74,6 +75,10 @@ pub enum Body<'a> {
     GetRoomLists(GetRoomListsAnswer<'a>),
     GetRooms(GetRoomsAnswer<'a>),
     GetUserAvailability(GetUserAvailabilityAnswer<'a>),
+    Subscribe(SubscribeAnswer<'a>),
+    Unsubscribe(UnsubscribeAnswer<'a>),
+    GetStreamingEvents(GetStreamingEventsAnswer<'a>),
+    SyncFolderItems(SyncFolderItemsAnswer<'a>),
     /// The server did not carry out the request.
     Fault(Fault<'a>),
     /// An operation that we never call: its element and what its messages say.

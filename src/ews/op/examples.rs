@@ -65,6 +65,7 @@ fn every_request(all: &mut Examples) {
     move_item(all);
     get_folder(all);
     get_user_availability(all);
+    changes(all);
     directory(all);
 }
 
@@ -252,6 +253,19 @@ fn get_user_availability(all: &mut Examples) {
     all.add("one", &request);
     let mailboxes = &[ROOM, "room.2@example.com", HOSTILE];
     all.add("several-hostile", &GetUserAvailability { mailboxes, interval_minutes: u32::MAX, ..request });
+}
+
+fn changes(all: &mut Examples) {
+    for (name, folder) in folders() {
+        all.add(name, &Subscribe { folder });
+        let sync = SyncFolderItems { folder, sync_state: None, max_changes: CHANGES_MAX };
+        all.add(&format!("{name}-first"), &sync);
+        all.add(&format!("{name}-next"), &SyncFolderItems { sync_state: Some("H4sIAAA="), ..sync });
+    }
+    all.add("hostile", &Unsubscribe { subscription_id: HOSTILE });
+    let ids = ["HwBleGFtcGxl".to_owned(), HOSTILE.to_owned()];
+    let longest = CONNECTION_MINUTES_MAX;
+    all.add("several", &GetStreamingEvents { subscription_ids: &ids, connection_minutes: longest });
 }
 
 fn directory(all: &mut Examples) {

@@ -11,9 +11,12 @@ mod get_folder;
 mod get_item;
 mod get_room_lists;
 mod get_rooms;
+mod get_streaming_events;
 mod get_user_availability;
 mod move_item;
 mod resolve_names;
+mod subscribe;
+mod sync_folder_items;
 mod update_item;
 
 pub use create_item::*;
@@ -23,9 +26,12 @@ pub use get_folder::*;
 pub use get_item::*;
 pub use get_room_lists::*;
 pub use get_rooms::*;
+pub use get_streaming_events::*;
 pub use get_user_availability::*;
 pub use move_item::*;
 pub use resolve_names::*;
+pub use subscribe::*;
+pub use sync_folder_items::*;
 pub use update_item::*;
 
 use super::codec::writer::Writer;

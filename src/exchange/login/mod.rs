@@ -5,6 +5,8 @@
 //! which ask again with a new one once), and those that belong to the connection (NTLM, Negotiate: some legs without
 //! the body, and nothing more to say once the connection is known).
 
+#[cfg(feature = "negotiate")]
+mod ap_options;
 mod assertion;
 mod basic;
 mod bearer;

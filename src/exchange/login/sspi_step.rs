@@ -14,6 +14,7 @@ use sspi::{
     NegotiateConfig, Ntlm, SecurityBuffer, SecurityStatus, Sspi as _, SspiImpl as _, Username,
 };
 
+use super::ap_options;
 use super::windows::{Proof, Windows, WindowsScheme};
 
 /// How long the KDC may take for each of connecting, taking the question, and answering.
@@ -100,6 +101,7 @@ impl Context {
         binding: Option<&[u8]>,
         word: Option<Vec<u8>>,
     ) -> Result<Vec<u8>, Stuck> {
+        let first = word.is_none();
         let mut input = vec![SecurityBuffer::new(word.unwrap_or_default(), BufferType::Token)];
         if let Some(token) = binding {
             input.push(SecurityBuffer::new(channel_bindings(token), BufferType::ChannelBindings));
@@ -138,7 +140,15 @@ impl Context {
             }
         };
         self.goes_on = status.map_err(said)?.status == SecurityStatus::ContinueNeeded;
-        Ok(output.into_iter().next().map(|buffer| buffer.buffer).unwrap_or_default())
+        let word = output.into_iter().next().map(|buffer| buffer.buffer).unwrap_or_default();
+        match &self.package {
+            Package::Negotiate(negotiate) if first && binding.is_some() && self.is_said_in_one() => {
+                let key = negotiate.query_context_session_key().map_err(said)?;
+                let unfit = || Stuck { away: false, why: "Kerberos: the ticket cannot be bound".to_owned() };
+                ap_options::mended(&word, key.session_key.as_ref()).ok_or_else(unfit)
+            }
+            _ => Ok(word),
+        }
     }
 }
 

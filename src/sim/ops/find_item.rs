@@ -105,7 +105,8 @@ fn listing(desk: &Desk<'_>, request: Node<'_, '_>, shape: &Shape, folder: Folder
     Ok(Page { items, total: all.len(), next_offset: Some(end), last: end == all.len() })
 }
 
-fn row(desk: &Desk<'_>, mailbox: &Mailbox, shape: &Shape, number: u64) -> String {
+/// A row of a folder, whatever it holds.
+pub(super) fn row(desk: &Desk<'_>, mailbox: &Mailbox, shape: &Shape, number: u64) -> String {
     let at = ItemRef { mailbox: mailbox.number, item: number, occurrence: None };
     let item = mailbox.items.get(&number);
     match item.map(|item| (item, &item.content)) {

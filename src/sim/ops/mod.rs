@@ -15,12 +15,17 @@ mod get_item;
 mod ids;
 mod move_item;
 mod shape;
+mod subscribe;
+mod sync_items;
 mod time_zones;
 mod update_item;
 
 use roxmltree::Node;
+use tokio::time::Instant;
 
+use super::notify::{Hub, Opening};
 use super::soap_in::Refusal;
+use super::trouble::Wrong;
 use super::world::{Mailbox, World};
 
 /// Where a request is worked on: the world, and for whom.
@@ -28,6 +33,24 @@ pub(crate) struct Desk<'w> {
     pub(crate) world: &'w mut World,
     /// The mailbox acted for, if the request names one or the account has one.
     pub(crate) acting: Option<u32>,
+    /// Who wants to hear of what happens.
+    pub(crate) hub: &'w mut Hub,
+    pub(crate) caller: Caller,
+}
+
+/// Where and when a request arrived.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caller {
+    /// Which of the servers behind the address it reached.
+    pub(crate) back_end: usize,
+    pub(crate) now: Instant,
+}
+
+/// What a request leads to.
+pub(crate) enum Said {
+    Whole(String),
+    /// Events as they come, for so many minutes.
+    Stream(Opening, u32),
 }
 
 impl Desk<'_> {
@@ -43,8 +66,22 @@ impl Desk<'_> {
     }
 }
 
-/// Does what a request asks and writes the answer.
-pub(crate) fn answer(desk: &mut Desk<'_>, request: Node<'_, '_>) -> Result<String, Refusal> {
+/// Does what a request asks. `wrong` is what goes wrong with a stream.
+pub(crate) fn answer(
+    desk: &mut Desk<'_>,
+    request: Node<'_, '_>,
+    wrong: Option<&Wrong>,
+) -> Result<Said, Refusal> {
+    match request.tag_name().name() {
+        "GetStreamingEvents" => {
+            let opened = subscribe::get_streaming_events(desk, request, wrong.cloned())?;
+            Ok(opened.map_or_else(Said::Whole, |(opening, minutes)| Said::Stream(opening, minutes)))
+        }
+        _ => whole(desk, request).map(Said::Whole),
+    }
+}
+
+fn whole(desk: &mut Desk<'_>, request: Node<'_, '_>) -> Result<String, Refusal> {
     match request.tag_name().name() {
         "FindItem" => find_item::answer(desk, request),
         "GetItem" => get_item::answer(desk, request),
@@ -58,6 +95,10 @@ pub(crate) fn answer(desk: &mut Desk<'_>, request: Node<'_, '_>) -> Result<Strin
         "GetRoomLists" => Ok(directory::room_lists(desk)),
         "GetRooms" => directory::rooms(desk, request),
         "GetUserAvailabilityRequest" => availability::answer(desk, request),
+        "Subscribe" => subscribe::subscribe(desk, request),
+        "Unsubscribe" => subscribe::unsubscribe(desk, request),
+        "GetEvents" => subscribe::get_events(desk, request),
+        "SyncFolderItems" => sync_items::answer(desk, request),
         "GetServerTimeZones" => time_zones::answer(request),
         other => {
             Err(Refusal::new("ErrorInvalidRequest", format!("The operation {other} is not supported here.")))

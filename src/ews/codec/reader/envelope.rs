@@ -9,7 +9,7 @@ use super::document::{Document, Element};
 use super::fault::fault;
 use super::message::{list, message, messages};
 use super::namespace::Namespace;
-use super::{payload, value};
+use super::{changes, payload, value};
 use crate::ews::soap::ServerVersionInfo;
 use crate::ews::types::ResponseMessage;
 
@@ -82,6 +82,12 @@ fn answer<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Body
         "ResolveNamesResponse" => Body::ResolveNames(messages(document, element, payload::resolutions)?),
         "GetRoomListsResponse" => Body::GetRoomLists(message(document, element, payload::room_lists)?),
         "GetRoomsResponse" => Body::GetRooms(message(document, element, payload::rooms)?),
+        "SubscribeResponse" => Body::Subscribe(messages(document, element, changes::subscribed)?),
+        "UnsubscribeResponse" => Body::Unsubscribe(messages(document, element, payload::nothing)?),
+        "GetStreamingEventsResponse" => {
+            Body::GetStreamingEvents(messages(document, element, changes::streamed)?)
+        }
+        "SyncFolderItemsResponse" => Body::SyncFolderItems(messages(document, element, changes::synced)?),
         "GetUserAvailabilityResponse" => Body::GetUserAvailability(availability(document, element)?),
         _ => Body::Other { element: element.local.into(), messages: others(document, element)? },
     })

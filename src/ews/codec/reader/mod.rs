@@ -1,7 +1,7 @@
 //! The path that is always right: quick-xml's events, namespaces resolved, any prefix, any order.
 //!
 //! ```text
-//! bytes ─► here: size, encoding ─► document: tags, namespaces, limits ─► envelope ─┬─► message ─► payload ─► item
+//! bytes ─► here: size, encoding ─► document: tags, namespaces, limits ─► envelope ─┬─► message ─► payload, changes ─► item
 //!                                                                                  ├─► availability
 //!                                                                                  └─► fault
 //! ```
@@ -17,6 +17,7 @@
 //! Never recurses, never panics; its time grows with the body's length and nothing else.
 
 mod availability;
+mod changes;
 mod document;
 mod envelope;
 mod fault;

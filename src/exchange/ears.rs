@@ -1,0 +1,250 @@
+//! Listening to a group of rooms: a subscription for each, and one request whose answer tells of all of them for as long as it
+//! lasts ("Notification subscriptions, mailbox events, and EWS in Exchange").
+//!
+//! Keeps subscriptions as long as the server knows them, and trusts no silence: a server that says nothing for twice its
+//! heartbeat is one that is gone. Never counts as a request under way: those that wait for answers are others.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::StreamExt as _;
+use tokio::time::timeout;
+
+use super::affinity::Affinity;
+use super::calendar::another;
+use super::classify::{Kind, Verdict, by_code};
+use super::client::{Client, Failed};
+use super::messages::only;
+use super::transport::Begun;
+use crate::calendar::RoomAddress;
+use crate::engine::Trouble;
+use crate::ews::codec::{Body, Envelopes, Limits, decode};
+use crate::ews::op::{
+    CONNECTION_MINUTES_MAX, Effect, GetStreamingEvents, Streamed, Subscribe, Unsubscribe, WellKnown,
+};
+use crate::ews::types::{ResponseClass, ResponseMessage};
+use crate::live::{Ears, Heard};
+
+/// Subscribing at once, so that a group of two hundred does not take the places of those at the doors.
+const SUBSCRIBING_AT_ONCE: usize = 4;
+/// One envelope of a stream: a few changes, each of a few hundred bytes, for at most two hundred rooms.
+const ENVELOPE_BYTES_MAX: usize = 4 << 20;
+/// The server's word that nothing more comes.
+const CLOSED: &str = "Closed";
+
+/// The subscriptions of a group of rooms, and what is told of them.
+pub(super) struct Subscriptions {
+    way: Arc<Way>,
+    rooms: Vec<RoomAddress>,
+    /// The room of each subscription.
+    ids: HashMap<String, RoomAddress>,
+    told: Option<Told>,
+    silence: Duration,
+}
+
+/// To the server that keeps them.
+struct Way {
+    client: Arc<Client>,
+    affinity: Affinity,
+}
+
+/// What is told, as it comes.
+struct Told {
+    begun: Begun,
+    cut: Envelopes,
+}
+
+impl Subscriptions {
+    /// `None` for no rooms.
+    pub(super) fn new(client: Arc<Client>, group: &[RoomAddress], silence: Duration) -> Option<Self> {
+        let anchor = group.iter().min()?.clone();
+        let way = Arc::new(Way { client, affinity: Affinity::new(anchor) });
+        Some(Self { way, rooms: group.to_vec(), ids: HashMap::new(), told: None, silence })
+    }
+
+    /// Subscribes to the rooms that have no subscription.
+    async fn subscribe(&mut self) -> Vec<(RoomAddress, Failed)> {
+        let missing: Vec<_> = {
+            let subscribed: std::collections::HashSet<_> = self.ids.values().collect();
+            self.rooms.iter().filter(|room| !subscribed.contains(room)).cloned().collect()
+        };
+        let mut failures = Vec::new();
+        let mut rest = missing.as_slice();
+        // The first answer says which back end the others are to go to.
+        if let (None, [first, others @ ..]) = (self.way.affinity.cookie(), rest) {
+            let answer = (first.clone(), self.way.subscribe(first).await);
+            self.keep(answer, &mut failures);
+            rest = others;
+        }
+        let way = self.way.clone();
+        let asked = rest.to_vec().into_iter().map(move |room| {
+            let way = way.clone();
+            async move {
+                let answer = way.subscribe(&room).await;
+                (room, answer)
+            }
+        });
+        let answers: Vec<_> =
+            futures_util::stream::iter(asked).buffer_unordered(SUBSCRIBING_AT_ONCE).collect().await;
+        for answer in answers {
+            self.keep(answer, &mut failures);
+        }
+        failures
+    }
+
+    fn keep(
+        &mut self,
+        (room, answer): (RoomAddress, Result<String, Failed>),
+        failures: &mut Vec<(RoomAddress, Failed)>,
+    ) {
+        match answer {
+            Ok(id) => drop(self.ids.insert(id, room)),
+            Err(failed) => failures.push((room, failed)),
+        }
+    }
+
+    /// The next whole envelope that comes, read.
+    async fn next(&mut self) -> Result<Heard, Failed> {
+        let silence = self.silence;
+        let Some(told) = &mut self.told else { return Err(broken("nobody listens")) };
+        loop {
+            if let Some(envelope) = told.cut.next_envelope().map_err(|uncut| broken(&uncut.to_string()))? {
+                let limits = Limits { body_bytes_max: ENVELOPE_BYTES_MAX, ..Limits::default() };
+                let decoded = decode(envelope, &limits).map_err(|error| broken(&error.to_string()))?;
+                return understand(&decoded.envelope.body, &mut self.ids);
+            }
+            match timeout(silence, told.begun.more()).await {
+                Ok(Ok(Some(bytes))) => told.cut.push(&bytes),
+                Ok(Ok(None)) => return Err(broken("the stream ended without a word")),
+                Ok(Err(failure)) => return Err(Failed::Unreachable(failure)),
+                Err(_) => {
+                    // What it does not tell of now, it may not tell of later either.
+                    self.abandon().await;
+                    return Err(broken(&format!("the stream said nothing for {silence:?}")));
+                }
+            }
+        }
+    }
+
+    /// Lets the server forget all of it, if it still hears.
+    async fn abandon(&mut self) {
+        self.told = None;
+        let ids = std::mem::take(&mut self.ids);
+        let way = self.way.clone();
+        let gone = ids.into_iter().map(move |(id, room)| {
+            let way = way.clone();
+            async move { way.unsubscribe(&id, &room).await }
+        });
+        // It forgets them by itself in half an hour.
+        let _: Vec<_> =
+            futures_util::stream::iter(gone).buffer_unordered(SUBSCRIBING_AT_ONCE).collect().await;
+        self.way.affinity.forget();
+    }
+}
+
+impl Way {
+    async fn subscribe(&self, room: &RoomAddress) -> Result<String, Failed> {
+        let subscribe = Subscribe { folder: self.client.folder(WellKnown::Calendar, room) };
+        let read = |body: &Body<'_>| {
+            let Body::Subscribe(messages) = body else { return Err(another(Effect::Read)) };
+            let id = only(Effect::Read, messages)?.payload.subscription_id.clone();
+            id.map(std::borrow::Cow::into_owned).ok_or_else(|| another(Effect::Read))
+        };
+        self.client.call_near(&self.affinity, room.as_str(), &subscribe, read).await
+    }
+
+    async fn unsubscribe(&self, subscription_id: &str, room: &RoomAddress) -> Result<(), Failed> {
+        let read = |body: &Body<'_>| match body {
+            Body::Unsubscribe(_) => Ok(()),
+            _ => Err(another(Effect::Read)),
+        };
+        self.client.call_near(&self.affinity, room.as_str(), &Unsubscribe { subscription_id }, read).await
+    }
+}
+
+/// What an envelope says; subscriptions that it says are gone are forgotten.
+fn understand(body: &Body<'_>, ids: &mut HashMap<String, RoomAddress>) -> Result<Heard, Failed> {
+    let messages = match body {
+        Body::GetStreamingEvents(messages) => messages,
+        Body::Fault(fault) => return Err(failed(fault.code().unwrap_or("fault without a code"))),
+        _ => return Err(broken("an answer to something else")),
+    };
+    let mut heard = Heard::default();
+    for message in messages {
+        hear(message, ids, &mut heard)?;
+    }
+    Ok(heard)
+}
+
+fn hear(
+    message: &ResponseMessage<'_, Streamed<'_>>,
+    ids: &mut HashMap<String, RoomAddress>,
+    heard: &mut Heard,
+) -> Result<(), Failed> {
+    let told = &message.payload;
+    for notification in &told.notifications {
+        let room = notification.subscription_id.as_deref().and_then(|id| ids.get(id));
+        let happened = notification.events.iter().any(|event| event.element != "StatusEvent");
+        heard.changed.extend(room.filter(|_| happened).cloned());
+    }
+    let gone: Vec<_> = told.error_subscription_ids.iter().filter_map(|id| ids.remove(&**id)).collect();
+    heard.closed |= told.connection_status.as_deref() == Some(CLOSED);
+    if message.class != ResponseClass::Error {
+        heard.lost.extend(gone);
+        return Ok(());
+    }
+    match by_code(Effect::Read, &message.code.0, &message.message_xml) {
+        // It does not say which: any may be.
+        Verdict::Refused(Kind::StartAnew, _) if gone.is_empty() => {
+            heard.lost.extend(ids.drain().map(|(_, room)| room));
+        }
+        _ if !gone.is_empty() => heard.lost.extend(gone),
+        _ => return Err(failed(&message.code.0)),
+    }
+    Ok(())
+}
+
+fn broken(why: &str) -> Failed {
+    Failed::Unclear(why.to_owned())
+}
+
+fn failed(code: &str) -> Failed {
+    match by_code(Effect::Read, code, &[]) {
+        Verdict::Refused(kind, code) | Verdict::OnceMore(kind, code) => Failed::Refused(kind, code),
+        Verdict::Wait { code, .. } => Failed::Busy(code),
+        Verdict::Retry { code } | Verdict::InDoubt { code } => Failed::Unclear(code),
+        Verdict::Done => broken("an error without a code"),
+    }
+}
+
+#[async_trait]
+impl Ears for Subscriptions {
+    async fn open(&mut self) -> Result<Vec<(RoomAddress, Trouble)>, Trouble> {
+        self.told = None;
+        let mut failures = self.subscribe().await;
+        if self.ids.is_empty() {
+            let first = failures.pop().map(|(_, failed)| failed);
+            return Err(first.unwrap_or_else(|| broken("no room to listen to")).into());
+        }
+        let subscription_ids: Vec<_> = self.ids.keys().cloned().collect();
+        let connection_minutes = CONNECTION_MINUTES_MAX;
+        let get = GetStreamingEvents { subscription_ids: &subscription_ids, connection_minutes };
+        let begun = self.way.client.listen(&self.way.affinity, &get).await?;
+        self.told = Some(Told { begun, cut: Envelopes::new(ENVELOPE_BYTES_MAX) });
+        Ok(failures.into_iter().map(|(room, failed)| (room, failed.into())).collect())
+    }
+
+    async fn hear(&mut self) -> Result<Heard, Trouble> {
+        let heard = self.next().await;
+        if heard.is_err() {
+            self.told = None;
+        }
+        Ok(heard?)
+    }
+
+    async fn close(&mut self) {
+        self.abandon().await;
+    }
+}

@@ -1,0 +1,110 @@
+//! Exchange as something to be followed: which rooms can share a connection, and what changed since the last time.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+
+use super::calendar::{Exchange, another};
+use super::classify::Kind;
+use super::client::Failed;
+use super::ears::Subscriptions;
+use super::messages::only;
+use super::sites::Sites;
+use crate::calendar::RoomAddress;
+use crate::engine::Trouble;
+use crate::ews::codec::Body;
+use crate::ews::op::{CHANGES_MAX, Effect, SUBSCRIPTIONS_MAX, SyncFolderItems, WellKnown};
+use crate::live::{Ears, Feed, SyncState, Synced};
+
+/// Pages of changes read at once: a calendar of half a million items.
+const PAGES_MAX: usize = 1_000;
+
+impl Exchange {
+    /// One page of what changed; where the next begins, and whether there is one.
+    async fn page_of_changes(
+        &self,
+        room: &RoomAddress,
+        since: Option<&SyncState>,
+    ) -> Result<(Synced, bool), Failed> {
+        let sync = SyncFolderItems {
+            folder: self.client.folder(WellKnown::Calendar, room),
+            sync_state: since.map(|state| state.0.as_str()),
+            max_changes: CHANGES_MAX,
+        };
+        let read = |body: &Body<'_>| {
+            let Body::SyncFolderItems(messages) = body else { return Err(another(Effect::Read)) };
+            let page = &only(Effect::Read, messages)?.payload;
+            let Some(state) = &page.sync_state else { return Err(another(Effect::Read)) };
+            let state = SyncState(state.clone().into_owned());
+            let more = page.includes_last_item_in_range == Some(false);
+            Ok((Synced { changed: !page.changes.is_empty(), state }, more))
+        };
+        self.client.call(room.as_str(), &sync, read).await
+    }
+}
+
+#[async_trait]
+impl Feed for Exchange {
+    /// By server, where several are known; at most as many together as one request may name.
+    async fn groups(&self, rooms: &[RoomAddress]) -> Vec<Vec<RoomAddress>> {
+        let mut servers: BTreeMap<String, Vec<RoomAddress>> = BTreeMap::new();
+        for room in rooms {
+            if let Ok(Some(url)) = self.find(room).await {
+                servers.entry(url).or_default().push(room.clone());
+            }
+        }
+        for rooms in servers.values_mut() {
+            rooms.sort();
+        }
+        servers.values().flat_map(|rooms| rooms.chunks(SUBSCRIPTIONS_MAX)).map(<[_]>::to_vec).collect()
+    }
+
+    fn ears(&self, group: &[RoomAddress]) -> Option<Box<dyn Ears>> {
+        Some(Box::new(Subscriptions::new(self.client.clone(), group, self.silence)?))
+    }
+
+    async fn changed(&self, room: &RoomAddress, since: Option<&SyncState>) -> Result<Synced, Trouble> {
+        let (mut state, mut changed) = (since.cloned(), false);
+        for _ in 0..PAGES_MAX {
+            let (page, more) = match self.page_of_changes(room, state.as_ref()).await {
+                Ok(page) => page,
+                // What we know of is not known there any more: everything may have changed.
+                Err(Failed::Refused(Kind::StartAnew, _)) if state.is_some() => {
+                    (state, changed) = (None, true);
+                    continue;
+                }
+                Err(failed) => return Err(failed.into()),
+            };
+            changed |= page.changed;
+            // A server that says there is more and goes no further is not asked for ever.
+            let stuck = state.as_ref() == Some(&page.state);
+            if !more || stuck {
+                return Ok(Synced { changed, state: page.state });
+            }
+            state = Some(page.state);
+        }
+        Err(Failed::Unclear("the calendar's changes have no end".to_owned()).into())
+    }
+}
+
+#[async_trait]
+impl Feed for Sites {
+    async fn groups(&self, rooms: &[RoomAddress]) -> Vec<Vec<RoomAddress>> {
+        let mut groups = Vec::new();
+        for exchange in self.all() {
+            let lives_here =
+                |room: &&RoomAddress| self.of(room).is_ok_and(|home| std::ptr::eq(home, exchange));
+            let here: Vec<_> = rooms.iter().filter(lives_here).cloned().collect();
+            groups.extend(exchange.groups(&here).await);
+        }
+        groups
+    }
+
+    fn ears(&self, group: &[RoomAddress]) -> Option<Box<dyn Ears>> {
+        self.of(group.first()?).ok()?.ears(group)
+    }
+
+    async fn changed(&self, room: &RoomAddress, since: Option<&SyncState>) -> Result<Synced, Trouble> {
+        self.of(room)?.changed(room, since).await
+    }
+}

@@ -1,0 +1,66 @@
+//! One sending of a request: its bytes, and the name it goes by in the logs of both sides.
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::affinity::Affinity;
+use super::transport::Post;
+use crate::ews::op::{Effect, Operation, encode_into};
+use crate::ews::soap::{Headers, Impersonate, ServerVersion};
+
+/// Room for any request but the largest batches.
+const REQUEST_BYTES: usize = 4096;
+
+/// Sent once; the next sending is another one, of another name.
+pub(super) struct Letter<'a> {
+    operation: &'static str,
+    pub(super) effect: Effect,
+    pub(super) version: ServerVersion,
+    soap_action: String,
+    pub(super) request_id: String,
+    anchor: &'a str,
+    pub(super) affinity: Option<&'a Affinity>,
+    body: Bytes,
+}
+
+impl<'a> Letter<'a> {
+    pub(super) fn new<O: Operation>(
+        named: Option<Impersonate<'_>>,
+        room: &'a str,
+        op: &O,
+        version: ServerVersion,
+        affinity: Option<&'a Affinity>,
+    ) -> Self {
+        let mut body = Vec::with_capacity(REQUEST_BYTES);
+        encode_into(op, &Headers { version, impersonate: named }, &mut body);
+        Self {
+            operation: O::NAME,
+            effect: O::EFFECT,
+            version,
+            soap_action: soap_action(O::NAME),
+            request_id: Uuid::new_v4().to_string(),
+            anchor: affinity.map_or(room, |affinity| affinity.anchor().as_str()),
+            affinity,
+            body: body.into(),
+        }
+    }
+
+    pub(super) fn post(&self) -> Post<'_> {
+        Post {
+            soap_action: &self.soap_action,
+            anchor: Some(self.anchor),
+            request_id: &self.request_id,
+            affinity: self.affinity,
+            body: self.body.clone(),
+        }
+    }
+
+    pub(super) fn span(&self, room: &str) -> tracing::Span {
+        let Self { operation, request_id, .. } = self;
+        tracing::info_span!("exchange", operation, client_request_id = request_id, room)
+    }
+}
+
+fn soap_action(operation: &str) -> String {
+    format!("\"http://schemas.microsoft.com/exchange/services/2006/messages/{operation}\"")
+}

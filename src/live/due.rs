@@ -1,0 +1,69 @@
+//! At which moment which room looks different by the clock alone: one moment a room, the next one. Asks no clock.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+
+use crate::calendar::RoomAddress;
+
+#[derive(Debug, Default)]
+pub(super) struct Due(Mutex<Times>);
+
+#[derive(Debug, Default)]
+struct Times {
+    in_order: BTreeSet<(DateTime<Utc>, RoomAddress)>,
+    of: HashMap<RoomAddress, DateTime<Utc>>,
+}
+
+impl Due {
+    /// The room's next moment; `None` for never.
+    pub(super) fn set(&self, room: &RoomAddress, at: Option<DateTime<Utc>>) {
+        let mut times = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = match at {
+            Some(at) => times.of.insert(room.clone(), at),
+            None => times.of.remove(room),
+        };
+        if let Some(before) = before {
+            times.in_order.remove(&(before, room.clone()));
+        }
+        if let Some(at) = at {
+            times.in_order.insert((at, room.clone()));
+        }
+    }
+
+    /// The rooms whose moment has come. They have none from now on.
+    pub(super) fn take(&self, now: DateTime<Utc>) -> Vec<RoomAddress> {
+        let mut times = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut come = Vec::new();
+        while times.in_order.first().is_some_and(|(at, _)| *at <= now) {
+            let Some((_, room)) = times.in_order.pop_first() else { break };
+            times.of.remove(&room);
+            come.push(room);
+        }
+        come
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    #[test]
+    fn each_room_comes_once_at_the_last_moment_set() {
+        let at = |minutes| DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes);
+        let [a, b] = ["a@x.y", "b@x.y"].map(|room| room.parse::<RoomAddress>().unwrap());
+        let due = Due::default();
+        due.set(&a, Some(at(1)));
+        due.set(&b, Some(at(2)));
+        due.set(&a, Some(at(3)));
+        assert_eq!(due.take(at(1)), []);
+        assert_eq!(due.take(at(5)), [b.clone(), a.clone()]);
+        assert_eq!(due.take(at(9)), []);
+        due.set(&b, Some(at(6)));
+        due.set(&b, None);
+        assert_eq!(due.take(at(9)), []);
+    }
+}

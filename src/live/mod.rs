@@ -1,0 +1,128 @@
+//! Live calendars: what the rooms' calendars hold, followed as it changes instead of asked for.
+//!
+//! ```text
+//! a server ─► Feed ─► follow    one task a group: listens, or asks what changed, and says which rooms to read again
+//!                       │
+//!                       ▼
+//!                     Rooms     what is known of each room, as of when, and by what (rooms.rs)
+//!                       ▲
+//!                       │ reads them again (reader.rs), tells what looks different
+//! a clock ─► due ───────┘       something begins or ends (due.rs, pure)
+//! ```
+//!
+//! Every change is answered by reading the room's calendar view again, whatever it was: a notification names a series, a view
+//! shows its dates. It writes nothing, and nothing depends on it: where it fails, the calendar is read when somebody asks.
+
+mod due;
+mod feed;
+mod follow;
+mod queue;
+mod reader;
+mod rooms;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
+
+pub use feed::{Ears, Feed, Heard, SyncState, Synced};
+pub use rooms::{Census, How, Kept, Rooms};
+
+use crate::calendar::RoomAddress;
+
+/// How often it is looked whether the clock changes anything, and the scope.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How rooms are followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The best that is tried: streaming falls back to sync, sync to view.
+    pub best: How,
+    /// How often the server is asked what changed, where it does not tell.
+    pub poll: Duration,
+    /// Connections that listen at once; rooms beyond are asked about.
+    pub connections_max: usize,
+    /// Calendars read at once, because something changed in them.
+    pub reading_at_once: usize,
+    /// Before listening is tried again where it did not work; doubles up to thirty times as long.
+    pub again_after: Duration,
+}
+
+impl Default for Options {
+    /// Two requests for a thousand rooms that are asked about cost a server more than fifty connections that listen.
+    fn default() -> Self {
+        Self {
+            best: How::Streaming,
+            poll: Duration::from_secs(30),
+            connections_max: 50,
+            reading_at_once: 8,
+            again_after: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Twice the heartbeat of a stream, which is about 45 s: whoever says nothing for so long is gone.
+pub const SILENCE: TimeDelta = TimeDelta::seconds(90);
+
+/// Follows rooms.
+pub struct Live {
+    rooms: Arc<Rooms>,
+    feed: Arc<dyn Feed>,
+    options: Options,
+    numbers: Numbers,
+}
+
+/// How it goes.
+#[derive(Debug, Default)]
+pub struct Numbers {
+    /// Connections that listen now.
+    pub listening: AtomicU64,
+    /// Changes that were told of.
+    pub told: AtomicU64,
+    /// Streams that ended before their time.
+    pub broken: AtomicU64,
+    /// Subscriptions that the server forgot.
+    pub lost: AtomicU64,
+}
+
+impl Numbers {
+    fn add(count: &AtomicU64, more: usize) {
+        count.fetch_add(more as u64, Ordering::Relaxed);
+    }
+}
+
+impl Live {
+    /// Will follow rooms through a feed.
+    pub fn new(rooms: Arc<Rooms>, feed: Arc<dyn Feed>, options: Options) -> Arc<Self> {
+        Arc::new(Self { rooms, feed, options, numbers: Numbers::default() })
+    }
+
+    /// How it goes.
+    pub fn numbers(&self) -> &Numbers {
+        &self.numbers
+    }
+
+    /// Follows whatever rooms `scope` names, until it is dropped.
+    pub async fn run(self: Arc<Self>, scope: impl Fn() -> Vec<RoomAddress> + Send) {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(reader::read(self.rooms.clone(), self.options.reading_at_once));
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut following, mut followers) = (Vec::new(), JoinSet::new());
+        loop {
+            tick.tick().await;
+            self.rooms.turn();
+            let mut wanted = scope();
+            wanted.sort();
+            if wanted != following {
+                followers.shutdown().await;
+                self.rooms.retain(&wanted);
+                followers.spawn(follow::follow_all(self.clone(), wanted.clone()));
+                following = wanted;
+            }
+        }
+    }
+}

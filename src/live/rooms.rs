@@ -1,0 +1,361 @@
+//! What the rooms' calendars hold, as far as that is known here, and how sure that is. A hundred displays that look at one room
+//! cost one request, and none while somebody tells of what changes.
+//!
+//! A reading counts for the changes that were heard of *before* it began: what is heard while it is under way makes it old.
+//! Decides nothing about events.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::due::Due;
+use super::queue::Queue;
+use crate::calendar::{Event, EventId, RoomAddress, Window};
+use crate::clock::Clock;
+use crate::engine::{Calendar, Known, Trouble};
+use crate::turns::Turns;
+
+/// How far ahead a room's calendar is read …
+const AHEAD: TimeDelta = TimeDelta::hours(36);
+/// … and how far it must at least be known: a display shows the day.
+const AHEAD_LEAST: TimeDelta = TimeDelta::hours(24);
+
+/// How it is known what changes in a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum How {
+    /// Nothing tells: the calendar is read when somebody asks.
+    Asked,
+    /// The calendar is read again and again.
+    View,
+    /// The server is asked again and again whether anything changed.
+    Sync,
+    /// The server tells.
+    Streaming,
+}
+
+impl How {
+    /// All of them, the best last.
+    pub const ALL: [Self; 4] = [Self::Asked, Self::View, Self::Sync, Self::Streaming];
+
+    /// As API and metrics name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::View => "view",
+            Self::Sync => "sync",
+            Self::Streaming => "streaming",
+        }
+    }
+}
+
+/// A calendar as it was read.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// Everything that touches the next hours.
+    pub events: Arc<Vec<Event>>,
+    /// When it was read.
+    pub read_at: DateTime<Utc>,
+    /// It was still so then: nothing else was heard.
+    pub as_of: DateTime<Utc>,
+    /// By what that is known.
+    pub how: How,
+    /// It is known up to then.
+    until: DateTime<Utc>,
+}
+
+/// Whoever tells of changes in some rooms, and when they were heard last.
+#[derive(Debug)]
+pub(super) struct Teller {
+    how: How,
+    /// Milliseconds since 1970.
+    heard_at: AtomicI64,
+}
+
+impl Teller {
+    pub(super) fn new(how: How, now: DateTime<Utc>) -> Arc<Self> {
+        Arc::new(Self { how, heard_at: AtomicI64::new(now.timestamp_millis()) })
+    }
+
+    /// Everything that changed before this moment has been told.
+    pub(super) fn heard(&self, now: DateTime<Utc>) {
+        self.heard_at.fetch_max(now.timestamp_millis(), Ordering::Relaxed);
+    }
+
+    fn heard_at(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(self.heard_at.load(Ordering::Relaxed)).unwrap_or_default()
+    }
+}
+
+#[derive(Debug, Default)]
+struct Room {
+    kept: Option<Kept>,
+    /// Changes heard of so far, our own among them …
+    changes: u64,
+    /// … and those among them that the reading that is kept must have seen.
+    seen: u64,
+    teller: Option<Arc<Teller>>,
+    /// Readings in a row that failed.
+    failures: u32,
+}
+
+impl Room {
+    /// What was read, as sure as it is.
+    fn known(&self) -> Option<Kept> {
+        let mut kept = self.kept.clone()?;
+        if let Some(teller) = &self.teller
+            && self.changes == self.seen
+        {
+            kept.as_of = kept.as_of.max(teller.heard_at());
+            kept.how = teller.how;
+        }
+        Some(kept)
+    }
+
+    /// What is so now, going by what is told.
+    fn current(&self, now: DateTime<Utc>, silence: TimeDelta) -> Option<Kept> {
+        let told = self.teller.as_ref().is_some_and(|teller| teller.how == How::Streaming);
+        let current = |kept: &Kept| {
+            self.changes == self.seen && now - kept.as_of <= silence && kept.until - now >= AHEAD_LEAST
+        };
+        self.known().filter(|kept| told && current(kept))
+    }
+}
+
+/// The rooms of the scope, as they are known.
+pub struct Rooms {
+    calendar: Arc<dyn Calendar>,
+    clock: Arc<dyn Clock>,
+    known: RwLock<HashMap<RoomAddress, Room>>,
+    /// One reading at a time for each room.
+    reading: Turns,
+    /// How long a teller that says nothing is believed to have nothing to say.
+    silence: TimeDelta,
+    /// When each room looks different by the clock alone.
+    due: Due,
+    /// Rooms that look different now; taken by whoever tells displays.
+    turned: Queue,
+    /// Rooms to be read again.
+    pub(super) stale: Queue,
+    readings: AtomicU64,
+}
+
+impl Rooms {
+    /// Rooms of which nothing is known yet.
+    pub fn new(calendar: Arc<dyn Calendar>, clock: Arc<dyn Clock>, silence: TimeDelta) -> Self {
+        Self {
+            calendar,
+            clock,
+            known: RwLock::default(),
+            reading: Turns::default(),
+            silence,
+            due: Due::default(),
+            turned: Queue::default(),
+            stale: Queue::default(),
+            readings: AtomicU64::new(0),
+        }
+    }
+
+    /// What is known, however old.
+    pub fn known(&self, room: &RoomAddress) -> Option<Kept> {
+        self.read().get(room)?.known()
+    }
+
+    /// What is so now, as far as a server tells of what changes; `None` where it has to be read.
+    pub fn current(&self, room: &RoomAddress) -> Option<Kept> {
+        self.read().get(room)?.current(self.clock.now(), self.silence)
+    }
+
+    /// What is known, read again where it may be older than `age`. The caller has checked that the room is in scope.
+    ///
+    /// # Errors
+    /// When it has to be read and cannot be.
+    pub async fn get(&self, room: &RoomAddress, age: TimeDelta) -> Result<Kept, Trouble> {
+        let fresh = || {
+            let (known, now) = (self.read(), self.clock.now());
+            let room = known.get(room)?;
+            let young = |kept: &Kept| room.changes == room.seen && now - kept.as_of <= age;
+            room.current(now, self.silence).or_else(|| room.known().filter(young))
+        };
+        if let Some(kept) = fresh() {
+            return Ok(kept);
+        }
+        let _turn = self.reading.take(room.as_str()).await;
+        // Somebody may have read it while we waited.
+        match fresh() {
+            Some(kept) => Ok(kept),
+            None => self.read_now(room).await,
+        }
+    }
+
+    /// Reads the room if what is known of it is not what is so.
+    pub(super) async fn renew(&self, room: &RoomAddress) -> Result<(), Trouble> {
+        let _turn = self.reading.take(room.as_str()).await;
+        match self.current(room) {
+            Some(_) => Ok(()),
+            None => self.read_now(room).await.map(drop),
+        }
+    }
+
+    async fn read_now(&self, room: &RoomAddress) -> Result<Kept, Trouble> {
+        let seen = self.read().get(room).map_or(0, |room| room.changes);
+        let now = self.clock.now();
+        let window = Window::clamped(now, now + AHEAD).ok_or_else(|| Trouble::ours("no time ahead"))?;
+        self.readings.fetch_add(1, Ordering::Relaxed);
+        let events = Arc::new(self.calendar.events(room, window).await?);
+        let kept = Kept { events, read_at: now, as_of: now, how: How::Asked, until: window.end() };
+        self.keep(room, kept, seen);
+        self.known(room).ok_or_else(|| Trouble::ours("what was read is forgotten already"))
+    }
+
+    fn keep(&self, name: &RoomAddress, kept: Kept, seen: u64) {
+        self.due.set(name, next_turn(&kept, kept.read_at));
+        let is_other = {
+            let mut known = self.write();
+            let room = known.entry(name.clone()).or_default();
+            let was = room.kept.replace(kept).map(|kept| kept.events);
+            (room.seen, room.failures) = (seen, 0);
+            // Somebody changed it while it was read.
+            if room.changes != seen && room.teller.is_some() {
+                self.stale.push(name);
+            }
+            was.as_deref() != room.kept.as_ref().map(|kept| &*kept.events)
+        };
+        if is_other {
+            self.turned.push(name);
+        }
+    }
+
+    /// Something changed in the room: what was read before is not what is there.
+    pub fn changed(&self, name: &RoomAddress) {
+        let mut known = self.write();
+        let room = known.entry(name.clone()).or_default();
+        room.changes += 1;
+        if room.teller.is_some() {
+            self.stale.push(name);
+        }
+    }
+
+    /// From now on, somebody tells of what changes in these rooms. What is known of them is from before.
+    pub(super) fn follow(&self, rooms: &[RoomAddress], teller: &Arc<Teller>) {
+        let mut known = self.write();
+        for name in rooms {
+            let room = known.entry(name.clone()).or_default();
+            room.teller = Some(teller.clone());
+            room.changes += 1;
+            self.stale.push(name);
+        }
+    }
+
+    /// Nobody tells of what changes in these rooms any more, unless somebody else does by now.
+    pub(super) fn unfollow(&self, rooms: &[RoomAddress], teller: &Arc<Teller>) {
+        let mut known = self.write();
+        for name in rooms {
+            if let Some(room) = known.get_mut(name)
+                && room.teller.as_ref().is_some_and(|other| Arc::ptr_eq(other, teller))
+            {
+                // What was told until now is still what was known then.
+                room.kept = room.known().map(|kept| Kept { how: How::Asked, ..kept });
+                room.teller = None;
+            }
+        }
+    }
+
+    /// Only these rooms are in scope from now on.
+    pub(super) fn retain(&self, scope: &[RoomAddress]) {
+        let scope: HashSet<_> = scope.iter().collect();
+        self.write().retain(|room, _| scope.contains(room));
+    }
+
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// A reading failed: how often in a row it did.
+    pub(super) fn failed(&self, name: &RoomAddress) -> u32 {
+        let mut known = self.write();
+        let room = known.entry(name.clone()).or_default();
+        room.failures = room.failures.saturating_add(1);
+        room.failures
+    }
+
+    /// Looks whether the clock alone makes rooms look different.
+    pub(super) fn turn(&self) {
+        let now = self.clock.now();
+        for name in self.due.take(now) {
+            let mut due = None;
+            if let Some(room) = self.read().get(&name) {
+                due = room.kept.as_ref().and_then(|kept| next_turn(kept, now));
+                let ends = room.kept.as_ref().is_some_and(|kept| kept.until - now < AHEAD_LEAST);
+                if ends && room.teller.is_some() {
+                    self.stale.push(&name);
+                }
+            }
+            self.due.set(&name, due);
+            self.turned.push(&name);
+        }
+    }
+
+    /// The room looks different, for a reason that is not in its calendar.
+    pub fn turned(&self, room: &RoomAddress) {
+        self.turned.push(room);
+    }
+
+    /// The next room that looks different. Waits for it.
+    pub async fn next_turned(&self) -> RoomAddress {
+        self.turned.next().await
+    }
+
+    /// Rooms by how they are followed, and the age of what is known of the one that is known worst.
+    pub fn census(&self) -> Census {
+        let now = self.clock.now();
+        let mut census = Census { readings: self.readings.load(Ordering::Relaxed), ..Census::default() };
+        for room in self.read().values() {
+            let Some(kept) = room.known() else { continue };
+            let how = room.teller.as_ref().map_or(How::Asked, |teller| teller.how);
+            *census.rooms.entry(how).or_default() += 1;
+            if how != How::Asked {
+                census.oldest = census.oldest.max(now - kept.as_of);
+            }
+        }
+        census
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<RoomAddress, Room>> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, HashMap<RoomAddress, Room>> {
+        self.known.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is known of all rooms together.
+#[derive(Debug, Clone, Default)]
+pub struct Census {
+    /// Rooms of which anything is known, by how they are followed.
+    pub rooms: HashMap<How, usize>,
+    /// Of the rooms that are followed, the age of what is known of the worst.
+    pub oldest: TimeDelta,
+    /// Calendars read so far.
+    pub readings: u64,
+}
+
+/// For an early end, which the version of the event guards: one round trip instead of two.
+impl Known for Rooms {
+    fn events(&self, room: &RoomAddress) -> Option<Vec<Event>> {
+        self.current(room).map(|kept| kept.events.to_vec())
+    }
+
+    fn event(&self, room: &RoomAddress, id: &EventId) -> Option<Event> {
+        self.current(room)?.events.iter().find(|event| event.id == *id).cloned()
+    }
+}
+
+/// When the room looks different next by the clock alone: something begins or ends, or what is known comes to its end.
+fn next_turn(kept: &Kept, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let edges = kept.events.iter().flat_map(|event| [event.start, event.end]);
+    edges.chain([kept.until - AHEAD_LEAST + TimeDelta::seconds(1)]).filter(|edge| *edge > now).min()
+}

@@ -1,0 +1,119 @@
+//! The opaque words that clients keep and hand back: subscription ids, watermarks and synchronization states. Each carries what
+//! it means and a check, so that nothing has to be remembered for it and a foreign one is told from ours. Never looks anything up.
+//!
+//! ```text
+//! |kind, 4 bytes|fields, 8 bytes each, big-endian|check, 4 bytes| → base64
+//! ```
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+use super::world::Folder;
+
+const SUBSCRIPTION: [u8; 4] = [0x26, 0x00, 0x53, 0x75];
+const WATERMARK: [u8; 4] = [0x01, 0x00, 0x57, 0x6d];
+const STATE: [u8; 4] = [0x1f, 0x8b, 0x53, 0x79];
+
+/// Which subscription, of which run of the simulator, and on which of its back ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SubscriptionMark {
+    pub(crate) run: u64,
+    pub(crate) back_end: usize,
+    pub(crate) number: u64,
+}
+
+impl SubscriptionMark {
+    pub(crate) fn write(self) -> String {
+        seal(SUBSCRIPTION, &[self.run, self.back_end as u64, self.number])
+    }
+
+    pub(crate) fn read(id: &str) -> Option<Self> {
+        let [run, back_end, number] = open(SUBSCRIPTION, id)?;
+        Some(Self { run, back_end: usize::try_from(back_end).ok()?, number })
+    }
+}
+
+/// Up to which change of a mailbox everything is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Watermark {
+    pub(crate) mailbox: u32,
+    pub(crate) change: u64,
+}
+
+impl Watermark {
+    pub(crate) fn write(self) -> String {
+        seal(WATERMARK, &[u64::from(self.mailbox), self.change])
+    }
+
+    pub(crate) fn read(mark: &str) -> Option<Self> {
+        let [mailbox, change] = open(WATERMARK, mark)?;
+        Some(Self { mailbox: u32::try_from(mailbox).ok()?, change })
+    }
+}
+
+/// How far the synchronization of a folder is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SyncState {
+    pub(crate) mailbox: u32,
+    pub(crate) folder: Folder,
+    /// Up to which change everything is known, once `rows` is through.
+    pub(crate) change: u64,
+    /// Rows that were there at the beginning and are still to be told: those above the first number, up to the second.
+    pub(crate) rows: (u64, u64),
+}
+
+impl SyncState {
+    pub(crate) fn write(self) -> String {
+        let (from, to) = self.rows;
+        seal(STATE, &[u64::from(self.mailbox), u64::from(self.folder.number()), self.change, from, to])
+    }
+
+    pub(crate) fn read(state: &str) -> Option<Self> {
+        let [mailbox, folder, change, from, to] = open(STATE, state)?;
+        let folder = Folder::from_number(u8::try_from(folder).ok()?)?;
+        Some(Self { mailbox: u32::try_from(mailbox).ok()?, folder, change, rows: (from, to) })
+    }
+}
+
+fn seal(kind: [u8; 4], fields: &[u64]) -> String {
+    let mut bytes = kind.to_vec();
+    bytes.extend(fields.iter().flat_map(|field| field.to_be_bytes()));
+    bytes.extend(check(&bytes).to_be_bytes());
+    STANDARD.encode(bytes)
+}
+
+fn open<const N: usize>(kind: [u8; 4], word: &str) -> Option<[u64; N]> {
+    let bytes = STANDARD.decode(word).ok()?;
+    let (body, sum) = bytes.split_last_chunk::<4>()?;
+    let (found, fields) = body.split_first_chunk::<4>()?;
+    if *found != kind || u32::from_be_bytes(*sum) != check(body) || fields.len() != N * 8 {
+        return None;
+    }
+    let mut out = [0; N];
+    for (field, bytes) in out.iter_mut().zip(fields.chunks_exact(8)) {
+        *field = u64::from_be_bytes(bytes.try_into().ok()?);
+    }
+    Some(out)
+}
+
+/// FNV-1a: against mix-ups, not against forgery.
+fn check(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811c_9dc5, |sum, byte| (sum ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_read_back_as_what_was_written_and_nothing_else_reads() {
+        let subscription = SubscriptionMark { run: 7, back_end: 1, number: 9 };
+        let watermark = Watermark { mailbox: 3, change: 4 };
+        let state = SyncState { mailbox: 3, folder: Folder::Calendar, change: 4, rows: (5, 6) };
+        assert_eq!(SubscriptionMark::read(&subscription.write()), Some(subscription));
+        assert_eq!(Watermark::read(&watermark.write()), Some(watermark));
+        assert_eq!(SyncState::read(&state.write()), Some(state));
+        for noise in ["", "AAAA", "not base64!", &watermark.write(), &state.write()[..12]] {
+            assert_eq!((SubscriptionMark::read(noise), SyncState::read(noise)), (None, None), "{noise}");
+        }
+    }
+}

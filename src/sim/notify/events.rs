@@ -1,0 +1,168 @@
+//! From changes to the events of a notification: which of them a subscription wants to hear of, and how each is written. Pure.
+
+use std::collections::BTreeSet;
+
+use super::super::changes::{Change, Place, What};
+use super::super::ids::{self, ItemRef};
+use super::super::marks::Watermark;
+use super::super::soap_out::{element, instant};
+use super::super::world::Folder;
+
+/// What a subscription may ask for. Mail is not received here, nothing is copied, and nobody publishes free/busy times: of
+/// those three nothing is ever told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EventType {
+    Copied,
+    Created,
+    Deleted,
+    Modified,
+    Moved,
+    NewMail,
+    FreeBusyChanged,
+}
+
+impl EventType {
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "CopiedEvent" => Self::Copied,
+            "CreatedEvent" => Self::Created,
+            "DeletedEvent" => Self::Deleted,
+            "ModifiedEvent" => Self::Modified,
+            "MovedEvent" => Self::Moved,
+            "NewMailEvent" => Self::NewMail,
+            "FreeBusyChangedEvent" => Self::FreeBusyChanged,
+            _ => return None,
+        })
+    }
+
+    fn of(change: &Change) -> Self {
+        match change.what {
+            What::Created => Self::Created,
+            What::Modified => Self::Modified,
+            What::Deleted => Self::Deleted,
+            What::Moved { .. } => Self::Moved,
+        }
+    }
+}
+
+/// What a subscription listens to, in one mailbox.
+#[derive(Debug, Clone)]
+pub(crate) struct Interest {
+    pub(crate) mailbox: u32,
+    /// `None` for all of them.
+    pub(crate) folders: Option<Vec<Folder>>,
+    pub(crate) types: Vec<EventType>,
+}
+
+/// What an event says besides what happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Style {
+    /// Pull notifications have watermarks, streamed ones have none.
+    pub(crate) watermarks: bool,
+    pub(crate) folder_events: bool,
+}
+
+impl Interest {
+    /// Whether a change is worth an event.
+    pub(crate) fn wants(&self, change: &Change) -> bool {
+        self.types.contains(&EventType::of(change)) && change.folders().any(|folder| self.hears(folder))
+    }
+
+    fn hears(&self, folder: Folder) -> bool {
+        self.folders.as_ref().is_none_or(|folders| folders.contains(&folder))
+    }
+
+    /// The events of some changes, in order; those of the folders come last.
+    pub(crate) fn events<'c>(
+        &self,
+        changes: impl IntoIterator<Item = &'c Change>,
+        style: Style,
+    ) -> Vec<String> {
+        let (mut events, mut touched, mut newest) = (Vec::new(), BTreeSet::new(), None);
+        for change in changes {
+            touched.extend(change.folders().filter(|folder| self.hears(*folder)));
+            newest = Some(change);
+            if self.wants(change) {
+                events.push(self.item_event(change, style));
+            }
+        }
+        if let Some(newest) =
+            newest.filter(|_| style.folder_events && self.types.contains(&EventType::Modified))
+        {
+            events.extend(touched.into_iter().map(|folder| self.folder_event(folder, newest, style)));
+        }
+        events
+    }
+
+    fn item_event(&self, change: &Change, style: Style) -> String {
+        let (name, old) = match change.what {
+            What::Created => ("CreatedEvent", None),
+            What::Modified => ("ModifiedEvent", None),
+            What::Deleted => ("DeletedEvent", None),
+            What::Moved { from } => ("MovedEvent", Some(from)),
+        };
+        let old = old.map(|from| self.place(from, "OldItemId", "OldParentFolderId")).unwrap_or_default();
+        let place = self.place(change.place, "ItemId", "ParentFolderId");
+        format!("<t:{name}>{}{place}{old}</t:{name}>", self.head(change, style))
+    }
+
+    fn folder_event(&self, folder: Folder, change: &Change, style: Style) -> String {
+        let parent = folder.parent().unwrap_or(folder);
+        format!(
+            "<t:ModifiedEvent>{}{}{}</t:ModifiedEvent>",
+            self.head(change, style),
+            self.folder(folder, "FolderId"),
+            self.folder(parent, "ParentFolderId")
+        )
+    }
+
+    fn head(&self, change: &Change, style: Style) -> String {
+        let mark = Watermark { mailbox: self.mailbox, change: change.number };
+        let mark = if style.watermarks { element("Watermark", &mark.write()) } else { String::new() };
+        format!("{mark}{}", element("TimeStamp", &instant(change.at)))
+    }
+
+    fn place(&self, place: Place, item: &str, folder: &str) -> String {
+        let at = ItemRef { mailbox: self.mailbox, item: place.item, occurrence: None };
+        format!(
+            r#"<t:{item} Id="{}" ChangeKey="{}"/>{}"#,
+            ids::item_id(at),
+            ids::change_key(place.version),
+            self.folder(place.folder, folder)
+        )
+    }
+
+    fn folder(&self, folder: Folder, name: &str) -> String {
+        let id = ids::folder_id(self.mailbox, folder.number());
+        format!(r#"<t:{name} Id="{id}" ChangeKey="{}"/>"#, ids::FOLDER_CHANGE_KEY)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+
+    #[test]
+    fn a_move_is_heard_of_in_both_folders_and_a_folders_own_event_comes_last() {
+        let place = |item, folder| Place { item, version: item, folder };
+        let moved = Change {
+            number: 1,
+            at: DateTime::UNIX_EPOCH,
+            place: place(2, Folder::Deleted),
+            what: What::Moved { from: place(1, Folder::Calendar) },
+        };
+        let interest = |folder, types| Interest { mailbox: 1, folders: Some(vec![folder]), types };
+        let style = Style { watermarks: false, folder_events: true };
+        for folder in [Folder::Calendar, Folder::Deleted] {
+            let events =
+                interest(folder, vec![EventType::Moved, EventType::Modified]).events([&moved], style);
+            assert_eq!(events.len(), 2, "{events:?}");
+            assert!(events[0].starts_with("<t:MovedEvent>") && events[0].contains("<t:OldItemId "));
+            assert!(events[1].contains("<t:FolderId "), "{events:?}");
+        }
+        assert!(interest(Folder::Inbox, vec![EventType::Moved]).events([&moved], style).is_empty());
+        assert!(interest(Folder::Calendar, vec![EventType::Created]).events([&moved], style).is_empty());
+    }
+}

@@ -1,0 +1,233 @@
+//! Who wants to hear of what: subscriptions, and the streams that are open for some of them. Pure but for the wakers it rings;
+//! time comes in as a value. It keeps no events: a subscription is a place in its mailbox's log, and reads on from there.
+//!
+//! ```text
+//! World ── stirred mailboxes ──► Hub::stir ── rings ──► stream (a task) ── Hub::gather ──► envelope
+//! ```
+
+mod events;
+mod options;
+mod pull;
+pub(crate) mod stream;
+mod streams;
+mod write;
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+pub(crate) use events::{EventType, Interest};
+pub use options::Notifications;
+pub(crate) use pull::begin;
+pub(crate) use streams::{Ending, Opening, Wish};
+pub(crate) use write::dead_message;
+
+use super::marks::{SubscriptionMark, Watermark};
+use super::release::Release;
+use super::soap_in::Refusal;
+use streams::Stream;
+
+/// Subscriptions there may be in all, the forgotten ones included.
+const SUBSCRIPTIONS_MAX: usize = 100_000;
+/// How many minutes a streaming subscription lives while no stream is open for it.
+const IDLE_MINUTES: u32 = 30;
+
+/// How events are fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Streaming,
+    /// By asking, at least this often.
+    Pull(Duration),
+}
+
+struct Subscription {
+    interest: Interest,
+    way: Way,
+    back_end: usize,
+    /// The last change that was told.
+    told: u64,
+    /// The stream that is open for it.
+    stream: Option<u64>,
+    /// When it dies unless somebody asks; not while a stream is open.
+    expires: Instant,
+}
+
+/// All subscriptions and streams.
+pub(crate) struct Hub {
+    subscriptions: HashMap<u64, Subscription>,
+    by_mailbox: HashMap<u32, BTreeSet<u64>>,
+    streams: HashMap<u64, Stream>,
+    options: Notifications,
+    subscriptions_max: usize,
+    streams_max: usize,
+    /// Tells this run's subscriptions from those of another.
+    run: u64,
+    counter: u64,
+}
+
+impl Hub {
+    pub(crate) fn new(options: &Notifications, release: Release) -> Self {
+        Self {
+            subscriptions: HashMap::new(),
+            by_mailbox: HashMap::new(),
+            streams: HashMap::new(),
+            subscriptions_max: options.subscriptions_max(release),
+            streams_max: options.streams_max(release),
+            options: options.clone(),
+            run: Uuid::new_v4().as_u64_pair().0,
+            counter: 0,
+        }
+    }
+
+    pub(crate) fn options(&self) -> &Notifications {
+        &self.options
+    }
+
+    /// So many minutes, as they pass here.
+    pub(crate) fn minutes(&self, minutes: u32) -> Duration {
+        self.options.minute * minutes
+    }
+
+    /// Takes a subscription that starts after the change `told`, and gives its id.
+    pub(crate) fn subscribe(
+        &mut self,
+        interest: Interest,
+        way: Way,
+        told: u64,
+        back_end: usize,
+        now: Instant,
+    ) -> Result<String, Refusal> {
+        if self.subscriptions.len() >= SUBSCRIPTIONS_MAX {
+            self.sweep(now);
+        }
+        let mailbox = interest.mailbox;
+        let living = self.by_mailbox.get(&mailbox).map_or(0, BTreeSet::len);
+        if living >= self.subscriptions_max && self.living(mailbox, now) >= self.subscriptions_max
+            || self.subscriptions.len() >= SUBSCRIPTIONS_MAX
+        {
+            return Err(Refusal::new(
+                "ErrorExceededSubscriptionCount",
+                "You have exceeded the number of available subscriptions for your account.",
+            ));
+        }
+        self.counter += 1;
+        let number = self.counter;
+        let expires = now + self.patience(way);
+        let subscription = Subscription { interest, way, back_end, told, stream: None, expires };
+        self.subscriptions.insert(number, subscription);
+        self.by_mailbox.entry(mailbox).or_default().insert(number);
+        Ok(self.id(number, back_end))
+    }
+
+    /// Ends a subscription.
+    pub(crate) fn unsubscribe(&mut self, id: &str, back_end: usize, now: Instant) -> Result<(), Refusal> {
+        let number = self.find(id, back_end, now)?;
+        let why = Refusal::new("ErrorSubscriptionUnsubscribed", "The subscription was unsubscribed.");
+        self.lose(number, &why);
+        Ok(())
+    }
+
+    /// The subscription of this id, if this back end knows it and it is alive.
+    fn find(&mut self, id: &str, back_end: usize, now: Instant) -> Result<u64, Refusal> {
+        let mark = SubscriptionMark::read(id).ok_or_else(|| {
+            Refusal::new("ErrorInvalidSubscription", "The subscription ID is not that of a subscription.")
+        })?;
+        let found = self.subscriptions.get(&mark.number).filter(|found| {
+            mark.run == self.run && mark.back_end == found.back_end && found.back_end == back_end
+        });
+        match found {
+            None => Err(not_found()),
+            Some(found) if found.stream.is_none() && found.expires <= now => {
+                self.lose(mark.number, &not_found());
+                Err(Refusal::new("ErrorExpiredSubscription", "The subscription has expired."))
+            }
+            Some(_) => Ok(mark.number),
+        }
+    }
+
+    fn id(&self, number: u64, back_end: usize) -> String {
+        SubscriptionMark { run: self.run, back_end, number }.write()
+    }
+
+    fn patience(&self, way: Way) -> Duration {
+        match way {
+            Way::Streaming => self.minutes(IDLE_MINUTES),
+            Way::Pull(timeout) => timeout,
+        }
+    }
+
+    /// How many subscriptions of a mailbox are alive; the dead ones are forgotten by it.
+    fn living(&mut self, mailbox: u32, now: Instant) -> usize {
+        let all = self.of(mailbox);
+        for number in &all {
+            let dead = |found: &Subscription| found.stream.is_none() && found.expires <= now;
+            if self.subscriptions.get(number).is_some_and(dead) {
+                self.forget(*number);
+            }
+        }
+        self.by_mailbox.get(&mailbox).map_or(0, BTreeSet::len)
+    }
+
+    fn sweep(&mut self, now: Instant) {
+        let mailboxes: Vec<u32> = self.by_mailbox.keys().copied().collect();
+        for mailbox in mailboxes {
+            self.living(mailbox, now);
+        }
+    }
+
+    fn of(&self, mailbox: u32) -> Vec<u64> {
+        self.by_mailbox.get(&mailbox).into_iter().flatten().copied().collect()
+    }
+
+    fn forget(&mut self, number: u64) -> Option<Subscription> {
+        let gone = self.subscriptions.remove(&number)?;
+        let mailbox = gone.interest.mailbox;
+        if let Some(all) = self.by_mailbox.get_mut(&mailbox) {
+            all.remove(&number);
+            if all.is_empty() {
+                self.by_mailbox.remove(&mailbox);
+            }
+        }
+        Some(gone)
+    }
+
+    /// Forgets a subscription, and tells the stream that is open for it why.
+    fn lose(&mut self, number: u64, why: &Refusal) {
+        let Some(gone) = self.forget(number) else { return };
+        let id = self.id(number, gone.back_end);
+        if let Some(stream) = gone.stream.and_then(|stream| self.streams.get_mut(&stream)) {
+            stream.fail(number, why.clone(), id);
+        }
+    }
+
+    /// Forgets the subscriptions of one mailbox, or all, as when their server goes down.
+    pub(crate) fn lose_all(&mut self, mailbox: Option<u32>) {
+        let all = match mailbox {
+            Some(mailbox) => self.of(mailbox),
+            None => self.subscriptions.keys().copied().collect(),
+        };
+        for number in all {
+            self.lose(number, &not_found());
+        }
+    }
+
+    /// How many subscriptions are alive.
+    pub(crate) fn subscriptions(&self, now: Instant) -> usize {
+        self.subscriptions.values().filter(|found| found.stream.is_some() || found.expires > now).count()
+    }
+}
+
+fn not_found() -> Refusal {
+    Refusal::new("ErrorSubscriptionNotFound", "The specified subscription was not found.")
+}
+
+fn missed() -> Refusal {
+    Refusal::new("ErrorMissedNotificationEvents", "Notification events were missed for this subscription.")
+}
+
+/// Where a mailbox's changes are known up to.
+pub(crate) fn watermark(mailbox: u32, change: u64) -> String {
+    Watermark { mailbox, change }.write()
+}

@@ -1,0 +1,324 @@
+//! Following rooms by a scripted feed: what is told, what is asked, what is read, and what an early end may go by.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use adjourn::action::{
+    Action, ActionId, Actor, AllDay, Already, Ask, Change, Notify, Outcome, Refusal, Target,
+};
+use adjourn::calendar::RoomAddress;
+use adjourn::clock::Clock as _;
+use adjourn::engine::{Mode, Trouble};
+use adjourn::live::{Ears, Feed, Heard, How, Kept, Live, Options, Rooms, SILENCE, SyncState, Synced};
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::mpsc;
+
+use crate::fake::{Stage, at, meeting, room, stage, trouble};
+
+/// What the server says, as a test scripts it.
+#[derive(Default)]
+struct Script {
+    /// How often ears are opened, and what that comes to; when there is nothing left, it works.
+    opens: VecDeque<Result<Vec<RoomAddress>, Trouble>>,
+    opened: usize,
+    says: Option<mpsc::UnboundedReceiver<Result<Heard, Trouble>>>,
+    sync_fails: bool,
+    synced: usize,
+    changes: u32,
+}
+
+#[derive(Clone, Default)]
+struct FakeFeed(Arc<Mutex<Script>>);
+
+struct FakeEars(FakeFeed, Option<mpsc::UnboundedReceiver<Result<Heard, Trouble>>>);
+
+#[async_trait]
+impl Feed for FakeFeed {
+    async fn groups(&self, rooms: &[RoomAddress]) -> Vec<Vec<RoomAddress>> {
+        vec![rooms.to_vec()]
+    }
+
+    fn ears(&self, _: &[RoomAddress]) -> Option<Box<dyn Ears>> {
+        let says = self.0.lock().unwrap().says.take();
+        Some(Box::new(FakeEars(self.clone(), says)))
+    }
+
+    async fn changed(&self, _: &RoomAddress, since: Option<&SyncState>) -> Result<Synced, Trouble> {
+        let mut script = self.0.lock().unwrap();
+        script.synced += 1;
+        if script.sync_fails {
+            return Err(trouble());
+        }
+        let state = SyncState(script.changes.to_string());
+        Ok(Synced { changed: since != Some(&state), state })
+    }
+}
+
+#[async_trait]
+impl Ears for FakeEars {
+    async fn open(&mut self) -> Result<Vec<(RoomAddress, Trouble)>, Trouble> {
+        let mut script = self.0.0.lock().unwrap();
+        script.opened += 1;
+        let deaf = script.opens.pop_front().unwrap_or(Ok(Vec::new()))?;
+        Ok(deaf.into_iter().map(|room| (room, trouble())).collect())
+    }
+
+    async fn hear(&mut self) -> Result<Heard, Trouble> {
+        match &mut self.1 {
+            Some(says) => says.recv().await.unwrap_or_else(|| Err(trouble())),
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn close(&mut self) {}
+}
+
+struct Following {
+    stage: Stage,
+    rooms: Arc<Rooms>,
+    feed: FakeFeed,
+    says: mpsc::UnboundedSender<Result<Heard, Trouble>>,
+    live: Arc<Live>,
+}
+
+impl Following {
+    /// Follows `r1` and `r2`, of which `r1` has a meeting on; after the script's first moves.
+    async fn begin(script: impl FnOnce(&mut Script), options: Options) -> Self {
+        let stage = stage();
+        stage.calendar.add(&room("r1"), meeting("a"));
+        let rooms = Rooms::new(stage.engine.calendar().clone(), Arc::new(stage.clock.clone()), SILENCE);
+        let rooms = Arc::new(rooms);
+        stage.engine.know_by(rooms.clone());
+        let feed = FakeFeed::default();
+        let (says, heard) = mpsc::unbounded_channel();
+        feed.0.lock().unwrap().says = Some(heard);
+        script(&mut feed.0.lock().unwrap());
+        let live = Live::new(rooms.clone(), Arc::new(feed.clone()), options);
+        tokio::spawn(live.clone().run(|| vec![room("r1"), room("r2")]));
+        let following = Self { stage, rooms, feed, says, live };
+        following.settle().await;
+        following
+    }
+
+    async fn settle(&self) {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+
+    async fn say(&self, heard: Heard) {
+        self.says.send(Ok(heard)).unwrap();
+        self.settle().await;
+    }
+
+    async fn changed(&self, name: &str) {
+        self.say(Heard { changed: vec![room(name)], ..Heard::default() }).await;
+    }
+
+    fn set_clock(&self, to: DateTime<Utc>) {
+        let clock = &self.stage.clock;
+        clock.advance(to - clock.now());
+    }
+
+    fn reads(&self) -> usize {
+        self.stage.calendar.0.lock().unwrap().reads
+    }
+
+    fn opened(&self) -> usize {
+        self.feed.0.lock().unwrap().opened
+    }
+
+    fn current(&self, name: &str) -> Option<Kept> {
+        self.rooms.current(&room(name))
+    }
+
+    fn how(&self, name: &str) -> How {
+        self.rooms.known(&room(name)).map_or(How::Asked, |kept| kept.how)
+    }
+
+    /// The meeting in `r1` is made longer, behind everybody's back.
+    fn extend(&self, to_minute: u32) {
+        let key = (room("r1"), adjourn::calendar::EventId::new("a"));
+        self.stage.calendar.0.lock().unwrap().touch(&key, |event| event.end = at(10, to_minute));
+    }
+
+    async fn end(&self) -> Outcome {
+        let action = Action {
+            id: ActionId::random(),
+            room: room("r1"),
+            target: Target::Current,
+            ask: Ask::End(Notify::Attendees),
+            actor: Actor::Program { name: "display".to_owned() },
+            reason: None,
+            all_day: AllDay::Spare,
+            key: None,
+        };
+        self.stage.engine.perform(action, Mode::Perform).await.unwrap().outcome
+    }
+}
+
+fn quick() -> Options {
+    Options { poll: Duration::from_secs(8), again_after: Duration::from_secs(20), ..Options::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_told_is_read_once_and_shown_without_asking() {
+    let following = Following::begin(|_| (), quick()).await;
+    assert_eq!((following.reads(), following.opened()), (2, 1), "each room once");
+    let kept = following.current("r1").unwrap();
+    assert_eq!((kept.how, kept.events.len()), (How::Streaming, 1));
+    assert_eq!(following.current("r2").unwrap().events.len(), 0);
+
+    following.set_clock(at(9, 31));
+    following.say(Heard::default()).await;
+    assert_eq!(following.current("r1").unwrap().as_of, at(9, 31), "a heartbeat says that nothing changed");
+    for _ in 0..100 {
+        following.rooms.get(&room("r1"), TimeDelta::zero()).await.unwrap();
+    }
+    assert_eq!(following.reads(), 2);
+
+    following.extend(30);
+    following.changed("r1").await;
+    assert_eq!(following.reads(), 3);
+    assert_eq!(following.current("r1").unwrap().events[0].end, at(10, 30));
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_is_not_believed_for_ever() {
+    let following = Following::begin(|_| (), quick()).await;
+    following.set_clock(at(9, 33));
+    assert!(following.current("r1").is_none());
+    following.rooms.get(&room("r1"), TimeDelta::seconds(15)).await.unwrap();
+    assert_eq!(following.reads(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_goes_by_what_is_told_and_asks_before_it_says_no() {
+    let following = Following::begin(|_| (), quick()).await;
+    let reads = following.reads();
+    let Outcome::Done(done) = following.end().await else { panic!() };
+    assert!(matches!(done.change, Change::Ended { .. }));
+    assert_eq!(following.reads(), reads, "one round trip: the write");
+    following.rooms.changed(&room("r1"));
+    following.settle().await;
+    let reads = following.reads();
+    // Nothing is on any more, as far as is told; the calendar itself is asked.
+    let Outcome::AlreadyDone { why: Already::ByAction { .. } } = following.end().await else { panic!() };
+    assert_eq!(following.reads(), reads + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_goes_by_what_is_old_changes_nothing() {
+    let following = Following::begin(|_| (), quick()).await;
+    // The organizer makes it longer; the notification is on its way.
+    following.extend(30);
+    let refusal = match following.end().await {
+        Outcome::Refused { refusal } => refusal,
+        other => panic!("{other:?}"),
+    };
+    assert!(matches!(refusal, Refusal::ChangedMeanwhile { .. }), "{refusal:?}");
+    assert_eq!(following.stage.calendar.effects(), 0);
+    // Touched without being moved: decided again, and done.
+    following.changed("r1").await;
+    let key = (room("r1"), adjourn::calendar::EventId::new("a"));
+    following.stage.calendar.0.lock().unwrap().touch(&key, |event| event.subject = None);
+    assert!(matches!(following.end().await, Outcome::Done(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_come_in_its_place_unheard_of_is_left_alone() {
+    let following = Following::begin(|_| (), quick()).await;
+    following.stage.calendar.0.lock().unwrap().events.clear();
+    let mut other = meeting("b");
+    other.end = at(10, 15);
+    following.stage.calendar.add(&room("r1"), other);
+    let Outcome::AlreadyDone { why: Already::Gone } = following.end().await else { panic!() };
+    assert_eq!(following.stage.calendar.effects(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_breaks_leaves_nothing_believed_and_is_opened_again() {
+    let following = Following::begin(|_| (), quick()).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    following.extend(30);
+    following.says.send(Err(trouble())).unwrap();
+    following.settle().await;
+    assert_eq!(following.opened(), 2, "at once, since it had lasted");
+    assert_eq!(
+        following.current("r1").unwrap().events[0].end,
+        at(10, 30),
+        "read again, though nothing was told"
+    );
+    assert_eq!(following.live.numbers().broken.load(std::sync::atomic::Ordering::Relaxed), 1);
+
+    // One that breaks at once is not opened again and again.
+    following.says.send(Err(trouble())).unwrap();
+    following.settle().await;
+    assert_eq!((following.opened(), following.how("r1")), (2, How::Sync));
+    tokio::time::sleep(Duration::from_secs(21)).await;
+    assert_eq!((following.opened(), following.how("r1")), (3, How::Streaming));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_is_over_or_has_lost_something_is_opened_again_and_everything_read() {
+    for heard in
+        [Heard { closed: true, ..Heard::default() }, Heard { lost: vec![room("r2")], ..Heard::default() }]
+    {
+        let following = Following::begin(|_| (), quick()).await;
+        following.extend(30);
+        following.say(heard).await;
+        assert_eq!(following.opened(), 2);
+        assert_eq!(following.current("r1").unwrap().events[0].end, at(10, 30));
+        // A server that is always over is left alone for a while.
+        following.say(Heard { closed: true, ..Heard::default() }).await;
+        assert_eq!(following.opened(), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nobody_tells_the_server_is_asked_and_where_it_will_not_say_the_calendar_is_read() {
+    let deaf = |script: &mut Script| script.opens = (0..3).map(|_| Err(trouble())).collect();
+    let following = Following::begin(deaf, quick()).await;
+    assert_eq!((following.how("r1"), following.opened()), (How::Sync, 1));
+    let reads = following.reads();
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    assert_eq!(following.reads(), reads, "nothing changed");
+    following.extend(30);
+    following.feed.0.lock().unwrap().changes += 1;
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    assert_eq!(following.rooms.known(&room("r1")).unwrap().events[0].end, at(10, 30));
+    assert!(following.current("r1").is_none(), "it may have changed since it was asked");
+
+    following.feed.0.lock().unwrap().sync_fails = true;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let reads = following.reads();
+    tokio::time::sleep(Duration::from_secs(16)).await;
+    assert_eq!(following.how("r1"), How::View);
+    assert!(following.reads() >= reads + 2, "r1 and r2 are read again and again");
+    tokio::time::sleep(Duration::from_secs(200)).await;
+    assert_eq!(following.how("r1"), How::Streaming, "it was tried again by itself");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_that_cannot_be_listened_to_is_asked_about_beside_the_others() {
+    let deaf = |script: &mut Script| script.opens = VecDeque::from([Ok(vec![room("r2")])]);
+    let following = Following::begin(deaf, quick()).await;
+    assert_eq!((following.how("r1"), following.how("r2")), (How::Streaming, How::Sync));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_clock_alone_turns_a_room() {
+    let following = Following::begin(|_| (), quick()).await;
+    for _ in 0..2 {
+        tokio::time::timeout(Duration::from_secs(1), following.rooms.next_turned()).await.unwrap();
+    }
+    assert!(tokio::time::timeout(Duration::from_secs(5), following.rooms.next_turned()).await.is_err());
+    following.set_clock(at(10, 0));
+    assert_eq!(following.rooms.next_turned().await, room("r1"));
+    // Known for a day at least: after twelve hours it is read again.
+    let reads = following.reads();
+    following.set_clock(at(21, 31));
+    following.settle().await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(following.reads(), reads + 2);
+}

@@ -1,0 +1,386 @@
+//! Following calendars over HTTP(S), against the simulator: what is told is known within a moment, whatever happens to
+//! subscriptions and connections.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use adjourn::action::{Action, ActionId, Actor, Ask, Notify, Outcome};
+use adjourn::calendar::{RoomAddress, Scope};
+use adjourn::clock::SystemClock;
+use adjourn::engine::{self, Engine, Mode};
+use adjourn::exchange::login::{ChannelBinding, Proof, Windows, WindowsScheme};
+use adjourn::exchange::{Access, Exchange, Secret, Settings, SignIn};
+use adjourn::journal::MemoryJournal;
+use adjourn::live::{How, Kept, Live, Options as Following, Rooms};
+use adjourn::sim::{
+    ExtendedProtection, MeetingSpec, Notifications, Options, Person, PlainSpec, Release, RoomSpec, Scheme,
+    Simulator, Trouble, World, Wrong,
+};
+use chrono::TimeDelta;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+
+use crate::office::{ada, now, settings};
+
+/// Twice the heartbeat, and some for a busy machine.
+const SILENCE: Duration = Duration::from_millis(900);
+
+pub fn room(number: u64) -> RoomAddress {
+    format!("room{number}@example.com").parse().unwrap()
+}
+
+/// In each room a meeting is on.
+pub fn world(rooms: u64) -> World {
+    let mut world = World::new();
+    world.set_now(now());
+    world.add_user(&ada()).add_user(&Person::new("Bo Berg", "bo@example.com"));
+    for number in 0..rooms {
+        let address = room(number).to_string();
+        world.add_room(RoomSpec::new(format!("Room {number}"), &address));
+        let mut meeting =
+            MeetingSpec::new(ada(), now() - TimeDelta::minutes(20), now() + TimeDelta::minutes(40));
+        meeting.rooms = vec![address];
+        world.add_meeting(meeting);
+    }
+    world
+}
+
+pub fn quick() -> Notifications {
+    Notifications { heartbeat: Duration::from_millis(300), ..Notifications::default() }
+}
+
+/// A house that is followed.
+pub struct House {
+    pub sim: Simulator,
+    pub engine: Arc<Engine>,
+    pub rooms: Arc<Rooms>,
+    pub live: Arc<Live>,
+    count: u64,
+    following: JoinHandle<()>,
+}
+
+impl House {
+    pub async fn open(count: u64, notifications: Notifications) -> Self {
+        let sim = Simulator::start(world(count), Options { notifications, ..Options::default() });
+        let sim = sim.await.unwrap();
+        let settings = settings(&sim, None);
+        Self::follow(sim, count, settings, following()).await
+    }
+
+    pub async fn follow(sim: Simulator, count: u64, settings: Settings, following: Following) -> Self {
+        let house = Self::begin(sim, count, settings, following);
+        house.until("all rooms are known", |house| (0..count).all(|n| house.known(n).is_some())).await;
+        house
+    }
+
+    pub fn begin(sim: Simulator, count: u64, mut settings: Settings, following: Following) -> Self {
+        settings.silence = SILENCE;
+        let exchange = Arc::new(Exchange::new(&settings).unwrap());
+        let clock = Arc::new(SystemClock);
+        let scope = Scope::new((0..count).map(room), []);
+        let engine = Engine::new(
+            exchange.clone(),
+            Arc::new(MemoryJournal::default()),
+            clock.clone(),
+            scope,
+            engine::Options { settle: Duration::from_millis(20), ..engine::Options::default() },
+        );
+        let silence = TimeDelta::from_std(SILENCE).unwrap();
+        let rooms = Arc::new(Rooms::new(engine.calendar().clone(), clock, silence));
+        engine.know_by(rooms.clone());
+        let live = Live::new(rooms.clone(), exchange, following);
+        let following = tokio::spawn(live.clone().run(move || (0..count).map(room).collect()));
+        Self { sim, engine: Arc::new(engine), rooms, live, count, following }
+    }
+
+    pub fn known(&self, number: u64) -> Option<Kept> {
+        self.rooms.known(&room(number))
+    }
+
+    fn how(&self, number: u64) -> How {
+        self.known(number).map_or(How::Asked, |kept| kept.how)
+    }
+
+    fn all_by(&self, how: How) -> bool {
+        (0..self.count).all(|number| self.how(number) == how)
+    }
+
+    /// What is known of the room is what is in its mailbox: ids, versions and times.
+    pub fn is_true(&self, number: u64) -> bool {
+        let Some(kept) = self.known(number) else { return false };
+        let (from, to) = (kept.read_at, kept.read_at + TimeDelta::hours(36));
+        let truth = self.sim.world(|world| world.events(room(number).as_str(), from, to));
+        let mut truth: Vec<_> =
+            truth.into_iter().map(|event| (event.start, event.end, event.id, event.change_key)).collect();
+        let told = kept.events.iter().map(|event| {
+            (event.start, event.end, event.id.to_string(), event.change_key.as_str().to_owned())
+        });
+        let mut told: Vec<_> = told.collect();
+        truth.sort();
+        told.sort();
+        truth == told
+    }
+
+    pub fn is_all_true(&self) -> bool {
+        (0..self.count).all(|number| self.is_true(number))
+    }
+
+    pub async fn until(&self, what: &str, mut so: impl FnMut(&Self) -> bool) {
+        let begun = Instant::now();
+        while !so(self) {
+            assert!(begun.elapsed() < Duration::from_secs(30), "never: {what}");
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    fn asked(&self, operation: &str) -> usize {
+        self.sim.requests().iter().filter(|asked| asked.operation == operation).count()
+    }
+
+    /// Books half an hour in the room, tomorrow morning: another time each time it is called.
+    pub fn book(&self, number: u64, after_minutes: i64) -> String {
+        let start = now() + TimeDelta::minutes(60 + after_minutes);
+        let spec = PlainSpec::new(room(number).as_str(), start, start + TimeDelta::minutes(1));
+        self.sim.world(|world| world.add_plain(spec))
+    }
+
+    pub async fn end(&self, number: u64) -> Outcome {
+        let actor = Actor::Program { name: "door".to_owned() };
+        let action = Action::new(ActionId::random(), room(number), Ask::End(Notify::Attendees), actor);
+        self.engine.perform(action, Mode::Perform).await.unwrap().outcome
+    }
+
+    pub async fn close(self) {
+        self.following.abort();
+        let _ = self.following.await;
+        self.sim.stop().await;
+    }
+}
+
+pub fn following() -> Following {
+    let poll = Duration::from_millis(200);
+    Following { poll, again_after: Duration::from_millis(100), ..Following::default() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changes_is_known_within_a_moment_and_an_end_takes_one_round_trip() {
+    let house = House::open(3, quick()).await;
+    house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+    assert_eq!((house.sim.streams(), house.sim.subscriptions()), (1, 3), "one connection for all");
+    let views = house.asked("FindItem");
+    house.book(1, 0);
+    house.until("the booking is known", |house| house.known(1).unwrap().events.len() == 2).await;
+    assert_eq!(house.asked("FindItem"), views + 1, "one room was read again");
+    sleep(Duration::from_millis(700)).await;
+    assert_eq!(house.asked("FindItem"), views + 1, "and none while nothing happens");
+    let as_of = house.known(0).unwrap().as_of;
+    house.until("a heartbeat says that nothing changed", |house| house.known(0).unwrap().as_of > as_of).await;
+
+    let before = house.sim.requests().len();
+    assert!(matches!(house.end(0).await, Outcome::Done(_)));
+    let asked: Vec<_> = house.sim.requests()[before..].iter().map(|asked| asked.operation.clone()).collect();
+    assert_eq!(asked.first().map(String::as_str), Some("UpdateItem"), "nothing was read before: {asked:?}");
+    house.until("the end is known", House::is_all_true).await;
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_that_is_faster_than_the_news_changes_nothing() {
+    let house = House::open(1, Notifications { gather: Duration::from_secs(5), ..quick() }).await;
+    house.until("it is listened to", |house| house.all_by(How::Streaming)).await;
+    house.sim.world(|world| {
+        let uid = world.events(room(0).as_str(), now(), now())[0].uid.clone();
+        world.organizer_changes(&uid, None, |details| details.end += TimeDelta::minutes(30));
+    });
+    let outcome = house.end(0).await;
+    assert!(matches!(outcome, Outcome::Refused { .. }), "{outcome:?}");
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_happens_to_a_stream_the_rooms_are_known_again() {
+    type Happens = fn(&Simulator);
+    let cases: [(&str, Happens); 7] = [
+        ("silence", |sim| sim.disturb_streams(Some(Wrong::Silent))),
+        ("cut", Simulator::cut_streams),
+        ("closed", Simulator::close_streams),
+        ("all subscriptions lost", Simulator::lose_subscriptions),
+        ("one subscription lost", |sim| sim.lose_subscriptions_of(room(1).as_str())),
+        ("events missed", |sim| sim.miss_events_of(room(1).as_str())),
+        ("events lost, until the stream is over", |sim| {
+            sim.disturb_streams(Some(Wrong::Deaf));
+        }),
+    ];
+    for (what, happens) in cases {
+        let house = House::open(3, quick()).await;
+        house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+        happens(&house.sim);
+        house.book(1, 5);
+        if what.ends_with("over") {
+            sleep(Duration::from_millis(300)).await;
+            assert!(!house.is_true(1), "nothing can know of it");
+            house.sim.close_streams();
+        }
+        house.until(what, |house| house.is_all_true() && house.all_by(How::Streaming)).await;
+        house.book(2, 5);
+        house.until(&format!("{what}, and then a change"), House::is_all_true).await;
+        assert!(house.sim.subscriptions() <= 6, "{what}: {} subscriptions", house.sim.subscriptions());
+        house.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_in_any_pieces_doubled_and_in_the_wrong_order_says_the_same() {
+    for (chunk_bytes, wrong) in
+        [(Some(1), None), (Some(7), Some(Wrong::Doubled)), (None, Some(Wrong::Backwards))]
+    {
+        let house = House::open(2, Notifications { chunk_bytes, ..quick() }).await;
+        house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+        house.sim.disturb_streams(wrong);
+        for minutes in 0..5 {
+            house.book(minutes % 2, i64::try_from(minutes).unwrap() * 2);
+        }
+        house.until("five changes", House::is_all_true).await;
+        assert_eq!(house.live.numbers().broken.load(std::sync::atomic::Ordering::Relaxed), 0);
+        house.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_ends_within_an_envelope_wherever_is_begun_again() {
+    let house = House::open(1, quick()).await;
+    for bytes in [1, 200, 500, 700] {
+        house.sim.trouble(Trouble::new(Wrong::Cut(bytes)).on("GetStreamingEvents"));
+        house.sim.cut_streams();
+        house.until("it ended, and began again", |house| house.all_by(How::Streaming)).await;
+    }
+    house.book(0, 0);
+    house.until("a change is told", House::is_all_true).await;
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_streaming_is_not_to_be_had_it_is_asked_and_where_that_is_refused_the_calendar_is_read() {
+    let house = House::open(2, Notifications { streams: Some(0), ..quick() }).await;
+    house.until("no connection may hang: asked", |house| house.all_by(How::Sync)).await;
+    house.book(1, 0);
+    house.until("asked, and told", House::is_all_true).await;
+    house.close().await;
+
+    let sim = Simulator::start(world(2), Options { notifications: quick(), ..Options::default() }).await;
+    let sim = sim.unwrap();
+    sim.trouble(Trouble::new(Wrong::Fault("ErrorAccessDenied")).on("Subscribe").times(usize::MAX));
+    sim.trouble(Trouble::new(Wrong::ItemError("ErrorAccessDenied")).on("SyncFolderItems").times(usize::MAX));
+    let settings = settings(&sim, None);
+    let house = House::follow(sim, 2, settings, following()).await;
+    house.until("neither: read", |house| house.all_by(How::View)).await;
+    house.book(1, 0);
+    house.until("read again", House::is_all_true).await;
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_whose_subscriptions_are_used_up_is_asked_about_and_the_others_are_listened_to() {
+    let sim = Simulator::start(world(3), Options { notifications: quick(), ..Options::default() }).await;
+    let sim = sim.unwrap();
+    let full = Trouble::new(Wrong::ItemError("ErrorExceededSubscriptionCount")).on("Subscribe");
+    sim.trouble(full.for_mailbox(room(1).as_str()).times(usize::MAX));
+    let settings = settings(&sim, None);
+    let house = House::follow(sim, 3, settings, following()).await;
+    house
+        .until("two are listened to", |house| {
+            [house.how(0), house.how(1), house.how(2)] == [How::Streaming, How::Sync, How::Streaming]
+        })
+        .await;
+    house.book(1, 0);
+    house.book(2, 0);
+    house.until("both are known", House::is_all_true).await;
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_requests_of_a_group_go_to_the_server_that_keeps_its_subscriptions() {
+    let house = House::open(5, Notifications { back_ends: 3, ..quick() }).await;
+    house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+    house.sim.close_streams();
+    house.book(4, 0);
+    house
+        .until("the next stream is of the same", |house| house.is_all_true() && house.sim.streams() == 1)
+        .await;
+    assert_eq!(house.asked("Subscribe"), 5, "none had to be asked for twice");
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn listening_takes_no_place_of_those_at_the_doors() {
+    let sim = Simulator::start(world(2), Options { notifications: quick(), ..Options::default() }).await;
+    let sim = sim.unwrap();
+    let mut settings = settings(&sim, None);
+    (settings.per_room, settings.per_server) = (1, 1);
+    let house = House::follow(sim, 2, settings, following()).await;
+    house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+    assert!(matches!(house.end(0).await, Outcome::Done(_)));
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_signs_in_like_everybody_else() {
+    for scheme in [WindowsScheme::Ntlm, WindowsScheme::Negotiate] {
+        let schemes = vec![Scheme::Negotiate, Scheme::Ntlm];
+        let extended_protection = ExtendedProtection::Require;
+        let options =
+            Options { tls: true, schemes, extended_protection, notifications: quick(), ..Options::default() };
+        let sim = Simulator::start(world(2), options).await.unwrap();
+        let ca = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(ca.path(), sim.ca_pem().unwrap()).unwrap();
+        let mut settings = Settings::new(sim.url(), "", Secret::new(String::new()));
+        settings.ca_file = Some(ca.path().to_owned());
+        settings.sign_in = SignIn::Windows(Windows {
+            scheme,
+            username: r"EXAMPLE\svc-adjourn".to_owned(),
+            proof: Proof::Password(Secret::new(Options::default().password)),
+            binding: ChannelBinding::Require,
+            kdc: None,
+        });
+        let house = House::follow(sim, 2, settings, following()).await;
+        house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+        house.book(1, 0);
+        house.until("a change is told", House::is_all_true).await;
+        assert_eq!(house.sim.refused_sign_ins(), 0);
+        house.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delegate_listens_too() {
+    let mut world = world(2);
+    let rooms: Vec<_> = (0..2).map(|number| room(number).to_string()).collect();
+    world.allow_impersonation_of([]).allow_full_access_to(rooms.iter().map(String::as_str));
+    let sim =
+        Simulator::start(world, Options { notifications: quick(), ..Options::default() }).await.unwrap();
+    let mut settings = settings(&sim, None);
+    settings.access = Access::Delegate;
+    let house = House::follow(sim, 2, settings, following()).await;
+    house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+    house.book(1, 0);
+    house.until("a change is told", House::is_all_true).await;
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_release_is_followed_by_what_it_has() {
+    use Release::{
+        Exchange2010Sp2, Exchange2013, Exchange2013Sp1, Exchange2016, Online, SubscriptionEdition,
+    };
+    for release in [Exchange2010Sp2, Exchange2013, Exchange2013Sp1, Exchange2016, SubscriptionEdition, Online]
+    {
+        let options = Options { release, notifications: quick(), ..Options::default() };
+        let sim = Simulator::start(world(1), options).await.unwrap();
+        let settings = settings(&sim, None);
+        let house = House::follow(sim, 1, settings, following()).await;
+        house.until("it is listened to", |house| house.all_by(How::Streaming)).await;
+        house.book(0, 0);
+        house.until(&format!("{release:?}: a change is told"), House::is_all_true).await;
+        house.close().await;
+    }
+}
