@@ -4,7 +4,7 @@ import { ask, roomPath, rooms as allRooms } from "./api.js";
 import { el, field, put, say } from "./dom.js";
 import { begin, trouble } from "./frame.js";
 import { listen } from "./live.js";
-import { SIGNS, at, nameOf, organizerOf, titleOf } from "./room.js";
+import { SIGNS, at, isTold, nameOf, organizerOf, titleOf } from "./room.js";
 import { clock, inZone, near, now, zoneName } from "./time.js";
 
 const CHUNK = 120; // cards made at once; more come as one scrolls
@@ -85,7 +85,7 @@ function searched(entry, name, state) {
 // A `room` event brings the room; any other says that it has to be asked for.
 function hear(kind, data) {
   if (!data?.room) return;
-  if (kind === "room") {
+  if (kind === "room" && data.read_at) {
     take(data.room, { ...known.get(data.room), ...data, state: data });
     return arrangeSoon();
   }
@@ -122,8 +122,8 @@ async function tick() {
   if (document.hidden) return;
   const isOld = (address) => {
     const room = known.get(address);
-    const told = ["streaming", "sync"].includes(room?.state?.follows);
-    return room && Date.now() - room.asked > (told && !at(room.state, now()).passed ? 20 * OLD : OLD);
+    if (!room || Date.now() - room.asked < OLD) return false;
+    return !isTold(room.state) || at(room.state, now()).passed;
   };
   const old = [...cards].filter(([address, card]) => isOld(address) && (inSight(card) || isSmall()));
   const queue = old.slice(0, ASKED_MAX).map(([address]) => address);

@@ -5,7 +5,7 @@ import { confirm, el, put, say } from "./dom.js";
 import { begin, trouble } from "./frame.js";
 import { listen } from "./live.js";
 import { press } from "./press.js";
-import { SIGNS, at, nameOf, organizerOf, titleOf } from "./room.js";
+import { SIGNS, at, isTold, nameOf, organizerOf, titleOf } from "./room.js";
 import { clock, day, inZone, length, near, now, zoneName } from "./time.js";
 
 const address = decodeURIComponent(location.pathname.split("/")[2] ?? "");
@@ -73,7 +73,7 @@ begin({
 
 function hear(kind, data) {
   if (data?.room !== address) return;
-  if (kind === "room") show(data);
+  if (kind === "room" && data.read_at) show(data);
   else read();
 }
 
@@ -99,10 +99,9 @@ function show(room) {
 
 function tick() {
   draw();
-  const told = ["streaming", "sync"].includes(view?.follows);
   const age = Date.now() - readAt;
   const passed = view && at(view, now()).passed;
-  if (connected && !busy && age > (passed ? 1000 : told ? OLD_IF_TOLD : OLD)) read();
+  if (connected && !busy && age > (passed ? 1000 : isTold(view) ? OLD_IF_TOLD : OLD)) read();
   if (saidUntil && Date.now() > saidUntil) answer();
 }
 

@@ -41,6 +41,9 @@ function kind({ current, next, releaseAt }, now) {
   return next && Date.parse(next.start) - now < SOON ? "soon" : "free";
 }
 
+// Whether the service tells of every change by itself.
+export const isTold = (view) => Boolean(view?.follows) && view.follows !== "asked";
+
 // A title that is fit to be read at the door.
 export function titleOf(event) {
   if (event.private) return "Private";

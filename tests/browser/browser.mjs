@@ -16,7 +16,7 @@ export async function launch() {
 }
 
 // A page of its own browser profile, in New York, signed in with this key. `calm()` says that nothing was wrong so far.
-export async function visit(browser, house, path, { key, network = false, hosts = [], ...options } = {}) {
+export async function visit(browser, house, path, { key, network = false, hosts = [], setUp = async () => {}, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, timezoneId: "America/New_York", ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(10_000);
@@ -32,6 +32,7 @@ export async function visit(browser, house, path, { key, network = false, hosts 
   await page.addInitScript(() =>
     addEventListener("securitypolicyviolation", (event) => console.error(`CSP: ${event.violatedDirective} ${event.blockedURI}`)),
   );
+  await setUp(page);
   await page.goto(`${house.url}${path}${key ? `#key=${key}` : ""}`);
   return { page, context, wrong, calm: () => assert.deepEqual(wrong, []), close: () => context.close() };
 }
