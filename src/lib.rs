@@ -22,6 +22,8 @@ pub mod cli;
 pub mod clock;
 #[cfg(feature = "service")]
 pub mod config;
+#[cfg(feature = "service")]
+pub mod console;
 #[cfg(feature = "negotiate")]
 pub mod doctor;
 pub mod engine;

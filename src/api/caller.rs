@@ -14,7 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::Api;
 use super::keys::{InUse, Pass, Shut};
 use super::problem::Problem;
-use crate::access::{KeyId, Right};
+use crate::access::{KeyId, Right, Rights};
 use crate::action::{Actor, IdempotencyKey};
 use crate::calendar::RoomAddress;
 
@@ -54,6 +54,10 @@ impl Caller {
             Some(pass) => api.keys.honours(pass, api.service.now()),
             None => api.keys.knows(self.id()),
         }
+    }
+
+    pub(super) fn rights(&self) -> &Rights {
+        &self.0.holder.rights
     }
 
     pub(super) fn id(&self) -> &KeyId {

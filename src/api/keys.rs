@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::provider::{Closed, Provider};
 use crate::access::{Holder, KeyId, NotAdmitted, StoredKey, split};
+use crate::console::{SignIn, Way};
 use crate::store::{Desk, StoreError};
 
 /// How long a revoked key opens at most.
@@ -158,6 +159,13 @@ impl KeyRing {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         let key = keys.get(id)?;
         key.stored.is_opened_by(secret).then(|| key.in_use.clone())
+    }
+}
+
+#[async_trait::async_trait]
+impl SignIn for KeyRing {
+    async fn way(&self) -> Option<Way> {
+        self.trusted()?.way().await
     }
 }
 

@@ -6,10 +6,12 @@
 
 mod actions;
 mod caller;
+mod doctor;
 mod events;
 mod evidence;
 mod extract;
 mod keys;
+mod me;
 mod meta;
 mod metrics;
 mod page;
@@ -32,6 +34,7 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub use doctor::Doctor;
 pub use keys::KeyRing;
 pub use metrics::Metrics;
 pub use provider::Provider;
@@ -59,6 +62,7 @@ pub struct Api {
     pub(crate) service: Arc<Service>,
     pub(crate) keys: Arc<KeyRing>,
     pub(crate) metrics: Arc<Metrics>,
+    practice: doctor::Practice,
     options: Arc<ArcSwap<Options>>,
 }
 
@@ -66,7 +70,14 @@ impl Api {
     /// An API over a service.
     pub fn new(service: Arc<Service>, keys: Arc<KeyRing>, options: Options) -> Self {
         let metrics = Arc::new(Metrics::new(&service));
-        Self { service, keys, metrics, options: Arc::new(ArcSwap::from_pointee(options)) }
+        let practice = doctor::Practice::default();
+        Self { service, keys, metrics, practice, options: Arc::new(ArcSwap::from_pointee(options)) }
+    }
+
+    /// The same with a doctor who can be asked.
+    #[must_use]
+    pub fn with_doctor(self, doctor: Arc<dyn Doctor>) -> Self {
+        Self { practice: doctor::Practice::of(doctor), ..self }
     }
 
     /// How it behaves now.
@@ -105,6 +116,9 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(sweeps::get))
         .routes(routes!(sweeps::apply))
         .routes(routes!(events::listen))
+        .routes(routes!(me::get))
+        .routes(routes!(doctor::get))
+        .routes(routes!(doctor::examine))
 }
 
 /// The description of the API, as it is served and kept under test.

@@ -17,12 +17,15 @@ use tokio::time::Instant;
 
 use super::keys::InUse;
 use crate::access::{Admitted, Holder, Issuer, KeyId, NotAdmitted};
+use crate::console::{Client, Way};
 use crate::web::{Web, address};
 
 /// How old keys may get before they are fetched again unasked.
 const FETCH_AGAIN: Duration = Duration::from_secs(3600);
 /// Between two fetches that tokens with an unknown key bring about.
 const FETCH_PAUSE: Duration = Duration::from_secs(30);
+/// How long a browser's page waits to hear where people sign in; without it, it offers API keys only.
+const DOORS_PATIENCE: Duration = Duration::from_secs(3);
 /// Holders whose requests are counted; more than an organization's backends and operators.
 const HOLDERS_MAX: usize = 10_000;
 /// Keys of one provider; they have two to ten.
@@ -31,6 +34,8 @@ const KEYS_MAX: usize = 100;
 /// Whose tokens are taken, and what they are good for.
 pub struct Provider {
     issuer: Issuer,
+    /// What the console is at this provider.
+    console: Option<Client>,
     keys: Arc<Keys>,
     /// By allowance as well: whoever has two, by two kinds of tokens, uses up each.
     holders: Mutex<HashMap<(KeyId, u32), Met>>,
@@ -45,6 +50,15 @@ struct Keys {
     present: ArcSwapOption<JwkSet>,
     /// When they were fetched last, or were tried to be. Held while fetching, so that it is done once.
     fetched: tokio::sync::Mutex<Option<Instant>>,
+    /// Where browsers sign in, and when that was asked. Held while asking.
+    doors: tokio::sync::Mutex<Option<(Instant, Option<Doors>)>>,
+}
+
+/// Where people sign in, and where the browser gets its token.
+#[derive(Clone)]
+struct Doors {
+    authorization: String,
+    token: String,
 }
 
 /// A holder whose token was good.
@@ -68,6 +82,8 @@ pub(super) enum Closed {
 struct Description {
     issuer: String,
     jwks_uri: String,
+    authorization_endpoint: Option<String>,
+    token_endpoint: Option<String>,
 }
 
 /// A set in which a key of a kind we do not know spoils nothing (RFC 7517, section 5).
@@ -88,14 +104,36 @@ impl Provider {
             web: Web::new()?,
             present: ArcSwapOption::empty(),
             fetched: tokio::sync::Mutex::default(),
+            doors: tokio::sync::Mutex::default(),
         };
-        Ok(Self { issuer, keys: Arc::new(keys), holders: Mutex::default() })
+        Ok(Self { issuer, console: None, keys: Arc::new(keys), holders: Mutex::default() })
     }
 
     /// The same issuer's tokens, for another audience or other grants: its keys are known already.
     #[must_use]
     pub fn regranted(&self, issuer: Issuer) -> Self {
-        Self { issuer, keys: self.keys.clone(), holders: Mutex::default() }
+        let console = self.console.clone();
+        Self { issuer, console, keys: self.keys.clone(), holders: Mutex::default() }
+    }
+
+    /// The same, at which browsers may sign in for the console.
+    #[must_use]
+    pub fn for_console(self, client: Option<Client>) -> Self {
+        Self { console: client, ..self }
+    }
+
+    /// How a browser signs in there, as far as the provider can be asked.
+    pub(super) async fn way(&self) -> Option<Way> {
+        let Client { id, scope } = self.console.clone()?;
+        // In a task of its own, as with keys.
+        let asked = tokio::spawn(self.keys.clone().doors());
+        let doors = tokio::time::timeout(DOORS_PATIENCE, asked).await.ok()?.ok()??;
+        Some(Way {
+            client_id: id,
+            scope,
+            authorization_endpoint: doors.authorization,
+            token_endpoint: doors.token,
+        })
     }
 
     /// Fetches its keys if they are old, or were never to be had.
@@ -164,7 +202,26 @@ impl Keys {
         if keys.keys.is_empty() { Err(format!("{at} shows no key that is known here")) } else { Ok(keys) }
     }
 
+    /// Where browsers sign in, asked again when that is old or was not to be had.
+    async fn doors(self: Arc<Self>) -> Option<Doors> {
+        let mut asked = self.doors.lock().await;
+        if let Some((at, doors)) = &*asked
+            && at.elapsed() < if doors.is_some() { FETCH_AGAIN } else { FETCH_PAUSE }
+        {
+            return doors.clone();
+        }
+        let found = self.describe().await.and_then(|described| described.doors());
+        let doors = found.map_err(|why| tracing::error!(self.issuer, why, "browsers cannot sign in")).ok();
+        *asked = Some((Instant::now(), doors.clone()));
+        doors
+    }
+
     async fn find(&self) -> Result<Uri, String> {
+        let described = self.describe().await?;
+        address(&described.jwks_uri).map_err(|error| error.to_string())
+    }
+
+    async fn describe(&self) -> Result<Description, String> {
         let url = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
         let at = address(&url).map_err(|error| error.to_string())?;
         let described: Description = self.web.get(&at).await?;
@@ -172,7 +229,20 @@ impl Keys {
         if described.issuer != self.issuer {
             return Err(format!("{at} describes the issuer {}", described.issuer));
         }
-        address(&described.jwks_uri).map_err(|error| error.to_string())
+        Ok(described)
+    }
+}
+
+impl Description {
+    fn doors(self) -> Result<Doors, String> {
+        let at = |url: Option<String>, what: &str| {
+            let url = url.ok_or_else(|| format!("its description has no {what}"))?;
+            address(&url).map(|_| url).map_err(|error| error.to_string())
+        };
+        Ok(Doors {
+            authorization: at(self.authorization_endpoint, "authorization_endpoint")?,
+            token: at(self.token_endpoint, "token_endpoint")?,
+        })
     }
 }
 

@@ -16,6 +16,7 @@ use super::extract::{Ask, At, Body, page_len};
 use super::problem::{Away, No, Problem};
 use super::view::{EventView, RoomView};
 use crate::access::Right;
+use crate::calendar::RoomAddress;
 use crate::service::NoCheckIn;
 
 /// Rooms in one answer.
@@ -49,6 +50,12 @@ pub(super) struct RoomList {
 pub(super) struct RoomEntry {
     /// SMTP address.
     room: String,
+    /// What people call it, where the configuration says.
+    name: Option<String>,
+    /// In which building, where the configuration says.
+    building: Option<String>,
+    /// Whose clock hangs on its wall: an IANA name, where the configuration says.
+    time_zone: Option<String>,
     /// Null when nobody has looked yet.
     state: Option<RoomView>,
 }
@@ -66,17 +73,21 @@ pub(super) async fn list(
     let scope = api.service.engine.scope();
     let seen = scope.rooms().filter(|room| caller.sees(room));
     let mut rest = seen.filter(|room| room.as_str() > after.as_str());
-    let rooms: Vec<_> = rest
-        .by_ref()
-        .take(limit)
-        .map(|room| RoomEntry {
-            room: room.to_string(),
-            state: api.service.known(room).map(|status| RoomView::of(&status, api.options().subjects)),
-        })
-        .collect();
+    let rooms: Vec<_> = rest.by_ref().take(limit).map(|room| entry(&api, room)).collect();
     let more = rest.next().is_some();
     let next_cursor = rooms.last().filter(|_| more).map(|last| last.room.clone());
     Ok(Json(RoomList { rooms, next_cursor }))
+}
+
+fn entry(api: &Api, room: &RoomAddress) -> RoomEntry {
+    let about = api.service.options().rules.about(room);
+    RoomEntry {
+        room: room.to_string(),
+        name: about.name,
+        building: about.building,
+        time_zone: about.time_zone,
+        state: api.service.known(room).map(|status| RoomView::of(&status, api.options().subjects)),
+    }
 }
 
 /// How a room is now.
@@ -119,6 +130,7 @@ pub(super) async fn get(
 fn tag(view: &RoomView) -> String {
     let mut hash = DefaultHasher::new();
     (&view.room, view.busy, &view.current, &view.next).hash(&mut hash);
+    (&view.name, &view.building, &view.time_zone).hash(&mut hash);
     (view.free_until, view.checked_in, view.release_at, &view.may).hash(&mut hash);
     format!("\"{:016x}\"", hash.finish())
 }

@@ -65,6 +65,8 @@ pub(super) struct Judged {
     event: SeenView,
     /// Whether it would be acted on.
     acts: bool,
+    /// What would be done: `decline`, `remove` or `end`; null where it stays.
+    how: Option<String>,
     /// Why, or why not.
     why: String,
 }
@@ -174,11 +176,17 @@ fn judged(plan: &Plan) -> Vec<Judged> {
     let events = plan.rooms.iter().flat_map(|room| room.events.iter().map(move |judged| (room, judged)));
     events
         .map(|(room, judged)| {
-            let (acts, why) = match &judged.verdict {
-                Verdict::Act { why, .. } => (true, why.clone()),
-                Verdict::Keep { why } => (false, why.to_string()),
+            let (how, why) = match &judged.verdict {
+                Verdict::Act { how, why, .. } => (Some(how.to_string()), why.clone()),
+                Verdict::Keep { why } => (None, why.to_string()),
             };
-            Judged { room: room.room.to_string(), event: SeenView::from(&judged.event), acts, why }
+            Judged {
+                room: room.room.to_string(),
+                event: SeenView::from(&judged.event),
+                acts: how.is_some(),
+                how,
+                why,
+            }
         })
         .collect()
 }

@@ -16,6 +16,12 @@ pub(super) struct RoomView {
     /// SMTP address.
     #[schema(example = "room-aurora@example.com")]
     pub room: String,
+    /// What people call it, where the configuration says.
+    pub name: Option<String>,
+    /// In which building, where the configuration says.
+    pub building: Option<String>,
+    /// Whose clock hangs on its wall: an IANA name, where the configuration says.
+    pub time_zone: Option<String>,
     /// Something is on.
     pub busy: bool,
     /// When its calendar was read.
@@ -134,6 +140,9 @@ impl RoomView {
         let event = |event: &Option<Event>| event.as_ref().map(|event| EventView::of(event, subjects));
         Self {
             room: status.room.to_string(),
+            name: status.about.name.clone(),
+            building: status.about.building.clone(),
+            time_zone: status.about.time_zone.clone(),
             busy: status.is_busy(),
             read_at: status.read_at,
             as_of: status.as_of,

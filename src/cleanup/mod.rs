@@ -24,7 +24,7 @@ pub use evidence::{Evidence, EvidenceError, EvidenceLog, SharedEvidence};
 #[cfg(feature = "service")]
 pub(crate) use judge::came;
 pub use judge::{Judgement, Kept, Verdict, judge};
-pub use places::{Place, Setting};
+pub use places::{About, Place, Setting};
 pub use plan::{Judged, Plan, RoomPlan, Stop};
 pub use rules::{CancelledLeftover, Exceptions, How, Limits, NoCheckIn, OrganizerGone, Rule, Rules};
 pub use shard::{NoShard, Shard};

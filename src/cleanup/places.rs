@@ -1,7 +1,7 @@
 //! Settings by place: all rooms, then a building, then a room. The last place that means a room and says something wins.
 //! Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 
@@ -34,6 +34,23 @@ pub struct Place {
     pub strikes: Option<u32>,
     /// Over [`NoCheckIn::strikes_then`].
     pub strikes_then: Option<StrikesThen>,
+    /// The building in which they are.
+    pub building: Option<String>,
+    /// The time zone in which they are, by its IANA name.
+    pub time_zone: Option<String>,
+    /// What people call rooms.
+    pub names: BTreeMap<RoomAddress, String>,
+}
+
+/// What people want to know of a room before they go there.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct About {
+    /// What people call it.
+    pub name: Option<String>,
+    /// Where it is.
+    pub building: Option<String>,
+    /// Whose clock hangs on its wall, by its IANA name.
+    pub time_zone: Option<String>,
 }
 
 /// One setting as it holds for a room, and who says so.
@@ -80,6 +97,22 @@ impl Rules {
             }
         }
         (on, rule)
+    }
+
+    /// What the places say about the room itself.
+    pub fn about(&self, room: &RoomAddress) -> About {
+        let mut about = About::default();
+        for place in self.places.iter().filter(|place| place.means(room)) {
+            let say = |said: Option<&String>, known: &mut Option<String>| {
+                if let Some(said) = said {
+                    *known = Some(said.clone());
+                }
+            };
+            say(place.names.get(room), &mut about.name);
+            say(place.building.as_ref(), &mut about.building);
+            say(place.time_zone.as_ref(), &mut about.time_zone);
+        }
+        about
     }
 
     /// Whether the rule is on in any room.
@@ -170,6 +203,25 @@ mod tests {
                 "strikes_then = delete (board)",
             ]
         );
+    }
+
+    #[test]
+    fn a_room_is_where_the_last_place_says() {
+        let zone = |name: &str| Some(name.to_owned());
+        let names = BTreeMap::from([("berlin-1@x.example".parse().unwrap(), "Spree".to_owned())]);
+        let all = Place { time_zone: zone("Europe/London"), ..place("all", "*") };
+        let berlin = Place {
+            building: Some("Mitte".to_owned()),
+            time_zone: zone("Europe/Berlin"),
+            names,
+            ..place("Berlin", "berlin-*@x.example")
+        };
+        let rules = Rules { places: vec![all, berlin], ..Rules::default() };
+        let about = rules.about(&"berlin-1@x.example".parse().unwrap());
+        assert_eq!(about.name.as_deref(), Some("Spree"));
+        assert_eq!((about.building.as_deref(), about.time_zone), (Some("Mitte"), zone("Europe/Berlin")));
+        let other = rules.about(&"paris@x.example".parse().unwrap());
+        assert_eq!(other, About { time_zone: zone("Europe/London"), ..About::default() });
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! `adjourn doctor`: is everything set up, on every configured Exchange? Reads the configuration; the doctor examines.
+//! `adjourn doctor`: is everything set up, on every configured Exchange? Reads the configuration; the doctor examines. The
+//! service's doctor is the same, without the part that writes.
 
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use super::exit::{Exit, Failure};
 use super::output::Output;
 use super::progress::{Bar, Lines};
 use super::sites::{self, servers, settings};
+use crate::api::Doctor;
 use crate::calendar::RoomAddress;
 use crate::cleanup::Progress;
 use crate::clock::SystemClock;
@@ -27,9 +29,19 @@ pub(super) async fn run(args: DoctorArgs, connection: &Connection, output: &Outp
     }
     let progress: Box<dyn Progress> =
         if output.is_watched() { Box::new(Bar::new()) } else { Box::new(Lines::default()) };
-    let mut findings = uncovered(&config, write_in.as_ref());
-    for (name, server) in servers(&config) {
-        match patient(name, server, &config, write_in.as_ref()).await {
+    let report = report(&config, write_in.as_ref(), &*progress).await;
+    output.data(&report, || report.to_string())?;
+    Ok(match report.status {
+        Status::Fail => Exit::Forbidden,
+        Status::Pass | Status::Skip | Status::Warn => Exit::Done,
+    })
+}
+
+/// Every Exchange of the configuration, examined.
+async fn report(config: &Config, write_in: Option<&RoomAddress>, progress: &dyn Progress) -> Report {
+    let mut findings = uncovered(config, write_in);
+    for (name, server) in servers(config) {
+        match patient(name, server, config, write_in).await {
             Err(finding) => findings.push(finding),
             Ok((patient, lists)) => {
                 findings.extend(lists);
@@ -38,12 +50,28 @@ pub(super) async fn run(args: DoctorArgs, connection: &Connection, output: &Outp
             }
         }
     }
-    let report = Report::new(findings);
-    output.data(&report, || report.to_string())?;
-    Ok(match report.status {
-        Status::Fail => Exit::Forbidden,
-        Status::Pass | Status::Skip | Status::Warn => Exit::Done,
-    })
+    Report::new(findings)
+}
+
+/// The doctor of a running service: reads the configuration anew, as the command does.
+pub(super) struct OnCall(pub(super) Connection);
+
+#[async_trait::async_trait]
+impl Doctor for OnCall {
+    async fn examine(&self) -> Report {
+        match connect::load(&self.0) {
+            Ok(config) => report(&config, None, &Silent).await,
+            Err(failure) => Report::new(vec![misconfigured(None, &failure)]),
+        }
+    }
+}
+
+/// Nobody watches.
+struct Silent;
+
+impl Progress for Silent {
+    fn begin(&self, _: &str, _: usize) {}
+    fn step(&self) {}
 }
 
 /// What is to be examined there, or what is wrong with the configuration already.
@@ -53,9 +81,9 @@ async fn patient(
     config: &Config,
     write_in: Option<&RoomAddress>,
 ) -> Result<(Patient, Vec<Finding>), Finding> {
-    let settings = settings(name, server).map_err(|failure| misconfigured(name, &failure))?;
+    let settings = settings(name, server).map_err(|failure| misconfigured(Some(name), &failure))?;
     let exchange = Exchange::new(&settings).map_err(|error| {
-        misconfigured(name, &Failure::new(Exit::Usage, "the connection cannot be used").because(error))
+        misconfigured(Some(name), &Failure::new(Exit::Usage, "the connection cannot be used").because(error))
     })?;
     let exchange = Arc::new(exchange);
     let lives_here = |room: &RoomAddress| sites::name_of(config, room) == Some(name);
@@ -112,9 +140,9 @@ fn uncovered(config: &Config, write_in: Option<&RoomAddress>) -> Vec<Finding> {
     nowhere.map(finding).collect()
 }
 
-fn misconfigured(name: &str, failure: &Failure) -> Finding {
+fn misconfigured(name: Option<&str>, failure: &Failure) -> Finding {
     Finding {
-        connection: Some(name.to_owned()),
+        connection: name.map(str::to_owned),
         room: None,
         check: "configuration",
         status: Status::Fail,

@@ -102,7 +102,8 @@ impl Running {
             (Some(known), Some(old), Some(new))
                 if (&old.issuer.issuer, &old.keys_at) == (&new.issuer.issuer, &new.keys_at) =>
             {
-                Ok(Some(Arc::new(known.regranted(new.issuer.clone()))))
+                let provider = known.regranted(new.issuer.clone()).for_console(new.console.clone());
+                Ok(Some(Arc::new(provider)))
             }
             _ => provider(&config.api),
         }
@@ -188,6 +189,7 @@ pub(super) fn shown(config: &Config) -> api::Options {
 pub(super) fn provider(config: &config::Api) -> Result<Option<Arc<Provider>>, Failure> {
     let Some(oidc) = &config.oidc else { return Ok(None) };
     let provider = Provider::new(oidc.issuer.clone(), oidc.keys_at.clone());
+    let provider = provider.map(|provider| provider.for_console(oidc.console.clone()));
     provider.map(|provider| Some(Arc::new(provider))).map_err(|error| Failure::from_error(Exit::Usage, error))
 }
 

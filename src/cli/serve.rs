@@ -1,6 +1,7 @@
 //! `adjourn serve`: the service, from its first look at what a stop left open to its last answer.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,11 +14,13 @@ use tracing_subscriber::{EnvFilter, Layer as _};
 
 use super::args::{Connection, LogFormat, ServeArgs};
 use super::connect::{self, Journalled, Opened};
+use super::doctor::OnCall;
 use super::exit::{Exit, Failure};
 use super::output::Output;
 use super::reload::{self, Files, Running};
-use crate::api::{self, Api, KeyRing, Limits, Tls};
+use crate::api::{self, Api, Doctor, KeyRing, Limits, Tls};
 use crate::config;
+use crate::console;
 use crate::service::Service;
 use crate::store::{Desk, StoreError};
 use crate::telemetry;
@@ -37,18 +40,40 @@ pub(super) async fn run(args: ServeArgs, connection: &Connection, output: &Outpu
     let desk = Desk::open(&connect::state_directory(connection)?).map_err(failed)?;
     let opened = connect::open(connection, Journalled::Acts, output).await?;
     let listen = args.listen.unwrap_or(opened.config.api.listen);
-    let ended = serve(opened, desk, listen, Some(connection.clone()), output).await;
+    let on = Occasion {
+        connection: Some(connection.clone()),
+        doctor: Arc::new(OnCall(connection.clone())),
+        story: None,
+        way_in: "",
+    };
+    let ended = serve(opened, desk, listen, on, output).await;
     // Spans that are not sent yet are sent.
     let _ = tokio::task::spawn_blocking(move || exported.map(telemetry::Export::end)).await;
     ended
 }
 
-/// Serves until Ctrl-C or SIGTERM. `connection` says where the configuration is read again on SIGHUP.
+/// What differs between a service and a demo of one.
+pub(super) struct Occasion {
+    /// Where the configuration is read again on SIGHUP.
+    pub(super) connection: Option<Connection>,
+    /// Who examines the set-up.
+    pub(super) doctor: Arc<dyn Doctor>,
+    /// What goes on beside it, until it is told to stop.
+    pub(super) story: Option<Story>,
+    /// What the console's address ends with to sign somebody in at once: never a real key's.
+    pub(super) way_in: &'static str,
+}
+
+/// Something that goes on while the service runs.
+pub(super) type Story =
+    Box<dyn FnOnce(Arc<Service>, CancellationToken) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+
+/// Serves until Ctrl-C or SIGTERM.
 pub(super) async fn serve(
     opened: Opened,
     desk: Desk,
     listen: SocketAddr,
-    connection: Option<Connection>,
+    on: Occasion,
     output: &Output,
 ) -> Result<Exit, Failure> {
     let Opened { engine, feed, config } = opened;
@@ -56,7 +81,7 @@ pub(super) async fn serve(
     let service = Service::open(engine, desk.clone(), reload::options(&config)).await.map_err(failed)?;
     let keys = Arc::new(KeyRing::open(desk).await.map_err(failed)?);
     keys.trust(reload::provider(&config.api)?);
-    let api = Api::new(service.clone(), keys.clone(), reload::shown(&config));
+    let api = Api::new(service.clone(), keys.clone(), reload::shown(&config)).with_doctor(on.doctor);
     let hook = reload::webhook(&config, &service)?;
     let listener = TcpListener::bind(listen)
         .await
@@ -64,6 +89,7 @@ pub(super) async fn serve(
     let at = listener.local_addr().unwrap_or(listen);
     let scheme = if tls.is_some() { "https" } else { "http" };
     output.line(&format!("{scheme}://{at}"))?;
+    output.say(&format!("the console is at {scheme}://{at}/{}", on.way_in));
     tracing::info!(%at, "serving");
 
     let (stop, mut parts) = (CancellationToken::new(), JoinSet::new());
@@ -77,9 +103,13 @@ pub(super) async fn serve(
     }
     parts.spawn(service.clone().watch(stop.clone()));
     parts.spawn(service.clone().follow(feed, config.live.clone(), stop.clone()));
-    parts.spawn(api::serve(listener, tls, api::router(api.clone()), Limits::default(), stop.clone()));
+    if let Some(story) = on.story {
+        parts.spawn(story(service.clone(), stop.clone()));
+    }
+    let router = api::router(api.clone()).merge(console::router(keys.clone()));
+    parts.spawn(api::serve(listener, tls, router, Limits::default(), stop.clone()));
     let files = Files::of(&config);
-    let mut running = Running { service, api, keys, connection, config, files, hook: None };
+    let mut running = Running { service, api, keys, connection: on.connection, config, files, hook: None };
     running.tell(hook, &mut parts);
     // Where there is no systemd, nobody is told.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);

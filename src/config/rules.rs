@@ -1,8 +1,9 @@
 //! What sweeps go by, checked: rules, exceptions, limits, and what is different where.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
+use chrono_tz::Tz;
 
 use super::error::{ConfigError, Source};
 use super::file::{self, Spanned};
@@ -15,6 +16,14 @@ const STRIKES_MAX: u32 = 100;
 pub(super) fn check_place(source: &Source<'_>, file: file::Place) -> Result<Place, ConfigError> {
     let optional =
         |value: &Option<Spanned<i64>>| value.as_ref().map(|value| minutes(source, value)).transpose();
+    if let Some(zone) = &file.time_zone {
+        let known = zone.get_ref().parse::<Tz>();
+        known.map_err(|_| source.at(zone, format!("`{}` is no time zone", zone.get_ref())))?;
+    }
+    let mut names = BTreeMap::new();
+    for (room, name) in file.names {
+        names.insert(room.get_ref().parse().map_err(|error| source.at(&room, error))?, name);
+    }
     Ok(Place {
         grace: optional(&file.grace_minutes)?,
         early: optional(&file.early_minutes)?,
@@ -27,6 +36,9 @@ pub(super) fn check_place(source: &Source<'_>, file: file::Place) -> Result<Plac
         auto_check_in: file.auto_check_in.map(lower),
         strikes: file.strikes.as_ref().map(|strikes| checked(source, strikes, 0, STRIKES_MAX)).transpose()?,
         strikes_then: file.strikes_then,
+        building: file.building,
+        time_zone: file.time_zone.map(Spanned::into_inner),
+        names,
     })
 }
 

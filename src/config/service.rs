@@ -12,6 +12,7 @@ use super::file::{self, Spanned};
 use super::{checked, minutes, patterns};
 use crate::access::{Grant, Issuer, Right, Rights};
 use crate::api::TlsFiles;
+use crate::console::Client;
 use crate::live;
 use crate::service::{Schedule, ScheduleError};
 use crate::web::address;
@@ -44,6 +45,8 @@ pub struct Oidc {
     pub issuer: Issuer,
     /// Where its keys are; `None`: where its description says.
     pub keys_at: Option<Uri>,
+    /// What the console is there; `None`: it offers no such sign-in.
+    pub console: Option<Client>,
 }
 
 /// Who is told what happens.
@@ -105,7 +108,9 @@ fn check_oidc(source: &Source<'_>, file: &file::Oidc) -> Result<Oidc, ConfigErro
         name_claim: file.name_claim.clone(),
         grants,
     };
-    Ok(Oidc { issuer, keys_at: file.jwks_url.as_ref().map(at).transpose()? })
+    let console =
+        file.console.as_ref().map(|one| Client { id: one.client_id.clone(), scope: one.scope.clone() });
+    Ok(Oidc { issuer, keys_at: file.jwks_url.as_ref().map(at).transpose()?, console })
 }
 
 pub(super) fn check_webhook(source: &Source<'_>, file: file::Webhook) -> Result<Webhook, ConfigError> {

@@ -235,3 +235,37 @@ fn connections_have_names_and_rooms_of_their_own() {
     assert!(error(&format!("{one}{one}")).contains("a name of its own"));
     assert!(error("[[connections]]\nname = \"x\"\n").contains("connections.rooms is needed"));
 }
+
+#[test]
+fn places_say_where_rooms_are_and_what_they_are_called() {
+    let text = r#"
+        [[places]]
+        name = "Berlin"
+        rooms = ["berlin-*@example.com"]
+        building = "Mitte"
+        time_zone = "Europe/Berlin"
+        names = { "Berlin-1@example.com" = "Spree" }
+    "#;
+    let about = parse(text).unwrap().rules.about(&"berlin-1@example.com".parse().unwrap());
+    assert_eq!((about.name.as_deref(), about.time_zone.as_deref()), (Some("Spree"), Some("Europe/Berlin")));
+    let place = "[[places]]\nname = \"x\"\nrooms = []\n";
+    assert_eq!(
+        error(&format!("{place}time_zone = \"Middle/Earth\"\n")),
+        "adjourn.toml:4: places.time_zone: `Middle/Earth` is no time zone"
+    );
+    assert!(
+        error(&format!("{place}names = {{ spree = \"Spree\" }}\n"))
+            .contains("`spree` is not an SMTP address")
+    );
+}
+
+#[test]
+fn the_console_is_a_client_of_the_provider_where_that_is_said() {
+    let oidc =
+        "[api.oidc]\nissuer = \"https://login.example.com\"\naudience = \"api://adjourn\"\ngrants = []\n";
+    let console = |more: &str| parse(&format!("{oidc}{more}")).unwrap().api.oidc.unwrap().console;
+    assert_eq!(console(""), None);
+    let client = console("console = { client_id = \"one\", scope = \"openid\" }\n").unwrap();
+    assert_eq!((client.id.as_str(), client.scope.as_str()), ("one", "openid"));
+    assert!(error(&format!("{oidc}console = {{ client_id = \"one\" }}\n")).contains("scope"));
+}

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::calendar::{Event, RoomAddress};
-use crate::cleanup::{EvidenceLog, Judgement, Kept as Spared, Rules, Verdict, came, judge};
+use crate::cleanup::{About, EvidenceLog, Judgement, Kept as Spared, Rules, Verdict, came, judge};
 use crate::engine::Directory;
 use crate::live::{How, Kept};
 
@@ -12,6 +12,8 @@ use crate::live::{How, Kept};
 pub struct Status {
     /// Which room.
     pub room: RoomAddress,
+    /// What is known of it besides its calendar.
+    pub about: About,
     /// When its calendar was read.
     pub read_at: DateTime<Utc>,
     /// Until when it is known that nothing else changed.
@@ -96,6 +98,7 @@ pub fn status(
     }
     Status {
         room: room.clone(),
+        about: rules.about(room),
         read_at: kept.read_at,
         as_of: kept.as_of,
         follows: kept.how,

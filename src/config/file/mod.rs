@@ -2,6 +2,7 @@
 
 mod server;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -43,6 +44,10 @@ pub(in crate::config) struct Place {
     pub(in crate::config) auto_check_in: Option<Vec<String>>,
     pub(in crate::config) strikes: Option<Spanned<u32>>,
     pub(in crate::config) strikes_then: Option<StrikesThen>,
+    pub(in crate::config) building: Option<String>,
+    pub(in crate::config) time_zone: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(in crate::config) names: BTreeMap<Spanned<String>, String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -89,6 +94,14 @@ pub(in crate::config) struct Oidc {
     pub(in crate::config) jwks_url: Option<Spanned<String>>,
     pub(in crate::config) name_claim: Option<String>,
     pub(in crate::config) grants: Vec<Grant>,
+    pub(in crate::config) console: Option<Console>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Console {
+    pub(in crate::config) client_id: String,
+    pub(in crate::config) scope: String,
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,4 +1,8 @@
-//! `adjourn demo`: the whole product on a simulated Exchange, over real HTTP, in a few seconds and without any set-up.
+//! `adjourn demo`: the whole product on a simulated Exchange, over real HTTP, in a few seconds and without any set-up. Served, it
+//! is a house in which people come and go.
+
+mod house;
+mod live;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -7,30 +11,34 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use serde::Serialize;
 
-use super::args::DemoArgs;
-use super::connect::{self, Opened};
-use super::exit::{Exit, Failure};
-use super::output::Output;
-use super::progress::Lines;
-use super::sim::rooms;
 use crate::access::{Right, Rights, StoredKey};
 use crate::action::{Action, ActionId, Actor, AllDay, Ask, DeleteHow, Notify, Outcome, Target};
+use crate::api::Doctor;
 use crate::calendar::{RoomAddress, Scope, Window};
 use crate::cleanup::{
     Applied, CancelledLeftover, Evidence, EvidenceLog, How, Kept, NoCheckIn, OrganizerGone, Plan, Rules,
     Sweep, Verdict,
 };
+use crate::cli::args::DemoArgs;
+use crate::cli::connect::{self, Opened};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output::Output;
+use crate::cli::progress::Lines;
+use crate::cli::serve::{Occasion, Story};
+use crate::cli::sim::rooms;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Overrides};
+use crate::doctor::{Patient, Report, examine};
 use crate::engine::Mode;
 use crate::exchange::{Exchange, Secret, Settings};
 use crate::journal::MemoryJournal;
 use crate::sim::{Mail, Options, Simulator, demo_world};
 use crate::store::Desk;
+use live::People;
 
 /// Everything that happened, as `--json` prints it.
 #[derive(Serialize)]
-struct Story {
+struct Played {
     url: String,
     actions: Vec<Told>,
     plan: Plan,
@@ -55,6 +63,8 @@ struct MailLine {
     subject: String,
 }
 
+/// Somebody's own mailbox, where nothing may be done.
+const OUTSIDER: &str = "ada.albers@example.com";
 /// The key of a demo that is served. It opens a simulated Exchange on this machine, and nothing else.
 const DEMO_KEY: (&str, &str) = ("demo", "demo");
 /// Requests a minute: a demo may be measured.
@@ -62,30 +72,85 @@ const DEMO_PER_MINUTE: u32 = 10_000_000;
 
 pub(super) async fn run(args: DemoArgs, output: &Output) -> Result<Exit, Failure> {
     let now = SystemClock.now();
-    let world = demo_world(now);
+    let mut world = demo_world(now);
+    if args.serve {
+        house::furnish(&mut world);
+    }
     let room_names = rooms(&world);
+    if args.serve {
+        world.allow_impersonation_of(room_names.iter().map(String::as_str));
+    }
     let options = Options::default();
     let settings = |url| settings(url, &options.username, &options.password);
     let simulator = Simulator::start(world, options.clone())
         .await
         .map_err(|error| Failure::new(Exit::Usage, "cannot start the simulator").because(error))?;
-    let exchange = Exchange::new(&settings(simulator.url()))
+    let settings = settings(simulator.url());
+    let exchange = Exchange::new(&settings)
         .map_err(|error| Failure::new(Exit::Usage, "cannot reach the simulator").because(error))?;
-    let opened =
-        connect::open_with(Arc::new(exchange), config(&room_names)?, Arc::new(MemoryJournal::default()))
-            .await?;
+    let (exchange, simulator) = (Arc::new(exchange), Arc::new(simulator));
+    let journal = Arc::new(MemoryJournal::default());
+    let mut opened = connect::open_with(exchange.clone(), config(&room_names)?, journal).await?;
     let exit = if args.serve {
-        serve(opened, args.listen, output).await?
+        show(&mut opened.config)?;
+        let rooms = opened.config.scope.rooms().cloned().collect();
+        let (doctor, people) = (
+            Arc::new(HouseDoctor { settings, exchange, rooms, outsider: address(OUTSIDER)? }),
+            People::of(simulator.clone())?,
+        );
+        serve(opened, args.listen, doctor, people, output).await?
     } else {
         let story = play(&opened, &simulator).await?;
         output.data(&story, || tell(&story))?;
         Exit::Done
     };
-    simulator.stop().await;
+    if let Some(simulator) = Arc::into_inner(simulator) {
+        simulator.stop().await;
+    }
     Ok(exit)
 }
 
-async fn serve(opened: Opened, listen: SocketAddr, output: &Output) -> Result<Exit, Failure> {
+/// A house to be looked at: it has buildings, says what goes on in them, and releases rooms while one watches.
+fn show(config: &mut Config) -> Result<(), Failure> {
+    config.rules.places = house::places()?;
+    // In a house where half of all meetings are abandoned for show, that is no sign of a mistake.
+    config.rules.limits.share_max = 1.0;
+    config.api.subjects = true;
+    config.api.state_age = TimeDelta::seconds(5);
+    Ok(())
+}
+
+/// Examines the simulated Exchange.
+struct HouseDoctor {
+    settings: Settings,
+    exchange: Arc<Exchange>,
+    rooms: Vec<RoomAddress>,
+    /// Somebody whose mailbox is out of reach.
+    outsider: RoomAddress,
+}
+
+#[async_trait::async_trait]
+impl Doctor for HouseDoctor {
+    async fn examine(&self) -> Report {
+        let patient = Patient {
+            settings: self.settings.clone(),
+            exchange: self.exchange.clone(),
+            rooms: self.rooms.clone(),
+            outsiders: vec![self.outsider.clone()],
+            write_in: None,
+            spares_private: false,
+        };
+        Report::new(examine(&patient, &SystemClock, &|| {}).await)
+    }
+}
+
+async fn serve(
+    opened: Opened,
+    listen: SocketAddr,
+    doctor: Arc<HouseDoctor>,
+    people: People,
+    output: &Output,
+) -> Result<Exit, Failure> {
     let failed = |error| Failure::from_error(Exit::Usage, error);
     let desk = Desk::in_memory().map_err(failed)?;
     let all = Rights::new("*".parse(), Right::ALL);
@@ -93,10 +158,12 @@ async fn serve(opened: Opened, listen: SocketAddr, output: &Output) -> Result<Ex
     let now = opened.engine.clock().now();
     desk.add_key(key.stored, now).await.map_err(failed)?;
     output.say(&format!("a simulated Exchange is served; the key is {}", key.token));
-    super::serve::serve(opened, desk, listen, None, output).await
+    let story: Story = Box::new(|service, stop| Box::pin(people.live(service, stop)));
+    let on = Occasion { connection: None, doctor, story: Some(story), way_in: "#key=adj_demo_demo" };
+    crate::cli::serve::serve(opened, desk, listen, on, output).await
 }
 
-async fn play(opened: &Opened, simulator: &Simulator) -> Result<Story, Failure> {
+async fn play(opened: &Opened, simulator: &Simulator) -> Result<Played, Failure> {
     let end = Ask::End(Notify::Attendees);
     let scenes = [
         ("end the meeting, rehearsed", "room-aurora@example.com", end, Mode::Rehearse),
@@ -109,7 +176,7 @@ async fn play(opened: &Opened, simulator: &Simulator) -> Result<Story, Failure> 
             Ask::Delete(DeleteHow::Tell),
             Mode::Perform,
         ),
-        ("end in somebody's own mailbox", "ada.albers@example.com", end, Mode::Perform),
+        ("end in somebody's own mailbox", OUTSIDER, end, Mode::Perform),
     ];
     let mut actions = Vec::new();
     for (what, room, ask, mode) in scenes {
@@ -120,7 +187,7 @@ async fn play(opened: &Opened, simulator: &Simulator) -> Result<Story, Failure> 
     }
     let (plan, applied) = clean_up(opened).await?;
     let mails = simulator.outbox().iter().map(mail_line).collect();
-    Ok(Story { url: simulator.url(), actions, plan, applied, mails, requests: simulator.requests().len() })
+    Ok(Played { url: simulator.url(), actions, plan, applied, mails, requests: simulator.requests().len() })
 }
 
 async fn clean_up(opened: &Opened) -> Result<(Plan, Vec<Applied>), Failure> {
@@ -200,7 +267,7 @@ fn mail_line(mail: &Mail) -> MailLine {
     }
 }
 
-fn tell(story: &Story) -> String {
+fn tell(story: &Played) -> String {
     let mut text = format!("A simulated Exchange answers on {}.\n\nAt the doors:\n", story.url);
     for told in &story.actions {
         text += &format!("  {} — {}\n      {}\n", told.room, told.what, told.outcome);

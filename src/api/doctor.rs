@@ -1,0 +1,175 @@
+//! The doctor's report, and asking the doctor to look again. How anything is examined is known elsewhere ([`Doctor`]).
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::Api;
+use super::caller::Caller;
+use super::problem::{No, Problem};
+use crate::access::Right;
+use crate::doctor::{Report, Status};
+
+/// Who can find out whether everything is set up.
+#[async_trait::async_trait]
+pub trait Doctor: Send + Sync + 'static {
+    /// Looks at everything once.
+    async fn examine(&self) -> Report;
+}
+
+/// The doctor of a service, and what was found last.
+#[derive(Clone, Default)]
+pub(super) struct Practice {
+    doctor: Option<Arc<dyn Doctor>>,
+    last: Arc<Mutex<Last>>,
+}
+
+#[derive(Default)]
+struct Last {
+    begun_at: Option<DateTime<Utc>>,
+    running: bool,
+    over: Option<(DateTime<Utc>, Arc<Report>)>,
+}
+
+impl Practice {
+    pub(super) fn of(doctor: Arc<dyn Doctor>) -> Self {
+        Self { doctor: Some(doctor), last: Arc::default() }
+    }
+
+    fn last<R>(&self, look: impl FnOnce(&mut Last) -> R) -> R {
+        look(&mut self.last.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn view(&self) -> DoctorView {
+        self.last(|last| DoctorView::of(last))
+    }
+}
+
+/// An examination that ends, however it ends.
+struct Running(Practice);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.last(|last| last.running = false);
+    }
+}
+
+/// What the doctor found last, and whether an examination is under way.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct DoctorView {
+    /// An examination is under way.
+    running: bool,
+    /// When the last one began.
+    begun_at: Option<DateTime<Utc>>,
+    /// When the report was ready; null when nobody was examined since the service began.
+    at: Option<DateTime<Utc>>,
+    /// The worst of the findings: `pass`, `skip`, `warn` or `fail`.
+    status: Option<&'static str>,
+    /// The cause of the worst of them, in one line.
+    headline: Option<String>,
+    /// In the order in which things depend on each other.
+    findings: Vec<FindingView>,
+}
+
+/// One finding.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct FindingView {
+    /// Which connection it is about; null for the configuration as a whole.
+    connection: Option<String>,
+    /// Which room.
+    room: Option<String>,
+    /// What was looked at.
+    check: String,
+    /// `pass`, `skip`, `warn` or `fail`.
+    status: &'static str,
+    /// What was found.
+    says: String,
+    /// What to do about it.
+    remedy: Option<String>,
+    /// Response code, HTTP status or kind of failure.
+    code: Option<String>,
+}
+
+impl DoctorView {
+    fn of(last: &Last) -> Self {
+        let report = last.over.as_ref().map(|(_, report)| report);
+        Self {
+            running: last.running,
+            begun_at: last.begun_at,
+            at: last.over.as_ref().map(|(at, _)| *at),
+            status: report.map(|report| word(report.status)),
+            headline: report.map(|report| report.headline.clone()),
+            findings: report
+                .map_or_else(Vec::new, |report| report.findings.iter().map(FindingView::of).collect()),
+        }
+    }
+}
+
+impl FindingView {
+    fn of(finding: &crate::doctor::Finding) -> Self {
+        Self {
+            connection: finding.connection.clone(),
+            room: finding.room.clone(),
+            check: finding.check.to_owned(),
+            status: word(finding.status),
+            says: finding.says.clone(),
+            remedy: finding.remedy.clone(),
+            code: finding.code.clone(),
+        }
+    }
+}
+
+fn word(status: Status) -> &'static str {
+    match status {
+        Status::Pass => "pass",
+        Status::Skip => "skip",
+        Status::Warn => "warn",
+        Status::Fail => "fail",
+    }
+}
+
+/// The report tells of the whole set-up, so it is for those who may know all of it.
+fn allowed(caller: &Caller) -> Result<(), Problem> {
+    caller.need(Right::Audit)?;
+    caller.need_everywhere()
+}
+
+/// What the doctor found last.
+#[utoipa::path(get, path = "/v1/doctor", tag = "doctor", responses((status = 200, body = DoctorView), No))]
+pub(super) async fn get(State(api): State<Api>, caller: Caller) -> Result<Json<DoctorView>, Problem> {
+    allowed(&caller)?;
+    Ok(Json(api.practice.view()))
+}
+
+/// Examine everything again. Changes nothing; see `GET /v1/doctor` for how far it is. While one examination runs, asking is
+/// asking for the same.
+#[utoipa::path(post, path = "/v1/doctor", tag = "doctor", responses((status = 202, body = DoctorView), No))]
+pub(super) async fn examine(
+    State(api): State<Api>,
+    caller: Caller,
+) -> Result<(StatusCode, Json<DoctorView>), Problem> {
+    allowed(&caller)?;
+    let practice = api.practice.clone();
+    let doctor = practice.doctor.clone().ok_or_else(|| Problem::no_such("doctor"))?;
+    let (service, now) = (api.service.clone(), api.service.now());
+    let begins = practice.last(|last| {
+        let begins = !last.running;
+        if begins {
+            (last.running, last.begun_at) = (true, Some(now));
+        }
+        begins
+    });
+    if begins {
+        let running = Running(practice.clone());
+        tokio::spawn(async move {
+            let report = Arc::new(doctor.examine().await);
+            running.0.last(|last| last.over = Some((service.now(), report)));
+        });
+    }
+    Ok((StatusCode::ACCEPTED, Json(practice.view())))
+}

@@ -1,0 +1,108 @@
+//! The buildings of a demo that is served: the office everybody knows, whose rooms are left alone, and two more in which people
+//! come and go while somebody watches. Values only; who comes and goes is in `live`.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+
+use super::address;
+use crate::calendar::{RoomAddress, RoomPattern};
+use crate::cleanup::Place;
+use crate::cli::exit::Failure;
+use crate::sim::{RoomSpec, World};
+
+/// How long after its start nobody has come to a meeting that is released: short, so that one sees it.
+const GRACE: TimeDelta = TimeDelta::seconds(40);
+/// How long before its start people may check in.
+const EARLY: TimeDelta = TimeDelta::minutes(1);
+
+const OFFICE: Building = Building {
+    name: "Main Building",
+    time_zone: "Europe/Berlin",
+    rooms: &[
+        ("room-aurora@example.com", "Aurora"),
+        ("room-borealis@example.com", "Borealis"),
+        ("room-cirrus@example.com", "Cirrus"),
+        ("room-delta@example.com", "Delta"),
+        ("room-ember@example.com", "Ember"),
+        ("room-fjord@example.com", "Fjord"),
+        ("beamer-1@example.com", "Projector 1"),
+    ],
+};
+
+/// Where people come and go.
+const LIVELY: [Building; 2] = [
+    Building {
+        name: "Harbour House",
+        time_zone: "Europe/Berlin",
+        rooms: &[
+            ("room-gull@example.com", "Gull"),
+            ("room-heron@example.com", "Heron"),
+            ("room-ibis@example.com", "Ibis"),
+            ("room-jay@example.com", "Jay"),
+            ("room-kestrel@example.com", "Kestrel"),
+        ],
+    },
+    Building {
+        name: "Pier 9",
+        time_zone: "America/New_York",
+        rooms: &[
+            ("room-lark@example.com", "Lark"),
+            ("room-merlin@example.com", "Merlin"),
+            ("room-nightjar@example.com", "Nightjar"),
+        ],
+    },
+];
+
+struct Building {
+    name: &'static str,
+    time_zone: &'static str,
+    rooms: &'static [(&'static str, &'static str)],
+}
+
+/// The rooms that are left alone.
+pub(super) fn quiet() -> Result<Vec<RoomAddress>, Failure> {
+    OFFICE.rooms.iter().map(|(room, _)| address(room)).collect()
+}
+
+/// The rooms in which people come and go.
+pub(super) fn lively() -> Result<Vec<RoomAddress>, Failure> {
+    LIVELY.iter().flat_map(|building| building.rooms).map(|(room, _)| address(room)).collect()
+}
+
+/// Adds the rooms in which people come and go.
+pub(super) fn furnish(world: &mut World) {
+    for (room, name) in LIVELY.iter().flat_map(|building| building.rooms) {
+        let mut spec = RoomSpec::new(format!("Room {name}"), *room);
+        // These show what a meeting is about; Exchange's own setting shows the organizer in its place.
+        spec.booking.organizer_as_subject = false;
+        world.add_room(spec);
+    }
+}
+
+/// What is different where.
+pub(super) fn places() -> Result<Vec<Place>, Failure> {
+    let lively = LIVELY.iter().map(|building| {
+        let place = building.place()?;
+        Ok(Place { grace: Some(GRACE), early: Some(EARLY), ..place })
+    });
+    std::iter::once(OFFICE.place()).chain(lively).collect()
+}
+
+impl Building {
+    fn place(&self) -> Result<Place, Failure> {
+        let mut names = BTreeMap::new();
+        for (room, name) in self.rooms {
+            names.insert(address(room)?, (*name).to_owned());
+        }
+        let patterns = self.rooms.iter().map(|(room, _)| room.parse::<RoomPattern>());
+        Ok(Place {
+            name: self.name.to_owned(),
+            rooms: patterns.flatten().collect(),
+            building: Some(self.name.to_owned()),
+            time_zone: Some(self.time_zone.to_owned()),
+            names,
+            ..Place::default()
+        })
+    }
+}

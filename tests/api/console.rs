@@ -1,0 +1,209 @@
+//! The console as a browser meets it before anybody signs in, and what the API has for it besides rooms and actions.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use adjourn::access::Right;
+use adjourn::api::{self, Api, Doctor, Limits};
+use adjourn::cleanup::{Place, Rules};
+use adjourn::console::{self, SignIn, Way};
+use adjourn::doctor::{Finding, Report, Status};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+
+use crate::lobby::{BUSY, FREE, Lobby, Said};
+
+/// A provider, or none.
+struct Provider(Option<&'static str>);
+
+#[async_trait::async_trait]
+impl SignIn for Provider {
+    async fn way(&self) -> Option<Way> {
+        Some(Way {
+            client_id: "console".to_owned(),
+            scope: "openid".to_owned(),
+            authorization_endpoint: "https://login.example.com/authorize".to_owned(),
+            token_endpoint: self.0?.to_owned(),
+        })
+    }
+}
+
+/// Takes as long as the test wants, and counts.
+#[derive(Default)]
+struct Slow {
+    asked: AtomicUsize,
+    ready: Notify,
+}
+
+#[async_trait::async_trait]
+impl Doctor for Slow {
+    async fn examine(&self) -> Report {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.ready.notified().await;
+        Report::new(vec![Finding {
+            connection: Some("default".to_owned()),
+            room: None,
+            check: "clock",
+            status: Status::Warn,
+            says: "two minutes apart".to_owned(),
+            remedy: Some("mend it".to_owned()),
+            code: None,
+        }])
+    }
+}
+
+impl Lobby {
+    /// The API with its console and this doctor, in place of the API alone.
+    async fn furnish(&mut self, provider: Option<&'static str>, doctor: Arc<dyn Doctor>) {
+        let shown = api::Options { deadline: Duration::from_secs(10), subjects: false };
+        let api = Api::new(self.service.clone(), self.keys.clone(), shown).with_doctor(doctor);
+        let router = api::router(api).merge(console::router(Arc::new(Provider(provider))));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        self.at = listener.local_addr().unwrap();
+        tokio::spawn(api::serve(listener, None, router, Limits::default(), self.stop.clone()));
+    }
+
+    async fn as_a_stranger(&self, path: &str, more: &str) -> Said {
+        self.raw(&format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{more}\r\n")).await
+    }
+}
+
+async fn furnished(provider: Option<&'static str>) -> Lobby {
+    let mut lobby = Lobby::open().await;
+    lobby.furnish(provider, Arc::new(Slow::default())).await;
+    lobby
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_need_no_key_and_hold_nothing() {
+    let lobby = furnished(None).await;
+    for path in
+        ["/", "/plan", "/audit", "/doctor", "/rooms/busy@example.com", "/rooms/nobody@nowhere.example"]
+    {
+        let page = lobby.as_a_stranger(path, "").await;
+        assert_eq!(page.status, 200, "{path}");
+        assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+        let policy = page.header("content-security-policy").unwrap();
+        assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'"), "{policy}");
+        assert!(
+            policy.contains("connect-src 'self';") && policy.contains("frame-ancestors 'none'"),
+            "{policy}"
+        );
+        assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
+        assert_eq!((page.header("referrer-policy"), page.header("set-cookie")), (Some("no-referrer"), None));
+        assert!(!page.body.contains("example.com") && !page.body.contains(" style="), "{}", page.body);
+        let tag = page.header("etag").unwrap();
+        let again = lobby.as_a_stranger(path, &format!("If-None-Match: {tag}\r\n")).await;
+        assert_eq!((again.status, again.body.as_str()), (304, ""), "{path}");
+    }
+    for (part, kind) in
+        [("console.css", "text/css"), ("board.js", "text/javascript"), ("icon.svg", "image/svg+xml")]
+    {
+        let part = lobby.as_a_stranger(&format!("/console/{part}"), "").await;
+        assert!(part.status == 200 && part.header("content-type").unwrap().starts_with(kind), "{part:?}");
+    }
+    assert_eq!(lobby.as_a_stranger("/console/..%2Fmod.rs", "").await.status, 404);
+    // Whatever else there is still needs a key.
+    for path in ["/v1/rooms", "/v1/me", "/v1/doctor", "/nothing", "/metrics"] {
+        assert_eq!(lobby.as_a_stranger(path, "").await.status, 401, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_is_offered_and_may_be_asked_and_nobody_else() {
+    let lobby = furnished(Some("https://login.example.com/token")).await;
+    let page = lobby.as_a_stranger("/", "").await;
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.contains("connect-src 'self' https://login.example.com;"), "{policy}");
+    let config = lobby.as_a_stranger("/console/config.json", "").await;
+    assert_eq!(
+        config.json(),
+        json!({ "oidc": {
+            "client_id": "console",
+            "scope": "openid",
+            "authorization_endpoint": "https://login.example.com/authorize",
+            "token_endpoint": "https://login.example.com/token",
+        } })
+    );
+    let lobby = furnished(Some("https://login.example.com;script-src/token")).await;
+    let policy = lobby.as_a_stranger("/", "").await.header("content-security-policy").unwrap().to_owned();
+    assert!(policy.contains("connect-src 'self';"), "an address that says more is left out: {policy}");
+    let none = furnished(None).await.as_a_stranger("/console/config.json", "").await;
+    assert_eq!(none.json(), json!({ "oidc": null }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_hears_what_it_is_good_for() {
+    let lobby = Lobby::open().await;
+    let some = lobby.key("some", BUSY, &[Right::Read, Right::End], 600).await;
+    let me = lobby.ask_as(&some, "GET", "/v1/me", &[], "").await.json();
+    assert_eq!(
+        me,
+        json!({ "name": "some", "rights": ["read", "end"], "rooms": [BUSY], "everywhere": false })
+    );
+    let all = lobby.key("all", "*", &Right::ALL, 600).await;
+    let me = lobby.ask_as(&all, "GET", "/v1/me", &[], "").await.json();
+    assert_eq!((&me["everywhere"], me["rights"].as_array().unwrap().len()), (&json!(true), Right::ALL.len()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rooms_have_names_buildings_and_zones_where_the_places_say() {
+    let place = Place {
+        name: "here".to_owned(),
+        rooms: vec![BUSY.parse().unwrap_or_else(|never| match never {})],
+        building: Some("Main".to_owned()),
+        time_zone: Some("Asia/Tokyo".to_owned()),
+        names: BTreeMap::from([(BUSY.parse().unwrap(), "Busy one".to_owned())]),
+        ..Place::default()
+    };
+    let lobby = Lobby::with(Rules { places: vec![place], ..Rules::default() }).await;
+    let listed = lobby.get("/v1/rooms").await.json();
+    let known = |room: &Value| ["name", "building", "time_zone"].map(|key| room[key].clone());
+    let here = ["Busy one", "Main", "Asia/Tokyo"].map(Value::from);
+    assert_eq!(known(&listed["rooms"][0]), here);
+    assert_eq!(known(&listed["rooms"][1]), [const { Value::Null }; 3]);
+    assert_eq!(known(&lobby.get(&format!("/v1/rooms/{BUSY}")).await.json()), here);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_is_asked_once_at_a_time_by_those_who_may_know_everything() {
+    let mut lobby = Lobby::open().await;
+    let doctor = Arc::new(Slow::default());
+    lobby.furnish(None, doctor.clone()).await;
+    assert_eq!(lobby.get("/v1/doctor").await.status, 403, "its rooms are not all rooms");
+    let reader = lobby.key("reader", "*", &[Right::Read], 600).await;
+    assert_eq!(lobby.ask_as(&reader, "POST", "/v1/doctor", &[], "").await.status, 403);
+    let all = lobby.key("all", "*", &Right::ALL, 600).await;
+    let ask = async |method: &str| lobby.ask_as(&all, method, "/v1/doctor", &[], "").await;
+    let never = ask("GET").await.json();
+    assert_eq!(
+        (&never["running"], &never["at"], &never["findings"]),
+        (&json!(false), &Value::Null, &json!([]))
+    );
+    for _ in 0..3 {
+        let begun = ask("POST").await;
+        assert_eq!((begun.status, &begun.json()["running"]), (202, &json!(true)));
+    }
+    doctor.ready.notify_one();
+    let report = loop {
+        let report = ask("GET").await.json();
+        if report["running"] == false {
+            break report;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    assert_eq!(doctor.asked.load(Ordering::SeqCst), 1);
+    assert_eq!((&report["status"], &report["findings"][0]["check"]), (&json!("warn"), &json!("clock")));
+    assert!(report["headline"].as_str().unwrap().contains("two minutes apart"), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_doctor_there_is_none() {
+    let lobby = Lobby::open().await;
+    let all = lobby.key("all", "*", &Right::ALL, 600).await;
+    assert_eq!(lobby.ask_as(&all, "POST", "/v1/doctor", &[], "").await.status, 404);
+    assert_eq!(lobby.get(&format!("/v1/rooms/{FREE}")).await.json()["name"], Value::Null);
+}

@@ -1,0 +1,185 @@
+// The display at a door: what is pressed there, what other displays show of it, and what happens when the connection is lost.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { launch, until, visit } from "./browser.mjs";
+import { api, house, room, writeEvent } from "./house.mjs";
+
+const CONFIG = `
+[api]
+subjects = true
+state_age_s = 1
+[[places]]
+name = "Main Building"
+rooms = ["*"]
+building = "Main Building"
+time_zone = "Asia/Tokyo"
+names = { "room-aurora@example.com" = "Aurora <b>1</b>" }
+[[places]]
+name = "checked"
+rooms = ["room-aurora@example.com"]
+check_in = true
+grace_minutes = 60
+`;
+const KEYS = { all: ["--rights", "all"], door: [], reader: ["--rights", "read"], one: ["--rooms", room("fjord")] };
+
+let there, browser;
+before(async () => ([there, browser] = await Promise.all([house({ config: CONFIG, keys: KEYS }), launch()])));
+after(async () => {
+  await browser?.close();
+  await there?.stop();
+});
+
+const door = (name, options = {}) =>
+  visit(browser, there, `/rooms/${encodeURIComponent(room(name))}`, { key: there.keys.all, ...options });
+const shows = (page, word) => page.locator(".word strong", { hasText: new RegExp(`^${word}$`) }).waitFor();
+const button = (page, name) => page.getByRole("button", { name, exact: true });
+const view = async (name) => (await api(there, "GET", `/v1/rooms/${room(name)}`)).json;
+
+async function end(page) {
+  await button(page, "End").click();
+  await button(page, "End now").click();
+}
+
+test("somebody checks in before the release deadline, and both displays say so", async () => {
+  const [one, other] = await Promise.all([door("aurora"), door("aurora")]);
+  await shows(one.page, "Check in");
+  await one.page.getByText(/Nobody has checked in. Released at \d\d:\d\d/).waitFor();
+  assert.ok((await view("aurora")).release_at);
+  await button(one.page, "Check in").click();
+  await Promise.all([one, other].map(({ page }) => shows(page, "In use")));
+  await other.page.getByText("Checked in", { exact: true }).waitFor();
+  assert.equal((await view("aurora")).release_at, null);
+  assert.equal(await button(one.page, "Check in").isVisible(), false);
+  for (const each of [one, other]) each.calm(), await each.close();
+});
+
+test("a meeting that ends on one display ends on the other, and comes back", async () => {
+  const [one, other] = await Promise.all([door("aurora"), door("aurora")]);
+  await Promise.all([one, other].map(({ page }) => shows(page, "In use")));
+  await end(one.page);
+  await Promise.all([one, other].map(({ page }) => shows(page, "Free")));
+  await one.page.locator(".said").getByText(/now ends \d\d:\d\d instead of \d\d:\d\d; nobody was told/).waitFor();
+  await button(one.page, "Undo").click();
+  await Promise.all([one, other].map(({ page }) => shows(page, "In use")));
+  for (const each of [one, other]) each.calm(), await each.close();
+});
+
+test("times are those of the room, whatever the browser's zone is", async () => {
+  const { page, calm, close } = await door("aurora");
+  await shows(page, "In use");
+  const { current } = await view("aurora");
+  const there = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: "Asia/Tokyo" });
+  await page.locator(".until", { hasText: `until ${there.format(new Date(current.end))}` }).waitFor();
+  assert.match(await page.locator(".clock").getAttribute("title"), /Tokyo time, GMT\+9/);
+  calm();
+  await close();
+});
+
+test("a free room is booked, kept longer and given back, by keyboard alone", async () => {
+  const { page, calm, close } = await door("fjord");
+  await shows(page, "Free");
+  await tabTo(page, "Book 30 min");
+  await page.keyboard.press("Enter");
+  await shows(page, "In use");
+  const before = (await view("fjord")).current.end;
+  await tabTo(page, "Extend 15 min");
+  await page.keyboard.press("Space");
+  await until(async () => (await view("fjord")).current.end > before, "it lasts longer");
+  await tabTo(page, "End");
+  await page.keyboard.press("Enter");
+  await tabTo(page, "Cancel");
+  await page.keyboard.press("Enter");
+  await shows(page, "In use");
+  await tabTo(page, "End");
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog").waitFor();
+  await tabTo(page, "End now");
+  await page.keyboard.press("Enter");
+  // What began this minute ends with it.
+  const left = async () => Date.parse((await view("fjord")).current?.end ?? 0) - Date.now();
+  await until(async () => (await left()) < 61_000, "it is over with this minute");
+  calm();
+  await close();
+});
+
+// Moves the focus on until it is there, and sees that it shows.
+async function tabTo(page, name) {
+  await button(page, name).waitFor();
+  for (let steps = 0; steps < 20; steps++) {
+    const focused = await page.evaluate(() => document.activeElement?.textContent);
+    if (focused === name) {
+      const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
+      assert.notEqual(outline, "none", `the focus on ${name} shows`);
+      return;
+    }
+    await page.keyboard.press("Tab");
+  }
+  throw new Error(`${name} cannot be reached`);
+}
+
+test("what has changed since the display showed it is left alone, in the API's words", async () => {
+  // This display hears of nothing, and what it asks is not answered from here on: as over a network that swallows things.
+  const deaf = (page) => page.route("**/v1/events", () => {});
+  const { page, wrong, close } = await door("delta", { network: true, setUp: deaf });
+  await shows(page, "In use");
+  await page.route("**/v1/rooms/room-delta%40example.com", () => {});
+  const extended = await api(there, "POST", `/v1/rooms/${room("delta")}/extend`, { minutes: 5 });
+  assert.equal(extended.status, 200, JSON.stringify(extended));
+  await end(page);
+  const said = page.locator(".said");
+  await said.getByText(/^it is not as you saw it: .* then, .* now; look again and decide again$/).waitFor();
+  assert.doesNotMatch(await said.textContent(), /\d\dZ/, "times are the room's");
+  assert.ok((await view("delta")).busy);
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("the server goes and comes back: the display says so, and goes on", async () => {
+  const { page, wrong, close } = await door("aurora", { network: true });
+  await shows(page, "In use");
+  await there.away("SIGKILL");
+  const banner = page.locator(".link");
+  await banner.getByText(/No connection to Adjourn since \d\d:\d\d/).waitFor();
+  assert.equal(await button(page, "End").getAttribute("aria-disabled"), "true");
+  await button(page, "End").click({ force: true });
+  assert.equal(await page.getByRole("dialog").count(), 0, "nothing is promised that cannot be done");
+  await shows(page, "In use");
+  await there.back();
+  await until(async () => (await banner.textContent()) === "", "the banner goes", 20_000);
+  await end(page);
+  await shows(page, "Free");
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("a key shows what it may do, and the API has the last word", async () => {
+  const reader = await door("ember", { key: there.keys.reader });
+  await shows(reader.page, "In use");
+  assert.deepEqual(await reader.page.locator(".buttons button:visible").allTextContents(), []);
+  const asked = await api(there, "POST", `/v1/rooms/${room("ember")}/end`, {}, there.keys.reader);
+  assert.equal(asked.status, 403);
+  const display = await door("ember", { key: there.keys.door });
+  await button(display.page, "End").waitFor();
+  const stranger = await door("ember", { key: there.keys.one, network: true });
+  await stranger.page.getByText("There is no such room").waitFor();
+  for (const each of [reader, display, stranger]) each.calm(), await each.close();
+});
+
+test("what people write is shown as they wrote it, and does nothing", async () => {
+  const subject = `<img src=x onerror="document.title='broken'"><script>alert(1)</script>`;
+  const start = new Date(Math.floor(Date.now() / 60_000) * 60_000 - 60_000);
+  await writeEvent(there, room("cirrus"), { subject, start, end: new Date(start.getTime() + 30 * 60_000) });
+  await until(async () => (await view("cirrus")).current?.subject === subject, "the service reads it");
+  const { page, calm, close } = await door("cirrus");
+  await page.locator(".title", { hasText: subject }).waitFor();
+  assert.equal(await page.locator("main img, main script").count(), 0);
+  await page.goto(`${there.url}/?q=img`);
+  await page.locator(".what", { hasText: subject }).waitFor();
+  await page.goto(`${there.url}/?q=aurora`);
+  await page.getByRole("link", { name: "Aurora <b>1</b>" }).first().waitFor();
+  assert.equal(await page.locator("main img, main script, main b").count(), 0);
+  calm();
+  await close();
+});

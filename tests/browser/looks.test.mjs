@@ -1,0 +1,109 @@
+// For everybody: nothing serious on any page, in light and dark, on a small screen and enlarged; headers that keep strangers out.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { launch, overflows, serious, until, visit } from "./browser.mjs";
+import { api, demo, house } from "./house.mjs";
+
+let there, browser;
+before(async () => {
+  [there, browser] = await Promise.all([demo(), launch()]);
+  // So that there is something to undo.
+  await api(there, "POST", "/v1/rooms/room-aurora@example.com/end", {});
+});
+after(async () => {
+  await browser?.close();
+  await there?.stop();
+});
+
+const ROOMS = ["aurora", "fjord", "gull"].map((name) => `/rooms/room-${name}@example.com`);
+const PAGES = ["/", ...ROOMS, "/plan", "/audit", "/doctor"];
+
+// The page with something on it.
+async function full(path, options) {
+  const visited = await visit(browser, there, path, { key: there.key, ...options });
+  const { page } = visited;
+  await page.getByRole("heading", { level: 1 }).waitFor();
+  if (path === "/") await page.locator(".card").first().waitFor();
+  if (path === "/plan") await page.getByRole("button", { name: "Make a plan" }).click();
+  if (path === "/doctor") await page.getByRole("button", { name: "Examine now" }).click();
+  if (path.startsWith("/rooms")) await page.locator(".word strong").waitFor();
+  else if (path !== "/") await page.locator("tbody tr").first().waitFor();
+  return visited;
+}
+
+for (const colorScheme of ["light", "dark"]) {
+  for (const path of PAGES) {
+    test(`${path} has nothing serious in ${colorScheme}`, async () => {
+      const { page, calm, close } = await full(path, { colorScheme, reducedMotion: "reduce" });
+      assert.deepEqual(await serious(page), []);
+      const paper = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+      const [brightness] = paper.match(/\d+/).map(Number);
+      assert.equal(brightness > 128, colorScheme === "light", paper);
+      calm();
+      await close();
+    });
+  }
+}
+
+test("signing in has nothing serious", async () => {
+  const { page, calm, close } = await visit(browser, there, "/");
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  assert.deepEqual(await serious(page), []);
+  calm();
+  await close();
+});
+
+// 1280 × 800 enlarged to 200 %, and the narrowest phone.
+for (const [name, viewport] of Object.entries({ "200 %": { width: 640, height: 400 }, "320 px": { width: 320, height: 568 } })) {
+  for (const path of PAGES) {
+    test(`${path} needs no scrolling sideways at ${name}, and buttons can be hit`, async () => {
+      const { page, calm, close } = await full(path, { viewport, deviceScaleFactor: 2 });
+      assert.equal(await overflows(page), false);
+      const small = await page.locator("button:visible, select:visible, nav a:visible").evaluateAll((nodes) =>
+        nodes.filter((node) => node.getBoundingClientRect().height < 44).map((node) => node.textContent),
+      );
+      assert.deepEqual(small, []);
+      calm();
+      await close();
+    });
+  }
+}
+
+test("pages run no script but their own, are framed by nobody, and set no cookie", async () => {
+  for (const path of [...PAGES, "/console/board.js", "/console/config.json", "/console/nothing"]) {
+    const answer = await fetch(there.url + path);
+    const policy = answer.headers.get("content-security-policy");
+    assert.match(policy, /^default-src 'none'; script-src 'self'; style-src 'self';.*frame-ancestors 'none'/, path);
+    assert.doesNotMatch(policy, /unsafe|\*/);
+    assert.equal(answer.headers.get("x-content-type-options"), "nosniff");
+    assert.equal(answer.headers.get("referrer-policy"), "no-referrer");
+    assert.equal(answer.headers.get("set-cookie"), null);
+    const tag = answer.headers.get("etag");
+    if (tag) assert.equal((await fetch(there.url + path, { headers: { "if-none-match": tag } })).status, 304);
+  }
+});
+
+test("five thousand rooms are usable", async () => {
+  const many = await house({ rooms: 5000 });
+  try {
+    const { page, calm, close } = await visit(browser, many, "/", { key: many.keys.all });
+    await page.getByText(/5000 rooms/).waitFor();
+    const took = await page.evaluate(async () => {
+      const began = performance.now();
+      const search = document.querySelector("input[type=search]");
+      search.value = "04999";
+      search.dispatchEvent(new Event("input"));
+      while (document.querySelectorAll(".card").length !== 1) await new Promise(requestAnimationFrame);
+      return performance.now() - began;
+    });
+    assert.ok(took < 2000, `a search took ${Math.round(took)} ms`);
+    const known = () => page.locator(".card[data-kind=unknown]").count();
+    await until(async () => (await known()) === 0, "the room in sight was asked for", 20_000);
+    calm();
+    await close();
+  } finally {
+    await many.stop();
+  }
+});

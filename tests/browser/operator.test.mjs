@@ -1,0 +1,130 @@
+// Operators: the board, a plan and applying it, the record and taking back, the doctor.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { launch, until, visit } from "./browser.mjs";
+import { api, house, room } from "./house.mjs";
+
+const CONFIG = `
+[cleanup]
+cancelled_leftover = true
+[cleanup.organizer_gone]
+domains = ["example.com"]
+[doctor]
+out_of_scope = ["ada.albers@example.com"]
+[[places]]
+name = "ground"
+rooms = ["room-aurora@example.com", "room-borealis@example.com", "room-cirrus@example.com"]
+building = "Ground floor"
+time_zone = "Europe/Berlin"
+`;
+const KEYS = { all: ["--rights", "all"], reader: ["--rights", "read"] };
+
+let there, browser;
+before(async () => ([there, browser] = await Promise.all([house({ config: CONFIG, keys: KEYS }), launch()])));
+after(async () => {
+  await browser?.close();
+  await there?.stop();
+});
+
+const open = (path, options = {}) => visit(browser, there, path, { key: there.keys.all, ...options });
+const button = (page, name) => page.getByRole("button", { name, exact: true });
+
+test("the board shows all rooms, and finds them by word, building and state", async () => {
+  const { page, calm, close } = await open("/");
+  const names = async () => (await page.locator(".card h3").allTextContents()).sort();
+  await until(async () => (await names()).length === 6, "six rooms");
+  await page.getByText(/6 rooms: .*in use/).waitFor();
+  await page.getByLabel("Building").selectOption("Ground floor");
+  await until(async () => (await names()).length === 3, "three rooms");
+  await page.getByLabel("Search").fill("auro");
+  await until(async () => (await names()).join() === "Room Aurora", "one room");
+  await page.getByLabel("Search").fill("");
+  await page.getByLabel("Building").selectOption("");
+  await page.getByLabel("State").selectOption("free");
+  await until(async () => (await names()).includes("Room Fjord") && !(await names()).includes("Room Ember"), "the free ones");
+  assert.match(page.url(), /state=free/);
+  await page.getByRole("link", { name: "Room Fjord" }).click();
+  await page.locator(".word strong", { hasText: "Free" }).waitFor();
+  calm();
+  await close();
+});
+
+test("no subject is shown unless the configuration says so", async () => {
+  const { page, calm, close } = await open(`/rooms/${room("aurora")}`);
+  await page.getByText("Reserved", { exact: true }).waitFor();
+  assert.doesNotMatch(await page.content(), /Quarterly|Albers/);
+  calm();
+  await close();
+});
+
+test("a plan gives each verdict's reason, and is applied once", async () => {
+  const { page, calm, close } = await open("/plan");
+  await button(page, "Make a plan").click();
+  await page.getByText(/events seen, 2 would be changed/).waitFor();
+  const verdicts = page.getByRole("row");
+  await verdicts.filter({ hasText: "its organizer cancelled it, and it still blocks the room" }).waitFor();
+  await verdicts.filter({ hasText: "the directory knows nobody by its organizer's address" }).waitFor();
+  await page.getByText("Berlin time, GMT+1").or(page.getByText("Berlin time, CET")).first().waitFor();
+  await page.getByLabel("Show").selectOption("all");
+  await verdicts.filter({ hasText: "Stays" }).first().waitFor();
+  await page.reload();
+  await page.getByText(/2 would be changed/).waitFor();
+  await button(page, "Apply to 2").click();
+  await button(page, "Apply now").click();
+  await page.getByText("Applied: 2 done.").waitFor();
+  await page.getByText(/was moved to Deleted Items/).first().waitFor();
+  assert.equal(await button(page, "Apply to 2").isVisible(), false);
+  const done = await api(there, "GET", `/v1/actions?room=${room("cirrus")}&state=done`);
+  assert.equal(done.json.actions.length, 2);
+  calm();
+  await close();
+});
+
+test("the record is filtered, and an action is taken back from it", async () => {
+  const ended = await api(there, "POST", `/v1/rooms/${room("aurora")}/end`, {});
+  assert.equal(ended.status, 200, JSON.stringify(ended));
+  await api(there, "POST", `/v1/rooms/${room("fjord")}/end`, {});
+  const { page, calm, close } = await open("/audit");
+  const rows = page.locator("tbody tr");
+  await rows.filter({ hasText: "Refused" }).waitFor();
+  await page.getByLabel("Room", { exact: true }).fill(room("aurora"));
+  await page.getByLabel("Outcome").selectOption("done");
+  await button(page, "Filter").click();
+  await until(async () => (await rows.count()) === 1, "one action");
+  await page.getByLabel("To (your time)").fill("2020-01-01T00:00");
+  await button(page, "Filter").click();
+  await until(async () => (await rows.count()) === 0, "none so long ago");
+  await page.getByLabel("To (your time)").fill("");
+  await button(page, "Filter").click();
+  await page.getByRole("button", { name: "Undo: End in Room Aurora" }).click();
+  await button(page, "Undo now").click();
+  await page.getByText(/Room Aurora: .*ends \d\d:\d\d again/).waitFor();
+  const { json } = await api(there, "GET", `/v1/rooms/${room("aurora")}`);
+  assert.ok(json.busy, JSON.stringify(json));
+  calm();
+  await close();
+});
+
+test("the doctor examines, and says what was found", async () => {
+  const { page, calm, close } = await open("/doctor");
+  await page.getByText("Nobody was examined since the service began.").waitFor();
+  await button(page, "Examine now").click();
+  await page.getByText(/Examined .* your time/).waitFor();
+  // This simulator lets the account in everywhere, and the doctor says so.
+  await page.locator(".headline").getByText(/FAIL.*scope/).waitFor();
+  await page.getByText(/What to do:/).first().waitFor();
+  calm();
+  await close();
+});
+
+test("who may only read sees no plan and no doctor, and the API says why", async () => {
+  const { page, calm, close } = await open("/plan", { key: there.keys.reader, network: true });
+  await page.getByRole("navigation").getByText("Audit").waitFor();
+  assert.deepEqual(await page.getByRole("navigation").getByRole("link").allTextContents(), ["Rooms", "Audit"]);
+  await button(page, "Make a plan").click();
+  await page.getByText("The key has no right to `cleanup`.").waitFor();
+  calm();
+  await close();
+});
