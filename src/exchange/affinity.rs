@@ -37,13 +37,13 @@ impl Affinity {
     /// Learns from an answer which back end it came from.
     pub(super) fn learn(&self, headers: &HeaderMap) {
         let set = headers.get_all(header::SET_COOKIE).iter().filter_map(|set| set.to_str().ok());
-        let ours = set.filter_map(|set| {
+        let mut ours = set.filter_map(|set| {
             let (name, rest) = set.split_once('=')?;
             let value = rest.split(';').next().unwrap_or_default().trim();
             let fits = name.trim() == COOKIE && !value.is_empty() && value.len() <= VALUE_MAX;
             fits.then(|| HeaderValue::from_str(&format!("{COOKIE}={value}")).ok())?
         });
-        if let Some(cookie) = ours.last() {
+        if let Some(cookie) = ours.next_back() {
             *self.cookie.lock().unwrap_or_else(PoisonError::into_inner) = Some(cookie);
         }
     }

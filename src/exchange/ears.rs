@@ -71,15 +71,15 @@ impl Subscriptions {
             self.rooms.iter().filter(|room| !subscribed.contains(room)).cloned().collect()
         };
         let mut failures = Vec::new();
-        let mut rest = missing.as_slice();
+        let mut rest = missing;
         // The first answer says which back end the others are to go to.
-        if let (None, [first, others @ ..]) = (self.way.affinity.cookie(), rest) {
-            let answer = (first.clone(), self.way.subscribe(first).await);
-            self.keep(answer, &mut failures);
-            rest = others;
+        if self.way.affinity.cookie().is_none() && !rest.is_empty() {
+            let first = rest.remove(0);
+            let answer = self.way.subscribe(&first).await;
+            self.keep((first, answer), &mut failures);
         }
         let way = self.way.clone();
-        let asked = rest.to_vec().into_iter().map(move |room| {
+        let asked = rest.into_iter().map(move |room| {
             let way = way.clone();
             async move {
                 let answer = way.subscribe(&room).await;
