@@ -3,8 +3,9 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
-use adjourn::sim::{Options, Simulator};
+use adjourn::sim::{Notifications, Options, Simulator};
 
 use crate::office::{ROOM, meeting, world};
 
@@ -28,4 +29,33 @@ async fn exchangelib_lists_creates_updates_declines_and_deletes() {
         .unwrap();
     assert!(status.success(), "exchangelib: {status}");
     assert!(sim.outbox().iter().any(|mail| mail.kind == adjourn::sim::MailKind::Decline));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn exchangelib_listens_fetches_and_synchronizes() {
+    let Some(python) = std::env::var_os("ADJOURN_EXCHANGELIB_PYTHON") else {
+        return println!("ADJOURN_EXCHANGELIB_PYTHON is not set: exchangelib was not run");
+    };
+    let mut world = world();
+    world.add_meeting(meeting());
+    // Two back ends, so that it has to come back to the right one; streams that last for a while, in pieces.
+    let notifications = Notifications {
+        heartbeat: Duration::from_millis(200),
+        minute: Duration::from_secs(4),
+        chunk_bytes: Some(100),
+        back_ends: 2,
+        ..Notifications::default()
+    };
+    let options = Options { notifications, ..Options::default() };
+    let sim = Simulator::start(world, options.clone()).await.unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sim/listen.py");
+    let status = tokio::process::Command::new(python)
+        .arg(script)
+        .args([sim.url().as_str(), &options.username, &options.password, ROOM])
+        .stdin(Stdio::null())
+        .status()
+        .await
+        .unwrap();
+    assert!(status.success(), "exchangelib: {status}");
+    assert_eq!(sim.subscriptions(), 0, "all were unsubscribed");
 }

@@ -527,8 +527,6 @@ async fn streams_break_off_in_the_middle_and_subscriptions_survive_it() {
     for wrong in [Wrong::ResetAfter, Wrong::ResetBefore] {
         sim.trouble(Trouble::new(wrong).on("GetStreamingEvents"));
         let request = envelope(ROOM, &get_streaming(&[&id], 30));
-        let asked = tokio::spawn(async move { request });
-        let request = asked.await.unwrap();
         assert!(crate::socket::Socket::open(&sim).await.post(Some(&basic()), &request).await.is_err());
     }
     until("reset", || sim.streams() == 0).await;

@@ -86,7 +86,7 @@ impl Stream {
                 let envelope: Vec<u8> = self.body.drain(..end).collect();
                 let envelope = String::from_utf8(envelope).unwrap();
                 assert!(envelope.starts_with("<?xml"), "{envelope}");
-                keep(&by_the_schema(&envelope));
+                keep(&envelope);
                 return Next::Envelope(envelope);
             }
             if let Some(end) = find(&self.unread, b"\r\n") {
@@ -113,11 +113,6 @@ impl Stream {
 
 fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
     bytes.windows(what.len()).position(|window| window == what).map(|at| at + what.len())
-}
-
-/// Exchange has two elements of streams in another namespace than its schema; here they are where the schema has them.
-fn by_the_schema(envelope: &str) -> String {
-    envelope.replace("m:Notification>", "t:Notification>").replace("m:SubscriptionId>", "t:SubscriptionId>")
 }
 
 pub fn status(envelope: &str) -> Option<&str> {
@@ -175,7 +170,7 @@ pub async fn ask_with(sim: &Simulator, room: &str, headers: &str, body: &str) ->
     let mut answer = vec![0; length];
     timeout(PATIENCE, stream.socket.read_exact(&mut answer)).await.unwrap().unwrap();
     let answer = String::from_utf8(answer).unwrap();
-    keep(&by_the_schema(&answer));
+    keep(&answer);
     (stream.head, answer)
 }
 
