@@ -40,6 +40,8 @@ pub(super) struct Subscriptions {
     rooms: Vec<RoomAddress>,
     /// The room of each subscription.
     ids: HashMap<String, RoomAddress>,
+    /// Those of which nothing is to be heard any more. The server may know them still, and grants a mailbox few.
+    dropped: HashMap<String, RoomAddress>,
     told: Option<Told>,
     silence: Duration,
 }
@@ -61,7 +63,8 @@ impl Subscriptions {
     pub(super) fn new(client: Arc<Client>, group: &[RoomAddress], silence: Duration) -> Option<Self> {
         let anchor = group.iter().min()?.clone();
         let way = Arc::new(Way { client, affinity: Affinity::new(anchor) });
-        Some(Self { way, rooms: group.to_vec(), ids: HashMap::new(), told: None, silence })
+        let (rooms, ids, dropped) = (group.to_vec(), HashMap::new(), HashMap::new());
+        Some(Self { way, rooms, ids, dropped, told: None, silence })
     }
 
     /// Subscribes to the rooms that have no subscription.
@@ -113,7 +116,7 @@ impl Subscriptions {
             if let Some(envelope) = told.cut.next_envelope().map_err(|uncut| broken(&uncut.to_string()))? {
                 let limits = Limits { body_bytes_max: ENVELOPE_BYTES_MAX, ..Limits::default() };
                 let decoded = decode(envelope, &limits).map_err(|error| broken(&error.to_string()))?;
-                return understand(&decoded.envelope.body, &mut self.ids);
+                return understand(&decoded.envelope.body, &mut self.ids, &mut self.dropped);
             }
             match timeout(silence, told.begun.more()).await {
                 Ok(Ok(Some(bytes))) => told.cut.push(&bytes),
@@ -131,16 +134,22 @@ impl Subscriptions {
     /// Lets the server forget all of it, if it still hears.
     async fn abandon(&mut self) {
         self.told = None;
-        let ids = std::mem::take(&mut self.ids);
+        self.dropped.extend(self.ids.drain());
+        self.unsubscribe().await;
+        self.way.affinity.forget();
+    }
+
+    /// Lets the server forget what was dropped.
+    async fn unsubscribe(&mut self) {
+        let dropped = std::mem::take(&mut self.dropped);
         let way = self.way.clone();
-        let gone = ids.into_iter().map(move |(id, room)| {
+        let gone = dropped.into_iter().map(move |(id, room)| {
             let way = way.clone();
             async move { way.unsubscribe(&id, &room).await }
         });
         // It forgets them by itself in half an hour.
         let _: Vec<_> =
             futures_util::stream::iter(gone).buffer_unordered(SUBSCRIBING_AT_ONCE).collect().await;
-        self.way.affinity.forget();
     }
 }
 
@@ -164,8 +173,12 @@ impl Way {
     }
 }
 
-/// What an envelope says; subscriptions that it says are gone are forgotten.
-fn understand(body: &Body<'_>, ids: &mut HashMap<String, RoomAddress>) -> Result<Heard, Failed> {
+/// What an envelope says; subscriptions that it says are gone, or have missed something, are dropped.
+fn understand(
+    body: &Body<'_>,
+    ids: &mut HashMap<String, RoomAddress>,
+    dropped: &mut HashMap<String, RoomAddress>,
+) -> Result<Heard, Failed> {
     let messages = match body {
         Body::GetStreamingEvents(messages) => messages,
         Body::Fault(fault) => return Err(failed(fault.code().unwrap_or("fault without a code"))),
@@ -173,7 +186,7 @@ fn understand(body: &Body<'_>, ids: &mut HashMap<String, RoomAddress>) -> Result
     };
     let mut heard = Heard::default();
     for message in messages {
-        hear(message, ids, &mut heard)?;
+        hear(message, ids, dropped, &mut heard)?;
     }
     Ok(heard)
 }
@@ -181,6 +194,7 @@ fn understand(body: &Body<'_>, ids: &mut HashMap<String, RoomAddress>) -> Result
 fn hear(
     message: &ResponseMessage<'_, Streamed<'_>>,
     ids: &mut HashMap<String, RoomAddress>,
+    dropped: &mut HashMap<String, RoomAddress>,
     heard: &mut Heard,
 ) -> Result<(), Failed> {
     let told = &message.payload;
@@ -189,18 +203,21 @@ fn hear(
         let happened = notification.events.iter().any(|event| event.element != "StatusEvent");
         heard.changed.extend(room.filter(|_| happened).cloned());
     }
-    let gone: Vec<_> = told.error_subscription_ids.iter().filter_map(|id| ids.remove(&**id)).collect();
+    let gone: Vec<_> = told.error_subscription_ids.iter().filter_map(|id| ids.remove_entry(&**id)).collect();
+    let lost: Vec<_> = gone.iter().map(|(_, room)| room.clone()).collect();
+    dropped.extend(gone);
     heard.closed |= told.connection_status.as_deref() == Some(CLOSED);
     if message.class != ResponseClass::Error {
-        heard.lost.extend(gone);
+        heard.lost.extend(lost);
         return Ok(());
     }
     match by_code(Effect::Read, &message.code.0, &message.message_xml) {
         // It does not say which: any may be.
-        Verdict::Refused(Kind::StartAnew, _) if gone.is_empty() => {
-            heard.lost.extend(ids.drain().map(|(_, room)| room));
+        Verdict::Refused(Kind::StartAnew, _) if lost.is_empty() => {
+            heard.lost.extend(ids.values().cloned());
+            dropped.extend(ids.drain());
         }
-        _ if !gone.is_empty() => heard.lost.extend(gone),
+        _ if !lost.is_empty() => heard.lost.extend(lost),
         _ => return Err(failed(&message.code.0)),
     }
     Ok(())
@@ -223,6 +240,7 @@ fn failed(code: &str) -> Failed {
 impl Ears for Subscriptions {
     async fn open(&mut self) -> Result<Vec<(RoomAddress, Trouble)>, Trouble> {
         self.told = None;
+        self.unsubscribe().await;
         let mut failures = self.subscribe().await;
         if self.ids.is_empty() {
             let first = failures.pop().map(|(_, failed)| failed);

@@ -1,0 +1,107 @@
+//! A campus of rooms, followed by one process: what a room costs in memory, what all of them cost while nothing happens, and how
+//! long it takes from a change in a calendar until whoever listens hears of it. `cargo bench --bench live`; how to read it is in
+//! `benches/README.md`.
+//!
+//! `adjourn serve` is a process of its own; the simulated Exchange and whoever listens are in this one. Each change that is heard
+//! of is compared with the one that was made.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a bench may fail loudly")]
+#![allow(clippy::disallowed_methods, reason = "measuring time is the point")]
+#![allow(missing_docs, unreachable_pub)]
+
+mod campus;
+
+use std::time::{Duration, Instant};
+
+use adjourn::sim::PlainSpec;
+use campus::{Campus, Listener, address, now};
+use chrono::TimeDelta;
+use comfy_table::{Table, presets};
+use tokio::runtime::Runtime;
+
+const ROOMS: usize = 5_000;
+const CHANGES: usize = 2_000;
+/// Changes a second.
+const RATE: u32 = 50;
+/// How long nothing happens: heartbeats come in it.
+const IDLE: Duration = Duration::from_secs(60);
+
+struct Size {
+    rooms: usize,
+    changes: usize,
+    idle: Duration,
+}
+
+fn main() {
+    let smoke = std::env::args().any(|argument| argument == "--test");
+    let size = if smoke {
+        Size { rooms: 300, changes: 20, idle: Duration::from_secs(1) }
+    } else {
+        Size { rooms: ROOMS, changes: CHANGES, idle: IDLE }
+    };
+    Runtime::new().expect("a runtime").block_on(async {
+        let few = Campus::open(10).await;
+        few.until_followed(10).await;
+        let of_few = few.memory();
+        drop(few);
+        let begun = Instant::now();
+        let campus = Campus::open(size.rooms).await;
+        campus.until_followed(size.rooms).await;
+        let followed_after = begun.elapsed();
+        let memory = campus.memory();
+        let cpu = campus.cpu();
+        tokio::time::sleep(size.idle).await;
+        let idle = campus.cpu().saturating_sub(cpu).as_secs_f64() / size.idle.as_secs_f64();
+        let mut took = changes(&campus, size.changes).await;
+        took.sort();
+        let p = |share: f64| took[((took.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
+        let mut table = Table::new();
+        table.load_preset(presets::ASCII_MARKDOWN);
+        table.set_header(["what", "is"]);
+        let per_room = memory.saturating_sub(of_few) as f64 / (size.rooms - 10) as f64;
+        for (what, is) in [
+            ("rooms followed by streaming", size.rooms.to_string()),
+            ("connections that listen", campus.sim.streams().to_string()),
+            ("from start until all are followed and read, s", format!("{:.1}", followed_after.as_secs_f64())),
+            ("memory of the process (10 rooms), KiB", of_few.to_string()),
+            ("memory of the process (all), KiB", memory.to_string()),
+            ("memory per room, KiB", format!("{per_room:.2}")),
+            ("CPU while nothing happens, % of one core", format!("{:.2}", idle * 100.0)),
+            ("from change to event: p50, ms", format!("{:.1}", p(0.5))),
+            ("p90, ms", format!("{:.1}", p(0.9))),
+            ("p99, ms", format!("{:.1}", p(0.99))),
+            ("max, ms", format!("{:.1}", p(1.0))),
+        ] {
+            table.add_row([what.to_owned(), is]);
+        }
+        println!("\n{table}\n");
+        println!("{} changes: every one was heard of, as it was made.", took.len());
+    });
+}
+
+/// Changes calendars at a steady rate, each in another room; how long each took until it was heard of.
+async fn changes(campus: &Campus, count: usize) -> Vec<Duration> {
+    let mut listener = Listener::open(campus).await;
+    let made = async {
+        let mut made = Vec::new();
+        for number in 0..count {
+            let start = now() + TimeDelta::hours(2) + TimeDelta::minutes(number as i64 % 60);
+            let spec = PlainSpec::new(address(number), start, start + TimeDelta::minutes(30));
+            made.push((address(number), start, Instant::now()));
+            campus.sim.world(|world| world.add_plain(spec));
+            tokio::time::sleep(Duration::from_secs(1) / RATE).await;
+        }
+        made
+    };
+    let (made, heard) = tokio::join!(made, listener.rooms(count));
+    made.into_iter()
+        .map(|(room, start, at)| {
+            let (heard_at, next) = heard.get(&room).expect("it was heard of");
+            assert_eq!(
+                next.as_deref(),
+                Some(start.to_rfc3339_opts(chrono::SecondsFormat::Secs, true).as_str()),
+                "{room}"
+            );
+            heard_at.duration_since(at)
+        })
+        .collect()
+}
