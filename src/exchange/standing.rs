@@ -1,5 +1,8 @@
 //! Whether the server knows us. A wrong password that is said by sixteen requests at once, and again by each of a thousand
 //! rooms, locks the account: so one request finds out first, and after a refusal all keep silent for a while.
+//!
+//! What is under way already cannot be taken back: Basic and tokens go along with every request, so as many are refused as were
+//! sent at once. Connections that Windows has forgotten are for `login`, which lets one of them go first.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};

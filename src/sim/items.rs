@@ -12,7 +12,10 @@ use super::world::Folder;
 
 /// When a change happens, and who has to hear of it.
 pub(crate) struct Stamp<'w> {
+    /// When the item says that it happened; seeds lie in the past.
     pub(crate) now: DateTime<Utc>,
+    /// When it is noticed.
+    pub(crate) noticed: DateTime<Utc>,
     /// Mailboxes in which something happened that nobody was told yet.
     pub(crate) stirred: &'w mut BTreeSet<u32>,
 }
@@ -93,7 +96,7 @@ impl Items {
     }
 
     fn note(&mut self, place: Place, what: What, stamp: Stamp<'_>) {
-        self.log.add(stamp.now, place, what);
+        self.log.add(stamp.noticed, place, what);
         stamp.stirred.insert(self.mailbox);
     }
 }

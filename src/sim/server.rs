@@ -139,7 +139,9 @@ impl Simulator {
 
     /// Looks at the world, or changes it, between two requests.
     pub fn world<R>(&self, look: impl FnOnce(&mut World) -> R) -> R {
-        look(&mut self.service.state().world)
+        let mut state = self.service.state();
+        state.world.noticed = self.service.now();
+        look(&mut state.world)
     }
 
     /// Scripts trouble. Of several rules that apply to a request the oldest strikes.

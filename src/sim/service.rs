@@ -125,6 +125,11 @@ impl Service {
         Held(self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// What time it is here.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.fixed_now.unwrap_or_else(|| SystemClock.now())
+    }
+
     /// Answers one request. An error closes the connection without an answer.
     pub(crate) async fn answer(
         self: &Arc<Self>,
@@ -177,7 +182,7 @@ impl Service {
         let route = self.route(headers, &operation);
         let said = |name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
         let mut wrong = self.meet(Asked {
-            at: self.fixed_now.unwrap_or_else(|| SystemClock.now()),
+            at: self.now(),
             operation,
             mailbox,
             anchor: said("x-anchormailbox"),

@@ -175,6 +175,8 @@ pub struct World {
     pub(crate) outbox: Vec<Mail>,
     pub(crate) now: DateTime<Utc>,
     pub(crate) x500_organizers: bool,
+    /// What time it is for those who watch, whatever time it is in the world.
+    pub(crate) noticed: DateTime<Utc>,
     /// Mailboxes in which something happened that nobody was told yet.
     stirred: BTreeSet<u32>,
     counter: u64,
@@ -198,6 +200,7 @@ impl World {
             outbox: Vec::new(),
             now: DateTime::UNIX_EPOCH,
             x500_organizers: false,
+            noticed: DateTime::UNIX_EPOCH,
             stirred: BTreeSet::new(),
             counter: 0,
         }
@@ -327,7 +330,7 @@ impl World {
 
     /// A mailbox's rows, and what it takes to change them.
     fn items_of(&mut self, mailbox: u32) -> Option<(&mut Items, Stamp<'_>)> {
-        let stamp = Stamp { now: self.now, stirred: &mut self.stirred };
+        let stamp = Stamp { now: self.now, noticed: self.noticed, stirred: &mut self.stirred };
         Some((&mut self.mailboxes.get_mut(&mailbox)?.items, stamp))
     }
 
@@ -356,7 +359,7 @@ impl World {
 
     /// Tells the world what time it is; what happens next happens then.
     pub fn set_now(&mut self, now: DateTime<Utc>) {
-        self.now = now;
+        (self.now, self.noticed) = (now, now);
     }
 
     // Looking.

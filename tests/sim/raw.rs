@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 
 use crate::office::{ROOM, meeting, world};
 
-async fn post(sim: &Simulator, authorization: &str, body: &str) -> (u16, String) {
+pub async fn post(sim: &Simulator, authorization: &str, body: &str) -> (u16, String) {
     let url = sim.url();
     let address = url.trim_start_matches("http://").split('/').next().unwrap();
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -26,14 +26,14 @@ async fn post(sim: &Simulator, authorization: &str, body: &str) -> (u16, String)
 }
 
 /// Writes an answer where a schema validator can see it, if told where.
-fn keep(answer: &str) {
+pub fn keep(answer: &str) {
     if let Some(dir) = std::env::var_os("ADJOURN_WRITE_ANSWERS").filter(|_| answer.starts_with("<?xml")) {
         let name = format!("{}.xml", uuid::Uuid::new_v4());
         std::fs::write(std::path::Path::new(&dir).join(name), answer).unwrap();
     }
 }
 
-fn basic() -> String {
+pub fn basic() -> String {
     let Options { username, password, .. } = Options::default();
     format!("Basic {}", base64::prelude::BASE64_STANDARD.encode(format!("{username}:{password}")))
 }

@@ -198,6 +198,42 @@ async fn a_wrong_password_is_said_a_few_times_and_not_once_for_every_room() {
 }
 
 #[tokio::test]
+async fn a_password_that_was_changed_is_said_by_one_of_many_connections() {
+    for scheme in BOTH {
+        let site = Site::windows(ExtendedProtection::Allow, false).await;
+        let mut settings = site.settings(windows(scheme, ChannelBinding::Auto));
+        settings.per_room = 8;
+        let exchange = Arc::new(Exchange::new(&settings).unwrap());
+        exchange.look_in(&room()).await.unwrap();
+        let at_once = async || {
+            let slow = Wrong::Slow(std::time::Duration::from_millis(300));
+            site.sim.trouble(Trouble::new(slow).times(8));
+            let asked = (0..8).map(|_| {
+                let exchange = exchange.clone();
+                tokio::spawn(async move { exchange.look_in(&room()).await })
+            });
+            let mut answers = Vec::new();
+            for one in asked.collect::<Vec<_>>() {
+                answers.push(one.await.unwrap());
+            }
+            answers
+        };
+        assert!(at_once().await.iter().all(Result::is_ok));
+        let connections = site.sim.logins().len();
+        assert!(connections >= 6, "{connections} connections are known");
+
+        // Who was let in just now speaks for others a little longer.
+        tokio::time::sleep(std::time::Duration::from_millis(2_100)).await;
+        site.sim.change_password("another");
+        site.sim.sign_everybody_out();
+        let answers = at_once().await;
+        assert!(answers.into_iter().all(|answer| refusal(answer).0 == Kind::Credentials));
+        // Once by one of them, and once more to make sure.
+        assert_eq!(site.sim.refused_sign_ins(), 2, "{scheme:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_offers_another_way_is_named_as_such() {
     let site = Site::windows(ExtendedProtection::None, false).await;
     let basic = SignIn::Basic {

@@ -97,7 +97,8 @@ struct Word {
 impl Dialogue for Word {
     async fn begin(&mut self) -> Result<Leg, Failure> {
         self.again = false;
-        self.say(None).await
+        let held = self.tokens.good(None).await?;
+        Ok(self.say(held))
     }
 
     async fn challenged(&mut self, challenges: &[&str]) -> Result<Next, Failure> {
@@ -110,21 +111,24 @@ impl Dialogue for Word {
             return Ok(Next::Refused(Denied::NotAccepted("a fresh token (Bearer)")));
         }
         self.again = true;
-        self.say(refused).await.map(Next::Again)
+        let held = self.tokens.good(refused.as_ref()).await?;
+        if refused.is_some_and(|refused| refused.header == held.header) {
+            return Ok(Next::Refused(Denied::NotAccepted("the same token once more (Bearer)")));
+        }
+        Ok(Next::Again(self.say(held)))
     }
 }
 
 impl Word {
-    async fn say(&mut self, refused: Option<Held>) -> Result<Leg, Failure> {
-        let held = self.tokens.good(refused.as_ref()).await?;
+    fn say(&mut self, held: Held) -> Leg {
         let authorization = Some(held.header.clone());
         self.said = Some(held);
-        Ok(Leg { authorization, body: true })
+        Leg { authorization, body: true }
     }
 }
 
 impl Tokens {
-    /// A token that is not this one.
+    /// A token that is not this one, unless its source has no other.
     async fn good(self: &Arc<Self>, refused: Option<&Held>) -> Result<Held, Failure> {
         match self.usable(refused) {
             Some(held) if Instant::now() < held.renew => Ok(held),
@@ -142,6 +146,12 @@ impl Tokens {
         (other && Instant::now() < held.until).then_some(held)
     }
 
+    /// The same token, if somebody asked for another one after it was said.
+    fn fetched_since(&self, refused: Option<&Held>) -> Option<Held> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        refused.is_some_and(|refused| held.since > refused.since).then_some(held)
+    }
+
     fn renew_in_the_background(self: &Arc<Self>) {
         if self.fetching.try_lock().is_err() {
             return; // somebody is at it
@@ -156,6 +166,9 @@ impl Tokens {
     async fn fetch(&self, refused: Option<&Held>) -> Result<Held, Failure> {
         let mut rest = self.fetching.lock().await;
         if let Some(held) = self.usable(refused).filter(|held| Instant::now() < held.renew) {
+            return Ok(held);
+        }
+        if let Some(held) = self.fetched_since(refused) {
             return Ok(held);
         }
         if let Some((until, failure)) = &rest.failed
@@ -200,6 +213,8 @@ mod tests {
     struct Counter {
         asked: Arc<AtomicU32>,
         broken: bool,
+        /// It has one token only.
+        stuck: bool,
     }
 
     #[async_trait]
@@ -210,6 +225,7 @@ mod tests {
             if self.broken {
                 return Err(Failure::sign_in("no"));
             }
+            let number = if self.stuck { 1 } else { number };
             Ok(Token { secret: Secret::new(number.to_string()), lifetime: Duration::from_secs(3600) })
         }
     }
@@ -273,5 +289,23 @@ mod tests {
         let Next::Again(leg) = word.challenged(&["Bearer"]).await.unwrap() else { panic!("gave up") };
         assert_eq!(leg.authorization.unwrap(), "Bearer 2");
         assert!(matches!(word.challenged(&["Bearer"]).await.unwrap(), Next::Refused(_)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_source_that_has_no_other_token_is_asked_once_for_all_whose_token_was_refused() {
+        let source = Counter { stuck: true, ..Counter::default() };
+        let bearer = Bearer::new(Box::new(source.clone()));
+        let mut words: Vec<_> = (0..8).map(|_| bearer.dialogue(None)).collect();
+        for word in &mut words {
+            word.begin().await.unwrap();
+        }
+        tokio::time::sleep(YOUNG).await;
+        let heard =
+            words.into_iter().map(|mut word| tokio::spawn(async move { word.challenged(&["Bearer"]).await }));
+        for one in heard.collect::<Vec<_>>() {
+            let Next::Refused(denied) = one.await.unwrap().unwrap() else { panic!("said again") };
+            assert_eq!(denied.to_string(), "after the same token once more (Bearer)");
+        }
+        assert_eq!(source.asked.load(Ordering::Relaxed), 2);
     }
 }

@@ -12,6 +12,8 @@ mod basic;
 mod bearer;
 #[cfg(feature = "negotiate")]
 mod binding;
+#[cfg(feature = "negotiate")]
+mod first;
 mod given;
 #[cfg(feature = "negotiate")]
 mod keytab;

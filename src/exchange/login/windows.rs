@@ -16,6 +16,7 @@ use tracing::warn;
 
 use super::basic::sensitive;
 use super::binding::{self, ChannelBinding};
+use super::first::{First, Going, Leave};
 use super::sspi_step::{Context, Identity, Stuck};
 use super::{Credential, Denied, Dialogue, Leg, Next, challenge, schemes};
 use crate::exchange::delivery::Failure;
@@ -60,6 +61,9 @@ pub(in crate::exchange) struct Account {
     /// `HTTP/host`: the service for which a ticket is asked.
     service: String,
     learnt: Mutex<Learnt>,
+    first: Arc<First>,
+    /// The turn of one that was refused with its binding, for the one that goes without.
+    again: Mutex<Option<Going>>,
 }
 
 /// What the server made of the channel binding (`auto` only).
@@ -121,7 +125,17 @@ impl Account {
     pub(in crate::exchange) fn new(windows: Windows, host: &str) -> Result<Self, String> {
         let identity = Identity::new(&windows)?;
         let service = format!("HTTP/{host}");
-        Ok(Self { windows, identity, service, learnt: Mutex::new(Learnt::Nothing) })
+        let (learnt, first, again) = (Mutex::new(Learnt::Nothing), Arc::default(), Mutex::default());
+        Ok(Self { windows, identity, service, learnt, first, again })
+    }
+
+    /// Whether to sign in now.
+    async fn enter(&self) -> Leave {
+        let again = self.again.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match again {
+            Some(going) => Leave::Going(going),
+            None => self.first.enter().await,
+        }
     }
 
     fn learnt(&self) -> MutexGuard<'_, Learnt> {
@@ -140,7 +154,7 @@ impl Account {
 impl Credential for Arc<Account> {
     fn dialogue(&self, certificate: Option<&[u8]>) -> Box<dyn Dialogue> {
         let token = certificate.filter(|_| self.binds()).and_then(binding::token);
-        Box::new(Handshake { account: self.clone(), token, stage: Stage::Start })
+        Box::new(Handshake { account: self.clone(), token, stage: Stage::Start, going: None })
     }
 }
 
@@ -150,6 +164,8 @@ struct Handshake {
     /// The channel binding of this connection, if it is sent.
     token: Option<Vec<u8>>,
     stage: Stage,
+    /// While others wait for what this one comes to.
+    going: Option<Going>,
 }
 
 enum Stage {
@@ -160,6 +176,8 @@ enum Stage {
     Said(Option<Box<Context>>),
     /// The connection is known.
     Known,
+    /// Others were refused a moment ago: nothing is said.
+    Silent(Denied),
 }
 
 #[async_trait]
@@ -173,12 +191,22 @@ impl Dialogue for Handshake {
                 "channel_binding = \"require\", but this connection has no certificate that can be bound to",
             ));
         }
-        let context = Context::new(&self.account.windows).map_err(|stuck| Failure::sign_in(&stuck.why))?;
-        let (context, word) = self.step(Box::new(context), None).await?;
-        let whole = context.is_said_in_one();
-        let leg = Leg { authorization: self.header(&word)?, body: whole };
-        self.stage = if whole { Stage::Said(Some(context)) } else { Stage::Opened(context) };
-        Ok(leg)
+        match self.account.enter().await {
+            Leave::Free => {}
+            Leave::Going(going) => self.going = Some(going),
+            Leave::Failed(failure) => return Err(failure),
+            Leave::Denied(denied) => {
+                self.stage = Stage::Silent(denied);
+                return Ok(Leg { authorization: None, body: false });
+            }
+        }
+        let opened = self.open().await;
+        if let Err(failure) = &opened
+            && let Some(going) = self.going.take()
+        {
+            going.failed(failure);
+        }
+        opened
     }
 
     async fn challenged(&mut self, challenges: &[&str]) -> Result<Next, Failure> {
@@ -193,7 +221,17 @@ impl Dialogue for Handshake {
             }
             (Stage::Said(_), _) => Ok(self.refused()),
             // The server forgot the connection.
-            (Stage::Known, _) => self.begin().await.map(Next::Again),
+            (Stage::Known, _) => {
+                let leg = self.begin().await?;
+                Ok(match std::mem::replace(&mut self.stage, Stage::Start) {
+                    Stage::Silent(denied) => Next::Refused(denied),
+                    stage => {
+                        self.stage = stage;
+                        Next::Again(leg)
+                    }
+                })
+            }
+            (Stage::Silent(denied), _) => Ok(Next::Refused(denied)),
             (Stage::Start | Stage::Opened(_), _) if challenge(challenges, self.scheme()).is_none() => {
                 Ok(Next::Refused(Denied::Offers(schemes(challenges))))
             }
@@ -206,6 +244,8 @@ impl Dialogue for Handshake {
     fn accepted(&mut self) {
         if let Stage::Said(_) = self.stage {
             self.stage = Stage::Known;
+            self.account.first.was_let_in();
+            self.going = None;
             if self.account.windows.binding == ChannelBinding::Auto
                 && self.account.learnt().hears(self.token.is_some(), true) == Then::Warn
             {
@@ -232,14 +272,27 @@ impl Handshake {
         Ok(sensitive(&format!("{} {}", self.scheme(), BASE64_STANDARD.encode(word))))
     }
 
+    /// Our first word.
+    async fn open(&mut self) -> Result<Leg, Failure> {
+        let context = Context::new(&self.account.windows).map_err(|stuck| Failure::sign_in(&stuck.why))?;
+        let (context, word) = self.step(Box::new(context), None).await?;
+        let whole = context.is_said_in_one();
+        let leg = Leg { authorization: self.header(&word)?, body: whole };
+        self.stage = if whole { Stage::Said(Some(context)) } else { Stage::Opened(context) };
+        Ok(leg)
+    }
+
     /// All was said, and it is no.
-    fn refused(&self) -> Next {
+    fn refused(&mut self) -> Next {
         let auto = self.account.windows.binding == ChannelBinding::Auto;
         let bound = self.token.is_some();
         if auto && self.account.learnt().hears(bound, false) == Then::Unbound {
+            if let Some(going) = self.going.take() {
+                *self.account.again.lock().unwrap_or_else(PoisonError::into_inner) = Some(going);
+            }
             return Next::Afresh;
         }
-        Next::Refused(Denied::NotAccepted(match (self.account.windows.scheme, bound, auto) {
+        let denied = Denied::NotAccepted(match (self.account.windows.scheme, bound, auto) {
             (WindowsScheme::Ntlm, true, _) => "a complete NTLM handshake with channel binding",
             (WindowsScheme::Ntlm, false, true) => "complete NTLM handshakes with and without channel binding",
             (WindowsScheme::Ntlm, false, false) => "a complete NTLM handshake without channel binding",
@@ -250,7 +303,11 @@ impl Handshake {
             (WindowsScheme::Negotiate, false, false) => {
                 "a complete Negotiate handshake without channel binding"
             }
-        }))
+        });
+        if let Some(going) = self.going.take() {
+            going.denied(&denied);
+        }
+        Next::Refused(denied)
     }
 
     async fn step(

@@ -1,0 +1,208 @@
+//! A listener of bare bytes: requests about notifications, and streams taken apart into chunks and envelopes.
+
+use std::time::Duration;
+
+use adjourn::sim::Simulator;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::raw::{basic, envelope, keep};
+
+/// Longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// An open stream.
+pub struct Stream {
+    socket: TcpStream,
+    pub head: String,
+    unread: Vec<u8>,
+    body: Vec<u8>,
+    /// Sizes of the chunks that came.
+    pub chunks: Vec<usize>,
+}
+
+/// How a stream went on.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    Envelope(String),
+    /// The body came to its proper end, after so many bytes that are no envelope.
+    End(usize),
+    /// The connection broke, after so many bytes of an envelope.
+    Broken(usize),
+}
+
+impl Stream {
+    /// Sends a request and reads as far as the end of the head.
+    pub async fn post(sim: &Simulator, headers: &str, body: &str) -> Self {
+        let url = sim.url();
+        let mut socket = TcpStream::connect(url.split('/').nth(2).unwrap()).await.unwrap();
+        let request = format!(
+            "POST /EWS/Exchange.asmx HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml\r\n{headers}\
+             Authorization: {}\r\nContent-Length: {}\r\n\r\n{body}",
+            basic(),
+            body.len()
+        );
+        socket.write_all(request.as_bytes()).await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(timeout(PATIENCE, socket.read_u8()).await.unwrap().unwrap());
+        }
+        let head = String::from_utf8(head).unwrap().to_lowercase();
+        Self { socket, head, unread: Vec::new(), body: Vec::new(), chunks: Vec::new() }
+    }
+
+    /// The next envelope, or how it ended.
+    pub async fn next(&mut self) -> Next {
+        timeout(PATIENCE, self.read()).await.expect("the stream says nothing")
+    }
+
+    /// The next envelope, which has to be one.
+    pub async fn envelope(&mut self) -> String {
+        match self.next().await {
+            Next::Envelope(envelope) => envelope,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The next envelope that is no heartbeat.
+    pub async fn news(&mut self) -> String {
+        loop {
+            let envelope = self.envelope().await;
+            if status(&envelope) != Some("OK") {
+                return envelope;
+            }
+        }
+    }
+
+    /// Whether nothing at all comes for so long.
+    pub async fn is_silent_for(&mut self, time: Duration) -> bool {
+        timeout(time, self.read()).await.is_err()
+    }
+
+    async fn read(&mut self) -> Next {
+        loop {
+            if let Some(end) = find(&self.body, b"</s:Envelope>") {
+                let envelope: Vec<u8> = self.body.drain(..end).collect();
+                let envelope = String::from_utf8(envelope).unwrap();
+                assert!(envelope.starts_with("<?xml"), "{envelope}");
+                keep(&by_the_schema(&envelope));
+                return Next::Envelope(envelope);
+            }
+            if let Some(end) = find(&self.unread, b"\r\n") {
+                let size =
+                    usize::from_str_radix(std::str::from_utf8(&self.unread[..end - 2]).unwrap(), 16).unwrap();
+                if self.unread.len() >= end + size + 2 {
+                    if size == 0 {
+                        return Next::End(self.body.len());
+                    }
+                    self.body.extend(&self.unread[end..end + size]);
+                    self.unread.drain(..end + size + 2);
+                    self.chunks.push(size);
+                    continue;
+                }
+            }
+            let mut piece = [0; 4096];
+            match self.socket.read(&mut piece).await {
+                Ok(read) if read > 0 => self.unread.extend(&piece[..read]),
+                _ => return Next::Broken(self.body.len()),
+            }
+        }
+    }
+}
+
+fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
+    bytes.windows(what.len()).position(|window| window == what).map(|at| at + what.len())
+}
+
+/// Exchange has two elements of streams in another namespace than its schema; here they are where the schema has them.
+fn by_the_schema(envelope: &str) -> String {
+    envelope.replace("m:Notification>", "t:Notification>").replace("m:SubscriptionId>", "t:SubscriptionId>")
+}
+
+pub fn status(envelope: &str) -> Option<&str> {
+    between(envelope, "<m:ConnectionStatus>", "<")
+}
+
+pub fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
+    text.split_once(before)?.1.split_once(after).map(|(found, _)| found)
+}
+
+/// Every event's name and the rest of it, in order; those of folders have a star.
+pub fn events(envelope: &str) -> Vec<String> {
+    let names = ["Created", "Modified", "Deleted", "Moved", "Status", "Copied"];
+    let mut found = Vec::new();
+    for part in envelope.split("<t:").skip(1) {
+        if let Some(name) = names.iter().find(|name| part.starts_with(&format!("{name}Event>"))) {
+            found.push((*name).to_owned());
+        } else if part.starts_with("FolderId ")
+            && let Some(last) = found.last_mut()
+        {
+            last.push('*');
+        }
+    }
+    found
+}
+
+/// Everything a subscription can be told.
+pub const ALL: [&str; 4] = ["CreatedEvent", "DeletedEvent", "ModifiedEvent", "MovedEvent"];
+pub const CALENDAR: &str = r#"<t:FolderIds><t:DistinguishedFolderId Id="calendar"/></t:FolderIds>"#;
+
+pub fn types(names: &[&str]) -> String {
+    let all: String = names.iter().map(|name| format!("<t:EventType>{name}</t:EventType>")).collect();
+    format!("<t:EventTypes>{all}</t:EventTypes>")
+}
+
+pub fn streaming(folders: &str, names: &[&str]) -> String {
+    let (folders, types) = (folders, types(names));
+    format!(
+        "<m:Subscribe><m:StreamingSubscriptionRequest>{folders}{types}</m:StreamingSubscriptionRequest></m:Subscribe>"
+    )
+}
+
+pub fn get_streaming(ids: &[&str], minutes: u32) -> String {
+    let ids: String = ids.iter().map(|id| format!("<t:SubscriptionId>{id}</t:SubscriptionId>")).collect();
+    format!(
+        "<m:GetStreamingEvents><m:SubscriptionIds>{ids}</m:SubscriptionIds>\
+         <m:ConnectionTimeout>{minutes}</m:ConnectionTimeout></m:GetStreamingEvents>"
+    )
+}
+
+/// Asks in a room's name and gives the head and the body.
+pub async fn ask_with(sim: &Simulator, room: &str, headers: &str, body: &str) -> (String, String) {
+    let mut stream = Stream::post(sim, headers, &envelope(room, body)).await;
+    let length = between(&stream.head, "content-length: ", "\r").expect("a whole answer").parse().unwrap();
+    let mut answer = vec![0; length];
+    timeout(PATIENCE, stream.socket.read_exact(&mut answer)).await.unwrap().unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    keep(&by_the_schema(&answer));
+    (stream.head, answer)
+}
+
+pub async fn ask(sim: &Simulator, room: &str, body: &str) -> String {
+    ask_with(sim, room, "", body).await.1
+}
+
+/// Subscribes to a room's calendar, and gives the id.
+pub async fn subscribe(sim: &Simulator, room: &str) -> String {
+    let answer = ask(sim, room, &streaming(CALENDAR, &ALL)).await;
+    between(&answer, "<m:SubscriptionId>", "<").unwrap_or_else(|| panic!("{answer}")).to_owned()
+}
+
+/// Opens a stream, and takes the first envelope off it.
+pub async fn listen(sim: &Simulator, room: &str, ids: &[&str], minutes: u32) -> Stream {
+    let mut stream = Stream::post(sim, "", &envelope(room, &get_streaming(ids, minutes))).await;
+    assert_eq!(status(&stream.envelope().await), Some("OK"));
+    stream
+}
+
+/// Waits until something is so.
+pub async fn until(what: &str, is_so: impl Fn() -> bool) {
+    for _ in 0..1_000 {
+        if is_so() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{what}: not within ten seconds");
+}
