@@ -34,9 +34,12 @@ begin({
       main,
       el("div", { class: "heading" }, el("h1", {}, "Rooms"), summary),
       controls(),
-      el("section", { class: "just-now", hidden: true }, el("h2", {}, "Just now"), happened),
-      list,
-      more,
+      el(
+        "div",
+        { class: "columns" },
+        el("section", { class: "just-now", hidden: true }, el("h2", {}, "Just now"), happened),
+        el("div", {}, list, more),
+      ),
     );
     new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && makeMore(), {
       rootMargin: "600px",
@@ -91,8 +94,8 @@ function hear(kind, data) {
   }
   if (known.has(data.room)) read(data.room);
   if (kind === "action" && data.message) happen(data.room, inZone(data.message, zoneOf(data.room)));
-  if (kind === "check-in") happen(data.room, `Somebody checked in (${data.source}).`);
-  if (kind === "release-near") happen(data.room, `Will be released at ${clock(data.release_at, zoneOf(data.room))}.`);
+  if (kind === "check-in") happen(data.room, `somebody checked in (${data.source})`);
+  if (kind === "release-near") happen(data.room, `nobody has come; released at ${clock(data.release_at, zoneOf(data.room))}`);
 }
 
 const zoneOf = (room) => known.get(room)?.time_zone;
@@ -100,7 +103,7 @@ const zoneOf = (room) => known.get(room)?.time_zone;
 function happen(room, message) {
   const name = known.get(room)?.name ?? room;
   const when = el("time", {}, clock(now(), zoneOf(room)));
-  happened.prepend(el("li", {}, when, " ", el("a", { href: door(room) }, name), ` ${message}`));
+  happened.prepend(el("li", {}, when, " ", el("a", { href: door(room) }, name), `: ${message}`));
   while (happened.children.length > HAPPENED_MAX) happened.lastChild.remove();
   happened.closest("section").hidden = false;
 }

@@ -105,7 +105,8 @@ function draw() {
   [bar.max, bar.value] = [sweep.total || 1, sweep.done];
   apply.hidden = sweep.state !== "planned" || acting().length === 0;
   say(apply, `Apply to ${acting().length}`);
-  const events = show.value === "acts" ? acting() : sweep.events;
+  const stay = () => sweep.events.filter((event) => !event.acts);
+  const events = show.value === "acts" ? acting() : [...acting(), ...stay()];
   if (!OVER.includes(sweep.state) && events.length === 0) return;
   if (sweep.applied.length) put(applied, results());
   put(table, events.length ? plans(events) : el("p", { class: "quiet" }, "Nothing would be changed."), furtherRows(events));

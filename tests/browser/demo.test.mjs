@@ -28,7 +28,7 @@ test("whoever checks in before the deadline keeps the room; the other is release
   assert.equal((await api(there, "GET", `/v1/rooms/${LOST}`)).json.busy, false);
   const still = (await api(there, "GET", `/v1/rooms/${KEPT}`)).json;
   assert.equal((still.current ?? still.next).id, (kept.current ?? kept.next).id);
-  await happened.getByText(/checked in \(badge reader\)/).first().waitFor({ timeout: PATIENCE });
+  await happened.getByText(/somebody checked in \(badge reader\)/).first().waitFor({ timeout: PATIENCE });
   await happened.getByText(/now ends \d\d:\d\d instead of/).first().waitFor({ timeout: PATIENCE });
   for (const each of [board, door]) each.calm(), await each.close();
 });

@@ -1,0 +1,59 @@
+// Makes README's pictures of the console from the demo: `node screenshots.mjs`, two minutes. Each has less than 200 kB.
+
+import { mkdirSync, statSync } from "node:fs";
+
+import { launch, until, visit } from "./browser.mjs";
+import { api, demo } from "./house.mjs";
+
+const INTO = new URL("../../docs/images/", import.meta.url).pathname;
+const BYTES_MAX = 200_000;
+const PATIENCE = 180_000;
+
+mkdirSync(INTO, { recursive: true });
+const [there, browser] = await Promise.all([demo(), launch()]);
+
+async function picture(name, path, ready, options = {}) {
+  const { page, close } = await visit(browser, there, path, { key: there.key, viewport: { width: 1280, height: 800 }, ...options });
+  page.setDefaultTimeout(PATIENCE);
+  await ready(page);
+  await page.evaluate(() => document.activeElement?.blur());
+  await page.waitForTimeout(800); // colours have changed by then
+  const file = `${INTO}${name}.png`;
+  await page.screenshot({ path: file });
+  const { size } = statSync(file);
+  if (size > BYTES_MAX) throw new Error(`${file} has ${size} bytes`);
+  console.log(`${file}: ${Math.round(size / 1000)} kB`);
+  await close();
+}
+
+// Where people sit, and have said so.
+const attended = () =>
+  until(
+    async () => {
+      const { json } = await api(there, "GET", "/v1/rooms?limit=100");
+      const fit = ({ state }) => state?.current?.subject && state.checked_in && state.may.includes("extend") && state.next === null;
+      return json.rooms.find((room) => room.building === "Harbour House" && fit(room))?.room;
+    },
+    "somebody sits somewhere",
+    PATIENCE,
+  );
+
+try {
+  await picture("board", "/", async (page) => {
+    await page.getByRole("log").getByText(/was declined/).first().waitFor();
+    await page.getByRole("log").getByText(/now ends/).first().waitFor();
+  });
+  const room = await attended();
+  for (const [name, colorScheme] of [["display", "light"], ["display-dark", "dark"]]) {
+    await picture(name, `/rooms/${room}`, (page) => page.getByRole("button", { name: "End", exact: true }).waitFor(), { colorScheme });
+  }
+  await picture("plan", "/plan", async (page) => {
+    await page.getByRole("button", { name: "Make a plan" }).click();
+    await page.getByText(/events seen/).waitFor();
+    await page.getByLabel("Show").selectOption("all");
+  });
+  await picture("audit", "/audit", (page) => page.getByRole("button", { name: /^Undo/ }).first().waitFor());
+} finally {
+  await browser.close();
+  await there.stop();
+}
