@@ -13,7 +13,7 @@ const OLD = 15_000; // what nobody tells us of by itself is asked for again when
 const ASKED_AT_ONCE = 4;
 const ASKED_MAX = 40; // in one tick: a key has an allowance
 const TYPING = 150;
-const HAPPENED_MAX = 8;
+const HAPPENED_MAX = 30;
 const KINDS = ["free", "busy", "awaiting", "unknown"];
 const KIND_NAMES = { free: "Free", busy: "In use", awaiting: "Waiting for check-in", unknown: "Not known" };
 
@@ -53,7 +53,6 @@ begin({
 let loadedAt = 0;
 
 async function load() {
-  loadedAt = Date.now();
   const gone = new Set(known.keys());
   await allRooms((page) => {
     for (const entry of page) {
@@ -63,6 +62,7 @@ async function load() {
     arrange();
   });
   for (const room of gone) known.delete(room);
+  loadedAt = Date.now();
   arrange();
   tick();
 }

@@ -2,7 +2,7 @@
 
 import { ask, roomPath } from "./api.js";
 import { confirm, el, put, say } from "./dom.js";
-import { begin, trouble } from "./frame.js";
+import { begin, standIn, trouble } from "./frame.js";
 import { listen } from "./live.js";
 import { press } from "./press.js";
 import { SIGNS, at, isTold, nameOf, organizerOf, titleOf } from "./room.js";
@@ -12,6 +12,7 @@ const address = decodeURIComponent(location.pathname.split("/")[2] ?? "");
 const TICK = 1000;
 const [OLD, OLD_IF_TOLD] = [15_000, 60_000]; // asked again, even if nobody says that something has changed
 const SAID_FOR = 30_000;
+const UNHEARD = 3 * 60_000; // Exchange says nothing for so long: what is shown may not be so any more
 const STEPS = [15, 30, 60];
 
 let me = null;
@@ -33,6 +34,7 @@ const parts = {
   who: part("p", "who"),
   deadline: part("p", "deadline"),
   next: part("p", "next"),
+  unheard: part("p", "deadline"),
   said: part("div", "said", { role: "status" }),
   undo: el("button", { hidden: true }, "Undo"),
   told: part("p", "unseen", { role: "status" }),
@@ -57,7 +59,7 @@ begin({
     put(
       main,
       el("header", {}, el("div", {}, parts.name, parts.building), parts.clock),
-      el("section", { class: "now", "aria-label": "Now" }, state, parts.until, parts.title, parts.who, parts.deadline),
+      el("section", { class: "now", "aria-label": "Now" }, state, parts.until, parts.title, parts.who, parts.deadline, parts.unheard),
       el("div", { class: "buttons", role: "group", "aria-label": "Actions" }, ...buttons.map((button) => button.node)),
       el("div", { class: "answer" }, parts.said, parts.undo),
       el("footer", {}, parts.next, el("a", { href: "/" }, "All rooms")),
@@ -92,7 +94,9 @@ async function read() {
 }
 
 function show(room) {
+  if (!view) answer(); // whatever was wrong before there was anything to show
   view = room;
+  standIn(room);
   readAt = Date.now();
   draw();
 }
@@ -124,6 +128,7 @@ function draw() {
   say(parts.title, current ? titleOf(current) : "");
   say(parts.who, current ? [span(current, zone), organizerOf(current)].filter(Boolean).join(" · ") : "");
   say(parts.deadline, deadline(room, time, zone));
+  say(parts.unheard, unheard(time, zone));
   say(parts.next, next ? `Next: ${span(next, zone)} ${titleOf(next)}` : "Nothing else within a day");
   say(parts.told, `${nameOf(view)}: ${room.word}${current ? ` until ${near(current.end, zone)}` : ""}`);
   drawButtons(room);
@@ -140,6 +145,12 @@ function until({ current, next }, time, zone) {
 function deadline({ releaseAt, checkedIn, current }, time, zone) {
   if (releaseAt) return `Nobody has checked in. Released at ${clock(releaseAt, zone)}, in ${length(releaseAt - time)}.`;
   return current && checkedIn ? "Checked in" : "";
+}
+
+// That the service cannot ask Exchange is no lost connection of ours, and is said too.
+function unheard(time, zone) {
+  const heard = Date.parse(view.as_of ?? view.read_at);
+  return connected && time - heard > UNHEARD ? `As Exchange said at ${clock(heard, zone)}; it cannot be asked now.` : "";
 }
 
 // Which buttons there are: what the key may do and the calendar allows. Without a connection they can be seen, and not pressed.

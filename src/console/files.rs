@@ -1,5 +1,7 @@
 //! The console's files, embedded: what runs is what was built, and nothing is read from a disk.
 
+use std::sync::LazyLock;
+
 use sha2::{Digest as _, Sha256};
 
 /// A file that is served as it is.
@@ -12,10 +14,22 @@ pub(super) struct File {
 impl File {
     /// Changes with the file.
     pub(super) fn tag(&self) -> String {
-        let hash = Sha256::digest(self.text);
-        let short = hash.iter().take(12).map(|byte| format!("{byte:02x}"));
-        format!("\"{}\"", short.collect::<String>())
+        format!("\"{}\"", short(&Sha256::digest(self.text)))
     }
+}
+
+fn short(hash: &[u8]) -> String {
+    hash.iter().take(12).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Changes with any of what pages are made of.
+pub(super) fn build() -> &'static str {
+    static BUILD: LazyLock<String> = LazyLock::new(|| {
+        let mut hash = Sha256::new();
+        PARTS.iter().for_each(|file| hash.update(file.text));
+        short(&hash.finalize())
+    });
+    &BUILD
 }
 
 macro_rules! file {

@@ -44,7 +44,9 @@ export async function begin({ run, bare = false }) {
 async function somebody(trouble) {
   while (session.key()) {
     try {
-      return await ask("GET", "/v1/me");
+      const me = await ask("GET", "/v1/me");
+      found();
+      return me;
     } catch (problem) {
       if (problem instanceof Problem && problem.status === 401) {
         if (!session.refused()) trouble = problem.message;
@@ -75,11 +77,18 @@ function leaving(me) {
   return el("div", { class: "who" }, el("span", {}, me.name), el("button", { class: "small", onclick: leave }, "Sign out"));
 }
 
+let zone = null;
+
+// Tells times of this page in the zone of its one room.
+export function standIn(room) {
+  zone = room.time_zone;
+}
+
 // Says that there is no connection, and since when.
 export function lost(problem, since = Date.now()) {
   const why = problem instanceof Away ? "No connection to Adjourn" : `${problem.title}: ${problem.message} No connection`;
   link.classList.add("lost");
-  say(link, `${why} since ${clock(since)}. What is shown may be old; trying again.`);
+  say(link, `${why} since ${clock(since, zone)}. What is shown may be old; trying again.`);
 }
 
 export function found() {

@@ -22,6 +22,7 @@ export async function listen({ hear, again, connected = () => {} }) {
           found();
           connected(true);
           again();
+          renew();
         },
         (event) => {
           last = event.id ?? last;
@@ -40,6 +41,19 @@ export async function listen({ hear, again, connected = () => {} }) {
     }
     await rest(Math.max(pause, 1000 * (problem.retryAfter ?? 0)));
     pause = Math.min(PAUSE_MAX, pause * 2 || PAUSE);
+  }
+}
+
+let build = null;
+
+// A page that stays open for months is loaded anew when the service it comes back to has another one.
+async function renew() {
+  try {
+    const config = await (await fetch("/console/config.json", { credentials: "omit" })).json();
+    if (build && build !== config.build) location.reload();
+    build = config.build;
+  } catch {
+    // The next connection asks again.
   }
 }
 

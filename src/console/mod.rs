@@ -50,6 +50,8 @@ pub trait SignIn: Send + Sync + 'static {
 /// What the browser asks first.
 #[derive(Serialize)]
 struct Config {
+    /// Another one when any of the files is another one.
+    build: &'static str,
     oidc: Option<Way>,
 }
 
@@ -73,7 +75,7 @@ pub fn router(sign_in: Arc<dyn SignIn>) -> Router {
 }
 
 async fn config(State(sign_in): State<Arc<dyn SignIn>>) -> Response {
-    let config = Json(Config { oidc: sign_in.way().await });
+    let config = Json(Config { build: files::build(), oidc: sign_in.way().await });
     guarded(([(header::CACHE_CONTROL, "no-store")], config).into_response(), None)
 }
 

@@ -33,8 +33,12 @@ export async function visit(browser, house, path, { key, network = false, hosts 
     addEventListener("securitypolicyviolation", (event) => console.error(`CSP: ${event.violatedDirective} ${event.blockedURI}`)),
   );
   await setUp(page);
+  const close = async () => {
+    if (!page.isClosed()) await page.unrouteAll({ behavior: "ignoreErrors" });
+    await context.close();
+  };
   await page.goto(`${house.url}${path}${key ? `#key=${key}` : ""}`);
-  return { page, context, wrong, calm: () => assert.deepEqual(wrong, []), close: () => context.close() };
+  return { page, context, wrong, calm: () => assert.deepEqual(wrong, []), close };
 }
 
 // What axe finds that is serious or critical, by WCAG 2.2 AA and its best practices.

@@ -24,7 +24,7 @@ test("whoever checks in before the deadline keeps the room; the other is release
   await door.page.getByText("Checked in.", { exact: true }).waitFor();
   const { json: kept } = await api(there, "GET", `/v1/rooms/${KEPT}`);
   const happened = board.page.getByRole("log");
-  await happened.getByText(/Heron .*was declined; the organizer was told/).waitFor({ timeout: PATIENCE });
+  await happened.getByText(/Heron: .*was declined; the organizer was told/).waitFor({ timeout: PATIENCE });
   assert.equal((await api(there, "GET", `/v1/rooms/${LOST}`)).json.busy, false);
   const still = (await api(there, "GET", `/v1/rooms/${KEPT}`)).json;
   assert.equal((still.current ?? still.next).id, (kept.current ?? kept.next).id);

@@ -82,11 +82,14 @@ test("a free room is booked, kept longer and given back, by keyboard alone", asy
   await shows(page, "Free");
   await tabTo(page, "Book 30 min");
   await page.keyboard.press("Enter");
+  // While one press is under way, no other is taken.
+  await page.locator(".said").getByText(/is booked from/).waitFor();
   await shows(page, "In use");
   const before = (await view("fjord")).current.end;
   await tabTo(page, "Extend 15 min");
   await page.keyboard.press("Space");
   await until(async () => (await view("fjord")).current.end > before, "it lasts longer");
+  await page.locator(".said").getByText(/ends \d\d:\d\d now instead of/).waitFor();
   await tabTo(page, "End");
   await page.keyboard.press("Enter");
   await tabTo(page, "Cancel");
@@ -151,6 +154,35 @@ test("the server goes and comes back: the display says so, and goes on", async (
   await end(page);
   await shows(page, "Free");
   assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("a display that stays open for months is loaded anew when the service has another page", async () => {
+  let build = "one";
+  const setUp = (page) => page.route("**/console/config.json", (route) => route.fulfill({ json: { build, oidc: null } }));
+  const { page, wrong, close } = await door("fjord", { network: true, setUp });
+  await page.locator(".word strong").waitFor();
+  let loads = 0;
+  page.on("load", () => loads++);
+  await there.away();
+  build = "two";
+  await there.back();
+  await until(() => loads === 1, "it is loaded anew", 20_000);
+  await page.locator(".word strong").waitFor();
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("what Exchange said long ago is shown as that", async () => {
+  const old = new Date(Date.now() - 600_000).toISOString();
+  const setUp = (page) =>
+    page.route("**/v1/rooms/room-fjord%40example.com", async (route) => {
+      const answer = await route.fetch();
+      await route.fulfill({ response: answer, json: { ...(await answer.json()), as_of: old, read_at: old } });
+    });
+  const { page, calm, close } = await door("fjord", { setUp });
+  await page.getByText(/^As Exchange said at \d\d:\d\d; it cannot be asked now.$/).waitFor();
+  calm();
   await close();
 });
 
