@@ -53,7 +53,7 @@ pub(super) async fn listen(
         notice
     });
     let events = notices.filter_map(move |noted| match noted {
-        Ok(noted) => hears(&caller, &noted.notice).then(|| event(&api, &noted)),
+        Ok(noted) => hears(&api, &caller, &noted.notice).then(|| event(&api, &noted)),
         // How many, and of which rooms, is not for everybody to know.
         Err(BroadcastStreamRecvError::Lagged(_)) => Some(self::missed()),
     });
@@ -61,8 +61,11 @@ pub(super) async fn listen(
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE)))
 }
 
-fn hears(caller: &Caller, notice: &Notice) -> bool {
-    let may = !notice.is_of_sweep() || caller.need(Right::Cleanup).is_ok();
+fn hears(api: &Api, caller: &Caller, notice: &Notice) -> bool {
+    let may = match notice {
+        Notice::Turned { room } => api.service.engine.scope().holds(room),
+        _ => !notice.is_of_sweep() || caller.need(Right::Cleanup).is_ok(),
+    };
     may && notice.rooms().iter().all(|room| caller.sees(room))
 }
 

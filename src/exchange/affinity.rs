@@ -49,8 +49,13 @@ impl Affinity {
     }
 
     /// Goes wherever it is sent next.
-    pub(super) fn forget(&self) {
+    pub(super) fn leave(&self) {
         *self.cookie.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Stays with the back end that is the group's now.
+    pub(super) fn same(&self) -> Self {
+        Self { anchor: self.anchor.clone(), cookie: Mutex::new(self.cookie()) }
     }
 }
 
@@ -72,7 +77,8 @@ mod tests {
         assert_eq!(affinity.cookie().unwrap(), "X-BackEndOverrideCookie=srv1~123");
         affinity.learn(&HeaderMap::new());
         assert!(affinity.cookie().is_some());
-        affinity.forget();
-        assert_eq!(affinity.cookie(), None);
+        let same = affinity.same();
+        affinity.leave();
+        assert!(same.cookie().is_some() && affinity.cookie().is_none());
     }
 }

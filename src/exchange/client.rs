@@ -309,7 +309,10 @@ impl Client {
         };
         let letter = Letter::new(self.named(room), room, op, self.spoken.to(room), Some(affinity));
         match transport.listen(&letter.post()).instrument(letter.span(room)).await {
-            Ok(begun) => Ok(begun),
+            Ok(begun) => {
+                affinity.learn(&begun.headers);
+                Ok(begun)
+            }
             Err(Delivery::NotSent(failure) | Delivery::MaybeSent(failure)) => {
                 Err(Failed::Unreachable(failure))
             }

@@ -4,13 +4,13 @@
 //! Keeps subscriptions as long as the server knows them, and trusts no silence: a server that says nothing for twice its
 //! heartbeat is one that is gone. Never counts as a request under way: those that wait for answers are others.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::affinity::Affinity;
 use super::calendar::another;
@@ -34,6 +34,13 @@ const ENVELOPE_BYTES_MAX: usize = 4 << 20;
 /// The server's word that nothing more comes.
 const CLOSED: &str = "Closed";
 
+/// How long one request for a subscription may take: a room that is throttled must not keep the others from being heard.
+const SUBSCRIBING: Duration = Duration::from_secs(20);
+/// How long the server is told, in passing, what it may forget; it forgets by itself in half an hour.
+const FORGETTING: Duration = Duration::from_secs(10);
+/// A room whose subscription is lost so often while the others' live, lives elsewhere by now: the others are not to suffer.
+const LOST_MAX: u32 = 3;
+
 /// The subscriptions of a group of rooms, and what is told of them.
 pub(super) struct Subscriptions {
     way: Arc<Way>,
@@ -42,7 +49,11 @@ pub(super) struct Subscriptions {
     ids: HashMap<String, RoomAddress>,
     /// Those of which nothing is to be heard any more. The server may know them still, and grants a mailbox few.
     dropped: HashMap<String, RoomAddress>,
+    /// How often each room's was lost since the last stream that lasted.
+    losses: HashMap<RoomAddress, u32>,
     told: Option<Told>,
+    /// Streams in a row that did not begin.
+    failures: u32,
     silence: Duration,
 }
 
@@ -56,33 +67,38 @@ struct Way {
 struct Told {
     begun: Begun,
     cut: Envelopes,
+    /// What was heard already.
+    first: Option<Heard>,
 }
 
 impl Subscriptions {
     /// `None` for no rooms.
     pub(super) fn new(client: Arc<Client>, group: &[RoomAddress], silence: Duration) -> Option<Self> {
         let anchor = group.iter().min()?.clone();
-        let way = Arc::new(Way { client, affinity: Affinity::new(anchor) });
-        let (rooms, ids, dropped) = (group.to_vec(), HashMap::new(), HashMap::new());
-        Some(Self { way, rooms, ids, dropped, told: None, silence })
+        Some(Self {
+            way: Arc::new(Way { client, affinity: Affinity::new(anchor) }),
+            rooms: group.to_vec(),
+            ids: HashMap::new(),
+            dropped: HashMap::new(),
+            losses: HashMap::new(),
+            told: None,
+            failures: 0,
+            silence,
+        })
     }
 
     /// Subscribes to the rooms that have no subscription.
     async fn subscribe(&mut self) -> Vec<(RoomAddress, Failed)> {
-        let missing: Vec<_> = {
-            let subscribed: std::collections::HashSet<_> = self.ids.values().collect();
-            self.rooms.iter().filter(|room| !subscribed.contains(room)).cloned().collect()
-        };
         let mut failures = Vec::new();
-        let mut rest = missing;
+        let mut missing = self.missing(&mut failures);
         // The first answer says which back end the others are to go to.
-        if self.way.affinity.cookie().is_none() && !rest.is_empty() {
-            let first = rest.remove(0);
+        if self.way.affinity.cookie().is_none() && !missing.is_empty() {
+            let first = missing.remove(0);
             let answer = self.way.subscribe(&first).await;
             self.keep((first, answer), &mut failures);
         }
         let way = self.way.clone();
-        let asked = rest.into_iter().map(move |room| {
+        let asked = missing.into_iter().map(move |room| {
             let way = way.clone();
             async move {
                 let answer = way.subscribe(&room).await;
@@ -97,6 +113,17 @@ impl Subscriptions {
         failures
     }
 
+    /// Rooms without a subscription, but for those that would only lose it again.
+    fn missing(&self, failures: &mut Vec<(RoomAddress, Failed)>) -> Vec<RoomAddress> {
+        let subscribed: HashSet<_> = self.ids.values().collect();
+        let missing = self.rooms.iter().filter(|room| !subscribed.contains(room));
+        let (gone, missing): (Vec<_>, Vec<_>) =
+            missing.cloned().partition(|room| self.losses.get(room).is_some_and(|lost| *lost >= LOST_MAX));
+        failures
+            .extend(gone.into_iter().map(|room| (room, broken("its subscription is lost again and again"))));
+        missing
+    }
+
     fn keep(
         &mut self,
         (room, answer): (RoomAddress, Result<String, Failed>),
@@ -108,48 +135,84 @@ impl Subscriptions {
         }
     }
 
+    /// Begins the stream, and waits for its first word: a way that lets requests through and holds answers back is none.
+    async fn begin(&mut self) -> Result<(), Failed> {
+        let subscription_ids: Vec<_> = self.ids.keys().cloned().collect();
+        let connection_minutes = CONNECTION_MINUTES_MAX;
+        let get = GetStreamingEvents { subscription_ids: &subscription_ids, connection_minutes };
+        let begun = self.way.client.listen(&self.way.affinity, &get).await?;
+        self.told = Some(Told { begun, cut: Envelopes::new(ENVELOPE_BYTES_MAX), first: None });
+        let first = self.next().await?;
+        if let Some(told) = &mut self.told {
+            told.first = Some(first);
+        }
+        Ok(())
+    }
+
     /// The next whole envelope that comes, read.
     async fn next(&mut self) -> Result<Heard, Failed> {
         let silence = self.silence;
         let Some(told) = &mut self.told else { return Err(broken("nobody listens")) };
+        if let Some(first) = told.first.take() {
+            return Ok(first);
+        }
+        let until = Instant::now() + silence;
         loop {
             if let Some(envelope) = told.cut.next_envelope().map_err(|uncut| broken(&uncut.to_string()))? {
                 let limits = Limits { body_bytes_max: ENVELOPE_BYTES_MAX, ..Limits::default() };
                 let decoded = decode(envelope, &limits).map_err(|error| broken(&error.to_string()))?;
                 return understand(&decoded.envelope.body, &mut self.ids, &mut self.dropped);
             }
-            match timeout(silence, told.begun.more()).await {
+            match timeout_at(until, told.begun.more()).await {
                 Ok(Ok(Some(bytes))) => told.cut.push(&bytes),
                 Ok(Ok(None)) => return Err(broken("the stream ended without a word")),
                 Ok(Err(failure)) => return Err(Failed::Unreachable(failure)),
                 Err(_) => {
                     // What it does not tell of now, it may not tell of later either.
-                    self.abandon().await;
+                    self.leave();
                     return Err(broken(&format!("the stream said nothing for {silence:?}")));
                 }
             }
         }
     }
 
-    /// Lets the server forget all of it, if it still hears.
-    async fn abandon(&mut self) {
+    /// Nothing is to be heard of any subscription any more, nor of the server that kept them.
+    fn leave(&mut self) {
         self.told = None;
         self.dropped.extend(self.ids.drain());
-        self.unsubscribe().await;
-        self.way.affinity.forget();
+        self.forget();
+        self.way.affinity.leave();
     }
 
-    /// Lets the server forget what was dropped.
-    async fn unsubscribe(&mut self) {
+    /// Tells the server in passing what it may forget. Whether it hears is not waited for.
+    fn forget(&mut self) {
         let dropped = std::mem::take(&mut self.dropped);
-        let way = self.way.clone();
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        if dropped.is_empty() {
+            return;
+        }
+        let way = Arc::new(Way { client: self.way.client.clone(), affinity: self.way.affinity.same() });
         let gone = dropped.into_iter().map(move |(id, room)| {
             let way = way.clone();
             async move { way.unsubscribe(&id, &room).await }
         });
-        // It forgets them by itself in half an hour.
-        let _: Vec<_> =
-            futures_util::stream::iter(gone).buffer_unordered(SUBSCRIBING_AT_ONCE).collect().await;
+        let all = futures_util::stream::iter(gone).buffer_unordered(SUBSCRIBING_AT_ONCE);
+        runtime.spawn(timeout(FORGETTING, all.for_each(|_| std::future::ready(()))));
+    }
+
+    /// It did not begin, or it ended: once that may be the way, twice it is the server or what it keeps.
+    fn failed(&mut self, failed: &Failed) {
+        self.told = None;
+        self.failures += 1;
+        if self.failures > 1 || matches!(failed, Failed::Refused(Kind::StartAnew, _)) {
+            self.leave();
+        }
+    }
+}
+
+impl Drop for Subscriptions {
+    fn drop(&mut self) {
+        self.leave();
     }
 }
 
@@ -161,7 +224,8 @@ impl Way {
             let id = only(Effect::Read, messages)?.payload.subscription_id.clone();
             id.map(std::borrow::Cow::into_owned).ok_or_else(|| another(Effect::Read))
         };
-        self.client.call_near(&self.affinity, room.as_str(), &subscribe, read).await
+        let call = self.client.call_near(&self.affinity, room.as_str(), &subscribe, read);
+        timeout(SUBSCRIBING, call).await.unwrap_or_else(|_| Err(Failed::Busy("subscribing".to_owned())))
     }
 
     async fn unsubscribe(&self, subscription_id: &str, room: &RoomAddress) -> Result<(), Failed> {
@@ -240,29 +304,35 @@ fn failed(code: &str) -> Failed {
 impl Ears for Subscriptions {
     async fn open(&mut self) -> Result<Vec<(RoomAddress, Trouble)>, Trouble> {
         self.told = None;
-        self.unsubscribe().await;
-        let mut failures = self.subscribe().await;
+        self.forget();
+        let mut deaf = self.subscribe().await;
         if self.ids.is_empty() {
-            let first = failures.pop().map(|(_, failed)| failed);
+            let first = deaf.pop().map(|(_, failed)| failed);
             return Err(first.unwrap_or_else(|| broken("no room to listen to")).into());
         }
-        let subscription_ids: Vec<_> = self.ids.keys().cloned().collect();
-        let connection_minutes = CONNECTION_MINUTES_MAX;
-        let get = GetStreamingEvents { subscription_ids: &subscription_ids, connection_minutes };
-        let begun = self.way.client.listen(&self.way.affinity, &get).await?;
-        self.told = Some(Told { begun, cut: Envelopes::new(ENVELOPE_BYTES_MAX) });
-        Ok(failures.into_iter().map(|(room, failed)| (room, failed.into())).collect())
+        if let Err(failed) = self.begin().await {
+            self.failed(&failed);
+            return Err(failed.into());
+        }
+        self.failures = 0;
+        Ok(deaf.into_iter().map(|(room, failed)| (room, failed.into())).collect())
     }
 
     async fn hear(&mut self) -> Result<Heard, Trouble> {
-        let heard = self.next().await;
-        if heard.is_err() {
-            self.told = None;
+        match self.next().await {
+            Ok(heard) => {
+                for room in &heard.lost {
+                    *self.losses.entry(room.clone()).or_default() += 1;
+                }
+                if heard.closed {
+                    self.losses.clear();
+                }
+                Ok(heard)
+            }
+            Err(failed) => {
+                self.failed(&failed);
+                Err(failed.into())
+            }
         }
-        Ok(heard?)
-    }
-
-    async fn close(&mut self) {
-        self.abandon().await;
     }
 }

@@ -89,6 +89,8 @@ enum Sent {
 
 /// An answer that has begun and does not end.
 pub(super) struct Begun {
+    /// What came before it.
+    pub(super) headers: HeaderMap,
     incoming: Incoming,
     /// Closed with this.
     _connection: Connection,
@@ -176,7 +178,8 @@ impl Transport {
             };
             if take == Take::AsItComes && leg.body && response.status() == StatusCode::OK {
                 connection.dialogue.accepted();
-                return Sent::Begun(Begun { incoming: response.into_body(), _connection: connection });
+                let (head, incoming) = response.into_parts();
+                return Sent::Begun(Begun { headers: head.headers, incoming, _connection: connection });
             }
             let left = self.deadlines.answer.saturating_sub(begun.elapsed());
             let mut answer = match timeout(left, self.whole(response)).await {

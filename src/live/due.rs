@@ -32,6 +32,13 @@ impl Due {
         }
     }
 
+    /// Only these have one.
+    pub(super) fn retain(&self, keep: impl Fn(&RoomAddress) -> bool) {
+        let mut times = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        times.in_order.retain(|(_, room)| keep(room));
+        times.of.retain(|room, _| keep(room));
+    }
+
     /// The rooms whose moment has come. They have none from now on.
     pub(super) fn take(&self, now: DateTime<Utc>) -> Vec<RoomAddress> {
         let mut times = self.0.lock().unwrap_or_else(PoisonError::into_inner);

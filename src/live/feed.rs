@@ -19,10 +19,11 @@ pub trait Feed: Send + Sync {
     async fn changed(&self, room: &RoomAddress, since: Option<&SyncState>) -> Result<Synced, Trouble>;
 }
 
-/// Listens to a group of rooms. Dropped, it leaves the server alone.
+/// Listens to a group of rooms. Dropped, it lets the server know that nobody listens any more.
 #[async_trait]
 pub trait Ears: Send {
-    /// Begins to listen: what changes from now on will be heard. The rooms that cannot be listened to, and why.
+    /// Begins to listen, and has heard that it does: what changes from now on will be heard. The rooms that cannot be listened to,
+    /// and why.
     ///
     /// # Errors
     /// When none can.
@@ -34,9 +35,6 @@ pub trait Ears: Send {
     /// # Errors
     /// When nothing will be heard any more; what was said meanwhile may be lost.
     async fn hear(&mut self) -> Result<Heard, Trouble>;
-
-    /// Tells the server that nobody listens any more.
-    async fn close(&mut self);
 }
 
 /// What was heard.

@@ -1,16 +1,19 @@
 //! Following a group of rooms: by listening while that works, else by asking what changed, else by reading the calendars again
-//! and again. Tries to listen again by itself.
+//! and again. Tries the better way again by itself.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use futures_util::stream::FuturesUnordered;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::feed::{Ears, SyncState};
-use super::rooms::{How, Teller};
-use super::{Live, Numbers};
+use super::rooms::{How, Rooms, Teller};
+use super::{Live, Numbers, PATIENCE};
+use crate::action::Fault;
 use crate::calendar::RoomAddress;
 use crate::engine::Trouble;
 
@@ -22,76 +25,108 @@ const DOUBLINGS_MAX: u32 = 5;
 const OPENING: Duration = Duration::from_secs(20);
 /// Rooms asked about at once (`ConcurrentSyncCalls` grants five).
 const ASKED_AT_ONCE: usize = 4;
+/// After so many rounds, a room that is read again and again is asked again what changed.
+const ROUNDS_OF_VIEW: u32 = 20;
+/// Rooms of which nobody knew where they live are looked for again.
+const REGROUP: Duration = Duration::from_secs(5 * 60);
 
-/// Follows all rooms, in the groups that the feed makes of them.
+/// Follows all rooms, in the groups that the feed makes of them. Dropped, it follows none any more.
 pub(super) async fn follow_all(live: Arc<Live>, rooms: Vec<RoomAddress>) {
-    let groups = match live.options.best {
-        How::Streaming => live.feed.groups(&rooms).await,
-        How::Sync | How::View | How::Asked => Vec::new(),
+    let best = live.options.best;
+    let (mut following, nobody) = (FuturesUnordered::new(), HashSet::new());
+    let mut rest = match best {
+        How::Asked => Vec::new(),
+        _ => rooms.iter().map(|room| Polled::new(room, best)).collect(),
     };
-    let mut tasks = JoinSet::new();
-    let mut listened_to = std::collections::HashSet::new();
-    for group in groups.into_iter().take(live.options.connections_max) {
-        if let Some(ears) = live.feed.ears(&group) {
-            listened_to.extend(group.iter().cloned());
-            tasks.spawn(follow(live.clone(), group, ears));
+    loop {
+        let rooms: Vec<_> = rest.iter().map(|one: &Polled<'_>| one.room.clone()).collect();
+        let groups = tokio::select! {
+            groups = live.groups(&rooms) => groups,
+            () = live.poll_later(&mut rest) => Vec::new(),
+            () = all(&mut following) => Vec::new(),
+        };
+        let mut grouped = HashSet::new();
+        for group in groups {
+            let Some(ears) = live.feed.ears(&group) else { continue };
+            if following.len() < live.options.connections_max {
+                grouped.extend(group.iter().cloned());
+                following.push(live.follow(group, ears));
+            }
+        }
+        rest.retain(|one| !grouped.contains(&one.room));
+        let again = best == How::Streaming && !rest.is_empty();
+        tokio::select! {
+            () = live.poll(&mut rest, &nobody) => {}
+            () = all(&mut following) => {}
+            () = sleep(REGROUP), if again => {}
         }
     }
-    let rest: Vec<_> = rooms.into_iter().filter(|room| !listened_to.contains(room)).collect();
-    if live.options.best != How::Asked {
-        live.poll(&rest).await;
-    }
-    while tasks.join_next().await.is_some() {}
 }
 
-/// Follows one group for ever.
-async fn follow(live: Arc<Live>, group: Vec<RoomAddress>, mut ears: Box<dyn Ears>) {
-    let mut short = 0;
-    loop {
-        let begun = Instant::now();
-        let opened = tokio::select! {
-            opened = ears.open() => opened,
-            () = async { sleep(OPENING).await; live.poll(&group).await } => return,
-        };
-        let why = match opened {
-            Ok(deaf) => live.listen(&group, deaf, &mut *ears).await,
-            Err(trouble) => Some(trouble),
-        };
-        short = if begun.elapsed() < LASTING { short + 1 } else { 0 };
-        if let Some(trouble) = &why {
-            let first = group.first().map(RoomAddress::as_str);
-            tracing::warn!(rooms = group.len(), first, %trouble, "nobody tells of changes in these rooms for now");
-        }
-        // A server that has said all it has to say is asked again at once, but not again and again.
-        if short > u32::from(why.is_none()) {
-            let pause = live.options.again_after.saturating_mul(1 << (short - 1).min(DOUBLINGS_MAX));
-            // Rooms are asked about meanwhile.
-            let _ = tokio::time::timeout(pause, live.poll(&group)).await;
-        }
-    }
+/// All of them, and they never end.
+async fn all(following: &mut FuturesUnordered<impl Future<Output = ()>>) {
+    while following.next().await.is_some() {}
+    std::future::pending::<()>().await;
 }
 
 impl Live {
+    async fn groups(&self, rooms: &[RoomAddress]) -> Vec<Vec<RoomAddress>> {
+        match self.options.best {
+            How::Streaming => self.feed.groups(rooms).await,
+            How::Sync | How::View | How::Asked => Vec::new(),
+        }
+    }
+
+    /// Follows one group for ever.
+    async fn follow(&self, group: Vec<RoomAddress>, mut ears: Box<dyn Ears>) {
+        let mut polled: Vec<_> = group.iter().map(|room| Polled::new(room, How::Sync)).collect();
+        let mut short = 0;
+        loop {
+            let opened = tokio::select! {
+                opened = ears.open() => opened,
+                () = self.poll_later(&mut polled) => return,
+            };
+            let begun = Instant::now();
+            let (why, lasted) = match opened {
+                Ok(deaf) => {
+                    let why = self.listen(&group, deaf, &mut *ears, &mut polled).await;
+                    (why, begun.elapsed() >= LASTING)
+                }
+                Err(trouble) => (Some(trouble), false),
+            };
+            short = if lasted { 0 } else { short + 1 };
+            if let Some(trouble) = &why {
+                let first = group.first().map(RoomAddress::as_str);
+                tracing::warn!(rooms = group.len(), first, %trouble, "nobody tells of changes in these rooms for now");
+            }
+            // A server that has said all it has to say is asked again at once, but not again and again.
+            if short > u32::from(why.is_none()) {
+                let pause = self.options.again_after.saturating_mul(1 << (short - 1).min(DOUBLINGS_MAX));
+                // Rooms are asked about meanwhile.
+                let _ = timeout(pause, self.poll(&mut polled, &HashSet::new())).await;
+            }
+        }
+    }
+
     /// Listens until it ends: `None` when it is to be opened again at once.
-    async fn listen(
-        &self,
+    async fn listen<'l>(
+        &'l self,
         group: &[RoomAddress],
         deaf: Vec<(RoomAddress, Trouble)>,
         ears: &mut dyn Ears,
+        polled: &mut [Polled<'l>],
     ) -> Option<Trouble> {
         for (room, trouble) in &deaf {
             tracing::warn!(%room, %trouble, "cannot be listened to; it is asked about instead");
         }
-        let deaf: Vec<_> = deaf.into_iter().map(|(room, _)| room).collect();
-        let heard: Vec<_> = group.iter().filter(|room| !deaf.contains(room)).cloned().collect();
-        let teller = Teller::new(How::Streaming, self.rooms.now());
-        self.rooms.follow(&heard, &teller);
+        let deaf: HashSet<_> = deaf.into_iter().map(|(room, _)| room).collect();
+        let heard: HashSet<_> = group.iter().filter(|room| !deaf.contains(room)).cloned().collect();
+        let follows = Follows::new(&self.rooms, heard.iter().cloned().collect(), How::Streaming);
         let _counted = Counted::new(&self.numbers);
         let ended = tokio::select! {
-            ended = self.hear(&teller, ears) => ended,
-            () = self.poll(&deaf) => None,
+            ended = self.hear(&follows.teller, ears) => ended,
+            () = self.poll(polled, &heard) => None,
         };
-        self.rooms.unfollow(&heard, &teller);
         if ended.is_some() {
             Numbers::add(&self.numbers.broken, 1);
         }
@@ -115,14 +150,20 @@ impl Live {
         }
     }
 
-    /// Asks what changed in these rooms, again and again, for ever.
-    async fn poll(&self, rooms: &[RoomAddress]) {
-        let mut polled: Vec<_> = rooms.iter().map(|room| Polled::new(room, self.options.best)).collect();
+    /// The same as [`poll`](Self::poll), where something better has not come in a while.
+    async fn poll_later<'l>(&'l self, polled: &mut [Polled<'l>]) {
+        sleep(OPENING).await;
+        self.poll(polled, &HashSet::new()).await;
+    }
+
+    /// Asks what changed in these rooms, but for those that somebody tells of, again and again, for ever. Dropped, it follows
+    /// none of them any more.
+    async fn poll<'l>(&'l self, polled: &mut [Polled<'l>], told: &HashSet<RoomAddress>) {
+        let polling = Polling(polled);
         loop {
             let begun = Instant::now();
-            futures_util::stream::iter(&mut polled)
-                .for_each_concurrent(ASKED_AT_ONCE, |one| one.ask(self))
-                .await;
+            let asked = polling.0.iter_mut().filter(|one| !told.contains(&one.room));
+            futures_util::stream::iter(asked).for_each_concurrent(ASKED_AT_ONCE, |one| one.ask(self)).await;
             let rest = self.options.poll.saturating_sub(begun.elapsed());
             // However slow the server is, it has a rest.
             sleep(rest.max(self.options.poll / 4)).await;
@@ -130,59 +171,94 @@ impl Live {
     }
 }
 
-/// A room that is asked about; when that ends, nobody tells of it.
+/// Rooms that are asked about, as long as this lives.
+struct Polling<'p, 'l>(&'p mut [Polled<'l>]);
+
+impl Drop for Polling<'_, '_> {
+    fn drop(&mut self) {
+        self.0.iter_mut().for_each(|one| one.follows = None);
+    }
+}
+
+/// A room that is asked about, and how far that is.
 struct Polled<'l> {
     room: RoomAddress,
+    best: How,
     how: How,
+    /// Rounds since it is read again and again.
+    rounds: u32,
     state: Option<SyncState>,
     follows: Option<Follows<'l>>,
 }
 
-/// As long as this lives, the room is followed by this teller.
+/// As long as this lives, these rooms are followed by this teller.
 struct Follows<'l> {
-    live: &'l Live,
-    room: RoomAddress,
+    rooms: &'l Rooms,
+    followed: Vec<RoomAddress>,
     teller: Arc<Teller>,
+}
+
+impl<'l> Follows<'l> {
+    fn new(rooms: &'l Rooms, followed: Vec<RoomAddress>, how: How) -> Self {
+        let teller = Teller::new(how, rooms.now());
+        rooms.follow(&followed, &teller);
+        Self { rooms, followed, teller }
+    }
 }
 
 impl Drop for Follows<'_> {
     fn drop(&mut self) {
-        self.live.rooms.unfollow(std::slice::from_ref(&self.room), &self.teller);
+        self.rooms.unfollow(&self.followed, &self.teller);
     }
 }
 
 impl<'l> Polled<'l> {
     fn new(room: &RoomAddress, best: How) -> Self {
-        Self { room: room.clone(), how: best.min(How::Sync), state: None, follows: None }
+        let best = best.min(How::Sync);
+        Self { room: room.clone(), best, how: best, rounds: 0, state: None, follows: None }
     }
 
     async fn ask(&mut self, live: &'l Live) {
         let asked_at = live.rooms.now();
-        let changed = match self.how {
-            How::Sync => match live.feed.changed(&self.room, self.state.as_ref()).await {
-                Ok(synced) => {
-                    let first = self.state.replace(synced.state).is_none();
-                    synced.changed || first
-                }
-                Err(trouble) => {
-                    tracing::warn!(room = %self.room, %trouble, "cannot be asked what changed; it is read again and again");
-                    (self.how, self.follows) = (How::View, None);
-                    true
-                }
-            },
-            _ => true,
-        };
+        let Some(changed) = self.is_other(live).await else { return };
         match &self.follows {
             None => {
-                let (room, teller) = (self.room.clone(), Teller::new(self.how, asked_at));
-                live.rooms.follow(std::slice::from_ref(&room), &teller);
-                self.follows = Some(Follows { live, room, teller });
+                let room = vec![self.room.clone()];
+                self.follows = Some(Follows::new(&live.rooms, room, self.how));
             }
-            Some(follows) if changed => {
-                live.rooms.changed(&self.room);
+            Some(follows) => {
+                if changed {
+                    live.rooms.changed(&self.room);
+                }
                 follows.teller.heard(asked_at);
             }
-            Some(follows) => follows.teller.heard(asked_at),
+        }
+    }
+
+    /// Whether it may have changed since it was asked last; `None` when that is not known now.
+    async fn is_other(&mut self, live: &Live) -> Option<bool> {
+        self.rounds = self.rounds.saturating_add(1);
+        if self.how == How::View && self.best == How::Sync && self.rounds > ROUNDS_OF_VIEW {
+            (self.how, self.follows) = (How::Sync, None);
+        }
+        if self.how != How::Sync {
+            return Some(true);
+        }
+        match timeout(PATIENCE, live.feed.changed(&self.room, self.state.as_ref())).await {
+            Ok(Ok(synced)) => {
+                self.state = Some(synced.state);
+                Some(synced.changed)
+            }
+            Ok(Err(trouble)) if matches!(trouble.fault, Fault::Administrator | Fault::Caller) => {
+                tracing::warn!(room = %self.room, %trouble, "cannot be asked what changed; it is read again and again");
+                (self.how, self.rounds, self.follows) = (How::View, 0, None);
+                Some(true)
+            }
+            Ok(Err(trouble)) => {
+                tracing::warn!(room = %self.room, %trouble, "cannot be asked what changed for now");
+                None
+            }
+            Err(_) => None,
         }
     }
 }
@@ -199,6 +275,6 @@ impl<'a> Counted<'a> {
 
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        self.0.listening.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+        self.0.listening.fetch_sub(1, Ordering::Relaxed);
     }
 }

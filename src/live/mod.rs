@@ -29,7 +29,7 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 pub use feed::{Ears, Feed, Heard, SyncState, Synced};
-pub use rooms::{Census, How, Kept, Rooms};
+pub use rooms::{Census, Edges, How, Kept, Rooms};
 
 use crate::calendar::RoomAddress;
 
@@ -63,6 +63,9 @@ impl Default for Options {
         }
     }
 }
+
+/// How long one question to the server may take: a room that is throttled must not keep the others from being known.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Twice the heartbeat of a stream, which is about 45 s: whoever says nothing for so long is gone.
 pub const SILENCE: TimeDelta = TimeDelta::seconds(90);

@@ -23,6 +23,13 @@ impl Queue {
         }
     }
 
+    /// Only these go on waiting.
+    pub(super) fn retain(&self, keep: impl Fn(&RoomAddress) -> bool) {
+        let mut waiting = self.waiting();
+        waiting.0.retain(|room| keep(room));
+        waiting.1.retain(|room| keep(room));
+    }
+
     /// Waits for the next.
     pub(super) async fn next(&self) -> RoomAddress {
         loop {

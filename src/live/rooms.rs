@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -66,6 +66,13 @@ pub struct Kept {
     until: DateTime<Utc>,
 }
 
+impl Kept {
+    /// Whether it was so at most so long ago. Of what lies ahead of a clock that was set back, nothing is known.
+    fn is_younger(&self, age: TimeDelta, now: DateTime<Utc>) -> bool {
+        now - self.as_of <= age && self.as_of - now <= TimeDelta::seconds(1)
+    }
+}
+
 /// Whoever tells of changes in some rooms, and when they were heard last.
 #[derive(Debug)]
 pub(super) struct Teller {
@@ -81,7 +88,7 @@ impl Teller {
 
     /// Everything that changed before this moment has been told.
     pub(super) fn heard(&self, now: DateTime<Utc>) {
-        self.heard_at.fetch_max(now.timestamp_millis(), Ordering::Relaxed);
+        self.heard_at.store(now.timestamp_millis(), Ordering::Relaxed);
     }
 
     fn heard_at(&self) -> DateTime<Utc> {
@@ -99,9 +106,15 @@ struct Room {
     teller: Option<Arc<Teller>>,
     /// Readings in a row that failed.
     failures: u32,
+    /// By what it was known when that was told last.
+    told: Option<How>,
 }
 
 impl Room {
+    fn how(&self) -> How {
+        self.teller.as_ref().map_or(How::Asked, |teller| teller.how)
+    }
+
     /// What was read, as sure as it is.
     fn known(&self) -> Option<Kept> {
         let mut kept = self.kept.clone()?;
@@ -118,7 +131,7 @@ impl Room {
     fn current(&self, now: DateTime<Utc>, silence: TimeDelta) -> Option<Kept> {
         let told = self.teller.as_ref().is_some_and(|teller| teller.how == How::Streaming);
         let current = |kept: &Kept| {
-            self.changes == self.seen && now - kept.as_of <= silence && kept.until - now >= AHEAD_LEAST
+            self.changes == self.seen && kept.is_younger(silence, now) && kept.until - now >= AHEAD_LEAST
         };
         self.known().filter(|kept| told && current(kept))
     }
@@ -140,7 +153,11 @@ pub struct Rooms {
     /// Rooms to be read again.
     pub(super) stale: Queue,
     readings: AtomicU64,
+    edges: OnceLock<Edges>,
 }
+
+/// Moments at which a room looks different because of an event, besides its start and its end.
+pub type Edges = Box<dyn Fn(&RoomAddress, &Event) -> Vec<DateTime<Utc>> + Send + Sync>;
 
 impl Rooms {
     /// Rooms of which nothing is known yet.
@@ -155,7 +172,21 @@ impl Rooms {
             turned: Queue::default(),
             stale: Queue::default(),
             readings: AtomicU64::new(0),
+            edges: OnceLock::new(),
         }
+    }
+
+    /// Rooms look different at these moments too. Said once; the first counts.
+    pub fn turn_at(&self, edges: Edges) {
+        let _ = self.edges.set(edges);
+    }
+
+    /// When the room looks different next by the clock alone: something begins or ends, or what is known comes to its end.
+    fn next_turn(&self, room: &RoomAddress, kept: &Kept, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let others = |event: &Event| self.edges.get().map_or_else(Vec::new, |edges| edges(room, event));
+        let of_event = |event: &Event| others(event).into_iter().chain([event.start, event.end]);
+        let edges = kept.events.iter().flat_map(of_event);
+        edges.chain([kept.until - AHEAD_LEAST + TimeDelta::seconds(1)]).filter(|edge| *edge > now).min()
     }
 
     /// What is known, however old.
@@ -176,7 +207,7 @@ impl Rooms {
         let fresh = || {
             let (known, now) = (self.read(), self.clock.now());
             let room = known.get(room)?;
-            let young = |kept: &Kept| room.changes == room.seen && now - kept.as_of <= age;
+            let young = |kept: &Kept| room.changes == room.seen && kept.is_younger(age, now);
             room.current(now, self.silence).or_else(|| room.known().filter(young))
         };
         if let Some(kept) = fresh() {
@@ -193,9 +224,10 @@ impl Rooms {
     /// Reads the room if what is known of it is not what is so.
     pub(super) async fn renew(&self, room: &RoomAddress) -> Result<(), Trouble> {
         let _turn = self.reading.take(room.as_str()).await;
+        let is_followed = self.read().get(room).is_some_and(|room| room.teller.is_some());
         match self.current(room) {
-            Some(_) => Ok(()),
-            None => self.read_now(room).await.map(drop),
+            None if is_followed => self.read_now(room).await.map(drop),
+            _ => Ok(()),
         }
     }
 
@@ -211,7 +243,7 @@ impl Rooms {
     }
 
     fn keep(&self, name: &RoomAddress, kept: Kept, seen: u64) {
-        self.due.set(name, next_turn(&kept, kept.read_at));
+        self.due.set(name, self.next_turn(name, &kept, kept.read_at));
         let is_other = {
             let mut known = self.write();
             let room = known.entry(name.clone()).or_default();
@@ -221,7 +253,9 @@ impl Rooms {
             if room.changes != seen && room.teller.is_some() {
                 self.stale.push(name);
             }
-            was.as_deref() != room.kept.as_ref().map(|kept| &*kept.events)
+            let how = room.how();
+            let was_told = room.told.replace(how) == Some(how);
+            !was_told || was.as_deref() != room.kept.as_ref().map(|kept| &*kept.events)
         };
         if is_other {
             self.turned.push(name);
@@ -258,7 +292,8 @@ impl Rooms {
             {
                 // What was told until now is still what was known then.
                 room.kept = room.known().map(|kept| Kept { how: How::Asked, ..kept });
-                room.teller = None;
+                (room.teller, room.told) = (None, Some(How::Asked));
+                self.turned.push(name);
             }
         }
     }
@@ -267,6 +302,9 @@ impl Rooms {
     pub(super) fn retain(&self, scope: &[RoomAddress]) {
         let scope: HashSet<_> = scope.iter().collect();
         self.write().retain(|room, _| scope.contains(room));
+        self.due.retain(|room| scope.contains(room));
+        self.stale.retain(|room| scope.contains(room));
+        self.turned.retain(|room| scope.contains(room));
     }
 
     pub(super) fn now(&self) -> DateTime<Utc> {
@@ -276,7 +314,7 @@ impl Rooms {
     /// A reading failed: how often in a row it did.
     pub(super) fn failed(&self, name: &RoomAddress) -> u32 {
         let mut known = self.write();
-        let room = known.entry(name.clone()).or_default();
+        let Some(room) = known.get_mut(name) else { return 0 };
         room.failures = room.failures.saturating_add(1);
         room.failures
     }
@@ -287,7 +325,7 @@ impl Rooms {
         for name in self.due.take(now) {
             let mut due = None;
             if let Some(room) = self.read().get(&name) {
-                due = room.kept.as_ref().and_then(|kept| next_turn(kept, now));
+                due = room.kept.as_ref().and_then(|kept| self.next_turn(&name, kept, now));
                 let ends = room.kept.as_ref().is_some_and(|kept| kept.until - now < AHEAD_LEAST);
                 if ends && room.teller.is_some() {
                     self.stale.push(&name);
@@ -314,7 +352,7 @@ impl Rooms {
         let mut census = Census { readings: self.readings.load(Ordering::Relaxed), ..Census::default() };
         for room in self.read().values() {
             let Some(kept) = room.known() else { continue };
-            let how = room.teller.as_ref().map_or(How::Asked, |teller| teller.how);
+            let how = room.how();
             *census.rooms.entry(how).or_default() += 1;
             if how != How::Asked {
                 census.oldest = census.oldest.max(now - kept.as_of);
@@ -352,10 +390,4 @@ impl Known for Rooms {
     fn event(&self, room: &RoomAddress, id: &EventId) -> Option<Event> {
         self.current(room)?.events.iter().find(|event| event.id == *id).cloned()
     }
-}
-
-/// When the room looks different next by the clock alone: something begins or ends, or what is known comes to its end.
-fn next_turn(kept: &Kept, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let edges = kept.events.iter().flat_map(|event| [event.start, event.end]);
-    edges.chain([kept.until - AHEAD_LEAST + TimeDelta::seconds(1)]).filter(|edge| *edge > now).min()
 }

@@ -93,7 +93,7 @@ impl Service {
         let notices = Notices::default();
         let rooms = Arc::new(Rooms::new(engine.calendar().clone(), engine.clock().clone(), SILENCE));
         engine.know_by(rooms.clone());
-        Ok(Arc::new(Self {
+        let service = Arc::new(Self {
             actions: Actions::new(engine.clone(), rooms.clone(), notices.clone()),
             rooms,
             sweeps: Sweeps::default(),
@@ -103,7 +103,14 @@ impl Service {
             desk,
             options: ArcSwap::from_pointee(options),
             live: OnceLock::new(),
-        }))
+        });
+        let rules = Arc::downgrade(&service);
+        service.rooms.turn_at(Box::new(move |room, event| {
+            let rule = rules.upgrade().and_then(|service| service.options().rules.check_in(room));
+            // One may check in, and the room is released.
+            rule.map_or_else(Vec::new, |rule| vec![event.start - rule.early, event.start + rule.grace])
+        }));
+        Ok(service)
     }
 
     /// How the following of calendars goes, if it does.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use adjourn::action::{
-    Action, ActionId, Actor, AllDay, Already, Ask, Change, Notify, Outcome, Refusal, Target,
+    Action, ActionId, Actor, AllDay, Already, Ask, Change, Fault, Notify, Outcome, Refusal, Target,
 };
 use adjourn::calendar::RoomAddress;
 use adjourn::clock::Clock as _;
@@ -49,7 +49,7 @@ impl Feed for FakeFeed {
         let mut script = self.0.lock().unwrap();
         script.synced += 1;
         if script.sync_fails {
-            return Err(trouble());
+            return Err(Trouble { fault: Fault::Administrator, ..trouble() });
         }
         let state = SyncState(script.changes.to_string());
         Ok(Synced { changed: since != Some(&state), state })
@@ -71,8 +71,6 @@ impl Ears for FakeEars {
             None => std::future::pending().await,
         }
     }
-
-    async fn close(&mut self) {}
 }
 
 struct Following {

@@ -384,3 +384,45 @@ async fn every_release_is_followed_by_what_it_has() {
         house.close().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_way_that_holds_answers_back_is_none() {
+    let sim = Simulator::start(world(2), Options { notifications: quick(), ..Options::default() }).await;
+    let sim = sim.unwrap();
+    let held = Wrong::Slow(Duration::from_secs(60));
+    sim.trouble(Trouble::new(held).on("GetStreamingEvents").times(usize::MAX));
+    let settings = settings(&sim, None);
+    let house = House::follow(sim, 2, settings, following()).await;
+    house.until("asked instead", |house| house.all_by(How::Sync)).await;
+    house.book(1, 0);
+    house.until("asked, and told", House::is_all_true).await;
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn subscriptions_that_no_stream_is_to_be_had_of_are_left_for_others() {
+    for (fault, times) in [("ErrorSubscriptionNotFound", 1), ("ErrorServerBusy", 2)] {
+        let sim = Simulator::start(world(2), Options { notifications: quick(), ..Options::default() }).await;
+        let sim = sim.unwrap();
+        sim.trouble(Trouble::new(Wrong::Fault(fault)).on("GetStreamingEvents").times(times));
+        let settings = settings(&sim, None);
+        let house = House::follow(sim, 2, settings, following()).await;
+        house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+        assert_eq!(house.asked("Subscribe"), 4, "{fault}: all anew");
+        house.until("the old ones are let go", |house| house.sim.subscriptions() == 2).await;
+        house.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_followed_any_more_is_not_believed_to_be() {
+    let sim = Simulator::start(world(2), Options { notifications: quick(), ..Options::default() }).await;
+    let settings = settings(sim.as_ref().unwrap(), None);
+    let house = House::follow(sim.unwrap(), 2, settings, following()).await;
+    house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+    house.following.abort();
+    house.until("nobody listens", |house| house.all_by(How::Asked)).await;
+    assert!((0..2).all(|number| house.rooms.current(&room(number)).is_none()));
+    house.until("and the server knows", |house| house.sim.subscriptions() == 0).await;
+    house.close().await;
+}
