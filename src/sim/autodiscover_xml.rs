@@ -38,7 +38,7 @@ pub(super) fn soap(state: &mut State, head: &Parts, document: Option<&Document<'
     let file = |base: &str| format!("{base}/autodiscover/autodiscover.svc");
     let nowhere = r#"<RedirectTarget i:nil="true"/>"#;
     match look(state, head, AutodiscoverProtocol::Soap, &address) {
-        Whereabouts::At(url) => user("NoError", nowhere, &settings(&wanted, &url)),
+        Whereabouts::At(url) => user("NoError", nowhere, &settings(&wanted, &address, &url)),
         Whereabouts::Renamed(other) => user("RedirectAddress", &target(&other), ""),
         Whereabouts::Ask(base) => user("RedirectUrl", &target(&file(&base)), ""),
         Whereabouts::Moved(base) => Say::Redirect(file(&base)),
@@ -61,10 +61,11 @@ fn settings_wanted(envelope: Node<'_, '_>) -> Option<(String, Vec<String>)> {
 }
 
 /// What is asked for and known; the rest is left out, as Exchange does.
-fn settings(wanted: &[String], url: &str) -> String {
+fn settings(wanted: &[String], address: &str, url: &str) -> String {
     let setting = |name: &String| {
         let value = match name.as_str() {
             "ExternalEwsUrl" | "InternalEwsUrl" => url,
+            "AutoDiscoverSMTPAddress" => address,
             "EwsSupportedSchemas" => SCHEMAS,
             _ => return None,
         };
