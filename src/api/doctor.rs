@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -13,7 +13,14 @@ use super::Api;
 use super::caller::Caller;
 use super::problem::{No, Problem};
 use crate::access::Right;
-use crate::doctor::{Report, Status};
+use crate::doctor::{Finding, Report, Status};
+
+/// A report stands for so long: whoever asks sooner learns nothing else, and Exchange is asked much.
+const STANDS: TimeDelta = TimeDelta::seconds(60);
+/// And for so long where the account was not let in: each examination signs in, and a few that fail lock an account out.
+const STANDS_SHUT_OUT: TimeDelta = TimeDelta::minutes(15);
+/// What is found there is about getting in.
+const ABOUT_SIGN_IN: [&str; 4] = ["sign-in", "token", "account", "channel binding"];
 
 /// Who can find out whether everything is set up.
 #[async_trait::async_trait]
@@ -34,6 +41,17 @@ struct Last {
     begun_at: Option<DateTime<Utc>>,
     running: bool,
     over: Option<(DateTime<Utc>, Arc<Report>)>,
+}
+
+impl Last {
+    /// Until when the last report answers for another examination.
+    fn stands_until(&self) -> Option<DateTime<Utc>> {
+        let (at, report) = self.over.as_ref()?;
+        let shut_out =
+            |finding: &Finding| finding.status == Status::Fail && ABOUT_SIGN_IN.contains(&finding.check);
+        let stands = if report.findings.iter().any(shut_out) { STANDS_SHUT_OUT } else { STANDS };
+        Some(*at + stands)
+    }
 }
 
 impl Practice {
@@ -68,6 +86,8 @@ pub(super) struct DoctorView {
     begun_at: Option<DateTime<Utc>>,
     /// When the report was ready; null when nobody was examined since the service began.
     at: Option<DateTime<Utc>>,
+    /// Until then asking for an examination is answered with this report; null when there is none.
+    stands_until: Option<DateTime<Utc>>,
     /// The worst of the findings: `pass`, `skip`, `warn` or `fail`.
     status: Option<&'static str>,
     /// The cause of the worst of them, in one line.
@@ -102,6 +122,7 @@ impl DoctorView {
             running: last.running,
             begun_at: last.begun_at,
             at: last.over.as_ref().map(|(at, _)| *at),
+            stands_until: last.stands_until(),
             status: report.map(|report| word(report.status)),
             headline: report.map(|report| report.headline.clone()),
             findings: report
@@ -111,7 +132,7 @@ impl DoctorView {
 }
 
 impl FindingView {
-    fn of(finding: &crate::doctor::Finding) -> Self {
+    fn of(finding: &Finding) -> Self {
         Self {
             connection: finding.connection.clone(),
             room: finding.room.clone(),
@@ -146,9 +167,16 @@ pub(super) async fn get(State(api): State<Api>, caller: Caller) -> Result<Json<D
     Ok(Json(api.practice.view()))
 }
 
-/// Examine everything again. Changes nothing; see `GET /v1/doctor` for how far it is. While one examination runs, asking is
-/// asking for the same.
-#[utoipa::path(post, path = "/v1/doctor", tag = "doctor", responses((status = 202, body = DoctorView), No))]
+/// Examine everything again.
+///
+/// Changes nothing; see `GET /v1/doctor` for how far it is. While one examination runs, asking is asking for the same. Until
+/// `stands_until` the last report is the answer (200): for a minute, and for fifteen where it failed at signing in, because a few
+/// sign-ins that fail lock the account out. `adjourn doctor` does not wait.
+#[utoipa::path(post, path = "/v1/doctor", tag = "doctor", responses(
+    (status = 200, body = DoctorView, description = "The last report, which still stands: nothing is examined"),
+    (status = 202, body = DoctorView, description = "An examination is under way"),
+    No,
+))]
 pub(super) async fn examine(
     State(api): State<Api>,
     caller: Caller,
@@ -157,19 +185,21 @@ pub(super) async fn examine(
     let practice = api.practice.clone();
     let doctor = practice.doctor.clone().ok_or_else(|| Problem::no_such("doctor"))?;
     let (service, now) = (api.service.clone(), api.service.now());
-    let begins = practice.last(|last| {
-        let begins = !last.running;
+    let (begins, running) = practice.last(|last| {
+        let stands = last.stands_until().is_some_and(|until| now < until);
+        let begins = !last.running && !stands;
         if begins {
             (last.running, last.begun_at) = (true, Some(now));
         }
-        begins
+        (begins, last.running)
     });
     if begins {
-        let running = Running(practice.clone());
+        let examination = Running(practice.clone());
         tokio::spawn(async move {
             let report = Arc::new(doctor.examine().await);
-            running.0.last(|last| last.over = Some((service.now(), report)));
+            examination.0.last(|last| last.over = Some((service.now(), report)));
         });
     }
-    Ok((StatusCode::ACCEPTED, Json(practice.view())))
+    let status = if running { StatusCode::ACCEPTED } else { StatusCode::OK };
+    Ok((status, Json(practice.view())))
 }

@@ -2,14 +2,15 @@
 
 import { ask, roomPath, rooms as allRooms } from "./api.js";
 import { el, field, put, say } from "./dom.js";
-import { begin, trouble } from "./frame.js";
+import { begin, found, lost, trouble } from "./frame.js";
 import { listen } from "./live.js";
-import { SIGNS, at, isTold, nameOf, organizerOf, titleOf } from "./room.js";
+import { SIGNS, asOf, at, isOlder, isTold, nameOf, organizerOf, titleOf } from "./room.js";
 import { clock, inZone, near, now, zoneName } from "./time.js";
 
 const CHUNK = 120; // cards made at once; more come as one scrolls
 const TICK = 5000;
 const OLD = 15_000; // what nobody tells us of by itself is asked for again when it is older
+const RELOAD = 60_000; // a list costs Exchange nothing, and says of all rooms as of when they are known
 const ASKED_AT_ONCE = 4;
 const ASKED_MAX = 40; // in one tick: a key has an allowance
 const TYPING = 150;
@@ -51,8 +52,28 @@ begin({
 });
 
 let loadedAt = 0;
+let denied = false;
+
+// What came of asking; a no to this key is said, and not waited out.
+function heard(problem = null) {
+  const no = problem?.status === 403;
+  if (no) lost(problem);
+  else if (denied && !problem) found();
+  denied = no || (denied && Boolean(problem));
+}
 
 async function load() {
+  loadedAt = Date.now(); // whether it succeeds or not: it is not asked for more often
+  try {
+    await loadAll();
+    heard();
+  } catch (problem) {
+    heard(problem);
+    throw problem;
+  }
+}
+
+async function loadAll() {
   const gone = new Set(known.keys());
   await allRooms((page) => {
     for (const entry of page) {
@@ -73,10 +94,12 @@ function again() {
 }
 
 function take(address, entry) {
-  const state = entry.state ?? known.get(address)?.state ?? null;
+  const before = known.get(address)?.state ?? null;
+  const state = entry.state && !isOlder(entry.state, before, now()) ? entry.state : before;
   const asked = entry.state ? Date.now() : (known.get(address)?.asked ?? 0);
   const name = nameOf(entry);
-  known.set(address, { ...entry, state, asked, name, text: searched(entry, name, state) });
+  const failed = entry.failed ?? known.get(address)?.failed ?? false;
+  known.set(address, { ...entry, state, asked, failed, name, text: searched(entry, name, state) });
 }
 
 function searched(entry, name, state) {
@@ -89,7 +112,7 @@ function searched(entry, name, state) {
 function hear(kind, data) {
   if (!data?.room) return;
   if (kind === "room" && data.read_at) {
-    take(data.room, { ...known.get(data.room), ...data, state: data });
+    take(data.room, { ...known.get(data.room), ...data, state: data, failed: false });
     return arrangeSoon();
   }
   if (known.has(data.room)) read(data.room);
@@ -111,10 +134,12 @@ function happen(room, message) {
 async function read(room) {
   try {
     const state = await ask("GET", roomPath(room));
-    take(room, { ...known.get(room), state });
+    heard();
+    take(room, { ...known.get(room), state, failed: false });
   } catch (problem) {
+    heard(problem);
     if (problem.status === 404) known.delete(room);
-    else known.get(room) && (known.get(room).asked = Date.now()); // it is shown as it was, and asked again later
+    else known.has(room) && Object.assign(known.get(room), { asked: Date.now(), failed: true }); // as it was, and asked again later
   }
   arrangeSoon();
 }
@@ -123,10 +148,11 @@ async function read(room) {
 async function tick() {
   arrange();
   if (document.hidden) return;
+  if (Date.now() - loadedAt > RELOAD) load().catch(() => {});
   const isOld = (address) => {
     const room = known.get(address);
     if (!room || Date.now() - room.asked < OLD) return false;
-    return !isTold(room.state) || at(room.state, now()).passed;
+    return !isTold(room.state, now()) || at(room.state, now()).passed;
   };
   const old = [...cards].filter(([address, card]) => isOld(address) && (inSight(card) || isSmall()));
   const queue = old.slice(0, ASKED_MAX).map(([address]) => address);
@@ -245,17 +271,19 @@ function draw(address) {
   dataset.kind = kind;
   say(parts.sign, SIGNS[kind]);
   say(parts.word, word);
-  say(parts.until, until(room.at, zone));
-  say(parts.what, current ? [titleOf(current), organizerOf(current)].filter(Boolean).join(" · ") : "");
-  const checked = checkedIn ? "Checked in. " : "";
+  say(parts.until, until(room, zone));
+  say(parts.what, current && !room.at.stale ? [titleOf(current), organizerOf(current)].filter(Boolean).join(" · ") : "");
+  const checked = checkedIn && !room.at.stale ? "Checked in. " : "";
   const after = next ? `Next ${near(next.start, zone)} ${titleOf(next)}` : "";
   say(parts.next, releaseAt ? `Released at ${clock(releaseAt, zone)} if nobody comes` : checked + after);
 }
 
-function until({ kind, current, next }, zone) {
-  if (current) return `until ${near(current.end, zone)}`;
-  if (kind === "unknown") return "nobody has looked yet";
-  return next ? `until ${near(next.start, zone)}` : "";
+function until({ at: { stale, current, next }, state, failed }, zone) {
+  if (!state) return "nobody has looked yet";
+  const told = `as of ${near(asOf(state), zone)}`;
+  if (stale) return told;
+  const turns = current?.end ?? next?.start;
+  return [turns && `until ${near(turns, zone)}`, failed && `(${told})`].filter(Boolean).join(" ");
 }
 
 function controls() {

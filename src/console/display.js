@@ -2,21 +2,22 @@
 
 import { ask, roomPath } from "./api.js";
 import { confirm, el, put, say } from "./dom.js";
-import { begin, standIn, trouble } from "./frame.js";
+import { begin, found, lost, standIn, trouble } from "./frame.js";
 import { listen } from "./live.js";
 import { press } from "./press.js";
-import { SIGNS, at, isTold, nameOf, organizerOf, titleOf } from "./room.js";
+import { SIGNS, asOf, at, isOlder, isTold, nameOf, organizerOf, titleOf } from "./room.js";
 import { clock, day, inZone, length, near, now, zoneName } from "./time.js";
 
 const address = decodeURIComponent(location.pathname.split("/")[2] ?? "");
 const TICK = 1000;
 const [OLD, OLD_IF_TOLD] = [15_000, 60_000]; // asked again, even if nobody says that something has changed
 const SAID_FOR = 30_000;
-const UNHEARD = 3 * 60_000; // Exchange says nothing for so long: what is shown may not be so any more
 const STEPS = [15, 30, 60];
 
 let me = null;
 let view = null;
+let drawn = null; // the room as it is on the screen: what is pressed is about that
+let failed = null; // why the last reading gave nothing
 let connected = true;
 let busy = false; // something that was pressed is under way
 let readAt = 0;
@@ -87,25 +88,32 @@ function connection(yes) {
 async function read() {
   readAt = Date.now();
   try {
-    show(await ask("GET", roomPath(address)));
+    const room = await ask("GET", roomPath(address));
+    if (failed?.status === 403) found();
+    failed = null;
+    show(room);
   } catch (problem) {
+    failed = problem;
+    if (problem.status === 403) lost(problem);
     if (problem.status === 404 || !view) refused(problem);
+    draw();
   }
 }
 
 function show(room) {
+  readAt = Date.now();
+  if (isOlder(room, view, now())) return draw();
   if (!view) answer(); // whatever was wrong before there was anything to show
   view = room;
   standIn(room);
-  readAt = Date.now();
   draw();
 }
 
 function tick() {
   draw();
   const age = Date.now() - readAt;
-  const passed = view && at(view, now()).passed;
-  if (connected && !busy && age > (passed ? 1000 : isTold(view) ? OLD_IF_TOLD : OLD)) read();
+  const passed = view && !failed && at(view, now()).passed;
+  if (connected && !busy && age > (passed ? 1000 : !failed && isTold(view, now()) ? OLD_IF_TOLD : OLD)) read();
   if (saidUntil && Date.now() > saidUntil) answer();
 }
 
@@ -116,6 +124,7 @@ function draw() {
   const zone = view.time_zone;
   const room = at(view, time);
   const { current, next } = room;
+  drawn = room;
   document.title = `${room.word}: ${nameOf(view)} – Adjourn`;
   parts.main.dataset.kind = room.kind;
   say(parts.name, nameOf(view));
@@ -125,32 +134,34 @@ function draw() {
   say(parts.sign, SIGNS[room.kind]);
   say(parts.word, room.word);
   say(parts.until, until(room, time, zone));
-  say(parts.title, current ? titleOf(current) : "");
-  say(parts.who, current ? [span(current, zone), organizerOf(current)].filter(Boolean).join(" · ") : "");
+  say(parts.title, current && !room.stale ? titleOf(current) : "");
+  say(parts.who, current && !room.stale ? [span(current, zone), organizerOf(current)].filter(Boolean).join(" · ") : "");
   say(parts.deadline, deadline(room, time, zone));
-  say(parts.unheard, unheard(time, zone));
-  say(parts.next, next ? `Next: ${span(next, zone)} ${titleOf(next)}` : "Nothing else within a day");
-  say(parts.told, `${nameOf(view)}: ${room.word}${current ? ` until ${near(current.end, zone)}` : ""}`);
+  say(parts.unheard, unheard(room, zone));
+  say(parts.next, next ? `Next: ${span(next, zone)} ${titleOf(next)}` : room.openEnd ? "" : "Nothing else within a day");
+  say(parts.told, `${nameOf(view)}: ${room.word}${current && !room.stale ? ` until ${near(current.end, zone)}` : ""}`);
   drawButtons(room);
 }
 
 const span = (event, zone) => (event.all_day ? "All day" : `${near(event.start, zone)}–${near(event.end, zone)}`);
 
-function until({ current, next }, time, zone) {
+function until({ current, next, stale }, time, zone) {
+  if (stale) return "";
   if (current) return `until ${near(current.end, zone)} · ${length(Date.parse(current.end) - time)} left`;
   if (!next) return "for the rest of the day";
   return `until ${near(next.start, zone)} · ${length(Date.parse(next.start) - time)}`;
 }
 
-function deadline({ releaseAt, checkedIn, current }, time, zone) {
+function deadline({ releaseAt, checkedIn, current, stale }, time, zone) {
   if (releaseAt) return `Nobody has checked in. Released at ${clock(releaseAt, zone)}, in ${length(releaseAt - time)}.`;
-  return current && checkedIn ? "Checked in" : "";
+  return current && checkedIn && !stale ? "Checked in" : "";
 }
 
 // That the service cannot ask Exchange is no lost connection of ours, and is said too.
-function unheard(time, zone) {
-  const heard = Date.parse(view.as_of ?? view.read_at);
-  return connected && time - heard > UNHEARD ? `As Exchange said at ${clock(heard, zone)}; it cannot be asked now.` : "";
+function unheard({ stale }, zone) {
+  const heard = `as of ${near(asOf(view), zone)}`;
+  if (stale) return `It is not known how the room is (${heard}).`;
+  return failed ? `This is ${heard}; it cannot be read now.` : "";
 }
 
 // Which buttons there are: what the key may do and the calendar allows. Without a connection they can be seen, and not pressed.
@@ -172,29 +183,29 @@ function drawButtons(room) {
 
 const gap = (next, from) => (next ? (Date.parse(next.start) - from) / 60_000 : Infinity);
 
-// The event as it is shown: if it is not that any more, nothing is done to it.
-function seen() {
-  const { current } = at(view, now());
-  return current ? { event: current.id, seen: { start: current.start, end: current.end } } : {};
-}
+// The event as it was drawn: if it is not that any more, nothing is done to it, and never anything to another.
+const seen = ({ id, start, end }) => ({ event: id, seen: { start, end } });
 
 async function checkIn() {
-  const { current, next } = at(view, now());
-  const event = current && !view.checked_in ? current : (next ?? current);
+  const event = drawn?.current && !drawn.checkedIn ? drawn.current : (drawn?.next ?? drawn?.current);
+  if (!event) return;
   await doing("Checking in …", async () => {
-    await ask("POST", `${roomPath(address)}/check-in`, { body: { event: event?.id, source: "display" } });
+    await ask("POST", `${roomPath(address)}/check-in`, { body: { event: event.id, source: "display" } });
     answer("Checked in.");
   });
 }
 
 async function end() {
-  if (held()) return;
-  const shown = seen();
-  const title = view.current ? titleOf(view.current) : "";
-  if (await confirm("End this meeting now?", title, "End now")) await act("end", shown, "Ending …");
+  const event = drawn?.current;
+  if (held() || !event) return;
+  if (await confirm("End this meeting now?", titleOf(event), "End now")) await act("end", seen(event), "Ending …");
 }
 
-const extend = (minutes) => act("extend", { ...seen(), minutes }, "Extending …");
+async function extend(minutes) {
+  const event = drawn?.current;
+  if (event) await act("extend", { ...seen(event), minutes }, "Extending …");
+}
+
 const book = (minutes) => act("book", { minutes }, "Booking …");
 
 async function act(what, body, words) {

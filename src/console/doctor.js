@@ -3,7 +3,7 @@
 import { ask } from "./api.js";
 import { el, put, say } from "./dom.js";
 import { begin, trouble } from "./frame.js";
-import { moment } from "./time.js";
+import { moment, now } from "./time.js";
 
 const LOOK_AGAIN = 700;
 const WORDS = { pass: "Pass", skip: "Skipped", warn: "Warning", fail: "Fail" };
@@ -54,7 +54,8 @@ async function follow() {
 function draw(found) {
   if (found.running) return say(status, "Examining …");
   if (!found.at) return say(status, "Nobody was examined since the service began.");
-  say(status, `Examined ${moment(found.at)} your time`);
+  const stands = Date.parse(found.stands_until) > now() ? `; not again before ${moment(found.stands_until)}` : "";
+  say(status, `Examined ${moment(found.at)} your time${stands}`);
   put(report, el("p", { class: `panel headline ${found.status}` }, found.headline), table(found.findings));
 }
 

@@ -33,9 +33,10 @@ export async function listen({ hear, again, connected = () => {} }) {
     } catch (thrown) {
       problem = thrown;
     }
-    if (problem instanceof Problem && [401, 403].includes(problem.status)) return;
+    if (problem instanceof Problem && problem.status === 401) return; // the page signs in anew
     since ??= Date.now();
-    if (pause > 0) {
+    // A first loss is mended at once and not worth a word; a no is.
+    if (pause > 0 || problem.status === 403) {
       lost(problem, since);
       connected(false);
     }

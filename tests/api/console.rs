@@ -202,6 +202,60 @@ async fn the_doctor_is_asked_once_at_a_time_by_those_who_may_know_everything() {
     assert!(report["headline"].as_str().unwrap().contains("two minutes apart"), "{report}");
 }
 
+/// Finds one thing at once, and counts.
+struct Finds {
+    check: &'static str,
+    asked: AtomicUsize,
+}
+
+#[async_trait::async_trait]
+impl Doctor for Finds {
+    async fn examine(&self) -> Report {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        Report::new(vec![Finding {
+            connection: Some("default".to_owned()),
+            room: None,
+            check: self.check,
+            status: Status::Fail,
+            says: "no".to_owned(),
+            remedy: None,
+            code: None,
+        }])
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_is_not_asked_so_often_that_the_account_is_locked_out() {
+    for (check, stands) in [("scope", 60), ("sign-in", 900), ("token", 900), ("account", 900)] {
+        let mut lobby = Lobby::open().await;
+        let doctor = Arc::new(Finds { check, asked: AtomicUsize::new(0) });
+        lobby.furnish(None, doctor.clone()).await;
+        let all = lobby.key("all", "*", &Right::ALL, 600).await;
+        let ask = async |method: &str| lobby.ask_as(&all, method, "/v1/doctor", &[], "").await;
+        ask("POST").await;
+        while ask("GET").await.json()["at"] == Value::Null {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        lobby.clock.by(stands - 10);
+        for _ in 0..3 {
+            let answer = ask("POST").await;
+            assert_eq!((answer.status, &answer.json()["running"]), (200, &json!(false)), "{check}");
+            assert_eq!(answer.json()["findings"][0]["check"], check);
+            assert!(answer.json()["stands_until"].is_string(), "{answer:?}");
+        }
+        assert_eq!(doctor.asked.load(Ordering::SeqCst), 1, "{check}");
+        lobby.clock.by(11);
+        ask("POST").await;
+        for _ in 0..500 {
+            if doctor.asked.load(Ordering::SeqCst) == 2 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(doctor.asked.load(Ordering::SeqCst), 2, "{check} is examined again");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_doctor_there_is_none() {
     let lobby = Lobby::open().await;

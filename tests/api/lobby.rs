@@ -1,6 +1,7 @@
 //! A lobby of rooms, a served API, and a client that speaks plain HTTP/1.1 over a socket.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use adjourn::access::{Right, Rights, StoredKey};
@@ -24,9 +25,26 @@ pub const BUSY: &str = "busy@example.com";
 pub const FREE: &str = "free@example.com";
 pub const OTHER: &str = "other@elsewhere.example";
 
+/// The machine's clock, and so many seconds later as a test says.
+#[derive(Clone, Default)]
+pub struct Later(Arc<AtomicI64>);
+
+impl Later {
+    pub fn by(&self, seconds: i64) {
+        self.0.fetch_add(seconds, Ordering::SeqCst);
+    }
+}
+
+impl Clock for Later {
+    fn now(&self) -> DateTime<Utc> {
+        SystemClock.now() + TimeDelta::seconds(self.0.load(Ordering::SeqCst))
+    }
+}
+
 /// Everything a test touches.
 pub struct Lobby {
     pub sim: Simulator,
+    pub clock: Later,
     pub service: Arc<Service>,
     pub desk: Desk,
     pub keys: Arc<KeyRing>,
@@ -98,12 +116,13 @@ impl Lobby {
     pub async fn with(rules: Rules) -> Self {
         let began = now();
         let sim = Simulator::start(world(began), Options::default()).await.unwrap();
+        let clock = Later::default();
         let options = Options::default();
         let settings = Settings::new(sim.url(), options.username, Secret::new(options.password));
         let engine = Engine::new(
             Arc::new(Exchange::new(&settings).unwrap()),
             Arc::new(MemoryJournal::default()),
-            Arc::new(SystemClock),
+            Arc::new(clock.clone()),
             Scope::new([BUSY, FREE, OTHER].map(|room| room.parse().unwrap()), []),
             engine::Options { settle: Duration::from_millis(20), ..engine::Options::default() },
         );
@@ -124,7 +143,7 @@ impl Lobby {
         let at = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         tokio::spawn(api::serve(listener, None, router, Limits::default(), stop.clone()));
-        let mut lobby = Self { sim, service, desk, keys, at, token: String::new(), stop, began };
+        let mut lobby = Self { sim, clock, service, desk, keys, at, token: String::new(), stop, began };
         lobby.token = lobby.key("display", "*@example.com", &Right::ALL, 100_000).await;
         lobby
     }

@@ -173,19 +173,6 @@ test("a display that stays open for months is loaded anew when the service has a
   await close();
 });
 
-test("what Exchange said long ago is shown as that", async () => {
-  const old = new Date(Date.now() - 600_000).toISOString();
-  const setUp = (page) =>
-    page.route("**/v1/rooms/room-fjord%40example.com", async (route) => {
-      const answer = await route.fetch();
-      await route.fulfill({ response: answer, json: { ...(await answer.json()), as_of: old, read_at: old } });
-    });
-  const { page, calm, close } = await door("fjord", { setUp });
-  await page.getByText(/^As Exchange said at \d\d:\d\d; it cannot be asked now.$/).waitFor();
-  calm();
-  await close();
-});
-
 test("a key shows what it may do, and the API has the last word", async () => {
   const reader = await door("ember", { key: there.keys.reader });
   await shows(reader.page, "In use");
