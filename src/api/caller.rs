@@ -18,6 +18,10 @@ use crate::access::{KeyId, Right, Rights};
 use crate::action::{Actor, IdempotencyKey};
 use crate::calendar::RoomAddress;
 
+/// Longest key a caller may choose; the description says the same. It is filed with its caller's id before it (20
+/// characters at most), within what [`IdempotencyKey`] holds.
+const KEY_LEN_MAX: usize = 180;
+
 /// Who asks, and on whose word.
 #[derive(Clone)]
 pub(super) struct Caller(Arc<InUse>, Option<Pass>);
@@ -75,8 +79,15 @@ impl Caller {
 
     /// A caller's own keys: two callers may use the same word.
     pub(super) fn idempotency_key(&self, headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
-        let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+        let mut sent = headers.get_all("idempotency-key").iter();
+        let Some(value) = sent.next() else { return Ok(None) };
+        if sent.next().is_some() {
+            return Err(Problem::bad("Idempotency-Key was sent twice: which of the two is it?"));
+        }
         let text = value.to_str().map_err(|_| Problem::bad("Idempotency-Key is not ASCII"))?;
+        if text.len() > KEY_LEN_MAX {
+            return Err(Problem::bad(format!("Idempotency-Key is longer than {KEY_LEN_MAX} characters")));
+        }
         text.parse::<IdempotencyKey>().map_err(|error| Problem::bad(format!("Idempotency-Key: {error}")))?;
         let own = format!("{}:{text}", self.0.holder.id);
         own.parse().map(Some).map_err(|error| Problem::bad(format!("Idempotency-Key: {error}")))

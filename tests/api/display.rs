@@ -91,6 +91,20 @@ async fn asking_twice_is_asking_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_as_long_as_described_at_most_and_sent_once() {
+    let lobby = Lobby::open().await;
+    let path = format!("/v1/rooms/{FREE}/book");
+    let (longest, longer) = ("k".repeat(180), "k".repeat(181));
+    let ask = async |keys: &[&str]| {
+        let headers: Vec<_> = keys.iter().map(|key| ("Idempotency-Key", *key)).collect();
+        lobby.ask("POST", &path, &headers, r#"{"minutes":5,"dry_run":true}"#).await.status
+    };
+    assert_eq!(ask(&[&longest]).await, 200);
+    assert_eq!(ask(&[&longer]).await, 400);
+    assert_eq!(ask(&["one", "two"]).await, 400, "nobody can tell which of the two is meant");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_slow_exchange_is_waited_for_as_long_as_the_display_does() {
     let lobby = Lobby::open().await;
     lobby.sim.trouble(Trouble::new(Wrong::Slow(Duration::from_millis(2_500))).on("UpdateItem"));
