@@ -10,6 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::classify::{Kind, Verdict};
 use super::client::{Client, Failed};
 use super::event::{PROPERTIES, event, series};
+use super::groups::Groups;
 use super::messages::{only, strange, successful};
 use super::settings::{Access, Settings, SettingsError};
 use crate::action::{Notify, RequestIds, Seen, Step};
@@ -47,6 +48,7 @@ pub struct Exchange {
     name: String,
     pub(super) client: Arc<Client>,
     pub(super) silence: Duration,
+    pub(super) groups: Groups,
 }
 
 impl Exchange {
@@ -56,7 +58,8 @@ impl Exchange {
     /// When the URL or the CA file is unusable, or TLS would not start.
     pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
         let client = Arc::new(Client::new(settings)?);
-        Ok(Self { name: settings.name.clone(), client, silence: settings.silence })
+        let (name, silence) = (settings.name.clone(), settings.silence);
+        Ok(Self { name, client, silence, groups: Groups::default() })
     }
 
     /// What it is called in the configuration.

@@ -56,7 +56,7 @@ pub enum Failed {
 
 /// Exchange, as one service account sees it.
 pub(super) struct Client {
-    places: Places,
+    pub(super) places: Places,
     gate: Gate,
     limits: Limits,
     access: Access,

@@ -13,7 +13,7 @@ use super::sites::Sites;
 use crate::calendar::RoomAddress;
 use crate::engine::Trouble;
 use crate::ews::codec::Body;
-use crate::ews::op::{CHANGES_MAX, Effect, SUBSCRIPTIONS_MAX, SyncFolderItems, WellKnown};
+use crate::ews::op::{CHANGES_MAX, Effect, SyncFolderItems, WellKnown};
 use crate::live::{Ears, Feed, SyncState, Synced};
 
 /// Pages of changes read at once: a calendar of half a million items.
@@ -45,7 +45,6 @@ impl Exchange {
 
 #[async_trait]
 impl Feed for Exchange {
-    /// By server, where several are known; at most as many together as one request may name.
     async fn groups(&self, rooms: &[RoomAddress]) -> Vec<Vec<RoomAddress>> {
         let mut servers: BTreeMap<String, Vec<RoomAddress>> = BTreeMap::new();
         for room in rooms {
@@ -53,10 +52,11 @@ impl Feed for Exchange {
                 servers.entry(url).or_default().push(room.clone());
             }
         }
-        for rooms in servers.values_mut() {
-            rooms.sort();
+        let mut groups = Vec::new();
+        for (ews, rooms) in servers {
+            groups.extend(self.groups.of(&self.client.places, &ews, rooms).await);
         }
-        servers.values().flat_map(|rooms| rooms.chunks(SUBSCRIPTIONS_MAX)).map(<[_]>::to_vec).collect()
+        groups
     }
 
     fn ears(&self, group: &[RoomAddress]) -> Option<Box<dyn Ears>> {

@@ -14,6 +14,7 @@ mod ears;
 mod event;
 mod feed;
 mod gate;
+mod groups;
 mod letter;
 pub mod login;
 mod messages;

@@ -144,7 +144,8 @@ impl Places {
         Ok(new)
     }
 
-    async fn ask(&self, wanted: quest::Ask) -> Answer {
+    /// Sends a question to an Autodiscover service.
+    pub(super) async fn ask(&self, wanted: quest::Ask) -> Answer {
         let asker =
             Asker { dialer: self.dialer.clone(), within: self.settings.connect_timeout.saturating_mul(2) };
         let credential = match wanted.credentials.then(|| self.credentials.towards(&wanted.url)).transpose() {

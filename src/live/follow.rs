@@ -1,6 +1,7 @@
 //! Following a group of rooms: by listening while that works, else by asking what changed, else by reading the calendars again
 //! and again. Tries the better way again by itself.
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -70,11 +71,14 @@ async fn all(following: &mut FuturesUnordered<impl Future<Output = ()>>) {
 }
 
 impl Live {
+    /// The largest first: where there are not connections enough, the fewest rooms go without.
     async fn groups(&self, rooms: &[RoomAddress]) -> Vec<Vec<RoomAddress>> {
-        match self.options.best {
+        let mut groups = match self.options.best {
             How::Streaming => self.feed.groups(rooms).await,
             How::Sync | How::View | How::Asked => Vec::new(),
-        }
+        };
+        groups.sort_by_key(|rooms| Reverse(rooms.len()));
+        groups
     }
 
     /// Follows one group for ever.

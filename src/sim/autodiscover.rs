@@ -27,6 +27,7 @@ pub struct Autodiscover {
     /// Scheme, host and port of this simulator.
     pub(crate) base: String,
     whereabouts: BTreeMap<String, Whereabouts>,
+    groups: BTreeMap<String, String>,
     lacking: BTreeSet<AutodiscoverProtocol>,
     leads_to: Option<String>,
     asked: Vec<AutodiscoverAsked>,
@@ -77,6 +78,15 @@ impl Autodiscover {
     /// Says this of an address; otherwise a mailbox of the world is here, and others are unknown.
     pub fn say(&mut self, address: &str, whereabouts: Whereabouts) {
         self.whereabouts.insert(key(address), whereabouts);
+    }
+
+    /// Says of a mailbox that it shares its back end with others of this group. Of one that nobody said it of, it is not said.
+    pub fn group(&mut self, address: &str, group: &str) {
+        self.groups.insert(key(address), group.to_owned());
+    }
+
+    pub(super) fn group_of(&self, address: &str) -> Option<&str> {
+        self.groups.get(&key(address)).map(String::as_str)
     }
 
     /// Is without one of the protocols: 404.

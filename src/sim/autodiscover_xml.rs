@@ -17,56 +17,69 @@ const ROOT: &str = "http://schemas.microsoft.com/exchange/autodiscover/responses
 const RESPONSE: &str = "http://schemas.microsoft.com/exchange/autodiscover/outlook/responseschema/2006a";
 const SCHEMAS: &str = "Exchange2007, Exchange2007_SP1, Exchange2010, Exchange2010_SP1, Exchange2010_SP2, Exchange2013, Exchange2013_SP1";
 
+/// Mailboxes that may be asked for at once.
+const USERS_MAX: usize = 90;
+
 pub(super) fn soap(state: &mut State, head: &Parts, document: Option<&Document<'_>>) -> Say {
     let whole = |content: &str| {
         Say::Xml(format!(
             r#"<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s="{SOAP}" xmlns:a="{ADDRESSING}"><s:Header><a:Action s:mustUnderstand="1">{ACTION}Response</a:Action></s:Header><s:Body><GetUserSettingsResponseMessage xmlns="{SERVICE}" xmlns:i="http://www.w3.org/2001/XMLSchema-instance"><Response>{content}</Response></GetUserSettingsResponseMessage></s:Body></s:Envelope>"#
         ))
     };
-    let Some((address, wanted)) = document.and_then(|document| settings_wanted(document.root_element()))
+    let Some((addresses, wanted)) = document.and_then(|document| settings_wanted(document.root_element()))
     else {
         return whole(
             "<ErrorCode>InvalidRequest</ErrorCode><ErrorMessage>The request is invalid.</ErrorMessage>",
         );
     };
     let user = |code: &str, target: &str, settings: &str| {
-        whole(&format!(
-            "<ErrorCode>NoError</ErrorCode><ErrorMessage/><UserResponses><UserResponse><ErrorCode>{code}</ErrorCode><ErrorMessage>{code}.</ErrorMessage>{target}<UserSettingErrors/><UserSettings>{settings}</UserSettings></UserResponse></UserResponses>"
-        ))
+        format!(
+            "<UserResponse><ErrorCode>{code}</ErrorCode><ErrorMessage>{code}.</ErrorMessage>{target}<UserSettingErrors/><UserSettings>{settings}</UserSettings></UserResponse>"
+        )
     };
     let target = |text: &str| format!("<RedirectTarget>{}</RedirectTarget>", escape(text));
     let file = |base: &str| format!("{base}/autodiscover/autodiscover.svc");
     let nowhere = r#"<RedirectTarget i:nil="true"/>"#;
-    match look(state, head, AutodiscoverProtocol::Soap, &address) {
-        Whereabouts::At(url) => user("NoError", nowhere, &settings(&wanted, &address, &url)),
-        Whereabouts::Renamed(other) => user("RedirectAddress", &target(&other), ""),
-        Whereabouts::Ask(base) => user("RedirectUrl", &target(&file(&base)), ""),
-        Whereabouts::Moved(base) => Say::Redirect(file(&base)),
-        Whereabouts::Circle => Say::Redirect(file(&state.autodiscover.base)),
-        Whereabouts::Garbage => Say::Xml(GARBAGE.to_owned()),
-        Whereabouts::Unknown => user("InvalidUser", nowhere, ""),
+    let mut users = String::new();
+    for address in &addresses {
+        users += &match look(state, head, AutodiscoverProtocol::Soap, address) {
+            Whereabouts::At(url) => {
+                let group = state.autodiscover.group_of(address);
+                user("NoError", nowhere, &settings(&wanted, address, &url, group))
+            }
+            Whereabouts::Renamed(other) => user("RedirectAddress", &target(&other), ""),
+            Whereabouts::Ask(base) => user("RedirectUrl", &target(&file(&base)), ""),
+            Whereabouts::Moved(base) => return Say::Redirect(file(&base)),
+            Whereabouts::Circle => return Say::Redirect(file(&state.autodiscover.base)),
+            Whereabouts::Garbage => return Say::Xml(GARBAGE.to_owned()),
+            Whereabouts::Unknown => user("InvalidUser", nowhere, ""),
+        };
     }
+    whole(&format!("<ErrorCode>NoError</ErrorCode><ErrorMessage/><UserResponses>{users}</UserResponses>"))
 }
 
 /// Whom and what a request asks for, if it is one.
-fn settings_wanted(envelope: Node<'_, '_>) -> Option<(String, Vec<String>)> {
+fn settings_wanted(envelope: Node<'_, '_>) -> Option<(Vec<String>, Vec<String>)> {
     let header = down(envelope, &[(SOAP, "Header")])?;
     down(header, &[(SERVICE, "RequestedServerVersion")])?;
     let action = down(header, &[(ADDRESSING, "Action")])?;
     let request = [(SOAP, "Body"), (SERVICE, "GetUserSettingsRequestMessage"), (SERVICE, "Request")];
     let request = down(envelope, &request)?;
-    let user = down(request, &[(SERVICE, "Users"), (SERVICE, "User"), (SERVICE, "Mailbox")])?;
+    let users = elements(down(request, &[(SERVICE, "Users")])?);
+    let users: Option<Vec<_>> = users.map(|user| down(user, &[(SERVICE, "Mailbox")]).map(text)).collect();
     let wanted = down(request, &[(SERVICE, "RequestedSettings")])?;
-    (text(action) == ACTION).then(|| (text(user), elements(wanted).map(text).collect()))
+    let users = users.filter(|users| (1..=USERS_MAX).contains(&users.len()))?;
+    (text(action) == ACTION).then(|| (users, elements(wanted).map(text).collect()))
 }
 
 /// What is asked for and known; the rest is left out, as Exchange does.
-fn settings(wanted: &[String], address: &str, url: &str) -> String {
+fn settings(wanted: &[String], address: &str, url: &str, group: Option<&str>) -> String {
     let setting = |name: &String| {
         let value = match name.as_str() {
             "ExternalEwsUrl" | "InternalEwsUrl" => url,
             "AutoDiscoverSMTPAddress" => address,
             "EwsSupportedSchemas" => SCHEMAS,
+            "GroupingInformation" => group?,
             _ => return None,
         };
         let (name, value) = (escape(name), escape(value));

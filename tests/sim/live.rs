@@ -13,8 +13,8 @@ use adjourn::exchange::{Access, Exchange, Secret, Settings, SignIn};
 use adjourn::journal::MemoryJournal;
 use adjourn::live::{How, Kept, Live, Options as Following, Rooms};
 use adjourn::sim::{
-    ExtendedProtection, MeetingSpec, Notifications, Options, Person, PlainSpec, Release, RoomSpec, Scheme,
-    Simulator, Trouble, World, Wrong,
+    AutodiscoverProtocol, ExtendedProtection, MeetingSpec, Notifications, Options, Person, PlainSpec,
+    Release, RoomSpec, Scheme, Simulator, Trouble, World, Wrong,
 };
 use chrono::TimeDelta;
 use tokio::task::JoinHandle;
@@ -308,6 +308,44 @@ async fn all_requests_of_a_group_go_to_the_server_that_keeps_its_subscriptions()
         .until("the next stream is of the same", |house| house.is_all_true() && house.sim.streams() == 1)
         .await;
     assert_eq!(house.asked("Subscribe"), 5, "none had to be asked for twice");
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rooms_that_share_a_back_end_by_what_autodiscover_says_are_listened_to_together() {
+    let rooms = 92; // more than one question may name
+    let sim = Simulator::start(world(rooms), Options { notifications: quick(), ..Options::default() }).await;
+    let sim = sim.unwrap();
+    let groups = ["site-a", "site-b"];
+    for number in (0..rooms).filter(|number| *number != 91) {
+        let group = groups[usize::from(number % 2 == 1)];
+        sim.autodiscover(|says| says.group(room(number).as_str(), group));
+    }
+    let settings = settings(&sim, None);
+    let house = House::follow(sim, rooms, settings, following()).await;
+    house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+    assert_eq!(house.sim.streams(), 3, "two groups, and the room of which it is not said");
+    let mut anchors = std::collections::BTreeMap::<_, Vec<_>>::new();
+    for asked in house.sim.requests().into_iter().filter(|asked| asked.operation == "Subscribe") {
+        anchors.entry(asked.anchor.unwrap()).or_default().push(asked.mailbox.unwrap());
+    }
+    let sizes: Vec<_> = anchors.iter().map(|(anchor, rooms)| (anchor.as_str(), rooms.len())).collect();
+    assert_eq!(sizes, [("room0@example.com", 46), ("room11@example.com", 45), ("room91@example.com", 1)]);
+    house.book(90, 0);
+    house.book(89, 0);
+    house.until("changes in both are known", House::is_all_true).await;
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_does_not_say_who_shares_a_back_end_is_listened_to_all_the_same() {
+    let sim = Simulator::start(world(3), Options { notifications: quick(), ..Options::default() }).await;
+    let sim = sim.unwrap();
+    sim.autodiscover(|says| says.lack(AutodiscoverProtocol::Soap));
+    let settings = settings(&sim, None);
+    let house = House::follow(sim, 3, settings, following()).await;
+    house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+    assert_eq!(house.sim.streams(), 1);
     house.close().await;
 }
 

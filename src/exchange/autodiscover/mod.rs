@@ -24,6 +24,7 @@
 //! and shown under the address it was configured with.
 
 pub mod cache;
+pub mod grouping;
 mod hear;
 mod json;
 mod order;

@@ -155,10 +155,7 @@ impl Quest {
         let (mut headers, body) = match candidate.protocol {
             Protocol::Json => (vec![("Accept", "application/json".to_owned())], String::new()),
             Protocol::Probe => (Vec::new(), String::new()),
-            Protocol::Soap => {
-                let action = ("SOAPAction", format!("\"{}\"", soap::ACTION));
-                (vec![xml_content(), action], soap::question(&url, &self.asking_for))
-            }
+            Protocol::Soap => (vec![xml_content(), soap::action()], soap::question(&url, &self.asking_for)),
             Protocol::Pox => (vec![xml_content()], pox::question(&self.asking_for)),
         };
         // Lets Exchange's front end route to the right back end at once. A header holds nothing but ASCII.
@@ -217,6 +214,6 @@ fn where_to(candidate: &Candidate) -> String {
     }
 }
 
-fn xml_content() -> (&'static str, String) {
+pub(super) fn xml_content() -> (&'static str, String) {
     ("Content-Type", "text/xml; charset=utf-8".to_owned())
 }

@@ -5,40 +5,71 @@ use super::report::excerpt;
 use super::xml::{self, Element, escaped};
 use crate::calendar::RoomAddress;
 
-pub(super) const ACTION: &str =
-    "http://schemas.microsoft.com/exchange/2010/Autodiscover/Autodiscover/GetUserSettings";
+const ACTION: &str = "http://schemas.microsoft.com/exchange/2010/Autodiscover/Autodiscover/GetUserSettings";
 /// More names of schemas than there will be releases.
 const SCHEMAS_MAX: usize = 64;
 
 /// Asks as the oldest release that has the service would; newer ones answer it as well. `EwsSupportedSchemas` came later and
 /// is left out, not refused, by those that lack it.
 pub(super) fn question(url: &str, address: &RoomAddress) -> String {
+    let wanted = ["ExternalEwsUrl", "InternalEwsUrl", "EwsSupportedSchemas"];
+    envelope(url, "Exchange2010", std::slice::from_ref(address), &wanted)
+}
+
+/// `GetUserSettings` for these addresses, as a client of this release asks.
+pub(super) fn envelope(url: &str, release: &str, addresses: &[RoomAddress], wanted: &[&str]) -> String {
+    let mailbox = |address: &RoomAddress| {
+        format!("<a:User><a:Mailbox>{}</a:Mailbox></a:User>", escaped(address.as_str()))
+    };
+    let users: String = addresses.iter().map(mailbox).collect();
+    let settings: String = wanted.iter().map(|name| format!("<a:Setting>{name}</a:Setting>")).collect();
     format!(
-        r#"<?xml version="1.0" encoding="utf-8"?><soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/" xmlns:a="http://schemas.microsoft.com/exchange/2010/Autodiscover" xmlns:wsa="http://www.w3.org/2005/08/addressing"><soap:Header><a:RequestedServerVersion>Exchange2010</a:RequestedServerVersion><wsa:Action>{ACTION}</wsa:Action><wsa:To>{}</wsa:To></soap:Header><soap:Body><a:GetUserSettingsRequestMessage><a:Request><a:Users><a:User><a:Mailbox>{}</a:Mailbox></a:User></a:Users><a:RequestedSettings><a:Setting>ExternalEwsUrl</a:Setting><a:Setting>InternalEwsUrl</a:Setting><a:Setting>EwsSupportedSchemas</a:Setting></a:RequestedSettings></a:Request></a:GetUserSettingsRequestMessage></soap:Body></soap:Envelope>"#,
+        r#"<?xml version="1.0" encoding="utf-8"?><soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/" xmlns:a="http://schemas.microsoft.com/exchange/2010/Autodiscover" xmlns:wsa="http://www.w3.org/2005/08/addressing"><soap:Header><a:RequestedServerVersion>{release}</a:RequestedServerVersion><wsa:Action>{ACTION}</wsa:Action><wsa:To>{}</wsa:To></soap:Header><soap:Body><a:GetUserSettingsRequestMessage><a:Request><a:Users>{users}</a:Users><a:RequestedSettings>{settings}</a:RequestedSettings></a:Request></a:GetUserSettingsRequestMessage></soap:Body></soap:Envelope>"#,
         escaped(url),
-        escaped(address.as_str())
     )
+}
+
+/// Header fields of the question, `Content-Type` apart.
+pub(super) fn action() -> (&'static str, String) {
+    ("SOAPAction", format!("\"{ACTION}\""))
 }
 
 /// "Handling Autodiscover error messages": an `ErrorCode` under `Response` is about the request, one under `UserResponse`
 /// about the address; the first that is no `NoError` counts.
 pub(super) fn read(body: &[u8]) -> Result<Said, String> {
     let envelope = xml::read(body)?;
+    let users = match users(&envelope)? {
+        Ok(users) => users,
+        Err(said) => return Ok(said),
+    };
+    let user = users.first().ok_or("no answer for the address in it")?;
+    Ok(error(user).unwrap_or_else(|| settings(user)))
+}
+
+/// What is said of each address, in the order in which they were asked for; or what is said of the whole request.
+pub(super) fn users(envelope: &Element) -> Result<Result<Vec<&Element>, Said>, String> {
     let body = envelope.child("Body").ok_or("no SOAP envelope")?;
     if let Some(fault) = body.child("Fault") {
-        return Ok(Said::Refused(excerpt(fault.text_of("faultstring").unwrap_or("a SOAP fault"))));
+        return Ok(Err(Said::Refused(excerpt(fault.text_of("faultstring").unwrap_or("a SOAP fault")))));
     }
     let response = body
         .at(&["GetUserSettingsResponseMessage", "Response"])
         .ok_or("no answer to GetUserSettings in it")?;
     if let Some(said) = error(response) {
-        return Ok(said);
+        return Ok(Err(said));
     }
-    let user = response.at(&["UserResponses", "UserResponse"]).ok_or("no answer for the address in it")?;
-    Ok(error(user).unwrap_or_else(|| settings(user)))
+    let all = response.child("UserResponses").map(|all| all.children.as_slice()).unwrap_or_default();
+    Ok(Ok(all.iter().filter(|user| user.name == "UserResponse").collect()))
 }
 
-fn error(response: &Element) -> Option<Said> {
+/// The value of a setting of one address, if it is there.
+pub(super) fn setting<'u>(user: &'u Element, name: &str) -> Option<&'u str> {
+    let all = user.child("UserSettings")?;
+    let setting = all.children.iter().find(|setting| setting.text_of("Name") == Some(name))?;
+    setting.text_of("Value")
+}
+
+pub(super) fn error(response: &Element) -> Option<Said> {
     let code = response.text_of("ErrorCode").filter(|code| *code != "NoError")?;
     let target = || response.text_of("RedirectTarget").unwrap_or_default().to_owned();
     let said = excerpt(&format!("{code} {}", response.text_of("ErrorMessage").unwrap_or_default()));
@@ -54,11 +85,7 @@ fn error(response: &Element) -> Option<Said> {
 /// The external URL first: it is the one with a name that others resolve too. The internal one is for sites without it, and
 /// the list of confirmed hosts chooses where both are there.
 fn settings(user: &Element) -> Said {
-    let all = user.child("UserSettings").map(|settings| settings.children.as_slice()).unwrap_or_default();
-    let value = |name: &str| {
-        let setting = all.iter().find(|setting| setting.text_of("Name") == Some(name))?;
-        setting.text_of("Value").map(str::to_owned)
-    };
+    let value = |name: &str| setting(user, name).map(str::to_owned);
     let urls = ["ExternalEwsUrl", "InternalEwsUrl"].into_iter().filter_map(value).collect();
     let schemas = value("EwsSupportedSchemas").unwrap_or_default();
     let schemas = schemas.split(',').map(str::trim).filter(|schema| !schema.is_empty());
