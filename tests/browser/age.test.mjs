@@ -59,32 +59,39 @@ async function done({ wrong, close }) {
   await close();
 }
 
+// A meeting that ends a moment after it was first told of, however long the browser took to ask.
+function ending(first = null) {
+  return () => (first ??= event("First", -30 * MINUTE, 5000));
+}
+
 test("the meeting that the dialog names is the one that is ended, though the next has begun meanwhile", async () => {
   const posted = [];
-  const first = event("First", -30 * MINUTE, 3000);
-  const second = { ...event("Second", 0, 30 * MINUTE), start: first.end };
-  const answers = () => meeting({ current: first, next: second, as_of: time(0) });
+  const first = ending();
+  const second = () => ({ ...event("Second", 0, 30 * MINUTE), start: first().end });
+  const answers = () => meeting({ current: first(), next: second(), as_of: time(0) });
   const one = await door({ answers, posted, still: true });
-  await shows(one.page, "In use");
   await one.page.locator(".title", { hasText: "First" }).waitFor();
-  await later(Math.max(0, Date.parse(first.end) - Date.now()) + 1500);
+  await shows(one.page, "In use");
+  const { start, end } = first();
+  await later(Math.max(0, Date.parse(end) - Date.now()) + 1500);
   await button(one.page, "End").click();
   await one.page.getByRole("dialog").getByText("First", { exact: true }).waitFor();
   await button(one.page, "End now").click();
   await until(() => posted.length === 1, "it is asked");
-  assert.deepEqual(posted[0], { event: "First", seen: { start: first.start, end: first.end } });
+  assert.deepEqual(posted[0], { event: "First", seen: { start, end } });
   await done(one);
 });
 
 test("what was on until a moment ago is extended or left alone; a request never names nothing", async () => {
   const posted = [];
-  const first = event("First", -30 * MINUTE, 3000);
-  const one = await door({ answers: () => meeting({ current: first }), posted, still: true });
+  const first = ending();
+  const one = await door({ answers: () => meeting({ current: first() }), posted, still: true });
   await shows(one.page, "In use");
-  await later(Math.max(0, Date.parse(first.end) - Date.now()) + 1500);
+  const { start, end } = first();
+  await later(Math.max(0, Date.parse(end) - Date.now()) + 1500);
   await button(one.page, "Extend 15 min").click();
   await until(() => posted.length === 1, "it is asked");
-  assert.deepEqual(posted[0], { event: "First", seen: { start: first.start, end: first.end }, minutes: 15 });
+  assert.deepEqual(posted[0], { event: "First", seen: { start, end }, minutes: 15 });
   await done(one);
 });
 
@@ -158,8 +165,7 @@ test("a key that may not listen or read any more is told so", async () => {
 
 test("after the last event that is known, nobody says that the room is free", async () => {
   let asked = 0;
-  const next = event("Next", 500, 2500);
-  const answers = () => (asked++ ? problem(503, "Exchange is away") : state({ next }));
+  const answers = () => (asked++ ? problem(503, "Exchange is away") : state({ next: event("Next", 500, 5000) }));
   const one = await door({ answers });
   await shows(one.page, "In use");
   await shows(one.page, "Not known");
