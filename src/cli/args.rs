@@ -317,9 +317,9 @@ pub struct SetupArgs {
     /// What the scope and the assignment are to be called
     #[arg(long, default_value = "Adjourn", value_name = "NAME")]
     pub name: String,
-    /// A mailbox that must stay out of reach, to verify with
-    #[arg(long, default_value = "somebody@example.com", value_name = "ADDRESS")]
-    pub out_of_scope: String,
+    /// A mailbox that must stay out of reach, to verify with [default: the first of doctor.out_of_scope]
+    #[arg(long, value_name = "ADDRESS")]
+    pub out_of_scope: Option<String>,
 }
 
 /// `adjourn settings`.
@@ -342,10 +342,15 @@ pub struct KeyArgs {
 #[allow(missing_docs)]
 pub enum KeyCommand {
     /// Make a key and print it, once
+    #[command(
+        after_help = "Example:\n  adjourn key add door-17 --rooms room1@example.com\n  adjourn key add operator --rights all"
+    )]
     Add(KeyAddArgs),
     /// List the keys that open something
+    #[command(after_help = "Example:\n  adjourn key list --json")]
     List,
     /// Revoke a key for ever
+    #[command(after_help = "Example:\n  adjourn key revoke 1f0c9a27be")]
     Revoke {
         /// Its id, as `adjourn key list` shows it
         id: String,

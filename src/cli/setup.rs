@@ -74,10 +74,16 @@ fn reach(args: &SetupArgs) -> Result<Reach, Failure> {
 }
 
 fn names(args: &SetupArgs, config: &Config) -> Result<Names, Failure> {
-    let outsider: RoomAddress =
-        args.out_of_scope.parse().map_err(|error| usage("--out-of-scope is no address").because(error))?;
+    let outsider = match (&args.out_of_scope, config.out_of_scope.first()) {
+        (Some(given), _) => given
+            .parse::<RoomAddress>()
+            .map_err(|error| usage("--out-of-scope is no address").because(error))?
+            .to_string(),
+        (None, Some(configured)) => configured.to_string(),
+        (None, None) => "somebody@example.com".to_owned(),
+    };
     let room = config.scope.rooms().next().map_or("room1@example.com".to_owned(), ToString::to_string);
-    Ok(Names { label: args.name.clone(), room, outsider: outsider.to_string() })
+    Ok(Names { label: args.name.clone(), room, outsider })
 }
 
 fn usage(message: &str) -> Failure {

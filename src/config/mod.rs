@@ -110,6 +110,9 @@ impl Config {
 fn check(source: &Source<'_>, file: File, overrides: Overrides) -> Result<Config, ConfigError> {
     let mut rooms = Vec::new();
     for room in &file.scope.rooms {
+        if room.get_ref().contains('*') {
+            return Err(source.at(room, format!("`{}` is a pattern; here are addresses", room.get_ref())));
+        }
         rooms.push(room.get_ref().parse().map_err(|error| source.at(room, error))?);
     }
     for room in &overrides.rooms {

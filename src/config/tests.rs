@@ -61,6 +61,10 @@ fn errors_name_file_line_and_key() {
         error("[scope]\nrooms = [\n  \"room1\",\n]\n")
             .starts_with("adjourn.toml:3: scope.rooms: `room1` is not")
     );
+    assert_eq!(
+        error("[scope]\nrooms = [\"berlin-*@example.com\"]\n"),
+        "adjourn.toml:2: scope.rooms: `berlin-*@example.com` is a pattern; here are addresses"
+    );
     assert!(error("[server]\nurl = 5\n").starts_with("adjourn.toml:2: server.url: invalid type"));
     assert!(error("[sever]\nurl = 5\n").starts_with("adjourn.toml:1: sever: unknown field"));
     assert!(

@@ -77,7 +77,7 @@ pub(super) async fn outsiders(patient: &Patient, findings: &mut Findings) {
         findings.warn(
             "scope",
             "that the account is kept out of other mailboxes is not proven",
-            "name a mailbox that it must not reach in doctor.out_of_scope",
+            "name a mailbox that it must not reach in doctor.out_of_scope; with [[connections]], one for each, meant by its rooms",
         );
     }
     for outsider in &patient.outsiders {

@@ -19,6 +19,11 @@ async fn the_script_names_whom_the_configuration_names() {
     assert!(
         json["warnings"].as_array().unwrap().iter().any(|line| line.as_str().unwrap().starts_with("WARNING"))
     );
+    office.configure("[doctor]\nout_of_scope = [\"ceo@example.com\"]\n");
+    let proven = office.run(&["setup"]).await;
+    assert!(proven.out.contains("ceo@example.com") && !proven.out.contains("somebody@"), "{}", proven.out);
+    let given = office.run(&["setup", "--out-of-scope", "cfo@example.com"]).await;
+    assert!(given.out.contains("cfo@example.com") && !given.out.contains("ceo@"), "{}", given.out);
     let nameless = office.run(&["setup", "--scope", "group"]).await;
     assert_eq!(nameless.code, 2, "{}", nameless.err);
 }
