@@ -6,6 +6,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::Instrument as _;
 use uuid::Uuid;
@@ -34,6 +35,8 @@ const RETRY_FIRST: Duration = Duration::from_millis(250);
 /// How long a write waits for leave or for a busy server. It was decided on what was read a moment ago; after more than
 /// a moment it is to be decided again. Finding its server does not count: that is a matter of once, and can take longer.
 const WRITE_PATIENCE: Duration = Duration::from_secs(2);
+/// Streams that are begun at once: as many can be refused together when the password was changed.
+const BEGUN_AT_ONCE: usize = 2;
 /// What a server says that does not know the schema version of a request.
 const UNKNOWN_VERSION: &str = "ErrorInvalidServerVersion";
 /// What a server says whose mailbox is on its way to another one.
@@ -66,6 +69,7 @@ pub(super) struct Client {
     patience: Duration,
     pub(super) paths: Paths,
     throttled: AtomicU64,
+    beginning: Semaphore,
 }
 
 /// What one sending came to.
@@ -89,6 +93,7 @@ impl Client {
             patience: settings.patience,
             paths: Paths::default(),
             throttled: AtomicU64::new(0),
+            beginning: Semaphore::new(BEGUN_AT_ONCE),
         })
     }
 
@@ -113,13 +118,26 @@ impl Client {
         }
     }
 
-    /// Where this room's server is. Asks Autodiscover when that is not known.
+    /// Where this room's server is. Asks Autodiscover when that is not known, which may have to be told who we are: not for
+    /// each of a thousand rooms after it was refused for the first.
     pub(super) async fn find(&self, room: &RoomAddress) -> Result<Option<String>, Failed> {
+        let _finding_out = self.standing.enter().await.map_err(|(kind, code)| Failed::Refused(kind, code))?;
         match self.places.of(room.as_str()).await {
             Ok(_) => Ok(self.places.url(room)),
-            Err(NoWay::Refused(kind, why) | NoWay::Known(kind, why)) => Err(Failed::Refused(kind, why)),
+            Err(NoWay::Refused(kind, why)) => {
+                if kind == Kind::Credentials {
+                    self.standing.refused(kind, &why);
+                }
+                Err(Failed::Refused(kind, why))
+            }
+            Err(NoWay::Known(kind, why)) => Err(Failed::Refused(kind, why)),
             Err(NoWay::Away(failure)) => Err(Failed::Unreachable(failure)),
         }
+    }
+
+    /// Whether a server has let us in, and none has refused us since.
+    pub(super) fn is_known(&self) -> bool {
+        self.standing.is_known()
     }
 
     /// The build of the server that answered last.
@@ -297,6 +315,7 @@ impl Client {
         O: Operation + Sync,
     {
         let room = affinity.anchor().as_str();
+        let _turn = self.beginning.acquire().await;
         if !self.standing.is_known() {
             return Err(Failed::Busy(String::from("signing in")));
         }
@@ -312,6 +331,10 @@ impl Client {
             Ok(begun) => {
                 affinity.learn(&begun.headers);
                 Ok(begun)
+            }
+            Err(Delivery::NotSent(Failure::SignIn { lasting: true, why, .. })) => {
+                self.standing.refused(Kind::SignIn, &why);
+                Err(Failed::Refused(Kind::SignIn, why))
             }
             Err(Delivery::NotSent(failure) | Delivery::MaybeSent(failure)) => {
                 Err(Failed::Unreachable(failure))

@@ -105,9 +105,9 @@ impl Subscriptions {
                 (room, answer)
             }
         });
-        let answers: Vec<_> =
-            futures_util::stream::iter(asked).buffer_unordered(SUBSCRIBING_AT_ONCE).collect().await;
-        for answer in answers {
+        let mut answers = futures_util::stream::iter(asked).buffer_unordered(SUBSCRIBING_AT_ONCE);
+        // Each as it comes: what the server granted is given back, should this be dropped half-way.
+        while let Some(answer) = answers.next().await {
             self.keep(answer, &mut failures);
         }
         failures
@@ -263,9 +263,16 @@ fn hear(
 ) -> Result<(), Failed> {
     let told = &message.payload;
     for notification in &told.notifications {
-        let room = notification.subscription_id.as_deref().and_then(|id| ids.get(id));
-        let happened = notification.events.iter().any(|event| event.element != "StatusEvent");
-        heard.changed.extend(room.filter(|_| happened).cloned());
+        if !notification.events.iter().any(|event| event.element != "StatusEvent") {
+            continue;
+        }
+        let id = notification.subscription_id.as_deref().unwrap_or_default();
+        match (ids.get(id), dropped.contains_key(id)) {
+            (Some(room), _) => heard.changed.push(room.clone()),
+            (None, true) => {} // that room is no longer vouched for
+            // Something changed, and nobody can tell where: nothing is current until all was read again.
+            (None, false) => return Err(broken("it tells of a subscription that nobody asked for")),
+        }
     }
     let gone: Vec<_> = told.error_subscription_ids.iter().filter_map(|id| ids.remove_entry(&**id)).collect();
     let lost: Vec<_> = gone.iter().map(|(_, room)| room.clone()).collect();
@@ -307,6 +314,9 @@ impl Ears for Subscriptions {
         self.forget();
         let mut deaf = self.subscribe().await;
         if self.ids.is_empty() {
+            // Whatever was lost before, next time all are asked for again, of whichever server answers then.
+            self.losses.clear();
+            self.leave();
             let first = deaf.pop().map(|(_, failed)| failed);
             return Err(first.unwrap_or_else(|| broken("no room to listen to")).into());
         }
@@ -321,8 +331,10 @@ impl Ears for Subscriptions {
     async fn hear(&mut self) -> Result<Heard, Trouble> {
         match self.next().await {
             Ok(heard) => {
-                for room in &heard.lost {
-                    *self.losses.entry(room.clone()).or_default() += 1;
+                if !heard.lost.is_empty() && self.ids.is_empty() {
+                    self.leave(); // it lost all of them: no fault of a room's, and perhaps it is another server by now
+                } else {
+                    heard.lost.iter().for_each(|room| *self.losses.entry(room.clone()).or_default() += 1);
                 }
                 if heard.closed {
                     self.losses.clear();

@@ -54,7 +54,11 @@ impl Feed for Exchange {
         }
         let mut groups = Vec::new();
         for (ews, rooms) in servers {
-            groups.extend(self.groups.of(&self.client.places, &ews, rooms).await);
+            // Autodiscover is told who we are only after EWS knows us: a wrong password is found out by one question.
+            if let (false, Some(room)) = (self.client.is_known(), rooms.first()) {
+                let _ = self.look_in(room).await;
+            }
+            groups.extend(self.groups.of(&self.client, &ews, rooms).await);
         }
         groups
     }

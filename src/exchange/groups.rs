@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::autodiscover::grouping::{ADDRESSES_MAX, Silence, question, read};
-use super::places::Places;
+use super::client::Client;
 use crate::calendar::RoomAddress;
 use crate::ews::op::SUBSCRIPTIONS_MAX;
 
@@ -22,7 +22,7 @@ impl Groups {
     /// Puts rooms of one server into groups, each in the order of the addresses, and no larger than one request may name.
     pub(super) async fn of(
         &self,
-        places: &Places,
+        client: &Client,
         ews: &str,
         mut rooms: Vec<RoomAddress>,
     ) -> Vec<Vec<RoomAddress>> {
@@ -30,7 +30,7 @@ impl Groups {
         let mut groups: BTreeMap<Option<String>, Vec<RoomAddress>> = BTreeMap::new();
         let mut says = true;
         for rooms in rooms.chunks(ADDRESSES_MAX) {
-            let said = if says { self.ask(places, ews, rooms).await } else { None };
+            let said = if says { self.ask(client, ews, rooms).await } else { None };
             says = said.is_some(); // who waited for an answer in vain once does not wait again for the others
             for (at, room) in rooms.iter().enumerate() {
                 let group = said.as_ref().and_then(|said| said.get(at)?.clone());
@@ -41,11 +41,11 @@ impl Groups {
     }
 
     /// What is said of each of the rooms, if there is an answer.
-    async fn ask(&self, places: &Places, ews: &str, rooms: &[RoomAddress]) -> Option<Vec<Option<String>>> {
-        if self.mute().contains(ews) {
+    async fn ask(&self, client: &Client, ews: &str, rooms: &[RoomAddress]) -> Option<Vec<Option<String>>> {
+        if !client.is_known() || self.mute().contains(ews) {
             return None;
         }
-        match read(&places.ask(question(ews, rooms)?).await, rooms.len()) {
+        match read(&client.places.ask(question(ews, rooms)?).await, rooms.len()) {
             Ok(groups) => Some(groups),
             Err(Silence::Passing(why)) => {
                 tracing::info!(ews, why, "the server does not say now which rooms share a back end");

@@ -167,6 +167,7 @@ impl Places {
                 | Failure::Tls(..)
                 | Failure::ConnectTimeout(_)),
             ) => Answer::Unreachable(failure.to_string()),
+            Err(Failure::SignIn { lasting: true, why, .. }) => Answer::NotSignedIn(why),
             Err(failure) => Answer::Broken(failure.to_string()),
         }
     }

@@ -230,6 +230,22 @@ async fn whatever_happens_to_a_stream_the_rooms_are_known_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_loses_all_subscriptions_again_and_again_is_listened_to_again_when_it_is_back() {
+    let house = House::open(2, quick()).await;
+    for times in 1..=5 {
+        house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+        house.sim.lose_subscriptions();
+        let lost = |house: &House| house.live.numbers().lost.load(std::sync::atomic::Ordering::Relaxed);
+        house.until("that they are lost is heard", |house| lost(house) >= 2 * times).await;
+    }
+    house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+    house.book(1, 5);
+    house.until("a change is told", House::is_all_true).await;
+    assert!(house.all_by(How::Streaming));
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_in_any_pieces_doubled_and_in_the_wrong_order_says_the_same() {
     for (chunk_bytes, wrong) in
         [(Some(1), None), (Some(7), Some(Wrong::Doubled)), (None, Some(Wrong::Backwards))]

@@ -4,13 +4,16 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
+use adjourn::calendar::RoomAddress;
+use adjourn::exchange::autodiscover::{Host, Policy};
 use adjourn::exchange::login::{
     ChannelBinding, ClientCredentials, ClientKey, ClientProof, Given, Proof, Windows, WindowsScheme,
 };
 use adjourn::exchange::{At, ClientCertificate, Exchange, Failed, Kind, Secret, Settings, SignIn};
+use adjourn::live::Feed as _;
 use adjourn::sim::{
-    Authority, AuthorityOptions, Bound, ExtendedProtection, Options, Scheme, Simulator, TokenTrouble, Tokens,
-    Trouble, Wrong,
+    Authority, AuthorityOptions, AutodiscoverProtocol, Bound, ExtendedProtection, Options, Scheme, Simulator,
+    TokenTrouble, Tokens, Trouble, Wrong,
 };
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tempfile::NamedTempFile;
@@ -195,6 +198,31 @@ async fn a_wrong_password_is_said_a_few_times_and_not_once_for_every_room() {
     assert!(site.sim.requests().is_empty());
     let said = site.sim.refused_sign_ins();
     assert!((1..=4).contains(&said), "{said}");
+}
+
+#[tokio::test]
+async fn before_rooms_are_listened_to_a_wrong_password_is_said_a_few_times_and_not_once_for_every_room() {
+    for discovered in [false, true] {
+        let site = Site::windows(ExtendedProtection::Allow, false).await;
+        site.sim.change_password("another");
+        site.sim.autodiscover(|says| says.lack(AutodiscoverProtocol::Json)); // what is left wants a login
+        let mut settings = site.settings(windows(WindowsScheme::Ntlm, ChannelBinding::Auto));
+        if discovered {
+            let host: Host = site.sim.url().split('/').nth(2).unwrap().parse().unwrap();
+            settings.at = At::Discovered(Policy {
+                first: Some(host.clone()),
+                ..Policy::new([host.as_str().parse().unwrap()])
+            });
+        }
+        let exchange = Exchange::new(&settings).unwrap();
+        let rooms: Vec<RoomAddress> =
+            (0..120).map(|number| format!("room{number}@example.com").parse().unwrap()).collect();
+        let groups = exchange.groups(&rooms).await;
+        assert_eq!(groups.is_empty(), discovered, "who lives where is not known, or all live here");
+        exchange.groups(&rooms).await;
+        let said = site.sim.refused_sign_ins();
+        assert!((1..=4).contains(&said), "{said} (discovered: {discovered})");
+    }
 }
 
 #[tokio::test]

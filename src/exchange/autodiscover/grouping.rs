@@ -48,6 +48,7 @@ pub fn read(answer: &Answer, count: usize) -> Result<Vec<Option<String>>, Silenc
         }
         Answer::Came { status, .. } => Err(Silence::Lasting(format!("HTTP {status}"))),
         Answer::Unreachable(why) | Answer::Broken(why) => Err(Silence::Passing(why.clone())),
+        Answer::NotSignedIn(why) => Err(Silence::Lasting(why.clone())),
     }
 }
 
@@ -127,6 +128,7 @@ mod tests {
             came(401, ""),
             came(404, ""),
             came(302, ""),
+            Answer::NotSignedIn("no".to_owned()),
             came(200, "<ErrorCode>InvalidRequest</ErrorCode>"),
             Answer::Came { status: 200, location: None, body: b"<html>".to_vec() },
         ];

@@ -91,6 +91,8 @@ pub enum Answer {
     Unreachable(String),
     /// Connected, and then no whole answer.
     Broken(String),
+    /// We cannot say who we are until somebody mends it: what vouches for us (a KDC, a token issuer) said no.
+    NotSignedIn(String),
 }
 
 /// Where a room's mailbox lives.

@@ -102,6 +102,10 @@ impl Quest {
                 self.unreachable.insert(asked.url.host().clone());
             }
             Answer::Broken(why) => self.note(&asked, missed, format!("no whole answer: {}", excerpt(&why))),
+            Answer::NotSignedIn(why) => {
+                self.note(&asked, Some(Cause::Credentials), format!("no sign-in: {}", excerpt(&why)));
+                self.refused.insert(asked.url.host().clone());
+            }
             Answer::Came { status, location, body } => self.came(&asked, status, location.as_deref(), &body),
         }
     }
