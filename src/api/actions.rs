@@ -311,6 +311,8 @@ fn wait(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
 }
 
 /// What became of an action.
+///
+/// With the right `audit`, of anybody's in the rooms the key may know of; without it, of the key's own.
 #[utoipa::path(get, path = "/v1/actions/{action}", tag = "actions",
     params(("action" = Uuid, Path, description = "Its name")),
     responses((status = 200, body = ActionView), Away),
@@ -321,17 +323,17 @@ pub(super) async fn get(
     At(action): At<Uuid>,
 ) -> Result<Json<ActionView>, Problem> {
     caller.need(Right::Read)?;
+    let everybody = caller.need(Right::Audit).is_ok();
+    let shown = |action: &Action| caller.sees(&action.room) && (everybody || caller.is(&action.actor));
     let id = ActionId(action);
     if let Some(life) = api.service.engine.journal().life(id).await? {
-        return if caller.sees(&life.action.room) {
+        return if shown(&life.action) {
             Ok(Json(ActionView::of(&life)))
         } else {
             Err(Problem::no_such("action"))
         };
     }
-    if let Some((action, answer)) =
-        api.service.actions.answered(id).filter(|(action, _)| caller.sees(&action.room))
-    {
+    if let Some((action, answer)) = api.service.actions.answered(id).filter(|(action, _)| shown(action)) {
         let action = Action { id: answer.action, ..action };
         return Ok(Json(ActionView::answered(&action, &answer.outcome, answer.repeated)));
     }

@@ -81,7 +81,11 @@ fn event(api: &Api, noted: &Noted) -> Event {
         }
         _ => None,
     };
-    let told: Value = told.unwrap_or_else(|| noted.notice.told());
+    let mut told: Value = told.unwrap_or_else(|| noted.notice.told());
+    if matches!(noted.notice, Notice::SeriesMissed { .. }) {
+        // Whether the event is private is not known here, and a display need not know whose it was.
+        told["organizer"] = Value::Null;
+    }
     let id = api.service.notices.name(noted.number);
     Event::default().id(id).event(noted.notice.kind()).data(told.to_string())
 }

@@ -71,6 +71,19 @@ async fn a_room_outside_the_key_is_like_one_that_there_is_not() {
     assert_eq!(lobby.post("/v1/evidence", &sign).await.status, 404);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_else_asked_for_is_for_those_who_may_audit() {
+    let lobby = Lobby::open().await;
+    let ended = lobby.post(&format!("/v1/rooms/{BUSY}/end"), "").await;
+    let path = format!("/v1/actions/{}", ended.json()["action"].as_str().unwrap());
+    let reader = lobby.key("reader", "*", &[Right::Read], 600).await;
+    let auditor = lobby.key("auditor", "*", &[Right::Read, Right::Audit], 600).await;
+    assert_eq!(lobby.get(&path).await.status, 200, "one's own");
+    assert_eq!(lobby.ask_as(&auditor, "GET", &path, &[], "").await.status, 200);
+    let unknown = lobby.ask_as(&reader, "GET", &path, &[], "").await;
+    assert_eq!((unknown.status, unknown.problem()), (404, "not-found".to_owned()));
+}
+
 async fn lobby_ask(lobby: &Lobby, method: &str, path: String) -> crate::lobby::Said {
     lobby.ask(method, &path, &[], "").await
 }
