@@ -8,7 +8,7 @@ import { press } from "./press.js";
 import { SIGNS, asOf, at, isOlder, isTold, nameOf, organizerOf, titleOf } from "./room.js";
 import { clock, day, inZone, length, near, now, zoneName } from "./time.js";
 
-const address = decodeURIComponent(location.pathname.split("/")[2] ?? "");
+const address = decodeURIComponent(location.pathname.split("/")[2] ?? "").toLowerCase(); // as the service names it
 const TICK = 1000;
 const [OLD, OLD_IF_TOLD] = [15_000, 60_000]; // asked again, even if nobody says that something has changed
 const SAID_FOR = 30_000;
@@ -18,7 +18,8 @@ let me = null;
 let view = null;
 let drawn = null; // the room as it is on the screen: what is pressed is about that
 let failed = null; // why the last reading gave nothing
-let connected = true;
+let connected = true; // the service answers
+let heard = true; // it tells what happens
 let busy = false; // something that was pressed is under way
 let readAt = 0;
 let saidUntil = 0;
@@ -80,8 +81,8 @@ function hear(kind, data) {
   else read();
 }
 
-function connection(yes) {
-  connected = yes;
+function connection(yes, told) {
+  [connected, heard] = [yes, told];
   draw();
 }
 
@@ -113,7 +114,8 @@ function tick() {
   draw();
   const age = Date.now() - readAt;
   const passed = view && !failed && at(view, now()).passed;
-  if (connected && !busy && age > (passed ? 1000 : !failed && isTold(view, now()) ? OLD_IF_TOLD : OLD)) read();
+  const listening = heard && !failed && isTold(view, now());
+  if (connected && !busy && age > (passed ? 1000 : listening ? OLD_IF_TOLD : OLD)) read();
   if (saidUntil && Date.now() > saidUntil) answer();
 }
 

@@ -5,22 +5,24 @@ import { found, lost } from "./frame.js";
 
 const SILENCE = 40_000; // the service gives a sign of life every fifteen seconds
 const [PAUSE, PAUSE_MAX] = [1000, 30_000];
+const LASTING = 10_000; // what ends sooner is not begun again at once
 
 // Calls `hear(kind, data)` for every event, and `again()` whenever something may have been missed: everything is to be asked for
-// again. `connected(yes)` hears whether there is a connection.
+// again. `connected(yes, told)` hears whether the service answers, and whether it tells what happens.
 export async function listen({ hear, again, connected = () => {} }) {
   let last = null;
   let since = null;
   let pause = 0;
   for (;;) {
     let problem = new Away();
+    let begun = Infinity;
     try {
       await converse(
         last,
         () => {
-          [since, pause] = [null, 0];
+          [since, begun] = [null, Date.now()];
           found();
-          connected(true);
+          connected(true, true);
           again();
           renew();
         },
@@ -35,10 +37,11 @@ export async function listen({ hear, again, connected = () => {} }) {
     }
     if (problem instanceof Problem && problem.status === 401) return; // the page signs in anew
     since ??= Date.now();
+    if (Date.now() - begun >= LASTING) pause = 0;
     // A first loss is mended at once and not worth a word; a no is.
     if (pause > 0 || problem.status === 403) {
       lost(problem, since);
-      connected(false);
+      connected(problem.status === 429, false); // too many listen: it can be asked all the same
     }
     await rest(Math.max(pause, 1000 * (problem.retryAfter ?? 0)));
     pause = Math.min(PAUSE_MAX, pause * 2 || PAUSE);
