@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { launch, until, visit } from "./browser.mjs";
+import { launch, saying, until, visit } from "./browser.mjs";
 import { house, room } from "./house.mjs";
 
 let there, browser;
@@ -127,12 +127,12 @@ test("how a room was long ago is not how it is: the display offers nothing, the 
   const old = { read_at: time(-10 * MINUTE), as_of: time(-10 * MINUTE), follows: "streaming" };
   const one = await door({ answers: () => meeting(old) });
   await shows(one.page, "Not known");
-  await one.page.getByText(/^It is not known how the room is \(as of \d\d:\d\d\)\.$/).waitFor();
+  await one.page.getByText(saying("^It is not known how the room is \\(as of HH:MM\\)\\.$")).waitFor();
   assert.deepEqual(await offered(one.page), []);
   assert.equal(await one.page.getByText("Standup").isVisible(), false);
   await done(one);
   const two = await board({ answers: () => meeting(old), list: () => meeting(old) });
-  await two.page.locator(".card[data-kind=unknown]").getByText(/as of \d\d:\d\d/).waitFor();
+  await two.page.locator(".card[data-kind=unknown]").getByText(saying("as of HH:MM")).waitFor();
   await done(two);
 });
 
@@ -141,7 +141,7 @@ test("a reading that fails is said, with the time as of which the room is shown"
   const answers = () => (asked++ ? problem(503, "Exchange is away") : meeting());
   const events = async () => (await later(500), stream("event: missed\ndata: some\n\n"));
   const one = await door({ answers, events });
-  await one.page.getByText(/^This is as of \d\d:\d\d; it cannot be read now\.$/).waitFor();
+  await one.page.getByText(saying("^This is as of HH:MM; it cannot be read now\\.$")).waitFor();
   assert.equal(await word(one.page), "In use");
   await done(one);
 });

@@ -57,6 +57,10 @@ async function scan(page) {
   return bad.map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(" ")).join("; ")}`);
 }
 
+// A text in which a time may stand, HH:MM, with its day where that is another one: tests run at midnight too, somewhere.
+export const saying = (text) =>
+  new RegExp(text.replaceAll("HH:MM", "(?:[A-Z][a-z]{2} \\d{1,2} [A-Z][a-z]{2,3}, )?\\d\\d:\\d\\d"));
+
 export const overflows = (page) =>
   page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { launch, visit } from "./browser.mjs";
+import { launch, saying, visit } from "./browser.mjs";
 import { api, demo } from "./house.mjs";
 
 const KEPT = "room-kestrel@example.com"; // to both of these nobody comes of themselves, and their grace ends at once
@@ -29,6 +29,6 @@ test("whoever checks in before the deadline keeps the room; the other is release
   const still = (await api(there, "GET", `/v1/rooms/${KEPT}`)).json;
   assert.equal((still.current ?? still.next).id, (kept.current ?? kept.next).id);
   await happened.getByText(/somebody checked in \(badge reader\)/).first().waitFor({ timeout: PATIENCE });
-  await happened.getByText(/now ends \d\d:\d\d instead of/).first().waitFor({ timeout: PATIENCE });
+  await happened.getByText(saying("now ends HH:MM instead of")).first().waitFor({ timeout: PATIENCE });
   for (const each of [board, door]) each.calm(), await each.close();
 });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { launch, until, visit } from "./browser.mjs";
+import { launch, saying, until, visit } from "./browser.mjs";
 import { api, house, room, writeEvent } from "./house.mjs";
 
 const CONFIG = `
@@ -45,7 +45,7 @@ async function end(page) {
 test("somebody checks in before the release deadline, and both displays say so", async () => {
   const [one, other] = await Promise.all([door("aurora"), door("aurora")]);
   await shows(one.page, "Check in");
-  await one.page.getByText(/Nobody has checked in. Released at \d\d:\d\d/).waitFor();
+  await one.page.getByText(saying("Nobody has checked in. Released at HH:MM")).waitFor();
   assert.ok((await view("aurora")).release_at);
   await button(one.page, "Check in").click();
   await Promise.all([one, other].map(({ page }) => shows(page, "In use")));
@@ -60,7 +60,7 @@ test("a meeting that ends on one display ends on the other, and comes back", asy
   await Promise.all([one, other].map(({ page }) => shows(page, "In use")));
   await end(one.page);
   await Promise.all([one, other].map(({ page }) => shows(page, "Free")));
-  await one.page.locator(".said").getByText(/now ends \d\d:\d\d instead of \d\d:\d\d; nobody was told/).waitFor();
+  await one.page.locator(".said").getByText(saying("now ends HH:MM instead of HH:MM; nobody was told")).waitFor();
   await button(one.page, "Undo").click();
   await Promise.all([one, other].map(({ page }) => shows(page, "In use")));
   for (const each of [one, other]) each.calm(), await each.close();
@@ -71,7 +71,8 @@ test("times are those of the room, whatever the browser's zone is", async () => 
   await shows(page, "In use");
   const { current } = await view("aurora");
   const there = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: "Asia/Tokyo" });
-  await page.locator(".until", { hasText: `until ${there.format(new Date(current.end))}` }).waitFor();
+  const until = new RegExp(`^until (.+, )?${there.format(new Date(current.end))} · `);
+  await page.locator(".until", { hasText: until }).waitFor();
   assert.match(await page.locator(".clock").getAttribute("title"), /Tokyo time, GMT\+9/);
   calm();
   await close();
@@ -89,7 +90,7 @@ test("a free room is booked, kept longer and given back, by keyboard alone", asy
   await tabTo(page, "Extend 15 min");
   await page.keyboard.press("Space");
   await until(async () => (await view("fjord")).current.end > before, "it lasts longer");
-  await page.locator(".said").getByText(/ends \d\d:\d\d now instead of/).waitFor();
+  await page.locator(".said").getByText(saying("ends HH:MM now instead of")).waitFor();
   await tabTo(page, "End");
   await page.keyboard.press("Enter");
   await tabTo(page, "Cancel");
@@ -144,7 +145,7 @@ test("the server goes and comes back: the display says so, and goes on", async (
   await shows(page, "In use");
   await there.away("SIGKILL");
   const banner = page.locator(".link");
-  await banner.getByText(/No connection to Adjourn since \d\d:\d\d/).waitFor();
+  await banner.getByText(saying("No connection to Adjourn since HH:MM")).waitFor();
   assert.equal(await button(page, "End").getAttribute("aria-disabled"), "true");
   await button(page, "End").click({ force: true });
   assert.equal(await page.getByRole("dialog").count(), 0, "nothing is promised that cannot be done");

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { launch, until, visit } from "./browser.mjs";
+import { launch, saying, until, visit } from "./browser.mjs";
 import { api, house, room } from "./house.mjs";
 
 const CONFIG = `
@@ -100,7 +100,7 @@ test("the record is filtered, and an action is taken back from it", async () => 
   await button(page, "Filter").click();
   await page.getByRole("button", { name: "Undo: End in Room Aurora" }).click();
   await button(page, "Undo now").click();
-  await page.getByText(/Room Aurora: .*ends \d\d:\d\d again/).waitFor();
+  await page.getByText(saying("Room Aurora: .*ends HH:MM again")).waitFor();
   const { json } = await api(there, "GET", `/v1/rooms/${room("aurora")}`);
   assert.ok(json.busy, JSON.stringify(json));
   calm();
