@@ -323,17 +323,17 @@ pub(super) async fn get(
     At(action): At<Uuid>,
 ) -> Result<Json<ActionView>, Problem> {
     caller.need(Right::Read)?;
-    let everybody = caller.need(Right::Audit).is_ok();
-    let shown = |action: &Action| caller.sees(&action.room) && (everybody || caller.is(&action.actor));
     let id = ActionId(action);
     if let Some(life) = api.service.engine.journal().life(id).await? {
-        return if shown(&life.action) {
+        return if caller.reads(&life.action) {
             Ok(Json(ActionView::of(&life)))
         } else {
             Err(Problem::no_such("action"))
         };
     }
-    if let Some((action, answer)) = api.service.actions.answered(id).filter(|(action, _)| shown(action)) {
+    if let Some((action, answer)) =
+        api.service.actions.answered(id).filter(|(action, _)| caller.reads(action))
+    {
         let action = Action { id: answer.action, ..action };
         return Ok(Json(ActionView::answered(&action, &answer.outcome, answer.repeated)));
     }
@@ -405,7 +405,7 @@ pub(super) async fn list(
     loop {
         let lives = api.service.engine.journal().find(&query).await?;
         for life in &lives {
-            let shown = caller.sees(&life.action.room) && (everybody || caller.is(&life.action.actor));
+            let shown = caller.reads(&life.action);
             if shown && found.len() == limit {
                 // The last that was shown: a cursor names nothing that the caller may not know of.
                 let next_cursor = found.last().map(|last| last.action);

@@ -15,7 +15,7 @@ use super::Api;
 use super::keys::{InUse, Pass, Shut};
 use super::problem::Problem;
 use crate::access::{KeyId, Right, Rights};
-use crate::action::{Actor, IdempotencyKey};
+use crate::action::{Action, Actor, IdempotencyKey};
 use crate::calendar::RoomAddress;
 
 /// Longest key a caller may choose; the description says the same. It is filed with its caller's id before it (20
@@ -72,9 +72,11 @@ impl Caller {
         &self.0.holder.name
     }
 
-    /// Whether it is one of this caller's own actions.
-    pub(super) fn is(&self, actor: &Actor) -> bool {
-        *actor == self.actor()
+    /// Whether this action is on record for the caller: its own, and with the right to audit everybody's, in rooms it may know
+    /// of.
+    pub(super) fn reads(&self, action: &Action) -> bool {
+        let everybody = self.0.holder.rights.may(Right::Audit);
+        self.sees(&action.room) && (everybody || action.actor == self.actor())
     }
 
     /// A caller's own keys: two callers may use the same word.
