@@ -144,6 +144,11 @@ pub(super) async fn admit_room_lists(exchange: &dyn Calendar, config: &mut Confi
     Ok(())
 }
 
+/// The address that a flag names.
+pub(super) fn address(flag: &str, text: &str) -> Result<RoomAddress, Failure> {
+    text.parse().map_err(|error| Failure::new(Exit::Usage, format!("{flag} is no address")).because(error))
+}
+
 /// Trouble with Exchange as the end of a command.
 pub(super) fn failure(trouble: Trouble) -> Failure {
     Failure::from_error(Exit::of_fault(trouble.fault), trouble)

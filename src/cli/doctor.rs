@@ -20,9 +20,10 @@ use crate::exchange::Exchange;
 
 pub(super) async fn run(args: DoctorArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
     let mut config = connect::load(connection)?;
-    let write_in = args.write_test.as_deref().map(|room| address("--write-test", room)).transpose()?;
+    let write_in =
+        args.write_test.as_deref().map(|room| connect::address("--write-test", room)).transpose()?;
     for outsider in &args.out_of_scope {
-        config.out_of_scope.push(address("--out-of-scope", outsider)?);
+        config.out_of_scope.push(connect::address("--out-of-scope", outsider)?);
     }
     if servers(&config).next().is_none() {
         return Err(sites::no_exchange());
@@ -150,8 +151,4 @@ fn misconfigured(name: Option<&str>, failure: &Failure) -> Finding {
         remedy: Some("mend adjourn.toml, or what it names".to_owned()),
         code: failure.causes.first().cloned(),
     }
-}
-
-fn address(flag: &str, room: &str) -> Result<RoomAddress, Failure> {
-    room.parse().map_err(|error| Failure::new(Exit::Usage, format!("{flag} is no address")).because(error))
 }

@@ -7,7 +7,6 @@ use super::connect;
 use super::exit::{Exit, Failure};
 use super::output::Output;
 use super::sites::servers;
-use crate::calendar::RoomAddress;
 use crate::config::{Config, Server, SignIn};
 use crate::setup::online::Application;
 use crate::setup::{Names, Reach, Script, on_premises, online};
@@ -75,10 +74,7 @@ fn reach(args: &SetupArgs) -> Result<Reach, Failure> {
 
 fn names(args: &SetupArgs, config: &Config) -> Result<Names, Failure> {
     let outsider = match (&args.out_of_scope, config.out_of_scope.first()) {
-        (Some(given), _) => given
-            .parse::<RoomAddress>()
-            .map_err(|error| usage("--out-of-scope is no address").because(error))?
-            .to_string(),
+        (Some(given), _) => connect::address("--out-of-scope", given)?.to_string(),
         (None, Some(configured)) => configured.to_string(),
         (None, None) => "somebody@example.com".to_owned(),
     };
