@@ -55,7 +55,9 @@ impl Feed for Exchange {
         let mut groups = Vec::new();
         for (ews, rooms) in servers {
             // Autodiscover is told who we are only after EWS knows us: a wrong password is found out by one question.
-            if let (false, Some(room)) = (self.client.is_known(), rooms.first()) {
+            if !self.client.is_known()
+                && let Some(room) = rooms.first()
+            {
                 let _ = self.look_in(room).await;
             }
             groups.extend(self.groups.of(&self.client, &ews, rooms).await);
