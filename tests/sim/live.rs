@@ -49,6 +49,11 @@ pub fn quick() -> Notifications {
     Notifications { heartbeat: Duration::from_millis(300), ..Notifications::default() }
 }
 
+/// An Exchange with a quick heartbeat.
+async fn talkative(world: World) -> Simulator {
+    Simulator::start(world, Options { notifications: quick(), ..Options::default() }).await.unwrap()
+}
+
 /// A house that is followed.
 pub struct House {
     pub sim: Simulator,
@@ -62,7 +67,10 @@ pub struct House {
 impl House {
     pub async fn open(count: u64, notifications: Notifications) -> Self {
         let sim = Simulator::start(world(count), Options { notifications, ..Options::default() });
-        let sim = sim.await.unwrap();
+        Self::around(sim.await.unwrap(), count).await
+    }
+
+    async fn around(sim: Simulator, count: u64) -> Self {
         let settings = settings(&sim, None);
         Self::follow(sim, count, settings, following()).await
     }
@@ -283,12 +291,10 @@ async fn where_streaming_is_not_to_be_had_it_is_asked_and_where_that_is_refused_
     house.until("asked, and told", House::is_all_true).await;
     house.close().await;
 
-    let sim = Simulator::start(world(2), Options { notifications: quick(), ..Options::default() }).await;
-    let sim = sim.unwrap();
+    let sim = talkative(world(2)).await;
     sim.trouble(Trouble::new(Wrong::Fault("ErrorAccessDenied")).on("Subscribe").times(usize::MAX));
     sim.trouble(Trouble::new(Wrong::ItemError("ErrorAccessDenied")).on("SyncFolderItems").times(usize::MAX));
-    let settings = settings(&sim, None);
-    let house = House::follow(sim, 2, settings, following()).await;
+    let house = House::around(sim, 2).await;
     house.until("neither: read", |house| house.all_by(How::View)).await;
     house.book(1, 0);
     house.until("read again", House::is_all_true).await;
@@ -297,12 +303,10 @@ async fn where_streaming_is_not_to_be_had_it_is_asked_and_where_that_is_refused_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_whose_subscriptions_are_used_up_is_asked_about_and_the_others_are_listened_to() {
-    let sim = Simulator::start(world(3), Options { notifications: quick(), ..Options::default() }).await;
-    let sim = sim.unwrap();
+    let sim = talkative(world(3)).await;
     let full = Trouble::new(Wrong::ItemError("ErrorExceededSubscriptionCount")).on("Subscribe");
     sim.trouble(full.for_mailbox(room(1).as_str()).times(usize::MAX));
-    let settings = settings(&sim, None);
-    let house = House::follow(sim, 3, settings, following()).await;
+    let house = House::around(sim, 3).await;
     house
         .until("two are listened to", |house| {
             [house.how(0), house.how(1), house.how(2)] == [How::Streaming, How::Sync, How::Streaming]
@@ -330,15 +334,13 @@ async fn all_requests_of_a_group_go_to_the_server_that_keeps_its_subscriptions()
 #[tokio::test(flavor = "multi_thread")]
 async fn rooms_that_share_a_back_end_by_what_autodiscover_says_are_listened_to_together() {
     let rooms = 92; // more than one question may name
-    let sim = Simulator::start(world(rooms), Options { notifications: quick(), ..Options::default() }).await;
-    let sim = sim.unwrap();
+    let sim = talkative(world(rooms)).await;
     let groups = ["site-a", "site-b"];
     for number in (0..rooms).filter(|number| *number != 91) {
         let group = groups[usize::from(number % 2 == 1)];
         sim.autodiscover(|says| says.group(room(number).as_str(), group));
     }
-    let settings = settings(&sim, None);
-    let house = House::follow(sim, rooms, settings, following()).await;
+    let house = House::around(sim, rooms).await;
     house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
     assert_eq!(house.sim.streams(), 3, "two groups, and the room of which it is not said");
     let mut anchors = std::collections::BTreeMap::<_, Vec<_>>::new();
@@ -355,11 +357,9 @@ async fn rooms_that_share_a_back_end_by_what_autodiscover_says_are_listened_to_t
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_does_not_say_who_shares_a_back_end_is_listened_to_all_the_same() {
-    let sim = Simulator::start(world(3), Options { notifications: quick(), ..Options::default() }).await;
-    let sim = sim.unwrap();
+    let sim = talkative(world(3)).await;
     sim.autodiscover(|says| says.lack(AutodiscoverProtocol::Soap));
-    let settings = settings(&sim, None);
-    let house = House::follow(sim, 3, settings, following()).await;
+    let house = House::around(sim, 3).await;
     house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
     assert_eq!(house.sim.streams(), 1);
     house.close().await;
@@ -367,8 +367,7 @@ async fn a_server_that_does_not_say_who_shares_a_back_end_is_listened_to_all_the
 
 #[tokio::test(flavor = "multi_thread")]
 async fn listening_takes_no_place_of_those_at_the_doors() {
-    let sim = Simulator::start(world(2), Options { notifications: quick(), ..Options::default() }).await;
-    let sim = sim.unwrap();
+    let sim = talkative(world(2)).await;
     let mut settings = settings(&sim, None);
     (settings.per_room, settings.per_server) = (1, 1);
     let house = House::follow(sim, 2, settings, following()).await;
@@ -410,8 +409,7 @@ async fn a_delegate_listens_too() {
     let mut world = world(2);
     let rooms: Vec<_> = (0..2).map(|number| room(number).to_string()).collect();
     world.allow_impersonation_of([]).allow_full_access_to(rooms.iter().map(String::as_str));
-    let sim =
-        Simulator::start(world, Options { notifications: quick(), ..Options::default() }).await.unwrap();
+    let sim = talkative(world).await;
     let mut settings = settings(&sim, None);
     settings.access = Access::Delegate;
     let house = House::follow(sim, 2, settings, following()).await;
@@ -430,8 +428,7 @@ async fn every_release_is_followed_by_what_it_has() {
     {
         let options = Options { release, notifications: quick(), ..Options::default() };
         let sim = Simulator::start(world(1), options).await.unwrap();
-        let settings = settings(&sim, None);
-        let house = House::follow(sim, 1, settings, following()).await;
+        let house = House::around(sim, 1).await;
         house.until("it is listened to", |house| house.all_by(How::Streaming)).await;
         house.book(0, 0);
         house.until(&format!("{release:?}: a change is told"), House::is_all_true).await;
@@ -441,12 +438,10 @@ async fn every_release_is_followed_by_what_it_has() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_way_that_holds_answers_back_is_none() {
-    let sim = Simulator::start(world(2), Options { notifications: quick(), ..Options::default() }).await;
-    let sim = sim.unwrap();
+    let sim = talkative(world(2)).await;
     let held = Wrong::Slow(Duration::from_secs(60));
     sim.trouble(Trouble::new(held).on("GetStreamingEvents").times(usize::MAX));
-    let settings = settings(&sim, None);
-    let house = House::follow(sim, 2, settings, following()).await;
+    let house = House::around(sim, 2).await;
     house.until("asked instead", |house| house.all_by(How::Sync)).await;
     house.book(1, 0);
     house.until("asked, and told", House::is_all_true).await;
@@ -456,11 +451,9 @@ async fn a_way_that_holds_answers_back_is_none() {
 #[tokio::test(flavor = "multi_thread")]
 async fn subscriptions_that_no_stream_is_to_be_had_of_are_left_for_others() {
     for (fault, times) in [("ErrorSubscriptionNotFound", 1), ("ErrorServerBusy", 2)] {
-        let sim = Simulator::start(world(2), Options { notifications: quick(), ..Options::default() }).await;
-        let sim = sim.unwrap();
+        let sim = talkative(world(2)).await;
         sim.trouble(Trouble::new(Wrong::Fault(fault)).on("GetStreamingEvents").times(times));
-        let settings = settings(&sim, None);
-        let house = House::follow(sim, 2, settings, following()).await;
+        let house = House::around(sim, 2).await;
         house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
         assert_eq!(house.asked("Subscribe"), 4, "{fault}: all anew");
         house.until("the old ones are let go", |house| house.sim.subscriptions() == 2).await;
