@@ -38,14 +38,15 @@ impl Found {
 }
 
 /// Compares the item after a doubtful write with the item before it. An item of another id was found by its UID: it was
-/// moved, or made anew by an update or by calendar repair. `left` says whether what is gone under its id was left where
-/// our steps leave it.
+/// moved, or made anew by an update or by calendar repair, from whichever of its versions. `left` says whether what is
+/// gone under its id was left where our steps leave it.
 pub(super) fn reconcile(step: &Step, before: &Event, after: Option<&Event>, left: bool) -> Found {
     match step {
         Step::SetEnd { end, .. } => match after {
             None => Found::Gone,
-            Some(after) if after.end == *end && after.start == before.start => Found::Landed,
+            // Its end may be one that somebody, or an earlier action, had set before ours was gone.
             Some(after) if after.id != before.id => Found::Untold,
+            Some(after) if after.end == *end && after.start == before.start => Found::Landed,
             Some(after) if after.change_key == before.change_key => Found::Untouched,
             Some(after) if times(after) == times(before) => Found::Edited,
             Some(_) => Found::Untold,

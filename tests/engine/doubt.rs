@@ -103,6 +103,23 @@ async fn a_restart_does_not_forget_what_is_under_way() {
     }
 }
 
+/// Calendar repair brought an older version back that somebody had ended at the same time.
+#[tokio::test(start_paused = true)]
+async fn an_end_of_another_item_is_not_claimed() {
+    let stage = with_meeting(stage());
+    killed_while_sending(&stage, &wish(END), &meeting("a")).await;
+    {
+        let mut state = stage.calendar.0.lock().unwrap();
+        state.late.clear();
+        state.events.clear();
+    }
+    let other = Event { id: EventId::new("b"), end: at(9, 30), ..meeting("a") };
+    stage.calendar.add(&room("r1"), other);
+    let recovered = stage.engine.recover().await.unwrap();
+    let outcome = recovered.closed[0].outcome.clone().unwrap();
+    assert!(matches!(outcome, Outcome::NeedsAttention { .. }), "{outcome:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn after_a_restart_a_refused_repetition_says_nothing_of_the_first_sending() {
     for ask in [END, TELL, SILENT] {
