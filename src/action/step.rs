@@ -85,6 +85,15 @@ impl Step {
         matches!(self, Self::Decline { .. } | Self::Cancel { .. })
     }
 
+    /// Exchange itself compares the version and refuses another one, whenever the request arrives. Of what is moved or deleted
+    /// it does not (no conflict is documented for `MoveItem` and `DeleteItem`), and what is made has no version yet.
+    pub fn is_guarded(&self) -> bool {
+        match self {
+            Self::SetEnd { .. } | Self::Decline { .. } | Self::Cancel { .. } => true,
+            Self::Remove { .. } | Self::MoveBack { .. } | Self::Book { .. } => false,
+        }
+    }
+
     /// Which event in which version it is about, if that is there already.
     pub fn item(&self) -> Option<(&EventId, &ChangeKey)> {
         match self {

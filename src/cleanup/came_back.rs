@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Kept, Verdict};
-use crate::action::{ActionId, Ask};
+use crate::action::{ActionId, Ask, Change};
 use crate::journal::Life;
 
 /// What a sweep does about an event that it would act on and that was acted on before.
@@ -23,12 +23,20 @@ pub enum CameBack {
 /// How often at most the same event is acted on by sweeps under [`CameBack::Again`].
 const ACTIONS_MAX: usize = 2;
 
+/// What a sweep does too: what was booked or extended here has not come back, it was never away.
+fn took_away(change: &Change) -> bool {
+    match change {
+        Change::Ended { .. } | Change::Declined | Change::Cancelled | Change::Removed => true,
+        Change::Extended { .. } | Change::Booked | Change::EndRestored { .. } | Change::MovedBack => false,
+    }
+}
+
 /// The verdict, given what was done to the same event before, the newest first.
 pub(super) fn after_return(verdict: Verdict, lives: &[Life], came_back: CameBack) -> Verdict {
     let undone = |id: ActionId| lives.iter().any(|life| life.has_undone(id));
     let done: Vec<&Life> = lives
         .iter()
-        .filter(|life| life.done().is_some())
+        .filter(|life| life.done().is_some_and(|done| took_away(&done.change)))
         .filter(|life| !matches!(life.action.ask, Ask::Undo { .. }) && !undone(life.action.id))
         .collect();
     let (Some(last), Verdict::Act { .. }) = (done.first(), &verdict) else { return verdict };

@@ -2,7 +2,7 @@
 
 use super::Trouble;
 use super::longer::{booking, booking_window};
-use super::plan::Plan;
+use super::plan::{Plan, plan};
 use super::reconcile::Found;
 use super::run::{Choice, Run, Tried, refused};
 use super::select::{Selected, current, named, times};
@@ -30,7 +30,11 @@ impl Run<'_> {
     /// The same event, unless the conflict was with ourselves: something on the way delivered a request late or twice.
     async fn choose_again(&self, tried: &Tried, back: Option<&Back>) -> Result<Selected, Outcome> {
         let Tried { before, plan: Plan { step, done } } = tried;
-        let blind = |trouble: Trouble| words::needs_attention(before, step, &trouble);
+        let nothing_done = self.put_off && !self.doubted;
+        let blind = |trouble: Trouble| match nothing_done {
+            true => refused(trouble.into()),
+            false => words::needs_attention(before, step, &trouble),
+        };
         let after = self.find_again(before).await.map_err(blind)?;
         let found = self.found(before, step, after.as_ref()).await.map_err(blind)?;
         if let Some(outcome) = found.settles(done) {
@@ -72,7 +76,7 @@ impl Run<'_> {
                 };
                 let known = self.engine.known(self.action.ask).and_then(|known| known.events(room));
                 match known.map(meant) {
-                    Some(this @ Selected::This(_)) => Ok(this),
+                    Some(Selected::This(event)) if self.is_to_be_done(&event) => Ok(Selected::This(event)),
                     // What is known may be a moment old. No is said only after a look.
                     _ => Ok(meant(calendar.events(room, Window::instant(now)).await?)),
                 }
@@ -80,12 +84,18 @@ impl Run<'_> {
             Target::Event { id, seen } => {
                 let known = self.engine.known(self.action.ask).and_then(|known| known.event(room, id));
                 match named(known, *seen) {
-                    this @ Selected::This(_) => Ok(this),
+                    Selected::This(event) if self.is_to_be_done(&event) => Ok(Selected::This(event)),
                     _ => Ok(named(calendar.event(room, id).await?, *seen)),
                 }
             }
             Target::Series { id } => Ok(named(calendar.event(room, id).await?, None)),
         }
+    }
+
+    /// Whether there is something to do about an event that is known from memory.
+    fn is_to_be_done(&self, event: &Event) -> bool {
+        let (now, calendar) = (self.engine.clock().now(), self.engine.calendar());
+        plan(self.action, event, now, calendar.capabilities()).is_ok()
     }
 
     /// For a booking: the event it makes, if the room is free.

@@ -1,6 +1,8 @@
 //! Exchange takes two events at one time when they are written straight to a calendar. So what takes more of a room's time
 //! is checked once more after it was written, and taken back if somebody else was there: whoever was not us keeps it.
 
+use chrono::{DateTime, Utc};
+
 use super::Trouble;
 use super::Written;
 use super::run::{Run, refused};
@@ -14,36 +16,49 @@ impl Run<'_> {
     /// The outcome, once it is sure that the time is ours alone.
     pub(super) async fn give_way(&mut self, outcome: Outcome) -> Result<Outcome, JournalError> {
         match outcome {
-            Outcome::Done(done) if !done.rehearsed && claimed(&done).is_some() => {
-                self.check(done, false).await
-            }
+            Outcome::Done(done) if !done.rehearsed => match claimed(&done) {
+                None => Ok(Outcome::Done(done)),
+                Some(window) => match self.engine.calendar().events(&self.action.room, window).await {
+                    Ok(there) => self.weigh(done, &there, false).await,
+                    Err(trouble) => Ok(words::unchecked(&done, &trouble)),
+                },
+            },
             other => Ok(other),
         }
     }
 
-    /// The same, for an action that was taking its effect back when the process was stopped.
+    /// The same, for an action that was taking its effect back when the process was stopped, and had said so then. What was
+    /// sent may be under way still. The trouble, if Exchange cannot be asked.
     pub(super) async fn take_back_again(
         mut self,
         intent: &Intent,
-    ) -> Result<(Outcome, Vec<RequestIds>), JournalError> {
-        tokio::time::sleep(self.engine.options().settle).await;
-        let outcome = self.check(intent.done.clone(), true).await?;
-        Ok((outcome, self.requests))
+        since: DateTime<Utc>,
+    ) -> Result<Result<(Outcome, Vec<RequestIds>), Trouble>, JournalError> {
+        self.let_land(since).await;
+        let done = intent.done.clone();
+        let Some(window) = claimed(&done) else { return Ok(Ok((Outcome::Done(done), self.requests))) };
+        match self.engine.calendar().events(&self.action.room, window).await {
+            Err(trouble) => Ok(Err(trouble)),
+            Ok(there) => {
+                let outcome = self.weigh(done, &there, true).await?;
+                Ok(Ok((outcome, self.requests)))
+            }
+        }
     }
 
-    async fn check(&mut self, done: Done, taking_back: bool) -> Result<Outcome, JournalError> {
-        let Some(window) = claimed(&done) else { return Ok(Outcome::Done(done)) };
-        let there = match self.engine.calendar().events(&self.action.room, window).await {
-            Ok(there) => there,
-            Err(trouble) => return Ok(words::unchecked(&done, &trouble)),
-        };
+    async fn weigh(
+        &mut self,
+        done: Done,
+        there: &[Event],
+        taking_back: bool,
+    ) -> Result<Outcome, JournalError> {
         let Some(own) = there.iter().find(|event| is_own(event, &done)) else {
             let events = there.iter().filter(|event| !event.is_cancelled).map(Seen::from).collect();
             // Without a take-back somebody else was quick to change it; done it was.
             let taken_back = || refused(Refusal::Collides { events });
             return Ok(if taking_back { taken_back() } else { Outcome::Done(done) });
         };
-        match collides(&there, own) {
+        match collides(there, own) {
             None => Ok(Outcome::Done(with_id(done, own))),
             Some(refusal) => self.take_back(own.clone(), done, refusal).await,
         }

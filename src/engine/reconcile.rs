@@ -44,9 +44,11 @@ pub(super) fn reconcile(step: &Step, before: &Event, after: Option<&Event>, left
     match step {
         Step::SetEnd { end, .. } => match after {
             None => Found::Gone,
-            // Its end may be one that somebody, or an earlier action, had set before ours was gone.
-            Some(after) if after.id != before.id => Found::Untold,
+            // Its end may be one that somebody, or an earlier action, had set before ours was gone. Only a date of a series
+            // is the same one under another id: an update makes it an exception.
+            Some(after) if after.id != before.id && !is_date(before) => Found::Untold,
             Some(after) if after.end == *end && after.start == before.start => Found::Landed,
+            Some(after) if after.id != before.id => Found::Untold,
             Some(after) if after.change_key == before.change_key => Found::Untouched,
             Some(after) if times(after) == times(before) => Found::Edited,
             Some(_) => Found::Untold,
@@ -69,4 +71,9 @@ pub(super) fn reconcile(step: &Step, before: &Event, after: Option<&Event>, left
             None => Found::Untold,
         },
     }
+}
+
+/// One date of a series: its UID and its place in the series name one item, whatever its id is.
+fn is_date(event: &Event) -> bool {
+    event.original_start.is_some() && event.kind.is_date_of_series()
 }

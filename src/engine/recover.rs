@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -16,6 +17,9 @@ use crate::journal::{Ending, Intent, JournalError, Life, Query};
 
 /// Rooms looked at together.
 const ROOMS_AT_ONCE: usize = 16;
+
+/// By how much the clock may have been set right while the process was away.
+const CLOCK_SLACK: TimeDelta = TimeDelta::seconds(5);
 
 /// What a recovery came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,7 +69,9 @@ impl Engine {
             return Ok(life.outcome);
         }
         let run = Run::resumed(self, &life, &Unguarded);
-        let young = self.clock().now() - life.accepted_at <= self.options().resume_within;
+        // Of what comes from the future (the clock was set back) nobody knows how old it is.
+        let age = self.clock().now() - life.accepted_at;
+        let young = -CLOCK_SLACK <= age && age <= self.options().resume_within;
         // A sweep's guard is gone with its process, so what it planned is not begun again.
         // A booking that may have been sent is never sent again.
         let booking = matches!(life.action.ask, Ask::Book { .. }) && life.intent.is_some();
@@ -90,7 +96,10 @@ impl Engine {
     ) -> Result<Option<(Outcome, Vec<RequestIds>)>, JournalError> {
         let Intent { before, step, done } = intent;
         if takes_back(life.action.ask, intent) {
-            return run.take_back_again(intent).await.map(Some);
+            return Ok(match run.take_back_again(intent, life.last_at).await? {
+                Ok(over) => Some(over),
+                Err(trouble) => self.blind(life, intent, &trouble).map(|outcome| (outcome, Vec::new())),
+            });
         }
         let outcome = match run.look(before, step).await {
             Err(trouble) => self.blind(life, intent, &trouble),

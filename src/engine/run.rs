@@ -35,6 +35,8 @@ pub(super) struct Run<'a> {
     /// The one that may land yet.
     in_the_air: Option<Sent>,
     tries: Tries,
+    /// The last answer was that the server is busy and did nothing.
+    pub(super) put_off: bool,
     /// Sent since the last stored fact.
     pub(super) requests: Vec<RequestIds>,
 }
@@ -98,6 +100,7 @@ impl<'a> Run<'a> {
             doubted: false,
             in_the_air: None,
             tries: Tries::default(),
+            put_off: false,
             requests: Vec::new(),
         }
     }
@@ -161,13 +164,20 @@ impl<'a> Run<'a> {
             return outcome;
         };
         let Tried { before, plan: Plan { step, done } } = &tried;
-        let left = at + self.engine.options().lands_within - self.engine.clock().now();
-        tokio::time::sleep(left.to_std().unwrap_or_default()).await;
+        self.let_land(at).await;
         match self.look(before, step).await {
             Ok(Found::Untold) => words::untold(before, step),
             Ok(found) => found.settles(done).unwrap_or(outcome),
             Err(blind) => words::needs_attention(before, step, &blind),
         }
+    }
+
+    /// Waits until what was sent then has landed, or will not any more.
+    pub(super) async fn let_land(&self, sent: DateTime<Utc>) {
+        let lands_within = self.engine.options().lands_within;
+        // A clock that was set back since must not make anybody wait for as long as that.
+        let left = (sent + lands_within - self.engine.clock().now()).min(lands_within);
+        tokio::time::sleep(left.to_std().unwrap_or_default()).await;
     }
 
     async fn decide_until_over(&mut self, mut choice: Choice, first: First) -> Result<Outcome, JournalError> {
@@ -252,6 +262,7 @@ impl<'a> Run<'a> {
     async fn write(&mut self, event: Event, plan: Plan) -> Result<Round, JournalError> {
         let reply = self.engine.calendar().write(&self.action.room, &plan.step).await;
         self.requests.extend(reply.requests);
+        self.put_off = matches!(reply.written, Written::NotYet(_));
         let tried = Tried { before: event, plan };
         if let Written::InDoubt(why) = &reply.written {
             self.doubt(why, &tried).await?;
@@ -298,8 +309,10 @@ impl<'a> Run<'a> {
         let tired = self.tries.sendings >= self.engine.options().sendings_max;
         match (found, written) {
             (Found::Edited, _) => {
-                // Guarded by a version that is no more, it cannot land.
-                self.in_the_air = None;
+                if step.is_guarded() {
+                    // By a version that is no more: it cannot land.
+                    self.in_the_air = None;
+                }
                 Ok(self.conflict(tried))
             }
             (Found::Untouched, Written::Conflict) => Ok(self.conflict(tried)),

@@ -14,7 +14,7 @@ use super::groups::Groups;
 use super::messages::{only, strange, successful};
 use super::settings::{Access, Settings, SettingsError};
 use crate::action::{Notify, RequestIds, Seen, Step};
-use crate::calendar::{Event, EventId, RoomAddress, Series, Uid, Window};
+use crate::calendar::{ChangeKey, Event, EventId, EventKind, RoomAddress, Series, Uid, Window};
 use crate::engine::{Busy, Calendar, Capabilities, Directory, Number, Reply, Trouble, Written};
 use crate::ews::code::Meaning;
 use crate::ews::codec::Body;
@@ -28,6 +28,8 @@ use crate::ews::types::{Item, Mailbox, OtherItem, ResponseClass, ResponseMessage
 
 /// `EWSFindCountLimit`: what one FindItem gives at most on premises.
 const VIEW_ENTRIES_MAX: u32 = 1_000;
+/// A series has a date within this time from its first.
+const SERIES_SHOWS_WITHIN: TimeDelta = TimeDelta::days(366);
 /// Rooms in one GetUserAvailability (`ErrorMailboxDataArrayTooBig`).
 const AVAILABILITY_ROOMS_MAX: usize = 100;
 /// The longest GetUserAvailability (`ErrorTimeIntervalTooBig`).
@@ -173,13 +175,56 @@ impl Exchange {
         self.client.call(room.as_str(), &list, read).await
     }
 
-    async fn move_back(
+    /// The item, if it is in this version still. Exchange compares no versions when it moves or deletes one, so it is looked at
+    /// just before.
+    async fn still(&self, room: &RoomAddress, id: &EventId, version: &ChangeKey) -> Result<Event, Failed> {
+        match self.item(room, id).await? {
+            None => Err(Failed::Refused(Kind::Gone, "gone a moment ago".to_owned())),
+            Some(event) if event.change_key != *version => {
+                Err(Failed::Refused(Kind::Conflict, "changed a moment ago".to_owned()))
+            }
+            Some(event) => Ok(event),
+        }
+    }
+
+    /// An item by its id, wherever it is.
+    async fn item(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Failed> {
+        let get =
+            GetItem { items: &[ItemRef { id: id.as_str(), change_key: None }], properties: &PROPERTIES };
+        let got = self.client.call(room.as_str(), &get, |body| {
+            let Body::GetItem(messages) = body else { return Err(another(Effect::Read)) };
+            events(&only(Effect::Read, messages)?.payload)
+        });
+        match got.await {
+            Ok(events) => Ok(events.into_iter().next()),
+            Err(Failed::Refused(Kind::Gone, _)) => Ok(None),
+            Err(failed) => Err(failed),
+        }
+    }
+
+    /// Whether the room's calendar shows this event, or dates of this series.
+    async fn is_in_calendar(&self, room: &RoomAddress, event: &Event) -> Result<bool, Trouble> {
+        let is_series = event.kind == EventKind::Series;
+        let (from, to) = match is_series {
+            true => (event.start, event.start + SERIES_SHOWS_WITHIN),
+            false => (event.start - TimeDelta::minutes(1), event.end + TimeDelta::minutes(1)),
+        };
+        let Some(around) = Window::clamped(from, to) else { return Ok(false) };
+        let shown = self.events(room, around).await?;
+        Ok(shown.iter().any(|one| match is_series {
+            true => one.uid.is_some() && one.uid == event.uid,
+            false => one.id == event.id,
+        }))
+    }
+
+    async fn move_item(
         &self,
         room: &RoomAddress,
         item: ItemRef<'_>,
+        to: WellKnown,
         trail: &mut Vec<RequestIds>,
     ) -> Result<(), Failed> {
-        let back = MoveItem { items: &[item], to: self.folder(WellKnown::Calendar, room) };
+        let back = MoveItem { items: &[item], to: self.folder(to, room) };
         let read = |body: &Body<'_>| match body {
             Body::MoveItem(messages) => only(Effect::Write, messages).map(drop),
             _ => Err(another(Effect::Write)),
@@ -227,9 +272,14 @@ impl Exchange {
     async fn remove(
         &self,
         room: &RoomAddress,
+        event: &Event,
         item: ItemRef<'_>,
         trail: &mut Vec<RequestIds>,
     ) -> Result<(), Failed> {
+        // "DeleteItem": a delegate may not move to Deleted Items by deleting. A date of a series cannot be moved.
+        if self.client.access() == Access::Delegate && !event.kind.is_date_of_series() {
+            return self.move_item(room, item, WellKnown::DeletedItems, trail).await;
+        }
         let delete = DeleteItem {
             items: &[item],
             delete_type: DeleteType::MoveToDeletedItems,
@@ -286,17 +336,18 @@ impl Calendar for Exchange {
     }
 
     async fn event(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Trouble> {
-        let get =
-            GetItem { items: &[ItemRef { id: id.as_str(), change_key: None }], properties: &PROPERTIES };
-        let got = self.client.call(room.as_str(), &get, |body| {
-            let Body::GetItem(messages) = body else { return Err(another(Effect::Read)) };
-            events(&only(Effect::Read, messages)?.payload)
-        });
-        match got.await {
-            Ok(events) => Ok(events.into_iter().next()),
-            Err(Failed::Refused(Kind::Gone, _)) => Ok(None),
-            Err(failed) => Err(failed.into()),
+        let found = self.item(room, id).await?;
+        match (self.client.access(), &found) {
+            (Access::Impersonation, _) => {}
+            // To a delegate, an id names its mailbox whoever it is, and what may not be seen is not there: so the room's own
+            // calendar is asked.
+            (Access::Delegate, Some(event)) if !self.is_in_calendar(room, event).await? => {
+                return Err(Failed::Refused(Kind::Denied, "not in this room's calendar".to_owned()).into());
+            }
+            (Access::Delegate, Some(_)) => {}
+            (Access::Delegate, None) => drop(self.look_in(room).await?),
         }
+        Ok(found)
     }
 
     async fn series(&self, room: &RoomAddress, date: &EventId) -> Result<Option<Series>, Trouble> {
@@ -374,8 +425,14 @@ impl Calendar for Exchange {
             Step::Cancel { text, .. } => {
                 self.respond(room, CreateItem::Cancel(self.response(room, item, text)), trail).await
             }
-            Step::Remove { .. } => self.remove(room, item, trail).await,
-            Step::MoveBack { .. } => self.move_back(room, item, trail).await,
+            Step::Remove { id, change_key } => match self.still(room, id, change_key).await {
+                Ok(event) => self.remove(room, &event, item, trail).await,
+                Err(failed) => Err(failed),
+            },
+            Step::MoveBack { id, change_key } => match self.still(room, id, change_key).await {
+                Ok(_) => self.move_item(room, item, WellKnown::Calendar, trail).await,
+                Err(failed) => Err(failed),
+            },
         };
         let written = match done {
             Ok(()) => Written::Done,

@@ -103,6 +103,61 @@ async fn a_restart_does_not_forget_what_is_under_way() {
     }
 }
 
+/// The machine's clock was ahead by an hour when the process stopped, and was set right before it started again.
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_was_set_back_makes_nobody_wait_and_revives_nothing() {
+    for ask in [END, TELL, SILENT] {
+        let stage = with_meeting(stage());
+        killed_while_sending(&stage, &wish(ask), &meeting("a")).await;
+        stage.calendar.0.lock().unwrap().late.clear();
+        stage.clock.advance(chrono::TimeDelta::hours(-1));
+        let begun = tokio::time::Instant::now();
+        let recovered = stage.engine.recover().await.unwrap();
+        let outcome = recovered.closed[0].outcome.clone().unwrap();
+        assert_eq!(outcome, Outcome::Refused { refusal: Refusal::Interrupted }, "{ask:?}");
+        assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{:?}", begun.elapsed());
+        assert_eq!(stage.calendar.effects(), 0, "{ask:?}");
+    }
+}
+
+/// "Busy, nothing was done", and then no way to the server: nothing was done.
+#[tokio::test(start_paused = true)]
+async fn what_was_put_off_needs_no_attention() {
+    for ask in [END, TELL, SILENT] {
+        let stage = with_meeting(stage());
+        stage.calendar.next(Next::BusyThenBlind);
+        let outcome = perform(&stage, wish(ask)).await;
+        assert!(
+            matches!(outcome, Outcome::Refused { refusal: Refusal::Exchange { .. } }),
+            "{ask:?}: {outcome:?}"
+        );
+    }
+}
+
+/// A request to delete that was under way arrives after somebody moved the meeting: Exchange deletes any version.
+#[tokio::test(start_paused = true)]
+async fn a_late_deletion_that_nothing_guards_is_not_denied() {
+    let stage = with_meeting(stage());
+    stage.clock.advance(chrono::TimeDelta::seconds(-20));
+    killed_while_sending(&stage, &wish(SILENT), &meeting("a")).await;
+    {
+        let mut state = stage.calendar.0.lock().unwrap();
+        let key = (room("r1"), EventId::new("a"));
+        state.touch(&key, |event| event.end = at(11, 0));
+        let (late, calendar) = (std::mem::take(&mut state.late), stage.calendar.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+            for (room, step) in late {
+                calendar.0.lock().unwrap().arrive(&room, &step);
+            }
+        });
+    }
+    let recovered = stage.engine.recover().await.unwrap();
+    let outcome = recovered.closed[0].outcome.clone().unwrap();
+    assert_eq!(stage.calendar.effects(), 1);
+    assert!(!matches!(outcome, Outcome::Refused { .. }), "{outcome:?}");
+}
+
 /// Calendar repair brought an older version back that somebody had ended at the same time.
 #[tokio::test(start_paused = true)]
 async fn an_end_of_another_item_is_not_claimed() {

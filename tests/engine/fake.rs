@@ -31,6 +31,8 @@ pub enum Next {
     GoneFirst,
     /// The write is done as usual; from then on nothing can be read.
     ThenBlind,
+    /// The server is busy and does nothing; from then on nothing can be read.
+    BusyThenBlind,
     /// Delivered twice, and from then on nothing can be read.
     TwiceThenBlind,
     /// Somebody books another one at the same moment.
@@ -100,7 +102,7 @@ impl State {
     /// What was under way arrives.
     pub fn land_late(&mut self) {
         for (room, step) in std::mem::take(&mut self.late) {
-            self.carry_out(&room, &step);
+            self.arrive(&room, &step);
         }
     }
 
@@ -113,7 +115,23 @@ impl State {
         place.insert((room.clone(), event.id.clone()), event);
     }
 
+    /// The way of the adapter: what Exchange does not guard is read, and compared, just before it is sent.
     pub fn carry_out(&mut self, room: &RoomAddress, step: &Step) -> Written {
+        let Some((id, change_key)) = step.item() else { return self.arrive(room, step) };
+        let key = (room.clone(), id.clone());
+        let event = self.place(step).get(&key);
+        if event.is_some_and(|event| event.change_key != *change_key) && !step.is_guarded() {
+            return Written::Conflict;
+        }
+        self.arrive(room, step)
+    }
+
+    fn place(&self, step: &Step) -> &BTreeMap<(RoomAddress, EventId), Event> {
+        if matches!(step, Step::MoveBack { .. }) { &self.deleted } else { &self.events }
+    }
+
+    /// What Exchange does with it, whenever it arrives.
+    pub fn arrive(&mut self, room: &RoomAddress, step: &Step) -> Written {
         if let Step::Book { uid, start, end, subject } = step {
             let id = EventId::new(format!("made-{}", self.effects.len()));
             let made = Event {
@@ -130,9 +148,8 @@ impl State {
         }
         let Some((id, change_key)) = step.item() else { return Written::Gone };
         let key = (room.clone(), id.clone());
-        let place = if matches!(step, Step::MoveBack { .. }) { &self.deleted } else { &self.events };
-        let Some(event) = place.get(&key).cloned() else { return Written::Gone };
-        if event.change_key != *change_key {
+        let Some(event) = self.place(step).get(&key).cloned() else { return Written::Gone };
+        if event.change_key != *change_key && step.is_guarded() {
             return Written::Conflict;
         }
         self.effects.push((room.clone(), step.clone()));
@@ -235,6 +252,10 @@ impl Calendar for FakeCalendar {
             Some(Next::Late) => {
                 state.late.push((room.clone(), step.clone()));
                 Written::InDoubt(trouble())
+            }
+            Some(Next::BusyThenBlind) => {
+                state.blind = true;
+                Written::NotYet(trouble())
             }
             Some(Next::TwiceThenBlind) => {
                 state.blind = true;

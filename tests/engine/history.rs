@@ -96,7 +96,7 @@ impl Way {
         let (calendar, millis) = (self.calendar.clone(), roll(&self.dice, |dice| dice.below(9_000)));
         tokio::spawn(async move {
             sleep(Duration::from_millis(millis)).await;
-            calendar.0.lock().unwrap().carry_out(&room, &step);
+            calendar.0.lock().unwrap().arrive(&room, &step);
         });
     }
 

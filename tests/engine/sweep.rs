@@ -270,6 +270,19 @@ async fn an_event_that_came_back_is_reported_respected_or_acted_on_once_more() {
     }
 }
 
+/// What was extended at the door was never away.
+#[tokio::test]
+async fn what_was_extended_has_not_come_back() {
+    let stage = stage();
+    bring_back(&stage, "a");
+    let actor = Actor::Program { name: "door".to_owned() };
+    let extend = Action::new(ActionId::random(), room("r1"), Ask::Extend { minutes: 15 }, actor);
+    let outcome = stage.engine.perform(extend, Mode::Perform).await.unwrap().outcome;
+    assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
+    let (plan, acted) = sweep_once(&stage, CameBack::Report).await;
+    assert_eq!((acted, kept_in(&plan)), (1, None));
+}
+
 #[tokio::test]
 async fn what_was_undone_has_not_come_back() {
     let stage = stage();

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use adjourn::action::Step;
+use adjourn::action::{Notify, Step};
 use adjourn::calendar::{ChangeKey, EventId, RoomAddress, Window};
 use adjourn::engine::{Busy, Calendar as _, Directory, Written};
 use adjourn::exchange::{At, Exchange, Secret, Settings};
@@ -33,8 +33,9 @@ fn exchange(script: &Script) -> Exchange {
     Exchange::new(&settings(script)).unwrap()
 }
 
-fn remove() -> Step {
-    Step::Remove { id: EventId::new("AAMk="), change_key: ChangeKey::new("DwAA") }
+fn shorten() -> Step {
+    let (id, change_key) = (EventId::new("AAMk="), ChangeKey::new("DwAA"));
+    Step::SetEnd { id, change_key, end: noon(), notify: Notify::Nobody }
 }
 
 fn envelope(body: &str) -> Vec<u8> {
@@ -58,8 +59,8 @@ fn ok(body: Vec<u8>) -> Reaction {
     Reaction::Answer(200, "", body)
 }
 
-fn deleted() -> Reaction {
-    ok(message("DeleteItem", "Success", "NoError", ""))
+fn updated() -> Reaction {
+    ok(message("UpdateItem", "Success", "NoError", ""))
 }
 
 fn page(items: &str, last: bool) -> Vec<u8> {
@@ -83,8 +84,8 @@ fn window() -> Window {
 
 #[tokio::test]
 async fn a_request_names_the_room_three_times_and_the_account_once() {
-    let script = Script::start(vec![deleted()]).await;
-    assert_eq!(exchange(&script).write(&room(), &remove()).await.written, Written::Done);
+    let script = Script::start(vec![updated()]).await;
+    assert_eq!(exchange(&script).write(&room(), &shorten()).await.written, Written::Done);
     let seen = script.seen().join("").to_lowercase();
     assert!(seen.contains("x-anchormailbox: r1@example.com"), "{seen}");
     assert!(seen.contains("<t:smtpaddress>r1@example.com</t:smtpaddress>"));
@@ -95,15 +96,15 @@ async fn a_request_names_the_room_three_times_and_the_account_once() {
 
 #[tokio::test]
 async fn connections_are_kept_and_a_dead_one_is_noticed_before_it_costs_a_write() {
-    let done = message("DeleteItem", "Success", "NoError", "");
+    let done = message("UpdateItem", "Success", "NoError", "");
     let script = Script::start(vec![ok(done.clone()), Reaction::AnswerAndClose(done)]).await;
     let exchange = exchange(&script);
     for _ in 0..2 {
-        assert_eq!(exchange.write(&room(), &remove()).await.written, Written::Done);
+        assert_eq!(exchange.write(&room(), &shorten()).await.written, Written::Done);
     }
     assert_eq!(script.connections(), 1);
     tokio::time::sleep(Duration::from_millis(50)).await;
-    assert_eq!(exchange.write(&room(), &remove()).await.written, Written::Done);
+    assert_eq!(exchange.write(&room(), &shorten()).await.written, Written::Done);
     assert_eq!((script.connections(), script.seen().len()), (2, 3));
 }
 
@@ -111,7 +112,7 @@ async fn connections_are_kept_and_a_dead_one_is_noticed_before_it_costs_a_write(
 async fn a_write_whose_answer_is_lost_is_in_doubt_and_never_sent_again() {
     for lost in [Reaction::Drop, Reaction::Silence, Reaction::Half(vec![b' '; 100])] {
         let script = Script::start(vec![lost]).await;
-        assert!(matches!(exchange(&script).write(&room(), &remove()).await.written, Written::InDoubt(_)));
+        assert!(matches!(exchange(&script).write(&room(), &shorten()).await.written, Written::InDoubt(_)));
         assert_eq!(script.seen().len(), 1);
     }
 }
@@ -132,11 +133,11 @@ async fn throttling_is_waited_out_whatever_carries_it_even_for_a_write() {
     let script = Script::start(vec![
         Reaction::Answer(503, "Retry-After: 0\r\n", b"<html>busy".to_vec()),
         Reaction::Answer(500, "", envelope(fault)),
-        ok(message("DeleteItem", "Error", "ErrorServerBusy", details)),
-        deleted(),
+        ok(message("UpdateItem", "Error", "ErrorServerBusy", details)),
+        updated(),
     ])
     .await;
-    assert_eq!(exchange(&script).write(&room(), &remove()).await.written, Written::Done);
+    assert_eq!(exchange(&script).write(&room(), &shorten()).await.written, Written::Done);
     assert_eq!(script.seen().len(), 4);
 }
 
@@ -144,7 +145,7 @@ async fn throttling_is_waited_out_whatever_carries_it_even_for_a_write() {
 async fn patience_ends_and_nothing_was_done() {
     let busy = Reaction::Answer(503, "Retry-After: 3600\r\n", Vec::new());
     let script = Script::start(vec![busy]).await;
-    let Written::NotYet(trouble) = exchange(&script).write(&room(), &remove()).await.written else {
+    let Written::NotYet(trouble) = exchange(&script).write(&room(), &shorten()).await.written else {
         panic!()
     };
     assert_eq!((trouble.code.as_str(), script.seen().len()), ("HTTP 503", 1));
@@ -158,11 +159,11 @@ async fn item_errors_become_what_the_engine_decides_on() {
         ("ErrorStaleObject", Written::Conflict),
     ];
     for (code, expected) in rows {
-        let script = Script::start(vec![ok(message("DeleteItem", "Error", code, ""))]).await;
-        assert_eq!(exchange(&script).write(&room(), &remove()).await.written, expected, "{code}");
+        let script = Script::start(vec![ok(message("UpdateItem", "Error", code, ""))]).await;
+        assert_eq!(exchange(&script).write(&room(), &shorten()).await.written, expected, "{code}");
     }
-    let script = Script::start(vec![ok(message("DeleteItem", "Error", "ErrorOfTomorrow", ""))]).await;
-    assert!(matches!(exchange(&script).write(&room(), &remove()).await.written, Written::InDoubt(_)));
+    let script = Script::start(vec![ok(message("UpdateItem", "Error", "ErrorOfTomorrow", ""))]).await;
+    assert!(matches!(exchange(&script).write(&room(), &shorten()).await.written, Written::InDoubt(_)));
 }
 
 #[tokio::test]
@@ -187,7 +188,7 @@ async fn gzip_is_read_and_a_bomb_is_not() {
     let script = Script::start(vec![zip(&page(&item("A", 13), true))]).await;
     assert_eq!(exchange(&script).events(&room(), window()).await.unwrap().len(), 1);
     let script = Script::start(vec![zip(&vec![b' '; 65 << 20])]).await;
-    assert!(matches!(exchange(&script).write(&room(), &remove()).await.written, Written::InDoubt(_)));
+    assert!(matches!(exchange(&script).write(&room(), &shorten()).await.written, Written::InDoubt(_)));
 }
 
 #[tokio::test]
@@ -232,11 +233,11 @@ async fn nobody_of_that_name_is_an_answer() {
 
 #[tokio::test]
 async fn nobody_listening_is_said_so_and_nothing_was_done() {
-    let script = Script::start(vec![deleted()]).await;
+    let script = Script::start(vec![updated()]).await;
     let mut settings = settings(&script);
     drop(script);
     settings.at = At::Url("http://127.0.0.1:1/EWS/Exchange.asmx".to_owned());
-    let written = Exchange::new(&settings).unwrap().write(&room(), &remove()).await.written;
+    let written = Exchange::new(&settings).unwrap().write(&room(), &shorten()).await.written;
     let Written::NotDone(trouble) = written else { panic!("{written:?}") };
     assert!(trouble.advice.contains("cannot be reached"), "{trouble}");
 }
@@ -249,10 +250,10 @@ async fn a_server_that_does_not_know_the_version_is_asked_in_an_older_one_and_th
         xmlns:e="http://schemas.microsoft.com/exchange/services/2006/errors">ErrorInvalidServerVersion</e:ResponseCode></detail></s:Fault>"#,
     );
     let refused = Reaction::Answer(500, "", unknown);
-    let script = Script::start(vec![refused.clone(), refused.clone(), deleted()]).await;
+    let script = Script::start(vec![refused.clone(), refused.clone(), updated()]).await;
     let exchange = exchange(&script);
     for _ in 0..2 {
-        assert_eq!(exchange.write(&room(), &remove()).await.written, Written::Done);
+        assert_eq!(exchange.write(&room(), &shorten()).await.written, Written::Done);
     }
     let seen = script.seen();
     let spoken: Vec<_> =
@@ -260,8 +261,25 @@ async fn a_server_that_does_not_know_the_version_is_asked_in_an_older_one_and_th
     assert_eq!(spoken, ["Exchange2013_SP1", "Exchange2013", "Exchange2010_SP2", "Exchange2010_SP2"]);
 
     let script = Script::start(vec![refused]).await;
-    let written = self::exchange(&script).write(&room(), &remove()).await.written;
+    let written = self::exchange(&script).write(&room(), &shorten()).await.written;
     let Written::NotDone(trouble) = written else { panic!("{written:?}") };
     assert!(trouble.advice.contains("older than Exchange 2010 SP2"), "{trouble}");
     assert_eq!(script.seen().len(), 3, "it ends with the oldest");
+}
+
+/// Exchange deletes any version of an item.
+#[tokio::test]
+async fn what_exchange_does_not_guard_is_looked_at_just_before() {
+    let get =
+        || ok(message("GetItem", "Success", "NoError", &format!("<m:Items>{}</m:Items>", item("A", 13))));
+    let step = |key: &str| Step::Remove { id: EventId::new("A"), change_key: ChangeKey::new(key) };
+    let done = ok(message("DeleteItem", "Success", "NoError", ""));
+    let script = Script::start(vec![get(), done]).await;
+    assert_eq!(exchange(&script).write(&room(), &step("c")).await.written, Written::Done);
+    let script = Script::start(vec![get()]).await;
+    assert_eq!(exchange(&script).write(&room(), &step("older")).await.written, Written::Conflict);
+    let gone = ok(message("GetItem", "Error", "ErrorItemNotFound", ""));
+    let script = Script::start(vec![gone]).await;
+    assert_eq!(exchange(&script).write(&room(), &step("c")).await.written, Written::Gone);
+    assert_eq!(script.seen().len(), 1);
 }
