@@ -317,7 +317,11 @@ pub struct SetupArgs {
     /// What the scope and the assignment are to be called
     #[arg(long, default_value = "Adjourn", value_name = "NAME")]
     pub name: String,
-    /// A mailbox that must stay out of reach, to verify with [default: the first of doctor.out_of_scope]
+    /// The Exchange that is set up, by its name in the configuration [default: the first of which the account, or the application,
+    /// is known]
+    #[arg(long, value_name = "NAME")]
+    pub connection: Option<String>,
+    /// A mailbox that must stay out of reach, to verify with [default: the first of doctor.out_of_scope that lives there]
     #[arg(long, value_name = "ADDRESS")]
     pub out_of_scope: Option<String>,
 }

@@ -6,7 +6,8 @@ use super::args::{Connection, ScopeKind, SetupArgs, Site};
 use super::connect;
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use super::sites::servers;
+use super::sites::{name_of, servers};
+use crate::calendar::RoomAddress;
 use crate::config::{Config, Server, SignIn};
 use crate::setup::online::Application;
 use crate::setup::{Names, Reach, Script, on_premises, online};
@@ -27,10 +28,11 @@ fn for_on_premises(args: SetupArgs, config: &Config) -> Result<Script, Failure> 
             "--app-id and --object-id are for --site online: on premises an account is let in, with --account",
         ));
     }
-    let (reach, names) = (reach(&args)?, names(&args, config)?);
+    let (at, configured) = exchange(&args, config, windows_account)?;
+    let (reach, names) = (reach(&args)?, names(&args, at, config)?);
     let account = args
         .account
-        .or(servers(config).find_map(|(_, server)| windows_account(server)))
+        .or(configured)
         .ok_or_else(|| usage("no service account: set server.username in adjourn.toml, or give --account"))?;
     Ok(on_premises::script(&reach, &account, &names))
 }
@@ -41,10 +43,28 @@ fn for_online(args: SetupArgs, config: &Config) -> Result<Script, Failure> {
             "--account is for --site on-premises: in Exchange Online an application is let in, with --app-id",
         ));
     }
-    let (reach, names) = (reach(&args)?, names(&args, config)?);
-    let configured = servers(config).find_map(|(_, server)| application_id(server));
+    let (at, configured) = exchange(&args, config, application_id)?;
+    let (reach, names) = (reach(&args)?, names(&args, at, config)?);
     let application = Application { app: args.app_id.or(configured), object: args.object_id };
     online::script(&reach, application, &names).map_err(|error| Failure::from_error(Exit::Usage, error))
+}
+
+/// The name of the Exchange that is set up, and who is to be let in there, as far as the configuration knows.
+fn exchange<'c, T>(
+    args: &SetupArgs,
+    config: &'c Config,
+    who: impl Fn(&Server) -> Option<T>,
+) -> Result<(Option<&'c str>, Option<T>), Failure> {
+    let named = |(name, server): (&'c str, &'c Server)| who(server).map(|who| (name, who));
+    let Some(wanted) = &args.connection else {
+        let first = servers(config).find_map(named);
+        return Ok(first.map_or((None, None), |(name, who)| (Some(name), Some(who))));
+    };
+    let mut all = servers(config);
+    let (name, server) = all
+        .find(|(name, _)| name == wanted)
+        .ok_or_else(|| usage(&format!("no Exchange is called {wanted} in the configuration")))?;
+    Ok((Some(name), who(server)))
 }
 
 fn windows_account(server: &Server) -> Option<String> {
@@ -72,13 +92,16 @@ fn reach(args: &SetupArgs) -> Result<Reach, Failure> {
     })
 }
 
-fn names(args: &SetupArgs, config: &Config) -> Result<Names, Failure> {
-    let outsider = match (&args.out_of_scope, config.out_of_scope.first()) {
+/// A room and an outsider that live there; any, where it is not known which Exchange it is.
+fn names(args: &SetupArgs, at: Option<&str>, config: &Config) -> Result<Names, Failure> {
+    let lives_there = |address: &&RoomAddress| at.is_none() || name_of(config, address) == at;
+    let outsider = match (&args.out_of_scope, config.out_of_scope.iter().find(lives_there)) {
         (Some(given), _) => connect::address("--out-of-scope", given)?.to_string(),
         (None, Some(configured)) => configured.to_string(),
         (None, None) => "somebody@example.com".to_owned(),
     };
-    let room = config.scope.rooms().next().map_or("room1@example.com".to_owned(), ToString::to_string);
+    let room =
+        config.scope.rooms().find(lives_there).map_or("room1@example.com".to_owned(), ToString::to_string);
     Ok(Names { label: args.name.clone(), room, outsider })
 }
 

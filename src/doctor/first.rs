@@ -1,11 +1,14 @@
 //! The way to the server, before anybody signs in: name, connection, TLS, what answers there, its clock.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Findings, Patient};
+use crate::calendar::RoomAddress;
 use crate::clock::Clock;
 use crate::engine::Trouble;
-use crate::exchange::{At, Certificate, Failure, Meeting, SignIn, TlsTrouble, meet};
+use crate::exchange::{At, Certificate, Failed, Failure, Kind, Meeting, SignIn, TlsTrouble, meet};
 
 /// A certificate that ends sooner is worth a warning: three weeks are enough to order one.
 const CERTIFICATE_SOON: TimeDelta = TimeDelta::days(21);
@@ -14,12 +17,20 @@ const CLOCKS_APART_MAX: TimeDelta = TimeDelta::minutes(5);
 /// An early end that is off by more than this is seen by people.
 const CLOCKS_APART_SEEN: TimeDelta = TimeDelta::minutes(1);
 
-/// Whether there is an Exchange to sign in to.
+/// Whether there is an Exchange to sign in to: one, or each of those where the rooms live.
 pub(super) async fn meeting(patient: &Patient, clock: &dyn Clock, findings: &mut Findings) -> bool {
-    let Some(url) = place(patient, findings).await else { return false };
-    match meet(&patient.settings, &url).await {
+    let Some(urls) = places(patient, findings).await else { return false };
+    let mut met = 0;
+    for url in &urls {
+        met += usize::from(meeting_at(url, patient, clock, findings).await);
+    }
+    met == urls.len()
+}
+
+async fn meeting_at(url: &str, patient: &Patient, clock: &dyn Clock, findings: &mut Findings) -> bool {
+    match meet(&patient.settings, url).await {
         Err(failure) => {
-            unmet(&url, &failure, findings);
+            unmet(url, &failure, findings);
             false
         }
         Ok(meeting) => {
@@ -28,35 +39,49 @@ pub(super) async fn meeting(patient: &Patient, clock: &dyn Clock, findings: &mut
             if let Some(certificate) = &meeting.certificate {
                 dates(certificate, now, findings);
             }
-            is_ews(&meeting, findings)
+            is_ews(patient, &meeting, findings)
                 && clocks(&meeting, now, findings)
                 && offers(patient, &meeting, findings)
         }
     }
 }
 
-/// Where the server of the first room is.
-async fn place(patient: &Patient, findings: &mut Findings) -> Option<String> {
+/// Where the servers of the rooms are. A room that is not found is said with the rooms, unless none is found at all.
+async fn places(patient: &Patient, findings: &mut Findings) -> Option<Vec<String>> {
     if let At::Url(url) = &patient.settings.at {
-        return Some(url.clone());
+        return Some(vec![url.clone()]);
     }
-    let Some(room) = patient.rooms.first() else {
+    if patient.rooms.is_empty() {
         findings.fail("rooms", "no room is configured for it", "name the rooms in scope.rooms");
         return None;
-    };
-    match patient.exchange.find(room).await {
-        Ok(found) => {
-            findings
-                .pass("autodiscover", format!("{room} lives at {}", found.as_deref().unwrap_or_default()));
-            found
-        }
-        Err(failed) => {
-            let Trouble { advice, code, .. } = Trouble::from(failed);
-            let remedy = "set server.url, or mend what Autodiscover says; the code names the cause";
-            findings.fail("autodiscover", advice, remedy).code = Some(code);
-            None
+    }
+    let (mut live_at, mut lost) = (BTreeMap::<String, Vec<&RoomAddress>>::new(), None);
+    for room in &patient.rooms {
+        match patient.exchange.find(room).await {
+            Ok(url) => live_at.entry(url.unwrap_or_default()).or_default().push(room),
+            Err(failed) => {
+                let about_us = matches!(&failed, Failed::Refused(Kind::Credentials | Kind::SignIn, _));
+                lost.get_or_insert(failed);
+                if about_us {
+                    break; // it would be the same for all, and count towards a lock
+                }
+            }
         }
     }
+    if let (true, Some(failed)) = (live_at.is_empty(), lost) {
+        let Trouble { advice, code, .. } = Trouble::from(failed);
+        let remedy = "set server.url, or mend what Autodiscover says; the code names the cause";
+        findings.fail("autodiscover", advice, remedy).code = Some(code);
+        return None;
+    }
+    for (url, rooms) in &live_at {
+        let says = match rooms[..] {
+            [room] => format!("{room} lives at {url}"),
+            _ => format!("{} rooms live at {url}", rooms.len()),
+        };
+        findings.pass("autodiscover", says);
+    }
+    Some(live_at.into_keys().collect())
 }
 
 fn unmet(url: &str, failure: &Failure, findings: &mut Findings) {
@@ -106,9 +131,15 @@ fn dates(certificate: &Certificate, now: DateTime<Utc>, findings: &mut Findings)
     }
 }
 
-/// What answers a request from nobody. 401 is Exchange's; 200 and 302 are login forms'; 404 is another path's.
-fn is_ews(meeting: &Meeting, findings: &mut Findings) -> bool {
+/// What answers a request from nobody. 401 is Exchange's; 200 and 302 are login forms'; 404 is another path's. Whoever is
+/// known by a certificate is somebody already, to whom EWS shows its page for people, or says that it wants a POST.
+fn is_ews(patient: &Patient, meeting: &Meeting, findings: &mut Findings) -> bool {
+    let is_known = matches!(patient.settings.sign_in, SignIn::Certificate);
     let remedy = match (meeting.status, meeting.is_html) {
+        (200 | 405, _) if is_known => {
+            findings.pass("EWS", "something that may be EWS answers there");
+            return true;
+        }
         (403, _) => {
             findings
                 .fail(

@@ -59,7 +59,7 @@ fn unreached<'f>(by: &'static str, failed: Failed, findings: &'f mut Findings) -
             by,
             "widen the scope by this room, or take the room out of scope.rooms; granted less than two hours ago? try again later",
         ),
-        Failed::Refused(Kind::NoMailbox, _) => (
+        Failed::Refused(Kind::NoMailbox | Kind::Elsewhere, _) => (
             "mailbox",
             "check the address (its primary one); a room moved to the cloud belongs to another connection",
         ),
@@ -81,10 +81,6 @@ pub(super) async fn outsiders(patient: &Patient, findings: &mut Findings) {
         );
     }
     for outsider in &patient.outsiders {
-        let refused = match patient.settings.access {
-            Access::Impersonation => &[Kind::NotImpersonated, Kind::Denied][..],
-            Access::Delegate => &[Kind::NotImpersonated, Kind::Denied, Kind::Gone],
-        };
         match patient.exchange.look_in(outsider).await {
             Ok(_) => {
                 findings.fail(
@@ -94,18 +90,37 @@ pub(super) async fn outsiders(patient: &Patient, findings: &mut Findings) {
                      scope",
                 );
             }
-            Err(Failed::Refused(kind, code)) if refused.contains(&kind) => {
+            Err(Failed::Refused(_, code)) if is_out_of_scope(patient.settings.access, &code) => {
                 findings
                     .add("scope", super::Status::Pass, format!("{outsider} is refused, as it must be"))
                     .code = Some(code);
             }
             Err(failed) => {
-                let Trouble { advice, code, .. } = Trouble::from(failed);
-                let says = format!("whether {outsider} is out of scope cannot be told: {advice}");
-                findings.warn("scope", says, "name an existing mailbox in doctor.out_of_scope").code =
-                    Some(code);
+                let Trouble { advice, code, .. } = Trouble::from(failed.clone());
+                let why = match failed {
+                    Failed::Refused(Kind::NotImpersonated | Kind::Denied, _) => {
+                        "it was refused, but not for want of rights"
+                    }
+                    _ => &advice,
+                };
+                let says = format!("whether {outsider} is out of scope cannot be told: {why}");
+                let remedy = "name an existing mailbox by its primary address in doctor.out_of_scope (with server.impersonate_by \
+                              = \"principal-name\", one whose user principal name is that address)";
+                findings.warn("scope", says, remedy).code = Some(code);
             }
         }
+    }
+}
+
+/// Whether it was refused for want of rights, and not for an address or a header that names nobody: that would be said to an
+/// account that may act everywhere, too.
+fn is_out_of_scope(access: Access, code: &str) -> bool {
+    match access {
+        Access::Impersonation => {
+            matches!(code, "ErrorImpersonateUserDenied" | "ErrorImpersonationDenied" | "ErrorAccessDenied")
+        }
+        // Without any right to a mailbox, its folders are not there (docs/impersonation.md).
+        Access::Delegate => matches!(code, "ErrorAccessDenied" | "ErrorFolderNotFound" | "ErrorItemNotFound"),
     }
 }
 

@@ -80,18 +80,22 @@ async fn refused(patient: &Patient, room: &RoomAddress, failed: Failed, findings
         findings.fail("channel binding", says, remedy).code = Some(code.clone());
         return;
     }
+    let by_token = matches!(patient.settings.sign_in, SignIn::OAuth(_) | SignIn::Token(_));
     let check = match &failed {
-        Failed::Refused(Kind::SignIn, why) if why.contains("token") => "token",
+        Failed::Refused(Kind::SignIn, why) if by_token && why.contains("token") => "token",
         Failed::Refused(Kind::Version, _) => "version",
         Failed::Refused(Kind::NotEws, _) => "EWS",
         Failed::Refused(Kind::Account, _) => "account",
-        Failed::Unreachable(crate::exchange::Failure::SignIn { .. }) => "token",
+        Failed::Unreachable(crate::exchange::Failure::SignIn { .. }) if by_token => "token",
+        Failed::Unreachable(crate::exchange::Failure::SignIn { .. }) => "sign-in",
         Failed::Refused(..) => "sign-in",
         _ => "answer",
     };
     let Trouble { fault, advice, code } = Trouble::from(failed);
     let advice = match (check, fault) {
         ("token", Fault::Administrator) => "the application is given no token".to_owned(),
+        ("token", _) => "where tokens come from cannot be reached".to_owned(),
+        ("sign-in", Fault::Network) => "no KDC can be reached to sign the account in".to_owned(),
         _ => advice,
     };
     let remedy = match (check, fault) {
@@ -99,6 +103,9 @@ async fn refused(patient: &Patient, room: &RoomAddress, failed: Failed, findings
             "check tenant, client_id and what proves the application: an expired secret, a certificate that is not registered"
         }
         ("token", _) => "check that this machine reaches where tokens come from (proxy, firewall)",
+        ("sign-in", Fault::Network) => {
+            "check that this machine reaches a KDC (server.kdc, or /etc/krb5.conf; TCP 88)"
+        }
         ("account", _) => "unlock the account, or renew its password",
         ("EWS", _) => "server.url should end in /EWS/Exchange.asmx",
         ("version", _) => "Exchange 2010 SP2 is the oldest that is spoken to",

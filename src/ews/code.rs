@@ -36,6 +36,8 @@ pub enum Meaning {
     NotImpersonated,
     /// There is no such mailbox, or it has moved or is closed.
     NoMailbox,
+    /// The mailbox is another server's, to which this one does not pass the request on.
+    Elsewhere,
     /// Nobody of that name: the directory's answer, not a failure.
     NobodyFound,
     /// More than one of that name.
@@ -117,6 +119,7 @@ const TABLE: &[(&str, Meaning)] = &[
     ("ErrorConnectionFailed", Meaning::Transient),
     ("ErrorCorruptData", Meaning::Forbidden),
     ("ErrorCrossMailboxMoveCopy", Meaning::BadRequest),
+    ("ErrorCrossSiteRequest", Meaning::Elsewhere),
     ("ErrorDataSizeLimitExceeded", Meaning::TooLarge),
     ("ErrorDuplicateSOAPHeader", Meaning::BadRequest),
     ("ErrorExceededConnectionCount", Meaning::TooManyAtOnce),
@@ -181,6 +184,8 @@ const TABLE: &[(&str, Meaning)] = &[
     ("ErrorProxiedSubscriptionCallFailure", Meaning::Transient),
     ("ErrorProxyCallFailed", Meaning::Transient),
     ("ErrorProxyGroupSidLimitExceeded", Meaning::Denied),
+    ("ErrorProxyRequestNotAllowed", Meaning::Elsewhere),
+    ("ErrorProxyServiceDiscoveryFailed", Meaning::Elsewhere),
     ("ErrorQuotaExceeded", Meaning::Forbidden),
     ("ErrorRequestAborted", Meaning::Transient),
     ("ErrorResponseSchemaValidation", Meaning::Transient),
@@ -200,7 +205,7 @@ const TABLE: &[(&str, Meaning)] = &[
     ("ErrorTimeoutExpired", Meaning::Transient),
     ("ErrorTooManyObjectsOpened", Meaning::Busy),
     ("ErrorUpdatePropertyMismatch", Meaning::BadRequest),
-    ("ErrorWrongServerVersion", Meaning::Transient),
+    ("ErrorWrongServerVersion", Meaning::Elsewhere),
     ("NoError", Meaning::Success),
 ];
 

@@ -11,8 +11,8 @@ use hyper::client::conn::http1::SendRequest;
 use tokio::time::timeout;
 
 use super::autodiscover as quest;
-use super::delivery::Failure;
-use super::dial::{Dialer, Line};
+use super::delivery::{Failure, lets_in};
+use super::dial::{Dialer, Line, Who};
 use super::login::{Credential, Leg, Next, Silent};
 use super::settings::Endpoint;
 use super::transport::{LEGS_MAX, USER_AGENT, challenges};
@@ -102,14 +102,17 @@ impl Asker {
             _ => Endpoint::parse(ask.url),
         };
         let endpoint = endpoint.map_err(|error| Failure::Connect(error.to_string()))?;
-        let Line { mut sender, certificate, .. } = self.dialer.dial::<Full<Bytes>>(&endpoint).await?;
+        let named = if who.is_some() { Who::Us } else { Who::Nobody };
+        let Line { mut sender, certificate, .. } = self.dialer.dial::<Full<Bytes>>(&endpoint, named).await?;
         let mut dialogue = who.unwrap_or(&Silent).dialogue(certificate.as_deref());
         let mut leg = dialogue.begin().await?;
         for _ in 0..LEGS_MAX {
             sender.ready().await.map_err(|error| Failure::Broken(chain(&error)))?;
             let said = send(&mut sender, request(&endpoint, ask, &leg)?).await?;
             if said.status != StatusCode::UNAUTHORIZED.as_u16() {
-                dialogue.accepted();
+                if lets_in(said.status, &said.headers) {
+                    dialogue.accepted();
+                }
                 return Ok(Some(said));
             }
             match dialogue.challenged(&challenges(&said.headers)).await? {

@@ -73,6 +73,8 @@ pub enum Kind {
     Denied,
     /// There is no such mailbox.
     NoMailbox,
+    /// The room's mailbox is another server's.
+    Elsewhere,
     /// Autodiscover does not say where the room lives.
     NotFound,
     /// What answers there is not EWS.
@@ -141,6 +143,7 @@ fn kind(meaning: Meaning) -> Kind {
         Meaning::Denied => Kind::Denied,
         Meaning::NotImpersonated => Kind::NotImpersonated,
         Meaning::NoMailbox => Kind::NoMailbox,
+        Meaning::Elsewhere => Kind::Elsewhere,
         Meaning::NobodyFound => Kind::NobodyFound,
         Meaning::SeveralFound => Kind::BadRequest,
         Meaning::Forbidden => Kind::Forbidden,

@@ -121,23 +121,30 @@ impl Client {
     /// Where this room's server is. Asks Autodiscover when that is not known, which may have to be told who we are: not for
     /// each of a thousand rooms after it was refused for the first.
     pub(super) async fn find(&self, room: &RoomAddress) -> Result<Option<String>, Failed> {
-        let _finding_out = self.standing.enter().await.map_err(|(kind, code)| Failed::Refused(kind, code))?;
+        let server = self.places.server(room.as_str());
+        let finding_out = self.standing.enter(&server).await;
+        let _finding_out = finding_out.map_err(|(kind, code)| Failed::Refused(kind, code))?;
         match self.places.of(room.as_str()).await {
             Ok(_) => Ok(self.places.url(room)),
-            Err(NoWay::Refused(kind, why)) => {
-                if kind == Kind::Credentials {
-                    self.standing.refused(kind, &why);
-                }
-                Err(Failed::Refused(kind, why))
-            }
-            Err(NoWay::Known(kind, why)) => Err(Failed::Refused(kind, why)),
-            Err(NoWay::Away(failure)) => Err(Failed::Unreachable(failure)),
+            Err(no_way) => Err(self.no_way(&server, no_way)),
         }
     }
 
-    /// Whether a server has let us in, and none has refused us since.
-    pub(super) fn is_known(&self) -> bool {
-        self.standing.is_known()
+    /// What it means that a room's server was not found.
+    fn no_way(&self, server: &str, no_way: NoWay) -> Failed {
+        match no_way {
+            NoWay::Denied { kind, why, hosts } => {
+                self.standing.refused_by(server, Kind::Credentials, &why, hosts);
+                Failed::Refused(kind, why)
+            }
+            NoWay::Refused(kind, why) | NoWay::Known(kind, why) => Failed::Refused(kind, why),
+            NoWay::Away(failure) => Failed::Unreachable(failure),
+        }
+    }
+
+    /// Whether this server has let us in, and has not refused us since.
+    pub(super) fn is_known(&self, url: &str) -> bool {
+        self.standing.is_known(url)
     }
 
     /// The build of the server that answered last.
@@ -220,9 +227,10 @@ impl Client {
         let mut last = Failed::Busy(String::from("parked after throttling"));
         let mut finding_out = None;
         loop {
+            let server = self.places.server(room);
             // Before the gate: whoever finds out must not wait for a place that is held by those who wait for it.
             if finding_out.is_none() {
-                finding_out = match timeout_at(until, self.standing.enter()).await {
+                finding_out = match timeout_at(until, self.standing.enter(&server)).await {
                     Ok(Ok(turn)) => turn,
                     Ok(Err((kind, code))) => return Err(Failed::Refused(kind, code)),
                     Err(_) => return Err(last),
@@ -231,26 +239,32 @@ impl Client {
             let looked = Instant::now();
             let found = match timeout_at(at_last, self.places.of(room)).await {
                 Err(_) => return Err(Failed::Busy(String::from("looking for the room's server"))),
-                Ok(Err(NoWay::Known(kind, why))) => return Err(Failed::Refused(kind, why)),
+                Ok(Err(no_way @ (NoWay::Known(..) | NoWay::Denied { .. }))) => {
+                    return Err(self.no_way(&server, no_way));
+                }
                 Ok(found) => found,
             };
             until = at_last.min(until + looked.elapsed());
+            if found.is_ok() && self.places.server(room) != server {
+                finding_out = None;
+                continue; // found now: whether that one knows us is another question
+            }
             let Some(pass) = self.gate.enter(room, until).await else { return Err(last) };
-            if finding_out.is_none() && !self.standing.is_known() {
+            if finding_out.is_none() && !self.standing.is_known(&server) {
                 continue; // somebody was refused while this waited
             }
             let version = self.spoken.to(room);
             let turn = match found {
                 Ok(transport) => {
                     let letter = Letter::new(self.named(room), room, op, version, affinity);
-                    self.turn(&transport, room, &letter, &read, trail).await
+                    self.turn(&transport, &server, &letter, &read, trail).await
                 }
                 Err(NoWay::Away(failure)) => Turn::NotSent(failure),
-                Err(NoWay::Refused(kind, why) | NoWay::Known(kind, why)) => {
-                    Turn::Verdict(Verdict::Refused(kind, why))
-                }
+                Err(
+                    NoWay::Refused(kind, why) | NoWay::Known(kind, why) | NoWay::Denied { kind, why, .. },
+                ) => Turn::Verdict(Verdict::Refused(kind, why)),
             };
-            self.judge(&turn, attempt);
+            self.judge(&server, &turn, attempt);
             drop(pass);
             // Who asks once more does so before anybody else asks at all.
             if !matches!(turn, Turn::Verdict(Verdict::OnceMore(Kind::Credentials, _))) {
@@ -284,7 +298,7 @@ impl Client {
                     return Err(Failed::Unclear(code));
                 }
                 Turn::Verdict(Verdict::OnceMore(kind, code))
-                    if attempt >= 1 || (kind == Kind::Credentials && !self.standing.may_pass()) =>
+                    if attempt >= 1 || (kind == Kind::Credentials && !self.standing.may_pass(&server)) =>
                 {
                     return Err(Failed::Refused(kind, code));
                 }
@@ -295,7 +309,7 @@ impl Client {
                     sleep(retry_after(attempt)).await
                 }
                 // The mailbox moved. Nothing was done there: ask where it went, once.
-                Turn::Verdict(Verdict::Refused(Kind::NotEws | Kind::NoMailbox, _))
+                Turn::Verdict(Verdict::Refused(Kind::NotEws | Kind::NoMailbox | Kind::Elsewhere, _))
                     if !moved && self.places.forget(room) =>
                 {
                     moved = true;
@@ -316,24 +330,22 @@ impl Client {
     {
         let room = affinity.anchor().as_str();
         let _turn = self.beginning.acquire().await;
-        if !self.standing.is_known() {
+        let server = self.places.server(room);
+        if !self.standing.is_known(&server) {
             return Err(Failed::Busy(String::from("signing in")));
         }
         let transport = match self.places.of(room).await {
             Ok(transport) => transport,
-            Err(NoWay::Refused(kind, why) | NoWay::Known(kind, why)) => {
-                return Err(Failed::Refused(kind, why));
-            }
-            Err(NoWay::Away(failure)) => return Err(Failed::Unreachable(failure)),
+            Err(no_way) => return Err(self.no_way(&server, no_way)),
         };
         let letter = Letter::new(self.named(room), room, op, self.spoken.to(room), Some(affinity));
-        match transport.listen(&letter.post()).instrument(letter.span(room)).await {
+        match transport.listen(&letter.post()).instrument(letter.span()).await {
             Ok(begun) => {
                 affinity.learn(&begun.headers);
                 Ok(begun)
             }
             Err(Delivery::NotSent(Failure::SignIn { lasting: true, why, .. })) => {
-                self.standing.refused(Kind::SignIn, &why);
+                self.standing.refused(&server, Kind::SignIn, &why);
                 Err(Failed::Refused(Kind::SignIn, why))
             }
             Err(Delivery::NotSent(failure) | Delivery::MaybeSent(failure)) => {
@@ -342,7 +354,7 @@ impl Client {
             Err(Delivery::Answered(answer)) => {
                 let decoded = decode(&answer.body, &self.limits);
                 if answer.status == 401 {
-                    self.standing.doubt(); // whoever asks next finds out
+                    self.standing.doubt(&server); // whoever asks next finds out
                 }
                 Err(match classify(Effect::Read, &answer, &decoded) {
                     Verdict::Refused(kind, code) | Verdict::OnceMore(kind, code) => {
@@ -357,20 +369,20 @@ impl Client {
     }
 
     /// Remembers whether the server knew us.
-    fn judge<T>(&self, turn: &Turn<T>, attempt: u32) {
+    fn judge<T>(&self, server: &str, turn: &Turn<T>, attempt: u32) {
         match turn {
             Turn::Verdict(Verdict::OnceMore(kind @ Kind::Credentials, code))
-                if attempt >= 1 || !self.standing.may_pass() =>
+                if attempt >= 1 || !self.standing.may_pass(server) =>
             {
-                self.standing.refused(*kind, code);
+                self.standing.refused(server, *kind, code);
             }
-            Turn::Verdict(Verdict::OnceMore(Kind::Credentials, _)) => self.standing.doubt(),
-            Turn::Verdict(Verdict::Refused(kind @ Kind::Credentials, code)) => {
-                self.standing.refused(*kind, code)
+            Turn::Verdict(Verdict::OnceMore(Kind::Credentials, _)) => self.standing.doubt(server),
+            Turn::Verdict(Verdict::Refused(kind @ (Kind::Credentials | Kind::Account), code)) => {
+                self.standing.refused(server, *kind, code)
             }
             // A KDC said no to the password, or what gives tokens did.
             Turn::NotSent(Failure::SignIn { lasting: true, why, .. }) => {
-                self.standing.refused(Kind::SignIn, why)
+                self.standing.refused(server, Kind::SignIn, why)
             }
             Turn::Answer(_) | Turn::Verdict(_) | Turn::NotSent(_) => {}
         }
@@ -379,7 +391,7 @@ impl Client {
     async fn turn<T, R>(
         &self,
         transport: &Transport,
-        room: &str,
+        server: &str,
         letter: &Letter<'_>,
         read: &R,
         trail: &mut Vec<RequestIds>,
@@ -389,7 +401,7 @@ impl Client {
     {
         let effect = letter.effect;
         let began = Instant::now();
-        let delivery = transport.post(&letter.post()).instrument(letter.span(room)).await;
+        let delivery = transport.post(&letter.post()).instrument(letter.span()).await;
         let theirs = match &delivery {
             Delivery::NotSent(_) | Delivery::MaybeSent(_) => None,
             Delivery::Answered(answer) => answer.request_id().map(str::to_owned),
@@ -401,8 +413,8 @@ impl Client {
             Delivery::NotSent(failure) => Turn::NotSent(failure),
             Delivery::MaybeSent(failure) => Turn::Verdict(lost(effect, &failure)),
             Delivery::Answered(answer) => {
-                if answer.status != 401 {
-                    self.standing.accepted(began, answer.said_who);
+                if answer.lets_in() {
+                    self.standing.accepted(server, began, answer.said_who);
                 }
                 if let Some(affinity) = letter.affinity {
                     affinity.learn(&answer.headers);
@@ -415,7 +427,7 @@ impl Client {
                 let Ok(decoded) = decoded else {
                     return Turn::Verdict(lost(effect, &Failure::Inflate));
                 };
-                self.spoken.answered(room, letter.version, decoded.envelope.server.as_ref());
+                self.spoken.answered(letter.room, letter.version, decoded.envelope.server.as_ref());
                 self.read(&decoded, read)
             }
         }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, header};
 
 use super::login::Denied;
 
@@ -37,7 +37,19 @@ pub struct HttpAnswer {
     pub said_who: bool,
 }
 
+/// Whether only somebody who was let in hears such an answer: EWS and Autodiscover speak XML, and faults come with 500. Any
+/// other is what something in front of Exchange may say to whomever (a busy load balancer, a firewall), and proves nothing.
+pub(super) fn lets_in(status: u16, headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    matches!(status, 200 | 500) && kind.is_some_and(|kind| kind.to_ascii_lowercase().contains("xml"))
+}
+
 impl HttpAnswer {
+    /// See [`lets_in`].
+    pub(super) fn lets_in(&self) -> bool {
+        lets_in(self.status, &self.headers)
+    }
+
     /// `Retry-After` in whole seconds (RFC 9110, 10.2.3). The date form is not used by IIS and counts as absent.
     pub fn retry_after(&self) -> Option<Duration> {
         let seconds = self.headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
@@ -86,6 +98,8 @@ impl TlsTrouble {
 pub enum Failure {
     /// There is no address of that name.
     Resolve(String),
+    /// Where the room's server is cannot be found out now.
+    NotFound(String),
     /// Nobody takes the connection.
     Connect(String),
     /// Whoever took it is not who we meant, or not to be trusted.
@@ -133,6 +147,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Resolve(why) => write!(f, "no connection to Exchange: its name has no address: {why}"),
+            Self::NotFound(why) => f.write_str(why),
             Self::Connect(why) => write!(f, "no connection to Exchange: {why}"),
             Self::Tls(trouble, why) => write!(f, "no connection to Exchange: {}: {why}", trouble.as_str()),
             Self::Proxy(why) => write!(f, "the proxy lets nothing through: {why}"),

@@ -1,7 +1,6 @@
 //! The way to a server: TCP, through a proxy where there is one, then TLS. Hands over the open stream and the certificate that
 //! was shown on it; never says a word of HTTP to the server itself.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -11,7 +10,6 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::rt::TokioIo;
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
@@ -28,7 +26,7 @@ use crate::peer::{chain, without_userinfo};
 
 /// How we get to servers.
 pub(super) struct Dialer {
-    tls: Option<Arc<ClientConfig>>,
+    tls: Option<tls::Meeting>,
     proxy: Option<Tunnel<HttpConnector>>,
     within: Duration,
 }
@@ -42,6 +40,15 @@ pub(super) struct Line<B> {
     pub(super) end: JoinHandle<Option<String>>,
 }
 
+/// In whose name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Who {
+    /// The service account's: our certificate may be shown.
+    Us,
+    /// Nobody's.
+    Nobody,
+}
+
 /// What bytes go through.
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
@@ -50,20 +57,20 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 impl Dialer {
     pub(super) fn new(settings: &Settings) -> Result<Self, SettingsError> {
         Ok(Self {
-            tls: settings.speaks_tls().then(|| tls::client_config(settings)).transpose()?,
+            tls: settings.speaks_tls().then(|| tls::meeting(settings)).transpose()?,
             proxy: settings.proxy.as_ref().map(tunnel).transpose()?,
             within: settings.connect_timeout,
         })
     }
 
     /// Connects, and agrees on HTTP/1.1. The connection lives as long as its sender.
-    pub(super) async fn dial<B>(&self, to: &Endpoint) -> Result<Line<B>, Failure>
+    pub(super) async fn dial<B>(&self, to: &Endpoint, who: Who) -> Result<Line<B>, Failure>
     where
         B: hyper::body::Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
         B: Send + 'static,
     {
         let open = async {
-            let (stream, certificate) = self.open(to).await?;
+            let (stream, certificate) = self.open(to, who).await?;
             let (sender, connection) =
                 handshake(TokioIo::new(stream)).await.map_err(|error| Failure::Connect(chain(&error)))?;
             // Whoever waits for an answer hears of the error there as well, mostly.
@@ -73,13 +80,17 @@ impl Dialer {
         timeout(self.within, open).await.map_err(|_| Failure::ConnectTimeout(self.within))?
     }
 
-    async fn open(&self, to: &Endpoint) -> Result<(Box<dyn Stream>, Option<Vec<u8>>), Failure> {
+    async fn open(&self, to: &Endpoint, who: Who) -> Result<(Box<dyn Stream>, Option<Vec<u8>>), Failure> {
         let tcp = self.reach(to).await?;
         let _ = tcp.set_nodelay(true); // only a matter of speed
         if !to.tls {
             return Ok((Box::new(tcp), None));
         }
-        let config = self.tls.clone().ok_or_else(|| Failure::Connect("TLS is not set up".to_owned()))?;
+        let tls = self.tls.as_ref().ok_or_else(|| Failure::Connect("TLS is not set up".to_owned()))?;
+        let config = match who {
+            Who::Us => tls.named.clone(),
+            Who::Nobody => tls.nameless.clone(),
+        };
         let name =
             ServerName::try_from(to.host.clone()).map_err(|error| Failure::Connect(error.to_string()))?;
         let tls = TlsConnector::from(config).connect(name, tcp).await;

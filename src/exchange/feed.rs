@@ -55,7 +55,7 @@ impl Feed for Exchange {
         let mut groups = Vec::new();
         for (ews, rooms) in servers {
             // Autodiscover is told who we are only after EWS knows us: a wrong password is found out by one question.
-            if !self.client.is_known()
+            if !self.client.is_known(&ews)
                 && let Some(room) = rooms.first()
             {
                 let _ = self.look_in(room).await;

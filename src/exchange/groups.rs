@@ -42,7 +42,7 @@ impl Groups {
 
     /// What is said of each of the rooms, if there is an answer.
     async fn ask(&self, client: &Client, ews: &str, rooms: &[RoomAddress]) -> Option<Vec<Option<String>>> {
-        if !client.is_known() || self.mute().contains(ews) {
+        if !client.is_known(ews) || self.mute().contains(ews) {
             return None;
         }
         match read(&client.places.ask(question(ews, rooms)?).await, rooms.len()) {

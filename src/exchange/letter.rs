@@ -18,6 +18,7 @@ pub(super) struct Letter<'a> {
     pub(super) version: ServerVersion,
     soap_action: String,
     pub(super) request_id: String,
+    pub(super) room: &'a str,
     anchor: &'a str,
     pub(super) affinity: Option<&'a Affinity>,
     body: Bytes,
@@ -39,6 +40,7 @@ impl<'a> Letter<'a> {
             version,
             soap_action: soap_action(O::NAME),
             request_id: Uuid::new_v4().to_string(),
+            room,
             anchor: affinity.map_or(room, |affinity| affinity.anchor().as_str()),
             affinity,
             body: body.into(),
@@ -55,8 +57,8 @@ impl<'a> Letter<'a> {
         }
     }
 
-    pub(super) fn span(&self, room: &str) -> tracing::Span {
-        let Self { operation, request_id, .. } = self;
+    pub(super) fn span(&self) -> tracing::Span {
+        let Self { operation, request_id, room, .. } = self;
         tracing::info_span!("exchange", operation, client_request_id = request_id, room)
     }
 }

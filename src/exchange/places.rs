@@ -45,6 +45,8 @@ enum Site {
 pub(super) enum NoWay {
     /// Until somebody mends it.
     Refused(Kind, String),
+    /// So many hosts that were told who we are did not accept it just now.
+    Denied { kind: Kind, why: String, hosts: u32 },
     /// So it was a moment ago; nobody was asked now.
     Known(Kind, String),
     /// Perhaps later.
@@ -89,11 +91,18 @@ impl Places {
             Err(report) => {
                 tracing::warn!(room = room.as_str(), cause = ?report.cause(), "{}", report.headline());
                 lock(known).failed(&room, &report, now);
+                if let hosts @ 1.. = report.refused_by() {
+                    let why = report.headline();
+                    return Err(match no_way(report.cause(), why) {
+                        NoWay::Known(kind, why) => NoWay::Denied { kind, why, hosts },
+                        other => other,
+                    });
+                }
             }
         }
         match look(known, &room) {
             Some(known) => self.way(known).map_err(NoWay::fresh),
-            None => Err(NoWay::Away(Failure::Resolve("what was found is forgotten already".to_owned()))),
+            None => Err(NoWay::Away(Failure::NotFound("what was found is forgotten already".to_owned()))),
         }
     }
 
@@ -109,6 +118,12 @@ impl Places {
             }
             _ => false,
         }
+    }
+
+    /// What is asked for this room next: its server by URL, or Autodiscover while that is not known.
+    pub(super) fn server(&self, room: &str) -> String {
+        let known = room.parse().ok().and_then(|room| self.url(&room));
+        known.unwrap_or_else(|| "autodiscover".to_owned())
     }
 
     /// Where this room's server was found, if it was.
@@ -201,7 +216,7 @@ fn no_way(cause: Cause, headline: String) -> NoWay {
         Cause::Unconfirmed | Cause::Redirects | Cause::Malformed | Cause::NoService => {
             NoWay::Known(Kind::NotFound, headline)
         }
-        Cause::ServerTrouble | Cause::Network => NoWay::Away(Failure::Resolve(headline)),
+        Cause::ServerTrouble | Cause::Network => NoWay::Away(Failure::NotFound(headline)),
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use x509_cert::der::Decode as _;
 
 use super::delivery::{Failure, TlsTrouble};
-use super::dial::{Dialer, Line};
+use super::dial::{Dialer, Line, Who};
 use super::settings::{Endpoint, Settings};
 use super::transport::USER_AGENT;
 use crate::peer::chain;
@@ -57,7 +57,7 @@ pub async fn meet(settings: &Settings, url: &str) -> Result<Meeting, Failure> {
     let bad = |error: super::settings::SettingsError| Failure::Connect(error.to_string());
     let endpoint = Endpoint::parse(url).map_err(bad)?;
     let dialer = Dialer::new(settings).map_err(bad)?;
-    let Line { mut sender, certificate, end } = dialer.dial::<Full<Bytes>>(&endpoint).await?;
+    let Line { mut sender, certificate, end } = dialer.dial::<Full<Bytes>>(&endpoint, Who::Us).await?;
     let request = Request::builder()
         .method(Method::GET)
         .uri(&endpoint.target)

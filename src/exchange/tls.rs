@@ -10,15 +10,28 @@ use rustls::pki_types::pem::PemObject as _;
 use super::settings::{ClientCertificate, Settings, SettingsError};
 use crate::peer::{self, Identity};
 
-/// How we meet servers, and who we are where they ask.
-pub(super) fn client_config(settings: &Settings) -> Result<Arc<ClientConfig>, SettingsError> {
+/// How we meet servers.
+pub(super) struct Meeting {
+    /// Where we say who we are: with our certificate, if we have one.
+    pub(super) named: Arc<ClientConfig>,
+    /// Where we do not: a certificate names us to whoever asks for it.
+    pub(super) nameless: Arc<ClientConfig>,
+}
+
+pub(super) fn meeting(settings: &Settings) -> Result<Meeting, SettingsError> {
     let bad = |path: &Path, why| SettingsError::CaFile { path: path.to_owned(), why };
     let extra = match settings.ca_file.as_deref() {
         None => Vec::new(),
         Some(path) => peer::certificates(path).map_err(|why| bad(path, why))?,
     };
     let us = settings.client_certificate.as_ref().map(identity).transpose();
-    Ok(Arc::new(peer::client_config(extra, us.map_err(SettingsError::ClientCertificate)?)?))
+    let us = us.map_err(SettingsError::ClientCertificate)?;
+    let nameless = Arc::new(peer::client_config(extra.clone(), None)?);
+    let named = match us {
+        None => nameless.clone(),
+        us => Arc::new(peer::client_config(extra, us)?),
+    };
+    Ok(Meeting { named, nameless })
 }
 
 fn identity(files: &ClientCertificate) -> Result<Identity, String> {
@@ -38,7 +51,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         let mut settings = Settings::new("https://x/", "svc", Secret::new(String::new()));
         settings.ca_file = Some(file.path().to_owned());
-        let error = client_config(&settings).unwrap_err().to_string();
+        let error = meeting(&settings).err().unwrap().to_string();
         assert!(error.contains(&file.path().display().to_string()), "{error}");
     }
 }

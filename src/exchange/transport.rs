@@ -18,8 +18,8 @@ use hyper::client::conn::http1::SendRequest;
 use tokio::time::{Instant, timeout};
 
 use super::affinity::Affinity;
-use super::delivery::{Delivery, Failure, HttpAnswer};
-use super::dial::Dialer;
+use super::delivery::{Delivery, Failure, HttpAnswer, lets_in};
+use super::dial::{Dialer, Who};
 use super::login::{Credential, Dialogue, Leg, Next};
 use super::settings::{Endpoint, Settings, SettingsError};
 use crate::peer::chain;
@@ -177,7 +177,9 @@ impl Transport {
                 Ok(response) => response,
             };
             if take == Take::AsItComes && leg.body && response.status() == StatusCode::OK {
-                connection.dialogue.accepted();
+                if lets_in(response.status().as_u16(), response.headers()) {
+                    connection.dialogue.accepted();
+                }
                 let (head, incoming) = response.into_parts();
                 return Sent::Begun(Begun { headers: head.headers, incoming, _connection: connection });
             }
@@ -189,7 +191,9 @@ impl Transport {
             };
             answer.said_who = said_who;
             if answer.status != StatusCode::UNAUTHORIZED {
-                connection.dialogue.accepted();
+                if answer.lets_in() {
+                    connection.dialogue.accepted();
+                }
                 if !leg.body && asks_for_the_body(answer.status) {
                     leg = Leg { authorization: None, body: true };
                     continue;
@@ -287,7 +291,7 @@ impl Transport {
     }
 
     async fn connect(&self) -> Result<Connection, Failure> {
-        let line = self.dialer.dial(&self.endpoint).await?;
+        let line = self.dialer.dial(&self.endpoint, Who::Us).await?;
         let dialogue = self.credential.dialogue(line.certificate.as_deref());
         Ok(Connection { sender: line.sender, dialogue })
     }
@@ -300,7 +304,8 @@ impl Transport {
 
     fn keep(&self, connection: Connection, answer: &HttpAnswer) {
         let closing = answer.headers.get(header::CONNECTION).is_some_and(|said| said == "close");
-        if !closing && !connection.sender.is_closed() {
+        // Half a sign-in is not taken up again.
+        if !closing && !connection.sender.is_closed() && connection.dialogue.is_settled() {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
             idle.push((connection, Instant::now()));
         }

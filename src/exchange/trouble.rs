@@ -27,7 +27,7 @@ impl From<Failed> for Trouble {
             },
             Failed::Unreachable(failure @ Failure::SignIn { .. }) => Self {
                 fault: Fault::Network,
-                advice: "where tokens come from cannot be reached; check its address and the network".to_owned(),
+                advice: "what signs the account in (where tokens come from, or a KDC) cannot be reached; check its address and the network".to_owned(),
                 code: failure.to_string(),
             },
             Failed::Unreachable(failure) => Self {
@@ -53,8 +53,8 @@ fn of(kind: Kind) -> (Fault, &'static str) {
         ),
         Kind::SignIn => (
             Fault::Administrator,
-            "the service account cannot sign in as it is configured; choose what the server offers (server.auth), and see \
-             `adjourn doctor`",
+            "the service account cannot sign in as it is configured: the code says whether a password, keytab or secret is not \
+             accepted, or the server wants another way (server.auth)",
         ),
         Kind::Account => {
             (Fault::Administrator, "the service account is locked or its password expired; unlock it")
@@ -72,6 +72,11 @@ fn of(kind: Kind) -> (Fault, &'static str) {
             (Fault::Administrator, "Exchange denies access to this mailbox; check the account's rights")
         }
         Kind::NoMailbox => (Fault::Caller, "there is no mailbox of this address; check the room's address"),
+        Kind::Elsewhere => (
+            Fault::Administrator,
+            "this room's mailbox is another server's, which this one does not ask; set server.url = \"autodiscover\", or give \
+             the room its own connection",
+        ),
         Kind::NotFound => (
             Fault::Administrator,
             "Autodiscover does not lead to this room's Exchange; see `adjourn doctor`, or set server.url",

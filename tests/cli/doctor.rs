@@ -6,7 +6,7 @@ use adjourn::sim::{
     Simulator, TokenTrouble, Trouble, World, Wrong,
 };
 use chrono::TimeDelta;
-use rcgen::{CertificateParams, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::Value;
 
 use crate::office::{Office, Said, now, room, world};
@@ -90,12 +90,17 @@ fn ntlm(options: Options) -> Options {
     Options { schemes: vec![Scheme::Negotiate, Scheme::Ntlm], ..options }
 }
 
-fn certificate(change: impl FnOnce(&mut CertificateParams)) -> Identity {
+/// A certificate for this name, from a CA of its own.
+fn certificate(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Identity {
+    let ca_key = KeyPair::generate().unwrap();
+    let mut ca = CertificateParams::new(Vec::new()).unwrap();
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca_pem = ca.self_signed(&ca_key).unwrap().pem();
     let key = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
-    change(&mut params);
-    let pem = params.self_signed(&key).unwrap().pem();
-    Identity { certificates_pem: pem.clone(), key_pem: key.serialize_pem(), ca_pem: pem }
+    let mut leaf = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    change(&mut leaf);
+    let certificates_pem = leaf.signed_by(&key, &Issuer::new(ca, ca_key)).unwrap().pem();
+    Identity { certificates_pem, key_pem: key.serialize_pem(), ca_pem }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -150,26 +155,47 @@ async fn certificates() {
     site.says("FAIL  default: certificate: ").await; // 4
     site.ca = true;
 
-    let over = certificate(|params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
+    let over = certificate("127.0.0.1", |params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
     let site = Site::right(Options { identity: Some(over), ..Options::default() }).await;
-    let said = site.examined(&[]).await;
-    assert!(
-        said.out.contains("certificate has expired") || said.out.contains("issuer is not trusted"),
-        "{}",
-        said.out
-    );
-    site.says("FAIL  default: certificate: ").await; // 5
+    site.says("the certificate has expired").await; // 5
 
-    let mut site = Site::right(Options::default()).await;
-    // The name that the certificate has is `localhost`; this machine's other name is not in it.
-    let other = site.office.sim.url().replace("127.0.0.1", "127.0.0.2");
-    site.url = Some(other);
-    let first = site.examined(&[]).await.out;
-    assert!(first.starts_with("FAIL  default: c"), "{first}");
+    let other = certificate("mail.example.com", |_| {});
+    let site = Site::right(Options { identity: Some(other), ..Options::default() }).await;
+    site.says("the certificate is for another name").await;
 
-    let site =
-        Site::right(Options { client_ca_pem: Some(certificate(|_| {}).ca_pem), ..Options::default() }).await;
+    let stranger = certificate("svc-adjourn", |_| {});
+    let site = Site::right(Options { client_ca_pem: Some(stranger.ca_pem), ..Options::default() }).await;
     site.says("FAIL  default: client certificate: ").await; // 6
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_known_by_a_certificate_is_not_taken_for_a_login_form() {
+    let ours = certificate("svc-adjourn", |_| {});
+    let options = Options {
+        schemes: vec![Scheme::Nobody],
+        client_ca_pem: Some(ours.ca_pem.clone()),
+        ..Options::default()
+    };
+    let mut site = Site::right(options).await;
+    std::fs::write(site.office.path("client.pem"), &ours.certificates_pem).unwrap();
+    std::fs::write(site.office.path("client.key"), &ours.key_pem).unwrap();
+    site.server =
+        "auth = \"certificate\"\nclient_certificate = { certificate_file = \"client.pem\", key_file = \
+                   \"client.key\" }\n"
+            .to_owned();
+    let said = site.examined(&[]).await;
+    assert_eq!(said.code, 0, "{}\n{}", said.out, said.err);
+    assert!(said.out.starts_with("pass  everything is set up ("), "{}", said.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_for_another_reason_proves_no_scope() {
+    for code in ["ErrorNonPrimarySmtpAddress", "ErrorInvalidUserPrincipalName", "ErrorImpersonationFailed"] {
+        let site = Site::right(Options::default()).await;
+        let wrong = Trouble::new(Wrong::Fault(code)).for_mailbox(OUTSIDER).times(usize::MAX);
+        site.office.sim.trouble(wrong);
+        site.says("WARN  default: scope: whether ceo@example.com is out of scope cannot be told").await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -281,7 +307,7 @@ async fn autodiscover() {
     let site = site.server(&found);
     let said = site.examined(&[]).await;
     assert_eq!(said.code, 0, "{}\n{}", said.out, said.err);
-    assert!(said.out.contains("autodiscover: room0@example.com lives at https://127.0.0.1:"), "{}", said.out);
+    assert!(said.out.contains("autodiscover: 3 rooms live at https://127.0.0.1:"), "{}", said.out);
 
     let unconfirmed = format!(
         "url = \"autodiscover\"\nautodiscover = {{ hosts = [\"mail.example.com\"], first = \"{host}\" }}\n"

@@ -105,6 +105,7 @@ impl Quest {
             Answer::NotSignedIn(why) => {
                 self.note(&asked, Some(Cause::Credentials), format!("no sign-in: {}", excerpt(&why)));
                 self.refused.insert(asked.url.host().clone());
+                self.left.clear(); // who was asked for it would say the same again, and count
             }
             Answer::Came { status, location, body } => self.came(&asked, status, location.as_deref(), &body),
         }
@@ -199,6 +200,7 @@ impl Quest {
             Cause::Unconfirmed
         };
         Report::new(self.room.to_string(), cause, unconfirmed, self.tried.clone())
+            .after_refusals(self.refused.len())
     }
 
     /// The same question about another address is another question.

@@ -45,11 +45,22 @@ pub struct Report {
     cause: Cause,
     unconfirmed: Vec<Host>,
     tried: Vec<Tried>,
+    refused_by: u32,
 }
 
 impl Report {
     pub(super) fn new(address: String, cause: Cause, unconfirmed: Vec<Host>, tried: Vec<Tried>) -> Self {
-        Self { address, cause, unconfirmed, tried }
+        Self { address, cause, unconfirmed, tried, refused_by: 0 }
+    }
+
+    /// The same, where so many hosts did not accept our credentials.
+    pub(super) fn after_refusals(self, hosts: usize) -> Self {
+        Self { refused_by: u32::try_from(hosts).unwrap_or(u32::MAX), ..self }
+    }
+
+    /// How many hosts did not accept our credentials: each counts towards a lock of the account.
+    pub fn refused_by(&self) -> u32 {
+        self.refused_by
     }
 
     /// The reason to act on.

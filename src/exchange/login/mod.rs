@@ -68,6 +68,11 @@ pub trait Dialogue: Send {
 
     /// Hears that a request was let in.
     fn accepted(&mut self) {}
+
+    /// Whether another request may follow on this connection: what belongs to the connection was said to its end.
+    fn is_settled(&self) -> bool {
+        true
+    }
 }
 
 /// What one sending of a request says of us.

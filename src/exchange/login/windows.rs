@@ -242,10 +242,11 @@ impl Dialogue for Handshake {
     }
 
     fn accepted(&mut self) {
-        if let Stage::Said(_) = self.stage {
-            self.stage = Stage::Known;
+        let said = matches!(self.stage, Stage::Said(_));
+        // Without all being said, the server does not ask who comes.
+        self.stage = Stage::Known;
+        if said {
             self.account.first.was_let_in();
-            self.going = None;
             if self.account.windows.binding == ChannelBinding::Auto
                 && self.account.learnt().hears(self.token.is_some(), true) == Then::Warn
             {
@@ -257,6 +258,11 @@ impl Dialogue for Handshake {
                 );
             }
         }
+        self.going = None;
+    }
+
+    fn is_settled(&self) -> bool {
+        matches!(self.stage, Stage::Known)
     }
 }
 
