@@ -203,6 +203,9 @@ impl Subscriptions {
     /// It did not begin, or it ended: once that may be the way, twice it is the server or what it keeps.
     fn failed(&mut self, failed: &Failed) {
         self.told = None;
+        if matches!(failed, Failed::Busy(_)) {
+            return; // there is no place for a stream now: what was granted is kept, and costs nothing
+        }
         self.failures += 1;
         if self.failures > 1 || matches!(failed, Failed::Refused(Kind::StartAnew, _)) {
             self.leave();

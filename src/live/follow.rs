@@ -84,11 +84,18 @@ impl Live {
     /// Follows one group for ever.
     async fn follow(&self, group: Vec<RoomAddress>, mut ears: Box<dyn Ears>) {
         let mut polled: Vec<_> = group.iter().map(|room| Polled::new(room, How::Sync)).collect();
-        let mut short = 0;
+        let (mut short, mut pause, nobody) = (0_u32, None, HashSet::new());
         loop {
-            let opened = tokio::select! {
-                opened = ears.open() => opened,
-                () = self.poll_later(&mut polled) => return,
+            let opened = match pause.take() {
+                None => tokio::select! {
+                    opened = ears.open() => opened,
+                    () = self.poll_later(&mut polled) => return,
+                },
+                // Rooms are asked about meanwhile, until there is somebody who tells of them.
+                Some(pause) => tokio::select! {
+                    opened = async { sleep(pause).await; ears.open().await } => opened,
+                    () = self.poll(&mut polled, &nobody) => return,
+                },
             };
             let begun = Instant::now();
             let (why, lasted) = match opened {
@@ -105,9 +112,7 @@ impl Live {
             }
             // A server that has said all it has to say is asked again at once, but not again and again.
             if short > u32::from(why.is_none()) {
-                let pause = self.options.again_after.saturating_mul(1 << (short - 1).min(DOUBLINGS_MAX));
-                // Rooms are asked about meanwhile.
-                let _ = timeout(pause, self.poll(&mut polled, &HashSet::new())).await;
+                pause = Some(self.options.again_after.saturating_mul(1 << (short - 1).min(DOUBLINGS_MAX)));
             }
         }
     }

@@ -39,6 +39,8 @@ struct Story {
     dice: Dice,
     meetings: Vec<Meeting>,
     found: Vec<Found>,
+    /// A stream was silent, or lost events: what it did not tell, nobody knows until it is opened again.
+    untold: bool,
     booked: i64,
     doors: JoinSet<()>,
     ends: Arc<Mutex<Vec<(u64, Outcome)>>>,
@@ -56,6 +58,7 @@ impl Story {
             dice,
             meetings,
             found: Vec::new(),
+            untold: false,
             booked: 0,
             doors: JoinSet::new(),
             ends: Arc::default(),
@@ -124,7 +127,9 @@ impl Story {
 
     fn trouble(&mut self) {
         let sim = &self.house.sim;
-        match self.dice.below(12) {
+        let what = self.dice.below(12);
+        self.untold |= matches!(what, 0 | 4);
+        match what {
             0 => sim.disturb_streams(Some(Wrong::Silent)),
             1 => sim.disturb_streams(Some(Wrong::Doubled)),
             2 => sim.disturb_streams(Some(Wrong::Backwards)),
@@ -143,10 +148,12 @@ impl Story {
         }
     }
 
-    /// The half hour is over in which a server may have forgotten to tell something.
+    /// Where a server may have forgotten to tell something, the half hour is over; else what was told has to be enough.
     async fn check(mut self) -> usize {
         self.house.sim.disturb_streams(None);
-        self.house.sim.close_streams();
+        if self.untold {
+            self.house.sim.close_streams();
+        }
         sleep(Duration::from_millis(50)).await;
         self.house.until("every room is known as it is", House::is_all_true).await;
         for number in 0..ROOMS {
