@@ -75,8 +75,13 @@ impl Caller {
     /// Whether this action is on record for the caller: its own, and with the right to audit everybody's, in rooms it may know
     /// of.
     pub(super) fn reads(&self, action: &Action) -> bool {
+        self.reads_of(&action.room, Some(&action.actor))
+    }
+
+    /// The same, of an action in this room that this one asked for.
+    pub(super) fn reads_of(&self, room: &RoomAddress, actor: Option<&Actor>) -> bool {
         let everybody = self.0.holder.rights.may(Right::Audit);
-        self.sees(&action.room) && (everybody || action.actor == self.actor())
+        self.sees(room) && (everybody || actor.is_some_and(|actor| *actor == self.actor()))
     }
 
     /// A caller's own keys: two callers may use the same word.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 use tokio_stream::{Stream, StreamExt};
@@ -23,9 +23,10 @@ const ALIVE: Duration = Duration::from_secs(15);
 
 /// What happens, as it happens.
 ///
-/// `room` with how a room is now (as `GET /v1/rooms/{room}` says it), whenever that changed; `action`, `check-in`, `release-near`,
-/// `series-missed`, and `sweep` for keys that may sweep all of its rooms; `missed` when some of it was not heard: ask for the rooms
-/// again. Whoever comes back with `Last-Event-ID` hears what was told meanwhile, as far as it is remembered, or `missed`.
+/// `room` with how a room is now (as `GET /v1/rooms/{room}` says it), whenever that changed; `action` (of others, without the right
+/// to audit, with the room only), `check-in`, `release-near`, `series-missed`, and `sweep` for keys that may sweep all of its rooms;
+/// `missed` when some of it was not heard: ask for the rooms again. A stream begins with an `id` alone, from which to resume.
+/// Whoever comes back with `Last-Event-ID` hears what was told meanwhile, as far as it is remembered, or `missed`.
 #[utoipa::path(get, path = "/v1/events", tag = "events",
     params(("Last-Event-ID" = Option<String>, Header, description = "`id` of the last event that was heard")),
     responses((status = 200, content_type = "text/event-stream", body = String), Away))]
@@ -36,13 +37,19 @@ pub(super) async fn listen(
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     caller.need(Right::Read)?;
     let last = headers.get("last-event-id").map(|last| last.to_str().unwrap_or_default());
-    let Resumed { meanwhile, from_now_on } = match last {
+    let Resumed { meanwhile, from_now_on, last } = match last {
         Some(last) => api.service.notices.resume(last),
-        None => api.service.notices.listen().map(Resumed::anew),
+        None => api.service.notices.begin(),
     }
     .ok_or_else(Problem::not_now)?;
     let place = caller.stream()?;
-    let missed = meanwhile.is_none().then(missed);
+    // From where to resume, before there is anything to tell.
+    let here = api.service.notices.name(last);
+    let first = match &meanwhile {
+        None => Some(missed().id(here)),
+        Some(told) if told.is_empty() => Some(Event::default().id(here)),
+        Some(_) => None,
+    };
     let meanwhile = tokio_stream::iter(meanwhile.unwrap_or_default()).map(Ok);
     let notices = meanwhile.chain(BroadcastStream::new(from_now_on));
     let still = (api.clone(), caller.clone());
@@ -53,11 +60,11 @@ pub(super) async fn listen(
         notice
     });
     let events = notices.filter_map(move |noted| match noted {
-        Ok(noted) => hears(&api, &caller, &noted.notice).then(|| event(&api, &noted)),
+        Ok(noted) => hears(&api, &caller, &noted.notice).then(|| event(&api, &caller, &noted)),
         // How many, and of which rooms, is not for everybody to know.
-        Err(BroadcastStreamRecvError::Lagged(_)) => Some(self::missed()),
+        Err(BroadcastStreamRecvError::Lagged(_)) => Some(missed()),
     });
-    let events = tokio_stream::iter(missed).chain(events).map(Ok);
+    let events = tokio_stream::iter(first).chain(events).map(Ok);
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE)))
 }
 
@@ -73,7 +80,7 @@ fn missed() -> Event {
     Event::default().event("missed").data("some")
 }
 
-fn event(api: &Api, noted: &Noted) -> Event {
+fn event(api: &Api, caller: &Caller, noted: &Noted) -> Event {
     let told = match &noted.notice {
         Notice::Turned { room } => {
             let known = api.service.known(room).map(|status| RoomView::of(&status, api.options().subjects));
@@ -85,6 +92,11 @@ fn event(api: &Api, noted: &Noted) -> Event {
     if matches!(noted.notice, Notice::SeriesMissed { .. }) {
         // Whether the event is private is not known here, and a display need not know whose it was.
         told["organizer"] = Value::Null;
+    }
+    if let Notice::Acted { room, actor, .. } = &noted.notice
+        && !caller.reads_of(room, actor.as_ref())
+    {
+        told = json!({ "room": room }); // what it came to is for those who find it in the record
     }
     let id = api.service.notices.name(noted.number);
     Event::default().id(id).event(noted.notice.kind()).data(told.to_string())

@@ -21,6 +21,7 @@ const ACTORS = { user: "person", program: "key", sweep: "rule" };
 let me = null;
 let known = new Map();
 let cursor = null;
+let asked = 0; // the name of the page that is wanted
 
 const body = el("tbody", {});
 const status = el("p", { role: "status" });
@@ -74,6 +75,7 @@ function table() {
 function search(event) {
   event.preventDefault();
   cursor = null;
+  asked++;
   put(body);
   const filled = Object.entries(controls).filter(([, control]) => control.value);
   const query = new URLSearchParams(filled.map(([name, control]) => [name, control.value]));
@@ -102,7 +104,9 @@ function query() {
 }
 
 async function load() {
+  const name = ++asked;
   const page = await ask("GET", `/v1/actions?${query()}`);
+  if (name !== asked) return; // another was asked for since
   body.append(...page.actions.map(row));
   cursor = page.next_cursor;
   more.hidden = !cursor;
@@ -144,7 +148,9 @@ async function undo(action, name, button) {
     cursor = null;
     put(body);
     await load();
-    put(said, el("p", { class: "panel good", role: "status" }, `${name}: ${inZone(undone.message, zoneFor(action.room))}`));
+    const done = el("p", { class: "panel good", role: "status", tabindex: "-1" }, `${name}: ${inZone(undone.message, zoneFor(action.room))}`);
+    put(said, done);
+    done.focus(); // the button that was pressed is gone
   });
   button.disabled = false;
 }

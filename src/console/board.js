@@ -25,7 +25,8 @@ let made = 0; // how many of them have a card on the page
 
 const filter = readFilter();
 const list = el("div", { class: "board" });
-const summary = el("p", { class: "summary", role: "status" });
+const summary = el("p", { class: "summary" });
+const searchedFor = el("p", { class: "unseen", role: "status" }); // the same, read out only after something was searched for
 const happened = el("ol", { class: "happened", role: "log", "aria-label": "What happened just now" });
 const more = el("div", { class: "more" });
 
@@ -33,7 +34,7 @@ begin({
   run: async (me, main) => {
     put(
       main,
-      el("div", { class: "heading" }, el("h1", {}, "Rooms"), summary),
+      el("div", { class: "heading" }, el("h1", {}, "Rooms"), summary, searchedFor),
       controls(),
       el(
         "div",
@@ -115,7 +116,7 @@ function hear(kind, data) {
     take(data.room, { ...known.get(data.room), ...data, state: data, failed: false });
     return arrangeSoon();
   }
-  if (known.has(data.room)) read(data.room);
+  if (known.has(data.room) && !isTold(known.get(data.room).state, now())) read(data.room);
   if (kind === "action" && data.message) happen(data.room, inZone(data.message, zoneOf(data.room)));
   if (kind === "check-in") happen(data.room, `somebody checked in (${data.source})`);
   if (kind === "release-near") happen(data.room, `nobody has come; released at ${clock(data.release_at, zoneOf(data.room))}`);
@@ -299,6 +300,7 @@ function controls() {
     const said = Object.entries(filter).filter(([, value]) => value);
     history.replaceState(null, "", said.length ? `?${new URLSearchParams(said)}` : location.pathname);
     arrange();
+    say(searchedFor, summary.textContent);
   };
   search.addEventListener("input", () => {
     clearTimeout(typing);

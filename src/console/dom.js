@@ -27,10 +27,14 @@ export function field(label, control) {
   return el("label", { class: "field" }, el("span", {}, label), control);
 }
 
+const UNANSWERED = 30_000; // whoever walked away meant no
+
 // Asks before something is done; resolves to whether it shall be.
 export function confirm(question, detail, yes) {
   return new Promise((resolve) => {
     const answer = (value) => () => dialog.close(value);
+    // Not the other one: whoever holds Enter down has not answered.
+    const cancel = el("button", { autofocus: true, onclick: answer("") }, "Cancel");
     const dialog = el(
       "dialog",
       { "aria-labelledby": "question" },
@@ -40,10 +44,12 @@ export function confirm(question, detail, yes) {
         "div",
         { class: "buttons" },
         el("button", { class: "danger", onclick: answer("yes") }, yes),
-        el("button", { onclick: answer("") }, "Cancel"),
+        cancel,
       ),
     );
+    const timer = setTimeout(answer(""), UNANSWERED);
     dialog.addEventListener("close", () => {
+      clearTimeout(timer);
       dialog.remove();
       resolve(dialog.returnValue === "yes");
     });

@@ -4,6 +4,8 @@ import { Away, Problem, send } from "./api.js";
 import { found, lost } from "./frame.js";
 
 const SILENCE = 40_000; // the service gives a sign of life every fifteen seconds
+const HEADERS = 10_000; // and begins to answer at once
+const HIDDEN = 60_000; // a browser grants one host six connections: pages that nobody looks at give theirs back
 const [PAUSE, PAUSE_MAX] = [1000, 30_000];
 const LASTING = 10_000; // what ends sooner is not begun again at once
 
@@ -14,6 +16,7 @@ export async function listen({ hear, again, connected = () => {} }) {
   let since = null;
   let pause = 0;
   for (;;) {
+    await inSight();
     let problem = new Away();
     let begun = Infinity;
     try {
@@ -29,17 +32,18 @@ export async function listen({ hear, again, connected = () => {} }) {
         (event) => {
           last = event.id ?? last;
           if (event.kind === "missed") again();
-          else hear(event.kind, event.data);
+          else if (event.kind !== null) hear(event.kind, event.data);
         },
       );
     } catch (thrown) {
       problem = thrown;
     }
     if (problem instanceof Problem && problem.status === 401) return; // the page signs in anew
+    if (problem === UNSEEN) continue;
     since ??= Date.now();
     if (Date.now() - begun >= LASTING) pause = 0;
-    // A first loss is mended at once and not worth a word; a no is.
-    if (pause > 0 || problem.status === 403) {
+    // A first loss is mended at once and not worth a word; a no is, and so is what was found out by waiting for it.
+    if (pause > 0 || problem === SILENT || problem.status === 403) {
       lost(problem, since);
       connected(problem.status === 429, false); // too many listen: it can be asked all the same
     }
@@ -61,6 +65,21 @@ async function renew() {
   }
 }
 
+const [SILENT, UNSEEN] = [new Away(), new Away()];
+
+// Once somebody looks at the page.
+function inSight() {
+  if (!document.hidden) return Promise.resolve();
+  return new Promise((resolve) => {
+    const look = () => {
+      if (document.hidden) return;
+      document.removeEventListener("visibilitychange", look);
+      resolve();
+    };
+    document.addEventListener("visibilitychange", look);
+  });
+}
+
 // For so long, or until the browser has a network again.
 function rest(milliseconds) {
   return new Promise((resolve) => {
@@ -76,10 +95,19 @@ function rest(milliseconds) {
 
 async function converse(last, opened, heard) {
   const stop = new AbortController();
-  let watchdog = setTimeout(() => stop.abort(), SILENCE);
+  const after = (milliseconds, why) => setTimeout(() => stop.abort(why), milliseconds);
+  let watchdog = after(HEADERS, SILENT);
+  let unseen = null;
+  const look = () => {
+    clearTimeout(unseen);
+    if (document.hidden) unseen = after(HIDDEN, UNSEEN);
+  };
+  document.addEventListener("visibilitychange", look);
   try {
     const headers = last === null ? {} : { "last-event-id": last };
     const answer = await send("GET", "/v1/events", { headers, signal: stop.signal });
+    clearTimeout(watchdog);
+    watchdog = after(SILENCE, SILENT);
     opened();
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     let text = "";
@@ -87,20 +115,23 @@ async function converse(last, opened, heard) {
       const { value, done } = await reader.read();
       if (done) return;
       clearTimeout(watchdog);
-      watchdog = setTimeout(() => stop.abort(), SILENCE);
+      watchdog = after(SILENCE, SILENT);
       const parts = (text + value).split(/\r?\n\r?\n/);
       text = parts.pop();
       parts.map(parse).forEach((event) => event && heard(event));
     }
   } catch (error) {
-    throw error instanceof Problem ? error : new Away();
+    if (error instanceof Problem) throw error;
+    throw stop.signal.aborted ? stop.signal.reason : new Away();
   } finally {
+    document.removeEventListener("visibilitychange", look);
     clearTimeout(watchdog);
+    clearTimeout(unseen);
     stop.abort();
   }
 }
 
-// One event of a stream (HTML, 9.2.6); null for a sign of life.
+// One event of a stream (HTML, 9.2.6), or a name without one; null for a sign of life.
 function parse(block) {
   const event = { kind: "message", id: null, data: null };
   const data = [];
@@ -110,7 +141,7 @@ function parse(block) {
     if (name === "id") event.id = value;
     if (name === "data") data.push(value);
   }
-  if (data.length === 0) return null;
+  if (data.length === 0) return event.id === null ? null : { kind: null, id: event.id }; // from where to resume
   try {
     event.data = JSON.parse(data.join("\n"));
   } catch {

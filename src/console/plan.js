@@ -1,6 +1,6 @@
 // A sweep: what it would do and why, and doing it.
 
-import { ask, rooms as allRooms } from "./api.js";
+import { Away, ask, rooms as allRooms } from "./api.js";
 import { confirm, el, field, put, say } from "./dom.js";
 import { begin, trouble } from "./frame.js";
 import { nameOf } from "./room.js";
@@ -21,7 +21,7 @@ const show = el(
   el("option", { value: "acts" }, "What would be changed"),
   el("option", { value: "all" }, "Everything that was looked at"),
 );
-const status = el("p", { role: "status" });
+const status = el("p", { role: "status", tabindex: "-1" });
 const bar = el("progress", { hidden: true, "aria-label": "Progress" });
 const apply = el("button", { class: "danger", hidden: true, onclick: applyIt }, "Apply");
 const planIt = el("button", { class: "primary", onclick: plan }, "Make a plan");
@@ -82,14 +82,19 @@ async function applyIt() {
     await ask("POST", `/v1/sweeps/${sweep.id}/apply`);
     await follow(sweep.id);
   });
-  status.focus?.();
+  status.focus(); // the button that was pressed is gone
 }
 
 async function follow(id) {
   for (;;) {
-    sweep = await ask("GET", `/v1/sweeps/${encodeURIComponent(id)}`);
-    draw();
-    if (OVER.includes(sweep.state)) return;
+    try {
+      sweep = await ask("GET", `/v1/sweeps/${encodeURIComponent(id)}`);
+      draw();
+    } catch (problem) {
+      if (!(problem instanceof Away)) throw problem;
+      say(status, "No connection to Adjourn. The sweep goes on; how far it is will be seen again.");
+    }
+    if (OVER.includes(sweep?.state)) return;
     await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
   }
 }

@@ -3,6 +3,7 @@
 import { Away, ask, wishName } from "./api.js";
 
 const SENDS = 3; // over a connection that breaks
+const WITHIN = 20_000; // who presses stands there for as long; what came later would surprise whoever comes next
 const WAIT = "wait=10";
 const LOOK_AGAIN = 1000;
 const LOOKS = 60;
@@ -17,12 +18,15 @@ export async function press(path, body) {
 }
 
 async function sendSurely(path, body, headers) {
+  const signal = AbortSignal.timeout(WITHIN);
   for (let sends = 1; ; sends++) {
     try {
-      return await ask("POST", path, { body, headers });
+      return await ask("POST", path, { body, headers, signal });
     } catch (problem) {
+      if (signal.aborted) throw new Away();
       if (!(problem instanceof Away) || sends === SENDS) throw problem;
       await pause(LOOK_AGAIN * sends);
+      if (signal.aborted) throw problem;
     }
   }
 }

@@ -72,6 +72,7 @@ impl Actions {
         let work = async move {
             // Whatever becomes of it, it is under way no more.
             let _over = Over { id, known: known.clone() };
+            let actor = action.actor.clone();
             let answer = engine.perform(action.clone(), mode).await;
             rooms.changed(&room);
             let ending = answer.as_ref().map_or("failed", |answer| Ending::from(&answer.outcome).as_str());
@@ -81,7 +82,7 @@ impl Actions {
                 && !answer.repeated
             {
                 let (action, outcome) = (answer.action, Box::new(answer.outcome.clone()));
-                notices.tell(Notice::Acted { room, action, outcome });
+                notices.tell(Notice::Acted { room, action, actor: Some(actor), outcome });
             }
             // Whoever asked may have gone, with the action's name.
             if let Err(Ok(answer)) = told.send(answer) {

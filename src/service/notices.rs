@@ -10,7 +10,7 @@ use tokio::sync::broadcast;
 use uuid::Uuid;
 
 use super::sweeps::SweepId;
-use crate::action::{ActionId, Outcome, Seen};
+use crate::action::{ActionId, Actor, Outcome, Seen};
 use crate::calendar::RoomAddress;
 
 /// Notices a slow listener may be behind; then it hears that it missed some. On the hour, something changes in every room.
@@ -30,6 +30,8 @@ pub enum Notice {
         room: RoomAddress,
         /// Its name.
         action: ActionId,
+        /// Who asked for it; `None` for a sweep's.
+        actor: Option<Actor>,
         /// How it ended.
         outcome: Box<Outcome>,
     },
@@ -92,7 +94,7 @@ impl Notice {
     pub fn told(&self) -> Value {
         match self {
             Self::Turned { room } => json!({ "room": room }),
-            Self::Acted { room, action, outcome } => {
+            Self::Acted { room, action, outcome, .. } => {
                 json!({ "room": room, "action": action, "message": outcome.to_string() })
             }
             Self::CheckedIn { room, at, source } => json!({ "room": room, "at": at, "source": source }),
@@ -164,13 +166,8 @@ pub struct Resumed {
     pub meanwhile: Option<Vec<Noted>>,
     /// What is told from now on.
     pub from_now_on: broadcast::Receiver<Noted>,
-}
-
-impl Resumed {
-    /// For somebody who was not here before.
-    pub fn anew(from_now_on: broadcast::Receiver<Noted>) -> Self {
-        Self { meanwhile: Some(Vec::new()), from_now_on }
-    }
+    /// The number of the last notice before that.
+    pub last: u64,
 }
 
 impl Default for Notices {
@@ -201,6 +198,13 @@ impl Notices {
         Some(self.told().to.as_ref()?.subscribe())
     }
 
+    /// The same, for somebody who will want to [`resume`](Self::resume) before anything was told.
+    pub fn begin(&self) -> Option<Resumed> {
+        let told = self.told();
+        let from_now_on = told.to.as_ref()?.subscribe();
+        Some(Resumed { meanwhile: Some(Vec::new()), from_now_on, last: told.last })
+    }
+
     /// Listens on, after the notice of this name; `None` when nothing will be told any more.
     pub fn resume(&self, last: &str) -> Option<Resumed> {
         let told = self.told();
@@ -214,7 +218,7 @@ impl Notices {
         let meanwhile = number
             .filter(|number| number + 1 >= oldest)
             .map(|number| told.kept.iter().filter(|noted| noted.number > number).cloned().collect());
-        Some(Resumed { meanwhile, from_now_on })
+        Some(Resumed { meanwhile, from_now_on, last: told.last })
     }
 
     /// A notice's name, by which to [`resume`](Self::resume).

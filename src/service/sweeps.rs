@@ -224,7 +224,7 @@ impl Service {
         for one in outcome.iter().flat_map(|swept| &swept.applied) {
             self.tell_of_series(one);
             let (room, outcome) = (one.room.clone(), Box::new(one.outcome.clone()));
-            self.notices.tell(Notice::Acted { room, action: one.action, outcome });
+            self.notices.tell(Notice::Acted { room, action: one.action, actor: None, outcome });
         }
         outcome
     }

@@ -208,6 +208,7 @@ async fn what_happens_is_heard_by_who_may_know_of_the_room() {
         }
     };
     read("text/event-stream").await;
+    read("\nid: ").await; // from where to resume, before anything is told
     lobby.post(&format!("/v1/rooms/{BUSY}/end"), "").await;
     read("event: action").await;
     read(BUSY).await;

@@ -125,7 +125,7 @@ async function tabTo(page, name) {
 
 test("what has changed since the display showed it is left alone, in the API's words", async () => {
   // This display hears of nothing, and what it asks is not answered from here on: as over a network that swallows things.
-  const deaf = (page) => page.route("**/v1/events", () => {});
+  const deaf = (page) => page.route("**/v1/events", (route) => route.fulfill({ status: 429, json: {} }));
   const { page, wrong, close } = await door("delta", { network: true, setUp: deaf });
   await shows(page, "In use");
   await page.route("**/v1/rooms/room-delta%40example.com", () => {});
@@ -154,6 +154,30 @@ test("the server goes and comes back: the display says so, and goes on", async (
   await until(async () => (await banner.textContent()) === "", "the banner goes", 20_000);
   await end(page);
   await shows(page, "Free");
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("a network that swallows everything is noticed by waiting, and said at once", async () => {
+  const swallows = (page) => page.route("**/v1/events", () => {});
+  const { page, wrong, close } = await door("delta", { network: true, setUp: swallows });
+  await page.locator(".link").getByText(saying("No connection to Adjourn since HH:MM")).waitFor({ timeout: 20_000 });
+  assert.equal(await button(page, "End").getAttribute("aria-disabled"), "true");
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("a press that nobody answers is given up while somebody stands there", async () => {
+  const { page, wrong, close } = await door("delta", { network: true });
+  await shows(page, "In use");
+  let sent = 0;
+  await page.route("**/v1/rooms/*/end", () => sent++);
+  await button(page, "End").click();
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), "Cancel", "held Enter ends nothing");
+  await button(page, "End now").click();
+  await page.locator(".said").getByText("The service cannot be reached.").waitFor({ timeout: 40_000 });
+  assert.equal(sent, 1, "and is not sent after that");
+  assert.ok((await view("delta")).busy);
   assert.deepEqual(wrong, []);
   await close();
 });
