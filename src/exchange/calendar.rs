@@ -276,13 +276,15 @@ impl Exchange {
         item: ItemRef<'_>,
         trail: &mut Vec<RequestIds>,
     ) -> Result<(), Failed> {
-        // "DeleteItem": a delegate may not move to Deleted Items by deleting. A date of a series cannot be moved.
-        if self.client.access() == Access::Delegate && !event.kind.is_date_of_series() {
+        // A delegate may not move to Deleted Items by deleting ("DeleteItem operation"). A date of a series cannot be moved, and
+        // leaves nothing behind either way.
+        let is_delegate = self.client.access() == Access::Delegate;
+        if is_delegate && !event.kind.is_date_of_series() {
             return self.move_item(room, item, WellKnown::DeletedItems, trail).await;
         }
         let delete = DeleteItem {
             items: &[item],
-            delete_type: DeleteType::MoveToDeletedItems,
+            delete_type: if is_delegate { DeleteType::SoftDelete } else { DeleteType::MoveToDeletedItems },
             send: SendCancellations::ToNone,
         };
         let read = |body: &Body<'_>| match body {

@@ -381,7 +381,10 @@ fn carry_out(
         Some(Wrong::BusyMessage(back_off)) => one(busy(*back_off)),
         Some(Wrong::ItemError(code)) => one(Refusal::new(code, "Scripted.")),
         _ => match acting {
-            Ok(acting) => ops::answer(&mut Desk { world, acting, hub, caller }, call.operation, wrong),
+            Ok(acting) => {
+                let is_delegate = matches!(call.act_for, Ok(None));
+                ops::answer(&mut Desk { world, acting, is_delegate, hub, caller }, call.operation, wrong)
+            }
             Err(refusal) => one(refusal),
         },
     }

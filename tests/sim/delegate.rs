@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use adjourn::action::{Ask, Change, DeleteHow, Fault, Notify, Outcome, Refusal};
-use adjourn::calendar::Scope;
+use adjourn::action::{Action, Ask, Change, DeleteHow, Fault, Notify, Outcome, Refusal, Target};
+use adjourn::calendar::{Scope, Window};
 use adjourn::clock::SystemClock;
-use adjourn::engine::{self, Engine};
+use adjourn::engine::{self, Engine, Mode};
 use adjourn::exchange::{Access, Exchange};
 use adjourn::journal::MemoryJournal;
-use adjourn::sim::{MailKind, Options, Simulator, World};
+use adjourn::sim::{MailKind, MeetingSpec, Options, Pattern, Range, Series, Simulator, World};
 
-use crate::office::{Office, ROOM, meeting, now, plain, room, settings, world};
+use crate::office::{Office, ROOM, action, meeting, now, plain, room, settings, world};
 
 /// The account may not impersonate anybody.
 async fn office(mut world: World, full_access: &[&str]) -> Office {
@@ -63,6 +63,33 @@ async fn a_delegate_removes_what_is_plain_to_the_rooms_deleted_items() {
     let office = office(world, &[ROOM]).await;
     change(office.ask(Ask::Delete(DeleteHow::Silent)).await);
     assert!(office.sim.world(|world| world.deleted(ROOM)).iter().any(|event| event.uid == uid));
+}
+
+/// An id tells which mailbox it is of, and the account may open that one too.
+#[tokio::test]
+async fn an_event_of_another_mailbox_is_not_this_rooms() {
+    let mut world = world();
+    let uid = world.add_meeting(meeting());
+    let office = office(world, &[ROOM, "ada@example.com"]).await;
+    let ada = "ada@example.com".parse().unwrap();
+    let theirs = office.engine.calendar().events(&ada, Window::instant(now())).await.unwrap();
+    let target = Target::Event { id: theirs[0].id.clone(), seen: None };
+    for ask in [Ask::End(Notify::Nobody), Ask::Delete(DeleteHow::Silent)] {
+        let wish = Action { target: target.clone(), ..action(ask) };
+        let outcome = office.engine.perform(wish, Mode::Perform).await.unwrap().outcome;
+        assert!(matches!(outcome, Outcome::Refused { refusal: Refusal::Exchange { .. } }), "{outcome:?}");
+    }
+    let left = office.sim.world(|world| world.event("ada@example.com", &uid)).unwrap();
+    assert!(left.end > now());
+}
+
+#[tokio::test]
+async fn a_delegate_removes_one_date_of_a_series() {
+    let mut world = world();
+    let daily = Series::new(Pattern::Daily { interval: 1 }, Range::Count(5));
+    world.add_meeting(MeetingSpec { series: Some(daily), ..meeting() });
+    let office = office(world, &[ROOM]).await;
+    assert_eq!(change(office.ask(Ask::Delete(DeleteHow::Silent)).await), Change::Removed);
 }
 
 #[tokio::test]

@@ -133,10 +133,23 @@ async fn a_room_that_moved_is_looked_for_again_and_found() {
 
     // The new server does not know it any more: it went back.
     old.autodiscover(|it| it.say(HERE, Whereabouts::At(old.url())));
-    new.trouble(Trouble::new(Wrong::Fault("ErrorNonExistentMailbox")).times(usize::MAX));
+    new.trouble(Trouble::new(Wrong::Fault("ErrorNonExistentMailbox")));
     let before = old.requests().len();
     exchange.look_in(&address(HERE)).await.unwrap();
     assert_eq!(old.requests().len(), before + 1);
+
+    // A server that is not the mailbox's says so.
+    for code in ["ErrorProxyRequestNotAllowed", "ErrorCrossSiteRequest", "ErrorWrongServerVersion"] {
+        let (from, to) = if code == "ErrorCrossSiteRequest" { (&new, &old) } else { (&old, &new) };
+        old.autodiscover(|it| it.say(HERE, Whereabouts::At(to.url())));
+        from.trouble(Trouble::new(Wrong::Fault(code)));
+        let before = to.requests().len();
+        exchange.look_in(&address(HERE)).await.unwrap();
+        assert_eq!(to.requests().len(), before + 1, "{code}");
+    }
+    old.autodiscover(|it| it.say(HERE, Whereabouts::At(old.url())));
+    new.trouble(Trouble::new(Wrong::Fault("ErrorCrossSiteRequest")));
+    exchange.look_in(&address(HERE)).await.unwrap();
 
     // A mailbox that is nowhere is looked for once, not for ever.
     old.autodiscover(|it| it.say(HERE, Whereabouts::Unknown));

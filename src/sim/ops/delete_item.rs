@@ -24,6 +24,10 @@ pub(super) fn answer(desk: &mut Desk<'_>, request: Node<'_, '_>) -> Result<Strin
 
 fn one(desk: &mut Desk<'_>, delete: &str, send: Option<&str>, id: Node<'_, '_>) -> Result<String, Refusal> {
     let at = wanted(desk, id)?.at;
+    if desk.is_delegate && delete == "MoveToDeletedItems" {
+        // So says the operation's page; a delegate is to use MoveItem.
+        return Err(Refusal::new("ErrorCannotDeleteObject", "The object could not be deleted."));
+    }
     let item = desk.mailbox()?.items.get(&at.item).ok_or_else(not_found)?;
     if matches!(item.content, Content::Message(_)) {
         return remove(desk, at, delete);

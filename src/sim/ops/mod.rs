@@ -33,6 +33,8 @@ pub(crate) struct Desk<'w> {
     pub(crate) world: &'w mut World,
     /// The mailbox acted for, if the request names one or the account has one.
     pub(crate) acting: Option<u32>,
+    /// By Full Access, in the account's own name.
+    pub(crate) is_delegate: bool,
     /// Who wants to hear of what happens.
     pub(crate) hub: &'w mut Hub,
     pub(crate) caller: Caller,
