@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -219,6 +220,11 @@ impl Simulator {
     /// How many sign-ins by NTLM or Negotiate had a wrong password.
     pub fn refused_sign_ins(&self) -> usize {
         self.service.door.wrong()
+    }
+
+    /// How many requests brought their body along and were not let in.
+    pub fn bodies_refused(&self) -> usize {
+        self.service.bodies_refused.load(Ordering::Relaxed)
     }
 
     /// Every connection has to sign in again, as after a recycle of the application pool.

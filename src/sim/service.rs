@@ -3,6 +3,7 @@
 
 use std::io::{self, Write as _};
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -49,6 +50,7 @@ pub(crate) struct Service {
     latency: Duration,
     fixed_now: Option<DateTime<Utc>>,
     back_ends: usize,
+    pub(crate) bodies_refused: AtomicUsize,
     pub(crate) release: Release,
 }
 
@@ -111,6 +113,7 @@ impl Service {
         Self {
             state: Mutex::new(state),
             door,
+            bodies_refused: AtomicUsize::new(0),
             clock_ahead: options.clock_ahead,
             disabled: options.disabled.clone(),
             latency: options.latency,
@@ -151,7 +154,10 @@ impl Service {
         let body = body.map_err(|error| io::Error::other(error.to_string()))?.to_bytes();
         let (scheme, sign_in) = match verdict {
             Verdict::Yes(scheme, sign_in) => (scheme, sign_in),
-            Verdict::No(offers) => return self.respond(Out::SignIn(offers), &head.headers, None),
+            Verdict::No(offers) => {
+                self.bodies_refused.fetch_add(usize::from(!body.is_empty()), Ordering::Relaxed);
+                return self.respond(Out::SignIn(offers), &head.headers, None);
+            }
         };
         if refuse(&head.method, &head.headers).is_none()
             && let Some(answer) = autodiscover::with_login(self, &head, &body)

@@ -273,7 +273,7 @@ async fn a_server_that_offers_another_way_is_named_as_such() {
 }
 
 #[tokio::test]
-async fn a_token_from_a_file_is_said_and_a_fresh_one_after_it_was_renewed() {
+async fn a_token_from_a_file_is_said_and_a_young_one_that_is_refused_is_not_read_again() {
     let tokens = Tokens::default();
     let site =
         Site::open(Options { schemes: vec![Scheme::Bearer], tokens: tokens.clone(), ..Options::default() })
@@ -333,6 +333,7 @@ async fn a_write_is_sent_whole_on_the_last_leg_only() {
     let made: Vec<_> =
         site.sim.requests().iter().filter(|asked| asked.operation == "CreateItem").cloned().collect();
     assert_eq!(made.len(), 1);
+    assert_eq!(site.sim.bodies_refused(), 0);
 }
 
 #[tokio::test]

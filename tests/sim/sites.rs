@@ -157,3 +157,25 @@ async fn a_room_that_moved_is_looked_for_again_and_found() {
     let nowhere = exchange.look_in(&address(HERE)).await;
     assert!(matches!(nowhere, Err(Failed::Refused(Kind::NoMailbox, _))), "{nowhere:?}");
 }
+
+#[tokio::test]
+async fn a_server_that_refuses_the_account_keeps_nobody_from_the_others() {
+    let (here, there) = (building(HERE, true).await, building(THERE, true).await);
+    there.change_password("another");
+    let mut ca = tempfile::NamedTempFile::new().unwrap();
+    for sim in [&here, &there] {
+        ca.write_all(sim.ca_pem().unwrap().as_bytes()).unwrap();
+    }
+    here.autodiscover(|it| it.say(THERE, Whereabouts::At(there.url())));
+    let mut settings = settings(&here, Some(ca.path()));
+    let confirmed = [&here, &there].map(|sim| host(sim).parse().unwrap());
+    settings.at =
+        At::Discovered(Policy { first: Some(host(&here).parse().unwrap()), ..Policy::new(confirmed) });
+    let exchange = Exchange::new(&settings).unwrap();
+    exchange.look_in(&address(HERE)).await.unwrap();
+    for _ in 0..3 {
+        let refused = exchange.look_in(&address(THERE)).await;
+        assert!(matches!(refused, Err(Failed::Refused(Kind::Credentials, _))), "{refused:?}");
+        exchange.look_in(&address(HERE)).await.unwrap();
+    }
+}
