@@ -131,7 +131,7 @@ fn tag(view: &RoomView) -> String {
     let mut hash = DefaultHasher::new();
     (&view.room, view.busy, &view.current, &view.next).hash(&mut hash);
     (&view.name, &view.building, &view.time_zone).hash(&mut hash);
-    (view.free_until, view.checked_in, view.release_at, &view.may).hash(&mut hash);
+    (view.busy_until, view.free_until, view.checked_in, view.release_at, &view.may).hash(&mut hash);
     format!("\"{:016x}\"", hash.finish())
 }
 

@@ -35,6 +35,8 @@ pub(super) struct RoomView {
     pub current: Option<EventView>,
     /// What begins next, within a day.
     pub next: Option<EventView>,
+    /// Something is on until then, one after another or beside another, as far as its calendar was read; null when nothing is on.
+    pub busy_until: Option<DateTime<Utc>>,
     /// Nothing is on until then; null when something is on, or nothing comes within a day.
     pub free_until: Option<DateTime<Utc>>,
     /// Somebody checked in to what is on.
@@ -149,6 +151,7 @@ impl RoomView {
             follows: status.follows.as_str(),
             current: event(&status.current),
             next: event(&status.next),
+            busy_until: status.busy_until,
             free_until: status.free_until,
             checked_in: status.checked_in,
             release_at: status.release_at,

@@ -147,8 +147,9 @@ function draw() {
 
 const span = (event, zone) => (event.all_day ? "All day" : `${near(event.start, zone)}–${near(event.end, zone)}`);
 
-function until({ current, next, stale }, time, zone) {
+function until({ current, next, busyUntil, stale }, time, zone) {
   if (stale) return "";
+  if (busyUntil) return `until ${near(busyUntil, zone)} · ${length(Date.parse(busyUntil) - time)} left`;
   if (current) return `until ${near(current.end, zone)} · ${length(Date.parse(current.end) - time)} left`;
   if (!next) return "for the rest of the day";
   return `until ${near(next.start, zone)} · ${length(Date.parse(next.start) - time)}`;

@@ -42,18 +42,21 @@ export function at(view, now) {
   const openEnd = Boolean(view.next) && !next;
   const stale = now - asOf(view) > UNHEARD || (openEnd && !current);
   const passed = (openEnd && !current) || (current?.id ?? null) !== (view.current?.id ?? null);
+  // Meetings may overlap: the one that is shown is over, and another goes on.
+  const busyUntil = !current && Date.parse(view.busy_until) > now ? view.busy_until : null;
   const releaseAt = !passed && !stale && view.release_at ? Date.parse(view.release_at) : null;
-  const room = { current, next, passed, stale, openEnd, releaseAt, checkedIn: !passed && view.checked_in };
+  const room = { current, next, busyUntil, passed, stale, openEnd, releaseAt, checkedIn: !passed && view.checked_in };
   room.may = new Set(passed || stale ? [] : view.may);
   room.kind = kind(room, now);
   room.word = WORDS[room.kind];
-  const turns = [current?.end, next?.start].filter(Boolean).map(Date.parse);
+  const turns = [current?.end, busyUntil, next?.start].filter(Boolean).map(Date.parse);
   room.turnsAt = Math.min(...turns, ...(releaseAt > now ? [releaseAt] : []));
   return room;
 }
 
-function kind({ current, next, releaseAt, stale }, now) {
+function kind({ current, next, busyUntil, releaseAt, stale }, now) {
   if (stale) return "unknown";
+  if (busyUntil) return "busy";
   if (current) return releaseAt === null ? "busy" : "awaiting";
   return next && Date.parse(next.start) - now < SOON ? "soon" : "free";
 }

@@ -24,6 +24,8 @@ pub struct Status {
     pub current: Option<Event>,
     /// What begins next.
     pub next: Option<Event>,
+    /// From now on something is on until then, one after another or beside another; `None` when nothing is on.
+    pub busy_until: Option<DateTime<Utc>>,
     /// From now on nothing is on until then; `None` when something is on, or nothing is known to come.
     pub free_until: Option<DateTime<Utc>>,
     /// Whether somebody checked in to what is on (or may be checked in to now).
@@ -66,6 +68,7 @@ pub fn status(
     let current = events().filter(|event| event.is_on(now)).max_by_key(|event| event.start).cloned();
     let next = events().filter(|event| event.start > now).min_by_key(|event| event.start).cloned();
     let free_until = next.as_ref().filter(|_| current.is_none()).map(|next| next.start);
+    let busy_until = busy_until(kept, now);
     let rule = rules.check_in(room);
     let rule = rule.as_ref();
     let sign_for = |event: &Event| match rule {
@@ -104,9 +107,21 @@ pub fn status(
         follows: kept.how,
         current,
         next,
+        busy_until,
         free_until,
         checked_in,
         release_at,
         may,
     }
+}
+
+/// How long something is on without a gap.
+fn busy_until(kept: &Kept, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let mut events: Vec<_> = kept.events.iter().filter(|event| !event.is_cancelled).collect();
+    events.sort_by_key(|event| event.start);
+    let busy = events
+        .iter()
+        .filter(|event| event.end > now)
+        .fold(now, |until, event| if event.start <= until { until.max(event.end) } else { until });
+    (busy > now).then_some(busy)
 }

@@ -25,6 +25,10 @@ async fn a_room_is_shown_as_it_is_and_asked_of_exchange_once() {
     let free = lobby.get(&format!("/v1/rooms/{FREE}")).await.json();
     assert_eq!((&free["busy"], &free["may"]), (&false.into(), &serde_json::json!(["book"])));
     assert_eq!(at(&free["free_until"]), lobby.began + TimeDelta::minutes(60));
+    assert_eq!(
+        (&free["busy_until"], &view["busy_until"]),
+        (&serde_json::Value::Null, &view["current"]["end"])
+    );
 
     let reads = lobby.asked("FindItem");
     let tag = busy.header("etag").unwrap().to_owned();

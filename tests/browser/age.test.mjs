@@ -19,7 +19,7 @@ const time = (from) => new Date(Date.now() + from).toISOString();
 const event = (id, from, to) => ({ id, start: time(from), end: time(to), kind: "single", all_day: false, private: false, subject: id });
 const state = (more) => ({
   ...{ room: FJORD, name: null, building: null, time_zone: null, busy: Boolean(more.current), read_at: time(0), as_of: time(0) },
-  ...{ follows: "asked", current: null, next: null, free_until: null, checked_in: false, release_at: null, may: ["book"] },
+  ...{ follows: "asked", current: null, next: null, free_until: null, busy_until: null, checked_in: false, release_at: null, may: ["book"] },
   ...more,
 });
 const meeting = (more = {}) => state({ current: event("Standup", -MINUTE, 20 * MINUTE), may: ["end", "extend"], ...more });
@@ -34,7 +34,8 @@ function played({ answers, list, events, posted = [], still = false }) {
     await page.route(`**/v1/rooms/${encodeURIComponent(FJORD)}`, (route) => give(route, answers()));
     if (list) await page.route("**/v1/rooms?*", (route) => give(route, { rooms: [entry(list())], next_cursor: null }));
     await page.route("**/v1/events", async (route) => {
-      const told = await events?.();
+      // Without events there is no place for one more who listens, which is no lost connection.
+      const told = events ? await events() : { status: 429, json: {} };
       if (told) await route.fulfill(told).catch(() => {});
     });
     await page.route(`**/v1/rooms/${encodeURIComponent(FJORD)}/*`, (route) => {
@@ -173,4 +174,16 @@ test("after the last event that is known, nobody says that the room is free", as
   assert.equal(await one.page.getByText("for the rest of the day").isVisible(), false);
   assert.ok(asked >= 2, "it asked again");
   await done(one);
+});
+
+test("where meetings overlap, the room is in use until the last of them is over", async () => {
+  const both = () => meeting({ current: event("Short", -MINUTE, 3000), busy_until: time(10 * MINUTE) });
+  let answered = false;
+  const answers = () => (answered ? problem(503, "Not now") : ((answered = true), both()));
+  const { page, ...rest } = await door({ answers });
+  await shows(page, "In use");
+  await page.locator(".title").getByText("Short").waitFor({ state: "hidden" });
+  assert.equal(await word(page), "In use");
+  await page.locator(".until").getByText(saying("until HH:MM")).waitFor();
+  await done(rest);
 });
