@@ -279,11 +279,11 @@ function draw(address) {
   say(parts.next, releaseAt ? `Released at ${clock(releaseAt, zone)} if nobody comes` : checked + after);
 }
 
-function until({ at: { stale, current, next }, state, failed }, zone) {
+function until({ at: { stale, current, busyUntil, next }, state, failed }, zone) {
   if (!state) return "nobody has looked yet";
   const told = `as of ${near(asOf(state), zone)}`;
   if (stale) return told;
-  const turns = current?.end ?? next?.start;
+  const turns = busyUntil ?? current?.end ?? next?.start;
   return [turns && `until ${near(turns, zone)}`, failed && `(${told})`].filter(Boolean).join(" ");
 }
 

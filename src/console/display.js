@@ -141,7 +141,8 @@ function draw() {
   say(parts.deadline, deadline(room, time, zone));
   say(parts.unheard, unheard(room, zone));
   say(parts.next, next ? `Next: ${span(next, zone)} ${titleOf(next)}` : room.openEnd ? "" : "Nothing else within a day");
-  say(parts.told, `${nameOf(view)}: ${room.word}${current && !room.stale ? ` until ${near(current.end, zone)}` : ""}`);
+  const ends = room.busyUntil ?? current?.end;
+  say(parts.told, `${nameOf(view)}: ${room.word}${ends && !room.stale ? ` until ${near(ends, zone)}` : ""}`);
   drawButtons(room);
 }
 

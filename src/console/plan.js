@@ -68,6 +68,7 @@ function plan() {
     apply.hidden = true;
     rows = ROWS;
     const begun = await ask("POST", "/v1/sweeps", { body: {} });
+    sweep = null;
     history.replaceState(null, "", `?sweep=${begun.id}`);
     await follow(begun.id);
   });
@@ -90,11 +91,11 @@ async function follow(id) {
     try {
       sweep = await ask("GET", `/v1/sweeps/${encodeURIComponent(id)}`);
       draw();
+      if (OVER.includes(sweep.state)) return;
     } catch (problem) {
       if (!(problem instanceof Away)) throw problem;
       say(status, "No connection to Adjourn. The sweep goes on; how far it is will be seen again.");
     }
-    if (OVER.includes(sweep?.state)) return;
     await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
   }
 }

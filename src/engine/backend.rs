@@ -22,6 +22,12 @@ pub trait Calendar: Send + Sync {
     /// One event as it is now; `None` when it is not there (or the room may not see it).
     async fn event(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Trouble>;
 
+    /// The same, of an id that came from outside: never an event of another mailbox, and "not there" only of a calendar that the
+    /// room may see.
+    async fn named(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Trouble> {
+        self.event(room, id).await
+    }
+
     /// The series that this date belongs to; `None` when it is not there.
     async fn series(&self, room: &RoomAddress, date: &EventId) -> Result<Option<Series>, Trouble>;
 

@@ -85,10 +85,10 @@ impl Run<'_> {
                 let known = self.engine.known(self.action.ask).and_then(|known| known.event(room, id));
                 match named(known, *seen) {
                     Selected::This(event) if self.is_to_be_done(&event) => Ok(Selected::This(event)),
-                    _ => Ok(named(calendar.event(room, id).await?, *seen)),
+                    _ => Ok(named(calendar.named(room, id).await?, *seen)),
                 }
             }
-            Target::Series { id } => Ok(named(calendar.event(room, id).await?, None)),
+            Target::Series { id } => Ok(named(calendar.named(room, id).await?, None)),
         }
     }
 

@@ -338,6 +338,10 @@ impl Calendar for Exchange {
     }
 
     async fn event(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Trouble> {
+        Ok(self.item(room, id).await?)
+    }
+
+    async fn named(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Trouble> {
         let found = self.item(room, id).await?;
         match (self.client.access(), &found) {
             (Access::Impersonation, _) => {}

@@ -134,7 +134,12 @@ impl Client {
     fn no_way(&self, server: &str, no_way: NoWay) -> Failed {
         match no_way {
             NoWay::Denied { kind, why, hosts } => {
-                self.standing.refused_by(server, Kind::Credentials, &why, hosts);
+                // Of several reasons the report names one; to others this is the one that counts.
+                let refusal = match kind {
+                    Kind::Credentials => why.as_str(),
+                    _ => "Autodiscover: our credentials are not accepted",
+                };
+                self.standing.refused_by(server, Kind::Credentials, refusal, hosts);
                 Failed::Refused(kind, why)
             }
             NoWay::Refused(kind, why) | NoWay::Known(kind, why) => Failed::Refused(kind, why),
@@ -224,7 +229,7 @@ impl Client {
             Effect::Write => at_last.min(Instant::now() + WRITE_PATIENCE),
         };
         let (mut attempt, mut moved) = (0, false);
-        let mut last = Failed::Busy(String::from("parked after throttling"));
+        let mut last = Failed::Busy(String::from("waiting for its turn"));
         let mut finding_out = None;
         loop {
             let server = self.places.server(room);

@@ -14,6 +14,7 @@ use super::delivery::Failure;
 use super::dial::Dialer;
 use super::settings::{At, Settings, SettingsError};
 use super::sign_in::Credentials;
+use super::standing::AUTODISCOVER;
 use super::transport::Transport;
 use crate::calendar::RoomAddress;
 use crate::clock::{Clock as _, SystemClock};
@@ -123,7 +124,7 @@ impl Places {
     /// What is asked for this room next: its server by URL, or Autodiscover while that is not known.
     pub(super) fn server(&self, room: &str) -> String {
         let known = room.parse().ok().and_then(|room| self.url(&room));
-        known.unwrap_or_else(|| "autodiscover".to_owned())
+        known.unwrap_or_else(|| AUTODISCOVER.to_owned())
     }
 
     /// Where this room's server was found, if it was.

@@ -63,6 +63,10 @@ impl Calendar for Sites {
         self.of(room)?.event(room, id).await
     }
 
+    async fn named(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Trouble> {
+        self.of(room)?.named(room, id).await
+    }
+
     async fn series(&self, room: &RoomAddress, date: &EventId) -> Result<Option<Series>, Trouble> {
         self.of(room)?.series(room, date).await
     }

@@ -8,10 +8,10 @@
 //! sent at once. Connections that Windows has forgotten are for `login`, which lets one of them go first.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Mutex as Turn, MutexGuard as TurnGuard};
+use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 use tokio::time::Instant;
 
 use super::classify::Kind;
@@ -24,10 +24,14 @@ const SILENCE_MAX: Duration = Duration::from_secs(15 * 60);
 /// Servers that are remembered; with more, what is known of all is found out again.
 const SERVERS_MAX: usize = 256;
 
+/// What stands for the URL of a server that is to be found yet.
+pub(super) const AUTODISCOVER: &str = "autodiscover";
+
 /// What is known of one account at all its servers, each under its URL.
 #[derive(Default)]
 pub(super) struct Standing {
-    finding_out: Turn<()>,
+    /// While no server knows us.
+    finding_out: Arc<Turn<()>>,
     heard: Mutex<Heard>,
 }
 
@@ -42,6 +46,8 @@ struct Heard {
 struct Server {
     known: bool,
     refusals: Refusals,
+    /// While others know us, and this one does not.
+    finding_out: Arc<Turn<()>>,
 }
 
 #[derive(Default)]
@@ -104,15 +110,25 @@ impl Heard {
 impl Standing {
     /// Leave to say to this server who we are: at once while it knows us, else one after another. The refusal, if the last
     /// one is fresh.
-    pub(super) async fn enter(&self, server: &str) -> Result<Option<TurnGuard<'_, ()>>, (Kind, String)> {
-        let turn = match self.is_known(server) {
-            true => None,
-            false => Some(self.finding_out.lock().await),
+    pub(super) async fn enter(&self, server: &str) -> Result<Option<OwnedMutexGuard<()>>, (Kind, String)> {
+        let turn = match self.finding_out(server) {
+            None => None,
+            Some(turn) => Some(turn.lock_owned().await),
         };
         let heard = self.heard();
         heard.silence(server)?;
         // Whoever went before has found out.
         Ok(turn.filter(|_| !heard.is_known(server)))
+    }
+
+    /// Where one waits for whoever finds out.
+    fn finding_out(&self, server: &str) -> Option<Arc<Turn<()>>> {
+        let mut heard = self.heard();
+        match (heard.is_known(server), heard.is_known_somewhere()) {
+            (true, _) => None,
+            (false, true) => Some(heard.server(server).finding_out.clone()),
+            (false, false) => Some(self.finding_out.clone()),
+        }
     }
 
     /// Whether whoever has no turn may go on: those that waited elsewhere while others were refused may not.
@@ -134,9 +150,16 @@ impl Standing {
         if heard.nowhere.is_outdated(began, said_who) {
             heard.nowhere = Refusals::default();
         }
+        // Nobody is let in by Autodiscover as such; that the password is right shows elsewhere.
+        if let Some(looking) = heard.servers.get_mut(AUTODISCOVER)
+            && looking.refusals.is_outdated(began, said_who)
+        {
+            looking.refusals = Refusals::default();
+        }
         let server = heard.server(server);
         if server.refusals.is_outdated(began, said_who) {
-            *server = Server { known: true, refusals: Refusals::default() };
+            server.known = true;
+            server.refusals = Refusals::default();
         }
     }
 
@@ -263,5 +286,28 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
         assert_eq!(said, 6);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_finds_out_about_one_server_holds_nobody_up_at_another() {
+        let standing = Standing::default();
+        standing.accepted(A, Instant::now(), true);
+        let _hangs = standing.enter(B).await.unwrap().unwrap();
+        assert!(standing.enter(A).await.unwrap().is_none());
+        assert!(standing.enter(AUTODISCOVER).await.unwrap().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_autodiscover_refused_is_forgotten_when_the_password_is_accepted_after_it() {
+        let standing = Standing::default();
+        standing.accepted(A, Instant::now(), true);
+        for _ in 0..10 {
+            standing.refused(AUTODISCOVER, Kind::Credentials, "HTTP 401");
+            standing.accepted(A, Instant::now(), false);
+            assert!(standing.enter(AUTODISCOVER).await.is_err(), "it may have been changed since");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            standing.accepted(A, Instant::now(), true);
+            assert!(standing.enter(AUTODISCOVER).await.is_ok());
+        }
     }
 }

@@ -9,7 +9,9 @@ use adjourn::clock::SystemClock;
 use adjourn::engine::{self, Engine, Mode};
 use adjourn::exchange::{Access, Exchange};
 use adjourn::journal::MemoryJournal;
-use adjourn::sim::{MailKind, MeetingSpec, Options, Pattern, Range, Series, Simulator, World};
+use adjourn::sim::{
+    MailKind, MeetingSpec, Options, Pattern, Range, Series, Simulator, Trouble, World, Wrong,
+};
 
 use crate::office::{Office, ROOM, action, meeting, now, plain, room, settings, world};
 
@@ -63,6 +65,20 @@ async fn a_delegate_removes_what_is_plain_to_the_rooms_deleted_items() {
     let office = office(world, &[ROOM]).await;
     change(office.ask(Ask::Delete(DeleteHow::Silent)).await);
     assert!(office.sim.world(|world| world.deleted(ROOM)).iter().any(|event| event.uid == uid));
+}
+
+#[tokio::test]
+async fn a_delegates_undo_that_is_lost_is_done_again() {
+    let mut world = world();
+    let uid = world.add_plain(plain());
+    let office = office(world, &[ROOM]).await;
+    let delete = action(Ask::Delete(DeleteHow::Silent));
+    let of = delete.id;
+    let done = office.engine.perform(delete, Mode::Perform).await.unwrap().outcome;
+    assert!(matches!(done, Outcome::Done(_)), "{done:?}");
+    office.sim.trouble(Trouble::new(Wrong::ResetBefore).on("MoveItem"));
+    assert_eq!(change(office.ask(Ask::Undo { of }).await), Change::MovedBack);
+    assert!(office.event(&uid).is_some());
 }
 
 /// An id tells which mailbox it is of, and the account may open that one too.

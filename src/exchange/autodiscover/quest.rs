@@ -105,7 +105,6 @@ impl Quest {
             Answer::NotSignedIn(why) => {
                 self.note(&asked, Some(Cause::Credentials), format!("no sign-in: {}", excerpt(&why)));
                 self.refused.insert(asked.url.host().clone());
-                self.left.clear(); // who was asked for it would say the same again, and count
             }
             Answer::Came { status, location, body } => self.came(&asked, status, location.as_deref(), &body),
         }
