@@ -142,7 +142,7 @@ impl Client {
                 self.standing.refused_by(server, Kind::Credentials, refusal, hosts);
                 Failed::Refused(kind, why)
             }
-            NoWay::Refused(kind, why) | NoWay::Known(kind, why) => Failed::Refused(kind, why),
+            NoWay::Refused(kind, why) => Failed::Refused(kind, why),
             NoWay::Away(failure) => Failed::Unreachable(failure),
         }
     }
@@ -244,10 +244,9 @@ impl Client {
             let looked = Instant::now();
             let found = match timeout_at(at_last, self.places.of(room)).await {
                 Err(_) => return Err(Failed::Busy(String::from("looking for the room's server"))),
-                Ok(Err(no_way @ (NoWay::Known(..) | NoWay::Denied { .. }))) => {
-                    return Err(self.no_way(&server, no_way));
-                }
-                Ok(found) => found,
+                Ok(Ok(transport)) => Ok(transport),
+                Ok(Err(NoWay::Away(failure))) => Err(failure),
+                Ok(Err(no_way)) => return Err(self.no_way(&server, no_way)),
             };
             until = at_last.min(until + looked.elapsed());
             if found.is_ok() && self.places.server(room) != server {
@@ -264,10 +263,7 @@ impl Client {
                     let letter = Letter::new(self.named(room), room, op, version, affinity);
                     self.turn(&transport, &server, &letter, &read, trail).await
                 }
-                Err(NoWay::Away(failure)) => Turn::NotSent(failure),
-                Err(
-                    NoWay::Refused(kind, why) | NoWay::Known(kind, why) | NoWay::Denied { kind, why, .. },
-                ) => Turn::Verdict(Verdict::Refused(kind, why)),
+                Err(failure) => Turn::NotSent(failure),
             };
             self.judge(&server, &turn, attempt);
             drop(pass);

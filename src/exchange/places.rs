@@ -48,8 +48,6 @@ pub(super) enum NoWay {
     Refused(Kind, String),
     /// So many hosts that were told who we are did not accept it just now.
     Denied { kind: Kind, why: String, hosts: u32 },
-    /// So it was a moment ago; nobody was asked now.
-    Known(Kind, String),
     /// Perhaps later.
     Away(Failure),
 }
@@ -95,14 +93,14 @@ impl Places {
                 if let hosts @ 1.. = report.refused_by() {
                     let why = report.headline();
                     return Err(match no_way(report.cause(), why) {
-                        NoWay::Known(kind, why) => NoWay::Denied { kind, why, hosts },
+                        NoWay::Refused(kind, why) => NoWay::Denied { kind, why, hosts },
                         other => other,
                     });
                 }
             }
         }
         match look(known, &room) {
-            Some(known) => self.way(known).map_err(NoWay::fresh),
+            Some(known) => self.way(known),
             None => Err(NoWay::Away(Failure::NotFound("what was found is forgotten already".to_owned()))),
         }
     }
@@ -200,22 +198,12 @@ fn transport(
     Transport::new(settings, url, dialer.clone(), credential, body_bytes_max).map(Arc::new)
 }
 
-impl NoWay {
-    /// Somebody was asked just now.
-    fn fresh(self) -> Self {
-        match self {
-            Self::Known(kind, why) => Self::Refused(kind, why),
-            other => other,
-        }
-    }
-}
-
 fn no_way(cause: Cause, headline: String) -> NoWay {
     match cause {
-        Cause::Credentials => NoWay::Known(Kind::Credentials, headline),
-        Cause::MailboxUnknown => NoWay::Known(Kind::NoMailbox, headline),
+        Cause::Credentials => NoWay::Refused(Kind::Credentials, headline),
+        Cause::MailboxUnknown => NoWay::Refused(Kind::NoMailbox, headline),
         Cause::Unconfirmed | Cause::Redirects | Cause::Malformed | Cause::NoService => {
-            NoWay::Known(Kind::NotFound, headline)
+            NoWay::Refused(Kind::NotFound, headline)
         }
         Cause::ServerTrouble | Cause::Network => NoWay::Away(Failure::NotFound(headline)),
     }

@@ -27,7 +27,9 @@ impl From<Failed> for Trouble {
             },
             Failed::Unreachable(failure @ Failure::SignIn { .. }) => Self {
                 fault: Fault::Network,
-                advice: "what signs the account in (where tokens come from, or a KDC) cannot be reached; check its address and the network".to_owned(),
+                advice: "what signs the account in (where tokens come from, or a KDC) cannot be reached; check its address and \
+                         the network"
+                    .to_owned(),
                 code: failure.to_string(),
             },
             Failed::Unreachable(failure) => Self {
