@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use adjourn::action::{RequestIds, Seen, Step};
 use adjourn::calendar::{
-    ChangeKey, Copy, Event, EventId, EventKind, Person, RoomAddress, Scope, Series, Uid, Window,
+    ChangeKey, Copy, Event, EventId, EventKind, FreeBusy, Person, RoomAddress, Scope, Series, Uid, Window,
 };
 use adjourn::cleanup::Evidence;
 use adjourn::clock::ManualClock;
@@ -43,13 +43,17 @@ fn meeting(number: usize) -> Event {
         organizer: Some(Person {
             name: Some("Ada Byron".to_owned()),
             address: Some("ada@people.example".to_owned()),
+            legacy_dn: None,
         }),
         kind: EventKind::Single,
         copy: Some(Copy::Attendee),
         is_all_day: false,
         is_cancelled: false,
+        is_declined: false,
+        free_busy: FreeBusy::Busy,
         is_private: false,
         created: Some(now() - TimeDelta::days(2)),
+        modified: None,
     }
 }
 

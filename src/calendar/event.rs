@@ -33,10 +33,48 @@ pub struct Event {
     pub is_all_day: bool,
     /// The organizer cancelled, but the item still stands there.
     pub is_cancelled: bool,
+    /// The room declined the meeting, and its calendar keeps the declined item (`PreserveDeclinedMeetings`, other servers).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_declined: bool,
+    /// How the item shows in free/busy.
+    #[serde(default, skip_serializing_if = "FreeBusy::is_busy")]
+    pub free_busy: FreeBusy,
     /// Marked private, personal or confidential, where the room's calendar processing keeps the mark.
     pub is_private: bool,
     /// When the item was created, if known.
     pub created: Option<DateTime<Utc>>,
+    /// When the item was last written to by anyone, if known (`LastModifiedTime`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified: Option<DateTime<Utc>>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+/// How an item shows in free/busy (`LegacyFreeBusyStatus`).
+#[derive(Debug, Clone, std::marker::Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FreeBusy {
+    /// It takes no time: Exchange books other meetings over it.
+    Free,
+    /// Tentatively accepted. It takes time.
+    Tentative,
+    /// It takes time. Also what an item counts as when the server does not report its status.
+    #[default]
+    Busy,
+    /// Out of office. It takes time.
+    OutOfOffice,
+    /// Working elsewhere. It takes time.
+    WorkingElsewhere,
+}
+
+impl FreeBusy {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+    fn is_busy(&self) -> bool {
+        *self == Self::Busy
+    }
 }
 
 /// What an event is to its series.
@@ -97,8 +135,11 @@ pub enum Copy {
 pub struct Person {
     /// Display name.
     pub name: Option<String>,
-    /// SMTP address; `None` when the directory gave only an X.500 one.
+    /// SMTP address; `None` when the server returned only an X.500 one.
     pub address: Option<String>,
+    /// The X.500 address (`legacyExchangeDN`), when the server returned that instead of an SMTP address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legacy_dn: Option<String>,
 }
 
 /// What a server says that tells whose copy an item is. Servers leave out what their version does not have.
@@ -118,6 +159,15 @@ pub struct CopyClues {
 const STATE_MEETING: i32 = 1;
 /// `AppointmentState` bit: the item was received, so someone else organized it.
 const STATE_RECEIVED: i32 = 2;
+/// `AppointmentState` bit: the meeting was cancelled.
+const STATE_CANCELLED: i32 = 4;
+
+impl CopyClues {
+    /// `AppointmentState` has the bit of a cancelled meeting.
+    pub fn state_is_cancelled(self) -> bool {
+        self.appointment_state.is_some_and(|state| state & STATE_CANCELLED != 0)
+    }
+}
 
 impl Copy {
     /// Reads the clues. Where two of them contradict each other nothing is known: a wrong guess would send mail in the
@@ -156,6 +206,11 @@ impl Event {
     /// True when the event is on at `now`.
     pub fn is_on(&self, now: DateTime<Utc>) -> bool {
         self.start <= now && now < self.end
+    }
+
+    /// Whether the event occupies the room: not cancelled, not declined, not shown as Free, and of some length.
+    pub fn takes_time(&self) -> bool {
+        !self.is_cancelled && !self.is_declined && self.free_busy != FreeBusy::Free && self.start < self.end
     }
 
     /// How long it is booked for.

@@ -8,7 +8,7 @@ use super::plan::{NoPlan, Plan, done, guard_all_day, guard_series, set_end};
 use super::select::times;
 use super::undo::collides;
 use crate::action::{Action, ActionId, Change, Notify, Refusal, Step, Told, Undoable};
-use crate::calendar::{ChangeKey, Copy, Event, EventId, EventKind, Uid, Window};
+use crate::calendar::{ChangeKey, Copy, Event, EventId, EventKind, FreeBusy, Uid, Window};
 
 /// Less is no booking: somebody would have to leave before they sat down.
 const BOOKING_MIN: TimeDelta = TimeDelta::minutes(1);
@@ -72,8 +72,11 @@ pub(super) fn booking(
         copy: Some(Copy::Plain),
         is_all_day: false,
         is_cancelled: false,
+        is_declined: false,
+        free_busy: FreeBusy::Busy,
         is_private: false,
         created: Some(now),
+        modified: None,
     };
     if end - wanted.start() < BOOKING_MIN { Err(taken(around, &event)) } else { Ok(event) }
 }

@@ -1,20 +1,26 @@
 //! From a calendar item as Exchange tells it to an event as the engine knows it. Pure; guesses nothing.
 
-use crate::calendar::{ChangeKey, Copy, CopyClues, Date, Event, EventId, EventKind, Person, Series, Uid};
+use crate::calendar::{
+    ChangeKey, Copy, CopyClues, Date, Event, EventId, EventKind, FreeBusy, Person, Series, Uid,
+};
 use crate::ews::op::Property;
-use crate::ews::types::{CalendarItem, CalendarItemType, Mailbox, Occurrence, ResponseType, Sensitivity};
+use crate::ews::types::{
+    CalendarItem, CalendarItemType, FreeBusyStatus, Mailbox, Occurrence, ResponseType, Sensitivity,
+};
 
 /// What an event is made of. FindItem and GetItem both know all of these.
-pub(super) const PROPERTIES: [Property; 16] = [
+pub(super) const PROPERTIES: [Property; 18] = [
     Property::Subject,
     Property::Sensitivity,
     Property::DateTimeCreated,
+    Property::LastModifiedTime,
     Property::Uid,
     Property::RecurrenceId,
     Property::Start,
     Property::End,
     Property::OriginalStart,
     Property::IsAllDayEvent,
+    Property::LegacyFreeBusyStatus,
     Property::IsMeeting,
     Property::IsCancelled,
     Property::CalendarItemType,
@@ -44,10 +50,24 @@ pub(super) fn event(item: &CalendarItem<'_>) -> Result<Event, &'static str> {
         kind: kind.unwrap_or(EventKind::Single),
         copy: kind.and_then(|_| Copy::from_clues(clues(item))),
         is_all_day: item.is_all_day_event.unwrap_or(false),
-        is_cancelled: item.is_cancelled.unwrap_or(false),
+        is_cancelled: item.is_cancelled.unwrap_or(false) || clues(item).state_is_cancelled(),
+        is_declined: item.my_response_type == Some(ResponseType::Decline),
+        free_busy: item.legacy_free_busy_status.as_ref().map_or_else(FreeBusy::default, free_busy),
         is_private: item.sensitivity.as_ref().is_some_and(|mark| *mark != Sensitivity::Normal),
         created: item.date_time_created,
+        modified: item.last_modified_time,
     })
+}
+
+/// What the status means; an unknown one takes time, as Exchange's default does.
+fn free_busy(status: &FreeBusyStatus) -> FreeBusy {
+    match status {
+        FreeBusyStatus::Free => FreeBusy::Free,
+        FreeBusyStatus::Tentative => FreeBusy::Tentative,
+        FreeBusyStatus::Oof => FreeBusy::OutOfOffice,
+        FreeBusyStatus::WorkingElsewhere => FreeBusy::WorkingElsewhere,
+        FreeBusyStatus::Busy | FreeBusyStatus::NoData | FreeBusyStatus::Unknown(_) => FreeBusy::Busy,
+    }
 }
 
 /// The series, and which of its dates were changed; or the name of the property without which it cannot be told.
@@ -88,8 +108,13 @@ fn clues(item: &CalendarItem<'_>) -> CopyClues {
 /// FindItem often gives an X.500 address (`EX`), which is no address to anyone outside Exchange.
 fn person(mailbox: &Mailbox<'_>) -> Person {
     let is_smtp = mailbox.routing_type.as_deref().is_none_or(|kind| kind.eq_ignore_ascii_case("SMTP"));
-    let address = mailbox.email_address.as_deref().filter(|address| is_smtp && address.contains('@'));
-    Person { name: mailbox.name.as_deref().map(str::to_owned), address: address.map(str::to_owned) }
+    let smtp = mailbox.email_address.as_deref().filter(|address| is_smtp && address.contains('@'));
+    let legacy_dn = mailbox.email_address.as_deref().filter(|address| address.starts_with('/'));
+    Person {
+        name: mailbox.name.as_deref().map(str::to_owned),
+        address: smtp.map(str::to_owned),
+        legacy_dn: legacy_dn.map(str::to_owned),
+    }
 }
 
 #[cfg(test)]
@@ -125,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn an_x500_address_is_no_address() {
+    fn an_x500_address_is_no_smtp_address() {
         let organizer = Mailbox {
             name: Some("Ada".into()),
             email_address: Some("/O=ORG/CN=RECIPIENTS/CN=ada".into()),
@@ -134,7 +159,20 @@ mod tests {
         };
         let person =
             event(&CalendarItem { organizer: Some(organizer), ..item() }).unwrap().organizer.unwrap();
-        assert_eq!(person, Person { name: Some("Ada".into()), address: None });
+        let legacy_dn = Some("/O=ORG/CN=RECIPIENTS/CN=ada".into());
+        assert_eq!(person, Person { name: Some("Ada".into()), address: None, legacy_dn });
+    }
+
+    #[test]
+    fn cancelled_by_either_property_declined_and_free_items_take_no_time() {
+        assert!(event(&item()).unwrap().takes_time());
+        let cancelled = CalendarItem { appointment_state: Some(7), is_cancelled: Some(false), ..item() };
+        let declined = CalendarItem { my_response_type: Some(ResponseType::Decline), ..item() };
+        let free = CalendarItem { legacy_free_busy_status: Some(FreeBusyStatus::Free), ..item() };
+        let empty = CalendarItem { end: Some(DateTime::UNIX_EPOCH), ..item() };
+        for item in [cancelled, declined, free, empty] {
+            assert!(!event(&item).unwrap().takes_time(), "{item:?}");
+        }
     }
 
     #[test]

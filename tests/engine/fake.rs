@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use adjourn::action::{Fault, RequestIds, Seen, Step};
 use adjourn::calendar::{
-    ChangeKey, Copy, Event, EventId, EventKind, Person, RoomAddress, Scope, Series, Uid, Window,
+    ChangeKey, Copy, Event, EventId, EventKind, FreeBusy, Person, RoomAddress, Scope, Series, Uid, Window,
 };
 use adjourn::clock::ManualClock;
 use adjourn::engine::{Busy, Calendar, Capabilities, Directory, Engine, Options, Reply, Trouble, Written};
@@ -339,13 +339,17 @@ pub fn meeting(id: &str) -> Event {
         organizer: Some(Person {
             name: Some("Ada".to_owned()),
             address: Some("ada@people.example".to_owned()),
+            legacy_dn: None,
         }),
         kind: EventKind::Single,
         copy: Some(Copy::Attendee),
         is_all_day: false,
         is_cancelled: false,
+        is_declined: false,
+        free_busy: FreeBusy::Busy,
         is_private: false,
         created: Some(at(0, 0)),
+        modified: None,
     }
 }
 

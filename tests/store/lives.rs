@@ -4,7 +4,7 @@ use adjourn::action::{
     Action, ActionId, Actor, AllDay, Already, Ask, Change, DeleteHow, Done, Fault, NotUndoable, Notify,
     Outcome, Refusal, RequestIds, Seen, Step, Target, Times, Told, Undoable,
 };
-use adjourn::calendar::{ChangeKey, Copy, Event, EventId, EventKind, Person, RoomAddress, Uid};
+use adjourn::calendar::{ChangeKey, Copy, Event, EventId, EventKind, FreeBusy, Person, RoomAddress, Uid};
 use adjourn::journal::{Entry, Fact};
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
@@ -30,13 +30,20 @@ pub fn event(name: &str) -> Event {
         start: at(0),
         end: at(60),
         subject: Some("Ada".to_owned()),
-        organizer: Some(Person { name: None, address: Some("ada@people.example".to_owned()) }),
+        organizer: Some(Person {
+            name: None,
+            address: Some("ada@people.example".to_owned()),
+            legacy_dn: None,
+        }),
         kind: EventKind::Single,
         copy: Some(Copy::Attendee),
         is_all_day: false,
         is_cancelled: false,
+        is_declined: false,
+        free_busy: FreeBusy::Busy,
         is_private: false,
         created: Some(at(-1000)),
+        modified: None,
     }
 }
 
