@@ -32,6 +32,7 @@ pub mod exchange;
 pub mod journal;
 pub mod live;
 mod peer;
+pub mod presence;
 #[cfg(feature = "service")]
 pub mod service;
 #[cfg(feature = "service")]

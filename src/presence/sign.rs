@@ -1,0 +1,191 @@
+//! Signs: what says that people were in a room, or stood at its door. Kept by room, matched to events. Pure.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::Terms;
+use super::reference::{Reach, reach};
+use crate::calendar::{Event, RoomAddress, Uid};
+
+/// One sign.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sign {
+    /// In which room.
+    pub room: RoomAddress,
+    /// The event's id or UID, in any spelling, if the source knows it.
+    pub event: Option<String>,
+    /// The time the sign is about.
+    pub at: DateTime<Utc>,
+    /// The time we received it.
+    pub received_at: DateTime<Utc>,
+    /// What sent it: a sensor system, a badge reader, a display, a button.
+    pub source: String,
+    /// The event it was matched to when it arrived. The sign stays with that event when the event moves or gets another id.
+    pub identity: Option<(Uid, DateTime<Utc>)>,
+    /// It matched an event of the room at some time.
+    pub is_matched: bool,
+}
+
+/// How far a source's clock may be ahead of ours.
+pub const CLOCK_AHEAD_MAX: TimeDelta = TimeDelta::minutes(5);
+/// How late a sign may arrive and still be about the moment it names even where no event was on then.
+const LATE: TimeDelta = TimeDelta::minutes(5);
+/// A sign whose time lies further back than this has no usable clock (a sensor that starts at 1970).
+const CLOCK_BEHIND_MAX: TimeDelta = TimeDelta::days(2);
+/// How long before its start people check in to an event that a sign names by the UID of its series: room products take
+/// check-ins up to twelve hours ahead.
+const NAMED_EARLY: TimeDelta = TimeDelta::hours(12);
+
+impl Sign {
+    /// A sign that is about the moment at which it was received.
+    pub fn new(room: RoomAddress, at: DateTime<Utc>, source: impl Into<String>) -> Self {
+        Self {
+            room,
+            event: None,
+            at,
+            received_at: at,
+            source: source.into(),
+            identity: None,
+            is_matched: false,
+        }
+    }
+
+    /// The same, about an event.
+    #[must_use]
+    pub fn for_event(self, event: &Event) -> Self {
+        let reference = event.uid.as_ref().map_or(event.id.as_str(), |uid| uid.as_str());
+        let identity = event.identity().map(|(uid, start)| (uid.clone(), start));
+        Self { event: Some(reference.to_owned()), identity, is_matched: true, ..self }
+    }
+
+    /// The event's id or UID, unless it is empty.
+    pub fn reference(&self) -> Option<&str> {
+        self.event.as_deref().filter(|named| !named.trim().is_empty())
+    }
+
+    /// Whether the sign's own time can be used.
+    pub fn has_usable_clock(&self) -> bool {
+        self.at <= self.received_at + CLOCK_AHEAD_MAX && self.received_at - self.at <= CLOCK_BEHIND_MAX
+    }
+
+    /// Whether the sign says that people came to this event.
+    pub fn matches(&self, event: &Event, terms: &Terms) -> bool {
+        if let Some(identity) = &self.identity {
+            return event.identity() == Some((&identity.0, identity.1));
+        }
+        match self.reference() {
+            None => self.has_usable_clock() && unnamed_window(event, terms).contains(&self.at),
+            Some(reference) => match reach(reference, event) {
+                None => false,
+                Some(Reach::ThisEvent) => true,
+                Some(Reach::Series) => (event.start - NAMED_EARLY..event.end).contains(&self.at),
+            },
+        }
+    }
+
+    /// Whether the sign may be about this event although it matches no event of the room: an id that no event has, or a clock
+    /// that is wrong.
+    fn may_be_about(&self, event: &Event, events: &[Event], terms: &Terms) -> bool {
+        let possible = event.start - terms.early..event.end;
+        let near = possible.contains(&self.at) || possible.contains(&self.received_at);
+        near && self.is_unmatched(events, terms)
+    }
+
+    /// Whether the sign matches none of the room's events although it should.
+    pub fn is_unmatched(&self, events: &[Event], terms: &Terms) -> bool {
+        let odd = self.reference().is_some() || !self.has_usable_clock() || self.received_at - self.at > LATE;
+        odd && !self.is_matched && !events.iter().any(|event| self.matches(event, terms))
+    }
+}
+
+/// When a sign that names no event counts.
+fn unnamed_window(event: &Event, terms: &Terms) -> std::ops::Range<DateTime<Utc>> {
+    let from = if terms.presence_after.is_zero() {
+        event.start - terms.early
+    } else {
+        event.start + terms.presence_after
+    };
+    from..event.end
+}
+
+/// All signs, by room.
+#[derive(Debug, Clone, Default)]
+pub struct SignLog {
+    by_room: HashMap<RoomAddress, Vec<Sign>>,
+}
+
+/// A day of signs every ten seconds.
+const SIGNS_PER_ROOM_MAX: usize = 8_640;
+
+impl SignLog {
+    /// Adds one sign. When a room has too many, the oldest that name no event go first.
+    pub fn push(&mut self, sign: Sign) {
+        let signs = self.by_room.entry(sign.room.clone()).or_default();
+        signs.push(sign);
+        if signs.len() > SIGNS_PER_ROOM_MAX {
+            let unnamed = signs.iter().position(|sign| sign.reference().is_none());
+            signs.remove(unnamed.unwrap_or(0));
+        }
+    }
+
+    /// Keeps the signs for which `keep` holds.
+    pub fn retain(&mut self, mut keep: impl FnMut(&Sign) -> bool) {
+        self.by_room.values_mut().for_each(|signs| signs.retain(&mut keep));
+        self.by_room.retain(|_, signs| !signs.is_empty());
+    }
+
+    /// The signs of a room, in the order in which they arrived.
+    pub fn of_room(&self, room: &RoomAddress) -> &[Sign] {
+        self.by_room.get(room).map_or(&[], Vec::as_slice)
+    }
+
+    /// Every sign.
+    pub fn all(&self) -> impl Iterator<Item = &Sign> {
+        self.by_room.values().flatten()
+    }
+
+    /// The first sign that matches the event.
+    pub fn matching(&self, room: &RoomAddress, event: &Event, terms: &Terms) -> Option<&Sign> {
+        self.of_room(room).iter().filter(|sign| sign.matches(event, terms)).min_by_key(|sign| sign.at)
+    }
+
+    /// A sign that may be about the event, and could not be matched to any event.
+    pub fn unmatched(
+        &self,
+        room: &RoomAddress,
+        event: &Event,
+        events: &[Event],
+        terms: &Terms,
+    ) -> Option<&Sign> {
+        self.of_room(room).iter().find(|sign| sign.may_be_about(event, events, terms))
+    }
+
+    /// Whether any room gave a sign in this time.
+    pub fn has_any(&self, time: std::ops::Range<DateTime<Utc>>, of: impl Fn(&RoomAddress) -> bool) -> bool {
+        self.by_room.iter().any(|(room, signs)| {
+            of(room) && signs.iter().any(|sign| time.contains(&sign.at) || time.contains(&sign.received_at))
+        })
+    }
+
+    /// Gives the room's signs the identity of the events that they name. `known` finds an event by an id that it had before.
+    pub fn identify(
+        &mut self,
+        room: &RoomAddress,
+        events: &[Event],
+        known: impl Fn(&str) -> Option<(Uid, DateTime<Utc>)>,
+        terms: &Terms,
+    ) {
+        for sign in self.by_room.get_mut(room).into_iter().flatten().filter(|sign| !sign.is_matched) {
+            let named = events.iter().filter(|event| sign.matches(event, terms));
+            let nearest = named.min_by_key(|event| (event.start - sign.at).abs());
+            sign.is_matched = nearest.is_some();
+            if let Some(reference) = sign.reference() {
+                let identity = nearest.and_then(Event::identity).map(|(uid, start)| (uid.clone(), start));
+                sign.identity = identity.or_else(|| known(reference));
+                sign.is_matched |= sign.identity.is_some();
+            }
+        }
+    }
+}
