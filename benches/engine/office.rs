@@ -11,7 +11,9 @@ use adjourn::calendar::{
 };
 use adjourn::cleanup::Evidence;
 use adjourn::clock::ManualClock;
-use adjourn::engine::{Busy, Calendar, Capabilities, Directory, Engine, Options, Reply, Trouble, Written};
+use adjourn::engine::{
+    AddressLookup, Busy, Calendar, Capabilities, Directory, Engine, Options, Reply, Trouble, Written,
+};
 use adjourn::journal::Journal;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -159,6 +161,14 @@ impl Calendar for Office {
 
     async fn find_person(&self, _: &RoomAddress, _: &str) -> Result<Directory, Trouble> {
         Ok(Directory::Known)
+    }
+
+    async fn resolve_organizer(&self, _: &RoomAddress, _: &Event) -> Result<Option<String>, Trouble> {
+        Ok(None)
+    }
+
+    async fn resolve_address(&self, _: &RoomAddress, _: &str) -> Result<AddressLookup, Trouble> {
+        Ok(AddressLookup::Unknown)
     }
 
     async fn rooms_of(&self, _: &str, _: &RoomAddress) -> Result<Vec<RoomAddress>, Trouble> {

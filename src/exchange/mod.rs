@@ -10,6 +10,7 @@ mod classify;
 mod client;
 mod delivery;
 mod dial;
+mod directory;
 mod ears;
 mod event;
 mod feed;

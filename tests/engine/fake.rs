@@ -8,7 +8,10 @@ use adjourn::calendar::{
     ChangeKey, Copy, Event, EventId, EventKind, FreeBusy, Person, RoomAddress, Scope, Series, Uid, Window,
 };
 use adjourn::clock::ManualClock;
-use adjourn::engine::{Busy, Calendar, Capabilities, Directory, Engine, Options, Reply, Trouble, Written};
+use adjourn::engine::{
+    AddressLookup, Busy, Calendar, Capabilities, Directory, Engine, MailboxAddresses, Options, Reply,
+    Trouble, Written,
+};
 use adjourn::journal::MemoryJournal;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -306,6 +309,15 @@ impl Calendar for FakeCalendar {
         } else {
             Directory::Known
         })
+    }
+
+    async fn resolve_organizer(&self, _: &RoomAddress, event: &Event) -> Result<Option<String>, Trouble> {
+        Ok(event.organizer.as_ref().and_then(|organizer| organizer.address.clone()))
+    }
+
+    async fn resolve_address(&self, _: &RoomAddress, address: &str) -> Result<AddressLookup, Trouble> {
+        let primary = address.to_owned();
+        Ok(AddressLookup::Found(MailboxAddresses { primary, proxies: Vec::new() }))
     }
 
     async fn rooms_of(&self, _: &str, _: &RoomAddress) -> Result<Vec<RoomAddress>, Trouble> {

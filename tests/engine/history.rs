@@ -16,7 +16,9 @@ use adjourn::action::{
 };
 use adjourn::calendar::{Copy, Event, EventId, EventKind, RoomAddress, Scope, Series, Window};
 use adjourn::clock::Clock;
-use adjourn::engine::{Busy, Calendar, Capabilities, Directory, Engine, Mode, Options, Reply, Trouble};
+use adjourn::engine::{
+    AddressLookup, Busy, Calendar, Capabilities, Directory, Engine, Mode, Options, Reply, Trouble,
+};
 use adjourn::journal::{Chain, Entry, Fact, Journal, Life, MemoryJournal};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -171,6 +173,14 @@ impl Calendar for Way {
 
     async fn find_person(&self, room: &RoomAddress, address: &str) -> Result<Directory, Trouble> {
         self.calendar.find_person(room, address).await
+    }
+
+    async fn resolve_organizer(&self, room: &RoomAddress, event: &Event) -> Result<Option<String>, Trouble> {
+        self.calendar.resolve_organizer(room, event).await
+    }
+
+    async fn resolve_address(&self, room: &RoomAddress, address: &str) -> Result<AddressLookup, Trouble> {
+        self.calendar.resolve_address(room, address).await
     }
 
     async fn rooms_of(&self, list: &str, asking: &RoomAddress) -> Result<Vec<RoomAddress>, Trouble> {

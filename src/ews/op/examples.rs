@@ -272,6 +272,8 @@ fn directory(all: &mut Examples) {
     all.add("all", &GetRoomLists);
     all.add("one", &GetRooms { room_list: "rooms@example.com" });
     all.add("hostile", &GetRooms { room_list: HOSTILE });
-    all.add("address", &ResolveNames { unresolved_entry: "smtp:ann@example.com" });
-    all.add("hostile", &ResolveNames { unresolved_entry: HOSTILE });
+    let resolve = ResolveNames { unresolved_entry: "smtp:ann@example.com", full_contact_data: false };
+    all.add("address", &resolve);
+    all.add("contact-data", &ResolveNames { full_contact_data: true, ..resolve.clone() });
+    all.add("hostile", &ResolveNames { unresolved_entry: HOSTILE, ..resolve });
 }

@@ -4,8 +4,8 @@ use super::super::error::DecodeError;
 use super::document::{Document, Element};
 use super::namespace::Namespace;
 use super::{item, people, value};
-use crate::ews::op::{Folder, ResolutionSet, RootFolder, Updated};
-use crate::ews::types::{Item, Mailbox};
+use crate::ews::op::{Folder, Resolution, ResolutionSet, RootFolder, Updated};
+use crate::ews::types::{Item, Mailbox, Text};
 
 type Result<T> = std::result::Result<T, DecodeError>;
 
@@ -122,10 +122,35 @@ pub(super) fn resolutions<'a>(
     document.children(child, |document, entry| {
         if entry.is(Namespace::Types, "Resolution") {
             document.count_entry(entry)?;
-            set.resolutions.push(people::mailbox_inside(document, entry, "Mailbox")?.unwrap_or_default());
+            set.resolutions.push(resolution(document, entry)?);
         }
         Ok(())
     })
+}
+
+fn resolution<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Resolution<'a>> {
+    let mut resolution = Resolution::default();
+    document.children(element, |document, child| {
+        match child.local_in(Namespace::Types) {
+            "Mailbox" => resolution.mailbox = people::mailbox(document, child)?,
+            "Contact" => resolution.email_addresses = email_addresses(document, child)?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(resolution)
+}
+
+/// `t:EmailAddresses` of a `t:Contact`. The other parts of a contact (photo, telephone numbers) are stepped over.
+fn email_addresses<'a>(document: &mut Document<'a>, contact: &Element<'a>) -> Result<Vec<Text<'a>>> {
+    let mut addresses = Vec::new();
+    document.children(contact, |document, child| {
+        if child.is(Namespace::Types, "EmailAddresses") {
+            addresses = people::list(document, child, "Entry", |document, entry| document.text(entry))?;
+        }
+        Ok(())
+    })?;
+    Ok(addresses)
 }
 
 /// `m:RoomLists`, each `t:Address`: `GetRoomLists`.
