@@ -16,6 +16,7 @@
 mod due;
 mod feed;
 mod follow;
+mod history;
 mod queue;
 mod reader;
 mod rooms;
@@ -29,6 +30,7 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 pub use feed::{Ears, Feed, Heard, SyncState, Synced};
+pub use history::EventHistory;
 pub use rooms::{Census, Edges, How, Kept, Rooms};
 
 use crate::calendar::RoomAddress;

@@ -11,6 +11,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWrite
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::due::Due;
+use super::history::EventHistory;
 use super::queue::Queue;
 use crate::calendar::{Event, EventId, RoomAddress, Window};
 use crate::clock::Clock;
@@ -108,6 +109,7 @@ struct Room {
     failures: u32,
     /// By what it was known when that was told last.
     told: Option<How>,
+    history: EventHistory,
 }
 
 impl Room {
@@ -194,6 +196,13 @@ impl Rooms {
         self.read().get(room)?.known()
     }
 
+    /// When this process first read this event at its present start in this room. The event came to stand there at that time
+    /// or before. `None` when it stood there at the first reading of the room, and when no reading of the room showed it:
+    /// then `LastModifiedTime` is the better evidence.
+    pub fn seen_since(&self, room: &RoomAddress, event: &Event) -> Option<DateTime<Utc>> {
+        self.read().get(room)?.history.seen_since(event)
+    }
+
     /// What is so now, as far as a server tells of what changes; `None` where it has to be read.
     pub fn current(&self, room: &RoomAddress) -> Option<Kept> {
         self.read().get(room)?.current(self.clock.now(), self.silence)
@@ -247,6 +256,7 @@ impl Rooms {
         let is_other = {
             let mut known = self.write();
             let room = known.entry(name.clone()).or_default();
+            room.history.record(&kept.events, self.clock.now());
             let was = room.kept.replace(kept).map(|kept| kept.events);
             (room.seen, room.failures) = (seen, 0);
             // Somebody changed it while it was read.

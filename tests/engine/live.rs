@@ -320,3 +320,25 @@ async fn the_clock_alone_turns_a_room() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(following.reads(), reads + 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_meeting_that_moves_or_is_new_is_known_since_the_reading_that_showed_it() {
+    let following = Following::begin(|_| (), quick()).await;
+    let calendar = &following.stage.calendar;
+    let key = (room("r1"), adjourn::calendar::EventId::new("a"));
+    let seen = |id: &str| {
+        let event = calendar.get(&room("r1"), id).unwrap();
+        following.rooms.seen_since(&room("r1"), &event)
+    };
+    assert_eq!(seen("a"), None, "it was there when the room was read first");
+    following.set_clock(at(9, 35));
+    calendar.0.lock().unwrap().touch(&key, |event| event.subject = None);
+    calendar.add(&room("r1"), adjourn::calendar::Event { start: at(11, 0), end: at(12, 0), ..meeting("b") });
+    following.changed("r1").await;
+    assert_eq!((seen("a"), seen("b")), (None, Some(at(9, 35))));
+    following.set_clock(at(9, 40));
+    calendar.0.lock().unwrap().touch(&key, |event| event.start = at(9, 38));
+    assert_eq!(seen("a"), None, "not read yet at its new start");
+    following.changed("r1").await;
+    assert_eq!((seen("a"), seen("b")), (Some(at(9, 40)), Some(at(9, 35))));
+}
