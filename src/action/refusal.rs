@@ -134,6 +134,25 @@ impl Refusal {
         matches!(self, Self::Interrupted) || matches!(self.fault(), Fault::Server | Fault::Network)
     }
 
+    /// The same request cannot succeed as long as the event and the configuration are as they are: a loop must not repeat it.
+    /// What an administrator or time can mend (rights, outages) is not final.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::OutOfScope { .. }
+            | Self::CannotBeUndone
+            | Self::AllDay
+            | Self::Cancelled
+            | Self::UnknownCopy
+            | Self::WholeSeries
+            | Self::NotUndoable { .. }
+            | Self::NothingToUndo
+            | Self::NoSuchAction { .. }
+            | Self::LeftDeletedItems => true,
+            Self::Exchange { fault, .. } => matches!(fault, Fault::Nobody | Fault::Caller),
+            _ => false,
+        }
+    }
+
     /// Who has to change something.
     pub fn fault(&self) -> Fault {
         match self {

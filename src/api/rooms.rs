@@ -73,7 +73,9 @@ pub(super) async fn list(
     let scope = api.service.engine.scope();
     let seen = scope.rooms().filter(|room| caller.sees(room));
     let mut rest = seen.filter(|room| room.as_str() > after.as_str());
-    let rooms: Vec<_> = rest.by_ref().take(limit).map(|room| entry(&api, room)).collect();
+    let rooms: Vec<_> = rest.by_ref().take(limit).collect();
+    rooms.iter().for_each(|room| api.display_seen(&caller, room));
+    let rooms: Vec<_> = rooms.into_iter().map(|room| entry(&api, room)).collect();
     let more = rest.next().is_some();
     let next_cursor = rooms.last().filter(|_| more).map(|last| last.room.clone());
     Ok(Json(RoomList { rooms, next_cursor }))
@@ -110,6 +112,7 @@ pub(super) async fn get(
 ) -> Result<Response, Problem> {
     caller.need(Right::Read)?;
     let room = api.room(&caller, &room)?;
+    api.display_seen(&caller, &room);
     let view = RoomView::of(&api.service.status(&room).await?, api.options().subjects);
     let tag = tag(&view);
     let known = headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
@@ -173,6 +176,7 @@ pub(super) async fn check_in(
 ) -> Result<Json<CheckedIn>, Problem> {
     caller.need(Right::CheckIn)?;
     let room = api.room(&caller, &room)?;
+    api.display_seen(&caller, &room);
     let source = asked.source.unwrap_or_else(|| caller.name().to_owned());
     if source.len() > SOURCE_MAX {
         return Err(Problem::bad(format!("source has at most {SOURCE_MAX} characters")));

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
+use super::decision::base;
 use super::reference::canonical_id;
 use super::{Case, Coverage, Interval, Presence, Sign, SignLog, Terms, Watch, decide};
 use crate::calendar::{Event, RoomAddress, Uid};
@@ -24,6 +25,8 @@ pub struct Books {
     pub recorded_until: Option<DateTime<Utc>>,
     /// Which event an id belongs to: a date of a series gets another id when it is changed.
     ids: HashMap<RoomAddress, HashMap<String, KnownId>>,
+    /// Organizers' SMTP addresses by their X.500 address (or the event's id), as the directory answered, and when.
+    organizers: HashMap<String, (Option<String>, DateTime<Utc>)>,
 }
 
 #[derive(Debug, Clone)]
@@ -32,6 +35,12 @@ struct KnownId {
     until: DateTime<Utc>,
 }
 
+/// How long the directory's answer about an organizer is believed …
+const ORGANIZER_BELIEVED: TimeDelta = TimeDelta::hours(12);
+/// … and how long it is believed that the directory cannot tell.
+const UNKNOWN_BELIEVED: TimeDelta = TimeDelta::minutes(10);
+/// Organizers remembered.
+const ORGANIZERS_MAX: usize = 50_000;
 /// Ids remembered for one room: several days of the fullest calendar.
 const IDS_PER_ROOM_MAX: usize = 1_024;
 
@@ -73,6 +82,32 @@ impl Books {
         }
         let known = |id: &str| Some(ids.get(&canonical_id(id))?.identity.clone());
         self.signs.identify(room, events, known, terms);
+    }
+
+    /// The event that an id belonged to, if it was read under that id.
+    pub fn known_id(&self, room: &RoomAddress, id: &str) -> Option<(Uid, DateTime<Utc>)> {
+        Some(self.ids.get(room)?.get(&canonical_id(id))?.identity.clone())
+    }
+
+    /// What the directory answered about this organizer of late.
+    pub fn organizer(&self, key: &str, now: DateTime<Utc>) -> Option<Option<String>> {
+        let (address, asked_at) = self.organizers.get(key)?;
+        let believed = if address.is_some() { ORGANIZER_BELIEVED } else { UNKNOWN_BELIEVED };
+        (now - *asked_at <= believed).then(|| address.clone())
+    }
+
+    /// Remembers what the directory answered about this organizer.
+    pub fn remember_organizer(&mut self, key: String, address: Option<String>, now: DateTime<Utc>) {
+        if self.organizers.len() >= ORGANIZERS_MAX {
+            self.organizers.clear();
+        }
+        self.organizers.insert(key, (address, now));
+    }
+
+    /// When grace ends, as long as watching has no gap.
+    pub fn closes(&self, question: &Question<'_>, terms: &Terms) -> DateTime<Utc> {
+        let rule_since = self.rule_since.get(question.room).copied();
+        base(question.event, question.seen_since, rule_since, question.now) + terms.grace
     }
 
     /// Decides about one event.

@@ -15,7 +15,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{Coverage, Interval, Sign, SignLog};
-use crate::calendar::{Event, RoomAddress};
+use crate::calendar::{Event, EventKind, RoomAddress};
 
 /// The times of the rule on check-ins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,7 +135,7 @@ pub fn decide(case: &Case<'_>, terms: &Terms) -> Presence {
     if let Some(doubt) = case.doubt(terms) {
         return Presence::Unknown(doubt);
     }
-    let base = case.base();
+    let base = base(event, case.seen_since, case.rule_since, now);
     if now < base - terms.early {
         return Presence::Waiting { until: base + terms.grace };
     }
@@ -147,6 +147,27 @@ pub fn decide(case: &Case<'_>, terms: &Terms) -> Presence {
         Window::NotWatched => Presence::Unknown(Doubt::NotWatched { until: case.watched_until() }),
     }
 }
+
+/// The moment from which grace counts. An event that is written to after its start gets its grace anew: its organizer is at it.
+pub(super) fn base(
+    event: &Event,
+    seen_since: Option<DateTime<Utc>>,
+    rule_since: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> DateTime<Utc> {
+    let times = [event.created, written(event, now), seen_since, rule_since];
+    times.into_iter().flatten().fold(event.start, DateTime::max)
+}
+
+/// When the event itself was written to. An occurrence shows the last write to its series, whichever date that was about. A time
+/// ahead of our clock is taken as long as the two clocks may differ by so much.
+fn written(event: &Event, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let own = matches!(event.kind, EventKind::Single | EventKind::Exception);
+    event.modified.filter(|modified| own && *modified - now <= SERVER_AHEAD_MAX)
+}
+
+/// How far Exchange's clock may be ahead of ours.
+const SERVER_AHEAD_MAX: TimeDelta = TimeDelta::hours(1);
 
 fn ends_in_grace(until: DateTime<Utc>) -> Presence {
     Presence::Unknown(Doubt::EndsInGrace { until })
@@ -163,12 +184,6 @@ enum Window {
 }
 
 impl Case<'_> {
-    /// The moment from which grace counts. What is written to after its start gets its grace anew: the organizer is at it.
-    pub fn base(&self) -> DateTime<Utc> {
-        let Event { start, created, modified, .. } = *self.event;
-        [created, modified, self.seen_since, self.rule_since].into_iter().flatten().fold(start, DateTime::max)
-    }
-
     fn doubt(&self, terms: &Terms) -> Option<Doubt> {
         if let Some(sign) = self.signs.unmatched(self.room, self.event, self.events, terms) {
             let (source, at, event) = (sign.source.clone(), sign.at, sign.event.clone());

@@ -128,6 +128,7 @@ impl EvidenceFile {
     pub fn received(mut self, now: DateTime<Utc>) -> Self {
         for sign in &mut self.signs {
             sign.received_at = if sign.at > now || now - sign.at > FILE_AGE_MAX { now } else { sign.at };
+            sign.keep_until = DateTime::<Utc>::MAX_UTC;
         }
         self
     }

@@ -26,6 +26,8 @@ pub struct Sign {
     pub identity: Option<(Uid, DateTime<Utc>)>,
     /// It matched an event of the room at some time.
     pub is_matched: bool,
+    /// It is kept until then: as long as an event that it is about matters.
+    pub keep_until: DateTime<Utc>,
 }
 
 /// How far a source's clock may be ahead of ours.
@@ -34,6 +36,10 @@ pub const CLOCK_AHEAD_MAX: TimeDelta = TimeDelta::minutes(5);
 const LATE: TimeDelta = TimeDelta::minutes(5);
 /// A sign whose time lies further back than this has no usable clock (a sensor that starts at 1970).
 const CLOCK_BEHIND_MAX: TimeDelta = TimeDelta::days(2);
+/// How long a sign is kept that matches no event: one may be read late, or moved to this time.
+const KEPT: TimeDelta = TimeDelta::days(1);
+/// How long a sign is kept after the end of the event that it names: the event may be moved to a later day.
+const KEPT_NAMED: TimeDelta = TimeDelta::days(7);
 /// How long before its start people check in to an event that a sign names by the UID of its series: room products take
 /// check-ins up to twelve hours ahead.
 const NAMED_EARLY: TimeDelta = TimeDelta::hours(12);
@@ -49,6 +55,7 @@ impl Sign {
             source: source.into(),
             identity: None,
             is_matched: false,
+            keep_until: at + KEPT,
         }
     }
 
@@ -57,7 +64,14 @@ impl Sign {
     pub fn for_event(self, event: &Event) -> Self {
         let reference = event.uid.as_ref().map_or(event.id.as_str(), |uid| uid.as_str());
         let identity = event.identity().map(|(uid, start)| (uid.clone(), start));
-        Self { event: Some(reference.to_owned()), identity, is_matched: true, ..self }
+        let keep_until = event.end.max(self.received_at) + KEPT_NAMED;
+        Self { event: Some(reference.to_owned()), identity, is_matched: true, keep_until, ..self }
+    }
+
+    /// The same, received at this time.
+    #[must_use]
+    pub fn received(self, at: DateTime<Utc>) -> Self {
+        Self { received_at: at, keep_until: at + KEPT, ..self }
     }
 
     /// The event's id or UID, unless it is empty.
@@ -68,6 +82,25 @@ impl Sign {
     /// Whether the sign's own time can be used.
     pub fn has_usable_clock(&self) -> bool {
         self.at <= self.received_at + CLOCK_AHEAD_MAX && self.received_at - self.at <= CLOCK_BEHIND_MAX
+    }
+
+    /// Finds the event that the sign is about among those of its room. `known` finds an event by an id that it had before.
+    pub fn identify(
+        &mut self,
+        events: &[Event],
+        known: impl Fn(&str) -> Option<(Uid, DateTime<Utc>)>,
+        terms: &Terms,
+    ) {
+        let matching: Vec<_> = events.iter().filter(|event| self.matches(event, terms)).collect();
+        let kept = if self.reference().is_some() { KEPT_NAMED } else { KEPT };
+        let ends = matching.iter().map(|event| event.end + kept);
+        self.keep_until = ends.fold(self.keep_until, DateTime::max);
+        self.is_matched |= !matching.is_empty();
+        let Some(reference) = self.reference().filter(|_| self.identity.is_none()) else { return };
+        let nearest = matching.iter().min_by_key(|event| (event.start - self.at).abs());
+        let identity = nearest.and_then(|event| event.identity()).map(|(uid, start)| (uid.clone(), start));
+        self.identity = identity.or_else(|| known(reference));
+        self.is_matched |= self.identity.is_some();
     }
 
     /// Whether the sign says that people came to this event.
@@ -162,11 +195,15 @@ impl SignLog {
         self.of_room(room).iter().find(|sign| sign.may_be_about(event, events, terms))
     }
 
-    /// Whether any room gave a sign in this time.
-    pub fn has_any(&self, time: std::ops::Range<DateTime<Utc>>, of: impl Fn(&RoomAddress) -> bool) -> bool {
-        self.by_room.iter().any(|(room, signs)| {
-            of(room) && signs.iter().any(|sign| time.contains(&sign.at) || time.contains(&sign.received_at))
-        })
+    /// Whether any of these rooms gave a sign from one of these times to the other, both included.
+    pub fn has_any(
+        &self,
+        (from, to): (DateTime<Utc>, DateTime<Utc>),
+        of: impl Fn(&RoomAddress) -> bool,
+    ) -> bool {
+        let is_then = |time: DateTime<Utc>| from <= time && time <= to;
+        let spoke = |signs: &[Sign]| signs.iter().any(|sign| is_then(sign.at) || is_then(sign.received_at));
+        self.by_room.iter().any(|(room, signs)| of(room) && spoke(signs))
     }
 
     /// Gives the room's signs the identity of the events that they name. `known` finds an event by an id that it had before.
@@ -177,15 +214,8 @@ impl SignLog {
         known: impl Fn(&str) -> Option<(Uid, DateTime<Utc>)>,
         terms: &Terms,
     ) {
-        for sign in self.by_room.get_mut(room).into_iter().flatten().filter(|sign| !sign.is_matched) {
-            let named = events.iter().filter(|event| sign.matches(event, terms));
-            let nearest = named.min_by_key(|event| (event.start - sign.at).abs());
-            sign.is_matched = nearest.is_some();
-            if let Some(reference) = sign.reference() {
-                let identity = nearest.and_then(Event::identity).map(|(uid, start)| (uid.clone(), start));
-                sign.identity = identity.or_else(|| known(reference));
-                sign.is_matched |= sign.identity.is_some();
-            }
+        for sign in self.by_room.get_mut(room).into_iter().flatten() {
+            sign.identify(events, &known, terms);
         }
     }
 }

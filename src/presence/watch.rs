@@ -161,6 +161,11 @@ impl Watch {
         self.accepted = coverage;
     }
 
+    /// Whether an operator insists that every meeting without a sign is abandoned.
+    pub fn is_insisted(&self) -> bool {
+        self.accepted == Coverage::always()
+    }
+
     /// A feed sent a sign or a heartbeat for rooms of this group.
     pub fn reach_feed(&mut self, group: Option<String>, source: &str, at: DateTime<Utc>) {
         let silence = self.silence.of_feed(source);

@@ -1,11 +1,12 @@
 //! What a door display shows: what is on, what comes next, until when the room is free, and what may be done. Pure.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::calendar::{Event, RoomAddress};
-use crate::cleanup::{About, EvidenceLog, Judgement, Kept as Spared, Rules, Verdict, came, judge};
+use crate::cleanup::{About, CleanupMode, Judgement, Kept as Spared, NoCheckIn, Rules, Verdict, came, judge};
 use crate::engine::Directory;
 use crate::live::{How, Kept};
+use crate::presence::Books;
 
 /// A room at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,14 +57,28 @@ impl Status {
     }
 }
 
+/// What is known of a room.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    /// Its calendar.
+    pub kept: &'a Kept,
+    /// Who came, and when that would have been known.
+    pub books: &'a Books,
+    /// When an event was first seen at its present start.
+    pub seen_since: &'a dyn Fn(&Event) -> Option<DateTime<Utc>>,
+}
+
+impl<'a> View<'a> {
+    fn case(&self, room: &'a RoomAddress, event: &'a Event, now: DateTime<Utc>) -> Judgement<'a> {
+        let Self { kept, books, seen_since } = *self;
+        let organizer = Some(Directory::Known);
+        Judgement { room, event, events: &kept.events, books, organizer, seen_since: seen_since(event), now }
+    }
+}
+
 /// What the calendar, the evidence and the rules come to.
-pub fn status(
-    room: &RoomAddress,
-    kept: &Kept,
-    evidence: &EvidenceLog,
-    rules: &Rules,
-    now: DateTime<Utc>,
-) -> Status {
+pub fn status(room: &RoomAddress, view: &View<'_>, rules: &Rules, now: DateTime<Utc>) -> Status {
+    let kept = view.kept;
     let events = || kept.events.iter().filter(|event| !event.is_cancelled);
     let current = events().filter(|event| event.is_on(now)).max_by_key(|event| event.start).cloned();
     let next = events().filter(|event| event.start > now).min_by_key(|event| event.start).cloned();
@@ -72,13 +87,17 @@ pub fn status(
     let rule = rules.check_in(room);
     let rule = rule.as_ref();
     let sign_for = |event: &Event| match rule {
-        Some(rule) => came(room, event, evidence, rule, now).is_some(),
-        None => evidence.for_event(room, event, event.start).is_some(),
+        Some(rule) => came(&view.case(room, event, now), rules, rule).is_some(),
+        None => {
+            let terms = NoCheckIn::default().terms(TimeDelta::zero());
+            view.books.signs.matching(room, event, &terms).is_some()
+        }
     };
     let checked_in = current.as_ref().is_some_and(sign_for);
-    let release_at = current.as_ref().and_then(|event| {
-        let case = Judgement { room, event, evidence, organizer: Some(Directory::Known), now };
-        match judge(&case, rules) {
+    // Observe mode releases nothing, so nothing is announced at the door.
+    let acts = rules.mode(room) == CleanupMode::Act;
+    let release_at = current.as_ref().filter(|_| acts).and_then(|event| {
+        match judge(&view.case(room, event, now), rules) {
             Verdict::Keep { why: Spared::GraceRuns { until } } => Some(until),
             _ => None,
         }

@@ -115,9 +115,8 @@ async fn the_record_can_be_asked_exported_and_proved() {
     office.run(&["end", &room(0), "--reason", "@formula"]).await;
     office.run(&["delete", &room(1)]).await;
     office.run(&["end", "stranger@elsewhere.example"]).await;
-    std::fs::write(office.path("none.csv"), "room,event,at,source\n").unwrap();
     std::fs::write(office.path("rooms.txt"), format!("{}\n", room(2))).unwrap();
-    let swept = office.run(&["cleanup", "--apply", "--evidence", "none.csv", "--rooms", "rooms.txt"]).await;
+    let swept = office.run(&["cleanup", "--apply", "--accept-no-evidence", "--rooms", "rooms.txt"]).await;
     assert_eq!(swept.code, 0, "{}", swept.err);
 
     let all = office.run(&["audit", "--json"]).await.lines();

@@ -58,6 +58,8 @@ pub struct State {
     pub sent: Vec<Sent>,
     pub reads: usize,
     pub gone_people: Vec<String>,
+    /// SMTP addresses by X.500 address.
+    pub organizers: Vec<(String, String)>,
     pub person_questions: usize,
     pub blind: bool,
     /// Requests that have not arrived yet.
@@ -312,7 +314,10 @@ impl Calendar for FakeCalendar {
     }
 
     async fn resolve_organizer(&self, _: &RoomAddress, event: &Event) -> Result<Option<String>, Trouble> {
-        Ok(event.organizer.as_ref().and_then(|organizer| organizer.address.clone()))
+        let Some(organizer) = &event.organizer else { return Ok(None) };
+        let state = self.0.lock().unwrap();
+        let known = state.organizers.iter().find(|(dn, _)| organizer.legacy_dn.as_ref() == Some(dn));
+        Ok(organizer.address.clone().or(known.map(|(_, address)| address.clone())))
     }
 
     async fn resolve_address(&self, _: &RoomAddress, address: &str) -> Result<AddressLookup, Trouble> {
