@@ -104,6 +104,11 @@ impl Books {
         self.organizers.insert(key, (address, now));
     }
 
+    /// Whether a sign in this room would reach us now.
+    pub fn is_watched(&self, room: &RoomAddress, group: Option<&str>, now: DateTime<Utc>) -> bool {
+        self.watch.coverage(room, group, now).end().is_some_and(|end| now <= end)
+    }
+
     /// When grace ends, as long as watching has no gap.
     pub fn closes(&self, question: &Question<'_>, terms: &Terms) -> DateTime<Utc> {
         let rule_since = self.rule_since.get(question.room).copied();

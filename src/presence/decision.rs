@@ -144,6 +144,8 @@ pub fn decide(case: &Case<'_>, terms: &Terms) -> Presence {
         Window::Proven(proof) => Presence::Absent(proof),
         Window::Open { closes } if closes >= event.end => ends_in_grace(closes),
         Window::Open { closes } => Presence::Waiting { until: closes },
+        // Watching may begin yet; when grace ends it is looked at again.
+        Window::NotWatched if now < base + terms.grace => Presence::Waiting { until: base + terms.grace },
         Window::NotWatched => Presence::Unknown(Doubt::NotWatched { until: case.watched_until() }),
     }
 }

@@ -21,6 +21,8 @@ mod decision;
 mod file;
 mod reference;
 mod sign;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 pub use books::{Books, Question, SharedBooks};

@@ -106,7 +106,7 @@ impl Sign {
     /// Whether the sign says that people came to this event.
     pub fn matches(&self, event: &Event, terms: &Terms) -> bool {
         if let Some(identity) = &self.identity {
-            return event.identity() == Some((&identity.0, identity.1));
+            return is_identity(identity, event);
         }
         match self.reference() {
             None => self.has_usable_clock() && unnamed_window(event, terms).contains(&self.at),
@@ -131,6 +131,12 @@ impl Sign {
         let odd = self.reference().is_some() || !self.has_usable_clock() || self.received_at - self.at > LATE;
         odd && !self.is_matched && !events.iter().any(|event| self.matches(event, terms))
     }
+}
+
+/// A single event keeps its UID wherever it moves; a date of a series is told by its place in the series.
+fn is_identity((uid, start): &(Uid, DateTime<Utc>), event: &Event) -> bool {
+    let same_date = || event.identity().is_some_and(|(_, original)| original == *start);
+    event.uid.as_ref() == Some(uid) && (!event.kind.is_date_of_series() || same_date())
 }
 
 /// When a sign that names no event counts.

@@ -129,7 +129,9 @@ impl Service {
         let mut books = self.books.write();
         for sign in signs {
             let group = options.rules.watch_group(&sign.room).map(str::to_owned);
-            books.watch.reach_room_by_feed(&sign.room, group, &sign.source, now);
+            // A sign that was queued shows that its source was alive then.
+            let at = if sign.has_usable_clock() { sign.at.min(now) } else { now };
+            books.watch.reach_room_by_feed(&sign.room, group, &sign.source, at);
         }
     }
 

@@ -217,7 +217,8 @@ impl Service {
             let sighting = (room.clone(), judged.event.id.clone(), judged.event.start);
             match &judged.verdict {
                 Verdict::Keep { why: Kept::GraceRuns { until } } => {
-                    let acts = rules.mode(room) == CleanupMode::Act;
+                    let watched = || self.books.read().is_watched(room, rules.watch_group(room), now);
+                    let acts = rules.mode(room) == CleanupMode::Act && watched();
                     if acts && *until - now <= ahead && state.warned.insert(sighting) {
                         self.notices.tell(Notice::ReleaseNear { room: room.clone(), at: *until });
                     }

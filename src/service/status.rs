@@ -94,8 +94,9 @@ pub fn status(room: &RoomAddress, view: &View<'_>, rules: &Rules, now: DateTime<
         }
     };
     let checked_in = current.as_ref().is_some_and(sign_for);
-    // Observe mode releases nothing, so nothing is announced at the door.
-    let acts = rules.mode(room) == CleanupMode::Act;
+    // Observe mode releases nothing, and so does a room that nothing watches: nothing is announced at the door.
+    let acts =
+        rules.mode(room) == CleanupMode::Act && view.books.is_watched(room, rules.watch_group(room), now);
     let release_at = current.as_ref().filter(|_| acts).and_then(|event| {
         match judge(&view.case(room, event, now), rules) {
             Verdict::Keep { why: Spared::GraceRuns { until } } => Some(until),
