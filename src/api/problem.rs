@@ -15,6 +15,7 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
 use uuid::Uuid;
 
+use super::view::CandidateView;
 use crate::action::{ActionId, Fault, Outcome, Refusal};
 use crate::engine::Trouble;
 use crate::journal::JournalError;
@@ -48,6 +49,9 @@ pub(super) struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Uuid>)]
     pub action: Option<ActionId>,
+    /// With `ambiguous`: the events that may be meant. Name one of them in the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub candidates: Option<Vec<CandidateView>>,
     #[serde(skip)]
     retry_after: Option<u32>,
 }
@@ -72,6 +76,7 @@ impl Problem {
             fault,
             next,
             action: None,
+            candidates: None,
             retry_after: None,
         }
     }
@@ -255,6 +260,7 @@ fn kind(refusal: &Refusal) -> &'static str {
         Refusal::Over { .. } => "over",
         Refusal::AllDay => "all-day",
         Refusal::Cancelled => "cancelled",
+        Refusal::Declined => "declined",
         Refusal::UnknownCopy => "unknown-copy",
         Refusal::WholeSeries => "whole-series",
         Refusal::NotAsSeen { .. } => "not-as-seen",
