@@ -113,6 +113,12 @@ pub fn free_until(events: &[Event], own: Option<&EventId>, window: &Window) -> D
     first.map_or(window.end(), |first| first.clamp(window.start(), window.end()))
 }
 
+/// The instant from which a room's events have to be read to know its state at `now`: what ended within the minute decides
+/// where a booking begins.
+pub fn reading_start(now: DateTime<Utc>) -> DateTime<Utc> {
+    minute(now)
+}
+
 /// The events that have to be read before [`bookable`] is asked; `None` for a booking without length.
 pub fn booking_reach(now: DateTime<Utc>, minutes: u16) -> Option<Window> {
     let minute = minute(now);
