@@ -212,3 +212,126 @@ fn taking_time(events: &[Event]) -> impl Iterator<Item = &Event> {
 fn minute(at: DateTime<Utc>) -> DateTime<Utc> {
     at.duration_trunc(TimeDelta::minutes(1)).unwrap_or(at)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calendar::{ChangeKey, Copy, EventKind, FreeBusy, Uid};
+
+    fn at(minute: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::minutes(minute)
+    }
+
+    /// An attendee copy from one minute to another.
+    fn event(id: &str, start: i64, end: i64) -> Event {
+        Event {
+            id: EventId::new(id),
+            change_key: ChangeKey::new("1"),
+            uid: Some(Uid::new(format!("uid-{id}"))),
+            original_start: None,
+            start: at(start),
+            end: at(end),
+            subject: None,
+            organizer: None,
+            kind: EventKind::Single,
+            copy: Some(Copy::Attendee),
+            is_all_day: false,
+            is_cancelled: false,
+            is_declined: false,
+            free_busy: FreeBusy::Busy,
+            is_private: false,
+            created: None,
+            modified: None,
+        }
+    }
+
+    fn all_day(id: &str, free_busy: FreeBusy) -> Event {
+        Event { is_all_day: true, free_busy, ..event(id, 0, 1440) }
+    }
+
+    fn id(event: Option<&Event>) -> Option<&str> {
+        event.map(|event| event.id.as_str())
+    }
+
+    #[test]
+    fn timed_events_are_shown_before_all_day_events_and_the_last_begun_first() {
+        let events = [all_day("day", FreeBusy::Busy), event("long", 10, 90), event("short", 20, 40)];
+        let ids: Vec<_> = current(&events, at(30)).into_iter().map(|event| event.id.as_str()).collect();
+        assert_eq!(ids, ["short", "long", "day"]);
+        assert_eq!(busy_until(&events[1..], at(30)), Some(at(90)));
+        assert_eq!(busy_until(&[all_day("note", FreeBusy::Free)], at(30)), None);
+    }
+
+    #[test]
+    fn what_touches_a_window_is_not_in_it() {
+        let events = [event("before", 0, 30), event("after", 60, 90)];
+        let window = Window::new(at(30), at(60)).unwrap();
+        assert!(taken_by(&events, None, &window).is_empty());
+        assert_eq!(free_until(&events, None, &window), at(60));
+        let longer = Window::new(at(29), at(61)).unwrap();
+        assert_eq!(taken_by(&events, None, &longer).len(), 2);
+        assert_eq!(taken_by(&events, Some(&EventId::new("before")), &longer).len(), 1);
+        assert_eq!(free_until(&events, None, &longer), at(29));
+    }
+
+    #[test]
+    fn a_booking_begins_where_an_event_ended_within_the_minute_and_is_no_shorter_than_asked() {
+        let now = at(30) + TimeDelta::seconds(40);
+        let ended = |seconds| Event { end: at(30) + TimeDelta::seconds(seconds), ..event("ended", 0, 1) };
+        let window = bookable(&[ended(30)], now, 15).unwrap();
+        assert_eq!((window.start(), window.end()), (at(30) + TimeDelta::seconds(30), at(46)));
+        let window = bookable(&[ended(0)], now, 15).unwrap();
+        assert_eq!((window.start(), window.end()), (at(30), at(45)));
+        let goes_on = event("on", 0, 60);
+        assert_eq!(bookable(&[ended(30), goes_on.clone()], now, 15).unwrap_err(), [&goes_on]);
+        assert!(bookable(&[], now, 0).is_err());
+        assert!(booking_reach(now, 0).is_none());
+        let reach = booking_reach(now, 15).unwrap();
+        assert!(reach.start() <= at(30) && at(46) <= reach.end(), "what is booked was read");
+    }
+
+    #[test]
+    fn a_check_in_is_for_the_event_that_is_shown_and_waits() {
+        let early = TimeDelta::minutes(10);
+        let events = [
+            all_day("note", FreeBusy::Free),
+            all_day("course", FreeBusy::Busy),
+            event("first", 0, 60),
+            event("second", 20, 60),
+            event("soon", 35, 60),
+            event("later", 41, 60),
+            Event { is_cancelled: true, ..event("cancelled", 25, 60) },
+            Event { is_declined: true, ..event("declined", 26, 60) },
+        ];
+        let for_those = |waiting: &[&str]| {
+            let waits = |event: &Event| waiting.contains(&event.id.as_str());
+            id(check_in_event(&events, at(30), early, waits))
+        };
+        assert_eq!(for_those(&["first", "second", "soon", "course"]), Some("second"));
+        assert_eq!(for_those(&["first", "soon", "course"]), Some("first"));
+        assert_eq!(for_those(&["soon", "later", "course"]), Some("soon"));
+        assert_eq!(for_those(&["later", "course"]), Some("course"), "the rules want a check-in to it");
+        assert_eq!(for_those(&["note", "cancelled", "declined"]), Some("second"), "the display's");
+        let days = &events[..2];
+        assert_eq!(id(check_in_event(days, at(30), early, |_| false)), None);
+    }
+
+    #[test]
+    fn a_check_in_by_name_is_for_that_event_and_of_a_series_for_the_date_that_is_open() {
+        let early = TimeDelta::minutes(10);
+        let date = |id: &str, start, end| Event { uid: Some(Uid::new("series")), ..event(id, start, end) };
+        let events = [
+            date("yesterday", 0, 20),
+            date("next", 38, 60),
+            date("now", 20, 38),
+            all_day("note", FreeBusy::Free),
+            Event { is_declined: true, ..event("declined", 20, 60) },
+        ];
+        let named = |name| id(named_check_in(&events, at(30), early, name));
+        assert_eq!(named("series"), Some("now"));
+        assert_eq!(named("next"), Some("next"));
+        assert_eq!(named("note"), Some("note"));
+        assert_eq!(named("uid-note"), Some("note"));
+        assert_eq!((named("yesterday"), named("declined"), named("")), (None, None, None));
+    }
+}
