@@ -273,7 +273,7 @@ async fn perform(
 }
 
 /// The events that an ambiguous wish may have meant, with names where the room's calendar can be read.
-async fn candidates(api: &Api, room: &RoomAddress, outcome: &Outcome) -> Option<Vec<CandidateView>> {
+async fn candidates(api: &Api, room: &RoomAddress, outcome: &Outcome) -> Option<Box<[CandidateView]>> {
     let Outcome::Refused { refusal: Refusal::Ambiguous { events } } = outcome else { return None };
     let kept = api.service.rooms.get(room, api.service.options().state_age).await;
     let known = kept.map_or_else(|_| Arc::default(), |kept| kept.events);
