@@ -62,6 +62,8 @@ pub struct State {
     pub organizers: Vec<(String, String)>,
     pub person_questions: usize,
     pub blind: bool,
+    /// Declined copies stay on the calendar (`PreserveDeclinedMeetings`).
+    pub keeps_declined: bool,
     /// Requests that have not arrived yet.
     pub late: Vec<(RoomAddress, Step)>,
     version: u32,
@@ -168,6 +170,10 @@ impl State {
                 if matches!(step, Step::Decline { .. } | Step::Cancel { .. }) {
                     let kind = std::mem::discriminant(step);
                     self.sent.push((room.clone(), kind, event.uid.clone(), event.start));
+                }
+                if self.keeps_declined && matches!(step, Step::Decline { .. }) {
+                    self.touch(&key, |event| event.is_declined = true);
+                    return Written::Done;
                 }
                 self.events.remove(&key);
                 if event.kind == EventKind::Single {

@@ -188,3 +188,23 @@ async fn a_copy_that_was_declined_and_kept_is_not_declined_again() {
     let removed = ask(&stage, tell, named(), AllDay::Spare, Mode::Perform).await;
     assert!(matches!(removed, Outcome::Done(_)), "nobody was declined: {removed:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_decline_whose_reply_is_lost_is_found_in_a_calendar_that_keeps_the_copy() {
+    use crate::fake::Next;
+    use adjourn::action::DeleteHow;
+    let named = || Target::Event { id: meeting("on").id, seen: None };
+    let tell = Ask::Delete(DeleteHow::Tell);
+    let stage = with(&[meeting("on")]);
+    stage.calendar.0.lock().unwrap().keeps_declined = true;
+    stage.calendar.next(Next::LostAfter);
+    let declined = ask(&stage, tell, named(), AllDay::Spare, Mode::Perform).await;
+    assert!(matches!(declined, Outcome::Done(_)), "{declined:?}");
+    assert_eq!(stage.calendar.writes(), 1);
+
+    let stage = with(&[meeting("on")]);
+    stage.calendar.next(Next::After(Box::new(|event| event.is_declined = true)));
+    let by_an_assistant = ask(&stage, tell, named(), AllDay::Spare, Mode::Perform).await;
+    assert_eq!(by_an_assistant, Outcome::AlreadyDone { why: Already::Declined });
+    assert_eq!(stage.calendar.effects(), 0, "the organizer gets one message");
+}
