@@ -132,9 +132,10 @@ pub(super) async fn get(
 /// Covers what is shown, but not when it was read.
 fn tag(view: &RoomView) -> String {
     let mut hash = DefaultHasher::new();
-    (&view.room, view.busy, &view.current, &view.next).hash(&mut hash);
+    (&view.room, view.busy, &view.current, &view.current_events, &view.next).hash(&mut hash);
     (&view.name, &view.building, &view.time_zone).hash(&mut hash);
-    (view.busy_until, view.free_until, view.checked_in, view.release_at, &view.may).hash(&mut hash);
+    (view.busy_until, view.free_until, view.checked_in, view.release_at).hash(&mut hash);
+    (&view.awaiting_check_in, &view.may).hash(&mut hash);
     format!("\"{:016x}\"", hash.finish())
 }
 
@@ -142,7 +143,8 @@ fn tag(view: &RoomView) -> String {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CheckIn {
-    /// The event's id; without it, what is on or begins in a moment.
+    /// The event's id or UID; without it, the event that the display shows and that waits for a check-in
+    /// (`awaiting_check_in`).
     event: Option<String>,
     /// What took the check-in: `panel`, `badge`, …; without it, the key's name.
     #[schema(max_length = 100)]

@@ -88,6 +88,8 @@ pub enum Kept {
     Private,
     /// The server did not say whose copy it is.
     UnknownCopy,
+    /// It takes no time: it is shown as Free, or has no length.
+    TakesNoTime,
     /// It was acted on before and is there again.
     CameBack {
         /// What was done last.
@@ -139,6 +141,9 @@ pub fn judge(case: &Judgement<'_>, rules: &Rules) -> Verdict {
     }
     if event.is_declined {
         return keep(Kept::Declined);
+    }
+    if !event.takes_time() {
+        return keep(Kept::TakesNoTime);
     }
     let rule = rules.check_in(case.room);
     match (spared(event, &rules.exceptions), &rule) {
@@ -302,6 +307,7 @@ impl fmt::Display for Kept {
             Self::Organizer => f.write_str("this organizer's events are spared"),
             Self::Private => f.write_str("private events are spared"),
             Self::UnknownCopy => f.write_str("the server did not say whose copy it is"),
+            Self::TakesNoTime => f.write_str("it takes no time: shown as Free, or without length"),
             Self::CameBack { action, .. } => {
                 write!(f, "it came back after action {action}: calendar repair, or its organizer")
             }

@@ -16,7 +16,8 @@ pub trait Calendar: Send + Sync {
     /// What this server can do.
     fn capabilities(&self) -> Capabilities;
 
-    /// All events of a room that touch the window: singles, occurrences, exceptions.
+    /// All events of a room that overlap the window: singles, occurrences, exceptions. Some servers return items that only touch
+    /// it as well, so callers ask [`occupancy`](crate::calendar::occupancy) which of them count.
     async fn events(&self, room: &RoomAddress, window: Window) -> Result<Vec<Event>, Trouble>;
 
     /// One event as it is now; `None` when it is not there (or the room may not see it).

@@ -324,11 +324,16 @@ impl Calendar for Exchange {
         let mut open = vec![window];
         let mut seen = BTreeSet::new();
         let mut all = Vec::new();
-        while let Some(window) = open.pop() {
-            match self.view(room, window).await? {
-                Some(events) => all.extend(events.into_iter().filter(|event| seen.insert(event.id.clone()))),
+        while let Some(part) = open.pop() {
+            match self.view(room, part).await? {
+                // CalendarView also returns an item that ends where the view begins; it has no instant in the window.
+                Some(events) => all.extend(
+                    events
+                        .into_iter()
+                        .filter(|event| event.overlaps(&window) && seen.insert(event.id.clone())),
+                ),
                 None => {
-                    let (early, late) = window.halves().ok_or_else(too_crowded)?;
+                    let (early, late) = part.halves().ok_or_else(too_crowded)?;
                     open.extend([late, early]);
                 }
             }

@@ -13,7 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::due::Due;
 use super::history::EventHistory;
 use super::queue::Queue;
-use crate::calendar::{Event, EventId, RoomAddress, Window};
+use crate::calendar::{Event, EventId, RoomAddress, Window, occupancy};
 use crate::clock::Clock;
 use crate::engine::{Calendar, Known, Trouble};
 use crate::turns::Turns;
@@ -243,7 +243,8 @@ impl Rooms {
     async fn read_now(&self, room: &RoomAddress) -> Result<Kept, Trouble> {
         let seen = self.read().get(room).map_or(0, |room| room.changes);
         let now = self.clock.now();
-        let window = Window::clamped(now, now + AHEAD).ok_or_else(|| Trouble::ours("no time ahead"))?;
+        let from = occupancy::reading_start(now);
+        let window = Window::clamped(from, now + AHEAD).ok_or_else(|| Trouble::ours("no time ahead"))?;
         self.readings.fetch_add(1, Ordering::Relaxed);
         let events = Arc::new(self.calendar.events(room, window).await?);
         let kept = Kept { events, read_at: now, as_of: now, how: How::Asked, until: window.end() };

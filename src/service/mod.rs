@@ -41,7 +41,7 @@ pub use sweeps::{Phase, SweepId, SweepView, Sweeps};
 pub use webhook::{Webhook, WebhookError};
 
 use crate::action::Refusal;
-use crate::calendar::{Event, RoomAddress};
+use crate::calendar::{Event, RoomAddress, occupancy};
 use crate::cleanup::{Attendance as _, DecisionKind, Rules};
 use crate::engine::{Engine, Trouble};
 use crate::live::{Kept, Live, Rooms, SILENCE};
@@ -196,7 +196,8 @@ impl Service {
         status(room, &view, &self.options().rules, self.now())
     }
 
-    /// Somebody stands at the door for what is on, or for what begins in a moment.
+    /// Keeps a sign of people at the door: for the event of this id or UID, else for the one that the display shows and that
+    /// waits for a check-in.
     ///
     /// # Errors
     /// When nothing is on, or the calendar cannot be read, or the sign not stored.
@@ -211,15 +212,15 @@ impl Service {
         let kept = self.rooms.get(room, options.state_age).await.map_err(NoCheckIn::Trouble)?;
         let rule = options.rules.check_in(room);
         let early = rule.as_ref().map_or(TimeDelta::zero(), |rule| rule.early);
-        let open = |event: &&Event| event.start - early <= now && now < event.end && !event.is_cancelled;
-        let named = |event: &&Event| wanted.is_none_or(|wanted| event.id.as_str() == wanted);
-        // Of two that are open, the one nobody has come to yet is meant.
-        let has_sign = |event: &&Event| {
-            let terms = rule.as_ref().map(|rule| rule.terms(rule.grace));
-            terms.is_some_and(|terms| self.books.read().signs.matching(room, event, &terms).is_some())
+        let seen_since = |event: &Event| self.rooms.seen_since(room, event);
+        let waits = |event: &Event| {
+            let view = View { kept: &kept, books: &self.books.read(), seen_since: &seen_since };
+            view.waits_for_check_in(room, event, &options.rules, now)
         };
-        let candidates = || kept.events.iter().filter(open).filter(named);
-        let event = candidates().find(|event| !has_sign(event)).or_else(|| candidates().next());
+        let event = match wanted {
+            Some(name) => occupancy::named_check_in(&kept.events, now, early, name),
+            None => occupancy::check_in_event(&kept.events, now, early, waits),
+        };
         let event = event.ok_or(NoCheckIn::Nothing)?;
         let sign = Sign::new(room.clone(), now, source).for_event(event);
         self.add_signs(vec![sign.clone()]).await.map_err(NoCheckIn::Store)?;

@@ -62,6 +62,8 @@ pub struct State {
     pub organizers: Vec<(String, String)>,
     pub person_questions: usize,
     pub blind: bool,
+    /// Declined copies stay on the calendar (`PreserveDeclinedMeetings`).
+    pub keeps_declined: bool,
     /// Requests that have not arrived yet.
     pub late: Vec<(RoomAddress, Step)>,
     version: u32,
@@ -169,6 +171,10 @@ impl State {
                     let kind = std::mem::discriminant(step);
                     self.sent.push((room.clone(), kind, event.uid.clone(), event.start));
                 }
+                if self.keeps_declined && matches!(step, Step::Decline { .. }) {
+                    self.touch(&key, |event| event.is_declined = true);
+                    return Written::Done;
+                }
                 self.events.remove(&key);
                 if event.kind == EventKind::Single {
                     self.put(room, event, true);
@@ -191,7 +197,10 @@ impl Calendar for FakeCalendar {
         Ok(state
             .events
             .iter()
-            .filter(|((of, _), event)| of == room && event.overlaps(&window))
+            // Like a CalendarView: also what ends where the window begins.
+            .filter(|((of, _), event)| {
+                of == room && event.start < window.end() && window.start() <= event.end
+            })
             .map(|(_, e)| e.clone())
             .collect())
     }

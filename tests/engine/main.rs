@@ -6,6 +6,7 @@ mod fake;
 mod history;
 mod live;
 mod longer;
+mod offers;
 mod perform;
 mod stops;
 mod sweep;

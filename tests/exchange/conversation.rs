@@ -203,6 +203,32 @@ async fn a_truncated_view_is_read_in_halves_and_what_spans_them_counts_once() {
 }
 
 #[tokio::test]
+async fn what_a_view_returns_though_it_only_touches_the_window_is_left_out() {
+    let item = |id: &str, start: DateTime<Utc>, end: DateTime<Utc>| {
+        format!(
+            r#"<t:CalendarItem><t:ItemId Id="{id}" ChangeKey="K"/><t:Start>{}</t:Start><t:End>{}</t:End></t:CalendarItem>"#,
+            start.format("%FT%TZ"),
+            end.format("%FT%TZ")
+        )
+    };
+    let (from, to, minute) = (window().start(), window().end(), TimeDelta::minutes(1));
+    let items = [
+        item("ends-there", from - minute, from),
+        item("ends-a-second-later", from - minute, from + TimeDelta::seconds(1)),
+        item("within", from + minute, to - minute),
+        item("begins-there", to, to + minute),
+    ];
+    let folder = format!(
+        r#"<m:RootFolder TotalItemsInView="4" IncludesLastItemInRange="true"><t:Items>{}</t:Items></m:RootFolder>"#,
+        items.concat()
+    );
+    let script = Script::start(vec![ok(message("FindItem", "Success", "NoError", &folder))]).await;
+    let events = exchange(&script).events(&room(), window()).await.unwrap();
+    let ids: Vec<_> = events.iter().map(|event| event.id.as_str()).collect();
+    assert_eq!(ids, ["ends-a-second-later", "within"]);
+}
+
+#[tokio::test]
 async fn only_a_room_that_is_seen_empty_is_called_empty() {
     let view = |kind: &str, merged: &str| {
         format!(
