@@ -2,11 +2,12 @@
 
 use adjourn::action::{Action, ActionId, Actor, AllDay, Already, Ask, Notify, Outcome, Refusal, Target};
 use adjourn::calendar::{Copy, Event, FreeBusy};
-use adjourn::cleanup::{EvidenceLog, Rules};
+use adjourn::cleanup::Rules;
 use adjourn::clock::Clock as _;
 use adjourn::engine::Mode;
 use adjourn::live::{Rooms, SILENCE};
-use adjourn::service::{May, Status, status};
+use adjourn::presence::Books;
+use adjourn::service::{May, Status, View, status};
 use chrono::TimeDelta;
 use std::sync::Arc;
 
@@ -60,7 +61,8 @@ fn with(events: &[Event]) -> Stage {
 async fn shown(stage: &Stage) -> Status {
     let rooms = Rooms::new(Arc::new(stage.calendar.clone()), Arc::new(stage.clock.clone()), SILENCE);
     let kept = rooms.get(&room("r1"), TimeDelta::zero()).await.unwrap();
-    status(&room("r1"), &kept, &EvidenceLog::default(), &Rules::default(), stage.clock.now())
+    let view = View { kept: &kept, books: &Books::default(), seen_since: &|_| None };
+    status(&room("r1"), &view, &Rules::default(), stage.clock.now())
 }
 
 async fn ask(stage: &Stage, ask: Ask, target: Target, all_day: AllDay, mode: Mode) -> Outcome {
