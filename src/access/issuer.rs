@@ -106,11 +106,20 @@ struct Claims {
 impl Issuer {
     /// Checks a token against the issuer's keys.
     ///
+    /// `also_as` is what else the issuer's description says that it writes into `iss` of access tokens: AD FS has one name for
+    /// those and another one for itself.
+    ///
     /// # Errors
     /// When it opens nothing.
-    pub fn admit(&self, token: &str, keys: &JwkSet, now: DateTime<Utc>) -> Result<Admitted, NotAdmitted> {
+    pub fn admit(
+        &self,
+        token: &str,
+        keys: &JwkSet,
+        also_as: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<Admitted, NotAdmitted> {
         signature::install();
-        let claims = self.read(token, keys)?;
+        let claims = self.read(token, keys, also_as)?;
         let until = at(claims.exp).ok_or(NotAdmitted::Expired)?;
         let from = claims.nbf.map_or(Some(DateTime::UNIX_EPOCH), at).ok_or(NotAdmitted::Expired)?;
         if now - SKEW >= until || now + SKEW < from {
@@ -129,7 +138,7 @@ impl Issuer {
         Ok(Admitted { holder, until })
     }
 
-    fn read(&self, token: &str, keys: &JwkSet) -> Result<Claims, NotAdmitted> {
+    fn read(&self, token: &str, keys: &JwkSet, also_as: Option<&str>) -> Result<Claims, NotAdmitted> {
         let malformed = |error: &dyn ToString| NotAdmitted::Malformed(error.to_string());
         if token.len() > TOKEN_BYTES_MAX {
             return Err(malformed(&"too long"));
@@ -147,7 +156,8 @@ impl Issuer {
         let key = DecodingKey::from_jwk(key).map_err(|error| malformed(&error))?;
         let mut wanted = Validation::new(header.alg);
         wanted.set_audience(&[&self.audience]);
-        wanted.set_issuer(&[&self.issuer]);
+        let issuers: Vec<&str> = [self.issuer.as_str()].into_iter().chain(also_as).collect();
+        wanted.set_issuer(&issuers);
         wanted.set_required_spec_claims(&["exp", "aud", "iss"]);
         // By our own clock, which tests can set.
         (wanted.validate_exp, wanted.validate_nbf) = (false, false);

@@ -52,6 +52,19 @@ impl ConfigError {
     }
 }
 
+/// What keys are called whose values are secrets, or say where one is; and what people call them by mistake.
+const SECRET_WORDS: [&str; 6] = ["password", "passwd", "passphrase", "secret", "token", "credential"];
+
+/// A message of the reader's, without the text that it found. Names of keys and of choices stay.
+fn without_values(message: &str) -> String {
+    let Some(begins) = message.find("string \"") else { return message.to_owned() };
+    let (before, found) = message.split_at(begins + "string ".len());
+    match found.rfind("\", ") {
+        Some(ends) => format!("{before}\"…{}", &found[ends..]),
+        None => format!("{before}\"…\""),
+    }
+}
+
 /// The text a value came from, to say where it stands.
 pub(super) struct Source<'a> {
     pub(super) path: Option<&'a Path>,
@@ -64,9 +77,31 @@ impl Source<'_> {
         self.wrong(value.span(), what)
     }
 
-    /// Not TOML, or not our keys and types.
+    /// Not TOML, or not our keys and types. The reader's message quotes what it found, which may be a secret that somebody wrote
+    /// where the place of the secret belongs.
     pub(super) fn syntax(&self, error: &toml::de::Error) -> ConfigError {
-        self.wrong(error.span().unwrap_or_default(), error.message())
+        let span = error.span().unwrap_or_default();
+        if self.is_about_a_secret(&span) {
+            let what = "it names where the secret is, and never holds it: { file = \"…\" }, { env = \"…\" }, { command = [\"…\"] } or \
+                        { credential = \"…\" }";
+            return self.wrong(span, what);
+        }
+        self.wrong(span, without_values(error.message()))
+    }
+
+    /// Whether a secret belongs to the key, or stands on the lines, that the span lies in.
+    fn is_about_a_secret(&self, span: &Range<usize>) -> bool {
+        let before = self.text.get(..span.start).unwrap_or_default();
+        let from = before.rfind('\n').map_or(0, |end| end + 1);
+        let rest = self.text.get(from..).unwrap_or_default();
+        let within = span.end.saturating_sub(from).min(rest.len());
+        let to = rest.get(within..).and_then(|after| after.find('\n')).map_or(rest.len(), |end| within + end);
+        let lines = rest.get(..to).unwrap_or_default();
+        let key = self.key(before.matches('\n').count() + 1);
+        [key.as_str(), lines].iter().any(|text| {
+            let text = text.to_ascii_lowercase();
+            SECRET_WORDS.iter().any(|word| text.contains(word))
+        })
     }
 
     pub(super) fn missing(&self, key: &'static str) -> ConfigError {
