@@ -81,7 +81,10 @@ impl Source<'_> {
     /// where the place of the secret belongs.
     pub(super) fn syntax(&self, error: &toml::de::Error) -> ConfigError {
         let span = error.span().unwrap_or_default();
-        if self.is_about_a_secret(&span) {
+        // Names of keys are no secrets.
+        let names_keys =
+            ["unknown field", "missing field"].iter().any(|start| error.message().starts_with(start));
+        if !names_keys && self.is_about_a_secret(&span) {
             let what = "it names where the secret is, and never holds it: { file = \"…\" }, { env = \"…\" }, { command = [\"…\"] } or \
                         { credential = \"…\" }";
             return self.wrong(span, what);

@@ -154,7 +154,7 @@ fn is_ews(patient: &Patient, meeting: &Meeting, findings: &mut Findings) -> bool
                 Some(format!("HTTP {}", meeting.status));
             return false;
         }
-        (200 | 405, _) if is_known => {
+        (status, _) if is_known && (matches!(status, 200 | 405) || meeting.answers_post) => {
             findings.pass("EWS", "something that may be EWS answers there");
             return true;
         }

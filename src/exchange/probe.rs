@@ -42,6 +42,8 @@ pub struct Meeting {
     pub offers: Vec<String>,
     /// What time it is there.
     pub time: Option<DateTime<Utc>>,
+    /// It refused a GET, and answered a POST.
+    pub answers_post: bool,
     /// It says that TLS is spoken on this port, and was not asked over TLS.
     pub is_tls_port: bool,
 }
@@ -67,12 +69,17 @@ pub async fn meet(settings: &Settings, url: &str) -> Result<Meeting, Failure> {
     let dialer = Dialer::new(settings).map_err(bad)?;
     let within = settings.first_byte_timeout;
     let meeting = ask(&dialer, &endpoint, Method::GET, within).await?;
-    // What stands before Exchange may let nothing but EWS' own method through.
-    if matches!(meeting.status, 404 | 405 | 501) {
-        let posted = ask(&dialer, &endpoint, Method::POST, within).await;
-        return Ok(posted.ok().filter(|posted| !matches!(posted.status, 404 | 405 | 501)).unwrap_or(meeting));
+    if !refuses_method(meeting.status) {
+        return Ok(meeting);
     }
-    Ok(meeting)
+    // What stands before Exchange may let nothing but EWS' own method through.
+    let posted = ask(&dialer, &endpoint, Method::POST, within).await.ok();
+    let posted = posted.filter(|posted| !refuses_method(posted.status));
+    Ok(posted.map_or(meeting, |posted| Meeting { answers_post: true, ..posted }))
+}
+
+fn refuses_method(status: u16) -> bool {
+    matches!(status, 404 | 405 | 501)
 }
 
 async fn ask(
@@ -108,6 +115,7 @@ async fn ask(
             .is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/html")),
         offers: names.take(SCHEMES_MAX).map(|name| name.chars().take(20).collect()).collect(),
         time: text(headers, header::DATE).and_then(|text| date(text, now)),
+        answers_post: false,
         is_tls_port: !endpoint.tls && head.status == StatusCode::BAD_REQUEST && {
             let body = timeout(within, Limited::new(body, PAGE_BYTES_MAX).collect()).await;
             body.is_ok_and(|page| page.is_ok_and(|page| speaks_tls(&page.to_bytes())))
