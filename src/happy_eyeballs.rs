@@ -1,6 +1,5 @@
-//! One TCP connection to a name that has several addresses (RFC 8305): attempts race, each a moment after the one before, so that
-//! an address at which nothing answers costs that moment and not the whole time. The one dialer of everything that Adjourn
-//! connects to.
+//! Happy Eyeballs (RFC 8305): connects to a name with several addresses by attempts that race, each started a moment after the one
+//! before, so that a dead address costs that moment only. Every outgoing TCP connection but those to a KDC uses it.
 
 use std::collections::VecDeque;
 use std::io;
@@ -19,7 +18,7 @@ const ADDRESSES_MAX: usize = 16;
 
 /// Why there is no connection.
 #[derive(Debug)]
-pub(crate) enum Unconnected {
+pub(crate) enum ConnectError {
     /// The name has no address.
     Resolve(io::Error),
     /// No address took the connection.
@@ -28,11 +27,11 @@ pub(crate) enum Unconnected {
 
 /// The addresses of a host, in the order in which they are tried: families alternate, the one that the system prefers first
 /// (section 4).
-pub(crate) async fn addresses(host: &str, port: u16) -> Result<VecDeque<SocketAddr>, Unconnected> {
-    let found = lookup_host((host, port)).await.map_err(Unconnected::Resolve)?;
+pub(crate) async fn addresses(host: &str, port: u16) -> Result<VecDeque<SocketAddr>, ConnectError> {
+    let found = lookup_host((host, port)).await.map_err(ConnectError::Resolve)?;
     let found = interleaved(found);
     if found.is_empty() {
-        return Err(Unconnected::Resolve(io::ErrorKind::NotFound.into()));
+        return Err(ConnectError::Resolve(io::ErrorKind::NotFound.into()));
     }
     Ok(found)
 }
@@ -77,9 +76,9 @@ pub(crate) async fn connect(addresses: &VecDeque<SocketAddr>) -> Result<(TcpStre
 
 /// Resolves and connects.
 #[cfg(feature = "service")]
-pub(crate) async fn reach(host: &str, port: u16) -> Result<TcpStream, Unconnected> {
+pub(crate) async fn reach(host: &str, port: u16) -> Result<TcpStream, ConnectError> {
     let addresses = addresses(host, port).await?;
-    connect(&addresses).await.map(|(stream, _)| stream).map_err(Unconnected::Connect)
+    connect(&addresses).await.map(|(stream, _)| stream).map_err(ConnectError::Connect)
 }
 
 #[cfg(test)]

@@ -35,8 +35,8 @@ pub mod journal;
 mod json;
 pub mod live;
 mod peer;
-pub mod presence;
 mod pinning;
+pub mod presence;
 #[cfg(feature = "service")]
 pub mod service;
 #[cfg(feature = "service")]

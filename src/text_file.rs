@@ -20,7 +20,7 @@ pub(crate) enum NotText {
     /// Marked as UTF-16, and not UTF-16.
     #[error("it begins as UTF-16 and is not; save the file as UTF-8")]
     Utf16,
-    /// UTF-16 or UTF-32 without the mark that says so, or no text at all.
+    /// UTF-16 or UTF-32 without a byte order mark, or no text at all.
     #[error("it holds zero bytes, as UTF-16 does; save the file as UTF-8")]
     ZeroBytes,
 }

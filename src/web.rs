@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 
 use crate::clock::{Clock as _, SystemClock};
-use crate::happy_eyeballs::{Unconnected, reach};
+use crate::happy_eyeballs::{ConnectError, reach};
 use crate::http_field::retry_after;
 use crate::json;
 use crate::peer::{chain, client_config, is_this_machine, without_userinfo};
@@ -35,21 +35,21 @@ const IDLE_MAX: Duration = Duration::from_secs(50);
 const SHOWN_MAX: usize = 200;
 
 /// A way to other programs. Follows no redirects.
-pub(crate) struct Web(Client<HttpsConnector<Dialer>, Full<Bytes>>);
+pub(crate) struct Web(Client<HttpsConnector<TcpConnector>, Full<Bytes>>);
 
-/// What became of a POST.
+/// The answer to a POST.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Posted {
     pub(crate) status: u16,
-    /// How long to wait before the next try, if that was said; as long as the other likes.
+    /// `Retry-After`, unlimited; the caller limits the wait.
     pub(crate) retry_after: Option<Duration>,
 }
 
-/// Connects as everything here does.
+/// Connects by [`reach`].
 #[derive(Clone)]
-struct Dialer;
+struct TcpConnector;
 
-impl Service<Uri> for Dialer {
+impl Service<Uri> for TcpConnector {
     type Response = TokioIo<TcpStream>;
     type Error = io::Error;
     type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
@@ -64,8 +64,8 @@ impl Service<Uri> for Dialer {
             let default = if to.scheme_str() == Some("http") { 80 } else { 443 };
             match reach(host, to.port_u16().unwrap_or(default)).await {
                 Ok(stream) => Ok(TokioIo::new(stream)),
-                Err(Unconnected::Resolve(error)) => Err(io::Error::other(format!("dns error: {error}"))),
-                Err(Unconnected::Connect(error)) => Err(error),
+                Err(ConnectError::Resolve(error)) => Err(io::Error::other(format!("dns error: {error}"))),
+                Err(ConnectError::Connect(error)) => Err(error),
             }
         })
     }
@@ -87,7 +87,7 @@ pub(crate) fn address(url: &str) -> Result<Uri, NoAddress> {
     }
 }
 
-/// An address as it may be printed: a webhook's path, and whatever stands before the host, are secrets often enough.
+/// An address as it may be printed: user info and path of a webhook's URL are often secrets.
 fn shown(url: &str) -> String {
     let url = without_userinfo(url);
     let host = url.find("://").map_or(0, |scheme| scheme + 3);
@@ -103,10 +103,10 @@ impl Web {
         let connector = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1();
         let mut client = Client::builder(TokioExecutor::new());
         client.pool_idle_timeout(IDLE_MAX);
-        Ok(Self(client.build(connector.wrap_connector(Dialer))))
+        Ok(Self(client.build(connector.wrap_connector(TcpConnector))))
     }
 
-    /// Sends JSON; what the answer says, or why there is none.
+    /// Sends JSON; returns status and `Retry-After`, or why there is no answer.
     pub(crate) async fn post(
         &self,
         to: &Uri,

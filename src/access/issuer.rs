@@ -106,8 +106,7 @@ struct Claims {
 impl Issuer {
     /// Checks a token against the issuer's keys.
     ///
-    /// `also_as` is what else the issuer's description says that it writes into `iss` of access tokens: AD FS has one name for
-    /// those and another one for itself.
+    /// `access_token_issuer` is a second accepted `iss`: AD FS publishes one issuer for itself and another one for access tokens.
     ///
     /// # Errors
     /// When it opens nothing.
@@ -115,11 +114,11 @@ impl Issuer {
         &self,
         token: &str,
         keys: &JwkSet,
-        also_as: Option<&str>,
+        access_token_issuer: Option<&str>,
         now: DateTime<Utc>,
     ) -> Result<Admitted, NotAdmitted> {
         signature::install();
-        let claims = self.read(token, keys, also_as)?;
+        let claims = self.read(token, keys, access_token_issuer)?;
         let until = at(claims.exp).ok_or(NotAdmitted::Expired)?;
         let from = claims.nbf.map_or(Some(DateTime::UNIX_EPOCH), at).ok_or(NotAdmitted::Expired)?;
         if now - SKEW >= until || now + SKEW < from {
@@ -138,7 +137,12 @@ impl Issuer {
         Ok(Admitted { holder, until })
     }
 
-    fn read(&self, token: &str, keys: &JwkSet, also_as: Option<&str>) -> Result<Claims, NotAdmitted> {
+    fn read(
+        &self,
+        token: &str,
+        keys: &JwkSet,
+        access_token_issuer: Option<&str>,
+    ) -> Result<Claims, NotAdmitted> {
         let malformed = |error: &dyn ToString| NotAdmitted::Malformed(error.to_string());
         if token.len() > TOKEN_BYTES_MAX {
             return Err(malformed(&"too long"));
@@ -156,7 +160,7 @@ impl Issuer {
         let key = DecodingKey::from_jwk(key).map_err(|error| malformed(&error))?;
         let mut wanted = Validation::new(header.alg);
         wanted.set_audience(&[&self.audience]);
-        let issuers: Vec<&str> = [self.issuer.as_str()].into_iter().chain(also_as).collect();
+        let issuers: Vec<&str> = [self.issuer.as_str()].into_iter().chain(access_token_issuer).collect();
         wanted.set_issuer(&issuers);
         wanted.set_required_spec_claims(&["exp", "aud", "iss"]);
         // By our own clock, which tests can set.

@@ -28,7 +28,7 @@ const FETCH_PAUSE: Duration = Duration::from_secs(30);
 const DOORS_PATIENCE: Duration = Duration::from_secs(3);
 /// Holders whose requests are counted; more than an organization's backends and operators.
 const HOLDERS_MAX: usize = 10_000;
-/// Of the name that an issuer gives itself in access tokens.
+/// Longest `access_token_issuer` that is accepted.
 const ISSUER_MAX: usize = 2048;
 /// Keys of one provider; they have two to ten.
 const KEYS_MAX: usize = 100;
@@ -49,17 +49,17 @@ struct Keys {
     /// Where they are; `None`: where the issuer's description says.
     at: Option<Uri>,
     web: Web,
-    present: ArcSwapOption<Present>,
+    present: ArcSwapOption<PublishedKeys>,
     /// When they were fetched last, or were tried to be. Held while fetching, so that it is done once.
     fetched: tokio::sync::Mutex<Option<Instant>>,
     /// Where browsers sign in, and when that was asked. Held while asking.
     doors: tokio::sync::Mutex<Option<(Instant, Option<Doors>)>>,
 }
 
-/// What the issuer showed last.
-struct Present {
+/// The keys and names that the issuer published last.
+struct PublishedKeys {
     keys: JwkSet,
-    /// What it calls itself in access tokens, if that is another name (AD FS).
+    /// `access_token_issuer` of its metadata (AD FS).
     access_token_issuer: Option<String>,
 }
 
@@ -91,7 +91,7 @@ pub(super) enum Closed {
 struct Description {
     issuer: String,
     jwks_uri: String,
-    /// AD FS: `http://HOST/adfs/services/trust`, while it calls itself `https://HOST/adfs`.
+    /// AD FS publishes `http://HOST/adfs/services/trust` here, beside the `issuer` `https://HOST/adfs`.
     access_token_issuer: Option<String>,
     authorization_endpoint: Option<String>,
     token_endpoint: Option<String>,
@@ -168,8 +168,13 @@ impl Provider {
         Ok(self.count(admitted, now))
     }
 
-    fn read(&self, token: &str, shown: &Present, now: DateTime<Utc>) -> Result<Admitted, NotAdmitted> {
-        self.issuer.admit(token, &shown.keys, shown.access_token_issuer.as_deref(), now)
+    fn read(
+        &self,
+        token: &str,
+        published: &PublishedKeys,
+        now: DateTime<Utc>,
+    ) -> Result<Admitted, NotAdmitted> {
+        self.issuer.admit(token, &published.keys, published.access_token_issuer.as_deref(), now)
     }
 
     /// The same place for the same holder, so that requests are counted whatever token they come with.
@@ -206,7 +211,7 @@ impl Keys {
         }
     }
 
-    async fn ask(&self) -> Result<Present, String> {
+    async fn ask(&self) -> Result<PublishedKeys, String> {
         let (at, access_token_issuer) = match &self.at {
             Some(uri) => (uri.clone(), None),
             None => self.find().await?,
@@ -217,7 +222,7 @@ impl Keys {
         if keys.keys.is_empty() {
             return Err(format!("{at} shows no key that is known here"));
         }
-        Ok(Present { keys, access_token_issuer })
+        Ok(PublishedKeys { keys, access_token_issuer })
     }
 
     /// Where browsers sign in, asked again when that is old or was not to be had.
@@ -234,13 +239,13 @@ impl Keys {
         doors
     }
 
-    /// Where its keys are, and what else it calls itself.
+    /// The address of its keys, and the issuer of its access tokens where that differs.
     async fn find(&self) -> Result<(Uri, Option<String>), String> {
         let described = self.describe().await?;
         let keys_at = address(&described.jwks_uri).map_err(|error| error.to_string())?;
-        let also_as =
+        let access_token_issuer =
             described.access_token_issuer.filter(|name| !name.is_empty() && name.len() <= ISSUER_MAX);
-        Ok((keys_at, also_as))
+        Ok((keys_at, access_token_issuer))
     }
 
     async fn describe(&self) -> Result<Description, String> {

@@ -115,7 +115,7 @@ async fn patient(
     Ok((patient, lists))
 }
 
-/// The doctor writes where the engine would, and nowhere else, whatever the account may do.
+/// The configured scope limits the write test as it limits the engine, also where Exchange would permit the write.
 fn outside_scope(name: &str, room: &RoomAddress) -> Finding {
     Finding {
         connection: Some(name.to_owned()),

@@ -1,5 +1,5 @@
-//! Where the configuration says that a secret is, there it is read: once, at start. A secret that is empty, or that is no text,
-//! is refused here: a server that receives it counts it towards a lock of the account.
+//! Reads secrets from the sources that the configuration names, once, at start. An empty secret, or one that is no text, is
+//! refused before any request: each failed sign-in counts towards an account lockout.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -32,13 +32,13 @@ pub(super) fn in_file(what: &str, path: &Path) -> Result<Secret, Failure> {
     first_line(what, &text, || format!("in {}", path.display()))
 }
 
-/// The first line of a variable: what fills it from a file often keeps the line end, and the byte order mark.
+/// The first line of an environment variable: tools that fill it from a file keep the line end and the byte order mark.
 fn in_environment(what: &str, name: &str) -> Result<Secret, Failure> {
     if !is_variable_name(name) {
-        // Somebody may have written the secret where its variable's name belongs, so it is not shown.
+        // An administrator may have written the secret itself here, so the value is not printed.
         return Err(Failure::new(
             Exit::Usage,
-            format!("what is configured for the {what} as `env` is no variable's name"),
+            format!("`env` of the {what} is not the name of an environment variable"),
         ));
     }
     let value = std::env::var(name).map(Zeroizing::new);

@@ -52,10 +52,10 @@ impl ConfigError {
     }
 }
 
-/// What keys are called whose values are secrets, or say where one is; and what people call them by mistake.
+/// Parts of the keys that hold or locate a secret, and of common misspellings.
 const SECRET_WORDS: [&str; 6] = ["password", "passwd", "passphrase", "secret", "token", "credential"];
 
-/// A message of the reader's, without the text that it found. Names of keys and of choices stay.
+/// The parser's message without quoted values. Names of keys and of choices stay.
 fn without_values(message: &str) -> String {
     let Some(begins) = message.find("string \"") else { return message.to_owned() };
     let (before, found) = message.split_at(begins + "string ".len());
@@ -77,11 +77,11 @@ impl Source<'_> {
         self.wrong(value.span(), what)
     }
 
-    /// Not TOML, or not our keys and types. The reader's message quotes what it found, which may be a secret that somebody wrote
-    /// where the place of the secret belongs.
+    /// Not TOML, or not our keys and types. The parser's message quotes the value, which may be a secret that an administrator
+    /// wrote in place of its source.
     pub(super) fn syntax(&self, error: &toml::de::Error) -> ConfigError {
         let span = error.span().unwrap_or_default();
-        // Names of keys are no secrets.
+        // These messages quote names of keys only.
         let names_keys =
             ["unknown field", "missing field"].iter().any(|start| error.message().starts_with(start));
         if !names_keys && self.is_about_a_secret(&span) {

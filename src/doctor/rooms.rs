@@ -21,7 +21,7 @@ const ROOMS_READ: usize = 5;
 pub(super) async fn reach(patient: &Patient, progress: &(dyn Fn() + Sync), findings: &mut Findings) -> bool {
     let access = patient.settings.access;
     let answers = look_in_all(&patient.exchange, access, &patient.rooms, progress).await;
-    let reached = answers.iter().filter(|(_, answer)| matches!(answer, Ok(Found::Acts))).count();
+    let reached = answers.iter().filter(|(_, answer)| matches!(answer, Ok(RoomAccess::Write))).count();
     let readable = answers.iter().filter(|(_, answer)| answer.is_ok()).count();
     let (all, by) = (answers.len(), means(patient.settings.access));
     if reached == all {
@@ -42,8 +42,8 @@ pub(super) async fn reach(patient: &Patient, progress: &(dyn Fn() + Sync), findi
     }
     for (room, answer) in answers {
         let finding = match answer {
-            Ok(Found::Acts) => continue,
-            Ok(Found::Reads) => read_only(by, &room, findings),
+            Ok(RoomAccess::Write) => continue,
+            Ok(RoomAccess::ReadOnly) => read_only(by, &room, findings),
             Err(failed) => unreached(by, failed, findings),
         };
         finding.room = Some(room.to_string());
@@ -56,15 +56,15 @@ pub(super) async fn reach(patient: &Patient, progress: &(dyn Fn() + Sync), findi
     readable > 0
 }
 
-/// What the account may do in a room.
-enum Found {
-    /// As far as is known, all that is needed.
-    Acts,
-    /// Its calendar can be read, and nothing can be made in it.
-    Reads,
+/// What the account may do in a room's calendar.
+enum RoomAccess {
+    /// Read and write, as far as Exchange reports it.
+    Write,
+    /// Read only.
+    ReadOnly,
 }
 
-/// A folder's permission shows a room's calendar to the account, and lets it change nothing: every display works, and no action.
+/// A folder permission such as Reviewer lets displays work and makes every action fail.
 fn read_only<'f>(by: &'static str, room: &RoomAddress, findings: &'f mut Findings) -> &'f mut super::Finding {
     let says = "the account can read this room's calendar, and not write in it";
     let remedy = format!(
@@ -183,13 +183,13 @@ fn is_named_after_its_organizer(event: &Event) -> bool {
     subject.is_empty() || name.is_some_and(|name| subject == name)
 }
 
-/// Whoever is impersonated is the room itself, which may do anything in its own calendar.
-async fn look_in(exchange: &Exchange, access: Access, room: &RoomAddress) -> Result<Found, Failed> {
+/// An impersonated room owns its calendar, so only delegate access needs a look at the effective rights.
+async fn look_in(exchange: &Exchange, access: Access, room: &RoomAddress) -> Result<RoomAccess, Failed> {
     match access {
-        Access::Impersonation => exchange.look_in(room).await.map(|_| Found::Acts),
+        Access::Impersonation => exchange.look_in(room).await.map(|_| RoomAccess::Write),
         Access::Delegate => match exchange.may_write_in(room).await? {
-            Some(false) => Ok(Found::Reads),
-            Some(true) | None => Ok(Found::Acts),
+            Some(false) => Ok(RoomAccess::ReadOnly),
+            Some(true) | None => Ok(RoomAccess::Write),
         },
     }
 }
@@ -199,7 +199,7 @@ async fn look_in_all(
     access: Access,
     rooms: &[RoomAddress],
     progress: &(dyn Fn() + Sync),
-) -> Vec<(RoomAddress, Result<Found, Failed>)> {
+) -> Vec<(RoomAddress, Result<RoomAccess, Failed>)> {
     let mut waiting = rooms.iter().cloned().enumerate();
     let mut looking = JoinSet::new();
     let mut all = Vec::with_capacity(rooms.len());

@@ -54,7 +54,7 @@ struct Failed {
 
 const NO_RIGHT: &str = "the account needs the right to change calendars: the role ApplicationImpersonation (online: \
                         Application EWS.AccessAsApp), or Full Access to the room";
-const OTHER: &str = "mend what Exchange names as the reason; nothing in this says that a right is missing";
+const OTHER: &str = "fix the cause that Exchange names; no right is missing";
 const LATER: &str = "try again later; nothing in this says that a right is missing";
 
 async fn make_change_remove(patient: &Patient, room: &RoomAddress, now: DateTime<Utc>) -> Result<(), Failed> {

@@ -1,9 +1,9 @@
-//! Staying with one back end: what it remembers between requests (subscriptions) no other one knows. Exchange, and what stands
-//! before it, name it in cookies (`X-BackEndOverrideCookie`, `exchangecookie`, a load balancer's own), all of which go along from
-//! then on ("Maintain affinity between a group of subscriptions and the Mailbox server").
+//! Session affinity: a subscription exists on one back end only. Exchange and load balancers name that back end in cookies
+//! (`X-BackEndOverrideCookie`, `exchangecookie`, others), and every later request of the group returns all of them ("Maintain
+//! affinity between a group of subscriptions and the Mailbox server").
 //!
-//! A cookie that ends in the future is kept beyond that: its group's stream lasts longer than some cookies do, and the server
-//! ignores what it does not know any more. A cookie that the server deletes (`Max-Age=0`, an `Expires` that is over) is deleted.
+//! A cookie stays in use after its expiry: a stream lasts longer than some cookies, and a server ignores stale ones. A cookie
+//! that the server deletes (`Max-Age=0`, an `Expires` in the past) is deleted.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -19,7 +19,7 @@ const COOKIES_MAX: usize = 16;
 const COOKIE_BYTES_MAX: usize = 2048;
 /// Longest `Cookie` field that is sent: servers refuse heads of 16 KiB, and some of 8.
 const FIELD_BYTES_MAX: usize = 4096;
-/// Where EWS is, on every Exchange; IIS does not tell cases apart.
+/// Path of EWS on every Exchange; IIS ignores case.
 const EWS_PATH: &str = "/ews/exchange.asmx";
 
 /// The requests of one group of rooms.

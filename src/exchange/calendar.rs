@@ -98,7 +98,7 @@ impl Exchange {
         self.client.call(room.as_str(), &get, read).await
     }
 
-    /// The same, and whether the account may make items there; `None` when the server does not say.
+    /// Whether the account may create items in the room's calendar; `None` when the server does not return it.
     ///
     /// # Errors
     /// What stood in the way.

@@ -64,9 +64,9 @@ pub enum Verdict {
 pub enum Kind {
     /// User name or password.
     Credentials,
-    /// The token of an application, as such: whom it is for, who made it, how old it is.
+    /// The server does not accept the bearer token (audience, issuer, age).
     Token,
-    /// The account or application is known, and lacks a permission or its consent.
+    /// The account or application is authenticated, and a permission or its consent is missing.
     Permission,
     /// The server wants another way of signing in than the configured one, or we have nothing to say there.
     SignIn,
@@ -109,7 +109,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Whether the server does not accept who we say we are: said again and again, it may lock an account.
+    /// Whether the server rejected the credentials. Repeated rejections may lock the account.
     pub(super) fn is_sign_in_refusal(self) -> bool {
         matches!(self, Self::Credentials | Self::Token)
     }
@@ -130,7 +130,7 @@ pub fn classify(effect: Effect, answer: &HttpAnswer, decoded: &Result<Decoded<'_
     }
 }
 
-/// A busy server that names no time in the fault may name it in the header.
+/// Uses `Retry-After` where the fault of a busy server has no `BackOffMilliseconds`.
 fn or_after(answer: &HttpAnswer, verdict: Verdict) -> Verdict {
     match verdict {
         Verdict::Wait { at_least: None, fewer, code } => {
@@ -219,12 +219,12 @@ fn by_status(effect: Effect, answer: &HttpAnswer) -> Verdict {
     }
 }
 
-/// Where Exchange says what it has against a token or its permissions.
+/// Header with Exchange's reason for rejecting a token or its permissions.
 const DIAGNOSTICS: &str = "x-ms-diagnostics";
-/// Where Exchange Online says which switch it was ("Control access to EWS in Exchange").
+/// Header with the policy by which Exchange Online blocks EWS ("Control access to EWS in Exchange").
 const POLICY: &str = "x-ews-policy-reason";
 
-/// What the server says itself is shown, in one line of limited length. Headers hold nothing of calendars.
+/// Appends the server's own reason, one line of limited length. These headers hold no calendar data.
 fn with_reason(code: String, answer: &HttpAnswer) -> String {
     let said = [POLICY, DIAGNOSTICS].iter().find_map(|name| answer.headers.get(*name));
     let reason = said.map(|said| visible(reason(said.as_bytes()), REASON_CHARS_MAX));
@@ -234,7 +234,7 @@ fn with_reason(code: String, answer: &HttpAnswer) -> String {
     }
 }
 
-/// Of `2000008;reason="…";error_category="…"` what is between the quotes of `reason`; else all of it.
+/// The value of `reason` in `2000008;reason="…";error_category="…"`; the whole text where there is none.
 fn reason(said: &[u8]) -> &[u8] {
     const BEFORE: &[u8] = b"reason=\"";
     let begins = said.windows(BEFORE.len()).position(|part| part.eq_ignore_ascii_case(BEFORE));
@@ -242,7 +242,7 @@ fn reason(said: &[u8]) -> &[u8] {
     rest.split(|byte| *byte == b'"').next().unwrap_or(rest)
 }
 
-/// Whether a page says that plain HTTP came to a port that speaks TLS, in the words of nginx, Apache, or Go's servers.
+/// Whether an error page of nginx, Apache, or Go reports plain HTTP on a TLS port.
 pub(super) fn speaks_tls(page: &[u8]) -> bool {
     let page = String::from_utf8_lossy(&page[..page.len().min(PAGE_BYTES_MAX)]).to_ascii_lowercase();
     [

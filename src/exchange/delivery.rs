@@ -52,7 +52,7 @@ impl HttpAnswer {
         lets_in(self.status, &self.headers)
     }
 
-    /// `Retry-After`, in any of its forms, and as long as the server likes: whoever waits limits it.
+    /// `Retry-After` as seconds or as a date, unlimited; the caller limits the wait.
     pub fn retry_after(&self) -> Option<Duration> {
         retry_after(&self.headers, SystemClock.now())
     }
@@ -76,11 +76,11 @@ pub enum TlsTrouble {
     UnknownIssuer,
     /// The server wants a certificate of ours, or does not want this one.
     ClientCertificate,
-    /// The certificate is marked as an authority's, which no server's may be.
+    /// The server's certificate is marked as a CA (`CaUsedAsEndEntity`).
     CaCertificate,
     /// Something else is wrong with the certificate.
     BadCertificate,
-    /// What answers there speaks something else than TLS.
+    /// The port speaks another protocol than TLS.
     NotTls,
     /// Anything else: no common version or cipher.
     Other,
@@ -96,10 +96,10 @@ impl TlsTrouble {
             Self::UnknownIssuer => "the certificate's issuer is not trusted",
             Self::ClientCertificate => "the server does not accept our client certificate, or wants one",
             Self::CaCertificate => {
-                "the server shows a certificate that is marked as a certification authority's (CA:TRUE)"
+                "the server's certificate is marked as a certification authority's (CA:TRUE)"
             }
             Self::BadCertificate => "the certificate cannot be used",
-            Self::NotTls => "what answers on that port speaks no TLS, but something like plain HTTP",
+            Self::NotTls => "that port speaks no TLS, but something like plain HTTP",
             Self::Other => "TLS failed",
         }
     }
@@ -126,7 +126,7 @@ pub enum Failure {
     AnswerTimeout(Duration),
     /// The connection broke.
     Broken(String),
-    /// What came over plain `http` is no HTTP.
+    /// The answer to a plain `http` request is not HTTP.
     NotHttp(String),
     /// The body is larger than this many bytes, as sent or inflated.
     TooLarge(usize),
@@ -171,7 +171,7 @@ impl fmt::Display for Failure {
             Self::Broken(why) => write!(f, "the connection to Exchange broke: {why}"),
             Self::NotHttp(why) => write!(
                 f,
-                "what answers on that port speaks no plain HTTP; if it speaks TLS, the URL begins with https: {why}"
+                "that port speaks no plain HTTP; if it speaks TLS, the URL must begin with https: {why}"
             ),
             Self::TooLarge(limit) => write!(f, "Exchange's answer is larger than {limit} bytes"),
             Self::Inflate => f.write_str("Exchange's answer is not the gzip it says it is"),

@@ -21,7 +21,7 @@ use super::delivery::{Failure, TlsTrouble};
 use super::settings::{Endpoint, Settings, SettingsError};
 use super::tls;
 use super::tunnel::Tunnel;
-use crate::happy_eyeballs::{Unconnected, addresses, connect};
+use crate::happy_eyeballs::{ConnectError, addresses, connect};
 use crate::peer::chain;
 
 /// How we get to servers.
@@ -57,12 +57,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 /// A stream, and the certificate that was shown on it.
 type Open = (Box<dyn Stream>, Option<Vec<u8>>);
 
-/// What one address came to that took the connection.
-enum Dead {
-    /// It went silent, or hung up, before TLS was agreed on: another address of the name may serve.
-    Here(Failure),
-    /// The server, or the proxy, answered, and it is no.
-    Everywhere(Failure),
+/// Why an address that accepted the TCP connection is of no use.
+enum HandshakeFailure {
+    /// The connection broke during the handshake; another address of the name may work.
+    AtThisAddress(Failure),
+    /// The server or the proxy refused; another address would as well.
+    Final(Failure),
 }
 
 impl Dialer {
@@ -93,9 +93,10 @@ impl Dialer {
 
     async fn open(&self, to: &Endpoint, who: Who) -> Result<Open, Failure> {
         if !to.tls {
-            // What is said without TLS goes to this machine only, where no proxy is needed.
+            // Requests without TLS go to this machine only, where no proxy is needed.
             let found = addresses(&to.host, to.port).await.map_err(unconnected)?;
-            let (tcp, _) = connect(&found).await.map_err(|error| unconnected(Unconnected::Connect(error)))?;
+            let (tcp, _) =
+                connect(&found).await.map_err(|error| unconnected(ConnectError::Connect(error)))?;
             let _ = tcp.set_nodelay(true); // only a matter of speed
             return Ok((Box::new(tcp), None));
         }
@@ -107,8 +108,8 @@ impl Dialer {
         self.open_tls(to, config).await
     }
 
-    /// Each address that takes the connection has its share of the time to agree on TLS: one behind which nothing works any
-    /// more must not use it up for the others.
+    /// Each address that accepts the connection gets its share of the time for the TLS handshake, so that a dead back end does not
+    /// use up the time of the others.
     async fn open_tls(&self, to: &Endpoint, config: &Arc<ClientConfig>) -> Result<Open, Failure> {
         let until = Instant::now() + self.within;
         let mut left = match &self.proxy {
@@ -123,8 +124,10 @@ impl Dialer {
             let share = until.saturating_duration_since(Instant::now()) / all;
             match timeout(share, self.secure(tcp, to, config.clone())).await {
                 Ok(Ok(open)) => return Ok(open),
-                Ok(Err(Dead::Here(_))) | Err(_) if !left.is_empty() => {}
-                Ok(Err(Dead::Here(failure) | Dead::Everywhere(failure))) => return Err(failure),
+                Ok(Err(HandshakeFailure::AtThisAddress(_))) | Err(_) if !left.is_empty() => {}
+                Ok(Err(HandshakeFailure::AtThisAddress(failure) | HandshakeFailure::Final(failure))) => {
+                    return Err(failure);
+                }
                 Err(_) => return Err(Failure::ConnectTimeout(self.within)),
             }
         }
@@ -132,40 +135,47 @@ impl Dialer {
 
     async fn connect(&self, to: &VecDeque<SocketAddr>) -> Result<(TcpStream, SocketAddr), Failure> {
         connect(to).await.map_err(|error| match &self.proxy {
-            Some(_) => proxy_unconnected(Unconnected::Connect(error)),
-            None => unconnected(Unconnected::Connect(error)),
+            Some(_) => proxy_unconnected(ConnectError::Connect(error)),
+            None => unconnected(ConnectError::Connect(error)),
         })
     }
 
     /// Through the proxy, if there is one, then TLS.
-    async fn secure(&self, tcp: TcpStream, to: &Endpoint, config: Arc<ClientConfig>) -> Result<Open, Dead> {
+    async fn secure(
+        &self,
+        tcp: TcpStream,
+        to: &Endpoint,
+        config: Arc<ClientConfig>,
+    ) -> Result<Open, HandshakeFailure> {
         let stream: Box<dyn Stream> = match &self.proxy {
-            Some(proxy) => Box::new(proxy.open(tcp, &to.host, to.port).await.map_err(Dead::Everywhere)?),
+            Some(proxy) => {
+                Box::new(proxy.open(tcp, &to.host, to.port).await.map_err(HandshakeFailure::Final)?)
+            }
             None => Box::new(tcp),
         };
         let name = ServerName::try_from(to.host.clone());
-        let name = name.map_err(|error| Dead::Everywhere(Failure::Connect(error.to_string())))?;
+        let name = name.map_err(|error| HandshakeFailure::Final(Failure::Connect(error.to_string())))?;
         let tls = TlsConnector::from(config).connect(name, stream).await.map_err(|error| {
             let is_word = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
             let failure = tls_failure(&error);
-            if is_word { Dead::Everywhere(failure) } else { Dead::Here(failure) }
+            if is_word { HandshakeFailure::Final(failure) } else { HandshakeFailure::AtThisAddress(failure) }
         })?;
         let shown = tls.get_ref().1.peer_certificates().and_then(|chain| Some(chain.first()?.to_vec()));
         Ok((Box::new(tls), shown))
     }
 }
 
-fn unconnected(why: Unconnected) -> Failure {
+fn unconnected(why: ConnectError) -> Failure {
     match why {
-        Unconnected::Resolve(error) => Failure::Resolve(error.to_string()),
-        Unconnected::Connect(error) => Failure::Connect(error.to_string()),
+        ConnectError::Resolve(error) => Failure::Resolve(error.to_string()),
+        ConnectError::Connect(error) => Failure::Connect(error.to_string()),
     }
 }
 
-fn proxy_unconnected(why: Unconnected) -> Failure {
+fn proxy_unconnected(why: ConnectError) -> Failure {
     Failure::Proxy(match why {
-        Unconnected::Resolve(error) => format!("its name has no address: {error}"),
-        Unconnected::Connect(error) => format!("no connection to it: {error}"),
+        ConnectError::Resolve(error) => format!("its name has no address: {error}"),
+        ConnectError::Connect(error) => format!("no connection to it: {error}"),
     })
 }
 

@@ -20,10 +20,10 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::http_field::{challenges, date};
 use crate::peer::chain;
 
-/// How many of the schemes that are offered are named.
+/// How many offered schemes are kept.
 const SCHEMES_MAX: usize = 8;
 
-/// How much of a page is read that says what went wrong.
+/// How much of an error page is read.
 const PAGE_BYTES_MAX: usize = 64 << 10;
 
 /// How long after a lost answer the connection may take to say how it ended.
@@ -42,9 +42,9 @@ pub struct Meeting {
     pub offers: Vec<String>,
     /// What time it is there.
     pub time: Option<DateTime<Utc>>,
-    /// It refused a GET, and answered a POST.
+    /// The server refused GET, and accepted POST.
     pub answers_post: bool,
-    /// It says that TLS is spoken on this port, and was not asked over TLS.
+    /// The server reports that a plain HTTP request reached its TLS port.
     pub is_tls_port: bool,
 }
 
@@ -72,7 +72,7 @@ pub async fn meet(settings: &Settings, url: &str) -> Result<Meeting, Failure> {
     if !refuses_method(meeting.status) {
         return Ok(meeting);
     }
-    // What stands before Exchange may let nothing but EWS' own method through.
+    // A reverse proxy may let only POST through, the one method of EWS.
     let posted = ask(&dialer, &endpoint, Method::POST, within).await.ok();
     let posted = posted.filter(|posted| !refuses_method(posted.status));
     Ok(posted.map_or(meeting, |posted| Meeting { answers_post: true, ..posted }))

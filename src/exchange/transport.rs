@@ -29,10 +29,10 @@ use crate::peer::chain;
 pub(super) const LEGS_MAX: usize = 4;
 /// How many new connections one request may take: a second one when the first one's sign-in was refused.
 const FRESH_MAX: usize = 2;
-/// How long a connection is kept without use, unless the server names less: IIS closes it after 120 s, and many a load balancer
-/// after 60; a request that meets that moment is in doubt.
+/// How long an idle connection is kept, unless the server names less. IIS closes idle connections after 120 s, load balancers
+/// after 60 s, and a write that races with the close is in doubt.
 const IDLE_MAX: Duration = Duration::from_secs(50);
-/// How much sooner than the server says a connection is given up, since the request is under way for a while.
+/// Margin before the server's own idle timeout, for the time that a request is under way.
 const IDLE_MARGIN: Duration = Duration::from_secs(1);
 /// Names us in Exchange's logs.
 pub(super) const USER_AGENT: HeaderValue =
@@ -48,7 +48,7 @@ pub(super) struct Transport {
     idle: Mutex<Vec<Idle>>,
 }
 
-/// A connection that is not in use, and when it is too old to be.
+/// An idle connection, and until when it may be used.
 struct Idle {
     connection: Connection,
     until: Instant,
@@ -247,7 +247,7 @@ impl Transport {
         }
     }
 
-    /// A TLS server answers plain HTTP in TLS.
+    /// A TLS server answers a plain HTTP request with a TLS alert, which is no HTTP.
     fn broken(&self, error: &hyper::Error) -> Failure {
         let why = chain(error);
         if error.is_parse() && !self.endpoint.tls { Failure::NotHttp(why) } else { Failure::Broken(why) }
@@ -332,8 +332,7 @@ impl Transport {
     }
 }
 
-/// How long the connection may wait for its next request: what `Keep-Alive: timeout=…` says (RFC 2068, section 19.7.1), within
-/// our own limit.
+/// How long the connection may stay idle: `timeout` of `Keep-Alive` (RFC 2068, section 19.7.1), within our own limit.
 fn idle_for(headers: &HeaderMap) -> Duration {
     let values = headers.get_all("keep-alive").iter().filter_map(|value| value.to_str().ok());
     let parameters = values.flat_map(|value| value.split(',')).filter_map(|one| one.split_once('='));

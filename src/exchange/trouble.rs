@@ -19,11 +19,11 @@ impl From<Failed> for Trouble {
                 advice: "Exchange is busy and did nothing; try again in a few minutes".to_owned(),
                 code,
             },
-            // Exchange itself answered, and says why.
+            // Exchange itself returned an error code.
             Failed::Unclear(code) if code.starts_with("Error") => {
                 let (fault, advice) = of_code(&code).unwrap_or((
                     Fault::Server,
-                    "Exchange reports a failure of its own, several times; try again, and look at the server by the code",
+                    "Exchange returned an error of its own several times; try again, then look up the code on the server",
                 ));
                 Self { fault, advice: advice.to_owned(), code }
             }
@@ -56,12 +56,12 @@ impl From<Failed> for Trouble {
     }
 }
 
-/// Whether a code says that a right is missing; all others are about something else.
+/// Whether a response code means a missing right.
 pub fn is_denial(code: &str) -> bool {
     matches!(meaning(code), Meaning::Denied | Meaning::NotImpersonated)
 }
 
-/// What some codes say more clearly than their kind.
+/// Causes that a code names more exactly than its kind.
 fn of_code(code: &str) -> Option<(Fault, &'static str)> {
     Some(match code {
         "ErrorQuotaExceeded" | "ErrorQuotaExceededOnDelete" => (
@@ -74,7 +74,7 @@ fn of_code(code: &str) -> Option<(Fault, &'static str)> {
         ),
         "ErrorInvalidLicense" => (
             Fault::Administrator,
-            "Exchange says that the licence of the account or the room is missing or not valid; assign one",
+            "Exchange reports a missing or invalid licence of the account or the room; assign one",
         ),
         "ErrorMailboxStoreUnavailable" => (
             Fault::Server,
@@ -99,12 +99,12 @@ fn of(kind: Kind) -> (Fault, &'static str) {
         ),
         Kind::Token => (
             Fault::Administrator,
-            "Exchange does not accept the token; the code holds Exchange's reason where it names one: check whom the token is for \
+            "Exchange does not accept the token; check its audience \
              (scope), its tenant, and the application's permissions",
         ),
         Kind::Permission => (
             Fault::Administrator,
-            "Exchange denies this for want of a permission; the code holds its reason: grant the permission (for an \
+            "a permission is missing; grant the one that Exchange names (for an \
              application full_access_as_app, or the role Application EWS.AccessAsApp) and consent to it",
         ),
         Kind::SignIn => (
@@ -160,7 +160,7 @@ fn of(kind: Kind) -> (Fault, &'static str) {
         }
         Kind::Unknown => (
             Fault::Server,
-            "Exchange refused this request with the code that stands here, which Adjourn does not know; nothing was done",
+            "Exchange refused this request with a code that Adjourn does not know; nothing was done",
         ),
     }
 }

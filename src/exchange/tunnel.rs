@@ -1,4 +1,4 @@
-//! The way through an HTTP proxy: `CONNECT` (RFC 9110, section 9.3.6), and what the proxy says when it does not let us through.
+//! Tunnels through an HTTP proxy by `CONNECT` (RFC 9110, section 9.3.6), and reports why a proxy refuses.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -24,7 +24,7 @@ const SCHEME_CHARS_MAX: usize = 20;
 /// Where a proxy listens whose URL names no port.
 const PORT: u16 = 80;
 
-/// A proxy, ready to be asked.
+/// A configured proxy.
 pub(super) struct Tunnel {
     pub(super) host: String,
     pub(super) port: u16,
@@ -46,7 +46,7 @@ impl Tunnel {
         })
     }
 
-    /// Asks the proxy on this connection for one to `host`.
+    /// Sends `CONNECT` on this connection to the proxy.
     pub(super) async fn open(
         &self,
         tcp: TcpStream,
@@ -78,7 +78,7 @@ impl Tunnel {
         }
     }
 
-    /// What a proxy wants that answers 407. Only names of schemes are shown.
+    /// Describes a 407. Only names of schemes are shown.
     fn wants(&self, offers: &[String]) -> String {
         let name = |offer: &String| {
             let name = offer.split_whitespace().next().unwrap_or_default();

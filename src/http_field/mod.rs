@@ -32,7 +32,7 @@ pub(crate) fn visible(text: &[u8], chars_max: usize) -> String {
     shown
 }
 
-/// Characters that turn the direction of writing, or that nobody sees (Unicode: line and paragraph separators, category Cf).
+/// Invisible characters and those that change the direction of writing (Unicode: separators, category Cf).
 fn is_format(letter: char) -> bool {
     matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }

@@ -31,7 +31,7 @@ use crate::web::{NoAddress, Posted, Web, address};
 const TRIES: u32 = 5;
 /// Before the second try; doubles.
 const AGAIN: Duration = Duration::from_secs(1);
-/// The longest that a webhook may ask to be left alone: each notice that waits holds one of few places.
+/// Longest `Retry-After` that is obeyed: each waiting notice occupies one of few slots.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
 /// Notices on their way at once.
 const AT_ONCE: usize = 16;
@@ -127,7 +127,7 @@ impl Webhook {
     }
 }
 
-/// Before this attempt: what the webhook said (`Retry-After`), within limits, or twice as long each time.
+/// Wait before this attempt: `Retry-After` within limits, else exponential back-off.
 fn pause(attempt: u32, said: Option<Duration>) -> Duration {
     let doubled = AGAIN.saturating_mul(1 << attempt.saturating_sub(1).min(16));
     said.map_or(doubled, |said| said.clamp(AGAIN, RETRY_AFTER_MAX))

@@ -9,11 +9,11 @@ use crate::ews::types::{ItemId, ResponseMessage, Text};
 pub struct GetFolder<'a> {
     /// Which folder.
     pub folder: FolderId<'a>,
-    /// Ask for [`EffectiveRights`] as well.
+    /// Request [`EffectiveRights`] as well.
     pub effective_rights: bool,
 }
 
-/// What the account may do in a folder, as far as the server says it ("EffectiveRights").
+/// The account's rights in a folder (`EffectiveRights`), as far as the server returns them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct EffectiveRights {
     /// Make items.
@@ -35,7 +35,7 @@ pub struct Folder<'a> {
     pub total_count: Option<u32>,
     /// How many folders it holds.
     pub child_folder_count: Option<u32>,
-    /// What the account may do there, if that was asked.
+    /// The account's rights, if the request asked for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effective_rights: Option<EffectiveRights>,
 }

@@ -102,7 +102,7 @@ pub enum Denied {
     Offers(String),
     /// What we said was heard and not accepted; in which words.
     NotAccepted(&'static str),
-    /// The same of a token: nobody has a user name or a password there.
+    /// The server did not accept a bearer token; user names and passwords play no part.
     TokenNotAccepted(&'static str),
 }
 

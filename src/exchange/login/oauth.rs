@@ -23,8 +23,7 @@ use crate::json::{self, seconds};
 
 /// The longest we believe a token to live, whatever its issuer says.
 const LIFETIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long a token is taken to be good whose issuer names no lifetime, or none that can be: not long, since asking again is
-/// cheap.
+/// Lifetime of a token without a usable `expires_in`: short, since another token request is cheap.
 const LIFETIME_UNSAID: Duration = Duration::from_secs(5 * 60);
 /// The longest an issuer may keep us waiting.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(5 * 60);

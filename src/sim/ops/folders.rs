@@ -9,7 +9,7 @@ use crate::sim::soap_in::{Refusal, choice, elements, need_m};
 use crate::sim::soap_out::{element, messages};
 use crate::sim::world::{Folder, Mailbox};
 
-/// What whoever has Full Access, or is the mailbox itself, may do; nobody else gets as far here.
+/// Rights of the owner and of delegates with Full Access; the simulator refuses all others before this.
 const EFFECTIVE_RIGHTS: &str = "<t:EffectiveRights><t:CreateAssociated>true</t:CreateAssociated><t:CreateContents>true</t:CreateContents>\
                                 <t:CreateHierarchy>true</t:CreateHierarchy><t:Delete>true</t:Delete><t:Modify>true</t:Modify>\
                                 <t:Read>true</t:Read></t:EffectiveRights>";
