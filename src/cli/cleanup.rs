@@ -1,7 +1,5 @@
 //! `adjourn cleanup`: plan a sweep, and apply it when told to.
 
-use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
 use std::sync::Arc;
 
