@@ -29,9 +29,13 @@ pub mod doctor;
 pub mod engine;
 pub mod ews;
 pub mod exchange;
+mod happy_eyeballs;
+mod http_field;
 pub mod journal;
+mod json;
 pub mod live;
 mod peer;
+mod pinning;
 pub mod presence;
 #[cfg(feature = "service")]
 pub mod service;
@@ -42,6 +46,7 @@ pub mod sim;
 pub mod store;
 #[cfg(feature = "service")]
 mod telemetry;
+mod text_file;
 mod turns;
 #[cfg(feature = "service")]
 mod web;

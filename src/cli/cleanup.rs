@@ -1,7 +1,5 @@
 //! `adjourn cleanup`: plan a sweep, and apply it when told to.
 
-use std::fs::File;
-use std::io::{BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,6 +21,7 @@ use crate::cleanup::{
 use crate::engine::Mode;
 use crate::presence::Sign;
 use crate::store::Desk;
+use crate::text_file;
 
 pub(super) async fn run(
     args: CleanupArgs,
@@ -116,7 +115,7 @@ fn rooms(args: &CleanupArgs, opened: &Opened) -> Result<Vec<RoomAddress>, Failur
             Ok(rooms)
         };
     };
-    let text = std::fs::read_to_string(path).map_err(|error| unreadable(path).because(error))?;
+    let text = text_file::read(path, ROOMS_BYTES_MAX).map_err(|error| unreadable(path).because(error))?;
     let lines =
         text.lines().enumerate().map(|(n, line)| (n + 1, line.split('#').next().unwrap_or_default().trim()));
     lines
@@ -136,10 +135,12 @@ fn window(args: &CleanupArgs, opened: &Opened) -> Result<Window, Failure> {
 
 /// A plan of ten thousand rooms is a few megabytes.
 const PLAN_BYTES_MAX: u64 = 256 << 20;
+/// A list of ten thousand rooms is less than a megabyte.
+const ROOMS_BYTES_MAX: u64 = 16 << 20;
 
 fn read_plan(path: &Path) -> Result<Plan, Failure> {
-    let file = File::open(path).map_err(|error| unreadable(path).because(error))?;
-    serde_json::from_reader(BufReader::new(file.take(PLAN_BYTES_MAX)))
+    let text = text_file::read(path, PLAN_BYTES_MAX).map_err(|error| unreadable(path).because(error))?;
+    serde_json::from_str(&text)
         .map_err(|error| Failure::new(Exit::Usage, format!("{} is no plan", path.display())).because(error))
 }
 

@@ -88,10 +88,26 @@ impl Exchange {
     /// # Errors
     /// What stood in the way.
     pub async fn look_in(&self, room: &RoomAddress) -> Result<Option<u32>, Failed> {
-        let get = GetFolder { folder: self.folder(WellKnown::Calendar, room) };
+        let get = GetFolder { folder: self.folder(WellKnown::Calendar, room), effective_rights: false };
         let read = |body: &Body<'_>| match body {
             Body::GetFolder(messages) => {
                 Ok(only(Effect::Read, messages)?.payload.first().and_then(|folder| folder.total_count))
+            }
+            _ => Err(another(Effect::Read)),
+        };
+        self.client.call(room.as_str(), &get, read).await
+    }
+
+    /// Whether the account may create items in the room's calendar; `None` when the server does not return it.
+    ///
+    /// # Errors
+    /// What stood in the way.
+    pub async fn may_write_in(&self, room: &RoomAddress) -> Result<Option<bool>, Failed> {
+        let get = GetFolder { folder: self.folder(WellKnown::Calendar, room), effective_rights: true };
+        let read = |body: &Body<'_>| match body {
+            Body::GetFolder(messages) => {
+                let folder = only(Effect::Read, messages)?.payload.first();
+                Ok(folder.and_then(|folder| folder.effective_rights?.create_contents))
             }
             _ => Err(another(Effect::Read)),
         };

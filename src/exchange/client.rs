@@ -24,6 +24,7 @@ use super::transport::{Begun, Transport};
 use super::version::Spoken;
 use crate::action::RequestIds;
 use crate::calendar::RoomAddress;
+use crate::clock::{Clock as _, SystemClock};
 use crate::ews::codec::{Body, Decoded, Limits, decode};
 use crate::ews::op::{Effect, FolderId, Operation, WellKnown};
 use crate::ews::soap::Impersonate;
@@ -268,7 +269,7 @@ impl Client {
             self.judge(&server, &turn, attempt);
             drop(pass);
             // Who asks once more does so before anybody else asks at all.
-            if !matches!(turn, Turn::Verdict(Verdict::OnceMore(Kind::Credentials, _))) {
+            if !matches!(&turn, Turn::Verdict(Verdict::OnceMore(kind, _)) if kind.is_sign_in_refusal()) {
                 finding_out = None;
             }
             match turn {
@@ -299,7 +300,7 @@ impl Client {
                     return Err(Failed::Unclear(code));
                 }
                 Turn::Verdict(Verdict::OnceMore(kind, code))
-                    if attempt >= 1 || (kind == Kind::Credentials && !self.standing.may_pass(&server)) =>
+                    if attempt >= 1 || (kind.is_sign_in_refusal() && !self.standing.may_pass(&server)) =>
                 {
                     return Err(Failed::Refused(kind, code));
                 }
@@ -342,7 +343,7 @@ impl Client {
         let letter = Letter::new(self.named(room), room, op, self.spoken.to(room), Some(affinity));
         match transport.listen(&letter.post()).instrument(letter.span()).await {
             Ok(begun) => {
-                affinity.learn(&begun.headers);
+                affinity.learn(&begun.headers, SystemClock.now());
                 Ok(begun)
             }
             Err(Delivery::NotSent(Failure::SignIn { lasting: true, why, .. })) => {
@@ -372,12 +373,14 @@ impl Client {
     /// Remembers whether the server knew us.
     fn judge<T>(&self, server: &str, turn: &Turn<T>, attempt: u32) {
         match turn {
-            Turn::Verdict(Verdict::OnceMore(kind @ Kind::Credentials, code))
-                if attempt >= 1 || !self.standing.may_pass(server) =>
+            Turn::Verdict(Verdict::OnceMore(kind, code))
+                if kind.is_sign_in_refusal() && (attempt >= 1 || !self.standing.may_pass(server)) =>
             {
                 self.standing.refused(server, *kind, code);
             }
-            Turn::Verdict(Verdict::OnceMore(Kind::Credentials, _)) => self.standing.doubt(server),
+            Turn::Verdict(Verdict::OnceMore(kind, _)) if kind.is_sign_in_refusal() => {
+                self.standing.doubt(server)
+            }
             Turn::Verdict(Verdict::Refused(kind @ (Kind::Credentials | Kind::Account), code)) => {
                 self.standing.refused(server, *kind, code)
             }
@@ -418,7 +421,7 @@ impl Client {
                     self.standing.accepted(server, began, answer.said_who);
                 }
                 if let Some(affinity) = letter.affinity {
-                    affinity.learn(&answer.headers);
+                    affinity.learn(&answer.headers, SystemClock.now());
                 }
                 let decoded = decode(&answer.body, &self.limits);
                 match classify(effect, &answer, &decoded) {

@@ -30,6 +30,7 @@ mod standing;
 mod tls;
 mod transport;
 mod trouble;
+mod tunnel;
 mod version;
 
 pub use calendar::Exchange;
@@ -41,3 +42,4 @@ pub use probe::{Certificate, Meeting, meet};
 pub use secret::Secret;
 pub use settings::{Access, At, ClientCertificate, ImpersonateBy, Proxy, Settings, SettingsError, SignIn};
 pub use sites::Sites;
+pub use trouble::is_denial;

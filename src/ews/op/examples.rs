@@ -83,7 +83,7 @@ fn every_impersonation(all: &mut Examples) {
     ];
     for (name, impersonate) in ways {
         all.headers.impersonate = impersonate;
-        all.add(name, &GetFolder { folder: FolderId::Own(WellKnown::Calendar) });
+        all.add(name, &GetFolder { folder: FolderId::Own(WellKnown::Calendar), effective_rights: false });
     }
 }
 
@@ -243,7 +243,7 @@ fn move_item(all: &mut Examples) {
 
 fn get_folder(all: &mut Examples) {
     for (name, folder) in folders() {
-        all.add(name, &GetFolder { folder });
+        all.add(name, &GetFolder { folder, effective_rights: true });
     }
 }
 

@@ -9,10 +9,19 @@ use crate::sim::soap_in::{Refusal, choice, elements, need_m};
 use crate::sim::soap_out::{element, messages};
 use crate::sim::world::{Folder, Mailbox};
 
+/// Rights of the owner and of delegates with Full Access; the simulator refuses all others before this.
+const EFFECTIVE_RIGHTS: &str = "<t:EffectiveRights><t:CreateAssociated>true</t:CreateAssociated><t:CreateContents>true</t:CreateContents>\
+                                <t:CreateHierarchy>true</t:CreateHierarchy><t:Delete>true</t:Delete><t:Modify>true</t:Modify>\
+                                <t:Read>true</t:Read></t:EffectiveRights>";
+
 pub(super) fn get_folder(desk: &Desk<'_>, request: Node<'_, '_>) -> Result<String, Refusal> {
+    let asks_for_rights = request.descendants().any(|node| {
+        node.tag_name().name() == "FieldURI" && node.attribute("FieldURI") == Some("folder:EffectiveRights")
+    });
+    let rights = if asks_for_rights { EFFECTIVE_RIGHTS } else { "" };
     let shown = |id| {
         let folder = folder(desk, id)?;
-        Ok(format!("<m:Folders>{}</m:Folders>", show(desk.mailbox()?, folder)))
+        Ok(format!("<m:Folders>{}</m:Folders>", show(desk.mailbox()?, folder, rights)))
     };
     let outcomes: Vec<_> = elements(need_m(request, "FolderIds")?).map(shown).collect();
     Ok(messages("GetFolder", &outcomes, "<m:Folders/>"))
@@ -25,7 +34,7 @@ pub(super) fn find_folder(desk: &Desk<'_>, request: Node<'_, '_>) -> Result<Stri
         let mailbox = desk.mailbox()?;
         let found: Vec<Folder> =
             Folder::ALL.into_iter().filter(|folder| is_inside(*folder, parent, deep)).collect();
-        let all: String = found.iter().map(|folder| show(mailbox, *folder)).collect();
+        let all: String = found.iter().map(|folder| show(mailbox, *folder, "")).collect();
         Ok(format!(
             r#"<m:RootFolder IndexedPagingOffset="{0}" TotalItemsInView="{0}" IncludesLastItemInRange="true"><t:Folders>{all}</t:Folders></m:RootFolder>"#,
             found.len()
@@ -43,7 +52,7 @@ fn is_inside(folder: Folder, parent: Folder, deep: bool) -> bool {
     }
 }
 
-fn show(mailbox: &Mailbox, folder: Folder) -> String {
+fn show(mailbox: &Mailbox, folder: Folder, rights: &str) -> String {
     let id = |name: &str, folder: Folder| {
         let id = ids::folder_id(mailbox.number, folder.number());
         format!(r#"<t:{name} Id="{id}" ChangeKey="{}"/>"#, ids::FOLDER_CHANGE_KEY)
@@ -53,7 +62,7 @@ fn show(mailbox: &Mailbox, folder: Folder) -> String {
     let class = class.map(|class| element("FolderClass", class)).unwrap_or_default();
     let children = Folder::ALL.iter().filter(|child| child.parent() == Some(folder)).count();
     format!(
-        "<t:{kind}>{}{parent}{class}{}{}{}</t:{kind}>",
+        "<t:{kind}>{}{parent}{class}{}{}{}{rights}</t:{kind}>",
         id("FolderId", folder),
         element("DisplayName", name),
         element("TotalCount", &mailbox.folder(folder).count().to_string()),

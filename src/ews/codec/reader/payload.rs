@@ -4,7 +4,7 @@ use super::super::error::DecodeError;
 use super::document::{Document, Element};
 use super::namespace::Namespace;
 use super::{item, people, value};
-use crate::ews::op::{Folder, Resolution, ResolutionSet, RootFolder, Updated};
+use crate::ews::op::{EffectiveRights, Folder, Resolution, ResolutionSet, RootFolder, Updated};
 use crate::ews::types::{Item, Mailbox, Text};
 
 type Result<T> = std::result::Result<T, DecodeError>;
@@ -98,11 +98,25 @@ fn folder<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Fold
             "DisplayName" => folder.display_name = Some(document.text(child)?),
             "TotalCount" => folder.total_count = value::number(document, child)?,
             "ChildFolderCount" => folder.child_folder_count = value::number(document, child)?,
+            "EffectiveRights" => folder.effective_rights = Some(effective_rights(document, child)?),
             _ => {}
         }
         Ok(())
     })?;
     Ok(folder)
+}
+
+fn effective_rights<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<EffectiveRights> {
+    let mut rights = EffectiveRights::default();
+    document.children(element, |document, child| {
+        match child.local_in(Namespace::Types) {
+            "CreateContents" => rights.create_contents = value::boolean(document, child)?,
+            "Read" => rights.read = value::boolean(document, child)?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(rights)
 }
 
 /// `m:ResolutionSet`: `ResolveNames`. A hit without a mailbox counts as one: several are not the same as one.
