@@ -10,7 +10,10 @@ use crate::calendar::RoomAddress;
 use crate::cleanup::{Kept, Plan, SignsRead, Verdict};
 use crate::engine::{AddressLookup, Engine};
 use crate::presence::{Books, Coverage, Doubt, EvidenceFile, Interval, SharedBooks, Sign, SignLog};
+use crate::text_file;
 
+/// Five million signs are less.
+const EVIDENCE_BYTES_MAX: u64 = 1 << 30;
 /// Addresses looked up in the directory, since they are none of the sweep's rooms.
 const LOOKUPS_MAX: usize = 20;
 /// Signs listed that were of no use.
@@ -149,10 +152,9 @@ async fn room_of(address: &RoomAddress, rooms: &[RoomAddress], engine: &Engine) 
 
 fn read_file(path: &Path) -> Result<EvidenceFile, Failure> {
     let unreadable = || Failure::new(Exit::Usage, format!("cannot read {}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|error| unreadable().because(error))?;
-    let text = text.trim_start_matches('\u{feff}');
+    let text = text_file::read(path, EVIDENCE_BYTES_MAX).map_err(|error| unreadable().because(error))?;
     let is_json = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
-    let file = if is_json { EvidenceFile::from_json(text) } else { EvidenceFile::from_csv(text) };
+    let file = if is_json { EvidenceFile::from_json(&text) } else { EvidenceFile::from_csv(&text) };
     file.map_err(|error| unreadable().because(error))
 }
 

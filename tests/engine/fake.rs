@@ -61,6 +61,8 @@ pub struct State {
     /// SMTP addresses by X.500 address.
     pub organizers: Vec<(String, String)>,
     pub person_questions: usize,
+    /// The address that a room had before it was renamed, by its new one.
+    pub aliases: BTreeMap<String, String>,
     pub blind: bool,
     /// Declined copies stay on the calendar (`PreserveDeclinedMeetings`).
     pub keeps_declined: bool,
@@ -330,8 +332,9 @@ impl Calendar for FakeCalendar {
     }
 
     async fn resolve_address(&self, _: &RoomAddress, address: &str) -> Result<AddressLookup, Trouble> {
-        let primary = address.to_owned();
-        Ok(AddressLookup::Found(MailboxAddresses { primary, proxies: Vec::new() }))
+        let proxies = self.0.lock().unwrap().aliases.get(address).cloned();
+        let proxies = proxies.into_iter().collect();
+        Ok(AddressLookup::Found(MailboxAddresses { primary: address.to_owned(), proxies }))
     }
 
     async fn rooms_of(&self, _: &str, _: &RoomAddress) -> Result<Vec<RoomAddress>, Trouble> {

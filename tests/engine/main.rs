@@ -8,5 +8,6 @@ mod live;
 mod longer;
 mod offers;
 mod perform;
+mod presence_histories;
 mod stops;
 mod sweep;
