@@ -6,7 +6,6 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::Instrument as _;
 use uuid::Uuid;
@@ -25,6 +24,7 @@ use super::version::Spoken;
 use crate::action::RequestIds;
 use crate::calendar::RoomAddress;
 use crate::clock::{Clock as _, SystemClock};
+use crate::concurrency::ConcurrencyLimit;
 use crate::ews::codec::{Body, Decoded, Limits, decode};
 use crate::ews::op::{Effect, FolderId, Operation, WellKnown};
 use crate::ews::soap::Impersonate;
@@ -38,6 +38,8 @@ const RETRY_FIRST: Duration = Duration::from_millis(250);
 const WRITE_PATIENCE: Duration = Duration::from_secs(2);
 /// Streams that are begun at once: as many can be refused together when the password was changed.
 const BEGUN_AT_ONCE: usize = 2;
+/// One that takes longer than this keeps no other from beginning: its server refuses us no more.
+const BEGUN_WITHIN: Duration = Duration::from_secs(3);
 /// What a server says that does not know the schema version of a request.
 const UNKNOWN_VERSION: &str = "ErrorInvalidServerVersion";
 /// What a server says whose mailbox is on its way to another one.
@@ -58,6 +60,34 @@ pub enum Failed {
     InDoubt(String),
 }
 
+/// Why a stream did not begin, or did not go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct StreamFailure {
+    pub(super) failed: Failed,
+    /// How long the server asked to be left alone (`BackOffMilliseconds`, `Retry-After`).
+    pub(super) retry_after: Option<Duration>,
+}
+
+impl From<Failed> for StreamFailure {
+    fn from(failed: Failed) -> Self {
+        Self { failed, retry_after: None }
+    }
+}
+
+impl From<Verdict> for StreamFailure {
+    fn from(verdict: Verdict) -> Self {
+        let (failed, retry_after) = match verdict {
+            Verdict::Refused(kind, code) | Verdict::OnceMore(kind, code) => {
+                (Failed::Refused(kind, code), None)
+            }
+            Verdict::Wait { at_least, code, .. } => (Failed::Busy(code), at_least),
+            Verdict::Retry { code } | Verdict::InDoubt { code } => (Failed::Unclear(code), None),
+            Verdict::Done => (unexpected(Effect::Read), None),
+        };
+        Self { failed, retry_after }
+    }
+}
+
 /// Exchange, as one service account sees it.
 pub(super) struct Client {
     pub(super) places: Places,
@@ -70,7 +100,7 @@ pub(super) struct Client {
     patience: Duration,
     pub(super) paths: Paths,
     throttled: AtomicU64,
-    beginning: Semaphore,
+    beginning: ConcurrencyLimit,
 }
 
 /// What one sending came to.
@@ -94,7 +124,7 @@ impl Client {
             patience: settings.patience,
             paths: Paths::default(),
             throttled: AtomicU64::new(0),
-            beginning: Semaphore::new(BEGUN_AT_ONCE),
+            beginning: ConcurrencyLimit::new(BEGUN_AT_ONCE, BEGUN_WITHIN),
         })
     }
 
@@ -254,7 +284,7 @@ impl Client {
                 finding_out = None;
                 continue; // found now: whether that one knows us is another question
             }
-            let Some(pass) = self.gate.enter(room, until).await else { return Err(last) };
+            let Some(mut pass) = self.gate.enter(room, until).await else { return Err(last) };
             if finding_out.is_none() && !self.standing.is_known(&server) {
                 continue; // somebody was refused while this waited
             }
@@ -262,7 +292,7 @@ impl Client {
             let turn = match found {
                 Ok(transport) => {
                     let letter = Letter::new(self.named(room), room, op, version, affinity);
-                    self.turn(&transport, &server, &letter, &read, trail).await
+                    pass.during(self.turn(&transport, &server, &letter, &read, trail)).await
                 }
                 Err(failure) => Turn::NotSent(failure),
             };
@@ -326,19 +356,25 @@ impl Client {
     }
 
     /// Asks what is answered without end, once, outside the gate: it does not count among the requests under way.
-    pub(super) async fn listen<O>(&self, affinity: &Affinity, op: &O) -> Result<Begun, Failed>
+    pub(super) async fn listen<O>(&self, affinity: &Affinity, op: &O) -> Result<Begun, StreamFailure>
+    where
+        O: Operation + Sync,
+    {
+        self.beginning.run(self.begin(affinity, op)).await
+    }
+
+    async fn begin<O>(&self, affinity: &Affinity, op: &O) -> Result<Begun, StreamFailure>
     where
         O: Operation + Sync,
     {
         let room = affinity.anchor().as_str();
-        let _turn = self.beginning.acquire().await;
         let server = self.places.server(room);
         if !self.standing.is_known(&server) {
-            return Err(Failed::Busy(String::from("signing in")));
+            return Err(Failed::Busy(String::from("signing in")).into());
         }
         let transport = match self.places.of(room).await {
             Ok(transport) => transport,
-            Err(no_way) => return Err(self.no_way(&server, no_way)),
+            Err(no_way) => return Err(self.no_way(&server, no_way).into()),
         };
         let letter = Letter::new(self.named(room), room, op, self.spoken.to(room), Some(affinity));
         match transport.listen(&letter.post()).instrument(letter.span()).await {
@@ -348,24 +384,17 @@ impl Client {
             }
             Err(Delivery::NotSent(Failure::SignIn { lasting: true, why, .. })) => {
                 self.standing.refused(&server, Kind::SignIn, &why);
-                Err(Failed::Refused(Kind::SignIn, why))
+                Err(Failed::Refused(Kind::SignIn, why).into())
             }
             Err(Delivery::NotSent(failure) | Delivery::MaybeSent(failure)) => {
-                Err(Failed::Unreachable(failure))
+                Err(Failed::Unreachable(failure).into())
             }
             Err(Delivery::Answered(answer)) => {
                 let decoded = decode(&answer.body, &self.limits);
                 if answer.status == 401 {
                     self.standing.doubt(&server); // whoever asks next finds out
                 }
-                Err(match classify(Effect::Read, &answer, &decoded) {
-                    Verdict::Refused(kind, code) | Verdict::OnceMore(kind, code) => {
-                        Failed::Refused(kind, code)
-                    }
-                    Verdict::Wait { code, .. } => Failed::Busy(code),
-                    Verdict::Retry { code } | Verdict::InDoubt { code } => Failed::Unclear(code),
-                    Verdict::Done => unexpected(Effect::Read),
-                })
+                Err(classify(Effect::Read, &answer, &decoded).into())
             }
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! Under impersonation Exchange keeps a budget per service account *and* room, so what it throttles is that pair: one
 //! room is parked and all others go on. A limit on the whole server stands above; it halves when the server says that
-//! there are too many connections and grows back by one after a run of answers.
+//! there are too many connections and grows back by one after a run of answers. A request that is not answered in time
+//! gives its place at the server up: mailboxes that hang (a database that is down) must not take the places of all others.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,6 +12,8 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
+
+use crate::concurrency::within;
 
 /// Answers in a row before the limit grows by one.
 const REGROW_AFTER: usize = 20;
@@ -22,6 +25,10 @@ const BACK_OFF_FIRST: Duration = Duration::from_secs(1);
 const BACK_OFF_LEAST: Duration = Duration::from_millis(250);
 /// Rooms remembered before those that nobody waits for are forgotten: more than any building has, a few MB.
 const ROOMS_KEPT: usize = 20_000;
+/// A request without an answer for so long is for a mailbox that hangs, or to a server that is overloaded …
+const LATE_AFTER: Duration = Duration::from_secs(3);
+/// … so no more than this many times the places there are go on without one.
+const LATE_FACTOR: usize = 2;
 
 pub(super) struct Gate {
     per_room: usize,
@@ -43,6 +50,8 @@ struct Room {
 struct Limit {
     now: usize,
     max: usize,
+    /// Requests under way that gave their place up.
+    late: usize,
     /// Permits that are out and shall not come back.
     debt: usize,
     in_a_row: usize,
@@ -51,6 +60,7 @@ struct Limit {
 /// Leave to send one request. Given back when dropped.
 pub(super) struct Pass {
     server: Option<OwnedSemaphorePermit>,
+    is_late: bool,
     limit: Arc<Mutex<Limit>>,
     _request: OwnedSemaphorePermit,
     _room: Arc<Room>,
@@ -62,7 +72,7 @@ impl Gate {
         Self {
             per_room: per_room.max(1),
             server: Arc::new(Semaphore::new(max)),
-            limit: Arc::new(Mutex::new(Limit { now: max, max, debt: 0, in_a_row: 0 })),
+            limit: Arc::new(Mutex::new(Limit { now: max, max, late: 0, debt: 0, in_a_row: 0 })),
             rooms: Mutex::default(),
             waiting: AtomicUsize::new(0),
         }
@@ -93,7 +103,13 @@ impl Gate {
                 tokio::time::timeout_at(until, self.server.clone().acquire_owned()).await.ok()?.ok()?;
             if place.parked_until().is_none() {
                 let limit = self.limit.clone();
-                return Some(Pass { server: Some(server), limit, _request: request, _room: place });
+                return Some(Pass {
+                    server: Some(server),
+                    is_late: false,
+                    limit,
+                    _request: request,
+                    _room: place,
+                });
             }
         }
     }
@@ -164,13 +180,39 @@ impl Room {
     }
 }
 
+impl Pass {
+    /// Waits for the answer. One that is late is waited for outside the limit on the whole server; the limit of the room holds.
+    pub(super) async fn during<T>(&mut self, answer: impl Future<Output = T>) -> T {
+        within(LATE_AFTER, answer, || self.give_way()).await
+    }
+
+    fn give_way(&mut self) {
+        let mut limit = lock(&self.limit);
+        if limit.late < limit.max.saturating_mul(LATE_FACTOR)
+            && let Some(permit) = self.server.take()
+        {
+            limit.late += 1;
+            self.is_late = true;
+            limit.give_back(permit);
+        }
+    }
+}
+
+impl Limit {
+    fn give_back(&mut self, permit: OwnedSemaphorePermit) {
+        if self.debt > 0 {
+            self.debt -= 1;
+            permit.forget();
+        }
+    }
+}
+
 impl Drop for Pass {
     fn drop(&mut self) {
-        let Some(permit) = self.server.take() else { return };
         let mut limit = lock(&self.limit);
-        if limit.debt > 0 {
-            limit.debt -= 1;
-            permit.forget();
+        limit.late -= usize::from(self.is_late);
+        if let Some(permit) = self.server.take() {
+            limit.give_back(permit);
         }
     }
 }
@@ -208,6 +250,37 @@ mod tests {
         assert_eq!(back_off(Some(Duration::ZERO), 0, 0.0), Duration::ZERO);
         assert_eq!(back_off(Some(Duration::ZERO), 1, 0.0), BACK_OFF_LEAST);
         assert_eq!(back_off(None, 60, 1.0), BACK_OFF_MAX + BACK_OFF_MAX / 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rooms_that_hang_give_their_places_to_others_and_no_more_than_twice_as_many() {
+        let gate = Gate::new(2, 2);
+        let begun = Instant::now();
+        let hang = |room: usize| {
+            let gate = &gate;
+            async move {
+                let mut pass = gate.enter(&format!("{room}@example.com"), in_seconds(60)).await.unwrap();
+                pass.during(std::future::pending::<()>()).await;
+            }
+        };
+        let prompt = async {
+            sleep_until(in_seconds(1)).await;
+            assert!(gate.enter(ROOM, in_seconds(60)).await.is_some());
+            let waited = begun.elapsed();
+            sleep_until(begun + Duration::from_secs(30)).await;
+            assert_eq!(lock(&gate.limit).late, 4, "the fifth keeps its place");
+            assert!(gate.enter(ROOM, in_seconds(1)).await.is_some());
+            waited
+        };
+        let waited = {
+            let hanging = futures_util::future::join_all((0..5).map(hang));
+            tokio::select! {
+                _ = hanging => unreachable!("they hang"),
+                waited = prompt => waited,
+            }
+        };
+        assert!(waited <= 3 * LATE_AFTER, "{waited:?}");
+        assert_eq!((lock(&gate.limit).late, gate.server.available_permits()), (0, 2), "all came back");
     }
 
     #[tokio::test(start_paused = true)]
