@@ -62,6 +62,7 @@ mod tests {
             begun.elapsed()
         };
         let took = tokio::select! {
+            biased;
             _ = hanging => unreachable!("they hang"),
             took = prompt => took,
         };

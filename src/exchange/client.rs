@@ -6,6 +6,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::Instrument as _;
 use uuid::Uuid;
@@ -24,7 +25,7 @@ use super::version::Spoken;
 use crate::action::RequestIds;
 use crate::calendar::RoomAddress;
 use crate::clock::{Clock as _, SystemClock};
-use crate::concurrency::ConcurrencyLimit;
+use crate::concurrency::{ConcurrencyLimit, within};
 use crate::ews::codec::{Body, Decoded, Limits, decode};
 use crate::ews::op::{Effect, FolderId, Operation, WellKnown};
 use crate::ews::soap::Impersonate;
@@ -40,6 +41,11 @@ const WRITE_PATIENCE: Duration = Duration::from_secs(2);
 const BEGUN_AT_ONCE: usize = 2;
 /// One that takes longer than this keeps no other from beginning: its server refuses us no more.
 const BEGUN_WITHIN: Duration = Duration::from_secs(3);
+/// Whoever finds out whether a server knows us lets the next one try when there is no answer for so long: it may be the mailbox
+/// that hangs …
+const FINDING_OUT: Duration = Duration::from_secs(3);
+/// … but no more than so many times at once, since each may turn out to be a wrong password said again.
+const LATE_MAX: usize = 2;
 /// What a server says that does not know the schema version of a request.
 const UNKNOWN_VERSION: &str = "ErrorInvalidServerVersion";
 /// What a server says whose mailbox is on its way to another one.
@@ -101,6 +107,8 @@ pub(super) struct Client {
     pub(super) paths: Paths,
     throttled: AtomicU64,
     beginning: ConcurrencyLimit,
+    /// For requests that were to find out whether a server knows us, and have no answer yet.
+    late: Semaphore,
 }
 
 /// What one sending came to.
@@ -115,7 +123,7 @@ impl Client {
         let limits = Limits::default();
         Ok(Self {
             places: Places::new(settings, limits.body_bytes_max)?,
-            gate: Gate::new(settings.per_room, settings.per_server),
+            gate: Gate::new(settings.per_room, settings.per_server, settings.first_byte_timeout),
             limits,
             access: settings.access,
             impersonate_by: settings.impersonate_by,
@@ -125,6 +133,7 @@ impl Client {
             paths: Paths::default(),
             throttled: AtomicU64::new(0),
             beginning: ConcurrencyLimit::new(BEGUN_AT_ONCE, BEGUN_WITHIN),
+            late: Semaphore::new(LATE_MAX),
         })
     }
 
@@ -292,11 +301,26 @@ impl Client {
             let turn = match found {
                 Ok(transport) => {
                     let letter = Letter::new(self.named(room), room, op, version, affinity);
-                    pass.during(self.turn(&transport, &server, &letter, &read, trail)).await
+                    let turn = self.turn(&transport, &server, &letter, &read, trail);
+                    // A mailbox that hangs must not keep the others from finding out whether the server knows us.
+                    let mut late = None;
+                    let give_way = || {
+                        late = self.late.try_acquire().ok();
+                        if late.is_some() {
+                            finding_out = None;
+                        }
+                    };
+                    within(FINDING_OUT, pass.during(turn), give_way).await
                 }
                 Err(failure) => Turn::NotSent(failure),
             };
             self.judge(&server, &turn, attempt);
+            if !matches!(
+                turn,
+                Turn::NotSent(_) | Turn::Verdict(Verdict::Retry { .. } | Verdict::InDoubt { .. })
+            ) {
+                pass.answered();
+            }
             drop(pass);
             // Who asks once more does so before anybody else asks at all.
             if !matches!(&turn, Turn::Verdict(Verdict::OnceMore(kind, _)) if kind.is_sign_in_refusal()) {

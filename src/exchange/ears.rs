@@ -41,8 +41,10 @@ const CLOSED: &str = "Closed";
 const SUBSCRIBING: Duration = Duration::from_secs(10);
 /// One that takes longer than this keeps no other from being asked for.
 const SLOW_AFTER: Duration = Duration::from_secs(2);
-/// How long a room is looked for whose subscription says which back end the others are to go to.
+/// How long a room is looked for whose subscription says which back end the others are to go to …
 const ANCHORING: Duration = Duration::from_secs(30);
+/// … and how long each that is tried may take.
+const ANCHORING_EACH: Duration = Duration::from_secs(5);
 /// How long the server is told, in passing, what it may forget; it forgets by itself in half an hour.
 const FORGETTING: Duration = Duration::from_secs(10);
 
@@ -98,18 +100,13 @@ impl Subscriptions {
     /// Subscribes to the rooms that have no subscription.
     async fn subscribe(&mut self) -> Vec<(RoomAddress, Failed)> {
         let (mut failures, mut missing) = (Vec::new(), self.missing());
-        // The first answer says which back end the others are to go to.
-        let begun = Instant::now();
-        while self.ids.is_empty() && begun.elapsed() < ANCHORING {
-            let Some(first) = missing.pop_front() else { break };
-            self.anchor_at(&first);
-            let answer = self.way.subscribe(&first).await;
-            self.keep((first, answer), &mut failures);
+        if self.ids.is_empty() {
+            self.find_anchor(&mut missing, &mut failures).await;
         }
         if !self.ids.is_empty() {
             let (way, limit) = (self.way.clone(), ConcurrencyLimit::new(SUBSCRIBING_AT_ONCE, SLOW_AFTER));
             let asked = missing.drain(..).map(|room| async {
-                let answer = limit.run(way.subscribe(&room)).await;
+                let answer = limit.run(way.subscribe(&room, SUBSCRIBING)).await;
                 (room, answer)
             });
             let mut answers: FuturesUnordered<_> = asked.collect();
@@ -124,19 +121,43 @@ impl Subscriptions {
         failures
     }
 
+    /// Subscribes to one room: its answer says which back end the others are to go to, and its name is on the group's requests. A
+    /// mailbox that does not answer cannot be it, so with each round more are tried at once.
+    async fn find_anchor(
+        &mut self,
+        missing: &mut VecDeque<RoomAddress>,
+        failures: &mut Vec<(RoomAddress, Failed)>,
+    ) {
+        let (begun, mut at_once) = (Instant::now(), 1);
+        while self.ids.is_empty() && !missing.is_empty() && begun.elapsed() < ANCHORING {
+            let mut candidates: Vec<_> = missing.drain(..at_once.min(missing.len())).collect();
+            let asked = candidates.iter().cloned().map(|room| {
+                let way =
+                    Arc::new(Way { client: self.way.client.clone(), affinity: Affinity::new(room.clone()) });
+                async move {
+                    let answer = way.subscribe(&room, ANCHORING_EACH).await;
+                    (way, room, answer)
+                }
+            });
+            let mut answers: FuturesUnordered<_> = asked.collect();
+            while let Some((way, room, answer)) = answers.next().await {
+                candidates.retain(|other| *other != room);
+                let is_anchor = answer.is_ok();
+                self.keep((room, answer), failures);
+                if is_anchor {
+                    (self.way, self.is_adrift) = (way, false);
+                    break;
+                }
+            }
+            missing.extend(candidates);
+            at_once *= 4;
+        }
+    }
+
     /// Rooms without a subscription.
     fn missing(&self) -> VecDeque<RoomAddress> {
         let subscribed: HashSet<_> = self.ids.values().collect();
         self.rooms.iter().filter(|room| !subscribed.contains(room)).cloned().collect()
-    }
-
-    /// From now on the group's requests go where this room lives.
-    fn anchor_at(&mut self, room: &RoomAddress) {
-        if self.way.affinity.anchor() != room || self.is_adrift {
-            let affinity = Affinity::new(room.clone());
-            self.way = Arc::new(Way { client: self.way.client.clone(), affinity });
-            self.is_adrift = false;
-        }
     }
 
     fn keep(
@@ -236,7 +257,7 @@ impl Drop for Subscriptions {
 }
 
 impl Way {
-    async fn subscribe(&self, room: &RoomAddress) -> Result<String, Failed> {
+    async fn subscribe(&self, room: &RoomAddress, within: Duration) -> Result<String, Failed> {
         let subscribe = Subscribe { folder: self.client.folder(WellKnown::Calendar, room) };
         let read = |body: &Body<'_>| {
             let Body::Subscribe(messages) = body else { return Err(another(Effect::Read)) };
@@ -244,7 +265,7 @@ impl Way {
             id.map(std::borrow::Cow::into_owned).ok_or_else(|| another(Effect::Read))
         };
         let call = self.client.call_near(&self.affinity, room.as_str(), &subscribe, read);
-        timeout(SUBSCRIBING, call).await.unwrap_or_else(|_| Err(Failed::Busy("subscribing".to_owned())))
+        timeout(within, call).await.unwrap_or_else(|_| Err(Failed::Busy("subscribing".to_owned())))
     }
 
     async fn unsubscribe(&self, subscription_id: &str, room: &RoomAddress) -> Result<(), Failed> {

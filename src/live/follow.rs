@@ -118,13 +118,13 @@ impl Supervisor {
         }
     }
 
-    fn depart(&mut self, Departure { group, room, lives_elsewhere }: Departure) {
+    fn depart(&mut self, Departure { group, room, for_good }: Departure) {
         if let Some(running) = self.groups.iter_mut().find(|running| running.number == group) {
             running.rooms = running.rooms.saturating_sub(1);
         }
         self.groups.retain(|running| running.rooms > 0);
         let departures = self.departures.entry(room.clone()).or_default();
-        match lives_elsewhere {
+        match for_good {
             true => departures.for_good.push(group),
             false => departures.passing.push(group),
         }

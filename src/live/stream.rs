@@ -13,6 +13,7 @@ use super::feed::{Ears, Heard};
 use super::poll::{Follows, Polls};
 use super::rooms::{How, Teller};
 use super::{Live, Numbers};
+use crate::action::Fault;
 use crate::calendar::RoomAddress;
 use crate::engine::Trouble;
 
@@ -31,8 +32,8 @@ const LOST_MAX: u32 = 3;
 pub(super) struct Departure {
     pub(super) group: usize,
     pub(super) room: RoomAddress,
-    /// Its subscription did not live where those of the others do.
-    pub(super) lives_elsewhere: bool,
+    /// It does not belong there: the server refused it beside the others, or lost its subscription again and again.
+    pub(super) for_good: bool,
 }
 
 /// A group of rooms that is listened to.
@@ -114,7 +115,8 @@ impl Group {
     async fn listen(&mut self, deaf: Vec<(RoomAddress, Trouble)>) -> Ended {
         for (room, trouble) in deaf {
             tracing::warn!(%room, %trouble, "cannot be subscribed to; it is polled, and grouped again later");
-            self.depart(&room, false);
+            let lasting = matches!(trouble.fault, Fault::Administrator | Fault::Caller);
+            self.depart(&room, lasting);
         }
         let live = self.live.clone();
         let follows = Follows::new(&live.rooms, self.rooms.clone(), How::Streaming);
@@ -172,13 +174,13 @@ impl Group {
         }
     }
 
-    fn depart(&mut self, room: &RoomAddress, lives_elsewhere: bool) {
+    fn depart(&mut self, room: &RoomAddress, for_good: bool) {
         self.rooms.retain(|other| other != room);
         self.losses.remove(room);
         self.polls.forget(room);
         self.ears.remove(room);
         // Without a supervisor, nobody follows anything any more.
-        let _ = self.leaving.send(Departure { group: self.number, room: room.clone(), lives_elsewhere });
+        let _ = self.leaving.send(Departure { group: self.number, room: room.clone(), for_good });
     }
 
     /// Adds the rooms that wait to be added.

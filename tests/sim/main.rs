@@ -9,6 +9,7 @@ mod delegate;
 mod exchangelib;
 mod histories;
 mod live;
+mod live_apart;
 mod live_histories;
 mod login;
 mod notifications;
