@@ -58,7 +58,7 @@ mod tests {
         let hanging = join_all((0..4).map(|_| limit.run(pending::<()>())));
         let prompt = async {
             tokio::task::yield_now().await;
-            join_all((0..4).map(|_| limit.run(sleep(Duration::from_secs(1))))).await;
+            join_all((0..4).map(|_| limit.run(async { sleep(Duration::from_secs(1)).await }))).await;
             begun.elapsed()
         };
         let took = tokio::select! {

@@ -3,6 +3,7 @@
 //! Asks again by itself only when nothing can have happened: the server said it did nothing, the request never left, or
 //! it changes nothing anyway. A write in doubt goes back to the caller, who can look.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use super::letter::Letter;
 use super::paths::Paths;
 use super::places::{NoWay, Places};
 use super::settings::{Access, ImpersonateBy, Settings, SettingsError};
-use super::standing::Standing;
+use super::standing::{AUTODISCOVER, Standing};
 use super::transport::{Begun, Transport};
 use super::version::Spoken;
 use crate::action::RequestIds;
@@ -74,6 +75,15 @@ pub(super) struct StreamFailure {
     pub(super) retry_after: Option<Duration>,
 }
 
+impl From<NoWay> for Failed {
+    fn from(no_way: NoWay) -> Self {
+        match no_way {
+            NoWay::Refused(kind, why) => Self::Refused(kind, why),
+            NoWay::Away(failure) => Self::Unreachable(failure),
+        }
+    }
+}
+
 impl From<Failed> for StreamFailure {
     fn from(failed: Failed) -> Self {
         Self { failed, retry_after: None }
@@ -102,7 +112,7 @@ pub(super) struct Client {
     access: Access,
     impersonate_by: ImpersonateBy,
     spoken: Spoken,
-    standing: Standing,
+    standing: Arc<Standing>,
     patience: Duration,
     pub(super) paths: Paths,
     throttled: AtomicU64,
@@ -120,15 +130,15 @@ enum Turn<T> {
 
 impl Client {
     pub(super) fn new(settings: &Settings) -> Result<Self, SettingsError> {
-        let limits = Limits::default();
+        let (limits, standing) = (Limits::default(), Arc::new(Standing::default()));
         Ok(Self {
-            places: Places::new(settings, limits.body_bytes_max)?,
+            places: Places::new(settings, limits.body_bytes_max, standing.clone())?,
             gate: Gate::new(settings.per_room, settings.per_server, settings.first_byte_timeout),
             limits,
             access: settings.access,
             impersonate_by: settings.impersonate_by,
             spoken: Spoken::new(settings.version),
-            standing: Standing::default(),
+            standing,
             patience: settings.patience,
             paths: Paths::default(),
             throttled: AtomicU64::new(0),
@@ -158,32 +168,11 @@ impl Client {
         }
     }
 
-    /// Where this room's server is. Asks Autodiscover when that is not known, which may have to be told who we are: not for
-    /// each of a thousand rooms after it was refused for the first.
+    /// Where this room's server is. Asks Autodiscover when that is not known.
     pub(super) async fn find(&self, room: &RoomAddress) -> Result<Option<String>, Failed> {
-        let server = self.places.server(room.as_str());
-        let finding_out = self.standing.enter(&server).await;
-        let _finding_out = finding_out.map_err(|(kind, code)| Failed::Refused(kind, code))?;
         match self.places.of(room.as_str()).await {
             Ok(_) => Ok(self.places.url(room)),
-            Err(no_way) => Err(self.no_way(&server, no_way)),
-        }
-    }
-
-    /// What it means that a room's server was not found.
-    fn no_way(&self, server: &str, no_way: NoWay) -> Failed {
-        match no_way {
-            NoWay::Denied { kind, why, hosts } => {
-                // Of several reasons the report names one; to others this is the one that counts.
-                let refusal = match kind {
-                    Kind::Credentials => why.as_str(),
-                    _ => "Autodiscover: our credentials are not accepted",
-                };
-                self.standing.refused_by(server, Kind::Credentials, refusal, hosts);
-                Failed::Refused(kind, why)
-            }
-            NoWay::Refused(kind, why) => Failed::Refused(kind, why),
-            NoWay::Away(failure) => Failed::Unreachable(failure),
+            Err(no_way) => Err(no_way.into()),
         }
     }
 
@@ -274,7 +263,8 @@ impl Client {
         loop {
             let server = self.places.server(room);
             // Before the gate: whoever finds out must not wait for a place that is held by those who wait for it.
-            if finding_out.is_none() {
+            // Whoever looks for the server asks for leave when it has to say who we are.
+            if finding_out.is_none() && server != AUTODISCOVER {
                 finding_out = match timeout_at(until, self.standing.enter(&server)).await {
                     Ok(Ok(turn)) => turn,
                     Ok(Err((kind, code))) => return Err(Failed::Refused(kind, code)),
@@ -286,7 +276,7 @@ impl Client {
                 Err(_) => return Err(Failed::Busy(String::from("looking for the room's server"))),
                 Ok(Ok(transport)) => Ok(transport),
                 Ok(Err(NoWay::Away(failure))) => Err(failure),
-                Ok(Err(no_way)) => return Err(self.no_way(&server, no_way)),
+                Ok(Err(no_way)) => return Err(no_way.into()),
             };
             until = at_last.min(until + looked.elapsed());
             if found.is_ok() && self.places.server(room) != server {
@@ -294,7 +284,7 @@ impl Client {
                 continue; // found now: whether that one knows us is another question
             }
             let Some(mut pass) = self.gate.enter(room, until).await else { return Err(last) };
-            if finding_out.is_none() && !self.standing.is_known(&server) {
+            if finding_out.is_none() && server != AUTODISCOVER && !self.standing.is_known(&server) {
                 continue; // somebody was refused while this waited
             }
             let version = self.spoken.to(room);
@@ -398,7 +388,7 @@ impl Client {
         }
         let transport = match self.places.of(room).await {
             Ok(transport) => transport,
-            Err(no_way) => return Err(self.no_way(&server, no_way).into()),
+            Err(no_way) => return Err(Failed::from(no_way).into()),
         };
         let letter = Letter::new(self.named(room), room, op, self.spoken.to(room), Some(affinity));
         match transport.listen(&letter.post()).instrument(letter.span()).await {
