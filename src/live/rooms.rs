@@ -209,6 +209,12 @@ impl Rooms {
         self.read().get(room)?.history.seen_since(event)
     }
 
+    /// The rooms that were read, whoever asked for them.
+    pub fn read_rooms(&self) -> Vec<RoomAddress> {
+        let known = self.read();
+        known.iter().filter(|(_, room)| room.kept.is_some()).map(|(name, _)| name.clone()).collect()
+    }
+
     /// What is so now, as far as a server tells of what changes; `None` where it has to be read.
     pub fn current(&self, room: &RoomAddress) -> Option<Kept> {
         self.read().get(room)?.current(self.clock.now(), self.silence)
