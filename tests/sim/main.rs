@@ -7,6 +7,7 @@ mod authority;
 mod autodiscover;
 mod delegate;
 mod exchangelib;
+mod finding;
 mod histories;
 mod live;
 mod live_apart;
