@@ -20,6 +20,7 @@ pub mod cleanup;
 #[cfg(feature = "service")]
 pub mod cli;
 pub mod clock;
+mod concurrency;
 #[cfg(feature = "service")]
 pub mod config;
 #[cfg(feature = "service")]

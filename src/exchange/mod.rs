@@ -14,6 +14,7 @@ mod directory;
 mod ears;
 mod event;
 mod feed;
+mod finder;
 mod gate;
 mod groups;
 mod letter;

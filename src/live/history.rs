@@ -126,7 +126,7 @@ mod tests {
             assert_eq!(history.seen_since(event), Some(at(2)), "{:?}", event.id);
         }
         assert_eq!(history.seen_since(&date), None, "nothing is known of it at the start that it had");
-        history.record(&[date.clone()], at(3));
+        history.record(std::slice::from_ref(&date), at(3));
         assert_eq!(history.seen_since(&date), Some(at(3)), "moved back");
     }
 

@@ -5,6 +5,7 @@
 //! api ──► Service ──► Rooms     what a calendar holds, or held             (crate::live; status.rs, pure)
 //!            │    ──► Actions   carried out whether anybody waits or not  (actions.rs)
 //!            │    ──► Sweeps    planned, applied, watched                 (sweeps.rs)
+//!            │    ──► Followed  which rooms are followed                  (followed.rs)
 //!            │    ──► Watch     schedules                                 (schedule.rs, watch.rs)
 //!            │    ──► Releases  meetings to which nobody comes            (release.rs)
 //!            │    ──► Books     signs, sources, up-time                   (presence.rs; crate::presence, pure)
@@ -13,6 +14,7 @@
 
 mod actions;
 mod aliases;
+mod followed;
 mod notices;
 mod presence;
 mod release;
@@ -32,6 +34,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use aliases::Aliases;
 
 pub use actions::{Actions, Asked};
+use followed::FollowedRooms;
 pub use notices::{Noted, Notice, Notices, Resumed, StopReason};
 pub use presence::{DisplayConnection, Intake, is_display};
 pub use release::Releases;
@@ -113,6 +116,7 @@ pub struct Service {
     started_at: DateTime<Utc>,
     options: ArcSwap<Options>,
     live: OnceLock<Arc<Live>>,
+    followed: FollowedRooms,
 }
 
 impl Service {
@@ -146,6 +150,7 @@ impl Service {
             desk,
             options: ArcSwap::from_pointee(options),
             live: OnceLock::new(),
+            followed: FollowedRooms::default(),
         });
         service.record_alive().await;
         service.record_rules().await;

@@ -117,6 +117,7 @@ impl Service {
         self.contact(&signs, now);
         let rooms: BTreeSet<_> = signs.iter().map(|sign| sign.room.clone()).collect();
         rooms.iter().for_each(|room| self.rooms.turned(room));
+        self.followed.name(&rooms);
         let late = signs.into_iter().filter(|sign| sign.at < now - LATE).collect();
         if let Err(trouble) = self.acquit(late).await {
             tracing::error!(%trouble, "could not apply late check-ins to released events");

@@ -64,10 +64,10 @@ impl Service {
     ) {
         let live = Live::new(self.rooms.clone(), feed, options);
         let _ = self.live.set(live.clone());
-        let scope = || self.engine.scope().rooms().cloned().collect();
         tokio::select! {
             () = stop.cancelled() => {}
-            () = live.run(scope) => {}
+            () = live.run(|| self.followed_rooms()) => {}
+            () = self.look_for_named_rooms() => {}
         }
     }
 
