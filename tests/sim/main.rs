@@ -6,6 +6,7 @@ mod actions;
 mod authority;
 mod autodiscover;
 mod delegate;
+mod exact;
 mod exchangelib;
 mod histories;
 mod live;
