@@ -30,7 +30,7 @@ use super::record::{Asked, Record};
 use super::release::{Release, validate_streaming};
 use super::server::Options;
 use super::soap_in::{ActFor, Call, Refusal, call, parse};
-use super::soap_out::{envelope, fault, messages};
+use super::soap_out::{envelope, explanation, fault, messages, response};
 use super::trouble::{Trouble, Wrong};
 use super::world::{World, key};
 use crate::clock::{Clock as _, SystemClock};
@@ -387,7 +387,7 @@ fn carry_out(
     let State { world, hub, .. } = state;
     let acting = acting::mailbox(world, &call)?;
     let name = operation(&call);
-    let one = |refusal| Ok(Said::Whole(messages(name, &[Err(refusal)], when_refused(name))));
+    let one = |refusal| refused(name, refusal).map(Said::Whole);
     match wrong {
         Some(Wrong::BusyMessage(back_off)) => one(busy(*back_off)),
         Some(Wrong::ItemError(code)) => one(Refusal::new(code, "Scripted.")),
@@ -412,12 +412,19 @@ fn carry_out(
     }
 }
 
-/// What the schema still wants in the message of an operation that was refused.
-fn when_refused(operation: &str) -> &'static str {
-    match operation {
-        "Subscribe" | "Unsubscribe" | "GetEvents" | "GetStreamingEvents" | "SyncFolderItems" => "",
-        _ => "<m:Items/>",
-    }
+/// An operation that was refused as a whole, in the place where its answers have that: a message of its own, the response
+/// itself, or a fault where neither has room for it.
+fn refused(operation: &str, refusal: Refusal) -> Result<String, Refusal> {
+    let still_wanted = match operation {
+        "GetUserAvailability" => return Err(refusal),
+        "GetRoomLists" | "GetRooms" => {
+            return Ok(response(operation, r#" ResponseClass="Error""#, &explanation(&refusal)));
+        }
+        "GetItem" | "CreateItem" | "UpdateItem" | "MoveItem" => "<m:Items/>",
+        "GetFolder" => "<m:Folders/>",
+        _ => "",
+    };
+    Ok(messages(operation, &[Err(refusal)], still_wanted))
 }
 
 fn offer(response: Builder, offers: Vec<String>) -> Builder {

@@ -566,3 +566,37 @@ async fn nobody_can_be_told_about_a_meeting_of_nobody() {
     );
     assert!(sim.world(|world| world.event(ROOM, &uid)).is_some() && sim.outbox().is_empty());
 }
+
+/// What refuses has its place in the answers of each operation, as the schema has it.
+#[tokio::test]
+async fn an_operation_is_refused_where_its_answers_have_room_for_it() {
+    let mut world = world();
+    world.add_meeting(meeting());
+    let sim = start(world).await;
+    let list = ask(&sim, ROOM, &view(now(), now() + TimeDelta::minutes(5))).await;
+    let id = &ids(&list)[0];
+    let folder = |operation: &str, list: &str| {
+        format!(
+            "<m:{operation}><m:FolderShape><t:BaseShape>IdOnly</t:BaseShape></m:FolderShape><m:{list}>{CALENDAR}</m:{list}></m:{operation}>"
+        )
+    };
+    let rows = [
+        ("FindItem", view(now(), now()), None),
+        ("GetItem", get(id), Some("<m:Items/>")),
+        ("UpdateItem", set_subject(id, "SendToNone"), Some("<m:Items/>")),
+        ("CreateItem", decline(id), Some("<m:Items/>")),
+        ("GetFolder", folder("GetFolder", "FolderIds"), Some("<m:Folders/>")),
+        ("GetRoomLists", "<m:GetRoomLists/>".to_owned(), None),
+        ("GetUserAvailability", availability_request(&[ROOM], UTC), None),
+    ];
+    for (operation, request, empty) in rows {
+        sim.trouble(Trouble::new(Wrong::BusyMessage(7)).on(operation));
+        let answer = ask(&sim, ROOM, &request).await;
+        assert!(answer.contains("ErrorServerBusy") && answer.contains(">7</t:Value>"), "{answer}");
+        let found = ["<m:Items/>", "<m:Folders/>"].into_iter().find(|empty| answer.contains(empty));
+        assert_eq!(found, empty, "{operation}: {answer}");
+        let operation_level = answer.contains(r#"<m:GetRoomListsResponse ResponseClass="Error""#);
+        assert_eq!(operation_level, operation == "GetRoomLists", "{answer}");
+        assert_eq!(answer.contains("<s:Fault>"), operation == "GetUserAvailability", "{answer}");
+    }
+}
