@@ -31,7 +31,7 @@ use super::record::{Asked, Record};
 use super::release::{Release, validate_streaming};
 use super::server::Options;
 use super::soap_in::{ActFor, Call, Refusal, call, parse};
-use super::soap_out::{envelope, fault, messages};
+use super::soap_out::{envelope, explanation, fault, messages, response};
 use super::trouble::{Trouble, Wrong};
 use super::world::{World, key};
 use crate::clock::{Clock as _, SystemClock};
@@ -242,6 +242,7 @@ impl Service {
         match wrong {
             Some(Wrong::ResetAfter) => Out::Nothing,
             Some(Wrong::Cut(after)) => Out::Cut(xml, after),
+            Some(Wrong::PageAfter(status)) => Out::Page(http_status(status), None),
             Some(Wrong::Garbage) => garbage(),
             _ => Out::Xml(status, xml),
         }
@@ -342,7 +343,9 @@ fn about(body: &[u8]) -> (String, Option<String>) {
     let document = std::str::from_utf8(body).ok().and_then(parse);
     let Some(Ok(call)) = document.as_ref().map(call) else { return (String::new(), None) };
     let mailbox = match &call.act_for {
-        Ok(Some(ActFor::Address(address) | ActFor::Sid(address))) => Some(address.to_lowercase()),
+        Ok(Some(ActFor::Address(address) | ActFor::PrimaryAddress(address) | ActFor::Sid(address))) => {
+            Some(address.to_lowercase())
+        }
         _ => None,
     };
     (operation(&call).to_owned(), mailbox)
@@ -365,11 +368,13 @@ fn instead(wrong: &Wrong) -> Option<Out> {
         )),
         Wrong::Fault(code) => fault(Refusal::new(code, "Scripted.")),
         Wrong::ResetBefore => Some(Out::Nothing),
-        Wrong::Page(status) => {
-            Some(Out::Page(StatusCode::from_u16(*status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE), None))
-        }
+        Wrong::Page(status) => Some(Out::Page(http_status(*status), None)),
         _ => None,
     }
+}
+
+fn http_status(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
 }
 
 fn busy(back_off: u64) -> Refusal {
@@ -401,26 +406,44 @@ fn carry_out(
     let State { world, hub, .. } = state;
     let acting = acting::mailbox(world, &call)?;
     let name = operation(&call);
-    let one = |refusal| Ok(Said::Whole(messages(name, &[Err(refusal)], when_refused(name))));
+    let one = |refusal| refused(name, refusal).map(Said::Whole);
     match wrong {
         Some(Wrong::BusyMessage(back_off)) => one(busy(*back_off)),
         Some(Wrong::ItemError(code)) => one(Refusal::new(code, "Scripted.")),
         _ => match acting {
             Ok(acting) => {
                 let is_delegate = matches!(call.act_for, Ok(None));
-                ops::answer(&mut Desk { world, acting, is_delegate, hub, caller }, call.operation, wrong)
+                let rights = acting.filter(|_| is_delegate).and_then(|number| world.rights_in(number));
+                world.mail_refused = matches!(wrong, Some(Wrong::MailRefused(_)));
+                let mut desk = Desk { world, acting, is_delegate, rights, hub, caller };
+                let said = ops::answer(&mut desk, call.operation, wrong);
+                desk.world.mail_refused = false;
+                match wrong {
+                    Some(Wrong::ItemErrorAfter(code) | Wrong::MailRefused(code)) => {
+                        said.and_then(|_| one(Refusal::new(code, "Scripted.")))
+                    }
+                    Some(Wrong::FaultAfter(code)) => said.and_then(|_| Err(Refusal::new(code, "Scripted."))),
+                    _ => said,
+                }
             }
             Err(refusal) => one(refusal),
         },
     }
 }
 
-/// What the schema still wants in the message of an operation that was refused.
-fn when_refused(operation: &str) -> &'static str {
-    match operation {
-        "Subscribe" | "Unsubscribe" | "GetEvents" | "GetStreamingEvents" | "SyncFolderItems" => "",
-        _ => "<m:Items/>",
-    }
+/// An operation that was refused as a whole, in the place where its answers have that: a message of its own, the response
+/// itself, or a fault where neither has room for it.
+fn refused(operation: &str, refusal: Refusal) -> Result<String, Refusal> {
+    let still_wanted = match operation {
+        "GetUserAvailability" => return Err(refusal),
+        "GetRoomLists" | "GetRooms" => {
+            return Ok(response(operation, r#" ResponseClass="Error""#, &explanation(&refusal)));
+        }
+        "GetItem" | "CreateItem" | "UpdateItem" | "MoveItem" => "<m:Items/>",
+        "GetFolder" => "<m:Folders/>",
+        _ => "",
+    };
+    Ok(messages(operation, &[Err(refusal)], still_wanted))
 }
 
 fn offer(response: Builder, offers: Vec<String>) -> Builder {

@@ -3,9 +3,11 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod actions;
+mod as_exchange;
 mod authority;
 mod autodiscover;
 mod delegate;
+mod exact;
 mod exchangelib;
 mod finding;
 mod histories;
