@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::calendar::{Event, EventId, Uid};
+use crate::calendar::{Event, EventId, EventKind, Uid};
 
 /// The events of one room as of its last reading, each with the time of the first reading that showed it at its present
 /// start. Holds as many entries as the last reading returned events: an event that is over, or gone, is forgotten.
@@ -34,8 +34,9 @@ impl EventKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct FirstSeen {
     start: DateTime<Utc>,
-    /// `None` for an event that the first reading of the room returned.
-    at: Option<DateTime<Utc>>,
+    at: DateTime<Utc>,
+    /// The first reading of the room returned it: it may have stood there for long.
+    at_first_reading: bool,
 }
 
 impl EventHistory {
@@ -45,20 +46,28 @@ impl EventHistory {
         let first_seen = |event: &Event| {
             let key = EventKey::of(event);
             let known = before.as_ref().and_then(|before| before.get(&key));
-            let at = match known.filter(|known| known.start == event.start) {
-                Some(known) => known.at,
-                None => before.is_some().then_some(read_at),
-            };
-            (key, FirstSeen { start: event.start, at })
+            let new = FirstSeen { start: event.start, at: read_at, at_first_reading: before.is_none() };
+            (key, known.filter(|known| known.start == event.start).copied().unwrap_or(new))
         };
         self.0 = Some(events.iter().map(first_seen).collect());
     }
 
-    /// The time of the first reading that returned this event at this start. `None` when the first reading of the room
-    /// already returned it, and when no reading has returned it.
+    /// The time of the first reading that returned this event at this start. `None` when the first reading of the room already
+    /// returned it and the server reports `LastModifiedTime`, which then tells of a move; and when no reading has returned it.
     pub fn seen_since(&self, event: &Event) -> Option<DateTime<Utc>> {
         let seen = self.0.as_ref()?.get(&EventKey::of(event))?;
-        seen.at.filter(|_| seen.start == event.start)
+        if seen.start != event.start {
+            return None;
+        }
+        match event.modified {
+            _ if !seen.at_first_reading => Some(seen.at),
+            None => Some(seen.at),
+            // An occurrence shows the last write to its series: a move of the whole series, or of another date.
+            Some(written) if event.kind == EventKind::Occurrence => {
+                (written > event.start).then_some(written.min(seen.at))
+            }
+            Some(_) => None,
+        }
     }
 }
 
@@ -67,7 +76,7 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
-    use crate::calendar::{ChangeKey, EventKind, FreeBusy};
+    use crate::calendar::{ChangeKey, FreeBusy};
 
     fn at(minutes: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes)
@@ -91,7 +100,7 @@ mod tests {
             free_busy: FreeBusy::Busy,
             is_private: false,
             created: None,
-            modified: None,
+            modified: Some(at(-100)),
         }
     }
 
@@ -105,6 +114,12 @@ mod tests {
         history.record(&[old.clone(), new.clone()], at(9));
         assert_eq!((history.seen_since(&old), history.seen_since(&new)), (None, Some(at(5))));
         assert_eq!(history.seen_since(&event("c", None, 90)), None, "no reading returned it");
+        let silent = Event { modified: None, ..old };
+        assert_eq!(
+            history.seen_since(&silent),
+            Some(at(0)),
+            "the server does not report when it was written"
+        );
     }
 
     #[test]

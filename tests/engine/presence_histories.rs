@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use adjourn::calendar::{Event, EventId, RoomAddress, Scope, Uid};
 use adjourn::cleanup::{CleanupMode, NoCheckIn, Place, Rules};
-use adjourn::clock::{Clock as _, ManualClock};
+use adjourn::clock::ManualClock;
 use adjourn::engine::{Engine, Options};
 use adjourn::journal::MemoryJournal;
 use adjourn::presence::Sign;
