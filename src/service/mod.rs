@@ -228,7 +228,7 @@ impl Service {
         };
         let event = event.ok_or(NoCheckIn::Nothing)?;
         let sign = Sign::new(room.clone(), now, source).for_event(event);
-        self.add_signs(vec![sign.clone()]).await.map_err(NoCheckIn::Store)?;
+        self.take_signs(vec![sign.clone()]).await.map_err(NoCheckIn::Store)?;
         if let (true, Some(uid)) = (event.kind.is_date_of_series(), &event.uid) {
             self.desk.came(room, uid, event.start).await.map_err(NoCheckIn::Trouble)?;
         }

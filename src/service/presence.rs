@@ -94,11 +94,19 @@ impl Service {
         rule.terms(rule.grace)
     }
 
-    /// Keeps signs, and reports which of them match no event. The signs' sources were in contact.
+    /// Keeps the signs of feeds, and reports which of them match no event. Those feeds were in contact.
     ///
     /// # Errors
     /// When they cannot be stored.
     pub async fn add_signs(&self, signs: Vec<Sign>) -> Result<Intake, StoreError> {
+        let sources = signs.clone();
+        let intake = self.take_signs(signs).await?;
+        self.contact(&sources, self.now());
+        Ok(intake)
+    }
+
+    /// Keeps signs, and reports which of them match no event. A check-in at one door shows nothing about the others.
+    pub(super) async fn take_signs(&self, signs: Vec<Sign>) -> Result<Intake, StoreError> {
         let now = self.now();
         let mut signs: Vec<_> = signs.into_iter().map(|sign| sign.received(now)).collect();
         let calendars = self.calendars_of(&signs).await;
@@ -114,7 +122,6 @@ impl Service {
         }
         intake.matched = signs.iter().filter(|sign| sign.is_matched).count();
         keep_signs(&self.desk, &self.books, signs.clone(), now).await?;
-        self.contact(&signs, now);
         let rooms: BTreeSet<_> = signs.iter().map(|sign| sign.room.clone()).collect();
         rooms.iter().for_each(|room| self.rooms.turned(room));
         self.followed.name(&rooms);
@@ -131,7 +138,7 @@ impl Service {
         for sign in signs {
             let group = options.rules.watch_group(&sign.room).map(str::to_owned);
             // A sign that was queued shows that its source was alive then.
-            let at = if sign.has_usable_clock() { sign.at.min(now) } else { now };
+            let at = if sign.clone().received(now).has_usable_clock() { sign.at.min(now) } else { now };
             books.watch.reach_room_by_feed(&sign.room, group, &sign.source, at);
         }
     }
