@@ -77,6 +77,23 @@ impl Run<'_> {
         Ok(self.lives_of(before).await?.iter().find(may_be).map(|life| life.action.id))
     }
 
+    /// A later action that did to the same item what this life wanted, for certain.
+    pub(super) async fn done_since(
+        &self,
+        life: &Life,
+        before: &Event,
+        step: &Step,
+    ) -> Result<Option<ActionId>, JournalError> {
+        let kind = std::mem::discriminant(step);
+        let same = |other: &Step| other.id() == step.id() && std::mem::discriminant(other) == kind;
+        let did = |other: &&Life| {
+            other.action.id != life.action.id
+                && other.done().is_some()
+                && other.intent.as_ref().is_some_and(|intent| same(&intent.step))
+        };
+        Ok(self.lives_of(before).await?.iter().find(did).map(|other| other.action.id))
+    }
+
     /// The event that had this id, as far as the followed calendar or the journal remembers it.
     pub(super) async fn remembered(&self, id: &EventId) -> Result<Option<Event>, Trouble> {
         let room = &self.action.room;

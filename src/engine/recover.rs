@@ -11,7 +11,7 @@ use super::perform::{Engine, Unguarded};
 use super::reconcile::Found;
 use super::run::{Run, refused};
 use super::words;
-use crate::action::{Actor, Ask, Outcome, Refusal, RequestIds};
+use crate::action::{Actor, Already, Ask, Outcome, Refusal, RequestIds};
 use crate::journal::{Ending, Fact, Intent, JournalError, Life, Query};
 
 /// Rooms looked at together.
@@ -113,7 +113,14 @@ impl Engine {
             }
             Ok(Found::Untouched | Found::Edited) if takes_back => words::stands_beside(before),
             Ok(Found::Untouched | Found::Edited) => refused(Refusal::Interrupted),
-            Ok(found) => found.settles(done).unwrap_or_else(|| words::untold(before, step)),
+            Ok(found) => match (found.settles(done), run.done_since(life, before, step).await?) {
+                // Another action wanted the same since, and was answered.
+                (Some(Outcome::Done(_)), Some(action)) => {
+                    Outcome::AlreadyDone { why: Already::ByAction { action } }
+                }
+                (Some(outcome), _) => outcome,
+                (None, _) => words::untold(before, step),
+            },
         };
         let outcome = match outcome {
             Outcome::Done(done) if done.event.id.as_str().is_empty() => match run.find_again(before).await {

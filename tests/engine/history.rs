@@ -249,7 +249,7 @@ impl Story {
             dice: Arc::new(Mutex::new(dice)),
             calm: Arc::default(),
             start: Instant::now(),
-            gives_up: seed % 3 == 0,
+            gives_up: seed.is_multiple_of(3),
             names,
             answers: Arc::default(),
             edited: Arc::default(),
