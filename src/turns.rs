@@ -20,6 +20,11 @@ impl Turns {
         self.place(name).lock_owned().await
     }
 
+    /// The turn of `name`, if nothing else has it.
+    pub(crate) fn try_take(&self, name: &str) -> Option<OwnedMutexGuard<()>> {
+        self.place(name).try_lock_owned().ok()
+    }
+
     fn place(&self, name: &str) -> Arc<tokio::sync::Mutex<()>> {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         if places.len() >= NAMES_KEPT {

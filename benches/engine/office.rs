@@ -124,6 +124,10 @@ impl Calendar for Office {
         Ok(self.ask(|_| None).await)
     }
 
+    async fn series_by_id(&self, _: &RoomAddress, _: &EventId) -> Result<Option<Series>, Trouble> {
+        Ok(None)
+    }
+
     async fn deleted(&self, _: &RoomAddress, _: &Seen) -> Result<Option<Event>, Trouble> {
         Ok(self.ask(|_| None).await)
     }

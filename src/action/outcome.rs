@@ -39,7 +39,22 @@ pub enum Outcome {
         event: Seen,
         /// What is known and what to do, for a person.
         advice: String,
+        /// The mailbox could not be read: once it can be, it is looked up without a person.
+        #[serde(default, skip_serializing_if = "is_false")]
+        recheck: bool,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+impl Answer {
+    /// It is not known yet whether this action was done; its journal entry is open, and the mailbox is looked at again.
+    pub fn is_in_doubt(&self) -> bool {
+        matches!(&self.outcome, Outcome::Refused { refusal: Refusal::StillInDoubt { action } } if *action == self.action)
+    }
 }
 
 /// What was changed, who knows, and whether there is a way back.
@@ -137,6 +152,8 @@ pub enum Told {
     Organizer,
     /// The attendees got an update or a cancellation.
     Attendees,
+    /// The calendar was changed, but Exchange did not confirm that the message about it was sent.
+    Unknown,
 }
 
 impl Told {
@@ -146,6 +163,7 @@ impl Told {
             Self::Nobody => "nobody",
             Self::Organizer => "organizer",
             Self::Attendees => "attendees",
+            Self::Unknown => "unknown",
         }
     }
 }

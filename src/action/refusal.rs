@@ -65,6 +65,13 @@ pub enum Refusal {
     UnknownCopy,
     /// A whole series was named where one of its dates is meant, or the other way round.
     WholeSeries,
+    /// The room's calendar has no event of this id, and nothing shows that it ever had one.
+    EventNotFound,
+    /// Exchange does not accept the id that was given: mistyped, cut off, or made by another API.
+    InvalidEventId {
+        /// The response code.
+        code: String,
+    },
     /// It is not the event the caller saw.
     NotAsSeen {
         /// What the caller saw.
@@ -146,6 +153,8 @@ impl Refusal {
             | Self::Cancelled
             | Self::UnknownCopy
             | Self::WholeSeries
+            | Self::EventNotFound
+            | Self::InvalidEventId { .. }
             | Self::NotUndoable { .. }
             | Self::NothingToUndo
             | Self::NoSuchAction { .. }
@@ -168,6 +177,8 @@ impl Refusal {
             | Self::WholeSeries
             | Self::KeyReused { .. }
             | Self::NoSuchAction { .. }
+            | Self::EventNotFound
+            | Self::InvalidEventId { .. }
             | Self::NotAsSeen { .. } => Fault::Caller,
             Self::NothingOn
             | Self::Interrupted
@@ -197,7 +208,8 @@ impl fmt::Display for Refusal {
             Self::NothingOn => f.write_str("nothing is on in the room"),
             Self::Ambiguous { events } => {
                 write!(f, "{} events are on at once; name one of them:", events.len())?;
-                events.iter().try_for_each(|event| write!(f, " {}", event.id))
+                events.iter().take(SHOWN_MAX).try_for_each(|event| write!(f, " {}", event.id))?;
+                write_rest(f, events)
             }
             Self::NotStarted { times } => write!(f, "it starts only at {}; delete it instead", times.start),
             Self::NotOn { times } => write!(f, "it is not on now ({times}), and only what is on is extended"),
@@ -211,6 +223,13 @@ impl fmt::Display for Refusal {
                 f.write_str("Exchange did not say whose copy it is, so nothing may be done to it")
             }
             Self::WholeSeries => f.write_str("it is a whole series; name one of its dates"),
+            Self::EventNotFound => f.write_str(
+                "the room's calendar has no event of this id; list its events and name one of them",
+            ),
+            Self::InvalidEventId { code } => write!(
+                f,
+                "Exchange does not accept this event id; take the id from `adjourn list` or from the API ({code})"
+            ),
             Self::NotAsSeen { seen, is } => {
                 write!(f, "it is not as you saw it: {seen} then, {is} now; look again and decide again")
             }
@@ -238,16 +257,28 @@ impl fmt::Display for Refusal {
             Self::NothingToUndo => f.write_str("that action changed nothing, so there is nothing to undo"),
             Self::NotUndoable { because } => write!(f, "it cannot be undone: {because}"),
             Self::Collides { events } => {
-                f.write_str("the room is taken at that time now:")?;
-                events.iter().try_for_each(|event| {
+                f.write_str("the room is taken at that time now")?;
+                f.write_str(if events.is_empty() { "" } else { ":" })?;
+                events.iter().take(SHOWN_MAX).try_for_each(|event| {
                     write!(f, " {} ({})", Times { start: event.start, end: event.end }, event.id)
-                })
+                })?;
+                write_rest(f, events)
             }
             Self::LeftDeletedItems => f.write_str(
                 "it is not in the room's Deleted Items any more; only a mailbox restore brings it back",
             ),
             Self::Exchange { advice, code, .. } => write!(f, "{advice} ({code})"),
         }
+    }
+}
+
+/// The most events that one sentence names: a room holds any number of them at one time.
+const SHOWN_MAX: usize = 5;
+
+fn write_rest(f: &mut fmt::Formatter<'_>, events: &[Seen]) -> fmt::Result {
+    match events.len().saturating_sub(SHOWN_MAX) {
+        0 => Ok(()),
+        more => write!(f, " and {more} more"),
     }
 }
 

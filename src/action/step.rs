@@ -85,6 +85,11 @@ impl Step {
         matches!(self, Self::Decline { .. } | Self::Cancel { .. })
     }
 
+    /// Exchange sends mail when it carries the step out.
+    pub fn notifies(&self) -> bool {
+        self.tells() || matches!(self, Self::SetEnd { notify: Notify::Attendees, .. })
+    }
+
     /// Exchange itself compares the version and refuses another one, whenever the request arrives. Of what is moved or deleted
     /// it does not (no conflict is documented for `MoveItem` and `DeleteItem`), and what is made has no version yet.
     pub fn is_guarded(&self) -> bool {

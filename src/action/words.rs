@@ -54,6 +54,7 @@ fn describe_done(done: &Done) -> String {
         Told::Nobody => "nobody was told",
         Told::Organizer => "the organizer was told",
         Told::Attendees => "the attendees were told",
+        Told::Unknown => "Exchange did not confirm that a message was sent about it",
     };
     let undoable = match done.undoable {
         Undoable::Yes => "can be undone".to_owned(),

@@ -255,6 +255,11 @@ async fn perform(
         all_day: if wish.all_day { AllDay::Include } else { AllDay::Spare },
         key: caller.idempotency_key(headers)?,
     };
+    if let Some(key) = &action.key
+        && api.service.check_ins.has(key, api.service.now())
+    {
+        return Err(Problem::key_reused());
+    }
     let mode = if wish.dry_run { Mode::Rehearse } else { Mode::Perform };
     let patience = wait(headers)?.unwrap_or(api.options().deadline);
     let answer = match api.service.actions.ask(action.clone(), mode, patience).await {
@@ -263,6 +268,9 @@ async fn perform(
         Asked::Failed(error) => return Err(error.into()),
         Asked::NotNow => return Err(Problem::not_now()),
     };
+    if answer.is_in_doubt() {
+        return Ok(under_way(ActionView::in_doubt(answer.action.0, room.to_string())));
+    }
     api.metrics.acted(&answer.outcome);
     if let Some(mut problem) = Problem::of(answer.action, &answer.outcome) {
         problem.candidates = candidates(api, &room, &answer.outcome).await;
@@ -310,7 +318,7 @@ fn target(event: Option<String>, seen: Option<Object<SeenTimes>>) -> Result<Targ
 const EVENT_ID_MAX: usize = 2_000;
 
 /// `Prefer: wait=SECONDS`.
-fn wait(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
+pub(super) fn wait(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
     let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
     let mut waits = preferences.flat_map(|text| text.split([',', ';'])).filter_map(|one| {
         let (name, value) = one.trim().split_once('=')?;

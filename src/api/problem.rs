@@ -133,9 +133,29 @@ impl Problem {
         Self::new(status, "bad-request", "The request cannot be understood", detail)
     }
 
+    /// The key names another request, which was a check-in or an action.
+    pub(super) fn key_reused() -> Self {
+        let detail = "The Idempotency-Key belongs to another request; use a new one.";
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key-reused", "The request does not fit", detail)
+    }
+
+    /// What is under way in the room has not ended within the caller's time.
+    pub(super) fn undecided(detail: impl ToString) -> Self {
+        Self {
+            retry_after: NonZeroU32::new(LATER_S),
+            next: "ask again later",
+            ..Self::conflict("still-in-doubt", "An earlier action is in doubt", detail)
+        }
+    }
+
     pub(super) fn conflict(kind: &'static str, title: &'static str, detail: impl ToString) -> Self {
         let problem = Self::new(StatusCode::CONFLICT, kind, title, detail);
         Self { fault: "nobody", next: "look at the room again and decide again", ..problem }
+    }
+
+    /// The same, about this action.
+    pub(super) fn about(self, action: Option<ActionId>) -> Self {
+        Self { action, ..self }
     }
 
     /// The answer to an action that was refused or needs a person; `None` for one that is as was asked.
@@ -162,6 +182,10 @@ impl Problem {
         match refusal {
             Refusal::OutOfScope { .. } => Self::no_such_room(),
             Refusal::NoSuchAction { .. } => Self::no_such("action"),
+            Refusal::EventNotFound => Self {
+                next: "read the room again (GET /v1/rooms/{room}) and name the event that is there",
+                ..Self::new(StatusCode::NOT_FOUND, kind, "The calendar has no such event", refusal)
+            },
             Refusal::Exchange { fault, .. } => Self::of_exchange(*fault, refusal),
             Refusal::StillInDoubt { .. } => Self {
                 retry_after: NonZeroU32::new(LATER_S),
@@ -264,6 +288,8 @@ fn kind(refusal: &Refusal) -> &'static str {
         Refusal::Declined => "declined",
         Refusal::UnknownCopy => "unknown-copy",
         Refusal::WholeSeries => "whole-series",
+        Refusal::EventNotFound => "event-not-found",
+        Refusal::InvalidEventId { .. } => "invalid-event-id",
         Refusal::NotAsSeen { .. } => "not-as-seen",
         Refusal::ChangedMeanwhile { .. } => "changed-meanwhile",
         Refusal::KeepsChanging => "keeps-changing",

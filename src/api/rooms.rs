@@ -11,13 +11,16 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
+use super::actions::{Manner, wait};
 use super::caller::Caller;
 use super::extract::{Ask, At, Body, page_len};
 use super::problem::{Away, No, Problem};
 use super::view::{EventView, RoomView};
 use crate::access::Right;
+use crate::action::IdempotencyKey;
 use crate::calendar::RoomAddress;
-use crate::service::NoCheckIn;
+use crate::journal::Query;
+use crate::service::{CheckInReceipt, CheckInRequest, NoCheckIn};
 
 /// Rooms in one answer.
 const PAGE_MAX: usize = 1_000;
@@ -166,14 +169,17 @@ pub(super) struct CheckedIn {
 pub(super) const SOURCE_MAX: usize = 100;
 
 /// Somebody is at the door: what is on is not abandoned.
+///
+/// Waits while an action is under way in the room, and answers `409` when that took the event away.
 #[utoipa::path(post, path = "/v1/rooms/{room}/check-in", tag = "rooms",
-    params(("room" = String, Path, description = "SMTP address")), request_body = Option<CheckIn>,
+    params(("room" = String, Path, description = "SMTP address"), Manner), request_body = Option<CheckIn>,
     responses((status = 200, body = CheckedIn), Away),
 )]
 pub(super) async fn check_in(
     State(api): State<Api>,
     caller: Caller,
     At(room): At<String>,
+    headers: HeaderMap,
     Body(asked): Body<CheckIn>,
 ) -> Result<Json<CheckedIn>, Problem> {
     caller.need(Right::CheckIn)?;
@@ -183,17 +189,41 @@ pub(super) async fn check_in(
     if source.len() > SOURCE_MAX {
         return Err(Problem::bad(format!("source has at most {SOURCE_MAX} characters")));
     }
-    let at = api.service.now();
-    match api.service.check_in(&room, asked.event.as_deref(), source).await {
-        Ok(event) => Ok(Json(CheckedIn {
-            room: room.to_string(),
-            event: EventView::of(&event, api.options().subjects),
-            at,
-        })),
-        Err(NoCheckIn::Trouble(trouble)) => Err(trouble.into()),
-        Err(NoCheckIn::Store(error)) => Err(error.into()),
-        Err(nothing @ NoCheckIn::Nothing) => {
-            Err(Problem::conflict("nothing-on", "There is nothing to check in to", nothing))
+    let patience = wait(&headers)?.unwrap_or(api.options().deadline);
+    let wanted = CheckInRequest { room, event: asked.event, source };
+    let done = match caller.idempotency_key(&headers)? {
+        None => api.service.check_in_to_what_stays(&wanted, patience).await,
+        Some(key) if is_key_of_action(&api, &key).await? => return Err(Problem::key_reused()),
+        Some(key) => api.service.check_in_once(key, &wanted, patience).await,
+    };
+    done.map(|done| Json(CheckedIn::of(&done, api.options().subjects))).map_err(Problem::from)
+}
+
+/// The key names an action.
+async fn is_key_of_action(api: &Api, key: &IdempotencyKey) -> Result<bool, Problem> {
+    let engine = &api.service.engine;
+    let since = Some(api.service.now() - engine.key_ttl());
+    let query = Query { key: Some(key.clone()), since, limit: Some(1), ..Query::default() };
+    Ok(!engine.journal().find(&query).await?.is_empty())
+}
+
+impl CheckedIn {
+    fn of(done: &CheckInReceipt, subjects: bool) -> Self {
+        Self { room: done.room.to_string(), event: EventView::of(&done.event, subjects), at: done.at }
+    }
+}
+
+impl From<NoCheckIn> for Problem {
+    fn from(error: NoCheckIn) -> Self {
+        match error {
+            NoCheckIn::Trouble(trouble) => trouble.into(),
+            NoCheckIn::Store(error) => error.into(),
+            NoCheckIn::KeyReused => Self::key_reused(),
+            NoCheckIn::Nothing => Self::conflict("nothing-on", "There is nothing to check in to", error),
+            NoCheckIn::TakenAway { action } => {
+                Self::conflict("changed-meanwhile", "The event was taken away meanwhile", error).about(action)
+            }
+            NoCheckIn::Undecided => Self::undecided(error),
         }
     }
 }

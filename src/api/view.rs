@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::action::{Action, Ask, Change, DeleteHow, Done, Notify, Outcome, Seen, Told, Undoable};
 use crate::calendar::{Copy, Event, EventKind};
-use crate::journal::{Ending, Life};
+use crate::journal::{Ending, Life, Stage};
 use crate::service::{May, Status};
 
 /// A room at one moment.
@@ -140,10 +140,12 @@ pub(super) struct ChangeView {
     pub end: Option<DateTime<Utc>>,
     /// Whose copy: `attendee`, `organizer` or `plain`.
     pub copy: &'static str,
-    /// Exchange told the organizer.
+    /// Exchange told the organizer, as far as that is known.
     pub organizer_informed: bool,
-    /// Exchange told the attendees.
+    /// Exchange told the attendees, as far as that is known.
     pub attendees_informed: bool,
+    /// `sent`, `none` (the change sends no message), or `unknown`: Exchange did not confirm that the message was sent.
+    pub notification: &'static str,
     /// `POST /v1/actions/{action}/undo` puts it back.
     pub undoable: bool,
     /// Nothing was written: this is what would have been done.
@@ -258,6 +260,11 @@ impl From<&Done> for ChangeView {
             },
             organizer_informed: done.told == Told::Organizer,
             attendees_informed: done.told == Told::Attendees,
+            notification: match done.told {
+                Told::Nobody => "none",
+                Told::Organizer | Told::Attendees => "sent",
+                Told::Unknown => "unknown",
+            },
             undoable: done.undoable == Undoable::Yes,
             rehearsed: done.rehearsed,
         }
@@ -280,7 +287,7 @@ impl ActionView {
             actor: String::new(),
             accepted_at: None,
             state: "open",
-            message: "under way".to_owned(),
+            message: UNDER_WAY.to_owned(),
             event: None,
             change: None,
             repeated: false,
@@ -289,7 +296,16 @@ impl ActionView {
 
     /// As the journal has it.
     pub(super) fn of(life: &Life) -> Self {
-        Self::new(&life.action, Some(life.accepted_at), life.outcome.as_ref(), false)
+        let view = Self::new(&life.action, Some(life.accepted_at), life.outcome.as_ref(), false);
+        match life.stage {
+            Stage::InDoubt => Self { message: IN_DOUBT.to_owned(), ..view },
+            Stage::Accepted | Stage::Intended | Stage::Closed => view,
+        }
+    }
+
+    /// Of one whose reply was lost, and whose mailbox could not be read yet.
+    pub(super) fn in_doubt(action: Uuid, room: String) -> Self {
+        Self { message: IN_DOUBT.to_owned(), ..Self::under_way(action, room) }
     }
 
     fn new(
@@ -314,13 +330,17 @@ impl ActionView {
             actor: action.actor.name().to_owned(),
             accepted_at,
             state: outcome.map_or(Ending::Open, Ending::from).as_str(),
-            message: outcome.map_or_else(|| "under way".to_owned(), ToString::to_string),
+            message: outcome.map_or_else(|| UNDER_WAY.to_owned(), ToString::to_string),
             event: event.map(SeenView::from),
             change: done.map(ChangeView::from),
             repeated,
         }
     }
 }
+
+const UNDER_WAY: &str = "under way";
+const IN_DOUBT: &str =
+    "in doubt: Exchange did not confirm it; the mailbox is looked at again until it shows what happened";
 
 fn asked(ask: Ask) -> &'static str {
     match ask {

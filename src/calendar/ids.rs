@@ -35,6 +35,18 @@ opaque! {
     /// Where an event is stored in one mailbox (EWS `ItemId`). It changes when the event moves to another folder.
     EventId
 }
+impl EventId {
+    /// Whether both name the same item: Graph and the REST API spell `/` as `-` and `+` as `_`, which no EWS id has.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let ews = |byte| match byte {
+            b'-' => b'/',
+            b'_' => b'+',
+            other => other,
+        };
+        self.0.len() == other.0.len() && self.0.bytes().map(ews).eq(other.0.bytes().map(ews))
+    }
+}
+
 opaque! {
     /// The version of an event (EWS `ChangeKey`). It changes with every write to the event.
     ChangeKey

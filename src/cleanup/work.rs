@@ -2,6 +2,8 @@
 //! one for the series. A changed date that is not taken off would make its organizer believe in half a series, so the
 //! series goes last, and only when all of them went.
 
+use std::collections::HashSet;
+
 use tokio::sync::Mutex;
 
 use super::plan::Judged;
@@ -86,7 +88,7 @@ impl Work {
         let advice = "acting on it broke off, which is a defect of Adjourn; the next command that acts in this room finds \
                       out what became of it"
             .to_owned();
-        self.ended(Outcome::NeedsAttention { event: self.event.clone(), advice })
+        self.ended(Outcome::NeedsAttention { event: self.event.clone(), advice, recheck: false })
     }
 }
 
@@ -113,7 +115,12 @@ impl Hand<'_> {
             }
             _ => return self.release_date().await,
         }
-        for date in self.exceptions_ahead(&series) {
+        let mut gone = HashSet::new();
+        // The list is read again before each action: a date may be changed while others are taken off.
+        loop {
+            let Some(series) = self.reread(&series).await else { return self.release_date().await };
+            let ahead = self.exceptions_ahead(&series);
+            let Some(date) = ahead.into_iter().find(|date| !gone.contains(&date.id)) else { break };
             let seen = Some(Times { start: date.start, end: date.end });
             let target = Target::Event { id: date.id.clone(), seen };
             match self.act(Rule::Strikes, Action { target, ..anew(&whole) }, &guard).await? {
@@ -126,6 +133,7 @@ impl Hand<'_> {
                 // What is judged is gone by our own doing; the series follows it.
                 guard.date = None;
             }
+            gone.insert(date.id.clone());
         }
         match self.act(Rule::Strikes, whole, &guard).await? {
             // Where it is not known whether it went, the date is left alone too.
@@ -141,6 +149,11 @@ impl Hand<'_> {
             return None;
         }
         self.engine.calendar().series(self.room(), &self.work.event.id).await.ok().flatten()
+    }
+
+    /// The series as it is now; `None` when it cannot be read.
+    async fn reread(&self, series: &Series) -> Option<Series> {
+        self.engine.calendar().series_by_id(self.room(), &series.master.id).await.ok().flatten()
     }
 
     /// The dates that were changed and are not over, the one that decided it last.
@@ -199,6 +212,7 @@ impl Went {
             // A date that its organizer cancelled is none that anybody counts on.
             Outcome::Refused { refusal: Refusal::Cancelled } => Self::Yes,
             Outcome::Refused { refusal: Refusal::NoLongerApplies { .. } } => Self::Spared,
+            Outcome::Refused { refusal: Refusal::StillInDoubt { .. } } => Self::InDoubt,
             Outcome::Refused { .. } => Self::No,
             Outcome::NeedsAttention { .. } => Self::InDoubt,
         }

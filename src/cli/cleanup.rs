@@ -12,7 +12,7 @@ use super::evidence::Evidence;
 use super::exit::{Exit, Failure};
 use super::output::{Output, table};
 use super::progress::{Bar, Lines};
-use crate::action::Outcome;
+use crate::action::{Outcome, Refusal};
 use crate::calendar::{RoomAddress, Window};
 use crate::cleanup::{
     Applied, Attendance, NoAttendance, Plan, Progress, ReadOnly, SignsRead, Sweep, SweepError, Swept,
@@ -249,9 +249,14 @@ fn exit_of_applied(plan: &Plan, applied: &[Applied]) -> Exit {
     if applied.iter().any(|one| matches!(one.outcome, Outcome::NeedsAttention { .. })) {
         return Exit::NeedsAttention;
     }
-    // What is refused because somebody came or changed it is the sweep working as it should.
-    let failed = applied.iter().any(|one| !matches!(Exit::of(&one.outcome), Exit::Done | Exit::Refused));
+    let failed = applied.iter().any(|one| is_failure(&one.outcome));
     if failed || plan.unseen_rooms() > 0 { Exit::Partial } else { Exit::Done }
+}
+
+/// What is refused because somebody came or changed the event is the sweep working as it should; what Exchange refuses is not.
+fn is_failure(outcome: &Outcome) -> bool {
+    let by_exchange = matches!(outcome, Outcome::Refused { refusal: Refusal::Exchange { .. } });
+    by_exchange || !matches!(Exit::of(outcome), Exit::Done | Exit::Refused)
 }
 
 fn exit_of(error: &SweepError) -> Exit {

@@ -52,6 +52,8 @@ impl Exit {
     fn of_refusal(refusal: &Refusal) -> Self {
         match (refusal, refusal.fault()) {
             (Refusal::Exchange { .. }, fault) => Self::of_fault(fault),
+            // Neither done nor refused: asking again settles it.
+            (Refusal::StillInDoubt { .. }, _) => Self::Unavailable,
             _ => Self::Refused,
         }
     }
@@ -133,9 +135,9 @@ Exit codes:
   1  nothing changed: the calendar, the wish or the rules are against it
   2  the command line, a file or the configuration is wrong
   3  a person has to look at a calendar
-  4  Exchange could not be reached or was too busy; try again later
+  4  Exchange could not be reached or was too busy, or it is not known yet whether it was done; try again later
   5  Exchange refused: an administrator has to change rights or credentials
-  6  a sweep did part of its work
+  6  a sweep did part of its work, or Exchange refused some of it
   7  a sweep would have touched more than its limits allow; it touched nothing
   8  the journal cannot be used (disk, rights, another process); nothing was begun that it does not know of:
      once it can be used again, the next command that acts finds out what became of what was under way

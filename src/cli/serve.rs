@@ -102,6 +102,7 @@ pub(super) async fn serve(
         parts.spawn(async move { tls.watch(stop).await });
     }
     parts.spawn(service.clone().watch(stop.clone()));
+    parts.spawn(service.clone().settle_doubts(stop.clone()));
     parts.spawn(service.clone().follow(feed, config.live.clone(), stop.clone()));
     if let Some(story) = on.story {
         parts.spawn(story(service.clone(), stop.clone()));

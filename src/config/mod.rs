@@ -128,6 +128,7 @@ fn check(source: &Source<'_>, file: File, overrides: Overrides) -> Result<Config
     let directory = overrides.state_dir.clone().or(file.journal.directory);
     let resume_within = checked(source, &file.journal.resume_within_s, 0, 24 * 3600)?;
     let give_up_after = checked(source, &file.journal.give_up_after_s, 0, 30 * 24 * 3600)?;
+    let key_ttl = checked(source, &file.engine.idempotency_key_ttl_hours, 1, 24 * 30)?;
     let outsiders = file.doctor.out_of_scope.iter();
     let outsiders = outsiders.map(|room| room.get_ref().parse().map_err(|error| source.at(room, error)));
     Ok(Config {
@@ -141,6 +142,7 @@ fn check(source: &Source<'_>, file: File, overrides: Overrides) -> Result<Config
             forbid_irreversible: file.engine.forbid_irreversible,
             resume_within: TimeDelta::seconds(resume_within),
             give_up_after: TimeDelta::seconds(give_up_after),
+            key_ttl: TimeDelta::hours(key_ttl),
             journal_subjects: file.journal.subjects,
             booking_subject: file.engine.booking_subject,
             ..engine::Options::default()

@@ -24,13 +24,17 @@ pub trait Calendar: Send + Sync {
     async fn event(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Trouble>;
 
     /// The same, of an id that came from outside: never an event of another mailbox, and "not there" only of a calendar that the
-    /// room may see.
-    async fn named(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Trouble> {
-        self.event(room, id).await
+    /// room may see. An id in another API's spelling is translated.
+    async fn named(&self, room: &RoomAddress, id: &EventId) -> Result<EventLookup, Trouble> {
+        let found = self.event(room, id).await?;
+        Ok(found.map_or(EventLookup::NotFound, |event| EventLookup::Found(Box::new(event))))
     }
 
     /// The series that this date belongs to; `None` when it is not there.
     async fn series(&self, room: &RoomAddress, date: &EventId) -> Result<Option<Series>, Trouble>;
+
+    /// The series of this id of its own; `None` when it is not there.
+    async fn series_by_id(&self, room: &RoomAddress, series: &EventId) -> Result<Option<Series>, Trouble>;
 
     /// The event that was seen and is in the room's Deleted Items now, under its id there; `None` when it is not.
     async fn deleted(&self, room: &RoomAddress, seen: &Seen) -> Result<Option<Event>, Trouble>;
@@ -66,6 +70,20 @@ pub trait Calendar: Send + Sync {
 
     /// The rooms of a room list, asked in the name of `asking`.
     async fn rooms_of(&self, room_list: &str, asking: &RoomAddress) -> Result<Vec<RoomAddress>, Trouble>;
+}
+
+/// What an id that came from outside names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventLookup {
+    /// This event.
+    Found(Box<Event>),
+    /// The server accepts the id, and has no such item or does not show it.
+    NotFound,
+    /// It is no id of an item of this server.
+    InvalidId {
+        /// The response code.
+        code: String,
+    },
 }
 
 /// What is known of rooms without asking anybody, because the server tells what changes. It may be a moment old: good for
@@ -114,7 +132,7 @@ pub struct Reply {
 pub enum Written {
     /// The server did it.
     Done,
-    /// The item was not there.
+    /// The server reports the item as not found: it is not there, or the account may not see it or write to it.
     Gone,
     /// Somebody changed the item since it was read; the server did nothing.
     Conflict,
@@ -136,6 +154,13 @@ pub struct Trouble {
     pub advice: String,
     /// Response code, HTTP status or kind of failure, for whoever looks into it.
     pub code: String,
+}
+
+impl Trouble {
+    /// It passes by itself: the same question may be answered later.
+    pub fn passes(&self) -> bool {
+        matches!(self.fault, Fault::Server | Fault::Network)
+    }
 }
 
 impl From<JournalError> for Trouble {

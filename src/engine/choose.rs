@@ -1,6 +1,5 @@
 //! Finding the event of an action: the first time, and again after a conflict, a doubt or a stop. Reads only.
 
-use super::Trouble;
 use super::longer::booking;
 use super::plan::{Plan, plan};
 use super::reconcile::Found;
@@ -8,9 +7,10 @@ use super::run::{Choice, Run, Tried, refused};
 use super::select::{Selected, current, named, times};
 use super::undo::{Back, collides, needed, way_back};
 use super::words;
-use crate::action::{Already, Ask, Outcome, Refusal, Target};
+use super::{EventLookup, Trouble};
+use crate::action::{Already, Ask, Outcome, Refusal, Target, Times};
 use crate::calendar::occupancy::booking_reach;
-use crate::calendar::{Event, Window};
+use crate::calendar::{Event, EventId, Window};
 use crate::journal::JournalError;
 
 impl Run<'_> {
@@ -43,6 +43,10 @@ impl Run<'_> {
         }
         if found == Found::Untold && self.doubted {
             return Err(words::untold(before, step));
+        }
+        if let (Ask::Book { minutes }, None) = (self.action.ask, &after) {
+            // It was not made: the room may be taken by now.
+            return self.select_time(minutes).await.map_err(blind);
         }
         match (select_again(self.action.ask, before, after), back) {
             (Selected::This(event), Some(back)) => self.if_free(back, *event).await.map_err(blind),
@@ -87,11 +91,34 @@ impl Run<'_> {
                 let known = self.engine.known(self.action.ask).and_then(|known| known.event(room, id));
                 match named(known, *seen) {
                     Selected::This(event) if self.is_to_be_done(&event) => Ok(Selected::This(event)),
-                    _ => Ok(named(calendar.named(room, id).await?, *seen)),
+                    _ => self.select_named(id, *seen).await,
                 }
             }
-            Target::Series { id } => Ok(named(calendar.named(room, id).await?, None)),
+            Target::Series { id } => self.select_named(id, None).await,
         }
+    }
+
+    async fn select_named(&self, id: &EventId, seen: Option<Times>) -> Result<Selected, Trouble> {
+        match self.engine.calendar().named(&self.action.room, id).await? {
+            EventLookup::Found(event) => Ok(named(Some(*event), seen)),
+            EventLookup::InvalidId { code } => Ok(Selected::Refused(Refusal::InvalidEventId { code })),
+            EventLookup::NotFound => self.select_missing(id).await,
+        }
+    }
+
+    /// An id that the server does not find is no proof that an event is gone: it may be mistyped, belong to a date whose series
+    /// was changed, or lie out of the account's sight. Gone is what was seen under this id before and stands nowhere near its time.
+    async fn select_missing(&self, id: &EventId) -> Result<Selected, Trouble> {
+        let Some(before) = self.remembered(id).await? else {
+            return Ok(Selected::Refused(Refusal::EventNotFound));
+        };
+        Ok(match self.find_by_identity(&before).await? {
+            None => Selected::Already(Already::Gone),
+            Some(event) => {
+                let (was, is) = (times(&before), Some(times(&event)));
+                Selected::Refused(Refusal::ChangedMeanwhile { was, is })
+            }
+        })
     }
 
     /// Whether there is something to do about an event that is known from memory.
@@ -121,9 +148,14 @@ impl Run<'_> {
         let (room, calendar) = (&self.action.room, self.engine.calendar());
         let (Back::End(done) | Back::Event(done) | Back::Made(done)) = back;
         let own = match back {
-            Back::End(_) | Back::Made(_) => match calendar.event(room, &done.event.id).await? {
+            Back::End(_) | Back::Made(_) => match self.find_changed(&done.event.id).await? {
                 Some(event) => event,
-                None => return Ok(Selected::Already(Already::Gone)),
+                // What was to be taken away is gone; an end cannot be given back to what is gone.
+                None if matches!(back, Back::Made(_)) => return Ok(Selected::Already(Already::Gone)),
+                None => {
+                    let was = Times { start: done.event.start, end: done.event.end };
+                    return Ok(Selected::Refused(Refusal::ChangedMeanwhile { was, is: None }));
+                }
             },
             Back::Event(_) => match calendar.deleted(room, &done.event).await? {
                 Some(event) => event,
@@ -131,6 +163,17 @@ impl Run<'_> {
             },
         };
         self.if_free(back, own).await
+    }
+
+    /// The event that an action changed: by its id, or by what the journal knows of it.
+    async fn find_changed(&self, id: &EventId) -> Result<Option<Event>, Trouble> {
+        if let Some(event) = self.engine.calendar().event(&self.action.room, id).await? {
+            return Ok(Some(event));
+        }
+        match self.remembered(id).await? {
+            Some(before) => self.find_by_identity(&before).await,
+            None => Ok(None),
+        }
     }
 
     /// The event to put back, if nothing else stands at its time.

@@ -58,7 +58,14 @@ impl Run<'_> {
             let taken_back = || refused(taken(taken_by(there, None, &window)));
             return Ok(if taking_back { taken_back() } else { Outcome::Done(done) });
         };
-        match collides(there, own, &window) {
+        let (twins, others): (Vec<_>, Vec<_>) =
+            there.iter().cloned().partition(|event| event.id != own.id && is_twin(event, &done));
+        for twin in twins {
+            if let Some(outcome) = self.remove_twin(twin, &done).await? {
+                return Ok(outcome);
+            }
+        }
+        match collides(&others, own, &window) {
             None => Ok(Outcome::Done(with_id(done, own))),
             Some(refusal) => self.take_back(own.clone(), done, refusal).await,
         }
@@ -70,34 +77,66 @@ impl Run<'_> {
         reply.written
     }
 
+    /// Takes away the second item that one booking made; `None` when only the first is left.
+    async fn remove_twin(&mut self, twin: Event, done: &Done) -> Result<Option<Outcome>, JournalError> {
+        let step = Step::Remove { id: twin.id.clone(), change_key: twin.change_key.clone() };
+        let written = self.announce_and_send(&twin, &step, done.clone()).await?;
+        Ok(self.taken_away(written, &twin, &step).await)
+    }
+
+    /// `None` when what was to be taken back is taken back.
+    async fn taken_away(&mut self, written: Written, own: &Event, step: &Step) -> Option<Outcome> {
+        match written {
+            Written::Done => None,
+            Written::Gone => match self.find_again(own).await {
+                Ok(Some(event)) if event.id == own.id && event.change_key == own.change_key => {
+                    Some(words::needs_attention(own, step, &words::not_writable()))
+                }
+                Ok(_) => None,
+                Err(blind) => Some(words::needs_attention(own, step, &blind)),
+            },
+            Written::Conflict => Some(words::needs_attention(own, step, &twice())),
+            Written::NotYet(trouble) | Written::NotDone(trouble) | Written::InDoubt(trouble) => {
+                Some(words::needs_attention(own, step, &trouble))
+            }
+        }
+    }
+
     async fn take_back(&mut self, own: Event, done: Done, refusal: Refusal) -> Result<Outcome, JournalError> {
         let (id, change_key) = (own.id.clone(), own.change_key.clone());
         let step = match done.change {
             Change::Extended { from, .. } | Change::EndRestored { from, .. } => {
-                let notify = if done.told == Told::Attendees { Notify::Attendees } else { Notify::Nobody };
+                let notify = match done.told {
+                    Told::Attendees | Told::Unknown => Notify::Attendees,
+                    Told::Nobody | Told::Organizer => Notify::Nobody,
+                };
                 Step::SetEnd { id, change_key, end: from, notify }
             }
             _ => Step::Remove { id, change_key },
         };
+        let written = self.announce_and_send(&own, &step, done).await?;
+        Ok(self.taken_away(written, &own, &step).await.unwrap_or_else(|| refused(refusal)))
+    }
+
+    async fn announce_and_send(
+        &mut self,
+        own: &Event,
+        step: &Step,
+        done: Done,
+    ) -> Result<Written, JournalError> {
         let before = Box::new(self.engine.as_journalled(own.clone()));
         let intended = Fact::Intended { step: step.clone(), before, done: Box::new(done) };
         self.engine.record(self.action.id, intended).await?;
-        let mut written = self.send(&step).await;
+        let mut written = self.send(step).await;
         for _ in 0..BUSY_MAX {
             if !matches!(written, Written::NotYet(_)) {
                 break;
             }
             // The same version: nobody else is overwritten, however late it comes.
             tokio::time::sleep(self.engine.options().settle).await;
-            written = self.send(&step).await;
+            written = self.send(step).await;
         }
-        Ok(match written {
-            Written::Done | Written::Gone => refused(refusal),
-            Written::Conflict => words::needs_attention(&own, &step, &twice()),
-            Written::NotYet(trouble) | Written::NotDone(trouble) | Written::InDoubt(trouble) => {
-                words::needs_attention(&own, &step, &trouble)
-            }
-        })
+        Ok(written)
     }
 }
 
@@ -132,8 +171,13 @@ fn is_own(event: &Event, done: &Done) -> bool {
     }
 }
 
+/// Of one booking, Exchange made this item too: the request was delivered twice.
+fn is_twin(event: &Event, done: &Done) -> bool {
+    done.change == Change::Booked && is_own(event, done)
+}
+
 /// A booking gets its id only when it is made.
-fn with_id(mut done: Done, own: &Event) -> Done {
+pub(super) fn with_id(mut done: Done, own: &Event) -> Done {
     done.event.id = own.id.clone();
     done
 }

@@ -4,10 +4,10 @@
 use chrono::TimeDelta;
 
 use super::Trouble;
-use super::reconcile::{Found, reconcile};
-use super::run::Run;
+use super::reconcile::{Found, is_marked, reconcile};
+use super::run::{REPEATS_SEARCHED, Run};
 use crate::action::{ActionId, Outcome, Seen, Step};
-use crate::calendar::{Event, EventKind, Window};
+use crate::calendar::{Event, EventId, EventKind, Window};
 use crate::journal::{JournalError, Life, Query};
 
 /// How far from its time an event is looked for when its id is not known any more.
@@ -29,6 +29,12 @@ impl Run<'_> {
         if has_id && let Some(event) = calendar.event(room, &before.id).await? {
             return Ok(Some(event));
         }
+        self.find_by_identity(before).await
+    }
+
+    /// The event of the same UID and place in its series, near its time.
+    pub(super) async fn find_by_identity(&self, before: &Event) -> Result<Option<Event>, Trouble> {
+        let (room, calendar) = (&self.action.room, self.engine.calendar());
         let Some(identity) = before.identity() else { return Ok(None) };
         let around = Window::clamped(before.start - SEARCH_SPAN, before.end + SEARCH_SPAN);
         let Some(around) = around else { return Ok(None) };
@@ -44,14 +50,14 @@ impl Run<'_> {
         step: &Step,
         after: Option<&Event>,
     ) -> Result<Found, Trouble> {
-        // A calendar that keeps declined copies shows the event where it was.
-        let kept = after.is_some_and(|after| after.is_declined) && matches!(step, Step::Decline { .. });
-        let stands = after.is_some_and(|after| after.id == before.id) && !kept;
+        let stands = after.is_some_and(|after| after.id == before.id && !is_marked(step, before, after));
         // A message says for certain whose doing it was; an item in Deleted Items does only where it may be ours.
         let ours = (self.doubted && step.takes_away() || step.tells()) && !stands;
         let left = ours && self.left_behind(before, step).await?;
         match reconcile(step, before, after, left) {
-            Found::Landed => Ok(self.rival(before, step).await?.map_or(Found::Landed, Found::LandedBy)),
+            landed @ (Found::Landed | Found::LandedMaybeNotified) => {
+                Ok(self.rival(before, step).await?.map_or(landed, Found::LandedBy))
+            }
             found => Ok(found),
         }
     }
@@ -69,6 +75,38 @@ impl Run<'_> {
                 && matches!(life.outcome, Some(Outcome::NeedsAttention { .. }))
         };
         Ok(self.lives_of(before).await?.iter().find(may_be).map(|life| life.action.id))
+    }
+
+    /// A later action that did to the same item what this life wanted, for certain.
+    pub(super) async fn done_since(
+        &self,
+        life: &Life,
+        before: &Event,
+        step: &Step,
+    ) -> Result<Option<ActionId>, JournalError> {
+        let kind = std::mem::discriminant(step);
+        let same = |other: &Step| other.id() == step.id() && std::mem::discriminant(other) == kind;
+        let did = |other: &&Life| {
+            other.action.id != life.action.id
+                && other.done().is_some()
+                && other.intent.as_ref().is_some_and(|intent| same(&intent.step))
+        };
+        Ok(self.lives_of(before).await?.iter().find(did).map(|other| other.action.id))
+    }
+
+    /// The event that had this id, as far as the followed calendar or the journal remembers it.
+    pub(super) async fn remembered(&self, id: &EventId) -> Result<Option<Event>, Trouble> {
+        let room = &self.action.room;
+        if let Some(event) = self.engine.cached(room, id) {
+            return Ok(Some(event));
+        }
+        let query = Query { limit: Some(REPEATS_SEARCHED), ..Query::room(room) };
+        let lives = self.engine.journal().find(&query).await?;
+        let had = |life: &Life| {
+            let made = life.done().is_some_and(|done| done.event.id.is_same(id));
+            made || life.intent.as_ref().is_some_and(|intent| intent.before.id.is_same(id))
+        };
+        Ok(lives.into_iter().find(had).and_then(|life| life.intent).map(|intent| intent.before))
     }
 
     /// Everything that was ever tried on this event; nothing for an event without a UID.

@@ -15,7 +15,8 @@
 //!    ├ took more time?  → look whether somebody else was there first (give_way.rs)
 //!    └ journal Closed, then the answer
 //!
-//! recover()             what a stopped process left open: look at the mailbox, then finish or say who must look
+//! recover()             what a stop or an outage left open: look at the mailbox, then finish or say who must look
+//! look_again()          the same beside actions under way, for a service
 //! ```
 //!
 //! It knows calendars only through the [`Calendar`] trait: no EWS, no HTTP.
@@ -36,8 +37,8 @@ mod undo;
 mod words;
 
 pub use backend::{
-    AddressLookup, Busy, Calendar, Capabilities, Directory, Known, MailboxAddresses, Number, Reply, Trouble,
-    Written,
+    AddressLookup, Busy, Calendar, Capabilities, Directory, EventLookup, Known, MailboxAddresses, Number,
+    Reply, Trouble, Written,
 };
 pub use perform::{Engine, Guard, Mode, Options};
 pub use plan::{NoPlan, Plan, plan};

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::OwnedMutexGuard;
 
 use super::repeat::{Before, under_key};
 use super::run::{Run, refused};
 use super::{Calendar, Known};
 use crate::action::{Action, ActionId, Answer, Ask, Outcome, Refusal, RequestIds};
-use crate::calendar::{Event, Scope};
+use crate::calendar::{Event, EventId, RoomAddress, Scope};
 use crate::clock::Clock;
 use crate::journal::{Ending, Entry, Fact, Journal, JournalError, Query};
 use crate::turns::Turns;
@@ -58,6 +59,8 @@ pub struct Options {
     /// How long an interrupted action stays open when Exchange cannot be asked what became of it. Later a person has to
     /// look.
     pub give_up_after: TimeDelta,
+    /// How long an idempotency key is remembered. Later the same key is a new request: devices count anew after a restart.
+    pub key_ttl: TimeDelta,
     /// Keep subjects (and the organizer's display name) in the journal.
     pub journal_subjects: bool,
     /// The subject of a booking: what people read in Outlook and on other displays.
@@ -74,6 +77,7 @@ impl Default for Options {
             forbid_irreversible: false,
             resume_within: TimeDelta::minutes(2),
             give_up_after: TimeDelta::hours(1),
+            key_ttl: TimeDelta::hours(24),
             journal_subjects: false,
             booking_subject: "Booked at the door".to_owned(),
         }
@@ -147,6 +151,11 @@ impl Engine {
         &self.clock
     }
 
+    /// How long an idempotency key is remembered.
+    pub fn key_ttl(&self) -> TimeDelta {
+        self.options.key_ttl
+    }
+
     pub(super) fn options(&self) -> &Options {
         &self.options
     }
@@ -192,12 +201,32 @@ impl Engine {
         let (accepted, first) = tokio::join!(accepted, run.read_first());
         accepted?;
         let (outcome, requests) = run.finish(first?).await?;
-        self.close(id, &outcome, requests).await?;
+        let closed = self.close_if_known(id, asked_at, outcome, requests).await?;
+        let outcome = closed.unwrap_or_else(|| refused(Refusal::StillInDoubt { action: id }));
         Ok(Answer { action: id, outcome, repeated: false })
     }
 
+    /// Waits until no action is under way in the room; whether it had to.
+    pub async fn wait_until_idle(&self, room: &RoomAddress) -> bool {
+        if self.turns.try_take(room.as_str()).is_some() {
+            return false;
+        }
+        drop(self.turns.take(room.as_str()).await);
+        true
+    }
+
+    /// The turn of a room, if no action is under way there.
+    pub(super) fn turn_now(&self, room: &str) -> Option<OwnedMutexGuard<()>> {
+        self.turns.try_take(room)
+    }
+
+    /// The event of this id in the calendar as it is followed, if it is known there.
+    pub(super) fn cached(&self, room: &RoomAddress, id: &EventId) -> Option<Event> {
+        self.known.get().and_then(|known| known.event(room, id))
+    }
+
     /// The turn of a room: actions on it run one after another.
-    pub(super) async fn turn(&self, room: &str) -> impl Drop + use<> {
+    pub(super) async fn turn(&self, room: &str) -> OwnedMutexGuard<()> {
         self.turns.take(room).await
     }
 
@@ -218,7 +247,8 @@ impl Engine {
     async fn answered_before(&self, action: &Action) -> Result<Option<Answer>, JournalError> {
         let Some(key) = &action.key else { return Ok(None) };
         let query = Query { key: Some(key.clone()), limit: Some(1), ..Query::default() };
-        match under_key(action, self.journal.find(&query).await?.pop()) {
+        let newest = self.journal.find(&query).await?.pop();
+        match under_key(action, newest, self.clock.now(), self.options.key_ttl) {
             Before::Nothing => Ok(None),
             Before::Answered(answer) => Ok(Some(answer)),
             Before::Open(earlier) => {
@@ -228,7 +258,29 @@ impl Engine {
         }
     }
 
-    pub(super) async fn close(
+    /// Closes the action, and returns how; `None` where it stays open: the mailbox could not be read, and will be asked again
+    /// until [`Options::give_up_after`].
+    pub(super) async fn close_if_known(
+        &self,
+        id: ActionId,
+        accepted_at: DateTime<Utc>,
+        outcome: Outcome,
+        requests: Vec<RequestIds>,
+    ) -> Result<Option<Outcome>, JournalError> {
+        let is_young = self.clock.now() - accepted_at < self.options.give_up_after;
+        if let Outcome::NeedsAttention { recheck: true, advice, .. } = &outcome
+            && is_young
+        {
+            if !requests.is_empty() {
+                self.record(id, Fact::InDoubt { why: advice.clone(), requests }).await?;
+            }
+            return Ok(None);
+        }
+        self.close(id, &outcome, requests).await?;
+        Ok(Some(outcome))
+    }
+
+    async fn close(
         &self,
         id: ActionId,
         outcome: &Outcome,

@@ -4,7 +4,7 @@
 //! sharp: an item that still has the key the write was guarded with was not written to.
 
 use super::select::times;
-use crate::action::{ActionId, Already, Done, Outcome, Step};
+use crate::action::{ActionId, Already, Done, Outcome, Step, Told};
 use crate::calendar::Event;
 
 /// What the mailbox shows.
@@ -12,6 +12,8 @@ use crate::calendar::Event;
 pub(super) enum Found {
     /// What we wanted has happened.
     Landed,
+    /// The calendar shows it, and nothing shows whether the message about it was sent.
+    LandedMaybeNotified,
     /// It has happened, and may well be the late doing of this earlier action of ours, which was closed in doubt.
     LandedBy(ActionId),
     /// The item is as it was: the write did not happen (yet).
@@ -30,6 +32,7 @@ impl Found {
         let already = |why| Some(Outcome::AlreadyDone { why });
         match self {
             Self::Landed => Some(Outcome::Done(done.clone())),
+            Self::LandedMaybeNotified => Some(Outcome::Done(Done { told: Told::Unknown, ..done.clone() })),
             Self::LandedBy(action) => already(Already::ByAction { action }),
             Self::Gone => already(Already::Gone),
             Self::Untouched | Self::Edited | Self::Untold => None,
@@ -47,7 +50,7 @@ pub(super) fn reconcile(step: &Step, before: &Event, after: Option<&Event>, left
             // Its end may be one that somebody, or an earlier action, had set before ours was gone. Only a date of a series
             // is the same one under another id: an update makes it an exception.
             Some(after) if after.id != before.id && !is_date(before) => Found::Untold,
-            Some(after) if after.end == *end && after.start == before.start => Found::Landed,
+            Some(after) if after.end == *end && after.start == before.start => landed(!step.notifies()),
             Some(after) if after.id != before.id => Found::Untold,
             Some(after) if after.change_key == before.change_key => Found::Untouched,
             Some(after) if times(after) == times(before) => Found::Edited,
@@ -55,11 +58,15 @@ pub(super) fn reconcile(step: &Step, before: &Event, after: Option<&Event>, left
         },
         // Found by its UID. It is never sent twice: nothing would keep the second one from being made.
         Step::Book { .. } => after.map_or(Found::Untouched, |_| Found::Landed),
-        // These move the item away; declining and cancelling do so in the operation that sends the message.
+        // These move the item away, in the operation that sends the message; a calendar that keeps declined or cancelled items
+        // marks it.
+        Step::Decline { .. } | Step::Cancel { .. }
+            if after.is_some_and(|after| is_marked(step, before, after)) =>
+        {
+            landed(left)
+        }
         Step::Decline { .. } | Step::Cancel { .. } | Step::Remove { .. } => match after {
             Some(after) if after.id == before.id && after.change_key == before.change_key => Found::Untouched,
-            // The calendar keeps declined copies, and the message is ours.
-            Some(after) if after.is_declined && left && matches!(step, Step::Decline { .. }) => Found::Landed,
             Some(after) if after.id == before.id => Found::Edited,
             _ if left => Found::Landed,
             None if matches!(step, Step::Remove { .. }) => Found::Gone,
@@ -72,6 +79,19 @@ pub(super) fn reconcile(step: &Step, before: &Event, after: Option<&Event>, left
             Some(_) => Found::Edited,
             None => Found::Untold,
         },
+    }
+}
+
+fn landed(is_told_known: bool) -> Found {
+    if is_told_known { Found::Landed } else { Found::LandedMaybeNotified }
+}
+
+/// The item is still on the calendar, and shows that the step was carried out.
+pub(super) fn is_marked(step: &Step, before: &Event, after: &Event) -> bool {
+    match step {
+        Step::Decline { .. } => after.is_declined && !before.is_declined,
+        Step::Cancel { .. } => after.is_cancelled && !before.is_cancelled,
+        Step::SetEnd { .. } | Step::Remove { .. } | Step::Book { .. } | Step::MoveBack { .. } => false,
     }
 }
 

@@ -6,20 +6,29 @@ use chrono::TimeDelta;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::Trouble;
-use super::give_way::takes_back;
+use super::give_way::{takes_back, with_id};
 use super::perform::{Engine, Unguarded};
 use super::reconcile::Found;
 use super::run::{Run, refused};
 use super::words;
-use crate::action::{Actor, Ask, Fault, Outcome, Refusal, RequestIds};
-use crate::journal::{Ending, Intent, JournalError, Life, Query};
+use crate::action::{Actor, Already, Ask, Outcome, Refusal, RequestIds};
+use crate::journal::{Ending, Fact, Intent, JournalError, Life, Query};
 
 /// Rooms looked at together.
 const ROOMS_AT_ONCE: usize = 16;
 
+/// What is done about a room in which an action is under way.
+#[derive(Debug, Clone, Copy)]
+enum Patience {
+    Waits,
+    Skips,
+}
+
 /// By how much the clock may have been set right while the process was away.
 const CLOCK_SLACK: TimeDelta = TimeDelta::seconds(5);
+
+/// How long after it was asked for an action that was closed in doubt is looked up again.
+const RECHECKED_WITHIN: TimeDelta = TimeDelta::days(1);
 
 /// What a recovery came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,24 +37,45 @@ pub struct Recovered {
     pub closed: Vec<Life>,
     /// Actions whose mailbox could not be looked at: they stay open for the next time.
     pub still_open: Vec<Life>,
+    /// Actions that were closed without knowing what became of them, and of which it is known now.
+    pub settled: Vec<Life>,
 }
 
 impl Engine {
     /// Brings every open action to its end, as far as Exchange can be asked. To be called once before the first action;
     /// calling it again is harmless.
     pub async fn recover(self: &Arc<Self>) -> Result<Recovered, JournalError> {
+        self.resume_all(Patience::Waits).await
+    }
+
+    /// The same beside actions under way: rooms in which one is under way are left for the next time.
+    pub async fn look_again(self: &Arc<Self>) -> Result<Recovered, JournalError> {
+        self.resume_all(Patience::Skips).await
+    }
+
+    async fn resume_all(self: &Arc<Self>, patience: Patience) -> Result<Recovered, JournalError> {
         let open = self.journal().find(&Query::default().ending(Ending::Open)).await?;
+        let since = Some(self.clock().now() - RECHECKED_WITHIN);
+        let unknown = Query { since, ..Query::default() }.ending(Ending::NeedsAttention);
+        let mut unknown = self.journal().find(&unknown).await?;
+        unknown.retain(Life::waits_for_recheck);
         let places = Arc::new(Semaphore::new(ROOMS_AT_ONCE));
         let mut tasks = JoinSet::new();
-        for life in &open {
+        for life in open.iter().chain(&unknown) {
             let (engine, places, action) = (self.clone(), places.clone(), life.action.clone());
             tasks.spawn(async move {
                 let _place = places.acquire_owned().await;
-                let _turn = engine.turn(action.room.as_str()).await;
+                let room = action.room.as_str();
+                let turn = match patience {
+                    Patience::Waits => Some(engine.turn(room).await),
+                    Patience::Skips => engine.turn_now(room),
+                };
+                let Some(_turn) = turn else { return Ok(()) };
                 // Somebody may have been faster.
-                match engine.journal().life(action.id).await?.filter(Life::is_open) {
-                    Some(life) => engine.resume(life).await.map(drop),
-                    None => Ok(()),
+                match engine.journal().life(action.id).await? {
+                    Some(life) if life.is_open() => engine.resume(life).await.map(drop),
+                    Some(life) if life.waits_for_recheck() => engine.recheck(&life).await,
+                    _ => Ok(()),
                 }
             });
         }
@@ -59,7 +89,47 @@ impl Engine {
             let place = if life.is_open() { &mut recovered.still_open } else { &mut recovered.closed };
             place.push(life);
         }
+        for life in unknown {
+            let Some(life) = self.journal().life(life.action.id).await? else { continue };
+            if !life.waits_for_recheck() {
+                recovered.settled.push(life);
+            }
+        }
         Ok(recovered)
+    }
+
+    /// Looks up what became of an action that was closed in doubt, and puts it on record once the mailbox shows it. Writes
+    /// nothing to the calendar. The caller has the room's turn.
+    async fn recheck(&self, life: &Life) -> Result<(), JournalError> {
+        let Some(Intent { before, step, done }) = &life.intent else { return Ok(()) };
+        let takes_back = life.intent.as_ref().is_some_and(|intent| takes_back(life.action.ask, intent));
+        let run = Run::resumed(self, life, &Unguarded);
+        run.let_land(life.last_at).await;
+        let outcome = match run.look(before, step).await {
+            Err(_) => return Ok(()),
+            // What was done was taken back again.
+            Ok(Found::Landed | Found::LandedMaybeNotified | Found::Gone) if takes_back => {
+                refused(Refusal::Collides { events: Vec::new() })
+            }
+            Ok(Found::Untouched | Found::Edited) if takes_back => words::stands_beside(before),
+            Ok(Found::Untouched | Found::Edited) => refused(Refusal::Interrupted),
+            Ok(found) => match (found.settles(done), run.done_since(life, before, step).await?) {
+                // Another action wanted the same since, and was answered.
+                (Some(Outcome::Done(_)), Some(action)) => {
+                    Outcome::AlreadyDone { why: Already::ByAction { action } }
+                }
+                (Some(outcome), _) => outcome,
+                (None, _) => words::untold(before, step),
+            },
+        };
+        let outcome = match outcome {
+            Outcome::Done(done) if done.event.id.as_str().is_empty() => match run.find_again(before).await {
+                Ok(Some(made)) => Outcome::Done(with_id(done, &made)),
+                _ => return Ok(()),
+            },
+            outcome => outcome,
+        };
+        self.record(life.action.id, Fact::Settled { outcome: Box::new(outcome) }).await
     }
 
     /// Brings one open action to its end and closes it; `None` when its mailbox cannot be looked at now. The caller has
@@ -77,13 +147,12 @@ impl Engine {
         let booking = matches!(life.action.ask, Ask::Book { .. }) && life.intent.is_some();
         let goes_on = young && !booking && !matches!(life.action.actor, Actor::Sweep { .. });
         let over = match &life.intent {
-            None if goes_on => Some(run.finish_from(None).await?),
-            None => Some((refused(Refusal::Interrupted), Vec::new())),
+            None if goes_on => run.finish_from(None).await?,
+            None => (refused(Refusal::Interrupted), Vec::new()),
             Some(intent) => self.resume_intent(run, &life, intent, goes_on).await?,
         };
-        let Some((outcome, requests)) = over else { return Ok(None) };
-        self.close(life.action.id, &outcome, requests).await?;
-        Ok(Some(outcome))
+        let (outcome, requests) = over;
+        self.close_if_known(life.action.id, life.accepted_at, outcome, requests).await
     }
 
     /// How an action ends that was about to send something, or had sent it.
@@ -93,33 +162,23 @@ impl Engine {
         life: &Life,
         intent: &Intent,
         goes_on: bool,
-    ) -> Result<Option<(Outcome, Vec<RequestIds>)>, JournalError> {
+    ) -> Result<(Outcome, Vec<RequestIds>), JournalError> {
         let Intent { before, step, done } = intent;
         if takes_back(life.action.ask, intent) {
             return Ok(match run.take_back_again(intent, life.last_at).await? {
-                Ok(over) => Some(over),
-                Err(trouble) => self.blind(life, intent, &trouble).map(|outcome| (outcome, Vec::new())),
+                Ok(over) => over,
+                Err(trouble) => (words::needs_attention(before, step, &trouble), Vec::new()),
             });
         }
         let outcome = match run.look(before, step).await {
-            Err(trouble) => self.blind(life, intent, &trouble),
-            Ok(Found::Untold) => Some(words::untold(before, step)),
+            Err(blind) => words::needs_attention(before, step, &blind),
+            Ok(Found::Untold) => words::untold(before, step),
             Ok(found) => match found.settles(done) {
-                None if goes_on => return run.finish_from(Some(intent)).await.map(Some),
-                None => Some(refused(Refusal::Interrupted)),
-                outcome => outcome,
+                None if goes_on => return run.finish_from(Some(intent)).await,
+                None => refused(Refusal::Interrupted),
+                Some(outcome) => outcome,
             },
         };
-        match outcome {
-            Some(outcome) => run.conclude(outcome).await.map(Some),
-            None => Ok(None),
-        }
-    }
-
-    /// Exchange cannot be asked: later, or never.
-    fn blind(&self, life: &Life, intent: &Intent, trouble: &Trouble) -> Option<Outcome> {
-        let passes = matches!(trouble.fault, Fault::Server | Fault::Network);
-        let young = self.clock().now() - life.accepted_at < self.options().give_up_after;
-        (!(passes && young)).then(|| words::needs_attention(&intent.before, &intent.step, trouble))
+        run.conclude(outcome).await
     }
 }

@@ -1,8 +1,9 @@
 //! Asking twice: which earlier action a wish repeats. Pure.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::action::{Action, ActionId, Answer, Change, Done, Outcome, Refusal, Target, Times};
+use crate::calendar::Event;
 use crate::journal::Life;
 
 /// What an earlier wish under the same key means for this one.
@@ -16,9 +17,11 @@ pub(super) enum Before {
     Nothing,
 }
 
-/// Of the newest life under the key.
-pub(super) fn under_key(action: &Action, newest: Option<Life>) -> Before {
-    let Some(life) = newest else { return Before::Nothing };
+/// What the newest action under the key means, which is forgotten when it is older than `ttl`.
+pub(super) fn under_key(action: &Action, newest: Option<Life>, now: DateTime<Utc>, ttl: TimeDelta) -> Before {
+    let Some(life) = newest.filter(|life| now - life.accepted_at < ttl || life.is_open()) else {
+        return Before::Nothing;
+    };
     let earlier = life.action.id;
     let answered = |outcome, repeated| Before::Answered(Answer { action: earlier, outcome, repeated });
     if !action.same_wish(&life.action) {
@@ -32,20 +35,28 @@ pub(super) fn under_key(action: &Action, newest: Option<Life>) -> Before {
 }
 
 /// The action that did to the event what is asked for again, while the event would still be on or ahead. `done` are
-/// the lives in the room that changed something, the newest first. Where it is known how the event `is`, only an action
-/// that left it so is meant.
-pub(super) fn already_by(
+/// the lives in the room that changed something, the newest first. Where the event was read, only an action on that event is
+/// meant; where it is known how the event `is`, only one that left it so.
+pub(super) fn already_by<'l>(
     action: &Action,
-    done: &[Life],
+    done: &'l [Life],
+    read: Option<&Event>,
     is: Option<Times>,
     now: DateTime<Utc>,
-) -> Option<ActionId> {
+) -> Option<&'l Life> {
     let undone = |id: ActionId| done.iter().any(|life| life.has_undone(id));
     done.iter()
         .filter(|life| life.action.ask == action.ask && !undone(life.action.id))
         .filter(|life| life.done().is_some_and(|done| is_about(action, done, now)))
+        .filter(|life| read.is_none_or(|event| is_of(life, event)))
         .find(|life| is.is_none_or(|is| life.done().and_then(left_it) == Some(is)))
-        .map(|life| life.action.id)
+}
+
+/// The action was about this event: by its id, or by its UID and place in its series.
+fn is_of(life: &Life, event: &Event) -> bool {
+    let by_id = life.done().is_some_and(|done| done.event.id.is_same(&event.id));
+    let before = life.intent.as_ref().and_then(|intent| intent.before.identity());
+    by_id || before.is_some() && before == event.identity()
 }
 
 /// The times an event has since.
@@ -64,7 +75,7 @@ fn is_about(action: &Action, done: &Done, now: DateTime<Utc>) -> bool {
     }
     match &action.target {
         Target::Current => done.event.start <= now && matches!(done.change, Change::Ended { .. }),
-        Target::Event { id, .. } => *id == done.event.id,
+        Target::Event { id, .. } => id.is_same(&done.event.id),
         // Its end is not known: what is gone is gone.
         Target::Series { .. } => false,
     }

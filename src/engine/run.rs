@@ -14,12 +14,14 @@ use super::repeat::already_by;
 use super::select::Selected;
 use super::undo::{Back, plan_back};
 use super::{Trouble, words};
-use crate::action::{Action, Already, Ask, Done, Fault, Outcome, Refusal, RequestIds, Times, Undoable};
-use crate::calendar::Event;
+use crate::action::{
+    Action, Already, Ask, Change, Done, Fault, Outcome, Refusal, RequestIds, Target, Times, Told, Undoable,
+};
+use crate::calendar::{Event, Window};
 use crate::journal::{Ending, Fact, Intent, JournalError, Life, Query};
 
 /// How many of a room's last changes are searched for the one that a wish repeats.
-const REPEATS_SEARCHED: usize = 100;
+pub(super) const REPEATS_SEARCHED: usize = 100;
 
 /// An action under way.
 pub(super) struct Run<'a> {
@@ -188,8 +190,8 @@ impl<'a> Run<'a> {
         loop {
             let event = match chosen {
                 Ok(Selected::This(event)) => *event,
-                Ok(Selected::Already(why)) => return self.nothing_to_do(why).await,
-                Ok(Selected::Refused(refusal)) => return self.refuse(refusal).await,
+                Ok(Selected::Already(why)) => return self.nothing_to_do(why, None).await,
+                Ok(Selected::Refused(refusal)) => return self.refuse(refusal, None).await,
                 Err(outcome) => return Ok(outcome),
             };
             if let Err(refusal) = self.guard.allows(&event, self.engine.clock().now()).await {
@@ -223,8 +225,12 @@ impl<'a> Run<'a> {
         };
         let plan = match planned {
             Ok(Ok(plan)) => plan,
-            Ok(Err(NoPlan::Already(why))) => return Ok(Round::Over(self.nothing_to_do(why).await?)),
-            Ok(Err(NoPlan::Refused(refusal))) => return Ok(Round::Over(self.refuse(refusal).await?)),
+            Ok(Err(NoPlan::Already(why))) => {
+                return Ok(Round::Over(self.nothing_to_do(why, Some(&event)).await?));
+            }
+            Ok(Err(NoPlan::Refused(refusal))) => {
+                return Ok(Round::Over(self.refuse(refusal, Some(&event)).await?));
+            }
             Err(trouble) => return Ok(Round::Over(refused(trouble.into()))),
         };
         let may_be_final = back.is_some() || plan.done.undoable == Undoable::Yes;
@@ -261,6 +267,7 @@ impl<'a> Run<'a> {
     /// Sends the step once.
     async fn write(&mut self, event: Event, plan: Plan) -> Result<Round, JournalError> {
         let reply = self.engine.calendar().write(&self.action.room, &plan.step).await;
+        let was_sent = !reply.requests.is_empty();
         self.requests.extend(reply.requests);
         self.put_off = matches!(reply.written, Written::NotYet(_));
         let tried = Tried { before: event, plan };
@@ -268,7 +275,12 @@ impl<'a> Run<'a> {
             self.doubt(why, &tried).await?;
         }
         if !self.doubted || matches!(reply.written, Written::Done | Written::NotYet(_)) {
-            return Ok(self.believe(reply.written, tried).await);
+            return Ok(match reply.written {
+                Written::NotDone(trouble) if was_sent && tried.plan.step.notifies() => {
+                    self.refused_after_all(trouble, tried).await
+                }
+                written => self.believe(written, tried).await,
+            });
         }
         self.disbelieve(reply.written, tried).await
     }
@@ -282,8 +294,8 @@ impl<'a> Run<'a> {
             Written::Gone if step.tells() && self.left_behind(before, step).await.unwrap_or(false) => {
                 Round::Over(Outcome::Done(done.clone()))
             }
-            Written::Gone if step.takes_away() => Round::Over(Outcome::AlreadyDone { why: Already::Gone }),
-            Written::Gone | Written::Conflict => self.conflict(tried),
+            Written::Gone => self.not_found(tried).await,
+            Written::Conflict => self.conflict(tried),
             Written::NotYet(trouble) if self.tries.waits >= WAITS_MAX => Round::Over(refused(trouble.into())),
             // By the time it may be asked again, it is to be decided again.
             Written::NotYet(_) => {
@@ -295,14 +307,56 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// The server reports the item as not found: so it does where the account may read the item and not write to it.
+    async fn not_found(&mut self, tried: Tried) -> Round {
+        let Tried { before, plan: Plan { step, .. } } = &tried;
+        match self.find_again(before).await {
+            Err(blind) => Round::Over(words::needs_attention(before, step, &blind)),
+            Ok(None) if step.takes_away() => Round::Over(Outcome::AlreadyDone { why: Already::Gone }),
+            Ok(Some(event)) if event.id == before.id && event.change_key == before.change_key => {
+                Round::Over(refused(words::not_writable().into()))
+            }
+            Ok(_) => self.conflict(tried),
+        }
+    }
+
+    /// A server that reports a failure may have changed the calendar before it failed to send the mail.
+    async fn refused_after_all(&mut self, trouble: Trouble, tried: Tried) -> Round {
+        let Tried { before, plan: Plan { step, done } } = &tried;
+        Round::Over(match self.look(before, step).await {
+            Ok(Found::Untold) => words::needs_attention(before, step, &trouble),
+            Ok(Found::Landed) => Outcome::Done(Done { told: Told::Unknown, ..done.clone() }),
+            Ok(found) => found.settles(done).unwrap_or_else(|| refused(trouble.into())),
+            Err(_) => refused(trouble.into()),
+        })
+    }
+
+    /// What the mailbox shows; where that is "as it was" and the next sending would not be the same harmless one, once more when
+    /// the first can land no more.
+    async fn look_twice(&self, written: &Written, tried: &Tried) -> Result<Found, Trouble> {
+        let Tried { before, plan: Plan { step, .. } } = tried;
+        let found = self.look(before, step).await?;
+        let tired = self.tries.sendings >= self.engine.options().sendings_max;
+        let again_at_once = matches!(written, Written::Conflict)
+            || matches!(written, Written::InDoubt(_)) && !tired && !step.tells() && step.item().is_some();
+        match &self.in_the_air {
+            Some(Sent { at, .. }) if found == Found::Untouched && !again_at_once => {
+                self.let_land(*at).await;
+                self.look(before, step).await
+            }
+            _ => Ok(found),
+        }
+    }
+
     /// Whatever the answer says, a sending may have landed: only the mailbox knows.
     async fn disbelieve(&mut self, written: Written, tried: Tried) -> Result<Round, JournalError> {
-        let Tried { before, plan: Plan { step, done } } = &tried;
-        let attention = |trouble: &Trouble| Ok(Round::Over(words::needs_attention(before, step, trouble)));
-        let found = match self.look(before, step).await {
+        let found = match self.look_twice(&written, &tried).await {
             Ok(found) => found,
-            Err(blind) => return attention(&blind),
+            Err(blind) => {
+                return Ok(Round::Over(words::needs_attention(&tried.before, &tried.plan.step, &blind)));
+            }
         };
+        let Tried { before, plan: Plan { step, done } } = &tried;
         if let Some(outcome) = found.settles(done) {
             return Ok(Round::Over(outcome));
         }
@@ -316,10 +370,11 @@ impl<'a> Run<'a> {
                 Ok(self.conflict(tried))
             }
             (Found::Untouched, Written::Conflict) => Ok(self.conflict(tried)),
-            // Nothing would keep a second booking from being made beside the first.
-            (Found::Untouched, Written::InDoubt(why)) if tired || step.item().is_none() => attention(&why),
-            (Found::Untouched, Written::InDoubt(_)) => Ok(Round::Again(Box::new(tried))),
-            (Found::Untouched, Written::NotDone(why)) => attention(&why),
+            (Found::Untouched, Written::InDoubt(_)) if !tired => Ok(Round::Again(Box::new(tried))),
+            // Nothing can land any more.
+            (Found::Untouched, Written::InDoubt(why)) => Ok(Round::Over(refused(words::lost(why).into()))),
+            (Found::Untouched, Written::NotDone(why)) => Ok(Round::Over(refused(why.into()))),
+            (Found::Untouched, Written::Gone) => Ok(Round::Over(refused(words::not_writable().into()))),
             _ => Ok(Round::Over(words::untold(before, step))),
         }
     }
@@ -338,28 +393,47 @@ impl<'a> Run<'a> {
     }
 
     /// Nothing to do: perhaps because this was asked, and done, before.
-    async fn nothing_to_do(&self, why: Already) -> Result<Outcome, JournalError> {
+    async fn nothing_to_do(&self, why: Already, read: Option<&Event>) -> Result<Outcome, JournalError> {
         if matches!(self.action.ask, Ask::Extend { .. }) {
-            return self.refuse(Refusal::NothingOn).await;
+            return self.refuse(Refusal::NothingOn, read).await;
         }
-        let by = self.by_action(None).await?;
+        let by = self.by_action(read, None).await?;
         Ok(Outcome::AlreadyDone { why: by.unwrap_or(why) })
     }
 
     /// The calendar is against it: perhaps because this was asked, and done, before.
-    async fn refuse(&self, refusal: Refusal) -> Result<Outcome, JournalError> {
+    async fn refuse(&self, refusal: Refusal, read: Option<&Event>) -> Result<Outcome, JournalError> {
         let by = match refusal {
-            Refusal::NothingOn | Refusal::Over { .. } => self.by_action(None).await?,
-            Refusal::NotAsSeen { is, .. } => self.by_action(Some(is)).await?,
+            Refusal::NothingOn | Refusal::Over { .. } => self.by_action(read, None).await?,
+            Refusal::NotAsSeen { is, .. } => self.by_action(read, Some(is)).await?,
             _ => None,
         };
         Ok(by.map_or_else(|| refused(refusal), |why| Outcome::AlreadyDone { why }))
     }
 
-    /// The earlier action that did the same, if the event is still as that left it (where it is known how it `is`).
-    async fn by_action(&self, is: Option<Times>) -> Result<Option<Already>, JournalError> {
-        let by = already_by(self.action, &self.changes().await?, is, self.engine.clock().now());
-        Ok(by.map(|action| Already::ByAction { action }))
+    /// The earlier action that did the same to the same event (the one that was `read`), if that is still as the action left it
+    /// (where it is known how it `is`).
+    async fn by_action(
+        &self,
+        read: Option<&Event>,
+        is: Option<Times>,
+    ) -> Result<Option<Already>, JournalError> {
+        let changes = self.changes().await?;
+        let by = already_by(self.action, &changes, read, is, self.engine.clock().now());
+        let Some(life) = by else { return Ok(None) };
+        // Where nothing is on and no event is named, the one that is meant is the last that was on.
+        if read.is_none() && self.action.target == Target::Current && self.was_followed(life).await {
+            return Ok(None);
+        }
+        Ok(Some(Already::ByAction { action: life.action.id }))
+    }
+
+    /// Another meeting was on since this action ended its own, or that cannot be read.
+    async fn was_followed(&self, life: &Life) -> bool {
+        let Some(Done { event, change: Change::Ended { to, .. }, .. }) = life.done() else { return false };
+        let Some(since) = Window::clamped(*to, self.engine.clock().now()) else { return false };
+        let Ok(events) = self.engine.calendar().events(&self.action.room, since).await else { return true };
+        events.iter().any(|other| !other.id.is_same(&event.id) && other.takes_time())
     }
 
     /// The room's last changes, newest first.
@@ -382,7 +456,7 @@ impl Choice {
     fn same_again(&self, event: &Event, ask: Ask) -> Option<&Plan> {
         match self {
             Self::Again(tried) if tried.before.change_key == event.change_key => {
-                (!matches!(ask, Ask::Extend { .. })).then_some(&tried.plan)
+                (!matches!(ask, Ask::Extend { .. } | Ask::Book { .. })).then_some(&tried.plan)
             }
             _ => None,
         }

@@ -88,7 +88,7 @@ fn plan_end(done: &Done, event: &Event) -> Result<Plan, NoPlan> {
         return Err(Refusal::NotAsSeen { seen, is: times(event) }.into());
     }
     let notify = match done.told {
-        Told::Attendees => Notify::Attendees,
+        Told::Attendees | Told::Unknown => Notify::Attendees,
         Told::Nobody | Told::Organizer => Notify::Nobody,
     };
     let step = Step::SetEnd { id: event.id.clone(), change_key: event.change_key.clone(), end: from, notify };

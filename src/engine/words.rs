@@ -15,6 +15,24 @@ pub(super) fn untold(event: &Event, step: &Step) -> Outcome {
     needs_attention(event, step, &trouble)
 }
 
+/// The account reads the item, and the server does not let it write there.
+pub(super) fn not_writable() -> Trouble {
+    Trouble {
+        fault: Fault::Administrator,
+        advice: "Exchange reports the event as not found when it is to be changed, although it is on the room's calendar: the \
+                 account may read it but not change it; check the account's rights"
+            .to_owned(),
+        code: "not found".to_owned(),
+    }
+}
+
+/// The replies were lost, and the mailbox shows that nothing was done.
+pub(super) fn lost(trouble: Trouble) -> Trouble {
+    let advice =
+        "Exchange did not confirm the change, and the calendar shows that nothing was done; try again";
+    Trouble { advice: advice.to_owned(), ..trouble }
+}
+
 /// Nobody but a person can tell what became of it.
 pub(super) fn needs_attention(event: &Event, step: &Step, trouble: &Trouble) -> Outcome {
     let what = match step {
@@ -27,7 +45,16 @@ pub(super) fn needs_attention(event: &Event, step: &Step, trouble: &Trouble) -> 
     };
     let Times { start, .. } = times(event);
     let advice = format!("check {what}; it started at {}. {trouble}", start.format("%F %H:%MZ"));
-    Outcome::NeedsAttention { event: Seen::from(event), advice }
+    Outcome::NeedsAttention { event: Seen::from(event), advice, recheck: trouble.passes() }
+}
+
+/// What was to be taken back stands there beside what it collides with.
+pub(super) fn stands_beside(event: &Event) -> Outcome {
+    let start = times(event).start.format("%F %H:%MZ");
+    let advice = format!(
+        "two events stand at one time: look at the room's calendar at {start}, and remove one of them"
+    );
+    Outcome::NeedsAttention { event: Seen::from(event), advice, recheck: false }
 }
 
 /// It was done, but whether somebody else was there at the same time could not be looked up.
@@ -36,5 +63,5 @@ pub(super) fn unchecked(done: &Done, trouble: &Trouble) -> Outcome {
         "it was done, but whether another event stands at the same time could not be checked: look at the room's \
          calendar. {trouble}"
     );
-    Outcome::NeedsAttention { event: done.event.clone(), advice }
+    Outcome::NeedsAttention { event: done.event.clone(), advice, recheck: trouble.passes() }
 }

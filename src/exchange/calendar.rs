@@ -16,7 +16,7 @@ use super::settings::{Access, Settings, SettingsError};
 use crate::action::{Notify, RequestIds, Seen, Step};
 use crate::calendar::{ChangeKey, Event, EventId, EventKind, RoomAddress, Series, Uid, Window};
 use crate::engine::{
-    AddressLookup, Busy, Calendar, Capabilities, Directory, Number, Reply, Trouble, Written,
+    AddressLookup, Busy, Calendar, Capabilities, Directory, EventLookup, Number, Reply, Trouble, Written,
 };
 use crate::ews::codec::Body;
 use crate::ews::op::{
@@ -203,6 +203,11 @@ impl Exchange {
         }
     }
 
+    /// The item of an id that came from outside, in EWS's or Graph's spelling: `None` when it is not found.
+    async fn named_item(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Failed> {
+        self.item(room, &as_ews_id(id)).await
+    }
+
     /// An item by its id, wherever it is.
     pub(super) async fn item(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Failed> {
         let get =
@@ -362,8 +367,11 @@ impl Calendar for Exchange {
         Ok(self.item(room, id).await?)
     }
 
-    async fn named(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Trouble> {
-        let found = self.item(room, id).await?;
+    async fn named(&self, room: &RoomAddress, id: &EventId) -> Result<EventLookup, Trouble> {
+        let found = match self.named_item(room, id).await {
+            Err(Failed::Refused(Kind::InvalidId, code)) => return Ok(EventLookup::InvalidId { code }),
+            found => found?,
+        };
         match (self.client.access(), &found) {
             (Access::Impersonation, _) => {}
             // To a delegate, an id names its mailbox whoever it is, and what may not be seen is not there: so the room's own
@@ -374,25 +382,19 @@ impl Calendar for Exchange {
             (Access::Delegate, Some(_)) => {}
             (Access::Delegate, None) => drop(self.look_in(room).await?),
         }
-        Ok(found)
+        Ok(found.map_or(EventLookup::NotFound, |event| EventLookup::Found(Box::new(event))))
     }
 
     async fn series(&self, room: &RoomAddress, date: &EventId) -> Result<Option<Series>, Trouble> {
-        let properties: Vec<_> = PROPERTIES.into_iter().chain([Property::ModifiedOccurrences]).collect();
         let occurrence = ItemRef { id: date.as_str(), change_key: None };
-        let get = GetSeries { occurrence, properties: &properties };
-        let got = self.client.call(room.as_str(), &get, |body| {
-            let Body::GetItem(messages) = body else { return Err(another(Effect::Read)) };
-            match only(Effect::Read, messages)?.payload.as_slice() {
-                [Item::Calendar(item)] => series(item).map_err(incomplete),
-                _ => Err(another(Effect::Read)),
-            }
-        });
-        match got.await {
-            Ok(series) => Ok(Some(series)),
-            Err(Failed::Refused(Kind::Gone, _)) => Ok(None),
-            Err(failed) => Err(failed.into()),
-        }
+        let get = GetSeries { occurrence, properties: &series_properties() };
+        found_series(self.client.call(room.as_str(), &get, read_series).await)
+    }
+
+    async fn series_by_id(&self, room: &RoomAddress, series: &EventId) -> Result<Option<Series>, Trouble> {
+        let items = [ItemRef { id: series.as_str(), change_key: None }];
+        let get = GetItem { items: &items, properties: &series_properties() };
+        found_series(self.client.call(room.as_str(), &get, read_series).await)
     }
 
     async fn deleted(&self, room: &RoomAddress, seen: &Seen) -> Result<Option<Event>, Trouble> {
@@ -520,6 +522,31 @@ impl Calendar for Exchange {
         };
         Ok(self.client.call(asking.as_str(), &GetRooms { room_list }, read).await?)
     }
+}
+
+fn series_properties() -> Vec<Property> {
+    PROPERTIES.into_iter().chain([Property::ModifiedOccurrences]).collect()
+}
+
+fn read_series(body: &Body<'_>) -> Result<Series, Verdict> {
+    let Body::GetItem(messages) = body else { return Err(another(Effect::Read)) };
+    match only(Effect::Read, messages)?.payload.as_slice() {
+        [Item::Calendar(item)] => series(item).map_err(incomplete),
+        _ => Err(another(Effect::Read)),
+    }
+}
+
+fn found_series(got: Result<Series, Failed>) -> Result<Option<Series>, Trouble> {
+    match got {
+        Ok(series) => Ok(Some(series)),
+        Err(Failed::Refused(Kind::Gone, _)) => Ok(None),
+        Err(failed) => Err(failed.into()),
+    }
+}
+
+/// Graph and the REST API spell `/` as `-` and `+` as `_`; an EWS id has neither, so the way back is unambiguous.
+fn as_ews_id(id: &EventId) -> EventId {
+    EventId::new(id.as_str().replace('-', "/").replace('_', "+"))
 }
 
 /// What the step is about; of a booking, nothing that is there.

@@ -86,8 +86,12 @@ pub enum Kind {
     NotFound,
     /// What answers there is not EWS.
     NotEws,
-    /// The item is not there.
+    /// The item is not there, or not visible to the account.
     Gone,
+    /// The id in the request is no item id of this server.
+    InvalidId,
+    /// The stored item is damaged or incomplete.
+    Corrupt,
     /// It changed since it was read.
     Conflict,
     /// The calendar's rules forbid it.
@@ -165,8 +169,11 @@ pub fn by_code(effect: Effect, code: &str, details: &[MessageXmlEntry<'_>]) -> V
 fn kind(meaning: Meaning) -> Kind {
     match meaning {
         Meaning::Gone => Kind::Gone,
+        Meaning::InvalidId => Kind::InvalidId,
+        Meaning::Corrupt => Kind::Corrupt,
         Meaning::Conflict => Kind::Conflict,
-        Meaning::Denied => Kind::Denied,
+        // Every mailbox has a calendar, Sent Items and Deleted Items: one that is not found is not shown to the account.
+        Meaning::Denied | Meaning::NoFolder => Kind::Denied,
         Meaning::NotImpersonated => Kind::NotImpersonated,
         Meaning::NoMailbox => Kind::NoMailbox,
         Meaning::Elsewhere => Kind::Elsewhere,

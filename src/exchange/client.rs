@@ -469,6 +469,10 @@ impl Client {
                 let decoded = decode(&answer.body, &self.limits);
                 match classify(effect, &answer, &decoded) {
                     Verdict::Done => {}
+                    // Only Exchange's own fault proves that nothing was made: a page may come from a proxy that passed it on.
+                    Verdict::Wait { code, .. } if letter.makes_new && decoded.is_err() => {
+                        return Turn::Verdict(Verdict::InDoubt { code });
+                    }
                     verdict => return Turn::Verdict(verdict),
                 }
                 let Ok(decoded) = decoded else {

@@ -15,6 +15,7 @@ const REQUEST_BYTES: usize = 4096;
 pub(super) struct Letter<'a> {
     operation: &'static str,
     pub(super) effect: Effect,
+    pub(super) makes_new: bool,
     pub(super) version: ServerVersion,
     soap_action: String,
     pub(super) request_id: String,
@@ -37,6 +38,7 @@ impl<'a> Letter<'a> {
         Self {
             operation: O::NAME,
             effect: O::EFFECT,
+            makes_new: op.makes_new(),
             version,
             soap_action: soap_action(O::NAME),
             request_id: Uuid::new_v4().to_string(),

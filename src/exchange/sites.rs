@@ -8,7 +8,7 @@ use super::calendar::Exchange;
 use crate::action::{Fault, Seen, Step};
 use crate::calendar::{Event, EventId, RoomAddress, RoomPattern, Series, Window};
 use crate::engine::{
-    AddressLookup, Busy, Calendar, Capabilities, Directory, Number, Reply, Trouble, Written,
+    AddressLookup, Busy, Calendar, Capabilities, Directory, EventLookup, Number, Reply, Trouble, Written,
 };
 
 /// All configured Exchanges.
@@ -65,12 +65,16 @@ impl Calendar for Sites {
         self.of(room)?.event(room, id).await
     }
 
-    async fn named(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Trouble> {
+    async fn named(&self, room: &RoomAddress, id: &EventId) -> Result<EventLookup, Trouble> {
         self.of(room)?.named(room, id).await
     }
 
     async fn series(&self, room: &RoomAddress, date: &EventId) -> Result<Option<Series>, Trouble> {
         self.of(room)?.series(room, date).await
+    }
+
+    async fn series_by_id(&self, room: &RoomAddress, series: &EventId) -> Result<Option<Series>, Trouble> {
+        self.of(room)?.series_by_id(room, series).await
     }
 
     async fn deleted(&self, room: &RoomAddress, seen: &Seen) -> Result<Option<Event>, Trouble> {

@@ -9,12 +9,31 @@ use crate::ews::code::{Meaning, meaning};
 
 impl From<Failed> for Trouble {
     fn from(failed: Failed) -> Self {
-        match failed {
+        let trouble = unbounded(failed);
+        Self { code: bounded(&trouble.code), ..trouble }
+    }
+}
+
+/// The longest code that is passed on: a server or proxy puts any text there.
+const CODE_CHARS_MAX: usize = 200;
+
+/// One short line: it goes to callers, the journal and logs.
+fn bounded(code: &str) -> String {
+    let clean = |char: char| if char.is_control() { ' ' } else { char };
+    let mut line: String = code.chars().take(CODE_CHARS_MAX).map(clean).collect();
+    if code.chars().nth(CODE_CHARS_MAX).is_some() {
+        line.push('…');
+    }
+    line
+}
+
+fn unbounded(failed: Failed) -> Trouble {
+    match failed {
             Failed::Refused(kind, code) => {
                 let (fault, advice) = of_code(&code).unwrap_or_else(|| of(kind));
-                Self { fault, advice: advice.to_owned(), code }
+                Trouble { fault, advice: advice.to_owned(), code }
             }
-            Failed::Busy(code) => Self {
+            Failed::Busy(code) => Trouble {
                 fault: Fault::Server,
                 advice: "Exchange is busy and did nothing; try again in a few minutes".to_owned(),
                 code,
@@ -25,35 +44,34 @@ impl From<Failed> for Trouble {
                     Fault::Server,
                     "Exchange returned an error of its own several times; try again, then look up the code on the server",
                 ));
-                Self { fault, advice: advice.to_owned(), code }
+                Trouble { fault, advice: advice.to_owned(), code }
             }
-            Failed::Unclear(code) => Self {
+            Failed::Unclear(code) => Trouble {
                 fault: Fault::Server,
                 advice: "Exchange gave no answer that could be used, several times; try again, and look at the server and at \
                          what stands between it and Adjourn"
                     .to_owned(),
                 code,
             },
-            Failed::Unreachable(failure @ Failure::SignIn { .. }) => Self {
+            Failed::Unreachable(failure @ Failure::SignIn { .. }) => Trouble {
                 fault: Fault::Network,
                 advice: "what signs the account in (where tokens come from, or a KDC) cannot be reached; check its address and \
                          the network"
                     .to_owned(),
                 code: failure.to_string(),
             },
-            Failed::Unreachable(failure) => Self {
+            Failed::Unreachable(failure) => Trouble {
                 fault: Fault::Network,
                 advice: "Exchange cannot be reached; check the URL, the network and the certificate"
                     .to_owned(),
                 code: failure.to_string(),
             },
-            Failed::InDoubt(code) => Self {
+            Failed::InDoubt(code) => Trouble {
                 fault: Fault::Server,
                 advice: "Exchange did not say whether it was done; look at the room's calendar".to_owned(),
                 code,
             },
         }
-    }
 }
 
 /// Whether a response code means a missing right.
@@ -141,6 +159,15 @@ fn of(kind: Kind) -> (Fault, &'static str) {
             (Fault::Administrator, "what answers there is not EWS; the URL should end in /EWS/Exchange.asmx")
         }
         Kind::Gone => (Fault::Nobody, "it is no longer there"),
+        Kind::InvalidId => (
+            Fault::Caller,
+            "Exchange does not accept this item id; take it from `adjourn list` or from the API",
+        ),
+        Kind::Corrupt => (
+            Fault::Nobody,
+            "Exchange cannot process this event, since what it has stored of it is damaged or incomplete (often the organizer is \
+             missing); it can be neither declined nor cancelled: remove it silently instead (delete --silent)",
+        ),
         Kind::Conflict => (Fault::Nobody, "it was changed in between; nothing was done"),
         Kind::Forbidden => (Fault::Nobody, "Exchange's calendar rules do not allow this for this event"),
         Kind::TooLarge => (Fault::Caller, "too much for one request; choose a shorter window"),
@@ -162,5 +189,18 @@ fn of(kind: Kind) -> (Fault, &'static str) {
             Fault::Server,
             "Exchange refused this request with a code that Adjourn does not know; nothing was done",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_of_any_length_becomes_one_short_line() {
+        let long = format!("Error\r\nSubject: {}", "x".repeat(1 << 20));
+        let trouble = Trouble::from(Failed::Refused(Kind::Unknown, long));
+        assert_eq!(trouble.code.chars().count(), CODE_CHARS_MAX + 1);
+        assert!(!trouble.code.contains(char::is_control));
     }
 }

@@ -39,6 +39,11 @@ pub enum Fact {
         /// What was sent since the last fact.
         requests: Vec<RequestIds>,
     },
+    /// The action was closed without knowing what became of it; the mailbox could be read later, and shows it.
+    Settled {
+        /// How it ended.
+        outcome: Box<Outcome>,
+    },
 }
 
 impl Fact {
@@ -49,6 +54,7 @@ impl Fact {
             Self::Intended { .. } => "intended",
             Self::InDoubt { .. } => "in-doubt",
             Self::Closed { .. } => "closed",
+            Self::Settled { .. } => "settled",
         }
     }
 }

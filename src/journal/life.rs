@@ -98,14 +98,16 @@ impl Life {
         Self { action, accepted_at: at, stage: Stage::Accepted, intent, requests, last_at: at, outcome }
     }
 
-    /// | after | Intended | InDoubt | Closed |
-    /// | --- | --- | --- | --- |
-    /// | Accepted | yes | no: nothing was sent | yes, unless it says that something was done |
-    /// | Intended | yes: decided again | yes | yes |
-    /// | InDoubt | yes: decided again | yes: sent again | yes |
-    /// | Closed | no | no | no |
+    /// | after | Intended | InDoubt | Closed | Settled |
+    /// | --- | --- | --- | --- | --- |
+    /// | Accepted | yes | no: nothing was sent | yes, unless it says that something was done | no |
+    /// | Intended | yes: decided again | yes | yes | no |
+    /// | InDoubt | yes: decided again | yes: sent again | yes | no |
+    /// | Closed | no | no | no | once, where the mailbox could not be read |
     fn takes(&self, fact: &Fact) -> bool {
         match (self.stage, fact) {
+            (Stage::Closed, Fact::Settled { .. }) => self.waits_for_recheck(),
+            (_, Fact::Settled { .. }) => false,
             (_, Fact::Accepted { .. }) | (Stage::Closed, _) | (Stage::Accepted, Fact::InDoubt { .. }) => {
                 false
             }
@@ -132,8 +134,14 @@ impl Life {
                 self.requests.extend(requests.iter().cloned());
                 self.outcome = Some((**outcome).clone());
             }
+            Fact::Settled { outcome } => self.outcome = Some((**outcome).clone()),
         }
         self
+    }
+
+    /// Closed while the mailbox could not be read: what became of it is looked up once it can be.
+    pub fn waits_for_recheck(&self) -> bool {
+        matches!(self.outcome, Some(Outcome::NeedsAttention { recheck: true, .. }))
     }
 
     /// What was done, if something was.

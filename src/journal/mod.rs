@@ -1,7 +1,7 @@
 //! The journal: facts about actions, each stored before what it announces happens.
 //!
 //! ```text
-//! Accepted ──► Intended{step, before} ──► InDoubt ──► Closed{outcome}
+//! Accepted ──► Intended{step, before} ──► InDoubt ──► Closed{outcome} ──► Settled{outcome}, where the mailbox was unreadable
 //!     │             ▲   │                  │  ▲ │        ▲
 //!     │             └───┴── decided again ─┘  └─┘ again  │
 //!     └──────────────────────────────────────────────────┘  refused, already done

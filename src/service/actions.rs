@@ -86,14 +86,19 @@ impl Actions {
             let actor = action.actor.clone();
             let answer = engine.perform(action.clone(), mode).await;
             rooms.changed(&room);
-            let ending = answer.as_ref().map_or("failed", |answer| Ending::from(&answer.outcome).as_str());
+            let ending = match &answer {
+                Err(_) => "failed",
+                Ok(answer) if answer.is_in_doubt() => Ending::Open.as_str(),
+                Ok(answer) => Ending::from(&answer.outcome).as_str(),
+            };
             tracing::Span::current().record("outcome", ending);
             if let Ok(answer) = &answer
                 && mode == Mode::Perform
                 && !answer.repeated
+                && !answer.is_in_doubt()
             {
                 if matches!(answer.outcome, Outcome::Done(_)) && action.ask.shows_presence() {
-                    keep_door_sign(&engine, &desk, &books, &action).await;
+                    keep_door_sign(&engine, &desk, &books, &action, engine.clock().now()).await;
                 }
                 let (action, outcome) = (answer.action, Box::new(answer.outcome.clone()));
                 notices.tell(Notice::Acted { room, action, actor: Some(actor), outcome });

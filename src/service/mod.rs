@@ -9,11 +9,14 @@
 //!            │    ──► Watch     schedules                                 (schedule.rs, watch.rs)
 //!            │    ──► Releases  meetings to which nobody comes            (release.rs)
 //!            │    ──► Books     signs, sources, up-time                   (presence.rs; crate::presence, pure)
+//!            │    ──► Doubts    looked up until they are known            (doubts.rs)
 //!            └──────► Notices   who listens, hears                        (notices.rs)
 //! ```
 
 mod actions;
 mod aliases;
+mod check_ins;
+mod doubts;
 mod followed;
 mod notices;
 mod presence;
@@ -34,6 +37,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use aliases::Aliases;
 
 pub use actions::{Actions, Asked};
+pub use check_ins::{CheckInReceipt, CheckInRequest, CheckIns};
 use followed::FollowedRooms;
 pub use notices::{Noted, Notice, Notices, Resumed, StopReason};
 pub use presence::{DisplayConnection, Intake, is_display};
@@ -43,7 +47,7 @@ pub use status::{May, Status, View, status};
 pub use sweeps::{Phase, SweepId, SweepView, Sweeps};
 pub use webhook::{Webhook, WebhookError};
 
-use crate::action::Refusal;
+use crate::action::{ActionId, Refusal};
 use crate::calendar::{Event, RoomAddress, occupancy};
 use crate::cleanup::{Attendance as _, DecisionKind, Rules};
 use crate::engine::{Engine, Trouble};
@@ -99,6 +103,8 @@ pub struct Service {
     pub rooms: Arc<Rooms>,
     /// Actions under way.
     pub actions: Actions,
+    /// Check-ins that were answered under a key.
+    pub check_ins: CheckIns,
     /// Sweeps under way, and the last ones.
     pub sweeps: Sweeps,
     /// Who listens.
@@ -138,6 +144,7 @@ impl Service {
                 (desk.clone(), books.clone()),
             ),
             rooms,
+            check_ins: CheckIns::default(),
             sweeps: Sweeps::default(),
             books,
             decisions: DecisionCounts::default(),
@@ -243,6 +250,20 @@ pub enum NoCheckIn {
     /// Nothing that could be checked in to.
     #[error("{}", Refusal::NothingOn)]
     Nothing,
+    /// An action that was under way when the check-in came took the event off the calendar.
+    #[error("the event was taken off the calendar while the check-in came; the room is free")]
+    TakenAway {
+        /// Which action, where it was one of ours.
+        action: Option<ActionId>,
+    },
+    /// An action that was under way when the check-in came was not over in time.
+    #[error(
+        "the check-in is kept, but another action in this room is not over yet: it may take the event away"
+    )]
+    Undecided,
+    /// The idempotency key belongs to another request.
+    #[error("the idempotency key belongs to another request; use a new one")]
+    KeyReused,
     /// The calendar could not be read.
     #[error(transparent)]
     Trouble(Trouble),

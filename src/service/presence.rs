@@ -71,7 +71,13 @@ pub(super) async fn keep_signs(
 }
 
 /// What people did at the door is a sign that they are there.
-pub(super) async fn keep_door_sign(engine: &Engine, desk: &Desk, books: &SharedBooks, action: &Action) {
+pub(super) async fn keep_door_sign(
+    engine: &Engine,
+    desk: &Desk,
+    books: &SharedBooks,
+    action: &Action,
+    at: DateTime<Utc>,
+) {
     let now = engine.clock().now();
     let life = match engine.journal().life(action.id).await {
         Ok(life) => life,
@@ -81,7 +87,7 @@ pub(super) async fn keep_door_sign(engine: &Engine, desk: &Desk, books: &SharedB
     };
     let Some(event) = life.and_then(|life| life.intent).map(|intent| intent.before) else { return };
     let source = format!("{} by {}", action.ask.verb(), action.actor.name());
-    let sign = Sign::new(action.room.clone(), now, source).for_event(&event);
+    let sign = Sign::new(action.room.clone(), at, source).for_event(&event);
     if let Err(error) = keep_signs(desk, books, vec![sign], now).await {
         tracing::error!(%error, id = %action.id, "could not store an action at the door as a sign");
     }

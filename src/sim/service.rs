@@ -244,6 +244,10 @@ impl Service {
             Some(Wrong::Cut(after)) => Out::Cut(xml, after),
             Some(Wrong::PageAfter(status)) => Out::Page(http_status(status), None),
             Some(Wrong::Garbage) => garbage(),
+            Some(Wrong::DoneThenPage(page)) => {
+                let status = StatusCode::from_u16(page).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+                Out::Xml(status, String::from("<html>"))
+            }
             _ => Out::Xml(status, xml),
         }
     }

@@ -27,6 +27,8 @@ pub enum Wrong {
     Cut(usize),
     /// Everything is done, and the answer is no XML.
     Garbage,
+    /// Everything is done, and something in front of Exchange answers with a page of this status.
+    DoneThenPage(u16),
     /// A page of this status instead of an answer; nothing is done.
     Page(u16),
     /// A fault of this code; nothing is done.

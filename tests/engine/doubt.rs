@@ -74,7 +74,8 @@ async fn a_conflict_with_oneself_that_nobody_can_look_into_is_not_called_refused
         }
         let outcome = perform(&stage, wish(END)).await;
         assert_eq!(stage.calendar.get(&room("r1"), "a").unwrap().end, at(9, 30));
-        assert!(matches!(outcome, Outcome::NeedsAttention { .. }), "{outcome:?}");
+        let in_doubt = matches!(outcome, Outcome::Refused { refusal: Refusal::StillInDoubt { .. } });
+        assert!(in_doubt, "{outcome:?}");
     }
 }
 
@@ -86,8 +87,13 @@ async fn doubt_outlives_a_conflict() {
         stage.calendar.next(Next::LostBefore);
         stage.calendar.next(Next::After(Box::new(|event| event.subject = None)));
         stage.calendar.next(Next::Refuse);
+        let begun = tokio::time::Instant::now();
         let outcome = perform(&stage, wish(ask)).await;
-        assert!(matches!(outcome, Outcome::NeedsAttention { .. }), "{ask:?}: {outcome:?}");
+        let refused = matches!(outcome, Outcome::Refused { refusal: Refusal::Exchange { .. } });
+        assert!(refused, "{ask:?}: {outcome:?}");
+        assert_eq!(stage.calendar.effects(), 0);
+        // What nothing guards may land for ten seconds.
+        assert!(ask != SILENT || begun.elapsed().as_secs() >= 10);
     }
 }
 
@@ -184,7 +190,8 @@ async fn after_a_restart_a_refused_repetition_says_nothing_of_the_first_sending(
         stage.calendar.next(Next::Refuse);
         let recovered = stage.engine.recover().await.unwrap();
         let outcome = recovered.closed[0].outcome.clone().unwrap();
-        assert!(matches!(outcome, Outcome::NeedsAttention { .. }), "{ask:?}: {outcome:?}");
+        let refused = matches!(outcome, Outcome::Refused { refusal: Refusal::Exchange { .. } });
+        assert!(refused && stage.calendar.effects() == 0, "{ask:?}: {outcome:?}");
     }
 }
 

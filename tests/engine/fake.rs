@@ -34,10 +34,16 @@ pub enum Next {
     GoneFirst,
     /// The write is done as usual; from then on nothing can be read.
     ThenBlind,
+    /// Nobody knows whether the write was done (it was, or not); from then on nothing can be read.
+    LostThenBlind { landed: bool },
     /// The server is busy and does nothing; from then on nothing can be read.
     BusyThenBlind,
     /// Delivered twice, and from then on nothing can be read.
     TwiceThenBlind,
+    /// The write is done, and the answer is a failure: the mail was not sent.
+    DoneButRefused,
+    /// The server reports the item as not found: the account may read it only.
+    NoRights,
     /// Somebody books another one at the same moment.
     Beside(Box<Event>),
     /// Somebody touches the event and books another one, just before.
@@ -64,7 +70,7 @@ pub struct State {
     /// The address that a room had before it was renamed, by its new one.
     pub aliases: BTreeMap<String, String>,
     pub blind: bool,
-    /// Declined copies stay on the calendar (`PreserveDeclinedMeetings`).
+    /// What is declined or cancelled stays on the calendar, marked.
     pub keeps_declined: bool,
     /// Requests that have not arrived yet.
     pub late: Vec<(RoomAddress, Step)>,
@@ -173,8 +179,12 @@ impl State {
                     let kind = std::mem::discriminant(step);
                     self.sent.push((room.clone(), kind, event.uid.clone(), event.start));
                 }
-                if self.keeps_declined && matches!(step, Step::Decline { .. }) {
-                    self.touch(&key, |event| event.is_declined = true);
+                if self.keeps_declined && step.tells() {
+                    let declined = matches!(step, Step::Decline { .. });
+                    self.touch(&key, |event| {
+                        event.is_declined = declined;
+                        event.is_cancelled = !declined;
+                    });
                     return Written::Done;
                 }
                 self.events.remove(&key);
@@ -196,6 +206,9 @@ impl Calendar for FakeCalendar {
     async fn events(&self, room: &RoomAddress, window: Window) -> Result<Vec<Event>, Trouble> {
         let mut state = self.0.lock().unwrap();
         state.reads += 1;
+        if state.blind {
+            return Err(trouble());
+        }
         Ok(state
             .events
             .iter()
@@ -220,6 +233,10 @@ impl Calendar for FakeCalendar {
 
     /// Here every date is an event of its own.
     async fn series(&self, _: &RoomAddress, _: &EventId) -> Result<Option<Series>, Trouble> {
+        Ok(None)
+    }
+
+    async fn series_by_id(&self, _: &RoomAddress, _: &EventId) -> Result<Option<Series>, Trouble> {
         Ok(None)
     }
 
@@ -278,6 +295,12 @@ impl Calendar for FakeCalendar {
                 state.carry_out(room, step);
                 state.carry_out(room, step)
             }
+            Some(Next::DoneButRefused) => {
+                state.carry_out(room, step);
+                state.sent.clear();
+                Written::NotDone(trouble())
+            }
+            Some(Next::NoRights) => Written::Gone,
             Some(Next::Beside(event)) => {
                 state.events.insert((room.clone(), event.id.clone()), *event);
                 state.carry_out(room, step)
@@ -290,6 +313,13 @@ impl Calendar for FakeCalendar {
             Some(Next::ThenBlind) => {
                 state.blind = true;
                 state.carry_out(room, step)
+            }
+            Some(Next::LostThenBlind { landed }) => {
+                if landed {
+                    state.carry_out(room, step);
+                }
+                state.blind = true;
+                Written::InDoubt(trouble())
             }
             Some(Next::Refuse) => Written::NotDone(trouble()),
             Some(Next::After(change)) => {

@@ -131,6 +131,10 @@ impl Calendar for Way {
         self.read(self.calendar.series(room, date)).await
     }
 
+    async fn series_by_id(&self, room: &RoomAddress, series: &EventId) -> Result<Option<Series>, Trouble> {
+        self.read(self.calendar.series_by_id(room, series)).await
+    }
+
     async fn deleted(&self, room: &RoomAddress, seen: &Seen) -> Result<Option<Event>, Trouble> {
         self.read(self.calendar.deleted(room, seen)).await
     }
@@ -194,6 +198,8 @@ struct Story {
     dice: Shared,
     calm: Arc<std::sync::atomic::AtomicBool>,
     start: Instant,
+    /// Whether what cannot be read is given up soon, and settled later.
+    gives_up: bool,
     names: Vec<(RoomAddress, EventId)>,
     /// What was answered, with the wish.
     answers: Arc<Mutex<Vec<(Action, Answer)>>>,
@@ -211,6 +217,7 @@ struct Tally {
     edits: u64,
     done: u64,
     need_attention: u64,
+    settled: usize,
 }
 
 impl Story {
@@ -242,6 +249,7 @@ impl Story {
             dice: Arc::new(Mutex::new(dice)),
             calm: Arc::default(),
             start: Instant::now(),
+            gives_up: seed.is_multiple_of(3),
             names,
             answers: Arc::default(),
             edited: Arc::default(),
@@ -253,7 +261,10 @@ impl Story {
         let way = Way { calendar: self.calendar.clone(), dice: self.dice.clone(), calm: self.calm.clone() };
         let scope = Scope::new([], ["rooms.example".to_owned()]);
         let clock = Wall { start: self.start };
-        Arc::new(Engine::new(Arc::new(way), self.journal.clone(), Arc::new(clock), scope, Options::default()))
+        let give_up_after =
+            if self.gives_up { TimeDelta::seconds(3) } else { Options::default().give_up_after };
+        let options = Options { give_up_after, ..Options::default() };
+        Arc::new(Engine::new(Arc::new(way), self.journal.clone(), Arc::new(clock), scope, options))
     }
 
     fn wish(&self) -> Action {
@@ -369,6 +380,16 @@ impl Story {
                     self.edit(roll(&self.dice, |dice| dice.below(3_000))).await;
                 }
             };
+            // A service looks again at what is in doubt while callers come and go.
+            let looks = (phase % 2 == 1).then(|| {
+                let engine = engine.clone();
+                tokio::spawn(async move {
+                    loop {
+                        sleep(Duration::from_secs(2)).await;
+                        engine.look_again().await.expect("memory does not fail");
+                    }
+                })
+            });
             let killed_after = roll(&self.dice, |dice| dice.below(8_000));
             if phase + 1 < phases {
                 tokio::join!(people, sleep(Duration::from_millis(killed_after)));
@@ -378,6 +399,7 @@ impl Story {
                 let all = async { while callers.join_next().await.is_some() {} };
                 tokio::join!(people, all);
             }
+            looks.into_iter().for_each(|looks| looks.abort());
             unanswered = asked.into_iter().filter(|action| !self.is_answered(action.id)).collect();
             if roll(&self.dice, |dice| dice.percent(30)) {
                 sleep(Duration::from_secs(60 * roll(&self.dice, |dice| dice.below(12)))).await;
@@ -385,6 +407,8 @@ impl Story {
         }
         self.calm.store(true, std::sync::atomic::Ordering::SeqCst);
         self.process().recover().await.expect("memory does not fail");
+        tally.settled +=
+            self.journal.facts().iter().filter(|(_, fact)| matches!(fact, Fact::Settled { .. })).count();
     }
 
     /// What was written down and what was done, for whoever looks at one seed.
@@ -417,6 +441,7 @@ impl Story {
             let id = life.action.id;
             assert!(!life.is_open(), "still open: {life:?}");
             let outcome = life.outcome.as_ref().unwrap();
+            assert!(!life.waits_for_recheck(), "could be read, and is not settled: {life:?}");
             let own = |step: &Step| intended.get(&id).is_some_and(|steps| steps.contains(step));
             let others =
                 |step: &Step| intended.iter().any(|(other, steps)| *other != id && steps.contains(step));
@@ -440,9 +465,12 @@ impl Story {
             let (back, alone): (Vec<_>, Vec<_>) = alone.into_iter().partition(|(_, step)| took_back(step));
             // What is taken back may have been made by another of ours that is in doubt: the same step, the same version.
             // An event is taken back once; what calendar repair puts there again is another event.
+            // A person took the booking away while its answer was in doubt: nothing shows that it had been made.
+            let bookings_max =
+                1 + if matches!(life.action.ask, Ask::Book { .. }) { self.bookings_taken() } else { 0 };
             let events: BTreeSet<_> = back.iter().map(|(_, step)| step.id()).collect();
             assert!(
-                alone.len() <= 1
+                alone.len() <= bookings_max
                     && back.len() == events.len()
                     && (back.is_empty() || alone.len() + shared.len() > 0),
                 "done {} times: {:#?}",
@@ -475,6 +503,18 @@ impl Story {
         self.check_untouched(&effects);
     }
 
+    /// Bookings that people took away.
+    fn bookings_taken(&self) -> usize {
+        let stands =
+            |id: &EventId| self.calendar.0.lock().unwrap().events.keys().any(|(_, other)| other == id);
+        self.edited
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|id| id.as_str().starts_with("made-") && !stands(id))
+            .count()
+    }
+
     /// It asked for a booking that stands nowhere, though nothing of ours took it away.
     fn is_gone(&self, action: &Action) -> bool {
         let uid = Some(adjourn::calendar::Uid::new(format!("adjourn-{}", action.id)));
@@ -490,26 +530,20 @@ impl Story {
 
     /// What was acknowledged is what the journal says, and the same key never got two answers.
     fn check_answers(&self) {
-        let closed: BTreeMap<ActionId, Outcome> = self
-            .journal
-            .facts()
-            .into_iter()
-            .filter_map(|(id, fact)| match fact {
-                Fact::Closed { outcome, .. } => Some((id, *outcome)),
-                _ => None,
-            })
-            .collect();
+        let mut known: BTreeMap<ActionId, Vec<Outcome>> = BTreeMap::new();
+        for (id, fact) in self.journal.facts() {
+            if let Fact::Closed { outcome, .. } | Fact::Settled { outcome } = fact {
+                known.entry(id).or_default().push(*outcome);
+            }
+        }
         for (asked, answer) in self.answers.lock().unwrap().iter() {
             let told_by_itself = matches!(
                 answer.outcome,
                 Outcome::Refused { refusal: Refusal::KeyReused { .. } | Refusal::StillInDoubt { .. } }
             );
             if !told_by_itself {
-                assert_eq!(
-                    closed.get(&answer.action),
-                    Some(&answer.outcome),
-                    "acknowledged and lost: {asked:?}"
-                );
+                let is_known = known.get(&answer.action).is_some_and(|known| known.contains(&answer.outcome));
+                assert!(is_known, "acknowledged and lost: {asked:?}: {answer:?}");
             }
             assert!(answer.repeated || told_by_itself || answer.action == asked.id, "{asked:?}: {answer:?}");
         }
@@ -561,8 +595,14 @@ fn random_histories_keep_their_promises() {
         }
     }
     println!(
-        "{} histories: {} wishes, {} kills, {} edits by people; {} done, {} in need of attention",
-        tally.histories, tally.wishes, tally.kills, tally.edits, tally.done, tally.need_attention
+        "{} histories: {} wishes, {} kills, {} edits by people; {} done, {} in need of attention, {} settled later",
+        tally.histories,
+        tally.wishes,
+        tally.kills,
+        tally.edits,
+        tally.done,
+        tally.need_attention,
+        tally.settled
     );
     assert!(tally.done > 0);
 }

@@ -4,6 +4,7 @@
 mod doubt;
 mod fake;
 mod history;
+mod known;
 mod live;
 mod longer;
 mod offers;

@@ -167,7 +167,7 @@ async fn two_events_at_once_are_both_named() {
 }
 
 #[tokio::test]
-async fn what_is_over_or_missing_is_already_done() {
+async fn what_is_over_is_already_done_and_what_was_never_there_is_not() {
     let stage = stage();
     stage
         .calendar
@@ -175,10 +175,9 @@ async fn what_is_over_or_missing_is_already_done() {
     let target = |id| Target::Event { id: EventId::new(id), seen: None };
     let over = perform(&stage, action(target("a"), Ask::End(Notify::Nobody))).await;
     assert_eq!(over, Outcome::AlreadyDone { why: Already::Over });
-    assert_eq!(
-        perform(&stage, delete("x", DeleteHow::Tell)).await,
-        Outcome::AlreadyDone { why: Already::Gone }
-    );
+    for action in [delete("x", DeleteHow::Tell), action(target("x"), Ask::End(Notify::Nobody))] {
+        assert_eq!(refusal(perform(&stage, action).await), Refusal::EventNotFound);
+    }
 }
 
 #[tokio::test]
@@ -244,19 +243,19 @@ async fn a_lost_request_is_sent_again_only_after_the_mailbox_was_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_stays_in_doubt_is_a_persons_job() {
+async fn what_never_landed_is_refused_and_what_cannot_be_read_stays_in_doubt() {
     let stage = stage();
     stage.calendar.add(&room("r1"), meeting("a"));
     stage.calendar.next(Next::LostBefore);
     stage.calendar.next(Next::LostBefore);
-    assert!(matches!(perform(&stage, end()).await, Outcome::NeedsAttention { .. }));
+    assert!(matches!(refusal(perform(&stage, end()).await), Refusal::Exchange { .. }));
+    assert_eq!(facts(&stage), ["accepted", "intended", "in doubt", "intended", "in doubt", "closed"]);
 
     let stage = self::stage();
     stage.calendar.add(&room("r1"), meeting("a"));
-    stage.calendar.next(Next::LostAfter);
-    stage.calendar.0.lock().unwrap().blind = true;
-    let Outcome::NeedsAttention { advice, .. } = perform(&stage, end()).await else { panic!() };
-    assert!(advice.contains("check whether the event ends at 2026-05-06 09:30Z"), "{advice}");
+    stage.calendar.next(Next::LostThenBlind { landed: true });
+    assert!(matches!(refusal(perform(&stage, end()).await), Refusal::StillInDoubt { .. }));
+    assert_eq!(facts(&stage), ["accepted", "intended", "in doubt"]);
 }
 
 #[tokio::test]

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use adjourn::action::{Ask, Change, DeleteHow, Fault, Notify, Outcome, Refusal, Told};
-use adjourn::calendar::Copy;
+use adjourn::action::{Action, Ask, Change, DeleteHow, Fault, Notify, Outcome, Refusal, Target, Told};
+use adjourn::calendar::{Copy, EventId};
 use adjourn::engine::Mode;
-use adjourn::sim::{MailKind, Options, Range, Series, Simulator, Trouble, World, Wrong};
+use adjourn::sim::{MailKind, Options, Person, Range, Series, Simulator, Trouble, World, Wrong};
 use chrono::TimeDelta;
 
-use crate::office::{Office, ROOM, meeting, now, plain, room, world};
+use crate::office::{Office, ROOM, action, meeting, now, plain, room, world};
 
 const END: Ask = Ask::End(Notify::Attendees);
 const DELETE: Ask = Ask::Delete(DeleteHow::Tell);
@@ -147,6 +147,56 @@ async fn throttling_is_waited_out_in_each_of_its_carriers() {
     }
     done(office.ask(END).await);
     assert_eq!(office.asked("UpdateItem"), 5);
+}
+
+/// Something in front of Exchange answers 503 to what it had passed on.
+#[tokio::test]
+async fn a_booking_that_was_answered_with_busy_and_made_all_the_same_is_made_once() {
+    let office = Office::open(world()).await;
+    office.sim.trouble(Trouble::new(Wrong::DoneThenPage(503)).on("CreateItem"));
+    let done = done(office.ask(Ask::Book { minutes: 30 }).await);
+    assert_eq!(done.change, Change::Booked);
+    assert_eq!(office.asked("CreateItem"), 1);
+    let (from, to) = (now() - TimeDelta::hours(1), now() + TimeDelta::hours(1));
+    assert_eq!(office.sim.world(|world| world.events(ROOM, from, to)).len(), 1);
+}
+
+/// An update that is saved and answered with a failure: what the attendees got is not known.
+#[tokio::test]
+async fn an_end_that_is_saved_and_answered_with_a_failure_claims_no_message() {
+    for status in [500, 502] {
+        let mut world = world();
+        let mut spec = meeting();
+        (spec.organizer, spec.rooms) = (Person::new("Aurora", ROOM), Vec::new());
+        world.add_meeting(spec);
+        let office = Office::open(world).await;
+        office.sim.trouble(Trouble::new(Wrong::DoneThenPage(status)).on("UpdateItem"));
+        let done = done(office.ask(Ask::End(Notify::Attendees)).await);
+        assert_eq!((done.copy, done.told), (Copy::Organizer, Told::Unknown));
+        assert_eq!(office.asked("UpdateItem"), 1);
+    }
+}
+
+#[tokio::test]
+async fn an_id_in_graphs_spelling_is_understood_and_a_wrong_one_refused() {
+    let mut world = world();
+    let uid = world.add_meeting(meeting());
+    let office = Office::open(world).await;
+    let id = office.event(&uid).unwrap().id;
+    let about = |id: &str| Target::Event { id: EventId::new(id), seen: None };
+    let wrong = id.get(..id.len() - 5).unwrap();
+    for id in [wrong, "AAMkNothing", "%%%"] {
+        let asked = Action { target: about(id), ..action(DELETE) };
+        let outcome = office.engine.perform(asked, Mode::Perform).await.unwrap().outcome;
+        let refused = matches!(
+            outcome,
+            Outcome::Refused { refusal: Refusal::InvalidEventId { .. } | Refusal::EventNotFound }
+        );
+        assert!(refused && office.event(&uid).is_some(), "{id}: {outcome:?}");
+    }
+    let graphs = id.replace('/', "-").replace('+', "_");
+    let asked = Action { target: about(&graphs), ..action(DELETE) };
+    done(office.engine.perform(asked, Mode::Perform).await.unwrap().outcome);
 }
 
 #[tokio::test]

@@ -94,7 +94,11 @@ struct Story {
 impl Story {
     fn process(&self) -> Arc<Engine> {
         let journal = SqliteJournal::open(self.directory.path(), StoreOptions::default()).unwrap();
-        let options = engine::Options { settle: Duration::from_millis(20), ..engine::Options::default() };
+        let options = engine::Options {
+            settle: Duration::from_millis(20),
+            lands_within: TimeDelta::seconds(1),
+            ..engine::Options::default()
+        };
         let scope = Scope::new([], ["example.com".to_owned()]);
         let exchange = Exchange::new(&settings(&self.sim, None)).unwrap();
         Arc::new(Engine::new(Arc::new(exchange), Arc::new(journal), Arc::new(SystemClock), scope, options))
@@ -102,9 +106,10 @@ impl Story {
 
     fn wish(&mut self, known: &[Snapshot]) -> Action {
         let number = self.dice.below(ROOMS);
-        let ask = match self.dice.below(4) {
+        let ask = match self.dice.below(5) {
             0 | 1 => Ask::End(Notify::Attendees),
             2 => Ask::Delete(DeleteHow::Tell),
+            3 => Ask::Book { minutes: 15 },
             _ => Ask::Delete(DeleteHow::Silent),
         };
         let actor = Actor::Program { name: "door".to_owned() };
@@ -120,12 +125,13 @@ impl Story {
     }
 
     fn trouble(&mut self) {
-        let wrong = match self.dice.below(6) {
+        let wrong = match self.dice.below(7) {
             0 => Wrong::ResetBefore,
             1 => Wrong::ResetAfter,
             2 => Wrong::Cut(60),
             3 => Wrong::BusyFault(30),
             4 => Wrong::Slow(Duration::from_millis(60)),
+            5 => Wrong::DoneThenPage(503),
             _ => return,
         };
         let operation = ["UpdateItem", "CreateItem", "DeleteItem", "GetItem"][self.dice.below(4) as usize];
@@ -210,6 +216,16 @@ impl Story {
             assert_eq!(life.outcome.as_ref(), Some(&answer.outcome), "acknowledged and lost");
         }
         let at_last = events(&self.sim);
+        let mut bookings: BTreeMap<String, usize> = BTreeMap::new();
+        for number in 0..ROOMS {
+            let address = room(number).to_string();
+            let (from, to) = (now() - TimeDelta::hours(2), now() + TimeDelta::hours(2));
+            for event in self.sim.world(|world| world.events(&address, from, to)) {
+                *bookings.entry(event.uid).or_default() += 1;
+            }
+        }
+        bookings.retain(|uid, _| uid.starts_with("adjourn-"));
+        assert!(bookings.values().all(|count| *count == 1), "booked twice: {bookings:?}");
         for (name, before) in at_first.iter().filter(|(_, event)| !touched.contains(&event.uid)) {
             let after = at_last.get(name).unwrap_or_else(|| panic!("{name:?} is gone"));
             assert_eq!((after.start, after.end), (before.start, before.end), "{name:?}");

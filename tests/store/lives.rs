@@ -174,7 +174,7 @@ pub fn everything() -> Vec<Entry> {
         Outcome::Refused { refusal: Refusal::NoSuchAction { action: id(7) } },
         Outcome::Refused { refusal: Refusal::Collides { events: vec![seen.clone()] } },
         Outcome::Refused { refusal: Refusal::LeftDeletedItems },
-        Outcome::NeedsAttention { event: seen, advice: "look".to_owned() },
+        Outcome::NeedsAttention { event: seen, advice: "look".to_owned(), recheck: false },
         Outcome::Refused {
             refusal: Refusal::Exchange {
                 fault: Fault::Server,
@@ -214,6 +214,27 @@ pub fn everything_of_version_4() -> Vec<Entry> {
     all.push(closed(306, Outcome::AlreadyDone { why: Already::Declined }, 61));
     all.push(accepted(action(307, "r7", Ask::Extend { minutes: 15 }), 62));
     all.push(closed(307, Outcome::Refused { refusal: Refusal::Declined }, 62));
+    all
+}
+
+/// What version 5 has besides.
+pub fn everything_of_version_5() -> Vec<Entry> {
+    let mut all = everything_of_version_4();
+    let closed_now = |number, outcome, all: &mut Vec<Entry>| {
+        all.push(accepted(action(number, "r7", Ask::Delete(DeleteHow::Tell)), 60));
+        all.push(intended(number, "d", 60));
+        all.push(closed(number, outcome, 60));
+    };
+    let advice = "look".to_owned();
+    let unread = Outcome::NeedsAttention { event: Seen::from(&event("d")), advice, recheck: true };
+    closed_now(400, unread, &mut all);
+    let untold = Done { told: Told::Unknown, ..ended("d") };
+    let fact = Fact::Settled { outcome: Box::new(Outcome::Done(untold.clone())) };
+    all.push(Entry { action: id(400), at: at(61), fact });
+    closed_now(401, Outcome::Done(untold), &mut all);
+    closed_now(403, Outcome::Refused { refusal: Refusal::EventNotFound }, &mut all);
+    let code = "ErrorInvalidIdMalformed".to_owned();
+    closed_now(404, Outcome::Refused { refusal: Refusal::InvalidEventId { code } }, &mut all);
     all
 }
 

@@ -150,6 +150,7 @@ pub(in crate::config) struct Engine {
     pub(in crate::config) settle_ms: u64,
     pub(in crate::config) booking_subject: String,
     pub(in crate::config) forbid_irreversible: bool,
+    pub(in crate::config) idempotency_key_ttl_hours: Spanned<i64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -270,7 +271,13 @@ impl Default for Api {
 
 impl Default for Engine {
     fn default() -> Self {
-        Self { settle_ms: 500, booking_subject: "Booked at the door".to_owned(), forbid_irreversible: false }
+        Self {
+            settle_ms: 500,
+            booking_subject: "Booked at the door".to_owned(),
+            forbid_irreversible: false,
+            // A key means a retry, and no device retries for longer; many count anew when they are switched on.
+            idempotency_key_ttl_hours: default(24),
+        }
     }
 }
 

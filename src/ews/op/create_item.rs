@@ -81,6 +81,10 @@ impl Operation for CreateItem<'_> {
     const NAME: &'static str = "CreateItem";
     const EFFECT: Effect = Effect::Write;
 
+    fn makes_new(&self) -> bool {
+        matches!(self, Self::CalendarItem(_))
+    }
+
     fn write_body(&self, out: &mut Writer<'_>) {
         match self {
             Self::Decline(response) => response.write_answer("t:DeclineItem", out),

@@ -53,6 +53,11 @@ pub trait Operation {
     /// Whether it changes anything.
     const EFFECT: Effect;
 
+    /// It makes a new item: the server compares no version, so that a repetition makes a second one.
+    fn makes_new(&self) -> bool {
+        false
+    }
+
     /// Writes the one child of `soap:Body`. Leaves out what [`Writer::version`] does not know; checks nothing else: a list
     /// that must not be empty and is makes a request that Exchange refuses with `ErrorSchemaValidation`.
     fn write_body(&self, out: &mut Writer<'_>);

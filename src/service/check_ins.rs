@@ -1,0 +1,160 @@
+//! Check-ins as a caller sees them: one that comes while an action is under way in its room is answered with what became of the
+//! event, and one that is repeated under its idempotency key leaves one sign. Answers are kept in memory: after a restart a
+//! repetition is another sign for the same event, which changes nothing.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::{NoCheckIn, Service};
+use crate::action::{ActionId, IdempotencyKey};
+use crate::calendar::{Event, RoomAddress, Window};
+use crate::engine::Trouble;
+use crate::journal::{Ending, Query};
+use crate::turns::Turns;
+
+/// Answers remembered: more than the displays of ten thousand rooms get in an hour.
+const ANSWERS_MAX: usize = 20_000;
+
+/// Who checks in to what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckInRequest {
+    /// In which room.
+    pub room: RoomAddress,
+    /// The event's id; without it, what is on or begins in a moment.
+    pub event: Option<String>,
+    /// What took the check-in.
+    pub source: String,
+}
+
+/// A check-in that is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckInReceipt {
+    /// In which room.
+    pub room: RoomAddress,
+    /// To which event.
+    pub event: Event,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// Check-ins that were answered under an idempotency key.
+#[derive(Debug, Default)]
+pub struct CheckIns {
+    /// One request under one key at a time.
+    turns: Turns,
+    answers: Mutex<HashMap<IdempotencyKey, KeptAnswer>>,
+}
+
+#[derive(Debug, Clone)]
+struct KeptAnswer {
+    request: CheckInRequest,
+    /// Or that the event was taken away, by this action.
+    answer: Result<CheckInReceipt, Option<ActionId>>,
+    until: DateTime<Utc>,
+}
+
+impl CheckIns {
+    /// A check-in was answered under this key.
+    pub fn has(&self, key: &IdempotencyKey, now: DateTime<Utc>) -> bool {
+        self.get(key, now).is_some()
+    }
+
+    fn get(&self, key: &IdempotencyKey, now: DateTime<Utc>) -> Option<KeptAnswer> {
+        let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        answers.get(key).filter(|kept| now < kept.until).cloned()
+    }
+
+    fn keep(&self, key: IdempotencyKey, answer: KeptAnswer, now: DateTime<Utc>) {
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        if answers.len() >= ANSWERS_MAX {
+            answers.retain(|_, kept| now < kept.until);
+        }
+        if answers.len() >= ANSWERS_MAX
+            && let Some(oldest) =
+                answers.iter().min_by_key(|(_, kept)| kept.until).map(|(key, _)| key.clone())
+        {
+            answers.remove(&oldest);
+        }
+        answers.insert(key, answer);
+    }
+}
+
+impl Service {
+    /// Keeps the sign, and answers when it is known whether the event stays: an action that is under way in the room is waited
+    /// for as long as `patience`.
+    ///
+    /// # Errors
+    /// When nothing is on, the event was taken away meanwhile, or the calendar or the store cannot be used.
+    pub async fn check_in_to_what_stays(
+        &self,
+        request: &CheckInRequest,
+        patience: Duration,
+    ) -> Result<CheckInReceipt, NoCheckIn> {
+        let CheckInRequest { room, event, source } = request;
+        let at = self.now();
+        let event = self.check_in(room, event.as_deref(), source.clone()).await?;
+        // The sign is kept: what begins from now on sees it. What had begun before is waited for.
+        let idle = tokio::time::timeout(patience, self.engine.wait_until_idle(room)).await;
+        if idle.map_err(|_| NoCheckIn::Undecided)? {
+            self.rooms.changed(room);
+            if !self.stands(room, &event).await.map_err(NoCheckIn::Trouble)? {
+                let action = self.taken_away_by(room, &event).await.map_err(NoCheckIn::Trouble)?;
+                return Err(NoCheckIn::TakenAway { action });
+            }
+        }
+        Ok(CheckInReceipt { room: room.clone(), event, at })
+    }
+
+    /// The same, once: a repetition under the key gets the first answer, and leaves no second sign.
+    ///
+    /// # Errors
+    /// Those of the first, and that the key belongs to another request.
+    pub async fn check_in_once(
+        &self,
+        key: IdempotencyKey,
+        request: &CheckInRequest,
+        patience: Duration,
+    ) -> Result<CheckInReceipt, NoCheckIn> {
+        let _turn = self.check_ins.turns.take(key.as_str()).await;
+        match self.check_ins.get(&key, self.now()) {
+            Some(kept) if kept.request != *request => return Err(NoCheckIn::KeyReused),
+            Some(kept) => return kept.answer.map_err(|action| NoCheckIn::TakenAway { action }),
+            None => {}
+        }
+        let answer = match self.check_in_to_what_stays(request, patience).await {
+            Ok(receipt) => Ok(receipt),
+            Err(NoCheckIn::TakenAway { action }) => Err(action),
+            // Nothing to repeat: another try is another request.
+            Err(other) => return Err(other),
+        };
+        let now = self.now();
+        let kept = KeptAnswer {
+            request: request.clone(),
+            answer: answer.clone(),
+            until: now + self.engine.key_ttl(),
+        };
+        self.check_ins.keep(key, kept, now);
+        answer.map_err(|action| NoCheckIn::TakenAway { action })
+    }
+
+    /// The event is on the room's calendar, and takes place.
+    async fn stands(&self, room: &RoomAddress, event: &Event) -> Result<bool, Trouble> {
+        let Some(window) = Window::clamped(event.start, event.end) else { return Ok(true) };
+        let events = self.engine.calendar().events(room, window).await?;
+        let is_it = |other: &Event| {
+            other.id == event.id || event.identity().is_some() && other.identity() == event.identity()
+        };
+        Ok(events.iter().any(|other| is_it(other) && !other.is_cancelled && !other.is_declined))
+    }
+
+    /// The last action that took this event off the calendar, where it was one of ours.
+    async fn taken_away_by(&self, room: &RoomAddress, event: &Event) -> Result<Option<ActionId>, Trouble> {
+        let Some((uid, start)) = event.identity() else { return Ok(None) };
+        let query = Query { identity: Some((uid.clone(), start)), limit: Some(1), ..Query::room(room) };
+        let lives = self.engine.journal().find(&query.ending(Ending::Done)).await?;
+        Ok(lives.first().map(|life| life.action.id))
+    }
+}

@@ -1,0 +1,16 @@
+import os, sys; sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from fakeews import *
+# An early end is undone after the organizer has deleted the meeting.
+t = minute(now())
+meeting = Item(start=t - timedelta(minutes=20), end=t + timedelta(minutes=40))
+w = World([meeting])
+c = Case(w)
+got = c.run("end", ROOM, "--json")
+action = got.json().get("action")
+c.expect(got.rc == 0 and action, "ended")
+w.items.clear()
+got = c.run("undo", action)
+c.expect(got.rc == 1 and "already" not in got.all, "the undo is refused: there is nothing to give the time back to")
+got = c.run("delete", ROOM, "--event", meeting.id)
+c.expect(got.rc == 0 and "already gone" in got.all, "what the journal knows and the calendar does not show is already gone")
+c.end()
