@@ -33,6 +33,7 @@ mod repeat;
 mod run;
 mod select;
 mod undo;
+mod view;
 mod words;
 
 pub use backend::{
@@ -42,3 +43,4 @@ pub use backend::{
 pub use perform::{Engine, Guard, Mode, Options};
 pub use plan::{NoPlan, Plan, plan};
 pub use recover::Recovered;
+pub use view::{CalendarView, Unreadable};

@@ -249,7 +249,7 @@ impl<'a> Run<'a> {
                 let Some(time) = wanted(event, minutes) else {
                     return Err(Trouble::ours("an extension takes at least a minute"));
                 };
-                let around = calendar.events(&self.action.room, time).await?;
+                let around = calendar.events(&self.action.room, time).await?.taken()?;
                 Ok(plan_extend(self.action, event, (time, &around), now, calendar.capabilities()))
             }
             Ask::End(_) | Ask::Delete(_) | Ask::Undo { .. } => {
