@@ -359,7 +359,8 @@ impl Calendar for Exchange {
                     // CalendarView also returns an item that ends where the view begins; it has no instant in the window.
                     let mut inside = |event: &Event| event.overlaps(&window) && seen.insert(event.id.clone());
                     all.events.extend(view.events.into_iter().filter(|event| inside(event)));
-                    all.unreadable.extend(view.unreadable.into_iter().filter(|item| item.may_overlap(&window)));
+                    all.unreadable
+                        .extend(view.unreadable.into_iter().filter(|item| item.may_overlap(&window)));
                 }
                 None => {
                     let (early, late) = part.halves().ok_or_else(too_crowded)?;
