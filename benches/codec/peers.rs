@@ -20,7 +20,8 @@ pub(crate) fn adjourn_reader(xml: &[u8]) -> Decoded<'_> {
 
 pub(crate) fn digest_of(decoded: &Decoded<'_>) -> Digest {
     let Body::FindItem(messages) = &decoded.envelope.body else { panic!("another answer") };
-    let items = messages.iter().flat_map(|message| &message.payload.items);
+    let folders = messages.iter().filter_map(|message| message.payload.as_ref());
+    let items = folders.flat_map(|folder| folder.items.iter().flatten());
     items.fold(Digest::default(), |mut digest, item| {
         let Item::Calendar(item) = item else { panic!("another kind of item") };
         add(&mut digest, item);

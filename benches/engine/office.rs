@@ -11,7 +11,8 @@ use adjourn::calendar::{
 };
 use adjourn::clock::ManualClock;
 use adjourn::engine::{
-    AddressLookup, Busy, Calendar, Capabilities, Directory, Engine, Options, Reply, Trouble, Written,
+    AddressLookup, Busy, Calendar, CalendarView, Capabilities, Directory, Engine, Options, Reply, Trouble,
+    Written,
 };
 use adjourn::journal::Journal;
 use adjourn::presence::Sign;
@@ -112,8 +113,9 @@ impl Calendar for Office {
         Capabilities { can_mute_updates: true, has_change_key_lock: true }
     }
 
-    async fn events(&self, room: &RoomAddress, _: Window) -> Result<Vec<Event>, Trouble> {
-        Ok(self.ask(|events| events.get(room).cloned().into_iter().collect()).await)
+    async fn events(&self, room: &RoomAddress, _: Window) -> Result<CalendarView, Trouble> {
+        let events: Vec<Event> = self.ask(|events| events.get(room).cloned().into_iter().collect()).await;
+        Ok(events.into())
     }
 
     async fn event(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Trouble> {

@@ -116,7 +116,7 @@ async fn in_turn(building: &Building, pairs: usize) -> (Vec<Duration>, Vec<Durat
 async fn end_without_service(exchange: &Exchange, number: usize) {
     let room = address(number).parse().expect("an address");
     let now = building::now();
-    let event = exchange.events(&room, Window::instant(now)).await.expect("events").remove(0);
+    let event = exchange.events(&room, Window::instant(now)).await.expect("events").events.remove(0);
     let (id, change_key, end, notify) = (event.id, event.change_key, now, Notify::Nobody);
     let reply = exchange.write(&room, &Step::SetEnd { id, change_key, end, notify }).await;
     assert_eq!(reply.written, Written::Done);

@@ -242,7 +242,7 @@ async fn perform(
     wish: Wish,
 ) -> Result<Response, Problem> {
     let room = api.room(caller, room)?;
-    if wish.reason.as_ref().is_some_and(|reason| reason.len() > REASON_MAX) {
+    if wish.reason.as_ref().is_some_and(|reason| reason.chars().count() > REASON_MAX) {
         return Err(Problem::bad(format!("reason has at most {REASON_MAX} characters")));
     }
     let action = Action {
@@ -261,7 +261,7 @@ async fn perform(
         return Err(Problem::key_reused());
     }
     let mode = if wish.dry_run { Mode::Rehearse } else { Mode::Perform };
-    let patience = wait(headers)?.unwrap_or(api.options().deadline);
+    let patience = wait(headers).unwrap_or(api.options().deadline);
     let answer = match api.service.actions.ask(action.clone(), mode, patience).await {
         Asked::Answered(answer) => answer,
         Asked::UnderWay(id) => return Ok(under_way(ActionView::under_way(id.0, room.to_string()))),
@@ -308,25 +308,28 @@ fn target(event: Option<String>, seen: Option<Object<SeenTimes>>) -> Result<Targ
         (None, None) => Ok(Target::Current),
         (None, Some(_)) => Err(Problem::bad("seen needs the event's id too")),
         (Some(id), _) if id.is_empty() || id.len() > EVENT_ID_MAX => {
-            Err(Problem::bad(format!("event has 1 to {EVENT_ID_MAX} characters")))
+            Err(Problem::bad(format!("event has 1 to {EVENT_ID_MAX} bytes")))
         }
         (Some(id), seen) => Ok(Target::Event { id: EventId::new(id), seen }),
     }
 }
 
-/// Exchange's ids have some hundred characters.
+/// Exchange's ids have some hundred bytes, all of them ASCII.
 const EVENT_ID_MAX: usize = 2_000;
 
-/// `Prefer: wait=SECONDS`.
-pub(super) fn wait(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
+/// `Prefer: wait=SECONDS`, the first of them (RFC 7240, 2 and 4.3). A preference that is not understood is ignored, and so are the
+/// parameters of one.
+pub(super) fn wait(headers: &HeaderMap) -> Option<Duration> {
     let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
-    let mut waits = preferences.flat_map(|text| text.split([',', ';'])).filter_map(|one| {
-        let (name, value) = one.trim().split_once('=')?;
-        name.trim().eq_ignore_ascii_case("wait").then(|| value.trim().trim_matches('"').to_owned())
+    let mut waits = preferences.flat_map(|text| text.split(',')).filter_map(|one| {
+        let preference = one.split(';').next().unwrap_or_default();
+        let (name, value) = preference.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("wait").then(|| value.trim().trim_matches('"'))
     });
-    let Some(text) = waits.next() else { return Ok(None) };
-    let seconds = text.parse().map_err(|_| Problem::bad("Prefer: wait takes whole seconds"))?;
-    Ok(Some(Duration::from_secs(seconds).min(WAIT_MAX)))
+    let seconds = waits.next()?;
+    let is_number = !seconds.is_empty() && seconds.bytes().all(|byte| byte.is_ascii_digit());
+    // More digits than a number holds are longer than the longest wait.
+    is_number.then(|| seconds.parse().map_or(WAIT_MAX, Duration::from_secs).min(WAIT_MAX))
 }
 
 /// What became of an action.

@@ -4,12 +4,13 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use serde_json::{Value, json};
+use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
-use tokio_stream::{Stream, StreamExt};
 
 use super::Api;
 use super::caller::Caller;
@@ -21,10 +22,17 @@ use crate::service::{Noted, Notice, Resumed};
 /// Between two signs of life, so that a dead connection is noticed on both sides.
 const ALIVE: Duration = Duration::from_secs(15);
 
+/// A reverse proxy that collects an answer before it sends any of it would hold events back (nginx, `proxy_buffering`).
+const UNBUFFERED: [(HeaderName, HeaderValue); 2] = [
+    (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+];
+
 /// What happens, as it happens.
 ///
-/// `room` with how a room is now (as `GET /v1/rooms/{room}` says it), whenever that changed; `action` (of others, without the right
-/// to audit, with the room only), `check-in`, `release-near`, `series-missed`, and `sweep` for keys that may sweep all of its rooms;
+/// Each event's data is a JSON object with the same members each time, null where the key may not know. `room` with how a room is
+/// now (as `GET /v1/rooms/{room}` says it), whenever that changed; `action` (of others, without the right to audit, with the room
+/// only), `check-in`, `release-near`, `series-missed`, and `sweep` for keys that may sweep all of its rooms;
 /// `release-stopped` (a release that was announced or due does not take place), `would-release` (observe mode);
 /// `missed` when some of it was not heard: ask for the rooms again. A stream begins with an `id` alone, from which to resume.
 /// Whoever comes back with `Last-Event-ID` hears what was told meanwhile, as far as it is remembered, or `missed`.
@@ -35,7 +43,7 @@ pub(super) async fn listen(
     State(api): State<Api>,
     caller: Caller,
     headers: HeaderMap,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+) -> Result<impl IntoResponse, Problem> {
     caller.need(Right::Read)?;
     let last = headers.get("last-event-id").map(|last| last.to_str().unwrap_or_default());
     let Resumed { meanwhile, from_now_on, last } = match last {
@@ -67,11 +75,10 @@ pub(super) async fn listen(
     });
     let events = notices.filter_map(move |noted| match noted {
         Ok(noted) => hears(&api, &caller, &noted.notice).then(|| event(&api, &caller, &noted)),
-        // How many, and of which rooms, is not for everybody to know.
         Err(BroadcastStreamRecvError::Lagged(_)) => Some(missed()),
     });
-    let events = tokio_stream::iter(first).chain(events).map(Ok);
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE)))
+    let events = tokio_stream::iter(first).chain(events).map(Ok::<_, Infallible>);
+    Ok((UNBUFFERED, Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE))))
 }
 
 fn hears(api: &Api, caller: &Caller, notice: &Notice) -> bool {
@@ -83,7 +90,8 @@ fn hears(api: &Api, caller: &Caller, notice: &Notice) -> bool {
 }
 
 fn missed() -> Event {
-    Event::default().event("missed").data("some")
+    // An object, as every event is. How many, and in which rooms, is not for everybody to know.
+    Event::default().event("missed").data("{}")
 }
 
 fn event(api: &Api, caller: &Caller, noted: &Noted) -> Event {
@@ -102,7 +110,8 @@ fn event(api: &Api, caller: &Caller, noted: &Noted) -> Event {
     if let Notice::Acted { room, actor, .. } = &noted.notice
         && !caller.reads_of(room, actor.as_ref())
     {
-        told = json!({ "room": room }); // what it came to is for those who find it in the record
+        // The same members; what it came to is for those who find it in the record.
+        told = json!({ "room": room, "action": null, "message": null });
     }
     let id = api.service.notices.name(noted.number);
     Event::default().id(id).event(noted.notice.kind()).data(told.to_string())

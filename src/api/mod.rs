@@ -15,6 +15,7 @@ mod me;
 mod meta;
 mod metrics;
 mod page;
+mod patience;
 mod problem;
 mod provider;
 mod rooms;

@@ -20,6 +20,7 @@ use super::view::CandidateView;
 use crate::action::{ActionId, Fault, Outcome, Refusal};
 use crate::engine::Trouble;
 use crate::journal::JournalError;
+use crate::service::NoStatus;
 use crate::store::StoreError;
 use crate::telemetry;
 
@@ -86,6 +87,11 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "no-such-room", "There is no such room", "No room of that address.")
     }
 
+    /// The same of a list: which entries they are.
+    pub(super) fn no_such_rooms(detail: String) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "no-such-room", "There is no such room", detail)
+    }
+
     pub(super) fn no_such(what: &'static str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", "There is no such thing", format!("No such {what}."))
     }
@@ -121,6 +127,14 @@ impl Problem {
     pub(super) fn not_now() -> Self {
         let problem =
             Self::new(StatusCode::SERVICE_UNAVAILABLE, "not-now", "Adjourn takes nothing on now", NOT_NOW);
+        Self { retry_after: NonZeroU32::new(LATER_S), ..problem }
+    }
+
+    /// Exchange does not answer in the caller's time, and nothing recent is known.
+    pub(super) fn late() -> Self {
+        let detail =
+            "Exchange did not answer in time, and nothing was read of this room in the last 15 minutes.";
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "late", "Exchange does not answer", detail);
         Self { retry_after: NonZeroU32::new(LATER_S), ..problem }
     }
 
@@ -310,6 +324,15 @@ fn kind(refusal: &Refusal) -> &'static str {
 impl From<Trouble> for Problem {
     fn from(trouble: Trouble) -> Self {
         Self::of_exchange(trouble.fault, trouble)
+    }
+}
+
+impl From<NoStatus> for Problem {
+    fn from(unknown: NoStatus) -> Self {
+        match unknown {
+            NoStatus::Trouble(trouble) => trouble.into(),
+            NoStatus::Late => Self::late(),
+        }
     }
 }
 

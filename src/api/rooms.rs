@@ -97,7 +97,8 @@ fn entry(api: &Api, room: &RoomAddress) -> RoomEntry {
 
 /// How a room is now.
 ///
-/// As it was read from its calendar a moment ago (`read_at`). `ETag` changes when anything shown changes; ask with
+/// As it was read from its calendar a moment ago (`read_at`). Where Exchange does not answer in time, as it was known last (`as_of`
+/// says when, at most 15 minutes ago), else 503. `ETag` changes when anything shown changes; ask with
 /// `If-None-Match`.
 #[utoipa::path(get, path = "/v1/rooms/{room}", tag = "rooms",
     params(("room" = String, Path, description = "SMTP address")),
@@ -116,13 +117,10 @@ pub(super) async fn get(
     caller.need(Right::Read)?;
     let room = api.room(&caller, &room)?;
     api.display_seen(&caller, &room);
-    let view = RoomView::of(&api.service.status(&room).await?, api.options().subjects);
+    let options = api.options();
+    let view = RoomView::of(&api.service.status(&room, options.deadline).await?, options.subjects);
     let tag = tag(&view);
-    let known = headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
-        value
-            .to_str()
-            .is_ok_and(|text| text.split(',').any(|one| matches!(one.trim(), "*") || one.trim() == tag))
-    });
+    let known = has_tag(&headers, &tag);
     let mut response =
         if known { StatusCode::NOT_MODIFIED.into_response() } else { Json(view).into_response() };
     if let Ok(tag) = HeaderValue::from_str(&tag) {
@@ -130,6 +128,13 @@ pub(super) async fn get(
     }
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     Ok(response)
+}
+
+/// Whether `If-None-Match` names the tag. It compares weakly (RFC 9110, 13.1.2): a proxy that compresses makes `W/` of ours.
+fn has_tag(headers: &HeaderMap, tag: &str) -> bool {
+    let values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let mut tags = values.flat_map(|value| value.split(',')).map(str::trim);
+    tags.any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == tag)
 }
 
 /// Covers what is shown, but not when it was read.
@@ -165,7 +170,7 @@ pub(super) struct CheckedIn {
     at: DateTime<Utc>,
 }
 
-/// Longest word for a source.
+/// Longest word for a source, in characters.
 pub(super) const SOURCE_MAX: usize = 100;
 
 /// Somebody is at the door: what is on is not abandoned.
@@ -186,10 +191,10 @@ pub(super) async fn check_in(
     let room = api.room(&caller, &room)?;
     api.display_seen(&caller, &room);
     let source = asked.source.unwrap_or_else(|| caller.name().to_owned());
-    if source.len() > SOURCE_MAX {
+    if source.chars().count() > SOURCE_MAX {
         return Err(Problem::bad(format!("source has at most {SOURCE_MAX} characters")));
     }
-    let patience = wait(&headers)?.unwrap_or(api.options().deadline);
+    let patience = wait(&headers).unwrap_or(api.options().deadline);
     let wanted = CheckInRequest { room, event: asked.event, source };
     let done = match caller.idempotency_key(&headers)? {
         None => api.service.check_in_to_what_stays(&wanted, patience).await,
@@ -224,6 +229,7 @@ impl From<NoCheckIn> for Problem {
                 Self::conflict("changed-meanwhile", "The event was taken away meanwhile", error).about(action)
             }
             NoCheckIn::Undecided => Self::undecided(error),
+            NoCheckIn::Late => Self::late(),
         }
     }
 }

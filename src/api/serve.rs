@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -13,6 +14,7 @@ use tokio_io_timeout::TimeoutWriter;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::patience::{Patient, Phase};
 use super::tls::Tls;
 
 /// What a connection may take.
@@ -22,6 +24,8 @@ pub struct Limits {
     pub connections_max: usize,
     /// How long the head of a request may take: who is slower is dropped.
     pub head: Duration,
+    /// How long a connection may stand without a request after an answer.
+    pub idle: Duration,
     /// How long an answer may wait to be read; on Linux, also how long what was sent may go unacknowledged.
     pub unread: Duration,
     /// How long connections may take to end.
@@ -29,10 +33,12 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// A thousand displays that stay connected, twice; a head is a few hundred bytes.
+    /// A thousand displays that stay connected, twice; a head is a few hundred bytes. Proxies keep idle connections for 60 s
+    /// (nginx `keepalive_timeout`, AWS ALB `idle_timeout`) and answer 502 where we end one just before they use it.
     fn default() -> Self {
         let (head, unread) = (Duration::from_secs(10), Duration::from_secs(30));
-        Self { connections_max: 2_000, head, unread, goodbye: Duration::from_secs(15) }
+        let idle = Duration::from_secs(75);
+        Self { connections_max: 2_000, head, idle, unread, goodbye: Duration::from_secs(15) }
     }
 }
 
@@ -111,10 +117,13 @@ where
     // Who does not read what was answered is dropped too.
     let mut stream = TimeoutWriter::new(stream);
     stream.set_timeout(Some(limits.unread));
-    let stream = Box::pin(stream);
+    let phase = Arc::new(Phase::default());
+    let stream = Patient::new(Box::pin(stream), phase.clone(), limits.head, limits.idle);
+    let service = service_fn(move |request| phase.clone().answer(service.call(request)));
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.head)
+        // `Patient` has one for a head and another for the time between two requests; hyper has one for both.
+        .header_read_timeout(None)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX)
         .serve_connection(TokioIo::new(stream), service);

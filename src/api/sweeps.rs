@@ -24,6 +24,9 @@ use crate::service::{Phase, SweepView};
 /// Rooms in one sweep.
 const ROOMS_MAX: usize = 10_000;
 
+/// Entries of a request that a problem names.
+const UNKNOWN_SHOWN: usize = 20;
+
 /// Over which rooms.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -50,10 +53,21 @@ pub(super) struct SweepBody {
     total: usize,
     /// Rooms that could not be looked at.
     unseen_rooms: usize,
+    /// Which rooms those are, and why.
+    unseen: Vec<Unseen>,
     /// Every event that was seen, with the verdict on it.
     events: Vec<Judged>,
     /// What became of those that were to be acted on.
     applied: Vec<Applied>,
+}
+
+/// A room that could not be looked at, or not wholly.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Unseen {
+    /// Which room.
+    room: String,
+    /// Why.
+    why: String,
 }
 
 /// An event and the verdict on it.
@@ -94,13 +108,35 @@ pub(super) async fn begin(
         Some(rooms) if rooms.len() > ROOMS_MAX => {
             return Err(Problem::bad(format!("at most {ROOMS_MAX} rooms in one sweep")));
         }
-        Some(rooms) => rooms.iter().map(|room| api.room(&caller, room)).collect::<Result<_, _>>()?,
+        Some(rooms) => named(&api, &caller, &rooms)?,
         None => api.service.engine.scope().rooms().filter(|room| caller.sees(room)).cloned().collect(),
     };
     let rooms: BTreeSet<RoomAddress> = rooms;
     let view = api.service.plan_sweep(caller.name().to_owned(), rooms.into_iter().collect());
     let view = view.ok_or_else(Problem::not_now)?;
     Ok(accepted(&view))
+}
+
+/// The rooms, or every entry that is none, by its place in the list.
+fn named(api: &Api, caller: &Caller, rooms: &[String]) -> Result<BTreeSet<RoomAddress>, Problem> {
+    let (mut found, mut unknown) = (BTreeSet::new(), Vec::new());
+    for (index, room) in rooms.iter().enumerate() {
+        match api.room(caller, room) {
+            Ok(room) => drop(found.insert(room)),
+            Err(_) => unknown.push(format!("rooms[{index}]")),
+        }
+    }
+    match unknown.len() {
+        0 => Ok(found),
+        count => {
+            let shown: Vec<_> = unknown.into_iter().take(UNKNOWN_SHOWN).collect();
+            Err(Problem::no_such_rooms(format!(
+                "{count} of {} are no rooms: {}",
+                rooms.len(),
+                shown.join(", ")
+            )))
+        }
+    }
 }
 
 /// How far a sweep is, what it would do, and what it did.
@@ -151,10 +187,12 @@ impl SweepBody {
             Phase::Planned(plan) => (Some(plan), plan.stop.map(|stop| stop.to_string())),
             Phase::Applying(plan) | Phase::Applied(plan, _) => (Some(plan), None),
             Phase::Stopped(plan, stop) => (Some(plan), Some(stop.to_string())),
-            Phase::Failed(why) => (None, Some(why.clone())),
+            Phase::Failed(why, _) => (None, Some(why.clone())),
         };
         let applied = match &view.phase {
-            Phase::Applied(_, applied) => applied.iter().map(Applied::of).collect(),
+            Phase::Applied(_, applied) | Phase::Failed(_, applied) => {
+                applied.iter().map(Applied::of).collect()
+            }
             _ => Vec::new(),
         };
         let (done, total) = view.progress;
@@ -166,10 +204,19 @@ impl SweepBody {
             done,
             total,
             unseen_rooms: plan.map_or(0, |plan| plan.unseen_rooms()),
+            unseen: plan.map_or_else(Vec::new, |plan| unseen(plan)),
             events: plan.map_or_else(Vec::new, |plan| judged(plan)),
             applied,
         }
     }
+}
+
+fn unseen(plan: &Plan) -> Vec<Unseen> {
+    let unseen = plan.rooms.iter().filter_map(|room| {
+        let why = room.trouble.clone()?;
+        Some(Unseen { room: room.room.to_string(), why })
+    });
+    unseen.collect()
 }
 
 fn judged(plan: &Plan) -> Vec<Judged> {

@@ -20,8 +20,8 @@ pub enum RoomAddressError {
     /// A blank, a control character, a bracket or a quote.
     #[error("`{0}` holds a character that an SMTP address cannot have")]
     ForbiddenCharacter(String),
-    /// Longer than 320 characters (64 for the name, 255 for the domain, RFC 5321 section 4.5.3.1).
-    #[error("an SMTP address has at most 320 characters")]
+    /// Longer than 320 octets (64 for the name, 255 for the domain, RFC 5321 section 4.5.3.1).
+    #[error("an SMTP address has at most 320 bytes")]
     TooLong,
 }
 

@@ -48,7 +48,7 @@ impl RoomJudge {
             return RoomPlan { room, events: Vec::new(), trouble };
         }
         match self.judge_room(&room, window, now).await {
-            Ok(events) => RoomPlan { room, events, trouble: None },
+            Ok((events, trouble)) => RoomPlan { room, events, trouble },
             Err(trouble) => RoomPlan { room, events: Vec::new(), trouble: Some(trouble.to_string()) },
         }
     }
@@ -68,14 +68,19 @@ impl RoomJudge {
         }
     }
 
+    /// The verdicts, and the trouble with the first item that could not be read: an event is kept where such an item may be
+    /// on at the same time.
     async fn judge_room(
         &self,
         room: &RoomAddress,
         window: Window,
         now: DateTime<Utc>,
-    ) -> Result<Vec<Judged>, Trouble> {
-        let events = self.engine.calendar().events(room, window).await?;
-        self.judge_events(room, &events, now).await
+    ) -> Result<(Vec<Judged>, Option<String>), Trouble> {
+        let view = self.engine.calendar().events(room, window).await?;
+        let beside = |time: Window| view.unreadable.iter().any(|item| item.may_overlap(&time));
+        let mut judged = self.judge_events(room, &view.events, now).await?;
+        judged.retain(|one| !Window::clamped(one.event.start, one.event.end).is_some_and(beside));
+        Ok((judged, view.unreadable.first().map(|item| item.trouble().to_string())))
     }
 
     /// The verdicts on events that were read in a room.

@@ -12,6 +12,7 @@ use super::evidence::Evidence;
 use super::exit::{Exit, Failure};
 use super::output::{Output, table};
 use super::progress::{Bar, Lines};
+use super::settings;
 use crate::action::{Outcome, Refusal};
 use crate::calendar::{RoomAddress, Window};
 use crate::cleanup::{
@@ -31,12 +32,16 @@ pub(super) async fn run(
     let acts = args.apply && !args.dry_run;
     let journalled = if acts { Journalled::Acts } else { Journalled::Looks };
     let opened = connect::open(connection, journalled, output).await?;
+    settings::warn_of(&opened.config, output);
     guard_evidence(&args, &opened)?;
+    let mut left_out = 0;
     let old = args.from_plan.as_deref().map(read_plan).transpose()?;
     let rooms = match &old {
         Some(plan) => plan.rooms.iter().map(|room| room.room.clone()).collect(),
         None => {
-            let mut rooms = rooms(&args, &opened)?;
+            let rooms = rooms(&args, &opened, output)?;
+            left_out = rooms.left_out;
+            let mut rooms = rooms.usable;
             rooms.retain(|room| args.shard.is_none_or(|shard| shard.holds(room)));
             rooms
         }
@@ -62,11 +67,11 @@ pub(super) async fn run(
     }
     if !args.apply {
         output.data(&plan, || render_plan(&plan, args.all))?;
-        return Ok(exit_of_plan(&plan));
+        return Ok(exit_of_plan(&plan).or_partial(left_out));
     }
     let mode = if args.dry_run { Mode::Rehearse } else { Mode::Perform };
     match sweep.apply(&plan, mode, &*progress).await {
-        Ok(swept) => report(&plan, &swept, output),
+        Ok(swept) => report(&plan, &swept, output).map(|exit| exit.or_partial(left_out)),
         Err(error) => Err(Failure::from_error(exit_of(&error), error)),
     }
 }
@@ -103,7 +108,14 @@ fn guard_evidence(args: &CleanupArgs, opened: &Opened) -> Result<(), Failure> {
     }
 }
 
-fn rooms(args: &CleanupArgs, opened: &Opened) -> Result<Vec<RoomAddress>, Failure> {
+/// The rooms to look at, and how many of those that were named are none.
+#[derive(Default)]
+struct Named {
+    usable: Vec<RoomAddress>,
+    left_out: usize,
+}
+
+fn rooms(args: &CleanupArgs, opened: &Opened, output: &Output) -> Result<Named, Failure> {
     let Some(path) = &args.rooms else {
         let rooms: Vec<_> = opened.engine.scope().rooms().cloned().collect();
         return if rooms.is_empty() {
@@ -112,19 +124,27 @@ fn rooms(args: &CleanupArgs, opened: &Opened) -> Result<Vec<RoomAddress>, Failur
                 "no rooms: list them under [scope] in adjourn.toml, or give --rooms FILE",
             ))
         } else {
-            Ok(rooms)
+            Ok(Named { usable: rooms, left_out: 0 })
         };
     };
     let text = text_file::read(path, ROOMS_BYTES_MAX).map_err(|error| unreadable(path).because(error))?;
-    let lines =
-        text.lines().enumerate().map(|(n, line)| (n + 1, line.split('#').next().unwrap_or_default().trim()));
-    lines
-        .filter(|(_, line)| !line.is_empty())
-        .map(|(n, line)| {
-            line.parse()
-                .map_err(|error| Failure::new(Exit::Usage, format!("{}:{n}", path.display())).because(error))
-        })
-        .collect()
+    let mut named = Named::default();
+    for (index, line) in text.lines().enumerate() {
+        match line.split('#').next().unwrap_or_default().trim() {
+            "" => {}
+            room => match room.parse() {
+                Ok(room) => named.usable.push(room),
+                Err(error) => {
+                    named.left_out += 1;
+                    output.warn(&format!("{}:{}: left out: {error}", path.display(), index + 1));
+                }
+            },
+        }
+    }
+    match named.usable.is_empty() {
+        true => Err(Failure::new(Exit::Usage, format!("no rooms: {} names none", path.display()))),
+        false => Ok(named),
+    }
 }
 
 fn window(args: &CleanupArgs, opened: &Opened) -> Result<Window, Failure> {

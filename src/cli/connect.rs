@@ -7,6 +7,7 @@ use super::args::Connection;
 use super::exit::{Exit, Failure};
 use super::output::Output;
 use super::sites;
+use crate::action::Fault;
 use crate::calendar::RoomAddress;
 use crate::clock::SystemClock;
 use crate::config::{Config, Overrides};
@@ -48,7 +49,9 @@ pub(super) async fn open(
         Journalled::Looks => look(&directory(&config)?)?,
         Journalled::Acts => Arc::new(store(&directory(&config)?)?),
     };
+    let known = config.warnings.len();
     let opened = open_with(Arc::new(exchange), config, journal).await?;
+    opened.config.warnings.iter().skip(known).for_each(|warning| output.warn(warning));
     if journalled == Journalled::Acts {
         recover(&opened.engine, output).await?;
     }
@@ -138,8 +141,14 @@ pub(super) async fn admit_room_lists(exchange: &dyn Calendar, config: &mut Confi
         )
     })?;
     for list in &config.room_lists {
-        let rooms: Vec<RoomAddress> = exchange.rooms_of(list, &asking).await.map_err(failure)?;
-        config.scope.admit(rooms);
+        match exchange.rooms_of(list, &asking).await {
+            Ok(rooms) => config.scope.admit(rooms),
+            // A list that is not there takes no other room out of scope; what it held is out of reach.
+            Err(trouble) if trouble.fault == Fault::Caller => {
+                config.warnings.push(format!("scope.room_lists: `{list}` is left out: {trouble}"));
+            }
+            Err(trouble) => return Err(failure(trouble)),
+        }
     }
     Ok(())
 }

@@ -22,7 +22,11 @@ pub(super) async fn run(args: EventsArgs, connection: &Connection, output: &Outp
     let from = args.from.unwrap_or_else(|| engine.clock().now());
     let window = Window::new(from, from + TimeDelta::hours(i64::from(args.hours)))
         .map_err(|error| Failure::from_error(Exit::Usage, error))?;
-    let mut events = engine.calendar().events(&room, window).await.map_err(connect::failure)?;
+    let view = engine.calendar().events(&room, window).await.map_err(connect::failure)?;
+    for item in &view.unreadable {
+        output.say(&format!("left out, since it cannot be read: {item}"));
+    }
+    let mut events = view.events;
     events.sort_by_key(|event| event.start);
     if !args.subjects {
         events.iter_mut().for_each(|event| event.subject = None);

@@ -40,6 +40,11 @@ impl From<Exit> for ExitCode {
 }
 
 impl Exit {
+    /// The same, or [`Exit::Partial`] where all went well with less than was named.
+    pub(super) fn or_partial(self, left_out: usize) -> Self {
+        if self == Self::Done && left_out > 0 { Self::Partial } else { self }
+    }
+
     /// The code that says how an action ended.
     pub fn of(outcome: &Outcome) -> Self {
         match outcome {

@@ -8,6 +8,7 @@ use super::exit::{Exit, Failure};
 use super::output::{Output, table};
 use crate::access::{KeyId, Right, Rights, StoredKey};
 use crate::clock::{Clock, SystemClock};
+use crate::config;
 use crate::store::{Desk, StoreError};
 
 pub(super) async fn run(args: KeyArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
@@ -47,6 +48,15 @@ impl Printed {
 
 async fn add(args: KeyAddArgs, desk: &Desk, output: &Output) -> Result<Exit, Failure> {
     let rights = Right::all_of(&args.rights).map_err(|error| Failure::from_error(Exit::Usage, error))?;
+    let idle: Vec<_> = args.rooms.iter().filter(|pattern| !config::may_match(pattern)).collect();
+    if let Some(pattern) = idle.first() {
+        let message = format!(
+            "--rooms: `{pattern}` matches no room: it is no address, and has no `*`; {} such of {}",
+            idle.len(),
+            args.rooms.len()
+        );
+        return Err(Failure::new(Exit::Usage, message));
+    }
     let rooms = args.rooms.iter().flat_map(|pattern| pattern.parse());
     let new = StoredKey::make(&args.name, Rights::new(rooms, rights), args.per_minute);
     desk.add_key(new.stored.clone(), SystemClock.now()).await.map_err(failed)?;

@@ -55,6 +55,11 @@ impl Output {
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
 
+    /// Warns the person of something that is not as it seems.
+    pub(super) fn warn(&self, text: &str) {
+        self.say(&format!("adjourn: warning: {text}"));
+    }
+
     /// Reports a failure and gives back its exit code.
     pub(super) fn fail(&self, failure: &Failure) -> Exit {
         self.say(&format!("adjourn: {}", failure.message));

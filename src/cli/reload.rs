@@ -61,6 +61,7 @@ impl Running {
         let mut config = config?;
         // Everything that can fail, or may take a while, comes first.
         connect::admit_room_lists(&**self.service.engine.calendar(), &mut config).await?;
+        config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let provider = self.provider_of(&config)?;
         let files = Files::of(&config);
         let hook = webhook(&config, &self.service)?;

@@ -39,6 +39,7 @@ pub(super) async fn run(args: ServeArgs, connection: &Connection, output: &Outpu
     let exported = log(args.log)?;
     let desk = Desk::open(&connect::state_directory(connection)?).map_err(failed)?;
     let opened = connect::open(connection, Journalled::Acts, output).await?;
+    opened.config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let listen = args.listen.unwrap_or(opened.config.api.listen);
     let on = Occasion {
         connection: Some(connection.clone()),

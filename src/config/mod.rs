@@ -8,6 +8,7 @@ mod file;
 mod rules;
 mod server;
 mod service;
+mod warnings;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -34,6 +35,8 @@ pub use server::{
 use server::{check_connections, check_server};
 pub use service::{Api, Oidc, Webhook};
 use service::{check_api, check_live, check_schedules, check_webhook};
+use warnings::warnings;
+pub use warnings::{NO_RULE, has_rule, may_match};
 
 /// A configuration of ten thousand rooms, each with a name of its own, has about one megabyte.
 const FILE_BYTES_MAX: u64 = 16 << 20;
@@ -69,6 +72,8 @@ pub struct Config {
     pub webhook: Option<Webhook>,
     /// How the service follows calendars.
     pub live: live::Options,
+    /// What is valid and does not do what it says: for whoever wrote it.
+    pub warnings: Vec<String>,
 }
 
 /// The journal on disk.
@@ -123,7 +128,9 @@ fn check(source: &Source<'_>, file: File, overrides: Overrides) -> Result<Config
     for room in &overrides.rooms {
         rooms.push(room.parse().map_err(|error| ConfigError::flag("--in-scope", error))?);
     }
-    let cleanup = file.cleanup;
+    let says_cleanup = file.cleanup.is_some() || !file.schedules.is_empty();
+    let room_patterns = room_patterns(&file);
+    let cleanup = file.cleanup.unwrap_or_default();
     let places = file.places.into_iter().map(|place| check_place(source, place)).collect::<Result<_, _>>()?;
     let directory = overrides.state_dir.clone().or(file.journal.directory);
     let resume_within = checked(source, &file.journal.resume_within_s, 0, 24 * 3600)?;
@@ -131,7 +138,7 @@ fn check(source: &Source<'_>, file: File, overrides: Overrides) -> Result<Config
     let key_ttl = checked(source, &file.engine.idempotency_key_ttl_hours, 1, 24 * 30)?;
     let outsiders = file.doctor.out_of_scope.iter();
     let outsiders = outsiders.map(|room| room.get_ref().parse().map_err(|error| source.at(room, error)));
-    Ok(Config {
+    let config = Config {
         connections: check_connections(source, file.connections)?,
         out_of_scope: outsiders.collect::<Result<_, _>>()?,
         server: check_server(source, file.server, overrides)?,
@@ -155,7 +162,24 @@ fn check(source: &Source<'_>, file: File, overrides: Overrides) -> Result<Config
         schedules: check_schedules(source, file.schedules)?,
         live: check_live(source, &file.live)?,
         webhook: file.webhook.map(|hook| check_webhook(source, hook)).transpose()?,
-    })
+        warnings: Vec::new(),
+    };
+    let warnings = warnings(&config, says_cleanup, &room_patterns);
+    Ok(Config { warnings, ..config })
+}
+
+/// Every pattern of rooms in the file, under the key where it stands.
+fn room_patterns(file: &File) -> Vec<(String, String)> {
+    let named = |key: String, patterns: &[String]| {
+        patterns.iter().map(|pattern| (key.clone(), pattern.clone())).collect::<Vec<_>>()
+    };
+    let places = file.places.iter().flat_map(|one| named(format!("places `{}`", one.name), &one.rooms));
+    let schedules = file.schedules.iter();
+    let schedules =
+        schedules.flat_map(|one| named(format!("schedules `{}`", one.name.get_ref()), &one.rooms));
+    let grants = file.api.oidc.iter().flat_map(|oidc| &oidc.grants);
+    let grants = grants.flat_map(|one| named(format!("api.oidc.grants `{}`", one.value), &one.rooms));
+    places.chain(schedules).chain(grants).collect()
 }
 
 fn patterns(texts: &[String]) -> Vec<RoomPattern> {

@@ -344,3 +344,42 @@ fn an_issuer_whose_keys_are_elsewhere_is_a_name_only() {
     let console = "jwks_url = \"https://fs.example.com/adfs/discovery/keys\"\nconsole = { client_id = \"x\", scope = \"openid\" }\n";
     assert!(parse(console).is_err(), "browsers sign in where its description says");
 }
+
+#[test]
+fn settings_that_do_nothing_together_are_named() {
+    let warned = |text: &str| parse(text).unwrap().warnings;
+    let one = |text: &str, word: &str| {
+        let warnings = warned(text);
+        assert!(warnings.len() == 1 && warnings[0].contains(word), "{word}: {warnings:?}");
+    };
+    const RULE: &str = "[cleanup.no_check_in]\n";
+    assert_eq!(warned(""), [""; 0], "a service for displays alone needs no rule");
+    assert_eq!(warned(RULE), [""; 0]);
+    assert_eq!(warned("[[places]]\nname = \"b\"\nrooms = [\"*\"]\ncheck_in = true\n[cleanup]\n"), [""; 0]);
+    one("[cleanup]\n", "nothing is ever released");
+    one("[[schedules]]\nname = \"n\"\ncron = \"0 * * * *\"\nzone = \"UTC\"\n", "nothing is ever released");
+    one(
+        &format!("{RULE}[cleanup.exceptions]\nlonger_than_hours = 1\nshorter_than_minutes = 60\n"),
+        "spares every",
+    );
+    one(&format!("{RULE}[cleanup.limits]\nactions_max = 0\n"), "actions_max");
+    one(&format!("{RULE}[cleanup.limits]\nshare_max = 0.0\n"), "share_max");
+    one(&format!("{RULE}presence_after_minutes = 10\n"), "presence_after_minutes");
+    one(&format!("{RULE}grace_minutes = 2\n"), "warn_minutes");
+    one(&format!("{RULE}[engine]\nforbid_irreversible = true\n"), "forbid_irreversible");
+}
+
+#[test]
+fn a_pattern_that_matches_no_room_is_named_and_the_others_hold() {
+    let config = parse(
+        "[scope]\nrooms = [\"b1@x.example\", \"b2@x.example\"]\n\
+         [[places]]\nname = \"berlin\"\nrooms = [\"b*@x.example\", \"berlin\", \"c1@x.example\"]\nbuilding = \"B\"\n",
+    )
+    .unwrap();
+    let [no_address, unlisted] = config.warnings.as_slice() else { panic!("{:?}", config.warnings) };
+    assert!(no_address.contains("`berlin`") && no_address.contains("no address"), "{no_address}");
+    assert!(unlisted.contains("`c1@x.example`") && unlisted.contains("[scope]"), "{unlisted}");
+    assert_eq!(config.rules.about(&"b1@x.example".parse().unwrap()).building.as_deref(), Some("B"));
+    let domain = "[scope]\ndomains = [\"x.example\"]\n[[places]]\nname = \"c\"\nrooms = [\"c1@x.example\"]\n";
+    assert!(parse(domain).unwrap().warnings.is_empty(), "a domain may hold it");
+}

@@ -153,7 +153,7 @@ pub(super) async fn what_is_erased(patient: &Patient, clock: &dyn Clock, finding
     let Ok(window) = Window::new(now - TimeDelta::days(7), now + TimeDelta::days(30)) else { return };
     let mut meetings = Vec::new();
     for room in patient.rooms.iter().take(ROOMS_READ) {
-        let events = patient.exchange.events(room, window).await.unwrap_or_default();
+        let events = patient.exchange.events(room, window).await.unwrap_or_default().events;
         meetings.extend(events.into_iter().filter(|event| event.copy == Some(Copy::Attendee)));
     }
     if meetings.is_empty() {

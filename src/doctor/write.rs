@@ -143,7 +143,7 @@ async fn found(
         nothing_done: false,
     };
     let window = Window::new(start, start + LENGTH).map_err(|error| unread(error.to_string()))?;
-    let events = patient.exchange.events(room, window).await.map_err(|trouble| unread(trouble.code))?;
+    let events = patient.exchange.events(room, window).await.map_err(|trouble| unread(trouble.code))?.events;
     Ok(events.into_iter().find(|event| event.uid.as_ref() == Some(uid)))
 }
 
@@ -171,7 +171,7 @@ async fn written(patient: &Patient, room: &RoomAddress, step: &Step, what: &str)
 async fn end_alone(patient: &Patient, room: &RoomAddress, now: DateTime<Utc>, findings: &mut Findings) {
     const CHECK: &str = "end on an attendee copy";
     let Ok(window) = Window::new(now, now + COPY_WITHIN) else { return };
-    let events = patient.exchange.events(room, window).await.unwrap_or_default();
+    let events = patient.exchange.events(room, window).await.unwrap_or_default().events;
     // Of a series, even the same end would make the date an exception.
     let is_fit = |event: &Event| event.kind == EventKind::Single && event.copy == Some(Copy::Attendee);
     let copy = events.into_iter().find(|event| is_fit(event) && event.takes_time());

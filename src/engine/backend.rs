@@ -6,6 +6,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+use super::view::CalendarView;
 use crate::action::{Fault, RequestIds, Seen, Step};
 use crate::calendar::{Event, EventId, RoomAddress, Series, Window};
 use crate::journal::JournalError;
@@ -18,7 +19,8 @@ pub trait Calendar: Send + Sync {
 
     /// All events of a room that overlap the window: singles, occurrences, exceptions. Some servers return items that only touch
     /// it as well, so callers ask [`occupancy`](crate::calendar::occupancy) which of them count.
-    async fn events(&self, room: &RoomAddress, window: Window) -> Result<Vec<Event>, Trouble>;
+    /// Items that could not be read are returned beside them.
+    async fn events(&self, room: &RoomAddress, window: Window) -> Result<CalendarView, Trouble>;
 
     /// One event as it is now; `None` when it is not there (or the room may not see it).
     async fn event(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Trouble>;

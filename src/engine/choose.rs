@@ -84,7 +84,7 @@ impl Run<'_> {
                 match known.map(meant) {
                     Some(Selected::This(event)) if self.is_to_be_done(&event) => Ok(Selected::This(event)),
                     // What is known may be a moment old. No is said only after a look.
-                    _ => Ok(meant(calendar.events(room, Window::instant(now)).await?)),
+                    _ => Ok(meant(calendar.events(room, Window::instant(now)).await?.taken()?)),
                 }
             }
             Target::Event { id, seen } => {
@@ -137,7 +137,7 @@ impl Run<'_> {
         let Some(reach) = booking_reach(now, minutes) else {
             return Err(Trouble::ours("a booking takes at least a minute"));
         };
-        let around = self.engine.calendar().events(&self.action.room, reach).await?;
+        let around = self.engine.calendar().events(&self.action.room, reach).await?.taken()?;
         let subject = &self.engine.options().booking_subject;
         let booking = booking(self.action.id, subject, (minutes, &around), now);
         Ok(booking.map_or_else(Selected::Refused, |event| Selected::This(Box::new(event))))
@@ -180,7 +180,7 @@ impl Run<'_> {
     async fn if_free(&self, back: &Back, own: Event) -> Result<Selected, Trouble> {
         let taken = match needed(back) {
             Some(window) => {
-                let there = self.engine.calendar().events(&self.action.room, window).await?;
+                let there = self.engine.calendar().events(&self.action.room, window).await?.taken()?;
                 collides(&there, &own, &window)
             }
             None => None,

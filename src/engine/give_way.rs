@@ -19,7 +19,7 @@ impl Run<'_> {
         match outcome {
             Outcome::Done(done) if !done.rehearsed => match claimed(&done) {
                 None => Ok(Outcome::Done(done)),
-                Some(window) => match self.engine.calendar().events(&self.action.room, window).await {
+                Some(window) => match self.taken(window).await {
                     Ok(there) => self.weigh(done, (window, &there), false).await,
                     Err(trouble) => Ok(words::unchecked(&done, &trouble)),
                 },
@@ -38,7 +38,7 @@ impl Run<'_> {
         self.let_land(since).await;
         let done = intent.done.clone();
         let Some(window) = claimed(&done) else { return Ok(Ok((Outcome::Done(done), self.requests))) };
-        match self.engine.calendar().events(&self.action.room, window).await {
+        match self.taken(window).await {
             Err(trouble) => Ok(Err(trouble)),
             Ok(there) => {
                 let outcome = self.weigh(done, (window, &there), true).await?;
@@ -69,6 +69,10 @@ impl Run<'_> {
             None => Ok(Outcome::Done(with_id(done, own))),
             Some(refusal) => self.take_back(own.clone(), done, refusal).await,
         }
+    }
+
+    async fn taken(&self, window: Window) -> Result<Vec<Event>, Trouble> {
+        self.engine.calendar().events(&self.action.room, window).await?.taken()
     }
 
     async fn send(&mut self, step: &Step) -> Written {

@@ -38,8 +38,12 @@ impl Run<'_> {
         let Some(identity) = before.identity() else { return Ok(None) };
         let around = Window::clamped(before.start - SEARCH_SPAN, before.end + SEARCH_SPAN);
         let Some(around) = around else { return Ok(None) };
-        let events = calendar.events(room, around).await?;
-        Ok(events.into_iter().find(|event| event.identity() == Some(identity)))
+        let view = calendar.events(room, around).await?;
+        match view.events.iter().find(|event| event.identity() == Some(identity)) {
+            Some(event) => Ok(Some(event.clone())),
+            // An item that cannot be read may be the event.
+            None => view.complete().map(|_| None),
+        }
     }
 
     /// What `after` means for a step on `before`. Traces are looked for only where one of our sendings may have left

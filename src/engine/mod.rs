@@ -34,6 +34,7 @@ mod repeat;
 mod run;
 mod select;
 mod undo;
+mod view;
 mod words;
 
 pub use backend::{
@@ -43,3 +44,4 @@ pub use backend::{
 pub use perform::{Engine, Guard, Mode, Options};
 pub use plan::{NoPlan, Plan, plan};
 pub use recover::Recovered;
+pub use view::{CalendarView, Unreadable};

@@ -5,7 +5,6 @@
 
 use chrono::{DateTime, Utc};
 
-use super::Written;
 use super::longer::{plan_booking, plan_extend, wanted};
 use super::perform::{Engine, Guard, Mode};
 use super::plan::{NoPlan, Plan, plan};
@@ -13,6 +12,7 @@ use super::reconcile::Found;
 use super::repeat::already_by;
 use super::select::Selected;
 use super::undo::{Back, plan_back};
+use super::{CalendarView, Written};
 use super::{Trouble, words};
 use crate::action::{
     Action, Already, Ask, Change, Done, Fault, Outcome, Refusal, RequestIds, Target, Times, Told, Undoable,
@@ -255,7 +255,7 @@ impl<'a> Run<'a> {
                 let Some(time) = wanted(event, minutes) else {
                     return Err(Trouble::ours("an extension takes at least a minute"));
                 };
-                let around = calendar.events(&self.action.room, time).await?;
+                let around = calendar.events(&self.action.room, time).await?.taken()?;
                 Ok(plan_extend(self.action, event, (time, &around), now, calendar.capabilities()))
             }
             Ask::End(_) | Ask::Delete(_) | Ask::Undo { .. } => {
@@ -432,7 +432,8 @@ impl<'a> Run<'a> {
     async fn was_followed(&self, life: &Life) -> bool {
         let Some(Done { event, change: Change::Ended { to, .. }, .. }) = life.done() else { return false };
         let Some(since) = Window::clamped(*to, self.engine.clock().now()) else { return false };
-        let Ok(events) = self.engine.calendar().events(&self.action.room, since).await else { return true };
+        let view = self.engine.calendar().events(&self.action.room, since).await;
+        let Ok(events) = view.and_then(CalendarView::taken) else { return true };
         events.iter().any(|other| !other.id.is_same(&event.id) && other.takes_time())
     }
 

@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::classify::{Kind, Verdict};
 use super::client::{Client, Failed};
+use super::contents;
 use super::event::{PROPERTIES, event, series};
 use super::groups::Groups;
 use super::messages::{only, strange, successful};
@@ -16,7 +17,8 @@ use super::settings::{Access, Settings, SettingsError};
 use crate::action::{Notify, RequestIds, Seen, Step};
 use crate::calendar::{ChangeKey, Event, EventId, EventKind, RoomAddress, Series, Uid, Window};
 use crate::engine::{
-    AddressLookup, Busy, Calendar, Capabilities, Directory, EventLookup, Number, Reply, Trouble, Written,
+    AddressLookup, Busy, Calendar, CalendarView, Capabilities, Directory, EventLookup, Number, Reply,
+    Trouble, Unreadable, Written,
 };
 use crate::ews::codec::Body;
 use crate::ews::op::{
@@ -24,7 +26,7 @@ use crate::ews::op::{
     GetFolder, GetItem, GetRooms, GetSeries, GetUserAvailability, ItemRef, ListItems, MessageDisposition,
     MoveItem, NewCalendarItem, Property, Response, SendCancellations, SendUpdates, UpdateItem, WellKnown,
 };
-use crate::ews::types::{Item, Mailbox, OtherItem, ResponseClass, ResponseMessage};
+use crate::ews::types::{Item, Mailbox, OtherItem, ResponseMessage};
 
 /// `EWSFindCountLimit`: what one FindItem gives at most on premises.
 const VIEW_ENTRIES_MAX: u32 = 1_000;
@@ -90,9 +92,7 @@ impl Exchange {
     pub async fn look_in(&self, room: &RoomAddress) -> Result<Option<u32>, Failed> {
         let get = GetFolder { folder: self.folder(WellKnown::Calendar, room), effective_rights: false };
         let read = |body: &Body<'_>| match body {
-            Body::GetFolder(messages) => {
-                Ok(only(Effect::Read, messages)?.payload.first().and_then(|folder| folder.total_count))
-            }
+            Body::GetFolder(messages) => Ok(contents::folder(messages)?.total_count),
             _ => Err(another(Effect::Read)),
         };
         self.client.call(room.as_str(), &get, read).await
@@ -106,8 +106,8 @@ impl Exchange {
         let get = GetFolder { folder: self.folder(WellKnown::Calendar, room), effective_rights: true };
         let read = |body: &Body<'_>| match body {
             Body::GetFolder(messages) => {
-                let folder = only(Effect::Read, messages)?.payload.first();
-                Ok(folder.and_then(|folder| folder.effective_rights?.create_contents))
+                let rights = contents::folder(messages)?.effective_rights.as_ref();
+                Ok(rights.and_then(|rights| rights.create_contents))
             }
             _ => Err(another(Effect::Read)),
         };
@@ -143,7 +143,7 @@ impl Exchange {
     }
 
     /// One CalendarView; `None` when there is more in it than the server gives.
-    async fn view(&self, room: &RoomAddress, window: Window) -> Result<Option<Vec<Event>>, Failed> {
+    async fn view(&self, room: &RoomAddress, window: Window) -> Result<Option<CalendarView>, Failed> {
         let find = FindItem {
             folder: self.folder(WellKnown::Calendar, room),
             start: window.start(),
@@ -153,11 +153,7 @@ impl Exchange {
         };
         let found = self.client.call(room.as_str(), &find, |body| {
             let Body::FindItem(messages) = body else { return Err(another(Effect::Read)) };
-            let folder = &only(Effect::Read, messages)?.payload;
-            if folder.includes_last_item_in_range == Some(false) {
-                return Ok(None);
-            }
-            events(&folder.items).map(Some)
+            Ok(contents::view(messages)?.map(read_items))
         });
         match found.await {
             Err(Failed::Refused(Kind::TooLarge, _)) => Ok(None),
@@ -179,10 +175,9 @@ impl Exchange {
         };
         let read = |body: &Body<'_>| {
             let Body::FindItem(messages) = body else { return Err(another(Effect::Read)) };
-            let folder = &only(Effect::Read, messages)?.payload;
-            let more = folder.includes_last_item_in_range == Some(false);
+            let (items, more) = contents::page(messages, offset)?;
             // What cannot be placed in time is not what we look for, and stands in nobody's way there.
-            let events = folder.items.iter().filter_map(|item| match item {
+            let events = items.iter().filter_map(|item| match item {
                 Item::Calendar(item) => event(item).ok(),
                 Item::Other(_) => None,
             });
@@ -214,10 +209,10 @@ impl Exchange {
             GetItem { items: &[ItemRef { id: id.as_str(), change_key: None }], properties: &PROPERTIES };
         let got = self.client.call(room.as_str(), &get, |body| {
             let Body::GetItem(messages) = body else { return Err(another(Effect::Read)) };
-            events(&only(Effect::Read, messages)?.payload)
+            event(contents::item(messages, id.as_str())?).map_err(incomplete)
         });
         match got.await {
-            Ok(events) => Ok(events.into_iter().next()),
+            Ok(event) => Ok(Some(event)),
             Err(Failed::Refused(Kind::Gone, _)) => Ok(None),
             Err(failed) => Err(failed),
         }
@@ -232,10 +227,13 @@ impl Exchange {
         };
         let Some(around) = Window::clamped(from, to) else { return Ok(false) };
         let shown = self.events(room, around).await?;
-        Ok(shown.iter().any(|one| match is_series {
-            true => one.uid.is_some() && one.uid == event.uid,
-            false => one.id == event.id,
-        }))
+        Ok(match is_series {
+            true => shown.events.iter().any(|one| one.uid.is_some() && one.uid == event.uid),
+            false => {
+                let unreadable = shown.unreadable.iter().filter_map(|one| one.id.as_ref());
+                shown.events.iter().map(|one| &one.id).chain(unreadable).any(|id| *id == event.id)
+            }
+        })
     }
 
     async fn move_item(
@@ -247,7 +245,7 @@ impl Exchange {
     ) -> Result<(), Failed> {
         let back = MoveItem { items: &[item], to: self.folder(to, room) };
         let read = |body: &Body<'_>| match body {
-            Body::MoveItem(messages) => only(Effect::Write, messages).map(drop),
+            Body::MoveItem(messages) => contents::placed(messages),
             _ => Err(another(Effect::Write)),
         };
         self.client.traced(room.as_str(), &back, read, trail).await
@@ -271,10 +269,23 @@ impl Exchange {
             },
         };
         let read = |body: &Body<'_>| match body {
-            Body::UpdateItem(messages) => only(Effect::Write, messages).map(drop),
+            Body::UpdateItem(messages) => contents::updated(messages),
             _ => Err(another(Effect::Write)),
         };
-        self.client.traced(room.as_str(), &update, read, trail).await
+        let updated = self.client.traced(room.as_str(), &update, read, trail).await?;
+        match updated.as_str() == item.id || self.ends_as_an_exception(room, &updated, *end).await {
+            true => Ok(()),
+            false => Err(Failed::InDoubt(contents::ANOTHER_ITEM.to_owned())),
+        }
+    }
+
+    /// Whether this item is a changed date of a series that ends then: an occurrence becomes an exception by its first change,
+    /// and may get another id.
+    async fn ends_as_an_exception(&self, room: &RoomAddress, id: &EventId, end: DateTime<Utc>) -> bool {
+        match self.item(room, id).await {
+            Ok(Some(event)) => event.kind == EventKind::Exception && event.end == end,
+            _ => false,
+        }
     }
 
     async fn respond(
@@ -283,8 +294,10 @@ impl Exchange {
         create: CreateItem<'_>,
         trail: &mut Vec<RequestIds>,
     ) -> Result<(), Failed> {
+        let is_new = matches!(create, CreateItem::CalendarItem(_));
         let read = |body: &Body<'_>| match body {
-            Body::CreateItem(messages) => only(Effect::Write, messages).map(drop),
+            Body::CreateItem(messages) if is_new => contents::placed(messages),
+            Body::CreateItem(messages) => contents::responded(messages),
             _ => Err(another(Effect::Write)),
         };
         self.client.traced(room.as_str(), &create, read, trail).await
@@ -327,7 +340,7 @@ impl Exchange {
         };
         let read = |body: &Body<'_>| match body {
             Body::GetUserAvailability(messages) if messages.len() == rooms.len() => {
-                Ok(messages.iter().map(busy).collect())
+                Ok(messages.iter().map(|message| busy(message, window)).collect())
             }
             _ => Err(another(Effect::Read)),
         };
@@ -341,25 +354,26 @@ impl Calendar for Exchange {
         Capabilities { can_mute_updates: true, has_change_key_lock: true }
     }
 
-    async fn events(&self, room: &RoomAddress, window: Window) -> Result<Vec<Event>, Trouble> {
+    async fn events(&self, room: &RoomAddress, window: Window) -> Result<CalendarView, Trouble> {
         let mut open = vec![window];
         let mut seen = BTreeSet::new();
-        let mut all = Vec::new();
+        let mut all = CalendarView::default();
         while let Some(part) = open.pop() {
             match self.view(room, part).await? {
-                // CalendarView also returns an item that ends where the view begins; it has no instant in the window.
-                Some(events) => all.extend(
-                    events
-                        .into_iter()
-                        .filter(|event| event.overlaps(&window) && seen.insert(event.id.clone())),
-                ),
+                Some(view) => {
+                    // CalendarView also returns an item that ends where the view begins; it has no instant in the window.
+                    let mut inside = |event: &Event| event.overlaps(&window) && seen.insert(event.id.clone());
+                    all.events.extend(view.events.into_iter().filter(|event| inside(event)));
+                    all.unreadable
+                        .extend(view.unreadable.into_iter().filter(|item| item.may_overlap(&window)));
+                }
                 None => {
                     let (early, late) = part.halves().ok_or_else(too_crowded)?;
                     open.extend([late, early]);
                 }
             }
         }
-        all.sort_by_key(|event| (event.start, event.end));
+        all.events.sort_by_key(|event| (event.start, event.end));
         Ok(all)
     }
 
@@ -424,7 +438,7 @@ impl Calendar for Exchange {
         let since = since - CLOCKS_APART;
         let found = self.client.call(room.as_str(), &list, |body| {
             let Body::FindItem(messages) = body else { return Err(another(Effect::Read)) };
-            let items = &only(Effect::Read, messages)?.payload.items;
+            let (items, _) = contents::page(messages, 0)?;
             Ok(items.iter().any(|item| matches!(item, Item::Other(item) if tells(item, step, about, since))))
         });
         Ok(found.await?)
@@ -482,8 +496,8 @@ impl Calendar for Exchange {
         for group in rooms.chunks(AVAILABILITY_ROOMS_MAX) {
             match self.availability(group, window).await {
                 Ok(answers) => all.extend(answers),
-                // One room that cannot be acted for must not hide the others: look at each.
-                Err(Failed::Refused(..)) => all.extend(vec![Busy::Look; group.len()]),
+                // One room that cannot be acted for, or whose answer cannot be read, must not hide the others: look at each.
+                Err(Failed::Refused(..) | Failed::Unclear(_)) => all.extend(vec![Busy::Look; group.len()]),
                 Err(failed) => return Err(failed.into()),
             }
         }
@@ -516,7 +530,8 @@ impl Calendar for Exchange {
     async fn rooms_of(&self, room_list: &str, asking: &RoomAddress) -> Result<Vec<RoomAddress>, Trouble> {
         let read = |body: &Body<'_>| match body {
             Body::GetRooms(message) => {
-                successful(Effect::Read, message)?.payload.iter().map(room_address).collect()
+                let rooms = &successful(Effect::Read, message)?.payload;
+                Ok(usable_rooms(contents::content(Effect::Read, rooms, "Rooms")?))
             }
             _ => Err(another(Effect::Read)),
         };
@@ -530,10 +545,7 @@ fn series_properties() -> Vec<Property> {
 
 fn read_series(body: &Body<'_>) -> Result<Series, Verdict> {
     let Body::GetItem(messages) = body else { return Err(another(Effect::Read)) };
-    match only(Effect::Read, messages)?.payload.as_slice() {
-        [Item::Calendar(item)] => series(item).map_err(incomplete),
-        _ => Err(another(Effect::Read)),
-    }
+    series(contents::calendar_item(messages)?).map_err(incomplete)
 }
 
 fn found_series(got: Result<Series, Failed>) -> Result<Option<Series>, Trouble> {
@@ -579,39 +591,59 @@ fn is_the_one(event: &Event, seen: &Seen) -> bool {
     event.uid == seen.uid && event.uid.is_some() && event.start == seen.start && event.end == seen.end
 }
 
-/// Every calendar item as an event. Another kind of item is none; a calendar item that cannot be placed in time is an
-/// error, because leaving it out could free a room that is taken.
-fn events(items: &[Item<'_>]) -> Result<Vec<Event>, Verdict> {
-    let calendar_items = items.iter().filter_map(|item| match item {
-        Item::Calendar(item) => Some(item),
-        Item::Other(_) => None,
-    });
-    calendar_items.map(|item| event(item).map_err(incomplete)).collect()
+/// Every calendar item as an event. Another kind of item is none; a calendar item that cannot be placed in time is kept as
+/// unreadable, because leaving it out could free a room that is taken.
+fn read_items(items: &[Item<'_>]) -> CalendarView {
+    let mut view = CalendarView::default();
+    for (index, item) in items.iter().enumerate() {
+        let Item::Calendar(item) = item else { continue };
+        match event(item) {
+            Ok(event) => view.events.push(event),
+            Err(missing) => view.unreadable.push(Unreadable {
+                id: item.item_id.as_ref().map(|id| EventId::new(&*id.id)),
+                position: index + 1,
+                missing,
+                start: item.start,
+                end: item.end,
+            }),
+        }
+    }
+    view
 }
 
 fn incomplete(missing: &str) -> Verdict {
     strange(Effect::Read, format!("a calendar item without {missing}"))
 }
 
-/// Only a full view without anything in it is proof of emptiness. Less than that (no rights, no data): look.
-fn busy(message: &ResponseMessage<'_, FreeBusyView<'_>>) -> Busy {
+/// Only a full view of the whole window without anything in it is proof of emptiness. Less than that (no rights, no data,
+/// an end before the window's): look.
+fn busy(message: &ResponseMessage<'_, FreeBusyView<'_>>, window: Window) -> Busy {
     let view = &message.payload;
     let tells_events = view
         .view_type
         .as_deref()
         .is_some_and(|kind| matches!(kind, "Detailed" | "DetailedMerged" | "FreeBusyMerged"));
-    let free = view.merged.as_deref().is_none_or(|merged| merged.bytes().all(|state| state == b'0'));
-    match message.class {
-        ResponseClass::Success if tells_events && free && view.events.is_empty() => Busy::Empty,
+    let intervals = (window.end() - window.start()).num_minutes() / i64::from(AVAILABILITY_INTERVAL_MINUTES);
+    let free = view.merged.as_deref().is_some_and(|merged| {
+        let states = i64::try_from(merged.len()).unwrap_or(i64::MAX);
+        states >= intervals.max(1) && merged.bytes().all(|state| state == b'0')
+    });
+    match successful(Effect::Read, message) {
+        Ok(_) if tells_events && free && view.events.is_empty() => Busy::Empty,
         _ => Busy::Look,
     }
 }
 
-fn room_address(room: &Mailbox<'_>) -> Result<RoomAddress, Verdict> {
-    let address = room.email_address.as_deref().unwrap_or_default();
-    address
-        .parse()
-        .map_err(|error| strange(Effect::Read, format!("a room list with a strange member: {error}")))
+/// The members with an address. One without costs the others nothing; no action reaches a room that is left out.
+fn usable_rooms(members: &[Mailbox<'_>]) -> Vec<RoomAddress> {
+    let usable = |(index, member): (usize, &Mailbox<'_>)| {
+        let address = member.email_address.as_deref().unwrap_or_default().parse();
+        if address.is_err() {
+            tracing::warn!(member = index + 1, "left a member of the room list out: it has no SMTP address");
+        }
+        address.ok()
+    };
+    members.iter().enumerate().filter_map(usable).collect()
 }
 
 pub(super) fn another(effect: Effect) -> Verdict {

@@ -24,6 +24,10 @@ use crate::ews::op::Effect;
 use crate::ews::types::MessageXmlEntry;
 use crate::http_field::visible;
 
+/// The longest response code of Exchange's has some 60.
+const CODE_BYTES_MAX: usize = 100;
+/// What stands for the code of a fault that has none.
+pub(super) const NO_CODE: &str = "fault without a code";
 /// How much of a server's reason is passed on.
 const REASON_CHARS_MAX: usize = 240;
 /// How much of a page is searched for its reason.
@@ -124,7 +128,7 @@ pub fn classify(effect: Effect, answer: &HttpAnswer, decoded: &Result<Decoded<'_
     match decoded {
         Ok(decoded) => match &decoded.envelope.body {
             Body::Fault(fault) => {
-                let code = fault.code().unwrap_or("fault without a code");
+                let code = fault.code().unwrap_or(NO_CODE);
                 or_after(answer, by_code(effect, code, &fault.message_xml))
             }
             _ if answer.status == 200 => Verdict::Done,
@@ -148,7 +152,7 @@ fn or_after(answer: &HttpAnswer, verdict: Verdict) -> Verdict {
 /// of faults and of response messages.
 pub fn by_code(effect: Effect, code: &str, details: &[MessageXmlEntry<'_>]) -> Verdict {
     let inner = detail(details, "InnerErrorResponseCode").filter(|inner| meaning(inner) == Meaning::Busy);
-    let text = code.to_owned();
+    let text = named(code);
     match meaning(inner.unwrap_or(code)) {
         Meaning::Success => Verdict::Done,
         Meaning::Busy => Verdict::Wait { at_least: back_off(details), fewer: false, code: text },
@@ -163,6 +167,15 @@ pub fn by_code(effect: Effect, code: &str, details: &[MessageXmlEntry<'_>]) -> V
             Verdict::OnceMore(Kind::NotImpersonated, text)
         }
         clear => Verdict::Refused(kind(clear), text),
+    }
+}
+
+/// The code as logs and callers may see it: a server may write anything there, a text of any length too.
+pub(super) fn named(code: &str) -> String {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    match code == NO_CODE || code.len() <= CODE_BYTES_MAX && code.bytes().all(is_name) {
+        true => code.to_owned(),
+        false => format!("a response code of {} characters that is no name", code.chars().count()),
     }
 }
 

@@ -13,6 +13,9 @@ use super::login::Denied;
 use crate::clock::{Clock as _, SystemClock};
 use crate::http_field::retry_after;
 
+/// The longest name of a request that is kept.
+const REQUEST_ID_BYTES_MAX: usize = 128;
+
 /// What became of one request.
 #[derive(Debug)]
 pub enum Delivery {
@@ -59,7 +62,9 @@ impl HttpAnswer {
 
     /// Exchange's own name for the request, for its administrators' logs.
     pub fn request_id(&self) -> Option<&str> {
-        self.headers.get("request-id")?.to_str().ok()
+        let id = self.headers.get("request-id")?.to_str().ok()?;
+        // It goes into the journal and to callers; Exchange's is a GUID.
+        (id.len() <= REQUEST_ID_BYTES_MAX).then_some(id)
     }
 }
 

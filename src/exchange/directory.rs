@@ -7,16 +7,14 @@ use chrono::TimeDelta;
 
 use super::calendar::{Exchange, another};
 use super::client::Failed;
-use super::messages::successful;
+use super::contents;
 use crate::calendar::{Event, Person, RoomAddress};
 use crate::clock::{Clock as _, SystemClock};
 use crate::engine::{AddressLookup, Directory, MailboxAddresses};
 use crate::ews::codec::Body;
 use crate::ews::op::{Effect, GetUserAvailability, Resolution, ResolutionSet, ResolveNames};
+use crate::ews::types::ResponseClass;
 
-/// `ResolveNames` has no match in the address lists. The other codes of a failed resolution prove less: with
-/// `ErrorNameResolutionNoMailbox` there is an entry, without a mailbox.
-const NO_RESULTS: &str = "ErrorNameResolutionNoResults";
 /// `GetUserAvailability` has no recipient with this address.
 const NO_RECIPIENT: &str = "ErrorMailRecipientNotFound";
 /// The window of the availability that is requested to learn whether a recipient exists; its content does not matter.
@@ -48,11 +46,8 @@ impl Exchange {
         let resolve = ResolveNames { unresolved_entry: &entry, full_contact_data: true };
         let found = self.client.call(room.as_str(), &resolve, |body| {
             let Body::ResolveNames(messages) = body else { return Err(another(Effect::Read)) };
-            let [message] = messages.as_slice() else { return Err(another(Effect::Read)) };
-            if message.code.0 == NO_RESULTS {
-                return Ok(AddressLookup::NotFound);
-            }
-            successful(Effect::Read, message).map(|message| exact_match(&message.payload, address))
+            let found = contents::resolved(messages)?;
+            Ok(found.map_or(AddressLookup::NotFound, |found| exact_match(found, address)))
         });
         match found.await {
             Err(Failed::Refused(..)) => Ok(AddressLookup::Unknown),
@@ -71,7 +66,9 @@ impl Exchange {
         };
         let found = self.client.call(room.as_str(), &request, |body| match body {
             Body::GetUserAvailability(messages) => match messages.as_slice() {
-                [message] if message.code.0 == NO_RECIPIENT => Ok(Directory::Nobody),
+                [message] if message.class == ResponseClass::Error && message.code.0 == NO_RECIPIENT => {
+                    Ok(Directory::Nobody)
+                }
                 _ => Ok(Directory::Unknown),
             },
             _ => Err(another(Effect::Read)),
@@ -111,11 +108,10 @@ impl Exchange {
         let resolve = ResolveNames { unresolved_entry: legacy_dn, full_contact_data: false };
         let found = self.client.call(room.as_str(), &resolve, |body| {
             let Body::ResolveNames(messages) = body else { return Err(another(Effect::Read)) };
-            let [message] = messages.as_slice() else { return Err(another(Effect::Read)) };
-            successful(Effect::Read, message).map(|message| match message.payload.resolutions.as_slice() {
+            Ok(contents::resolved(messages)?.and_then(|found| match found.resolutions.as_slice() {
                 [only] => primary_address(only).map(str::to_owned),
                 _ => None,
-            })
+            }))
         });
         match found.await {
             Err(Failed::Refused(..)) => Ok(None),

@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::affinity::Affinity;
 use super::calendar::another;
-use super::classify::{Kind, Verdict, by_code};
+use super::classify::{Kind, NO_CODE, Verdict, by_code};
 use super::client::{Client, Failed, StreamFailure};
 use super::messages::only;
 use super::transport::Begun;
@@ -286,7 +286,7 @@ fn understand(
     let messages = match body {
         Body::GetStreamingEvents(messages) => messages,
         Body::Fault(fault) => {
-            return Err(failed(fault.code().unwrap_or("fault without a code"), &fault.message_xml));
+            return Err(failed(fault.code().unwrap_or(NO_CODE), &fault.message_xml));
         }
         _ => return Err(broken("an answer to something else").into()),
     };

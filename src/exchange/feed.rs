@@ -10,8 +10,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::calendar::{Exchange, another};
 use super::classify::Kind;
 use super::client::Failed;
+use super::contents;
 use super::ears::Subscriptions;
-use super::messages::only;
 use super::sites::Sites;
 use crate::calendar::RoomAddress;
 use crate::concurrency::ConcurrencyLimit;
@@ -59,11 +59,8 @@ impl Exchange {
         };
         let read = |body: &Body<'_>| {
             let Body::SyncFolderItems(messages) = body else { return Err(another(Effect::Read)) };
-            let page = &only(Effect::Read, messages)?.payload;
-            let Some(state) = &page.sync_state else { return Err(another(Effect::Read)) };
-            let state = SyncState(state.clone().into_owned());
-            let more = page.includes_last_item_in_range == Some(false);
-            Ok((Synced { changed: !page.changes.is_empty(), state }, more))
+            let (state, changed, more) = contents::changes(messages)?;
+            Ok((Synced { changed, state: SyncState(state.to_owned()) }, more))
         };
         self.client.call(room.as_str(), &sync, read).await
     }
@@ -105,10 +102,10 @@ impl Feed for Exchange {
                 Err(failed) => return Err(failed.into()),
             };
             changed |= page.changed;
-            // A server that says there is more and goes no further is not asked for ever.
-            let stuck = state.as_ref() == Some(&page.state);
+            // A server that announces more and sends nothing further is not asked for ever; what it holds back may be a change.
+            let stuck = more && state.as_ref() == Some(&page.state);
             if !more || stuck {
-                return Ok(Synced { changed, state: page.state });
+                return Ok(Synced { changed: changed || stuck, state: page.state });
             }
             state = Some(page.state);
         }

@@ -1,6 +1,6 @@
 //! From response messages to values: which message counts, and what its code means for the whole request.
 
-use super::classify::{Kind, Verdict, by_code};
+use super::classify::{Kind, Verdict, by_code, named};
 use crate::ews::op::Effect;
 use crate::ews::types::{ResponseClass, ResponseMessage};
 
@@ -15,20 +15,26 @@ pub(super) fn only<'m, 'a, T>(
     }
 }
 
-/// The message, if it says success. A warning is one, unless it says that the item was not reached.
+/// The message, if it is a success by its class and by its code. A warning is none: it "describes a request that was not
+/// processed" (`ResponseClass`). Where class and code disagree, the code decides about a read, and a write is in doubt.
 pub(super) fn successful<'m, 'a, T>(
     effect: Effect,
     message: &'m ResponseMessage<'a, T>,
 ) -> Result<&'m ResponseMessage<'a, T>, Verdict> {
     let verdict = by_code(effect, &message.code.0, &message.message_xml);
     match (message.class, verdict) {
-        (ResponseClass::Success, _) => Ok(message),
-        (ResponseClass::Warning, Verdict::Wait { at_least, fewer, code }) => {
-            Err(Verdict::Wait { at_least, fewer, code })
+        (ResponseClass::Success, Verdict::Done) => Ok(message),
+        (ResponseClass::Warning, Verdict::Done) => {
+            Err(strange(effect, "a warning without a code".to_owned()))
         }
-        (ResponseClass::Warning, _) => Ok(message),
         (ResponseClass::Error, Verdict::Done) => Err(strange(effect, "an error without a code".to_owned())),
-        (ResponseClass::Error, verdict) => Err(verdict),
+        (ResponseClass::Error, verdict) | (ResponseClass::Warning, verdict @ Verdict::Wait { .. }) => {
+            Err(verdict)
+        }
+        (ResponseClass::Success | ResponseClass::Warning, verdict) => Err(match effect {
+            Effect::Read => verdict,
+            Effect::Write => Verdict::InDoubt { code: named(&message.code.0) },
+        }),
     }
 }
 

@@ -8,6 +8,7 @@ pub mod autodiscover;
 mod calendar;
 mod classify;
 mod client;
+mod contents;
 mod delivery;
 mod dial;
 mod directory;

@@ -8,7 +8,8 @@ use super::calendar::Exchange;
 use crate::action::{Fault, Seen, Step};
 use crate::calendar::{Event, EventId, RoomAddress, RoomPattern, Series, Window};
 use crate::engine::{
-    AddressLookup, Busy, Calendar, Capabilities, Directory, EventLookup, Number, Reply, Trouble, Written,
+    AddressLookup, Busy, Calendar, CalendarView, Capabilities, Directory, EventLookup, Number, Reply,
+    Trouble, Written,
 };
 
 /// All configured Exchanges.
@@ -57,7 +58,7 @@ impl Calendar for Sites {
         Capabilities { can_mute_updates: true, has_change_key_lock: true }
     }
 
-    async fn events(&self, room: &RoomAddress, window: Window) -> Result<Vec<Event>, Trouble> {
+    async fn events(&self, room: &RoomAddress, window: Window) -> Result<CalendarView, Trouble> {
         self.of(room)?.events(room, window).await
     }
 

@@ -6,10 +6,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::time::timeout;
 
+use super::PATIENCE;
 use super::due::Due;
 use super::history::EventHistory;
 use super::queue::Queue;
@@ -69,7 +72,7 @@ pub struct Kept {
 
 impl Kept {
     /// Whether it was so at most so long ago. Of what lies ahead of a clock that was set back, nothing is known.
-    fn is_younger(&self, age: TimeDelta, now: DateTime<Utc>) -> bool {
+    pub(crate) fn is_younger(&self, age: TimeDelta, now: DateTime<Utc>) -> bool {
         now - self.as_of <= age && self.as_of - now <= TimeDelta::seconds(1)
     }
 }
@@ -161,7 +164,29 @@ pub struct Rooms {
     /// Rooms to be read again.
     pub(super) stale: Queue,
     readings: AtomicU64,
+    /// Rooms with a reading that goes on without its caller.
+    detached: Mutex<HashSet<RoomAddress>>,
     edges: OnceLock<Edges>,
+}
+
+/// The one reading of a room that goes on without its caller.
+struct Detached {
+    rooms: Arc<Rooms>,
+    room: RoomAddress,
+}
+
+impl Detached {
+    /// `None` when the room has one.
+    fn new(rooms: &Arc<Rooms>, room: &RoomAddress) -> Option<Self> {
+        let is_first = rooms.detached.lock().unwrap_or_else(PoisonError::into_inner).insert(room.clone());
+        is_first.then(|| Self { rooms: rooms.clone(), room: room.clone() })
+    }
+}
+
+impl Drop for Detached {
+    fn drop(&mut self) {
+        self.rooms.detached.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.room);
+    }
 }
 
 /// Moments at which a room looks different because of an event, besides its start and its end.
@@ -180,6 +205,7 @@ impl Rooms {
             turned: Queue::default(),
             stale: Queue::default(),
             readings: AtomicU64::new(0),
+            detached: Mutex::default(),
             edges: OnceLock::new(),
         }
     }
@@ -225,21 +251,43 @@ impl Rooms {
     /// # Errors
     /// When it has to be read and cannot be.
     pub async fn get(&self, room: &RoomAddress, age: TimeDelta) -> Result<Kept, Trouble> {
-        let fresh = || {
-            let (known, now) = (self.read(), self.clock.now());
-            let room = known.get(room)?;
-            let young = |kept: &Kept| room.changes == room.seen && kept.is_younger(age, now);
-            room.current(now, self.silence).or_else(|| room.known().filter(young))
-        };
-        if let Some(kept) = fresh() {
+        if let Some(kept) = self.fresh(room, age) {
             return Ok(kept);
         }
         let _turn = self.reading.take(room.as_str()).await;
         // Somebody may have read it while we waited.
-        match fresh() {
+        match self.fresh(room, age) {
             Some(kept) => Ok(kept),
             None => self.read_now(room).await,
         }
+    }
+
+    /// The same, within `patience`; `None` when the server has not answered by then. The reading goes on without its caller, so
+    /// that a server slower than every caller still becomes known: one such reading for each room.
+    pub async fn get_within(
+        self: &Arc<Self>,
+        room: &RoomAddress,
+        age: TimeDelta,
+        patience: Duration,
+    ) -> Option<Result<Kept, Trouble>> {
+        if let Some(kept) = self.fresh(room, age) {
+            return Some(Ok(kept));
+        }
+        let Some(detached) = Detached::new(self, room) else {
+            return timeout(patience, self.get(room, age)).await.ok();
+        };
+        let read = tokio::spawn(async move {
+            let longest = patience.max(PATIENCE);
+            timeout(longest, detached.rooms.get(&detached.room, age)).await.ok()
+        });
+        timeout(patience, read).await.ok()?.ok()?
+    }
+
+    fn fresh(&self, room: &RoomAddress, age: TimeDelta) -> Option<Kept> {
+        let (known, now) = (self.read(), self.clock.now());
+        let room = known.get(room)?;
+        let young = |kept: &Kept| room.changes == room.seen && kept.is_younger(age, now);
+        room.current(now, self.silence).or_else(|| room.known().filter(young))
     }
 
     /// Reads the room if what is known of it is not what is so.
@@ -258,7 +306,7 @@ impl Rooms {
         let from = occupancy::reading_start(now);
         let window = Window::clamped(from, now + AHEAD).ok_or_else(|| Trouble::ours("no time ahead"))?;
         self.readings.fetch_add(1, Ordering::Relaxed);
-        let events = Arc::new(self.calendar.events(room, window).await?);
+        let events = Arc::new(self.calendar.events(room, window).await?.taken()?);
         let kept = Kept { events, read_at: now, as_of: now, how: How::Asked, until: window.end() };
         self.keep(room, kept, seen);
         self.known(room).ok_or_else(|| Trouble::ours("what was read is forgotten already"))

@@ -95,7 +95,7 @@ impl Service {
     ) -> Result<CheckInReceipt, NoCheckIn> {
         let CheckInRequest { room, event, source } = request;
         let at = self.now();
-        let event = self.check_in(room, event.as_deref(), source.clone()).await?;
+        let event = self.check_in(room, event.as_deref(), source.clone(), patience).await?;
         // The sign is kept: what begins from now on sees it. What had begun before is waited for.
         let idle = tokio::time::timeout(patience, self.engine.wait_until_idle(room)).await;
         if idle.map_err(|_| NoCheckIn::Undecided)? {
@@ -143,7 +143,7 @@ impl Service {
     /// The event is on the room's calendar, and takes place.
     async fn stands(&self, room: &RoomAddress, event: &Event) -> Result<bool, Trouble> {
         let Some(window) = Window::clamped(event.start, event.end) else { return Ok(true) };
-        let events = self.engine.calendar().events(room, window).await?;
+        let events = self.engine.calendar().events(room, window).await?.taken()?;
         let is_it = |other: &Event| {
             other.id == event.id || event.identity().is_some() && other.identity() == event.identity()
         };

@@ -30,6 +30,7 @@ mod webhook;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -54,6 +55,9 @@ use crate::engine::{Engine, Trouble};
 use crate::live::{Kept, Live, Rooms, SILENCE};
 use crate::presence::{CrowdLog, SharedBooks, Sign};
 use crate::store::{Desk, StoreError};
+
+/// What was read longer ago than this says nothing of a room any more, where its server does not answer.
+const STALE_MAX: TimeDelta = TimeDelta::minutes(15);
 
 /// How the service behaves. Replaced as a whole while it runs ([`Service::set_options`]).
 #[derive(Debug, Clone)]
@@ -191,10 +195,24 @@ impl Service {
         self.engine.clock().now()
     }
 
-    /// The room as far as it is known, read again when that is too old.
-    pub async fn status(&self, room: &RoomAddress) -> Result<Status, Trouble> {
-        let kept = self.rooms.get(room, self.options().state_age).await?;
+    /// The room as far as it is known, read again when that is too old. Where the server does not answer within `patience`, as
+    /// it was known last: its `as_of` says when.
+    ///
+    /// # Errors
+    /// When it has to be read and cannot be, or is not known from the last quarter of an hour either.
+    pub async fn status(&self, room: &RoomAddress, patience: Duration) -> Result<Status, NoStatus> {
+        let kept = self.kept(room, patience).await?;
         Ok(self.judge(room, &kept))
+    }
+
+    async fn kept(&self, room: &RoomAddress, patience: Duration) -> Result<Kept, NoStatus> {
+        match self.rooms.get_within(room, self.options().state_age, patience).await {
+            Some(read) => read.map_err(NoStatus::Trouble),
+            None => {
+                let known = self.rooms.known(room);
+                known.filter(|kept| kept.is_younger(STALE_MAX, self.now())).ok_or(NoStatus::Late)
+            }
+        }
     }
 
     /// The room as it was read last, if it ever was.
@@ -218,10 +236,11 @@ impl Service {
         room: &RoomAddress,
         wanted: Option<&str>,
         source: String,
+        patience: Duration,
     ) -> Result<Event, NoCheckIn> {
         let now = self.now();
         let options = self.options();
-        let kept = self.rooms.get(room, options.state_age).await.map_err(NoCheckIn::Trouble)?;
+        let kept = self.kept(room, patience).await?;
         let rule = options.rules.check_in(room);
         let early = rule.as_ref().map_or(TimeDelta::zero(), |rule| rule.early);
         let seen_since = |event: &Event| self.rooms.seen_since(room, event);
@@ -241,6 +260,26 @@ impl Service {
         }
         self.notices.tell(Notice::CheckedIn { room: room.clone(), at: now, source: sign.source });
         Ok(event.clone())
+    }
+}
+
+/// Why it is not known how a room is.
+#[derive(Debug, thiserror::Error)]
+pub enum NoStatus {
+    /// The calendar could not be read.
+    #[error(transparent)]
+    Trouble(Trouble),
+    /// The server did not answer in time, and nothing recent is known.
+    #[error("Exchange did not answer in time")]
+    Late,
+}
+
+impl From<NoStatus> for NoCheckIn {
+    fn from(unknown: NoStatus) -> Self {
+        match unknown {
+            NoStatus::Trouble(trouble) => Self::Trouble(trouble),
+            NoStatus::Late => Self::Late,
+        }
     }
 }
 
@@ -267,6 +306,9 @@ pub enum NoCheckIn {
     /// The calendar could not be read.
     #[error(transparent)]
     Trouble(Trouble),
+    /// The server did not answer in time.
+    #[error("{}", NoStatus::Late)]
+    Late,
     /// It could not be kept.
     #[error(transparent)]
     Store(StoreError),

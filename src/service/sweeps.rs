@@ -36,8 +36,8 @@ pub enum Phase {
     Applied(Arc<Plan>, Arc<Vec<Applied>>),
     /// It would have touched too much, and touched nothing.
     Stopped(Arc<Plan>, Stop),
-    /// It broke off.
-    Failed(String),
+    /// It broke off. What was done before is kept.
+    Failed(String, Arc<Vec<Applied>>),
 }
 
 impl Phase {
@@ -49,16 +49,16 @@ impl Phase {
             Self::Applying(_) => "applying",
             Self::Applied(..) => "applied",
             Self::Stopped(..) => "stopped",
-            Self::Failed(_) => "failed",
+            Self::Failed(..) => "failed",
         }
     }
 
     /// Actions planned, or done.
     fn actions(&self) -> usize {
         match self {
-            Self::Planning | Self::Failed(_) => 0,
+            Self::Planning => 0,
             Self::Planned(plan) | Self::Applying(plan) | Self::Stopped(plan, _) => plan.actions().count(),
-            Self::Applied(_, applied) => applied.len(),
+            Self::Applied(_, applied) | Self::Failed(_, applied) => applied.len(),
         }
     }
 }
@@ -179,7 +179,7 @@ impl Service {
             let now = service.now();
             let phase = match Window::clamped(now, now + options.ahead) {
                 Some(window) => Phase::Planned(Arc::new(sweep.plan(&rooms, window, &*counter).await)),
-                None => Phase::Failed("no time ahead to look at".to_owned()),
+                None => Phase::Failed("no time ahead to look at".to_owned(), Arc::default()),
             };
             service.turn(id, |phase| *phase == Phase::Planning, phase);
         });
@@ -212,10 +212,12 @@ impl Service {
     async fn apply_plan(&self, plan: Arc<Plan>, progress: &dyn Progress) -> Phase {
         let sweep = self.sweep(self.options().rules.clone());
         match self.act(&sweep, &plan, progress).await {
-            Ok(Swept { broken_off: Some(error), .. }) => Phase::Failed(error.to_string()),
+            Ok(Swept { broken_off: Some(error), applied, .. }) => {
+                Phase::Failed(error.to_string(), Arc::new(applied))
+            }
             Ok(swept) => Phase::Applied(plan, Arc::new(swept.applied)),
             Err(SweepError::Stopped(stop)) => Phase::Stopped(plan, stop),
-            Err(error @ SweepError::Format(_)) => Phase::Failed(error.to_string()),
+            Err(error @ SweepError::Format(_)) => Phase::Failed(error.to_string(), Arc::default()),
         }
     }
 

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Whoever receives it checks the signature, and that the timestamp is not old. The same notice may come twice: its `id`
-//! says so. What could not be told in time is given up, and said in the log; what must not be lost is in the journal.
+//! says so. A consumer too slow to take all receives `missed` with their number. What could not be told in time is given up,
+//! and said in the log; what must not be lost is in the journal.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -78,20 +79,20 @@ impl Webhook {
                 }
             };
             left = if left == usize::MAX { left } else { left - 1 };
-            let notice = match heard {
+            let (kind, told) = match heard {
                 // How every room looks at every moment is for displays.
                 Ok(Noted { notice: Notice::Turned { .. }, .. }) => continue,
-                Ok(noted) => noted.notice,
+                Ok(noted) => (noted.notice.kind(), noted.notice.told()),
                 Err(RecvError::Lagged(missed)) => {
                     tracing::error!(missed, "the webhook is too slow: notices were not told");
-                    continue;
+                    ("missed", json!({ "missed": missed }))
                 }
                 Err(RecvError::Closed) => break,
             };
             let Ok(place) = places.clone().acquire_owned().await else { break };
             let hook = hook.clone();
             tokio::spawn(async move {
-                hook.tell(&notice).await;
+                hook.tell(kind, told).await;
                 drop(place);
             });
         }
@@ -100,8 +101,8 @@ impl Webhook {
         let _ = places.acquire_many(all).await;
     }
 
-    async fn tell(&self, notice: &Notice) {
-        let body = body(notice, Uuid::new_v4()).to_string();
+    async fn tell(&self, kind: &'static str, told: Value) {
+        let body = body(kind, told, Uuid::new_v4()).to_string();
         let mut said = None;
         for attempt in 0..TRIES {
             if attempt > 0 {
@@ -117,7 +118,7 @@ impl Webhook {
                 Err(why) => tracing::warn!(why, attempt, "the webhook cannot be reached"),
             }
         }
-        tracing::error!(kind = notice.kind(), "a notice was given up: the webhook did not take it");
+        tracing::error!(kind, "a notice was given up: the webhook did not take it");
     }
 
     fn headers(&self, body: &str, now: DateTime<Utc>) -> [(&'static str, String); 2] {
@@ -147,10 +148,11 @@ fn sign(secret: &str, timestamp: &str, body: &str) -> String {
     hex
 }
 
-fn body(notice: &Notice, id: Uuid) -> Value {
-    let mut body = notice.told();
+/// The notice as an object with its own id, so that a consumer tells a second delivery.
+fn body(kind: &str, told: Value, id: Uuid) -> Value {
+    let mut body = told;
     body["id"] = json!(id);
-    body["event"] = json!(notice.kind());
+    body["event"] = json!(kind);
     body
 }
 
@@ -164,6 +166,40 @@ mod tests {
         assert_eq!(pause(1, Some(Duration::from_secs(30))), Duration::from_secs(30));
         assert_eq!(pause(4, Some(Duration::ZERO)), AGAIN);
         assert_eq!(pause(1, Some(Duration::MAX)), RETRY_AFTER_MAX);
+    }
+
+    #[tokio::test]
+    async fn a_consumer_that_is_too_slow_receives_that_it_missed_some() {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/hook", listener.local_addr().unwrap());
+        let hook =
+            Webhook::new(&url, Secret::new("s".to_owned()), Arc::new(crate::clock::SystemClock)).unwrap();
+        let (notices, heard) = broadcast::channel(1);
+        for number in 1..=3 {
+            let room = "r@example.com".parse().unwrap();
+            let notice = Notice::CheckedIn { room, at: DateTime::UNIX_EPOCH, source: "panel".to_owned() };
+            notices.send(Noted { number, notice }).unwrap();
+        }
+        let running = tokio::spawn(hook.run(heard, CancellationToken::new()));
+        let (mut kinds, mut missed) = (Vec::new(), None);
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let (mut text, mut buffer) = (String::new(), [0; 4096]);
+            while !text.trim_end().ends_with('}') {
+                let len = stream.read(&mut buffer).await.unwrap();
+                text += std::str::from_utf8(&buffer[..len]).unwrap();
+            }
+            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+            stream.write_all(answer).await.unwrap();
+            let body: Value = serde_json::from_str(text.split_once("\r\n\r\n").unwrap().1).unwrap();
+            missed = missed.or_else(|| body["missed"].as_u64());
+            kinds.push(body["event"].as_str().unwrap().to_owned());
+        }
+        kinds.sort();
+        assert_eq!((kinds, missed), (vec!["check-in".to_owned(), "missed".to_owned()], Some(2)));
+        drop(notices);
+        running.await.unwrap();
     }
 
     /// The expected text was computed by Python: `hmac.new(b"Jefe", b'1778058000.{"id":1}', hashlib.sha256).hexdigest()`.

@@ -156,6 +156,6 @@ async fn a_sweep_is_told_of_to_those_who_may_sweep_all_its_rooms() {
     assert!(some.contains("event: action") && !some.contains("event: sweep"), "{some}");
     assert!(reader.contains("event: action") && !reader.contains("event: sweep"), "{reader}");
     // What it came to is for those who find it in the record.
-    let told = |heard: &str| heard.contains("\"message\"");
+    let told = |heard: &str| heard.contains("\"message\":\"");
     assert!(told(&some) && !told(&reader), "{reader}");
 }

@@ -97,6 +97,7 @@ fn a_subscription_and_a_state_of_synchronisation() {
     let changes: Vec<_> = payload
         .changes
         .iter()
+        .flatten()
         .map(|change| (&*change.element, change.item_id.as_ref().map(|id| &*id.id)))
         .collect();
     assert_eq!(changes, [("Create", Some("A")), ("Delete", Some("B")), ("ReadFlagChange", Some("C"))]);

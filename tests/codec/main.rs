@@ -5,6 +5,7 @@ mod battery;
 mod changes;
 mod checks;
 mod codes;
+mod contents;
 mod corpus;
 mod cuts;
 mod encode;

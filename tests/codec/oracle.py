@@ -124,7 +124,7 @@ def compare_items(operation, element, messages):
     told = []
     for message in messages:
         listed = message["payload"]
-        listed = listed.get("items", []) if isinstance(listed, dict) else listed or []
+        listed = (listed.get("items") or []) if isinstance(listed, dict) else listed or []
         told += [told_item(i["Calendar"]) for i in listed if isinstance(i, dict) and "Calendar" in i]
     if len(items) != len(told) and told:
         return [f"{len(told)} calendar items for {len(items)}"]

@@ -92,7 +92,9 @@ pub fn page_of(properties: &str) -> String {
 /// The items of a page.
 pub fn items<'a>(envelope: Envelope<'a>) -> Vec<Item<'a>> {
     match envelope.body {
-        Body::FindItem(mut messages) if messages.len() == 1 => messages.remove(0).payload.items,
+        Body::FindItem(mut messages) if messages.len() == 1 => {
+            messages.remove(0).payload.and_then(|folder| folder.items).expect("a list of items")
+        }
         other => panic!("no page: {other:?}"),
     }
 }

@@ -9,8 +9,8 @@ use adjourn::calendar::{
 };
 use adjourn::clock::ManualClock;
 use adjourn::engine::{
-    AddressLookup, Busy, Calendar, Capabilities, Directory, Engine, MailboxAddresses, Options, Reply,
-    Trouble, Written,
+    AddressLookup, Busy, Calendar, CalendarView, Capabilities, Directory, Engine, MailboxAddresses, Options,
+    Reply, Trouble, Written,
 };
 use adjourn::journal::MemoryJournal;
 use async_trait::async_trait;
@@ -203,7 +203,7 @@ impl Calendar for FakeCalendar {
         Capabilities { can_mute_updates: true, has_change_key_lock: true }
     }
 
-    async fn events(&self, room: &RoomAddress, window: Window) -> Result<Vec<Event>, Trouble> {
+    async fn events(&self, room: &RoomAddress, window: Window) -> Result<CalendarView, Trouble> {
         let mut state = self.0.lock().unwrap();
         state.reads += 1;
         if state.blind {
@@ -217,7 +217,8 @@ impl Calendar for FakeCalendar {
                 of == room && event.start < window.end() && window.start() <= event.end
             })
             .map(|(_, e)| e.clone())
-            .collect())
+            .collect::<Vec<_>>()
+            .into())
     }
 
     async fn event(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Trouble> {

@@ -17,7 +17,8 @@ use adjourn::action::{
 use adjourn::calendar::{Copy, Event, EventId, EventKind, RoomAddress, Scope, Series, Window};
 use adjourn::clock::Clock;
 use adjourn::engine::{
-    AddressLookup, Busy, Calendar, Capabilities, Directory, Engine, Mode, Options, Reply, Trouble,
+    AddressLookup, Busy, Calendar, CalendarView, Capabilities, Directory, Engine, Mode, Options, Reply,
+    Trouble,
 };
 use adjourn::journal::{Chain, Entry, Fact, Journal, Life, MemoryJournal};
 use async_trait::async_trait;
@@ -119,7 +120,7 @@ impl Calendar for Way {
         self.calendar.capabilities()
     }
 
-    async fn events(&self, room: &RoomAddress, window: Window) -> Result<Vec<Event>, Trouble> {
+    async fn events(&self, room: &RoomAddress, window: Window) -> Result<CalendarView, Trouble> {
         self.read(self.calendar.events(room, window)).await
     }
 

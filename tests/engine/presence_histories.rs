@@ -8,6 +8,7 @@
 //! `ADJOURN_PRESENCE_SEEDS=1000` plays more of them, `ADJOURN_PRESENCE_SEED=7` one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use adjourn::calendar::{Event, EventId, RoomAddress, Scope, Uid};
 use adjourn::cleanup::{CleanupMode, NoCheckIn, Place, Rules};
@@ -31,6 +32,8 @@ const DISPLAY: u64 = 0;
 /// The room in another building.
 const ELSEWHERE: u64 = 3;
 const SEEDS_DEFAULT: u64 = 20;
+/// How long a display waits.
+const SOON: Duration = Duration::from_secs(10);
 
 /// Minute of the story.
 type Minute = u64;
@@ -263,7 +266,10 @@ impl Stage {
                 continue;
             }
             let accepted = match source {
-                0 => service.check_in(&address(DISPLAY), Some(&meeting.id), "panel".to_owned()).await.is_ok(),
+                0 => service
+                    .check_in(&address(DISPLAY), Some(&meeting.id), "panel".to_owned(), SOON)
+                    .await
+                    .is_ok(),
                 feed => self.send(&service, &meeting, (comes, way), feed, minute).await,
             };
             story.meetings[index].checked_in |= accepted;

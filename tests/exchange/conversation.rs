@@ -13,11 +13,11 @@ use flate2::write::GzEncoder;
 
 use crate::script::{Reaction, Script};
 
-fn room() -> RoomAddress {
+pub fn room() -> RoomAddress {
     "r1@example.com".parse().unwrap()
 }
 
-fn noon() -> DateTime<Utc> {
+pub fn noon() -> DateTime<Utc> {
     "2026-11-24T12:00:00Z".parse().unwrap()
 }
 
@@ -29,16 +29,16 @@ fn settings(script: &Script) -> Settings {
     settings
 }
 
-fn exchange(script: &Script) -> Exchange {
+pub fn exchange(script: &Script) -> Exchange {
     Exchange::new(&settings(script)).unwrap()
 }
 
-fn shorten() -> Step {
+pub fn shorten() -> Step {
     let (id, change_key) = (EventId::new("AAMk="), ChangeKey::new("DwAA"));
     Step::SetEnd { id, change_key, end: noon(), notify: Notify::Nobody }
 }
 
-fn envelope(body: &str) -> Vec<u8> {
+pub fn envelope(body: &str) -> Vec<u8> {
     format!(
         r#"<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"
         xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages"
@@ -47,7 +47,7 @@ fn envelope(body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-fn message(operation: &str, class: &str, code: &str, rest: &str) -> Vec<u8> {
+pub fn message(operation: &str, class: &str, code: &str, rest: &str) -> Vec<u8> {
     envelope(&format!(
         r#"<m:{operation}Response><m:ResponseMessages><m:{operation}ResponseMessage ResponseClass="{class}">
         <m:ResponseCode>{code}</m:ResponseCode>{rest}</m:{operation}ResponseMessage></m:ResponseMessages>
@@ -55,22 +55,27 @@ fn message(operation: &str, class: &str, code: &str, rest: &str) -> Vec<u8> {
     ))
 }
 
-fn ok(body: Vec<u8>) -> Reaction {
+pub fn ok(body: Vec<u8>) -> Reaction {
     Reaction::Answer(200, "", body)
 }
 
 fn updated() -> Reaction {
-    ok(message("UpdateItem", "Success", "NoError", ""))
+    ok(message("UpdateItem", "Success", "NoError", UPDATED))
 }
 
-fn page(items: &str, last: bool) -> Vec<u8> {
+/// What Exchange returns of the item that [`shorten`] changes.
+const UPDATED: &str = "<m:Items><t:CalendarItem><t:ItemId Id=\"AAMk=\" ChangeKey=\"DwAB\"/></t:CalendarItem></m:Items>\
+                       <m:ConflictResults><t:Count>0</t:Count></m:ConflictResults>";
+
+pub fn page(items: &str, last: bool) -> Vec<u8> {
+    let total = items.matches("<t:CalendarItem>").count();
     let folder = format!(
-        r#"<m:RootFolder TotalItemsInView="1" IncludesLastItemInRange="{last}"><t:Items>{items}</t:Items></m:RootFolder>"#
+        r#"<m:RootFolder TotalItemsInView="{total}" IncludesLastItemInRange="{last}"><t:Items>{items}</t:Items></m:RootFolder>"#
     );
     message("FindItem", "Success", "NoError", &folder)
 }
 
-fn item(id: &str, hour: u32) -> String {
+pub fn item(id: &str, hour: u32) -> String {
     format!(
         r#"<t:CalendarItem><t:ItemId Id="{id}" ChangeKey="c"/><t:Start>2026-11-24T{hour}:00:00Z</t:Start>
         <t:End>2026-11-24T{hour}:30:00Z</t:End><t:IsMeeting>true</t:IsMeeting>
@@ -78,7 +83,7 @@ fn item(id: &str, hour: u32) -> String {
     )
 }
 
-fn window() -> Window {
+pub fn window() -> Window {
     Window::new(noon(), noon() + TimeDelta::hours(8)).unwrap()
 }
 
@@ -96,7 +101,7 @@ async fn a_request_names_the_room_three_times_and_the_account_once() {
 
 #[tokio::test]
 async fn connections_are_kept_and_a_dead_one_is_noticed_before_it_costs_a_write() {
-    let done = message("UpdateItem", "Success", "NoError", "");
+    let done = message("UpdateItem", "Success", "NoError", UPDATED);
     let script = Script::start(vec![ok(done.clone()), Reaction::AnswerAndClose(done)]).await;
     let exchange = exchange(&script);
     for _ in 0..2 {
@@ -120,7 +125,7 @@ async fn a_write_whose_answer_is_lost_is_in_doubt_and_never_sent_again() {
 #[tokio::test]
 async fn a_read_whose_answer_is_lost_is_asked_again() {
     let script = Script::start(vec![Reaction::Drop, Reaction::Silence, ok(page(&item("A", 13), true))]).await;
-    let events = exchange(&script).events(&room(), window()).await.unwrap();
+    let events = exchange(&script).events(&room(), window()).await.unwrap().events;
     assert_eq!((events.len(), script.seen().len()), (1, 3));
 }
 
@@ -186,7 +191,7 @@ async fn gzip_is_read_and_a_bomb_is_not() {
         Reaction::Answer(200, "Content-Encoding: gzip\r\n", zip.finish().unwrap())
     };
     let script = Script::start(vec![zip(&page(&item("A", 13), true))]).await;
-    assert_eq!(exchange(&script).events(&room(), window()).await.unwrap().len(), 1);
+    assert_eq!(exchange(&script).events(&room(), window()).await.unwrap().events.len(), 1);
     let script = Script::start(vec![zip(&vec![b' '; 65 << 20])]).await;
     assert!(matches!(exchange(&script).write(&room(), &shorten()).await.written, Written::InDoubt(_)));
 }
@@ -197,7 +202,7 @@ async fn a_truncated_view_is_read_in_halves_and_what_spans_them_counts_once() {
     let script =
         Script::start(vec![ok(page(&both, false)), ok(page(&both, true)), ok(page(&item("B", 16), true))])
             .await;
-    let events = exchange(&script).events(&room(), window()).await.unwrap();
+    let events = exchange(&script).events(&room(), window()).await.unwrap().events;
     assert_eq!(events.iter().map(|event| event.id.as_str()).collect::<Vec<_>>(), ["A", "B"]);
     assert_eq!(script.seen().len(), 3);
 }
@@ -237,8 +242,12 @@ async fn only_a_room_that_is_seen_empty_is_called_empty() {
             <t:MergedFreeBusy>{merged}</t:MergedFreeBusy></m:FreeBusyView></m:FreeBusyResponse>"#
         )
     };
-    let views =
-        [view("DetailedMerged", "00"), view("DetailedMerged", "02"), view("MergedOnly", "00")].concat();
+    let views = [
+        view("DetailedMerged", "00000000"),
+        view("DetailedMerged", "00000002"),
+        view("MergedOnly", "00000000"),
+    ]
+    .concat();
     let body = format!(
         "<m:GetUserAvailabilityResponse><m:FreeBusyResponseArray>{views}</m:FreeBusyResponseArray>\
          </m:GetUserAvailabilityResponse>"

@@ -179,7 +179,7 @@ async fn an_id_from_before_a_date_was_changed_leads_to_it_where_the_server_still
     world.date_ids(DateIds::Added);
     world.add_meeting(weekly(meeting()));
     let office = Office::open(world).await;
-    let seen = office.engine.calendar().events(&room(), Window::instant(now())).await.unwrap();
+    let seen = office.engine.calendar().events(&room(), Window::instant(now())).await.unwrap().events;
     done(office.ask(Ask::Extend { minutes: 15 }).await);
     let end = Action { target: Target::Event { id: seen[0].id.clone(), seen: None }, ..action(END) };
     done(office.engine.perform(end, Mode::Perform).await.unwrap().outcome);
@@ -286,7 +286,7 @@ async fn organizers_are_resolved_from_their_x500_names() {
     world.add_meeting(meeting());
     let office = Office::open(world).await;
     let calendar = office.engine.calendar();
-    let events = calendar.events(&room(), Window::instant(now())).await.unwrap();
+    let events = calendar.events(&room(), Window::instant(now())).await.unwrap().events;
     let organizer = events[0].organizer.as_ref().unwrap();
     assert!(organizer.address.is_none() && organizer.legacy_dn.is_some(), "{organizer:?}");
     let resolved = calendar.resolve_organizer(&room(), &events[0]).await.unwrap();

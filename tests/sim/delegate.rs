@@ -93,7 +93,7 @@ async fn an_event_of_another_mailbox_is_not_this_rooms() {
     let uid = world.add_meeting(meeting());
     let office = office(world, &[ROOM, "ada@example.com"]).await;
     let ada = "ada@example.com".parse().unwrap();
-    let theirs = office.engine.calendar().events(&ada, Window::instant(now())).await.unwrap();
+    let theirs = office.engine.calendar().events(&ada, Window::instant(now())).await.unwrap().events;
     let target = Target::Event { id: theirs[0].id.clone(), seen: None };
     for ask in [Ask::End(Notify::Nobody), Ask::Delete(DeleteHow::Silent)] {
         let wish = Action { target: target.clone(), ..action(ask) };

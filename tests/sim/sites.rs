@@ -48,7 +48,7 @@ async fn each_room_is_asked_about_where_it_lives_and_nowhere_else() {
     sites.add(vec!["oslo-*@example.com".parse().unwrap()], Exchange::new(&settings(&there, None)).unwrap());
     sites.others(Exchange::new(&settings(&here, None)).unwrap());
     for room in [HERE, THERE] {
-        assert_eq!(sites.events(&address(room), soon()).await.unwrap().len(), 1);
+        assert_eq!(sites.events(&address(room), soon()).await.unwrap().events.len(), 1);
     }
     let both = [address(THERE), address(HERE), address(THERE)];
     assert_eq!(sites.busy(&both, soon()).await.unwrap(), [Busy::Look; 3]);

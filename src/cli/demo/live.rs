@@ -189,7 +189,7 @@ impl Meeting {
         let (on_for, number) = (now - self.start, number as i64);
         if self.fate != Fate::Abandoned && !self.come && on_for > TimeDelta::seconds(4 + 4 * number) {
             self.come = true;
-            if let Err(error) = service.check_in(room, None, "badge reader".to_owned()).await {
+            if let Err(error) = service.check_in(room, None, "badge reader".to_owned(), PATIENCE).await {
                 tracing::debug!(%room, %error, "nobody could check in");
             }
         }

@@ -24,7 +24,7 @@ pub(in crate::config) struct File {
     pub(in crate::config) scope: Scope,
     pub(in crate::config) engine: Engine,
     pub(in crate::config) journal: Journal,
-    pub(in crate::config) cleanup: Cleanup,
+    pub(in crate::config) cleanup: Option<Cleanup>,
     pub(in crate::config) api: Api,
     pub(in crate::config) schedules: Vec<Schedule>,
     pub(in crate::config) webhook: Option<Webhook>,

@@ -1,6 +1,7 @@
 //! What can be wrong with an answer, named exactly, with the byte where it shows.
 //!
-//! Never holds text of the answer beyond a name: subjects and bodies stay out of logs.
+//! Never holds text of the answer beyond the beginning of a name: subjects and bodies stay out of logs, and a name of a
+//! megabyte costs a log no megabyte.
 
 use std::fmt;
 
@@ -19,7 +20,52 @@ pub struct DecodeError {
 impl DecodeError {
     #[cold]
     pub(crate) fn new(deviation: Deviation, offset: usize) -> Self {
-        Self { deviation, offset }
+        Self { deviation: deviation.bounded(), offset }
+    }
+}
+
+/// Characters of an element's or attribute's name in an error.
+const NAME_CHARS_MAX: usize = 60;
+/// Characters of a namespace's name in an error.
+const NAMESPACE_CHARS_MAX: usize = 120;
+
+/// The beginning of `name`, as far as it is a plain name; an ellipsis stands for the rest.
+fn plain(name: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '.' | ':');
+    beginning(name, NAME_CHARS_MAX, is_plain)
+}
+
+fn beginning(text: &str, max: usize, is_shown: impl Fn(char) -> bool) -> String {
+    let shown: String = text.chars().take_while(|letter| is_shown(*letter)).take(max).collect();
+    if shown.len() < text.len() { shown + "…" } else { shown }
+}
+
+impl Deviation {
+    /// The same, with nothing in it but the beginnings of names.
+    fn bounded(self) -> Self {
+        match self {
+            Self::AttributeSyntax { element } => Self::AttributeSyntax { element: plain(&element) },
+            Self::DeclaredEncoding(name) => Self::DeclaredEncoding(plain(&name)),
+            Self::DuplicateAttribute { element, name } => {
+                Self::DuplicateAttribute { element: plain(&element), name: plain(&name) }
+            }
+            Self::InvalidName(name) => Self::InvalidName(plain(&name)),
+            Self::MismatchedEndTag { expected, found } => {
+                Self::MismatchedEndTag { expected: plain(&expected), found: plain(&found) }
+            }
+            Self::MissingElement { element, inside } => {
+                Self::MissingElement { element, inside: plain(&inside) }
+            }
+            Self::ResponseClass(class) => Self::ResponseClass(class.as_deref().map(plain)),
+            Self::NotSoap { root, namespace } => {
+                let namespace =
+                    beginning(&namespace, NAMESPACE_CHARS_MAX, |letter| letter.is_ascii_graphic());
+                Self::NotSoap { root: plain(&root), namespace }
+            }
+            Self::Truncated(name) => Self::Truncated(plain(&name)),
+            Self::UnboundPrefix(prefix) => Self::UnboundPrefix(plain(&prefix)),
+            other => other,
+        }
     }
 }
 
@@ -121,12 +167,6 @@ pub enum Deviation {
     /// A prefix that nothing declares.
     #[error("prefix {0:?} is not declared")]
     UnboundPrefix(String),
-    /// A value that its element cannot have, where no answer can be given without it.
-    #[error("unreadable value in {element}")]
-    Value {
-        /// The element.
-        element: &'static str,
-    },
 }
 
 /// What a body that is not UTF-8 seems to be.

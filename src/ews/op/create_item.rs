@@ -61,7 +61,7 @@ pub struct NewCalendarItem<'a> {
 }
 
 /// The answer: what was created (for a response object often nothing, or the copy that moved).
-pub type CreateItemAnswer<'a> = Vec<ResponseMessage<'a, Vec<Item<'a>>>>;
+pub type CreateItemAnswer<'a> = Vec<ResponseMessage<'a, Option<Vec<Item<'a>>>>>;
 
 impl MessageDisposition {
     /// All of them.

@@ -28,12 +28,12 @@ pub struct RootFolder<'a> {
     pub total_items_in_view: Option<u32>,
     /// `IncludesLastItemInRange`: false means the answer was truncated.
     pub includes_last_item_in_range: Option<bool>,
-    /// The items.
-    pub items: Vec<Item<'a>>,
+    /// The items; `None` when the folder came without a list of them, which an empty folder never does.
+    pub items: Option<Vec<Item<'a>>>,
 }
 
-/// The answer: one message per folder asked.
-pub type FindItemAnswer<'a> = Vec<ResponseMessage<'a, RootFolder<'a>>>;
+/// The answer: one message per folder asked. `None`: without `m:RootFolder`, as an error is.
+pub type FindItemAnswer<'a> = Vec<ResponseMessage<'a, Option<RootFolder<'a>>>>;
 
 impl Operation for FindItem<'_> {
     const NAME: &'static str = "FindItem";

@@ -41,7 +41,7 @@ pub struct Folder<'a> {
 }
 
 /// The answer: one message per folder asked.
-pub type GetFolderAnswer<'a> = Vec<ResponseMessage<'a, Vec<Folder<'a>>>>;
+pub type GetFolderAnswer<'a> = Vec<ResponseMessage<'a, Option<Vec<Folder<'a>>>>>;
 
 impl Operation for GetFolder<'_> {
     const NAME: &'static str = "GetFolder";

@@ -22,8 +22,8 @@ pub struct GetSeries<'a> {
     pub properties: &'a [Property],
 }
 
-/// The answer: one message per id, in request order.
-pub type GetItemAnswer<'a> = Vec<ResponseMessage<'a, Vec<Item<'a>>>>;
+/// The answer: one message per id, in request order. `None`: without `m:Items`.
+pub type GetItemAnswer<'a> = Vec<ResponseMessage<'a, Option<Vec<Item<'a>>>>>;
 
 impl Operation for GetItem<'_> {
     const NAME: &'static str = "GetItem";

@@ -9,7 +9,7 @@ use crate::ews::types::{Mailbox, ResponseMessage};
 pub struct GetRoomLists;
 
 /// The answer: one message at operation level, holding the lists.
-pub type GetRoomListsAnswer<'a> = ResponseMessage<'a, Vec<Mailbox<'a>>>;
+pub type GetRoomListsAnswer<'a> = ResponseMessage<'a, Option<Vec<Mailbox<'a>>>>;
 
 impl Operation for GetRoomLists {
     const NAME: &'static str = "GetRoomLists";

@@ -12,7 +12,7 @@ pub struct GetRooms<'a> {
 }
 
 /// The answer: one message at operation level, holding the rooms.
-pub type GetRoomsAnswer<'a> = ResponseMessage<'a, Vec<Mailbox<'a>>>;
+pub type GetRoomsAnswer<'a> = ResponseMessage<'a, Option<Vec<Mailbox<'a>>>>;
 
 impl Operation for GetRooms<'_> {
     const NAME: &'static str = "GetRooms";

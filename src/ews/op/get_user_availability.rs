@@ -20,14 +20,14 @@ pub struct GetUserAvailability<'a> {
 }
 
 /// One `t:CalendarEvent` of somebody's free/busy.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
 pub struct CalendarEvent<'a> {
-    /// In the zone of the request; ours asks in UTC.
-    pub start: DateTime<Utc>,
+    /// In the zone of the request; ours asks in UTC. `None`: missing, or no time; likewise below.
+    pub start: Option<DateTime<Utc>>,
     /// Likewise.
-    pub end: DateTime<Utc>,
+    pub end: Option<DateTime<Utc>>,
     /// Busy, Tentative, …
-    pub busy_type: FreeBusyStatus<'a>,
+    pub busy_type: Option<FreeBusyStatus<'a>>,
 }
 
 /// One mailbox's free/busy.

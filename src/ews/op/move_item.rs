@@ -13,8 +13,8 @@ pub struct MoveItem<'a> {
     pub to: FolderId<'a>,
 }
 
-/// The answer: one message per id, with the item under its new id.
-pub type MoveItemAnswer<'a> = Vec<ResponseMessage<'a, Vec<Item<'a>>>>;
+/// The answer: one message per id, with the item under its new id. `None`: without `m:Items`.
+pub type MoveItemAnswer<'a> = Vec<ResponseMessage<'a, Option<Vec<Item<'a>>>>>;
 
 impl Operation for MoveItem<'_> {
     const NAME: &'static str = "MoveItem";

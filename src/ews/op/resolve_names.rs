@@ -36,7 +36,7 @@ pub struct Resolution<'a> {
 }
 
 /// The answer: one message.
-pub type ResolveNamesAnswer<'a> = Vec<ResponseMessage<'a, ResolutionSet<'a>>>;
+pub type ResolveNamesAnswer<'a> = Vec<ResponseMessage<'a, Option<ResolutionSet<'a>>>>;
 
 impl Operation for ResolveNames<'_> {
     const NAME: &'static str = "ResolveNames";

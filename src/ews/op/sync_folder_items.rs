@@ -26,8 +26,8 @@ pub struct Synced<'a> {
     pub sync_state: Option<Text<'a>>,
     /// False: there is more to be asked for at once.
     pub includes_last_item_in_range: Option<bool>,
-    /// In no particular order.
-    pub changes: Vec<SyncChange<'a>>,
+    /// In no particular order; `None`: without `m:Changes`, which an answer without changes never is.
+    pub changes: Option<Vec<SyncChange<'a>>>,
 }
 
 /// One change.

@@ -56,8 +56,8 @@ pub struct UpdateItem<'a> {
 /// What an update carries back.
 #[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
 pub struct Updated<'a> {
-    /// The item, with its new ChangeKey.
-    pub items: Vec<Item<'a>>,
+    /// The item, with its new ChangeKey; `None`: without `m:Items`.
+    pub items: Option<Vec<Item<'a>>>,
     /// `m:ConflictResults/t:Count`.
     pub conflict_count: Option<u32>,
 }

@@ -1,18 +1,17 @@
 //! Availability, whose answer has a shape of its own: per mailbox a `m:FreeBusyResponse`, in which the message and what
 //! it is about stand side by side.
 //!
-//! Never passes over an event it cannot read: a room would look free that is not.
+//! Never passes over an event it cannot read: a room would look free that is not. Such an event keeps its place with what is
+//! unreadable left out, so that one mailbox's event costs no other mailbox its answer.
 
-use chrono::{DateTime, Utc};
-
-use super::super::error::{DecodeError, Deviation};
+use super::super::error::DecodeError;
 use super::super::rules::names;
 use super::document::{Document, Element};
 use super::message::{self, missing};
 use super::namespace::Namespace;
 use super::{payload, value};
 use crate::ews::op::{CalendarEvent, FreeBusyView};
-use crate::ews::types::{FreeBusyStatus, ResponseMessage};
+use crate::ews::types::ResponseMessage;
 
 type Result<T> = std::result::Result<T, DecodeError>;
 
@@ -86,37 +85,15 @@ fn events<'a>(document: &mut Document<'a>, array: &Element<'a>) -> Result<Vec<Ca
 }
 
 fn event<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<CalendarEvent<'a>> {
-    let (mut start, mut end, mut busy_type) = (None, None, None);
+    let mut event = CalendarEvent::default();
     document.children(element, |document, child| {
         match child.local_in(Namespace::Types) {
-            "StartTime" => start = Some(moment(document, child, "StartTime")?),
-            "EndTime" => end = Some(moment(document, child, "EndTime")?),
-            "BusyType" => busy_type = Some(status(document, child)?),
+            "StartTime" => event.start = value::time(document, child)?,
+            "EndTime" => event.end = value::time(document, child)?,
+            "BusyType" => event.busy_type = value::token(document, child)?.map(names::free_busy_status),
             _ => {}
         }
         Ok(())
     })?;
-    Ok(CalendarEvent {
-        start: start.ok_or_else(|| missing("StartTime", element))?,
-        end: end.ok_or_else(|| missing("EndTime", element))?,
-        busy_type: busy_type.ok_or_else(|| missing("BusyType", element))?,
-    })
-}
-
-fn moment<'a>(
-    document: &mut Document<'a>,
-    element: &Element<'a>,
-    name: &'static str,
-) -> Result<DateTime<Utc>> {
-    value::time(document, element)?.ok_or_else(|| unreadable(name, element))
-}
-
-fn status<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<FreeBusyStatus<'a>> {
-    let name = value::token(document, element)?.ok_or_else(|| unreadable("BusyType", element))?;
-    Ok(names::free_busy_status(name))
-}
-
-#[cold]
-fn unreadable(name: &'static str, element: &Element<'_>) -> DecodeError {
-    DecodeError::new(Deviation::Value { element: name }, element.offset)
+    Ok(event)
 }

@@ -77,12 +77,15 @@ pub(super) fn synced<'a>(
     match child.local_in(Namespace::Messages) {
         "SyncState" => synced.sync_state = value::token(document, child)?,
         "IncludesLastItemInRange" => synced.includes_last_item_in_range = value::boolean(document, child)?,
-        "Changes" => document.children(child, |document, entry| {
-            document.count_entry(entry)?;
-            let (element, item_id): (Text<'a>, _) = (entry.local.into(), changed(document, entry)?);
-            synced.changes.push(SyncChange { element, item_id });
-            Ok(())
-        })?,
+        "Changes" => {
+            let changes = synced.changes.get_or_insert_default();
+            document.children(child, |document, entry| {
+                document.count_entry(entry)?;
+                let (element, item_id): (Text<'a>, _) = (entry.local.into(), changed(document, entry)?);
+                changes.push(SyncChange { element, item_id });
+                Ok(())
+            })?;
+        }
         _ => {}
     }
     Ok(())

@@ -1,7 +1,10 @@
 //! Namespaces: which prefix means what, and for how long.
 //!
-//! Compares declared names, never prefixes. A linear search over a short list, because
+//! Compares declared names, never prefixes; names are compared after their references are resolved (Namespaces in XML 1.0,
+//! 2.3). A linear search over a short list, because
 //! [`Limits::namespaces_max`](super::super::Limits::namespaces_max) keeps it short.
+
+use super::super::rules::text;
 
 /// The namespaces we know by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +54,8 @@ struct Declaration<'a> {
     prefix: &'a str,
     uri: &'a str,
     namespace: Namespace,
+    /// `xmlns:p=""`: the prefix means nothing from here on.
+    undeclares: bool,
 }
 
 impl<'a> Scopes<'a> {
@@ -58,9 +63,11 @@ impl<'a> Scopes<'a> {
         Self { declared: Vec::new() }
     }
 
-    /// `prefix` (empty: the default) means `uri` from the element at `level` inward.
+    /// `prefix` (empty: the default) means `uri`, as written, from the element at `level` inward.
     pub(super) fn declare(&mut self, level: usize, prefix: &'a str, uri: &'a str) {
-        self.declared.push(Declaration { level, prefix, uri, namespace: Namespace::from_uri(uri) });
+        let name = text::attribute(uri);
+        let (namespace, undeclares) = (Namespace::from_uri(&name), name.is_empty());
+        self.declared.push(Declaration { level, prefix, uri, namespace, undeclares });
     }
 
     /// Forgets what the element at `level` declared.
@@ -73,7 +80,7 @@ impl<'a> Scopes<'a> {
     /// What `prefix` means now. `None`: nothing declares it.
     pub(super) fn resolve(&self, prefix: &str) -> Option<(Namespace, &'a str)> {
         match self.declared.iter().rev().find(|declaration| declaration.prefix == prefix) {
-            Some(declaration) if declaration.uri.is_empty() && !prefix.is_empty() => None,
+            Some(declaration) if declaration.undeclares && !prefix.is_empty() => None,
             Some(declaration) => Some((declaration.namespace, declaration.uri)),
             None if prefix.is_empty() => Some((Namespace::None, "")),
             None if prefix == "xml" => Some((Namespace::Other, "http://www.w3.org/XML/1998/namespace")),

@@ -1,4 +1,6 @@
 //! What the messages of each operation carry. Each function is handed one child of a message and takes what is its.
+//!
+//! A content that never came stays `None`: an empty calendar and an answer without one are not the same.
 
 use super::super::error::DecodeError;
 use super::document::{Document, Element};
@@ -18,10 +20,10 @@ pub(super) fn nothing(_: &mut Document<'_>, _: &Element<'_>, (): &mut ()) -> Res
 pub(super) fn items<'a>(
     document: &mut Document<'a>,
     child: &Element<'a>,
-    items: &mut Vec<Item<'a>>,
+    items: &mut Option<Vec<Item<'a>>>,
 ) -> Result<()> {
     if child.is(Namespace::Messages, "Items") {
-        *items = item::items(document, child)?;
+        *items = Some(item::items(document, child)?);
     }
     Ok(())
 }
@@ -33,7 +35,7 @@ pub(super) fn updated<'a>(
     updated: &mut Updated<'a>,
 ) -> Result<()> {
     match child.local_in(Namespace::Messages) {
-        "Items" => updated.items = item::items(document, child)?,
+        "Items" => updated.items = Some(item::items(document, child)?),
         "ConflictResults" => updated.conflict_count = conflict_count(document, child)?,
         _ => {}
     }
@@ -55,19 +57,19 @@ fn conflict_count<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Res
 pub(super) fn root_folder<'a>(
     document: &mut Document<'a>,
     child: &Element<'a>,
-    folder: &mut RootFolder<'a>,
+    folder: &mut Option<RootFolder<'a>>,
 ) -> Result<()> {
     if !child.is(Namespace::Messages, "RootFolder") {
         return Ok(());
     }
-    *folder = RootFolder {
+    let folder = folder.insert(RootFolder {
         total_items_in_view: value::number_in(child, "TotalItemsInView"),
         includes_last_item_in_range: value::boolean_in(child, "IncludesLastItemInRange"),
-        items: Vec::new(),
-    };
+        items: None,
+    });
     document.children(child, |document, list| {
         if list.is(Namespace::Types, "Items") {
-            folder.items = item::items(document, list)?;
+            folder.items = Some(item::items(document, list)?);
         }
         Ok(())
     })
@@ -77,12 +79,12 @@ pub(super) fn root_folder<'a>(
 pub(super) fn folders<'a>(
     document: &mut Document<'a>,
     child: &Element<'a>,
-    folders: &mut Vec<Folder<'a>>,
+    folders: &mut Option<Vec<Folder<'a>>>,
 ) -> Result<()> {
     if !child.is(Namespace::Messages, "Folders") {
         return Ok(());
     }
-    folders.clear();
+    let folders = folders.insert(Vec::new());
     document.children(child, |document, entry| {
         document.count_entry(entry)?;
         folders.push(folder(document, entry)?);
@@ -123,16 +125,16 @@ fn effective_rights<'a>(document: &mut Document<'a>, element: &Element<'a>) -> R
 pub(super) fn resolutions<'a>(
     document: &mut Document<'a>,
     child: &Element<'a>,
-    set: &mut ResolutionSet<'a>,
+    set: &mut Option<ResolutionSet<'a>>,
 ) -> Result<()> {
     if !child.is(Namespace::Messages, "ResolutionSet") {
         return Ok(());
     }
-    *set = ResolutionSet {
+    let set = set.insert(ResolutionSet {
         total_items_in_view: value::number_in(child, "TotalItemsInView"),
         includes_last_item_in_range: value::boolean_in(child, "IncludesLastItemInRange"),
         resolutions: Vec::new(),
-    };
+    });
     document.children(child, |document, entry| {
         if entry.is(Namespace::Types, "Resolution") {
             document.count_entry(entry)?;
@@ -171,12 +173,12 @@ fn email_addresses<'a>(document: &mut Document<'a>, contact: &Element<'a>) -> Re
 pub(super) fn room_lists<'a>(
     document: &mut Document<'a>,
     child: &Element<'a>,
-    lists: &mut Vec<Mailbox<'a>>,
+    lists: &mut Option<Vec<Mailbox<'a>>>,
 ) -> Result<()> {
     if !child.is(Namespace::Messages, "RoomLists") {
         return Ok(());
     }
-    lists.clear();
+    let lists = lists.insert(Vec::new());
     document.children(child, |document, entry| {
         if entry.is(Namespace::Types, "Address") {
             document.count_entry(entry)?;
@@ -190,12 +192,12 @@ pub(super) fn room_lists<'a>(
 pub(super) fn rooms<'a>(
     document: &mut Document<'a>,
     child: &Element<'a>,
-    rooms: &mut Vec<Mailbox<'a>>,
+    rooms: &mut Option<Vec<Mailbox<'a>>>,
 ) -> Result<()> {
     if !child.is(Namespace::Messages, "Rooms") {
         return Ok(());
     }
-    rooms.clear();
+    let rooms = rooms.insert(Vec::new());
     document.children(child, |document, entry| {
         if entry.is(Namespace::Types, "Room") {
             document.count_entry(entry)?;

@@ -12,8 +12,8 @@ use crate::ews::types::{Item, MessageXmlEntry, ResponseMessage};
 /// Whatever a message of any operation we know may carry.
 #[derive(Default)]
 pub(super) struct Payload<'a> {
-    pub(super) items: Vec<Item<'a>>,
-    pub(super) root_folder: RootFolder<'a>,
+    pub(super) items: Option<Vec<Item<'a>>>,
+    pub(super) root_folder: Option<RootFolder<'a>>,
     conflict_count: Option<u32>,
 }
 
@@ -92,8 +92,8 @@ fn carry<'a>(cursor: &mut Cursor<'a>, child: &Tag<'a>, carried: u8, payload: &mu
         return cursor.decline(Reason::Twice);
     }
     match bit {
-        1 => item::items(cursor, child, 0, &mut payload.items)?,
-        2 => payload.root_folder = root_folder(cursor, child)?,
+        1 => item::items(cursor, child, 0, payload.items.insert(Vec::new()))?,
+        2 => payload.root_folder = Some(root_folder(cursor, child)?),
         _ => payload.conflict_count = conflict_count(cursor, child)?,
     }
     Ok(bit)
@@ -117,7 +117,7 @@ fn root_folder<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> Scan<RootFolder<'a
         } else if std::mem::replace(&mut seen, true) {
             return cursor.decline(Reason::Twice);
         } else {
-            item::items(cursor, &child, expected, &mut folder.items)?;
+            item::items(cursor, &child, expected, folder.items.insert(Vec::new()))?;
         }
     }
     Ok(folder)

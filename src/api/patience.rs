@@ -1,0 +1,143 @@
+//! How long a connection waits for a request: a short time for a head that has begun, a longer one between an answer and the
+//! next request. While a request is answered nothing is waited for here.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep};
+
+/// No byte of the next request has come.
+const WAITING: u8 = 0;
+/// A head has begun.
+const HEAD: u8 = 1;
+/// A request is being answered.
+const BUSY: u8 = 2;
+/// A request was answered since the stream looked last.
+const ANSWERED: u8 = 3;
+
+/// Where a connection is between two requests; shared by its stream and its service.
+#[derive(Debug, Default)]
+pub(super) struct Phase(AtomicU8);
+
+impl Phase {
+    fn set(&self, phase: u8) {
+        self.0.store(phase, Ordering::Relaxed);
+    }
+
+    fn is(&self, phase: u8) -> bool {
+        self.0.load(Ordering::Relaxed) == phase
+    }
+
+    /// Answers a request: from here to its end the stream waits for no head.
+    pub(super) fn answer<F: Future>(self: Arc<Self>, answer: F) -> impl Future<Output = F::Output> {
+        self.set(BUSY);
+        let answering = Answering(self);
+        async move {
+            let _answering = answering;
+            answer.await
+        }
+    }
+}
+
+struct Answering(Arc<Phase>);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.set(ANSWERED);
+    }
+}
+
+/// A stream that ends where no request comes in time.
+pub(super) struct Patient<S> {
+    stream: S,
+    phase: Arc<Phase>,
+    head: Duration,
+    idle: Duration,
+    until: Pin<Box<Sleep>>,
+}
+
+impl<S> Patient<S> {
+    /// A new connection is to begin a request within the time for a head.
+    pub(super) fn new(stream: S, phase: Arc<Phase>, head: Duration, idle: Duration) -> Self {
+        Self { stream, phase, head, idle, until: Box::pin(sleep(head)) }
+    }
+
+    fn wait(&mut self, phase: u8, time: Duration) {
+        self.phase.set(phase);
+        self.until.as_mut().reset(Instant::now() + time);
+    }
+
+    /// From the answer on the next request is waited for.
+    fn settle(&mut self) {
+        if self.phase.is(ANSWERED) {
+            self.wait(WAITING, self.idle);
+        }
+    }
+
+    /// What was written is an answer, or part of one: the next request is not due yet.
+    fn wrote(&mut self, written: &Poll<io::Result<usize>>) {
+        if matches!(written, Poll::Ready(Ok(1..))) && self.phase.is(WAITING) {
+            self.wait(WAITING, self.idle);
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        this.settle();
+        let before = into.filled().len();
+        let read = Pin::new(&mut this.stream).poll_read(context, into);
+        if into.filled().len() > before && this.phase.is(WAITING) {
+            this.wait(HEAD, this.head);
+        }
+        let is_due = read.is_pending() && !this.phase.is(BUSY);
+        if is_due && this.until.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        read
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        this.settle();
+        let written = Pin::new(&mut this.stream).poll_write(context, bytes);
+        this.wrote(&written);
+        written
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        this.settle();
+        let written = Pin::new(&mut this.stream).poll_write_vectored(context, bytes);
+        this.wrote(&written);
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,109 @@
+//! Settings that are valid each by itself and together do nothing, or not what they say. Named, never refused.
+
+use chrono::TimeDelta;
+
+use super::Config;
+use crate::calendar::{RoomAddress, RoomPattern, Scope};
+use crate::cleanup::{How, Rules};
+
+/// What a person who wrote this configuration should know. `says_cleanup`: there is a `[cleanup]`, or a schedule of sweeps.
+pub(super) fn warnings(
+    config: &Config,
+    says_cleanup: bool,
+    room_patterns: &[(String, String)],
+) -> Vec<String> {
+    let rules = &config.rules;
+    let mut all = Vec::new();
+    if says_cleanup && !has_rule(rules) {
+        all.push(NO_RULE.to_owned());
+    }
+    all.extend(exceptions(rules));
+    all.extend(limits(rules));
+    all.extend(grace(rules, config.api.warn));
+    all.extend(irreversible(config));
+    all.extend(room_patterns.iter().filter_map(|(key, pattern)| idle_pattern(config, key, pattern)));
+    all
+}
+
+/// Said wherever sweeps or releases are asked for.
+pub const NO_RULE: &str = "no rule is on in [cleanup], so nothing is ever released; turn on cleanup.no_check_in, \
+                           cleanup.cancelled_leftover or cleanup.organizer_gone";
+
+/// Whether any rule is on, in any room.
+pub fn has_rule(rules: &Rules) -> bool {
+    rules.check_in_anywhere() || rules.cancelled_leftover.is_some() || rules.organizer_gone.is_some()
+}
+
+fn exceptions(rules: &Rules) -> Option<String> {
+    let (longer, shorter) = (rules.exceptions.longer_than?, rules.exceptions.shorter_than?);
+    (shorter >= longer).then(|| {
+        format!(
+            "cleanup.exceptions spares every event: shorter_than_minutes ({}) is not below longer_than_hours ({})",
+            shorter.num_minutes(),
+            longer.num_hours()
+        )
+    })
+}
+
+fn limits(rules: &Rules) -> Option<String> {
+    let key = match &rules.limits {
+        limits if limits.actions_max == 0 => "actions_max",
+        limits if limits.share_max <= 0.0 => "share_max",
+        _ => return None,
+    };
+    has_rule(rules).then(|| format!("cleanup.limits.{key} is 0, so no sweep that finds something is applied"))
+}
+
+/// The rule on check-ins, everywhere and in each place.
+fn grace(rules: &Rules, warn: TimeDelta) -> Vec<String> {
+    let everywhere = rules.no_check_in.as_ref().map(|rule| ("cleanup.no_check_in", rule.clone()));
+    let in_places = rules.places.iter().map(|place| {
+        let mut rule = rules.no_check_in.clone().unwrap_or_default();
+        rule.grace = place.grace.unwrap_or(rule.grace);
+        rule.presence_after = place.presence_after.unwrap_or(rule.presence_after);
+        (place.name.as_str(), rule, place.grace.is_some() || place.presence_after.is_some())
+    });
+    let in_places = in_places.filter(|(_, _, differs)| *differs).map(|(name, rule, _)| (name, rule));
+    let mut all = Vec::new();
+    for (key, rule) in everywhere.into_iter().chain(in_places) {
+        let minutes = rule.grace.num_minutes();
+        if rule.presence_after >= rule.grace && !rule.presence_after.is_zero() {
+            all.push(format!(
+                "{key}: presence_after_minutes ({}) is not below grace_minutes ({minutes}), so no occupancy signal keeps a meeting",
+                rule.presence_after.num_minutes()
+            ));
+        }
+        if warn > rule.grace {
+            all.push(format!(
+                "{key}: api.warn_minutes ({}) is above grace_minutes ({minutes}), so a release is announced before the meeting begins",
+                warn.num_minutes()
+            ));
+        }
+    }
+    all
+}
+
+fn irreversible(config: &Config) -> Option<String> {
+    let rules = &config.rules;
+    let declines = rules.no_check_in.as_ref().is_some_and(|rule| rule.how == How::Decline)
+        || rules.organizer_gone.as_ref().is_some_and(|rule| rule.how == How::Decline);
+    (config.engine.forbid_irreversible && declines).then(|| {
+        "engine.forbid_irreversible is on and a rule's how is \"decline\", which cannot be undone: such releases are refused"
+            .to_owned()
+    })
+}
+
+fn idle_pattern(config: &Config, key: &str, pattern: &str) -> Option<String> {
+    if !may_match(pattern) {
+        return Some(format!("{key}: `{pattern}` matches no room: it is no address, and has no `*`"));
+    }
+    let parsed: RoomPattern = pattern.parse().ok()?;
+    let is_listed = !config.scope.has_domains() && config.room_lists.is_empty() && !config.scope.is_empty();
+    let matches = |scope: &Scope| scope.rooms().any(|room: &RoomAddress| parsed.means(room));
+    (is_listed && !matches(&config.scope)).then(|| format!("{key}: `{pattern}` matches no room of [scope]"))
+}
+
+/// Whether any address can match the pattern.
+pub fn may_match(pattern: &str) -> bool {
+    pattern.contains('*') || pattern.contains('?') || pattern.contains('@')
+}

@@ -1,0 +1,162 @@
+//! A calendar as one reading returned it: the events, and the items that could not be read. Pure.
+//!
+//! An unreadable item costs the others nothing, but the room is not fully known: it takes its time, or all time when its
+//! times are unknown.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+
+use super::Trouble;
+use crate::action::Fault;
+use crate::calendar::{ChangeKey, Event, EventId, EventKind, FreeBusy, Window};
+
+/// Everything that a reading of one room's calendar returned.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CalendarView {
+    /// The events that could be read.
+    pub events: Vec<Event>,
+    /// The items that could not.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// A calendar item that lacks a property without which it is no event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Its id, if that could be read.
+    pub id: Option<EventId>,
+    /// Its place in the server's list, counted from 1.
+    pub position: usize,
+    /// The property that is missing or cannot be read.
+    pub missing: &'static str,
+    /// When it begins, if that could be read.
+    pub start: Option<DateTime<Utc>>,
+    /// When it ends, if that could be read.
+    pub end: Option<DateTime<Utc>>,
+}
+
+/// Characters of an item's id in a message.
+const ID_CHARS_MAX: usize = 200;
+
+impl CalendarView {
+    /// What takes the room's time: the events, and a stand-in for each unreadable item. No action is possible on a stand-in,
+    /// since its copy is unknown.
+    ///
+    /// # Errors
+    /// When the times of an item are unknown: then no time in the window is known to be free.
+    pub fn taken(self) -> Result<Vec<Event>, Trouble> {
+        let Self { mut events, unreadable } = self;
+        for item in unreadable {
+            events.push(item.stand_in().ok_or_else(|| item.trouble())?);
+        }
+        events.sort_by_key(|event| (event.start, event.end));
+        Ok(events)
+    }
+
+    /// The events, where they are all that the server returned.
+    ///
+    /// # Errors
+    /// When an item could not be read.
+    pub fn complete(self) -> Result<Vec<Event>, Trouble> {
+        match self.unreadable.first() {
+            None => Ok(self.events),
+            Some(item) => Err(item.trouble()),
+        }
+    }
+}
+
+impl From<Vec<Event>> for CalendarView {
+    fn from(events: Vec<Event>) -> Self {
+        Self { events, unreadable: Vec::new() }
+    }
+}
+
+impl Unreadable {
+    /// Whether it may take time in the window. An item without times may.
+    pub fn may_overlap(&self, window: &Window) -> bool {
+        self.stand_in().is_none_or(|event| event.start < window.end() && event.end > window.start())
+    }
+
+    /// The trouble it is to whoever needs the whole calendar.
+    pub fn trouble(&self) -> Trouble {
+        Trouble {
+            fault: Fault::Administrator,
+            advice:
+                "an item in the room's calendar cannot be read; open the calendar and repair or delete it"
+                    .to_owned(),
+            code: self.to_string(),
+        }
+    }
+
+    /// A busy event at its time; `None` when its times are unknown.
+    fn stand_in(&self) -> Option<Event> {
+        let (start, end) = (self.start?, self.end?);
+        (start <= end).then(|| Event {
+            id: self.id.clone().unwrap_or_else(|| EventId::new("")),
+            change_key: ChangeKey::new(""),
+            uid: None,
+            original_start: None,
+            start,
+            end,
+            subject: None,
+            organizer: None,
+            kind: EventKind::Single,
+            copy: None,
+            is_all_day: false,
+            is_cancelled: false,
+            is_declined: false,
+            free_busy: FreeBusy::Busy,
+            is_private: true,
+            created: None,
+            modified: None,
+        })
+    }
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "calendar item {} without {}", self.position, self.missing)?;
+        match &self.id {
+            None => Ok(()),
+            Some(id) => write!(f, ", id {}", id.as_str().chars().take(ID_CHARS_MAX).collect::<String>()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    fn item(start: Option<i64>, end: Option<i64>) -> Unreadable {
+        let at = |hour| DateTime::UNIX_EPOCH + TimeDelta::hours(hour);
+        let id = Some(EventId::new("AAMk="));
+        Unreadable { id, position: 3, missing: "ChangeKey", start: start.map(at), end: end.map(at) }
+    }
+
+    fn hours(from: i64, to: i64) -> Window {
+        let at = |hour| DateTime::UNIX_EPOCH + TimeDelta::hours(hour);
+        Window::new(at(from), at(to)).unwrap()
+    }
+
+    #[test]
+    fn an_item_with_times_takes_them_and_nothing_may_be_done_to_it() {
+        let view = CalendarView { events: Vec::new(), unreadable: vec![item(Some(1), Some(2))] };
+        let taken = view.clone().taken().unwrap();
+        assert!(taken[0].takes_time() && taken[0].copy.is_none());
+        assert!(
+            view.unreadable[0].may_overlap(&hours(1, 3)) && !view.unreadable[0].may_overlap(&hours(2, 3))
+        );
+        assert_eq!(view.complete().unwrap_err().code, "calendar item 3 without ChangeKey, id AAMk=");
+    }
+
+    #[test]
+    fn an_item_whose_times_are_unknown_takes_all_time() {
+        for item in [item(None, Some(2)), item(Some(1), None), item(None, None), item(Some(2), Some(1))] {
+            assert!(item.may_overlap(&hours(8, 9)), "{item:?}");
+            let view = CalendarView { events: Vec::new(), unreadable: vec![item] };
+            assert!(view.taken().is_err());
+        }
+    }
+}

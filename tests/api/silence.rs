@@ -1,0 +1,51 @@
+//! Exchange takes requests and does not answer: every caller has an answer in its time.
+
+use std::time::Duration;
+
+use adjourn::calendar::RoomAddress;
+use adjourn::service::NoStatus;
+use adjourn::sim::{Trouble, Wrong};
+use tokio::time::Instant;
+
+use crate::lobby::{BUSY, FREE, Lobby};
+
+const PATIENCE: Duration = Duration::from_millis(300);
+
+fn room(address: &str) -> RoomAddress {
+    address.parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_was_never_read_is_unknown_in_time_and_the_reading_goes_on() {
+    let lobby = Lobby::open().await;
+    lobby.sim.trouble(Trouble::new(Wrong::Slow(Duration::from_millis(1_200))).on("FindItem"));
+    let begun = Instant::now();
+    let late = lobby.service.status(&room(BUSY), PATIENCE).await;
+    assert!(matches!(late, Err(NoStatus::Late)) && begun.elapsed() < PATIENCE * 3, "{late:?}");
+    // A second caller waits for the same reading; another room is none of its business.
+    assert!(lobby.service.status(&room(BUSY), PATIENCE).await.is_err());
+    assert!(lobby.service.status(&room(FREE), Duration::from_secs(5)).await.is_ok());
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    let reads = lobby.asked("FindItem");
+    assert!(lobby.service.status(&room(BUSY), PATIENCE).await.unwrap().is_busy());
+    assert_eq!(lobby.asked("FindItem"), reads, "what nobody waited for was kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_is_shown_as_it_was_known_with_its_age_and_not_for_ever() {
+    let lobby = Lobby::open().await;
+    let known = lobby.service.status(&room(BUSY), Duration::from_secs(5)).await.unwrap();
+    for (later, is_shown) in [(120, true), (16 * 60, false)] {
+        lobby.clock.by(later);
+        lobby.sim.trouble(Trouble::new(Wrong::Slow(Duration::from_millis(1_500))).on("FindItem"));
+        let shown = lobby.service.status(&room(BUSY), PATIENCE).await;
+        match is_shown {
+            true => assert_eq!(shown.unwrap().as_of, known.as_of),
+            false => assert!(matches!(shown, Err(NoStatus::Late)), "{shown:?}"),
+        }
+        if is_shown {
+            let checked_in = lobby.service.check_in(&room(BUSY), None, "panel".into(), PATIENCE).await;
+            assert!(checked_in.is_ok(), "who stands at the door is there: {checked_in:?}");
+        }
+    }
+}
