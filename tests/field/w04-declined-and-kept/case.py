@@ -5,7 +5,7 @@ kept = Item("Ada", start=hm(10), end=hm(11), response="Decline", free_busy="Busy
 w = World([kept])
 c = fresh(w, config='[live]\nby = "asked"\n[api]\nstate_age_s = 0\n[cleanup.no_check_in]\ngrace_minutes = 5\n'); c.env.update(k.env())
 signs = os.path.join(c.tmp, "signs.csv")
-open(signs, "w").write("room,event,at,source\n" + f"other@example.com,,{z(hm(10))},motion\n")
+open(signs, "w").write("room,event,at,source\n" + f"{ROOM},,{z(hm(8))},motion\n")
 got = c.run("cleanup", "--plan", "--all", "--evidence", signs)
 c.expect("0 to act on" in got.out and " keep " in got.out, "cleanup keeps it")
 s = Service(c)
