@@ -229,7 +229,7 @@ async fn what_a_view_returns_though_it_only_touches_the_window_is_left_out() {
     );
     let script = Script::start(vec![ok(message("FindItem", "Success", "NoError", &folder))]).await;
     let events = exchange(&script).events(&room(), window()).await.unwrap();
-    let ids: Vec<_> = events.iter().map(|event| event.id.as_str()).collect();
+    let ids: Vec<_> = events.events.iter().map(|event| event.id.as_str()).collect();
     assert_eq!(ids, ["ends-a-second-later", "within"]);
 }
 
