@@ -138,7 +138,7 @@ async fn a_decline_that_is_stored_and_not_sent_needs_somebody_to_look() {
     let mut world = world();
     world.add_meeting(meeting());
     let office = Office::open(world).await;
-    office.sim.trouble(Trouble::new(Wrong::MailRefused("ErrorSubmissionQuotaExceeded")).on("CreateItem"));
+    office.sim.trouble(Trouble::new(Wrong::MailRefused("ErrorMessageSizeExceeded")).on("CreateItem"));
     let outcome = office.ask(TELL).await;
     assert!(matches!(outcome, Outcome::NeedsAttention { .. }), "{outcome:?}");
     assert!(office.mails().is_empty() && office.asked("CreateItem") == 1);
