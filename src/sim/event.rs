@@ -170,8 +170,10 @@ pub struct Details {
     pub my_answer: Answer,
     /// When this mailbox answered.
     pub answered: Option<DateTime<Utc>>,
-    /// Cancelled by the organizer, not yet removed here.
+    /// Cancelled by the organizer, not yet removed here: what `IsCancelled` says.
     pub cancelled: bool,
+    /// What the cancelled bit of `AppointmentState` says, where it does not say what `cancelled` does.
+    pub cancelled_state: Option<bool>,
 }
 
 impl Details {
@@ -195,7 +197,17 @@ impl Details {
             my_answer: Answer::Organizer,
             answered: None,
             cancelled: false,
+            cancelled_state: None,
         }
+    }
+
+    /// Whether either property says that it was cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled || self.state_is_cancelled()
+    }
+
+    pub(crate) fn state_is_cancelled(&self) -> bool {
+        self.cancelled_state.unwrap_or(self.cancelled)
     }
 
     /// Everybody invited.

@@ -72,6 +72,7 @@ impl Items {
         let from = place(&item);
         (item.number, item.version) = new;
         item.folder = folder;
+        item.modified = stamp.now;
         self.note(place(&item), What::Moved { from }, stamp);
         let number = item.number;
         self.rows.insert(number, item);

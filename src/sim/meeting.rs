@@ -31,7 +31,7 @@ impl World {
             event.sent = true;
         });
         let Some((event, details)) = self.as_sent(at) else { return };
-        let to = invited(&event, &details);
+        let to = if self.mail_refused { Vec::new() } else { invited(&event, &details) };
         self.mail(
             kind,
             &event.organizer,
@@ -73,7 +73,7 @@ impl World {
         to: &[Person],
         text: &str,
     ) {
-        if to.is_empty() {
+        if to.is_empty() || self.mail_refused {
             return;
         }
         let subject = format!("{CANCELLED_PREFIX}{}", details.subject);
@@ -92,7 +92,7 @@ impl World {
 
     /// Tells the organizer what this mailbox answers. Its own calendar is the caller's business.
     pub(crate) fn reply(&mut self, at: ItemRef, answer: Answer, text: &str) {
-        let Some((event, details)) = self.as_sent(at) else { return };
+        let Some((event, details)) = self.as_sent(at).filter(|_| !self.mail_refused) else { return };
         let Some(me) = self.mailboxes.get(&at.mailbox).map(Mailbox::person) else { return };
         let (kind, word) = match answer {
             Answer::Accept => (MailKind::Accept, "Accepted"),
@@ -118,9 +118,10 @@ impl World {
             return;
         }
         let now = self.now;
+        let own = self.addresses_of(&who.address);
         let note = |details: &mut Details| {
             for attendee in details.attendees_mut() {
-                if key(&attendee.person.address) == key(&who.address) {
+                if own.contains(&key(&attendee.person.address)) {
                     attendee.answer = answer;
                     attendee.answered = Some(now);
                 }
@@ -204,6 +205,12 @@ impl World {
         });
     }
 
+    /// A declined meeting that stays in the calendar, where it takes no time.
+    pub(crate) fn keep_declined(&mut self, at: ItemRef) {
+        self.set_answer(at, Answer::Decline);
+        self.change(at, &["LegacyFreeBusyStatus"], |details| details.busy = Busy::Free);
+    }
+
     fn is_over(&self, at: ItemRef) -> bool {
         let Some(mailbox) = self.mailboxes.get(&at.mailbox) else { return false };
         views::view(mailbox, at).is_ok_and(|view| {
@@ -223,7 +230,7 @@ impl World {
             views::window(mailbox, start, start + length).iter().any(|other| {
                 let same = other.item.number == at.item
                     && (at.occurrence.is_none() || other.original_start == at.occurrence);
-                !same && other.details.busy != Busy::Free && !other.details.cancelled
+                !same && other.details.busy != Busy::Free && !other.details.is_cancelled()
             })
         })
     }
@@ -261,7 +268,7 @@ impl World {
         text: &str,
         about: Option<(&str, Option<DateTime<Utc>>)>,
     ) {
-        if to.is_empty() {
+        if to.is_empty() || self.mail_refused {
             return;
         }
         let mail = Mail {
@@ -280,7 +287,7 @@ impl World {
 
     /// Keeps a copy of the last mail in Sent Items. A mail about a meeting is kept while the sender still has the meeting.
     pub(crate) fn keep_sent(&mut self, mailbox: u32) -> Option<ItemRef> {
-        let mail = self.outbox.last()?.clone();
+        let mail = self.outbox.last().filter(|_| !self.mail_refused)?.clone();
         let from = self.mailboxes.get(&mailbox).map(Mailbox::person)?;
         let start = mail.uid.as_deref().and_then(|uid| {
             let at = self.find(&mail.from, uid, mail.occurrence)?;
@@ -450,7 +457,7 @@ fn adapted(mut details: Details, organizer: &Person, mailbox: &Mailbox) -> Detai
     }
     if mailbox.kind != MailboxKind::User {
         details.reminder_minutes = None;
-        if mailbox.booking.organizer_as_subject {
+        if mailbox.booking.organizer_as_subject && !organizer.name.is_empty() {
             details.subject.clone_from(&organizer.name);
         }
         if mailbox.booking.drop_body {
@@ -469,6 +476,7 @@ fn replace(old: &mut Event, mut new: Event, version: u64) {
 /// Makes details those of a meeting that was called off.
 pub(crate) fn mark_cancelled(details: &mut Details) {
     details.cancelled = true;
+    details.cancelled_state = None;
     details.busy = Busy::Free;
     if !details.subject.starts_with(CANCELLED_PREFIX) {
         details.subject.insert_str(0, CANCELLED_PREFIX);

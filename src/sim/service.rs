@@ -234,6 +234,7 @@ impl Service {
         match wrong {
             Some(Wrong::ResetAfter) => Out::Nothing,
             Some(Wrong::Cut(after)) => Out::Cut(xml, after),
+            Some(Wrong::PageAfter(status)) => Out::Page(http_status(status), None),
             Some(Wrong::Garbage) => garbage(),
             _ => Out::Xml(status, xml),
         }
@@ -323,7 +324,9 @@ fn about(body: &[u8]) -> (String, Option<String>) {
     let document = std::str::from_utf8(body).ok().and_then(parse);
     let Some(Ok(call)) = document.as_ref().map(call) else { return (String::new(), None) };
     let mailbox = match &call.act_for {
-        Ok(Some(ActFor::Address(address) | ActFor::Sid(address))) => Some(address.to_lowercase()),
+        Ok(Some(ActFor::Address(address) | ActFor::PrimaryAddress(address) | ActFor::Sid(address))) => {
+            Some(address.to_lowercase())
+        }
         _ => None,
     };
     (operation(&call).to_owned(), mailbox)
@@ -346,11 +349,13 @@ fn instead(wrong: &Wrong) -> Option<Out> {
         )),
         Wrong::Fault(code) => fault(Refusal::new(code, "Scripted.")),
         Wrong::ResetBefore => Some(Out::Nothing),
-        Wrong::Page(status) => {
-            Some(Out::Page(StatusCode::from_u16(*status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE), None))
-        }
+        Wrong::Page(status) => Some(Out::Page(http_status(*status), None)),
         _ => None,
     }
+}
+
+fn http_status(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
 }
 
 fn busy(back_off: u64) -> Refusal {
@@ -389,7 +394,18 @@ fn carry_out(
         _ => match acting {
             Ok(acting) => {
                 let is_delegate = matches!(call.act_for, Ok(None));
-                ops::answer(&mut Desk { world, acting, is_delegate, hub, caller }, call.operation, wrong)
+                let rights = acting.filter(|_| is_delegate).and_then(|number| world.rights_in(number));
+                world.mail_refused = matches!(wrong, Some(Wrong::MailRefused(_)));
+                let mut desk = Desk { world, acting, is_delegate, rights, hub, caller };
+                let said = ops::answer(&mut desk, call.operation, wrong);
+                desk.world.mail_refused = false;
+                match wrong {
+                    Some(Wrong::ItemErrorAfter(code) | Wrong::MailRefused(code)) => {
+                        said.and_then(|_| one(Refusal::new(code, "Scripted.")))
+                    }
+                    Some(Wrong::FaultAfter(code)) => said.and_then(|_| Err(Refusal::new(code, "Scripted."))),
+                    _ => said,
+                }
             }
             Err(refusal) => one(refusal),
         },

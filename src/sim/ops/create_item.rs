@@ -107,14 +107,20 @@ fn respond(
     if seen.event.copy != Copy::Attendee {
         return Err(wrong_side(answer));
     }
-    if seen.details.cancelled {
+    if seen.event.organizer.address.is_empty() {
+        return Err(Refusal::new("ErrorCorruptData", "The Organizer property value is not set.")
+            .with_xml(r#"<t:FieldURI FieldURI="calendar:Organizer"/>"#));
+    }
+    if seen.details.is_cancelled() {
         return Err(called_off(answer));
     }
     if response.disposition != "SaveOnly" {
         desk.world.reply(response.at, answer, &response.text);
     }
     let sent = keep(desk, &response);
+    let keeps = desk.mailbox()?.preserve_declined;
     match (answer, response.at.occurrence) {
+        (Answer::Decline, _) if keeps => desk.world.keep_declined(response.at),
         (Answer::Decline, Some(_)) => desk.world.forget(response.at),
         (Answer::Decline, None) => {
             desk.world.shift(response.at, Folder::Deleted);

@@ -14,6 +14,7 @@ mod folders;
 mod get_item;
 mod ids;
 mod move_item;
+mod private;
 mod shape;
 mod subscribe;
 mod sync_items;
@@ -24,7 +25,9 @@ use roxmltree::Node;
 use tokio::time::Instant;
 
 use super::notify::{Hub, Opening};
-use super::soap_in::Refusal;
+use super::rights::DelegateRights;
+use super::soap_in::{Refusal, elements, m};
+use super::soap_out::messages;
 use super::trouble::Wrong;
 use super::world::{Mailbox, World};
 
@@ -35,6 +38,8 @@ pub(crate) struct Desk<'w> {
     pub(crate) acting: Option<u32>,
     /// By Full Access, in the account's own name.
     pub(crate) is_delegate: bool,
+    /// What a delegate was granted in the mailbox acted for; `None` for whom its owner's rights apply.
+    pub(crate) rights: Option<DelegateRights>,
     /// Who wants to hear of what happens.
     pub(crate) hub: &'w mut Hub,
     pub(crate) caller: Caller,
@@ -83,7 +88,33 @@ pub(crate) fn answer(
     }
 }
 
+/// What an operation answers that writes where the caller may only read.
+fn read_only(desk: &Desk<'_>, request: Node<'_, '_>) -> Option<String> {
+    if desk.rights.is_none_or(DelegateRights::may_write) {
+        return None;
+    }
+    let (name, list, empty) = match request.tag_name().name() {
+        name @ "CreateItem" => (name, "Items", "<m:Items/>"),
+        name @ "UpdateItem" => (name, "ItemChanges", "<m:Items/>"),
+        name @ "MoveItem" => (name, "ItemIds", "<m:Items/>"),
+        name @ "DeleteItem" => (name, "ItemIds", ""),
+        _ => return None,
+    };
+    let denied = |item: Node<'_, '_>| {
+        let code = match item.tag_name().name() {
+            "CalendarItem" => "ErrorCreateItemAccessDenied",
+            _ => "ErrorAccessDenied",
+        };
+        Err(Refusal::new(code, "Access is denied. Check credentials and try again."))
+    };
+    let all: Vec<_> = m(request, list).into_iter().flat_map(elements).map(denied).collect();
+    Some(messages(name, &all, empty))
+}
+
 fn whole(desk: &mut Desk<'_>, request: Node<'_, '_>) -> Result<String, Refusal> {
+    if let Some(refused) = read_only(desk, request) {
+        return Ok(refused);
+    }
     match request.tag_name().name() {
         "FindItem" => find_item::answer(desk, request),
         "GetItem" => get_item::answer(desk, request),

@@ -194,7 +194,7 @@ const PROPERTIES: &[Property] = &[
         word("CalendarItemType", look.view.kind.word())
     }),
     property("calendar:MyResponseType", All, true, |look| word("MyResponseType", my_answer(&look.view))),
-    property("calendar:Organizer", Basic, true, |look| Some(organizer(look))),
+    property("calendar:Organizer", Basic, true, organizer),
     property("calendar:RequiredAttendees", Basic, false, |look| {
         attendees("RequiredAttendees", &look.view, &look.view.details.required)
     }),
@@ -387,7 +387,7 @@ fn categories(categories: &[String]) -> Option<String> {
 }
 
 fn response_objects(view: &View<'_>) -> String {
-    let own = match (view.event.copy, view.details.cancelled) {
+    let own = match (view.event.copy, view.details.is_cancelled()) {
         (Copy::Attendee, false) => "<t:AcceptItem/><t:TentativelyAcceptItem/><t:DeclineItem/>",
         (Copy::Organizer, false) => "<t:CancelCalendarItem/>",
         _ => "",
@@ -414,24 +414,29 @@ fn state(view: &View<'_>) -> u8 {
         Copy::Organizer => 1,
         Copy::Attendee => 3,
     };
-    role | if view.details.cancelled { 4 } else { 0 }
+    role | if view.details.state_is_cancelled() { 4 } else { 0 }
 }
 
-fn organizer(look: &Look<'_>) -> String {
+/// A folder's table has the X.500 name of organizers whom the directory knows or knew; an item of nobody has no organizer.
+fn organizer(look: &Look<'_>) -> Option<String> {
     let person = &look.view.event.organizer;
-    let who = if look.place == Where::Find && look.world.x500_organizers {
-        let name = escape(&person.name);
-        let account = escape(&person.address.split('@').next().unwrap_or_default().to_uppercase());
-        format!(
-            "<t:Mailbox><t:Name>{name}</t:Name><t:EmailAddress>/O=EXAMPLE/OU=EXCHANGE ADMINISTRATIVE GROUP \
-             (FYDIBOHF23SPDLT)/CN=RECIPIENTS/CN={account}</t:EmailAddress><t:RoutingType>EX</t:RoutingType>\
-             <t:MailboxType>OneOff</t:MailboxType></t:Mailbox>"
-        )
-    } else {
-        let kind = if look.world.mailbox(&person.address).is_some() { "Mailbox" } else { "OneOff" };
-        mailbox_element(person, kind)
+    if person.address.is_empty() {
+        return None;
+    }
+    let x500 = look.world.legacy_dn(&person.address).filter(|_| look.world.x500_organizers);
+    let who = match x500.filter(|_| look.place == Where::Find) {
+        Some(name) => format!(
+            "<t:Mailbox><t:Name>{}</t:Name><t:EmailAddress>{}</t:EmailAddress><t:RoutingType>EX</t:RoutingType>\
+             <t:MailboxType>OneOff</t:MailboxType></t:Mailbox>",
+            escape(&person.name),
+            escape(&name.to_uppercase())
+        ),
+        None => {
+            let kind = if look.world.mailbox(&person.address).is_some() { "Mailbox" } else { "OneOff" };
+            mailbox_element(&look.world.as_listed(person), kind)
+        }
     };
-    format!("<t:Organizer>{who}</t:Organizer>")
+    Some(format!("<t:Organizer>{who}</t:Organizer>"))
 }
 
 /// `t:Mailbox` with an SMTP address.
@@ -463,7 +468,10 @@ fn attendees(name: &str, view: &View<'_>, list: &[Attendee]) -> Option<String> {
 
 fn conflicts(view: &View<'_>) -> usize {
     let others = views::window(view.mailbox, view.start, view.end);
-    others.iter().filter(|other| other.item.number != view.item.number && !other.details.cancelled).count()
+    others
+        .iter()
+        .filter(|other| other.item.number != view.item.number && !other.details.is_cancelled())
+        .count()
 }
 
 fn duration(view: &View<'_>) -> String {
