@@ -37,6 +37,7 @@ const KEY_STORE: [u8; 14] = *b"\x9d\x1b\x07\x5e\x44\xc1\x4f\x2a\x8e\x61\x30\xd2\
 const ROW: u8 = 0;
 const DATE: u8 = 1;
 const FOLDER: u8 = 2;
+const EXCEPTION: u8 = 3;
 
 /// Folders do not change in this store, so they share one key.
 pub(crate) const FOLDER_CHANGE_KEY: &str = "AQAAAA==";
@@ -46,6 +47,17 @@ pub(crate) fn item_id(at: ItemRef) -> String {
         None => encode(at.mailbox, ROW, at.item, 0),
         Some(start) => encode(at.mailbox, DATE, at.item, start.timestamp()),
     }
+}
+
+/// The id of a date that was changed, where it is another than before.
+pub(crate) fn exception_id(at: ItemRef) -> String {
+    let start = at.occurrence.map_or(0, |start| start.timestamp());
+    encode(at.mailbox, EXCEPTION, at.item, start)
+}
+
+/// Whether an id, which must be one of ours, is of the kind that only changed dates have.
+pub(crate) fn is_exception_id(id: &str) -> bool {
+    STANDARD.decode(id).is_ok_and(|bytes| bytes.get(48) == Some(&EXCEPTION))
 }
 
 pub(crate) fn folder_id(mailbox: u32, folder: u8) -> String {
@@ -74,14 +86,18 @@ pub(crate) fn read_id(id: &str) -> Option<Named> {
     let occurrence = i64::from_be_bytes(bytes.get(77..85)?.try_into().ok()?);
     let named = match *bytes.get(48)? {
         ROW => Named::Item(ItemRef { mailbox, item, occurrence: None }),
-        DATE => {
+        DATE | EXCEPTION => {
             let start = DateTime::from_timestamp(occurrence, 0)?;
             Named::Item(ItemRef { mailbox, item, occurrence: Some(start) })
         }
         FOLDER => Named::Folder { mailbox, folder: u8::try_from(item).ok()? },
         _ => return None,
     };
-    (named.written() == id).then_some(named)
+    let written = match named {
+        Named::Item(at) if bytes.get(48) == Some(&EXCEPTION) => exception_id(at),
+        _ => named.written(),
+    };
+    (written == id).then_some(named)
 }
 
 impl Named {
@@ -91,6 +107,20 @@ impl Named {
             Self::Folder { mailbox, folder } => folder_id(mailbox, folder),
         }
     }
+}
+
+/// Where the part of an id begins that MAPI has too.
+const ENTRY_AT: usize = 3 + 36;
+
+/// The entry id within the bytes of an id.
+pub(crate) fn entry_of(bytes: &[u8]) -> Option<&[u8]> {
+    bytes.get(ENTRY_AT..)
+}
+
+/// The bytes of the id with this entry id.
+pub(crate) fn of_entry(entry: &[u8]) -> Option<Vec<u8>> {
+    let mailbox = u32::from_be_bytes(entry.get(5..9)?.try_into().ok()?);
+    Some([&MARK, guid(mailbox).as_bytes(), entry].concat())
 }
 
 pub(crate) fn change_key(version: u64) -> String {
@@ -130,6 +160,9 @@ mod tests {
             assert_eq!(item_id(at).len(), 152);
             assert_eq!(read_id(&item_id(at)), Some(Named::Item(at)));
         }
+        let at = ItemRef { mailbox: 7, item: 42, occurrence: Some(start) };
+        assert_eq!(read_id(&exception_id(at)), Some(Named::Item(at)));
+        assert!(is_exception_id(&exception_id(at)) && !is_exception_id(&item_id(at)));
         assert_eq!(read_id(&folder_id(7, 3)), Some(Named::Folder { mailbox: 7, folder: 3 }));
         assert_eq!(read_change_key(&change_key(9)), Some(9));
         for noise in ["", "AAMkAD=", "not base64!", &"A".repeat(152)] {

@@ -11,8 +11,9 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::event::{Answer, Busy, Content, Copy, Details, Event, Message, Person};
+use super::event::{About, Answer, Busy, Content, Copy, Details, Event, Message, Person};
 use super::ids::ItemRef;
+use super::inbox::answer_of;
 use super::outbox::{Mail, MailKind};
 use super::series::Series;
 use super::views;
@@ -31,7 +32,7 @@ impl World {
             event.sent = true;
         });
         let Some((event, details)) = self.as_sent(at) else { return };
-        let to = invited(&event, &details);
+        let to = if self.mail_refused { Vec::new() } else { invited(&event, &details) };
         self.mail(
             kind,
             &event.organizer,
@@ -42,6 +43,7 @@ impl World {
         );
         for person in &to {
             self.receive(&person.address, &event, at.occurrence);
+            self.hand_over(&person.address, &event.uid, about(&event, &details, at.occurrence, kind));
         }
     }
 
@@ -73,7 +75,7 @@ impl World {
         to: &[Person],
         text: &str,
     ) {
-        if to.is_empty() {
+        if to.is_empty() || self.mail_refused {
             return;
         }
         let subject = format!("{CANCELLED_PREFIX}{}", details.subject);
@@ -87,12 +89,14 @@ impl World {
         );
         for person in to {
             self.receive_cancellation(&person.address, &event.uid, occurrence);
+            let about = about(event, details, occurrence, MailKind::Cancellation);
+            self.hand_over(&person.address, &event.uid, about);
         }
     }
 
     /// Tells the organizer what this mailbox answers. Its own calendar is the caller's business.
     pub(crate) fn reply(&mut self, at: ItemRef, answer: Answer, text: &str) {
-        let Some((event, details)) = self.as_sent(at) else { return };
+        let Some((event, details)) = self.as_sent(at).filter(|_| !self.mail_refused) else { return };
         let Some(me) = self.mailboxes.get(&at.mailbox).map(Mailbox::person) else { return };
         let (kind, word) = match answer {
             Answer::Accept => (MailKind::Accept, "Accepted"),
@@ -103,6 +107,16 @@ impl World {
         let to = [event.organizer.clone()];
         self.mail(kind, &me, &to, &subject, text, Some((&event.uid, at.occurrence)));
         self.note_answer(&event, at.occurrence, &me, answer);
+        let about = about(&event, &details, at.occurrence, kind);
+        self.hand_over(&event.organizer.address, &event.uid, about);
+    }
+
+    /// The mail that was just sent about a meeting arrives.
+    fn hand_over(&mut self, address: &str, uid: &str, about: About) {
+        let sent = self.outbox.last().filter(|mail| !self.mail_refused && mail.uid.as_deref() == Some(uid));
+        if let Some(mail) = sent.cloned() {
+            self.arrive(address, &mail, about);
+        }
     }
 
     /// The organizer's tracking tab.
@@ -118,9 +132,10 @@ impl World {
             return;
         }
         let now = self.now;
+        let own = self.addresses_of(&who.address);
         let note = |details: &mut Details| {
             for attendee in details.attendees_mut() {
-                if key(&attendee.person.address) == key(&who.address) {
+                if own.contains(&key(&attendee.person.address)) {
                     attendee.answer = answer;
                     attendee.answered = Some(now);
                 }
@@ -204,6 +219,12 @@ impl World {
         });
     }
 
+    /// A declined meeting that stays in the calendar, where it takes no time.
+    pub(crate) fn keep_declined(&mut self, at: ItemRef) {
+        self.set_answer(at, Answer::Decline);
+        self.change(at, &["LegacyFreeBusyStatus"], |details| details.busy = Busy::Free);
+    }
+
     fn is_over(&self, at: ItemRef) -> bool {
         let Some(mailbox) = self.mailboxes.get(&at.mailbox) else { return false };
         views::view(mailbox, at).is_ok_and(|view| {
@@ -223,7 +244,7 @@ impl World {
             views::window(mailbox, start, start + length).iter().any(|other| {
                 let same = other.item.number == at.item
                     && (at.occurrence.is_none() || other.original_start == at.occurrence);
-                !same && other.details.busy != Busy::Free && !other.details.cancelled
+                !same && other.details.busy != Busy::Free && !other.details.is_cancelled()
             })
         })
     }
@@ -261,7 +282,7 @@ impl World {
         text: &str,
         about: Option<(&str, Option<DateTime<Utc>>)>,
     ) {
-        if to.is_empty() {
+        if to.is_empty() || self.mail_refused {
             return;
         }
         let mail = Mail {
@@ -280,13 +301,12 @@ impl World {
 
     /// Keeps a copy of the last mail in Sent Items. A mail about a meeting is kept while the sender still has the meeting.
     pub(crate) fn keep_sent(&mut self, mailbox: u32) -> Option<ItemRef> {
-        let mail = self.outbox.last()?.clone();
+        let mail = self.outbox.last().filter(|_| !self.mail_refused)?.clone();
         let from = self.mailboxes.get(&mailbox).map(Mailbox::person)?;
-        let start = mail.uid.as_deref().and_then(|uid| {
-            let at = self.find(&mail.from, uid, mail.occurrence)?;
-            Some(views::view(self.mailboxes.get(&at.mailbox)?, at).ok()?.start)
+        let about = mail.uid.as_deref().and_then(|uid| {
+            let (event, details) = self.as_sent(self.find(&mail.from, uid, mail.occurrence)?)?;
+            Some(about(&event, &details, mail.occurrence, mail.kind))
         });
-        let about = mail.uid.zip(start);
         let to = mail.to.iter().map(|address| self.person(address)).collect();
         let message =
             Message { class: mail.kind.class(), subject: mail.subject, body: mail.text, from, to, about };
@@ -389,6 +409,24 @@ impl World {
     }
 }
 
+/// What a mail says of the meeting it is about.
+fn about(
+    event: &Event,
+    details: &Details,
+    occurrence: Option<DateTime<Utc>>,
+    kind: MailKind,
+) -> About {
+    About {
+        uid: event.uid.clone(),
+        start: details.start,
+        end: details.end,
+        location: details.location.clone(),
+        occurrence,
+        answer: answer_of(kind),
+        is_processed: false,
+    }
+}
+
 /// Every property a delivered change may touch.
 const ALL_PROPERTIES: [&str; 9] = [
     "Start",
@@ -450,7 +488,7 @@ fn adapted(mut details: Details, organizer: &Person, mailbox: &Mailbox) -> Detai
     }
     if mailbox.kind != MailboxKind::User {
         details.reminder_minutes = None;
-        if mailbox.booking.organizer_as_subject {
+        if mailbox.booking.organizer_as_subject && !organizer.name.is_empty() {
             details.subject.clone_from(&organizer.name);
         }
         if mailbox.booking.drop_body {
@@ -469,6 +507,7 @@ fn replace(old: &mut Event, mut new: Event, version: u64) {
 /// Makes details those of a meeting that was called off.
 pub(crate) fn mark_cancelled(details: &mut Details) {
     details.cancelled = true;
+    details.cancelled_state = None;
     details.busy = Busy::Free;
     if !details.subject.starts_with(CANCELLED_PREFIX) {
         details.subject.insert_str(0, CANCELLED_PREFIX);

@@ -6,8 +6,10 @@
 use chrono::{DateTime, Datelike, Days, TimeDelta, Timelike, Utc, Weekday};
 
 use super::event::{Answer, Attendee, Busy, Content, Copy, Details, Event, Person, Sensitivity};
+use super::ids::ItemRef;
 use super::meeting::{attendee_copy, mark_cancelled};
-use super::series::{Pattern, Range, Series};
+use super::pattern::Pattern;
+use super::series::{Range, Series};
 use super::world::{Booking, Folder, MailboxKind, World};
 
 /// How long before their start events were created unless the spec says otherwise.
@@ -22,20 +24,46 @@ pub struct RoomSpec {
     pub address: String,
     /// How its booking attendant behaves.
     pub booking: Booking,
+    /// Whether meetings that it declines stay in its calendar (`PreserveDeclinedMeetings`).
+    pub preserve_declined: bool,
+    /// Further addresses, under which it is reached as well.
+    pub proxies: Vec<String>,
+    /// Hidden from the address lists.
+    pub is_hidden: bool,
 }
 
 impl RoomSpec {
     /// A room with Exchange's default booking attendant.
     pub fn new(name: impl Into<String>, address: impl Into<String>) -> Self {
-        Self { name: name.into(), address: address.into(), booking: Booking::default() }
+        Self {
+            name: name.into(),
+            address: address.into(),
+            booking: Booking::default(),
+            preserve_declined: false,
+            proxies: Vec::new(),
+            is_hidden: false,
+        }
     }
+}
+
+/// Which properties of a cancelled meeting say so: `IsCancelled`, and the cancelled bit of `AppointmentState`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CancelledMark {
+    /// Both.
+    #[default]
+    Both,
+    /// `IsCancelled` alone.
+    IsCancelled,
+    /// `AppointmentState` alone.
+    AppointmentState,
 }
 
 /// A meeting to add: the organizer's copy when the organizer has a mailbox here, and a copy for everybody invited who has.
 /// An organizer whose address nobody has is one who left, or lives elsewhere.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MeetingSpec {
-    /// Who organizes it; a room's address for a meeting made at the door.
+    /// Who organizes it; a room's address for a meeting made at the door. Without an address there is no organizer, as of
+    /// something that was imported: it cannot be answered.
     pub organizer: Person,
     /// Addresses of the rooms and equipment booked; they have accepted.
     pub rooms: Vec<String>,
@@ -55,10 +83,16 @@ pub struct MeetingSpec {
     pub all_day: bool,
     /// Marked private.
     pub private: bool,
+    /// How the time shows; `None` for what Outlook makes it: Free of whole days, else Busy.
+    pub busy: Option<Busy>,
     /// Called off, but still lying in the calendars of everybody but the organizer.
     pub cancelled: bool,
+    /// Which properties say so.
+    pub cancelled_mark: CancelledMark,
     /// When it was made; a week before its start by default.
     pub created: Option<DateTime<Utc>>,
+    /// When it was last written to; when it was made by default.
+    pub modified: Option<DateTime<Utc>>,
 }
 
 impl MeetingSpec {
@@ -75,8 +109,11 @@ impl MeetingSpec {
             series: None,
             all_day: false,
             private: false,
+            busy: None,
             cancelled: false,
+            cancelled_mark: CancelledMark::default(),
             created: None,
+            modified: None,
         }
     }
 }
@@ -96,8 +133,8 @@ pub struct PlainSpec {
     pub series: Option<Series>,
     /// Whole days.
     pub all_day: bool,
-    /// How the time shows.
-    pub busy: Busy,
+    /// How the time shows; `None` for what Outlook makes it: Free of whole days, else Busy.
+    pub busy: Option<Busy>,
     /// When it was made; a week before its start by default.
     pub created: Option<DateTime<Utc>>,
 }
@@ -112,7 +149,7 @@ impl PlainSpec {
             subject: "Busy".to_owned(),
             series: None,
             all_day: false,
-            busy: Busy::Busy,
+            busy: None,
             created: None,
         }
     }
@@ -127,14 +164,26 @@ impl World {
 
     /// Adds a room.
     pub fn add_room(&mut self, room: RoomSpec) -> &mut Self {
-        self.add_mailbox(&room.name, &room.address, MailboxKind::Room, room.booking);
-        self
+        self.add_resource(room, MailboxKind::Room)
     }
 
     /// Adds a piece of equipment.
     pub fn add_equipment(&mut self, equipment: RoomSpec) -> &mut Self {
-        self.add_mailbox(&equipment.name, &equipment.address, MailboxKind::Equipment, equipment.booking);
-        self
+        self.add_resource(equipment, MailboxKind::Equipment)
+    }
+
+    fn add_resource(&mut self, spec: RoomSpec, kind: MailboxKind) -> &mut Self {
+        let number = self.add_mailbox(&spec.name, &spec.address, kind, spec.booking);
+        if let Some(mailbox) = self.mailboxes.get_mut(&number) {
+            mailbox.preserve_declined = spec.preserve_declined;
+        }
+        for proxy in &spec.proxies {
+            self.add_proxy_address(&spec.address, proxy);
+        }
+        match spec.is_hidden {
+            true => self.hide_from_address_lists(&spec.address),
+            false => self,
+        }
     }
 
     /// Adds a meeting, and returns its UID.
@@ -143,14 +192,19 @@ impl World {
         let organizer = event.organizer.clone();
         let people =
             event.details.attendees().map(|attendee| attendee.person.address.clone()).collect::<Vec<_>>();
-        self.as_of(spec.created.unwrap_or(spec.start - CREATED_BEFORE), |world| {
-            if !spec.cancelled {
-                world.store(&organizer.address, event.clone());
-            }
-            for address in people.iter().filter(|address| **address != organizer.address) {
-                world.store_attendee_copy(address, &event, spec.cancelled);
-            }
+        let written = self.as_of(spec.created.unwrap_or(spec.start - CREATED_BEFORE), |world| {
+            let own = (!spec.cancelled).then(|| world.store(&organizer.address, event.clone())).flatten();
+            let others = people.iter().filter(|address| **address != organizer.address);
+            let theirs = others.filter_map(|address| world.store_attendee_copy(address, &event, &spec));
+            theirs.collect::<Vec<_>>().into_iter().chain(own).collect::<Vec<_>>()
         });
+        if let Some(modified) = spec.modified {
+            self.as_of(modified, |world| {
+                for at in written {
+                    world.change_event(at, |_, _| ());
+                }
+            });
+        }
         event.uid
     }
 
@@ -159,12 +213,12 @@ impl World {
         let mut details = Details::between(spec.start, spec.end);
         details.subject = spec.subject;
         details.all_day = spec.all_day;
-        details.busy = spec.busy;
+        details.busy = spec.busy.unwrap_or_else(|| as_outlook_makes(spec.all_day));
         let organizer = self.person(&spec.mailbox);
         let uid = self.next_uid();
         let event = new_event(uid.clone(), Copy::Plain, organizer, details, spec.series);
         self.as_of(spec.created.unwrap_or(spec.start - CREATED_BEFORE), |world| {
-            world.store(&spec.mailbox, event)
+            world.store(&spec.mailbox, event);
         });
         uid
     }
@@ -174,6 +228,7 @@ impl World {
         details.subject.clone_from(&spec.subject);
         details.body.clone_from(&spec.body);
         details.all_day = spec.all_day;
+        details.busy = spec.busy.unwrap_or_else(|| as_outlook_makes(spec.all_day));
         details.sensitivity = if spec.private { Sensitivity::Private } else { Sensitivity::Normal };
         details.required = spec.attendees.iter().cloned().map(Attendee::invited).collect();
         details.resources = spec.rooms.iter().map(|room| accepted(self.person(room))).collect();
@@ -185,28 +240,31 @@ impl World {
         event
     }
 
-    fn store_attendee_copy(&mut self, address: &str, event: &Event, cancelled: bool) {
-        let Some(mailbox) = self.mailbox(address) else { return };
+    fn store_attendee_copy(&mut self, address: &str, event: &Event, spec: &MeetingSpec) -> Option<ItemRef> {
+        let mailbox = self.mailbox(address)?;
         let mut mine = attendee_copy(event, mailbox);
         if mailbox.kind != MailboxKind::User {
             mine.details.my_answer = Answer::Accept;
         }
-        if cancelled {
+        if spec.cancelled {
             mark_cancelled(&mut mine.details);
+            mine.details.busy = spec.busy.unwrap_or(mine.details.busy);
+            mine.details.cancelled = spec.cancelled_mark != CancelledMark::AppointmentState;
+            mine.details.cancelled_state = Some(spec.cancelled_mark != CancelledMark::IsCancelled);
         }
-        self.store(address, mine);
+        self.store(address, mine)
     }
 
-    fn store(&mut self, address: &str, event: Event) {
-        if let Some(number) = self.mailbox(address).map(|mailbox| mailbox.number) {
-            self.put(number, Folder::Calendar, Content::Event(Box::new(event)));
-        }
+    fn store(&mut self, address: &str, event: Event) -> Option<ItemRef> {
+        let number = self.mailbox(address)?.number;
+        self.put(number, Folder::Calendar, Content::Event(Box::new(event)))
     }
 
-    fn as_of(&mut self, then: DateTime<Utc>, what: impl FnOnce(&mut Self)) {
+    fn as_of<R>(&mut self, then: DateTime<Utc>, what: impl FnOnce(&mut Self) -> R) -> R {
         let now = std::mem::replace(&mut self.now, then);
-        what(self);
+        let made = what(self);
         self.now = now;
+        made
     }
 }
 
@@ -230,6 +288,11 @@ pub(crate) fn new_event(
         series,
         touched: Default::default(),
     }
+}
+
+/// How Outlook shows what people make without saying how it is to show.
+fn as_outlook_makes(all_day: bool) -> Busy {
+    if all_day { Busy::Free } else { Busy::Busy }
 }
 
 fn accepted(person: Person) -> Attendee {
@@ -328,6 +391,7 @@ pub fn demo_world(now: DateTime<Utc>) -> World {
     world.add_plain(PlainSpec {
         subject: "Open day".into(),
         all_day: true,
+        busy: Some(Busy::Busy),
         ..PlainSpec::new("room-fjord@example.com", tomorrow, tomorrow + TimeDelta::days(1))
     });
     world.outbox.clear();

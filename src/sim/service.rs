@@ -33,6 +33,7 @@ use super::soap_in::{ActFor, Call, Refusal, call, parse};
 use super::soap_out::{envelope, fault, messages};
 use super::trouble::{Trouble, Wrong};
 use super::world::{World, key};
+use super::zones;
 use crate::clock::{Clock as _, SystemClock};
 
 /// A request larger than this is none a client of ours sends.
@@ -52,6 +53,8 @@ pub(crate) struct Service {
     back_ends: usize,
     pub(crate) bodies_refused: AtomicUsize,
     pub(crate) release: Release,
+    /// The account's user name, which is an address if it has a mailbox.
+    account: String,
 }
 
 pub(crate) struct State {
@@ -120,6 +123,7 @@ impl Service {
             fixed_now: options.now,
             back_ends: options.notifications.back_ends,
             release: options.release,
+            account: options.username.clone(),
         }
     }
 
@@ -209,7 +213,7 @@ impl Service {
             if let Some(Wrong::Meanwhile(change)) = &wrong {
                 change(&mut state.world);
             }
-            carry_out(&mut state, self.release, caller, body, wrong.as_ref())
+            carry_out(&mut state, self.release, &self.account, caller, body, wrong.as_ref())
         };
         (self.out(answer, wrong), route.cookie)
     }
@@ -234,6 +238,7 @@ impl Service {
         match wrong {
             Some(Wrong::ResetAfter) => Out::Nothing,
             Some(Wrong::Cut(after)) => Out::Cut(xml, after),
+            Some(Wrong::PageAfter(status)) => Out::Page(http_status(status), None),
             Some(Wrong::Garbage) => garbage(),
             _ => Out::Xml(status, xml),
         }
@@ -323,7 +328,9 @@ fn about(body: &[u8]) -> (String, Option<String>) {
     let document = std::str::from_utf8(body).ok().and_then(parse);
     let Some(Ok(call)) = document.as_ref().map(call) else { return (String::new(), None) };
     let mailbox = match &call.act_for {
-        Ok(Some(ActFor::Address(address) | ActFor::Sid(address))) => Some(address.to_lowercase()),
+        Ok(Some(ActFor::Address(address) | ActFor::PrimaryAddress(address) | ActFor::Sid(address))) => {
+            Some(address.to_lowercase())
+        }
         _ => None,
     };
     (operation(&call).to_owned(), mailbox)
@@ -346,11 +353,13 @@ fn instead(wrong: &Wrong) -> Option<Out> {
         )),
         Wrong::Fault(code) => fault(Refusal::new(code, "Scripted.")),
         Wrong::ResetBefore => Some(Out::Nothing),
-        Wrong::Page(status) => {
-            Some(Out::Page(StatusCode::from_u16(*status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE), None))
-        }
+        Wrong::Page(status) => Some(Out::Page(http_status(*status), None)),
         _ => None,
     }
+}
+
+fn http_status(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
 }
 
 fn busy(back_off: u64) -> Refusal {
@@ -366,6 +375,7 @@ fn garbage() -> Out {
 fn carry_out(
     state: &mut State,
     release: Release,
+    account: &str,
     caller: Caller,
     body: &[u8],
     wrong: Option<&Wrong>,
@@ -380,7 +390,8 @@ fn carry_out(
     release.validate(call.operation)?;
     validate_streaming(call.version, call.operation)?;
     let State { world, hub, .. } = state;
-    let acting = acting::mailbox(world, &call)?;
+    let own = world.mailbox(account).map(|mailbox| mailbox.number);
+    let acting = acting::mailbox(world, own, &call)?;
     let name = operation(&call);
     let one = |refusal| Ok(Said::Whole(messages(name, &[Err(refusal)], when_refused(name))));
     match wrong {
@@ -388,8 +399,20 @@ fn carry_out(
         Some(Wrong::ItemError(code)) => one(Refusal::new(code, "Scripted.")),
         _ => match acting {
             Ok(acting) => {
-                let is_delegate = matches!(call.act_for, Ok(None));
-                ops::answer(&mut Desk { world, acting, is_delegate, hub, caller }, call.operation, wrong)
+                let is_delegate = matches!(call.act_for, Ok(None)) && (acting.is_none() || acting != own);
+                let rights = acting.filter(|_| is_delegate).and_then(|number| world.rights_in(number));
+                world.mail_refused = matches!(wrong, Some(Wrong::MailRefused(_)));
+                let zone = call.zone.and_then(zones::find).unwrap_or(&zones::UTC);
+                let mut desk = Desk { world, acting, is_delegate, rights, hub, caller, zone };
+                let said = ops::answer(&mut desk, call.operation, wrong);
+                desk.world.mail_refused = false;
+                match wrong {
+                    Some(Wrong::ItemErrorAfter(code) | Wrong::MailRefused(code)) => {
+                        said.and_then(|_| one(Refusal::new(code, "Scripted.")))
+                    }
+                    Some(Wrong::FaultAfter(code)) => said.and_then(|_| Err(Refusal::new(code, "Scripted."))),
+                    _ => said,
+                }
             }
             Err(refusal) => one(refusal),
         },

@@ -53,6 +53,8 @@ impl Refusal {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ActFor {
     Address(String),
+    /// An address that must be the primary one.
+    PrimaryAddress(String),
     Sid(String),
 }
 
@@ -60,6 +62,8 @@ pub(crate) enum ActFor {
 pub(crate) struct Call<'a, 'i> {
     pub(crate) version: Option<&'a str>,
     pub(crate) act_for: Result<Option<ActFor>, Refusal>,
+    /// The time zone in which the request means times that name none.
+    pub(crate) zone: Option<&'a str>,
     pub(crate) operation: Node<'a, 'i>,
 }
 
@@ -106,7 +110,11 @@ pub(crate) fn call<'a, 'i>(document: &'a Document<'i>) -> Result<Call<'a, 'i>, R
         .and_then(|header| t(header, "RequestServerVersion"))
         .and_then(|version| version.attribute("Version"));
     let act_for = header.and_then(|header| t(header, "ExchangeImpersonation")).map(act_for).transpose();
-    Ok(Call { version, act_for, operation })
+    let zone = header
+        .and_then(|header| t(header, "TimeZoneContext"))
+        .and_then(|context| t(context, "TimeZoneDefinition"))
+        .and_then(|zone| zone.attribute("Id"));
+    Ok(Call { version, act_for, zone, operation })
 }
 
 fn act_for(header: Node<'_, '_>) -> Result<ActFor, Refusal> {
@@ -124,7 +132,8 @@ fn act_for(header: Node<'_, '_>) -> Result<ActFor, Refusal> {
         return Err(bad());
     }
     match choice.tag_name().name() {
-        "PrincipalName" | "PrimarySmtpAddress" | "SmtpAddress" => Ok(ActFor::Address(value)),
+        "PrincipalName" | "SmtpAddress" => Ok(ActFor::Address(value)),
+        "PrimarySmtpAddress" => Ok(ActFor::PrimaryAddress(value)),
         "SID" => Ok(ActFor::Sid(value)),
         _ => Err(bad()),
     }
@@ -204,6 +213,13 @@ pub(crate) fn instant(text: &str) -> Option<DateTime<Utc>> {
         NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok().map(|naive| naive.and_utc())
     })?;
     YEARS.contains(&instant.year()).then_some(instant)
+}
+
+/// Whether a text is an `xs:dateTime` of any year, such as the first and the last that clients know.
+pub(crate) fn is_date_time(text: &str) -> bool {
+    let naive = text.trim().trim_end_matches('Z');
+    DateTime::parse_from_rfc3339(text.trim()).is_ok()
+        || NaiveDateTime::parse_from_str(naive, "%Y-%m-%dT%H:%M:%S%.f").is_ok()
 }
 
 /// `xs:date`, whose offset is of no interest here.

@@ -60,6 +60,15 @@ pub(crate) fn envelope(release: Release, response: &str) -> String {
     )
 }
 
+/// The envelope around what a stream says, which Exchange writes by other means than its other answers.
+pub(crate) fn stream_envelope(release: Release, response: &str) -> String {
+    let soap = super::soap_in::SOAP;
+    format!(
+        r#"<?xml version="1.0" encoding="utf-8"?><Envelope xmlns="{soap}"><soap11:Header xmlns:soap11="{soap}"><ServerVersionInfo xmlns:xsd="http://www.w3.org/2001/XMLSchema" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" {} xmlns="{TYPES}"/></soap11:Header><soap11:Body xmlns:soap11="{soap}">{response}</soap11:Body></Envelope>"#,
+        release.info()
+    )
+}
+
 /// A fault. No header, as observed.
 pub(crate) fn fault(refusal: &Refusal) -> String {
     let (code, text) = (refusal.code, escape(&refusal.text));

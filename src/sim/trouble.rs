@@ -33,6 +33,14 @@ pub enum Wrong {
     Fault(&'static str),
     /// The item is refused with this code; nothing is done.
     ItemError(&'static str),
+    /// Everything is done, and a page of this status is answered.
+    PageAfter(u16),
+    /// Everything is done, and a fault of this code is answered.
+    FaultAfter(&'static str),
+    /// Everything is done, and the answer refuses the item with this code.
+    ItemErrorAfter(&'static str),
+    /// Everything is stored, no mail leaves, and the answer refuses the item with this code.
+    MailRefused(&'static str),
     /// Somebody else gets in first.
     Meanwhile(Arc<dyn Fn(&mut World) + Send + Sync>),
     /// A stream that says that it is there, and then nothing: no heartbeat, no event, no end. What happens is lost on it.

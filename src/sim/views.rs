@@ -51,8 +51,12 @@ impl View<'_> {
         ItemRef { mailbox: self.mailbox.number, item: self.item.number, occurrence: self.original_start }
     }
 
+    /// An exception's id is another than that which the occurrence had, unless the world keeps it.
     pub(crate) fn id(&self) -> String {
-        ids::item_id(self.at())
+        match self.kind {
+            Kind::Exception if !self.mailbox.keeps_date_ids => ids::exception_id(self.at()),
+            _ => ids::item_id(self.at()),
+        }
     }
 
     /// The row's key: a series is one row, so a change of one date gives all its dates a new key.
@@ -116,13 +120,21 @@ fn date<'a>(
     Ok(view)
 }
 
-/// What a `CalendarView` holds: singles and dates that touch `from..to`, by start.
+/// Singles and dates that take some of the time `from..to`, by start.
 pub(crate) fn window(mailbox: &Mailbox, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<View<'_>> {
+    let mut views = calendar_view(mailbox, from, to);
+    views.retain(|view| view.end > from);
+    views
+}
+
+/// What a `CalendarView` holds: singles and dates, by start. What ends before the view is left out, and what begins where it
+/// ends or later; what ends exactly where the view begins is in it.
+pub(crate) fn calendar_view(mailbox: &Mailbox, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<View<'_>> {
     let mut views: Vec<View<'_>> = mailbox
         .folder(Folder::Calendar)
         .filter_map(|item| Some((item, item.event()?)))
         .flat_map(|(item, event)| expand(mailbox, item, event, from, to))
-        .filter(|view| view.end > from && view.start < to)
+        .filter(|view| view.end >= from && view.start < to)
         .collect();
     views.sort_by_key(|view| (view.start, view.item.number));
     views

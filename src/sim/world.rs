@@ -8,10 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
+use super::directory::Entry;
 use super::event::{Answer, Attendee, Content, Copy, Details, Event, Exception, Item, Person};
 use super::ids::{self, ItemRef};
 use super::items::{Items, Stamp};
 use super::outbox::Mail;
+use super::rights::DelegateRights;
 use super::views::{self, Kind, View};
 
 /// Mails kept in the outbox; the oldest go first. Enough for every test and for an hour of load.
@@ -110,6 +112,11 @@ pub struct Mailbox {
     pub kind: MailboxKind,
     /// How a room answers.
     pub booking: Booking,
+    /// Whether meetings that this mailbox declines stay in its calendar (`PreserveDeclinedMeetings`).
+    pub preserve_declined: bool,
+    /// Whether a date that is changed keeps its id.
+    pub(crate) keeps_date_ids: bool,
+    pub(crate) entry: Entry,
     pub(crate) number: u32,
     pub(crate) items: Items,
 }
@@ -127,6 +134,9 @@ impl Mailbox {
             address,
             kind: self.kind,
             booking: self.booking,
+            preserve_declined: self.preserve_declined,
+            keeps_date_ids: self.keeps_date_ids,
+            entry: Entry::default(),
             number: self.number,
             items: Items::of(self.number),
         }
@@ -143,6 +153,18 @@ impl Mailbox {
     pub(crate) fn by_uid(&self, uid: &str) -> Option<&Item> {
         self.folder(Folder::Calendar).find(|item| item.event().is_some_and(|event| event.uid == uid))
     }
+}
+
+/// What becomes of the id of a date when the date is changed for the first time and becomes an exception.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DateIds {
+    /// The exception has another id, and the one that the occurrence had names nothing any more.
+    #[default]
+    Replaced,
+    /// The exception has another id, and the one that the occurrence had still leads to it.
+    Added,
+    /// The exception has the id that the occurrence had.
+    Kept,
 }
 
 /// A distribution group of rooms.
@@ -170,11 +192,16 @@ pub struct World {
     pub(crate) directory: BTreeMap<String, u32>,
     pub(crate) room_lists: Vec<RoomList>,
     pub(crate) scope: Scope,
-    /// Mailboxes to which the service account has Full Access.
-    pub(crate) full_access: BTreeSet<String>,
+    /// What the service account was granted in which mailboxes.
+    pub(crate) delegate_rights: BTreeMap<String, DelegateRights>,
+    /// X.500 names of addresses whose mailboxes are gone.
+    pub(crate) former: BTreeMap<String, String>,
     pub(crate) outbox: Vec<Mail>,
     pub(crate) now: DateTime<Utc>,
     pub(crate) x500_organizers: bool,
+    pub(crate) date_ids: DateIds,
+    /// Nothing that is to be mailed leaves, as when the mailbox may send no more.
+    pub(crate) mail_refused: bool,
     /// What time it is for those who watch, whatever time it is in the world.
     pub(crate) noticed: DateTime<Utc>,
     /// Mailboxes in which something happened that nobody was told yet.
@@ -196,10 +223,13 @@ impl World {
             directory: BTreeMap::new(),
             room_lists: Vec::new(),
             scope: Scope::Everybody,
-            full_access: BTreeSet::new(),
+            delegate_rights: BTreeMap::new(),
+            former: BTreeMap::new(),
             outbox: Vec::new(),
             now: DateTime::UNIX_EPOCH,
-            x500_organizers: false,
+            x500_organizers: true,
+            date_ids: DateIds::default(),
+            mail_refused: false,
             noticed: DateTime::UNIX_EPOCH,
             stirred: BTreeSet::new(),
             counter: 0,
@@ -217,15 +247,19 @@ impl World {
         self
     }
 
-    /// Gives the service account Full Access to these mailboxes; without it, it has none.
-    pub fn allow_full_access_to<'a>(&mut self, addresses: impl IntoIterator<Item = &'a str>) -> &mut Self {
-        self.full_access.extend(addresses.into_iter().map(key));
+    /// Whether `FindItem` names organizers who have or had a mailbox here by their X.500 address, as Exchange does;
+    /// `GetItem` names them by SMTP either way.
+    pub fn show_organizers_as_x500(&mut self, yes: bool) -> &mut Self {
+        self.x500_organizers = yes;
         self
     }
 
-    /// Makes `FindItem` name organizers by their X.500 address, as Exchange Online was seen to do.
-    pub fn show_organizers_as_x500(&mut self, yes: bool) -> &mut Self {
-        self.x500_organizers = yes;
+    /// What becomes of the id of a date that is changed.
+    pub fn date_ids(&mut self, ids: DateIds) -> &mut Self {
+        self.date_ids = ids;
+        for mailbox in self.mailboxes.values_mut() {
+            mailbox.keeps_date_ids = ids == DateIds::Kept;
+        }
         self
     }
 
@@ -239,7 +273,8 @@ impl World {
     /// Takes a mailbox out of the directory with all that is in it: somebody left, a room was torn down.
     /// Copies of their meetings stay in the calendars of others.
     pub fn remove_mailbox(&mut self, address: &str) -> &mut Self {
-        if let Some(number) = self.directory.remove(&key(address)) {
+        if let Some(number) = self.directory.get(&key(address)).copied() {
+            self.strike_from_directory(number);
             self.mailboxes.remove(&number);
             self.stirred.insert(number);
         }
@@ -256,8 +291,19 @@ impl World {
         let number = u32::try_from(self.next()).unwrap_or(u32::MAX);
         let (name, address) = (name.to_owned(), address.to_owned());
         self.directory.insert(key(&address), number);
-        self.mailboxes
-            .insert(number, Mailbox { name, address, kind, booking, number, items: Items::of(number) });
+        let (entry, items) = (Entry::of(&address, number), Items::of(number));
+        let mailbox = Mailbox {
+            name,
+            address,
+            kind,
+            booking,
+            preserve_declined: false,
+            keeps_date_ids: self.date_ids == DateIds::Kept,
+            entry,
+            number,
+            items,
+        };
+        self.mailboxes.insert(number, mailbox);
         number
     }
 
@@ -302,6 +348,17 @@ impl World {
         properties: &[&str],
         change: impl FnOnce(&mut Details),
     ) -> Option<()> {
+        self.change_both(at, properties, change, |_| ())
+    }
+
+    /// Likewise, and then something of the event as a whole.
+    pub(crate) fn change_both(
+        &mut self,
+        at: ItemRef,
+        properties: &[&str],
+        change: impl FnOnce(&mut Details),
+        whole: impl FnOnce(&mut Event),
+    ) -> Option<()> {
         self.change_event(at, |event, version| {
             let first = event.details.clone();
             let (details, touched) = match (at.occurrence, &mut event.series) {
@@ -314,6 +371,18 @@ impl World {
             change(details);
             for property in properties {
                 touched.insert((*property).to_owned(), version);
+            }
+            whole(event);
+        })
+    }
+
+    /// Notes that a message has done its work.
+    pub(crate) fn mark_processed(&mut self, at: ItemRef) -> Option<()> {
+        let version = self.next();
+        let (items, stamp) = self.items_of(at.mailbox)?;
+        items.edit_message(at.item, version, stamp, |message| {
+            if let Some(about) = &mut message.about {
+                about.is_processed = true;
             }
         })
     }
@@ -504,7 +573,7 @@ impl Snapshot {
             organizer: view.event.organizer.clone(),
             attendees: details.attendees().cloned().collect(),
             my_answer: details.my_answer,
-            cancelled: details.cancelled,
+            cancelled: details.is_cancelled(),
         }
     }
 }

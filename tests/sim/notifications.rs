@@ -404,10 +404,13 @@ async fn there_are_only_so_many_subscriptions_and_streams() {
     let ids = [subscribe(&sim, ROOM).await, subscribe(&sim, ROOM).await];
     let third = ask(&sim, ROOM, &streaming(CALENDAR, &ALL)).await;
     assert_eq!(code(&third), "ErrorExceededSubscriptionCount");
+    let back_off = r#"<m:MessageXml><t:Value Name="BackOffMilliseconds">1000</t:Value></m:MessageXml>"#;
+    assert!(third.contains(back_off), "{third}");
     subscribe(&sim, "ada@example.com").await;
     let stream = listen(&sim, ROOM, &[&ids[0]], 30).await;
     let second = ask(&sim, ROOM, &get_streaming(&[&ids[1]], 30)).await;
     assert_eq!(code(&second), "ErrorExceededConnectionCount");
+    assert!(second.contains(back_off), "{second}");
     let others = listen(&sim, "ada@example.com", &[&ids[1]], 30).await;
     assert_eq!(sim.streams(), 2);
     drop((stream, others));

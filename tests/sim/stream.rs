@@ -82,10 +82,11 @@ impl Stream {
 
     async fn read(&mut self) -> Next {
         loop {
-            if let Some(end) = find(&self.body, b"</s:Envelope>") {
+            if let Some(end) = find(&self.body, b"</Envelope>") {
                 let envelope: Vec<u8> = self.body.drain(..end).collect();
                 let envelope = String::from_utf8(envelope).unwrap();
                 assert!(envelope.starts_with("<?xml"), "{envelope}");
+                assert!(envelope.contains("<soap11:Body ") && !envelope.contains("<s:"), "{envelope}");
                 keep(&envelope);
                 return Next::Envelope(envelope);
             }

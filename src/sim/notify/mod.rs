@@ -107,10 +107,10 @@ impl Hub {
         if living >= self.subscriptions_max && self.living(mailbox, now) >= self.subscriptions_max
             || self.subscriptions.len() >= SUBSCRIPTIONS_MAX
         {
-            return Err(Refusal::new(
+            return Err(self.too_many(Refusal::new(
                 "ErrorExceededSubscriptionCount",
                 "You have exceeded the number of available subscriptions for your account.",
-            ));
+            )));
         }
         self.counter += 1;
         let number = self.counter;
@@ -119,6 +119,15 @@ impl Hub {
         self.subscriptions.insert(number, subscription);
         self.by_mailbox.entry(mailbox).or_default().insert(number);
         Ok(self.id(number, back_end))
+    }
+
+    /// A refusal with the time after which it is worth asking again.
+    fn too_many(&self, refusal: Refusal) -> Refusal {
+        match self.options.back_off {
+            None => refusal,
+            Some(time) => refusal
+                .with_xml(format!(r#"<t:Value Name="BackOffMilliseconds">{}</t:Value>"#, time.as_millis())),
+        }
     }
 
     /// Ends a subscription.

@@ -7,6 +7,9 @@ use super::super::release::Release;
 /// Events that may wait for a subscription unless the options say otherwise: more than a room sees in a day.
 const QUEUED: usize = 500;
 
+/// How long a client that is refused has to wait unless the options say otherwise.
+const BACK_OFF: Duration = Duration::from_secs(1);
+
 /// How notifications are given, and how many.
 #[derive(Debug, Clone)]
 pub struct Notifications {
@@ -24,6 +27,8 @@ pub struct Notifications {
     pub subscriptions: Option<usize>,
     /// Streams one account may hold open in one mailbox's name; `None` for the release's (`HangingConnectionLimit`).
     pub streams: Option<usize>,
+    /// The `BackOffMilliseconds` in what refuses a subscription or a stream because there are too many; `None` for none.
+    pub back_off: Option<Duration>,
     /// Events that may wait for a subscription; when there are more, all of them are missed.
     pub queued: usize,
     /// Servers behind the one address. A subscription lives on the one that took it, and no other knows it.
@@ -42,6 +47,7 @@ impl Default for Notifications {
             folder_events: true,
             subscriptions: None,
             streams: None,
+            back_off: Some(BACK_OFF),
             queued: QUEUED,
             back_ends: 1,
             one_dead_refuses_all: false,

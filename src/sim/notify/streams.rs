@@ -96,7 +96,7 @@ impl Hub {
                 "ErrorExceededConnectionCount",
                 "You have exceeded the available concurrent connections for your account.",
             );
-            return Err(vec![(refusal, String::new())]);
+            return Err(vec![(self.too_many(refusal), String::new())]);
         }
         let (mut living, mut failures) = (BTreeSet::new(), Vec::new());
         for id in wish.ids {

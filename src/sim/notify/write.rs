@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::super::release::Release;
 use super::super::soap_in::Refusal;
-use super::super::soap_out::{envelope, escape, explanation, response};
+use super::super::soap_out::{escape, explanation, response, stream_envelope};
 
 const OPERATION: &str = "GetStreamingEvents";
 
@@ -31,7 +31,7 @@ pub(super) fn notifications(release: Release, all: &[(String, Vec<String>)]) -> 
 
 /// The subscriptions that are in trouble: one envelope for each kind of it.
 pub(super) fn failures(release: Release, failures: &[(Refusal, String)]) -> Vec<String> {
-    by_code(failures).values().map(|same| envelope(release, &answer(&error(same)))).collect()
+    by_code(failures).values().map(|same| stream_envelope(release, &answer(&error(same)))).collect()
 }
 
 /// The whole answer to a request none of whose subscriptions can be served.
@@ -59,7 +59,7 @@ fn error(same: &[&(Refusal, String)]) -> String {
 }
 
 fn success(release: Release, content: &str) -> String {
-    envelope(
+    stream_envelope(
         release,
         &answer(&format!(
             r#"<m:{OPERATION}ResponseMessage ResponseClass="Success"><m:ResponseCode>NoError</m:ResponseCode>{content}</m:{OPERATION}ResponseMessage>"#

@@ -9,7 +9,7 @@ use crate::sim::event::Busy;
 use crate::sim::soap_in::{Refusal, elements, instant, need_m, need_t, t, t_text};
 use crate::sim::soap_out::{element, explanation, response};
 use crate::sim::views::{self, View};
-use crate::sim::world::Mailbox;
+use crate::sim::world::{Mailbox, key};
 
 /// Mailboxes of one request.
 const MAILBOXES_MAX: usize = 100;
@@ -27,6 +27,9 @@ struct Asked {
 pub(super) fn answer(desk: &Desk<'_>, request: Node<'_, '_>) -> Result<String, Refusal> {
     let asked = asked(request)?;
     let mailboxes: Vec<_> = elements(need_m(request, "MailboxDataArray")?).collect();
+    if mailboxes.is_empty() {
+        return Err(Refusal::new("ErrorMailboxDataArrayEmpty", "There is no mailbox in the request."));
+    }
     if mailboxes.len() > MAILBOXES_MAX {
         return Err(Refusal::new(
             "ErrorMailboxDataArrayTooBig",
@@ -39,9 +42,7 @@ pub(super) fn answer(desk: &Desk<'_>, request: Node<'_, '_>) -> Result<String, R
 }
 
 fn asked(request: Node<'_, '_>) -> Result<Asked, Refusal> {
-    let zone = t(request, "TimeZone").ok_or_else(|| Refusal::new("ErrorTimeZone", "TimeZone is missing."))?;
-    let bias = t_text(zone, "Bias").and_then(|bias| bias.parse().ok()).unwrap_or(0);
-    let bias = TimeDelta::minutes(i64::from(i16::try_from(bias).unwrap_or(0)));
+    let bias = bias(request)?;
     let options = need_t(request, "FreeBusyViewOptions")?;
     let window = need_t(options, "TimeWindow")?;
     let edge = |name| {
@@ -66,19 +67,44 @@ fn asked(request: Node<'_, '_>) -> Result<Asked, Refusal> {
     Ok(Asked { from, to, step: TimeDelta::minutes(minutes), bias })
 }
 
+/// The zone's distance from UTC: of the request's own zone, or of that in its header, which newer clients send instead.
+fn bias(request: Node<'_, '_>) -> Result<TimeDelta, Refusal> {
+    let refused = |text: &str| Refusal::new("ErrorTimeZone", text);
+    if let Some(zone) = t(request, "TimeZone") {
+        let minutes = t_text(zone, "Bias").and_then(|bias| bias.parse::<i16>().ok());
+        let minutes = minutes.ok_or_else(|| refused("The time zone has no bias."))?;
+        return Ok(TimeDelta::minutes(i64::from(minutes)));
+    }
+    let mut header = request.document().root_element().descendants();
+    let context = header.find(|node| node.tag_name().name() == "TimeZoneContext");
+    match context.and_then(|context| t(context, "TimeZoneDefinition")?.attribute("Id")) {
+        Some("UTC") => Ok(TimeDelta::zero()),
+        Some(_) => Err(refused("Of the zones of a TimeZoneContext the simulator has UTC only.")),
+        None => Err(refused("The request has no time zone.")),
+    }
+}
+
 fn one(desk: &Desk<'_>, asked: &Asked, data: Node<'_, '_>) -> String {
     let address = t(data, "Email").and_then(|email| t_text(email, "Address")).unwrap_or_default();
-    match desk.world.mailbox(&address) {
-        Some(mailbox) => free_busy(asked, mailbox),
-        None => {
-            let refusal =
-                Refusal::new("ErrorMailRecipientNotFound", "Unable to resolve the address to a mailbox.");
-            format!(
-                r#"<m:FreeBusyResponse><m:ResponseMessage ResponseClass="Error">{}</m:ResponseMessage></m:FreeBusyResponse>"#,
-                explanation(&refusal)
-            )
-        }
+    let by_x500 = || desk.world.mailboxes().find(|mailbox| key(&mailbox.entry.legacy_dn) == key(&address));
+    match desk.world.mailbox(&address).or_else(by_x500) {
+        Some(mailbox) => match mailbox.entry.availability_fails {
+            Some(code) => failure(&Refusal::new(code, "Scripted.")),
+            None => free_busy(asked, mailbox),
+        },
+        None => failure(&Refusal::new(
+            "ErrorMailRecipientNotFound",
+            "Unable to resolve the address to a mailbox.",
+        )),
     }
+}
+
+/// What one mailbox's failure is among the answers for the others.
+fn failure(refusal: &Refusal) -> String {
+    format!(
+        r#"<m:FreeBusyResponse><m:ResponseMessage ResponseClass="Error">{}</m:ResponseMessage></m:FreeBusyResponse>"#,
+        explanation(refusal)
+    )
 }
 
 fn free_busy(asked: &Asked, mailbox: &Mailbox) -> String {

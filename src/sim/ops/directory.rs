@@ -1,16 +1,19 @@
-//! The address book: `ResolveNames`, `GetRoomLists`, `GetRooms`. The same for everybody who asks.
+//! The address book: `ResolveNames`, `GetRoomLists`, `GetRooms`. Whoever is hidden from the address
+//! lists, or by the address book policy of who asks, is found by no name.
 
 use roxmltree::Node;
 
 use super::Desk;
-use super::shape::mailbox_element;
+use super::people_xml::mailbox_element;
 use crate::sim::event::Person;
-use crate::sim::soap_in::{Refusal, need_m, t_text, text};
+use crate::sim::soap_in::{Refusal, boolean, need_m, t_text, text};
 use crate::sim::soap_out::{element, escape, explanation, message, response};
-use crate::sim::world::key;
+use crate::sim::world::{Mailbox, key};
 
 /// Hits of one ResolveNames.
 const HITS_MAX: usize = 100;
+/// Addresses that a contact has room for.
+const ADDRESSES_MAX: usize = 3;
 
 pub(super) fn resolve_names(desk: &Desk<'_>, request: Node<'_, '_>) -> Result<String, Refusal> {
     let entry = text(need_m(request, "UnresolvedEntry")?);
@@ -18,8 +21,9 @@ pub(super) fn resolve_names(desk: &Desk<'_>, request: Node<'_, '_>) -> Result<St
     if entry.is_empty() {
         return Err(Refusal::schema(request, "UnresolvedEntry is empty."));
     }
-    let hits = hits(desk, entry);
-    let shown: String = hits.iter().take(HITS_MAX).map(resolution).collect();
+    let full = request.attribute("ReturnFullContactData").and_then(boolean).unwrap_or(false);
+    let hits = desk.world.resolve(desk.acting, entry);
+    let shown: String = hits.iter().take(HITS_MAX).map(|hit| resolution(hit, full)).collect();
     let set = format!(
         r#"<m:ResolutionSet TotalItemsInView="{}" IncludesLastItemInRange="{}">{shown}</m:ResolutionSet>"#,
         hits.len(),
@@ -31,19 +35,6 @@ pub(super) fn resolve_names(desk: &Desk<'_>, request: Node<'_, '_>) -> Result<St
         _ => several(&set),
     };
     Ok(response("ResolveNames", "", &format!("<m:ResponseMessages>{outcome}</m:ResponseMessages>")))
-}
-
-/// An address with `smtp:` names one; anything else is compared with the beginnings of names and addresses.
-fn hits(desk: &Desk<'_>, entry: &str) -> Vec<Person> {
-    let wanted = key(entry);
-    match wanted.strip_prefix("smtp:") {
-        Some(address) => desk.world.mailbox(address).map(|mailbox| mailbox.person()).into_iter().collect(),
-        None => {
-            let begins = |text: &str| key(text).starts_with(&wanted);
-            let people = desk.world.mailboxes().map(|mailbox| mailbox.person());
-            people.filter(|person| begins(&person.name) || begins(&person.address)).collect()
-        }
-    }
 }
 
 fn nobody() -> Refusal {
@@ -58,8 +49,25 @@ fn several(set: &str) -> String {
     )
 }
 
-fn resolution(person: &Person) -> String {
-    format!("<t:Resolution>{}</t:Resolution>", mailbox_element(person, "Mailbox"))
+fn resolution(mailbox: &Mailbox, full: bool) -> String {
+    let contact = if full { contact(mailbox) } else { String::new() };
+    format!("<t:Resolution>{}{contact}</t:Resolution>", mailbox_element(&mailbox.person(), "Mailbox"))
+}
+
+/// What the directory knows of a mailbox: its proxy addresses, and in capitals that which is the primary one.
+fn contact(mailbox: &Mailbox) -> String {
+    let proxies = mailbox.entry.proxies.iter().map(|proxy| format!("smtp:{proxy}"));
+    let addresses = proxies.chain([format!("SMTP:{}", mailbox.address)]).enumerate();
+    let entries: String = addresses
+        .take(ADDRESSES_MAX)
+        .map(|(at, address)| {
+            format!(r#"<t:Entry Key="EmailAddress{}">{}</t:Entry>"#, at + 1, escape(&address))
+        })
+        .collect();
+    format!(
+        "<t:Contact>{}<t:EmailAddresses>{entries}</t:EmailAddresses><t:ContactSource>ActiveDirectory</t:ContactSource></t:Contact>",
+        element("DisplayName", &mailbox.name)
+    )
 }
 
 pub(super) fn room_lists(desk: &Desk<'_>) -> String {
@@ -89,7 +97,9 @@ pub(super) fn rooms(desk: &Desk<'_>, request: Node<'_, '_>) -> Result<String, Re
         let attributes = r#" ResponseClass="Error""#;
         return Ok(response("GetRooms", attributes, &explanation(&nobody())));
     };
-    let rooms: String = list.rooms.iter().map(|room| one_room(&desk.world.person(room))).collect();
+    let is_listed = |room: &&String| !desk.world.mailbox(room).is_some_and(|mailbox| mailbox.entry.is_hidden);
+    let rooms: String =
+        list.rooms.iter().filter(is_listed).map(|room| one_room(&desk.world.person(room))).collect();
     Ok(response(
         "GetRooms",
         r#" ResponseClass="Success""#,

@@ -7,7 +7,7 @@ use super::Desk;
 use crate::sim::ids::{self, ItemRef, Named};
 use crate::sim::soap_in::{Refusal, t, t_text};
 use crate::sim::views::{self, Missing, View};
-use crate::sim::world::{Folder, Mailbox};
+use crate::sim::world::{DateIds, Folder, Mailbox};
 
 /// What an id in a request names, and the version of it the caller knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,8 +56,26 @@ fn named(desk: &Desk<'_>, node: Node<'_, '_>, attribute: &str) -> Result<ItemRef
         Some(Named::Folder { .. }) => {
             Err(Refusal::new("ErrorCannotUseFolderIdForItemId", "Id must be that of an item."))
         }
-        Some(Named::Item(at)) if at.mailbox == desk.mailbox()?.number => Ok(at),
+        Some(Named::Item(at)) if at.mailbox == desk.mailbox()?.number => {
+            if desk.is_hidden(at) || !is_current(desk, at, id) {
+                return Err(not_found());
+            }
+            Ok(at)
+        }
         Some(Named::Item(_)) => Err(not_found()),
+    }
+}
+
+/// Whether an id of a date still names it: a date that was changed has another id than before.
+fn is_current(desk: &Desk<'_>, at: ItemRef, id: &str) -> bool {
+    let Some(start) = at.occurrence else { return true };
+    let series = desk.world.get(at).and_then(|event| event.series.as_ref());
+    let changed = series.is_some_and(|series| series.exceptions.contains_key(&start));
+    let named_as_changed = ids::is_exception_id(id);
+    match desk.world.date_ids {
+        DateIds::Replaced => changed == named_as_changed,
+        DateIds::Added => changed || !named_as_changed,
+        DateIds::Kept => !named_as_changed,
     }
 }
 

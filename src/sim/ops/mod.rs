@@ -4,29 +4,50 @@
 //! Exchange refuses at three levels, and so does this: HTTP (in `server`), the whole request (`Err`, sent as a fault),
 //! one item of a batch (an error message among the others).
 
+mod aliases;
 mod availability;
+mod contains;
+mod convert_id;
 mod create_item;
 mod delete_item;
 mod directory;
+mod draft;
 mod fields;
 mod find_item;
 mod folders;
 mod get_item;
+mod html;
 mod ids;
+mod message_shape;
 mod move_item;
+mod occurrences;
+mod paging;
+mod path;
+mod people_xml;
+mod private;
+mod properties;
+mod recurrence;
+mod respond;
+mod restriction;
+mod row;
 mod shape;
+mod sort;
 mod subscribe;
 mod sync_items;
 mod time_zones;
 mod update_item;
+mod value;
 
 use roxmltree::Node;
 use tokio::time::Instant;
 
 use super::notify::{Hub, Opening};
-use super::soap_in::Refusal;
+use super::rights::DelegateRights;
+use super::soap_in::{Refusal, elements, m};
+use super::soap_out::messages;
 use super::trouble::Wrong;
 use super::world::{Mailbox, World};
+use super::zones::Zone;
 
 /// Where a request is worked on: the world, and for whom.
 pub(crate) struct Desk<'w> {
@@ -35,9 +56,13 @@ pub(crate) struct Desk<'w> {
     pub(crate) acting: Option<u32>,
     /// By Full Access, in the account's own name.
     pub(crate) is_delegate: bool,
+    /// What a delegate was granted in the mailbox acted for; `None` for whom its owner's rights apply.
+    pub(crate) rights: Option<DelegateRights>,
     /// Who wants to hear of what happens.
     pub(crate) hub: &'w mut Hub,
     pub(crate) caller: Caller,
+    /// In which the request means times that name no zone.
+    pub(crate) zone: &'static Zone,
 }
 
 /// Where and when a request arrived.
@@ -83,13 +108,40 @@ pub(crate) fn answer(
     }
 }
 
+/// What an operation answers that writes where the caller may only read.
+fn read_only(desk: &Desk<'_>, request: Node<'_, '_>) -> Option<String> {
+    if desk.rights.is_none_or(DelegateRights::may_write) {
+        return None;
+    }
+    let (name, list, empty) = match request.tag_name().name() {
+        name @ "CreateItem" => (name, "Items", "<m:Items/>"),
+        name @ "UpdateItem" => (name, "ItemChanges", "<m:Items/>"),
+        name @ "MoveItem" => (name, "ItemIds", "<m:Items/>"),
+        name @ "DeleteItem" => (name, "ItemIds", ""),
+        _ => return None,
+    };
+    let denied = |item: Node<'_, '_>| {
+        let code = match item.tag_name().name() {
+            "CalendarItem" => "ErrorCreateItemAccessDenied",
+            _ => "ErrorAccessDenied",
+        };
+        Err(Refusal::new(code, "Access is denied. Check credentials and try again."))
+    };
+    let all: Vec<_> = m(request, list).into_iter().flat_map(elements).map(denied).collect();
+    Some(messages(name, &all, empty))
+}
+
 fn whole(desk: &mut Desk<'_>, request: Node<'_, '_>) -> Result<String, Refusal> {
+    if let Some(refused) = read_only(desk, request) {
+        return Ok(refused);
+    }
     match request.tag_name().name() {
         "FindItem" => find_item::answer(desk, request),
         "GetItem" => get_item::answer(desk, request),
         "UpdateItem" => update_item::answer(desk, request),
         "DeleteItem" => delete_item::answer(desk, request),
         "CreateItem" => create_item::answer(desk, request),
+        "ConvertId" => convert_id::answer(desk, request),
         "MoveItem" => move_item::answer(desk, request),
         "GetFolder" => folders::get_folder(desk, request),
         "FindFolder" => folders::find_folder(desk, request),

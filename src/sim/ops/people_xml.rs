@@ -13,22 +13,27 @@ pub(super) fn display(attendees: &[Attendee]) -> String {
     names.join("; ")
 }
 
-/// `t:Organizer`.
-pub(super) fn organizer(look: &Look<'_>) -> Value {
+/// `t:Organizer`. A folder's table has the X.500 name of organizers whom the directory knows or knew; an item of nobody has no
+/// organizer.
+pub(super) fn organizer(look: &Look<'_>) -> Option<Value> {
     let person = &look.view.event.organizer;
-    let who = if look.place == Where::Find && look.world.x500_organizers {
-        let name = escape(&person.name);
-        let account = escape(&person.address.split('@').next().unwrap_or_default().to_uppercase());
-        format!(
-            "<t:Mailbox><t:Name>{name}</t:Name><t:EmailAddress>/O=EXAMPLE/OU=EXCHANGE ADMINISTRATIVE GROUP \
-             (FYDIBOHF23SPDLT)/CN=RECIPIENTS/CN={account}</t:EmailAddress><t:RoutingType>EX</t:RoutingType>\
-             <t:MailboxType>OneOff</t:MailboxType></t:Mailbox>"
-        )
-    } else {
-        let kind = if look.world.mailbox(&person.address).is_some() { "Mailbox" } else { "OneOff" };
-        mailbox_element(person, kind)
+    if person.address.is_empty() {
+        return None;
+    }
+    let x500 = look.world.legacy_dn(&person.address).filter(|_| look.world.x500_organizers);
+    let who = match x500.filter(|_| look.place == Where::Find) {
+        Some(name) => format!(
+            "<t:Mailbox><t:Name>{}</t:Name><t:EmailAddress>{}</t:EmailAddress><t:RoutingType>EX</t:RoutingType>\
+             <t:MailboxType>OneOff</t:MailboxType></t:Mailbox>",
+            escape(&person.name),
+            escape(&name.to_uppercase())
+        ),
+        None => {
+            let kind = if look.world.mailbox(&person.address).is_some() { "Mailbox" } else { "OneOff" };
+            mailbox_element(&look.world.as_listed(person), kind)
+        }
     };
-    Value::Shown(format!("<t:Organizer>{who}</t:Organizer>"), person.name.clone())
+    Some(Value::Shown(format!("<t:Organizer>{who}</t:Organizer>"), person.name.clone()))
 }
 
 /// `t:Mailbox` with an SMTP address.

@@ -162,7 +162,7 @@ pub(super) const PROPERTIES: &[Property] = &[
     property("calendar:IsResponseRequested", All, true, |look| look.flag("IsResponseRequested", true)),
     property("calendar:CalendarItemType", Basic, true, |look| Some(kind(look.view.kind))),
     property("calendar:MyResponseType", All, true, |look| Some(answer(my_answer(&look.view)))),
-    property("calendar:Organizer", Basic, true, |look| Some(organizer(look))),
+    property("calendar:Organizer", Basic, true, organizer),
     property("calendar:RequiredAttendees", Basic, false, |look| {
         attendees("RequiredAttendees", &look.view, &look.details().required)
     }),
@@ -347,7 +347,7 @@ fn size(details: &Details) -> i64 {
 }
 
 fn response_objects(view: &View<'_>) -> String {
-    let own = match (view.event.copy, view.details.cancelled) {
+    let own = match (view.event.copy, view.details.is_cancelled()) {
         (Copy::Attendee, false) => "<t:AcceptItem/><t:TentativelyAcceptItem/><t:DeclineItem/>",
         (Copy::Organizer, false) => "<t:CancelCalendarItem/>",
         _ => "",
@@ -370,7 +370,7 @@ pub(super) fn state(view: &View<'_>) -> i64 {
         Copy::Organizer => 1,
         Copy::Attendee => 3,
     };
-    role | if view.details.cancelled { 4 } else { 0 }
+    role | if view.details.state_is_cancelled() { 4 } else { 0 }
 }
 
 /// How other events lie to one.
@@ -384,7 +384,7 @@ fn beside(view: &View<'_>, how: Beside) -> usize {
     let second = TimeDelta::seconds(1);
     let others = views::window(view.mailbox, view.start - second, view.end + second);
     let others = others.iter().filter(|other| {
-        other.item.number != view.item.number && !other.details.cancelled && other.details.busy != Busy::Free
+        other.item.number != view.item.number && !other.details.is_cancelled() && other.details.busy != Busy::Free
     });
     let lies = |other: &&View<'_>| match how {
         Beside::Overlapping => other.start < view.end && other.end > view.start,
@@ -418,10 +418,7 @@ fn zone(name: &str, zone: &Zone) -> String {
 }
 
 fn wall_clock(name: &str, zone: &Zone, at: DateTime<Utc>) -> String {
-    let minutes = zone.offset(at).num_minutes();
-    let sign = if minutes < 0 { '-' } else { '+' };
-    let (hours, rest) = (minutes.abs() / 60, minutes.abs() % 60);
-    element(name, &format!("{}{sign}{hours:02}:{rest:02}", zone.local(at).format("%Y-%m-%dT%H:%M:%S")))
+    element(name, &format!("{}{}", zone.local(at).format("%Y-%m-%dT%H:%M:%S"), zone.offset_of(at)))
 }
 
 /// `OccurrenceInfoType`'s times.

@@ -8,7 +8,7 @@ use crate::sim::soap_in;
 use crate::sim::soap_out::{element, instant};
 
 /// What a property is.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(super) enum Value {
     Text(String),
     /// A word of an enumeration, which is stored as a number.

@@ -88,6 +88,16 @@ impl Zone {
         self.standard() + if self.is_summer(at) { self.extra() } else { TimeDelta::zero() }
     }
 
+    /// Likewise, as dates and times on the wire have it.
+    pub(crate) fn offset_of(&self, at: DateTime<Utc>) -> String {
+        let minutes = self.offset(at).num_minutes();
+        let sign = if minutes < 0 { '-' } else { '+' };
+        match self.id {
+            "UTC" => "Z".to_owned(),
+            _ => format!("{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60),
+        }
+    }
+
     fn standard(&self) -> TimeDelta {
         TimeDelta::minutes(self.standard.into())
     }

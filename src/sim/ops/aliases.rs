@@ -1,0 +1,108 @@
+//! Extended properties as values, and those that are other names of ordinary ones: what MAPI calls the start of an appointment
+//! is its start. An alias is read through the property that it stands for, and set through it too.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+use super::properties::{self, Look};
+use super::value::Value;
+use crate::sim::extended::{Extended, Owner};
+use crate::sim::soap_in::{boolean, instant};
+
+/// Tags of MAPI properties, and the paths of what they are.
+const TAGS: [(u16, &str, &str); 15] = [
+    (0x0017, "Integer", "item:Importance"),
+    (0x001a, "String", "item:ItemClass"),
+    (0x0036, "Integer", "item:Sensitivity"),
+    (0x0037, "String", "item:Subject"),
+    (0x0039, "SystemTime", "item:DateTimeSent"),
+    (0x0060, "SystemTime", "calendar:Start"),
+    (0x0061, "SystemTime", "calendar:End"),
+    (0x0063, "Boolean", "calendar:IsResponseRequested"),
+    (0x0e06, "SystemTime", "item:DateTimeReceived"),
+    (0x0e08, "Integer", "item:Size"),
+    (0x0e1b, "Boolean", "item:HasAttachments"),
+    (0x1000, "String", "item:TextBody"),
+    (0x1042, "String", "item:InReplyTo"),
+    (0x3007, "SystemTime", "item:DateTimeCreated"),
+    (0x3008, "SystemTime", "item:LastModifiedTime"),
+];
+
+/// Numbered properties of the sets for appointments and for everything.
+const NUMBERED: [(&str, i64, &str, &str); 11] = [
+    ("Appointment", 0x8201, "Integer", "calendar:AppointmentSequenceNumber"),
+    ("Appointment", 0x8205, "Integer", "calendar:LegacyFreeBusyStatus"),
+    ("Appointment", 0x8208, "String", "calendar:Location"),
+    ("Appointment", 0x820d, "SystemTime", "calendar:Start"),
+    ("Appointment", 0x820e, "SystemTime", "calendar:End"),
+    ("Appointment", 0x8215, "Boolean", "calendar:IsAllDayEvent"),
+    ("Appointment", 0x8217, "Integer", "calendar:AppointmentState"),
+    ("Appointment", 0x8218, "Integer", "calendar:MyResponseType"),
+    ("Common", 0x8501, "Integer", "item:ReminderMinutesBeforeStart"),
+    ("Common", 0x8503, "Boolean", "item:ReminderIsSet"),
+    ("Meeting", 0x0023, "Binary", "calendar:UID"),
+];
+
+/// The path of what a property is another name of.
+pub(super) fn of(property: &Extended) -> Option<&'static str> {
+    if property.is_array {
+        return None;
+    }
+    match &property.owner {
+        Owner::Tag(tag) => {
+            TAGS.iter().find(|(known, kind, _)| known == tag && *kind == property.kind).map(|alias| alias.2)
+        }
+        Owner::Numbered { set: _, id: 3 } if property.set() == Some("Meeting") => Some("calendar:UID"),
+        Owner::Numbered { id, .. } => NUMBERED
+            .iter()
+            .find(|(set, known, kind, _)| {
+                known == id && *kind == property.kind && property.set() == Some(set)
+            })
+            .map(|alias| alias.3),
+        Owner::Named { .. } => None,
+    }
+}
+
+/// The value of an extended property.
+pub(super) fn value(look: &Look<'_>, property: &Extended) -> Option<Value> {
+    match of(property) {
+        Some(uri) => as_mapi(properties::of_field(look, uri)?, property.kind),
+        None => stored(look, property),
+    }
+}
+
+/// What MAPI stores of a value: of a word its number, of a UID the bytes that it spells.
+fn as_mapi(value: Value, kind: &str) -> Option<Value> {
+    match (value, kind) {
+        (Value::Word(_, rank, _), "Integer") => Some(Value::Number(rank)),
+        (Value::Text(text), "Binary") => {
+            let digits = text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok());
+            let bytes: Option<Vec<u8>> =
+                digits.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect();
+            Some(Value::Text(STANDARD.encode(bytes.unwrap_or_else(|| text.into_bytes()))))
+        }
+        (Value::Shown(_, text), "String") => Some(Value::Text(text)),
+        (value, _) => Some(value),
+    }
+}
+
+fn stored(look: &Look<'_>, property: &Extended) -> Option<Value> {
+    let values = look.view.details.extended.get(property)?;
+    let mut values = values.iter().map(|value| typed(property.kind, value));
+    match property.is_array {
+        true => Some(Value::List(values.collect())),
+        false => values.next(),
+    }
+}
+
+/// A value that [`Extended::takes`], as what it is.
+fn typed(kind: &str, text: &str) -> Value {
+    let number = || text.trim().parse().ok().map(Value::Number);
+    let value = match kind {
+        "Integer" | "Short" | "Long" | "Currency" => number(),
+        "Double" | "Float" | "ApplicationTime" => text.trim().parse().ok().map(Value::Real),
+        "Boolean" => boolean(text).map(Value::Flag),
+        "SystemTime" => instant(text).map(Value::Time),
+        _ => None,
+    };
+    value.unwrap_or_else(|| Value::Text(text.to_owned()))
+}
