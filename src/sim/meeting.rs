@@ -410,12 +410,7 @@ impl World {
 }
 
 /// What a mail says of the meeting it is about.
-fn about(
-    event: &Event,
-    details: &Details,
-    occurrence: Option<DateTime<Utc>>,
-    kind: MailKind,
-) -> About {
+fn about(event: &Event, details: &Details, occurrence: Option<DateTime<Utc>>, kind: MailKind) -> About {
     About {
         uid: event.uid.clone(),
         start: details.start,

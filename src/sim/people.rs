@@ -479,7 +479,8 @@ fn fill_room(world: &mut World, room: &str, people: &[Person], now: DateTime<Utc
     }
     let first = monday + TimeDelta::hours(6);
     let days = vec![Weekday::Mon, Weekday::Wed];
-    let series = Some(Series::new(Pattern::Weekly { interval: 1, days, first_day: Weekday::Sun }, Range::NoEnd));
+    let series =
+        Some(Series::new(Pattern::Weekly { interval: 1, days, first_day: Weekday::Sun }, Range::NoEnd));
     let organizer = people[dice.below(people.len() as i64) as usize].clone();
     let end = first + TimeDelta::minutes(30);
     world.add_meeting(MeetingSpec {

@@ -112,7 +112,8 @@ mod tests {
 
     #[test]
     fn patterns_fall_on_the_days_they_say() {
-        let weekly = Pattern::Weekly { interval: 2, days: vec![Weekday::Mon, Weekday::Thu], first_day: Weekday::Sun };
+        let weekly =
+            Pattern::Weekly { interval: 2, days: vec![Weekday::Mon, Weekday::Thu], first_day: Weekday::Sun };
         assert_eq!(
             days(weekly, Range::NoEnd, "2026-05-05T09:00:00Z"),
             ["Thu 05-07", "Mon 05-18", "Thu 05-21", "Mon 06-01", "Thu 06-04"]
@@ -137,7 +138,10 @@ mod tests {
         let november = Pattern::Yearly { month: 11, day: 13 };
         assert_eq!(days(november, Range::Count(2), "2026-01-01T08:00:00Z"), ["Fri 11-13", "Sat 11-13"]);
         let leap = Pattern::Yearly { month: 2, day: 29 };
-        assert_eq!(days(leap, Range::Count(3), "2026-01-01T08:00:00Z"), ["Sat 02-28", "Sun 02-28", "Tue 02-29"]);
+        assert_eq!(
+            days(leap, Range::Count(3), "2026-01-01T08:00:00Z"),
+            ["Sat 02-28", "Sun 02-28", "Tue 02-29"]
+        );
         let third = |day| Pattern::YearlyWeekday { month: 11, day, nth: 3 };
         let first = "2026-01-01T08:00:00Z";
         assert_eq!(days(third(DayOfWeek::WeekendDay), Range::Count(1), first), ["Sun 11-08"]);

@@ -5,6 +5,7 @@
 mod actions;
 mod authority;
 mod autodiscover;
+mod calendars;
 mod delegate;
 mod exchangelib;
 mod histories;

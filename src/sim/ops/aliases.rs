@@ -76,8 +76,7 @@ fn as_mapi(value: Value, kind: &str) -> Option<Value> {
         (Value::Word(_, rank, _), "Integer") => Some(Value::Number(rank)),
         (Value::Text(text), "Binary") => {
             let digits = text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok());
-            let bytes: Option<Vec<u8>> =
-                digits.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect();
+            let bytes: Option<Vec<u8>> = digits.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect();
             Some(Value::Text(STANDARD.encode(bytes.unwrap_or_else(|| text.into_bytes()))))
         }
         (Value::Shown(_, text), "String") => Some(Value::Text(text)),

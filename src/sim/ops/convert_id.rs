@@ -39,13 +39,7 @@ fn one(desk: &Desk<'_>, id: Node<'_, '_>, to: &str) -> Result<Result<String, Ref
     Ok(converted(desk, word, mailbox, from, to))
 }
 
-fn converted(
-    desk: &Desk<'_>,
-    word: &str,
-    mailbox: &str,
-    from: &str,
-    to: &str,
-) -> Result<String, Refusal> {
+fn converted(desk: &Desk<'_>, word: &str, mailbox: &str, from: &str, to: &str) -> Result<String, Refusal> {
     let malformed = || Refusal::new("ErrorInvalidIdMalformed", "Id is malformed.");
     let bytes = read(word, from).filter(|bytes| ids::read_id(&STANDARD.encode(bytes)).is_some());
     let bytes = bytes.ok_or_else(malformed)?;
@@ -82,9 +76,7 @@ fn write(bytes: &[u8], format: &str) -> Option<String> {
         "EntryId" => STANDARD.encode(entry()?),
         "HexEntryId" => entry()?.iter().map(|byte| format!("{byte:02X}")).collect(),
         "StoreId" => STANDARD.encode([entry()?, &[STORE_ID_END]].concat()),
-        "OwaId" => {
-            STANDARD.encode(bytes).replace('+', "%2B").replace('/', "%2F").replace('=', "%3D")
-        }
+        "OwaId" => STANDARD.encode(bytes).replace('+', "%2B").replace('/', "%2F").replace('=', "%3D"),
         _ => STANDARD.encode(bytes),
     })
 }

@@ -148,9 +148,10 @@ fn is_as_before(event: &Event, series: &Series, details: &Details) -> bool {
 
 /// The first date of a series.
 fn first(series: &Series, time: NaiveTime, from: NaiveDate) -> Result<DateTime<Utc>, Refusal> {
-    let day = series.starts_from(from).next().ok_or_else(|| {
-        Refusal::new("ErrorRecurrenceHasNoOccurrence", "The recurrence has no occurrence.")
-    })?;
+    let day = series
+        .starts_from(from)
+        .next()
+        .ok_or_else(|| Refusal::new("ErrorRecurrenceHasNoOccurrence", "The recurrence has no occurrence."))?;
     Ok(series.zone.instant(day.and_time(time)))
 }
 
@@ -163,7 +164,10 @@ fn check(details: &Details) -> Result<(), Refusal> {
         ));
     }
     if details.end - details.start > DURATION_MAX {
-        return Err(Refusal::new("ErrorCalendarDurationIsTooLong", "The event lasts longer than five years."));
+        return Err(Refusal::new(
+            "ErrorCalendarDurationIsTooLong",
+            "The event lasts longer than five years.",
+        ));
     }
     Ok(())
 }

@@ -132,7 +132,9 @@ fn other(details: &mut Details, name: &str, value: &str, source: Node<'_, '_>) -
     let value = match content {
         Content::Text => Some(value.to_owned()),
         Content::Flag => boolean(value).map(|yes| yes.to_string()),
-        Content::Number(max) => value.trim().parse::<u32>().ok().filter(|number| *number <= max).map(|number| number.to_string()),
+        Content::Number(max) => {
+            value.trim().parse::<u32>().ok().filter(|number| *number <= max).map(|number| number.to_string())
+        }
         Content::Time => instant(value).map(written),
     };
     details.others.insert(name, value.ok_or_else(|| no_value(source, "such value"))?);
@@ -174,8 +176,9 @@ fn remind(details: &mut Details, is_set: Option<bool>, minutes: Option<u32>) {
 
 fn zone(draft: &mut Draft, property: Node<'_, '_>) -> Result<(), Refusal> {
     let id = property.attribute("Id").or_else(|| property.attribute("TimeZoneName")).unwrap_or_default();
-    let zone = zones::find(id)
-        .ok_or_else(|| Refusal::new("ErrorCalendarInvalidTimeZone", "The time zone is not one of the server's."))?;
+    let zone = zones::find(id).ok_or_else(|| {
+        Refusal::new("ErrorCalendarInvalidTimeZone", "The time zone is not one of the server's.")
+    })?;
     let names: &[&'static str] = match property.tag_name().name() {
         "StartTimeZone" => &["StartTimeZone"],
         "EndTimeZone" => &["EndTimeZone"],
@@ -195,9 +198,13 @@ fn extended(draft: &mut Draft, element: Node<'_, '_>) -> Result<String, Refusal>
     let single = t(element, "Value").map(|value| vec![text(value)]);
     let many = t(element, "Values").map(|values| elements(values).map(text).collect::<Vec<_>>());
     let values = if property.is_array { many } else { single };
-    let values = values.filter(|values| values.iter().all(|value| property.takes(value))).ok_or_else(|| {
-        Refusal::new("ErrorInvalidExtendedPropertyValue", "The value is none of the extended property's type.")
-    })?;
+    let values =
+        values.filter(|values| values.iter().all(|value| property.takes(value))).ok_or_else(|| {
+            Refusal::new(
+                "ErrorInvalidExtendedPropertyValue",
+                "The value is none of the extended property's type.",
+            )
+        })?;
     match (aliases::of(&property), values.first()) {
         (Some(uri), Some(value)) => alias(draft, uri, value, element),
         _ => {
@@ -290,10 +297,7 @@ pub(super) fn append(draft: &mut Draft, property: Node<'_, '_>) -> Result<String
         ("OptionalAttendees", Copy::Plain | Copy::Organizer) => add_people(&mut details.optional, property)?,
         ("Resources", Copy::Plain | Copy::Organizer) => add_people(&mut details.resources, property)?,
         _ => {
-            return Err(Refusal::new(
-                "ErrorInvalidPropertyAppend",
-                "Append action is invalid for property.",
-            ));
+            return Err(Refusal::new("ErrorInvalidPropertyAppend", "Append action is invalid for property."));
         }
     }
     Ok(touched(name))
@@ -302,9 +306,8 @@ pub(super) fn append(draft: &mut Draft, property: Node<'_, '_>) -> Result<String
 fn add_people(list: &mut Vec<Attendee>, property: Node<'_, '_>) -> Result<(), Refusal> {
     let mut more = list.clone();
     people(&mut more, property)?;
-    let same = |one: &Attendee, other: &Attendee| {
-        one.person.address.eq_ignore_ascii_case(&other.person.address)
-    };
+    let same =
+        |one: &Attendee, other: &Attendee| one.person.address.eq_ignore_ascii_case(&other.person.address);
     more.retain(|new| !list.iter().any(|known| same(known, new)));
     list.extend(more);
     Ok(())
@@ -355,8 +358,11 @@ fn family(name: &str) -> &'static str {
 }
 
 fn refused(name: &str) -> Refusal {
-    Refusal::new("ErrorInvalidPropertySet", "Set action is invalid for property.")
-        .with_xml(format!(r#"<t:FieldURI FieldURI="{}:{}"/>"#, family(name), escape(name)))
+    Refusal::new("ErrorInvalidPropertySet", "Set action is invalid for property.").with_xml(format!(
+        r#"<t:FieldURI FieldURI="{}:{}"/>"#,
+        family(name),
+        escape(name)
+    ))
 }
 
 fn not_deleted(uri: &str) -> Refusal {

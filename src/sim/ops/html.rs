@@ -41,7 +41,8 @@ mod tests {
 
     #[test]
     fn a_page_reads_as_its_text() {
-        let page = "<html><head><title>x</title></head><body><p>Bring &lt;tea&gt;</p><div>&amp; cake<br/></div>";
+        let page =
+            "<html><head><title>x</title></head><body><p>Bring &lt;tea&gt;</p><div>&amp; cake<br/></div>";
         assert_eq!(text_of(page, true), "Bring <tea>\n& cake");
         assert_eq!(text_of("a < b", false), "a < b");
         assert_eq!(page_of("a < b", false), "<html><body><div>a &lt; b</div></body></html>");

@@ -118,9 +118,11 @@ pub(super) fn message(look: &MessageLook<'_>, shape: &Shape, place: Where) -> St
         _ => &[],
     };
     let meeting: &[Column] = if look.message.about.is_some() { MEETING } else { &[] };
-    let wanted = MESSAGE.iter().chain(meeting).chain(own).filter(|(uri, tier, in_find)| {
-        shape.wants(uri, *tier) && (*in_find || place == Where::Get)
-    });
+    let wanted = MESSAGE
+        .iter()
+        .chain(meeting)
+        .chain(own)
+        .filter(|(uri, tier, in_find)| shape.wants(uri, *tier) && (*in_find || place == Where::Get));
     let shown: String = wanted
         .filter_map(|(uri, ..)| {
             let name = uri.split_once(':').map_or(*uri, |(_, name)| name);

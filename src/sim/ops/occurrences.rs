@@ -48,6 +48,7 @@ pub(super) fn modified(view: &View<'_>) -> Option<String> {
 /// `t:DeletedOccurrences`.
 pub(super) fn deleted(view: &View<'_>) -> Option<String> {
     let starts = master(view)?.deleted.iter().map(|start| element("Start", &instant(*start)));
-    let all: String = starts.map(|start| format!("<t:DeletedOccurrence>{start}</t:DeletedOccurrence>")).collect();
+    let all: String =
+        starts.map(|start| format!("<t:DeletedOccurrence>{start}</t:DeletedOccurrence>")).collect();
     (!all.is_empty()).then(|| format!("<t:DeletedOccurrences>{all}</t:DeletedOccurrences>"))
 }

@@ -27,15 +27,23 @@ impl Spelling {
 }
 
 /// The attributes in the order of the schema.
-const ATTRIBUTES: [&str; 6] =
-    ["DistinguishedPropertySetId", "PropertySetId", "PropertyTag", "PropertyName", "PropertyId", "PropertyType"];
+const ATTRIBUTES: [&str; 6] = [
+    "DistinguishedPropertySetId",
+    "PropertySetId",
+    "PropertyTag",
+    "PropertyName",
+    "PropertyId",
+    "PropertyType",
+];
 
 /// Reads a path element.
 pub(super) fn read(node: Node<'_, '_>) -> Result<Path, Refusal> {
     match (node.tag_name().name(), node.attribute("FieldURI")) {
         ("FieldURI", Some(uri)) if is_known(uri) => Ok(Path::Field(uri.to_owned())),
         ("IndexedFieldURI", Some(_)) => Ok(Path::Indexed),
-        ("ExtendedFieldURI", _) => extended(node).map(|(property, spelling)| Path::Extended(property, spelling)),
+        ("ExtendedFieldURI", _) => {
+            extended(node).map(|(property, spelling)| Path::Extended(property, spelling))
+        }
         _ => Err(Refusal::schema(node, "The property path is invalid.")),
     }
 }
@@ -47,14 +55,12 @@ pub(super) fn extended(node: Node<'_, '_>) -> Result<(Extended, Spelling), Refus
             "ErrorInvalidExtendedProperty",
             "The extended property attribute combination is invalid.",
         ),
-        BadPath::Type => Refusal::new(
-            "ErrorUnsupportedMapiPropertyType",
-            "The MAPI property type is not supported.",
-        ),
+        BadPath::Type => {
+            Refusal::new("ErrorUnsupportedMapiPropertyType", "The MAPI property type is not supported.")
+        }
     })?;
-    let spelled = ATTRIBUTES.iter().filter_map(|name| {
-        Some(format!(r#" {name}="{}""#, escape(node.attribute(*name)?)))
-    });
+    let spelled =
+        ATTRIBUTES.iter().filter_map(|name| Some(format!(r#" {name}="{}""#, escape(node.attribute(*name)?))));
     Ok((property, Spelling(spelled.collect())))
 }
 
@@ -212,8 +218,4 @@ const MEETING: &[&str] = &[
     "DoNotForwardMeeting",
 ];
 
-const MEETING_REQUEST: &[&str] = &[
-    "MeetingRequestType",
-    "IntendedFreeBusyStatus",
-    "ChangeHighlights",
-];
+const MEETING_REQUEST: &[&str] = &["MeetingRequestType", "IntendedFreeBusyStatus", "ChangeHighlights"];

@@ -204,7 +204,9 @@ pub(super) const PROPERTIES: &[Property] = &[
     property("calendar:StartTimeZone", All, true, |look| {
         Some(Value::Xml(zone("StartTimeZone", look.start_zone())))
     }),
-    property("calendar:EndTimeZone", All, true, |look| Some(Value::Xml(zone("EndTimeZone", look.end_zone())))),
+    property("calendar:EndTimeZone", All, true, |look| {
+        Some(Value::Xml(zone("EndTimeZone", look.end_zone())))
+    }),
     property("calendar:ConferenceType", All, true, |look| {
         let said = look.details().others.get("ConferenceType");
         Some(Value::Number(said.and_then(|said| said.parse().ok()).unwrap_or(0)))
@@ -271,8 +273,8 @@ pub(super) fn is_searchable(path: &Path) -> bool {
         Path::Indexed => false,
         Path::Field(uri) => {
             let has = |list: &[&str]| list.contains(&uri.as_str());
-            let known = PROPERTIES.iter().any(|property| property.uri == uri)
-                || super::message_shape::has(uri);
+            let known =
+                PROPERTIES.iter().any(|property| property.uri == uri) || super::message_shape::has(uri);
             known && !has(&NOT_SEARCHABLE) && !has(&STRUCTURES)
         }
     }
@@ -323,7 +325,8 @@ ranked!(sensitivity: Sensitivity, importance: Importance, busy: Busy, answer: An
 
 fn kind(kind: Kind) -> Value {
     const WORDS: [&str; 4] = ["Single", "Occurrence", "Exception", "RecurringMaster"];
-    let rank = |word: &str| WORDS.iter().position(|known| *known == word).and_then(|at| i64::try_from(at).ok());
+    let rank =
+        |word: &str| WORDS.iter().position(|known| *known == word).and_then(|at| i64::try_from(at).ok());
     Value::Word(kind.word(), rank(kind.word()).unwrap_or(0), rank)
 }
 
@@ -384,7 +387,9 @@ fn beside(view: &View<'_>, how: Beside) -> usize {
     let second = TimeDelta::seconds(1);
     let others = views::window(view.mailbox, view.start - second, view.end + second);
     let others = others.iter().filter(|other| {
-        other.item.number != view.item.number && !other.details.is_cancelled() && other.details.busy != Busy::Free
+        other.item.number != view.item.number
+            && !other.details.is_cancelled()
+            && other.details.busy != Busy::Free
     });
     let lies = |other: &&View<'_>| match how {
         Beside::Overlapping => other.start < view.end && other.end > view.start,

@@ -43,11 +43,7 @@ fn response<'a>(
 }
 
 /// The meeting that is meant, in the version the caller knows, and the message that led to it.
-fn meeting(
-    desk: &Desk<'_>,
-    wanted: Wanted,
-    operation: &str,
-) -> Result<(ItemRef, Option<ItemRef>), Refusal> {
+fn meeting(desk: &Desk<'_>, wanted: Wanted, operation: &str) -> Result<(ItemRef, Option<ItemRef>), Refusal> {
     let row = desk.mailbox()?.items.get(&wanted.at.item).ok_or_else(not_found)?;
     let (at, message) = match &row.content {
         Content::Event(_) => (wanted.at, None),
@@ -146,7 +142,8 @@ pub(super) fn cancel(
     }
     let sent = if told.is_empty() { String::new() } else { keep(desk, &response) };
     let at = put_away(desk, response.at);
-    Ok(sent + &shown(desk, at))
+    // Clients expect one item: the cancellation that was sent, or else the meeting.
+    Ok(if sent.is_empty() { shown(desk, at) } else { sent })
 }
 
 /// `RemoveItem`: takes a meeting off the calendar that its organizer has called off.

@@ -46,9 +46,7 @@ pub(super) fn read(restriction: Node<'_, '_>) -> Result<Expression, Refusal> {
 
 fn expression(node: Node<'_, '_>) -> Result<Expression, Refusal> {
     let inner = || elements(node).map(expression).collect::<Result<Vec<_>, _>>();
-    let compare = |wanted: fn(Ordering) -> bool| {
-        Ok(Expression::Compare(path(node)?, wanted, operand(node)?))
-    };
+    let compare = |wanted: fn(Ordering) -> bool| Ok(Expression::Compare(path(node)?, wanted, operand(node)?));
     match node.tag_name().name() {
         "And" => some(node, inner()?).map(Expression::And),
         "Or" => some(node, inner()?).map(Expression::Or),
@@ -77,7 +75,8 @@ fn some(node: Node<'_, '_>, all: Vec<Expression>) -> Result<Vec<Expression>, Ref
 }
 
 fn path(node: Node<'_, '_>) -> Result<Path, Refusal> {
-    let first = elements(node).next().ok_or_else(|| Refusal::schema(node, "The property path is missing."))?;
+    let first =
+        elements(node).next().ok_or_else(|| Refusal::schema(node, "The property path is missing."))?;
     path::read(first)
 }
 
@@ -101,10 +100,11 @@ fn constant(node: Node<'_, '_>) -> Result<String, Refusal> {
 fn mask(node: Node<'_, '_>) -> Result<i64, Refusal> {
     let bits = elements(node).nth(1).filter(|bits| bits.tag_name().name() == "Bitmask");
     let value = bits.and_then(|bits| bits.attribute("Value")).map(str::trim);
-    let number = value.and_then(|value| match value.strip_prefix("0x").or_else(|| value.strip_prefix("0X")) {
-        Some(digits) => i64::from_str_radix(digits, 16).ok(),
-        None => value.parse().ok(),
-    });
+    let number =
+        value.and_then(|value| match value.strip_prefix("0x").or_else(|| value.strip_prefix("0X")) {
+            Some(digits) => i64::from_str_radix(digits, 16).ok(),
+            None => value.parse().ok(),
+        });
     number.ok_or_else(|| Refusal::new("ErrorInvalidExcludesRestriction", "The bitmask is no number."))
 }
 
@@ -184,13 +184,15 @@ fn compare(
     match order {
         Ok(order) => Ok(order.is_some_and(wanted)),
         Err(Incomparable::Property) => Err(unsupported()),
-        Err(Incomparable::Constant) => Err(Refusal::new(
-            "ErrorInvalidValueForProperty",
-            "The constant is no value of the property.",
-        )),
+        Err(Incomparable::Constant) => {
+            Err(Refusal::new("ErrorInvalidValueForProperty", "The constant is no value of the property."))
+        }
     }
 }
 
 fn unsupported() -> Refusal {
-    Refusal::new("ErrorUnsupportedPathForQuery", "The property can not be used with this type of restriction.")
+    Refusal::new(
+        "ErrorUnsupportedPathForQuery",
+        "The property can not be used with this type of restriction.",
+    )
 }

@@ -108,7 +108,9 @@ pub(super) fn calendar_item(world: &World, view: View<'_>, shape: &Shape, place:
     let look = Look { view, world, place, body: shape.body };
     let mut properties = String::new();
     for property in PROPERTIES {
-        if shape.shows(property, place) && let Some(value) = (property.value)(&look) {
+        if shape.shows(property, place)
+            && let Some(value) = (property.value)(&look)
+        {
             properties += &value.write(property.name());
         }
         if property.uri == EXTENDED_AFTER {

@@ -86,9 +86,7 @@ impl Value {
             Self::Word(_, rank, rank_of) => Some(rank.cmp(&rank_of(constant.trim()).ok_or(Constant)?)),
             Self::Flag(yes) => Some(yes.cmp(&soap_in::boolean(constant).ok_or(Constant)?)),
             Self::Number(number) => Some(number.cmp(&constant.trim().parse().map_err(|_| Constant)?)),
-            Self::Real(number) => {
-                number.partial_cmp(&constant.trim().parse::<f64>().map_err(|_| Constant)?)
-            }
+            Self::Real(number) => number.partial_cmp(&constant.trim().parse::<f64>().map_err(|_| Constant)?),
             Self::Time(at) => Some(at.cmp(&soap_in::instant(constant).ok_or(Constant)?)),
             Self::List(_) | Self::Xml(_) => None,
         };
@@ -107,10 +105,11 @@ impl Value {
             (Self::Text(one) | Self::Shown(_, one), Self::Text(other) | Self::Shown(_, other)) => {
                 Some(one.cmp(other))
             }
-            (Self::List(one), Self::List(other)) => {
-                one.iter().zip(other).find_map(|(one, other)| one.beside(other).filter(|order| order.is_ne()))
-                    .or(Some(one.len().cmp(&other.len())))
-            }
+            (Self::List(one), Self::List(other)) => one
+                .iter()
+                .zip(other)
+                .find_map(|(one, other)| one.beside(other).filter(|order| order.is_ne()))
+                .or(Some(one.len().cmp(&other.len()))),
             _ => None,
         }
     }
