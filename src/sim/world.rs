@@ -70,10 +70,15 @@ pub enum Folder {
     Sent,
     Deleted,
     Calendar,
+    Contacts,
+    Tasks,
+    Notes,
+    Journal,
+    Junk,
 }
 
 impl Folder {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Root,
         Self::TopOfStore,
         Self::Inbox,
@@ -82,6 +87,11 @@ impl Folder {
         Self::Sent,
         Self::Deleted,
         Self::Calendar,
+        Self::Contacts,
+        Self::Tasks,
+        Self::Notes,
+        Self::Journal,
+        Self::Junk,
     ];
 
     pub(crate) fn from_number(number: u8) -> Option<Self> {

@@ -5,7 +5,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use roxmltree::Node;
 
 use super::Desk;
-use crate::sim::ids;
+use crate::sim::ids::{self, Named};
 use crate::sim::soap_in::{Refusal, choice, elements, need_m};
 use crate::sim::soap_out::{escape, messages};
 
@@ -29,31 +29,33 @@ fn one(desk: &Desk<'_>, id: Node<'_, '_>, to: &str) -> Result<Result<String, Ref
     let missing = |name: &str| Refusal::schema(id, &format!("The required attribute '{name}' is missing."));
     let from = choice(id, "Format", &FORMATS)?.ok_or_else(|| missing("Format"))?;
     let word = id.attribute("Id").ok_or_else(|| missing("Id"))?;
-    let mailbox = match id.tag_name().name() {
-        "AlternateId" => id.attribute("Mailbox").ok_or_else(|| missing("Mailbox"))?,
+    match id.tag_name().name() {
+        "AlternateId" if id.attribute("Mailbox").is_none() => return Err(missing("Mailbox")),
+        "AlternateId" => {}
         "AlternatePublicFolderId" | "AlternatePublicFolderItemId" => {
             return Ok(Err(Refusal::new("ErrorInvalidOperation", "There are no public folders.")));
         }
         other => return Err(Refusal::schema(id, &format!("'{other}' is no id."))),
-    };
-    Ok(converted(desk, word, mailbox, from, to))
+    }
+    Ok(converted(desk, word, from, to))
 }
 
-fn converted(desk: &Desk<'_>, word: &str, mailbox: &str, from: &str, to: &str) -> Result<String, Refusal> {
+/// The mailbox in the answer is the one that the id is of, whatever the request has: clients learn their own address so.
+fn converted(desk: &Desk<'_>, word: &str, from: &str, to: &str) -> Result<String, Refusal> {
     let malformed = || Refusal::new("ErrorInvalidIdMalformed", "Id is malformed.");
-    let bytes = read(word, from).filter(|bytes| ids::read_id(&STANDARD.encode(bytes)).is_some());
-    let bytes = bytes.ok_or_else(malformed)?;
-    if desk.world.mailbox(mailbox).is_none() {
-        return Err(Refusal::new(
-            "ErrorNonExistentMailbox",
-            "The SMTP address has no mailbox associated with it.",
-        ));
-    }
+    let bytes = read(word, from).ok_or_else(malformed)?;
+    let number = match ids::read_id(&STANDARD.encode(&bytes)).ok_or_else(malformed)? {
+        Named::Item(at) => at.mailbox,
+        Named::Folder { mailbox, .. } => mailbox,
+    };
+    let mailbox = desk.world.mailboxes.get(&number).ok_or_else(|| {
+        Refusal::new("ErrorNonExistentMailbox", "The SMTP address has no mailbox associated with it.")
+    })?;
     let word = write(&bytes, to).ok_or_else(malformed)?;
     Ok(format!(
         r#"<m:AlternateId xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="t:AlternateIdType" Format="{to}" Id="{}" Mailbox="{}"/>"#,
         escape(&word),
-        escape(mailbox)
+        escape(&mailbox.address)
     ))
 }
 

@@ -10,7 +10,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import {
   Appointment, AppointmentSchema, BasePropertySet, CalendarView, ConflictResolutionMode, ConnectingIdType, DateTime, DeleteMode,
-  EwsLogging, ExchangeService, ExchangeVersion, ExtendedPropertyDefinition, FolderId, ImpersonatedUserId, ItemSchema, ItemView, Mailbox,
+  EwsLogging, ExchangeService, ExchangeVersion, ExtendedPropertyDefinition, FolderId, Guid, ImpersonatedUserId, ItemSchema, ItemView, Mailbox,
   MapiPropertyType, MeetingRequest, PropertySet, Recurrence, SearchFilter, SendCancellationsMode, SendInvitationsMode,
   SendInvitationsOrCancellationsMode, SortDirection, TimeZoneInfo, Uri, WebCredentials, WellKnownFolderName,
 } from "ews-javascript-api";
@@ -101,7 +101,7 @@ async function searchesSortsAndTurnsPages(ada) {
 }
 
 async function keepsExtendedProperties(ada) {
-  const colour = new ExtendedPropertyDefinition("6ba7b810-9dad-11d1-80b4-00c04fd430c8", "colour", MapiPropertyType.String);
+  const colour = new ExtendedPropertyDefinition(new Guid("6ba7b810-9dad-11d1-80b4-00c04fd430c8"), "colour", MapiPropertyType.String);
   const made = await appointment(ada, { Subject: "Painted", Start: when("2031-07-05T09:00:00Z"), End: when("2031-07-05T10:00:00Z") });
   made.SetExtendedProperty(colour, "red");
   await made.Save(WellKnownFolderName.Calendar, SendInvitationsMode.SendToNone);
@@ -146,7 +146,7 @@ async function answersInvitations(ada, ben) {
     assert.equal(iso(request.Start), "2031-09-05T09:00:00.000Z");
     await request[answer](true);
     const mine = await Appointment.Bind(ada, meeting.Id, detailed());
-    assert.equal(mine.RequiredAttendees.__thisIndexer(0).ResponseType, expected, subject);
+    assert.equal(mine.RequiredAttendees.Items[0].ResponseType, expected, subject);
     const copies = await ben.FindItems(calendarOf(BEN), new SearchFilter.IsEqualTo(ItemSchema.Subject, subject), new ItemView(9));
     assert.equal(copies.Items.length, answer === "Decline" ? 0 : 1, subject);
     await mine.CancelMeeting("It is off.");
