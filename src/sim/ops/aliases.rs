@@ -7,9 +7,10 @@ use super::properties::{self, Look};
 use super::value::Value;
 use crate::sim::extended::{Extended, Owner};
 use crate::sim::soap_in::{boolean, instant};
+use crate::sim::views::Kind;
 
 /// Tags of MAPI properties, and the paths of what they are.
-const TAGS: [(u16, &str, &str); 15] = [
+const TAGS: [(u16, &str, &str); 16] = [
     (0x0017, "Integer", "item:Importance"),
     (0x001a, "String", "item:ItemClass"),
     (0x0036, "Integer", "item:Sensitivity"),
@@ -23,6 +24,7 @@ const TAGS: [(u16, &str, &str); 15] = [
     (0x0e1b, "Boolean", "item:HasAttachments"),
     (0x1000, "String", "item:TextBody"),
     (0x1042, "String", "item:InReplyTo"),
+    (0x3001, "String", "item:Subject"),
     (0x3007, "SystemTime", "item:DateTimeCreated"),
     (0x3008, "SystemTime", "item:LastModifiedTime"),
 ];
@@ -62,11 +64,49 @@ pub(super) fn of(property: &Extended) -> Option<&'static str> {
     }
 }
 
+/// Whether the server alone says what a property is, though it is another name of none.
+pub(super) fn is_computed(property: &Extended) -> bool {
+    computed_by(property).is_some()
+}
+
+/// How the server knows a property that is another name of none.
+fn computed_by(property: &Extended) -> Option<fn(&Look<'_>) -> Value> {
+    match (&property.owner, property.kind) {
+        // PidTagInternetArticleNumber: counts the rows.
+        (Owner::Tag(0x0e23), "Integer") => {
+            Some(|look| Value::Number(i64::try_from(look.view.item.number).unwrap_or(i64::MAX)))
+        }
+        // PidLidRecurring.
+        (Owner::Numbered { id: 0x8223, .. }, "Boolean") if property.set() == Some("Appointment") => {
+            Some(|look| Value::Flag(look.view.event.series.is_some()))
+        }
+        (Owner::Named { name, .. }, "Integer")
+            if name == INSTANCE_TYPE && property.set() == Some("PublicStrings") =>
+        {
+            Some(|look| Value::Number(instance_type(look.view.kind)))
+        }
+        _ => None,
+    }
+}
+
+/// How WebDAV called the type of a calendar item.
+const INSTANCE_TYPE: &str = "urn:schemas:calendar:instancetype";
+
+fn instance_type(kind: Kind) -> i64 {
+    match kind {
+        Kind::Single => 0,
+        Kind::Master => 1,
+        Kind::Occurrence => 2,
+        Kind::Exception => 3,
+    }
+}
+
 /// The value of an extended property.
 pub(super) fn value(look: &Look<'_>, property: &Extended) -> Option<Value> {
-    match of(property) {
-        Some(uri) => as_mapi(properties::of_field(look, uri)?, property.kind),
-        None => stored(look, property),
+    match (of(property), computed_by(property)) {
+        (Some(uri), _) => as_mapi(properties::of_field(look, uri)?, property.kind),
+        (None, Some(compute)) => Some(compute(look)),
+        (None, None) => stored(look, property),
     }
 }
 

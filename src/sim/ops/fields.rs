@@ -207,6 +207,7 @@ fn extended(draft: &mut Draft, element: Node<'_, '_>) -> Result<String, Refusal>
         })?;
     match (aliases::of(&property), values.first()) {
         (Some(uri), Some(value)) => alias(draft, uri, value, element),
+        _ if aliases::is_computed(&property) => Err(refused("ExtendedProperty")),
         _ => {
             let touched = touched_extended(&property);
             draft.details.extended.insert(property, values);

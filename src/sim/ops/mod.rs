@@ -153,9 +153,17 @@ fn whole(desk: &mut Desk<'_>, request: Node<'_, '_>) -> Result<String, Refusal> 
         "Unsubscribe" => subscribe::unsubscribe(desk, request),
         "GetEvents" => subscribe::get_events(desk, request),
         "SyncFolderItems" => sync_items::answer(desk, request),
+        "GetUserConfiguration" => Ok(user_configuration(desk)),
         "GetServerTimeZones" => time_zones::answer(request),
         other => {
             Err(Refusal::new("ErrorInvalidRequest", format!("The operation {other} is not supported here.")))
         }
     }
+}
+
+/// No mailbox here has a configuration object; who asks for one is told so.
+fn user_configuration(desk: &Desk<'_>) -> String {
+    let missing = || Refusal::new("ErrorItemNotFound", "The specified object was not found in the store.");
+    let outcome = desk.mailbox().and_then(|_| Err(missing()));
+    messages("GetUserConfiguration", &[outcome], "")
 }

@@ -1,4 +1,4 @@
-//! `IndexedPageItemView` and `FractionalPageItemView`: which of the rows that were found an answer shows.
+//! `IndexedPageItemView`, `FractionalPageItemView` and their likes for folders: which of the rows that were found an answer shows.
 
 use std::ops::Range;
 
@@ -17,12 +17,14 @@ pub(super) struct Slice {
 
 /// What a request shows of `total` rows, of which no answer shows more than `limit`.
 pub(super) fn slice(request: Node<'_, '_>, total: usize, limit: usize) -> Result<Slice, Refusal> {
-    if let Some(view) = m(request, "IndexedPageItemView") {
+    let indexed = m(request, "IndexedPageItemView").or_else(|| m(request, "IndexedPageFolderView"));
+    if let Some(view) = indexed {
         let (offset, max) = (offset(view)?, entries_max(view)?.unwrap_or(limit).min(limit));
         let from_the_end = choice(view, "BasePoint", &["Beginning", "End"])? == Some("End");
         return Ok(if from_the_end { backward(total, offset, max) } else { forward(total, offset, max) });
     }
-    if let Some(view) = m(request, "FractionalPageItemView") {
+    let fractional = m(request, "FractionalPageItemView").or_else(|| m(request, "FractionalPageFolderView"));
+    if let Some(view) = fractional {
         let max = entries_max(view)?.unwrap_or(limit).min(limit);
         return Ok(forward(total, fraction(view, total)?, max));
     }

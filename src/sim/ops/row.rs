@@ -1,5 +1,6 @@
-//! A row of a folder, whatever it holds: what restrictions and orders see of it, and how a list shows it.
+//! A row of a folder, whatever it holds, or a folder: what restrictions and orders see of it, and how a list shows a row.
 
+use super::folders::FolderLook;
 use super::message_shape::{self, MessageLook};
 use super::path::Path;
 use super::private;
@@ -14,6 +15,7 @@ use crate::sim::world::{Mailbox, World};
 pub(super) enum Row<'a> {
     Event(Look<'a>),
     Message(MessageLook<'a>),
+    Folder(FolderLook<'a>),
 }
 
 impl<'a> Row<'a> {
@@ -42,6 +44,7 @@ impl<'a> Row<'a> {
         match self {
             Self::Event(look) => properties::value(look, path),
             Self::Message(look) => look.value(path),
+            Self::Folder(look) => look.value(path),
         }
     }
 
@@ -50,6 +53,7 @@ impl<'a> Row<'a> {
         match self {
             Self::Event(look) => shape::calendar_item(look.world, look.view, shape, Where::Find),
             Self::Message(look) => message_shape::message(look, shape, Where::Find),
+            Self::Folder(_) => String::new(),
         }
     }
 }
