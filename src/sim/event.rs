@@ -303,7 +303,7 @@ pub(crate) struct Message {
     pub(crate) from: Person,
     pub(crate) to: Vec<Person>,
     /// The meeting, if it is a meeting message.
-    pub(crate) about: Option<About>,
+    pub(crate) about: Option<Box<About>>,
 }
 
 /// What a row holds.

@@ -25,7 +25,7 @@ impl World {
             body: mail.text.clone(),
             from: self.person(&mail.from),
             to: mail.to.iter().map(|address| self.person(address)).collect::<Vec<Person>>(),
-            about: Some(about),
+            about: Some(Box::new(about)),
         };
         self.put(number, Folder::Inbox, Content::Message(message));
     }

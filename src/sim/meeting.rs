@@ -305,7 +305,7 @@ impl World {
         let from = self.mailboxes.get(&mailbox).map(Mailbox::person)?;
         let about = mail.uid.as_deref().and_then(|uid| {
             let (event, details) = self.as_sent(self.find(&mail.from, uid, mail.occurrence)?)?;
-            Some(about(&event, &details, mail.occurrence, mail.kind))
+            Some(Box::new(about(&event, &details, mail.occurrence, mail.kind)))
         });
         let to = mail.to.iter().map(|address| self.person(address)).collect();
         let message =

@@ -601,5 +601,8 @@ async fn zones_and_ids_in_other_formats_are_what_the_schema_says() {
     let wrong = ask(&sim, ROOM, &convert("HexEntryId", r#"Id="0g""#, "EwsId")).await;
     assert_eq!(code(&wrong), "ErrorInvalidIdMalformed");
     let nobody = convert("EwsId", &id, "EntryId").replace(ROOM, "nobody@example.com");
-    assert!(ask(&sim, ROOM, &nobody).await.contains(&format!(r#"Mailbox="{ROOM}""#)), "the mailbox of the id");
+    assert!(
+        ask(&sim, ROOM, &nobody).await.contains(&format!(r#"Mailbox="{ROOM}""#)),
+        "the mailbox of the id"
+    );
 }

@@ -6,6 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use super::properties::{self, Look};
 use super::value::Value;
 use crate::sim::extended::{Extended, Owner};
+use crate::sim::ids;
 use crate::sim::soap_in::{boolean, instant};
 use crate::sim::views::Kind;
 
@@ -115,9 +116,7 @@ fn as_mapi(value: Value, kind: &str) -> Option<Value> {
     match (value, kind) {
         (Value::Word(_, rank, _), "Integer") => Some(Value::Number(rank)),
         (Value::Text(text), "Binary") => {
-            let digits = text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok());
-            let bytes: Option<Vec<u8>> = digits.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect();
-            Some(Value::Text(STANDARD.encode(bytes.unwrap_or_else(|| text.into_bytes()))))
+            Some(Value::Text(STANDARD.encode(ids::from_hex(&text).unwrap_or_else(|| text.into_bytes()))))
         }
         (Value::Shown(_, text), "String") => Some(Value::Text(text)),
         (value, _) => Some(value),

@@ -63,10 +63,11 @@ fn converted(desk: &Desk<'_>, word: &str, from: &str, to: &str) -> Result<String
 fn read(word: &str, format: &str) -> Option<Vec<u8>> {
     match format {
         "EntryId" => ids::of_entry(&STANDARD.decode(word).ok()?),
-        "HexEntryId" => ids::of_entry(&hex(word)?),
-        "StoreId" => match STANDARD.decode(word).ok()?.split_last()? {
-            (last, entry) => ids::of_entry(entry).filter(|_| *last == STORE_ID_END),
-        },
+        "HexEntryId" => ids::of_entry(&ids::from_hex(word)?),
+        "StoreId" => {
+            let bytes = STANDARD.decode(word).ok()?;
+            ids::of_entry(bytes.strip_suffix(&[STORE_ID_END])?)
+        }
         "OwaId" => STANDARD.decode(unescaped(word)).ok(),
         _ => STANDARD.decode(word).ok(),
     }
@@ -88,10 +89,4 @@ const STORE_ID_END: u8 = 0x01;
 
 fn unescaped(word: &str) -> String {
     word.replace("%2B", "+").replace("%2F", "/").replace("%3D", "=")
-}
-
-fn hex(word: &str) -> Option<Vec<u8>> {
-    let pairs = word.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok());
-    let full = word.len() % 2 == 0;
-    full.then(|| pairs.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect())?
 }

@@ -142,7 +142,7 @@ impl MessageLook<'_> {
     }
 
     fn of_field(&self, uri: &str) -> Option<Value> {
-        let (message, about) = (self.message, self.message.about.as_ref());
+        let (message, about) = (self.message, self.message.about.as_deref());
         let text = |text: &str| Some(Value::Text(text.to_owned()));
         Some(match uri {
             "item:ParentFolderId" => {
@@ -193,7 +193,7 @@ impl MessageLook<'_> {
     }
 
     fn associated(&self) -> Option<Value> {
-        let about = self.message.about.as_ref()?;
+        let about = self.message.about.as_deref()?;
         self.with_view(about, |look| {
             let (id, key) = (look.view.id(), look.view.change_key());
             let xml = format!(r#"<t:AssociatedCalendarItemId Id="{id}" ChangeKey="{key}"/>"#);

@@ -37,7 +37,7 @@ pub(super) fn read(restriction: Node<'_, '_>) -> Result<Expression, Refusal> {
     let (Some(root), None) = (all.next(), all.next()) else {
         return Err(Refusal::schema(restriction, "A Restriction holds one search expression."));
     };
-    let nodes = root.descendants().filter(|node| !elements(*node).next().is_none()).count();
+    let nodes = root.descendants().filter(|node| elements(*node).next().is_some()).count();
     if nodes > EXPRESSIONS_MAX {
         return Err(Refusal::new("ErrorRestrictionTooComplex", "The restriction is too complex."));
     }
