@@ -422,8 +422,9 @@ fn carry_out(
 /// What the schema still wants in the message of an operation that was refused.
 fn when_refused(operation: &str) -> &'static str {
     match operation {
-        "Subscribe" | "Unsubscribe" | "GetEvents" | "GetStreamingEvents" | "SyncFolderItems" => "",
-        _ => "<m:Items/>",
+        "CreateItem" | "GetItem" | "MoveItem" | "UpdateItem" => "<m:Items/>",
+        "GetFolder" => "<m:Folders/>",
+        _ => "",
     }
 }
 
