@@ -20,6 +20,7 @@ pub mod cleanup;
 #[cfg(feature = "service")]
 pub mod cli;
 pub mod clock;
+mod concurrency;
 #[cfg(feature = "service")]
 pub mod config;
 #[cfg(feature = "service")]
@@ -29,9 +30,14 @@ pub mod doctor;
 pub mod engine;
 pub mod ews;
 pub mod exchange;
+mod happy_eyeballs;
+mod http_field;
 pub mod journal;
+mod json;
 pub mod live;
 mod peer;
+mod pinning;
+pub mod presence;
 #[cfg(feature = "service")]
 pub mod service;
 #[cfg(feature = "service")]
@@ -41,6 +47,7 @@ pub mod sim;
 pub mod store;
 #[cfg(feature = "service")]
 mod telemetry;
+mod text_file;
 mod turns;
 #[cfg(feature = "service")]
 mod web;

@@ -1,6 +1,10 @@
 //! Asking other programs over HTTPS (plain HTTP to this machine only): webhooks, and whoever signs callers' tokens. Not for
 //! Exchange, whose requests may change something and need more care.
 
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,19 +13,63 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde::de::DeserializeOwned;
+use tokio::net::TcpStream;
+use tower_service::Service;
 
-use crate::peer::{chain, client_config, is_this_machine};
+use crate::clock::{Clock as _, SystemClock};
+use crate::happy_eyeballs::{ConnectError, reach};
+use crate::http_field::retry_after;
+use crate::json;
+use crate::peer::{chain, client_config, is_this_machine, without_userinfo};
 
 /// How long one request may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The largest answer that is read.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 
+/// How long a connection is kept without use: many a load balancer closes it after 60 s.
+const IDLE_MAX: Duration = Duration::from_secs(50);
+/// How much of an address is shown that is none.
+const SHOWN_MAX: usize = 200;
+
 /// A way to other programs. Follows no redirects.
-pub(crate) struct Web(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
+pub(crate) struct Web(Client<HttpsConnector<TcpConnector>, Full<Bytes>>);
+
+/// The answer to a POST.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Posted {
+    pub(crate) status: u16,
+    /// `Retry-After`, unlimited; the caller limits the wait.
+    pub(crate) retry_after: Option<Duration>,
+}
+
+/// Connects by [`reach`].
+#[derive(Clone)]
+struct TcpConnector;
+
+impl Service<Uri> for TcpConnector {
+    type Response = TokioIo<TcpStream>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, to: Uri) -> Self::Future {
+        Box::pin(async move {
+            let host = to.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+            let default = if to.scheme_str() == Some("http") { 80 } else { 443 };
+            match reach(host, to.port_u16().unwrap_or(default)).await {
+                Ok(stream) => Ok(TokioIo::new(stream)),
+                Err(ConnectError::Resolve(error)) => Err(io::Error::other(format!("dns error: {error}"))),
+                Err(ConnectError::Connect(error)) => Err(error),
+            }
+        })
+    }
+}
 
 /// Not an address we would send anything to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,7 +78,7 @@ pub struct NoAddress(String);
 
 /// The address, if what is said to it is readable for nobody else.
 pub(crate) fn address(url: &str) -> Result<Uri, NoAddress> {
-    let no_address = || NoAddress(url.to_owned());
+    let no_address = || NoAddress(shown(url));
     let uri: Uri = url.parse().map_err(|_| no_address())?;
     match (uri.scheme_str(), uri.host()) {
         (Some("https"), Some(host)) if !host.is_empty() => Ok(uri),
@@ -39,29 +87,44 @@ pub(crate) fn address(url: &str) -> Result<Uri, NoAddress> {
     }
 }
 
+/// An address as it may be printed: user info and path of a webhook's URL are often secrets.
+fn shown(url: &str) -> String {
+    let url = without_userinfo(url);
+    let host = url.find("://").map_or(0, |scheme| scheme + 3);
+    let end = url[host..].find(['/', '?', '#']).map_or(url.len(), |path| host + path);
+    let rest = if url[end..].len() > 1 { "/…" } else { &url[end..] };
+    url[..end].chars().take(SHOWN_MAX).chain(rest.chars()).collect()
+}
+
 impl Web {
     /// Trusts whom the platform trusts.
     pub(crate) fn new() -> Result<Self, rustls::Error> {
         let config = client_config(Vec::new(), None)?;
-        let connector =
-            HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().build();
-        Ok(Self(Client::builder(TokioExecutor::new()).build(connector)))
+        let connector = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1();
+        let mut client = Client::builder(TokioExecutor::new());
+        client.pool_idle_timeout(IDLE_MAX);
+        Ok(Self(client.build(connector.wrap_connector(TcpConnector))))
     }
 
-    /// Sends JSON; the status of the answer, or why there is none.
+    /// Sends JSON; returns status and `Retry-After`, or why there is no answer.
     pub(crate) async fn post(
         &self,
         to: &Uri,
         body: String,
         headers: &[(&'static str, String)],
-    ) -> Result<u16, String> {
+    ) -> Result<Posted, String> {
         let mut request = request(Method::POST, to).header(header::CONTENT_TYPE, "application/json");
         for (name, value) in headers {
             request = request.header(*name, value);
         }
         let request = request.body(Bytes::from(body)).map_err(|error| error.to_string())?;
         // What is said besides the status is nothing to us.
-        in_time(async { Ok(self.ask(request).await?.status().as_u16()) }).await
+        in_time(async {
+            let answer = self.ask(request).await?;
+            let retry_after = retry_after(answer.headers(), SystemClock.now());
+            Ok(Posted { status: answer.status().as_u16(), retry_after })
+        })
+        .await
     }
 
     /// Sends this, and reads the whole answer.
@@ -86,8 +149,7 @@ impl Web {
         if !answer.status().is_success() {
             return Err(format!("{from} answered {}", answer.status()));
         }
-        serde_json::from_slice(answer.body())
-            .map_err(|error| format!("{from} answered something else: {error}"))
+        json::from_slice(answer.body()).map_err(|error| format!("{from} answered something else: {error}"))
     }
 }
 
@@ -99,4 +161,23 @@ fn request(method: Method, uri: &Uri) -> http::request::Builder {
 async fn in_time<T>(asked: impl Future<Output = Result<T, String>>) -> Result<T, String> {
     let late = |_| Err(format!("no answer within {} s", PATIENCE.as_secs()));
     tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(late)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_address_is_shown_without_what_may_be_secret() {
+        for url in [
+            "http://user:hunter2@hooks.example/T0/B1/hunter2?token=hunter2",
+            "https:///hunter2",
+            "ftp://x/hunter2",
+        ] {
+            let error = address(url).unwrap_err().to_string();
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+        assert!(address("http://hooks.example/x").unwrap_err().to_string().contains("hooks.example"));
+        assert!(address("http://127.0.0.1:80/x").is_ok() && address("https://hooks.example/x").is_ok());
+    }
 }

@@ -14,9 +14,10 @@ use std::time::{Duration, Instant};
 
 use adjourn::action::{Action, ActionId, Actor, Ask, Notify, Outcome};
 use adjourn::calendar::{RoomAddress, Window};
-use adjourn::cleanup::{EvidenceLog, Limits, NoCheckIn, Progress, Rules, Sweep};
+use adjourn::cleanup::{Limits, NoCheckIn, Progress, Rules, Sweep};
 use adjourn::engine::{Engine, Mode};
 use adjourn::journal::{Journal, MemoryJournal};
+use adjourn::presence::{Books, Coverage, SignLog};
 use adjourn::store::{SqliteJournal, StoreOptions};
 use chrono::TimeDelta;
 use comfy_table::{Table, presets};
@@ -125,11 +126,11 @@ fn sweep(runtime: &Runtime, rooms: usize) -> f64 {
         limits: Limits { actions_max: rooms, share_max: 1.0, ..Limits::default() },
         ..Rules::default()
     };
-    let mut evidence = EvidenceLog::default();
+    let mut signs = SignLog::default();
     for number in (0..rooms).step_by(BUSY_EACH * ATTENDED_EACH) {
-        evidence.push(office::somebody_came(number));
+        signs.push(office::sign_in_room(number));
     }
-    let sweep = Sweep::new(engine, rules, evidence, ROOMS_AT_ONCE);
+    let sweep = Sweep::new(engine, rules, Books::covering(signs, Coverage::always()), ROOMS_AT_ONCE);
     let all: Vec<_> = (0..rooms).map(room).collect();
     let window = Window::new(now(), now() + TimeDelta::hours(1)).expect("a window");
     let (took, acted) = runtime.block_on(async {

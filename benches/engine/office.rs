@@ -9,10 +9,12 @@ use adjourn::action::{RequestIds, Seen, Step};
 use adjourn::calendar::{
     ChangeKey, Copy, Event, EventId, EventKind, FreeBusy, Person, RoomAddress, Scope, Series, Uid, Window,
 };
-use adjourn::cleanup::Evidence;
 use adjourn::clock::ManualClock;
-use adjourn::engine::{Busy, Calendar, Capabilities, Directory, Engine, Options, Reply, Trouble, Written};
+use adjourn::engine::{
+    AddressLookup, Busy, Calendar, Capabilities, Directory, Engine, Options, Reply, Trouble, Written,
+};
 use adjourn::journal::Journal;
+use adjourn::presence::Sign;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Semaphore;
@@ -25,9 +27,9 @@ pub fn room(number: usize) -> RoomAddress {
     format!("room{number}@rooms.example").parse().expect("an address")
 }
 
-pub fn somebody_came(number: usize) -> Evidence {
+pub fn sign_in_room(number: usize) -> Sign {
     let at = now() - TimeDelta::minutes(25);
-    Evidence { room: room(number), event: None, at, source: "sensor".to_owned() }
+    Sign::new(room(number), at, "sensor")
 }
 
 /// A meeting that began half an hour ago and goes on for another.
@@ -159,6 +161,14 @@ impl Calendar for Office {
 
     async fn find_person(&self, _: &RoomAddress, _: &str) -> Result<Directory, Trouble> {
         Ok(Directory::Known)
+    }
+
+    async fn resolve_organizer(&self, _: &RoomAddress, _: &Event) -> Result<Option<String>, Trouble> {
+        Ok(None)
+    }
+
+    async fn resolve_address(&self, _: &RoomAddress, _: &str) -> Result<AddressLookup, Trouble> {
+        Ok(AddressLookup::Unknown)
     }
 
     async fn rooms_of(&self, _: &str, _: &RoomAddress) -> Result<Vec<RoomAddress>, Trouble> {

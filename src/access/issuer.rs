@@ -106,11 +106,19 @@ struct Claims {
 impl Issuer {
     /// Checks a token against the issuer's keys.
     ///
+    /// `access_token_issuer` is a second accepted `iss`: AD FS publishes one issuer for itself and another one for access tokens.
+    ///
     /// # Errors
     /// When it opens nothing.
-    pub fn admit(&self, token: &str, keys: &JwkSet, now: DateTime<Utc>) -> Result<Admitted, NotAdmitted> {
+    pub fn admit(
+        &self,
+        token: &str,
+        keys: &JwkSet,
+        access_token_issuer: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<Admitted, NotAdmitted> {
         signature::install();
-        let claims = self.read(token, keys)?;
+        let claims = self.read(token, keys, access_token_issuer)?;
         let until = at(claims.exp).ok_or(NotAdmitted::Expired)?;
         let from = claims.nbf.map_or(Some(DateTime::UNIX_EPOCH), at).ok_or(NotAdmitted::Expired)?;
         if now - SKEW >= until || now + SKEW < from {
@@ -129,7 +137,12 @@ impl Issuer {
         Ok(Admitted { holder, until })
     }
 
-    fn read(&self, token: &str, keys: &JwkSet) -> Result<Claims, NotAdmitted> {
+    fn read(
+        &self,
+        token: &str,
+        keys: &JwkSet,
+        access_token_issuer: Option<&str>,
+    ) -> Result<Claims, NotAdmitted> {
         let malformed = |error: &dyn ToString| NotAdmitted::Malformed(error.to_string());
         if token.len() > TOKEN_BYTES_MAX {
             return Err(malformed(&"too long"));
@@ -147,7 +160,8 @@ impl Issuer {
         let key = DecodingKey::from_jwk(key).map_err(|error| malformed(&error))?;
         let mut wanted = Validation::new(header.alg);
         wanted.set_audience(&[&self.audience]);
-        wanted.set_issuer(&[&self.issuer]);
+        let issuers: Vec<&str> = [self.issuer.as_str()].into_iter().chain(access_token_issuer).collect();
+        wanted.set_issuer(&issuers);
         wanted.set_required_spec_claims(&["exp", "aud", "iss"]);
         // By our own clock, which tests can set.
         (wanted.validate_exp, wanted.validate_nbf) = (false, false);

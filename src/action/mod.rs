@@ -135,6 +135,24 @@ pub enum Ask {
     },
 }
 
+impl Ask {
+    /// What was asked, as a verb.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Self::End(_) => "end",
+            Self::Delete(_) => "delete",
+            Self::Extend { .. } => "extend",
+            Self::Book { .. } => "book",
+            Self::Undo { .. } => "undo",
+        }
+    }
+
+    /// Who asks this for an event is there, or wants it. Taking it off the calendar shows neither.
+    pub fn shows_presence(self) -> bool {
+        !matches!(self, Self::Delete(_))
+    }
+}
+
 /// Who hears of an early end. Only an organizer copy has anybody to tell: an attendee cannot send updates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

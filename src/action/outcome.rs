@@ -187,6 +187,8 @@ pub enum Already {
     Over,
     /// The event is not on the calendar any more.
     Gone,
+    /// The room has declined the meeting, and its calendar keeps the declined item.
+    Declined,
     /// The event has the end again that it had before.
     Restored,
     /// An earlier action did the same to the same event.

@@ -59,6 +59,8 @@ pub enum Refusal {
     AllDay,
     /// The organizer has cancelled the event already: it can be removed, not ended or declined.
     Cancelled,
+    /// The room has declined the meeting already: it can be removed, not extended.
+    Declined,
     /// The server did not say whose copy this is.
     UnknownCopy,
     /// A whole series was named where one of its dates is meant, or the other way round.
@@ -134,6 +136,25 @@ impl Refusal {
         matches!(self, Self::Interrupted) || matches!(self.fault(), Fault::Server | Fault::Network)
     }
 
+    /// The same request cannot succeed as long as the event and the configuration are as they are: a loop must not repeat it.
+    /// What an administrator or time can mend (rights, outages) is not final.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::OutOfScope { .. }
+            | Self::CannotBeUndone
+            | Self::AllDay
+            | Self::Cancelled
+            | Self::UnknownCopy
+            | Self::WholeSeries
+            | Self::NotUndoable { .. }
+            | Self::NothingToUndo
+            | Self::NoSuchAction { .. }
+            | Self::LeftDeletedItems => true,
+            Self::Exchange { fault, .. } => matches!(fault, Fault::Nobody | Fault::Caller),
+            _ => false,
+        }
+    }
+
     /// Who has to change something.
     pub fn fault(&self) -> Fault {
         match self {
@@ -143,6 +164,7 @@ impl Refusal {
             | Self::NotOn { .. }
             | Self::AllDay
             | Self::Cancelled
+            | Self::Declined
             | Self::WholeSeries
             | Self::KeyReused { .. }
             | Self::NoSuchAction { .. }
@@ -184,6 +206,7 @@ impl fmt::Display for Refusal {
             Self::Cancelled => {
                 f.write_str("its organizer has cancelled it already; remove it silently instead")
             }
+            Self::Declined => f.write_str("the room has declined it already; remove it silently instead"),
             Self::UnknownCopy => {
                 f.write_str("Exchange did not say whose copy it is, so nothing may be done to it")
             }

@@ -21,6 +21,7 @@ fn describe(outcome: &Outcome) -> String {
         Outcome::AlreadyDone { why: Already::Restored } => {
             "has its old end already; nothing was changed".to_owned()
         }
+        Outcome::AlreadyDone { why: Already::Declined } => "already declined; nothing was changed".to_owned(),
         Outcome::AlreadyDone { why: Already::Gone } => "already gone; nothing was changed".to_owned(),
         Outcome::Refused { refusal } => format!("refused: {refusal}"),
         Outcome::NeedsAttention { advice, .. } => format!("needs attention: {advice}"),

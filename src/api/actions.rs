@@ -3,6 +3,7 @@
 //! Whoever asks says how long they wait (`Prefer: wait=SECONDS`, RFC 7240). What takes longer is answered with `202` and
 //! the action's address, and is carried out all the same.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -18,10 +19,10 @@ use super::Api;
 use super::caller::Caller;
 use super::extract::{Ask as Params, At, Body, Object, page_len};
 use super::problem::{Acted, Away, Problem};
-use super::view::{ActionView, SeenTimes};
+use super::view::{ActionView, CandidateView, SeenTimes};
 use crate::access::Right;
-use crate::action::{Action, ActionId, AllDay, Ask, DeleteHow, Notify, Target, Times};
-use crate::calendar::EventId;
+use crate::action::{Action, ActionId, AllDay, Ask, DeleteHow, Notify, Outcome, Refusal, Target, Times};
+use crate::calendar::{EventId, RoomAddress};
 use crate::engine::Mode;
 use crate::journal::{Ending, Query};
 use crate::service::Asked;
@@ -263,11 +264,21 @@ async fn perform(
         Asked::NotNow => return Err(Problem::not_now()),
     };
     api.metrics.acted(&answer.outcome);
-    if let Some(problem) = Problem::of(answer.action, &answer.outcome) {
+    if let Some(mut problem) = Problem::of(answer.action, &answer.outcome) {
+        problem.candidates = candidates(api, &room, &answer.outcome).await;
         return Err(problem);
     }
     let action = Action { id: answer.action, ..action };
     Ok(Json(ActionView::answered(&action, &answer.outcome, answer.repeated)).into_response())
+}
+
+/// The events that an ambiguous wish may have meant, with names where the room's calendar can be read.
+async fn candidates(api: &Api, room: &RoomAddress, outcome: &Outcome) -> Option<Box<[CandidateView]>> {
+    let Outcome::Refused { refusal: Refusal::Ambiguous { events } } = outcome else { return None };
+    let kept = api.service.rooms.get(room, api.service.options().state_age).await;
+    let known = kept.map_or_else(|_| Arc::default(), |kept| kept.events);
+    let subjects = api.options().subjects;
+    Some(events.iter().map(|seen| CandidateView::of(seen, &known, subjects)).collect())
 }
 
 fn under_way(view: ActionView) -> Response {

@@ -17,6 +17,7 @@ use super::problem::Problem;
 use crate::access::{KeyId, Right, Rights};
 use crate::action::{Action, Actor, IdempotencyKey};
 use crate::calendar::RoomAddress;
+use crate::service::is_display;
 
 /// Longest key a caller may choose; the description says the same. It is filed with its caller's id before it (20
 /// characters at most), within what [`IdempotencyKey`] holds.
@@ -58,6 +59,11 @@ impl Caller {
             Some(pass) => api.keys.honours(pass, api.service.now()),
             None => api.keys.knows(self.id()),
         }
+    }
+
+    /// A display at a door, by an API key of its own.
+    pub(super) fn is_display(&self) -> bool {
+        self.1.is_none() && is_display(self.rights())
     }
 
     pub(super) fn rights(&self) -> &Rights {

@@ -25,6 +25,7 @@ const ALIVE: Duration = Duration::from_secs(15);
 ///
 /// `room` with how a room is now (as `GET /v1/rooms/{room}` says it), whenever that changed; `action` (of others, without the right
 /// to audit, with the room only), `check-in`, `release-near`, `series-missed`, and `sweep` for keys that may sweep all of its rooms;
+/// `release-stopped` (a release that was announced or due does not take place), `would-release` (observe mode);
 /// `missed` when some of it was not heard: ask for the rooms again. A stream begins with an `id` alone, from which to resume.
 /// Whoever comes back with `Last-Event-ID` hears what was told meanwhile, as far as it is remembered, or `missed`.
 #[utoipa::path(get, path = "/v1/events", tag = "events",
@@ -43,6 +44,11 @@ pub(super) async fn listen(
     }
     .ok_or_else(Problem::not_now)?;
     let place = caller.stream()?;
+    let connection = caller.is_display().then(|| {
+        let scope = api.service.engine.scope();
+        let rooms = scope.rooms().filter(|room| caller.sees(room)).cloned().collect();
+        api.service.display_connected(rooms, caller.name())
+    });
     // From where to resume, before there is anything to tell.
     let here = api.service.notices.name(last);
     let first = match &meanwhile {
@@ -56,7 +62,7 @@ pub(super) async fn listen(
     let notices = notices.take_while(move |_| still.1.is_let_in(&still.0));
     // Held as long as the stream.
     let notices = notices.map(move |notice| {
-        let _ = &place;
+        let _ = (&place, &connection);
         notice
     });
     let events = notices.filter_map(move |noted| match noted {

@@ -1,8 +1,12 @@
-//! Occupancy signals, in bulk: from sensors, badge readers, calls.
+//! Signs of presence, in bulk: from sensors, badge readers, check-in services, calls. One bad sign does not take the others with
+//! it: it is named in the answer.
+
+use std::collections::HashMap;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -12,22 +16,31 @@ use super::extract::{Body, Object};
 use super::problem::{Away, Problem};
 use super::rooms::SOURCE_MAX;
 use crate::access::Right;
-use crate::cleanup::Evidence;
+use crate::calendar::{RoomAddress, RoomPattern};
+use crate::presence::{CLOCK_AHEAD_MAX, Sign as Evidence};
 
 /// Signs in one request.
 const SIGNS_MAX: usize = 5_000;
+/// Heartbeats in one request.
+const HEARTBEATS_MAX: usize = 100;
 /// Longest id or UID of an event.
 const EVENT_MAX: usize = 2_000;
-/// How far a sensor's clock may be ahead of ours.
-const AHEAD_MAX: TimeDelta = TimeDelta::minutes(5);
+/// How long one request waits for Exchange to find rooms by their aliases.
+const ALIASES_WITHIN: Duration = Duration::from_secs(3);
 
-/// Signs that somebody is there.
+/// Signs that people are there, and sources that are alive.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Signs {
-    /// All or none are taken.
+    /// What was sensed.
+    #[serde(default)]
     #[schema(max_items = 5000, value_type = Vec<Sign>)]
     signs: Vec<Object<Sign>>,
+    /// Sources that work and sensed nothing: without a sign or heartbeat within an hour (`cleanup.watching`), a source watches
+    /// no room, and no meeting there is released.
+    #[serde(default)]
+    #[schema(max_items = 100, value_type = Vec<Heartbeat>)]
+    heartbeats: Vec<Object<Heartbeat>>,
 }
 
 /// One sign.
@@ -36,23 +49,57 @@ pub(super) struct Signs {
 pub(super) struct Sign {
     /// SMTP address.
     room: String,
-    /// For which event (its id or UID), if that is known; without it, for whatever is on at that time.
+    /// For which event, if that is known: its id (EWS or Graph), UID or iCalUId. Without it, for the event that is on at that time.
     event: Option<String>,
-    /// When; without it, now. Signs older than a day speak for nothing.
+    /// When; without it, now.
     at: Option<DateTime<Utc>>,
     /// What says so: `motion`, `badge`, …
     #[schema(max_length = 100)]
     source: String,
 }
 
-/// How many were kept.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Taken {
-    /// All of them.
-    taken: usize,
+/// A source that is alive.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Heartbeat {
+    /// Its name, as in the signs it sends.
+    #[schema(max_length = 100)]
+    source: String,
+    /// The rooms it speaks for, as patterns such as `berlin-*@example.com`; without it, all rooms of this key.
+    rooms: Option<Vec<String>>,
 }
 
-/// Report occupancy.
+/// What became of the signs.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Taken {
+    /// Signs that are kept.
+    taken: usize,
+    /// Those of them that match an event by now.
+    matched: usize,
+    /// Kept signs that should match an event and match none. No meeting of their room is released while they may be about it.
+    unmatched: Vec<Unused>,
+    /// Signs that are not kept.
+    rejected: Vec<Unused>,
+}
+
+/// A sign that was of no use, and why.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Unused {
+    /// Its place in the request, from 0.
+    index: usize,
+    /// The room it names.
+    room: String,
+    /// The event it names.
+    event: Option<String>,
+    /// The reason.
+    message: String,
+}
+
+/// Report presence.
+///
+/// Signs of rooms that this key may not know, or with an impossible time, are named in `rejected`; the others are kept. A room may
+/// be named by an alias (proxy address) or by its new primary address. Accepted signs that match no event are named in
+/// `unmatched`.
 #[utoipa::path(post, path = "/v1/evidence", tag = "rooms", request_body = Signs, responses((status = 200, body = Taken), Away))]
 pub(super) async fn add(
     State(api): State<Api>,
@@ -60,25 +107,87 @@ pub(super) async fn add(
     Body(asked): Body<Signs>,
 ) -> Result<Json<Taken>, Problem> {
     caller.need(Right::Evidence)?;
-    if asked.signs.len() > SIGNS_MAX {
-        return Err(Problem::bad(format!("at most {SIGNS_MAX} signs at once")));
+    if asked.signs.len() > SIGNS_MAX || asked.heartbeats.len() > HEARTBEATS_MAX {
+        return Err(Problem::bad(format!(
+            "at most {SIGNS_MAX} signs and {HEARTBEATS_MAX} heartbeats at once"
+        )));
     }
-    let now = api.service.now();
-    let signs = asked.signs.into_iter().map(|Object(sign)| {
-        let at = sign.at.unwrap_or(now);
-        if sign.source.is_empty() || sign.source.len() > SOURCE_MAX {
-            return Err(Problem::bad(format!("source has 1 to {SOURCE_MAX} characters")));
+    for Object(heartbeat) in &asked.heartbeats {
+        check_source(&heartbeat.source).map_err(Problem::bad)?;
+        beat(&api, &caller, heartbeat);
+    }
+    let rooms = find_rooms(&api, &caller, &asked.signs).await;
+    let (mut kept, mut places, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
+    for (index, Object(sign)) in asked.signs.into_iter().enumerate() {
+        match check(&sign, rooms.get(sign.room.as_str()), api.service.now()) {
+            Ok(evidence) => {
+                places.push((index, sign));
+                kept.push(evidence);
+            }
+            Err(message) => rejected.push(unused(index, sign, message)),
         }
-        if sign.event.as_ref().is_some_and(|event| event.len() > EVENT_MAX) {
-            return Err(Problem::bad(format!("event has at most {EVENT_MAX} characters")));
+    }
+    if let (true, Some(first)) = (kept.is_empty(), rejected.first()) {
+        return Err(Problem::bad(format!("no sign was taken; sign {}: {}", first.index, first.message)));
+    }
+    let intake = api.service.add_signs(kept).await?;
+    let mut unmatched: HashMap<usize, String> = intake.unmatched.into_iter().collect();
+    let places = places.into_iter().enumerate();
+    let unmatched =
+        places.filter_map(|(kept, (index, sign))| Some(unused(index, sign, unmatched.remove(&kept)?)));
+    let unmatched = unmatched.collect();
+    Ok(Json(Taken { taken: intake.taken, matched: intake.matched, unmatched, rejected }))
+}
+
+fn check_source(source: &str) -> Result<(), String> {
+    let fits = (1..=SOURCE_MAX).contains(&source.chars().count());
+    if fits { Ok(()) } else { Err(format!("source has 1 to {SOURCE_MAX} characters")) }
+}
+
+fn check(sign: &Sign, room: Option<&RoomAddress>, now: DateTime<Utc>) -> Result<Evidence, String> {
+    let room = room.ok_or("no room of that address is known to this key")?;
+    check_source(&sign.source)?;
+    if sign.event.as_ref().is_some_and(|event| event.chars().count() > EVENT_MAX) {
+        return Err(format!("event has at most {EVENT_MAX} characters"));
+    }
+    let at = sign.at.unwrap_or(now);
+    // A sign that names its event needs no clock.
+    if at > now + CLOCK_AHEAD_MAX && sign.event.is_none() {
+        return Err(format!("{at} lies ahead: check the sensor's clock"));
+    }
+    Ok(Evidence { event: sign.event.clone(), ..Evidence::new(room.clone(), at, sign.source.clone()) })
+}
+
+fn unused(index: usize, sign: Sign, message: String) -> Unused {
+    Unused { index, room: sign.room, event: sign.event, message }
+}
+
+/// The rooms that the signs name, by what they name them: their address, or an alias.
+async fn find_rooms(api: &Api, caller: &Caller, signs: &[Object<Sign>]) -> HashMap<String, RoomAddress> {
+    let mut rooms = HashMap::new();
+    let mut strange = Vec::new();
+    for Object(sign) in signs {
+        if rooms.contains_key(&sign.room) || strange.contains(&sign.room) {
+            continue;
         }
-        if at > now + AHEAD_MAX {
-            return Err(Problem::bad(format!("{at} lies ahead: is the sensor's clock right?")));
+        match api.room(caller, &sign.room) {
+            Ok(room) => drop(rooms.insert(sign.room.clone(), room)),
+            Err(_) => strange.push(sign.room.clone()),
         }
-        Ok(Evidence { room: api.room(&caller, &sign.room)?, event: sign.event, at, source: sign.source })
-    });
-    let signs = signs.collect::<Result<Vec<_>, Problem>>()?;
-    let taken = signs.len();
-    api.service.add_evidence(signs).await?;
-    Ok(Json(Taken { taken }))
+    }
+    let resolved = api.service.rooms_by_alias(&strange);
+    let resolved = tokio::time::timeout(ALIASES_WITHIN, resolved).await.unwrap_or_default();
+    rooms.extend(resolved.into_iter().filter(|(_, room)| caller.sees(room)));
+    rooms
+}
+
+fn beat(api: &Api, caller: &Caller, Heartbeat { source, rooms }: &Heartbeat) {
+    let patterns: Option<Vec<RoomPattern>> =
+        rooms.as_ref().map(|rooms| rooms.iter().flat_map(|room| room.parse()).collect());
+    let speaks_for = |room: &RoomAddress| {
+        patterns.as_ref().is_none_or(|all| all.iter().any(|pattern| pattern.means(room)))
+    };
+    let scope = api.service.engine.scope();
+    let rooms = scope.rooms().filter(|room| caller.sees(room) && speaks_for(room)).cloned();
+    api.service.heartbeat(source, rooms);
 }

@@ -75,6 +75,7 @@ impl Collector for Behind {
             }
         }
         self.live(&mut encoder)?;
+        self.presence(&mut encoder)?;
         let waiting = u64::try_from(self.0.engine.journal().waiting()).unwrap_or(u64::MAX);
         let help = "Facts that wait to be written to the journal: the queue";
         encoder
@@ -85,6 +86,24 @@ impl Collector for Behind {
 }
 
 impl Behind {
+    /// What was decided about meetings.
+    fn presence(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let help = "Decisions about meetings whose grace ended, by outcome";
+        let mut decisions =
+            encoder.encode_descriptor("presence_decisions", help, None, MetricType::Counter)?;
+        for (kind, count) in self.0.decisions.all() {
+            let labels = [("decision", kind.as_str())];
+            decisions.encode_family(&labels)?.encode_counter::<[(&str, &str); 1], _, u64>(&count, None)?;
+        }
+        let help = "Releases that were announced or due and did not take place";
+        encoder
+            .encode_descriptor("releases_stopped", help, None, MetricType::Counter)?
+            .encode_counter::<[(&str, &str); 1], _, u64>(
+                &self.0.stopped_releases.load(Ordering::Relaxed),
+                None,
+            )
+    }
+
     /// How the rooms' calendars are followed.
     fn live(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let census = self.0.rooms.census();

@@ -90,6 +90,13 @@ impl Api {
         self.options.store(Arc::new(options));
     }
 
+    /// A display that asks for its room is in contact: it could report that people are there.
+    fn display_seen(&self, caller: &caller::Caller, room: &RoomAddress) {
+        if caller.is_display() {
+            self.service.display_seen(room, caller.name());
+        }
+    }
+
     /// The room, if this caller may know of it and Adjourn may act there.
     fn room(&self, caller: &caller::Caller, text: &str) -> Result<RoomAddress, problem::Problem> {
         text.parse::<RoomAddress>()

@@ -1,6 +1,7 @@
 //! Answers that are no: RFC 9457, with whose fault it is and what to do next.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use axum::Json;
 use axum::extract::Request;
@@ -15,6 +16,7 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
 use uuid::Uuid;
 
+use super::view::CandidateView;
 use crate::action::{ActionId, Fault, Outcome, Refusal};
 use crate::engine::Trouble;
 use crate::journal::JournalError;
@@ -38,7 +40,7 @@ pub(super) struct Problem {
     /// The HTTP status.
     pub status: u16,
     /// What is so in this case.
-    pub detail: String,
+    pub detail: Box<str>,
     /// Who has to do something about it.
     #[schema(value_type = String, example = "caller")]
     pub fault: &'static str,
@@ -48,8 +50,11 @@ pub(super) struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Uuid>)]
     pub action: Option<ActionId>,
+    /// With `ambiguous`: the events that may be meant. Name one of them in the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub candidates: Option<Box<[CandidateView]>>,
     #[serde(skip)]
-    retry_after: Option<u32>,
+    retry_after: Option<NonZeroU32>,
 }
 
 impl Problem {
@@ -68,10 +73,11 @@ impl Problem {
             kind,
             title,
             status: status.as_u16(),
-            detail: detail.to_string(),
+            detail: detail.to_string().into(),
             fault,
             next,
             action: None,
+            candidates: None,
             retry_after: None,
         }
     }
@@ -101,7 +107,7 @@ impl Problem {
         Self {
             fault: "administrator",
             next: "ask again later; if it stays so, the administrator looks at [api.oidc] and the service's log",
-            retry_after: Some(LATER_S),
+            retry_after: NonZeroU32::new(LATER_S),
             ..problem
         }
     }
@@ -109,13 +115,13 @@ impl Problem {
     pub(super) fn too_often(wait_s: u32) -> Self {
         let detail = format!("The key's limit is reached for another {wait_s} s.");
         let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too-often", "Too many requests", detail);
-        Self { retry_after: Some(wait_s), ..problem }
+        Self { retry_after: NonZeroU32::new(wait_s), ..problem }
     }
 
     pub(super) fn not_now() -> Self {
         let problem =
             Self::new(StatusCode::SERVICE_UNAVAILABLE, "not-now", "Adjourn takes nothing on now", NOT_NOW);
-        Self { retry_after: Some(LATER_S), ..problem }
+        Self { retry_after: NonZeroU32::new(LATER_S), ..problem }
     }
 
     pub(super) fn bad(detail: impl ToString) -> Self {
@@ -158,7 +164,7 @@ impl Problem {
             Refusal::NoSuchAction { .. } => Self::no_such("action"),
             Refusal::Exchange { fault, .. } => Self::of_exchange(*fault, refusal),
             Refusal::StillInDoubt { .. } => Self {
-                retry_after: Some(LATER_S),
+                retry_after: NonZeroU32::new(LATER_S),
                 next: "ask again later",
                 ..Self::conflict(kind, "An earlier action is in doubt", refusal)
             },
@@ -187,7 +193,7 @@ impl Problem {
             Fault::Server | Fault::Network => {
                 let status = StatusCode::SERVICE_UNAVAILABLE;
                 let problem = Self::new(status, "exchange-away", "Exchange cannot be reached now", detail);
-                Self { retry_after: Some(LATER_S), ..problem }
+                Self { retry_after: NonZeroU32::new(LATER_S), ..problem }
             }
             Fault::Administrator | Fault::Caller | Fault::Nobody => Self {
                 fault: "administrator",
@@ -255,6 +261,7 @@ fn kind(refusal: &Refusal) -> &'static str {
         Refusal::Over { .. } => "over",
         Refusal::AllDay => "all-day",
         Refusal::Cancelled => "cancelled",
+        Refusal::Declined => "declined",
         Refusal::UnknownCopy => "unknown-copy",
         Refusal::WholeSeries => "whole-series",
         Refusal::NotAsSeen { .. } => "not-as-seen",
@@ -304,7 +311,7 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = retry_after {
-            headers.insert(header::RETRY_AFTER, seconds.into());
+            headers.insert(header::RETRY_AFTER, seconds.get().into());
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -28,6 +28,8 @@ const FETCH_PAUSE: Duration = Duration::from_secs(30);
 const DOORS_PATIENCE: Duration = Duration::from_secs(3);
 /// Holders whose requests are counted; more than an organization's backends and operators.
 const HOLDERS_MAX: usize = 10_000;
+/// Longest `access_token_issuer` that is accepted.
+const ISSUER_MAX: usize = 2048;
 /// Keys of one provider; they have two to ten.
 const KEYS_MAX: usize = 100;
 
@@ -47,11 +49,18 @@ struct Keys {
     /// Where they are; `None`: where the issuer's description says.
     at: Option<Uri>,
     web: Web,
-    present: ArcSwapOption<JwkSet>,
+    present: ArcSwapOption<PublishedKeys>,
     /// When they were fetched last, or were tried to be. Held while fetching, so that it is done once.
     fetched: tokio::sync::Mutex<Option<Instant>>,
     /// Where browsers sign in, and when that was asked. Held while asking.
     doors: tokio::sync::Mutex<Option<(Instant, Option<Doors>)>>,
+}
+
+/// The keys and names that the issuer published last.
+struct PublishedKeys {
+    keys: JwkSet,
+    /// `access_token_issuer` of its metadata (AD FS).
+    access_token_issuer: Option<String>,
 }
 
 /// Where people sign in, and where the browser gets its token.
@@ -82,6 +91,8 @@ pub(super) enum Closed {
 struct Description {
     issuer: String,
     jwks_uri: String,
+    /// AD FS publishes `http://HOST/adfs/services/trust` here, beside the `issuer` `https://HOST/adfs`.
+    access_token_issuer: Option<String>,
     authorization_endpoint: Option<String>,
     token_endpoint: Option<String>,
 }
@@ -145,16 +156,25 @@ impl Provider {
 
     /// Who comes with this token, and until when.
     pub(super) async fn admit(&self, token: &str, now: DateTime<Utc>) -> Result<Met, Closed> {
-        match self.keys.present.load_full().map(|keys| self.issuer.admit(token, &keys, now)) {
+        match self.keys.present.load_full().map(|shown| self.read(token, &shown, now)) {
             Some(Ok(admitted)) => return Ok(self.count(admitted, now)),
             Some(Err(NotAdmitted::UnknownKey)) | None => {}
             Some(Err(other)) => return Err(Closed::Token(other)),
         }
         // In a task of its own: whoever asked may go, and what was begun for it is still done once.
         let _ = tokio::spawn(self.keys.clone().fetch(FETCH_PAUSE)).await;
-        let keys = self.keys.present.load_full().ok_or(Closed::Away)?;
-        let admitted = self.issuer.admit(token, &keys, now).map_err(Closed::Token)?;
+        let shown = self.keys.present.load_full().ok_or(Closed::Away)?;
+        let admitted = self.read(token, &shown, now).map_err(Closed::Token)?;
         Ok(self.count(admitted, now))
+    }
+
+    fn read(
+        &self,
+        token: &str,
+        published: &PublishedKeys,
+        now: DateTime<Utc>,
+    ) -> Result<Admitted, NotAdmitted> {
+        self.issuer.admit(token, &published.keys, published.access_token_issuer.as_deref(), now)
     }
 
     /// The same place for the same holder, so that requests are counted whatever token they come with.
@@ -184,22 +204,25 @@ impl Keys {
         }
         *fetched = Some(Instant::now());
         match self.ask().await {
-            Ok(keys) => self.present.store(Some(Arc::new(keys))),
+            Ok(present) => self.present.store(Some(Arc::new(present))),
             Err(why) => {
                 tracing::error!(self.issuer, why, "cannot fetch the keys that tokens are signed with")
             }
         }
     }
 
-    async fn ask(&self) -> Result<JwkSet, String> {
-        let at = match &self.at {
-            Some(uri) => uri.clone(),
+    async fn ask(&self) -> Result<PublishedKeys, String> {
+        let (at, access_token_issuer) = match &self.at {
+            Some(uri) => (uri.clone(), None),
             None => self.find().await?,
         };
         let shown: Shown = self.web.get(&at).await?;
         let known = shown.keys.into_iter().take(KEYS_MAX).flat_map(serde_json::from_value);
         let keys = JwkSet { keys: known.collect() };
-        if keys.keys.is_empty() { Err(format!("{at} shows no key that is known here")) } else { Ok(keys) }
+        if keys.keys.is_empty() {
+            return Err(format!("{at} shows no key that is known here"));
+        }
+        Ok(PublishedKeys { keys, access_token_issuer })
     }
 
     /// Where browsers sign in, asked again when that is old or was not to be had.
@@ -216,9 +239,13 @@ impl Keys {
         doors
     }
 
-    async fn find(&self) -> Result<Uri, String> {
+    /// The address of its keys, and the issuer of its access tokens where that differs.
+    async fn find(&self) -> Result<(Uri, Option<String>), String> {
         let described = self.describe().await?;
-        address(&described.jwks_uri).map_err(|error| error.to_string())
+        let keys_at = address(&described.jwks_uri).map_err(|error| error.to_string())?;
+        let access_token_issuer =
+            described.access_token_issuer.filter(|name| !name.is_empty() && name.len() <= ISSUER_MAX);
+        Ok((keys_at, access_token_issuer))
     }
 
     async fn describe(&self) -> Result<Description, String> {

@@ -73,7 +73,9 @@ pub(super) async fn list(
     let scope = api.service.engine.scope();
     let seen = scope.rooms().filter(|room| caller.sees(room));
     let mut rest = seen.filter(|room| room.as_str() > after.as_str());
-    let rooms: Vec<_> = rest.by_ref().take(limit).map(|room| entry(&api, room)).collect();
+    let rooms: Vec<_> = rest.by_ref().take(limit).collect();
+    rooms.iter().for_each(|room| api.display_seen(&caller, room));
+    let rooms: Vec<_> = rooms.into_iter().map(|room| entry(&api, room)).collect();
     let more = rest.next().is_some();
     let next_cursor = rooms.last().filter(|_| more).map(|last| last.room.clone());
     Ok(Json(RoomList { rooms, next_cursor }))
@@ -110,6 +112,7 @@ pub(super) async fn get(
 ) -> Result<Response, Problem> {
     caller.need(Right::Read)?;
     let room = api.room(&caller, &room)?;
+    api.display_seen(&caller, &room);
     let view = RoomView::of(&api.service.status(&room).await?, api.options().subjects);
     let tag = tag(&view);
     let known = headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
@@ -129,9 +132,10 @@ pub(super) async fn get(
 /// Covers what is shown, but not when it was read.
 fn tag(view: &RoomView) -> String {
     let mut hash = DefaultHasher::new();
-    (&view.room, view.busy, &view.current, &view.next).hash(&mut hash);
+    (&view.room, view.busy, &view.current, &view.current_events, &view.next).hash(&mut hash);
     (&view.name, &view.building, &view.time_zone).hash(&mut hash);
-    (view.busy_until, view.free_until, view.checked_in, view.release_at, &view.may).hash(&mut hash);
+    (view.busy_until, view.free_until, view.checked_in, view.release_at).hash(&mut hash);
+    (&view.awaiting_check_in, &view.may).hash(&mut hash);
     format!("\"{:016x}\"", hash.finish())
 }
 
@@ -139,7 +143,8 @@ fn tag(view: &RoomView) -> String {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CheckIn {
-    /// The event's id; without it, what is on or begins in a moment.
+    /// The event's id or UID; without it, the event that the display shows and that waits for a check-in
+    /// (`awaiting_check_in`).
     event: Option<String>,
     /// What took the check-in: `panel`, `badge`, …; without it, the key's name.
     #[schema(max_length = 100)]
@@ -173,6 +178,7 @@ pub(super) async fn check_in(
 ) -> Result<Json<CheckedIn>, Problem> {
     caller.need(Right::CheckIn)?;
     let room = api.room(&caller, &room)?;
+    api.display_seen(&caller, &room);
     let source = asked.source.unwrap_or_else(|| caller.name().to_owned());
     if source.len() > SOURCE_MAX {
         return Err(Problem::bad(format!("source has at most {SOURCE_MAX} characters")));

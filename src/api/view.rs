@@ -31,8 +31,11 @@ pub(super) struct RoomView {
     /// By what that is known: `streaming` (the server tells), `sync` (it is asked what changed), `view` (the calendar is read
     /// again and again), `asked` (it is read when somebody asks).
     pub follows: &'static str,
-    /// What is on.
+    /// The event that is on; where several are, the first of `current_events`.
     pub current: Option<EventView>,
+    /// All events that take the room now: timed before all-day events, the last begun first. Cancelled and declined events,
+    /// and those shown as Free, take no time.
+    pub current_events: Vec<EventView>,
     /// What begins next, within a day.
     pub next: Option<EventView>,
     /// Something is on until then, one after another or beside another, as far as its calendar was read; null when nothing is on.
@@ -43,7 +46,10 @@ pub(super) struct RoomView {
     pub checked_in: bool,
     /// When what is on is released unless somebody checks in.
     pub release_at: Option<DateTime<Utc>>,
-    /// What may be asked for with a chance: `check-in`, `end`, `extend`, `book`.
+    /// The id of the event that a check-in without `event` is for, while one waits for it.
+    pub awaiting_check_in: Option<String>,
+    /// What may be asked for with a chance: `check-in`, `end`, `extend`, `book`. Ending and extending are about `current`; where
+    /// several events are on, the request has to name it.
     pub may: Vec<&'static str>,
 }
 
@@ -62,6 +68,23 @@ pub(super) struct EventView {
     pub all_day: bool,
     /// It is marked private.
     pub private: bool,
+    /// Only where the configuration shows subjects, and the event is not private.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The organizer's name or address, under the same conditions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organizer: Option<String>,
+}
+
+/// One of the events that a request without a name may have meant.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct CandidateView {
+    /// To name it in a request.
+    pub id: String,
+    /// First instant.
+    pub start: DateTime<Utc>,
+    /// First instant after.
+    pub end: DateTime<Utc>,
     /// Only where the configuration shows subjects, and the event is not private.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
@@ -150,11 +173,17 @@ impl RoomView {
             as_of: status.as_of,
             follows: status.follows.as_str(),
             current: event(&status.current),
+            current_events: status
+                .current_events
+                .iter()
+                .map(|event| EventView::of(event, subjects))
+                .collect(),
             next: event(&status.next),
             busy_until: status.busy_until,
             free_until: status.free_until,
             checked_in: status.checked_in,
             release_at: status.release_at,
+            awaiting_check_in: status.awaiting_check_in.as_ref().map(ToString::to_string),
             may: status.may.iter().map(|may| word(*may)).collect(),
         }
     }
@@ -188,6 +217,16 @@ impl EventView {
             subject: event.subject.clone().filter(|_| shown),
             organizer: organizer.filter(|_| shown),
         }
+    }
+}
+
+impl CandidateView {
+    /// The event as the action found it, with the names that the room's last reading has of it.
+    pub(super) fn of(seen: &Seen, known: &[Event], subjects: bool) -> Self {
+        let named =
+            known.iter().find(|event| event.id == seen.id).map(|event| EventView::of(event, subjects));
+        let (subject, organizer) = named.map_or((None, None), |event| (event.subject, event.organizer));
+        Self { id: seen.id.to_string(), start: seen.start, end: seen.end, subject, organizer }
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod event;
 mod ids;
+pub mod occupancy;
 mod pattern;
 mod room;
 mod window;

@@ -118,6 +118,11 @@ impl Scope {
         self.rooms.iter()
     }
 
+    /// Whether it names domains: then it holds rooms that it does not list.
+    pub fn has_domains(&self) -> bool {
+        !self.domains.is_empty()
+    }
+
     /// True when nothing may be touched.
     pub fn is_empty(&self) -> bool {
         self.rooms.is_empty() && self.domains.is_empty()

@@ -1,4 +1,4 @@
-//! The verdict on one event. Pure: event, evidence, directory answer and time come in, a verdict with its reason goes
+//! The verdict on one event. Pure: event, books of presence, directory answer and time come in, a verdict with its reason goes
 //! out. The first rule that applies decides, in the order: cancelled leftover, organizer gone, no check-in.
 
 use std::fmt;
@@ -6,11 +6,11 @@ use std::fmt;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::EvidenceLog;
 use super::rules::{Exceptions, How, NoCheckIn, OrganizerGone, Rule, Rules};
 use crate::action::ActionId;
 use crate::calendar::{Event, RoomAddress};
 use crate::engine::Directory;
+use crate::presence::{Books, Doubt, Presence, Proof, Question};
 
 /// What a sweep thinks of an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,9 @@ pub enum Verdict {
         /// Dates of its series in a row to which nobody came, this one included; 0 where they are not counted.
         #[serde(default, skip_serializing_if = "is_zero")]
         missed: u32,
+        /// Why absence is proven, where a rule on check-ins decided.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proof: Option<Box<Proof>>,
     },
 }
 
@@ -59,7 +62,18 @@ pub enum Kept {
         at: DateTime<Utc>,
         /// Who or what says so.
         source: String,
+        /// When grace ended or ends; absent where nobody has to check in.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        closes: Option<DateTime<Utc>>,
     },
+    /// Presence is not known.
+    Unknown {
+        /// The reason.
+        #[serde(flatten)]
+        doubt: Doubt,
+    },
+    /// The room declined the meeting; the calendar keeps the declined item.
+    Declined,
     /// Whole-day events are spared.
     AllDay,
     /// Long events are spared.
@@ -74,6 +88,8 @@ pub enum Kept {
     Private,
     /// The server did not say whose copy it is.
     UnknownCopy,
+    /// It takes no time: it is shown as Free, or has no length.
+    TakesNoTime,
     /// It was acted on before and is there again.
     CameBack {
         /// What was done last.
@@ -88,7 +104,7 @@ pub enum Kept {
 impl Kept {
     /// Worth a person's look even where nothing else that stays is shown.
     pub fn wants_to_be_seen(&self) -> bool {
-        matches!(self, Self::CameBack { report: true, .. })
+        matches!(self, Self::CameBack { report: true, .. } | Self::Unknown { .. })
     }
 }
 
@@ -99,10 +115,14 @@ pub struct Judgement<'a> {
     pub room: &'a RoomAddress,
     /// Which event.
     pub event: &'a Event,
-    /// Who came, as far as is known.
-    pub evidence: &'a EvidenceLog,
+    /// The room's events that were read with it.
+    pub events: &'a [Event],
+    /// Who came, as far as is known, and when that would have been known.
+    pub books: &'a Books,
     /// What the directory says of the organizer; `None` when it was not asked.
     pub organizer: Option<Directory>,
+    /// When the event was first seen at its present start, where its move was seen.
+    pub seen_since: Option<DateTime<Utc>>,
     /// Now.
     pub now: DateTime<Utc>,
 }
@@ -119,18 +139,27 @@ pub fn judge(case: &Judgement<'_>, rules: &Rules) -> Verdict {
     if event.is_cancelled {
         return judge_cancelled(rules);
     }
+    if event.is_declined {
+        return keep(Kept::Declined);
+    }
+    if !event.takes_time() {
+        return keep(Kept::TakesNoTime);
+    }
     let rule = rules.check_in(case.room);
     match (spared(event, &rules.exceptions), &rule) {
         (None, _) => {}
         (Some(Kept::BookedLate), Some(rule)) if rule.walk_in_grace.is_some() => {
-            return judge_check_in(case, rule, rule.walk_in_grace.unwrap_or(rule.grace));
+            return judge_check_in(case, rules, rule, rule.walk_in_grace.unwrap_or(rule.grace));
         }
         (Some(spared), _) => return keep(spared),
+    }
+    if let Some(doubt) = missing_organizer(event, rules, rule.as_ref()) {
+        return keep(Kept::Unknown { doubt });
     }
     if let Some(verdict) = rules.organizer_gone.as_ref().and_then(|rule| judge_organizer(case, rule)) {
         return verdict;
     }
-    rule.map_or(keep(Kept::NoRule), |rule| judge_check_in(case, &rule, rule.grace))
+    rule.map_or(keep(Kept::NoRule), |rule| judge_check_in(case, rules, &rule, rule.grace))
 }
 
 fn judge_cancelled(rules: &Rules) -> Verdict {
@@ -141,6 +170,7 @@ fn judge_cancelled(rules: &Rules) -> Verdict {
             how: How::Remove,
             why: "its organizer cancelled it, and it still blocks the room".to_owned(),
             missed: 0,
+            proof: None,
         },
     }
 }
@@ -150,45 +180,69 @@ fn judge_organizer(case: &Judgement<'_>, rule: &OrganizerGone) -> Option<Verdict
     (case.organizer == Some(Directory::Nobody)).then(|| Verdict::Act {
         rule: Rule::OrganizerGone,
         how: rule.how,
-        why: "the directory knows nobody by its organizer's address".to_owned(),
+        why: "organizer not found in the directory".to_owned(),
         missed: 0,
+        proof: None,
     })
 }
 
-fn judge_check_in(case: &Judgement<'_>, rule: &NoCheckIn, grace: TimeDelta) -> Verdict {
+fn judge_check_in(case: &Judgement<'_>, rules: &Rules, rule: &NoCheckIn, grace: TimeDelta) -> Verdict {
     let event = case.event;
-    if let Some(came) = came(case.room, event, case.evidence, rule, case.now) {
+    if let Some(came) = auto_check_in(event, rule, case.now) {
         return keep(came);
     }
-    if case.now < event.start {
-        return keep(Kept::NotStarted);
-    }
-    let until = event.start + grace;
-    if case.now < until {
-        return keep(Kept::GraceRuns { until });
-    }
-    Verdict::Act {
-        rule: Rule::NoCheckIn,
-        how: rule.how,
-        why: format!("nobody checked in within {} minutes of its start", grace.num_minutes()),
-        missed: 0,
+    let terms = rule.terms(grace);
+    match case.books.decide(&question(case, rules), &terms) {
+        Presence::Present(sign) => {
+            let closes = Some(case.books.closes(&question(case, rules), &terms));
+            keep(Kept::CheckedIn { at: sign.at, source: sign.source, closes })
+        }
+        Presence::Unknown(doubt) => keep(Kept::Unknown { doubt }),
+        Presence::Waiting { .. } if case.now < event.start => keep(Kept::NotStarted),
+        Presence::Waiting { until } => keep(Kept::GraceRuns { until }),
+        Presence::Absent(proof) => Verdict::Act {
+            rule: Rule::NoCheckIn,
+            how: rule.how,
+            why: format!("no check-in within {} minutes", grace.num_minutes()),
+            missed: 0,
+            proof: Some(Box::new(proof)),
+        },
     }
 }
 
+/// The case as a question to the books.
+fn question<'a>(case: &Judgement<'a>, rules: &'a Rules) -> Question<'a> {
+    let Judgement { room, event, events, seen_since, now, .. } = *case;
+    Question { room, group: rules.watch_group(room), event, events, seen_since, now }
+}
+
 /// Somebody came, or is taken to have come.
-pub(crate) fn came(
-    room: &RoomAddress,
-    event: &Event,
-    evidence: &EvidenceLog,
-    rule: &NoCheckIn,
-    now: DateTime<Utc>,
-) -> Option<Kept> {
-    if let Some(sign) = evidence.of(room, event, rule) {
-        return Some(Kept::CheckedIn { at: sign.at, source: sign.source.clone() });
-    }
+pub(crate) fn came(case: &Judgement<'_>, rules: &Rules, rule: &NoCheckIn) -> Option<Kept> {
+    let (room, event, terms) = (case.room, case.event, rule.terms(rule.grace));
+    let by_sign = case.books.signs.matching(room, event, &terms).map(|sign| Kept::CheckedIn {
+        at: sign.at,
+        source: sign.source.clone(),
+        closes: Some(case.books.closes(&question(case, rules), &terms)),
+    });
+    by_sign.or_else(|| auto_check_in(event, rule, case.now))
+}
+
+fn auto_check_in(event: &Event, rule: &NoCheckIn, now: DateTime<Utc>) -> Option<Kept> {
     let by_itself = organizer_address(event).is_some_and(|address| rule.auto_check_in.contains(&address));
     let source = || "auto-check-in".to_owned();
-    (by_itself && event.start <= now).then(|| Kept::CheckedIn { at: event.start, source: source() })
+    (by_itself && event.start <= now).then(|| Kept::CheckedIn {
+        at: event.start,
+        source: source(),
+        closes: None,
+    })
+}
+
+/// A rule protects some organizers, and this one's address is not known.
+fn missing_organizer(event: &Event, rules: &Rules, rule: Option<&NoCheckIn>) -> Option<Doubt> {
+    let protects =
+        !rules.exceptions.organizers.is_empty() || rule.is_some_and(|rule| !rule.auto_check_in.is_empty());
+    let unknown = event.organizer.as_ref().is_some_and(|organizer| organizer.address.is_none());
+    (protects && unknown).then(|| Doubt::MissingField { field: "the organizer's SMTP address".to_owned() })
 }
 
 /// The exception that protects the event, if one does.
@@ -241,7 +295,11 @@ impl fmt::Display for Kept {
             Self::GraceRuns { until } => {
                 write!(f, "somebody may still come until {}", until.format("%H:%MZ"))
             }
-            Self::CheckedIn { at, source } => write!(f, "checked in at {} by {source}", at.format("%H:%MZ")),
+            Self::CheckedIn { at, source, .. } => {
+                write!(f, "checked in at {} by {source}", at.format("%H:%MZ"))
+            }
+            Self::Unknown { doubt } => write!(f, "presence is not known: {doubt}"),
+            Self::Declined => f.write_str("the room declined it already"),
             Self::AllDay => f.write_str("all-day events are spared"),
             Self::Long => f.write_str("long events are spared"),
             Self::Short => f.write_str("short events are spared"),
@@ -249,6 +307,7 @@ impl fmt::Display for Kept {
             Self::Organizer => f.write_str("this organizer's events are spared"),
             Self::Private => f.write_str("private events are spared"),
             Self::UnknownCopy => f.write_str("the server did not say whose copy it is"),
+            Self::TakesNoTime => f.write_str("it takes no time: shown as Free, or without length"),
             Self::CameBack { action, .. } => {
                 write!(f, "it came back after action {action}: calendar repair, or its organizer")
             }

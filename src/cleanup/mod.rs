@@ -8,7 +8,8 @@
 //! the engine, which guards every write. Nothing is ever done that a plan does not list.
 
 mod came_back;
-mod evidence;
+mod decision;
+mod journalled;
 mod judge;
 mod places;
 mod plan;
@@ -20,13 +21,15 @@ mod sweep;
 mod work;
 
 pub use came_back::CameBack;
-pub use evidence::{Evidence, EvidenceError, EvidenceLog, SharedEvidence};
+pub use decision::{Decision, DecisionKind};
 #[cfg(feature = "service")]
 pub(crate) use judge::came;
 pub use judge::{Judgement, Kept, Verdict, judge};
 pub use places::{About, Place, Setting};
-pub use plan::{Judged, Plan, RoomPlan, Stop};
-pub use rules::{CancelledLeftover, Exceptions, How, Limits, NoCheckIn, OrganizerGone, Rule, Rules};
+pub use plan::{Judged, Plan, RoomPlan, SignsRead, Stop};
+pub use rules::{
+    CancelledLeftover, CleanupMode, Exceptions, How, Limits, NoCheckIn, OrganizerGone, Rule, Rules,
+};
 pub use shard::{NoShard, Shard};
 pub use strikes::{Attendance, NoAttendance, ReadOnly, StrikesThen};
-pub use sweep::{Applied, Progress, Sweep, SweepError, Swept, Unfinished};
+pub use sweep::{Applied, Progress, Sightings, Sweep, SweepError, Swept, Unfinished};

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 
 use super::StrikesThen;
-use super::rules::{How, NoCheckIn, Rules};
+use super::rules::{CleanupMode, How, NoCheckIn, Rules};
 use crate::calendar::{RoomAddress, RoomPattern};
 
 /// Some rooms, and what is different there.
@@ -16,6 +16,8 @@ pub struct Place {
     pub name: String,
     /// Which rooms.
     pub rooms: Vec<RoomPattern>,
+    /// Over [`Rules::mode`].
+    pub mode: Option<CleanupMode>,
     /// Whether the rule on check-ins is on.
     pub check_in: Option<bool>,
     /// Over [`NoCheckIn::grace`].
@@ -99,6 +101,23 @@ impl Rules {
         (on, rule)
     }
 
+    /// What the configuration states about who acts in this room.
+    pub fn stated_mode(&self, room: &RoomAddress) -> Option<CleanupMode> {
+        let places = self.places.iter().filter(|place| place.means(room));
+        places.filter_map(|place| place.mode).next_back().or(self.mode)
+    }
+
+    /// What the service does with its own decisions in this room.
+    pub fn mode(&self, room: &RoomAddress) -> CleanupMode {
+        self.stated_mode(room).unwrap_or_default()
+    }
+
+    /// The group of rooms whose feeds watch this room: those of its building; `None`: those of no building.
+    pub fn watch_group(&self, room: &RoomAddress) -> Option<&str> {
+        let places = self.places.iter().filter(|place| place.means(room));
+        places.filter_map(|place| place.building.as_deref()).next_back()
+    }
+
     /// What the places say about the room itself.
     pub fn about(&self, room: &RoomAddress) -> About {
         let mut about = About::default();
@@ -131,7 +150,9 @@ impl Rules {
         let (on, rule) = self.layered(room);
         let on = if on { "on" } else { "off" };
         type Says = fn(&Place) -> bool;
-        let all: [(&'static str, String, Says); 9] = [
+        let mode = self.stated_mode(room).map_or_else(|| "observe".to_owned(), |mode| mode.to_string());
+        let all: [(&'static str, String, Says); 10] = [
+            ("mode", mode, |place| place.mode.is_some()),
             ("check_in", on.to_owned(), |place| place.check_in.is_some()),
             ("grace_minutes", minutes(rule.grace), |place| place.grace.is_some()),
             ("early_minutes", minutes(rule.early), |place| place.early.is_some()),
@@ -192,6 +213,7 @@ mod tests {
         assert_eq!(
             said,
             [
+                "mode = observe (all rooms)",
                 "check_in = off (board)",
                 "grace_minutes = 20 min (Berlin)",
                 "early_minutes = 10 min (all rooms)",

@@ -5,9 +5,10 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{How, Limits, Rule, Verdict};
+use super::{How, Kept, Limits, Rule, Verdict};
 use crate::action::Seen;
 use crate::calendar::{RoomAddress, Window};
+use crate::presence::{CrowdLimits, CrowdLog, Doubt, JudgedMeeting};
 
 /// What a sweep would do, and what it saw.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +23,23 @@ pub struct Plan {
     pub rooms: Vec<RoomPlan>,
     /// Set when the plan touches more than the limits allow: it will not be applied.
     pub stop: Option<Stop>,
+    /// The evidence that the plan rests on, where it came as a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signs: Option<SignsRead>,
+}
+
+/// What became of the signs of a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignsRead {
+    /// Signs in the file.
+    pub read: usize,
+    /// Signs of rooms of this sweep.
+    pub matched: usize,
+    /// The time of the newest sign.
+    pub newest: Option<DateTime<Utc>>,
+    /// What could not be matched, and why; the first hundred.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmatched: Vec<String>,
 }
 
 /// What was found in one room.
@@ -56,7 +74,8 @@ pub enum Stop {
         /// Allowed.
         max: usize,
     },
-    /// A larger share of the events than [`Limits::share_max`].
+    /// A larger share of the events than [`Limits::share_max`], by rules other than the one on check-ins: that one is
+    /// held by the crowd of each stretch ([`crate::presence::Crowd`]).
     TooLargeAShare {
         /// Planned.
         actions: usize,
@@ -70,6 +89,19 @@ pub enum Stop {
 impl Plan {
     /// The format written and read here.
     pub const VERSION: u32 = 1;
+
+    /// The part of the plan that is about one room.
+    #[must_use]
+    pub fn of_room(&self, room: RoomPlan) -> Self {
+        Self { rooms: vec![room], stop: None, signs: None, ..*self }
+    }
+
+    /// The plan for those of its rooms for which `keep` holds.
+    #[must_use]
+    pub fn of_rooms(mut self, keep: impl Fn(&RoomAddress) -> bool) -> Self {
+        self.rooms.retain(|room| keep(&room.room));
+        self
+    }
 
     /// How many events were seen.
     pub fn events(&self) -> usize {
@@ -94,6 +126,31 @@ impl Plan {
         }
     }
 
+    /// Holds the crowd of each stretch against the limits: events that look empty in too large a crowd stay.
+    pub(super) fn hold_crowds(&mut self, crowds: &mut CrowdLog, hold: &CrowdHold<'_>) {
+        crowds.forget_before(self.made_at);
+        for room in &self.rooms {
+            for judged in &room.events {
+                if let Some((closes, is_absent)) = judged.verdict.crowd_vote(self.made_at) {
+                    let group = (hold.group)(&room.room);
+                    crowds.record(judged.meeting(&room.room), group, closes, is_absent);
+                }
+            }
+        }
+        for room in &mut self.rooms {
+            let group = (hold.group)(&room.room);
+            for judged in &mut room.events {
+                let Verdict::Act { proof: Some(proof), .. } = &mut judged.verdict else { continue };
+                let crowd = crowds.around(group.as_deref(), proof.closes);
+                proof.crowd = Some(crowd);
+                let any_sign = (hold.any_sign)(group.as_deref(), proof.opens, self.made_at);
+                if crowd.is_silent(&hold.limits, any_sign) {
+                    judged.verdict = Verdict::Keep { why: Kept::Unknown { doubt: Doubt::FeedSilent(crowd) } };
+                }
+            }
+        }
+    }
+
     /// The events it would act on.
     pub fn actions(&self) -> impl Iterator<Item = (&RoomAddress, &Judged)> {
         self.rooms.iter().flat_map(|room| {
@@ -113,6 +170,7 @@ impl Plan {
         if actions > limits.actions_max {
             return Some(Stop::TooMany { actions, max: limits.actions_max });
         }
+        let actions = self.actions().filter(|(_, judged)| !judged.verdict.is_absence()).count();
         #[expect(clippy::cast_precision_loss, reason = "counts of events are far below 2^52")]
         let share = actions as f64 / events.max(1) as f64;
         (events >= limits.share_from && share > limits.share_max).then_some(Stop::TooLargeAShare {
@@ -120,6 +178,39 @@ impl Plan {
             events,
             max: limits.share_max,
         })
+    }
+}
+
+/// What crowds are held against.
+pub(super) struct CrowdHold<'a> {
+    pub(super) limits: CrowdLimits,
+    /// The group of rooms that share their feeds.
+    pub(super) group: &'a dyn Fn(&RoomAddress) -> Option<String>,
+    /// Whether a room of the group gave a sign between these times.
+    pub(super) any_sign: &'a dyn Fn(Option<&str>, DateTime<Utc>, DateTime<Utc>) -> bool,
+}
+
+impl Judged {
+    fn meeting(&self, room: &RoomAddress) -> JudgedMeeting {
+        JudgedMeeting { room: room.clone(), uid: self.event.uid.clone(), start: self.event.start }
+    }
+}
+
+impl Verdict {
+    /// A rule on check-ins decided that nobody came.
+    pub(crate) fn is_absence(&self) -> bool {
+        matches!(self, Self::Act { rule: Rule::NoCheckIn | Rule::Strikes, .. })
+    }
+
+    /// What the verdict says about the crowd: when the window closed, and whether the meeting looks empty.
+    fn crowd_vote(&self, now: DateTime<Utc>) -> Option<(DateTime<Utc>, bool)> {
+        match self {
+            Self::Act { proof: Some(proof), .. } => Some((proof.closes, true)),
+            Self::Keep { why: Kept::CheckedIn { closes: Some(closes), .. } } => {
+                (*closes <= now).then_some((*closes, false))
+            }
+            _ => None,
+        }
     }
 }
 

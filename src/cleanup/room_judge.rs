@@ -1,5 +1,6 @@
 //! Judging one room: asks calendar, directory and journal for what [`judge`] needs. Touches nothing.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -7,18 +8,24 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{Mutex, OnceCell};
 
 use super::came_back::after_return;
+use super::journalled::sign_of_people;
 use super::judge::{came, organizer_in};
 use super::plan::{Judged, RoomPlan};
 use super::rules::NoCheckIn;
 use super::strikes::{Record, after_strikes, is_whole_series};
-use super::{Attendance, Judgement, Rule, Rules, SharedEvidence, StrikesThen, Verdict, judge};
+use super::sweep::Sightings;
+use super::{Attendance, Judgement, Kept, Rule, Rules, StrikesThen, Verdict, judge};
 use crate::action::{Refusal, Seen};
 use crate::calendar::{Event, EventId, RoomAddress, Uid, Window};
 use crate::engine::{Calendar, Directory, Engine, Guard, Trouble};
 use crate::journal::Query;
+use crate::presence::{Books, SharedBooks, Sign};
 
-/// Within which so many series may go, and some sign must have come.
+/// Within which so many series may go.
 const DAY: TimeDelta = TimeDelta::days(1);
+/// A date counts as a strike only when some room of the house gave a sign in this time before it began, or since: on a day on
+/// which nobody is in the house, nobody can miss a meeting.
+const SAME_DAY: TimeDelta = TimeDelta::hours(12);
 
 /// What the directory said of each organizer, asked once per address and sweep.
 pub(super) type People = Arc<Mutex<HashMap<String, Arc<OnceCell<Directory>>>>>;
@@ -28,9 +35,10 @@ pub(super) type People = Arc<Mutex<HashMap<String, Arc<OnceCell<Directory>>>>>;
 pub(super) struct RoomJudge {
     pub(super) engine: Arc<Engine>,
     pub(super) rules: Arc<Rules>,
-    pub(super) evidence: SharedEvidence,
+    pub(super) books: SharedBooks,
     pub(super) people: People,
     pub(super) attendance: Arc<dyn Attendance>,
+    pub(super) sightings: Option<Arc<dyn Sightings>>,
 }
 
 impl RoomJudge {
@@ -45,16 +53,45 @@ impl RoomJudge {
         }
     }
 
+    /// The same, of events that were read before; those outside the window are none of this plan's.
+    pub(super) async fn plan_read(
+        &self,
+        room: RoomAddress,
+        events: &[Event],
+        window: Window,
+        now: DateTime<Utc>,
+    ) -> RoomPlan {
+        let inside: Vec<_> = events.iter().filter(|event| event.overlaps(&window)).cloned().collect();
+        match self.judge_events(&room, &inside, now).await {
+            Ok(events) => RoomPlan { room, events, trouble: None },
+            Err(trouble) => RoomPlan { room, events: Vec::new(), trouble: Some(trouble.to_string()) },
+        }
+    }
+
     async fn judge_room(
         &self,
         room: &RoomAddress,
         window: Window,
         now: DateTime<Utc>,
     ) -> Result<Vec<Judged>, Trouble> {
+        let events = self.engine.calendar().events(room, window).await?;
+        self.judge_events(room, &events, now).await
+    }
+
+    /// The verdicts on events that were read in a room.
+    pub(super) async fn judge_events(
+        &self,
+        room: &RoomAddress,
+        events: &[Event],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Judged>, Trouble> {
+        if let Some(rule) = self.rules.check_in(room) {
+            self.books.write().note_events(room, events, &rule.terms(rule.grace), now);
+        }
         let mut judged = Vec::new();
-        for event in self.engine.calendar().events(room, window).await? {
-            let verdict = self.judge_event(room, &event, now).await?;
-            judged.push(Judged { event: Seen::from(&event), verdict });
+        for event in events {
+            let verdict = self.judge_event(room, event, events, now).await?;
+            judged.push(Judged { event: Seen::from(event), verdict });
         }
         Ok(judged)
     }
@@ -64,15 +101,29 @@ impl RoomJudge {
         &self,
         room: &RoomAddress,
         event: &Event,
+        events: &[Event],
         now: DateTime<Utc>,
     ) -> Result<Verdict, Trouble> {
+        let event = &*self.with_organizer(room, event).await;
         let organizer = self.find_organizer(room, event).await?;
         let verdict = {
-            let evidence = self.evidence.read();
-            judge(&Judgement { room, event, evidence: &evidence, organizer, now }, &self.rules)
+            let books = self.books.read();
+            judge(&self.case(room, (event, events), &books, organizer, now), &self.rules)
         };
-        let verdict = self.after_return(event, room, verdict).await?;
+        let verdict = self.after_journal(event, room, verdict).await?;
         self.after_strikes(event, room, verdict, now).await
+    }
+
+    fn case<'a>(
+        &self,
+        room: &'a RoomAddress,
+        (event, events): (&'a Event, &'a [Event]),
+        books: &'a Books,
+        organizer: Option<Directory>,
+        now: DateTime<Utc>,
+    ) -> Judgement<'a> {
+        let seen_since = self.sightings.as_ref().and_then(|seen| seen.seen_since(room, event));
+        Judgement { room, event, events, books, organizer, seen_since, now }
     }
 
     /// What the journal adds about the other dates of its series; and that somebody came is remembered for them.
@@ -87,7 +138,7 @@ impl RoomJudge {
         let (true, Some(uid)) = (event.kind.is_date_of_series(), &event.uid) else { return Ok(verdict) };
         match &verdict {
             // Also where it is spared for another reason, and where it is not counted now but was.
-            Verdict::Keep { .. } if self.came(room, event, &rule, now) => {
+            Verdict::Keep { why } if self.came(room, event, why, &rule, now) => {
                 let last = self.attendance.last(room, uid).await?;
                 // Nearly always it is known: the same meeting is looked at again and again.
                 if (rule.strikes > 0 || last.is_some()) && last.is_none_or(|last| last < event.start) {
@@ -110,9 +161,9 @@ impl RoomJudge {
         rule: &NoCheckIn,
         now: DateTime<Utc>,
     ) -> Result<Verdict, Trouble> {
-        if self.evidence.read().is_silent_since(now - DAY) {
-            // Nobody could be seen: this one is no strike, and those before it are none any more.
-            self.attendance.came(room, uid, event.start).await?;
+        if !self.books.read().signs.has_any((event.start - SAME_DAY, now), |_| true) {
+            // The house is closed: this date is no strike, and the row goes on with the next one.
+            self.attendance.excuse(room, uid, event.start).await?;
             return Ok(verdict);
         }
         let since = self.attendance.last(room, uid).await?;
@@ -122,15 +173,29 @@ impl RoomJudge {
         }
         let query = Query { uid: Some(uid.clone()), ..Query::room(room) };
         let lives = self.engine.journal().find(&query).await?;
-        let record = Record { lives: &lives, since };
+        let excused = self.attendance.excused(room, uid).await?;
+        let record = Record { lives: &lives, since, excused: &excused };
         let missed = record.misses(event.start).saturating_add(1);
         let may_go = missed >= rule.strikes && rule.strikes_then == StrikesThen::Delete;
         let held = if may_go { self.held(now).await? } else { None };
         Ok(after_strikes(verdict, (missed, &record), rule, self.rules.came_back, held))
     }
 
-    fn came(&self, room: &RoomAddress, event: &Event, rule: &NoCheckIn, now: DateTime<Utc>) -> bool {
-        came(room, event, &self.evidence.read(), rule, now).is_some()
+    fn came(
+        &self,
+        room: &RoomAddress,
+        event: &Event,
+        why: &Kept,
+        rule: &NoCheckIn,
+        now: DateTime<Utc>,
+    ) -> bool {
+        matches!(why, Kept::CheckedIn { .. }) || self.has_sign(room, event, rule, now)
+    }
+
+    fn has_sign(&self, room: &RoomAddress, event: &Event, rule: &NoCheckIn, now: DateTime<Utc>) -> bool {
+        let books = self.books.read();
+        let case = self.case(room, (event, std::slice::from_ref(event)), &books, None, now);
+        came(&case, &self.rules, rule).is_some()
     }
 
     /// Why no series may go now: so many at once look like a feed that went silent.
@@ -142,8 +207,8 @@ impl RoomJudge {
         Ok((went >= self.rules.limits.series_max).then_some("as many went within a day as may"))
     }
 
-    /// What the journal adds to a verdict: was this event acted on before?
-    async fn after_return(
+    /// What the journal adds to a verdict: did people act on this event, and was it acted on before?
+    async fn after_journal(
         &self,
         event: &Event,
         room: &RoomAddress,
@@ -154,7 +219,38 @@ impl RoomJudge {
         };
         let query = Query { identity: Some((uid.clone(), start)), ..Query::room(room) };
         let lives = self.engine.journal().find(&query).await?;
-        Ok(after_return(verdict, &lives, self.rules.came_back))
+        match sign_of_people(room, &lives).filter(|_| verdict.is_absence()) {
+            Some(Sign { at, source, .. }) => {
+                Ok(Verdict::Keep { why: Kept::CheckedIn { at, source, closes: None } })
+            }
+            None => Ok(after_return(verdict, &lives, self.rules.came_back)),
+        }
+    }
+
+    /// The event with its organizer's SMTP address, where a rule depends on that and the listing has only an X.500 address.
+    async fn with_organizer<'a>(&self, room: &RoomAddress, event: &'a Event) -> Cow<'a, Event> {
+        let unknown = event.organizer.as_ref().is_some_and(|organizer| organizer.address.is_none());
+        if !unknown || event.end <= self.engine.clock().now() || !self.rules.depend_on_organizer(room) {
+            return Cow::Borrowed(event);
+        }
+        let Some(address) = self.organizer_address(room, event).await else { return Cow::Borrowed(event) };
+        let mut event = event.clone();
+        if let Some(organizer) = &mut event.organizer {
+            organizer.address = Some(address);
+        }
+        Cow::Owned(event)
+    }
+
+    /// From the books, else from the directory. A directory that does not answer leaves the address unknown.
+    async fn organizer_address(&self, room: &RoomAddress, event: &Event) -> Option<String> {
+        let legacy_dn = event.organizer.as_ref().and_then(|organizer| organizer.legacy_dn.clone());
+        let (key, now) = (legacy_dn.unwrap_or_else(|| event.id.to_string()), self.engine.clock().now());
+        if let Some(known) = self.books.read().organizer(&key, now) {
+            return known;
+        }
+        let address = self.engine.calendar().resolve_organizer(room, event).await.unwrap_or_default();
+        self.books.write().remember_organizer(key, address.clone(), now);
+        address
     }
 
     async fn find_organizer(&self, room: &RoomAddress, event: &Event) -> Result<Option<Directory>, Trouble> {
@@ -176,7 +272,7 @@ pub(super) struct StillAbandoned {
 #[async_trait::async_trait]
 impl Guard for StillAbandoned {
     async fn allows(&self, event: &Event, now: DateTime<Utc>) -> Result<(), Refusal> {
-        match self.judge.judge_event(&self.room, event, now).await? {
+        match self.judge.judge_event(&self.room, event, std::slice::from_ref(event), now).await? {
             Verdict::Act { rule, .. } if rule == self.rule => Ok(()),
             // One date is less than its series.
             Verdict::Act { rule: Rule::Strikes, .. } if self.rule == Rule::NoCheckIn => Ok(()),
@@ -202,7 +298,7 @@ impl Guard for StillStruck {
     async fn allows(&self, event: &Event, now: DateTime<Utc>) -> Result<(), Refusal> {
         let rule = self.judge.rules.check_in(&self.room);
         let is_date = event.kind.is_date_of_series();
-        if is_date && rule.is_some_and(|rule| self.judge.came(&self.room, event, &rule, now)) {
+        if is_date && rule.is_some_and(|rule| self.judge.has_sign(&self.room, event, &rule, now)) {
             return Err(Refusal::NoLongerApplies { why: "somebody came to a date of the series".to_owned() });
         }
         let Some(date) = &self.date else { return Ok(()) };

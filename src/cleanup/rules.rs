@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{CameBack, Place, StrikesThen};
 use crate::action::{Ask, DeleteHow, Notify};
+use crate::calendar::RoomAddress;
+use crate::presence::{CrowdLimits, Silence, Terms};
 
 /// Everything a sweep goes by. A rule that is `None` is off.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -18,6 +20,10 @@ pub struct Rules {
     pub cancelled_leftover: Option<CancelledLeftover>,
     /// The organizer has left.
     pub organizer_gone: Option<OrganizerGone>,
+    /// Whether the service carries out by itself what it decides, where that is stated.
+    pub mode: Option<CleanupMode>,
+    /// How long sources of signs may be silent.
+    pub silence: Silence,
     /// What is different in some rooms.
     pub places: Vec<Place>,
     /// What is spared.
@@ -26,6 +32,17 @@ pub struct Rules {
     pub came_back: CameBack,
     /// What a sweep may touch at most.
     pub limits: Limits,
+}
+
+/// What the service does with its own decisions (releases, schedules).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CleanupMode {
+    /// Judges, records and announces; writes nothing. The default of a new installation.
+    #[default]
+    Observe,
+    /// Carries its decisions out.
+    Act,
 }
 
 /// Nobody checked in within the grace time.
@@ -147,6 +164,28 @@ impl How {
     }
 }
 
+impl NoCheckIn {
+    /// The times by which presence is judged, with this grace.
+    pub fn terms(&self, grace: TimeDelta) -> Terms {
+        Terms { grace, early: self.early, presence_after: self.presence_after }
+    }
+}
+
+impl Rules {
+    /// Whether a verdict in this room may depend on who the organizer is.
+    pub(super) fn depend_on_organizer(&self, room: &RoomAddress) -> bool {
+        let auto_check_in = self.check_in(room).is_some_and(|rule| !rule.auto_check_in.is_empty());
+        self.organizer_gone.is_some() || !self.exceptions.organizers.is_empty() || auto_check_in
+    }
+}
+
+impl Limits {
+    /// What a crowd of meetings may look like before its absence is believed.
+    pub fn crowd(&self) -> CrowdLimits {
+        CrowdLimits { max_fraction: self.share_max, min_events: self.share_from }
+    }
+}
+
 impl Default for NoCheckIn {
     /// Ten minutes of grace and of earliness, the commonest settings of room products; declined, so that the organizer
     /// hears of it.
@@ -190,6 +229,15 @@ impl fmt::Display for Rule {
             Self::CancelledLeftover => "cancelled-leftover",
             Self::OrganizerGone => "organizer-gone",
             Self::Strikes => "strikes",
+        })
+    }
+}
+
+impl fmt::Display for CleanupMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Observe => "observe",
+            Self::Act => "act",
         })
     }
 }

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::journalled::last_date_of_people;
 use super::rules::{NoCheckIn, Rule};
 use super::{CameBack, Verdict};
 use crate::action::{Outcome, Target};
@@ -47,6 +48,12 @@ pub trait Attendance: Send + Sync {
 
     /// The last date to which somebody came, or where counting began; `None` when nothing was counted yet.
     async fn last(&self, room: &RoomAddress, uid: &Uid) -> Result<Option<DateTime<Utc>>, Trouble>;
+
+    /// The date that began then is no strike: no room of the house gave any sign that day.
+    async fn excuse(&self, room: &RoomAddress, uid: &Uid, start: DateTime<Utc>) -> Result<(), Trouble>;
+
+    /// The dates that are no strikes.
+    async fn excused(&self, room: &RoomAddress, uid: &Uid) -> Result<BTreeSet<DateTime<Utc>>, Trouble>;
 }
 
 /// Remembers nothing, so nothing is ever more than one strike.
@@ -60,6 +67,14 @@ impl Attendance for NoAttendance {
 
     async fn last(&self, _: &RoomAddress, _: &Uid) -> Result<Option<DateTime<Utc>>, Trouble> {
         Ok(None)
+    }
+
+    async fn excuse(&self, _: &RoomAddress, _: &Uid, _: DateTime<Utc>) -> Result<(), Trouble> {
+        Ok(())
+    }
+
+    async fn excused(&self, _: &RoomAddress, _: &Uid) -> Result<BTreeSet<DateTime<Utc>>, Trouble> {
+        Ok(BTreeSet::new())
     }
 }
 
@@ -75,6 +90,14 @@ impl<A: Attendance> Attendance for ReadOnly<A> {
     async fn last(&self, room: &RoomAddress, uid: &Uid) -> Result<Option<DateTime<Utc>>, Trouble> {
         self.0.last(room, uid).await
     }
+
+    async fn excuse(&self, _: &RoomAddress, _: &Uid, _: DateTime<Utc>) -> Result<(), Trouble> {
+        Ok(())
+    }
+
+    async fn excused(&self, room: &RoomAddress, uid: &Uid) -> Result<BTreeSet<DateTime<Utc>>, Trouble> {
+        self.0.excused(room, uid).await
+    }
 }
 
 /// How often at most one series is taken off, under [`CameBack::Again`]: it would go on for ever.
@@ -89,19 +112,22 @@ pub(super) struct Record<'a> {
     pub(super) lives: &'a [Life],
     /// Misses count from here on; `None` when nothing was counted yet.
     pub(super) since: Option<DateTime<Utc>>,
+    /// Dates that are no strikes.
+    pub(super) excused: &'a BTreeSet<DateTime<Utc>>,
 }
 
 impl Record<'_> {
     /// Dates in a row to which nobody came, before the one that begins at `start`.
     pub(super) fn misses(&self, start: DateTime<Utc>) -> u32 {
         let Some(since) = self.since else { return 0 };
+        let since = last_date_of_people(self.lives).map_or(since, |date| since.max(date));
         let went = self.lives.iter().find(|life| is_whole_series(life)).map(|life| life.accepted_at);
         let missed = self.lives.iter().filter(|life| is_release(life) && !self.is_undone(life));
         let dates: BTreeSet<_> = missed
             // What was missed before it went does not count against what came back.
             .filter(|life| went.is_none_or(|went| went < life.accepted_at))
             .filter_map(|life| life.intent.as_ref().map(|intent| intent.before.start))
-            .filter(|date| since < *date && *date < start)
+            .filter(|date| since < *date && *date < start && !self.excused.contains(date))
             .collect();
         let (mut next, mut row) = (start, 0);
         for date in dates.into_iter().rev() {
@@ -134,8 +160,9 @@ pub(super) fn after_strikes(
     came_back: CameBack,
     held: Option<&'static str>,
 ) -> Verdict {
-    let Verdict::Act { rule: Rule::NoCheckIn, how, why, .. } = verdict else { return verdict };
-    let only_the_date = |why| Verdict::Act { rule: Rule::NoCheckIn, how, why, missed };
+    let Verdict::Act { rule: Rule::NoCheckIn, how, why, proof, .. } = verdict else { return verdict };
+    let act = |rule, how, why| Verdict::Act { rule, how, why, missed, proof: proof.clone() };
+    let only_the_date = |why| act(Rule::NoCheckIn, how, why);
     if missed < rule.strikes {
         return only_the_date(why);
     }
@@ -147,7 +174,7 @@ pub(super) fn after_strikes(
         Some(held) => only_the_date(format!("{why}; its series stays for now, since {held}")),
         None => {
             let why = format!("{why}; the whole series is taken off");
-            Verdict::Act { rule: Rule::Strikes, how: how.for_series(), why, missed }
+            act(Rule::Strikes, how.for_series(), why)
         }
     }
 }

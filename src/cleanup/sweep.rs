@@ -1,29 +1,39 @@
 //! Runs a sweep: asks the calendars for what [`judge`] needs, and hands what it decided to the engine.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::judge::is_zero;
-use super::plan::{Plan, RoomPlan, Stop};
+use super::plan::{CrowdHold, Plan, RoomPlan, Stop};
 use super::room_judge::{People, RoomJudge};
 use super::work::{End, Work};
-use super::{Attendance, NoAttendance, Rule, Rules, SharedEvidence};
+use super::{Attendance, CleanupMode, NoAttendance, Rule, Rules};
 use crate::action::{ActionId, Outcome, Seen};
-use crate::calendar::{EventKind, RoomAddress, Window};
+use crate::calendar::{Event, EventKind, RoomAddress, Window};
 use crate::engine::{Busy, Engine, Mode};
 use crate::journal::JournalError;
+use crate::presence::{CrowdLog, SharedBooks};
 
 /// One sweep over rooms: rules and evidence, and the engine that acts.
 pub struct Sweep {
     engine: Arc<Engine>,
     rules: Arc<Rules>,
-    evidence: SharedEvidence,
+    books: SharedBooks,
     rooms_at_once: usize,
     people: People,
     attendance: Arc<dyn Attendance>,
+    sightings: Option<Arc<dyn Sightings>>,
+    crowds: Arc<Mutex<CrowdLog>>,
+}
+
+/// Where it is known since when an event stands at its present time.
+pub trait Sightings: Send + Sync {
+    /// When the event was first seen at its present start; `None` where it was there from the first look on.
+    fn seen_since(&self, room: &RoomAddress, event: &Event) -> Option<DateTime<Utc>>;
 }
 
 /// Told while a sweep goes on.
@@ -67,6 +77,8 @@ pub struct Swept {
     pub applied: Vec<Applied>,
     /// Planned actions that were never begun, because the journal had failed.
     pub unbegun: usize,
+    /// Planned actions that were left out, since the configuration states observe mode for their rooms.
+    pub observed: usize,
     /// Those under way when it failed: they may have been done, and the next command that acts finds out.
     pub open: Vec<Unfinished>,
     /// Why the sweep stopped before its end. What was under way is settled by the next command that acts.
@@ -103,17 +115,19 @@ impl Sweep {
     pub fn new(
         engine: Arc<Engine>,
         rules: Rules,
-        evidence: impl Into<SharedEvidence>,
+        books: impl Into<SharedBooks>,
         rooms_at_once: usize,
     ) -> Self {
         let people = People::default();
         Self {
             engine,
             rules: Arc::new(rules),
-            evidence: evidence.into(),
+            books: books.into(),
             rooms_at_once: rooms_at_once.max(1),
             people,
             attendance: Arc::new(NoAttendance),
+            sightings: None,
+            crowds: Arc::default(),
         }
     }
 
@@ -121,6 +135,18 @@ impl Sweep {
     #[must_use]
     pub fn remembering(self, attendance: Arc<dyn Attendance>) -> Self {
         Self { attendance, ..self }
+    }
+
+    /// With this knowledge of when events were seen.
+    #[must_use]
+    pub fn seeing(self, sightings: Arc<dyn Sightings>) -> Self {
+        Self { sightings: Some(sightings), ..self }
+    }
+
+    /// With these verdicts of the last hours.
+    #[must_use]
+    pub fn among(self, crowds: Arc<Mutex<CrowdLog>>) -> Self {
+        Self { crowds, ..self }
     }
 
     /// Looks at every room and judges its events. Touches nothing.
@@ -152,7 +178,30 @@ impl Sweep {
         }
         let rooms =
             plans.into_iter().zip(rooms).map(|(plan, room)| plan.unwrap_or_else(|| lost(room))).collect();
-        let mut plan = Plan { version: Plan::VERSION, made_at, window, rooms, stop: None };
+        self.weigh(rooms, window, made_at)
+    }
+
+    /// The verdicts on events that were read before, in the order of the rooms.
+    pub async fn plan_read(&self, rooms: Vec<(RoomAddress, Arc<Vec<Event>>)>, window: Window) -> Plan {
+        let (made_at, judge) = (self.engine.clock().now(), self.room_judge());
+        let mut plans = Vec::new();
+        for (room, events) in rooms {
+            plans.push(judge.plan_read(room, &events, window, made_at).await);
+        }
+        self.weigh(plans, window, made_at)
+    }
+
+    /// A plan of these verdicts, held against the limits.
+    fn weigh(&self, rooms: Vec<RoomPlan>, window: Window, made_at: DateTime<Utc>) -> Plan {
+        let mut plan = Plan { version: Plan::VERSION, made_at, window, rooms, stop: None, signs: None };
+        let group = |room: &RoomAddress| self.rules.watch_group(room).map(str::to_owned);
+        let any_sign = |of: Option<&str>, from, to| {
+            let books = self.books.read();
+            books.watch.is_insisted()
+                || books.signs.has_any((from, to), |room| self.rules.watch_group(room) == of)
+        };
+        let hold = CrowdHold { limits: self.rules.limits.crowd(), group: &group, any_sign: &any_sign };
+        plan.hold_crowds(&mut self.crowds.lock().unwrap_or_else(PoisonError::into_inner), &hold);
         plan.spare_series_beyond(self.rules.limits.series_max, |room| Some(self.rules.check_in(room)?.how));
         plan.stop = plan.check(&self.rules.limits);
         plan
@@ -167,7 +216,9 @@ impl Sweep {
         if let Some(stop) = plan.check(&self.rules.limits) {
             return Err(SweepError::Stopped(stop));
         }
-        let work: Vec<_> = plan.actions().filter_map(|(room, judged)| Work::of(room, judged)).collect();
+        let is_observed = |room: &RoomAddress| self.rules.stated_mode(room) == Some(CleanupMode::Observe);
+        let (observed, acted): (Vec<_>, Vec<_>) = plan.actions().partition(|(room, _)| is_observed(room));
+        let work: Vec<_> = acted.into_iter().filter_map(|(room, judged)| Work::of(room, judged)).collect();
         progress.begin("acting on events", work.len());
         let places = Arc::new(Semaphore::new(self.rooms_at_once));
         let broken_off = Arc::new(OnceLock::new());
@@ -196,7 +247,8 @@ impl Sweep {
             }
             progress.step();
         }
-        let mut swept = Swept { broken_off: broken_off.get().cloned(), ..Swept::default() };
+        let mut swept =
+            Swept { broken_off: broken_off.get().cloned(), observed: observed.len(), ..Swept::default() };
         for (end, work) in ends.into_iter().zip(work) {
             match end {
                 None => swept.applied.push(work.broke_off()),
@@ -240,9 +292,10 @@ impl Sweep {
         RoomJudge {
             engine: self.engine.clone(),
             rules: self.rules.clone(),
-            evidence: self.evidence.clone(),
+            books: self.books.clone(),
             people: self.people.clone(),
             attendance: self.attendance.clone(),
+            sightings: self.sightings.clone(),
         }
     }
 }

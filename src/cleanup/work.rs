@@ -47,7 +47,7 @@ struct Hand<'a> {
 
 impl Work {
     pub(super) fn of(room: &RoomAddress, judged: &Judged) -> Option<Self> {
-        let Verdict::Act { rule, how, why, missed } = &judged.verdict else { return None };
+        let Verdict::Act { rule, how, why, missed, .. } = &judged.verdict else { return None };
         let event = judged.event.clone();
         let seen = Some(Times { start: event.start, end: event.end });
         let action = Action {

@@ -108,6 +108,11 @@ pub enum Command {
     /// Show which settings hold in a room, and where each comes from
     #[command(after_help = "Example:\n  adjourn settings berlin-1@example.com")]
     Settings(SettingsArgs),
+    /// Show what was decided about meetings, and what observe mode would have released
+    #[command(
+        after_help = "Example:\n  adjourn report\n  adjourn report --since 2026-11-01T00:00:00Z --all --json"
+    )]
+    Report(ReportArgs),
     /// Make real calls to every configured Exchange, and say what is wrong with the set-up and what to do about it
     #[command(
         after_help = "Example:\n  adjourn doctor\n  adjourn doctor --out-of-scope ceo@example.com --write-test room1@example.com\n  adjourn doctor --json\n\nExit code 5 when something fails, 0 otherwise."
@@ -450,9 +455,19 @@ pub struct CleanupArgs {
     /// With --apply: the plan to act on, as --plan --json printed it [default: plan afresh]
     #[arg(long, value_name = "FILE", requires = "apply")]
     pub from_plan: Option<PathBuf>,
-    /// Check-ins and occupancy signals: CSV (room,event,at,source) or JSON, by the file's ending
+    /// Check-ins and occupancy signals: CSV (room,event,at,source) or JSON, by the file's ending. It watches the time from its
+    /// first to its newest sign; a meeting outside that time stays
     #[arg(long, value_name = "FILE")]
     pub evidence: Option<PathBuf>,
+    /// The evidence is complete from this time on, although its first sign is later
+    #[arg(long, value_name = "TIME", requires_all = ["evidence", "evidence_to"])]
+    pub evidence_from: Option<DateTime<Utc>>,
+    /// The evidence is complete until this time, although its newest sign is earlier
+    #[arg(long, value_name = "TIME", requires_all = ["evidence", "evidence_from"])]
+    pub evidence_to: Option<DateTime<Utc>>,
+    /// Treat every meeting without a sign as abandoned, whether anything watched its room or not
+    #[arg(long)]
+    pub accept_no_evidence: bool,
     /// Rooms, one address a line; # begins a comment [default: the configured rooms and room lists]
     #[arg(long, value_name = "FILE")]
     pub rooms: Option<PathBuf>,
@@ -466,6 +481,17 @@ pub struct CleanupArgs {
     #[arg(long, value_name = "TIME")]
     pub to: Option<DateTime<Utc>>,
     /// List the events that stay, too
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// `adjourn report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Decisions from this time on [default: seven days ago]
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<DateTime<Utc>>,
+    /// List the meetings that people attended, too
     #[arg(long)]
     pub all: bool,
 }

@@ -1,49 +1,65 @@
 //! `adjourn cleanup`: plan a sweep, and apply it when told to.
 
-use std::fs::File;
-use std::io::{BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::args::{CleanupArgs, Connection};
 use super::connect::{self, Journalled, Opened};
+use super::evidence::Evidence;
 use super::exit::{Exit, Failure};
 use super::output::{Output, table};
 use super::progress::{Bar, Lines};
 use crate::action::Outcome;
 use crate::calendar::{RoomAddress, Window};
 use crate::cleanup::{
-    Applied, Attendance, EvidenceLog, NoAttendance, Plan, Progress, ReadOnly, Sweep, SweepError, Swept,
+    Applied, Attendance, NoAttendance, Plan, Progress, ReadOnly, SignsRead, Sweep, SweepError, Swept,
     Unfinished, Verdict,
 };
 use crate::engine::Mode;
+use crate::presence::Sign;
 use crate::store::Desk;
+use crate::text_file;
 
 pub(super) async fn run(
     args: CleanupArgs,
     connection: &Connection,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    let evidence = args.evidence.as_deref().map_or_else(|| Ok(EvidenceLog::default()), read_evidence)?;
     let acts = args.apply && !args.dry_run;
     let journalled = if acts { Journalled::Acts } else { Journalled::Looks };
     let opened = connect::open(connection, journalled, output).await?;
     guard_evidence(&args, &opened)?;
-    let sweep =
-        Sweep::new(opened.engine.clone(), opened.config.rules.clone(), evidence, opened.config.rooms_at_once);
-    let sweep = sweep.remembering(attendance(connection, acts)?);
-    let progress: Box<dyn Progress> =
-        if output.is_watched() { Box::new(Bar::new()) } else { Box::new(Lines::default()) };
-    let plan = match &args.from_plan {
-        Some(path) => read_plan(path)?,
+    let old = args.from_plan.as_deref().map(read_plan).transpose()?;
+    let rooms = match &old {
+        Some(plan) => plan.rooms.iter().map(|room| room.room.clone()).collect(),
         None => {
             let mut rooms = rooms(&args, &opened)?;
             rooms.retain(|room| args.shard.is_none_or(|shard| shard.holds(room)));
-            sweep.plan(&rooms, window(&args, &opened)?, &*progress).await
+            rooms
         }
     };
+    let stored = stored_signs(connection, opened.engine.clock().now()).await?;
+    let evidence = Evidence::read(&args, &rooms, &opened.engine, stored).await?;
+    let books = evidence.books.clone();
+    let sweep =
+        Sweep::new(opened.engine.clone(), opened.config.rules.clone(), books, opened.config.rooms_at_once);
+    let sweep = sweep.remembering(attendance(connection, acts)?);
+    let progress: Box<dyn Progress> =
+        if output.is_watched() { Box::new(Bar::new()) } else { Box::new(Lines::default()) };
+    let plan = match old {
+        Some(plan) => plan,
+        None => {
+            let mut plan = sweep.plan(&rooms, window(&args, &opened)?, &*progress).await;
+            evidence.weigh(&mut plan)?;
+            plan
+        }
+    };
+    for line in plan.signs.iter().flat_map(|signs| &signs.unmatched) {
+        output.say(line);
+    }
     if !args.apply {
         output.data(&plan, || render_plan(&plan, args.all))?;
         return Ok(exit_of_plan(&plan));
@@ -53,6 +69,16 @@ pub(super) async fn run(
         Ok(swept) => report(&plan, &swept, output),
         Err(error) => Err(Failure::from_error(exit_of(&error), error)),
     }
+}
+
+/// The signs that the service has stored, where one runs with this state directory: they protect meetings too.
+async fn stored_signs(connection: &Connection, now: DateTime<Utc>) -> Result<Vec<Sign>, Failure> {
+    let directory = connect::state_directory(connection)?;
+    if !Desk::is_in(&directory) {
+        return Ok(Vec::new());
+    }
+    let failed = |error| Failure::from_error(Exit::of_store(&error), error);
+    Desk::open(&directory).map_err(failed)?.signs(now).await.map_err(failed)
 }
 
 /// Who came to which series. Only what acts makes a file where there is none, and adds to it.
@@ -67,7 +93,8 @@ fn attendance(connection: &Connection, acts: bool) -> Result<Arc<dyn Attendance>
 
 /// The rule on check-ins without any check-ins would free every room in the building.
 fn guard_evidence(args: &CleanupArgs, opened: &Opened) -> Result<(), Failure> {
-    match (opened.config.rules.check_in_anywhere(), &args.evidence) {
+    let needed = opened.config.rules.check_in_anywhere() && !args.accept_no_evidence;
+    match (needed, &args.evidence) {
         (true, None) => Err(Failure::new(
             Exit::Usage,
             "the rule cleanup.no_check_in is on, so --evidence FILE is needed: without it every meeting looks abandoned",
@@ -88,7 +115,7 @@ fn rooms(args: &CleanupArgs, opened: &Opened) -> Result<Vec<RoomAddress>, Failur
             Ok(rooms)
         };
     };
-    let text = std::fs::read_to_string(path).map_err(|error| unreadable(path).because(error))?;
+    let text = text_file::read(path, ROOMS_BYTES_MAX).map_err(|error| unreadable(path).because(error))?;
     let lines =
         text.lines().enumerate().map(|(n, line)| (n + 1, line.split('#').next().unwrap_or_default().trim()));
     lines
@@ -106,20 +133,14 @@ fn window(args: &CleanupArgs, opened: &Opened) -> Result<Window, Failure> {
     Window::new(from, to).map_err(|error| Failure::from_error(Exit::Usage, error))
 }
 
-fn read_evidence(path: &Path) -> Result<EvidenceLog, Failure> {
-    let file = File::open(path).map_err(|error| unreadable(path).because(error))?;
-    let source = BufReader::new(file);
-    let is_json = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
-    let log = if is_json { EvidenceLog::from_json(source) } else { EvidenceLog::from_csv(source) };
-    log.map_err(|error| unreadable(path).because(error))
-}
-
 /// A plan of ten thousand rooms is a few megabytes.
 const PLAN_BYTES_MAX: u64 = 256 << 20;
+/// A list of ten thousand rooms is less than a megabyte.
+const ROOMS_BYTES_MAX: u64 = 16 << 20;
 
 fn read_plan(path: &Path) -> Result<Plan, Failure> {
-    let file = File::open(path).map_err(|error| unreadable(path).because(error))?;
-    serde_json::from_reader(BufReader::new(file.take(PLAN_BYTES_MAX)))
+    let text = text_file::read(path, PLAN_BYTES_MAX).map_err(|error| unreadable(path).because(error))?;
+    serde_json::from_str(&text)
         .map_err(|error| Failure::new(Exit::Usage, format!("{} is no plan", path.display())).because(error))
 }
 
@@ -150,6 +171,11 @@ fn render_plan(plan: &Plan, all: bool) -> String {
         text = format!("{table}\n\n");
     }
     let (rooms, events, actions) = (plan.rooms.len(), plan.events(), plan.actions().count());
+    if let Some(SignsRead { read, matched, newest, .. }) = &plan.signs {
+        let newest =
+            newest.map_or_else(String::new, |newest| format!(", newest at {}", newest.format("%FT%TZ")));
+        text += &format!("{read} signs read, {matched} matched{newest}\n");
+    }
     text += &format!(
         "{rooms} rooms, {events} events, {actions} to act on, {} rooms not seen",
         plan.unseen_rooms()
@@ -163,6 +189,8 @@ fn render_plan(plan: &Plan, all: bool) -> String {
 /// What `--apply --json` prints.
 #[derive(Serialize)]
 struct Report<'a> {
+    /// Actions that were left out since their room is in observe mode.
+    observed: usize,
     rooms: usize,
     events: usize,
     unseen_rooms: usize,
@@ -172,9 +200,10 @@ struct Report<'a> {
 }
 
 fn report(plan: &Plan, swept: &Swept, output: &Output) -> Result<Exit, Failure> {
-    let Swept { applied, open, unbegun, broken_off } = swept;
+    let Swept { applied, open, unbegun, broken_off, observed } = swept;
     let (rooms, events, unseen_rooms) = (plan.rooms.len(), plan.events(), plan.unseen_rooms());
-    let report = Report { rooms, events, unseen_rooms, applied, open, unbegun: *unbegun };
+    let report =
+        Report { observed: *observed, rooms, events, unseen_rooms, applied, open, unbegun: *unbegun };
     let printed = output.data(&report, || render_applied(plan, swept));
     if let Some(error) = broken_off {
         let message = format!(
@@ -184,11 +213,12 @@ fn report(plan: &Plan, swept: &Swept, output: &Output) -> Result<Exit, Failure> 
         );
         return Err(Failure::new(Exit::Journal, message).because(error));
     }
-    printed.map(|()| exit_of_applied(plan, applied))
+    // What was asked for and not done is a refusal.
+    printed.map(|()| if *observed > 0 { Exit::Refused } else { exit_of_applied(plan, applied) })
 }
 
 fn render_applied(plan: &Plan, swept: &Swept) -> String {
-    let Swept { applied, open, unbegun, .. } = swept;
+    let Swept { applied, open, unbegun, observed, .. } = swept;
     let lines = applied.iter().map(|one| format!("{}: {}\n", one.room, one.outcome));
     let open_lines = open.iter().map(|one| {
         let start = one.event.start.format("%F %H:%MZ");
@@ -198,6 +228,11 @@ fn render_applied(plan: &Plan, swept: &Swept) -> String {
     let mut summary = format!("{} rooms, {} actions, {done} done", plan.rooms.len(), applied.len());
     if open.len() + unbegun > 0 {
         summary += &format!(", {} not known, {unbegun} not begun", open.len());
+    }
+    if *observed > 0 {
+        summary += &format!(
+            "; {observed} refused: cleanup.mode is \"observe\" in their rooms, set \"act\" to let Adjourn act there"
+        );
     }
     lines.chain(open_lines).chain([summary]).collect()
 }

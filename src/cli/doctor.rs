@@ -100,15 +100,32 @@ async fn patient(
     }
     rooms.sort();
     rooms.dedup();
+    let write_in = write_in.filter(|room| lives_here(room));
+    let is_in_scope = |room: &RoomAddress| config.scope.holds(room) || rooms.contains(room);
+    lists.extend(write_in.filter(|room| !is_in_scope(room)).map(|room| outside_scope(name, room)));
+    let write_in = write_in.filter(|room| is_in_scope(room)).cloned();
     let patient = Patient {
         exchange,
         rooms,
         outsiders: config.out_of_scope.iter().filter(|room| lives_here(room)).cloned().collect(),
-        write_in: write_in.filter(|room| lives_here(room)).cloned(),
+        write_in,
         spares_private: config.rules.exceptions.private,
         settings,
     };
     Ok((patient, lists))
+}
+
+/// The configured scope limits the write test as it limits the engine, also where Exchange would permit the write.
+fn outside_scope(name: &str, room: &RoomAddress) -> Finding {
+    Finding {
+        connection: Some(name.to_owned()),
+        room: Some(room.to_string()),
+        check: "write",
+        status: Status::Fail,
+        says: "this room is outside the configured scope, so nothing was written in it".to_owned(),
+        remedy: Some("name a room of the scope in --write-test, or add this one to scope.rooms".to_owned()),
+        code: None,
+    }
 }
 
 /// A list that cannot be read stops every other command. When nothing can be read there, the examination says why, so this is

@@ -6,7 +6,7 @@ use super::args::{Connection, EventsArgs};
 use super::connect::{self, Journalled};
 use super::exit::{Exit, Failure};
 use super::output::{Output, table};
-use crate::calendar::{Event, RoomAddress, Window};
+use crate::calendar::{Event, FreeBusy, RoomAddress, Window};
 
 pub(super) async fn run(args: EventsArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
     let room: RoomAddress =
@@ -38,10 +38,12 @@ fn render(events: &[Event]) -> String {
     let mut table = table(&["START", "END", "COPY", "KIND", "STATE", "ORGANIZER", "SUBJECT"]);
     for event in events {
         let copy = event.copy.map_or_else(|| "unknown".to_owned(), |copy| format!("{copy:?}").to_lowercase());
-        let state = match (event.is_cancelled, event.is_all_day) {
-            (true, _) => "cancelled",
-            (false, true) => "all day",
-            (false, false) => "",
+        let state = match event {
+            _ if event.is_cancelled => "cancelled",
+            _ if event.is_declined => "declined",
+            _ if event.free_busy == FreeBusy::Free => "free",
+            _ if event.is_all_day => "all day",
+            _ => "",
         };
         let organizer =
             event.organizer.as_ref().and_then(|person| person.address.as_deref().or(person.name.as_deref()));

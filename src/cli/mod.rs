@@ -11,12 +11,14 @@ mod core_dumps;
 mod demo;
 mod doctor;
 mod events;
+mod evidence;
 pub mod exit;
 mod key;
 mod output;
 mod perform;
 mod progress;
 mod reload;
+mod report;
 mod secrets;
 mod serve;
 mod settings;
@@ -79,6 +81,7 @@ async fn dispatch(line: CommandLine, output: &Output) -> Result<Exit, Failure> {
         Command::Key(args) => key::run(args, connection, output).await,
         Command::Doctor(args) => doctor::run(args, connection, output).await,
         Command::Setup(args) => setup::run(args, connection, output),
+        Command::Report(args) => report::run(args, connection, output).await,
         Command::Settings(args) => settings::run(&args, connection, output),
         Command::Sim(args) => sim::run(args, output).await,
         Command::Demo(args) => demo::run(args, output).await,

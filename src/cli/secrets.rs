@@ -1,4 +1,5 @@
-//! Where the configuration says that a secret is, there it is read: once, at start.
+//! Reads secrets from the sources that the configuration names, once, at start. An empty secret, or one that is no text, is
+//! refused before any request: each failed sign-in counts towards an account lockout.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -8,14 +9,16 @@ use zeroize::Zeroizing;
 use super::exit::{Exit, Failure};
 use crate::config::SecretSource;
 use crate::exchange::Secret;
+use crate::text_file;
+
+/// The largest file that is read for the secret in its first line.
+const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// The secret, or why it is not to be had. `what` it is, as an administrator calls it.
 pub(super) fn read(what: &str, source: &SecretSource) -> Result<Secret, Failure> {
     match source {
         SecretSource::File(path) => in_file(what, path),
-        SecretSource::Environment(name) => std::env::var(name).map(Secret::new).map_err(|error| {
-            Failure::new(Exit::Usage, format!("the {what} is not in {name}")).because(error)
-        }),
+        SecretSource::Environment(name) => in_environment(what, name),
         SecretSource::Command(words) => printed(what, words),
         SecretSource::Credential(name) => in_file(what, &credential(name)?),
     }
@@ -23,10 +26,40 @@ pub(super) fn read(what: &str, source: &SecretSource) -> Result<Secret, Failure>
 
 /// The first line of a file.
 pub(super) fn in_file(what: &str, path: &Path) -> Result<Secret, Failure> {
-    let text = std::fs::read_to_string(path).map(Zeroizing::new).map_err(|error| {
+    let text = text_file::read(path, FILE_BYTES_MAX).map_err(|error| {
         Failure::new(Exit::Usage, format!("cannot read the {what} in {}", path.display())).because(error)
     })?;
-    Ok(first_line(&text))
+    first_line(what, &text, || format!("in {}", path.display()))
+}
+
+/// The first line of an environment variable: tools that fill it from a file keep the line end and the byte order mark.
+fn in_environment(what: &str, name: &str) -> Result<Secret, Failure> {
+    if !is_variable_name(name) {
+        // An administrator may have written the secret itself here, so the value is not printed.
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("`env` of the {what} is not the name of an environment variable"),
+        ));
+    }
+    let value = std::env::var(name).map(Zeroizing::new);
+    let value = value.map_err(|error| {
+        Failure::new(Exit::Usage, format!("the {what} is not in {name}")).because(unset(&error))
+    })?;
+    first_line(what, value.trim_start_matches('\u{feff}'), || format!("in {name}"))
+}
+
+fn is_variable_name(name: &str) -> bool {
+    let mut letters = name.chars();
+    letters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
+        && letters.all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+}
+
+/// The standard library's error shows the value of a variable that is not Unicode.
+fn unset(error: &std::env::VarError) -> std::io::Error {
+    std::io::Error::other(match error {
+        std::env::VarError::NotPresent => "environment variable not found",
+        std::env::VarError::NotUnicode(_) => "the environment variable is not UTF-8",
+    })
 }
 
 /// Where systemd puts what `LoadCredential=` names (systemd.exec(5), "Credentials").
@@ -56,11 +89,15 @@ fn printed(what: &str, words: &[String]) -> Result<Secret, Failure> {
         return Err(Failure::new(Exit::Usage, why));
     }
     let bytes = Zeroizing::new(output.stdout);
-    let text = std::str::from_utf8(&bytes)
-        .map_err(|_| Failure::new(Exit::Usage, format!("what `{program}` prints is no text")))?;
-    Ok(first_line(text))
+    let text = text_file::decode(&bytes).map_err(|error| {
+        Failure::new(Exit::Usage, format!("what `{program}` prints is no text")).because(error)
+    })?;
+    first_line(what, &Zeroizing::new(text.into_owned()), || format!("in the output of `{program}`"))
 }
 
-fn first_line(text: &str) -> Secret {
-    Secret::new(text.lines().next().unwrap_or_default().to_owned())
+fn first_line(what: &str, text: &str, place: impl Fn() -> String) -> Result<Secret, Failure> {
+    match text.lines().next() {
+        Some(line) if !line.is_empty() => Ok(Secret::new(line.to_owned())),
+        _ => Err(Failure::new(Exit::Usage, format!("the {what} {} is empty", place()))),
+    }
 }

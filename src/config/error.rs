@@ -52,6 +52,19 @@ impl ConfigError {
     }
 }
 
+/// Parts of the keys that hold or locate a secret, and of common misspellings.
+const SECRET_WORDS: [&str; 6] = ["password", "passwd", "passphrase", "secret", "token", "credential"];
+
+/// The parser's message without quoted values. Names of keys and of choices stay.
+fn without_values(message: &str) -> String {
+    let Some(begins) = message.find("string \"") else { return message.to_owned() };
+    let (before, found) = message.split_at(begins + "string ".len());
+    match found.rfind("\", ") {
+        Some(ends) => format!("{before}\"…{}", &found[ends..]),
+        None => format!("{before}\"…\""),
+    }
+}
+
 /// The text a value came from, to say where it stands.
 pub(super) struct Source<'a> {
     pub(super) path: Option<&'a Path>,
@@ -64,9 +77,34 @@ impl Source<'_> {
         self.wrong(value.span(), what)
     }
 
-    /// Not TOML, or not our keys and types.
+    /// Not TOML, or not our keys and types. The parser's message quotes the value, which may be a secret that an administrator
+    /// wrote in place of its source.
     pub(super) fn syntax(&self, error: &toml::de::Error) -> ConfigError {
-        self.wrong(error.span().unwrap_or_default(), error.message())
+        let span = error.span().unwrap_or_default();
+        // These messages quote names of keys only.
+        let names_keys =
+            ["unknown field", "missing field"].iter().any(|start| error.message().starts_with(start));
+        if !names_keys && self.is_about_a_secret(&span) {
+            let what = "it names where the secret is, and never holds it: { file = \"…\" }, { env = \"…\" }, { command = [\"…\"] } or \
+                        { credential = \"…\" }";
+            return self.wrong(span, what);
+        }
+        self.wrong(span, without_values(error.message()))
+    }
+
+    /// Whether a secret belongs to the key, or stands on the lines, that the span lies in.
+    fn is_about_a_secret(&self, span: &Range<usize>) -> bool {
+        let before = self.text.get(..span.start).unwrap_or_default();
+        let from = before.rfind('\n').map_or(0, |end| end + 1);
+        let rest = self.text.get(from..).unwrap_or_default();
+        let within = span.end.saturating_sub(from).min(rest.len());
+        let to = rest.get(within..).and_then(|after| after.find('\n')).map_or(rest.len(), |end| within + end);
+        let lines = rest.get(..to).unwrap_or_default();
+        let key = self.key(before.matches('\n').count() + 1);
+        [key.as_str(), lines].iter().any(|text| {
+            let text = text.to_ascii_lowercase();
+            SECRET_WORDS.iter().any(|word| text.contains(word))
+        })
     }
 
     pub(super) fn missing(&self, key: &'static str) -> ConfigError {

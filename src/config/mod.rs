@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use zeroize::Zeroizing;
 
 use crate::calendar::{RoomAddress, RoomPattern, Scope};
 use crate::cleanup::Rules;
@@ -20,6 +21,7 @@ use crate::engine;
 pub use crate::exchange::{Access, ImpersonateBy};
 use crate::live;
 use crate::service::Schedule;
+use crate::text_file;
 
 pub use error::ConfigError;
 use error::Source;
@@ -32,6 +34,9 @@ pub use server::{
 use server::{check_connections, check_server};
 pub use service::{Api, Oidc, Webhook};
 use service::{check_api, check_live, check_schedules, check_webhook};
+
+/// A configuration of ten thousand rooms, each with a name of its own, has about one megabyte.
+const FILE_BYTES_MAX: u64 = 16 << 20;
 
 /// Everything Adjourn goes by.
 #[derive(Debug, Clone)]
@@ -92,8 +97,8 @@ impl Config {
     /// Reads the file, if there is one, and checks everything.
     pub fn load(path: Option<&Path>, overrides: Overrides) -> Result<Self, ConfigError> {
         let text = match path {
-            None => String::new(),
-            Some(path) => std::fs::read_to_string(path)
+            None => Zeroizing::default(),
+            Some(path) => text_file::read(path, FILE_BYTES_MAX)
                 .map_err(|error| ConfigError::Unreadable { path: path.to_owned(), error })?,
         };
         Self::parse(path, &text, overrides)

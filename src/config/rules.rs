@@ -9,6 +9,7 @@ use super::error::{ConfigError, Source};
 use super::file::{self, Spanned};
 use super::{MINUTES_MAX, checked, checked_ref, minutes, patterns};
 use crate::cleanup::{CancelledLeftover, Exceptions, How, Limits, NoCheckIn, OrganizerGone, Place, Rules};
+use crate::presence::Silence;
 
 /// More dates of a series in a row than anybody waits for.
 const STRIKES_MAX: u32 = 100;
@@ -30,6 +31,7 @@ pub(super) fn check_place(source: &Source<'_>, file: file::Place) -> Result<Plac
         presence_after: optional(&file.presence_after_minutes)?,
         name: file.name,
         rooms: patterns(&file.rooms),
+        mode: file.mode,
         check_in: file.check_in,
         how: file.how,
         walk_in_grace: optional(&file.walk_in_grace_minutes)?,
@@ -70,6 +72,8 @@ pub(super) fn check_rules(
         return Err(source.at(&share, "a share lies between 0 and 1"));
     }
     Ok(Rules {
+        mode: file.mode,
+        silence: check_watching(source, &file.watching)?,
         no_check_in,
         cancelled_leftover: file.cancelled_leftover.then_some(CancelledLeftover),
         organizer_gone,
@@ -82,6 +86,17 @@ pub(super) fn check_rules(
             share_from: file.limits.share_from,
             series_max: file.limits.series_max,
         },
+    })
+}
+
+fn check_watching(source: &Source<'_>, file: &file::Watching) -> Result<Silence, ConfigError> {
+    let default = Silence::default().feeds;
+    let stated = file.sources.iter().map(|(name, time)| Ok((name.clone(), minutes(source, time)?)));
+    let stated: BTreeMap<_, _> = stated.collect::<Result<_, ConfigError>>()?;
+    Ok(Silence {
+        display: minutes(source, &file.display_silent_after_minutes)?,
+        feed: minutes(source, &file.silent_after_minutes)?,
+        feeds: default.into_iter().chain(stated).collect(),
     })
 }
 

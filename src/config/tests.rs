@@ -273,3 +273,74 @@ fn the_console_is_a_client_of_the_provider_where_that_is_said() {
     assert_eq!((client.id.as_str(), client.scope.as_str()), ("one", "openid"));
     assert!(error(&format!("{oidc}console = {{ client_id = \"one\" }}\n")).contains("scope"));
 }
+
+#[test]
+fn a_secret_that_stands_in_the_file_is_not_printed() {
+    let server = |line: &str| {
+        format!(
+            "[server]\nurl = \"https://mail.example.com/EWS/Exchange.asmx\"\nusername = \"svc\"\n{line}\n"
+        )
+    };
+    for line in [
+        "password = \"hunter2\"",
+        "password = hunter2",
+        "password = \"hunter2",
+        "password = 'hunter2' x",
+        "password = { \"hunter2\" }",
+        "password = { value = \"hunter2\" }",
+        "password = { command = \"echo hunter2\" }",
+        "password = { file = [\"hunter2\"] }",
+        "password = [\"hunter2\"]",
+        "password = \"\"\"\nhunter2\\q\"\"\"",
+        "passwrod = \"hunter2\"",
+        "Password = \"hunter2\"",
+        "token = \"hunter2\"",
+        "oauth = { tenant = \"x\", client_id = \"y\", secret = \"hunter2\" }",
+        "oauth = { tenant = \"x\", client_id = \"y\", client_secret = \"hunter2\" }",
+        "proxy = { url = \"http://p:1\", username = \"u\", password = \"hunter2\" }",
+        "proxy = \"http://u:hunter2@p:1\"",
+        "channel_binding = \"require\"\n[server.password]\nfile = [\"hunter2\"]",
+        "requests_per_room = \"hunter2\"",
+    ] {
+        let error = Config::parse(None, &server(line), Overrides::default()).unwrap_err();
+        let said = format!("{error} {error:?}");
+        assert!(!said.contains("hunter2"), "{line}: {said}");
+        assert!(said.contains("configuration:"), "{said}");
+    }
+    let help =
+        Config::parse(None, &server("password = \"hunter2\""), Overrides::default()).unwrap_err().to_string();
+    assert!(help.contains("server.password") && help.contains("file = "), "{help}");
+    let typo = Config::parse(None, &server("auth = \"ntml\""), Overrides::default()).unwrap_err().to_string();
+    assert!(typo.contains("ntml") && typo.contains("ntlm"), "what is no secret is shown: {typo}");
+}
+
+#[test]
+fn a_file_from_windows_is_read() {
+    let text = "[server]\r\nurl = \"https://mail.example.com/EWS/Exchange.asmx\"\r\nusername = \"svc-b\u{fc}ro\"\r\n";
+    let utf16: Vec<u8> =
+        [0xff, 0xfe].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    for bytes in [text.as_bytes().to_vec(), [b"\xef\xbb\xbf", text.as_bytes()].concat(), utf16] {
+        std::fs::write(file.path(), bytes).unwrap();
+        let config = Config::load(Some(file.path()), Overrides::default()).unwrap();
+        assert_eq!(config.server.unwrap().account(), Some("svc-b\u{fc}ro"));
+    }
+    std::fs::write(file.path(), b"[server]\nusername = \"b\xfcro\"").unwrap();
+    let error = Config::load(Some(file.path()), Overrides::default()).unwrap_err();
+    let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+    assert!(cause.contains("UTF-8"), "{error}: {cause}");
+}
+
+#[test]
+fn an_issuer_whose_keys_are_elsewhere_is_a_name_only() {
+    let oidc = |more: &str| {
+        format!(
+            "[api.oidc]\nissuer = \"http://fs.example.com/adfs/services/trust\"\naudience = \"a\"\ngrants = []\n{more}"
+        )
+    };
+    let parse = |more: &str| Config::parse(None, &oidc(more), Overrides::default());
+    assert!(parse("").is_err(), "its description would be fetched readable");
+    assert!(parse("jwks_url = \"https://fs.example.com/adfs/discovery/keys\"\n").is_ok());
+    let console = "jwks_url = \"https://fs.example.com/adfs/discovery/keys\"\nconsole = { client_id = \"x\", scope = \"openid\" }\n";
+    assert!(parse(console).is_err(), "browsers sign in where its description says");
+}

@@ -119,6 +119,8 @@ function hear(kind, data) {
   if (known.has(data.room) && !isTold(known.get(data.room).state, now())) read(data.room);
   if (kind === "action" && data.message) happen(data.room, inZone(data.message, zoneOf(data.room)));
   if (kind === "check-in") happen(data.room, `somebody checked in (${data.source})`);
+  if (kind === "release-stopped") happen(data.room, `release stopped; the meeting stays: ${data.message}`);
+  if (kind === "would-release") happen(data.room, `observe mode: would be released: ${data.message}`);
   if (kind === "release-near") happen(data.room, `nobody has come; released at ${clock(data.release_at, zoneOf(data.room))}`);
 }
 

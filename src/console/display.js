@@ -137,7 +137,9 @@ function draw() {
   say(parts.word, room.word);
   say(parts.until, until(room, time, zone));
   say(parts.title, current && !room.stale ? titleOf(current) : "");
-  say(parts.who, current && !room.stale ? [span(current, zone), organizerOf(current)].filter(Boolean).join(" · ") : "");
+  const beside = room.beside.map((event) => `also ${span(event, zone)} ${titleOf(event)}`);
+  const who = current && !room.stale ? [span(current, zone), organizerOf(current), ...beside] : [];
+  say(parts.who, who.filter(Boolean).join(" · "));
   say(parts.deadline, deadline(room, time, zone));
   say(parts.unheard, unheard(room, zone));
   say(parts.next, next ? `Next: ${span(next, zone)} ${titleOf(next)}` : room.openEnd ? "" : "Nothing else within a day");
@@ -191,10 +193,10 @@ const gap = (next, from) => (next ? (Date.parse(next.start) - from) / 60_000 : I
 const seen = ({ id, start, end }) => ({ event: id, seen: { start, end } });
 
 async function checkIn() {
-  const event = drawn?.current && !drawn.checkedIn ? drawn.current : (drawn?.next ?? drawn?.current);
-  if (!event) return;
+  const id = drawn?.awaitingCheckIn ?? drawn?.current?.id;
+  if (!id) return;
   await doing("Checking in …", async () => {
-    await ask("POST", `${roomPath(address)}/check-in`, { body: { event: event.id, source: "display" } });
+    await ask("POST", `${roomPath(address)}/check-in`, { body: { event: id, source: "display" } });
     answer("Checked in.");
   });
 }

@@ -37,7 +37,8 @@ export function isOlder(state, known, now) {
 // says that. `openEnd`: what follows `next` was never known.
 export function at(view, now) {
   if (!view) return { kind: "unknown", word: WORDS.unknown, stale: false, may: new Set() };
-  const current = [view.current, view.next].find((event) => isOn(event, now)) ?? null;
+  const on = [...(view.current_events ?? [view.current]), view.next].filter((event) => isOn(event, now));
+  const [current = null, ...beside] = on;
   const next = view.next && Date.parse(view.next.start) > now ? view.next : null;
   const openEnd = Boolean(view.next) && !next;
   const stale = now - asOf(view) > UNHEARD || (openEnd && !current);
@@ -45,7 +46,8 @@ export function at(view, now) {
   // Meetings may overlap: the one that is shown is over, and another goes on.
   const busyUntil = !current && Date.parse(view.busy_until) > now ? view.busy_until : null;
   const releaseAt = !passed && !stale && view.release_at ? Date.parse(view.release_at) : null;
-  const room = { current, next, busyUntil, passed, stale, openEnd, releaseAt, checkedIn: !passed && view.checked_in };
+  const room = { current, beside, next, busyUntil, passed, stale, openEnd, releaseAt, checkedIn: !passed && view.checked_in };
+  room.awaitingCheckIn = passed ? null : (view.awaiting_check_in ?? null);
   room.may = new Set(passed || stale ? [] : view.may);
   room.kind = kind(room, now);
   room.word = WORDS[room.kind];

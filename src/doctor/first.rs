@@ -60,7 +60,8 @@ async fn places(patient: &Patient, findings: &mut Findings) -> Option<Vec<String
         match patient.exchange.find(room).await {
             Ok(url) => live_at.entry(url.unwrap_or_default()).or_default().push(room),
             Err(failed) => {
-                let about_us = matches!(&failed, Failed::Refused(Kind::Credentials | Kind::SignIn, _));
+                let about_us =
+                    matches!(&failed, Failed::Refused(Kind::Credentials | Kind::Token | Kind::SignIn, _));
                 lost.get_or_insert(failed);
                 if about_us {
                     break; // it would be the same for all, and count towards a lock
@@ -111,6 +112,17 @@ fn unmet(url: &str, failure: &Failure, findings: &mut Findings) {
             "client certificate",
             "set server.client_certificate to one that the server's administrator issued",
         ),
+        Failure::Tls(TlsTrouble::CaCertificate, _) => (
+            "certificate",
+            "name this very certificate in server.ca_file, or give the server one that is not marked as an authority's \
+             (basicConstraints=CA:FALSE)",
+        ),
+        Failure::Tls(TlsTrouble::BadCertificate, _) => {
+            ("certificate", "give the server a certificate without the fault that is named here")
+        }
+        Failure::Tls(TlsTrouble::NotTls, _) | Failure::NotHttp(_) => {
+            ("port", "check scheme and port in server.url: https goes with a port that speaks TLS, often 443")
+        }
         Failure::Tls(TlsTrouble::Other, _) => {
             ("TLS", "check that TLS 1.2 or 1.3 is spoken on this port, and what stands in between")
         }
@@ -136,7 +148,13 @@ fn dates(certificate: &Certificate, now: DateTime<Utc>, findings: &mut Findings)
 fn is_ews(patient: &Patient, meeting: &Meeting, findings: &mut Findings) -> bool {
     let is_known = matches!(patient.settings.sign_in, SignIn::Certificate);
     let remedy = match (meeting.status, meeting.is_html) {
-        (200 | 405, _) if is_known => {
+        _ if meeting.is_tls_port => {
+            let says = "TLS is spoken on this port, and server.url begins with http";
+            findings.fail("port", says, "write https in server.url").code =
+                Some(format!("HTTP {}", meeting.status));
+            return false;
+        }
+        (status, _) if is_known && (matches!(status, 200 | 405) || meeting.answers_post) => {
             findings.pass("EWS", "something that may be EWS answers there");
             return true;
         }

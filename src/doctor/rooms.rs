@@ -19,8 +19,10 @@ const ROOMS_READ: usize = 5;
 
 /// Whether at least one room can be acted in.
 pub(super) async fn reach(patient: &Patient, progress: &(dyn Fn() + Sync), findings: &mut Findings) -> bool {
-    let answers = look_in_all(&patient.exchange, &patient.rooms, progress).await;
-    let reached = answers.iter().filter(|(_, answer)| answer.is_ok()).count();
+    let access = patient.settings.access;
+    let answers = look_in_all(&patient.exchange, access, &patient.rooms, progress).await;
+    let reached = answers.iter().filter(|(_, answer)| matches!(answer, Ok(RoomAccess::Write))).count();
+    let readable = answers.iter().filter(|(_, answer)| answer.is_ok()).count();
     let (all, by) = (answers.len(), means(patient.settings.access));
     if reached == all {
         findings.pass(by, format!("the account may act in all {all} configured rooms"));
@@ -31,7 +33,7 @@ pub(super) async fn reach(patient: &Patient, progress: &(dyn Fn() + Sync), findi
         Err(Failed::Refused(kind, code)) if denied(kind) => Some(code.clone()),
         _ => None,
     });
-    if reached == 0
+    if readable == 0
         && let Some(code) = first_denied
     {
         let says = format!("the account may act in none of the {all} configured rooms");
@@ -39,17 +41,37 @@ pub(super) async fn reach(patient: &Patient, progress: &(dyn Fn() + Sync), findi
         return false;
     }
     for (room, answer) in answers {
-        if let Err(failed) = answer {
-            let finding = unreached(by, failed, findings);
-            finding.room = Some(room.to_string());
-        }
+        let finding = match answer {
+            Ok(RoomAccess::Write) => continue,
+            Ok(RoomAccess::ReadOnly) => read_only(by, &room, findings),
+            Err(failed) => unreached(by, failed, findings),
+        };
+        finding.room = Some(room.to_string());
     }
     findings.warn(
         by,
         format!("the account may act in {reached} of {all} configured rooms"),
         "see the rooms above",
     );
-    reached > 0
+    readable > 0
+}
+
+/// What the account may do in a room's calendar.
+enum RoomAccess {
+    /// Read and write, as far as Exchange reports it.
+    Write,
+    /// Read only.
+    ReadOnly,
+}
+
+/// A folder permission such as Reviewer lets displays work and makes every action fail.
+fn read_only<'f>(by: &'static str, room: &RoomAddress, findings: &'f mut Findings) -> &'f mut super::Finding {
+    let says = "the account can read this room's calendar, and not write in it";
+    let remedy = format!(
+        "Add-MailboxPermission -Identity {room} -User ACCOUNT -AccessRights FullAccess -AutoMapping $false; granted less than an \
+         hour ago? it may not have reached the server yet"
+    );
+    findings.fail(by, says, remedy)
 }
 
 fn unreached<'f>(by: &'static str, failed: Failed, findings: &'f mut Findings) -> &'f mut super::Finding {
@@ -161,11 +183,23 @@ fn is_named_after_its_organizer(event: &Event) -> bool {
     subject.is_empty() || name.is_some_and(|name| subject == name)
 }
 
+/// An impersonated room owns its calendar, so only delegate access needs a look at the effective rights.
+async fn look_in(exchange: &Exchange, access: Access, room: &RoomAddress) -> Result<RoomAccess, Failed> {
+    match access {
+        Access::Impersonation => exchange.look_in(room).await.map(|_| RoomAccess::Write),
+        Access::Delegate => match exchange.may_write_in(room).await? {
+            Some(false) => Ok(RoomAccess::ReadOnly),
+            Some(true) | None => Ok(RoomAccess::Write),
+        },
+    }
+}
+
 async fn look_in_all(
     exchange: &Arc<Exchange>,
+    access: Access,
     rooms: &[RoomAddress],
     progress: &(dyn Fn() + Sync),
-) -> Vec<(RoomAddress, Result<Option<u32>, Failed>)> {
+) -> Vec<(RoomAddress, Result<RoomAccess, Failed>)> {
     let mut waiting = rooms.iter().cloned().enumerate();
     let mut looking = JoinSet::new();
     let mut all = Vec::with_capacity(rooms.len());
@@ -175,7 +209,7 @@ async fn look_in_all(
         {
             let exchange = exchange.clone();
             looking.spawn(async move {
-                let answer = exchange.look_in(&room).await;
+                let answer = look_in(&exchange, access, &room).await;
                 (place, room, answer)
             });
         }

@@ -81,11 +81,13 @@ async fn refused(patient: &Patient, room: &RoomAddress, failed: Failed, findings
         return;
     }
     let by_token = matches!(patient.settings.sign_in, SignIn::OAuth(_) | SignIn::Token(_));
+    let by_certificate = matches!(patient.settings.sign_in, SignIn::Certificate);
     let check = match &failed {
         Failed::Refused(Kind::SignIn, why) if by_token && why.contains("token") => "token",
         Failed::Refused(Kind::Version, _) => "version",
         Failed::Refused(Kind::NotEws, _) => "EWS",
         Failed::Refused(Kind::Account, _) => "account",
+        Failed::Refused(Kind::Permission, _) => "permission",
         Failed::Unreachable(crate::exchange::Failure::SignIn { .. }) if by_token => "token",
         Failed::Unreachable(crate::exchange::Failure::SignIn { .. }) => "sign-in",
         Failed::Refused(..) => "sign-in",
@@ -109,6 +111,16 @@ async fn refused(patient: &Patient, room: &RoomAddress, failed: Failed, findings
         ("account", _) => "unlock the account, or renew its password",
         ("EWS", _) => "server.url should end in /EWS/Exchange.asmx",
         ("version", _) => "Exchange 2010 SP2 is the oldest that is spoken to",
+        ("permission", _) => {
+            "grant and consent to what the code names: full_access_as_app, or the role Application EWS.AccessAsApp (adjourn setup)"
+        }
+        ("sign-in", _) if by_token => {
+            "check whom the token is for (server.oauth.scope), its tenant, and the permissions of the application; the code holds \
+             Exchange's own reason where it names one"
+        }
+        ("sign-in", _) if by_certificate => {
+            "check that the server maps the client certificate to the account"
+        }
         ("sign-in", _) => {
             "check user name and password (DOMAIN\\name or name@domain), and that the account is no gMSA"
         }
@@ -168,13 +180,14 @@ fn stops_everything(failed: &Failed) -> bool {
         Failed::Refused(kind, _) => matches!(
             kind,
             Kind::Credentials
+                | Kind::Token
+                | Kind::Permission
                 | Kind::SignIn
                 | Kind::Account
                 | Kind::EwsDisabled
                 | Kind::NotEws
                 | Kind::Version
                 | Kind::BadRequest
-                | Kind::Unknown
         ),
         Failed::Busy(_) | Failed::Unclear(_) | Failed::Unreachable(_) | Failed::InDoubt(_) => true,
     }

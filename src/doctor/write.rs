@@ -11,6 +11,7 @@ use crate::action::{Fault, Notify, Step};
 use crate::calendar::{Copy, Event, EventKind, RoomAddress, Uid, Window};
 use crate::clock::Clock;
 use crate::engine::{Calendar as _, Trouble, Written};
+use crate::exchange::is_denial;
 
 /// Where nobody meets yet: beyond a year, which is as far as people book (BookingWindowInDays is 180 by default).
 const AHEAD: TimeDelta = TimeDelta::days(400);
@@ -53,6 +54,7 @@ struct Failed {
 
 const NO_RIGHT: &str = "the account needs the right to change calendars: the role ApplicationImpersonation (online: \
                         Application EWS.AccessAsApp), or Full Access to the room";
+const OTHER: &str = "fix the cause that Exchange names; no right is missing";
 const LATER: &str = "try again later; nothing in this says that a right is missing";
 
 async fn make_change_remove(patient: &Patient, room: &RoomAddress, now: DateTime<Utc>) -> Result<(), Failed> {
@@ -156,7 +158,7 @@ async fn written(patient: &Patient, room: &RoomAddress, step: &Step, what: &str)
         Written::Gone => failed("it is gone".to_owned(), LATER, None),
         Written::Conflict => failed("somebody changed it in between".to_owned(), LATER, None),
         Written::NotDone(Trouble { fault: Fault::Administrator, advice, code }) => {
-            failed(advice, NO_RIGHT, Some(code))
+            failed(advice, if is_denial(&code) { NO_RIGHT } else { OTHER }, Some(code))
         }
         Written::NotYet(trouble) | Written::NotDone(trouble) | Written::InDoubt(trouble) => {
             failed(trouble.advice, LATER, Some(trouble.code))
@@ -172,7 +174,7 @@ async fn end_alone(patient: &Patient, room: &RoomAddress, now: DateTime<Utc>, fi
     let events = patient.exchange.events(room, window).await.unwrap_or_default();
     // Of a series, even the same end would make the date an exception.
     let is_fit = |event: &Event| event.kind == EventKind::Single && event.copy == Some(Copy::Attendee);
-    let copy = events.into_iter().find(|event| is_fit(event) && !event.is_cancelled);
+    let copy = events.into_iter().find(|event| is_fit(event) && event.takes_time());
     let finding = match copy {
         None => findings.add(CHECK, Status::Skip, "no meeting within 30 days to try it on"),
         Some(event) => {
@@ -189,6 +191,7 @@ async fn end_alone(patient: &Patient, room: &RoomAddress, now: DateTime<Utc>, fi
                 Err(failed) => {
                     let remedy = match failed.remedy {
                         LATER => LATER,
+                        OTHER => OTHER,
                         _ => {
                             "meetings that others organized cannot be ended early here; use delete (decline) instead"
                         }

@@ -16,7 +16,8 @@ pub trait Calendar: Send + Sync {
     /// What this server can do.
     fn capabilities(&self) -> Capabilities;
 
-    /// All events of a room that touch the window: singles, occurrences, exceptions.
+    /// All events of a room that overlap the window: singles, occurrences, exceptions. Some servers return items that only touch
+    /// it as well, so callers ask [`occupancy`](crate::calendar::occupancy) which of them count.
     async fn events(&self, room: &RoomAddress, window: Window) -> Result<Vec<Event>, Trouble>;
 
     /// One event as it is now; `None` when it is not there (or the room may not see it).
@@ -49,8 +50,14 @@ pub trait Calendar: Send + Sync {
     /// Which of these rooms have anything at all in the window. Same order, same number. May group requests.
     async fn busy(&self, rooms: &[RoomAddress], window: Window) -> Result<Vec<Busy>, Trouble>;
 
-    /// Asks the directory, in the room's name, whether somebody with this address exists.
+    /// Looks up, in the room's name, whether a person with this SMTP address exists.
     async fn find_person(&self, room: &RoomAddress, address: &str) -> Result<Directory, Trouble>;
+
+    /// The organizer's SMTP address, also where the event has only an X.500 address; `None` when the server does not resolve it.
+    async fn resolve_organizer(&self, room: &RoomAddress, event: &Event) -> Result<Option<String>, Trouble>;
+
+    /// Looks up, in the room's name, the mailbox that has this SMTP address as its primary or as a proxy address.
+    async fn resolve_address(&self, room: &RoomAddress, address: &str) -> Result<AddressLookup, Trouble>;
 
     /// What its conversations came to so far, for metrics.
     fn numbers(&self) -> Vec<Number> {
@@ -146,11 +153,33 @@ pub enum Busy {
     Look,
 }
 
-/// What the directory knows of a person.
+/// Result of looking up a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Directory {
-    /// There is such a person.
+    /// A mailbox or contact has this address.
     Known,
-    /// There is nobody of that address.
+    /// No recipient has this address: two independent lookups returned so.
     Nobody,
+    /// The lookups prove neither: an entry hidden from the address lists, a partial match, an error.
+    Unknown,
+}
+
+/// Result of looking up the mailbox behind an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AddressLookup {
+    /// Exactly one mailbox has this address.
+    Found(MailboxAddresses),
+    /// The directory has no match.
+    NotFound,
+    /// The directory has matches, and none of them, or several, is proven to have exactly this address.
+    Unknown,
+}
+
+/// The SMTP addresses of a mailbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailboxAddresses {
+    /// The primary address.
+    pub primary: String,
+    /// Proxy addresses that the server returned; there may be more.
+    pub proxies: Vec<String>,
 }

@@ -1,7 +1,7 @@
 //! Finding the event of an action: the first time, and again after a conflict, a doubt or a stop. Reads only.
 
 use super::Trouble;
-use super::longer::{booking, booking_window};
+use super::longer::booking;
 use super::plan::{Plan, plan};
 use super::reconcile::Found;
 use super::run::{Choice, Run, Tried, refused};
@@ -9,6 +9,7 @@ use super::select::{Selected, current, named, times};
 use super::undo::{Back, collides, needed, way_back};
 use super::words;
 use crate::action::{Already, Ask, Outcome, Refusal, Target};
+use crate::calendar::occupancy::booking_reach;
 use crate::calendar::{Event, Window};
 use crate::journal::JournalError;
 
@@ -72,7 +73,8 @@ impl Run<'_> {
                 let now = self.engine.clock().now();
                 // While the wish waited for its turn, or for a new process, another meeting may have begun.
                 let meant = |on: Vec<Event>| {
-                    current(on.into_iter().filter(|event| event.is_on(self.since)).collect(), now)
+                    let on: Vec<_> = on.into_iter().filter(|event| event.is_on(self.since)).collect();
+                    current(&on, now, self.action.all_day)
                 };
                 let known = self.engine.known(self.action.ask).and_then(|known| known.events(room));
                 match known.map(meant) {
@@ -105,12 +107,12 @@ impl Run<'_> {
             // Whoever pressed the button minutes ago has gone; the room is not to be taken for them.
             return Ok(Selected::Refused(Refusal::Interrupted));
         }
-        let Some(wanted) = booking_window(now, minutes) else {
+        let Some(reach) = booking_reach(now, minutes) else {
             return Err(Trouble::ours("a booking takes at least a minute"));
         };
-        let around = self.engine.calendar().events(&self.action.room, wanted).await?;
+        let around = self.engine.calendar().events(&self.action.room, reach).await?;
         let subject = &self.engine.options().booking_subject;
-        let booking = booking(self.action.id, subject, (wanted, &around), now);
+        let booking = booking(self.action.id, subject, (minutes, &around), now);
         Ok(booking.map_or_else(Selected::Refused, |event| Selected::This(Box::new(event))))
     }
 
@@ -136,7 +138,7 @@ impl Run<'_> {
         let taken = match needed(back) {
             Some(window) => {
                 let there = self.engine.calendar().events(&self.action.room, window).await?;
-                collides(&there, &own)
+                collides(&there, &own, &window)
             }
             None => None,
         };

@@ -6,9 +6,10 @@ use chrono::{DateTime, Utc};
 use super::Trouble;
 use super::Written;
 use super::run::{Run, refused};
-use super::undo::collides;
+use super::undo::{collides, taken};
 use super::words;
-use crate::action::{Ask, Change, Done, Fault, Notify, Outcome, Refusal, RequestIds, Seen, Step, Told};
+use crate::action::{Ask, Change, Done, Fault, Notify, Outcome, Refusal, RequestIds, Step, Told};
+use crate::calendar::occupancy::taken_by;
 use crate::calendar::{Event, Window};
 use crate::journal::{Fact, Intent, JournalError};
 
@@ -19,7 +20,7 @@ impl Run<'_> {
             Outcome::Done(done) if !done.rehearsed => match claimed(&done) {
                 None => Ok(Outcome::Done(done)),
                 Some(window) => match self.engine.calendar().events(&self.action.room, window).await {
-                    Ok(there) => self.weigh(done, &there, false).await,
+                    Ok(there) => self.weigh(done, (window, &there), false).await,
                     Err(trouble) => Ok(words::unchecked(&done, &trouble)),
                 },
             },
@@ -40,7 +41,7 @@ impl Run<'_> {
         match self.engine.calendar().events(&self.action.room, window).await {
             Err(trouble) => Ok(Err(trouble)),
             Ok(there) => {
-                let outcome = self.weigh(done, &there, true).await?;
+                let outcome = self.weigh(done, (window, &there), true).await?;
                 Ok(Ok((outcome, self.requests)))
             }
         }
@@ -49,16 +50,15 @@ impl Run<'_> {
     async fn weigh(
         &mut self,
         done: Done,
-        there: &[Event],
+        (window, there): (Window, &[Event]),
         taking_back: bool,
     ) -> Result<Outcome, JournalError> {
         let Some(own) = there.iter().find(|event| is_own(event, &done)) else {
-            let events = there.iter().filter(|event| !event.is_cancelled).map(Seen::from).collect();
             // Without a take-back somebody else was quick to change it; done it was.
-            let taken_back = || refused(Refusal::Collides { events });
+            let taken_back = || refused(taken(taken_by(there, None, &window)));
             return Ok(if taking_back { taken_back() } else { Outcome::Done(done) });
         };
-        match collides(there, own) {
+        match collides(there, own, &window) {
             None => Ok(Outcome::Done(with_id(done, own))),
             Some(refusal) => self.take_back(own.clone(), done, refusal).await,
         }

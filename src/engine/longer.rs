@@ -1,17 +1,15 @@
 //! Taking more of a room's time: letting an event last longer, and booking from now on. Until the next event at most.
 //! Pure.
 
-use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Capabilities;
-use super::plan::{NoPlan, Plan, done, guard_all_day, guard_series, set_end};
+use super::plan::{NoPlan, Plan, done, guard_series, set_end};
 use super::select::times;
-use super::undo::collides;
-use crate::action::{Action, ActionId, Change, Notify, Refusal, Step, Told, Undoable};
+use super::undo::taken;
+use crate::action::{Action, ActionId, AllDay, Change, Notify, Refusal, Step, Told, Undoable};
+use crate::calendar::occupancy::{EndIsFixed, bookable, free_until, may_move_end, taken_by};
 use crate::calendar::{ChangeKey, Copy, Event, EventId, EventKind, FreeBusy, Uid, Window};
-
-/// Less is no booking: somebody would have to leave before they sat down.
-const BOOKING_MIN: TimeDelta = TimeDelta::minutes(1);
 
 /// The time an event would get, of which the calendar has to be read before it is planned.
 pub(super) fn wanted(event: &Event, minutes: u16) -> Option<Window> {
@@ -28,44 +26,45 @@ pub(super) fn plan_extend(
 ) -> Result<Plan, NoPlan> {
     let copy = event.copy.ok_or(Refusal::UnknownCopy)?;
     guard_series(action, event)?;
-    if event.is_cancelled {
-        return Err(Refusal::Cancelled.into());
-    }
-    if !event.is_on(now) {
-        return Err(Refusal::NotOn { times: times(event) }.into());
-    }
-    guard_all_day(action, event)?;
-    let until = free_until(around, &event.id, wanted);
+    may_move_end(event, now, action.all_day == AllDay::Include)
+        .map_err(|fixed| not_extended(fixed, event))?;
+    let until = match event.takes_time() {
+        true => free_until(around, Some(&event.id), &wanted),
+        false => wanted.end(),
+    };
     if until <= event.end {
-        return Err(taken(around, event).into());
+        return Err(taken(taken_by(around, Some(&event.id), &wanted)).into());
     }
     let (step, told) = set_end(event, copy, until, Notify::Attendees, server);
     let change = Change::Extended { from: event.end, to: until };
     Ok(Plan { step, done: done(event, copy, change, told, Undoable::Yes) })
 }
 
-/// From this minute's beginning, since calendars think in minutes.
-pub(super) fn booking_window(now: DateTime<Utc>, minutes: u16) -> Option<Window> {
-    let start = now.duration_trunc(TimeDelta::minutes(1)).unwrap_or(now);
-    Window::new(start, start + TimeDelta::minutes(minutes.into())).ok()
+fn not_extended(fixed: EndIsFixed, event: &Event) -> Refusal {
+    match fixed {
+        EndIsFixed::UnknownCopy => Refusal::UnknownCopy,
+        EndIsFixed::Over | EndIsFixed::NotStarted => Refusal::NotOn { times: times(event) },
+        EndIsFixed::Cancelled => Refusal::Cancelled,
+        EndIsFixed::Declined => Refusal::Declined,
+        EndIsFixed::AllDay => Refusal::AllDay,
+    }
 }
 
-/// The event that a booking makes, where `around` is everything in the time it would get.
+/// The event that a booking makes, where `around` is everything within [`booking_reach`](crate::calendar::occupancy::booking_reach).
 pub(super) fn booking(
     action: ActionId,
     subject: &str,
-    (wanted, around): (Window, &[Event]),
+    (minutes, around): (u16, &[Event]),
     now: DateTime<Utc>,
 ) -> Result<Event, Refusal> {
-    let nothing = EventId::new("");
-    let end = free_until(around, &nothing, wanted);
-    let event = Event {
-        id: nothing,
+    let window = bookable(around, now, minutes).map_err(taken)?;
+    Ok(Event {
+        id: EventId::new(""),
         change_key: ChangeKey::new(""),
         uid: Some(Uid::new(format!("adjourn-{action}"))),
         original_start: None,
-        start: wanted.start(),
-        end,
+        start: window.start(),
+        end: window.end(),
         subject: Some(subject.to_owned()),
         organizer: None,
         kind: EventKind::Single,
@@ -77,8 +76,7 @@ pub(super) fn booking(
         is_private: false,
         created: Some(now),
         modified: None,
-    };
-    if end - wanted.start() < BOOKING_MIN { Err(taken(around, &event)) } else { Ok(event) }
+    })
 }
 
 /// Makes it.
@@ -87,15 +85,4 @@ pub(super) fn plan_booking(event: &Event) -> Result<Plan, NoPlan> {
     let subject = event.subject.clone().unwrap_or_default();
     let step = Step::Book { uid, start: event.start, end: event.end, subject };
     Ok(Plan { step, done: done(event, Copy::Plain, Change::Booked, Told::Nobody, Undoable::Yes) })
-}
-
-/// How far the window is free of others.
-fn free_until(around: &[Event], own: &EventId, window: Window) -> DateTime<Utc> {
-    let others = around.iter().filter(|event| event.id != *own && !event.is_cancelled);
-    let first = others.filter(|event| event.overlaps(&window)).map(|event| event.start).min();
-    first.map_or(window.end(), |first| first.clamp(window.start(), window.end()))
-}
-
-fn taken(around: &[Event], own: &Event) -> Refusal {
-    collides(around, own).unwrap_or(Refusal::Collides { events: Vec::new() })
 }

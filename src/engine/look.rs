@@ -44,7 +44,9 @@ impl Run<'_> {
         step: &Step,
         after: Option<&Event>,
     ) -> Result<Found, Trouble> {
-        let stands = after.is_some_and(|after| after.id == before.id);
+        // A calendar that keeps declined copies shows the event where it was.
+        let kept = after.is_some_and(|after| after.is_declined) && matches!(step, Step::Decline { .. });
+        let stands = after.is_some_and(|after| after.id == before.id) && !kept;
         // A message says for certain whose doing it was; an item in Deleted Items does only where it may be ours.
         let ours = (self.doubted && step.takes_away() || step.tells()) && !stands;
         let left = ours && self.left_behind(before, step).await?;

@@ -35,7 +35,10 @@ mod select;
 mod undo;
 mod words;
 
-pub use backend::{Busy, Calendar, Capabilities, Directory, Known, Number, Reply, Trouble, Written};
+pub use backend::{
+    AddressLookup, Busy, Calendar, Capabilities, Directory, Known, MailboxAddresses, Number, Reply, Trouble,
+    Written,
+};
 pub use perform::{Engine, Guard, Mode, Options};
 pub use plan::{NoPlan, Plan, plan};
 pub use recover::Recovered;

@@ -18,6 +18,7 @@ use crate::action::{
     Action, AllDay, Already, Ask, Change, DeleteHow, Done, NotUndoable, Notify, Refusal, Seen, Step, Target,
     Told, Undoable,
 };
+use crate::calendar::occupancy::{EndIsFixed, may_move_end};
 use crate::calendar::{Copy, Event, EventKind};
 
 /// A step and the answer it leads to when it is done.
@@ -75,23 +76,26 @@ pub(super) fn guard_series(action: &Action, event: &Event) -> Result<(), NoPlan>
 }
 
 fn guard_end(action: &Action, event: &Event, now: DateTime<Utc>) -> Result<(), NoPlan> {
-    if event.end <= now {
-        return Err(NoPlan::Already(Already::Over));
-    }
-    if event.is_cancelled {
-        return Err(Refusal::Cancelled.into());
-    }
-    if now < event.start {
-        return Err(Refusal::NotStarted { times: times(event) }.into());
-    }
-    guard_all_day(action, event)
+    may_move_end(event, now, action.all_day == AllDay::Include).map_err(|fixed| match fixed {
+        EndIsFixed::UnknownCopy => Refusal::UnknownCopy.into(),
+        EndIsFixed::Over => NoPlan::Already(Already::Over),
+        EndIsFixed::Cancelled => Refusal::Cancelled.into(),
+        EndIsFixed::Declined => NoPlan::Already(Already::Declined),
+        EndIsFixed::NotStarted => Refusal::NotStarted { times: times(event) }.into(),
+        EndIsFixed::AllDay => Refusal::AllDay.into(),
+    })
 }
 
 fn guard_delete(action: &Action, event: &Event, how: DeleteHow, now: DateTime<Utc>) -> Result<(), NoPlan> {
     // Of a series, the times are those of its first date; that some lie ahead, whoever asks has seen.
     let is_over = event.end <= now && event.kind != EventKind::Series;
-    // A cancelled leftover may be cleared away even when its time is over: it never happened.
-    if is_over && !event.is_cancelled {
+    // A second decline would send the organizer a second message.
+    let is_declined = event.is_declined && event.copy == Some(Copy::Attendee);
+    if is_declined && !event.is_cancelled && how == DeleteHow::Tell {
+        return Err(NoPlan::Already(Already::Declined));
+    }
+    // A leftover that was cancelled or declined may be cleared away even when its time is over: it never happened.
+    if is_over && !event.is_cancelled && !is_declined {
         return Err(Refusal::Over { times: times(event) }.into());
     }
     // Exchange refuses to decline what is cancelled (`ErrorCalendarIsCancelledForDecline`).
@@ -101,7 +105,7 @@ fn guard_delete(action: &Action, event: &Event, how: DeleteHow, now: DateTime<Ut
     guard_all_day(action, event)
 }
 
-pub(super) fn guard_all_day(action: &Action, event: &Event) -> Result<(), NoPlan> {
+fn guard_all_day(action: &Action, event: &Event) -> Result<(), NoPlan> {
     match action.all_day {
         AllDay::Spare if event.is_all_day => Err(Refusal::AllDay.into()),
         _ => Ok(()),

@@ -58,6 +58,8 @@ pub(super) fn reconcile(step: &Step, before: &Event, after: Option<&Event>, left
         // These move the item away; declining and cancelling do so in the operation that sends the message.
         Step::Decline { .. } | Step::Cancel { .. } | Step::Remove { .. } => match after {
             Some(after) if after.id == before.id && after.change_key == before.change_key => Found::Untouched,
+            // The calendar keeps declined copies, and the message is ours.
+            Some(after) if after.is_declined && left && matches!(step, Step::Decline { .. }) => Found::Landed,
             Some(after) if after.id == before.id => Found::Edited,
             _ if left => Found::Landed,
             None if matches!(step, Step::Remove { .. }) => Found::Gone,

@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::action::{Already, Refusal, Seen, Times};
+use crate::action::{AllDay, Already, Refusal, Seen, Times};
 use crate::calendar::Event;
+use crate::calendar::occupancy::{CurrentEvent, current_event};
 
 /// What selecting gave: an event, or the end of the action.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,14 +14,15 @@ pub(super) enum Selected {
     Refused(Refusal),
 }
 
-/// The one event that is on at `now`. Cancelled leftovers are not on: nobody is holding them.
-pub(super) fn current(events: Vec<Event>, now: DateTime<Utc>) -> Selected {
-    let mut on: Vec<Event> =
-        events.into_iter().filter(|event| event.is_on(now) && !event.is_cancelled).collect();
-    match on.len() {
-        0 => Selected::Refused(Refusal::NothingOn),
-        1 => Selected::This(Box::new(on.swap_remove(0))),
-        _ => Selected::Refused(Refusal::Ambiguous { events: on.iter().map(Seen::from).collect() }),
+/// The one event that is on at `now` and that the action could touch.
+pub(super) fn current(events: &[Event], now: DateTime<Utc>, all_day: AllDay) -> Selected {
+    match current_event(events, now, all_day == AllDay::Include) {
+        CurrentEvent::None => Selected::Refused(Refusal::NothingOn),
+        CurrentEvent::OnlyAllDay => Selected::Refused(Refusal::AllDay),
+        CurrentEvent::One(event) => Selected::This(Box::new(event.clone())),
+        CurrentEvent::Several(events) => {
+            Selected::Refused(Refusal::Ambiguous { events: events.into_iter().map(Seen::from).collect() })
+        }
     }
 }
 

@@ -13,6 +13,7 @@
 use super::plan::{NoPlan, Plan};
 use super::select::times;
 use crate::action::{Already, Change, Done, NotUndoable, Notify, Refusal, Seen, Step, Times, Told, Undoable};
+use crate::calendar::occupancy::taken_by;
 use crate::calendar::{Event, EventKind, Window};
 use crate::journal::Life;
 
@@ -53,11 +54,14 @@ pub(super) fn needed(back: &Back) -> Option<Window> {
     }
 }
 
-/// What stands in the way.
-pub(super) fn collides(events: &[Event], own: &Event) -> Option<Refusal> {
-    let others = events.iter().filter(|event| event.id != own.id && !event.is_cancelled);
-    let events: Vec<_> = others.map(Seen::from).collect();
-    (!events.is_empty()).then_some(Refusal::Collides { events })
+/// What stands in the way of `own` in the window. An event that takes no time itself stands beside any other.
+pub(super) fn collides(events: &[Event], own: &Event, window: &Window) -> Option<Refusal> {
+    let others = if own.takes_time() { taken_by(events, Some(&own.id), window) } else { Vec::new() };
+    (!others.is_empty()).then(|| taken(others))
+}
+
+pub(super) fn taken(by: Vec<&Event>) -> Refusal {
+    Refusal::Collides { events: by.into_iter().map(Seen::from).collect() }
 }
 
 /// The step back, for the event as it is now (on the calendar, or in Deleted Items).

@@ -15,7 +15,9 @@ use super::delivery::{Failure, lets_in};
 use super::dial::{Dialer, Line, Who};
 use super::login::{Credential, Leg, Next, Silent};
 use super::settings::Endpoint;
-use super::transport::{LEGS_MAX, USER_AGENT, challenges};
+use super::transport::{LEGS_MAX, USER_AGENT};
+use crate::clock::{Clock as _, SystemClock};
+use crate::http_field::{challenges, retry_after};
 use crate::peer::chain;
 
 /// The largest answer that is read.
@@ -71,10 +73,9 @@ impl Said {
         Some(self.headers.get(header::LOCATION)?.to_str().ok()?.to_owned())
     }
 
-    /// `Retry-After` in whole seconds.
+    /// `Retry-After`, in any of its forms.
     pub(super) fn retry_after(&self) -> Option<Duration> {
-        let seconds = self.headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-        Some(Duration::from_secs(seconds))
+        retry_after(&self.headers, SystemClock.now())
     }
 }
 
@@ -115,7 +116,9 @@ impl Asker {
                 }
                 return Ok(Some(said));
             }
-            match dialogue.challenged(&challenges(&said.headers)).await? {
+            let challenges = challenges(&said.headers, &header::WWW_AUTHENTICATE);
+            let challenges: Vec<&str> = challenges.iter().map(String::as_str).collect();
+            match dialogue.challenged(&challenges).await? {
                 Next::Again(next) => leg = next,
                 Next::Afresh => return Ok(None),
                 Next::Refused(_) => return Ok(Some(said)),

@@ -15,14 +15,14 @@ use super::messages::{only, strange, successful};
 use super::settings::{Access, Settings, SettingsError};
 use crate::action::{Notify, RequestIds, Seen, Step};
 use crate::calendar::{ChangeKey, Event, EventId, EventKind, RoomAddress, Series, Uid, Window};
-use crate::engine::{Busy, Calendar, Capabilities, Directory, Number, Reply, Trouble, Written};
-use crate::ews::code::Meaning;
+use crate::engine::{
+    AddressLookup, Busy, Calendar, Capabilities, Directory, Number, Reply, Trouble, Written,
+};
 use crate::ews::codec::Body;
 use crate::ews::op::{
     Change, ConflictResolution, CreateItem, DeleteItem, DeleteType, Effect, FindItem, FolderId, FreeBusyView,
     GetFolder, GetItem, GetRooms, GetSeries, GetUserAvailability, ItemRef, ListItems, MessageDisposition,
-    MoveItem, NewCalendarItem, Property, ResolveNames, Response, SendCancellations, SendUpdates, UpdateItem,
-    WellKnown,
+    MoveItem, NewCalendarItem, Property, Response, SendCancellations, SendUpdates, UpdateItem, WellKnown,
 };
 use crate::ews::types::{Item, Mailbox, OtherItem, ResponseClass, ResponseMessage};
 
@@ -88,10 +88,26 @@ impl Exchange {
     /// # Errors
     /// What stood in the way.
     pub async fn look_in(&self, room: &RoomAddress) -> Result<Option<u32>, Failed> {
-        let get = GetFolder { folder: self.folder(WellKnown::Calendar, room) };
+        let get = GetFolder { folder: self.folder(WellKnown::Calendar, room), effective_rights: false };
         let read = |body: &Body<'_>| match body {
             Body::GetFolder(messages) => {
                 Ok(only(Effect::Read, messages)?.payload.first().and_then(|folder| folder.total_count))
+            }
+            _ => Err(another(Effect::Read)),
+        };
+        self.client.call(room.as_str(), &get, read).await
+    }
+
+    /// Whether the account may create items in the room's calendar; `None` when the server does not return it.
+    ///
+    /// # Errors
+    /// What stood in the way.
+    pub async fn may_write_in(&self, room: &RoomAddress) -> Result<Option<bool>, Failed> {
+        let get = GetFolder { folder: self.folder(WellKnown::Calendar, room), effective_rights: true };
+        let read = |body: &Body<'_>| match body {
+            Body::GetFolder(messages) => {
+                let folder = only(Effect::Read, messages)?.payload.first();
+                Ok(folder.and_then(|folder| folder.effective_rights?.create_contents))
             }
             _ => Err(another(Effect::Read)),
         };
@@ -188,7 +204,7 @@ impl Exchange {
     }
 
     /// An item by its id, wherever it is.
-    async fn item(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Failed> {
+    pub(super) async fn item(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Failed> {
         let get =
             GetItem { items: &[ItemRef { id: id.as_str(), change_key: None }], properties: &PROPERTIES };
         let got = self.client.call(room.as_str(), &get, |body| {
@@ -324,11 +340,16 @@ impl Calendar for Exchange {
         let mut open = vec![window];
         let mut seen = BTreeSet::new();
         let mut all = Vec::new();
-        while let Some(window) = open.pop() {
-            match self.view(room, window).await? {
-                Some(events) => all.extend(events.into_iter().filter(|event| seen.insert(event.id.clone()))),
+        while let Some(part) = open.pop() {
+            match self.view(room, part).await? {
+                // CalendarView also returns an item that ends where the view begins; it has no instant in the window.
+                Some(events) => all.extend(
+                    events
+                        .into_iter()
+                        .filter(|event| event.overlaps(&window) && seen.insert(event.id.clone())),
+                ),
                 None => {
-                    let (early, late) = window.halves().ok_or_else(too_crowded)?;
+                    let (early, late) = part.halves().ok_or_else(too_crowded)?;
                     open.extend([late, early]);
                 }
             }
@@ -468,18 +489,15 @@ impl Calendar for Exchange {
     }
 
     async fn find_person(&self, room: &RoomAddress, address: &str) -> Result<Directory, Trouble> {
-        let entry = format!("smtp:{address}");
-        let resolve = ResolveNames { unresolved_entry: &entry };
-        let found = self.client.call(room.as_str(), &resolve, |body| {
-            let Body::ResolveNames(messages) = body else { return Err(another(Effect::Read)) };
-            let [message] = messages.as_slice() else { return Err(another(Effect::Read)) };
-            match message.code.meaning() {
-                Meaning::NobodyFound => Ok(Directory::Nobody),
-                Meaning::SeveralFound => Ok(Directory::Known),
-                _ => successful(Effect::Read, message).map(|_| Directory::Known),
-            }
-        });
-        Ok(found.await?)
+        Ok(self.look_up_person(room, address).await?)
+    }
+
+    async fn resolve_organizer(&self, room: &RoomAddress, event: &Event) -> Result<Option<String>, Trouble> {
+        Ok(self.organizer_address(room, event).await?)
+    }
+
+    async fn resolve_address(&self, room: &RoomAddress, address: &str) -> Result<AddressLookup, Trouble> {
+        Ok(self.look_up_address(room, address).await?)
     }
 
     fn numbers(&self) -> Vec<Number> {

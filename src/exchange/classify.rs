@@ -6,7 +6,7 @@
 //! | any status and a fault | by its code alone; texts are localized |
 //! | 503, 429, `genericerrorpage.htm` | wait, as long as `Retry-After` says |
 //! | 401 | the credentials, or an overload that looks like them: once more, then refused |
-//! | 403 | EWS is off for the mailbox, the tenant or us: never asked again by itself |
+//! | 403 | EWS is off for the mailbox, the tenant or us: never asked again by itself; with `x-ms-diagnostics`, a permission is missing |
 //! | 440, other redirects, an HTML page at 200 | not an EWS address, or a login form before it |
 //! | 200 and neither | the answer was spoilt on its way: a read goes again, a write is in doubt |
 //! | 456 | the account is locked |
@@ -22,9 +22,12 @@ use crate::ews::code::{Meaning, meaning};
 use crate::ews::codec::{Body, DecodeError, Decoded};
 use crate::ews::op::Effect;
 use crate::ews::types::MessageXmlEntry;
+use crate::http_field::visible;
 
 /// How much of a server's reason is passed on.
-const REASON_CHARS_MAX: usize = 120;
+const REASON_CHARS_MAX: usize = 240;
+/// How much of a page is searched for its reason.
+const PAGE_BYTES_MAX: usize = 16 << 10;
 
 /// What to do with a request after its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +64,10 @@ pub enum Verdict {
 pub enum Kind {
     /// User name or password.
     Credentials,
+    /// The server does not accept the bearer token (audience, issuer, age).
+    Token,
+    /// The account or application is authenticated, and a permission or its consent is missing.
+    Permission,
     /// The server wants another way of signing in than the configured one, or we have nothing to say there.
     SignIn,
     /// The account is locked or expired.
@@ -101,12 +108,20 @@ pub enum Kind {
     Unknown,
 }
 
+impl Kind {
+    /// Whether the server rejected the credentials. Repeated rejections may lock the account.
+    pub(super) fn is_sign_in_refusal(self) -> bool {
+        matches!(self, Self::Credentials | Self::Token)
+    }
+}
+
 /// Reads an answer. `decoded` is its body, as far as it is an envelope.
 pub fn classify(effect: Effect, answer: &HttpAnswer, decoded: &Result<Decoded<'_>, DecodeError>) -> Verdict {
     match decoded {
         Ok(decoded) => match &decoded.envelope.body {
             Body::Fault(fault) => {
-                by_code(effect, fault.code().unwrap_or("fault without a code"), &fault.message_xml)
+                let code = fault.code().unwrap_or("fault without a code");
+                or_after(answer, by_code(effect, code, &fault.message_xml))
             }
             _ if answer.status == 200 => Verdict::Done,
             _ => by_status(effect, answer),
@@ -115,7 +130,18 @@ pub fn classify(effect: Effect, answer: &HttpAnswer, decoded: &Result<Decoded<'_
     }
 }
 
-/// What a response code means for the request, with what stands beside it.
+/// Uses `Retry-After` where the fault of a busy server has no `BackOffMilliseconds`.
+fn or_after(answer: &HttpAnswer, verdict: Verdict) -> Verdict {
+    match verdict {
+        Verdict::Wait { at_least: None, fewer, code } => {
+            Verdict::Wait { at_least: answer.retry_after(), fewer, code }
+        }
+        other => other,
+    }
+}
+
+/// What a response code means for the request, with what stands beside it: the one place where `BackOffMilliseconds` is read,
+/// of faults and of response messages.
 pub fn by_code(effect: Effect, code: &str, details: &[MessageXmlEntry<'_>]) -> Verdict {
     let inner = detail(details, "InnerErrorResponseCode").filter(|inner| meaning(inner) == Meaning::Busy);
     let text = code.to_owned();
@@ -167,27 +193,65 @@ fn by_status(effect: Effect, answer: &HttpAnswer) -> Verdict {
         200..=299 if !is_html(answer) => doubtful(effect, code),
         200..=399 | 404 | 405 | 440 => Verdict::Refused(Kind::NotEws, code),
         401 => match &answer.denied {
-            Some(denied @ Denied::Offers(_)) => Verdict::Refused(Kind::SignIn, format!("{code}: {denied}")),
-            Some(denied @ Denied::NotAccepted(_)) => {
-                Verdict::OnceMore(Kind::Credentials, format!("{code} {denied}"))
+            Some(denied @ Denied::Offers(_)) => {
+                Verdict::Refused(Kind::SignIn, with_reason(format!("{code}: {denied}"), answer))
             }
-            None => Verdict::OnceMore(Kind::Credentials, code),
+            Some(denied @ Denied::NotAccepted(_)) => {
+                Verdict::OnceMore(Kind::Credentials, with_reason(format!("{code} {denied}"), answer))
+            }
+            Some(denied @ Denied::TokenNotAccepted(_)) => {
+                Verdict::OnceMore(Kind::Token, with_reason(format!("{code} {denied}"), answer))
+            }
+            None => Verdict::OnceMore(Kind::Credentials, with_reason(code, answer)),
         },
+        403 if answer.headers.contains_key(DIAGNOSTICS) => {
+            Verdict::Refused(Kind::Permission, with_reason(code, answer))
+        }
         403 => Verdict::Refused(Kind::EwsDisabled, with_reason(code, answer)),
+        400 | 497 if speaks_tls(&answer.body) => Verdict::Refused(
+            Kind::NotEws,
+            format!("{code}: TLS is spoken on this port, so the URL begins with https"),
+        ),
         456 => Verdict::Refused(Kind::Account, code),
         413 => Verdict::Refused(Kind::TooLarge, code),
-        400..=499 => Verdict::Refused(Kind::BadRequest, code),
+        400..=499 => Verdict::Refused(Kind::BadRequest, with_reason(code, answer)),
         _ => doubtful(effect, code),
     }
 }
 
-/// Exchange Online says which switch it was ("Control access to EWS in Exchange").
+/// Header with Exchange's reason for rejecting a token or its permissions.
+const DIAGNOSTICS: &str = "x-ms-diagnostics";
+/// Header with the policy by which Exchange Online blocks EWS ("Control access to EWS in Exchange").
+const POLICY: &str = "x-ews-policy-reason";
+
+/// Appends the server's own reason, one line of limited length. These headers hold no calendar data.
 fn with_reason(code: String, answer: &HttpAnswer) -> String {
-    let reason = answer.headers.get("x-ews-policy-reason").and_then(|reason| reason.to_str().ok());
+    let said = [POLICY, DIAGNOSTICS].iter().find_map(|name| answer.headers.get(*name));
+    let reason = said.map(|said| visible(reason(said.as_bytes()), REASON_CHARS_MAX));
     match reason {
-        Some(reason) => format!("{code}: {}", reason.chars().take(REASON_CHARS_MAX).collect::<String>()),
-        None => code,
+        Some(reason) if !reason.is_empty() => format!("{code}: {reason}"),
+        _ => code,
     }
+}
+
+/// The value of `reason` in `2000008;reason="…";error_category="…"`; the whole text where there is none.
+fn reason(said: &[u8]) -> &[u8] {
+    const BEFORE: &[u8] = b"reason=\"";
+    let begins = said.windows(BEFORE.len()).position(|part| part.eq_ignore_ascii_case(BEFORE));
+    let Some(rest) = begins.and_then(|at| said.get(at + BEFORE.len()..)) else { return said };
+    rest.split(|byte| *byte == b'"').next().unwrap_or(rest)
+}
+
+/// Whether an error page of nginx, Apache, or Go reports plain HTTP on a TLS port.
+pub(super) fn speaks_tls(page: &[u8]) -> bool {
+    let page = String::from_utf8_lossy(&page[..page.len().min(PAGE_BYTES_MAX)]).to_ascii_lowercase();
+    [
+        "http request was sent to https port",
+        "plain http to an ssl-enabled server port",
+        "http request to an https server",
+    ]
+    .iter()
+    .any(|words| page.contains(words))
 }
 
 /// A read may be asked again at once. Of a write nobody knows.
@@ -212,11 +276,15 @@ fn is_error_page(answer: &HttpAnswer) -> bool {
 
 /// `t:Value Name="BackOffMilliseconds"`: the number is the element's text.
 fn back_off(details: &[MessageXmlEntry<'_>]) -> Option<Duration> {
-    detail(details, "BackOffMilliseconds")?.trim().parse().ok().map(Duration::from_millis)
+    let text = detail(details, "BackOffMilliseconds")?.trim();
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| text.parse().map_or(Duration::MAX, Duration::from_millis))
 }
 
 fn detail<'d>(details: &'d [MessageXmlEntry<'_>], name: &str) -> Option<&'d str> {
-    details.iter().find(|entry| entry.name.as_deref() == Some(name)).map(|entry| &*entry.value)
+    let is_it =
+        |entry: &&MessageXmlEntry<'_>| entry.name.as_deref().is_some_and(|given| given.trim() == name);
+    details.iter().find(is_it).map(|entry| &*entry.value)
 }
 
 #[cfg(test)]
@@ -310,8 +378,71 @@ mod tests {
         assert_eq!(verdict(Effect::Write, &why), Verdict::Refused(Kind::EwsDisabled, expected.into()));
         let login = answer(200, &[("content-type", "text/html; charset=utf-8")], "<html>");
         assert_eq!(verdict(Effect::Write, &login), Verdict::Refused(Kind::NotEws, "HTTP 200".into()));
+        let diagnostics = "2000008;reason=\"The token contains not enough scope to make this call.\";error_category=\"invalid_grant\"";
+        let scope = answer(403, &[("x-ms-diagnostics", diagnostics)], "");
+        let expected = "HTTP 403: The token contains not enough scope to make this call.";
+        assert_eq!(verdict(Effect::Write, &scope), Verdict::Refused(Kind::Permission, expected.into()));
+        let nginx = answer(
+            400,
+            &[("content-type", "text/html")],
+            "<h1>The plain HTTP request was sent to HTTPS port</h1>",
+        );
+        assert!(
+            matches!(verdict(Effect::Read, &nginx), Verdict::Refused(Kind::NotEws, code) if code.contains("https"))
+        );
         let page = answer(502, &[], "");
         assert_eq!(verdict(Effect::Read, &page), Verdict::Retry { code: "HTTP 502".into() });
+    }
+
+    #[test]
+    fn a_reason_is_one_line_and_short() {
+        let long = "x".repeat(10_000);
+        for (said, shown) in [
+            ("4000001;REASON=\"a\tb\"", r"HTTP 403: a\u{9}b"),
+            ("no form at all", "HTTP 403: no form at all"),
+            ("1;reason=\"never closed", "HTTP 403: never closed"),
+            ("1;reason=\"\"", "HTTP 403"),
+            ("", "HTTP 403"),
+        ] {
+            let mut refused = answer(403, &[], "");
+            refused.headers.insert(DIAGNOSTICS, said.parse().unwrap());
+            assert_eq!(verdict(Effect::Read, &refused), Verdict::Refused(Kind::Permission, shown.to_owned()));
+        }
+        let mut refused = answer(403, &[], "");
+        refused.headers.insert(DIAGNOSTICS, long.parse().unwrap());
+        let Verdict::Refused(_, code) = verdict(Effect::Read, &refused) else { panic!() };
+        assert!(code.len() < 300, "{}", code.len());
+    }
+
+    #[test]
+    fn a_wait_is_read_wherever_it_stands() {
+        let wait = |code: &str| Verdict::Wait {
+            at_least: Some(Duration::from_secs(120)),
+            fewer: false,
+            code: code.into(),
+        };
+        let busy = answer(503, &[("retry-after", "120")], &fault("ErrorServerBusy", ""));
+        assert_eq!(verdict(Effect::Write, &busy), wait("ErrorServerBusy"));
+        let dates =
+            [("retry-after", "Sun, 29 Nov 2026 08:02:00 GMT"), ("date", "Sun, 29 Nov 2026 08:00:00 GMT")];
+        assert_eq!(verdict(Effect::Write, &answer(503, &dates, "")), wait("HTTP 503"));
+        let entry = |name: &'static str, value: &'static str| MessageXmlEntry {
+            element: "Value".into(),
+            name: Some(name.into()),
+            value: value.into(),
+        };
+        for (value, expected) in
+            [(" 500 ", Some(Duration::from_millis(500))), ("-1", None), ("soon", None), ("", None)]
+        {
+            let said = by_code(Effect::Read, "ErrorServerBusy", &[entry("BackOffMilliseconds", value)]);
+            assert!(
+                matches!(said, Verdict::Wait { at_least, .. } if at_least == expected),
+                "{value}: {said:?}"
+            );
+        }
+        let huge =
+            by_code(Effect::Read, "ErrorServerBusy", &[entry("BackOffMilliseconds", "99999999999999999999")]);
+        assert!(matches!(huge, Verdict::Wait { at_least: Some(Duration::MAX), .. }), "{huge:?}");
     }
 
     #[test]

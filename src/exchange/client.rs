@@ -3,6 +3,7 @@
 //! Asks again by itself only when nothing can have happened: the server said it did nothing, the request never left, or
 //! it changes nothing anyway. A write in doubt goes back to the caller, who can look.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -19,11 +20,13 @@ use super::letter::Letter;
 use super::paths::Paths;
 use super::places::{NoWay, Places};
 use super::settings::{Access, ImpersonateBy, Settings, SettingsError};
-use super::standing::Standing;
+use super::standing::{AUTODISCOVER, Standing};
 use super::transport::{Begun, Transport};
 use super::version::Spoken;
 use crate::action::RequestIds;
 use crate::calendar::RoomAddress;
+use crate::clock::{Clock as _, SystemClock};
+use crate::concurrency::{ConcurrencyLimit, within};
 use crate::ews::codec::{Body, Decoded, Limits, decode};
 use crate::ews::op::{Effect, FolderId, Operation, WellKnown};
 use crate::ews::soap::Impersonate;
@@ -37,6 +40,13 @@ const RETRY_FIRST: Duration = Duration::from_millis(250);
 const WRITE_PATIENCE: Duration = Duration::from_secs(2);
 /// Streams that are begun at once: as many can be refused together when the password was changed.
 const BEGUN_AT_ONCE: usize = 2;
+/// One that takes longer than this keeps no other from beginning: its server refuses us no more.
+const BEGUN_WITHIN: Duration = Duration::from_secs(3);
+/// Whoever finds out whether a server knows us lets the next one try when there is no answer for so long: it may be the mailbox
+/// that hangs …
+const FINDING_OUT: Duration = Duration::from_secs(3);
+/// … but no more than so many times at once, since each may turn out to be a wrong password said again.
+const LATE_MAX: usize = 2;
 /// What a server says that does not know the schema version of a request.
 const UNKNOWN_VERSION: &str = "ErrorInvalidServerVersion";
 /// What a server says whose mailbox is on its way to another one.
@@ -57,6 +67,43 @@ pub enum Failed {
     InDoubt(String),
 }
 
+/// Why a stream did not begin, or did not go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct StreamFailure {
+    pub(super) failed: Failed,
+    /// How long the server asked to be left alone (`BackOffMilliseconds`, `Retry-After`).
+    pub(super) retry_after: Option<Duration>,
+}
+
+impl From<NoWay> for Failed {
+    fn from(no_way: NoWay) -> Self {
+        match no_way {
+            NoWay::Refused(kind, why) => Self::Refused(kind, why),
+            NoWay::Away(failure) => Self::Unreachable(failure),
+        }
+    }
+}
+
+impl From<Failed> for StreamFailure {
+    fn from(failed: Failed) -> Self {
+        Self { failed, retry_after: None }
+    }
+}
+
+impl From<Verdict> for StreamFailure {
+    fn from(verdict: Verdict) -> Self {
+        let (failed, retry_after) = match verdict {
+            Verdict::Refused(kind, code) | Verdict::OnceMore(kind, code) => {
+                (Failed::Refused(kind, code), None)
+            }
+            Verdict::Wait { at_least, code, .. } => (Failed::Busy(code), at_least),
+            Verdict::Retry { code } | Verdict::InDoubt { code } => (Failed::Unclear(code), None),
+            Verdict::Done => (unexpected(Effect::Read), None),
+        };
+        Self { failed, retry_after }
+    }
+}
+
 /// Exchange, as one service account sees it.
 pub(super) struct Client {
     pub(super) places: Places,
@@ -65,11 +112,13 @@ pub(super) struct Client {
     access: Access,
     impersonate_by: ImpersonateBy,
     spoken: Spoken,
-    standing: Standing,
+    standing: Arc<Standing>,
     patience: Duration,
     pub(super) paths: Paths,
     throttled: AtomicU64,
-    beginning: Semaphore,
+    beginning: ConcurrencyLimit,
+    /// For requests that were to find out whether a server knows us, and have no answer yet.
+    late: Semaphore,
 }
 
 /// What one sending came to.
@@ -81,19 +130,20 @@ enum Turn<T> {
 
 impl Client {
     pub(super) fn new(settings: &Settings) -> Result<Self, SettingsError> {
-        let limits = Limits::default();
+        let (limits, standing) = (Limits::default(), Arc::new(Standing::default()));
         Ok(Self {
-            places: Places::new(settings, limits.body_bytes_max)?,
-            gate: Gate::new(settings.per_room, settings.per_server),
+            places: Places::new(settings, limits.body_bytes_max, standing.clone())?,
+            gate: Gate::new(settings.per_room, settings.per_server, settings.first_byte_timeout),
             limits,
             access: settings.access,
             impersonate_by: settings.impersonate_by,
             spoken: Spoken::new(settings.version),
-            standing: Standing::default(),
+            standing,
             patience: settings.patience,
             paths: Paths::default(),
             throttled: AtomicU64::new(0),
-            beginning: Semaphore::new(BEGUN_AT_ONCE),
+            beginning: ConcurrencyLimit::new(BEGUN_AT_ONCE, BEGUN_WITHIN),
+            late: Semaphore::new(LATE_MAX),
         })
     }
 
@@ -118,32 +168,11 @@ impl Client {
         }
     }
 
-    /// Where this room's server is. Asks Autodiscover when that is not known, which may have to be told who we are: not for
-    /// each of a thousand rooms after it was refused for the first.
+    /// Where this room's server is. Asks Autodiscover when that is not known.
     pub(super) async fn find(&self, room: &RoomAddress) -> Result<Option<String>, Failed> {
-        let server = self.places.server(room.as_str());
-        let finding_out = self.standing.enter(&server).await;
-        let _finding_out = finding_out.map_err(|(kind, code)| Failed::Refused(kind, code))?;
         match self.places.of(room.as_str()).await {
             Ok(_) => Ok(self.places.url(room)),
-            Err(no_way) => Err(self.no_way(&server, no_way)),
-        }
-    }
-
-    /// What it means that a room's server was not found.
-    fn no_way(&self, server: &str, no_way: NoWay) -> Failed {
-        match no_way {
-            NoWay::Denied { kind, why, hosts } => {
-                // Of several reasons the report names one; to others this is the one that counts.
-                let refusal = match kind {
-                    Kind::Credentials => why.as_str(),
-                    _ => "Autodiscover: our credentials are not accepted",
-                };
-                self.standing.refused_by(server, Kind::Credentials, refusal, hosts);
-                Failed::Refused(kind, why)
-            }
-            NoWay::Refused(kind, why) => Failed::Refused(kind, why),
-            NoWay::Away(failure) => Failed::Unreachable(failure),
+            Err(no_way) => Err(no_way.into()),
         }
     }
 
@@ -234,7 +263,8 @@ impl Client {
         loop {
             let server = self.places.server(room);
             // Before the gate: whoever finds out must not wait for a place that is held by those who wait for it.
-            if finding_out.is_none() {
+            // Whoever looks for the server asks for leave when it has to say who we are.
+            if finding_out.is_none() && server != AUTODISCOVER {
                 finding_out = match timeout_at(until, self.standing.enter(&server)).await {
                     Ok(Ok(turn)) => turn,
                     Ok(Err((kind, code))) => return Err(Failed::Refused(kind, code)),
@@ -246,29 +276,44 @@ impl Client {
                 Err(_) => return Err(Failed::Busy(String::from("looking for the room's server"))),
                 Ok(Ok(transport)) => Ok(transport),
                 Ok(Err(NoWay::Away(failure))) => Err(failure),
-                Ok(Err(no_way)) => return Err(self.no_way(&server, no_way)),
+                Ok(Err(no_way)) => return Err(no_way.into()),
             };
             until = at_last.min(until + looked.elapsed());
             if found.is_ok() && self.places.server(room) != server {
                 finding_out = None;
                 continue; // found now: whether that one knows us is another question
             }
-            let Some(pass) = self.gate.enter(room, until).await else { return Err(last) };
-            if finding_out.is_none() && !self.standing.is_known(&server) {
+            let Some(mut pass) = self.gate.enter(room, until).await else { return Err(last) };
+            if finding_out.is_none() && server != AUTODISCOVER && !self.standing.is_known(&server) {
                 continue; // somebody was refused while this waited
             }
             let version = self.spoken.to(room);
             let turn = match found {
                 Ok(transport) => {
                     let letter = Letter::new(self.named(room), room, op, version, affinity);
-                    self.turn(&transport, &server, &letter, &read, trail).await
+                    let turn = self.turn(&transport, &server, &letter, &read, trail);
+                    // A mailbox that hangs must not keep the others from finding out whether the server knows us.
+                    let mut late = None;
+                    let give_way = || {
+                        late = self.late.try_acquire().ok();
+                        if late.is_some() {
+                            finding_out = None;
+                        }
+                    };
+                    within(FINDING_OUT, pass.during(turn), give_way).await
                 }
                 Err(failure) => Turn::NotSent(failure),
             };
             self.judge(&server, &turn, attempt);
+            if !matches!(
+                turn,
+                Turn::NotSent(_) | Turn::Verdict(Verdict::Retry { .. } | Verdict::InDoubt { .. })
+            ) {
+                pass.answered();
+            }
             drop(pass);
             // Who asks once more does so before anybody else asks at all.
-            if !matches!(turn, Turn::Verdict(Verdict::OnceMore(Kind::Credentials, _))) {
+            if !matches!(&turn, Turn::Verdict(Verdict::OnceMore(kind, _)) if kind.is_sign_in_refusal()) {
                 finding_out = None;
             }
             match turn {
@@ -299,7 +344,7 @@ impl Client {
                     return Err(Failed::Unclear(code));
                 }
                 Turn::Verdict(Verdict::OnceMore(kind, code))
-                    if attempt >= 1 || (kind == Kind::Credentials && !self.standing.may_pass(&server)) =>
+                    if attempt >= 1 || (kind.is_sign_in_refusal() && !self.standing.may_pass(&server)) =>
                 {
                     return Err(Failed::Refused(kind, code));
                 }
@@ -325,46 +370,45 @@ impl Client {
     }
 
     /// Asks what is answered without end, once, outside the gate: it does not count among the requests under way.
-    pub(super) async fn listen<O>(&self, affinity: &Affinity, op: &O) -> Result<Begun, Failed>
+    pub(super) async fn listen<O>(&self, affinity: &Affinity, op: &O) -> Result<Begun, StreamFailure>
+    where
+        O: Operation + Sync,
+    {
+        self.beginning.run(self.begin(affinity, op)).await
+    }
+
+    async fn begin<O>(&self, affinity: &Affinity, op: &O) -> Result<Begun, StreamFailure>
     where
         O: Operation + Sync,
     {
         let room = affinity.anchor().as_str();
-        let _turn = self.beginning.acquire().await;
         let server = self.places.server(room);
         if !self.standing.is_known(&server) {
-            return Err(Failed::Busy(String::from("signing in")));
+            return Err(Failed::Busy(String::from("signing in")).into());
         }
         let transport = match self.places.of(room).await {
             Ok(transport) => transport,
-            Err(no_way) => return Err(self.no_way(&server, no_way)),
+            Err(no_way) => return Err(Failed::from(no_way).into()),
         };
         let letter = Letter::new(self.named(room), room, op, self.spoken.to(room), Some(affinity));
         match transport.listen(&letter.post()).instrument(letter.span()).await {
             Ok(begun) => {
-                affinity.learn(&begun.headers);
+                affinity.learn(&begun.headers, SystemClock.now());
                 Ok(begun)
             }
             Err(Delivery::NotSent(Failure::SignIn { lasting: true, why, .. })) => {
                 self.standing.refused(&server, Kind::SignIn, &why);
-                Err(Failed::Refused(Kind::SignIn, why))
+                Err(Failed::Refused(Kind::SignIn, why).into())
             }
             Err(Delivery::NotSent(failure) | Delivery::MaybeSent(failure)) => {
-                Err(Failed::Unreachable(failure))
+                Err(Failed::Unreachable(failure).into())
             }
             Err(Delivery::Answered(answer)) => {
                 let decoded = decode(&answer.body, &self.limits);
                 if answer.status == 401 {
                     self.standing.doubt(&server); // whoever asks next finds out
                 }
-                Err(match classify(Effect::Read, &answer, &decoded) {
-                    Verdict::Refused(kind, code) | Verdict::OnceMore(kind, code) => {
-                        Failed::Refused(kind, code)
-                    }
-                    Verdict::Wait { code, .. } => Failed::Busy(code),
-                    Verdict::Retry { code } | Verdict::InDoubt { code } => Failed::Unclear(code),
-                    Verdict::Done => unexpected(Effect::Read),
-                })
+                Err(classify(Effect::Read, &answer, &decoded).into())
             }
         }
     }
@@ -372,12 +416,14 @@ impl Client {
     /// Remembers whether the server knew us.
     fn judge<T>(&self, server: &str, turn: &Turn<T>, attempt: u32) {
         match turn {
-            Turn::Verdict(Verdict::OnceMore(kind @ Kind::Credentials, code))
-                if attempt >= 1 || !self.standing.may_pass(server) =>
+            Turn::Verdict(Verdict::OnceMore(kind, code))
+                if kind.is_sign_in_refusal() && (attempt >= 1 || !self.standing.may_pass(server)) =>
             {
                 self.standing.refused(server, *kind, code);
             }
-            Turn::Verdict(Verdict::OnceMore(Kind::Credentials, _)) => self.standing.doubt(server),
+            Turn::Verdict(Verdict::OnceMore(kind, _)) if kind.is_sign_in_refusal() => {
+                self.standing.doubt(server)
+            }
             Turn::Verdict(Verdict::Refused(kind @ (Kind::Credentials | Kind::Account), code)) => {
                 self.standing.refused(server, *kind, code)
             }
@@ -418,7 +464,7 @@ impl Client {
                     self.standing.accepted(server, began, answer.said_who);
                 }
                 if let Some(affinity) = letter.affinity {
-                    affinity.learn(&answer.headers);
+                    affinity.learn(&answer.headers, SystemClock.now());
                 }
                 let decoded = decode(&answer.body, &self.limits);
                 match classify(effect, &answer, &decoded) {

@@ -10,6 +10,8 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 
 use super::login::Denied;
+use crate::clock::{Clock as _, SystemClock};
+use crate::http_field::retry_after;
 
 /// What became of one request.
 #[derive(Debug)]
@@ -50,10 +52,9 @@ impl HttpAnswer {
         lets_in(self.status, &self.headers)
     }
 
-    /// `Retry-After` in whole seconds (RFC 9110, 10.2.3). The date form is not used by IIS and counts as absent.
+    /// `Retry-After` as seconds or as a date, unlimited; the caller limits the wait.
     pub fn retry_after(&self) -> Option<Duration> {
-        let seconds = self.headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-        Some(Duration::from_secs(seconds))
+        retry_after(&self.headers, SystemClock.now())
     }
 
     /// Exchange's own name for the request, for its administrators' logs.
@@ -75,7 +76,13 @@ pub enum TlsTrouble {
     UnknownIssuer,
     /// The server wants a certificate of ours, or does not want this one.
     ClientCertificate,
-    /// Anything else: no common version or cipher, or no TLS at all.
+    /// The server's certificate is marked as a CA (`CaUsedAsEndEntity`).
+    CaCertificate,
+    /// Something else is wrong with the certificate.
+    BadCertificate,
+    /// The port speaks another protocol than TLS.
+    NotTls,
+    /// Anything else: no common version or cipher.
     Other,
 }
 
@@ -88,6 +95,11 @@ impl TlsTrouble {
             Self::WrongName => "the certificate is for another name",
             Self::UnknownIssuer => "the certificate's issuer is not trusted",
             Self::ClientCertificate => "the server does not accept our client certificate, or wants one",
+            Self::CaCertificate => {
+                "the server's certificate is marked as a certification authority's (CA:TRUE)"
+            }
+            Self::BadCertificate => "the certificate cannot be used",
+            Self::NotTls => "that port speaks no TLS, but something like plain HTTP",
             Self::Other => "TLS failed",
         }
     }
@@ -114,6 +126,8 @@ pub enum Failure {
     AnswerTimeout(Duration),
     /// The connection broke.
     Broken(String),
+    /// The answer to a plain `http` request is not HTTP.
+    NotHttp(String),
     /// The body is larger than this many bytes, as sent or inflated.
     TooLarge(usize),
     /// The body says it is gzip and is not.
@@ -155,6 +169,10 @@ impl fmt::Display for Failure {
             Self::FirstByteTimeout(after) => write!(f, "Exchange did not answer within {after:?}"),
             Self::AnswerTimeout(after) => write!(f, "Exchange's answer was not complete within {after:?}"),
             Self::Broken(why) => write!(f, "the connection to Exchange broke: {why}"),
+            Self::NotHttp(why) => write!(
+                f,
+                "that port speaks no plain HTTP; if it speaks TLS, the URL must begin with https: {why}"
+            ),
             Self::TooLarge(limit) => write!(f, "Exchange's answer is larger than {limit} bytes"),
             Self::Inflate => f.write_str("Exchange's answer is not the gzip it says it is"),
             Self::SignIn { why, .. } => f.write_str(why),

@@ -1,33 +1,33 @@
 //! The way to a server: TCP, through a proxy where there is one, then TLS. Hands over the open stream and the certificate that
 //! was shown on it; never says a word of HTTP to the server itself.
 
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
-use http::{HeaderValue, Uri};
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
-use tower_service::Service as _;
-use zeroize::Zeroizing;
 
 use super::delivery::{Failure, TlsTrouble};
-use super::settings::{Endpoint, Proxy, Settings, SettingsError};
+use super::settings::{Endpoint, Settings, SettingsError};
 use super::tls;
-use crate::peer::{chain, without_userinfo};
+use super::tunnel::Tunnel;
+use crate::happy_eyeballs::{ConnectError, addresses, connect};
+use crate::peer::chain;
 
 /// How we get to servers.
 pub(super) struct Dialer {
     tls: Option<tls::Meeting>,
-    proxy: Option<Tunnel<HttpConnector>>,
+    proxy: Option<Tunnel>,
     within: Duration,
 }
 
@@ -54,11 +54,22 @@ trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
+/// A stream, and the certificate that was shown on it.
+type Open = (Box<dyn Stream>, Option<Vec<u8>>);
+
+/// Why an address that accepted the TCP connection is of no use.
+enum HandshakeFailure {
+    /// The connection broke during the handshake; another address of the name may work.
+    AtThisAddress(Failure),
+    /// The server or the proxy refused; another address would as well.
+    Final(Failure),
+}
+
 impl Dialer {
     pub(super) fn new(settings: &Settings) -> Result<Self, SettingsError> {
         Ok(Self {
             tls: settings.speaks_tls().then(|| tls::meeting(settings)).transpose()?,
-            proxy: settings.proxy.as_ref().map(tunnel).transpose()?,
+            proxy: settings.proxy.as_ref().map(Tunnel::new).transpose()?,
             within: settings.connect_timeout,
         })
     }
@@ -80,48 +91,97 @@ impl Dialer {
         timeout(self.within, open).await.map_err(|_| Failure::ConnectTimeout(self.within))?
     }
 
-    async fn open(&self, to: &Endpoint, who: Who) -> Result<(Box<dyn Stream>, Option<Vec<u8>>), Failure> {
-        let tcp = self.reach(to).await?;
-        let _ = tcp.set_nodelay(true); // only a matter of speed
+    async fn open(&self, to: &Endpoint, who: Who) -> Result<Open, Failure> {
         if !to.tls {
+            // Requests without TLS go to this machine only, where no proxy is needed.
+            let found = addresses(&to.host, to.port).await.map_err(unconnected)?;
+            let (tcp, _) =
+                connect(&found).await.map_err(|error| unconnected(ConnectError::Connect(error)))?;
+            let _ = tcp.set_nodelay(true); // only a matter of speed
             return Ok((Box::new(tcp), None));
         }
         let tls = self.tls.as_ref().ok_or_else(|| Failure::Connect("TLS is not set up".to_owned()))?;
         let config = match who {
-            Who::Us => tls.named.clone(),
-            Who::Nobody => tls.nameless.clone(),
+            Who::Us => &tls.named,
+            Who::Nobody => &tls.nameless,
         };
-        let name =
-            ServerName::try_from(to.host.clone()).map_err(|error| Failure::Connect(error.to_string()))?;
-        let tls = TlsConnector::from(config).connect(name, tcp).await;
-        let tls = tls.map_err(|error| tls_failure(&error))?;
-        let shown = tls.get_ref().1.peer_certificates().and_then(|chain| Some(chain.first()?.to_vec()));
-        Ok((Box::new(tls), shown))
+        self.open_tls(to, config).await
     }
 
-    async fn reach(&self, to: &Endpoint) -> Result<TcpStream, Failure> {
-        match &self.proxy {
-            Some(proxy) if to.tls => {
-                let host = if to.host.contains(':') { format!("[{}]", to.host) } else { to.host.clone() };
-                let target: Uri = format!("https://{host}:{}", to.port)
-                    .parse()
-                    .map_err(|error: http::uri::InvalidUri| Failure::Connect(error.to_string()))?;
-                let through = proxy.clone().call(target).await;
-                through.map(TokioIo::into_inner).map_err(|error| Failure::Proxy(chain(&error)))
-            }
-            // What is said without TLS goes to this machine only, where no proxy is needed.
-            _ => {
-                let found = lookup_host((to.host.as_str(), to.port)).await;
-                let found: Vec<_> = found.map_err(|error| Failure::Resolve(error.to_string()))?.collect();
-                TcpStream::connect(&found[..]).await.map_err(|error| Failure::Connect(error.to_string()))
+    /// Each address that accepts the connection gets its share of the time for the TLS handshake, so that a dead back end does not
+    /// use up the time of the others.
+    async fn open_tls(&self, to: &Endpoint, config: &Arc<ClientConfig>) -> Result<Open, Failure> {
+        let until = Instant::now() + self.within;
+        let mut left = match &self.proxy {
+            Some(proxy) => addresses(&proxy.host, proxy.port).await.map_err(proxy_unconnected)?,
+            None => addresses(&to.host, to.port).await.map_err(unconnected)?,
+        };
+        loop {
+            let (tcp, address) = self.connect(&left).await?;
+            let _ = tcp.set_nodelay(true);
+            left.retain(|other| *other != address);
+            let all = u32::try_from(left.len() + 1).unwrap_or(u32::MAX);
+            let share = until.saturating_duration_since(Instant::now()) / all;
+            match timeout(share, self.secure(tcp, to, config.clone())).await {
+                Ok(Ok(open)) => return Ok(open),
+                Ok(Err(HandshakeFailure::AtThisAddress(_))) | Err(_) if !left.is_empty() => {}
+                Ok(Err(HandshakeFailure::AtThisAddress(failure) | HandshakeFailure::Final(failure))) => {
+                    return Err(failure);
+                }
+                Err(_) => return Err(Failure::ConnectTimeout(self.within)),
             }
         }
     }
+
+    async fn connect(&self, to: &VecDeque<SocketAddr>) -> Result<(TcpStream, SocketAddr), Failure> {
+        connect(to).await.map_err(|error| match &self.proxy {
+            Some(_) => proxy_unconnected(ConnectError::Connect(error)),
+            None => unconnected(ConnectError::Connect(error)),
+        })
+    }
+
+    /// Through the proxy, if there is one, then TLS.
+    async fn secure(
+        &self,
+        tcp: TcpStream,
+        to: &Endpoint,
+        config: Arc<ClientConfig>,
+    ) -> Result<Open, HandshakeFailure> {
+        let stream: Box<dyn Stream> = match &self.proxy {
+            Some(proxy) => {
+                Box::new(proxy.open(tcp, &to.host, to.port).await.map_err(HandshakeFailure::Final)?)
+            }
+            None => Box::new(tcp),
+        };
+        let name = ServerName::try_from(to.host.clone());
+        let name = name.map_err(|error| HandshakeFailure::Final(Failure::Connect(error.to_string())))?;
+        let tls = TlsConnector::from(config).connect(name, stream).await.map_err(|error| {
+            let is_word = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
+            let failure = tls_failure(&error);
+            if is_word { HandshakeFailure::Final(failure) } else { HandshakeFailure::AtThisAddress(failure) }
+        })?;
+        let shown = tls.get_ref().1.peer_certificates().and_then(|chain| Some(chain.first()?.to_vec()));
+        Ok((Box::new(tls), shown))
+    }
+}
+
+fn unconnected(why: ConnectError) -> Failure {
+    match why {
+        ConnectError::Resolve(error) => Failure::Resolve(error.to_string()),
+        ConnectError::Connect(error) => Failure::Connect(error.to_string()),
+    }
+}
+
+fn proxy_unconnected(why: ConnectError) -> Failure {
+    Failure::Proxy(match why {
+        ConnectError::Resolve(error) => format!("its name has no address: {error}"),
+        ConnectError::Connect(error) => format!("no connection to it: {error}"),
+    })
 }
 
 /// What is wrong with a handshake, told from rustls' own words.
-fn tls_failure(error: &std::io::Error) -> Failure {
-    use rustls::{AlertDescription as Alert, CertificateError as Bad, Error};
+fn tls_failure(error: &io::Error) -> Failure {
+    use rustls::{AlertDescription as Alert, CertificateError as Bad, Error, InvalidMessage};
     let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
     let trouble = match cause {
         Some(Error::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. })) => TlsTrouble::Expired,
@@ -132,24 +192,15 @@ fn tls_failure(error: &std::io::Error) -> Failure {
             TlsTrouble::WrongName
         }
         Some(Error::InvalidCertificate(Bad::UnknownIssuer)) => TlsTrouble::UnknownIssuer,
+        Some(Error::InvalidCertificate(_)) if error.to_string().contains("CaUsedAsEndEntity") => {
+            TlsTrouble::CaCertificate
+        }
+        Some(Error::InvalidCertificate(_)) => TlsTrouble::BadCertificate,
+        Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)) => TlsTrouble::NotTls,
         Some(Error::AlertReceived(
             Alert::CertificateRequired | Alert::BadCertificate | Alert::UnknownCA | Alert::CertificateUnknown,
         )) => TlsTrouble::ClientCertificate,
         _ => TlsTrouble::Other,
     };
     Failure::Tls(trouble, error.to_string())
-}
-
-fn tunnel(proxy: &Proxy) -> Result<Tunnel<HttpConnector>, SettingsError> {
-    let bad = || SettingsError::Proxy(without_userinfo(&proxy.url));
-    let uri: Uri = proxy.url.parse().map_err(|_| bad())?;
-    if uri.scheme_str() != Some("http") || uri.host().is_none_or(str::is_empty) || proxy.url.contains('@') {
-        return Err(bad());
-    }
-    let tunnel = Tunnel::new(uri, HttpConnector::new());
-    let Some((username, password)) = &proxy.login else { return Ok(tunnel) };
-    let pair = Zeroizing::new(format!("{username}:{}", password.expose()));
-    let text = Zeroizing::new(format!("Basic {}", BASE64_STANDARD.encode(pair.as_bytes())));
-    let header = HeaderValue::from_str(&text).map_err(|_| bad())?;
-    Ok(tunnel.with_auth(header))
 }

@@ -2,29 +2,32 @@
 //! lasts ("Notification subscriptions, mailbox events, and EWS in Exchange").
 //!
 //! Keeps subscriptions as long as the server knows them, and trusts no silence: a server that says nothing for twice its
-//! heartbeat is one that is gone. Never counts as a request under way: those that wait for answers are others.
+//! heartbeat is one that is gone. Never counts as a request under way: those that wait for answers are others. A mailbox that
+//! does not answer is neither waited for nor the one whose name the group's requests carry.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::affinity::Affinity;
 use super::calendar::another;
 use super::classify::{Kind, Verdict, by_code};
-use super::client::{Client, Failed};
+use super::client::{Client, Failed, StreamFailure};
 use super::messages::only;
 use super::transport::Begun;
 use crate::calendar::RoomAddress;
+use crate::concurrency::ConcurrencyLimit;
 use crate::engine::Trouble;
 use crate::ews::codec::{Body, Envelopes, Limits, decode};
 use crate::ews::op::{
     CONNECTION_MINUTES_MAX, Effect, GetStreamingEvents, Streamed, Subscribe, Unsubscribe, WellKnown,
 };
-use crate::ews::types::{ResponseClass, ResponseMessage};
+use crate::ews::types::{MessageXmlEntry, ResponseClass, ResponseMessage};
 use crate::live::{Ears, Heard};
 
 /// Subscribing at once, so that a group of two hundred does not take the places of those at the doors.
@@ -35,11 +38,15 @@ const ENVELOPE_BYTES_MAX: usize = 4 << 20;
 const CLOSED: &str = "Closed";
 
 /// How long one request for a subscription may take: a room that is throttled must not keep the others from being heard.
-const SUBSCRIBING: Duration = Duration::from_secs(20);
+const SUBSCRIBING: Duration = Duration::from_secs(10);
+/// One that takes longer than this keeps no other from being asked for.
+const SLOW_AFTER: Duration = Duration::from_secs(2);
+/// How long a room is looked for whose subscription says which back end the others are to go to …
+const ANCHORING: Duration = Duration::from_secs(30);
+/// … and how long each that is tried may take.
+const ANCHORING_EACH: Duration = Duration::from_secs(5);
 /// How long the server is told, in passing, what it may forget; it forgets by itself in half an hour.
 const FORGETTING: Duration = Duration::from_secs(10);
-/// A room whose subscription is lost so often while the others' live, lives elsewhere by now: the others are not to suffer.
-const LOST_MAX: u32 = 3;
 
 /// The subscriptions of a group of rooms, and what is told of them.
 pub(super) struct Subscriptions {
@@ -49,11 +56,13 @@ pub(super) struct Subscriptions {
     ids: HashMap<String, RoomAddress>,
     /// Those of which nothing is to be heard any more. The server may know them still, and grants a mailbox few.
     dropped: HashMap<String, RoomAddress>,
-    /// How often each room's was lost since the last stream that lasted.
-    losses: HashMap<RoomAddress, u32>,
+    /// The room in whose name the group's requests are made has left it.
+    is_adrift: bool,
     told: Option<Told>,
     /// Streams in a row that did not begin.
     failures: u32,
+    /// How long the server asked to be left alone at the last failure.
+    retry_after: Option<Duration>,
     silence: Duration,
 }
 
@@ -80,48 +89,75 @@ impl Subscriptions {
             rooms: group.to_vec(),
             ids: HashMap::new(),
             dropped: HashMap::new(),
-            losses: HashMap::new(),
+            is_adrift: false,
             told: None,
             failures: 0,
+            retry_after: None,
             silence,
         })
     }
 
     /// Subscribes to the rooms that have no subscription.
     async fn subscribe(&mut self) -> Vec<(RoomAddress, Failed)> {
-        let mut failures = Vec::new();
-        let mut missing = self.missing(&mut failures);
-        // The first answer says which back end the others are to go to.
-        if self.way.affinity.cookie().is_none() && !missing.is_empty() {
-            let first = missing.remove(0);
-            let answer = self.way.subscribe(&first).await;
-            self.keep((first, answer), &mut failures);
+        let (mut failures, mut missing) = (Vec::new(), self.missing());
+        if self.ids.is_empty() {
+            self.find_anchor(&mut missing, &mut failures).await;
         }
-        let way = self.way.clone();
-        let asked = missing.into_iter().map(move |room| {
-            let way = way.clone();
-            async move {
-                let answer = way.subscribe(&room).await;
+        if !self.ids.is_empty() {
+            let (way, limit) = (self.way.clone(), ConcurrencyLimit::new(SUBSCRIBING_AT_ONCE, SLOW_AFTER));
+            let asked = missing.drain(..).map(|room| async {
+                let answer = limit.run(way.subscribe(&room, SUBSCRIBING)).await;
                 (room, answer)
+            });
+            let mut answers: FuturesUnordered<_> = asked.collect();
+            // Each as it comes: what the server granted is given back, should this be dropped half-way.
+            while let Some(answer) = answers.next().await {
+                self.keep(answer, &mut failures);
             }
-        });
-        let mut answers = futures_util::stream::iter(asked).buffer_unordered(SUBSCRIBING_AT_ONCE);
-        // Each as it comes: what the server granted is given back, should this be dropped half-way.
-        while let Some(answer) = answers.next().await {
-            self.keep(answer, &mut failures);
         }
+        // Those that failed are asked last the next time.
+        let failed: HashSet<_> = failures.iter().map(|(room, _)| room).collect();
+        self.rooms.sort_by_key(|room| failed.contains(room));
         failures
     }
 
-    /// Rooms without a subscription, but for those that would only lose it again.
-    fn missing(&self, failures: &mut Vec<(RoomAddress, Failed)>) -> Vec<RoomAddress> {
+    /// Subscribes to one room: its answer says which back end the others are to go to, and its name is on the group's requests. A
+    /// mailbox that does not answer cannot be it, so with each round more are tried at once.
+    async fn find_anchor(
+        &mut self,
+        missing: &mut VecDeque<RoomAddress>,
+        failures: &mut Vec<(RoomAddress, Failed)>,
+    ) {
+        let (begun, mut at_once) = (Instant::now(), 1);
+        while self.ids.is_empty() && !missing.is_empty() && begun.elapsed() < ANCHORING {
+            let mut candidates: Vec<_> = missing.drain(..at_once.min(missing.len())).collect();
+            let asked = candidates.iter().cloned().map(|room| {
+                let way =
+                    Arc::new(Way { client: self.way.client.clone(), affinity: Affinity::new(room.clone()) });
+                async move {
+                    let answer = way.subscribe(&room, ANCHORING_EACH).await;
+                    (way, room, answer)
+                }
+            });
+            let mut answers: FuturesUnordered<_> = asked.collect();
+            while let Some((way, room, answer)) = answers.next().await {
+                candidates.retain(|other| *other != room);
+                let is_anchor = answer.is_ok();
+                self.keep((room, answer), failures);
+                if is_anchor {
+                    (self.way, self.is_adrift) = (way, false);
+                    break;
+                }
+            }
+            missing.extend(candidates);
+            at_once *= 4;
+        }
+    }
+
+    /// Rooms without a subscription.
+    fn missing(&self) -> VecDeque<RoomAddress> {
         let subscribed: HashSet<_> = self.ids.values().collect();
-        let missing = self.rooms.iter().filter(|room| !subscribed.contains(room));
-        let (gone, missing): (Vec<_>, Vec<_>) =
-            missing.cloned().partition(|room| self.losses.get(room).is_some_and(|lost| *lost >= LOST_MAX));
-        failures
-            .extend(gone.into_iter().map(|room| (room, broken("its subscription is lost again and again"))));
-        missing
+        self.rooms.iter().filter(|room| !subscribed.contains(room)).cloned().collect()
     }
 
     fn keep(
@@ -136,7 +172,7 @@ impl Subscriptions {
     }
 
     /// Begins the stream, and waits for its first word: a way that lets requests through and holds answers back is none.
-    async fn begin(&mut self) -> Result<(), Failed> {
+    async fn begin(&mut self) -> Result<(), StreamFailure> {
         let subscription_ids: Vec<_> = self.ids.keys().cloned().collect();
         let connection_minutes = CONNECTION_MINUTES_MAX;
         let get = GetStreamingEvents { subscription_ids: &subscription_ids, connection_minutes };
@@ -150,9 +186,9 @@ impl Subscriptions {
     }
 
     /// The next whole envelope that comes, read.
-    async fn next(&mut self) -> Result<Heard, Failed> {
+    async fn next(&mut self) -> Result<Heard, StreamFailure> {
         let silence = self.silence;
-        let Some(told) = &mut self.told else { return Err(broken("nobody listens")) };
+        let Some(told) = &mut self.told else { return Err(broken("nobody listens").into()) };
         if let Some(first) = told.first.take() {
             return Ok(first);
         }
@@ -165,12 +201,12 @@ impl Subscriptions {
             }
             match timeout_at(until, told.begun.more()).await {
                 Ok(Ok(Some(bytes))) => told.cut.push(&bytes),
-                Ok(Ok(None)) => return Err(broken("the stream ended without a word")),
-                Ok(Err(failure)) => return Err(Failed::Unreachable(failure)),
+                Ok(Ok(None)) => return Err(broken("the stream ended without a word").into()),
+                Ok(Err(failure)) => return Err(Failed::Unreachable(failure).into()),
                 Err(_) => {
                     // What it does not tell of now, it may not tell of later either.
                     self.leave();
-                    return Err(broken(&format!("the stream said nothing for {silence:?}")));
+                    return Err(broken(&format!("the stream said nothing for {silence:?}")).into());
                 }
             }
         }
@@ -201,8 +237,9 @@ impl Subscriptions {
     }
 
     /// It did not begin, or it ended: once that may be the way, twice it is the server or what it keeps.
-    fn failed(&mut self, failed: &Failed) {
+    fn failed(&mut self, StreamFailure { failed, retry_after }: &StreamFailure) {
         self.told = None;
+        self.retry_after = *retry_after;
         if matches!(failed, Failed::Busy(_)) {
             return; // there is no place for a stream now: what was granted is kept, and costs nothing
         }
@@ -220,7 +257,7 @@ impl Drop for Subscriptions {
 }
 
 impl Way {
-    async fn subscribe(&self, room: &RoomAddress) -> Result<String, Failed> {
+    async fn subscribe(&self, room: &RoomAddress, within: Duration) -> Result<String, Failed> {
         let subscribe = Subscribe { folder: self.client.folder(WellKnown::Calendar, room) };
         let read = |body: &Body<'_>| {
             let Body::Subscribe(messages) = body else { return Err(another(Effect::Read)) };
@@ -228,7 +265,7 @@ impl Way {
             id.map(std::borrow::Cow::into_owned).ok_or_else(|| another(Effect::Read))
         };
         let call = self.client.call_near(&self.affinity, room.as_str(), &subscribe, read);
-        timeout(SUBSCRIBING, call).await.unwrap_or_else(|_| Err(Failed::Busy("subscribing".to_owned())))
+        timeout(within, call).await.unwrap_or_else(|_| Err(Failed::Busy("subscribing".to_owned())))
     }
 
     async fn unsubscribe(&self, subscription_id: &str, room: &RoomAddress) -> Result<(), Failed> {
@@ -245,11 +282,13 @@ fn understand(
     body: &Body<'_>,
     ids: &mut HashMap<String, RoomAddress>,
     dropped: &mut HashMap<String, RoomAddress>,
-) -> Result<Heard, Failed> {
+) -> Result<Heard, StreamFailure> {
     let messages = match body {
         Body::GetStreamingEvents(messages) => messages,
-        Body::Fault(fault) => return Err(failed(fault.code().unwrap_or("fault without a code"))),
-        _ => return Err(broken("an answer to something else")),
+        Body::Fault(fault) => {
+            return Err(failed(fault.code().unwrap_or("fault without a code"), &fault.message_xml));
+        }
+        _ => return Err(broken("an answer to something else").into()),
     };
     let mut heard = Heard::default();
     for message in messages {
@@ -263,7 +302,7 @@ fn hear(
     ids: &mut HashMap<String, RoomAddress>,
     dropped: &mut HashMap<String, RoomAddress>,
     heard: &mut Heard,
-) -> Result<(), Failed> {
+) -> Result<(), StreamFailure> {
     let told = &message.payload;
     for notification in &told.notifications {
         if !notification.events.iter().any(|event| event.element != "StatusEvent") {
@@ -274,7 +313,7 @@ fn hear(
             (Some(room), _) => heard.changed.push(room.clone()),
             (None, true) => {} // that room is no longer vouched for
             // Something changed, and nobody can tell where: nothing is current until all was read again.
-            (None, false) => return Err(broken("it tells of a subscription that nobody asked for")),
+            (None, false) => return Err(broken("it tells of a subscription that nobody asked for").into()),
         }
     }
     let gone: Vec<_> = told.error_subscription_ids.iter().filter_map(|id| ids.remove_entry(&**id)).collect();
@@ -292,7 +331,7 @@ fn hear(
             dropped.extend(ids.drain());
         }
         _ if !lost.is_empty() => heard.lost.extend(lost),
-        _ => return Err(failed(&message.code.0)),
+        _ => return Err(failed(&message.code.0, &message.message_xml)),
     }
     Ok(())
 }
@@ -301,31 +340,31 @@ fn broken(why: &str) -> Failed {
     Failed::Unclear(why.to_owned())
 }
 
-fn failed(code: &str) -> Failed {
-    match by_code(Effect::Read, code, &[]) {
-        Verdict::Refused(kind, code) | Verdict::OnceMore(kind, code) => Failed::Refused(kind, code),
-        Verdict::Wait { code, .. } => Failed::Busy(code),
-        Verdict::Retry { code } | Verdict::InDoubt { code } => Failed::Unclear(code),
-        Verdict::Done => broken("an error without a code"),
+fn failed(code: &str, details: &[MessageXmlEntry<'_>]) -> StreamFailure {
+    match by_code(Effect::Read, code, details) {
+        Verdict::Done => broken("an error without a code").into(),
+        verdict => verdict.into(),
     }
 }
 
 #[async_trait]
 impl Ears for Subscriptions {
     async fn open(&mut self) -> Result<Vec<(RoomAddress, Trouble)>, Trouble> {
-        self.told = None;
+        (self.told, self.retry_after) = (None, None);
+        if self.is_adrift {
+            self.leave();
+        }
         self.forget();
         let mut deaf = self.subscribe().await;
         if self.ids.is_empty() {
-            // Whatever was lost before, next time all are asked for again, of whichever server answers then.
-            self.losses.clear();
+            // The next time, whichever server answers then.
             self.leave();
             let first = deaf.pop().map(|(_, failed)| failed);
             return Err(first.unwrap_or_else(|| broken("no room to listen to")).into());
         }
-        if let Err(failed) = self.begin().await {
-            self.failed(&failed);
-            return Err(failed.into());
+        if let Err(failure) = self.begin().await {
+            self.failed(&failure);
+            return Err(failure.failed.into());
         }
         self.failures = 0;
         Ok(deaf.into_iter().map(|(room, failed)| (room, failed.into())).collect())
@@ -335,19 +374,31 @@ impl Ears for Subscriptions {
         match self.next().await {
             Ok(heard) => {
                 if !heard.lost.is_empty() && self.ids.is_empty() {
-                    self.leave(); // it lost all of them: no fault of a room's, and perhaps it is another server by now
-                } else {
-                    heard.lost.iter().for_each(|room| *self.losses.entry(room.clone()).or_default() += 1);
-                }
-                if heard.closed {
-                    self.losses.clear();
+                    self.leave(); // it lost all of them: perhaps it is another server by now
                 }
                 Ok(heard)
             }
-            Err(failed) => {
-                self.failed(&failed);
-                Err(failed.into())
+            Err(failure) => {
+                self.failed(&failure);
+                Err(failure.failed.into())
             }
         }
+    }
+
+    fn add(&mut self, room: &RoomAddress) {
+        if !self.rooms.contains(room) {
+            self.rooms.push(room.clone());
+        }
+    }
+
+    fn remove(&mut self, room: &RoomAddress) {
+        self.rooms.retain(|other| other != room);
+        let gone: Vec<_> = self.ids.extract_if(|_, of| of == room).collect();
+        self.dropped.extend(gone);
+        self.is_adrift |= self.way.affinity.anchor() == room;
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 }

@@ -1,8 +1,11 @@
 //! Exchange as something to be followed: which rooms can share a connection, and what changed since the last time.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::calendar::{Exchange, another};
 use super::classify::Kind;
@@ -11,15 +14,38 @@ use super::ears::Subscriptions;
 use super::messages::only;
 use super::sites::Sites;
 use crate::calendar::RoomAddress;
+use crate::concurrency::ConcurrencyLimit;
 use crate::engine::Trouble;
 use crate::ews::codec::Body;
-use crate::ews::op::{CHANGES_MAX, Effect, SyncFolderItems, WellKnown};
-use crate::live::{Ears, Feed, SyncState, Synced};
+use crate::ews::op::{CHANGES_MAX, Effect, SUBSCRIPTIONS_MAX, SyncFolderItems, WellKnown};
+use crate::live::{Ears, Feed, RoomGroup, SyncState, Synced};
 
 /// Pages of changes read at once: a calendar of half a million items.
 const PAGES_MAX: usize = 1_000;
+/// Rooms whose server is looked for at once, as long as that goes quickly.
+const FOUND_AT_ONCE: usize = 8;
+/// One that takes longer than this keeps no other from being looked for.
+const SLOW_AFTER: Duration = Duration::from_secs(2);
+/// Rooms whose server is not found within this time are grouped later.
+const GROUPING: Duration = Duration::from_secs(20);
+/// Rooms that are asked so that the server knows us …
+const LOOKED_IN_MAX: usize = 3;
+/// … each for so long.
+const LOOKING_IN: Duration = Duration::from_secs(5);
 
 impl Exchange {
+    /// Groups the rooms of one server.
+    async fn group(&self, ews: String, rooms: Vec<RoomAddress>) -> Vec<RoomGroup> {
+        // Autodiscover is told who we are only after EWS knows us: a wrong password is found out by one question. A mailbox that
+        // does not answer proves nothing.
+        for room in rooms.iter().take(LOOKED_IN_MAX) {
+            if self.client.is_known(&ews) || timeout(LOOKING_IN, self.look_in(room)).await.is_ok() {
+                break;
+            }
+        }
+        self.groups.of(&self.client, &ews, rooms).await
+    }
+
     /// One page of what changed; where the next begins, and whether there is one.
     async fn page_of_changes(
         &self,
@@ -45,24 +71,21 @@ impl Exchange {
 
 #[async_trait]
 impl Feed for Exchange {
-    async fn groups(&self, rooms: &[RoomAddress]) -> Vec<Vec<RoomAddress>> {
+    async fn groups(&self, rooms: &[RoomAddress]) -> Vec<RoomGroup> {
+        let (limit, until) = (ConcurrencyLimit::new(FOUND_AT_ONCE, SLOW_AFTER), Instant::now() + GROUPING);
+        let finding = rooms.iter().map(|room| limit.run(timeout_at(until, self.find(room))));
         let mut servers: BTreeMap<String, Vec<RoomAddress>> = BTreeMap::new();
-        for room in rooms {
-            if let Ok(Some(url)) = self.find(room).await {
+        for (room, found) in rooms.iter().zip(join_all(finding).await) {
+            if let Ok(Ok(Some(url))) = found {
                 servers.entry(url).or_default().push(room.clone());
             }
         }
-        let mut groups = Vec::new();
-        for (ews, rooms) in servers {
-            // Autodiscover is told who we are only after EWS knows us: a wrong password is found out by one question.
-            if !self.client.is_known(&ews)
-                && let Some(room) = rooms.first()
-            {
-                let _ = self.look_in(room).await;
-            }
-            groups.extend(self.groups.of(&self.client, &ews, rooms).await);
-        }
-        groups
+        let groups = join_all(servers.into_iter().map(|(ews, rooms)| self.group(ews, rooms))).await;
+        groups.into_iter().flatten().collect()
+    }
+
+    fn group_rooms_max(&self) -> usize {
+        SUBSCRIPTIONS_MAX
     }
 
     fn ears(&self, group: &[RoomAddress]) -> Option<Box<dyn Ears>> {
@@ -95,15 +118,19 @@ impl Feed for Exchange {
 
 #[async_trait]
 impl Feed for Sites {
-    async fn groups(&self, rooms: &[RoomAddress]) -> Vec<Vec<RoomAddress>> {
-        let mut groups = Vec::new();
-        for exchange in self.all() {
+    async fn groups(&self, rooms: &[RoomAddress]) -> Vec<RoomGroup> {
+        let of = async |(number, exchange): (usize, &Exchange)| {
             let lives_here =
                 |room: &&RoomAddress| self.of(room).is_ok_and(|home| std::ptr::eq(home, exchange));
             let here: Vec<_> = rooms.iter().filter(lives_here).cloned().collect();
-            groups.extend(exchange.groups(&here).await);
-        }
-        groups
+            let groups = exchange.groups(&here).await;
+            groups.into_iter().map(move |group| RoomGroup { key: format!("{number} {}", group.key), ..group })
+        };
+        join_all(self.all().enumerate().map(of)).await.into_iter().flatten().collect()
+    }
+
+    fn group_rooms_max(&self) -> usize {
+        SUBSCRIPTIONS_MAX
     }
 
     fn ears(&self, group: &[RoomAddress]) -> Option<Box<dyn Ears>> {

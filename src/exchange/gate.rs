@@ -2,15 +2,19 @@
 //!
 //! Under impersonation Exchange keeps a budget per service account *and* room, so what it throttles is that pair: one
 //! room is parked and all others go on. A limit on the whole server stands above; it halves when the server says that
-//! there are too many connections and grows back by one after a run of answers.
+//! there are too many connections and grows back by one after a run of answers. A request that is not answered in time
+//! gives its place at the server up, and until that room's requests are answered in time again they share a few places: mailboxes
+//! that hang (a database that is down) must not take the places of all others.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::concurrency::within;
 
 /// Answers in a row before the limit grows by one.
 const REGROW_AFTER: usize = 20;
@@ -22,10 +26,19 @@ const BACK_OFF_FIRST: Duration = Duration::from_secs(1);
 const BACK_OFF_LEAST: Duration = Duration::from_millis(250);
 /// Rooms remembered before those that nobody waits for are forgotten: more than any building has, a few MB.
 const ROOMS_KEPT: usize = 20_000;
+/// A request without an answer for so long is for a mailbox that hangs, or to a server that is overloaded …
+const LATE_AFTER_MAX: Duration = Duration::from_secs(3);
+/// … so no more than this many times the places there are go on without one.
+const LATE_FACTOR: usize = 4;
+/// The part of the places that rooms share whose last request was late.
+const HANGING_PART: usize = 4;
 
 pub(super) struct Gate {
     per_room: usize,
+    late_after: Duration,
     server: Arc<Semaphore>,
+    /// For rooms whose last request was late.
+    hanging: Arc<Semaphore>,
     limit: Arc<Mutex<Limit>>,
     rooms: Mutex<HashMap<String, Arc<Room>>>,
     waiting: AtomicUsize,
@@ -38,11 +51,15 @@ struct Waits<'a>(&'a AtomicUsize);
 struct Room {
     requests: Arc<Semaphore>,
     parked: Mutex<Option<Instant>>,
+    /// Its last request was late.
+    hangs: AtomicBool,
 }
 
 struct Limit {
     now: usize,
     max: usize,
+    /// Requests under way that gave their place up.
+    late: usize,
     /// Permits that are out and shall not come back.
     debt: usize,
     in_a_row: usize,
@@ -51,18 +68,26 @@ struct Limit {
 /// Leave to send one request. Given back when dropped.
 pub(super) struct Pass {
     server: Option<OwnedSemaphorePermit>,
+    /// A place among those for rooms that hang.
+    hanging: Option<OwnedSemaphorePermit>,
+    is_late: bool,
+    is_answered: bool,
+    late_after: Duration,
     limit: Arc<Mutex<Limit>>,
     _request: OwnedSemaphorePermit,
-    _room: Arc<Room>,
+    room: Arc<Room>,
 }
 
 impl Gate {
-    pub(super) fn new(per_room: usize, per_server: usize) -> Self {
+    /// `timeout` is how long an answer is waited for at all.
+    pub(super) fn new(per_room: usize, per_server: usize, timeout: Duration) -> Self {
         let max = per_server.max(1);
         Self {
             per_room: per_room.max(1),
+            late_after: LATE_AFTER_MAX.min(timeout / 2),
+            hanging: Arc::new(Semaphore::new((max / HANGING_PART).max(1))),
             server: Arc::new(Semaphore::new(max)),
-            limit: Arc::new(Mutex::new(Limit { now: max, max, debt: 0, in_a_row: 0 })),
+            limit: Arc::new(Mutex::new(Limit { now: max, max, late: 0, debt: 0, in_a_row: 0 })),
             rooms: Mutex::default(),
             waiting: AtomicUsize::new(0),
         }
@@ -77,8 +102,7 @@ impl Gate {
     pub(super) async fn enter(&self, room: &str, until: Instant) -> Option<Pass> {
         let _waits = Waits::new(&self.waiting);
         let place = self.room(room);
-        let request =
-            tokio::time::timeout_at(until, place.requests.clone().acquire_owned()).await.ok()?.ok()?;
+        let request = timeout_at(until, place.requests.clone().acquire_owned()).await.ok()?.ok()?;
         loop {
             if Instant::now() >= until {
                 return None;
@@ -89,11 +113,22 @@ impl Gate {
                 }
                 sleep_until(parked).await;
             }
-            let server =
-                tokio::time::timeout_at(until, self.server.clone().acquire_owned()).await.ok()?.ok()?;
+            let hanging = match place.hangs.load(Ordering::Relaxed) {
+                true => Some(timeout_at(until, self.hanging.clone().acquire_owned()).await.ok()?.ok()?),
+                false => None,
+            };
+            let server = timeout_at(until, self.server.clone().acquire_owned()).await.ok()?.ok()?;
             if place.parked_until().is_none() {
-                let limit = self.limit.clone();
-                return Some(Pass { server: Some(server), limit, _request: request, _room: place });
+                return Some(Pass {
+                    server: Some(server),
+                    hanging,
+                    is_late: false,
+                    is_answered: false,
+                    late_after: self.late_after,
+                    limit: self.limit.clone(),
+                    _request: request,
+                    room: place,
+                });
             }
         }
     }
@@ -138,8 +173,11 @@ impl Gate {
         if rooms.len() >= ROOMS_KEPT {
             rooms.retain(|_, room| Arc::strong_count(room) > 1 || room.parked_until().is_some());
         }
-        let new =
-            Arc::new(Room { requests: Arc::new(Semaphore::new(self.per_room)), parked: Mutex::new(None) });
+        let new = Arc::new(Room {
+            requests: Arc::new(Semaphore::new(self.per_room)),
+            parked: Mutex::new(None),
+            hangs: AtomicBool::new(false),
+        });
         rooms.insert(room.to_owned(), new.clone());
         new
     }
@@ -164,13 +202,46 @@ impl Room {
     }
 }
 
+impl Pass {
+    /// Waits for the answer. One that is late is waited for outside the limit on the whole server; the limit of the room holds.
+    pub(super) async fn during<T>(&mut self, answer: impl Future<Output = T>) -> T {
+        within(self.late_after, answer, || self.give_way()).await
+    }
+
+    /// The server answered, if late.
+    pub(super) fn answered(&mut self) {
+        self.is_answered = true;
+    }
+
+    fn give_way(&mut self) {
+        self.is_late = true;
+        let mut limit = lock(&self.limit);
+        if self.hanging.is_none()
+            && limit.late < limit.max.saturating_mul(LATE_FACTOR)
+            && let Some(permit) = self.server.take()
+        {
+            limit.late += 1;
+            limit.give_back(permit);
+        }
+    }
+}
+
+impl Limit {
+    fn give_back(&mut self, permit: OwnedSemaphorePermit) {
+        if self.debt > 0 {
+            self.debt -= 1;
+            permit.forget();
+        }
+    }
+}
+
 impl Drop for Pass {
     fn drop(&mut self) {
-        let Some(permit) = self.server.take() else { return };
+        self.room.hangs.store(self.is_late && !self.is_answered, Ordering::Relaxed);
         let mut limit = lock(&self.limit);
-        if limit.debt > 0 {
-            limit.debt -= 1;
-            permit.forget();
+        match self.server.take() {
+            Some(permit) => limit.give_back(permit),
+            None => limit.late -= 1,
         }
     }
 }
@@ -193,6 +264,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
 
+    const TIMEOUT: Duration = Duration::from_secs(60);
+    const LATE_AFTER: Duration = LATE_AFTER_MAX;
     const ROOM: &str = "r@example.com";
     const OTHER: &str = "o@example.com";
 
@@ -211,8 +284,39 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn rooms_that_hang_give_their_places_to_others_up_to_a_limit() {
+        let gate = Gate::new(2, 2, TIMEOUT);
+        let begun = Instant::now();
+        let hang = |room: usize| {
+            let gate = &gate;
+            async move {
+                let mut pass = gate.enter(&format!("{room}@example.com"), in_seconds(60)).await.unwrap();
+                pass.during(std::future::pending::<()>()).await;
+            }
+        };
+        let prompt = async {
+            sleep_until(in_seconds(1)).await;
+            assert!(gate.enter(ROOM, in_seconds(60)).await.is_some());
+            let waited = begun.elapsed();
+            sleep_until(begun + Duration::from_secs(30)).await;
+            assert_eq!(lock(&gate.limit).late, 8, "the ninth keeps its place");
+            assert!(gate.enter(ROOM, in_seconds(1)).await.is_some());
+            waited
+        };
+        let waited = {
+            let hanging = futures_util::future::join_all((0..9).map(hang));
+            tokio::select! {
+                _ = hanging => unreachable!("they hang"),
+                waited = prompt => waited,
+            }
+        };
+        assert!(waited <= 5 * LATE_AFTER, "{waited:?}");
+        assert_eq!((lock(&gate.limit).late, gate.server.available_permits()), (0, 2), "all came back");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn one_room_is_parked_and_the_others_go_on() {
-        let gate = Gate::new(2, 4);
+        let gate = Gate::new(2, 4, TIMEOUT);
         gate.park(ROOM, Duration::from_secs(30));
         let begun = Instant::now();
         assert!(gate.enter(OTHER, in_seconds(1)).await.is_some());
@@ -224,7 +328,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_room_has_its_limit() {
-        let gate = Gate::new(2, 4);
+        let gate = Gate::new(2, 4, TIMEOUT);
         let (_one, two) = (gate.enter(ROOM, in_seconds(1)).await, gate.enter(ROOM, in_seconds(1)).await);
         let one_waits = async {
             tokio::task::yield_now().await;
@@ -239,7 +343,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn idle_rooms_are_forgotten_and_no_others() {
-        let gate = Gate::new(1, 4);
+        let gate = Gate::new(1, 4, TIMEOUT);
         let _pass = gate.enter(ROOM, in_seconds(1)).await.unwrap();
         gate.park(OTHER, Duration::from_secs(30));
         for number in 0..2 * ROOMS_KEPT {
@@ -252,7 +356,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_server_limit_halves_and_grows_back() {
-        let gate = Gate::new(8, 4);
+        let gate = Gate::new(8, 4, TIMEOUT);
         let mut out = Vec::new();
         for _ in 0..4 {
             out.push(gate.enter(ROOM, in_seconds(1)).await.unwrap());

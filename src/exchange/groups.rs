@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::autodiscover::grouping::{ADDRESSES_MAX, Silence, question, read};
 use super::client::Client;
 use crate::calendar::RoomAddress;
-use crate::ews::op::SUBSCRIPTIONS_MAX;
+use crate::live::RoomGroup;
 
 /// Servers of which it is remembered that they do not say; more are forgotten, and asked again.
 const MUTE_MAX: usize = 64;
@@ -19,13 +19,8 @@ pub(super) struct Groups {
 }
 
 impl Groups {
-    /// Puts rooms of one server into groups, each in the order of the addresses, and no larger than one request may name.
-    pub(super) async fn of(
-        &self,
-        client: &Client,
-        ews: &str,
-        mut rooms: Vec<RoomAddress>,
-    ) -> Vec<Vec<RoomAddress>> {
+    /// Puts rooms of one server into groups, each in the order of the addresses.
+    pub(super) async fn of(&self, client: &Client, ews: &str, mut rooms: Vec<RoomAddress>) -> Vec<RoomGroup> {
         rooms.sort(); // the first of a group is the one that its requests are anchored at
         let mut groups: BTreeMap<Option<String>, Vec<RoomAddress>> = BTreeMap::new();
         let mut says = true;
@@ -37,7 +32,11 @@ impl Groups {
                 groups.entry(group).or_default().push(room.clone());
             }
         }
-        groups.values().flat_map(|rooms| rooms.chunks(SUBSCRIPTIONS_MAX)).map(<[_]>::to_vec).collect()
+        let group = |(said, rooms): (Option<String>, _)| {
+            let key = said.map_or_else(|| ews.to_owned(), |said| format!("{ews} {said}"));
+            RoomGroup { key, rooms }
+        };
+        groups.into_iter().map(group).collect()
     }
 
     /// What is said of each of the rooms, if there is an answer.

@@ -1,24 +1,30 @@
 //! A first meeting with a server, before anybody signs in: is it there, who does it say it is, which ways of signing in does it
-//! offer, what time is it there. Asks once, says nothing of us, and judges nothing.
+//! offer, what time is it there. Says nothing of us, and judges nothing.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use http::{HeaderMap, Method, Request, header};
-use http_body_util::Full;
+use http::{HeaderMap, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Full, Limited};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use x509_cert::der::Decode as _;
 
+use super::classify::speaks_tls;
 use super::delivery::{Failure, TlsTrouble};
 use super::dial::{Dialer, Line, Who};
 use super::settings::{Endpoint, Settings};
 use super::transport::USER_AGENT;
+use crate::clock::{Clock as _, SystemClock};
+use crate::http_field::{challenges, date};
 use crate::peer::chain;
 
-/// How much of a challenge is kept: the scheme's name.
+/// How many offered schemes are kept.
 const SCHEMES_MAX: usize = 8;
+
+/// How much of an error page is read.
+const PAGE_BYTES_MAX: usize = 64 << 10;
 
 /// How long after a lost answer the connection may take to say how it ended.
 const END_WITHIN: Duration = Duration::from_secs(1);
@@ -36,6 +42,10 @@ pub struct Meeting {
     pub offers: Vec<String>,
     /// What time it is there.
     pub time: Option<DateTime<Utc>>,
+    /// The server refused GET, and accepted POST.
+    pub answers_post: bool,
+    /// The server reports that a plain HTTP request reached its TLS port.
+    pub is_tls_port: bool,
 }
 
 /// What a certificate says of itself.
@@ -57,28 +67,59 @@ pub async fn meet(settings: &Settings, url: &str) -> Result<Meeting, Failure> {
     let bad = |error: super::settings::SettingsError| Failure::Connect(error.to_string());
     let endpoint = Endpoint::parse(url).map_err(bad)?;
     let dialer = Dialer::new(settings).map_err(bad)?;
-    let Line { mut sender, certificate, end } = dialer.dial::<Full<Bytes>>(&endpoint, Who::Us).await?;
+    let within = settings.first_byte_timeout;
+    let meeting = ask(&dialer, &endpoint, Method::GET, within).await?;
+    if !refuses_method(meeting.status) {
+        return Ok(meeting);
+    }
+    // A reverse proxy may let only POST through, the one method of EWS.
+    let posted = ask(&dialer, &endpoint, Method::POST, within).await.ok();
+    let posted = posted.filter(|posted| !refuses_method(posted.status));
+    Ok(posted.map_or(meeting, |posted| Meeting { answers_post: true, ..posted }))
+}
+
+fn refuses_method(status: u16) -> bool {
+    matches!(status, 404 | 405 | 501)
+}
+
+async fn ask(
+    dialer: &Dialer,
+    endpoint: &Endpoint,
+    method: Method,
+    within: Duration,
+) -> Result<Meeting, Failure> {
+    let Line { mut sender, certificate, end } = dialer.dial::<Full<Bytes>>(endpoint, Who::Us).await?;
     let request = Request::builder()
-        .method(Method::GET)
+        .method(method)
         .uri(&endpoint.target)
         .header(header::HOST, &endpoint.authority)
         .header(header::USER_AGENT, USER_AGENT)
+        .header(header::CONTENT_TYPE, "text/xml; charset=utf-8")
         .body(Full::default())
         .map_err(|error| Failure::Connect(error.to_string()))?;
-    let within = settings.first_byte_timeout;
     let answer = timeout(within, sender.send_request(request)).await;
     let answer = match answer.map_err(|_| Failure::FirstByteTimeout(within))? {
         Ok(answer) => answer,
+        Err(error) if error.is_parse() && !endpoint.tls => return Err(Failure::NotHttp(chain(&error))),
         Err(error) => return Err(unanswered(&error, end).await),
     };
-    let headers = answer.headers();
+    let (head, body) = answer.into_parts();
+    let headers = &head.headers;
+    let names = challenges(headers, &header::WWW_AUTHENTICATE);
+    let names = names.iter().filter_map(|challenge| challenge.split_whitespace().next());
+    let now = SystemClock.now();
     Ok(Meeting {
         certificate: certificate.as_deref().and_then(read),
-        status: answer.status().as_u16(),
-        is_html: text(headers, header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("text/html")),
-        offers: offers(headers),
-        time: text(headers, header::DATE)
-            .and_then(|date| Some(DateTime::parse_from_rfc2822(date).ok()?.with_timezone(&Utc))),
+        status: head.status.as_u16(),
+        is_html: text(headers, header::CONTENT_TYPE)
+            .is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/html")),
+        offers: names.take(SCHEMES_MAX).map(|name| name.chars().take(20).collect()).collect(),
+        time: text(headers, header::DATE).and_then(|text| date(text, now)),
+        answers_post: false,
+        is_tls_port: !endpoint.tls && head.status == StatusCode::BAD_REQUEST && {
+            let body = timeout(within, Limited::new(body, PAGE_BYTES_MAX).collect()).await;
+            body.is_ok_and(|page| page.is_ok_and(|page| speaks_tls(&page.to_bytes())))
+        },
     })
 }
 
@@ -96,13 +137,6 @@ async fn unanswered(error: &hyper::Error, end: JoinHandle<Option<String>>) -> Fa
 
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
-}
-
-fn offers(headers: &HeaderMap) -> Vec<String> {
-    let all =
-        headers.get_all(header::WWW_AUTHENTICATE).iter().filter_map(|challenge| challenge.to_str().ok());
-    let names = all.filter_map(|challenge| challenge.split_whitespace().next());
-    names.take(SCHEMES_MAX).map(|name| name.chars().take(20).collect()).collect()
 }
 
 fn read(der: &[u8]) -> Option<Certificate> {

@@ -7,7 +7,9 @@ use chrono::{DateTime, Utc};
 use super::calendar::Exchange;
 use crate::action::{Fault, Seen, Step};
 use crate::calendar::{Event, EventId, RoomAddress, RoomPattern, Series, Window};
-use crate::engine::{Busy, Calendar, Capabilities, Directory, Number, Reply, Trouble, Written};
+use crate::engine::{
+    AddressLookup, Busy, Calendar, Capabilities, Directory, Number, Reply, Trouble, Written,
+};
 
 /// All configured Exchanges.
 #[derive(Default)]
@@ -123,6 +125,14 @@ impl Calendar for Sites {
 
     async fn find_person(&self, room: &RoomAddress, address: &str) -> Result<Directory, Trouble> {
         self.of(room)?.find_person(room, address).await
+    }
+
+    async fn resolve_organizer(&self, room: &RoomAddress, event: &Event) -> Result<Option<String>, Trouble> {
+        self.of(room)?.resolve_organizer(room, event).await
+    }
+
+    async fn resolve_address(&self, room: &RoomAddress, address: &str) -> Result<AddressLookup, Trouble> {
+        self.of(room)?.resolve_address(room, address).await
     }
 
     fn numbers(&self) -> Vec<Number> {

@@ -4,8 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustls::ClientConfig;
-use rustls::pki_types::PrivateKeyDer;
-use rustls::pki_types::pem::PemObject as _;
 
 use super::settings::{ClientCertificate, Settings, SettingsError};
 use crate::peer::{self, Identity};
@@ -37,8 +35,8 @@ pub(super) fn meeting(settings: &Settings) -> Result<Meeting, SettingsError> {
 fn identity(files: &ClientCertificate) -> Result<Identity, String> {
     let chain = peer::certificates(&files.certificate);
     let chain = chain.map_err(|why| format!("{}: {why}", files.certificate.display()))?;
-    let key = PrivateKeyDer::from_pem_file(&files.key);
-    Ok(Identity { chain, key: key.map_err(|error| format!("{}: {error}", files.key.display()))? })
+    let key = peer::private_key(&files.key).map_err(|why| format!("{}: {why}", files.key.display()))?;
+    Ok(Identity { chain, key })
 }
 
 #[cfg(test)]

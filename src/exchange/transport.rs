@@ -22,14 +22,18 @@ use super::delivery::{Delivery, Failure, HttpAnswer, lets_in};
 use super::dial::{Dialer, Who};
 use super::login::{Credential, Dialogue, Leg, Next};
 use super::settings::{Endpoint, Settings, SettingsError};
+use crate::http_field::{challenges, has_word};
 use crate::peer::chain;
 
 /// How many legs one request may take on one connection; NTLM needs two, after a forgotten sign-in three.
 pub(super) const LEGS_MAX: usize = 4;
 /// How many new connections one request may take: a second one when the first one's sign-in was refused.
 const FRESH_MAX: usize = 2;
-/// IIS closes idle connections after 120 s; older ones are not worth the risk of meeting that moment.
-const IDLE_MAX: Duration = Duration::from_secs(60);
+/// How long an idle connection is kept, unless the server names less. IIS closes idle connections after 120 s, load balancers
+/// after 60 s, and a write that races with the close is in doubt.
+const IDLE_MAX: Duration = Duration::from_secs(50);
+/// Margin before the server's own idle timeout, for the time that a request is under way.
+const IDLE_MARGIN: Duration = Duration::from_secs(1);
 /// Names us in Exchange's logs.
 pub(super) const USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("adjourn/", env!("CARGO_PKG_VERSION")));
@@ -41,7 +45,13 @@ pub(super) struct Transport {
     credential: Box<dyn Credential>,
     deadlines: Deadlines,
     body_bytes_max: usize,
-    idle: Mutex<Vec<(Connection, Instant)>>,
+    idle: Mutex<Vec<Idle>>,
+}
+
+/// An idle connection, and until when it may be used.
+struct Idle {
+    connection: Connection,
+    until: Instant,
 }
 
 /// A connection, and what has been said of us on it.
@@ -201,7 +211,9 @@ impl Transport {
                 self.keep(connection, &answer);
                 return Sent::Used(Delivery::Answered(answer));
             }
-            match connection.dialogue.challenged(&challenges(&answer.headers)).await {
+            let challenges = challenges(&answer.headers, &header::WWW_AUTHENTICATE);
+            let challenges: Vec<&str> = challenges.iter().map(String::as_str).collect();
+            match connection.dialogue.challenged(&challenges).await {
                 Err(failure) => return Sent::Used(Delivery::NotSent(failure)),
                 Ok(Next::Again(next)) => leg = next,
                 Ok(Next::Afresh) => return Sent::Afresh,
@@ -229,10 +241,16 @@ impl Transport {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(mut failed)) => {
                 let untouched = failed.take_message().is_some();
-                let failure = Failure::Broken(chain(failed.error()));
+                let failure = self.broken(failed.error());
                 Err(if untouched { Sent::Unused(failure) } else { maybe(leg, failure) })
             }
         }
+    }
+
+    /// A TLS server answers a plain HTTP request with a TLS alert, which is no HTTP.
+    fn broken(&self, error: &hyper::Error) -> Failure {
+        let why = chain(error);
+        if error.is_parse() && !self.endpoint.tls { Failure::NotHttp(why) } else { Failure::Broken(why) }
     }
 
     fn request(&self, post: &Post<'_>, leg: &Leg, take: Take) -> Result<Request<Full<Bytes>>, http::Error> {
@@ -279,7 +297,9 @@ impl Transport {
                 body.extend_from_slice(data);
             }
         }
-        let zipped = parts.headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip");
+        // `x-gzip` is the same (RFC 9110, section 8.4.1.3).
+        let zipped =
+            ["gzip", "x-gzip"].iter().any(|name| has_word(&parts.headers, &header::CONTENT_ENCODING, name));
         let body = if zipped { inflate(&body, self.body_bytes_max)? } else { body.freeze() };
         Ok(HttpAnswer {
             status: parts.status.as_u16(),
@@ -298,18 +318,27 @@ impl Transport {
 
     fn kept(&self) -> Option<Connection> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain(|(connection, since)| !connection.sender.is_closed() && since.elapsed() < IDLE_MAX);
-        idle.pop().map(|(connection, _)| connection)
+        idle.retain(|idle| !idle.connection.sender.is_closed() && Instant::now() < idle.until);
+        idle.pop().map(|idle| idle.connection)
     }
 
     fn keep(&self, connection: Connection, answer: &HttpAnswer) {
-        let closing = answer.headers.get(header::CONNECTION).is_some_and(|said| said == "close");
+        let closing = has_word(&answer.headers, &header::CONNECTION, "close");
         // Half a sign-in is not taken up again.
         if !closing && !connection.sender.is_closed() && connection.dialogue.is_settled() {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-            idle.push((connection, Instant::now()));
+            idle.push(Idle { connection, until: Instant::now() + idle_for(&answer.headers) });
         }
     }
+}
+
+/// How long the connection may stay idle: `timeout` of `Keep-Alive` (RFC 2068, section 19.7.1), within our own limit.
+fn idle_for(headers: &HeaderMap) -> Duration {
+    let values = headers.get_all("keep-alive").iter().filter_map(|value| value.to_str().ok());
+    let parameters = values.flat_map(|value| value.split(',')).filter_map(|one| one.split_once('='));
+    let mut timeouts = parameters.filter(|(name, _)| name.trim().eq_ignore_ascii_case("timeout"));
+    let said = timeouts.find_map(|(_, value)| value.trim().trim_matches('"').parse().ok());
+    said.map_or(IDLE_MAX, |seconds| Duration::from_secs(seconds).saturating_sub(IDLE_MARGIN)).min(IDLE_MAX)
 }
 
 /// Without its body, a request is none that could be carried out.
@@ -324,11 +353,6 @@ fn asks_for_the_body(status: u16) -> bool {
 
 fn endless() -> Failure {
     Failure::Broken("authentication never came to an end".to_owned())
-}
-
-pub(super) fn challenges(headers: &HeaderMap) -> Vec<&str> {
-    let all = headers.get_all(header::WWW_AUTHENTICATE);
-    all.iter().filter_map(|challenge| challenge.to_str().ok()).collect()
 }
 
 /// Inflates within the limit: a small body may hide a huge one.
@@ -350,6 +374,22 @@ mod tests {
     use flate2::write::GzEncoder;
 
     use super::*;
+
+    #[test]
+    fn a_connection_is_kept_no_longer_than_the_server_keeps_it() {
+        let kept = |values: &[&'static str]| {
+            let values =
+                values.iter().map(|value| ("keep-alive".parse().unwrap(), HeaderValue::from_static(value)));
+            idle_for(&values.collect())
+        };
+        assert_eq!(kept(&[]), IDLE_MAX);
+        assert_eq!(kept(&["timeout=5, max=100"]), Duration::from_secs(4));
+        assert_eq!(kept(&["max=100", "Timeout = \"5\""]), Duration::from_secs(4));
+        assert_eq!(kept(&["timeout=0"]), Duration::ZERO);
+        for long in ["timeout=3600", "timeout=99999999999999999999", "timeout=soon", "timeout"] {
+            assert_eq!(kept(&[long]), IDLE_MAX, "{long}");
+        }
+    }
 
     #[test]
     fn what_inflates_beyond_the_limit_is_refused_and_so_is_what_is_no_gzip() {

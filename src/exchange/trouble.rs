@@ -5,12 +5,13 @@ use super::client::Failed;
 use super::delivery::Failure;
 use crate::action::Fault;
 use crate::engine::Trouble;
+use crate::ews::code::{Meaning, meaning};
 
 impl From<Failed> for Trouble {
     fn from(failed: Failed) -> Self {
         match failed {
             Failed::Refused(kind, code) => {
-                let (fault, advice) = of(kind);
+                let (fault, advice) = of_code(&code).unwrap_or_else(|| of(kind));
                 Self { fault, advice: advice.to_owned(), code }
             }
             Failed::Busy(code) => Self {
@@ -18,6 +19,14 @@ impl From<Failed> for Trouble {
                 advice: "Exchange is busy and did nothing; try again in a few minutes".to_owned(),
                 code,
             },
+            // Exchange itself returned an error code.
+            Failed::Unclear(code) if code.starts_with("Error") => {
+                let (fault, advice) = of_code(&code).unwrap_or((
+                    Fault::Server,
+                    "Exchange returned an error of its own several times; try again, then look up the code on the server",
+                ));
+                Self { fault, advice: advice.to_owned(), code }
+            }
             Failed::Unclear(code) => Self {
                 fault: Fault::Server,
                 advice: "Exchange gave no answer that could be used, several times; try again, and look at the server and at \
@@ -47,11 +56,56 @@ impl From<Failed> for Trouble {
     }
 }
 
+/// Whether a response code means a missing right.
+pub fn is_denial(code: &str) -> bool {
+    matches!(meaning(code), Meaning::Denied | Meaning::NotImpersonated)
+}
+
+/// Causes that a code names more exactly than its kind.
+fn of_code(code: &str) -> Option<(Fault, &'static str)> {
+    Some(match code {
+        "ErrorQuotaExceeded" | "ErrorQuotaExceededOnDelete" => (
+            Fault::Administrator,
+            "the room's mailbox is full; empty it, or raise its quota (Set-Mailbox -ProhibitSendReceiveQuota)",
+        ),
+        "ErrorSubmissionQuotaExceeded" => (
+            Fault::Administrator,
+            "the room may send no more messages for now (its recipient rate limit); try again tomorrow, or raise the limit",
+        ),
+        "ErrorInvalidLicense" => (
+            Fault::Administrator,
+            "Exchange reports a missing or invalid licence of the account or the room; assign one",
+        ),
+        "ErrorMailboxStoreUnavailable" => (
+            Fault::Server,
+            "the database of the room's mailbox is not available; try again, and look at it (Get-MailboxDatabaseCopyStatus)",
+        ),
+        "ErrorOccurrenceCrossingBoundary" => (
+            Fault::Nobody,
+            "Exchange lets no date of a series reach or pass its neighbour in the same series",
+        ),
+        "ErrorOccurrenceTimeSpanTooBig" => {
+            (Fault::Nobody, "Exchange lets no date of a series last longer than the time between two of them")
+        }
+        _ => return None,
+    })
+}
+
 fn of(kind: Kind) -> (Fault, &'static str) {
     match kind {
         Kind::Credentials => (
             Fault::Administrator,
             "Exchange does not accept the service account; check user name and password",
+        ),
+        Kind::Token => (
+            Fault::Administrator,
+            "Exchange does not accept the token; check its audience \
+             (scope), its tenant, and the application's permissions",
+        ),
+        Kind::Permission => (
+            Fault::Administrator,
+            "a permission is missing; grant the one that Exchange names (for an \
+             application full_access_as_app, or the role Application EWS.AccessAsApp) and consent to it",
         ),
         Kind::SignIn => (
             Fault::Administrator,
@@ -104,6 +158,9 @@ fn of(kind: Kind) -> (Fault, &'static str) {
         Kind::BadRequest => {
             (Fault::Server, "Exchange did not accept the form of the request; please report it")
         }
-        Kind::Unknown => (Fault::Server, "Exchange refused for a reason unknown to us; nothing was done"),
+        Kind::Unknown => (
+            Fault::Server,
+            "Exchange refused this request with a code that Adjourn does not know; nothing was done",
+        ),
     }
 }

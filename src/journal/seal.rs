@@ -46,7 +46,8 @@ pub struct Sealed {
 /// | 1 | end, delete, undo |
 /// | 2 | extend and book: new words, and everything of version 1 as it was |
 /// | 3 | whole series: new words, and everything of version 2 as it was |
-const VERSION: u32 = 3;
+/// | 4 | copies that were declined and kept: new words and new properties of events, and everything of version 3 as it was |
+const VERSION: u32 = 4;
 
 #[derive(Serialize, Deserialize)]
 struct Body<F> {

@@ -1,6 +1,8 @@
 //! What is asked of a server so that it tells what changes, whichever protocol it speaks. Implementations translate and
 //! deliver; what follows from it is decided by whoever listens.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use crate::calendar::RoomAddress;
@@ -9,21 +11,34 @@ use crate::engine::Trouble;
 /// A server's calendars, as something to be followed.
 #[async_trait]
 pub trait Feed: Send + Sync {
-    /// The rooms, in groups that one connection can tell of. Those of which nobody knows where they live are left out.
-    async fn groups(&self, rooms: &[RoomAddress]) -> Vec<Vec<RoomAddress>>;
+    /// Sorts the rooms into groups that one connection can tell of. Leaves out the rooms whose server is not known (yet), and
+    /// returns within seconds: a room that takes longer is left out too.
+    async fn groups(&self, rooms: &[RoomAddress]) -> Vec<RoomGroup>;
 
-    /// Ears for one such group; `None` where nothing tells of changes.
+    /// How many rooms one connection can tell of.
+    fn group_rooms_max(&self) -> usize;
+
+    /// Ears for such rooms; `None` where nothing tells of changes.
     fn ears(&self, group: &[RoomAddress]) -> Option<Box<dyn Ears>>;
 
     /// Whether anything changed in the room's calendar since it was asked last; without `since`, from when on it will know.
     async fn changed(&self, room: &RoomAddress, since: Option<&SyncState>) -> Result<Synced, Trouble>;
 }
 
+/// Rooms that one connection can tell of, and rooms that join them later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomGroup {
+    /// Equal for rooms that may share a connection, whenever they are asked about. Opaque.
+    pub key: String,
+    /// In the order of their addresses; may be more than one connection can tell of.
+    pub rooms: Vec<RoomAddress>,
+}
+
 /// Listens to a group of rooms. Dropped, it lets the server know that nobody listens any more.
 #[async_trait]
 pub trait Ears: Send {
     /// Begins to listen, and has heard that it does: what changes from now on will be heard. The rooms that cannot be listened to,
-    /// and why.
+    /// and why. A room that takes long is one of these.
     ///
     /// # Errors
     /// When none can.
@@ -35,6 +50,15 @@ pub trait Ears: Send {
     /// # Errors
     /// When nothing will be heard any more; what was said meanwhile may be lost.
     async fn hear(&mut self) -> Result<Heard, Trouble>;
+
+    /// Adds a room to the group. The next [`open`](Self::open) subscribes to it.
+    fn add(&mut self, room: &RoomAddress);
+
+    /// Takes a room out of the group; its subscription is given back.
+    fn remove(&mut self, room: &RoomAddress);
+
+    /// How long the server asked to be left alone when it last refused to begin or to go on; `None` when it named no time.
+    fn retry_after(&self) -> Option<Duration>;
 }
 
 /// What was heard.

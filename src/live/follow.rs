@@ -1,289 +1,201 @@
-//! Following a group of rooms: by listening while that works, else by asking what changed, else by reading the calendars again
-//! and again. Tries the better way again by itself.
+//! Which room is followed how: sorts the rooms into groups that share a stream, and polls those that have none (yet). A room that
+//! left its group, or came later, is grouped again after a while.
 
 use std::cmp::Reverse;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::{Instant, sleep_until};
 
-use super::feed::{Ears, SyncState};
-use super::rooms::{How, Rooms, Teller};
-use super::{Live, Numbers, PATIENCE};
-use crate::action::Fault;
+use super::Live;
+use super::feed::RoomGroup;
+use super::poll::{AbortOnDrop, Polls};
+use super::rooms::How;
+use super::stream::{Departure, Group, OPENING};
 use crate::calendar::RoomAddress;
-use crate::engine::Trouble;
 
-/// A stream that lasts less than this was none.
-const LASTING: Duration = Duration::from_secs(30);
-/// How often the pause before listening again doubles.
-const DOUBLINGS_MAX: u32 = 5;
-/// While listening begins, nothing else follows the rooms; when it takes longer than this, something does.
-const OPENING: Duration = Duration::from_secs(20);
-/// Rooms asked about at once (`ConcurrentSyncCalls` grants five).
-const ASKED_AT_ONCE: usize = 4;
-/// After so many rounds, a room that is read again and again is asked again what changed.
-const ROUNDS_OF_VIEW: u32 = 20;
-/// Rooms of which nobody knew where they live are looked for again.
-const REGROUP: Duration = Duration::from_secs(5 * 60);
+/// A room that cannot be grouped yet is tried again after this part of the interval, doubling up to all of it.
+const FIRST_PART: u32 = 16;
+/// How often a room may leave a group for a passing reason before it is not put there again.
+const DEPARTURES_MAX: usize = 2;
 
-/// Follows all rooms, in the groups that the feed makes of them. Dropped, it follows none any more.
-pub(super) async fn follow_all(live: Arc<Live>, rooms: Vec<RoomAddress>) {
-    let best = live.options.best;
-    let (mut following, nobody) = (FuturesUnordered::new(), HashSet::new());
-    let mut rest = match best {
-        How::Asked => Vec::new(),
-        _ => rooms.iter().map(|room| Polled::new(room, best)).collect(),
-    };
+/// Follows rooms as they come. Dropped, it follows none any more.
+pub(super) async fn follow_all(live: Arc<Live>, mut arriving: UnboundedReceiver<Vec<RoomAddress>>) {
+    let (leaving, mut left) = unbounded_channel();
+    let mut supervisor = Supervisor::new(live, leaving);
     loop {
-        let rooms: Vec<_> = rest.iter().map(|one: &Polled<'_>| one.room.clone()).collect();
-        let groups = tokio::select! {
-            groups = live.groups(&rooms) => groups,
-            () = live.poll_later(&mut rest) => Vec::new(),
-            () = all(&mut following) => Vec::new(),
-        };
-        let mut grouped = HashSet::new();
-        for group in groups {
-            let Some(ears) = live.feed.ears(&group) else { continue };
-            if following.len() < live.options.connections_max {
-                grouped.extend(group.iter().cloned());
-                following.push(live.follow(group, ears));
-            }
-        }
-        rest.retain(|one| !grouped.contains(&one.room));
-        let again = best == How::Streaming && !rest.is_empty();
+        let due = supervisor.next_due();
         tokio::select! {
-            () = live.poll(&mut rest, &nobody) => {}
-            () = all(&mut following) => {}
-            () = sleep(REGROUP), if again => {}
+            Some(rooms) = arriving.recv() => supervisor.arrive(rooms),
+            Some(departure) = left.recv() => supervisor.depart(departure),
+            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => supervisor.group().await,
         }
     }
 }
 
-/// All of them, and they never end.
-async fn all(following: &mut FuturesUnordered<impl Future<Output = ()>>) {
-    while following.next().await.is_some() {}
-    std::future::pending::<()>().await;
+struct Supervisor {
+    live: Arc<Live>,
+    leaving: UnboundedSender<Departure>,
+    groups: Vec<Running>,
+    groups_so_far: usize,
+    /// Rooms without a group.
+    waiting: HashMap<RoomAddress, Waiting>,
+    /// Polls those that wait.
+    polls: Polls,
+    departures: HashMap<RoomAddress, Departures>,
+    grouped_at: Option<Instant>,
 }
 
-impl Live {
-    /// The largest first: where there are not connections enough, the fewest rooms go without.
-    async fn groups(&self, rooms: &[RoomAddress]) -> Vec<Vec<RoomAddress>> {
-        let mut groups = match self.options.best {
-            How::Streaming => self.feed.groups(rooms).await,
-            How::Sync | How::View | How::Asked => Vec::new(),
+/// A group that is followed.
+struct Running {
+    number: usize,
+    key: String,
+    rooms: usize,
+    joining: UnboundedSender<RoomAddress>,
+    _task: AbortOnDrop,
+}
+
+/// A room that waits for its group to be found.
+struct Waiting {
+    due: Instant,
+    tries: u32,
+}
+
+/// From which groups a room went away.
+#[derive(Default)]
+struct Departures {
+    for_good: Vec<usize>,
+    passing: Vec<usize>,
+}
+
+impl Departures {
+    fn avoids(&self, group: usize) -> bool {
+        let passing = self.passing.iter().filter(|number| **number == group).count();
+        self.for_good.contains(&group) || passing >= DEPARTURES_MAX
+    }
+}
+
+impl Supervisor {
+    fn new(live: Arc<Live>, leaving: UnboundedSender<Departure>) -> Self {
+        let polls = Polls::new(&live);
+        Self {
+            live,
+            leaving,
+            groups: Vec::new(),
+            groups_so_far: 0,
+            waiting: HashMap::new(),
+            polls,
+            departures: HashMap::new(),
+            grouped_at: None,
+        }
+    }
+
+    /// When a room is to be grouped next.
+    fn next_due(&self) -> Option<Instant> {
+        match self.live.options.best {
+            How::Streaming => self.waiting.values().map(|waiting| waiting.due).min(),
+            How::Sync | How::View | How::Asked => None,
+        }
+    }
+
+    fn regroup(&self) -> Duration {
+        self.live.options.regroup
+    }
+
+    /// Rooms that come one by one are grouped together: for each that joins, its group's stream is opened again.
+    fn arrive(&mut self, rooms: Vec<RoomAddress>) {
+        let now = Instant::now();
+        let due = self.grouped_at.map_or(now, |at| now.max(at + self.regroup() / FIRST_PART));
+        let polled_after = match (self.live.options.best, self.grouped_at) {
+            (How::Streaming, None) => OPENING,
+            _ => Duration::ZERO,
         };
-        groups.sort_by_key(|rooms| Reverse(rooms.len()));
-        groups
+        for room in rooms {
+            self.polls.start(&room, polled_after);
+            self.waiting.insert(room, Waiting { due, tries: 0 });
+        }
     }
 
-    /// Follows one group for ever.
-    async fn follow(&self, group: Vec<RoomAddress>, mut ears: Box<dyn Ears>) {
-        let mut polled: Vec<_> = group.iter().map(|room| Polled::new(room, How::Sync)).collect();
-        let (mut short, mut pause, nobody) = (0_u32, None, HashSet::new());
-        loop {
-            let opened = match pause.take() {
-                None => tokio::select! {
-                    opened = ears.open() => opened,
-                    () = self.poll_later(&mut polled) => return,
-                },
-                // Rooms are asked about meanwhile, until there is somebody who tells of them.
-                Some(pause) => tokio::select! {
-                    opened = async { sleep(pause).await; ears.open().await } => opened,
-                    () = self.poll(&mut polled, &nobody) => return,
-                },
+    fn depart(&mut self, Departure { group, room, for_good }: Departure) {
+        if let Some(running) = self.groups.iter_mut().find(|running| running.number == group) {
+            running.rooms = running.rooms.saturating_sub(1);
+        }
+        self.groups.retain(|running| running.rooms > 0);
+        let departures = self.departures.entry(room.clone()).or_default();
+        match for_good {
+            true => departures.for_good.push(group),
+            false => departures.passing.push(group),
+        }
+        departures.for_good.retain(|number| self.groups.iter().any(|running| running.number == *number));
+        departures.passing.retain(|number| self.groups.iter().any(|running| running.number == *number));
+        self.polls.start(&room, Duration::ZERO);
+        self.waiting.insert(room, Waiting { due: Instant::now() + self.regroup(), tries: 0 });
+    }
+
+    /// Sorts the rooms that wait. What has no group then is tried again later.
+    async fn group(&mut self) {
+        let rooms: Vec<_> = self.waiting.keys().cloned().collect();
+        let mut groups = self.live.feed.groups(&rooms).await;
+        let now = Instant::now();
+        self.grouped_at = Some(now);
+        // The largest first: where there are not connections enough, the fewest rooms go without.
+        groups.sort_by_key(|group| Reverse(group.rooms.len()));
+        groups.into_iter().for_each(|group| self.place(group));
+        let regroup = self.regroup();
+        for waiting in self.waiting.values_mut() {
+            let part = (regroup / FIRST_PART).saturating_mul(1 << waiting.tries.min(8));
+            (waiting.due, waiting.tries) = (now + part.min(regroup), waiting.tries + 1);
+        }
+    }
+
+    /// Rooms of one group join one that is followed, as far as there is one for them; the others are a new one.
+    fn place(&mut self, RoomGroup { key, rooms }: RoomGroup) {
+        let rooms_max = self.live.feed.group_rooms_max().max(1);
+        let mut fresh = Vec::new();
+        for room in rooms {
+            let departures = self.departures.get(&room);
+            let fits = |running: &&mut Running| {
+                running.key == key
+                    && running.rooms < rooms_max
+                    && !departures.is_some_and(|departures| departures.avoids(running.number))
             };
-            let begun = Instant::now();
-            let (why, lasted) = match opened {
-                Ok(deaf) => {
-                    let why = self.listen(&group, deaf, &mut *ears, &mut polled).await;
-                    (why, begun.elapsed() >= LASTING)
+            match self.groups.iter_mut().find(fits) {
+                Some(running) if running.joining.send(room.clone()).is_ok() => {
+                    running.rooms += 1;
+                    self.waiting.remove(&room);
+                    self.polls.forget(&room);
                 }
-                Err(trouble) => (Some(trouble), false),
-            };
-            short = if lasted { 0 } else { short + 1 };
-            if let Some(trouble) = &why {
-                let first = group.first().map(RoomAddress::as_str);
-                tracing::warn!(rooms = group.len(), first, %trouble, "nobody tells of changes in these rooms for now");
-            }
-            // A server that has said all it has to say is asked again at once, but not again and again.
-            if short > u32::from(why.is_none()) {
-                pause = Some(self.options.again_after.saturating_mul(1 << (short - 1).min(DOUBLINGS_MAX)));
+                _ => fresh.push(room),
             }
         }
+        fresh.chunks(rooms_max).for_each(|rooms| self.begin(&key, rooms));
     }
 
-    /// Listens until it ends: `None` when it is to be opened again at once.
-    async fn listen<'l>(
-        &'l self,
-        group: &[RoomAddress],
-        deaf: Vec<(RoomAddress, Trouble)>,
-        ears: &mut dyn Ears,
-        polled: &mut [Polled<'l>],
-    ) -> Option<Trouble> {
-        for (room, trouble) in &deaf {
-            tracing::warn!(%room, %trouble, "cannot be listened to; it is asked about instead");
+    fn begin(&mut self, key: &str, rooms: &[RoomAddress]) {
+        if self.groups.len() >= self.live.options.connections_max {
+            return;
         }
-        let deaf: HashSet<_> = deaf.into_iter().map(|(room, _)| room).collect();
-        let heard: HashSet<_> = group.iter().filter(|room| !deaf.contains(room)).cloned().collect();
-        let follows = Follows::new(&self.rooms, heard.iter().cloned().collect(), How::Streaming);
-        let _counted = Counted::new(&self.numbers);
-        let ended = tokio::select! {
-            ended = self.hear(&follows.teller, ears) => ended,
-            () = self.poll(polled, &heard) => None,
+        let Some(ears) = self.live.feed.ears(rooms) else { return };
+        let (joining, arriving) = unbounded_channel();
+        self.groups_so_far += 1;
+        let number = self.groups_so_far;
+        let group = Group {
+            live: self.live.clone(),
+            number,
+            rooms: rooms.to_vec(),
+            ears,
+            joining: arriving,
+            leaving: self.leaving.clone(),
+            polls: Polls::new(&self.live),
+            losses: HashMap::new(),
         };
-        if ended.is_some() {
-            Numbers::add(&self.numbers.broken, 1);
+        let _task = AbortOnDrop(tokio::spawn(group.follow()));
+        self.groups.push(Running { number, key: key.to_owned(), rooms: rooms.len(), joining, _task });
+        for room in rooms {
+            self.waiting.remove(room);
+            self.polls.forget(room);
         }
-        ended
-    }
-
-    async fn hear(&self, teller: &Teller, ears: &mut dyn Ears) -> Option<Trouble> {
-        loop {
-            let heard = match ears.hear().await {
-                Ok(heard) => heard,
-                Err(trouble) => return Some(trouble),
-            };
-            Numbers::add(&self.numbers.told, heard.changed.len());
-            Numbers::add(&self.numbers.lost, heard.lost.len());
-            // First what changed, then that all until now is told: between the two nobody takes the old for the new.
-            heard.changed.iter().for_each(|room| self.rooms.changed(room));
-            if heard.closed || !heard.lost.is_empty() {
-                return None;
-            }
-            teller.heard(self.rooms.now());
-        }
-    }
-
-    /// The same as [`poll`](Self::poll), where something better has not come in a while.
-    async fn poll_later<'l>(&'l self, polled: &mut [Polled<'l>]) {
-        sleep(OPENING).await;
-        self.poll(polled, &HashSet::new()).await;
-    }
-
-    /// Asks what changed in these rooms, but for those that somebody tells of, again and again, for ever. Dropped, it follows
-    /// none of them any more.
-    async fn poll<'l>(&'l self, polled: &mut [Polled<'l>], told: &HashSet<RoomAddress>) {
-        let polling = Polling(polled);
-        loop {
-            let begun = Instant::now();
-            let asked = polling.0.iter_mut().filter(|one| !told.contains(&one.room));
-            futures_util::stream::iter(asked).for_each_concurrent(ASKED_AT_ONCE, |one| one.ask(self)).await;
-            let rest = self.options.poll.saturating_sub(begun.elapsed());
-            // However slow the server is, it has a rest.
-            sleep(rest.max(self.options.poll / 4)).await;
-        }
-    }
-}
-
-/// Rooms that are asked about, as long as this lives.
-struct Polling<'p, 'l>(&'p mut [Polled<'l>]);
-
-impl Drop for Polling<'_, '_> {
-    fn drop(&mut self) {
-        self.0.iter_mut().for_each(|one| one.follows = None);
-    }
-}
-
-/// A room that is asked about, and how far that is.
-struct Polled<'l> {
-    room: RoomAddress,
-    best: How,
-    how: How,
-    /// Rounds since it is read again and again.
-    rounds: u32,
-    state: Option<SyncState>,
-    follows: Option<Follows<'l>>,
-}
-
-/// As long as this lives, these rooms are followed by this teller.
-struct Follows<'l> {
-    rooms: &'l Rooms,
-    followed: Vec<RoomAddress>,
-    teller: Arc<Teller>,
-}
-
-impl<'l> Follows<'l> {
-    fn new(rooms: &'l Rooms, followed: Vec<RoomAddress>, how: How) -> Self {
-        let teller = Teller::new(how, rooms.now());
-        rooms.follow(&followed, &teller);
-        Self { rooms, followed, teller }
-    }
-}
-
-impl Drop for Follows<'_> {
-    fn drop(&mut self) {
-        self.rooms.unfollow(&self.followed, &self.teller);
-    }
-}
-
-impl<'l> Polled<'l> {
-    fn new(room: &RoomAddress, best: How) -> Self {
-        let best = best.min(How::Sync);
-        Self { room: room.clone(), best, how: best, rounds: 0, state: None, follows: None }
-    }
-
-    async fn ask(&mut self, live: &'l Live) {
-        let asked_at = live.rooms.now();
-        let Some(changed) = self.is_other(live).await else { return };
-        match &self.follows {
-            None => {
-                let room = vec![self.room.clone()];
-                self.follows = Some(Follows::new(&live.rooms, room, self.how));
-            }
-            Some(follows) => {
-                if changed {
-                    live.rooms.changed(&self.room);
-                }
-                follows.teller.heard(asked_at);
-            }
-        }
-    }
-
-    /// Whether it may have changed since it was asked last; `None` when that is not known now.
-    async fn is_other(&mut self, live: &Live) -> Option<bool> {
-        self.rounds = self.rounds.saturating_add(1);
-        if self.how == How::View && self.best == How::Sync && self.rounds > ROUNDS_OF_VIEW {
-            (self.how, self.follows) = (How::Sync, None);
-        }
-        if self.how != How::Sync {
-            return Some(true);
-        }
-        match timeout(PATIENCE, live.feed.changed(&self.room, self.state.as_ref())).await {
-            Ok(Ok(synced)) => {
-                self.state = Some(synced.state);
-                Some(synced.changed)
-            }
-            Ok(Err(trouble)) if matches!(trouble.fault, Fault::Administrator | Fault::Caller) => {
-                tracing::warn!(room = %self.room, %trouble, "cannot be asked what changed; it is read again and again");
-                (self.how, self.rounds, self.follows) = (How::View, 0, None);
-                Some(true)
-            }
-            Ok(Err(trouble)) => {
-                tracing::warn!(room = %self.room, %trouble, "cannot be asked what changed for now");
-                None
-            }
-            Err(_) => None,
-        }
-    }
-}
-
-/// Counts a connection as long as it listens.
-struct Counted<'a>(&'a Numbers);
-
-impl<'a> Counted<'a> {
-    fn new(numbers: &'a Numbers) -> Self {
-        Numbers::add(&numbers.listening, 1);
-        Self(numbers)
-    }
-}
-
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        self.0.listening.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -1,8 +1,10 @@
 //! Live calendars: what the rooms' calendars hold, followed as it changes instead of asked for.
 //!
 //! ```text
-//! a server ─► Feed ─► follow    one task a group: listens, or asks what changed, and says which rooms to read again
-//!                       │
+//! a server ─► Feed ─► follow    which room shares a stream with which (follow.rs)
+//!                       │       one task a group: a stream, or polling while there is none (stream.rs)
+//!                       │       one task a room that is polled (poll.rs)
+//!                       │       they say which rooms to read again
 //!                       ▼
 //!                     Rooms     what is known of each room, as of when, and by what (rooms.rs)
 //!                       ▲
@@ -16,19 +18,25 @@
 mod due;
 mod feed;
 mod follow;
+mod history;
+mod poll;
 mod queue;
 mod reader;
 mod rooms;
+mod stream;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
-pub use feed::{Ears, Feed, Heard, SyncState, Synced};
+pub use feed::{Ears, Feed, Heard, RoomGroup, SyncState, Synced};
+pub use history::EventHistory;
 pub use rooms::{Census, Edges, How, Kept, Rooms};
 
 use crate::calendar::RoomAddress;
@@ -49,6 +57,8 @@ pub struct Options {
     pub reading_at_once: usize,
     /// Before listening is tried again where it did not work; doubles up to thirty times as long.
     pub again_after: Duration,
+    /// Before a room that left its group, or has none, is grouped again.
+    pub regroup: Duration,
 }
 
 impl Default for Options {
@@ -60,12 +70,16 @@ impl Default for Options {
             connections_max: 50,
             reading_at_once: 8,
             again_after: Duration::from_secs(10),
+            regroup: Duration::from_secs(5 * 60),
         }
     }
 }
 
 /// How long one question to the server may take: a room that is throttled must not keep the others from being known.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A request that takes longer than this takes no place of others any more.
+const SLOW_AFTER: Duration = Duration::from_secs(3);
 
 /// Twice the heartbeat of a stream, which is about 45 s: whoever says nothing for so long is gone.
 pub const SILENCE: TimeDelta = TimeDelta::seconds(90);
@@ -114,18 +128,28 @@ impl Live {
         tasks.spawn(reader::read(self.rooms.clone(), self.options.reading_at_once));
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut following, mut followers) = (Vec::new(), JoinSet::new());
+        let (mut following, mut followers) = (HashSet::new(), JoinSet::new());
+        let mut arriving = None;
         loop {
             tick.tick().await;
             self.rooms.turn();
-            let mut wanted = scope();
-            wanted.sort();
-            if wanted != following {
+            let wanted: HashSet<_> = scope().into_iter().collect();
+            if following.difference(&wanted).next().is_some() {
                 followers.shutdown().await;
                 self.rooms.retain(&wanted);
-                followers.spawn(follow::follow_all(self.clone(), wanted.clone()));
-                following = wanted;
+                (following, arriving) = (HashSet::new(), None);
             }
+            let new: Vec<_> = wanted.difference(&following).cloned().collect();
+            if new.is_empty() {
+                continue;
+            }
+            let arriving = arriving.get_or_insert_with(|| {
+                let (arriving, arrivals) = unbounded_channel();
+                followers.spawn(follow::follow_all(self.clone(), arrivals));
+                arriving
+            });
+            let _ = arriving.send(new); // its other end lives as long as the task
+            following = wanted;
         }
     }
 }

@@ -1,30 +1,45 @@
-//! Reads again what is stale, a few rooms at once, until it could.
+//! Reads again what is stale, a few rooms at once, until it could. A mailbox that hangs keeps its place for a moment only.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::PATIENCE;
 use super::rooms::Rooms;
+use super::{PATIENCE, SLOW_AFTER};
 use crate::calendar::RoomAddress;
-use crate::engine::Trouble;
+use crate::concurrency::within;
 
 /// Before a reading that failed is tried again; doubles …
 const AGAIN_FIRST: Duration = Duration::from_secs(1);
 /// … up to this.
 const AGAIN_MAX: Duration = Duration::from_secs(120);
 
-/// Rooms whose last reading failed, and that have a rest.
+/// Rooms that are not to be read now, and whether each was named again meanwhile: the last reading failed and it has a rest, or
+/// a reading takes so long that it goes on beside the others.
 #[derive(Default)]
-struct Resting(Mutex<HashSet<RoomAddress>>);
+struct Resting(Mutex<HashMap<RoomAddress, bool>>);
 
 impl Resting {
-    fn with<R>(&self, look: impl FnOnce(&mut HashSet<RoomAddress>) -> R) -> R {
-        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    fn add(&self, room: &RoomAddress) {
+        self.map().entry(room.clone()).or_default();
+    }
+
+    /// Whether it is one of them; it is named again then.
+    fn has(&self, room: &RoomAddress) -> bool {
+        self.map().get_mut(room).map(|named| *named = true).is_some()
+    }
+
+    /// Whether it was named again.
+    fn remove(&self, room: &RoomAddress) -> bool {
+        self.map().remove(room).unwrap_or_default()
+    }
+
+    fn map(&self) -> MutexGuard<'_, HashMap<RoomAddress, bool>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -35,27 +50,36 @@ pub(super) async fn read(rooms: Arc<Rooms>, at_once: usize) {
         // Those that are over are taken away, so that none are kept.
         while readings.try_join_next().is_some() {}
         let room = rooms.stale.next().await;
-        if resting.with(|resting| resting.contains(&room)) {
+        if resting.has(&room) {
             continue; // its time comes
         }
         let Ok(place) = places.clone().acquire_owned().await else { return };
-        let (rooms, resting) = (rooms.clone(), resting.clone());
-        readings.spawn(async move {
-            let read = timeout(PATIENCE, rooms.renew(&room)).await;
-            drop(place);
-            let failed: Result<(), Option<Trouble>> = match read {
-                Ok(read) => read.map_err(Some),
-                Err(_) => Err(None),
-            };
-            let Err(trouble) = failed else { return };
-            let failures = rooms.failed(&room);
-            let again = AGAIN_FIRST.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(AGAIN_MAX);
-            let why = trouble.map_or_else(|| "it takes too long".to_owned(), |trouble| trouble.to_string());
-            tracing::warn!(%room, why, again_s = again.as_secs(), "its calendar cannot be read");
-            resting.with(|resting| resting.insert(room.clone()));
-            sleep(again).await;
-            resting.with(|resting| resting.remove(&room));
-            rooms.stale.push(&room);
-        });
+        readings.spawn(read_one(rooms.clone(), room, resting.clone(), place));
     }
+}
+
+/// Reads a room. When that takes long, it goes on without a place, and the room is not read a second time meanwhile.
+async fn read_one(rooms: Arc<Rooms>, room: RoomAddress, resting: Arc<Resting>, place: OwnedSemaphorePermit) {
+    let slow = || {
+        resting.add(&room);
+        drop(place);
+    };
+    let read = within(SLOW_AFTER, timeout(PATIENCE, rooms.renew(&room)), slow).await;
+    let why = match read {
+        Ok(Ok(())) => {
+            if resting.remove(&room) {
+                rooms.stale.push(&room);
+            }
+            return;
+        }
+        Ok(Err(trouble)) => trouble.to_string(),
+        Err(_) => "it takes too long".to_owned(),
+    };
+    let failures = rooms.failed(&room);
+    let again = AGAIN_FIRST.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(AGAIN_MAX);
+    tracing::warn!(%room, why, again_s = again.as_secs(), "its calendar cannot be read");
+    resting.add(&room);
+    sleep(again).await;
+    resting.remove(&room);
+    rooms.stale.push(&room);
 }

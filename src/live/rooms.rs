@@ -11,8 +11,9 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWrite
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::due::Due;
+use super::history::EventHistory;
 use super::queue::Queue;
-use crate::calendar::{Event, EventId, RoomAddress, Window};
+use crate::calendar::{Event, EventId, RoomAddress, Window, occupancy};
 use crate::clock::Clock;
 use crate::engine::{Calendar, Known, Trouble};
 use crate::turns::Turns;
@@ -103,22 +104,29 @@ struct Room {
     changes: u64,
     /// … and those among them that the reading that is kept must have seen.
     seen: u64,
-    teller: Option<Arc<Teller>>,
+    /// Usually one, and while one takes over from another, two.
+    tellers: Vec<Arc<Teller>>,
     /// Readings in a row that failed.
     failures: u32,
     /// By what it was known when that was told last.
     told: Option<How>,
+    history: EventHistory,
 }
 
 impl Room {
+    /// The best of those that tell of it.
+    fn teller(&self) -> Option<&Arc<Teller>> {
+        self.tellers.iter().max_by_key(|teller| teller.how)
+    }
+
     fn how(&self) -> How {
-        self.teller.as_ref().map_or(How::Asked, |teller| teller.how)
+        self.teller().map_or(How::Asked, |teller| teller.how)
     }
 
     /// What was read, as sure as it is.
     fn known(&self) -> Option<Kept> {
         let mut kept = self.kept.clone()?;
-        if let Some(teller) = &self.teller
+        if let Some(teller) = self.teller()
             && self.changes == self.seen
         {
             kept.as_of = kept.as_of.max(teller.heard_at());
@@ -129,7 +137,7 @@ impl Room {
 
     /// What is so now, going by what is told.
     fn current(&self, now: DateTime<Utc>, silence: TimeDelta) -> Option<Kept> {
-        let told = self.teller.as_ref().is_some_and(|teller| teller.how == How::Streaming);
+        let told = self.how() == How::Streaming;
         let current = |kept: &Kept| {
             self.changes == self.seen && kept.is_younger(silence, now) && kept.until - now >= AHEAD_LEAST
         };
@@ -194,6 +202,19 @@ impl Rooms {
         self.read().get(room)?.known()
     }
 
+    /// When this process first read this event at its present start in this room. The event came to stand there at that time
+    /// or before. `None` when it stood there at the first reading of the room, and when no reading of the room showed it:
+    /// then `LastModifiedTime` is the better evidence.
+    pub fn seen_since(&self, room: &RoomAddress, event: &Event) -> Option<DateTime<Utc>> {
+        self.read().get(room)?.history.seen_since(event)
+    }
+
+    /// The rooms that were read, whoever asked for them.
+    pub fn read_rooms(&self) -> Vec<RoomAddress> {
+        let known = self.read();
+        known.iter().filter(|(_, room)| room.kept.is_some()).map(|(name, _)| name.clone()).collect()
+    }
+
     /// What is so now, as far as a server tells of what changes; `None` where it has to be read.
     pub fn current(&self, room: &RoomAddress) -> Option<Kept> {
         self.read().get(room)?.current(self.clock.now(), self.silence)
@@ -224,7 +245,7 @@ impl Rooms {
     /// Reads the room if what is known of it is not what is so.
     pub(super) async fn renew(&self, room: &RoomAddress) -> Result<(), Trouble> {
         let _turn = self.reading.take(room.as_str()).await;
-        let is_followed = self.read().get(room).is_some_and(|room| room.teller.is_some());
+        let is_followed = self.read().get(room).is_some_and(|room| !room.tellers.is_empty());
         match self.current(room) {
             None if is_followed => self.read_now(room).await.map(drop),
             _ => Ok(()),
@@ -234,7 +255,8 @@ impl Rooms {
     async fn read_now(&self, room: &RoomAddress) -> Result<Kept, Trouble> {
         let seen = self.read().get(room).map_or(0, |room| room.changes);
         let now = self.clock.now();
-        let window = Window::clamped(now, now + AHEAD).ok_or_else(|| Trouble::ours("no time ahead"))?;
+        let from = occupancy::reading_start(now);
+        let window = Window::clamped(from, now + AHEAD).ok_or_else(|| Trouble::ours("no time ahead"))?;
         self.readings.fetch_add(1, Ordering::Relaxed);
         let events = Arc::new(self.calendar.events(room, window).await?);
         let kept = Kept { events, read_at: now, as_of: now, how: How::Asked, until: window.end() };
@@ -247,10 +269,11 @@ impl Rooms {
         let is_other = {
             let mut known = self.write();
             let room = known.entry(name.clone()).or_default();
+            room.history.record(&kept.events, self.clock.now());
             let was = room.kept.replace(kept).map(|kept| kept.events);
             (room.seen, room.failures) = (seen, 0);
             // Somebody changed it while it was read.
-            if room.changes != seen && room.teller.is_some() {
+            if room.changes != seen && !room.tellers.is_empty() {
                 self.stale.push(name);
             }
             let how = room.how();
@@ -267,7 +290,7 @@ impl Rooms {
         let mut known = self.write();
         let room = known.entry(name.clone()).or_default();
         room.changes += 1;
-        if room.teller.is_some() {
+        if !room.tellers.is_empty() {
             self.stale.push(name);
         }
     }
@@ -277,7 +300,7 @@ impl Rooms {
         let mut known = self.write();
         for name in rooms {
             let room = known.entry(name.clone()).or_default();
-            room.teller = Some(teller.clone());
+            room.tellers.push(teller.clone());
             room.changes += 1;
             self.stale.push(name);
         }
@@ -287,20 +310,20 @@ impl Rooms {
     pub(super) fn unfollow(&self, rooms: &[RoomAddress], teller: &Arc<Teller>) {
         let mut known = self.write();
         for name in rooms {
-            if let Some(room) = known.get_mut(name)
-                && room.teller.as_ref().is_some_and(|other| Arc::ptr_eq(other, teller))
-            {
-                // What was told until now is still what was known then.
-                room.kept = room.known().map(|kept| Kept { how: How::Asked, ..kept });
-                (room.teller, room.told) = (None, Some(How::Asked));
+            let Some(room) = known.get_mut(name) else { continue };
+            let how = room.how();
+            // What was told until now is still what was known then.
+            room.kept = room.known().map(|kept| Kept { how: How::Asked, ..kept });
+            room.tellers.retain(|other| !Arc::ptr_eq(other, teller));
+            if room.how() != how {
+                room.told = Some(room.how());
                 self.turned.push(name);
             }
         }
     }
 
     /// Only these rooms are in scope from now on.
-    pub(super) fn retain(&self, scope: &[RoomAddress]) {
-        let scope: HashSet<_> = scope.iter().collect();
+    pub(super) fn retain(&self, scope: &HashSet<RoomAddress>) {
         self.write().retain(|room, _| scope.contains(room));
         self.due.retain(|room| scope.contains(room));
         self.stale.retain(|room| scope.contains(room));
@@ -327,7 +350,7 @@ impl Rooms {
             if let Some(room) = self.read().get(&name) {
                 due = room.kept.as_ref().and_then(|kept| self.next_turn(&name, kept, now));
                 let ends = room.kept.as_ref().is_some_and(|kept| kept.until - now < AHEAD_LEAST);
-                if ends && room.teller.is_some() {
+                if ends && !room.tellers.is_empty() {
                     self.stale.push(&name);
                 }
             }

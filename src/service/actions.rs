@@ -9,11 +9,14 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 use super::notices::{Notice, Notices};
-use crate::action::{Action, ActionId, Answer};
+use super::presence::keep_door_sign;
+use crate::action::{Action, ActionId, Answer, Outcome};
 use crate::calendar::RoomAddress;
 use crate::engine::{Engine, Mode};
 use crate::journal::{Ending, JournalError};
 use crate::live::Rooms;
+use crate::presence::SharedBooks;
+use crate::store::Desk;
 
 /// What a caller gets within its time.
 #[derive(Debug)]
@@ -46,13 +49,20 @@ pub struct Actions {
     engine: Arc<Engine>,
     rooms: Arc<Rooms>,
     notices: Notices,
+    /// Where signs are kept.
+    signs: (Desk, SharedBooks),
     tasks: TaskTracker,
     known: Arc<Mutex<Known>>,
 }
 
 impl Actions {
-    pub(super) fn new(engine: Arc<Engine>, rooms: Arc<Rooms>, notices: Notices) -> Self {
-        Self { engine, rooms, notices, tasks: TaskTracker::new(), known: Arc::default() }
+    pub(super) fn new(
+        engine: Arc<Engine>,
+        rooms: Arc<Rooms>,
+        notices: Notices,
+        signs: (Desk, SharedBooks),
+    ) -> Self {
+        Self { engine, rooms, notices, signs, tasks: TaskTracker::new(), known: Arc::default() }
     }
 
     /// Carries the action out, and waits for its end as long as `patience`.
@@ -67,6 +77,7 @@ impl Actions {
         }
         let (engine, rooms, notices, known) =
             (self.engine.clone(), self.rooms.clone(), self.notices.clone(), self.known.clone());
+        let (desk, books) = self.signs.clone();
         let (told, answered) = oneshot::channel();
         let span = tracing::info_span!("action", %id, %room, outcome = tracing::field::Empty);
         let work = async move {
@@ -81,6 +92,9 @@ impl Actions {
                 && mode == Mode::Perform
                 && !answer.repeated
             {
+                if matches!(answer.outcome, Outcome::Done(_)) && action.ask.shows_presence() {
+                    keep_door_sign(&engine, &desk, &books, &action).await;
+                }
                 let (action, outcome) = (answer.action, Box::new(answer.outcome.clone()));
                 notices.tell(Notice::Acted { room, action, actor: Some(actor), outcome });
             }

@@ -5,44 +5,51 @@
 //! api ──► Service ──► Rooms     what a calendar holds, or held             (crate::live; status.rs, pure)
 //!            │    ──► Actions   carried out whether anybody waits or not  (actions.rs)
 //!            │    ──► Sweeps    planned, applied, watched                 (sweeps.rs)
-//!            │    ──► Watch     schedules, and the end of grace           (schedule.rs, watch.rs)
+//!            │    ──► Followed  which rooms are followed                  (followed.rs)
+//!            │    ──► Watch     schedules                                 (schedule.rs, watch.rs)
+//!            │    ──► Releases  meetings to which nobody comes            (release.rs)
+//!            │    ──► Books     signs, sources, up-time                   (presence.rs; crate::presence, pure)
 //!            └──────► Notices   who listens, hears                        (notices.rs)
 //! ```
 
 mod actions;
+mod aliases;
+mod followed;
 mod notices;
+mod presence;
+mod release;
 mod schedule;
 mod status;
 mod sweeps;
 mod watch;
 mod webhook;
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, OnceLock};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use arc_swap::ArcSwap;
 use chrono::{DateTime, TimeDelta, Utc};
 
+use aliases::Aliases;
+
 pub use actions::{Actions, Asked};
-pub use notices::{Noted, Notice, Notices, Resumed};
+use followed::FollowedRooms;
+pub use notices::{Noted, Notice, Notices, Resumed, StopReason};
+pub use presence::{DisplayConnection, Intake, is_display};
+pub use release::Releases;
 pub use schedule::{Schedule, ScheduleError};
-pub use status::{May, Status, status};
+pub use status::{May, Status, View, status};
 pub use sweeps::{Phase, SweepId, SweepView, Sweeps};
-pub use watch::Warned;
 pub use webhook::{Webhook, WebhookError};
 
 use crate::action::Refusal;
-use crate::calendar::{Event, RoomAddress};
-use crate::cleanup::{Attendance as _, Evidence, EvidenceLog, Rule, Rules, SharedEvidence};
+use crate::calendar::{Event, RoomAddress, occupancy};
+use crate::cleanup::{Attendance as _, DecisionKind, Rules};
 use crate::engine::{Engine, Trouble};
-use crate::journal::{Ending, Query};
 use crate::live::{Kept, Live, Rooms, SILENCE};
+use crate::presence::{CrowdLog, SharedBooks, Sign};
 use crate::store::{Desk, StoreError};
-
-/// A sign that is older when it arrives may be about what was released meanwhile.
-const LATE: TimeDelta = TimeDelta::minutes(1);
-/// Signs older than this speak for nothing any more.
-const EVIDENCE_KEPT: TimeDelta = TimeDelta::days(1);
 
 /// How the service behaves. Replaced as a whole while it runs ([`Service::set_options`]).
 #[derive(Debug, Clone)]
@@ -61,6 +68,29 @@ pub struct Options {
     pub schedules: Vec<Schedule>,
 }
 
+/// How many decisions about meetings were made, by kind.
+#[derive(Debug)]
+pub struct DecisionCounts(BTreeMap<DecisionKind, AtomicU64>);
+
+impl Default for DecisionCounts {
+    fn default() -> Self {
+        Self(DecisionKind::ALL.into_iter().map(|kind| (kind, AtomicU64::new(0))).collect())
+    }
+}
+
+impl DecisionCounts {
+    fn count(&self, kind: DecisionKind) {
+        if let Some(count) = self.0.get(&kind) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Each kind with its count.
+    pub fn all(&self) -> impl Iterator<Item = (DecisionKind, u64)> {
+        self.0.iter().map(|(kind, count)| (*kind, count.load(Ordering::Relaxed)))
+    }
+}
+
 /// Everything a caller of the service can reach.
 pub struct Service {
     /// Who acts.
@@ -75,35 +105,55 @@ pub struct Service {
     pub notices: Notices,
     /// What is remembered on disk.
     pub desk: Desk,
-    /// Who came.
-    pub evidence: SharedEvidence,
+    /// Who came, and when that would have been known.
+    pub books: SharedBooks,
+    /// What was decided about meetings since the service began.
+    pub decisions: DecisionCounts,
+    /// Releases that were announced or due, and stopped.
+    pub stopped_releases: AtomicU64,
+    crowds: Arc<Mutex<CrowdLog>>,
+    aliases: Aliases,
+    started_at: DateTime<Utc>,
     options: ArcSwap<Options>,
     live: OnceLock<Arc<Live>>,
+    followed: FollowedRooms,
 }
 
 impl Service {
-    /// A service over an engine. Reads the evidence of the last day.
+    /// A service over an engine. Reads the signs that still matter, and which sources were in contact when.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn open(engine: Arc<Engine>, desk: Desk, options: Options) -> Result<Arc<Self>, StoreError> {
         let now = engine.clock().now();
-        let mut log = EvidenceLog::default();
-        desk.evidence_since(now - EVIDENCE_KEPT).await?.into_iter().for_each(|sign| log.push(sign));
+        let books = presence::open_books(&desk, now, options.rules.silence.clone()).await?;
         let notices = Notices::default();
         let rooms = Arc::new(Rooms::new(engine.calendar().clone(), engine.clock().clone(), SILENCE));
         engine.know_by(rooms.clone());
         let service = Arc::new(Self {
-            actions: Actions::new(engine.clone(), rooms.clone(), notices.clone()),
+            actions: Actions::new(
+                engine.clone(),
+                rooms.clone(),
+                notices.clone(),
+                (desk.clone(), books.clone()),
+            ),
             rooms,
             sweeps: Sweeps::default(),
-            evidence: SharedEvidence::from(log),
+            books,
+            decisions: DecisionCounts::default(),
+            stopped_releases: AtomicU64::new(0),
+            crowds: Arc::default(),
+            aliases: Aliases::default(),
+            started_at: now,
             engine,
             notices,
             desk,
             options: ArcSwap::from_pointee(options),
             live: OnceLock::new(),
+            followed: FollowedRooms::default(),
         });
+        service.record_alive().await;
+        service.record_rules().await;
         let rules = Arc::downgrade(&service);
         service.rooms.turn_at(Box::new(move |room, event| {
             let rule = rules.upgrade().and_then(|service| service.options().rules.check_in(room));
@@ -125,6 +175,7 @@ impl Service {
 
     /// Behaves like this from now on; a sweep under way ends as it began.
     pub fn set_options(&self, options: Options) {
+        self.books.write().watch.set_silence(options.rules.silence.clone());
         self.options.store(Arc::new(options));
     }
 
@@ -145,54 +196,13 @@ impl Service {
     }
 
     fn judge(&self, room: &RoomAddress, kept: &Kept) -> Status {
-        status(room, kept, &self.evidence.read(), &self.options().rules, self.now())
+        let seen_since = |event: &Event| self.rooms.seen_since(room, event);
+        let view = View { kept, books: &self.books.read(), seen_since: &seen_since };
+        status(room, &view, &self.options().rules, self.now())
     }
 
-    /// Keeps signs that somebody came: first on disk, then in memory.
-    ///
-    /// # Errors
-    /// When they cannot be stored.
-    pub async fn add_evidence(&self, signs: Vec<Evidence>) -> Result<(), StoreError> {
-        let oldest = self.now() - EVIDENCE_KEPT;
-        let signs: Vec<_> = signs.into_iter().filter(|sign| sign.at >= oldest).collect();
-        self.desk.add_evidence(signs.clone(), oldest).await?;
-        let late = self.now() - LATE;
-        let late = signs.iter().filter(|sign| sign.at < late).cloned().collect();
-        let rooms: BTreeSet<_> = signs.iter().map(|sign| sign.room.clone()).collect();
-        self.evidence.extend(signs, oldest);
-        rooms.iter().for_each(|room| self.rooms.turned(room));
-        if let Err(trouble) = self.acquit(late, oldest).await {
-            tracing::error!(%trouble, "signs that came late are not held against what was released");
-        }
-        Ok(())
-    }
-
-    /// Signs from before a date was released that arrive only now still say that somebody came: its series has no strike for
-    /// it.
-    async fn acquit(&self, signs: Vec<Evidence>, oldest: DateTime<Utc>) -> Result<(), Trouble> {
-        let options = self.options();
-        let rooms: BTreeSet<_> = signs.iter().map(|sign| sign.room.clone()).collect();
-        let mut log = EvidenceLog::default();
-        signs.into_iter().for_each(|sign| log.push(sign));
-        for room in rooms {
-            let Some(rule) = options.rules.check_in(&room).filter(|rule| rule.strikes > 0) else { continue };
-            let released = Some(Rule::NoCheckIn.to_string());
-            let query =
-                Query { rule: released, since: Some(oldest), ..Query::room(&room) }.ending(Ending::Done);
-            for life in self.engine.journal().find(&query).await? {
-                let Some(event) = life.intent.as_ref().map(|intent| &intent.before) else { continue };
-                if let (true, Some(uid)) = (event.kind.is_date_of_series(), &event.uid)
-                    // What comes after the release may be somebody else, in a room that was free.
-                    && log.of(&room, event, &rule).is_some_and(|sign| sign.at < life.accepted_at)
-                {
-                    self.desk.came(&room, uid, event.start).await?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Somebody stands at the door for what is on, or for what begins in a moment.
+    /// Keeps a sign of people at the door: for the event of this id or UID, else for the one that the display shows and that
+    /// waits for a check-in.
     ///
     /// # Errors
     /// When nothing is on, or the calendar cannot be read, or the sign not stored.
@@ -207,22 +217,18 @@ impl Service {
         let kept = self.rooms.get(room, options.state_age).await.map_err(NoCheckIn::Trouble)?;
         let rule = options.rules.check_in(room);
         let early = rule.as_ref().map_or(TimeDelta::zero(), |rule| rule.early);
-        let open = |event: &&Event| event.start - early <= now && now < event.end && !event.is_cancelled;
-        let named = |event: &&Event| wanted.is_none_or(|wanted| event.id.as_str() == wanted);
-        // Of two that are open, the one nobody has come to yet is meant.
-        let has_sign = |event: &&Event| {
-            rule.as_ref().is_some_and(|rule| self.evidence.read().of(room, event, rule).is_some())
+        let seen_since = |event: &Event| self.rooms.seen_since(room, event);
+        let waits = |event: &Event| {
+            let view = View { kept: &kept, books: &self.books.read(), seen_since: &seen_since };
+            view.waits_for_check_in(room, event, &options.rules, now)
         };
-        let candidates = || kept.events.iter().filter(open).filter(named);
-        let event = candidates().find(|event| !has_sign(event)).or_else(|| candidates().next());
+        let event = match wanted {
+            Some(name) => occupancy::named_check_in(&kept.events, now, early, name),
+            None => occupancy::check_in_event(&kept.events, now, early, waits),
+        };
         let event = event.ok_or(NoCheckIn::Nothing)?;
-        let sign = Evidence {
-            room: room.clone(),
-            event: Some(event.uid.as_ref().map_or(event.id.as_str(), |uid| uid.as_str()).to_owned()),
-            at: now,
-            source,
-        };
-        self.add_evidence(vec![sign.clone()]).await.map_err(NoCheckIn::Store)?;
+        let sign = Sign::new(room.clone(), now, source).for_event(event);
+        self.add_signs(vec![sign.clone()]).await.map_err(NoCheckIn::Store)?;
         if let (true, Some(uid)) = (event.kind.is_date_of_series(), &event.uid) {
             self.desk.came(room, uid, event.start).await.map_err(NoCheckIn::Trouble)?;
         }

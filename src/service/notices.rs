@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::sweeps::SweepId;
 use crate::action::{ActionId, Actor, Outcome, Seen};
 use crate::calendar::RoomAddress;
+use crate::presence::Doubt;
 
 /// Notices a slow listener may be behind; then it hears that it missed some. On the hour, something changes in every room.
 const BEHIND_MAX: usize = 16_384;
@@ -51,6 +52,28 @@ pub enum Notice {
         /// When.
         at: DateTime<Utc>,
     },
+    /// A release that was announced or due does not take place; the meeting stays.
+    ReleaseStopped {
+        /// In which room.
+        room: RoomAddress,
+        /// When the meeting began.
+        start: DateTime<Utc>,
+        /// The reason.
+        reason: StopReason,
+        /// The reason in words.
+        why: String,
+    },
+    /// Observe mode: the meeting would have been released.
+    WouldRelease {
+        /// In which room.
+        room: RoomAddress,
+        /// When the meeting began.
+        start: DateTime<Utc>,
+        /// When it is to end.
+        end: DateTime<Utc>,
+        /// The rule's words.
+        why: String,
+    },
     /// Nobody came to a series so often in a row that it may not be needed.
     SeriesMissed {
         /// In which room.
@@ -85,6 +108,8 @@ impl Notice {
             Self::Acted { .. } => "action",
             Self::CheckedIn { .. } => "check-in",
             Self::ReleaseNear { .. } => "release-near",
+            Self::ReleaseStopped { .. } => "release-stopped",
+            Self::WouldRelease { .. } => "would-release",
             Self::SeriesMissed { .. } => "series-missed",
             Self::Swept { .. } => "sweep",
         }
@@ -99,6 +124,12 @@ impl Notice {
             }
             Self::CheckedIn { room, at, source } => json!({ "room": room, "at": at, "source": source }),
             Self::ReleaseNear { room, at } => json!({ "room": room, "release_at": at }),
+            Self::ReleaseStopped { room, start, reason, why } => {
+                json!({ "room": room, "start": start, "reason": reason.as_str(), "message": why })
+            }
+            Self::WouldRelease { room, start, end, why } => {
+                json!({ "room": room, "start": start, "end": end, "message": why })
+            }
             Self::SeriesMissed { room, event, missed, deleted } => json!({
                 "room": room,
                 "organizer": event.organizer,
@@ -123,6 +154,8 @@ impl Notice {
             | Self::Acted { room, .. }
             | Self::CheckedIn { room, .. }
             | Self::ReleaseNear { room, .. }
+            | Self::ReleaseStopped { room, .. }
+            | Self::WouldRelease { room, .. }
             | Self::SeriesMissed { room, .. } => std::slice::from_ref(room),
             Self::Swept { rooms, .. } => rooms,
         }
@@ -131,6 +164,52 @@ impl Notice {
     /// It is about a sweep as a whole, and for those who may plan one.
     pub fn is_of_sweep(&self) -> bool {
         matches!(self, Self::Swept { .. })
+    }
+}
+
+/// Why a release does not take place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopReason {
+    /// So many meetings look empty that the check-in sources may be silent.
+    FeedSilent,
+    /// No source watched the room throughout.
+    NotWatched,
+    /// A sign matches no event.
+    UnmatchedSign,
+    /// A property that the decision needs is missing.
+    MissingField,
+    /// Our clock shows less than what is on record.
+    Clock,
+    /// The meeting ends before grace does.
+    EndsInGrace,
+    /// More releases at once than the limits allow.
+    Limit,
+}
+
+impl StopReason {
+    /// The reason behind a doubt.
+    pub fn of(doubt: &Doubt) -> Self {
+        match doubt {
+            Doubt::FeedSilent(_) => Self::FeedSilent,
+            Doubt::NotWatched { .. } => Self::NotWatched,
+            Doubt::UnmatchedSign { .. } => Self::UnmatchedSign,
+            Doubt::MissingField { .. } => Self::MissingField,
+            Doubt::Clock { .. } => Self::Clock,
+            Doubt::EndsInGrace { .. } => Self::EndsInGrace,
+        }
+    }
+
+    /// As the API names it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::FeedSilent => "feed-silent",
+            Self::NotWatched => "not-watched",
+            Self::UnmatchedSign => "unmatched-sign",
+            Self::MissingField => "missing-field",
+            Self::Clock => "clock",
+            Self::EndsInGrace => "ends-in-grace",
+            Self::Limit => "limit",
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! What a door display shows: what is on, what comes next, until when the room is free, and what may be done. Pure.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::calendar::{Event, RoomAddress};
-use crate::cleanup::{About, EvidenceLog, Judgement, Kept as Spared, Rules, Verdict, came, judge};
+use crate::calendar::{Event, EventId, RoomAddress, occupancy};
+use crate::cleanup::{About, CleanupMode, Judgement, Kept as Spared, NoCheckIn, Rules, Verdict, came, judge};
 use crate::engine::Directory;
 use crate::live::{How, Kept};
+use crate::presence::Books;
 
 /// A room at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +21,10 @@ pub struct Status {
     pub as_of: DateTime<Utc>,
     /// By what that is known.
     pub follows: How,
-    /// What is on; the one that began last where several are.
+    /// The event that is on; where several are, the first of `current_events`.
     pub current: Option<Event>,
+    /// All events that take the room now, in display order: timed before all-day events, the last begun first.
+    pub current_events: Vec<Event>,
     /// What begins next.
     pub next: Option<Event>,
     /// From now on something is on until then, one after another or beside another; `None` when nothing is on.
@@ -32,7 +35,9 @@ pub struct Status {
     pub checked_in: bool,
     /// When what is on will be released if nobody checks in.
     pub release_at: Option<DateTime<Utc>>,
-    /// What may be asked for with a chance.
+    /// The event that a check-in without a name is for, while one waits for it.
+    pub awaiting_check_in: Option<EventId>,
+    /// What may be asked for with a chance: ending and extending of `current`.
     pub may: Vec<May>,
 }
 
@@ -56,48 +61,95 @@ impl Status {
     }
 }
 
+/// What is known of a room.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    /// Its calendar.
+    pub kept: &'a Kept,
+    /// Who came, and when that would have been known.
+    pub books: &'a Books,
+    /// When an event was first seen at its present start.
+    pub seen_since: &'a dyn Fn(&Event) -> Option<DateTime<Utc>>,
+}
+
+impl<'a> View<'a> {
+    fn case(&self, room: &'a RoomAddress, event: &'a Event, now: DateTime<Utc>) -> Judgement<'a> {
+        let Self { kept, books, seen_since } = *self;
+        let organizer = Some(Directory::Known);
+        Judgement { room, event, events: &kept.events, books, organizer, seen_since: seen_since(event), now }
+    }
+
+    /// Whether the rules want a check-in to this event, and no sign says that people came. An event that the rules spare
+    /// waits for none.
+    pub(super) fn waits_for_check_in(
+        &self,
+        room: &RoomAddress,
+        event: &Event,
+        rules: &Rules,
+        now: DateTime<Utc>,
+    ) -> bool {
+        let Some(rule) = rules.check_in(room) else { return false };
+        let case = self.case(room, event, now);
+        let is_spared = matches!(
+            judge(&case, rules),
+            Verdict::Keep {
+                why: Spared::AllDay
+                    | Spared::Private
+                    | Spared::Organizer
+                    | Spared::Long
+                    | Spared::Short
+                    | Spared::BookedLate
+                    | Spared::UnknownCopy
+                    | Spared::Declined
+                    | Spared::TakesNoTime
+            }
+        );
+        !is_spared && came(&case, rules, &rule).is_none()
+    }
+}
+
 /// What the calendar, the evidence and the rules come to.
-pub fn status(
-    room: &RoomAddress,
-    kept: &Kept,
-    evidence: &EvidenceLog,
-    rules: &Rules,
-    now: DateTime<Utc>,
-) -> Status {
-    let events = || kept.events.iter().filter(|event| !event.is_cancelled);
-    let current = events().filter(|event| event.is_on(now)).max_by_key(|event| event.start).cloned();
-    let next = events().filter(|event| event.start > now).min_by_key(|event| event.start).cloned();
-    let free_until = next.as_ref().filter(|_| current.is_none()).map(|next| next.start);
-    let busy_until = busy_until(kept, now);
+pub fn status(room: &RoomAddress, view: &View<'_>, rules: &Rules, now: DateTime<Utc>) -> Status {
+    let kept = view.kept;
+    let on = occupancy::current(&kept.events, now);
+    let next = occupancy::next(&kept.events, now);
+    let free_until = next.filter(|_| on.is_empty()).map(|next| next.start);
     let rule = rules.check_in(room);
     let rule = rule.as_ref();
     let sign_for = |event: &Event| match rule {
-        Some(rule) => came(room, event, evidence, rule, now).is_some(),
-        None => evidence.for_event(room, event, event.start).is_some(),
+        Some(rule) => came(&view.case(room, event, now), rules, rule).is_some(),
+        None => {
+            let terms = NoCheckIn::default().terms(TimeDelta::zero());
+            view.books.signs.matching(room, event, &terms).is_some()
+        }
     };
-    let checked_in = current.as_ref().is_some_and(sign_for);
-    let release_at = current.as_ref().and_then(|event| {
-        let case = Judgement { room, event, evidence, organizer: Some(Directory::Known), now };
-        match judge(&case, rules) {
+    let checked_in = on.first().is_some_and(|event| sign_for(event));
+    // Observe mode releases nothing, and so does a room that nothing watches: nothing is announced at the door.
+    let acts =
+        rules.mode(room) == CleanupMode::Act && view.books.is_watched(room, rules.watch_group(room), now);
+    let release_at =
+        on.first().filter(|_| acts).and_then(|event| match judge(&view.case(room, event, now), rules) {
             Verdict::Keep { why: Spared::GraceRuns { until } } => Some(until),
             _ => None,
-        }
-    });
-    let awaited =
-        |event: &Event| rule.is_some_and(|rule| event.start - rule.early <= now) && !sign_for(event);
+        });
+    let early = rule.map_or_else(TimeDelta::zero, |rule| rule.early);
+    let waits = |event: &Event| view.waits_for_check_in(room, event, rules, now);
+    let awaiting = occupancy::check_in_event(&kept.events, now, early, waits).filter(|event| waits(event));
     let mut may = Vec::new();
-    if current.iter().chain(&next).any(awaited) {
+    if awaiting.is_some() {
         may.push(May::CheckIn);
     }
-    match &current {
-        Some(event) if !event.is_all_day && event.copy.is_some() => {
-            may.push(May::End);
-            if next.as_ref().is_none_or(|next| next.start > event.end) {
+    match on.first() {
+        Some(event) => {
+            if occupancy::may_move_end(event, now, false).is_ok() {
+                may.push(May::End);
+            }
+            if occupancy::may_extend(&kept.events, event, now) {
                 may.push(May::Extend);
             }
         }
-        Some(_) => {}
-        None => may.push(May::Book),
+        None if occupancy::bookable(&kept.events, now, 1).is_ok() => may.push(May::Book),
+        None => {}
     }
     Status {
         room: room.clone(),
@@ -105,23 +157,14 @@ pub fn status(
         read_at: kept.read_at,
         as_of: kept.as_of,
         follows: kept.how,
-        current,
-        next,
-        busy_until,
+        current: on.first().map(|event| (*event).clone()),
+        current_events: on.into_iter().cloned().collect(),
+        next: next.cloned(),
+        busy_until: occupancy::busy_until(&kept.events, now),
         free_until,
         checked_in,
         release_at,
+        awaiting_check_in: awaiting.map(|event| event.id.clone()),
         may,
     }
-}
-
-/// How long something is on without a gap.
-fn busy_until(kept: &Kept, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let mut events: Vec<_> = kept.events.iter().filter(|event| !event.is_cancelled).collect();
-    events.sort_by_key(|event| event.start);
-    let busy = events
-        .iter()
-        .filter(|event| event.end > now)
-        .fold(now, |until, event| if event.start <= until { until.max(event.end) } else { until });
-    (busy > now).then_some(busy)
 }

@@ -92,6 +92,14 @@ pub struct Sweeps {
     tasks: TaskTracker,
 }
 
+/// Reports no progress.
+pub(super) struct Silent;
+
+impl Progress for Silent {
+    fn begin(&self, _: &str, _: usize) {}
+    fn step(&self) {}
+}
+
 #[derive(Default)]
 struct Counter {
     done: AtomicUsize,
@@ -241,7 +249,9 @@ impl Service {
     }
 
     pub(super) fn sweep(&self, rules: Rules) -> Sweep {
-        Sweep::new(self.engine.clone(), rules, self.evidence.clone(), self.options().rooms_at_once)
+        Sweep::new(self.engine.clone(), rules, self.books.clone(), self.options().rooms_at_once)
             .remembering(Arc::new(self.desk.clone()))
+            .seeing(self.rooms.clone())
+            .among(self.crowds.clone())
     }
 }

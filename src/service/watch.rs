@@ -1,44 +1,37 @@
-//! What goes on by itself: schedules, and meetings to which nobody comes. One sweep at a time, each over before the next
-//! begins.
+//! What goes on by itself: schedules, one sweep at a time, each over before the next begins; and the loops behind releases and
+//! notices.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
-use super::{Notice, Schedule, Service};
-use crate::calendar::{EventId, RoomAddress, Window};
-use crate::cleanup::{Judgement, Kept, Plan, Progress, Rules, Sweep, Swept, Verdict, judge};
-use crate::engine::Directory;
+use super::sweeps::Silent;
+use super::{Notice, Releases, Schedule, Service};
+use crate::calendar::{RoomAddress, Window};
+use crate::cleanup::{CleanupMode, Plan, Sweep, Swept, Verdict};
 use crate::live::{self, Feed, Live};
 
 /// How often it is looked whether something is due: well within a minute of grace.
 const TICK: Duration = Duration::from_secs(20);
-/// Warnings remembered; more than a day has in the largest building.
-const WARNED_MAX: usize = 100_000;
-
-/// Warnings that were given, so that each is given once.
-#[derive(Debug, Default)]
-pub struct Warned(HashSet<(RoomAddress, EventId, DateTime<Utc>)>);
-
-struct Silent;
-
-impl Progress for Silent {
-    fn begin(&self, _: &str, _: usize) {}
-    fn step(&self) {}
-}
-
+/// How often it is recorded that the service is up. What a kill loses of it is no more than this.
+const HEARTBEAT: Duration = Duration::from_secs(20);
 impl Service {
     /// Watches until it is told to stop. Schedules have a loop of their own, so that a long sweep holds up no release.
     /// What is under way when it is told to stop breaks off between two facts, as in a kill: the journal knows.
     pub async fn watch(self: Arc<Self>, stop: CancellationToken) {
-        let mut warned = Warned::default();
+        let mut releases = Releases::default();
         let releases = async {
             loop {
                 tokio::time::sleep(TICK).await;
-                self.release(&mut warned).await;
+                self.release(&mut releases).await;
+            }
+        };
+        let alive = async {
+            loop {
+                tokio::time::sleep(HEARTBEAT).await;
+                self.record_alive().await;
             }
         };
         let schedules = async {
@@ -56,6 +49,7 @@ impl Service {
         tokio::select! {
             () = stop.cancelled() => {}
             () = releases => {}
+            () = alive => {}
             () = schedules => {}
             () = turns => {}
         }
@@ -70,74 +64,24 @@ impl Service {
     ) {
         let live = Live::new(self.rooms.clone(), feed, options);
         let _ = self.live.set(live.clone());
-        let scope = || self.engine.scope().rooms().cloned().collect();
         tokio::select! {
             () = stop.cancelled() => {}
-            () = live.run(scope) => {}
+            () = live.run(|| self.followed_rooms()) => {}
+            () = self.look_for_named_rooms() => {}
         }
     }
 
-    /// Looks once whether anything is due, and does it.
-    pub async fn watch_once(&self, warned: &mut Warned) {
-        self.release(warned).await;
+    /// Looks once whether anything is due, and does it to its end.
+    pub async fn watch_once(self: &Arc<Self>, releases: &mut Releases) {
+        self.record_alive().await;
+        self.release(releases).await;
+        releases.finish().await;
         self.run_schedules().await;
     }
 
     async fn run_schedules(&self) {
         for schedule in &self.options().schedules {
             self.run_if_due(schedule).await;
-        }
-    }
-
-    /// Releases what nobody came to, and warns of what is about to be.
-    async fn release(&self, warned: &mut Warned) {
-        let options = self.options();
-        if !options.rules.check_in_anywhere() {
-            return;
-        }
-        let now = self.now();
-        // What is on now is looked at, however late the warning comes.
-        let ahead = options.warn.max(TimeDelta::minutes(1));
-        let scope = self.engine.scope();
-        let rooms: Vec<_> = scope.rooms().filter(|room| self.may_be_released(room, ahead)).cloned().collect();
-        let Some(window) = Window::clamped(now, now + ahead) else { return };
-        let only = Rules { cancelled_leftover: None, organizer_gone: None, ..options.rules.clone() };
-        let sweep = self.sweep(only);
-        let plan = sweep.plan(&rooms, window, &Silent).await;
-        self.warn(&plan, now, options.warn, warned);
-        if plan.actions().next().is_some() {
-            self.apply_quietly(&sweep, &plan).await;
-        }
-    }
-
-    /// Whether it has to be read what becomes of a room: not where it is known that nothing is on that nobody came to.
-    fn may_be_released(&self, room: &RoomAddress, ahead: TimeDelta) -> bool {
-        let Some(kept) = self.rooms.current(room) else { return true };
-        let (now, options, signs) = (self.now(), self.options(), self.evidence.read());
-        kept.events.iter().any(|event| {
-            let case = Judgement { room, event, evidence: &signs, organizer: Some(Directory::Known), now };
-            match judge(&case, &options.rules) {
-                Verdict::Act { .. } => true,
-                Verdict::Keep { why: Kept::GraceRuns { until } } => until - now <= ahead,
-                Verdict::Keep { .. } => false,
-            }
-        })
-    }
-
-    fn warn(&self, plan: &Plan, now: DateTime<Utc>, ahead: TimeDelta, Warned(warned): &mut Warned) {
-        for room in &plan.rooms {
-            for judged in &room.events {
-                let Verdict::Keep { why: Kept::GraceRuns { until } } = &judged.verdict else { continue };
-                let seen = (room.room.clone(), judged.event.id.clone(), *until);
-                if *until - now > ahead || warned.contains(&seen) {
-                    continue;
-                }
-                if warned.len() >= WARNED_MAX {
-                    warned.clear();
-                }
-                warned.insert(seen);
-                self.notices.tell(Notice::ReleaseNear { room: room.room.clone(), at: *until });
-            }
         }
     }
 
@@ -166,6 +110,7 @@ impl Service {
         let Some(window) = Window::clamped(now, now + options.ahead) else { return };
         let sweep = self.sweep(options.rules.clone());
         let plan = sweep.plan(&rooms, window, &Silent).await;
+        let plan = self.without_observed(plan);
         tracing::info!(
             schedule = schedule.name,
             rooms = rooms.len(),
@@ -185,6 +130,17 @@ impl Service {
         tell(state, actions);
     }
 
+    /// The plan for the rooms in which the service acts by itself; what it would do in the others is announced.
+    fn without_observed(&self, plan: Plan) -> Plan {
+        let rules = &self.options().rules;
+        for (room, judged) in plan.actions().filter(|(room, _)| rules.mode(room) == CleanupMode::Observe) {
+            let Verdict::Act { why, .. } = &judged.verdict else { continue };
+            let (room, start, end, why) = (room.clone(), judged.event.start, judged.event.end, why.clone());
+            self.notices.tell(Notice::WouldRelease { room, start, end, why });
+        }
+        plan.of_rooms(|room| rules.mode(room) == CleanupMode::Act)
+    }
+
     async fn remember(&self, schedule: &Schedule, at: DateTime<Utc>) {
         if let Err(error) = self.desk.ran(schedule.name.clone(), at).await {
             tracing::error!(schedule = schedule.name, %error, "cannot remember that it ran");
@@ -194,7 +150,7 @@ impl Service {
     /// How it ended, in the words of [`Phase`](super::Phase), and how many actions are planned or over.
     async fn apply_quietly(&self, sweep: &Sweep, plan: &Plan) -> (&'static str, usize) {
         match self.act(sweep, plan, &Silent).await {
-            Ok(Swept { broken_off: Some(error), open, unbegun, applied }) => {
+            Ok(Swept { broken_off: Some(error), open, unbegun, applied, .. }) => {
                 tracing::error!(%error, open = open.len(), unbegun, "a sweep broke off");
                 ("failed", applied.len())
             }

@@ -25,12 +25,14 @@ use uuid::Uuid;
 use super::{Noted, Notice};
 use crate::clock::Clock;
 use crate::exchange::Secret;
-use crate::web::{NoAddress, Web, address};
+use crate::web::{NoAddress, Posted, Web, address};
 
 /// How often one notice is tried.
 const TRIES: u32 = 5;
 /// Before the second try; doubles.
 const AGAIN: Duration = Duration::from_secs(1);
+/// Longest `Retry-After` that is obeyed: each waiting notice occupies one of few slots.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
 /// Notices on their way at once.
 const AT_ONCE: usize = 16;
 
@@ -100,14 +102,18 @@ impl Webhook {
 
     async fn tell(&self, notice: &Notice) {
         let body = body(notice, Uuid::new_v4()).to_string();
+        let mut said = None;
         for attempt in 0..TRIES {
             if attempt > 0 {
-                tokio::time::sleep(AGAIN.saturating_mul(1 << (attempt - 1))).await;
+                tokio::time::sleep(pause(attempt, said.take())).await;
             }
             let headers = self.headers(&body, self.clock.now());
             match self.web.post(&self.to, body.clone(), &headers).await {
-                Ok(status) if (200..300).contains(&status) => return,
-                Ok(status) => tracing::warn!(status, attempt, "the webhook did not take a notice"),
+                Ok(Posted { status: 200..300, .. }) => return,
+                Ok(Posted { status, retry_after }) => {
+                    said = retry_after;
+                    tracing::warn!(status, attempt, "the webhook did not take a notice");
+                }
                 Err(why) => tracing::warn!(why, attempt, "the webhook cannot be reached"),
             }
         }
@@ -119,6 +125,12 @@ impl Webhook {
         let signature = sign(self.secret.expose(), &timestamp, body);
         [("adjourn-timestamp", timestamp), ("adjourn-signature", format!("v1={signature}"))]
     }
+}
+
+/// Wait before this attempt: `Retry-After` within limits, else exponential back-off.
+fn pause(attempt: u32, said: Option<Duration>) -> Duration {
+    let doubled = AGAIN.saturating_mul(1 << attempt.saturating_sub(1).min(16));
+    said.map_or(doubled, |said| said.clamp(AGAIN, RETRY_AFTER_MAX))
 }
 
 fn sign(secret: &str, timestamp: &str, body: &str) -> String {
@@ -145,6 +157,14 @@ fn body(notice: &Notice, id: Uuid) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_webhook_says_within_limits_when_it_is_told_again() {
+        assert_eq!([1, 2, 3].map(|attempt| pause(attempt, None).as_secs()), [1, 2, 4]);
+        assert_eq!(pause(1, Some(Duration::from_secs(30))), Duration::from_secs(30));
+        assert_eq!(pause(4, Some(Duration::ZERO)), AGAIN);
+        assert_eq!(pause(1, Some(Duration::MAX)), RETRY_AFTER_MAX);
+    }
 
     /// The expected text was computed by Python: `hmac.new(b"Jefe", b'1778058000.{"id":1}', hashlib.sha256).hexdigest()`.
     #[test]

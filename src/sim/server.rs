@@ -178,6 +178,13 @@ impl Simulator {
         }
     }
 
+    /// The mailbox lives on this back end from now on, and on no other: its subscriptions are lost, and requests that it anchors go
+    /// there unless a cookie names another.
+    pub fn move_mailbox(&self, address: &str, back_end: usize) {
+        self.service.state().homes.insert(address.to_lowercase(), back_end);
+        self.lose_subscriptions_of(address);
+    }
+
     /// The open streams say that they missed events of this mailbox. What was not told yet is never told.
     pub fn miss_events_of(&self, address: &str) {
         let mut state = self.service.state();

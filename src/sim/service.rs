@@ -1,6 +1,7 @@
 //! One HTTP request to one HTTP answer: whether it may come in (`login`), in whose name it is asked, what goes wrong, and what
 //! the operation says. The world is locked from the first look to the last change, as one mailbox database would be.
 
+use std::collections::HashMap;
 use std::io::{self, Write as _};
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,7 +31,7 @@ use super::record::{Asked, Record};
 use super::release::{Release, validate_streaming};
 use super::server::Options;
 use super::soap_in::{ActFor, Call, Refusal, call, parse};
-use super::soap_out::{envelope, fault, messages};
+use super::soap_out::{envelope, explanation, fault, messages, response};
 use super::trouble::{Trouble, Wrong};
 use super::world::{World, key};
 use super::zones;
@@ -65,6 +66,8 @@ pub(crate) struct State {
     pub(crate) hub: Hub,
     /// Which back end takes the next request that names none.
     turn: usize,
+    /// The back ends of mailboxes that do not live on whichever is asked.
+    pub(crate) homes: HashMap<String, usize>,
 }
 
 /// The state while somebody looks at it or changes it. When they are done, whoever wants to hear of a change is told.
@@ -112,6 +115,7 @@ impl Service {
             autodiscover: Autodiscover::default(),
             hub: Hub::new(&options.notifications, options.release),
             turn: 0,
+            homes: HashMap::new(),
         };
         Self {
             state: Mutex::new(state),
@@ -191,6 +195,7 @@ impl Service {
         let (operation, mailbox) = about(body);
         let route = self.route(headers, &operation);
         let said = |name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
+        let is_elsewhere = self.is_elsewhere(&operation, mailbox.as_ref(), route.back_end);
         let mut wrong = self.meet(Asked {
             at: self.now(),
             operation,
@@ -203,6 +208,9 @@ impl Service {
         if let Some(Wrong::Slow(time)) = wrong {
             tokio::time::sleep(time).await;
             wrong = None;
+        }
+        if is_elsewhere {
+            wrong = Some(Wrong::Fault("ErrorProxyRequestNotAllowed"));
         }
         if let Some(out) = wrong.as_ref().and_then(instead) {
             return (out, None);
@@ -247,10 +255,21 @@ impl Service {
     /// Which back end answers. Only notifications live on one; the others are all the same.
     fn route(&self, headers: &HeaderMap, operation: &str) -> Route {
         let notifies = matches!(operation, "Subscribe" | "Unsubscribe" | "GetEvents" | "GetStreamingEvents");
-        match notifies {
-            true => affinity::route(headers, self.back_ends, &mut self.state().turn),
-            false => Route { back_end: 0, cookie: None },
+        if !notifies {
+            return Route { back_end: 0, cookie: None };
         }
+        let mut state = self.state();
+        let anchor = headers.get("x-anchormailbox").and_then(|anchor| anchor.to_str().ok()).map(key);
+        if let Some(home) = anchor.and_then(|anchor| state.homes.get(&anchor).copied()) {
+            state.turn = home; // where the anchor lives, unless a cookie names another
+        }
+        affinity::route(headers, self.back_ends, &mut state.turn)
+    }
+
+    /// Whether this back end subscribes to no such mailbox, since it lives on another.
+    fn is_elsewhere(&self, operation: &str, mailbox: Option<&String>, back_end: usize) -> bool {
+        let home = mailbox.and_then(|mailbox| self.state().homes.get(mailbox).copied());
+        operation == "Subscribe" && home.is_some_and(|home| home != back_end)
     }
 
     /// Notes the request, tells the world the time, and says what goes wrong.
@@ -393,7 +412,7 @@ fn carry_out(
     let own = world.mailbox(account).map(|mailbox| mailbox.number);
     let acting = acting::mailbox(world, own, &call)?;
     let name = operation(&call);
-    let one = |refusal| Ok(Said::Whole(messages(name, &[Err(refusal)], when_refused(name))));
+    let one = |refusal| refused(name, refusal).map(Said::Whole);
     match wrong {
         Some(Wrong::BusyMessage(back_off)) => one(busy(*back_off)),
         Some(Wrong::ItemError(code)) => one(Refusal::new(code, "Scripted.")),
@@ -419,13 +438,19 @@ fn carry_out(
     }
 }
 
-/// What the schema still wants in the message of an operation that was refused.
-fn when_refused(operation: &str) -> &'static str {
-    match operation {
-        "CreateItem" | "GetItem" | "MoveItem" | "UpdateItem" => "<m:Items/>",
+/// An operation that was refused as a whole, in the place where its answers have that: a message of its own, the response
+/// itself, or a fault where neither has room for it.
+fn refused(operation: &str, refusal: Refusal) -> Result<String, Refusal> {
+    let still_wanted = match operation {
+        "GetUserAvailability" => return Err(refusal),
+        "GetRoomLists" | "GetRooms" => {
+            return Ok(response(operation, r#" ResponseClass="Error""#, &explanation(&refusal)));
+        }
+        "GetItem" | "CreateItem" | "UpdateItem" | "MoveItem" => "<m:Items/>",
         "GetFolder" => "<m:Folders/>",
         _ => "",
-    }
+    };
+    Ok(messages(operation, &[Err(refusal)], still_wanted))
 }
 
 fn offer(response: Builder, offers: Vec<String>) -> Builder {

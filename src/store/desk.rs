@@ -1,6 +1,7 @@
-//! What the service remembers besides the journal: API keys, evidence, and when schedules ran. In a file of its own, which
+//! The service store: API keys, when schedules ran, who came to which series. In a file of its own, which
 //! the command line may write to while the service runs.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,13 +14,14 @@ use super::schema::Schema;
 use super::sqlite::{StoreError, prepare_to_write};
 use crate::access::{Holder, KeyId, Right, Rights, StoredKey};
 use crate::calendar::{RoomAddress, RoomPattern, Uid};
-use crate::cleanup::{Attendance, Evidence};
+use crate::cleanup::Attendance;
 use crate::engine::Trouble;
 use crate::journal::JournalError;
 
 const FILE: &str = "desk.sqlite";
 /// Its file is known by `adjd`.
-const SCHEMA: Schema = Schema { application_id: 0x6164_6a64, migrations: &[TABLES, SERIES] };
+const SCHEMA: Schema =
+    Schema { application_id: 0x6164_6a64, migrations: &[TABLES, SERIES, super::presence::TABLES] };
 
 const TABLES: &str = "
     CREATE TABLE keys (
@@ -91,7 +93,7 @@ impl Desk {
         Ok(Self(Arc::new(Mutex::new(connection))))
     }
 
-    async fn with<T: Send + 'static>(
+    pub(super) async fn with<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
@@ -164,55 +166,6 @@ impl Desk {
         .await
     }
 
-    /// Keeps signs that somebody came, all or none, and forgets those before `oldest`.
-    ///
-    /// # Errors
-    /// When they cannot be written.
-    pub async fn add_evidence(&self, signs: Vec<Evidence>, oldest: DateTime<Utc>) -> Result<(), StoreError> {
-        self.with(move |connection| {
-            let transaction = connection.transaction()?;
-            let sql = "INSERT INTO evidence (room, event, at_ms, source) VALUES (?1, ?2, ?3, ?4)";
-            for sign in &signs {
-                let at = sign.at.timestamp_millis();
-                transaction.prepare_cached(sql)?.execute((
-                    sign.room.as_str(),
-                    &sign.event,
-                    at,
-                    &sign.source,
-                ))?;
-            }
-            transaction.execute("DELETE FROM evidence WHERE at_ms < ?1", [oldest.timestamp_millis()])?;
-            Ok(transaction.commit()?)
-        })
-        .await
-    }
-
-    /// The signs since then, the oldest first; older ones are forgotten.
-    ///
-    /// # Errors
-    /// When they cannot be read.
-    pub async fn evidence_since(&self, since: DateTime<Utc>) -> Result<Vec<Evidence>, StoreError> {
-        self.with(move |connection| {
-            connection.execute("DELETE FROM evidence WHERE at_ms < ?1", [since.timestamp_millis()])?;
-            let sql = "SELECT room, event, at_ms, source FROM evidence ORDER BY at_ms";
-            let mut statement = connection.prepare_cached(sql)?;
-            let mut rows = statement.query([])?;
-            let mut signs = Vec::new();
-            while let Some(row) = rows.next()? {
-                let (room, at): (String, i64) = (row.get(0)?, row.get(2)?);
-                let damaged = || StoreError::Damaged(format!("evidence of room {room} at {at}"));
-                signs.push(Evidence {
-                    room: room.parse().map_err(|_| damaged())?,
-                    event: row.get(1)?,
-                    at: DateTime::from_timestamp_millis(at).ok_or_else(damaged)?,
-                    source: row.get(3)?,
-                });
-            }
-            Ok(signs)
-        })
-        .await
-    }
-
     /// When this schedule last ran.
     ///
     /// # Errors
@@ -265,6 +218,30 @@ impl Attendance for Desk {
             Ok(came.and_then(DateTime::from_timestamp_millis))
         });
         last.await.map_err(trouble)
+    }
+
+    async fn excuse(&self, room: &RoomAddress, uid: &Uid, start: DateTime<Utc>) -> Result<(), Trouble> {
+        let (room, uid, start) = (room.to_string(), uid.to_string(), start.timestamp_millis());
+        let kept = self.with(move |connection| {
+            let transaction = connection.transaction()?;
+            transaction.execute("INSERT OR IGNORE INTO excused VALUES (?1, ?2, ?3)", (room, uid, start))?;
+            let oldest = start - CAME_KEPT.num_milliseconds();
+            transaction.execute("DELETE FROM excused WHERE start_ms < ?1", [oldest])?;
+            Ok(transaction.commit()?)
+        });
+        kept.await.map_err(trouble)
+    }
+
+    async fn excused(&self, room: &RoomAddress, uid: &Uid) -> Result<BTreeSet<DateTime<Utc>>, Trouble> {
+        let (room, uid) = (room.to_string(), uid.to_string());
+        let dates = self.with(move |connection| {
+            let sql = "SELECT start_ms FROM excused WHERE room = ?1 AND uid = ?2";
+            let mut statement = connection.prepare_cached(sql)?;
+            let dates = statement.query_map((room, uid), |row| row.get::<_, i64>(0))?;
+            let dates: Vec<i64> = dates.collect::<Result<_, _>>()?;
+            Ok(dates.into_iter().filter_map(DateTime::from_timestamp_millis).collect())
+        });
+        dates.await.map_err(trouble)
     }
 }
 

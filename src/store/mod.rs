@@ -14,6 +14,7 @@
 mod desk;
 mod directory;
 mod keeper;
+mod presence;
 mod row;
 mod schema;
 mod sqlite;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use adjourn::cleanup::How;
-use adjourn::sim::{Trouble, Wrong};
+use adjourn::sim::{PlainSpec, Trouble, Wrong};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -163,6 +163,32 @@ async fn what_is_no_is_said_with_whose_fault_it_is() {
     lobby.sim.trouble(Trouble::new(Wrong::Page(403)).on("FindItem"));
     let refused = lobby.post(&format!("/v1/rooms/{BUSY}/end"), "").await;
     assert_eq!((refused.status, &refused.json()["fault"]), (502, &"administrator".into()), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_events_at_once_are_both_shown_and_an_ambiguous_request_returns_them_as_fields() {
+    let lobby = Lobby::open().await;
+    let (from, to) = (lobby.began - TimeDelta::minutes(10), lobby.began + TimeDelta::minutes(90));
+    let uid = lobby.sim.world(|world| world.add_plain(PlainSpec::new(BUSY, from, to)));
+    let view = lobby.get(&format!("/v1/rooms/{BUSY}")).await.json();
+    let shown = view["current_events"].as_array().unwrap();
+    assert_eq!((shown.len(), &shown[0], at(&shown[0]["start"])), (2, &view["current"], from), "{view}");
+    let refused = lobby.post(&format!("/v1/rooms/{BUSY}/end"), "").await;
+    assert_eq!((refused.status, refused.problem()), (422, "ambiguous".to_owned()), "{refused:?}");
+    let ids = |events: &serde_json::Value| -> Vec<_> {
+        events.as_array().unwrap().iter().map(|event| event["id"].clone()).collect()
+    };
+    let candidates = &refused.json()["candidates"];
+    assert_eq!(ids(candidates), ids(&view["current_events"]));
+    assert_eq!(at(&candidates[0]["end"]), to);
+    assert!(candidates[0].get("subject").is_none(), "subjects are not shown: {refused:?}");
+    let unnamed = lobby.get(&format!("/v1/rooms/{FREE}")).await;
+    assert_eq!(unnamed.json()["current_events"], serde_json::json!([]));
+    let by_uid = lobby.post(&format!("/v1/rooms/{BUSY}/check-in"), &format!(r#"{{"event":"{uid}"}}"#)).await;
+    assert_eq!((by_uid.status, &by_uid.json()["event"]["id"]), (200, &shown[0]["id"]), "{by_uid:?}");
+    let named = format!(r#"{{"event":{}}}"#, candidates[1]["id"]);
+    assert_eq!(lobby.post(&format!("/v1/rooms/{BUSY}/end"), &named).await.status, 200);
+    assert_eq!(lobby.post(&format!("/v1/rooms/{BUSY}/end"), "").await.status, 200, "one is left");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,11 +7,12 @@ use std::time::Duration;
 use adjourn::access::{Right, Rights, StoredKey};
 use adjourn::api::{self, Api, KeyRing, Limits};
 use adjourn::calendar::Scope;
-use adjourn::cleanup::{NoCheckIn, Rules};
+use adjourn::cleanup::{CleanupMode, NoCheckIn, Rules};
 use adjourn::clock::{Clock, SystemClock};
 use adjourn::engine::{self, Engine};
 use adjourn::exchange::{Exchange, Secret, Settings};
 use adjourn::journal::MemoryJournal;
+use adjourn::presence::{Contact, Interval, Link, SourceContact};
 use adjourn::service::{self, Service};
 use adjourn::sim::{MeetingSpec, Options, Person, PlainSpec, RoomSpec, Simulator, World};
 use adjourn::store::Desk;
@@ -85,7 +86,22 @@ pub fn now() -> DateTime<Utc> {
 }
 
 pub fn rules(how: adjourn::cleanup::How) -> Rules {
-    Rules { no_check_in: Some(NoCheckIn { how, ..NoCheckIn::default() }), ..Rules::default() }
+    let no_check_in = Some(NoCheckIn { how, ..NoCheckIn::default() });
+    Rules { mode: Some(CleanupMode::Act), no_check_in, ..Rules::default() }
+}
+
+/// The service was up for three hours, a sensor system reported all the while, and the rule is as old.
+async fn watched_before(desk: &Desk, now: DateTime<Utc>) {
+    let since = now - TimeDelta::hours(3);
+    let feed = SourceContact {
+        link: Link::Group(None),
+        source: "sensors".to_owned(),
+        contact: Contact { since, last: now },
+    };
+    // No gap until the service of the test is up.
+    let up = Interval::new(since, now + TimeDelta::seconds(5)).unwrap();
+    desk.record_alive(up, vec![feed]).await.unwrap();
+    desk.rule_since([BUSY, FREE, OTHER].map(|room| room.parse().unwrap()).to_vec(), since).await.unwrap();
 }
 
 /// In `busy` a meeting began twenty minutes ago and goes on for forty more; `free` is empty for an hour.
@@ -135,6 +151,7 @@ impl Lobby {
             rooms_at_once: 4,
             schedules: vec![service::Schedule::new("hourly", "0 * * * *", "UTC").unwrap()],
         };
+        watched_before(&desk, now()).await;
         let service = Service::open(Arc::new(engine), desk.clone(), options).await.unwrap();
         let keys = Arc::new(KeyRing::open(desk.clone()).await.unwrap());
         let shown = api::Options { deadline: Duration::from_secs(10), subjects: false };

@@ -45,7 +45,10 @@ async fn a_sign_of_life_keeps_the_room() {
     let lobby = Lobby::with(rules(How::Decline)).await;
     let signs = json!({ "signs": [{ "room": BUSY, "source": "motion" }] }).to_string();
     let taken = lobby.post("/v1/evidence", &signs).await;
-    assert_eq!((taken.status, taken.json()), (200, json!({ "taken": 1 })));
+    assert_eq!(
+        (taken.status, taken.json()),
+        (200, json!({ "taken": 1, "matched": 0, "unmatched": [], "rejected": [] }))
+    );
     let place = lobby.post("/v1/sweeps", "").await.header("location").unwrap().to_owned();
     let planned = until(&lobby, &place, "planned").await;
     assert!(planned["events"].as_array().unwrap().iter().all(|event| event["acts"] == false), "{planned}");

@@ -68,7 +68,13 @@ async fn a_room_outside_the_key_is_like_one_that_there_is_not() {
     let rooms = lobby.get("/v1/rooms").await;
     assert!(rooms.body.contains(BUSY) && !rooms.body.contains(OTHER), "{rooms:?}");
     let sign = format!(r#"{{"signs":[{{"room":"{OTHER}","source":"motion"}}]}}"#);
-    assert_eq!(lobby.post("/v1/evidence", &sign).await.status, 404);
+    let refused = lobby.post("/v1/evidence", &sign).await;
+    assert_eq!(refused.status, 400, "{refused:?}");
+    let both = format!(
+        r#"{{"signs":[{{"room":"{OTHER}","source":"motion"}},{{"room":"{BUSY}","source":"motion"}}]}}"#
+    );
+    let taken = lobby.post("/v1/evidence", &both).await.json();
+    assert_eq!((&taken["taken"], &taken["rejected"][0]["index"]), (&1.into(), &0.into()), "{taken}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,6 +16,9 @@ use tokio::net::TcpListener;
 
 use crate::lobby::{BUSY, FREE, Lobby, now};
 
+/// What AD FS writes into `iss` of access tokens, whatever it calls itself.
+const ADFS_TRUST: &str = "http://fs.example.com/adfs/services/trust";
+
 /// A provider of tokens on this machine.
 struct Office {
     issuer: String,
@@ -67,7 +70,9 @@ impl Office {
                 let len = stream.read(&mut buffer).await.unwrap();
                 let body = match &buffer[..len] {
                     head if head.starts_with(b"GET /tenant/v2.0/.well-known/openid-configuration ") => {
-                        json!({ "issuer": issuer, "jwks_uri": format!("{issuer}/keys") }).to_string()
+                        let trust = ADFS_TRUST;
+                        let described = json!({ "issuer": issuer, "jwks_uri": format!("{issuer}/keys"), "access_token_issuer": trust });
+                        format!("\u{feff}{described}")
                     }
                     head if head.starts_with(b"GET /tenant/v2.0/keys ") => {
                         asked.fetch_add(1, Ordering::SeqCst);
@@ -266,4 +271,37 @@ async fn other_grants_hold_at_once_and_the_keys_stay_known() {
     };
     lobby.keys.trust(Some(Arc::new(provider.regranted(none))));
     assert_eq!((read().await, office.asked.load(Ordering::SeqCst)), (403, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn access_tokens_bear_the_name_that_the_issuer_publishes_for_them() {
+    let (key, other) = (Key::new("one"), Key::new("one"));
+    let office = Office::open(&[&key]).await;
+    let lobby = lobby(&office).await;
+    let mut claims = office.claims(&["Operator"]);
+    let ours = lobby.ask_as(&key.token(&claims), "GET", "/v1/actions", &[], "").await;
+    assert_eq!(ours.status, 200, "its own name is as good");
+    claims["iss"] = json!(ADFS_TRUST);
+    let token = key.token(&claims);
+    assert_eq!(lobby.ask_as(&token, "GET", "/v1/rooms", &[], "").await.status, 200);
+    let ended = lobby.ask_as(&token, "POST", &format!("/v1/rooms/{BUSY}/end"), &[], "").await;
+    assert_eq!(ended.status, 200, "{}", ended.body);
+    let listed = lobby.ask_as(&token, "GET", "/v1/actions", &[], "").await.json();
+    let holder = id_of(&office.issuer, "5d1f");
+    assert!(
+        listed["actions"][0]["actor"].as_str().unwrap().starts_with(&holder),
+        "the same person under both names: {listed}"
+    );
+    for iss in
+        ["http://fs.example.com/adfs/services/trust/", "https://fs.example.com/adfs/services/trust", ""]
+    {
+        claims["iss"] = json!(iss);
+        assert_eq!(lobby.ask_as(&key.token(&claims), "GET", "/v1/rooms", &[], "").await.status, 401, "{iss}");
+    }
+    claims["iss"] = json!(ADFS_TRUST);
+    assert_eq!(
+        lobby.ask_as(&other.token(&claims), "GET", "/v1/rooms", &[], "").await.status,
+        401,
+        "another's key"
+    );
 }

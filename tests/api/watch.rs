@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use adjourn::access::Right;
-use adjourn::cleanup::{Attendance as _, How, NoCheckIn, Rules, StrikesThen};
+use adjourn::cleanup::{Attendance as _, CleanupMode, How, NoCheckIn, Rules, StrikesThen};
 use adjourn::clock::SystemClock;
 use adjourn::exchange::Secret;
-use adjourn::service::{Noted, Notice, Warned, Webhook};
+use adjourn::service::{Noted, Notice, Releases, Webhook};
 use adjourn::sim::{MeetingSpec, Pattern, Person, Range, Series};
 use chrono::TimeDelta;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -21,13 +21,13 @@ use crate::lobby::{BUSY, FREE, Lobby, OTHER, now, rules};
 /// The meetings began twenty minutes ago.
 fn grace(minutes: i64) -> Rules {
     let rule = NoCheckIn { how: How::End, grace: TimeDelta::minutes(minutes), ..NoCheckIn::default() };
-    Rules { no_check_in: Some(rule), ..Rules::default() }
+    Rules { mode: Some(CleanupMode::Act), no_check_in: Some(rule), ..Rules::default() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_is_warned_once_before_the_room_is_released() {
     let lobby = Lobby::with(grace(22)).await;
-    let (mut heard, mut warned) = (lobby.service.notices.listen().unwrap(), Warned::default());
+    let (mut heard, mut warned) = (lobby.service.notices.listen().unwrap(), Releases::default());
     lobby.service.watch_once(&mut warned).await;
     lobby.service.watch_once(&mut warned).await;
     let mut rooms = Vec::new();
@@ -46,7 +46,7 @@ async fn what_nobody_comes_to_is_released_and_what_somebody_came_to_is_not() {
     let sign = serde_json::json!({ "signs": [{ "room": OTHER, "source": "motion" }] }).to_string();
     let all = lobby.key("all", "*", &Right::ALL, 600).await;
     assert_eq!(lobby.ask_as(&all, "POST", "/v1/evidence", &[], &sign).await.status, 200);
-    lobby.service.watch_once(&mut Warned::default()).await;
+    lobby.service.watch_once(&mut Releases::default()).await;
     assert!(lobby.end_in(BUSY).unwrap() <= now());
     assert_eq!(lobby.end_in(OTHER), Some(lobby.began + TimeDelta::minutes(40)));
     let record = lobby.get("/v1/actions").await.json();
@@ -60,7 +60,7 @@ async fn what_nobody_comes_to_is_released_and_what_somebody_came_to_is_not() {
 async fn a_schedule_that_was_missed_runs_once() {
     let lobby = Lobby::with(rules(How::End)).await;
     // Only the schedule is to act: with signs, the rule on check-ins does not.
-    let mut warned = Warned::default();
+    let mut warned = Releases::default();
     assert_eq!(lobby.desk.last_run("hourly".to_owned()).await.unwrap(), None);
     lobby.service.watch_once(&mut warned).await;
     let first = lobby.desk.last_run("hourly".to_owned()).await.unwrap().unwrap();
@@ -87,7 +87,7 @@ fn add_series(lobby: &Lobby) {
 fn one_strike() -> Rules {
     let (strikes, strikes_then) = (1, StrikesThen::Delete);
     let rule = grace(15).no_check_in.map(|rule| NoCheckIn { strikes, strikes_then, ..rule });
-    Rules { no_check_in: rule, ..Rules::default() }
+    Rules { mode: Some(CleanupMode::Act), no_check_in: rule, ..Rules::default() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -98,7 +98,7 @@ async fn a_series_that_goes_is_told_of() {
     let sign = serde_json::json!({ "signs": [{ "room": OTHER, "source": "motion" }] }).to_string();
     assert_eq!(lobby.ask_as(&all, "POST", "/v1/evidence", &[], &sign).await.status, 200);
     let mut heard = lobby.service.notices.listen().unwrap();
-    lobby.service.watch_once(&mut Warned::default()).await;
+    lobby.service.watch_once(&mut Releases::default()).await;
     let (mut acted, mut missed) = (0, Vec::new());
     while let Ok(Noted { notice, .. }) = heard.try_recv() {
         match &notice {
@@ -121,7 +121,8 @@ async fn a_series_that_goes_is_told_of() {
 async fn a_sign_that_comes_late_takes_the_strike_back() {
     let (strikes, strikes_then) = (2, StrikesThen::Delete);
     let rule = grace(15).no_check_in.map(|rule| NoCheckIn { strikes, strikes_then, ..rule });
-    let lobby = Lobby::with(Rules { no_check_in: rule, ..Rules::default() }).await;
+    let lobby =
+        Lobby::with(Rules { mode: Some(CleanupMode::Act), no_check_in: rule, ..Rules::default() }).await;
     add_series(&lobby);
     let all = lobby.key("all", "*", &Right::ALL, 600).await;
     let alive = serde_json::json!({ "signs": [{ "room": OTHER, "source": "motion" }] }).to_string();
@@ -129,7 +130,7 @@ async fn a_sign_that_comes_late_takes_the_strike_back() {
     let uid = lobby
         .sim
         .world(|world| world.events(FREE, lobby.began, lobby.began + TimeDelta::minutes(1))[0].uid.clone());
-    lobby.service.watch_once(&mut Warned::default()).await;
+    lobby.service.watch_once(&mut Releases::default()).await;
     let (room, uid) = (FREE.parse().unwrap(), adjourn::calendar::Uid::new(uid));
     let last = async || lobby.desk.last(&room, &uid).await.unwrap().unwrap();
     let start = lobby.began - TimeDelta::minutes(20);
@@ -144,7 +145,7 @@ async fn checking_in_to_a_date_keeps_its_series() {
     let lobby = Lobby::with(one_strike()).await;
     add_series(&lobby);
     assert_eq!(lobby.post(&format!("/v1/rooms/{FREE}/check-in"), "").await.status, 200);
-    lobby.service.watch_once(&mut Warned::default()).await;
+    lobby.service.watch_once(&mut Releases::default()).await;
     assert_eq!(lobby.asked("CreateItem"), 0);
 }
 

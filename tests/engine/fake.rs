@@ -8,7 +8,10 @@ use adjourn::calendar::{
     ChangeKey, Copy, Event, EventId, EventKind, FreeBusy, Person, RoomAddress, Scope, Series, Uid, Window,
 };
 use adjourn::clock::ManualClock;
-use adjourn::engine::{Busy, Calendar, Capabilities, Directory, Engine, Options, Reply, Trouble, Written};
+use adjourn::engine::{
+    AddressLookup, Busy, Calendar, Capabilities, Directory, Engine, MailboxAddresses, Options, Reply,
+    Trouble, Written,
+};
 use adjourn::journal::MemoryJournal;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -55,8 +58,14 @@ pub struct State {
     pub sent: Vec<Sent>,
     pub reads: usize,
     pub gone_people: Vec<String>,
+    /// SMTP addresses by X.500 address.
+    pub organizers: Vec<(String, String)>,
     pub person_questions: usize,
+    /// The address that a room had before it was renamed, by its new one.
+    pub aliases: BTreeMap<String, String>,
     pub blind: bool,
+    /// Declined copies stay on the calendar (`PreserveDeclinedMeetings`).
+    pub keeps_declined: bool,
     /// Requests that have not arrived yet.
     pub late: Vec<(RoomAddress, Step)>,
     version: u32,
@@ -164,6 +173,10 @@ impl State {
                     let kind = std::mem::discriminant(step);
                     self.sent.push((room.clone(), kind, event.uid.clone(), event.start));
                 }
+                if self.keeps_declined && matches!(step, Step::Decline { .. }) {
+                    self.touch(&key, |event| event.is_declined = true);
+                    return Written::Done;
+                }
                 self.events.remove(&key);
                 if event.kind == EventKind::Single {
                     self.put(room, event, true);
@@ -186,7 +199,10 @@ impl Calendar for FakeCalendar {
         Ok(state
             .events
             .iter()
-            .filter(|((of, _), event)| of == room && event.overlaps(&window))
+            // Like a CalendarView: also what ends where the window begins.
+            .filter(|((of, _), event)| {
+                of == room && event.start < window.end() && window.start() <= event.end
+            })
             .map(|(_, e)| e.clone())
             .collect())
     }
@@ -306,6 +322,19 @@ impl Calendar for FakeCalendar {
         } else {
             Directory::Known
         })
+    }
+
+    async fn resolve_organizer(&self, _: &RoomAddress, event: &Event) -> Result<Option<String>, Trouble> {
+        let Some(organizer) = &event.organizer else { return Ok(None) };
+        let state = self.0.lock().unwrap();
+        let known = state.organizers.iter().find(|(dn, _)| organizer.legacy_dn.as_ref() == Some(dn));
+        Ok(organizer.address.clone().or(known.map(|(_, address)| address.clone())))
+    }
+
+    async fn resolve_address(&self, _: &RoomAddress, address: &str) -> Result<AddressLookup, Trouble> {
+        let proxies = self.0.lock().unwrap().aliases.get(address).cloned();
+        let proxies = proxies.into_iter().collect();
+        Ok(AddressLookup::Found(MailboxAddresses { primary: address.to_owned(), proxies }))
     }
 
     async fn rooms_of(&self, _: &str, _: &RoomAddress) -> Result<Vec<RoomAddress>, Trouble> {

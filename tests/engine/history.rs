@@ -16,7 +16,9 @@ use adjourn::action::{
 };
 use adjourn::calendar::{Copy, Event, EventId, EventKind, RoomAddress, Scope, Series, Window};
 use adjourn::clock::Clock;
-use adjourn::engine::{Busy, Calendar, Capabilities, Directory, Engine, Mode, Options, Reply, Trouble};
+use adjourn::engine::{
+    AddressLookup, Busy, Calendar, Capabilities, Directory, Engine, Mode, Options, Reply, Trouble,
+};
 use adjourn::journal::{Chain, Entry, Fact, Journal, Life, MemoryJournal};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -31,28 +33,28 @@ const SEEDS_THAT_FAILED: &str = include_str!("../../fixtures/seeds.txt");
 /// Enough to find what is likely, few enough for every run of the tests.
 const SEEDS_DEFAULT: u64 = 400;
 
-struct Dice(TestRng);
+pub struct Dice(TestRng);
 
 impl Dice {
-    fn new(seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         Self(TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
     }
 
-    fn below(&mut self, end: u64) -> u64 {
+    pub fn below(&mut self, end: u64) -> u64 {
         self.0.next_u64() % end
     }
 
-    fn action_id(&mut self) -> ActionId {
+    pub fn action_id(&mut self) -> ActionId {
         ActionId(uuid::Uuid::from_u128(u128::from(self.0.next_u64())))
     }
 
-    fn percent(&mut self, chance: u64) -> bool {
+    pub fn percent(&mut self, chance: u64) -> bool {
         self.below(100) < chance
     }
 
-    fn one<T: Clone>(&mut self, of: &[T]) -> T {
+    pub fn one<T: Clone>(&mut self, of: &[T]) -> T {
         of[self.below(of.len() as u64) as usize].clone()
     }
 }
@@ -171,6 +173,14 @@ impl Calendar for Way {
 
     async fn find_person(&self, room: &RoomAddress, address: &str) -> Result<Directory, Trouble> {
         self.calendar.find_person(room, address).await
+    }
+
+    async fn resolve_organizer(&self, room: &RoomAddress, event: &Event) -> Result<Option<String>, Trouble> {
+        self.calendar.resolve_organizer(room, event).await
+    }
+
+    async fn resolve_address(&self, room: &RoomAddress, address: &str) -> Result<AddressLookup, Trouble> {
+        self.calendar.resolve_address(room, address).await
     }
 
     async fn rooms_of(&self, list: &str, asking: &RoomAddress) -> Result<Vec<RoomAddress>, Trouble> {

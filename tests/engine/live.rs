@@ -1,6 +1,6 @@
 //! Following rooms by a scripted feed: what is told, what is asked, what is read, and what an early end may go by.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,7 +10,9 @@ use adjourn::action::{
 use adjourn::calendar::RoomAddress;
 use adjourn::clock::Clock as _;
 use adjourn::engine::{Mode, Trouble};
-use adjourn::live::{Ears, Feed, Heard, How, Kept, Live, Options, Rooms, SILENCE, SyncState, Synced};
+use adjourn::live::{
+    Ears, Feed, Heard, How, Kept, Live, Options, RoomGroup, Rooms, SILENCE, SyncState, Synced,
+};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::mpsc;
@@ -24,6 +26,15 @@ struct Script {
     opens: VecDeque<Result<Vec<RoomAddress>, Trouble>>,
     opened: usize,
     says: Option<mpsc::UnboundedReceiver<Result<Heard, Trouble>>>,
+    /// How long the server asks to be left alone when it refuses.
+    retry_after: Option<Duration>,
+    /// The rooms of each ears, as they are opened.
+    opened_for: Vec<Vec<RoomAddress>>,
+    /// Rooms that are said to live elsewhere, and where.
+    elsewhere: HashMap<RoomAddress, &'static str>,
+    /// Questions about these rooms are never answered.
+    hanging: HashSet<RoomAddress>,
+    asked: HashMap<RoomAddress, usize>,
     sync_fails: bool,
     synced: usize,
     changes: u32,
@@ -32,20 +43,42 @@ struct Script {
 #[derive(Clone, Default)]
 struct FakeFeed(Arc<Mutex<Script>>);
 
-struct FakeEars(FakeFeed, Option<mpsc::UnboundedReceiver<Result<Heard, Trouble>>>);
+struct FakeEars {
+    feed: FakeFeed,
+    rooms: Vec<RoomAddress>,
+    says: Option<mpsc::UnboundedReceiver<Result<Heard, Trouble>>>,
+}
 
 #[async_trait]
 impl Feed for FakeFeed {
-    async fn groups(&self, rooms: &[RoomAddress]) -> Vec<Vec<RoomAddress>> {
-        vec![rooms.to_vec()]
+    async fn groups(&self, rooms: &[RoomAddress]) -> Vec<RoomGroup> {
+        let script = self.0.lock().unwrap();
+        let mut groups = BTreeMap::<_, Vec<_>>::new();
+        for room in rooms {
+            let key = script.elsewhere.get(room).copied().unwrap_or_default();
+            groups.entry(key.to_owned()).or_default().push(room.clone());
+        }
+        groups.into_iter().map(|(key, rooms)| RoomGroup { key, rooms }).collect()
     }
 
-    fn ears(&self, _: &[RoomAddress]) -> Option<Box<dyn Ears>> {
+    fn group_rooms_max(&self) -> usize {
+        200
+    }
+
+    fn ears(&self, group: &[RoomAddress]) -> Option<Box<dyn Ears>> {
         let says = self.0.lock().unwrap().says.take();
-        Some(Box::new(FakeEars(self.clone(), says)))
+        Some(Box::new(FakeEars { feed: self.clone(), rooms: group.to_vec(), says }))
     }
 
-    async fn changed(&self, _: &RoomAddress, since: Option<&SyncState>) -> Result<Synced, Trouble> {
+    async fn changed(&self, room: &RoomAddress, since: Option<&SyncState>) -> Result<Synced, Trouble> {
+        let hangs = {
+            let mut script = self.0.lock().unwrap();
+            *script.asked.entry(room.clone()).or_default() += 1;
+            script.hanging.contains(room)
+        };
+        if hangs {
+            std::future::pending::<()>().await;
+        }
         let mut script = self.0.lock().unwrap();
         script.synced += 1;
         if script.sync_fails {
@@ -59,17 +92,32 @@ impl Feed for FakeFeed {
 #[async_trait]
 impl Ears for FakeEars {
     async fn open(&mut self) -> Result<Vec<(RoomAddress, Trouble)>, Trouble> {
-        let mut script = self.0.0.lock().unwrap();
+        let mut script = self.feed.0.lock().unwrap();
         script.opened += 1;
+        let mut rooms = self.rooms.clone();
+        rooms.sort();
+        script.opened_for.push(rooms);
         let deaf = script.opens.pop_front().unwrap_or(Ok(Vec::new()))?;
         Ok(deaf.into_iter().map(|room| (room, trouble())).collect())
     }
 
     async fn hear(&mut self) -> Result<Heard, Trouble> {
-        match &mut self.1 {
+        match &mut self.says {
             Some(says) => says.recv().await.unwrap_or_else(|| Err(trouble())),
             None => std::future::pending().await,
         }
+    }
+
+    fn add(&mut self, room: &RoomAddress) {
+        self.rooms.push(room.clone());
+    }
+
+    fn remove(&mut self, room: &RoomAddress) {
+        self.rooms.retain(|other| other != room);
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        self.feed.0.lock().unwrap().retry_after
     }
 }
 
@@ -79,6 +127,7 @@ struct Following {
     feed: FakeFeed,
     says: mpsc::UnboundedSender<Result<Heard, Trouble>>,
     live: Arc<Live>,
+    scope: Arc<Mutex<Vec<RoomAddress>>>,
 }
 
 impl Following {
@@ -94,8 +143,10 @@ impl Following {
         feed.0.lock().unwrap().says = Some(heard);
         script(&mut feed.0.lock().unwrap());
         let live = Live::new(rooms.clone(), Arc::new(feed.clone()), options);
-        tokio::spawn(live.clone().run(|| vec![room("r1"), room("r2")]));
-        let following = Self { stage, rooms, feed, says, live };
+        let scope = Arc::new(Mutex::new(vec![room("r1"), room("r2")]));
+        let wanted = scope.clone();
+        tokio::spawn(live.clone().run(move || wanted.lock().unwrap().clone()));
+        let following = Self { stage, rooms, feed, says, live, scope };
         following.settle().await;
         following
     }
@@ -319,4 +370,122 @@ async fn the_clock_alone_turns_a_room() {
     following.settle().await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(following.reads(), reads + 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_meeting_that_moves_or_is_new_is_known_since_the_reading_that_showed_it() {
+    let following = Following::begin(|_| (), quick()).await;
+    let calendar = &following.stage.calendar;
+    let key = (room("r1"), adjourn::calendar::EventId::new("a"));
+    let seen = |id: &str| {
+        let event = calendar.get(&room("r1"), id).unwrap();
+        following.rooms.seen_since(&room("r1"), &event)
+    };
+    let first = seen("a");
+    assert!(first.is_some(), "this server does not report when an event was written");
+    following.set_clock(at(9, 35));
+    calendar.0.lock().unwrap().touch(&key, |event| event.subject = None);
+    calendar.add(&room("r1"), adjourn::calendar::Event { start: at(11, 0), end: at(12, 0), ..meeting("b") });
+    following.changed("r1").await;
+    assert_eq!((seen("a"), seen("b")), (first, Some(at(9, 35))));
+    following.set_clock(at(9, 40));
+    calendar.0.lock().unwrap().touch(&key, |event| event.start = at(9, 38));
+    assert_eq!(seen("a"), None, "not read yet at its new start");
+    following.changed("r1").await;
+    assert_eq!((seen("a"), seen("b")), (Some(at(9, 40)), Some(at(9, 35))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_asks_to_be_left_alone_is_for_as_long_as_it_says_within_reason() {
+    for (asked, granted) in [(90, 90), (3_600, 300)] {
+        let refuse = |script: &mut Script| {
+            script.opens = VecDeque::from([Err(trouble())]);
+            script.retry_after = Some(Duration::from_secs(asked));
+        };
+        let following = Following::begin(refuse, quick()).await;
+        tokio::time::sleep(Duration::from_secs(granted - 2)).await;
+        assert_eq!((following.opened(), following.how("r1")), (1, How::Sync), "{asked} s");
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!((following.opened(), following.how("r1")), (2, How::Streaming), "{asked} s");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_that_moves_away_from_its_group_is_streamed_with_those_it_lives_with_now() {
+    let following = Following::begin(|_| (), quick()).await;
+    let lost = || Heard { lost: vec![room("r2")], ..Heard::default() };
+    for times in 1..=3 {
+        assert_eq!(following.opened(), times, "the others do not wait");
+        assert_eq!(following.how("r2"), How::Streaming);
+        following.say(lost()).await;
+    }
+    assert_eq!((following.how("r1"), following.how("r2")), (How::Streaming, How::Sync));
+    following.feed.0.lock().unwrap().elsewhere.insert(room("r2"), "site-b");
+    tokio::time::sleep(Duration::from_secs(301)).await;
+    assert_eq!((following.how("r1"), following.how("r2")), (How::Streaming, How::Streaming));
+    let opened = following.feed.0.lock().unwrap().opened_for.clone();
+    let both = vec![room("r1"), room("r2")];
+    assert_eq!(opened, [both.clone(), both.clone(), both, vec![room("r1")], vec![room("r2")]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_the_server_does_not_say_who_shares_a_back_end_a_room_that_was_lost_has_a_stream_of_its_own() {
+    let following = Following::begin(|_| (), quick()).await;
+    for _ in 0..3 {
+        following.say(Heard { lost: vec![room("r2")], ..Heard::default() }).await;
+    }
+    tokio::time::sleep(Duration::from_secs(301)).await;
+    assert_eq!((following.how("r1"), following.how("r2")), (How::Streaming, How::Streaming));
+    assert_eq!(following.feed.0.lock().unwrap().opened_for.last(), Some(&vec![room("r2")]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_that_could_not_be_subscribed_to_joins_its_group_again() {
+    let deaf = |script: &mut Script| script.opens = VecDeque::from([Ok(vec![room("r2")])]);
+    let following = Following::begin(deaf, quick()).await;
+    tokio::time::sleep(Duration::from_secs(290)).await;
+    assert_eq!((following.opened(), following.how("r2")), (1, How::Sync));
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    assert_eq!(
+        (following.opened(), following.how("r1"), following.how("r2")),
+        (2, How::Streaming, How::Streaming)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_that_comes_later_is_asked_about_at_once_and_joins_the_stream_of_the_others() {
+    let following = Following::begin(|_| (), quick()).await;
+    following.scope.lock().unwrap().push(room("r3"));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(
+        (following.opened(), following.how("r1"), following.how("r3")),
+        (1, How::Streaming, How::Sync)
+    );
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!((following.opened(), following.how("r3")), (2, How::Streaming));
+    assert_eq!(following.feed.0.lock().unwrap().opened_for[1], ["r1", "r2", "r3"].map(room));
+    // One that goes takes nothing with it.
+    following.scope.lock().unwrap().remove(0);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(
+        (following.how("r1"), following.how("r2"), following.how("r3")),
+        (How::Asked, How::Streaming, How::Streaming)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn rooms_whose_mailboxes_hang_keep_no_other_from_being_asked_about() {
+    let names = ["h1", "h2", "h3", "h4", "h5", "h6"];
+    let hang = |script: &mut Script| script.hanging = names.map(room).into();
+    let options = Options { best: How::Sync, ..quick() };
+    let following = Following::begin(hang, options).await;
+    following.scope.lock().unwrap().splice(0..0, names.map(room));
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let asked =
+        |name: &str| following.feed.0.lock().unwrap().asked.get(&room(name)).copied().unwrap_or_default();
+    assert_eq!((following.how("r1"), following.how("r2")), (How::Sync, How::Sync));
+    let before = asked("r1");
+    tokio::time::sleep(Duration::from_secs(160)).await;
+    assert!(asked("r1") - before >= 12, "{} times in 160 s, every 8 s", asked("r1") - before);
+    assert!(asked("h1") <= 6, "{}: rarer and rarer", asked("h1"));
 }

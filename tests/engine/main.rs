@@ -6,6 +6,8 @@ mod fake;
 mod history;
 mod live;
 mod longer;
+mod offers;
 mod perform;
+mod presence_histories;
 mod stops;
 mod sweep;

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use adjourn::action::{Action, ActionId, Actor, AllDay, Ask, Outcome, Refusal};
 use adjourn::calendar::{Event, EventId, RoomAddress, Window};
 use adjourn::cleanup::{
-    CameBack, CancelledLeftover, Evidence, EvidenceLog, How, Judgement, Kept, Limits, NoCheckIn,
-    OrganizerGone, Plan, Progress, Rule, Rules, Sweep, SweepError, Verdict, judge,
+    CameBack, CancelledLeftover, CleanupMode, How, Judgement, Kept, Limits, NoCheckIn, OrganizerGone, Place,
+    Plan, Progress, Rule, Rules, Sweep, SweepError, Verdict, judge,
 };
 use adjourn::engine::{Directory, Mode};
+use adjourn::presence::{Books, Coverage, Crowd, Doubt, Sign, SignLog};
 use chrono::TimeDelta;
 
 use crate::fake::{Stage, at, meeting, room, stage};
@@ -36,8 +37,19 @@ fn window() -> Window {
     Window::new(at(9, 30), at(20, 0)).unwrap()
 }
 
-fn sweep(stage: &Stage, evidence: EvidenceLog) -> Sweep {
-    Sweep::new(stage.engine.clone(), all_rules(), evidence, 4)
+/// Books of these signs, for a house that was watched all the time.
+fn watched(signs: impl IntoIterator<Item = Sign>) -> Books {
+    let mut log = SignLog::default();
+    signs.into_iter().for_each(|sign| log.push(sign));
+    Books::covering(log, Coverage::always())
+}
+
+fn sign(room: RoomAddress, minute: u32, source: &str) -> Sign {
+    Sign::new(room, at(9, minute), source)
+}
+
+fn sweep(stage: &Stage, books: Books) -> Sweep {
+    Sweep::new(stage.engine.clone(), all_rules(), books, 4)
 }
 
 fn only_check_in(rule: NoCheckIn) -> Rules {
@@ -72,7 +84,7 @@ fn who_books_at_the_door_has_a_grace_of_their_own_where_one_is_set() {
 fn some_organizers_need_not_check_in() {
     let auto_check_in = BTreeSet::from(["ada@people.example".to_owned()]);
     let rules = only_check_in(NoCheckIn { auto_check_in, ..NoCheckIn::default() });
-    let checked_in = Kept::CheckedIn { at: at(9, 0), source: "auto-check-in".to_owned() };
+    let checked_in = Kept::CheckedIn { at: at(9, 0), source: "auto-check-in".to_owned(), closes: None };
     assert_eq!(verdict(|_| (), &rules), Verdict::Keep { why: checked_in });
     assert_eq!(verdict(|event| event.start = at(9, 31), &rules), Verdict::Keep { why: Kept::NotStarted });
     let somebody_else = verdict(
@@ -83,19 +95,21 @@ fn some_organizers_need_not_check_in() {
 }
 
 async fn plan(stage: &Stage, rooms: &[RoomAddress]) -> Plan {
-    sweep(stage, EvidenceLog::default()).plan(rooms, window(), &Quiet).await
+    sweep(stage, watched([])).plan(rooms, window(), &Quiet).await
 }
 
 fn verdict(change: impl FnOnce(&mut Event), rules: &Rules) -> Verdict {
     let mut event = meeting("a");
     change(&mut event);
-    let (room, evidence, now) = (room("r1"), EvidenceLog::default(), at(9, 30));
+    let (room, books, now) = (room("r1"), watched([]), at(9, 30));
     judge(
         &Judgement {
             room: &room,
             event: &event,
-            evidence: &evidence,
+            events: std::slice::from_ref(&event),
+            books: &books,
             organizer: Some(Directory::Known),
+            seen_since: None,
             now,
         },
         rules,
@@ -142,8 +156,7 @@ async fn nobody_came_so_the_meeting_is_declined() {
     let plan = plan(&stage, &[room("r1"), room("r2")]).await;
     assert_eq!((plan.events(), plan.actions().count(), plan.rooms.len()), (1, 1, 2));
     assert_eq!(stage.calendar.writes(), 0);
-    let applied =
-        sweep(&stage, EvidenceLog::default()).apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
+    let applied = sweep(&stage, watched([])).apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
     assert!(matches!(applied[0].outcome, Outcome::Done(_)));
     assert_eq!(stage.calendar.get(&room("r1"), "a"), None);
 }
@@ -162,9 +175,11 @@ async fn who_checks_in_between_plan_and_apply_keeps_the_room() {
     let stage = stage();
     stage.calendar.add(&room("r1"), meeting("a"));
     let plan = plan(&stage, &[room("r1")]).await;
-    let mut evidence = EvidenceLog::default();
-    evidence.push(Evidence { room: room("r1"), event: None, at: at(9, 29), source: "panel".to_owned() });
-    let applied = sweep(&stage, evidence).apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
+    let applied = sweep(&stage, watched([sign(room("r1"), 29, "panel")]))
+        .apply(&plan, Mode::Perform, &Quiet)
+        .await
+        .unwrap()
+        .applied;
     let Outcome::Refused { refusal: Refusal::NoLongerApplies { why } } = &applied[0].outcome else {
         panic!()
     };
@@ -173,19 +188,80 @@ async fn who_checks_in_between_plan_and_apply_keeps_the_room() {
 }
 
 #[tokio::test]
-async fn a_sweep_that_would_touch_too_much_touches_nothing() {
+async fn a_house_in_which_nobody_is_anywhere_is_a_silent_feed() {
     let stage = stage();
     (0..30).for_each(|n| stage.calendar.add(&room("r1"), meeting(&n.to_string())));
     let plan = plan(&stage, &[room("r1")]).await;
-    assert!(plan.stop.is_some());
-    let outcome = sweep(&stage, EvidenceLog::default()).apply(&plan, Mode::Perform, &Quiet).await;
+    assert_eq!((plan.events(), plan.actions().count()), (30, 0));
+    let crowd = Crowd { judged: 30, absent: 30 };
+    let silent = Verdict::Keep { why: Kept::Unknown { doubt: Doubt::FeedSilent(crowd) } };
+    assert!(plan.rooms[0].events.iter().all(|judged| judged.verdict == silent), "{plan:?}");
+}
+
+#[tokio::test]
+async fn the_share_is_taken_over_the_meetings_of_the_same_stretch_attended_ones_included() {
+    let stage = stage();
+    let rooms: Vec<_> = (0..60).map(|n| room(&format!("r{n}"))).collect();
+    rooms.iter().for_each(|room| stage.calendar.add(room, meeting("a")));
+    for (came, acted) in [(38, 22), (29, 0)] {
+        let signs = rooms[..came].iter().map(|room| sign(room.clone(), 1, "panel"));
+        let plan = sweep(&stage, watched(signs)).plan(&rooms, window(), &Quiet).await;
+        assert_eq!(plan.actions().count(), acted, "{came} of 60 came");
+    }
+}
+
+#[tokio::test]
+async fn a_sweep_that_would_touch_too_much_touches_nothing() {
+    let stage = stage();
+    (0..30).for_each(|n| stage.calendar.add(&room("r1"), meeting(&n.to_string())));
+    let limits = |actions_max| Limits { actions_max, share_max: 1.0, ..Limits::default() };
+    let sweep = |limits| Sweep::new(stage.engine.clone(), Rules { limits, ..all_rules() }, watched([]), 4);
+    let plan = sweep(limits(100)).plan(&[room("r1")], window(), &Quiet).await;
+    assert_eq!((plan.stop, plan.actions().count()), (None, 30));
+    let outcome = sweep(limits(3)).apply(&plan, Mode::Perform, &Quiet).await;
     assert!(matches!(outcome, Err(SweepError::Stopped(_))), "{outcome:?}");
     assert_eq!(stage.calendar.writes(), 0);
+}
 
-    let few = Limits { actions_max: 3, ..Limits::default() };
-    assert!(plan.check(&few).is_some());
-    let many = Limits { share_max: 1.0, ..Limits::default() };
-    assert_eq!(plan.check(&many), None);
+#[tokio::test]
+async fn rooms_in_observe_mode_are_left_out_where_the_configuration_says_so() {
+    let stage = stage();
+    ["r1", "r2"].iter().for_each(|name| stage.calendar.add(&room(name), meeting("a")));
+    let quiet = Place {
+        name: "quiet".to_owned(),
+        rooms: vec!["r2@*".parse().unwrap()],
+        mode: Some(CleanupMode::Observe),
+        ..Place::default()
+    };
+    let rules = Rules { places: vec![quiet], ..all_rules() };
+    let sweep = Sweep::new(stage.engine.clone(), rules, watched([]), 4);
+    let plan = sweep.plan(&[room("r1"), room("r2")], window(), &Quiet).await;
+    assert_eq!(plan.actions().count(), 2, "judged alike");
+    let swept = sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap();
+    assert_eq!((swept.applied.len(), swept.observed), (1, 1));
+    assert!(stage.calendar.get(&room("r2"), "a").is_some());
+}
+
+#[tokio::test]
+async fn an_x500_organizer_is_resolved_before_an_exception_is_judged() {
+    let stage = stage();
+    let mut event = meeting("a");
+    let organizer = event.organizer.as_mut().unwrap();
+    (organizer.address, organizer.legacy_dn) = (None, Some("/o=Org/cn=ada".to_owned()));
+    stage.calendar.add(&room("r1"), event);
+    let mut rules = all_rules();
+    rules.exceptions.organizers.insert("ada@people.example".to_owned());
+    let verdict = async || {
+        let sweep = Sweep::new(stage.engine.clone(), rules.clone(), watched([]), 4);
+        let plan = sweep.plan(&[room("r1")], window(), &Quiet).await;
+        plan.rooms[0].events[0].verdict.clone()
+    };
+    let Verdict::Keep { why: Kept::Unknown { doubt: Doubt::MissingField { .. } } } = verdict().await else {
+        panic!("an organizer who cannot be told is spared")
+    };
+    let known = ("/o=Org/cn=ada".to_owned(), "ada@people.example".to_owned());
+    stage.calendar.0.lock().unwrap().organizers.push(known);
+    assert_eq!(verdict().await, Verdict::Keep { why: Kept::Organizer });
 }
 
 #[tokio::test]
@@ -237,7 +313,7 @@ fn bring_back(stage: &Stage, id: &str) {
 
 async fn sweep_once(stage: &Stage, came_back: CameBack) -> (Plan, usize) {
     let rules = Rules { came_back, ..all_rules() };
-    let sweep = Sweep::new(stage.engine.clone(), rules, EvidenceLog::default(), 4);
+    let sweep = Sweep::new(stage.engine.clone(), rules, watched([]), 4);
     let plan = sweep.plan(&[room("r1")], window(), &Quiet).await;
     let applied = sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
     (plan, applied.len())
@@ -270,9 +346,9 @@ async fn an_event_that_came_back_is_reported_respected_or_acted_on_once_more() {
     }
 }
 
-/// What was extended at the door was never away.
+/// Who extends a meeting is there.
 #[tokio::test]
-async fn what_was_extended_has_not_come_back() {
+async fn what_was_extended_at_the_door_is_attended() {
     let stage = stage();
     bring_back(&stage, "a");
     let actor = Actor::Program { name: "door".to_owned() };
@@ -280,16 +356,17 @@ async fn what_was_extended_has_not_come_back() {
     let outcome = stage.engine.perform(extend, Mode::Perform).await.unwrap().outcome;
     assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
     let (plan, acted) = sweep_once(&stage, CameBack::Report).await;
-    assert_eq!((acted, kept_in(&plan)), (1, None));
+    let Some(Kept::CheckedIn { source, .. }) = kept_in(&plan) else { panic!("{plan:?}") };
+    assert_eq!((acted, source.as_str()), (0, "extend by door"));
 }
 
 #[tokio::test]
-async fn what_was_undone_has_not_come_back() {
+async fn what_was_put_back_is_wanted() {
     let stage = stage();
     bring_back(&stage, "a");
     let rules =
         Rules { no_check_in: Some(NoCheckIn { how: How::End, ..NoCheckIn::default() }), ..all_rules() };
-    let sweep = Sweep::new(stage.engine.clone(), rules, EvidenceLog::default(), 4);
+    let sweep = Sweep::new(stage.engine.clone(), rules, watched([]), 4);
     let plan = sweep.plan(&[room("r1")], window(), &Quiet).await;
     let applied = sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
     let mut undo = Action::new(
@@ -301,7 +378,8 @@ async fn what_was_undone_has_not_come_back() {
     undo.all_day = AllDay::Include;
     assert!(matches!(stage.engine.perform(undo, Mode::Perform).await.unwrap().outcome, Outcome::Done(_)));
     let plan = sweep.plan(&[room("r1")], window(), &Quiet).await;
-    assert_eq!(kept_in(&plan), None, "it is abandoned as ever");
+    let Some(Kept::CheckedIn { source, .. }) = kept_in(&plan) else { panic!("{plan:?}") };
+    assert_eq!(source, "undo by ada");
 }
 
 /// The plan was made before the event was acted on, and it came back since.
@@ -309,7 +387,7 @@ async fn what_was_undone_has_not_come_back() {
 async fn an_old_plan_does_not_act_on_what_came_back_since() {
     let stage = stage();
     bring_back(&stage, "a");
-    let sweep = sweep(&stage, EvidenceLog::default());
+    let sweep = sweep(&stage, watched([]));
     let old = sweep.plan(&[room("r1")], window(), &Quiet).await;
     let first = sweep.apply(&old, Mode::Perform, &Quiet).await.unwrap();
     assert!(matches!(first.applied[0].outcome, Outcome::Done(_)));
@@ -339,7 +417,7 @@ async fn a_journal_that_fails_stops_the_sweep_and_what_was_done_is_told() {
         scope,
         adjourn::engine::Options::default(),
     ));
-    let sweep = Sweep::new(engine, rules, EvidenceLog::default(), 1);
+    let sweep = Sweep::new(engine, rules, watched([]), 1);
     let plan = sweep.plan(&rooms, window(), &Quiet).await;
     let swept = sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap();
     assert!(swept.broken_off.is_some());
@@ -352,13 +430,11 @@ async fn a_journal_that_fails_stops_the_sweep_and_what_was_done_is_told() {
 #[test]
 fn those_who_leave_late_do_not_look_like_those_who_come() {
     let rule = NoCheckIn { presence_after: TimeDelta::minutes(4), ..NoCheckIn::default() };
-    let sign = |minute, event: Option<&str>| {
-        let mut log = EvidenceLog::default();
-        let event = event.map(str::to_owned);
-        log.push(Evidence { room: room("r1"), event, at: at(9, minute), source: "motion".to_owned() });
-        log.of(&room("r1"), &meeting("a"), &rule).is_some()
+    let counts = |minute, event: Option<&str>| {
+        let sign = Sign { event: event.map(str::to_owned), ..sign(room("r1"), minute, "motion") };
+        sign.matches(&meeting("a"), &rule.terms(rule.grace))
     };
-    assert!(!sign(2, None), "the last meeting's people");
-    assert!(sign(4, None));
-    assert!(sign(0, Some("uid-a")), "who names the event means it");
+    assert!(!counts(2, None), "the last meeting's people");
+    assert!(counts(4, None));
+    assert!(counts(0, Some("uid-a")), "a sign that names the event is about it");
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use adjourn::action::{Notify, Step};
 use adjourn::calendar::{ChangeKey, EventId, RoomAddress, Window};
-use adjourn::engine::{Busy, Calendar as _, Directory, Written};
+use adjourn::engine::{AddressLookup, Busy, Calendar as _, Directory, MailboxAddresses, Written};
 use adjourn::exchange::{At, Exchange, Secret, Settings};
 use chrono::{DateTime, TimeDelta, Utc};
 use flate2::Compression;
@@ -203,6 +203,32 @@ async fn a_truncated_view_is_read_in_halves_and_what_spans_them_counts_once() {
 }
 
 #[tokio::test]
+async fn what_a_view_returns_though_it_only_touches_the_window_is_left_out() {
+    let item = |id: &str, start: DateTime<Utc>, end: DateTime<Utc>| {
+        format!(
+            r#"<t:CalendarItem><t:ItemId Id="{id}" ChangeKey="K"/><t:Start>{}</t:Start><t:End>{}</t:End></t:CalendarItem>"#,
+            start.format("%FT%TZ"),
+            end.format("%FT%TZ")
+        )
+    };
+    let (from, to, minute) = (window().start(), window().end(), TimeDelta::minutes(1));
+    let items = [
+        item("ends-there", from - minute, from),
+        item("ends-a-second-later", from - minute, from + TimeDelta::seconds(1)),
+        item("within", from + minute, to - minute),
+        item("begins-there", to, to + minute),
+    ];
+    let folder = format!(
+        r#"<m:RootFolder TotalItemsInView="4" IncludesLastItemInRange="true"><t:Items>{}</t:Items></m:RootFolder>"#,
+        items.concat()
+    );
+    let script = Script::start(vec![ok(message("FindItem", "Success", "NoError", &folder))]).await;
+    let events = exchange(&script).events(&room(), window()).await.unwrap();
+    let ids: Vec<_> = events.iter().map(|event| event.id.as_str()).collect();
+    assert_eq!(ids, ["ends-a-second-later", "within"]);
+}
+
+#[tokio::test]
 async fn only_a_room_that_is_seen_empty_is_called_empty() {
     let view = |kind: &str, merged: &str| {
         format!(
@@ -223,12 +249,130 @@ async fn only_a_room_that_is_seen_empty_is_called_empty() {
     assert_eq!(busy, [Busy::Empty, Busy::Look, Busy::Look]);
 }
 
+fn no_results() -> Reaction {
+    ok(message("ResolveNames", "Error", "ErrorNameResolutionNoResults", ""))
+}
+
+/// GetUserAvailability of one recipient.
+fn recipient(class: &str, code: &str) -> Reaction {
+    ok(envelope(&format!(
+        r#"<m:GetUserAvailabilityResponse><m:FreeBusyResponseArray><m:FreeBusyResponse><m:ResponseMessage
+        ResponseClass="{class}"><m:ResponseCode>{code}</m:ResponseCode></m:ResponseMessage></m:FreeBusyResponse>
+        </m:FreeBusyResponseArray></m:GetUserAvailabilityResponse>"#
+    )))
+}
+
+/// A hit of ResolveNames: its primary address and its entries of `EmailAddresses`.
+fn hit(primary: &str, kind: &str, entries: &[&str]) -> String {
+    let entries: String =
+        entries.iter().map(|entry| format!(r#"<t:Entry Key="EmailAddress1">{entry}</t:Entry>"#)).collect();
+    format!(
+        "<t:Resolution><t:Mailbox><t:Name>x</t:Name><t:EmailAddress>{primary}</t:EmailAddress>\
+         <t:RoutingType>{kind}</t:RoutingType></t:Mailbox><t:Contact><t:EmailAddresses>{entries}</t:EmailAddresses>\
+         </t:Contact></t:Resolution>"
+    )
+}
+
+fn hits(hits: &[String]) -> Reaction {
+    let (class, code) = match hits.len() {
+        1 => ("Success", "NoError"),
+        _ => ("Warning", "ErrorNameResolutionMultipleResults"),
+    };
+    let set = format!("<m:ResolutionSet>{}</m:ResolutionSet>", hits.concat());
+    ok(message("ResolveNames", class, code, &set))
+}
+
+async fn person(script: Vec<Reaction>) -> Directory {
+    let script = Script::start(script).await;
+    exchange(&script).find_person(&room(), "gone@example.com").await.unwrap()
+}
+
 #[tokio::test]
-async fn nobody_of_that_name_is_an_answer() {
-    let nobody = message("ResolveNames", "Error", "ErrorNameResolutionNoResults", "");
-    let script = Script::start(vec![ok(nobody)]).await;
-    let answer = exchange(&script).find_person(&room(), "gone@example.com").await;
-    assert_eq!(answer.unwrap(), Directory::Nobody);
+async fn a_person_is_gone_after_two_independent_noes_and_not_before() {
+    let no_recipient = || recipient("Error", "ErrorMailRecipientNotFound");
+    assert_eq!(person(vec![no_results(), no_recipient()]).await, Directory::Nobody);
+    let hidden = [
+        recipient("Success", "NoError"),
+        recipient("Error", "ErrorNoFreeBusyAccess"),
+        recipient("Error", "ErrorMailboxLogonFailed"),
+        Reaction::Answer(403, "", Vec::new()),
+        ok(envelope(
+            "<m:GetUserAvailabilityResponse><m:FreeBusyResponseArray></m:FreeBusyResponseArray>\
+             </m:GetUserAvailabilityResponse>",
+        )),
+    ];
+    for second in hidden {
+        assert_eq!(person(vec![no_results(), second]).await, Directory::Unknown);
+    }
+    for code in ["ErrorNameResolutionNoMailbox", "ErrorMailRecipientNotFound", "ErrorAccessDenied"] {
+        let first = ok(message("ResolveNames", "Error", code, ""));
+        assert_eq!(person(vec![first, no_recipient()]).await, Directory::Unknown, "{code}");
+    }
+    let others = hits(&[hit("gone@example.community", "SMTP", &[]), hit("gone@example.com.au", "SMTP", &[])]);
+    assert_eq!(person(vec![others, no_recipient()]).await, Directory::Unknown);
+    let known = hits(&[hit("new.name@example.com", "SMTP", &["SIP:x@example.com", "smtp:Gone@Example.com"])]);
+    assert_eq!(person(vec![known, no_recipient()]).await, Directory::Known);
+}
+
+async fn address(reaction: Reaction) -> AddressLookup {
+    let script = Script::start(vec![reaction]).await;
+    exchange(&script).resolve_address(&room(), "room1@example.com").await.unwrap()
+}
+
+#[tokio::test]
+async fn an_address_is_resolved_only_by_an_exact_match() {
+    let found = |primary: &str, proxies: &[&str]| {
+        let proxies = proxies.iter().map(|proxy| (*proxy).to_owned()).collect();
+        AddressLookup::Found(MailboxAddresses { primary: primary.to_owned(), proxies })
+    };
+    assert_eq!(address(no_results()).await, AddressLookup::NotFound);
+    let own = hit("Room1@example.com", "SMTP", &[]);
+    let longer = hit("room1@example.com.au", "SMTP", &[]);
+    assert_eq!(address(hits(&[longer.clone(), own.clone()])).await, found("Room1@example.com", &[]));
+    assert_eq!(address(hits(&[longer])).await, AddressLookup::Unknown);
+    let renamed = hit("spree@example.com", "SMTP", &["SMTP:spree@example.com", "smtp:room1@example.com"]);
+    let expected = found("spree@example.com", &["spree@example.com", "room1@example.com"]);
+    assert_eq!(address(hits(std::slice::from_ref(&renamed))).await, expected);
+    assert_eq!(address(hits(&[renamed, own])).await, AddressLookup::Unknown);
+    let sip = hit("spree@example.com", "SMTP", &["sip:room1@example.com"]);
+    assert_eq!(address(hits(&[sip])).await, AddressLookup::Unknown);
+    let x500 = hit("/o=org/cn=room1@example.com", "EX", &["smtp:room1@example.com"]);
+    assert_eq!(address(hits(&[x500])).await, AddressLookup::Unknown);
+}
+
+#[tokio::test]
+async fn an_organizer_with_an_x500_address_is_read_and_then_resolved() {
+    const DN: &str = "/O=EXCHANGELABS/OU=EXCHANGE ADMINISTRATIVE GROUP/CN=RECIPIENTS/CN=1234-BOSS";
+    let organizer = |kind: &str, address: &str| {
+        let organizer = format!(
+            "<t:Organizer><t:Mailbox><t:Name>Boss</t:Name><t:EmailAddress>{address}</t:EmailAddress>\
+             <t:RoutingType>{kind}</t:RoutingType></t:Mailbox></t:Organizer>"
+        );
+        let item = format!(
+            r#"<m:Items><t:CalendarItem><t:ItemId Id="A" ChangeKey="K"/><t:Start>2026-05-06T09:00:00Z</t:Start>
+            <t:End>2026-05-06T10:00:00Z</t:End>{organizer}</t:CalendarItem></m:Items>"#
+        );
+        ok(message("GetItem", "Success", "NoError", &item))
+    };
+    let by_dn = || organizer("EX", DN);
+    let boss = || hits(&[hit("boss@example.com", "SMTP", &[])]);
+    let gone = || ok(message("GetItem", "Error", "ErrorItemNotFound", "<m:Items/>"));
+    let known = Some("boss@example.com".to_owned());
+    let cases = [
+        (vec![by_dn(), organizer("SMTP", "boss@example.com")], known.clone(), 2),
+        (vec![by_dn(), by_dn(), boss()], known.clone(), 3),
+        (vec![by_dn(), gone(), boss()], known, 3),
+        (vec![by_dn(), by_dn(), no_results()], None, 3),
+        (vec![by_dn(), by_dn(), hits(&[hit("boss@example.com", "SMTP", &[]), hit(DN, "EX", &[])])], None, 3),
+        (vec![by_dn(), by_dn(), hits(&[hit(DN, "EX", &[])])], None, 3),
+    ];
+    for (reactions, expected, requests) in cases {
+        let script = Script::start(reactions).await;
+        let exchange = exchange(&script);
+        let event = exchange.event(&room(), &EventId::new("A")).await.unwrap().unwrap();
+        assert_eq!(exchange.resolve_organizer(&room(), &event).await.unwrap(), expected);
+        assert_eq!(script.seen().len(), requests);
+    }
 }
 
 #[tokio::test]

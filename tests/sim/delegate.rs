@@ -18,6 +18,11 @@ use crate::office::{Office, ROOM, action, meeting, now, plain, room, settings, w
 /// The account may not impersonate anybody.
 async fn office(mut world: World, full_access: &[&str]) -> Office {
     world.allow_impersonation_of([]).allow_full_access_to(full_access.iter().copied());
+    granted(world).await
+}
+
+/// An office whose account is a delegate, with what the world grants it.
+pub async fn granted(world: World) -> Office {
     let sim = Simulator::start(world, Options::default()).await.unwrap();
     let mut settings = settings(&sim, None);
     settings.access = Access::Delegate;

@@ -50,7 +50,7 @@ pub fn quick() -> Notifications {
 }
 
 /// An Exchange with a quick heartbeat.
-async fn talkative(world: World) -> Simulator {
+pub async fn talkative(world: World) -> Simulator {
     Simulator::start(world, Options { notifications: quick(), ..Options::default() }).await.unwrap()
 }
 
@@ -70,7 +70,7 @@ impl House {
         Self::around(sim.await.unwrap(), count).await
     }
 
-    async fn around(sim: Simulator, count: u64) -> Self {
+    pub async fn around(sim: Simulator, count: u64) -> Self {
         let settings = settings(&sim, None);
         Self::follow(sim, count, settings, following()).await
     }
@@ -105,11 +105,11 @@ impl House {
         self.rooms.known(&room(number))
     }
 
-    fn how(&self, number: u64) -> How {
+    pub fn how(&self, number: u64) -> How {
         self.known(number).map_or(How::Asked, |kept| kept.how)
     }
 
-    fn all_by(&self, how: How) -> bool {
+    pub fn all_by(&self, how: How) -> bool {
         (0..self.count).all(|number| self.how(number) == how)
     }
 
@@ -141,7 +141,7 @@ impl House {
         }
     }
 
-    fn asked(&self, operation: &str) -> usize {
+    pub fn asked(&self, operation: &str) -> usize {
         self.sim.requests().iter().filter(|asked| asked.operation == operation).count()
     }
 
@@ -167,7 +167,8 @@ impl House {
 
 pub fn following() -> Following {
     let poll = Duration::from_millis(200);
-    Following { poll, again_after: Duration::from_millis(100), ..Following::default() }
+    let (again_after, regroup) = (Duration::from_millis(100), Duration::from_secs(1));
+    Following { poll, again_after, regroup, ..Following::default() }
 }
 
 #[tokio::test(flavor = "multi_thread")]

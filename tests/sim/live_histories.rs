@@ -1,5 +1,5 @@
 //! Random histories of rooms that are followed: people edit calendars, doors end meetings by what they see, and connections and
-//! subscriptions die, lie and are late. At the end what is known of every room is what is in its mailbox; and at no moment did
+//! subscriptions die, lie and are late, mailboxes move to another back end or hang, and the server asks to be left alone. At the end what is known of every room is what is in its mailbox; and at no moment did
 //! an end act on a meeting that was another one by then.
 //!
 //! The seed decides what happens; when exactly a notification meets an edit is up to the machine.
@@ -42,12 +42,13 @@ struct Story {
     /// A stream was silent, or lost events: what it did not tell, nobody knows until it is opened again.
     untold: bool,
     booked: i64,
+    back_ends: u64,
     doors: JoinSet<()>,
     ends: Arc<Mutex<Vec<(u64, Outcome)>>>,
 }
 
 impl Story {
-    fn new(house: House, dice: Dice) -> Self {
+    fn new(house: House, dice: Dice, back_ends: u64) -> Self {
         let meeting = |number| {
             let on = house.sim.world(|world| world.events(room(number).as_str(), now(), now()));
             Meeting { uid: on[0].uid.clone(), end: on[0].end }
@@ -60,6 +61,7 @@ impl Story {
             found: Vec::new(),
             untold: false,
             booked: 0,
+            back_ends,
             doors: JoinSet::new(),
             ends: Arc::default(),
         }
@@ -127,7 +129,7 @@ impl Story {
 
     fn trouble(&mut self) {
         let sim = &self.house.sim;
-        let what = self.dice.below(12);
+        let what = self.dice.below(16);
         self.untold |= matches!(what, 0 | 4);
         match what {
             0 => sim.disturb_streams(Some(Wrong::Silent)),
@@ -141,6 +143,23 @@ impl Story {
             8 => sim.lose_subscriptions_of(room(self.dice.below(ROOMS)).as_str()),
             9 => sim.miss_events_of(room(self.dice.below(ROOMS)).as_str()),
             10 => sim.trouble(Trouble::new(Wrong::ResetAfter).on("FindItem")),
+            11 => {
+                let back_end = usize::try_from(self.dice.below(self.back_ends)).unwrap();
+                sim.move_mailbox(room(self.dice.below(ROOMS)).as_str(), back_end);
+            }
+            12 => {
+                let busy = [Wrong::BusyFault(400), Wrong::BusyMessage(400), Wrong::BusyPage(Some(1))];
+                let busy = busy[self.dice.below(3) as usize].clone();
+                let on = ["Subscribe", "GetStreamingEvents", "SyncFolderItems"][self.dice.below(3) as usize];
+                sim.trouble(Trouble::new(busy).on(on));
+                sim.cut_streams();
+            }
+            13 => {
+                // The mailbox hangs for a while: longer than an answer is waited for.
+                let on = ["FindItem", "Subscribe", "SyncFolderItems"][self.dice.below(3) as usize];
+                let hangs = Trouble::new(Wrong::Slow(Duration::from_secs(3))).on(on);
+                sim.trouble(hangs.for_mailbox(room(self.dice.below(ROOMS)).as_str()).times(2));
+            }
             _ => sim.trouble(
                 Trouble::new(Wrong::BusyFault(30))
                     .on(["Subscribe", "GetStreamingEvents"][self.dice.below(2) as usize]),
@@ -192,11 +211,11 @@ impl Story {
 async fn run(seed: u64) -> usize {
     let mut dice = Dice::new(seed);
     let chunk_bytes = [None, Some(1), Some(50)][dice.below(3) as usize];
-    let back_ends = 1 + dice.below(2) as usize;
+    let back_ends = 1 + dice.below(2);
     let notifications = Notifications {
         heartbeat: Duration::from_millis(300),
         chunk_bytes,
-        back_ends,
+        back_ends: usize::try_from(back_ends).unwrap(),
         ..Notifications::default()
     };
     let house = House::open(ROOMS, notifications).await;
@@ -207,7 +226,7 @@ async fn run(seed: u64) -> usize {
             world.add_plain(PlainSpec::new(room(number).as_str(), start, start + TimeDelta::hours(1)));
         }
     });
-    let mut story = Story::new(house, dice);
+    let mut story = Story::new(house, dice, back_ends);
     story.tell().await;
     story.check().await
 }

@@ -3,13 +3,17 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod actions;
+mod as_exchange;
 mod authority;
 mod autodiscover;
 mod calendars;
 mod delegate;
+mod exact;
 mod exchangelib;
+mod finding;
 mod histories;
 mod live;
+mod live_apart;
 mod live_histories;
 mod login;
 mod notifications;

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use adjourn::action::{Change, NotUndoable, Outcome, Undoable};
 use adjourn::calendar::{EventKind, Window};
 use adjourn::cleanup::{
-    Applied, Attendance, CameBack, Evidence, EvidenceLog, How, Limits, NoCheckIn, Plan, Progress, Rule,
-    Rules, StrikesThen, Sweep, Verdict,
+    Applied, Attendance, CameBack, How, Limits, NoCheckIn, Plan, Progress, Rule, Rules, StrikesThen, Sweep,
+    Verdict,
 };
 use adjourn::clock::{Clock as _, ManualClock};
 use adjourn::engine::Mode;
+use adjourn::presence::{Books, Coverage, Sign, SignLog};
 use adjourn::sim::{MailKind, MeetingSpec, Options, Range, Series, Simulator, Trouble, Wrong};
 use adjourn::store::Desk;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -75,11 +76,11 @@ impl Diary {
     }
 
     /// The feed of signs is alive, unless it is said to be `silent`.
-    fn sweep(&self, mut evidence: EvidenceLog) -> Sweep {
+    fn sweep(&self, mut signs: SignLog) -> Sweep {
         if !self.silent {
-            let (room, at) = ("elsewhere@example.com".parse().unwrap(), self.clock.now());
-            evidence.push(Evidence { room, event: None, at, source: "motion".to_owned() });
+            signs.push(Sign::new("elsewhere@example.com".parse().unwrap(), self.clock.now(), "motion"));
         }
+        let books = Books::covering(signs, Coverage::always());
         let (strikes, strikes_then) = (self.strikes, self.then);
         let rules = Rules {
             no_check_in: Some(NoCheckIn { strikes, strikes_then, how: self.how, ..NoCheckIn::default() }),
@@ -87,7 +88,7 @@ impl Diary {
             limits: Limits { series_max: self.series_max, ..Limits::default() },
             ..Rules::default()
         };
-        Sweep::new(self.office.engine.clone(), rules, evidence, 1).remembering(Arc::new(self.desk.clone()))
+        Sweep::new(self.office.engine.clone(), rules, books, 1).remembering(Arc::new(self.desk.clone()))
     }
 
     /// A quarter past, on that day.
@@ -101,12 +102,11 @@ impl Diary {
 
     async fn plan(&self, number: i64, came: bool) -> (Sweep, Plan) {
         let window = self.wait_for(number);
-        let mut evidence = EvidenceLog::default();
+        let mut signs = SignLog::default();
         if came {
-            let (at, source) = (day(number) + TimeDelta::minutes(1), "panel".to_owned());
-            evidence.push(Evidence { room: room(), event: None, at, source });
+            signs.push(Sign::new(room(), day(number) + TimeDelta::minutes(1), "panel"));
         }
-        let sweep = self.sweep(evidence);
+        let sweep = self.sweep(signs);
         let plan = sweep.plan(&[room()], window, &Quiet).await;
         (sweep, plan)
     }
@@ -239,14 +239,9 @@ async fn a_lost_answer_declines_the_series_once() {
 async fn who_comes_at_the_last_moment_keeps_the_series() {
     let diary = Diary::open(1, StrikesThen::Delete).await;
     let (_, plan) = diary.plan(0, false).await;
-    let mut evidence = EvidenceLog::default();
-    evidence.push(Evidence {
-        room: room(),
-        event: None,
-        at: day(0) + TimeDelta::minutes(14),
-        source: "panel".to_owned(),
-    });
-    let applied = diary.sweep(evidence).apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
+    let mut signs = SignLog::default();
+    signs.push(Sign::new(room(), day(0) + TimeDelta::minutes(14), "panel"));
+    let applied = diary.sweep(signs).apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
     assert!(matches!(applied.as_slice(), [Applied { outcome: Outcome::Refused { .. }, .. }]), "{applied:?}");
     assert!(diary.is_there() && diary.declines().is_empty());
 }
@@ -369,7 +364,7 @@ async fn while_nobody_could_be_seen_nothing_is_a_strike() {
         assert_eq!(applied.iter().map(|one| one.missed).collect::<Vec<_>>(), [0], "day {number}");
     }
     diary.silent = false;
-    assert_eq!(diary.live(4, false).await[0].missed, 1);
+    assert_eq!(diary.live(4, false).await[0].missed, 2);
     assert!(diary.is_there());
 }
 
@@ -401,7 +396,7 @@ async fn an_older_plan_takes_off_no_more_than_may_go() {
     let mut diary = Diary::open(1, StrikesThen::Delete).await;
     let (_, plan) = diary.plan(0, false).await;
     diary.series_max = 0;
-    let sweep = diary.sweep(EvidenceLog::default());
+    let sweep = diary.sweep(SignLog::default());
     let applied = sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
     let [one] = applied.as_slice() else { panic!("{applied:?}") };
     assert_eq!((one.rule, done(one).1), (Rule::NoCheckIn, EventKind::Occurrence));
@@ -412,7 +407,7 @@ async fn an_older_plan_takes_off_no_more_than_may_go() {
 async fn a_plan_whose_rule_is_off_now_says_so_and_does_nothing() {
     let diary = Diary::open(1, StrikesThen::Delete).await;
     let (_, plan) = diary.plan(0, false).await;
-    let off = Sweep::new(diary.office.engine.clone(), Rules::default(), EvidenceLog::default(), 1);
+    let off = Sweep::new(diary.office.engine.clone(), Rules::default(), Books::default(), 1);
     let applied = off.apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
     assert!(matches!(applied.as_slice(), [Applied { outcome: Outcome::Refused { .. }, .. }]), "{applied:?}");
     assert!(diary.is_there() && diary.declines().is_empty());

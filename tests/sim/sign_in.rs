@@ -283,7 +283,7 @@ async fn a_token_from_a_file_is_said_and_a_young_one_that_is_refused_is_not_read
     exchange.look_in(&room()).await.unwrap();
     tokens.expire();
     let (kind, code) = refusal(exchange.look_in(&room()).await);
-    assert_eq!((kind, code.as_str()), (Kind::Credentials, "HTTP 401 after a fresh token (Bearer)"));
+    assert_eq!((kind, code.as_str()), (Kind::Token, "HTTP 401 after a fresh token (Bearer)"));
 }
 
 #[tokio::test]

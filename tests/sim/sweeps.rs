@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use adjourn::action::{Change, Outcome};
 use adjourn::calendar::{RoomAddress, Window};
-use adjourn::cleanup::{Applied, CancelledLeftover, EvidenceLog, Limits, NoCheckIn, Progress, Rules, Sweep};
+use adjourn::cleanup::{Applied, CancelledLeftover, Limits, NoCheckIn, Progress, Rules, Sweep};
 use adjourn::clock::ManualClock;
 use adjourn::engine::Mode;
+use adjourn::presence::{Books, Coverage, SignLog};
 use adjourn::sim::{MailKind, MailboxKind, Options, Simulator, Trouble, Wrong, large_world};
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -64,7 +65,8 @@ async fn a_throttled_sweep_of_a_thousand_rooms_loses_and_repeats_nothing() {
     // Nothing is slow in here but the machine, which runs other tests beside this one.
     settings.first_byte_timeout = Duration::from_secs(60);
     let office = Office::by_clock(Arc::new(ManualClock::at(now)), sim, rooms.clone(), &settings);
-    let sweep = Sweep::new(office.engine.clone(), rules(), EvidenceLog::default(), 64);
+    let books = Books::covering(SignLog::default(), Coverage::always());
+    let sweep = Sweep::new(office.engine.clone(), rules(), books, 64);
     let window = Window::new(now, now + TimeDelta::hours(12)).unwrap();
     let plan = sweep.plan(&rooms, window, &Quiet).await;
     let troubles: Vec<_> = plan.rooms.iter().filter_map(|room| room.trouble.as_ref()).collect();

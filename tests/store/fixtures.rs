@@ -10,11 +10,12 @@ use std::fmt::Write as _;
 use adjourn::action::ActionId;
 use adjourn::journal::{Chain, Entry, Head, Life, Sealed};
 
-use crate::lives::{everything, everything_of_version_2, everything_of_version_3};
+use crate::lives::{everything, everything_of_version_2, everything_of_version_3, everything_of_version_4};
 
 const V1: &str = include_str!("../../fixtures/journals/v1.jsonl");
 const V2: &str = include_str!("../../fixtures/journals/v2.jsonl");
 const V3: &str = include_str!("../../fixtures/journals/v3.jsonl");
+const V4: &str = include_str!("../../fixtures/journals/v4.jsonl");
 
 fn sealed(number: usize, line: &str) -> Sealed {
     let (hash, body) = line.split_once(' ').unwrap();
@@ -27,6 +28,7 @@ fn every_version_is_read_as_what_it_meant() {
     assert_eq!(read(V1), (everything(), 30));
     assert_eq!(read(V2), (everything_of_version_2(), 33));
     assert_eq!(read(V3), (everything_of_version_3(), 35));
+    assert_eq!(read(V4), (everything_of_version_4(), 38));
 }
 
 fn read(text: &str) -> (Vec<Entry>, usize) {
@@ -61,7 +63,7 @@ fn every_prefix_of_a_journal_is_a_journal() {
 fn what_this_version_writes() {
     let mut chain = Chain::default();
     let mut text = String::new();
-    for entry in everything_of_version_3() {
+    for entry in everything_of_version_4() {
         let sealed = chain.seal(entry.body().unwrap());
         sealed.hash.0.iter().for_each(|byte| write!(text, "{byte:02x}").unwrap());
         writeln!(text, " {}", sealed.body).unwrap();
@@ -69,12 +71,12 @@ fn what_this_version_writes() {
     if let Some(path) = std::env::var_os("ADJOURN_WRITE_JOURNAL") {
         std::fs::write(path, &text).unwrap();
     }
-    assert_eq!(text, V3, "the format of the journal has changed: give it a new version");
+    assert_eq!(text, V4, "the format of the journal has changed: give it a new version");
 }
 
 #[test]
 fn a_later_version_and_rubbish_are_errors() {
-    let later = V1.lines().next().unwrap().split_once(' ').unwrap().1.replace("\"v\":1", "\"v\":4");
+    let later = V1.lines().next().unwrap().split_once(' ').unwrap().1.replace("\"v\":1", "\"v\":5");
     assert!(Entry::read(&later).unwrap_err().to_string().contains("later version"));
     for rubbish in ["", "{}", "null", "{\"v\":1}", "{\"v\":1,\"fact\":{\"kind\":\"accepted\"}}"] {
         assert!(Entry::read(rubbish).is_err(), "{rubbish}");

@@ -194,6 +194,29 @@ pub fn everything() -> Vec<Entry> {
     all
 }
 
+/// What version 4 has besides.
+pub fn everything_of_version_4() -> Vec<Entry> {
+    let mut all = everything_of_version_3();
+    let legacy_dn = Some("/o=org/cn=ada".to_owned());
+    let kept = Event {
+        is_declined: true,
+        free_busy: FreeBusy::Tentative,
+        modified: Some(at(-10)),
+        organizer: Some(Person { name: None, address: None, legacy_dn }),
+        ..event("n")
+    };
+    let (id, change_key) = (kept.id.clone(), kept.change_key.clone());
+    let gone = Done { event: Seen::from(&kept), change: Change::Removed, ..ended("n") };
+    all.push(accepted(action(305, "r7", Ask::Delete(DeleteHow::Silent)), 60));
+    all.push(intended_step(305, Step::Remove { id, change_key }, kept, gone.clone(), 60));
+    all.push(closed(305, Outcome::Done(gone), 60));
+    all.push(accepted(action(306, "r7", Ask::Delete(DeleteHow::Tell)), 61));
+    all.push(closed(306, Outcome::AlreadyDone { why: Already::Declined }, 61));
+    all.push(accepted(action(307, "r7", Ask::Extend { minutes: 15 }), 62));
+    all.push(closed(307, Outcome::Refused { refusal: Refusal::Declined }, 62));
+    all
+}
+
 /// What version 3 has besides.
 pub fn everything_of_version_3() -> Vec<Entry> {
     let mut all = everything_of_version_2();

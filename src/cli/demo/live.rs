@@ -11,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 use super::house;
 use crate::action::{Action, ActionId, Actor, Ask, Notify};
 use crate::calendar::RoomAddress;
-use crate::cleanup::Evidence;
 use crate::cli::exit::Failure;
 use crate::engine::Mode;
+use crate::presence::Sign;
 use crate::service::Service;
 use crate::sim::{MeetingSpec, Person, Simulator};
 
@@ -118,13 +118,8 @@ impl People {
 
     /// In the office, whatever is on is attended: nothing there goes of itself.
     async fn sit_in_quiet_rooms(&self, service: &Service, now: DateTime<Utc>) {
-        let sign = |room: &RoomAddress| Evidence {
-            room: room.clone(),
-            event: None,
-            at: now,
-            source: "motion sensor".to_owned(),
-        };
-        if let Err(error) = service.add_evidence(self.quiet.iter().map(sign).collect()).await {
+        let sign = |room: &RoomAddress| Sign::new(room.clone(), now, "motion sensor");
+        if let Err(error) = service.add_signs(self.quiet.iter().map(sign).collect()).await {
             tracing::warn!(%error, "nobody sits in the office");
         }
     }

@@ -16,8 +16,7 @@ use crate::action::{Action, ActionId, Actor, AllDay, Ask, DeleteHow, Notify, Out
 use crate::api::Doctor;
 use crate::calendar::{RoomAddress, Scope, Window};
 use crate::cleanup::{
-    Applied, CancelledLeftover, Evidence, EvidenceLog, How, Kept, NoCheckIn, OrganizerGone, Plan, Rules,
-    Sweep, Verdict,
+    Applied, CancelledLeftover, CleanupMode, How, Kept, NoCheckIn, OrganizerGone, Plan, Rules, Sweep, Verdict,
 };
 use crate::cli::args::DemoArgs;
 use crate::cli::connect::{self, Opened};
@@ -32,6 +31,7 @@ use crate::doctor::{Patient, Report, examine};
 use crate::engine::Mode;
 use crate::exchange::{Exchange, Secret, Settings};
 use crate::journal::MemoryJournal;
+use crate::presence::{Books, Interval, Sign, SignLog};
 use crate::sim::{Mail, Options, Simulator, demo_world};
 use crate::store::Desk;
 use live::People;
@@ -194,16 +194,13 @@ async fn clean_up(opened: &Opened) -> Result<(Plan, Vec<Applied>), Failure> {
     let now = opened.engine.clock().now();
     let window = Window::new(now, now + opened.config.ahead)
         .map_err(|error| Failure::from_error(Exit::Usage, error))?;
-    let mut evidence = EvidenceLog::default();
-    let seen = Evidence {
-        room: address("room-ember@example.com")?,
-        event: None,
-        at: now - TimeDelta::minutes(50),
-        source: "motion sensor".to_owned(),
-    };
-    evidence.push(seen);
+    let seen_at = now - TimeDelta::minutes(50);
+    let mut signs = SignLog::default();
+    signs.push(Sign::new(address("room-ember@example.com")?, seen_at, "motion sensor"));
+    let watched = Interval::new(now - TimeDelta::hours(12), now).into_iter().collect();
+    let books = Books::covering(signs, watched);
     let sweep =
-        Sweep::new(opened.engine.clone(), opened.config.rules.clone(), evidence, opened.config.rooms_at_once);
+        Sweep::new(opened.engine.clone(), opened.config.rules.clone(), books, opened.config.rooms_at_once);
     let rooms: Vec<_> = opened.engine.scope().rooms().cloned().collect();
     let plan = sweep.plan(&rooms, window, &Lines::default()).await;
     let swept = sweep
@@ -222,6 +219,8 @@ fn config(rooms: &[String]) -> Result<Config, Failure> {
         .map_err(|error| Failure::from_error(Exit::Usage, error))?;
     config.scope = Scope::new(rooms, []);
     config.rules = Rules {
+        // The demo acts.
+        mode: Some(CleanupMode::Act),
         no_check_in: Some(NoCheckIn::default()),
         cancelled_leftover: Some(CancelledLeftover),
         organizer_gone: Some(OrganizerGone {

@@ -5,13 +5,15 @@ mod server;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use chrono::TimeDelta;
 use serde::Deserialize;
 pub(in crate::config) use serde_spanned::Spanned;
 
 pub(in crate::config) use server::*;
 
-use crate::cleanup::{CameBack, How, StrikesThen};
+use crate::cleanup::{CameBack, CleanupMode, How, StrikesThen};
 use crate::live;
+use crate::presence::Silence;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -35,6 +37,7 @@ pub(in crate::config) struct File {
 pub(in crate::config) struct Place {
     pub(in crate::config) name: String,
     pub(in crate::config) rooms: Vec<String>,
+    pub(in crate::config) mode: Option<CleanupMode>,
     pub(in crate::config) check_in: Option<bool>,
     pub(in crate::config) grace_minutes: Option<Spanned<i64>>,
     pub(in crate::config) early_minutes: Option<Spanned<i64>>,
@@ -163,12 +166,23 @@ pub(in crate::config) struct Journal {
 pub(in crate::config) struct Cleanup {
     pub(in crate::config) rooms_at_once: Spanned<usize>,
     pub(in crate::config) hours_ahead: Spanned<i64>,
+    pub(in crate::config) mode: Option<CleanupMode>,
+    pub(in crate::config) watching: Watching,
     pub(in crate::config) no_check_in: Option<NoCheckIn>,
     pub(in crate::config) cancelled_leftover: bool,
     pub(in crate::config) organizer_gone: Option<OrganizerGone>,
     pub(in crate::config) came_back: CameBack,
     pub(in crate::config) exceptions: Exceptions,
     pub(in crate::config) limits: Limits,
+}
+
+/// How long sources of signs may be silent.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct Watching {
+    pub(in crate::config) display_silent_after_minutes: Spanned<i64>,
+    pub(in crate::config) silent_after_minutes: Spanned<i64>,
+    pub(in crate::config) sources: BTreeMap<String, Spanned<i64>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -277,12 +291,26 @@ impl Default for Cleanup {
         Self {
             rooms_at_once: default(8),
             hours_ahead: default(24),
+            mode: None,
+            watching: Watching::default(),
             no_check_in: None,
             cancelled_leftover: false,
             organizer_gone: None,
             came_back: CameBack::default(),
             exceptions: Exceptions::default(),
             limits: Limits::default(),
+        }
+    }
+}
+
+impl Default for Watching {
+    fn default() -> Self {
+        let Silence { display, feed, feeds } = Silence::default();
+        let minutes = |time: TimeDelta| default(time.num_minutes());
+        Self {
+            display_silent_after_minutes: minutes(display),
+            silent_after_minutes: minutes(feed),
+            sources: feeds.into_iter().map(|(name, time)| (name, minutes(time))).collect(),
         }
     }
 }

@@ -83,7 +83,7 @@ fn every_impersonation(all: &mut Examples) {
     ];
     for (name, impersonate) in ways {
         all.headers.impersonate = impersonate;
-        all.add(name, &GetFolder { folder: FolderId::Own(WellKnown::Calendar) });
+        all.add(name, &GetFolder { folder: FolderId::Own(WellKnown::Calendar), effective_rights: false });
     }
 }
 
@@ -243,7 +243,7 @@ fn move_item(all: &mut Examples) {
 
 fn get_folder(all: &mut Examples) {
     for (name, folder) in folders() {
-        all.add(name, &GetFolder { folder });
+        all.add(name, &GetFolder { folder, effective_rights: true });
     }
 }
 
@@ -272,6 +272,8 @@ fn directory(all: &mut Examples) {
     all.add("all", &GetRoomLists);
     all.add("one", &GetRooms { room_list: "rooms@example.com" });
     all.add("hostile", &GetRooms { room_list: HOSTILE });
-    all.add("address", &ResolveNames { unresolved_entry: "smtp:ann@example.com" });
-    all.add("hostile", &ResolveNames { unresolved_entry: HOSTILE });
+    let resolve = ResolveNames { unresolved_entry: "smtp:ann@example.com", full_contact_data: false };
+    all.add("address", &resolve);
+    all.add("contact-data", &ResolveNames { full_contact_data: true, ..resolve.clone() });
+    all.add("hostile", &ResolveNames { unresolved_entry: HOSTILE, ..resolve });
 }

@@ -9,6 +9,17 @@ use crate::ews::types::{ItemId, ResponseMessage, Text};
 pub struct GetFolder<'a> {
     /// Which folder.
     pub folder: FolderId<'a>,
+    /// Request [`EffectiveRights`] as well.
+    pub effective_rights: bool,
+}
+
+/// The account's rights in a folder (`EffectiveRights`), as far as the server returns them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct EffectiveRights {
+    /// Make items.
+    pub create_contents: Option<bool>,
+    /// Read items.
+    pub read: Option<bool>,
 }
 
 /// A folder of any kind.
@@ -24,6 +35,9 @@ pub struct Folder<'a> {
     pub total_count: Option<u32>,
     /// How many folders it holds.
     pub child_folder_count: Option<u32>,
+    /// The account's rights, if the request asked for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effective_rights: Option<EffectiveRights>,
 }
 
 /// The answer: one message per folder asked.
@@ -35,9 +49,11 @@ impl Operation for GetFolder<'_> {
 
     /// The `Default` shape is the smallest that has the name and both counts.
     fn write_body(&self, out: &mut Writer<'_>) {
-        out.raw(
-            "<m:GetFolder><m:FolderShape><t:BaseShape>Default</t:BaseShape></m:FolderShape><m:FolderIds>",
-        );
+        out.raw("<m:GetFolder><m:FolderShape><t:BaseShape>Default</t:BaseShape>");
+        if self.effective_rights {
+            out.raw(r#"<t:AdditionalProperties><t:FieldURI FieldURI="folder:EffectiveRights"/></t:AdditionalProperties>"#);
+        }
+        out.raw("</m:FolderShape><m:FolderIds>");
         self.folder.write(out);
         out.raw("</m:FolderIds></m:GetFolder>");
     }

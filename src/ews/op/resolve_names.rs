@@ -1,14 +1,17 @@
-//! `ResolveNames`. Asks the directory who a name or address is; `ErrorNameResolutionNoResults` means: nobody.
+//! `ResolveNames`. Searches the directory for a name or an address; `ErrorNameResolutionNoResults` means no match.
 
 use super::{Effect, Operation};
 use crate::ews::codec::writer::Writer;
-use crate::ews::types::{Mailbox, ResponseMessage};
+use crate::ews::types::{Mailbox, ResponseMessage, Text};
 
-/// `ResolveNames` in the directory, without contact data.
+/// `ResolveNames` in the directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResolveNames<'a> {
-    /// A name, or `smtp:` and an address.
+    /// A name, an X.500 address, or `smtp:` and an address. Exchange matches the beginnings of values, so a hit may have
+    /// another address than the one in the request (UnresolvedEntry page).
     pub unresolved_entry: &'a str,
+    /// `ReturnFullContactData`: the answer lists the proxy addresses of each hit.
+    pub full_contact_data: bool,
 }
 
 /// `m:ResolutionSet`.
@@ -19,7 +22,17 @@ pub struct ResolutionSet<'a> {
     /// False when there were more hits than the server gives (100).
     pub includes_last_item_in_range: Option<bool>,
     /// The hits. Several hits come as a Warning with `ErrorNameResolutionMultipleResults`.
-    pub resolutions: Vec<Mailbox<'a>>,
+    pub resolutions: Vec<Resolution<'a>>,
+}
+
+/// `t:Resolution`: one hit.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Resolution<'a> {
+    /// `t:Mailbox`, with the primary address.
+    pub mailbox: Mailbox<'a>,
+    /// `t:Contact/t:EmailAddresses/t:Entry`: proxy addresses with their routing types, such as `smtp:old@example.com`.
+    /// Only with full contact data; Exchange returns a few of them, not all.
+    pub email_addresses: Vec<Text<'a>>,
 }
 
 /// The answer: one message.
@@ -31,7 +44,9 @@ impl Operation for ResolveNames<'_> {
 
     /// `SearchScope` is said because its default also looks through the contacts of the mailbox (ResolveNames page).
     fn write_body(&self, out: &mut Writer<'_>) {
-        out.raw(r#"<m:ResolveNames ReturnFullContactData="false" SearchScope="ActiveDirectory">"#);
+        out.raw(r#"<m:ResolveNames ReturnFullContactData=""#);
+        out.raw(if self.full_contact_data { "true" } else { "false" });
+        out.raw(r#"" SearchScope="ActiveDirectory">"#);
         out.element("m:UnresolvedEntry", self.unresolved_entry);
         out.raw("</m:ResolveNames>");
     }

@@ -11,12 +11,14 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::report::{Cause, Report};
+use super::report::{Cause, Report, headline};
 use super::url::EwsUrl;
 use crate::calendar::RoomAddress;
 
 /// Addresses kept; four times the rooms of the largest site known to us. Beyond it the oldest go.
 pub const ENTRIES_MAX: usize = 20_000;
+/// Domains kept; with more, all are forgotten, and found out again.
+const DOMAINS_MAX: usize = 1_000;
 /// Of a full cache this part goes at once, so that looking for the oldest is paid for once in so many entries.
 const DROPPED_AT_ONCE: usize = ENTRIES_MAX / 10;
 /// Mailboxes move seldom, and say so.
@@ -28,6 +30,8 @@ const FAILURE_GOOD_FOR: TimeDelta = TimeDelta::minutes(5);
 #[derive(Debug, Clone)]
 pub struct Cache {
     entries: HashMap<RoomAddress, Entry>,
+    /// Domains in which a room was found, or whose hosts answered for none.
+    domains: HashMap<String, DomainEntry>,
     good_for: TimeDelta,
     failure_good_for: TimeDelta,
 }
@@ -52,6 +56,13 @@ struct Entry {
     learnt: DateTime<Utc>,
 }
 
+#[derive(Debug, Clone)]
+struct DomainEntry {
+    /// Why no room of it is found; `None` where one was.
+    failure: Option<(Cause, String)>,
+    learnt: DateTime<Utc>,
+}
+
 impl Default for Cache {
     fn default() -> Self {
         Self::new(GOOD_FOR, FAILURE_GOOD_FOR)
@@ -61,12 +72,13 @@ impl Default for Cache {
 impl Cache {
     /// Keeps URLs and failures for so long.
     pub fn new(good_for: TimeDelta, failure_good_for: TimeDelta) -> Self {
-        Self { entries: HashMap::new(), good_for, failure_good_for }
+        Self { entries: HashMap::new(), domains: HashMap::new(), good_for, failure_good_for }
     }
 
     /// Remembers where a room's mailbox is.
     pub fn found(&mut self, room: &RoomAddress, url: EwsUrl, now: DateTime<Utc>) {
         self.keep(room, Known::At(url), now);
+        self.keep_domain(room.domain(), None, now);
     }
 
     /// Remembers that it was not found. A URL that is still good is not given up for it: that somebody asks again means
@@ -75,6 +87,35 @@ impl Cache {
         if !matches!(self.look(room, now), Some(Known::At(_))) {
             self.keep(room, Known::NotFound { cause: report.cause(), headline: report.headline() }, now);
         }
+        if report.concerns_domain() {
+            self.keep_domain(room.domain(), Some((report.cause(), report.advice())), now);
+        }
+    }
+
+    /// Whether something is known of the room by now, if only that no host of its domain answers for any room: that is kept of
+    /// this room too.
+    pub fn fails_like_its_domain(&mut self, room: &RoomAddress, now: DateTime<Utc>) -> bool {
+        if self.look(room, now).is_some() {
+            return true;
+        }
+        let entry = self.domains.get(room.domain());
+        let fresh = entry.filter(|entry| (now - entry.learnt).abs() < self.failure_good_for);
+        let Some((cause, advice)) = fresh.and_then(|entry| entry.failure.clone()) else { return false };
+        self.keep(room, Known::NotFound { cause, headline: headline(room.as_str(), &advice) }, now);
+        true
+    }
+
+    /// Whether a room of this domain was found.
+    pub fn knows_domain(&self, domain: &str, now: DateTime<Utc>) -> bool {
+        let entry = self.domains.get(domain).filter(|entry| (now - entry.learnt).abs() < self.good_for);
+        entry.is_some_and(|entry| entry.failure.is_none())
+    }
+
+    fn keep_domain(&mut self, domain: &str, failure: Option<(Cause, String)>, now: DateTime<Utc>) {
+        if self.domains.len() >= DOMAINS_MAX && !self.domains.contains_key(domain) {
+            self.domains.clear();
+        }
+        self.domains.insert(domain.to_owned(), DomainEntry { failure, learnt: now });
     }
 
     /// Gives up what is known of a room: its mailbox is being moved (`ErrorMailboxMoveInProgress`), or its server said that it
@@ -86,6 +127,7 @@ impl Cache {
     /// Gives up everything, as when the configuration has changed.
     pub fn clear(&mut self) {
         self.entries.clear();
+        self.domains.clear();
     }
 
     /// What is known of a room and still good.
@@ -155,6 +197,21 @@ mod tests {
 
     fn report() -> Report {
         Report::new("room1@example.com".to_owned(), Cause::Network, Vec::new(), Vec::new())
+    }
+
+    #[test]
+    fn what_no_host_of_a_domain_answers_is_known_of_its_other_rooms_and_of_no_others() {
+        let other = "room1@example.org".parse().unwrap();
+        let mut cache = Cache::default();
+        cache.failed(&room(1), &report(), at(0));
+        assert!(!cache.fails_like_its_domain(&room(2), at(0)), "it may be this room alone");
+        cache.failed(&room(1), &report().within_domain(true), at(0));
+        assert!(cache.fails_like_its_domain(&room(2), at(4)) && !cache.fails_like_its_domain(&other, at(4)));
+        let Some(Known::NotFound { headline, .. }) = cache.look(&room(2), at(4)) else { panic!() };
+        assert!(headline.contains("room2@example.com"), "{headline}");
+        assert!(!cache.fails_like_its_domain(&room(3), at(5)) && !cache.knows_domain("example.com", at(1)));
+        cache.found(&room(4), url(), at(6));
+        assert!(!cache.fails_like_its_domain(&room(5), at(6)) && cache.knows_domain("example.com", at(6)));
     }
 
     #[test]

@@ -200,6 +200,7 @@ impl Quest {
         };
         Report::new(self.room.to_string(), cause, unconfirmed, self.tried.clone())
             .after_refusals(self.refused.len())
+            .within_domain(self.addresses.len() == 1 && self.redirects == 0)
     }
 
     /// The same question about another address is another question.

@@ -46,16 +46,32 @@ pub struct Report {
     unconfirmed: Vec<Host>,
     tried: Vec<Tried>,
     refused_by: u32,
+    within_domain: bool,
+}
+
+/// The first line: what is the matter, and what to do.
+pub(super) fn headline(address: &str, advice: &str) -> String {
+    format!("no EWS URL for {address}: {advice}")
 }
 
 impl Report {
     pub(super) fn new(address: String, cause: Cause, unconfirmed: Vec<Host>, tried: Vec<Tried>) -> Self {
-        Self { address, cause, unconfirmed, tried, refused_by: 0 }
+        Self { address, cause, unconfirmed, tried, refused_by: 0, within_domain: false }
     }
 
     /// The same, where so many hosts did not accept our credentials.
     pub(super) fn after_refusals(self, hosts: usize) -> Self {
         Self { refused_by: u32::try_from(hosts).unwrap_or(u32::MAX), ..self }
+    }
+
+    /// The same, where only what follows from the address's own domain was asked, or not.
+    pub(super) fn within_domain(self, within_domain: bool) -> Self {
+        Self { within_domain, ..self }
+    }
+
+    /// Whether the other rooms of the domain would be answered the same: nobody answered, and whom to ask follows from the domain.
+    pub fn concerns_domain(&self) -> bool {
+        self.within_domain && matches!(self.cause, Cause::Network | Cause::NoService)
     }
 
     /// How many hosts did not accept our credentials: each counts towards a lock of the account.
@@ -80,10 +96,10 @@ impl Report {
 
     /// The first line: what is the matter, and what to do.
     pub fn headline(&self) -> String {
-        format!("no EWS URL for {}: {}", self.address, self.advice())
+        headline(&self.address, &self.advice())
     }
 
-    fn advice(&self) -> String {
+    pub(super) fn advice(&self) -> String {
         match self.cause {
             Cause::Unconfirmed => {
                 let hosts: Vec<_> = self.unconfirmed.iter().map(Host::as_str).collect();

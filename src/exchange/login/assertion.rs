@@ -10,12 +10,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use ring::rand::SystemRandom;
 use ring::signature::{RSA_PSS_SHA256, RsaKeyPair};
 use rustls::pki_types::PrivateKeyDer;
-use rustls::pki_types::pem::PemObject as _;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::peer::certificates;
+use crate::peer::{certificates, private_key};
 
 /// How long an assertion is good for: it is used at once. Ten minutes before now allow for clocks that differ.
 const LIFETIME: TimeDelta = TimeDelta::minutes(10);
@@ -36,7 +35,7 @@ impl ClientKey {
         let chain = certificates(certificate).map_err(|why| format!("{}: {why}", certificate.display()))?;
         let leaf = chain.first().ok_or_else(|| format!("{}: it is empty", certificate.display()))?;
         let bad = |why: String| format!("{}: {why}", key.display());
-        let pair = match PrivateKeyDer::from_pem_file(key).map_err(|error| bad(error.to_string()))? {
+        let pair = match private_key(key).map_err(bad)? {
             PrivateKeyDer::Pkcs8(key) => RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()),
             PrivateKeyDer::Pkcs1(key) => RsaKeyPair::from_der(key.secret_pkcs1_der()),
             _ => return Err(bad("it is not an RSA key, which PS256 needs".to_owned())),

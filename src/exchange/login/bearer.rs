@@ -108,12 +108,12 @@ impl Dialogue for Word {
         let refused = self.said.take();
         let worn_out = refused.as_ref().is_some_and(|held| held.since.elapsed() >= YOUNG);
         if self.again || !worn_out {
-            return Ok(Next::Refused(Denied::NotAccepted("a fresh token (Bearer)")));
+            return Ok(Next::Refused(Denied::TokenNotAccepted("a fresh token (Bearer)")));
         }
         self.again = true;
         let held = self.tokens.good(refused.as_ref()).await?;
         if refused.is_some_and(|refused| refused.header == held.header) {
-            return Ok(Next::Refused(Denied::NotAccepted("the same token once more (Bearer)")));
+            return Ok(Next::Refused(Denied::TokenNotAccepted("the same token once more (Bearer)")));
         }
         Ok(Next::Again(self.say(held)))
     }

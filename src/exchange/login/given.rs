@@ -10,16 +10,21 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use tokio::process::Command;
 use tokio::time::timeout;
+use zeroize::Zeroizing;
 
 use super::bearer::{Source, Token};
 use crate::clock::{Clock as _, SystemClock};
 use crate::exchange::delivery::Failure;
 use crate::exchange::secret::Secret;
+use crate::json::seconds;
+use crate::text_file;
 
 /// How long a token is taken to be good that does not say so itself: not long, since asking again is cheap.
 const LIFETIME: Duration = Duration::from_secs(5 * 60);
 /// How long a command may take.
 const COMMAND_PATIENCE: Duration = Duration::from_secs(30);
+/// The largest file that is read for the token in its first line.
+const FILE_BYTES_MAX: u64 = 1 << 20;
 /// The longest text that is taken for a token.
 const TOKEN_BYTES_MAX: usize = 64 << 10;
 
@@ -36,8 +41,7 @@ pub enum Given {
 impl Source for Given {
     async fn fetch(&self) -> Result<Token, Failure> {
         let text = match self {
-            Self::File(path) => std::fs::read_to_string(path)
-                .map(zeroize::Zeroizing::new)
+            Self::File(path) => text_file::read(path, FILE_BYTES_MAX)
                 .map_err(|error| Failure::sign_in(&format!("no token in {}: {error}", path.display())))?,
             Self::Command(words) => printed(words).await.map_err(|why| Failure::sign_in(&why))?,
         };
@@ -50,7 +54,7 @@ impl Source for Given {
     }
 }
 
-async fn printed(words: &[String]) -> Result<zeroize::Zeroizing<String>, String> {
+async fn printed(words: &[String]) -> Result<Zeroizing<String>, String> {
     let (program, arguments) = words.split_first().ok_or("the token's command is empty")?;
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
@@ -61,20 +65,22 @@ async fn printed(words: &[String]) -> Result<zeroize::Zeroizing<String>, String>
     if !output.status.success() {
         return Err(format!("`{program}` gave no token: {}", output.status));
     }
-    let text = String::from_utf8(output.stdout).map_err(|_| format!("`{program}` printed no text"))?;
-    Ok(zeroize::Zeroizing::new(text))
+    let printed = Zeroizing::new(output.stdout);
+    let text =
+        text_file::decode(&printed).map_err(|error| format!("`{program}` printed no text: {error}"))?;
+    Ok(Zeroizing::new(text.into_owned()))
 }
 
 /// How much longer a JWT says it is good. What is none, or is over, says nothing.
 fn ends_in(token: &str) -> Option<Duration> {
     #[derive(Deserialize)]
     struct Claims {
-        exp: i64,
+        exp: serde_json::Value,
     }
     let claims = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let Claims { exp } = serde_json::from_slice(&claims).ok()?;
-    let left = exp.checked_sub(SystemClock.now().timestamp())?;
-    u64::try_from(left).ok().filter(|left| *left > 0).map(Duration::from_secs)
+    let now = Duration::from_secs(u64::try_from(SystemClock.now().timestamp()).ok()?);
+    seconds(&exp)?.checked_sub(now).filter(|left| !left.is_zero())
 }
 
 #[cfg(test)]
@@ -92,6 +98,9 @@ mod tests {
         std::fs::write(file.path(), "opaque\nmore").unwrap();
         let token = Given::File(file.path().to_owned()).fetch().await.unwrap();
         assert_eq!((token.secret.expose(), token.lifetime), ("opaque", LIFETIME));
+        std::fs::write(file.path(), b"\xff\xfeo\0p\0\r\0\n\0").unwrap();
+        let token = Given::File(file.path().to_owned()).fetch().await.unwrap();
+        assert_eq!(token.secret.expose(), "op", "UTF-16, as PowerShell writes it");
         let command = ["printf", "%s\\n%s", "from-a-command", "x"].map(str::to_owned).to_vec();
         assert_eq!(Given::Command(command).fetch().await.unwrap().secret.expose(), "from-a-command");
     }
@@ -113,6 +122,8 @@ mod tests {
         let now = SystemClock.now().timestamp();
         let left = ends_in(&jwt(now + 3600)).unwrap();
         assert!((3590..=3600).contains(&left.as_secs()), "{left:?}");
+        let text = BASE64_URL_SAFE_NO_PAD.encode(format!(r#"{{"exp":"{}.5"}}"#, now + 3600));
+        assert!(ends_in(&format!("e30.{text}.c2ln")).is_some(), "as text, and with a fraction");
         assert_eq!(ends_in(&jwt(now - 5)), None);
         assert_eq!(ends_in("opaque"), None);
     }

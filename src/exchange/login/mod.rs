@@ -102,6 +102,8 @@ pub enum Denied {
     Offers(String),
     /// What we said was heard and not accepted; in which words.
     NotAccepted(&'static str),
+    /// The server did not accept a bearer token; user names and passwords play no part.
+    TokenNotAccepted(&'static str),
 }
 
 impl fmt::Display for Denied {
@@ -111,7 +113,7 @@ impl fmt::Display for Denied {
                 f.write_str("the server names no way of signing in")
             }
             Self::Offers(schemes) => write!(f, "the server offers {schemes} only"),
-            Self::NotAccepted(said) => write!(f, "after {said}"),
+            Self::NotAccepted(said) | Self::TokenNotAccepted(said) => write!(f, "after {said}"),
         }
     }
 }

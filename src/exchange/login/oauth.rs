@@ -9,6 +9,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use form_urlencoded::Serializer;
 use serde::Deserialize;
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::assertion::ClientKey;
@@ -17,9 +18,13 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::exchange::ask::{Ask, Asker, Said};
 use crate::exchange::delivery::Failure;
 use crate::exchange::secret::Secret;
+use crate::http_field::visible;
+use crate::json::{self, seconds};
 
 /// The longest we believe a token to live, whatever its issuer says.
 const LIFETIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// Lifetime of a token without a usable `expires_in`: short, since another token request is cheap.
+const LIFETIME_UNSAID: Duration = Duration::from_secs(5 * 60);
 /// The longest an issuer may keep us waiting.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(5 * 60);
 /// How much of an issuer's explanation is passed on.
@@ -65,7 +70,9 @@ pub(in crate::exchange) struct Issuer {
 #[derive(Deserialize)]
 struct Granted {
     access_token: Zeroizing<String>,
-    expires_in: u64,
+    /// A number, or text, or nothing (RFC 6749, section 5.1, recommends it only).
+    #[serde(default)]
+    expires_in: Value,
 }
 
 #[derive(Deserialize)]
@@ -114,17 +121,19 @@ impl ClientCredentials {
 /// What an issuer's answer means. `error_description` is the issuer's own text for administrators; a token never stands in it.
 fn understand(endpoint: &str, said: &Said) -> Result<Token, Failure> {
     if said.status == 200 {
-        let granted: Granted = serde_json::from_slice(&said.body)
+        let granted: Granted = json::from_slice(&said.body)
             .map_err(|_| Failure::sign_in(&format!("{endpoint} answered something that is no token")))?;
-        let lifetime = Duration::from_secs(granted.expires_in).min(LIFETIME_MAX);
+        let lifetime = seconds(&granted.expires_in).filter(|lifetime| !lifetime.is_zero());
+        let lifetime = lifetime.unwrap_or(LIFETIME_UNSAID).min(LIFETIME_MAX);
         return Ok(Token { secret: Secret::new(granted.access_token.to_string()), lifetime });
     }
     let away = matches!(said.status, 408 | 429 | 500..);
-    let why = match serde_json::from_slice::<NotGranted>(&said.body) {
+    let why = match json::from_slice::<NotGranted>(&said.body) {
         Ok(not) => {
             let words = not.error_description.lines().next().unwrap_or_default();
-            let words: String = words.chars().take(WORDS_MAX).collect();
-            format!("{endpoint} gives no token: {}: {words}", not.error)
+            let (error, words) =
+                (visible(not.error.as_bytes(), WORDS_MAX), visible(words.as_bytes(), WORDS_MAX));
+            format!("{endpoint} gives no token: {error}: {words}")
         }
         Err(_) => format!("{endpoint} gives no token: HTTP {}", said.status),
     };
@@ -168,6 +177,21 @@ mod tests {
         let token =
             understand("e", &said(200, r#"{"access_token":"abc","expires_in":3599,"token_type":"Bearer"}"#));
         assert_eq!(token.unwrap().lifetime, Duration::from_secs(3599));
+        for (said_as, lifetime) in [
+            (r#","expires_in":"3599""#, 3599),
+            (r#","expires_in":3599.0"#, 3599),
+            (r#","expires_in":null"#, 300),
+            ("", 300),
+            (r#","expires_in":-1"#, 300),
+            (r#","expires_in":"0""#, 300),
+            (r#","expires_in":"soon""#, 300),
+            (r#","expires_in":99999999999999999999"#, 86_400),
+        ] {
+            let token =
+                understand("e", &said(200, &format!(r#"{{"access_token":"abc"{said_as}}}"#))).unwrap();
+            assert_eq!(token.lifetime, Duration::from_secs(lifetime), "{said_as}");
+        }
+        assert!(understand("e", &said(200, "\u{feff}{\"access_token\":\"abc\"}")).is_ok());
         let invalid = r#"{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided.\r\nTrace ID: 1"}"#;
         let (lasting, why) = failed(401, invalid);
         assert!(

@@ -15,6 +15,18 @@ use crate::sim::soap_in::{Refusal, choice, elements, m, need_m, t};
 use crate::sim::soap_out::{element, escape, messages};
 use crate::sim::world::{Folder, Mailbox};
 
+/// Rights of the owner and of delegates with Full Access; the simulator refuses all others before this.
+const EFFECTIVE_RIGHTS: &str = "<t:EffectiveRights><t:CreateAssociated>true</t:CreateAssociated><t:CreateContents>true</t:CreateContents>\
+                                <t:CreateHierarchy>true</t:CreateHierarchy><t:Delete>true</t:Delete><t:Modify>true</t:Modify>\
+                                <t:Read>true</t:Read></t:EffectiveRights>";
+
+/// What a request wants of its folders besides what is always shown.
+#[derive(Default)]
+struct Wanted {
+    extended: Vec<(Extended, Spelling)>,
+    rights: bool,
+}
+
 pub(super) fn get_folder(desk: &Desk<'_>, request: Node<'_, '_>) -> Result<String, Refusal> {
     let wanted = wanted(request)?;
     let shown = |id| {
@@ -130,13 +142,14 @@ fn is_inside(folder: Folder, parent: Folder, deep: bool) -> bool {
     }
 }
 
-/// The extended properties that a request wants of its folders.
-fn wanted(request: Node<'_, '_>) -> Result<Vec<(Extended, Spelling)>, Refusal> {
-    let mut wanted = Vec::new();
+fn wanted(request: Node<'_, '_>) -> Result<Wanted, Refusal> {
+    let mut wanted = Wanted::default();
     let additional = m(request, "FolderShape").and_then(|shape| t(shape, "AdditionalProperties"));
     for property in additional.into_iter().flat_map(elements) {
-        if let Path::Extended(property, spelling) = path::read(property)? {
-            wanted.push((property, spelling));
+        match path::read(property)? {
+            Path::Extended(property, spelling) => wanted.extended.push((property, spelling)),
+            Path::Field(uri) => wanted.rights |= uri == "folder:EffectiveRights",
+            Path::Indexed => {}
         }
     }
     Ok(wanted)
@@ -152,7 +165,7 @@ fn extended(mailbox: &Mailbox, folder: Folder, wanted: &[(Extended, Spelling)]) 
     shown.collect()
 }
 
-fn show(mailbox: &Mailbox, folder: Folder, wanted: &[(Extended, Spelling)]) -> String {
+fn show(mailbox: &Mailbox, folder: Folder, wanted: &Wanted) -> String {
     let id = |name: &str, folder: Folder| {
         let id = ids::folder_id(mailbox.number, folder.number());
         format!(r#"<t:{name} Id="{id}" ChangeKey="{}"/>"#, ids::FOLDER_CHANGE_KEY)
@@ -160,13 +173,14 @@ fn show(mailbox: &Mailbox, folder: Folder, wanted: &[(Extended, Spelling)]) -> S
     let (kind, class, name) = describe(folder);
     let parent = folder.parent().map(|parent| id("ParentFolderId", parent)).unwrap_or_default();
     let class = class.map(|class| element("FolderClass", class)).unwrap_or_default();
+    let rights = if wanted.rights { EFFECTIVE_RIGHTS } else { "" };
     format!(
-        "<t:{kind}>{}{parent}{class}{}{}{}{}</t:{kind}>",
+        "<t:{kind}>{}{parent}{class}{}{}{}{}{rights}</t:{kind}>",
         id("FolderId", folder),
         element("DisplayName", name),
         element("TotalCount", &mailbox.folder(folder).count().to_string()),
         element("ChildFolderCount", &children(folder).to_string()),
-        extended(mailbox, folder, wanted)
+        extended(mailbox, folder, &wanted.extended)
     )
 }
 

@@ -4,8 +4,8 @@ use super::super::error::DecodeError;
 use super::document::{Document, Element};
 use super::namespace::Namespace;
 use super::{item, people, value};
-use crate::ews::op::{Folder, ResolutionSet, RootFolder, Updated};
-use crate::ews::types::{Item, Mailbox};
+use crate::ews::op::{EffectiveRights, Folder, Resolution, ResolutionSet, RootFolder, Updated};
+use crate::ews::types::{Item, Mailbox, Text};
 
 type Result<T> = std::result::Result<T, DecodeError>;
 
@@ -98,11 +98,25 @@ fn folder<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Fold
             "DisplayName" => folder.display_name = Some(document.text(child)?),
             "TotalCount" => folder.total_count = value::number(document, child)?,
             "ChildFolderCount" => folder.child_folder_count = value::number(document, child)?,
+            "EffectiveRights" => folder.effective_rights = Some(effective_rights(document, child)?),
             _ => {}
         }
         Ok(())
     })?;
     Ok(folder)
+}
+
+fn effective_rights<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<EffectiveRights> {
+    let mut rights = EffectiveRights::default();
+    document.children(element, |document, child| {
+        match child.local_in(Namespace::Types) {
+            "CreateContents" => rights.create_contents = value::boolean(document, child)?,
+            "Read" => rights.read = value::boolean(document, child)?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(rights)
 }
 
 /// `m:ResolutionSet`: `ResolveNames`. A hit without a mailbox counts as one: several are not the same as one.
@@ -122,10 +136,35 @@ pub(super) fn resolutions<'a>(
     document.children(child, |document, entry| {
         if entry.is(Namespace::Types, "Resolution") {
             document.count_entry(entry)?;
-            set.resolutions.push(people::mailbox_inside(document, entry, "Mailbox")?.unwrap_or_default());
+            set.resolutions.push(resolution(document, entry)?);
         }
         Ok(())
     })
+}
+
+fn resolution<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Resolution<'a>> {
+    let mut resolution = Resolution::default();
+    document.children(element, |document, child| {
+        match child.local_in(Namespace::Types) {
+            "Mailbox" => resolution.mailbox = people::mailbox(document, child)?,
+            "Contact" => resolution.email_addresses = email_addresses(document, child)?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(resolution)
+}
+
+/// `t:EmailAddresses` of a `t:Contact`. The other parts of a contact (photo, telephone numbers) are stepped over.
+fn email_addresses<'a>(document: &mut Document<'a>, contact: &Element<'a>) -> Result<Vec<Text<'a>>> {
+    let mut addresses = Vec::new();
+    document.children(contact, |document, child| {
+        if child.is(Namespace::Types, "EmailAddresses") {
+            addresses = people::list(document, child, "Entry", |document, entry| document.text(entry))?;
+        }
+        Ok(())
+    })?;
+    Ok(addresses)
 }
 
 /// `m:RoomLists`, each `t:Address`: `GetRoomLists`.

@@ -1,0 +1,337 @@
+//! Which event a request means and which time is taken. Displays, check-ins and actions all ask here, so that a display
+//! offers what the action accepts. Pure.
+//!
+//! | item on the calendar | takes time | meant without a name |
+//! | --- | --- | --- |
+//! | meeting, plain event, placeholder; tentative too | yes | yes |
+//! | all-day event that is not shown as Free | yes | only where the caller insists |
+//! | shown as Free; cancelled; declined and kept; without length | no | no |
+//!
+//! An event that ends where a window begins does not overlap it, although Exchange's CalendarView returns it.
+
+use std::cmp::Reverse;
+
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+
+use super::{Event, EventId, Window};
+
+/// A shorter booking is refused: people would have to leave before they sat down.
+pub const BOOKING_MIN: TimeDelta = TimeDelta::minutes(1);
+
+/// The event that a request means when it names none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CurrentEvent<'e> {
+    /// No event takes the room now.
+    None,
+    /// Only all-day events take the room now, and the caller does not insist on them.
+    OnlyAllDay,
+    /// This one.
+    One(&'e Event),
+    /// Two or more, in display order: the caller has to name one.
+    Several(Vec<&'e Event>),
+}
+
+/// Why the end of an event is not moved now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndIsFixed {
+    /// The server did not return whose copy it is.
+    UnknownCopy,
+    /// The event is over.
+    Over,
+    /// The organizer cancelled it.
+    Cancelled,
+    /// The room declined it.
+    Declined,
+    /// It has not started.
+    NotStarted,
+    /// It takes whole days, and the caller does not insist.
+    AllDay,
+}
+
+/// The events that take the room now, in display order: timed before all-day events, the last begun first.
+pub fn current(events: &[Event], now: DateTime<Utc>) -> Vec<&Event> {
+    let mut on: Vec<_> = taking_time(events).filter(|event| event.is_on(now)).collect();
+    on.sort_by(|a, b| display_order(a).cmp(&display_order(b)));
+    on
+}
+
+fn display_order(event: &Event) -> (bool, Reverse<DateTime<Utc>>, DateTime<Utc>, &str) {
+    (event.is_all_day, Reverse(event.start), event.end, event.id.as_str())
+}
+
+/// The event that takes the room next.
+pub fn next(events: &[Event], now: DateTime<Utc>) -> Option<&Event> {
+    let ahead = taking_time(events).filter(|event| event.start > now);
+    ahead.min_by(|a, b| upcoming_order(a).cmp(&upcoming_order(b)))
+}
+
+fn upcoming_order(event: &Event) -> (DateTime<Utc>, bool, DateTime<Utc>, &str) {
+    (event.start, event.is_all_day, event.end, event.id.as_str())
+}
+
+/// The event that a request without a name means. An all-day event counts only with `all_day`; then also one that is shown
+/// as Free, Outlook's default for whole days, where no other event is on.
+pub fn current_event(events: &[Event], now: DateTime<Utc>, all_day: bool) -> CurrentEvent<'_> {
+    let mut meant = current(events, now);
+    if !all_day && !meant.is_empty() {
+        meant.retain(|event| !event.is_all_day);
+        if meant.is_empty() {
+            return CurrentEvent::OnlyAllDay;
+        }
+    }
+    if all_day && meant.is_empty() {
+        let stands = |event: &&Event| event.is_all_day && !event.is_cancelled && !event.is_declined;
+        meant = events.iter().filter(|event| event.is_on(now)).filter(stands).collect();
+    }
+    match meant.as_slice() {
+        [] => CurrentEvent::None,
+        [one] => CurrentEvent::One(one),
+        _ => CurrentEvent::Several(meant),
+    }
+}
+
+/// The end of the time that is taken without a gap from now on, by one event after or beside another.
+pub fn busy_until(events: &[Event], now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let mut busy: Vec<_> = taking_time(events).filter(|event| event.end > now).collect();
+    busy.sort_by_key(|event| event.start);
+    let until = busy.into_iter().fold(now, |until, event| match event.start <= until {
+        true => until.max(event.end),
+        false => until,
+    });
+    (until > now).then_some(until)
+}
+
+/// The events other than `own` that take time within the window.
+pub fn taken_by<'e>(events: &'e [Event], own: Option<&EventId>, window: &Window) -> Vec<&'e Event> {
+    let others = taking_time(events).filter(|event| own != Some(&event.id));
+    others.filter(|event| event.overlaps(window)).collect()
+}
+
+/// The instant up to which the window is free of events other than `own`: its end, or an earlier one down to its start.
+pub fn free_until(events: &[Event], own: Option<&EventId>, window: &Window) -> DateTime<Utc> {
+    let first = taken_by(events, own, window).into_iter().map(|event| event.start).min();
+    first.map_or(window.end(), |first| first.clamp(window.start(), window.end()))
+}
+
+/// The instant from which a room's events have to be read to know its state at `now`: what ended within the minute decides
+/// where a booking begins.
+pub fn reading_start(now: DateTime<Utc>) -> DateTime<Utc> {
+    minute(now)
+}
+
+/// The events that have to be read before [`bookable`] is asked; `None` for a booking without length.
+pub fn booking_reach(now: DateTime<Utc>, minutes: u16) -> Option<Window> {
+    let minute = minute(now);
+    let length = TimeDelta::minutes(minutes.into());
+    (minutes > 0).then(|| Window::clamped(minute, minute + length + TimeDelta::minutes(1))).flatten()
+}
+
+/// The window of a booking from now on, at most as long as wished, or the events in its way. It begins with this minute, since
+/// calendars think in minutes, or within it, where an event ended to the second.
+pub fn bookable(events: &[Event], now: DateTime<Utc>, minutes: u16) -> Result<Window, Vec<&Event>> {
+    let minute = minute(now);
+    let ends = taking_time(events).map(|event| event.end).filter(|end| minute < *end && *end <= now);
+    let start = ends.max().unwrap_or(minute);
+    let Some(wanted) = booking_from(start, minutes) else { return Err(Vec::new()) };
+    let end = free_until(events, None, &wanted);
+    match Window::new(start, end) {
+        Ok(free) if end - start >= BOOKING_MIN => Ok(free),
+        _ => Err(taken_by(events, None, &wanted)),
+    }
+}
+
+/// At least as long as wished, up to a full minute.
+fn booking_from(start: DateTime<Utc>, minutes: u16) -> Option<Window> {
+    let end = start + TimeDelta::minutes(minutes.into());
+    let full = minute(end);
+    Window::new(start, if full < end { full + TimeDelta::minutes(1) } else { full }).ok()
+}
+
+/// Whether the end of this event may be moved now, by an early end or an extension.
+pub fn may_move_end(event: &Event, now: DateTime<Utc>, all_day: bool) -> Result<(), EndIsFixed> {
+    match event {
+        _ if event.copy.is_none() => Err(EndIsFixed::UnknownCopy),
+        _ if event.end <= now => Err(EndIsFixed::Over),
+        _ if event.is_cancelled => Err(EndIsFixed::Cancelled),
+        _ if event.is_declined => Err(EndIsFixed::Declined),
+        _ if now < event.start => Err(EndIsFixed::NotStarted),
+        _ if event.is_all_day && !all_day => Err(EndIsFixed::AllDay),
+        _ => Ok(()),
+    }
+}
+
+/// Whether this event may last longer, by however little.
+pub fn may_extend(events: &[Event], event: &Event, now: DateTime<Utc>) -> bool {
+    let after = Window::new(event.end, event.end + TimeDelta::minutes(1));
+    may_move_end(event, now, false).is_ok()
+        && after.is_ok_and(|after| free_until(events, Some(&event.id), &after) > event.end)
+}
+
+/// The event that a check-in without a name is for: of those on and those that begin within `early`, in display order, the
+/// first that `waits` for one, else the first. An all-day event only where it waits for one and no timed event does.
+pub fn check_in_event(
+    events: &[Event],
+    now: DateTime<Utc>,
+    early: TimeDelta,
+    waits: impl Fn(&Event) -> bool,
+) -> Option<&Event> {
+    let mut soon: Vec<_> =
+        taking_time(events).filter(|event| now < event.start && is_open(event, now, early)).collect();
+    soon.sort_by(|a, b| upcoming_order(a).cmp(&upcoming_order(b)));
+    let open: Vec<_> = current(events, now).into_iter().chain(soon).collect();
+    let timed = || open.iter().filter(|event| !event.is_all_day);
+    let waiting = timed().chain(open.iter().filter(|event| event.is_all_day)).find(|event| waits(event));
+    waiting.or_else(|| timed().next()).copied()
+}
+
+/// The event that a check-in by this id or UID is for. Several dates of a series have one UID: the one that is on, else the
+/// next.
+pub fn named_check_in<'e>(
+    events: &'e [Event],
+    now: DateTime<Utc>,
+    early: TimeDelta,
+    name: &str,
+) -> Option<&'e Event> {
+    let is_named = |event: &&Event| {
+        event.id.as_str() == name || event.uid.as_ref().is_some_and(|uid| uid.as_str() == name)
+    };
+    let stands = |event: &&Event| !event.is_cancelled && !event.is_declined;
+    let open = || events.iter().filter(|event| is_open(event, now, early)).filter(stands).filter(is_named);
+    let on = open().filter(|event| event.is_on(now)).max_by_key(|event| event.start);
+    on.or_else(|| open().min_by_key(|event| event.start))
+}
+
+fn is_open(event: &Event, now: DateTime<Utc>, early: TimeDelta) -> bool {
+    event.start - early <= now && now < event.end
+}
+
+fn taking_time(events: &[Event]) -> impl Iterator<Item = &Event> {
+    events.iter().filter(|event| event.takes_time())
+}
+
+fn minute(at: DateTime<Utc>) -> DateTime<Utc> {
+    at.duration_trunc(TimeDelta::minutes(1)).unwrap_or(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calendar::{ChangeKey, Copy, EventKind, FreeBusy, Uid};
+
+    fn at(minute: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::minutes(minute)
+    }
+
+    /// An attendee copy from one minute to another.
+    fn event(id: &str, start: i64, end: i64) -> Event {
+        Event {
+            id: EventId::new(id),
+            change_key: ChangeKey::new("1"),
+            uid: Some(Uid::new(format!("uid-{id}"))),
+            original_start: None,
+            start: at(start),
+            end: at(end),
+            subject: None,
+            organizer: None,
+            kind: EventKind::Single,
+            copy: Some(Copy::Attendee),
+            is_all_day: false,
+            is_cancelled: false,
+            is_declined: false,
+            free_busy: FreeBusy::Busy,
+            is_private: false,
+            created: None,
+            modified: None,
+        }
+    }
+
+    fn all_day(id: &str, free_busy: FreeBusy) -> Event {
+        Event { is_all_day: true, free_busy, ..event(id, 0, 1440) }
+    }
+
+    fn id(event: Option<&Event>) -> Option<&str> {
+        event.map(|event| event.id.as_str())
+    }
+
+    #[test]
+    fn timed_events_are_shown_before_all_day_events_and_the_last_begun_first() {
+        let events = [all_day("day", FreeBusy::Busy), event("long", 10, 90), event("short", 20, 40)];
+        let ids: Vec<_> = current(&events, at(30)).into_iter().map(|event| event.id.as_str()).collect();
+        assert_eq!(ids, ["short", "long", "day"]);
+        assert_eq!(busy_until(&events[1..], at(30)), Some(at(90)));
+        assert_eq!(busy_until(&[all_day("note", FreeBusy::Free)], at(30)), None);
+    }
+
+    #[test]
+    fn what_touches_a_window_is_not_in_it() {
+        let events = [event("before", 0, 30), event("after", 60, 90)];
+        let window = Window::new(at(30), at(60)).unwrap();
+        assert!(taken_by(&events, None, &window).is_empty());
+        assert_eq!(free_until(&events, None, &window), at(60));
+        let longer = Window::new(at(29), at(61)).unwrap();
+        assert_eq!(taken_by(&events, None, &longer).len(), 2);
+        assert_eq!(taken_by(&events, Some(&EventId::new("before")), &longer).len(), 1);
+        assert_eq!(free_until(&events, None, &longer), at(29));
+    }
+
+    #[test]
+    fn a_booking_begins_where_an_event_ended_within_the_minute_and_is_no_shorter_than_asked() {
+        let now = at(30) + TimeDelta::seconds(40);
+        let ended = |seconds| Event { end: at(30) + TimeDelta::seconds(seconds), ..event("ended", 0, 1) };
+        let window = bookable(&[ended(30)], now, 15).unwrap();
+        assert_eq!((window.start(), window.end()), (at(30) + TimeDelta::seconds(30), at(46)));
+        let window = bookable(&[ended(0)], now, 15).unwrap();
+        assert_eq!((window.start(), window.end()), (at(30), at(45)));
+        let goes_on = event("on", 0, 60);
+        assert_eq!(bookable(&[ended(30), goes_on.clone()], now, 15).unwrap_err(), [&goes_on]);
+        assert!(bookable(&[], now, 0).is_err());
+        assert!(booking_reach(now, 0).is_none());
+        let reach = booking_reach(now, 15).unwrap();
+        assert!(reach.start() <= at(30) && at(46) <= reach.end(), "what is booked was read");
+    }
+
+    #[test]
+    fn a_check_in_is_for_the_event_that_is_shown_and_waits() {
+        let early = TimeDelta::minutes(10);
+        let events = [
+            all_day("note", FreeBusy::Free),
+            all_day("course", FreeBusy::Busy),
+            event("first", 0, 60),
+            event("second", 20, 60),
+            event("soon", 35, 60),
+            event("later", 41, 60),
+            Event { is_cancelled: true, ..event("cancelled", 25, 60) },
+            Event { is_declined: true, ..event("declined", 26, 60) },
+        ];
+        let for_those = |waiting: &[&str]| {
+            let waits = |event: &Event| waiting.contains(&event.id.as_str());
+            id(check_in_event(&events, at(30), early, waits))
+        };
+        assert_eq!(for_those(&["first", "second", "soon", "course"]), Some("second"));
+        assert_eq!(for_those(&["first", "soon", "course"]), Some("first"));
+        assert_eq!(for_those(&["soon", "later", "course"]), Some("soon"));
+        assert_eq!(for_those(&["later", "course"]), Some("course"), "the rules want a check-in to it");
+        assert_eq!(for_those(&["note", "cancelled", "declined"]), Some("second"), "the display's");
+        let days = &events[..2];
+        assert_eq!(id(check_in_event(days, at(30), early, |_| false)), None);
+    }
+
+    #[test]
+    fn a_check_in_by_name_is_for_that_event_and_of_a_series_for_the_date_that_is_open() {
+        let early = TimeDelta::minutes(10);
+        let date = |id: &str, start, end| Event { uid: Some(Uid::new("series")), ..event(id, start, end) };
+        let events = [
+            date("yesterday", 0, 20),
+            date("next", 38, 60),
+            date("now", 20, 38),
+            all_day("note", FreeBusy::Free),
+            Event { is_declined: true, ..event("declined", 20, 60) },
+        ];
+        let named = |name| id(named_check_in(&events, at(30), early, name));
+        assert_eq!(named("series"), Some("now"));
+        assert_eq!(named("next"), Some("next"));
+        assert_eq!(named("note"), Some("note"));
+        assert_eq!(named("uid-note"), Some("note"));
+        assert_eq!((named("yesterday"), named("declined"), named("")), (None, None, None));
+    }
+}

@@ -1,0 +1,159 @@
+//! Directory lookups: persons, organizers with X.500 addresses, mailboxes behind an address. Translates; decides nothing.
+//!
+//! `ResolveNames` searches the address lists that the room sees, and matches the beginnings of values. So a hit counts only
+//! when it has exactly the address of the request, and no hit proves only that the lists show none.
+
+use chrono::TimeDelta;
+
+use super::calendar::{Exchange, another};
+use super::client::Failed;
+use super::messages::successful;
+use crate::calendar::{Event, Person, RoomAddress};
+use crate::clock::{Clock as _, SystemClock};
+use crate::engine::{AddressLookup, Directory, MailboxAddresses};
+use crate::ews::codec::Body;
+use crate::ews::op::{Effect, GetUserAvailability, Resolution, ResolutionSet, ResolveNames};
+
+/// `ResolveNames` has no match in the address lists. The other codes of a failed resolution prove less: with
+/// `ErrorNameResolutionNoMailbox` there is an entry, without a mailbox.
+const NO_RESULTS: &str = "ErrorNameResolutionNoResults";
+/// `GetUserAvailability` has no recipient with this address.
+const NO_RECIPIENT: &str = "ErrorMailRecipientNotFound";
+/// The window of the availability that is requested to learn whether a recipient exists; its content does not matter.
+const AVAILABILITY_WINDOW: TimeDelta = TimeDelta::days(1);
+/// The coarsest interval that Exchange takes.
+const AVAILABILITY_INTERVAL_MINUTES: u32 = 1440;
+
+impl Exchange {
+    /// A person is gone only when the address lists show no match and no recipient has the address.
+    pub(super) async fn look_up_person(
+        &self,
+        room: &RoomAddress,
+        address: &str,
+    ) -> Result<Directory, Failed> {
+        match self.look_up_address(room, address).await? {
+            AddressLookup::Found(_) => Ok(Directory::Known),
+            AddressLookup::Unknown => Ok(Directory::Unknown),
+            AddressLookup::NotFound => self.look_up_recipient(room, address).await,
+        }
+    }
+
+    /// The mailbox whose primary or proxy address is exactly this one.
+    pub(super) async fn look_up_address(
+        &self,
+        room: &RoomAddress,
+        address: &str,
+    ) -> Result<AddressLookup, Failed> {
+        let entry = format!("smtp:{address}");
+        let resolve = ResolveNames { unresolved_entry: &entry, full_contact_data: true };
+        let found = self.client.call(room.as_str(), &resolve, |body| {
+            let Body::ResolveNames(messages) = body else { return Err(another(Effect::Read)) };
+            let [message] = messages.as_slice() else { return Err(another(Effect::Read)) };
+            if message.code.0 == NO_RESULTS {
+                return Ok(AddressLookup::NotFound);
+            }
+            successful(Effect::Read, message).map(|message| exact_match(&message.payload, address))
+        });
+        match found.await {
+            Err(Failed::Refused(..)) => Ok(AddressLookup::Unknown),
+            answered => answered,
+        }
+    }
+
+    /// Whether a recipient has this address, also one that is hidden from the address lists.
+    async fn look_up_recipient(&self, room: &RoomAddress, address: &str) -> Result<Directory, Failed> {
+        let now = SystemClock.now();
+        let request = GetUserAvailability {
+            mailboxes: &[address],
+            start: now,
+            end: now + AVAILABILITY_WINDOW,
+            interval_minutes: AVAILABILITY_INTERVAL_MINUTES,
+        };
+        let found = self.client.call(room.as_str(), &request, |body| match body {
+            Body::GetUserAvailability(messages) => match messages.as_slice() {
+                [message] if message.code.0 == NO_RECIPIENT => Ok(Directory::Nobody),
+                _ => Ok(Directory::Unknown),
+            },
+            _ => Err(another(Effect::Read)),
+        });
+        match found.await {
+            Err(Failed::Refused(..)) => Ok(Directory::Unknown),
+            answered => answered,
+        }
+    }
+
+    /// The organizer's SMTP address: from the event, else from GetItem, which often has it where FindItem has an X.500
+    /// address, else from the directory.
+    pub(super) async fn organizer_address(
+        &self,
+        room: &RoomAddress,
+        event: &Event,
+    ) -> Result<Option<String>, Failed> {
+        let Some(organizer) = &event.organizer else { return Ok(None) };
+        if organizer.address.is_some() {
+            return Ok(organizer.address.clone());
+        }
+        let read = match self.item(room, &event.id).await {
+            Ok(read) => read.and_then(|event| event.organizer),
+            Err(Failed::Refused(..)) => None,
+            Err(failed) => return Err(failed),
+        };
+        if let Some(Person { address: Some(address), .. }) = read {
+            return Ok(Some(address));
+        }
+        let legacy_dn = organizer.legacy_dn.clone().or_else(|| read?.legacy_dn);
+        let Some(legacy_dn) = legacy_dn else { return Ok(None) };
+        self.resolve_legacy_dn(room, &legacy_dn).await
+    }
+
+    /// The SMTP address of the one directory entry that has this `legacyExchangeDN`.
+    async fn resolve_legacy_dn(&self, room: &RoomAddress, legacy_dn: &str) -> Result<Option<String>, Failed> {
+        let resolve = ResolveNames { unresolved_entry: legacy_dn, full_contact_data: false };
+        let found = self.client.call(room.as_str(), &resolve, |body| {
+            let Body::ResolveNames(messages) = body else { return Err(another(Effect::Read)) };
+            let [message] = messages.as_slice() else { return Err(another(Effect::Read)) };
+            successful(Effect::Read, message).map(|message| match message.payload.resolutions.as_slice() {
+                [only] => primary_address(only).map(str::to_owned),
+                _ => None,
+            })
+        });
+        match found.await {
+            Err(Failed::Refused(..)) => Ok(None),
+            answered => answered,
+        }
+    }
+}
+
+/// The one hit that has exactly this address. Several hits with one primary address are the same mailbox.
+fn exact_match(found: &ResolutionSet<'_>, address: &str) -> AddressLookup {
+    let mut mailbox: Option<MailboxAddresses> = None;
+    for addresses in found.resolutions.iter().filter_map(addresses) {
+        let is_exact = std::iter::once(&addresses.primary)
+            .chain(&addresses.proxies)
+            .any(|known| known.eq_ignore_ascii_case(address));
+        match &mailbox {
+            _ if !is_exact => {}
+            Some(other) if !other.primary.eq_ignore_ascii_case(&addresses.primary) => {
+                return AddressLookup::Unknown;
+            }
+            Some(_) => {}
+            None => mailbox = Some(addresses),
+        }
+    }
+    mailbox.map_or(AddressLookup::Unknown, AddressLookup::Found)
+}
+
+fn addresses(hit: &Resolution<'_>) -> Option<MailboxAddresses> {
+    let proxies = hit.email_addresses.iter().filter_map(|entry| {
+        let (kind, address) = entry.trim().split_once(':')?;
+        kind.eq_ignore_ascii_case("smtp").then(|| address.to_owned())
+    });
+    Some(MailboxAddresses { primary: primary_address(hit)?.to_owned(), proxies: proxies.collect() })
+}
+
+/// The address of the mailbox, when it is an SMTP address.
+fn primary_address<'r>(hit: &'r Resolution<'_>) -> Option<&'r str> {
+    let is_smtp =
+        hit.mailbox.routing_type.as_deref().is_none_or(|kind| kind.trim().eq_ignore_ascii_case("SMTP"));
+    hit.mailbox.email_address.as_deref().map(str::trim).filter(|address| is_smtp && address.contains('@'))
+}

@@ -1,0 +1,112 @@
+//! Tunnels through an HTTP proxy by `CONNECT` (RFC 9110, section 9.3.6), and reports why a proxy refuses.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
+use http_body_util::Empty;
+use hyper::body::Bytes;
+use hyper::client::conn::http1::handshake;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use zeroize::Zeroizing;
+
+use super::delivery::Failure;
+use super::secret::Secret;
+use super::settings::{Proxy, SettingsError};
+use crate::http_field::challenges;
+use crate::peer::{chain, without_userinfo};
+
+/// Schemes of a proxy that are named to people.
+const SCHEMES_MAX: usize = 8;
+/// Letters of a scheme's name that are shown.
+const SCHEME_CHARS_MAX: usize = 20;
+/// Where a proxy listens whose URL names no port.
+const PORT: u16 = 80;
+
+/// A configured proxy.
+pub(super) struct Tunnel {
+    pub(super) host: String,
+    pub(super) port: u16,
+    authorization: Option<HeaderValue>,
+}
+
+impl Tunnel {
+    pub(super) fn new(proxy: &Proxy) -> Result<Self, SettingsError> {
+        let bad = || SettingsError::Proxy(without_userinfo(&proxy.url));
+        let uri: Uri = proxy.url.parse().map_err(|_| bad())?;
+        let host = uri.host().unwrap_or_default();
+        if uri.scheme_str() != Some("http") || host.is_empty() || proxy.url.contains('@') {
+            return Err(bad());
+        }
+        Ok(Self {
+            host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
+            port: uri.port_u16().unwrap_or(PORT),
+            authorization: proxy.login.as_ref().map(|login| basic(login).ok_or_else(bad)).transpose()?,
+        })
+    }
+
+    /// Sends `CONNECT` on this connection to the proxy.
+    pub(super) async fn open(
+        &self,
+        tcp: TcpStream,
+        host: &str,
+        port: u16,
+    ) -> Result<TokioIo<Upgraded>, Failure> {
+        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        let authority = format!("{host}:{port}");
+        let broken = |error: &dyn std::error::Error| Failure::Proxy(chain(error));
+        let mut request =
+            Request::builder().method(Method::CONNECT).uri(&authority).header(header::HOST, &authority);
+        if let Some(authorization) = &self.authorization {
+            request = request.header(header::PROXY_AUTHORIZATION, authorization);
+        }
+        let request = request.body(Empty::<Bytes>::new()).map_err(|error| broken(&error))?;
+        let (mut sender, connection) = handshake(TokioIo::new(tcp)).await.map_err(|error| broken(&error))?;
+        tokio::spawn(connection.with_upgrades());
+        let answer = sender.send_request(request).await.map_err(|error| broken(&error))?;
+        match answer.status() {
+            status if status.is_success() => {
+                let stream = hyper::upgrade::on(answer).await.map_err(|error| broken(&error))?;
+                Ok(TokioIo::new(stream))
+            }
+            StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                let offers = challenges(answer.headers(), &header::PROXY_AUTHENTICATE);
+                Err(Failure::Proxy(self.wants(&offers)))
+            }
+            status => Err(Failure::Proxy(format!("it answers HTTP {}", status.as_u16()))),
+        }
+    }
+
+    /// Describes a 407. Only names of schemes are shown.
+    fn wants(&self, offers: &[String]) -> String {
+        let name = |offer: &String| {
+            let name = offer.split_whitespace().next().unwrap_or_default();
+            name.chars().take(SCHEME_CHARS_MAX).collect::<String>()
+        };
+        let names: Vec<String> = offers.iter().map(name).take(SCHEMES_MAX).collect();
+        let has_basic = names.is_empty() || names.iter().any(|name| name.eq_ignore_ascii_case("Basic"));
+        match (&self.authorization, has_basic) {
+            (None, true) => {
+                "proxy authorization required: it wants a user name and a password (HTTP 407)".to_owned()
+            }
+            (Some(_), true) => {
+                "proxy authorization required: it does not accept user name and password (HTTP 407)"
+                    .to_owned()
+            }
+            (_, false) => format!(
+                "proxy authorization required: it offers {}, and only Basic is spoken to proxies (HTTP 407)",
+                names.join(", ")
+            ),
+        }
+    }
+}
+
+/// `Proxy-Authorization`; `None` when it cannot stand in a header.
+fn basic((username, password): &(String, Secret)) -> Option<HeaderValue> {
+    let pair = Zeroizing::new(format!("{username}:{}", password.expose()));
+    let text = Zeroizing::new(format!("Basic {}", BASE64_STANDARD.encode(pair.as_bytes())));
+    let mut header = HeaderValue::from_str(&text).ok()?;
+    header.set_sensitive(true);
+    Some(header)
+}

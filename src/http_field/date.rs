@@ -1,0 +1,94 @@
+//! Dates of HTTP, in the three forms that RFC 9110, section 5.6.7, lets a server write, and waits that are given as one.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Datelike as _, NaiveDateTime, Utc};
+use http::{HeaderMap, header};
+
+/// IMF-fixdate; asctime; and what cookies have besides (`Fri, 01-Jan-2027 …`).
+const FORMS: [&str; 3] = ["%a, %d %b %Y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y", "%a, %d-%b-%Y %H:%M:%S GMT"];
+/// RFC 850, whose year has two digits.
+const RFC850: &str = "%A, %d-%b-%y %H:%M:%S GMT";
+/// A two-digit year that is further ahead than this is one of the century before (section 5.6.7).
+const YEARS_AHEAD_MAX: i32 = 50;
+
+/// A date as HTTP writes it. `now` decides which century a year of two digits belongs to.
+pub(crate) fn date(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let text = text.trim();
+    let whole = FORMS.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
+    let found = whole.or_else(|| {
+        let short = NaiveDateTime::parse_from_str(text, RFC850).ok()?;
+        let century = now.year().div_euclid(100) * 100;
+        let year = century + short.year().rem_euclid(100);
+        short.with_year(if year > now.year() + YEARS_AHEAD_MAX { year - 100 } else { year })
+    })?;
+    Some(found.and_utc())
+}
+
+/// `Retry-After` (section 10.2.3): seconds, or a date, measured from the answer's own `Date` where it has one, since the
+/// server's clock and ours may differ. A date in the past is no wait. The caller limits the wait.
+pub(crate) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(text.parse().map_or(Duration::MAX, Duration::from_secs));
+    }
+    let until = date(text, now)?;
+    let said_at = headers.get(header::DATE).and_then(|said| date(said.to_str().ok()?, now));
+    Some((until - said_at.unwrap_or(now)).to_std().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn now() -> DateTime<Utc> {
+        "2026-11-29T08:00:00Z".parse().unwrap()
+    }
+
+    fn wait(fields: &[(header::HeaderName, &'static str)]) -> Option<Duration> {
+        let fields = fields.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
+        retry_after(&fields.collect(), now())
+    }
+
+    #[test]
+    fn the_three_forms_of_a_date_are_one() {
+        let expected = "1994-11-06T08:49:37Z".parse::<DateTime<Utc>>().unwrap();
+        for text in
+            ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"]
+        {
+            assert_eq!(date(text, now()), Some(expected), "{text}");
+        }
+        let soon = "2026-12-06T08:49:37Z".parse::<DateTime<Utc>>().unwrap();
+        assert_eq!(date("Sunday, 06-Dec-26 08:49:37 GMT", now()), Some(soon));
+        assert_eq!(date("Sun, 06-Dec-2026 08:49:37 GMT", now()), Some(soon), "of a cookie");
+        for none in ["", "tomorrow", "2026-12-06T08:49:37Z", "Sun, 31 Feb 2027 08:49:37 GMT"] {
+            assert_eq!(date(none, now()), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_wait_is_seconds_or_a_date() {
+        use header::{DATE, RETRY_AFTER};
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        assert_eq!(wait(&[(RETRY_AFTER, " 120 ")]), seconds(120));
+        assert_eq!(wait(&[(RETRY_AFTER, "Sun, 29 Nov 2026 08:02:00 GMT")]), seconds(120));
+        assert_eq!(wait(&[(RETRY_AFTER, "Sunday, 29-Nov-26 08:02:00 GMT")]), seconds(120));
+        assert_eq!(wait(&[(RETRY_AFTER, "Sun Nov 29 08:02:00 2026")]), seconds(120));
+        let by_their_clock =
+            [(RETRY_AFTER, "Sun, 29 Nov 2026 09:00:30 GMT"), (DATE, "Sun, 29 Nov 2026 09:00:00 GMT")];
+        assert_eq!(wait(&by_their_clock), seconds(30));
+    }
+
+    #[test]
+    fn what_is_over_or_absurd_is_told_apart_from_what_is_not_said() {
+        use header::RETRY_AFTER;
+        assert_eq!(wait(&[(RETRY_AFTER, "Sun, 29 Nov 2020 08:02:00 GMT")]), Some(Duration::ZERO));
+        assert_eq!(wait(&[(RETRY_AFTER, "99999999999999999999999")]), Some(Duration::MAX));
+        for none in ["", "-5", "soon", "1.5", "0x10"] {
+            assert_eq!(wait(&[(RETRY_AFTER, none)]), None, "{none}");
+        }
+        assert_eq!(wait(&[]), None);
+    }
+}

@@ -1,0 +1,56 @@
+//! JSON as servers write it: with a byte order mark before it, and with numbers written as text. RFC 8259, section 8.1, lets a
+//! reader ignore the mark; the second is met at token endpoints (`"expires_in":"3599"`).
+
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::text_file::without_mark;
+
+/// Reads an answer's body.
+pub(crate) fn from_slice<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
+    serde_json::from_slice(without_mark(body))
+}
+
+/// A number of seconds, as a number or as text. A negative one is none; a huge one is the longest time there is.
+pub(crate) fn seconds(value: &Value) -> Option<Duration> {
+    let seconds = match value {
+        Value::Number(number) => number.as_f64()?,
+        Value::String(text) => text.trim().parse::<f64>().ok()?,
+        _ => return None,
+    };
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(duration) => Some(duration),
+        Err(_) if seconds > 0.0 => Some(Duration::MAX),
+        Err(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn seconds_are_read_as_numbers_and_as_text() {
+        for value in [json!(3599), json!("3599"), json!(" 3599 "), json!(3599.0), json!("3599.0")] {
+            assert_eq!(seconds(&value), Some(Duration::from_secs(3599)), "{value}");
+        }
+        for huge in [json!(1e300), json!("99999999999999999999999"), json!("inf")] {
+            assert_eq!(seconds(&huge), Some(Duration::MAX), "{huge}");
+        }
+        for none in
+            [json!(-1), json!("-1"), json!("soon"), json!(""), json!("NaN"), json!(null), json!([3599])]
+        {
+            assert_eq!(seconds(&none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_before_an_answer_is_ignored() {
+        assert_eq!(from_slice::<Value>(b"\xef\xbb\xbf{}").unwrap(), json!({}));
+        assert!(from_slice::<Value>(b"{").is_err());
+    }
+}

@@ -1,0 +1,216 @@
+//! One group of rooms: a stream while that can be had, polling while it cannot. Rooms join while it runs; a room that cannot be
+//! subscribed to leaves, so that the others do not suffer.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::time::{Instant, sleep};
+
+use super::feed::{Ears, Heard};
+use super::poll::{Follows, Polls};
+use super::rooms::{How, Teller};
+use super::{Live, Numbers};
+use crate::action::Fault;
+use crate::calendar::RoomAddress;
+use crate::engine::Trouble;
+
+/// A stream that lasts less than this was none.
+const LASTING: Duration = Duration::from_secs(30);
+/// How often the pause before listening again doubles.
+const DOUBLINGS_MAX: u32 = 5;
+/// While listening begins, nothing else follows the rooms; when it takes longer than this, something does.
+pub(super) const OPENING: Duration = Duration::from_secs(20);
+/// The longest pause that a server is granted when it asks to be left alone.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(5 * 60);
+/// A room whose subscription is lost so often while the others' live, lives elsewhere by now.
+const LOST_MAX: u32 = 3;
+
+/// A room that left its group.
+pub(super) struct Departure {
+    pub(super) group: usize,
+    pub(super) room: RoomAddress,
+    /// It does not belong there: the server refused it beside the others, or lost its subscription again and again.
+    pub(super) for_good: bool,
+}
+
+/// A group of rooms that is listened to.
+pub(super) struct Group {
+    pub(super) live: Arc<Live>,
+    pub(super) number: usize,
+    pub(super) rooms: Vec<RoomAddress>,
+    pub(super) ears: Box<dyn Ears>,
+    pub(super) joining: UnboundedReceiver<RoomAddress>,
+    pub(super) leaving: UnboundedSender<Departure>,
+    pub(super) polls: Polls,
+    /// How often each room's subscription was lost since the last stream that lasted to its end.
+    pub(super) losses: HashMap<RoomAddress, u32>,
+}
+
+/// How a stream ended.
+enum Ended {
+    /// The server closed it in order.
+    Closed,
+    /// Some of its subscriptions are lost.
+    Lost,
+    /// There are rooms to be added.
+    Joined,
+    /// It broke, or did not begin.
+    Broken(Trouble),
+}
+
+impl Ended {
+    /// How many short streams in a row may end so before there is a pause.
+    fn granted(&self) -> u32 {
+        match self {
+            Self::Broken(_) => 0,
+            Self::Closed => 1,
+            Self::Lost => LOST_MAX,
+            Self::Joined => u32::MAX,
+        }
+    }
+}
+
+impl Group {
+    /// Follows the group for ever.
+    pub(super) async fn follow(mut self) {
+        let (mut short, mut pause) = (0_u32, Duration::ZERO);
+        loop {
+            let polled_after = if pause.is_zero() { OPENING } else { Duration::ZERO };
+            self.rooms.iter().for_each(|room| self.polls.start(room, polled_after));
+            sleep(pause).await;
+            self.admit();
+            let opened = self.ears.open().await;
+            let begun = Instant::now();
+            let ended = match opened {
+                Ok(deaf) => self.listen(deaf).await,
+                Err(trouble) => {
+                    self.losses.clear();
+                    Ended::Broken(trouble)
+                }
+            };
+            short = if begun.elapsed() >= LASTING { 0 } else { short.saturating_add(1) };
+            if let Ended::Broken(trouble) = &ended {
+                let first = self.rooms.first().map(RoomAddress::as_str);
+                tracing::warn!(rooms = self.rooms.len(), first, %trouble, "change notifications lost; polling these rooms");
+            }
+            pause = self.pause(short, &ended);
+        }
+    }
+
+    /// How long to wait before the next try: a server that has closed the stream in order is asked again at once, but not
+    /// again and again, and one that asked to be left alone is.
+    fn pause(&self, short: u32, ended: &Ended) -> Duration {
+        let doubled = match short > ended.granted() {
+            true => self.live.options.again_after.saturating_mul(1 << (short - 1).min(DOUBLINGS_MAX)),
+            false => Duration::ZERO,
+        };
+        let Ended::Broken(_) = ended else { return doubled };
+        doubled.max(self.ears.retry_after().unwrap_or_default().min(RETRY_AFTER_MAX))
+    }
+
+    /// Listens until it ends.
+    async fn listen(&mut self, deaf: Vec<(RoomAddress, Trouble)>) -> Ended {
+        for (room, trouble) in deaf {
+            tracing::warn!(%room, %trouble, "cannot be subscribed to; it is polled, and grouped again later");
+            let lasting = matches!(trouble.fault, Fault::Administrator | Fault::Caller);
+            self.depart(&room, lasting);
+        }
+        let live = self.live.clone();
+        let follows = Follows::new(&live.rooms, self.rooms.clone(), How::Streaming);
+        self.polls.stop_all();
+        let _counted = Counted::new(&live.numbers);
+        let ended = loop {
+            tokio::select! {
+                heard = self.ears.hear() => match heard {
+                    Err(trouble) => break Ended::Broken(trouble),
+                    Ok(heard) => if let Some(ended) = self.apply(&heard, &follows.teller) { break ended },
+                },
+                Some(room) = self.joining.recv() => {
+                    self.join(room);
+                    break Ended::Joined;
+                }
+            }
+        };
+        if matches!(ended, Ended::Broken(_)) {
+            Numbers::add(&live.numbers.broken, 1);
+        }
+        ended
+    }
+
+    /// What a batch of notifications means; how the stream ended, if it did.
+    fn apply(&mut self, heard: &Heard, teller: &Teller) -> Option<Ended> {
+        Numbers::add(&self.live.numbers.told, heard.changed.len());
+        Numbers::add(&self.live.numbers.lost, heard.lost.len());
+        // First what changed, then that all until now is told: between the two nobody takes the old for the new.
+        heard.changed.iter().for_each(|room| self.live.rooms.changed(room));
+        if heard.closed {
+            self.losses.clear();
+            return Some(Ended::Closed);
+        }
+        if heard.lost.is_empty() {
+            teller.heard(self.live.rooms.now());
+            return None;
+        }
+        self.lose(&heard.lost);
+        Some(Ended::Lost)
+    }
+
+    /// Counts the losses. When all are lost it is no room's fault.
+    fn lose(&mut self, lost: &[RoomAddress]) {
+        let lost: HashSet<_> = lost.iter().collect();
+        if self.rooms.iter().all(|room| lost.contains(room)) {
+            return;
+        }
+        for room in lost {
+            let times = self.losses.entry(room.clone()).or_default();
+            *times += 1;
+            if *times >= LOST_MAX {
+                tracing::warn!(%room, "its subscription is lost again and again; it is polled, and grouped again later");
+                self.depart(room, true);
+            }
+        }
+    }
+
+    fn depart(&mut self, room: &RoomAddress, for_good: bool) {
+        self.rooms.retain(|other| other != room);
+        self.losses.remove(room);
+        self.polls.forget(room);
+        self.ears.remove(room);
+        // Without a supervisor, nobody follows anything any more.
+        let _ = self.leaving.send(Departure { group: self.number, room: room.clone(), for_good });
+    }
+
+    /// Adds the rooms that wait to be added.
+    fn admit(&mut self) {
+        while let Ok(room) = self.joining.try_recv() {
+            self.join(room);
+        }
+    }
+
+    fn join(&mut self, room: RoomAddress) {
+        if !self.rooms.contains(&room) {
+            self.ears.add(&room);
+            self.polls.start(&room, Duration::ZERO);
+            self.rooms.push(room);
+        }
+    }
+}
+
+/// Counts a connection as long as it listens.
+struct Counted<'a>(&'a Numbers);
+
+impl<'a> Counted<'a> {
+    fn new(numbers: &'a Numbers) -> Self {
+        Numbers::add(&numbers.listening, 1);
+        Self(numbers)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.listening.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,171 @@
+//! The books: signs, watching, and when rules and events came to be as they are. Shared by everything that judges, so that plan,
+//! release, strikes and display decide by the same inputs.
+
+use std::collections::HashMap;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::decision::base;
+use super::reference::canonical_id;
+use super::{Case, Coverage, Interval, Presence, Sign, SignLog, Terms, Watch, decide};
+use crate::calendar::{Event, RoomAddress, Uid};
+
+/// Everything that is known about presence.
+#[derive(Debug, Clone, Default)]
+pub struct Books {
+    /// The signs.
+    pub signs: SignLog,
+    /// The sources.
+    pub watch: Watch,
+    /// When the rule on check-ins was switched on for a room, where that is known.
+    pub rule_since: HashMap<RoomAddress, DateTime<Utc>>,
+    /// The latest time on record; a clock that shows less was set back.
+    pub recorded_until: Option<DateTime<Utc>>,
+    /// Which event an id belongs to: a date of a series gets another id when it is changed.
+    ids: HashMap<RoomAddress, HashMap<String, KnownId>>,
+    /// Organizers' SMTP addresses by their X.500 address (or the event's id), as the directory answered, and when.
+    organizers: HashMap<String, (Option<String>, DateTime<Utc>)>,
+}
+
+#[derive(Debug, Clone)]
+struct KnownId {
+    identity: (Uid, DateTime<Utc>),
+    until: DateTime<Utc>,
+}
+
+/// How long the directory's answer about an organizer is believed …
+const ORGANIZER_BELIEVED: TimeDelta = TimeDelta::hours(12);
+/// … and how long it is believed that the directory cannot tell.
+const UNKNOWN_BELIEVED: TimeDelta = TimeDelta::minutes(10);
+/// Organizers remembered.
+const ORGANIZERS_MAX: usize = 50_000;
+/// Ids remembered for one room: several days of the fullest calendar.
+const IDS_PER_ROOM_MAX: usize = 1_024;
+
+/// One question to the books.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// In which room.
+    pub room: &'a RoomAddress,
+    /// The group whose feeds watch the room.
+    pub group: Option<&'a str>,
+    /// Which event.
+    pub event: &'a Event,
+    /// The room's events that were read with it.
+    pub events: &'a [Event],
+    /// When the event was first seen at its present start, where its move was seen.
+    pub seen_since: Option<DateTime<Utc>>,
+    /// Now.
+    pub now: DateTime<Utc>,
+}
+
+impl Books {
+    /// Books of these signs, that cover this time in every room.
+    pub fn covering(signs: SignLog, coverage: Coverage) -> Self {
+        let mut books = Self { signs, ..Self::default() };
+        books.watch.accept(coverage);
+        books
+    }
+
+    /// Takes note of the events that were read in a room: signs that name them get their identity, and their ids are remembered.
+    pub fn note_events(&mut self, room: &RoomAddress, events: &[Event], terms: &Terms, now: DateTime<Utc>) {
+        let ids = self.ids.entry(room.clone()).or_default();
+        ids.retain(|_, known| known.until >= now);
+        for event in events {
+            let Some((uid, start)) = event.identity().filter(|_| ids.len() < IDS_PER_ROOM_MAX) else {
+                continue;
+            };
+            let known = KnownId { identity: (uid.clone(), start), until: event.end };
+            ids.insert(canonical_id(event.id.as_str()), known);
+        }
+        let known = |id: &str| Some(ids.get(&canonical_id(id))?.identity.clone());
+        self.signs.identify(room, events, known, terms);
+    }
+
+    /// The event that an id belonged to, if it was read under that id.
+    pub fn known_id(&self, room: &RoomAddress, id: &str) -> Option<(Uid, DateTime<Utc>)> {
+        Some(self.ids.get(room)?.get(&canonical_id(id))?.identity.clone())
+    }
+
+    /// What the directory answered about this organizer of late.
+    pub fn organizer(&self, key: &str, now: DateTime<Utc>) -> Option<Option<String>> {
+        let (address, asked_at) = self.organizers.get(key)?;
+        let believed = if address.is_some() { ORGANIZER_BELIEVED } else { UNKNOWN_BELIEVED };
+        (now - *asked_at <= believed).then(|| address.clone())
+    }
+
+    /// Remembers what the directory answered about this organizer.
+    pub fn remember_organizer(&mut self, key: String, address: Option<String>, now: DateTime<Utc>) {
+        if self.organizers.len() >= ORGANIZERS_MAX {
+            self.organizers.clear();
+        }
+        self.organizers.insert(key, (address, now));
+    }
+
+    /// Whether a sign in this room would reach us now.
+    pub fn is_watched(&self, room: &RoomAddress, group: Option<&str>, now: DateTime<Utc>) -> bool {
+        self.watch.coverage(room, group, now).end().is_some_and(|end| now <= end)
+    }
+
+    /// When grace ends, as long as watching has no gap.
+    pub fn closes(&self, question: &Question<'_>, terms: &Terms) -> DateTime<Utc> {
+        let rule_since = self.rule_since.get(question.room).copied();
+        base(question.event, question.seen_since, rule_since, question.now) + terms.grace
+    }
+
+    /// Decides about one event.
+    pub fn decide(&self, question: &Question<'_>, terms: &Terms) -> Presence {
+        let Question { room, group, event, events, seen_since, now } = *question;
+        let coverage = self.watch.coverage(room, group, now);
+        let case = Case {
+            room,
+            event,
+            events,
+            signs: &self.signs,
+            coverage: &coverage,
+            seen_since,
+            rule_since: self.rule_since.get(room).copied(),
+            now,
+            recorded_until: self.recorded_until,
+        };
+        match decide(&case, terms) {
+            Presence::Absent(mut proof) => {
+                let window = Interval::new(proof.opens, proof.closes).unwrap_or(proof.watched);
+                proof.sources = self.watch.sources_in(room, group, window);
+                Presence::Absent(proof)
+            }
+            other => other,
+        }
+    }
+}
+
+/// Books that grow while they are used.
+#[derive(Debug, Clone, Default)]
+pub struct SharedBooks(Arc<RwLock<Books>>);
+
+impl From<Books> for SharedBooks {
+    fn from(books: Books) -> Self {
+        Self(Arc::new(RwLock::new(books)))
+    }
+}
+
+impl SharedBooks {
+    /// Reads them.
+    pub fn read(&self) -> impl Deref<Target = Books> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes them.
+    pub fn write(&self) -> impl DerefMut<Target = Books> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds signs, and forgets those that `keep` does not hold for.
+    pub fn add_signs(&self, signs: Vec<Sign>, keep: impl FnMut(&Sign) -> bool) {
+        let mut books = self.write();
+        signs.into_iter().for_each(|sign| books.signs.push(sign));
+        books.signs.retain(keep);
+    }
+}

@@ -1,0 +1,371 @@
+//! Watching: which sources of signs were alive when, and so which rooms were watched. Pure; its owner stores what
+//! [`Watch::changed`] returns.
+//!
+//! ```text
+//! coverage of a room = intake ∩ (the room's displays ∪ the feeds of its group)
+//! ```
+//!
+//! A *display* speaks for the rooms whose state it asks for, a *feed* (a sensor system, a badge system, a check-in service) for
+//! the group of rooms that it sends signs or heartbeats for. A room that has a display of its own, and no sign of any feed,
+//! is watched by its display only: when that display breaks, people at this door cannot check in, whatever other rooms do.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Coverage, Interval};
+use crate::calendar::RoomAddress;
+
+/// How long a source may be silent and still count as alive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Silence {
+    /// Between two requests of a display.
+    pub display: TimeDelta,
+    /// Between two signs or heartbeats of a feed …
+    pub feed: TimeDelta,
+    /// … and of feeds that are named.
+    pub feeds: BTreeMap<String, TimeDelta>,
+}
+
+impl Default for Silence {
+    /// A display asks every few seconds; a motion sensor reports within the hour; a badge reader may be quiet for a night.
+    fn default() -> Self {
+        Self {
+            display: TimeDelta::minutes(5),
+            feed: TimeDelta::hours(1),
+            feeds: BTreeMap::from([("badge".to_owned(), TimeDelta::days(1))]),
+        }
+    }
+}
+
+impl Silence {
+    fn of_feed(&self, name: &str) -> TimeDelta {
+        self.feeds.get(name).copied().unwrap_or(self.feed)
+    }
+}
+
+/// What a source is to a place.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Link {
+    /// A display of this room.
+    Display(RoomAddress),
+    /// A feed that sent a sign for this room.
+    Feed(RoomAddress),
+    /// A feed of this group of rooms; `None`: of the rooms that belong to no group.
+    Group(Option<String>),
+}
+
+/// Contact with a source: without a longer silence from the first to the last one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Contact {
+    /// The first contact after the last silence.
+    pub since: DateTime<Utc>,
+    /// The last contact.
+    pub last: DateTime<Utc>,
+}
+
+/// One source, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceContact {
+    /// What it is to which place.
+    pub link: Link,
+    /// Its name.
+    pub source: String,
+    /// When it was in contact.
+    pub contact: Contact,
+}
+
+#[derive(Debug, Clone)]
+struct Alive {
+    contact: Contact,
+    /// Ended intervals, the last ones.
+    before: Coverage,
+    /// Open connections: it is alive for as long as there is one.
+    connections: u32,
+}
+
+type Sources = HashMap<String, Alive>;
+
+#[derive(Debug, Clone, Default)]
+struct RoomSources {
+    displays: Sources,
+    feeds: HashSet<String>,
+}
+
+/// All sources.
+#[derive(Debug, Clone, Default)]
+pub struct Watch {
+    intake: Coverage,
+    accepted: Coverage,
+    silence: Silence,
+    rooms: HashMap<RoomAddress, RoomSources>,
+    groups: HashMap<Option<String>, Sources>,
+    changed: HashMap<(Link, String), Contact>,
+}
+
+/// Ended intervals are forgotten after this time.
+const KEPT: TimeDelta = TimeDelta::days(2);
+/// A display that was not in contact for so long is not the room's any more.
+const DISPLAY_GONE: TimeDelta = TimeDelta::days(14);
+/// Sources of one place kept at most: displays, sensors, badge readers, calls, and room to spare.
+const SOURCES_MAX: usize = 64;
+
+impl Alive {
+    fn at(now: DateTime<Utc>) -> Self {
+        Self { contact: Contact { since: now, last: now }, before: Coverage::default(), connections: 0 }
+    }
+
+    fn reach(&mut self, at: DateTime<Utc>, silence: TimeDelta) {
+        let Contact { since, last } = self.contact;
+        if self.connections > 0 || at - last <= silence {
+            self.contact.last = last.max(at);
+        } else {
+            let ended = Interval::new(since, last + silence);
+            ended.into_iter().for_each(|interval| self.before.add(interval));
+            self.contact = Contact { since: at, last: at };
+        }
+        self.before.forget_before(at - KEPT);
+    }
+
+    fn coverage(&self, silence: TimeDelta, now: DateTime<Utc>) -> Coverage {
+        let Contact { since, last } = self.contact;
+        let end = if self.connections > 0 { now } else { (last + silence).min(now) };
+        let before = self.before.intervals().iter().copied();
+        Interval::new(since, end).into_iter().chain(before).collect()
+    }
+}
+
+fn reach(sources: &mut Sources, source: &str, at: DateTime<Utc>, silence: TimeDelta) -> Option<Contact> {
+    if sources.len() >= SOURCES_MAX && !sources.contains_key(source) {
+        return None;
+    }
+    let alive = sources.entry(source.to_owned()).or_insert_with(|| Alive::at(at));
+    alive.reach(at, silence);
+    Some(alive.contact)
+}
+
+impl Watch {
+    /// Lets sources be silent for so long.
+    pub fn set_silence(&mut self, silence: Silence) {
+        self.silence = silence;
+    }
+
+    /// We took and stored signs in this time.
+    pub fn add_intake(&mut self, interval: Interval) {
+        self.intake.add(interval);
+        self.intake.forget_before(interval.to - KEPT);
+    }
+
+    /// Every room is covered in this time whatever the sources did: a file covers it, or an operator insists.
+    pub fn accept(&mut self, coverage: Coverage) {
+        self.accepted = coverage;
+    }
+
+    /// Whether an operator insists that every meeting without a sign is abandoned.
+    pub fn is_insisted(&self) -> bool {
+        self.accepted == Coverage::always()
+    }
+
+    /// A feed sent a sign or a heartbeat for rooms of this group.
+    pub fn reach_feed(&mut self, group: Option<String>, source: &str, at: DateTime<Utc>) {
+        let silence = self.silence.of_feed(source);
+        let reached = reach(self.groups.entry(group.clone()).or_default(), source, at, silence);
+        self.note(Link::Group(group), source, reached);
+    }
+
+    /// A feed sent a sign for this very room, which is in this group.
+    pub fn reach_room_by_feed(
+        &mut self,
+        room: &RoomAddress,
+        group: Option<String>,
+        source: &str,
+        at: DateTime<Utc>,
+    ) {
+        let feeds = &mut self.rooms.entry(room.clone()).or_default().feeds;
+        if feeds.len() < SOURCES_MAX {
+            feeds.insert(source.to_owned());
+        }
+        self.note(Link::Feed(room.clone()), source, Some(Contact { since: at, last: at }));
+        self.reach_feed(group, source, at);
+    }
+
+    /// A display asked for its room.
+    pub fn reach_display(&mut self, room: &RoomAddress, source: &str, at: DateTime<Utc>) {
+        let displays = &mut self.rooms.entry(room.clone()).or_default().displays;
+        let reached = reach(displays, source, at, self.silence.display);
+        self.note(Link::Display(room.clone()), source, reached);
+    }
+
+    /// A display opened a connection that stays open.
+    pub fn connect_display(&mut self, room: &RoomAddress, source: &str, at: DateTime<Utc>) {
+        self.reach_display(room, source, at);
+        if let Some(alive) = self.display(room, source) {
+            alive.connections += 1;
+        }
+    }
+
+    /// That connection ended.
+    pub fn disconnect_display(&mut self, room: &RoomAddress, source: &str, at: DateTime<Utc>) {
+        if let Some(alive) = self.display(room, source) {
+            alive.contact.last = alive.contact.last.max(at);
+            alive.connections = alive.connections.saturating_sub(1);
+            let contact = alive.contact;
+            self.note(Link::Display(room.clone()), source, Some(contact));
+        }
+    }
+
+    fn display(&mut self, room: &RoomAddress, source: &str) -> Option<&mut Alive> {
+        self.rooms.get_mut(room)?.displays.get_mut(source)
+    }
+
+    fn note(&mut self, link: Link, source: &str, contact: Option<Contact>) {
+        if let Some(contact) = contact {
+            self.changed.insert((link, source.to_owned()), contact);
+        }
+    }
+
+    /// Takes over what was stored.
+    pub fn restore(&mut self, SourceContact { link, source, contact }: SourceContact) {
+        let alive = Alive { contact, ..Alive::at(contact.last) };
+        match link {
+            Link::Display(room) => drop(self.rooms.entry(room).or_default().displays.insert(source, alive)),
+            Link::Feed(room) => drop(self.rooms.entry(room).or_default().feeds.insert(source)),
+            Link::Group(group) => drop(self.groups.entry(group).or_default().insert(source, alive)),
+        }
+    }
+
+    /// The sources that were reached since this was asked last, to be stored.
+    pub fn changed(&mut self) -> Vec<SourceContact> {
+        let changed = std::mem::take(&mut self.changed).into_iter();
+        changed.map(|((link, source), contact)| SourceContact { link, source, contact }).collect()
+    }
+
+    /// Forgets displays and feeds that were not in contact for long.
+    pub fn forget_before(&mut self, now: DateTime<Utc>) {
+        let stays = |alive: &Alive| alive.connections > 0 || now - alive.contact.last <= DISPLAY_GONE;
+        self.rooms.values_mut().for_each(|room| room.displays.retain(|_, alive| stays(alive)));
+        self.groups.values_mut().for_each(|sources| sources.retain(|_, alive| stays(alive)));
+    }
+
+    /// When signs in this room would have reached us.
+    pub fn coverage(&self, room: &RoomAddress, group: Option<&str>, now: DateTime<Utc>) -> Coverage {
+        let sources = self.watching(room, group);
+        let by_sources = sources
+            .fold(Coverage::default(), |all, (_, alive, silence)| all.union(&alive.coverage(silence, now)));
+        self.intake.intersection(&by_sources).union(&self.accepted)
+    }
+
+    /// The names of the sources that were alive in some part of this interval.
+    pub fn sources_in(&self, room: &RoomAddress, group: Option<&str>, time: Interval) -> Vec<String> {
+        let meets = |coverage: Coverage| {
+            coverage.intervals().iter().any(|one| one.from < time.to && time.from < one.to)
+        };
+        let alive =
+            self.watching(room, group).filter(|(_, alive, silence)| meets(alive.coverage(*silence, time.to)));
+        let mut names: Vec<_> = alive.map(|(name, ..)| name.to_owned()).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// The sources that watch the room.
+    fn watching(
+        &self,
+        room: &RoomAddress,
+        group: Option<&str>,
+    ) -> impl Iterator<Item = (&str, &Alive, TimeDelta)> {
+        let own = self.rooms.get(room);
+        let only_display = own.is_some_and(|own| !own.displays.is_empty() && own.feeds.is_empty());
+        let displays = own.into_iter().flat_map(|own| &own.displays);
+        let feeds = self.groups.get(&group.map(str::to_owned)).filter(|_| !only_display);
+        let displays = displays.map(|(name, alive)| (name.as_str(), alive, self.silence.display));
+        let feeds = feeds.into_iter().flatten();
+        displays.chain(feeds.map(|(name, alive)| (name.as_str(), alive, self.silence.of_feed(name))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minute: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::minutes(minute)
+    }
+
+    fn room(name: &str) -> RoomAddress {
+        format!("{name}@x.example").parse().unwrap()
+    }
+
+    /// The service is up from minute 0 to 600.
+    fn watch() -> Watch {
+        let mut watch = Watch::default();
+        watch.add_intake(Interval::new(at(0), at(600)).unwrap());
+        watch
+    }
+
+    fn spans(watch: &Watch, name: &str, now: i64) -> Vec<(i64, i64)> {
+        let minute = |time: DateTime<Utc>| (time - at(0)).num_minutes();
+        let coverage = watch.coverage(&room(name), None, at(now));
+        coverage.intervals().iter().map(|one| (minute(one.from), minute(one.to))).collect()
+    }
+
+    #[test]
+    fn nothing_watches_a_room_of_which_nothing_was_heard() {
+        assert_eq!(spans(&watch(), "a", 500), []);
+    }
+
+    #[test]
+    fn a_feed_is_alive_between_signs_and_for_its_silence_after_the_last() {
+        let mut watch = watch();
+        for minute in [10, 50, 300] {
+            watch.reach_room_by_feed(&room("a"), None, "motion", at(minute));
+        }
+        assert_eq!(spans(&watch, "a", 320), [(10, 110), (300, 320)]);
+        assert_eq!(spans(&watch, "quiet", 320), [(10, 110), (300, 320)], "a quiet room among lively ones");
+        assert_eq!(spans(&watch, "a", 500), [(10, 110), (300, 360)]);
+    }
+
+    #[test]
+    fn a_time_when_the_service_was_away_is_not_covered() {
+        let mut watch = Watch::default();
+        watch.add_intake(Interval::new(at(0), at(20)).unwrap());
+        watch.add_intake(Interval::new(at(30), at(60)).unwrap());
+        watch.reach_feed(None, "motion", at(10));
+        assert_eq!(spans(&watch, "a", 60), [(10, 20), (30, 60)]);
+    }
+
+    #[test]
+    fn a_room_whose_only_source_is_its_display_is_not_watched_while_that_is_broken() {
+        let mut watch = watch();
+        watch.reach_feed(None, "other panels", at(10));
+        watch.reach_feed(None, "other panels", at(60));
+        watch.reach_display(&room("a"), "panel-a", at(5));
+        watch.reach_display(&room("a"), "panel-a", at(9));
+        assert_eq!(spans(&watch, "a", 60), [(5, 14)]);
+        assert_eq!(spans(&watch, "b", 60), [(10, 60)]);
+        // A sensor in the room sees people there too.
+        watch.reach_room_by_feed(&room("a"), None, "motion", at(50));
+        assert_eq!(spans(&watch, "a", 60), [(5, 60)]);
+    }
+
+    #[test]
+    fn an_open_connection_is_alive_until_it_ends() {
+        let mut watch = watch();
+        watch.connect_display(&room("a"), "panel", at(10));
+        assert_eq!(spans(&watch, "a", 200), [(10, 200)]);
+        watch.disconnect_display(&room("a"), "panel", at(200));
+        assert_eq!(spans(&watch, "a", 300), [(10, 205)]);
+        let stored = watch.changed();
+        let mut again = self::watch();
+        stored.into_iter().for_each(|source| again.restore(source));
+        assert_eq!(spans(&again, "a", 300), [(10, 205)]);
+    }
+
+    #[test]
+    fn a_badge_reader_may_be_quiet_for_a_night_and_no_longer() {
+        let mut watch = Watch::default();
+        watch.add_intake(Interval::new(at(0), at(3000)).unwrap());
+        watch.reach_feed(None, "badge", at(0));
+        assert_eq!(spans(&watch, "a", 3000), [(0, 1440)]);
+    }
+}

@@ -1,0 +1,265 @@
+//! Presence as the service keeps it: signs that arrive, sources that are in contact, its own up-time, and since when the rule is on
+//! where. First on disk, then in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::Service;
+use crate::access::{Right, Rights};
+use crate::action::Action;
+use crate::calendar::{Event, RoomAddress};
+use crate::cleanup::{Attendance as _, Rule, Sightings};
+use crate::engine::{Engine, Trouble};
+use crate::journal::{Ending, Query};
+use crate::live::Rooms;
+use crate::presence::{Books, Interval, SharedBooks, Sign, Silence, Terms};
+use crate::store::{Desk, StoreError};
+
+/// A sign that is older when it arrives may be about what was released meanwhile.
+const LATE: TimeDelta = TimeDelta::minutes(1);
+/// How long an arriving sign waits for the calendar of a room that was never read, to be matched.
+const MATCHED_WITHIN: Duration = Duration::from_secs(2);
+/// Rooms read for the signs of one request.
+const ROOMS_READ_MAX: usize = 20;
+
+/// What became of signs that arrived.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Intake {
+    /// Signs that were kept.
+    pub taken: usize,
+    /// Signs that match an event by now.
+    pub matched: usize,
+    /// Signs that should match an event and match none, by their place among those that arrived, with the reason.
+    pub unmatched: Vec<(usize, String)>,
+}
+
+impl Sightings for Rooms {
+    fn seen_since(&self, room: &RoomAddress, event: &Event) -> Option<DateTime<Utc>> {
+        Self::seen_since(self, room, event)
+    }
+}
+
+/// The books as they were stored.
+pub(super) async fn open_books(
+    desk: &Desk,
+    now: DateTime<Utc>,
+    silence: Silence,
+) -> Result<SharedBooks, StoreError> {
+    let mut books = Books::default();
+    books.watch.set_silence(silence);
+    desk.signs(now).await?.into_iter().for_each(|sign| books.signs.push(sign));
+    let uptimes = desk.uptimes().await?;
+    books.recorded_until = uptimes.iter().map(|up| up.to).max();
+    uptimes.into_iter().for_each(|up| books.watch.add_intake(up));
+    desk.sources().await?.into_iter().for_each(|source| books.watch.restore(source));
+    Ok(books.into())
+}
+
+/// Stores signs, then lets the books know them.
+pub(super) async fn keep_signs(
+    desk: &Desk,
+    books: &SharedBooks,
+    signs: Vec<Sign>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    desk.add_signs(signs.clone(), now).await?;
+    books.add_signs(signs, |sign| sign.keep_until >= now);
+    Ok(())
+}
+
+/// What people did at the door is a sign that they are there.
+pub(super) async fn keep_door_sign(engine: &Engine, desk: &Desk, books: &SharedBooks, action: &Action) {
+    let now = engine.clock().now();
+    let life = match engine.journal().life(action.id).await {
+        Ok(life) => life,
+        Err(error) => {
+            return tracing::error!(%error, id = %action.id, "could not read an action to keep it as a sign");
+        }
+    };
+    let Some(event) = life.and_then(|life| life.intent).map(|intent| intent.before) else { return };
+    let source = format!("{} by {}", action.ask.verb(), action.actor.name());
+    let sign = Sign::new(action.room.clone(), now, source).for_event(&event);
+    if let Err(error) = keep_signs(desk, books, vec![sign], now).await {
+        tracing::error!(%error, id = %action.id, "could not store an action at the door as a sign");
+    }
+}
+
+impl Service {
+    /// The terms by which signs of a room are matched.
+    fn terms(&self, room: &RoomAddress) -> Terms {
+        let rule = self.options().rules.check_in(room).unwrap_or_default();
+        rule.terms(rule.grace)
+    }
+
+    /// Keeps signs, and reports which of them match no event. The signs' sources were in contact.
+    ///
+    /// # Errors
+    /// When they cannot be stored.
+    pub async fn add_signs(&self, signs: Vec<Sign>) -> Result<Intake, StoreError> {
+        let now = self.now();
+        let mut signs: Vec<_> = signs.into_iter().map(|sign| sign.received(now)).collect();
+        let calendars = self.calendars_of(&signs).await;
+        let mut intake = Intake { taken: signs.len(), ..Intake::default() };
+        for (index, sign) in signs.iter_mut().enumerate() {
+            let Some(events) = calendars.get(&sign.room) else { continue };
+            let terms = self.terms(&sign.room);
+            let room = sign.room.clone();
+            sign.identify(events, |id| self.books.read().known_id(&room, id), &terms);
+            if sign.is_unmatched(events, &terms) {
+                intake.unmatched.push((index, mismatch(sign)));
+            }
+        }
+        intake.matched = signs.iter().filter(|sign| sign.is_matched).count();
+        keep_signs(&self.desk, &self.books, signs.clone(), now).await?;
+        self.contact(&signs, now);
+        let rooms: BTreeSet<_> = signs.iter().map(|sign| sign.room.clone()).collect();
+        rooms.iter().for_each(|room| self.rooms.turned(room));
+        self.followed.name(&rooms);
+        let late = signs.into_iter().filter(|sign| sign.at < now - LATE).collect();
+        if let Err(trouble) = self.acquit(late).await {
+            tracing::error!(%trouble, "could not apply late check-ins to released events");
+        }
+        Ok(intake)
+    }
+
+    fn contact(&self, signs: &[Sign], now: DateTime<Utc>) {
+        let options = self.options();
+        let mut books = self.books.write();
+        for sign in signs {
+            let group = options.rules.watch_group(&sign.room).map(str::to_owned);
+            // A sign that was queued shows that its source was alive then.
+            let at = if sign.has_usable_clock() { sign.at.min(now) } else { now };
+            books.watch.reach_room_by_feed(&sign.room, group, &sign.source, at);
+        }
+    }
+
+    /// The calendars of the rooms that these signs are about, as far as they are known; a few that were never read are read for
+    /// signs that name an event.
+    async fn calendars_of(&self, signs: &[Sign]) -> BTreeMap<RoomAddress, Arc<Vec<Event>>> {
+        let rooms: BTreeSet<_> = signs.iter().map(|sign| &sign.room).collect();
+        let named: BTreeSet<_> =
+            signs.iter().filter(|sign| sign.reference().is_some()).map(|sign| &sign.room).collect();
+        let (mut calendars, mut left) = (BTreeMap::new(), ROOMS_READ_MAX);
+        for room in rooms {
+            let mut known = self.rooms.known(room);
+            if known.is_none() && named.contains(room) && left > 0 {
+                left -= 1;
+                let read = self.rooms.get(room, self.options().state_age);
+                known = tokio::time::timeout(MATCHED_WITHIN, read).await.ok().and_then(Result::ok);
+            }
+            calendars.extend(known.map(|kept| (room.clone(), kept.events)));
+        }
+        calendars
+    }
+
+    /// Signs from before a date was released that arrive only now still say that people came: its series has no strike for it.
+    async fn acquit(&self, signs: Vec<Sign>) -> Result<(), Trouble> {
+        let options = self.options();
+        let oldest = signs.iter().map(|sign| sign.at).min();
+        let rooms: BTreeSet<_> = signs.iter().map(|sign| sign.room.clone()).collect();
+        for room in rooms {
+            let Some(rule) = options.rules.check_in(&room).filter(|rule| rule.strikes > 0) else { continue };
+            let (terms, released) = (rule.terms(rule.grace), Some(Rule::NoCheckIn.to_string()));
+            let query = Query { rule: released, since: oldest, ..Query::room(&room) }.ending(Ending::Done);
+            for life in self.engine.journal().find(&query).await? {
+                let Some(event) = life.intent.as_ref().map(|intent| &intent.before) else { continue };
+                // A sign from after the release may be about other people, in a room that was free.
+                let came = |sign: &&Sign| {
+                    sign.room == room && sign.at < life.accepted_at && sign.matches(event, &terms)
+                };
+                if let (true, Some(uid)) = (event.kind.is_date_of_series(), &event.uid)
+                    && signs.iter().any(|sign| came(&sign))
+                {
+                    self.desk.came(&room, uid, event.start).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Feeds report that they are alive, for the rooms that this caller may send signs for.
+    pub fn heartbeat(&self, source: &str, rooms: impl Iterator<Item = RoomAddress>) {
+        let (options, now) = (self.options(), self.now());
+        let groups: BTreeSet<_> =
+            rooms.map(|room| options.rules.watch_group(&room).map(str::to_owned)).collect();
+        let mut books = self.books.write();
+        groups.into_iter().for_each(|group| books.watch.reach_feed(group, source, now));
+    }
+
+    /// A display asked for a room.
+    pub fn display_seen(&self, room: &RoomAddress, display: &str) {
+        self.books.write().watch.reach_display(room, display, self.now());
+    }
+
+    /// A display opened an event stream for these rooms; it is in contact until the guard is dropped.
+    pub fn display_connected(self: &Arc<Self>, rooms: Vec<RoomAddress>, display: &str) -> DisplayConnection {
+        let now = self.now();
+        let mut books = self.books.write();
+        rooms.iter().for_each(|room| books.watch.connect_display(room, display, now));
+        DisplayConnection { service: self.clone(), rooms, display: display.to_owned() }
+    }
+
+    /// Records that the service is up and takes signs, and stores which sources were in contact.
+    pub(super) async fn record_alive(&self) {
+        let now = self.now();
+        let Some(up) = Interval::new(self.started_at, now) else { return };
+        let sources = {
+            let mut books = self.books.write();
+            books.watch.add_intake(up);
+            books.watch.forget_before(now);
+            books.watch.changed()
+        };
+        match self.desk.record_alive(up, sources).await {
+            Ok(()) => self.books.write().recorded_until = Some(now),
+            Err(error) => tracing::error!(%error, "could not record that the service is up"),
+        }
+    }
+
+    /// Records in which rooms the rule on check-ins is on by now. A room where it came on has its grace from then.
+    pub(super) async fn record_rules(&self) {
+        let (rules, scope) = (&self.options().rules, self.engine.scope());
+        let on: Vec<_> = scope.rooms().filter(|room| rules.check_in(room).is_some()).cloned().collect();
+        let known = self.books.read().rule_since.len();
+        if known == on.len() && on.iter().all(|room| self.books.read().rule_since.contains_key(room)) {
+            return;
+        }
+        match self.desk.rule_since(on, self.now()).await {
+            Ok(since) => self.books.write().rule_since = since.into_iter().collect(),
+            Err(error) => tracing::error!(%error, "could not record where the rule on check-ins is on"),
+        }
+    }
+}
+
+/// An open connection of a display.
+pub struct DisplayConnection {
+    service: Arc<Service>,
+    rooms: Vec<RoomAddress>,
+    display: String,
+}
+
+impl Drop for DisplayConnection {
+    fn drop(&mut self) {
+        let now = self.service.now();
+        let mut books = self.service.books.write();
+        self.rooms.iter().for_each(|room| books.watch.disconnect_display(room, &self.display, now));
+    }
+}
+
+/// Whether these are the rights of a display at a door: it may check people in, and neither sweep nor audit. A console that an
+/// operator leaves open watches no door.
+pub fn is_display(rights: &Rights) -> bool {
+    rights.may(Right::CheckIn) && !rights.may(Right::Cleanup) && !rights.may(Right::Audit)
+}
+
+fn mismatch(sign: &Sign) -> String {
+    if !sign.has_usable_clock() {
+        return format!("its time {} is far from the time it arrived: check the sensor's clock", sign.at);
+    }
+    match sign.reference() {
+        Some(_) => "it names an event that is not on the room's calendar".to_owned(),
+        None => "it arrived late, and no event was on in the room at its time".to_owned(),
+    }
+}

@@ -1,0 +1,333 @@
+//! Releases: meetings to which nobody comes, as soon as their absence is proven. One look at all rooms every few seconds; a room
+//! whose mailbox hangs holds up no other.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::Semaphore;
+use tokio::task::{JoinError, JoinSet};
+
+use super::notices::StopReason;
+use super::sweeps::Silent;
+use super::{Notice, Service};
+use crate::action::{Outcome, Seen};
+use crate::calendar::{Event, EventId, RoomAddress, Window};
+use crate::cleanup::{
+    Applied, CleanupMode, Decision, Judged, Kept, Plan, RoomPlan, Rules, Sweep, SweepError, Swept, Verdict,
+};
+use crate::engine::Busy;
+use crate::presence::Doubt;
+
+/// How long one look waits for a room's calendar. Longer is a mailbox that hangs: it is read in the background.
+const READ_WITHIN: Duration = Duration::from_secs(8);
+/// How long one look waits for all calendars.
+const LOOK_WITHIN: Duration = Duration::from_secs(15);
+/// When a mailbox that hung is tried again.
+const SLOW_AGAIN: TimeDelta = TimeDelta::seconds(60);
+/// How long one look waits for the releases that it began; they go on beside the next look.
+const ACTS_WITHIN: Duration = Duration::from_secs(5);
+/// Rooms asked about at once whether they have anything.
+const BUSY_GROUP: usize = 100;
+/// Entries remembered of each kind; a day of the largest building.
+const REMEMBERED_MAX: usize = 100_000;
+
+/// An event as one look saw it.
+type Sighting = (RoomAddress, EventId, DateTime<Utc>);
+
+/// What the looks remember of each other.
+#[derive(Debug, Default)]
+pub struct Releases {
+    /// Announced releases, so that each is announced once …
+    warned: HashSet<Sighting>,
+    /// … and those of them that were called off.
+    stopped: HashSet<Sighting>,
+    /// Releases that Exchange refused for good, and those that observe mode announced.
+    settled: HashSet<Sighting>,
+    /// Decisions that were recorded.
+    decided: HashMap<Sighting, Decision>,
+    /// Mailboxes that hung, until when they are left to the background.
+    slow: HashMap<RoomAddress, DateTime<Utc>>,
+    /// Rooms in which a release is under way.
+    acting: HashSet<RoomAddress>,
+    /// Those releases.
+    acts: JoinSet<(RoomAddress, Vec<Applied>)>,
+}
+
+impl Releases {
+    /// Waits for the releases under way.
+    pub(super) async fn finish(&mut self) {
+        while let Some(act) = self.acts.join_next().await {
+            self.take_in(act);
+        }
+    }
+
+    /// Takes in the releases that have ended.
+    fn collect(&mut self) {
+        while let Some(act) = self.acts.try_join_next() {
+            self.take_in(act);
+        }
+    }
+
+    /// Remembers releases that are over, so that Exchange is not asked for them again and again.
+    fn take_in(&mut self, act: Result<(RoomAddress, Vec<Applied>), JoinError>) {
+        let Ok((room, applied)) = act else { return };
+        self.acting.remove(&room);
+        for one in applied {
+            let is_final = match &one.outcome {
+                Outcome::Refused { refusal } => refusal.is_final(),
+                Outcome::Done(_) | Outcome::AlreadyDone { .. } | Outcome::NeedsAttention { .. } => true,
+            };
+            if is_final {
+                self.settled.insert((one.room, one.event.id, one.event.start));
+            }
+        }
+    }
+
+    fn forget_if_full(&mut self) {
+        for set in [&mut self.warned, &mut self.stopped, &mut self.settled] {
+            if set.len() >= REMEMBERED_MAX {
+                set.clear();
+            }
+        }
+        if self.decided.len() >= REMEMBERED_MAX {
+            self.decided.clear();
+        }
+    }
+}
+
+impl Service {
+    /// Releases what nobody came to, and announces what is about to be released.
+    pub(super) async fn release(self: &Arc<Self>, state: &mut Releases) {
+        let options = self.options();
+        self.record_rules().await;
+        if !options.rules.check_in_anywhere() {
+            return;
+        }
+        state.collect();
+        state.forget_if_full();
+        let now = self.now();
+        // The present is looked at, however short the warning is.
+        let Some(window) = Window::clamped(now, now + options.warn.max(TimeDelta::minutes(1))) else {
+            return;
+        };
+        let only = Rules { cancelled_leftover: None, organizer_gone: None, ..options.rules.clone() };
+        let read = self.read_rooms(&only, window, state).await;
+        let sweep = Arc::new(self.sweep(only));
+        let plan = sweep.plan_read(read, window).await;
+        self.announce(&plan, now, options.warn, state);
+        self.record_decisions(&plan, now, state).await;
+        self.begin(&sweep, plan, state);
+        let _ = tokio::time::timeout(ACTS_WITHIN, state.finish()).await;
+    }
+
+    /// The calendars of all rooms in which the rule is on: from memory where the server reports changes, else read.
+    async fn read_rooms(
+        self: &Arc<Self>,
+        rules: &Rules,
+        window: Window,
+        state: &mut Releases,
+    ) -> Vec<(RoomAddress, Arc<Vec<Event>>)> {
+        let (scope, now) = (self.engine.scope(), self.now());
+        let rooms =
+            scope.rooms().filter(|room| rules.check_in(room).is_some() && !state.acting.contains(*room));
+        let (mut known, mut unknown) = (Vec::new(), Vec::new());
+        for room in rooms {
+            match self.rooms.current(room) {
+                Some(kept) => known.push((room.clone(), kept.events)),
+                None if state.slow.get(room).is_some_and(|until| now < *until) => {}
+                None => unknown.push(room.clone()),
+            }
+        }
+        let busy = self.find_busy(unknown, window).await;
+        known.extend(self.read(busy, state).await);
+        known.sort_by(|(one, _), (other, _)| one.cmp(other));
+        known
+    }
+
+    /// Those of the rooms that have anything in the window, as far as the server says so.
+    async fn find_busy(&self, rooms: Vec<RoomAddress>, window: Window) -> Vec<RoomAddress> {
+        let mut busy = Vec::new();
+        for group in rooms.chunks(BUSY_GROUP) {
+            let asked = self.engine.calendar().busy(group, window);
+            let looks = match tokio::time::timeout(READ_WITHIN, asked).await {
+                Ok(Ok(looks)) if looks.len() == group.len() => looks,
+                _ => vec![Busy::Look; group.len()],
+            };
+            let kept = group.iter().zip(looks).filter(|(_, look)| *look != Busy::Empty);
+            busy.extend(kept.map(|(room, _)| room.clone()));
+        }
+        busy
+    }
+
+    /// Reads these rooms. One that does not answer in time is left to the background.
+    async fn read(
+        self: &Arc<Self>,
+        rooms: Vec<RoomAddress>,
+        state: &mut Releases,
+    ) -> Vec<(RoomAddress, Arc<Vec<Event>>)> {
+        let permits = Arc::new(Semaphore::new(self.options().rooms_at_once));
+        let mut waiting: HashSet<_> = rooms.iter().cloned().collect();
+        let mut tasks = JoinSet::new();
+        for room in rooms {
+            let (service, permits) = (self.clone(), permits.clone());
+            tasks.spawn(async move {
+                let _permit = permits.acquire_owned().await;
+                let read =
+                    tokio::time::timeout(READ_WITHIN, service.rooms.get(&room, TimeDelta::zero())).await;
+                (room, read.map(|read| read.map(|kept| kept.events)))
+            });
+        }
+        let mut read = Vec::new();
+        let all = async {
+            while let Some(joined) = tasks.join_next().await {
+                match joined {
+                    Ok((room, Ok(Ok(events)))) => {
+                        waiting.remove(&room);
+                        read.push((room, events));
+                    }
+                    // The server refused: the next look asks again.
+                    Ok((room, Ok(Err(trouble)))) => {
+                        waiting.remove(&room);
+                        tracing::warn!(%room, %trouble, "could not read a room; its meetings stay");
+                    }
+                    Ok((_, Err(_))) | Err(_) => {}
+                }
+            }
+        };
+        let _ = tokio::time::timeout(LOOK_WITHIN, all).await;
+        self.put_aside(waiting, state);
+        read
+    }
+
+    fn put_aside(self: &Arc<Self>, rooms: HashSet<RoomAddress>, state: &mut Releases) {
+        let now = self.now();
+        state.slow.retain(|_, until| now < *until);
+        for room in rooms {
+            tracing::warn!(%room, "a room's mailbox does not answer; its meetings stay, and other rooms go on");
+            state.slow.insert(room, now + SLOW_AGAIN);
+        }
+    }
+
+    /// Announces releases that are near, once each, and those that were announced and will not come.
+    fn announce(&self, plan: &Plan, now: DateTime<Utc>, ahead: TimeDelta, state: &mut Releases) {
+        let rules = &self.options().rules;
+        for (RoomPlan { room, .. }, judged) in events_of(plan) {
+            let sighting = (room.clone(), judged.event.id.clone(), judged.event.start);
+            match &judged.verdict {
+                Verdict::Keep { why: Kept::GraceRuns { until } } => {
+                    let watched = || self.books.read().is_watched(room, rules.watch_group(room), now);
+                    let acts = rules.mode(room) == CleanupMode::Act && watched();
+                    if acts && *until - now <= ahead && state.warned.insert(sighting) {
+                        self.notices.tell(Notice::ReleaseNear { room: room.clone(), at: *until });
+                    }
+                }
+                Verdict::Keep { why: Kept::Unknown { doubt } } => {
+                    let is_silent = matches!(doubt, Doubt::FeedSilent(_));
+                    if (is_silent || state.warned.contains(&sighting)) && state.stopped.insert(sighting) {
+                        self.stop(room, &judged.event, StopReason::of(doubt), doubt.to_string());
+                    }
+                }
+                Verdict::Keep { .. } | Verdict::Act { .. } => {}
+            }
+        }
+    }
+
+    fn stop(&self, room: &RoomAddress, event: &Seen, reason: StopReason, why: String) {
+        tracing::warn!(%room, start = %event.start, %why, "a release was stopped; the meeting stays");
+        self.stopped_releases.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let (room, start) = (room.clone(), event.start);
+        self.notices.tell(Notice::ReleaseStopped { room, start, reason, why });
+    }
+
+    /// Stores what was decided, once for each meeting and outcome.
+    async fn record_decisions(&self, plan: &Plan, now: DateTime<Utc>, state: &mut Releases) {
+        let rules = &self.options().rules;
+        let mut new = Vec::new();
+        for (RoomPlan { room, .. }, judged) in events_of(plan) {
+            let acts = rules.mode(room) == CleanupMode::Act;
+            let Some(decision) = Decision::of(room, judged, acts, now) else { continue };
+            let sighting = (room.clone(), judged.event.id.clone(), judged.event.start);
+            let known = state.decided.get(&sighting);
+            if known.is_none_or(|known| known.outcome != decision.outcome) {
+                state.decided.insert(sighting, decision.clone());
+                self.decisions.count(decision.outcome);
+                new.push(decision);
+            }
+        }
+        if !new.is_empty()
+            && let Err(error) = self.desk.add_decisions(new, now).await
+        {
+            tracing::error!(%error, "could not record decisions");
+        }
+    }
+
+    /// Begins the releases of a plan, each room by itself; observe mode only announces them.
+    fn begin(self: &Arc<Self>, sweep: &Arc<Sweep>, plan: Plan, state: &mut Releases) {
+        let rules = &self.options().rules;
+        if let Some(stop) = &plan.stop {
+            for (room, judged) in plan.actions() {
+                let sighting = (room.clone(), judged.event.id.clone(), judged.event.start);
+                if state.stopped.insert(sighting) {
+                    self.stop(room, &judged.event, StopReason::Limit, stop.to_string());
+                }
+            }
+            return;
+        }
+        for room in &plan.rooms {
+            let mut one = RoomPlan { trouble: None, ..room.clone() };
+            let acts = rules.mode(&room.room) == CleanupMode::Act;
+            one.events.retain(|judged| {
+                let sighting = (room.room.clone(), judged.event.id.clone(), judged.event.start);
+                matches!(judged.verdict, Verdict::Act { .. }) && !state.settled.contains(&sighting)
+            });
+            if one.events.is_empty() {
+                continue;
+            }
+            if acts {
+                self.act_in(sweep, plan.of_room(one), state);
+            } else {
+                self.observe(&one, state);
+            }
+        }
+    }
+
+    fn observe(&self, RoomPlan { room, events, .. }: &RoomPlan, state: &mut Releases) {
+        for judged in events {
+            let Verdict::Act { why, .. } = &judged.verdict else { continue };
+            tracing::info!(%room, start = %judged.event.start, %why, "observe mode: this meeting would be released");
+            let (room, start, end) = (room.clone(), judged.event.start, judged.event.end);
+            state.settled.insert((room.clone(), judged.event.id.clone(), start));
+            self.notices.tell(Notice::WouldRelease { room, start, end, why: why.clone() });
+        }
+    }
+
+    fn act_in(self: &Arc<Self>, sweep: &Arc<Sweep>, plan: Plan, state: &mut Releases) {
+        let Some(room) = plan.rooms.first().map(|room| room.room.clone()) else { return };
+        let (service, sweep) = (self.clone(), sweep.clone());
+        state.acting.insert(room.clone());
+        state.acts.spawn(async move {
+            let applied = service.apply_release(&sweep, &plan).await;
+            (room, applied)
+        });
+    }
+
+    async fn apply_release(&self, sweep: &Sweep, plan: &Plan) -> Vec<Applied> {
+        match self.act(sweep, plan, &Silent).await {
+            Ok(Swept { broken_off: Some(error), open, unbegun, applied, .. }) => {
+                tracing::error!(%error, open = open.len(), unbegun, "a release broke off");
+                applied
+            }
+            Ok(swept) => swept.applied,
+            Err(error @ (SweepError::Stopped(_) | SweepError::Format(_))) => {
+                tracing::error!(%error, "a release was not applied");
+                Vec::new()
+            }
+        }
+    }
+}
+
+fn events_of(plan: &Plan) -> impl Iterator<Item = (&RoomPlan, &Judged)> {
+    plan.rooms.iter().flat_map(|room| room.events.iter().map(move |judged| (room, judged)))
+}

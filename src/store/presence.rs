@@ -1,0 +1,329 @@
+//! What the service store keeps about presence: signs, up-times, sources, since when the rule is on where, and what was decided.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
+
+use super::desk::Desk;
+use super::sqlite::StoreError;
+use crate::calendar::{RoomAddress, Uid};
+use crate::cleanup::Decision;
+use crate::presence::{Contact, Interval, Link, Sign, SourceContact};
+
+/// The third version of the service store.
+pub(super) const TABLES: &str = "
+    ALTER TABLE evidence ADD COLUMN received_ms   INTEGER;
+    ALTER TABLE evidence ADD COLUMN uid           TEXT;
+    ALTER TABLE evidence ADD COLUMN original_ms   INTEGER;
+    ALTER TABLE evidence ADD COLUMN keep_until_ms INTEGER;
+    UPDATE evidence SET received_ms = at_ms, keep_until_ms = at_ms + 86400000;
+    CREATE INDEX evidence_by_end ON evidence (keep_until_ms);
+    CREATE TABLE uptimes (
+        started_ms INTEGER PRIMARY KEY,
+        alive_ms   INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE sources (
+        link     TEXT NOT NULL,
+        place    TEXT NOT NULL,
+        source   TEXT NOT NULL,
+        since_ms INTEGER NOT NULL,
+        last_ms  INTEGER NOT NULL,
+        PRIMARY KEY (link, place, source)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE rule_since (
+        room     TEXT PRIMARY KEY,
+        since_ms INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE excused (
+        room     TEXT NOT NULL,
+        uid      TEXT NOT NULL,
+        start_ms INTEGER NOT NULL,
+        PRIMARY KEY (room, uid, start_ms)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE decisions (
+        room       TEXT NOT NULL,
+        uid        TEXT NOT NULL,
+        start_ms   INTEGER NOT NULL,
+        end_ms     INTEGER NOT NULL,
+        decided_ms INTEGER NOT NULL,
+        decision   TEXT NOT NULL,
+        why        TEXT NOT NULL,
+        PRIMARY KEY (room, uid, start_ms)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX decisions_by_time ON decisions (decided_ms);
+";
+
+/// Up-times are kept this long: longer than any window of a meeting.
+const UPTIMES_KEPT: TimeDelta = TimeDelta::days(7);
+/// A source that was not in contact for so long is forgotten.
+const SOURCES_KEPT: TimeDelta = TimeDelta::days(30);
+/// Decisions are kept for a report over a quarter.
+const DECISIONS_KEPT: TimeDelta = TimeDelta::days(92);
+
+impl Desk {
+    /// Keeps signs, all or none, and forgets those whose time is over.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub async fn add_signs(&self, signs: Vec<Sign>, now: DateTime<Utc>) -> Result<(), StoreError> {
+        self.with(move |connection| {
+            let transaction = connection.transaction()?;
+            signs.iter().try_for_each(|sign| insert_sign(&transaction, sign))?;
+            transaction.execute("DELETE FROM evidence WHERE keep_until_ms < ?1", [now.timestamp_millis()])?;
+            Ok(transaction.commit()?)
+        })
+        .await
+    }
+
+    /// The signs that still matter, the oldest first; the others are forgotten.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn signs(&self, now: DateTime<Utc>) -> Result<Vec<Sign>, StoreError> {
+        self.with(move |connection| {
+            let sql = "SELECT room, event, at_ms, received_ms, source, uid, original_ms, keep_until_ms
+                       FROM evidence WHERE keep_until_ms >= ?1 ORDER BY at_ms";
+            let mut statement = connection.prepare_cached(sql)?;
+            let mut rows = statement.query([now.timestamp_millis()])?;
+            let mut signs = Vec::new();
+            while let Some(row) = rows.next()? {
+                signs.push(sign(row)?);
+            }
+            Ok(signs)
+        })
+        .await
+    }
+
+    /// Records that the service was up from its start until now, and which sources were in contact.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn record_alive(&self, up: Interval, sources: Vec<SourceContact>) -> Result<(), StoreError> {
+        self.with(move |connection| {
+            let transaction = connection.transaction()?;
+            let (started, alive) = (up.from.timestamp_millis(), up.to.timestamp_millis());
+            let sql = "INSERT INTO uptimes VALUES (?1, ?2)
+                       ON CONFLICT (started_ms) DO UPDATE SET alive_ms = max(alive_ms, ?2)";
+            transaction.execute(sql, [started, alive])?;
+            sources.iter().try_for_each(|source| insert_source(&transaction, source))?;
+            let oldest = |kept: TimeDelta| [(up.to - kept).timestamp_millis()];
+            transaction.execute("DELETE FROM uptimes WHERE alive_ms < ?1", oldest(UPTIMES_KEPT))?;
+            transaction.execute("DELETE FROM sources WHERE last_ms < ?1", oldest(SOURCES_KEPT))?;
+            Ok(transaction.commit()?)
+        })
+        .await
+    }
+
+    /// When the service was up.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn uptimes(&self) -> Result<Vec<Interval>, StoreError> {
+        self.with(|connection| {
+            let mut statement = connection.prepare_cached("SELECT started_ms, alive_ms FROM uptimes")?;
+            let mut rows = statement.query([])?;
+            let mut uptimes = Vec::new();
+            while let Some(row) = rows.next()? {
+                uptimes.extend(Interval::new(time(row.get(0)?)?, time(row.get(1)?)?));
+            }
+            Ok(uptimes)
+        })
+        .await
+    }
+
+    /// The sources, with their last contact.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn sources(&self) -> Result<Vec<SourceContact>, StoreError> {
+        self.with(|connection| {
+            let sql = "SELECT link, place, source, since_ms, last_ms FROM sources";
+            let mut statement = connection.prepare_cached(sql)?;
+            let mut rows = statement.query([])?;
+            let mut sources = Vec::new();
+            while let Some(row) = rows.next()? {
+                let contact = Contact { since: time(row.get(3)?)?, last: time(row.get(4)?)? };
+                let link = link(&row.get::<_, String>(0)?, row.get(1)?)?;
+                sources.push(SourceContact { link, source: row.get(2)?, contact });
+            }
+            Ok(sources)
+        })
+        .await
+    }
+
+    /// Records in which rooms the rule on check-ins is on, and returns since when it is on in each.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn rule_since(
+        &self,
+        on: Vec<RoomAddress>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<(RoomAddress, DateTime<Utc>)>, StoreError> {
+        self.with(move |connection| {
+            let transaction = connection.transaction()?;
+            let mut known = Vec::new();
+            for room in on {
+                let (name, now) = (room.as_str(), now.timestamp_millis());
+                transaction.execute("INSERT OR IGNORE INTO rule_since VALUES (?1, ?2)", (name, now))?;
+                let sql = "SELECT since_ms FROM rule_since WHERE room = ?1";
+                let since: Option<i64> = transaction.query_row(sql, [name], |row| row.get(0)).optional()?;
+                known.extend(since.and_then(DateTime::from_timestamp_millis).map(|since| (room, since)));
+            }
+            forget_other_rooms(&transaction, &known)?;
+            transaction.commit()?;
+            Ok(known)
+        })
+        .await
+    }
+
+    /// Records what was decided about meetings; a later decision about the same meeting replaces it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn add_decisions(
+        &self,
+        decisions: Vec<Decision>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.with(move |connection| {
+            let transaction = connection.transaction()?;
+            decisions.iter().try_for_each(|decision| insert_decision(&transaction, decision))?;
+            let oldest = (now - DECISIONS_KEPT).timestamp_millis();
+            transaction.execute("DELETE FROM decisions WHERE decided_ms < ?1", [oldest])?;
+            Ok(transaction.commit()?)
+        })
+        .await
+    }
+
+    /// What was decided since then, the oldest first.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn decisions(&self, since: DateTime<Utc>) -> Result<Vec<Decision>, StoreError> {
+        self.with(move |connection| {
+            let sql = "SELECT room, uid, start_ms, end_ms, decided_ms, decision, why FROM decisions
+                       WHERE decided_ms >= ?1 ORDER BY decided_ms, room";
+            let mut statement = connection.prepare_cached(sql)?;
+            let mut rows = statement.query([since.timestamp_millis()])?;
+            let mut decisions = Vec::new();
+            while let Some(row) = rows.next()? {
+                decisions.push(decision(row)?);
+            }
+            Ok(decisions)
+        })
+        .await
+    }
+}
+
+fn insert_sign(connection: &Connection, sign: &Sign) -> Result<(), StoreError> {
+    let sql =
+        "INSERT INTO evidence (room, event, at_ms, received_ms, source, uid, original_ms, keep_until_ms)
+               VALUES (:room, :event, :at, :received, :source, :uid, :original, :keep_until)";
+    connection.prepare_cached(sql)?.execute(named_params! {
+        ":room": sign.room.as_str(),
+        ":event": sign.event,
+        ":at": sign.at.timestamp_millis(),
+        ":received": sign.received_at.timestamp_millis(),
+        ":source": sign.source,
+        ":uid": sign.identity.as_ref().map(|(uid, _)| uid.as_str()),
+        ":original": sign.identity.as_ref().map(|(_, start)| start.timestamp_millis()),
+        ":keep_until": sign.keep_until.timestamp_millis(),
+    })?;
+    Ok(())
+}
+
+fn sign(row: &Row<'_>) -> Result<Sign, StoreError> {
+    let (room, uid, original): (String, Option<String>, Option<i64>) =
+        (row.get(0)?, row.get(5)?, row.get(6)?);
+    let original = original.map(time).transpose()?;
+    let identity = uid.map(Uid::new).zip(original);
+    Ok(Sign {
+        room: room_of(&room)?,
+        event: row.get(1)?,
+        at: time(row.get(2)?)?,
+        received_at: time(row.get(3)?)?,
+        source: row.get(4)?,
+        is_matched: identity.is_some(),
+        identity,
+        keep_until: time(row.get(7)?)?,
+    })
+}
+
+fn insert_source(connection: &Connection, source: &SourceContact) -> Result<(), StoreError> {
+    let (link, place) = match &source.link {
+        Link::Display(room) => ("display", room.as_str()),
+        Link::Feed(room) => ("feed", room.as_str()),
+        Link::Group(None) => ("rest", ""),
+        Link::Group(Some(group)) => ("group", group.as_str()),
+    };
+    let Contact { since, last } = source.contact;
+    let sql = "INSERT INTO sources VALUES (?1, ?2, ?3, ?4, ?5)
+               ON CONFLICT (link, place, source) DO UPDATE SET since_ms = ?4, last_ms = ?5";
+    let (since, last) = (since.timestamp_millis(), last.timestamp_millis());
+    connection.prepare_cached(sql)?.execute((link, place, &source.source, since, last))?;
+    Ok(())
+}
+
+fn link(kind: &str, place: String) -> Result<Link, StoreError> {
+    Ok(match kind {
+        "display" => Link::Display(room_of(&place)?),
+        "feed" => Link::Feed(room_of(&place)?),
+        "rest" => Link::Group(None),
+        _ => Link::Group(Some(place)),
+    })
+}
+
+fn forget_other_rooms(
+    connection: &Connection,
+    known: &[(RoomAddress, DateTime<Utc>)],
+) -> Result<(), StoreError> {
+    let stored: Vec<String> = {
+        let mut statement = connection.prepare_cached("SELECT room FROM rule_since")?;
+        let rooms = statement.query_map([], |row| row.get(0))?;
+        rooms.collect::<Result<_, _>>()?
+    };
+    let on: HashSet<&str> = known.iter().map(|(room, _)| room.as_str()).collect();
+    for room in stored.iter().filter(|room| !on.contains(room.as_str())) {
+        connection.execute("DELETE FROM rule_since WHERE room = ?1", [room])?;
+    }
+    Ok(())
+}
+
+fn insert_decision(connection: &Connection, decision: &Decision) -> Result<(), StoreError> {
+    let sql =
+        "INSERT OR REPLACE INTO decisions VALUES (:room, :uid, :start, :end, :decided, :decision, :why)";
+    connection.prepare_cached(sql)?.execute(named_params! {
+        ":room": decision.room.as_str(),
+        ":uid": decision.uid,
+        ":start": decision.start.timestamp_millis(),
+        ":end": decision.end.timestamp_millis(),
+        ":decided": decision.decided_at.timestamp_millis(),
+        ":decision": decision.outcome.as_str(),
+        ":why": decision.why,
+    })?;
+    Ok(())
+}
+
+fn decision(row: &Row<'_>) -> Result<Decision, StoreError> {
+    let (room, outcome): (String, String) = (row.get(0)?, row.get(5)?);
+    let damaged = || StoreError::Damaged(format!("decision `{outcome}`"));
+    Ok(Decision {
+        room: room_of(&room)?,
+        uid: row.get(1)?,
+        start: time(row.get(2)?)?,
+        end: time(row.get(3)?)?,
+        decided_at: time(row.get(4)?)?,
+        outcome: outcome.parse().map_err(|()| damaged())?,
+        why: row.get(6)?,
+    })
+}
+
+fn room_of(text: &str) -> Result<RoomAddress, StoreError> {
+    text.parse().map_err(|_| StoreError::Damaged(format!("`{text}` in place of a room")))
+}
+
+fn time(ms: i64) -> Result<DateTime<Utc>, StoreError> {
+    DateTime::from_timestamp_millis(ms).ok_or_else(|| StoreError::Damaged(format!("{ms} in place of a time")))
+}

@@ -1,0 +1,26 @@
+import os, sys; sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from more import *
+k = Clock(); k.set(hm(10, 15))
+kept = Item("Ada", start=hm(10), end=hm(11), response="Decline", free_busy="Busy", created=hm(9, day=-7))
+w = World([kept])
+c = fresh(w, config='[live]\nby = "asked"\n[api]\nstate_age_s = 0\n[cleanup.no_check_in]\ngrace_minutes = 5\n'); c.env.update(k.env())
+signs = os.path.join(c.tmp, "signs.csv")
+open(signs, "w").write("room,event,at,source\n" + f"other@example.com,,{z(hm(10))},motion\n")
+got = c.run("cleanup", "--plan", "--all", "--evidence", signs)
+c.expect("0 to act on" in got.out and " keep " in got.out, "cleanup keeps it")
+s = Service(c)
+try:
+    room = s.ask("GET", f"/v1/rooms/{ROOM}")[1]
+    c.expect(room["busy"] is False and "book" in room["may"] and "check-in" not in room["may"], "the room is shown as free")
+    st, _ = s.ask("POST", f"/v1/rooms/{ROOM}/book", {"minutes": 15, "dry_run": True})
+    c.expect(st == 200, "the room can be booked")
+    st, said = s.ask("POST", f"/v1/rooms/{ROOM}/delete", {"event": kept.id})
+    c.expect(st == 200 and said["state"] == "already-done", "declining it again is already done")
+    st, said = s.ask("POST", f"/v1/rooms/{ROOM}/end", {"event": kept.id})
+    c.expect(st == 200 and said["state"] == "already-done", "ending it is already done")
+    c.expect(not [a for a in w.log if a.op in ("CreateItem", "UpdateItem")], "no message is sent and nothing is written")
+    st, said = s.ask("POST", f"/v1/rooms/{ROOM}/delete", {"event": kept.id, "silent": True})
+    c.expect(st == 200 and kept not in w.items, "it can be removed silently")
+finally:
+    s.close()
+c.end()

@@ -1,0 +1,312 @@
+//! The engine over what Exchange answers where a kinder simulator would answer something easier (`exact` has the answers).
+
+use std::sync::Arc;
+
+use adjourn::action::{Action, Ask, Change, DeleteHow, Done, Fault, Notify, Outcome, Refusal, Target, Told};
+use adjourn::calendar::Window;
+use adjourn::clock::ManualClock;
+use adjourn::engine::{Directory, Mode};
+use adjourn::sim::{
+    Answer, Busy, CancelledMark, DateIds, DelegateRights, MeetingSpec, Options, Person, PlainSpec, Range,
+    RoomSpec, Series, Simulator, Trouble, World, Wrong,
+};
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::delegate::granted;
+use crate::office::{Office, ROOM, action, ada, meeting, now, room, settings, world};
+
+const END: Ask = Ask::End(Notify::Attendees);
+const TELL: Ask = Ask::Delete(DeleteHow::Tell);
+const SILENT: Ask = Ask::Delete(DeleteHow::Silent);
+
+fn done(outcome: Outcome) -> Done {
+    match outcome {
+        Outcome::Done(done) => done,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn refusal(outcome: Outcome) -> Refusal {
+    match outcome {
+        Outcome::Refused { refusal } => refusal,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn weekly(spec: MeetingSpec) -> MeetingSpec {
+    MeetingSpec { series: Some(Series::weekly_on(spec.start, Range::Count(3))), ..spec }
+}
+
+/// An office in which it is this moment and stays so.
+async fn office_at(now: DateTime<Utc>, world: World) -> Office {
+    let sim = Simulator::start(world, Options { now: Some(now), ..Options::default() }).await.unwrap();
+    let settings = settings(&sim, None);
+    Office::by_clock(Arc::new(ManualClock::at(now)), sim, vec![room()], &settings)
+}
+
+#[tokio::test]
+async fn what_ended_this_moment_is_in_the_view_and_in_nobodys_way() {
+    let now = now();
+    let at = |from: i64, to: i64| {
+        PlainSpec::new(ROOM, now + TimeDelta::minutes(from), now + TimeDelta::minutes(to))
+    };
+    let mut full = world();
+    let (_, uid, _) = (full.add_plain(at(-30, 0)), full.add_plain(at(0, 30)), full.add_plain(at(45, 60)));
+    let office = office_at(now, full).await;
+    let Change::Extended { to, .. } = done(office.ask(Ask::Extend { minutes: 15 }).await).change else {
+        panic!()
+    };
+    assert_eq!(to, now + TimeDelta::minutes(45), "up to the next one");
+    assert!(matches!(done(office.ask(END).await).change, Change::Ended { .. }));
+    assert!(office.event(&uid).unwrap().end < to);
+    let mut free = world();
+    free.add_plain(at(-30, 0));
+    free.add_plain(at(15, 60));
+    let office = office_at(now, free).await;
+    assert!(matches!(refusal(office.ask(END).await), Refusal::NothingOn));
+    assert_eq!(done(office.ask(Ask::Book { minutes: 15 }).await).change, Change::Booked);
+}
+
+#[tokio::test]
+async fn a_declined_meeting_that_stays_is_declined_once_and_the_room_is_free() {
+    for spec in [meeting(), weekly(meeting())] {
+        let mut world = World::new();
+        world.set_now(now());
+        world.add_user(&ada());
+        world.add_room(RoomSpec { preserve_declined: true, ..RoomSpec::new("Aurora", ROOM) });
+        let uid = world.add_meeting(spec.clone());
+        let office = Office::open(world).await;
+        assert_eq!(done(office.ask(TELL).await).change, Change::Declined);
+        let kept = office.sim.world(|world| world.events(ROOM, now(), now() + TimeDelta::minutes(5)));
+        assert_eq!((kept[0].uid.as_str(), kept[0].my_answer), (uid.as_str(), Answer::Decline));
+        for again in [TELL, SILENT, END] {
+            assert!(matches!(refusal(office.ask(again).await), Refusal::NothingOn));
+        }
+        assert_eq!(done(office.ask(Ask::Book { minutes: 5 }).await).change, Change::Booked);
+        assert_eq!((office.mails().len(), office.asked("CreateItem")), (1, 2));
+    }
+}
+
+/// A server that had carried the write out before it said that it had not: one effect, one mail, and the truth is told.
+async fn errors_after(wrong: Wrong) {
+    let own = MeetingSpec { organizer: Person::new("Aurora", ROOM), rooms: Vec::new(), ..meeting() };
+    let rows = [
+        (END, "UpdateItem", meeting(), 0, Told::Nobody),
+        (END, "UpdateItem", weekly(meeting()), 0, Told::Nobody),
+        (END, "UpdateItem", own.clone(), 1, Told::Attendees),
+        (TELL, "CreateItem", meeting(), 1, Told::Organizer),
+        (TELL, "CreateItem", weekly(meeting()), 1, Told::Organizer),
+        (TELL, "CreateItem", own, 1, Told::Attendees),
+    ];
+    for (ask, operation, spec, mails, told) in rows {
+        let mut world = world();
+        let uid = world.add_meeting(spec.clone());
+        let office = Office::open(world).await;
+        office.sim.trouble(Trouble::new(wrong.clone()).on(operation));
+        let done = done(office.ask(ask).await);
+        assert_eq!((done.told, office.mails().len()), (told, mails), "{ask:?} {spec:?}");
+        let on = office.sim.world(|world| world.events(ROOM, now(), now() + TimeDelta::minutes(5)));
+        assert!(on.iter().all(|event| event.uid != uid || event.end <= now()), "{ask:?} {on:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_is_carried_out_and_refused_as_an_item_is_known_to_be_done() {
+    errors_after(Wrong::ItemErrorAfter("ErrorInternalServerError")).await;
+}
+
+#[tokio::test]
+async fn a_write_that_is_carried_out_and_answered_with_a_fault_is_known_to_be_done() {
+    errors_after(Wrong::FaultAfter("ErrorInternalServerTransientError")).await;
+}
+
+#[tokio::test]
+async fn a_write_that_is_carried_out_and_answered_with_a_page_is_known_to_be_done() {
+    for status in [500, 503] {
+        errors_after(Wrong::PageAfter(status)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_is_carried_out_and_answered_as_busy_is_known_to_be_done() {
+    errors_after(Wrong::ItemErrorAfter("ErrorServerBusy")).await;
+}
+
+/// A decline whose mail may not have left is nobody's to call told.
+#[tokio::test]
+async fn a_decline_that_is_stored_and_not_sent_needs_somebody_to_look() {
+    let mut world = world();
+    world.add_meeting(meeting());
+    let office = Office::open(world).await;
+    office.sim.trouble(Trouble::new(Wrong::MailRefused("ErrorSubmissionQuotaExceeded")).on("CreateItem"));
+    let outcome = office.ask(TELL).await;
+    assert!(matches!(outcome, Outcome::NeedsAttention { .. }), "{outcome:?}");
+    assert!(office.mails().is_empty() && office.asked("CreateItem") == 1);
+}
+
+#[tokio::test]
+async fn a_date_that_is_changed_is_found_under_its_other_id() {
+    for ids in [DateIds::Replaced, DateIds::Added, DateIds::Kept] {
+        for wrong in [None, Some(Wrong::ResetAfter), Some(Wrong::PageAfter(503))] {
+            let mut world = world();
+            world.date_ids(ids);
+            let uid = world.add_meeting(weekly(meeting()));
+            let first = meeting().start;
+            let office = Office::open(world).await;
+            if let Some(wrong) = wrong {
+                office.sim.trouble(Trouble::new(wrong).on("UpdateItem"));
+            }
+            let extended = done(office.ask(Ask::Extend { minutes: 15 }).await);
+            let Change::Extended { to, .. } = extended.change else { panic!("{extended:?}") };
+            let end = action(END);
+            let of = end.id;
+            done(office.engine.perform(end, Mode::Perform).await.unwrap().outcome);
+            done(office.ask(Ask::Undo { of }).await);
+            let all = office.sim.world(|world| world.events(ROOM, first - TimeDelta::hours(1), to));
+            assert_eq!(
+                all.iter().map(|event| (&event.uid, event.end)).collect::<Vec<_>>(),
+                [(&uid, to)],
+                "{ids:?}"
+            );
+            assert_eq!(done(office.ask(TELL).await).change, Change::Declined);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_id_from_before_a_date_was_changed_leads_to_it_where_the_server_still_knows_it() {
+    let mut world = world();
+    world.date_ids(DateIds::Added);
+    world.add_meeting(weekly(meeting()));
+    let office = Office::open(world).await;
+    let seen = office.engine.calendar().events(&room(), Window::instant(now())).await.unwrap();
+    done(office.ask(Ask::Extend { minutes: 15 }).await);
+    let end = Action { target: Target::Event { id: seen[0].id.clone(), seen: None }, ..action(END) };
+    done(office.engine.perform(end, Mode::Perform).await.unwrap().outcome);
+}
+
+#[tokio::test]
+async fn what_either_property_calls_cancelled_is_neither_ended_nor_declined() {
+    use CancelledMark::{AppointmentState, Both, IsCancelled};
+    for cancelled_mark in [Both, IsCancelled, AppointmentState] {
+        let mut world = world();
+        let busy = Some(Busy::Busy);
+        world.add_meeting(MeetingSpec { cancelled: true, cancelled_mark, busy, ..meeting() });
+        let office = Office::open(world).await;
+        for ask in [END, TELL] {
+            let outcome = office.ask(ask).await;
+            assert!(matches!(outcome, Outcome::Refused { .. }), "{cancelled_mark:?} {ask:?}: {outcome:?}");
+        }
+        assert_eq!((office.asked("UpdateItem"), office.asked("CreateItem")), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_meeting_of_nobody_is_not_declined_and_is_removed_in_silence() {
+    let mut world = world();
+    let uid = world.add_meeting(MeetingSpec { organizer: Person::default(), ..meeting() });
+    let office = Office::open(world).await;
+    match refusal(office.ask(TELL).await) {
+        Refusal::Exchange { code, .. } => assert_eq!(code, "ErrorCorruptData"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!((office.asked("CreateItem"), office.event(&uid).is_some()), (1, true));
+    assert_eq!(done(office.ask(SILENT).await).change, Change::Removed);
+}
+
+#[tokio::test]
+async fn a_room_that_was_renamed_goes_on_under_its_former_address() {
+    let mut world = world();
+    world.add_meeting(meeting());
+    world.rename_mailbox(ROOM, "Boreas", "boreas@example.com");
+    let office = Office::open(world).await;
+    done(office.ask(Ask::Extend { minutes: 5 }).await);
+    office.sim.trouble(Trouble::new(Wrong::ResetAfter).on("CreateItem"));
+    let declined = done(office.ask(TELL).await);
+    assert_eq!((declined.told, office.mails().len(), office.asked("CreateItem")), (Told::Organizer, 1, 1));
+}
+
+#[tokio::test]
+async fn a_delegate_who_may_only_read_changes_nothing_and_the_administrator_is_named() {
+    for ask in [END, TELL, SILENT] {
+        let mut world = world();
+        world.allow_impersonation_of([]).grant(ROOM, DelegateRights::Reviewer);
+        let uid = world.add_meeting(meeting());
+        let office = granted(world).await;
+        match refusal(office.ask(ask).await) {
+            Refusal::Exchange { fault, code, .. } => {
+                assert_eq!((fault, code.as_str()), (Fault::Administrator, "ErrorAccessDenied"));
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(office.event(&uid).unwrap().end > now() && office.mails().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_delegate_with_an_editors_rights_does_what_full_access_does() {
+    for (ask, change) in [(TELL, Change::Declined), (SILENT, Change::Removed)] {
+        let mut world = world();
+        world.allow_impersonation_of([]).grant(ROOM, DelegateRights::Editor);
+        world.add_meeting(meeting());
+        assert_eq!(done(granted(world).await.ask(ask).await).change, change);
+    }
+}
+
+#[tokio::test]
+async fn only_two_lookups_prove_that_somebody_is_gone() {
+    let mut world = world();
+    let names = ["dora", "emil", "finn"].map(|name| format!("{name}@example.com"));
+    for address in &names {
+        world.add_user(&Person::new("Somebody", address));
+    }
+    world.hide_from_address_lists(&names[0]);
+    world.hide_from_address_lists(&names[2]).fail_availability_of(&names[2], "ErrorFreeBusyGenerationFailed");
+    let shown = [ROOM, "ada@example.com"];
+    world.set_address_book_policy(ROOM, &shown);
+    world.rename_mailbox("ada@example.com", "Ada Ohm", "ada.ohm@example.com");
+    let office = Office::open(world).await;
+    for (address, expected) in [
+        ("ada.ohm@example.com", Directory::Known),
+        (names[0].as_str(), Directory::Unknown),
+        (names[1].as_str(), Directory::Unknown),
+        (names[2].as_str(), Directory::Unknown),
+        ("gone@example.com", Directory::Nobody),
+    ] {
+        let found = office.engine.calendar().find_person(&room(), address).await.unwrap();
+        assert_eq!(found, expected, "{address}");
+    }
+    let former = office.engine.calendar().find_person(&room(), "ada@example.com").await.unwrap();
+    assert_ne!(former, Directory::Nobody, "who was renamed is not gone");
+}
+
+#[tokio::test]
+async fn organizers_are_resolved_from_their_x500_names() {
+    let mut world = world();
+    world.add_meeting(meeting());
+    let office = Office::open(world).await;
+    let calendar = office.engine.calendar();
+    let events = calendar.events(&room(), Window::instant(now())).await.unwrap();
+    let organizer = events[0].organizer.as_ref().unwrap();
+    assert!(organizer.address.is_none() && organizer.legacy_dn.is_some(), "{organizer:?}");
+    let resolved = calendar.resolve_organizer(&room(), &events[0]).await.unwrap();
+    assert_eq!(resolved.as_deref(), Some("ada@example.com"));
+}
+
+#[tokio::test]
+async fn a_decline_that_stays_and_whose_answer_is_lost_is_mailed_once() {
+    for wrong in [Wrong::ResetAfter, Wrong::PageAfter(503), Wrong::ItemErrorAfter("ErrorServerBusy")] {
+        for spec in [meeting(), weekly(meeting())] {
+            let mut world = World::new();
+            world.set_now(now());
+            world.add_user(&ada());
+            world.add_room(RoomSpec { preserve_declined: true, ..RoomSpec::new("Aurora", ROOM) });
+            world.add_meeting(spec);
+            let office = Office::open(world).await;
+            office.sim.trouble(Trouble::new(wrong.clone()).on("CreateItem"));
+            let outcome = office.ask(TELL).await;
+            assert!(matches!(outcome, Outcome::Done(_) | Outcome::AlreadyDone { .. }), "{outcome:?}");
+            assert_eq!(office.mails().len(), 1);
+        }
+    }
+}

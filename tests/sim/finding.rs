@@ -1,0 +1,101 @@
+//! Looking for rooms' servers: a domain that leads nowhere keeps the rooms of no other waiting, and is not asked again for
+//! nothing.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use adjourn::calendar::RoomAddress;
+use adjourn::exchange::autodiscover::Policy;
+use adjourn::exchange::{At, Exchange};
+use adjourn::live::Feed as _;
+use adjourn::sim::{Options, RoomSpec, Simulator, Whereabouts, World};
+use tokio::time::{Instant, timeout};
+
+use crate::office::{now, settings};
+
+const GOOD: [&str; 2] = ["room1@good.example", "room2@good.example"];
+const BAD: [&str; 3] = ["room1@bad.example", "room2@bad.example", "room3@bad.example"];
+/// How long one question may take.
+const WITHIN: Duration = Duration::from_secs(4);
+
+fn address(room: &str) -> RoomAddress {
+    room.parse().unwrap()
+}
+
+/// A server whose Autodiscover sends those who ask for the bad rooms to a host that takes connections and says nothing.
+async fn house() -> (Simulator, Exchange) {
+    let mut world = World::new();
+    world.set_now(now());
+    for room in GOOD {
+        world.add_room(RoomSpec::new("Room", room));
+    }
+    let sim = Simulator::start(world, Options { tls: true, ..Options::default() }).await.unwrap();
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let there = format!("https://{}/autodiscover/autodiscover.json", silent.local_addr().unwrap());
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok(connection) = silent.accept().await {
+            held.push(connection);
+        }
+    });
+    for room in BAD {
+        sim.autodiscover(|it| it.say(room, Whereabouts::Ask(there.clone())));
+    }
+    let mut ca = tempfile::NamedTempFile::new().unwrap();
+    ca.write_all(sim.ca_pem().unwrap().as_bytes()).unwrap();
+    let mut settings = settings(&sim, Some(ca.path()));
+    settings.connect_timeout = WITHIN / 2;
+    let host = sim.url().replace("https://", "").replace("/EWS/Exchange.asmx", "");
+    let host = host.parse::<adjourn::exchange::autodiscover::HostPattern>().unwrap();
+    let first = Some(host.to_string().parse().unwrap());
+    settings.at = At::Discovered(Policy { first, ..Policy::new([host]) });
+    let exchange = Exchange::new(&settings).unwrap();
+    (sim, exchange)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_domain_that_leads_nowhere_keeps_no_other_waiting() {
+    let (_sim, exchange) = house().await;
+    let exchange = std::sync::Arc::new(exchange);
+    let bad = BAD.map(|room| {
+        let exchange = exchange.clone();
+        tokio::spawn(async move { exchange.find(&address(room)).await.is_ok() })
+    });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    for room in GOOD {
+        let found = timeout(WITHIN / 4, exchange.find(&address(room))).await;
+        assert!(matches!(found, Ok(Ok(Some(_)))), "{found:?}");
+    }
+    assert!(bad.iter().all(|search| !search.is_finished()), "they still wait");
+    for search in bad {
+        assert!(!search.await.unwrap());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_search_came_to_is_kept_when_its_caller_has_gone() {
+    let (sim, exchange) = house().await;
+    let room = address(BAD[0]);
+    for _ in 0..5 {
+        assert!(timeout(Duration::from_millis(50), exchange.find(&room)).await.is_err(), "it hangs");
+    }
+    let begun = Instant::now();
+    assert!(exchange.find(&room).await.is_err());
+    assert!(begun.elapsed() < 2 * WITHIN, "{:?}", begun.elapsed());
+    let asked = sim.autodiscover(|it| it.asked().len());
+    let begun = Instant::now();
+    assert!(exchange.find(&room).await.is_err());
+    assert!(begun.elapsed() < WITHIN / 4, "{:?}", begun.elapsed());
+    assert_eq!(sim.autodiscover(|it| it.asked().len()), asked, "nothing was asked again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rooms_that_are_found_are_grouped_while_others_are_still_looked_for() {
+    let (_sim, exchange) = house().await;
+    let rooms: Vec<_> = BAD.iter().chain(&GOOD).map(|room| address(room)).collect();
+    let begun = Instant::now();
+    let groups = exchange.groups(&rooms).await;
+    assert!(begun.elapsed() < Duration::from_secs(25), "{:?}", begun.elapsed());
+    let grouped: Vec<_> = groups.into_iter().flat_map(|group| group.rooms).collect();
+    assert_eq!(grouped, GOOD.map(address));
+}

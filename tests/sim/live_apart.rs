@@ -1,0 +1,207 @@
+//! Rooms that are followed keep apart: what happens to one (it hangs, moves, is refused, or the server asks to be left alone)
+//! changes nothing for the others.
+
+use std::time::Duration;
+
+use adjourn::action::Outcome;
+use adjourn::live::How;
+use adjourn::sim::{Notifications, Options, Simulator, Trouble, Wrong};
+use chrono::TimeDelta;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::live::{House, following, quick, room, talkative, world};
+use crate::office::settings;
+
+/// When requests of this operation came in.
+fn times(sim: &Simulator, operation: &str) -> Vec<chrono::DateTime<chrono::Utc>> {
+    sim.requests().iter().filter(|asked| asked.operation == operation).map(|asked| asked.at).collect()
+}
+
+/// From now on, nothing that is asked in this room's name is answered.
+fn hang(sim: &Simulator, number: u64) {
+    let hanging = Trouble::new(Wrong::Slow(Duration::from_secs(600)));
+    sim.trouble(hanging.for_mailbox(room(number).as_str()).times(usize::MAX));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_refused_is_not_asked_for_before_the_server_said() {
+    for refusal in [Wrong::BusyFault(2_000), Wrong::BusyMessage(2_000), Wrong::BusyPage(Some(2))] {
+        let sim = talkative(world(2)).await;
+        sim.trouble(Trouble::new(refusal).on("GetStreamingEvents"));
+        let house = House::around(sim, 2).await;
+        house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+        let asked = times(&house.sim, "GetStreamingEvents");
+        assert_eq!(asked.len(), 2);
+        assert!(asked[1] - asked[0] >= TimeDelta::seconds(2), "after {}", asked[1] - asked[0]);
+        house.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_may_not_be_subscribed_to_or_asked_about_yet_is_left_alone_as_long_as_the_server_said() {
+    for (operation, streams) in [("Subscribe", None), ("SyncFolderItems", Some(0))] {
+        for refusal in [Wrong::BusyFault(2_000), Wrong::BusyMessage(2_000), Wrong::BusyPage(Some(2))] {
+            let sim = Simulator::start(
+                world(1),
+                Options { notifications: Notifications { streams, ..quick() }, ..Options::default() },
+            );
+            let sim = sim.await.unwrap();
+            sim.trouble(Trouble::new(refusal).on(operation));
+            let house = House::around(sim, 1).await;
+            house.until("asked again", |house| house.asked(operation) >= 2).await;
+            let asked = times(&house.sim, operation);
+            assert!(
+                asked[1] - asked[0] >= TimeDelta::seconds(2),
+                "{operation} after {}",
+                asked[1] - asked[0]
+            );
+            house.close().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_is_opened_again_before_the_rooms_are_read_and_loses_nothing() {
+    let house = House::open(6, quick()).await;
+    house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+    let slow = Trouble::new(Wrong::Slow(Duration::from_secs(2))).on("FindItem");
+    house.sim.trouble(slow.times(6));
+    let before = house.sim.requests().len();
+    house.sim.close_streams();
+    house.book(5, 5);
+    let begun = Instant::now();
+    house
+        .until("the stream is there again", |house| {
+            house.sim.streams() == 1
+                && house.sim.requests()[before..].iter().any(|asked| asked.operation == "GetStreamingEvents")
+        })
+        .await;
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    house.book(4, 7);
+    let first = house.sim.requests()[before..]
+        .iter()
+        .map(|asked| asked.operation.clone())
+        .find(|operation| operation == "GetStreamingEvents" || operation == "FindItem");
+    assert_eq!(first.as_deref(), Some("GetStreamingEvents"));
+    house.until("what changed before, and while they were read, is known", House::is_all_true).await;
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mailbox_that_hangs_from_the_start_keeps_no_other_from_being_streamed() {
+    // The one that is asked first: by its name the server would be signed in to, and its group anchored.
+    let sim = talkative(world(3)).await;
+    hang(&sim, 0);
+    let house = {
+        let settings = settings(&sim, None);
+        House::begin(sim, 3, settings, following())
+    };
+    house
+        .until("the others are streamed", |house| [1, 2].iter().all(|n| house.how(*n) == How::Streaming))
+        .await;
+    house.book(1, 3);
+    house.until("a change is told", |house| house.is_true(1) && house.is_true(2)).await;
+    assert!(matches!(timeout(Duration::from_secs(5), house.end(2)).await, Ok(Outcome::Done(_))));
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_hangs_takes_neither_places_nor_streams_of_the_other_rooms() {
+    let sim = talkative(world(16)).await;
+    let mut settings = settings(&sim, None);
+    settings.per_server = 4;
+    let house = House::follow(sim, 16, settings, following()).await;
+    house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+    (4..16).for_each(|number| hang(&house.sim, number));
+    (4..16).for_each(|number| drop(house.book(number, 3)));
+    sleep(Duration::from_millis(500)).await;
+    for number in 0..4 {
+        house.book(number, 5);
+    }
+    let begun = Instant::now();
+    house.until("changes elsewhere are known", |house| (0..4).all(|number| house.is_true(number))).await;
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    let end = timeout(Duration::from_secs(8), house.end(1)).await;
+    assert!(matches!(end, Ok(Outcome::Done(_))), "{end:?}");
+    house.sim.cut_streams();
+    house
+        .until("and listened to again", |house| (0..4).all(|number| house.how(number) == How::Streaming))
+        .await;
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rooms_that_move_to_another_back_end_are_streamed_from_there() {
+    for says in [true, false] {
+        let notifications = Notifications { back_ends: 2, ..quick() };
+        let sim = Simulator::start(world(4), Options { notifications, ..Options::default() }).await.unwrap();
+        (0..4).for_each(|number| sim.move_mailbox(room(number).as_str(), 0));
+        sim.autodiscover(|answers| {
+            (0..4).filter(|_| says).for_each(|number| answers.group(room(number).as_str(), "site-a"));
+        });
+        let house = House::around(sim, 4).await;
+        house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+        assert_eq!(house.sim.streams(), 1);
+        for number in [1, 3] {
+            house.sim.move_mailbox(room(number).as_str(), 1);
+            if says {
+                house.sim.autodiscover(|answers| answers.group(room(number).as_str(), "site-b"));
+            }
+        }
+        house
+            .until("all are listened to, from two back ends", |house| {
+                house.all_by(How::Streaming) && house.sim.streams() == 2
+            })
+            .await;
+        (0..4).for_each(|number| drop(house.book(number, 5)));
+        house.until("changes are told", House::is_all_true).await;
+        house.close().await;
+    }
+}
+
+/// Carries connections to the simulator, until it swallows everything that the server says. Gives its address.
+async fn swallowing(target: String) -> (String, tokio::sync::watch::Sender<bool>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (swallow, swallows) = tokio::sync::watch::channel(false);
+    tokio::spawn(async move {
+        while let Ok((near, _)) = listener.accept().await {
+            let far = TcpStream::connect(&target).await.unwrap();
+            let ((mut up, mut down), (mut back, mut forth)) = (near.into_split(), far.into_split());
+            let mut swallows = swallows.clone();
+            let was = *swallows.borrow_and_update();
+            tokio::spawn(async move { copy(&mut up, &mut forth).await });
+            tokio::spawn(async move {
+                let mut piece = [0; 4096];
+                while let Ok(read @ 1..) = back.read(&mut piece).await {
+                    // Only connections from before are swallowed.
+                    if *swallows.borrow() == was && down.write_all(&piece[..read]).await.is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    (address, swallow)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_swallows_heartbeats_is_found_out_and_the_stream_opened_anew() {
+    let sim = talkative(world(2)).await;
+    let target = sim.url().split('/').nth(2).unwrap().to_owned();
+    let (proxy, swallow) = swallowing(target.clone()).await;
+    let mut settings = settings(&sim, None);
+    settings.at = adjourn::exchange::At::Url(sim.url().replace(&target, &proxy));
+    let house = House::follow(sim, 2, settings, following()).await;
+    house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+    let asked = house.asked("GetStreamingEvents");
+    swallow.send(true).unwrap();
+    house.book(1, 3);
+    house.until("it is found out", |house| house.asked("GetStreamingEvents") > asked).await;
+    house.until("and all is known", |house| house.all_by(How::Streaming) && house.is_all_true()).await;
+    house.book(0, 3);
+    house.until("and told", House::is_all_true).await;
+    house.close().await;
+}
