@@ -514,6 +514,9 @@ pub struct SimArgs {
     /// Port on 127.0.0.1; 0 takes a free one
     #[arg(long, default_value_t = 0, value_name = "PORT")]
     pub port: u16,
+    /// The account's user name; one that is the address of a mailbox acts there where a request names none
+    #[arg(long, default_value = "svc-adjourn@example.com", value_name = "NAME")]
+    pub user: String,
     /// Serve HTTPS with a certificate made for the occasion
     #[arg(long)]
     pub tls: bool,

@@ -6,7 +6,7 @@ use super::args::SimArgs;
 use super::exit::{Exit, Failure};
 use super::output::Output;
 use crate::clock::{Clock, SystemClock};
-use crate::sim::{Options, Simulator, World, demo_world, large_world};
+use crate::sim::{DateIds, Options, Simulator, World, demo_world, large_world};
 
 /// How to reach the simulator.
 #[derive(Serialize)]
@@ -20,7 +20,8 @@ struct Where<'a> {
 pub(super) async fn run(args: SimArgs, output: &Output) -> Result<Exit, Failure> {
     let world = world(&args);
     let rooms = rooms(&world);
-    let options = Options { tls: args.tls, port: args.port, ..Options::default() };
+    let options =
+        Options { tls: args.tls, port: args.port, username: args.user.clone(), ..Options::default() };
     let (username, password) = (options.username.clone(), options.password.clone());
     let simulator = Simulator::start(world, options).await.map_err(|error| {
         Failure::new(Exit::Usage, format!("cannot listen on port {}", args.port)).because(error)
@@ -45,10 +46,13 @@ pub(super) async fn run(args: SimArgs, output: &Output) -> Result<Exit, Failure>
 
 fn world(args: &SimArgs) -> World {
     let now = SystemClock.now();
-    match args.rooms {
+    let mut world = match args.rooms {
         Some(rooms) => large_world(now, rooms as usize, args.seed),
         None => demo_world(now),
-    }
+    };
+    // Some clients (exchangelib) give up when a date that they change has another id afterwards.
+    world.date_ids(DateIds::Kept);
+    world
 }
 
 /// The addresses of everything that can be booked.

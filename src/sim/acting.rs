@@ -1,5 +1,5 @@
 //! In whose mailbox a request is carried out: that of the `ExchangeImpersonation` header, if the management scope lets the
-//! account act there; else the one that the request itself names, if the account was given Full Access to it.
+//! account act there; else the one that the request itself names, if the account was given Full Access to it; else the account's own.
 
 use roxmltree::Node;
 
@@ -8,11 +8,16 @@ use super::soap_in::{ActFor, Call, Refusal, t, t_text};
 use super::soap_out::escape;
 use super::world::{Mailbox, Scope, World, key};
 
-/// The mailbox, or none for requests that need none. The outer error is the whole request's, the inner one its items'.
-pub(super) fn mailbox(world: &World, call: &Call<'_, '_>) -> Result<Result<Option<u32>, Refusal>, Refusal> {
+/// The mailbox, or none for requests that need none. The outer error is the whole request's, the inner one its items'. `own` is
+/// the account's own mailbox.
+pub(super) fn mailbox(
+    world: &World,
+    own: Option<u32>,
+    call: &Call<'_, '_>,
+) -> Result<Result<Option<u32>, Refusal>, Refusal> {
     match call.act_for.clone()? {
         Some(act_for) => impersonated(world, &act_for).map(|number| Ok(Some(number))),
-        None => Ok(opened(world, call.operation)),
+        None => Ok(opened(world, own, call.operation)),
     }
 }
 
@@ -34,9 +39,9 @@ fn impersonated(world: &World, act_for: &ActFor) -> Result<u32, Refusal> {
     }
 }
 
-fn opened(world: &World, operation: Node<'_, '_>) -> Result<Option<u32>, Refusal> {
-    let Some(mailbox) = named(world, operation)? else { return Ok(None) };
-    if world.rights_in(mailbox.number).is_some() {
+fn opened(world: &World, own: Option<u32>, operation: Node<'_, '_>) -> Result<Option<u32>, Refusal> {
+    let Some(mailbox) = named(world, operation)? else { return Ok(own) };
+    if own == Some(mailbox.number) || world.rights_in(mailbox.number).is_some() {
         return Ok(Some(mailbox.number));
     }
     Err(Refusal::new("ErrorAccessDenied", "Access is denied. Check credentials and try again."))

@@ -72,6 +72,12 @@ impl Log {
         self.last
     }
 
+    /// When a folder changed for the last time, as far as that is remembered.
+    pub(crate) fn last_in(&self, folder: Folder) -> Option<DateTime<Utc>> {
+        let mut newest = self.kept.iter().rev();
+        newest.find(|change| change.folders().any(|changed| changed == folder)).map(|change| change.at)
+    }
+
     /// What came after this change; `None` when some of that is forgotten, or the number is none of ours.
     pub(crate) fn since(&self, number: u64) -> Option<impl Iterator<Item = &Change>> {
         let news = usize::try_from(self.last.checked_sub(number)?).ok()?;

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
+use super::extended::Extended;
 use super::series::Series;
+use super::zones::{self, Zone};
 
 /// A name and an SMTP address.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -174,6 +176,12 @@ pub struct Details {
     pub cancelled: bool,
     /// What the cancelled bit of `AppointmentState` says, where it does not say what `cancelled` does.
     pub cancelled_state: Option<bool>,
+    /// Whether the body is HTML rather than plain text.
+    pub is_html: bool,
+    /// What clients set of the properties that mean nothing here, by the names of their elements, as text.
+    pub(crate) others: BTreeMap<&'static str, String>,
+    /// Extended properties; one value, or those of an array.
+    pub(crate) extended: BTreeMap<Extended, Vec<String>>,
 }
 
 impl Details {
@@ -198,6 +206,9 @@ impl Details {
             answered: None,
             cancelled: false,
             cancelled_state: None,
+            is_html: false,
+            others: BTreeMap::new(),
+            extended: BTreeMap::new(),
         }
     }
 
@@ -253,6 +264,36 @@ pub struct Event {
     pub(crate) touched: Touched,
 }
 
+impl Event {
+    /// By whose clock an event with these details starts.
+    pub(crate) fn start_zone(&self, details: &Details) -> &'static Zone {
+        let said = details.others.get("StartTimeZone").unwrap_or(&self.zone);
+        zones::find(said).unwrap_or(&zones::UTC)
+    }
+
+    /// By whose clock it ends.
+    pub(crate) fn end_zone(&self, details: &Details) -> &'static Zone {
+        let said = details.others.get("EndTimeZone").and_then(|id| zones::find(id));
+        said.unwrap_or_else(|| self.start_zone(details))
+    }
+}
+
+/// What a meeting message is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct About {
+    pub(crate) uid: String,
+    /// When the meeting, or the date of it that is meant, begins and ends.
+    pub(crate) start: DateTime<Utc>,
+    pub(crate) end: DateTime<Utc>,
+    pub(crate) location: String,
+    /// The date of a series that is meant.
+    pub(crate) occurrence: Option<DateTime<Utc>>,
+    /// What is answered.
+    pub(crate) answer: Answer,
+    /// Whether the message has done its work.
+    pub(crate) is_processed: bool,
+}
+
 /// One row of another folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Message {
@@ -261,8 +302,8 @@ pub(crate) struct Message {
     pub(crate) body: String,
     pub(crate) from: Person,
     pub(crate) to: Vec<Person>,
-    /// Of a meeting message: the meeting's UID, and when it (or the date that is meant) begins.
-    pub(crate) about: Option<(String, DateTime<Utc>)>,
+    /// The meeting, if it is a meeting message.
+    pub(crate) about: Option<Box<About>>,
 }
 
 /// What a row holds.

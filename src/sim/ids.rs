@@ -109,6 +109,27 @@ impl Named {
     }
 }
 
+/// Where the part of an id begins that MAPI has too.
+const ENTRY_AT: usize = 3 + 36;
+
+/// The entry id within the bytes of an id.
+pub(crate) fn entry_of(bytes: &[u8]) -> Option<&[u8]> {
+    bytes.get(ENTRY_AT..)
+}
+
+/// The bytes of the id with this entry id.
+pub(crate) fn of_entry(entry: &[u8]) -> Option<Vec<u8>> {
+    let mailbox = u32::from_be_bytes(entry.get(5..9)?.try_into().ok()?);
+    Some([&MARK, guid(mailbox).as_bytes(), entry].concat())
+}
+
+/// The bytes that hexadecimal digits spell.
+pub(crate) fn from_hex(digits: &str) -> Option<Vec<u8>> {
+    let pairs = digits.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok());
+    let even = digits.len().is_multiple_of(2);
+    even.then(|| pairs.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect())?
+}
+
 pub(crate) fn change_key(version: u64) -> String {
     let mut bytes = Vec::with_capacity(30);
     bytes.extend_from_slice(&KEY_MARK);

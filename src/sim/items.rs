@@ -7,7 +7,7 @@ use std::ops::Deref;
 use chrono::{DateTime, Utc};
 
 use super::changes::{Log, Place, What};
-use super::event::{Event, Item};
+use super::event::{Content, Event, Item, Message};
 use super::world::Folder;
 
 /// When a change happens, and who has to hear of it.
@@ -87,8 +87,32 @@ impl Items {
         stamp: Stamp<'_>,
         change: impl FnOnce(&mut Event, u64) -> R,
     ) -> Option<R> {
+        self.edit_row(number, version, stamp, |item| Some(change(item.event_mut()?, version)))
+    }
+
+    /// Changes a row's message, and gives the row another version.
+    pub(crate) fn edit_message<R>(
+        &mut self,
+        number: u64,
+        version: u64,
+        stamp: Stamp<'_>,
+        change: impl FnOnce(&mut Message) -> R,
+    ) -> Option<R> {
+        self.edit_row(number, version, stamp, |item| match &mut item.content {
+            Content::Message(message) => Some(change(message)),
+            Content::Event(_) => None,
+        })
+    }
+
+    fn edit_row<R>(
+        &mut self,
+        number: u64,
+        version: u64,
+        stamp: Stamp<'_>,
+        change: impl FnOnce(&mut Item) -> Option<R>,
+    ) -> Option<R> {
         let item = self.rows.get_mut(&number)?;
-        let changed = change(item.event_mut()?, version);
+        let changed = change(item)?;
         item.version = version;
         item.modified = stamp.now;
         let now = place(item);

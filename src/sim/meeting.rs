@@ -11,8 +11,9 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::event::{Answer, Busy, Content, Copy, Details, Event, Message, Person};
+use super::event::{About, Answer, Busy, Content, Copy, Details, Event, Message, Person};
 use super::ids::ItemRef;
+use super::inbox::answer_of;
 use super::outbox::{Mail, MailKind};
 use super::series::Series;
 use super::views;
@@ -42,6 +43,7 @@ impl World {
         );
         for person in &to {
             self.receive(&person.address, &event, at.occurrence);
+            self.hand_over(&person.address, &event.uid, about(&event, &details, at.occurrence, kind));
         }
     }
 
@@ -87,6 +89,8 @@ impl World {
         );
         for person in to {
             self.receive_cancellation(&person.address, &event.uid, occurrence);
+            let about = about(event, details, occurrence, MailKind::Cancellation);
+            self.hand_over(&person.address, &event.uid, about);
         }
     }
 
@@ -103,6 +107,16 @@ impl World {
         let to = [event.organizer.clone()];
         self.mail(kind, &me, &to, &subject, text, Some((&event.uid, at.occurrence)));
         self.note_answer(&event, at.occurrence, &me, answer);
+        let about = about(&event, &details, at.occurrence, kind);
+        self.hand_over(&event.organizer.address, &event.uid, about);
+    }
+
+    /// The mail that was just sent about a meeting arrives.
+    fn hand_over(&mut self, address: &str, uid: &str, about: About) {
+        let sent = self.outbox.last().filter(|mail| !self.mail_refused && mail.uid.as_deref() == Some(uid));
+        if let Some(mail) = sent.cloned() {
+            self.arrive(address, &mail, about);
+        }
     }
 
     /// The organizer's tracking tab.
@@ -289,11 +303,10 @@ impl World {
     pub(crate) fn keep_sent(&mut self, mailbox: u32) -> Option<ItemRef> {
         let mail = self.outbox.last().filter(|_| !self.mail_refused)?.clone();
         let from = self.mailboxes.get(&mailbox).map(Mailbox::person)?;
-        let start = mail.uid.as_deref().and_then(|uid| {
-            let at = self.find(&mail.from, uid, mail.occurrence)?;
-            Some(views::view(self.mailboxes.get(&at.mailbox)?, at).ok()?.start)
+        let about = mail.uid.as_deref().and_then(|uid| {
+            let (event, details) = self.as_sent(self.find(&mail.from, uid, mail.occurrence)?)?;
+            Some(Box::new(about(&event, &details, mail.occurrence, mail.kind)))
         });
-        let about = mail.uid.zip(start);
         let to = mail.to.iter().map(|address| self.person(address)).collect();
         let message =
             Message { class: mail.kind.class(), subject: mail.subject, body: mail.text, from, to, about };
@@ -393,6 +406,19 @@ impl World {
             .filter(|mailbox| mailbox.by_uid(uid).is_some())
             .map(|mailbox| mailbox.address.clone())
             .collect()
+    }
+}
+
+/// What a mail says of the meeting it is about.
+fn about(event: &Event, details: &Details, occurrence: Option<DateTime<Utc>>, kind: MailKind) -> About {
+    About {
+        uid: event.uid.clone(),
+        start: details.start,
+        end: details.end,
+        location: details.location.clone(),
+        occurrence,
+        answer: answer_of(kind),
+        is_processed: false,
     }
 }
 

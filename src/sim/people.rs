@@ -8,7 +8,8 @@ use chrono::{DateTime, Datelike, Days, TimeDelta, Timelike, Utc, Weekday};
 use super::event::{Answer, Attendee, Busy, Content, Copy, Details, Event, Person, Sensitivity};
 use super::ids::ItemRef;
 use super::meeting::{attendee_copy, mark_cancelled};
-use super::series::{Pattern, Range, Series};
+use super::pattern::Pattern;
+use super::series::{Range, Series};
 use super::world::{Booking, Folder, MailboxKind, World};
 
 /// How long before their start events were created unless the spec says otherwise.
@@ -478,7 +479,8 @@ fn fill_room(world: &mut World, room: &str, people: &[Person], now: DateTime<Utc
     }
     let first = monday + TimeDelta::hours(6);
     let days = vec![Weekday::Mon, Weekday::Wed];
-    let series = Some(Series::new(Pattern::Weekly { interval: 1, days }, Range::NoEnd));
+    let series =
+        Some(Series::new(Pattern::Weekly { interval: 1, days, first_day: Weekday::Sun }, Range::NoEnd));
     let organizer = people[dice.below(people.len() as i64) as usize].clone();
     let end = first + TimeDelta::minutes(30);
     world.add_meeting(MeetingSpec {

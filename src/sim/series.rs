@@ -1,51 +1,19 @@
 //! Recurrence: on which days a series happens. Pure arithmetic on dates; exceptions and deletions are looked up here
 //! and decided elsewhere.
 //!
-//! All series run in UTC, which is a simplification: a meeting "at nine in Berlin" does not move with daylight saving.
-//! Days are tested one after the other from the first date on, because that is obviously right for every pattern and
+//! A series runs by the clock of its zone: a meeting "at nine in Berlin" moves with summer time. Days are tested one after the other from the first date on, because that is obviously right for every pattern and
 //! a decade is only 3650 tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, Utc, Weekday};
+use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc, Weekday};
 
 use super::event::Exception;
+use super::pattern::Pattern;
+use super::zones::{self, Zone};
 
 /// Days a series may span before expansion stops: 30 years, so that a series without an end has one here.
 const DAYS_MAX: usize = 30 * 366;
-
-/// On which days.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Pattern {
-    /// Every `interval` days.
-    Daily {
-        /// Days from one to the next, at least 1.
-        interval: u32,
-    },
-    /// On these weekdays of every `interval`th week; weeks begin on Sunday.
-    Weekly {
-        /// Weeks from one to the next, at least 1.
-        interval: u32,
-        /// Which days of such a week.
-        days: Vec<Weekday>,
-    },
-    /// On this day of every `interval`th month, or its last day when the month is shorter.
-    Monthly {
-        /// Months from one to the next, at least 1.
-        interval: u32,
-        /// 1 to 31.
-        day: u32,
-    },
-    /// On the `nth` such weekday of every `interval`th month; 5 means the last.
-    MonthlyWeekday {
-        /// Months from one to the next, at least 1.
-        interval: u32,
-        /// Which weekday.
-        day: Weekday,
-        /// 1 to 4, or 5 for the last.
-        nth: u32,
-    },
-}
 
 /// Until when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,28 +37,37 @@ pub struct Series {
     pub exceptions: BTreeMap<DateTime<Utc>, Exception>,
     /// Dates that were deleted, by original start.
     pub deleted: BTreeSet<DateTime<Utc>>,
+    /// By whose clock.
+    pub(crate) zone: &'static Zone,
 }
 
 impl Series {
     /// A series without exceptions.
     pub fn new(pattern: Pattern, range: Range) -> Self {
-        Self { pattern, range, exceptions: BTreeMap::new(), deleted: BTreeSet::new() }
+        let (exceptions, deleted) = (BTreeMap::new(), BTreeSet::new());
+        Self { pattern, range, exceptions, deleted, zone: &zones::UTC }
     }
 
     /// Every day from Monday to Friday.
     pub fn every_workday(range: Range) -> Self {
         let days = vec![Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri];
-        Self::new(Pattern::Weekly { interval: 1, days }, range)
+        Self::new(Pattern::Weekly { interval: 1, days, first_day: Weekday::Sun }, range)
     }
 
     /// Once a week, on the weekday of `start`.
     pub fn weekly_on(start: DateTime<Utc>, range: Range) -> Self {
-        Self::new(Pattern::Weekly { interval: 1, days: vec![start.weekday()] }, range)
+        let days = vec![start.weekday()];
+        Self::new(Pattern::Weekly { interval: 1, days, first_day: Weekday::Sun }, range)
     }
 
     /// Original starts in order, deleted and changed ones included, `first` being the series' own start.
     pub(crate) fn starts(&self, first: DateTime<Utc>) -> impl Iterator<Item = DateTime<Utc>> + '_ {
-        let (day, time) = (first.date_naive(), first.time());
+        let first = self.zone.local(first);
+        self.starts_from(first.date()).map(move |day| self.zone.instant(day.and_time(first.time())))
+    }
+
+    /// Days in order, the series beginning with `day` or the first after it that is one.
+    pub(crate) fn starts_from(&self, day: NaiveDate) -> impl Iterator<Item = NaiveDate> + '_ {
         let (last, count) = match self.range {
             Range::NoEnd => (NaiveDate::MAX, usize::MAX),
             Range::Until(last) => (last, usize::MAX),
@@ -101,7 +78,6 @@ impl Series {
             .take_while(move |day| *day <= last)
             .filter(move |candidate| self.pattern.falls_on(*candidate, day))
             .take(count)
-            .map(move |day| at(day, time))
     }
 
     /// Like [`Self::starts`], from the first that could still matter to a window beginning at `from`.
@@ -121,48 +97,6 @@ impl Series {
     }
 }
 
-impl Pattern {
-    fn falls_on(&self, day: NaiveDate, first: NaiveDate) -> bool {
-        match self {
-            Self::Daily { interval } => every(*interval, (day - first).num_days()),
-            Self::Weekly { interval, days } => {
-                days.contains(&day.weekday())
-                    && every(*interval, (sunday(day) - sunday(first)).num_days() / 7)
-            }
-            Self::Monthly { interval, day: wanted } => {
-                every(*interval, months(first, day)) && day.day() == (*wanted).min(days_in_month(day))
-            }
-            Self::MonthlyWeekday { interval, day: weekday, nth } => {
-                every(*interval, months(first, day)) && day.weekday() == *weekday && is_nth(*nth, day)
-            }
-        }
-    }
-}
-
-fn every(interval: u32, distance: i64) -> bool {
-    distance % i64::from(interval.max(1)) == 0
-}
-
-fn sunday(day: NaiveDate) -> NaiveDate {
-    day.checked_sub_days(Days::new(u64::from(day.weekday().num_days_from_sunday()))).unwrap_or(day)
-}
-
-fn months(from: NaiveDate, to: NaiveDate) -> i64 {
-    i64::from(to.year() - from.year()) * 12 + i64::from(to.month()) - i64::from(from.month())
-}
-
-fn days_in_month(day: NaiveDate) -> u32 {
-    (28..=31).rev().find(|last| day.with_day(*last).is_some()).unwrap_or(28)
-}
-
-fn is_nth(nth: u32, day: NaiveDate) -> bool {
-    if nth >= 5 { day.day() + 7 > days_in_month(day) } else { (day.day() - 1) / 7 + 1 == nth }
-}
-
-fn at(day: NaiveDate, time: NaiveTime) -> DateTime<Utc> {
-    day.and_time(time).and_utc()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,7 +112,8 @@ mod tests {
 
     #[test]
     fn patterns_fall_on_the_days_they_say() {
-        let weekly = Pattern::Weekly { interval: 2, days: vec![Weekday::Mon, Weekday::Thu] };
+        let weekly =
+            Pattern::Weekly { interval: 2, days: vec![Weekday::Mon, Weekday::Thu], first_day: Weekday::Sun };
         assert_eq!(
             days(weekly, Range::NoEnd, "2026-05-05T09:00:00Z"),
             ["Thu 05-07", "Mon 05-18", "Thu 05-21", "Mon 06-01", "Thu 06-04"]
@@ -193,7 +128,36 @@ mod tests {
             days(end_of_month, Range::Count(3), "2026-01-31T09:00:00Z"),
             ["Sat 01-31", "Sat 02-28", "Tue 03-31"]
         );
-        let last_friday = Pattern::MonthlyWeekday { interval: 1, day: Weekday::Fri, nth: 5 };
+        let last_friday = Pattern::MonthlyWeekday { interval: 1, day: Weekday::Fri.into(), nth: 5 };
         assert_eq!(days(last_friday, Range::Count(2), "2026-05-01T09:00:00Z"), ["Fri 05-29", "Fri 06-26"]);
+    }
+
+    #[test]
+    fn years_and_classes_of_days_are_counted_in_their_month() {
+        use crate::sim::pattern::DayOfWeek;
+        let november = Pattern::Yearly { month: 11, day: 13 };
+        assert_eq!(days(november, Range::Count(2), "2026-01-01T08:00:00Z"), ["Fri 11-13", "Sat 11-13"]);
+        let leap = Pattern::Yearly { month: 2, day: 29 };
+        assert_eq!(
+            days(leap, Range::Count(3), "2026-01-01T08:00:00Z"),
+            ["Sat 02-28", "Sun 02-28", "Tue 02-29"]
+        );
+        let third = |day| Pattern::YearlyWeekday { month: 11, day, nth: 3 };
+        let first = "2026-01-01T08:00:00Z";
+        assert_eq!(days(third(DayOfWeek::WeekendDay), Range::Count(1), first), ["Sun 11-08"]);
+        assert_eq!(days(third(DayOfWeek::Weekday), Range::Count(1), first), ["Wed 11-04"]);
+        let last = |day| Pattern::MonthlyWeekday { interval: 1, day, nth: 5 };
+        assert_eq!(days(last(DayOfWeek::Day), Range::Count(2), first), ["Sat 01-31", "Sat 02-28"]);
+        assert_eq!(days(last(DayOfWeek::Weekday), Range::Count(2), first), ["Fri 01-30", "Fri 02-27"]);
+    }
+
+    #[test]
+    fn a_series_keeps_to_the_clock_of_its_zone() {
+        let mut series = Series::new(Pattern::Daily { interval: 1 }, Range::Count(3));
+        series.zone = zones::find("W. Europe Standard Time").unwrap();
+        let starts: Vec<_> = series.starts("2026-03-28T08:00:00Z".parse().unwrap()).collect();
+        let expected = ["2026-03-28T08:00:00Z", "2026-03-29T07:00:00Z", "2026-03-30T07:00:00Z"];
+        assert_eq!(starts, expected.map(|at| at.parse::<DateTime<Utc>>().unwrap()));
+        assert!(series.has(starts[0], starts[2]));
     }
 }

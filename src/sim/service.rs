@@ -34,6 +34,7 @@ use super::soap_in::{ActFor, Call, Refusal, call, parse};
 use super::soap_out::{envelope, explanation, fault, messages, response};
 use super::trouble::{Trouble, Wrong};
 use super::world::{World, key};
+use super::zones;
 use crate::clock::{Clock as _, SystemClock};
 
 /// A request larger than this is none a client of ours sends.
@@ -53,6 +54,8 @@ pub(crate) struct Service {
     back_ends: usize,
     pub(crate) bodies_refused: AtomicUsize,
     pub(crate) release: Release,
+    /// The account's user name, which is an address if it has a mailbox.
+    account: String,
 }
 
 pub(crate) struct State {
@@ -124,6 +127,7 @@ impl Service {
             fixed_now: options.now,
             back_ends: options.notifications.back_ends,
             release: options.release,
+            account: options.username.clone(),
         }
     }
 
@@ -217,7 +221,7 @@ impl Service {
             if let Some(Wrong::Meanwhile(change)) = &wrong {
                 change(&mut state.world);
             }
-            carry_out(&mut state, self.release, caller, body, wrong.as_ref())
+            carry_out(&mut state, self.release, &self.account, caller, body, wrong.as_ref())
         };
         (self.out(answer, wrong), route.cookie)
     }
@@ -394,6 +398,7 @@ fn garbage() -> Out {
 fn carry_out(
     state: &mut State,
     release: Release,
+    account: &str,
     caller: Caller,
     body: &[u8],
     wrong: Option<&Wrong>,
@@ -408,7 +413,8 @@ fn carry_out(
     release.validate(call.operation)?;
     validate_streaming(call.version, call.operation)?;
     let State { world, hub, .. } = state;
-    let acting = acting::mailbox(world, &call)?;
+    let own = world.mailbox(account).map(|mailbox| mailbox.number);
+    let acting = acting::mailbox(world, own, &call)?;
     let name = operation(&call);
     let one = |refusal| refused(name, refusal).map(Said::Whole);
     match wrong {
@@ -416,10 +422,11 @@ fn carry_out(
         Some(Wrong::ItemError(code)) => one(Refusal::new(code, "Scripted.")),
         _ => match acting {
             Ok(acting) => {
-                let is_delegate = matches!(call.act_for, Ok(None));
+                let is_delegate = matches!(call.act_for, Ok(None)) && (acting.is_none() || acting != own);
                 let rights = acting.filter(|_| is_delegate).and_then(|number| world.rights_in(number));
                 world.mail_refused = matches!(wrong, Some(Wrong::MailRefused(_)));
-                let mut desk = Desk { world, acting, is_delegate, rights, hub, caller };
+                let zone = call.zone.and_then(zones::find).unwrap_or(&zones::UTC);
+                let mut desk = Desk { world, acting, is_delegate, rights, hub, caller, zone };
                 let said = ops::answer(&mut desk, call.operation, wrong);
                 desk.world.mail_refused = false;
                 match wrong {

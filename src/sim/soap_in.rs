@@ -62,6 +62,8 @@ pub(crate) enum ActFor {
 pub(crate) struct Call<'a, 'i> {
     pub(crate) version: Option<&'a str>,
     pub(crate) act_for: Result<Option<ActFor>, Refusal>,
+    /// The time zone in which the request means times that name none.
+    pub(crate) zone: Option<&'a str>,
     pub(crate) operation: Node<'a, 'i>,
 }
 
@@ -108,7 +110,11 @@ pub(crate) fn call<'a, 'i>(document: &'a Document<'i>) -> Result<Call<'a, 'i>, R
         .and_then(|header| t(header, "RequestServerVersion"))
         .and_then(|version| version.attribute("Version"));
     let act_for = header.and_then(|header| t(header, "ExchangeImpersonation")).map(act_for).transpose();
-    Ok(Call { version, act_for, operation })
+    let zone = header
+        .and_then(|header| t(header, "TimeZoneContext"))
+        .and_then(|context| t(context, "TimeZoneDefinition"))
+        .and_then(|zone| zone.attribute("Id"));
+    Ok(Call { version, act_for, zone, operation })
 }
 
 fn act_for(header: Node<'_, '_>) -> Result<ActFor, Refusal> {

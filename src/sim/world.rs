@@ -70,10 +70,15 @@ pub enum Folder {
     Sent,
     Deleted,
     Calendar,
+    Contacts,
+    Tasks,
+    Notes,
+    Journal,
+    Junk,
 }
 
 impl Folder {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Root,
         Self::TopOfStore,
         Self::Inbox,
@@ -82,6 +87,11 @@ impl Folder {
         Self::Sent,
         Self::Deleted,
         Self::Calendar,
+        Self::Contacts,
+        Self::Tasks,
+        Self::Notes,
+        Self::Journal,
+        Self::Junk,
     ];
 
     pub(crate) fn from_number(number: u8) -> Option<Self> {
@@ -348,6 +358,17 @@ impl World {
         properties: &[&str],
         change: impl FnOnce(&mut Details),
     ) -> Option<()> {
+        self.change_both(at, properties, change, |_| ())
+    }
+
+    /// Likewise, and then something of the event as a whole.
+    pub(crate) fn change_both(
+        &mut self,
+        at: ItemRef,
+        properties: &[&str],
+        change: impl FnOnce(&mut Details),
+        whole: impl FnOnce(&mut Event),
+    ) -> Option<()> {
         self.change_event(at, |event, version| {
             let first = event.details.clone();
             let (details, touched) = match (at.occurrence, &mut event.series) {
@@ -360,6 +381,18 @@ impl World {
             change(details);
             for property in properties {
                 touched.insert((*property).to_owned(), version);
+            }
+            whole(event);
+        })
+    }
+
+    /// Notes that a message has done its work.
+    pub(crate) fn mark_processed(&mut self, at: ItemRef) -> Option<()> {
+        let version = self.next();
+        let (items, stamp) = self.items_of(at.mailbox)?;
+        items.edit_message(at.item, version, stamp, |message| {
+            if let Some(about) = &mut message.about {
+                about.is_processed = true;
             }
         })
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use adjourn::sim::{Notifications, Options, Simulator};
+use adjourn::sim::{DateIds, Notifications, Options, Simulator};
 
 use crate::office::{ROOM, meeting, world};
 
@@ -58,4 +58,25 @@ async fn exchangelib_listens_fetches_and_synchronizes() {
         .unwrap();
     assert!(status.success(), "exchangelib: {status}");
     assert_eq!(sim.subscriptions(), 0, "all were unsubscribed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn exchangelib_uses_every_part_of_a_calendar() {
+    let Some(python) = std::env::var_os("ADJOURN_EXCHANGELIB_PYTHON") else {
+        return println!("ADJOURN_EXCHANGELIB_PYTHON is not set: exchangelib was not run");
+    };
+    let mut world = world();
+    // A date that is changed keeps its id; where it does not, exchangelib gives up.
+    world.date_ids(DateIds::Kept);
+    let options = Options { username: "ada@example.com".to_owned(), ..Options::default() };
+    let sim = Simulator::start(world, options.clone()).await.unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sim/calendar_client.py");
+    let status = tokio::process::Command::new(python)
+        .arg(script)
+        .args([sim.url().as_str(), &options.username, &options.password, "bo@example.com", ROOM])
+        .stdin(Stdio::null())
+        .status()
+        .await
+        .unwrap();
+    assert!(status.success(), "exchangelib: {status}");
 }

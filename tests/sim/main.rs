@@ -6,6 +6,7 @@ mod actions;
 mod as_exchange;
 mod authority;
 mod autodiscover;
+mod calendars;
 mod delegate;
 mod exact;
 mod exchangelib;

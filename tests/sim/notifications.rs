@@ -226,7 +226,7 @@ async fn what_cannot_be_subscribed_to_is_refused() {
         (delegate(&format!("{}{}", of(ROOM), of("ada@example.com"))), "ErrorInvalidSubscriptionRequest"),
         (delegate(&of("bo@example.com")), "ErrorAccessDenied"),
         (envelope(ROOM, &streaming("", &ALL)), "ErrorInvalidSubscriptionRequest"),
-        (envelope(ROOM, &streaming(CALENDAR, &ALL).replace("calendar", "tasks")), "ErrorFolderNotFound"),
+        (envelope(ROOM, &streaming(CALENDAR, &ALL).replace("calendar", "voicemail")), "ErrorFolderNotFound"),
     ];
     for (request, expected) in rows {
         assert_eq!(code(&post(&sim, &basic(), &request).await.1), expected, "{request}");

@@ -4,7 +4,7 @@
 use roxmltree::Node;
 
 use super::Desk;
-use super::shape::mailbox_element;
+use super::people_xml::mailbox_element;
 use crate::sim::event::Person;
 use crate::sim::soap_in::{Refusal, boolean, need_m, t_text, text};
 use crate::sim::soap_out::{element, escape, explanation, message, response};

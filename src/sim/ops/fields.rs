@@ -1,137 +1,328 @@
-//! What a request may set on an event, property by property. One table for `CreateItem` and `UpdateItem`.
+//! What a request may set on an event, property by property. One table for `CreateItem` and `UpdateItem`; what is in no table
+//! is refused.
 
 use roxmltree::Node;
 
+use super::draft::{Draft, Recurring};
+use super::{aliases, path, recurrence};
 use crate::sim::event::{Attendee, Busy, Copy, Details, Importance, Person, Sensitivity};
-use crate::sim::soap_in::{Refusal, elements, instant, t, t_text, text};
-use crate::sim::soap_out::escape;
+use crate::sim::extended::Extended;
+use crate::sim::soap_in::{Refusal, boolean, elements, instant, t, t_text, text};
+use crate::sim::soap_out::{escape, instant as written};
+use crate::sim::zones;
 
-use super::shape::flag_of;
+/// Characters of a subject that are kept.
+const SUBJECT_MAX: usize = 255;
+/// Minutes before its start that a reminder may fire: two years.
+const REMINDER_MAX: u32 = 1_051_200;
 
 /// Properties that only a copy of one's own may have set: an attendee's copy follows the organizer's.
-const ORGANIZER_ONLY: [&str; 3] = ["StartTimeZone", "EndTimeZone", "MeetingTimeZone"];
+const ORGANIZER_ONLY: [&str; 7] = [
+    "StartTimeZone",
+    "EndTimeZone",
+    "MeetingTimeZone",
+    "RequiredAttendees",
+    "OptionalAttendees",
+    "Resources",
+    "Recurrence",
+];
+
+/// What kind of text an element may hold.
+#[derive(Clone, Copy)]
+enum Content {
+    Text,
+    Flag,
+    /// Up to and including this.
+    Number(u32),
+    Time,
+}
+
+/// Properties that are kept as they are said, and of no consequence here.
+const OTHERS: [(&str, &str, Content); 12] = [
+    ("InReplyTo", "item", Content::Text),
+    ("ReminderDueBy", "item", Content::Time),
+    ("ReminderNextTime", "item", Content::Time),
+    ("Culture", "item", Content::Text),
+    ("DateTimeStamp", "calendar", Content::Time),
+    ("When", "calendar", Content::Text),
+    ("IsResponseRequested", "calendar", Content::Flag),
+    ("ConferenceType", "calendar", Content::Number(2)),
+    ("AllowNewTimeProposal", "calendar", Content::Flag),
+    ("IsOnlineMeeting", "calendar", Content::Flag),
+    ("MeetingWorkspaceUrl", "calendar", Content::Text),
+    ("NetShowUrl", "calendar", Content::Text),
+];
 
 /// Sets one property element. What it is called in the table of changes comes back.
-pub(super) fn set(
-    details: &mut Details,
-    copy: Copy,
-    property: Node<'_, '_>,
-) -> Result<&'static str, Refusal> {
+pub(super) fn set(draft: &mut Draft, property: Node<'_, '_>) -> Result<String, Refusal> {
     let name = property.tag_name().name();
-    if ORGANIZER_ONLY.contains(&name) && copy == Copy::Attendee {
+    if ORGANIZER_ONLY.contains(&name) && draft.copy == Copy::Attendee {
         return Err(refused(name));
     }
     let value = text(property);
-    Ok(match name {
-        "Subject" => {
-            details.subject = value;
-            "Subject"
-        }
+    match name {
         "Body" => {
-            details.body = value;
-            "Body"
+            draft.details.is_html = property.attribute("BodyType") == Some("HTML");
+            draft.details.body = value;
         }
-        "Location" => {
-            details.location = value;
-            "Location"
+        "Start" | "End" => {
+            let at = draft.instant(&value).ok_or_else(|| no_value(property, "date"))?;
+            return set_text(draft, name, &written(at), property);
+        }
+        "Categories" => draft.details.categories = elements(property).map(text).collect(),
+        "RequiredAttendees" => people(&mut draft.details.required, property)?,
+        "OptionalAttendees" => people(&mut draft.details.optional, property)?,
+        "Resources" => people(&mut draft.details.resources, property)?,
+        "StartTimeZone" | "EndTimeZone" | "MeetingTimeZone" => zone(draft, property)?,
+        "EnhancedLocation" => draft.details.location = t_text(property, "DisplayName").unwrap_or_default(),
+        "Recurrence" if draft.is_date => return Err(refused(name)),
+        "Recurrence" => {
+            let (series, from) = recurrence::read(property)?;
+            draft.recurring = Recurring::New(Box::new(series), from);
+        }
+        "ExtendedProperty" => return extended(draft, property),
+        _ => return set_text(draft, name, &value, property),
+    }
+    Ok(touched(name))
+}
+
+/// Sets a property whose element holds nothing but text. `source` is where a refusal points to.
+fn set_text(draft: &mut Draft, name: &str, value: &str, source: Node<'_, '_>) -> Result<String, Refusal> {
+    let flag = || boolean(value).ok_or_else(|| no_value(source, "boolean"));
+    let time = || instant(value).ok_or_else(|| no_value(source, "date"));
+    let details = &mut draft.details;
+    match name {
+        "Subject" => details.subject = value.chars().take(SUBJECT_MAX).collect(),
+        "Location" => value.clone_into(&mut details.location),
+        "TextBody" => {
+            value.clone_into(&mut details.body);
+            details.is_html = false;
         }
         "Start" => {
-            details.start = time(property)?;
-            "Start"
+            details.start = time()?;
+            draft.moved = true;
         }
         "End" => {
-            details.end = time(property)?;
-            "End"
+            details.end = time()?;
+            draft.moved = true;
         }
         "IsAllDayEvent" => {
-            details.all_day = flag_of(property)?;
-            "IsAllDayEvent"
+            details.all_day = flag()?;
+            draft.moved = true;
         }
-        "LegacyFreeBusyStatus" => {
-            details.busy = word(property, Busy::from_word)?;
-            "LegacyFreeBusyStatus"
-        }
-        "Sensitivity" => {
-            details.sensitivity = word(property, Sensitivity::from_word)?;
-            "Sensitivity"
-        }
-        "Importance" => {
-            details.importance = word(property, Importance::from_word)?;
-            "Importance"
-        }
-        "Categories" => {
-            details.categories = elements(property).map(text).collect();
-            "Categories"
-        }
+        "LegacyFreeBusyStatus" => details.busy = word(source, value, Busy::from_word)?,
+        "Sensitivity" => details.sensitivity = word(source, value, Sensitivity::from_word)?,
+        "Importance" => details.importance = word(source, value, Importance::from_word)?,
+        "ItemClass" => class(details, value)?,
+        "ReminderIsSet" => remind(details, Some(flag()?), None),
         "ReminderMinutesBeforeStart" => {
-            details.reminder_minutes = value.trim().parse().ok();
-            "Reminder"
+            let minutes = value.trim().parse().ok().filter(|minutes| *minutes <= REMINDER_MAX);
+            remind(details, None, Some(minutes.ok_or_else(|| no_value(source, "number of minutes"))?));
         }
-        "RequiredAttendees" => people(&mut details.required, property, copy)?,
-        "OptionalAttendees" => people(&mut details.optional, property, copy)?,
-        "Resources" => people(&mut details.resources, property, copy)?,
-        // Taken and of no consequence here: everything is UTC, and UIDs and classes are the server's.
-        "StartTimeZone"
-        | "EndTimeZone"
-        | "MeetingTimeZone"
-        | "ReminderIsSet"
-        | "IsResponseRequested"
-        | "ItemClass"
-        | "AllowNewTimeProposal"
-        | "UID"
-        | "Culture"
-        | "Recurrence"
-        | "IsOnlineMeeting"
-        | "ConferenceType" => "Other",
-        _ => return Err(refused(name)),
-    })
+        "UID" if draft.is_date || draft.copy == Copy::Attendee => return Err(refused(name)),
+        "UID" => draft.uid = Some(value.to_owned()),
+        _ => other(details, name, value, source)?,
+    }
+    Ok(touched(name))
 }
 
-/// Makes a property what it was before anybody set it.
-pub(super) fn clear(details: &mut Details, copy: Copy, uri: &str) -> Result<&'static str, Refusal> {
-    match uri {
-        "item:Body" => details.body.clear(),
-        "calendar:Location" => details.location.clear(),
-        "item:Categories" => details.categories.clear(),
-        "item:Subject" => details.subject.clear(),
-        "calendar:RequiredAttendees" if copy != Copy::Attendee => details.required.clear(),
-        "calendar:OptionalAttendees" if copy != Copy::Attendee => details.optional.clear(),
-        "calendar:Resources" if copy != Copy::Attendee => details.resources.clear(),
-        _ => return Err(refused(uri.split_once(':').map_or(uri, |(_, name)| name))),
-    }
-    Ok(match uri {
-        "item:Body" => "Body",
-        "calendar:Location" => "Location",
-        "item:Categories" => "Categories",
-        "item:Subject" => "Subject",
-        _ => "Attendees",
-    })
-}
-
-/// The times of an event must follow each other.
-pub(super) fn check(details: &Details) -> Result<(), Refusal> {
-    if details.end <= details.start {
-        return Err(Refusal::new(
-            "ErrorCalendarEndDateIsEarlierThanStartDate",
-            "EndDate is earlier than StartDate",
-        ));
-    }
+fn other(details: &mut Details, name: &str, value: &str, source: Node<'_, '_>) -> Result<(), Refusal> {
+    let (name, _, content) =
+        *OTHERS.iter().find(|(known, ..)| *known == name).ok_or_else(|| refused(name))?;
+    let value = match content {
+        Content::Text => Some(value.to_owned()),
+        Content::Flag => boolean(value).map(|yes| yes.to_string()),
+        Content::Number(max) => {
+            value.trim().parse::<u32>().ok().filter(|number| *number <= max).map(|number| number.to_string())
+        }
+        Content::Time => instant(value).map(written),
+    };
+    details.others.insert(name, value.ok_or_else(|| no_value(source, "such value"))?);
     Ok(())
 }
 
-fn time(property: Node<'_, '_>) -> Result<chrono::DateTime<chrono::Utc>, Refusal> {
-    instant(&text(property)).ok_or_else(|| Refusal::schema(property, "The value is no date."))
-}
-
-fn word<T>(property: Node<'_, '_>, read: fn(&str) -> Option<T>) -> Result<T, Refusal> {
-    read(text(property).trim())
-        .ok_or_else(|| Refusal::schema(property, "The value is none of the enumeration."))
-}
-
-fn people(list: &mut Vec<Attendee>, property: Node<'_, '_>, copy: Copy) -> Result<&'static str, Refusal> {
-    if copy == Copy::Attendee {
-        return Err(refused(property.tag_name().name()));
+/// What a property is called in the table of changes: attendees of all kinds are one, as are the two of the reminder.
+fn touched(name: &str) -> String {
+    match name {
+        "RequiredAttendees" | "OptionalAttendees" | "Resources" => "Attendees".to_owned(),
+        "ReminderMinutesBeforeStart" | "ReminderIsSet" => "Reminder".to_owned(),
+        "TextBody" => "Body".to_owned(),
+        "EnhancedLocation" => "Location".to_owned(),
+        name => name.to_owned(),
     }
+}
+
+/// Classes of calendar items begin like this; an item cannot become one of another kind.
+fn class(details: &mut Details, value: &str) -> Result<(), Refusal> {
+    let class = value.trim();
+    if class != "IPM.Appointment" && !class.starts_with("IPM.Appointment.") {
+        return Err(Refusal::new("ErrorObjectTypeChanged", "The item is of another type than its class."));
+    }
+    details.others.insert("ItemClass", class.to_owned());
+    Ok(())
+}
+
+/// A reminder that is off remembers its minutes; minutes alone switch one on of which nobody said that it is off.
+fn remind(details: &mut Details, is_set: Option<bool>, minutes: Option<u32>) {
+    if let Some(is_set) = is_set {
+        details.others.insert("ReminderIsSet", is_set.to_string());
+    }
+    let known = details.others.get("ReminderMinutesBeforeStart").and_then(|minutes| minutes.parse().ok());
+    let minutes = minutes.or(details.reminder_minutes).or(known).unwrap_or(15);
+    details.others.insert("ReminderMinutesBeforeStart", minutes.to_string());
+    let is_off = details.others.get("ReminderIsSet").is_some_and(|said| said == "false");
+    details.reminder_minutes = (!is_off).then_some(minutes);
+}
+
+fn zone(draft: &mut Draft, property: Node<'_, '_>) -> Result<(), Refusal> {
+    let id = property.attribute("Id").or_else(|| property.attribute("TimeZoneName")).unwrap_or_default();
+    let zone = zones::find(id).ok_or_else(|| {
+        Refusal::new("ErrorCalendarInvalidTimeZone", "The time zone is not one of the server's.")
+    })?;
+    let names: &[&'static str] = match property.tag_name().name() {
+        "StartTimeZone" => &["StartTimeZone"],
+        "EndTimeZone" => &["EndTimeZone"],
+        _ => &["StartTimeZone", "EndTimeZone"],
+    };
+    for name in names {
+        draft.details.others.insert(name, zone.id.to_owned());
+    }
+    draft.moved = true;
+    Ok(())
+}
+
+fn extended(draft: &mut Draft, element: Node<'_, '_>) -> Result<String, Refusal> {
+    let field = t(element, "ExtendedFieldURI")
+        .ok_or_else(|| Refusal::schema(element, "ExtendedFieldURI is missing."))?;
+    let (property, _) = path::extended(field)?;
+    let single = t(element, "Value").map(|value| vec![text(value)]);
+    let many = t(element, "Values").map(|values| elements(values).map(text).collect::<Vec<_>>());
+    let values = if property.is_array { many } else { single };
+    let values =
+        values.filter(|values| values.iter().all(|value| property.takes(value))).ok_or_else(|| {
+            Refusal::new(
+                "ErrorInvalidExtendedPropertyValue",
+                "The value is none of the extended property's type.",
+            )
+        })?;
+    match (aliases::of(&property), values.first()) {
+        (Some(uri), Some(value)) => alias(draft, uri, value, element),
+        _ if aliases::is_computed(&property) => Err(refused("ExtendedProperty")),
+        _ => {
+            let touched = touched_extended(&property);
+            draft.details.extended.insert(property, values);
+            Ok(touched)
+        }
+    }
+}
+
+/// Sets the property that an extended one is another name of. MAPI has numbers where EWS has words.
+fn alias(draft: &mut Draft, uri: &str, value: &str, source: Node<'_, '_>) -> Result<String, Refusal> {
+    let name = uri.split_once(':').map_or(uri, |(_, name)| name);
+    let words: &[&str] = match name {
+        "Importance" => &["Low", "Normal", "High"],
+        "Sensitivity" => &["Normal", "Personal", "Private", "Confidential"],
+        "LegacyFreeBusyStatus" => &["Free", "Tentative", "Busy", "OOF", "WorkingElsewhere"],
+        "UID" | "AppointmentSequenceNumber" | "AppointmentState" | "MyResponseType" => {
+            return Err(refused(name));
+        }
+        _ => return set_text(draft, name, value, source),
+    };
+    let word = value.trim().parse::<usize>().ok().and_then(|number| words.get(number));
+    let word = word.ok_or_else(|| no_value(source, "number of the enumeration"))?;
+    set_text(draft, name, word, source)
+}
+
+fn touched_extended(property: &Extended) -> String {
+    format!("{:?}", property.owner)
+}
+
+/// Makes a property what it was before anybody set it.
+pub(super) fn clear(draft: &mut Draft, field: Node<'_, '_>) -> Result<String, Refusal> {
+    match path::read(field)? {
+        path::Path::Field(uri) => clear_field(draft, &uri),
+        path::Path::Extended(property, _) => {
+            if let Some(uri) = aliases::of(&property) {
+                return clear_field(draft, uri);
+            }
+            draft.details.extended.remove(&property);
+            Ok(touched_extended(&property))
+        }
+        path::Path::Indexed => Err(not_deleted("")),
+    }
+}
+
+fn clear_field(draft: &mut Draft, uri: &str) -> Result<String, Refusal> {
+    let name = uri.split_once(':').map_or(uri, |(_, name)| name);
+    if ORGANIZER_ONLY.contains(&name) && draft.copy == Copy::Attendee {
+        return Err(refused(name));
+    }
+    let details = &mut draft.details;
+    match uri {
+        "item:Subject" => details.subject.clear(),
+        "item:Body" | "item:TextBody" => {
+            details.body.clear();
+            details.is_html = false;
+        }
+        "item:Categories" => details.categories.clear(),
+        "item:Sensitivity" => details.sensitivity = Sensitivity::Normal,
+        "item:Importance" => details.importance = Importance::Normal,
+        "item:ReminderIsSet" => remind(details, Some(false), None),
+        "item:ReminderMinutesBeforeStart" => remind(details, None, Some(15)),
+        "calendar:Location" | "calendar:EnhancedLocation" => details.location.clear(),
+        "calendar:LegacyFreeBusyStatus" => details.busy = Busy::Busy,
+        "calendar:RequiredAttendees" => details.required.clear(),
+        "calendar:OptionalAttendees" => details.optional.clear(),
+        "calendar:Resources" => details.resources.clear(),
+        "calendar:Recurrence" if !draft.is_date => draft.recurring = Recurring::No,
+        "calendar:StartTimeZone" | "calendar:EndTimeZone" | "calendar:MeetingTimeZone" => {
+            return Err(not_deleted(uri));
+        }
+        _ => {
+            let known = OTHERS.iter().find(|(known, family, _)| uri == format!("{family}:{known}"));
+            let (known, ..) = known.ok_or_else(|| not_deleted(uri))?;
+            details.others.remove(known);
+        }
+    }
+    Ok(touched(name))
+}
+
+/// Adds to a property. Bodies and lists grow; of nothing else is there more than one.
+pub(super) fn append(draft: &mut Draft, property: Node<'_, '_>) -> Result<String, Refusal> {
+    let details = &mut draft.details;
+    let name = property.tag_name().name();
+    match (name, draft.copy) {
+        ("Body", _) => details.body += &text(property),
+        ("Categories", _) => details.categories.extend(elements(property).map(text)),
+        ("RequiredAttendees", Copy::Plain | Copy::Organizer) => add_people(&mut details.required, property)?,
+        ("OptionalAttendees", Copy::Plain | Copy::Organizer) => add_people(&mut details.optional, property)?,
+        ("Resources", Copy::Plain | Copy::Organizer) => add_people(&mut details.resources, property)?,
+        _ => {
+            return Err(Refusal::new("ErrorInvalidPropertyAppend", "Append action is invalid for property."));
+        }
+    }
+    Ok(touched(name))
+}
+
+fn add_people(list: &mut Vec<Attendee>, property: Node<'_, '_>) -> Result<(), Refusal> {
+    let mut more = list.clone();
+    people(&mut more, property)?;
+    let same =
+        |one: &Attendee, other: &Attendee| one.person.address.eq_ignore_ascii_case(&other.person.address);
+    more.retain(|new| !list.iter().any(|known| same(known, new)));
+    list.extend(more);
+    Ok(())
+}
+
+fn no_value(source: Node<'_, '_>, what: &str) -> Refusal {
+    Refusal::schema(source, &format!("The value is no {what}."))
+}
+
+fn word<T>(source: Node<'_, '_>, value: &str, read: fn(&str) -> Option<T>) -> Result<T, Refusal> {
+    read(value.trim()).ok_or_else(|| Refusal::schema(source, "The value is none of the enumeration."))
+}
+
+fn people(list: &mut Vec<Attendee>, property: Node<'_, '_>) -> Result<(), Refusal> {
     let mut new = Vec::new();
     for attendee in elements(property) {
         let mailbox =
@@ -144,14 +335,38 @@ fn people(list: &mut Vec<Attendee>, property: Node<'_, '_>, copy: Copy) -> Resul
         new.push(known.cloned().unwrap_or_else(|| Attendee::invited(Person::new(name, address))));
     }
     *list = new;
-    Ok("Attendees")
+    Ok(())
+}
+
+fn family(name: &str) -> &'static str {
+    const ITEM: [&str; 14] = [
+        "Subject",
+        "Body",
+        "Categories",
+        "Sensitivity",
+        "Importance",
+        "DateTimeCreated",
+        "Attachments",
+        "MimeContent",
+        "Size",
+        "IsDraft",
+        "HasAttachments",
+        "LastModifiedTime",
+        "EffectiveRights",
+        "Flag",
+    ];
+    if ITEM.contains(&name) { "item" } else { "calendar" }
 }
 
 fn refused(name: &str) -> Refusal {
-    let family = match name {
-        "Subject" | "Body" | "Categories" | "Sensitivity" | "Importance" | "DateTimeCreated" => "item",
-        _ => "calendar",
-    };
-    Refusal::new("ErrorInvalidPropertySet", "Set action is invalid for property.")
-        .with_xml(format!(r#"<t:FieldURI FieldURI="{family}:{}"/>"#, escape(name)))
+    Refusal::new("ErrorInvalidPropertySet", "Set action is invalid for property.").with_xml(format!(
+        r#"<t:FieldURI FieldURI="{}:{}"/>"#,
+        family(name),
+        escape(name)
+    ))
+}
+
+fn not_deleted(uri: &str) -> Refusal {
+    Refusal::new("ErrorInvalidPropertyDelete", "Delete action is invalid for property.")
+        .with_xml(format!(r#"<t:FieldURI FieldURI="{}"/>"#, escape(uri)))
 }

@@ -4,6 +4,7 @@ use roxmltree::Node;
 
 use super::Desk;
 use super::ids::{view_by_id, wanted};
+use super::message_shape::{self, MessageLook};
 use super::shape::{self, Shape, Where};
 use crate::sim::event::Content;
 use crate::sim::soap_in::{Refusal, elements, need_m};
@@ -19,7 +20,10 @@ fn one(desk: &Desk<'_>, shape: &Shape, id: Node<'_, '_>) -> Result<String, Refus
     let at = wanted(desk, id)?.at;
     let mailbox = desk.mailbox()?;
     let shown = match mailbox.items.get(&at.item).map(|item| (item, &item.content)) {
-        Some((item, Content::Message(message))) => shape::message(mailbox, item, message, shape, Where::Get),
+        Some((item, Content::Message(message))) => {
+            let look = MessageLook { world: desk.world, mailbox, item, message };
+            message_shape::message(&look, shape, Where::Get)
+        }
         _ => shape::calendar_item(desk.world, view_by_id(desk, id, at)?, shape, Where::Get),
     };
     Ok(format!("<m:Items>{shown}</m:Items>"))

@@ -181,6 +181,11 @@ fn distinguished(name: &str) -> Option<Folder> {
         "sentitems" => Folder::Sent,
         "deleteditems" => Folder::Deleted,
         "calendar" => Folder::Calendar,
+        "contacts" => Folder::Contacts,
+        "tasks" => Folder::Tasks,
+        "notes" => Folder::Notes,
+        "journal" => Folder::Journal,
+        "junkemail" => Folder::Junk,
         _ => return None,
     })
 }

@@ -4,22 +4,39 @@
 //! Exchange refuses at three levels, and so does this: HTTP (in `server`), the whole request (`Err`, sent as a fault),
 //! one item of a batch (an error message among the others).
 
+mod aliases;
 mod availability;
+mod contains;
+mod convert_id;
 mod create_item;
 mod delete_item;
 mod directory;
+mod draft;
 mod fields;
 mod find_item;
 mod folders;
 mod get_item;
+mod html;
 mod ids;
+mod message_shape;
 mod move_item;
+mod occurrences;
+mod paging;
+mod path;
+mod people_xml;
 mod private;
+mod properties;
+mod recurrence;
+mod respond;
+mod restriction;
+mod row;
 mod shape;
+mod sort;
 mod subscribe;
 mod sync_items;
 mod time_zones;
 mod update_item;
+mod value;
 
 use roxmltree::Node;
 use tokio::time::Instant;
@@ -30,6 +47,7 @@ use super::soap_in::{Refusal, elements, m};
 use super::soap_out::messages;
 use super::trouble::Wrong;
 use super::world::{Mailbox, World};
+use super::zones::Zone;
 
 /// Where a request is worked on: the world, and for whom.
 pub(crate) struct Desk<'w> {
@@ -43,6 +61,8 @@ pub(crate) struct Desk<'w> {
     /// Who wants to hear of what happens.
     pub(crate) hub: &'w mut Hub,
     pub(crate) caller: Caller,
+    /// In which the request means times that name no zone.
+    pub(crate) zone: &'static Zone,
 }
 
 /// Where and when a request arrived.
@@ -121,6 +141,7 @@ fn whole(desk: &mut Desk<'_>, request: Node<'_, '_>) -> Result<String, Refusal> 
         "UpdateItem" => update_item::answer(desk, request),
         "DeleteItem" => delete_item::answer(desk, request),
         "CreateItem" => create_item::answer(desk, request),
+        "ConvertId" => convert_id::answer(desk, request),
         "MoveItem" => move_item::answer(desk, request),
         "GetFolder" => folders::get_folder(desk, request),
         "FindFolder" => folders::find_folder(desk, request),
@@ -132,9 +153,17 @@ fn whole(desk: &mut Desk<'_>, request: Node<'_, '_>) -> Result<String, Refusal> 
         "Unsubscribe" => subscribe::unsubscribe(desk, request),
         "GetEvents" => subscribe::get_events(desk, request),
         "SyncFolderItems" => sync_items::answer(desk, request),
+        "GetUserConfiguration" => Ok(user_configuration(desk)),
         "GetServerTimeZones" => time_zones::answer(request),
         other => {
             Err(Refusal::new("ErrorInvalidRequest", format!("The operation {other} is not supported here.")))
         }
     }
+}
+
+/// No mailbox here has a configuration object; who asks for one is told so.
+fn user_configuration(desk: &Desk<'_>) -> String {
+    let missing = || Refusal::new("ErrorItemNotFound", "The specified object was not found in the store.");
+    let outcome = desk.mailbox().and_then(|_| Err(missing()));
+    messages("GetUserConfiguration", &[outcome], "")
 }

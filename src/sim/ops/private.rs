@@ -1,7 +1,6 @@
 //! Private events before a delegate who was not given to see them: time that is taken, and nothing else.
 
 use super::Desk;
-use super::shape::{self, Shape, Where};
 use crate::sim::event::{Details, Event, Person};
 use crate::sim::ids::ItemRef;
 use crate::sim::views::View;
@@ -17,10 +16,10 @@ impl Desk<'_> {
     }
 }
 
-/// An event in a list, as much of it as the caller may see.
-pub(super) fn listed(desk: &Desk<'_>, view: View<'_>, shape: &Shape) -> String {
+/// What is left of an event of which the caller may see no more than that time is taken.
+pub(super) fn masked(desk: &Desk<'_>, view: &View<'_>) -> Option<Event> {
     if !desk.hides(view.event) {
-        return shape::calendar_item(desk.world, view, shape, Where::Find);
+        return None;
     }
     let bare = Details::between(view.start, view.end);
     let details = Details {
@@ -33,7 +32,13 @@ pub(super) fn listed(desk: &Desk<'_>, view: View<'_>, shape: &Shape) -> String {
         cancelled_state: view.details.cancelled_state,
         ..bare
     };
-    let event = Event { details: details.clone(), organizer: Person::default(), ..view.event.clone() };
-    let view = View { event: &event, details: &details, ..view };
-    shape::calendar_item(desk.world, view, shape, Where::Find)
+    Some(Event { details, organizer: Person::default(), ..view.event.clone() })
+}
+
+/// A view as its mask shows it, if there is one.
+pub(super) fn behind<'a>(view: View<'a>, mask: Option<&'a Event>) -> View<'a> {
+    match mask {
+        Some(event) => View { event, details: &event.details, ..view },
+        None => view,
+    }
 }

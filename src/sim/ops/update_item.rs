@@ -4,13 +4,15 @@
 use roxmltree::Node;
 
 use super::Desk;
-use super::fields::{check, clear, set};
+use super::draft::Draft;
+use super::fields::{append, clear, set};
 use super::ids::{Wanted, not_found, view, wanted};
+use super::path::{self, Path};
 use super::shape;
 use crate::sim::event::{Copy, Details};
 use crate::sim::ids::ItemRef;
 use crate::sim::outbox::MailKind;
-use crate::sim::soap_in::{Refusal, choice, elements, need_m, need_t, t, text};
+use crate::sim::soap_in::{Refusal, choice, elements, need_m, need_t, t};
 use crate::sim::soap_out::messages;
 use crate::sim::world::Folder;
 
@@ -47,14 +49,16 @@ fn one(desk: &mut Desk<'_>, manner: Manner<'_>, change: Node<'_, '_>) -> Result<
     if before.item.folder == Folder::Deleted && manner.send != "SendToNone" {
         return Err(Refusal::new("ErrorCalendarCannotUpdateDeletedItem", "The item is in Deleted Items."));
     }
-    let copy = before.event.copy;
-    let mut details = before.details.clone();
-    (details.start, details.end) = (before.start, before.end);
-    let old = details.clone();
-    let (properties, conflicts) =
-        apply(desk, manner, wanted, copy, &mut details, need_t(change, "Updates")?)?;
-    check(&details)?;
-    desk.world.change(wanted.at, &properties, |now| *now = details).ok_or_else(not_found)?;
+    let event = before.event.clone();
+    let mut draft = Draft::of(&before, desk.zone);
+    let old = draft.details.clone();
+    let (properties, conflicts) = apply(desk, manner, wanted, &mut draft, need_t(change, "Updates")?)?;
+    draft.finish(Some(&event))?;
+    let details = draft.details.clone();
+    let properties: Vec<&str> = properties.iter().map(String::as_str).collect();
+    let changed =
+        desk.world.change_both(wanted.at, &properties, |now| *now = details, |event| draft.apply(event));
+    changed.ok_or_else(not_found)?;
     tell(desk, wanted.at, manner.send, &old);
     let after = view(desk, wanted.at)?;
     Ok(format!(
@@ -63,27 +67,26 @@ fn one(desk: &mut Desk<'_>, manner: Manner<'_>, change: Node<'_, '_>) -> Result<
     ))
 }
 
-/// Makes the changes to `details`; says which properties, and how many were in conflict and kept as they were.
+/// Makes the changes to the draft; says which properties, and how many were in conflict and kept as they were.
 fn apply(
     desk: &Desk<'_>,
     manner: Manner<'_>,
     wanted: Wanted,
-    copy: Copy,
-    details: &mut Details,
+    draft: &mut Draft,
     updates: Node<'_, '_>,
-) -> Result<(Vec<&'static str>, usize), Refusal> {
+) -> Result<(Vec<String>, usize), Refusal> {
     let stale = stale(desk, manner.mode, wanted)?;
     let touched = view(desk, wanted.at)?.touched;
     let (mut properties, mut conflicts) = (Vec::new(), 0);
     for update in elements(updates) {
-        let mut changed = details.clone();
-        let property = one_update(&mut changed, copy, update)?;
-        let since = touched.get(property).copied().unwrap_or(0);
+        let mut changed = draft.clone();
+        let property = one_update(&mut changed, update)?;
+        let since = touched.get(&property).copied().unwrap_or(0);
         if manner.mode == "AutoResolve" && stale.is_some_and(|known| since > known) {
             conflicts += 1;
             continue;
         }
-        *details = changed;
+        *draft = changed;
         properties.push(property);
     }
     Ok((properties, conflicts))
@@ -107,22 +110,18 @@ fn stale(desk: &Desk<'_>, mode: &str, wanted: Wanted) -> Result<Option<u64>, Ref
     }
 }
 
-fn one_update(details: &mut Details, copy: Copy, update: Node<'_, '_>) -> Result<&'static str, Refusal> {
+fn one_update(draft: &mut Draft, update: Node<'_, '_>) -> Result<String, Refusal> {
     let path = elements(update).next().ok_or_else(|| Refusal::schema(update, "The change is empty."))?;
-    let uri = path.attribute("FieldURI").unwrap_or_default();
     match update.tag_name().name() {
-        "DeleteItemField" => clear(details, copy, uri),
-        "SetItemField" => set(details, copy, property(update, uri)?),
-        "AppendToItemField" if uri == "item:Body" => {
-            details.body += &text(property(update, uri)?);
-            Ok("Body")
-        }
-        _ => Err(Refusal::new("ErrorInvalidPropertyAppend", "Append action is invalid for property.")),
+        "DeleteItemField" => clear(draft, path),
+        "SetItemField" => set(draft, property(update, path)?),
+        "AppendToItemField" => append(draft, property(update, path)?),
+        other => Err(Refusal::schema(update, &format!("'{other}' is no change."))),
     }
 }
 
 /// The one property inside a change, which must be the one its path names.
-fn property<'a, 'i>(update: Node<'a, 'i>, uri: &str) -> Result<Node<'a, 'i>, Refusal> {
+fn property<'a, 'i>(update: Node<'a, 'i>, named: Node<'_, '_>) -> Result<Node<'a, 'i>, Refusal> {
     let item = t(update, "CalendarItem").ok_or_else(|| {
         Refusal::new("ErrorIncorrectUpdatePropertyCount", "The change holds no calendar item.")
     })?;
@@ -133,10 +132,18 @@ fn property<'a, 'i>(update: Node<'a, 'i>, uri: &str) -> Result<Node<'a, 'i>, Ref
             "An object within a change description must contain one and only one property to modify.",
         ));
     };
-    if uri.rsplit(':').next() != Some(property.tag_name().name()) {
-        return Err(Refusal::new("ErrorUpdatePropertyMismatch", "The path and the property do not match."));
+    let same = match (path::read(named)?, property.tag_name().name()) {
+        (Path::Field(uri), name) => uri.rsplit(':').next() == Some(name),
+        (Path::Extended(wanted, _), "ExtendedProperty") => match t(property, "ExtendedFieldURI") {
+            Some(found) => path::extended(found)?.0 == wanted,
+            None => false,
+        },
+        _ => false,
+    };
+    match same {
+        true => Ok(property),
+        false => Err(Refusal::new("ErrorUpdatePropertyMismatch", "The path and the property do not match.")),
     }
-    Ok(property)
 }
 
 /// Mails an organizer's change. A plain event that has attendees now has become a meeting.

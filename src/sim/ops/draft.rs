@@ -1,0 +1,173 @@
+//! An event while a request changes it: property by property, and made consistent when all of them are set. The world is not
+//! changed before that.
+
+use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
+
+use crate::sim::event::{Copy, Details, Event};
+use crate::sim::series::Series;
+use crate::sim::soap_in::{Refusal, instant};
+use crate::sim::views::View;
+use crate::sim::zones::{self, Zone};
+
+/// The longest an event may last: five years.
+const DURATION_MAX: TimeDelta = TimeDelta::days(5 * 366);
+
+/// What becomes of the recurrence.
+#[derive(Debug, Clone)]
+pub(super) enum Recurring {
+    Kept,
+    No,
+    /// A series whose pattern counts from a day on.
+    New(Box<Series>, NaiveDate),
+}
+
+/// An event that is being written.
+#[derive(Debug, Clone)]
+pub(super) struct Draft {
+    pub(super) details: Details,
+    pub(super) copy: Copy,
+    /// One date of a series.
+    pub(super) is_date: bool,
+    pub(super) uid: Option<String>,
+    pub(super) recurring: Recurring,
+    /// Whether its times, or what they depend on, were set.
+    pub(super) moved: bool,
+    /// In which zone the request means times that name none.
+    zone: &'static Zone,
+}
+
+impl Draft {
+    /// A new event of the next half hour.
+    pub(super) fn new(now: DateTime<Utc>, zone: &'static Zone) -> Self {
+        Self {
+            details: Details::between(now, now + TimeDelta::minutes(30)),
+            copy: Copy::Organizer,
+            is_date: false,
+            uid: None,
+            recurring: Recurring::No,
+            moved: true,
+            zone,
+        }
+    }
+
+    /// An event, or one date of a series, as it is.
+    pub(super) fn of(view: &View<'_>, zone: &'static Zone) -> Self {
+        let mut details = view.details.clone();
+        (details.start, details.end) = (view.start, view.end);
+        Self {
+            details,
+            copy: view.event.copy,
+            is_date: view.original_start.is_some(),
+            uid: None,
+            recurring: Recurring::Kept,
+            moved: false,
+            zone,
+        }
+    }
+
+    /// A time of the request: where it has no offset, by the clock of the zone that the request names.
+    pub(super) fn instant(&self, text: &str) -> Option<DateTime<Utc>> {
+        let at = instant(text)?;
+        let naive = NaiveDateTime::parse_from_str(text.trim(), "%Y-%m-%dT%H:%M:%S%.f");
+        Some(naive.map_or(at, |local| self.zone.instant(local)))
+    }
+
+    /// The zone of the request, where the event names none.
+    pub(super) fn start_zone(&self, event: Option<&Event>) -> &'static Zone {
+        match (self.details.others.get("StartTimeZone"), event) {
+            (None, None) => self.zone,
+            (None, Some(event)) => event.start_zone(&self.details),
+            (Some(id), _) => zones::find(id).unwrap_or(self.zone),
+        }
+    }
+
+    /// Makes the times consistent, and refuses those that cannot be. `event` is what the draft was made of.
+    pub(super) fn finish(&mut self, event: Option<&Event>) -> Result<(), Refusal> {
+        let zone = self.start_zone(event);
+        let end_zone = self.details.others.get("EndTimeZone").and_then(|id| zones::find(id)).unwrap_or(zone);
+        if event.is_none() && zone.id != "UTC" {
+            self.details.others.entry("StartTimeZone").or_insert_with(|| zone.id.to_owned());
+        }
+        if self.moved && self.details.all_day {
+            self.whole_days(zone, end_zone);
+        }
+        check(&self.details)?;
+        let kept = event.and_then(|event| event.series.as_ref()).filter(|_| !self.is_date && self.moved);
+        if let (Recurring::Kept, Some(series)) = (&self.recurring, kept) {
+            // Dates that were changed or deleted were dates of the series as it was.
+            let same = Series::new(series.pattern.clone(), series.range);
+            self.recurring = Recurring::New(Box::new(same), zone.local(self.details.start).date());
+        }
+        let Recurring::New(series, from) = &mut self.recurring else { return Ok(()) };
+        series.zone = zone;
+        let first = first(series, zone.local(self.details.start).time(), *from)?;
+        let length = self.details.end - self.details.start;
+        (self.details.start, self.details.end) = (first, first + length);
+        if event.is_some_and(|event| is_as_before(event, series, &self.details)) {
+            self.recurring = Recurring::Kept;
+            return Ok(());
+        }
+        match series.starts(first).nth(1) {
+            Some(next) if next < first + length => {
+                Err(Refusal::new("ErrorOccurrenceTimeSpanTooBig", "The occurrences would overlap."))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// All-day events begin and end with a day: what begins within one begins with it, and what ends within one ends with it.
+    fn whole_days(&mut self, zone: &'static Zone, end_zone: &'static Zone) {
+        let day = zone.local(self.details.start).date();
+        let end = end_zone.local(self.details.end);
+        let next = |day: NaiveDate| day.checked_add_days(Days::new(1)).unwrap_or(day);
+        let last = if end.time() == NaiveTime::MIN { end.date() } else { next(end.date()) };
+        self.details.start = zone.midnight(day);
+        self.details.end = end_zone.midnight(last.max(next(day)));
+    }
+
+    /// What is to be done to the event as a whole.
+    pub(super) fn apply(self, event: &mut Event) {
+        if let Some(uid) = self.uid {
+            event.uid = uid;
+        }
+        match self.recurring {
+            Recurring::Kept => {}
+            Recurring::No => event.series = None,
+            Recurring::New(series, _) => event.series = Some(*series),
+        }
+    }
+}
+
+/// Whether a series is what an event has already, so that dates that were changed or deleted stay so.
+fn is_as_before(event: &Event, series: &Series, details: &Details) -> bool {
+    event.series.as_ref().is_some_and(|now| {
+        (&now.pattern, now.range, now.zone) == (&series.pattern, series.range, series.zone)
+            && (event.details.start, event.details.end) == (details.start, details.end)
+    })
+}
+
+/// The first date of a series.
+fn first(series: &Series, time: NaiveTime, from: NaiveDate) -> Result<DateTime<Utc>, Refusal> {
+    let day = series
+        .starts_from(from)
+        .next()
+        .ok_or_else(|| Refusal::new("ErrorRecurrenceHasNoOccurrence", "The recurrence has no occurrence."))?;
+    Ok(series.zone.instant(day.and_time(time)))
+}
+
+/// The times of an event must follow each other.
+fn check(details: &Details) -> Result<(), Refusal> {
+    if details.end <= details.start {
+        return Err(Refusal::new(
+            "ErrorCalendarEndDateIsEarlierThanStartDate",
+            "EndDate is earlier than StartDate",
+        ));
+    }
+    if details.end - details.start > DURATION_MAX {
+        return Err(Refusal::new(
+            "ErrorCalendarDurationIsTooLong",
+            "The event lasts longer than five years.",
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,221 @@
+//! Property paths: what a request means by `FieldURI`, `IndexedFieldURI` and `ExtendedFieldURI`. Never looks at an item.
+
+use roxmltree::Node;
+
+use crate::sim::extended::{BadPath, Extended};
+use crate::sim::soap_in::Refusal;
+use crate::sim::soap_out::escape;
+
+/// A property of an item.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Path {
+    Field(String),
+    Extended(Extended, Spelling),
+    /// An entry of a dictionary; calendars have none.
+    Indexed,
+}
+
+/// The attributes of an `ExtendedFieldURI` as the request has them, which is how its answer shows them.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Spelling(String);
+
+impl Spelling {
+    /// The element that names the property.
+    pub(super) fn element(&self) -> String {
+        format!("<t:ExtendedFieldURI{}/>", self.0)
+    }
+}
+
+/// The attributes in the order of the schema.
+const ATTRIBUTES: [&str; 6] = [
+    "DistinguishedPropertySetId",
+    "PropertySetId",
+    "PropertyTag",
+    "PropertyName",
+    "PropertyId",
+    "PropertyType",
+];
+
+/// Reads a path element.
+pub(super) fn read(node: Node<'_, '_>) -> Result<Path, Refusal> {
+    match (node.tag_name().name(), node.attribute("FieldURI")) {
+        ("FieldURI", Some(uri)) if is_known(uri) => Ok(Path::Field(uri.to_owned())),
+        ("IndexedFieldURI", Some(_)) => Ok(Path::Indexed),
+        ("ExtendedFieldURI", _) => {
+            extended(node).map(|(property, spelling)| Path::Extended(property, spelling))
+        }
+        _ => Err(Refusal::schema(node, "The property path is invalid.")),
+    }
+}
+
+/// Reads an `ExtendedFieldURI`.
+pub(super) fn extended(node: Node<'_, '_>) -> Result<(Extended, Spelling), Refusal> {
+    let property = Extended::read(|name| node.attribute(name)).map_err(|bad| match bad {
+        BadPath::Attributes => Refusal::new(
+            "ErrorInvalidExtendedProperty",
+            "The extended property attribute combination is invalid.",
+        ),
+        BadPath::Type => {
+            Refusal::new("ErrorUnsupportedMapiPropertyType", "The MAPI property type is not supported.")
+        }
+    })?;
+    let spelled =
+        ATTRIBUTES.iter().filter_map(|name| Some(format!(r#" {name}="{}""#, escape(node.attribute(*name)?))));
+    Ok((property, Spelling(spelled.collect())))
+}
+
+/// Whether the schema has this `FieldURI`. Those of calendars, items and meeting messages are known one by one.
+fn is_known(uri: &str) -> bool {
+    let Some((family, name)) = uri.split_once(':') else { return false };
+    match family {
+        "item" => ITEM.contains(&name),
+        "calendar" => CALENDAR.contains(&name),
+        "meeting" => MEETING.contains(&name),
+        "meetingRequest" => MEETING_REQUEST.contains(&name),
+        "message" | "folder" | "task" | "contacts" | "distributionlist" | "postitem" | "conversation" => true,
+        _ => false,
+    }
+}
+
+const ITEM: &[&str] = &[
+    "ItemId",
+    "ParentFolderId",
+    "ItemClass",
+    "MimeContent",
+    "Attachments",
+    "Subject",
+    "DateTimeReceived",
+    "Size",
+    "Categories",
+    "HasAttachments",
+    "Importance",
+    "InReplyTo",
+    "InternetMessageHeaders",
+    "IsAssociated",
+    "IsDraft",
+    "IsFromMe",
+    "IsResend",
+    "IsSubmitted",
+    "IsUnmodified",
+    "DateTimeSent",
+    "DateTimeCreated",
+    "Body",
+    "ResponseObjects",
+    "Sensitivity",
+    "ReminderDueBy",
+    "ReminderIsSet",
+    "ReminderNextTime",
+    "ReminderMinutesBeforeStart",
+    "DisplayTo",
+    "DisplayCc",
+    "DisplayBcc",
+    "Culture",
+    "EffectiveRights",
+    "LastModifiedName",
+    "LastModifiedTime",
+    "ConversationId",
+    "UniqueBody",
+    "Flag",
+    "StoreEntryId",
+    "InstanceKey",
+    "NormalizedBody",
+    "EntityExtractionResult",
+    "PolicyTag",
+    "ArchiveTag",
+    "RetentionDate",
+    "Preview",
+    "PredictedActionReasons",
+    "IsClutter",
+    "RightsManagementLicenseData",
+    "BlockStatus",
+    "HasBlockedImages",
+    "WebClientReadFormQueryString",
+    "WebClientEditFormQueryString",
+    "TextBody",
+    "IconIndex",
+    "MimeContentUTF8",
+    "Mentions",
+    "MentionedMe",
+    "MentionsPreview",
+    "MentionsEx",
+    "Hashtags",
+    "AppliedHashtags",
+    "AppliedHashtagsPreview",
+    "Likes",
+    "LikesPreview",
+    "PendingSocialActivityTagIds",
+    "AtAllMention",
+    "CanDelete",
+    "InferenceClassification",
+    "FirstBody",
+];
+
+const CALENDAR: &[&str] = &[
+    "Start",
+    "End",
+    "OriginalStart",
+    "StartWallClock",
+    "EndWallClock",
+    "StartTimeZoneId",
+    "EndTimeZoneId",
+    "IsAllDayEvent",
+    "LegacyFreeBusyStatus",
+    "Location",
+    "EnhancedLocation",
+    "When",
+    "IsMeeting",
+    "IsCancelled",
+    "IsRecurring",
+    "MeetingRequestWasSent",
+    "IsResponseRequested",
+    "CalendarItemType",
+    "MyResponseType",
+    "Organizer",
+    "RequiredAttendees",
+    "OptionalAttendees",
+    "Resources",
+    "ConflictingMeetingCount",
+    "AdjacentMeetingCount",
+    "ConflictingMeetings",
+    "AdjacentMeetings",
+    "InboxReminders",
+    "Duration",
+    "TimeZone",
+    "AppointmentReplyTime",
+    "AppointmentSequenceNumber",
+    "AppointmentState",
+    "Recurrence",
+    "FirstOccurrence",
+    "LastOccurrence",
+    "ModifiedOccurrences",
+    "DeletedOccurrences",
+    "MeetingTimeZone",
+    "ConferenceType",
+    "AllowNewTimeProposal",
+    "IsOnlineMeeting",
+    "MeetingWorkspaceUrl",
+    "NetShowUrl",
+    "UID",
+    "RecurrenceId",
+    "DateTimeStamp",
+    "StartTimeZone",
+    "EndTimeZone",
+    "JoinOnlineMeetingUrl",
+    "OnlineMeetingSettings",
+    "IsOrganizer",
+    "CalendarActivityData",
+    "DoNotForwardMeeting",
+];
+
+const MEETING: &[&str] = &[
+    "AssociatedCalendarItemId",
+    "IsDelegated",
+    "IsOutOfDate",
+    "HasBeenProcessed",
+    "ResponseType",
+    "ProposedStart",
+    "ProposedEnd",
+    "DoNotForwardMeeting",
+];
+
+const MEETING_REQUEST: &[&str] = &["MeetingRequestType", "IntendedFreeBusyStatus", "ChangeHighlights"];

@@ -1,0 +1,185 @@
+//! Time zones by their Windows names: what a clock on the wall shows at an instant, and the other way round. Pure arithmetic
+//! on one rule a zone; history and exceptions of single years are left out.
+
+mod table;
+
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc, Weekday};
+
+/// A time zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Zone {
+    /// Its Windows name.
+    pub(crate) id: &'static str,
+    /// A city in it.
+    pub(crate) place: &'static str,
+    /// Minutes that its standard time is ahead of UTC.
+    pub(crate) standard: i16,
+    pub(crate) summer: Option<Summer>,
+}
+
+/// When a zone has summer time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Summer {
+    /// Minutes that it is ahead of standard time.
+    pub(crate) extra: i16,
+    /// In standard time.
+    pub(crate) begin: Transition,
+    /// In summer time.
+    pub(crate) end: Transition,
+}
+
+/// A moment of each year.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Transition {
+    pub(crate) month: u32,
+    /// 1 to 4, or 5 for the last.
+    pub(crate) nth: u32,
+    pub(crate) day: Weekday,
+    /// After midnight; may lie outside of the day.
+    pub(crate) minutes: i64,
+}
+
+/// Coordinated Universal Time.
+pub(crate) static UTC: Zone =
+    Zone { id: "UTC", place: "Coordinated Universal Time", standard: 0, summer: None };
+
+/// All zones, by name.
+pub(crate) fn all() -> impl Iterator<Item = &'static Zone> {
+    table::ZONES.iter()
+}
+
+/// The zone of this Windows name; the name that Exchange has for UTC in some places counts as well.
+pub(crate) fn find(id: &str) -> Option<&'static Zone> {
+    match id {
+        "tzone://Microsoft/Utc" => Some(&UTC),
+        _ => all().find(|zone| zone.id.eq_ignore_ascii_case(id)),
+    }
+}
+
+impl Zone {
+    /// As address books and invitations show it.
+    pub(crate) fn display(&self) -> String {
+        let (sign, minutes) = (if self.standard < 0 { '-' } else { '+' }, self.standard.unsigned_abs());
+        match minutes {
+            0 => format!("(UTC) {}", self.place),
+            _ => format!("(UTC{sign}{:02}:{:02}) {}", minutes / 60, minutes % 60, self.place),
+        }
+    }
+
+    /// What a clock on the wall shows.
+    pub(crate) fn local(&self, at: DateTime<Utc>) -> NaiveDateTime {
+        at.naive_utc() + self.offset(at)
+    }
+
+    /// When a clock on the wall shows this: the first time if it does so twice, as if summer time had not begun if never.
+    pub(crate) fn instant(&self, local: NaiveDateTime) -> DateTime<Utc> {
+        let by = |offset: TimeDelta| (local - offset).and_utc();
+        let early = by(self.standard() + self.extra());
+        if self.offset(early) == self.standard() + self.extra() { early } else { by(self.standard()) }
+    }
+
+    /// The midnight with which a day begins.
+    pub(crate) fn midnight(&self, day: NaiveDate) -> DateTime<Utc> {
+        self.instant(day.and_time(NaiveTime::MIN))
+    }
+
+    /// How far its clocks are ahead of UTC.
+    pub(crate) fn offset(&self, at: DateTime<Utc>) -> TimeDelta {
+        self.standard() + if self.is_summer(at) { self.extra() } else { TimeDelta::zero() }
+    }
+
+    /// Likewise, as dates and times on the wire have it.
+    pub(crate) fn offset_of(&self, at: DateTime<Utc>) -> String {
+        let minutes = self.offset(at).num_minutes();
+        let sign = if minutes < 0 { '-' } else { '+' };
+        match self.id {
+            "UTC" => "Z".to_owned(),
+            _ => format!("{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60),
+        }
+    }
+
+    fn standard(&self) -> TimeDelta {
+        TimeDelta::minutes(self.standard.into())
+    }
+
+    fn extra(&self) -> TimeDelta {
+        TimeDelta::minutes(self.summer.map_or(0, |summer| summer.extra).into())
+    }
+
+    fn is_summer(&self, at: DateTime<Utc>) -> bool {
+        let Some(summer) = self.summer else { return false };
+        let standard = at.naive_utc() + self.standard();
+        let begin = summer.begin.in_year(standard.year());
+        let end = summer.end.in_year(standard.year()).map(|end| end - self.extra());
+        match (begin, end) {
+            (Some(begin), Some(end)) if begin < end => (begin..end).contains(&standard),
+            (Some(begin), Some(end)) => !(end..begin).contains(&standard),
+            _ => false,
+        }
+    }
+}
+
+impl Transition {
+    fn in_year(&self, year: i32) -> Option<NaiveDateTime> {
+        let day = match self.nth {
+            5 => {
+                let next = if self.month == 12 { (year + 1, 1) } else { (year, self.month + 1) };
+                let last = NaiveDate::from_ymd_opt(next.0, next.1, 1)?.pred_opt()?;
+                let back = 7 + last.weekday().num_days_from_monday() - self.day.num_days_from_monday();
+                last.checked_sub_days(Days::new(u64::from(back % 7)))?
+            }
+            nth => NaiveDate::from_weekday_of_month_opt(year, self.month, self.day, u8::try_from(nth).ok()?)?,
+        };
+        Some(day.and_time(NaiveTime::MIN) + TimeDelta::minutes(self.minutes))
+    }
+
+    /// The weekday and the minutes after its midnight, which are those of one day.
+    pub(crate) fn of_day(&self) -> (Weekday, i64) {
+        let days = self.minutes.div_euclid(1440);
+        let mut day = self.day;
+        for _ in 0..days.rem_euclid(7) {
+            day = day.succ();
+        }
+        (day, self.minutes.rem_euclid(1440))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn clocks_go_forward_and_back_where_they_should() {
+        for (zone, utc, local) in [
+            ("Romance Standard Time", "2026-03-29T00:59:00Z", "2026-03-29T01:59:00"),
+            ("Romance Standard Time", "2026-03-29T01:00:00Z", "2026-03-29T03:00:00"),
+            ("Romance Standard Time", "2026-10-25T00:59:00Z", "2026-10-25T02:59:00"),
+            ("Romance Standard Time", "2026-10-25T01:00:00Z", "2026-10-25T02:00:00"),
+            ("Pacific Standard Time", "2026-07-01T12:00:00Z", "2026-07-01T05:00:00"),
+            ("AUS Eastern Standard Time", "2026-01-15T00:00:00Z", "2026-01-15T11:00:00"),
+            ("AUS Eastern Standard Time", "2026-07-15T00:00:00Z", "2026-07-15T10:00:00"),
+            ("Israel Standard Time", "2026-03-27T00:00:00Z", "2026-03-27T03:00:00"),
+            ("India Standard Time", "2026-07-15T00:00:00Z", "2026-07-15T05:30:00"),
+        ] {
+            let zone = find(zone).unwrap();
+            assert_eq!(zone.local(at(utc)), local.parse().unwrap(), "{} {utc}", zone.id);
+        }
+    }
+
+    #[test]
+    fn every_zone_reads_its_own_clock() {
+        for zone in all() {
+            for hour in 0..24 * 366 {
+                let instant = at("2026-01-01T00:00:00Z") + TimeDelta::hours(hour);
+                let back = zone.instant(zone.local(instant));
+                assert!(instant - back == TimeDelta::zero() || instant - back == zone.extra(), "{}", zone.id);
+            }
+        }
+        assert_eq!(find("utc").map(|zone| zone.id), Some("UTC"));
+        assert_eq!(find("Middle-earth Standard Time"), None);
+    }
+}
