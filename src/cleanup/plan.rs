@@ -181,13 +181,16 @@ impl Plan {
     }
 }
 
+/// Whether a room of the group gave a sign between two times.
+type AnySign<'a> = dyn Fn(Option<&str>, DateTime<Utc>, DateTime<Utc>) -> bool + 'a;
+
 /// What crowds are held against.
 pub(super) struct CrowdHold<'a> {
     pub(super) limits: CrowdLimits,
     /// The group of rooms that share their feeds.
     pub(super) group: &'a dyn Fn(&RoomAddress) -> Option<String>,
     /// Whether a room of the group gave a sign between these times.
-    pub(super) any_sign: &'a dyn Fn(Option<&str>, DateTime<Utc>, DateTime<Utc>) -> bool,
+    pub(super) any_sign: &'a AnySign<'a>,
 }
 
 impl Judged {
