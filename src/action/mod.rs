@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::calendar::{EventId, RoomAddress};
+use crate::presence::Proof;
 
 pub use key::{IdempotencyKey, IdempotencyKeyError};
 pub use outcome::{Already, Answer, Change, Done, NotUndoable, Outcome, Seen, Told, Undoable};
@@ -200,14 +201,22 @@ impl Actor {
     pub fn name(&self) -> &str {
         match self {
             Self::User { name } | Self::Program { name } => name,
-            Self::Sweep { rule } => rule,
+            Self::Sweep { rule, .. } => rule,
+        }
+    }
+
+    /// Why absence was proven, where a sweep acted on it.
+    pub fn proof(&self) -> Option<&Proof> {
+        match self {
+            Self::Sweep { proof, .. } => proof.as_deref(),
+            Self::User { .. } | Self::Program { .. } => None,
         }
     }
 
     /// The rule of a sweep.
     pub fn rule(&self) -> Option<&str> {
         match self {
-            Self::Sweep { rule } => Some(rule),
+            Self::Sweep { rule, .. } => Some(rule),
             Self::User { .. } | Self::Program { .. } => None,
         }
     }
@@ -226,6 +235,9 @@ pub enum Actor {
     Sweep {
         /// The rule's name.
         rule: String,
+        /// Why absence was proven, where a rule on check-ins decided.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proof: Option<Box<Proof>>,
     },
     /// A program that uses the library, by whatever it calls itself.
     Program {

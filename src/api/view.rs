@@ -106,6 +106,8 @@ pub(super) struct ActionView {
     pub actor_kind: &'static str,
     /// The user, the key's name, or the rule.
     pub actor: String,
+    /// Why absence was proven, where a sweep acted on it.
+    pub proof: Option<String>,
     /// When it was taken on; null while it waits for its turn.
     pub accepted_at: Option<DateTime<Utc>>,
     /// `open`, `done`, `already-done`, `refused` or `needs-attention`.
@@ -285,6 +287,7 @@ impl ActionView {
             asked: "",
             actor_kind: "program",
             actor: String::new(),
+            proof: None,
             accepted_at: None,
             state: "open",
             message: UNDER_WAY.to_owned(),
@@ -328,6 +331,7 @@ impl ActionView {
             asked: asked(action.ask),
             actor_kind: action.actor.kind(),
             actor: action.actor.name().to_owned(),
+            proof: action.actor.proof().map(ToString::to_string),
             accepted_at,
             state: outcome.map_or(Ending::Open, Ending::from).as_str(),
             message: outcome.map_or_else(|| UNDER_WAY.to_owned(), ToString::to_string),

@@ -49,7 +49,7 @@ struct Hand<'a> {
 
 impl Work {
     pub(super) fn of(room: &RoomAddress, judged: &Judged) -> Option<Self> {
-        let Verdict::Act { rule, how, why, missed, .. } = &judged.verdict else { return None };
+        let Verdict::Act { rule, how, why, missed, proof } = &judged.verdict else { return None };
         let event = judged.event.clone();
         let seen = Some(Times { start: event.start, end: event.end });
         let action = Action {
@@ -57,7 +57,7 @@ impl Work {
             room: room.clone(),
             target: Target::Event { id: event.id.clone(), seen },
             ask: how.ask(),
-            actor: Actor::Sweep { rule: rule.to_string() },
+            actor: Actor::Sweep { rule: rule.to_string(), proof: proof.clone() },
             reason: Some(format!("This room was released automatically: {why}.")),
             all_day: AllDay::Include,
             key: None,
@@ -171,9 +171,10 @@ impl Hand<'_> {
             self.applied.push(self.work.ended(Outcome::Refused { refusal }));
             return Ok(());
         };
+        let proof = self.work.action.actor.proof().cloned().map(Box::new);
         let action = Action {
             ask: rule.how.ask(),
-            actor: Actor::Sweep { rule: Rule::NoCheckIn.to_string() },
+            actor: Actor::Sweep { rule: Rule::NoCheckIn.to_string(), proof },
             reason: Some("This room was released automatically: nobody checked in.".to_owned()),
             ..anew(&self.work.action)
         };

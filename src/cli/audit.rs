@@ -32,6 +32,8 @@ struct Line {
     actor: String,
     asked: String,
     reason: Option<String>,
+    /// Why absence was proven, where a sweep acted on it.
+    proof: Option<String>,
     ending: &'static str,
     message: String,
     /// The event as it was before anything was done to it.
@@ -56,6 +58,7 @@ impl From<&Life> for Line {
             actor: life.action.actor.name().to_owned(),
             asked: asked(life.action.ask),
             reason: life.action.reason.clone(),
+            proof: life.action.actor.proof().map(ToString::to_string),
             ending: Ending::of(life).as_str(),
             message: life.outcome.as_ref().map_or_else(
                 || {
@@ -69,7 +72,10 @@ impl From<&Life> for Line {
             start: before.map(|event| event.start),
             end: before.map(|event| event.end),
             uid: before.and_then(|event| Some(event.uid.as_ref()?.to_string())),
-            organizer: before.and_then(|event| event.organizer.as_ref()?.address.clone()),
+            organizer: before.and_then(|event| {
+                let organizer = event.organizer.as_ref()?;
+                organizer.address.clone().or_else(|| organizer.legacy_dn.clone())
+            }),
             subject: before.and_then(|event| event.subject.clone()),
             told: life.done().map(|done| done.told.as_str()),
             closed_at: (!life.is_open()).then_some(life.last_at),
@@ -145,6 +151,7 @@ fn csv(lines: impl Iterator<Item = Line>) -> Result<String, Failure> {
             "told",
             "closed_at",
             "requests",
+            "proof",
         ])
         .map_err(failed)?;
     let time = |at: Option<DateTime<Utc>>| at.map_or_else(String::new, |at| at.to_rfc3339());
@@ -173,6 +180,7 @@ fn csv(lines: impl Iterator<Item = Line>) -> Result<String, Failure> {
                 line.told.unwrap_or_default().to_owned(),
                 time(line.closed_at),
                 requests.join(" "),
+                harmless(line.proof.unwrap_or_default()),
             ])
             .map_err(failed)?;
     }

@@ -47,7 +47,7 @@ pub struct Sealed {
 /// | 2 | extend and book: new words, and everything of version 1 as it was |
 /// | 3 | whole series: new words, and everything of version 2 as it was |
 /// | 4 | copies that were declined and kept: new words and new properties of events, and everything of version 3 as it was |
-/// | 5 | `settled` after `closed`, `recheck`, `told: unknown`: new words, and everything of version 4 as it was |
+/// | 5 | `settled` after `closed`, `recheck`, `told: unknown`, a release's proof: new words, and everything of version 4 as it was |
 const VERSION: u32 = 5;
 
 #[derive(Serialize, Deserialize)]

@@ -289,7 +289,7 @@ impl Story {
             };
             let name = dice.action_id();
             let actor = match dice.below(8) {
-                0 => Actor::Sweep { rule: "no-check-in".to_owned() },
+                0 => Actor::Sweep { rule: "no-check-in".to_owned(), proof: None },
                 _ => Actor::Program { name: "door".to_owned() },
             };
             let mut action = Action::new(name, room, ask, actor);

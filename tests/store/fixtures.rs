@@ -33,7 +33,7 @@ fn every_version_is_read_as_what_it_meant() {
     assert_eq!(read(V2), (everything_of_version_2(), 33));
     assert_eq!(read(V3), (everything_of_version_3(), 35));
     assert_eq!(read(V4), (everything_of_version_4(), 38));
-    assert_eq!(read(V5), (everything_of_version_5(), 42));
+    assert_eq!(read(V5), (everything_of_version_5(), 43));
 }
 
 fn read(text: &str) -> (Vec<Entry>, usize) {

@@ -6,6 +6,7 @@ use adjourn::action::{
 };
 use adjourn::calendar::{ChangeKey, Copy, Event, EventId, EventKind, FreeBusy, Person, RoomAddress, Uid};
 use adjourn::journal::{Entry, Fact};
+use adjourn::presence::{Crowd, Interval, Proof};
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
@@ -19,6 +20,14 @@ pub fn room(name: &str) -> RoomAddress {
 
 pub fn at(minute: i64) -> DateTime<Utc> {
     "2026-05-06T09:00:00Z".parse::<DateTime<Utc>>().unwrap() + TimeDelta::minutes(minute)
+}
+
+/// The end of a grace of ten minutes that was watched.
+fn proof() -> Proof {
+    let (opens, closes) = (at(-2000), at(-1400));
+    let watched = Interval::new(at(-5000), at(0)).unwrap();
+    let crowd = Some(Crowd { judged: 3, absent: 1 });
+    Proof { opens, closes, watched, sources: vec!["panel".to_owned()], crowd }
 }
 
 pub fn event(name: &str) -> Event {
@@ -134,7 +143,7 @@ pub fn everything() -> Vec<Entry> {
     for (at_index, step) in steps.into_iter().enumerate() {
         let number = 10 + at_index as u128;
         let mut asked = action(number, "r2", asks[at_index]);
-        asked.actor = Actor::Sweep { rule: "no-check-in".to_owned() };
+        asked.actor = Actor::Sweep { rule: "no-check-in".to_owned(), proof: None };
         asked.target = Target::Event { id: event_id.clone(), seen: Some(times) };
         asked.reason = Some("This room was released automatically.".to_owned());
         asked.all_day = AllDay::Include;
@@ -235,6 +244,10 @@ pub fn everything_of_version_5() -> Vec<Entry> {
     closed_now(403, Outcome::Refused { refusal: Refusal::EventNotFound }, &mut all);
     let code = "ErrorInvalidIdMalformed".to_owned();
     closed_now(404, Outcome::Refused { refusal: Refusal::InvalidEventId { code } }, &mut all);
+    let mut released = action(90, "r2", Ask::Delete(DeleteHow::Tell));
+    released.actor = Actor::Sweep { rule: "no-check-in".to_owned(), proof: Some(Box::new(proof())) };
+    all.push(accepted(released, 60));
+    all.push(closed(90, Outcome::AlreadyDone { why: Already::Over }, 61));
     all
 }
 
