@@ -233,8 +233,9 @@ impl Service {
 
     /// Records in which rooms the rule on check-ins is on by now. A room where it came on has its grace from then.
     pub(super) async fn record_rules(&self) {
-        let (rules, scope) = (&self.options().rules, self.engine.scope());
-        let on: Vec<_> = scope.rooms().filter(|room| rules.check_in(room).is_some()).cloned().collect();
+        let rules = &self.options().rules;
+        let mut on = self.followed_rooms();
+        on.retain(|room| rules.check_in(room).is_some());
         let known = self.books.read().rule_since.len();
         if known == on.len() && on.iter().all(|room| self.books.read().rule_since.contains_key(room)) {
             return;

@@ -129,15 +129,14 @@ impl Service {
         window: Window,
         state: &mut Releases,
     ) -> Vec<(RoomAddress, Arc<Vec<Event>>)> {
-        let (scope, now) = (self.engine.scope(), self.now());
-        let rooms =
-            scope.rooms().filter(|room| rules.check_in(room).is_some() && !state.acting.contains(*room));
+        let (now, mut rooms) = (self.now(), self.followed_rooms());
+        rooms.retain(|room| rules.check_in(room).is_some() && !state.acting.contains(room));
         let (mut known, mut unknown) = (Vec::new(), Vec::new());
         for room in rooms {
-            match self.rooms.current(room) {
-                Some(kept) => known.push((room.clone(), kept.events)),
-                None if state.slow.get(room).is_some_and(|until| now < *until) => {}
-                None => unknown.push(room.clone()),
+            match self.rooms.current(&room) {
+                Some(kept) => known.push((room, kept.events)),
+                None if state.slow.get(&room).is_some_and(|until| now < *until) => {}
+                None => unknown.push(room),
             }
         }
         let busy = self.find_busy(unknown, window).await;
