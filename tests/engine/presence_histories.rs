@@ -237,7 +237,7 @@ impl Stage {
             self.contacts[0] = Some(minute);
         }
         for feed in [1, 2] {
-            if minute % 10 == 0 && !Self::source_is_down(story, feed, minute) {
+            if minute.is_multiple_of(10) && !Self::source_is_down(story, feed, minute) {
                 let rooms = (1..ROOMS).filter(|number| Self::source_of(*number) == feed).map(address);
                 service.heartbeat(&format!("feed-{feed}"), rooms);
                 self.contacts[feed] = Some(minute);
