@@ -149,7 +149,7 @@ async fn found(
 
 async fn written(patient: &Patient, room: &RoomAddress, step: &Step, what: &str) -> Result<(), Failed> {
     let reply = patient.exchange.write(room, step).await.written;
-    let nothing_done = !matches!(reply, Written::InDoubt(_));
+    let nothing_done = !matches!(reply, Written::Unproven(_) | Written::InDoubt(_));
     let failed = |why: String, remedy, code| {
         Err(Failed { says: format!("{what}: {why}"), remedy, code, nothing_done })
     };
@@ -157,12 +157,14 @@ async fn written(patient: &Patient, room: &RoomAddress, step: &Step, what: &str)
         Written::Done => Ok(()),
         Written::Gone => failed("it is gone".to_owned(), LATER, None),
         Written::Conflict => failed("somebody changed it in between".to_owned(), LATER, None),
-        Written::NotDone(Trouble { fault: Fault::Administrator, advice, code }) => {
+        Written::NotDone(Trouble { fault: Fault::Administrator, advice, code })
+        | Written::Unproven(Trouble { fault: Fault::Administrator, advice, code }) => {
             failed(advice, if is_denial(&code) { NO_RIGHT } else { OTHER }, Some(code))
         }
-        Written::NotYet(trouble) | Written::NotDone(trouble) | Written::InDoubt(trouble) => {
-            failed(trouble.advice, LATER, Some(trouble.code))
-        }
+        Written::NotYet(trouble)
+        | Written::NotDone(trouble)
+        | Written::Unproven(trouble)
+        | Written::InDoubt(trouble) => failed(trouble.advice, LATER, Some(trouble.code)),
     }
 }
 

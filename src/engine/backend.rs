@@ -142,6 +142,9 @@ pub enum Written {
     NotYet(Trouble),
     /// The server did nothing, or never got it.
     NotDone(Trouble),
+    /// The server reports a failure that it can report after the change, or a page that is not Exchange's came back. Look before
+    /// it is called refused.
+    Unproven(Trouble),
     /// It may have been done. Look before doing anything else.
     InDoubt(Trouble),
 }

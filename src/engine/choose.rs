@@ -2,7 +2,7 @@
 
 use super::longer::booking;
 use super::plan::{Plan, plan};
-use super::reconcile::{Found, is_marked};
+use super::reconcile::Found;
 use super::run::{Choice, Run, Tried, refused};
 use super::select::{Selected, current, named, times};
 use super::undo::{Back, collides, needed, way_back};
@@ -38,11 +38,9 @@ impl Run<'_> {
         };
         let after = self.find_again(before).await.map_err(blind)?;
         let found = self.found(before, step, after.as_ref()).await.map_err(blind)?;
-        // The conflict shows that our request did nothing.
-        let marked = after.as_ref().is_some_and(|after| is_marked(step, before, after));
-        let found =
-            if marked && !self.doubted && found != Found::Landed { Found::MarkedByOthers } else { found };
-        if let Some(outcome) = found.settles(done) {
+        // A mark without a message is another's doing, unless a sending of ours is in doubt.
+        let is_anothers = found == Found::LandedMaybeNotified && step.tells() && !self.doubted;
+        if let Some(outcome) = found.settles(done).filter(|_| !is_anothers) {
             return Err(outcome);
         }
         if found == Found::Untold && self.doubted {

@@ -100,9 +100,10 @@ impl Run<'_> {
                 Err(blind) => Some(words::needs_attention(own, step, &blind)),
             },
             Written::Conflict => Some(words::needs_attention(own, step, &twice())),
-            Written::NotYet(trouble) | Written::NotDone(trouble) | Written::InDoubt(trouble) => {
-                Some(words::needs_attention(own, step, &trouble))
-            }
+            Written::NotYet(trouble)
+            | Written::NotDone(trouble)
+            | Written::Unproven(trouble)
+            | Written::InDoubt(trouble) => Some(words::needs_attention(own, step, &trouble)),
         }
     }
 

@@ -4,7 +4,7 @@
 //! sharp: an item that still has the key the write was guarded with was not written to.
 
 use super::select::times;
-use crate::action::{ActionId, Already, Change, Done, Outcome, Step, Told};
+use crate::action::{ActionId, Already, Done, Outcome, Step, Told};
 use crate::calendar::Event;
 
 /// What the mailbox shows.
@@ -20,8 +20,6 @@ pub(super) enum Found {
     Untouched,
     /// The write did not happen, or was taken back: somebody else wrote. To be decided about again.
     Edited,
-    /// The calendar keeps the item as declined or cancelled, and none of our requests can have done that.
-    MarkedByOthers,
     /// The item is gone, and it makes no difference any more whether the write happened.
     Gone,
     /// It cannot be told any more: somebody else was there since.
@@ -37,8 +35,6 @@ impl Found {
             Self::LandedMaybeNotified => Some(Outcome::Done(Done { told: Told::Unknown, ..done.clone() })),
             Self::LandedBy(action) => already(Already::ByAction { action }),
             Self::Gone => already(Already::Gone),
-            Self::MarkedByOthers if done.change == Change::Declined => already(Already::Declined),
-            Self::MarkedByOthers => already(Already::Gone),
             Self::Untouched | Self::Edited | Self::Untold => None,
         }
     }

@@ -15,7 +15,7 @@ use super::undo::{Back, plan_back};
 use super::{CalendarView, Written};
 use super::{Trouble, words};
 use crate::action::{
-    Action, Already, Ask, Change, Done, Fault, Outcome, Refusal, RequestIds, Target, Times, Told, Undoable,
+    Action, Already, Ask, Change, Done, Fault, Outcome, Refusal, RequestIds, Target, Times, Undoable,
 };
 use crate::calendar::{Event, Window};
 use crate::journal::{Ending, Fact, Intent, JournalError, Life, Query};
@@ -277,8 +277,9 @@ impl<'a> Run<'a> {
         if !self.doubted || matches!(reply.written, Written::Done | Written::NotYet(_)) {
             return Ok(match reply.written {
                 Written::NotDone(trouble) if was_sent && tried.plan.step.notifies() => {
-                    self.refused_after_all(trouble, tried).await
+                    self.refused_after_all(trouble, tried, true).await
                 }
+                Written::Unproven(trouble) => self.refused_after_all(trouble, tried, false).await,
                 written => self.believe(written, tried).await,
             });
         }
@@ -303,7 +304,9 @@ impl<'a> Run<'a> {
                 Round::Again(Box::new(tried))
             }
             Written::NotDone(trouble) => Round::Over(refused(trouble.into())),
-            Written::InDoubt(trouble) => Round::Over(words::needs_attention(before, step, &trouble)),
+            Written::Unproven(trouble) | Written::InDoubt(trouble) => {
+                Round::Over(words::needs_attention(before, step, &trouble))
+            }
         }
     }
 
@@ -320,14 +323,17 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// A server that reports a failure may have changed the calendar before it failed to send the mail.
-    async fn refused_after_all(&mut self, trouble: Trouble, tried: Tried) -> Round {
+    /// A server that reports a failure may have changed the calendar before it failed to send the mail. Where the calendar cannot
+    /// be read, only a code that `proves` it means that nothing was done.
+    async fn refused_after_all(&mut self, trouble: Trouble, tried: Tried, proves: bool) -> Round {
+        self.doubted |= !proves;
         let Tried { before, plan: Plan { step, done } } = &tried;
         Round::Over(match self.look(before, step).await {
             Ok(Found::Untold) => words::needs_attention(before, step, &trouble),
-            Ok(Found::Landed) => Outcome::Done(Done { told: Told::Unknown, ..done.clone() }),
+            // Of a message in Sent Items it is known that it left; of an update of times it is not (`reconcile`).
             Ok(found) => found.settles(done).unwrap_or_else(|| refused(trouble.into())),
-            Err(_) => refused(trouble.into()),
+            Err(_) if proves => refused(trouble.into()),
+            Err(blind) => words::needs_attention(before, step, &blind),
         })
     }
 
@@ -373,7 +379,9 @@ impl<'a> Run<'a> {
             (Found::Untouched, Written::InDoubt(_)) if !tired => Ok(Round::Again(Box::new(tried))),
             // Nothing can land any more.
             (Found::Untouched, Written::InDoubt(why)) => Ok(Round::Over(refused(words::lost(why).into()))),
-            (Found::Untouched, Written::NotDone(why)) => Ok(Round::Over(refused(why.into()))),
+            (Found::Untouched, Written::NotDone(why) | Written::Unproven(why)) => {
+                Ok(Round::Over(refused(why.into())))
+            }
             (Found::Untouched, Written::Gone) => Ok(Round::Over(refused(words::not_writable().into()))),
             _ => Ok(Round::Over(words::untold(before, step))),
         }

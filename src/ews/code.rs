@@ -81,6 +81,24 @@ pub fn meaning(code: &str) -> Meaning {
     }
 }
 
+/// Whether Exchange can report this after it has stored the item: the mail about it, or the copy, failed then.
+pub fn may_follow_a_change(code: &str) -> bool {
+    AFTER_A_CHANGE.contains(&code)
+}
+
+const AFTER_A_CHANGE: &[&str] = &[
+    "ErrorInvalidRecipients",
+    "ErrorMailRecipientNotFound",
+    "ErrorMessagePerFolderCountReceiveQuotaExceeded",
+    "ErrorMessageSizeExceeded",
+    "ErrorMessageSubmissionBlocked",
+    "ErrorQuotaExceeded",
+    "ErrorQuotaExceededOnDelete",
+    "ErrorRecoverableItemsAccessDenied",
+    "ErrorSendAsDenied",
+    "ErrorSubmissionQuotaExceeded",
+];
+
 /// Every code of the table, for tests and support.
 pub fn known() -> impl Iterator<Item = (&'static str, Meaning)> {
     TABLE.iter().copied()
@@ -91,6 +109,7 @@ const TABLE: &[(&str, Meaning)] = &[
     ("ErrorADOperation", Meaning::Transient),
     ("ErrorADUnavailable", Meaning::Transient),
     ("ErrorAccessDenied", Meaning::Denied),
+    ("ErrorAccessDeniedDueToCompliance", Meaning::Denied),
     ("ErrorAccountDisabled", Meaning::Account),
     ("ErrorBatchProcessingStopped", Meaning::NotReached),
     ("ErrorCalendarCannotMoveOrCopyOccurrence", Meaning::Forbidden),
@@ -127,6 +146,7 @@ const TABLE: &[(&str, Meaning)] = &[
     ("ErrorConnectionFailed", Meaning::Transient),
     ("ErrorCorruptData", Meaning::Corrupt),
     ("ErrorCreateItemAccessDenied", Meaning::Denied),
+    ("ErrorCreateSubfolderAccessDenied", Meaning::Denied),
     ("ErrorCrossMailboxMoveCopy", Meaning::BadRequest),
     ("ErrorCrossSiteRequest", Meaning::Elsewhere),
     ("ErrorDataSizeLimitExceeded", Meaning::TooLarge),
@@ -182,6 +202,7 @@ const TABLE: &[(&str, Meaning)] = &[
     ("ErrorMailboxMoveInProgress", Meaning::Transient),
     ("ErrorMailboxStoreUnavailable", Meaning::Transient),
     ("ErrorMessageDispositionRequired", Meaning::BadRequest),
+    ("ErrorMessagePerFolderCountReceiveQuotaExceeded", Meaning::Forbidden),
     ("ErrorMessageSizeExceeded", Meaning::Forbidden),
     ("ErrorMessageSubmissionBlocked", Meaning::Denied),
     ("ErrorMimeContentInvalid", Meaning::BadRequest),
@@ -210,6 +231,7 @@ const TABLE: &[(&str, Meaning)] = &[
     ("ErrorProxyServiceDiscoveryFailed", Meaning::Elsewhere),
     ("ErrorQuotaExceeded", Meaning::Forbidden),
     ("ErrorQuotaExceededOnDelete", Meaning::Forbidden),
+    ("ErrorRecoverableItemsAccessDenied", Meaning::Denied),
     ("ErrorRecurrenceHasNoOccurrence", Meaning::Gone),
     ("ErrorRequestAborted", Meaning::Transient),
     ("ErrorResponseSchemaValidation", Meaning::Transient),
@@ -229,8 +251,10 @@ const TABLE: &[(&str, Meaning)] = &[
     ("ErrorSyncFolderNotFound", Meaning::NoFolder),
     ("ErrorTimeIntervalTooBig", Meaning::TooLarge),
     ("ErrorTimeoutExpired", Meaning::Transient),
+    ("ErrorTokenSerializationDenied", Meaning::NotImpersonated),
     ("ErrorTooManyObjectsOpened", Meaning::Busy),
     ("ErrorUpdatePropertyMismatch", Meaning::BadRequest),
+    ("ErrorUserNotAllowedByPolicy", Meaning::Denied),
     ("ErrorWrongServerVersion", Meaning::Elsewhere),
     ("NoError", Meaning::Success),
 ];
@@ -251,6 +275,13 @@ mod tests {
         assert_eq!(meaning("NoError"), Meaning::Success);
         assert_eq!(meaning("ErrorServerBusy"), Meaning::Busy);
         assert_eq!(meaning("ErrorIrresolvableConflict"), Meaning::Conflict);
+        for denial in ["ErrorCreateItemAccessDenied", "ErrorAccessDeniedDueToCompliance", "ErrorSendAsDenied"]
+        {
+            assert_eq!(meaning(denial), Meaning::Denied, "{denial}");
+        }
+        for late in AFTER_A_CHANGE {
+            assert_ne!(meaning(late), Meaning::Unknown, "{late}");
+        }
         assert_eq!(meaning("ErrorOfTomorrow"), Meaning::Unknown);
         assert_eq!(meaning(""), Meaning::Unknown);
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::classify::{Kind, Verdict};
+use super::classify::{Kind, Verdict, proves_nothing_done};
 use super::client::{Client, Failed};
 use super::contents;
 use super::event::{PROPERTIES, event, series};
@@ -483,6 +483,9 @@ impl Calendar for Exchange {
             Err(Failed::Refused(Kind::Conflict, _)) => Written::Conflict,
             Err(busy @ Failed::Busy(_)) => Written::NotYet(busy.into()),
             Err(doubt @ Failed::InDoubt(_)) => Written::InDoubt(doubt.into()),
+            Err(Failed::Refused(kind, code)) if !requests.is_empty() && !proves_nothing_done(&code) => {
+                Written::Unproven(Failed::Refused(kind, code).into())
+            }
             Err(failed) => Written::NotDone(failed.into()),
         };
         Reply { written, requests }

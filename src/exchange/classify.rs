@@ -12,13 +12,15 @@
 //! | 456 | the account is locked |
 //! | 500, 502, 504 without a fault | a failure of the moment: a read goes again, a write is in doubt |
 //!
+//! After a write, what this table calls refused may have been done all the same, unless [`proves_nothing_done`].
+//!
 //! The body is looked at before the status: Exchange sends faults as HTTP 500 even when we are to blame.
 
 use std::time::Duration;
 
 use super::delivery::HttpAnswer;
 use super::login::Denied;
-use crate::ews::code::{Meaning, meaning};
+use crate::ews::code::{Meaning, may_follow_a_change, meaning};
 use crate::ews::codec::{Body, DecodeError, Decoded};
 use crate::ews::op::Effect;
 use crate::ews::types::MessageXmlEntry;
@@ -170,6 +172,15 @@ pub fn by_code(effect: Effect, code: &str, details: &[MessageXmlEntry<'_>]) -> V
     }
 }
 
+/// Whether this code of a refused write is Exchange's own word that nothing was done. A page may come from a proxy that had passed
+/// the request on, and what only the sending of mail or a full mailbox causes can come after the item was stored.
+pub(super) fn proves_nothing_done(code: &str) -> bool {
+    !code.starts_with(PAGE) && !may_follow_a_change(code)
+}
+
+/// How the code of an answer without an envelope begins; no response code has a space ([`named`]).
+const PAGE: &str = "HTTP ";
+
 /// The code as logs and callers may see it: a server may write anything there, a text of any length too.
 pub(super) fn named(code: &str) -> String {
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
@@ -204,7 +215,7 @@ fn kind(meaning: Meaning) -> Kind {
 }
 
 fn by_status(effect: Effect, answer: &HttpAnswer) -> Verdict {
-    let code = format!("HTTP {}", answer.status);
+    let code = format!("{PAGE}{}", answer.status);
     match answer.status {
         429 | 503 => Verdict::Wait { at_least: answer.retry_after(), fewer: false, code },
         301..=308 if is_error_page(answer) => {

@@ -333,6 +333,10 @@ impl Client {
                     }
                     self.gate.park(room, back_off(at_least, attempt, chance()));
                     last = Failed::Busy(code);
+                    if op.makes_new() {
+                        // A second one would not meet the first as a conflict: the calendar is read before.
+                        return Err(last);
+                    }
                 }
                 // It did not get as far as the operation, so a write may go again too. Ends with the oldest version.
                 Turn::Verdict(Verdict::Refused(Kind::Version, code))
@@ -355,9 +359,10 @@ impl Client {
                     sleep(retry_after(attempt)).await
                 }
                 // The mailbox moved. Nothing was done there: ask where it went, once.
-                Turn::Verdict(Verdict::Refused(Kind::NotEws | Kind::NoMailbox | Kind::Elsewhere, _))
-                    if !moved && self.places.forget(room) =>
-                {
+                Turn::Verdict(Verdict::Refused(
+                    kind @ (Kind::NotEws | Kind::NoMailbox | Kind::Elsewhere),
+                    _,
+                )) if !(moved || op.makes_new() && kind == Kind::NotEws) && self.places.forget(room) => {
                     moved = true;
                     continue;
                 }
@@ -470,7 +475,9 @@ impl Client {
                 match classify(effect, &answer, &decoded) {
                     Verdict::Done => {}
                     // Only Exchange's own fault proves that nothing was made: a page may come from a proxy that passed it on.
-                    Verdict::Wait { code, .. } if letter.makes_new && decoded.is_err() => {
+                    Verdict::Wait { code, .. } | Verdict::OnceMore(_, code)
+                        if letter.makes_new && decoded.is_err() =>
+                    {
                         return Turn::Verdict(Verdict::InDoubt { code });
                     }
                     verdict => return Turn::Verdict(verdict),

@@ -79,6 +79,21 @@ async fn a_conflict_with_oneself_that_nobody_can_look_into_is_not_called_refused
     }
 }
 
+/// A page, or the code of a mail that was not sent, proves nothing: what cannot be looked up is not called refused.
+#[tokio::test(start_paused = true)]
+async fn a_failure_that_proves_nothing_is_not_called_refused_where_nobody_can_look() {
+    for (ask, landed) in [END, TELL, SILENT].into_iter().flat_map(|ask| [(ask, true), (ask, false)]) {
+        let stage = with_meeting(stage_with(Options {
+            give_up_after: chrono::TimeDelta::zero(),
+            ..Options::default()
+        }));
+        stage.calendar.next(Next::UnprovenThenBlind { landed });
+        let outcome = perform(&stage, wish(ask)).await;
+        assert!(matches!(outcome, Outcome::NeedsAttention { .. }), "{ask:?} {landed}: {outcome:?}");
+        assert_eq!(stage.calendar.effects(), usize::from(landed));
+    }
+}
+
 /// The first sending is refuted by an edit; what comes after is not blamed on it, and not lost either.
 #[tokio::test(start_paused = true)]
 async fn doubt_outlives_a_conflict() {

@@ -42,6 +42,8 @@ pub enum Next {
     TwiceThenBlind,
     /// The write is done, and the answer is a failure: the mail was not sent.
     DoneButRefused,
+    /// The answer is a failure that proves nothing (the write was done, or not); from then on nothing can be read.
+    UnprovenThenBlind { landed: bool },
     /// The server reports the item as not found: the account may read it only.
     NoRights,
     /// Somebody books another one at the same moment.
@@ -321,6 +323,13 @@ impl Calendar for FakeCalendar {
                 }
                 state.blind = true;
                 Written::InDoubt(trouble())
+            }
+            Some(Next::UnprovenThenBlind { landed }) => {
+                if landed {
+                    state.carry_out(room, step);
+                }
+                state.blind = true;
+                Written::Unproven(trouble())
             }
             Some(Next::Refuse) => Written::NotDone(trouble()),
             Some(Next::After(change)) => {

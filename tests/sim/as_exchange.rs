@@ -87,13 +87,17 @@ async fn a_declined_meeting_that_stays_is_declined_once_and_the_room_is_free() {
     }
 }
 
+fn rooms_own() -> MeetingSpec {
+    MeetingSpec { organizer: Person::new("Aurora", ROOM), rooms: Vec::new(), ..meeting() }
+}
+
 /// A server that had carried the write out before it said that it had not: one effect, one mail, and the truth is told.
 async fn errors_after(wrong: Wrong) {
-    let own = MeetingSpec { organizer: Person::new("Aurora", ROOM), rooms: Vec::new(), ..meeting() };
+    let own = rooms_own();
     let rows = [
         (END, "UpdateItem", meeting(), 0, Told::Nobody),
         (END, "UpdateItem", weekly(meeting()), 0, Told::Nobody),
-        (END, "UpdateItem", own.clone(), 1, Told::Attendees),
+        (END, "UpdateItem", own.clone(), 1, Told::Unknown),
         (TELL, "CreateItem", meeting(), 1, Told::Organizer),
         (TELL, "CreateItem", weekly(meeting()), 1, Told::Organizer),
         (TELL, "CreateItem", own, 1, Told::Attendees),
@@ -122,7 +126,7 @@ async fn a_write_that_is_carried_out_and_answered_with_a_fault_is_known_to_be_do
 
 #[tokio::test]
 async fn a_write_that_is_carried_out_and_answered_with_a_page_is_known_to_be_done() {
-    for status in [500, 503] {
+    for status in [401, 403, 404, 500, 503] {
         errors_after(Wrong::PageAfter(status)).await;
     }
 }
@@ -132,16 +136,87 @@ async fn a_write_that_is_carried_out_and_answered_as_busy_is_known_to_be_done() 
     errors_after(Wrong::ItemErrorAfter("ErrorServerBusy")).await;
 }
 
+const MAIL_ERRORS: [&str; 5] = [
+    "ErrorSubmissionQuotaExceeded",
+    "ErrorSendAsDenied",
+    "ErrorQuotaExceeded",
+    "ErrorMessageSizeExceeded",
+    "ErrorMessageSubmissionBlocked",
+];
+
 /// A decline whose mail may not have left is nobody's to call told.
 #[tokio::test]
-async fn a_decline_that_is_stored_and_not_sent_needs_somebody_to_look() {
-    let mut world = world();
-    world.add_meeting(meeting());
-    let office = Office::open(world).await;
-    office.sim.trouble(Trouble::new(Wrong::MailRefused("ErrorMessageSizeExceeded")).on("CreateItem"));
-    let outcome = office.ask(TELL).await;
-    assert!(matches!(outcome, Outcome::NeedsAttention { .. }), "{outcome:?}");
-    assert!(office.mails().is_empty() && office.asked("CreateItem") == 1);
+async fn a_decline_or_cancellation_that_is_stored_and_not_sent_needs_somebody_to_look() {
+    for (code, spec) in MAIL_ERRORS.into_iter().flat_map(|code| [(code, meeting()), (code, rooms_own())]) {
+        let mut world = world();
+        world.add_meeting(spec);
+        let office = Office::open(world).await;
+        office.sim.trouble(Trouble::new(Wrong::MailRefused(code)).on("CreateItem"));
+        let outcome = office.ask(TELL).await;
+        assert!(matches!(outcome, Outcome::NeedsAttention { .. }), "{code}: {outcome:?}");
+        assert!(office.mails().is_empty() && office.asked("CreateItem") == 1);
+    }
+}
+
+#[tokio::test]
+async fn an_end_that_is_stored_and_not_sent_is_done_and_nobody_is_called_told() {
+    for code in MAIL_ERRORS {
+        let mut world = world();
+        let uid = world.add_meeting(rooms_own());
+        let office = Office::open(world).await;
+        office.sim.trouble(Trouble::new(Wrong::MailRefused(code)).on("UpdateItem"));
+        assert_eq!(done(office.ask(END).await).told, Told::Unknown, "{code}");
+        assert!(office.event(&uid).unwrap().end <= now() && office.mails().is_empty());
+    }
+}
+
+/// The same answers where nothing was done: refused, and who has to act is named.
+#[tokio::test]
+async fn a_failure_that_left_the_calendar_as_it_was_is_refused() {
+    let wrongs =
+        [Wrong::ItemError("ErrorSendAsDenied"), Wrong::ItemError("ErrorQuotaExceeded"), Wrong::Page(403)];
+    for wrong in wrongs {
+        for (ask, operation) in [(END, "UpdateItem"), (TELL, "CreateItem"), (SILENT, "DeleteItem")] {
+            let mut world = world();
+            let uid = world.add_meeting(rooms_own());
+            let office = Office::open(world).await;
+            office.sim.trouble(Trouble::new(wrong.clone()).on(operation));
+            let refusal = refusal(office.ask(ask).await);
+            let blames = matches!(refusal, Refusal::Exchange { fault: Fault::Administrator, .. });
+            assert!(blames && office.event(&uid).unwrap().end > now(), "{ask:?}: {refusal:?}");
+            assert_eq!(office.asked(operation), 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_removal_that_is_carried_out_and_answered_with_a_failure_is_done() {
+    for status in [401, 403, 404, 500, 503] {
+        let mut world = world();
+        let uid = world.add_meeting(meeting());
+        let office = Office::open(world).await;
+        office.sim.trouble(Trouble::new(Wrong::PageAfter(status)).on("DeleteItem"));
+        let outcome = office.ask(SILENT).await;
+        assert!(matches!(outcome, Outcome::Done(_) | Outcome::AlreadyDone { .. }), "{status}: {outcome:?}");
+        assert!(office.event(&uid).is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_booking_that_is_made_and_answered_with_a_failure_is_found_and_not_made_again() {
+    let wrongs = [401, 403, 404, 500, 503].map(Wrong::PageAfter).into_iter().chain([
+        Wrong::ItemErrorAfter("ErrorServerBusy"),
+        Wrong::FaultAfter("ErrorServerBusy"),
+        Wrong::FaultAfter("ErrorInternalServerError"),
+        Wrong::ItemErrorAfter("ErrorQuotaExceeded"),
+    ]);
+    for (index, wrong) in wrongs.enumerate() {
+        let office = Office::open(world()).await;
+        office.sim.trouble(Trouble::new(wrong).on("CreateItem"));
+        assert_eq!(done(office.ask(Ask::Book { minutes: 15 }).await).change, Change::Booked, "{index}");
+        let on = office.sim.world(|world| world.events(ROOM, now(), now() + TimeDelta::minutes(5)));
+        assert_eq!((on.len(), office.asked("CreateItem")), (1, 1), "{index}");
+    }
 }
 
 #[tokio::test]
@@ -183,6 +258,50 @@ async fn an_id_from_before_a_date_was_changed_leads_to_it_where_the_server_still
     done(office.ask(Ask::Extend { minutes: 15 }).await);
     let end = Action { target: Target::Event { id: seen[0].id.clone(), seen: None }, ..action(END) };
     done(office.engine.perform(end, Mode::Perform).await.unwrap().outcome);
+}
+
+/// What the server does not find is not called done: the date stands there under another id.
+#[tokio::test]
+async fn an_id_that_a_changed_date_has_lost_is_never_called_done() {
+    for ask in [END, TELL, SILENT] {
+        let mut world = world();
+        world.date_ids(DateIds::Replaced);
+        let uid = world.add_meeting(weekly(meeting()));
+        let office = Office::open(world).await;
+        let seen = office.engine.calendar().events(&room(), Window::instant(now())).await.unwrap().events;
+        done(office.ask(Ask::Extend { minutes: 15 }).await);
+        let wish = Action { target: Target::Event { id: seen[0].id.clone(), seen: None }, ..action(ask) };
+        let refusal = refusal(office.engine.perform(wish, Mode::Perform).await.unwrap().outcome);
+        assert!(matches!(refusal, Refusal::ChangedMeanwhile { is: Some(_), .. }), "{refusal:?}");
+        let on = office.sim.world(|world| world.events(ROOM, now(), now() + TimeDelta::minutes(1)));
+        assert_eq!(on[0].uid, uid);
+    }
+}
+
+/// A delegate without Full Access sees a private meeting as taken time, and Exchange does not let it be opened.
+#[tokio::test]
+async fn a_private_meeting_that_a_delegate_may_not_open_is_never_called_done() {
+    for rights in [DelegateRights::Editor, DelegateRights::Reviewer] {
+        for ask in [END, TELL, SILENT] {
+            let mut world = world();
+            world.allow_impersonation_of([]).grant(ROOM, rights);
+            let uid = world.add_meeting(MeetingSpec { private: true, ..meeting() });
+            let office = granted(world).await;
+            let seen = office.engine.calendar().events(&room(), Window::instant(now())).await.unwrap();
+            let ids = seen.events.iter().map(|event| &event.id);
+            let ids = ids.chain(seen.unreadable.iter().filter_map(|item| item.id.as_ref()));
+            let named = ids.map(|id| Target::Event { id: id.clone(), seen: None });
+            for target in [Target::Current].into_iter().chain(named) {
+                let wish = Action { target: target.clone(), ..action(ask) };
+                let outcome = office.engine.perform(wish, Mode::Perform).await.unwrap().outcome;
+                assert!(
+                    matches!(outcome, Outcome::Refused { .. }),
+                    "{rights:?} {ask:?} {target:?}: {outcome:?}"
+                );
+            }
+            assert!(office.event(&uid).unwrap().end > now() && office.mails().is_empty());
+        }
+    }
 }
 
 #[tokio::test]
