@@ -273,7 +273,8 @@ impl Exchange {
             _ => Err(another(Effect::Write)),
         };
         let updated = self.client.traced(room.as_str(), &update, read, trail).await?;
-        match updated.as_str() == item.id || self.ends_as_an_exception(room, &updated, *end).await {
+        match updated.is_same(&EventId::new(item.id)) || self.ends_as_an_exception(room, &updated, *end).await
+        {
             true => Ok(()),
             false => Err(Failed::InDoubt(contents::ANOTHER_ITEM.to_owned())),
         }

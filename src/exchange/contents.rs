@@ -61,7 +61,8 @@ pub(super) fn item<'m, 'a>(
     id: &str,
 ) -> Result<&'m CalendarItem<'a>, Verdict> {
     let item = calendar_item(messages)?;
-    let is_another = item.item_id.as_ref().is_some_and(|got| got.id != id);
+    let asked = EventId::new(id);
+    let is_another = item.item_id.as_ref().is_some_and(|got| !EventId::new(&*got.id).is_same(&asked));
     if is_another && item.calendar_item_type != Some(CalendarItemType::Exception) {
         return Err(strange(Effect::Read, ANOTHER_ITEM.to_owned()));
     }

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use tokio::time::{Instant, timeout_at};
 
 use super::{NoCheckIn, Service};
 use crate::action::{ActionId, IdempotencyKey};
@@ -94,13 +95,14 @@ impl Service {
         patience: Duration,
     ) -> Result<CheckInReceipt, NoCheckIn> {
         let CheckInRequest { room, event, source } = request;
-        let at = self.now();
+        let (at, until) = (self.now(), Instant::now() + patience);
         let event = self.check_in(room, event.as_deref(), source.clone(), patience).await?;
         // The sign is kept: what begins from now on sees it. What had begun before is waited for.
-        let idle = tokio::time::timeout(patience, self.engine.wait_until_idle(room)).await;
+        let idle = timeout_at(until, self.engine.wait_until_idle(room)).await;
         if idle.map_err(|_| NoCheckIn::Undecided)? {
             self.rooms.changed(room);
-            if !self.stands(room, &event).await.map_err(NoCheckIn::Trouble)? {
+            let stands = timeout_at(until, self.stands(room, &event)).await;
+            if !stands.map_err(|_| NoCheckIn::Undecided)?.map_err(NoCheckIn::Trouble)? {
                 let action = self.taken_away_by(room, &event).await.map_err(NoCheckIn::Trouble)?;
                 return Err(NoCheckIn::TakenAway { action });
             }
@@ -140,14 +142,15 @@ impl Service {
         answer.map_err(|action| NoCheckIn::TakenAway { action })
     }
 
-    /// The event is on the room's calendar, and takes place.
+    /// The event is on the room's calendar, and takes place. An item that cannot be read may be the event.
     async fn stands(&self, room: &RoomAddress, event: &Event) -> Result<bool, Trouble> {
         let Some(window) = Window::clamped(event.start, event.end) else { return Ok(true) };
-        let events = self.engine.calendar().events(room, window).await?.taken()?;
+        let view = self.engine.calendar().events(room, window).await?;
         let is_it = |other: &Event| {
             other.id == event.id || event.identity().is_some() && other.identity() == event.identity()
         };
-        Ok(events.iter().any(|other| is_it(other) && !other.is_cancelled && !other.is_declined))
+        let takes_place = |other: &Event| is_it(other) && !other.is_cancelled && !other.is_declined;
+        Ok(view.events.iter().any(takes_place) || !view.unreadable.is_empty())
     }
 
     /// The last action that took this event off the calendar, where it was one of ours.

@@ -291,3 +291,12 @@ async fn a_trouble_s_code_is_bounded_and_holds_no_text_of_the_answer() {
     };
     assert!(trouble.to_string().len() < 300 && !trouble.code.contains("Layoffs"), "{trouble}");
 }
+
+/// A display may have the id from Graph, which spells two letters otherwise.
+#[tokio::test]
+async fn the_item_of_an_id_in_another_spelling_is_the_one_asked_for() {
+    let got = success("GetItem", &format!("<m:Items>{}</m:Items>", item("AA/k+A=", 13)));
+    let script = Script::start(vec![ok(got)]).await;
+    let event = exchange(&script).event(&room(), &EventId::new("AA-k_A=")).await.unwrap();
+    assert!(event.is_some());
+}
