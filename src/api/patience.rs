@@ -67,22 +67,25 @@ impl<S> Patient<S> {
         Self { stream, phase, head, idle, until: Box::pin(sleep(head)) }
     }
 
-    fn wait(&mut self, phase: u8, time: Duration) {
+    /// Waits anew. The timer is polled at once, since hyper reads no more while an earlier read is pending: then nothing else
+    /// would wake its task.
+    fn wait(&mut self, context: &mut Context<'_>, phase: u8, time: Duration) {
         self.phase.set(phase);
         self.until.as_mut().reset(Instant::now() + time);
+        let _ = self.until.as_mut().poll(context);
     }
 
     /// From the answer on the next request is waited for.
-    fn settle(&mut self) {
+    fn settle(&mut self, context: &mut Context<'_>) {
         if self.phase.is(ANSWERED) {
-            self.wait(WAITING, self.idle);
+            self.wait(context, WAITING, self.idle);
         }
     }
 
     /// What was written is an answer, or part of one: the next request is not due yet.
-    fn wrote(&mut self, written: &Poll<io::Result<usize>>) {
+    fn wrote(&mut self, context: &mut Context<'_>, written: &Poll<io::Result<usize>>) {
         if matches!(written, Poll::Ready(Ok(1..))) && self.phase.is(WAITING) {
-            self.wait(WAITING, self.idle);
+            self.wait(context, WAITING, self.idle);
         }
     }
 }
@@ -94,11 +97,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        this.settle();
+        this.settle(context);
         let before = into.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(context, into);
         if into.filled().len() > before && this.phase.is(WAITING) {
-            this.wait(HEAD, this.head);
+            this.wait(context, HEAD, this.head);
         }
         let is_due = read.is_pending() && !this.phase.is(BUSY);
         if is_due && this.until.as_mut().poll(context).is_ready() {
@@ -111,9 +114,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        this.settle();
+        this.settle(context);
         let written = Pin::new(&mut this.stream).poll_write(context, bytes);
-        this.wrote(&written);
+        this.wrote(context, &written);
         written
     }
 
@@ -123,9 +126,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        this.settle();
+        this.settle(context);
         let written = Pin::new(&mut this.stream).poll_write_vectored(context, bytes);
-        this.wrote(&written);
+        this.wrote(context, &written);
         written
     }
 
@@ -133,8 +136,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         self.stream.is_write_vectored()
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        this.settle(context);
+        Pin::new(&mut this.stream).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
