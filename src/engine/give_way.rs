@@ -67,7 +67,12 @@ impl Run<'_> {
         }
         match collides(&others, own, &window) {
             None => Ok(Outcome::Done(with_id(done, own))),
-            Some(refusal) => self.take_back(own.clone(), done, refusal).await,
+            Some(refusal) => match (as_left(own, &done), taking_back) {
+                (EndNow::AsLeft, _) => self.take_back(own.clone(), done, refusal).await,
+                (EndNow::TakenBack, true) => Ok(refused(refusal)),
+                // Another changed it since: that is not overwritten.
+                (EndNow::TakenBack | EndNow::Changed, _) => Ok(words::stands_beside(own)),
+            },
         }
     }
 
@@ -179,6 +184,24 @@ fn is_own(event: &Event, done: &Done) -> bool {
 /// Of one booking, Exchange made this item too: the request was delivered twice.
 fn is_twin(event: &Event, done: &Done) -> bool {
     done.change == Change::Booked && is_own(event, done)
+}
+
+/// The end of an event whose end was moved, before it is taken back.
+enum EndNow {
+    AsLeft,
+    TakenBack,
+    Changed,
+}
+
+fn as_left(own: &Event, done: &Done) -> EndNow {
+    match done.change {
+        Change::Extended { to, .. } | Change::EndRestored { to, .. } if own.end == to => EndNow::AsLeft,
+        Change::Extended { from, .. } | Change::EndRestored { from, .. } if own.end == from => {
+            EndNow::TakenBack
+        }
+        Change::Extended { .. } | Change::EndRestored { .. } => EndNow::Changed,
+        _ => EndNow::AsLeft,
+    }
 }
 
 /// A booking gets its id only when it is made.
