@@ -81,7 +81,7 @@ impl Run<'_> {
         Ok(self.lives_of(before).await?.iter().find(may_be).map(|life| life.action.id))
     }
 
-    /// Another action that did to the same version of the item what this one wanted, for certain.
+    /// Another action that did to the same item what this one wanted, for certain.
     pub(super) async fn done_since(
         &self,
         life: &Life,
@@ -91,7 +91,7 @@ impl Run<'_> {
         let kind = std::mem::discriminant(step);
         let end = |step: &Step| if let Step::SetEnd { end, .. } = step { Some(*end) } else { None };
         let same = |other: &Step| {
-            std::mem::discriminant(other) == kind && other.item() == step.item() && end(other) == end(step)
+            std::mem::discriminant(other) == kind && other.id() == step.id() && end(other) == end(step)
         };
         let did = |other: &&Life| {
             other.action.id != life.action.id
