@@ -25,6 +25,8 @@ pub struct Books {
     pub recorded_until: Option<DateTime<Utc>>,
     /// Which event an id belongs to: a date of a series gets another id when it is changed.
     ids: HashMap<RoomAddress, HashMap<String, KnownId>>,
+    /// Signs that are to be kept for longer than their store knows.
+    changed_signs: Vec<Sign>,
     /// Organizers' SMTP addresses by their X.500 address (or the event's id), as the directory answered, and when.
     organizers: HashMap<String, (Option<String>, DateTime<Utc>)>,
 }
@@ -41,6 +43,8 @@ const ORGANIZER_BELIEVED: TimeDelta = TimeDelta::hours(12);
 const UNKNOWN_BELIEVED: TimeDelta = TimeDelta::minutes(10);
 /// Organizers remembered.
 const ORGANIZERS_MAX: usize = 50_000;
+/// Changed signs that wait to be stored.
+const CHANGED_SIGNS_MAX: usize = 50_000;
 /// Ids remembered for one room: several days of the fullest calendar.
 const IDS_PER_ROOM_MAX: usize = 1_024;
 
@@ -81,7 +85,14 @@ impl Books {
             ids.insert(canonical_id(event.id.as_str()), known);
         }
         let known = |id: &str| Some(ids.get(&canonical_id(id))?.identity.clone());
-        self.signs.identify(room, events, known, terms);
+        let changed = self.signs.identify(room, events, known, terms);
+        let room_left = CHANGED_SIGNS_MAX.saturating_sub(self.changed_signs.len());
+        self.changed_signs.extend(changed.into_iter().take(room_left));
+    }
+
+    /// The signs that are to be kept for longer since this was asked last.
+    pub fn take_changed_signs(&mut self) -> Vec<Sign> {
+        std::mem::take(&mut self.changed_signs)
     }
 
     /// The event that an id belonged to, if it was read under that id.

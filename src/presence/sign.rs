@@ -84,7 +84,8 @@ impl Sign {
         self.at <= self.received_at + CLOCK_AHEAD_MAX && self.received_at - self.at <= CLOCK_BEHIND_MAX
     }
 
-    /// Finds the event that the sign is about among those of its room. `known` finds an event by an id that it had before.
+    /// Finds the event that the sign is about among those of its room, and keeps the sign for as long as that matters. `known` finds
+    /// an event by an id that it had before.
     pub fn identify(
         &mut self,
         events: &[Event],
@@ -212,16 +213,23 @@ impl SignLog {
         self.by_room.iter().any(|(room, signs)| of(room) && spoke(signs))
     }
 
-    /// Gives the room's signs the identity of the events that they name. `known` finds an event by an id that it had before.
+    /// Gives the room's signs the identity of the events that they name, and returns those that are to be kept for longer now.
+    /// `known` finds an event by an id that it had before.
     pub fn identify(
         &mut self,
         room: &RoomAddress,
         events: &[Event],
         known: impl Fn(&str) -> Option<(Uid, DateTime<Utc>)>,
         terms: &Terms,
-    ) {
+    ) -> Vec<Sign> {
+        let mut changed = Vec::new();
         for sign in self.by_room.get_mut(room).into_iter().flatten() {
+            let (kept, was_known) = (sign.keep_until, sign.identity.is_some());
             sign.identify(events, &known, terms);
+            if sign.keep_until != kept || sign.identity.is_some() != was_known {
+                changed.push(sign.clone());
+            }
         }
+        changed
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::join_all;
 
 use super::Service;
 use crate::access::{Right, Rights};
@@ -149,22 +150,22 @@ impl Service {
         }
     }
 
-    /// The calendars of the rooms that these signs are about, as far as they are known; a few that were never read are read for
-    /// signs that name an event.
+    /// The calendars of the rooms that these signs are about, as far as they are known; a few that were never read are read.
     async fn calendars_of(&self, signs: &[Sign]) -> BTreeMap<RoomAddress, Arc<Vec<Event>>> {
         let rooms: BTreeSet<_> = signs.iter().map(|sign| &sign.room).collect();
-        let named: BTreeSet<_> =
-            signs.iter().filter(|sign| sign.reference().is_some()).map(|sign| &sign.room).collect();
-        let (mut calendars, mut left) = (BTreeMap::new(), ROOMS_READ_MAX);
+        let (mut calendars, mut unknown) = (BTreeMap::new(), Vec::new());
         for room in rooms {
-            let mut known = self.rooms.known(room);
-            if known.is_none() && named.contains(room) && left > 0 {
-                left -= 1;
-                let read = self.rooms.get(room, self.options().state_age);
-                known = tokio::time::timeout(MATCHED_WITHIN, read).await.ok().and_then(Result::ok);
+            match self.rooms.known(room) {
+                Some(kept) => drop(calendars.insert(room.clone(), kept.events)),
+                None => unknown.push(room.clone()),
             }
-            calendars.extend(known.map(|kept| (room.clone(), kept.events)));
         }
+        let age = self.options().state_age;
+        let read = unknown.into_iter().take(ROOMS_READ_MAX).map(|room| async move {
+            let read = tokio::time::timeout(MATCHED_WITHIN, self.rooms.get(&room, age)).await;
+            read.ok().and_then(Result::ok).map(|kept| (room, kept.events))
+        });
+        calendars.extend(join_all(read).await.into_iter().flatten());
         calendars
     }
 
@@ -219,12 +220,16 @@ impl Service {
     pub(super) async fn record_alive(&self) {
         let now = self.now();
         let Some(up) = Interval::new(self.started_at, now) else { return };
-        let sources = {
+        let (sources, signs) = {
             let mut books = self.books.write();
             books.watch.add_intake(up);
             books.watch.forget_before(now);
-            books.watch.changed()
+            books.signs.retain(|sign| sign.keep_until >= now);
+            (books.watch.changed(), books.take_changed_signs())
         };
+        if let Err(error) = self.desk.update_signs(signs).await {
+            tracing::error!(%error, "could not store for how long signs are kept");
+        }
         match self.desk.record_alive(up, sources).await {
             Ok(()) => self.books.write().recorded_until = Some(now),
             Err(error) => tracing::error!(%error, "could not record that the service is up"),

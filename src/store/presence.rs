@@ -76,6 +76,19 @@ impl Desk {
         .await
     }
 
+    /// Keeps these signs for as long as they say now, and the events that they were matched to.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub async fn update_signs(&self, signs: Vec<Sign>) -> Result<(), StoreError> {
+        self.with(move |connection| {
+            let transaction = connection.transaction()?;
+            signs.iter().try_for_each(|sign| update_sign(&transaction, sign))?;
+            Ok(transaction.commit()?)
+        })
+        .await
+    }
+
     /// The signs that still matter, the oldest first; the others are forgotten.
     ///
     /// # Errors
@@ -230,6 +243,21 @@ fn insert_sign(connection: &Connection, sign: &Sign) -> Result<(), StoreError> {
         ":uid": sign.identity.as_ref().map(|(uid, _)| uid.as_str()),
         ":original": sign.identity.as_ref().map(|(_, start)| start.timestamp_millis()),
         ":keep_until": sign.keep_until.timestamp_millis(),
+    })?;
+    Ok(())
+}
+
+fn update_sign(connection: &Connection, sign: &Sign) -> Result<(), StoreError> {
+    let sql = "UPDATE evidence SET uid = :uid, original_ms = :original, keep_until_ms = :keep_until
+               WHERE at_ms = :at AND received_ms = :received AND room = :room AND source = :source";
+    connection.prepare_cached(sql)?.execute(named_params! {
+        ":uid": sign.identity.as_ref().map(|(uid, _)| uid.as_str()),
+        ":original": sign.identity.as_ref().map(|(_, start)| start.timestamp_millis()),
+        ":keep_until": sign.keep_until.timestamp_millis(),
+        ":at": sign.at.timestamp_millis(),
+        ":received": sign.received_at.timestamp_millis(),
+        ":room": sign.room.as_str(),
+        ":source": sign.source,
     })?;
     Ok(())
 }

@@ -47,7 +47,7 @@ async fn a_sign_of_life_keeps_the_room() {
     let taken = lobby.post("/v1/evidence", &signs).await;
     assert_eq!(
         (taken.status, taken.json()),
-        (200, json!({ "taken": 1, "matched": 0, "unmatched": [], "rejected": [] }))
+        (200, json!({ "taken": 1, "matched": 1, "unmatched": [], "rejected": [] }))
     );
     let place = lobby.post("/v1/sweeps", "").await.header("location").unwrap().to_owned();
     let planned = until(&lobby, &place, "planned").await;
