@@ -96,6 +96,8 @@ struct RoomSources {
 #[derive(Debug, Clone, Default)]
 pub struct Watch {
     intake: Coverage,
+    /// We take signs since then, and still do.
+    running_since: Option<DateTime<Utc>>,
     accepted: Coverage,
     silence: Silence,
     rooms: HashMap<RoomAddress, RoomSources>,
@@ -148,6 +150,11 @@ impl Watch {
     /// Lets sources be silent for so long.
     pub fn set_silence(&mut self, silence: Silence) {
         self.silence = silence;
+    }
+
+    /// From then on we take and store signs, for as long as this value lives.
+    pub fn run_since(&mut self, start: DateTime<Utc>) {
+        self.running_since = Some(start);
     }
 
     /// We took and stored signs in this time.
@@ -252,7 +259,9 @@ impl Watch {
         let sources = self.watching(room, group);
         let by_sources = sources
             .fold(Coverage::default(), |all, (_, alive, silence)| all.union(&alive.coverage(silence, now)));
-        self.intake.intersection(&by_sources).union(&self.accepted)
+        let running = self.running_since.and_then(|since| Interval::new(since, now));
+        let intake = running.into_iter().collect::<Coverage>().union(&self.intake);
+        intake.intersection(&by_sources).union(&self.accepted)
     }
 
     /// The names of the sources that were alive in some part of this interval.

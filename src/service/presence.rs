@@ -55,6 +55,7 @@ pub(super) async fn open_books(
     let uptimes = desk.uptimes().await?;
     books.recorded_until = uptimes.iter().map(|up| up.to).max();
     uptimes.into_iter().for_each(|up| books.watch.add_intake(up));
+    books.watch.run_since(now);
     desk.sources().await?.into_iter().for_each(|source| books.watch.restore(source));
     Ok(books.into())
 }

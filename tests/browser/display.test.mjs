@@ -10,6 +10,8 @@ const CONFIG = `
 [api]
 subjects = true
 state_age_s = 1
+[cleanup]
+mode = "act"
 [[places]]
 name = "Main Building"
 rooms = ["*"]
@@ -20,12 +22,16 @@ names = { "room-aurora@example.com" = "Aurora <b>1</b>" }
 name = "checked"
 rooms = ["room-aurora@example.com"]
 check_in = true
-grace_minutes = 60
+grace_minutes = 10
 `;
 const KEYS = { all: ["--rights", "all"], door: [], reader: ["--rights", "read"], one: ["--rooms", room("fjord")] };
 
 let there, browser;
-before(async () => ([there, browser] = await Promise.all([house({ config: CONFIG, keys: KEYS }), launch()])));
+before(async () => {
+  [there, browser] = await Promise.all([house({ config: CONFIG, keys: KEYS }), launch()]);
+  // Something watches the rooms: only then may a meeting be released, and the display count down.
+  await api(there, "POST", "/v1/evidence", { heartbeats: [{ source: "sensors" }] });
+});
 after(async () => {
   await browser?.close();
   await there?.stop();

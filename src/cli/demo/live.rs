@@ -109,11 +109,17 @@ impl People {
             scene.meeting = Some(self.book(scene, start));
         }
         while !stop.is_cancelled() {
+            self.sensors_are_alive(&service);
             for scene in &mut scenes {
                 self.play(scene, &service).await;
             }
             let _ = tokio::time::timeout(BEAT, stop.cancelled()).await;
         }
+    }
+
+    /// The sensors of every building work, also where they sense nothing.
+    fn sensors_are_alive(&self, service: &Service) {
+        service.heartbeat("motion sensor", self.quiet.iter().chain(&self.lively).cloned());
     }
 
     /// In the office, whatever is on is attended: nothing there goes of itself.
