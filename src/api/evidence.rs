@@ -33,14 +33,12 @@ const ALIASES_WITHIN: Duration = Duration::from_secs(3);
 #[serde(deny_unknown_fields)]
 pub(super) struct Signs {
     /// What was sensed.
-    #[serde(default)]
-    #[schema(max_items = 5000, value_type = Vec<Sign>)]
-    signs: Vec<Object<Sign>>,
+    #[schema(max_items = 5000, value_type = Option<Vec<Sign>>)]
+    signs: Option<Vec<Object<Sign>>>,
     /// Sources that work and sensed nothing: without a sign or heartbeat within an hour (`cleanup.watching`), a source watches
     /// no room, and no meeting there is released.
-    #[serde(default)]
-    #[schema(max_items = 100, value_type = Vec<Heartbeat>)]
-    heartbeats: Vec<Object<Heartbeat>>,
+    #[schema(max_items = 100, value_type = Option<Vec<Heartbeat>>)]
+    heartbeats: Option<Vec<Object<Heartbeat>>>,
 }
 
 /// One sign.
@@ -107,18 +105,22 @@ pub(super) async fn add(
     Body(asked): Body<Signs>,
 ) -> Result<Json<Taken>, Problem> {
     caller.need(Right::Evidence)?;
-    if asked.signs.len() > SIGNS_MAX || asked.heartbeats.len() > HEARTBEATS_MAX {
+    if asked.signs.is_none() && asked.heartbeats.is_none() {
+        return Err(Problem::bad("the body has signs, heartbeats, or both"));
+    }
+    let (signs, heartbeats) = (asked.signs.unwrap_or_default(), asked.heartbeats.unwrap_or_default());
+    if signs.len() > SIGNS_MAX || heartbeats.len() > HEARTBEATS_MAX {
         return Err(Problem::bad(format!(
             "at most {SIGNS_MAX} signs and {HEARTBEATS_MAX} heartbeats at once"
         )));
     }
-    for Object(heartbeat) in &asked.heartbeats {
+    for Object(heartbeat) in &heartbeats {
         check_source(&heartbeat.source).map_err(Problem::bad)?;
         beat(&api, &caller, heartbeat);
     }
-    let rooms = find_rooms(&api, &caller, &asked.signs).await;
+    let rooms = find_rooms(&api, &caller, &signs).await;
     let (mut kept, mut places, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
-    for (index, Object(sign)) in asked.signs.into_iter().enumerate() {
+    for (index, Object(sign)) in signs.into_iter().enumerate() {
         match check(&sign, rooms.get(sign.room.as_str()), api.service.now()) {
             Ok(evidence) => {
                 places.push((index, sign));
