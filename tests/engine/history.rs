@@ -488,8 +488,9 @@ impl Story {
                     assert!(alone.len() + shared.len() >= 1, "said to be done: {life:?}");
                 }
                 Outcome::NeedsAttention { .. } => tally.need_attention += 1,
-                // The booking was made, the process stopped, and a person took it away: it does not stand.
-                Outcome::Refused { refusal: Refusal::Interrupted } if self.is_gone(&life.action) => {}
+                // The booking was made, its answer was lost or the process stopped, and a person took it away: it does not stand.
+                Outcome::Refused { refusal: Refusal::Interrupted | Refusal::Exchange { .. } }
+                    if self.is_gone(&life.action) => {}
                 // The event went away with whatever was done to it.
                 Outcome::AlreadyDone { why: Already::Gone } => {}
                 // Two of ours wanted to write to the same version, both in doubt: either may have done it.

@@ -247,7 +247,9 @@ impl Stage {
 
     fn note_watched(&mut self, minute: Minute) {
         for number in 0..ROOMS {
-            let source = Self::source_of(number);
+            // A display that was never in contact is none that the service knows: the feed of the group watches the room.
+            let unknown = number == DISPLAY && self.contacts[0].is_none();
+            let source = if unknown { 1 } else { Self::source_of(number) };
             let silence = if source == 0 { 5 } else { 60 };
             let alive = self.contacts[source].is_some_and(|last| minute - last <= silence);
             self.watched[number as usize].push(alive && self.service.is_some());
