@@ -20,7 +20,7 @@ use adjourn::engine::{
     AddressLookup, Busy, Calendar, CalendarView, Capabilities, Directory, Engine, Mode, Options, Reply,
     Trouble,
 };
-use adjourn::journal::{Chain, Entry, Fact, Journal, Life, MemoryJournal};
+use adjourn::journal::{Chain, Entry, Fact, Intent, Journal, Life, MemoryJournal};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::Rng as _;
@@ -491,6 +491,8 @@ impl Story {
                 // The booking was made, its answer was lost or the process stopped, and a person took it away: it does not stand.
                 Outcome::Refused { refusal: Refusal::Interrupted | Refusal::Exchange { .. } }
                     if self.is_gone(&life.action) => {}
+                // It was done, the process stopped, and another write put the event back: it does not stand.
+                Outcome::Refused { refusal: Refusal::Interrupted } if self.is_put_back(life) => {}
                 // The event went away with whatever was done to it.
                 Outcome::AlreadyDone { why: Already::Gone } => {}
                 // Two of ours wanted to write to the same version, both in doubt: either may have done it.
@@ -522,6 +524,14 @@ impl Story {
         let uid = Some(adjourn::calendar::Uid::new(format!("adjourn-{}", action.id)));
         let stands = self.calendar.0.lock().unwrap().events.values().any(|event| event.uid == uid);
         matches!(action.ask, Ask::Book { .. }) && !stands
+    }
+
+    /// Another write gave the event the times again that it had before this action.
+    fn is_put_back(&self, life: &Life) -> bool {
+        let Some(Intent { before, step: Step::SetEnd { .. }, .. }) = &life.intent else { return false };
+        let as_before =
+            |event: &Event| event.id == before.id && event.end == before.end && event.start == before.start;
+        self.calendar.0.lock().unwrap().events.values().any(as_before)
     }
 
     /// The event that an action wanted to change is on no calendar any more.
