@@ -81,7 +81,7 @@ impl Run<'_> {
         Ok(self.lives_of(before).await?.iter().find(may_be).map(|life| life.action.id))
     }
 
-    /// Another action that did to the same item what this one wanted, for certain.
+    /// Another action that did to the same item what this one wanted, for certain, since this one was accepted.
     pub(super) async fn done_since(
         &self,
         life: &Life,
@@ -95,6 +95,8 @@ impl Run<'_> {
         };
         let did = |other: &&Life| {
             other.action.id != life.action.id
+                // Actions in one room run one after another: what was over before this one began cannot be what is seen now.
+                && other.last_at >= life.accepted_at
                 && other.done().is_some()
                 && other.intent.as_ref().is_some_and(|intent| same(&intent.step))
         };
