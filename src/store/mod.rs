@@ -14,6 +14,7 @@
 mod desk;
 mod directory;
 mod keeper;
+#[cfg(feature = "service")]
 mod presence;
 mod row;
 mod schema;
