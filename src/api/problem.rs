@@ -124,6 +124,12 @@ impl Problem {
         Self { retry_after: NonZeroU32::new(wait_s), ..problem }
     }
 
+    pub(super) fn sweeps_under_way() -> Self {
+        let detail = "As many sweeps as may run at once are under way.".to_owned();
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too-often", "Too many requests", detail);
+        Self { retry_after: NonZeroU32::new(5), ..problem }
+    }
+
     pub(super) fn not_now() -> Self {
         let problem =
             Self::new(StatusCode::SERVICE_UNAVAILABLE, "not-now", "Adjourn takes nothing on now", NOT_NOW);

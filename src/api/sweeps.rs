@@ -113,7 +113,7 @@ pub(super) async fn begin(
     };
     let rooms: BTreeSet<RoomAddress> = rooms;
     let view = api.service.plan_sweep(caller.name().to_owned(), rooms.into_iter().collect());
-    let view = view.ok_or_else(Problem::not_now)?;
+    let view = view.ok_or_else(Problem::sweeps_under_way)?;
     Ok(accepted(&view))
 }
 
