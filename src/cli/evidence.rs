@@ -143,11 +143,7 @@ async fn room_of(address: &RoomAddress, rooms: &[RoomAddress], engine: &Engine) 
     let asking = rooms.first()?;
     let found = engine.calendar().resolve_address(asking, address.as_str()).await;
     let Ok(AddressLookup::Found(mailbox)) = found else { return None };
-    let has = |room: &&RoomAddress| {
-        let mut all = std::iter::once(&mailbox.primary).chain(&mailbox.proxies);
-        all.any(|one| one.eq_ignore_ascii_case(room.as_str()))
-    };
-    rooms.iter().find(has).cloned()
+    rooms.iter().find(|room| mailbox.include(room.as_str())).cloned()
 }
 
 fn read_file(path: &Path) -> Result<EvidenceFile, Failure> {

@@ -213,3 +213,11 @@ pub struct MailboxAddresses {
     /// Proxy addresses that the server returned; there may be more.
     pub proxies: Vec<String>,
 }
+
+impl MailboxAddresses {
+    /// Whether this is the mailbox's primary address or one of its proxies, compared without case.
+    pub fn include(&self, address: &str) -> bool {
+        let mut known = std::iter::once(&self.primary).chain(&self.proxies);
+        known.any(|known| known.eq_ignore_ascii_case(address))
+    }
+}

@@ -124,9 +124,7 @@ impl Exchange {
 fn exact_match(found: &ResolutionSet<'_>, address: &str) -> AddressLookup {
     let mut mailbox: Option<MailboxAddresses> = None;
     for addresses in found.resolutions.iter().filter_map(addresses) {
-        let is_exact = std::iter::once(&addresses.primary)
-            .chain(&addresses.proxies)
-            .any(|known| known.eq_ignore_ascii_case(address));
+        let is_exact = addresses.include(address);
         match &mailbox {
             _ if !is_exact => {}
             Some(other) if !other.primary.eq_ignore_ascii_case(&addresses.primary) => {

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Service;
 use crate::calendar::RoomAddress;
-use crate::engine::{AddressLookup, MailboxAddresses};
+use crate::engine::AddressLookup;
 
 /// How long an answer of the directory is believed.
 const BELIEVED: TimeDelta = TimeDelta::hours(1);
@@ -61,16 +61,13 @@ impl Service {
         let scope = self.engine.scope();
         let asking = scope.rooms().next()?;
         let room = match self.engine.calendar().resolve_address(asking, address.as_str()).await {
-            Ok(AddressLookup::Found(mailbox)) => scope.rooms().find(|room| is_of(&mailbox, room)).cloned(),
+            Ok(AddressLookup::Found(mailbox)) => {
+                scope.rooms().find(|room| mailbox.include(room.as_str())).cloned()
+            }
             Ok(AddressLookup::NotFound) => None,
             Ok(AddressLookup::Unknown) | Err(_) => return None,
         };
         self.aliases.remember(address.clone(), room.clone(), now);
         room
     }
-}
-
-fn is_of(mailbox: &MailboxAddresses, room: &RoomAddress) -> bool {
-    let mut addresses = std::iter::once(&mailbox.primary).chain(&mailbox.proxies);
-    addresses.any(|address| address.eq_ignore_ascii_case(room.as_str()))
 }

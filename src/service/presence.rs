@@ -242,8 +242,11 @@ impl Service {
         let rules = &self.options().rules;
         let mut on = self.followed_rooms();
         on.retain(|room| rules.check_in(room).is_some());
-        let known = self.books.read().rule_since.len();
-        if known == on.len() && on.iter().all(|room| self.books.read().rule_since.contains_key(room)) {
+        let is_recorded = {
+            let known = &self.books.read().rule_since;
+            known.len() == on.len() && on.iter().all(|room| known.contains_key(room))
+        };
+        if is_recorded {
             return;
         }
         match self.desk.rule_since(on, self.now()).await {
