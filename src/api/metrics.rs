@@ -76,6 +76,7 @@ impl Collector for Behind {
         }
         self.live(&mut encoder)?;
         self.presence(&mut encoder)?;
+        self.clock(&mut encoder)?;
         let waiting = u64::try_from(self.0.engine.journal().waiting()).unwrap_or(u64::MAX);
         let help = "Facts that wait to be written to the journal: the queue";
         encoder
@@ -86,6 +87,20 @@ impl Collector for Behind {
 }
 
 impl Behind {
+    /// Whether this machine's clock is believed.
+    fn clock(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let help = "Whether this machine's clock is not believed (1); then no meeting is judged";
+        encoder
+            .encode_descriptor("clock_in_doubt", help, None, MetricType::Gauge)?
+            .encode_gauge(&u64::from(self.0.clock_doubt().is_some()))?;
+        let help = "By how many seconds this machine's clock is ahead of Exchange's, by server";
+        let mut offsets = encoder.encode_descriptor("clock_offset_seconds", help, None, MetricType::Gauge)?;
+        for (server, ahead) in self.0.engine.clock().offsets() {
+            offsets.encode_family(&[("server", server)])?.encode_gauge(&ahead.as_seconds_f64())?;
+        }
+        Ok(())
+    }
+
     /// What was decided about meetings.
     fn presence(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let help = "Decisions about meetings whose grace ended, by outcome";

@@ -97,6 +97,11 @@ pub enum Kept {
         /// Whether somebody is to be told.
         report: bool,
     },
+    /// It is not known what time it is: nothing is judged.
+    ClockInDoubt {
+        /// Why the clock is not believed.
+        why: String,
+    },
     /// No rule applies.
     NoRule,
 }
@@ -104,7 +109,7 @@ pub enum Kept {
 impl Kept {
     /// Worth a person's look even where nothing else that stays is shown.
     pub fn wants_to_be_seen(&self) -> bool {
-        matches!(self, Self::CameBack { report: true, .. } | Self::Unknown { .. })
+        matches!(self, Self::CameBack { report: true, .. } | Self::Unknown { .. } | Self::ClockInDoubt { .. })
     }
 }
 
@@ -311,6 +316,7 @@ impl fmt::Display for Kept {
             Self::CameBack { action, .. } => {
                 write!(f, "it came back after action {action}: calendar repair, or its organizer")
             }
+            Self::ClockInDoubt { why } => write!(f, "the time is not certain: {why}"),
             Self::NoRule => f.write_str("no rule applies"),
         }
     }

@@ -90,7 +90,7 @@ impl RoomJudge {
         events: &[Event],
         now: DateTime<Utc>,
     ) -> Result<Vec<Judged>, Trouble> {
-        if let Some(rule) = self.rules.check_in(room) {
+        if let (Some(rule), None) = (self.rules.check_in(room), self.clock_doubt()) {
             self.books.write().note_events(room, events, &rule.terms(rule.grace), now);
         }
         let mut judged = Vec::new();
@@ -109,6 +109,9 @@ impl RoomJudge {
         events: &[Event],
         now: DateTime<Utc>,
     ) -> Result<Verdict, Trouble> {
+        if let Some(why) = self.clock_doubt() {
+            return Ok(Verdict::Keep { why });
+        }
         let event = &*self.with_organizer(room, event).await;
         let organizer = self.find_organizer(room, event).await?;
         let verdict = {
@@ -117,6 +120,12 @@ impl RoomJudge {
         };
         let verdict = self.after_journal(event, room, verdict).await?;
         self.after_strikes(event, room, verdict, now).await
+    }
+
+    /// Why nothing is judged now, whatever the rules say.
+    fn clock_doubt(&self) -> Option<Kept> {
+        let doubt = self.engine.clock().doubt()?;
+        Some(Kept::ClockInDoubt { why: doubt.to_string() })
     }
 
     fn case<'a>(
@@ -301,6 +310,9 @@ pub(super) struct StillStruck {
 #[async_trait::async_trait]
 impl Guard for StillStruck {
     async fn allows(&self, event: &Event, now: DateTime<Utc>) -> Result<(), Refusal> {
+        if let Some(why) = self.judge.clock_doubt() {
+            return Err(Refusal::NoLongerApplies { why: why.to_string() });
+        }
         let rule = self.judge.rules.check_in(&self.room);
         let is_date = event.kind.is_date_of_series();
         if is_date && rule.is_some_and(|rule| self.judge.has_sign(&self.room, event, &rule, now)) {

@@ -9,10 +9,10 @@ use super::output::Output;
 use super::sites;
 use crate::action::Fault;
 use crate::calendar::RoomAddress;
-use crate::clock::SystemClock;
+use crate::clock::{Clock, WitnessedClock};
 use crate::config::{Config, Overrides};
 use crate::engine::{Calendar, Engine, Trouble};
-use crate::journal::{Journal, MemoryJournal};
+use crate::journal::{Journal, MemoryJournal, Query};
 use crate::live::Feed;
 use crate::store::{self, SqliteJournal, StoreError, StoreOptions};
 
@@ -30,6 +30,8 @@ pub(super) struct Opened {
     pub(super) engine: Arc<Engine>,
     /// By what calendars can be followed.
     pub(super) feed: Arc<dyn Feed>,
+    /// The machine's clock, with its witnesses.
+    pub(super) clock: Arc<WitnessedClock>,
     pub(super) config: Config,
 }
 
@@ -50,12 +52,23 @@ pub(super) async fn open(
         Journalled::Acts => Arc::new(store(&directory(&config)?)?),
     };
     let known = config.warnings.len();
-    let opened = open_with(Arc::new(exchange), config, journal).await?;
+    let clock = Arc::<WitnessedClock>::default();
+    exchange.report_time_to(&clock);
+    add_newest_record(&clock, &*journal).await?;
+    let opened = open_with(Arc::new(exchange), config, journal, clock).await?;
     opened.config.warnings.iter().skip(known).for_each(|warning| output.warn(warning));
     if journalled == Journalled::Acts {
         recover(&opened.engine, output).await?;
     }
     Ok(opened)
+}
+
+/// What was written last shows a clock that was set back since.
+async fn add_newest_record(clock: &WitnessedClock, journal: &dyn Journal) -> Result<(), Failure> {
+    let newest = journal.find(&Query { limit: Some(1), ..Query::default() }).await;
+    let newest = newest.map_err(|error| Failure::from_error(Exit::Journal, error))?;
+    newest.iter().for_each(|life| clock.add_record(life.last_at));
+    Ok(())
 }
 
 /// Where the journal is: what the flag says, then the configuration, then the default.
@@ -103,16 +116,17 @@ pub(super) async fn open_with(
     exchange: Arc<impl Calendar + Feed + 'static>,
     mut config: Config,
     journal: Arc<dyn Journal>,
+    clock: Arc<WitnessedClock>,
 ) -> Result<Opened, Failure> {
     admit_room_lists(&*exchange, &mut config).await?;
     let engine = Engine::new(
         exchange.clone(),
         journal,
-        Arc::new(SystemClock),
+        clock.clone() as Arc<dyn Clock>,
         config.scope.clone(),
         config.engine.clone(),
     );
-    Ok(Opened { engine: Arc::new(engine), feed: exchange, config })
+    Ok(Opened { engine: Arc::new(engine), feed: exchange, clock, config })
 }
 
 pub(super) fn load(connection: &Connection) -> Result<Config, Failure> {

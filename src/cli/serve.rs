@@ -77,7 +77,9 @@ pub(super) async fn serve(
     on: Occasion,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    let Opened { engine, feed, config } = opened;
+    let Opened { engine, feed, clock, config } = opened;
+    let uptimes = desk.uptimes().await.map_err(failed)?;
+    uptimes.iter().for_each(|up| clock.add_record(up.to));
     let tls = tls(&config.api, listen)?;
     let service = Service::open(engine, desk.clone(), reload::options(&config)).await.map_err(failed)?;
     let keys = Arc::new(KeyRing::open(desk).await.map_err(failed)?);

@@ -6,14 +6,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Findings, Patient};
 use crate::calendar::RoomAddress;
-use crate::clock::Clock;
+use crate::clock::{Clock, SKEW_MAX};
 use crate::engine::Trouble;
 use crate::exchange::{At, Certificate, Failed, Failure, Kind, Meeting, SignIn, TlsTrouble, meet};
 
 /// A certificate that ends sooner is worth a warning: three weeks are enough to order one.
 const CERTIFICATE_SOON: TimeDelta = TimeDelta::days(21);
-/// Kerberos lets nobody in whose clock is further off (RFC 4120, section 1.6), and tokens and early ends go wrong too.
-const CLOCKS_APART_MAX: TimeDelta = TimeDelta::minutes(5);
 /// An early end that is off by more than this is seen by people.
 const CLOCKS_APART_SEEN: TimeDelta = TimeDelta::minutes(1);
 
@@ -188,8 +186,8 @@ fn clocks(meeting: &Meeting, now: DateTime<Utc>, findings: &mut Findings) -> boo
     let Some(theirs) = meeting.time else { return true };
     let apart = (theirs - now).abs();
     let says = format!("the server's clock and this machine's are {} s apart", apart.num_seconds());
-    let remedy = "set both by NTP: an early end is written with this machine's time";
-    if apart > CLOCKS_APART_MAX {
+    let remedy = "set both by NTP: while they are more than 5 minutes apart, Adjourn judges no meeting";
+    if apart > SKEW_MAX {
         findings.fail("clock", says, remedy);
         return false;
     }

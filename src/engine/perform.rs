@@ -156,6 +156,11 @@ impl Engine {
         self.options.key_ttl
     }
 
+    /// The same, as long as the clock is believed: a clock that jumps ahead makes no repeated press a new one.
+    fn believed_key_ttl(&self) -> TimeDelta {
+        if self.clock.doubt().is_some() { TimeDelta::MAX } else { self.options.key_ttl }
+    }
+
     pub(super) fn options(&self) -> &Options {
         &self.options
     }
@@ -248,7 +253,7 @@ impl Engine {
         let Some(key) = &action.key else { return Ok(None) };
         let query = Query { key: Some(key.clone()), limit: Some(1), ..Query::default() };
         let newest = self.journal.find(&query).await?.pop();
-        match under_key(action, newest, self.clock.now(), self.options.key_ttl) {
+        match under_key(action, newest, self.clock.now(), self.believed_key_ttl()) {
             Before::Nothing => Ok(None),
             Before::Answered(answer) => Ok(Some(answer)),
             Before::Open(earlier) => {
@@ -267,7 +272,8 @@ impl Engine {
         outcome: Outcome,
         requests: Vec<RequestIds>,
     ) -> Result<Option<Outcome>, JournalError> {
-        let is_young = self.clock.now() - accepted_at < self.options.give_up_after;
+        let age = self.clock.now() - accepted_at;
+        let is_young = age < self.options.give_up_after || self.clock.doubt().is_some();
         if let Outcome::NeedsAttention { recheck: true, advice, .. } = &outcome
             && is_young
         {

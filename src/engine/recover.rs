@@ -141,7 +141,8 @@ impl Engine {
         let run = Run::resumed(self, &life, &Unguarded);
         // Of what comes from the future (the clock was set back) nobody knows how old it is.
         let age = self.clock().now() - life.accepted_at;
-        let young = -CLOCK_SLACK <= age && age <= self.options().resume_within;
+        let is_certain = self.clock().doubt().is_none();
+        let young = is_certain && -CLOCK_SLACK <= age && age <= self.options().resume_within;
         // A sweep's guard is gone with its process, so what it planned is not begun again.
         // A booking that may have been sent is never sent again.
         let booking = matches!(life.action.ask, Ask::Book { .. }) && life.intent.is_some();

@@ -3,10 +3,11 @@
 //! Asks again by itself only when nothing can have happened: the server said it did nothing, the request never left, or
 //! it changes nothing anyway. A write in doubt goes back to the caller, who can look.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use http::{HeaderMap, header};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::Instrument as _;
@@ -25,11 +26,12 @@ use super::transport::{Begun, Transport};
 use super::version::Spoken;
 use crate::action::RequestIds;
 use crate::calendar::RoomAddress;
-use crate::clock::{Clock as _, SystemClock};
+use crate::clock::{Clock as _, SystemClock, WitnessedClock};
 use crate::concurrency::{ConcurrencyLimit, within};
 use crate::ews::codec::{Body, Decoded, Limits, decode};
 use crate::ews::op::{Effect, FolderId, Operation, WellKnown};
 use crate::ews::soap::Impersonate;
+use crate::http_field::date;
 
 /// How often a read, or what never left, is asked again.
 const RETRIES_MAX: u32 = 3;
@@ -119,6 +121,8 @@ pub(super) struct Client {
     beginning: ConcurrencyLimit,
     /// For requests that were to find out whether a server knows us, and have no answer yet.
     late: Semaphore,
+    /// Who hears which time the servers have.
+    clock: OnceLock<Arc<WitnessedClock>>,
 }
 
 /// What one sending came to.
@@ -142,6 +146,7 @@ impl Client {
             patience: settings.patience,
             paths: Paths::default(),
             throttled: AtomicU64::new(0),
+            clock: OnceLock::new(),
             beginning: ConcurrencyLimit::new(BEGUN_AT_ONCE, BEGUN_WITHIN),
             late: Semaphore::new(LATE_MAX),
         })
@@ -467,6 +472,7 @@ impl Client {
             Delivery::Answered(answer) => {
                 if answer.lets_in() {
                     self.standing.accepted(server, began, answer.said_who);
+                    self.hear_time(server, &answer.headers);
                 }
                 if let Some(affinity) = letter.affinity {
                     affinity.learn(&answer.headers, SystemClock.now());
@@ -488,6 +494,18 @@ impl Client {
                 self.spoken.answered(letter.room, letter.version, decoded.envelope.server.as_ref());
                 self.read(&decoded, read)
             }
+        }
+    }
+
+    /// Reports the servers' time to this clock. Said once; the first counts.
+    pub(super) fn report_time_to(&self, clock: Arc<WitnessedClock>) {
+        let _ = self.clock.set(clock);
+    }
+
+    fn hear_time(&self, server: &str, headers: &HeaderMap) {
+        if let Some(clock) = self.clock.get() {
+            let said = headers.get(header::DATE).and_then(|said| said.to_str().ok());
+            clock.hear(server, said.and_then(|said| date(said, SystemClock.now())));
         }
     }
 

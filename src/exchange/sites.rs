@@ -1,12 +1,15 @@
 //! Several Exchanges as one: each room is asked about where it lives. Chooses by the room's address alone, and never asks one
 //! Exchange about another one's rooms.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::calendar::Exchange;
 use crate::action::{Fault, Seen, Step};
 use crate::calendar::{Event, EventId, RoomAddress, RoomPattern, Series, Window};
+use crate::clock::WitnessedClock;
 use crate::engine::{
     AddressLookup, Busy, Calendar, CalendarView, Capabilities, Directory, EventLookup, Number, Reply,
     Trouble, Written,
@@ -33,6 +36,11 @@ impl Sites {
     /// All of them, in the order of the configuration.
     pub fn all(&self) -> impl Iterator<Item = &Exchange> {
         self.some.iter().map(|(_, exchange)| exchange).chain(&self.others)
+    }
+
+    /// Reports the time of every server to this clock.
+    pub fn report_time_to(&self, clock: &Arc<WitnessedClock>) {
+        self.all().for_each(|exchange| exchange.client.report_time_to(clock.clone()));
     }
 
     /// The Exchange where this room lives.

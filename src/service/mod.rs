@@ -10,12 +10,14 @@
 //!            │    ──► Releases  meetings to which nobody comes            (release.rs)
 //!            │    ──► Books     signs, sources, up-time                   (presence.rs; crate::presence, pure)
 //!            │    ──► Doubts    looked up until they are known            (doubts.rs)
+//!            │    ──► Clock     believed, or not and why                  (clock.rs; crate::clock)
 //!            └──────► Notices   who listens, hears                        (notices.rs)
 //! ```
 
 mod actions;
 mod aliases;
 mod check_ins;
+mod clock;
 mod doubts;
 mod followed;
 mod notices;
@@ -51,6 +53,7 @@ pub use webhook::{Webhook, WebhookError};
 use crate::action::{ActionId, Refusal};
 use crate::calendar::{Event, RoomAddress, occupancy};
 use crate::cleanup::{Attendance as _, DecisionKind, Rules};
+use crate::clock::ClockDoubt;
 use crate::engine::{Engine, Trouble};
 use crate::live::{Kept, Live, Rooms, SILENCE};
 use crate::presence::{CrowdLog, SharedBooks, Sign};
@@ -124,6 +127,7 @@ pub struct Service {
     crowds: Arc<Mutex<CrowdLog>>,
     aliases: Aliases,
     started_at: DateTime<Utc>,
+    known_doubt: Mutex<Option<ClockDoubt>>,
     options: ArcSwap<Options>,
     live: OnceLock<Arc<Live>>,
     followed: FollowedRooms,
@@ -136,7 +140,7 @@ impl Service {
     /// When the store cannot be read.
     pub async fn open(engine: Arc<Engine>, desk: Desk, options: Options) -> Result<Arc<Self>, StoreError> {
         let now = engine.clock().now();
-        let books = presence::open_books(&desk, now, options.rules.silence.clone()).await?;
+        let books = presence::open_books(&desk, &**engine.clock(), options.rules.silence.clone()).await?;
         let notices = Notices::default();
         let rooms = Arc::new(Rooms::new(engine.calendar().clone(), engine.clock().clone(), SILENCE));
         engine.know_by(rooms.clone());
@@ -156,6 +160,7 @@ impl Service {
             crowds: Arc::default(),
             aliases: Aliases::default(),
             started_at: now,
+            known_doubt: Mutex::default(),
             engine,
             notices,
             desk,
@@ -223,7 +228,12 @@ impl Service {
     fn judge(&self, room: &RoomAddress, kept: &Kept) -> Status {
         let seen_since = |event: &Event| self.rooms.seen_since(room, event);
         let view = View { kept, books: &self.books.read(), seen_since: &seen_since };
-        status(room, &view, &self.options().rules, self.now())
+        let mut status = status(room, &view, &self.options().rules, self.now());
+        if self.clock_doubt().is_some() {
+            // Nothing is released by a clock that may be wrong, and so nothing is announced.
+            status.release_at = None;
+        }
+        status
     }
 
     /// Keeps a sign of people at the door: for the event of this id or UID, else for the one that the display shows and that

@@ -178,7 +178,7 @@ pub enum StopReason {
     UnmatchedSign,
     /// A property that the decision needs is missing.
     MissingField,
-    /// Our clock shows less than what is on record.
+    /// This machine's clock is not believed.
     Clock,
     /// The meeting ends before grace does.
     EndsInGrace,

@@ -13,6 +13,7 @@ use crate::access::{Right, Rights};
 use crate::action::Action;
 use crate::calendar::{Event, RoomAddress};
 use crate::cleanup::{Attendance as _, Rule, Sightings};
+use crate::clock::Clock;
 use crate::engine::{Engine, Trouble};
 use crate::journal::{Ending, Query};
 use crate::live::Rooms;
@@ -46,29 +47,34 @@ impl Sightings for Rooms {
 /// The books as they were stored.
 pub(super) async fn open_books(
     desk: &Desk,
-    now: DateTime<Utc>,
+    clock: &dyn Clock,
     silence: Silence,
 ) -> Result<SharedBooks, StoreError> {
     let mut books = Books::default();
     books.watch.set_silence(silence);
-    desk.signs(now).await?.into_iter().for_each(|sign| books.signs.push(sign));
+    desk.signs(outdated(clock)).await?.into_iter().for_each(|sign| books.signs.push(sign));
     let uptimes = desk.uptimes().await?;
     books.recorded_until = uptimes.iter().map(|up| up.to).max();
     uptimes.into_iter().for_each(|up| books.watch.add_intake(up));
-    books.watch.run_since(now);
+    books.watch.run_since(clock.now());
     desk.sources().await?.into_iter().for_each(|source| books.watch.restore(source));
     Ok(books.into())
 }
 
-/// Stores signs, then lets the books know them.
+/// Signs that are kept no longer than until then are forgotten. A wrong clock outdates none.
+fn outdated(clock: &dyn Clock) -> DateTime<Utc> {
+    if clock.doubt().is_some() { DateTime::UNIX_EPOCH } else { clock.now() }
+}
+
+/// Stores signs, then lets the books know them. Those that are kept no longer than until `outdated` are forgotten.
 pub(super) async fn keep_signs(
     desk: &Desk,
     books: &SharedBooks,
     signs: Vec<Sign>,
-    now: DateTime<Utc>,
+    outdated: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    desk.add_signs(signs.clone(), now).await?;
-    books.add_signs(signs, |sign| sign.keep_until >= now);
+    desk.add_signs(signs.clone(), outdated).await?;
+    books.add_signs(signs, |sign| sign.keep_until >= outdated);
     Ok(())
 }
 
@@ -80,7 +86,6 @@ pub(super) async fn keep_door_sign(
     action: &Action,
     at: DateTime<Utc>,
 ) {
-    let now = engine.clock().now();
     let life = match engine.journal().life(action.id).await {
         Ok(life) => life,
         Err(error) => {
@@ -90,7 +95,7 @@ pub(super) async fn keep_door_sign(
     let Some(event) = life.and_then(|life| life.intent).map(|intent| intent.before) else { return };
     let source = format!("{} by {}", action.ask.verb(), action.actor.name());
     let sign = Sign::new(action.room.clone(), at, source).for_event(&event);
-    if let Err(error) = keep_signs(desk, books, vec![sign], now).await {
+    if let Err(error) = keep_signs(desk, books, vec![sign], outdated(&**engine.clock())).await {
         tracing::error!(%error, id = %action.id, "could not store an action at the door as a sign");
     }
 }
@@ -129,7 +134,7 @@ impl Service {
             }
         }
         intake.matched = signs.iter().filter(|sign| sign.is_matched).count();
-        keep_signs(&self.desk, &self.books, signs.clone(), now).await?;
+        keep_signs(&self.desk, &self.books, signs.clone(), outdated(&**self.engine.clock())).await?;
         let rooms: BTreeSet<_> = signs.iter().map(|sign| sign.room.clone()).collect();
         rooms.iter().for_each(|room| self.rooms.turned(room));
         self.followed.name(&rooms);
@@ -141,6 +146,10 @@ impl Service {
     }
 
     fn contact(&self, signs: &[Sign], now: DateTime<Utc>) {
+        // A contact at a wrong time would be one for as long as the clock was wrong.
+        if self.clock_doubt().is_some() {
+            return;
+        }
         let options = self.options();
         let mut books = self.books.write();
         for sign in signs {
@@ -197,6 +206,9 @@ impl Service {
 
     /// Feeds report that they are alive, for the rooms that this caller may send signs for.
     pub fn heartbeat(&self, source: &str, rooms: impl Iterator<Item = RoomAddress>) {
+        if self.clock_doubt().is_some() {
+            return;
+        }
         let (options, now) = (self.options(), self.now());
         let groups: BTreeSet<_> =
             rooms.map(|room| options.rules.watch_group(&room).map(str::to_owned)).collect();
@@ -206,12 +218,22 @@ impl Service {
 
     /// A display asked for a room.
     pub fn display_seen(&self, room: &RoomAddress, display: &str) {
-        self.books.write().watch.reach_display(room, display, self.now());
+        if self.clock_doubt().is_none() {
+            self.books.write().watch.reach_display(room, display, self.now());
+        }
     }
 
     /// A display opened an event stream for these rooms; it is in contact until the guard is dropped.
-    pub fn display_connected(self: &Arc<Self>, rooms: Vec<RoomAddress>, display: &str) -> DisplayConnection {
+    pub fn display_connected(
+        self: &Arc<Self>,
+        mut rooms: Vec<RoomAddress>,
+        display: &str,
+    ) -> DisplayConnection {
         let now = self.now();
+        if self.clock_doubt().is_some() {
+            // It counts once it connects again.
+            rooms.clear();
+        }
         let mut books = self.books.write();
         rooms.iter().for_each(|room| books.watch.connect_display(room, display, now));
         DisplayConnection { service: self.clone(), rooms, display: display.to_owned() }
@@ -219,8 +241,14 @@ impl Service {
 
     /// Records that the service is up and takes signs, and stores which sources were in contact.
     pub(super) async fn record_alive(&self) {
-        let now = self.now();
-        let Some(up) = Interval::new(self.started_at, now) else { return };
+        // What a wrong clock shows is no time at which signs were taken.
+        if self.clock_doubt().is_some() {
+            return;
+        }
+        let (now, running_since) = (self.now(), self.engine.clock().running_since());
+        let Some(up) = Interval::new(self.started_at.max(running_since.unwrap_or_default()), now) else {
+            return;
+        };
         let (sources, signs) = {
             let mut books = self.books.write();
             books.watch.add_intake(up);
@@ -265,7 +293,8 @@ pub struct DisplayConnection {
 
 impl Drop for DisplayConnection {
     fn drop(&mut self) {
-        let now = self.service.now();
+        // By a wrong clock, it was in contact when it was last seen.
+        let now = outdated(&**self.service.engine.clock());
         let mut books = self.service.books.write();
         self.rooms.iter().for_each(|room| books.watch.disconnect_display(room, &self.display, now));
     }

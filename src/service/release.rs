@@ -228,6 +228,11 @@ impl Service {
                         self.stop(room, &judged.event, StopReason::of(doubt), doubt.to_string());
                     }
                 }
+                Verdict::Keep { why: Kept::ClockInDoubt { why } } => {
+                    if state.warned.contains(&sighting) && state.stopped.insert(sighting) {
+                        self.stop(room, &judged.event, StopReason::Clock, why.clone());
+                    }
+                }
                 Verdict::Keep { .. } | Verdict::Act { .. } => {}
             }
         }

@@ -17,6 +17,9 @@ use crate::live::{self, Feed, Live};
 const TICK: Duration = Duration::from_secs(20);
 /// How often it is recorded that the service is up. What a kill loses of it is no more than this.
 const HEARTBEAT: Duration = Duration::from_secs(20);
+/// A run that is recorded further ahead was recorded by a wrong clock.
+const RAN_AHEAD_MAX: TimeDelta = TimeDelta::minutes(5);
+
 impl Service {
     /// Watches until it is told to stop. Schedules have a loop of their own, so that a long sweep holds up no release.
     /// What is under way when it is told to stop breaks off between two facts, as in a kill: the journal knows.
@@ -40,6 +43,12 @@ impl Service {
                 self.run_schedules().await;
             }
         };
+        let clock = async {
+            loop {
+                self.watch_clock();
+                tokio::time::sleep(TICK).await;
+            }
+        };
         let turns = async {
             loop {
                 let room = self.rooms.next_turned().await;
@@ -51,6 +60,7 @@ impl Service {
             () = releases => {}
             () = alive => {}
             () = schedules => {}
+            () = clock => {}
             () = turns => {}
         }
     }
@@ -73,6 +83,7 @@ impl Service {
 
     /// Looks once whether anything is due, and does it to its end.
     pub async fn watch_once(self: &Arc<Self>, releases: &mut Releases) {
+        self.watch_clock();
         self.record_alive().await;
         self.release(releases).await;
         releases.finish().await;
@@ -86,8 +97,16 @@ impl Service {
     }
 
     async fn run_if_due(&self, schedule: &Schedule) {
+        // A schedule that ran at a wrong time would be skipped until that time comes.
+        if self.clock_doubt().is_some() {
+            return;
+        }
         let now = self.now();
         let last = match self.desk.last_run(schedule.name.clone()).await {
+            Ok(Some(last)) if last > now + RAN_AHEAD_MAX => {
+                tracing::warn!(schedule = schedule.name, %last, "its last run is recorded in the future; it counts from now");
+                return self.remember(schedule, now).await;
+            }
             Ok(Some(last)) => last,
             // Seen for the first time: nothing was missed.
             Ok(None) => return self.remember(schedule, now).await,

@@ -1,6 +1,7 @@
 //! The engine and the sweeps against a scripted calendar: no wire, no sockets, time stands still until a test moves it.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod clock;
 mod doubt;
 mod fake;
 mod history;

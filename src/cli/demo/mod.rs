@@ -90,7 +90,8 @@ pub(super) async fn run(args: DemoArgs, output: &Output) -> Result<Exit, Failure
         .map_err(|error| Failure::new(Exit::Usage, "cannot reach the simulator").because(error))?;
     let (exchange, simulator) = (Arc::new(exchange), Arc::new(simulator));
     let journal = Arc::new(MemoryJournal::default());
-    let mut opened = connect::open_with(exchange.clone(), config(&room_names)?, journal).await?;
+    let mut opened =
+        connect::open_with(exchange.clone(), config(&room_names)?, journal, Arc::default()).await?;
     let exit = if args.serve {
         show(&mut opened.config)?;
         let rooms = opened.config.scope.rooms().cloned().collect();

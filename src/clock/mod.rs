@@ -1,13 +1,34 @@
 //! The only place that asks the time. Everything else is handed a [`Clock`] or an instant.
 
+mod doubt;
+mod witnessed;
+
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
+
+pub use doubt::{ClockDoubt, Reading, SKEW_MAX, Witnesses};
+pub use witnessed::WitnessedClock;
 
 /// Gives the wall-clock time in UTC.
 pub trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> DateTime<Utc>;
+
+    /// Why that may be wrong. While there is a reason, nothing is done that follows from the time alone and cannot be taken back.
+    fn doubt(&self) -> Option<ClockDoubt> {
+        None
+    }
+
+    /// By how much it is ahead of each server that was heard.
+    fn offsets(&self) -> Vec<(String, TimeDelta)> {
+        Vec::new()
+    }
+
+    /// Since when this process has run without a pause of the machine; `None`: since its start.
+    fn running_since(&self) -> Option<DateTime<Utc>> {
+        None
+    }
 }
 
 /// The machine's clock.

@@ -1,0 +1,357 @@
+//! Whether the wall clock can be believed. Pure: readings of the clocks and what others said come in, a doubt comes out.
+//!
+//! ```text
+//! wall clock  ◄── Exchange's Date header (RFC 9110, section 6.6.1)   decides, once it was heard
+//!             ◄── monotonic clock of this process                    shows that the wall clock stepped
+//!             ◄── newest record on disk                              shows that the wall clock was set back
+//! ```
+//!
+//! While a doubt stands, nothing is done that cannot be taken back and that follows from the time alone: no meeting is judged, no
+//! schedule runs, no evidence is deleted. What a person asks for at a door is done.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// Exchange's clock and this machine's may differ by so much; Kerberos allows as much (RFC 4120, section 1.3.6; "Maximum tolerance
+/// for computer clock synchronization" in Windows).
+pub const SKEW_MAX: TimeDelta = TimeDelta::minutes(5);
+/// A wall clock that moves by more than this against the monotonic clock was set, or the machine slept. NTP steps are smaller.
+const STEP_MIN: TimeDelta = TimeDelta::minutes(1);
+/// Where Exchange sends no `Date`, a step forward of up to this is believed: a machine may sleep over the holidays.
+const STEP_UNWITNESSED_MAX: TimeDelta = TimeDelta::days(7);
+/// A record may be younger than the wall clock by so much: processes on one machine do not write at the same instant.
+const RECORD_AHEAD_MAX: TimeDelta = TimeDelta::minutes(1);
+/// After a longer pause since the newest record, Exchange has to confirm the time first.
+const RECORD_AGE_MAX: TimeDelta = TimeDelta::days(7);
+/// Answers remembered of one server: one wrong back end behind it is outvoted.
+const ANSWERS_MAX: usize = 9;
+/// Servers remembered.
+const SERVERS_MAX: usize = 64;
+
+/// Why the wall clock is not believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClockDoubt {
+    /// Exchange says another time.
+    Exchange {
+        /// Which server.
+        server: String,
+        /// By how much this machine's clock is ahead of it.
+        ahead: TimeDelta,
+    },
+    /// The newest record is from the future.
+    Record {
+        /// When it was written.
+        newest: DateTime<Utc>,
+    },
+    /// The newest record is old, and Exchange has not confirmed the time since the start.
+    Unconfirmed {
+        /// When the newest record was written.
+        newest: DateTime<Utc>,
+    },
+    /// The wall clock stepped while the process ran, and Exchange has not confirmed the time since.
+    Stepped {
+        /// By how much.
+        by: TimeDelta,
+    },
+}
+
+impl ClockDoubt {
+    /// Its name in metrics and records.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Exchange { .. } => "exchange-differs",
+            Self::Record { .. } => "record-from-future",
+            Self::Unconfirmed { .. } => "unconfirmed-after-pause",
+            Self::Stepped { .. } => "stepped",
+        }
+    }
+}
+
+impl fmt::Display for ClockDoubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exchange { server, ahead } => {
+                let (by, side) = side(*ahead);
+                write!(f, "this machine's clock is {by} {side} the clock of Exchange ({server})")
+            }
+            Self::Record { newest } => {
+                write!(
+                    f,
+                    "this machine's clock shows a time before the newest record, which is from {newest}"
+                )
+            }
+            Self::Unconfirmed { newest } => {
+                write!(f, "the newest record is from {newest}, and Exchange has not confirmed the time yet")
+            }
+            Self::Stepped { by } => {
+                let (by, _) = side(*by);
+                write!(f, "this machine's clock jumped by {by}, and Exchange has not confirmed the time yet")
+            }
+        }
+    }
+}
+
+/// The size of an offset in words, and the side it is on.
+fn side(ahead: TimeDelta) -> (String, &'static str) {
+    let (size, side) = if ahead < TimeDelta::zero() { (-ahead, "behind") } else { (ahead, "ahead of") };
+    let words = match (size.num_days(), size.num_hours(), size.num_minutes()) {
+        (0, 0, 0..=1) => format!("{} s", size.num_seconds()),
+        (0, 0..=1, minutes) => format!("{minutes} min"),
+        (0..=1, hours, _) => format!("{hours} h"),
+        (days, ..) => format!("{days} days"),
+    };
+    (words, side)
+}
+
+/// One reading of both clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// The wall clock.
+    pub wall: DateTime<Utc>,
+    /// The monotonic clock, since any fixed moment.
+    pub monotonic: Duration,
+}
+
+impl Reading {
+    /// By how much the wall clock moved against the monotonic clock since then.
+    fn step_since(self, before: Self) -> TimeDelta {
+        let passed = self.monotonic.saturating_sub(before.monotonic);
+        (self.wall - before.wall) - TimeDelta::from_std(passed).unwrap_or(TimeDelta::MAX)
+    }
+}
+
+/// What speaks for and against the wall clock.
+#[derive(Debug, Default)]
+pub struct Witnesses {
+    last: Option<Reading>,
+    /// Since the last time that a server agreed.
+    stepped: TimeDelta,
+    /// The wall clock just after the last step that was a pause or a correction.
+    running_since: Option<DateTime<Utc>>,
+    newest_record: Option<DateTime<Utc>>,
+    /// A server answered since the start, with or without a `Date`.
+    answered: bool,
+    /// A server sent a `Date`, at any time.
+    dated: bool,
+    servers: BTreeMap<String, Answers>,
+}
+
+/// What one server said last: its time, and the monotonic clock then.
+type Answers = VecDeque<(DateTime<Utc>, Duration)>;
+
+impl Witnesses {
+    /// Something on disk was written at this time.
+    pub fn add_record(&mut self, at: DateTime<Utc>) {
+        self.newest_record = self.newest_record.max(Some(at));
+    }
+
+    /// Takes a reading in. After a step, what servers said before is no evidence any more: the machine may have slept.
+    pub fn read(&mut self, reading: Reading) {
+        let step = self.last.map_or_else(TimeDelta::zero, |last| reading.step_since(last));
+        self.last = Some(reading);
+        if step.abs() < STEP_MIN {
+            return;
+        }
+        self.stepped += step;
+        self.servers.clear();
+        if self.dated {
+            self.running_since = Some(reading.wall);
+        }
+    }
+
+    /// A server answered, and said this time, if it said one.
+    pub fn hear(&mut self, server: &str, said: Option<DateTime<Utc>>, reading: Reading) {
+        self.read(reading);
+        self.answered = true;
+        let Some(said) = said else { return };
+        self.dated = true;
+        if self.servers.len() >= SERVERS_MAX && !self.servers.contains_key(server) {
+            return;
+        }
+        let answers = self.servers.entry(server.to_owned()).or_default();
+        if answers.len() >= ANSWERS_MAX {
+            answers.pop_front();
+        }
+        answers.push_back((said, reading.monotonic));
+        if self.differing(reading).is_none() {
+            // What the records say is outvoted by two clocks that agree.
+            (self.stepped, self.newest_record) = (TimeDelta::zero(), None);
+        }
+    }
+
+    /// Why the wall clock is not believed now.
+    pub fn doubt(&mut self, reading: Reading) -> Option<ClockDoubt> {
+        self.read(reading);
+        if !self.servers.is_empty() {
+            return self.differing(reading);
+        }
+        let by = self.stepped;
+        let believed = if self.dated { STEP_MIN } else { STEP_UNWITNESSED_MAX };
+        if by > believed || by < -STEP_MIN {
+            return Some(ClockDoubt::Stepped { by });
+        }
+        let newest = self.newest_record?;
+        if newest > reading.wall + RECORD_AHEAD_MAX {
+            return Some(ClockDoubt::Record { newest });
+        }
+        let is_old = reading.wall - newest > RECORD_AGE_MAX;
+        (is_old && !self.answered).then_some(ClockDoubt::Unconfirmed { newest })
+    }
+
+    /// Since when this process has run without a pause of the machine; `None`: since its start.
+    pub fn running_since(&self) -> Option<DateTime<Utc>> {
+        self.running_since
+    }
+
+    /// By how much the wall clock is ahead of each server.
+    pub fn offsets(&self, reading: Reading) -> impl Iterator<Item = (&str, TimeDelta)> {
+        self.servers.iter().filter_map(move |(server, answers)| Some((&**server, ahead(answers, reading)?)))
+    }
+
+    /// The servers differ from the wall clock, unless at least as many agree.
+    fn differing(&self, reading: Reading) -> Option<ClockDoubt> {
+        let differing: Vec<_> = self.offsets(reading).filter(|(_, ahead)| ahead.abs() > SKEW_MAX).collect();
+        let agreeing = self.servers.len() - differing.len();
+        let (server, ahead) = differing.first().filter(|_| agreeing < differing.len())?;
+        Some(ClockDoubt::Exchange { server: (*server).to_owned(), ahead: *ahead })
+    }
+}
+
+/// By how much the wall clock is ahead of a server, by the median of its answers.
+fn ahead(answers: &Answers, now: Reading) -> Option<TimeDelta> {
+    let mut all: Vec<_> = answers
+        .iter()
+        .map(|(said, heard)| {
+            let passed = now.monotonic.saturating_sub(*heard);
+            now.wall - (*said + TimeDelta::from_std(passed).unwrap_or_default())
+        })
+        .collect();
+    all.sort_unstable();
+    all.get(all.len() / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    fn start() -> Reading {
+        Reading { wall: at("2026-03-02T08:00:00Z"), monotonic: Duration::ZERO }
+    }
+
+    /// So much later, with the wall clock ahead by so much.
+    fn later(seconds: u64, ahead: TimeDelta) -> Reading {
+        let Reading { wall, monotonic } = start();
+        let monotonic = monotonic + Duration::from_secs(seconds);
+        Reading { wall: wall + TimeDelta::seconds(i64::try_from(seconds).unwrap()) + ahead, monotonic }
+    }
+
+    fn true_time(seconds: u64) -> Option<DateTime<Utc>> {
+        Some(later(seconds, TimeDelta::zero()).wall)
+    }
+
+    #[test]
+    fn a_clock_that_jumps_is_doubted_until_it_is_back() {
+        for jump in
+            [TimeDelta::days(400), -TimeDelta::days(400), TimeDelta::hours(3), -TimeDelta::minutes(10)]
+        {
+            let mut witnesses = Witnesses::default();
+            witnesses.hear("a", true_time(0), start());
+            assert_eq!(witnesses.doubt(later(60, TimeDelta::zero())), None);
+            let doubt = witnesses.doubt(later(120, jump));
+            assert_eq!(doubt, Some(ClockDoubt::Stepped { by: jump }), "nobody has confirmed it");
+            witnesses.hear("a", true_time(130), later(130, jump));
+            let differs = ClockDoubt::Exchange { server: "a".to_owned(), ahead: jump };
+            assert_eq!(witnesses.doubt(later(140, jump)), Some(differs));
+            assert_eq!(
+                witnesses.doubt(later(150, TimeDelta::zero())),
+                None,
+                "it shows what it showed before"
+            );
+            witnesses.hear("a", true_time(160), later(160, TimeDelta::zero()));
+            assert_eq!(witnesses.doubt(later(170, TimeDelta::zero())), None);
+        }
+    }
+
+    #[test]
+    fn a_machine_that_slept_is_believed_once_exchange_confirms_the_time_and_was_not_up_meanwhile() {
+        let slept = TimeDelta::hours(9);
+        let mut witnesses = Witnesses::default();
+        witnesses.hear("a", true_time(0), start());
+        assert!(witnesses.doubt(later(60, slept)).is_some());
+        witnesses.hear("a", Some(later(61, slept).wall), later(61, slept));
+        assert_eq!(witnesses.doubt(later(62, slept)), None);
+        assert_eq!(witnesses.running_since(), Some(later(60, slept).wall));
+    }
+
+    #[test]
+    fn one_wrong_back_end_is_outvoted() {
+        let mut witnesses = Witnesses::default();
+        for second in 0..30 {
+            let wrong = second % 3 == 0;
+            let said = true_time(second).map(|time| if wrong { time - TimeDelta::days(30) } else { time });
+            witnesses.hear("a", said, later(second, TimeDelta::zero()));
+        }
+        assert_eq!(witnesses.doubt(later(31, TimeDelta::zero())), None);
+        witnesses.hear("b", Some(at("2020-01-01T00:00:00Z")), later(32, TimeDelta::zero()));
+        assert_eq!(witnesses.doubt(later(33, TimeDelta::zero())), None, "one of two agrees");
+        witnesses.hear("c", Some(at("2020-01-01T00:00:00Z")), later(34, TimeDelta::zero()));
+        assert!(witnesses.doubt(later(35, TimeDelta::zero())).is_some());
+    }
+
+    #[test]
+    fn the_newest_record_speaks_until_exchange_was_heard() {
+        let mut witnesses = Witnesses::default();
+        let newest = start().wall + TimeDelta::hours(1);
+        witnesses.add_record(newest);
+        assert_eq!(witnesses.doubt(start()), Some(ClockDoubt::Record { newest }));
+        witnesses.hear("a", true_time(5), later(5, TimeDelta::zero()));
+        assert_eq!(witnesses.doubt(later(6, TimeDelta::zero())), None, "the record was from a wrong time");
+
+        let mut witnesses = Witnesses::default();
+        let newest = start().wall - TimeDelta::days(400);
+        witnesses.add_record(newest);
+        assert_eq!(witnesses.doubt(start()), Some(ClockDoubt::Unconfirmed { newest }));
+        witnesses.hear("a", None, later(5, TimeDelta::zero()));
+        assert_eq!(witnesses.doubt(later(6, TimeDelta::zero())), None);
+    }
+
+    #[test]
+    fn without_a_date_small_steps_are_believed_and_large_ones_are_not() {
+        let mut witnesses = Witnesses::default();
+        witnesses.hear("a", None, start());
+        assert_eq!(witnesses.doubt(later(60, TimeDelta::hours(2))), None);
+        assert_eq!(witnesses.running_since(), None);
+        assert!(witnesses.doubt(later(120, TimeDelta::days(400))).is_some());
+        assert_eq!(witnesses.doubt(later(180, TimeDelta::hours(2))), None, "it is back");
+    }
+
+    #[test]
+    fn readings_and_servers_are_bounded() {
+        let mut witnesses = Witnesses::default();
+        for n in 0..1_000 {
+            witnesses.hear(&format!("{n}"), true_time(0), start());
+            witnesses.hear("0", true_time(0), start());
+        }
+        assert_eq!(witnesses.servers.len(), SERVERS_MAX);
+        assert_eq!(witnesses.servers["0"].len(), ANSWERS_MAX);
+    }
+
+    #[test]
+    fn a_doubt_is_told_in_words() {
+        let ahead =
+            ClockDoubt::Exchange { server: "mail.example.com".to_owned(), ahead: TimeDelta::days(400) };
+        let words = "this machine's clock is 400 days ahead of the clock of Exchange (mail.example.com)";
+        assert_eq!(ahead.to_string(), words);
+        let behind =
+            ClockDoubt::Exchange { server: "mail.example.com".to_owned(), ahead: -TimeDelta::minutes(7) };
+        let words = "this machine's clock is 7 min behind the clock of Exchange (mail.example.com)";
+        assert_eq!(behind.to_string(), words);
+    }
+}

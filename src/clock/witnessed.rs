@@ -1,0 +1,67 @@
+//! The machine's clock, with those who speak for and against it. Shared by whoever asks the time and whoever hears Exchange.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Clock, ClockDoubt, Reading, SystemClock, Witnesses};
+
+/// The machine's clock and its witnesses.
+#[derive(Debug)]
+pub struct WitnessedClock {
+    started: Instant,
+    witnesses: Mutex<Witnesses>,
+}
+
+impl Default for WitnessedClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that may ask")]
+    fn default() -> Self {
+        Self { started: Instant::now(), witnesses: Mutex::default() }
+    }
+}
+
+impl WitnessedClock {
+    /// Something on disk was written at this time.
+    pub fn add_record(&self, at: DateTime<Utc>) {
+        self.witnesses().add_record(at);
+    }
+
+    /// A server let us in and answered; `said` is the time in its `Date` header.
+    pub fn hear(&self, server: &str, said: Option<DateTime<Utc>>) {
+        self.witnesses().hear(server, said, self.reading());
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that may ask")]
+    fn reading(&self) -> Reading {
+        Reading { wall: SystemClock.now(), monotonic: self.started.elapsed() }
+    }
+
+    /// Nothing panics while holding it; if it did, what is in it would still be so.
+    fn witnesses(&self) -> MutexGuard<'_, Witnesses> {
+        self.witnesses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Clock for WitnessedClock {
+    fn now(&self) -> DateTime<Utc> {
+        let reading = self.reading();
+        self.witnesses().read(reading);
+        reading.wall
+    }
+
+    fn doubt(&self) -> Option<ClockDoubt> {
+        let reading = self.reading();
+        self.witnesses().doubt(reading)
+    }
+
+    fn offsets(&self) -> Vec<(String, TimeDelta)> {
+        let reading = self.reading();
+        let witnesses = self.witnesses();
+        witnesses.offsets(reading).map(|(server, ahead)| (server.to_owned(), ahead)).collect()
+    }
+
+    fn running_since(&self) -> Option<DateTime<Utc>> {
+        self.witnesses().running_since()
+    }
+}
