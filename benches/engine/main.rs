@@ -110,7 +110,7 @@ fn actions(runtime: &Runtime, callers: usize, each: usize, on_disk: bool) -> Vec
 }
 
 async fn end(engine: &Engine, room: RoomAddress) {
-    let actor = Actor::Program { name: "bench".to_owned() };
+    let actor = Actor::program("bench");
     let action = Action::new(ActionId::random(), room, Ask::End(Notify::Attendees), actor);
     let answer = engine.perform(action, Mode::Perform).await.expect("a journal");
     assert!(matches!(answer.outcome, Outcome::Done(_)), "{answer:?}");

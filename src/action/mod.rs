@@ -188,6 +188,19 @@ pub enum AllDay {
 }
 
 impl Actor {
+    /// A program without a key.
+    pub fn program(name: impl Into<String>) -> Self {
+        Self::Program { name: name.into(), key_id: None }
+    }
+
+    /// The id of the key that the program came with.
+    pub fn key_id(&self) -> Option<&str> {
+        match self {
+            Self::Program { key_id, .. } => key_id.as_deref(),
+            Self::User { .. } | Self::Sweep { .. } => None,
+        }
+    }
+
     /// User, program or sweep.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -200,7 +213,7 @@ impl Actor {
     /// The user's or program's name, or the rule's.
     pub fn name(&self) -> &str {
         match self {
-            Self::User { name } | Self::Program { name } => name,
+            Self::User { name } | Self::Program { name, .. } => name,
             Self::Sweep { rule, .. } => rule,
         }
     }
@@ -239,9 +252,12 @@ pub enum Actor {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         proof: Option<Box<Proof>>,
     },
-    /// A program that uses the library, by whatever it calls itself.
+    /// A program: a holder of an API key or of a provider's token, or whatever uses the library.
     Program {
         /// Its name.
         name: String,
+        /// The id of the key, where the program came with one. Entries of formats 1 to 5 have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key_id: Option<String>,
     },
 }

@@ -45,7 +45,7 @@ impl Caller {
 
     /// As it stands in the audit.
     pub(super) fn actor(&self) -> Actor {
-        Actor::Program { name: self.name().to_owned() }
+        Actor::Program { name: self.name().to_owned(), key_id: Some(self.id().to_string()) }
     }
 
     /// A place for one more event stream.
@@ -87,7 +87,15 @@ impl Caller {
     /// The same, of an action in this room that this one asked for.
     pub(super) fn reads_of(&self, room: &RoomAddress, actor: Option<&Actor>) -> bool {
         let everybody = self.0.holder.rights.may(Right::Audit);
-        self.sees(room) && (everybody || actor.is_some_and(|actor| *actor == self.actor()))
+        self.sees(room) && (everybody || actor.is_some_and(|actor| self.is(actor)))
+    }
+
+    /// By the key's id; an action of a journal before format 6 has none, and counts by the holder's name.
+    fn is(&self, actor: &Actor) -> bool {
+        match actor.key_id() {
+            Some(id) => id == self.id().0,
+            None => *actor == Actor::program(self.name()),
+        }
     }
 
     /// A caller's own keys: two callers may use the same word.

@@ -230,6 +230,9 @@ pub struct AuditArgs {
     /// Only what ended like this
     #[arg(long, value_parser = endings())]
     pub outcome: Option<Ending>,
+    /// Show admin events instead of actions: keys, refused sign-ins, configuration, archives
+    #[arg(long, conflicts_with_all = ["room", "actor", "rule", "outcome"])]
+    pub admin: bool,
     /// The newest so many
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub limit: u32,

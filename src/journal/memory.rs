@@ -5,7 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use super::{Chain, Entry, Fact, Journal, JournalError, Life, Query, Sealed};
+use super::{
+    ADMIN_EVENTS_READ_MAX, AdminEntry, AdminPage, AdminQuery, Chain, Entry, Fact, Journal, JournalError,
+    Life, Query, Record, Sealed,
+};
 use crate::action::ActionId;
 
 /// Keeps facts in memory, sealed like those on disk.
@@ -16,7 +19,7 @@ pub struct MemoryJournal {
 
 #[derive(Debug, Default)]
 struct Kept {
-    entries: Vec<(Entry, Sealed)>,
+    entries: Vec<(Record, Sealed)>,
     chain: Chain,
     lives: HashMap<ActionId, Life>,
     /// In the order they were taken on.
@@ -26,7 +29,12 @@ struct Kept {
 impl MemoryJournal {
     /// Everything recorded, in order.
     pub fn facts(&self) -> Vec<(ActionId, Fact)> {
-        self.kept().entries.iter().map(|(entry, _)| (entry.action, entry.fact.clone())).collect()
+        let kept = self.kept();
+        let facts = kept.entries.iter().filter_map(|(record, _)| match record {
+            Record::Action(entry) => Some((entry.action, entry.fact.clone())),
+            Record::Admin(_) => None,
+        });
+        facts.collect()
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -47,8 +55,36 @@ impl Journal for MemoryJournal {
             kept.order.push(entry.action);
         }
         kept.lives.insert(entry.action, life);
-        kept.entries.push((entry, sealed));
+        kept.entries.push((entry.into(), sealed));
         Ok(())
+    }
+
+    async fn record_admin(&self, entry: AdminEntry) -> Result<(), JournalError> {
+        let body = entry.body().map_err(|error| JournalError::Unusable(error.to_string()))?;
+        let mut kept = self.kept();
+        let sealed = kept.chain.seal(body);
+        kept.entries.push((entry.into(), sealed));
+        Ok(())
+    }
+
+    async fn admin_events(&self, query: &AdminQuery) -> Result<AdminPage, JournalError> {
+        let kept = self.kept();
+        let newest_first = kept.entries.iter().rev().filter_map(|(record, sealed)| match record {
+            Record::Admin(entry) => Some((sealed.number, entry)),
+            Record::Action(_) => None,
+        });
+        let asked = newest_first.filter(|(number, _)| query.before.is_none_or(|before| *number < before));
+        let mut page = AdminPage::default();
+        for (read, (number, entry)) in asked.enumerate() {
+            if read >= ADMIN_EVENTS_READ_MAX || page.events.len() >= query.limit {
+                page.more = Some(number + 1);
+                break;
+            }
+            if query.means(entry) {
+                page.events.push((number, entry.clone()));
+            }
+        }
+        Ok(page)
     }
 
     async fn life(&self, action: ActionId) -> Result<Option<Life>, JournalError> {

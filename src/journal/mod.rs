@@ -7,10 +7,13 @@
 //!     └──────────────────────────────────────────────────┘  refused, already done
 //! ```
 //!
+//! Beside the actions' facts stand [`AdminEvent`]s: who changed keys or the configuration, and what was refused.
+//!
 //! [`Life`] is the one place that knows which fact may follow which. [`Sealed`] is a fact as it is kept: versioned, and
 //! chained to the one before it by a hash. This module does no I/O: `store` keeps a journal on disk through [`Journal`],
 //! and [`MemoryJournal`] keeps one that ends with the process.
 
+mod admin;
 mod fact;
 mod life;
 mod memory;
@@ -19,11 +22,14 @@ mod seal;
 
 use async_trait::async_trait;
 
+pub use admin::{
+    ADMIN_EVENTS_READ_MAX, AdminActor, AdminEntry, AdminEvent, AdminPage, AdminQuery, Archived, KeyFacts,
+};
 pub use fact::Fact;
 pub use life::{Impossible, Intent, Life, Stage};
 pub use memory::MemoryJournal;
 pub use query::{Ending, Query};
-pub use seal::{Broken, Chain, Entry, EntryError, Head, NoHead, Sealed};
+pub use seal::{Broken, Chain, Entry, EntryError, Head, NoHead, Record, Sealed};
 
 use crate::action::ActionId;
 
@@ -33,6 +39,12 @@ pub trait Journal: Send + Sync {
     /// Stores one fact. `Ok` means that it survives whatever happens next, as far as this journal promises. A fact that
     /// cannot follow what is stored of its action is refused.
     async fn record(&self, entry: Entry) -> Result<(), JournalError>;
+
+    /// Stores one admin event, in the same chain.
+    async fn record_admin(&self, entry: AdminEntry) -> Result<(), JournalError>;
+
+    /// The admin events that a query asks for, the newest first.
+    async fn admin_events(&self, query: &AdminQuery) -> Result<AdminPage, JournalError>;
 
     /// What is known of one action.
     async fn life(&self, action: ActionId) -> Result<Option<Life>, JournalError>;

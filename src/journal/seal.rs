@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::Fact;
+use super::{AdminActor, AdminEntry, AdminEvent, Fact};
 use crate::action::ActionId;
 
 /// One fact about one action, and when it was known.
@@ -26,6 +26,15 @@ pub struct Entry {
     pub at: DateTime<Utc>,
     /// What.
     pub fact: Fact,
+}
+
+/// What an entry of the chain is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Record {
+    /// An action.
+    Action(Entry),
+    /// The installation.
+    Admin(AdminEntry),
 }
 
 /// An entry as it is kept.
@@ -48,7 +57,8 @@ pub struct Sealed {
 /// | 3 | whole series: new words, and everything of version 2 as it was |
 /// | 4 | copies that were declined and kept: new words and new properties of events, and everything of version 3 as it was |
 /// | 5 | `settled` after `closed`, `recheck`, `told: unknown`, a release's proof: new words, and everything of version 4 as it was |
-const VERSION: u32 = 5;
+/// | 6 | admin events, `key_id` of an actor: new words, and everything of version 5 as it was |
+const VERSION: u32 = 6;
 
 #[derive(Serialize, Deserialize)]
 struct Body<F> {
@@ -58,9 +68,23 @@ struct Body<F> {
     fact: F,
 }
 
-#[derive(Deserialize)]
-struct Version {
+/// An entry without an action has an admin event in place of the fact.
+#[derive(Serialize, Deserialize)]
+struct AdminBody<A, E> {
     v: u32,
+    at: DateTime<Utc>,
+    by: A,
+    event: E,
+}
+
+#[derive(Deserialize)]
+struct Opening {
+    v: u32,
+    #[serde(default)]
+    action: Option<ActionId>,
+    /// Present in an admin entry alone.
+    #[serde(default)]
+    event: Option<serde::de::IgnoredAny>,
 }
 
 /// Why an entry cannot be read.
@@ -72,6 +96,9 @@ pub enum EntryError {
     /// No entry at all.
     #[error("no journal entry: {0}")]
     Malformed(#[from] serde_json::Error),
+    /// An admin event stands where a fact about an action is expected.
+    #[error("an admin event where a fact about an action is expected")]
+    Admin,
 }
 
 impl Entry {
@@ -84,14 +111,71 @@ impl Entry {
         Ok(serde_json::to_string(&body)?)
     }
 
+    /// Reads an entry about an action, of any version.
+    pub fn read(body: &str) -> Result<Self, EntryError> {
+        match Record::read(body)? {
+            Record::Action(entry) => Ok(entry),
+            Record::Admin(_) => Err(EntryError::Admin),
+        }
+    }
+}
+
+impl AdminEntry {
+    /// As JSON.
+    ///
+    /// # Errors
+    /// Never for what Adjourn makes: nothing in an entry is of a kind that JSON does not have.
+    pub fn body(&self) -> Result<String, EntryError> {
+        let body = AdminBody { v: VERSION, at: self.at, by: &self.by, event: &self.event };
+        Ok(serde_json::to_string(&body)?)
+    }
+}
+
+impl Record {
     /// Reads an entry of any version.
     pub fn read(body: &str) -> Result<Self, EntryError> {
-        let Version { v } = serde_json::from_str(body)?;
+        let Opening { v, action, event } = serde_json::from_str(body)?;
         if v > VERSION {
             return Err(EntryError::Later(v));
         }
+        if action.is_none() && event.is_some() {
+            let AdminBody { at, by, event, .. } =
+                serde_json::from_str::<AdminBody<AdminActor, AdminEvent>>(body)?;
+            return Ok(Self::Admin(AdminEntry { at, by, event }));
+        }
         let Body { action, at, fact, .. } = serde_json::from_str(body)?;
-        Ok(Self { action, at, fact })
+        Ok(Self::Action(Entry { action, at, fact }))
+    }
+
+    /// As JSON.
+    ///
+    /// # Errors
+    /// Never for what Adjourn makes.
+    pub fn body(&self) -> Result<String, EntryError> {
+        match self {
+            Self::Action(entry) => entry.body(),
+            Self::Admin(entry) => entry.body(),
+        }
+    }
+
+    /// The action that the entry is filed under; an admin event is filed under the empty text.
+    pub fn filed_under(&self) -> String {
+        match self {
+            Self::Action(entry) => entry.action.to_string(),
+            Self::Admin(_) => String::new(),
+        }
+    }
+}
+
+impl From<Entry> for Record {
+    fn from(entry: Entry) -> Self {
+        Self::Action(entry)
+    }
+}
+
+impl From<AdminEntry> for Record {
+    fn from(entry: AdminEntry) -> Self {
+        Self::Admin(entry)
     }
 }
 

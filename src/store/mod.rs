@@ -10,6 +10,7 @@
 //! process ends however it ends. Reading ([`SqliteJournal::read`]) needs no lock. Another database moves in behind
 //! [`crate::journal::Journal`]; `tests/store` is what it has to pass.
 
+mod admin;
 #[cfg(feature = "service")]
 mod desk;
 mod directory;

@@ -9,13 +9,16 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OpenFlags, params_from_iter};
 use tokio::sync::oneshot;
 
+use super::admin;
 use super::directory::{self, JOURNAL_FILE};
 use super::keeper::Keeper;
 use super::schema::{self, JOURNAL};
 use super::verify::{self, Unproved, Verified};
 use super::writer::{self, Job, Writer};
 use crate::action::ActionId;
-use crate::journal::{Entry, Head, Journal, JournalError, Life, Query, Sealed};
+use crate::journal::{
+    AdminEntry, AdminPage, AdminQuery, Entry, Head, Journal, JournalError, Life, Query, Record, Sealed,
+};
 
 /// How long SQLite itself waits for another connection.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -139,6 +142,14 @@ impl SqliteJournal {
         tokio::task::spawn_blocking(task).await.map_err(|_| broken_off())?
     }
 
+    async fn write(&self, record: Record) -> Result<(), JournalError> {
+        let queue = self.writer.as_ref().and_then(Writer::queue);
+        let queue = queue.ok_or_else(|| JournalError::Unusable("it is open for reading only".to_owned()))?;
+        let (answer, answered) = oneshot::channel();
+        queue.send(Job { record, answer }).await.map_err(|_| broken_off())?;
+        answered.await.map_err(|_| broken_off())?
+    }
+
     async fn reading<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, JournalError> + Send + 'static,
@@ -175,13 +186,17 @@ pub(super) fn prepare_to_write(connection: &Connection) -> Result<(), StoreError
 #[async_trait]
 impl Journal for SqliteJournal {
     async fn record(&self, entry: Entry) -> Result<(), JournalError> {
-        let queue = self.writer.as_ref().and_then(Writer::queue);
-        let queue = queue.ok_or_else(|| JournalError::Unusable("it is open for reading only".to_owned()))?;
-        let (answer, answered) = oneshot::channel();
-        queue.send(Job { entry, answer }).await.map_err(|_| broken_off())?;
-        answered.await.map_err(|_| broken_off())?
+        self.write(entry.into()).await
     }
 
+    async fn record_admin(&self, entry: AdminEntry) -> Result<(), JournalError> {
+        self.write(entry.into()).await
+    }
+
+    async fn admin_events(&self, query: &AdminQuery) -> Result<AdminPage, JournalError> {
+        let query = query.clone();
+        self.reading(move |connection| admin::find(connection, &query)).await
+    }
     fn waiting(&self) -> usize {
         let queue = self.writer.as_ref().and_then(Writer::queue);
         queue.map_or(0, |queue| queue.max_capacity() - queue.capacity())

@@ -9,7 +9,7 @@ use super::row::Row;
 use super::schema;
 use super::sqlite::unusable;
 use crate::action::ActionId;
-use crate::journal::{Broken, Chain, Entry, EntryError, Head, JournalError, Life, Sealed};
+use crate::journal::{Broken, Chain, Entry, EntryError, Head, JournalError, Life, Record, Sealed};
 
 /// What a journal holds that is as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +18,9 @@ pub struct Verified {
     pub entries: u64,
     /// Actions they are about.
     pub actions: u64,
-    /// Of those, not over.
+    /// Facts that are about no action: keys, sign-ins, configuration.
+    pub admin_events: u64,
+    /// Of the actions, not over.
     pub open: usize,
     /// The last hash.
     pub head: Head,
@@ -71,9 +73,10 @@ pub enum Unproved {
 #[derive(Default)]
 struct Reading {
     chain: Chain,
-    /// The open lives, with the number of the entry that took each on.
+    /// The lives that a fact may follow, with the number of the entry that took each on.
     open: HashMap<ActionId, (u64, Life)>,
     actions: u64,
+    admin_events: u64,
     seen: bool,
 }
 
@@ -112,21 +115,34 @@ impl Reading {
     fn take(&mut self, connection: &Connection, action: &str, sealed: &Sealed) -> Result<(), Unproved> {
         self.chain.check(sealed)?;
         let number = sealed.number;
-        let entry = Entry::read(&sealed.body).map_err(|error| match error {
+        let record = Record::read(&sealed.body).map_err(|error| match error {
             EntryError::Later(_) => Unproved::Later { number, error },
-            EntryError::Malformed(_) => Unproved::Entry { number, why: error.to_string() },
+            EntryError::Malformed(_) | EntryError::Admin => {
+                Unproved::Entry { number, why: error.to_string() }
+            }
         })?;
-        if entry.action.to_string() != action {
+        if record.filed_under() != action {
             return Err(Unproved::Entry { number, why: format!("it is filed under action {action}") });
         }
+        match record {
+            Record::Action(entry) => self.take_fact(connection, number, &entry),
+            Record::Admin(_) => {
+                self.admin_events += 1;
+                Ok(())
+            }
+        }
+    }
+
+    fn take_fact(&mut self, connection: &Connection, number: u64, entry: &Entry) -> Result<(), Unproved> {
         let (accepted, before) = match self.open.remove(&entry.action) {
             Some((accepted, life)) => (accepted, Some(life)),
             None => (number, None),
         };
         self.actions += u64::from(before.is_none());
-        let life = Life::after(before, &entry)
+        let life = Life::after(before, entry)
             .map_err(|impossible| Unproved::Entry { number, why: impossible.to_string() })?;
-        if life.is_open() {
+        // A fact may follow.
+        if life.is_open() || life.waits_for_recheck() {
             self.open.insert(entry.action, (accepted, life));
             return Ok(());
         }
@@ -145,8 +161,9 @@ impl Reading {
             let action = row.get(0).map_err(unusable)?;
             return Err(Unproved::Index { action, why: "no entry is about it" });
         }
-        let open = self.open.len();
-        Ok(Verified { entries: self.chain.length, actions: self.actions, open, head: self.chain.head })
+        let open = self.open.values().filter(|(_, life)| life.is_open()).count();
+        let Self { chain: Chain { length, head }, actions, admin_events, .. } = self;
+        Ok(Verified { entries: length, actions, admin_events, open, head })
     }
 }
 

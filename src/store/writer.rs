@@ -12,16 +12,16 @@ use super::keeper::{Keeper, begin_anew};
 use super::row::{self, Row};
 use super::sqlite::{life, unusable};
 use crate::action::ActionId;
-use crate::journal::{Chain, Entry, Head, JournalError, Life, Sealed};
+use crate::journal::{AdminEntry, Chain, Entry, Head, JournalError, Life, Record, Sealed};
 
 /// Facts that may wait; whoever comes then waits for a place.
 const QUEUE: usize = 4_096;
 /// Facts in one transaction: enough for any sweep, and short enough to answer soon.
 const BATCH: usize = 1_024;
 
-/// A fact to be written, and who wants to know.
+/// An entry to be written, and who wants to know.
 pub(super) struct Job {
-    pub(super) entry: Entry,
+    pub(super) record: Record,
     pub(super) answer: oneshot::Sender<Result<(), JournalError>>,
 }
 
@@ -149,15 +149,15 @@ fn write(
     let mut lives: HashMap<ActionId, Life> = HashMap::new();
     let transaction = connection.transaction()?;
     let mut answers = Vec::with_capacity(batch.len());
-    for Job { entry, .. } in batch {
-        let known = lives.get(&entry.action).or_else(|| state.open.get(&entry.action)).cloned();
-        answers.push(match next(&transaction, known, entry)? {
-            Ok((life, body)) => {
-                put(&transaction, chain.seal(body), &life)?;
-                lives.insert(entry.action, life);
-                Ok(())
+    for Job { record, .. } in batch {
+        answers.push(match record {
+            Record::Action(entry) => {
+                let known = lives.get(&entry.action).or_else(|| state.open.get(&entry.action)).cloned();
+                put_fact(&transaction, &mut chain, known, entry)?.map(|life| {
+                    lives.insert(entry.action, life);
+                })
             }
-            Err(error) => Err(error),
+            Record::Admin(entry) => put_admin(&transaction, &mut chain, entry)?,
         });
     }
     transaction.commit()?;
@@ -172,12 +172,13 @@ fn write(
     Ok(answers)
 }
 
-/// The life with the entry, and the entry's text.
-fn next(
+/// Stores the fact and its life's row, unless it cannot follow what is known.
+fn put_fact(
     transaction: &Transaction<'_>,
+    chain: &mut Chain,
     known: Option<Life>,
     entry: &Entry,
-) -> rusqlite::Result<Result<(Life, String), JournalError>> {
+) -> rusqlite::Result<Result<Life, JournalError>> {
     let before = match known {
         Some(life) => Some(life),
         // Closed ones are not kept in memory; nothing may follow them.
@@ -186,17 +187,36 @@ fn next(
             Err(error) => return Ok(Err(error)),
         },
     };
-    let after = Life::after(before, entry).map_err(JournalError::from);
-    Ok(after.and_then(|life| {
-        Ok((life, entry.body().map_err(|error| JournalError::Unusable(error.to_string()))?))
-    }))
+    let life = match Life::after(before, entry) {
+        Ok(life) => life,
+        Err(impossible) => return Ok(Err(impossible.into())),
+    };
+    let body = match entry.body() {
+        Ok(body) => body,
+        Err(error) => return Ok(Err(JournalError::Unusable(error.to_string()))),
+    };
+    let number = put(transaction, &entry.action.to_string(), chain.seal(body))?;
+    Row::of(&life, number).put(transaction)?;
+    Ok(Ok(life))
 }
 
-fn put(transaction: &Transaction<'_>, sealed: Sealed, life: &Life) -> rusqlite::Result<()> {
+fn put_admin(
+    transaction: &Transaction<'_>,
+    chain: &mut Chain,
+    entry: &AdminEntry,
+) -> rusqlite::Result<Result<(), JournalError>> {
+    match entry.body() {
+        Ok(body) => put(transaction, "", chain.seal(body)).map(|_| Ok(())),
+        Err(error) => Ok(Err(JournalError::Unusable(error.to_string()))),
+    }
+}
+
+/// Stores one entry; its number.
+fn put(transaction: &Transaction<'_>, action: &str, sealed: Sealed) -> rusqlite::Result<u64> {
     let number = i64::try_from(sealed.number).unwrap_or(i64::MAX);
     let rows = transaction
         .prepare_cached("INSERT INTO entries (number, action, body, hash) VALUES (?1, ?2, ?3, ?4)")?
-        .execute((number, life.action.id.to_string(), &sealed.body, sealed.hash.0))?;
+        .execute((number, action, &sealed.body, sealed.hash.0))?;
     row::one(rows)?;
-    Row::of(life, sealed.number).put(transaction)
+    Ok(sealed.number)
 }

@@ -15,7 +15,7 @@ const SILENT: Ask = Ask::Delete(DeleteHow::Silent);
 
 fn wish(ask: Ask) -> Action {
     let target = Target::Event { id: EventId::new("a"), seen: None };
-    let actor = Actor::Program { name: "door".to_owned() };
+    let actor = Actor::program("door");
     Action { target, ..Action::new(ActionId::random(), room("r1"), ask, actor) }
 }
 

@@ -290,7 +290,7 @@ impl Story {
             let name = dice.action_id();
             let actor = match dice.below(8) {
                 0 => Actor::Sweep { rule: "no-check-in".to_owned(), proof: None },
-                _ => Actor::Program { name: "door".to_owned() },
+                _ => Actor::program("door"),
             };
             let mut action = Action::new(name, room, ask, actor);
             if dice.percent(60) {

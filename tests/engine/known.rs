@@ -21,7 +21,7 @@ fn about(id: &str, ask: Ask) -> Action {
 }
 
 fn current(ask: Ask) -> Action {
-    Action::new(ActionId::random(), room("r1"), ask, Actor::Program { name: "door".to_owned() })
+    Action::new(ActionId::random(), room("r1"), ask, Actor::program("door"))
 }
 
 async fn perform(stage: &Stage, action: Action) -> Outcome {

@@ -197,7 +197,7 @@ impl Following {
             room: room("r1"),
             target: Target::Current,
             ask: Ask::End(Notify::Attendees),
-            actor: Actor::Program { name: "display".to_owned() },
+            actor: Actor::program("display"),
             reason: None,
             all_day: AllDay::Spare,
             key: None,

@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use crate::fake::{Next, Stage, at, meeting, room, stage};
 
 fn wish(ask: Ask) -> Action {
-    Action::new(ActionId::random(), room("r1"), ask, Actor::Program { name: "door".to_owned() })
+    Action::new(ActionId::random(), room("r1"), ask, Actor::program("door"))
 }
 
 async fn perform(stage: &Stage, ask: Ask) -> Outcome {

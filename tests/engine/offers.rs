@@ -66,7 +66,7 @@ async fn shown(stage: &Stage) -> Status {
 }
 
 async fn ask(stage: &Stage, ask: Ask, target: Target, all_day: AllDay, mode: Mode) -> Outcome {
-    let actor = Actor::Program { name: "door".to_owned() };
+    let actor = Actor::program("door");
     let action = Action { target, all_day, ..Action::new(ActionId::random(), room("r1"), ask, actor) };
     stage.engine.perform(action, mode).await.unwrap().outcome
 }

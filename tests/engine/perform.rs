@@ -16,7 +16,7 @@ fn action(target: Target, ask: Ask) -> Action {
         room: room("r1"),
         target,
         ask,
-        actor: Actor::Program { name: "test".to_owned() },
+        actor: Actor::program("test"),
         reason: Some("Nobody came.".to_owned()),
         all_day: AllDay::Spare,
         key: None,

@@ -10,7 +10,9 @@ use adjourn::action::{Action, ActionId, Actor, AllDay, Ask, DeleteHow, Notify, O
 use adjourn::calendar::{Copy, Event, EventId, Scope};
 use adjourn::clock::ManualClock;
 use adjourn::engine::{Engine, Mode, Options};
-use adjourn::journal::{Entry, Journal, JournalError, Life, MemoryJournal, Query, Sealed};
+use adjourn::journal::{
+    AdminEntry, AdminPage, AdminQuery, Entry, Journal, JournalError, Life, MemoryJournal, Query, Sealed,
+};
 use async_trait::async_trait;
 use chrono::TimeDelta;
 
@@ -43,6 +45,14 @@ impl Journal for Stopping {
             self.kept.record(entry).await?;
         }
         if left == 1 { stopped() } else { Ok(()) }
+    }
+
+    async fn record_admin(&self, entry: AdminEntry) -> Result<(), JournalError> {
+        self.kept.record_admin(entry).await
+    }
+
+    async fn admin_events(&self, query: &AdminQuery) -> Result<AdminPage, JournalError> {
+        self.kept.admin_events(query).await
     }
 
     async fn life(&self, action: ActionId) -> Result<Option<Life>, JournalError> {
@@ -145,8 +155,7 @@ impl World {
 }
 
 fn wish(ask: Ask) -> Action {
-    let mut action =
-        Action::new(ActionId::random(), room("r1"), ask, Actor::Program { name: "door".to_owned() });
+    let mut action = Action::new(ActionId::random(), room("r1"), ask, Actor::program("door"));
     action.target = Target::Event { id: EventId::new("a"), seen: None };
     action.all_day = AllDay::Spare;
     action.key = Some("door-1".parse().unwrap());

@@ -351,7 +351,7 @@ async fn an_event_that_came_back_is_reported_respected_or_acted_on_once_more() {
 async fn what_was_extended_at_the_door_is_attended() {
     let stage = stage();
     bring_back(&stage, "a");
-    let actor = Actor::Program { name: "door".to_owned() };
+    let actor = Actor::program("door");
     let extend = Action::new(ActionId::random(), room("r1"), Ask::Extend { minutes: 15 }, actor);
     let outcome = stage.engine.perform(extend, Mode::Perform).await.unwrap().outcome;
     assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");

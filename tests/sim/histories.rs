@@ -112,7 +112,7 @@ impl Story {
             3 => Ask::Book { minutes: 15 },
             _ => Ask::Delete(DeleteHow::Silent),
         };
-        let actor = Actor::Program { name: "door".to_owned() };
+        let actor = Actor::program("door");
         let mut action = Action::new(ActionId::random(), room(number), ask, actor);
         if self.dice.below(3) == 0 {
             let event = &known[self.dice.below(known.len() as u64) as usize];

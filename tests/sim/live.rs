@@ -153,7 +153,7 @@ impl House {
     }
 
     pub async fn end(&self, number: u64) -> Outcome {
-        let actor = Actor::Program { name: "door".to_owned() };
+        let actor = Actor::program("door");
         let action = Action::new(ActionId::random(), room(number), Ask::End(Notify::Attendees), actor);
         self.engine.perform(action, Mode::Perform).await.unwrap().outcome
     }

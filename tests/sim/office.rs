@@ -117,7 +117,7 @@ pub fn action(ask: Ask) -> Action {
         room: room(),
         target: Target::Current,
         ask,
-        actor: Actor::Program { name: "test".to_owned() },
+        actor: Actor::program("test"),
         reason: Some("Nobody came.".to_owned()),
         all_day: AllDay::Spare,
         key: None,

@@ -4,10 +4,14 @@ use std::sync::Arc;
 
 use adjourn::action::{Ask, Notify, Outcome, Refusal};
 use adjourn::calendar::Uid;
-use adjourn::journal::{Chain, Ending, Entry, Journal, JournalError, Life, MemoryJournal, Query, Stage};
+use adjourn::journal::{
+    AdminQuery, Chain, Ending, Entry, Journal, JournalError, Life, MemoryJournal, Query, Record, Stage,
+};
 use adjourn::store::{SqliteJournal, StoreOptions};
 
-use crate::lives::{accepted, action, an_end, at, closed, ended, everything, id, in_doubt, intended, room};
+use crate::lives::{
+    accepted, action, admin_events, an_end, at, closed, ended, everything, id, in_doubt, intended, room,
+};
 
 /// A journal, and what keeps it alive.
 struct Kept(Arc<dyn Journal>, #[allow(dead_code)] Option<tempfile::TempDir>);
@@ -133,5 +137,46 @@ async fn many_at_once_are_all_kept() {
         assert_eq!(journal.entries(1, 10_000).await.unwrap().len(), 1_200);
         let open = journal.find(&Query::default().ending(Ending::Open)).await.unwrap();
         assert_eq!(open, Vec::<Life>::new());
+    }
+}
+
+#[tokio::test]
+async fn admin_events_stand_in_the_same_chain_and_are_found_by_time() {
+    for Kept(journal, _keep) in every_journal() {
+        write(&*journal, an_end(1, "r1", "a", 0)).await;
+        for entry in admin_events() {
+            journal.record_admin(entry).await.unwrap();
+        }
+        write(&*journal, an_end(2, "r1", "b", 30)).await;
+        let (mut chain, mut records) = (Chain::default(), Vec::new());
+        for sealed in journal.entries(1, 100).await.unwrap() {
+            chain.check(&sealed).unwrap();
+            records.push(Record::read(&sealed.body).unwrap());
+        }
+        let expected = an_end(1, "r1", "a", 0).into_iter().map(Record::from);
+        let expected = expected.chain(admin_events().into_iter().map(Record::from));
+        let expected = expected.chain(an_end(2, "r1", "b", 30).into_iter().map(Record::from));
+        assert_eq!(records, expected.collect::<Vec<_>>());
+
+        let numbers = async |query| {
+            let page = journal.admin_events(&query).await.unwrap();
+            (page.events.iter().map(|(number, _)| *number).collect::<Vec<_>>(), page.more)
+        };
+        let all = AdminQuery::default();
+        let last = 4 + admin_events().len() as u64;
+        let newest_first: Vec<u64> = (5..=last).rev().collect();
+        assert_eq!(numbers(all.clone()).await, (newest_first.clone(), None));
+        let read: Vec<_> = journal.admin_events(&all).await.unwrap().events;
+        let mut read: Vec<_> = read.into_iter().map(|(_, entry)| entry).collect();
+        read.reverse();
+        assert_eq!(read, admin_events());
+        let page = AdminQuery { limit: 2, ..all.clone() };
+        assert_eq!(numbers(page).await, (newest_first[..2].to_vec(), Some(last - 1)));
+        let rest = AdminQuery { before: Some(last - 1), ..all.clone() };
+        assert_eq!(numbers(rest).await, (newest_first[2..].to_vec(), None));
+        let one = AdminQuery { since: Some(at(62)), until: Some(at(63)), ..all };
+        assert_eq!(numbers(one).await, (vec![7], None));
+        // They are about no action.
+        assert_eq!(ids(&*journal, Query::default()).await, [2, 1]);
     }
 }

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use adjourn::action::{Ask, Notify};
-use adjourn::journal::{Chain, Ending, Head, Journal, JournalError, Query};
+use adjourn::journal::{Chain, Ending, Head, Journal, JournalError, Query, Record};
 use adjourn::store::{SqliteJournal, StoreError, StoreOptions, Unproved, Verified};
 use rusqlite::Connection;
 
-use crate::lives::{accepted, action, an_end, everything, id, intended};
+use crate::lives::{accepted, action, an_end, everything, everything_of_version_6, id, intended};
 
 const HASTY: StoreOptions = StoreOptions { lock_patience: Duration::ZERO, pages_max: None };
 
@@ -55,6 +55,23 @@ async fn everything_is_there_after_opening_again_and_goes_on() {
     assert!(open[0].intent.is_some());
     drop(journal);
     verified(directory.path()).await.unwrap();
+}
+
+/// An action that was settled after it had been closed is verified like any other.
+#[tokio::test]
+async fn everything_that_any_version_wrote_is_verified() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(directory.path());
+    for record in everything_of_version_6() {
+        match record {
+            Record::Action(entry) => journal.record(entry).await.unwrap(),
+            Record::Admin(entry) => journal.record_admin(entry).await.unwrap(),
+        }
+    }
+    drop(journal);
+    let verified = verified(directory.path()).await.unwrap();
+    assert_eq!(verified.entries as usize, everything_of_version_6().len());
+    assert_eq!((verified.actions, verified.admin_events, verified.open), (44, 8, 1));
 }
 
 #[tokio::test]
@@ -203,7 +220,7 @@ async fn whatever_is_changed_behind_its_back_shows() {
 #[tokio::test]
 async fn a_hash_from_before_proves_that_nothing_was_cut_off() {
     let directory = filled().await;
-    let Verified { entries, actions, open, head } = verified(directory.path()).await.unwrap();
+    let Verified { entries, actions, open, head, .. } = verified(directory.path()).await.unwrap();
     assert_eq!((entries as usize, actions, open), (everything().len(), 30, 1));
     let known = |text: &str| Some(text.parse::<Head>().unwrap());
     let journal = SqliteJournal::read(directory.path()).unwrap();
@@ -222,7 +239,7 @@ async fn a_hash_from_before_proves_that_nothing_was_cut_off() {
 async fn what_a_later_version_wrote_is_no_damage() {
     let directory = tempfile::tempdir().unwrap();
     drop(open(directory.path()));
-    let body = r#"{"v":6,"action":"00000000-0000-0000-0000-000000000001"}"#;
+    let body = r#"{"v":7,"action":"00000000-0000-0000-0000-000000000001"}"#;
     let sealed = Chain::default().seal(body.to_owned());
     let connection = Connection::open(directory.path().join("journal.sqlite")).unwrap();
     let row = (1, "00000000-0000-0000-0000-000000000001", body, sealed.hash.0);

@@ -8,11 +8,11 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use adjourn::action::ActionId;
-use adjourn::journal::{Chain, Entry, Head, Life, Sealed};
+use adjourn::journal::{Chain, Entry, Head, Life, Record, Sealed};
 
 use crate::lives::{
     everything, everything_of_version_2, everything_of_version_3, everything_of_version_4,
-    everything_of_version_5,
+    everything_of_version_5, everything_of_version_6,
 };
 
 const V1: &str = include_str!("../../fixtures/journals/v1.jsonl");
@@ -20,6 +20,7 @@ const V2: &str = include_str!("../../fixtures/journals/v2.jsonl");
 const V3: &str = include_str!("../../fixtures/journals/v3.jsonl");
 const V4: &str = include_str!("../../fixtures/journals/v4.jsonl");
 const V5: &str = include_str!("../../fixtures/journals/v5.jsonl");
+const V6: &str = include_str!("../../fixtures/journals/v6.jsonl");
 
 fn sealed(number: usize, line: &str) -> Sealed {
     let (hash, body) = line.split_once(' ').unwrap();
@@ -29,26 +30,33 @@ fn sealed(number: usize, line: &str) -> Sealed {
 
 #[test]
 fn every_version_is_read_as_what_it_meant() {
-    assert_eq!(read(V1), (everything(), 30));
-    assert_eq!(read(V2), (everything_of_version_2(), 33));
-    assert_eq!(read(V3), (everything_of_version_3(), 35));
-    assert_eq!(read(V4), (everything_of_version_4(), 38));
-    assert_eq!(read(V5), (everything_of_version_5(), 43));
+    assert_eq!(read(V1), (of_actions(everything()), 30));
+    assert_eq!(read(V2), (of_actions(everything_of_version_2()), 33));
+    assert_eq!(read(V3), (of_actions(everything_of_version_3()), 35));
+    assert_eq!(read(V4), (of_actions(everything_of_version_4()), 38));
+    assert_eq!(read(V5), (of_actions(everything_of_version_5()), 43));
+    assert_eq!(read(V6), (everything_of_version_6(), 44));
 }
 
-fn read(text: &str) -> (Vec<Entry>, usize) {
+fn of_actions(entries: Vec<Entry>) -> Vec<Record> {
+    entries.into_iter().map(Record::from).collect()
+}
+
+fn read(text: &str) -> (Vec<Record>, usize) {
     let mut chain = Chain::default();
     let mut lives: HashMap<ActionId, Life> = HashMap::new();
-    let mut entries = Vec::new();
+    let mut records = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let sealed = sealed(number, line);
         chain.check(&sealed).unwrap();
-        let entry = Entry::read(&sealed.body).unwrap();
-        let life = Life::after(lives.remove(&entry.action), &entry).unwrap();
-        lives.insert(entry.action, life);
-        entries.push(entry);
+        let record = Record::read(&sealed.body).unwrap();
+        if let Record::Action(entry) = &record {
+            let life = Life::after(lives.remove(&entry.action), entry).unwrap();
+            lives.insert(entry.action, life);
+        }
+        records.push(record);
     }
-    (entries, lives.len())
+    (records, lives.len())
 }
 
 #[test]
@@ -68,20 +76,20 @@ fn every_prefix_of_a_journal_is_a_journal() {
 fn what_this_version_writes() {
     let mut chain = Chain::default();
     let mut text = String::new();
-    for entry in everything_of_version_5() {
-        let sealed = chain.seal(entry.body().unwrap());
+    for record in everything_of_version_6() {
+        let sealed = chain.seal(record.body().unwrap());
         sealed.hash.0.iter().for_each(|byte| write!(text, "{byte:02x}").unwrap());
         writeln!(text, " {}", sealed.body).unwrap();
     }
     if let Some(path) = std::env::var_os("ADJOURN_WRITE_JOURNAL") {
         std::fs::write(path, &text).unwrap();
     }
-    assert_eq!(text, V5, "the format of the journal has changed: give it a new version");
+    assert_eq!(text, V6, "the format of the journal has changed: give it a new version");
 }
 
 #[test]
 fn a_later_version_and_rubbish_are_errors() {
-    let later = V1.lines().next().unwrap().split_once(' ').unwrap().1.replace("\"v\":1", "\"v\":6");
+    let later = V1.lines().next().unwrap().split_once(' ').unwrap().1.replace("\"v\":1", "\"v\":7");
     assert!(Entry::read(&later).unwrap_err().to_string().contains("later version"));
     for rubbish in ["", "{}", "null", "{\"v\":1}", "{\"v\":1,\"fact\":{\"kind\":\"accepted\"}}"] {
         assert!(Entry::read(rubbish).is_err(), "{rubbish}");

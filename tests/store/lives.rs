@@ -5,7 +5,7 @@ use adjourn::action::{
     Outcome, Refusal, RequestIds, Seen, Step, Target, Times, Told, Undoable,
 };
 use adjourn::calendar::{ChangeKey, Copy, Event, EventId, EventKind, FreeBusy, Person, RoomAddress, Uid};
-use adjourn::journal::{Entry, Fact};
+use adjourn::journal::{AdminActor, AdminEntry, AdminEvent, Archived, Entry, Fact, KeyFacts, Record};
 use adjourn::presence::{Crowd, Interval, Proof};
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
@@ -195,7 +195,7 @@ pub fn everything() -> Vec<Entry> {
     for (at_index, outcome) in outcomes.into_iter().enumerate() {
         let number = 100 + at_index as u128;
         let mut asked = action(number, "r3", Ask::End(Notify::Nobody));
-        asked.actor = Actor::Program { name: "door".to_owned() };
+        asked.actor = Actor::program("door");
         all.push(accepted(asked, 40));
         all.push(closed(number, outcome, 41));
     }
@@ -297,4 +297,56 @@ pub fn everything_of_version_2() -> Vec<Entry> {
     all.push(accepted(action(302, "r5", Ask::Extend { minutes: 15 }), 57));
     all.push(closed(302, Outcome::Refused { refusal: Refusal::NotOn { times } }, 57));
     all
+}
+
+/// What version 6 has besides.
+pub fn everything_of_version_6() -> Vec<Record> {
+    let mut all: Vec<Record> = everything_of_version_5().into_iter().map(Record::from).collect();
+    let mut asked = action(500, "r8", Ask::End(Notify::Nobody));
+    asked.actor = Actor::Program { name: "door".to_owned(), key_id: Some("1f0c9a27be".to_owned()) };
+    all.push(accepted(asked, 60).into());
+    all.push(closed(500, Outcome::AlreadyDone { why: Already::Over }, 60).into());
+    all.extend(admin_events().into_iter().map(Record::from));
+    all
+}
+
+/// Every kind of admin event and of its cause, a minute apart.
+pub fn admin_events() -> Vec<AdminEntry> {
+    let key_id = "1f0c9a27be".to_owned();
+    let by_root = AdminActor::CommandLine { uid: Some(0), user: Some("ada".to_owned()) };
+    let key = KeyFacts {
+        key_id: key_id.clone(),
+        name: Some("lobby".to_owned()),
+        rights: vec!["read".to_owned(), "end".to_owned()],
+        rooms: vec!["*@rooms.example".to_owned()],
+        expires: None,
+    };
+    let archived = Archived { first: 1, last: 900, head: "5d".repeat(32), file: "2025.jsonl".to_owned() };
+    let by_caller = AdminActor::Caller { key_id: key_id.clone(), name: Some("lobby".to_owned()) };
+    let refused = AdminEvent::SignInRefused {
+        address: Some("192.0.2.7".to_owned()),
+        reason: "invalid-token".to_owned(),
+        count: 12,
+    };
+    let implausible = AdminEvent::ClockImplausible {
+        from: "the Date header of Exchange".to_owned(),
+        reason: "it is 400 days behind".to_owned(),
+    };
+    let reloaded = AdminEvent::ConfigurationReloaded { hash: "ab".repeat(32) };
+    let events = [
+        (by_root.clone(), AdminEvent::KeyCreated(key.clone())),
+        (by_caller, AdminEvent::KeyChanged(KeyFacts { expires: Some(at(9_000)), ..key })),
+        (by_root.clone(), AdminEvent::KeyRevoked { key_id, name: Some("lobby".to_owned()) }),
+        (AdminActor::Service, refused),
+        (AdminActor::Signal { name: "SIGHUP".to_owned() }, reloaded),
+        (by_root, AdminEvent::Archived(archived)),
+        (AdminActor::Service, AdminEvent::Erased { values: 3, through: 900 }),
+        (AdminActor::Service, implausible),
+    ];
+    let minute = |index: usize| at(60 + i64::try_from(index).unwrap());
+    events
+        .into_iter()
+        .enumerate()
+        .map(|(index, (by, event))| AdminEntry { at: minute(index), by, event })
+        .collect()
 }

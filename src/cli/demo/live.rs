@@ -214,7 +214,7 @@ async fn walk_in(room: &RoomAddress, service: &Service, now: DateTime<Utc>) -> M
 
 /// Somebody presses a button at the door.
 async fn press(service: &Service, room: &RoomAddress, ask: Ask) {
-    let actor = Actor::Program { name: "door display".to_owned() };
+    let actor = Actor::program("door display");
     let action = Action::new(ActionId::random(), room.clone(), ask, actor);
     let _ = service.actions.ask(action, Mode::Perform, PATIENCE).await;
 }

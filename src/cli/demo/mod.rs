@@ -243,7 +243,7 @@ fn action(room: &str, ask: Ask) -> Result<Action, Failure> {
         room: address(room)?,
         target: Target::Current,
         ask,
-        actor: Actor::Program { name: "adjourn demo".to_owned() },
+        actor: Actor::program("adjourn demo"),
         reason: Some("The room is needed.".to_owned()),
         all_day: AllDay::Spare,
         key: None,

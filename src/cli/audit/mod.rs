@@ -1,5 +1,7 @@
 //! `adjourn audit`: who did what to which calendar, and whether the journal is what was written.
 
+mod admin;
+
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
@@ -18,6 +20,7 @@ pub(super) async fn run(args: AuditArgs, connection: &Connection, output: &Outpu
     let directory = connect::state_directory(connection)?;
     match &args.command {
         Some(AuditCommand::Verify(verify_args)) => verify(&directory, verify_args, output).await,
+        None if args.admin => admin::list(&directory, &args, output).await,
         None => list(&directory, &args, output).await,
     }
 }
@@ -30,6 +33,8 @@ struct Line {
     room: RoomAddress,
     actor_kind: &'static str,
     actor: String,
+    /// The id of the key that a program came with; entries before format 6 have none.
+    key_id: Option<String>,
     asked: String,
     reason: Option<String>,
     /// Why absence was proven, where a sweep acted on it.
@@ -56,6 +61,7 @@ impl From<&Life> for Line {
             room: life.action.room.clone(),
             actor_kind: life.action.actor.kind(),
             actor: life.action.actor.name().to_owned(),
+            key_id: life.action.actor.key_id().map(str::to_owned),
             asked: asked(life.action.ask),
             reason: life.action.reason.clone(),
             proof: life.action.actor.proof().map(ToString::to_string),
@@ -124,7 +130,7 @@ async fn list(directory: &Path, args: &AuditArgs, output: &Output) -> Result<Exi
     Ok(Exit::Done)
 }
 
-fn json(line: &Line) -> Result<String, Failure> {
+fn json(line: &impl Serialize) -> Result<String, Failure> {
     serde_json::to_string(line).map_err(|error| Failure::new(Exit::Usage, "cannot write JSON").because(error))
 }
 
@@ -152,6 +158,7 @@ fn csv(lines: impl Iterator<Item = Line>) -> Result<String, Failure> {
             "closed_at",
             "requests",
             "proof",
+            "key_id",
         ])
         .map_err(failed)?;
     let time = |at: Option<DateTime<Utc>>| at.map_or_else(String::new, |at| at.to_rfc3339());
@@ -181,6 +188,7 @@ fn csv(lines: impl Iterator<Item = Line>) -> Result<String, Failure> {
                 time(line.closed_at),
                 requests.join(" "),
                 harmless(line.proof.unwrap_or_default()),
+                harmless(line.key_id.unwrap_or_default()),
             ])
             .map_err(failed)?;
     }
@@ -214,17 +222,18 @@ fn render(lines: &[Line]) -> String {
 struct Report {
     entries: u64,
     actions: u64,
+    admin_events: u64,
     open: usize,
     head: String,
 }
 
 async fn verify(directory: &Path, args: &VerifyArgs, output: &Output) -> Result<Exit, Failure> {
     let verified = read(directory)?.verify(args.head).await;
-    let Verified { entries, actions, open, head } =
+    let Verified { entries, actions, admin_events, open, head } =
         verified.map_err(|error| Failure::from_error(exit_of(&error), error))?;
-    output.data(&Report { entries, actions, open, head: head.to_string() }, || {
+    output.data(&Report { entries, actions, admin_events, open, head: head.to_string() }, || {
         format!(
-            "{entries} entries of {actions} actions ({open} open) are as they were written.\nThe last hash is {head}\nKeep it elsewhere: `adjourn audit verify --head HASH` then proves that nothing was cut off.",
+            "{entries} entries of {actions} actions ({open} open) and {admin_events} admin events are as they were written.\nThe last hash is {head}\nKeep it elsewhere: `adjourn audit verify --head HASH` then proves that nothing was cut off.",
         )
     })?;
     Ok(Exit::Done)

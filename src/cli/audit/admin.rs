@@ -1,0 +1,128 @@
+//! `adjourn audit --admin`: who changed keys or the configuration, which sign-ins were refused, what was archived or erased.
+
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::{harmless, json, read};
+use crate::cli::args::{AuditArgs, Format};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output::{Output, table};
+use crate::journal::{AdminActor, AdminEntry, AdminEvent, AdminPage, AdminQuery, Journal as _};
+
+/// One admin event as a line of JSON or CSV.
+#[derive(Serialize)]
+struct Line {
+    number: u64,
+    at: DateTime<Utc>,
+    actor_kind: &'static str,
+    actor: String,
+    kind: &'static str,
+    details: String,
+    /// The event as it is stored.
+    event: AdminEvent,
+}
+
+pub(super) async fn list(directory: &Path, args: &AuditArgs, output: &Output) -> Result<Exit, Failure> {
+    let page = page(directory, args).await?;
+    if page.more.is_some() {
+        output.say(&format!(
+            "adjourn: the newest {} admin events are shown; --until or --limit shows more",
+            page.events.len()
+        ));
+    }
+    let lines = page.events.into_iter().map(|(number, entry)| line(number, entry));
+    match if output.is_json() { Format::Json } else { args.format } {
+        Format::Table => output.line(&render(&lines.collect::<Vec<_>>()))?,
+        Format::Json => lines.map(|line| json(&line)).try_for_each(|line| output.line(&line?))?,
+        Format::Csv => output.line(&csv(lines)?)?,
+    }
+    Ok(Exit::Done)
+}
+
+async fn page(directory: &Path, args: &AuditArgs) -> Result<AdminPage, Failure> {
+    let query = AdminQuery { since: args.since, until: args.until, before: None, limit: args.limit as usize };
+    let page = read(directory)?.admin_events(&query).await;
+    page.map_err(|error| Failure::from_error(Exit::of_journal(&error), error))
+}
+
+fn line(number: u64, entry: AdminEntry) -> Line {
+    let AdminEntry { at, by, event } = entry;
+    Line {
+        number,
+        at,
+        actor_kind: by.kind(),
+        actor: actor(&by),
+        kind: event.kind(),
+        details: details(&event),
+        event,
+    }
+}
+
+/// `0 (root)`, `1f0c9a27be (lobby-display)`, `SIGHUP`.
+fn actor(by: &AdminActor) -> String {
+    match by {
+        AdminActor::CommandLine { uid: Some(uid), user } => named(&uid.to_string(), user.as_deref()),
+        AdminActor::CommandLine { uid: None, user } => user.clone().unwrap_or_default(),
+        AdminActor::Caller { key_id, name } => named(key_id, name.as_deref()),
+        AdminActor::Signal { name } => name.clone(),
+        AdminActor::Service => String::new(),
+    }
+}
+
+fn named(id: &str, name: Option<&str>) -> String {
+    name.map_or_else(|| id.to_owned(), |name| format!("{id} ({name})"))
+}
+
+fn details(event: &AdminEvent) -> String {
+    match event {
+        AdminEvent::KeyCreated(key) | AdminEvent::KeyChanged(key) => {
+            let id = named(&key.key_id, key.name.as_deref());
+            let expires = key.expires.map_or_else(String::new, |at| format!("; expires {}", at.to_rfc3339()));
+            format!("{id}: {} in {}{expires}", key.rights.join(", "), key.rooms.join(", "))
+        }
+        AdminEvent::KeyRevoked { key_id, name } => named(key_id, name.as_deref()),
+        AdminEvent::SignInRefused { address, reason, count } => {
+            format!("{count} from {}: {reason}", address.as_deref().unwrap_or("an erased address"))
+        }
+        AdminEvent::ConfigurationReloaded { hash } => hash.clone(),
+        AdminEvent::Archived(archived) => {
+            format!(
+                "entries {} to {} in {}; head {}",
+                archived.first, archived.last, archived.file, archived.head
+            )
+        }
+        AdminEvent::Erased { values, through } => format!("{values} values, up to entry {through}"),
+        AdminEvent::ClockImplausible { from, reason } => format!("{from}: {reason}"),
+    }
+}
+
+fn csv(lines: impl Iterator<Item = Line>) -> Result<String, Failure> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let failed = |error: csv::Error| Failure::new(Exit::Usage, "cannot write CSV").because(error);
+    writer.write_record(["number", "at", "actor_kind", "actor", "kind", "details"]).map_err(failed)?;
+    for line in lines {
+        let (number, at) = (line.number.to_string(), line.at.to_rfc3339());
+        let (kind, actor_kind) = (line.kind.to_owned(), line.actor_kind.to_owned());
+        writer
+            .write_record([number, at, actor_kind, harmless(line.actor), kind, harmless(line.details)])
+            .map_err(failed)?;
+    }
+    let bytes =
+        writer.into_inner().map_err(|_| Failure::new(Exit::Usage, "cannot write CSV: out of memory"))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn render(lines: &[Line]) -> String {
+    let mut table = table(&["WHEN", "WHO", "EVENT", "DETAILS"]);
+    for line in lines {
+        table.add_row([
+            line.at.format("%F %H:%M:%SZ").to_string(),
+            format!("{} {}", line.actor_kind, line.actor).trim_end().to_owned(),
+            line.kind.to_owned(),
+            line.details.clone(),
+        ]);
+    }
+    format!("{table}\n\n{} admin events", lines.len())
+}

@@ -1,0 +1,33 @@
+//! Admin events on disk: entries that are filed under no action.
+
+use rusqlite::Connection;
+
+use super::sqlite::unusable;
+use crate::journal::{ADMIN_EVENTS_READ_MAX, AdminPage, AdminQuery, JournalError, Record};
+
+/// The admin events that a query means, the newest first. `entries_by_action` holds them in the order of their numbers.
+pub(super) fn find(connection: &Connection, query: &AdminQuery) -> Result<AdminPage, JournalError> {
+    let sql = "SELECT number, body FROM entries WHERE action = '' AND number < ?1 ORDER BY number DESC";
+    let mut statement = connection.prepare_cached(sql).map_err(unusable)?;
+    let before = query.before.map_or(i64::MAX, |before| i64::try_from(before).unwrap_or(i64::MAX));
+    let mut rows = statement.query([before]).map_err(unusable)?;
+    let (mut page, mut read) = (AdminPage::default(), 0);
+    while let Some(row) = rows.next().map_err(unusable)? {
+        let number = row.get::<_, i64>(0).map_err(unusable)?.unsigned_abs();
+        if read >= ADMIN_EVENTS_READ_MAX || page.events.len() >= query.limit {
+            page.more = Some(number + 1);
+            break;
+        }
+        read += 1;
+        let body: String = row.get(1).map_err(unusable)?;
+        let record = Record::read(&body);
+        match record.map_err(|error| JournalError::Damaged(format!("entry {number}: {error}")))? {
+            Record::Admin(entry) if query.means(&entry) => page.events.push((number, entry)),
+            Record::Admin(_) => {}
+            Record::Action(_) => {
+                return Err(JournalError::Damaged(format!("entry {number}: it is filed under no action")));
+            }
+        }
+    }
+    Ok(page)
+}
