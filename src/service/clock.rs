@@ -2,9 +2,23 @@
 //! what people ask for at the doors, and does nothing else.
 
 use std::sync::PoisonError;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::Service;
 use crate::clock::ClockDoubt;
+use crate::journal::{AdminActor, AdminEntry, AdminEvent};
+
+/// Between two facts about the clock: one that flaps does not fill the journal.
+const RECORDED_EVERY: Duration = Duration::from_secs(10 * 60);
+
+/// When a doubt about the clock was recorded last, and whether it is recorded.
+#[derive(Default)]
+pub(super) struct RecordedDoubt {
+    at: Option<Instant>,
+    stands: bool,
+}
 
 impl Service {
     /// Why the clock is not believed now.
@@ -24,6 +38,25 @@ impl Service {
             report(doubt.as_ref());
         }
         *known = doubt;
+    }
+
+    /// Records a doubt in the journal when it begins.
+    pub(super) async fn record_doubt(&self, recorded: &mut RecordedDoubt) {
+        let Some(doubt) = self.clock_doubt() else {
+            recorded.stands = false;
+            return;
+        };
+        let is_due = recorded.at.is_none_or(|at| at.elapsed() >= RECORDED_EVERY);
+        if recorded.stands || !is_due {
+            return;
+        }
+        let event =
+            AdminEvent::ClockImplausible { from: doubt.as_str().to_owned(), reason: doubt.to_string() };
+        let entry = AdminEntry { at: self.now(), by: AdminActor::Service, event };
+        match self.engine.journal().record_admin(entry).await {
+            Ok(()) => *recorded = RecordedDoubt { at: Some(Instant::now()), stands: true },
+            Err(error) => tracing::error!(%error, "could not record that the clock is not believed"),
+        }
     }
 }
 

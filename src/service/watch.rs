@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
+use super::clock::RecordedDoubt;
 use super::sweeps::Silent;
 use super::{Notice, Releases, Schedule, Service};
 use crate::calendar::{RoomAddress, Window};
@@ -44,8 +45,10 @@ impl Service {
             }
         };
         let clock = async {
+            let mut recorded = RecordedDoubt::default();
             loop {
                 self.watch_clock();
+                self.record_doubt(&mut recorded).await;
                 tokio::time::sleep(TICK).await;
             }
         };

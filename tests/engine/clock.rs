@@ -199,7 +199,7 @@ async fn a_clock_that_jumps_makes_no_repeated_press_a_new_one_and_gives_no_open_
     let house = House::at(9, 20).await;
     let key = Some("press-1".parse::<IdempotencyKey>().unwrap());
     let press = || {
-        let actor = Actor::Program { name: "door".to_owned() };
+        let actor = Actor::program("door");
         Action {
             key: key.clone(),
             ..Action::new(ActionId::random(), room("r1"), Ask::End(Notify::Nobody), actor)

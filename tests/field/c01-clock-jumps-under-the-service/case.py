@@ -44,6 +44,9 @@ try:
     c.expect(len(ask_store("SELECT * FROM evidence")) == 2, "no evidence is deleted")
     ran = ask_store("SELECT last_ms FROM runs")
     c.expect(all(last < (hm(9).timestamp() + 86400) * 1000 for last, in ran), "no schedule ran in 400 days")
+    with sqlite3.connect(f"file:{c.state}/journal.sqlite?mode=ro", uri=True) as db:
+        facts = [json.loads(body) for body, in db.execute("SELECT body FROM entries")]
+    c.expect("clock-implausible" in json.dumps(facts), "the journal has it as a fact")
     k.on(-400 * 86400)
     time.sleep(25)
     log = open(os.path.join(c.tmp, "serve.log")).read()
