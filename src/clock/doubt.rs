@@ -1,7 +1,7 @@
 //! Whether the wall clock can be believed. Pure: readings of the clocks and what others said come in, a doubt comes out.
 //!
 //! ```text
-//! wall clock  ◄── Exchange's Date header (RFC 9110, section 6.6.1)   decides, once it was heard
+//! wall clock  ◄── Exchange's Date header (RFC 9110, section 6.6.1)   decides, once an answer came
 //!             ◄── monotonic clock of this process                    shows that the wall clock stepped
 //!             ◄── newest record on disk                              shows that the wall clock was set back
 //! ```
@@ -265,14 +265,14 @@ mod tests {
             witnesses.hear("a", true_time(0), start());
             assert_eq!(witnesses.doubt(later(60, TimeDelta::zero())), None);
             let doubt = witnesses.doubt(later(120, jump));
-            assert_eq!(doubt, Some(ClockDoubt::Stepped { by: jump }), "nobody has confirmed it");
+            assert_eq!(doubt, Some(ClockDoubt::Stepped { by: jump }), "unconfirmed");
             witnesses.hear("a", true_time(130), later(130, jump));
             let differs = ClockDoubt::Exchange { server: "a".to_owned(), ahead: jump };
             assert_eq!(witnesses.doubt(later(140, jump)), Some(differs));
             assert_eq!(
                 witnesses.doubt(later(150, TimeDelta::zero())),
                 None,
-                "it shows what it showed before"
+                "the clock is back where it was"
             );
             witnesses.hear("a", true_time(160), later(160, TimeDelta::zero()));
             assert_eq!(witnesses.doubt(later(170, TimeDelta::zero())), None);

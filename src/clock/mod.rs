@@ -20,7 +20,7 @@ pub trait Clock: Send + Sync {
         None
     }
 
-    /// By how much it is ahead of each server that was heard.
+    /// Its offset from each server that sent a `Date`; positive when this clock is ahead.
     fn offsets(&self) -> Vec<(String, TimeDelta)> {
         Vec::new()
     }

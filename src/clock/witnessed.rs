@@ -1,4 +1,4 @@
-//! The machine's clock, with those who speak for and against it. Shared by whoever asks the time and whoever hears Exchange.
+//! This machine's clock with its witnesses. The engine reads the time from it; the EWS client reports the servers' `Date` to it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -37,7 +37,7 @@ impl WitnessedClock {
         Reading { wall: SystemClock.now(), monotonic: self.started.elapsed() }
     }
 
-    /// Nothing panics while holding it; if it did, what is in it would still be so.
+    /// A poisoned lock is used all the same: readings stay valid after a panic.
     fn witnesses(&self) -> MutexGuard<'_, Witnesses> {
         self.witnesses.lock().unwrap_or_else(PoisonError::into_inner)
     }
