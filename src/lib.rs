@@ -39,6 +39,8 @@ mod peer;
 mod pinning;
 pub mod presence;
 #[cfg(feature = "service")]
+pub mod printable;
+#[cfg(feature = "service")]
 pub mod service;
 #[cfg(feature = "service")]
 pub mod setup;
