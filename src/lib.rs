@@ -36,6 +36,8 @@ pub mod journal;
 mod json;
 pub mod live;
 mod peer;
+#[cfg(feature = "service")]
+mod permissions;
 mod pinning;
 pub mod presence;
 #[cfg(feature = "service")]

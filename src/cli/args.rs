@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{FalseyValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use uuid::Uuid;
 
@@ -49,6 +49,15 @@ pub struct Connection {
     /// Where the journal is kept [default: the user's state directory, or $STATE_DIRECTORY under systemd]
     #[arg(long, global = true, env = "ADJOURN_STATE_DIR", value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
+    /// Use secret files and a state directory that other users of this machine can read, with a warning
+    #[arg(
+        long,
+        global = true,
+        env = "ADJOURN_ALLOW_INSECURE_PERMISSIONS",
+        value_parser = FalseyValueParser::new(),
+        hide_short_help = true
+    )]
+    pub allow_insecure_permissions: bool,
     /// Allow acting on this room, besides those in the configuration; may be repeated
     #[arg(long, global = true, env = "ADJOURN_IN_SCOPE", value_delimiter = ',', value_name = "ROOM")]
     pub in_scope: Vec<String>,

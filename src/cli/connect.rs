@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::args::Connection;
 use super::exit::{Exit, Failure};
+use super::exposure;
 use super::output::Output;
 use super::sites;
 use crate::action::Fault;
@@ -45,12 +46,14 @@ pub(super) async fn open(
     journalled: Journalled,
     output: &Output,
 ) -> Result<Opened, Failure> {
-    let config = load(connection)?;
+    let mut config = load(connection)?;
     let exchange = sites::exchange(&config)?;
+    let directory = directory(&mut config)?;
     let journal: Arc<dyn Journal> = match journalled {
-        Journalled::Looks => look(&directory(&config)?)?,
-        Journalled::Acts => Arc::new(store(&directory(&config)?)?),
+        Journalled::Looks => look(&directory)?,
+        Journalled::Acts => Arc::new(store(&directory)?),
     };
+    exposure::warnings(&config).for_each(|warning| output.warn(warning));
     let known = config.warnings.len();
     let clock = Arc::<WitnessedClock>::default();
     exchange.report_time_to(&clock);
@@ -73,13 +76,15 @@ async fn add_newest_record(clock: &WitnessedClock, journal: &dyn Journal) -> Res
 
 /// Where the journal is: what the flag says, then the configuration, then the default.
 pub(super) fn state_directory(connection: &Connection) -> Result<PathBuf, Failure> {
-    directory(&load(connection)?)
+    directory(&mut load(connection)?)
 }
 
-fn directory(config: &Config) -> Result<PathBuf, Failure> {
-    config.journal.directory.clone().or_else(store::default_directory).ok_or_else(|| {
+fn directory(config: &mut Config) -> Result<PathBuf, Failure> {
+    let directory = config.journal.directory.clone().or_else(store::default_directory).ok_or_else(|| {
         Failure::new(Exit::Usage, "no home directory to keep the journal in: name one with --state-dir")
-    })
+    })?;
+    exposure::check_state_directory(&directory, config)?;
+    Ok(directory)
 }
 
 fn store(directory: &Path) -> Result<SqliteJournal, Failure> {
@@ -138,8 +143,12 @@ pub(super) fn load(connection: &Connection) -> Result<Config, Failure> {
         ca_file: connection.ca_file.clone(),
         rooms: connection.in_scope.clone(),
         state_dir: connection.state_dir.clone(),
+        allow_insecure_permissions: connection.allow_insecure_permissions,
     };
-    Config::load(path, overrides).map_err(|error| Failure::from_error(Exit::Usage, error))
+    let mut config =
+        Config::load(path, overrides).map_err(|error| Failure::from_error(Exit::Usage, error))?;
+    exposure::check_secret_files(&mut config)?;
+    Ok(config)
 }
 
 /// Asks Exchange for the members of each room list, in the name of a configured room: the service account needs no

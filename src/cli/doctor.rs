@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::args::{Connection, DoctorArgs};
 use super::connect;
 use super::exit::{Exit, Failure};
+use super::exposure;
 use super::output::Output;
 use super::progress::{Bar, Lines};
 use super::sites::{self, servers, settings};
@@ -41,6 +42,7 @@ pub(super) async fn run(args: DoctorArgs, connection: &Connection, output: &Outp
 /// Every Exchange of the configuration, examined.
 async fn report(config: &Config, write_in: Option<&RoomAddress>, progress: &dyn Progress) -> Report {
     let mut findings = uncovered(config, write_in);
+    findings.extend(exposure::findings(config));
     for (name, server) in servers(config) {
         match patient(name, server, config, write_in).await {
             Err(finding) => findings.push(finding),

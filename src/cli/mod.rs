@@ -13,6 +13,8 @@ mod doctor;
 mod events;
 mod evidence;
 pub mod exit;
+mod exposure;
+mod file_mode;
 mod key;
 mod output;
 mod perform;
@@ -54,6 +56,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
     {
         return output.fail(&Failure::new(Exit::Usage, "cannot forbid core dumps").because(error));
     }
+    file_mode::restrict();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -1,5 +1,5 @@
-//! Reads secrets from the sources that the configuration names, once, at start. An empty secret, or one that is no text, is
-//! refused before any request: each failed sign-in counts towards an account lockout.
+//! Reads secrets from the sources that the configuration names, once, at start. A secret that is empty, only white space, or no
+//! text is refused before any request: each failed sign-in counts towards an account lockout.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -97,7 +97,7 @@ fn printed(what: &str, words: &[String]) -> Result<Secret, Failure> {
 
 fn first_line(what: &str, text: &str, place: impl Fn() -> String) -> Result<Secret, Failure> {
     match text.lines().next() {
-        Some(line) if !line.is_empty() => Ok(Secret::new(line.to_owned())),
+        Some(line) if !line.trim().is_empty() => Ok(Secret::new(line.to_owned())),
         _ => Err(Failure::new(Exit::Usage, format!("the {what} {} is empty", place()))),
     }
 }

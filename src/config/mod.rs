@@ -5,6 +5,7 @@
 
 mod error;
 mod file;
+mod private_files;
 mod rules;
 mod server;
 mod service;
@@ -72,6 +73,8 @@ pub struct Config {
     pub webhook: Option<Webhook>,
     /// How the service follows calendars.
     pub live: live::Options,
+    /// Files with secrets and the state directory are used although other users can read or change them.
+    pub allow_insecure_permissions: bool,
     /// What is valid and does not do what it says: for whoever wrote it.
     pub warnings: Vec<String>,
 }
@@ -96,6 +99,8 @@ pub struct Overrides {
     pub rooms: Vec<String>,
     /// Over `journal.directory`.
     pub state_dir: Option<PathBuf>,
+    /// Besides `allow_insecure_permissions`: true in either place is true.
+    pub allow_insecure_permissions: bool,
 }
 
 impl Config {
@@ -138,6 +143,7 @@ fn check(source: &Source<'_>, file: File, overrides: Overrides) -> Result<Config
     let key_ttl = checked(source, &file.engine.idempotency_key_ttl_hours, 1, 24 * 30)?;
     let outsiders = file.doctor.out_of_scope.iter();
     let outsiders = outsiders.map(|room| room.get_ref().parse().map_err(|error| source.at(room, error)));
+    let allow_insecure_permissions = file.allow_insecure_permissions || overrides.allow_insecure_permissions;
     let config = Config {
         connections: check_connections(source, file.connections)?,
         out_of_scope: outsiders.collect::<Result<_, _>>()?,
@@ -162,6 +168,7 @@ fn check(source: &Source<'_>, file: File, overrides: Overrides) -> Result<Config
         schedules: check_schedules(source, file.schedules)?,
         live: check_live(source, &file.live)?,
         webhook: file.webhook.map(|hook| check_webhook(source, hook)).transpose()?,
+        allow_insecure_permissions,
         warnings: Vec::new(),
     };
     let warnings = warnings(&config, says_cleanup, &room_patterns);

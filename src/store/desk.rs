@@ -72,7 +72,7 @@ impl Desk {
     /// When the directory or the file cannot be used, or holds something else.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         directory::make(path).map_err(|error| StoreError::Directory { path: path.to_owned(), error })?;
-        let mut connection = Connection::open(path.join(FILE))?;
+        let mut connection = directory::open_database(&path.join(FILE))?;
         prepare_to_write(&connection)?;
         SCHEMA.migrate(&mut connection)?;
         Ok(Self(Arc::new(Mutex::new(connection))))

@@ -1,14 +1,17 @@
-//! The state directory: where it is, and whose it is at the moment.
+//! The state directory: where it is, whose it is at the moment, and how its files are opened: for their owner alone, and never
+//! through a symbolic link.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OpenFlags};
 
 use super::StoreError;
 
 /// Whoever holds a lock on this file owns the directory.
-const LOCK_FILE: &str = "adjourn.lock";
+pub(crate) const LOCK_FILE: &str = "adjourn.lock";
 /// The journal.
 pub(super) const JOURNAL_FILE: &str = "journal.sqlite";
 /// Between two tries for the lock.
@@ -32,14 +35,11 @@ pub(super) fn make(path: &Path) -> std::io::Result<()> {
 
 /// Takes the directory for this process, waiting as long as `patience`. Given back when the file is dropped.
 pub(super) fn lock(path: &Path, patience: Duration) -> Result<File, StoreError> {
-    let unusable = |error| StoreError::Directory { path: path.to_owned(), error };
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path.join(LOCK_FILE))
-        .map_err(unusable)?;
+    let unusable = |error| unusable(path, error);
+    let lock_file = path.join(LOCK_FILE);
+    refuse_link(&lock_file).map_err(unusable)?;
+    let mut options = private();
+    let mut file = options.create(true).truncate(false).open(&lock_file).map_err(unusable)?;
     let begun = now();
     loop {
         match file.try_lock() {
@@ -56,6 +56,69 @@ pub(super) fn lock(path: &Path, patience: Duration) -> Result<File, StoreError> 
     }
     sign(&mut file).map_err(unusable)?;
     Ok(file)
+}
+
+/// Opens a database of the directory to write it, and makes it if it is not there.
+pub(super) fn open_database(path: &Path) -> Result<Connection, StoreError> {
+    let path = resolved(path)?;
+    // SQLite gives its log and its index the mode of the database. An existing file is not opened here: closing it would
+    // release the locks that another connection of this process holds (SQLite, "How To Corrupt An SQLite Database File", 2.2).
+    match private().create_new(true).open(&path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(unusable(&path, error)),
+        _ => {}
+    }
+    Ok(Connection::open_with_flags(&path, OpenFlags::default() | OpenFlags::SQLITE_OPEN_NOFOLLOW)?)
+}
+
+/// Opens a database of the directory to read it.
+pub(super) fn open_database_to_read(path: &Path) -> Result<Connection, StoreError> {
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    Ok(Connection::open_with_flags(resolved(path)?, flags)?)
+}
+
+/// The path with the directory's own links followed, since SQLITE_OPEN_NOFOLLOW allows none in it: systemd makes the state
+/// directory of a dynamic user a link. The database and the files that SQLite keeps beside it are no links.
+fn resolved(path: &Path) -> Result<PathBuf, StoreError> {
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(unusable(path, ErrorKind::InvalidInput.into()));
+    };
+    let directory = directory.canonicalize().map_err(|error| unusable(directory, error))?;
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        let mut name = name.to_owned();
+        name.push(suffix);
+        refuse_link(&directory.join(name)).map_err(|error| unusable(&directory, error))?;
+    }
+    Ok(directory.join(name))
+}
+
+/// A link in the state directory would have this process write to a file that another user chose.
+fn refuse_link(path: &Path) -> std::io::Result<()> {
+    match path.symlink_metadata() {
+        Ok(metadata) if metadata.is_symlink() => {
+            let name = path.file_name().unwrap_or_default().display();
+            let why =
+                format!("{name} is a symbolic link, which is not followed; move the file that it names here");
+            Err(std::io::Error::other(why))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// How a file is made that only its owner reads and writes.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+    }
+    options
+}
+
+fn unusable(path: &Path, error: std::io::Error) -> StoreError {
+    StoreError::Directory { path: path.to_owned(), error }
 }
 
 fn sign(file: &mut File) -> std::io::Result<()> {

@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 
 use super::StoreError;
+use super::directory;
 use super::sqlite::prepare_to_write;
 
 /// The thread, and the way to it. Both are `None` only while it is dropped.
@@ -20,7 +21,7 @@ pub(super) struct Keeper {
 
 impl Keeper {
     pub(super) fn start(path: &Path) -> Result<Self, StoreError> {
-        let connection = Connection::open(path)?;
+        let connection = directory::open_database(path)?;
         prepare_to_write(&connection)?;
         // One call that waits is enough: it is about everything that is there by then.
         let (due, calls) = sync_channel(1);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OpenFlags, params_from_iter};
+use rusqlite::{Connection, params_from_iter};
 use tokio::sync::oneshot;
 
 use super::admin;
@@ -101,7 +101,7 @@ impl SqliteJournal {
         directory::make(directory).map_err(unusable)?;
         let lock = directory::lock(directory, options.lock_patience)?;
         let path = directory.join(JOURNAL_FILE);
-        let mut connection = Connection::open(&path)?;
+        let mut connection = directory::open_database(&path)?;
         prepare_to_write(&connection)?;
         if let Some(pages) = options.pages_max {
             connection.pragma_update(None, "max_page_count", pages)?;
@@ -161,8 +161,7 @@ impl SqliteJournal {
 }
 
 fn read_only(path: &Path) -> Result<Connection, StoreError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    let connection = directory::open_database_to_read(path)?;
     prepare(&connection)?;
     Ok(connection)
 }

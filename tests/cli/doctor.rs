@@ -137,7 +137,7 @@ async fn the_network_and_what_stands_in_it() {
     let mut site =
         Site::right(Options::default()).await.server(&format!("proxy = {{ url = \"{}\" }}\n", proxy.url()));
     site.says("FAIL  default: proxy: ").await; // 3
-    std::fs::write(site.office.path("secret"), "open\n").unwrap();
+    site.office.write_secret("secret", "open\n");
     site.server = format!(
         "username = '{}'\nproxy = {{ url = \"{}\", username = \"proxy\", password = {{ file = \"secret\" }} }}\n",
         Options::default().username,
@@ -178,7 +178,7 @@ async fn who_is_known_by_a_certificate_is_not_taken_for_a_login_form() {
     };
     let mut site = Site::right(options).await;
     std::fs::write(site.office.path("client.pem"), &ours.certificates_pem).unwrap();
-    std::fs::write(site.office.path("client.key"), &ours.key_pem).unwrap();
+    site.office.write_secret("client.key", &ours.key_pem);
     site.server =
         "auth = \"certificate\"\nclient_certificate = { certificate_file = \"client.pem\", key_file = \
                    \"client.key\" }\n"

@@ -5,6 +5,8 @@ mod doctor;
 mod journal;
 mod killed;
 mod office;
+#[cfg(unix)]
+mod permissions;
 mod secrets;
 mod served;
 mod setup;

@@ -1,5 +1,6 @@
 //! A simulated building, a state directory, and the program.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -85,6 +86,15 @@ impl Office {
 
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
+    }
+
+    /// Writes a file that only its owner reads, as the program demands of a secret.
+    pub fn write_secret(&self, name: &str, content: impl AsRef<[u8]>) {
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(self.path(name)).unwrap().write_all(content.as_ref()).unwrap();
     }
 
     pub fn state(&self) -> PathBuf {

@@ -41,9 +41,9 @@ impl Noise {
 }
 
 async fn run(office: &Office, config: &str) -> Noise {
-    std::fs::write(office.path("password"), PASSWORD).unwrap();
-    std::fs::write(office.path("proxy-password"), PROXY_PASSWORD).unwrap();
-    std::fs::write(office.path("client-secret"), CLIENT_SECRET).unwrap();
+    office.write_secret("password", PASSWORD);
+    office.write_secret("proxy-password", PROXY_PASSWORD);
+    office.write_secret("client-secret", CLIENT_SECRET);
     if let Some(pem) = office.sim.ca_pem() {
         std::fs::write(office.path("ca.pem"), pem).unwrap();
     }

@@ -142,6 +142,7 @@ def doctor(adjourn, home, port, kdc, proof, binding="require"):
 
 
 def main():
+    os.umask(0o077)  # secrets that others can read are refused
     adjourn = str(Path(sys.argv[1]).resolve())
     with tempfile.TemporaryDirectory() as temp:
         home = Path(temp)

@@ -18,6 +18,7 @@ use crate::presence::Silence;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct File {
+    pub(in crate::config) allow_insecure_permissions: bool,
     pub(in crate::config) server: Server,
     pub(in crate::config) connections: Vec<Server>,
     pub(in crate::config) doctor: Doctor,

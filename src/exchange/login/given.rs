@@ -46,6 +46,9 @@ impl Source for Given {
             Self::Command(words) => printed(words).await.map_err(|why| Failure::sign_in(&why))?,
         };
         let line = text.lines().next().unwrap_or_default().trim();
+        if line.is_empty() {
+            return Err(Failure::sign_in("the token is empty"));
+        }
         if line.len() > TOKEN_BYTES_MAX {
             return Err(Failure::sign_in("what was given as a token is too long to be one"));
         }

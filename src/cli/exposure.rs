@@ -1,0 +1,72 @@
+//! What a command does about files that other users of this machine can read or replace: it refuses them with the command
+//! that mends them, unless `allow_insecure_permissions` is set; then it warns.
+
+use std::path::Path;
+
+use super::exit::{Exit, Failure};
+use crate::config::Config;
+use crate::doctor::{Finding, Status};
+use crate::permissions::{self, Insecure};
+use crate::store;
+
+/// How an administrator insists.
+const INSIST: &str = "or set allow_insecure_permissions = true";
+/// How each warning begins where the administrator insists.
+const INSISTED: &str = "allow_insecure_permissions: ";
+
+/// Refuses secret files that other users can read, or adds a warning for each.
+pub(super) fn check_secret_files(config: &mut Config) -> Result<(), Failure> {
+    let exposed = exposed_secrets(config);
+    if let (false, Some(insecure)) = (config.allow_insecure_permissions, exposed.first()) {
+        return Err(refused(Exit::Usage, insecure));
+    }
+    config.warnings.extend(exposed.iter().map(warning));
+    Ok(())
+}
+
+/// Refuses a state directory that other users can read or change, or adds a warning.
+pub(super) fn check_state_directory(path: &Path, config: &mut Config) -> Result<(), Failure> {
+    match permissions::state_directory(path) {
+        Some(insecure) if !config.allow_insecure_permissions => Err(refused(Exit::Journal, &insecure)),
+        insecure => {
+            config.warnings.extend(insecure.iter().map(warning));
+            Ok(())
+        }
+    }
+}
+
+/// The warnings that the two checks added.
+pub(super) fn warnings(config: &Config) -> impl Iterator<Item = &String> {
+    config.warnings.iter().filter(|warning| warning.starts_with(INSISTED))
+}
+
+/// What `adjourn doctor` reports about the files: each exposed secret, and the state directory.
+pub(super) fn findings(config: &Config) -> Vec<Finding> {
+    let status = if config.allow_insecure_permissions { Status::Warn } else { Status::Fail };
+    let directory = config.journal.directory.clone().or_else(store::default_directory);
+    let state = directory.and_then(|path| permissions::state_directory(&path));
+    let finding = |insecure: Insecure| Finding {
+        connection: None,
+        room: None,
+        check: "permissions",
+        status,
+        says: insecure.to_string(),
+        remedy: Some(insecure.remedy),
+        code: None,
+    };
+    exposed_secrets(config).into_iter().chain(state).map(finding).collect()
+}
+
+/// Every secret file of the configuration that other users can read.
+fn exposed_secrets(config: &Config) -> Vec<Insecure> {
+    let files = config.private_files();
+    files.into_iter().filter_map(|(what, path)| permissions::secret_file(what, path)).collect()
+}
+
+fn refused(exit: Exit, insecure: &Insecure) -> Failure {
+    Failure::new(exit, format!("{insecure}: {}, {INSIST}", insecure.remedy))
+}
+
+fn warning(insecure: &Insecure) -> String {
+    format!("{INSISTED}{insecure}: {}", insecure.remedy)
+}

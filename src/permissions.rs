@@ -1,0 +1,221 @@
+//! Which files other users of this machine can read or replace: secret files and the state directory, judged by owner and mode
+//! bits (Unix; elsewhere nothing is judged). It reads metadata only and changes nothing.
+//!
+//! | file | accepted |
+//! | --- | --- |
+//! | secret file | mode 0600 or less; 0640 or less where root owns it, as PostgreSQL accepts a server key: the service's group may read it |
+//! | state directory | owned by this user, mode 0700 or less |
+//! | database or lock file in it | owned by this user, mode 0600 or less, no symbolic link |
+//!
+//! A secret file may be a symbolic link: certbot and Kubernetes make them. The file behind it is judged.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use crate::store::LOCK_FILE;
+
+/// Files of the state directory that one message names.
+const NAMED_MAX: usize = 16;
+
+/// What other users can do to a file, and how to prevent it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the {what} {path} {problem}", path = path.display())]
+pub(crate) struct Insecure {
+    what: &'static str,
+    path: PathBuf,
+    problem: String,
+    /// The command, or the setting of another program, that prevents it.
+    pub(crate) remedy: String,
+}
+
+/// A secret that other users can read; `None` where they cannot, or where there is no such file.
+pub(crate) fn secret_file(what: &'static str, path: &Path) -> Option<Insecure> {
+    let Facts { mode, owner, .. } = facts(std::fs::metadata(path).ok()?)?;
+    let problem = secret_problem(mode, owner)?;
+    let remedy = if is_of_kubernetes(path) {
+        "set `defaultMode: 0400` in the secret's volume".to_owned()
+    } else {
+        format!("run `chmod 600 {}`", quoted(path))
+    };
+    Some(Insecure { what, path: path.to_owned(), problem, remedy })
+}
+
+/// What is wrong with the state directory or its files; `None` where nothing is, or where there is none yet.
+pub(crate) fn state_directory(path: &Path) -> Option<Insecure> {
+    let found = facts(std::fs::metadata(path).ok()?)?;
+    let insecure =
+        |problem, remedy| Some(Insecure { what: "state directory", path: path.to_owned(), problem, remedy });
+    if let Some(owner) = stranger(found.owner) {
+        let problem = format!("belongs to another user (uid {owner})");
+        return insecure(problem, "name another directory with --state-dir, or run as that user".to_owned());
+    }
+    if found.mode & 0o077 != 0 {
+        let problem = format!("is open to other users (mode {:04o})", found.mode);
+        return insecure(problem, format!("run `chmod 700 {}`", quoted(path)));
+    }
+    files_in(path)
+}
+
+fn files_in(directory: &Path) -> Option<Insecure> {
+    let mut exposed = Vec::new();
+    for entry in std::fs::read_dir(directory).ok()?.flatten().filter(|entry| is_ours(&entry.file_name())) {
+        let path = entry.path();
+        // The file may be gone: SQLite removes its log when the last connection closes.
+        let Ok(metadata) = std::fs::symlink_metadata(&path) else { continue };
+        if metadata.is_symlink() {
+            let problem = "is a symbolic link, which Adjourn does not follow".to_owned();
+            let remedy = format!("move the file that it names to {}", quoted(&path));
+            return Some(Insecure { what: "state file", path, problem, remedy });
+        }
+        let Some(Facts { mode, owner, is_file: true }) = facts(metadata) else { continue };
+        if let Some(owner) = stranger(owner) {
+            let problem = format!("belongs to another user (uid {owner})");
+            let remedy = format!("run `chown` on {} as root", quoted(&path));
+            return Some(Insecure { what: "state file", path, problem, remedy });
+        }
+        if mode & 0o077 != 0 {
+            exposed.push((path, mode));
+        }
+    }
+    exposed.sort();
+    let (path, mode) = exposed.first()?.clone();
+    let named = exposed.iter().take(NAMED_MAX).map(|(path, _)| quoted(path)).collect::<Vec<_>>().join(" ");
+    let problem = format!("is open to other users (mode {mode:04o})");
+    Some(Insecure { what: "state file", path, problem, remedy: format!("run `chmod 600 {named}`") })
+}
+
+/// Whether Adjourn made a file of this name: other files in the directory are the administrator's.
+fn is_ours(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name == LOCK_FILE || name.contains(".sqlite")
+}
+
+/// PostgreSQL's rule for a server key (libpq, "ssl_key_file"): a file of root's may be readable by its group.
+fn secret_problem(mode: u32, owner: u32) -> Option<String> {
+    let forbidden = if owner == 0 { 0o037 } else { 0o077 };
+    (mode & forbidden != 0).then(|| format!("is open to other users (mode {mode:04o})"))
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Facts {
+    mode: u32,
+    owner: u32,
+    is_file: bool,
+}
+
+#[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "there are systems without owners and modes")]
+fn facts(metadata: std::fs::Metadata) -> Option<Facts> {
+    use std::os::unix::fs::MetadataExt as _;
+    Some(Facts { mode: metadata.mode() & 0o777, owner: metadata.uid(), is_file: metadata.is_file() })
+}
+
+#[cfg(not(unix))]
+fn facts(_: std::fs::Metadata) -> Option<Facts> {
+    None
+}
+
+/// The owner, if it is another user than the one this process runs as. Root may work on anybody's state, as with `sudo adjourn
+/// audit`.
+#[cfg(unix)]
+fn stranger(owner: u32) -> Option<u32> {
+    let us = rustix::process::geteuid();
+    (!us.is_root() && us.as_raw() != owner).then_some(owner)
+}
+
+#[cfg(not(unix))]
+fn stranger(_: u32) -> Option<u32> {
+    None
+}
+
+/// Kubernetes links each file of a volume into `..data`.
+fn is_of_kubernetes(path: &Path) -> bool {
+    std::fs::read_link(path).is_ok_and(|target| target.starts_with("..data"))
+}
+
+/// A path as a POSIX shell reads it back.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+@%,:=".contains(c);
+    if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    fn set(path: &Path, mode: u32) {
+        std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn a_secret_is_its_owners_and_of_a_group_only_where_root_gave_it() {
+        for (owner, mode, accepted) in [
+            (1000, 0o600, true),
+            (1000, 0o400, true),
+            (1000, 0o640, false),
+            (1000, 0o604, false),
+            (1000, 0o620, false),
+            (0, 0o640, true),
+            (0, 0o440, true),
+            (0, 0o660, false),
+            (0, 0o644, false),
+            (0, 0o641, false),
+        ] {
+            assert_eq!(secret_problem(mode, owner).is_none(), accepted, "{owner} {mode:o}");
+        }
+    }
+
+    #[test]
+    fn the_remedy_of_a_secret_is_a_command_or_the_volumes_mode() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("pass word");
+        assert_eq!(secret_file("password file", &file), None, "reading it says that it is not there");
+        std::fs::write(&file, "x").unwrap();
+        set(&file, 0o604);
+        let insecure = secret_file("password file", &file).unwrap();
+        assert_eq!(insecure.remedy, format!("run `chmod 600 '{}'`", file.display()));
+        assert!(insecure.to_string().contains("(mode 0604)"), "{insecure}");
+        set(&file, 0o600);
+        assert_eq!(secret_file("password file", &file), None);
+
+        std::fs::create_dir(directory.path().join("..data")).unwrap();
+        std::fs::write(directory.path().join("..data/key"), "x").unwrap();
+        set(&directory.path().join("..data/key"), 0o644);
+        symlink("..data/key", directory.path().join("key")).unwrap();
+        let insecure = secret_file("private key", &directory.path().join("key")).unwrap();
+        assert!(insecure.remedy.contains("defaultMode: 0400"), "{}", insecure.remedy);
+    }
+
+    #[test]
+    fn a_state_directory_and_its_files_are_their_owners_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, journal) = (directory.path(), directory.path().join("journal.sqlite"));
+        assert_eq!(state_directory(&path.join("none yet")), None);
+        std::fs::write(&journal, "").unwrap();
+        set(&journal, 0o600);
+        assert_eq!(state_directory(path), None);
+        for mode in [0o750, 0o705, 0o770] {
+            set(path, mode);
+            let insecure = state_directory(path).unwrap();
+            assert_eq!(insecure.remedy, format!("run `chmod 700 {}`", path.display()));
+        }
+        set(path, 0o700);
+        for mode in [0o640, 0o604, 0o660] {
+            set(&journal, mode);
+            let insecure = state_directory(path).unwrap();
+            assert_eq!(insecure.remedy, format!("run `chmod 600 {}`", journal.display()));
+        }
+        set(&journal, 0o600);
+        let log = path.join("journal.sqlite-wal");
+        std::fs::write(path.join("adjourn.toml"), "").unwrap();
+        set(&path.join("adjourn.toml"), 0o644);
+        assert_eq!(state_directory(path), None, "what others keep there is not judged");
+        symlink("/dev/null", &log).unwrap();
+        let insecure = state_directory(path).unwrap().to_string();
+        assert!(insecure.contains("journal.sqlite-wal is a symbolic link"), "{insecure}");
+    }
+}
