@@ -40,7 +40,6 @@ mod peer;
 mod permissions;
 mod pinning;
 pub mod presence;
-#[cfg(feature = "service")]
 pub mod printable;
 #[cfg(feature = "service")]
 pub mod service;

@@ -101,7 +101,16 @@ mod tests {
 
     #[test]
     fn text_of_any_script_stays_as_it_is() {
-        for text in ["Jour fixe – 3. Stock", "会議室", "اجتماع", "פגישה", "Ünïcødé", "EXAMPLE\\svc", "❤\u{fe0f} 🚪", ""] {
+        for text in [
+            "Jour fixe – 3. Stock",
+            "会議室",
+            "اجتماع",
+            "פגישה",
+            "Ünïcødé",
+            "EXAMPLE\\svc",
+            "❤\u{fe0f} 🚪",
+            "",
+        ] {
             assert!(matches!(escape(text), Cow::Borrowed(same) if same == text), "{text}");
             assert!(is_printable(text));
         }

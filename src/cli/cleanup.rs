@@ -21,6 +21,7 @@ use crate::cleanup::{
 };
 use crate::engine::Mode;
 use crate::presence::Sign;
+use crate::printable::escape;
 use crate::store::Desk;
 use crate::text_file;
 
@@ -239,7 +240,7 @@ fn report(plan: &Plan, swept: &Swept, output: &Output) -> Result<Exit, Failure> 
 
 fn render_applied(plan: &Plan, swept: &Swept) -> String {
     let Swept { applied, open, unbegun, observed, .. } = swept;
-    let lines = applied.iter().map(|one| format!("{}: {}\n", one.room, one.outcome));
+    let lines = applied.iter().map(|one| format!("{}: {}\n", one.room, escape(&one.outcome.to_string())));
     let open_lines = open.iter().map(|one| {
         let start = one.event.start.format("%F %H:%MZ");
         format!("{}: not known yet: the event at {start}, action {}\n", one.room, one.action)

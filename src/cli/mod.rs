@@ -16,6 +16,7 @@ pub mod exit;
 mod exposure;
 mod file_mode;
 mod key;
+mod log_lines;
 mod output;
 mod perform;
 mod progress;
@@ -27,6 +28,7 @@ mod settings;
 mod setup;
 mod sim;
 mod sites;
+mod spreadsheet;
 mod undo;
 mod wire;
 

@@ -1,11 +1,14 @@
-//! Printing: data to stdout, talk to stderr, tables for people, JSON for machines.
+//! Printing: data to stdout, messages to stderr, tables for people, JSON for machines. Everything passes [`crate::printable`]
+//! here, so text from Exchange or from a caller cannot control the terminal.
 
+use std::fmt;
 use std::io::{self, Write};
 
-use comfy_table::{Table, presets};
+use comfy_table::presets;
 use serde::Serialize;
 
 use super::exit::{Exit, Failure};
+use crate::printable::{escape, escape_json, escape_lines};
 
 /// Where a command's data and talk go.
 pub(super) struct Output {
@@ -30,18 +33,26 @@ impl Output {
 
     /// Prints data: as JSON, or as the text that is made for people.
     pub(super) fn data<T: Serialize>(&self, value: &T, text: impl FnOnce() -> String) -> Result<(), Failure> {
-        let printed = if self.json {
-            serde_json::to_string_pretty(value).map_err(|error| {
-                Failure::new(Exit::Usage, "cannot write the answer as JSON").because(error)
-            })?
-        } else {
-            text()
-        };
-        self.line(&printed)
+        if !self.json {
+            return self.line(&text());
+        }
+        let json = serde_json::to_string_pretty(value)
+            .map_err(|error| Failure::new(Exit::Usage, "cannot write the answer as JSON").because(error))?;
+        self.json(&json)
     }
 
-    /// Prints a line to stdout. A reader that hung up has read enough.
+    /// Prints a JSON document to stdout.
+    pub(super) fn json(&self, document: &str) -> Result<(), Failure> {
+        self.print(&escape_json(document))
+    }
+
+    /// Prints a line, or a text of several lines, to stdout.
     pub(super) fn line(&self, text: &str) -> Result<(), Failure> {
+        self.print(&escape_lines(text))
+    }
+
+    /// A reader that closed the pipe wants no more.
+    fn print(&self, text: &str) -> Result<(), Failure> {
         match writeln!(io::stdout().lock(), "{}", text.trim_end_matches('\n')) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 Err(Failure::new(Exit::Usage, "cannot write to standard output").because(error))
@@ -50,9 +61,9 @@ impl Output {
         }
     }
 
-    /// Says something to the person, apart from the data.
+    /// Prints a message for the person to stderr, apart from the data.
     pub(super) fn say(&self, text: &str) {
-        let _ = writeln!(io::stderr().lock(), "{text}");
+        let _ = writeln!(io::stderr().lock(), "{}", message(text));
     }
 
     /// Warns the person of something that is not as it seems.
@@ -68,9 +79,55 @@ impl Output {
     }
 }
 
-/// A table without lines: columns stay apart, nothing else is drawn.
+/// One message: its further lines are indented, so that none of them looks like a message of its own.
+fn message(text: &str) -> String {
+    escape_lines(text).replace('\n', "\n  ")
+}
+
+/// A table without lines: columns stay apart, nothing else is drawn. Each cell is one line.
+pub(super) struct Table(comfy_table::Table);
+
+/// An empty table.
 pub(super) fn table(header: &[&str]) -> Table {
-    let mut table = Table::new();
+    let mut table = comfy_table::Table::new();
     table.load_preset(presets::NOTHING).set_header(header);
-    table
+    Table(table)
+}
+
+impl Table {
+    /// Adds a row of cells.
+    pub(super) fn add_row<C: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = C>) {
+        self.0.add_row(cells.into_iter().map(|cell| escape(cell.as_ref()).into_owned()));
+    }
+
+    /// How many rows it has, without the header.
+    pub(super) fn row_count(&self) -> usize {
+        self.0.row_count()
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_one_line_and_controls_nothing() {
+        let mut table = table(&["ROOM", "SUBJECT"]);
+        table.add_row(["room1", "a\nroom2  \u{1b}[31mb\u{202e}c"]);
+        let shown = table.to_string();
+        assert_eq!(shown.lines().count(), 2, "{shown}");
+        assert!(shown.contains("a\\nroom2  \\u{1b}[31mb\\u{202e}c"), "{shown}");
+    }
+
+    #[test]
+    fn a_message_of_a_server_makes_no_message_of_its_own() {
+        let shown = message("adjourn: Exchange answered: busy\nadjourn: warning: call +1 555\u{9b}2J");
+        assert_eq!(shown, "adjourn: Exchange answered: busy\n  adjourn: warning: call +1 555\\u{9b}2J");
+    }
 }

@@ -11,6 +11,7 @@ use crate::action::{
 };
 use crate::calendar::{EventId, RoomAddress};
 use crate::engine::Mode;
+use crate::printable::escape;
 
 pub(super) async fn end(args: EndArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
     let notify = if args.silent { Notify::Nobody } else { Notify::Attendees };
@@ -74,7 +75,7 @@ pub(super) fn print(room: &RoomAddress, answer: &Answer, output: &Output) -> Res
     let again = if *repeated { "as answered before: " } else { "" };
     let message = format!("{again}{}", outcome);
     let printed = Printed { action: *action, repeated: *repeated, room, outcome, message: &message };
-    output.data(&printed, || format!("{room}: {message}\naction {action}"))?;
+    output.data(&printed, || format!("{room}: {}\naction {action}", escape(&message)))?;
     Ok(Exit::of(outcome))
 }
 

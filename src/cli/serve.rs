@@ -16,6 +16,7 @@ use super::args::{Connection, LogFormat, ServeArgs};
 use super::connect::{self, Journalled, Opened};
 use super::doctor::OnCall;
 use super::exit::{Exit, Failure};
+use super::log_lines::LogLines;
 use super::output::Output;
 use super::reload::{self, Files, Running};
 use crate::api::{self, Api, Doctor, KeyRing, Limits, Tls};
@@ -240,7 +241,7 @@ fn log(format: LogFormat) -> Result<Option<telemetry::Export>, Failure> {
     if let Ok(silent) = SILENT.parse() {
         filter = filter.add_directive(silent);
     }
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer().with_writer(LogLines(format));
     let lines = match format {
         LogFormat::Text => lines.with_ansi(false).boxed(),
         LogFormat::Json => lines.json().boxed(),

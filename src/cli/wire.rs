@@ -61,7 +61,7 @@ fn decode_files(files: &[PathBuf], path: WirePath, output: &Output) -> Result<Ex
         // One JSON document a file, whether or not --json is given: there is no other way to show a tree.
         let text = serde_json::to_string_pretty(&Named { file, report })
             .map_err(|error| Failure::new(Exit::Usage, "cannot write the answer as JSON").because(error))?;
-        output.line(&text)?;
+        output.json(&text)?;
     }
     Ok(exit)
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::printable::escape;
+
 /// How it stands with one thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -87,7 +89,8 @@ impl Finding {
             (None, None) => String::new(),
         };
         let code = self.code.as_ref().map_or(String::new(), |code| format!(" ({code})"));
-        format!("{}  {place}{}: {}{code}", self.status.as_str(), self.check, self.says)
+        let line = format!("{}  {place}{}: {}{code}", self.status.as_str(), self.check, self.says);
+        escape(&line).into_owned()
     }
 }
 
@@ -98,7 +101,7 @@ impl fmt::Display for Report {
         for finding in &self.findings {
             writeln!(f, "{}", finding.line())?;
             if let Some(remedy) = &finding.remedy {
-                writeln!(f, "      → {remedy}")?;
+                writeln!(f, "      → {}", escape(remedy))?;
             }
         }
         Ok(())

@@ -144,7 +144,7 @@ async fn the_record_can_be_asked_exported_and_proved() {
     assert_eq!(of(&["--limit", "2"]).await, 2);
     let csv = office.run(&["audit", "--format", "csv"]).await.out;
     assert_eq!(csv.lines().count(), 5);
-    assert!(csv.contains(",'@formula,"), "{csv}");
+    assert!(csv.contains(",\"'@formula\","), "{csv}");
     assert!(office.run(&["audit"]).await.out.contains("4 actions"));
 
     let verified = office.run(&["audit", "verify", "--json"]).await;

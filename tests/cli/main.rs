@@ -7,6 +7,7 @@ mod killed;
 mod office;
 #[cfg(unix)]
 mod permissions;
+mod printed;
 mod secrets;
 mod served;
 mod setup;

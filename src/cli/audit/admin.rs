@@ -5,10 +5,11 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{harmless, json, read};
+use super::{json, read};
 use crate::cli::args::{AuditArgs, Format};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{Output, table};
+use crate::cli::spreadsheet::{cell, writer};
 use crate::journal::{AdminActor, AdminEntry, AdminEvent, AdminPage, AdminQuery, Journal as _};
 
 /// One admin event as a line of JSON or CSV.
@@ -35,7 +36,7 @@ pub(super) async fn list(directory: &Path, args: &AuditArgs, output: &Output) ->
     let lines = page.events.into_iter().map(|(number, entry)| line(number, entry));
     match if output.is_json() { Format::Json } else { args.format } {
         Format::Table => output.line(&render(&lines.collect::<Vec<_>>()))?,
-        Format::Json => lines.map(|line| json(&line)).try_for_each(|line| output.line(&line?))?,
+        Format::Json => lines.map(|line| json(&line)).try_for_each(|line| output.json(&line?))?,
         Format::Csv => output.line(&csv(lines)?)?,
     }
     Ok(Exit::Done)
@@ -99,14 +100,14 @@ fn details(event: &AdminEvent) -> String {
 }
 
 fn csv(lines: impl Iterator<Item = Line>) -> Result<String, Failure> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
+    let mut writer = writer();
     let failed = |error: csv::Error| Failure::new(Exit::Usage, "cannot write CSV").because(error);
     writer.write_record(["number", "at", "actor_kind", "actor", "kind", "details"]).map_err(failed)?;
     for line in lines {
         let (number, at) = (line.number.to_string(), line.at.to_rfc3339());
         let (kind, actor_kind) = (line.kind.to_owned(), line.actor_kind.to_owned());
         writer
-            .write_record([number, at, actor_kind, harmless(line.actor), kind, harmless(line.details)])
+            .write_record([number, at, actor_kind, cell(&line.actor), kind, cell(&line.details)])
             .map_err(failed)?;
     }
     let bytes =

@@ -11,6 +11,7 @@ use super::args::{AuditArgs, AuditCommand, Connection, Format, VerifyArgs};
 use super::connect;
 use super::exit::{Exit, Failure};
 use super::output::{Output, table};
+use super::spreadsheet::{cell, writer};
 use crate::action::{ActionId, Ask, DeleteHow, Notify, RequestIds};
 use crate::calendar::RoomAddress;
 use crate::journal::{Ending, Journal, Life, Query};
@@ -124,7 +125,7 @@ async fn list(directory: &Path, args: &AuditArgs, output: &Output) -> Result<Exi
     let format = if output.is_json() { Format::Json } else { args.format };
     match format {
         Format::Table => output.line(&render(&lines.collect::<Vec<_>>()))?,
-        Format::Json => lines.map(|line| json(&line)).try_for_each(|line| output.line(&line?))?,
+        Format::Json => lines.map(|line| json(&line)).try_for_each(|line| output.json(&line?))?,
         Format::Csv => output.line(&csv(lines)?)?,
     }
     Ok(Exit::Done)
@@ -136,7 +137,7 @@ fn json(line: &impl Serialize) -> Result<String, Failure> {
 
 /// One row an action; its requests in one cell, as `ours/theirs`.
 fn csv(lines: impl Iterator<Item = Line>) -> Result<String, Failure> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
+    let mut writer = writer();
     let failed = |error: csv::Error| Failure::new(Exit::Usage, "cannot write CSV").because(error);
     writer
         .write_record([
@@ -174,32 +175,27 @@ fn csv(lines: impl Iterator<Item = Line>) -> Result<String, Failure> {
                 time(Some(line.accepted_at)),
                 line.room.to_string(),
                 line.actor_kind.to_owned(),
-                harmless(line.actor),
+                cell(&line.actor),
                 line.asked,
-                harmless(line.reason.unwrap_or_default()),
+                cell(&line.reason.unwrap_or_default()),
                 line.ending.to_owned(),
-                harmless(line.message),
+                cell(&line.message),
                 time(line.start),
                 time(line.end),
-                harmless(line.uid.unwrap_or_default()),
-                harmless(line.organizer.unwrap_or_default()),
-                harmless(line.subject.unwrap_or_default()),
+                cell(&line.uid.unwrap_or_default()),
+                cell(&line.organizer.unwrap_or_default()),
+                cell(&line.subject.unwrap_or_default()),
                 line.told.unwrap_or_default().to_owned(),
                 time(line.closed_at),
-                requests.join(" "),
-                harmless(line.proof.unwrap_or_default()),
-                harmless(line.key_id.unwrap_or_default()),
+                cell(&requests.join(" ")),
+                cell(&line.proof.unwrap_or_default()),
+                cell(&line.key_id.unwrap_or_default()),
             ])
             .map_err(failed)?;
     }
     let bytes =
         writer.into_inner().map_err(|_| Failure::new(Exit::Usage, "cannot write CSV: out of memory"))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-/// What a spreadsheet would take for a formula gets an apostrophe: subjects and reasons come from strangers.
-fn harmless(text: String) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text }
 }
 
 fn render(lines: &[Line]) -> String {

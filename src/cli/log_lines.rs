@@ -1,0 +1,68 @@
+//! Where log lines go: to stderr, one line an event, with nothing in it that controls a terminal or a log viewer. Subjects, names
+//! and server messages are in them.
+
+use std::io::{self, Write};
+
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::args::LogFormat;
+use crate::printable::{escape, escape_json};
+
+/// Makes a writer for each event.
+pub(super) struct LogLines(pub(super) LogFormat);
+
+impl<'w> MakeWriter<'w> for LogLines {
+    type Writer = LogLine<io::StderrLock<'static>>;
+
+    fn make_writer(&'w self) -> Self::Writer {
+        LogLine { format: self.0, to: io::stderr().lock() }
+    }
+}
+
+/// Writes one event, which the subscriber hands over in one piece with its line end.
+pub(super) struct LogLine<W> {
+    format: LogFormat,
+    to: W,
+}
+
+impl<W: Write> Write for LogLine<W> {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        let (line, end) = text.strip_suffix('\n').map_or((&*text, ""), |line| (line, "\n"));
+        let safe = match self.format {
+            LogFormat::Text => escape(line),
+            LogFormat::Json => escape_json(line),
+        };
+        self.to.write_all(format!("{safe}{end}").as_bytes())?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(format: LogFormat, event: &str) -> String {
+        let mut line = LogLine { format, to: Vec::new() };
+        line.write_all(event.as_bytes()).unwrap();
+        String::from_utf8(line.to).unwrap()
+    }
+
+    #[test]
+    fn an_event_is_one_line_that_controls_nothing() {
+        let event = " WARN adjourn: room=fjord subject=a\n WARN adjourn: forged\u{1b}[2J\u{202e}\u{85}b\n";
+        let shown =
+            " WARN adjourn: room=fjord subject=a\\n WARN adjourn: forged\\u{1b}[2J\\u{202e}\\u{85}b\n";
+        assert_eq!(written(LogFormat::Text, event), shown);
+    }
+
+    #[test]
+    fn a_json_event_stays_json() {
+        let event = "{\"message\":\"a\u{202e}b\u{9b}c\"}\n";
+        assert_eq!(written(LogFormat::Json, event), "{\"message\":\"a\\u202eb\\u009bc\"}\n");
+    }
+}

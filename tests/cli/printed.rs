@@ -1,0 +1,72 @@
+//! Text of other people in a terminal: subjects, organizers and reasons are shown, and control nothing.
+
+use adjourn::sim::{MeetingSpec, Options, Person, RoomSpec, Simulator, World};
+use chrono::TimeDelta;
+
+use crate::office::{Office, now, room};
+
+/// The organizer's name, which Exchange makes the subject of the room's copy.
+const SUBJECT: &str = "=1+1;@x\u{202e}gpj.exe\u{9d}0;owned\u{9c}\u{2028}end";
+
+async fn office() -> Office {
+    let mut world = World::new();
+    world.set_now(now());
+    let eve = Person::new(SUBJECT, "eve@example.com");
+    world.add_user(&eve);
+    world.add_room(RoomSpec::new("Room 0", room(0)));
+    let mut meeting = MeetingSpec::new(eve, now() - TimeDelta::minutes(20), now() + TimeDelta::minutes(40));
+    meeting.rooms = vec![room(0)];
+    world.add_meeting(meeting);
+    let sim = Simulator::start(world, Options::default()).await.unwrap();
+    let office = Office { sim, directory: tempfile::tempdir().unwrap() };
+    office.configure("[journal]\nsubjects = true\n");
+    office
+}
+
+fn is_clean(text: &str) -> bool {
+    !text.chars().any(|c| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn text_of_other_people_controls_no_terminal() {
+    let office = office().await;
+    let events = office.run(&["events", &room(0)]).await.out;
+    assert!(events.contains("@x\\u{202e}gpj.exe\\u{9d}0;owned\\u{9c}\\u{2028}end"), "{events}");
+    let json = office.run(&["events", &room(0), "--json"]).await.json();
+    let meant = serde_json::to_string(SUBJECT).unwrap();
+    assert!(json.to_string().contains(&meant), "JSON spells it otherwise and means the same: {json}");
+    let reason = "=2+2;+3\u{202e}\u{1b}]0;x\u{7}\nadjourn: warning: forged";
+    for args in [
+        &["events", &room(0)][..],
+        &["events", &room(0), "--json"],
+        &["end", &room(0), "--reason", reason],
+        &["end", "not\u{202e}an\u{1b}[2Jaddress"],
+        &["audit"],
+        &["audit", "--json"],
+        &["audit", "--format", "csv"],
+        &["doctor"],
+    ] {
+        let said = office.run(args).await;
+        assert!(is_clean(&said.out), "{args:?}: {:?}", said.out);
+        assert!(is_clean(&said.err), "{args:?}: {:?}", said.err);
+        assert!(!format!("\n{}\n{}", said.out, said.err).contains("\nadjourn: warning: forged"), "{args:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn csv_holds_no_formula_with_any_separator() {
+    let office = office().await;
+    assert_eq!(office.run(&["end", &room(0), "--reason", "\t=2+2;+3"]).await.code, 0);
+    let csv = office.run(&["audit", "--format", "csv"]).await.out;
+    let row = csv.lines().nth(1).unwrap();
+    for separator in [',', ';', '\t', '|'] {
+        for cell in row.split(separator) {
+            let start = cell.trim_start_matches(['"', ' ']);
+            assert!(!start.starts_with(['=', '+', '-', '@']), "{separator:?}: {cell} in {row}");
+        }
+    }
+    assert!(row.contains("'=1+1;'@x"), "{row}");
+}
