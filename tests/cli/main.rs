@@ -1,6 +1,7 @@
 //! The program as people run it: processes, exit codes, what they print, and what is left when one is killed.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod deploy;
 mod doctor;
 mod journal;
 mod killed;
