@@ -4,6 +4,7 @@
 //! | file | accepted |
 //! | --- | --- |
 //! | secret file | mode 0600 or less; 0640 or less where root owns it, as PostgreSQL accepts a server key: the service's group may read it |
+//! | configuration | not writable by others; one that was found, not named, is owned by this user or by root |
 //! | state directory | owned by this user, mode 0700 or less |
 //! | database or lock file in it | owned by this user, mode 0600 or less, no symbolic link |
 //!
@@ -38,6 +39,38 @@ pub(crate) fn secret_file(what: &'static str, path: &Path) -> Option<Insecure> {
         format!("run `chmod 600 {}`", quoted(path))
     };
     Some(Insecure { what, path: path.to_owned(), problem, remedy })
+}
+
+/// How the configuration was chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Chosen {
+    /// By its name, on the command line or in the environment.
+    Named,
+    /// Because it lies in the working directory.
+    Found,
+}
+
+/// A configuration that other users can write, or have put in the way: it names commands that Adjourn runs, and where the password
+/// goes.
+pub(crate) fn configuration_file(path: &Path, chosen: Chosen) -> Option<Insecure> {
+    let Facts { mode, owner, .. } = facts(std::fs::metadata(path).ok()?)?;
+    let insecure = |problem, remedy| {
+        Some(Insecure { what: "configuration file", path: path.to_owned(), problem, remedy })
+    };
+    if mode & 0o002 != 0 {
+        let problem = format!("can be written by other users (mode {mode:04o})");
+        return insecure(problem, format!("run `chmod o-w {}`", quoted(path)));
+    }
+    if !is_trusted(chosen, owner, own_id(owner)) {
+        let problem = format!("lies in the working directory and belongs to another user (uid {owner})");
+        return insecure(problem, format!("name it with `--config {}` if you trust it", quoted(path)));
+    }
+    None
+}
+
+/// Whoever names a file knows it. One that was found may have been laid there for the next user who starts Adjourn.
+fn is_trusted(chosen: Chosen, owner: u32, us: u32) -> bool {
+    chosen == Chosen::Named || owner == 0 || owner == us
 }
 
 /// What is wrong with the state directory or its files; `None` where nothing is, or where there is none yet.
@@ -117,15 +150,20 @@ fn facts(_: std::fs::Metadata) -> Option<Facts> {
 
 /// The owner, if it is another user than the one this process runs as. Root may work on anybody's state, as with `sudo adjourn
 /// audit`.
-#[cfg(unix)]
 fn stranger(owner: u32) -> Option<u32> {
-    let us = rustix::process::geteuid();
-    (!us.is_root() && us.as_raw() != owner).then_some(owner)
+    let us = own_id(owner);
+    (us != 0 && us != owner).then_some(owner)
+}
+
+/// The user that this process runs as; where there are no user ids, the owner itself.
+#[cfg(unix)]
+fn own_id(_: u32) -> u32 {
+    rustix::process::geteuid().as_raw()
 }
 
 #[cfg(not(unix))]
-fn stranger(_: u32) -> Option<u32> {
-    None
+fn own_id(owner: u32) -> u32 {
+    owner
 }
 
 /// Kubernetes links each file of a volume into `..data`.
@@ -140,7 +178,8 @@ fn quoted(path: &Path) -> String {
     if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::fs::Permissions;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -166,6 +205,19 @@ mod tests {
             (0, 0o641, false),
         ] {
             assert_eq!(secret_problem(mode, owner).is_none(), accepted, "{owner} {mode:o}");
+        }
+    }
+
+    #[test]
+    fn a_configuration_that_was_found_is_ours_or_roots() {
+        for (chosen, owner, us, accepted) in [
+            (Chosen::Found, 1000, 1000, true),
+            (Chosen::Found, 0, 1000, true),
+            (Chosen::Found, 1001, 1000, false),
+            (Chosen::Found, 1000, 0, false),
+            (Chosen::Named, 1001, 1000, true),
+        ] {
+            assert_eq!(is_trusted(chosen, owner, us), accepted, "{chosen:?} {owner} {us}");
         }
     }
 
@@ -197,6 +249,7 @@ mod tests {
         assert_eq!(state_directory(&path.join("none yet")), None);
         std::fs::write(&journal, "").unwrap();
         set(&journal, 0o600);
+        set(path, 0o700);
         assert_eq!(state_directory(path), None);
         for mode in [0o750, 0o705, 0o770] {
             set(path, mode);

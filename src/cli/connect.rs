@@ -147,6 +147,7 @@ pub(super) fn load(connection: &Connection) -> Result<Config, Failure> {
     };
     let mut config =
         Config::load(path, overrides).map_err(|error| Failure::from_error(Exit::Usage, error))?;
+    path.map_or(Ok(()), |path| exposure::check_configuration(path, connection, &mut config))?;
     exposure::check_secret_files(&mut config)?;
     Ok(config)
 }

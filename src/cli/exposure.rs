@@ -3,14 +3,15 @@
 
 use std::path::Path;
 
+use super::args::Connection;
 use super::exit::{Exit, Failure};
 use crate::config::Config;
 use crate::doctor::{Finding, Status};
-use crate::permissions::{self, Insecure};
+use crate::permissions::{self, Chosen, Insecure};
 use crate::store;
 
 /// How an administrator insists.
-const INSIST: &str = "or set allow_insecure_permissions = true";
+const INSIST: &str = "or insist with --allow-insecure-permissions (allow_insecure_permissions = true)";
 /// How each warning begins where the administrator insists.
 const INSISTED: &str = "allow_insecure_permissions: ";
 
@@ -21,6 +22,23 @@ pub(super) fn check_secret_files(config: &mut Config) -> Result<(), Failure> {
         return Err(refused(Exit::Usage, insecure));
     }
     config.warnings.extend(exposed.iter().map(warning));
+    Ok(())
+}
+
+/// Refuses a configuration that other users can write or have put in the way, or adds a warning. Its own
+/// `allow_insecure_permissions` counts only where it was named: a file that is not trusted cannot vouch for itself.
+pub(super) fn check_configuration(
+    path: &Path,
+    connection: &Connection,
+    config: &mut Config,
+) -> Result<(), Failure> {
+    let chosen = if connection.config.is_some() { Chosen::Named } else { Chosen::Found };
+    let Some(insecure) = permissions::configuration_file(path, chosen) else { return Ok(()) };
+    let vouched = chosen == Chosen::Named && config.allow_insecure_permissions;
+    if !vouched && !connection.allow_insecure_permissions {
+        return Err(refused(Exit::Usage, &insecure));
+    }
+    config.warnings.push(warning(&insecure));
     Ok(())
 }
 

@@ -177,3 +177,40 @@ async fn a_secret_of_nothing_but_white_space_is_refused() {
     }
     assert_eq!(office.sim.logins().len(), 0, "nothing was tried");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_that_others_can_write_is_refused() {
+    let office = Office::open(1).await;
+    let path = office.path("adjourn.toml");
+    for named in [false, true] {
+        let args: &[&str] = if named {
+            &["settings", "room0@example.com", "--config", "adjourn.toml"]
+        } else {
+            &["settings", "room0@example.com"]
+        };
+        set(&path, 0o666);
+        let refused = office.run(args).await;
+        assert_eq!(refused.code, 2, "{}", refused.err);
+        assert!(refused.err.contains("run `chmod o-w adjourn.toml`"), "{}", refused.err);
+        assert_eq!(insisting(&office, args).await.code, 0);
+        set(&path, 0o644);
+        assert_eq!(office.run(args).await.code, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_of_somebody_else_in_the_working_directory_is_not_read() {
+    // Only root can give a file away; where CI is not root, the unit tests of the rule remain.
+    let office = Office::open(1).await;
+    let path = office.path("adjourn.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("allow_insecure_permissions = true\n{text}")).unwrap();
+    if std::os::unix::fs::chown(&path, Some(4_711), None).is_err() {
+        return;
+    }
+    let found = office.run(&["settings", &room(0)]).await;
+    assert_eq!(found.code, 2, "{}", found.err);
+    assert!(found.err.contains("belongs to another user (uid 4711)"), "{}", found.err);
+    assert_eq!(office.run(&["settings", &room(0), "--config", "adjourn.toml"]).await.code, 0, "it was named");
+    assert_eq!(insisting(&office, &["settings", &room(0)]).await.code, 0);
+}
