@@ -120,6 +120,18 @@ mod tests {
         assert!(Given::File("/nowhere/token".into()).fetch().await.is_err());
     }
 
+    #[tokio::test]
+    async fn an_empty_token_is_no_token() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for content in ["", "\n", " \t\r\nopaque"] {
+            std::fs::write(file.path(), content).unwrap();
+            let failure = Given::File(file.path().to_owned()).fetch().await.err().unwrap().to_string();
+            assert!(failure.contains("the token is empty"), "{failure}");
+        }
+        let command = vec!["true".to_owned()];
+        assert!(Given::Command(command).fetch().await.is_err(), "it printed nothing");
+    }
+
     #[test]
     fn a_jwt_says_how_long_it_is_good() {
         let now = SystemClock.now().timestamp();
