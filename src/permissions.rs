@@ -75,7 +75,7 @@ fn is_trusted(chosen: Chosen, owner: u32, us: u32) -> bool {
 
 /// What is wrong with the state directory or its files; `None` where nothing is, or where there is none yet.
 pub(crate) fn state_directory(path: &Path) -> Option<Insecure> {
-    let found = facts(std::fs::metadata(path).ok()?)?;
+    let found = facts(std::fs::metadata(path).ok()?).filter(|found| !found.is_file)?;
     let insecure =
         |problem, remedy| Some(Insecure { what: "state directory", path: path.to_owned(), problem, remedy });
     if let Some(owner) = stranger(found.owner) {

@@ -1,5 +1,7 @@
 //! Text of other people in a terminal: subjects, organizers and reasons are shown, and control nothing.
 
+use std::io::{BufRead as _, BufReader};
+
 use adjourn::sim::{MeetingSpec, Options, Person, RoomSpec, Simulator, World};
 use chrono::TimeDelta;
 
@@ -69,4 +71,28 @@ async fn csv_holds_no_formula_with_any_separator() {
         }
     }
     assert!(row.contains("'=1+1;'@x"), "{row}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_line_is_one_line_that_controls_nothing() {
+    let office = office().await;
+    // The name of the place stands in a warning, which the service logs at its start.
+    office.configure("[[places]]\nname = \"a\\u202eb\\u009bc\\nforged\"\nrooms = [\"nowhere\"]\n");
+    for (format, shown) in [("text", "a\\u{202e}b\\u{9b}c\\nforged"), ("json", "a\\u202eb\\u009bc\\nforged")]
+    {
+        let mut command = office.command(&["serve", "--listen", "127.0.0.1:0", "--log", format]);
+        let log = office.path("log");
+        command.stderr(std::fs::File::create(&log).unwrap());
+        let mut child = command.spawn().unwrap();
+        // The address is printed after the warnings.
+        let mut address = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let log = std::fs::read_to_string(log).unwrap();
+        assert!(address.starts_with("http"), "{log}");
+        assert!(log.contains(shown), "{log:?}");
+        assert!(is_clean(&log), "{log:?}");
+        assert!(!log.lines().any(|line| line.starts_with("forged")), "{log}");
+    }
 }
