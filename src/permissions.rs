@@ -13,8 +13,6 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use crate::store::LOCK_FILE;
-
 /// Files of the state directory that one message names.
 const NAMED_MAX: usize = 16;
 
@@ -73,8 +71,9 @@ fn is_trusted(chosen: Chosen, owner: u32, us: u32) -> bool {
     chosen == Chosen::Named || owner == 0 || owner == us
 }
 
-/// What is wrong with the state directory or its files; `None` where nothing is, or where there is none yet.
-pub(crate) fn state_directory(path: &Path) -> Option<Insecure> {
+/// What is wrong with the state directory or with the files in it that `is_state` names; `None` where nothing is, or where there is
+/// none yet. Other files in it are the administrator's.
+pub(crate) fn state_directory(path: &Path, is_state: fn(&OsStr) -> bool) -> Option<Insecure> {
     let found = facts(std::fs::metadata(path).ok()?).filter(|found| !found.is_file)?;
     let insecure =
         |problem, remedy| Some(Insecure { what: "state directory", path: path.to_owned(), problem, remedy });
@@ -86,12 +85,12 @@ pub(crate) fn state_directory(path: &Path) -> Option<Insecure> {
         let problem = format!("is open to other users (mode {:04o})", found.mode);
         return insecure(problem, format!("run `chmod 700 {}`", quoted(path)));
     }
-    files_in(path)
+    files_in(path, is_state)
 }
 
-fn files_in(directory: &Path) -> Option<Insecure> {
+fn files_in(directory: &Path, is_state: fn(&OsStr) -> bool) -> Option<Insecure> {
     let mut exposed = Vec::new();
-    for entry in std::fs::read_dir(directory).ok()?.flatten().filter(|entry| is_ours(&entry.file_name())) {
+    for entry in std::fs::read_dir(directory).ok()?.flatten().filter(|entry| is_state(&entry.file_name())) {
         let path = entry.path();
         // The file may be gone: SQLite removes its log when the last connection closes.
         let Ok(metadata) = std::fs::symlink_metadata(&path) else { continue };
@@ -115,12 +114,6 @@ fn files_in(directory: &Path) -> Option<Insecure> {
     let named = exposed.iter().take(NAMED_MAX).map(|(path, _)| quoted(path)).collect::<Vec<_>>().join(" ");
     let problem = format!("is open to other users (mode {mode:04o})");
     Some(Insecure { what: "state file", path, problem, remedy: format!("run `chmod 600 {named}`") })
-}
-
-/// Whether Adjourn made a file of this name: other files in the directory are the administrator's.
-fn is_ours(name: &OsStr) -> bool {
-    let name = name.to_string_lossy();
-    name == LOCK_FILE || name.contains(".sqlite")
 }
 
 /// PostgreSQL's rule for a server key (libpq, "ssl_key_file"): a file of root's may be readable by its group.
@@ -178,13 +171,17 @@ fn quoted(path: &Path) -> String {
     if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
-#[cfg(test)]
 #[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use std::fs::Permissions;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     use super::*;
+
+    fn is_state(name: &OsStr) -> bool {
+        name.to_string_lossy().starts_with("journal")
+    }
 
     fn set(path: &Path, mode: u32) {
         std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
@@ -246,29 +243,29 @@ mod tests {
     fn a_state_directory_and_its_files_are_their_owners_alone() {
         let directory = tempfile::tempdir().unwrap();
         let (path, journal) = (directory.path(), directory.path().join("journal.sqlite"));
-        assert_eq!(state_directory(&path.join("none yet")), None);
+        assert_eq!(state_directory(&path.join("none yet"), is_state), None);
         std::fs::write(&journal, "").unwrap();
         set(&journal, 0o600);
         set(path, 0o700);
-        assert_eq!(state_directory(path), None);
+        assert_eq!(state_directory(path, is_state), None);
         for mode in [0o750, 0o705, 0o770] {
             set(path, mode);
-            let insecure = state_directory(path).unwrap();
+            let insecure = state_directory(path, is_state).unwrap();
             assert_eq!(insecure.remedy, format!("run `chmod 700 {}`", path.display()));
         }
         set(path, 0o700);
         for mode in [0o640, 0o604, 0o660] {
             set(&journal, mode);
-            let insecure = state_directory(path).unwrap();
+            let insecure = state_directory(path, is_state).unwrap();
             assert_eq!(insecure.remedy, format!("run `chmod 600 {}`", journal.display()));
         }
         set(&journal, 0o600);
         let log = path.join("journal.sqlite-wal");
         std::fs::write(path.join("adjourn.toml"), "").unwrap();
         set(&path.join("adjourn.toml"), 0o644);
-        assert_eq!(state_directory(path), None, "what others keep there is not judged");
+        assert_eq!(state_directory(path, is_state), None, "what others keep there is not judged");
         symlink("/dev/null", &log).unwrap();
-        let insecure = state_directory(path).unwrap().to_string();
+        let insecure = state_directory(path, is_state).unwrap().to_string();
         assert!(insecure.contains("journal.sqlite-wal is a symbolic link"), "{insecure}");
     }
 }

@@ -7,7 +7,19 @@ use std::path::{Path, PathBuf};
 
 /// The floors from the ground up. Modules of one floor know nothing of each other.
 const FLOORS: &[&[&str]] = &[
-    &["calendar", "clock", "concurrency", "ews", "happy_eyeballs", "pinning", "setup", "text_file", "turns"],
+    &[
+        "calendar",
+        "clock",
+        "concurrency",
+        "ews",
+        "happy_eyeballs",
+        "permissions",
+        "pinning",
+        "printable",
+        "setup",
+        "text_file",
+        "turns",
+    ],
     &["access", "http_field", "json", "peer", "presence", "sim"],
     &["action"],
     &["journal", "web"],

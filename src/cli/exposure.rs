@@ -44,7 +44,7 @@ pub(super) fn check_configuration(
 
 /// Refuses a state directory that other users can read or change, or adds a warning.
 pub(super) fn check_state_directory(path: &Path, config: &mut Config) -> Result<(), Failure> {
-    match permissions::state_directory(path) {
+    match permissions::state_directory(path, store::is_state_file) {
         Some(insecure) if !config.allow_insecure_permissions => Err(refused(Exit::Journal, &insecure)),
         insecure => {
             config.warnings.extend(insecure.iter().map(warning));
@@ -62,7 +62,7 @@ pub(super) fn warnings(config: &Config) -> impl Iterator<Item = &String> {
 pub(super) fn findings(config: &Config) -> Vec<Finding> {
     let status = if config.allow_insecure_permissions { Status::Warn } else { Status::Fail };
     let directory = config.journal.directory.clone().or_else(store::default_directory);
-    let state = directory.and_then(|path| permissions::state_directory(&path));
+    let state = directory.and_then(|path| permissions::state_directory(&path, store::is_state_file));
     let finding = |insecure: Insecure| Finding {
         connection: None,
         room: None,

@@ -1,6 +1,8 @@
 //! The state directory: where it is, whose it is at the moment, and how its files are opened: for their owner alone, and never
 //! through a symbolic link.
 
+#[cfg(feature = "service")]
+use std::ffi::OsStr;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -11,7 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::StoreError;
 
 /// Whoever holds a lock on this file owns the directory.
-pub(crate) const LOCK_FILE: &str = "adjourn.lock";
+const LOCK_FILE: &str = "adjourn.lock";
 /// The journal.
 pub(super) const JOURNAL_FILE: &str = "journal.sqlite";
 /// Between two tries for the lock.
@@ -22,6 +24,13 @@ const LOCK_RETRY: Duration = Duration::from_millis(50);
 pub fn default_directory() -> Option<PathBuf> {
     let by_systemd = std::env::var_os("STATE_DIRECTORY").filter(|value| !value.is_empty()).map(PathBuf::from);
     by_systemd.or_else(|| Some(dirs::state_dir().or_else(dirs::data_local_dir)?.join("adjourn")))
+}
+
+/// Whether a file of this name in the directory is Adjourn's: the lock, a database, or what SQLite keeps beside one.
+#[cfg(feature = "service")]
+pub(crate) fn is_state_file(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name == LOCK_FILE || name.contains(".sqlite")
 }
 
 /// Makes the directory, readable for its owner alone.

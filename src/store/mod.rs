@@ -25,8 +25,8 @@ mod writer;
 
 #[cfg(feature = "service")]
 pub use desk::Desk;
-#[cfg(feature = "service")]
-pub(crate) use directory::LOCK_FILE;
 pub use directory::default_directory;
+#[cfg(feature = "service")]
+pub(crate) use directory::is_state_file;
 pub use sqlite::{SqliteJournal, StoreError, StoreOptions};
 pub use verify::{Unproved, Verified};
