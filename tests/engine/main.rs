@@ -9,6 +9,7 @@ mod known;
 mod live;
 mod longer;
 mod offers;
+mod outage;
 mod perform;
 mod presence_histories;
 mod stops;
