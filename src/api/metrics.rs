@@ -61,6 +61,13 @@ impl Collector for Behind {
             ("decoded", "Answers of Exchange, by the path that decoded them", false),
             ("throttled", "How often Exchange said that it is busy", false),
             ("waiting", "Requests to Exchange that wait for their place: the queue", true),
+            ("sign_ins_refused", "Refused sign-ins, counted against the account or against one room", false),
+            (
+                "answers_held_up",
+                "Answers of Exchange that waited for memory: too many large ones at once",
+                false,
+            ),
+            ("refused_rooms", "Rooms refused by Exchange while it accepts the account for others", true),
         ] {
             let name = format!("exchange_{kind}");
             let kind_of = if is_gauge { MetricType::Gauge } else { MetricType::Counter };

@@ -103,7 +103,7 @@ pub trait Known: Send + Sync {
 pub struct Number {
     /// To which server, by its name in the configuration.
     pub connection: String,
-    /// `decoded`, `throttled`, `waiting`.
+    /// `decoded`, `throttled`, `waiting`, …: the metric's name after `exchange_`.
     pub kind: &'static str,
     /// What of it.
     pub how: String,

@@ -523,9 +523,15 @@ impl Calendar for Exchange {
     fn numbers(&self) -> Vec<Number> {
         let decoded = self.client.paths.counts().into_iter().map(|(path, count)| ("decoded", path, count));
         let waiting = u64::try_from(self.client.waiting()).unwrap_or(u64::MAX);
+        let (account_refusals, room_refusals) = self.client.standing.refusals();
+        let resting = u64::try_from(self.client.standing.refused_rooms()).unwrap_or(u64::MAX);
         let own = [
             ("throttled", "waits".to_owned(), self.client.throttled()),
             ("waiting", "requests".to_owned(), waiting),
+            ("sign_ins_refused", "account".to_owned(), account_refusals),
+            ("sign_ins_refused", "room".to_owned(), room_refusals),
+            ("refused_rooms", "rooms".to_owned(), resting),
+            ("answers_held_up", "memory".to_owned(), self.client.answers.waits()),
         ];
         let number = |(kind, how, count)| Number { connection: self.name.clone(), kind, how, count };
         decoded.chain(own).map(number).collect()

@@ -76,6 +76,8 @@ pub enum Kind {
     Permission,
     /// The server wants another way of signing in than the configured one, or we have nothing to say there.
     SignIn,
+    /// The server accepts the account for other rooms, and refuses it for this one.
+    BackEnd,
     /// The account is locked or expired.
     Account,
     /// EWS is turned off for this mailbox, organization or application.

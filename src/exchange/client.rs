@@ -14,6 +14,7 @@ use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::affinity::Affinity;
+use super::answer_budget::{self, AnswerBudget};
 use super::classify::{Kind, Verdict, classify};
 use super::delivery::{Delivery, Failure};
 use super::gate::{Gate, back_off};
@@ -21,6 +22,7 @@ use super::letter::Letter;
 use super::paths::Paths;
 use super::places::{NoWay, Places};
 use super::settings::{Access, ImpersonateBy, Settings, SettingsError};
+use super::sign_in_probe::Refused;
 use super::standing::{AUTODISCOVER, Standing};
 use super::transport::{Begun, Transport};
 use super::version::Spoken;
@@ -111,10 +113,11 @@ pub(super) struct Client {
     pub(super) places: Places,
     gate: Gate,
     limits: Limits,
+    pub(super) answers: AnswerBudget,
     access: Access,
     impersonate_by: ImpersonateBy,
-    spoken: Spoken,
-    standing: Arc<Standing>,
+    pub(super) spoken: Spoken,
+    pub(super) standing: Arc<Standing>,
     patience: Duration,
     pub(super) paths: Paths,
     throttled: AtomicU64,
@@ -134,9 +137,11 @@ enum Turn<T> {
 
 impl Client {
     pub(super) fn new(settings: &Settings) -> Result<Self, SettingsError> {
-        let (limits, standing) = (Limits::default(), Arc::new(Standing::default()));
+        let (limits, standing) = (answer_budget::limits(), Arc::new(Standing::default()));
+        let answers = AnswerBudget::of_process();
         Ok(Self {
-            places: Places::new(settings, limits.body_bytes_max, standing.clone())?,
+            places: Places::new(settings, answers.clone(), standing.clone())?,
+            answers,
             gate: Gate::new(settings.per_room, settings.per_server, settings.first_byte_timeout),
             limits,
             access: settings.access,
@@ -166,7 +171,7 @@ impl Client {
     }
 
     /// As whom we act in this room.
-    fn named<'r>(&self, room: &'r str) -> Option<Impersonate<'r>> {
+    pub(super) fn named<'r>(&self, room: &'r str) -> Option<Impersonate<'r>> {
         match self.access {
             Access::Impersonation => Some(self.impersonate_by.name(room)),
             Access::Delegate => None,
@@ -270,7 +275,7 @@ impl Client {
             // Before the gate: whoever finds out must not wait for a place that is held by those who wait for it.
             // Whoever looks for the server asks for leave when it has to say who we are.
             if finding_out.is_none() && server != AUTODISCOVER {
-                finding_out = match timeout_at(until, self.standing.enter(&server)).await {
+                finding_out = match timeout_at(until, self.standing.enter_for(&server, room)).await {
                     Ok(Ok(turn)) => turn,
                     Ok(Err((kind, code))) => return Err(Failed::Refused(kind, code)),
                     Err(_) => return Err(last),
@@ -292,11 +297,18 @@ impl Client {
             if finding_out.is_none() && server != AUTODISCOVER && !self.standing.is_known(&server) {
                 continue; // somebody was refused while this waited
             }
+            let began = Instant::now();
+            if finding_out.is_some()
+                && let Ok(transport) = &found
+            {
+                let next = Refused { transport, server: &server, room, began };
+                self.probe_first(&next).await.map_err(|(kind, code)| Failed::Refused(kind, code))?;
+            }
             let version = self.spoken.to(room);
-            let turn = match found {
+            let turn = match &found {
                 Ok(transport) => {
                     let letter = Letter::new(self.named(room), room, op, version, affinity);
-                    let turn = self.turn(&transport, &server, &letter, &read, trail);
+                    let turn = self.turn(transport, &server, &letter, &read, trail);
                     // A mailbox that hangs must not keep the others from finding out whether the server knows us.
                     let mut late = None;
                     let give_way = || {
@@ -307,9 +319,9 @@ impl Client {
                     };
                     within(FINDING_OUT, pass.during(turn), give_way).await
                 }
-                Err(failure) => Turn::NotSent(failure),
+                Err(failure) => Turn::NotSent(failure.clone()),
             };
-            self.judge(&server, &turn, attempt);
+            self.judge(&server, &turn);
             if !matches!(
                 turn,
                 Turn::NotSent(_) | Turn::Verdict(Verdict::Retry { .. } | Verdict::InDoubt { .. })
@@ -317,8 +329,18 @@ impl Client {
                 pass.answered();
             }
             drop(pass);
-            // Who asks once more does so before anybody else asks at all.
-            if !matches!(&turn, Turn::Verdict(Verdict::OnceMore(kind, _)) if kind.is_sign_in_refusal()) {
+            if let Turn::Verdict(Verdict::OnceMore(kind, code)) = &turn
+                && kind.is_sign_in_refusal()
+                && let Ok(transport) = &found
+            {
+                if attempt >= 1 || !self.standing.may_retry(&server, room) {
+                    let refused = Refused { transport, server: &server, room, began };
+                    let (kind, code) = self.count_refusal(&refused, *kind, code.clone()).await;
+                    return Err(Failed::Refused(kind, code));
+                }
+                self.suspect(&server, *kind);
+            } else {
+                // The turn is kept over the second try: no other request is sent before it.
                 finding_out = None;
             }
             match turn {
@@ -352,9 +374,7 @@ impl Client {
                 Turn::Verdict(Verdict::Retry { code }) if attempt >= RETRIES_MAX => {
                     return Err(Failed::Unclear(code));
                 }
-                Turn::Verdict(Verdict::OnceMore(kind, code))
-                    if attempt >= 1 || (kind.is_sign_in_refusal() && !self.standing.may_pass(&server)) =>
-                {
+                Turn::Verdict(Verdict::OnceMore(kind, code)) if attempt >= 1 => {
                     return Err(Failed::Refused(kind, code));
                 }
                 Turn::Verdict(Verdict::Retry { code } | Verdict::OnceMore(_, code)) => {
@@ -396,6 +416,7 @@ impl Client {
         if !self.standing.is_known(&server) {
             return Err(Failed::Busy(String::from("signing in")).into());
         }
+        self.standing.may_enter(&server, room).map_err(|(kind, code)| Failed::Refused(kind, code))?;
         let transport = match self.places.of(room).await {
             Ok(transport) => transport,
             Err(no_way) => return Err(Failed::from(no_way).into()),
@@ -414,26 +435,28 @@ impl Client {
                 Err(Failed::Unreachable(failure).into())
             }
             Err(Delivery::Answered(answer)) => {
-                let decoded = decode(&answer.body, &self.limits);
-                if answer.status == 401 {
-                    self.standing.doubt(&server); // whoever asks next finds out
+                let verdict = classify(Effect::Read, &answer, &decode(&answer.body, &self.limits));
+                if let Verdict::OnceMore(kind, _) = &verdict
+                    && kind.is_sign_in_refusal()
+                {
+                    self.suspect(&server, *kind); // the next request finds out
                 }
-                Err(classify(Effect::Read, &answer, &decoded).into())
+                Err(verdict.into())
             }
         }
     }
 
-    /// Remembers whether the server knew us.
-    fn judge<T>(&self, server: &str, turn: &Turn<T>, attempt: u32) {
+    /// A sign-in was refused for the first time: one request finds out before others are sent. No number of refused tokens locks an
+    /// account, so a refused token stops no other request.
+    fn suspect(&self, server: &str, kind: Kind) {
+        if kind != Kind::Token {
+            self.standing.doubt(server);
+        }
+    }
+
+    /// Remembers what says by itself that the account is refused.
+    fn judge<T>(&self, server: &str, turn: &Turn<T>) {
         match turn {
-            Turn::Verdict(Verdict::OnceMore(kind, code))
-                if kind.is_sign_in_refusal() && (attempt >= 1 || !self.standing.may_pass(server)) =>
-            {
-                self.standing.refused(server, *kind, code);
-            }
-            Turn::Verdict(Verdict::OnceMore(kind, _)) if kind.is_sign_in_refusal() => {
-                self.standing.doubt(server)
-            }
             Turn::Verdict(Verdict::Refused(kind @ (Kind::Credentials | Kind::Account), code)) => {
                 self.standing.refused(server, *kind, code)
             }
@@ -471,7 +494,7 @@ impl Client {
             Delivery::MaybeSent(failure) => Turn::Verdict(lost(effect, &failure)),
             Delivery::Answered(answer) => {
                 if answer.lets_in() {
-                    self.standing.accepted(server, began, answer.said_who);
+                    self.standing.accepted_for(server, letter.room, began, answer.said_who);
                     self.hear_time(server, &answer.headers);
                 }
                 if let Some(affinity) = letter.affinity {

@@ -135,6 +135,8 @@ pub enum Failure {
     NotHttp(String),
     /// The body is larger than this many bytes, as sent or inflated.
     TooLarge(usize),
+    /// Other large answers take the memory that all answers may take together, so many bytes.
+    OutOfMemoryBudget(usize),
     /// The body says it is gzip and is not.
     Inflate,
     /// We could not say who we are.
@@ -179,6 +181,11 @@ impl fmt::Display for Failure {
                 "that port speaks no plain HTTP; if it speaks TLS, the URL must begin with https: {why}"
             ),
             Self::TooLarge(limit) => write!(f, "Exchange's answer is larger than {limit} bytes"),
+            Self::OutOfMemoryBudget(bytes) => write!(
+                f,
+                "Exchange sends too many large answers at once; together they may take {} MiB of memory",
+                bytes >> 20
+            ),
             Self::Inflate => f.write_str("Exchange's answer is not the gzip it says it is"),
             Self::SignIn { why, .. } => f.write_str(why),
         }

@@ -3,6 +3,7 @@
 //! Knows HTTP, TLS, credentials, throttling and what each answer means for the request; decides nothing about events.
 
 mod affinity;
+mod answer_budget;
 mod ask;
 pub mod autodiscover;
 mod calendar;
@@ -24,9 +25,11 @@ mod messages;
 mod paths;
 mod places;
 mod probe;
+mod refusals;
 mod secret;
 mod settings;
 mod sign_in;
+mod sign_in_probe;
 mod sites;
 mod standing;
 mod tls;
@@ -35,6 +38,7 @@ mod trouble;
 mod tunnel;
 mod version;
 
+pub use answer_budget::{ANSWER_BYTES_MAX, ANSWER_ENTRIES_MAX, BUDGET_BYTES, FREE_BYTES, answer_bytes};
 pub use calendar::Exchange;
 pub use classify::{Kind, Verdict, by_code, classify};
 pub use client::Failed;

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::answer_budget::AnswerBudget;
 use super::autodiscover::cache::Known;
 use super::autodiscover::{self as quest, Answer, Cause};
 use super::classify::Kind;
@@ -23,7 +24,7 @@ const SERVERS_MAX: usize = 64;
 pub(super) struct Places {
     settings: Settings,
     finder: Arc<Finder>,
-    body_bytes_max: usize,
+    answers: AnswerBudget,
     transports: Mutex<HashMap<String, Arc<Transport>>>,
     site: Site,
 }
@@ -46,18 +47,18 @@ pub(super) enum NoWay {
 impl Places {
     pub(super) fn new(
         settings: &Settings,
-        body_bytes_max: usize,
+        answers: AnswerBudget,
         standing: Arc<Standing>,
     ) -> Result<Self, SettingsError> {
         let dialer = Arc::new(Dialer::new(settings)?);
         let credentials = Credentials::new(settings, &dialer)?;
         let site = match &settings.at {
-            At::Url(url) => Site::One(transport(settings, url, &credentials, &dialer, body_bytes_max)?),
+            At::Url(url) => Site::One(transport(settings, url, &credentials, &dialer, &answers)?),
             At::Discovered(_) => Site::Many,
         };
         let (settings, transports) = (settings.clone(), Mutex::default());
         let finder = Arc::new(Finder::new(&settings, credentials, dialer, standing));
-        Ok(Self { settings, finder, body_bytes_max, transports, site })
+        Ok(Self { settings, finder, answers, transports, site })
     }
 
     /// The way to the server where this room lives.
@@ -118,13 +119,8 @@ impl Places {
         if transports.len() >= SERVERS_MAX {
             transports.clear(); // connections in use live on in who uses them
         }
-        let new = transport(
-            &self.settings,
-            url,
-            &self.finder.credentials,
-            &self.finder.dialer,
-            self.body_bytes_max,
-        );
+        let Finder { credentials, dialer, .. } = &*self.finder;
+        let new = transport(&self.settings, url, credentials, dialer, &self.answers);
         let new = new.map_err(|error| NoWay::Refused(Kind::NotFound, error.to_string()))?;
         transports.insert(url.to_owned(), new.clone());
         Ok(new)
@@ -141,10 +137,10 @@ fn transport(
     url: &str,
     credentials: &Credentials,
     dialer: &Arc<Dialer>,
-    body_bytes_max: usize,
+    answers: &AnswerBudget,
 ) -> Result<Arc<Transport>, SettingsError> {
     let credential = credentials.towards(url)?;
-    Transport::new(settings, url, dialer.clone(), credential, body_bytes_max).map(Arc::new)
+    Transport::new(settings, url, dialer.clone(), credential, answers.clone()).map(Arc::new)
 }
 
 pub(super) fn no_way(cause: Cause, headline: String) -> NoWay {

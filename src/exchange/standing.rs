@@ -4,25 +4,27 @@
 //! There is one account and there may be several servers. One that refuses while another lets us in is set up wrongly, and
 //! concerns its own rooms only; while none lets us in, it is the account, and what one refuses is not said to the next.
 //!
+//! A server may refuse one room and accept the account for the others, because each room's requests end at the back end that has its
+//! mailbox. So a refusal counts against the account only where a room that worked before is refused too (`sign_in_probe.rs`); else
+//! the room rests alone (`refusals.rs`). Refused tokens lock no account and always concern the room alone.
+//!
 //! What is under way already cannot be taken back: Basic and tokens go along with every request, so as many are refused as were
 //! sent at once. Connections that Windows has forgotten are for `login`, which lets one of them go first.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 use tokio::time::Instant;
 
 use super::classify::Kind;
+use super::refusals::{Refusal, Refusals, RoomRefusals};
 
-/// How long nothing is sent after a refusal; doubles with each. Active Directory locks accounts after some refusals within
-/// some minutes (ten in ten is Microsoft's baseline); this comes to eight in the first ten.
-const SILENCE_FIRST: Duration = Duration::from_secs(15);
-/// … up to this.
-const SILENCE_MAX: Duration = Duration::from_secs(15 * 60);
 /// Servers that are remembered; with more, what is known of all is found out again.
 const SERVERS_MAX: usize = 256;
+/// Rooms by which a probe tells a refused account from a refused room: a second one for where the first fails by itself.
+const PROVEN_ROOMS_MAX: usize = 2;
 
 /// What stands for the URL of a server that is to be found yet.
 pub(super) const AUTODISCOVER: &str = "autodiscover";
@@ -33,6 +35,10 @@ pub(super) struct Standing {
     /// While no server knows us.
     finding_out: Arc<Turn<()>>,
     heard: Mutex<Heard>,
+    /// Refusals that counted against the account …
+    account_refusals: AtomicU64,
+    /// … and against one room.
+    room_refusals: AtomicU64,
 }
 
 #[derive(Default)]
@@ -46,41 +52,15 @@ struct Heard {
 struct Server {
     known: bool,
     refusals: Refusals,
+    rooms: RoomRefusals,
+    /// Rooms whose requests were accepted, the last first.
+    proven: VecDeque<String>,
+    /// When the last accepted request that said who we are began.
+    proven_at: Option<Instant>,
     /// While others know us, and this one does not.
     finding_out: Arc<Turn<()>>,
-}
-
-#[derive(Default)]
-struct Refusals {
-    in_a_row: u32,
-    last: Option<(Instant, Kind, String)>,
-}
-
-impl Refusals {
-    fn is_silent(&self) -> bool {
-        let silence = SILENCE_FIRST.saturating_mul(1 << self.in_a_row.saturating_sub(1).min(16));
-        self.last.as_ref().is_some_and(|(at, ..)| at.elapsed() < silence.min(SILENCE_MAX))
-    }
-
-    /// The refusal after which nothing is sent for now.
-    fn silence(&self) -> Result<(), (Kind, String)> {
-        match &self.last {
-            Some((_, kind, code)) if self.is_silent() => Err((*kind, code.clone())),
-            _ => Ok(()),
-        }
-    }
-
-    fn add(&mut self, kind: Kind, code: &str, times: u32) {
-        // Those that were under way together are one.
-        if !self.is_silent() {
-            self.in_a_row = self.in_a_row.saturating_add(times);
-        }
-        self.last = Some((Instant::now(), kind, code.to_owned()));
-    }
-
-    fn is_outdated(&self, began: Instant, said_who: bool) -> bool {
-        self.last.as_ref().is_none_or(|(at, ..)| said_who && *at < began)
-    }
+    /// One probe at a time.
+    probing: Arc<Turn<()>>,
 }
 
 impl Heard {
@@ -92,7 +72,7 @@ impl Heard {
         self.servers.values().any(|server| server.known)
     }
 
-    fn silence(&self, server: &str) -> Result<(), (Kind, String)> {
+    fn silence(&self, server: &str) -> Result<(), Refusal> {
         if let Some(server) = self.servers.get(server) {
             server.refusals.silence()?;
         }
@@ -110,7 +90,7 @@ impl Heard {
 impl Standing {
     /// Leave to say to this server who we are: at once while it knows us, else one after another. The refusal, if the last
     /// one is fresh.
-    pub(super) async fn enter(&self, server: &str) -> Result<Option<OwnedMutexGuard<()>>, (Kind, String)> {
+    pub(super) async fn enter(&self, server: &str) -> Result<Option<OwnedMutexGuard<()>>, Refusal> {
         let turn = match self.finding_out(server) {
             None => None,
             Some(turn) => Some(turn.lock_owned().await),
@@ -119,6 +99,21 @@ impl Standing {
         heard.silence(server)?;
         // Whoever went before has found out.
         Ok(turn.filter(|_| !heard.is_known(server)))
+    }
+
+    /// The same for a request of this room. Fails at once while the room rests on its own.
+    pub(super) async fn enter_for(
+        &self,
+        server: &str,
+        room: &str,
+    ) -> Result<Option<OwnedMutexGuard<()>>, Refusal> {
+        self.may_enter(server, room)?;
+        self.enter(server).await
+    }
+
+    /// Whether this room rests on its own, and by which refusal.
+    pub(super) fn may_enter(&self, server: &str, room: &str) -> Result<(), Refusal> {
+        self.heard().servers.get_mut(server).map_or(Ok(()), |server| server.rooms.may_enter(room))
     }
 
     /// Where one waits for whoever finds out.
@@ -163,6 +158,95 @@ impl Standing {
         }
     }
 
+    /// The same for a request of this room, which is not refused any more.
+    pub(super) fn accepted_for(&self, server: &str, room: &str, began: Instant, said_who: bool) {
+        self.accepted(server, began, said_who);
+        let mut heard = self.heard();
+        let server = heard.server(server);
+        server.rooms.clear(room);
+        if said_who {
+            server.proven_at = server.proven_at.max(Some(began));
+        }
+        if server.proven.front().is_none_or(|first| first != room) {
+            server.proven.retain(|other| other != room);
+            server.proven.push_front(room.to_owned());
+            server.proven.truncate(PROVEN_ROOMS_MAX);
+        }
+    }
+
+    /// Whether the refusal of this room is the first one for a while, so that the request is worth a second try.
+    pub(super) fn may_retry(&self, server: &str, room: &str) -> bool {
+        self.may_pass(server) && !self.was_refused(server, room)
+    }
+
+    /// Whether the last request of this room was refused.
+    pub(super) fn was_refused(&self, server: &str, room: &str) -> bool {
+        self.heard().servers.get(server).is_some_and(|server| server.rooms.was_refused(room))
+    }
+
+    /// Whether the server let in a request that said who we are and began after this moment.
+    pub(super) fn is_proven_since(&self, server: &str, began: Instant) -> bool {
+        let heard = self.heard();
+        heard.servers.get(server).is_some_and(|server| server.known && server.proven_at > Some(began))
+    }
+
+    /// Whether the last word of this server, or of all, on the account was a refusal.
+    pub(super) fn is_refused(&self, server: &str) -> bool {
+        !self.may_pass(server)
+    }
+
+    /// The lock for probes of this server.
+    pub(super) fn probing(&self, server: &str) -> Arc<Turn<()>> {
+        self.heard().server(server).probing.clone()
+    }
+
+    /// The refusal after which nothing is sent to this server for now.
+    pub(super) fn silence(&self, server: &str) -> Result<(), Refusal> {
+        self.heard().silence(server)
+    }
+
+    /// Rooms that worked, as witnesses of the account; never the one in question.
+    pub(super) fn proven_rooms(&self, server: &str, but: &str) -> Vec<String> {
+        let heard = self.heard();
+        let proven = heard.servers.get(server).into_iter().flat_map(|server| &server.proven);
+        proven.filter(|room| *room != but).cloned().collect()
+    }
+
+    /// This room was refused as a witness: the next probe takes another.
+    pub(super) fn disprove(&self, server: &str, room: &str) {
+        self.heard().server(server).proven.retain(|other| other != room);
+    }
+
+    /// A refusal that concerns this room alone: it rests, and the others go on.
+    pub(super) fn refused_room(&self, server: &str, room: &str, kind: Kind, code: &str) {
+        self.room_refusals.fetch_add(1, Ordering::Relaxed);
+        if self.heard().server(server).rooms.add(room, kind, code, 1) {
+            tracing::warn!(
+                room,
+                server,
+                code,
+                "Exchange refuses the sign-in for this room only; other rooms go on"
+            );
+        }
+    }
+
+    /// A refusal that may be the account's or the room's, since no room worked before: all keep silent, and this room longer, so
+    /// that another one is tried first.
+    pub(super) fn refused_with(&self, server: &str, room: &str, kind: Kind, code: &str) {
+        self.heard().server(server).rooms.add(room, kind, code, 2);
+        self.refused(server, kind, code);
+    }
+
+    /// Refusals that counted against the account, and against single rooms.
+    pub(super) fn refusals(&self) -> (u64, u64) {
+        (self.account_refusals.load(Ordering::Relaxed), self.room_refusals.load(Ordering::Relaxed))
+    }
+
+    /// Rooms that are refused on their own now.
+    pub(super) fn refused_rooms(&self) -> usize {
+        self.heard().servers.values().map(|server| server.rooms.count()).sum()
+    }
+
     /// A refusal that may pass: until somebody has found out, nobody else asks.
     pub(super) fn doubt(&self, server: &str) {
         self.heard().server(server).known = false;
@@ -174,9 +258,13 @@ impl Standing {
 
     /// The same, said by so many hosts of it, one after another.
     pub(super) fn refused_by(&self, server: &str, kind: Kind, code: &str, hosts: u32) {
+        self.account_refusals.fetch_add(1, Ordering::Relaxed);
         let mut heard = self.heard();
         let at = heard.server(server);
         at.known = false;
+        if !at.refusals.is_silent() {
+            tracing::warn!(server, code, "Exchange refuses the service account; requests stop for a while");
+        }
         at.refusals.add(kind, code, hosts);
         if !heard.is_known_somewhere() {
             heard.nowhere.add(kind, code, hosts);
@@ -191,6 +279,9 @@ impl Standing {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use super::super::refusals::{SILENCE_FIRST, SILENCE_MAX};
     use super::*;
 
     const A: &str = "https://a.example/EWS/Exchange.asmx";
@@ -309,5 +400,72 @@ mod tests {
             standing.accepted(A, Instant::now(), true);
             assert!(standing.enter(AUTODISCOVER).await.is_ok());
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_room_that_is_refused_alone_rests_alone_and_longer_each_time() {
+        let standing = Standing::default();
+        standing.accepted_for(A, "good", Instant::now(), true);
+        let (mut said, begun) = (0, Instant::now());
+        while begun.elapsed() < Duration::from_secs(600) {
+            assert!(standing.enter_for(A, "good").await.unwrap().is_none());
+            if standing.enter_for(A, "bad").await.is_ok() {
+                standing.refused_room(A, "bad", Kind::BackEnd, "HTTP 401");
+                said += 1;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        assert_eq!((said, standing.refusals(), standing.refused_rooms()), (6, (0, 6), 1));
+        standing.accepted_for(A, "bad", Instant::now(), false);
+        assert!(standing.enter_for(A, "bad").await.is_ok() && standing.may_retry(A, "bad"));
+    }
+
+    /// A changed password: a retry, two probes, and one attempt after each silence.
+    #[tokio::test(start_paused = true)]
+    async fn a_changed_password_is_sent_less_than_ten_times_in_ten_minutes() {
+        let standing = Standing::default();
+        for room in ["one", "two", "three"] {
+            standing.accepted_for(A, room, Instant::now(), true);
+        }
+        standing.doubt(A);
+        let witnesses = standing.proven_rooms(A, "three");
+        assert_eq!(witnesses, ["two"], "the last two rooms, but the one in question");
+        let mut said = 2 + PROVEN_ROOMS_MAX;
+        standing.refused(A, Kind::Credentials, "HTTP 401");
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(600) {
+            if standing.enter_for(A, "one").await.is_ok() {
+                standing.refused(A, Kind::Credentials, "HTTP 401");
+                said += 1;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        assert_eq!(said, 9);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_start_with_a_room_that_fails_another_room_is_tried_first() {
+        let standing = Standing::default();
+        drop(standing.enter_for(A, "bad").await.unwrap());
+        standing.refused_with(A, "bad", Kind::Credentials, "HTTP 401");
+        tokio::time::sleep(SILENCE_FIRST).await;
+        assert!(standing.enter_for(A, "bad").await.is_err());
+        assert!(standing.enter_for(A, "good").await.unwrap().is_some());
+        standing.accepted_for(A, "good", Instant::now(), true);
+        tokio::time::sleep(SILENCE_FIRST).await;
+        assert!(standing.enter_for(A, "bad").await.unwrap().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_later_sign_in_of_another_room_proves_the_account() {
+        let standing = Standing::default();
+        let began = Instant::now();
+        standing.accepted_for(A, "good", began, true);
+        assert!(!standing.is_proven_since(A, began));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        standing.accepted_for(A, "good", Instant::now(), false);
+        assert!(!standing.is_proven_since(A, began), "the connection was known before");
+        standing.accepted_for(A, "good", Instant::now(), true);
+        assert!(standing.is_proven_since(A, began));
     }
 }

@@ -130,6 +130,11 @@ fn of(kind: Kind) -> (Fault, &'static str) {
             "the service account cannot sign in as it is configured: the code says whether a password, keytab or secret is not \
              accepted, or the server wants another way (server.auth)",
         ),
+        Kind::BackEnd => (
+            Fault::Administrator,
+            "Exchange accepts the service account for other rooms and refuses it for this one; look at the mailbox server of this \
+             room (IIS authentication of /EWS, Test-WebServicesConnectivity)",
+        ),
         Kind::Account => {
             (Fault::Administrator, "the service account is locked or its password expired; unlock it")
         }

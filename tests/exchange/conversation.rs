@@ -21,7 +21,7 @@ pub fn noon() -> DateTime<Utc> {
     "2026-11-24T12:00:00Z".parse().unwrap()
 }
 
-fn settings(script: &Script) -> Settings {
+pub fn settings(script: &Script) -> Settings {
     let mut settings = Settings::new(&script.url, "svc@example.com", Secret::new("secret".to_owned()));
     settings.first_byte_timeout = Duration::from_millis(300);
     settings.answer_timeout = Duration::from_millis(600);

@@ -23,6 +23,8 @@ pub enum Reaction {
     Half(Vec<u8>),
 }
 
+type React = Arc<dyn Fn(usize, &str) -> Reaction + Send + Sync>;
+
 pub struct Script {
     pub url: String,
     seen: Arc<Mutex<Vec<String>>>,
@@ -33,6 +35,12 @@ pub struct Script {
 impl Script {
     /// Follows the reactions in order; the last one again and again.
     pub async fn start(reactions: Vec<Reaction>) -> Self {
+        Self::answering(move |number, _| reactions.get(number).or(reactions.last()).unwrap().clone()).await
+    }
+
+    /// Reacts to each request by its number, from 0 on, and its text.
+    pub async fn answering(react: impl Fn(usize, &str) -> Reaction + Send + Sync + 'static) -> Self {
+        let react: React = Arc::new(react);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/EWS/Exchange.asmx", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -42,7 +50,7 @@ impl Script {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 *count.lock().unwrap() += 1;
-                tokio::spawn(serve(stream, reactions.clone(), all.clone()));
+                tokio::spawn(serve(stream, react.clone(), all.clone()));
             }
         });
         Self { url, seen, connections, server }
@@ -64,16 +72,17 @@ impl Drop for Script {
     }
 }
 
-async fn serve(mut stream: TcpStream, reactions: Vec<Reaction>, seen: Arc<Mutex<Vec<String>>>) {
+async fn serve(mut stream: TcpStream, react: React, seen: Arc<Mutex<Vec<String>>>) {
+    stream.set_nodelay(true).unwrap();
     while let Some(request) = request(&mut stream).await {
-        let turn = {
+        let number = {
             let mut seen = seen.lock().unwrap();
-            seen.push(request);
+            seen.push(request.clone());
             seen.len() - 1
         };
-        match reactions.get(turn).or(reactions.last()).unwrap() {
-            Reaction::Answer(status, headers, body) => answer(&mut stream, *status, headers, body).await,
-            Reaction::AnswerAndClose(body) => return answer(&mut stream, 200, "", body).await,
+        match react(number, &request) {
+            Reaction::Answer(status, headers, body) => answer(&mut stream, status, headers, &body).await,
+            Reaction::AnswerAndClose(body) => return answer(&mut stream, 200, "", &body).await,
             Reaction::Drop => return,
             Reaction::Silence => tokio::time::sleep(Duration::from_secs(3600)).await,
             Reaction::Half(body) => {

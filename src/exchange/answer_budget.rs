@@ -1,0 +1,298 @@
+//! Memory for answers that are being received and inflated: one budget for all connections of the process.
+//!
+//! ```text
+//! per answer   the first 256 KiB are free, so that a small answer never waits for large ones
+//! pool         48 MiB, taken in steps as answers grow
+//! reserve      16 MiB, for one answer at a time while the pool is used up: the largest answer fits, so that one always ends
+//! ```
+//!
+//! An answer that gets no share waits within its deadline, holding what it has. Decoding needs no share: a body is decoded without
+//! waiting, so that at most one body per processor is, and each within [`ANSWER_ENTRIES_MAX`].
+
+use std::io::{self, Read};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
+
+use bytes::Bytes;
+use flate2::read::GzDecoder;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::yield_now;
+use tokio::time::{Instant, timeout_at};
+
+use super::delivery::Failure;
+use crate::ews::codec::Limits;
+
+/// Largest body, as sent and as inflated: three times the largest view of Exchange on premises (1 000 items of some 2.5 KB).
+pub const ANSWER_BYTES_MAX: usize = 8 << 20;
+/// List entries of one answer: items, occurrences, free/busy events, … Ten times the largest view.
+pub const ANSWER_ENTRIES_MAX: usize = 10_000;
+/// All answers together, besides [`FREE_BYTES`] of each.
+pub const BUDGET_BYTES: usize = 64 << 20;
+/// Bytes of each answer that need no share. The throttle limits how many requests are under way.
+pub const FREE_BYTES: usize = 256 << 10;
+
+/// The part of the budget for one answer at a time: the largest one, compressed and inflated.
+const RESERVE_BYTES: usize = 2 * ANSWER_BYTES_MAX;
+/// Reads of a step each after which other tasks have their turn: some ten milliseconds.
+const STEPS_IN_A_ROW: usize = 32;
+/// Shares are taken in steps of this size.
+const STEP_BYTES: usize = 64 << 10;
+
+static OF_PROCESS: LazyLock<Arc<Pool>> = LazyLock::new(|| Arc::new(Pool::new(BUDGET_BYTES - RESERVE_BYTES)));
+
+/// Bytes that answers hold now, and the most that they have held.
+pub fn answer_bytes() -> (usize, usize) {
+    (OF_PROCESS.held.load(Ordering::Relaxed), OF_PROCESS.highest.load(Ordering::Relaxed))
+}
+
+/// The limits within which answers are decoded.
+pub(super) fn limits() -> Limits {
+    Limits { body_bytes_max: ANSWER_BYTES_MAX, entries_max: ANSWER_ENTRIES_MAX, ..Limits::default() }
+}
+
+/// One connection's access to the budget.
+#[derive(Clone)]
+pub(super) struct AnswerBudget {
+    pool: Arc<Pool>,
+    answer_bytes_max: usize,
+    /// Answers that had to wait for a share.
+    waits: Arc<AtomicU64>,
+}
+
+struct Pool {
+    /// One permit for each step.
+    steps: Arc<Semaphore>,
+    reserve: Arc<Semaphore>,
+    held: AtomicUsize,
+    highest: AtomicUsize,
+}
+
+/// The body of one answer as it grows, with its share of the budget.
+pub(super) struct Growing {
+    budget: AnswerBudget,
+    bytes: Vec<u8>,
+    /// Bytes that are counted, of this body and of its compressed form.
+    counted: usize,
+    share: Option<OwnedSemaphorePermit>,
+    reserve: Option<OwnedSemaphorePermit>,
+}
+
+impl Pool {
+    fn new(bytes: usize) -> Self {
+        Self {
+            steps: Arc::new(Semaphore::new(bytes / STEP_BYTES)),
+            reserve: Arc::new(Semaphore::new(1)),
+            held: AtomicUsize::new(0),
+            highest: AtomicUsize::new(0),
+        }
+    }
+
+    fn add(&self, bytes: usize) {
+        let held = self.held.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        self.highest.fetch_max(held, Ordering::Relaxed);
+    }
+}
+
+impl AnswerBudget {
+    /// A share of the process's budget.
+    pub(super) fn of_process() -> Self {
+        Self { pool: OF_PROCESS.clone(), answer_bytes_max: ANSWER_BYTES_MAX, waits: Arc::default() }
+    }
+
+    /// Answers that had to wait for a share.
+    pub(super) fn waits(&self) -> u64 {
+        self.waits.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn begin(&self) -> Growing {
+        Growing { budget: self.clone(), bytes: Vec::new(), counted: 0, share: None, reserve: None }
+    }
+}
+
+impl Growing {
+    /// Appends a piece of the body, once there is memory for it.
+    pub(super) async fn push(&mut self, piece: &[u8], until: Instant) -> Result<(), Failure> {
+        self.make_room(piece.len(), 0, until).await?;
+        self.bytes.extend_from_slice(piece);
+        Ok(())
+    }
+
+    /// The body, which keeps its share until it is dropped.
+    pub(super) fn finish(self) -> Bytes {
+        Bytes::from_owner(self)
+    }
+
+    /// The body inflated: a small body may hide a huge one.
+    pub(super) async fn inflate(mut self, until: Instant) -> Result<Bytes, Failure> {
+        let zipped = std::mem::take(&mut self.bytes);
+        let mut decoder = GzDecoder::new(zipped.as_slice());
+        let mut piece = vec![0; STEP_BYTES];
+        for turn in 1_usize.. {
+            if turn.is_multiple_of(STEPS_IN_A_ROW) {
+                yield_now().await;
+            }
+            match decoder.read(&mut piece) {
+                Ok(0) => break,
+                Ok(count) => {
+                    self.make_room(count, zipped.capacity(), until).await?;
+                    self.bytes.extend_from_slice(piece.get(..count).unwrap_or_default());
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return Err(Failure::Inflate),
+            }
+        }
+        Ok(self.finish())
+    }
+
+    async fn make_room(&mut self, more: usize, beside: usize, until: Instant) -> Result<(), Failure> {
+        let (len, max) = (self.bytes.len() + more, self.budget.answer_bytes_max);
+        if len > max {
+            return Err(Failure::TooLarge(max));
+        }
+        if len > self.bytes.capacity() {
+            let capacity = len.max(self.bytes.capacity() * 2).max(STEP_BYTES).min(max);
+            self.cover(beside + capacity, until).await?;
+            self.bytes.reserve_exact(capacity - self.bytes.len());
+        }
+        Ok(())
+    }
+
+    /// Waits for a share that covers so many bytes.
+    async fn cover(&mut self, bytes: usize, until: Instant) -> Result<(), Failure> {
+        let steps = bytes.saturating_sub(FREE_BYTES).div_ceil(STEP_BYTES);
+        let missing = steps.saturating_sub(self.share.as_ref().map_or(0, OwnedSemaphorePermit::num_permits));
+        if missing > 0 && self.reserve.is_none() {
+            let missing =
+                u32::try_from(missing).map_err(|_| Failure::TooLarge(self.budget.answer_bytes_max))?;
+            match self.budget.pool.steps.clone().try_acquire_many_owned(missing) {
+                Ok(permit) => self.keep(permit),
+                Err(_) => self.wait(missing, until).await?,
+            }
+        }
+        if bytes > self.counted {
+            self.budget.pool.add(bytes - self.counted);
+            self.counted = bytes;
+        }
+        Ok(())
+    }
+
+    async fn wait(&mut self, missing: u32, until: Instant) -> Result<(), Failure> {
+        self.budget.waits.fetch_add(1, Ordering::Relaxed);
+        tracing::warn!(
+            budget_mib = BUDGET_BYTES >> 20,
+            "an answer of Exchange waits for memory: too many large answers arrive at once"
+        );
+        let (steps, reserve) = (self.budget.pool.steps.clone(), self.budget.pool.reserve.clone());
+        let either = async {
+            tokio::select! {
+                permit = steps.acquire_many_owned(missing) => (permit.ok(), None),
+                permit = reserve.acquire_owned() => (None, permit.ok()),
+            }
+        };
+        match timeout_at(until, either).await {
+            Ok((Some(permit), _)) => self.keep(permit),
+            Ok((None, Some(permit))) => self.reserve = Some(permit),
+            Ok((None, None)) | Err(_) => return Err(Failure::OutOfMemoryBudget(BUDGET_BYTES)),
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, permit: OwnedSemaphorePermit) {
+        match &mut self.share {
+            Some(share) => share.merge(permit),
+            None => self.share = Some(permit),
+        }
+    }
+}
+
+impl AsRef<[u8]> for Growing {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Growing {
+    fn drop(&mut self) {
+        self.budget.pool.held.fetch_sub(self.counted, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::time::Duration;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    fn budget(pool: usize, answer_bytes_max: usize) -> AnswerBudget {
+        AnswerBudget { pool: Arc::new(Pool::new(pool)), answer_bytes_max, waits: Arc::default() }
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(60)
+    }
+
+    async fn received(budget: &AnswerBudget, bytes: usize) -> Result<Growing, Failure> {
+        let mut answer = budget.begin();
+        for _ in 0..bytes / STEP_BYTES {
+            answer.push(&[b' '; STEP_BYTES], soon()).await?;
+        }
+        Ok(answer)
+    }
+
+    fn zipped(bytes: usize) -> Vec<u8> {
+        let mut zip = GzEncoder::new(Vec::new(), Compression::best());
+        zip.write_all(&vec![b' '; bytes]).unwrap();
+        zip.finish().unwrap()
+    }
+
+    async fn inflated(zipped: &[u8], max: usize) -> Result<usize, Failure> {
+        let mut answer = budget(1 << 20, max).begin();
+        answer.push(zipped, soon()).await?;
+        Ok(answer.inflate(soon()).await?.len())
+    }
+
+    #[tokio::test]
+    async fn what_inflates_beyond_the_limit_is_refused_and_so_is_what_is_no_gzip() {
+        let bomb = zipped(1_000_000);
+        assert_eq!(inflated(&bomb, 999_999).await, Err(Failure::TooLarge(999_999)));
+        assert_eq!(inflated(&bomb, 1_000_000).await, Ok(1_000_000));
+        assert_eq!(inflated(b"<html>", 1_000_000).await, Err(Failure::Inflate));
+        assert_eq!(inflated(&bomb[..bomb.len() / 2], 1_000_000).await, Err(Failure::Inflate));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn forty_large_answers_share_the_budget_and_all_arrive() {
+        let (pool, answer) = (4 << 20, 2 << 20);
+        let budget = budget(pool, answer);
+        let all = (0..40).map(|_| async {
+            let answer = received(&budget, answer).await?;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            drop(answer.finish());
+            Ok::<_, Failure>(())
+        });
+        let answers = futures_util::future::join_all(all).await;
+        assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+        let highest = budget.pool.highest.load(Ordering::Relaxed);
+        let bound = pool + answer + 40 * FREE_BYTES;
+        assert!(highest <= bound && highest > pool, "{highest} of {bound}");
+        assert!(budget.waits() > 0);
+        assert_eq!(budget.pool.held.load(Ordering::Relaxed), 0, "all was given back");
+        assert_eq!(budget.pool.steps.available_permits(), pool / STEP_BYTES);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_small_answer_waits_for_no_large_one_and_a_large_one_within_its_time() {
+        let budget = budget(STEP_BYTES, 1 << 20);
+        let _large = received(&budget, 1 << 20).await.unwrap();
+        let small = received(&budget, FREE_BYTES).await;
+        assert!(small.is_ok());
+        let begun = Instant::now();
+        let other = received(&budget, 1 << 20).await.err();
+        assert_eq!(other, Some(Failure::OutOfMemoryBudget(BUDGET_BYTES)));
+        assert_eq!(begun.elapsed(), Duration::from_secs(60));
+    }
+}

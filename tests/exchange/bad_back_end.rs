@@ -1,0 +1,133 @@
+//! One room whose back end refuses the account, or one refusal in ten requests: the other rooms go on, and the account is not
+//! risked. A wrong password stops all.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use adjourn::calendar::RoomAddress;
+use adjourn::exchange::login::Given;
+use adjourn::exchange::{Exchange, Failed, Kind, SignIn};
+
+use crate::conversation::{message, settings};
+use crate::script::{Reaction, Script};
+
+const ROOMS: usize = 12;
+const ROUNDS: usize = 10;
+
+fn room(number: usize) -> RoomAddress {
+    format!("r{number}@example.com").parse().unwrap()
+}
+
+fn accepted() -> Reaction {
+    let folder = "<m:Folders><t:CalendarFolder><t:FolderId Id=\"F\"/><t:TotalCount>3</t:TotalCount></t:CalendarFolder></m:Folders>";
+    let body = message("GetFolder", "Success", "NoError", folder);
+    Reaction::Answer(200, "Content-Type: text/xml; charset=utf-8\r\n", body)
+}
+
+fn refused() -> Reaction {
+    Reaction::Answer(401, "WWW-Authenticate: Basic realm=\"x\"\r\n", Vec::new())
+}
+
+fn refused_token() -> Reaction {
+    Reaction::Answer(401, "WWW-Authenticate: Bearer\r\n", Vec::new())
+}
+
+fn is_for(request: &str, room: &str) -> bool {
+    request.to_lowercase().contains(&format!("x-anchormailbox: {room}@example.com\r\n"))
+}
+
+/// What each of the requests came to, room after room, round after round.
+async fn asked(exchange: &Exchange) -> Vec<(usize, Result<Option<u32>, Failed>)> {
+    let mut answers = Vec::new();
+    for _ in 0..ROUNDS {
+        for number in 0..ROOMS {
+            answers.push((number, exchange.look_in(&room(number)).await));
+        }
+    }
+    answers
+}
+
+#[tokio::test]
+async fn one_bad_back_end_stops_its_own_room_and_no_other() {
+    let script = Script::answering(|_, request| match is_for(request, "r7") {
+        true => refused(),
+        false => accepted(),
+    })
+    .await;
+    let answers = asked(&Exchange::new(&settings(&script)).unwrap()).await;
+    for (number, answer) in answers {
+        match answer {
+            Ok(_) => assert_ne!(number, 7),
+            Err(Failed::Refused(kind, code)) => {
+                assert_eq!((number, kind), (7, Kind::BackEnd));
+                assert!(code.starts_with("HTTP 401"), "{code}");
+            }
+            other => panic!("{number}: {other:?}"),
+        }
+    }
+    let seen = script.seen();
+    let bad = seen.iter().filter(|request| is_for(request, "r7")).count();
+    assert_eq!(bad, 2, "once, and once more to make sure; then the room rests");
+    assert_eq!(seen.len(), 11 * ROUNDS + bad + 1, "one probe");
+}
+
+/// The room that fails is the first one after a start: no room has worked yet, so nothing tells the room from the account.
+#[tokio::test]
+async fn before_any_room_has_worked_a_refusal_counts_against_the_account() {
+    let script = Script::start(vec![refused()]).await;
+    let exchange = Exchange::new(&settings(&script)).unwrap();
+    for number in 0..ROOMS {
+        let answer = exchange.look_in(&room(number)).await;
+        assert!(matches!(answer, Err(Failed::Refused(Kind::Credentials, _))), "{answer:?}");
+    }
+    assert_eq!(script.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn one_refusal_in_ten_requests_stops_no_room() {
+    let script = Script::answering(|number, _| if number % 10 == 9 { refused() } else { accepted() }).await;
+    let answers = asked(&Exchange::new(&settings(&script)).unwrap()).await;
+    assert!(answers.iter().all(|(_, answer)| answer.is_ok()), "{answers:?}");
+    assert_eq!(answers.len(), ROOMS * ROUNDS);
+}
+
+#[tokio::test]
+async fn a_password_that_was_changed_stops_all_rooms_after_four_refusals() {
+    let changed = Arc::new(AtomicBool::new(false));
+    let is_wrong = changed.clone();
+    let script = Script::answering(move |_, _| match is_wrong.load(Ordering::Relaxed) {
+        true => refused(),
+        false => accepted(),
+    })
+    .await;
+    let exchange = Exchange::new(&settings(&script)).unwrap();
+    asked(&exchange).await;
+    changed.store(true, Ordering::Relaxed);
+    let before = script.seen().len();
+    for (_, answer) in asked(&exchange).await {
+        assert!(matches!(answer, Err(Failed::Refused(Kind::Credentials, _))), "{answer:?}");
+    }
+    assert_eq!(script.seen().len() - before, 4, "twice, and by two rooms that worked before");
+}
+
+#[tokio::test]
+async fn a_refused_token_concerns_its_request_alone() {
+    let mut token = tempfile::NamedTempFile::new().unwrap();
+    token.write_all(b"token").unwrap();
+    let script = Script::answering(|_, request| match is_for(request, "r7") {
+        true => refused_token(),
+        false => accepted(),
+    })
+    .await;
+    let mut settings = settings(&script);
+    settings.sign_in = SignIn::Token(Given::File(token.path().to_owned()));
+    for (number, answer) in asked(&Exchange::new(&settings).unwrap()).await {
+        match answer {
+            Ok(_) => assert_ne!(number, 7),
+            Err(Failed::Refused(kind, _)) => assert_eq!((number, kind), (7, Kind::Token)),
+            other => panic!("{number}: {other:?}"),
+        }
+    }
+    assert_eq!(script.seen().len(), 11 * ROUNDS + 2, "no other room waits for a probe");
+}

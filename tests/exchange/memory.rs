@@ -1,0 +1,55 @@
+//! Memory for answers: many large ones at once share one budget, and a small body that hides a huge one is refused.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use adjourn::calendar::RoomAddress;
+use adjourn::exchange::{ANSWER_BYTES_MAX, BUDGET_BYTES, Exchange, FREE_BYTES, Failed, Kind, answer_bytes};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use crate::conversation::{message, settings};
+use crate::script::{Reaction, Script};
+
+const ROOMS: usize = 40;
+/// Requests of other tests of this program, whose answers count too.
+const OTHERS: usize = 64;
+
+#[tokio::test]
+async fn forty_rooms_that_answer_at_once_with_the_largest_bodies_stay_within_the_budget() {
+    let mut zip = GzEncoder::new(Vec::new(), Compression::best());
+    zip.write_all(&vec![b' '; ANSWER_BYTES_MAX]).unwrap();
+    let zipped = zip.finish().unwrap();
+    assert!(zipped.len() < 64 << 10, "a small body hides a large one");
+    let folder = "<m:Folders><t:CalendarFolder><t:FolderId Id=\"F\"/></t:CalendarFolder></m:Folders>";
+    let known = message("GetFolder", "Success", "NoError", folder);
+    let plain = vec![b' '; ANSWER_BYTES_MAX];
+    // A status that is final, so that each answer is received once.
+    let script = Script::answering(move |number, _| match number {
+        0 => Reaction::Answer(200, "Content-Type: text/xml\r\n", known.clone()),
+        number if number % 5 == 0 => Reaction::Answer(403, "Content-Encoding: gzip\r\n", zipped.clone()),
+        _ => Reaction::Answer(403, "", plain.clone()),
+    })
+    .await;
+    let mut settings = settings(&script);
+    (settings.per_server, settings.patience) = (ROOMS, Duration::from_secs(120));
+    (settings.first_byte_timeout, settings.answer_timeout) =
+        (Duration::from_secs(60), Duration::from_secs(60));
+    let exchange = Arc::new(Exchange::new(&settings).unwrap());
+    // Before the server has accepted the account, requests go one after another.
+    exchange.look_in(&"r0@example.com".parse().unwrap()).await.unwrap();
+    let all = (0..ROOMS).map(|number| {
+        let (exchange, room) = (exchange.clone(), format!("r{number}@example.com"));
+        let room: RoomAddress = room.parse().unwrap();
+        tokio::spawn(async move { exchange.look_in(&room).await })
+    });
+    for answer in all.collect::<Vec<_>>() {
+        let answer = answer.await.unwrap();
+        assert!(matches!(answer, Err(Failed::Refused(Kind::EwsDisabled, _))), "{answer:?}");
+    }
+    let (_, highest) = answer_bytes();
+    let bound = BUDGET_BYTES + (ROOMS + OTHERS) * FREE_BYTES;
+    assert!(highest <= bound, "{highest} of {bound}");
+    assert!(highest > BUDGET_BYTES / 2, "they were received at once: {highest}");
+}
