@@ -1,6 +1,6 @@
 //! Rooms' calendars in Exchange: what the engine asks for, said in EWS operations. Translates; decides nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,11 +14,12 @@ use super::event::{PROPERTIES, event, series};
 use super::groups::Groups;
 use super::messages::{only, strange, successful};
 use super::settings::{Access, Settings, SettingsError};
+use super::view::{Parts, VIEW_ENTRIES_MAX, read_items};
 use crate::action::{Notify, RequestIds, Seen, Step};
 use crate::calendar::{ChangeKey, Event, EventId, EventKind, RoomAddress, Series, Uid, Window};
 use crate::engine::{
     AddressLookup, Busy, Calendar, CalendarView, Capabilities, Directory, EventLookup, Number, Reply,
-    Trouble, Unreadable, Written,
+    Trouble, Written,
 };
 use crate::ews::codec::Body;
 use crate::ews::op::{
@@ -28,8 +29,6 @@ use crate::ews::op::{
 };
 use crate::ews::types::{Item, Mailbox, OtherItem, ResponseMessage};
 
-/// `EWSFindCountLimit`: what one FindItem gives at most on premises.
-const VIEW_ENTRIES_MAX: u32 = 1_000;
 /// A series has a date within this time from its first.
 const SERIES_SHOWS_WITHIN: TimeDelta = TimeDelta::days(366);
 /// Rooms in one GetUserAvailability (`ErrorMailboxDataArrayTooBig`).
@@ -153,7 +152,7 @@ impl Exchange {
         };
         let found = self.client.call(room.as_str(), &find, |body| {
             let Body::FindItem(messages) = body else { return Err(another(Effect::Read)) };
-            Ok(contents::view(messages)?.map(read_items))
+            contents::view(messages)?.map(|items| read_items(items, window)).transpose()
         });
         match found.await {
             Err(Failed::Refused(Kind::TooLarge, _)) => Ok(None),
@@ -175,7 +174,7 @@ impl Exchange {
         };
         let read = |body: &Body<'_>| {
             let Body::FindItem(messages) = body else { return Err(another(Effect::Read)) };
-            let (items, more) = contents::page(messages, offset)?;
+            let (items, more) = contents::page(messages, offset, DELETED_PAGE)?;
             // What cannot be placed in time is not what we look for, and stands in nobody's way there.
             let events = items.iter().filter_map(|item| match item {
                 Item::Calendar(item) => event(item).ok(),
@@ -356,26 +355,18 @@ impl Calendar for Exchange {
     }
 
     async fn events(&self, room: &RoomAddress, window: Window) -> Result<CalendarView, Trouble> {
-        let mut open = vec![window];
-        let mut seen = BTreeSet::new();
-        let mut all = CalendarView::default();
+        let (mut open, mut all) = (vec![window], Parts::new(window));
         while let Some(part) = open.pop() {
+            all.ask()?;
             match self.view(room, part).await? {
-                Some(view) => {
-                    // CalendarView also returns an item that ends where the view begins; it has no instant in the window.
-                    let mut inside = |event: &Event| event.overlaps(&window) && seen.insert(event.id.clone());
-                    all.events.extend(view.events.into_iter().filter(|event| inside(event)));
-                    all.unreadable
-                        .extend(view.unreadable.into_iter().filter(|item| item.may_overlap(&window)));
-                }
+                Some(view) => all.add(view)?,
                 None => {
                     let (early, late) = part.halves().ok_or_else(too_crowded)?;
                     open.extend([late, early]);
                 }
             }
         }
-        all.events.sort_by_key(|event| (event.start, event.end));
-        Ok(all)
+        Ok(all.finish())
     }
 
     async fn event(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Trouble> {
@@ -403,13 +394,13 @@ impl Calendar for Exchange {
     async fn series(&self, room: &RoomAddress, date: &EventId) -> Result<Option<Series>, Trouble> {
         let occurrence = ItemRef { id: date.as_str(), change_key: None };
         let get = GetSeries { occurrence, properties: &series_properties() };
-        found_series(self.client.call(room.as_str(), &get, read_series).await)
+        found_series(self.client.call(room.as_str(), &get, |body| read_series(body, None)).await)
     }
 
     async fn series_by_id(&self, room: &RoomAddress, series: &EventId) -> Result<Option<Series>, Trouble> {
         let items = [ItemRef { id: series.as_str(), change_key: None }];
         let get = GetItem { items: &items, properties: &series_properties() };
-        found_series(self.client.call(room.as_str(), &get, read_series).await)
+        found_series(self.client.call(room.as_str(), &get, |body| read_series(body, Some(series))).await)
     }
 
     async fn deleted(&self, room: &RoomAddress, seen: &Seen) -> Result<Option<Event>, Trouble> {
@@ -439,7 +430,7 @@ impl Calendar for Exchange {
         let since = since - CLOCKS_APART;
         let found = self.client.call(room.as_str(), &list, |body| {
             let Body::FindItem(messages) = body else { return Err(another(Effect::Read)) };
-            let (items, _) = contents::page(messages, 0)?;
+            let (items, _) = contents::page(messages, 0, SENT_SEARCHED)?;
             Ok(items.iter().any(|item| matches!(item, Item::Other(item) if tells(item, step, about, since))))
         });
         Ok(found.await?)
@@ -553,9 +544,18 @@ fn series_properties() -> Vec<Property> {
     PROPERTIES.into_iter().chain([Property::ModifiedOccurrences]).collect()
 }
 
-fn read_series(body: &Body<'_>) -> Result<Series, Verdict> {
+/// The series, where the item is one, and the one of this id if one was named.
+fn read_series(body: &Body<'_>, id: Option<&EventId>) -> Result<Series, Verdict> {
     let Body::GetItem(messages) = body else { return Err(another(Effect::Read)) };
-    series(contents::calendar_item(messages)?).map_err(incomplete)
+    let item = match id {
+        Some(id) => contents::item(messages, id.as_str())?,
+        None => contents::calendar_item(messages)?,
+    };
+    let series = series(item).map_err(incomplete)?;
+    match series.master.kind {
+        EventKind::Series => Ok(series),
+        _ => Err(strange(Effect::Read, contents::ANOTHER_ITEM.to_owned())),
+    }
 }
 
 fn found_series(got: Result<Series, Failed>) -> Result<Option<Series>, Trouble> {
@@ -601,26 +601,6 @@ fn is_the_one(event: &Event, seen: &Seen) -> bool {
     event.uid == seen.uid && event.uid.is_some() && event.start == seen.start && event.end == seen.end
 }
 
-/// Every calendar item as an event. Another kind of item is none; a calendar item that cannot be placed in time is kept as
-/// unreadable, because leaving it out could free a room that is taken.
-fn read_items(items: &[Item<'_>]) -> CalendarView {
-    let mut view = CalendarView::default();
-    for (index, item) in items.iter().enumerate() {
-        let Item::Calendar(item) = item else { continue };
-        match event(item) {
-            Ok(event) => view.events.push(event),
-            Err(missing) => view.unreadable.push(Unreadable {
-                id: item.item_id.as_ref().map(|id| EventId::new(&*id.id)),
-                position: index + 1,
-                missing,
-                start: item.start,
-                end: item.end,
-            }),
-        }
-    }
-    view
-}
-
 fn incomplete(missing: &str) -> Verdict {
     strange(Effect::Read, format!("a calendar item without {missing}"))
 }
@@ -636,7 +616,8 @@ fn busy(message: &ResponseMessage<'_, FreeBusyView<'_>>, window: Window) -> Busy
     let intervals = (window.end() - window.start()).num_minutes() / i64::from(AVAILABILITY_INTERVAL_MINUTES);
     let free = view.merged.as_deref().is_some_and(|merged| {
         let states = i64::try_from(merged.len()).unwrap_or(i64::MAX);
-        states >= intervals.max(1) && merged.bytes().all(|state| state == b'0')
+        // One more where the window ends within an interval.
+        (intervals.max(1)..=intervals + 1).contains(&states) && merged.bytes().all(|state| state == b'0')
     });
     match successful(Effect::Read, message) {
         Ok(_) if tells_events && free && view.events.is_empty() => Busy::Empty,

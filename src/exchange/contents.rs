@@ -7,7 +7,7 @@ use super::classify::Verdict;
 use super::messages::{only, strange, successful};
 use crate::calendar::EventId;
 use crate::ews::op::{Effect, Folder, ResolutionSet, RootFolder, Synced, Updated};
-use crate::ews::types::{CalendarItem, CalendarItemType, Item, ItemId, ResponseClass, ResponseMessage};
+use crate::ews::types::{CalendarItem, CalendarItemType, Item, ResponseClass, ResponseMessage};
 
 type Messages<'m, 'a, T> = &'m [ResponseMessage<'a, T>];
 
@@ -47,12 +47,23 @@ pub(super) fn view<'m, 'a>(
 pub(super) fn page<'m, 'a>(
     messages: Messages<'m, 'a, Option<RootFolder<'a>>>,
     offset: u32,
+    max: u32,
 ) -> Result<(&'m [Item<'a>], bool), Verdict> {
     let (folder, items) = root_folder(messages)?;
-    if items.is_empty() && folder.total_items_in_view.is_some_and(|total| total > offset) {
-        return Err(strange(Effect::Read, "items announced, and none sent".to_owned()));
+    if items.len() > as_count(max) {
+        return Err(strange(Effect::Read, format!("{} items, more than asked for", items.len())));
     }
-    Ok((items, folder.includes_last_item_in_range == Some(false)))
+    let end = as_count(offset).saturating_add(items.len());
+    let announces_more = folder.total_items_in_view.is_some_and(|total| as_count(total) > end);
+    match folder.includes_last_item_in_range {
+        Some(true) if announces_more => {
+            Err(strange(Effect::Read, "more items announced than sent, and the last one sent".to_owned()))
+        }
+        None if announces_more && items.is_empty() => {
+            Err(strange(Effect::Read, "items announced, and none sent".to_owned()))
+        }
+        includes_last => Ok((items, includes_last.map_or(announces_more, |includes| !includes))),
+    }
 }
 
 /// The calendar item of this id. A date of a series that was changed since may answer to its id with another one.
@@ -90,14 +101,13 @@ pub(super) fn updated<'a>(messages: Messages<'_, 'a, Updated<'a>>) -> Result<Eve
         return Err(strange(Effect::Write, format!("a success with {conflicts} conflicts")));
     }
     let items = content(Effect::Write, &updated.items, "Items")?;
-    let item = id_of(one(Effect::Write, items)?);
-    content(Effect::Write, &item, "ItemId").map(|id| EventId::new(&*id.id))
+    id_of_calendar_item(items).map(EventId::new)
 }
 
 /// The item that was made or moved, under its new id.
 pub(super) fn placed<'a>(messages: Messages<'_, 'a, Option<Vec<Item<'a>>>>) -> Result<(), Verdict> {
     let items = content(Effect::Write, &only(Effect::Write, messages)?.payload, "Items")?;
-    content(Effect::Write, &id_of(one(Effect::Write, items)?), "ItemId").map(drop)
+    id_of_calendar_item(items).map(drop)
 }
 
 /// A response that was sent: the list is there, and mostly empty.
@@ -119,7 +129,10 @@ pub(super) fn resolved<'m, 'a>(
 ) -> Result<Option<&'m ResolutionSet<'a>>, Verdict> {
     let message = one(Effect::Read, messages)?;
     let found = match (message.class, &*message.code.0) {
-        (ResponseClass::Error, NO_RESULTS) => return Ok(None),
+        (ResponseClass::Error, NO_RESULTS) if message.payload.as_ref().is_none_or(is_empty) => {
+            return Ok(None);
+        }
+        (_, NO_RESULTS) => return Err(strange(Effect::Read, "no results, with a Resolution".to_owned())),
         (ResponseClass::Error | ResponseClass::Warning, SEVERAL_RESULTS) => message,
         _ => successful(Effect::Read, message)?,
     };
@@ -141,6 +154,9 @@ pub(super) fn changes<'m, 'a>(
 ) -> Result<(&'m str, bool, bool), Verdict> {
     let page = &only(Effect::Read, messages)?.payload;
     let state = content(Effect::Read, &page.sync_state, "SyncState")?;
+    if state.is_empty() {
+        return Err(strange(Effect::Read, "an empty SyncState".to_owned()));
+    }
     let changes = content(Effect::Read, &page.changes, "Changes")?;
     Ok((state, !changes.is_empty(), page.includes_last_item_in_range == Some(false)))
 }
@@ -152,11 +168,17 @@ fn one<T>(effect: Effect, all: &[T]) -> Result<&T, Verdict> {
     }
 }
 
-fn id_of<'a>(item: &Item<'a>) -> Option<ItemId<'a>> {
-    match item {
-        Item::Calendar(item) => item.item_id.clone(),
-        Item::Other(item) => item.item_id.clone(),
-    }
+/// The id of the one item, which is a calendar item as the one written to.
+fn id_of_calendar_item<'m>(items: &'m [Item<'_>]) -> Result<&'m str, Verdict> {
+    let Item::Calendar(item) = one(Effect::Write, items)? else {
+        return Err(strange(Effect::Write, "an item that is no calendar item".to_owned()));
+    };
+    let id = content(Effect::Write, &item.item_id, "ItemId")?;
+    if id.id.is_empty() { Err(strange(Effect::Write, "an empty ItemId".to_owned())) } else { Ok(&id.id) }
+}
+
+fn is_empty(found: &ResolutionSet<'_>) -> bool {
+    found.resolutions.is_empty() && found.total_items_in_view.is_none_or(|total| total == 0)
 }
 
 fn as_count(total: u32) -> usize {

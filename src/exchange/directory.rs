@@ -12,7 +12,7 @@ use crate::calendar::{Event, Person, RoomAddress};
 use crate::clock::{Clock as _, SystemClock};
 use crate::engine::{AddressLookup, Directory, MailboxAddresses};
 use crate::ews::codec::Body;
-use crate::ews::op::{Effect, GetUserAvailability, Resolution, ResolutionSet, ResolveNames};
+use crate::ews::op::{Effect, FreeBusyView, GetUserAvailability, Resolution, ResolutionSet, ResolveNames};
 use crate::ews::types::ResponseClass;
 
 /// `GetUserAvailability` has no recipient with this address.
@@ -66,7 +66,11 @@ impl Exchange {
         };
         let found = self.client.call(room.as_str(), &request, |body| match body {
             Body::GetUserAvailability(messages) => match messages.as_slice() {
-                [message] if message.class == ResponseClass::Error && message.code.0 == NO_RECIPIENT => {
+                [message]
+                    if message.class == ResponseClass::Error
+                        && message.code.0 == NO_RECIPIENT
+                        && message.payload == FreeBusyView::default() =>
+                {
                     Ok(Directory::Nobody)
                 }
                 _ => Ok(Directory::Unknown),

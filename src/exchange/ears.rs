@@ -15,6 +15,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::affinity::Affinity;
+use super::answer_budget;
 use super::calendar::another;
 use super::classify::{Kind, NO_CODE, Verdict, by_code};
 use super::client::{Client, Failed, StreamFailure};
@@ -33,7 +34,9 @@ use crate::live::{Ears, Heard};
 /// Subscribing at once, so that a group of two hundred does not take the places of those at the doors.
 const SUBSCRIBING_AT_ONCE: usize = 4;
 /// One envelope of a stream: a few changes, each of a few hundred bytes, for at most two hundred rooms.
-const ENVELOPE_BYTES_MAX: usize = 4 << 20;
+const ENVELOPE_BYTES_MAX: usize = 2 << 20;
+/// Longest id of a subscription; Exchange's have some 100 bytes.
+const SUBSCRIPTION_ID_BYTES_MAX: usize = 4 << 10;
 /// The server's word that nothing more comes.
 const CLOSED: &str = "Closed";
 
@@ -166,6 +169,13 @@ impl Subscriptions {
         failures: &mut Vec<(RoomAddress, Failed)>,
     ) {
         match answer {
+            // One id for two rooms tells of neither.
+            Ok(id) if self.ids.contains_key(&id) => {
+                let other = self.ids.remove(&id);
+                let twice = |room| (room, broken("one subscription for two rooms"));
+                failures.extend([Some(room.clone()), other].into_iter().flatten().map(twice));
+                self.dropped.insert(id, room);
+            }
             Ok(id) => drop(self.ids.insert(id, room)),
             Err(failed) => failures.push((room, failed)),
         }
@@ -195,7 +205,7 @@ impl Subscriptions {
         let until = Instant::now() + silence;
         loop {
             if let Some(envelope) = told.cut.next_envelope().map_err(|uncut| broken(&uncut.to_string()))? {
-                let limits = Limits { body_bytes_max: ENVELOPE_BYTES_MAX, ..Limits::default() };
+                let limits = Limits { body_bytes_max: ENVELOPE_BYTES_MAX, ..answer_budget::limits() };
                 let decoded = decode(envelope, &limits).map_err(|error| broken(&error.to_string()))?;
                 return understand(&decoded.envelope.body, &mut self.ids, &mut self.dropped);
             }
@@ -262,6 +272,7 @@ impl Way {
         let read = |body: &Body<'_>| {
             let Body::Subscribe(messages) = body else { return Err(another(Effect::Read)) };
             let id = only(Effect::Read, messages)?.payload.subscription_id.clone();
+            let id = id.filter(|id| (1..=SUBSCRIPTION_ID_BYTES_MAX).contains(&id.len()));
             id.map(std::borrow::Cow::into_owned).ok_or_else(|| another(Effect::Read))
         };
         let call = self.client.call_near(&self.affinity, room.as_str(), &subscribe, read);
@@ -320,11 +331,12 @@ fn hear(
     let lost: Vec<_> = gone.iter().map(|(_, room)| room.clone()).collect();
     dropped.extend(gone);
     heard.closed |= told.connection_status.as_deref() == Some(CLOSED);
-    if message.class != ResponseClass::Error {
+    let verdict = by_code(Effect::Read, &message.code.0, &message.message_xml);
+    if message.class == ResponseClass::Success && verdict == Verdict::Done {
         heard.lost.extend(lost);
         return Ok(());
     }
-    match by_code(Effect::Read, &message.code.0, &message.message_xml) {
+    match verdict {
         // It does not say which: any may be.
         Verdict::Refused(Kind::StartAnew, _) if lost.is_empty() => {
             heard.lost.extend(ids.values().cloned());
@@ -400,5 +412,33 @@ impl Ears for Subscriptions {
 
     fn retry_after(&self) -> Option<Duration> {
         self.retry_after
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ews::code::ResponseCode;
+
+    fn message(class: ResponseClass, code: &'static str) -> ResponseMessage<'static, Streamed<'static>> {
+        let (code, payload) = (ResponseCode(code.into()), Streamed::default());
+        ResponseMessage { class, code, message_text: None, message_xml: Vec::new(), payload }
+    }
+
+    /// A heartbeat vouches for all rooms of the stream.
+    #[test]
+    fn a_heartbeat_is_believed_only_where_class_and_code_agree() {
+        let heard = |class, code| {
+            let mut ids = HashMap::from([("S".to_owned(), "r1@example.com".parse().unwrap())]);
+            let body = Body::GetStreamingEvents(vec![message(class, code)]);
+            understand(&body, &mut ids, &mut HashMap::new()).map(|heard| heard.lost.len())
+        };
+        assert_eq!(heard(ResponseClass::Success, "NoError"), Ok(0));
+        for class in [ResponseClass::Success, ResponseClass::Warning, ResponseClass::Error] {
+            assert_eq!(heard(class, "ErrorSubscriptionNotFound"), Ok(1), "{class:?}: the room is lost");
+            assert!(heard(class, "ErrorInternalServerError").is_err(), "{class:?}");
+        }
+        assert!(heard(ResponseClass::Warning, "NoError").is_err());
+        assert!(heard(ResponseClass::Error, "NoError").is_err());
     }
 }

@@ -30,10 +30,22 @@ pub(super) const PROPERTIES: [Property; 18] = [
     Property::IsOrganizer,
 ];
 
+/// Bytes of an id, ChangeKey or UID. Exchange's have some 200; a UID comes from any calendar program.
+const ID_BYTES_MAX: usize = 2 << 10;
+/// Bytes of a subject. Exchange takes 255 characters.
+const SUBJECT_BYTES_MAX: usize = 4 << 10;
+/// Bytes of an organizer's name or address. Exchange takes 256 characters, and 1 KB for an X.500 address.
+const PERSON_BYTES_MAX: usize = 2 << 10;
+
 /// The event, or the name of the property without which there is none.
 pub(super) fn event(item: &CalendarItem<'_>) -> Result<Event, &'static str> {
-    let id = item.item_id.as_ref().ok_or("ItemId")?;
-    let change_key = id.change_key.as_ref().ok_or("ChangeKey")?;
+    let id = item.item_id.as_ref().filter(|id| !id.id.is_empty()).ok_or("ItemId")?;
+    let change_key = id.change_key.as_ref().filter(|key| !key.is_empty()).ok_or("ChangeKey")?;
+    has_usable_text(item)?;
+    let (start, end) = (item.start.ok_or("Start")?, item.end.ok_or("End")?);
+    if end < start {
+        return Err("an End that is not before its Start");
+    }
     let kind = kind(item);
     Ok(Event {
         id: EventId::new(&*id.id),
@@ -43,8 +55,8 @@ pub(super) fn event(item: &CalendarItem<'_>) -> Result<Event, &'static str> {
             Some(kind) if kind.is_date_of_series() => item.original_start.or(item.recurrence_id),
             _ => None,
         },
-        start: item.start.ok_or("Start")?,
-        end: item.end.ok_or("End")?,
+        start,
+        end,
         subject: item.subject.as_deref().map(str::to_owned),
         organizer: item.organizer.as_ref().map(person),
         kind: kind.unwrap_or(EventKind::Single),
@@ -57,6 +69,26 @@ pub(super) fn event(item: &CalendarItem<'_>) -> Result<Event, &'static str> {
         created: item.date_time_created,
         modified: item.last_modified_time,
     })
+}
+
+/// No text is longer than Exchange lets it be: it is kept for as long as the event is.
+fn has_usable_text(item: &CalendarItem<'_>) -> Result<(), &'static str> {
+    let fits = |text: Option<&str>, max: usize| text.is_none_or(|text| text.len() <= max);
+    let key = item.item_id.as_ref().and_then(|id| id.change_key.as_deref());
+    let organizer = item.organizer.as_ref();
+    let texts = [
+        (item.item_id.as_ref().map(|id| &*id.id), ID_BYTES_MAX, "an ItemId of usable length"),
+        (key, ID_BYTES_MAX, "a ChangeKey of usable length"),
+        (item.uid.as_deref(), ID_BYTES_MAX, "a UID of usable length"),
+        (item.subject.as_deref(), SUBJECT_BYTES_MAX, "a Subject of usable length"),
+        (organizer.and_then(|who| who.name.as_deref()), PERSON_BYTES_MAX, "an Organizer of usable length"),
+        (
+            organizer.and_then(|who| who.email_address.as_deref()),
+            PERSON_BYTES_MAX,
+            "an Organizer of usable length",
+        ),
+    ];
+    texts.into_iter().find(|(text, max, _)| !fits(*text, *max)).map_or(Ok(()), |(.., missing)| Err(missing))
 }
 
 /// What the status means; an unknown one takes time, as Exchange's default does.
@@ -179,5 +211,27 @@ mod tests {
     fn what_is_missing_is_named() {
         assert_eq!(event(&CalendarItem { end: None, ..item() }), Err("End"));
         assert_eq!(event(&CalendarItem { item_id: None, ..item() }), Err("ItemId"));
+        let id = |id: &'static str, key: &'static str| ItemId { id: id.into(), change_key: Some(key.into()) };
+        assert_eq!(event(&CalendarItem { item_id: Some(id("", "c")), ..item() }), Err("ItemId"));
+        assert_eq!(event(&CalendarItem { item_id: Some(id("A", "")), ..item() }), Err("ChangeKey"));
+        let ends_first = CalendarItem { end: Some(DateTime::UNIX_EPOCH - TimeDelta::hours(1)), ..item() };
+        assert_eq!(event(&ends_first), Err("an End that is not before its Start"));
+    }
+
+    #[test]
+    fn text_of_any_length_is_not_kept() {
+        let long = |bytes: usize| Some("x".repeat(bytes + 1).into());
+        let who = Mailbox { name: long(PERSON_BYTES_MAX), ..Mailbox::default() };
+        let key = ItemId { id: "A".into(), change_key: long(ID_BYTES_MAX) };
+        for long in [
+            CalendarItem { subject: long(SUBJECT_BYTES_MAX), ..item() },
+            CalendarItem { uid: long(ID_BYTES_MAX), ..item() },
+            CalendarItem { organizer: Some(who), ..item() },
+            CalendarItem { item_id: Some(key), ..item() },
+        ] {
+            assert!(event(&long).is_err_and(|missing| missing.ends_with("usable length")));
+        }
+        let usual = CalendarItem { subject: Some("x".repeat(SUBJECT_BYTES_MAX).into()), ..item() };
+        assert!(event(&usual).is_ok());
     }
 }

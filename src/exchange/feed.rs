@@ -12,6 +12,7 @@ use super::classify::Kind;
 use super::client::Failed;
 use super::contents;
 use super::ears::Subscriptions;
+use super::messages::strange;
 use super::sites::Sites;
 use crate::calendar::RoomAddress;
 use crate::concurrency::ConcurrencyLimit;
@@ -22,6 +23,8 @@ use crate::live::{Ears, Feed, RoomGroup, SyncState, Synced};
 
 /// Pages of changes read at once: a calendar of half a million items.
 const PAGES_MAX: usize = 1_000;
+/// Longest state of synchronisation that is kept of a room; Exchange's have some hundred bytes, and grow with the calendar.
+const SYNC_STATE_BYTES_MAX: usize = 64 << 10;
 /// Rooms whose server is looked for at once, as long as that goes quickly.
 const FOUND_AT_ONCE: usize = 8;
 /// One that takes longer than this keeps no other from being looked for.
@@ -60,6 +63,9 @@ impl Exchange {
         let read = |body: &Body<'_>| {
             let Body::SyncFolderItems(messages) = body else { return Err(another(Effect::Read)) };
             let (state, changed, more) = contents::changes(messages)?;
+            if state.len() > SYNC_STATE_BYTES_MAX {
+                return Err(strange(Effect::Read, "a SyncState of no usable length".to_owned()));
+            }
             Ok((Synced { changed, state: SyncState(state.to_owned()) }, more))
         };
         self.client.call(room.as_str(), &sync, read).await

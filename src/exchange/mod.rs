@@ -37,6 +37,7 @@ mod transport;
 mod trouble;
 mod tunnel;
 mod version;
+mod view;
 
 pub use answer_budget::{ANSWER_BYTES_MAX, ANSWER_ENTRIES_MAX, BUDGET_BYTES, FREE_BYTES, answer_bytes};
 pub use calendar::Exchange;

@@ -1,0 +1,191 @@
+//! A room's calendar in a window, put together from the CalendarViews that show it. Pure.
+//!
+//! An answer that cannot be the calendar of the window that was asked for is an error, and so is a calendar beyond the limits: an item
+//! that is left out could free a room that is taken.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::classify::{Kind, Verdict};
+use super::client::Failed;
+use super::event::event;
+use super::messages::strange;
+use crate::calendar::{Event, EventId, EventKind, Person, Window};
+use crate::engine::{CalendarView, Unreadable};
+use crate::ews::op::Effect;
+use crate::ews::types::{CalendarItem, Item};
+
+/// `EWSFindCountLimit`: what one FindItem gives at most on premises.
+pub(super) const VIEW_ENTRIES_MAX: u32 = 1_000;
+/// Events of one window: a year of a room with fourteen meetings a day.
+pub(super) const EVENTS_MAX: usize = 5_000;
+/// Text of the events of one window: ids, subjects, names. Exchange's ids and subjects come to less than 1 KB each.
+pub(super) const TEXT_BYTES_MAX: usize = 5 << 20;
+/// CalendarViews of one window: a crowded one is read in halves.
+pub(super) const VIEWS_MAX: usize = 64;
+/// How far outside the window an item may lie: whole seconds are asked for.
+const MARGIN: TimeDelta = TimeDelta::minutes(1);
+/// The same for an all-day event, which another time zone may move.
+const MARGIN_ALL_DAY: TimeDelta = TimeDelta::days(1);
+
+/// Every item of one CalendarView. A calendar item that cannot be placed in time is kept as unreadable, and so is an item of another
+/// type.
+pub(super) fn read_items(items: &[Item<'_>], asked: Window) -> Result<CalendarView, Verdict> {
+    if items.len() > VIEW_ENTRIES_MAX as usize {
+        return Err(strange(Effect::Read, format!("{} items, more than asked for", items.len())));
+    }
+    let (mut view, mut ids) = (CalendarView::default(), BTreeSet::new());
+    for (index, item) in items.iter().enumerate() {
+        let position = index + 1;
+        let Item::Calendar(item) = item else {
+            let missing = "the type CalendarItem";
+            view.unreadable.push(Unreadable { id: None, position, missing, start: None, end: None });
+            continue;
+        };
+        if item.item_id.as_ref().is_some_and(|id| !ids.insert(&*id.id)) {
+            return Err(strange(Effect::Read, "two items of one id".to_owned()));
+        }
+        if is_outside(item, asked) {
+            return Err(strange(Effect::Read, "an item outside the window asked for".to_owned()));
+        }
+        match event(item) {
+            Ok(event) if event.kind == EventKind::Series => {
+                return Err(strange(Effect::Read, "a series in the place of its dates".to_owned()));
+            }
+            Ok(event) => view.events.push(event),
+            Err(missing) => view.unreadable.push(Unreadable {
+                id: item.item_id.as_ref().map(|id| EventId::new(&*id.id)),
+                position,
+                missing,
+                start: item.start,
+                end: item.end,
+            }),
+        }
+    }
+    Ok(view)
+}
+
+fn is_outside(item: &CalendarItem<'_>, asked: Window) -> bool {
+    let margin = if item.is_all_day_event == Some(true) { MARGIN_ALL_DAY } else { MARGIN };
+    let ends_before = item.end.is_some_and(|end| end < asked.start() - margin);
+    let begins_after = item.start.is_some_and(|start| start > asked.end() + margin);
+    ends_before || begins_after
+}
+
+/// The calendar of a window as its parts arrive.
+pub(super) struct Parts {
+    window: Window,
+    all: CalendarView,
+    /// When each event is, by its id: what spans two parts is shown by both.
+    times: BTreeMap<EventId, (DateTime<Utc>, DateTime<Utc>)>,
+    views: usize,
+    text_bytes: usize,
+}
+
+impl Parts {
+    pub(super) fn new(window: Window) -> Self {
+        Self { window, all: CalendarView::default(), times: BTreeMap::new(), views: 0, text_bytes: 0 }
+    }
+
+    /// Counts a CalendarView before it is asked for.
+    pub(super) fn ask(&mut self) -> Result<(), Failed> {
+        self.views += 1;
+        if self.views > VIEWS_MAX { Err(too_full()) } else { Ok(()) }
+    }
+
+    /// Adds what one part shows. CalendarView also returns an item that ends where the view begins; it has no instant in the window.
+    pub(super) fn add(&mut self, part: CalendarView) -> Result<(), Failed> {
+        let window = self.window;
+        for event in part.events.into_iter().filter(|event| event.overlaps(&window)) {
+            let times = (event.start, event.end);
+            match self.times.insert(event.id.clone(), times) {
+                Some(known) if known == times => continue,
+                Some(_) => return Err(Failed::Unclear("the calendar changed while it was read".to_owned())),
+                None => {}
+            }
+            self.text_bytes += text_bytes(&event);
+            self.all.events.push(event);
+        }
+        self.all.unreadable.extend(part.unreadable.into_iter().filter(|item| item.may_overlap(&window)));
+        let entries = self.all.events.len() + self.all.unreadable.len();
+        if entries > EVENTS_MAX || self.text_bytes > TEXT_BYTES_MAX { Err(too_full()) } else { Ok(()) }
+    }
+
+    pub(super) fn finish(mut self) -> CalendarView {
+        self.all.events.sort_by_key(|event| (event.start, event.end));
+        self.all
+    }
+}
+
+fn text_bytes(event: &Event) -> usize {
+    let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let person = |person: &Person| length(&person.name) + length(&person.address) + length(&person.legacy_dn);
+    let uid = event.uid.as_ref().map_or(0, |uid| uid.as_str().len());
+    let ids = event.id.as_str().len() + event.change_key.as_str().len() + uid;
+    ids + length(&event.subject) + event.organizer.as_ref().map_or(0, person)
+}
+
+fn too_full() -> Failed {
+    let code =
+        format!("the calendar is too full: more than {EVENTS_MAX} events, or {TEXT_BYTES_MAX} bytes of text");
+    Failed::Refused(Kind::TooLarge, code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ews::types::{CalendarItemType, ItemId};
+
+    fn hours(from: i64, to: i64) -> Window {
+        let at = |hour| DateTime::UNIX_EPOCH + TimeDelta::hours(hour);
+        Window::new(at(from), at(to)).unwrap()
+    }
+
+    fn items(count: usize, subject: &str) -> CalendarView {
+        let item = |number: usize| {
+            Item::Calendar(CalendarItem {
+                item_id: Some(ItemId {
+                    id: format!("{subject}{number}").into(),
+                    change_key: Some("c".into()),
+                }),
+                subject: Some(subject.repeat(1_000).into()),
+                start: Some(hours(8, 9).start()),
+                end: Some(hours(8, 9).end()),
+                calendar_item_type: Some(CalendarItemType::Single),
+                ..CalendarItem::default()
+            })
+        };
+        read_items(&(0..count).map(item).collect::<Vec<_>>(), hours(0, 24)).unwrap()
+    }
+
+    fn is_too_full(added: Result<(), Failed>) -> bool {
+        matches!(added, Err(Failed::Refused(Kind::TooLarge, _)))
+    }
+
+    #[test]
+    fn a_calendar_that_is_too_full_is_an_error_and_never_cut() {
+        let mut parts = Parts::new(hours(0, 24));
+        for name in ["a", "b", "c", "d", "e"] {
+            assert!(parts.add(items(1_000, name)).is_ok());
+        }
+        assert!(is_too_full(parts.add(items(1, "f"))), "one more than {EVENTS_MAX}");
+        let mut parts = Parts::new(hours(0, 24));
+        assert!((0..4).all(|number| parts.add(items(1_000, &format!("text{number}"))).is_ok()));
+        assert!(!is_too_full(parts.add(items(100, "x"))));
+        assert!(is_too_full(parts.add(items(900, &"long".repeat(2)))), "more text than {TEXT_BYTES_MAX}");
+        let mut parts = Parts::new(hours(0, 24));
+        assert!((0..VIEWS_MAX).all(|_| parts.ask().is_ok()));
+        assert!(is_too_full(parts.ask()));
+    }
+
+    #[test]
+    fn an_event_that_moves_between_two_parts_is_an_error() {
+        let mut parts = Parts::new(hours(0, 24));
+        let view = items(1, "a");
+        assert!(parts.add(view.clone()).is_ok() && parts.add(view.clone()).is_ok(), "what spans two parts");
+        let mut moved = view;
+        moved.events[0].end = hours(8, 10).end();
+        assert!(matches!(parts.add(moved), Err(Failed::Unclear(_))));
+    }
+}
