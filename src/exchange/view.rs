@@ -171,9 +171,8 @@ mod tests {
         }
         assert!(is_too_full(parts.add(items(1, "f"))), "one more than {EVENTS_MAX}");
         let mut parts = Parts::new(hours(0, 24));
-        assert!((0..4).all(|number| parts.add(items(1_000, &format!("text{number}"))).is_ok()));
-        assert!(!is_too_full(parts.add(items(100, "x"))));
-        assert!(is_too_full(parts.add(items(900, &"long".repeat(2)))), "more text than {TEXT_BYTES_MAX}");
+        assert!(parts.add(items(1_000, "text")).is_ok());
+        assert!(is_too_full(parts.add(items(1_000, "more"))), "more text than {TEXT_BYTES_MAX}");
         let mut parts = Parts::new(hours(0, 24));
         assert!((0..VIEWS_MAX).all(|_| parts.ask().is_ok()));
         assert!(is_too_full(parts.ask()));
