@@ -53,18 +53,24 @@ pub(crate) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, String>
     PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|error| error.to_string())
 }
 
-/// A URL as it may be printed: somebody may have written a password into it.
+/// A URL as it may be printed: without a user name and password. A password may hold `/`, `?`, `#` or `@`, so that everything up to
+/// the last `@` is left out, unless it is a plain host and the `@` stands in the path.
 pub(crate) fn without_userinfo(url: &str) -> String {
-    match url.split_once("://") {
-        Some((scheme, rest)) => {
-            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            match authority.rsplit_once('@') {
-                Some((_, host)) => format!("{scheme}://…@{host}{path}"),
-                None => url.to_owned(),
-            }
-        }
-        None => url.rsplit_once('@').map_or_else(|| url.to_owned(), |(_, rest)| format!("…@{rest}")),
+    let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
+    let Some((before, host)) = rest.rsplit_once('@') else { return url.to_owned() };
+    let is_in_path = !scheme.is_empty()
+        && !before.contains(':')
+        && before.find(['/', '?', '#']).is_some_and(|end| !before[..end].contains('@'));
+    match (is_in_path, scheme) {
+        (true, _) => url.to_owned(),
+        (false, "") => format!("…@{host}"),
+        (false, scheme) => format!("{scheme}://…@{host}"),
     }
+}
+
+/// Whether the URL holds a user name or password, as far as that can be told.
+pub(crate) fn has_userinfo(url: &str) -> bool {
+    without_userinfo(url) != url
 }
 
 /// What is said to this host in plain HTTP leaves this machine for nobody to read.
@@ -81,4 +87,27 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         behind = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_printed_without_its_password_and_otherwise_as_it_is() {
+        for url in [
+            "https://user:hunter2@host/path",
+            "https://hunter2@host/path",
+            "https://user:hunter2/x@host/path",
+            "https://user:x?hunter2@host",
+            "user:hunter2@host",
+            "tcp://user:a@hunter2@host:88",
+        ] {
+            let shown = without_userinfo(url);
+            assert!(has_userinfo(url) && !shown.contains("hunter2") && shown.contains("…@host"), "{shown}");
+        }
+        for url in ["https://host:8443/path", "https://host/a@b/c", "host", ""] {
+            assert!(!has_userinfo(url) && without_userinfo(url) == url, "{url}");
+        }
+    }
 }

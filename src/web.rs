@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::uri::Authority;
 use http::{Method, Request, Response, Uri, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
@@ -80,6 +81,13 @@ pub struct NoAddress(String);
 pub(crate) fn address(url: &str) -> Result<Uri, NoAddress> {
     let no_address = || NoAddress(shown(url));
     let uri: Uri = url.parse().map_err(|_| no_address())?;
+    // A user name and password would be printed with the address, and sent to no one. A port that is no number is the beginning of
+    // a password that holds a slash.
+    let authority = uri.authority().map_or("", Authority::as_str);
+    let ends_in_host = authority.ends_with(']') || authority.rsplit_once(':').is_none();
+    if authority.contains('@') || !ends_in_host && uri.port_u16().is_none() {
+        return Err(no_address());
+    }
     match (uri.scheme_str(), uri.host()) {
         (Some("https"), Some(host)) if !host.is_empty() => Ok(uri),
         (Some("http"), Some(host)) if is_this_machine(host) => Ok(uri),
@@ -173,11 +181,17 @@ mod tests {
             "http://user:hunter2@hooks.example/T0/B1/hunter2?token=hunter2",
             "https:///hunter2",
             "ftp://x/hunter2",
+            "https://user:hunter2@hooks.example/x",
+            "https://user@hooks.example/hunter2",
+            "https://user:hun/ter2@hooks.example/hunter2",
+            "https://user:hunter2?@hooks.example/x",
         ] {
             let error = address(url).unwrap_err().to_string();
             assert!(!error.contains("hunter2"), "{error}");
         }
         assert!(address("http://hooks.example/x").unwrap_err().to_string().contains("hooks.example"));
+        assert!(address("https://hooks.example/a@b/c?d=e@f").is_ok(), "Teams writes such paths");
+        assert!(address("https://[::1]/x").is_ok() && address("https://[::1]:8443/x").is_ok());
         assert!(address("http://127.0.0.1:80/x").is_ok() && address("https://hooks.example/x").is_ok());
     }
 }

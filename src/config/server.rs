@@ -10,7 +10,7 @@ use crate::calendar::RoomPattern;
 use crate::exchange::autodiscover::Policy;
 use crate::exchange::login::ChannelBinding;
 use crate::exchange::{Access, ImpersonateBy};
-use crate::peer::{is_this_machine, without_userinfo};
+use crate::peer::{has_userinfo, is_this_machine, without_userinfo};
 
 /// What an Exchange is called that `[server]` describes.
 pub const DEFAULT_NAME: &str = "default";
@@ -334,13 +334,13 @@ fn check_oauth(source: &Source<'_>, oauth: &Spanned<file::OAuth>) -> Result<Sign
 }
 
 fn check_kdc(source: &Source<'_>, kdc: &Spanned<String>) -> Result<String, ConfigError> {
-    let host = kdc.get_ref().strip_prefix("tcp://").filter(|host| !host.is_empty());
+    let host = kdc.get_ref().strip_prefix("tcp://").filter(|host| !host.is_empty() && !host.contains('@'));
     host.map(|_| kdc.get_ref().clone()).ok_or_else(|| source.at(kdc, "a KDC is written tcp://host:88"))
 }
 
 fn check_proxy(source: &Source<'_>, proxy: Spanned<file::Proxy>) -> Result<Proxy, ConfigError> {
     let file = proxy.get_ref();
-    if without_userinfo(&file.url) != file.url {
+    if has_userinfo(&file.url) {
         return Err(source.at(&proxy, "a user name and a password stand beside the url, not in it"));
     }
     let login = match (&file.username, &file.password) {
@@ -373,8 +373,8 @@ fn pair(file: file::Pair) -> Pair {
 
 /// Plain `http` is let through for this machine only: credentials would cross the network readable.
 fn check_url(url: &str) -> Result<String, String> {
-    let shown = without_userinfo(url);
-    if shown != url {
+    if has_userinfo(url) {
+        let shown = without_userinfo(url);
         return Err(format!(
             "`{shown}`: a user name and a password stand in keys of their own, not in the URL"
         ));

@@ -14,6 +14,7 @@ use crate::access::{Grant, Issuer, Right, Rights};
 use crate::api::TlsFiles;
 use crate::console::Client;
 use crate::live;
+use crate::peer::has_userinfo;
 use crate::service::{Schedule, ScheduleError};
 use crate::web::address;
 
@@ -90,6 +91,9 @@ pub(super) fn check_live(source: &Source<'_>, file: &file::Live) -> Result<live:
 
 fn check_oidc(source: &Source<'_>, file: &file::Oidc) -> Result<Oidc, ConfigError> {
     let at = |url: &Spanned<String>| address(url.get_ref()).map_err(|error| source.at(url, error));
+    if has_userinfo(file.issuer.get_ref()) {
+        return Err(source.at(&file.issuer, "an issuer names no user and no password"));
+    }
     // With `jwks_url` the issuer is compared and never fetched, so it may be any name, such as http://HOST/adfs/services/trust.
     if file.jwks_url.is_none() || file.console.is_some() {
         at(&file.issuer)?;

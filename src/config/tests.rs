@@ -383,3 +383,32 @@ fn a_pattern_that_matches_no_room_is_named_and_the_others_hold() {
     let domain = "[scope]\ndomains = [\"x.example\"]\n[[places]]\nname = \"c\"\nrooms = [\"c1@x.example\"]\n";
     assert!(parse(domain).unwrap().warnings.is_empty(), "a domain may hold it");
 }
+
+#[test]
+fn a_password_in_a_url_is_refused_and_never_printed() {
+    let rest = [
+        "user:hunter2@x.example:443/EWS",
+        "user:hunter2/hunter2@x.example/EWS",
+        "user:hunter2?hunter2@x.example/EWS",
+        "user:hunter2#hunter2@x.example/EWS",
+        "user:a@hunter2@x.example/EWS",
+    ];
+    let server = "[server]\nusername = \"u\"\nurl = \"https://x.example/EWS\"\n";
+    let oauth =
+        "oauth = { tenant = \"t\", client_id = \"c\", secret = { env = \"S\" }, endpoint = \"https://URL\" }";
+    let oidc = "[api.oidc]\naudience = \"a\"\ngrants = []\n";
+    let places = [
+        "[server]\nusername = \"u\"\nurl = \"https://URL\"\n".to_owned(),
+        format!("{server}proxy = {{ url = \"http://URL\" }}\n"),
+        format!("[server]\nurl = \"https://x.example/EWS\"\nauth = \"oauth\"\n{oauth}\n"),
+        format!("{server}auth = \"negotiate\"\nkdc = \"tcp://URL\"\n"),
+        format!("{oidc}issuer = \"https://URL\"\n"),
+        format!("{oidc}issuer = \"https://URL\"\njwks_url = \"https://x.example/keys\"\n"),
+        format!("{oidc}issuer = \"https://x.example\"\njwks_url = \"https://URL\"\n"),
+        "[webhook]\nsecret_file = \"s\"\nurl = \"https://URL\"\n".to_owned(),
+    ];
+    for (place, rest) in places.iter().flat_map(|place| rest.map(|rest| (place, rest))) {
+        let error = error(&place.replace("URL", rest));
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}

@@ -22,6 +22,11 @@ const AVAILABILITY_WINDOW: TimeDelta = TimeDelta::days(1);
 /// The coarsest interval that Exchange takes.
 const AVAILABILITY_INTERVAL_MINUTES: u32 = 1440;
 
+/// Proxy addresses of one mailbox that are kept; Exchange returns three.
+const PROXIES_MAX: usize = 100;
+/// Longest address that is kept (RFC 5321, section 4.5.3.1, and the marks around it).
+const ADDRESS_LEN_MAX: usize = 320;
+
 impl Exchange {
     /// A person is gone only when the address lists show no match and no recipient has the address.
     pub(super) async fn look_up_person(
@@ -144,8 +149,10 @@ fn exact_match(found: &ResolutionSet<'_>, address: &str) -> AddressLookup {
 fn addresses(hit: &Resolution<'_>) -> Option<MailboxAddresses> {
     let proxies = hit.email_addresses.iter().filter_map(|entry| {
         let (kind, address) = entry.trim().split_once(':')?;
-        kind.eq_ignore_ascii_case("smtp").then(|| address.to_owned())
+        let is_usable = kind.eq_ignore_ascii_case("smtp") && address.len() <= ADDRESS_LEN_MAX;
+        is_usable.then(|| address.to_owned())
     });
+    let proxies = proxies.take(PROXIES_MAX);
     Some(MailboxAddresses { primary: primary_address(hit)?.to_owned(), proxies: proxies.collect() })
 }
 
@@ -153,5 +160,9 @@ fn addresses(hit: &Resolution<'_>) -> Option<MailboxAddresses> {
 fn primary_address<'r>(hit: &'r Resolution<'_>) -> Option<&'r str> {
     let is_smtp =
         hit.mailbox.routing_type.as_deref().is_none_or(|kind| kind.trim().eq_ignore_ascii_case("SMTP"));
-    hit.mailbox.email_address.as_deref().map(str::trim).filter(|address| is_smtp && address.contains('@'))
+    hit.mailbox
+        .email_address
+        .as_deref()
+        .map(str::trim)
+        .filter(|address| is_smtp && address.contains('@') && address.len() <= ADDRESS_LEN_MAX)
 }

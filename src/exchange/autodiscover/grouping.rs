@@ -14,6 +14,8 @@ use crate::calendar::RoomAddress;
 
 /// Addresses of one question: what Exchange takes unless its web.config says otherwise (`MaxUsersPerGetUserSettingsRequest`).
 pub const ADDRESSES_MAX: usize = 90;
+/// Longest name of a group that is kept for each room; Exchange Online's have some fifty characters.
+const GROUP_LEN_MAX: usize = 256;
 
 const SETTING: &str = "GroupingInformation";
 
@@ -68,7 +70,7 @@ fn groups(body: &[u8], count: usize) -> Result<Vec<Option<String>>, Silence> {
     }
     let group = |user| match soap::error(user) {
         Some(_) => None,
-        None => soap::setting(user, SETTING).map(str::to_owned),
+        None => soap::setting(user, SETTING).filter(|group| group.len() <= GROUP_LEN_MAX).map(str::to_owned),
     };
     Ok(users.into_iter().map(group).collect())
 }
@@ -109,6 +111,8 @@ mod tests {
 
     #[test]
     fn each_address_has_its_group_or_none() {
+        let long = users(&[user("NoError", &"x".repeat(GROUP_LEN_MAX + 1))]);
+        assert_eq!(read(&long, 1), Ok(vec![None]), "a name of any length is not kept");
         let answer = users(&[user("NoError", "site-1"), user("InvalidUser", "site-1"), user("NoError", "")]);
         assert_eq!(read(&answer, 3), Ok(vec![Some("site-1".to_owned()), None, None]));
         assert!(matches!(read(&answer, 2), Err(Silence::Lasting(_))), "of whom is the third?");

@@ -3,11 +3,14 @@
 
 use super::order::{Candidate, Protocol};
 use super::quest::Quest;
-use super::report::{Cause, excerpt};
+use super::report::{Cause, excerpt, excerpt_url};
 use super::url::{EwsUrl, HttpsUrl};
 use super::{BODY_BYTES_MAX, Found, Said, Step};
 use super::{json, pox, soap};
 use crate::calendar::RoomAddress;
+
+/// Longest EWS URL that is kept for each room; Exchange's have a host and `/EWS/Exchange.asmx`.
+const EWS_URL_LEN_MAX: usize = 512;
 
 impl Quest {
     /// "Handling Autodiscover error messages", table 1: 200 is an answer, 301 and 302 lead on, 401 says nothing for certain
@@ -68,7 +71,12 @@ impl Quest {
         }
         for text in urls {
             match HttpsUrl::parse(text) {
-                Err(why) => self.note(asked, Some(Cause::Malformed), format!("`{}`: {why}", excerpt(text))),
+                Err(why) => {
+                    self.note(asked, Some(Cause::Malformed), format!("`{}`: {why}", excerpt_url(text)))
+                }
+                Ok(url) if url.to_string().len() > EWS_URL_LEN_MAX => {
+                    self.note(asked, Some(Cause::Malformed), "its EWS URL is too long".to_owned());
+                }
                 Ok(url) if self.policy.confirms(url.host()) => return self.found(asked, &url, schemas),
                 Ok(url) => self.unconfirmed(asked, &url, "refused: EWS at"),
             }
@@ -93,7 +101,7 @@ impl Quest {
     /// a Secure Redirection URL"), and never out of Autodiscover: a web site's home page or login form has no answer for us.
     fn led(&mut self, asked: &Candidate, how: &str, to: &str) {
         let stop =
-            |why: &str| Some((Cause::Redirects, format!("{how} `{}`: not followed: {why}", excerpt(to))));
+            |why: &str| Some((Cause::Redirects, format!("{how} `{}`: not followed: {why}", excerpt_url(to))));
         let target = asked.url.join(to);
         let stopped = match &target {
             Err(why) => stop(why),

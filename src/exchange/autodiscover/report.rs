@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::policy::Host;
+use crate::peer::without_userinfo;
 
 /// Characters of a stranger's text that are repeated.
 const SAID_CHARS_MAX: usize = 160;
@@ -147,6 +148,11 @@ pub(super) fn excerpt(text: &str) -> String {
         kept.push('…');
     }
     kept
+}
+
+/// A URL that a server sent, likewise, without a user name and password.
+pub(super) fn excerpt_url(url: &str) -> String {
+    excerpt(&without_userinfo(url))
 }
 
 /// Control characters, and those that turn the direction of writing, become blanks.

@@ -264,6 +264,20 @@ fn a_redirect_to_plain_http_or_out_of_autodiscover_is_not_followed() {
 }
 
 #[test]
+fn a_password_in_a_url_that_a_server_sends_is_not_shown_and_a_url_of_any_length_not_kept() {
+    for evil in
+        ["https://user:hunter2@mail.example.com/EWS", "https://user:hunter2/x@mail.example.com/autodiscover"]
+    {
+        for answer in [&(|_: &Ask| json(evil)) as &dyn Fn(&Ask) -> Answer, &|_| redirect(evil)] {
+            let report = ends(&office(), answer).1.unwrap_err().to_string();
+            assert!(report.contains("…@mail.example.com") && !report.contains("hunter2"), "{report}");
+        }
+    }
+    let long = format!("https://mail.example.com/EWS/{}", "x".repeat(1_000));
+    assert!(ends(&office(), |_| json(&long)).1.unwrap_err().to_string().contains("too long"));
+}
+
+#[test]
 fn the_report_names_the_cause_and_every_step() {
     let cause =
         |policy: &Policy, answer: &dyn Fn(&Ask) -> Answer| ends(policy, answer).1.unwrap_err().cause();

@@ -21,6 +21,8 @@ use crate::exchange::secret::Secret;
 const RENEW_BEFORE: Duration = Duration::from_secs(5 * 60);
 /// A token younger than this that is refused is not worth fetching again: it would be the same.
 const YOUNG: Duration = Duration::from_secs(30);
+/// Longest token: it goes along with every request.
+const TOKEN_BYTES_MAX: usize = 64 << 10;
 /// How long a source that gave no token is left alone at first; doubles.
 const REST_FIRST: Duration = Duration::from_secs(2);
 /// … up to this.
@@ -195,7 +197,8 @@ impl Tokens {
 fn hold(token: Token) -> Result<Held, Failure> {
     let text = Zeroizing::new(format!("Bearer {}", token.secret.expose()));
     let bad = || Failure::sign_in("what came as a token is none: it cannot stand in a header");
-    let header = sensitive(&text).filter(|_| !token.secret.expose().is_empty()).ok_or_else(bad)?;
+    let fits = (1..=TOKEN_BYTES_MAX).contains(&token.secret.expose().len());
+    let header = sensitive(&text).filter(|_| fits).ok_or_else(bad)?;
     let since = Instant::now();
     let until = since + token.lifetime;
     let renew = since + token.lifetime.saturating_sub(RENEW_BEFORE.min(token.lifetime / 5));
@@ -233,6 +236,15 @@ mod tests {
     async fn said(bearer: &Bearer) -> String {
         let leg = bearer.dialogue(None).begin().await.unwrap();
         leg.authorization.unwrap().to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_token_of_no_usable_length_is_none() {
+        let of = |bytes: usize| {
+            let (secret, lifetime) = (Secret::new("x".repeat(bytes)), Duration::from_secs(60));
+            hold(Token { secret, lifetime })
+        };
+        assert!(of(0).is_err() && of(TOKEN_BYTES_MAX + 1).is_err() && of(TOKEN_BYTES_MAX).is_ok());
     }
 
     #[tokio::test(start_paused = true)]
