@@ -125,6 +125,11 @@ impl Kind {
     pub(super) fn is_sign_in_refusal(self) -> bool {
         matches!(self, Self::Credentials | Self::Token)
     }
+
+    /// The same, or the account is locked or expired.
+    pub(super) fn is_refusal_of_account(self) -> bool {
+        self.is_sign_in_refusal() || self == Self::Account
+    }
 }
 
 /// Reads an answer. `decoded` is its body, as far as it is an envelope.

@@ -329,11 +329,13 @@ impl Client {
                 pass.answered();
             }
             drop(pass);
-            if let Turn::Verdict(Verdict::OnceMore(kind, code)) = &turn
-                && kind.is_sign_in_refusal()
+            if let Turn::Verdict(Verdict::OnceMore(kind, code) | Verdict::Refused(kind @ Kind::Account, code)) =
+                &turn
+                && kind.is_refusal_of_account()
                 && let Ok(transport) = &found
             {
-                if attempt >= 1 || !self.standing.may_retry(&server, room) {
+                let is_final = *kind == Kind::Account || attempt >= 1;
+                if is_final || !self.standing.may_retry(&server, room) {
                     let refused = Refused { transport, server: &server, room, began };
                     let (kind, code) = self.count_refusal(&refused, *kind, code.clone()).await;
                     return Err(Failed::Refused(kind, code));
@@ -457,9 +459,6 @@ impl Client {
     /// Remembers what says by itself that the account is refused.
     fn judge<T>(&self, server: &str, turn: &Turn<T>) {
         match turn {
-            Turn::Verdict(Verdict::Refused(kind @ (Kind::Credentials | Kind::Account), code)) => {
-                self.standing.refused(server, *kind, code)
-            }
             // A KDC said no to the password, or what gives tokens did.
             Turn::NotSent(Failure::SignIn { lasting: true, why, .. }) => {
                 self.standing.refused(server, Kind::SignIn, why)
@@ -493,15 +492,16 @@ impl Client {
             Delivery::NotSent(failure) => Turn::NotSent(failure),
             Delivery::MaybeSent(failure) => Turn::Verdict(lost(effect, &failure)),
             Delivery::Answered(answer) => {
-                if answer.lets_in() {
+                let decoded = decode(&answer.body, &self.limits);
+                let verdict = classify(effect, &answer, &decoded);
+                if answer.lets_in() && !matches!(verdict, Verdict::Refused(Kind::Account, _)) {
                     self.standing.accepted_for(server, letter.room, began, answer.said_who);
                     self.hear_time(server, &answer.headers);
                 }
                 if let Some(affinity) = letter.affinity {
                     affinity.learn(&answer.headers, SystemClock.now());
                 }
-                let decoded = decode(&answer.body, &self.limits);
-                match classify(effect, &answer, &decoded) {
+                match verdict {
                     Verdict::Done => {}
                     // Only Exchange's own fault proves that nothing was made: a page may come from a proxy that passed it on.
                     Verdict::Wait { code, .. } | Verdict::OnceMore(_, code)

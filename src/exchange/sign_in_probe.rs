@@ -9,12 +9,13 @@ use tracing::Instrument as _;
 use super::answer_budget;
 use super::classify::{Kind, Verdict, classify};
 use super::client::Client;
-use super::delivery::Delivery;
+use super::contents;
+use super::delivery::{Delivery, HttpAnswer};
 use super::letter::Letter;
 use super::refusals::Refusal;
 use super::transport::Transport;
 use crate::calendar::RoomAddress;
-use crate::ews::codec::decode;
+use crate::ews::codec::{Body, decode};
 use crate::ews::op::{Effect, GetFolder, WellKnown};
 
 /// Longest wait for the answer to a probe: other requests wait for it.
@@ -114,16 +115,27 @@ impl Client {
         let Ok(Delivery::Answered(answer)) = timeout(PROBE_WITHIN, sent).await else {
             return Probe::Unanswered;
         };
-        if answer.lets_in() {
-            self.standing.accepted_for(like.server, witness, began, answer.said_who);
-            return Probe::Accepted;
-        }
-        match classify(Effect::Read, &answer, &decode(&answer.body, &answer_budget::limits())) {
-            Verdict::OnceMore(kind, code) if kind.is_sign_in_refusal() => {
+        match meaning(&answer) {
+            Verdict::OnceMore(kind, code) | Verdict::Refused(kind, code) if kind.is_refusal_of_account() => {
                 self.standing.disprove(like.server, witness);
                 Probe::Refused((kind, code))
             }
+            _ if answer.lets_in() => {
+                self.standing.accepted_for(like.server, witness, began, answer.said_who);
+                Probe::Accepted
+            }
             _ => Probe::Unanswered,
         }
+    }
+}
+
+/// What the answer to a probe means: a locked account may show in the answer's only message.
+fn meaning(answer: &HttpAnswer) -> Verdict {
+    let decoded = decode(&answer.body, &answer_budget::limits());
+    match (classify(Effect::Read, answer, &decoded), decoded.as_ref().map(|decoded| &decoded.envelope.body)) {
+        (Verdict::Done, Ok(Body::GetFolder(messages))) => {
+            contents::folder(messages).err().unwrap_or(Verdict::Done)
+        }
+        (verdict, _) => verdict,
     }
 }

@@ -9,7 +9,7 @@ use adjourn::calendar::RoomAddress;
 use adjourn::exchange::login::Given;
 use adjourn::exchange::{Exchange, Failed, Kind, SignIn};
 
-use crate::conversation::{message, settings};
+use crate::conversation::{envelope, message, settings};
 use crate::script::{Reaction, Script};
 
 const ROOMS: usize = 12;
@@ -130,4 +130,53 @@ async fn a_refused_token_concerns_its_request_alone() {
         }
     }
     assert_eq!(script.seen().len(), 11 * ROUNDS + 2, "no other room waits for a probe");
+}
+
+/// A database with three rooms, among requests that are under way at once.
+#[tokio::test]
+async fn a_bad_database_stops_its_rooms_and_no_other() {
+    let script =
+        Script::answering(|_, request| match ["r7", "r8", "r9"].iter().any(|room| is_for(request, room)) {
+            true => refused(),
+            false => accepted(),
+        })
+        .await;
+    let exchange = Exchange::new(&settings(&script)).unwrap();
+    exchange.look_in(&room(0)).await.unwrap();
+    for round in 0..ROUNDS {
+        let rooms: Vec<_> = (0..ROOMS).map(room).collect();
+        let answers = futures_util::future::join_all(rooms.iter().map(|room| exchange.look_in(room))).await;
+        for (number, answer) in answers.into_iter().enumerate() {
+            assert_eq!(answer.is_ok(), !(7..=9).contains(&number), "{round}, {number}: {answer:?}");
+        }
+    }
+    let seen = script.seen();
+    let bad =
+        seen.iter().filter(|request| ["r7", "r8", "r9"].iter().any(|room| is_for(request, room))).count();
+    assert!(bad <= 6, "twice for each room: {bad}");
+}
+
+/// The codes of a disabled account may be meant for the mailbox of one room.
+#[tokio::test]
+async fn one_room_whose_account_is_disabled_stops_no_other() {
+    let fault = envelope(
+        r#"<s:Fault><faultcode>t:ErrorAccountDisabled</faultcode><faultstring>x</faultstring><detail><e:ResponseCode
+        xmlns:e="http://schemas.microsoft.com/exchange/services/2006/errors">ErrorAccountDisabled</e:ResponseCode></detail>
+        </s:Fault>"#,
+    );
+    let in_a_message = message("GetFolder", "Error", "ErrorAccountDisabled", "");
+    for (status, body) in [(500, fault), (200, in_a_message), (456, Vec::new())] {
+        let script = Script::answering(move |_, request| match is_for(request, "r7") {
+            true => Reaction::Answer(status, "Content-Type: text/xml\r\n", body.clone()),
+            false => accepted(),
+        })
+        .await;
+        for (number, answer) in asked(&Exchange::new(&settings(&script)).unwrap()).await {
+            match answer {
+                Ok(_) => assert_ne!(number, 7),
+                Err(Failed::Refused(kind, _)) => assert_eq!((number, kind), (7, Kind::BackEnd), "{status}"),
+                other => panic!("{status}, {number}: {other:?}"),
+            }
+        }
+    }
 }

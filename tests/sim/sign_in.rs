@@ -261,6 +261,35 @@ async fn a_password_that_was_changed_is_said_by_one_of_many_connections() {
     }
 }
 
+/// The back end of one room refuses the account: a probe signs in on a connection of its own.
+#[tokio::test]
+async fn one_room_that_refuses_the_sign_in_stops_no_other() {
+    let others: [RoomAddress; 2] = [room(), "ada@example.com".parse().unwrap()];
+    let bad: RoomAddress = "bo@example.com".parse().unwrap();
+    let site = Site::windows(ExtendedProtection::Allow, false).await;
+    let exchange = site.exchange(windows(WindowsScheme::Ntlm, ChannelBinding::Auto));
+    site.sim.trouble(Trouble::new(Wrong::Page(401)).for_mailbox(bad.as_str()).times(usize::MAX));
+    for round in 0..10 {
+        for other in &others {
+            exchange.look_in(other).await.unwrap_or_else(|why| panic!("{round}: {why:?}"));
+        }
+        assert_eq!(refusal(exchange.look_in(&bad).await).0, Kind::BackEnd, "{round}");
+    }
+    let asked = site.sim.requests();
+    let of_bad = asked.iter().filter(|request| request.mailbox.as_deref() == Some(bad.as_str())).count();
+    assert!(of_bad <= 3, "{of_bad}, one of them without a sign-in");
+
+    site.sim.change_password("another");
+    site.sim.sign_everybody_out();
+    for _ in 0..10 {
+        for other in &others {
+            assert_eq!(refusal(exchange.look_in(other).await).0, Kind::Credentials);
+        }
+    }
+    let said = site.sim.refused_sign_ins();
+    assert!((2..=4).contains(&said), "{said}, with a probe");
+}
+
 #[tokio::test]
 async fn a_server_that_offers_another_way_is_named_as_such() {
     let site = Site::windows(ExtendedProtection::None, false).await;
