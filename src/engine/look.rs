@@ -3,10 +3,10 @@
 
 use chrono::TimeDelta;
 
-use super::Trouble;
 use super::reconcile::{Found, is_marked, reconcile};
 use super::run::{REPEATS_SEARCHED, Run};
-use crate::action::{ActionId, Outcome, Seen, Step};
+use super::{Trouble, words};
+use crate::action::{ActionId, Done, Outcome, Seen, Step};
 use crate::calendar::{Event, EventId, EventKind, Window};
 use crate::journal::{JournalError, Life, Query};
 
@@ -19,6 +19,16 @@ impl Run<'_> {
         tokio::time::sleep(self.engine.options().settle).await;
         let after = self.find_again(before).await?;
         self.found(before, step, after.as_ref()).await
+    }
+
+    /// What a look makes of the action, in the running process and after a restart alike; `None`: nothing was done, or others wrote
+    /// since. Where the mailbox cannot be read, the action stays in doubt.
+    pub(super) async fn settled_by_look(&self, before: &Event, step: &Step, done: &Done) -> Option<Outcome> {
+        match self.look(before, step).await {
+            Ok(Found::Untold) => Some(words::untold(before, step)),
+            Ok(found) => found.settles(done),
+            Err(blind) => Some(words::needs_attention(before, step, &blind)),
+        }
     }
 
     /// The event as it is now: by its id, or by what stays the same when the id changes.

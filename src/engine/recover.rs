@@ -171,14 +171,10 @@ impl Engine {
                 Err(trouble) => (words::needs_attention(before, step, &trouble), Vec::new()),
             });
         }
-        let outcome = match run.look(before, step).await {
-            Err(blind) => words::needs_attention(before, step, &blind),
-            Ok(Found::Untold) => words::untold(before, step),
-            Ok(found) => match found.settles(done) {
-                None if goes_on => return run.finish_from(Some(intent)).await,
-                None => refused(Refusal::Interrupted),
-                Some(outcome) => outcome,
-            },
+        let outcome = match run.settled_by_look(before, step, done).await {
+            None if goes_on => return run.finish_from(Some(intent)).await,
+            None => refused(Refusal::Interrupted),
+            Some(outcome) => outcome,
         };
         run.conclude(outcome).await
     }

@@ -167,11 +167,7 @@ impl<'a> Run<'a> {
         };
         let Tried { before, plan: Plan { step, done } } = &tried;
         self.let_land(at).await;
-        match self.look(before, step).await {
-            Ok(Found::Untold) => words::untold(before, step),
-            Ok(found) => found.settles(done).unwrap_or(outcome),
-            Err(blind) => words::needs_attention(before, step, &blind),
-        }
+        self.settled_by_look(before, step, done).await.unwrap_or(outcome)
     }
 
     /// Waits until what was sent then has landed, or will not any more.
