@@ -2,7 +2,7 @@
 
 use adjourn::action::{Seen, Step};
 use adjourn::calendar::{ChangeKey, EventId, RoomAddress, Uid};
-use adjourn::engine::{Busy, Calendar as _, CalendarView, Directory, Written};
+use adjourn::engine::{AddressLookup, Busy, Calendar as _, CalendarView, Written};
 use adjourn::exchange::Exchange;
 use adjourn::live::Feed as _;
 use chrono::TimeDelta;
@@ -222,8 +222,8 @@ async fn nobody_is_gone_by_an_answer_that_shows_somebody() {
     for (_script, exchange) in
         both_paths(&response("ResolveNames", "Error", "ErrorNameResolutionNoResults", hit)).await
     {
-        let found = exchange.find_person(&room(), "gone@example.com").await.unwrap();
-        assert_eq!(found, Directory::Unknown);
+        let found = exchange.resolve_address(&room(), "gone@example.com").await.unwrap();
+        assert_eq!(found, AddressLookup::Unknown);
     }
 }
 
