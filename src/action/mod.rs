@@ -9,6 +9,7 @@
 //! ```
 
 mod key;
+mod naming;
 mod outcome;
 mod refusal;
 mod step;
@@ -24,6 +25,7 @@ use crate::calendar::{EventId, RoomAddress};
 use crate::presence::Proof;
 
 pub use key::{IdempotencyKey, IdempotencyKeyError};
+pub use naming::Naming;
 pub use outcome::{Already, Answer, Change, Done, NotUndoable, Outcome, Seen, Told, Undoable};
 pub use refusal::{Fault, Refusal};
 pub use step::{RequestIds, Step};

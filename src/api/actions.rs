@@ -21,7 +21,9 @@ use super::extract::{Ask as Params, At, Body, Object, page_len};
 use super::problem::{Acted, Away, Problem};
 use super::view::{ActionView, CandidateView, SeenTimes};
 use crate::access::Right;
-use crate::action::{Action, ActionId, AllDay, Ask, DeleteHow, Notify, Outcome, Refusal, Target, Times};
+use crate::action::{
+    Action, ActionId, AllDay, Answer, Ask, DeleteHow, Notify, Outcome, Refusal, Target, Times,
+};
 use crate::calendar::{EventId, RoomAddress};
 use crate::engine::Mode;
 use crate::journal::{Ending, Query};
@@ -211,7 +213,7 @@ pub(super) async fn book(
     perform(&api, &caller, &room, &headers, wish).await
 }
 
-/// Put back what an action changed.
+/// Put back what an action changed. Asks the right `undo`, and the same as reading the action.
 #[utoipa::path(post, path = "/v1/actions/{action}/undo", tag = "actions",
     params(("action" = Uuid, Path, description = "The action to undo"), Manner),
     request_body = Option<Undo>,
@@ -227,8 +229,7 @@ pub(super) async fn undo(
     caller.need(Right::Undo)?;
     let of = ActionId(action);
     let life = api.service.engine.journal().life(of).await?;
-    let life =
-        life.filter(|life| caller.sees(&life.action.room)).ok_or_else(|| Problem::no_such("action"))?;
+    let life = life.filter(|life| caller.reads(&life.action)).ok_or_else(|| Problem::no_such("action"))?;
     let (ask, target) = (Ask::Undo { of }, Target::Current);
     let wish = Wish { ask, target, all_day: true, reason: asked.reason, dry_run: asked.dry_run };
     perform(&api, &caller, life.action.room.as_str(), &headers, wish).await
@@ -272,12 +273,33 @@ async fn perform(
         return Ok(under_way(ActionView::in_doubt(answer.action.0, room.to_string())));
     }
     api.metrics.acted(&answer.outcome);
-    if let Some(mut problem) = Problem::of(answer.action, &answer.outcome) {
-        problem.candidates = candidates(api, &room, &answer.outcome).await;
-        return Err(problem);
+    if let Some(problem) = Problem::of(answer.action, &answer.outcome) {
+        return Err(refused(api, caller, &action, &answer, problem).await?);
     }
     let action = Action { id: answer.action, ..action };
-    Ok(Json(ActionView::answered(&action, &answer.outcome, answer.repeated)).into_response())
+    let view = ActionView::answered(&action, &answer.outcome, answer.repeated, caller.naming());
+    Ok(Json(view).into_response())
+}
+
+/// The problem as this caller may know it.
+async fn refused(
+    api: &Api,
+    caller: &Caller,
+    asked: &Action,
+    answer: &Answer,
+    mut problem: Problem,
+) -> Result<Problem, Problem> {
+    if answer.action != asked.id {
+        // An earlier one, under the same idempotency key.
+        problem.action = caller.may_name(api, problem.action).await?;
+    }
+    if let Outcome::Refused { refusal } = &answer.outcome
+        && refusal.named_action().is_some()
+    {
+        problem.detail = refusal.in_words(caller.naming()).into();
+    }
+    problem.candidates = candidates(api, &asked.room, &answer.outcome).await;
+    Ok(problem)
 }
 
 /// The events that an ambiguous wish may have meant, with names where the room's calendar can be read.
@@ -334,7 +356,8 @@ pub(super) fn wait(headers: &HeaderMap) -> Option<Duration> {
 
 /// What became of an action.
 ///
-/// With the right `audit`, of anybody's in the rooms the key may know of; without it, of the key's own.
+/// With the right `audit`, any action in the rooms the key may know of; with `cleanup`, those of sweeps; without either, the key's
+/// own.
 #[utoipa::path(get, path = "/v1/actions/{action}", tag = "actions",
     params(("action" = Uuid, Path, description = "Its name")),
     responses((status = 200, body = ActionView), Away),
@@ -348,7 +371,7 @@ pub(super) async fn get(
     let id = ActionId(action);
     if let Some(life) = api.service.engine.journal().life(id).await? {
         return if caller.reads(&life.action) {
-            Ok(Json(ActionView::of(&life)))
+            Ok(Json(ActionView::of(&life, caller.naming())))
         } else {
             Err(Problem::no_such("action"))
         };
@@ -357,11 +380,13 @@ pub(super) async fn get(
         api.service.actions.answered(id).filter(|(action, _)| caller.reads(action))
     {
         let action = Action { id: answer.action, ..action };
-        return Ok(Json(ActionView::answered(&action, &answer.outcome, answer.repeated)));
+        let view = ActionView::answered(&action, &answer.outcome, answer.repeated, caller.naming());
+        return Ok(Json(view));
     }
-    let waiting = api.service.actions.under_way(id).filter(|room| caller.sees(room));
+    let waiting = api.service.actions.under_way(id);
     waiting
-        .map(|room| Json(ActionView::under_way(action, room.to_string())))
+        .filter(|(room, actor)| caller.reads_of(room, Some(actor)))
+        .map(|(room, _)| Json(ActionView::under_way(action, room.to_string())))
         .ok_or_else(|| Problem::no_such("action"))
 }
 
@@ -435,7 +460,7 @@ pub(super) async fn list(
             }
             query.before = Some(life.action.id);
             if shown {
-                found.push(ActionView::of(life));
+                found.push(ActionView::of(life, caller.naming()));
             }
         }
         if lives.len() < CHUNK {

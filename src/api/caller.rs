@@ -15,7 +15,7 @@ use super::Api;
 use super::keys::{InUse, Pass, Shut};
 use super::problem::Problem;
 use crate::access::{KeyId, Right, Rights};
-use crate::action::{Action, Actor, IdempotencyKey};
+use crate::action::{Action, ActionId, Actor, IdempotencyKey, Naming};
 use crate::calendar::RoomAddress;
 use crate::service::is_display;
 
@@ -78,16 +78,19 @@ impl Caller {
         &self.0.holder.name
     }
 
-    /// Whether this action is on record for the caller: its own, and with the right to audit everybody's, in rooms it may know
-    /// of.
+    /// Whether the caller may know of this action: its own ones, with the right `cleanup` those of sweeps, and with the right
+    /// `audit` all of them, in rooms it may know of. One rule for reading an action, undoing it, and naming it in an answer.
     pub(super) fn reads(&self, action: &Action) -> bool {
         self.reads_of(&action.room, Some(&action.actor))
     }
 
-    /// The same, of an action in this room that this one asked for.
+    /// The same of an action in this room by this actor; without an actor, by a sweep.
     pub(super) fn reads_of(&self, room: &RoomAddress, actor: Option<&Actor>) -> bool {
-        let everybody = self.0.holder.rights.may(Right::Audit);
-        self.sees(room) && (everybody || actor.is_some_and(|actor| self.is(actor)))
+        let may = match actor {
+            None | Some(Actor::Sweep { .. }) => self.rights().may(Right::Cleanup),
+            Some(actor) => self.is(actor),
+        };
+        self.sees(room) && (may || self.rights().may(Right::Audit))
     }
 
     /// By the key's id; an action of a journal before format 6 has none, and counts by the holder's name.
@@ -96,6 +99,22 @@ impl Caller {
             Some(id) => id == self.id().0,
             None => *actor == Actor::program(self.name()),
         }
+    }
+
+    /// Whether a sentence for the caller may name other actions in the same room.
+    pub(super) fn naming(&self) -> Naming {
+        if self.rights().may(Right::Audit) { Naming::Named } else { Naming::Unnamed }
+    }
+
+    /// The same id, where the caller may know of the action.
+    pub(super) async fn may_name(
+        &self,
+        api: &Api,
+        action: Option<ActionId>,
+    ) -> Result<Option<ActionId>, Problem> {
+        let Some(action) = action else { return Ok(None) };
+        let life = api.service.engine.journal().life(action).await?;
+        Ok(life.filter(|life| self.reads(&life.action)).map(|life| life.action.id))
     }
 
     /// A caller's own keys: two callers may use the same word.

@@ -201,7 +201,14 @@ pub(super) async fn check_in(
         Some(key) if is_key_of_action(&api, &key).await? => return Err(Problem::key_reused()),
         Some(key) => api.service.check_in_once(key, &wanted, patience).await,
     };
-    done.map(|done| Json(CheckedIn::of(&done, api.options().subjects))).map_err(Problem::from)
+    match done {
+        Ok(done) => Ok(Json(CheckedIn::of(&done, api.options().subjects))),
+        Err(NoCheckIn::TakenAway { action }) => {
+            let action = caller.may_name(&api, action).await?;
+            Err(NoCheckIn::TakenAway { action }.into())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The key names an action.

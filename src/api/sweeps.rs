@@ -17,6 +17,7 @@ use super::extract::{At, Body};
 use super::problem::{No, Problem};
 use super::view::SeenView;
 use crate::access::Right;
+use crate::action::Naming;
 use crate::calendar::RoomAddress;
 use crate::cleanup::{Plan, Verdict};
 use crate::service::{Phase, SweepView};
@@ -114,7 +115,7 @@ pub(super) async fn begin(
     let rooms: BTreeSet<RoomAddress> = rooms;
     let view = api.service.plan_sweep(caller.name().to_owned(), rooms.into_iter().collect());
     let view = view.ok_or_else(Problem::sweeps_under_way)?;
-    Ok(accepted(&view))
+    Ok(accepted(&view, caller.naming()))
 }
 
 /// The rooms, or every entry that is none, by its place in the list.
@@ -147,7 +148,7 @@ pub(super) async fn get(
     caller: Caller,
     At(sweep): At<Uuid>,
 ) -> Result<Json<SweepBody>, Problem> {
-    Ok(Json(SweepBody::of(&find(&api, &caller, sweep)?)))
+    Ok(Json(SweepBody::of(&find(&api, &caller, sweep)?, caller.naming())))
 }
 
 /// Do what the plan says. Every event is read and judged again first.
@@ -164,7 +165,7 @@ pub(super) async fn apply(
         let detail = "Only what is planned can be applied, and only once.";
         Problem::conflict("not-planned", "The sweep does not stand at its plan", detail)
     })?;
-    Ok(accepted(&find(&api, &caller, sweep)?))
+    Ok(accepted(&find(&api, &caller, sweep)?, caller.naming()))
 }
 
 /// A sweep shows rooms, so whoever looks must be allowed to know all of them.
@@ -175,13 +176,13 @@ fn find(api: &Api, caller: &Caller, id: Uuid) -> Result<SweepView, Problem> {
         .ok_or_else(|| Problem::no_such("sweep"))
 }
 
-fn accepted(view: &SweepView) -> Response {
+fn accepted(view: &SweepView, naming: Naming) -> Response {
     let location = format!("/v1/sweeps/{}", view.id);
-    (StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(SweepBody::of(view))).into_response()
+    (StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(SweepBody::of(view, naming))).into_response()
 }
 
 impl SweepBody {
-    fn of(view: &SweepView) -> Self {
+    fn of(view: &SweepView, naming: Naming) -> Self {
         let (plan, message) = match &view.phase {
             Phase::Planning => (None, None),
             Phase::Planned(plan) => (Some(plan), plan.stop.map(|stop| stop.to_string())),
@@ -191,7 +192,7 @@ impl SweepBody {
         };
         let applied = match &view.phase {
             Phase::Applied(_, applied) | Phase::Failed(_, applied) => {
-                applied.iter().map(Applied::of).collect()
+                applied.iter().map(|one| Applied::of(one, naming)).collect()
             }
             _ => Vec::new(),
         };
@@ -239,7 +240,8 @@ fn judged(plan: &Plan) -> Vec<Judged> {
 }
 
 impl Applied {
-    fn of(one: &crate::cleanup::Applied) -> Self {
-        Self { room: one.room.to_string(), action: one.action.0, message: one.outcome.to_string() }
+    fn of(one: &crate::cleanup::Applied, naming: Naming) -> Self {
+        let message = one.outcome.in_words(naming);
+        Self { room: one.room.to_string(), action: one.action.0, message }
     }
 }

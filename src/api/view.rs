@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::action::{Action, Ask, Change, DeleteHow, Done, Notify, Outcome, Seen, Told, Undoable};
+use crate::action::{Action, Ask, Change, DeleteHow, Done, Naming, Notify, Outcome, Seen, Told, Undoable};
 use crate::calendar::{Copy, Event, EventKind};
 use crate::journal::{Ending, Life, Stage};
 use crate::service::{May, Status};
@@ -275,8 +275,8 @@ impl From<&Done> for ChangeView {
 
 impl ActionView {
     /// Of an answer just given.
-    pub(super) fn answered(action: &Action, outcome: &Outcome, repeated: bool) -> Self {
-        Self::new(action, None, Some(outcome), repeated)
+    pub(super) fn answered(action: &Action, outcome: &Outcome, repeated: bool, naming: Naming) -> Self {
+        Self { repeated, ..Self::new(action, None, Some(outcome), naming) }
     }
 
     /// Of one that is under way.
@@ -298,8 +298,8 @@ impl ActionView {
     }
 
     /// As the journal has it.
-    pub(super) fn of(life: &Life) -> Self {
-        let view = Self::new(&life.action, Some(life.accepted_at), life.outcome.as_ref(), false);
+    pub(super) fn of(life: &Life, naming: Naming) -> Self {
+        let view = Self::new(&life.action, Some(life.accepted_at), life.outcome.as_ref(), naming);
         match life.stage {
             Stage::InDoubt => Self { message: IN_DOUBT.to_owned(), ..view },
             Stage::Accepted | Stage::Intended | Stage::Closed => view,
@@ -315,7 +315,7 @@ impl ActionView {
         action: &Action,
         accepted_at: Option<DateTime<Utc>>,
         outcome: Option<&Outcome>,
-        repeated: bool,
+        naming: Naming,
     ) -> Self {
         let done = match outcome {
             Some(Outcome::Done(done)) => Some(done),
@@ -334,10 +334,10 @@ impl ActionView {
             proof: action.actor.proof().map(ToString::to_string),
             accepted_at,
             state: outcome.map_or(Ending::Open, Ending::from).as_str(),
-            message: outcome.map_or_else(|| UNDER_WAY.to_owned(), ToString::to_string),
+            message: outcome.map_or_else(|| UNDER_WAY.to_owned(), |outcome| outcome.in_words(naming)),
             event: event.map(SeenView::from),
             change: done.map(ChangeView::from),
-            repeated,
+            repeated: false,
         }
     }
 }

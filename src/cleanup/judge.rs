@@ -313,8 +313,9 @@ impl fmt::Display for Kept {
             Self::Private => f.write_str("private events are spared"),
             Self::UnknownCopy => f.write_str("the server did not say whose copy it is"),
             Self::TakesNoTime => f.write_str("it takes no time: shown as Free, or without length"),
-            Self::CameBack { action, .. } => {
-                write!(f, "it came back after action {action}: calendar repair, or its organizer")
+            // The reader of a plan may not know of the action: its id is a field of the verdict.
+            Self::CameBack { .. } => {
+                f.write_str("it came back after an earlier action: calendar repair, or its organizer")
             }
             Self::ClockInDoubt { why } => write!(f, "the time is not certain: {why}"),
             Self::NoRule => f.write_str("no rule applies"),

@@ -10,7 +10,7 @@ use tracing::Instrument as _;
 
 use super::notices::{Notice, Notices};
 use super::presence::keep_door_sign;
-use crate::action::{Action, ActionId, Answer, Outcome};
+use crate::action::{Action, ActionId, Actor, Answer, Outcome};
 use crate::calendar::RoomAddress;
 use crate::engine::{Engine, Mode};
 use crate::journal::{Ending, JournalError};
@@ -40,7 +40,7 @@ const UNDER_WAY_MAX: usize = 1_000;
 /// What is known of actions that are not, or not only, in the journal.
 #[derive(Default)]
 struct Known {
-    under_way: HashMap<ActionId, RoomAddress>,
+    under_way: HashMap<ActionId, (RoomAddress, Actor)>,
     answers: VecDeque<(Action, Answer)>,
 }
 
@@ -73,7 +73,7 @@ impl Actions {
             if self.tasks.is_closed() || known.under_way.len() >= UNDER_WAY_MAX {
                 return Asked::NotNow;
             }
-            known.under_way.insert(id, room.clone());
+            known.under_way.insert(id, (room.clone(), action.actor.clone()));
         }
         let (engine, rooms, notices, known) =
             (self.engine.clone(), self.rooms.clone(), self.notices.clone(), self.known.clone());
@@ -121,8 +121,8 @@ impl Actions {
         }
     }
 
-    /// The room of an action that is under way.
-    pub fn under_way(&self, id: ActionId) -> Option<RoomAddress> {
+    /// The room of an action that is under way, and its caller.
+    pub fn under_way(&self, id: ActionId) -> Option<(RoomAddress, Actor)> {
         lock(&self.known).under_way.get(&id).cloned()
     }
 

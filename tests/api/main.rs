@@ -3,6 +3,7 @@
 
 mod console;
 mod contract;
+mod disclosure;
 mod display;
 mod lobby;
 mod operator;
