@@ -6,6 +6,7 @@
 
 mod actions;
 mod caller;
+mod cursor;
 mod doctor;
 mod events;
 mod evidence;

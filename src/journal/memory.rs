@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::{
     ADMIN_EVENTS_READ_MAX, AdminEntry, AdminPage, AdminQuery, Chain, Entry, Fact, Journal, JournalError,
-    Life, Query, Record, Sealed,
+    Life, Page, Position, Query, Record, Sealed,
 };
 use crate::action::ActionId;
 
@@ -93,11 +93,36 @@ impl Journal for MemoryJournal {
 
     async fn find(&self, query: &Query) -> Result<Vec<Life>, JournalError> {
         let kept = self.kept();
-        let place = |action| kept.order.iter().position(|id| *id == action).unwrap_or(0);
-        let before = query.before.map_or(kept.order.len(), place);
-        let newest_first = kept.order[..before].iter().rev().filter_map(|id| kept.lives.get(id));
+        let newest_first = kept.order.iter().rev().filter_map(|id| kept.lives.get(id));
         let meant = newest_first.filter(|life| query.means(life));
         Ok(meant.take(query.limit.unwrap_or(usize::MAX)).cloned().collect())
+    }
+
+    async fn page(
+        &self,
+        query: &Query,
+        after: Option<Position>,
+        examine: usize,
+    ) -> Result<Page, JournalError> {
+        let kept = self.kept();
+        let lives = kept.order.iter().enumerate().filter_map(|(number, id)| {
+            let life = kept.lives.get(id)?;
+            Some((Position { at_ms: life.accepted_at.timestamp_millis(), number: number as u64 }, life))
+        });
+        let mut lives: Vec<_> = lives.filter(|(place, _)| after.is_none_or(|after| *place < after)).collect();
+        lives.sort_unstable_by_key(|(place, _)| std::cmp::Reverse(*place));
+        let (mut page, max) = (Page::default(), query.limit.unwrap_or(usize::MAX));
+        for (position, life) in lives.into_iter().take(examine) {
+            page.examined += 1;
+            if query.means(life) {
+                page.lives.push((position, life.clone()));
+            }
+            page.next = Some(position).filter(|_| page.examined >= examine || page.lives.len() >= max);
+            if page.next.is_some() {
+                break;
+            }
+        }
+        Ok(page)
     }
 
     async fn entries(&self, first: u64, max: usize) -> Result<Vec<Sealed>, JournalError> {

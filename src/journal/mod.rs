@@ -17,6 +17,7 @@ mod admin;
 mod fact;
 mod life;
 mod memory;
+mod page;
 mod query;
 mod seal;
 
@@ -28,6 +29,7 @@ pub use admin::{
 pub use fact::Fact;
 pub use life::{Impossible, Intent, Life, Stage};
 pub use memory::MemoryJournal;
+pub use page::{Page, Position};
 pub use query::{Ending, Query};
 pub use seal::{Broken, Chain, Entry, EntryError, Head, NoHead, Record, Sealed};
 
@@ -49,8 +51,17 @@ pub trait Journal: Send + Sync {
     /// What is known of one action.
     async fn life(&self, action: ActionId) -> Result<Option<Life>, JournalError>;
 
-    /// The lives that a query asks for, the newest first.
+    /// The lives that a query asks for, the last taken on first. For what the engine asks about one room, key or event.
     async fn find(&self, query: &Query) -> Result<Vec<Life>, JournalError>;
+
+    /// A page of the audit: of the next `examine` actions after `after` in a query's range (its room, else its actor, else its
+    /// rule, and its times), those that the query means, newest first by time. Delays no [`find`](Self::find).
+    async fn page(
+        &self,
+        query: &Query,
+        after: Option<Position>,
+        examine: usize,
+    ) -> Result<Page, JournalError>;
 
     /// The entries as they are kept, in order: at most `max`, from the number `first` on (the first of all is 1).
     async fn entries(&self, first: u64, max: usize) -> Result<Vec<Sealed>, JournalError>;

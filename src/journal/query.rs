@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::Life;
-use crate::action::{ActionId, IdempotencyKey, Outcome};
+use crate::action::{IdempotencyKey, Outcome};
 use crate::calendar::{Event, RoomAddress, Uid};
 
 /// Which lives; everything that is set must hold.
@@ -27,8 +27,6 @@ pub struct Query {
     pub uid: Option<Uid>,
     /// About the event with this UID and place in its series.
     pub identity: Option<(Uid, DateTime<Utc>)>,
-    /// Taken on before this action: where a page goes on.
-    pub before: Option<ActionId>,
     /// The newest so many.
     pub limit: Option<usize>,
 }
@@ -94,8 +92,7 @@ impl Query {
         Self { ending: Some(ending), ..self }
     }
 
-    /// Whether this life is meant, wherever it stands in the order of all (`before` and `limit` are the journal's
-    /// business).
+    /// Whether this life is meant, wherever it stands in the order of all (`limit` is the journal's business).
     pub fn means(&self, life: &Life) -> bool {
         let asked_by = &life.action.actor;
         let before = life.intent.as_ref().map(|intent| &intent.before);

@@ -14,6 +14,7 @@ mod admin;
 #[cfg(feature = "service")]
 mod desk;
 mod directory;
+mod find;
 mod keeper;
 #[cfg(feature = "service")]
 mod presence;

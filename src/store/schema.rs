@@ -11,7 +11,9 @@ use super::StoreError;
 const APPLICATION_ID: i32 = 0x61_64_6a_6e;
 
 /// Each brings the schema from its index to the next version. Never changed once released; added to.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [TABLES, INDEXES];
+
+const TABLES: &str = "
     CREATE TABLE entries (
         number INTEGER PRIMARY KEY,
         action TEXT NOT NULL,
@@ -36,7 +38,16 @@ const MIGRATIONS: [&str; 1] = ["
     CREATE INDEX lives_by_key      ON lives (key, accepted) WHERE key IS NOT NULL;
     CREATE INDEX lives_by_uid      ON lives (uid, accepted) WHERE uid IS NOT NULL;
     CREATE INDEX lives_open        ON lives (accepted) WHERE ending = 'open';
-"];
+";
+
+/// The audit reads by room, actor, rule and time; the search for unsettled actions by time.
+const INDEXES: &str = "
+    CREATE INDEX lives_by_time      ON lives (accepted_ms, accepted);
+    CREATE INDEX lives_by_room_time ON lives (room, accepted_ms, accepted);
+    CREATE INDEX lives_by_actor     ON lives (actor, accepted_ms, accepted);
+    CREATE INDEX lives_by_rule      ON lives (rule, accepted_ms, accepted) WHERE rule IS NOT NULL;
+    CREATE INDEX lives_unsettled    ON lives (accepted_ms, accepted) WHERE ending = 'needs-attention';
+";
 
 /// The journal's.
 pub(super) const JOURNAL: Schema = Schema { application_id: APPLICATION_ID, migrations: &MIGRATIONS };

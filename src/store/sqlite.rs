@@ -6,18 +6,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, params_from_iter};
-use tokio::sync::oneshot;
+use rusqlite::Connection;
+use tokio::sync::{Mutex as AsyncMutex, oneshot};
 
 use super::admin;
 use super::directory::{self, JOURNAL_FILE};
+use super::find::{find, page};
 use super::keeper::Keeper;
 use super::schema::{self, JOURNAL};
 use super::verify::{self, Unproved, Verified};
 use super::writer::{self, Job, Writer};
 use crate::action::ActionId;
 use crate::journal::{
-    AdminEntry, AdminPage, AdminQuery, Entry, Head, Journal, JournalError, Life, Query, Record, Sealed,
+    AdminEntry, AdminPage, AdminQuery, Entry, Head, Journal, JournalError, Life, Page, Position, Query,
+    Record, Sealed,
 };
 
 /// How long SQLite itself waits for another connection.
@@ -86,6 +88,8 @@ pub enum StoreError {
 /// A journal in a state directory.
 pub struct SqliteJournal {
     reader: Arc<Mutex<Connection>>,
+    /// The audit's own connection. Who waits for it holds no thread and no lock that an action needs.
+    audit: Arc<AsyncMutex<Connection>>,
     writer: Option<Writer>,
     /// Held as long as the journal, its writer included: fields are dropped in this order.
     _lock: Option<File>,
@@ -110,7 +114,8 @@ impl SqliteJournal {
         schema::check_shape(&connection)?;
         let writer = writer::start(connection, Keeper::start(&path)?)?;
         let reader = Arc::new(Mutex::new(read_only(&path)?));
-        Ok(Self { reader, writer: Some(writer), _lock: Some(lock) })
+        let audit = Arc::new(AsyncMutex::new(read_only(&path)?));
+        Ok(Self { reader, audit, writer: Some(writer), _lock: Some(lock) })
     }
 
     /// Opens the journal in `directory` to read it, whoever is writing to it.
@@ -128,7 +133,8 @@ impl SqliteJournal {
         if JOURNAL.check(&*connection.unchecked_transaction()?)? == 0 {
             return Err(absent());
         }
-        Ok(Self { reader: Arc::new(Mutex::new(connection)), writer: None, _lock: None })
+        let audit = Arc::new(AsyncMutex::new(read_only(&path)?));
+        Ok(Self { reader: Arc::new(Mutex::new(connection)), audit, writer: None, _lock: None })
     }
 
     /// Checks that everything in it is as it was written, the index of actions included. With a last hash from before,
@@ -210,6 +216,17 @@ impl Journal for SqliteJournal {
         self.reading(move |connection| find(connection, &query)).await
     }
 
+    async fn page(
+        &self,
+        query: &Query,
+        after: Option<Position>,
+        examine: usize,
+    ) -> Result<Page, JournalError> {
+        let (query, connection) = (query.clone(), self.audit.clone().lock_owned().await);
+        let task = move || page(&connection, &query, after, examine);
+        tokio::task::spawn_blocking(task).await.map_err(|_| broken_off())?
+    }
+
     async fn entries(&self, first: u64, max: usize) -> Result<Vec<Sealed>, JournalError> {
         self.reading(move |connection| {
             let sql = "SELECT number, body, hash FROM entries WHERE number >= ?1 ORDER BY number LIMIT ?2";
@@ -241,51 +258,6 @@ pub(super) fn life(connection: &Connection, action: &str) -> Result<Option<Life>
         life = Some(Life::after(life, &entry).map_err(|error| damaged(error.to_string()))?);
     }
     Ok(life)
-}
-
-/// Narrowed by what the index holds, then judged by [`Query::means`] like everywhere else.
-fn find(connection: &Connection, query: &Query) -> Result<Vec<Life>, JournalError> {
-    let mut conditions = vec!["1".to_owned()];
-    let mut values: Vec<rusqlite::types::Value> = Vec::new();
-    let mut only = |condition: &str, value: rusqlite::types::Value| {
-        values.push(value);
-        conditions.push(condition.replace('?', &format!("?{}", values.len())));
-    };
-    let texts = [
-        ("room = ?", query.room.as_ref().map(ToString::to_string)),
-        ("actor = ?", query.actor.clone()),
-        ("rule = ?", query.rule.clone()),
-        ("key = ?", query.key.as_ref().map(ToString::to_string)),
-        ("ending = ?", query.ending.map(|ending| ending.as_str().to_owned())),
-        ("uid = ?", query.uid.as_ref().map(ToString::to_string)),
-        ("uid = ?", query.identity.as_ref().map(|(uid, _)| uid.to_string())),
-    ];
-    for (condition, text) in texts {
-        if let Some(text) = text {
-            only(condition, text.into());
-        }
-    }
-    if let Some(since) = query.since {
-        only("accepted_ms >= ?", since.timestamp_millis().into());
-    }
-    if let Some(until) = query.until {
-        only("accepted_ms <= ?", until.timestamp_millis().into());
-    }
-    if let Some(before) = query.before {
-        only("accepted < (SELECT accepted FROM lives WHERE action = ?)", before.to_string().into());
-    }
-    let sql = format!("SELECT action FROM lives WHERE {} ORDER BY accepted DESC", conditions.join(" AND "));
-    let mut statement = connection.prepare_cached(&sql).map_err(unusable)?;
-    let mut rows = statement.query(params_from_iter(values)).map_err(unusable)?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next().map_err(unusable)? {
-        if query.limit.is_some_and(|limit| found.len() >= limit) {
-            break;
-        }
-        let action: String = row.get(0).map_err(unusable)?;
-        found.extend(life(connection, &action)?.filter(|life| query.means(life)));
-    }
-    Ok(found)
 }
 
 /// What SQLite's trouble means: the disk and its like, or a file that is not what was written there.

@@ -11,7 +11,8 @@ use adjourn::calendar::{Copy, Event, EventId, Scope};
 use adjourn::clock::ManualClock;
 use adjourn::engine::{Engine, Mode, Options};
 use adjourn::journal::{
-    AdminEntry, AdminPage, AdminQuery, Entry, Journal, JournalError, Life, MemoryJournal, Query, Sealed,
+    AdminEntry, AdminPage, AdminQuery, Entry, Journal, JournalError, Life, MemoryJournal, Page, Position,
+    Query, Sealed,
 };
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -61,6 +62,15 @@ impl Journal for Stopping {
 
     async fn find(&self, query: &Query) -> Result<Vec<Life>, JournalError> {
         self.kept.find(query).await
+    }
+
+    async fn page(
+        &self,
+        query: &Query,
+        after: Option<Position>,
+        examine: usize,
+    ) -> Result<Page, JournalError> {
+        self.kept.page(query, after, examine).await
     }
 
     async fn entries(&self, first: u64, max: usize) -> Result<Vec<Sealed>, JournalError> {

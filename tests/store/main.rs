@@ -5,3 +5,4 @@ mod contract;
 mod disk;
 mod fixtures;
 mod lives;
+mod many;

@@ -1,0 +1,119 @@
+//! A journal of a million actions: how long the audit reads, and whether an action waits for it. Prints numbers and holds
+//! counts; `cargo test --test store million -- --ignored --nocapture` runs it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use adjourn::action::{Ask, Notify, Outcome, Refusal};
+use adjourn::journal::{Chain, Ending, Journal, Query};
+use adjourn::store::{SqliteJournal, StoreOptions};
+use rusqlite::Connection;
+use tokio::time::Instant;
+
+use crate::lives::{accepted, action, closed, id, room};
+
+const ACTIONS: u128 = 1_000_000;
+const ROOMS: u128 = 1_000;
+/// What one request of the audit looks at, as the API does.
+const EXAMINED_MAX: usize = 5_000;
+
+/// Writes actions behind the journal's back, by SQL: through the writer it would take an hour.
+fn fill(directory: &Path) {
+    drop(SqliteJournal::open(directory, StoreOptions::default()).unwrap());
+    let mut connection = Connection::open(directory.join("journal.sqlite")).unwrap();
+    connection.pragma_update(None, "synchronous", "OFF").unwrap();
+    let transaction = connection.transaction().unwrap();
+    let mut chain = Chain::default();
+    {
+        let entry = "INSERT INTO entries (number, action, body, hash) VALUES (?1, ?2, ?3, ?4)";
+        let life = "INSERT INTO lives (action, accepted, accepted_ms, room, actor, ending)
+                    VALUES (?1, ?2, ?3, ?4, 'ada', 'refused')";
+        let (mut entry, mut life) = (transaction.prepare(entry).unwrap(), transaction.prepare(life).unwrap());
+        for number in 1..=ACTIONS {
+            let minute = i64::try_from(number).unwrap();
+            let begin =
+                accepted(action(number, &format!("r{}", number % ROOMS), Ask::End(Notify::Nobody)), minute);
+            let end = closed(number, Outcome::Refused { refusal: Refusal::NothingOn }, minute);
+            let first = chain.length + 1;
+            for one in [&begin, &end] {
+                let sealed = chain.seal(one.body().unwrap());
+                let values = (sealed.number.cast_signed(), number_text(number), sealed.body, sealed.hash.0);
+                entry.execute(values).unwrap();
+            }
+            let at_ms = begin.at.timestamp_millis();
+            let address = room(&format!("r{}", number % ROOMS)).to_string();
+            life.execute((number_text(number), first.cast_signed(), at_ms, address)).unwrap();
+        }
+    }
+    transaction.commit().unwrap();
+}
+
+fn number_text(number: u128) -> String {
+    id(number).to_string()
+}
+
+/// The longest and the mean time of something done again and again.
+fn print(what: &str, mut times: Vec<Duration>) {
+    times.sort_unstable();
+    let (median, worst) = (times[times.len() / 2], times[times.len() - 1]);
+    println!("{what}: {} times, median {median:.1?}, longest {worst:.1?}", times.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes: writes a journal of a million actions"]
+async fn a_million_actions_are_read_in_bounded_pages_beside_actions() {
+    let directory = tempfile::tempdir().unwrap();
+    let begun = Instant::now();
+    fill(directory.path());
+    println!("written in {:.1?}", begun.elapsed());
+    let begun = Instant::now();
+    let journal = Arc::new(SqliteJournal::open(directory.path(), StoreOptions::default()).unwrap());
+    println!("opened in {:.1?}", begun.elapsed());
+    let queries = [
+        ("all", Query { limit: Some(51), ..Query::default() }),
+        ("one room", Query { limit: Some(51), ..Query::room(&room("r7")) }),
+        ("one actor", Query { actor: Some("ada".to_owned()), limit: Some(51), ..Query::default() }),
+        ("what nothing means", Query { limit: Some(51), ..Query::default() }.ending(Ending::Done)),
+    ];
+    for (what, query) in &queries {
+        let mut times = Vec::new();
+        for _ in 0..20 {
+            let begun = Instant::now();
+            let page = journal.page(query, None, EXAMINED_MAX).await.unwrap();
+            times.push(begun.elapsed());
+            assert!(page.examined <= EXAMINED_MAX && page.next.is_some(), "{what}: {}", page.examined);
+        }
+        print(what, times);
+    }
+    press(&journal, "an action's facts, alone", 2_000_001).await;
+    let (stop, reader) = (Arc::new(AtomicBool::new(false)), journal.clone());
+    let stopped = stop.clone();
+    let audit = tokio::spawn(async move {
+        let (query, mut after, mut pages) = (Query::default().ending(Ending::Done), None, 0);
+        while !stopped.load(Ordering::Relaxed) {
+            after = reader.page(&query, after, EXAMINED_MAX).await.unwrap().next;
+            pages += 1;
+        }
+        pages
+    });
+    press(&journal, "an action's facts, beside the audit", 2_100_001).await;
+    stop.store(true, Ordering::Relaxed);
+    println!("pages of the audit meanwhile: {}", audit.await.unwrap());
+}
+
+/// What an action asks of the journal, two hundred times.
+async fn press(journal: &SqliteJournal, what: &str, first: u128) {
+    let mut times = Vec::new();
+    for number in first..first + 200 {
+        let begun = Instant::now();
+        let open = journal.find(&Query::room(&room("r7")).ending(Ending::Open)).await.unwrap();
+        assert_eq!(open, []);
+        journal.record(accepted(action(number, "r7", Ask::End(Notify::Nobody)), 0)).await.unwrap();
+        let refused = Outcome::Refused { refusal: Refusal::NothingOn };
+        journal.record(closed(number, refused, 0)).await.unwrap();
+        times.push(begun.elapsed());
+    }
+    print(what, times);
+}
