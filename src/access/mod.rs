@@ -4,7 +4,9 @@
 //! A key is `adj_` + its id + `_` + 32 random bytes. Only a hash of the secret part is kept: it is as random as a hash is
 //! long, so a plain SHA-256 is enough, where a password would need a slow one.
 
+mod fingerprint;
 mod issuer;
+mod key_name;
 mod rights;
 mod signature;
 
@@ -12,11 +14,14 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
+pub use fingerprint::{Fingerprint, FingerprintError};
 pub use issuer::{Admitted, Grant, Issuer, NotAdmitted};
+pub use key_name::{KeyName, KeyNameError};
 pub use rights::{NoRight, Right, Rights};
 
 /// What every key begins with, so that one in a log or a repository is recognized.
@@ -46,6 +51,10 @@ pub struct StoredKey {
     pub holder: Holder,
     /// SHA-256 of the secret.
     pub hash: [u8; 32],
+    /// From this instant on it opens nothing; `None`: until it is revoked.
+    pub expires: Option<DateTime<Utc>>,
+    /// It opens only over TLS with this client certificate; `None`: over any connection.
+    pub certificate: Option<Fingerprint>,
 }
 
 /// A new key, as its holder gets it: once.
@@ -57,7 +66,7 @@ pub struct NewKey {
 }
 
 impl StoredKey {
-    /// Makes a key that may this.
+    /// Makes a key that may this, does not expire, and is bound to no certificate.
     pub fn make(name: &str, rights: Rights, per_minute: u32) -> NewKey {
         let mut secret = [0; 32];
         secret[..16].copy_from_slice(Uuid::new_v4().as_bytes());
@@ -66,14 +75,21 @@ impl StoredKey {
         let id = Uuid::new_v4().simple().to_string()[..10].to_owned();
         let token = format!("{PREFIX}_{id}_{secret}");
         let holder = Holder { id: KeyId(id), name: name.to_owned(), rights, per_minute };
-        NewKey { stored: Self { holder, hash: hash(&secret) }, token }
+        let stored = Self { holder, hash: hash(&secret), expires: None, certificate: None };
+        NewKey { stored, token }
     }
 
     /// A key whose id and secret are known: for demos and tests on this machine.
     pub fn known(id: &str, secret: &str, rights: Rights, per_minute: u32) -> NewKey {
         let token = format!("{PREFIX}_{id}_{secret}");
         let holder = Holder { id: KeyId(id.to_owned()), name: id.to_owned(), rights, per_minute };
-        NewKey { stored: Self { holder, hash: hash(secret) }, token }
+        let stored = Self { holder, hash: hash(secret), expires: None, certificate: None };
+        NewKey { stored, token }
+    }
+
+    /// Whether its time is over.
+    pub fn is_expired(&self, now: DateTime<Utc>) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
     }
 
     /// Whether this is its secret. Takes as long for a wrong one as for the right one.

@@ -13,6 +13,8 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::Api;
 use super::keys::{InUse, Pass, Shut};
+use super::peer_address::PeerAddress;
+use super::peer_certificate::PeerCertificate;
 use super::problem::Problem;
 use crate::access::{KeyId, Right, Rights};
 use crate::action::{Action, ActionId, Actor, IdempotencyKey, Naming};
@@ -57,7 +59,7 @@ impl Caller {
     pub(super) fn is_let_in(&self, api: &Api) -> bool {
         match &self.1 {
             Some(pass) => api.keys.honours(pass, api.service.now()),
-            None => api.keys.knows(self.id()),
+            None => api.keys.knows(self.id(), api.service.now()),
         }
     }
 
@@ -143,7 +145,14 @@ pub(super) async fn authenticate(
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let token =
         token(request.headers(), reads).ok_or_else(|| Problem::unauthenticated("No API key was sent."))?;
-    let (in_use, pass) = api.keys.open_with(&token, api.service.now()).await.map_err(closed)?;
+    let certificate = request.extensions().get::<PeerCertificate>().copied();
+    let opened = api.keys.open_with(&token, certificate, api.service.now()).await;
+    let (in_use, pass) = opened.map_err(closed).inspect_err(|problem| {
+        if matches!(problem.status, 401 | 403) {
+            let address = request.extensions().get::<PeerAddress>().map(|peer| peer.0);
+            api.service.refused_sign_ins.add(address, problem.kind);
+        }
+    })?;
     in_use.take().map_err(Problem::too_often)?;
     request.extensions_mut().insert(Caller(in_use, pass));
     Ok(next.run(request).await)
@@ -153,6 +162,8 @@ fn closed(shut: Shut) -> Problem {
     match shut {
         Shut::Invalid => Problem::unauthenticated("The API key or token is not valid."),
         Shut::Expired => Problem::unauthenticated("The token is not valid at this time."),
+        Shut::KeyExpired => Problem::key_expired(),
+        Shut::OtherCertificate => Problem::other_certificate(),
         Shut::NoGrant => Problem::forbidden("anything, by this token's claims"),
         Shut::Away => Problem::no_provider(),
     }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -13,8 +14,9 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use super::peer_certificate::PeerCertificate;
 use super::provider::{Closed, Provider};
-use crate::access::{Holder, KeyId, NotAdmitted, StoredKey, split};
+use crate::access::{Fingerprint, Holder, KeyId, NotAdmitted, StoredKey, split};
 use crate::console::{SignIn, Way};
 use crate::store::{Desk, StoreError};
 
@@ -23,6 +25,9 @@ const REFRESH: Duration = Duration::from_secs(1);
 
 /// How often it is looked whether the provider's keys are old.
 const LOOK_AT_PROVIDER: Duration = Duration::from_secs(5);
+
+/// How often at most it is written that a key was used. People look for keys that are not used for weeks.
+const USE_WRITTEN_EVERY_MS: i64 = 60 * 60 * 1_000;
 
 /// Event streams of one key at once: a backend needs one, a floor of displays some dozens.
 const STREAMS_MAX: usize = 100;
@@ -38,6 +43,10 @@ pub(super) struct InUse {
 struct Key {
     stored: StoredKey,
     in_use: Arc<InUse>,
+    /// When it opened something last, in milliseconds since 1970; 0: not since the service began.
+    used_ms: AtomicI64,
+    /// The same as it stands in the store.
+    written_ms: AtomicI64,
 }
 
 /// Everything that opens the API.
@@ -58,6 +67,10 @@ pub(super) struct Pass {
 pub(super) enum Shut {
     /// It is not valid.
     Invalid,
+    /// An API key with the right secret whose time is over.
+    KeyExpired,
+    /// An API key with the right secret that is bound to a client certificate, which this connection has not.
+    OtherCertificate,
     /// It is what it says, and its time is over: a new one may open.
     Expired,
     /// Its holder is known, and nothing is granted to it.
@@ -86,9 +99,10 @@ impl KeyRing {
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         let mut known = std::mem::take(&mut *keys);
         for stored in stored {
-            let same = known.remove(&stored.holder.id).filter(|key| key.stored == stored);
-            let fresh = || Key { in_use: Arc::new(InUse::new(stored.holder.clone())), stored };
-            let key = same.unwrap_or_else(fresh);
+            let key = match known.remove(&stored.holder.id) {
+                Some(key) => key.with(stored),
+                None => Key::new(stored),
+            };
             keys.insert(key.stored.holder.id.clone(), key);
         }
         Ok(())
@@ -126,22 +140,50 @@ impl KeyRing {
             if let Err(error) = self.refresh().await {
                 tracing::error!(%error, "cannot read the API keys again");
             }
+            self.write_used(USE_WRITTEN_EVERY_MS).await;
+        }
+        self.write_used(1).await;
+    }
+
+    /// Stores when keys were used that were used at least so much later than the store has it.
+    async fn write_used(&self, later_ms: i64) {
+        let used = self.used(later_ms);
+        if used.is_empty() {
+            return;
+        }
+        if let Err(error) = self.desk.keys_used(used).await {
+            tracing::warn!(%error, "cannot store when API keys were used");
         }
     }
 
-    /// Whether this key opens anything still.
-    pub(super) fn knows(&self, id: &KeyId) -> bool {
-        self.keys.read().unwrap_or_else(PoisonError::into_inner).contains_key(id)
+    fn used(&self, later_ms: i64) -> Vec<(KeyId, DateTime<Utc>)> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let used = keys.iter().filter_map(|(id, key)| {
+            let used_ms = key.used_ms.load(Ordering::Relaxed);
+            let written_ms = key.written_ms.load(Ordering::Relaxed);
+            (used_ms >= written_ms.saturating_add(later_ms)).then(|| {
+                key.written_ms.store(used_ms, Ordering::Relaxed);
+                Some((id.clone(), DateTime::from_timestamp_millis(used_ms)?))
+            })?
+        });
+        used.collect()
     }
 
-    /// Who comes with this, and until when, where that is known.
+    /// Whether this key opens anything still.
+    pub(super) fn knows(&self, id: &KeyId, now: DateTime<Utc>) -> bool {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        keys.get(id).is_some_and(|key| !key.stored.is_expired(now))
+    }
+
+    /// Who comes with this over a connection with this client certificate, and until when, where that is known.
     pub(super) async fn open_with(
         &self,
         token: &str,
+        certificate: Option<PeerCertificate>,
         now: DateTime<Utc>,
     ) -> Result<(Arc<InUse>, Option<Pass>), Shut> {
         if let Some((id, secret)) = split(token) {
-            return Ok((self.open_key(&id, secret).ok_or(Shut::Invalid)?, None));
+            return Ok((self.open_key(&id, secret, certificate, now)?, None));
         }
         let provider = self.trusted().ok_or(Shut::Invalid)?;
         let met = provider.admit(token, now).await.map_err(Shut::from)?;
@@ -154,11 +196,44 @@ impl KeyRing {
         now < pass.until && trusted.is_some_and(|provider| Arc::ptr_eq(&provider, &pass.provider))
     }
 
-    /// As long for a wrong secret as for the right one.
-    fn open_key(&self, id: &KeyId, secret: &str) -> Option<Arc<InUse>> {
+    /// As long for a wrong secret as for the right one. Only the holder of the right one learns why the key opens nothing.
+    fn open_key(
+        &self,
+        id: &KeyId,
+        secret: &str,
+        certificate: Option<PeerCertificate>,
+        now: DateTime<Utc>,
+    ) -> Result<Arc<InUse>, Shut> {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        let key = keys.get(id)?;
-        key.stored.is_opened_by(secret).then(|| key.in_use.clone())
+        let key = keys.get(id).filter(|key| key.stored.is_opened_by(secret)).ok_or(Shut::Invalid)?;
+        if key.stored.is_expired(now) {
+            return Err(Shut::KeyExpired);
+        }
+        let shown = certificate.map(|certificate| Fingerprint(certificate.0));
+        if key.stored.certificate.is_some_and(|bound| shown != Some(bound)) {
+            return Err(Shut::OtherCertificate);
+        }
+        key.used_ms.fetch_max(now.timestamp_millis(), Ordering::Relaxed);
+        Ok(key.in_use.clone())
+    }
+}
+
+impl Key {
+    fn new(stored: StoredKey) -> Self {
+        let in_use = Arc::new(InUse::new(stored.holder.clone()));
+        Self { stored, in_use, used_ms: AtomicI64::new(0), written_ms: AtomicI64::new(0) }
+    }
+
+    /// As it is stored now. What was counted stays, unless the allowance changed.
+    fn with(self, stored: StoredKey) -> Self {
+        let in_use = match &stored.holder {
+            holder if *holder == self.in_use.holder => self.in_use,
+            holder if holder.per_minute == self.in_use.holder.per_minute => {
+                Arc::new(self.in_use.changed(holder.clone()))
+            }
+            holder => Arc::new(InUse::new(holder.clone())),
+        };
+        Self { stored, in_use, ..self }
     }
 }
 
@@ -211,5 +286,81 @@ impl InUse {
             let wait = wait.wait_time_from(DefaultClock::default().now());
             u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::{Right, Rights};
+
+    fn at(minute: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_767_225_600 + 60 * minute, 0).unwrap()
+    }
+
+    async fn ring(
+        expires: Option<DateTime<Utc>>,
+        certificate: Option<Fingerprint>,
+    ) -> (KeyRing, String, Desk) {
+        let desk = Desk::in_memory().unwrap();
+        let mut new = StoredKey::make("door", Rights::new("*".parse(), [Right::Read]), 60);
+        (new.stored.expires, new.stored.certificate) = (expires, certificate);
+        desk.add_key(new.stored.clone(), at(0)).await.unwrap();
+        (KeyRing::open(desk.clone()).await.unwrap(), new.token, desk)
+    }
+
+    #[tokio::test]
+    async fn an_expired_key_says_so_to_the_holder_of_its_secret_alone() {
+        let (ring, token, _desk) = ring(Some(at(10)), None).await;
+        let id = split(&token).unwrap().0;
+        assert!(ring.open_with(&token, None, at(9)).await.is_ok() && ring.knows(&id, at(9)));
+        assert!(matches!(ring.open_with(&token, None, at(10)).await, Err(Shut::KeyExpired)));
+        assert!(!ring.knows(&id, at(10)), "a stream that began before ends");
+        let wrong = format!("{token}x");
+        assert!(matches!(ring.open_with(&wrong, None, at(10)).await, Err(Shut::Invalid)));
+        assert!(matches!(ring.open_with(&wrong, None, at(9)).await, Err(Shut::Invalid)));
+    }
+
+    #[tokio::test]
+    async fn a_bound_key_opens_with_its_certificate_alone() {
+        let (ring, token, _desk) = ring(None, Some(Fingerprint([7; 32]))).await;
+        assert!(ring.open_with(&token, Some(PeerCertificate([7; 32])), at(0)).await.is_ok());
+        for other in [None, Some(PeerCertificate([8; 32]))] {
+            assert!(matches!(ring.open_with(&token, other, at(0)).await, Err(Shut::OtherCertificate)));
+            let wrong = format!("{token}x");
+            assert!(matches!(ring.open_with(&wrong, other, at(0)).await, Err(Shut::Invalid)));
+        }
+    }
+
+    #[tokio::test]
+    async fn the_last_use_is_written_once_an_hour() {
+        let (ring, token, desk) = ring(None, None).await;
+        let last_used = async || desk.key_records().await.unwrap()[0].last_used;
+        ring.write_used(USE_WRITTEN_EVERY_MS).await;
+        assert_eq!(last_used().await, None);
+        for (minute, written) in [(1, 1), (30, 1), (60, 1), (61, 61), (120, 61)] {
+            ring.open_with(&token, None, at(minute)).await.ok().unwrap();
+            assert!(ring.open_with(&format!("{token}x"), None, at(minute + 500)).await.is_err());
+            ring.write_used(USE_WRITTEN_EVERY_MS).await;
+            assert_eq!(last_used().await, Some(at(written)), "after a use in minute {minute}");
+        }
+        // At a stop, what was not written yet is.
+        ring.write_used(1).await;
+        assert_eq!(last_used().await, Some(at(120)));
+    }
+
+    #[tokio::test]
+    async fn a_changed_key_keeps_its_count_of_requests() {
+        let (ring, token, desk) = ring(None, None).await;
+        let open = async || ring.open_with(&token, None, at(0)).await.ok().unwrap().0;
+        while open().await.take().is_ok() {}
+        let mut changed = desk.keys().await.unwrap().remove(0);
+        changed.holder.rights = Rights::new("one@x.y".parse(), [Right::Read, Right::End]);
+        let by = crate::journal::AdminActor::Service;
+        assert!(desk.change_key(changed.clone(), by, at(0)).await.unwrap());
+        ring.refresh().await.unwrap();
+        let now = open().await;
+        assert_eq!(now.holder, changed.holder);
+        assert!(now.take().is_err(), "a change is no new allowance");
     }
 }

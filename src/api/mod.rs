@@ -17,6 +17,8 @@ mod meta;
 mod metrics;
 mod page;
 mod patience;
+mod peer_address;
+mod peer_certificate;
 mod problem;
 mod provider;
 mod rooms;

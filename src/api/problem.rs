@@ -100,6 +100,27 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "The request has no valid API key", detail)
     }
 
+    /// Only the holder of the right secret is told.
+    pub(super) fn key_expired() -> Self {
+        let detail = "The secret is right, but the API key has expired.";
+        Self {
+            fault: "administrator",
+            next: "ask the administrator for a new key, or to extend this one: adjourn key change ID --expires DATE",
+            ..Self::new(StatusCode::UNAUTHORIZED, "key-expired", "The API key has expired", detail)
+        }
+    }
+
+    /// Only the holder of the right secret is told.
+    pub(super) fn other_certificate() -> Self {
+        let detail = "The secret is right, but the API key opens only over TLS with the client certificate it is bound to.";
+        Self {
+            fault: "administrator",
+            next: "present that certificate, or ask the administrator to bind the key to another: \
+                   adjourn key change ID --certificate-sha256 HEX",
+            ..Self::new(StatusCode::UNAUTHORIZED, "other-certificate", "The certificate is another", detail)
+        }
+    }
+
     pub(super) fn forbidden(right: &str) -> Self {
         let detail = format!("The key has no right to `{right}`.");
         Self::new(StatusCode::FORBIDDEN, "forbidden", "The key may not do this", detail)

@@ -1,5 +1,6 @@
 //! Connections: taken, limited, served, and ended in order.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::patience::{Patient, Phase};
+use super::peer_address::PeerAddress;
 use super::tls::Tls;
 
 /// What a connection may take.
@@ -66,7 +68,7 @@ pub async fn serve(
             () = stop.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
-        let (stream, _) = match accepted {
+        let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 // Too many open files, most likely: taking the next at once would fail like this one.
@@ -81,11 +83,11 @@ pub async fn serve(
         connections.spawn(async move {
             let _place = place;
             match acceptor {
-                None => converse(stream, service, limits, stop).await,
+                None => converse(stream, peer, service, limits, stop).await,
                 Some(acceptor) => {
                     // Who does not speak TLS, or has no certificate where one is asked for, is no caller.
                     if let Ok(Ok(stream)) = tokio::time::timeout(limits.head, acceptor.accept(stream)).await {
-                        converse(stream, service, limits, stop).await;
+                        converse(stream, peer, service, limits, stop).await;
                     }
                 }
             }
@@ -110,8 +112,13 @@ fn set_up(stream: &TcpStream, limits: Limits) {
     }
 }
 
-async fn converse<S>(stream: S, service: TowerToHyperService<Router>, limits: Limits, stop: CancellationToken)
-where
+async fn converse<S>(
+    stream: S,
+    peer: SocketAddr,
+    service: TowerToHyperService<Router>,
+    limits: Limits,
+    stop: CancellationToken,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     // Who does not read what was answered is dropped too.
@@ -119,7 +126,10 @@ where
     stream.set_timeout(Some(limits.unread));
     let phase = Arc::new(Phase::default());
     let stream = Patient::new(Box::pin(stream), phase.clone(), limits.head, limits.idle);
-    let service = service_fn(move |request| phase.clone().answer(service.call(request)));
+    let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(PeerAddress(peer.ip()));
+        phase.clone().answer(service.call(request))
+    });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         // `Patient` has one for a head and another for the time between two requests; hyper has one for both.

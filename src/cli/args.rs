@@ -12,6 +12,8 @@ use crate::action::IdempotencyKey;
 use crate::cleanup::Shard;
 use crate::journal::{Ending, Head};
 
+pub use super::key_args::{KeyAddArgs, KeyArgs, KeyChangeArgs, KeyCommand};
+
 /// Ends meetings early and deletes abandoned events on Exchange room calendars.
 #[derive(Debug, Parser)]
 #[command(name = "adjourn", version, after_help = super::exit::TABLE, arg_required_else_help = true)]
@@ -111,7 +113,7 @@ pub enum Command {
     Serve(ServeArgs),
     /// Make, list and revoke API keys
     #[command(
-        after_help = "Example:\n  adjourn key add lobby-display --rooms 'berlin-*@example.com'\n  adjourn key add operator --rights all\n  adjourn key list\n  adjourn key revoke 1f0c9a27be"
+        after_help = "Example:\n  adjourn key add lobby-display --rooms 'berlin-*@example.com'\n  adjourn key add operator --rights all\n  adjourn key list\n  adjourn key change 1f0c9a27be --expires 90d\n  adjourn key revoke 1f0c9a27be"
     )]
     Key(KeyArgs),
     /// Show which settings hold in a room, and where each comes from
@@ -348,55 +350,6 @@ pub struct SetupArgs {
 pub struct SettingsArgs {
     /// The room's SMTP address
     pub room: String,
-}
-
-/// `adjourn key`.
-#[derive(Debug, Args)]
-pub struct KeyArgs {
-    #[command(subcommand)]
-    #[allow(missing_docs)]
-    pub command: KeyCommand,
-}
-
-/// What is done with keys. The service takes notice within a second.
-#[derive(Debug, Subcommand)]
-#[allow(missing_docs)]
-pub enum KeyCommand {
-    /// Make a key and print it, once
-    #[command(
-        after_help = "Example:\n  adjourn key add door-17 --rooms room1@example.com\n  adjourn key add operator --rights all"
-    )]
-    Add(KeyAddArgs),
-    /// List the keys that open something
-    #[command(after_help = "Example:\n  adjourn key list --json")]
-    List,
-    /// Revoke a key for ever
-    #[command(after_help = "Example:\n  adjourn key revoke 1f0c9a27be")]
-    Revoke {
-        /// Its id, as `adjourn key list` shows it
-        id: String,
-    },
-}
-
-/// `adjourn key add`.
-#[derive(Debug, Args)]
-pub struct KeyAddArgs {
-    /// What people call its holder; stands in the audit
-    pub name: String,
-    /// The rooms it may know of: addresses, with * for anything
-    #[arg(long, value_delimiter = ',', default_value = "*", value_name = "PATTERN")]
-    pub rooms: Vec<String>,
-    /// What it may: read, check-in, end, delete, extend, book, undo, evidence, cleanup, audit, metrics, or all
-    #[arg(
-        long,
-        value_delimiter = ',',
-        default_value = "read,check-in,end,extend,book,evidence",
-        value_name = "RIGHT"
-    )]
-    pub rights: Vec<String>,
-    /// Requests a minute
-    #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..), value_name = "N")]
-    pub per_minute: u32,
 }
 
 /// The words for how an action ended, and what each means.

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
+
 use super::args::Connection;
 use super::exit::{Exit, Failure};
 use super::exposure;
@@ -135,8 +137,7 @@ pub(super) async fn open_with(
 }
 
 pub(super) fn load(connection: &Connection) -> Result<Config, Failure> {
-    let default = Path::new(DEFAULT_FILE);
-    let path = connection.config.as_deref().or_else(|| default.exists().then_some(default));
+    let path = file(connection);
     let overrides = Overrides {
         url: connection.url.clone(),
         username: connection.username.clone(),
@@ -150,6 +151,17 @@ pub(super) fn load(connection: &Connection) -> Result<Config, Failure> {
     path.map_or(Ok(()), |path| exposure::check_configuration(path, connection, &mut config))?;
     exposure::check_secret_files(&mut config)?;
     Ok(config)
+}
+
+fn file(connection: &Connection) -> Option<&Path> {
+    let default = Path::new(DEFAULT_FILE);
+    connection.config.as_deref().or_else(|| default.exists().then_some(default))
+}
+
+/// SHA-256 of the configuration file, as `sha256sum` prints it; of no file, that of nothing.
+pub(super) fn configuration_hash(connection: &Connection) -> String {
+    let text = file(connection).and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Asks Exchange for the members of each room list, in the name of a configured room: the service account needs no

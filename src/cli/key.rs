@@ -1,23 +1,33 @@
 //! `adjourn key`: who may call the service.
 
+use std::path::Path;
+use std::time::Duration;
+
+use chrono::{DateTime, SubsecRound as _, Utc};
 use serde::Serialize;
 
-use super::args::{Connection, KeyAddArgs, KeyArgs, KeyCommand};
+use super::args::{Connection, KeyAddArgs, KeyArgs, KeyChangeArgs, KeyCommand};
 use super::connect;
 use super::exit::{Exit, Failure};
 use super::output::{Output, table};
+use super::perform::user_name;
 use crate::access::{KeyId, Right, Rights, StoredKey};
 use crate::clock::{Clock, SystemClock};
 use crate::config;
-use crate::store::{Desk, StoreError};
+use crate::journal::AdminActor;
+use crate::store::{Desk, KeyError, KeyRecord, SqliteJournal, StoreError, StoreOptions};
 
 pub(super) async fn run(args: KeyArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
-    let desk = Desk::open(&connect::state_directory(connection)?).map_err(failed)?;
+    let directory = connect::state_directory(connection)?;
+    let desk = Desk::open(&directory).map_err(failed)?;
     match args.command {
-        KeyCommand::Add(args) => add(args, &desk, output).await,
-        KeyCommand::List => list(&desk, output).await,
-        KeyCommand::Revoke { id } => revoke(id, &desk, output).await,
+        KeyCommand::List => return list(&desk, output).await,
+        KeyCommand::Add(args) => add(args, &desk, output).await?,
+        KeyCommand::Change(args) => change(args, &desk, output).await?,
+        KeyCommand::Revoke { id } => revoke(id, &desk, output).await?,
     }
+    record(&directory, &desk, output).await;
+    Ok(Exit::Done)
 }
 
 /// A key as it is printed. The token is there once, when it is made.
@@ -28,6 +38,14 @@ struct Printed {
     rooms: Vec<String>,
     rights: Vec<&'static str>,
     per_minute: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created: Option<DateTime<Utc>>,
+    /// Null: it does not expire.
+    expires: Option<DateTime<Utc>>,
+    /// Null: never. To the hour.
+    last_used: Option<DateTime<Utc>>,
+    /// The client certificate that it is bound to.
+    certificate_sha256: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<String>,
 }
@@ -41,55 +59,173 @@ impl Printed {
             rooms: holder.rights.rooms().iter().map(ToString::to_string).collect(),
             rights: holder.rights.all().map(Right::as_str).collect(),
             per_minute: holder.per_minute,
+            created: None,
+            expires: key.expires,
+            last_used: None,
+            certificate_sha256: key.certificate.map(|certificate| certificate.to_string()),
             token,
         }
     }
+
+    fn listed(record: &KeyRecord) -> Self {
+        let last_used = record.last_used.map(|at| at.trunc_subsecs(0));
+        Self { created: Some(record.created), last_used, ..Self::of(&record.key, None) }
+    }
 }
 
-async fn add(args: KeyAddArgs, desk: &Desk, output: &Output) -> Result<Exit, Failure> {
-    let rights = Right::all_of(&args.rights).map_err(|error| Failure::from_error(Exit::Usage, error))?;
-    let idle: Vec<_> = args.rooms.iter().filter(|pattern| !config::may_match(pattern)).collect();
-    if let Some(pattern) = idle.first() {
-        let message = format!(
-            "--rooms: `{pattern}` matches no room: it is no address, and has no `*`; {} such of {}",
-            idle.len(),
-            args.rooms.len()
-        );
-        return Err(Failure::new(Exit::Usage, message));
-    }
-    let rooms = args.rooms.iter().flat_map(|pattern| pattern.parse());
-    let new = StoredKey::make(&args.name, Rights::new(rooms, rights), args.per_minute);
-    desk.add_key(new.stored.clone(), SystemClock.now()).await.map_err(failed)?;
+async fn add(args: KeyAddArgs, desk: &Desk, output: &Output) -> Result<(), Failure> {
+    let rights = Rights::new(patterns(&args.rooms)?, rights(&args.rights)?);
+    let now = SystemClock.now();
+    let mut new = StoredKey::make(args.name.as_str(), rights, args.per_minute);
+    new.stored.expires = args.expires.map(|expires| to_come(expires.at(now), now)).transpose()?;
+    new.stored.certificate = args.certificate_sha256;
+    desk.create_key(new.stored.clone(), by(), now).await.map_err(refused)?;
     let printed = Printed::of(&new.stored, Some(new.token.clone()));
     output.data(&printed, || {
         format!(
             "{}\nThis is the only time it is shown. Revoke it with: adjourn key revoke {}",
             new.token, new.stored.holder.id
         )
-    })?;
-    Ok(Exit::Done)
+    })
+}
+
+async fn change(args: KeyChangeArgs, desk: &Desk, output: &Output) -> Result<(), Failure> {
+    let now = SystemClock.now();
+    let keys = desk.keys().await.map_err(failed)?;
+    let known = keys.into_iter().find(|key| key.holder.id.0 == args.id);
+    let key = changed(known.ok_or_else(|| no_such(&args.id))?, &args, now)?;
+    if !desk.change_key(key.clone(), by(), now).await.map_err(refused)? {
+        return Err(no_such(&args.id));
+    }
+    output.data(&Printed::of(&key, None), || format!("key {} ({}) is changed", args.id, key.holder.name))
+}
+
+fn changed(mut key: StoredKey, args: &KeyChangeArgs, now: DateTime<Utc>) -> Result<StoredKey, Failure> {
+    let rooms = match &args.rooms {
+        Some(rooms) => patterns(rooms)?,
+        None => key.holder.rights.rooms().to_vec(),
+    };
+    let may = match &args.rights {
+        Some(words) => rights(words)?,
+        None => key.holder.rights.all().collect(),
+    };
+    key.holder.rights = Rights::new(rooms, may);
+    if let Some(name) = &args.name {
+        key.holder.name = name.to_string();
+    }
+    key.holder.per_minute = args.per_minute.unwrap_or(key.holder.per_minute);
+    if let Some(expires) = args.expires {
+        key.expires = Some(to_come(expires.at(now), now)?);
+    }
+    key.expires = key.expires.filter(|_| !args.no_expiry);
+    key.certificate = args.certificate_sha256.or(key.certificate).filter(|_| !args.no_certificate);
+    Ok(key)
+}
+
+/// An instant in the past is most likely a slip; who means it revokes the key.
+fn to_come(expires: DateTime<Utc>, now: DateTime<Utc>) -> Result<DateTime<Utc>, Failure> {
+    if expires > now {
+        return Ok(expires.trunc_subsecs(0));
+    }
+    let message = format!("--expires: {expires} is over; to end a key now, revoke it: adjourn key revoke ID");
+    Err(Failure::new(Exit::Usage, message))
+}
+
+fn rights(words: &[String]) -> Result<Vec<Right>, Failure> {
+    Right::all_of(words).map_err(|error| Failure::from_error(Exit::Usage, error))
+}
+
+fn patterns(rooms: &[String]) -> Result<Vec<crate::calendar::RoomPattern>, Failure> {
+    let idle: Vec<_> = rooms.iter().filter(|pattern| !config::may_match(pattern)).collect();
+    match idle.first() {
+        None => Ok(rooms.iter().flat_map(|pattern| pattern.parse()).collect()),
+        Some(pattern) => {
+            let message = format!(
+                "--rooms: `{pattern}` matches no room: it is no address, and has no `*`; {} such of {}",
+                idle.len(),
+                rooms.len()
+            );
+            Err(Failure::new(Exit::Usage, message))
+        }
+    }
 }
 
 async fn list(desk: &Desk, output: &Output) -> Result<Exit, Failure> {
-    let keys = desk.keys().await.map_err(failed)?;
-    let printed: Vec<_> = keys.iter().map(|key| Printed::of(key, None)).collect();
+    let keys = desk.key_records().await.map_err(failed)?;
+    let (printed, now): (Vec<_>, _) = (keys.iter().map(Printed::listed).collect(), SystemClock.now());
     output.data(&printed, || {
-        let mut table = table(&["ID", "NAME", "ROOMS", "RIGHTS", "A MINUTE"]);
+        let header =
+            ["ID", "NAME", "ROOMS", "RIGHTS", "A MINUTE", "CREATED", "EXPIRES", "LAST USED", "CERTIFICATE"];
+        let mut table = table(&header);
+        let day = |at: Option<DateTime<Utc>>| at.map(|at| at.format("%F").to_string());
         for key in &printed {
-            let per_minute = key.per_minute.to_string();
-            table.add_row([&key.id, &key.name, &key.rooms.join(" "), &key.rights.join(" "), &per_minute]);
+            let expires = match key.expires {
+                Some(at) if at <= now => "expired".to_owned(),
+                at => day(at).unwrap_or_else(|| "never".to_owned()),
+            };
+            let certificate = key.certificate_sha256.as_deref().unwrap_or("-");
+            table.add_row([
+                key.id.clone(),
+                key.name.clone(),
+                key.rooms.join(" "),
+                key.rights.join(" "),
+                key.per_minute.to_string(),
+                day(key.created).unwrap_or_default(),
+                expires,
+                day(key.last_used).unwrap_or_else(|| "never".to_owned()),
+                certificate.chars().take(16).collect(),
+            ]);
         }
         format!("{table}\n\n{} keys", printed.len())
     })?;
     Ok(Exit::Done)
 }
 
-async fn revoke(id: String, desk: &Desk, output: &Output) -> Result<Exit, Failure> {
-    if !desk.revoke_key(KeyId(id.clone()), SystemClock.now()).await.map_err(failed)? {
-        return Err(Failure::new(Exit::Refused, format!("there is no key {id} that opens anything")));
+async fn revoke(id: String, desk: &Desk, output: &Output) -> Result<(), Failure> {
+    if !desk.revoke_key_by(KeyId(id.clone()), by(), SystemClock.now()).await.map_err(refused)? {
+        return Err(no_such(&id));
     }
     output.say(&format!("key {id} is revoked"));
-    Ok(Exit::Done)
+    Ok(())
+}
+
+/// Writes into the journal who changed the key. While the service runs, the journal is the service's, which does the same within
+/// seconds; the key is changed in any case.
+async fn record(directory: &Path, desk: &Desk, output: &Output) {
+    let at_once = StoreOptions { lock_patience: Duration::ZERO, ..StoreOptions::default() };
+    match SqliteJournal::open(directory, at_once) {
+        Ok(journal) => {
+            if let Err(error) = desk.move_pending(&journal).await {
+                output.warn(&format!("the key is changed, but the journal does not know it yet: {error}"));
+            }
+        }
+        Err(StoreError::InUse { .. }) => {}
+        Err(error) => {
+            output.warn(&format!("the key is changed, but the journal does not know it yet: {error}"))
+        }
+    }
+}
+
+fn by() -> AdminActor {
+    #[cfg(unix)]
+    let uid = Some(rustix::process::getuid().as_raw());
+    #[cfg(not(unix))]
+    let uid = None;
+    AdminActor::CommandLine { uid, user: Some(user_name()) }
+}
+
+fn no_such(id: &str) -> Failure {
+    Failure::new(Exit::Refused, format!("there is no key {id} that opens anything"))
+}
+
+fn refused(error: KeyError) -> Failure {
+    let exit = match &error {
+        KeyError::Store(error) => Exit::of_store(error),
+        KeyError::Name(_) | KeyError::TooManyPatterns => Exit::Usage,
+        KeyError::NameTaken(..) | KeyError::TooMany => Exit::Refused,
+        KeyError::TooManyPending => Exit::Journal,
+    };
+    Failure::from_error(exit, error)
 }
 
 fn failed(error: StoreError) -> Failure {

@@ -16,6 +16,7 @@ pub mod exit;
 mod exposure;
 mod file_mode;
 mod key;
+mod key_args;
 mod log_lines;
 mod output;
 mod perform;

@@ -17,6 +17,9 @@ use crate::api::{self, Api, KeyRing, Provider};
 use crate::config::{self, Config, SecretSource};
 use crate::service::{Options, Service, Webhook};
 
+/// What makes the service read its configuration again.
+const RELOAD_SIGNAL: &str = "SIGHUP";
+
 /// How long reading it again may take, where Exchange has to be asked for the members of room lists.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -43,7 +46,10 @@ impl Running {
         };
         let taken_over = self.take_over(connect::load(&connection), parts);
         match tokio::time::timeout(PATIENCE, taken_over).await.unwrap_or_else(late) {
-            Ok(()) => tracing::info!("the configuration was read again"),
+            Ok(()) => {
+                tracing::info!("the configuration was read again");
+                self.service.record_reload(connect::configuration_hash(&connection), RELOAD_SIGNAL).await;
+            }
             Err(failure) => {
                 tracing::error!(
                     error = failure.in_one_line(),

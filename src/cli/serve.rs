@@ -107,6 +107,7 @@ pub(super) async fn serve(
     }
     parts.spawn(service.clone().watch(stop.clone()));
     parts.spawn(service.clone().settle_doubts(stop.clone()));
+    parts.spawn(service.clone().keep_admin_events(stop.clone()));
     parts.spawn(service.clone().follow(feed, config.live.clone(), stop.clone()));
     if let Some(story) = on.story {
         parts.spawn(story(service.clone(), stop.clone()));

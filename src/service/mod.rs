@@ -11,10 +11,12 @@
 //!            │    ──► Books     signs, sources, up-time                   (presence.rs; crate::presence, pure)
 //!            │    ──► Doubts    looked up until they are known            (doubts.rs)
 //!            │    ──► Clock     believed, or not and why                  (clock.rs; crate::clock)
+//!            │    ──► Admin     keys changed, sign-ins refused: on record (admin_events.rs, refused_sign_ins.rs)
 //!            └──────► Notices   who listens, hears                        (notices.rs)
 //! ```
 
 mod actions;
+mod admin_events;
 mod aliases;
 mod check_ins;
 mod clock;
@@ -22,6 +24,7 @@ mod doubts;
 mod followed;
 mod notices;
 mod presence;
+mod refused_sign_ins;
 mod release;
 mod schedule;
 mod status;
@@ -44,6 +47,7 @@ pub use check_ins::{CheckInReceipt, CheckInRequest, CheckIns};
 use followed::FollowedRooms;
 pub use notices::{Noted, Notice, Notices, Resumed, StopReason};
 pub use presence::{DisplayConnection, Intake, is_display};
+pub use refused_sign_ins::RefusedSignIns;
 pub use release::Releases;
 pub use schedule::{Schedule, ScheduleError};
 pub use status::{May, Status, View, status};
@@ -124,6 +128,8 @@ pub struct Service {
     pub decisions: DecisionCounts,
     /// Releases that were announced or due, and stopped.
     pub stopped_releases: AtomicU64,
+    /// Requests without a valid key or token.
+    pub refused_sign_ins: RefusedSignIns,
     crowds: Arc<Mutex<CrowdLog>>,
     aliases: Aliases,
     started_at: DateTime<Utc>,
@@ -157,6 +163,7 @@ impl Service {
             books,
             decisions: DecisionCounts::default(),
             stopped_releases: AtomicU64::new(0),
+            refused_sign_ins: RefusedSignIns::default(),
             crowds: Arc::default(),
             aliases: Aliases::default(),
             started_at: now,

@@ -7,21 +7,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use rusqlite::{Connection, OptionalExtension, named_params};
+use rusqlite::{Connection, OptionalExtension};
 
 use super::directory;
 use super::schema::Schema;
 use super::sqlite::{StoreError, prepare_to_write};
-use crate::access::{Holder, KeyId, Right, Rights, StoredKey};
-use crate::calendar::{RoomAddress, RoomPattern, Uid};
+use crate::calendar::{RoomAddress, Uid};
 use crate::cleanup::Attendance;
 use crate::engine::Trouble;
 use crate::journal::JournalError;
 
 const FILE: &str = "desk.sqlite";
 /// Its file is known by `adjd`.
-const SCHEMA: Schema =
-    Schema { application_id: 0x6164_6a64, migrations: &[TABLES, SERIES, super::presence::TABLES] };
+const SCHEMA: Schema = Schema {
+    application_id: 0x6164_6a64,
+    migrations: &[TABLES, SERIES, super::presence::TABLES, super::keys::COLUMNS],
+};
 
 const TABLES: &str = "
     CREATE TABLE keys (
@@ -102,68 +103,6 @@ impl Desk {
         tokio::task::spawn_blocking(task)
             .await
             .map_err(|_| StoreError::Damaged("a task that used it broke off".to_owned()))?
-    }
-
-    /// Keeps a new key.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub async fn add_key(&self, key: StoredKey, now: DateTime<Utc>) -> Result<(), StoreError> {
-        self.with(move |connection| {
-            let StoredKey { holder: Holder { id, name, rights, per_minute }, hash } = key;
-            let sql = "INSERT INTO keys (id, name, hash, rooms, rights, per_minute, created_ms)
-                       VALUES (:id, :name, :hash, :rooms, :rights, :per_minute, :created_ms)";
-            connection.execute(
-                sql,
-                named_params! {
-                    ":id": id.0,
-                    ":name": name,
-                    ":hash": hash,
-                    ":rooms": joined(rights.rooms()),
-                    ":rights": joined(&rights.all().map(Right::as_str).collect::<Vec<_>>()),
-                    ":per_minute": per_minute,
-                    ":created_ms": now.timestamp_millis(),
-                },
-            )?;
-            Ok(())
-        })
-        .await
-    }
-
-    /// Revokes a key; `false` when there is no such key that is not revoked.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub async fn revoke_key(&self, id: KeyId, now: DateTime<Utc>) -> Result<bool, StoreError> {
-        self.with(move |connection| {
-            let sql = "UPDATE keys SET revoked_ms = ?2 WHERE id = ?1 AND revoked_ms IS NULL";
-            Ok(connection.execute(sql, (&id.0, now.timestamp_millis()))? == 1)
-        })
-        .await
-    }
-
-    /// The keys that open something, by age.
-    ///
-    /// # Errors
-    /// When they cannot be read.
-    pub async fn keys(&self) -> Result<Vec<StoredKey>, StoreError> {
-        self.with(|connection| {
-            let sql = "SELECT id, name, hash, rooms, rights, per_minute FROM keys
-                       WHERE revoked_ms IS NULL ORDER BY created_ms";
-            let mut statement = connection.prepare_cached(sql)?;
-            let rows = statement.query_map([], |row| {
-                let (rooms, rights): (String, String) = (row.get(3)?, row.get(4)?);
-                let holder = Holder {
-                    id: KeyId(row.get(0)?),
-                    name: row.get(1)?,
-                    rights: rights_of(&rooms, &rights),
-                    per_minute: row.get(5)?,
-                };
-                Ok(StoredKey { holder, hash: row.get(2)? })
-            })?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        })
-        .await
     }
 
     /// When this schedule last ran.
@@ -247,14 +186,4 @@ impl Attendance for Desk {
 
 fn trouble(error: StoreError) -> Trouble {
     JournalError::Unusable(error.to_string()).into()
-}
-
-fn joined(items: &[impl ToString]) -> String {
-    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
-}
-
-/// A right that a later version gave means nothing here.
-fn rights_of(rooms: &str, rights: &str) -> Rights {
-    let rooms: Vec<RoomPattern> = rooms.split_whitespace().flat_map(str::parse).collect();
-    Rights::new(rooms, rights.split_whitespace().flat_map(str::parse::<Right>))
 }

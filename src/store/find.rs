@@ -278,7 +278,7 @@ mod tests {
 
     fn action(number: u64) -> Action {
         let room = format!("room{}@rooms.example", number % ROOMS).parse().unwrap();
-        let actor = Actor::Program { name: format!("door {}", number % ACTORS) };
+        let actor = Actor::program(format!("door {}", number % ACTORS));
         let id = ActionId(uuid::Uuid::from_u128(u128::from(number)));
         Action::new(id, room, Ask::End(Notify::Attendees), actor)
     }

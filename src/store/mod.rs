@@ -17,6 +17,10 @@ mod directory;
 mod find;
 mod keeper;
 #[cfg(feature = "service")]
+mod keys;
+#[cfg(feature = "service")]
+mod pending;
+#[cfg(feature = "service")]
 mod presence;
 mod row;
 mod schema;
@@ -29,5 +33,9 @@ pub use desk::Desk;
 pub use directory::default_directory;
 #[cfg(feature = "service")]
 pub(crate) use directory::is_state_file;
+#[cfg(feature = "service")]
+pub use keys::{KEY_PATTERNS_MAX, KEYS_MAX, KeyError, KeyRecord};
+#[cfg(feature = "service")]
+pub use pending::PendingError;
 pub use sqlite::{SqliteJournal, StoreError, StoreOptions};
 pub use verify::{Unproved, Verified};

@@ -5,6 +5,7 @@ mod console;
 mod contract;
 mod disclosure;
 mod display;
+mod keys;
 mod lobby;
 mod operator;
 mod proxies;

@@ -124,6 +124,53 @@ async fn keys_are_made_listed_and_revoked_and_never_shown_again() {
     assert!(open.err.contains("readable over the network"), "{}", open.err);
 }
 
+/// The admin events, oldest first: each kind with the key's name.
+async fn admin_events(office: &Office) -> Vec<(String, String)> {
+    let events = office.run(&["audit", "--admin", "--json"]).await.lines();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut events: Vec<_> = events.iter().map(|line| (text(&line["event"]), line.to_string())).collect();
+    events.reverse();
+    events
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_of_keys_stand_in_the_journal_whether_a_service_runs_or_not() {
+    let office = Office::open(1).await;
+    key(&office).await;
+    let made = admin_events(&office).await;
+    assert_eq!(made.len(), 1, "{made:?}");
+    assert!(made[0].1.contains("key-created") && made[0].1.contains("display"), "{made:?}");
+    let served = serve(&office);
+    let id = office.run(&["--json", "key", "list"]).await.json()[0]["id"].as_str().unwrap().to_owned();
+    let changed = office.run(&["key", "change", &id, "--expires", "30d", "--rights", "read"]).await;
+    assert_eq!(
+        (changed.code, changed.err.as_str()),
+        (0, ""),
+        "the service has the journal, and nothing is wrong"
+    );
+    assert_eq!(office.run(&["key", "add", "display"]).await.code, 1, "the name is taken");
+    assert_eq!(office.run(&["key", "change", &id]).await.code, 2, "nothing to change");
+    assert_eq!(office.run(&["key", "change", &id, "--expires", "2020-01-01"]).await.code, 2, "over already");
+    let listed = office.run(&["--json", "key", "list"]).await.json();
+    assert_eq!(listed[0]["rights"], serde_json::json!(["read"]));
+    assert!(listed[0]["expires"].is_string() && listed[0]["last_used"].is_null(), "{listed}");
+    assert_eq!(office.run(&["key", "revoke", &id]).await.code, 0);
+    // SIGHUP: the hash is what sha256sum prints of the file.
+    served.signal("-HUP");
+    let mut events = Vec::new();
+    while events.len() < 4 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        events = admin_events(&office).await;
+    }
+    served.terminate();
+    let status = tokio::task::spawn_blocking(move || served.child.wait_with_output().unwrap()).await.unwrap().status;
+    assert_eq!(status.code(), Some(0));
+    for kind in ["key-created", "key-changed", "key-revoked", "configuration-reloaded"] {
+        assert_eq!(events.iter().filter(|(_, line)| line.contains(kind)).count(), 1, "{kind} in {events:?}");
+    }
+    assert_eq!(office.run(&["audit", "verify"]).await.code, 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_command_line_extends_books_and_explains() {
     let office = Office::open(2).await;

@@ -157,7 +157,8 @@ async fn serve(
     let all = Rights::new("*".parse(), Right::ALL);
     let key = StoredKey::known(DEMO_KEY.0, DEMO_KEY.1, all, DEMO_PER_MINUTE);
     let now = opened.engine.clock().now();
-    desk.add_key(key.stored, now).await.map_err(failed)?;
+    let added = desk.add_key(key.stored, now).await;
+    added.map_err(|error| Failure::from_error(Exit::Usage, error))?;
     output.say(&format!("a simulated Exchange is served; the key is {}", key.token));
     let story: Story = Box::new(|service, stop| Box::pin(people.live(service, stop)));
     let on = Occasion { connection: None, doctor, story: Some(story), way_in: "#key=adj_demo_demo" };

@@ -1,0 +1,69 @@
+//! Names of API keys: what people call the holder, in lists, logs and the audit.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A line of a table is no longer.
+const NAME_CHARS_MAX: usize = 64;
+
+/// 1 to 64 printable characters without white space at the ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyName(String);
+
+/// Why a text is no name of a key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a key's name has 1 to {NAME_CHARS_MAX} printable characters: no control characters, line breaks or bidirectional controls"
+)]
+pub struct KeyNameError;
+
+impl KeyName {
+    /// As a text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for KeyName {
+    type Err = KeyNameError;
+
+    /// White space at the ends is left out.
+    fn from_str(text: &str) -> Result<Self, KeyNameError> {
+        let name = text.trim();
+        let fits = (1..=NAME_CHARS_MAX).contains(&name.chars().count());
+        if fits && name.chars().all(is_printable) { Ok(Self(name.to_owned())) } else { Err(KeyNameError) }
+    }
+}
+
+impl fmt::Display for KeyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// No control character, no line or paragraph separator, nothing invisible, nothing that turns the direction of text (UAX #9).
+fn is_printable(char: char) -> bool {
+    let is_hidden = matches!(
+        u32::from(char),
+        0xad | 0x034f | 0x061c | 0x180b..=0x180f | 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x206f | 0xfeff
+            | 0xfff9..=0xfffb | 0xe0000..=0xe0fff
+    );
+    !char.is_control() && !is_hidden
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_line_that_a_terminal_shows_as_it_is() {
+        for name in ["door-17", "Büro Nord, 3. OG", "受付", "a", &"x".repeat(64)] {
+            assert_eq!(name.parse::<KeyName>().unwrap().as_str(), name);
+        }
+        assert_eq!("  lobby \t".parse::<KeyName>().unwrap().as_str(), "lobby");
+        let bad = ["", "  ", "a\nb", "a\u{1b}[31m", "a\u{202e}b", "a\u{2028}b", "a\u{200b}b", "a\u{85}b"];
+        for name in bad.into_iter().chain([&*"x".repeat(65)]) {
+            assert_eq!(name.parse::<KeyName>(), Err(KeyNameError), "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What can be typed after `adjourn key`. Records only.
+
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use clap::{Args, Subcommand};
+
+use crate::access::{Fingerprint, KeyName};
+
+/// `adjourn key`.
+#[derive(Debug, Args)]
+pub struct KeyArgs {
+    #[command(subcommand)]
+    #[allow(missing_docs)]
+    pub command: KeyCommand,
+}
+
+/// What is done with keys. The service takes notice within a second.
+#[derive(Debug, Subcommand)]
+#[allow(missing_docs)]
+pub enum KeyCommand {
+    /// Make a key and print it, once
+    #[command(
+        after_help = "Example:\n  adjourn key add door-17 --rooms room1@example.com\n  adjourn key add operator --rights all --expires 90d"
+    )]
+    Add(KeyAddArgs),
+    /// List the keys in force: rights, rooms, when each was made, expires and was used last
+    #[command(after_help = "Example:\n  adjourn key list --json")]
+    List,
+    /// Change what a key may, its name, or when it expires; its secret stays
+    #[command(
+        after_help = "Example:\n  adjourn key change 1f0c9a27be --expires 2027-06-30\n  adjourn key change 1f0c9a27be --rights read,check-in --rooms 'berlin-*@example.com'"
+    )]
+    Change(KeyChangeArgs),
+    /// Revoke a key for ever
+    #[command(after_help = "Example:\n  adjourn key revoke 1f0c9a27be")]
+    Revoke {
+        /// Its id, as `adjourn key list` shows it
+        id: String,
+    },
+}
+
+/// `adjourn key add`.
+#[derive(Debug, Args)]
+pub struct KeyAddArgs {
+    /// What people call its holder; stands in the audit. 1 to 64 printable characters, and no other key's name
+    pub name: KeyName,
+    /// The rooms it may know of: addresses, with * for anything
+    #[arg(long, value_delimiter = ',', default_value = "*", value_name = "PATTERN")]
+    pub rooms: Vec<String>,
+    /// What it may: read, check-in, end, delete, extend, book, undo, evidence, cleanup, audit, metrics, or all
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "read,check-in,end,extend,book,evidence",
+        value_name = "RIGHT"
+    )]
+    pub rights: Vec<String>,
+    /// Requests a minute
+    #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..), value_name = "N")]
+    pub per_minute: u32,
+    /// Opens nothing from then on: a date (from 00:00 UTC on), an instant (RFC 3339), or so many days from now, such as 90d.
+    /// Without it, the key does not expire
+    #[arg(long, value_name = "DATE|DAYS")]
+    pub expires: Option<Expiry>,
+    /// Opens only over TLS with the client certificate of this SHA-256 (hexadecimal digits or base64url): needs
+    /// api.tls.client_ca_file
+    #[arg(long, value_name = "HEX")]
+    pub certificate_sha256: Option<Fingerprint>,
+}
+
+/// `adjourn key change`.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+#[command(group = clap::ArgGroup::new("what").required(true).multiple(true)
+    .args(["name", "rooms", "rights", "per_minute", "expires", "no_expiry", "certificate_sha256", "no_certificate"]))]
+pub struct KeyChangeArgs {
+    /// Its id, as `adjourn key list` shows it
+    pub id: String,
+    /// Its new name. What it did before stays in the audit under the old one, and under the same id
+    #[arg(long)]
+    pub name: Option<KeyName>,
+    /// The rooms it may know of from now on
+    #[arg(long, value_delimiter = ',', value_name = "PATTERN")]
+    pub rooms: Option<Vec<String>>,
+    /// What it may from now on
+    #[arg(long, value_delimiter = ',', value_name = "RIGHT")]
+    pub rights: Option<Vec<String>>,
+    /// Requests a minute
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..), value_name = "N")]
+    pub per_minute: Option<u32>,
+    /// Opens nothing from then on, as with `key add`
+    #[arg(long, value_name = "DATE|DAYS", conflicts_with = "no_expiry")]
+    pub expires: Option<Expiry>,
+    /// Does not expire
+    #[arg(long)]
+    pub no_expiry: bool,
+    /// Opens only with this client certificate, as with `key add`
+    #[arg(long, value_name = "HEX", conflicts_with = "no_certificate")]
+    pub certificate_sha256: Option<Fingerprint>,
+    /// Opens without a client certificate
+    #[arg(long)]
+    pub no_certificate: bool,
+}
+
+/// When a key's time is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expiry {
+    /// At this instant.
+    At(DateTime<Utc>),
+    /// So many days from now.
+    Days(i64),
+}
+
+/// The longest time: ten years.
+const DAYS_MAX: i64 = 3_660;
+
+impl Expiry {
+    /// The instant.
+    pub fn at(self, now: DateTime<Utc>) -> DateTime<Utc> {
+        match self {
+            Self::At(at) => at,
+            Self::Days(days) => now + TimeDelta::days(days),
+        }
+    }
+}
+
+impl std::str::FromStr for Expiry {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let bad = || {
+            format!("a date such as 2027-06-30, an instant (RFC 3339), or 1 to {DAYS_MAX} days such as 90d")
+        };
+        let days = text.strip_suffix('d').unwrap_or(text);
+        if let Ok(days) = days.parse::<i64>() {
+            return if (1..=DAYS_MAX).contains(&days) { Ok(Self::Days(days)) } else { Err(bad()) };
+        }
+        if let Ok(date) = text.parse::<NaiveDate>() {
+            return Ok(Self::At(date.and_time(NaiveTime::MIN).and_utc()));
+        }
+        text.parse().map(Self::At).map_err(|_| bad())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expiry_is_a_date_an_instant_or_a_number_of_days() {
+        let now: DateTime<Utc> = "2026-11-29T12:00:00Z".parse().unwrap();
+        for (text, at) in [
+            ("2027-06-30", "2027-06-30T00:00:00Z"),
+            ("2027-06-30T08:00:00+02:00", "2027-06-30T06:00:00Z"),
+            ("90d", "2027-02-27T12:00:00Z"),
+            ("1", "2026-11-30T12:00:00Z"),
+        ] {
+            assert_eq!(
+                text.parse::<Expiry>().unwrap().at(now),
+                at.parse::<DateTime<Utc>>().unwrap(),
+                "{text}"
+            );
+        }
+        for text in ["", "0", "0d", "-5d", "99999d", "tomorrow", "2027-13-01", "d"] {
+            assert!(text.parse::<Expiry>().is_err(), "{text}");
+        }
+    }
+}

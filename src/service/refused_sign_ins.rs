@@ -1,0 +1,139 @@
+//! Refused sign-ins, counted by address for the audit. Pure but for a lock: time comes in as a value.
+//!
+//! A stranger decides how often a sign-in is refused, and from how many addresses. So each address gets one admin event per ten
+//! minutes, with a count; only so many addresses are counted apart, and all others together. The journal grows by a few hundred
+//! events an hour at most, whatever strangers do.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::journal::{AdminActor, AdminEntry, AdminEvent};
+
+/// How often one address gets an admin event.
+const EVENT_EVERY: TimeDelta = TimeDelta::minutes(10);
+/// Addresses counted apart; beyond them all others share one count.
+pub(crate) const ADDRESSES_MAX: usize = 32;
+
+/// What was refused since the last admin events.
+#[derive(Debug, Default)]
+pub struct RefusedSignIns {
+    by_address: Mutex<HashMap<Option<IpAddr>, Refused>>,
+    total: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Refused {
+    reason: &'static str,
+    /// Since the last event.
+    count: u64,
+    told: Option<DateTime<Utc>>,
+}
+
+impl RefusedSignIns {
+    /// A request from this address had no valid key or token, for this reason.
+    pub fn add(&self, address: Option<IpAddr>, reason: &'static str) {
+        self.total.fetch_add(1, Ordering::Relaxed);
+        let mut all = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        let address = address.map(network);
+        // The place of all others is one of its own.
+        let is_full = all.keys().flatten().count() >= ADDRESSES_MAX;
+        let address = if is_full && !all.contains_key(&address) { None } else { address };
+        let refused = all.entry(address).or_insert(Refused { reason, count: 0, told: None });
+        refused.reason = reason;
+        refused.count = refused.count.saturating_add(1);
+    }
+
+    /// Since the service began.
+    pub fn total(&self) -> u64 {
+        self.total.load(Ordering::Relaxed)
+    }
+
+    /// The admin events that are due. An address without refusals for ten minutes is forgotten.
+    pub(super) fn due(&self, now: DateTime<Utc>) -> Vec<AdminEntry> {
+        let mut all = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        // A clock that was set back delays no event for longer.
+        let is_due =
+            |refused: &Refused| refused.told.is_none_or(|told| now - told >= EVENT_EVERY || now < told);
+        all.retain(|_, refused| refused.count > 0 || !is_due(refused));
+        let due = all.iter_mut().filter(|(_, refused)| refused.count > 0 && is_due(refused));
+        due.map(|(address, refused)| {
+            refused.told = Some(now);
+            let (address, reason) = (address.map(|address| address.to_string()), refused.reason.to_owned());
+            let event =
+                AdminEvent::SignInRefused { address, reason, count: std::mem::take(&mut refused.count) };
+            AdminEntry { at: now, by: AdminActor::Service, event }
+        })
+        .collect()
+    }
+}
+
+/// One network: an IPv6 host has all addresses of its /64.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_767_225_600 + second, 0).unwrap()
+    }
+
+    fn told(entries: &[AdminEntry]) -> Vec<(Option<&str>, u64)> {
+        let told = entries.iter().map(|entry| match &entry.event {
+            AdminEvent::SignInRefused { address, count, .. } => (address.as_deref(), *count),
+            other => panic!("{other:?}"),
+        });
+        told.collect()
+    }
+
+    #[test]
+    fn an_address_gets_one_event_in_ten_minutes_with_the_count() {
+        let refused = RefusedSignIns::default();
+        let from = Some("192.0.2.7".parse().unwrap());
+        refused.add(from, "unauthenticated");
+        assert_eq!(told(&refused.due(at(0))), [(Some("192.0.2.7"), 1)]);
+        (0..5_000).for_each(|_| refused.add(from, "unauthenticated"));
+        assert_eq!(refused.due(at(599)), []);
+        assert_eq!(told(&refused.due(at(600))), [(Some("192.0.2.7"), 5_000)]);
+        assert_eq!((refused.due(at(1_200)), refused.by_address.lock().unwrap().len()), (Vec::new(), 0));
+        assert_eq!(refused.total(), 5_001);
+    }
+
+    #[test]
+    fn many_addresses_are_a_few_events() {
+        let refused = RefusedSignIns::default();
+        for number in 0..100_000_u32 {
+            refused.add(Some(IpAddr::V4(number.into())), "unauthenticated");
+        }
+        for host in 0..1_000_u128 {
+            refused.add(Some(IpAddr::V6(Ipv6Addr::from_bits((0x2001_0db8 << 96) | host))), "unauthenticated");
+        }
+        let events = refused.due(at(0));
+        let told = told(&events);
+        assert_eq!(
+            (told.len(), refused.by_address.lock().unwrap().len()),
+            (ADDRESSES_MAX + 1, ADDRESSES_MAX + 1)
+        );
+        assert_eq!(told.iter().map(|(_, count)| count).sum::<u64>(), 101_000, "none is lost");
+        let others = told.iter().find(|(address, _)| address.is_none()).unwrap();
+        assert_eq!(others.1, 101_000 - ADDRESSES_MAX as u64);
+    }
+
+    #[test]
+    fn the_hosts_of_one_ipv6_network_are_one_address() {
+        assert_eq!(
+            network("2001:db8:1:2:aaaa::1".parse().unwrap()),
+            network("2001:db8:1:2::2".parse().unwrap())
+        );
+        assert_eq!(network("::ffff:192.0.2.7".parse().unwrap()), "192.0.2.7".parse::<IpAddr>().unwrap());
+    }
+}

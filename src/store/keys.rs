@@ -1,0 +1,463 @@
+//! What the service store keeps of API keys: names, rights, expiry, last use; and the admin events about them that wait to be
+//! written to the journal.
+//!
+//! The command line changes keys while the service owns the journal. So the change and its admin event are stored here in one
+//! transaction, and whoever owns the journal moves the event into the chain (`pending.rs`).
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, named_params};
+
+use super::desk::Desk;
+use super::pending;
+use super::sqlite::StoreError;
+use crate::access::{Fingerprint, Holder, KeyId, KeyName, KeyNameError, Right, Rights, StoredKey};
+use crate::calendar::RoomPattern;
+use crate::journal::{AdminActor, AdminEntry, AdminEvent, KeyFacts};
+
+/// The fourth version of the service store. Patterns and rights become JSON lists: joined by blanks, a pattern with a blank
+/// inside was read as two.
+pub(super) const COLUMNS: &str = r#"
+    ALTER TABLE keys ADD COLUMN expires_ms   INTEGER;
+    ALTER TABLE keys ADD COLUMN certificate  BLOB;
+    ALTER TABLE keys ADD COLUMN last_used_ms INTEGER;
+    UPDATE keys SET
+        rooms  = CASE trim(rooms) WHEN '' THEN '[]' ELSE
+            '["' || replace(replace(replace(trim(rooms), '\', '\\'), '"', '\"'), ' ', '","') || '"]' END,
+        rights = CASE trim(rights) WHEN '' THEN '[]' ELSE '["' || replace(trim(rights), ' ', '","') || '"]' END;
+    CREATE INDEX keys_in_force ON keys (name) WHERE revoked_ms IS NULL;
+    CREATE TABLE pending_admin_events (
+        number INTEGER PRIMARY KEY,
+        entry  TEXT NOT NULL
+    ) STRICT;
+"#;
+
+/// Keys in force: twice as many as a house of five thousand rooms has displays.
+pub const KEYS_MAX: usize = 10_000;
+/// Revoked keys whose rows are kept, so that the list of the audit finds their names. The journal has all of them.
+const REVOKED_KEPT: usize = 10_000;
+/// Room patterns of one key.
+pub const KEY_PATTERNS_MAX: usize = 1_000;
+
+/// A key with what people want to know of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRecord {
+    /// The key.
+    pub key: StoredKey,
+    /// When it was made.
+    pub created: DateTime<Utc>,
+    /// When it opened something last, to the hour; `None`: never.
+    pub last_used: Option<DateTime<Utc>>,
+}
+
+/// Why a key was not stored or changed. Nothing was changed then.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The name cannot be one.
+    #[error(transparent)]
+    Name(#[from] KeyNameError),
+    /// Another key in force has the name.
+    #[error("the key {id} is called `{name}` already; revoke it first, or choose another name", id = .0.0, name = .1)]
+    NameTaken(KeyId, String),
+    /// There are too many.
+    #[error(
+        "there are {KEYS_MAX} keys in force already; revoke those that `adjourn key list` shows as unused"
+    )]
+    TooMany,
+    /// Too many patterns.
+    #[error("a key has at most {KEY_PATTERNS_MAX} room patterns")]
+    TooManyPatterns,
+    /// Too many changes wait to be written to the journal.
+    #[error(
+        "{max} changes of keys wait to be written to the journal, and no service or command writes it: see `adjourn audit verify`",
+        max = pending::PENDING_MAX
+    )]
+    TooManyPending,
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<rusqlite::Error> for KeyError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl Desk {
+    /// Keeps a new key, without an admin event: for demos and tests.
+    ///
+    /// # Errors
+    /// When its name is taken, there are too many, or it cannot be written.
+    pub async fn add_key(&self, key: StoredKey, now: DateTime<Utc>) -> Result<(), KeyError> {
+        self.with_key_result(move |transaction| insert(transaction, &key, now)).await
+    }
+
+    /// Keeps a new key, and that `by` made it.
+    ///
+    /// # Errors
+    /// When its name is taken, there are too many, or it cannot be written.
+    pub async fn create_key(
+        &self,
+        key: StoredKey,
+        by: AdminActor,
+        now: DateTime<Utc>,
+    ) -> Result<(), KeyError> {
+        self.with_key_result(move |transaction| {
+            insert(transaction, &key, now)?;
+            announce(transaction, AdminEvent::KeyCreated(facts(&key)), by, now)
+        })
+        .await
+    }
+
+    /// Stores the key in place of the one with its id, and that `by` changed it; `false` when no key in force has the id.
+    ///
+    /// # Errors
+    /// When its new name is taken, or it cannot be written.
+    pub async fn change_key(
+        &self,
+        key: StoredKey,
+        by: AdminActor,
+        now: DateTime<Utc>,
+    ) -> Result<bool, KeyError> {
+        self.with_key_result(move |transaction| {
+            check(transaction, &key)?;
+            let is_there = update(transaction, &key)?;
+            if is_there {
+                announce(transaction, AdminEvent::KeyChanged(facts(&key)), by, now)?;
+            }
+            Ok(is_there)
+        })
+        .await
+    }
+
+    /// Revokes a key, without an admin event: for tests.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn revoke_key(&self, id: KeyId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        self.with(move |connection| revoke(connection, &id, now)).await
+    }
+
+    /// Revokes a key, and keeps that `by` did; `false` when no key in force has the id.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn revoke_key_by(
+        &self,
+        id: KeyId,
+        by: AdminActor,
+        now: DateTime<Utc>,
+    ) -> Result<bool, KeyError> {
+        self.with_key_result(move |transaction| {
+            let name = "SELECT name FROM keys WHERE id = ?1 AND revoked_ms IS NULL";
+            let name: Option<String> = transaction.query_row(name, [&id.0], |row| row.get(0)).optional()?;
+            let is_there = revoke(transaction, &id, now)?;
+            if is_there {
+                announce(transaction, AdminEvent::KeyRevoked { key_id: id.0, name }, by, now)?;
+            }
+            Ok(is_there)
+        })
+        .await
+    }
+
+    /// The keys in force, by age. One that is expired is among them: it says so to its holder.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn keys(&self) -> Result<Vec<StoredKey>, StoreError> {
+        Ok(self.key_records().await?.into_iter().map(|record| record.key).collect())
+    }
+
+    /// The same with when each was made, and used last.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn key_records(&self) -> Result<Vec<KeyRecord>, StoreError> {
+        self.with(|connection| {
+            let sql = "SELECT id, name, rooms, rights, per_minute, hash, expires_ms, certificate, created_ms, last_used_ms
+                       FROM keys WHERE revoked_ms IS NULL ORDER BY created_ms, id";
+            let mut statement = connection.prepare_cached(sql)?;
+            let rows = statement.query_map([], record)?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    /// These keys opened something at these times.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn keys_used(&self, used: Vec<(KeyId, DateTime<Utc>)>) -> Result<(), StoreError> {
+        self.with(move |connection| {
+            let transaction = connection.transaction()?;
+            for (id, at) in used {
+                let sql = "UPDATE keys SET last_used_ms = max(coalesce(last_used_ms, 0), ?2) WHERE id = ?1";
+                transaction.prepare_cached(sql)?.execute((id.0, at.timestamp_millis()))?;
+            }
+            Ok(transaction.commit()?)
+        })
+        .await
+    }
+
+    async fn with_key_result<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, KeyError> + Send + 'static,
+    ) -> Result<T, KeyError> {
+        self.with(move |connection| {
+            let transaction =
+                connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            let done = match work(&transaction) {
+                Ok(done) => done,
+                Err(error) => return Ok(Err(error)),
+            };
+            transaction.commit()?;
+            Ok(Ok(done))
+        })
+        .await?
+    }
+}
+
+/// The name is one, no other key in force has it, and there are not too many patterns.
+fn check(connection: &Connection, key: &StoredKey) -> Result<(), KeyError> {
+    let name: KeyName = key.holder.name.parse()?;
+    if key.holder.rights.rooms().len() > KEY_PATTERNS_MAX {
+        return Err(KeyError::TooManyPatterns);
+    }
+    let sql = "SELECT id FROM keys WHERE revoked_ms IS NULL AND name = ?1 AND id <> ?2";
+    let taken = connection.query_row(sql, (name.as_str(), &key.holder.id.0), |row| row.get(0)).optional()?;
+    taken.map_or(Ok(()), |id| Err(KeyError::NameTaken(KeyId(id), name.to_string())))
+}
+
+fn insert(connection: &Connection, key: &StoredKey, now: DateTime<Utc>) -> Result<(), KeyError> {
+    check(connection, key)?;
+    let in_force = "SELECT count(*) FROM keys WHERE revoked_ms IS NULL";
+    let in_force: i64 = connection.query_row(in_force, [], |row| row.get(0))?;
+    if usize::try_from(in_force).unwrap_or(usize::MAX) >= KEYS_MAX {
+        return Err(KeyError::TooMany);
+    }
+    let sql =
+        "INSERT INTO keys (id, name, hash, rooms, rights, per_minute, created_ms, expires_ms, certificate)
+               VALUES (?1, '', ?2, '[]', '[]', 1, ?3, NULL, NULL)";
+    connection.execute(sql, (&key.holder.id.0, key.hash, now.timestamp_millis()))?;
+    update(connection, key)?;
+    Ok(())
+}
+
+/// Writes what may change of a key; `false` when no key in force has the id.
+fn update(connection: &Connection, key: &StoredKey) -> Result<bool, StoreError> {
+    let StoredKey { holder: Holder { id, name, rights, per_minute }, expires, certificate, .. } = key;
+    let sql = "UPDATE keys SET name = :name, rooms = :rooms, rights = :rights, per_minute = :per_minute,
+                   expires_ms = :expires_ms, certificate = :certificate
+               WHERE id = :id AND revoked_ms IS NULL";
+    let rows = connection.execute(
+        sql,
+        named_params! {
+            ":id": id.0,
+            ":name": name.trim(),
+            ":rooms": list(rights.rooms().iter().map(ToString::to_string))?,
+            ":rights": list(rights.all().map(|right| right.as_str().to_owned()))?,
+            ":per_minute": per_minute,
+            ":expires_ms": expires.map(|expires| expires.timestamp_millis()),
+            ":certificate": certificate.map(|certificate| certificate.0),
+        },
+    )?;
+    Ok(rows == 1)
+}
+
+fn revoke(connection: &Connection, id: &KeyId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    let sql = "UPDATE keys SET revoked_ms = ?2 WHERE id = ?1 AND revoked_ms IS NULL";
+    let revoked = connection.execute(sql, (&id.0, now.timestamp_millis()))? == 1;
+    let sql = "DELETE FROM keys WHERE id IN
+               (SELECT id FROM keys WHERE revoked_ms IS NOT NULL ORDER BY revoked_ms DESC LIMIT -1 OFFSET ?1)";
+    connection.execute(sql, [REVOKED_KEPT as i64])?;
+    Ok(revoked)
+}
+
+fn announce(
+    connection: &Connection,
+    event: AdminEvent,
+    by: AdminActor,
+    now: DateTime<Utc>,
+) -> Result<(), KeyError> {
+    // The store keeps milliseconds; so the entry that is looked for in the chain is the one that was written.
+    let at = now - TimeDelta::nanoseconds(i64::from(now.timestamp_subsec_nanos() % 1_000_000));
+    if pending::push(connection, &AdminEntry { at, by, event })? {
+        Ok(())
+    } else {
+        Err(KeyError::TooManyPending)
+    }
+}
+
+/// What the journal keeps of a key.
+fn facts(key: &StoredKey) -> KeyFacts {
+    let holder = &key.holder;
+    KeyFacts {
+        key_id: holder.id.0.clone(),
+        name: Some(holder.name.clone()),
+        rights: holder.rights.all().map(|right| right.as_str().to_owned()).collect(),
+        rooms: holder.rights.rooms().iter().map(ToString::to_string).collect(),
+        expires: key.expires,
+    }
+}
+
+fn record(row: &Row<'_>) -> rusqlite::Result<KeyRecord> {
+    let id: String = row.get(0)?;
+    let (rooms, rights): (String, String) = (row.get(2)?, row.get(3)?);
+    let time = |ms: Option<i64>| ms.and_then(DateTime::from_timestamp_millis);
+    let rights = rights_of(&id, &rooms, &rights);
+    let holder = Holder { id: KeyId(id), name: row.get(1)?, rights, per_minute: row.get(4)? };
+    let (expires, certificate): (Option<i64>, Option<[u8; 32]>) = (row.get(6)?, row.get(7)?);
+    // A time that cannot be one opens nothing.
+    let expires = expires.map(|ms| time(Some(ms)).unwrap_or(DateTime::UNIX_EPOCH));
+    let key = StoredKey { holder, hash: row.get(5)?, expires, certificate: certificate.map(Fingerprint) };
+    let created = time(row.get(8)?).unwrap_or(DateTime::UNIX_EPOCH);
+    Ok(KeyRecord { key, created, last_used: time(row.get(9)?) })
+}
+
+fn list(items: impl Iterator<Item = String>) -> Result<String, StoreError> {
+    let items: Vec<_> = items.collect();
+    serde_json::to_string(&items).map_err(|error| StoreError::Damaged(error.to_string()))
+}
+
+/// A right that a later version gave means nothing here; a key whose lists cannot be read may nothing, and the log says so.
+fn rights_of(id: &str, rooms: &str, rights: &str) -> Rights {
+    let read = |text: &str| serde_json::from_str::<Vec<String>>(text);
+    match (read(rooms), read(rights)) {
+        (Ok(rooms), Ok(rights)) => {
+            let rooms: Vec<RoomPattern> = rooms.iter().flat_map(|room| room.parse()).collect();
+            Rights::new(rooms, rights.iter().flat_map(|right| right.parse::<Right>()))
+        }
+        _ => {
+            tracing::error!(key = id, "the rooms or rights of this key cannot be read: it opens nothing");
+            Rights::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::{AdminQuery, Journal as _, MemoryJournal};
+
+    fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(1_767_225_600_123).unwrap()
+    }
+
+    fn key(name: &str, rooms: &[&str]) -> StoredKey {
+        let rooms: Vec<RoomPattern> = rooms.iter().flat_map(|room| room.parse()).collect();
+        StoredKey::make(name, Rights::new(rooms, [Right::Read, Right::CheckIn]), 60).stored
+    }
+
+    fn by() -> AdminActor {
+        AdminActor::CommandLine { uid: Some(0), user: Some("root".to_owned()) }
+    }
+
+    #[tokio::test]
+    async fn a_pattern_with_a_blank_inside_stays_one_pattern() {
+        let desk = Desk::in_memory().unwrap();
+        let narrow = key("narrow", &["none of * these@example.com", "a\"b\\c@example.com"]);
+        desk.add_key(narrow.clone(), now()).await.unwrap();
+        assert_eq!(desk.keys().await.unwrap(), std::slice::from_ref(&narrow));
+        assert!(!narrow.holder.rights.see(&"any@example.com".parse().unwrap()));
+    }
+
+    #[tokio::test]
+    async fn patterns_that_were_joined_by_blanks_become_a_list() {
+        let connection = Connection::open_in_memory().unwrap();
+        let table = "CREATE TABLE keys (id TEXT PRIMARY KEY, name TEXT NOT NULL, hash BLOB NOT NULL, rooms TEXT NOT NULL,
+                     rights TEXT NOT NULL, per_minute INTEGER NOT NULL, created_ms INTEGER NOT NULL, revoked_ms INTEGER) STRICT";
+        connection.execute_batch(table).unwrap();
+        for (id, rooms, rights) in [
+            ("a", "one@x.y two-*@x.y", "read check-in later"),
+            ("b", "*", ""),
+            ("c", "", "read"),
+            ("d", "q\"\\@x.y", "read"),
+        ] {
+            let sql = "INSERT INTO keys VALUES (?1, ?1, zeroblob(32), ?2, ?3, 60, 0, NULL)";
+            connection.execute(sql, (id, rooms, rights)).unwrap();
+        }
+        connection.execute_batch(COLUMNS).unwrap();
+        let sql = "SELECT id, name, rooms, rights, per_minute, hash, expires_ms, certificate, created_ms, last_used_ms
+                   FROM keys ORDER BY id";
+        let mut statement = connection.prepare(sql).unwrap();
+        let read: Vec<_> =
+            statement.query_map([], record).unwrap().map(|record| record.unwrap().key).collect();
+        let lists = read.iter().map(|key| {
+            let rights = &key.holder.rights;
+            let rooms: Vec<_> = rights.rooms().iter().map(ToString::to_string).collect();
+            (rooms.join("|"), rights.all().map(Right::as_str).collect::<Vec<_>>().join("|"))
+        });
+        let lists: Vec<_> = lists.collect();
+        let expected =
+            [("one@x.y|two-*@x.y", "read|check-in"), ("*", ""), ("", "read"), ("q\"\\@x.y", "read")];
+        assert_eq!(lists, expected.map(|(rooms, rights)| (rooms.to_owned(), rights.to_owned())));
+        assert!(read.iter().all(|key| key.expires.is_none() && key.certificate.is_none()));
+    }
+
+    #[tokio::test]
+    async fn a_name_belongs_to_one_key_in_force() {
+        let desk = Desk::in_memory().unwrap();
+        let (first, mut second) = (key("door", &["*"]), key("other", &["*"]));
+        desk.create_key(first.clone(), by(), now()).await.unwrap();
+        desk.create_key(second.clone(), by(), now()).await.unwrap();
+        let taken = desk.create_key(key(" door ", &["*"]), by(), now()).await.unwrap_err();
+        assert!(matches!(&taken, KeyError::NameTaken(id, _) if *id == first.holder.id), "{taken}");
+        second.holder.name = "door".to_owned();
+        assert!(matches!(desk.change_key(second.clone(), by(), now()).await, Err(KeyError::NameTaken(..))));
+        assert!(matches!(
+            desk.create_key(key("a\u{202e}b", &["*"]), by(), now()).await,
+            Err(KeyError::Name(_))
+        ));
+        assert!(desk.revoke_key_by(first.holder.id.clone(), by(), now()).await.unwrap());
+        assert!(desk.change_key(second, by(), now()).await.unwrap(), "a revoked key gives its name back");
+        let many = vec!["*"; KEY_PATTERNS_MAX + 1];
+        assert!(matches!(desk.add_key(key("many", &many), now()).await, Err(KeyError::TooManyPatterns)));
+    }
+
+    #[tokio::test]
+    async fn keys_in_force_are_bounded_and_revoked_rows_too() {
+        let desk = Desk::in_memory().unwrap();
+        desk.with(|connection| {
+            let rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+                        INSERT INTO keys (id, name, hash, rooms, rights, per_minute, created_ms, revoked_ms)
+                        SELECT ?2 || i, ?2 || i, zeroblob(32), '[]', '[]', 60, i, ?3 FROM n";
+            connection.execute(rows, (KEYS_MAX as i64, "k", None::<i64>))?;
+            connection.execute(rows, (REVOKED_KEPT as i64 + 50, "r", Some(5)))?;
+            Ok(())
+        })
+        .await
+        .unwrap();
+        assert!(matches!(desk.add_key(key("one more", &["*"]), now()).await, Err(KeyError::TooMany)));
+        assert!(desk.revoke_key(KeyId("k1".to_owned()), now()).await.unwrap());
+        desk.add_key(key("one more", &["*"]), now()).await.unwrap();
+        let revoked = desk
+            .with(|connection| {
+                let sql = "SELECT count(*), sum(id = 'k1') FROM keys WHERE revoked_ms IS NOT NULL";
+                Ok(connection.query_row(sql, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?)
+            })
+            .await
+            .unwrap();
+        assert_eq!(revoked, (REVOKED_KEPT as i64, 1), "the oldest rows went, not the newest");
+    }
+
+    #[tokio::test]
+    async fn each_change_of_a_key_is_an_admin_event_and_a_failed_one_is_none() {
+        let (desk, journal) = (Desk::in_memory().unwrap(), MemoryJournal::default());
+        let mut door = key("door", &["*"]);
+        desk.create_key(door.clone(), by(), now()).await.unwrap();
+        desk.create_key(key("door", &["*"]), by(), now()).await.unwrap_err();
+        door.expires = Some(now() + TimeDelta::days(1));
+        assert!(desk.change_key(door.clone(), by(), now()).await.unwrap());
+        assert!(!desk.change_key(key("nobody", &["*"]), by(), now()).await.unwrap());
+        assert!(desk.revoke_key_by(door.holder.id.clone(), by(), now()).await.unwrap());
+        assert!(!desk.revoke_key_by(door.holder.id.clone(), by(), now()).await.unwrap());
+        assert_eq!(desk.move_pending(&journal).await.unwrap(), 3);
+        let page = journal.admin_events(&AdminQuery::default()).await.unwrap();
+        let events: Vec<_> = page.events.iter().rev().map(|(_, entry)| &entry.event).collect();
+        let before = KeyFacts { expires: None, ..facts(&door) };
+        let name = Some("door".to_owned());
+        let revoked = AdminEvent::KeyRevoked { key_id: door.holder.id.0.clone(), name };
+        let expected = [&AdminEvent::KeyCreated(before), &AdminEvent::KeyChanged(facts(&door)), &revoked];
+        assert_eq!(events, expected);
+    }
+}
