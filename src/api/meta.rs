@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::{Html, IntoResponse};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -39,17 +39,6 @@ impl utoipa::Modify for Keys {
 /// The process runs.
 pub(super) async fn healthz() -> &'static str {
     "ok\n"
-}
-
-/// The journal answers, so actions can be taken on.
-pub(super) async fn readyz(State(api): State<Api>) -> impl IntoResponse {
-    match api.service.engine.journal().entries(1, 1).await {
-        Ok(_) => (StatusCode::OK, "ready\n"),
-        Err(error) => {
-            tracing::error!(%error, "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, "the journal cannot be used\n")
-        }
-    }
 }
 
 pub(super) async fn metrics(State(api): State<Api>, caller: Caller) -> Result<impl IntoResponse, Problem> {

@@ -21,6 +21,7 @@ use prometheus_client::registry::Registry;
 use tokio::time::Instant;
 
 use super::Api;
+use super::health_metrics::Health;
 use crate::action::Outcome;
 use crate::journal::Ending;
 use crate::live::{self, Live};
@@ -189,6 +190,7 @@ impl Metrics {
         registry.register("http_request_seconds", "How long requests took", seconds.clone());
         registry.register("actions", "Actions asked over HTTP, by how they ended", actions.clone());
         registry.register_collector(Box::new(Behind(service.clone())));
+        registry.register_collector(Box::new(Health(service.clone())));
         registry.register("actions_under_way", "Actions that are not over", under_way.clone());
         Self { registry, requests, seconds, actions, under_way, service: service.clone() }
     }

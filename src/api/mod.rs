@@ -11,6 +11,7 @@ mod doctor;
 mod events;
 mod evidence;
 mod extract;
+mod health_metrics;
 mod keys;
 mod me;
 mod meta;
@@ -21,6 +22,7 @@ mod peer_address;
 mod peer_certificate;
 mod problem;
 mod provider;
+mod ready;
 mod rooms;
 mod serve;
 mod sweeps;
@@ -149,7 +151,7 @@ pub fn router(api: Api) -> Router {
         .layer(from_fn_with_state(api.clone(), caller::authenticate));
     let open = Router::new()
         .route("/healthz", axum::routing::get(meta::healthz))
-        .route("/readyz", axum::routing::get(meta::readyz));
+        .route("/readyz", axum::routing::get(ready::readyz));
     guarded
         .merge(open)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

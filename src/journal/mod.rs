@@ -21,6 +21,8 @@ mod page;
 mod query;
 mod seal;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 pub use admin::{
@@ -66,10 +68,31 @@ pub trait Journal: Send + Sync {
     /// The entries as they are kept, in order: at most `max`, from the number `first` on (the first of all is 1).
     async fn entries(&self, first: u64, max: usize) -> Result<Vec<Sealed>, JournalError>;
 
+    /// Commits a transaction that changes nothing: whether the disk takes what would be recorded now.
+    async fn try_commit(&self) -> Result<(), JournalError> {
+        Ok(())
+    }
+
+    /// What became of the commits so far, for metrics.
+    fn health(&self) -> JournalHealth {
+        JournalHealth::default()
+    }
+
     /// Facts that wait to be stored, for metrics.
     fn waiting(&self) -> usize {
         0
     }
+}
+
+/// What became of a journal's commits, and the space that is left for more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct JournalHealth {
+    /// Entries and trial commits that failed since the start.
+    pub failed_commits: u64,
+    /// How long ago the last commit succeeded; `None`: none did yet.
+    pub last_commit_age: Option<Duration>,
+    /// Free space where the journal is kept, as far as the system says.
+    pub free_bytes: Option<u64>,
 }
 
 /// The journal could not do what it must. Nothing may be done that a fact was to announce.

@@ -11,6 +11,7 @@
 //!            │    ──► Books     signs, sources, up-time                   (presence.rs; crate::presence, pure)
 //!            │    ──► Doubts    looked up until they are known            (doubts.rs)
 //!            │    ──► Clock     believed, or not and why                  (clock.rs; crate::clock)
+//!            │    ──► Ready     tried, for whoever asks                    (readiness.rs)
 //!            │    ──► Admin     keys changed, sign-ins refused: on record (admin_events.rs, refused_sign_ins.rs)
 //!            └──────► Notices   who listens, hears                        (notices.rs)
 //! ```
@@ -24,6 +25,7 @@ mod doubts;
 mod followed;
 mod notices;
 mod presence;
+mod readiness;
 mod refused_sign_ins;
 mod release;
 mod schedule;
@@ -47,6 +49,7 @@ pub use check_ins::{CheckInReceipt, CheckInRequest, CheckIns};
 use followed::FollowedRooms;
 pub use notices::{Noted, Notice, Notices, Resumed, StopReason};
 pub use presence::{DisplayConnection, Intake, is_display};
+pub use readiness::{Check, Finding, Readiness};
 pub use refused_sign_ins::RefusedSignIns;
 pub use release::Releases;
 pub use schedule::{Schedule, ScheduleError};
@@ -130,6 +133,7 @@ pub struct Service {
     pub stopped_releases: AtomicU64,
     /// Requests without a valid key or token.
     pub refused_sign_ins: RefusedSignIns,
+    readiness: readiness::ReadinessChecks,
     crowds: Arc<Mutex<CrowdLog>>,
     aliases: Aliases,
     started_at: DateTime<Utc>,
@@ -164,6 +168,7 @@ impl Service {
             decisions: DecisionCounts::default(),
             stopped_releases: AtomicU64::new(0),
             refused_sign_ins: RefusedSignIns::default(),
+            readiness: readiness::ReadinessChecks::default(),
             crowds: Arc::default(),
             aliases: Aliases::default(),
             started_at: now,

@@ -183,6 +183,18 @@ impl Desk {
         .await
     }
 
+    /// How many keys are in force: whether the store answers.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn count_keys(&self) -> Result<u64, StoreError> {
+        self.with(|connection| {
+            let sql = "SELECT count(*) FROM keys WHERE revoked_ms IS NULL";
+            Ok(connection.query_row(sql, [], |row| row.get::<_, i64>(0))?.unsigned_abs())
+        })
+        .await
+    }
+
     /// These keys opened something at these times.
     ///
     /// # Errors

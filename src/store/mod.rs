@@ -15,6 +15,7 @@ mod admin;
 mod desk;
 mod directory;
 mod find;
+mod health;
 mod keeper;
 #[cfg(feature = "service")]
 mod keys;

@@ -12,14 +12,15 @@ use tokio::sync::{Mutex as AsyncMutex, oneshot};
 use super::admin;
 use super::directory::{self, JOURNAL_FILE};
 use super::find::{find, page};
+use super::health::{Commits, Trial};
 use super::keeper::Keeper;
 use super::schema::{self, JOURNAL};
 use super::verify::{self, Unproved, Verified};
 use super::writer::{self, Job, Writer};
 use crate::action::ActionId;
 use crate::journal::{
-    AdminEntry, AdminPage, AdminQuery, Entry, Head, Journal, JournalError, Life, Page, Position, Query,
-    Record, Sealed,
+    AdminEntry, AdminPage, AdminQuery, Entry, Head, Journal, JournalError, JournalHealth, Life, Page,
+    Position, Query, Record, Sealed,
 };
 
 /// How long SQLite itself waits for another connection.
@@ -88,6 +89,9 @@ pub enum StoreError {
 /// A journal in a state directory.
 pub struct SqliteJournal {
     reader: Arc<Mutex<Connection>>,
+    /// For trial commits; a journal that is open for reading has none.
+    trial: Option<Trial>,
+    commits: Commits,
     /// The audit's own connection. Who waits for it holds no thread and no lock that an action needs.
     audit: Arc<AsyncMutex<Connection>>,
     writer: Option<Writer>,
@@ -115,7 +119,8 @@ impl SqliteJournal {
         let writer = writer::start(connection, Keeper::start(&path)?)?;
         let reader = Arc::new(Mutex::new(read_only(&path)?));
         let audit = Arc::new(AsyncMutex::new(read_only(&path)?));
-        Ok(Self { reader, audit, writer: Some(writer), _lock: Some(lock) })
+        let (trial, commits) = (Some(Trial::open(&path)?), Commits::new(directory));
+        Ok(Self { reader, trial, commits, audit, writer: Some(writer), _lock: Some(lock) })
     }
 
     /// Opens the journal in `directory` to read it, whoever is writing to it.
@@ -134,7 +139,8 @@ impl SqliteJournal {
             return Err(absent());
         }
         let audit = Arc::new(AsyncMutex::new(read_only(&path)?));
-        Ok(Self { reader: Arc::new(Mutex::new(connection)), audit, writer: None, _lock: None })
+        let (reader, commits) = (Arc::new(Mutex::new(connection)), Commits::new(directory));
+        Ok(Self { reader, trial: None, commits, audit, writer: None, _lock: None })
     }
 
     /// Checks that everything in it is as it was written, the index of actions included. With a last hash from before,
@@ -154,6 +160,15 @@ impl SqliteJournal {
         let (answer, answered) = oneshot::channel();
         queue.send(Job { record, answer }).await.map_err(|_| broken_off())?;
         answered.await.map_err(|_| broken_off())?
+    }
+
+    /// On the audit's connection, one after another.
+    async fn auditing<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, JournalError> {
+        let connection = self.audit.clone().lock_owned().await;
+        tokio::task::spawn_blocking(move || read(&connection)).await.map_err(|_| broken_off())?
     }
 
     async fn reading<T: Send + 'static>(
@@ -191,17 +206,31 @@ pub(super) fn prepare_to_write(connection: &Connection) -> Result<(), StoreError
 #[async_trait]
 impl Journal for SqliteJournal {
     async fn record(&self, entry: Entry) -> Result<(), JournalError> {
-        self.write(entry.into()).await
+        self.commits.count(self.write(entry.into()).await)
     }
 
     async fn record_admin(&self, entry: AdminEntry) -> Result<(), JournalError> {
-        self.write(entry.into()).await
+        self.commits.count(self.write(entry.into()).await)
     }
 
     async fn admin_events(&self, query: &AdminQuery) -> Result<AdminPage, JournalError> {
         let query = query.clone();
-        self.reading(move |connection| admin::find(connection, &query)).await
+        self.auditing(move |connection| admin::find(connection, &query)).await
     }
+
+    async fn try_commit(&self) -> Result<(), JournalError> {
+        let can_write = self.writer.as_ref().and_then(Writer::queue).is_some_and(|queue| !queue.is_closed());
+        match &self.trial {
+            Some(trial) if can_write => self.commits.count(trial.commit().await),
+            Some(_) => self.commits.count(Err(broken_off())),
+            None => Err(JournalError::Unusable("it is open for reading only".to_owned())),
+        }
+    }
+
+    fn health(&self) -> JournalHealth {
+        self.commits.health()
+    }
+
     fn waiting(&self) -> usize {
         let queue = self.writer.as_ref().and_then(Writer::queue);
         queue.map_or(0, |queue| queue.max_capacity() - queue.capacity())
@@ -222,9 +251,8 @@ impl Journal for SqliteJournal {
         after: Option<Position>,
         examine: usize,
     ) -> Result<Page, JournalError> {
-        let (query, connection) = (query.clone(), self.audit.clone().lock_owned().await);
-        let task = move || page(&connection, &query, after, examine);
-        tokio::task::spawn_blocking(task).await.map_err(|_| broken_off())?
+        let query = query.clone();
+        self.auditing(move |connection| page(connection, &query, after, examine)).await
     }
 
     async fn entries(&self, first: u64, max: usize) -> Result<Vec<Sealed>, JournalError> {
@@ -288,4 +316,28 @@ fn broken_off() -> JournalError {
 
 fn whole(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_an_action_reads_and_writes_does_not_wait_for_the_audit() {
+        let directory = tempfile::tempdir().unwrap();
+        let journal = SqliteJournal::open(directory.path(), StoreOptions::default()).unwrap();
+        // A page of the audit that never ends.
+        let audit = journal.audit.clone().lock_owned().await;
+        let waits = journal.page(&Query::default(), None, 1);
+        let room = "room@example.com".parse().unwrap();
+        let actor = crate::action::Actor::program("door");
+        let ask = crate::action::Ask::End(crate::action::Notify::Nobody);
+        let action = crate::action::Action::new(ActionId::random(), room, ask, actor);
+        let (id, fact) = (action.id, crate::journal::Fact::Accepted { action: Box::new(action) });
+        journal.record(Entry { action: id, at: chrono::DateTime::UNIX_EPOCH, fact }).await.unwrap();
+        assert_eq!(journal.find(&Query::default()).await.unwrap().len(), 1);
+        assert!(journal.life(id).await.unwrap().is_some());
+        drop(audit);
+        assert_eq!(waits.await.unwrap().lives.len(), 1);
+    }
 }

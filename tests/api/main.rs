@@ -9,6 +9,7 @@ mod keys;
 mod lobby;
 mod operator;
 mod proxies;
+mod ready;
 mod rights;
 mod silence;
 mod tls;

@@ -163,7 +163,8 @@ async fn changes_of_keys_stand_in_the_journal_whether_a_service_runs_or_not() {
         events = admin_events(&office).await;
     }
     served.terminate();
-    let status = tokio::task::spawn_blocking(move || served.child.wait_with_output().unwrap()).await.unwrap().status;
+    let status =
+        tokio::task::spawn_blocking(move || served.child.wait_with_output().unwrap()).await.unwrap().status;
     assert_eq!(status.code(), Some(0));
     for kind in ["key-created", "key-changed", "key-revoked", "configuration-reloaded"] {
         assert_eq!(events.iter().filter(|(_, line)| line.contains(kind)).count(), 1, "{kind} in {events:?}");

@@ -1,0 +1,75 @@
+//! `GET /readyz`: whether requests should come here, for load balancers and supervisors. Needs no key, so it names no server, room
+//! or file.
+
+use std::fmt::Write as _;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::Api;
+use crate::service::{Finding, Readiness};
+
+/// 200 when every check passes or only warns, else 503; JSON where the caller accepts it, else a line for each check that does
+/// not pass.
+pub(super) async fn readyz(State(api): State<Api>, headers: HeaderMap) -> Response {
+    let found = api.service.readiness().await;
+    let status = if found.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let stored = (header::CACHE_CONTROL, "no-store");
+    if accepts_json(&headers) {
+        (status, [stored], Json(as_json(&found))).into_response()
+    } else {
+        (status, [stored], as_text(&found)).into_response()
+    }
+}
+
+fn accepts_json(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut kinds = accepted.flat_map(|value| value.split(','));
+    kinds.any(|kind| {
+        kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
+    })
+}
+
+fn as_json(found: &Readiness) -> Value {
+    let checks = found.findings.iter().map(|(check, finding)| {
+        let (state, message) = match finding {
+            Finding::Passed => ("passed", None),
+            Finding::Warning(why) => ("warning", Some(why)),
+            Finding::Failed(why) => ("failed", Some(why)),
+        };
+        json!({ "check": check.as_str(), "state": state, "message": message })
+    });
+    json!({ "ready": found.is_ready(), "checks": checks.collect::<Vec<_>>() })
+}
+
+fn as_text(found: &Readiness) -> String {
+    let mut text = if found.is_ready() { "ready\n" } else { "not ready\n" }.to_owned();
+    for (check, finding) in &found.findings {
+        // Writing to a string does not fail.
+        let _ = match finding {
+            Finding::Passed => Ok(()),
+            Finding::Warning(why) => writeln!(text, "{check}: warning: {why}"),
+            Finding::Failed(why) => writeln!(text, "{check}: {why}"),
+        };
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_for_those_who_accept_it() {
+        let accepts = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, text.parse().unwrap());
+            accepts_json(&headers)
+        };
+        assert!(accepts("application/json") && accepts("text/plain;q=0.5, Application/JSON; q=0.9"));
+        assert!(!accepts("*/*") && !accepts("text/html") && !accepts_json(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,290 @@
+//! Whether the service can do what it is there for. Each check tries what it vouches for: a commit to the journal, a read of the
+//! API keys, an answer of Exchange.
+//!
+//! Anybody may ask, as often as they like: one run serves all who ask within five seconds, one run is under way at a time, and
+//! whoever asks meanwhile gets the result before. A run is a task of its own, so an asker that gives up changes nothing.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use chrono::TimeDelta;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::time::{Instant, timeout};
+
+use super::Service;
+use crate::calendar::{RoomAddress, Window};
+
+/// How long a result serves everybody who asks: at most one trial commit in this time.
+const FRESH: Duration = Duration::from_secs(5);
+/// How long a check may take; a disk or server that hangs is one that fails.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// An answer of Exchange is proof for this long. Where rooms are followed, answers come more often by themselves.
+const ANSWER_RECENT: Duration = Duration::from_secs(5 * 60);
+
+/// What is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Check {
+    /// The journal takes a commit.
+    Journal,
+    /// The service store answers: API keys can be read.
+    Keys,
+    /// Exchange answered of late.
+    Exchange,
+    /// The wall clock is believed.
+    Clock,
+}
+
+impl Check {
+    /// As it is named in answers and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Journal => "journal",
+            Self::Keys => "keys",
+            Self::Exchange => "exchange",
+            Self::Clock => "clock",
+        }
+    }
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// All is well.
+    Passed,
+    /// The service does less than it could, and answers requests all the same.
+    Warning(String),
+    /// The service cannot do what it is there for. For everybody's eyes: no names of servers, rooms or files.
+    Failed(String),
+}
+
+/// What all checks found in one run.
+#[derive(Debug, Clone)]
+pub struct Readiness {
+    /// Each check with what it found.
+    pub findings: Vec<(Check, Finding)>,
+    at: Instant,
+}
+
+impl Readiness {
+    /// No check failed.
+    pub fn is_ready(&self) -> bool {
+        !self.findings.iter().any(|(_, finding)| matches!(finding, Finding::Failed(_)))
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.at.elapsed() < FRESH
+    }
+}
+
+/// The last result, and what the next run goes on from.
+#[derive(Default)]
+pub(super) struct ReadinessChecks {
+    last: ArcSwapOption<Readiness>,
+    run: Arc<Mutex<ExchangeAnswers>>,
+}
+
+/// When Exchange answered last. Pure.
+#[derive(Debug, Default)]
+struct ExchangeAnswers {
+    /// Answers counted so far.
+    count: u64,
+    last: Option<Instant>,
+    /// The first run: nothing can have been proven before.
+    since: Option<Instant>,
+}
+
+impl ExchangeAnswers {
+    /// Takes note of how many answers there are by now.
+    fn note(&mut self, count: u64, now: Instant) {
+        self.since.get_or_insert(now);
+        if count != self.count {
+            (self.count, self.last) = (count, Some(now));
+        }
+    }
+
+    fn is_recent(&self, now: Instant) -> bool {
+        self.last.is_some_and(|last| now.duration_since(last) < ANSWER_RECENT)
+    }
+
+    fn overdue(&self, now: Instant) -> String {
+        let minutes = |since: Instant| now.duration_since(since).as_secs() / 60;
+        match (self.last, self.since) {
+            (Some(last), _) => format!("Exchange has not answered for {} min", minutes(last)),
+            (None, Some(since)) if minutes(since) > 0 => {
+                format!("Exchange has not answered since the service began, {} min ago", minutes(since))
+            }
+            (None, _) => "Exchange has not answered since the service began".to_owned(),
+        }
+    }
+}
+
+impl Service {
+    /// What the checks find now, or found within the last seconds.
+    pub async fn readiness(self: &Arc<Self>) -> Arc<Readiness> {
+        let checks = &self.readiness;
+        let last = checks.last.load_full();
+        if let Some(last) = last.as_ref().filter(|last| last.is_fresh()) {
+            return last.clone();
+        }
+        let run = match (checks.run.clone().try_lock_owned(), last) {
+            (Ok(run), _) => run,
+            (Err(_), Some(last)) => return last,
+            (Err(_), None) => checks.run.clone().lock_owned().await,
+        };
+        if let Some(last) = checks.last.load_full().filter(|last| last.is_fresh()) {
+            return last;
+        }
+        let service = self.clone();
+        match tokio::spawn(async move { service.check_readiness(run).await }).await {
+            Ok(found) => found,
+            Err(_) => Arc::new(Readiness {
+                findings: vec![(Check::Journal, Finding::Failed("the check broke off".to_owned()))],
+                at: Instant::now(),
+            }),
+        }
+    }
+
+    /// The last result, if there is one.
+    pub fn last_readiness(&self) -> Option<Arc<Readiness>> {
+        self.readiness.last.load_full()
+    }
+
+    async fn check_readiness(&self, mut answers: OwnedMutexGuard<ExchangeAnswers>) -> Arc<Readiness> {
+        let (journal, keys, exchange) =
+            tokio::join!(self.check_journal(), self.check_keys(), self.check_exchange(&mut answers));
+        let clock = match self.clock_doubt() {
+            None => Finding::Passed,
+            Some(doubt) => Finding::Warning(format!(
+                "the clock is not believed ({}): no meeting is judged; actions at doors go on",
+                doubt.as_str()
+            )),
+        };
+        let findings = vec![
+            (Check::Journal, journal),
+            (Check::Keys, keys),
+            (Check::Exchange, exchange),
+            (Check::Clock, clock),
+        ];
+        let found = Arc::new(Readiness { findings, at: Instant::now() });
+        self.report_readiness(&found);
+        self.readiness.last.store(Some(found.clone()));
+        found
+    }
+
+    /// A change is logged once.
+    fn report_readiness(&self, found: &Readiness) {
+        let before = self.readiness.last.load_full();
+        for (check, finding) in &found.findings {
+            let known = before.as_ref().and_then(|before| {
+                before.findings.iter().find(|(other, _)| other == check).map(|(_, finding)| finding)
+            });
+            let failed_before = matches!(known, Some(Finding::Failed(_)));
+            match finding {
+                Finding::Failed(why) if !failed_before => tracing::error!(%check, why, "not ready"),
+                Finding::Passed | Finding::Warning(_) if failed_before => {
+                    tracing::info!(%check, "ready again")
+                }
+                _ => {}
+            }
+        }
+    }
+
+    async fn check_journal(&self) -> Finding {
+        match timeout(PATIENCE, self.engine.journal().try_commit()).await {
+            Ok(Ok(())) => Finding::Passed,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the journal does not take a commit");
+                Finding::Failed("the journal cannot be written: no action is taken on".to_owned())
+            }
+            Err(_) => Finding::Failed(format!(
+                "the disk did not commit to the journal within {} s",
+                PATIENCE.as_secs()
+            )),
+        }
+    }
+
+    async fn check_keys(&self) -> Finding {
+        match timeout(PATIENCE, self.desk.count_keys()).await {
+            Ok(Ok(_)) => Finding::Passed,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the service store does not answer");
+                Finding::Failed("the API keys cannot be read".to_owned())
+            }
+            Err(_) => Finding::Failed(format!("the API keys were not read within {} s", PATIENCE.as_secs())),
+        }
+    }
+
+    /// An answer within the last minutes is proof; else one room's calendar is read. Where no room is known, nothing is asked.
+    async fn check_exchange(&self, answers: &mut ExchangeAnswers) -> Finding {
+        answers.note(self.exchange_answers(), Instant::now());
+        if answers.is_recent(Instant::now()) {
+            return Finding::Passed;
+        }
+        let Some(room) = self.room_to_ask() else { return Finding::Passed };
+        let now = self.now();
+        let Some(window) = Window::clamped(now, now + TimeDelta::minutes(1)) else { return Finding::Passed };
+        let read = timeout(PATIENCE, self.engine.calendar().events(&room, window)).await;
+        let is_read = matches!(read, Ok(Ok(_)));
+        answers.note(self.exchange_answers(), Instant::now());
+        if is_read {
+            answers.last = Some(Instant::now());
+        } else if let Ok(Err(trouble)) = read {
+            tracing::warn!(%room, %trouble, "Exchange was asked whether it answers, and did not");
+        }
+        match answers.is_recent(Instant::now()) {
+            true => Finding::Passed,
+            false => Finding::Failed(answers.overdue(Instant::now())),
+        }
+    }
+
+    fn room_to_ask(&self) -> Option<RoomAddress> {
+        self.engine.scope().rooms().next().cloned()
+    }
+
+    /// Answers of Exchange that could be decoded, whichever they are: a server that refuses one request answers.
+    fn exchange_answers(&self) -> u64 {
+        let numbers = self.engine.calendar().numbers();
+        numbers.iter().filter(|number| number.kind == "decoded").map(|number| number.count).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_is_proof_for_five_minutes() {
+        let mut answers = ExchangeAnswers::default();
+        answers.note(0, Instant::now());
+        assert!(!answers.is_recent(Instant::now()));
+        assert_eq!(answers.overdue(Instant::now()), "Exchange has not answered since the service began");
+        answers.note(3, Instant::now());
+        for (minutes, recent) in [(4, true), (1, false), (60, false)] {
+            tokio::time::advance(Duration::from_secs(60 * minutes)).await;
+            // The same number of answers: nothing new was heard.
+            answers.note(3, Instant::now());
+            assert_eq!(answers.is_recent(Instant::now()), recent, "{minutes}");
+        }
+        assert_eq!(answers.overdue(Instant::now()), "Exchange has not answered for 65 min");
+        answers.note(4, Instant::now());
+        assert!(answers.is_recent(Instant::now()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_result_serves_for_five_seconds_and_a_warning_is_ready() {
+        let of = |finding| Readiness { findings: vec![(Check::Clock, finding)], at: Instant::now() };
+        let warned = of(Finding::Warning("a step".to_owned()));
+        assert!(warned.is_ready() && warned.is_fresh());
+        tokio::time::advance(FRESH).await;
+        assert!(!warned.is_fresh());
+        assert!(!of(Finding::Failed("full".to_owned())).is_ready());
+    }
+}

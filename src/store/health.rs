@@ -1,0 +1,144 @@
+//! Whether the journal can be written: a commit that changes nothing, and what became of the commits so far.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::StoreError;
+use super::sqlite::{prepare_to_write, unusable};
+use crate::journal::{JournalError, JournalHealth};
+
+/// A connection of its own for trial commits. SQLite works the log in by itself where they are all that happens.
+pub(super) struct Trial(Arc<Mutex<Connection>>);
+
+impl Trial {
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        let connection = Connection::open(path)?;
+        prepare_to_write(&connection)?;
+        Ok(Self(Arc::new(Mutex::new(connection))))
+    }
+
+    /// Commits a transaction that waits for the disk like every other, and changes nothing.
+    pub(super) async fn commit(&self) -> Result<(), JournalError> {
+        let connection = self.0.clone();
+        let task = move || commit(&mut connection.lock().unwrap_or_else(PoisonError::into_inner));
+        let done = tokio::task::spawn_blocking(task).await;
+        done.map_err(|_| JournalError::Unusable("a task that used it broke off".to_owned()))?
+            .map_err(unusable)
+    }
+}
+
+/// The header's version is written as it is: one page of the log, and one fsync. The chain does not grow.
+fn commit(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    transaction.pragma_update(None, "user_version", version)?;
+    transaction.commit()
+}
+
+/// What became of the commits since the start.
+pub(super) struct Commits {
+    directory: PathBuf,
+    failed: AtomicU64,
+    last: Mutex<Option<Instant>>,
+}
+
+impl Commits {
+    pub(super) fn new(directory: &Path) -> Self {
+        Self { directory: directory.to_owned(), failed: AtomicU64::new(0), last: Mutex::new(None) }
+    }
+
+    /// Counts one entry or trial, and passes its result on. A fact that cannot be true is the caller's failure.
+    pub(super) fn count(&self, result: Result<(), JournalError>) -> Result<(), JournalError> {
+        match &result {
+            Ok(()) => *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(now()),
+            Err(JournalError::Impossible(_)) => {}
+            Err(_) => {
+                self.failed.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        result
+    }
+
+    pub(super) fn health(&self) -> JournalHealth {
+        let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        JournalHealth {
+            failed_commits: self.failed.load(Ordering::Relaxed),
+            last_commit_age: last.map(|last| last.elapsed()),
+            free_bytes: free_bytes(&self.directory),
+        }
+    }
+}
+
+/// Space that an unprivileged process may use on the disk of this directory.
+#[cfg(all(unix, feature = "service"))]
+fn free_bytes(directory: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(directory).ok()?;
+    disk.f_bavail.checked_mul(disk.f_frsize)
+}
+
+#[cfg(not(all(unix, feature = "service")))]
+fn free_bytes(_: &Path) -> Option<u64> {
+    None
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long ago a commit was is no time of the domain")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::Journal as _;
+    use crate::store::{SqliteJournal, StoreOptions};
+
+    /// Changes with every commit of another connection.
+    fn data_version(connection: &Connection) -> i64 {
+        connection.pragma_query_value(None, "data_version", |row| row.get(0)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_trial_is_a_commit_that_adds_no_entry() {
+        let directory = tempfile::tempdir().unwrap();
+        let journal = SqliteJournal::open(directory.path(), StoreOptions::default()).unwrap();
+        let witness = Connection::open(directory.path().join("journal.sqlite")).unwrap();
+        for _ in 0..3 {
+            let before = data_version(&witness);
+            journal.try_commit().await.unwrap();
+            assert_ne!(data_version(&witness), before);
+        }
+        assert!(journal.entries(1, 10).await.unwrap().is_empty());
+        let health = journal.health();
+        assert_eq!((health.failed_commits, health.last_commit_age.is_some()), (0, true));
+        assert!(cfg!(not(unix)) || health.free_bytes.is_some_and(|bytes| bytes > 0));
+        let read = SqliteJournal::read(directory.path()).unwrap();
+        assert!(read.try_commit().await.is_err(), "a reader cannot vouch for writes");
+    }
+
+    #[tokio::test]
+    async fn trials_alone_do_not_let_the_log_grow() {
+        let directory = tempfile::tempdir().unwrap();
+        drop(SqliteJournal::open(directory.path(), StoreOptions::default()).unwrap());
+        let path = directory.path().join("journal.sqlite");
+        let mut connection = Connection::open(&path).unwrap();
+        prepare_to_write(&connection).unwrap();
+        // Not every commit waits for the disk here: the number of pages is what counts.
+        connection.pragma_update(None, "synchronous", "OFF").unwrap();
+        (0..5_000).for_each(|_| commit(&mut connection).unwrap());
+        let log = std::fs::metadata(directory.path().join("journal.sqlite-wal")).unwrap().len();
+        assert!(log < 8 << 20, "{log} bytes");
+    }
+
+    #[test]
+    fn a_commit_that_fails_is_counted_and_an_impossible_fact_is_not() {
+        let commits = Commits::new(Path::new("."));
+        let unusable = Err(JournalError::Unusable("disk full".to_owned()));
+        assert!(commits.count(unusable).is_err());
+        assert_eq!(commits.health().failed_commits, 1);
+        assert_eq!(commits.health().last_commit_age, None);
+    }
+}
