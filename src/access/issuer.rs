@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use super::key_name::is_printable;
 use super::{Holder, KeyId, Rights, signature};
 
 /// How far two clocks may be apart.
@@ -184,7 +185,7 @@ impl Issuer {
     fn name_of(&self, claims: &Claims) -> String {
         let claim = self.name_claim.as_ref().and_then(|claim| claims.all.get(claim)).and_then(Value::as_str);
         let shown =
-            claim.unwrap_or(&claims.sub).chars().filter(|letter| !letter.is_control()).take(SHOWN_MAX);
+            claim.unwrap_or(&claims.sub).chars().filter(|letter| is_printable(*letter)).take(SHOWN_MAX);
         format!("{} ({})", self.id_of(&claims.sub), shown.collect::<String>())
     }
 }

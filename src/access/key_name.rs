@@ -42,7 +42,7 @@ impl fmt::Display for KeyName {
 }
 
 /// No control character, no line or paragraph separator, nothing invisible, nothing that turns the direction of text (UAX #9).
-fn is_printable(char: char) -> bool {
+pub(super) fn is_printable(char: char) -> bool {
     let is_hidden = matches!(
         u32::from(char),
         0xad | 0x034f | 0x061c | 0x180b..=0x180f | 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x206f | 0xfeff

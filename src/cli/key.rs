@@ -22,8 +22,14 @@ pub(super) async fn run(args: KeyArgs, connection: &Connection, output: &Output)
     let desk = Desk::open(&directory).map_err(failed)?;
     match args.command {
         KeyCommand::List => return list(&desk, output).await,
-        KeyCommand::Add(args) => add(args, &desk, output).await?,
-        KeyCommand::Change(args) => change(args, &desk, output).await?,
+        KeyCommand::Add(args) => {
+            check_certificate(args.certificate_sha256.is_some(), connection, output)?;
+            add(args, &desk, output).await?;
+        }
+        KeyCommand::Change(args) => {
+            check_certificate(args.certificate_sha256.is_some(), connection, output)?;
+            change(args, &desk, output).await?;
+        }
         KeyCommand::Revoke { id } => revoke(id, &desk, output).await?,
     }
     record(&directory, &desk, output).await;
@@ -120,6 +126,18 @@ fn changed(mut key: StoredKey, args: &KeyChangeArgs, now: DateTime<Utc>) -> Resu
     key.expires = key.expires.filter(|_| !args.no_expiry);
     key.certificate = args.certificate_sha256.or(key.certificate).filter(|_| !args.no_certificate);
     Ok(key)
+}
+
+/// A key that is bound to a certificate opens nothing where no certificates are asked for.
+fn check_certificate(is_bound: bool, connection: &Connection, output: &Output) -> Result<(), Failure> {
+    let config = connect::load(connection)?;
+    let is_asked = config.api.tls.is_some_and(|tls| tls.client_ca.is_some());
+    if is_bound && !is_asked {
+        output.warn(
+            "the key opens nothing: the service asks for no client certificates (api.tls.client_ca_file)",
+        );
+    }
+    Ok(())
 }
 
 /// An instant in the past is most likely a slip; who means it revokes the key.

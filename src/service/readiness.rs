@@ -246,7 +246,8 @@ impl Service {
     }
 
     fn room_to_ask(&self) -> Option<RoomAddress> {
-        self.engine.scope().rooms().next().cloned()
+        let named = self.engine.scope().rooms().next().cloned();
+        named.or_else(|| self.followed_rooms().into_iter().next())
     }
 
     /// Answers of Exchange that could be decoded, whichever they are: a server that refuses one request answers.

@@ -109,6 +109,7 @@ fn narrowest(query: &Query) -> &'static str {
         Query { ending: Some(Ending::Open), .. } => "lives_open",
         Query { ending: Some(Ending::NeedsAttention), .. } => "lives_unsettled",
         Query { room: Some(_), .. } if is_dated => "lives_by_room_time",
+        Query { room: Some(_), ending: Some(_), .. } => "lives_by_room_ending",
         Query { room: Some(_), .. } => "lives_by_room",
         Query { rule: Some(_), .. } => "lives_by_rule",
         Query { actor: Some(_), .. } => "lives_by_actor",
@@ -119,8 +120,10 @@ fn narrowest(query: &Query) -> &'static str {
 
 /// The lives that a query means, the last taken on first.
 pub(super) fn find(connection: &Connection, query: &Query) -> Result<Vec<Life>, JournalError> {
-    let (sql, values) = find_sql(query, Hint::of(connection)?);
-    let mut statement = connection.prepare_cached(&sql).map_err(unusable)?;
+    // The index and the entries of one moment: an archive may remove both in between.
+    let snapshot = connection.unchecked_transaction().map_err(unusable)?;
+    let (sql, values) = find_sql(query, Hint::of(&snapshot)?);
+    let mut statement = snapshot.prepare_cached(&sql).map_err(unusable)?;
     let mut rows = statement.query(params_from_iter(values)).map_err(unusable)?;
     let max = query.limit.unwrap_or(usize::MAX);
     let mut found = Vec::new();
@@ -133,7 +136,7 @@ pub(super) fn find(connection: &Connection, query: &Query) -> Result<Vec<Life>, 
         if actions.is_empty() {
             break;
         }
-        found.extend(lives(connection, &actions)?.into_iter().filter(|life| query.means(life)));
+        found.extend(lives(&snapshot, &actions)?.into_iter().filter(|life| query.means(life)));
     }
     found.truncate(max);
     Ok(found)
@@ -156,8 +159,9 @@ pub(super) fn page(
     after: Option<Position>,
     examine: usize,
 ) -> Result<Page, JournalError> {
-    let (sql, values) = page_sql(query, (after, examine), Hint::of(connection)?);
-    let mut statement = connection.prepare_cached(&sql).map_err(unusable)?;
+    let snapshot = connection.unchecked_transaction().map_err(unusable)?;
+    let (sql, values) = page_sql(query, (after, examine), Hint::of(&snapshot)?);
+    let mut statement = snapshot.prepare_cached(&sql).map_err(unusable)?;
     let mut rows = statement.query(params_from_iter(values)).map_err(unusable)?;
     let max = query.limit.unwrap_or(usize::MAX);
     let (mut page, mut meant, mut last) = (Page::default(), Vec::new(), None);
@@ -172,7 +176,7 @@ pub(super) fn page(
     }
     page.next = last.filter(|_| page.examined >= examine || meant.len() >= max);
     let actions: Vec<String> = meant.iter().map(|(_, action)| action.clone()).collect();
-    let lives = lives(connection, &actions)?;
+    let lives = lives(&snapshot, &actions)?;
     let positions = meant.into_iter().map(|(position, _)| position);
     page.lives = positions.zip(lives).filter(|(_, life)| query.means(life)).collect();
     Ok(page)
@@ -363,6 +367,8 @@ mod tests {
             (room.clone().ending(Ending::Open), 4 + 1),
             (Query::default().ending(Ending::Open), 4 + 1),
             (Query::default().ending(Ending::NeedsAttention), 1),
+            // Nothing was done in a room of two hundred refusals.
+            (room.clone().ending(Ending::Done), 1),
             (Query { uid: Some(crate::calendar::Uid::new("u")), ..room }, 1),
         ];
         asked.push((Query { key: Some("k".parse().unwrap()), ..Query::default() }, 1));
@@ -382,7 +388,7 @@ mod tests {
         let connection = filled();
         let with: Vec<_> =
             queries().iter().map(|query| page(&connection, query, None, 50).unwrap()).collect();
-        for index in ["time", "room_time", "actor", "rule"] {
+        for index in ["time", "room_time", "room_ending", "actor", "rule"] {
             connection.execute_batch(&format!("DROP INDEX lives_by_{index}")).unwrap();
         }
         connection.execute_batch("DROP INDEX lives_unsettled; PRAGMA user_version = 1").unwrap();

@@ -40,12 +40,14 @@ const TABLES: &str = "
     CREATE INDEX lives_open        ON lives (accepted) WHERE ending = 'open';
 ";
 
-/// The audit reads by room, actor, rule and time; the search for unsettled actions by time.
+/// The audit reads by room, actor, rule and time; an action reads what was done in its room, and the search for unsettled
+/// actions goes by time.
 const INDEXES: &str = "
     CREATE INDEX lives_by_time      ON lives (accepted_ms, accepted);
     CREATE INDEX lives_by_room_time ON lives (room, accepted_ms, accepted);
     CREATE INDEX lives_by_actor     ON lives (actor, accepted_ms, accepted);
     CREATE INDEX lives_by_rule      ON lives (rule, accepted_ms, accepted) WHERE rule IS NOT NULL;
+    CREATE INDEX lives_by_room_ending ON lives (room, ending, accepted);
     CREATE INDEX lives_unsettled    ON lives (accepted_ms, accepted) WHERE ending = 'needs-attention';
 ";
 

@@ -328,7 +328,9 @@ mod tests {
         let journal = SqliteJournal::open(directory.path(), StoreOptions::default()).unwrap();
         // A page of the audit that never ends.
         let audit = journal.audit.clone().lock_owned().await;
-        let waits = journal.page(&Query::default(), None, 1);
+        let all = Query::default();
+        let mut waits = journal.page(&all, None, 1);
+        assert!(tokio::time::timeout(Duration::ZERO, &mut waits).await.is_err(), "it waits for its turn");
         let room = "room@example.com".parse().unwrap();
         let actor = crate::action::Actor::program("door");
         let ask = crate::action::Ask::End(crate::action::Notify::Nobody);
