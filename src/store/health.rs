@@ -120,6 +120,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_commit_that_cannot_be_is_an_error_and_is_counted() {
+        let directory = tempfile::tempdir().unwrap();
+        let journal = SqliteJournal::open(directory.path(), StoreOptions::default()).unwrap();
+        let trial = Trial::open(&directory.path().join("journal.sqlite")).unwrap();
+        trial.0.lock().unwrap().busy_timeout(std::time::Duration::ZERO).unwrap();
+        let mut other = Connection::open(directory.path().join("journal.sqlite")).unwrap();
+        let held = other.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
+        let commits = Commits::new(directory.path());
+        assert!(matches!(commits.count(trial.commit().await), Err(JournalError::Unusable(_))));
+        drop(held);
+        commits.count(trial.commit().await).unwrap();
+        assert_eq!(commits.health().failed_commits, 1);
+        drop(journal);
+    }
+
+    #[tokio::test]
     async fn trials_alone_do_not_let_the_log_grow() {
         let directory = tempfile::tempdir().unwrap();
         drop(SqliteJournal::open(directory.path(), StoreOptions::default()).unwrap());

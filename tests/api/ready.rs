@@ -1,10 +1,22 @@
 //! `/readyz` tries what it vouches for, cheaply, and names what fails without a key.
 
+use std::sync::Arc;
+
 use adjourn::access::Right;
+use adjourn::action::ActionId;
+use adjourn::calendar::Scope;
+use adjourn::engine::{self, Engine};
+use adjourn::journal::{
+    AdminEntry, AdminPage, AdminQuery, Entry, Journal, JournalError, Life, MemoryJournal, Page, Position,
+    Query, Sealed,
+};
+use adjourn::service::{Check, Finding, Service};
 use adjourn::sim::{Trouble, Wrong};
+use adjourn::store::Desk;
+use async_trait::async_trait;
 use serde_json::json;
 
-use crate::lobby::{Lobby, Said};
+use crate::lobby::{BUSY, Lobby, Said};
 
 async fn readyz(lobby: &Lobby, accept: &str) -> Said {
     let request = format!("GET /readyz HTTP/1.1\r\nHost: a\r\nAccept: {accept}\r\nConnection: close\r\n\r\n");
@@ -46,4 +58,72 @@ async fn an_exchange_that_does_not_answer_is_named_and_no_room_is() {
         (&json!(false), vec![json!("passed"), json!("passed"), json!("failed"), json!("passed")])
     );
     assert_eq!(lobby.ask_as("", "GET", "/healthz", &[], "").await.status, 200, "the process runs");
+}
+
+/// A journal whose disk is full: what is in it can be read, and nothing is added.
+struct FullDisk(MemoryJournal);
+
+fn full<T>() -> Result<T, JournalError> {
+    Err(JournalError::Unusable("database or disk is full: /var/lib/adjourn/journal.sqlite".to_owned()))
+}
+
+#[async_trait]
+impl Journal for FullDisk {
+    async fn record(&self, _: Entry) -> Result<(), JournalError> {
+        full()
+    }
+
+    async fn record_admin(&self, _: AdminEntry) -> Result<(), JournalError> {
+        full()
+    }
+
+    async fn try_commit(&self) -> Result<(), JournalError> {
+        full()
+    }
+
+    async fn admin_events(&self, query: &AdminQuery) -> Result<AdminPage, JournalError> {
+        self.0.admin_events(query).await
+    }
+
+    async fn life(&self, action: ActionId) -> Result<Option<Life>, JournalError> {
+        self.0.life(action).await
+    }
+
+    async fn find(&self, query: &Query) -> Result<Vec<Life>, JournalError> {
+        self.0.find(query).await
+    }
+
+    async fn page(
+        &self,
+        query: &Query,
+        after: Option<Position>,
+        examine: usize,
+    ) -> Result<Page, JournalError> {
+        self.0.page(query, after, examine).await
+    }
+
+    async fn entries(&self, first: u64, max: usize) -> Result<Vec<Sealed>, JournalError> {
+        self.0.entries(first, max).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_not_ready_although_the_journal_can_be_read() {
+    let lobby = Lobby::open().await;
+    let engine = Engine::new(
+        lobby.service.engine.calendar().clone(),
+        Arc::new(FullDisk(MemoryJournal::default())),
+        Arc::new(lobby.clock.clone()),
+        Scope::new([BUSY.parse().unwrap()], []),
+        engine::Options::default(),
+    );
+    let options = (*lobby.service.options()).clone();
+    let service = Service::open(Arc::new(engine), Desk::in_memory().unwrap(), options).await.unwrap();
+    assert!(service.engine.journal().entries(1, 1).await.is_ok(), "what /readyz looked at before");
+    let found = service.readiness().await;
+    assert!(!found.is_ready());
+    let failed: Vec<_> =
+        found.findings.iter().filter(|(_, finding)| matches!(finding, Finding::Failed(_))).collect();
+    let expected = Finding::Failed("the journal cannot be written: no action is taken on".to_owned());
+    assert_eq!(failed, [&(Check::Journal, expected)], "without the name of a file");
 }
