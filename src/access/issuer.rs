@@ -14,8 +14,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::key_name::is_printable;
 use super::{Holder, KeyId, Rights, signature};
+use crate::printable::is_printable;
 
 /// How far two clocks may be apart.
 const SKEW: TimeDelta = TimeDelta::seconds(60);
@@ -184,9 +184,12 @@ impl Issuer {
     /// Begins with the id, which nobody else has.
     fn name_of(&self, claims: &Claims) -> String {
         let claim = self.name_claim.as_ref().and_then(|claim| claims.all.get(claim)).and_then(Value::as_str);
-        let shown =
-            claim.unwrap_or(&claims.sub).chars().filter(|letter| is_printable(*letter)).take(SHOWN_MAX);
-        format!("{} ({})", self.id_of(&claims.sub), shown.collect::<String>())
+        // What a terminal would obey or hide is left out: a name has no room for its escapes.
+        let shown = claim
+            .unwrap_or(&claims.sub)
+            .chars()
+            .filter(|letter| is_printable(letter.encode_utf8(&mut [0; 4])));
+        format!("{} ({})", self.id_of(&claims.sub), shown.take(SHOWN_MAX).collect::<String>())
     }
 }
 

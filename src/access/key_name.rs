@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::printable::is_printable_name;
+
 /// A line of a table is no longer.
 const NAME_CHARS_MAX: usize = 64;
 
@@ -31,7 +33,7 @@ impl FromStr for KeyName {
     fn from_str(text: &str) -> Result<Self, KeyNameError> {
         let name = text.trim();
         let fits = (1..=NAME_CHARS_MAX).contains(&name.chars().count());
-        if fits && name.chars().all(is_printable) { Ok(Self(name.to_owned())) } else { Err(KeyNameError) }
+        if fits && is_printable_name(name) { Ok(Self(name.to_owned())) } else { Err(KeyNameError) }
     }
 }
 
@@ -39,16 +41,6 @@ impl fmt::Display for KeyName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
-}
-
-/// No control character, no line or paragraph separator, nothing invisible, nothing that turns the direction of text (UAX #9).
-pub(super) fn is_printable(char: char) -> bool {
-    let is_hidden = matches!(
-        u32::from(char),
-        0xad | 0x034f | 0x061c | 0x180b..=0x180f | 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x206f | 0xfeff
-            | 0xfff9..=0xfffb | 0xe0000..=0xe0fff
-    );
-    !char.is_control() && !is_hidden
 }
 
 #[cfg(test)]

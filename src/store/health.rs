@@ -8,6 +8,7 @@ use std::time::Instant;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::StoreError;
+use super::directory::open_database;
 use super::sqlite::{prepare_to_write, unusable};
 use crate::journal::{JournalError, JournalHealth};
 
@@ -16,7 +17,7 @@ pub(super) struct Trial(Arc<Mutex<Connection>>);
 
 impl Trial {
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
-        let connection = Connection::open(path)?;
+        let connection = open_database(path)?;
         prepare_to_write(&connection)?;
         Ok(Self(Arc::new(Mutex::new(connection))))
     }
