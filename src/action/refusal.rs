@@ -112,6 +112,15 @@ pub enum Refusal {
         /// The name that was given.
         action: ActionId,
     },
+    /// There is no such action in the journal, and older entries of it are archived.
+    MaybeArchived {
+        /// The name that was given.
+        action: ActionId,
+        /// The number of the last archived entry.
+        last: u64,
+        /// The name of the newest archive file.
+        file: String,
+    },
     /// The action to undo changed nothing.
     NothingToUndo,
     /// The action to undo has no way back.
@@ -158,6 +167,7 @@ impl Refusal {
             | Self::NotUndoable { .. }
             | Self::NothingToUndo
             | Self::NoSuchAction { .. }
+            | Self::MaybeArchived { .. }
             | Self::LeftDeletedItems => true,
             Self::Exchange { fault, .. } => matches!(fault, Fault::Nobody | Fault::Caller),
             _ => false,
@@ -177,6 +187,7 @@ impl Refusal {
             | Self::WholeSeries
             | Self::KeyReused { .. }
             | Self::NoSuchAction { .. }
+            | Self::MaybeArchived { .. }
             | Self::EventNotFound
             | Self::InvalidEventId { .. }
             | Self::NotAsSeen { .. } => Fault::Caller,
@@ -254,6 +265,11 @@ impl fmt::Display for Refusal {
                 write!(f, "whether action {action} was done is not known yet; ask again in a minute")
             }
             Self::NoSuchAction { action } => write!(f, "the journal knows no action {action} in this room"),
+            Self::MaybeArchived { action, last, file } => write!(
+                f,
+                "the journal holds no action {action} in this room; entries 1 to {last} are archived ({file}), and \
+                 archived actions are not undone"
+            ),
             Self::NothingToUndo => f.write_str("that action changed nothing, so there is nothing to undo"),
             Self::NotUndoable { because } => write!(f, "it cannot be undone: {because}"),
             Self::Collides { events } => {

@@ -222,7 +222,7 @@ impl Problem {
         let kind = kind(refusal);
         match refusal {
             Refusal::OutOfScope { .. } => Self::no_such_room(),
-            Refusal::NoSuchAction { .. } => Self::no_such("action"),
+            Refusal::NoSuchAction { .. } | Refusal::MaybeArchived { .. } => Self::no_such("action"),
             Refusal::EventNotFound => Self {
                 next: "read the room again (GET /v1/rooms/{room}) and name the event that is there",
                 ..Self::new(StatusCode::NOT_FOUND, kind, "The calendar has no such event", refusal)
@@ -343,7 +343,9 @@ fn kind(refusal: &Refusal) -> &'static str {
         Refusal::NotUndoable { .. } => "not-undoable",
         Refusal::Collides { .. } => "collides",
         Refusal::LeftDeletedItems => "left-deleted-items",
-        Refusal::OutOfScope { .. } | Refusal::NoSuchAction { .. } => "not-found",
+        Refusal::OutOfScope { .. } | Refusal::NoSuchAction { .. } | Refusal::MaybeArchived { .. } => {
+            "not-found"
+        }
         Refusal::Exchange { .. } => "exchange",
     }
 }

@@ -259,6 +259,16 @@ pub enum AuditCommand {
     /// Check every entry's hash, and the index of actions: was anything changed, taken out or put in?
     #[command(after_help = "Example:\n  adjourn audit verify\n  adjourn audit verify --head 5d41402a…")]
     Verify(VerifyArgs),
+    /// Move the entries of closed years into a file, and remove them from the journal
+    #[command(
+        after_help = "Example:\n  adjourn audit archive --year 2025 --to journal-2025.jsonl\n\nStop the service first. What is interrupted is completed by the same command."
+    )]
+    Archive(ArchiveArgs),
+    /// Erase what names people: actors, organizers, subjects, reasons, addresses
+    #[command(
+        after_help = "Example:\n  adjourn audit erase --before 2026-01-01T00:00:00Z\n  adjourn audit erase --person ada@example.com\n\nStop the service first, or let it erase by itself: journal.erase_personal_after_days."
+    )]
+    Erase(EraseArgs),
 }
 
 /// `adjourn audit verify`.
@@ -267,6 +277,32 @@ pub struct VerifyArgs {
     /// A last hash that was printed earlier: it must still be in the chain
     #[arg(long, value_name = "HASH")]
     pub head: Option<Head>,
+    /// Archive files, in the order in which they were made: they are verified together with the journal
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub archive: Vec<PathBuf>,
+}
+
+/// `adjourn audit archive`.
+#[derive(Debug, Args)]
+pub struct ArchiveArgs {
+    /// Everything up to the end of this year (UTC) that is not archived yet
+    #[arg(long, value_name = "YEAR")]
+    pub year: i32,
+    /// The file, as JSON lines
+    #[arg(long, value_name = "FILE")]
+    pub to: PathBuf,
+}
+
+/// `adjourn audit erase`.
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("whose").required(true).args(["before", "person"])))]
+pub struct EraseArgs {
+    /// Everyone's, in entries before this time
+    #[arg(long, value_name = "TIME")]
+    pub before: Option<DateTime<Utc>>,
+    /// One person's: an address or a name, as it stands in the audit
+    #[arg(long, value_name = "ADDRESS")]
+    pub person: Option<String>,
 }
 
 /// `adjourn serve`.

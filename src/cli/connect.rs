@@ -81,7 +81,7 @@ pub(super) fn state_directory(connection: &Connection) -> Result<PathBuf, Failur
     directory(&mut load(connection)?)
 }
 
-fn directory(config: &mut Config) -> Result<PathBuf, Failure> {
+pub(super) fn directory(config: &mut Config) -> Result<PathBuf, Failure> {
     let directory = config.journal.directory.clone().or_else(store::default_directory).ok_or_else(|| {
         Failure::new(Exit::Usage, "no home directory to keep the journal in: name one with --state-dir")
     })?;
@@ -89,22 +89,24 @@ fn directory(config: &mut Config) -> Result<PathBuf, Failure> {
     Ok(directory)
 }
 
-fn store(directory: &Path) -> Result<SqliteJournal, Failure> {
+/// The journal, opened to be written by this process alone.
+pub(super) fn store(directory: &Path) -> Result<SqliteJournal, Failure> {
     SqliteJournal::open(directory, StoreOptions::default())
-        .map_err(|error| Failure::from_error(Exit::Journal, error))
+        .map_err(|error| Failure::from_error(Exit::of_opening(&error), error))
 }
 
 fn look(directory: &Path) -> Result<Arc<dyn Journal>, Failure> {
     match SqliteJournal::read(directory) {
         Ok(journal) => Ok(Arc::new(journal)),
         Err(StoreError::Absent { .. }) => Ok(Arc::new(MemoryJournal::default())),
-        Err(error) => Err(Failure::from_error(Exit::Journal, error)),
+        Err(error) => Err(Failure::from_error(Exit::of_opening(&error), error)),
     }
 }
 
 /// Says on stderr what became of interrupted actions; the answer to the command itself is data, and stays apart.
 async fn recover(engine: &Arc<Engine>, output: &Output) -> Result<(), Failure> {
-    let recovered = engine.recover().await.map_err(|error| Failure::from_error(Exit::Journal, error))?;
+    let recovered = engine.recover().await;
+    let recovered = recovered.map_err(|error| Failure::from_error(Exit::of_journal(&error), error))?;
     for life in recovered.closed {
         let ended = life.outcome.as_ref().map(ToString::to_string).unwrap_or_default();
         output.say(&format!("adjourn: {}: interrupted action {}: {ended}", life.action.room, life.action.id));

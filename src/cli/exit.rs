@@ -75,12 +75,13 @@ impl Exit {
     pub fn of_store(error: &StoreError) -> Self {
         match error {
             StoreError::Absent { .. } | StoreError::NoJournal | StoreError::Later(_) => Self::Usage,
-            StoreError::Damaged(_) => Self::Tampered,
-            StoreError::Sqlite(_)
-            | StoreError::Directory { .. }
-            | StoreError::InUse { .. }
-            | StoreError::Thread(_) => Self::Journal,
+            error => Self::of_opening(error),
         }
+    }
+
+    /// The code for a journal that cannot be opened to be written. One that was cut or damaged is never just unusable.
+    pub fn of_opening(error: &StoreError) -> Self {
+        if error.is_damage() { Self::Tampered } else { Self::Journal }
     }
 
     /// The code for trouble with Exchange.
@@ -146,4 +147,4 @@ Exit codes:
   7  a sweep would have touched more than its limits allow; it touched nothing
   8  the journal cannot be used (disk, rights, another process); nothing was begun that it does not know of:
      once it can be used again, the next command that acts finds out what became of what was under way
-  9  the journal is not as it was written";
+  9  the journal is not as it was written: it was cut, changed or damaged";

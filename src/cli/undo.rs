@@ -5,8 +5,8 @@ use super::connect::{self, Journalled};
 use super::exit::{Exit, Failure};
 use super::output::Output;
 use super::perform::{print, user_name};
-use crate::action::{Action, ActionId, Actor, Ask, Refusal};
-use crate::engine::Mode;
+use crate::action::{Action, ActionId, Actor, Ask};
+use crate::engine::{Mode, unknown_action};
 
 pub(super) async fn run(args: UndoArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
     let of = ActionId(args.action);
@@ -15,7 +15,9 @@ pub(super) async fn run(args: UndoArgs, connection: &Connection, output: &Output
     let life = opened.engine.journal().life(of).await;
     let life = life.map_err(|error| Failure::from_error(Exit::Journal, error))?;
     let Some(life) = life else {
-        return Err(Failure::new(Exit::Refused, Refusal::NoSuchAction { action: of }.to_string()));
+        let refusal = unknown_action(&**opened.engine.journal(), of).await;
+        let refusal = refusal.map_err(|error| Failure::from_error(Exit::of_journal(&error), error))?;
+        return Err(Failure::new(Exit::Refused, refusal.to_string()));
     };
     let mut action = Action::new(
         ActionId::random(),

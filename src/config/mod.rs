@@ -80,10 +80,14 @@ pub struct Config {
 }
 
 /// The journal on disk.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Journal {
     /// The state directory.
     pub directory: Option<PathBuf>,
+    /// How often the service tells the journal's last number and hash to the log and the webhook.
+    pub head_interval: Duration,
+    /// How long personal values stay; `None`: until they are erased by hand.
+    pub erase_personal_after: Option<TimeDelta>,
 }
 
 /// What flags and environment say over the file.
@@ -141,6 +145,7 @@ fn check(source: &Source<'_>, file: File, overrides: Overrides) -> Result<Config
     let resume_within = checked(source, &file.journal.resume_within_s, 0, 24 * 3600)?;
     let give_up_after = checked(source, &file.journal.give_up_after_s, 0, 30 * 24 * 3600)?;
     let key_ttl = checked(source, &file.engine.idempotency_key_ttl_hours, 1, 24 * 30)?;
+    let erase_after = file.journal.erase_personal_after_days;
     let outsiders = file.doctor.out_of_scope.iter();
     let outsiders = outsiders.map(|room| room.get_ref().parse().map_err(|error| source.at(room, error)));
     let allow_insecure_permissions = file.allow_insecure_permissions || overrides.allow_insecure_permissions;
@@ -160,7 +165,14 @@ fn check(source: &Source<'_>, file: File, overrides: Overrides) -> Result<Config
             booking_subject: file.engine.booking_subject,
             ..engine::Options::default()
         },
-        journal: Journal { directory },
+        journal: Journal {
+            directory,
+            // More often than each minute fills logs; less often than each day says nothing about yesterday.
+            head_interval: Duration::from_secs(checked(source, &file.journal.head_interval_s, 60, 86_400)?),
+            erase_personal_after: erase_after
+                .map(|days| checked(source, &days, 1, 36_500).map(TimeDelta::days))
+                .transpose()?,
+        },
         rooms_at_once: checked(source, &cleanup.rooms_at_once, 1, 1_000)?,
         ahead: TimeDelta::hours(checked(source, &cleanup.hours_ahead, 1, 24 * 366)?),
         rules: check_rules(source, cleanup, places)?,

@@ -8,10 +8,10 @@ use super::select::{Selected, current, named, times};
 use super::undo::{Back, collides, needed, way_back};
 use super::words;
 use super::{EventLookup, Trouble};
-use crate::action::{Already, Ask, Outcome, Refusal, Target, Times};
+use crate::action::{ActionId, Already, Ask, Outcome, Refusal, Target, Times};
 use crate::calendar::occupancy::booking_reach;
 use crate::calendar::{Event, EventId, Window};
-use crate::journal::JournalError;
+use crate::journal::{Archived, Journal, JournalError};
 
 impl Run<'_> {
     /// Finds the event, or that the action is over.
@@ -61,7 +61,7 @@ impl Run<'_> {
         let Ask::Undo { of } = self.action.ask else { return Ok(Ok(None)) };
         let journal = self.engine.journal();
         let Some(life) = journal.life(of).await?.filter(|life| life.action.room == self.action.room) else {
-            return Ok(Err(refused(Refusal::NoSuchAction { action: of })));
+            return Ok(Err(refused(unknown_action(&**journal, of).await?)));
         };
         if let Some(undo) = self.changes().await?.iter().find(|life| life.has_undone(of)) {
             return Ok(Err(Outcome::AlreadyDone { why: Already::ByAction { action: undo.action.id } }));
@@ -201,4 +201,12 @@ fn select_again(ask: Ask, before: &Event, after: Option<Event>) -> Selected {
         Some(event) if times(&event) == was => Selected::This(Box::new(event)),
         Some(event) => Selected::Refused(Refusal::ChangedMeanwhile { was, is: Some(times(&event)) }),
     }
+}
+
+/// Why an action that the journal does not hold is not undone: it may be among those that are archived.
+pub async fn unknown_action(journal: &dyn Journal, action: ActionId) -> Result<Refusal, JournalError> {
+    Ok(match journal.archived().await? {
+        Some(Archived { last, file, .. }) => Refusal::MaybeArchived { action, last, file },
+        None => Refusal::NoSuchAction { action },
+    })
 }

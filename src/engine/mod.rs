@@ -41,6 +41,7 @@ pub use backend::{
     AddressLookup, Busy, Calendar, Capabilities, Directory, EventLookup, Known, MailboxAddresses, Number,
     Reply, Trouble, Written,
 };
+pub use choose::unknown_action;
 pub use perform::{Engine, Guard, Mode, Options};
 pub use plan::{NoPlan, Plan, plan};
 pub use recover::Recovered;

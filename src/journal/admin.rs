@@ -37,6 +37,7 @@ pub enum AdminActor {
     /// A signal to the process.
     Signal {
         /// `SIGHUP`.
+        #[serde(rename = "signal")]
         name: String,
     },
     /// The service itself, by its configuration.
@@ -118,6 +119,13 @@ pub struct Archived {
     pub head: String,
     /// The name of the archive file.
     pub file: String,
+    /// Personal values that `erased` events up to here announced, less those that are missing up to here. Below zero where
+    /// a later event announced them.
+    #[serde(default)]
+    pub erased: i64,
+    /// Up to which entry those events reach.
+    #[serde(default)]
+    pub erased_through: u64,
 }
 
 impl AdminActor {

@@ -1,15 +1,22 @@
-//! A journal that lasts as long as the process: for rehearsals, demos and tests.
+//! A journal that lasts as long as the process: for rehearsals, demos and tests. It forgets the oldest closed actions, so that
+//! a demo may run for weeks.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
+use super::personal::Salt;
 use super::{
     ADMIN_EVENTS_READ_MAX, AdminEntry, AdminPage, AdminQuery, Chain, Entry, Fact, Journal, JournalError,
     Life, Page, Position, Query, Record, Sealed,
 };
 use crate::action::ActionId;
+
+/// Closed actions that are remembered: some days of a demo's rooms.
+pub const MEMORY_CLOSED_MAX: usize = 5_000;
+/// Entries that are remembered: four for each of those actions.
+pub const MEMORY_ENTRIES_MAX: usize = 4 * MEMORY_CLOSED_MAX;
 
 /// Keeps facts in memory, sealed like those on disk.
 #[derive(Debug, Default)]
@@ -19,11 +26,15 @@ pub struct MemoryJournal {
 
 #[derive(Debug, Default)]
 struct Kept {
-    entries: Vec<(Record, Sealed)>,
+    entries: VecDeque<(Record, Sealed)>,
     chain: Chain,
     lives: HashMap<ActionId, Life>,
     /// In the order they were taken on.
-    order: Vec<ActionId>,
+    order: VecDeque<ActionId>,
+    closed: usize,
+    /// Actions that were forgotten; those that are left keep their places in a page.
+    forgotten: usize,
+    has_forgotten: bool,
 }
 
 impl MemoryJournal {
@@ -42,29 +53,67 @@ impl MemoryJournal {
     }
 }
 
+impl Kept {
+    fn put(&mut self, record: Record) -> Result<(), JournalError> {
+        let mut count = u128::from(self.chain.length) << 64;
+        // Nothing leaves the process: a count is random enough.
+        let mut salt = || -> Salt {
+            count += 1;
+            count.to_be_bytes()
+        };
+        let text = record.text(&mut salt).map_err(|error| JournalError::Unusable(error.to_string()))?;
+        let sealed = self.chain.seal_text(text);
+        self.entries.push_back((record, sealed));
+        if self.entries.len() > MEMORY_ENTRIES_MAX {
+            self.entries.pop_front();
+            self.say_forgotten();
+        }
+        Ok(())
+    }
+
+    /// Forgets the action that was taken on first among those that are closed.
+    fn forget_closed(&mut self) {
+        let is_closed = |id: &ActionId| self.lives.get(id).is_none_or(|life| !life.is_open());
+        if let Some(oldest) = self.order.iter().position(is_closed).and_then(|at| self.order.remove(at)) {
+            self.lives.remove(&oldest);
+            self.closed -= 1;
+            self.forgotten += 1;
+            self.say_forgotten();
+        }
+    }
+
+    fn say_forgotten(&mut self) {
+        if !std::mem::replace(&mut self.has_forgotten, true) {
+            tracing::warn!(
+                closed_max = MEMORY_CLOSED_MAX,
+                "the journal in memory is full; it forgets the oldest closed actions from now on"
+            );
+        }
+    }
+}
+
 #[async_trait]
 impl Journal for MemoryJournal {
     async fn record(&self, entry: Entry) -> Result<(), JournalError> {
         let mut kept = self.kept();
-        let before = kept.lives.get(&entry.action).cloned();
-        let is_new = before.is_none();
+        let id = entry.action;
+        let before = kept.lives.get(&id).cloned();
+        let (is_new, was_closed) = (before.is_none(), before.as_ref().is_some_and(|life| !life.is_open()));
         let life = Life::after(before, &entry)?;
-        let body = entry.body().map_err(|error| JournalError::Unusable(error.to_string()))?;
-        let sealed = kept.chain.seal(body);
+        kept.put(entry.into())?;
         if is_new {
-            kept.order.push(entry.action);
+            kept.order.push_back(id);
         }
-        kept.lives.insert(entry.action, life);
-        kept.entries.push((entry.into(), sealed));
+        kept.closed += usize::from(!life.is_open() && !was_closed);
+        kept.lives.insert(id, life);
+        if kept.closed > MEMORY_CLOSED_MAX {
+            kept.forget_closed();
+        }
         Ok(())
     }
 
     async fn record_admin(&self, entry: AdminEntry) -> Result<(), JournalError> {
-        let body = entry.body().map_err(|error| JournalError::Unusable(error.to_string()))?;
-        let mut kept = self.kept();
-        let sealed = kept.chain.seal(body);
-        kept.entries.push((entry.into(), sealed));
-        Ok(())
+        self.kept().put(entry.into())
     }
 
     async fn admin_events(&self, query: &AdminQuery) -> Result<AdminPage, JournalError> {
@@ -107,7 +156,8 @@ impl Journal for MemoryJournal {
         let kept = self.kept();
         let lives = kept.order.iter().enumerate().filter_map(|(number, id)| {
             let life = kept.lives.get(id)?;
-            Some((Position { at_ms: life.accepted_at.timestamp_millis(), number: number as u64 }, life))
+            let number = (kept.forgotten + number) as u64;
+            Some((Position { at_ms: life.accepted_at.timestamp_millis(), number }, life))
         });
         let mut lives: Vec<_> = lives.filter(|(place, _)| after.is_none_or(|after| *place < after)).collect();
         lives.sort_unstable_by_key(|(place, _)| std::cmp::Reverse(*place));
@@ -127,7 +177,11 @@ impl Journal for MemoryJournal {
 
     async fn entries(&self, first: u64, max: usize) -> Result<Vec<Sealed>, JournalError> {
         let kept = self.kept();
-        let from = usize::try_from(first.saturating_sub(1)).unwrap_or(usize::MAX);
-        Ok(kept.entries.iter().skip(from).take(max).map(|(_, sealed)| sealed.clone()).collect())
+        let asked = kept.entries.iter().map(|(_, sealed)| sealed).skip_while(|sealed| sealed.number < first);
+        Ok(asked.take(max).cloned().collect())
+    }
+
+    fn chain(&self) -> Option<Chain> {
+        Some(self.kept().chain)
     }
 }

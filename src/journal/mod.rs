@@ -14,10 +14,12 @@
 //! and [`MemoryJournal`] keeps one that ends with the process.
 
 mod admin;
+mod erase;
 mod fact;
 mod life;
 mod memory;
 mod page;
+mod personal;
 mod query;
 mod seal;
 
@@ -28,12 +30,14 @@ use async_trait::async_trait;
 pub use admin::{
     ADMIN_EVENTS_READ_MAX, AdminActor, AdminEntry, AdminEvent, AdminPage, AdminQuery, Archived, KeyFacts,
 };
+pub use erase::{Erased, Erasure, Erasures, RECHECK_SPARED, Whose};
 pub use fact::Fact;
 pub use life::{Impossible, Intent, Life, Stage};
-pub use memory::MemoryJournal;
+pub use memory::{MEMORY_CLOSED_MAX, MEMORY_ENTRIES_MAX, MemoryJournal};
 pub use page::{Page, Position};
+pub use personal::{ERASED, PersonalValue, Role, Salt, Unproven};
 pub use query::{Ending, Query};
-pub use seal::{Broken, Chain, Entry, EntryError, Head, NoHead, Record, Sealed};
+pub use seal::{Broken, Chain, Entry, EntryError, Head, NoHead, Record, Sealed, Text};
 
 use crate::action::ActionId;
 
@@ -76,6 +80,21 @@ pub trait Journal: Send + Sync {
     /// What became of the commits so far, for metrics.
     fn health(&self) -> JournalHealth {
         JournalHealth::default()
+    }
+
+    /// The number and hash of the last entry. `None` where another process writes.
+    fn chain(&self) -> Option<Chain> {
+        None
+    }
+
+    /// Which entries left the journal for an archive file: the newest such event.
+    async fn archived(&self) -> Result<Option<Archived>, JournalError> {
+        Ok(None)
+    }
+
+    /// Erases personal values, and records how many. A journal that ends with its process erases nothing.
+    async fn erase(&self, _erasure: Erasure) -> Result<Erased, JournalError> {
+        Ok(Erased::default())
     }
 
     /// Facts that wait to be stored, for metrics.

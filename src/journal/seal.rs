@@ -12,8 +12,10 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::personal::{self, PersonalValue, Proofs, Salt, Unproven};
 use super::{AdminActor, AdminEntry, AdminEvent, Fact};
 use crate::action::ActionId;
 
@@ -46,6 +48,17 @@ pub struct Sealed {
     pub body: String,
     /// Covers the body and every entry before.
     pub hash: Head,
+    /// What stands beside the chain, as far as it was not erased.
+    pub personal: Vec<PersonalValue>,
+}
+
+/// The text of an entry that is to be sealed, and what is kept beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// The JSON text.
+    pub body: String,
+    /// What was taken out of it.
+    pub personal: Vec<PersonalValue>,
 }
 
 /// Version of the format. A journal may hold older ones: all of them are read for ever.
@@ -57,12 +70,11 @@ pub struct Sealed {
 /// | 3 | whole series: new words, and everything of version 2 as it was |
 /// | 4 | copies that were declined and kept: new words and new properties of events, and everything of version 3 as it was |
 /// | 5 | `settled` after `closed`, `recheck`, `told: unknown`, a release's proof: new words, and everything of version 4 as it was |
-/// | 6 | admin events, `key_id` of an actor: new words, and everything of version 5 as it was |
+/// | 6 | admin events, `key_id` of an actor: new words; personal values stand beside the body, which holds their HMACs |
 const VERSION: u32 = 6;
 
 #[derive(Serialize, Deserialize)]
 struct Body<F> {
-    v: u32,
     action: ActionId,
     at: DateTime<Utc>,
     fact: F,
@@ -71,20 +83,24 @@ struct Body<F> {
 /// An entry without an action has an admin event in place of the fact.
 #[derive(Serialize, Deserialize)]
 struct AdminBody<A, E> {
-    v: u32,
     at: DateTime<Utc>,
     by: A,
     event: E,
 }
 
-#[derive(Deserialize)]
-struct Opening {
+/// Around every body: the version in front, the HMACs of what stands beside it at the end.
+#[derive(Serialize, Deserialize)]
+struct Envelope {
     v: u32,
-    #[serde(default)]
-    action: Option<ActionId>,
-    /// Present in an admin entry alone.
-    #[serde(default)]
-    event: Option<serde::de::IgnoredAny>,
+    #[serde(flatten)]
+    rest: serde_json::Map<String, Value>,
+    #[serde(default, skip_serializing_if = "Proofs::is_empty")]
+    personal: Proofs,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    v: u32,
 }
 
 /// Why an entry cannot be read.
@@ -96,65 +112,64 @@ pub enum EntryError {
     /// No entry at all.
     #[error("no journal entry: {0}")]
     Malformed(#[from] serde_json::Error),
-    /// An admin event stands where a fact about an action is expected.
-    #[error("an admin event where a fact about an action is expected")]
-    Admin,
-}
-
-impl Entry {
-    /// As JSON.
-    ///
-    /// # Errors
-    /// Never for what Adjourn makes: nothing in an entry is of a kind that JSON does not have.
-    pub fn body(&self) -> Result<String, EntryError> {
-        let body = Body { v: VERSION, action: self.action, at: self.at, fact: &self.fact };
-        Ok(serde_json::to_string(&body)?)
-    }
-
-    /// Reads an entry about an action, of any version.
-    pub fn read(body: &str) -> Result<Self, EntryError> {
-        match Record::read(body)? {
-            Record::Action(entry) => Ok(entry),
-            Record::Admin(_) => Err(EntryError::Admin),
-        }
-    }
-}
-
-impl AdminEntry {
-    /// As JSON.
-    ///
-    /// # Errors
-    /// Never for what Adjourn makes: nothing in an entry is of a kind that JSON does not have.
-    pub fn body(&self) -> Result<String, EntryError> {
-        let body = AdminBody { v: VERSION, at: self.at, by: &self.by, event: &self.event };
-        Ok(serde_json::to_string(&body)?)
-    }
+    /// JSON, and no object.
+    #[error("no journal entry: no object")]
+    NoObject,
+    /// What stands beside it does not belong to it.
+    #[error(transparent)]
+    Personal(#[from] Unproven),
 }
 
 impl Record {
-    /// Reads an entry of any version.
-    pub fn read(body: &str) -> Result<Self, EntryError> {
-        let Opening { v, action, event } = serde_json::from_str(body)?;
+    /// As it is kept. `salt` makes a random key for each personal value.
+    ///
+    /// # Errors
+    /// Never for what Adjourn makes: nothing in an entry is of a kind that JSON does not have.
+    pub fn text(&self, salt: &mut dyn FnMut() -> Salt) -> Result<Text, EntryError> {
+        let mut body = match self {
+            Self::Action(Entry { action, at, fact }) => {
+                serde_json::to_value(Body { action: *action, at: *at, fact })
+            }
+            Self::Admin(AdminEntry { at, by, event }) => {
+                serde_json::to_value(AdminBody { at: *at, by, event })
+            }
+        }?;
+        let (proofs, personal) = personal::take_out(&mut body, salt);
+        let Value::Object(rest) = body else { return Err(EntryError::NoObject) };
+        let envelope = Envelope { v: VERSION, rest, personal: proofs };
+        Ok(Text { body: serde_json::to_string(&envelope)?, personal })
+    }
+
+    /// Reads an entry of any version, with what stands beside it.
+    pub fn read(body: &str, values: &[PersonalValue]) -> Result<Self, EntryError> {
+        Ok(Self::read_counting(body, values)?.0)
+    }
+
+    /// The same, and how many of its personal values are erased.
+    pub fn read_counting(body: &str, values: &[PersonalValue]) -> Result<(Self, usize), EntryError> {
+        let Version { v } = serde_json::from_str(body)?;
         if v > VERSION {
             return Err(EntryError::Later(v));
         }
-        if action.is_none() && event.is_some() {
-            let AdminBody { at, by, event, .. } =
-                serde_json::from_str::<AdminBody<AdminActor, AdminEvent>>(body)?;
-            return Ok(Self::Admin(AdminEntry { at, by, event }));
-        }
-        let Body { action, at, fact, .. } = serde_json::from_str(body)?;
-        Ok(Self::Action(Entry { action, at, fact }))
+        let Envelope { rest, personal: proofs, .. } = serde_json::from_str(body)?;
+        let mut body = Value::Object(rest);
+        let erased = personal::put_back(&mut body, &proofs, values)?;
+        let is_admin = body.get("action").is_none() && body.get("event").is_some();
+        let record = if is_admin {
+            let AdminBody::<AdminActor, AdminEvent> { at, by, event } = serde_json::from_value(body)?;
+            Self::Admin(AdminEntry { at, by, event })
+        } else {
+            let Body::<Fact> { action, at, fact } = serde_json::from_value(body)?;
+            Self::Action(Entry { action, at, fact })
+        };
+        Ok((record, erased))
     }
 
-    /// As JSON.
-    ///
-    /// # Errors
-    /// Never for what Adjourn makes.
-    pub fn body(&self) -> Result<String, EntryError> {
+    /// When it was recorded.
+    pub fn at(&self) -> DateTime<Utc> {
         match self {
-            Self::Action(entry) => entry.body(),
-            Self::Admin(entry) => entry.body(),
+            Self::Action(entry) => entry.at,
+            Self::Admin(entry) => entry.at,
         }
     }
 
@@ -164,6 +179,13 @@ impl Record {
             Self::Action(entry) => entry.action.to_string(),
             Self::Admin(_) => String::new(),
         }
+    }
+}
+
+impl Sealed {
+    /// What it says.
+    pub fn record(&self) -> Result<Record, EntryError> {
+        Record::read(&self.body, &self.personal)
     }
 }
 
@@ -209,7 +231,12 @@ impl Chain {
     pub fn seal(&mut self, body: String) -> Sealed {
         self.length += 1;
         self.head = hash(self.head, &body);
-        Sealed { number: self.length, body, hash: self.head }
+        Sealed { number: self.length, body, hash: self.head, personal: Vec::new() }
+    }
+
+    /// Seals one more, with what stands beside it.
+    pub fn seal_text(&mut self, text: Text) -> Sealed {
+        Sealed { personal: text.personal, ..self.seal(text.body) }
     }
 
     /// Checks that `sealed` is the next.

@@ -2,6 +2,7 @@
 
 use rusqlite::Connection;
 
+use super::personal;
 use super::sqlite::unusable;
 use crate::journal::{ADMIN_EVENTS_READ_MAX, AdminPage, AdminQuery, JournalError, Record};
 
@@ -20,8 +21,7 @@ pub(super) fn find(connection: &Connection, query: &AdminQuery) -> Result<AdminP
         }
         read += 1;
         let body: String = row.get(1).map_err(unusable)?;
-        let record = Record::read(&body);
-        match record.map_err(|error| JournalError::Damaged(format!("entry {number}: {error}")))? {
+        match personal::read(connection, row.get(0).map_err(unusable)?, &body)? {
             Record::Admin(entry) if query.means(&entry) => page.events.push((number, entry)),
             Record::Admin(_) => {}
             Record::Action(_) => {

@@ -16,6 +16,8 @@ use super::StoreError;
 const LOCK_FILE: &str = "adjourn.lock";
 /// The journal.
 pub(super) const JOURNAL_FILE: &str = "journal.sqlite";
+/// The number and hash of the journal's last entry.
+pub(super) const HEAD_FILE: &str = "journal.head";
 /// Between two tries for the lock.
 const LOCK_RETRY: Duration = Duration::from_millis(50);
 
@@ -26,11 +28,11 @@ pub fn default_directory() -> Option<PathBuf> {
     by_systemd.or_else(|| Some(dirs::state_dir().or_else(dirs::data_local_dir)?.join("adjourn")))
 }
 
-/// Whether a file of this name in the directory is Adjourn's: the lock, a database, or what SQLite keeps beside one.
+/// Whether a file of this name in the directory is Adjourn's: the lock, the journal's head, a database, or what SQLite keeps beside one.
 #[cfg(feature = "service")]
 pub(crate) fn is_state_file(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
-    name == LOCK_FILE || name.contains(".sqlite")
+    name == LOCK_FILE || name.starts_with(HEAD_FILE) || name.contains(".sqlite")
 }
 
 /// Makes the directory, readable for its owner alone.
@@ -102,7 +104,7 @@ fn resolved(path: &Path) -> Result<PathBuf, StoreError> {
 }
 
 /// A link in the state directory would have this process write to a file that another user chose.
-fn refuse_link(path: &Path) -> std::io::Result<()> {
+pub(super) fn refuse_link(path: &Path) -> std::io::Result<()> {
     match path.symlink_metadata() {
         Ok(metadata) if metadata.is_symlink() => {
             let name = path.file_name().unwrap_or_default().display();
@@ -115,7 +117,7 @@ fn refuse_link(path: &Path) -> std::io::Result<()> {
 }
 
 /// How a file is made that only its owner reads and writes.
-fn private() -> OpenOptions {
+pub(super) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
     #[cfg(unix)]

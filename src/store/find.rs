@@ -9,8 +9,9 @@ use std::collections::HashMap;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
 
+use super::personal;
 use super::sqlite::unusable;
-use crate::journal::{Ending, Entry, JournalError, Life, Page, Position, Query};
+use crate::journal::{Ending, JournalError, Life, Page, Position, Query, Record};
 
 /// Actions whose entries are read by one statement.
 const CHUNK: usize = 256;
@@ -248,18 +249,20 @@ fn add_up(connection: &Connection, actions: &[String]) -> Result<HashMap<String,
     let mut lives: HashMap<String, Life> = HashMap::with_capacity(actions.len());
     while let Some(row) = rows.next().map_err(unusable)? {
         let action: String = row.get(0).map_err(unusable)?;
-        let life = next(lives.remove(&action), row)?;
+        let life = next(connection, lives.remove(&action), row)?;
         lives.insert(action, life);
     }
     Ok(lives)
 }
 
 /// The life with the entry of this row: its number and body are the columns 1 and 2.
-fn next(life: Option<Life>, row: &Row<'_>) -> Result<Life, JournalError> {
+fn next(connection: &Connection, life: Option<Life>, row: &Row<'_>) -> Result<Life, JournalError> {
     let number: i64 = row.get(1).map_err(unusable)?;
     let body: String = row.get(2).map_err(unusable)?;
     let damaged = |what: String| JournalError::Damaged(format!("entry {number}: {what}"));
-    let entry = Entry::read(&body).map_err(|error| damaged(error.to_string()))?;
+    let Record::Action(entry) = personal::read(connection, number, &body)? else {
+        return Err(damaged("it is about no action".to_owned()));
+    };
     Life::after(life, &entry).map_err(|error| damaged(error.to_string()))
 }
 
@@ -269,7 +272,7 @@ mod tests {
 
     use super::*;
     use crate::action::{Action, ActionId, Actor, Ask, Notify, Outcome, Refusal};
-    use crate::journal::{Chain, Fact};
+    use crate::journal::{Chain, Entry, Fact};
     use crate::store::row::{self, Row as LifeRow};
     use crate::store::schema::JOURNAL;
 
@@ -298,10 +301,11 @@ mod tests {
         for fact in facts {
             let entry = Entry { action: id, at, fact };
             life = Some(Life::after(life, &entry).unwrap());
-            let sealed = chain.seal(entry.body().unwrap());
+            let sealed = chain.seal_text(Record::from(entry).text(&mut personal::salt).unwrap());
             first = if first == 0 { sealed.number } else { first };
+            personal::put(connection, &sealed, at.timestamp_millis()).unwrap();
             let sql = "INSERT INTO entries (number, action, body, hash) VALUES (?1, ?2, ?3, ?4)";
-            let values = (sealed.number as i64, id.to_string(), sealed.body, sealed.hash.0);
+            let values = (sealed.number as i64, id.to_string(), &sealed.body, sealed.hash.0);
             row::one(connection.prepare_cached(sql).unwrap().execute(values).unwrap()).unwrap();
         }
         LifeRow::of(&life.unwrap(), first).put(connection).unwrap();

@@ -11,24 +11,33 @@
 //! [`crate::journal::Journal`]; `tests/store` is what it has to pass.
 
 mod admin;
+mod archive;
+mod archive_file;
+mod archived;
 #[cfg(feature = "service")]
 mod desk;
 mod directory;
+mod erase;
 mod find;
+mod head_file;
 mod health;
 mod keeper;
+mod personal;
 #[cfg(feature = "service")]
 mod keys;
 #[cfg(feature = "service")]
 mod pending;
 #[cfg(feature = "service")]
 mod presence;
+mod prune;
 mod row;
 mod schema;
 mod sqlite;
 mod verify;
 mod writer;
 
+pub use archive::{ArchiveError, ArchiveOrder, ArchiveReport};
+pub use archive_file::{ArchiveFileError, VerifiedArchive, verify_archive};
 #[cfg(feature = "service")]
 pub use desk::Desk;
 pub use directory::default_directory;

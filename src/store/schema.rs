@@ -1,6 +1,6 @@
 //! The tables, and how older ones become the present ones.
 //!
-//! `entries` is the journal itself: never changed, never deleted. `lives` is an index of it by what people ask for; it
+//! `entries` is the journal itself: never changed, and deleted only when an archive file holds it. `lives` is an index of it by what people ask for; it
 //! holds nothing that could not be made again from `entries`.
 
 use rusqlite::Connection;
@@ -11,7 +11,7 @@ use super::StoreError;
 const APPLICATION_ID: i32 = 0x61_64_6a_6e;
 
 /// Each brings the schema from its index to the next version. Never changed once released; added to.
-const MIGRATIONS: [&str; 2] = [TABLES, INDEXES];
+const MIGRATIONS: [&str; 3] = [TABLES, INDEXES, PERSONAL_AND_ARCHIVED];
 
 const TABLES: &str = "
     CREATE TABLE entries (
@@ -49,6 +49,28 @@ const INDEXES: &str = "
     CREATE INDEX lives_by_rule      ON lives (rule, accepted_ms, accepted) WHERE rule IS NOT NULL;
     CREATE INDEX lives_by_room_ending ON lives (room, ending, accepted);
     CREATE INDEX lives_unsettled    ON lives (accepted_ms, accepted) WHERE ending = 'needs-attention';
+";
+
+/// Beside the chain: what names people (`at_ms` is the time of its entry), and where the chain begins after an archive was
+/// made (one row at most).
+const PERSONAL_AND_ARCHIVED: &str = "
+    CREATE TABLE personal (
+        entry   INTEGER NOT NULL,
+        pointer TEXT NOT NULL,
+        at_ms   INTEGER NOT NULL,
+        salt    BLOB NOT NULL,
+        value   TEXT NOT NULL,
+        PRIMARY KEY (entry, pointer)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX personal_by_time ON personal (at_ms);
+
+    CREATE TABLE archived (
+        last           INTEGER PRIMARY KEY,
+        hash           BLOB NOT NULL,
+        file           TEXT NOT NULL,
+        erased         INTEGER NOT NULL,
+        erased_through INTEGER NOT NULL
+    ) STRICT;
 ";
 
 /// The journal's.

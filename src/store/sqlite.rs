@@ -9,18 +9,21 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 use tokio::sync::{Mutex as AsyncMutex, oneshot};
 
-use super::admin;
 use super::directory::{self, JOURNAL_FILE};
 use super::find::{find, page};
 use super::health::{Commits, Trial};
+use super::head_file::HeadFile;
 use super::keeper::Keeper;
 use super::schema::{self, JOURNAL};
 use super::verify::{self, Unproved, Verified};
-use super::writer::{self, Job, Writer};
+use super::writer::{self, Job, Pending, Writer};
+use super::{
+    ArchiveError, ArchiveOrder, ArchiveReport, admin, archive, archived, erase, head_file, personal,
+};
 use crate::action::ActionId;
 use crate::journal::{
-    AdminEntry, AdminPage, AdminQuery, Entry, Head, Journal, JournalError, JournalHealth, Life, Page,
-    Position, Query, Record, Sealed,
+    AdminEntry, AdminPage, AdminQuery, Archived, Chain, Entry, Erased, Erasure, Head, Journal, JournalError,
+    JournalHealth, Life, Page, Position, Query, Record, Sealed,
 };
 
 /// How long SQLite itself waits for another connection.
@@ -75,6 +78,17 @@ pub enum StoreError {
     /// The file is something else.
     #[error("the file is a database, but no journal of Adjourn's")]
     NoJournal,
+    /// Entries at the end are gone.
+    #[error(
+        "the journal was cut: it ends at entry {last}, and entry {number} was in it; restore journal.sqlite from a \
+         newer backup, or remove the file journal.head if an older journal was put back on purpose"
+    )]
+    Cut {
+        /// The entry that was the last one.
+        number: u64,
+        /// The entry that is.
+        last: u64,
+    },
     /// Entries do not add up.
     #[error("the journal is damaged: {0}; keep the file, and see `adjourn audit verify`")]
     Damaged(String),
@@ -84,6 +98,17 @@ pub enum StoreError {
     /// SQLite says no.
     #[error("the journal cannot be used: {0}")]
     Sqlite(#[from] rusqlite::Error),
+}
+
+impl StoreError {
+    /// The journal is not as it was written: cut, or damaged.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged(_) | Self::Cut { .. } => true,
+            Self::Sqlite(error) => is_damage(error),
+            _ => false,
+        }
+    }
 }
 
 /// A journal in a state directory.
@@ -109,6 +134,11 @@ impl SqliteJournal {
         directory::make(directory).map_err(unusable)?;
         let lock = directory::lock(directory, options.lock_patience)?;
         let path = directory.join(JOURNAL_FILE);
+        let head = HeadFile::within(directory);
+        let known = head.load()?;
+        if !path.exists() {
+            head_file::check_absent(known)?;
+        }
         let mut connection = directory::open_database(&path)?;
         prepare_to_write(&connection)?;
         if let Some(pages) = options.pages_max {
@@ -116,7 +146,8 @@ impl SqliteJournal {
         }
         JOURNAL.migrate(&mut connection)?;
         schema::check_shape(&connection)?;
-        let writer = writer::start(connection, Keeper::start(&path)?)?;
+        head_file::check(&connection, known)?;
+        let writer = writer::start(connection, Keeper::start(&path)?, head)?;
         let reader = Arc::new(Mutex::new(read_only(&path)?));
         let audit = Arc::new(AsyncMutex::new(read_only(&path)?));
         let (trial, commits) = (Some(Trial::open(&path)?), Commits::new(directory));
@@ -129,7 +160,12 @@ impl SqliteJournal {
     /// When there is none, or it cannot be read.
     pub fn read(directory: &Path) -> Result<Self, StoreError> {
         let path = directory.join(JOURNAL_FILE);
-        let absent = || StoreError::Absent { path: directory.to_owned() };
+        // Read before the journal: a writer may go on meanwhile.
+        let known = HeadFile::within(directory).load()?;
+        let absent = || match head_file::check_absent(known) {
+            Ok(()) => StoreError::Absent { path: directory.to_owned() },
+            Err(cut) => cut,
+        };
         if !path.exists() {
             return Err(absent());
         }
@@ -138,6 +174,7 @@ impl SqliteJournal {
         if JOURNAL.check(&*connection.unchecked_transaction()?)? == 0 {
             return Err(absent());
         }
+        head_file::check(&connection, known)?;
         let audit = Arc::new(AsyncMutex::new(read_only(&path)?));
         let (reader, commits) = (Arc::new(Mutex::new(connection)), Commits::new(directory));
         Ok(Self { reader, trial: None, commits, audit, writer: None, _lock: None })
@@ -149,16 +186,58 @@ impl SqliteJournal {
     /// # Errors
     /// When something is not, or cannot be read.
     pub async fn verify(&self, known: Option<Head>) -> Result<Verified, Unproved> {
+        self.verify_with_archives(known, Vec::new()).await
+    }
+
+    /// The same, together with the archive files, in the order in which they were made.
+    ///
+    /// # Errors
+    /// When something is not, or cannot be read.
+    pub async fn verify_with_archives(
+        &self,
+        known: Option<Head>,
+        files: Vec<PathBuf>,
+    ) -> Result<Verified, Unproved> {
         let reader = self.reader.clone();
-        let task = move || verify::verify(&reader.lock().unwrap_or_else(PoisonError::into_inner), known);
+        let task =
+            move || verify::verify(&reader.lock().unwrap_or_else(PoisonError::into_inner), known, &files);
         tokio::task::spawn_blocking(task).await.map_err(|_| broken_off())?
     }
 
-    async fn write(&self, record: Record) -> Result<(), JournalError> {
+    /// Archives whole closed years, and removes them here.
+    ///
+    /// # Errors
+    /// When the file cannot be written, or there is nothing to archive. What is in the journal stays there then.
+    pub async fn archive(&self, order: ArchiveOrder) -> Result<ArchiveReport, ArchiveError> {
+        let (answer, answered) = oneshot::channel();
+        let task = move |connection: &mut Connection| {
+            let _ = answer.send(archive::archive(connection, &order));
+        };
+        self.queue(Job::Task(Box::new(task))).await?;
+        answered.await.map_err(|_| broken_off())?
+    }
+
+    /// Gives a job to the thread that writes.
+    async fn queue(&self, job: Job) -> Result<(), JournalError> {
         let queue = self.writer.as_ref().and_then(Writer::queue);
         let queue = queue.ok_or_else(|| JournalError::Unusable("it is open for reading only".to_owned()))?;
+        queue.send(job).await.map_err(|_| broken_off())
+    }
+
+    /// One transaction's worth of an erasure.
+    async fn erase_batch(&self, erasure: &Erasure) -> Result<u64, JournalError> {
         let (answer, answered) = oneshot::channel();
-        queue.send(Job { record, answer }).await.map_err(|_| broken_off())?;
+        let erasure = erasure.clone();
+        let task = move |connection: &mut Connection| {
+            let _ = answer.send(erase::batch(connection, &erasure));
+        };
+        self.queue(Job::Task(Box::new(task))).await?;
+        answered.await.map_err(|_| broken_off())?
+    }
+
+    async fn write(&self, record: Record) -> Result<(), JournalError> {
+        let (answer, answered) = oneshot::channel();
+        self.queue(Job::Write(Pending { record, answer })).await?;
         answered.await.map_err(|_| broken_off())?
     }
 
@@ -198,6 +277,8 @@ fn prepare(connection: &Connection) -> Result<(), StoreError> {
 pub(super) fn prepare_to_write(connection: &Connection) -> Result<(), StoreError> {
     prepare(connection)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
+    // What is deleted is overwritten with zeros: erased values must not stay in free pages.
+    connection.pragma_update(None, "secure_delete", true)?;
     // Every commit is on the disk before it is answered, the last one too.
     connection.pragma_update(None, "synchronous", "FULL")?;
     Ok(())
@@ -231,6 +312,34 @@ impl Journal for SqliteJournal {
         self.commits.health()
     }
 
+    async fn erase(&self, erasure: Erasure) -> Result<Erased, JournalError> {
+        let mut values = 0;
+        loop {
+            match self.erase_batch(&erasure).await? {
+                0 => break,
+                batch => values += batch,
+            }
+        }
+        let (answer, answered) = oneshot::channel();
+        let task = move |connection: &mut Connection| {
+            let _ = answer.send(erase::finish(connection, &erasure, values));
+        };
+        self.queue(Job::Task(Box::new(task))).await?;
+        answered.await.map_err(|_| broken_off())?
+    }
+
+    async fn archived(&self) -> Result<Option<Archived>, JournalError> {
+        self.reading(|connection| {
+            let part = archived::read(connection).map_err(unusable)?;
+            Ok(part.map(|part| part.event(1)))
+        })
+        .await
+    }
+
+    fn chain(&self) -> Option<Chain> {
+        self.writer.as_ref().map(|writer| writer.tip.get())
+    }
+
     fn waiting(&self) -> usize {
         let queue = self.writer.as_ref().and_then(Writer::queue);
         queue.map_or(0, |queue| queue.max_capacity() - queue.capacity())
@@ -262,8 +371,10 @@ impl Journal for SqliteJournal {
             let (first, max) = (whole(first), whole(max as u64));
             let rows = statement
                 .query_map([first, max], |row| {
-                    let number = row.get::<_, i64>(0)?.unsigned_abs();
-                    Ok(Sealed { number, body: row.get(1)?, hash: Head(row.get(2)?) })
+                    let number: i64 = row.get(0)?;
+                    let body: String = row.get(1)?;
+                    let personal = personal::of_body(connection, number, &body)?;
+                    Ok(Sealed { number: number.unsigned_abs(), body, hash: Head(row.get(2)?), personal })
                 })
                 .map_err(unusable)?;
             rows.collect::<Result<_, _>>().map_err(unusable)
@@ -282,7 +393,9 @@ pub(super) fn life(connection: &Connection, action: &str) -> Result<Option<Life>
         let number: i64 = row.get(0).map_err(unusable)?;
         let body: String = row.get(1).map_err(unusable)?;
         let damaged = |what: String| JournalError::Damaged(format!("entry {number}: {what}"));
-        let entry = Entry::read(&body).map_err(|error| damaged(error.to_string()))?;
+        let Record::Action(entry) = personal::read(connection, number, &body)? else {
+            return Err(damaged("it is about no action".to_owned()));
+        };
         life = Some(Life::after(life, &entry).map_err(|error| damaged(error.to_string()))?);
     }
     Ok(life)
@@ -290,23 +403,25 @@ pub(super) fn life(connection: &Connection, action: &str) -> Result<Option<Life>
 
 /// What SQLite's trouble means: the disk and its like, or a file that is not what was written there.
 pub(super) fn unusable(error: rusqlite::Error) -> JournalError {
+    let text = error.to_string();
+    if is_damage(&error) { JournalError::Damaged(text) } else { JournalError::Unusable(text) }
+}
+
+fn is_damage(error: &rusqlite::Error) -> bool {
     use rusqlite::Error as Sql;
     use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase, SchemaChanged, Unknown};
-    let text = error.to_string();
     match error {
         Sql::FromSqlConversionFailure(..)
         | Sql::IntegralValueOutOfRange(..)
         | Sql::InvalidColumnType(..)
         | Sql::InvalidColumnName(..)
         | Sql::StatementChangedRows(_)
-        | Sql::Utf8Error(..) => JournalError::Damaged(text),
+        | Sql::Utf8Error(..) => true,
         // Without a table or column of ours, SQLite says no more than that.
-        Sql::SqliteFailure(code, _) | Sql::SqlInputError { error: code, .. }
-            if matches!(code.code, DatabaseCorrupt | NotADatabase | SchemaChanged | Unknown) =>
-        {
-            JournalError::Damaged(text)
+        Sql::SqliteFailure(code, _) | Sql::SqlInputError { error: code, .. } => {
+            matches!(code.code, DatabaseCorrupt | NotADatabase | SchemaChanged | Unknown)
         }
-        _ => JournalError::Unusable(text),
+        _ => false,
     }
 }
 

@@ -2,14 +2,20 @@
 //! open. Changes nothing.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _};
 
+use super::archive_file::{ArchiveFileError, VerifiedArchive, verify_archive};
+use super::archived::{self, ArchivedPart};
 use super::row::Row;
-use super::schema;
 use super::sqlite::unusable;
+use super::{personal, schema};
 use crate::action::ActionId;
-use crate::journal::{Broken, Chain, Entry, EntryError, Head, JournalError, Life, Record, Sealed};
+use crate::journal::{
+    AdminEvent, Archived, Broken, Chain, Entry, EntryError, Erasures, Head, JournalError, Life, Record,
+    Sealed,
+};
 
 /// What a journal holds that is as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +30,14 @@ pub struct Verified {
     pub open: usize,
     /// The last hash.
     pub head: Head,
+    /// Personal values that are erased.
+    pub erased: u64,
+    /// Number and hash of the last archived entry. Those up to it are not counted above.
+    pub archived: Option<Chain>,
+    /// The archive files were verified too.
+    pub archives_verified: bool,
+    /// Archived entries that are still in the journal, since the archiving was interrupted.
+    pub unpruned: u64,
 }
 
 /// Why a journal is not known to be as it was written.
@@ -64,6 +78,20 @@ pub enum Unproved {
         /// Which version.
         error: EntryError,
     },
+    /// Personal values are gone that no event announces as erased, or the other way round.
+    #[error("{missing} personal values are missing, and the journal announces {announced} as erased")]
+    Erased {
+        /// Values that are missing.
+        missing: i64,
+        /// Values that should be.
+        announced: i64,
+    },
+    /// The archive files and the journal do not belong together.
+    #[error("the archive does not fit: {0}")]
+    Archive(String),
+    /// An archive file is not as it was written.
+    #[error(transparent)]
+    ArchiveFile(#[from] ArchiveFileError),
     /// It cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -77,59 +105,107 @@ struct Reading {
     open: HashMap<ActionId, (u64, Life)>,
     actions: u64,
     admin_events: u64,
-    seen: bool,
+    erasures: Erasures,
+    /// The newest event of that kind.
+    archived: Option<Archived>,
 }
 
-/// Reads and compares all of it. `known` is a last hash from before, which must be in the chain still.
-pub(super) fn verify(connection: &Connection, known: Option<Head>) -> Result<Verified, Unproved> {
+/// Reads and compares all of it. `known` is a last hash from before, which must be in the chain still; `files` are the
+/// archives of what the chain goes on from.
+pub(super) fn verify(
+    connection: &Connection,
+    known: Option<Head>,
+    files: &[PathBuf],
+) -> Result<Verified, Unproved> {
     let snapshot = connection.unchecked_transaction().map_err(unusable)?;
     schema::check_shape(&snapshot).map_err(|error| Unproved::File(error.to_string()))?;
     check_integrity(&snapshot)?;
-    let mut reading =
-        Reading { seen: known.is_none() || known == Some(Head::default()), ..Reading::default() };
+    let part = archived::read(&snapshot).map_err(unusable)?;
+    let archives = archives(files, known, part.as_ref())?;
+    let mut reading = Reading::after(part.as_ref(), archives.as_ref());
+    let begins_after = reading.chain.head;
+    let mut seen = known.is_none_or(|known| known == Head::default() || known == begins_after)
+        || archives.as_ref().is_some_and(|archives| archives.holds_known);
     // All numbers, those that none should have too.
-    let sql = "SELECT number, action, body, hash FROM entries ORDER BY number";
+    let sql =
+        "SELECT number, action, body, hash FROM entries WHERE number > ?1 OR number < 1 ORDER BY number";
     let mut statement = snapshot.prepare(sql).map_err(unusable)?;
-    let mut rows = statement.query([]).map_err(unusable)?;
+    let first = i64::try_from(reading.chain.length).unwrap_or(i64::MAX);
+    let mut rows = statement.query([first]).map_err(unusable)?;
     while let Some(row) = rows.next().map_err(unusable)? {
         let (number, action, sealed) = stored(row).map_err(unusable)?;
         if number < 1 {
             return Err(Unproved::Entry { number: sealed.number, why: "its number is below 1".to_owned() });
         }
-        reading.take(&snapshot, &action, &sealed)?;
-        reading.seen |= known == Some(reading.chain.head);
+        reading.take(&snapshot, &action, sealed)?;
+        seen |= known == Some(reading.chain.head);
     }
-    if !reading.seen {
+    if !seen {
         return Err(Unproved::Cut);
     }
-    reading.finish(&snapshot)
+    reading.finish(&snapshot, part, archives)
+}
+
+/// The archive files, if any are named: one after the other, up to where the journal goes on.
+fn archives(
+    files: &[PathBuf],
+    known: Option<Head>,
+    part: Option<&ArchivedPart>,
+) -> Result<Option<VerifiedArchive>, Unproved> {
+    if files.is_empty() {
+        return Ok(None);
+    }
+    let verified = verify_archive(files, known)?;
+    match part {
+        Some(part) if part.chain == verified.chain => Ok(Some(verified)),
+        Some(part) => Err(Unproved::Archive(format!(
+            "the archive files end at entry {}, and the journal goes on after entry {}; name all files in order",
+            verified.chain.length, part.chain.length
+        ))),
+        None => Err(Unproved::Archive("nothing of this journal is archived".to_owned())),
+    }
 }
 
 fn stored(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, String, Sealed)> {
     let number: i64 = row.get(0)?;
-    let sealed = Sealed { number: number.unsigned_abs(), body: row.get(2)?, hash: Head(row.get(3)?) };
-    Ok((number, row.get(1)?, sealed))
+    let (body, hash, personal) = (row.get(2)?, Head(row.get(3)?), Vec::new());
+    Ok((number, row.get(1)?, Sealed { number: number.unsigned_abs(), body, hash, personal }))
 }
 
 impl Reading {
-    fn take(&mut self, connection: &Connection, action: &str, sealed: &Sealed) -> Result<(), Unproved> {
-        self.chain.check(sealed)?;
+    /// Where the journal goes on from, and what was announced as erased up to there.
+    fn after(part: Option<&ArchivedPart>, archives: Option<&VerifiedArchive>) -> Self {
+        let Some(part) = part else { return Self::default() };
+        let carried =
+            Erasures { announced: part.erased, through: part.erased_through, ..Erasures::default() };
+        let erasures = archives.map_or(carried, |archives| archives.erasures);
+        Self { chain: part.chain, erasures, ..Self::default() }
+    }
+
+    fn take(&mut self, connection: &Connection, action: &str, sealed: Sealed) -> Result<(), Unproved> {
+        self.chain.check(&sealed)?;
         let number = sealed.number;
-        let record = Record::read(&sealed.body).map_err(|error| match error {
-            EntryError::Later(_) => Unproved::Later { number, error },
-            EntryError::Malformed(_) | EntryError::Admin => {
-                Unproved::Entry { number, why: error.to_string() }
-            }
-        })?;
+        let signed = i64::try_from(number).unwrap_or(i64::MAX);
+        let values = personal::of_body(connection, signed, &sealed.body).map_err(unusable)?;
+        let (record, missing) =
+            Record::read_counting(&sealed.body, &values).map_err(|error| Unproved::of(number, error))?;
+        self.erasures.miss(number, missing);
         if record.filed_under() != action {
             return Err(Unproved::Entry { number, why: format!("it is filed under action {action}") });
         }
         match record {
-            Record::Action(entry) => self.take_fact(connection, number, &entry),
-            Record::Admin(_) => {
-                self.admin_events += 1;
-                Ok(())
-            }
+            Record::Action(entry) => self.take_fact(connection, number, &entry)?,
+            Record::Admin(entry) => self.take_event(entry.event),
+        }
+        Ok(())
+    }
+
+    fn take_event(&mut self, event: AdminEvent) {
+        self.admin_events += 1;
+        match event {
+            AdminEvent::Erased { values, through } => self.erasures.announce(values, through),
+            AdminEvent::Archived(archived) => self.archived = Some(archived),
+            _ => {}
         }
     }
 
@@ -149,21 +225,88 @@ impl Reading {
         compare(connection, accepted, &life)
     }
 
-    fn finish(self, connection: &Connection) -> Result<Verified, Unproved> {
+    fn finish(
+        self,
+        connection: &Connection,
+        part: Option<ArchivedPart>,
+        archives: Option<VerifiedArchive>,
+    ) -> Result<Verified, Unproved> {
         for (accepted, life) in self.open.values() {
             compare(connection, *accepted, life)?;
         }
-        // Every life has its row, so a row too many is one of no life.
-        let sql = "SELECT action FROM lives AS one
-                   WHERE NOT EXISTS (SELECT 1 FROM entries WHERE entries.action = one.action) LIMIT 1";
-        let mut statement = connection.prepare(sql).map_err(unusable)?;
-        if let Some(row) = statement.query([]).map_err(unusable)?.next().map_err(unusable)? {
-            let action = row.get(0).map_err(unusable)?;
-            return Err(Unproved::Index { action, why: "no entry is about it" });
+        check_strays(connection)?;
+        self.check_archived(part.as_ref())?;
+        if !self.erasures.agree() {
+            return Err(Unproved::Erased {
+                missing: self.erasures.missing,
+                announced: self.erasures.announced,
+            });
         }
+        let unpruned = unpruned(connection, part.as_ref())?;
         let open = self.open.values().filter(|(_, life)| life.is_open()).count();
-        let Self { chain: Chain { length, head }, actions, admin_events, .. } = self;
-        Ok(Verified { entries: length, actions, admin_events, open, head })
+        let archived_entries = part.as_ref().map_or(0, |part| part.chain.length);
+        Ok(Verified {
+            entries: self.chain.length - archived_entries,
+            actions: self.actions,
+            admin_events: self.admin_events,
+            open,
+            head: self.chain.head,
+            erased: self.erasures.missing.unsigned_abs(),
+            archived: part.map(|part| part.chain),
+            archives_verified: archives.is_some(),
+            unpruned,
+        })
+    }
+
+    /// What the chain begins after is what the newest `archived` event in it says.
+    fn check_archived(&self, part: Option<&ArchivedPart>) -> Result<(), Unproved> {
+        match (part, &self.archived) {
+            (None, None) => Ok(()),
+            (Some(part), Some(event)) if part.is_announced_by(event) => Ok(()),
+            (Some(_), _) => {
+                Err(Unproved::Archive("no event in the journal announces what is archived".to_owned()))
+            }
+            (None, Some(event)) => {
+                Err(Unproved::Archive(format!("entries up to {} should be gone", event.last)))
+            }
+        }
+    }
+}
+
+/// Rows that belong to no entry.
+fn check_strays(connection: &Connection) -> Result<(), Unproved> {
+    // Every life has its row, so a row too many is one of no life.
+    let sql = "SELECT action FROM lives AS one
+               WHERE NOT EXISTS (SELECT 1 FROM entries WHERE entries.action = one.action) LIMIT 1";
+    if let Some(action) = connection.query_row(sql, [], |row| row.get(0)).optional().map_err(unusable)? {
+        return Err(Unproved::Index { action, why: "no entry is about it" });
+    }
+    if !archived::has_table(connection).map_err(unusable)? {
+        return Ok(());
+    }
+    let sql = "SELECT entry FROM personal AS one WHERE NOT EXISTS
+               (SELECT 1 FROM entries WHERE number = one.entry AND instr(body, '\"personal\":') > 0) LIMIT 1";
+    let stray: Option<i64> = connection.query_row(sql, [], |row| row.get(0)).optional().map_err(unusable)?;
+    stray.map_or(Ok(()), |number| {
+        let why = "personal values are kept for it, and it has none".to_owned();
+        Err(Unproved::Entry { number: number.unsigned_abs(), why })
+    })
+}
+
+/// Archived entries that are still there: the archiving was interrupted.
+fn unpruned(connection: &Connection, part: Option<&ArchivedPart>) -> Result<u64, Unproved> {
+    let last = part.map_or(0, |part| i64::try_from(part.chain.length).unwrap_or(i64::MAX));
+    let sql = "SELECT count(*) FROM entries WHERE number BETWEEN 1 AND ?1";
+    let count: i64 = connection.query_row(sql, [last], |row| row.get(0)).map_err(unusable)?;
+    Ok(count.unsigned_abs())
+}
+
+impl Unproved {
+    pub(super) fn of(number: u64, error: EntryError) -> Self {
+        match error {
+            EntryError::Later(_) => Self::Later { number, error },
+            error => Self::Entry { number, why: error.to_string() },
+        }
     }
 }
 

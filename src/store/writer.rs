@@ -2,27 +2,54 @@
 //! fact.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use rusqlite::{Connection, OptionalExtension, Transaction};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
-use super::StoreError;
+use super::head_file::HeadFile;
 use super::keeper::{Keeper, begin_anew};
 use super::row::{self, Row};
 use super::sqlite::{life, unusable};
+use super::{StoreError, archived, personal};
 use crate::action::ActionId;
-use crate::journal::{AdminEntry, Chain, Entry, Head, JournalError, Life, Record, Sealed};
+use crate::journal::{Chain, Entry, Head, JournalError, Life, Record};
 
 /// Facts that may wait; whoever comes then waits for a place.
 const QUEUE: usize = 4_096;
 /// Facts in one transaction: enough for any sweep, and short enough to answer soon.
 const BATCH: usize = 1_024;
 
+/// What the thread is asked to do.
+pub(super) enum Job {
+    /// Write an entry, together with others.
+    Write(Pending),
+    /// Do something in transactions of its own. It sends its answer itself.
+    Task(Task),
+}
+
+/// Works on the file between two batches.
+pub(super) type Task = Box<dyn FnOnce(&mut Connection) + Send>;
+
 /// An entry to be written, and who wants to know.
-pub(super) struct Job {
+pub(super) struct Pending {
     pub(super) record: Record,
     pub(super) answer: oneshot::Sender<Result<(), JournalError>>,
+}
+
+/// The chain's end as the file has it, for those who do not write.
+#[derive(Clone, Default)]
+pub(super) struct Tip(Arc<Mutex<Chain>>);
+
+impl Tip {
+    pub(super) fn get(&self) -> Chain {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, chain: Chain) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = chain;
+    }
 }
 
 /// What the writer knows besides the file.
@@ -41,6 +68,7 @@ const WORK_IN_AT_LAST: usize = 10_000;
 
 /// The thread, and the way to it. Both are `None` only while the writer is dropped.
 pub(super) struct Writer {
+    pub(super) tip: Tip,
     queue: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -63,13 +91,17 @@ impl Drop for Writer {
 }
 
 /// Starts the thread. It ends when the writer is dropped, and what was sent is written by then.
-pub(super) fn start(connection: Connection, keeper: Keeper) -> Result<Writer, StoreError> {
+pub(super) fn start(connection: Connection, keeper: Keeper, head: HeadFile) -> Result<Writer, StoreError> {
     let state = State::read(&connection)?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     let (sender, receiver) = mpsc::channel(QUEUE);
-    let run = move || write_all(connection, &keeper, state, receiver);
+    let tip = Tip::default();
+    tip.set(state.chain);
+    head.store(state.chain);
+    let hand = Hand { connection, keeper, head, known: Some(state), tip: tip.clone(), in_log: 0 };
+    let run = move || hand.work(receiver);
     let thread = std::thread::Builder::new().name("adjourn-journal".to_owned()).spawn(run);
-    Ok(Writer { queue: Some(sender), thread: Some(thread.map_err(StoreError::Thread)?) })
+    Ok(Writer { tip, queue: Some(sender), thread: Some(thread.map_err(StoreError::Thread)?) })
 }
 
 impl State {
@@ -78,14 +110,18 @@ impl State {
     }
 }
 
-fn chain(connection: &Connection) -> Result<Chain, StoreError> {
+/// The end of the chain in the file; where all entries are archived, the end of the archive.
+pub(super) fn chain(connection: &Connection) -> rusqlite::Result<Chain> {
     let last = "SELECT number, hash FROM entries ORDER BY number DESC LIMIT 1";
     let last = connection
         .query_row(last, [], |row| {
             Ok(Chain { length: row.get::<_, i64>(0)?.unsigned_abs(), head: Head(row.get(1)?) })
         })
         .optional()?;
-    Ok(last.unwrap_or_default())
+    match last {
+        Some(chain) => Ok(chain),
+        None => Ok(archived::read(connection)?.map_or_else(Chain::default, |archived| archived.chain)),
+    }
 }
 
 fn open(connection: &Connection) -> Result<HashMap<ActionId, Life>, StoreError> {
@@ -96,24 +132,72 @@ fn open(connection: &Connection) -> Result<HashMap<ActionId, Life>, StoreError> 
     lives.map(|life| life.map(|life| (life.action.id, life))).collect()
 }
 
-fn write_all(mut connection: Connection, keeper: &Keeper, state: State, mut jobs: mpsc::Receiver<Job>) {
-    let mut known = Some(state);
-    let mut batch = Vec::with_capacity(BATCH);
-    let mut in_log = 0;
-    while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
-        let len = batch.len();
-        in_log += len;
-        let written = write_batch(&mut connection, &mut known, &mut batch);
-        for (job, answer) in batch.drain(..).zip(written) {
-            // Whoever does not wait any more has been dropped; the fact is kept all the same.
-            let _ = job.answer.send(answer);
+/// Everything the thread works with.
+struct Hand {
+    connection: Connection,
+    keeper: Keeper,
+    head: HeadFile,
+    known: Option<State>,
+    tip: Tip,
+    /// Facts since the log was worked in.
+    in_log: usize,
+}
+
+impl Hand {
+    fn work(mut self, mut jobs: mpsc::Receiver<Job>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
+            let mut pending = Vec::with_capacity(batch.len());
+            for job in batch.drain(..) {
+                match job {
+                    Job::Write(one) => pending.push(one),
+                    Job::Task(task) => {
+                        self.write(std::mem::take(&mut pending));
+                        self.run(task);
+                    }
+                }
+            }
+            self.write(pending);
         }
-        if in_log >= WORK_IN_AT_LAST {
+        self.head.store(self.tip.get());
+    }
+
+    fn run(&mut self, task: Task) {
+        self.known = None;
+        task(&mut self.connection);
+        // Where the file cannot be read now, the next batch says so.
+        if let Ok(state) = State::read(&self.connection) {
+            self.tip.set(state.chain);
+            self.head.store(state.chain);
+            self.known = Some(state);
+        }
+    }
+
+    fn write(&mut self, mut batch: Vec<Pending>) {
+        let len = batch.len();
+        if len == 0 {
+            return;
+        }
+        self.in_log += len;
+        let written = write_batch(&mut self.connection, &mut self.known, &mut batch);
+        if let Some(state) = &self.known {
+            self.tip.set(state.chain);
+        }
+        for (one, answer) in batch.into_iter().zip(written) {
+            // Whoever does not wait any more has been dropped; the fact is kept all the same.
+            let _ = one.answer.send(answer);
+        }
+        self.work_in(len);
+    }
+
+    fn work_in(&mut self, len: usize) {
+        if self.in_log >= WORK_IN_AT_LAST {
             // If somebody reads for long, it is tried again after a tenth as many.
             let again = WORK_IN_AT_LAST - WORK_IN_AT_LAST / 10;
-            in_log = if begin_anew(&connection) { 0 } else { again };
-        } else if in_log % CALL_AFTER < len {
-            keeper.call();
+            self.in_log = if begin_anew(&self.connection) { 0 } else { again };
+        } else if self.in_log % CALL_AFTER < len {
+            self.keeper.call();
+            self.head.store(self.tip.get());
         }
     }
 }
@@ -122,7 +206,7 @@ fn write_all(mut connection: Connection, keeper: &Keeper, state: State, mut jobs
 fn write_batch(
     connection: &mut Connection,
     known: &mut Option<State>,
-    batch: &mut [Job],
+    batch: &mut [Pending],
 ) -> Vec<Result<(), JournalError>> {
     let failed = |error: JournalError| batch.iter().map(|_| Err(error.clone())).collect();
     let mut state = match known.take().map_or_else(|| State::read(connection), Ok) {
@@ -143,21 +227,21 @@ fn write_batch(
 fn write(
     connection: &mut Connection,
     state: &mut State,
-    batch: &[Job],
+    batch: &[Pending],
 ) -> rusqlite::Result<Vec<Result<(), JournalError>>> {
     let mut chain = state.chain;
     let mut lives: HashMap<ActionId, Life> = HashMap::new();
-    let transaction = connection.transaction()?;
+    let transaction = begin(connection)?;
     let mut answers = Vec::with_capacity(batch.len());
-    for Job { record, .. } in batch {
+    for Pending { record, .. } in batch {
         answers.push(match record {
             Record::Action(entry) => {
                 let known = lives.get(&entry.action).or_else(|| state.open.get(&entry.action)).cloned();
-                put_fact(&transaction, &mut chain, known, entry)?.map(|life| {
+                put_fact(&transaction, &mut chain, known, (entry, record))?.map(|life| {
                     lives.insert(entry.action, life);
                 })
             }
-            Record::Admin(entry) => put_admin(&transaction, &mut chain, entry)?,
+            Record::Admin(_) => put(&transaction, &mut chain, record)?.map(|_| ()),
         });
     }
     transaction.commit()?;
@@ -177,7 +261,7 @@ fn put_fact(
     transaction: &Transaction<'_>,
     chain: &mut Chain,
     known: Option<Life>,
-    entry: &Entry,
+    (entry, record): (&Entry, &Record),
 ) -> rusqlite::Result<Result<Life, JournalError>> {
     let before = match known {
         Some(life) => Some(life),
@@ -191,32 +275,36 @@ fn put_fact(
         Ok(life) => life,
         Err(impossible) => return Ok(Err(impossible.into())),
     };
-    let body = match entry.body() {
-        Ok(body) => body,
-        Err(error) => return Ok(Err(JournalError::Unusable(error.to_string()))),
+    let number = match put(transaction, chain, record)? {
+        Ok(number) => number,
+        Err(error) => return Ok(Err(error)),
     };
-    let number = put(transaction, &entry.action.to_string(), chain.seal(body))?;
     Row::of(&life, number).put(transaction)?;
     Ok(Ok(life))
 }
 
-fn put_admin(
-    transaction: &Transaction<'_>,
-    chain: &mut Chain,
-    entry: &AdminEntry,
-) -> rusqlite::Result<Result<(), JournalError>> {
-    match entry.body() {
-        Ok(body) => put(transaction, "", chain.seal(body)).map(|_| Ok(())),
-        Err(error) => Ok(Err(JournalError::Unusable(error.to_string()))),
-    }
+/// Begins a transaction that may write from its first statement on. One that reads first fails at its first write, when
+/// another connection of this process has committed in between.
+pub(super) fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
+    connection.transaction_with_behavior(TransactionBehavior::Immediate)
 }
 
-/// Stores one entry; its number.
-fn put(transaction: &Transaction<'_>, action: &str, sealed: Sealed) -> rusqlite::Result<u64> {
+/// Stores one entry and its personal values; its number.
+pub(super) fn put(
+    transaction: &Transaction<'_>,
+    chain: &mut Chain,
+    record: &Record,
+) -> rusqlite::Result<Result<u64, JournalError>> {
+    let text = match record.text(&mut personal::salt) {
+        Ok(text) => text,
+        Err(error) => return Ok(Err(JournalError::Unusable(error.to_string()))),
+    };
+    let sealed = chain.seal_text(text);
     let number = i64::try_from(sealed.number).unwrap_or(i64::MAX);
     let rows = transaction
         .prepare_cached("INSERT INTO entries (number, action, body, hash) VALUES (?1, ?2, ?3, ?4)")?
-        .execute((number, action, &sealed.body, sealed.hash.0))?;
+        .execute((number, record.filed_under(), &sealed.body, sealed.hash.0))?;
     row::one(rows)?;
-    Ok(sealed.number)
+    personal::put(transaction, &sealed, record.at().timestamp_millis())?;
+    Ok(Ok(sealed.number))
 }

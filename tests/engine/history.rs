@@ -20,7 +20,7 @@ use adjourn::engine::{
     AddressLookup, Busy, Calendar, CalendarView, Capabilities, Directory, Engine, Mode, Options, Reply,
     Trouble,
 };
-use adjourn::journal::{Chain, Entry, Fact, Intent, Journal, Life, MemoryJournal};
+use adjourn::journal::{Chain, Fact, Intent, Journal, Life, MemoryJournal, Record};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::Rng as _;
@@ -433,7 +433,7 @@ impl Story {
         let mut intended: BTreeMap<ActionId, Vec<Step>> = BTreeMap::new();
         for sealed in self.journal.entries(1, 100_000).await.unwrap() {
             chain.check(&sealed).unwrap();
-            let entry = Entry::read(&sealed.body).unwrap();
+            let Record::Action(entry) = sealed.record().unwrap() else { continue };
             if let Fact::Intended { step, .. } = entry.fact {
                 intended.entry(entry.action).or_default().push(step);
             }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use adjourn::action::{Ask, Notify, Outcome, Refusal};
 use adjourn::calendar::Uid;
 use adjourn::journal::{
-    AdminQuery, Chain, Ending, Entry, Journal, JournalError, Life, MemoryJournal, Query, Record, Stage,
+    AdminQuery, Chain, Ending, Entry, Journal, JournalError, Life, MEMORY_CLOSED_MAX, MEMORY_ENTRIES_MAX,
+    MemoryJournal, Query, Record, Stage,
 };
 use adjourn::store::{SqliteJournal, StoreOptions};
 
@@ -163,10 +164,11 @@ async fn entries_are_chained_and_read_back_as_they_were() {
         for first in [1, 21, 41, 61] {
             for sealed in journal.entries(first, 20).await.unwrap() {
                 chain.check(&sealed).unwrap();
-                read.push(Entry::read(&sealed.body).unwrap());
+                read.push(sealed.record().unwrap());
             }
         }
-        assert_eq!(read, everything());
+        let expected: Vec<_> = everything().into_iter().map(Record::from).collect();
+        assert_eq!(read, expected);
     }
 }
 
@@ -201,7 +203,7 @@ async fn admin_events_stand_in_the_same_chain_and_are_found_by_time() {
         let (mut chain, mut records) = (Chain::default(), Vec::new());
         for sealed in journal.entries(1, 100).await.unwrap() {
             chain.check(&sealed).unwrap();
-            records.push(Record::read(&sealed.body).unwrap());
+            records.push(sealed.record().unwrap());
         }
         let expected = an_end(1, "r1", "a", 0).into_iter().map(Record::from);
         let expected = expected.chain(admin_events().into_iter().map(Record::from));
@@ -229,4 +231,31 @@ async fn admin_events_stand_in_the_same_chain_and_are_found_by_time() {
         // They are about no action.
         assert_eq!(ids(&*journal, Query::default()).await, [2, 1]);
     }
+}
+
+/// A demo that runs for weeks: the oldest closed actions go, what is open stays.
+#[tokio::test]
+async fn a_journal_in_memory_forgets_the_oldest_closed_actions() {
+    let journal = MemoryJournal::default();
+    let open = accepted(action(1, "r1", Ask::End(Notify::Attendees)), 0);
+    journal.record(open).await.unwrap();
+    let count = MEMORY_CLOSED_MAX as u128 + 50;
+    let refused = Outcome::Refused { refusal: Refusal::NothingOn };
+    for number in 2..count + 2 {
+        let begin = accepted(action(number, "r2", Ask::End(Notify::Attendees)), 0);
+        write(&journal, vec![begin, closed(number, refused.clone(), 0)]).await;
+    }
+    let lives = journal.find(&Query::default()).await.unwrap();
+    assert_eq!(lives.len(), MEMORY_CLOSED_MAX + 1);
+    assert!(journal.life(id(1)).await.unwrap().unwrap().is_open());
+    assert!(journal.life(id(51)).await.unwrap().is_none());
+    assert!(journal.life(id(52)).await.unwrap().is_some());
+    for minute in 0..MEMORY_ENTRIES_MAX as i64 {
+        let mut event = admin_events()[0].clone();
+        event.at = at(minute);
+        journal.record_admin(event).await.unwrap();
+    }
+    let kept = journal.entries(1, usize::MAX).await.unwrap();
+    assert_eq!(kept.len(), MEMORY_ENTRIES_MAX);
+    assert_eq!(kept.last().unwrap().number, journal.chain().unwrap().length);
 }

@@ -1,6 +1,6 @@
 //! Journals of earlier versions: each must be read for ever, as what it meant then.
 //!
-//! Each file in `fixtures/journals` holds an entry a line: its hash, a blank, its body. A new format gets a new file beside it;
+//! Each file in `fixtures/journals` holds an entry a line: its hash, a blank, its body, and from version 6 on what stands beside it. A new format gets a new file beside it;
 //! an existing one is never changed. `ADJOURN_WRITE_JOURNAL=FILE cargo test --test store write` writes what this version
 //! makes of the same facts.
 
@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use adjourn::action::ActionId;
-use adjourn::journal::{Chain, Entry, Head, Life, Record, Sealed};
+use adjourn::journal::{Chain, Entry, Head, Life, PersonalValue, Record, Salt, Sealed};
 
 use crate::lives::{
     everything, everything_of_version_2, everything_of_version_3, everything_of_version_4,
@@ -22,10 +22,15 @@ const V4: &str = include_str!("../../fixtures/journals/v4.jsonl");
 const V5: &str = include_str!("../../fixtures/journals/v5.jsonl");
 const V6: &str = include_str!("../../fixtures/journals/v6.jsonl");
 
+/// From format 6 on, what stands beside the chain follows after a tab: a list of pointer, salt and value.
 fn sealed(number: usize, line: &str) -> Sealed {
-    let (hash, body) = line.split_once(' ').unwrap();
+    let (hash, rest) = line.split_once(' ').unwrap();
+    let (body, beside) = rest.split_once('\t').unwrap_or((rest, "[]"));
     let byte = |at: usize| u8::from_str_radix(&hash[2 * at..2 * at + 2], 16).unwrap();
-    Sealed { number: number as u64 + 1, body: body.to_owned(), hash: Head(std::array::from_fn(byte)) }
+    let values: Vec<(String, Salt, String)> = serde_json::from_str(beside).unwrap();
+    let personal = values.into_iter().map(|(pointer, salt, value)| PersonalValue { pointer, salt, value });
+    let hash = Head(std::array::from_fn(byte));
+    Sealed { number: number as u64 + 1, body: body.to_owned(), hash, personal: personal.collect() }
 }
 
 #[test]
@@ -35,7 +40,7 @@ fn every_version_is_read_as_what_it_meant() {
     assert_eq!(read(V3), (of_actions(everything_of_version_3()), 35));
     assert_eq!(read(V4), (of_actions(everything_of_version_4()), 38));
     assert_eq!(read(V5), (of_actions(everything_of_version_5()), 43));
-    assert_eq!(read(V6), (everything_of_version_6(), 44));
+    assert_eq!(read(V6), (everything_of_version_6(), 45));
 }
 
 fn of_actions(entries: Vec<Entry>) -> Vec<Record> {
@@ -49,7 +54,7 @@ fn read(text: &str) -> (Vec<Record>, usize) {
     for (number, line) in text.lines().enumerate() {
         let sealed = sealed(number, line);
         chain.check(&sealed).unwrap();
-        let record = Record::read(&sealed.body).unwrap();
+        let record = sealed.record().unwrap();
         if let Record::Action(entry) = &record {
             let life = Life::after(lives.remove(&entry.action), entry).unwrap();
             lives.insert(entry.action, life);
@@ -76,10 +81,17 @@ fn every_prefix_of_a_journal_is_a_journal() {
 fn what_this_version_writes() {
     let mut chain = Chain::default();
     let mut text = String::new();
+    // Random elsewhere.
+    let mut salt = 0_u128;
     for record in everything_of_version_6() {
-        let sealed = chain.seal(record.body().unwrap());
-        sealed.hash.0.iter().for_each(|byte| write!(text, "{byte:02x}").unwrap());
-        writeln!(text, " {}", sealed.body).unwrap();
+        let record_text = record.text(&mut || {
+            salt += 1;
+            salt.to_be_bytes()
+        });
+        let sealed = chain.seal_text(record_text.unwrap());
+        let beside: Vec<_> = sealed.personal.iter().map(|one| (&one.pointer, one.salt, &one.value)).collect();
+        write!(text, "{} {}", sealed.hash, sealed.body).unwrap();
+        writeln!(text, "\t{}", serde_json::to_string(&beside).unwrap()).unwrap();
     }
     if let Some(path) = std::env::var_os("ADJOURN_WRITE_JOURNAL") {
         std::fs::write(path, &text).unwrap();
@@ -90,8 +102,8 @@ fn what_this_version_writes() {
 #[test]
 fn a_later_version_and_rubbish_are_errors() {
     let later = V1.lines().next().unwrap().split_once(' ').unwrap().1.replace("\"v\":1", "\"v\":7");
-    assert!(Entry::read(&later).unwrap_err().to_string().contains("later version"));
+    assert!(Record::read(&later, &[]).unwrap_err().to_string().contains("later version"));
     for rubbish in ["", "{}", "null", "{\"v\":1}", "{\"v\":1,\"fact\":{\"kind\":\"accepted\"}}"] {
-        assert!(Entry::read(rubbish).is_err(), "{rubbish}");
+        assert!(Record::read(rubbish, &[]).is_err(), "{rubbish}");
     }
 }

@@ -306,6 +306,10 @@ pub fn everything_of_version_6() -> Vec<Record> {
     asked.actor = Actor::Program { name: "door".to_owned(), key_id: Some("1f0c9a27be".to_owned()) };
     all.push(accepted(asked, 60).into());
     all.push(closed(500, Outcome::AlreadyDone { why: Already::Over }, 60).into());
+    let file = "2025.jsonl".to_owned();
+    let refusal = Refusal::MaybeArchived { action: id(7), last: 900, file };
+    all.push(accepted(action(501, "r8", Ask::Undo { of: id(7) }), 60).into());
+    all.push(closed(501, Outcome::Refused { refusal }, 60).into());
     all.extend(admin_events().into_iter().map(Record::from));
     all
 }
@@ -321,7 +325,14 @@ pub fn admin_events() -> Vec<AdminEntry> {
         rooms: vec!["*@rooms.example".to_owned()],
         expires: None,
     };
-    let archived = Archived { first: 1, last: 900, head: "5d".repeat(32), file: "2025.jsonl".to_owned() };
+    let archived = Archived {
+        first: 1,
+        last: 900,
+        head: "5d".repeat(32),
+        file: "2025.jsonl".to_owned(),
+        erased: -2,
+        erased_through: 0,
+    };
     let by_caller = AdminActor::Caller { key_id: key_id.clone(), name: Some("lobby".to_owned()) };
     let refused = AdminEvent::SignInRefused {
         address: Some("192.0.2.7".to_owned()),

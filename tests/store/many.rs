@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use adjourn::action::{Ask, Notify, Outcome, Refusal};
-use adjourn::journal::{Chain, Ending, Journal, Query};
+use adjourn::journal::{Chain, Ending, Journal, Query, Record};
 use adjourn::store::{SqliteJournal, StoreOptions};
 use rusqlite::Connection;
 use tokio::time::Instant;
@@ -30,7 +30,9 @@ fn fill(directory: &Path) {
         let entry = "INSERT INTO entries (number, action, body, hash) VALUES (?1, ?2, ?3, ?4)";
         let life = "INSERT INTO lives (action, accepted, accepted_ms, room, actor, ending)
                     VALUES (?1, ?2, ?3, ?4, 'ada', 'refused')";
+        let beside = "INSERT INTO personal (entry, pointer, at_ms, salt, value) VALUES (?1, ?2, ?3, ?4, ?5)";
         let (mut entry, mut life) = (transaction.prepare(entry).unwrap(), transaction.prepare(life).unwrap());
+        let mut beside = transaction.prepare(beside).unwrap();
         for number in 1..=ACTIONS {
             let minute = i64::try_from(number).unwrap();
             let begin =
@@ -38,9 +40,13 @@ fn fill(directory: &Path) {
             let end = closed(number, Outcome::Refused { refusal: Refusal::NothingOn }, minute);
             let first = chain.length + 1;
             for one in [&begin, &end] {
-                let sealed = chain.seal(one.body().unwrap());
-                let values = (sealed.number.cast_signed(), number_text(number), sealed.body, sealed.hash.0);
-                entry.execute(values).unwrap();
+                let text = Record::from(one.clone()).text(&mut || [7; 16]).unwrap();
+                let sealed = chain.seal_text(text);
+                let (at, at_ms) = (sealed.number.cast_signed(), one.at.timestamp_millis());
+                entry.execute((at, number_text(number), &sealed.body, sealed.hash.0)).unwrap();
+                for kept in &sealed.personal {
+                    beside.execute((at, &kept.pointer, at_ms, kept.salt, &kept.value)).unwrap();
+                }
             }
             let at_ms = begin.at.timestamp_millis();
             let address = room(&format!("r{}", number % ROOMS)).to_string();

@@ -1,13 +1,15 @@
 //! `adjourn audit`: who did what to which calendar, and whether the journal is what was written.
 
 mod admin;
+mod retention;
+mod verify;
 
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::args::{AuditArgs, AuditCommand, Connection, Format, VerifyArgs};
+use super::args::{AuditArgs, AuditCommand, Connection, Format};
 use super::connect;
 use super::exit::{Exit, Failure};
 use super::output::{Output, table};
@@ -15,12 +17,14 @@ use super::spreadsheet::{cell, writer};
 use crate::action::{ActionId, Ask, DeleteHow, Notify, RequestIds};
 use crate::calendar::RoomAddress;
 use crate::journal::{Ending, Journal, Life, Query};
-use crate::store::{SqliteJournal, Unproved, Verified};
+use crate::store::SqliteJournal;
 
 pub(super) async fn run(args: AuditArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
     let directory = connect::state_directory(connection)?;
     match &args.command {
-        Some(AuditCommand::Verify(verify_args)) => verify(&directory, verify_args, output).await,
+        Some(AuditCommand::Verify(verify_args)) => verify::run(&directory, verify_args, output).await,
+        Some(AuditCommand::Archive(args)) => retention::archive(connection, args, output).await,
+        Some(AuditCommand::Erase(args)) => retention::erase(connection, args, output).await,
         None if args.admin => admin::list(&directory, &args, output).await,
         None => list(&directory, &args, output).await,
     }
@@ -211,36 +215,6 @@ fn render(lines: &[Line]) -> String {
         ]);
     }
     format!("{table}\n\n{} actions", lines.len())
-}
-
-/// What `verify` prints.
-#[derive(Serialize)]
-struct Report {
-    entries: u64,
-    actions: u64,
-    admin_events: u64,
-    open: usize,
-    head: String,
-}
-
-async fn verify(directory: &Path, args: &VerifyArgs, output: &Output) -> Result<Exit, Failure> {
-    let verified = read(directory)?.verify(args.head).await;
-    let Verified { entries, actions, admin_events, open, head } =
-        verified.map_err(|error| Failure::from_error(exit_of(&error), error))?;
-    output.data(&Report { entries, actions, admin_events, open, head: head.to_string() }, || {
-        format!(
-            "{entries} entries of {actions} actions ({open} open) and {admin_events} admin events are as they were written.\nThe last hash is {head}\nKeep it elsewhere: `adjourn audit verify --head HASH` then proves that nothing was cut off.",
-        )
-    })?;
-    Ok(Exit::Done)
-}
-
-fn exit_of(error: &Unproved) -> Exit {
-    match error {
-        Unproved::Later { .. } => Exit::Usage,
-        Unproved::Journal(error) => Exit::of_journal(error),
-        _ => Exit::Tampered,
-    }
 }
 
 fn read(directory: &Path) -> Result<SqliteJournal, Failure> {

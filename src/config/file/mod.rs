@@ -161,6 +161,8 @@ pub(in crate::config) struct Journal {
     pub(in crate::config) subjects: bool,
     pub(in crate::config) resume_within_s: Spanned<i64>,
     pub(in crate::config) give_up_after_s: Spanned<i64>,
+    pub(in crate::config) head_interval_s: Spanned<u64>,
+    pub(in crate::config) erase_personal_after_days: Option<Spanned<i64>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -284,12 +286,15 @@ impl Default for Engine {
 
 impl Default for Journal {
     fn default() -> Self {
-        // Two minutes: as long as somebody may still stand at the door. An hour: longer than Exchange's failovers.
+        // Two minutes: as long as somebody may still stand at the door. An hour: longer than Exchange's failovers. An hour between
+        // two heads: what is cut off unnoticed is younger. Personal values stay until the operator decides how long.
         Self {
             directory: None,
             subjects: false,
             resume_within_s: default(120),
             give_up_after_s: default(3600),
+            head_interval_s: default(3600),
+            erase_personal_after_days: None,
         }
     }
 }

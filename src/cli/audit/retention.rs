@@ -1,0 +1,119 @@
+//! `adjourn audit archive` and `adjourn audit erase`: what leaves the journal, and what leaves no name behind.
+
+use serde::Serialize;
+
+use crate::cli::args::{ArchiveArgs, Connection, EraseArgs};
+use crate::cli::connect;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output::Output;
+use crate::cli::perform::user_name;
+use crate::clock::{Clock as _, SystemClock};
+use crate::journal::{AdminActor, Erased, Erasure, Journal as _, Whose};
+use crate::store::{ArchiveError, ArchiveFileError, ArchiveOrder, ArchiveReport};
+
+#[derive(Serialize)]
+struct ArchivedLine {
+    first: u64,
+    last: u64,
+    head: String,
+    file: String,
+    blocked_by: Option<String>,
+}
+
+pub(super) async fn archive(
+    connection: &Connection,
+    args: &ArchiveArgs,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    let mut config = connect::load(connection)?;
+    let journal = connect::store(&connect::directory(&mut config)?)?;
+    let (now, key_ttl) = (SystemClock.now(), config.engine.key_ttl);
+    let order = ArchiveOrder { year: args.year, to: args.to.clone(), by: this_command(), now, key_ttl };
+    let report = journal.archive(order).await;
+    let report = report.map_err(|error| Failure::from_error(exit_of(&error), error))?;
+    print(&report, args, output)?;
+    Ok(Exit::Done)
+}
+
+fn print(report: &ArchiveReport, args: &ArchiveArgs, output: &Output) -> Result<(), Failure> {
+    if let Some(action) = &report.blocked_by {
+        output.say(&format!("adjourn: later entries stay in the journal: action {action} is not over, or its key is valid still"));
+    }
+    let (file, head) = (args.to.display().to_string(), report.head.to_string());
+    let (first, last, blocked_by) = (report.first, report.last, report.blocked_by.clone());
+    let text = format!(
+        "Entries {first} to {last} are in {file}, and no longer in the journal.\nThe hash of the last one is {head}\nKeep the file: `adjourn audit verify --archive {file}` verifies it together with the journal."
+    );
+    output.data(&ArchivedLine { first, last, head, file, blocked_by }, || text)
+}
+
+fn exit_of(error: &ArchiveError) -> Exit {
+    match error {
+        ArchiveError::YearNotOver(_) | ArchiveError::OtherFile { .. } => Exit::Usage,
+        ArchiveError::Nothing { .. } => Exit::Refused,
+        ArchiveError::File(ArchiveFileError::File { .. }) => Exit::Journal,
+        ArchiveError::File(ArchiveFileError::Line { .. }) => Exit::Tampered,
+        ArchiveError::Journal(error) => Exit::of_journal(error),
+    }
+}
+
+#[derive(Serialize)]
+struct ErasedLine {
+    values: u64,
+    spared: u64,
+}
+
+pub(super) async fn erase(
+    connection: &Connection,
+    args: &EraseArgs,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    let mut config = connect::load(connection)?;
+    let whose = match (args.before, &args.person) {
+        (Some(before), _) => Whose::Before(before),
+        (None, Some(person)) => Whose::Person(person.trim().to_owned()),
+        (None, None) => return Err(Failure::new(Exit::Usage, "name --before or --person")),
+    };
+    let journal = connect::store(&connect::directory(&mut config)?)?;
+    let (now, key_ttl) = (SystemClock.now(), config.engine.key_ttl);
+    let erased = journal.erase(Erasure { whose, by: this_command(), now, key_ttl }).await;
+    let erased = erased.map_err(|error| Failure::from_error(Exit::of_journal(&error), error))?;
+    warn(&erased, output);
+    let Erased { values, spared, .. } = erased;
+    output.data(&ErasedLine { values, spared }, || format!("{values} personal values are erased."))?;
+    Ok(Exit::Done)
+}
+
+fn warn(erased: &Erased, output: &Output) {
+    if erased.spared > 0 {
+        output.say(&format!(
+            "adjourn: {} values stay for now: their action is not over, or its idempotency key is valid still",
+            erased.spared
+        ));
+    }
+    if erased.in_clear {
+        output.say(
+            "adjourn: entries of Adjourn before journal format 6 hold names that cannot be erased; `adjourn audit archive` removes those entries",
+        );
+    }
+    if erased.log_remains {
+        output.say(
+            "adjourn: another process reads the journal; old pages stay in its log until that process ends",
+        );
+    }
+}
+
+/// Who runs this command.
+fn this_command() -> AdminActor {
+    AdminActor::CommandLine { uid: uid(), user: Some(user_name()) }
+}
+
+#[cfg(unix)]
+fn uid() -> Option<u32> {
+    Some(rustix::process::getuid().as_raw())
+}
+
+#[cfg(not(unix))]
+fn uid() -> Option<u32> {
+    None
+}

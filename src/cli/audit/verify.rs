@@ -1,0 +1,82 @@
+//! `adjourn audit verify`: is the journal what was written?
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::read;
+use crate::cli::args::VerifyArgs;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output::Output;
+use crate::store::{ArchiveFileError, Unproved, Verified};
+
+/// What is printed.
+#[derive(Serialize)]
+struct Report {
+    entries: u64,
+    actions: u64,
+    admin_events: u64,
+    open: usize,
+    head: String,
+    /// The number of the last entry: beside the hash, what an external copy of the head needs.
+    last: u64,
+    erased_values: u64,
+    archived_entries: u64,
+    archived_head: Option<String>,
+    archives_verified: bool,
+}
+
+impl From<&Verified> for Report {
+    fn from(verified: &Verified) -> Self {
+        let archived_entries = verified.archived.map_or(0, |archived| archived.length);
+        Self {
+            entries: verified.entries,
+            actions: verified.actions,
+            admin_events: verified.admin_events,
+            open: verified.open,
+            head: verified.head.to_string(),
+            last: archived_entries + verified.entries,
+            erased_values: verified.erased,
+            archived_entries,
+            archived_head: verified.archived.map(|archived| archived.head.to_string()),
+            archives_verified: verified.archives_verified,
+        }
+    }
+}
+
+pub(super) async fn run(directory: &Path, args: &VerifyArgs, output: &Output) -> Result<Exit, Failure> {
+    let verified = read(directory)?.verify_with_archives(args.head, args.archive.clone()).await;
+    let verified = verified.map_err(|error| Failure::from_error(exit_of(&error), error))?;
+    if verified.unpruned > 0 {
+        output.say(&format!(
+            "adjourn: {} archived entries are still in the journal; run the interrupted `adjourn audit archive` again",
+            verified.unpruned
+        ));
+    }
+    output.data(&Report::from(&verified), || text(&verified))?;
+    Ok(Exit::Done)
+}
+
+fn text(verified: &Verified) -> String {
+    let Verified { entries, actions, admin_events, open, head, erased, .. } = verified;
+    let archived = verified.archived.map_or_else(String::new, |archived| {
+        let checked = if verified.archives_verified {
+            "verified too"
+        } else {
+            "not verified now: name their files with --archive"
+        };
+        format!("\nEntries 1 to {} are archived (head {}), {checked}.", archived.length, archived.head)
+    });
+    let erased = if *erased > 0 { format!("\n{erased} personal values are erased.") } else { String::new() };
+    format!(
+        "{entries} entries of {actions} actions ({open} open) and {admin_events} admin events are as they were written.{archived}{erased}\nThe last hash is {head}\nKeep it elsewhere: `adjourn audit verify --head HASH` then proves that nothing was cut off.",
+    )
+}
+
+fn exit_of(error: &Unproved) -> Exit {
+    match error {
+        Unproved::Later { .. } | Unproved::ArchiveFile(ArchiveFileError::File { .. }) => Exit::Usage,
+        Unproved::Journal(error) => Exit::of_journal(error),
+        _ => Exit::Tampered,
+    }
+}

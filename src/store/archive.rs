@@ -1,0 +1,224 @@
+//! Archiving: whole closed years leave the journal for a file. A stop after any of the steps loses nothing, and the same command
+//! goes on where it stopped.
+//!
+//! ```text
+//! 1. write FILE.partial, sync it, read it again and verify it      nothing has changed yet
+//! 2. rename it to FILE                                             the next run finds it, and verifies it
+//! 3. record `archived`, in one transaction with where the chain goes on
+//! 4. remove the entries, action by action                          the next run removes the rest
+//! ```
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Datelike as _, TimeDelta, TimeZone as _, Utc};
+use rusqlite::Connection;
+
+use super::archive_file::{ArchiveFileError, ArchiveWriter, VerifiedArchive, verify_archive};
+use super::archived::{self, ArchivedPart};
+use super::prune::{self, Limits};
+use super::sqlite::unusable;
+use super::{personal, writer};
+use crate::journal::{AdminActor, AdminEntry, AdminEvent, Chain, Head, JournalError, Record, Sealed};
+
+/// What to archive.
+#[derive(Debug, Clone)]
+pub struct ArchiveOrder {
+    /// Up to the end of this year (UTC).
+    pub year: i32,
+    /// The file.
+    pub to: PathBuf,
+    /// Who asks for it.
+    pub by: AdminActor,
+    /// Now.
+    pub now: DateTime<Utc>,
+    /// How long an idempotency key is valid.
+    pub key_ttl: TimeDelta,
+}
+
+/// What is archived now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArchiveReport {
+    /// The first entry of the file.
+    pub first: u64,
+    /// The last one.
+    pub last: u64,
+    /// The hash of the last one.
+    pub head: Head,
+    /// The action that later entries of the year stay for, if there is one.
+    pub blocked_by: Option<String>,
+}
+
+/// Why nothing is archived.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// The year is not over.
+    #[error("the year {0} is not over; only whole years are archived")]
+    YearNotOver(i32),
+    /// There are no entries, or an action that is not over is among the first.
+    #[error(
+        "there is nothing to archive{}",
+        blocked_by.as_ref().map_or_else(String::new, |action| format!(": action {action} is not over yet"))
+    )]
+    Nothing {
+        /// That action.
+        blocked_by: Option<String>,
+    },
+    /// The file is there, and is not what this archive would be.
+    #[error("{path} holds something else; name another file", path = path.display())]
+    OtherFile {
+        /// Which.
+        path: PathBuf,
+    },
+    /// The file cannot be written or read.
+    #[error(transparent)]
+    File(#[from] ArchiveFileError),
+    /// The journal cannot be read or written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+/// Archives, or goes on with what a stop interrupted.
+pub(super) fn archive(
+    connection: &mut Connection,
+    order: &ArchiveOrder,
+) -> Result<ArchiveReport, ArchiveError> {
+    if order.year >= order.now.year() {
+        return Err(ArchiveError::YearNotOver(order.year));
+    }
+    let part = archived::read(connection).map_err(unusable)?;
+    if let Some(part) = &part {
+        prune::prune(connection, part.chain.length)?;
+    }
+    let begins_after = part.as_ref().map_or_else(Chain::default, |part| part.chain);
+    if order.to.exists() {
+        let file = verify_archive(std::slice::from_ref(&order.to), None)?;
+        if file.chain == begins_after {
+            return Ok(report(&file, None));
+        }
+        return go_on(connection, order, part.as_ref(), &file);
+    }
+    let (last, blocked_by) = prune::last(connection, begins_after.length + 1, &limits(order))?;
+    if last <= begins_after.length {
+        return Err(ArchiveError::Nothing { blocked_by });
+    }
+    let file = write(connection, &order.to, begins_after, last)?;
+    finish(connection, order, part.as_ref(), &file)?;
+    Ok(report(&file, blocked_by))
+}
+
+/// The file was written, and the stop came before it was recorded.
+fn go_on(
+    connection: &mut Connection,
+    order: &ArchiveOrder,
+    part: Option<&ArchivedPart>,
+    file: &VerifiedArchive,
+) -> Result<ArchiveReport, ArchiveError> {
+    let begins_after = part.map_or_else(Chain::default, |part| part.chain);
+    let (last, blocked_by) = prune::last(connection, begins_after.length + 1, &limits(order))?;
+    let is_ours = file.first == begins_after.length + 1
+        && file.chain.length <= last
+        && hash_of(connection, file.chain.length)? == Some(file.chain.head)
+        && is_cut_between_actions(connection, file.chain.length)?;
+    if !is_ours {
+        return Err(ArchiveError::OtherFile { path: order.to.clone() });
+    }
+    finish(connection, order, part, file)?;
+    Ok(report(file, blocked_by))
+}
+
+fn report(file: &VerifiedArchive, blocked_by: Option<String>) -> ArchiveReport {
+    ArchiveReport { first: file.first, last: file.chain.length, head: file.chain.head, blocked_by }
+}
+
+fn limits(order: &ArchiveOrder) -> Limits {
+    let end = Utc.with_ymd_and_hms(order.year + 1, 1, 1, 0, 0, 0).single();
+    Limits { before: end.unwrap_or(DateTime::<Utc>::MIN_UTC), now: order.now, key_ttl: order.key_ttl }
+}
+
+fn hash_of(connection: &Connection, number: u64) -> Result<Option<Head>, JournalError> {
+    Ok(entries(connection, number - 1, number)?.first().map(|sealed| sealed.hash))
+}
+
+/// No action has entries on both sides.
+fn is_cut_between_actions(connection: &Connection, last: u64) -> Result<bool, JournalError> {
+    let sql = "SELECT count(*) FROM lives AS l WHERE accepted <= ?1 AND EXISTS
+               (SELECT 1 FROM entries AS e WHERE e.action = l.action AND e.number > ?1)";
+    let last = i64::try_from(last).unwrap_or(i64::MAX);
+    let count: i64 = connection.query_row(sql, [last], |row| row.get(0)).map_err(unusable)?;
+    Ok(count == 0)
+}
+
+/// Steps 1 and 2.
+fn write(
+    connection: &Connection,
+    path: &Path,
+    begins_after: Chain,
+    last: u64,
+) -> Result<VerifiedArchive, ArchiveError> {
+    let partial = PathBuf::from(format!("{}.partial", path.display()));
+    let failed = |error| ArchiveFileError::File { path: partial.clone(), error };
+    let mut file = ArchiveWriter::create(&partial, begins_after).map_err(failed)?;
+    let (mut chain, mut page) = (begins_after, begins_after.length);
+    while page < last {
+        for sealed in entries(connection, page, last)? {
+            chain.check(&sealed).map_err(|broken| JournalError::Damaged(broken.to_string()))?;
+            file.put(&sealed).map_err(failed)?;
+        }
+        page = if chain.length > page { chain.length } else { last };
+    }
+    file.finish(chain).map_err(failed)?;
+    let verified = verify_archive(std::slice::from_ref(&partial), None)?;
+    if verified.chain.length != last || verified.chain != chain {
+        let missing = format!("entry {} is missing", verified.chain.length + 1);
+        return Err(JournalError::Damaged(missing).into());
+    }
+    fs::rename(&partial, path).map_err(failed)?;
+    sync_directory(path).map_err(failed)?;
+    Ok(verified)
+}
+
+/// Waits until the disk has the new name.
+fn sync_directory(path: &Path) -> std::io::Result<()> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    if cfg!(unix) { File::open(directory.unwrap_or(Path::new(".")))?.sync_all() } else { Ok(()) }
+}
+
+/// Steps 3 and 4.
+fn finish(
+    connection: &mut Connection,
+    order: &ArchiveOrder,
+    before: Option<&ArchivedPart>,
+    file: &VerifiedArchive,
+) -> Result<(), ArchiveError> {
+    let name = order.to.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let carried = before.map_or(0, |part| part.erased) + file.erasures.announced - file.erasures.missing;
+    let through = before.map_or(0, |part| part.erased_through).max(file.erasures.through);
+    let part = ArchivedPart { chain: file.chain, file: name, erased: carried, erased_through: through };
+    let event = AdminEvent::Archived(part.event(file.first));
+    let entry = AdminEntry { at: order.now, by: order.by.clone(), event };
+    let mut chain = writer::chain(connection).map_err(unusable)?;
+    let transaction = writer::begin(connection).map_err(unusable)?;
+    writer::put(&transaction, &mut chain, &Record::Admin(entry)).map_err(unusable)??;
+    archived::put(&transaction, &part).map_err(unusable)?;
+    transaction.commit().map_err(unusable)?;
+    Ok(prune::prune(connection, part.chain.length)?)
+}
+
+/// Entries that are read at once.
+const PAGE: u64 = 1_000;
+
+/// Entries after one and up to another, a page at most.
+fn entries(connection: &Connection, after: u64, last: u64) -> Result<Vec<Sealed>, JournalError> {
+    let sql =
+        "SELECT number, body, hash FROM entries WHERE number > ?1 AND number <= ?2 ORDER BY number LIMIT ?3";
+    let mut statement = connection.prepare_cached(sql).map_err(unusable)?;
+    let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let rows = statement.query_map([signed(after), signed(last), signed(PAGE)], |row| {
+        let (number, body): (i64, String) = (row.get(0)?, row.get(1)?);
+        let personal = personal::of_body(connection, number, &body)?;
+        Ok(Sealed { number: number.unsigned_abs(), body, hash: Head(row.get(2)?), personal })
+    });
+    let page: Result<Vec<_>, _> = rows.map_err(unusable)?.collect();
+    page.map_err(unusable)
+}

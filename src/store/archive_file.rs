@@ -1,0 +1,256 @@
+//! Archive files: entries that left the journal, as JSON lines. The first line says where the chain goes on from, the last one
+//! where it ends; a file without its last line was not written to its end.
+//!
+//! ```text
+//! {"adjourn_archive":1,"first":1,"before":"0000…"}
+//! {"number":1,"hash":"30ad…","body":"{\"v\":6,…}","personal":[{"pointer":"/fact/…","salt":"…","value":"…"}]}
+//! {"last":900,"head":"5d41…"}
+//! ```
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::journal::{AdminEvent, Broken, Chain, EntryError, Erasures, Head, PersonalValue, Record, Sealed};
+
+/// The format of the file.
+const VERSION: u32 = 1;
+/// Longest line that is read: an entry with many candidates has some hundred kilobytes.
+const LINE_BYTES_MAX: u64 = 16 << 20;
+
+/// What a verified row of archive files holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VerifiedArchive {
+    /// The first entry's number.
+    pub first: u64,
+    /// Number and hash of the last entry.
+    pub chain: Chain,
+    /// Entries.
+    pub entries: u64,
+    /// What is erased in them, and what was announced.
+    pub erasures: Erasures,
+    /// The hash that was asked for is among theirs.
+    pub holds_known: bool,
+}
+
+/// Why an archive file is not known to be as it was written.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveFileError {
+    /// The system says no.
+    #[error("cannot use {path}: {error}", path = path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// A line is none of an archive.
+    #[error("{path}, line {line}: {why}", path = path.display())]
+    Line {
+        /// Which file.
+        path: PathBuf,
+        /// Its number, from 1.
+        line: u64,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct FirstLine {
+    adjourn_archive: u32,
+    first: u64,
+    before: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct EntryLine {
+    number: u64,
+    hash: String,
+    body: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    personal: Vec<ValueLine>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ValueLine {
+    pointer: String,
+    salt: String,
+    value: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct LastLine {
+    last: u64,
+    head: String,
+}
+
+/// A file that is being written.
+pub(super) struct ArchiveWriter {
+    file: BufWriter<File>,
+}
+
+impl ArchiveWriter {
+    /// Begins a file of the entries after `before`. One that is there is replaced.
+    pub(super) fn create(path: &Path, before: Chain) -> std::io::Result<Self> {
+        let mut options = File::options();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut writer = Self { file: BufWriter::new(options.open(path)?) };
+        let (first, before) = (before.length + 1, before.head.to_string());
+        writer.line(&FirstLine { adjourn_archive: VERSION, first, before })?;
+        Ok(writer)
+    }
+
+    pub(super) fn put(&mut self, sealed: &Sealed) -> std::io::Result<()> {
+        let personal = sealed.personal.iter().map(|kept| ValueLine {
+            pointer: kept.pointer.clone(),
+            salt: hex(&kept.salt),
+            value: kept.value.clone(),
+        });
+        let (number, hash, body) = (sealed.number, sealed.hash.to_string(), sealed.body.clone());
+        self.line(&EntryLine { number, hash, body, personal: personal.collect() })
+    }
+
+    /// Writes the last line, and waits until the disk has everything.
+    pub(super) fn finish(mut self, chain: Chain) -> std::io::Result<()> {
+        self.line(&LastLine { last: chain.length, head: chain.head.to_string() })?;
+        self.file.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()
+    }
+
+    fn line(&mut self, line: &impl Serialize) -> std::io::Result<()> {
+        let text = serde_json::to_string(line)?;
+        writeln!(self.file, "{text}")
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<[u8; 16]> {
+    let byte = |at: usize| u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok();
+    let bytes: Option<Vec<u8>> = (0..16).map(byte).collect();
+    bytes.filter(|_| text.len() == 32)?.try_into().ok()
+}
+
+/// Reads archive files one after the other, and checks that they are one chain.
+///
+/// # Errors
+/// When a file cannot be read, or is not as it was written, or does not follow the one before.
+pub fn verify_archive(files: &[PathBuf], known: Option<Head>) -> Result<VerifiedArchive, ArchiveFileError> {
+    let mut whole: Option<VerifiedArchive> = None;
+    for path in files {
+        let file = File::open(path).map_err(|error| ArchiveFileError::File { path: path.clone(), error })?;
+        let mut reader = Reader { path, file: BufReader::new(file), line: 0 };
+        whole = Some(reader.read(whole, known)?);
+    }
+    whole.ok_or_else(|| ArchiveFileError::Line {
+        path: PathBuf::new(),
+        line: 0,
+        why: "no archive file is named".to_owned(),
+    })
+}
+
+struct Reader<'p> {
+    path: &'p Path,
+    file: BufReader<File>,
+    line: u64,
+}
+
+impl Reader<'_> {
+    fn read(
+        &mut self,
+        before: Option<VerifiedArchive>,
+        known: Option<Head>,
+    ) -> Result<VerifiedArchive, ArchiveFileError> {
+        let mut archive = self.begin(before)?;
+        loop {
+            let text = self.next()?.ok_or_else(|| self.wrong("the file ends before its last line"))?;
+            if let Ok(last) = serde_json::from_str::<LastLine>(&text) {
+                self.end(&archive, &last)?;
+                return Ok(archive);
+            }
+            let line = serde_json::from_str(&text).map_err(|error| self.wrong(error))?;
+            self.take(&mut archive, line)?;
+            archive.holds_known |= known == Some(archive.chain.head);
+        }
+    }
+
+    fn begin(&mut self, before: Option<VerifiedArchive>) -> Result<VerifiedArchive, ArchiveFileError> {
+        let text = self.next()?.ok_or_else(|| self.wrong("the file is empty"))?;
+        let line: FirstLine = serde_json::from_str(&text).map_err(|error| self.wrong(error))?;
+        if line.adjourn_archive != VERSION {
+            return Err(self.wrong("a later version of Adjourn wrote this file"));
+        }
+        let head: Head = line.before.parse().map_err(|error| self.wrong(error))?;
+        let length = line.first.checked_sub(1).ok_or_else(|| self.wrong("its first entry is entry 0"))?;
+        let chain = Chain { length, head };
+        match before {
+            Some(before) if before.chain == chain => Ok(before),
+            Some(before) => Err(self.wrong(format!(
+                "it begins at entry {}, and the file before it ends at entry {}",
+                line.first, before.chain.length
+            ))),
+            None if chain == Chain::default() || length > 0 => Ok(VerifiedArchive {
+                first: line.first,
+                chain,
+                entries: 0,
+                erasures: Erasures::default(),
+                holds_known: false,
+            }),
+            None => Err(self.wrong("its first entry is entry 1, and follows another")),
+        }
+    }
+
+    fn take(&self, archive: &mut VerifiedArchive, line: EntryLine) -> Result<(), ArchiveFileError> {
+        let hash = line.hash.parse().map_err(|error| self.wrong(error))?;
+        let personal = line.personal.into_iter().map(|kept| {
+            let salt = unhex(&kept.salt)?;
+            Some(PersonalValue { pointer: kept.pointer, salt, value: kept.value })
+        });
+        let personal: Option<Vec<_>> = personal.collect();
+        let personal = personal.ok_or_else(|| self.wrong("a salt is not 32 hexadecimal digits"))?;
+        let sealed = Sealed { number: line.number, body: line.body, hash, personal };
+        archive.chain.check(&sealed).map_err(|error: Broken| self.wrong(error))?;
+        let (record, missing) = Record::read_counting(&sealed.body, &sealed.personal)
+            .map_err(|error: EntryError| self.wrong(error))?;
+        archive.entries += 1;
+        archive.erasures.miss(sealed.number, missing);
+        if let Record::Admin(entry) = record
+            && let AdminEvent::Erased { values, through } = entry.event
+        {
+            archive.erasures.announce(values, through);
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, archive: &VerifiedArchive, last: &LastLine) -> Result<(), ArchiveFileError> {
+        if (last.last, last.head.as_str()) != (archive.chain.length, archive.chain.head.to_string().as_str())
+        {
+            return Err(self.wrong("its last line names another entry or hash"));
+        }
+        match self.next()? {
+            None => Ok(()),
+            Some(_) => Err(self.wrong("something follows its last line")),
+        }
+    }
+
+    fn next(&mut self) -> Result<Option<String>, ArchiveFileError> {
+        self.line += 1;
+        let mut text = String::new();
+        let read = (&mut self.file).take(LINE_BYTES_MAX).read_line(&mut text);
+        let read = read.map_err(|error| ArchiveFileError::File { path: self.path.to_owned(), error })? as u64;
+        if read >= LINE_BYTES_MAX && !text.ends_with('\n') {
+            return Err(self.wrong(format!("the line is longer than {LINE_BYTES_MAX} bytes")));
+        }
+        Ok((read > 0).then_some(text))
+    }
+
+    fn wrong(&self, why: impl std::fmt::Display) -> ArchiveFileError {
+        ArchiveFileError::Line { path: self.path.to_owned(), line: self.line, why: why.to_string() }
+    }
+}

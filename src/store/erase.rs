@@ -1,0 +1,169 @@
+//! Erases personal values: a batch is one transaction, which deletes the values and records how many. A stop between two batches
+//! leaves an erasure that is done in part and recorded in part; the next one goes on.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{Connection, Transaction, named_params};
+
+use super::sqlite::unusable;
+use super::writer;
+use crate::journal::{
+    AdminEntry, AdminEvent, Chain, ERASED, Erased, Erasure, JournalError, RECHECK_SPARED, Record, Role, Whose,
+};
+
+/// Values that one transaction looks for. Actions that wait for a commit meanwhile wait for milliseconds.
+const BATCH: usize = 500;
+/// Where the index of actions repeats a value.
+const ACTOR_NAME: &str = "/fact/action/actor/name";
+
+/// Lives whose values stay: open, maybe settled yet, or asked for again under a valid key.
+const SPARED: &str = "coalesce(l.ending = 'open'
+    OR (l.ending = 'needs-attention' AND l.accepted_ms > :recheck)
+    OR (l.key IS NOT NULL AND l.accepted_ms > :key), 0)";
+
+/// One value.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    entry: i64,
+    pointer: String,
+    /// Empty for an admin event.
+    action: String,
+}
+
+/// Erases some values and records it; how many. Zero: there are no more.
+pub(super) fn batch(connection: &mut Connection, erasure: &Erasure) -> Result<u64, JournalError> {
+    let mut chain = writer::chain(connection).map_err(unusable)?;
+    let transaction = writer::begin(connection).map_err(unusable)?;
+    let places = places(&transaction, erasure, BATCH).map_err(unusable)?;
+    let Some(through) = places.iter().map(|place| place.entry.unsigned_abs()).max() else { return Ok(0) };
+    for place in &places {
+        erase(&transaction, place).map_err(unusable)?;
+    }
+    let values = places.len() as u64;
+    let event = AdminEvent::Erased { values, through };
+    let entry = AdminEntry { at: erasure.now, by: erasure.by.clone(), event };
+    record(&transaction, &mut chain, entry)?;
+    transaction.commit().map_err(unusable)?;
+    Ok(values)
+}
+
+fn record(transaction: &Transaction<'_>, chain: &mut Chain, entry: AdminEntry) -> Result<(), JournalError> {
+    writer::put(transaction, chain, &Record::Admin(entry)).map_err(unusable)?.map(|_| ())
+}
+
+fn erase(transaction: &Transaction<'_>, place: &Place) -> rusqlite::Result<()> {
+    let sql = "DELETE FROM personal WHERE entry = ?1 AND pointer = ?2";
+    transaction.prepare_cached(sql)?.execute((place.entry, &place.pointer))?;
+    if place.pointer == ACTOR_NAME {
+        let sql = "UPDATE lives SET actor = ?1 WHERE action = ?2";
+        transaction.prepare_cached(sql)?.execute((ERASED, &place.action))?;
+    }
+    Ok(())
+}
+
+/// The next values that are meant. Of a person's, also the others of the same action that have the same role.
+fn places(transaction: &Transaction<'_>, erasure: &Erasure, max: usize) -> rusqlite::Result<BTreeSet<Place>> {
+    let sql = format!("{} AND NOT {SPARED} LIMIT :max", meant(erasure, "p.entry, p.pointer, e.action"));
+    let found = select(transaction, &sql, erasure, max)?;
+    if let Whose::Before(_) = erasure.whose {
+        return Ok(found);
+    }
+    let mut all = BTreeSet::new();
+    for place in found {
+        let role = Role::of(&place.pointer);
+        let others =
+            if place.action.is_empty() { Vec::new() } else { of_action(transaction, &place.action)? };
+        all.extend(others.into_iter().filter(|other| Role::of(&other.pointer) == role));
+        all.insert(place);
+    }
+    Ok(all)
+}
+
+/// Entries of this instant are left out: the events that record the erasure are among them, and name who asked for it.
+fn meant(erasure: &Erasure, columns: &str) -> String {
+    let (condition, order) = match erasure.whose {
+        Whose::Before(_) => ("p.at_ms < :wanted", "INDEXED BY personal_by_time"),
+        Whose::Person(_) => ("p.value = :wanted COLLATE NOCASE", ""),
+    };
+    format!(
+        "SELECT {columns} FROM personal AS p {order} JOIN entries AS e ON e.number = p.entry
+         LEFT JOIN lives AS l ON l.action = e.action WHERE {condition} AND p.at_ms < :now"
+    )
+}
+
+fn select(
+    connection: &Connection,
+    sql: &str,
+    erasure: &Erasure,
+    max: usize,
+) -> rusqlite::Result<BTreeSet<Place>> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let wanted = wanted(&erasure.whose);
+    let (recheck, key) = spared_after(erasure);
+    let (now, max) = (erasure.now.timestamp_millis(), i64::try_from(max).unwrap_or(i64::MAX));
+    let parameters = named_params! {
+        ":wanted": wanted, ":now": now, ":recheck": recheck, ":key": key, ":max": max,
+    };
+    let rows = statement.query_map(parameters, |row| {
+        Ok(Place { entry: row.get(0)?, pointer: row.get(1)?, action: row.get(2)? })
+    })?;
+    rows.collect()
+}
+
+fn wanted(whose: &Whose) -> rusqlite::types::Value {
+    match whose {
+        Whose::Before(instant) => instant.timestamp_millis().into(),
+        Whose::Person(name) => name.clone().into(),
+    }
+}
+
+/// An action that was taken on later than these (milliseconds) is spared: where it needs attention, and where it has a key.
+fn spared_after(erasure: &Erasure) -> (i64, i64) {
+    let before = |span| erasure.now.checked_sub_signed(span).map_or(i64::MIN, |at| at.timestamp_millis());
+    (before(RECHECK_SPARED), before(erasure.key_ttl))
+}
+
+fn of_action(connection: &Connection, action: &str) -> rusqlite::Result<Vec<Place>> {
+    let sql = "SELECT p.entry, p.pointer, e.action FROM entries AS e JOIN personal AS p ON p.entry = e.number
+               WHERE e.action = ?1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map([action], |row| {
+        Ok(Place { entry: row.get(0)?, pointer: row.get(1)?, action: row.get(2)? })
+    })?;
+    rows.collect()
+}
+
+/// Counts what stays, and empties the log, whose old pages hold the values still.
+pub(super) fn finish(
+    connection: &mut Connection,
+    erasure: &Erasure,
+    values: u64,
+) -> Result<Erased, JournalError> {
+    let spared = spared(connection, erasure).map_err(unusable)?;
+    let in_clear = has_names_in_clear(connection).map_err(unusable)?;
+    let log_remains = values > 0 && !empty_log(connection);
+    Ok(Erased { values, spared, in_clear, log_remains })
+}
+
+fn spared(connection: &Connection, erasure: &Erasure) -> rusqlite::Result<u64> {
+    let sql = format!("{} AND {SPARED}", meant(erasure, "count(*)"));
+    let (recheck, key) = spared_after(erasure);
+    let (wanted, now) = (wanted(&erasure.whose), erasure.now.timestamp_millis());
+    let parameters = named_params! { ":wanted": wanted, ":now": now, ":recheck": recheck, ":key": key };
+    connection.query_row(&sql, parameters, |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()))
+}
+
+/// The oldest entry is of a format before 6: those begin with their version.
+fn has_names_in_clear(connection: &Connection) -> rusqlite::Result<bool> {
+    let sql = "SELECT body FROM entries ORDER BY number LIMIT 1";
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    let Some(row) = rows.next()? else { return Ok(false) };
+    let body: String = row.get(0)?;
+    Ok((1..6).any(|version| body.starts_with(&format!("{{\"v\":{version},"))))
+}
+
+fn empty_log(connection: &Connection) -> bool {
+    let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+    busy.is_ok_and(|busy| busy == 0)
+}

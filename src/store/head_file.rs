@@ -1,0 +1,88 @@
+//! `journal.head`: the number and the hash of the last entry, in a file of its own beside the journal. A journal that ends
+//! before that entry was cut: its file was replaced by an older one, or its log (WAL) was lost.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OptionalExtension as _};
+
+use super::directory::HEAD_FILE;
+use super::{StoreError, archived};
+use crate::journal::{Chain, Head};
+
+/// A number, a blank, a hash, a line break.
+const HEAD_FILE_BYTES_MAX: u64 = 128;
+
+/// The file, and how to write it.
+pub(super) struct HeadFile {
+    path: PathBuf,
+}
+
+impl HeadFile {
+    pub(super) fn within(directory: &Path) -> Self {
+        Self { path: directory.join(HEAD_FILE) }
+    }
+
+    /// Replaces the file. The journal does not depend on it: where it cannot be written, the log says so.
+    pub(super) fn store(&self, chain: Chain) {
+        if chain.length == 0 {
+            return;
+        }
+        if let Err(error) = self.replace(chain) {
+            tracing::warn!(path = %self.path.display(), %error, "cannot store the journal head");
+        }
+    }
+
+    fn replace(&self, chain: Chain) -> std::io::Result<()> {
+        let fresh = self.path.with_extension("head-new");
+        let mut file = File::create(&fresh)?;
+        writeln!(file, "{} {}", chain.length, chain.head)?;
+        file.sync_all()?;
+        fs::rename(&fresh, &self.path)
+    }
+
+    /// The stored head, if there is one.
+    pub(super) fn load(&self) -> Result<Option<Chain>, StoreError> {
+        let unusable = |error| StoreError::Directory { path: self.path.clone(), error };
+        match fs::metadata(&self.path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(unusable(error)),
+            Ok(found) if found.len() > HEAD_FILE_BYTES_MAX => return Err(self.unreadable()),
+            Ok(_) => {}
+        }
+        let text = fs::read_to_string(&self.path).map_err(unusable)?;
+        parse(&text).map(Some).ok_or_else(|| self.unreadable())
+    }
+
+    fn unreadable(&self) -> StoreError {
+        StoreError::Damaged(format!("{} holds no number and hash", self.path.display()))
+    }
+}
+
+fn parse(text: &str) -> Option<Chain> {
+    let (length, head) = text.trim_end().split_once(' ')?;
+    Some(Chain { length: length.parse().ok()?, head: head.parse().ok()? })
+}
+
+/// The journal's file is not there, or has no tables yet, although it had entries.
+pub(super) fn check_absent(stored: Option<Chain>) -> Result<(), StoreError> {
+    stored.map_or(Ok(()), |stored| Err(StoreError::Cut { number: stored.length, last: 0 }))
+}
+
+/// The stored head's entry is in the chain still, or in an archive.
+pub(super) fn check(connection: &Connection, stored: Option<Chain>) -> Result<(), StoreError> {
+    let Some(stored) = stored else { return Ok(()) };
+    let begins_after = archived::read(connection)?.map_or(0, |archived| archived.chain.length);
+    if stored.length <= begins_after {
+        return Ok(());
+    }
+    let number = i64::try_from(stored.length).unwrap_or(i64::MAX);
+    let sql = "SELECT hash FROM entries WHERE number = ?1";
+    let hash: Option<[u8; 32]> = connection.query_row(sql, [number], |row| row.get(0)).optional()?;
+    if hash.map(Head) == Some(stored.head) {
+        return Ok(());
+    }
+    let last: Option<i64> = connection.query_row("SELECT max(number) FROM entries", [], |row| row.get(0))?;
+    Err(StoreError::Cut { number: stored.length, last: last.unwrap_or(0).unsigned_abs() })
+}

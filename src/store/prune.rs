@@ -1,0 +1,124 @@
+//! Which entries may leave the journal, and removing them. Entries leave from the beginning only, up to an entry before which
+//! all actions are over.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rusqlite::{Connection, Transaction};
+use serde::Deserialize;
+
+use super::sqlite::unusable;
+use super::writer;
+use crate::journal::{JournalError, RECHECK_SPARED};
+
+/// Actions that one transaction removes.
+const BATCH: usize = 500;
+
+/// What the end of an archive depends on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Entries of this instant and later stay.
+    pub(super) before: DateTime<Utc>,
+    /// Now.
+    pub(super) now: DateTime<Utc>,
+    /// How long an idempotency key is valid.
+    pub(super) key_ttl: TimeDelta,
+}
+
+#[derive(Deserialize)]
+struct Dated {
+    at: DateTime<Utc>,
+}
+
+/// The last entry that may leave, of those from `first` on; below `first` when none may. Also the action that keeps it from
+/// being a later one.
+pub(super) fn last(
+    connection: &Connection,
+    first: u64,
+    limits: &Limits,
+) -> Result<(u64, Option<String>), JournalError> {
+    let first = i64::try_from(first).unwrap_or(i64::MAX);
+    let mut last = last_before(connection, first, limits.before)?;
+    let mut blocking = None;
+    while let Some((accepted, action)) = blocked_by(connection, first, last, limits).map_err(unusable)? {
+        last = accepted - 1;
+        blocking = Some(action);
+    }
+    Ok((last.max(0).unsigned_abs(), blocking))
+}
+
+/// The entry before the first one of this instant or later.
+fn last_before(connection: &Connection, first: i64, before: DateTime<Utc>) -> Result<i64, JournalError> {
+    let sql = "SELECT number, body FROM entries WHERE number >= ?1 ORDER BY number";
+    let mut statement = connection.prepare(sql).map_err(unusable)?;
+    let mut rows = statement.query([first]).map_err(unusable)?;
+    let mut last = first - 1;
+    while let Some(row) = rows.next().map_err(unusable)? {
+        let number: i64 = row.get(0).map_err(unusable)?;
+        let body: String = row.get(1).map_err(unusable)?;
+        let dated: Dated = serde_json::from_str(&body)
+            .map_err(|error| JournalError::Damaged(format!("entry {number}: {error}")))?;
+        if dated.at >= before {
+            break;
+        }
+        last = number;
+    }
+    Ok(last)
+}
+
+/// The first action that was taken on up to `last` and is not over there: open, maybe settled yet, asked for again under a
+/// valid key, or with entries beyond.
+fn blocked_by(
+    connection: &Connection,
+    first: i64,
+    last: i64,
+    limits: &Limits,
+) -> rusqlite::Result<Option<(i64, String)>> {
+    let sql = "SELECT accepted, action FROM lives AS l WHERE accepted BETWEEN ?1 AND ?2 AND (
+            ending = 'open'
+            OR (ending = 'needs-attention' AND accepted_ms > ?3)
+            OR (key IS NOT NULL AND accepted_ms > ?4)
+            OR EXISTS (SELECT 1 FROM entries AS e WHERE e.action = l.action AND e.number > ?2)
+        ) ORDER BY accepted LIMIT 1";
+    let before = |span| limits.now.checked_sub_signed(span).map_or(i64::MIN, |at| at.timestamp_millis());
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query((first, last, before(RECHECK_SPARED), before(limits.key_ttl)))?;
+    rows.next()?.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
+}
+
+/// Removes entries up to `last`, action by action: a stop in between leaves whole actions.
+pub(super) fn prune(connection: &mut Connection, last: u64) -> Result<(), JournalError> {
+    let last = i64::try_from(last).unwrap_or(i64::MAX);
+    loop {
+        let transaction = writer::begin(connection).map_err(unusable)?;
+        let removed = remove_some(&transaction, last).map_err(unusable)?;
+        transaction.commit().map_err(unusable)?;
+        if removed == 0 {
+            break;
+        }
+    }
+    let transaction = writer::begin(connection).map_err(unusable)?;
+    remove_admin_events(&transaction, last).map_err(unusable)?;
+    transaction.commit().map_err(unusable)
+}
+
+fn remove_some(transaction: &Transaction<'_>, last: i64) -> rusqlite::Result<usize> {
+    let sql = "SELECT action FROM lives WHERE accepted <= ?1 ORDER BY accepted LIMIT ?2";
+    let mut statement = transaction.prepare_cached(sql)?;
+    let batch = i64::try_from(BATCH).unwrap_or(i64::MAX);
+    let rows = statement.query_map((last, batch), |row| row.get(0))?;
+    let actions: Vec<String> = rows.collect::<Result<_, _>>()?;
+    for action in &actions {
+        let values = "DELETE FROM personal WHERE entry IN (SELECT number FROM entries WHERE action = ?1)";
+        transaction.prepare_cached(values)?.execute([action])?;
+        transaction.prepare_cached("DELETE FROM entries WHERE action = ?1")?.execute([action])?;
+        transaction.prepare_cached("DELETE FROM lives WHERE action = ?1")?.execute([action])?;
+    }
+    Ok(actions.len())
+}
+
+fn remove_admin_events(transaction: &Transaction<'_>, last: i64) -> rusqlite::Result<()> {
+    let values = "DELETE FROM personal WHERE entry IN
+                  (SELECT number FROM entries WHERE action = '' AND number <= ?1)";
+    transaction.execute(values, [last])?;
+    transaction.execute("DELETE FROM entries WHERE action = '' AND number <= ?1", [last])?;
+    Ok(())
+}

@@ -1,0 +1,196 @@
+//! Whole years leave the journal for a file, and both are one chain.
+
+use std::path::{Path, PathBuf};
+
+use adjourn::action::{Outcome, Refusal};
+use adjourn::journal::{AdminActor, Erasure, Head, Journal as _, Query, Whose};
+use adjourn::store::{ArchiveError, ArchiveOrder, SqliteJournal, StoreOptions, Unproved, Verified};
+use chrono::{DateTime, TimeDelta, Utc};
+use rusqlite::Connection;
+
+use crate::lives::{an_end, closed, everything, id};
+
+fn open(directory: &Path) -> SqliteJournal {
+    SqliteJournal::open(directory, StoreOptions::default()).unwrap()
+}
+
+fn next_year() -> DateTime<Utc> {
+    "2027-03-01T00:00:00Z".parse().unwrap()
+}
+
+fn order(to: &Path) -> ArchiveOrder {
+    let by = AdminActor::CommandLine { uid: Some(0), user: Some("root".to_owned()) };
+    ArchiveOrder { year: 2026, to: to.to_owned(), by, now: next_year(), key_ttl: TimeDelta::days(1) }
+}
+
+async fn filled() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(directory.path());
+    for entry in everything() {
+        journal.record(entry).await.unwrap();
+    }
+    directory
+}
+
+async fn verified(directory: &Path, files: &[&Path], known: Option<Head>) -> Result<Verified, Unproved> {
+    let files: Vec<PathBuf> = files.iter().map(|file| file.to_path_buf()).collect();
+    SqliteJournal::read(directory).unwrap().verify_with_archives(known, files).await
+}
+
+#[tokio::test]
+async fn what_is_over_leaves_and_both_parts_are_one_chain() {
+    let (directory, elsewhere) = (filled().await, tempfile::tempdir().unwrap());
+    let file = elsewhere.path().join("2026.jsonl");
+    let journal = open(directory.path());
+    let count = everything().len() as u64;
+    let early = journal.entries(5, 1).await.unwrap()[0].hash;
+    let report = journal.archive(order(&file)).await.unwrap();
+    // The open action is the last one, and stays.
+    assert_eq!((report.first, report.last, report.blocked_by), (1, count - 1, Some(id(200).to_string())));
+    assert!(journal.life(id(1)).await.unwrap().is_none());
+    let archived = journal.archived().await.unwrap().unwrap();
+    assert_eq!((archived.last, archived.file.as_str()), (count - 1, "2026.jsonl"));
+    let lives = journal.find(&Query::default()).await.unwrap();
+    assert_eq!(lives.iter().map(|life| life.action.id).collect::<Vec<_>>(), [id(200)]);
+    // It goes on, and the rest leaves later.
+    let refused = Outcome::Refused { refusal: Refusal::NothingOn };
+    journal.record(closed(200, refused, 70)).await.unwrap();
+    drop(journal);
+    let alone = verified(directory.path(), &[], None).await.unwrap();
+    assert_eq!((alone.entries, alone.actions, alone.archives_verified), (3, 1, false));
+    assert_eq!(alone.archived.unwrap().head, report.head);
+    let both = verified(directory.path(), &[&file], Some(early)).await.unwrap();
+    assert!(both.archives_verified);
+    assert!(matches!(verified(directory.path(), &[], Some(early)).await, Err(Unproved::Cut)));
+
+    // The event of the first archive is of the year after.
+    let second = elsewhere.path().join("2027.jsonl");
+    let journal = open(directory.path());
+    let later = |to| ArchiveOrder { year: 2027, now: next_year() + TimeDelta::days(400), ..order(to) };
+    let report = journal.archive(later(&second)).await.unwrap();
+    // The action, the event of the first archive, and what closed the action.
+    assert_eq!((report.first, report.last, report.blocked_by), (count, count + 2, None));
+    assert_eq!(journal.find(&Query::default()).await.unwrap(), []);
+    drop(journal);
+    verified(directory.path(), &[&file, &second], Some(early)).await.unwrap();
+    for wrong in [vec![&*second, &*file], vec![&*file], vec![&*file, &*file]] {
+        assert!(verified(directory.path(), &wrong, None).await.is_err(), "{wrong:?}");
+    }
+    let again = open(directory.path()).archive(later(&elsewhere.path().join("more.jsonl"))).await;
+    assert!(matches!(again, Err(ArchiveError::Nothing { blocked_by: None })), "{again:?}");
+}
+
+#[tokio::test]
+async fn an_archive_that_was_changed_shows() {
+    let (directory, elsewhere) = (filled().await, tempfile::tempdir().unwrap());
+    let file = elsewhere.path().join("2026.jsonl");
+    open(directory.path()).archive(order(&file)).await.unwrap();
+    let text = std::fs::read_to_string(&file).unwrap();
+    let without = |line: usize| {
+        let lines = text.lines().enumerate().filter(|(at, _)| *at != line).map(|(_, line)| line);
+        lines.collect::<Vec<_>>().join("\n") + "\n"
+    };
+    let last = text.lines().count() - 1;
+    let changes = [
+        text.replacen("r1@rooms", "r9@rooms", 1),
+        text.replacen("\"ada\"", "\"eve\"", 1),
+        without(3),
+        without(0),
+        without(last),
+    ];
+    for changed in changes {
+        assert_ne!(changed, text);
+        std::fs::write(&file, changed).unwrap();
+        assert!(verified(directory.path(), &[&file], None).await.is_err());
+    }
+    std::fs::write(&file, text).unwrap();
+    verified(directory.path(), &[&file], None).await.unwrap();
+    // The journal must say what is archived.
+    let connection = Connection::open(directory.path().join("journal.sqlite")).unwrap();
+    connection.execute("UPDATE archived SET file = 'other.jsonl'", []).unwrap();
+    drop(connection);
+    assert!(matches!(verified(directory.path(), &[], None).await, Err(Unproved::Archive(_))));
+}
+
+#[tokio::test]
+async fn erased_values_stay_announced_in_both_parts() {
+    let (directory, elsewhere) = (filled().await, tempfile::tempdir().unwrap());
+    let (file, second) = (elsewhere.path().join("one.jsonl"), elsewhere.path().join("two.jsonl"));
+    let journal = open(directory.path());
+    let erase = async |minutes: i64| {
+        let now = next_year() + TimeDelta::minutes(minutes);
+        let (whose, by) = (Whose::Before(now), AdminActor::Service);
+        journal.erase(Erasure { whose, by, now, key_ttl: TimeDelta::days(1) }).await.unwrap().values
+    };
+    assert!(erase(-90_000).await > 0);
+    let refused = Outcome::Refused { refusal: Refusal::NothingOn };
+    journal.record(closed(200, refused, 70)).await.unwrap();
+    // What one archive holds is announced after its end.
+    journal.archive(order(&file)).await.unwrap();
+    assert!(erase(1).await > 0);
+    verified(directory.path(), &[], None).await.unwrap();
+    verified(directory.path(), &[&file], None).await.unwrap();
+    for entry in an_end(900, "r1", "a", 60) {
+        journal.record(entry).await.unwrap();
+    }
+    let later = ArchiveOrder { year: 2027, now: next_year() + TimeDelta::days(400), ..order(&second) };
+    journal.archive(later).await.unwrap();
+    drop(journal);
+    verified(directory.path(), &[], None).await.unwrap();
+    verified(directory.path(), &[&file, &second], None).await.unwrap();
+}
+
+/// Every step is stopped once; the same command goes on.
+#[tokio::test]
+async fn a_stop_loses_nothing_and_the_same_command_goes_on() {
+    let (directory, elsewhere) = (filled().await, tempfile::tempdir().unwrap());
+    let file = elsewhere.path().join("2026.jsonl");
+    let database = directory.path().join("journal.sqlite");
+    let (whole, head) = (std::fs::read(&database).unwrap(), directory.path().join("journal.head"));
+    let count = everything().len() as u64;
+    // In the middle of the file.
+    std::fs::write(elsewhere.path().join("2026.jsonl.partial"), "{\"adjourn_archive\":1,\"fir").unwrap();
+    open(directory.path()).archive(order(&file)).await.unwrap();
+    // After the file, before anything is recorded.
+    std::fs::write(&database, whole).unwrap();
+    std::fs::remove_file(&head).unwrap();
+    let written = std::fs::read(&file).unwrap();
+    let journal = open(directory.path());
+    // In the middle of the removal.
+    let connection = Connection::open(&database).unwrap();
+    let stop = "CREATE TRIGGER t BEFORE DELETE ON entries WHEN old.number > 40 BEGIN SELECT RAISE(ABORT, 'stop'); END";
+    connection.execute_batch(stop).unwrap();
+    let stopped = journal.archive(order(&file)).await;
+    assert!(matches!(stopped, Err(ArchiveError::Journal(_))), "{stopped:?}");
+    connection.execute_batch("DROP TRIGGER t").unwrap();
+    drop((connection, journal));
+    assert_eq!(std::fs::read(&file).unwrap(), written);
+    let between = verified(directory.path(), &[&file], None).await.unwrap();
+    assert!(between.unpruned > 0);
+    let report = open(directory.path()).archive(order(&file)).await.unwrap();
+    assert_eq!((report.first, report.last), (1, count - 1));
+    let after = verified(directory.path(), &[&file], None).await.unwrap();
+    assert_eq!((after.unpruned, after.entries), (0, 2));
+}
+
+#[tokio::test]
+async fn nothing_leaves_that_is_not_over() {
+    let (directory, elsewhere) = (filled().await, tempfile::tempdir().unwrap());
+    let file = elsewhere.path().join("2026.jsonl");
+    let journal = open(directory.path());
+    let early = ArchiveOrder { now: "2026-12-31T23:00:00Z".parse().unwrap(), ..order(&file) };
+    assert!(matches!(journal.archive(early).await, Err(ArchiveError::YearNotOver(2026))));
+    let none = ArchiveOrder { year: 2025, ..order(&file) };
+    assert!(matches!(journal.archive(none).await, Err(ArchiveError::Nothing { .. })));
+    // A key that is valid still keeps its action, and everything after it.
+    let report =
+        journal.archive(ArchiveOrder { key_ttl: TimeDelta::days(365), ..order(&file) }).await.unwrap();
+    assert_eq!((report.first, report.last, report.blocked_by), (1, 4, Some(id(10).to_string())));
+    // A file that holds something else stays.
+    let other = elsewhere.path().join("other");
+    std::fs::write(&other, "something else").unwrap();
+    assert!(journal.archive(order(&other)).await.is_err());
+    assert_eq!(std::fs::read_to_string(&other).unwrap(), "something else");
+    drop(journal);
+    verified(directory.path(), &[&file], None).await.unwrap();
+}

@@ -1,0 +1,201 @@
+//! Personal values: beside the chain, and gone without a trace once they are erased.
+
+use std::path::Path;
+
+use adjourn::action::{Outcome, Undoable};
+use adjourn::journal::{
+    AdminActor, AdminEvent, AdminQuery, ERASED, Erased, Erasure, Journal as _, Query, Record, Whose,
+};
+use adjourn::store::{SqliteJournal, StoreOptions, Unproved};
+use chrono::TimeDelta;
+use rusqlite::Connection;
+
+use crate::lives::{an_end, at, everything, everything_of_version_6, id};
+
+const NAMES: [&str; 8] =
+    ["ada", "Ada", "Nobody came", "released automatically", "Booked", "somebody came", "lobby", "192.0.2.7"];
+
+fn open(directory: &Path) -> SqliteJournal {
+    SqliteJournal::open(directory, StoreOptions::default()).unwrap()
+}
+
+fn meddle(directory: &Path, sql: &str) {
+    let connection = Connection::open(directory.join("journal.sqlite")).unwrap();
+    assert!(connection.execute(sql, []).unwrap() > 0, "{sql} changed nothing");
+}
+
+fn erasure(whose: Whose) -> Erasure {
+    let by = AdminActor::CommandLine { uid: Some(0), user: Some("root".to_owned()) };
+    Erasure { whose, by, now: at(1_000_000), key_ttl: TimeDelta::days(1) }
+}
+
+fn before_everything() -> Erasure {
+    erasure(Whose::Before(at(1_000_000)))
+}
+
+/// A journal of closed actions.
+async fn closed() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(directory.path());
+    for entry in everything().into_iter().filter(|entry| entry.action != id(200)) {
+        journal.record(entry).await.unwrap();
+    }
+    directory
+}
+
+async fn verified(directory: &Path) -> Result<u64, Unproved> {
+    Ok(SqliteJournal::read(directory).unwrap().verify(None).await?.erased)
+}
+
+#[test]
+fn a_body_names_nobody_and_is_read_back_with_what_stands_beside_it() {
+    let mut salt = 0_u128;
+    for record in everything_of_version_6() {
+        let text = record.text(&mut || {
+            salt += 1;
+            salt.to_be_bytes()
+        });
+        let text = text.unwrap();
+        for name in NAMES {
+            assert!(!text.body.contains(name), "{name} in {}", text.body);
+        }
+        assert_eq!(Record::read(&text.body, &text.personal).unwrap(), record);
+        // Erased, it is still the same entry.
+        let (erased, missing) = Record::read_counting(&text.body, &[]).unwrap();
+        assert_eq!((erased.filed_under(), erased.at()), (record.filed_under(), record.at()));
+        assert_eq!(missing, text.personal.len());
+        let mut changed = text.personal.clone();
+        if let Some(value) = changed.first_mut() {
+            value.value.push('x');
+            assert!(Record::read(&text.body, &changed).is_err());
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_erased_is_in_no_file_and_the_chain_holds() {
+    let directory = closed().await;
+    let journal = open(directory.path());
+    let Erased { values, spared, in_clear, log_remains } = journal.erase(before_everything()).await.unwrap();
+    assert!(values > 40, "{values}");
+    assert_eq!((spared, in_clear, log_remains), (0, false, false));
+    assert_eq!(journal.erase(before_everything()).await.unwrap().values, 0);
+    drop(journal);
+
+    for file in std::fs::read_dir(directory.path()).unwrap() {
+        let path = file.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        for name in ["ada@people", "Ada", "\"ada\"", "Nobody came", "released automatically"] {
+            let found = bytes.windows(name.len()).any(|window| window == name.as_bytes());
+            assert!(!found, "{name} in {}", path.display());
+        }
+    }
+    assert_eq!(verified(directory.path()).await.unwrap(), values);
+    let journal = open(directory.path());
+    let events = journal.admin_events(&AdminQuery::default()).await.unwrap().events;
+    let announced = events.iter().map(|(_, entry)| match entry.event {
+        AdminEvent::Erased { values, .. } => values,
+        _ => 0,
+    });
+    assert_eq!(announced.sum::<u64>(), values);
+    // What an undo needs is there: the event as it was, without the names.
+    let life = journal.life(id(1)).await.unwrap().unwrap();
+    assert_eq!(life.action.actor.name(), ERASED);
+    assert_eq!(life.done().unwrap().undoable, Undoable::Yes);
+    let before = life.intent.unwrap().before;
+    assert_eq!((before.end, before.subject), (at(60), None));
+    assert_eq!(before.uid.unwrap().as_str(), "uid-a");
+    let named = Query { actor: Some("ada".to_owned()), ..Query::default() };
+    assert_eq!(journal.find(&named).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn values_stay_as_long_as_their_action_may_need_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(directory.path());
+    for entry in everything() {
+        journal.record(entry).await.unwrap();
+    }
+    // Ten hours later the keys are valid still, and one action may be settled yet.
+    let soon = Erasure { now: at(600), ..before_everything() };
+    let erased = journal.erase(soon).await.unwrap();
+    assert!(erased.spared > 0);
+    let name = async |number| {
+        let life = journal.life(id(number)).await.unwrap().unwrap();
+        (life.action.actor.name().to_owned(), life.action.reason)
+    };
+    assert_eq!(name(1).await, (ERASED.to_owned(), None));
+    assert!(name(10).await.1.is_some(), "its key is valid");
+    assert_eq!(name(122).await.0, "door", "it needs attention");
+    assert_eq!(name(200).await.0, "ada", "it is open");
+    journal.erase(before_everything()).await.unwrap();
+    assert_eq!(name(10).await.1, None);
+    assert_eq!(name(122).await.0, ERASED);
+    assert_eq!(name(200).await.0, "ada", "it is open");
+    drop(journal);
+    verified(directory.path()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_person_is_erased_in_the_role_that_matches() {
+    let directory = closed().await;
+    let journal = open(directory.path());
+    let erased = journal.erase(erasure(Whose::Person("ADA@people.example".to_owned()))).await.unwrap();
+    assert!(erased.values > 0);
+    let life = journal.life(id(1)).await.unwrap().unwrap();
+    assert_eq!(life.action.actor.name(), "ada", "who asked is another role");
+    let before = life.intent.unwrap().before;
+    let organizer = before.organizer.unwrap();
+    assert_eq!((before.subject, organizer.name, organizer.address), (None, None, None));
+    let Some(Outcome::Done(done)) = life.outcome else { panic!("it is done") };
+    assert_eq!(done.event.organizer, None);
+    // A caller of the same name as the one who erases: it ends, and that entry keeps its name.
+    let by = AdminActor::CommandLine { uid: None, user: Some("ada".to_owned()) };
+    let by_ada = Erasure { by, ..erasure(Whose::Person("ada".to_owned())) };
+    assert!(journal.erase(by_ada).await.unwrap().values > 0);
+    assert_eq!(journal.life(id(1)).await.unwrap().unwrap().action.actor.name(), ERASED);
+    drop(journal);
+    verified(directory.path()).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_missing_without_an_event_shows() {
+    for (sql, expected) in [
+        (
+            "DELETE FROM personal WHERE entry = 2 AND pointer = '/fact/before/subject'",
+            "1 personal values are missing, and the journal announces 0 as erased",
+        ),
+        (
+            "UPDATE personal SET value = 'eve' WHERE entry = 1",
+            "entry 1: the personal value at /fact/action/actor/name was changed",
+        ),
+        (
+            "UPDATE personal SET salt = zeroblob(16) WHERE entry = 1",
+            "entry 1: the personal value at /fact/action/actor/name was changed",
+        ),
+        (
+            "INSERT INTO personal VALUES (1, '/fact/action/room', 0, zeroblob(16), 'r9')",
+            "entry 1: the personal value at /fact/action/room belongs to no entry",
+        ),
+        (
+            "INSERT INTO personal VALUES (9999, '/by/user', 0, zeroblob(16), 'eve')",
+            "entry 9999: personal values are kept for it, and it has none",
+        ),
+    ] {
+        let directory = closed().await;
+        meddle(directory.path(), sql);
+        let error = verified(directory.path()).await.unwrap_err().to_string();
+        assert_eq!(error, expected, "{sql}");
+    }
+    // A value more than was announced.
+    let directory = closed().await;
+    let journal = open(directory.path());
+    let values = journal.erase(erasure(Whose::Before(at(31)))).await.unwrap().values;
+    for entry in an_end(900, "r1", "a", 60) {
+        journal.record(entry).await.unwrap();
+    }
+    drop(journal);
+    assert_eq!(verified(directory.path()).await.unwrap(), values);
+    meddle(directory.path(), "DELETE FROM personal WHERE entry = (SELECT max(entry) FROM personal)");
+    assert!(matches!(verified(directory.path()).await, Err(Unproved::Erased { .. })));
+}
