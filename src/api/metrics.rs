@@ -90,7 +90,7 @@ impl Collector for Behind {
         encoder
             .encode_descriptor("journal_waiting", help, None, MetricType::Gauge)?
             .encode_gauge(&waiting)?;
-        Ok(())
+        self.journal_head(&mut encoder)
     }
 }
 
@@ -107,6 +107,19 @@ impl Behind {
             offsets.encode_family(&[("server", server)])?.encode_gauge(&ahead.as_seconds_f64())?;
         }
         Ok(())
+    }
+
+    /// The number of the last entry, and its hash as a label: copies of both outside this machine prove that nothing was cut off.
+    fn journal_head(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let Some(chain) = self.0.engine.journal().chain() else { return Ok(()) };
+        let help = "Number of the last entry of the journal";
+        encoder
+            .encode_descriptor("journal_entries", help, None, MetricType::Gauge)?
+            .encode_gauge(&chain.length)?;
+        let help = "Hash of the last entry of the journal, as a label";
+        encoder
+            .encode_descriptor("journal_head", help, None, MetricType::Info)?
+            .encode_info(&[("hash", chain.head.to_string())])
     }
 
     /// What was decided about meetings.

@@ -15,7 +15,7 @@ use super::exit::{Exit, Failure};
 use super::{secrets, sites};
 use crate::api::{self, Api, KeyRing, Provider};
 use crate::config::{self, Config, SecretSource};
-use crate::service::{Options, Service, Webhook};
+use crate::service::{JournalCare, Options, Service, Webhook};
 
 /// What makes the service read its configuration again.
 const RELOAD_SIGNAL: &str = "SIGHUP";
@@ -187,6 +187,12 @@ pub(super) fn options(config: &Config) -> Options {
         rooms_at_once: config.rooms_at_once,
         schedules: config.schedules.clone(),
     }
+}
+
+/// How the service looks after the journal. A change takes a restart.
+pub(super) fn journal_care(config: &Config) -> JournalCare {
+    let config::Journal { head_interval, erase_personal_after, .. } = config.journal;
+    JournalCare { head_interval, erase_personal_after, key_ttl: config.engine.key_ttl }
 }
 
 pub(super) fn shown(config: &Config) -> api::Options {

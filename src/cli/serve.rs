@@ -108,6 +108,7 @@ pub(super) async fn serve(
     parts.spawn(service.clone().watch(stop.clone()));
     parts.spawn(service.clone().settle_doubts(stop.clone()));
     parts.spawn(service.clone().keep_admin_events(stop.clone()));
+    parts.spawn(service.clone().look_after_journal(reload::journal_care(&config), stop.clone()));
     parts.spawn(service.clone().follow(feed, config.live.clone(), stop.clone()));
     if let Some(story) = on.story {
         parts.spawn(story(service.clone(), stop.clone()));
@@ -136,6 +137,7 @@ async fn end(service: &Service, stop: &CancellationToken, mut parts: JoinSet<()>
     tracing::info!("stopping: nothing new is taken on");
     stop.cancel();
     let (finished, swept) = tokio::join!(service.actions.finish(GOODBYE), service.sweeps.finish(GOODBYE));
+    service.announce_journal_head();
     service.notices.close();
     let all = async {
         while let Some(part) = parts.join_next().await {

@@ -98,6 +98,13 @@ pub enum Notice {
         /// Actions planned, or done.
         actions: usize,
     },
+    /// The journal's last entry, for a copy of it outside this machine: only the webhook receives it.
+    JournalHead {
+        /// The entry's number.
+        number: u64,
+        /// The entry's hash, which covers all entries before it.
+        hash: String,
+    },
 }
 
 impl Notice {
@@ -112,6 +119,7 @@ impl Notice {
             Self::WouldRelease { .. } => "would-release",
             Self::SeriesMissed { .. } => "series-missed",
             Self::Swept { .. } => "sweep",
+            Self::JournalHead { .. } => "journal-head",
         }
     }
 
@@ -144,6 +152,7 @@ impl Notice {
                 "state": state,
                 "actions": actions,
             }),
+            Self::JournalHead { number, hash } => json!({ "number": number, "hash": hash }),
         }
     }
 
@@ -158,6 +167,7 @@ impl Notice {
             | Self::WouldRelease { room, .. }
             | Self::SeriesMissed { room, .. } => std::slice::from_ref(room),
             Self::Swept { rooms, .. } => rooms,
+            Self::JournalHead { .. } => &[],
         }
     }
 
