@@ -412,3 +412,20 @@ fn a_password_in_a_url_is_refused_and_never_printed() {
         assert!(!error.contains("hunter2"), "{error}");
     }
 }
+
+#[test]
+fn how_long_names_stay_is_the_operators_decision() {
+    let journal = |text: &str| parse(&format!("[journal]\n{text}\n")).map(|config| config.journal);
+    let by_default = journal("").unwrap();
+    assert_eq!(by_default.erase_personal_after, None);
+    assert_eq!(by_default.head_interval, Duration::from_secs(3600));
+    let chosen = journal("erase_personal_after_days = 90\nhead_interval_s = 60").unwrap();
+    assert_eq!(chosen.erase_personal_after, Some(TimeDelta::days(90)));
+    assert_eq!(chosen.head_interval, Duration::from_secs(60));
+    for wrong in
+        ["erase_personal_after_days = 0", "erase_personal_after_days = 36501", "head_interval_s = 59"]
+    {
+        let text = journal(wrong).unwrap_err().to_string();
+        assert!(text.contains("is not between"), "{wrong}: {text}");
+    }
+}

@@ -12,7 +12,7 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::personal::{self, PersonalValue, Proofs, Salt, Unproven};
@@ -89,18 +89,13 @@ struct AdminBody<A, E> {
 }
 
 /// Around every body: the version in front, the HMACs of what stands beside it at the end.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Envelope {
     v: u32,
     #[serde(flatten)]
-    rest: serde_json::Map<String, Value>,
-    #[serde(default, skip_serializing_if = "Proofs::is_empty")]
+    rest: Map<String, Value>,
+    #[serde(skip_serializing_if = "Proofs::is_empty")]
     personal: Proofs,
-}
-
-#[derive(Deserialize)]
-struct Version {
-    v: u32,
 }
 
 /// Why an entry cannot be read.
@@ -108,13 +103,13 @@ struct Version {
 pub enum EntryError {
     /// A later Adjourn wrote it.
     #[error("format {0}, which a later version of Adjourn wrote; this one reads up to {VERSION}")]
-    Later(u32),
+    Later(u64),
     /// No entry at all.
     #[error("no journal entry: {0}")]
     Malformed(#[from] serde_json::Error),
-    /// JSON, and no object.
-    #[error("no journal entry: no object")]
-    NoObject,
+    /// JSON without a version.
+    #[error("no journal entry: it has no version")]
+    NoVersion,
     /// What stands beside it does not belong to it.
     #[error(transparent)]
     Personal(#[from] Unproven),
@@ -135,7 +130,7 @@ impl Record {
             }
         }?;
         let (proofs, personal) = personal::take_out(&mut body, salt);
-        let Value::Object(rest) = body else { return Err(EntryError::NoObject) };
+        let Value::Object(rest) = body else { return Err(EntryError::NoVersion) };
         let envelope = Envelope { v: VERSION, rest, personal: proofs };
         Ok(Text { body: serde_json::to_string(&envelope)?, personal })
     }
@@ -147,13 +142,15 @@ impl Record {
 
     /// The same, and how many of its personal values are erased.
     pub fn read_counting(body: &str, values: &[PersonalValue]) -> Result<(Self, usize), EntryError> {
-        let Version { v } = serde_json::from_str(body)?;
-        if v > VERSION {
-            return Err(EntryError::Later(v));
+        let mut members: Map<String, Value> = serde_json::from_str(body)?;
+        let version =
+            members.remove("v").and_then(|version| version.as_u64()).ok_or(EntryError::NoVersion)?;
+        if version > u64::from(VERSION) {
+            return Err(EntryError::Later(version));
         }
-        let Envelope { rest, personal: proofs, .. } = serde_json::from_str(body)?;
-        let mut body = Value::Object(rest);
-        let erased = personal::put_back(&mut body, &proofs, values)?;
+        let proofs = members.remove("personal").map(serde_json::from_value::<Proofs>).transpose()?;
+        let mut body = Value::Object(members);
+        let erased = personal::put_back(&mut body, &proofs.unwrap_or_default(), values)?;
         let is_admin = body.get("action").is_none() && body.get("event").is_some();
         let record = if is_admin {
             let AdminBody::<AdminActor, AdminEvent> { at, by, event } = serde_json::from_value(body)?;

@@ -9,7 +9,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
 use super::{Notice, Service};
-use crate::journal::{AdminActor, Chain, Erasure, Whose};
+use crate::journal::{AdminActor, Chain, Erased, Erasure, Whose};
 
 /// Between two looks for personal values that are due, and before the first one: by then Exchange has spoken about the time.
 const ERASE_INTERVAL: Duration = Duration::from_secs(3600);
@@ -65,7 +65,8 @@ impl Service {
         let erasure = Erasure { whose, by, now, key_ttl: care.key_ttl };
         match self.engine.journal().erase(erasure).await {
             Ok(erased) if erased.values > 0 => {
-                tracing::info!(values = erased.values, spared = erased.spared, "personal values erased");
+                let Erased { values, spared, in_clear, log_remains } = erased;
+                tracing::info!(values, spared, in_clear, log_remains, "personal values erased");
             }
             Ok(_) => {}
             Err(error) => tracing::error!(%error, "cannot erase personal values; the next try is in an hour"),

@@ -2,10 +2,11 @@
 //! leaves an erasure that is done in part and recorded in part; the next one goes on.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, named_params};
 
-use super::sqlite::unusable;
+use super::sqlite::{BUSY_TIMEOUT, unusable};
 use super::writer;
 use crate::journal::{
     AdminEntry, AdminEvent, Chain, ERASED, Erased, Erasure, JournalError, RECHECK_SPARED, Record, Role, Whose,
@@ -141,7 +142,7 @@ pub(super) fn finish(
 ) -> Result<Erased, JournalError> {
     let spared = spared(connection, erasure).map_err(unusable)?;
     let in_clear = has_names_in_clear(connection).map_err(unusable)?;
-    let log_remains = values > 0 && !empty_log(connection);
+    let log_remains = !empty_log(connection);
     Ok(Erased { values, spared, in_clear, log_remains })
 }
 
@@ -163,7 +164,10 @@ fn has_names_in_clear(connection: &Connection) -> rusqlite::Result<bool> {
     Ok((1..6).any(|version| body.starts_with(&format!("{{\"v\":{version},"))))
 }
 
+/// Does not wait for a process that reads: actions wait for this thread.
 fn empty_log(connection: &Connection) -> bool {
+    let without_waiting = connection.busy_timeout(Duration::ZERO);
     let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
-    busy.is_ok_and(|busy| busy == 0)
+    let waiting_again = connection.busy_timeout(BUSY_TIMEOUT);
+    without_waiting.and(waiting_again).is_ok() && busy.is_ok_and(|busy| busy == 0)
 }

@@ -36,7 +36,11 @@ impl HeadFile {
 
     fn replace(&self, chain: Chain) -> std::io::Result<()> {
         let fresh = self.path.with_extension("head-new");
-        let mut file = File::create(&fresh)?;
+        let mut options = File::options();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&fresh)?;
         writeln!(file, "{} {}", chain.length, chain.head)?;
         file.sync_all()?;
         fs::rename(&fresh, &self.path)

@@ -151,17 +151,19 @@ async fn the_record_can_be_asked_exported_and_proved() {
     assert_eq!((verified.code, &verified.json()["actions"]), (0, &Value::from(4)));
     let head = text(&verified.json(), "head").to_owned();
     assert_eq!(office.run(&["audit", "verify", "--head", &head]).await.code, 0);
-    let connection = rusqlite::Connection::open(office.state().join("journal.sqlite")).unwrap();
-    connection.execute("DELETE FROM entries WHERE number = (SELECT max(number) FROM entries)", []).unwrap();
-    let cut = office.run(&["audit", "verify", "--head", &head]).await;
-    assert_eq!(cut.code, 9, "{}", cut.out);
     assert_eq!(office.run(&["audit", "verify", "--head", "5d4140"]).await.code, 2);
+    assert_eq!(office.run(&["audit", "verify", "--head", &"5d".repeat(32)]).await.code, 9);
+    let connection = rusqlite::Connection::open(office.state().join("journal.sqlite")).unwrap();
     connection
-        .execute("UPDATE entries SET body = replace(body, 'ada@', 'eve@') WHERE number = 2", [])
+        .execute("UPDATE entries SET body = replace(body, 'room0@', 'room9@') WHERE number = 1", [])
         .unwrap();
     let changed = office.run(&["audit", "verify"]).await;
     assert_eq!(changed.code, 9);
-    assert!(changed.err.contains("entry 2 was changed"), "{}", changed.err);
+    assert!(changed.err.contains("entry 1 was changed"), "{}", changed.err);
+    connection.execute("DELETE FROM entries WHERE number = (SELECT max(number) FROM entries)", []).unwrap();
+    let cut = office.run(&["audit", "verify", "--head", &head]).await;
+    assert_eq!(cut.code, 9, "{}", cut.out);
+    assert!(cut.err.contains("the journal was cut"), "{}", cut.err);
 }
 
 #[tokio::test(flavor = "multi_thread")]

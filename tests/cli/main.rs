@@ -9,6 +9,7 @@ mod office;
 #[cfg(unix)]
 mod permissions;
 mod printed;
+mod retention;
 mod secrets;
 mod served;
 mod setup;

@@ -1,0 +1,119 @@
+//! The service's care for the journal: its head leaves the machine, and names that are due leave it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use adjourn::access::Right;
+use adjourn::action::{Action, ActionId, Actor, Ask, Notify, Outcome, Refusal};
+use adjourn::calendar::Scope;
+use adjourn::cleanup::Rules;
+use adjourn::clock::{Clock, ClockDoubt, SystemClock};
+use adjourn::engine::{self, Engine};
+use adjourn::exchange::{Exchange, Secret, Settings};
+use adjourn::journal::{ERASED, Entry, Fact, Journal};
+use adjourn::service::{self, JournalCare, Notice, Service};
+use adjourn::store::{Desk, SqliteJournal, StoreOptions};
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio_util::sync::CancellationToken;
+
+use crate::lobby::{BUSY, Lobby, now};
+
+fn care() -> JournalCare {
+    JournalCare {
+        head_interval: Duration::from_secs(3600),
+        erase_personal_after: Some(TimeDelta::days(30)),
+        key_ttl: TimeDelta::days(1),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_head_is_told_and_measured() {
+    let lobby = Lobby::open().await;
+    assert_eq!(lobby.post(&format!("/v1/rooms/{BUSY}/end"), "").await.status, 200);
+    let chain = lobby.service.engine.journal().chain().unwrap();
+    let mut notices = lobby.service.notices.listen().unwrap();
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(lobby.service.clone().look_after_journal(care(), stop.clone()));
+    let told = loop {
+        let noted = notices.recv().await.unwrap();
+        if let Notice::JournalHead { .. } = noted.notice {
+            break noted.notice;
+        }
+    };
+    assert_eq!(told.kind(), "journal-head");
+    let expected = serde_json::json!({ "number": chain.length, "hash": chain.head.to_string() });
+    assert_eq!(told.told(), expected);
+    stop.cancel();
+    running.await.unwrap();
+    let meter = lobby.key("meter", "*", &[Right::Metrics], 100).await;
+    let metrics = lobby.ask_as(&meter, "GET", "/metrics", &[], "").await.body;
+    assert!(metrics.contains(&format!("\nadjourn_journal_entries {}\n", chain.length)), "{metrics}");
+    let info = format!("adjourn_journal_head_info{{hash=\"{}\"}} 1", chain.head);
+    assert!(metrics.contains(&info), "{metrics}");
+}
+
+/// A clock that is in doubt until it is believed.
+struct Doubtful(AtomicBool);
+
+impl Clock for Doubtful {
+    fn now(&self) -> DateTime<Utc> {
+        SystemClock.now()
+    }
+
+    fn doubt(&self) -> Option<ClockDoubt> {
+        let doubt = ClockDoubt::Stepped { by: TimeDelta::days(400) };
+        self.0.load(Ordering::SeqCst).then_some(doubt)
+    }
+}
+
+async fn refused_at(journal: &SqliteJournal, at: DateTime<Utc>) -> ActionId {
+    let id = ActionId::random();
+    let actor = Actor::User { name: "ada".to_owned() };
+    let action = Action::new(id, BUSY.parse().unwrap(), Ask::End(Notify::Nobody), actor);
+    let outcome = Box::new(Outcome::Refused { refusal: Refusal::NothingOn });
+    let facts = [Fact::Accepted { action: Box::new(action) }, Fact::Closed { outcome, requests: Vec::new() }];
+    for fact in facts {
+        journal.record(Entry { action: id, at, fact }).await.unwrap();
+    }
+    id
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_that_are_due_are_erased_unless_the_clock_is_in_doubt() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = SqliteJournal::open(directory.path(), StoreOptions::default()).unwrap();
+    let old = refused_at(&journal, now() - TimeDelta::days(31)).await;
+    let young = refused_at(&journal, now() - TimeDelta::days(29)).await;
+    let clock = Arc::new(Doubtful(AtomicBool::new(true)));
+    // Nothing is asked of it.
+    let settings =
+        Settings::new("https://127.0.0.1:9/EWS/Exchange.asmx", "adjourn", Secret::new("x".to_owned()));
+    let engine = Engine::new(
+        Arc::new(Exchange::new(&settings).unwrap()),
+        Arc::new(journal),
+        clock.clone(),
+        Scope::new([BUSY.parse().unwrap()], []),
+        engine::Options::default(),
+    );
+    let options = service::Options {
+        rules: Rules::default(),
+        state_age: TimeDelta::seconds(15),
+        warn: TimeDelta::minutes(3),
+        ahead: TimeDelta::hours(24),
+        rooms_at_once: 4,
+        schedules: Vec::new(),
+    };
+    let service = Service::open(Arc::new(engine), Desk::in_memory().unwrap(), options).await.unwrap();
+    let name = async |id| {
+        let life = service.engine.journal().life(id).await.unwrap().unwrap();
+        life.action.actor.name().to_owned()
+    };
+    service.erase_what_is_due(&care()).await;
+    assert_eq!(name(old).await, "ada");
+    clock.0.store(false, Ordering::SeqCst);
+    service.erase_what_is_due(&JournalCare { erase_personal_after: None, ..care() }).await;
+    assert_eq!(name(old).await, "ada");
+    service.erase_what_is_due(&care()).await;
+    assert_eq!((name(old).await, name(young).await), (ERASED.to_owned(), "ada".to_owned()));
+}
