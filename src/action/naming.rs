@@ -18,9 +18,10 @@ impl Refusal {
     /// The action that the refusal names.
     pub fn named_action(&self) -> Option<ActionId> {
         match self {
-            Self::KeyReused { action } | Self::StillInDoubt { action } | Self::NoSuchAction { action } => {
-                Some(*action)
-            }
+            Self::KeyReused { action }
+            | Self::StillInDoubt { action }
+            | Self::NoSuchAction { action }
+            | Self::MaybeArchived { action, .. } => Some(*action),
             Self::OutOfScope { .. }
             | Self::NothingOn
             | Self::Ambiguous { .. }
@@ -58,7 +59,7 @@ impl Refusal {
             (Self::StillInDoubt { .. }, Naming::Unnamed) => {
                 "whether an earlier action was done is not known yet; ask again in a minute".to_owned()
             }
-            (Self::NoSuchAction { .. }, Naming::Unnamed) => {
+            (Self::NoSuchAction { .. } | Self::MaybeArchived { .. }, Naming::Unnamed) => {
                 "the journal has no such action in this room".to_owned()
             }
             _ => self.to_string(),

@@ -22,11 +22,11 @@ mod find;
 mod head_file;
 mod health;
 mod keeper;
-mod personal;
 #[cfg(feature = "service")]
 mod keys;
 #[cfg(feature = "service")]
 mod pending;
+mod personal;
 #[cfg(feature = "service")]
 mod presence;
 mod prune;

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::desk::Desk;
 use super::sqlite::StoreError;
-use crate::journal::{AdminEntry, AdminQuery, Journal, JournalError, Record};
+use crate::journal::{AdminEntry, AdminQuery, Journal, JournalError};
 
 /// Events that may wait: no house changes so many keys between two runs of anything that writes the journal.
 pub(super) const PENDING_MAX: usize = 10_000;
@@ -33,7 +33,7 @@ pub(super) fn push(connection: &Connection, entry: &AdminEntry) -> Result<bool, 
     if usize::try_from(waiting).unwrap_or(usize::MAX) >= PENDING_MAX {
         return Ok(false);
     }
-    let body = entry.body().map_err(|error| StoreError::Damaged(error.to_string()))?;
+    let body = serde_json::to_string(entry).map_err(|error| StoreError::Damaged(error.to_string()))?;
     connection.execute("INSERT INTO pending_admin_events (entry) VALUES (?1)", [body])?;
     Ok(true)
 }
@@ -48,11 +48,13 @@ impl Desk {
         loop {
             let waiting = self.pending().await?;
             for (number, body) in &waiting {
-                match Record::read(body) {
+                match serde_json::from_str(body) {
                     // Only the first can be in the chain already: each is deleted before the next is recorded.
-                    Ok(Record::Admin(entry)) if moved == 0 => record_once(journal, entry).await?,
-                    Ok(Record::Admin(entry)) => journal.record_admin(entry).await?,
-                    _ => tracing::error!(number, "an admin event that waits cannot be read: it is dropped"),
+                    Ok(entry) if moved == 0 => record_once(journal, entry).await?,
+                    Ok(entry) => journal.record_admin(entry).await?,
+                    Err(_) => {
+                        tracing::error!(number, "an admin event that waits cannot be read: it is dropped")
+                    }
                 }
                 let number = *number;
                 self.with(move |connection| {

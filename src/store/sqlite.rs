@@ -11,8 +11,8 @@ use tokio::sync::{Mutex as AsyncMutex, oneshot};
 
 use super::directory::{self, JOURNAL_FILE};
 use super::find::{find, page};
-use super::health::{Commits, Trial};
 use super::head_file::HeadFile;
+use super::health::{Commits, Trial};
 use super::keeper::Keeper;
 use super::schema::{self, JOURNAL};
 use super::verify::{self, Unproved, Verified};
