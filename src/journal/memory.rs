@@ -14,9 +14,9 @@ use super::{
 use crate::action::ActionId;
 
 /// Closed actions that are remembered: some days of a demo's rooms.
-pub const MEMORY_CLOSED_MAX: usize = 5_000;
-/// Entries that are remembered: four for each of those actions.
-pub const MEMORY_ENTRIES_MAX: usize = 4 * MEMORY_CLOSED_MAX;
+pub const MEMORY_CLOSED_MAX: usize = 10_000;
+/// Entries that are remembered: three for each of those actions, as most have.
+pub const MEMORY_ENTRIES_MAX: usize = 3 * MEMORY_CLOSED_MAX;
 
 /// Keeps facts in memory, sealed like those on disk.
 #[derive(Debug, Default)]
