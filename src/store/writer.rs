@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
@@ -66,6 +67,9 @@ const CALL_AFTER: usize = 1_000;
 /// facts come all the time, the log must not grow for ever.
 const WORK_IN_AT_LAST: usize = 10_000;
 
+/// Between two writes of `journal.head`: whoever loses the log (WAL) unnoticed loses seconds.
+const HEAD_STORED_EVERY: Duration = Duration::from_secs(10);
+
 /// The thread, and the way to it. Both are `None` only while the writer is dropped.
 pub(super) struct Writer {
     pub(super) tip: Tip,
@@ -98,7 +102,8 @@ pub(super) fn start(connection: Connection, keeper: Keeper, head: HeadFile) -> R
     let tip = Tip::default();
     tip.set(state.chain);
     head.store(state.chain);
-    let hand = Hand { connection, keeper, head, known: Some(state), tip: tip.clone(), in_log: 0 };
+    let (known, stored) = (Some(state), now());
+    let hand = Hand { connection, keeper, head, stored, known, tip: tip.clone(), in_log: 0 };
     let run = move || hand.work(receiver);
     let thread = std::thread::Builder::new().name("adjourn-journal".to_owned()).spawn(run);
     Ok(Writer { tip, queue: Some(sender), thread: Some(thread.map_err(StoreError::Thread)?) })
@@ -137,6 +142,8 @@ struct Hand {
     connection: Connection,
     keeper: Keeper,
     head: HeadFile,
+    /// When `head` was written last.
+    stored: Instant,
     known: Option<State>,
     tip: Tip,
     /// Facts since the log was worked in.
@@ -197,9 +204,17 @@ impl Hand {
             self.in_log = if begin_anew(&self.connection) { 0 } else { again };
         } else if self.in_log % CALL_AFTER < len {
             self.keeper.call();
+        }
+        if self.stored.elapsed() >= HEAD_STORED_EVERY {
             self.head.store(self.tip.get());
+            self.stored = now();
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "how often a file is written is no time of the domain")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 /// Writes, and forgets what it knew when that failed: whether the disk took it, only the file can say.
