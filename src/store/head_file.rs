@@ -1,13 +1,13 @@
 //! `journal.head`: the number and the hash of the last entry, in a file of its own beside the journal. A journal that ends
 //! before that entry was cut: its file was replaced by an older one, or its log (WAL) was lost.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::directory::HEAD_FILE;
+use super::directory::{HEAD_FILE, private, refuse_link};
 use super::{StoreError, archived};
 use crate::journal::{Chain, Head};
 
@@ -36,11 +36,8 @@ impl HeadFile {
 
     fn replace(&self, chain: Chain) -> std::io::Result<()> {
         let fresh = self.path.with_extension("head-new");
-        let mut options = File::options();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&fresh)?;
+        refuse_link(&fresh)?;
+        let mut file = private().create(true).truncate(true).open(&fresh)?;
         writeln!(file, "{} {}", chain.length, chain.head)?;
         file.sync_all()?;
         fs::rename(&fresh, &self.path)
@@ -49,6 +46,7 @@ impl HeadFile {
     /// The stored head, if there is one.
     pub(super) fn load(&self) -> Result<Option<Chain>, StoreError> {
         let unusable = |error| StoreError::Directory { path: self.path.clone(), error };
+        refuse_link(&self.path).map_err(unusable)?;
         match fs::metadata(&self.path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(unusable(error)),
