@@ -1,5 +1,8 @@
 //! Old years, names and a cut journal, from the command line.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use adjourn::action::{Action, ActionId, Actor, Ask, Notify, Outcome, Refusal};
 use adjourn::journal::{Entry, Fact, Journal as _};
 use adjourn::store::{SqliteJournal, StoreOptions};
@@ -110,4 +113,39 @@ async fn a_journal_that_was_put_back_ends_every_command_with_9() {
         assert!(said.err.contains("the journal was cut: it ends at entry 6"), "{args:?}: {}", said.err);
     }
     assert_eq!(office.end_of(0), end);
+}
+
+/// Wherever it is killed, the journal is whole, and the same command completes the archive.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_that_is_killed_loses_nothing() {
+    let office = Office::open(1).await;
+    let journal = Arc::new(SqliteJournal::open(&office.state(), StoreOptions::default()).unwrap());
+    let old = now() - TimeDelta::days(800);
+    let tasks: Vec<_> = (0..1_500)
+        .map(|_| {
+            let journal = journal.clone();
+            tokio::spawn(async move { refused(&journal, old).await })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    drop(journal);
+    let year = old.year().to_string();
+    let archive = ["--json", "audit", "archive", "--year", &year, "--to", "old.jsonl"];
+    for milliseconds in [20, 60, 120, 200, 300, 450] {
+        let mut child = office.command(&archive).spawn().unwrap();
+        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+        // It may have come to its end by now.
+        let _ = child.kill();
+        child.wait().unwrap();
+        let verified = office.run(&["audit", "verify"]).await;
+        assert_eq!(verified.code, 0, "{}", verified.err);
+    }
+    let archived = office.run(&archive).await;
+    assert_eq!((archived.code, &archived.json()["last"]), (0, &3_000.into()), "{}", archived.err);
+    let both = office.run(&["audit", "verify", "--json", "--archive", "old.jsonl"]).await;
+    assert_eq!((both.code, &both.json()["archived_entries"]), (0, &3_000.into()), "{}", both.err);
+    assert!(!both.err.contains("still in the journal"), "{}", both.err);
+    assert_eq!(office.run(&["audit", "--json"]).await.lines().len(), 0);
 }
