@@ -46,6 +46,21 @@ pub(crate) fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(UTF8_MARK).unwrap_or(bytes)
 }
 
+/// The text of a file, read as it is used: UTF-8 without its byte order mark. A file in UTF-16 is read whole, up to `utf16_max`
+/// bytes.
+#[cfg(feature = "service")]
+pub(crate) fn open(path: &Path, utf16_max: u64) -> io::Result<Box<dyn io::Read>> {
+    let mut file = std::fs::File::open(path)?;
+    let mut begin = Vec::new();
+    file.by_ref().take(UTF8_MARK.len() as u64).read_to_end(&mut begin)?;
+    if begin.starts_with(UTF16_LE_MARK) || begin.starts_with(UTF16_BE_MARK) {
+        let text = read(path, utf16_max)?;
+        return Ok(Box::new(io::Cursor::new(text.as_bytes().to_vec())));
+    }
+    let begin = without_mark(&begin).to_vec();
+    Ok(Box::new(io::Cursor::new(begin).chain(file)))
+}
+
 /// Reads a text file of at most `bytes_max` bytes. The text is wiped from memory when it is dropped, since it may hold secrets.
 pub(crate) fn read(path: &Path, bytes_max: u64) -> io::Result<Zeroizing<String>> {
     let file = std::fs::File::open(path)?;

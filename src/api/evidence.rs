@@ -17,14 +17,13 @@ use super::problem::{Away, Problem};
 use super::rooms::SOURCE_MAX;
 use crate::access::Right;
 use crate::calendar::{RoomAddress, RoomPattern};
-use crate::presence::{CLOCK_AHEAD_MAX, Sign as Evidence};
+use crate::presence::{Bound, CLOCK_AHEAD_MAX, EVENT_REFERENCE_BYTES_MAX, Sign as Evidence};
+use crate::service::Intake;
 
 /// Signs in one request.
 const SIGNS_MAX: usize = 5_000;
 /// Heartbeats in one request.
 const HEARTBEATS_MAX: usize = 100;
-/// Longest id or UID of an event.
-const EVENT_MAX: usize = 2_000;
 /// How long one request waits for Exchange to find rooms by their aliases.
 const ALIASES_WITHIN: Duration = Duration::from_secs(3);
 
@@ -76,7 +75,8 @@ pub(super) struct Taken {
     matched: usize,
     /// Kept signs that should match an event and match none. No meeting of their room is released while they may be about it.
     unmatched: Vec<Unused>,
-    /// Signs that are not kept.
+    /// Signs that are not kept. Where a limit on evidence is the reason, no meeting of the room that the sign may be about is
+    /// released.
     rejected: Vec<Unused>,
 }
 
@@ -97,7 +97,8 @@ pub(super) struct Unused {
 ///
 /// Signs of rooms that this key may not know, or with an impossible time, are named in `rejected`; the others are kept. A room may
 /// be named by an alias (proxy address) or by its new primary address. Accepted signs that match no event are named in
-/// `unmatched`.
+/// `unmatched`. A sign of the same source for the same room and event within an hour is merged into the one before. Where a limit
+/// on evidence is reached for all signs, the answer is `429` (`evidence-full`).
 #[utoipa::path(post, path = "/v1/evidence", tag = "rooms", request_body = Signs, responses((status = 200, body = Taken), Away))]
 pub(super) async fn add(
     State(api): State<Api>,
@@ -124,7 +125,7 @@ pub(super) async fn add(
         match check(&sign, rooms.get(sign.room.as_str()), api.service.now()) {
             Ok(evidence) => {
                 places.push((index, sign));
-                kept.push(evidence);
+                kept.push(evidence.reported_by(caller.id().to_string()));
             }
             Err(message) => rejected.push(unused(index, sign, message)),
         }
@@ -133,12 +134,28 @@ pub(super) async fn add(
         return Err(Problem::bad(format!("no sign was taken; sign {}: {}", first.index, first.message)));
     }
     let intake = api.service.add_signs(kept).await?;
-    let mut unmatched: HashMap<usize, String> = intake.unmatched.into_iter().collect();
-    let places = places.into_iter().enumerate();
-    let unmatched =
-        places.filter_map(|(kept, (index, sign))| Some(unused(index, sign, unmatched.remove(&kept)?)));
-    let unmatched = unmatched.collect();
-    Ok(Json(Taken { taken: intake.taken, matched: intake.matched, unmatched, rejected }))
+    if let (0, Some((_, bound))) = (intake.taken, intake.refused.first()) {
+        return Err(Problem::evidence_full(format!("No sign was taken: {}.", bound.reason())));
+    }
+    Ok(Json(Taken::of(intake, places, rejected)))
+}
+
+impl Taken {
+    /// The answer, from what became of the signs, each with its place in the request, and from those that were rejected before.
+    fn of(intake: Intake, places: Vec<(usize, Sign)>, mut rejected: Vec<Unused>) -> Self {
+        let mut unmatched: HashMap<usize, String> = intake.unmatched.into_iter().collect();
+        let refused: HashMap<usize, Bound> = intake.refused.into_iter().collect();
+        let mut odd = Vec::new();
+        for (kept, (index, sign)) in places.into_iter().enumerate() {
+            if let Some(bound) = refused.get(&kept) {
+                rejected.push(unused(index, sign, bound.reason().to_owned()));
+            } else if let Some(why) = unmatched.remove(&kept) {
+                odd.push(unused(index, sign, why));
+            }
+        }
+        rejected.sort_by_key(|unused| unused.index);
+        Self { taken: intake.taken, matched: intake.matched, unmatched: odd, rejected }
+    }
 }
 
 fn check_source(source: &str) -> Result<(), String> {
@@ -149,8 +166,8 @@ fn check_source(source: &str) -> Result<(), String> {
 fn check(sign: &Sign, room: Option<&RoomAddress>, now: DateTime<Utc>) -> Result<Evidence, String> {
     let room = room.ok_or("no room of that address is known to this key")?;
     check_source(&sign.source)?;
-    if sign.event.as_ref().is_some_and(|event| event.chars().count() > EVENT_MAX) {
-        return Err(format!("event has at most {EVENT_MAX} characters"));
+    if sign.event.as_ref().is_some_and(|event| event.len() > EVENT_REFERENCE_BYTES_MAX) {
+        return Err(format!("event has at most {EVENT_REFERENCE_BYTES_MAX} bytes"));
     }
     let at = sign.at.unwrap_or(now);
     // A sign that names its event needs no clock.
@@ -191,5 +208,5 @@ fn beat(api: &Api, caller: &Caller, Heartbeat { source, rooms }: &Heartbeat) {
     };
     let scope = api.service.engine.scope();
     let rooms = scope.rooms().filter(|room| caller.sees(room) && speaks_for(room)).cloned();
-    api.service.heartbeat(source, rooms);
+    api.service.heartbeat(source, &caller.id().to_string(), rooms);
 }

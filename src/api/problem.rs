@@ -26,6 +26,8 @@ use crate::telemetry;
 
 /// When a caller should ask again that was told "later", in seconds.
 const LATER_S: u32 = 10;
+/// When a sign that was refused may be sent again, in seconds: signs whose time is over make room.
+const EVIDENCE_AGAIN_S: u32 = 600;
 const NOT_NOW: &str = "It is being stopped, or too much is under way.";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -143,6 +145,13 @@ impl Problem {
         let detail = format!("The key's limit is reached for another {wait_s} s.");
         let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too-often", "Too many requests", detail);
         Self { retry_after: NonZeroU32::new(wait_s), ..problem }
+    }
+
+    /// A limit on evidence is reached.
+    pub(super) fn evidence_full(detail: impl ToString) -> Self {
+        let title = "No more evidence is kept";
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "evidence-full", title, detail);
+        Self { retry_after: NonZeroU32::new(EVIDENCE_AGAIN_S), ..problem }
     }
 
     pub(super) fn sweeps_under_way() -> Self {

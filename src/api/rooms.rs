@@ -195,7 +195,8 @@ pub(super) async fn check_in(
         return Err(Problem::bad(format!("source has at most {SOURCE_MAX} characters")));
     }
     let patience = wait(&headers).unwrap_or(api.options().deadline);
-    let wanted = CheckInRequest { room, event: asked.event, source };
+    let reporter = caller.id().to_string();
+    let wanted = CheckInRequest { room, event: asked.event, source, reporter };
     let done = match caller.idempotency_key(&headers)? {
         None => api.service.check_in_to_what_stays(&wanted, patience).await,
         Some(key) if is_key_of_action(&api, &key).await? => return Err(Problem::key_reused()),
@@ -235,6 +236,7 @@ impl From<NoCheckIn> for Problem {
             NoCheckIn::TakenAway { action } => {
                 Self::conflict("changed-meanwhile", "The event was taken away meanwhile", error).about(action)
             }
+            NoCheckIn::Refused(_) => Self::evidence_full(error),
             NoCheckIn::Undecided => Self::undecided(error),
             NoCheckIn::Late => Self::late(),
         }

@@ -20,7 +20,7 @@ use crate::cleanup::{
     Unfinished, Verdict,
 };
 use crate::engine::Mode;
-use crate::presence::Sign;
+use crate::presence::SignLog;
 use crate::printable::escape;
 use crate::store::Desk;
 use crate::text_file;
@@ -78,13 +78,14 @@ pub(super) async fn run(
 }
 
 /// The signs that the service has stored, where one runs with this state directory: they protect meetings too.
-async fn stored_signs(connection: &Connection, now: DateTime<Utc>) -> Result<Vec<Sign>, Failure> {
+async fn stored_signs(connection: &Connection, now: DateTime<Utc>) -> Result<SignLog, Failure> {
     let directory = connect::state_directory(connection)?;
     if !Desk::is_in(&directory) {
-        return Ok(Vec::new());
+        return Ok(SignLog::default());
     }
     let failed = |error| Failure::from_error(Exit::of_store(&error), error);
-    Desk::open(&directory).map_err(failed)?.signs(now).await.map_err(failed)
+    let desk = Desk::open(&directory).map_err(failed)?;
+    desk.load_signs(now, SignLog::default()).await.map_err(failed)
 }
 
 /// Who came to which series. Only what acts makes a file where there is none, and adds to it.

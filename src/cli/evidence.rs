@@ -4,18 +4,27 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
+use chrono::{DateTime, Utc};
+
 use super::args::CleanupArgs;
 use super::exit::{Exit, Failure};
 use crate::calendar::RoomAddress;
 use crate::cleanup::{Kept, Plan, SignsRead, Verdict};
 use crate::engine::{AddressLookup, Engine};
-use crate::presence::{Books, Coverage, Doubt, EvidenceFile, Interval, SharedBooks, Sign, SignLog};
+use crate::presence::{
+    Admission, Books, Bounds, Coverage, Doubt, EvidenceError, EvidenceFile, EvidenceFormat, Interval,
+    SharedBooks, Sign, SignLog,
+};
 use crate::text_file;
 
-/// Five million signs are less.
-const EVIDENCE_BYTES_MAX: u64 = 1 << 30;
+/// The memory for the signs of a file, in MiB, after signs of one hour were merged.
+pub(super) const EVIDENCE_MIB_MAX: usize = 256;
+/// A file in UTF-16 is read whole. Tables that Windows programs export are smaller.
+const UTF16_BYTES_MAX: u64 = 64 << 20;
 /// Addresses looked up in the directory, since they are none of the sweep's rooms.
 const LOOKUPS_MAX: usize = 20;
+/// Other addresses that are counted one by one.
+const STRANGERS_MAX: usize = 1_000;
 /// Signs listed that were of no use.
 const UNMATCHED_MAX: usize = 100;
 
@@ -32,36 +41,34 @@ impl Evidence {
         args: &CleanupArgs,
         rooms: &[RoomAddress],
         engine: &Engine,
-        more: Vec<Sign>,
+        more: SignLog,
     ) -> Result<Self, Failure> {
         let (now, accepted) = (engine.clock().now(), args.accept_no_evidence);
-        let file = args.evidence.as_deref().map(read_file).transpose()?.map(|file| file.received(now));
-        let Some(mut file) = file else {
+        let Some(path) = args.evidence.as_deref() else {
             let coverage = if accepted { Coverage::always() } else { Coverage::default() };
-            return Ok(Self { books: books(more, coverage), read: None, accepted });
+            return Ok(Self { books: Books::covering(more, coverage).into(), read: None, accepted });
         };
+        let failed = |error| unreadable(path).because(error);
+        let mut signs = FileSigns::new(rooms, &more).map_err(failed)?;
+        let mut file = read_file(path, now, &mut |sign| signs.take(sign))?;
         if let (Some(from), Some(to)) = (args.evidence_from, args.evidence_to) {
             file.stated = Interval::new(from, to);
         }
-        let mut read = SignsRead { read: file.signs.len(), newest: file.newest(), ..SignsRead::default() };
-        find_rooms(&mut file, rooms, engine, &mut read).await;
+        let (log, matched, unmatched) = signs.find_rooms(rooms, engine).await.map_err(failed)?;
+        let read = SignsRead { read: file.signs, matched, newest: file.newest, unmatched };
         let coverage = if accepted { Coverage::always() } else { file.coverage(now) };
-        let evidence =
-            Self { books: books(file.signs.into_iter().chain(more), coverage), read: Some(read), accepted };
-        match &evidence.read {
-            Some(read) if !accepted && read.matched == 0 => {
-                Err(useless(read, "it is about none of these rooms"))
-            }
-            _ => Ok(evidence),
+        if !accepted && read.matched == 0 {
+            return Err(useless(&read, "it is about none of these rooms"));
         }
+        Ok(Self { books: Books::covering(log, coverage).into(), read: Some(read), accepted })
     }
 
     /// Adds to the plan what it rests on. A file that watched none of the meetings it is asked about is refused.
     pub(super) fn weigh(&self, plan: &mut Plan) -> Result<(), Failure> {
         let Some(mut read) = self.read.clone() else { return Ok(()) };
         let books = self.books.read();
-        read.unmatched.extend(books.signs.all().filter_map(mismatch));
-        read.unmatched.truncate(UNMATCHED_MAX);
+        let left = UNMATCHED_MAX.saturating_sub(read.unmatched.len());
+        read.unmatched.extend(books.signs.all().filter_map(mismatch).take(left));
         if !self.accepted && watched_nothing(plan) {
             return Err(useless(&read, "it covers none of the meetings that are judged"));
         }
@@ -70,10 +77,94 @@ impl Evidence {
     }
 }
 
-fn books(signs: impl IntoIterator<Item = Sign>, coverage: Coverage) -> SharedBooks {
-    let mut log = SignLog::default();
-    signs.into_iter().for_each(|sign| log.push(sign));
-    Books::covering(log, coverage).into()
+/// The signs of a file as they are read: those of the sweep's rooms, those of the first few other addresses, which may be other
+/// names of these rooms, and how many there are of the rest.
+struct FileSigns {
+    rooms: HashSet<RoomAddress>,
+    log: SignLog,
+    matched: usize,
+    aside: SignLog,
+    strangers: BTreeMap<RoomAddress, usize>,
+    /// Signs of addresses beyond those that are counted one by one.
+    uncounted: usize,
+}
+
+impl FileSigns {
+    fn new(rooms: &[RoomAddress], more: &SignLog) -> Result<Self, EvidenceError> {
+        let within = || SignLog::within(Bounds::of_file(EVIDENCE_MIB_MAX << 20));
+        let mut signs = Self {
+            rooms: rooms.iter().cloned().collect(),
+            log: within(),
+            matched: 0,
+            aside: within(),
+            strangers: BTreeMap::new(),
+            uncounted: 0,
+        };
+        more.all().try_for_each(|sign| keep(&mut signs.log, sign.clone()))?;
+        let refused = more.refused().iter();
+        refused.for_each(|(room, span)| signs.log.restore_refused(room.clone(), *span));
+        Ok(signs)
+    }
+
+    fn take(&mut self, sign: Sign) -> Result<(), EvidenceError> {
+        if self.rooms.contains(&sign.room) {
+            self.matched += 1;
+            return keep(&mut self.log, sign);
+        }
+        let is_aside = self.aside.of_room(&sign.room).is_empty() && self.strangers.len() >= LOOKUPS_MAX;
+        if let Some(count) = self.strangers.get_mut(&sign.room) {
+            *count += 1;
+        } else if self.strangers.len() < STRANGERS_MAX {
+            self.strangers.insert(sign.room.clone(), 1);
+        } else {
+            self.uncounted += 1;
+        }
+        if is_aside { Ok(()) } else { keep(&mut self.aside, sign) }
+    }
+
+    /// Gives signs that name a room by an alias, or by its new primary address, the address that the configuration has. Returns
+    /// all signs, how many of the file are about these rooms, and lines about the others.
+    async fn find_rooms(
+        mut self,
+        rooms: &[RoomAddress],
+        engine: &Engine,
+    ) -> Result<(SignLog, usize, Vec<String>), EvidenceError> {
+        let mut aliases = HashMap::new();
+        let named: Vec<_> =
+            self.strangers.keys().filter(|room| !self.aside.of_room(room).is_empty()).collect();
+        for address in named {
+            if let Some(room) = room_of(address, rooms, engine).await {
+                aliases.insert(address.clone(), room);
+            }
+        }
+        for (address, room) in &aliases {
+            for sign in self.aside.of_room(address) {
+                keep(&mut self.log, Sign { room: room.clone(), ..sign.clone() })?;
+            }
+        }
+        let (found, unknown): (Vec<_>, Vec<_>) =
+            self.strangers.iter().partition(|(address, _)| aliases.contains_key(*address));
+        let matched = self.matched + found.iter().map(|(_, count)| **count).sum::<usize>();
+        let line = |(address, count): (&RoomAddress, &usize)| {
+            format!("{count} signs of {address}, which is none of these rooms")
+        };
+        let mut lines: Vec<_> = unknown.into_iter().map(line).take(UNMATCHED_MAX).collect();
+        if self.uncounted > 0 {
+            lines.push(format!(
+                "{} signs of further addresses, which are none of these rooms",
+                self.uncounted
+            ));
+        }
+        Ok((self.log, matched, lines))
+    }
+}
+
+/// A sign that does not fit may be the one that keeps a meeting: then the file is not used.
+fn keep(log: &mut SignLog, sign: Sign) -> Result<(), EvidenceError> {
+    match log.push(sign) {
+        Admission::Kept(_) => Ok(()),
+        Admission::Refused(_) => Err(EvidenceError::TooLarge(EVIDENCE_MIB_MAX)),
+    }
 }
 
 fn useless(read: &SignsRead, why: &str) -> Failure {
@@ -114,31 +205,6 @@ fn mismatch(sign: &Sign) -> Option<String> {
     Some(format!("{room}: a sign by {source} for {time} names event {event}, which is not on the calendar"))
 }
 
-/// Gives signs that name a room by an alias, or by its new primary address, the address that the configuration has.
-async fn find_rooms(file: &mut EvidenceFile, rooms: &[RoomAddress], engine: &Engine, read: &mut SignsRead) {
-    let known: HashSet<&RoomAddress> = rooms.iter().collect();
-    let mut strange: BTreeMap<RoomAddress, usize> = BTreeMap::new();
-    for sign in file.signs.iter().filter(|sign| !known.contains(&sign.room)) {
-        *strange.entry(sign.room.clone()).or_default() += 1;
-    }
-    let mut aliases = HashMap::new();
-    for address in strange.keys().take(LOOKUPS_MAX) {
-        if let Some(room) = room_of(address, rooms, engine).await {
-            aliases.insert(address.clone(), room);
-        }
-    }
-    for sign in &mut file.signs {
-        if let Some(room) = aliases.get(&sign.room) {
-            sign.room = room.clone();
-        }
-    }
-    read.matched = file.signs.iter().filter(|sign| known.contains(&sign.room)).count();
-    let unknown = strange.iter().filter(|(address, _)| !aliases.contains_key(*address));
-    let lines =
-        unknown.map(|(address, count)| format!("{count} signs of {address}, which is none of these rooms"));
-    read.unmatched.extend(lines.take(UNMATCHED_MAX));
-}
-
 async fn room_of(address: &RoomAddress, rooms: &[RoomAddress], engine: &Engine) -> Option<RoomAddress> {
     let asking = rooms.first()?;
     let found = engine.calendar().resolve_address(asking, address.as_str()).await;
@@ -146,18 +212,23 @@ async fn room_of(address: &RoomAddress, rooms: &[RoomAddress], engine: &Engine) 
     rooms.iter().find(|room| mailbox.include(room.as_str())).cloned()
 }
 
-fn read_file(path: &Path) -> Result<EvidenceFile, Failure> {
-    let unreadable = || Failure::new(Exit::Usage, format!("cannot read {}", path.display()));
-    let text = text_file::read(path, EVIDENCE_BYTES_MAX).map_err(|error| unreadable().because(error))?;
+fn unreadable(path: &Path) -> Failure {
+    Failure::new(Exit::Usage, format!("cannot read {}", path.display()))
+}
+
+fn read_file(
+    path: &Path,
+    now: DateTime<Utc>,
+    take: &mut dyn FnMut(Sign) -> Result<(), EvidenceError>,
+) -> Result<EvidenceFile, Failure> {
+    let text = text_file::open(path, UTF16_BYTES_MAX).map_err(|error| unreadable(path).because(error))?;
     let is_json = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
-    let file = if is_json { EvidenceFile::from_json(&text) } else { EvidenceFile::from_csv(&text) };
-    file.map_err(|error| unreadable().because(error))
+    let format = if is_json { EvidenceFormat::Json } else { EvidenceFormat::Csv };
+    EvidenceFile::read(format, text, now, take).map_err(|error| unreadable(path).because(error))
 }
 
 #[cfg(test)]
 mod tests {
-    use chrono::{DateTime, Utc};
-
     use super::*;
 
     #[test]

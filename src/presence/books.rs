@@ -172,11 +172,4 @@ impl SharedBooks {
     pub fn write(&self) -> impl DerefMut<Target = Books> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Adds signs, and forgets those that `keep` does not hold for.
-    pub fn add_signs(&self, signs: Vec<Sign>, keep: impl FnMut(&Sign) -> bool) {
-        let mut books = self.write();
-        signs.into_iter().for_each(|sign| books.signs.push(sign));
-        books.signs.retain(keep);
-    }
 }

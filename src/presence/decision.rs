@@ -104,6 +104,11 @@ pub enum Doubt {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         event: Option<String>,
     },
+    /// Evidence of the room that may be about the event was refused, since a limit was reached.
+    EvidenceRefused {
+        /// It was about the time until then.
+        until: DateTime<Utc>,
+    },
     /// A property that the decision needs is missing.
     MissingField {
         /// Which.
@@ -130,7 +135,7 @@ const CLOCK_BACK_MAX: TimeDelta = TimeDelta::minutes(2);
 pub fn decide(case: &Case<'_>, terms: &Terms) -> Presence {
     let Case { room, event, now, .. } = *case;
     if let Some(sign) = case.signs.matching(room, event, terms) {
-        return Presence::Present(sign.clone());
+        return Presence::Present(sign);
     }
     if let Some(doubt) = case.doubt(terms) {
         return Presence::Unknown(doubt);
@@ -191,6 +196,9 @@ impl Case<'_> {
             let (source, at, event) = (sign.source.clone(), sign.at, sign.event.clone());
             return Some(Doubt::UnmatchedSign { source, at, event });
         }
+        if let Some(until) = self.signs.refused_about(self.room, self.event, terms) {
+            return Some(Doubt::EvidenceRefused { until });
+        }
         if self.event.created.is_none() {
             return Some(Doubt::MissingField { field: "DateTimeCreated".to_owned() });
         }
@@ -240,6 +248,11 @@ impl fmt::Display for Doubt {
                 write!(f, "a sign by {source} for {} matches no event", at.format("%F %H:%MZ"))?;
                 event.as_ref().map_or(Ok(()), |event| write!(f, " (it names event {event})"))
             }
+            Self::EvidenceRefused { until } => write!(
+                f,
+                "evidence of this room for the time until {} was refused: a limit on evidence is reached",
+                until.format("%F %H:%MZ")
+            ),
             Self::MissingField { field } => write!(f, "Exchange did not return {field}"),
             Self::FeedSilent(crowd) => write!(
                 f,

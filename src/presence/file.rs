@@ -1,4 +1,5 @@
-//! Files of evidence: signs as CSV or JSON, and the time that the file covers.
+//! Files of evidence: signs as CSV or JSON, and the time that the file covers. Read sign by sign, so that a file takes no more
+//! memory than what its reader keeps.
 //!
 //! ```csv
 //! room,event,at,source
@@ -9,14 +10,24 @@
 //! room at that time. A file covers the time that it states (JSON: an object with `covers_from`, `covers_to` and `signs`), else
 //! the time from its first to its newest sign.
 
+use std::cell::Cell;
+use std::fmt;
+use std::io::{self, Read};
+use std::rc::Rc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::{Coverage, Interval, Sign};
 use crate::calendar::RoomAddress;
 
 /// A day of signs every ten seconds from a hundred rooms is 864 000; beyond a few million the file is a mistake.
 pub const SIGNS_MAX: usize = 5_000_000;
+/// The largest file: five million signs are less.
+pub const EVIDENCE_FILE_BYTES_MAX: usize = 1 << 30;
+/// The most that one sign takes in the file, with what stands before it.
+pub const SIGN_IN_FILE_BYTES_MAX: usize = 1 << 20;
 
 /// Why a file of evidence cannot be used. A sweep without its evidence would free rooms that people sit in, so one bad line
 /// spoils the file.
@@ -33,16 +44,34 @@ pub enum EvidenceError {
     /// The file has more than [`SIGNS_MAX`] signs.
     #[error("the evidence has more than {SIGNS_MAX} signs")]
     TooMany,
+    /// The file's signs take more memory than is given to them, also after signs of one hour were merged.
+    #[error(
+        "the evidence takes more than {0} MiB of memory; leave out days and rooms that this sweep is not about"
+    )]
+    TooLarge(usize),
     /// A column that must be there is not.
     #[error("the evidence has no column `{0}` in its first line; the columns are room,event,at,source")]
     NoHeader(&'static str),
 }
 
-/// What a file of evidence holds.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// How a file of evidence is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EvidenceFormat {
+    /// With a header line.
+    Csv,
+    /// An array of signs, or an object that states the time it covers.
+    Json,
+}
+
+/// What a file of evidence holds, besides the signs themselves.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct EvidenceFile {
-    /// Its signs, in the order of the file.
-    pub signs: Vec<Sign>,
+    /// How many signs it has.
+    pub signs: usize,
+    /// The time of the newest sign.
+    pub newest: Option<DateTime<Utc>>,
+    /// The times of the first and the last sign with a usable clock.
+    usable: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// The time that it states to cover.
     pub stated: Option<Interval>,
 }
@@ -57,123 +86,248 @@ struct Line {
     source: String,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Stated {
-    covers_from: DateTime<Utc>,
-    covers_to: DateTime<Utc>,
-    signs: Vec<Line>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Json {
-    Signs(Vec<Line>),
-    Stated(Stated),
-}
+/// Takes each sign of a file.
+type Each<'a> = &'a mut dyn FnMut(Sign) -> Result<(), EvidenceError>;
 
 impl EvidenceFile {
-    /// Reads CSV with a header line. An empty text has no signs and covers nothing.
+    /// Reads a file, and gives each sign to `each`, received at `now`. An empty text has no signs and covers nothing.
     ///
     /// # Errors
-    /// When a line is not a sign.
-    pub fn from_csv(text: &str) -> Result<Self, EvidenceError> {
-        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
-        let headers = reader.headers().map_err(EvidenceError::Csv)?.clone();
-        for column in ["room", "at", "source"] {
-            if !headers.is_empty() && !headers.iter().any(|header| header == column) {
-                return Err(EvidenceError::NoHeader(column));
-            }
-        }
-        let mut signs = Vec::new();
-        for line in reader.deserialize::<Line>() {
-            if signs.len() >= SIGNS_MAX {
-                return Err(EvidenceError::TooMany);
-            }
-            signs.push(sign(line.map_err(EvidenceError::Csv)?));
-        }
-        Ok(Self { signs, stated: None })
+    /// When the text is not of this format, or `each` fails.
+    pub fn read(
+        format: EvidenceFormat,
+        text: impl Read,
+        now: DateTime<Utc>,
+        each: Each<'_>,
+    ) -> Result<Self, EvidenceError> {
+        let since_sign = Rc::new(Cell::new(0));
+        let text = Meter { text, all: 0, since_sign: since_sign.clone() };
+        let mut file = Self::default();
+        let mut take = |line: Line| {
+            since_sign.set(0);
+            let sign = sign(line, now);
+            file.count(&sign)?;
+            each(sign)
+        };
+        let stated = match format {
+            EvidenceFormat::Csv => read_csv(text, &mut take).map(|()| None),
+            EvidenceFormat::Json => read_json(text, &mut take),
+        }?;
+        Ok(Self { stated, ..file })
     }
 
-    /// Reads a JSON array of signs, or an object that states the time it covers.
-    ///
-    /// # Errors
-    /// When the text is neither.
-    pub fn from_json(text: &str) -> Result<Self, EvidenceError> {
-        let (lines, stated) = match serde_json::from_str(text).map_err(EvidenceError::Json)? {
-            Json::Signs(lines) => (lines, None),
-            Json::Stated(file) => (file.signs, Interval::new(file.covers_from, file.covers_to)),
-        };
-        if lines.len() > SIGNS_MAX {
+    fn count(&mut self, sign: &Sign) -> Result<(), EvidenceError> {
+        if self.signs >= SIGNS_MAX {
             return Err(EvidenceError::TooMany);
         }
-        Ok(Self { signs: lines.into_iter().map(sign).collect(), stated })
-    }
-
-    /// The time of the newest sign.
-    pub fn newest(&self) -> Option<DateTime<Utc>> {
-        self.signs.iter().map(|sign| sign.at).max()
+        self.signs += 1;
+        self.newest = self.newest.max(Some(sign.at));
+        if sign.has_usable_clock() {
+            let (first, last) = self.usable.unwrap_or((sign.at, sign.at));
+            self.usable = Some((first.min(sign.at), last.max(sign.at)));
+        }
+        Ok(())
     }
 
     /// The time that the file covers, as known at `now`: no file covers what lies ahead.
     pub fn coverage(&self, now: DateTime<Utc>) -> Coverage {
-        let usable = || self.signs.iter().filter(|sign| sign.has_usable_clock()).map(|sign| sign.at);
-        let by_signs = || Interval::new(usable().min()?, usable().max()?);
+        let by_signs = || self.usable.and_then(|(first, last)| Interval::new(first, last));
         let covered = self.stated.or_else(by_signs);
         covered.and_then(|covered| Interval::new(covered.from, covered.to.min(now))).into_iter().collect()
-    }
-
-    /// The same signs, received now: a sign from the future has a wrong clock.
-    #[must_use]
-    pub fn received(mut self, now: DateTime<Utc>) -> Self {
-        for sign in &mut self.signs {
-            sign.received_at = if sign.at > now || now - sign.at > FILE_AGE_MAX { now } else { sign.at };
-            sign.keep_until = DateTime::<Utc>::MAX_UTC;
-        }
-        self
     }
 }
 
 /// Signs of a file that are older than this have no usable clock, or are about nothing that is judged now.
 const FILE_AGE_MAX: TimeDelta = TimeDelta::days(400);
 
-fn sign(line: Line) -> Sign {
-    let Line { room, event, at, source } = line;
-    Sign { event, ..Sign::new(room, at, source) }
+/// The sign of a line, received at its time: a sign from the future has a wrong clock.
+fn sign(Line { room, event, at, source }: Line, now: DateTime<Utc>) -> Sign {
+    let received_at = if at > now || now - at > FILE_AGE_MAX { now } else { at };
+    Sign { event, received_at, keep_until: DateTime::<Utc>::MAX_UTC, ..Sign::new(room, at, source) }
+}
+
+/// Counts the bytes of a file, so that a line without an end takes no memory without a limit.
+struct Meter<R> {
+    text: R,
+    all: usize,
+    since_sign: Rc<Cell<usize>>,
+}
+
+impl<R: Read> Read for Meter<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.all > EVIDENCE_FILE_BYTES_MAX {
+            return Err(too_large(format!("the file has more than {EVIDENCE_FILE_BYTES_MAX} bytes")));
+        }
+        if self.since_sign.get() > SIGN_IN_FILE_BYTES_MAX {
+            return Err(too_large(format!("a sign has more than {SIGN_IN_FILE_BYTES_MAX} bytes")));
+        }
+        let read = self.text.read(buffer)?;
+        self.all += read;
+        self.since_sign.set(self.since_sign.get() + read);
+        Ok(read)
+    }
+}
+
+fn too_large(why: String) -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, why)
+}
+
+type Take<'a> = &'a mut dyn FnMut(Line) -> Result<(), EvidenceError>;
+
+fn read_csv(text: impl Read, take: Take<'_>) -> Result<(), EvidenceError> {
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text);
+    let headers = reader.headers().map_err(EvidenceError::Csv)?.clone();
+    for column in ["room", "at", "source"] {
+        if !headers.is_empty() && !headers.iter().any(|header| header == column) {
+            return Err(EvidenceError::NoHeader(column));
+        }
+    }
+    reader.deserialize::<Line>().try_for_each(|line| take(line.map_err(EvidenceError::Csv)?))
+}
+
+fn read_json(text: impl Read, take: Take<'_>) -> Result<Option<Interval>, EvidenceError> {
+    let mut reader = serde_json::Deserializer::from_reader(io::BufReader::new(text));
+    let mut failed = None;
+    let stated = reader.deserialize_any(Document { take, failed: &mut failed });
+    let stated = stated.and_then(|stated| reader.end().map(|()| stated));
+    match failed {
+        Some(error) => Err(error),
+        None => stated.map_err(EvidenceError::Json),
+    }
+}
+
+/// An array of signs, or an object that states the time it covers and has them.
+struct Document<'a, 'f> {
+    take: Take<'a>,
+    /// Why a sign was not taken.
+    failed: &'f mut Option<EvidenceError>,
+}
+
+impl Document<'_, '_> {
+    fn signs<'de, A: SeqAccess<'de>>(&mut self, mut signs: A) -> Result<(), A::Error> {
+        while let Some(line) = signs.next_element()? {
+            if let Err(error) = (self.take)(line) {
+                *self.failed = Some(error);
+                return Err(A::Error::custom("a sign was not taken"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'de> Visitor<'de> for Document<'_, '_> {
+    type Value = Option<Interval>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of signs, or an object with covers_from, covers_to and signs")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, signs: A) -> Result<Self::Value, A::Error> {
+        self.signs(signs).map(|()| None)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self::Value, A::Error> {
+        let (mut from, mut to, mut has_signs) = (None, None, false);
+        while let Some(name) = map.next_key::<String>()? {
+            match name.as_str() {
+                "covers_from" => from = Some(map.next_value()?),
+                "covers_to" => to = Some(map.next_value()?),
+                "signs" if !has_signs => {
+                    has_signs = true;
+                    map.next_value_seed(Signs(&mut self))?;
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                    return Err(A::Error::custom(format!("unexpected field `{name}`")));
+                }
+            }
+        }
+        match (from, to, has_signs) {
+            (Some(from), Some(to), true) => Ok(Interval::new(from, to)),
+            (None, ..) => Err(A::Error::missing_field("covers_from")),
+            (_, None, _) => Err(A::Error::missing_field("covers_to")),
+            (.., false) => Err(A::Error::missing_field("signs")),
+        }
+    }
+}
+
+/// The array in an object's field `signs`.
+struct Signs<'d, 'a, 'f>(&'d mut Document<'a, 'f>);
+
+impl<'de> DeserializeSeed<'de> for Signs<'_, '_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Signs<'_, '_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of signs")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, signs: A) -> Result<(), A::Error> {
+        self.0.signs(signs)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn now() -> DateTime<Utc> {
+        "2026-05-06T10:00:00Z".parse().unwrap()
+    }
+
+    fn read(format: EvidenceFormat, text: &str) -> Result<(EvidenceFile, Vec<Sign>), EvidenceError> {
+        let mut signs = Vec::new();
+        let file = EvidenceFile::read(format, text.as_bytes(), now(), &mut |sign| {
+            signs.push(sign);
+            Ok(())
+        })?;
+        Ok((file, signs))
+    }
+
+    fn csv(text: &str) -> Result<(EvidenceFile, Vec<Sign>), EvidenceError> {
+        read(EvidenceFormat::Csv, text)
+    }
+
+    fn json(text: &str) -> Result<(EvidenceFile, Vec<Sign>), EvidenceError> {
+        read(EvidenceFormat::Json, text)
+    }
+
     #[test]
     fn csv_and_json_give_the_same_signs() {
-        let csv = "room,event,at,source\n R1@x.example , ,2026-05-06T09:02:00Z,panel\n";
-        let json = r#"[{"room":"r1@x.example","at":"2026-05-06T09:02:00Z","source":"panel"}]"#;
-        let (csv, json) = (EvidenceFile::from_csv(csv).unwrap(), EvidenceFile::from_json(json).unwrap());
-        assert_eq!(
-            (csv.signs[0].at, csv.signs[0].reference()),
-            (json.signs[0].at, json.signs[0].reference())
-        );
+        let (file, signs) =
+            csv("room,event,at,source\n R1@x.example , ,2026-05-06T09:02:00Z,panel\n").unwrap();
+        let text = r#"[{"room":"r1@x.example","at":"2026-05-06T09:02:00Z","source":"panel"}]"#;
+        let (other, others) = json(text).unwrap();
+        assert_eq!((signs[0].at, signs[0].reference()), (others[0].at, others[0].reference()));
+        assert_eq!(file, other);
     }
 
     #[test]
     fn one_bad_line_spoils_the_file() {
-        let csv =
+        let text =
             "room,event,at,source\nr1@x.example,,2026-05-06T09:02:00Z,panel\nr1@x.example,,yesterday,panel\n";
-        assert!(matches!(EvidenceFile::from_csv(csv), Err(EvidenceError::Csv(_))));
-        assert!(EvidenceFile::from_json("{}").is_err());
+        assert!(matches!(csv(text), Err(EvidenceError::Csv(_))));
+        let sign = r#"{"room":"a@x.y","at":"2026-05-06T08:00:00Z","source":"m"}"#;
+        for bad in ["{}", "[1]", "", "{\"signs\":[]}", &format!("[{sign}] [{sign}]"), &format!("[{sign}")] {
+            assert!(matches!(json(bad), Err(EvidenceError::Json(_))), "{bad}");
+        }
         let headless = "r1@x.example,,2026-05-06T09:02:00Z,panel\n";
-        assert!(matches!(EvidenceFile::from_csv(headless), Err(EvidenceError::NoHeader("room"))));
+        assert!(matches!(csv(headless), Err(EvidenceError::NoHeader("room"))));
     }
 
     #[test]
     fn a_file_covers_what_it_states_else_from_its_first_to_its_newest_sign() {
         let time = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
-        let now = time("2026-05-06T10:00:00Z");
         let signs = r#"[{"room":"a@x.y","at":"2026-05-06T08:00:00Z","source":"m"},{"room":"b@x.y","at":"2026-05-06T09:00:00Z","source":"m"}]"#;
-        let covered = |file: &EvidenceFile| file.coverage(now).intervals().to_vec();
-        let plain = EvidenceFile::from_json(signs).unwrap();
+        let covered = |file: &EvidenceFile| file.coverage(now()).intervals().to_vec();
+        let (plain, _) = json(signs).unwrap();
         assert_eq!(
             covered(&plain),
             [Interval { from: time("2026-05-06T08:00:00Z"), to: time("2026-05-06T09:00:00Z") }]
@@ -181,10 +335,49 @@ mod tests {
         let stated = format!(
             r#"{{"covers_from":"2026-05-06T07:00:00Z","covers_to":"2026-05-06T23:00:00Z","signs":{signs}}}"#
         );
-        let stated = EvidenceFile::from_json(&stated).unwrap();
-        assert_eq!(covered(&stated), [Interval { from: time("2026-05-06T07:00:00Z"), to: now }]);
-        for nothing in [EvidenceFile::from_csv("").unwrap(), EvidenceFile::from_json("[]").unwrap()] {
+        let (stated, _) = json(&stated).unwrap();
+        assert_eq!(covered(&stated), [Interval { from: time("2026-05-06T07:00:00Z"), to: now() }]);
+        for (nothing, _) in [csv("").unwrap(), json("[]").unwrap()] {
             assert_eq!(covered(&nothing), []);
+        }
+    }
+
+    #[test]
+    fn a_file_whose_sign_does_not_end_is_refused_before_it_is_read_whole() {
+        struct Endless<'a>(&'a [u8], usize);
+        impl Read for Endless<'_> {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                let (begin, text) = (self.1.min(self.0.len()), buffer.len());
+                let head = &self.0[begin..(begin + text).min(self.0.len())];
+                buffer.fill(b'x');
+                buffer[..head.len()].copy_from_slice(head);
+                self.1 += text;
+                assert!(self.1 < 4 * SIGN_IN_FILE_BYTES_MAX, "it reads on");
+                Ok(text)
+            }
+        }
+        let beginnings = [
+            (EvidenceFormat::Csv, "room,event,at,source\nr1@x.example,"),
+            (EvidenceFormat::Json, "[{\"room\":\"a@x.y\",\"source\":\""),
+        ];
+        for (format, begin) in beginnings {
+            let read = EvidenceFile::read(format, Endless(begin.as_bytes(), 0), now(), &mut |_| Ok(()));
+            let text = format!("{:?}", read.unwrap_err());
+            assert!(text.contains("a sign has more than"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_its_reader_cannot_keep_spoils_the_file() {
+        let sign = r#"{"room":"a@x.y","at":"2026-05-06T08:00:00Z","source":"m"}"#;
+        let texts = [
+            (EvidenceFormat::Json, format!("[{sign},{sign}]")),
+            (EvidenceFormat::Csv, "room,at,source\na@x.y,2026-05-06T08:00:00Z,m\n".to_owned()),
+        ];
+        for (format, text) in texts {
+            let mut refuse = |_| Err(EvidenceError::TooLarge(1));
+            let read = EvidenceFile::read(format, text.as_bytes(), now(), &mut refuse);
+            assert!(matches!(read, Err(EvidenceError::TooLarge(1))), "{read:?}");
         }
     }
 }

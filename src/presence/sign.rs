@@ -1,6 +1,6 @@
-//! Signs: what says that people were in a room, or stood at its door. Kept by room, matched to events. Pure.
+//! Signs of presence, and the event that each sign is about. `sign_log` keeps them. Pure.
 
-use std::collections::HashMap;
+use std::ops::Range;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,16 @@ pub struct Sign {
     pub received_at: DateTime<Utc>,
     /// What sent it: a sensor system, a badge reader, a display, a button.
     pub source: String,
+    /// The API key that reported it, by id, or what else did. Evidence is shared out by it ([`Bounds`](super::Bounds)).
+    #[serde(default)]
+    pub reporter: String,
+    /// Signs of the same source that were merged into this one: bit *n* is set when one is from the minute that begins *n*
+    /// minutes after `at`.
+    #[serde(default)]
+    pub minutes: u64,
+    /// Its number in the log and in the service store; 0 before the log has it.
+    #[serde(default)]
+    pub number: u64,
     /// The event it was matched to when it arrived. The sign stays with that event when the event moves or gets another id.
     pub identity: Option<(Uid, DateTime<Utc>)>,
     /// It matched an event of the room at some time.
@@ -37,12 +47,16 @@ const LATE: TimeDelta = TimeDelta::minutes(5);
 /// A sign whose time lies further back than this has no usable clock (a sensor that starts at 1970).
 const CLOCK_BEHIND_MAX: TimeDelta = TimeDelta::days(2);
 /// How long a sign is kept that matches no event: one may be read late, or moved to this time.
-const KEPT: TimeDelta = TimeDelta::days(1);
+pub(super) const KEPT: TimeDelta = TimeDelta::days(1);
 /// How long a sign is kept after the end of the event that it names: the event may be moved to a later day.
 const KEPT_NAMED: TimeDelta = TimeDelta::days(7);
 /// How long before its start people check in to an event that a sign names by the UID of its series: room products take
 /// check-ins up to twelve hours ahead.
-const NAMED_EARLY: TimeDelta = TimeDelta::hours(12);
+pub(super) const NAMED_EARLY: TimeDelta = TimeDelta::hours(12);
+/// Minutes that one sign can merge: the bits of [`Sign::minutes`] for one hour.
+const MERGED_MINUTES: i64 = 60;
+/// What a kept sign takes besides its texts: the value, what its list has in reserve, and what the allocator adds to its texts.
+const OVERHEAD: usize = size_of::<Sign>() * 3 / 2 + 96;
 
 impl Sign {
     /// A sign that is about the moment at which it was received.
@@ -53,6 +67,9 @@ impl Sign {
             at,
             received_at: at,
             source: source.into(),
+            reporter: String::new(),
+            minutes: 0,
+            number: 0,
             identity: None,
             is_matched: false,
             keep_until: at + KEPT,
@@ -72,6 +89,66 @@ impl Sign {
     #[must_use]
     pub fn received(self, at: DateTime<Utc>) -> Self {
         Self { received_at: at, keep_until: at + KEPT, ..self }
+    }
+
+    /// The same, reported by this API key.
+    #[must_use]
+    pub fn reported_by(self, reporter: impl Into<String>) -> Self {
+        Self { reporter: reporter.into(), ..self }
+    }
+
+    /// The memory that it takes, and about that of its row in the service store.
+    pub fn bytes(&self) -> usize {
+        let event = self.event.as_ref().map_or(0, String::len);
+        let uid = self.identity.as_ref().map_or(0, |(uid, _)| uid.as_str().len());
+        OVERHEAD + self.room.as_str().len() + self.source.len() + self.reporter.len() + event + uid
+    }
+
+    /// Merges a sign that says the same, or returns `false`: another source, another event, or not within the hour from `at`.
+    pub(super) fn merge(&mut self, other: &Self) -> bool {
+        if !self.is_alike(other) {
+            return false;
+        }
+        let is_named = self.reference().is_some() && self.identity.is_none();
+        if is_named || !self.is_prompt() || !other.is_prompt() {
+            // Which event such a sign is about may depend on its very minute.
+            return minute(self.at) == minute(other.at)
+                && minute(self.received_at) == minute(other.received_at);
+        }
+        let later = (other.at - self.at).num_minutes();
+        if other.at < self.at || later >= MERGED_MINUTES {
+            return false;
+        }
+        if other.at > self.at {
+            self.minutes |= 1 << later;
+        }
+        self.keep_until = self.keep_until.max(other.keep_until);
+        true
+    }
+
+    fn is_alike(&self, other: &Self) -> bool {
+        self.source == other.source
+            && self.event == other.event
+            && self.reporter == other.reporter
+            && self.identity == other.identity
+            && self.is_matched == other.is_matched
+    }
+
+    /// It was received while it was new, and its clock can be used.
+    fn is_prompt(&self) -> bool {
+        self.has_usable_clock() && self.received_at - self.at <= LATE
+    }
+
+    /// The first time in this range that the sign is about.
+    pub(super) fn first_in(&self, range: &Range<DateTime<Utc>>) -> Option<DateTime<Utc>> {
+        if range.contains(&self.at) {
+            return Some(self.at);
+        }
+        let begins = (0..MERGED_MINUTES).filter(|bit| self.minutes >> bit & 1 == 1);
+        let begins = begins.map(|bit| self.at + TimeDelta::minutes(bit));
+        let mut touching =
+            begins.filter(|begin| *begin < range.end && range.start < *begin + TimeDelta::minutes(1));
+        touching.next().map(|begin| begin.max(range.start))
     }
 
     /// The event's id or UID, unless it is empty.
@@ -106,24 +183,29 @@ impl Sign {
 
     /// Whether the sign says that people came to this event.
     pub fn matches(&self, event: &Event, terms: &Terms) -> bool {
+        self.matched_at(event, terms).is_some()
+    }
+
+    /// When people came to this event, as far as the sign says so.
+    pub fn matched_at(&self, event: &Event, terms: &Terms) -> Option<DateTime<Utc>> {
         if let Some(identity) = &self.identity {
-            return is_identity(identity, event);
+            return is_identity(identity, event).then_some(self.at);
         }
         match self.reference() {
-            None => self.has_usable_clock() && unnamed_window(event, terms).contains(&self.at),
-            Some(reference) => match reach(reference, event) {
-                None => false,
-                Some(Reach::ThisEvent) => true,
-                Some(Reach::Series) => (event.start - NAMED_EARLY..event.end).contains(&self.at),
+            None if !self.has_usable_clock() => None,
+            None => self.first_in(&unnamed_window(event, terms)),
+            Some(reference) => match reach(reference, event)? {
+                Reach::ThisEvent => Some(self.at),
+                Reach::Series => self.first_in(&(event.start - NAMED_EARLY..event.end)),
             },
         }
     }
 
     /// Whether the sign may be about this event although it matches no event of the room: an id that no event has, or a clock
     /// that is wrong.
-    fn may_be_about(&self, event: &Event, events: &[Event], terms: &Terms) -> bool {
+    pub(super) fn may_be_about(&self, event: &Event, events: &[Event], terms: &Terms) -> bool {
         let possible = event.start - terms.early..event.end;
-        let near = possible.contains(&self.at) || possible.contains(&self.received_at);
+        let near = self.first_in(&possible).is_some() || possible.contains(&self.received_at);
         near && self.is_unmatched(events, terms)
     }
 
@@ -141,7 +223,7 @@ fn is_identity((uid, start): &(Uid, DateTime<Utc>), event: &Event) -> bool {
 }
 
 /// When a sign that names no event counts.
-fn unnamed_window(event: &Event, terms: &Terms) -> std::ops::Range<DateTime<Utc>> {
+fn unnamed_window(event: &Event, terms: &Terms) -> Range<DateTime<Utc>> {
     let from = if terms.presence_after.is_zero() {
         event.start - terms.early
     } else {
@@ -150,86 +232,6 @@ fn unnamed_window(event: &Event, terms: &Terms) -> std::ops::Range<DateTime<Utc>
     from..event.end
 }
 
-/// All signs, by room.
-#[derive(Debug, Clone, Default)]
-pub struct SignLog {
-    by_room: HashMap<RoomAddress, Vec<Sign>>,
-}
-
-/// A day of signs every ten seconds.
-const SIGNS_PER_ROOM_MAX: usize = 8_640;
-
-impl SignLog {
-    /// Adds one sign. When a room has too many, the oldest that name no event go first.
-    pub fn push(&mut self, sign: Sign) {
-        let signs = self.by_room.entry(sign.room.clone()).or_default();
-        signs.push(sign);
-        if signs.len() > SIGNS_PER_ROOM_MAX {
-            let unnamed = signs.iter().position(|sign| sign.reference().is_none());
-            signs.remove(unnamed.unwrap_or(0));
-        }
-    }
-
-    /// Keeps the signs for which `keep` holds.
-    pub fn retain(&mut self, mut keep: impl FnMut(&Sign) -> bool) {
-        self.by_room.values_mut().for_each(|signs| signs.retain(&mut keep));
-        self.by_room.retain(|_, signs| !signs.is_empty());
-    }
-
-    /// The signs of a room, in the order in which they arrived.
-    pub fn of_room(&self, room: &RoomAddress) -> &[Sign] {
-        self.by_room.get(room).map_or(&[], Vec::as_slice)
-    }
-
-    /// Every sign.
-    pub fn all(&self) -> impl Iterator<Item = &Sign> {
-        self.by_room.values().flatten()
-    }
-
-    /// The first sign that matches the event.
-    pub fn matching(&self, room: &RoomAddress, event: &Event, terms: &Terms) -> Option<&Sign> {
-        self.of_room(room).iter().filter(|sign| sign.matches(event, terms)).min_by_key(|sign| sign.at)
-    }
-
-    /// A sign that may be about the event, and could not be matched to any event.
-    pub fn unmatched(
-        &self,
-        room: &RoomAddress,
-        event: &Event,
-        events: &[Event],
-        terms: &Terms,
-    ) -> Option<&Sign> {
-        self.of_room(room).iter().find(|sign| sign.may_be_about(event, events, terms))
-    }
-
-    /// Whether any of these rooms gave a sign from one of these times to the other, both included.
-    pub fn has_any(
-        &self,
-        (from, to): (DateTime<Utc>, DateTime<Utc>),
-        of: impl Fn(&RoomAddress) -> bool,
-    ) -> bool {
-        let is_then = |time: DateTime<Utc>| from <= time && time <= to;
-        let spoke = |signs: &[Sign]| signs.iter().any(|sign| is_then(sign.at) || is_then(sign.received_at));
-        self.by_room.iter().any(|(room, signs)| of(room) && spoke(signs))
-    }
-
-    /// Gives the room's signs the identity of the events that they name, and returns those that are to be kept for longer now.
-    /// `known` finds an event by an id that it had before.
-    pub fn identify(
-        &mut self,
-        room: &RoomAddress,
-        events: &[Event],
-        known: impl Fn(&str) -> Option<(Uid, DateTime<Utc>)>,
-        terms: &Terms,
-    ) -> Vec<Sign> {
-        let mut changed = Vec::new();
-        for sign in self.by_room.get_mut(room).into_iter().flatten() {
-            let (kept, was_known) = (sign.keep_until, sign.identity.is_some());
-            sign.identify(events, &known, terms);
-            if sign.keep_until != kept || sign.identity.is_some() != was_known {
-                changed.push(sign.clone());
-            }
-        }
-        changed
-    }
+fn minute(time: DateTime<Utc>) -> i64 {
+    time.timestamp().div_euclid(60)
 }

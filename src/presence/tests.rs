@@ -94,7 +94,9 @@ prop_compose! {
 impl Scene {
     fn decide(&self) -> Presence {
         let mut log = SignLog::default();
-        self.signs.iter().for_each(|sign| log.push(sign.clone()));
+        self.signs.iter().for_each(|sign| {
+            log.push(sign.clone());
+        });
         let coverage = coverage(&self.spans);
         let case = Case {
             room: &room(),
@@ -186,7 +188,9 @@ proptest! {
     #[test]
     fn the_books_decide_as_the_case_does(scene in scenes()) {
         let mut log = SignLog::default();
-        scene.signs.iter().for_each(|sign| log.push(sign.clone()));
+        scene.signs.iter().for_each(|sign| {
+            log.push(sign.clone());
+        });
         let mut books = Books::covering(log, coverage(&scene.spans));
         books.rule_since.extend(scene.rule_since.map(|since| (room(), at(since))));
         let (room, events) = (room(), std::slice::from_ref(&scene.event));

@@ -9,7 +9,7 @@
 //! the group of rooms that it sends signs or heartbeats for. A room that has a display of its own, and no sign of any feed,
 //! is watched by its display only: when that display breaks, people at this door cannot check in, whatever other rooms do.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -71,12 +71,16 @@ pub struct SourceContact {
     pub link: Link,
     /// Its name.
     pub source: String,
+    /// The API key that reported it first, by id.
+    pub reporter: String,
     /// When it was in contact.
     pub contact: Contact,
 }
 
 #[derive(Debug, Clone)]
 struct Alive {
+    /// The API key that reported it first, by id.
+    reporter: String,
     contact: Contact,
     /// Ended intervals, the last ones.
     before: Coverage,
@@ -89,7 +93,8 @@ type Sources = HashMap<String, Alive>;
 #[derive(Debug, Clone, Default)]
 struct RoomSources {
     displays: Sources,
-    feeds: HashSet<String>,
+    /// With the API key that reported each first.
+    feeds: HashMap<String, String>,
 }
 
 /// All sources.
@@ -102,7 +107,10 @@ pub struct Watch {
     silence: Silence,
     rooms: HashMap<RoomAddress, RoomSources>,
     groups: HashMap<Option<String>, Sources>,
-    changed: HashMap<(Link, String), Contact>,
+    /// Each with the API key that reported it first.
+    changed: HashMap<(Link, String), (String, Contact)>,
+    /// Sources that were not taken, since a place has as many as are kept.
+    refused: u64,
 }
 
 /// Ended intervals are forgotten after this time.
@@ -110,11 +118,14 @@ const KEPT: TimeDelta = TimeDelta::days(2);
 /// A display that was not in contact for so long is not the room's any more.
 const DISPLAY_GONE: TimeDelta = TimeDelta::days(14);
 /// Sources of one place kept at most: displays, sensors, badge readers, calls, and room to spare.
-const SOURCES_MAX: usize = 64;
+pub const SOURCES_PER_PLACE_MAX: usize = 64;
+/// Of these, sources of one reporter. A reporter names its sources as it likes, and must leave places for others.
+pub const SOURCES_PER_REPORTER_MAX: usize = 16;
 
 impl Alive {
-    fn at(now: DateTime<Utc>) -> Self {
-        Self { contact: Contact { since: now, last: now }, before: Coverage::default(), connections: 0 }
+    fn at(now: DateTime<Utc>, reporter: &str) -> Self {
+        let contact = Contact { since: now, last: now };
+        Self { reporter: reporter.to_owned(), contact, before: Coverage::default(), connections: 0 }
     }
 
     fn reach(&mut self, at: DateTime<Utc>, silence: TimeDelta) {
@@ -137,11 +148,41 @@ impl Alive {
     }
 }
 
-fn reach(sources: &mut Sources, source: &str, at: DateTime<Utc>, silence: TimeDelta) -> Option<Contact> {
-    if sources.len() >= SOURCES_MAX && !sources.contains_key(source) {
+/// Rooms of which sources are kept: those of the largest house. A scope that names a domain holds any address there.
+pub const WATCHED_ROOMS_MAX: usize = 20_000;
+
+/// Whether a place has room for this source.
+fn has_room<'a>(
+    sources: impl Iterator<Item = (&'a String, &'a String)>,
+    source: &str,
+    reporter: &str,
+) -> bool {
+    let (mut all, mut own) = (0, 0);
+    for (name, by) in sources {
+        if name == source {
+            return true;
+        }
+        all += 1;
+        own += usize::from(by == reporter);
+    }
+    all < SOURCES_PER_PLACE_MAX && own < SOURCES_PER_REPORTER_MAX
+}
+
+fn reporters(sources: &Sources) -> impl Iterator<Item = (&String, &String)> {
+    sources.iter().map(|(name, alive)| (name, &alive.reporter))
+}
+
+/// The source's contact now; `None` when its place has no room for it.
+fn reach(
+    sources: &mut Sources,
+    (source, reporter): (&str, &str),
+    at: DateTime<Utc>,
+    silence: TimeDelta,
+) -> Option<Contact> {
+    if !has_room(reporters(sources), source, reporter) {
         return None;
     }
-    let alive = sources.entry(source.to_owned()).or_insert_with(|| Alive::at(at));
+    let alive = sources.entry(source.to_owned()).or_insert_with(|| Alive::at(at, reporter));
     alive.reach(at, silence);
     Some(alive.contact)
 }
@@ -174,10 +215,10 @@ impl Watch {
     }
 
     /// A feed sent a sign or a heartbeat for rooms of this group.
-    pub fn reach_feed(&mut self, group: Option<String>, source: &str, at: DateTime<Utc>) {
+    pub fn reach_feed(&mut self, group: Option<String>, (source, reporter): (&str, &str), at: DateTime<Utc>) {
         let silence = self.silence.of_feed(source);
-        let reached = reach(self.groups.entry(group.clone()).or_default(), source, at, silence);
-        self.note(Link::Group(group), source, reached);
+        let reached = reach(self.groups.entry(group.clone()).or_default(), (source, reporter), at, silence);
+        self.note(Link::Group(group), (source, reporter), reached);
     }
 
     /// A feed sent a sign for this very room, which is in this group.
@@ -185,22 +226,26 @@ impl Watch {
         &mut self,
         room: &RoomAddress,
         group: Option<String>,
-        source: &str,
+        (source, reporter): (&str, &str),
         at: DateTime<Utc>,
     ) {
-        let feeds = &mut self.rooms.entry(room.clone()).or_default().feeds;
-        if feeds.len() < SOURCES_MAX {
-            feeds.insert(source.to_owned());
+        let feeds = self.room(room).map(|room| &mut room.feeds);
+        let feeds = feeds.filter(|feeds| has_room(feeds.iter(), source, reporter));
+        let is_taken = feeds.is_some();
+        if let Some(feeds) = feeds {
+            feeds.entry(source.to_owned()).or_insert_with(|| reporter.to_owned());
         }
-        self.note(Link::Feed(room.clone()), source, Some(Contact { since: at, last: at }));
-        self.reach_feed(group, source, at);
+        let reached = is_taken.then_some(Contact { since: at, last: at });
+        self.note(Link::Feed(room.clone()), (source, reporter), reached);
+        self.reach_feed(group, (source, reporter), at);
     }
 
     /// A display asked for its room.
     pub fn reach_display(&mut self, room: &RoomAddress, source: &str, at: DateTime<Utc>) {
-        let displays = &mut self.rooms.entry(room.clone()).or_default().displays;
-        let reached = reach(displays, source, at, self.silence.display);
-        self.note(Link::Display(room.clone()), source, reached);
+        let silence = self.silence.display;
+        let reached =
+            self.room(room).and_then(|room| reach(&mut room.displays, (source, source), at, silence));
+        self.note(Link::Display(room.clone()), (source, source), reached);
     }
 
     /// A display opened a connection that stays open.
@@ -217,40 +262,69 @@ impl Watch {
             alive.contact.last = alive.contact.last.max(at);
             alive.connections = alive.connections.saturating_sub(1);
             let contact = alive.contact;
-            self.note(Link::Display(room.clone()), source, Some(contact));
+            self.note(Link::Display(room.clone()), (source, source), Some(contact));
         }
+    }
+
+    /// The sources of a room; `None` when it is new and there are as many as are kept.
+    fn room(&mut self, room: &RoomAddress) -> Option<&mut RoomSources> {
+        if self.rooms.len() >= WATCHED_ROOMS_MAX && !self.rooms.contains_key(room) {
+            return None;
+        }
+        Some(self.rooms.entry(room.clone()).or_default())
     }
 
     fn display(&mut self, room: &RoomAddress, source: &str) -> Option<&mut Alive> {
         self.rooms.get_mut(room)?.displays.get_mut(source)
     }
 
-    fn note(&mut self, link: Link, source: &str, contact: Option<Contact>) {
-        if let Some(contact) = contact {
-            self.changed.insert((link, source.to_owned()), contact);
+    fn note(&mut self, link: Link, (source, reporter): (&str, &str), contact: Option<Contact>) {
+        match contact {
+            Some(contact) => {
+                self.changed.insert((link, source.to_owned()), (reporter.to_owned(), contact));
+            }
+            None => self.refused += 1,
         }
     }
 
-    /// Takes over what was stored.
-    pub fn restore(&mut self, SourceContact { link, source, contact }: SourceContact) {
-        let alive = Alive { contact, ..Alive::at(contact.last) };
+    /// Sources that were not taken, since their place has as many as are kept.
+    pub fn refused_sources(&self) -> u64 {
+        self.refused
+    }
+
+    /// Takes over what was stored, as far as its place has room for it.
+    pub fn restore(&mut self, SourceContact { link, source, reporter, contact }: SourceContact) {
+        let alive = Alive { contact, ..Alive::at(contact.last, &reporter) };
+        let has_room = |count: usize| count < SOURCES_PER_PLACE_MAX;
         match link {
-            Link::Display(room) => drop(self.rooms.entry(room).or_default().displays.insert(source, alive)),
-            Link::Feed(room) => drop(self.rooms.entry(room).or_default().feeds.insert(source)),
-            Link::Group(group) => drop(self.groups.entry(group).or_default().insert(source, alive)),
+            Link::Display(room) => {
+                let displays = self.room(&room).map(|room| &mut room.displays);
+                displays.filter(|all| has_room(all.len())).map(|all| all.insert(source, alive));
+            }
+            Link::Feed(room) => {
+                let feeds = self.room(&room).map(|room| &mut room.feeds);
+                feeds.filter(|all| has_room(all.len())).map(|all| all.insert(source, reporter));
+            }
+            Link::Group(group) => {
+                let feeds = Some(self.groups.entry(group).or_default());
+                feeds.filter(|all| has_room(all.len())).map(|all| all.insert(source, alive));
+            }
         }
     }
 
     /// The sources that were reached since this was asked last, to be stored.
     pub fn changed(&mut self) -> Vec<SourceContact> {
         let changed = std::mem::take(&mut self.changed).into_iter();
-        changed.map(|((link, source), contact)| SourceContact { link, source, contact }).collect()
+        let contact =
+            |((link, source), (reporter, contact))| SourceContact { link, source, reporter, contact };
+        changed.map(contact).collect()
     }
 
     /// Forgets displays and feeds that were not in contact for long.
     pub fn forget_before(&mut self, now: DateTime<Utc>) {
         let stays = |alive: &Alive| alive.connections > 0 || now - alive.contact.last <= DISPLAY_GONE;
         self.rooms.values_mut().for_each(|room| room.displays.retain(|_, alive| stays(alive)));
+        self.rooms.retain(|_, room| !room.displays.is_empty() || !room.feeds.is_empty());
         self.groups.values_mut().for_each(|sources| sources.retain(|_, alive| stays(alive)));
     }
 
@@ -327,7 +401,7 @@ mod tests {
     fn a_feed_is_alive_between_signs_and_for_its_silence_after_the_last() {
         let mut watch = watch();
         for minute in [10, 50, 300] {
-            watch.reach_room_by_feed(&room("a"), None, "motion", at(minute));
+            watch.reach_room_by_feed(&room("a"), None, ("motion", "key"), at(minute));
         }
         assert_eq!(spans(&watch, "a", 320), [(10, 110), (300, 320)]);
         assert_eq!(spans(&watch, "quiet", 320), [(10, 110), (300, 320)], "a quiet room among lively ones");
@@ -339,21 +413,21 @@ mod tests {
         let mut watch = Watch::default();
         watch.add_intake(Interval::new(at(0), at(20)).unwrap());
         watch.add_intake(Interval::new(at(30), at(60)).unwrap());
-        watch.reach_feed(None, "motion", at(10));
+        watch.reach_feed(None, ("motion", "key"), at(10));
         assert_eq!(spans(&watch, "a", 60), [(10, 20), (30, 60)]);
     }
 
     #[test]
     fn a_room_whose_only_source_is_its_display_is_not_watched_while_that_is_broken() {
         let mut watch = watch();
-        watch.reach_feed(None, "other panels", at(10));
-        watch.reach_feed(None, "other panels", at(60));
+        watch.reach_feed(None, ("other panels", "key"), at(10));
+        watch.reach_feed(None, ("other panels", "key"), at(60));
         watch.reach_display(&room("a"), "panel-a", at(5));
         watch.reach_display(&room("a"), "panel-a", at(9));
         assert_eq!(spans(&watch, "a", 60), [(5, 14)]);
         assert_eq!(spans(&watch, "b", 60), [(10, 60)]);
         // A sensor in the room sees people there too.
-        watch.reach_room_by_feed(&room("a"), None, "motion", at(50));
+        watch.reach_room_by_feed(&room("a"), None, ("motion", "key"), at(50));
         assert_eq!(spans(&watch, "a", 60), [(5, 60)]);
     }
 
@@ -374,7 +448,7 @@ mod tests {
     fn a_badge_reader_may_be_quiet_for_a_night_and_no_longer() {
         let mut watch = Watch::default();
         watch.add_intake(Interval::new(at(0), at(3000)).unwrap());
-        watch.reach_feed(None, "badge", at(0));
+        watch.reach_feed(None, ("badge", "key"), at(0));
         assert_eq!(spans(&watch, "a", 3000), [(0, 1440)]);
     }
 }

@@ -28,6 +28,8 @@ pub struct CheckInRequest {
     pub event: Option<String>,
     /// What took the check-in.
     pub source: String,
+    /// The API key that sent it, by id.
+    pub reporter: String,
 }
 
 /// A check-in that is kept.
@@ -94,9 +96,9 @@ impl Service {
         request: &CheckInRequest,
         patience: Duration,
     ) -> Result<CheckInReceipt, NoCheckIn> {
-        let CheckInRequest { room, event, source } = request;
+        let CheckInRequest { room, event, source, reporter } = request;
         let (at, until) = (self.now(), Instant::now() + patience);
-        let event = self.check_in(room, event.as_deref(), source.clone(), patience).await?;
+        let event = self.check_in(room, event.as_deref(), (source.clone(), reporter), patience).await?;
         // The sign is kept: what begins from now on sees it. What had begun before is waited for.
         let idle = timeout_at(until, self.engine.wait_until_idle(room)).await;
         if idle.map_err(|_| NoCheckIn::Undecided)? {

@@ -65,7 +65,7 @@ use crate::cleanup::{Attendance as _, DecisionKind, Rules};
 use crate::clock::ClockDoubt;
 use crate::engine::{Engine, Trouble};
 use crate::live::{Kept, Live, Rooms, SILENCE};
-use crate::presence::{CrowdLog, SharedBooks, Sign};
+use crate::presence::{Bound, CrowdLog, SharedBooks, Sign};
 use crate::store::{Desk, StoreError};
 
 /// What was read longer ago than this says nothing of a room any more, where its server does not answer.
@@ -136,6 +136,8 @@ pub struct Service {
     /// Requests without a valid key or token.
     pub refused_sign_ins: RefusedSignIns,
     readiness: readiness::ReadinessChecks,
+    /// Refused signs that the log told of.
+    refused_signs: AtomicU64,
     crowds: Arc<Mutex<CrowdLog>>,
     aliases: Aliases,
     started_at: DateTime<Utc>,
@@ -171,6 +173,7 @@ impl Service {
             stopped_releases: AtomicU64::new(0),
             refused_sign_ins: RefusedSignIns::default(),
             readiness: readiness::ReadinessChecks::default(),
+            refused_signs: AtomicU64::new(0),
             crowds: Arc::default(),
             aliases: Aliases::default(),
             started_at: now,
@@ -259,7 +262,7 @@ impl Service {
         &self,
         room: &RoomAddress,
         wanted: Option<&str>,
-        source: String,
+        (source, reporter): (String, &str),
         patience: Duration,
     ) -> Result<Event, NoCheckIn> {
         let now = self.now();
@@ -277,8 +280,11 @@ impl Service {
             None => occupancy::check_in_event(&kept.events, now, early, waits),
         };
         let event = event.ok_or(NoCheckIn::Nothing)?;
-        let sign = Sign::new(room.clone(), now, source).for_event(event);
-        self.take_signs(vec![sign.clone()]).await.map_err(NoCheckIn::Store)?;
+        let sign = Sign::new(room.clone(), now, source).for_event(event).reported_by(reporter);
+        let intake = self.take_signs(vec![sign.clone()]).await.map_err(NoCheckIn::Store)?;
+        if let Some((_, bound)) = intake.refused.first() {
+            return Err(NoCheckIn::Refused(*bound));
+        }
         if let (true, Some(uid)) = (event.kind.is_date_of_series(), &event.uid) {
             self.desk.came(room, uid, event.start).await.map_err(NoCheckIn::Trouble)?;
         }
@@ -333,6 +339,9 @@ pub enum NoCheckIn {
     /// The server did not answer in time.
     #[error("{}", NoStatus::Late)]
     Late,
+    /// A limit on evidence is reached. No meeting that the check-in may be about is released.
+    #[error("the check-in is not kept: {}; the meeting stays", .0.reason())]
+    Refused(Bound),
     /// It could not be kept.
     #[error(transparent)]
     Store(StoreError),

@@ -186,6 +186,8 @@ pub enum StopReason {
     NotWatched,
     /// A sign matches no event.
     UnmatchedSign,
+    /// Evidence of the room was refused, since a limit was reached.
+    EvidenceRefused,
     /// A property that the decision needs is missing.
     MissingField,
     /// This machine's clock is not believed.
@@ -203,6 +205,7 @@ impl StopReason {
             Doubt::FeedSilent(_) => Self::FeedSilent,
             Doubt::NotWatched { .. } => Self::NotWatched,
             Doubt::UnmatchedSign { .. } => Self::UnmatchedSign,
+            Doubt::EvidenceRefused { .. } => Self::EvidenceRefused,
             Doubt::MissingField { .. } => Self::MissingField,
             Doubt::Clock { .. } => Self::Clock,
             Doubt::EndsInGrace { .. } => Self::EndsInGrace,
@@ -215,6 +218,7 @@ impl StopReason {
             Self::FeedSilent => "feed-silent",
             Self::NotWatched => "not-watched",
             Self::UnmatchedSign => "unmatched-sign",
+            Self::EvidenceRefused => "evidence-refused",
             Self::MissingField => "missing-field",
             Self::Clock => "clock",
             Self::EndsInGrace => "ends-in-grace",

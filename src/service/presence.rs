@@ -1,8 +1,9 @@
 //! Presence as the service keeps it: signs that arrive, sources that are in contact, its own up-time, and since when the rule is on
 //! where. First on disk, then in memory.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -17,13 +18,15 @@ use crate::clock::Clock;
 use crate::engine::{Engine, Trouble};
 use crate::journal::{Ending, Query};
 use crate::live::Rooms;
-use crate::presence::{Books, Interval, SharedBooks, Sign, Silence, Terms};
+use crate::presence::{Admission, Books, Bound, Interval, SharedBooks, Sign, SignLog, Silence, Terms};
 use crate::store::{Desk, StoreError};
 
 /// A sign that is older when it arrives may be about what was released meanwhile.
 const LATE: TimeDelta = TimeDelta::minutes(1);
 /// How long an arriving sign waits for the calendar of a room that was never read, to be matched.
 const MATCHED_WITHIN: Duration = Duration::from_secs(2);
+/// Rooms named in one log line.
+const ROOMS_NAMED_MAX: usize = 5;
 /// Rooms read for the signs of one request.
 const ROOMS_READ_MAX: usize = 20;
 
@@ -36,6 +39,9 @@ pub struct Intake {
     pub matched: usize,
     /// Signs that should match an event and match none, by their place among those that arrived, with the reason.
     pub unmatched: Vec<(usize, String)>,
+    /// Signs that were refused since a limit is reached, by their place among those that arrived. No meeting of their rooms
+    /// that they may be about is released.
+    pub refused: Vec<(usize, Bound)>,
 }
 
 impl Sightings for Rooms {
@@ -52,7 +58,7 @@ pub(super) async fn open_books(
 ) -> Result<SharedBooks, StoreError> {
     let mut books = Books::default();
     books.watch.set_silence(silence);
-    desk.signs(outdated(clock)).await?.into_iter().for_each(|sign| books.signs.push(sign));
+    books.signs = desk.load_signs(outdated(clock), SignLog::default()).await?;
     let uptimes = desk.uptimes().await?;
     books.recorded_until = uptimes.iter().map(|up| up.to).max();
     uptimes.into_iter().for_each(|up| books.watch.add_intake(up));
@@ -66,16 +72,40 @@ fn outdated(clock: &dyn Clock) -> DateTime<Utc> {
     if clock.doubt().is_some() { DateTime::UNIX_EPOCH } else { clock.now() }
 }
 
-/// Stores signs, then lets the books know them. Those that are kept no longer than until `outdated` are forgotten.
+/// Lets the books know signs, and stores what the books keep of them. Returns the refused ones, by their place. Deletes stored
+/// signs whose time ended before `outdated`.
 pub(super) async fn keep_signs(
     desk: &Desk,
     books: &SharedBooks,
     signs: Vec<Sign>,
     outdated: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    desk.add_signs(signs.clone(), outdated).await?;
-    books.add_signs(signs, |sign| sign.keep_until >= outdated);
-    Ok(())
+) -> Result<Vec<(usize, Bound)>, StoreError> {
+    let (kept, refused, spans) = admit(books, signs);
+    desk.keep_signs(kept, spans, outdated).await?;
+    Ok(refused)
+}
+
+type Admitted = (Vec<Sign>, Vec<(usize, Bound)>, HashMap<RoomAddress, Interval>);
+
+/// The signs as the books keep them, the refused ones by their place, and for which time their rooms' evidence is incomplete.
+fn admit(books: &SharedBooks, signs: Vec<Sign>) -> Admitted {
+    let mut books = books.write();
+    let (mut numbers, mut refused, mut rooms) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
+    for (index, sign) in signs.into_iter().enumerate() {
+        let room = sign.room.clone();
+        match books.signs.push(sign) {
+            Admission::Kept(number) => {
+                numbers.insert((room, number));
+            }
+            Admission::Refused(bound) => {
+                refused.push((index, bound));
+                rooms.insert(room);
+            }
+        }
+    }
+    let kept = numbers.iter().filter_map(|(room, number)| books.signs.get(room, *number).cloned()).collect();
+    let span = |room: RoomAddress| Some((room.clone(), *books.signs.refused().get(&room)?));
+    (kept, refused, rooms.into_iter().filter_map(span).collect())
 }
 
 /// What people did at the door is a sign that they are there.
@@ -94,7 +124,9 @@ pub(super) async fn keep_door_sign(
     };
     let Some(event) = life.and_then(|life| life.intent).map(|intent| intent.before) else { return };
     let source = format!("{} by {}", action.ask.verb(), action.actor.name());
-    let sign = Sign::new(action.room.clone(), at, source).for_event(&event);
+    let reporter = action.actor.name().to_owned();
+    let sign = Sign::new(action.room.clone(), at, source).for_event(&event).reported_by(reporter);
+    // A refused one needs no more: the journal has the action, and the room's evidence is known to be incomplete.
     if let Err(error) = keep_signs(desk, books, vec![sign], outdated(&**engine.clock())).await {
         tracing::error!(%error, id = %action.id, "could not store an action at the door as a sign");
     }
@@ -123,7 +155,7 @@ impl Service {
         let now = self.now();
         let mut signs: Vec<_> = signs.into_iter().map(|sign| sign.received(now)).collect();
         let calendars = self.calendars_of(&signs).await;
-        let mut intake = Intake { taken: signs.len(), ..Intake::default() };
+        let mut intake = Intake::default();
         for (index, sign) in signs.iter_mut().enumerate() {
             let Some(events) = calendars.get(&sign.room) else { continue };
             let terms = self.terms(&sign.room);
@@ -133,8 +165,13 @@ impl Service {
                 intake.unmatched.push((index, mismatch(sign)));
             }
         }
-        intake.matched = signs.iter().filter(|sign| sign.is_matched).count();
-        keep_signs(&self.desk, &self.books, signs.clone(), outdated(&**self.engine.clock())).await?;
+        intake.refused =
+            keep_signs(&self.desk, &self.books, signs.clone(), outdated(&**self.engine.clock())).await?;
+        let refused: BTreeSet<_> = intake.refused.iter().map(|(index, _)| *index).collect();
+        intake.unmatched.retain(|(index, _)| !refused.contains(index));
+        let kept = || signs.iter().enumerate().filter(|(index, _)| !refused.contains(index));
+        intake.taken = kept().count();
+        intake.matched = kept().filter(|(_, sign)| sign.is_matched).count();
         let rooms: BTreeSet<_> = signs.iter().map(|sign| sign.room.clone()).collect();
         rooms.iter().for_each(|room| self.rooms.turned(room));
         self.followed.name(&rooms);
@@ -156,7 +193,7 @@ impl Service {
             let group = options.rules.watch_group(&sign.room).map(str::to_owned);
             // A sign that was queued shows that its source was alive then.
             let at = if sign.clone().received(now).has_usable_clock() { sign.at.min(now) } else { now };
-            books.watch.reach_room_by_feed(&sign.room, group, &sign.source, at);
+            books.watch.reach_room_by_feed(&sign.room, group, (&sign.source, &sign.reporter), at);
         }
     }
 
@@ -204,8 +241,8 @@ impl Service {
         Ok(())
     }
 
-    /// Feeds report that they are alive, for the rooms that this caller may send signs for.
-    pub fn heartbeat(&self, source: &str, rooms: impl Iterator<Item = RoomAddress>) {
+    /// A feed that this API key (by id) speaks for reports that it is alive, for the rooms that the key may send signs for.
+    pub fn heartbeat(&self, source: &str, reporter: &str, rooms: impl Iterator<Item = RoomAddress>) {
         if self.clock_doubt().is_some() {
             return;
         }
@@ -213,7 +250,7 @@ impl Service {
         let groups: BTreeSet<_> =
             rooms.map(|room| options.rules.watch_group(&room).map(str::to_owned)).collect();
         let mut books = self.books.write();
-        groups.into_iter().for_each(|group| books.watch.reach_feed(group, source, now));
+        groups.into_iter().for_each(|group| books.watch.reach_feed(group, (source, reporter), now));
     }
 
     /// A display asked for a room.
@@ -253,15 +290,34 @@ impl Service {
             let mut books = self.books.write();
             books.watch.add_intake(up);
             books.watch.forget_before(now);
-            books.signs.retain(|sign| sign.keep_until >= now);
+            books.signs.forget_before(now);
             (books.watch.changed(), books.take_changed_signs())
         };
-        if let Err(error) = self.desk.update_signs(signs).await {
+        self.report_refused_signs();
+        if let Err(error) = self.desk.keep_signs(signs, HashMap::new(), now).await {
             tracing::error!(%error, "could not store for how long signs are kept");
         }
         match self.desk.record_alive(up, sources).await {
             Ok(()) => self.books.write().recorded_until = Some(now),
             Err(error) => tracing::error!(%error, "could not record that the service is up"),
+        }
+    }
+
+    /// Logs that evidence was refused, at most once between two heartbeats of the service.
+    fn report_refused_signs(&self) {
+        let refused: u64 = self.books.read().signs.counts().refused.values().sum();
+        let before = self.refused_signs.swap(refused, Ordering::Relaxed);
+        if refused > before {
+            let books = self.books.read();
+            let rooms: Vec<_> =
+                books.signs.refused().keys().take(ROOMS_NAMED_MAX).map(RoomAddress::as_str).collect();
+            let (signs, by) = (refused - before, &books.signs.counts().refused);
+            tracing::warn!(
+                signs,
+                ?by,
+                ?rooms,
+                "evidence was refused: a limit is reached; these rooms' meetings stay"
+            );
         }
     }
 

@@ -21,7 +21,7 @@ const FILE: &str = "desk.sqlite";
 /// Its file is known by `adjd`.
 const SCHEMA: Schema = Schema {
     application_id: 0x6164_6a64,
-    migrations: &[TABLES, SERIES, super::presence::TABLES, super::keys::COLUMNS],
+    migrations: &[TABLES, SERIES, super::presence::TABLES, super::keys::COLUMNS, super::evidence::TABLES],
 };
 
 const TABLES: &str = "

@@ -18,6 +18,8 @@ mod archived;
 mod desk;
 mod directory;
 mod erase;
+#[cfg(feature = "service")]
+mod evidence;
 mod find;
 mod head_file;
 mod health;

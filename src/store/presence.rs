@@ -1,4 +1,4 @@
-//! What the service store keeps about presence: signs, up-times, sources, since when the rule is on where, and what was decided.
+//! What the service store keeps about presence besides signs (`evidence`): up-times, sources, since when the rule is on where, and what was decided.
 
 use std::collections::HashSet;
 
@@ -7,9 +7,9 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::desk::Desk;
 use super::sqlite::StoreError;
-use crate::calendar::{RoomAddress, Uid};
+use crate::calendar::RoomAddress;
 use crate::cleanup::Decision;
-use crate::presence::{Contact, Interval, Link, Sign, SourceContact};
+use crate::presence::{Contact, Interval, Link, SourceContact};
 
 /// The third version of the service store.
 pub(super) const TABLES: &str = "
@@ -62,52 +62,6 @@ const SOURCES_KEPT: TimeDelta = TimeDelta::days(30);
 const DECISIONS_KEPT: TimeDelta = TimeDelta::days(92);
 
 impl Desk {
-    /// Keeps signs, all or none, and forgets those whose time is over.
-    ///
-    /// # Errors
-    /// When they cannot be written.
-    pub async fn add_signs(&self, signs: Vec<Sign>, now: DateTime<Utc>) -> Result<(), StoreError> {
-        self.with(move |connection| {
-            let transaction = connection.transaction()?;
-            signs.iter().try_for_each(|sign| insert_sign(&transaction, sign))?;
-            transaction.execute("DELETE FROM evidence WHERE keep_until_ms < ?1", [now.timestamp_millis()])?;
-            Ok(transaction.commit()?)
-        })
-        .await
-    }
-
-    /// Keeps these signs for as long as they say now, and the events that they were matched to.
-    ///
-    /// # Errors
-    /// When they cannot be written.
-    pub async fn update_signs(&self, signs: Vec<Sign>) -> Result<(), StoreError> {
-        self.with(move |connection| {
-            let transaction = connection.transaction()?;
-            signs.iter().try_for_each(|sign| update_sign(&transaction, sign))?;
-            Ok(transaction.commit()?)
-        })
-        .await
-    }
-
-    /// The signs that still matter, the oldest first; the others are forgotten.
-    ///
-    /// # Errors
-    /// When they cannot be read.
-    pub async fn signs(&self, now: DateTime<Utc>) -> Result<Vec<Sign>, StoreError> {
-        self.with(move |connection| {
-            let sql = "SELECT room, event, at_ms, received_ms, source, uid, original_ms, keep_until_ms
-                       FROM evidence WHERE keep_until_ms >= ?1 ORDER BY at_ms";
-            let mut statement = connection.prepare_cached(sql)?;
-            let mut rows = statement.query([now.timestamp_millis()])?;
-            let mut signs = Vec::new();
-            while let Some(row) = rows.next()? {
-                signs.push(sign(row)?);
-            }
-            Ok(signs)
-        })
-        .await
-    }
-
     /// Records that the service was up from its start until now, and which sources were in contact.
     ///
     /// # Errors
@@ -151,14 +105,15 @@ impl Desk {
     /// When they cannot be read.
     pub async fn sources(&self) -> Result<Vec<SourceContact>, StoreError> {
         self.with(|connection| {
-            let sql = "SELECT link, place, source, since_ms, last_ms FROM sources";
+            let sql =
+                "SELECT link, place, source, since_ms, last_ms, reporter FROM sources ORDER BY last_ms DESC";
             let mut statement = connection.prepare_cached(sql)?;
             let mut rows = statement.query([])?;
             let mut sources = Vec::new();
             while let Some(row) = rows.next()? {
                 let contact = Contact { since: time(row.get(3)?)?, last: time(row.get(4)?)? };
                 let link = link(&row.get::<_, String>(0)?, row.get(1)?)?;
-                sources.push(SourceContact { link, source: row.get(2)?, contact });
+                sources.push(SourceContact { link, source: row.get(2)?, reporter: row.get(5)?, contact });
             }
             Ok(sources)
         })
@@ -230,55 +185,6 @@ impl Desk {
     }
 }
 
-fn insert_sign(connection: &Connection, sign: &Sign) -> Result<(), StoreError> {
-    let sql =
-        "INSERT INTO evidence (room, event, at_ms, received_ms, source, uid, original_ms, keep_until_ms)
-               VALUES (:room, :event, :at, :received, :source, :uid, :original, :keep_until)";
-    connection.prepare_cached(sql)?.execute(named_params! {
-        ":room": sign.room.as_str(),
-        ":event": sign.event,
-        ":at": sign.at.timestamp_millis(),
-        ":received": sign.received_at.timestamp_millis(),
-        ":source": sign.source,
-        ":uid": sign.identity.as_ref().map(|(uid, _)| uid.as_str()),
-        ":original": sign.identity.as_ref().map(|(_, start)| start.timestamp_millis()),
-        ":keep_until": sign.keep_until.timestamp_millis(),
-    })?;
-    Ok(())
-}
-
-fn update_sign(connection: &Connection, sign: &Sign) -> Result<(), StoreError> {
-    let sql = "UPDATE evidence SET uid = :uid, original_ms = :original, keep_until_ms = :keep_until
-               WHERE at_ms = :at AND received_ms = :received AND room = :room AND source = :source";
-    connection.prepare_cached(sql)?.execute(named_params! {
-        ":uid": sign.identity.as_ref().map(|(uid, _)| uid.as_str()),
-        ":original": sign.identity.as_ref().map(|(_, start)| start.timestamp_millis()),
-        ":keep_until": sign.keep_until.timestamp_millis(),
-        ":at": sign.at.timestamp_millis(),
-        ":received": sign.received_at.timestamp_millis(),
-        ":room": sign.room.as_str(),
-        ":source": sign.source,
-    })?;
-    Ok(())
-}
-
-fn sign(row: &Row<'_>) -> Result<Sign, StoreError> {
-    let (room, uid, original): (String, Option<String>, Option<i64>) =
-        (row.get(0)?, row.get(5)?, row.get(6)?);
-    let original = original.map(time).transpose()?;
-    let identity = uid.map(Uid::new).zip(original);
-    Ok(Sign {
-        room: room_of(&room)?,
-        event: row.get(1)?,
-        at: time(row.get(2)?)?,
-        received_at: time(row.get(3)?)?,
-        source: row.get(4)?,
-        is_matched: identity.is_some(),
-        identity,
-        keep_until: time(row.get(7)?)?,
-    })
-}
-
 fn insert_source(connection: &Connection, source: &SourceContact) -> Result<(), StoreError> {
     let (link, place) = match &source.link {
         Link::Display(room) => ("display", room.as_str()),
@@ -287,10 +193,10 @@ fn insert_source(connection: &Connection, source: &SourceContact) -> Result<(), 
         Link::Group(Some(group)) => ("group", group.as_str()),
     };
     let Contact { since, last } = source.contact;
-    let sql = "INSERT INTO sources VALUES (?1, ?2, ?3, ?4, ?5)
+    let sql = "INSERT INTO sources (link, place, source, since_ms, last_ms, reporter) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                ON CONFLICT (link, place, source) DO UPDATE SET since_ms = ?4, last_ms = ?5";
     let (since, last) = (since.timestamp_millis(), last.timestamp_millis());
-    connection.prepare_cached(sql)?.execute((link, place, &source.source, since, last))?;
+    connection.prepare_cached(sql)?.execute((link, place, &source.source, since, last, &source.reporter))?;
     Ok(())
 }
 
@@ -348,10 +254,10 @@ fn decision(row: &Row<'_>) -> Result<Decision, StoreError> {
     })
 }
 
-fn room_of(text: &str) -> Result<RoomAddress, StoreError> {
+pub(super) fn room_of(text: &str) -> Result<RoomAddress, StoreError> {
     text.parse().map_err(|_| StoreError::Damaged(format!("`{text}` in place of a room")))
 }
 
-fn time(ms: i64) -> Result<DateTime<Utc>, StoreError> {
+pub(super) fn time(ms: i64) -> Result<DateTime<Utc>, StoreError> {
     DateTime::from_timestamp_millis(ms).ok_or_else(|| StoreError::Damaged(format!("{ms} in place of a time")))
 }

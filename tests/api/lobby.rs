@@ -96,6 +96,7 @@ async fn watched_before(desk: &Desk, now: DateTime<Utc>) {
     let feed = SourceContact {
         link: Link::Group(None),
         source: "sensors".to_owned(),
+        reporter: "key".to_owned(),
         contact: Contact { since, last: now },
     };
     // No gap until the service of the test is up.

@@ -44,7 +44,8 @@ async fn a_room_is_shown_as_it_was_known_with_its_age_and_not_for_ever() {
             false => assert!(matches!(shown, Err(NoStatus::Late)), "{shown:?}"),
         }
         if is_shown {
-            let checked_in = lobby.service.check_in(&room(BUSY), None, "panel".into(), PATIENCE).await;
+            let checked_in =
+                lobby.service.check_in(&room(BUSY), None, ("panel".into(), "key"), PATIENCE).await;
             assert!(checked_in.is_ok(), "who stands at the door is there: {checked_in:?}");
         }
     }

@@ -239,7 +239,7 @@ impl Stage {
         for feed in [1, 2] {
             if minute.is_multiple_of(10) && !Self::source_is_down(story, feed, minute) {
                 let rooms = (1..ROOMS).filter(|number| Self::source_of(*number) == feed).map(address);
-                service.heartbeat(&format!("feed-{feed}"), rooms);
+                service.heartbeat(&format!("feed-{feed}"), "key", rooms);
                 self.contacts[feed] = Some(minute);
             }
         }
@@ -269,7 +269,7 @@ impl Stage {
             }
             let accepted = match source {
                 0 => service
-                    .check_in(&address(DISPLAY), Some(&meeting.id), "panel".to_owned(), SOON)
+                    .check_in(&address(DISPLAY), Some(&meeting.id), ("panel".to_owned(), "key"), SOON)
                     .await
                     .is_ok(),
                 feed => self.send(&service, &meeting, (comes, way), feed, minute).await,

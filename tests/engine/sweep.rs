@@ -40,7 +40,9 @@ fn window() -> Window {
 /// Books of these signs, for a house that was watched all the time.
 fn watched(signs: impl IntoIterator<Item = Sign>) -> Books {
     let mut log = SignLog::default();
-    signs.into_iter().for_each(|sign| log.push(sign));
+    signs.into_iter().for_each(|sign| {
+        log.push(sign);
+    });
     Books::covering(log, Coverage::always())
 }
 

@@ -119,7 +119,7 @@ impl People {
 
     /// The sensors of every building work, also where they sense nothing.
     fn sensors_are_alive(&self, service: &Service) {
-        service.heartbeat("motion sensor", self.quiet.iter().chain(&self.lively).cloned());
+        service.heartbeat("motion sensor", "demo", self.quiet.iter().chain(&self.lively).cloned());
     }
 
     /// In the office, whatever is on is attended: nothing there goes of itself.
@@ -195,7 +195,9 @@ impl Meeting {
         let (on_for, number) = (now - self.start, number as i64);
         if self.fate != Fate::Abandoned && !self.come && on_for > TimeDelta::seconds(4 + 4 * number) {
             self.come = true;
-            if let Err(error) = service.check_in(room, None, "badge reader".to_owned(), PATIENCE).await {
+            if let Err(error) =
+                service.check_in(room, None, ("badge reader".to_owned(), "demo"), PATIENCE).await
+            {
                 tracing::debug!(%room, %error, "nobody could check in");
             }
         }

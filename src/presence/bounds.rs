@@ -1,0 +1,231 @@
+//! How much evidence is kept, in all, of each reporter and of each room, and how much of that is taken. Pure.
+//!
+//! ```text
+//! in all                 ├──────────── common part ───────────┤── reserve ──┤
+//! one reporter           ├──────────────────────────┤
+//! a reporter with little ├──────────── common part ───────────┤── reserve ──┤
+//! ```
+//!
+//! A reporter is an API key. What it may hold in one room is less than what the room may hold, and what it may hold in all is
+//! less than the common part: its signs never take the place of another key's. Every sign stays for at least a day, so that
+//! what a key may hold is also what it may add in a day.
+
+use std::collections::HashMap;
+
+use super::Sign;
+use crate::calendar::RoomAddress;
+
+/// Evidence in all, in bytes: 5 000 rooms with thirty signs each, where a sign merges an hour of motion.
+pub const EVIDENCE_BYTES_MAX: usize = 64 << 20;
+/// The part of it that only reporters with little evidence use.
+pub const EVIDENCE_BYTES_RESERVED: usize = 16 << 20;
+/// Evidence of one reporter, in bytes: a sensor system of 5 000 rooms for two working days.
+pub const REPORTER_BYTES_MAX: usize = 40 << 20;
+/// A reporter with less than this has little evidence.
+pub const REPORTER_BYTES_LITTLE: usize = 64 << 10;
+/// Signs in one room: four reporters at their limit.
+pub const ROOM_SIGNS_MAX: usize = 2_048;
+/// Bytes of evidence in one room.
+pub const ROOM_BYTES_MAX: usize = 1 << 20;
+/// Signs of one reporter in one room: ten sources that sense people for two days without a pause.
+pub const REPORTER_SIGNS_PER_ROOM_MAX: usize = 512;
+/// Bytes of evidence of one reporter in one room.
+pub const REPORTER_BYTES_PER_ROOM_MAX: usize = 256 << 10;
+/// Signs of one reporter for one event that it names: more than the badges of a lecture hall, merged by the hour.
+pub const REPORTER_SIGNS_PER_EVENT_MAX: usize = 128;
+/// Longest id or UID of an event in a sign, in bytes. Exchange's own have less than 600.
+pub const EVENT_REFERENCE_BYTES_MAX: usize = 2_000;
+
+/// The bounds of one log of signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// In all, in bytes.
+    pub bytes: usize,
+    /// Of these, only for reporters with little evidence.
+    pub reserved: usize,
+    /// Of one reporter, in bytes.
+    pub reporter: usize,
+    /// In one room: signs and bytes.
+    pub room: Held,
+    /// Of one reporter in one room: signs and bytes.
+    pub reporter_in_room: Held,
+    /// Signs of one reporter for one event.
+    pub event: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            bytes: EVIDENCE_BYTES_MAX,
+            reserved: EVIDENCE_BYTES_RESERVED,
+            reporter: REPORTER_BYTES_MAX,
+            room: Held { signs: ROOM_SIGNS_MAX, bytes: ROOM_BYTES_MAX },
+            reporter_in_room: Held { signs: REPORTER_SIGNS_PER_ROOM_MAX, bytes: REPORTER_BYTES_PER_ROOM_MAX },
+            event: REPORTER_SIGNS_PER_EVENT_MAX,
+        }
+    }
+}
+
+impl Bounds {
+    /// Of a file that an operator names: one reporter, who may fill everything up to this many bytes.
+    pub fn of_file(bytes: usize) -> Self {
+        let all = Held { signs: usize::MAX, bytes };
+        Self { bytes, reserved: 0, reporter: bytes, room: all, reporter_in_room: all, event: usize::MAX }
+    }
+}
+
+/// Signs, and the bytes they take.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Held {
+    /// How many.
+    pub signs: usize,
+    /// How large.
+    pub bytes: usize,
+}
+
+impl Held {
+    fn add(&mut self, bytes: usize) {
+        self.signs += 1;
+        self.bytes += bytes;
+    }
+
+    fn remove(&mut self, bytes: usize) {
+        self.signs = self.signs.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+
+    /// Whether another sign of this size goes beyond the limit.
+    fn is_full(self, bytes: usize, limit: Self) -> bool {
+        self.signs >= limit.signs || self.bytes + bytes > limit.bytes
+    }
+}
+
+/// Which bound refused a sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Bound {
+    /// The signs of one reporter for one event.
+    Event,
+    /// The evidence of one reporter in one room.
+    ReporterInRoom,
+    /// The evidence in one room.
+    Room,
+    /// The evidence of one reporter.
+    Reporter,
+    /// The evidence in all.
+    All,
+}
+
+impl Bound {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Event, Self::ReporterInRoom, Self::Room, Self::Reporter, Self::All];
+
+    /// As metrics name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::ReporterInRoom => "key-in-room",
+            Self::Room => "room",
+            Self::Reporter => "key",
+            Self::All => "all",
+        }
+    }
+
+    /// Why the sign was refused, for its sender.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Event => "this key reported as many signs for this event as are kept",
+            Self::ReporterInRoom => "this key reported as much evidence for this room as is kept",
+            Self::Room => "the room has as much evidence as is kept",
+            Self::Reporter => "this key reported as much evidence as is kept of one key",
+            Self::All => "the service keeps no more evidence",
+        }
+    }
+}
+
+/// What is kept, by reporter and room.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Shares {
+    all: Held,
+    by_reporter: HashMap<String, Held>,
+    by_room: HashMap<RoomAddress, RoomShares>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct RoomShares {
+    all: Held,
+    by_reporter: HashMap<String, Held>,
+}
+
+impl Shares {
+    pub(super) fn all(&self) -> Held {
+        self.all
+    }
+
+    #[cfg(test)]
+    pub(super) fn by_reporter_bytes(&self, reporter: &str) -> usize {
+        self.by_reporter.get(reporter).map_or(0, |held| held.bytes)
+    }
+
+    pub(super) fn of_room(&self, room: &RoomAddress) -> Held {
+        self.by_room.get(room).map(|shares| shares.all).unwrap_or_default()
+    }
+
+    /// The bound that this sign would go beyond.
+    pub(super) fn exceeded(&self, sign: &Sign, bounds: &Bounds) -> Option<Bound> {
+        let bytes = sign.bytes();
+        let of = |held: &HashMap<String, Held>| held.get(&sign.reporter).copied().unwrap_or_default();
+        let (room, own) = self
+            .by_room
+            .get(&sign.room)
+            .map_or_else(Default::default, |shares| (shares.all, of(&shares.by_reporter)));
+        let reporter = of(&self.by_reporter).bytes + bytes;
+        let common = bounds.bytes - if reporter > REPORTER_BYTES_LITTLE { bounds.reserved } else { 0 };
+        let exceeded = [
+            (own.is_full(bytes, bounds.reporter_in_room), Bound::ReporterInRoom),
+            (room.is_full(bytes, bounds.room), Bound::Room),
+            (reporter > bounds.reporter, Bound::Reporter),
+            (self.all.bytes + bytes > common, Bound::All),
+        ];
+        exceeded.into_iter().find(|(is_exceeded, _)| *is_exceeded).map(|(_, bound)| bound)
+    }
+
+    pub(super) fn add(&mut self, sign: &Sign) {
+        let bytes = sign.bytes();
+        self.all.add(bytes);
+        self.by_reporter.entry(sign.reporter.clone()).or_default().add(bytes);
+        let room = self.by_room.entry(sign.room.clone()).or_default();
+        room.all.add(bytes);
+        room.by_reporter.entry(sign.reporter.clone()).or_default().add(bytes);
+    }
+
+    /// A sign was given the identity of its event.
+    pub(super) fn grow(&mut self, sign: &Sign, bytes: usize) {
+        self.all.bytes += bytes;
+        let room = self.by_room.entry(sign.room.clone()).or_default();
+        room.all.bytes += bytes;
+        room.by_reporter.entry(sign.reporter.clone()).or_default().bytes += bytes;
+        self.by_reporter.entry(sign.reporter.clone()).or_default().bytes += bytes;
+    }
+
+    pub(super) fn remove(&mut self, sign: &Sign) {
+        let bytes = sign.bytes();
+        self.all.remove(bytes);
+        remove(&mut self.by_reporter, &sign.reporter, bytes);
+        if let Some(room) = self.by_room.get_mut(&sign.room) {
+            room.all.remove(bytes);
+            remove(&mut room.by_reporter, &sign.reporter, bytes);
+            if room.by_reporter.is_empty() {
+                self.by_room.remove(&sign.room);
+            }
+        }
+    }
+}
+
+fn remove(held: &mut HashMap<String, Held>, reporter: &str, bytes: usize) {
+    if let Some(one) = held.get_mut(reporter) {
+        one.remove(bytes);
+        if one.signs == 0 {
+            held.remove(reporter);
+        }
+    }
+}
