@@ -209,6 +209,6 @@ pub(super) fn provider(config: &config::Api) -> Result<Option<Arc<Provider>>, Fa
 pub(super) fn webhook(config: &Config, service: &Service) -> Result<Option<Webhook>, Failure> {
     let Some(hook) = &config.webhook else { return Ok(None) };
     let secret = secrets::in_file("secret", &hook.secret_file)?;
-    let hook = Webhook::new(&hook.url, secret, service.engine.clock().clone());
+    let hook = Webhook::new(&hook.url, secret, service.engine.clock().clone(), service.outbox.clone());
     hook.map(Some).map_err(|error| Failure::from_error(Exit::Usage, error))
 }

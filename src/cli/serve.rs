@@ -117,6 +117,9 @@ pub(super) async fn serve(
     parts.spawn(api::serve(listener, tls, router, Limits::default(), stop.clone()));
     let files = Files::of(&config);
     let mut running = Running { service, api, keys, connection: on.connection, config, files, hook: None };
+    if let Some(hook) = &hook {
+        hook.forget_others().await;
+    }
     running.tell(hook, &mut parts);
     // Where there is no systemd, nobody is told.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);

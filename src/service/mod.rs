@@ -49,7 +49,7 @@ pub use actions::{Actions, Asked};
 pub use check_ins::{CheckInReceipt, CheckInRequest, CheckIns};
 use followed::FollowedRooms;
 pub use journal::JournalCare;
-pub use notices::{Noted, Notice, Notices, Resumed, StopReason};
+pub use notices::{BEHIND_MAX, KEPT_BYTES_MAX, Noted, Notice, Notices, Resumed, StopReason};
 pub use presence::{DisplayConnection, Intake, is_display};
 pub use readiness::{Check, Finding, Readiness};
 pub use refused_sign_ins::RefusedSignIns;
@@ -57,7 +57,7 @@ pub use release::Releases;
 pub use schedule::{Schedule, ScheduleError};
 pub use status::{May, Status, View, status};
 pub use sweeps::{Phase, SweepId, SweepView, Sweeps};
-pub use webhook::{Webhook, WebhookError};
+pub use webhook::{Outbox, Webhook, WebhookCounts, WebhookError};
 
 use crate::action::{ActionId, Refusal};
 use crate::calendar::{Event, RoomAddress, occupancy};
@@ -136,6 +136,8 @@ pub struct Service {
     /// Requests without a valid key or token.
     pub refused_sign_ins: RefusedSignIns,
     readiness: readiness::ReadinessChecks,
+    /// What waits for the webhook.
+    pub outbox: Outbox,
     /// Refused signs that the log told of.
     refused_signs: AtomicU64,
     crowds: Arc<Mutex<CrowdLog>>,
@@ -155,7 +157,7 @@ impl Service {
     pub async fn open(engine: Arc<Engine>, desk: Desk, options: Options) -> Result<Arc<Self>, StoreError> {
         let now = engine.clock().now();
         let books = presence::open_books(&desk, &**engine.clock(), options.rules.silence.clone()).await?;
-        let notices = Notices::default();
+        let notices = Notices::new(engine.clock().clone());
         let rooms = Arc::new(Rooms::new(engine.calendar().clone(), engine.clock().clone(), SILENCE));
         engine.know_by(rooms.clone());
         let service = Arc::new(Self {
@@ -173,6 +175,7 @@ impl Service {
             stopped_releases: AtomicU64::new(0),
             refused_sign_ins: RefusedSignIns::default(),
             readiness: readiness::ReadinessChecks::default(),
+            outbox: Outbox::new(desk.clone()),
             refused_signs: AtomicU64::new(0),
             crowds: Arc::default(),
             aliases: Aliases::default(),

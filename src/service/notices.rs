@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
 use uuid::Uuid;
@@ -12,10 +13,14 @@ use uuid::Uuid;
 use super::sweeps::SweepId;
 use crate::action::{ActionId, Actor, Outcome, Seen};
 use crate::calendar::RoomAddress;
+use crate::clock::{Clock, SystemClock};
 use crate::presence::Doubt;
 
 /// Notices a slow listener may be behind; then it hears that it missed some. On the hour, something changes in every room.
-const BEHIND_MAX: usize = 16_384;
+pub const BEHIND_MAX: usize = 16_384;
+
+/// Bytes of notices that are kept for listeners who were away for a moment: at 500 bytes each, as many as a listener may be behind.
+pub const KEPT_BYTES_MAX: usize = 8 << 20;
 
 /// Something happened.
 #[derive(Debug, Clone)]
@@ -156,6 +161,20 @@ impl Notice {
         }
     }
 
+    /// About the memory that it takes. Shared lists of rooms belong to their sweep.
+    fn bytes(&self) -> usize {
+        let texts = match self {
+            Self::CheckedIn { source, .. } => source.len(),
+            Self::ReleaseStopped { why, .. } | Self::WouldRelease { why, .. } => why.len(),
+            Self::Acted { outcome, .. } => json_bytes(outcome),
+            Self::SeriesMissed { event, .. } => json_bytes(event),
+            Self::Swept { by, .. } => by.len(),
+            Self::Turned { .. } | Self::ReleaseNear { .. } => 0,
+        };
+        let room = self.rooms().first().map_or(0, |room| room.as_str().len());
+        size_of::<Noted>() + room + texts
+    }
+
     /// The rooms it is about: who may not know of all of them does not hear it.
     pub fn rooms(&self) -> &[RoomAddress] {
         match self {
@@ -175,6 +194,11 @@ impl Notice {
     pub fn is_of_sweep(&self) -> bool {
         matches!(self, Self::Swept { .. })
     }
+}
+
+/// How long it is as JSON, which is about what it takes.
+fn json_bytes(value: &impl Serialize) -> usize {
+    serde_json::to_string(value).map_or(0, |text| text.len())
 }
 
 /// Why a release does not take place.
@@ -232,12 +256,15 @@ impl StopReason {
 pub struct Notices(Arc<Board>);
 
 struct Board {
+    clock: Arc<dyn Clock>,
     /// Tells the numbers of this process from those of the one before.
     process: Uuid,
     told: Mutex<Told>,
 }
 
 struct Told {
+    /// The bytes of those that are kept.
+    bytes: usize,
     to: Option<broadcast::Sender<Noted>>,
     last: u64,
     /// The last ones, for those who were away for a moment.
@@ -249,8 +276,24 @@ struct Told {
 pub struct Noted {
     /// One more than the one before.
     pub number: u64,
+    /// The same for everybody who is told of it, and for ever.
+    pub id: Uuid,
+    /// When it happened.
+    pub at: DateTime<Utc>,
     /// What happened.
     pub notice: Notice,
+}
+
+impl Told {
+    /// Keeps a notice; the oldest go where a limit is reached, and a listener who asks for them hears that it missed some.
+    fn keep(&mut self, noted: Noted) {
+        self.bytes += noted.notice.bytes();
+        self.kept.push_back(noted);
+        while self.kept.len() > BEHIND_MAX || self.bytes > KEPT_BYTES_MAX {
+            let Some(oldest) = self.kept.pop_front() else { break };
+            self.bytes = self.bytes.saturating_sub(oldest.notice.bytes());
+        }
+    }
 }
 
 /// What somebody hears who was here before.
@@ -265,23 +308,28 @@ pub struct Resumed {
 
 impl Default for Notices {
     fn default() -> Self {
-        let to = Some(broadcast::channel(BEHIND_MAX).0);
-        let told = Mutex::new(Told { to, last: 0, kept: VecDeque::new() });
-        Self(Arc::new(Board { process: Uuid::new_v4(), told }))
+        Self::new(Arc::new(SystemClock))
     }
 }
 
 impl Notices {
+    /// Notices that happen by this clock.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        let to = Some(broadcast::channel(BEHIND_MAX).0);
+        let told = Mutex::new(Told { to, last: 0, kept: VecDeque::new(), bytes: 0 });
+        Self(Arc::new(Board { clock, process: Uuid::new_v4(), told }))
+    }
+
     /// Tells everybody who listens.
     pub fn tell(&self, notice: Notice) {
+        let at = self.0.clock.now();
         let mut told = self.told();
         let Some(to) = told.to.clone() else { return };
         told.last += 1;
-        let noted = Noted { number: told.last, notice };
-        if told.kept.len() >= BEHIND_MAX {
-            told.kept.pop_front();
-        }
-        told.kept.push_back(noted.clone());
+        // The process's own id with the number in its last bits.
+        let id = Uuid::from_u128(self.0.process.as_u128() ^ u128::from(told.last));
+        let noted = Noted { number: told.last, id, at, notice };
+        told.keep(noted.clone());
         // Nobody listening is no error.
         let _ = to.send(noted);
     }
@@ -358,5 +406,23 @@ mod tests {
         assert_eq!(meanwhile(&notices.name(3)).map(|all| all.len()), Some(BEHIND_MAX));
         notices.close();
         assert!(notices.resume(&seen).is_none());
+    }
+
+    #[test]
+    fn long_notices_are_kept_within_their_bytes_and_who_resumes_before_them_hears_of_the_gap() {
+        let notices = Notices::default();
+        notices.tell(notice("a@x.y"));
+        let seen = notices.name(1);
+        let long = |_| {
+            let (room, start) = ("a@x.y".parse().unwrap(), DateTime::UNIX_EPOCH);
+            let (reason, why) = (StopReason::Limit, "x".repeat(100_000));
+            notices.tell(Notice::ReleaseStopped { room, start, reason, why });
+        };
+        (0..200).for_each(long);
+        let kept: usize = notices.told().kept.iter().map(|noted| noted.notice.bytes()).sum();
+        assert_eq!(kept, notices.told().bytes);
+        assert!((KEPT_BYTES_MAX - 200_000..=KEPT_BYTES_MAX).contains(&kept), "{kept}");
+        assert!(notices.resume(&seen).unwrap().meanwhile.is_none(), "the gap is told");
+        assert_eq!(notices.resume(&notices.name(200)).unwrap().meanwhile.map(|all| all.len()), Some(1));
     }
 }

@@ -3,29 +3,33 @@
 //! ```text
 //! Adjourn-Timestamp: 1778058000
 //! Adjourn-Signature: v1=HEX      HMAC-SHA-256, by the shared secret, of TIMESTAMP + "." + BODY
+//!
+//! {"event":"action","number":17,"id":"…","time":"2026-05-06T09:00:00Z","room":…}
 //! ```
 //!
-//! Whoever receives it checks the signature, and that the timestamp is not old. The same notice may come twice: its `id`
-//! says so. A consumer too slow to take all receives `missed` with their number. What could not be told in time is given up,
-//! and said in the log; what must not be lost is in the journal.
+//! The receiver checks the signature, and that the timestamp is not old. The same notice may come twice, with the same `id` and
+//! `number`. A number that does not come shows that a notice was lost: numbers go on where they were after a restart. A notice
+//! waits in the service store (`store::outbox`) until it is taken or given up; a notice that waits when the service stops is sent
+//! after its start. What must not be lost is in the journal.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::Uri;
 use serde_json::{Value, json};
-use sha2::Sha256;
-use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{Semaphore, broadcast};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::sync::{Notify, Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::{Noted, Notice};
 use crate::clock::Clock;
 use crate::exchange::Secret;
+use crate::store::{Desk, Letter, NewLetter};
 use crate::web::{NoAddress, Posted, Web, address};
 
 /// How often one notice is tried.
@@ -36,6 +40,41 @@ const AGAIN: Duration = Duration::from_secs(1);
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
 /// Notices on their way at once.
 const AT_ONCE: usize = 16;
+/// Notices stored in one transaction, and read from the store at once.
+const BATCH_MAX: usize = 256;
+
+/// Where notices wait for their webhook, and what became of them in numbers. Cheap to clone.
+#[derive(Clone)]
+pub struct Outbox {
+    desk: Desk,
+    counts: Arc<WebhookCounts>,
+}
+
+/// What became of notices for webhooks, since the start.
+#[derive(Debug, Default)]
+pub struct WebhookCounts {
+    /// Notices that a webhook took.
+    pub taken: AtomicU64,
+    /// Notices that no webhook is told of any more.
+    pub dropped: AtomicU64,
+}
+
+impl Outbox {
+    /// In this store.
+    pub fn new(desk: Desk) -> Self {
+        Self { desk, counts: Arc::default() }
+    }
+
+    /// What became of notices.
+    pub fn counts(&self) -> &WebhookCounts {
+        &self.counts
+    }
+
+    fn drop_notices(&self, dropped: u64, why: &str) {
+        self.counts.dropped.fetch_add(dropped, Ordering::Relaxed);
+        tracing::error!(dropped, why, "notices are not sent to the webhook");
+    }
+}
 
 /// Where to tell.
 pub struct Webhook {
@@ -43,6 +82,13 @@ pub struct Webhook {
     to: Uri,
     secret: Secret,
     clock: Arc<dyn Clock>,
+    outbox: Outbox,
+    /// Names it in the outbox: a hash of its address, which may hold a secret.
+    name: String,
+    /// Something was put into the outbox.
+    posted: Notify,
+    /// Nothing more is put into it.
+    closing: CancellationToken,
 }
 
 /// Why nobody can be told.
@@ -56,18 +102,54 @@ pub enum WebhookError {
     Tls(#[from] rustls::Error),
 }
 
+/// What became of one notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Delivered {
+    Taken,
+    /// Not taken in all tries.
+    GivenUp,
+    /// Not taken before the end: it stays in the outbox.
+    Left,
+}
+
 impl Webhook {
     /// Tells whoever is there, signed with this secret.
     ///
     /// # Errors
     /// When the address is none, or would send what is said readable over the network.
-    pub fn new(url: &str, secret: Secret, clock: Arc<dyn Clock>) -> Result<Self, WebhookError> {
-        Ok(Self { web: Web::new()?, to: address(url)?, secret, clock })
+    pub fn new(
+        url: &str,
+        secret: Secret,
+        clock: Arc<dyn Clock>,
+        outbox: Outbox,
+    ) -> Result<Self, WebhookError> {
+        let mut name = String::new();
+        Sha256::digest(url.as_bytes()).iter().for_each(|byte| {
+            let _ = write!(name, "{byte:02x}");
+        });
+        let (web, to) = (Web::new()?, address(url)?);
+        let closing = CancellationToken::new();
+        Ok(Self { web, to, secret, clock, outbox, name, posted: Notify::new(), closing })
     }
 
-    /// Tells everything that is heard, until nothing is told any more, or another one takes over.
-    pub async fn run(self, mut notices: broadcast::Receiver<Noted>, stop: CancellationToken) {
-        let (hook, places) = (Arc::new(self), Arc::new(Semaphore::new(AT_ONCE)));
+    /// Drops what waits for other webhooks than this one: the configuration names them no more.
+    pub async fn forget_others(&self) {
+        match self.outbox.desk.forget_other_webhooks(self.name.clone()).await {
+            Ok(0) => {}
+            Ok(dropped) => self.outbox.drop_notices(dropped as u64, "they waited for another address"),
+            Err(error) => tracing::error!(%error, "cannot forget what waits for other webhooks"),
+        }
+    }
+
+    /// Tells what waits in the outbox and everything that is heard, until nothing is told any more, or another webhook takes
+    /// over. What is not taken by then stays in the outbox.
+    pub async fn run(self, notices: broadcast::Receiver<Noted>, stop: CancellationToken) {
+        let hook = Arc::new(self);
+        tokio::join!(hook.receive(notices, stop), hook.clone().send());
+    }
+
+    /// Puts what is heard into the outbox, to the end.
+    async fn receive(&self, mut notices: broadcast::Receiver<Noted>, stop: CancellationToken) {
         // What was heard when another took over; until then there is no end.
         let mut left = usize::MAX;
         while left > 0 {
@@ -78,39 +160,101 @@ impl Webhook {
                     continue;
                 }
             };
-            left = if left == usize::MAX { left } else { left - 1 };
-            let (kind, told) = match heard {
-                // How every room looks at every moment is for displays.
-                Ok(Noted { notice: Notice::Turned { .. }, .. }) => continue,
-                Ok(noted) => (noted.notice.kind(), noted.notice.told()),
-                Err(RecvError::Lagged(missed)) => {
-                    tracing::error!(missed, "the webhook is too slow: notices were not told");
-                    ("missed", json!({ "missed": missed }))
+            if matches!(heard, Err(RecvError::Closed)) {
+                break;
+            }
+            let mut batch = Batch::default();
+            let mut taken = usize::from(batch.add(heard.map_err(missed)));
+            while taken < BATCH_MAX.min(left) {
+                match notices.try_recv() {
+                    Ok(noted) => taken += usize::from(batch.add(Ok(noted))),
+                    Err(TryRecvError::Lagged(count)) => taken += usize::from(batch.add(Err(count))),
+                    Err(TryRecvError::Empty | TryRecvError::Closed) => break,
                 }
-                Err(RecvError::Closed) => break,
-            };
-            let Ok(place) = places.clone().acquire_owned().await else { break };
-            let hook = hook.clone();
-            tokio::spawn(async move {
-                hook.tell(kind, told).await;
-                drop(place);
+            }
+            left = if left == usize::MAX { left } else { left.saturating_sub(taken) };
+            self.post(batch).await;
+        }
+        self.closing.cancel();
+    }
+
+    async fn post(&self, Batch { missed, mut letters }: Batch) {
+        if missed > 0 {
+            self.outbox.drop_notices(missed, "the service store is too slow for them");
+            letters.push(missed_letter(missed, self.clock.now()));
+        }
+        let count = letters.len() as u64;
+        if count == 0 {
+            return;
+        }
+        match self.outbox.desk.post(self.name.clone(), missed, letters).await {
+            Ok(0) => {}
+            Ok(dropped) => self.outbox.drop_notices(dropped, "the outbox is full"),
+            Err(error) => self.outbox.drop_notices(count, &error.to_string()),
+        }
+        self.posted.notify_one();
+    }
+
+    /// Sends what is in the outbox, a few at once, until its end.
+    async fn send(self: Arc<Self>) {
+        let (places, mut after) = (Arc::new(Semaphore::new(AT_ONCE)), 0);
+        loop {
+            let is_last = self.closing.is_cancelled();
+            let letters = self.outbox.desk.letters(self.name.clone(), after, BATCH_MAX).await;
+            let letters = letters.unwrap_or_else(|error| {
+                tracing::error!(%error, "cannot read what waits for the webhook");
+                Vec::new()
             });
+            if letters.is_empty() && is_last {
+                break;
+            }
+            if letters.is_empty() {
+                tokio::select! {
+                    () = self.posted.notified() => {}
+                    () = self.closing.cancelled() => {}
+                }
+            }
+            for letter in letters {
+                after = letter.number;
+                let Ok(place) = places.clone().acquire_owned().await else { return };
+                let hook = self.clone();
+                tokio::spawn(async move {
+                    hook.deliver(letter).await;
+                    drop(place);
+                });
+            }
         }
         // Those on their way come to their end first.
         let all = u32::try_from(AT_ONCE).unwrap_or(u32::MAX);
         let _ = places.acquire_many(all).await;
     }
 
-    async fn tell(&self, kind: &'static str, told: Value) {
-        let body = body(kind, told, Uuid::new_v4()).to_string();
+    async fn deliver(&self, Letter { number, letter }: Letter) {
+        match self.tell(number, &letter).await {
+            Delivered::Left => return,
+            Delivered::Taken => {
+                self.outbox.counts.taken.fetch_add(1, Ordering::Relaxed);
+            }
+            Delivered::GivenUp => self.outbox.drop_notices(1, "the webhook did not take it"),
+        }
+        if let Err(error) = self.outbox.desk.remove_letter(self.name.clone(), number).await {
+            tracing::error!(%error, "cannot remove a notice from the outbox: it will be sent again");
+        }
+    }
+
+    async fn tell(&self, number: u64, letter: &NewLetter) -> Delivered {
+        let body = body(number, letter).to_string();
         let mut said = None;
         for attempt in 0..TRIES {
             if attempt > 0 {
-                tokio::time::sleep(pause(attempt, said.take())).await;
+                tokio::select! {
+                    () = self.closing.cancelled() => return Delivered::Left,
+                    () = tokio::time::sleep(pause(attempt, said.take())) => {}
+                }
             }
             let headers = self.headers(&body, self.clock.now());
             match self.web.post(&self.to, body.clone(), &headers).await {
-                Ok(Posted { status: 200..300, .. }) => return,
+                Ok(Posted { status: 200..300, .. }) => return Delivered::Taken,
                 Ok(Posted { status, retry_after }) => {
                     said = retry_after;
                     tracing::warn!(status, attempt, "the webhook did not take a notice");
@@ -118,7 +262,7 @@ impl Webhook {
                 Err(why) => tracing::warn!(why, attempt, "the webhook cannot be reached"),
             }
         }
-        tracing::error!(kind, "a notice was given up: the webhook did not take it");
+        Delivered::GivenUp
     }
 
     fn headers(&self, body: &str, now: DateTime<Utc>) -> [(&'static str, String); 2] {
@@ -148,11 +292,52 @@ fn sign(secret: &str, timestamp: &str, body: &str) -> String {
     hex
 }
 
-/// The notice as an object with its own id, so that a consumer tells a second delivery.
-fn body(kind: &str, told: Value, id: Uuid) -> Value {
-    let mut body = told;
-    body["id"] = json!(id);
-    body["event"] = json!(kind);
+/// Notices that are heard together.
+#[derive(Default)]
+struct Batch {
+    /// Notices that were missed before them.
+    missed: u64,
+    letters: Vec<NewLetter>,
+}
+
+impl Batch {
+    /// Adds what was heard, or how many were missed; `true` where it was one notice.
+    fn add(&mut self, heard: Result<Noted, u64>) -> bool {
+        match heard {
+            // How every room looks at every moment is for displays.
+            Ok(Noted { notice: Notice::Turned { .. }, .. }) => true,
+            Ok(Noted { id, at, notice, .. }) => {
+                let (kind, body) = (notice.kind().to_owned(), notice.told().to_string());
+                self.letters.push(NewLetter { id, kind, at, body });
+                true
+            }
+            Err(missed) => {
+                self.missed += missed;
+                false
+            }
+        }
+    }
+}
+
+fn missed(error: RecvError) -> u64 {
+    match error {
+        RecvError::Lagged(missed) => missed,
+        RecvError::Closed => 0,
+    }
+}
+
+fn missed_letter(missed: u64, at: DateTime<Utc>) -> NewLetter {
+    let body = json!({ "missed": missed }).to_string();
+    NewLetter { id: uuid::Uuid::new_v4(), kind: "missed".to_owned(), at, body }
+}
+
+/// The notice as an object with its id, so that a consumer knows a second delivery, and its number, so that it knows a loss.
+fn body(number: u64, letter: &NewLetter) -> Value {
+    let mut body: Value = serde_json::from_str(&letter.body).unwrap_or_else(|_| json!({}));
+    body["id"] = json!(letter.id);
+    body["event"] = json!(letter.kind);
+    body["number"] = json!(number);
+    body["time"] = json!(letter.at.to_rfc3339_opts(SecondsFormat::Millis, true));
     body
 }
 
@@ -168,38 +353,107 @@ mod tests {
         assert_eq!(pause(1, Some(Duration::MAX)), RETRY_AFTER_MAX);
     }
 
-    #[tokio::test]
-    async fn a_consumer_that_is_too_slow_receives_that_it_missed_some() {
+    /// A receiver that answers each POST with this status, and the bodies that it got.
+    async fn receiver(status: &'static str) -> (String, tokio::sync::mpsc::UnboundedReceiver<Value>) {
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
-        let hook =
-            Webhook::new(&url, Secret::new("s".to_owned()), Arc::new(crate::clock::SystemClock)).unwrap();
+        let (got, bodies) = tokio::sync::mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let (mut text, mut buffer) = (String::new(), [0; 4096]);
+                while !text.trim_end().ends_with('}') {
+                    let len = stream.read(&mut buffer).await.unwrap();
+                    text += std::str::from_utf8(&buffer[..len]).unwrap();
+                }
+                let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                let body = serde_json::from_str(text.split_once("\r\n\r\n").unwrap().1).unwrap();
+                stream.write_all(answer.as_bytes()).await.unwrap();
+                let _ = got.send(body);
+            }
+        });
+        (url, bodies)
+    }
+
+    fn hook(url: &str, outbox: &Outbox) -> Webhook {
+        let clock = Arc::new(crate::clock::SystemClock);
+        Webhook::new(url, Secret::new("s".to_owned()), clock, outbox.clone()).unwrap()
+    }
+
+    fn checked_in(number: u64) -> Noted {
+        let room = "r@example.com".parse().unwrap();
+        let at = DateTime::UNIX_EPOCH;
+        let notice = Notice::CheckedIn { room, at, source: "panel".to_owned() };
+        Noted { number, id: uuid::Uuid::from_u128(u128::from(number)), at, notice }
+    }
+
+    async fn next(bodies: &mut tokio::sync::mpsc::UnboundedReceiver<Value>) -> Value {
+        tokio::time::timeout(Duration::from_secs(20), bodies.recv()).await.unwrap().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_consumer_that_is_too_slow_receives_that_it_missed_some_and_the_numbers_show_it() {
+        let (url, mut bodies) = receiver("200 OK").await;
+        let outbox = Outbox::new(Desk::in_memory().unwrap());
         let (notices, heard) = broadcast::channel(1);
         for number in 1..=3 {
-            let room = "r@example.com".parse().unwrap();
-            let notice = Notice::CheckedIn { room, at: DateTime::UNIX_EPOCH, source: "panel".to_owned() };
-            notices.send(Noted { number, notice }).unwrap();
+            notices.send(checked_in(number)).unwrap();
         }
-        let running = tokio::spawn(hook.run(heard, CancellationToken::new()));
-        let (mut kinds, mut missed) = (Vec::new(), None);
-        for _ in 0..2 {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let (mut text, mut buffer) = (String::new(), [0; 4096]);
-            while !text.trim_end().ends_with('}') {
-                let len = stream.read(&mut buffer).await.unwrap();
-                text += std::str::from_utf8(&buffer[..len]).unwrap();
-            }
-            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-            stream.write_all(answer).await.unwrap();
-            let body: Value = serde_json::from_str(text.split_once("\r\n\r\n").unwrap().1).unwrap();
-            missed = missed.or_else(|| body["missed"].as_u64());
-            kinds.push(body["event"].as_str().unwrap().to_owned());
-        }
-        kinds.sort();
-        assert_eq!((kinds, missed), (vec!["check-in".to_owned(), "missed".to_owned()], Some(2)));
+        let running = tokio::spawn(hook(&url, &outbox).run(heard, CancellationToken::new()));
+        let mut told = [next(&mut bodies).await, next(&mut bodies).await];
+        told.sort_by_key(|body| body["number"].as_u64());
+        let of = |body: &Value| (body["event"].clone(), body["number"].as_u64().unwrap());
+        assert_eq!(told.each_ref().map(of), [("check-in".into(), 3), ("missed".into(), 4)]);
+        assert_eq!((&told[1]["missed"], &told[0]["time"]), (&2.into(), &"1970-01-01T00:00:00.000Z".into()));
         drop(notices);
         running.await.unwrap();
+        assert_eq!(outbox.counts().dropped.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test]
+    async fn what_waits_at_the_stop_is_told_after_the_start_under_its_number_and_id() {
+        let desk = Desk::in_memory().unwrap();
+        let (down, mut refused) = receiver("503 Service Unavailable").await;
+        let (notices, heard) = broadcast::channel(8);
+        let running =
+            tokio::spawn(hook(&down, &Outbox::new(desk.clone())).run(heard, CancellationToken::new()));
+        notices.send(checked_in(7)).unwrap();
+        let first = next(&mut refused).await;
+        drop(notices);
+        running.await.unwrap();
+        assert_eq!(desk.count_letters().await.unwrap(), 1, "it waits");
+
+        // The same address: what listens there works now.
+        let (notices, heard) = broadcast::channel(8);
+        let (url, mut bodies) = receiver("200 OK").await;
+        let again = Webhook { to: url.parse().unwrap(), ..hook(&down, &Outbox::new(desk.clone())) };
+        let running = tokio::spawn(again.run(heard, CancellationToken::new()));
+        assert_eq!(next(&mut bodies).await, first, "the same body");
+        notices.send(checked_in(8)).unwrap();
+        let second = next(&mut bodies).await;
+        assert_eq!((&first["number"], &second["number"]), (&1.into(), &2.into()), "numbers go on");
+        drop(notices);
+        running.await.unwrap();
+        assert_eq!(desk.count_letters().await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn an_outbox_that_is_full_drops_the_notice_counts_it_and_leaves_a_gap_in_the_numbers() {
+        use crate::store::OUTBOX_BYTES_MAX;
+        let desk = Desk::in_memory().unwrap();
+        let letter = |id: u128, bytes: usize| NewLetter {
+            id: uuid::Uuid::from_u128(id),
+            kind: "check-in".to_owned(),
+            at: DateTime::UNIX_EPOCH,
+            body: format!("\"{}\"", "x".repeat(bytes)),
+        };
+        let post = |letters: Vec<NewLetter>| desk.post("hook".to_owned(), 0, letters);
+        let half = OUTBOX_BYTES_MAX / 2;
+        assert_eq!(post(vec![letter(1, half), letter(2, half), letter(3, 10)]).await.unwrap(), 1);
+        assert_eq!(post(vec![letter(3, 10)]).await.unwrap(), 0, "known by its id");
+        let letters = desk.letters("hook".to_owned(), 0, 10).await.unwrap();
+        assert_eq!(letters.iter().map(|letter| letter.number).collect::<Vec<_>>(), [1, 3]);
+        assert_eq!(desk.forget_other_webhooks("another".to_owned()).await.unwrap(), 2);
     }
 
     /// The expected text was computed by Python: `hmac.new(b"Jefe", b'1778058000.{"id":1}', hashlib.sha256).hexdigest()`.

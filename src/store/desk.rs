@@ -21,7 +21,14 @@ const FILE: &str = "desk.sqlite";
 /// Its file is known by `adjd`.
 const SCHEMA: Schema = Schema {
     application_id: 0x6164_6a64,
-    migrations: &[TABLES, SERIES, super::presence::TABLES, super::keys::COLUMNS, super::evidence::TABLES],
+    migrations: &[
+        TABLES,
+        SERIES,
+        super::presence::TABLES,
+        super::keys::COLUMNS,
+        super::evidence::TABLES,
+        super::outbox::TABLES,
+    ],
 };
 
 const TABLES: &str = "

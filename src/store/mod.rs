@@ -27,6 +27,8 @@ mod keeper;
 #[cfg(feature = "service")]
 mod keys;
 #[cfg(feature = "service")]
+mod outbox;
+#[cfg(feature = "service")]
 mod pending;
 mod personal;
 #[cfg(feature = "service")]
@@ -47,6 +49,8 @@ pub use directory::default_directory;
 pub(crate) use directory::is_state_file;
 #[cfg(feature = "service")]
 pub use keys::{KEY_PATTERNS_MAX, KEYS_MAX, KeyError, KeyRecord};
+#[cfg(feature = "service")]
+pub use outbox::{Letter, NewLetter, OUTBOX_BYTES_MAX, OUTBOX_NOTICES_MAX};
 #[cfg(feature = "service")]
 pub use pending::PendingError;
 pub use sqlite::{SqliteJournal, StoreError, StoreOptions};

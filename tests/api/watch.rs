@@ -177,7 +177,10 @@ async fn receiver() -> (std::net::SocketAddr, Arc<Mutex<Vec<String>>>) {
 async fn a_webhook_is_told_signed_and_told_again_when_it_did_not_listen() {
     let lobby = Lobby::open().await;
     let (at, taken) = receiver().await;
-    let hook = |url: &str| Webhook::new(url, Secret::new("shared".to_owned()), Arc::new(SystemClock));
+    let hook = |url: &str| {
+        let outbox = lobby.service.outbox.clone();
+        Webhook::new(url, Secret::new("shared".to_owned()), Arc::new(SystemClock), outbox)
+    };
     let running = hook(&format!("http://{at}/hook")).unwrap();
     let running =
         tokio::spawn(running.run(lobby.service.notices.listen().unwrap(), CancellationToken::new()));

@@ -1,0 +1,188 @@
+//! The service store's outbox: notices that a webhook has not taken yet, with a number for each webhook that never goes back. A
+//! number that no body carries shows its receiver that a notice was lost.
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, OptionalExtension as _, Transaction};
+use uuid::Uuid;
+
+use super::desk::Desk;
+use super::presence::time;
+use super::sqlite::StoreError;
+
+/// The fifth version of the service store.
+pub(super) const TABLES: &str = "
+    CREATE TABLE webhooks (
+        webhook TEXT PRIMARY KEY,
+        last    INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE outbox (
+        webhook TEXT NOT NULL,
+        number  INTEGER NOT NULL,
+        id      TEXT NOT NULL,
+        kind    TEXT NOT NULL,
+        at_ms   INTEGER NOT NULL,
+        body    TEXT NOT NULL,
+        PRIMARY KEY (webhook, number)
+    ) STRICT, WITHOUT ROWID;
+    CREATE UNIQUE INDEX outbox_by_id ON outbox (webhook, id);
+";
+
+/// Notices that wait for all webhooks: an hour without the receiver in the largest house.
+pub const OUTBOX_NOTICES_MAX: usize = 10_000;
+/// Bytes of their bodies.
+pub const OUTBOX_BYTES_MAX: usize = 16 << 20;
+
+/// A notice for a webhook, before it has a number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewLetter {
+    /// Stays the same however often it is sent.
+    pub id: Uuid,
+    /// The notice's kind.
+    pub kind: String,
+    /// When it happened.
+    pub at: DateTime<Utc>,
+    /// What is told, as JSON.
+    pub body: String,
+}
+
+/// A notice that waits for a webhook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Letter {
+    /// One more than the one before for this webhook.
+    pub number: u64,
+    /// What it holds.
+    pub letter: NewLetter,
+}
+
+impl Desk {
+    /// Puts notices into the outbox of a webhook, and returns how many it had no room for. Each takes a number, also without
+    /// room, and so do the `missed` ones before them.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub async fn post(
+        &self,
+        webhook: String,
+        missed: u64,
+        letters: Vec<NewLetter>,
+    ) -> Result<u64, StoreError> {
+        self.with(move |connection| {
+            let transaction = connection.transaction()?;
+            let last = last(&transaction, &webhook)?;
+            let (mut number, mut dropped) = (last.saturating_add(signed(missed)), 0);
+            let (mut count, mut bytes) = waiting(&transaction)?;
+            for letter in letters {
+                if is_posted(&transaction, &webhook, letter.id)? {
+                    continue;
+                }
+                number += 1;
+                if count >= OUTBOX_NOTICES_MAX || bytes + letter.body.len() > OUTBOX_BYTES_MAX {
+                    dropped += 1;
+                    continue;
+                }
+                (count, bytes) = (count + 1, bytes + letter.body.len());
+                insert(&transaction, &webhook, number, &letter)?;
+            }
+            let sql = "INSERT INTO webhooks VALUES (?1, ?2) ON CONFLICT (webhook) DO UPDATE SET last = ?2";
+            transaction.prepare_cached(sql)?.execute((&webhook, number))?;
+            transaction.commit()?;
+            Ok(dropped)
+        })
+        .await
+    }
+
+    /// The first notices that wait for this webhook, after this number.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn letters(&self, webhook: String, after: u64, max: usize) -> Result<Vec<Letter>, StoreError> {
+        self.with(move |connection| {
+            let sql = "SELECT number, id, kind, at_ms, body FROM outbox WHERE webhook = ?1 AND number > ?2
+                       ORDER BY number LIMIT ?3";
+            let mut statement = connection.prepare_cached(sql)?;
+            let mut rows = statement.query((webhook, signed(after), signed(max as u64)))?;
+            let mut letters = Vec::new();
+            while let Some(row) = rows.next()? {
+                let id: String = row.get(1)?;
+                let id = id.parse().map_err(|_| StoreError::Damaged(format!("`{id}` in place of an id")))?;
+                let (kind, at, body) = (row.get(2)?, time(row.get(3)?)?, row.get(4)?);
+                let number = row.get::<_, i64>(0)?.unsigned_abs();
+                letters.push(Letter { number, letter: NewLetter { id, kind, at, body } });
+            }
+            Ok(letters)
+        })
+        .await
+    }
+
+    /// Takes a notice out of the outbox.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn remove_letter(&self, webhook: String, number: u64) -> Result<(), StoreError> {
+        self.with(move |connection| {
+            let sql = "DELETE FROM outbox WHERE webhook = ?1 AND number = ?2";
+            connection.prepare_cached(sql)?.execute((webhook, signed(number)))?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Takes the notices for other webhooks than this one out of the outbox, and returns how many there were.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn forget_other_webhooks(&self, webhook: String) -> Result<usize, StoreError> {
+        self.with(move |connection| {
+            let transaction = connection.transaction()?;
+            let letters = transaction.execute("DELETE FROM outbox WHERE webhook != ?1", [&webhook])?;
+            transaction.execute("DELETE FROM webhooks WHERE webhook != ?1", [&webhook])?;
+            transaction.commit()?;
+            Ok(letters)
+        })
+        .await
+    }
+
+    /// How many notices wait for webhooks.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn count_letters(&self) -> Result<usize, StoreError> {
+        self.with(|connection| Ok(waiting(connection)?.0)).await
+    }
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn last(connection: &Connection, webhook: &str) -> Result<i64, StoreError> {
+    let sql = "SELECT last FROM webhooks WHERE webhook = ?1";
+    let last = connection.prepare_cached(sql)?.query_row([webhook], |row| row.get(0)).optional()?;
+    Ok(last.unwrap_or_default())
+}
+
+/// How many wait, and their bytes.
+fn waiting(connection: &Connection) -> Result<(usize, usize), StoreError> {
+    let sql = "SELECT count(*), coalesce(sum(length(CAST(body AS BLOB))), 0) FROM outbox";
+    let (count, bytes): (i64, i64) =
+        connection.prepare_cached(sql)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let size = |number: i64| usize::try_from(number).unwrap_or(usize::MAX);
+    Ok((size(count), size(bytes)))
+}
+
+fn is_posted(connection: &Connection, webhook: &str, id: Uuid) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM outbox WHERE webhook = ?1 AND id = ?2";
+    Ok(connection.prepare_cached(sql)?.exists((webhook, id.to_string()))?)
+}
+
+fn insert(
+    transaction: &Transaction<'_>,
+    webhook: &str,
+    number: i64,
+    NewLetter { id, kind, at, body }: &NewLetter,
+) -> Result<(), StoreError> {
+    let sql = "INSERT INTO outbox VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let values = (webhook, number, id.to_string(), kind, at.timestamp_millis(), body);
+    transaction.prepare_cached(sql)?.execute(values)?;
+    Ok(())
+}
