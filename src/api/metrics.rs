@@ -20,8 +20,8 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use tokio::time::Instant;
 
-use super::Api;
 use super::health_metrics::Health;
+use super::{Api, kept_metrics};
 use crate::action::Outcome;
 use crate::journal::Ending;
 use crate::live::{self, Live};
@@ -85,6 +85,7 @@ impl Collector for Behind {
         self.live(&mut encoder)?;
         self.presence(&mut encoder)?;
         self.clock(&mut encoder)?;
+        kept_metrics::encode(&self.0, &mut encoder)?;
         let waiting = u64::try_from(self.0.engine.journal().waiting()).unwrap_or(u64::MAX);
         let help = "Facts that wait to be written to the journal: the queue";
         encoder

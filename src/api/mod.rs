@@ -12,6 +12,7 @@ mod events;
 mod evidence;
 mod extract;
 mod health_metrics;
+mod kept_metrics;
 mod keys;
 mod me;
 mod meta;

@@ -15,10 +15,12 @@
 //! Every change is answered by reading the room's calendar view again, whatever it was: a notification names a series, a view
 //! shows its dates. It writes nothing, and nothing depends on it: where it fails, the calendar is read when somebody asks.
 
+mod bounded;
 mod due;
 mod feed;
 mod follow;
 mod history;
+mod pace;
 mod poll;
 mod queue;
 mod reader;
@@ -35,8 +37,10 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
+pub use bounded::{EVENT_TEXTS_PER_ROOM_MAX, EVENTS_PER_ROOM_MAX, ROOMS_KNOWN_MAX, SUBJECT_CHARS_MAX};
 pub use feed::{Ears, Feed, Heard, RoomGroup, SyncState, Synced};
 pub use history::EventHistory;
+pub use pace::{READ_BURST, READ_EVERY};
 pub use rooms::{Census, Edges, How, Kept, Rooms};
 
 use crate::calendar::RoomAddress;

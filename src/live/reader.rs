@@ -1,13 +1,15 @@
 //! Reads again what is stale, a few rooms at once, until it could. A mailbox that hangs keeps its place for a moment only.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
+use super::pace::Pace;
 use super::rooms::Rooms;
 use super::{PATIENCE, SLOW_AFTER};
 use crate::calendar::RoomAddress;
@@ -44,6 +46,7 @@ impl Resting {
 }
 
 pub(super) async fn read(rooms: Arc<Rooms>, at_once: usize) {
+    let mut pace = Pace::default();
     let (places, resting) = (Arc::new(Semaphore::new(at_once.max(1))), Arc::new(Resting::default()));
     let mut readings = JoinSet::new();
     loop {
@@ -53,9 +56,22 @@ pub(super) async fn read(rooms: Arc<Rooms>, at_once: usize) {
         if resting.has(&room) {
             continue; // its time comes
         }
+        if let Some(wait) = pace.wait(&room, Instant::now()) {
+            rooms.deferred.fetch_add(1, Ordering::Relaxed);
+            resting.add(&room);
+            readings.spawn(rest(rooms.clone(), room, resting.clone(), wait));
+            continue;
+        }
         let Ok(place) = places.clone().acquire_owned().await else { return };
         readings.spawn(read_one(rooms.clone(), room, resting.clone(), place));
     }
+}
+
+/// Names the room again after this time; what changes meanwhile is seen by that reading.
+async fn rest(rooms: Arc<Rooms>, room: RoomAddress, resting: Arc<Resting>, wait: Duration) {
+    sleep(wait).await;
+    resting.remove(&room);
+    rooms.stale.push(&room);
 }
 
 /// Reads a room. When that takes long, it goes on without a place, and the room is not read a second time meanwhile.
@@ -79,7 +95,5 @@ async fn read_one(rooms: Arc<Rooms>, room: RoomAddress, resting: Arc<Resting>, p
     let again = AGAIN_FIRST.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(AGAIN_MAX);
     tracing::warn!(%room, why, again_s = again.as_secs(), "its calendar cannot be read");
     resting.add(&room);
-    sleep(again).await;
-    resting.remove(&room);
-    rooms.stale.push(&room);
+    rest(rooms, room, resting, again).await;
 }

@@ -13,6 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::timeout;
 
 use super::PATIENCE;
+use super::bounded::{ROOMS_KNOWN_MAX, bounded};
 use super::due::Due;
 use super::history::EventHistory;
 use super::queue::Queue;
@@ -164,6 +165,8 @@ pub struct Rooms {
     /// Rooms to be read again.
     pub(super) stale: Queue,
     readings: AtomicU64,
+    /// Readings that were put off, since their room changes all the time.
+    pub(super) deferred: AtomicU64,
     /// Rooms with a reading that goes on without its caller.
     detached: Mutex<HashSet<RoomAddress>>,
     edges: OnceLock<Edges>,
@@ -205,6 +208,7 @@ impl Rooms {
             turned: Queue::default(),
             stale: Queue::default(),
             readings: AtomicU64::new(0),
+            deferred: AtomicU64::new(0),
             detached: Mutex::default(),
             edges: OnceLock::new(),
         }
@@ -306,7 +310,7 @@ impl Rooms {
         let from = occupancy::reading_start(now);
         let window = Window::clamped(from, now + AHEAD).ok_or_else(|| Trouble::ours("no time ahead"))?;
         self.readings.fetch_add(1, Ordering::Relaxed);
-        let events = Arc::new(self.calendar.events(room, window).await?.taken()?);
+        let events = Arc::new(bounded(self.calendar.events(room, window).await?.taken()?)?);
         let kept = Kept { events, read_at: now, as_of: now, how: How::Asked, until: window.end() };
         self.keep(room, kept, seen);
         self.known(room).ok_or_else(|| Trouble::ours("what was read is forgotten already"))
@@ -316,7 +320,7 @@ impl Rooms {
         self.due.set(name, self.next_turn(name, &kept, kept.read_at));
         let is_other = {
             let mut known = self.write();
-            let room = known.entry(name.clone()).or_default();
+            let room = entry(&mut known, name, self.clock.now());
             room.history.record(&kept.events, self.clock.now());
             let was = room.kept.replace(kept).map(|kept| kept.events);
             (room.seen, room.failures) = (seen, 0);
@@ -336,7 +340,7 @@ impl Rooms {
     /// Something changed in the room: what was read before is not what is there.
     pub fn changed(&self, name: &RoomAddress) {
         let mut known = self.write();
-        let room = known.entry(name.clone()).or_default();
+        let room = entry(&mut known, name, self.clock.now());
         room.changes += 1;
         if !room.tellers.is_empty() {
             self.stale.push(name);
@@ -420,7 +424,9 @@ impl Rooms {
     /// Rooms by how they are followed, and the age of what is known of the one that is known worst.
     pub fn census(&self) -> Census {
         let now = self.clock.now();
-        let mut census = Census { readings: self.readings.load(Ordering::Relaxed), ..Census::default() };
+        let count = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        let (readings, deferred) = (count(&self.readings), count(&self.deferred));
+        let mut census = Census { readings, deferred, ..Census::default() };
         for room in self.read().values() {
             let Some(kept) = room.known() else { continue };
             let how = room.how();
@@ -441,6 +447,23 @@ impl Rooms {
     }
 }
 
+/// How long a room that nobody follows is known where there are as many as are kept.
+const UNFOLLOWED_KEPT: TimeDelta = TimeDelta::hours(1);
+
+/// What is known of the room. A scope that names a domain holds any address there: where there are too many, rooms that nobody
+/// follows and that were not read of late are forgotten.
+fn entry<'r>(
+    known: &'r mut HashMap<RoomAddress, Room>,
+    name: &RoomAddress,
+    now: DateTime<Utc>,
+) -> &'r mut Room {
+    if known.len() >= ROOMS_KNOWN_MAX && !known.contains_key(name) {
+        let is_young = |kept: &Kept| kept.is_younger(UNFOLLOWED_KEPT, now);
+        known.retain(|_, room| !room.tellers.is_empty() || room.kept.as_ref().is_some_and(is_young));
+    }
+    known.entry(name.clone()).or_default()
+}
+
 /// What is known of all rooms together.
 #[derive(Debug, Clone, Default)]
 pub struct Census {
@@ -450,6 +473,8 @@ pub struct Census {
     pub oldest: TimeDelta,
     /// Calendars read so far.
     pub readings: u64,
+    /// Readings that were put off so far.
+    pub deferred: u64,
 }
 
 /// For an early end, which the version of the event guards: one round trip instead of two.

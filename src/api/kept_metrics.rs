@@ -1,0 +1,64 @@
+//! Numbers about what the service keeps: evidence, sources, notices for the webhook, calendars.
+
+use std::fmt;
+use std::sync::atomic::Ordering;
+
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::metrics::MetricType;
+
+use crate::presence::Bound;
+use crate::service::Service;
+
+pub(super) fn encode(service: &Service, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+    evidence(service, encoder)?;
+    let webhook = service.outbox.counts();
+    let count = |number: &std::sync::atomic::AtomicU64| number.load(Ordering::Relaxed);
+    let refused_sources = service.books.read().watch.refused_sources();
+    for (name, help, number) in [
+        (
+            "evidence_sources_refused",
+            "Names of sources that were not taken: a place has as many as are kept",
+            refused_sources,
+        ),
+        ("webhook_notices_sent", "Notices that the webhook took", count(&webhook.taken)),
+        (
+            "webhook_notices_dropped",
+            "Notices that the webhook is not told of any more",
+            count(&webhook.dropped),
+        ),
+        (
+            "calendar_reads_deferred",
+            "Readings of rooms that change all the time that were put off",
+            service.rooms.census().deferred,
+        ),
+    ] {
+        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        metric.encode_counter::<[(&str, &str); 0], _, u64>(&number, None)?;
+    }
+    Ok(())
+}
+
+fn evidence(service: &Service, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+    let (held, counts) = {
+        let books = service.books.read();
+        (books.signs.held(), books.signs.counts().clone())
+    };
+    for (name, help, number) in [
+        ("evidence_signs", "Signs of presence that are kept", held.signs),
+        ("evidence_bytes", "Bytes of the signs that are kept", held.bytes),
+    ] {
+        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        metric.encode_gauge(&(number as u64))?;
+    }
+    let help = "Signs that said nothing new";
+    encoder
+        .encode_descriptor("evidence_merged", help, None, MetricType::Counter)?
+        .encode_counter::<[(&str, &str); 0], _, u64>(&counts.merged, None)?;
+    let help = "Signs that were refused, by the limit that is reached";
+    let mut refused = encoder.encode_descriptor("evidence_refused", help, None, MetricType::Counter)?;
+    for bound in Bound::ALL {
+        let (labels, count) = ([("bound", bound.as_str())], counts.refused.get(&bound).copied().unwrap_or(0));
+        refused.encode_family(&labels)?.encode_counter::<[(&str, &str); 1], _, u64>(&count, None)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! How often a room is read again that changes all the time: a few times at once, then at an interval. Changes meanwhile are
+//! seen by the next reading. A token bucket for each room; pure, time comes in as a value.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::calendar::RoomAddress;
+
+/// Readings of a room that follow each other at once: a meeting is booked, moved, answered and ended.
+pub const READ_BURST: u32 = 5;
+/// Then it is read once in this time.
+pub const READ_EVERY: Duration = Duration::from_secs(5);
+
+/// When each room may be read, as far as it was read of late.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    /// When the whole burst is there again.
+    full_at: HashMap<RoomAddress, Instant>,
+}
+
+/// Rooms remembered before those that have their whole burst are forgotten.
+const ROOMS_MAX: usize = 10_000;
+
+impl Pace {
+    /// How long a reading of this room has to wait. One that need not wait counts as begun.
+    pub(super) fn wait(&mut self, room: &RoomAddress, now: Instant) -> Option<Duration> {
+        if self.full_at.len() >= ROOMS_MAX {
+            self.full_at.retain(|_, full_at| *full_at > now);
+        }
+        let full_at = self.full_at.get(room).copied().unwrap_or(now).max(now) + READ_EVERY;
+        let wait = full_at.saturating_duration_since(now + READ_EVERY * READ_BURST);
+        if !wait.is_zero() {
+            return Some(wait);
+        }
+        self.full_at.insert(room.clone(), full_at);
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_room_that_changes_all_the_time_is_read_at_an_interval_and_others_at_once() {
+        let (mut pace, begin) = (Pace::default(), Instant::now());
+        let room = |name: &str| format!("{name}@example.com").parse::<RoomAddress>().unwrap();
+        let mut readings = 0;
+        for tenth in 0..600 {
+            let now = begin + Duration::from_millis(100 * tenth);
+            readings += u32::from(pace.wait(&room("busy"), now).is_none());
+        }
+        assert_eq!(readings, READ_BURST + 60 / 5 - 1, "in a minute");
+        assert_eq!(pace.wait(&room("quiet"), begin), None);
+        let now = begin + Duration::from_secs(59);
+        let wait = pace.wait(&room("busy"), now).unwrap();
+        assert!(wait <= READ_EVERY && pace.wait(&room("busy"), now + wait).is_none(), "{wait:?}");
+    }
+}
