@@ -27,7 +27,7 @@ use crate::presence::Proof;
 pub use key::{IdempotencyKey, IdempotencyKeyError};
 pub use naming::Naming;
 pub use outcome::{Already, Answer, Change, Done, NotUndoable, Outcome, Seen, Told, Undoable};
-pub use refusal::{Fault, Refusal};
+pub use refusal::{CANDIDATES_MAX, Fault, Refusal};
 pub use step::{RequestIds, Step};
 
 /// Names one action for ever: in the journal, in logs, towards callers.

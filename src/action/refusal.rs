@@ -23,6 +23,9 @@ pub enum Fault {
     Nobody,
 }
 
+/// Events that an ambiguous request may have meant, in its answer and in the journal.
+pub const CANDIDATES_MAX: usize = 50;
+
 /// Why nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "reason")]
@@ -37,7 +40,7 @@ pub enum Refusal {
     NothingOn,
     /// Several events are on and the caller named none.
     Ambiguous {
-        /// All of them.
+        /// The first [`CANDIDATES_MAX`] of them.
         events: Vec<Seen>,
     },
     /// An event that has not started cannot be ended: it is deleted.
@@ -218,7 +221,8 @@ impl fmt::Display for Refusal {
             }
             Self::NothingOn => f.write_str("nothing is on in the room"),
             Self::Ambiguous { events } => {
-                write!(f, "{} events are on at once; name one of them:", events.len())?;
+                let least = if events.len() < CANDIDATES_MAX { "" } else { "at least " };
+                write!(f, "{least}{} events are on at once; name one of them:", events.len())?;
                 events.iter().take(SHOWN_MAX).try_for_each(|event| write!(f, " {}", event.id))?;
                 write_rest(f, events)
             }

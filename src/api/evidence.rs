@@ -21,9 +21,11 @@ use crate::presence::{Bound, CLOCK_AHEAD_MAX, EVENT_REFERENCE_BYTES_MAX, Sign as
 use crate::service::Intake;
 
 /// Signs in one request.
-const SIGNS_MAX: usize = 5_000;
+pub(super) const SIGNS_MAX: usize = 5_000;
 /// Heartbeats in one request.
-const HEARTBEATS_MAX: usize = 100;
+pub(super) const HEARTBEATS_MAX: usize = 100;
+/// Patterns of rooms in one heartbeat.
+const HEARTBEAT_ROOMS_MAX: usize = 100;
 /// How long one request waits for Exchange to find rooms by their aliases.
 const ALIASES_WITHIN: Duration = Duration::from_secs(3);
 
@@ -63,6 +65,7 @@ pub(super) struct Heartbeat {
     #[schema(max_length = 100)]
     source: String,
     /// The rooms it speaks for, as patterns such as `berlin-*@example.com`; without it, all rooms of this key.
+    #[schema(max_items = 100)]
     rooms: Option<Vec<String>>,
 }
 
@@ -117,6 +120,11 @@ pub(super) async fn add(
     }
     for Object(heartbeat) in &heartbeats {
         check_source(&heartbeat.source).map_err(Problem::bad)?;
+        if heartbeat.rooms.as_ref().is_some_and(|rooms| rooms.len() > HEARTBEAT_ROOMS_MAX) {
+            return Err(Problem::bad(format!(
+                "rooms of a heartbeat has at most {HEARTBEAT_ROOMS_MAX} patterns"
+            )));
+        }
         beat(&api, &caller, heartbeat);
     }
     let rooms = find_rooms(&api, &caller, &signs).await;

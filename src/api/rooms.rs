@@ -20,6 +20,7 @@ use crate::access::Right;
 use crate::action::IdempotencyKey;
 use crate::calendar::RoomAddress;
 use crate::journal::Query;
+use crate::presence::EVENT_REFERENCE_BYTES_MAX;
 use crate::service::{CheckInReceipt, CheckInRequest, NoCheckIn};
 
 /// Rooms in one answer.
@@ -193,6 +194,9 @@ pub(super) async fn check_in(
     let source = asked.source.unwrap_or_else(|| caller.name().to_owned());
     if source.chars().count() > SOURCE_MAX {
         return Err(Problem::bad(format!("source has at most {SOURCE_MAX} characters")));
+    }
+    if asked.event.as_ref().is_some_and(|event| event.len() > EVENT_REFERENCE_BYTES_MAX) {
+        return Err(Problem::bad(format!("event has at most {EVENT_REFERENCE_BYTES_MAX} bytes")));
     }
     let patience = wait(&headers).unwrap_or(api.options().deadline);
     let reporter = caller.id().to_string();

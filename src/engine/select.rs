@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::action::{AllDay, Already, Refusal, Seen, Times};
+use crate::action::{AllDay, Already, CANDIDATES_MAX, Refusal, Seen, Times};
 use crate::calendar::Event;
 use crate::calendar::occupancy::{CurrentEvent, current_event};
 
@@ -21,7 +21,8 @@ pub(super) fn current(events: &[Event], now: DateTime<Utc>, all_day: AllDay) -> 
         CurrentEvent::OnlyAllDay => Selected::Refused(Refusal::AllDay),
         CurrentEvent::One(event) => Selected::This(Box::new(event.clone())),
         CurrentEvent::Several(events) => {
-            Selected::Refused(Refusal::Ambiguous { events: events.into_iter().map(Seen::from).collect() })
+            let events = events.into_iter().take(CANDIDATES_MAX).map(Seen::from).collect();
+            Selected::Refused(Refusal::Ambiguous { events })
         }
     }
 }

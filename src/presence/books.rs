@@ -25,6 +25,7 @@ pub struct Books {
     pub recorded_until: Option<DateTime<Utc>>,
     /// Which event an id belongs to: a date of a series gets another id when it is changed.
     ids: HashMap<RoomAddress, HashMap<String, KnownId>>,
+    ids_count: usize,
     /// Signs that are to be kept for longer than their store knows.
     changed_signs: Vec<Sign>,
     /// Organizers' SMTP addresses by their X.500 address (or the event's id), as the directory answered, and when.
@@ -42,11 +43,16 @@ const ORGANIZER_BELIEVED: TimeDelta = TimeDelta::hours(12);
 /// … and how long it is believed that the directory cannot tell.
 const UNKNOWN_BELIEVED: TimeDelta = TimeDelta::minutes(10);
 /// Organizers remembered.
-const ORGANIZERS_MAX: usize = 50_000;
+pub const ORGANIZERS_MAX: usize = 20_000;
+/// Longest address or id under which an organizer is remembered, in bytes.
+const ORGANIZER_BYTES_MAX: usize = 1_000;
 /// Changed signs that wait to be stored.
-const CHANGED_SIGNS_MAX: usize = 50_000;
+const CHANGED_SIGNS_MAX: usize = 20_000;
 /// Ids remembered for one room: several days of the fullest calendar.
-const IDS_PER_ROOM_MAX: usize = 1_024;
+const IDS_PER_ROOM_MAX: usize = 256;
+/// Ids remembered in all: a day of five thousand rooms. A sign under an id that is not remembered matches nothing, and its
+/// room's meetings stay.
+pub const IDS_MAX: usize = 100_000;
 
 /// One question to the books.
 #[derive(Debug, Clone, Copy)]
@@ -76,14 +82,15 @@ impl Books {
     /// Takes note of the events that were read in a room: signs that name them get their identity, and their ids are remembered.
     pub fn note_events(&mut self, room: &RoomAddress, events: &[Event], terms: &Terms, now: DateTime<Utc>) {
         let ids = self.ids.entry(room.clone()).or_default();
+        let others = self.ids_count.saturating_sub(ids.len());
         ids.retain(|_, known| known.until >= now);
         for event in events {
-            let Some((uid, start)) = event.identity().filter(|_| ids.len() < IDS_PER_ROOM_MAX) else {
-                continue;
-            };
+            let has_room = ids.len() < IDS_PER_ROOM_MAX && others + ids.len() < IDS_MAX;
+            let Some((uid, start)) = event.identity().filter(|_| has_room) else { continue };
             let known = KnownId { identity: (uid.clone(), start), until: event.end };
             ids.insert(canonical_id(event.id.as_str()), known);
         }
+        self.ids_count = others + ids.len();
         let known = |id: &str| Some(ids.get(&canonical_id(id))?.identity.clone());
         let changed = self.signs.identify(room, events, known, terms);
         let room_left = CHANGED_SIGNS_MAX.saturating_sub(self.changed_signs.len());
@@ -109,6 +116,10 @@ impl Books {
 
     /// Remembers what the directory answered about this organizer.
     pub fn remember_organizer(&mut self, key: String, address: Option<String>, now: DateTime<Utc>) {
+        let length = key.len() + address.as_ref().map_or(0, String::len);
+        if length > ORGANIZER_BYTES_MAX {
+            return;
+        }
         if self.organizers.len() >= ORGANIZERS_MAX {
             self.organizers.clear();
         }

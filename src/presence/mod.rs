@@ -29,7 +29,7 @@ mod sign_log;
 mod tests;
 mod watch;
 
-pub use books::{Books, Question, SharedBooks};
+pub use books::{Books, IDS_MAX, ORGANIZERS_MAX, Question, SharedBooks};
 pub use bounds::{
     Bound, Bounds, EVENT_REFERENCE_BYTES_MAX, EVIDENCE_BYTES_MAX, EVIDENCE_BYTES_RESERVED, Held,
     REPORTER_BYTES_LITTLE, REPORTER_BYTES_MAX, REPORTER_BYTES_PER_ROOM_MAX, REPORTER_SIGNS_PER_EVENT_MAX,

@@ -16,8 +16,10 @@ use crate::engine::Trouble;
 use crate::journal::{Ending, Query};
 use crate::turns::Turns;
 
-/// Answers remembered: more than the displays of ten thousand rooms get in an hour.
-const ANSWERS_MAX: usize = 20_000;
+/// Answers remembered: more than the displays of five thousand rooms get in an hour.
+pub const CHECK_IN_ANSWERS_MAX: usize = 10_000;
+/// Answers remembered for one API key: a backend of many displays. The key's oldest answer goes first, never another key's.
+pub const CHECK_IN_ANSWERS_PER_KEY_MAX: usize = 2_500;
 
 /// Who checks in to what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +50,7 @@ pub struct CheckInReceipt {
 pub struct CheckIns {
     /// One request under one key at a time.
     turns: Turns,
-    answers: Mutex<HashMap<IdempotencyKey, KeptAnswer>>,
+    answers: Mutex<Answers>,
 }
 
 #[derive(Debug, Clone)]
@@ -57,6 +59,15 @@ struct KeptAnswer {
     /// Or that the event was taken away, by this action.
     answer: Result<CheckInReceipt, Option<ActionId>>,
     until: DateTime<Utc>,
+}
+
+type Answers = HashMap<IdempotencyKey, KeptAnswer>;
+
+fn forget_oldest(answers: &mut Answers, among: impl Fn(&KeptAnswer) -> bool) {
+    let oldest = answers.iter().filter(|(_, kept)| among(kept)).min_by_key(|(_, kept)| kept.until);
+    if let Some(key) = oldest.map(|(key, _)| key.clone()) {
+        answers.remove(&key);
+    }
 }
 
 impl CheckIns {
@@ -72,14 +83,16 @@ impl CheckIns {
 
     fn keep(&self, key: IdempotencyKey, answer: KeptAnswer, now: DateTime<Utc>) {
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        if answers.len() >= ANSWERS_MAX {
+        let is_own = |kept: &KeptAnswer| kept.request.reporter == answer.request.reporter;
+        let own = |answers: &Answers| answers.values().filter(|kept| is_own(kept)).count();
+        if answers.len() >= CHECK_IN_ANSWERS_MAX || own(&answers) >= CHECK_IN_ANSWERS_PER_KEY_MAX {
             answers.retain(|_, kept| now < kept.until);
         }
-        if answers.len() >= ANSWERS_MAX
-            && let Some(oldest) =
-                answers.iter().min_by_key(|(_, kept)| kept.until).map(|(key, _)| key.clone())
-        {
-            answers.remove(&oldest);
+        if own(&answers) >= CHECK_IN_ANSWERS_PER_KEY_MAX {
+            forget_oldest(&mut answers, is_own);
+        }
+        if answers.len() >= CHECK_IN_ANSWERS_MAX {
+            forget_oldest(&mut answers, |_| true);
         }
         answers.insert(key, answer);
     }
@@ -161,5 +174,35 @@ impl Service {
         let query = Query { identity: Some((uid.clone(), start)), limit: Some(1), ..Query::room(room) };
         let lives = self.engine.journal().find(&query.ending(Ending::Done)).await?;
         Ok(lives.first().map(|life| life.action.id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    #[test]
+    fn a_key_with_many_answers_forgets_its_own_oldest_and_no_other_keys() {
+        let (check_ins, now) = (CheckIns::default(), DateTime::UNIX_EPOCH);
+        let keep = |reporter: &str, number: usize| {
+            let room = "r@example.com".parse().unwrap();
+            let request = CheckInRequest {
+                room,
+                event: None,
+                source: "panel".to_owned(),
+                reporter: reporter.to_owned(),
+            };
+            let until = now + TimeDelta::hours(1) + TimeDelta::seconds(number as i64);
+            let answer = KeptAnswer { request, answer: Err(None), until };
+            check_ins.keep(format!("{reporter}:{number}").parse().unwrap(), answer, now);
+        };
+        keep("good", 0);
+        (0..CHECK_IN_ANSWERS_PER_KEY_MAX + 10).for_each(|number| keep("bad", number));
+        let has = |key: &str| check_ins.has(&key.parse().unwrap(), now);
+        assert_eq!((has("good:0"), has("bad:9"), has("bad:10")), (true, false, true));
+        let kept = check_ins.answers.lock().unwrap().len();
+        assert_eq!(kept, CHECK_IN_ANSWERS_PER_KEY_MAX + 1);
     }
 }

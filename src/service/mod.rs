@@ -46,17 +46,19 @@ use chrono::{DateTime, TimeDelta, Utc};
 use aliases::Aliases;
 
 pub use actions::{Actions, Asked};
-pub use check_ins::{CheckInReceipt, CheckInRequest, CheckIns};
+pub use check_ins::{
+    CHECK_IN_ANSWERS_MAX, CHECK_IN_ANSWERS_PER_KEY_MAX, CheckInReceipt, CheckInRequest, CheckIns,
+};
 use followed::FollowedRooms;
 pub use journal::JournalCare;
 pub use notices::{BEHIND_MAX, KEPT_BYTES_MAX, Noted, Notice, Notices, Resumed, StopReason};
 pub use presence::{DisplayConnection, Intake, is_display};
 pub use readiness::{Check, Finding, Readiness};
 pub use refused_sign_ins::RefusedSignIns;
-pub use release::Releases;
+pub use release::{Releases, SIGHTINGS_MAX};
 pub use schedule::{Schedule, ScheduleError};
 pub use status::{May, Status, View, status};
-pub use sweeps::{Phase, SweepId, SweepView, Sweeps};
+pub use sweeps::{KEPT_MAX as SWEEPS_KEPT_MAX, PLANNED_EVENTS_MAX, Phase, SweepId, SweepView, Sweeps};
 pub use webhook::{Outbox, Webhook, WebhookCounts, WebhookError};
 
 use crate::action::{ActionId, Refusal};

@@ -2,6 +2,7 @@
 //! whose mailbox hangs holds up no other.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,9 +14,10 @@ use super::notices::StopReason;
 use super::sweeps::Silent;
 use super::{Notice, Service};
 use crate::action::{Outcome, Seen};
-use crate::calendar::{Event, EventId, RoomAddress, Window};
+use crate::calendar::{Event, RoomAddress, Window};
 use crate::cleanup::{
-    Applied, CleanupMode, Decision, Judged, Kept, Plan, RoomPlan, Rules, Sweep, SweepError, Swept, Verdict,
+    Applied, CleanupMode, Decision, DecisionKind, Judged, Kept, Plan, RoomPlan, Rules, Sweep, SweepError,
+    Swept, Verdict,
 };
 use crate::engine::Busy;
 use crate::presence::Doubt;
@@ -31,14 +33,16 @@ const ACTS_WITHIN: Duration = Duration::from_secs(5);
 /// Rooms asked about at once whether they have anything.
 const BUSY_GROUP: usize = 100;
 /// Entries remembered of each kind; a day of the largest building.
-const REMEMBERED_MAX: usize = 100_000;
+pub const SIGHTINGS_MAX: usize = 100_000;
 
-/// An event as one look saw it.
-type Sighting = (RoomAddress, EventId, DateTime<Utc>);
+/// An event as one look saw it: a hash of its room, its id and its start, since a day of the largest building is remembered.
+type Sighting = u64;
 
 /// What the looks remember of each other.
 #[derive(Debug, Default)]
 pub struct Releases {
+    /// Makes the hashes, by a secret of this process.
+    hasher: RandomState,
     /// Announced releases, so that each is announced once …
     warned: HashSet<Sighting>,
     /// … and those of them that were called off.
@@ -46,7 +50,7 @@ pub struct Releases {
     /// Releases that Exchange refused for good, and those that observe mode announced.
     settled: HashSet<Sighting>,
     /// Decisions that were recorded.
-    decided: HashMap<Sighting, Decision>,
+    decided: HashMap<Sighting, DecisionKind>,
     /// Mailboxes that hung, until when they are left to the background.
     slow: HashMap<RoomAddress, DateTime<Utc>>,
     /// Rooms in which a release is under way.
@@ -56,6 +60,10 @@ pub struct Releases {
 }
 
 impl Releases {
+    fn sighting(&self, room: &RoomAddress, event: &Seen) -> Sighting {
+        self.hasher.hash_one((room.as_str(), event.id.as_str(), event.start))
+    }
+
     /// Waits for the releases under way.
     pub(super) async fn finish(&mut self) {
         while let Some(act) = self.acts.join_next().await {
@@ -80,18 +88,19 @@ impl Releases {
                 Outcome::Done(_) | Outcome::AlreadyDone { .. } | Outcome::NeedsAttention { .. } => true,
             };
             if is_final {
-                self.settled.insert((one.room, one.event.id, one.event.start));
+                let sighting = self.sighting(&one.room, &one.event);
+                self.settled.insert(sighting);
             }
         }
     }
 
     fn forget_if_full(&mut self) {
         for set in [&mut self.warned, &mut self.stopped, &mut self.settled] {
-            if set.len() >= REMEMBERED_MAX {
+            if set.len() >= SIGHTINGS_MAX {
                 set.clear();
             }
         }
-        if self.decided.len() >= REMEMBERED_MAX {
+        if self.decided.len() >= SIGHTINGS_MAX {
             self.decided.clear();
         }
     }
@@ -213,7 +222,7 @@ impl Service {
     fn announce(&self, plan: &Plan, now: DateTime<Utc>, ahead: TimeDelta, state: &mut Releases) {
         let rules = &self.options().rules;
         for (RoomPlan { room, .. }, judged) in events_of(plan) {
-            let sighting = (room.clone(), judged.event.id.clone(), judged.event.start);
+            let sighting = state.sighting(room, &judged.event);
             match &judged.verdict {
                 Verdict::Keep { why: Kept::GraceRuns { until } } => {
                     let watched = || self.books.read().is_watched(room, rules.watch_group(room), now);
@@ -252,10 +261,10 @@ impl Service {
         for (RoomPlan { room, .. }, judged) in events_of(plan) {
             let acts = rules.mode(room) == CleanupMode::Act;
             let Some(decision) = Decision::of(room, judged, acts, now) else { continue };
-            let sighting = (room.clone(), judged.event.id.clone(), judged.event.start);
+            let sighting = state.sighting(room, &judged.event);
             let known = state.decided.get(&sighting);
-            if known.is_none_or(|known| known.outcome != decision.outcome) {
-                state.decided.insert(sighting, decision.clone());
+            if known.is_none_or(|known| *known != decision.outcome) {
+                state.decided.insert(sighting, decision.outcome);
                 self.decisions.count(decision.outcome);
                 new.push(decision);
             }
@@ -272,7 +281,7 @@ impl Service {
         let rules = &self.options().rules;
         if let Some(stop) = &plan.stop {
             for (room, judged) in plan.actions() {
-                let sighting = (room.clone(), judged.event.id.clone(), judged.event.start);
+                let sighting = state.sighting(room, &judged.event);
                 if state.stopped.insert(sighting) {
                     self.stop(room, &judged.event, StopReason::Limit, stop.to_string());
                 }
@@ -283,7 +292,7 @@ impl Service {
             let mut one = RoomPlan { trouble: None, ..room.clone() };
             let acts = rules.mode(&room.room) == CleanupMode::Act;
             one.events.retain(|judged| {
-                let sighting = (room.room.clone(), judged.event.id.clone(), judged.event.start);
+                let sighting = state.sighting(&room.room, &judged.event);
                 matches!(judged.verdict, Verdict::Act { .. }) && !state.settled.contains(&sighting)
             });
             if one.events.is_empty() {
@@ -301,8 +310,9 @@ impl Service {
         for judged in events {
             let Verdict::Act { why, .. } = &judged.verdict else { continue };
             tracing::info!(%room, start = %judged.event.start, %why, "observe mode: this meeting would be released");
+            let sighting = state.sighting(room, &judged.event);
+            state.settled.insert(sighting);
             let (room, start, end) = (room.clone(), judged.event.start, judged.event.end);
-            state.settled.insert((room.clone(), judged.event.id.clone(), start));
             self.notices.tell(Notice::WouldRelease { room, start, end, why: why.clone() });
         }
     }

@@ -16,7 +16,9 @@ use crate::cleanup::{Applied, Plan, Progress, Rule, Rules, Stop, Sweep, SweepErr
 use crate::engine::Mode;
 
 /// Sweeps remembered; the oldest that is over goes first.
-const KEPT_MAX: usize = 50;
+pub const KEPT_MAX: usize = 50;
+/// Events in the plans of all sweeps that are remembered; the oldest sweep that is over goes first, the newest one stays.
+pub const PLANNED_EVENTS_MAX: usize = 100_000;
 /// Sweeps under way at once: each works on many rooms as it is.
 const UNDER_WAY_MAX: usize = 4;
 
@@ -50,6 +52,17 @@ impl Phase {
             Self::Applied(..) => "applied",
             Self::Stopped(..) => "stopped",
             Self::Failed(..) => "failed",
+        }
+    }
+
+    /// Events in its plan.
+    fn events(&self) -> usize {
+        match self {
+            Self::Planning => 0,
+            Self::Planned(plan) | Self::Applying(plan) | Self::Applied(plan, _) | Self::Stopped(plan, _) => {
+                plan.rooms.iter().map(|room| 1 + room.events.len()).sum()
+            }
+            Self::Failed(_, applied) => applied.len(),
         }
     }
 
@@ -155,7 +168,23 @@ impl Sweeps {
         let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = all.values_mut().find(|entry| entry.view.id == id && from(&entry.view.phase))?;
         entry.view.phase = to;
-        Some(entry.counter.clone())
+        let counter = entry.counter.clone();
+        forget_beyond(&mut all, id, PLANNED_EVENTS_MAX);
+        Some(counter)
+    }
+}
+
+/// Forgets sweeps that are over, the oldest first, until the plans that are left have no more events than this. The sweep of
+/// this id stays.
+fn forget_beyond(all: &mut BTreeMap<(DateTime<Utc>, SweepId), Entry>, id: SweepId, events_max: usize) {
+    let mut events: usize = all.values().map(|entry| entry.view.phase.events()).sum();
+    while events > events_max {
+        let is_over = |entry: &Entry| !matches!(entry.view.phase, Phase::Planning | Phase::Applying(_));
+        let oldest = all.iter().find(|(_, entry)| entry.view.id != id && is_over(entry));
+        let Some(key) = oldest.map(|(key, _)| *key) else { return };
+        let forgotten = all.remove(&key).map_or(0, |entry| entry.view.phase.events());
+        events -= forgotten;
+        tracing::info!(sweep = %key.1, forgotten, "a sweep is forgotten: the plans of later ones need its memory");
     }
 }
 
@@ -256,5 +285,43 @@ impl Service {
             .remembering(Arc::new(self.desk.clone()))
             .seeing(self.rooms.clone())
             .among(self.crowds.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::cleanup::RoomPlan;
+
+    fn planned(rooms: usize) -> Phase {
+        let now = DateTime::UNIX_EPOCH;
+        let room = RoomPlan { room: "r@example.com".parse().unwrap(), events: Vec::new(), trouble: None };
+        let window = Window::new(now, now + TimeDelta::hours(1)).unwrap();
+        let rooms = vec![room; rooms];
+        Phase::Planned(Arc::new(Plan { version: 1, made_at: now, window, rooms, stop: None, signs: None }))
+    }
+
+    #[test]
+    fn the_plans_of_sweeps_are_kept_within_their_bound_and_the_newest_stays() {
+        let mut all = BTreeMap::new();
+        let mut add = |number: u128, phase| {
+            let (id, begun_at) =
+                (Uuid::from_u128(number), DateTime::UNIX_EPOCH + TimeDelta::seconds(number as i64));
+            let (by, rooms) = ("key".to_owned(), Arc::default());
+            let view = SweepView { id, by, begun_at, rooms, phase, progress: (0, 0) };
+            all.insert((begun_at, id), Entry { view, counter: Arc::default() });
+        };
+        add(1, planned(40));
+        add(2, Phase::Planning);
+        add(3, planned(40));
+        add(4, planned(70));
+        forget_beyond(&mut all, Uuid::from_u128(4), 100);
+        let left =
+            |all: &BTreeMap<_, Entry>| all.values().map(|entry| entry.view.id.as_u128()).collect::<Vec<_>>();
+        assert_eq!(left(&all), [2, 4], "those under way are no plans yet");
+        forget_beyond(&mut all, Uuid::from_u128(4), 10);
+        assert_eq!(left(&all), [2, 4], "the newest is the one that its caller waits for");
     }
 }

@@ -53,5 +53,7 @@ pub use keys::{KEY_PATTERNS_MAX, KEYS_MAX, KeyError, KeyRecord};
 pub use outbox::{Letter, NewLetter, OUTBOX_BYTES_MAX, OUTBOX_NOTICES_MAX};
 #[cfg(feature = "service")]
 pub use pending::PendingError;
+#[cfg(feature = "service")]
+pub use presence::{TABLE_BOUNDS, TableBound};
 pub use sqlite::{SqliteJournal, StoreError, StoreOptions};
 pub use verify::{Unproved, Verified};

@@ -61,6 +61,80 @@ const SOURCES_KEPT: TimeDelta = TimeDelta::days(30);
 /// Decisions are kept for a report over a quarter.
 const DECISIONS_KEPT: TimeDelta = TimeDelta::days(92);
 
+/// The most rows that a table keeps; the oldest go first.
+pub struct TableBound {
+    /// What its rows are.
+    pub what: &'static str,
+    /// The table.
+    table: &'static str,
+    /// The column by which rows are old.
+    time: &'static str,
+    /// How many it keeps.
+    pub rows: usize,
+    /// Why that many, and what a forgotten row means.
+    pub reason: &'static str,
+}
+
+/// The tables of the service store that grow by what happens, besides signs and the outbox.
+pub const TABLE_BOUNDS: [TableBound; 5] = [
+    TableBound {
+        what: "times in which the service was up",
+        table: "uptimes",
+        time: "alive_ms",
+        rows: 1_000,
+        reason: "a start every ten minutes for a week; a forgotten one leaves its time unwatched",
+    },
+    TableBound {
+        what: "sources of signs",
+        table: "sources",
+        time: "last_ms",
+        rows: 100_000,
+        reason: "twenty sources of 5 000 rooms; a forgotten one is known again at its next sign",
+    },
+    TableBound {
+        what: "decisions about meetings",
+        table: "decisions",
+        time: "decided_ms",
+        rows: 300_000,
+        reason: "a quarter of 200 rooms, or three days of 5 000; only the report looks at them",
+    },
+    TableBound {
+        what: "series to which people came",
+        table: "series",
+        time: "came_ms",
+        rows: 200_000,
+        reason: "forty series in each of 5 000 rooms; counting strikes begins anew for a forgotten one",
+    },
+    TableBound {
+        what: "dates that count as no strike",
+        table: "excused",
+        time: "start_ms",
+        rows: 200_000,
+        reason: "forty dates in each of 5 000 rooms; the oldest are of rows of dates that are over",
+    },
+];
+
+/// Deletes the oldest rows beyond the bound, and says so: what is forgotten is missed by nobody but a report.
+fn forget_beyond(connection: &Connection, bound: &TableBound) -> Result<(), StoreError> {
+    let TableBound { what, table, time, rows, .. } = bound;
+    let count: i64 = connection
+        .prepare_cached(&format!("SELECT count(*) FROM {table}"))?
+        .query_row([], |row| row.get(0))?;
+    let kept = i64::try_from(*rows).unwrap_or(i64::MAX);
+    if count <= kept {
+        return Ok(());
+    }
+    let newest = format!("SELECT {time} FROM {table} ORDER BY {time} DESC LIMIT 1 OFFSET {}", kept - 1);
+    let forgotten = connection.execute(&format!("DELETE FROM {table} WHERE {time} < ({newest})"), [])?;
+    tracing::warn!(
+        what,
+        forgotten,
+        kept,
+        "the service store keeps no more rows of this kind: the oldest are forgotten"
+    );
+    Ok(())
+}
+
 impl Desk {
     /// Records that the service was up from its start until now, and which sources were in contact.
     ///
@@ -77,6 +151,7 @@ impl Desk {
             let oldest = |kept: TimeDelta| [(up.to - kept).timestamp_millis()];
             transaction.execute("DELETE FROM uptimes WHERE alive_ms < ?1", oldest(UPTIMES_KEPT))?;
             transaction.execute("DELETE FROM sources WHERE last_ms < ?1", oldest(SOURCES_KEPT))?;
+            TABLE_BOUNDS.iter().try_for_each(|bound| forget_beyond(&transaction, bound))?;
             Ok(transaction.commit()?)
         })
         .await
@@ -88,7 +163,9 @@ impl Desk {
     /// When it cannot be read.
     pub async fn uptimes(&self) -> Result<Vec<Interval>, StoreError> {
         self.with(|connection| {
-            let mut statement = connection.prepare_cached("SELECT started_ms, alive_ms FROM uptimes")?;
+            let mut statement = connection.prepare_cached(
+                "SELECT started_ms, alive_ms FROM uptimes ORDER BY alive_ms DESC LIMIT 1000",
+            )?;
             let mut rows = statement.query([])?;
             let mut uptimes = Vec::new();
             while let Some(row) = rows.next()? {
@@ -260,4 +337,38 @@ pub(super) fn room_of(text: &str) -> Result<RoomAddress, StoreError> {
 
 pub(super) fn time(ms: i64) -> Result<DateTime<Utc>, StoreError> {
     DateTime::from_timestamp_millis(ms).ok_or_else(|| StoreError::Damaged(format!("{ms} in place of a time")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_table_of_the_service_store_keeps_its_newest_rows_up_to_its_bound() {
+        let desk = Desk::in_memory().unwrap();
+        let [uptimes, ..] = TABLE_BOUNDS;
+        let rows = uptimes.rows as i64;
+        let now = DateTime::UNIX_EPOCH + TimeDelta::days(1);
+        let fill = move |connection: &mut Connection| {
+            let sql = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+                       INSERT INTO uptimes SELECT ?2 + i * 2, ?2 + i * 2 + 1 FROM n";
+            connection.execute(sql, [rows + 500, now.timestamp_millis()])?;
+            Ok(())
+        };
+        desk.with(fill).await.unwrap();
+        let up = Interval::new(now, now + TimeDelta::hours(1)).unwrap();
+        desk.record_alive(up, Vec::new()).await.unwrap();
+        let kept = desk.uptimes().await.unwrap();
+        assert_eq!(kept.len(), uptimes.rows);
+        assert!(kept.contains(&up), "the newest is among them");
+    }
+
+    #[tokio::test]
+    async fn every_bounded_table_has_the_column_by_which_its_rows_are_old() {
+        let desk = Desk::in_memory().unwrap();
+        for bound in TABLE_BOUNDS {
+            let none = TableBound { rows: 1, ..bound };
+            desk.with(move |connection| forget_beyond(connection, &none)).await.unwrap();
+        }
+    }
 }

@@ -5,6 +5,7 @@ mod console;
 mod contract;
 mod disclosure;
 mod display;
+mod evidence;
 mod journal;
 mod keys;
 mod lobby;
