@@ -34,6 +34,8 @@ mod happy_eyeballs;
 mod http_field;
 pub mod journal;
 mod json;
+#[cfg(feature = "service")]
+pub mod limits;
 pub mod live;
 mod peer;
 #[cfg(feature = "service")]

@@ -13,6 +13,7 @@ const FLOORS: &[&[&str]] = &[
         "concurrency",
         "ews",
         "happy_eyeballs",
+        "limits",
         "permissions",
         "pinning",
         "printable",

@@ -37,7 +37,7 @@ const REASON_MAX: usize = 1_000;
 /// The longest extension or booking.
 const MINUTES_MAX: u16 = 1_440;
 const PAGE: usize = 50;
-const PAGE_MAX: usize = 500;
+pub(super) const PAGE_MAX: usize = 500;
 
 /// How a request is carried out.
 #[derive(IntoParams)]

@@ -25,7 +25,7 @@ pub(super) const SIGNS_MAX: usize = 5_000;
 /// Heartbeats in one request.
 pub(super) const HEARTBEATS_MAX: usize = 100;
 /// Patterns of rooms in one heartbeat.
-const HEARTBEAT_ROOMS_MAX: usize = 100;
+pub(super) const HEARTBEAT_ROOMS_MAX: usize = 100;
 /// How long one request waits for Exchange to find rooms by their aliases.
 const ALIASES_WITHIN: Duration = Duration::from_secs(3);
 

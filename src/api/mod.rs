@@ -14,6 +14,7 @@ mod extract;
 mod health_metrics;
 mod kept_metrics;
 mod keys;
+mod limits;
 mod me;
 mod meta;
 mod metrics;
@@ -43,6 +44,7 @@ use utoipa_axum::routes;
 
 pub use doctor::Doctor;
 pub use keys::KeyRing;
+pub use limits::limits;
 pub use metrics::Metrics;
 pub use provider::Provider;
 pub use serve::{Limits, serve};

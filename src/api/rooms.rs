@@ -24,7 +24,7 @@ use crate::presence::EVENT_REFERENCE_BYTES_MAX;
 use crate::service::{CheckInReceipt, CheckInRequest, NoCheckIn};
 
 /// Rooms in one answer.
-const PAGE_MAX: usize = 1_000;
+pub(super) const PAGE_MAX: usize = 1_000;
 const PAGE: usize = 100;
 
 /// Where to go on.

@@ -119,6 +119,11 @@ pub enum Command {
     /// Show which settings hold in a room, and where each comes from
     #[command(after_help = "Example:\n  adjourn settings berlin-1@example.com")]
     Settings(SettingsArgs),
+    /// Show how much Adjourn keeps and takes of everything, why, and what happens beyond it
+    #[command(
+        after_help = "Example:\n  adjourn limits\n  adjourn limits --json\n  adjourn limits --markdown > docs/limits.md"
+    )]
+    Limits(LimitsArgs),
     /// Show what was decided about meetings, and what observe mode would have released
     #[command(
         after_help = "Example:\n  adjourn report\n  adjourn report --since 2026-11-01T00:00:00Z --all --json"
@@ -379,6 +384,14 @@ pub struct SetupArgs {
     /// A mailbox that must stay out of reach, to verify with [default: the first of doctor.out_of_scope that lives there]
     #[arg(long, value_name = "ADDRESS")]
     pub out_of_scope: Option<String>,
+}
+
+/// What `adjourn limits` prints.
+#[derive(Debug, Args)]
+pub struct LimitsArgs {
+    /// Print the page of the documentation
+    #[arg(long, conflicts_with = "json")]
+    pub markdown: bool,
 }
 
 /// `adjourn settings`.

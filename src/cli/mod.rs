@@ -17,6 +17,8 @@ mod exposure;
 mod file_mode;
 mod key;
 mod key_args;
+mod limit_table;
+mod limits;
 mod log_lines;
 mod output;
 mod perform;
@@ -89,6 +91,7 @@ async fn dispatch(line: CommandLine, output: &Output) -> Result<Exit, Failure> {
         Command::Setup(args) => setup::run(args, connection, output),
         Command::Report(args) => report::run(args, connection, output).await,
         Command::Settings(args) => settings::run(&args, connection, output),
+        Command::Limits(args) => limits::run(&args, output),
         Command::Sim(args) => sim::run(args, output).await,
         Command::Demo(args) => demo::run(args, output).await,
         Command::Wire(args) => wire::run(args, output),

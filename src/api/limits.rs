@@ -1,0 +1,67 @@
+//! The API's rows of the table of limits (`crate::limits`).
+
+use super::{BODY_BYTES_MAX, Limits, actions, evidence, rooms};
+use crate::limits::{Amount, Limit};
+
+const AREA: &str = "API";
+
+/// The limits on requests and connections.
+pub fn limits() -> Vec<Limit> {
+    let Limits { connections_max, head, idle, unread, .. } = Limits::default();
+    let refused = "`400`, `413` or `408`";
+    let row = |what, default, reason, beyond| {
+        Limit::fixed(AREA, what, default, reason, beyond, "`adjourn_http_requests_total{status}`")
+    };
+    vec![
+        row("body of a request", Amount::Bytes(BODY_BYTES_MAX), "a bulk of a few thousand signs", refused),
+        row("signs in one request", Amount::Count(evidence::SIGNS_MAX), "a body has no more", refused),
+        row(
+            "heartbeats in one request",
+            Amount::Count(evidence::HEARTBEATS_MAX),
+            "one for each sensor system",
+            refused,
+        ),
+        row(
+            "patterns of rooms in one heartbeat",
+            Amount::Count(evidence::HEARTBEAT_ROOMS_MAX),
+            "each is compared with every room",
+            refused,
+        ),
+        row(
+            "rooms on one page",
+            Amount::Count(rooms::PAGE_MAX),
+            "about 1 MiB",
+            "the page ends, and names the next",
+        ),
+        row(
+            "actions on one page",
+            Amount::Count(actions::PAGE_MAX),
+            "about 1 MiB",
+            "the page ends, and names the next",
+        ),
+        row(
+            "time for the head of a request",
+            Amount::time(head),
+            "a head is a few hundred bytes",
+            "the connection ends",
+        ),
+        row(
+            "time without a request",
+            Amount::time(idle),
+            "longer than proxies keep idle connections",
+            "the connection ends",
+        ),
+        row(
+            "time for an answer to be read",
+            Amount::time(unread),
+            "a reader that stopped",
+            "the connection ends",
+        ),
+        row(
+            "connections",
+            Amount::Count(connections_max),
+            "a thousand displays, twice",
+            "a further one waits",
+        ),
+    ]
+}
