@@ -153,6 +153,20 @@ fn rooms() -> Vec<Limit> {
             "log",
         ),
         row(
+            "events that every room may have, in bytes",
+            Bytes(live::ROOM_EVENTS_BYTES_ORDINARY),
+            "thirty events with ordinary texts",
+            "what is more comes from what all rooms share",
+            "log",
+        ),
+        row(
+            "what all rooms share beyond that",
+            Bytes(live::ROOM_EVENTS_BYTES_BEYOND_MAX),
+            "three thousand rooms with twice as many events",
+            FULL,
+            "log",
+        ),
+        row(
             "characters of a subject",
             Count(live::SUBJECT_CHARS_MAX),
             "as many as Exchange lets people type",

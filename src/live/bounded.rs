@@ -14,6 +14,17 @@ pub const SUBJECT_CHARS_MAX: usize = 255;
 /// Rooms of which anything is known, before those that nobody follows are forgotten.
 pub const ROOMS_KNOWN_MAX: usize = 20_000;
 
+/// What every room's events may take, in bytes: thirty events with texts of ordinary length.
+pub const ROOM_EVENTS_BYTES_ORDINARY: usize = 16 << 10;
+/// What the rooms with more events take beyond that, all together: three thousand rooms with twice as many.
+pub const ROOM_EVENTS_BYTES_BEYOND_MAX: usize = 48 << 20;
+
+/// What a room's events take beyond what every room's may, in bytes.
+pub(super) fn beyond_ordinary(events: &[Event]) -> usize {
+    let bytes: usize = events.iter().map(|event| size_of::<Event>() + text_bytes(event)).sum();
+    bytes.saturating_sub(ROOM_EVENTS_BYTES_ORDINARY)
+}
+
 /// The events, with their subjects cut to what is kept of them.
 ///
 /// # Errors
@@ -45,6 +56,19 @@ fn text_bytes(event: &Event) -> usize {
     event.id.as_str().len() + event.change_key.as_str().len() + uid + subject + organizer
 }
 
+/// Many rooms have long calendars, and there is no memory for another one.
+pub(super) fn too_many_full(beyond: usize) -> Trouble {
+    Trouble {
+        fault: Fault::Administrator,
+        advice:
+            "the calendars of many rooms are too full to judge them all; look for a program that fills them"
+                .to_owned(),
+        code: format!(
+            "{beyond} bytes beyond an ordinary room's; at most {ROOM_EVENTS_BYTES_BEYOND_MAX} bytes are kept of all rooms"
+        ),
+    }
+}
+
 fn too_full(events: usize, texts: usize) -> Trouble {
     Trouble {
         fault: Fault::Administrator,
@@ -53,5 +77,50 @@ fn too_full(events: usize, texts: usize) -> Trouble {
         code: format!(
             "{events} events with {texts} bytes of text; at most {EVENTS_PER_ROOM_MAX} events and {EVENT_TEXTS_PER_ROOM_MAX} bytes are kept of a room"
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::calendar::{ChangeKey, EventId, EventKind, FreeBusy};
+
+    fn event(subject: usize) -> Event {
+        Event {
+            id: EventId::new("id"),
+            change_key: ChangeKey::new("c"),
+            uid: None,
+            original_start: None,
+            start: DateTime::UNIX_EPOCH,
+            end: DateTime::UNIX_EPOCH,
+            subject: Some("ä".repeat(subject)),
+            organizer: None,
+            kind: EventKind::Single,
+            copy: None,
+            is_all_day: false,
+            is_cancelled: false,
+            is_declined: false,
+            free_busy: FreeBusy::Busy,
+            is_private: false,
+            created: None,
+            modified: None,
+        }
+    }
+
+    #[test]
+    fn a_subject_is_cut_between_characters_and_long_ids_make_a_room_too_full() {
+        let kept = bounded(vec![event(100_000)]).unwrap();
+        assert_eq!(kept[0].subject.as_ref().map(|subject| subject.chars().count()), Some(SUBJECT_CHARS_MAX));
+        let id = EventId::new("x".repeat(EVENT_TEXTS_PER_ROOM_MAX));
+        assert!(bounded(vec![Event { id, ..event(1) }]).is_err());
+        assert!(bounded(vec![event(1); EVENTS_PER_ROOM_MAX + 1]).is_err());
+    }
+
+    #[test]
+    fn an_ordinary_day_takes_nothing_of_what_full_rooms_share() {
+        assert_eq!(beyond_ordinary(&vec![event(20); 25]), 0);
+        assert!(beyond_ordinary(&vec![event(200); EVENTS_PER_ROOM_MAX]) > 100_000);
     }
 }

@@ -37,7 +37,10 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
-pub use bounded::{EVENT_TEXTS_PER_ROOM_MAX, EVENTS_PER_ROOM_MAX, ROOMS_KNOWN_MAX, SUBJECT_CHARS_MAX};
+pub use bounded::{
+    EVENT_TEXTS_PER_ROOM_MAX, EVENTS_PER_ROOM_MAX, ROOM_EVENTS_BYTES_BEYOND_MAX, ROOM_EVENTS_BYTES_ORDINARY,
+    ROOMS_KNOWN_MAX, SUBJECT_CHARS_MAX,
+};
 pub use feed::{Ears, Feed, Heard, RoomGroup, SyncState, Synced};
 pub use history::EventHistory;
 pub use pace::{READ_BURST, READ_EVERY};

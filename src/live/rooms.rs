@@ -13,7 +13,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::timeout;
 
 use super::PATIENCE;
-use super::bounded::{ROOMS_KNOWN_MAX, bounded};
+use super::bounded::{
+    ROOM_EVENTS_BYTES_BEYOND_MAX, ROOMS_KNOWN_MAX, beyond_ordinary, bounded, too_many_full,
+};
 use super::due::Due;
 use super::history::EventHistory;
 use super::queue::Queue;
@@ -104,6 +106,8 @@ impl Teller {
 #[derive(Debug, Default)]
 struct Room {
     kept: Option<Kept>,
+    /// What its events take beyond what every room's may, in bytes.
+    beyond: usize,
     /// Changes heard of so far, our own among them …
     changes: u64,
     /// … and those among them that the reading that is kept must have seen.
@@ -312,15 +316,20 @@ impl Rooms {
         self.readings.fetch_add(1, Ordering::Relaxed);
         let events = Arc::new(bounded(self.calendar.events(room, window).await?.taken()?)?);
         let kept = Kept { events, read_at: now, as_of: now, how: How::Asked, until: window.end() };
-        self.keep(room, kept, seen);
+        self.keep(room, kept, seen)?;
         self.known(room).ok_or_else(|| Trouble::ours("what was read is forgotten already"))
     }
 
-    fn keep(&self, name: &RoomAddress, kept: Kept, seen: u64) {
-        self.due.set(name, self.next_turn(name, &kept, kept.read_at));
+    fn keep(&self, name: &RoomAddress, kept: Kept, seen: u64) -> Result<(), Trouble> {
+        let beyond = beyond_ordinary(&kept.events);
+        let due = self.next_turn(name, &kept, kept.read_at);
         let is_other = {
             let mut known = self.write();
+            if beyond > 0 && beyond + beyond_of_others(&known, name) > ROOM_EVENTS_BYTES_BEYOND_MAX {
+                return Err(too_many_full(beyond));
+            }
             let room = entry(&mut known, name, self.clock.now());
+            room.beyond = beyond;
             room.history.record(&kept.events, self.clock.now());
             let was = room.kept.replace(kept).map(|kept| kept.events);
             (room.seen, room.failures) = (seen, 0);
@@ -332,9 +341,11 @@ impl Rooms {
             let was_told = room.told.replace(how) == Some(how);
             !was_told || was.as_deref() != room.kept.as_ref().map(|kept| &*kept.events)
         };
+        self.due.set(name, due);
         if is_other {
             self.turned.push(name);
         }
+        Ok(())
     }
 
     /// Something changed in the room: what was read before is not what is there.
@@ -445,6 +456,11 @@ impl Rooms {
     fn write(&self) -> RwLockWriteGuard<'_, HashMap<RoomAddress, Room>> {
         self.known.write().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What the other rooms take beyond what every room may.
+fn beyond_of_others(known: &HashMap<RoomAddress, Room>, name: &RoomAddress) -> usize {
+    known.iter().filter(|(other, _)| *other != name).map(|(_, room)| room.beyond).sum()
 }
 
 /// How long a room that nobody follows is known where there are as many as are kept.

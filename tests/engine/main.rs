@@ -4,6 +4,7 @@
 mod clock;
 mod doubt;
 mod fake;
+mod full_rooms;
 mod history;
 mod known;
 mod live;
