@@ -169,6 +169,7 @@ impl Notice {
             Self::Acted { outcome, .. } => json_bytes(outcome),
             Self::SeriesMissed { event, .. } => json_bytes(event),
             Self::Swept { by, .. } => by.len(),
+            Self::JournalHead { hash, .. } => hash.len(),
             Self::Turned { .. } | Self::ReleaseNear { .. } => 0,
         };
         let room = self.rooms().first().map_or(0, |room| room.as_str().len());
