@@ -3,12 +3,22 @@
 
 use super::evidence::EVIDENCE_MIB_MAX;
 use crate::limits::{Amount, Limit};
-use crate::{action, api, ews, live, presence, service, store};
+use crate::{action, api, ews, exchange, live, presence, service, store};
 
 /// Every limit, by area.
 pub(super) fn all() -> Vec<Limit> {
-    [evidence(), presence_rest(), rooms(), service_rest(), webhook(), tables(), api::limits(), decoding()]
-        .concat()
+    [
+        evidence(),
+        presence_rest(),
+        rooms(),
+        service_rest(),
+        webhook(),
+        tables(),
+        api::limits(),
+        exchange::limits(),
+        decoding(),
+    ]
+    .concat()
 }
 
 fn evidence() -> Vec<Limit> {
@@ -295,11 +305,6 @@ fn decoding() -> Vec<Limit> {
         |what, default, reason| Limit::fixed("Answers of Exchange", what, default, reason, REFUSED, "log");
     vec![
         row(
-            "one body",
-            Amount::Bytes(limits.body_bytes_max),
-            "several times the largest view that Exchange grants",
-        ),
-        row(
             "elements inside one another",
             Amount::Count(limits.depth_max),
             "Exchange's answers have less than twenty",
@@ -313,11 +318,6 @@ fn decoding() -> Vec<Limit> {
             "namespaces in force at once",
             Amount::Count(limits.namespaces_max),
             "Exchange declares less than ten",
-        ),
-        row(
-            "entries of all lists of one answer",
-            Amount::Count(limits.entries_max),
-            "two hundred times the largest view",
         ),
     ]
 }

@@ -21,7 +21,7 @@ use crate::http_field::{challenges, retry_after};
 use crate::peer::chain;
 
 /// The largest answer that is read.
-const ANSWER_BYTES_MAX: usize = 1 << 20;
+pub(super) const ANSWER_BYTES_MAX: usize = 1 << 20;
 
 /// Asks.
 #[derive(Clone)]

@@ -25,7 +25,7 @@ const AVAILABILITY_INTERVAL_MINUTES: u32 = 1440;
 /// Proxy addresses of one mailbox that are kept; Exchange returns three.
 const PROXIES_MAX: usize = 100;
 /// Longest address that is kept (RFC 5321, section 4.5.3.1, and the marks around it).
-const ADDRESS_LEN_MAX: usize = 320;
+pub(super) const ADDRESS_LEN_MAX: usize = 320;
 
 impl Exchange {
     /// A person is gone only when the address lists show no match and no recipient has the address.

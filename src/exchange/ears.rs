@@ -34,9 +34,9 @@ use crate::live::{Ears, Heard};
 /// Subscribing at once, so that a group of two hundred does not take the places of those at the doors.
 const SUBSCRIBING_AT_ONCE: usize = 4;
 /// One envelope of a stream: a few changes, each of a few hundred bytes, for at most two hundred rooms.
-const ENVELOPE_BYTES_MAX: usize = 2 << 20;
+pub(super) const ENVELOPE_BYTES_MAX: usize = 2 << 20;
 /// Longest id of a subscription; Exchange's have some 100 bytes.
-const SUBSCRIPTION_ID_BYTES_MAX: usize = 4 << 10;
+pub(super) const SUBSCRIPTION_ID_BYTES_MAX: usize = 4 << 10;
 /// The server's word that nothing more comes.
 const CLOSED: &str = "Closed";
 

@@ -31,11 +31,11 @@ pub(super) const PROPERTIES: [Property; 18] = [
 ];
 
 /// Bytes of an id, ChangeKey or UID. Exchange's have some 200; a UID comes from any calendar program.
-const ID_BYTES_MAX: usize = 2 << 10;
+pub(super) const ID_BYTES_MAX: usize = 2 << 10;
 /// Bytes of a subject. Exchange takes 255 characters.
-const SUBJECT_BYTES_MAX: usize = 4 << 10;
+pub(super) const SUBJECT_BYTES_MAX: usize = 4 << 10;
 /// Bytes of an organizer's name or address. Exchange takes 256 characters, and 1 KB for an X.500 address.
-const PERSON_BYTES_MAX: usize = 2 << 10;
+pub(super) const PERSON_BYTES_MAX: usize = 2 << 10;
 
 /// The event, or the name of the property without which there is none.
 pub(super) fn event(item: &CalendarItem<'_>) -> Result<Event, &'static str> {

@@ -24,7 +24,7 @@ use crate::live::{Ears, Feed, RoomGroup, SyncState, Synced};
 /// Pages of changes read at once: a calendar of half a million items.
 const PAGES_MAX: usize = 1_000;
 /// Longest state of synchronisation that is kept of a room; Exchange's have some hundred bytes, and grow with the calendar.
-const SYNC_STATE_BYTES_MAX: usize = 64 << 10;
+pub(super) const SYNC_STATE_BYTES_MAX: usize = 64 << 10;
 /// Rooms whose server is looked for at once, as long as that goes quickly.
 const FOUND_AT_ONCE: usize = 8;
 /// One that takes longer than this keeps no other from being looked for.

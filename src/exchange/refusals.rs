@@ -14,12 +14,12 @@ pub(super) const SILENCE_FIRST: Duration = Duration::from_secs(15);
 /// … up to this.
 pub(super) const SILENCE_MAX: Duration = Duration::from_secs(15 * 60);
 /// The longest rest of a room whose token was refused: no number of refused tokens locks an account.
-const TOKEN_SILENCE_MAX: Duration = Duration::from_secs(60);
+pub(super) const TOKEN_SILENCE_MAX: Duration = Duration::from_secs(60);
 /// Rooms of one server whose refusals are remembered; with more, the rooms that may be tried again are forgotten first.
-const ROOMS_MAX: usize = 20_000;
+pub(super) const ROOMS_MAX: usize = 20_000;
 /// Refusals of rooms that were refused before, within [`WINDOW`] and all rooms together. With the first refusals of the rooms,
 /// which cannot be foreseen, rooms that fail on their own stay below ten in ten minutes.
-const REPEATED_MAX: usize = 5;
+pub(super) const REPEATED_MAX: usize = 5;
 /// Time after which Active Directory's baseline forgets a refused sign-in ("Reset account lockout counter after").
 const WINDOW: Duration = Duration::from_secs(10 * 60);
 

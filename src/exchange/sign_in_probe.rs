@@ -19,7 +19,7 @@ use crate::ews::codec::{Body, decode};
 use crate::ews::op::{Effect, GetFolder, WellKnown};
 
 /// Longest wait for the answer to a probe: other requests wait for it.
-const PROBE_WITHIN: Duration = Duration::from_secs(3);
+pub(super) const PROBE_WITHIN: Duration = Duration::from_secs(3);
 
 /// A request that was refused, and where.
 pub(super) struct Refused<'a> {

@@ -24,7 +24,7 @@ use super::refusals::{Refusal, Refusals, RoomRefusals};
 /// Servers that are remembered; with more, what is known of all is found out again.
 const SERVERS_MAX: usize = 256;
 /// Rooms by which a probe tells a refused account from a refused room: a second one for where the first fails by itself.
-const PROVEN_ROOMS_MAX: usize = 2;
+pub(super) const PROVEN_ROOMS_MAX: usize = 2;
 
 /// What stands for the URL of a server that is to be found yet.
 pub(super) const AUTODISCOVER: &str = "autodiscover";

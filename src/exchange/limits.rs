@@ -1,0 +1,163 @@
+//! The rows of the table of limits (`crate::limits`) for the conversation with Exchange.
+
+use super::answer_budget::{ANSWER_BYTES_MAX, ANSWER_ENTRIES_MAX, BUDGET_BYTES, FREE_BYTES};
+use super::refusals::{REPEATED_MAX, ROOMS_MAX, SILENCE_FIRST, SILENCE_MAX, TOKEN_SILENCE_MAX};
+use super::sign_in_probe::PROBE_WITHIN;
+use super::standing::PROVEN_ROOMS_MAX;
+use super::view::{EVENTS_MAX, TEXT_BYTES_MAX, VIEWS_MAX};
+use super::{ask, directory, ears, event, feed};
+use crate::limits::{Amount, Limit};
+
+/// The limits on answers, calendars and refused sign-ins.
+pub fn limits() -> Vec<Limit> {
+    [calendars(), texts(), sign_ins(), answers()].concat()
+}
+
+fn answers() -> Vec<Limit> {
+    const HELD_UP: &str = "`adjourn_exchange_answers_held_up_total`, log";
+    let row = |what, default, reason, beyond, shown_by| {
+        Limit::fixed("Answers of Exchange", what, default, reason, beyond, shown_by)
+    };
+    vec![
+        row(
+            "all answers that are being received, besides the first bytes of each",
+            Amount::Bytes(BUDGET_BYTES),
+            "eight of the largest; a body's size, requests at once and rooms multiply",
+            "the answer waits within its deadline, and then fails as trouble of the server",
+            HELD_UP,
+        ),
+        row(
+            "first bytes of an answer that need no share",
+            Amount::Bytes(FREE_BYTES),
+            "a small answer waits for no large one",
+            "more is taken from the budget",
+            HELD_UP,
+        ),
+        row(
+            "one answer, as sent and as inflated",
+            Amount::Bytes(ANSWER_BYTES_MAX),
+            "three times the largest view that Exchange grants",
+            "a read fails, and a write is in doubt",
+            "log",
+        ),
+        row(
+            "list entries of one answer",
+            Amount::Count(ANSWER_ENTRIES_MAX),
+            "ten times the largest view that Exchange grants",
+            "a read fails, and a write is in doubt",
+            "log",
+        ),
+        row(
+            "one envelope of a stream of changes",
+            Amount::Bytes(ears::ENVELOPE_BYTES_MAX),
+            "a few changes of two hundred rooms",
+            "the stream ends, and its rooms are read again",
+            "log",
+        ),
+        row(
+            "an answer of Autodiscover or of a token endpoint",
+            Amount::Bytes(ask::ANSWER_BYTES_MAX),
+            "both send a few kilobytes",
+            "there is no answer",
+            "log",
+        ),
+    ]
+}
+
+fn calendars() -> Vec<Limit> {
+    const TOO_FULL: &str = "the calendar is too full: an error, and nothing in the room is touched";
+    let row = |what, default, reason| {
+        Limit::fixed("Calendars of Exchange", what, default, reason, TOO_FULL, "log, and the answer's code")
+    };
+    vec![
+        row(
+            "events of one window",
+            Amount::Count(EVENTS_MAX),
+            "a year of a room with fourteen meetings a day",
+        ),
+        row("text of the events of one window", Amount::Bytes(TEXT_BYTES_MAX), "1 KiB for each event"),
+        row("CalendarViews of one window", Amount::Count(VIEWS_MAX), "a crowded window is read in halves"),
+    ]
+}
+
+fn texts() -> Vec<Limit> {
+    const UNREADABLE: &str = "the item is unreadable: it takes its time, and no action touches it";
+    let row = |what, default, reason, beyond| {
+        Limit::fixed("Text from Exchange", what, Amount::Bytes(default), reason, beyond, "log")
+    };
+    vec![
+        row("id, ChangeKey or UID", event::ID_BYTES_MAX, "Exchange's own have less than 600", UNREADABLE),
+        row("subject", event::SUBJECT_BYTES_MAX, "Exchange takes 255 characters", UNREADABLE),
+        row("organizer's name or address", event::PERSON_BYTES_MAX, "X.500 addresses have 1 KiB", UNREADABLE),
+        row(
+            "proxy address",
+            directory::ADDRESS_LEN_MAX,
+            "RFC 5321, section 4.5.3.1",
+            "the address is left out",
+        ),
+        row(
+            "SyncState of a room",
+            feed::SYNC_STATE_BYTES_MAX,
+            "some hundred bytes, and it grows with the calendar",
+            "the room's calendar is read instead",
+        ),
+        row(
+            "id of a subscription",
+            ears::SUBSCRIPTION_ID_BYTES_MAX,
+            "Exchange's have some 100",
+            "the room is polled instead",
+        ),
+    ]
+}
+
+fn sign_ins() -> Vec<Limit> {
+    const METRIC: &str =
+        "`adjourn_exchange_sign_ins_refused_total{how}`, `adjourn_exchange_refused_rooms`, log";
+    let row = |what, default, reason, beyond| {
+        Limit::fixed("Sign-ins at Exchange", what, default, reason, beyond, METRIC)
+    };
+    vec![
+        row(
+            "first silence after a refusal of the account or of one room",
+            Amount::time(SILENCE_FIRST),
+            "it doubles; less than ten refusals in ten minutes, where Active Directory locks",
+            "the account's requests, or those of the one room, fail at once",
+        ),
+        row(
+            "longest silence",
+            Amount::time(SILENCE_MAX),
+            "a mended account is found in time",
+            "one request tries",
+        ),
+        row(
+            "longest rest of a room whose token is refused",
+            Amount::time(TOKEN_SILENCE_MAX),
+            "no number of refused tokens locks an account",
+            "one request tries",
+        ),
+        row(
+            "further refusals of rooms refused before, in ten minutes",
+            Amount::Count(REPEATED_MAX),
+            "several rooms that fail on their own must not add up to a lockout",
+            "these rooms rest; rooms that work go on",
+        ),
+        row(
+            "rooms that worked and are tried after a refusal",
+            Amount::Count(PROVEN_ROOMS_MAX),
+            "they tell a refused account from a refused room",
+            "the refusal counts against the account",
+        ),
+        row(
+            "wait for the answer to such a try",
+            Amount::time(PROBE_WITHIN),
+            "other requests wait for it",
+            "the next room is tried, or the refusal counts against the account",
+        ),
+        row(
+            "refused rooms that are remembered for a server",
+            Amount::Count(ROOMS_MAX),
+            "more than any house has",
+            "rooms that may be tried again are forgotten first",
+        ),
+    ]
+}
