@@ -2,8 +2,8 @@
 
 use rusqlite::Connection;
 
+use super::error::unusable;
 use super::personal;
-use super::sqlite::unusable;
 use crate::journal::{ADMIN_EVENTS_READ_MAX, AdminPage, AdminQuery, JournalError, Record};
 
 /// The admin events that a query means, the newest first. `entries_by_action` holds them in the order of their numbers.

@@ -16,8 +16,8 @@ use rusqlite::Connection;
 
 use super::archive_file::{ArchiveFileError, ArchiveWriter, VerifiedArchive, verify_archive};
 use super::archived::{self, ArchivedPart};
+use super::error::unusable;
 use super::prune::{self, Limits};
-use super::sqlite::unusable;
 use super::{personal, writer};
 use crate::journal::{AdminActor, AdminEntry, AdminEvent, Chain, Head, JournalError, Record, Sealed};
 

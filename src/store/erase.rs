@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, named_params};
 
-use super::sqlite::{BUSY_TIMEOUT, unusable};
+use super::error::unusable;
+use super::sqlite::BUSY_TIMEOUT;
 use super::writer;
 use crate::journal::{
     AdminEntry, AdminEvent, Chain, ERASED, Erased, Erasure, JournalError, RECHECK_SPARED, Record, Role, Whose,

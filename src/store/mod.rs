@@ -18,6 +18,7 @@ mod archived;
 mod desk;
 mod directory;
 mod erase;
+mod error;
 #[cfg(feature = "service")]
 mod evidence;
 mod find;
@@ -47,6 +48,7 @@ pub use desk::Desk;
 pub use directory::default_directory;
 #[cfg(feature = "service")]
 pub(crate) use directory::is_state_file;
+pub use error::StoreError;
 #[cfg(feature = "service")]
 pub use keys::{KEY_PATTERNS_MAX, KEYS_MAX, KeyError, KeyRecord};
 #[cfg(feature = "service")]
@@ -55,5 +57,5 @@ pub use outbox::{Letter, NewLetter, OUTBOX_BYTES_MAX, OUTBOX_NOTICES_MAX};
 pub use pending::PendingError;
 #[cfg(feature = "service")]
 pub use presence::{TABLE_BOUNDS, TableBound};
-pub use sqlite::{SqliteJournal, StoreError, StoreOptions};
+pub use sqlite::{SqliteJournal, StoreOptions};
 pub use verify::{Unproved, Verified};

@@ -3,8 +3,8 @@
 use rusqlite::Connection;
 use uuid::Uuid;
 
+use super::error::unusable;
 use super::row;
-use super::sqlite::unusable;
 use crate::journal::{JournalError, PersonalValue, Record, Salt, Sealed};
 
 /// The values of one entry that are not erased.

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, Transaction};
 use serde::Deserialize;
 
-use super::sqlite::unusable;
+use super::error::unusable;
 use super::writer;
 use crate::journal::{JournalError, RECHECK_SPARED};
 

@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use tokio::sync::{Mutex as AsyncMutex, oneshot};
 
 use super::directory::{self, JOURNAL_FILE};
+pub(super) use super::error::{StoreError, unusable};
 use super::find::{find, page};
 use super::head_file::HeadFile;
 use super::health::{Commits, Trial};
@@ -41,73 +42,6 @@ pub struct StoreOptions {
 impl Default for StoreOptions {
     fn default() -> Self {
         Self { lock_patience: Duration::from_secs(5), pages_max: None }
-    }
-}
-
-/// Why there is no journal.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The directory or a file in it cannot be used.
-    #[error("cannot use the state directory {path}: {error}; without a journal nothing is done", path = path.display())]
-    Directory {
-        /// Which.
-        path: PathBuf,
-        /// What the system says.
-        error: std::io::Error,
-    },
-    /// Another process has it.
-    #[error(
-        "the state directory {path} is in use by process {owner}; wait for it, ask through it, or name another --state-dir",
-        path = path.display()
-    )]
-    InUse {
-        /// Which.
-        path: PathBuf,
-        /// Its process id, if it said so.
-        owner: String,
-    },
-    /// There is none yet.
-    #[error("there is no journal in {path} yet: nothing was ever done with this state directory", path = path.display())]
-    Absent {
-        /// Where.
-        path: PathBuf,
-    },
-    /// A later Adjourn made it.
-    #[error("the journal has schema {0}, which a later version of Adjourn made; use that version")]
-    Later(usize),
-    /// The file is something else.
-    #[error("the file is a database, but no journal of Adjourn's")]
-    NoJournal,
-    /// Entries at the end are gone.
-    #[error(
-        "the journal was cut: it ends at entry {last}, and entry {number} was in it; restore journal.sqlite from a \
-         newer backup, or remove the file journal.head if an older journal was put back on purpose"
-    )]
-    Cut {
-        /// The entry that was the last one.
-        number: u64,
-        /// The entry that is.
-        last: u64,
-    },
-    /// Entries do not add up.
-    #[error("the journal is damaged: {0}; keep the file, and see `adjourn audit verify`")]
-    Damaged(String),
-    /// The system has no thread to write it.
-    #[error("cannot start the thread that writes the journal: {0}; without a journal nothing is done")]
-    Thread(std::io::Error),
-    /// SQLite says no.
-    #[error("the journal cannot be used: {0}")]
-    Sqlite(#[from] rusqlite::Error),
-}
-
-impl StoreError {
-    /// The journal is not as it was written: cut, or damaged.
-    pub fn is_damage(&self) -> bool {
-        match self {
-            Self::Damaged(_) | Self::Cut { .. } => true,
-            Self::Sqlite(error) => is_damage(error),
-            _ => false,
-        }
     }
 }
 
@@ -399,30 +333,6 @@ pub(super) fn life(connection: &Connection, action: &str) -> Result<Option<Life>
         life = Some(Life::after(life, &entry).map_err(|error| damaged(error.to_string()))?);
     }
     Ok(life)
-}
-
-/// What SQLite's trouble means: the disk and its like, or a file that is not what was written there.
-pub(super) fn unusable(error: rusqlite::Error) -> JournalError {
-    let text = error.to_string();
-    if is_damage(&error) { JournalError::Damaged(text) } else { JournalError::Unusable(text) }
-}
-
-fn is_damage(error: &rusqlite::Error) -> bool {
-    use rusqlite::Error as Sql;
-    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase, SchemaChanged, Unknown};
-    match error {
-        Sql::FromSqlConversionFailure(..)
-        | Sql::IntegralValueOutOfRange(..)
-        | Sql::InvalidColumnType(..)
-        | Sql::InvalidColumnName(..)
-        | Sql::StatementChangedRows(_)
-        | Sql::Utf8Error(..) => true,
-        // Without a table or column of ours, SQLite says no more than that.
-        Sql::SqliteFailure(code, _) | Sql::SqlInputError { error: code, .. } => {
-            matches!(code.code, DatabaseCorrupt | NotADatabase | SchemaChanged | Unknown)
-        }
-        _ => false,
-    }
 }
 
 fn broken_off() -> JournalError {

@@ -8,8 +8,8 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use super::archive_file::{ArchiveFileError, VerifiedArchive, verify_archive};
 use super::archived::{self, ArchivedPart};
+use super::error::unusable;
 use super::row::Row;
-use super::sqlite::unusable;
 use super::{personal, schema};
 use crate::action::ActionId;
 use crate::journal::{

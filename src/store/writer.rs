@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
+use super::error::unusable;
 use super::head_file::HeadFile;
 use super::keeper::{Keeper, begin_anew};
 use super::row::{self, Row};
-use super::sqlite::{life, unusable};
+use super::sqlite::life;
 use super::{StoreError, archived, personal};
 use crate::action::ActionId;
 use crate::journal::{Chain, Entry, Head, JournalError, Life, Record};
