@@ -165,10 +165,12 @@ fn has_names_in_clear(connection: &Connection) -> rusqlite::Result<bool> {
     Ok((1..6).any(|version| body.starts_with(&format!("{{\"v\":{version},"))))
 }
 
-/// Does not wait for a process that reads: actions wait for this thread.
+/// Waits a moment for the keeper and for short reads. Not longer: actions wait for this thread.
+const LOG_PATIENCE: Duration = Duration::from_millis(250);
+
 fn empty_log(connection: &Connection) -> bool {
-    let without_waiting = connection.busy_timeout(Duration::ZERO);
+    let hardly_waiting = connection.busy_timeout(LOG_PATIENCE);
     let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
     let waiting_again = connection.busy_timeout(BUSY_TIMEOUT);
-    without_waiting.and(waiting_again).is_ok() && busy.is_ok_and(|busy| busy == 0)
+    hardly_waiting.and(waiting_again).is_ok() && busy.is_ok_and(|busy| busy == 0)
 }
