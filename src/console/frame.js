@@ -1,7 +1,7 @@
 // What every page has around it: who is signed in, where to go, and whether there is a connection.
 
 import { Away, Problem, ask } from "./api.js";
-import { el, put, say } from "./dom.js";
+import { confirm, el, put, say } from "./dom.js";
 import * as oidc from "./oidc.js";
 import * as session from "./session.js";
 import { signIn } from "./sign-in.js";
@@ -46,6 +46,7 @@ async function somebody(trouble) {
     try {
       const me = await ask("GET", "/v1/me");
       found();
+      if (session.isOffered() && (await replaces(me))) continue;
       return me;
     } catch (problem) {
       if (problem instanceof Problem && problem.status === 401) {
@@ -58,6 +59,15 @@ async function somebody(trouble) {
   }
   found();
   return signIn(main, trouble);
+}
+
+// A sign-in link carries another key: asks before it replaces the session. No answer keeps the session.
+async function replaces(me) {
+  const detail = `You are signed in as ${me.name}. This link carries another API key.`;
+  const yes = await confirm("Replace your session?", detail, "Sign in with the link");
+  if (yes) session.accept();
+  else session.decline();
+  return yes;
 }
 
 const brand = () => el("a", { class: "brand", href: "/" }, "Adjourn");

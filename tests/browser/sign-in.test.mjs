@@ -69,14 +69,27 @@ test("a remembered key survives a restart, signing out forgets it", async () => 
   await close();
 });
 
-test("a key in the address leaves it at once, and replaces none that opens something", async () => {
+test("a sign-in link leaves the address at once, and asks before it replaces a session", async () => {
   const { page, calm, close } = await visit(browser, there, "/", { key: there.keys.all });
   await heading(page, "Rooms").waitFor();
   assert.equal(page.url(), `${there.url}/`);
+  for (const [answer, name, kept] of [
+    ["Cancel", "all", there.keys.all],
+    ["Sign in with the link", "lost", there.keys.lost],
+  ]) {
+    await page.goto("about:blank");
+    await page.goto(`${there.url}/#key=${there.keys.lost}`);
+    await page.getByText("You are signed in as all.").waitFor();
+    assert.deepEqual(await stored(page), [there.keys.all, null], "until somebody answers");
+    await page.getByRole("button", { name: answer }).click();
+    await page.getByText(name, { exact: true }).waitFor();
+    assert.deepEqual(await stored(page), [kept, null]);
+  }
+  // The link of the session that exists asks nothing.
   await page.goto("about:blank");
   await page.goto(`${there.url}/#key=${there.keys.lost}`);
-  await page.getByText("all", { exact: true }).waitFor();
-  assert.deepEqual(await stored(page), [there.keys.all, null]);
+  await page.getByText("lost", { exact: true }).waitFor();
+  assert.equal(await page.getByRole("dialog").count(), 0);
   calm();
   await close();
 });
