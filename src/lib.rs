@@ -47,6 +47,8 @@ pub mod printable;
 pub mod service;
 #[cfg(feature = "service")]
 pub mod setup;
+#[cfg(feature = "service")]
+pub mod shares;
 pub mod sim;
 #[cfg(feature = "store")]
 pub mod store;

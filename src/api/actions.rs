@@ -269,6 +269,7 @@ async fn perform(
         Asked::UnderWay(id) => return Ok(under_way(ActionView::under_way(id.0, room.to_string()))),
         Asked::Failed(error) => return Err(error.into()),
         Asked::NotNow => return Err(Problem::not_now()),
+        Asked::TooMany(exhausted) => return Err(Problem::too_many("actions", exhausted)),
     };
     if answer.is_in_doubt() {
         return Ok(under_way(ActionView::in_doubt(answer.action.0, room.to_string())));

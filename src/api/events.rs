@@ -25,7 +25,7 @@ const ALIVE: Duration = Duration::from_secs(15);
 /// A reverse proxy that collects an answer before it sends any of it would hold events back (nginx, `proxy_buffering`).
 const UNBUFFERED: [(HeaderName, HeaderValue); 2] = [
     (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
-    (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store")),
 ];
 
 /// What happens, as it happens.
@@ -51,7 +51,8 @@ pub(super) async fn listen(
         None => api.service.notices.begin(),
     }
     .ok_or_else(Problem::not_now)?;
-    let place = caller.stream()?;
+    let share = api.shares.streams.take(&caller.id().0, None);
+    let place = (caller.stream()?, share.map_err(|used_up| Problem::too_many("event streams", used_up))?);
     let connection = caller.is_display().then(|| {
         let scope = api.service.engine.scope();
         let rooms = scope.rooms().filter(|room| caller.sees(room)).cloned().collect();

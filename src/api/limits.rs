@@ -1,19 +1,31 @@
 //! The API's rows of the table of limits (`crate::limits`).
 
-use super::{BODY_BYTES_MAX, Limits, actions, evidence, rooms};
+use super::share_limits;
+use super::{BODY_BYTES_MAX, LIST_BYTES_MAX, Limits, actions, evidence, rooms};
 use crate::limits::{Amount, Limit};
 
 const AREA: &str = "API";
 
 /// The limits on requests and connections.
 pub fn limits() -> Vec<Limit> {
-    let Limits { connections_max, head, idle, unread, .. } = Limits::default();
+    let Limits { head, idle, idle_unauthenticated, unread, .. } = Limits::default();
     let refused = "`400`, `413` or `408`";
     let row = |what, default, reason, beyond| {
         Limit::fixed(AREA, what, default, reason, beyond, "`adjourn_http_requests_total{status}`")
     };
-    vec![
-        row("body of a request", Amount::Bytes(BODY_BYTES_MAX), "a bulk of a few thousand signs", refused),
+    let mut all = vec![
+        row(
+            "body of a request",
+            Amount::Bytes(BODY_BYTES_MAX),
+            "an event's id and a reason, escaped",
+            refused,
+        ),
+        row(
+            "body with signs, or with rooms of a sweep",
+            Amount::Bytes(LIST_BYTES_MAX),
+            "a few thousand signs",
+            refused,
+        ),
         row("signs in one request", Amount::Count(evidence::SIGNS_MAX), "a body has no more", refused),
         row(
             "heartbeats in one request",
@@ -58,10 +70,12 @@ pub fn limits() -> Vec<Limit> {
             "the connection ends",
         ),
         row(
-            "connections",
-            Amount::Count(connections_max),
-            "a thousand displays, twice",
-            "a further one waits",
+            "time without a request where none had a valid key",
+            Amount::time(idle_unauthenticated),
+            "a caller without a key keeps no connection; behind a proxy as long as with one",
+            "the connection ends",
         ),
-    ]
+    ];
+    all.extend(share_limits::limits());
+    all
 }

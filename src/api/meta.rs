@@ -54,6 +54,7 @@ pub(super) async fn openapi_json() -> Json<Document> {
 }
 
 /// The description as a page: made on the server, without a script.
-pub(super) async fn docs() -> Html<String> {
-    Html(super::page::render(&super::openapi()))
+pub(super) async fn docs() -> impl IntoResponse {
+    let policy = [(header::CONTENT_SECURITY_POLICY, super::page::content_security_policy())];
+    (policy, Html(super::page::render(&super::openapi())))
 }

@@ -21,6 +21,7 @@ use prometheus_client::registry::Registry;
 use tokio::time::Instant;
 
 use super::health_metrics::Health;
+use super::share_metrics::ShareMetrics;
 use super::{Api, kept_metrics};
 use crate::action::Outcome;
 use crate::journal::Ending;
@@ -191,6 +192,8 @@ pub struct Metrics {
     actions: Family<Ended, Counter>,
     under_way: Gauge,
     service: Arc<Service>,
+    /// What callers share.
+    pub(super) shares: ShareMetrics,
 }
 
 impl Metrics {
@@ -206,7 +209,9 @@ impl Metrics {
         registry.register_collector(Box::new(Behind(service.clone())));
         registry.register_collector(Box::new(Health(service.clone())));
         registry.register("actions_under_way", "Actions that are not over", under_way.clone());
-        Self { registry, requests, seconds, actions, under_way, service: service.clone() }
+        let shares = ShareMetrics::default();
+        registry.register_collector(Box::new(shares.clone()));
+        Self { registry, requests, seconds, actions, under_way, service: service.clone(), shares }
     }
 
     pub(super) fn acted(&self, outcome: &Outcome) {

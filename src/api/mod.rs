@@ -6,12 +6,15 @@
 
 mod actions;
 mod caller;
+mod connection_table;
+mod connections;
 mod cursor;
 mod doctor;
 mod events;
 mod evidence;
 mod extract;
 mod health_metrics;
+mod http_rules;
 mod kept_metrics;
 mod keys;
 mod limits;
@@ -25,8 +28,12 @@ mod peer_certificate;
 mod problem;
 mod provider;
 mod ready;
+mod request_shares;
+mod revocation;
 mod rooms;
 mod serve;
+mod share_limits;
+mod share_metrics;
 mod sweeps;
 mod tls;
 mod view;
@@ -42,6 +49,7 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub use connections::{ClosedConnections, ConnectionLimits, Connections};
 pub use doctor::Doctor;
 pub use keys::KeyRing;
 pub use limits::limits;
@@ -50,11 +58,15 @@ pub use provider::Provider;
 pub use serve::{Limits, serve};
 pub use tls::{Tls, TlsError, TlsFiles};
 
+use request_shares::RequestShares;
+
 use crate::calendar::RoomAddress;
 use crate::service::Service;
 
-/// The largest body: a bulk of a few thousand signs.
-const BODY_BYTES_MAX: usize = 1 << 20;
+/// The largest body of a list: a few thousand signs, or ten thousand rooms. So many are read at once: [`request_shares`].
+const LIST_BYTES_MAX: usize = 1 << 20;
+/// The largest of the other bodies: an event's id and a reason, if every character in them is escaped.
+const BODY_BYTES_MAX: usize = 32 << 10;
 
 /// How the API behaves.
 #[derive(Debug, Clone)]
@@ -72,6 +84,7 @@ pub struct Api {
     pub(crate) keys: Arc<KeyRing>,
     pub(crate) metrics: Arc<Metrics>,
     practice: doctor::Practice,
+    shares: Arc<RequestShares>,
     options: Arc<ArcSwap<Options>>,
 }
 
@@ -80,13 +93,22 @@ impl Api {
     pub fn new(service: Arc<Service>, keys: Arc<KeyRing>, options: Options) -> Self {
         let metrics = Arc::new(Metrics::new(&service));
         let practice = doctor::Practice::default();
-        Self { service, keys, metrics, practice, options: Arc::new(ArcSwap::from_pointee(options)) }
+        let shares = Arc::new(RequestShares::new(ConnectionLimits::default()));
+        Self { service, keys, metrics, practice, shares, options: Arc::new(ArcSwap::from_pointee(options)) }
     }
 
     /// The same with a doctor who can be asked.
     #[must_use]
     pub fn with_doctor(self, doctor: Arc<dyn Doctor>) -> Self {
         Self { practice: doctor::Practice::of(doctor), ..self }
+    }
+
+    /// The same behind these connections: there are no more event streams than they have room for.
+    #[must_use]
+    pub fn with_connections(self, connections: Arc<Connections>) -> Self {
+        let shares = Arc::new(RequestShares::new(connections.limits()));
+        self.metrics.shares.show(connections, shares.clone(), self.service.clone());
+        Self { shares, ..self }
     }
 
     /// How it behaves now.
@@ -127,8 +149,7 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(actions::list))
         .routes(routes!(actions::get))
         .routes(routes!(actions::undo))
-        .routes(routes!(evidence::add))
-        .routes(routes!(sweeps::begin))
+        .merge(described_lists())
         .routes(routes!(sweeps::get))
         .routes(routes!(sweeps::apply))
         .routes(routes!(events::listen))
@@ -137,9 +158,26 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(doctor::examine))
 }
 
+/// What takes a long list.
+fn described_lists() -> OpenApiRouter<Api> {
+    let lists = OpenApiRouter::new().routes(routes!(evidence::add)).routes(routes!(sweeps::begin));
+    lists.layer(DefaultBodyLimit::max(LIST_BYTES_MAX))
+}
+
 /// The description of the API, as it is served and kept under test.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     described().split_for_parts().1
+}
+
+/// Health alone, for a listener of its own: it needs no key and shares no connection with anybody.
+pub fn health_router(api: Api) -> Router {
+    health().with_state(api)
+}
+
+fn health() -> Router<Api> {
+    Router::new()
+        .route("/healthz", axum::routing::get(meta::healthz))
+        .route("/readyz", axum::routing::get(ready::readyz))
 }
 
 /// Everything that is served.
@@ -151,12 +189,11 @@ pub fn router(api: Api) -> Router {
         .route("/metrics", axum::routing::get(meta::metrics))
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
+        .layer(from_fn_with_state(api.clone(), request_shares::share_out))
+        .layer(from_fn_with_state(api.clone(), serve::authenticated))
         .layer(from_fn_with_state(api.clone(), caller::authenticate));
-    let open = Router::new()
-        .route("/healthz", axum::routing::get(meta::healthz))
-        .route("/readyz", axum::routing::get(ready::readyz));
     guarded
-        .merge(open)
+        .merge(health())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn_with_state(api.clone(), metrics::count))
         .layer(from_fn(problem::name_the_request))

@@ -2,13 +2,24 @@
 
 use std::fmt::Write as _;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use utoipa::openapi::OpenApi;
+
+/// The page's own style and nothing else, named by its hash; and no other site's page has it in a frame.
+pub(super) fn content_security_policy() -> String {
+    let hash = STANDARD.encode(Sha256::digest(STYLE));
+    format!(
+        "default-src 'none'; style-src 'sha256-{hash}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    )
+}
 
 /// The whole page.
 pub(super) fn render(document: &OpenApi) -> String {
     let value = serde_json::to_value(document).unwrap_or_default();
-    let mut page = String::from(HEAD);
+    let mut page = format!("{HEAD}<style>{STYLE}</style>");
     let text = |value: &Value| escape(value.as_str().unwrap_or_default());
     let _ = write!(
         page,
@@ -99,5 +110,7 @@ fn escape(text: &str) -> String {
 }
 
 const HEAD: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Adjourn: API</title>\
-<meta name=\"viewport\" content=\"width=device-width\"><style>body{font:1rem/1.5 system-ui;max-width:60rem;margin:2rem \
-auto;padding:0 1rem;color-scheme:light dark}h2{border-top:1px solid;padding-top:1rem}dd{margin-bottom:.5rem}</style>";
+<meta name=\"viewport\" content=\"width=device-width\">";
+
+const STYLE: &str = "body{font:1rem/1.5 system-ui;max-width:60rem;margin:2rem \
+auto;padding:0 1rem;color-scheme:light dark}h2{border-top:1px solid;padding-top:1rem}dd{margin-bottom:.5rem}";

@@ -4,7 +4,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -20,17 +20,30 @@ const BUSY: u8 = 2;
 /// A request was answered since the stream looked last.
 const ANSWERED: u8 = 3;
 
-/// Where a connection is between two requests; shared by its stream and its service.
+/// Where a connection is between two requests; shared by its stream, its service and the table of connections.
 #[derive(Debug, Default)]
-pub(super) struct Phase(AtomicU8);
+pub(super) struct Phase {
+    phase: AtomicU8,
+    authenticated: AtomicBool,
+}
 
 impl Phase {
     fn set(&self, phase: u8) {
-        self.0.store(phase, Ordering::Relaxed);
+        self.phase.store(phase, Ordering::Relaxed);
     }
 
     fn is(&self, phase: u8) -> bool {
-        self.0.load(Ordering::Relaxed) == phase
+        self.phase.load(Ordering::Relaxed) == phase
+    }
+
+    /// Whether a request is being answered.
+    pub(super) fn is_busy(&self) -> bool {
+        self.is(BUSY)
+    }
+
+    /// Whether a request had a valid key, so that the connection may be idle for longer.
+    pub(super) fn set_authenticated(&self, authenticated: bool) {
+        self.authenticated.store(authenticated, Ordering::Relaxed);
     }
 
     /// Answers a request: from here to its end the stream waits for no head.
@@ -52,19 +65,34 @@ impl Drop for Answering {
     }
 }
 
+/// How long a connection waits.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Waits {
+    /// For the head of a request that has begun, and for the first request.
+    pub(super) head: Duration,
+    /// For the next request.
+    pub(super) idle: Duration,
+    /// For the next request where none had a valid key.
+    pub(super) idle_unauthenticated: Duration,
+}
+
 /// A stream that ends where no request comes in time.
 pub(super) struct Patient<S> {
     stream: S,
     phase: Arc<Phase>,
-    head: Duration,
-    idle: Duration,
+    waits: Waits,
     until: Pin<Box<Sleep>>,
 }
 
 impl<S> Patient<S> {
     /// A new connection is to begin a request within the time for a head.
-    pub(super) fn new(stream: S, phase: Arc<Phase>, head: Duration, idle: Duration) -> Self {
-        Self { stream, phase, head, idle, until: Box::pin(sleep(head)) }
+    pub(super) fn new(stream: S, phase: Arc<Phase>, waits: Waits) -> Self {
+        Self { stream, phase, waits, until: Box::pin(sleep(waits.head)) }
+    }
+
+    fn idle(&self) -> Duration {
+        let is_authenticated = self.phase.authenticated.load(Ordering::Relaxed);
+        if is_authenticated { self.waits.idle } else { self.waits.idle_unauthenticated }
     }
 
     /// Waits anew. The timer is polled at once, since hyper reads no more while an earlier read is pending: then nothing else
@@ -78,14 +106,14 @@ impl<S> Patient<S> {
     /// From the answer on the next request is waited for.
     fn settle(&mut self, context: &mut Context<'_>) {
         if self.phase.is(ANSWERED) {
-            self.wait(context, WAITING, self.idle);
+            self.wait(context, WAITING, self.idle());
         }
     }
 
     /// What was written is an answer, or part of one: the next request is not due yet.
     fn wrote(&mut self, context: &mut Context<'_>, written: &Poll<io::Result<usize>>) {
         if matches!(written, Poll::Ready(Ok(1..))) && self.phase.is(WAITING) {
-            self.wait(context, WAITING, self.idle);
+            self.wait(context, WAITING, self.idle());
         }
     }
 }
@@ -101,7 +129,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
         let before = into.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(context, into);
         if into.filled().len() > before && this.phase.is(WAITING) {
-            this.wait(context, HEAD, this.head);
+            this.wait(context, HEAD, this.waits.head);
         }
         let is_due = read.is_pending() && !this.phase.is(BUSY);
         if is_due && this.until.as_mut().poll(context).is_ready() {

@@ -21,14 +21,17 @@ use crate::action::{ActionId, Fault, Outcome, Refusal};
 use crate::engine::Trouble;
 use crate::journal::JournalError;
 use crate::service::NoStatus;
+use crate::shares::Exhausted;
 use crate::store::StoreError;
 use crate::telemetry;
 
 /// When a caller should ask again that was told "later", in seconds.
 const LATER_S: u32 = 10;
+/// When one of the places that callers share may be free again, in seconds.
+const FREE_AGAIN_S: u32 = 5;
+const NOT_NOW: &str = "It is being stopped.";
 /// When a sign that was refused may be sent again, in seconds: signs whose time is over make room.
 const EVIDENCE_AGAIN_S: u32 = 600;
-const NOT_NOW: &str = "It is being stopped, or too much is under way.";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Why the answer is no.
@@ -147,17 +150,27 @@ impl Problem {
         Self { retry_after: NonZeroU32::new(wait_s), ..problem }
     }
 
+    /// A share of the places for these operations is used up: the key's own (429), or that of a room or of all callers (503).
+    pub(super) fn too_many(operations: &str, exhausted: Exhausted) -> Self {
+        let detail = format!("{operations}: {exhausted}.");
+        let problem = match exhausted {
+            Exhausted::Key => {
+                let status = StatusCode::TOO_MANY_REQUESTS;
+                Self::new(status, "too-often", "Too many requests", detail)
+            }
+            Exhausted::Room | Exhausted::Total => {
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                Self::new(status, "not-now", "Adjourn takes nothing on now", detail)
+            }
+        };
+        Self { retry_after: NonZeroU32::new(FREE_AGAIN_S), ..problem }
+    }
+
     /// A limit on evidence is reached.
     pub(super) fn evidence_full(detail: impl ToString) -> Self {
         let title = "No more evidence is kept";
         let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "evidence-full", title, detail);
         Self { retry_after: NonZeroU32::new(EVIDENCE_AGAIN_S), ..problem }
-    }
-
-    pub(super) fn sweeps_under_way() -> Self {
-        let detail = "As many sweeps as may run at once are under way.".to_owned();
-        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too-often", "Too many requests", detail);
-        Self { retry_after: NonZeroU32::new(5), ..problem }
     }
 
     pub(super) fn not_now() -> Self {

@@ -119,7 +119,8 @@ pub(super) async fn get(
     let room = api.room(&caller, &room)?;
     api.display_seen(&caller, &room);
     let options = api.options();
-    let view = RoomView::of(&api.service.status(&room, options.deadline).await?, options.subjects);
+    let (patience, _share) = api.shares.room_read(&caller, &room, options.deadline);
+    let view = RoomView::of(&api.service.status(&room, patience).await?, options.subjects);
     let tag = tag(&view);
     let known = has_tag(&headers, &tag);
     let mut response =
@@ -127,7 +128,6 @@ pub(super) async fn get(
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         response.headers_mut().insert(header::ETAG, tag);
     }
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     Ok(response)
 }
 
@@ -199,6 +199,7 @@ pub(super) async fn check_in(
         return Err(Problem::bad(format!("event has at most {EVENT_REFERENCE_BYTES_MAX} bytes")));
     }
     let patience = wait(&headers).unwrap_or(api.options().deadline);
+    let (patience, _share) = api.shares.room_read(&caller, &room, patience);
     let reporter = caller.id().to_string();
     let wanted = CheckInRequest { room, event: asked.event, source, reporter };
     let done = match caller.idempotency_key(&headers)? {

@@ -1,33 +1,47 @@
-//! Connections: taken, limited, served, and ended in order.
+//! Connections: accepted, limited, served, and ended in order.
 
-use std::net::SocketAddr;
+use std::convert::Infallible;
+use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use axum::extract;
+use axum::http::{Request, Response, StatusCode};
+use axum::middleware::Next;
+use axum::response::IntoResponse as _;
+use hyper::body::Incoming;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_io_timeout::TimeoutWriter;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::patience::{Patient, Phase};
+use super::caller::Caller;
+use super::connections::{Connection, ConnectionLimits, Connections};
+use super::http_rules;
+use super::patience::{Patient, Waits};
 use super::peer_address::PeerAddress;
+use super::peer_certificate::PeerCertificate;
 use super::tls::Tls;
 
-/// What a connection may take.
-#[derive(Debug, Clone, Copy)]
+/// What connections may take.
+#[derive(Debug, Clone)]
 pub struct Limits {
-    /// Connections at once; who comes then waits.
-    pub connections_max: usize,
+    /// How many there may be, and which are open.
+    pub connections: Arc<Connections>,
     /// How long the head of a request may take: who is slower is dropped.
     pub head: Duration,
     /// How long a connection may stand without a request after an answer.
     pub idle: Duration,
+    /// The same where no request had a valid key.
+    pub idle_unauthenticated: Duration,
     /// How long an answer may wait to be read; on Linux, also how long what was sent may go unacknowledged.
     pub unread: Duration,
     /// How long connections may take to end.
@@ -35,12 +49,23 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// A thousand displays that stay connected, twice; a head is a few hundred bytes. Proxies keep idle connections for 60 s
-    /// (nginx `keepalive_timeout`, AWS ALB `idle_timeout`) and answer 502 where we end one just before they use it.
+    /// A head is a few hundred bytes. Proxies keep idle connections for 60 s (nginx `keepalive_timeout`, AWS ALB `idle_timeout`)
+    /// and answer 502 where we end one just before they use it.
     fn default() -> Self {
         let (head, unread) = (Duration::from_secs(10), Duration::from_secs(30));
-        let idle = Duration::from_secs(75);
-        Self { connections_max: 2_000, head, idle, unread, goodbye: Duration::from_secs(15) }
+        let (idle, idle_unauthenticated) = (Duration::from_secs(75), Duration::from_secs(10));
+        let connections = Connections::new(ConnectionLimits::default());
+        Self { connections, head, idle, idle_unauthenticated, unread, goodbye: Duration::from_secs(15) }
+    }
+}
+
+impl Limits {
+    /// These connections. A proxy's stay open as long as it keeps them, whether their last request had a key or not.
+    pub fn with(connections: Arc<Connections>) -> Self {
+        let limits = Self::default();
+        let is_proxy = connections.limits().per_address.is_none();
+        let idle_unauthenticated = if is_proxy { limits.idle } else { limits.idle_unauthenticated };
+        Self { connections, idle_unauthenticated, ..limits }
     }
 }
 
@@ -48,6 +73,9 @@ impl Default for Limits {
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Headers in it.
 const HEADERS_MAX: usize = 64;
+
+/// Before the next `accept` after one that failed. Too many open files, most likely: the next one would fail like it.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 /// Serves until it is told to stop; then answers what was asked, and takes nothing new.
 pub async fn serve(
@@ -57,39 +85,29 @@ pub async fn serve(
     limits: Limits,
     stop: CancellationToken,
 ) {
-    let places = Arc::new(Semaphore::new(limits.connections_max));
     let connections = TaskTracker::new();
     loop {
-        let place = tokio::select! {
-            () = stop.cancelled() => break,
-            place = places.clone().acquire_owned() => place,
-        };
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
+            Err(error) if is_of_the_caller(&error) => continue,
             Err(error) => {
-                // Too many open files, most likely: taking the next at once would fail like this one.
-                tracing::warn!(%error, "cannot take a connection");
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                limits.connections.free_a_file(&error);
+                tokio::time::sleep(ACCEPT_AGAIN).await;
                 continue;
             }
         };
-        set_up(&stream, limits);
-        let (service, stop) = (TowerToHyperService::new(router.clone()), stop.clone());
+        let connection = limits.connections.accept(peer.ip());
+        let (router, limits, stop) = (router.clone(), limits.clone(), stop.clone());
         let acceptor = tls.as_ref().map(|tls| tls.acceptor());
         connections.spawn(async move {
-            let _place = place;
-            match acceptor {
-                None => converse(stream, peer, service, limits, stop).await,
-                Some(acceptor) => {
-                    // Who does not speak TLS, or has no certificate where one is asked for, is no caller.
-                    if let Ok(Ok(stream)) = tokio::time::timeout(limits.head, acceptor.accept(stream)).await {
-                        converse(stream, peer, service, limits, stop).await;
-                    }
-                }
+            let served = Served { peer: peer.ip(), connection: connection.clone(), router, limits, stop };
+            tokio::select! {
+                () = served.run(stream, acceptor) => {}
+                () = connection.closed() => {}
             }
         });
     }
@@ -101,9 +119,15 @@ pub async fn serve(
     }
 }
 
+/// Whether `accept` failed since the caller went away before it.
+fn is_of_the_caller(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
 /// An answer goes out at once, and a caller that vanished without a word (its plug was pulled) does not keep its place:
 /// by itself Linux would go on sending for about a quarter of an hour (tcp(7), `tcp_retries2`).
-fn set_up(stream: &TcpStream, limits: Limits) {
+fn set_up(stream: &TcpStream, limits: &Limits) {
     // Without either the connection serves all the same.
     let _ = stream.set_nodelay(true);
     #[cfg(target_os = "linux")]
@@ -112,40 +136,95 @@ fn set_up(stream: &TcpStream, limits: Limits) {
     }
 }
 
-async fn converse<S>(
-    stream: S,
-    peer: SocketAddr,
-    service: TowerToHyperService<Router>,
+/// One connection and what it is served with.
+struct Served {
+    peer: IpAddr,
+    connection: Arc<Connection>,
+    router: Router,
     limits: Limits,
     stop: CancellationToken,
-) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    // Who does not read what was answered is dropped too.
-    let mut stream = TimeoutWriter::new(stream);
-    stream.set_timeout(Some(limits.unread));
-    let phase = Arc::new(Phase::default());
-    let stream = Patient::new(Box::pin(stream), phase.clone(), limits.head, limits.idle);
-    let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
-        request.extensions_mut().insert(PeerAddress(peer.ip()));
-        phase.clone().answer(service.call(request))
-    });
-    let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        // `Patient` has one for a head and another for the time between two requests; hyper has one for both.
-        .header_read_timeout(None)
-        .max_buf_size(HEAD_BYTES_MAX)
-        .max_headers(HEADERS_MAX)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = std::pin::pin!(connection);
-    // A peer that breaks off ends its own connection; there is nobody to tell.
-    let _ = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+}
+
+impl Served {
+    async fn run(self, stream: TcpStream, acceptor: Option<TlsAcceptor>) {
+        set_up(&stream, &self.limits);
+        let Some(acceptor) = acceptor else { return self.converse(stream, None).await };
+        // Who does not speak TLS, or has no certificate where one is asked for, is no caller.
+        if let Ok(Ok(stream)) = tokio::time::timeout(self.limits.head, acceptor.accept(stream)).await {
+            let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+            let certificate = shown.map(PeerCertificate::of);
+            self.converse(stream, certificate).await;
+        }
+    }
+
+    async fn converse<S>(self, stream: S, certificate: Option<PeerCertificate>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Self { peer, connection, router, limits, stop } = self;
+        // Who does not read what was answered is dropped too.
+        let mut stream = TimeoutWriter::new(stream);
+        stream.set_timeout(Some(limits.unread));
+        let Limits { head, idle, idle_unauthenticated, .. } = limits;
+        let (phase, waits) = (connection.phase(), Waits { head, idle, idle_unauthenticated });
+        let stream = Patient::new(Box::pin(stream), phase.clone(), waits);
+        let service = TowerToHyperService::new(router);
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(PeerAddress(peer));
+            phase.clone().answer(answer(service.clone(), request, connection.clone(), certificate))
+        });
+        let http = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            // `Patient` has one for a head and another for the time between two requests; hyper has one for both.
+            .header_read_timeout(None)
+            .max_buf_size(HEAD_BYTES_MAX)
+            .max_headers(HEADERS_MAX)
+            .serve_connection(TokioIo::new(stream), service);
+        let mut http = std::pin::pin!(http);
+        // A peer that breaks off ends its own connection; there is nobody to tell.
+        let _ = tokio::select! {
+            ended = http.as_mut() => ended,
+            () = stop.cancelled() => {
+                http.as_mut().graceful_shutdown();
+                http.await
+            }
+        };
+    }
+}
+
+/// Answers one request, with what holds for all of them.
+async fn answer(
+    service: TowerToHyperService<Router>,
+    request: Request<Incoming>,
+    connection: Arc<Connection>,
+    certificate: Option<PeerCertificate>,
+) -> Result<Response<Body>, Infallible> {
+    let (mut parts, body) = request.into_parts();
+    let mut response = match http_rules::check_host(&parts) {
+        Err(problem) => problem.into_response(),
+        Ok(()) => {
+            parts.extensions.insert(connection.clone());
+            certificate.map(|certificate| parts.extensions.insert(certificate));
+            service.call(Request::from_parts(parts, body)).await?
         }
     };
+    if response.status() == StatusCode::UNAUTHORIZED {
+        connection.reject();
+    }
+    http_rules::protect(response.headers_mut());
+    Ok(response)
+}
+
+/// Middleware behind the one that checks keys: the connection belongs to a caller with a valid key from now on.
+pub(super) async fn authenticated(
+    caller: Caller,
+    request: extract::Request,
+    next: Next,
+) -> axum::response::Response {
+    if let Some(connection) = request.extensions().get::<Arc<Connection>>() {
+        connection.authenticate(&caller.id().0);
+    }
+    next.run(request).await
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -157,7 +236,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let _caller = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
-        set_up(&stream, Limits::default());
+        set_up(&stream, &Limits::default());
         assert_eq!(rustix::net::sockopt::tcp_user_timeout(&stream).unwrap(), 30_000);
     }
 }

@@ -20,7 +20,7 @@ use crate::access::Right;
 use crate::action::Naming;
 use crate::calendar::RoomAddress;
 use crate::cleanup::{Plan, Verdict};
-use crate::service::{Phase, SweepView};
+use crate::service::{NotApplied, Phase, SweepView};
 
 /// Rooms in one sweep.
 const ROOMS_MAX: usize = 10_000;
@@ -114,7 +114,7 @@ pub(super) async fn begin(
     };
     let rooms: BTreeSet<RoomAddress> = rooms;
     let view = api.service.plan_sweep(caller.name().to_owned(), rooms.into_iter().collect());
-    let view = view.ok_or_else(Problem::sweeps_under_way)?;
+    let view = view.map_err(|exhausted| Problem::too_many("sweeps", exhausted))?;
     Ok(accepted(&view, caller.naming()))
 }
 
@@ -160,10 +160,12 @@ pub(super) async fn apply(
     At(sweep): At<Uuid>,
 ) -> Result<Response, Problem> {
     find(&api, &caller, sweep)?;
-    let begun = api.service.apply_sweep(sweep);
-    begun.ok_or_else(|| {
-        let detail = "Only what is planned can be applied, and only once.";
-        Problem::conflict("not-planned", "The sweep does not stand at its plan", detail)
+    api.service.apply_sweep(sweep, caller.name()).map_err(|error| match error {
+        NotApplied::NotPlanned => {
+            let detail = "Only what is planned can be applied, and only once.";
+            Problem::conflict("not-planned", "The sweep does not stand at its plan", detail)
+        }
+        NotApplied::TooMany(exhausted) => Problem::too_many("sweeps", exhausted),
     })?;
     Ok(accepted(&find(&api, &caller, sweep)?, caller.naming()))
 }

@@ -6,17 +6,24 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
+use chrono::{DateTime, Utc};
 use rustls::RootCertStore;
 use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 use rustls::server::WebPkiClientVerifier;
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use super::revocation::RevocationLists;
+use crate::clock::{Clock as _, SystemClock};
 use crate::peer;
 
 /// How soon a renewed certificate is served.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
+/// How often the log says that a revocation list is out of date.
+const WARN_AGAIN: Duration = Duration::from_secs(3600);
 
 /// Where the files are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +34,8 @@ pub struct TlsFiles {
     pub key: PathBuf,
     /// Who issues callers' certificates, in PEM; `None` when none are asked for.
     pub client_ca: Option<PathBuf>,
+    /// Which of those certificates are revoked, in PEM: a list of each issuer, or its certificates are refused.
+    pub client_crl: Option<PathBuf>,
 }
 
 /// Why TLS cannot be served.
@@ -55,6 +64,8 @@ struct Present {
     config: Arc<ServerConfig>,
     /// When its files were last written.
     times: Vec<Option<SystemTime>>,
+    /// Until when the revocation lists are up to date.
+    crl_next_update: Option<SystemTime>,
 }
 
 impl Tls {
@@ -63,8 +74,8 @@ impl Tls {
     /// # Errors
     /// When they cannot be used.
     pub fn open(files: TlsFiles) -> Result<Self, TlsError> {
-        let (config, times) = (config(&files)?, times(&files));
-        Ok(Self { files, present: ArcSwap::from_pointee(Present { config, times }) })
+        let present = Present::read(&files, times(&files))?;
+        Ok(Self { files, present: ArcSwap::from_pointee(present) })
     }
 
     /// For the next connection.
@@ -79,14 +90,14 @@ impl Tls {
         if self.present.load().times == times {
             return false;
         }
-        match config(&self.files) {
-            Ok(config) => {
-                self.present.store(Arc::new(Present { config, times }));
+        match Present::read(&self.files, times) {
+            Ok(present) => {
+                self.present.store(Arc::new(present));
                 tracing::info!(cert = %self.files.cert.display(), "the certificate was read again");
                 true
             }
             Err(error) => {
-                tracing::error!(%error, "the renewed certificate cannot be used; the old one stays");
+                tracing::error!(%error, "a renewed file of [api.tls] cannot be used; what was read before stays");
                 false
             }
         }
@@ -94,14 +105,49 @@ impl Tls {
 
     /// Looks again and again, until it is told to stop.
     pub async fn watch(&self, stop: CancellationToken) {
-        while tokio::time::timeout(LOOK_AGAIN, stop.cancelled()).await.is_err() {
+        let mut warned = None;
+        loop {
+            if self.has_outdated_crl(SystemClock.now()) && is_due(&mut warned) {
+                tracing::error!(
+                    "the certificate revocation list (api.tls.client_crl_file) is past its nextUpdate: certificates \
+                     that were revoked since are accepted; renew the file"
+                );
+            }
+            if tokio::time::timeout(LOOK_AGAIN, stop.cancelled()).await.is_ok() {
+                return;
+            }
             self.refresh();
         }
+    }
+
+    /// Whether a revocation list is past its `nextUpdate`.
+    pub fn has_outdated_crl(&self, now: DateTime<Utc>) -> bool {
+        self.present.load().crl_next_update.is_some_and(|next| next < SystemTime::from(now))
+    }
+}
+
+/// Whether an hour has passed since the last time this was due.
+fn is_due(last: &mut Option<Instant>) -> bool {
+    let is_due = last.is_none_or(|last| last.elapsed() >= WARN_AGAIN);
+    if is_due {
+        *last = Some(Instant::now());
+    }
+    is_due
+}
+
+impl Present {
+    fn read(files: &TlsFiles, times: Vec<Option<SystemTime>>) -> Result<Self, TlsError> {
+        let crl = files.client_crl.as_ref().map(|path| {
+            RevocationLists::read(path).map_err(|why| TlsError::File { path: path.clone(), why })
+        });
+        let crl = crl.transpose()?;
+        let crl_next_update = crl.as_ref().and_then(|crl| crl.next_update);
+        Ok(Self { config: config(files, crl)?, times, crl_next_update })
     }
 }
 
 fn times(files: &TlsFiles) -> Vec<Option<SystemTime>> {
-    let paths = [Some(&files.cert), Some(&files.key), files.client_ca.as_ref()];
+    let paths = [Some(&files.cert), Some(&files.key), files.client_ca.as_ref(), files.client_crl.as_ref()];
     paths
         .into_iter()
         .flatten()
@@ -109,7 +155,7 @@ fn times(files: &TlsFiles) -> Vec<Option<SystemTime>> {
         .collect()
 }
 
-fn config(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
+fn config(files: &TlsFiles, crl: Option<RevocationLists>) -> Result<Arc<ServerConfig>, TlsError> {
     let bad = |error: rustls::Error| TlsError::Config(error.to_string());
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
@@ -121,7 +167,9 @@ fn config(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
             for issuer in certificates(path)? {
                 roots.add(issuer).map_err(bad)?;
             }
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+                .with_crls(crl.into_iter().flat_map(|crl| crl.lists))
+                .only_check_end_entity_revocation();
             let verifier = verifier.build().map_err(|error| TlsError::Config(error.to_string()))?;
             builder.with_client_cert_verifier(verifier)
         }

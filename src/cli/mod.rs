@@ -22,6 +22,7 @@ mod limits;
 mod log_lines;
 mod output;
 mod perform;
+mod process_limits;
 mod progress;
 mod reload;
 mod report;
@@ -76,6 +77,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
 
 async fn dispatch(line: CommandLine, output: &Output) -> Result<Exit, Failure> {
     let connection = &line.connection;
+    process_limits::outlive_file_size_limit()
+        .map_err(|error| Failure::new(Exit::Usage, "cannot handle SIGXFSZ").because(error))?;
     match line.command {
         Command::End(args) => perform::end(args, connection, output).await,
         Command::Delete(args) => perform::delete(args, connection, output).await,

@@ -95,7 +95,8 @@ impl Running {
         let (server, connections) = (now.server.clone(), now.connections.clone());
         let (journal, engine) = (now.journal.clone(), now.engine.clone());
         let (listen, tls, behind_proxy) = (now.api.listen, now.api.tls.clone(), now.api.behind_proxy);
-        let api = config::Api { listen, tls, behind_proxy, ..config.api };
+        let (health_listen, limits) = (now.api.health_listen, now.api.connections);
+        let api = config::Api { listen, health_listen, connections: limits, tls, behind_proxy, ..config.api };
         let live = now.live.clone();
         self.config = Config { server, connections, journal, engine, live, api, ..config };
         Ok(())
@@ -126,7 +127,14 @@ impl Running {
             ),
             ("[journal] or [engine]", old.journal != new.journal || old.engine != new.engine),
             ("[live]", old.live != new.live),
-            ("api.listen", old.api.listen != new.api.listen),
+            (
+                "api.listen or api.health_listen",
+                (old.api.listen, old.api.health_listen) != (new.api.listen, new.api.health_listen),
+            ),
+            (
+                "api.max_connections or another limit of connections",
+                old.api.connections != new.api.connections,
+            ),
             (
                 "[api.tls] or api.behind_proxy",
                 (&old.api.tls, old.api.behind_proxy) != (&new.api.tls, new.api.behind_proxy),

@@ -18,9 +18,10 @@ use super::doctor::OnCall;
 use super::exit::{Exit, Failure};
 use super::log_lines::LogLines;
 use super::output::Output;
+use super::process_limits;
 use super::reload::{self, Files, Running};
-use crate::api::{self, Api, Doctor, KeyRing, Limits, Tls};
-use crate::config;
+use crate::api::{self, Api, ConnectionLimits, Connections, Doctor, KeyRing, Limits, Tls};
+use crate::config::{self, Config};
 use crate::console;
 use crate::service::Service;
 use crate::store::{Desk, StoreError};
@@ -31,6 +32,9 @@ use crate::telemetry;
 const GOODBYE: Duration = Duration::from_secs(30);
 /// How long everything else may take then.
 const LAST_GOODBYE: Duration = Duration::from_secs(20);
+/// Connections of the listener that serves health alone: a few probes, each for a moment.
+const HEALTH_CONNECTIONS: ConnectionLimits =
+    ConnectionLimits { total: 32, unauthenticated: 32, per_address: Some(16) };
 /// What is logged unless this variable says otherwise, in the words of `tracing`.
 const LOG_VARIABLE: &str = "ADJOURN_LOG";
 /// Whoever signs us in to Windows traces whole messages, of which some are as good as the password.
@@ -85,11 +89,16 @@ pub(super) async fn serve(
     let service = Service::open(engine, desk.clone(), reload::options(&config)).await.map_err(failed)?;
     let keys = Arc::new(KeyRing::open(desk).await.map_err(failed)?);
     keys.trust(reload::provider(&config.api)?);
-    let api = Api::new(service.clone(), keys.clone(), reload::shown(&config)).with_doctor(on.doctor);
+    let connections = connections(&config);
+    let api = Api::new(service.clone(), keys.clone(), reload::shown(&config))
+        .with_doctor(on.doctor)
+        .with_connections(connections.clone());
     let hook = reload::webhook(&config, &service)?;
-    let listener = TcpListener::bind(listen)
-        .await
-        .map_err(|error| Failure::new(Exit::Usage, format!("cannot listen on {listen}")).because(error))?;
+    let listener = bind(listen).await?;
+    let health = match config.api.health_listen {
+        Some(listen) => Some(bind(listen).await?),
+        None => None,
+    };
     let at = listener.local_addr().unwrap_or(listen);
     let scheme = if tls.is_some() { "https" } else { "http" };
     output.line(&format!("{scheme}://{at}"))?;
@@ -114,7 +123,11 @@ pub(super) async fn serve(
         parts.spawn(story(service.clone(), stop.clone()));
     }
     let router = api::router(api.clone()).merge(console::router(keys.clone()));
-    parts.spawn(api::serve(listener, tls, router, Limits::default(), stop.clone()));
+    parts.spawn(api::serve(listener, tls, router, Limits::with(connections), stop.clone()));
+    if let Some(listener) = health {
+        let limits = Limits::with(Connections::new(HEALTH_CONNECTIONS));
+        parts.spawn(api::serve(listener, None, api::health_router(api.clone()), limits, stop.clone()));
+    }
     let files = Files::of(&config);
     let mut running = Running { service, api, keys, connection: on.connection, config, files, hook: None };
     if let Some(hook) = &hook {
@@ -132,6 +145,28 @@ pub(super) async fn serve(
     }
     end(&running.service, &stop, parts).await;
     Ok(Exit::Done)
+}
+
+async fn bind(listen: SocketAddr) -> Result<TcpListener, Failure> {
+    let listener = TcpListener::bind(listen).await;
+    listener.map_err(|error| Failure::new(Exit::Usage, format!("cannot listen on {listen}")).because(error))
+}
+
+/// The table of connections, with limits for which this process may open files enough.
+fn connections(config: &Config) -> Arc<Connections> {
+    let files = process_limits::raise_open_files();
+    let (limits, needed) = process_limits::fit(config.api.connections, files, config);
+    if let (Some(needed), Some(files)) = (needed, files) {
+        tracing::warn!(
+            files,
+            needed,
+            max_connections = limits.total,
+            max_unauthenticated_connections = limits.unauthenticated,
+            "this process may open too few files for api.max_connections, so that limit is lowered; raise it with \
+             LimitNOFILE={needed} in the systemd unit, or `ulimit -n {needed}` before the start"
+        );
+    }
+    Connections::new(limits)
 }
 
 /// Takes nothing new on, lets what is under way end, and says what did not.

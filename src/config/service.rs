@@ -11,7 +11,7 @@ use super::error::{ConfigError, Source};
 use super::file::{self, Spanned};
 use super::{checked, minutes, patterns};
 use crate::access::{Grant, Issuer, Right, Rights};
-use crate::api::TlsFiles;
+use crate::api::{ConnectionLimits, TlsFiles};
 use crate::console::Client;
 use crate::live;
 use crate::peer::has_userinfo;
@@ -23,6 +23,10 @@ use crate::web::address;
 pub struct Api {
     /// Where it listens.
     pub listen: SocketAddr,
+    /// Where `/healthz` and `/readyz` are served besides, over plain HTTP, on connections of their own.
+    pub health_listen: Option<SocketAddr>,
+    /// How many connections may be open.
+    pub connections: ConnectionLimits,
     /// Show subjects and organizers of events that are not private.
     pub subjects: bool,
     /// How old what is shown of a room may be.
@@ -60,22 +64,58 @@ pub struct Webhook {
 }
 
 pub(super) fn check_api(source: &Source<'_>, file: &file::Api) -> Result<Api, ConfigError> {
-    let listen = file.listen.get_ref().parse().map_err(|_| {
-        source.at(&file.listen, format!("`{}` is not of the form 127.0.0.1:8480", file.listen.get_ref()))
-    })?;
     Ok(Api {
-        listen,
+        listen: check_listen(source, &file.listen)?,
+        health_listen: file.health_listen.as_ref().map(|listen| check_listen(source, listen)).transpose()?,
+        connections: check_connection_limits(source, file)?,
         subjects: file.subjects,
         state_age: TimeDelta::seconds(checked(source, &file.state_age_s, 0, 3600)?),
         deadline: Duration::from_secs(checked(source, &file.deadline_s, 1, 60)?),
         warn: minutes(source, &file.warn_minutes)?,
-        tls: file.tls.as_ref().map(|tls| TlsFiles {
-            cert: tls.cert_file.clone(),
-            key: tls.key_file.clone(),
-            client_ca: tls.client_ca_file.clone(),
-        }),
+        tls: file.tls.as_ref().map(|tls| check_tls(source, tls)).transpose()?,
         behind_proxy: file.behind_proxy,
         oidc: file.oidc.as_ref().map(|oidc| check_oidc(source, oidc)).transpose()?,
+    })
+}
+
+fn check_listen(source: &Source<'_>, listen: &Spanned<String>) -> Result<SocketAddr, ConfigError> {
+    let text = listen.get_ref();
+    text.parse().map_err(|_| source.at(listen, format!("`{text}` is not of the form 127.0.0.1:8480")))
+}
+
+/// A hundred thousand connections take about 3 GB of memory.
+const CONNECTIONS_MAX: usize = 100_000;
+
+fn check_connection_limits(source: &Source<'_>, file: &file::Api) -> Result<ConnectionLimits, ConfigError> {
+    let total = checked(source, &file.max_connections, 16, CONNECTIONS_MAX)?;
+    let stands = |key: &Spanned<usize>| !key.span().is_empty();
+    let unauthenticated = &file.max_unauthenticated_connections;
+    // A default follows the limits above it; a number that was written is checked against them.
+    let unauthenticated = match stands(unauthenticated) {
+        true => checked(source, unauthenticated, 4, total / 2)?,
+        false => (*unauthenticated.get_ref()).min(total / 2),
+    };
+    let per_address = &file.max_unauthenticated_connections_per_address;
+    let per_address = match stands(per_address) {
+        true => checked(source, per_address, 1, unauthenticated)?,
+        false => (*per_address.get_ref()).min(unauthenticated),
+    };
+    let per_address = (!file.behind_proxy).then_some(per_address);
+    Ok(ConnectionLimits { total, unauthenticated, per_address })
+}
+
+fn check_tls(source: &Source<'_>, tls: &file::Tls) -> Result<TlsFiles, ConfigError> {
+    let client_crl = match (&tls.client_crl_file, &tls.client_ca_file) {
+        (Some(crl), None) => {
+            return Err(source.at(crl, "needs client_ca_file: whose certificates it revokes"));
+        }
+        (crl, _) => crl.as_ref().map(|crl| crl.get_ref().clone()),
+    };
+    Ok(TlsFiles {
+        cert: tls.cert_file.clone(),
+        key: tls.key_file.clone(),
+        client_ca: tls.client_ca_file.clone(),
+        client_crl,
     })
 }
 

@@ -16,6 +16,7 @@ use crate::engine::{Engine, Mode};
 use crate::journal::{Ending, JournalError};
 use crate::live::Rooms;
 use crate::presence::SharedBooks;
+use crate::shares::{Exhausted, Share, ShareLimits, Shares};
 use crate::store::Desk;
 
 /// What a caller gets within its time.
@@ -27,15 +28,20 @@ pub enum Asked {
     UnderWay(ActionId),
     /// The journal failed.
     Failed(JournalError),
-    /// It was not taken on: the service is being stopped, or too many are under way.
+    /// It was not taken on: the service is being stopped.
     NotNow,
+    /// It was not taken on: too many are under way.
+    TooMany(Exhausted),
 }
 
 /// Answers of late actions remembered: those whose name the caller has, and the journal may not (a rehearsal, or the same
 /// wish again).
 const ANSWERS_MAX: usize = 1_000;
-/// Actions under way at once. Beyond it Exchange hangs, and more of them would only act late.
-const UNDER_WAY_MAX: usize = 1_000;
+/// Actions that wait or run at once. Beyond a thousand Exchange hangs, and more of them would only act late. In one room they
+/// run one after another, so whoever is the ninth there waits longer than anybody stands at a door; a display that repeats a
+/// request (under one idempotency key) waits each time.
+pub const ACTION_SHARES: ShareLimits =
+    ShareLimits { total: 1_000, reserve: 200, few: 8, per_key: 250, per_room: 16, per_key_and_room: 8 };
 
 /// What is known of actions that are not, or not only, in the journal.
 #[derive(Default)]
@@ -53,6 +59,7 @@ pub struct Actions {
     signs: (Desk, SharedBooks),
     tasks: TaskTracker,
     known: Arc<Mutex<Known>>,
+    shares: Shares,
 }
 
 impl Actions {
@@ -62,19 +69,21 @@ impl Actions {
         notices: Notices,
         signs: (Desk, SharedBooks),
     ) -> Self {
-        Self { engine, rooms, notices, signs, tasks: TaskTracker::new(), known: Arc::default() }
+        let shares = Shares::new(ACTION_SHARES);
+        Self { engine, rooms, notices, signs, tasks: TaskTracker::new(), known: Arc::default(), shares }
     }
 
     /// Carries the action out, and waits for its end as long as `patience`.
     pub async fn ask(&self, action: Action, mode: Mode, patience: Duration) -> Asked {
         let (id, room) = (action.id, action.room.clone());
-        {
-            let mut known = lock(&self.known);
-            if self.tasks.is_closed() || known.under_way.len() >= UNDER_WAY_MAX {
-                return Asked::NotNow;
-            }
-            known.under_way.insert(id, (room.clone(), action.actor.clone()));
+        if self.tasks.is_closed() {
+            return Asked::NotNow;
         }
+        let share = match self.shares.take(caller(&action.actor), Some(room.as_str())) {
+            Ok(share) => share,
+            Err(exhausted) => return Asked::TooMany(exhausted),
+        };
+        lock(&self.known).under_way.insert(id, (room.clone(), action.actor.clone()));
         let (engine, rooms, notices, known) =
             (self.engine.clone(), self.rooms.clone(), self.notices.clone(), self.known.clone());
         let (desk, books) = self.signs.clone();
@@ -82,7 +91,7 @@ impl Actions {
         let span = tracing::info_span!("action", %id, %room, outcome = tracing::field::Empty);
         let work = async move {
             // Whatever becomes of it, it is under way no more.
-            let _over = Over { id, known: known.clone() };
+            let _over = Over { id, known: known.clone(), _share: share };
             let actor = action.actor.clone();
             let answer = engine.perform(action.clone(), mode).await;
             rooms.changed(&room);
@@ -131,6 +140,11 @@ impl Actions {
         lock(&self.known).answers.iter().find(|(action, _)| action.id == id).cloned()
     }
 
+    /// Places for actions, by caller and room.
+    pub fn shares(&self) -> &Shares {
+        &self.shares
+    }
+
     /// How many are under way.
     pub fn count(&self) -> usize {
         lock(&self.known).under_way.len()
@@ -147,11 +161,20 @@ impl Actions {
 struct Over {
     id: ActionId,
     known: Arc<Mutex<Known>>,
+    _share: Share,
 }
 
 impl Drop for Over {
     fn drop(&mut self) {
         lock(&self.known).under_way.remove(&self.id);
+    }
+}
+
+/// Whose share an action takes.
+fn caller(actor: &Actor) -> &str {
+    match actor {
+        Actor::User { name, .. } | Actor::Program { name, .. } => name,
+        Actor::Sweep { rule, .. } => rule,
     }
 }
 

@@ -45,7 +45,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use aliases::Aliases;
 
-pub use actions::{Actions, Asked};
+pub use actions::{ACTION_SHARES, Actions, Asked};
 pub use check_ins::{
     CHECK_IN_ANSWERS_MAX, CHECK_IN_ANSWERS_PER_KEY_MAX, CheckInReceipt, CheckInRequest, CheckIns,
 };
@@ -58,7 +58,10 @@ pub use refused_sign_ins::RefusedSignIns;
 pub use release::{Releases, SIGHTINGS_MAX};
 pub use schedule::{Schedule, ScheduleError};
 pub use status::{May, Status, View, status};
-pub use sweeps::{KEPT_MAX as SWEEPS_KEPT_MAX, PLANNED_EVENTS_MAX, Phase, SweepId, SweepView, Sweeps};
+pub use sweeps::{
+    KEPT_MAX as SWEEPS_KEPT_MAX, KEPT_PER_CALLER as SWEEPS_KEPT_PER_CALLER, NotApplied, PLANNED_EVENTS_MAX,
+    Phase, SWEEP_SHARES, SweepId, SweepView, Sweeps,
+};
 pub use webhook::{Outbox, Webhook, WebhookCounts, WebhookError};
 
 use crate::action::{ActionId, Refusal};

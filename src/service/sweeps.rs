@@ -14,13 +14,17 @@ use crate::action::Outcome;
 use crate::calendar::{RoomAddress, Window};
 use crate::cleanup::{Applied, Plan, Progress, Rule, Rules, Stop, Sweep, SweepError, Swept};
 use crate::engine::Mode;
+use crate::shares::{Exhausted, ShareLimits, Shares};
 
 /// Sweeps remembered; the oldest that is over goes first.
 pub const KEPT_MAX: usize = 50;
 /// Events in the plans of all sweeps that are remembered; the oldest sweep that is over goes first, the newest one stays.
 pub const PLANNED_EVENTS_MAX: usize = 100_000;
-/// Sweeps under way at once: each works on many rooms as it is.
-const UNDER_WAY_MAX: usize = 4;
+/// Sweeps of one caller remembered: its oldest that is over goes, and nobody else's.
+pub const KEPT_PER_CALLER: usize = 10;
+/// Sweeps that plan or apply at once: each works on many rooms as it is.
+pub const SWEEP_SHARES: ShareLimits =
+    ShareLimits { total: 4, reserve: 1, few: 1, per_key: 2, per_room: 4, per_key_and_room: 2 };
 
 /// Names one sweep.
 pub type SweepId = Uuid;
@@ -98,11 +102,28 @@ struct Entry {
     counter: Arc<Counter>,
 }
 
+/// Why a plan was not applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotApplied {
+    /// The sweep does not stand at its plan (any more).
+    #[error("only a planned sweep can be applied, and only once")]
+    NotPlanned,
+    /// Too many sweeps are under way; the plan stays.
+    #[error(transparent)]
+    TooMany(#[from] Exhausted),
+}
+
 /// All of them.
-#[derive(Default)]
 pub struct Sweeps {
     kept: Mutex<BTreeMap<(DateTime<Utc>, SweepId), Entry>>,
     tasks: TaskTracker,
+    shares: Shares,
+}
+
+impl Default for Sweeps {
+    fn default() -> Self {
+        Self { kept: Mutex::default(), tasks: TaskTracker::default(), shares: Shares::new(SWEEP_SHARES) }
+    }
 }
 
 /// Reports no progress.
@@ -147,20 +168,24 @@ impl Sweeps {
         tokio::time::timeout(patience, self.tasks.wait()).await.is_ok()
     }
 
-    /// `None` when too many are under way.
-    fn add(&self, view: SweepView) -> Option<Arc<Counter>> {
+    /// Places for sweeps, by caller.
+    pub fn shares(&self) -> &Shares {
+        &self.shares
+    }
+
+    fn add(&self, view: SweepView) -> Arc<Counter> {
         let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_over = |phase: &Phase| !matches!(phase, Phase::Planning | Phase::Applying(_));
-        if all.values().filter(|entry| !is_over(&entry.view.phase)).count() >= UNDER_WAY_MAX {
-            return None;
-        }
-        if all.len() >= KEPT_MAX {
-            let oldest = all.iter().find(|(_, entry)| is_over(&entry.view.phase)).map(|(key, _)| *key);
+        let of_caller = all.values().filter(|entry| entry.view.by == view.by).count();
+        let is_over = |entry: &Entry| !matches!(entry.view.phase, Phase::Planning | Phase::Applying(_));
+        let may_go = |entry: &Entry| of_caller < KEPT_PER_CALLER || entry.view.by == view.by;
+        if all.len() >= KEPT_MAX || of_caller >= KEPT_PER_CALLER {
+            let mut oldest = all.iter().filter(|(_, entry)| is_over(entry) && may_go(entry));
+            let oldest = oldest.next().map(|(key, _)| *key);
             oldest.map(|key| all.remove(&key));
         }
         let counter = Arc::<Counter>::default();
         all.insert((view.begun_at, view.id), Entry { view, counter: counter.clone() });
-        Some(counter)
+        counter
     }
 
     /// Moves a sweep on, if it stands where `from` says. The one place that changes a phase, so a plan is applied once.
@@ -189,8 +214,12 @@ fn forget_beyond(all: &mut BTreeMap<(DateTime<Utc>, SweepId), Entry>, id: SweepI
 }
 
 impl Service {
-    /// Begins to plan a sweep over these rooms; `None` when too many are under way.
-    pub fn plan_sweep(self: &Arc<Self>, by: String, rooms: Vec<RoomAddress>) -> Option<SweepView> {
+    /// Begins to plan a sweep over these rooms.
+    ///
+    /// # Errors
+    /// When too many are under way.
+    pub fn plan_sweep(self: &Arc<Self>, by: String, rooms: Vec<RoomAddress>) -> Result<SweepView, Exhausted> {
+        let share = self.sweeps.shares.take(&by, None)?;
         let rooms = Arc::new(rooms);
         let view = SweepView {
             id: Uuid::new_v4(),
@@ -200,9 +229,10 @@ impl Service {
             phase: Phase::Planning,
             progress: (0, rooms.len()),
         };
-        let counter = self.sweeps.add(view.clone())?;
+        let counter = self.sweeps.add(view.clone());
         let (service, id) = (self.clone(), view.id);
         self.sweeps.tasks.spawn(async move {
+            let _share = share;
             let options = service.options();
             let sweep = service.sweep(options.rules.clone());
             let now = service.now();
@@ -212,20 +242,28 @@ impl Service {
             };
             service.turn(id, |phase| *phase == Phase::Planning, phase);
         });
-        Some(view)
+        Ok(view)
     }
 
-    /// Begins to apply a plan; `None` when it is not there to be applied (any more).
-    pub fn apply_sweep(self: &Arc<Self>, id: SweepId) -> Option<()> {
-        let Phase::Planned(plan) = self.sweeps.get(id)?.phase else { return None };
+    /// Begins to apply a plan, for this caller.
+    ///
+    /// # Errors
+    /// When it is not there to be applied (any more), or too many sweeps are under way.
+    pub fn apply_sweep(self: &Arc<Self>, id: SweepId, by: &str) -> Result<(), NotApplied> {
+        let Some(Phase::Planned(plan)) = self.sweeps.get(id).map(|sweep| sweep.phase) else {
+            return Err(NotApplied::NotPlanned);
+        };
+        let share = self.sweeps.shares.take(by, None)?;
         let planned = |phase: &Phase| matches!(phase, Phase::Planned(_));
-        let counter = self.turn(id, planned, Phase::Applying(plan.clone()))?;
+        let counter = self.turn(id, planned, Phase::Applying(plan.clone()));
+        let counter = counter.ok_or(NotApplied::NotPlanned)?;
         let service = self.clone();
         self.sweeps.tasks.spawn(async move {
+            let _share = share;
             let phase = service.apply_plan(plan, &*counter).await;
             service.turn(id, |phase| matches!(phase, Phase::Applying(_)), phase);
         });
-        Some(())
+        Ok(())
     }
 
     /// Moves a sweep on, and tells of it.

@@ -4,7 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use adjourn::api::{Tls, TlsError, TlsFiles};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, RevokedCertParams,
+};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -20,12 +23,19 @@ fn issuer(name: &str) -> Issuer {
     let mut about = CertificateParams::new([]).unwrap();
     about.distinguished_name.push(rcgen::DnType::CommonName, name);
     about.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    about.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     CertifiedIssuer::self_signed(about, KeyPair::generate().unwrap()).unwrap()
 }
 
 /// Certificate and key, in PEM.
 fn issued(by: &Issuer, usage: ExtendedKeyUsagePurpose) -> (String, String) {
+    numbered(by, usage, 1)
+}
+
+/// The same with this serial number.
+fn numbered(by: &Issuer, usage: ExtendedKeyUsagePurpose, serial: u64) -> (String, String) {
     let mut about = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    about.serial_number = Some(serial.into());
     about.extended_key_usages = vec![usage];
     let key = KeyPair::generate().unwrap();
     (about.signed_by(&key, by).unwrap().pem(), key.serialize_pem())
@@ -38,7 +48,8 @@ fn write(directory: &Path, (cert, key): &(String, String)) {
 
 fn files(directory: &Path, client_ca: bool) -> TlsFiles {
     let at = |name: &str| directory.join(name);
-    TlsFiles { cert: at("cert.pem"), key: at("key.pem"), client_ca: client_ca.then(|| at("clients.pem")) }
+    let client_ca = client_ca.then(|| at("clients.pem"));
+    TlsFiles { cert: at("cert.pem"), key: at("key.pem"), client_ca, client_crl: None }
 }
 
 /// The status line of an answer, if there is one, asked by a client that trusts this issuer alone.
@@ -102,6 +113,59 @@ async fn callers_need_a_certificate_where_one_is_asked_for() {
     assert_eq!(ask(at, &server, Some(&display)).await.as_deref(), Some("HTTP/1.1 200 OK"));
     assert_eq!(ask(at, &server, Some(&other)).await, None);
     assert_eq!(ask(at, &server, None).await, None);
+}
+
+/// A list of the certificates that this issuer revoked, in PEM.
+fn revocations(by: &Issuer, serials: &[u64], next_update: i32) -> String {
+    let time = |year| rcgen::date_time_ymd(year, 1, 1);
+    let revoked = |serial: &u64| RevokedCertParams {
+        serial_number: (*serial).into(),
+        revocation_time: time(2020),
+        reason_code: None,
+        invalidity_date: None,
+    };
+    let list = CertificateRevocationListParams {
+        this_update: time(2020),
+        next_update: time(next_update),
+        crl_number: 1.into(),
+        issuing_distribution_point: None,
+        revoked_certs: serials.iter().map(revoked).collect(),
+        key_identifier_method: rcgen::KeyIdMethod::Sha256,
+    };
+    list.signed_by(by).unwrap().pem().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_certificate_is_refused_and_a_list_is_read_again() {
+    let (lobby, directory) = (Lobby::open().await, tempfile::tempdir().unwrap());
+    let (server, clients) = (issuer("server"), issuer("clients"));
+    write(directory.path(), &issued(&server, ExtendedKeyUsagePurpose::ServerAuth));
+    std::fs::write(directory.path().join("clients.pem"), clients.pem()).unwrap();
+    let crl = directory.path().join("crl.pem");
+    std::fs::write(&crl, revocations(&clients, &[7], 2999)).unwrap();
+    let files = TlsFiles { client_crl: Some(crl.clone()), ..files(directory.path(), true) };
+    let tls = Arc::new(Tls::open(files.clone()).unwrap());
+    let at = lobby.behind(tls.clone()).await;
+    let [lost, kept] = [7, 8].map(|serial| numbered(&clients, ExtendedKeyUsagePurpose::ClientAuth, serial));
+    assert_eq!(ask(at, &server, Some(&lost)).await, None);
+    assert_eq!(ask(at, &server, Some(&kept)).await.as_deref(), Some("HTTP/1.1 200 OK"));
+
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    std::fs::write(&crl, revocations(&clients, &[7, 8], 2021)).unwrap();
+    assert!(tls.refresh());
+    assert_eq!(ask(at, &server, Some(&kept)).await, None, "revoked meanwhile");
+    let other = numbered(&clients, ExtendedKeyUsagePurpose::ClientAuth, 9);
+    assert_eq!(
+        ask(at, &server, Some(&other)).await.as_deref(),
+        Some("HTTP/1.1 200 OK"),
+        "an old list still counts"
+    );
+    assert!(tls.has_outdated_crl(crate::lobby::now()));
+
+    std::fs::write(&crl, "rubbish").unwrap();
+    assert!(!tls.refresh(), "what was read before stays");
+    let error = Tls::open(files).err().unwrap();
+    assert!(matches!(&error, TlsError::File { path, .. } if *path == crl), "{error}");
 }
 
 #[test]

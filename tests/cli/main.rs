@@ -3,6 +3,8 @@
 
 mod deploy;
 mod doctor;
+#[cfg(target_os = "linux")]
+mod file_limits;
 mod journal;
 mod killed;
 mod office;

@@ -12,7 +12,7 @@ use crate::office::{Office, room};
 
 pub struct Served {
     pub child: Child,
-    at: String,
+    pub at: String,
 }
 
 fn serve(office: &Office) -> Served {
@@ -20,12 +20,32 @@ fn serve(office: &Office) -> Served {
 }
 
 pub fn serve_with(office: &Office, environment: &[(&str, &str)]) -> Served {
-    let mut command = office.command(&["serve", "--listen", "127.0.0.1:0", "--log", "json"]);
-    let log = std::fs::File::create(office.directory.path().join("log")).unwrap();
-    let mut child = command.envs(environment.iter().copied()).stderr(log).spawn().unwrap();
+    let mut command = office.command(&SERVE);
+    command.envs(environment.iter().copied());
+    serve_by(office, command)
+}
+
+/// Serves on a free port, with a log.
+pub const SERVE: [&str; 5] = ["serve", "--listen", "127.0.0.1:0", "--log", "json"];
+
+/// Starts this command and waits until it serves.
+pub fn serve_by(office: &Office, mut command: std::process::Command) -> Served {
+    let log = std::fs::File::create(office.path("log")).unwrap();
+    let mut child = command.stderr(log).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    Served { child, at: line.trim().strip_prefix("http://").unwrap().to_owned() }
+    let at = line.trim().strip_prefix("http://").unwrap_or_else(|| {
+        panic!("not serving: {}", std::fs::read_to_string(office.path("log")).unwrap_or_default())
+    });
+    Served { child, at: at.to_owned() }
+}
+
+/// A test that fails leaves no process behind.
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 impl Served {
@@ -140,7 +160,7 @@ async fn changes_of_keys_stand_in_the_journal_whether_a_service_runs_or_not() {
     let made = admin_events(&office).await;
     assert_eq!(made.len(), 1, "{made:?}");
     assert!(made[0].1.contains("key-created") && made[0].1.contains("display"), "{made:?}");
-    let served = serve(&office);
+    let mut served = serve(&office);
     let id = office.run(&["--json", "key", "list"]).await.json()[0]["id"].as_str().unwrap().to_owned();
     let changed = office.run(&["key", "change", &id, "--expires", "30d", "--rights", "read"]).await;
     assert_eq!(
@@ -163,8 +183,7 @@ async fn changes_of_keys_stand_in_the_journal_whether_a_service_runs_or_not() {
         events = admin_events(&office).await;
     }
     served.terminate();
-    let status =
-        tokio::task::spawn_blocking(move || served.child.wait_with_output().unwrap()).await.unwrap().status;
+    let status = tokio::task::spawn_blocking(move || served.child.wait().unwrap()).await.unwrap();
     assert_eq!(status.code(), Some(0));
     for kind in ["key-created", "key-changed", "key-revoked", "configuration-reloaded"] {
         assert_eq!(events.iter().filter(|(_, line)| line.contains(kind)).count(), 1, "{kind} in {events:?}");

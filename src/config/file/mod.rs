@@ -11,6 +11,7 @@ pub(in crate::config) use serde_spanned::Spanned;
 
 pub(in crate::config) use server::*;
 
+use crate::api::ConnectionLimits;
 use crate::cleanup::{CameBack, CleanupMode, How, StrikesThen};
 use crate::live;
 use crate::presence::Silence;
@@ -66,6 +67,10 @@ pub(in crate::config) struct Live {
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct Api {
     pub(in crate::config) listen: Spanned<String>,
+    pub(in crate::config) health_listen: Option<Spanned<String>>,
+    pub(in crate::config) max_connections: Spanned<usize>,
+    pub(in crate::config) max_unauthenticated_connections: Spanned<usize>,
+    pub(in crate::config) max_unauthenticated_connections_per_address: Spanned<usize>,
     pub(in crate::config) subjects: bool,
     pub(in crate::config) state_age_s: Spanned<i64>,
     pub(in crate::config) deadline_s: Spanned<u64>,
@@ -81,6 +86,7 @@ pub(in crate::config) struct Tls {
     pub(in crate::config) cert_file: PathBuf,
     pub(in crate::config) key_file: PathBuf,
     pub(in crate::config) client_ca_file: Option<PathBuf>,
+    pub(in crate::config) client_crl_file: Option<Spanned<PathBuf>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -257,7 +263,12 @@ impl Default for Live {
 
 impl Default for Api {
     fn default() -> Self {
+        let ConnectionLimits { total, unauthenticated, per_address } = ConnectionLimits::default();
         Self {
+            health_listen: None,
+            max_connections: default(total),
+            max_unauthenticated_connections: default(unauthenticated),
+            max_unauthenticated_connections_per_address: default(per_address.unwrap_or(unauthenticated)),
             // This machine only: what is reachable from elsewhere, the administrator says.
             listen: default("127.0.0.1:8480".to_owned()),
             subjects: false,

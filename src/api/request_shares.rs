@@ -1,0 +1,133 @@
+//! Shares of the requests that take long or much: signs of presence in bulk, audit queries, sweeps and their plans, rooms whose
+//! calendar has to be read, and event streams. One key's flood of them waits, and is refused after a moment; the others' do not.
+
+use std::time::Duration;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::Method;
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::Api;
+use super::caller::Caller;
+use super::connections::ConnectionLimits;
+use super::problem::Problem;
+use crate::calendar::RoomAddress;
+use crate::shares::{Share, ShareLimits, Shares};
+
+/// How long a request waits for a place before it is refused. Its body is not read meanwhile.
+const WAIT: Duration = Duration::from_secs(2);
+
+/// A body of signs has up to a megabyte, and is stored before it is answered.
+pub(super) const EVIDENCE: ShareLimits = of_key(16, 4);
+/// A page of the audit reads up to some thousand entries.
+pub(super) const AUDIT: ShareLimits = of_key(8, 2);
+/// A sweep names up to ten thousand rooms, and its plan all events in them.
+pub(super) const SWEEPS: ShareLimits = of_key(8, 2);
+/// Requests that may wait for a calendar. Each holds a connection only, and one reading serves all that wait for a room.
+pub(super) const ROOM_READS: ShareLimits =
+    ShareLimits { total: 1_000, reserve: 200, few: 8, per_key: 500, per_room: 64, per_key_and_room: 32 };
+/// Event streams of one key: a backend needs one, a floor of displays some dozens. Where few connections are allowed, a quarter.
+pub(super) const STREAMS_PER_KEY: usize = 100;
+
+/// So many in all, so many of one key, and a quarter for keys that have none.
+const fn of_key(total: usize, per_key: usize) -> ShareLimits {
+    ShareLimits { total, reserve: total / 4, few: 1, per_key, per_room: total, per_key_and_room: total }
+}
+
+/// The places that requests share.
+#[derive(Debug)]
+pub(super) struct RequestShares {
+    pub(super) evidence: Shares,
+    pub(super) audit: Shares,
+    pub(super) sweeps: Shares,
+    pub(super) room_reads: Shares,
+    pub(super) streams: Shares,
+}
+
+impl RequestShares {
+    /// Streams hold their connections, so an eighth of those stays for other requests.
+    pub(super) fn new(connections: ConnectionLimits) -> Self {
+        let total = connections.authenticated() - connections.authenticated() / 8;
+        let of_key = of_key(total.max(1), STREAMS_PER_KEY.min(total.div_ceil(4)));
+        let streams = ShareLimits { reserve: total / 16, few: 2, ..of_key };
+        Self {
+            evidence: Shares::new(EVIDENCE),
+            audit: Shares::new(AUDIT),
+            sweeps: Shares::new(SWEEPS),
+            room_reads: Shares::new(ROOM_READS),
+            streams: Shares::new(streams),
+        }
+    }
+
+    /// Event streams in all.
+    pub(super) fn streams_max(&self) -> usize {
+        self.streams.limits().total
+    }
+
+    /// All of them, by name.
+    pub(super) fn all(&self) -> [(&'static str, &Shares); 5] {
+        [
+            ("evidence", &self.evidence),
+            ("audit", &self.audit),
+            ("sweep-requests", &self.sweeps),
+            ("room-reads", &self.room_reads),
+            ("event-streams", &self.streams),
+        ]
+    }
+
+    /// The share that a request to this route needs before it is looked at.
+    fn of(&self, method: &Method, route: &str) -> Option<(&'static str, &Shares)> {
+        let is_read = matches!(*method, Method::GET | Method::HEAD);
+        match route {
+            "/v1/evidence" => Some(("requests with evidence", &self.evidence)),
+            "/v1/actions" if is_read => Some(("audit queries", &self.audit)),
+            "/v1/sweeps" | "/v1/sweeps/{sweep}" | "/v1/sweeps/{sweep}/apply" => {
+                Some(("requests about sweeps", &self.sweeps))
+            }
+            _ => None,
+        }
+    }
+
+    /// How long a request may wait for this room's calendar: not at all where as many wait as may, so that it is answered with
+    /// what is known.
+    pub(super) fn room_read(
+        &self,
+        caller: &Caller,
+        room: &RoomAddress,
+        patience: Duration,
+    ) -> (Duration, Option<Share>) {
+        match self.room_reads.take(&caller.id().0, Some(room.as_str())) {
+            Ok(share) => (patience, Some(share)),
+            Err(_) => (Duration::ZERO, None),
+        }
+    }
+}
+
+/// Middleware behind the one that checks keys: a request waits for its key's share, or is refused.
+pub(super) async fn share_out(
+    State(api): State<Api>,
+    caller: Caller,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let shares = route.as_ref().and_then(|route| api.shares.of(request.method(), route.as_str()));
+    let Some((operations, shares)) = shares else { return Ok(next.run(request).await) };
+    let share = shares.take_within(&caller.id().0, None, WAIT).await;
+    let _share = share.map_err(|exhausted| Problem::too_many(operations, exhausted))?;
+    Ok(next.run(request).await)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_thousand_displays_of_many_keys_can_listen() {
+        let shares = RequestShares::new(ConnectionLimits::default());
+        let displays = (0..2_000).map(|number| shares.streams.take(&format!("key {}", number % 25), None));
+        let listening: Result<Vec<_>, _> = displays.collect();
+        assert_eq!(listening.map(|all| all.len()), Ok(2_000));
+    }
+}

@@ -1,0 +1,107 @@
+//! The rows of the table of limits (`crate::limits`) on what callers share: connections, and places for operations.
+
+use super::connections::{ConnectionLimits, NEWCOMER};
+use super::request_shares::{AUDIT, EVIDENCE, ROOM_READS, RequestShares, STREAMS_PER_KEY, SWEEPS};
+use crate::limits::{Amount, Limit};
+use crate::service::{ACTION_SHARES, SWEEP_SHARES, SWEEPS_KEPT_PER_CALLER};
+
+const AREA: &str = "API";
+const REFUSED: &str = "`429` (the key's share) or `503` (a room's, or all callers'), with `Retry-After`";
+const SHOWN: &str = "`adjourn_shares_in_use`, `adjourn_shares_refused_total`";
+const CLOSED: &str = "`adjourn_connections`, `adjourn_connections_closed_total`; a line a minute in the log";
+
+/// Connections first, then what requests share.
+pub(super) fn limits() -> Vec<Limit> {
+    let mut all = connections();
+    all.extend(operations());
+    all
+}
+
+fn connections() -> Vec<Limit> {
+    let limits = ConnectionLimits::default();
+    let oldest = "the oldest idle connection without a valid key is closed";
+    let row = |what, default, key, reason, beyond| Limit {
+        key,
+        ..Limit::fixed(AREA, what, Amount::Count(default), reason, beyond, CLOSED)
+    };
+    vec![
+        row(
+            "connections",
+            limits.total,
+            Some("`api.max_connections` (16 to 100000)"),
+            "two thousand displays that listen, and their backends; lowered where the process may open too few files",
+            oldest,
+        ),
+        row(
+            "connections without a valid key, after two seconds",
+            limits.unauthenticated,
+            Some("`api.max_unauthenticated_connections` (4 to half of all)"),
+            "the others are reserved for callers with a key",
+            oldest,
+        ),
+        row(
+            "the same of one address (IPv6: of one /64)",
+            limits.per_address.unwrap_or(limits.unauthenticated),
+            Some("`api.max_unauthenticated_connections_per_address`; none behind a proxy"),
+            "one machine takes no other's places",
+            oldest,
+        ),
+        row(
+            "authenticated connections of one key",
+            limits.per_key(),
+            None,
+            "a key leaves half of them to others",
+            "the connection counts as one without a key",
+        ),
+        Limit::fixed(
+            AREA,
+            "time in which a connection without a valid key may use any free place",
+            Amount::time(NEWCOMER),
+            "a thousand displays come at the same moment after a restart",
+            "the limits for connections without a key hold",
+            CLOSED,
+        ),
+    ]
+}
+
+fn operations() -> Vec<Limit> {
+    let row =
+        |what, default, reason| Limit::fixed(AREA, what, Amount::Count(default), reason, REFUSED, SHOWN);
+    let hanging = "a mailbox that hangs holds up its own room only";
+    let flood = "one key's flood leaves room for the others";
+    let streams = RequestShares::new(ConnectionLimits::default()).streams_max();
+    let at_once = "the request is answered with what is known";
+    vec![
+        row(
+            "actions that wait or run",
+            ACTION_SHARES.total,
+            "beyond it Exchange hangs, and more would only act late",
+        ),
+        row("actions of one key that wait or run", ACTION_SHARES.per_key, flood),
+        row("actions in one room that wait or run", ACTION_SHARES.per_room, hanging),
+        row("actions of one key in one room that wait or run", ACTION_SHARES.per_key_and_room, hanging),
+        row("sweeps that plan or apply", SWEEP_SHARES.total, "each works on many rooms"),
+        row("sweeps of one key that plan or apply", SWEEP_SHARES.per_key, flood),
+        row(
+            "sweeps of one key that are remembered",
+            SWEEPS_KEPT_PER_CALLER,
+            "a key forgets its own plans only",
+        ),
+        row("requests with evidence at once", EVIDENCE.total, "a body has up to a megabyte"),
+        row("requests with evidence of one key at once", EVIDENCE.per_key, flood),
+        row("audit queries at once", AUDIT.total, "a page reads up to some thousand entries"),
+        row("audit queries of one key at once", AUDIT.per_key, flood),
+        row("requests about sweeps at once", SWEEPS.total, "a plan names all events of its rooms"),
+        row("requests about sweeps of one key at once", SWEEPS.per_key, flood),
+        Limit {
+            beyond: at_once,
+            ..row("requests that wait for one room's calendar", ROOM_READS.per_room, hanging)
+        },
+        Limit {
+            beyond: at_once,
+            ..row("requests of one key that wait for calendars", ROOM_READS.per_key, flood)
+        },
+        row("event streams", streams, "an eighth of the connections stays for other requests"),
+        row("event streams of one key", STREAMS_PER_KEY, "a floor of displays has some dozens"),
+    ]
+}

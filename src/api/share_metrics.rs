@@ -1,0 +1,100 @@
+//! Metrics of what callers share: open connections, and places for operations.
+
+use std::fmt;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::metrics::MetricType;
+
+use super::connections::Connections;
+use super::request_shares::RequestShares;
+use crate::service::Service;
+use crate::shares::{Exhausted, Shares};
+
+/// Where the numbers are, once the service listens.
+#[derive(Clone, Default)]
+pub(super) struct ShareMetrics(Arc<OnceLock<Sources>>);
+
+struct Sources {
+    connections: Arc<Connections>,
+    requests: Arc<RequestShares>,
+    service: Arc<Service>,
+}
+
+impl fmt::Debug for ShareMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ShareMetrics")
+    }
+}
+
+impl ShareMetrics {
+    /// Shows these from now on. Called once; the first counts.
+    pub(super) fn show(
+        &self,
+        connections: Arc<Connections>,
+        requests: Arc<RequestShares>,
+        service: Arc<Service>,
+    ) {
+        let _ = self.0.set(Sources { connections, requests, service });
+    }
+}
+
+impl Collector for ShareMetrics {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let Some(sources) = self.0.get() else { return Ok(()) };
+        encode_connections(&sources.connections, &mut encoder)?;
+        let service =
+            [("actions", sources.service.actions.shares()), ("sweeps", sources.service.sweeps.shares())];
+        let all: Vec<_> = service.into_iter().chain(sources.requests.all()).collect();
+        encode_shares(&all, &mut encoder)
+    }
+}
+
+fn encode_connections(connections: &Connections, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let (unauthenticated, authenticated) = connections.open();
+    let limits = connections.limits();
+    let help = "Open connections, by whether a request on them had a valid key";
+    let mut open = encoder.encode_descriptor("connections", help, None, MetricType::Gauge)?;
+    for (kind, count) in [("unauthenticated", unauthenticated), ("authenticated", authenticated)] {
+        open.encode_family(&[("kind", kind)])?.encode_gauge(&(count as u64))?;
+    }
+    let help = "Connections that may be open, by whether a request on them had a valid key";
+    let mut max = encoder.encode_descriptor("connections_max", help, None, MetricType::Gauge)?;
+    for (kind, count) in
+        [("unauthenticated", limits.unauthenticated), ("authenticated", limits.authenticated())]
+    {
+        max.encode_family(&[("kind", kind)])?.encode_gauge(&(count as u64))?;
+    }
+    let closed = connections.closed();
+    let help = "Connections without a valid key that were closed to make room, by which limit was reached";
+    let mut family = encoder.encode_descriptor("connections_closed", help, None, MetricType::Counter)?;
+    for (reason, count) in [("address", &closed.address), ("total", &closed.total), ("files", &closed.files)]
+    {
+        let count = count.load(Ordering::Relaxed);
+        family
+            .encode_family(&[("reason", reason)])?
+            .encode_counter::<[(&str, &str); 0], _, u64>(&count, None)?;
+    }
+    Ok(())
+}
+
+fn encode_shares(all: &[(&str, &Shares)], encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let help = "Operations that wait or run, of those that have a limit";
+    let mut in_use = encoder.encode_descriptor("shares_in_use", help, None, MetricType::Gauge)?;
+    for (of, shares) in all {
+        in_use.encode_family(&[("of", *of)])?.encode_gauge(&(shares.in_use() as u64))?;
+    }
+    let help = "Operations that were refused or answered at once, by the share that was used up";
+    let mut refused = encoder.encode_descriptor("shares_refused", help, None, MetricType::Counter)?;
+    for (of, shares) in all {
+        for share in Exhausted::ALL {
+            let labels = [("of", *of), ("share", share.as_str())];
+            refused
+                .encode_family(&labels)?
+                .encode_counter::<[(&str, &str); 0], _, u64>(&shares.refused(share), None)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,271 @@
+//! Places that are shared out: so many operations at once in all, for one API key and for one room. A key that floods the service,
+//! or a room whose mailbox hangs, uses its own share up and leaves the others theirs.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+/// How many operations may be under way at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShareLimits {
+    /// In all.
+    pub total: usize,
+    /// Places of them for keys that have fewer than `few`: the last ones are not for who has many already.
+    pub reserve: usize,
+    /// How many a key may have and still get one of the reserve.
+    pub few: usize,
+    /// Of one key.
+    pub per_key: usize,
+    /// In one room.
+    pub per_room: usize,
+    /// Of one key in one room.
+    pub per_key_and_room: usize,
+}
+
+/// Which share is used up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Exhausted {
+    /// That of all callers together.
+    #[error("as many are under way as may be at once")]
+    Total,
+    /// That of this key.
+    #[error("this key has as many under way as one key may have at once")]
+    Key,
+    /// That of this room.
+    #[error("as many are under way in this room as may be at once")]
+    Room,
+}
+
+impl Exhausted {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Total, Self::Key, Self::Room];
+
+    /// As a metric's label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Total => "total",
+            Self::Key => "key",
+            Self::Room => "room",
+        }
+    }
+}
+
+/// The places of one kind of operation.
+#[derive(Debug, Clone)]
+pub struct Shares {
+    limits: ShareLimits,
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    taken: Mutex<Taken>,
+    /// Somebody gave a place back.
+    freed: Notify,
+    refused: [AtomicU64; 3],
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    total: usize,
+    per_key: HashMap<Arc<str>, usize>,
+    per_room: HashMap<Arc<str>, usize>,
+    per_key_and_room: HashMap<(Arc<str>, Arc<str>), usize>,
+}
+
+/// A place that is taken until this is dropped.
+#[derive(Debug)]
+pub struct Share {
+    key: Arc<str>,
+    room: Option<Arc<str>>,
+    inner: Arc<Inner>,
+}
+
+impl Shares {
+    /// Places within these limits.
+    pub fn new(limits: ShareLimits) -> Self {
+        Self { limits, inner: Arc::default() }
+    }
+
+    /// The limits it keeps.
+    pub fn limits(&self) -> &ShareLimits {
+        &self.limits
+    }
+
+    /// Takes a place for this key, in this room where the operation is about one.
+    ///
+    /// # Errors
+    /// When a share is used up.
+    pub fn take(&self, key: &str, room: Option<&str>) -> Result<Share, Exhausted> {
+        self.try_take(key, room).inspect_err(|exhausted| {
+            self.inner.refused[*exhausted as usize].fetch_add(1, Ordering::Relaxed);
+        })
+    }
+
+    /// The same, and waits for a place as long as `patience`.
+    ///
+    /// # Errors
+    /// When none became free.
+    pub async fn take_within(
+        &self,
+        key: &str,
+        room: Option<&str>,
+        patience: Duration,
+    ) -> Result<Share, Exhausted> {
+        let waited = tokio::time::timeout(patience, async {
+            loop {
+                let freed = self.inner.freed.notified();
+                tokio::pin!(freed);
+                // From here on no place is given back unheard.
+                freed.as_mut().enable();
+                if let Ok(share) = self.try_take(key, room) {
+                    return share;
+                }
+                freed.await;
+            }
+        });
+        match waited.await {
+            Ok(share) => Ok(share),
+            Err(_) => self.take(key, room),
+        }
+    }
+
+    /// How many places are taken.
+    pub fn in_use(&self) -> usize {
+        self.inner.lock().total
+    }
+
+    /// How often none was left.
+    pub fn refused(&self, share: Exhausted) -> u64 {
+        self.inner.refused[share as usize].load(Ordering::Relaxed)
+    }
+
+    fn try_take(&self, key: &str, room: Option<&str>) -> Result<Share, Exhausted> {
+        let mut taken = self.inner.lock();
+        let (key, room) = (Arc::<str>::from(key), room.map(Arc::<str>::from));
+        self.check(&taken, &key, room.as_ref())?;
+        taken.total += 1;
+        *taken.per_key.entry(key.clone()).or_default() += 1;
+        if let Some(room) = &room {
+            *taken.per_room.entry(room.clone()).or_default() += 1;
+            *taken.per_key_and_room.entry((key.clone(), room.clone())).or_default() += 1;
+        }
+        drop(taken);
+        Ok(Share { key, room, inner: self.inner.clone() })
+    }
+
+    fn check(&self, taken: &Taken, key: &Arc<str>, room: Option<&Arc<str>>) -> Result<(), Exhausted> {
+        let limits = &self.limits;
+        let of_key = count(&taken.per_key, key);
+        if of_key >= limits.per_key {
+            return Err(Exhausted::Key);
+        }
+        if let Some(room) = room {
+            if count(&taken.per_room, room) >= limits.per_room {
+                return Err(Exhausted::Room);
+            }
+            if count(&taken.per_key_and_room, &(key.clone(), room.clone())) >= limits.per_key_and_room {
+                return Err(Exhausted::Key);
+            }
+        }
+        let for_all = limits.total.saturating_sub(limits.reserve);
+        let is_full = taken.total >= limits.total || (taken.total >= for_all && of_key >= limits.few);
+        if is_full { Err(Exhausted::Total) } else { Ok(()) }
+    }
+}
+
+fn count<K: Hash + Eq>(counts: &HashMap<K, usize>, key: &K) -> usize {
+    counts.get(key).copied().unwrap_or(0)
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut taken = self.inner.lock();
+        taken.total = taken.total.saturating_sub(1);
+        decrement(&mut taken.per_key, &self.key);
+        if let Some(room) = &self.room {
+            decrement(&mut taken.per_room, room);
+            decrement(&mut taken.per_key_and_room, &(self.key.clone(), room.clone()));
+        }
+        drop(taken);
+        self.inner.freed.notify_waiters();
+    }
+}
+
+/// Takes one off, and forgets what nothing is left of.
+pub(crate) fn decrement<K: Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: ShareLimits =
+        ShareLimits { total: 10, reserve: 4, few: 1, per_key: 4, per_room: 3, per_key_and_room: 2 };
+
+    fn refusal(taken: Result<Share, Exhausted>) -> Option<Exhausted> {
+        taken.err()
+    }
+
+    #[test]
+    fn a_key_a_room_and_all_together_have_their_shares() {
+        let shares = Shares::new(LIMITS);
+        let in_room: Vec<_> = (0..2).map(|_| shares.take("a", Some("hall")).unwrap()).collect();
+        assert_eq!(
+            refusal(shares.take("a", Some("hall"))),
+            Some(Exhausted::Key),
+            "two of one key in one room"
+        );
+        let other = shares.take("b", Some("hall")).unwrap();
+        assert_eq!(refusal(shares.take("c", Some("hall"))), Some(Exhausted::Room));
+        let elsewhere: Vec<_> = (0..2).map(|_| shares.take("a", Some("attic")).unwrap()).collect();
+        assert_eq!(refusal(shares.take("a", None)), Some(Exhausted::Key), "four of one key");
+        assert_eq!(Exhausted::ALL.map(|share| shares.refused(share)), [0, 2, 1]);
+        drop((in_room, other, elsewhere));
+        assert_eq!(shares.in_use(), 0);
+        let taken = shares.inner.lock();
+        assert!(taken.per_key.is_empty() && taken.per_room.is_empty() && taken.per_key_and_room.is_empty());
+    }
+
+    #[test]
+    fn the_last_places_are_for_keys_that_have_few() {
+        let shares = Shares::new(LIMITS);
+        let flood: Vec<_> = ["a", "a", "a", "b", "b", "b"].map(|key| shares.take(key, None).unwrap()).into();
+        assert_eq!(refusal(shares.take("b", None)), Some(Exhausted::Total));
+        let others: Vec<_> = ["c", "d", "e", "f"].map(|key| shares.take(key, None).unwrap()).into();
+        assert_eq!(refusal(shares.take("g", None)), Some(Exhausted::Total));
+        drop((flood, others));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_gets_the_place_that_is_given_back_and_not_for_ever() {
+        let shares = Shares::new(LIMITS);
+        let mut mine: Vec<_> = (0..4).map(|_| shares.take("a", None).unwrap()).collect();
+        let second = Duration::from_secs(1);
+        assert_eq!(refusal(shares.take_within("a", None, second).await), Some(Exhausted::Key));
+        let waiting = shares.take_within("a", None, second);
+        let giving = async {
+            tokio::time::sleep(second / 2).await;
+            drop(mine.pop());
+        };
+        let (waited, _) = tokio::join!(waiting, giving);
+        assert!(waited.is_ok());
+        assert_eq!(shares.refused(Exhausted::Key), 1);
+    }
+}

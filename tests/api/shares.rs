@@ -1,0 +1,215 @@
+//! Nobody takes the others' share: keys that flood, rooms whose mailbox hangs, bodies that do not come.
+
+use std::time::Duration;
+
+use adjourn::access::Right;
+use adjourn::api::{self, Api, ConnectionLimits, Connections, Limits};
+use adjourn::sim::{Trouble, Wrong};
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::lobby::{BUSY, FREE, Lobby};
+
+/// Longer than any of these tests: a mailbox that hangs.
+const FOR_EVER: Duration = Duration::from_secs(120);
+
+async fn press(lobby: &Lobby, token: &str, room: &str) -> (u16, Option<String>) {
+    let said =
+        lobby.ask_as(token, "POST", &format!("/v1/rooms/{room}/end"), &[("Prefer", "wait=0")], "").await;
+    (said.status, said.header("retry-after").map(str::to_owned))
+}
+
+/// A request whose body never comes.
+async fn begin(lobby: &Lobby, token: &str, path: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(lobby.at).await.unwrap();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n\
+         Content-Length: 100\r\nExpect: 100-continue\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // The body is asked for once the request has its place.
+    let mut said = [0; 25];
+    stream.read_exact(&mut said).await.unwrap();
+    assert!(said.starts_with(b"HTTP/1.1 100"), "{}", String::from_utf8_lossy(&said));
+    stream
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_keys_at_one_hanging_door_leave_the_other_doors_open() {
+    let lobby = Lobby::open().await;
+    lobby.sim.trouble(Trouble::new(Wrong::Slow(FOR_EVER)).for_mailbox(BUSY).times(1_000));
+    let keys = [
+        lobby.key("first", "*@example.com", &Right::ALL, 100_000).await,
+        lobby.key("second", "*@example.com", &Right::ALL, 100_000).await,
+    ];
+    for key in &keys {
+        for _ in 0..8 {
+            assert_eq!(press(&lobby, key, BUSY).await.0, 202);
+        }
+        let more = press(&lobby, key, BUSY).await;
+        assert!(more.0 != 202 && more.1.is_some(), "the ninth press waits nowhere: {more:?}");
+    }
+    assert_eq!(press(&lobby, &keys[0], BUSY).await.0, 503, "the room is full");
+    let other = lobby.ask("POST", &format!("/v1/rooms/{FREE}/book"), &[], r#"{"minutes":15}"#).await;
+    assert_eq!(other.status, 200, "{other:?}");
+    for key in &keys {
+        let said = lobby.ask_as(key, "GET", &format!("/v1/rooms/{FREE}"), &[], "").await;
+        assert_eq!(said.status, 200, "the same keys at another door: {said:?}");
+    }
+    assert_eq!(lobby.service.actions.shares().in_use(), 16);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_s_ninth_press_at_one_door_names_the_share_that_is_used_up() {
+    let lobby = Lobby::open().await;
+    lobby.sim.trouble(Trouble::new(Wrong::Slow(FOR_EVER)).for_mailbox(BUSY).times(1_000));
+    for _ in 0..8 {
+        press(&lobby, &lobby.token, BUSY).await;
+    }
+    let said = lobby.ask("POST", &format!("/v1/rooms/{BUSY}/end"), &[("Prefer", "wait=0")], "").await;
+    assert_eq!((said.status, said.problem()), (429, "too-often".to_owned()));
+    let detail = said.json()["detail"].as_str().unwrap().to_owned();
+    assert_eq!(detail, "actions: this key has as many under way as one key may have at once.");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn displays_of_a_hanging_room_are_answered_with_what_is_known_and_hold_no_place() {
+    let mut lobby = Lobby::open().await;
+    behind(&mut lobby, ConnectionLimits::default()).await;
+    let path = format!("/v1/rooms/{BUSY}");
+    let known = lobby.get(&path).await;
+    lobby.clock.by(120);
+    lobby.sim.trouble(Trouble::new(Wrong::Slow(FOR_EVER)).for_mailbox(BUSY).times(1_000));
+    let mut waiting = Vec::new();
+    for _ in 0..32 {
+        let mut stream = TcpStream::connect(lobby.at).await.unwrap();
+        let ask = format!("GET {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {}\r\n\r\n", lobby.token);
+        stream.write_all(ask.as_bytes()).await.unwrap();
+        waiting.push(stream);
+    }
+    let scraper = lobby.key("scraper", "*", &[Right::Metrics], 100_000).await;
+    let in_use = async || {
+        let metrics = lobby.ask_as(&scraper, "GET", "/metrics", &[], "").await.body;
+        let line =
+            metrics.lines().find_map(|line| line.strip_prefix("adjourn_shares_in_use{of=\"room-reads\"} "));
+        line.unwrap().parse::<usize>().unwrap()
+    };
+    while in_use().await < 32 {
+        tokio::task::yield_now().await;
+    }
+    let at_once = lobby.get(&path).await;
+    assert_eq!((at_once.status, at_once.json()["read_at"].clone()), (200, known.json()["read_at"].clone()));
+    let checked_in = lobby.post(&format!("{path}/check-in"), "").await;
+    assert_eq!(checked_in.status, 200, "who stands at the door is there: {checked_in:?}");
+    assert_eq!(in_use().await, 32, "the others wait still");
+    assert_eq!(lobby.get(&format!("/v1/rooms/{FREE}")).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_do_not_come_hold_the_places_of_their_own_key() {
+    let lobby = Lobby::open().await;
+    let slow = lobby.key("slow", "*@example.com", &Right::ALL, 100_000).await;
+    for (path, places, body) in [
+        ("/v1/evidence", 4, json!({ "signs": [{ "room": BUSY, "source": "motion" }] })),
+        ("/v1/sweeps", 2, json!({ "rooms": [FREE] })),
+    ] {
+        let mut held = Vec::new();
+        for _ in 0..places {
+            held.push(begin(&lobby, &slow, path).await);
+        }
+        let body = body.to_string();
+        let more = lobby.ask_as(&slow, "POST", path, &[], &body).await;
+        assert_eq!((more.status, more.problem()), (429, "too-often".to_owned()), "{path}");
+        assert_eq!(more.header("retry-after"), Some("5"));
+        let other = lobby.ask("POST", path, &[], &body).await;
+        assert!(other.status < 300, "{path}: {other:?}");
+        drop(held);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_body_is_for_lists_only() {
+    let lobby = Lobby::open().await;
+    let long = json!({ "reason": "x".repeat(40_000) }).to_string();
+    assert_eq!(lobby.post(&format!("/v1/rooms/{BUSY}/end"), &long).await.status, 413);
+    let rooms = vec![FREE; 4_000];
+    assert_eq!(lobby.post("/v1/sweeps", &json!({ "rooms": rooms }).to_string()).await.status, 202);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_plans_two_sweeps_at_once_and_forgets_its_own_plans_only() {
+    let lobby = Lobby::open().await;
+    let rooms = || vec![FREE.parse().unwrap()];
+    let kept = lobby.service.plan_sweep("modest".to_owned(), rooms()).unwrap().id;
+    let mut mine = Vec::new();
+    while mine.len() < 60 {
+        // The places of those that are planned come back one by one.
+        match lobby.service.plan_sweep("greedy".to_owned(), rooms()) {
+            Ok(view) => mine.push(view.id),
+            Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+        }
+    }
+    let remembered = mine.iter().filter(|id| lobby.service.sweeps.get(**id).is_some()).count();
+    assert!((9..=12).contains(&remembered), "{remembered}");
+    assert!(lobby.service.sweeps.get(kept).is_some());
+
+    while lobby.service.sweeps.shares().in_use() > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    lobby.sim.trouble(Trouble::new(Wrong::Slow(FOR_EVER)).for_mailbox(FREE).times(1_000));
+    let plan = async |token: &str| {
+        let body = json!({ "rooms": [FREE] }).to_string();
+        lobby.ask_as(token, "POST", "/v1/sweeps", &[], &body).await
+    };
+    let other = lobby.key("other", "*@example.com", &Right::ALL, 100_000).await;
+    assert_eq!([plan(&lobby.token).await.status, plan(&lobby.token).await.status], [202, 202]);
+    assert_eq!(plan(&lobby.token).await.problem(), "too-often");
+    assert_eq!(plan(&other).await.status, 202, "another key");
+}
+
+/// The same API where so few connections are allowed.
+async fn behind(lobby: &mut Lobby, limits: ConnectionLimits) {
+    let connections = Connections::new(limits);
+    let shown = api::Options { deadline: Duration::from_secs(10), subjects: false };
+    let api =
+        Api::new(lobby.service.clone(), lobby.keys.clone(), shown).with_connections(connections.clone());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    lobby.at = listener.local_addr().unwrap();
+    let limits = Limits::with(connections);
+    tokio::spawn(api::serve(listener, None, api::router(api), limits, lobby.stop.clone()));
+}
+
+async fn listen(lobby: &Lobby, token: &str) -> (TcpStream, bool) {
+    let mut stream = TcpStream::connect(lobby.at).await.unwrap();
+    let ask = format!("GET /v1/events HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n");
+    stream.write_all(ask.as_bytes()).await.unwrap();
+    let mut said = [0; 12];
+    stream.read_exact(&mut said).await.unwrap();
+    let is_heard = said.ends_with(b"200");
+    (stream, is_heard)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn event_streams_leave_connections_to_other_requests_and_places_to_other_keys() {
+    let mut lobby = Lobby::open().await;
+    behind(&mut lobby, ConnectionLimits { total: 52, unauthenticated: 20, per_address: Some(20) }).await;
+    let keys = [
+        lobby.token.clone(),
+        lobby.key("second", "*", &[Right::Read], 100_000).await,
+        lobby.key("third", "*", &[Right::Read], 100_000).await,
+    ];
+    let mut streams = Vec::new();
+    let mut heard = [0; 3];
+    for (key, heard) in keys.iter().zip(&mut heard) {
+        for _ in 0..40 {
+            let (stream, is_heard) = listen(&lobby, key).await;
+            if is_heard {
+                *heard += 1;
+                streams.push(stream);
+            }
+        }
+    }
+    assert_eq!(heard, [7; 3], "a quarter of 28 places for each");
+    assert_eq!(lobby.get(&format!("/v1/rooms/{FREE}")).await.status, 200);
+}

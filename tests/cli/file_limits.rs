@@ -1,0 +1,184 @@
+//! A process that may open few files, or write short ones: connections without a key shut nobody out, and a journal that cannot
+//! grow ends in an error and not in a killed process.
+
+use std::process::Command;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
+
+use crate::office::{Office, room};
+use crate::served::{SERVE, Served, key, serve_by};
+
+/// Bounds a test that hangs; decides none.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The command under a limit that a shell sets, such as `ulimit -n 160`.
+fn under(limit: &str, command: &Command) -> Command {
+    let mut limited = Command::new("sh");
+    limited
+        .args(["-c", &format!("{limit}; exec \"$0\" \"$@\"")])
+        .arg(command.get_program())
+        .args(command.get_args());
+    for (name, value) in command.get_envs() {
+        if let Some(value) = value {
+            limited.env(name, value);
+        }
+    }
+    if let Some(directory) = command.get_current_dir() {
+        limited.current_dir(directory);
+    }
+    limited.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::piped());
+    limited
+}
+
+/// Connections that send nothing, or half a head, from several addresses of the loopback network.
+async fn crowd(at: &str, addresses: u8, each: usize) -> Vec<TcpStream> {
+    let mut crowd = Vec::new();
+    for number in 0..addresses {
+        for one in 0..each {
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.bind(format!("127.0.1.{}:0", number + 1).parse().unwrap()).unwrap();
+            let mut stream = socket.connect(at.parse().unwrap()).await.unwrap();
+            if one % 2 == 0 {
+                // The service may have ended this one already.
+                let _ = stream.write_all(b"GET /healthz HTT").await;
+            }
+            crowd.push(stream);
+        }
+    }
+    crowd
+}
+
+/// One answer on a connection that stays open.
+async fn ask(stream: &mut TcpStream, token: &str, path: &str) -> String {
+    let text = format!("GET {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n");
+    let asked = async {
+        stream.write_all(text.as_bytes()).await.unwrap();
+        let (mut said, mut buffer) = (String::new(), [0; 65_536]);
+        loop {
+            let len = stream.read(&mut buffer).await.unwrap();
+            assert!(len > 0, "the connection ended: {said}");
+            said += std::str::from_utf8(&buffer[..len]).unwrap();
+            let Some((head, body)) = said.split_once("\r\n\r\n") else { continue };
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            if length.is_some_and(|length| length.parse::<usize>().unwrap() <= body.len()) {
+                return said;
+            }
+        }
+    };
+    timeout(PATIENCE, asked).await.unwrap_or_else(|_| panic!("no answer to {path}"))
+}
+
+async fn connect(served: &Served) -> TcpStream {
+    timeout(PATIENCE, TcpStream::connect(&served.at)).await.expect("a connection in time").unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_house_of_connections_without_a_key_shuts_nobody_out() {
+    let office = Office::open(2).await;
+    let token = key(&office).await;
+    let served = serve_by(&office, under("ulimit -n 160", &office.command(&SERVE)));
+    let mut display = connect(&served).await;
+    assert!(ask(&mut display, &token, "/v1/me").await.starts_with("HTTP/1.1 200"));
+
+    // More than the process may have files: from one address, then from many.
+    let mut crowded = crowd(&served.at, 1, 200).await;
+    crowded.extend(crowd(&served.at, 20, 15).await);
+    let read_before = office.sim.requests().len();
+    let said = ask(&mut display, &token, &format!("/v1/rooms/{}", room(0))).await;
+    assert!(said.starts_with("HTTP/1.1 200"), "a known connection stays open: {said}");
+    assert!(office.sim.requests().len() > read_before, "Exchange was asked");
+    for path in ["/healthz", "/readyz"] {
+        let said = ask(&mut connect(&served).await, "", path).await;
+        assert!(said.starts_with("HTTP/1.1 200"), "{path}: {said}");
+    }
+    let said = ask(&mut connect(&served).await, &token, &format!("/v1/rooms/{}", room(1))).await;
+    assert!(said.starts_with("HTTP/1.1 200"), "a display that comes now is answered: {said}");
+
+    let metrics = ask(&mut display, &token, "/metrics").await;
+    let number = |name: &str| -> u64 {
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_else(|| panic!("no {name} in {metrics}")).trim().parse().unwrap()
+    };
+    assert!(number("adjourn_connections{kind=\"authenticated\"}") >= 1);
+    assert!(number("adjourn_connections{kind=\"unauthenticated\"}") < 160);
+    assert!(number("adjourn_connections_closed_total{reason=\"total\"}") > 100);
+    let log = std::fs::read_to_string(office.path("log")).unwrap();
+    assert!(
+        log.contains("ulimit -n") && log.contains("max_connections"),
+        "the lowered limit is named: {log}"
+    );
+    let full = log.lines().filter(|line| line.contains("connections without a key")).count();
+    assert!((1..=3).contains(&full), "one line a minute, not one for each connection: {log}");
+    drop(crowded);
+}
+
+/// From now on the process has no more files than it has open now.
+fn allow_no_more_files(served: &Served) {
+    use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+    let id = served.child.id();
+    let files = std::fs::read_dir(format!("/proc/{id}/fd")).unwrap();
+    let open: Vec<u64> =
+        files.map(|file| file.unwrap().file_name().to_str().unwrap().parse().unwrap()).collect();
+    // The next file would have the lowest number that is free.
+    let current = (0..).find(|number| !open.contains(number));
+    let limit = Rlimit { current, maximum: getrlimit(Resource::Nofile).maximum };
+    prlimit(Pid::from_raw(i32::try_from(id).unwrap()), Resource::Nofile, limit).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_no_file_is_left_a_connection_without_a_key_gives_its_own() {
+    let office = Office::open(1).await;
+    let token = key(&office).await;
+    let served = serve_by(&office, office.command(&SERVE));
+    let mut display = connect(&served).await;
+    assert!(ask(&mut display, &token, "/v1/me").await.starts_with("HTTP/1.1 200"));
+    let mut idle = Vec::new();
+    for _ in 0..10 {
+        let mut stream = connect(&served).await;
+        ask(&mut stream, "", "/healthz").await;
+        idle.push(stream);
+    }
+    allow_no_more_files(&served);
+    for _ in 0..30 {
+        let mut probe = connect(&served).await;
+        assert!(ask(&mut probe, "", "/healthz").await.starts_with("HTTP/1.1 200"));
+        idle.push(probe);
+    }
+    assert!(ask(&mut display, &token, "/v1/me").await.starts_with("HTTP/1.1 200"));
+    let log = std::fs::read_to_string(office.path("log")).unwrap();
+    let failed = log.lines().filter(|line| line.contains("cannot accept a connection")).count();
+    assert_eq!(failed, 1, "files ran out, and the log says so once a minute: {log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_has_a_listener_of_its_own_where_it_is_wanted() {
+    let office = Office::open(1).await;
+    // Nobody else has it: it was free a moment ago on this loopback address.
+    let port = std::net::TcpListener::bind("127.0.3.1:0").unwrap().local_addr().unwrap().port();
+    let health = format!("127.0.3.1:{port}");
+    office.configure(&format!("[api]\nhealth_listen = \"{health}\"\n"));
+    let token = key(&office).await;
+    let _served = serve_by(&office, office.command(&SERVE));
+    for (path, answer) in [("/healthz", "200"), ("/readyz", "200"), ("/v1/me", "404"), ("/metrics", "404")] {
+        let mut stream = timeout(PATIENCE, TcpStream::connect(&health)).await.unwrap().unwrap();
+        let said = ask(&mut stream, &token, path).await;
+        assert!(said.starts_with(&format!("HTTP/1.1 {answer}")), "{path}: {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_size_limit_is_an_unusable_journal_and_not_a_killed_process() {
+    let office = Office::open(1).await;
+    let before = office.end_of(0);
+    // In blocks of 512 bytes: less than an empty journal has.
+    let end = office.command(&["end", &room(0)]);
+    let mut limited = under("ulimit -f 8", &end);
+    limited.stderr(std::process::Stdio::piped());
+    let said = office.finish(limited).await;
+    assert_eq!(said.code, 8, "{}{}", said.out, said.err);
+    assert!(said.err.contains("journal"), "{}", said.err);
+    assert_eq!(office.end_of(0), before, "no journal, no effect");
+}
