@@ -54,17 +54,19 @@ const NEVER: &[(&str, &[&str])] = &[
     ("console", &["access", "calendar", "service", "store"]),
 ];
 
-/// Every source file with the module that it belongs to.
-fn sources() -> Vec<(String, PathBuf)> {
-    fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            match path.is_dir() {
-                true => walk(&path, files),
-                false => files.push(path),
-            }
+/// All files in a folder and in those below it.
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => walk(&path, files),
+            false => files.push(path),
         }
     }
+}
+
+/// Every source file with the module that it belongs to.
+fn sources() -> Vec<(String, PathBuf)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     walk(&root, &mut files);
@@ -135,4 +137,38 @@ fn the_simulator_shares_no_line_with_the_client() {
 fn an_import_is_found_wherever_it_stands() {
     let text = "use crate::calendar::{A, B};\n// crate::cli\nfn f() { crate::ews::g(); }\n#[cfg(test)]\nmod tests {\n use crate::sim::S;\n}";
     assert_eq!(named(text), BTreeSet::from(["calendar".to_owned(), "ews".to_owned()]));
+}
+
+/// All Rust sources and browser tests of the project, as one text.
+fn all_sources() -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = ["src", "tests"].map(|folder| root.join(folder));
+    let mut files = Vec::new();
+    folders.iter().for_each(|folder| walk(folder, &mut files));
+    let rust = files.iter().filter(|file| file.extension().is_some_and(|ext| ext == "rs"));
+    rust.map(|file| std::fs::read_to_string(file).unwrap()).collect()
+}
+
+#[test]
+fn the_promises_of_security_name_files_and_tests_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("docs/security.md")).unwrap();
+    let sources = all_sources();
+    let last_cells =
+        page.lines().filter(|line| line.starts_with("| ")).filter_map(|line| line.rsplit(" | ").next());
+    let names: Vec<&str> = last_cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert!(names.len() > 50, "{names:?}");
+    for name in names {
+        let is_path = ["src/", "tests/", "deploy/", ".ci/"].iter().any(|folder| name.starts_with(folder));
+        let path = name.split(' ').next().unwrap();
+        if is_path {
+            assert!(root.join(path).exists(), "docs/security.md names {path}, which is not there");
+        } else if name.contains('_') && name.len() > 20 {
+            let beginning = name.trim_end_matches('…');
+            assert!(
+                sources.contains(&format!("fn {beginning}")),
+                "docs/security.md names the test `{name}`, which is not there"
+            );
+        }
+    }
 }
