@@ -7,7 +7,7 @@
 //!                    └───────────(a request was answered 401)─────────┘
 //! ```
 //!
-//! A new connection is always accepted. It may use any free place for two seconds, so that a thousand displays which come at
+//! A new connection is always accepted. It may use any free place for ten seconds, so that a thousand displays which come at
 //! the same moment, after a restart, all get through. Unauthenticated connections that are older are few; beyond that, and where no
 //! place is free, an idle one is closed: of the network that holds the most of them, the oldest. An authenticated connection is never
 //! closed here.
@@ -24,16 +24,16 @@ use tokio_util::sync::CancellationToken;
 use super::connection_table::{Candidates, Entry, Network, Table};
 use super::patience::Phase;
 
-/// How long a connection may use any free place before its first request with a valid key: a handshake over a slow line and a
-/// request take less.
-pub(super) const NEWCOMER: Duration = Duration::from_secs(2);
+/// How long a connection may use any free place before its first request with a valid key: as long as the head of a request may take.
+/// After a restart two thousand displays come at once, while all rooms are read.
+pub(super) const NEWCOMER: Duration = Duration::from_secs(10);
 
 /// How many connections may be open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionLimits {
     /// Connections in all.
     pub total: usize,
-    /// Connections of them on which no request had a valid key within two seconds. The others are reserved for callers with one.
+    /// Connections of them on which no request had a valid key within ten seconds. The others are reserved for callers with one.
     pub unauthenticated: usize,
     /// Unauthenticated connections from one address (IPv6: from one /64). `None` behind a reverse proxy, where all come from one.
     pub per_address: Option<usize>,

@@ -33,7 +33,7 @@ fn connections() -> Vec<Limit> {
             oldest,
         ),
         row(
-            "connections without a valid key, after two seconds",
+            "connections without a valid key, after ten seconds",
             limits.unauthenticated,
             Some("`api.max_unauthenticated_connections` (4 to half of all)"),
             "the others are reserved for callers with a key",

@@ -230,7 +230,7 @@ impl Client {
         T: Send,
         R: Fn(&Body<'_>) -> Result<T, Verdict> + Send + Sync,
     {
-        self.asked(room, op, read, &mut Vec::new(), Some(affinity)).await
+        Box::pin(self.asked(room, op, read, &mut Vec::new(), Some(affinity))).await
     }
 
     /// The same; `trail` gets the names of every request that was sent.
@@ -246,9 +246,10 @@ impl Client {
         T: Send,
         R: Fn(&Body<'_>) -> Result<T, Verdict> + Send + Sync,
     {
-        self.asked(room, op, read, trail, None).await
+        Box::pin(self.asked(room, op, read, trail, None)).await
     }
 
+    /// Its future takes tens of KiB. Its callers box it, so that requests which wait for their turn elsewhere take none of it.
     async fn asked<O, T, R>(
         &self,
         room: &str,
@@ -302,7 +303,9 @@ impl Client {
                 && let Ok(transport) = &found
             {
                 let next = Refused { transport, server: &server, room, began };
-                self.probe_first(&next).await.map_err(|(kind, code)| Failed::Refused(kind, code))?;
+                Box::pin(self.probe_first(&next))
+                    .await
+                    .map_err(|(kind, code)| Failed::Refused(kind, code))?;
             }
             let version = self.spoken.to(room);
             let turn = match &found {
@@ -337,7 +340,7 @@ impl Client {
                 let is_final = *kind == Kind::Account || attempt >= 1;
                 if is_final || !self.standing.may_retry(&server, room) {
                     let refused = Refused { transport, server: &server, room, began };
-                    let (kind, code) = self.count_refusal(&refused, *kind, code.clone()).await;
+                    let (kind, code) = Box::pin(self.count_refusal(&refused, *kind, code.clone())).await;
                     return Err(Failed::Refused(kind, code));
                 }
                 self.suspect(&server, *kind);

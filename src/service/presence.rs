@@ -2,8 +2,8 @@
 //! where. First on disk, then in memory.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -271,6 +271,7 @@ impl Service {
             // It counts once it connects again.
             rooms.clear();
         }
+        let rooms = self.connected_rooms.share(display, rooms);
         let mut books = self.books.write();
         rooms.iter().for_each(|room| books.watch.connect_display(room, display, now));
         DisplayConnection { service: self.clone(), rooms, display: display.to_owned() }
@@ -343,8 +344,27 @@ impl Service {
 /// An open connection of a display.
 pub struct DisplayConnection {
     service: Arc<Service>,
-    rooms: Vec<RoomAddress>,
+    rooms: Arc<[RoomAddress]>,
     display: String,
+}
+
+/// The rooms of displays that are connected, by the display's name. A hundred connections of a key with five thousand rooms hold one
+/// list.
+#[derive(Default)]
+pub(super) struct ConnectedRooms(Mutex<HashMap<String, Weak<[RoomAddress]>>>);
+
+impl ConnectedRooms {
+    fn share(&self, display: &str, rooms: Vec<RoomAddress>) -> Arc<[RoomAddress]> {
+        let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = lists.get(display).and_then(Weak::upgrade);
+        if let Some(known) = known.filter(|known| **known == *rooms) {
+            return known;
+        }
+        lists.retain(|_, list| list.strong_count() > 0);
+        let rooms: Arc<[RoomAddress]> = rooms.into();
+        lists.insert(display.to_owned(), Arc::downgrade(&rooms));
+        rooms
+    }
 }
 
 impl Drop for DisplayConnection {
@@ -369,5 +389,23 @@ fn mismatch(sign: &Sign) -> String {
     match sign.reference() {
         Some(_) => "it names an event that is not on the room's calendar".to_owned(),
         None => "it arrived late, and no event was on in the room at its time".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_of_one_display_hold_one_list_of_rooms_and_none_is_kept_after_them() {
+        let (lists, room) = (ConnectedRooms::default(), |name: &str| name.parse::<RoomAddress>().unwrap());
+        let house = || vec![room("a@x.example"), room("b@x.example")];
+        let (first, second) = (lists.share("panel", house()), lists.share("panel", house()));
+        assert!(Arc::ptr_eq(&first, &second));
+        let other = lists.share("panel", vec![room("a@x.example")]);
+        assert_eq!((other.len(), first.len()), (1, 2), "the rights were changed meanwhile");
+        drop((first, second, other));
+        let _one = lists.share("another", house());
+        assert_eq!(lists.0.lock().unwrap().len(), 1);
     }
 }

@@ -22,8 +22,8 @@ import urllib.request
 ADJOURN = os.path.abspath(sys.argv[1])
 ROOMS = int(os.environ.get("ROOMS", 5_000))
 LISTENERS = int(os.environ.get("LISTENERS", 1_900))
-KEYS = 100
-HOSTILE_EVERY = 12
+KEYS = 100  # most for a floor of a hundred rooms each, one in twenty for all rooms
+HOSTILE_EVERY = int(os.environ.get("HOSTILE_EVERY", 12))
 LIMIT_KIB = 256 * 1024
 SOAP = ('<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages" '
         'xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types"><s:Body>{}</s:Body></s:Envelope>')
@@ -156,6 +156,10 @@ async def listen(at, token, heard):
         writer.close()
 
 
+def pattern(number):
+    return "*@example.com" if number % 20 == 0 else f"room-0{number % 50:02}*@example.com"
+
+
 def evidence(room, number):
     """The largest body there may be: many signs for one room with long names of events."""
     signs = [{"room": room, "source": f"motion-{number}-{n}", "event": f"{number}-{n}-" + "e" * 1_800} for n in range(500)]
@@ -179,7 +183,7 @@ async def main():
     env = dict(os.environ, ADJOURN_PASSWORD=where["password"], ADJOURN_LOG="error", ADJOURN_STATE_DIR=os.path.join(state, "state"))
     tokens = []
     for number in range(KEYS):
-        made = subprocess.run([ADJOURN, "--config", config, "--json", "key", "add", f"key-{number}", "--rooms", "*@example.com"], env=env, capture_output=True, text=True, check=True)
+        made = subprocess.run([ADJOURN, "--config", config, "--json", "key", "add", f"key-{number}", "--rooms", pattern(number)], env=env, capture_output=True, text=True, check=True)
         tokens.append(json.loads(made.stdout)["token"])
     service = start("--config", config, "serve", "--listen", "127.0.0.1:0", env=env)
     try:
@@ -197,10 +201,10 @@ async def main():
         print(f"{proxy.seen} requests to Exchange, {proxy.hostile} of them with a hostile answer; listeners by status {heard}: {high_water(service.pid)} KiB", flush=True)
         answers = {}
         for number in range(300):
-            status, _ = await ask(at, tokens[number % KEYS], "POST", "/v1/evidence", evidence(rooms[number % 50], number))
+            status, _ = await ask(at, tokens[number % 5 * 20], "POST", "/v1/evidence", evidence(rooms[number % 50], number))
             answers[status] = answers.get(status, 0) + 1
         print(f"300 requests with 500 signs of 1.8 KB each, by status {answers}: {high_water(service.pid)} KiB", flush=True)
-        reads = await asyncio.gather(*(ask(at, tokens[n % KEYS], "GET", f"/v1/rooms/{random.choice(rooms)}") for n in range(200)))
+        reads = await asyncio.gather(*(ask(at, tokens[n % KEYS], "GET", f"/v1/rooms/{random.choice(rooms)}") for n in range(0, 4_000, 20)))
         print(f"200 rooms asked for, by status { {status: sum(1 for got, _ in reads if got == status) for status, _ in reads} }", flush=True)
         used = high_water(service.pid)
         print(f"VmHWM {used} KiB of {LIMIT_KIB} KiB allowed: {'held' if used <= LIMIT_KIB else 'NOT held'}")
