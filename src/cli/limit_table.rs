@@ -3,7 +3,7 @@
 
 use super::evidence::EVIDENCE_MIB_MAX;
 use crate::limits::{Amount, Limit};
-use crate::{action, api, ews, exchange, live, presence, service, store};
+use crate::{action, api, ews, exchange, journal, live, presence, service, store};
 
 /// Every limit, by area.
 pub(super) fn all() -> Vec<Limit> {
@@ -14,6 +14,8 @@ pub(super) fn all() -> Vec<Limit> {
         service_rest(),
         webhook(),
         tables(),
+        journal_rows(),
+        keys(),
         api::limits(),
         exchange::limits(),
         decoding(),
@@ -296,6 +298,69 @@ fn tables() -> Vec<Limit> {
         Limit::fixed("Service store", bound.what, default, bound.reason, "the oldest rows are deleted", log)
     };
     store::TABLE_BOUNDS.iter().map(row).collect()
+}
+
+fn journal_rows() -> Vec<Limit> {
+    let row = |what, default, reason, beyond, shown_by| {
+        Limit::fixed("Journal", what, default, reason, beyond, shown_by)
+    };
+    vec![
+        row(
+            "closed actions of a journal in memory",
+            Amount::Count(journal::MEMORY_CLOSED_MAX),
+            "a demo that runs for weeks",
+            "the oldest closed action is forgotten",
+            "log, once",
+        ),
+        row(
+            "entries of a journal in memory",
+            Amount::Count(journal::MEMORY_ENTRIES_MAX),
+            "three for each action",
+            "the oldest entry is forgotten",
+            "log, once",
+        ),
+        row(
+            "admin events that one query reads",
+            Amount::Count(journal::ADMIN_EVENTS_READ_MAX),
+            "the cost of a query",
+            "the answer names the number at which to go on",
+            "the answer",
+        ),
+        row(
+            "admin events of the command line that wait for the journal",
+            Amount::Count(store::PENDING_MAX),
+            "years of changes of keys without a service",
+            "the key is not changed, exit code 8",
+            "its message",
+        ),
+        row(
+            "addresses whose refused sign-ins are counted apart",
+            Amount::Count(service::REFUSED_ADDRESSES_MAX),
+            "strangers choose how many there are; each is one admin event in ten minutes",
+            "all others share one count",
+            "`adjourn_sign_ins_refused_total`",
+        ),
+    ]
+}
+
+fn keys() -> Vec<Limit> {
+    let row = |what, default, reason, beyond| {
+        Limit::fixed("API keys", what, default, reason, beyond, "its message")
+    };
+    vec![
+        row(
+            "keys in force",
+            Amount::Count(store::KEYS_MAX),
+            "two for each display of 5 000 rooms",
+            "`adjourn key add` ends with exit code 1",
+        ),
+        row(
+            "patterns of rooms of one key",
+            Amount::Count(store::KEY_PATTERNS_MAX),
+            "each is compared with every room",
+            "`adjourn key add` ends with exit code 2",
+        ),
+    ]
 }
 
 fn decoding() -> Vec<Limit> {

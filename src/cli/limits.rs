@@ -32,7 +32,7 @@ fn markdown() -> String {
             text += &format!("\n## {area}\n\n{COLUMNS}");
         }
         let Limit { what, default, key, reason, beyond, shown_by, .. } = limit;
-        let key = key.map_or_else(String::new, |key| format!(" (`{key}`)"));
+        let key = key.map_or_else(String::new, |key| format!(" ({key})"));
         text += &format!("| {what} | {default}{key} | {reason} | {beyond} | {shown_by} |\n");
     }
     text

@@ -25,7 +25,7 @@ const BACK_OFF_FIRST: Duration = Duration::from_secs(1);
 /// A server that says "at once" is believed once.
 const BACK_OFF_LEAST: Duration = Duration::from_millis(250);
 /// Rooms remembered before those that nobody waits for are forgotten: more than any building has, a few MB.
-const ROOMS_KEPT: usize = 20_000;
+pub(super) const ROOMS_KEPT: usize = 20_000;
 /// A request without an answer for so long is for a mailbox that hangs, or to a server that is overloaded …
 const LATE_AFTER_MAX: Duration = Duration::from_secs(3);
 /// … so no more than this many times the places there are go on without one.

@@ -5,12 +5,12 @@ use super::refusals::{REPEATED_MAX, ROOMS_MAX, SILENCE_FIRST, SILENCE_MAX, TOKEN
 use super::sign_in_probe::PROBE_WITHIN;
 use super::standing::PROVEN_ROOMS_MAX;
 use super::view::{EVENTS_MAX, TEXT_BYTES_MAX, VIEWS_MAX};
-use super::{ask, directory, ears, event, feed};
+use super::{ask, autodiscover, directory, ears, event, feed, gate, standing, version};
 use crate::limits::{Amount, Limit};
 
 /// The limits on answers, calendars and refused sign-ins.
 pub fn limits() -> Vec<Limit> {
-    [calendars(), texts(), sign_ins(), answers()].concat()
+    [calendars(), texts(), sign_ins(), answers(), memory()].concat()
 }
 
 fn answers() -> Vec<Limit> {
@@ -158,6 +158,38 @@ fn sign_ins() -> Vec<Limit> {
             Amount::Count(ROOMS_MAX),
             "more than any house has",
             "rooms that may be tried again are forgotten first",
+        ),
+    ]
+}
+
+fn memory() -> Vec<Limit> {
+    let row = |what, default, reason, beyond| {
+        Limit::fixed("Memory about Exchange", what, default, reason, beyond, "more requests to Exchange")
+    };
+    vec![
+        row(
+            "rooms whose throttling is known",
+            Amount::Count(gate::ROOMS_KEPT),
+            "more than the largest house has",
+            "rooms for which no request waits are forgotten",
+        ),
+        row(
+            "servers whose sign-in is known",
+            Amount::Count(standing::SERVERS_MAX),
+            "more than an organization has",
+            "all are forgotten, and one request finds out again",
+        ),
+        row(
+            "rooms whose server Autodiscover found",
+            Amount::Count(autodiscover::cache::ENTRIES_MAX),
+            "more than the largest house has",
+            "the oldest tenth is forgotten",
+        ),
+        row(
+            "rooms whose server speaks an older version",
+            Amount::Count(version::ROOMS_KEPT),
+            "more than a server has",
+            "all are forgotten, and learned again",
         ),
     ]
 }

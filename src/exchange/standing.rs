@@ -22,7 +22,7 @@ use super::classify::Kind;
 use super::refusals::{Refusal, Refusals, RoomRefusals};
 
 /// Servers that are remembered; with more, what is known of all is found out again.
-const SERVERS_MAX: usize = 256;
+pub(super) const SERVERS_MAX: usize = 256;
 /// Rooms by which a probe tells a refused account from a refused room: a second one for where the first fails by itself.
 pub(super) const PROVEN_ROOMS_MAX: usize = 2;
 

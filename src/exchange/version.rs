@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::ews::soap::{ServerVersion, ServerVersionInfo};
 
 /// Rooms whose servers are older than the others'. Beyond it they are learnt anew, which costs each one refused request.
-const ROOMS_KEPT: usize = 10_000;
+pub(super) const ROOMS_KEPT: usize = 10_000;
 
 /// What the servers of one site are spoken to in.
 #[derive(Debug)]

@@ -54,6 +54,7 @@ pub use journal::JournalCare;
 pub use notices::{BEHIND_MAX, KEPT_BYTES_MAX, Noted, Notice, Notices, Resumed, StopReason};
 pub use presence::{DisplayConnection, Intake, is_display};
 pub use readiness::{Check, Finding, Readiness};
+pub use refused_sign_ins::ADDRESSES_MAX as REFUSED_ADDRESSES_MAX;
 pub use refused_sign_ins::RefusedSignIns;
 pub use release::{Releases, SIGHTINGS_MAX};
 pub use schedule::{Schedule, ScheduleError};

@@ -16,7 +16,7 @@ use crate::journal::{AdminActor, AdminEntry, AdminEvent};
 /// How often one address gets an admin event.
 const EVENT_EVERY: TimeDelta = TimeDelta::minutes(10);
 /// Addresses counted apart; beyond them all others share one count.
-pub(crate) const ADDRESSES_MAX: usize = 32;
+pub const ADDRESSES_MAX: usize = 32;
 
 /// What was refused since the last admin events.
 #[derive(Debug, Default)]

@@ -54,7 +54,7 @@ pub use keys::{KEY_PATTERNS_MAX, KEYS_MAX, KeyError, KeyRecord};
 #[cfg(feature = "service")]
 pub use outbox::{Letter, NewLetter, OUTBOX_BYTES_MAX, OUTBOX_NOTICES_MAX};
 #[cfg(feature = "service")]
-pub use pending::PendingError;
+pub use pending::{PENDING_MAX, PendingError};
 #[cfg(feature = "service")]
 pub use presence::{TABLE_BOUNDS, TableBound};
 pub use sqlite::{SqliteJournal, StoreOptions};

@@ -11,7 +11,7 @@ use super::sqlite::StoreError;
 use crate::journal::{AdminEntry, AdminQuery, Journal, JournalError};
 
 /// Events that may wait: no house changes so many keys between two runs of anything that writes the journal.
-pub(super) const PENDING_MAX: usize = 10_000;
+pub const PENDING_MAX: usize = 10_000;
 /// Moved at once.
 const BATCH: usize = 100;
 
