@@ -69,6 +69,7 @@ pub(crate) fn without_userinfo(url: &str) -> String {
 }
 
 /// Whether the URL holds a user name or password, as far as that can be told.
+#[cfg(feature = "service")]
 pub(crate) fn has_userinfo(url: &str) -> bool {
     without_userinfo(url) != url
 }

@@ -20,6 +20,7 @@ mod finder;
 mod gate;
 mod groups;
 mod letter;
+#[cfg(feature = "service")]
 mod limits;
 pub mod login;
 mod messages;
@@ -45,6 +46,7 @@ pub use calendar::Exchange;
 pub use classify::{Kind, Verdict, by_code, classify};
 pub use client::Failed;
 pub use delivery::{Delivery, Failure, HttpAnswer, TlsTrouble};
+#[cfg(feature = "service")]
 pub use limits::limits;
 pub use paths::Paths;
 pub use probe::{Certificate, Meeting, meet};
