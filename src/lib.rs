@@ -37,6 +37,8 @@ mod json;
 #[cfg(feature = "service")]
 pub mod limits;
 pub mod live;
+#[cfg(feature = "service")]
+mod network;
 mod peer;
 #[cfg(feature = "service")]
 mod permissions;

@@ -17,6 +17,7 @@ const FLOORS: &[&[&str]] = &[
         "setup",
         "shares",
         "limits",
+        "network",
         "permissions",
         "printable",
         "text_file",

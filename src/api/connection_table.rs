@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub(super) struct Table {
     /// With their keys.
     pub(super) authenticated: HashMap<u64, (Entry, String)>,
     /// How many are unauthenticated.
-    pub(super) per_network: HashMap<Network, usize>,
+    pub(super) per_network: HashMap<IpAddr, usize>,
     /// How many are authenticated.
     pub(super) per_key: HashMap<String, usize>,
     /// Of connections that were closed.
@@ -37,7 +37,7 @@ pub(super) struct Table {
 /// One of them.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub(super) network: Network,
+    pub(super) network: IpAddr,
     pub(super) since: Instant,
     pub(super) phase: Arc<Phase>,
     /// Cancelled when it has to make room.
@@ -47,7 +47,7 @@ pub(super) struct Entry {
 /// Which unauthenticated connections are considered for closing: all, those of a network, those that came before a time.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Candidates {
-    pub(super) network: Option<Network>,
+    pub(super) network: Option<IpAddr>,
     pub(super) before: Option<Instant>,
 }
 
@@ -56,28 +56,6 @@ impl Candidates {
         self.network.is_none_or(|network| entry.network == network)
             && self.before.is_none_or(|before| entry.since <= before)
     }
-}
-
-/// An IPv4 address, or the /64 of an IPv6 address: one machine can use any address of its /64.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Network {
-    V4(Ipv4Addr),
-    V6(u64),
-}
-
-impl Network {
-    pub(super) fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self::V4(address),
-            IpAddr::V6(address) => Self::V6(prefix(address)),
-        }
-    }
-}
-
-/// The first 64 bits.
-fn prefix(address: Ipv6Addr) -> u64 {
-    let [a, b, c, d, ..] = address.segments().map(u64::from);
-    (a << 48) | (b << 32) | (c << 16) | d
 }
 
 /// Counts what happened, and says once a minute how often.

@@ -21,8 +21,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::connection_table::{Candidates, Entry, Network, Table};
+use super::connection_table::{Candidates, Entry, Table};
 use super::patience::Phase;
+use crate::network::network;
 
 /// How long a connection may use any free place before its first request with a valid key: as long as the head of a request may take.
 /// After a restart two thousand displays come at once, while all rooms are read.
@@ -102,7 +103,7 @@ impl Connections {
 
     /// Enters a new connection, and closes an unauthenticated one where there are too many.
     pub(super) fn accept(self: &Arc<Self>, address: IpAddr) -> Arc<Connection> {
-        let (network, since) = (Network::of(address), Instant::now());
+        let (network, since) = (network(address), Instant::now());
         let (phase, close) = (Arc::<Phase>::default(), CancellationToken::new());
         let mut table = self.lock();
         self.trim(&mut table, Some(network), since);
@@ -126,7 +127,7 @@ impl Connections {
     }
 
     /// Keeps the limits of unauthenticated connections that are no newcomers: in all, and of this network.
-    fn trim(&self, table: &mut Table, network: Option<Network>, now: Instant) {
+    fn trim(&self, table: &mut Table, network: Option<IpAddr>, now: Instant) {
         let all = Candidates { before: now.checked_sub(NEWCOMER), network: None };
         if all.before.is_none() {
             return;

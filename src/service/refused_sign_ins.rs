@@ -5,13 +5,14 @@
 //! events an hour at most, whatever strangers do.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::journal::{AdminActor, AdminEntry, AdminEvent};
+use crate::network::network;
 
 /// How often one address gets an admin event.
 const EVENT_EVERY: TimeDelta = TimeDelta::minutes(10);
@@ -71,16 +72,10 @@ impl RefusedSignIns {
     }
 }
 
-/// One network: an IPv6 host has all addresses of its /64.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv6Addr;
+
     use super::*;
 
     fn at(second: i64) -> DateTime<Utc> {
