@@ -9,7 +9,6 @@ use axum::middleware::Next;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::Api;
 use super::keys::{InUse, Pass, Shut};
@@ -48,11 +47,6 @@ impl Caller {
     /// As it stands in the audit.
     pub(super) fn actor(&self) -> Actor {
         Actor::Program { name: self.name().to_owned(), key_id: Some(self.id().to_string()) }
-    }
-
-    /// A place for one more event stream.
-    pub(super) fn stream(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        self.0.stream().ok_or_else(|| Problem::too_often(60))
     }
 
     /// Whether what it came with opens anything still.

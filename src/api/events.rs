@@ -52,7 +52,7 @@ pub(super) async fn listen(
     }
     .ok_or_else(Problem::not_now)?;
     let share = api.shares.streams.take(&caller.id().0, None);
-    let place = (caller.stream()?, share.map_err(|used_up| Problem::too_many("event streams", used_up))?);
+    let share = share.map_err(|used_up| Problem::too_many("event streams", used_up))?;
     let connection = caller.is_display().then(|| {
         let scope = api.service.engine.scope();
         let rooms = scope.rooms().filter(|room| caller.sees(room)).cloned().collect();
@@ -71,7 +71,7 @@ pub(super) async fn listen(
     let notices = notices.take_while(move |_| still.1.is_let_in(&still.0));
     // Held as long as the stream.
     let notices = notices.map(move |notice| {
-        let _ = (&place, &connection);
+        let _ = (&share, &connection);
         notice
     });
     let events = notices.filter_map(move |noted| match noted {

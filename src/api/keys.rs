@@ -11,7 +11,6 @@ use arc_swap::ArcSwapOption;
 use chrono::{DateTime, Utc};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::peer_certificate::PeerCertificate;
@@ -29,15 +28,10 @@ const LOOK_AT_PROVIDER: Duration = Duration::from_secs(5);
 /// How often at most it is written that a key was used. People look for keys that are not used for weeks.
 const USE_WRITTEN_EVERY_MS: i64 = 60 * 60 * 1_000;
 
-/// Event streams of one key at once: a backend needs one, a floor of displays some dozens.
-const STREAMS_MAX: usize = 100;
-
 /// Whose requests are counted.
 pub(super) struct InUse {
     pub(super) holder: Holder,
     limiter: Arc<DefaultDirectRateLimiter>,
-    /// Places for event streams.
-    streams: Arc<Semaphore>,
 }
 
 struct Key {
@@ -267,17 +261,12 @@ impl InUse {
     pub(super) fn new(holder: Holder) -> Self {
         let per_minute = NonZeroU32::new(holder.per_minute).unwrap_or(NonZeroU32::MIN);
         let limiter = Arc::new(RateLimiter::direct(Quota::per_minute(per_minute)));
-        Self { holder, limiter, streams: Arc::new(Semaphore::new(STREAMS_MAX)) }
+        Self { holder, limiter }
     }
 
     /// The same holder with other rights and the same allowance; what was counted stays.
     pub(super) fn changed(&self, holder: Holder) -> Self {
-        Self { holder, limiter: self.limiter.clone(), streams: self.streams.clone() }
-    }
-
-    /// A place for one more event stream, until it is dropped.
-    pub(super) fn stream(&self) -> Option<OwnedSemaphorePermit> {
-        self.streams.clone().try_acquire_owned().ok()
+        Self { holder, limiter: self.limiter.clone() }
     }
 
     /// Takes one request off the key's allowance, or says after how many seconds there is one again.
