@@ -231,6 +231,32 @@ impl Event {
 }
 
 #[cfg(test)]
+impl Event {
+    /// An attendee copy of a single meeting, about which nothing else is known; tests say what matters to them.
+    pub(crate) fn sample(id: &str, start: DateTime<Utc>, end: DateTime<Utc>) -> Self {
+        Self {
+            id: EventId::new(id),
+            change_key: ChangeKey::new("1"),
+            uid: None,
+            original_start: None,
+            start,
+            end,
+            subject: None,
+            organizer: None,
+            kind: EventKind::Single,
+            copy: Some(Copy::Attendee),
+            is_all_day: false,
+            is_cancelled: false,
+            is_declined: false,
+            free_busy: FreeBusy::Busy,
+            is_private: false,
+            created: None,
+            modified: None,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -216,7 +216,7 @@ fn minute(at: DateTime<Utc>) -> DateTime<Utc> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calendar::{ChangeKey, Copy, EventKind, FreeBusy, Uid};
+    use crate::calendar::{FreeBusy, Uid};
 
     fn at(minute: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::minutes(minute)
@@ -224,25 +224,7 @@ mod tests {
 
     /// An attendee copy from one minute to another.
     fn event(id: &str, start: i64, end: i64) -> Event {
-        Event {
-            id: EventId::new(id),
-            change_key: ChangeKey::new("1"),
-            uid: Some(Uid::new(format!("uid-{id}"))),
-            original_start: None,
-            start: at(start),
-            end: at(end),
-            subject: None,
-            organizer: None,
-            kind: EventKind::Single,
-            copy: Some(Copy::Attendee),
-            is_all_day: false,
-            is_cancelled: false,
-            is_declined: false,
-            free_busy: FreeBusy::Busy,
-            is_private: false,
-            created: None,
-            modified: None,
-        }
+        Event { uid: Some(Uid::new(format!("uid-{id}"))), ..Event::sample(id, at(start), at(end)) }
     }
 
     fn all_day(id: &str, free_busy: FreeBusy) -> Event {

@@ -85,28 +85,11 @@ mod tests {
     use chrono::DateTime;
 
     use super::*;
-    use crate::calendar::{ChangeKey, EventId, EventKind, FreeBusy};
+    use crate::calendar::EventId;
 
     fn event(subject: usize) -> Event {
-        Event {
-            id: EventId::new("id"),
-            change_key: ChangeKey::new("c"),
-            uid: None,
-            original_start: None,
-            start: DateTime::UNIX_EPOCH,
-            end: DateTime::UNIX_EPOCH,
-            subject: Some("ä".repeat(subject)),
-            organizer: None,
-            kind: EventKind::Single,
-            copy: None,
-            is_all_day: false,
-            is_cancelled: false,
-            is_declined: false,
-            free_busy: FreeBusy::Busy,
-            is_private: false,
-            created: None,
-            modified: None,
-        }
+        let now = DateTime::UNIX_EPOCH;
+        Event { copy: None, subject: Some("ä".repeat(subject)), ..Event::sample("id", now, now) }
     }
 
     #[test]

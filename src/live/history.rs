@@ -76,31 +76,19 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
-    use crate::calendar::{ChangeKey, FreeBusy};
+    use crate::calendar::ChangeKey;
 
     fn at(minutes: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes)
     }
 
     fn event(id: &str, uid: Option<&str>, start: i64) -> Event {
+        let times = (at(start), at(start + 30));
         Event {
-            id: EventId::new(id),
-            change_key: ChangeKey::new("1"),
             uid: uid.map(Uid::new),
-            original_start: None,
-            start: at(start),
-            end: at(start + 30),
-            subject: None,
-            organizer: None,
-            kind: EventKind::Single,
             copy: None,
-            is_all_day: false,
-            is_cancelled: false,
-            is_declined: false,
-            free_busy: FreeBusy::Busy,
-            is_private: false,
-            created: None,
             modified: Some(at(-100)),
+            ..Event::sample(id, times.0, times.1)
         }
     }
 

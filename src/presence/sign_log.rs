@@ -234,7 +234,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::calendar::{ChangeKey, Copy, EventId, EventKind, FreeBusy};
     use crate::presence::{
         Case, Coverage, Doubt, EVIDENCE_BYTES_MAX, Presence, REPORTER_BYTES_MAX, REPORTER_BYTES_PER_ROOM_MAX,
         ROOM_BYTES_MAX, decide,
@@ -249,25 +248,7 @@ mod tests {
     }
 
     fn event(start: i64, end: i64) -> Event {
-        Event {
-            id: EventId::new("id"),
-            change_key: ChangeKey::new("c"),
-            uid: None,
-            original_start: None,
-            start: at(start),
-            end: at(end),
-            subject: None,
-            organizer: None,
-            kind: EventKind::Single,
-            copy: Some(Copy::Attendee),
-            is_all_day: false,
-            is_cancelled: false,
-            is_declined: false,
-            free_busy: FreeBusy::Busy,
-            is_private: false,
-            created: Some(at(-10_000)),
-            modified: None,
-        }
+        Event { created: Some(at(-10_000)), ..Event::sample("id", at(start), at(end)) }
     }
 
     fn terms(early: i64) -> Terms {

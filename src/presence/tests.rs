@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 
 use super::{Books, Case, Coverage, Interval, Presence, Question, Sign, SignLog, Terms, decide};
-use crate::calendar::{ChangeKey, Copy, Event, EventId, EventKind, FreeBusy, RoomAddress, Uid};
+use crate::calendar::{Event, EventId, EventKind, RoomAddress, Uid};
 
 const DAY_MINUTES: i64 = 24 * 60;
 
@@ -18,23 +18,9 @@ fn room() -> RoomAddress {
 
 fn event(start: i64, length: i64) -> Event {
     Event {
-        id: EventId::new("AA/b+c="),
-        change_key: ChangeKey::new("c"),
         uid: Some(Uid::new("uid")),
-        original_start: None,
-        start: at(start),
-        end: at(start + length),
-        subject: None,
-        organizer: None,
-        kind: EventKind::Single,
-        copy: Some(Copy::Attendee),
-        is_all_day: false,
-        is_cancelled: false,
-        is_declined: false,
-        free_busy: FreeBusy::Busy,
-        is_private: false,
         created: Some(at(-5_000)),
-        modified: None,
+        ..Event::sample("AA/b+c=", at(start), at(start + length))
     }
 }
 
