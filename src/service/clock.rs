@@ -1,7 +1,6 @@
 //! Whether the service believes its clock. A change is logged once; while a doubt stands, the service keeps reading and carries out
 //! what people ask for at the doors, and does nothing else.
 
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -13,11 +12,13 @@ use crate::journal::{AdminActor, AdminEntry, AdminEvent};
 /// Between two facts about the clock: one that flaps does not fill the journal.
 const RECORDED_EVERY: Duration = Duration::from_secs(10 * 60);
 
-/// When a doubt about the clock was recorded last, and whether it is recorded.
+/// The doubt that was reported last, and when one was recorded last.
 #[derive(Default)]
-pub(super) struct RecordedDoubt {
-    at: Option<Instant>,
-    stands: bool,
+pub(super) struct ReportedDoubt {
+    /// Its kind: the size of an offset changes by itself.
+    logged: Option<&'static str>,
+    is_recorded: bool,
+    recorded_at: Option<Instant>,
 }
 
 impl Service {
@@ -26,41 +27,43 @@ impl Service {
         self.engine.clock().doubt()
     }
 
-    /// Takes note of pauses of the machine, in which no sign could arrive, and reports that a doubt about the clock began or ended.
-    pub(super) fn watch_clock(&self) {
+    /// Takes note of pauses of the machine, in which no sign could arrive.
+    pub(super) fn note_pauses(&self) {
         if let Some(since) = self.engine.clock().running_since() {
             self.books.write().watch.run_since(since.max(self.started_at));
         }
-        let doubt = self.clock_doubt();
-        let mut known = self.known_doubt.lock().unwrap_or_else(PoisonError::into_inner);
-        // The size of an offset changes by itself; its kind is what matters.
-        if known.as_ref().map(ClockDoubt::as_str) != doubt.as_ref().map(ClockDoubt::as_str) {
-            report(doubt.as_ref());
-        }
-        *known = doubt;
     }
 
-    /// Records a doubt in the journal when it begins.
-    pub(super) async fn record_doubt(&self, recorded: &mut RecordedDoubt) {
-        let Some(doubt) = self.clock_doubt() else {
-            recorded.stands = false;
-            return;
-        };
-        let is_due = recorded.at.is_none_or(|at| at.elapsed() >= RECORDED_EVERY);
-        if recorded.stands || !is_due {
+    /// Logs that a doubt about the clock began or ended, and records one that begins.
+    pub(super) async fn report_clock(&self, reported: &mut ReportedDoubt) {
+        let doubt = self.clock_doubt();
+        let kind = doubt.as_ref().map(ClockDoubt::as_str);
+        if reported.logged != kind {
+            log(doubt.as_ref());
+            reported.logged = kind;
+        }
+        match doubt {
+            None => reported.is_recorded = false,
+            Some(doubt) if !reported.is_recorded => self.record_doubt(doubt, reported).await,
+            Some(_) => {}
+        }
+    }
+
+    async fn record_doubt(&self, doubt: ClockDoubt, reported: &mut ReportedDoubt) {
+        if reported.recorded_at.is_some_and(|at| at.elapsed() < RECORDED_EVERY) {
             return;
         }
         let event =
             AdminEvent::ClockImplausible { from: doubt.as_str().to_owned(), reason: doubt.to_string() };
         let entry = AdminEntry { at: self.now(), by: AdminActor::Service, event };
         match self.engine.journal().record_admin(entry).await {
-            Ok(()) => *recorded = RecordedDoubt { at: Some(Instant::now()), stands: true },
+            Ok(()) => (reported.is_recorded, reported.recorded_at) = (true, Some(Instant::now())),
             Err(error) => tracing::error!(%error, "could not record that the clock is not believed"),
         }
     }
 }
 
-fn report(doubt: Option<&ClockDoubt>) {
+fn log(doubt: Option<&ClockDoubt>) {
     match doubt {
         Some(doubt) => tracing::error!(
             %doubt,

@@ -68,7 +68,6 @@ pub use webhook::{Outbox, Webhook, WebhookCounts, WebhookError};
 use crate::action::{ActionId, Refusal};
 use crate::calendar::{Event, RoomAddress, occupancy};
 use crate::cleanup::{Attendance as _, DecisionKind, Rules};
-use crate::clock::ClockDoubt;
 use crate::engine::{Engine, Trouble};
 use crate::live::{Kept, Live, Rooms, SILENCE};
 use crate::presence::{Bound, CrowdLog, SharedBooks, Sign};
@@ -149,7 +148,6 @@ pub struct Service {
     crowds: Arc<Mutex<CrowdLog>>,
     aliases: Aliases,
     started_at: DateTime<Utc>,
-    known_doubt: Mutex<Option<ClockDoubt>>,
     connected_rooms: presence::ConnectedRooms,
     options: ArcSwap<Options>,
     live: OnceLock<Arc<Live>>,
@@ -187,7 +185,6 @@ impl Service {
             crowds: Arc::default(),
             aliases: Aliases::default(),
             started_at: now,
-            known_doubt: Mutex::default(),
             connected_rooms: presence::ConnectedRooms::default(),
             engine,
             notices,

@@ -318,7 +318,7 @@ impl Service {
     }
 
     pub(super) fn sweep(&self, rules: Rules) -> Sweep {
-        self.watch_clock();
+        self.note_pauses();
         Sweep::new(self.engine.clone(), rules, self.books.clone(), self.options().rooms_at_once)
             .remembering(Arc::new(self.desk.clone()))
             .seeing(self.rooms.clone())

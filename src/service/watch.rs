@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
-use super::clock::RecordedDoubt;
+use super::clock::ReportedDoubt;
 use super::sweeps::Silent;
 use super::{Notice, Releases, Schedule, Service};
 use crate::calendar::{RoomAddress, Window};
@@ -45,10 +45,10 @@ impl Service {
             }
         };
         let clock = async {
-            let mut recorded = RecordedDoubt::default();
+            let mut reported = ReportedDoubt::default();
             loop {
-                self.watch_clock();
-                self.record_doubt(&mut recorded).await;
+                self.note_pauses();
+                self.report_clock(&mut reported).await;
                 tokio::time::sleep(TICK).await;
             }
         };
@@ -86,7 +86,7 @@ impl Service {
 
     /// Looks once whether anything is due, and does it to its end.
     pub async fn watch_once(self: &Arc<Self>, releases: &mut Releases) {
-        self.watch_clock();
+        self.note_pauses();
         self.record_alive().await;
         self.release(releases).await;
         releases.finish().await;
