@@ -70,7 +70,7 @@ fn operations() -> Vec<Limit> {
     let hanging = "a mailbox that hangs holds up its own room only";
     let flood = "one key's flood leaves room for the others";
     let streams = RequestShares::new(ConnectionLimits::default()).streams_max();
-    let at_once = "the request is answered with what is known";
+    let at_once = "the answer shows the last known state";
     vec![
         row(
             "actions that wait or run",

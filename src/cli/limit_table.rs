@@ -168,11 +168,11 @@ fn rooms() -> Vec<Limit> {
             "events that every room may have, in bytes",
             Bytes(live::ROOM_EVENTS_BYTES_ORDINARY),
             "thirty events with ordinary texts",
-            "what is more comes from what all rooms share",
+            "larger calendars use the memory that all rooms share",
             "log",
         ),
         row(
-            "what all rooms share beyond that",
+            "memory that all rooms share beyond that",
             Bytes(live::ROOM_EVENTS_BYTES_BEYOND_MAX),
             "three thousand rooms with twice as many events",
             FULL,
@@ -189,7 +189,7 @@ fn rooms() -> Vec<Limit> {
             "rooms of which anything is known",
             Count(live::ROOMS_KNOWN_MAX),
             "the largest house; a scope that names a domain holds any address",
-            "rooms that nobody follows and that were not read for an hour are forgotten",
+            "rooms that are not followed and were not read for an hour are forgotten",
             "`adjourn_rooms{follows}`",
         ),
         row(
@@ -219,14 +219,14 @@ fn service_rest() -> Vec<Limit> {
             "notices a listener may be behind",
             Count(service::BEHIND_MAX),
             "on the hour, something changes in every room",
-            "the listener hears `missed`",
+            "the listener receives `missed`",
             "`missed` in the stream",
         ),
         row(
             "notices kept for listeners who come back",
             Bytes(service::KEPT_BYTES_MAX),
             "as many as a listener may be behind, at 500 bytes each",
-            "the listener hears `missed`",
+            "the listener receives `missed`",
             "`missed` in the stream",
         ),
         row(
@@ -267,7 +267,7 @@ fn service_rest() -> Vec<Limit> {
         row(
             "candidates in an ambiguous answer",
             Count(action::CANDIDATES_MAX),
-            "nobody reads more",
+            "a person reads no longer list",
             "the answer says that there are more",
             "the answer",
         ),
@@ -365,7 +365,7 @@ fn keys() -> Vec<Limit> {
 
 fn decoding() -> Vec<Limit> {
     let limits = ews::codec::Limits::default();
-    const REFUSED: &str = "the answer is an error, and what it was about stays as it is";
+    const REFUSED: &str = "Adjourn reports an error and changes nothing";
     let row =
         |what, default, reason| Limit::fixed("Answers of Exchange", what, default, reason, REFUSED, "log");
     vec![

@@ -144,7 +144,7 @@ fn sign_ins() -> Vec<Limit> {
         row(
             "rooms that worked and are tried after a refusal",
             Amount::Count(PROVEN_ROOMS_MAX),
-            "they tell a refused account from a refused room",
+            "a probe of them distinguishes a refused account from a refused room",
             "the refusal counts against the account",
         ),
         row(
