@@ -58,6 +58,7 @@ pub struct Action {
     /// About which event.
     pub target: Target,
     /// What to do.
+    #[serde(rename = "ask")]
     pub ask: Ask,
     /// Who asked; kept for the audit.
     pub actor: Actor,
@@ -173,6 +174,7 @@ pub enum Notify {
 pub enum DeleteHow {
     /// The other side is told: an attendee copy is declined, an organizer copy is cancelled, a plain event is removed.
     #[default]
+    #[serde(rename = "tell")]
     Tell,
     /// Moved to Deleted Items without a word. Calendar repair may bring a future attendee copy back.
     Silent,

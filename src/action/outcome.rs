@@ -67,10 +67,13 @@ pub struct Done {
     /// What was done to it.
     pub change: Change,
     /// Who was told by Exchange.
+    #[serde(rename = "told")]
     pub told: Told,
     /// Is there a way back?
+    #[serde(rename = "undoable")]
     pub undoable: Undoable,
     /// True when nothing was written: this is what would have been done.
+    #[serde(rename = "rehearsed")]
     pub rehearsed: bool,
 }
 
@@ -173,8 +176,10 @@ impl Told {
 #[serde(rename_all = "kebab-case", tag = "undoable")]
 pub enum Undoable {
     /// Yes: the old end can be set again, or the item moved back from Deleted Items.
+    #[serde(rename = "yes")]
     Yes,
     /// No.
+    #[serde(rename = "no")]
     No {
         /// Because of this.
         because: NotUndoable,

@@ -37,6 +37,7 @@ pub enum Refusal {
         room: RoomAddress,
     },
     /// Nothing is on in the room.
+    #[serde(rename = "nothing-on")]
     NothingOn,
     /// Several events are on and the caller named none.
     Ambiguous {
@@ -49,6 +50,7 @@ pub enum Refusal {
         times: Times,
     },
     /// Only what is on is extended.
+    #[serde(rename = "not-on")]
     NotOn {
         /// When it is.
         times: Times,
@@ -97,6 +99,7 @@ pub enum Refusal {
         why: String,
     },
     /// The configuration forbids what cannot be undone.
+    #[serde(rename = "cannot-be-undone")]
     CannotBeUndone,
     /// The idempotency key belongs to another wish.
     KeyReused {
@@ -141,6 +144,7 @@ pub enum Refusal {
     /// Exchange could not be asked, or refused.
     Exchange {
         /// Who has to do something.
+        #[serde(rename = "fault")]
         fault: Fault,
         /// What to do next, for whoever asked.
         advice: String,

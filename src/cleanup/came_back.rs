@@ -17,6 +17,7 @@ pub enum CameBack {
     /// Leave it: whoever brought it back wants it.
     Respect,
     /// Act once more. If it comes back again, leave it and show it: it would go on for ever.
+    #[serde(rename = "again")]
     Again,
 }
 

@@ -91,6 +91,7 @@ pub enum Kept {
     /// It takes no time: it is shown as Free, or has no length.
     TakesNoTime,
     /// It was acted on before and is there again.
+    #[serde(rename = "came-back")]
     CameBack {
         /// What was done last.
         action: ActionId,

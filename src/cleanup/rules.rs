@@ -107,8 +107,10 @@ pub struct Limits {
     /// Actions in one sweep.
     pub actions_max: usize,
     /// Share of the events seen, 0 to 1.
+    #[serde(rename = "share_max")]
     pub share_max: f64,
     /// From how many events on the share counts: of three events, one is a third.
+    #[serde(rename = "share_from")]
     pub share_from: usize,
     /// Whole series within a day, over all sweeps; beyond it only their dates are released.
     #[serde(default = "series_max")]

@@ -33,6 +33,7 @@ pub struct Finding {
     /// How it stands.
     pub status: Status,
     /// What was found, in one line.
+    #[serde(rename = "says")]
     pub says: String,
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -34,6 +34,7 @@ const AHEAD_LEAST: TimeDelta = TimeDelta::hours(24);
 #[serde(rename_all = "kebab-case")]
 pub enum How {
     /// Nothing tells: the calendar is read when somebody asks.
+    #[serde(rename = "asked")]
     Asked,
     /// The calendar is read again and again.
     View,
