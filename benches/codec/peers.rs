@@ -1,6 +1,6 @@
 //! Each way of decoding a page, and the digest of what it found.
 
-use adjourn::ews::codec::{Body, Decoded, Limits, decode, decode_with_reader};
+use adjourn::ews::codec::{DecodeLimits, Decoded, SoapBody, decode, decode_with_reader};
 use adjourn::ews::types::{CalendarItem, Item};
 use ews::soap::Envelope;
 use quick_xml::events::Event;
@@ -10,16 +10,16 @@ use crate::pages::{Digest, seconds};
 
 /// What the application does: the scanner, and the reader where the scanner declines.
 pub(crate) fn adjourn(xml: &[u8]) -> Decoded<'_> {
-    decode(xml, &Limits::default()).expect("a page")
+    decode(xml, &DecodeLimits::default()).expect("a page")
 }
 
 /// The reader alone.
 pub(crate) fn adjourn_reader(xml: &[u8]) -> Decoded<'_> {
-    decode_with_reader(xml, &Limits::default()).expect("a page")
+    decode_with_reader(xml, &DecodeLimits::default()).expect("a page")
 }
 
 pub(crate) fn digest_of(decoded: &Decoded<'_>) -> Digest {
-    let Body::FindItem(messages) = &decoded.envelope.body else { panic!("another answer") };
+    let SoapBody::FindItem(messages) = &decoded.envelope.body else { panic!("another answer") };
     let folders = messages.iter().filter_map(|message| message.payload.as_ref());
     let items = folders.flat_map(|folder| folder.items.iter().flatten());
     items.fold(Digest::default(), |mut digest, item| {

@@ -6,10 +6,10 @@
 use std::hint::black_box;
 
 use adjourn::ews::op::{
-    Change, ConflictResolution, DeleteItem, DeleteType, ItemRef, Operation, SendCancellations, SendUpdates,
-    UpdateItem, encode_into,
+    ConflictResolution, DeleteItem, DeleteType, ItemRef, Operation, SendCancellations, SendUpdates,
+    SetItemField, UpdateItem, encode_into,
 };
-use adjourn::ews::soap::{Headers, Impersonate, ServerVersion};
+use adjourn::ews::soap::{Impersonate, RequestHeaders, ServerVersion};
 use chrono::{DateTime, Utc};
 use criterion::Criterion;
 use quick_xml::Writer;
@@ -38,8 +38,8 @@ impl Case {
         }
     }
 
-    fn headers(&self) -> Headers<'_> {
-        Headers {
+    fn headers(&self) -> RequestHeaders<'_> {
+        RequestHeaders {
             version: ServerVersion::Exchange2013Sp1,
             impersonate: Some(Impersonate::PrimarySmtpAddress(&self.mailbox)),
         }
@@ -52,7 +52,7 @@ impl Case {
 
 pub(crate) fn requests(criterion: &mut Criterion, board: &Board) {
     let case = Case::new();
-    let changes = [Change::End(case.end), Change::Subject(case.subject)];
+    let changes = [SetItemField::End(case.end), SetItemField::Subject(case.subject)];
     let update = UpdateItem {
         item: case.item(),
         changes: &changes,

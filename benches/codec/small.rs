@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use adjourn::ews::codec::Body;
+use adjourn::ews::codec::SoapBody;
 use criterion::Criterion;
 
 use crate::board::{Board, MEASURE};
@@ -55,16 +55,18 @@ pub(crate) fn answers(criterion: &mut Criterion, board: &Board) {
     let delete = answer("DeleteItem", "");
     let decoded = peers::adjourn(update.as_bytes());
     assert!(
-        matches!(&decoded.envelope.body, Body::UpdateItem(messages) if messages[0].payload.conflict_count == Some(0))
+        matches!(&decoded.envelope.body, SoapBody::UpdateItem(messages) if messages[0].payload.conflict_count == Some(0))
     );
     let decoded = peers::adjourn(delete.as_bytes());
     assert!(
-        matches!(&decoded.envelope.body, Body::DeleteItem(messages) if &*messages[0].code.0 == "NoError")
+        matches!(&decoded.envelope.body, SoapBody::DeleteItem(messages) if &*messages[0].code.0 == "NoError")
     );
     let of_crate = peers::ews_crate_deletion(delete.as_bytes());
     assert_eq!(of_crate.body.response_messages.response_messages.len(), 1);
     let decoded = peers::adjourn(FAULT.as_bytes());
-    assert!(matches!(&decoded.envelope.body, Body::Fault(fault) if fault.code() == Some("ErrorServerBusy")));
+    assert!(
+        matches!(&decoded.envelope.body, SoapBody::Fault(fault) if fault.code() == Some("ErrorServerBusy"))
+    );
     for (name, xml) in [("UpdateItem answer", &*update), ("DeleteItem answer", &*delete), ("fault", FAULT)] {
         let xml = xml.as_bytes();
         board.input(name, xml.len(), 1);

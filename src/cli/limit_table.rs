@@ -364,7 +364,7 @@ fn keys() -> Vec<Limit> {
 }
 
 fn decoding() -> Vec<Limit> {
-    let limits = ews::codec::Limits::default();
+    let limits = ews::codec::DecodeLimits::default();
     const REFUSED: &str = "Adjourn reports an error and changes nothing";
     let row =
         |what, default, reason| Limit::fixed("Answers of Exchange", what, default, reason, REFUSED, "log");

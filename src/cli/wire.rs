@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::args::{WireArgs, WireCommand, WirePath};
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use crate::ews::codec::{Decoded, Limits, decode, decode_with_reader, decode_with_scanner};
+use crate::ews::codec::{DecodeLimits, Decoded, decode, decode_with_reader, decode_with_scanner};
 use crate::ews::op::examples::examples;
 
 pub(super) fn run(args: WireArgs, output: &Output) -> Result<Exit, Failure> {
@@ -39,17 +39,17 @@ fn decode_files(files: &[PathBuf], path: WirePath, output: &Output) -> Result<Ex
     for file in files {
         let body = read(file)?;
         let decoded = match path {
-            WirePath::Both => decode(&body, &Limits::default()).map_err(|error| error.to_string()),
+            WirePath::Both => decode(&body, &DecodeLimits::default()).map_err(|error| error.to_string()),
             WirePath::Reader => {
-                decode_with_reader(&body, &Limits::default()).map_err(|error| error.to_string())
+                decode_with_reader(&body, &DecodeLimits::default()).map_err(|error| error.to_string())
             }
             WirePath::Scanner => {
-                decode_with_scanner(&body, &Limits::default()).map_err(|declined| declined.to_string())
+                decode_with_scanner(&body, &DecodeLimits::default()).map_err(|declined| declined.to_string())
             }
         };
         let report = match &decoded {
             Ok(answer) => Report::Decoded {
-                path: answer.path.name().to_owned(),
+                path: answer.path.as_str().to_owned(),
                 declined: answer.path.declined().map(|declined| declined.to_string()),
                 answer,
             },

@@ -189,7 +189,7 @@ impl Default for CalendarItem<'_> {
 pub enum Item<'a> {
     /// `t:CalendarItem`.
     Calendar(CalendarItem<'a>),
-    /// Any other kind (`MeetingResponse`, `Message`, one of tomorrow's).
+    /// Any other kind (`MeetingResponse`, `AvailabilityMessage`, one of tomorrow's).
     Other(Box<OtherItem<'a>>),
 }
 
@@ -224,7 +224,7 @@ pub enum ResponseClass {
 pub struct MessageXmlEntry<'a> {
     /// Local name of the element: `Value`, `FieldURI`, `LineNumber`, …
     pub element: Text<'a>,
-    /// Its `Name` (or `FieldURI`) attribute.
+    /// Its `KnownName` (or `FieldURI`) attribute.
     pub name: Option<Text<'a>>,
     /// Its text; empty for attribute-only elements.
     pub value: Text<'a>,

@@ -20,7 +20,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 
 use super::delivery::Failure;
-use crate::ews::codec::Limits;
+use crate::ews::codec::DecodeLimits;
 
 /// Largest body, as sent and as inflated: three times the largest view of Exchange on premises (1 000 items of some 2.5 KB).
 pub const ANSWER_BYTES_MAX: usize = 8 << 20;
@@ -46,8 +46,12 @@ pub fn answer_bytes() -> (usize, usize) {
 }
 
 /// The limits within which answers are decoded.
-pub(super) fn limits() -> Limits {
-    Limits { body_bytes_max: ANSWER_BYTES_MAX, entries_max: ANSWER_ENTRIES_MAX, ..Limits::default() }
+pub(super) fn limits() -> DecodeLimits {
+    DecodeLimits {
+        body_bytes_max: ANSWER_BYTES_MAX,
+        entries_max: ANSWER_ENTRIES_MAX,
+        ..DecodeLimits::default()
+    }
 }
 
 /// One connection's access to the budget.

@@ -21,11 +21,12 @@ use crate::engine::{
     AddressLookup, Busy, Calendar, CalendarView, Capabilities, Directory, EventLookup, Number, Reply,
     Trouble, Written,
 };
-use crate::ews::codec::Body;
+use crate::ews::codec::SoapBody;
 use crate::ews::op::{
-    Change, ConflictResolution, CreateItem, DeleteItem, DeleteType, Effect, FindItem, FolderId, FreeBusyView,
-    GetFolder, GetItem, GetRooms, GetSeries, GetUserAvailability, ItemRef, ListItems, MessageDisposition,
-    MoveItem, NewCalendarItem, Property, Response, SendCancellations, SendUpdates, UpdateItem, WellKnown,
+    ConflictResolution, CreateItem, DeleteItem, DeleteType, DistinguishedFolder, Effect, FindItem, FolderId,
+    FreeBusyView, GetFolder, GetItem, GetRecurringMaster, GetRooms, GetUserAvailability, ItemRef, ListItems,
+    MessageDisposition, MoveItem, NewCalendarItem, Property, ResponseObject, SendCancellations, SendUpdates,
+    SetItemField, UpdateItem,
 };
 use crate::ews::types::{Item, Mailbox, OtherItem, ResponseMessage};
 
@@ -89,9 +90,10 @@ impl Exchange {
     /// # Errors
     /// What stood in the way.
     pub async fn look_in(&self, room: &RoomAddress) -> Result<Option<u32>, Failed> {
-        let get = GetFolder { folder: self.folder(WellKnown::Calendar, room), effective_rights: false };
-        let read = |body: &Body<'_>| match body {
-            Body::GetFolder(messages) => Ok(contents::folder(messages)?.total_count),
+        let get =
+            GetFolder { folder: self.folder(DistinguishedFolder::Calendar, room), effective_rights: false };
+        let read = |body: &SoapBody<'_>| match body {
+            SoapBody::GetFolder(messages) => Ok(contents::folder(messages)?.total_count),
             _ => Err(another(Effect::Read)),
         };
         self.client.call(room.as_str(), &get, read).await
@@ -102,9 +104,10 @@ impl Exchange {
     /// # Errors
     /// What stood in the way.
     pub async fn may_write_in(&self, room: &RoomAddress) -> Result<Option<bool>, Failed> {
-        let get = GetFolder { folder: self.folder(WellKnown::Calendar, room), effective_rights: true };
-        let read = |body: &Body<'_>| match body {
-            Body::GetFolder(messages) => {
+        let get =
+            GetFolder { folder: self.folder(DistinguishedFolder::Calendar, room), effective_rights: true };
+        let read = |body: &SoapBody<'_>| match body {
+            SoapBody::GetFolder(messages) => {
                 let rights = contents::folder(messages)?.effective_rights.as_ref();
                 Ok(rights.and_then(|rights| rights.create_contents))
             }
@@ -119,7 +122,7 @@ impl Exchange {
     }
 
     /// A folder of the room's, as it is named by whom we act as.
-    fn folder<'r>(&self, folder: WellKnown, room: &'r RoomAddress) -> FolderId<'r> {
+    fn folder<'r>(&self, folder: DistinguishedFolder, room: &'r RoomAddress) -> FolderId<'r> {
         self.client.folder(folder, room)
     }
 
@@ -128,15 +131,15 @@ impl Exchange {
         room: &'r RoomAddress,
         item: ItemRef<'r>,
         text: &'r Option<String>,
-    ) -> Response<'r> {
-        Response {
+    ) -> ResponseObject<'r> {
+        ResponseObject {
             item,
             text: text.as_deref(),
             disposition: MessageDisposition::SendAndSaveCopy,
             // A delegate's own Sent Items is not where anybody looks for what was sent for a room.
             saved_in: match self.client.access() {
                 Access::Impersonation => None,
-                Access::Delegate => Some(FolderId::Of(WellKnown::SentItems, room.as_str())),
+                Access::Delegate => Some(FolderId::InMailbox(DistinguishedFolder::SentItems, room.as_str())),
             },
         }
     }
@@ -144,14 +147,14 @@ impl Exchange {
     /// One CalendarView; `None` when there is more in it than the server gives.
     async fn view(&self, room: &RoomAddress, window: Window) -> Result<Option<CalendarView>, Failed> {
         let find = FindItem {
-            folder: self.folder(WellKnown::Calendar, room),
+            folder: self.folder(DistinguishedFolder::Calendar, room),
             start: window.start(),
             end: window.end(),
             max_entries: VIEW_ENTRIES_MAX,
             properties: &PROPERTIES,
         };
         let found = self.client.call(room.as_str(), &find, |body| {
-            let Body::FindItem(messages) = body else { return Err(another(Effect::Read)) };
+            let SoapBody::FindItem(messages) = body else { return Err(another(Effect::Read)) };
             contents::view(messages)?.map(|items| read_items(items, window)).transpose()
         });
         match found.await {
@@ -167,13 +170,13 @@ impl Exchange {
         offset: u32,
     ) -> Result<(Vec<Event>, Option<u32>), Failed> {
         let list = ListItems {
-            folder: self.folder(WellKnown::DeletedItems, room),
+            folder: self.folder(DistinguishedFolder::DeletedItems, room),
             offset,
             max_entries: DELETED_PAGE,
             properties: &PROPERTIES,
         };
-        let read = |body: &Body<'_>| {
-            let Body::FindItem(messages) = body else { return Err(another(Effect::Read)) };
+        let read = |body: &SoapBody<'_>| {
+            let SoapBody::FindItem(messages) = body else { return Err(another(Effect::Read)) };
             let (items, more) = contents::page(messages, offset, DELETED_PAGE)?;
             // What cannot be placed in time is not what we look for, and stands in nobody's way there.
             let events = items.iter().filter_map(|item| match item {
@@ -207,7 +210,7 @@ impl Exchange {
         let get =
             GetItem { items: &[ItemRef { id: id.as_str(), change_key: None }], properties: &PROPERTIES };
         let got = self.client.call(room.as_str(), &get, |body| {
-            let Body::GetItem(messages) = body else { return Err(another(Effect::Read)) };
+            let SoapBody::GetItem(messages) = body else { return Err(another(Effect::Read)) };
             event(contents::item(messages, id.as_str())?).map_err(incomplete)
         });
         match got.await {
@@ -239,12 +242,12 @@ impl Exchange {
         &self,
         room: &RoomAddress,
         item: ItemRef<'_>,
-        to: WellKnown,
+        to: DistinguishedFolder,
         trail: &mut Vec<RequestIds>,
     ) -> Result<(), Failed> {
         let back = MoveItem { items: &[item], to: self.folder(to, room) };
-        let read = |body: &Body<'_>| match body {
-            Body::MoveItem(messages) => contents::placed(messages),
+        let read = |body: &SoapBody<'_>| match body {
+            SoapBody::MoveItem(messages) => contents::placed(messages),
             _ => Err(another(Effect::Write)),
         };
         self.client.traced(room.as_str(), &back, read, trail).await
@@ -260,15 +263,15 @@ impl Exchange {
         let Step::SetEnd { end, notify, .. } = step else { return Ok(()) };
         let update = UpdateItem {
             item,
-            changes: &[Change::End(*end)],
+            changes: &[SetItemField::End(*end)],
             conflict_resolution: ConflictResolution::NeverOverwrite,
             send: match notify {
                 Notify::Attendees => SendUpdates::ToAllAndSaveCopy,
                 Notify::Nobody => SendUpdates::ToNone,
             },
         };
-        let read = |body: &Body<'_>| match body {
-            Body::UpdateItem(messages) => contents::updated(messages),
+        let read = |body: &SoapBody<'_>| match body {
+            SoapBody::UpdateItem(messages) => contents::updated(messages),
             _ => Err(another(Effect::Write)),
         };
         let updated = self.client.traced(room.as_str(), &update, read, trail).await?;
@@ -295,9 +298,9 @@ impl Exchange {
         trail: &mut Vec<RequestIds>,
     ) -> Result<(), Failed> {
         let is_new = matches!(create, CreateItem::CalendarItem(_));
-        let read = |body: &Body<'_>| match body {
-            Body::CreateItem(messages) if is_new => contents::placed(messages),
-            Body::CreateItem(messages) => contents::responded(messages),
+        let read = |body: &SoapBody<'_>| match body {
+            SoapBody::CreateItem(messages) if is_new => contents::placed(messages),
+            SoapBody::CreateItem(messages) => contents::responded(messages),
             _ => Err(another(Effect::Write)),
         };
         self.client.traced(room.as_str(), &create, read, trail).await
@@ -314,15 +317,15 @@ impl Exchange {
         // leaves nothing behind either way.
         let is_delegate = self.client.access() == Access::Delegate;
         if is_delegate && !event.kind.is_date_of_series() {
-            return self.move_item(room, item, WellKnown::DeletedItems, trail).await;
+            return self.move_item(room, item, DistinguishedFolder::DeletedItems, trail).await;
         }
         let delete = DeleteItem {
             items: &[item],
             delete_type: if is_delegate { DeleteType::SoftDelete } else { DeleteType::MoveToDeletedItems },
             send: SendCancellations::ToNone,
         };
-        let read = |body: &Body<'_>| match body {
-            Body::DeleteItem(messages) => only(Effect::Write, messages).map(drop),
+        let read = |body: &SoapBody<'_>| match body {
+            SoapBody::DeleteItem(messages) => only(Effect::Write, messages).map(drop),
             _ => Err(another(Effect::Write)),
         };
         self.client.traced(room.as_str(), &delete, read, trail).await
@@ -338,8 +341,8 @@ impl Exchange {
             end: window.end(),
             interval_minutes: AVAILABILITY_INTERVAL_MINUTES,
         };
-        let read = |body: &Body<'_>| match body {
-            Body::GetUserAvailability(messages) if messages.len() == rooms.len() => {
+        let read = |body: &SoapBody<'_>| match body {
+            SoapBody::GetUserAvailability(messages) if messages.len() == rooms.len() => {
                 Ok(messages.iter().map(|message| busy(message, window)).collect())
             }
             _ => Err(another(Effect::Read)),
@@ -393,7 +396,7 @@ impl Calendar for Exchange {
 
     async fn series(&self, room: &RoomAddress, date: &EventId) -> Result<Option<Series>, Trouble> {
         let occurrence = ItemRef { id: date.as_str(), change_key: None };
-        let get = GetSeries { occurrence, properties: &series_properties() };
+        let get = GetRecurringMaster { occurrence, properties: &series_properties() };
         found_series(self.client.call(room.as_str(), &get, |body| read_series(body, None)).await)
     }
 
@@ -422,14 +425,14 @@ impl Calendar for Exchange {
         since: DateTime<Utc>,
     ) -> Result<bool, Trouble> {
         let list = ListItems {
-            folder: self.folder(WellKnown::SentItems, room),
+            folder: self.folder(DistinguishedFolder::SentItems, room),
             offset: 0,
             max_entries: SENT_SEARCHED,
             properties: &[Property::ItemClass, Property::DateTimeSent, Property::Uid, Property::Start],
         };
         let since = since - CLOCKS_APART;
         let found = self.client.call(room.as_str(), &list, |body| {
-            let Body::FindItem(messages) = body else { return Err(another(Effect::Read)) };
+            let SoapBody::FindItem(messages) = body else { return Err(another(Effect::Read)) };
             let (items, _) = contents::page(messages, 0, SENT_SEARCHED)?;
             Ok(items.iter().any(|item| matches!(item, Item::Other(item) if tells(item, step, about, since))))
         });
@@ -449,7 +452,7 @@ impl Calendar for Exchange {
                     start: *start,
                     end: *end,
                     location: None,
-                    calendar: self.folder(WellKnown::Calendar, room),
+                    calendar: self.folder(DistinguishedFolder::Calendar, room),
                 };
                 self.respond(room, CreateItem::CalendarItem(new), trail).await
             }
@@ -465,7 +468,7 @@ impl Calendar for Exchange {
                 Err(failed) => Err(failed),
             },
             Step::MoveBack { id, change_key } => match self.still(room, id, change_key).await {
-                Ok(_) => self.move_item(room, item, WellKnown::Calendar, trail).await,
+                Ok(_) => self.move_item(room, item, DistinguishedFolder::Calendar, trail).await,
                 Err(failed) => Err(failed),
             },
         };
@@ -524,13 +527,13 @@ impl Calendar for Exchange {
             ("refused_rooms", "rooms".to_owned(), resting),
             ("answers_held_up", "memory".to_owned(), self.client.answers.waits()),
         ];
-        let number = |(kind, how, count)| Number { connection: self.name.clone(), kind, how, count };
+        let number = |(kind, label, count)| Number { connection: self.name.clone(), kind, how, count };
         decoded.chain(own).map(number).collect()
     }
 
     async fn rooms_of(&self, room_list: &str, asking: &RoomAddress) -> Result<Vec<RoomAddress>, Trouble> {
-        let read = |body: &Body<'_>| match body {
-            Body::GetRooms(message) => {
+        let read = |body: &SoapBody<'_>| match body {
+            SoapBody::GetRooms(message) => {
                 let rooms = &successful(Effect::Read, message)?.payload;
                 Ok(usable_rooms(contents::content(Effect::Read, rooms, "Rooms")?))
             }
@@ -545,8 +548,8 @@ fn series_properties() -> Vec<Property> {
 }
 
 /// The series, where the item is one, and the one of this id if one was named.
-fn read_series(body: &Body<'_>, id: Option<&EventId>) -> Result<Series, Verdict> {
-    let Body::GetItem(messages) = body else { return Err(another(Effect::Read)) };
+fn read_series(body: &SoapBody<'_>, id: Option<&EventId>) -> Result<Series, Verdict> {
+    let SoapBody::GetItem(messages) = body else { return Err(another(Effect::Read)) };
     let item = match id {
         Some(id) => contents::item(messages, id.as_str())?,
         None => contents::calendar_item(messages)?,

@@ -20,8 +20,8 @@ use std::time::Duration;
 
 use super::delivery::HttpAnswer;
 use super::login::Denied;
-use crate::ews::code::{Meaning, may_follow_a_change, meaning};
-use crate::ews::codec::{Body, DecodeError, Decoded};
+use crate::ews::code::{CodeMeaning, may_follow_a_change, meaning};
+use crate::ews::codec::{DecodeError, Decoded, SoapBody};
 use crate::ews::op::Effect;
 use crate::ews::types::MessageXmlEntry;
 use crate::http_field::visible;
@@ -136,7 +136,7 @@ impl Kind {
 pub fn classify(effect: Effect, answer: &HttpAnswer, decoded: &Result<Decoded<'_>, DecodeError>) -> Verdict {
     match decoded {
         Ok(decoded) => match &decoded.envelope.body {
-            Body::Fault(fault) => {
+            SoapBody::Fault(fault) => {
                 let code = fault.code().unwrap_or(NO_CODE);
                 or_after(answer, by_code(effect, code, &fault.message_xml))
             }
@@ -160,19 +160,21 @@ fn or_after(answer: &HttpAnswer, verdict: Verdict) -> Verdict {
 /// What a response code means for the request, with what stands beside it: the one place where `BackOffMilliseconds` is read,
 /// of faults and of response messages.
 pub fn by_code(effect: Effect, code: &str, details: &[MessageXmlEntry<'_>]) -> Verdict {
-    let inner = detail(details, "InnerErrorResponseCode").filter(|inner| meaning(inner) == Meaning::Busy);
+    let inner = detail(details, "InnerErrorResponseCode").filter(|inner| meaning(inner) == CodeMeaning::Busy);
     let text = named(code);
     match meaning(inner.unwrap_or(code)) {
-        Meaning::Success => Verdict::Done,
-        Meaning::Busy => Verdict::Wait { at_least: back_off(details), fewer: false, code: text },
-        Meaning::TooManyAtOnce => Verdict::Wait { at_least: back_off(details), fewer: true, code: text },
-        Meaning::NotReached => Verdict::Wait { at_least: None, fewer: false, code: text },
-        Meaning::Transient => doubtful(effect, text),
-        Meaning::Unknown => match effect {
+        CodeMeaning::Success => Verdict::Done,
+        CodeMeaning::Busy => Verdict::Wait { at_least: back_off(details), fewer: false, code: text },
+        CodeMeaning::TooManyConcurrentRequests => {
+            Verdict::Wait { at_least: back_off(details), fewer: true, code: text }
+        }
+        CodeMeaning::BatchStopped => Verdict::Wait { at_least: None, fewer: false, code: text },
+        CodeMeaning::Transient => doubtful(effect, text),
+        CodeMeaning::Unknown => match effect {
             Effect::Read => Verdict::Refused(Kind::Unknown, text),
             Effect::Write => Verdict::InDoubt { code: text },
         },
-        Meaning::NotImpersonated if code == "ErrorImpersonateUserDenied" => {
+        CodeMeaning::ImpersonationFailed if code == "ErrorImpersonateUserDenied" => {
             Verdict::OnceMore(Kind::NotImpersonated, text)
         }
         clear => Verdict::Refused(kind(clear), text),
@@ -197,26 +199,26 @@ pub(super) fn named(code: &str) -> String {
     }
 }
 
-fn kind(meaning: Meaning) -> Kind {
+fn kind(meaning: CodeMeaning) -> Kind {
     match meaning {
-        Meaning::Gone => Kind::Gone,
-        Meaning::InvalidId => Kind::InvalidId,
-        Meaning::Corrupt => Kind::Corrupt,
-        Meaning::Conflict => Kind::Conflict,
+        CodeMeaning::ItemNotFound => Kind::Gone,
+        CodeMeaning::InvalidId => Kind::InvalidId,
+        CodeMeaning::CorruptItem => Kind::Corrupt,
+        CodeMeaning::Conflict => Kind::Conflict,
         // Every mailbox has a calendar, Sent Items and Deleted Items: one that is not found is not shown to the account.
-        Meaning::Denied | Meaning::NoFolder => Kind::Denied,
-        Meaning::NotImpersonated => Kind::NotImpersonated,
-        Meaning::NoMailbox => Kind::NoMailbox,
-        Meaning::Elsewhere => Kind::Elsewhere,
-        Meaning::NobodyFound => Kind::NobodyFound,
-        Meaning::SeveralFound => Kind::BadRequest,
-        Meaning::Forbidden => Kind::Forbidden,
-        Meaning::TooLarge => Kind::TooLarge,
-        Meaning::Full => Kind::Full,
-        Meaning::StartAnew => Kind::StartAnew,
-        Meaning::Version => Kind::Version,
-        Meaning::BadRequest => Kind::BadRequest,
-        Meaning::Account => Kind::Account,
+        CodeMeaning::Denied | CodeMeaning::FolderNotFound => Kind::Denied,
+        CodeMeaning::ImpersonationFailed => Kind::NotImpersonated,
+        CodeMeaning::MailboxNotFound => Kind::NoMailbox,
+        CodeMeaning::WrongServer => Kind::Elsewhere,
+        CodeMeaning::NoMatch => Kind::NobodyFound,
+        CodeMeaning::MultipleMatches => Kind::BadRequest,
+        CodeMeaning::Forbidden => Kind::Forbidden,
+        CodeMeaning::TooLarge => Kind::TooLarge,
+        CodeMeaning::SubscriptionLimit => Kind::Full,
+        CodeMeaning::SubscriptionExpired => Kind::StartAnew,
+        CodeMeaning::UnsupportedVersion => Kind::Version,
+        CodeMeaning::BadRequest => Kind::BadRequest,
+        CodeMeaning::AccountUnusable => Kind::Account,
         _ => Kind::Unknown,
     }
 }
@@ -331,7 +333,7 @@ mod tests {
     use http::HeaderMap;
 
     use super::*;
-    use crate::ews::codec::{Limits, decode};
+    use crate::ews::codec::{DecodeLimits, decode};
 
     fn answer(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> HttpAnswer {
         let mut map = HeaderMap::new();
@@ -348,7 +350,7 @@ mod tests {
     }
 
     fn verdict(effect: Effect, answer: &HttpAnswer) -> Verdict {
-        classify(effect, answer, &decode(&answer.body, &Limits::default()))
+        classify(effect, answer, &decode(&answer.body, &DecodeLimits::default()))
     }
 
     fn fault(code: &str, xml: &str) -> String {

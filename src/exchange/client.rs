@@ -30,8 +30,8 @@ use crate::action::RequestIds;
 use crate::calendar::RoomAddress;
 use crate::clock::{Clock as _, SystemClock, WitnessedClock};
 use crate::concurrency::{ConcurrencyLimit, within};
-use crate::ews::codec::{Body, Decoded, Limits, decode};
-use crate::ews::op::{Effect, FolderId, Operation, WellKnown};
+use crate::ews::codec::{DecodeLimits, Decoded, SoapBody, decode};
+use crate::ews::op::{DistinguishedFolder, Effect, FolderId, Operation};
 use crate::ews::soap::Impersonate;
 use crate::http_field::date;
 
@@ -112,7 +112,7 @@ impl From<Verdict> for StreamFailure {
 pub(super) struct Client {
     pub(super) places: Places,
     gate: Gate,
-    limits: Limits,
+    limits: DecodeLimits,
     pub(super) answers: AnswerBudget,
     access: Access,
     impersonate_by: ImpersonateBy,
@@ -163,10 +163,10 @@ impl Client {
     }
 
     /// A folder of the room's, as it is named by whom we act as.
-    pub(super) fn folder<'r>(&self, folder: WellKnown, room: &'r RoomAddress) -> FolderId<'r> {
+    pub(super) fn folder<'r>(&self, folder: DistinguishedFolder, room: &'r RoomAddress) -> FolderId<'r> {
         match self.access {
             Access::Impersonation => FolderId::Own(folder),
-            Access::Delegate => FolderId::Of(folder, room.as_str()),
+            Access::Delegate => FolderId::InMailbox(folder, room.as_str()),
         }
     }
 
@@ -212,7 +212,7 @@ impl Client {
     where
         O: Operation + Sync,
         T: Send,
-        R: Fn(&Body<'_>) -> Result<T, Verdict> + Send + Sync,
+        R: Fn(&SoapBody<'_>) -> Result<T, Verdict> + Send + Sync,
     {
         self.traced(room, op, read, &mut Vec::new()).await
     }
@@ -228,7 +228,7 @@ impl Client {
     where
         O: Operation + Sync,
         T: Send,
-        R: Fn(&Body<'_>) -> Result<T, Verdict> + Send + Sync,
+        R: Fn(&SoapBody<'_>) -> Result<T, Verdict> + Send + Sync,
     {
         Box::pin(self.asked(room, op, read, &mut Vec::new(), Some(affinity))).await
     }
@@ -244,7 +244,7 @@ impl Client {
     where
         O: Operation + Sync,
         T: Send,
-        R: Fn(&Body<'_>) -> Result<T, Verdict> + Send + Sync,
+        R: Fn(&SoapBody<'_>) -> Result<T, Verdict> + Send + Sync,
     {
         Box::pin(self.asked(room, op, read, trail, None)).await
     }
@@ -261,7 +261,7 @@ impl Client {
     where
         O: Operation + Sync,
         T: Send,
-        R: Fn(&Body<'_>) -> Result<T, Verdict> + Send + Sync,
+        R: Fn(&SoapBody<'_>) -> Result<T, Verdict> + Send + Sync,
     {
         let at_last = Instant::now() + self.patience;
         let mut until = match O::EFFECT {
@@ -365,7 +365,7 @@ impl Client {
                     }
                     self.gate.park(room, back_off(at_least, attempt, chance()));
                     last = Failed::Busy(code);
-                    if op.makes_new() {
+                    if op.creates_item() {
                         // A second one would not meet the first as a conflict: the calendar is read before.
                         return Err(last);
                     }
@@ -392,7 +392,7 @@ impl Client {
                 Turn::Verdict(Verdict::Refused(
                     kind @ (Kind::NotEws | Kind::NoMailbox | Kind::Elsewhere),
                     _,
-                )) if !(moved || op.makes_new() && kind == Kind::NotEws) && self.places.forget(room) => {
+                )) if !(moved || op.creates_item() && kind == Kind::NotEws) && self.places.forget(room) => {
                     moved = true;
                     continue;
                 }
@@ -479,7 +479,7 @@ impl Client {
         trail: &mut Vec<RequestIds>,
     ) -> Turn<T>
     where
-        R: Fn(&Body<'_>) -> Result<T, Verdict>,
+        R: Fn(&SoapBody<'_>) -> Result<T, Verdict>,
     {
         let effect = letter.effect;
         let began = Instant::now();
@@ -537,7 +537,7 @@ impl Client {
 
     fn read<T, R>(&self, decoded: &Decoded<'_>, read: &R) -> Turn<T>
     where
-        R: Fn(&Body<'_>) -> Result<T, Verdict>,
+        R: Fn(&SoapBody<'_>) -> Result<T, Verdict>,
     {
         self.paths.count(decoded.path);
         match read(&decoded.envelope.body) {

@@ -6,7 +6,7 @@
 use super::classify::Verdict;
 use super::messages::{only, strange, successful};
 use crate::calendar::EventId;
-use crate::ews::op::{Effect, Folder, ResolutionSet, RootFolder, Synced, Updated};
+use crate::ews::op::{Effect, Folder, ResolutionSet, RootFolder, SyncFolderItemsPayload, UpdateItemPayload};
 use crate::ews::types::{CalendarItem, CalendarItemType, Item, ResponseClass, ResponseMessage};
 
 type Messages<'m, 'a, T> = &'m [ResponseMessage<'a, T>];
@@ -95,7 +95,7 @@ pub(super) fn calendar_item<'m, 'a>(
 }
 
 /// The id of the one item that was updated, without a conflict.
-pub(super) fn updated<'a>(messages: Messages<'_, 'a, Updated<'a>>) -> Result<EventId, Verdict> {
+pub(super) fn updated<'a>(messages: Messages<'_, 'a, UpdateItemPayload<'a>>) -> Result<EventId, Verdict> {
     let updated = &only(Effect::Write, messages)?.payload;
     if let Some(conflicts @ 1..) = updated.conflict_count {
         return Err(strange(Effect::Write, format!("a success with {conflicts} conflicts")));
@@ -150,7 +150,7 @@ const SEVERAL_RESULTS: &str = "ErrorNameResolutionMultipleResults";
 
 /// One page of changes: the state after it, whether it holds any, and whether another follows.
 pub(super) fn changes<'m, 'a>(
-    messages: Messages<'m, 'a, Synced<'a>>,
+    messages: Messages<'m, 'a, SyncFolderItemsPayload<'a>>,
 ) -> Result<(&'m str, bool, bool), Verdict> {
     let page = &only(Effect::Read, messages)?.payload;
     let state = content(Effect::Read, &page.sync_state, "SyncState")?;

@@ -11,7 +11,7 @@ use super::contents;
 use crate::calendar::{Event, Person, RoomAddress};
 use crate::clock::{Clock as _, SystemClock};
 use crate::engine::{AddressLookup, Directory, MailboxAddresses};
-use crate::ews::codec::Body;
+use crate::ews::codec::SoapBody;
 use crate::ews::op::{Effect, FreeBusyView, GetUserAvailability, Resolution, ResolutionSet, ResolveNames};
 use crate::ews::types::ResponseClass;
 
@@ -50,7 +50,7 @@ impl Exchange {
         let entry = format!("smtp:{address}");
         let resolve = ResolveNames { unresolved_entry: &entry, full_contact_data: true };
         let found = self.client.call(room.as_str(), &resolve, |body| {
-            let Body::ResolveNames(messages) = body else { return Err(another(Effect::Read)) };
+            let SoapBody::ResolveNames(messages) = body else { return Err(another(Effect::Read)) };
             let found = contents::resolved(messages)?;
             Ok(found.map_or(AddressLookup::NotFound, |found| exact_match(found, address)))
         });
@@ -70,7 +70,7 @@ impl Exchange {
             interval_minutes: AVAILABILITY_INTERVAL_MINUTES,
         };
         let found = self.client.call(room.as_str(), &request, |body| match body {
-            Body::GetUserAvailability(messages) => match messages.as_slice() {
+            SoapBody::GetUserAvailability(messages) => match messages.as_slice() {
                 [message]
                     if message.class == ResponseClass::Error
                         && message.code.0 == NO_RECIPIENT
@@ -116,7 +116,7 @@ impl Exchange {
     async fn resolve_legacy_dn(&self, room: &RoomAddress, legacy_dn: &str) -> Result<Option<String>, Failed> {
         let resolve = ResolveNames { unresolved_entry: legacy_dn, full_contact_data: false };
         let found = self.client.call(room.as_str(), &resolve, |body| {
-            let Body::ResolveNames(messages) = body else { return Err(another(Effect::Read)) };
+            let SoapBody::ResolveNames(messages) = body else { return Err(another(Effect::Read)) };
             Ok(contents::resolved(messages)?.and_then(|found| match found.resolutions.as_slice() {
                 [only] => primary_address(only).map(str::to_owned),
                 _ => None,

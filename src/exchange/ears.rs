@@ -24,9 +24,10 @@ use super::transport::Begun;
 use crate::calendar::RoomAddress;
 use crate::concurrency::ConcurrencyLimit;
 use crate::engine::Trouble;
-use crate::ews::codec::{Body, Envelopes, Limits, decode};
+use crate::ews::codec::{DecodeLimits, EnvelopeSplitter, SoapBody, decode};
 use crate::ews::op::{
-    CONNECTION_MINUTES_MAX, Effect, GetStreamingEvents, Streamed, Subscribe, Unsubscribe, WellKnown,
+    CONNECTION_MINUTES_MAX, DistinguishedFolder, Effect, GetStreamingEvents, StreamingEventsPayload,
+    Subscribe, Unsubscribe,
 };
 use crate::ews::types::{MessageXmlEntry, ResponseClass, ResponseMessage};
 use crate::live::{Ears, Heard};
@@ -78,7 +79,7 @@ struct Way {
 /// What is told, as it comes.
 struct Told {
     begun: Begun,
-    cut: Envelopes,
+    cut: EnvelopeSplitter,
     /// What was heard already.
     first: Option<Heard>,
 }
@@ -187,7 +188,7 @@ impl Subscriptions {
         let connection_minutes = CONNECTION_MINUTES_MAX;
         let get = GetStreamingEvents { subscription_ids: &subscription_ids, connection_minutes };
         let begun = self.way.client.listen(&self.way.affinity, &get).await?;
-        self.told = Some(Told { begun, cut: Envelopes::new(ENVELOPE_BYTES_MAX), first: None });
+        self.told = Some(Told { begun, cut: EnvelopeSplitter::new(ENVELOPE_BYTES_MAX), first: None });
         let first = self.next().await?;
         if let Some(told) = &mut self.told {
             told.first = Some(first);
@@ -205,7 +206,7 @@ impl Subscriptions {
         let until = Instant::now() + silence;
         loop {
             if let Some(envelope) = told.cut.next_envelope().map_err(|uncut| broken(&uncut.to_string()))? {
-                let limits = Limits { body_bytes_max: ENVELOPE_BYTES_MAX, ..answer_budget::limits() };
+                let limits = DecodeLimits { body_bytes_max: ENVELOPE_BYTES_MAX, ..answer_budget::limits() };
                 let decoded = decode(envelope, &limits).map_err(|error| broken(&error.to_string()))?;
                 return understand(&decoded.envelope.body, &mut self.ids, &mut self.dropped);
             }
@@ -268,9 +269,9 @@ impl Drop for Subscriptions {
 
 impl Way {
     async fn subscribe(&self, room: &RoomAddress, within: Duration) -> Result<String, Failed> {
-        let subscribe = Subscribe { folder: self.client.folder(WellKnown::Calendar, room) };
-        let read = |body: &Body<'_>| {
-            let Body::Subscribe(messages) = body else { return Err(another(Effect::Read)) };
+        let subscribe = Subscribe { folder: self.client.folder(DistinguishedFolder::Calendar, room) };
+        let read = |body: &SoapBody<'_>| {
+            let SoapBody::Subscribe(messages) = body else { return Err(another(Effect::Read)) };
             let id = only(Effect::Read, messages)?.payload.subscription_id.clone();
             let id = id.filter(|id| (1..=SUBSCRIPTION_ID_BYTES_MAX).contains(&id.len()));
             id.map(std::borrow::Cow::into_owned).ok_or_else(|| another(Effect::Read))
@@ -280,8 +281,8 @@ impl Way {
     }
 
     async fn unsubscribe(&self, subscription_id: &str, room: &RoomAddress) -> Result<(), Failed> {
-        let read = |body: &Body<'_>| match body {
-            Body::Unsubscribe(_) => Ok(()),
+        let read = |body: &SoapBody<'_>| match body {
+            SoapBody::Unsubscribe(_) => Ok(()),
             _ => Err(another(Effect::Read)),
         };
         self.client.call_near(&self.affinity, room.as_str(), &Unsubscribe { subscription_id }, read).await
@@ -290,13 +291,13 @@ impl Way {
 
 /// What an envelope says; subscriptions that it says are gone, or have missed something, are dropped.
 fn understand(
-    body: &Body<'_>,
+    body: &SoapBody<'_>,
     ids: &mut HashMap<String, RoomAddress>,
     dropped: &mut HashMap<String, RoomAddress>,
 ) -> Result<Heard, StreamFailure> {
     let messages = match body {
-        Body::GetStreamingEvents(messages) => messages,
-        Body::Fault(fault) => {
+        SoapBody::GetStreamingEvents(messages) => messages,
+        SoapBody::Fault(fault) => {
             return Err(failed(fault.code().unwrap_or(NO_CODE), &fault.message_xml));
         }
         _ => return Err(broken("an answer to something else").into()),
@@ -309,7 +310,7 @@ fn understand(
 }
 
 fn hear(
-    message: &ResponseMessage<'_, Streamed<'_>>,
+    message: &ResponseMessage<'_, StreamingEventsPayload<'_>>,
     ids: &mut HashMap<String, RoomAddress>,
     dropped: &mut HashMap<String, RoomAddress>,
     heard: &mut Heard,
@@ -420,8 +421,11 @@ mod tests {
     use super::*;
     use crate::ews::code::ResponseCode;
 
-    fn message(class: ResponseClass, code: &'static str) -> ResponseMessage<'static, Streamed<'static>> {
-        let (code, payload) = (ResponseCode(code.into()), Streamed::default());
+    fn message(
+        class: ResponseClass,
+        code: &'static str,
+    ) -> ResponseMessage<'static, StreamingEventsPayload<'static>> {
+        let (code, payload) = (ResponseCode(code.into()), StreamingEventsPayload::default());
         ResponseMessage { class, code, message_text: None, message_xml: Vec::new(), payload }
     }
 
@@ -430,7 +434,7 @@ mod tests {
     fn a_heartbeat_is_believed_only_where_class_and_code_agree() {
         let heard = |class, code| {
             let mut ids = HashMap::from([("S".to_owned(), "r1@example.com".parse().unwrap())]);
-            let body = Body::GetStreamingEvents(vec![message(class, code)]);
+            let body = SoapBody::GetStreamingEvents(vec![message(class, code)]);
             understand(&body, &mut ids, &mut HashMap::new()).map(|heard| heard.lost.len())
         };
         assert_eq!(heard(ResponseClass::Success, "NoError"), Ok(0));

@@ -17,8 +17,8 @@ use super::sites::Sites;
 use crate::calendar::RoomAddress;
 use crate::concurrency::ConcurrencyLimit;
 use crate::engine::Trouble;
-use crate::ews::codec::Body;
-use crate::ews::op::{CHANGES_MAX, Effect, SUBSCRIPTIONS_MAX, SyncFolderItems, WellKnown};
+use crate::ews::codec::SoapBody;
+use crate::ews::op::{CHANGES_MAX, DistinguishedFolder, Effect, SUBSCRIPTIONS_MAX, SyncFolderItems};
 use crate::live::{Ears, Feed, RoomGroup, SyncState, Synced};
 
 /// Pages of changes read at once: a calendar of half a million items.
@@ -56,12 +56,12 @@ impl Exchange {
         since: Option<&SyncState>,
     ) -> Result<(Synced, bool), Failed> {
         let sync = SyncFolderItems {
-            folder: self.client.folder(WellKnown::Calendar, room),
+            folder: self.client.folder(DistinguishedFolder::Calendar, room),
             sync_state: since.map(|state| state.0.as_str()),
             max_changes: CHANGES_MAX,
         };
-        let read = |body: &Body<'_>| {
-            let Body::SyncFolderItems(messages) = body else { return Err(another(Effect::Read)) };
+        let read = |body: &SoapBody<'_>| {
+            let SoapBody::SyncFolderItems(messages) = body else { return Err(another(Effect::Read)) };
             let (state, changed, more) = contents::changes(messages)?;
             if state.len() > SYNC_STATE_BYTES_MAX {
                 return Err(strange(Effect::Read, "a SyncState of no usable length".to_owned()));

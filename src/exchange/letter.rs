@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::affinity::Affinity;
 use super::transport::Post;
 use crate::ews::op::{Effect, Operation, encode_into};
-use crate::ews::soap::{Headers, Impersonate, ServerVersion};
+use crate::ews::soap::{Impersonate, RequestHeaders, ServerVersion};
 
 /// Room for any request but the largest batches.
 const REQUEST_BYTES: usize = 4096;
@@ -34,11 +34,11 @@ impl<'a> Letter<'a> {
         affinity: Option<&'a Affinity>,
     ) -> Self {
         let mut body = Vec::with_capacity(REQUEST_BYTES);
-        encode_into(op, &Headers { version, impersonate: named }, &mut body);
+        encode_into(op, &RequestHeaders { version, impersonate: named }, &mut body);
         Self {
             operation: O::NAME,
             effect: O::EFFECT,
-            makes_new: op.makes_new(),
+            makes_new: op.creates_item(),
             version,
             soap_action: soap_action(O::NAME),
             request_id: Uuid::new_v4().to_string(),

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use crate::ews::codec::Path;
+use crate::ews::codec::DecodePath;
 
 /// Counts answers by path and reason.
 #[derive(Debug, Default)]
 pub struct Paths(Mutex<BTreeMap<String, u64>>);
 
 impl Paths {
-    pub(super) fn count(&self, path: Path) {
+    pub(super) fn count(&self, path: DecodePath) {
         let name = match path.declined() {
-            None => path.name().to_owned(),
-            Some(declined) => format!("{}: {}", path.name(), declined.reason.name()),
+            None => path.as_str().to_owned(),
+            Some(declined) => format!("{}: {}", path.as_str(), declined.reason.as_str()),
         };
         *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
     }

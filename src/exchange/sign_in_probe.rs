@@ -15,8 +15,8 @@ use super::letter::Letter;
 use super::refusals::Refusal;
 use super::transport::Transport;
 use crate::calendar::RoomAddress;
-use crate::ews::codec::{Body, decode};
-use crate::ews::op::{Effect, GetFolder, WellKnown};
+use crate::ews::codec::{SoapBody, decode};
+use crate::ews::op::{DistinguishedFolder, Effect, GetFolder};
 
 /// Longest wait for the answer to a probe: other requests wait for it.
 pub(super) const PROBE_WITHIN: Duration = Duration::from_secs(3);
@@ -107,7 +107,8 @@ impl Client {
     /// Reads the folder of another room of the same server. Changes nothing, and is not counted among the requests under way.
     async fn probe(&self, like: &Refused<'_>, witness: &str) -> Probe {
         let Ok(room) = witness.parse::<RoomAddress>() else { return Probe::Unanswered };
-        let folder = GetFolder { folder: self.folder(WellKnown::Calendar, &room), effective_rights: false };
+        let folder =
+            GetFolder { folder: self.folder(DistinguishedFolder::Calendar, &room), effective_rights: false };
         let letter = Letter::new(self.named(witness), witness, &folder, self.spoken.to(witness), None);
         let began = Instant::now();
         let post = letter.post();
@@ -133,7 +134,7 @@ impl Client {
 fn meaning(answer: &HttpAnswer) -> Verdict {
     let decoded = decode(&answer.body, &answer_budget::limits());
     match (classify(Effect::Read, answer, &decoded), decoded.as_ref().map(|decoded| &decoded.envelope.body)) {
-        (Verdict::Done, Ok(Body::GetFolder(messages))) => {
+        (Verdict::Done, Ok(SoapBody::GetFolder(messages))) => {
             contents::folder(messages).err().unwrap_or(Verdict::Done)
         }
         (verdict, _) => verdict,

@@ -5,7 +5,7 @@ use super::client::Failed;
 use super::delivery::Failure;
 use crate::action::Fault;
 use crate::engine::Trouble;
-use crate::ews::code::{Meaning, meaning};
+use crate::ews::code::{CodeMeaning, meaning};
 
 impl From<Failed> for Trouble {
     fn from(failed: Failed) -> Self {
@@ -76,7 +76,7 @@ fn unbounded(failed: Failed) -> Trouble {
 
 /// Whether a response code means a missing right.
 pub fn is_denial(code: &str) -> bool {
-    matches!(meaning(code), Meaning::Denied | Meaning::NotImpersonated)
+    matches!(meaning(code), CodeMeaning::Denied | CodeMeaning::ImpersonationFailed)
 }
 
 /// Causes that a code names more exactly than its kind.

@@ -1,6 +1,6 @@
 //! What has broken clients before: each of these is a value or an error that names itself, and costs no neighbour.
 
-use adjourn::ews::codec::{Body, Deviation, Limits};
+use adjourn::ews::codec::{DecodeLimits, Deviation, SoapBody};
 use adjourn::ews::types::{Item, ResponseClass};
 
 use crate::support::{
@@ -35,7 +35,7 @@ fn an_answer_needs_no_header_and_bears_unknown_ones() {
 #[test]
 fn an_unknown_code_is_kept_verbatim() {
     let body = message("FindItem", "Error", "<m:ResponseCode>ErrorBrandNewCode</m:ResponseCode>");
-    let Body::FindItem(messages) = read(body.as_bytes()).unwrap().body else { panic!() };
+    let SoapBody::FindItem(messages) = read(body.as_bytes()).unwrap().body else { panic!() };
     assert_eq!((messages[0].class, &*messages[0].code.0), (ResponseClass::Error, "ErrorBrandNewCode"));
 }
 
@@ -44,7 +44,7 @@ fn message_xml_may_hold_attributes_alone() {
     let details = "<m:MessageText>x</m:MessageText><m:ResponseCode>ErrorInvalidPropertySet</m:ResponseCode>\
                    <m:MessageXml><t:FieldURI FieldURI=\"calendar:EndTimeZone\"/></m:MessageXml>";
     let body = message("UpdateItem", "Error", details);
-    let Body::UpdateItem(messages) = read(body.as_bytes()).unwrap().body else { panic!() };
+    let SoapBody::UpdateItem(messages) = read(body.as_bytes()).unwrap().body else { panic!() };
     assert_eq!(messages[0].message_xml[0].name.as_deref(), Some("calendar:EndTimeZone"));
 }
 
@@ -93,11 +93,11 @@ fn bombs_do_not_go_off() {
         Deviation::Doctype
     );
     let deep = page(&format!("<t:CalendarItem>{}", "<t:X>".repeat(100_000)));
-    assert_eq!(deviation(deep.as_bytes()), Deviation::TooDeep(Limits::default().depth_max));
+    assert_eq!(deviation(deep.as_bytes()), Deviation::TooDeep(DecodeLimits::default().depth_max));
     let many = page(&"<t:CalendarItem/>".repeat(11));
-    let limits = Limits { entries_max: 10, ..Limits::default() };
+    let limits = DecodeLimits { entries_max: 10, ..DecodeLimits::default() };
     assert_eq!(read_within(many.as_bytes(), &limits).unwrap_err().deviation, Deviation::TooManyEntries(10));
-    let limits = Limits { body_bytes_max: 10, ..Limits::default() };
+    let limits = DecodeLimits { body_bytes_max: 10, ..DecodeLimits::default() };
     assert!(matches!(
         read_within(many.as_bytes(), &limits).unwrap_err().deviation,
         Deviation::BodyTooLarge { limit: 10, .. }

@@ -1,6 +1,6 @@
 //! What changed, as a server tells it: streams, and answers about what happened since the last time.
 
-use adjourn::ews::codec::{Body, Envelopes, Limits, decode};
+use adjourn::ews::codec::{DecodeLimits, EnvelopeSplitter, SoapBody, decode};
 use adjourn::ews::types::ResponseClass;
 
 const M: &str = "http://schemas.microsoft.com/exchange/services/2006/messages";
@@ -39,12 +39,12 @@ fn a_stream_is_read_envelope_by_envelope() {
         streamed("Success", "NoError", &status("Closed")),
     ]
     .concat();
-    let mut cut = Envelopes::new(10_000);
+    let mut cut = EnvelopeSplitter::new(10_000);
     cut.push(stream.as_bytes());
     let mut told = Vec::new();
     while let Some(envelope) = cut.next_envelope().unwrap() {
-        let decoded = decode(envelope, &Limits::default()).unwrap();
-        let Body::GetStreamingEvents(messages) = decoded.envelope.body else { panic!("another answer") };
+        let decoded = decode(envelope, &DecodeLimits::default()).unwrap();
+        let SoapBody::GetStreamingEvents(messages) = decoded.envelope.body else { panic!("another answer") };
         let [message] = messages.as_slice() else { panic!("{} messages", messages.len()) };
         let ids: Vec<_> =
             message.payload.notifications.iter().map(|one| one.subscription_id.clone()).collect();
@@ -76,8 +76,8 @@ fn a_subscription_and_a_state_of_synchronisation() {
         "<m:SubscribeResponseMessage ResponseClass='Success'><m:ResponseCode>NoError</m:ResponseCode><m:SubscriptionId>S1\
          </m:SubscriptionId><m:Watermark>W</m:Watermark></m:SubscribeResponseMessage>",
     );
-    let decoded = decode(subscribed.as_bytes(), &Limits::default()).unwrap();
-    let Body::Subscribe(messages) = decoded.envelope.body else { panic!("another answer") };
+    let decoded = decode(subscribed.as_bytes(), &DecodeLimits::default()).unwrap();
+    let SoapBody::Subscribe(messages) = decoded.envelope.body else { panic!("another answer") };
     assert_eq!(messages[0].class, ResponseClass::Success);
     assert_eq!(messages[0].payload.subscription_id.as_deref(), Some("S1"));
 
@@ -89,8 +89,8 @@ fn a_subscription_and_a_state_of_synchronisation() {
          <t:Delete><t:ItemId Id='B'/></t:Delete><t:ReadFlagChange><t:ItemId Id='C'/><t:IsRead>true</t:IsRead>\
          </t:ReadFlagChange></m:Changes></m:SyncFolderItemsResponseMessage>",
     );
-    let decoded = decode(synced.as_bytes(), &Limits::default()).unwrap();
-    let Body::SyncFolderItems(messages) = decoded.envelope.body else { panic!("another answer") };
+    let decoded = decode(synced.as_bytes(), &DecodeLimits::default()).unwrap();
+    let SoapBody::SyncFolderItems(messages) = decoded.envelope.body else { panic!("another answer") };
     let payload = &messages[0].payload;
     assert_eq!(payload.sync_state.as_deref(), Some("c3RhdGU="));
     assert_eq!(payload.includes_last_item_in_range, Some(false));

@@ -2,11 +2,11 @@
 //! everything they decode.
 
 use adjourn::ews::codec::{
-    DecodeError, Decoded, Envelopes, Limits, decode, decode_with_reader, decode_with_scanner,
+    DecodeError, DecodeLimits, Decoded, EnvelopeSplitter, decode, decode_with_reader, decode_with_scanner,
 };
 
 /// Decodes `body`; an error must point into it.
-pub fn decodes_or_says_where<'a>(body: &'a [u8], limits: &Limits) -> Result<Decoded<'a>, DecodeError> {
+pub fn decodes_or_says_where<'a>(body: &'a [u8], limits: &DecodeLimits) -> Result<Decoded<'a>, DecodeError> {
     let decoded = decode(body, limits);
     if let Err(error) = &decoded {
         assert!(error.offset <= body.len(), "byte {} of {}: {error}", error.offset, body.len());
@@ -15,7 +15,7 @@ pub fn decodes_or_says_where<'a>(body: &'a [u8], limits: &Limits) -> Result<Deco
 }
 
 /// Whenever the scanner answers, the reader gives the same answer. Answers whether the scanner did.
-pub fn scanner_agrees_with_reader(body: &[u8], limits: &Limits) -> bool {
+pub fn scanner_agrees_with_reader(body: &[u8], limits: &DecodeLimits) -> bool {
     let Ok(scanned) = decode_with_scanner(body, limits) else { return false };
     match decode_with_reader(body, limits) {
         Ok(read) => assert_eq!(scanned.envelope, read.envelope, "the scanner's answer, and the reader's"),
@@ -27,7 +27,7 @@ pub fn scanner_agrees_with_reader(body: &[u8], limits: &Limits) -> bool {
 /// A stream is cut into the same envelopes, or given up at the same one, whether it comes whole or byte by byte.
 pub fn cuts_the_same_whatever_the_pieces(stream: &[u8]) {
     let cut = |piece: usize| {
-        let (mut envelopes, mut whole) = (Envelopes::new(300), Vec::new());
+        let (mut envelopes, mut whole) = (EnvelopeSplitter::new(300), Vec::new());
         for piece in stream.chunks(piece) {
             envelopes.push(piece);
             loop {

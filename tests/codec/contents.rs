@@ -1,6 +1,6 @@
 //! What is there and what is not, by both paths; references in namespaces; errors that show nothing of the answer.
 
-use adjourn::ews::codec::{Body, Limits, decode, decode_with_scanner};
+use adjourn::ews::codec::{DecodeLimits, SoapBody, decode, decode_with_scanner};
 
 use crate::support::{answer, deviation, message, page, read};
 
@@ -9,8 +9,11 @@ fn a_missing_content_is_told_from_an_empty_one() {
     let found = |inside: &str| {
         let body =
             message("FindItem", "Success", &format!("<m:ResponseCode>NoError</m:ResponseCode>{inside}"));
-        let Body::FindItem(mut messages) = read(body.as_bytes()).unwrap().body else { panic!() };
-        assert!(decode_with_scanner(body.as_bytes(), &Limits::default()).is_ok(), "the scanner reads it too");
+        let SoapBody::FindItem(mut messages) = read(body.as_bytes()).unwrap().body else { panic!() };
+        assert!(
+            decode_with_scanner(body.as_bytes(), &DecodeLimits::default()).is_ok(),
+            "the scanner reads it too"
+        );
         messages.remove(0).payload.map(|folder| folder.items.map(|items| items.len()))
     };
     assert_eq!(found(""), None);
@@ -22,10 +25,12 @@ fn a_missing_content_is_told_from_an_empty_one() {
             let body =
                 message(operation, "Success", &format!("<m:ResponseCode>NoError</m:ResponseCode>{inside}"));
             let read = read(body.as_bytes()).unwrap().body;
-            assert!(decode_with_scanner(body.as_bytes(), &Limits::default()).is_ok());
+            assert!(decode_with_scanner(body.as_bytes(), &DecodeLimits::default()).is_ok());
             match read {
-                Body::GetItem(all) | Body::CreateItem(all) | Body::MoveItem(all) => all[0].payload.is_some(),
-                Body::UpdateItem(all) => all[0].payload.items.is_some(),
+                SoapBody::GetItem(all) | SoapBody::CreateItem(all) | SoapBody::MoveItem(all) => {
+                    all[0].payload.is_some()
+                }
+                SoapBody::UpdateItem(all) => all[0].payload.items.is_some(),
                 other => panic!("{other:?}"),
             }
         };
@@ -73,7 +78,7 @@ fn errors_are_bounded_and_show_no_text_of_the_answer() {
         format!("<?xml version=\"1.0\" encoding=\"{long}\"?><a/>"),
     ];
     for body in bodies {
-        let error = decode(body.as_bytes(), &Limits::default()).unwrap_err().to_string();
+        let error = decode(body.as_bytes(), &DecodeLimits::default()).unwrap_err().to_string();
         assert!(error.chars().count() < 400, "{} characters", error.chars().count());
         assert!(!error.contains("Plan") && !error.contains("ada@"), "{error}");
         let debugged = format!("{:?}", deviation(body.as_bytes()));

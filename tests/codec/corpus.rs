@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use adjourn::ews::codec::{Limits, decode, decode_with_scanner};
+use adjourn::ews::codec::{DecodeLimits, decode, decode_with_scanner};
 
 use crate::checks;
 
@@ -57,8 +57,8 @@ fn index(directory: &Path) -> Vec<Sample> {
 #[test]
 fn every_sample_is_an_answer_or_an_error_that_says_where_and_both_paths_agree() {
     for sample in samples() {
-        let decoded = checks::decodes_or_says_where(&sample.body, &Limits::default());
-        checks::scanner_agrees_with_reader(&sample.body, &Limits::default());
+        let decoded = checks::decodes_or_says_where(&sample.body, &DecodeLimits::default());
+        checks::scanner_agrees_with_reader(&sample.body, &DecodeLimits::default());
         checks::cuts_the_same_whatever_the_pieces(&sample.body);
         if let Err(error) = decoded {
             println!("{}: {error}", sample.file);
@@ -71,8 +71,8 @@ fn every_sample_cut_anywhere() {
     for sample in samples() {
         let step = sample.body.len().div_ceil(CUTS_MAX).max(1);
         for cut in (0..sample.body.len()).step_by(step) {
-            let _ = checks::decodes_or_says_where(&sample.body[..cut], &Limits::default());
-            checks::scanner_agrees_with_reader(&sample.body[..cut], &Limits::default());
+            let _ = checks::decodes_or_says_where(&sample.body[..cut], &DecodeLimits::default());
+            checks::scanner_agrees_with_reader(&sample.body[..cut], &DecodeLimits::default());
         }
     }
 }
@@ -86,7 +86,7 @@ fn is_our_business(sample: &Sample) -> bool {
             sample.operation.as_str(),
             "FindItem" | "GetItem" | "UpdateItem" | "DeleteItem" | "CreateItem"
         )
-        && decode(&sample.body, &Limits::default()).is_ok()
+        && decode(&sample.body, &DecodeLimits::default()).is_ok()
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn nine_in_ten_real_answers_take_the_fast_path() {
     let ours: Vec<Sample> = samples().into_iter().filter(is_our_business).collect();
     let mut fast = 0;
     for sample in &ours {
-        match decode_with_scanner(&sample.body, &Limits::default()) {
+        match decode_with_scanner(&sample.body, &DecodeLimits::default()) {
             Ok(_) => fast += 1,
             Err(declined) => println!("{} ({}): {declined}", sample.file, sample.operation),
         }

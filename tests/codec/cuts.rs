@@ -1,7 +1,7 @@
 //! Bodies that end too early, at every byte: an error that points into what came, never a panic, and never an answer
 //! other than the whole body's.
 
-use adjourn::ews::codec::{Deviation, Limits};
+use adjourn::ews::codec::{DecodeLimits, Deviation};
 
 use crate::checks;
 use crate::support::{fixtures, read};
@@ -32,8 +32,8 @@ fn every_fixture_with_one_byte_missing() {
         for missing in 0..body.len() {
             let mut shorter = body.clone();
             shorter.remove(missing);
-            checks::scanner_agrees_with_reader(&shorter, &Limits::default());
-            let _ = checks::decodes_or_says_where(&shorter, &Limits::default());
+            checks::scanner_agrees_with_reader(&shorter, &DecodeLimits::default());
+            let _ = checks::decodes_or_says_where(&shorter, &DecodeLimits::default());
         }
     }
 }

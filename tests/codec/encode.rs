@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use adjourn::ews::encode_into;
-use adjourn::ews::op::examples::{HOSTILE, examples, examples_in_every_version};
+use adjourn::ews::op::examples::{HOSTILE_TEXT, examples, examples_in_every_version};
 use adjourn::ews::op::{
-    Change, ConflictResolution, CreateItem, ItemRef, MessageDisposition, Response, SendUpdates, UpdateItem,
+    ConflictResolution, CreateItem, ItemRef, MessageDisposition, ResponseObject, SendUpdates, SetItemField,
+    UpdateItem,
 };
-use adjourn::ews::soap::{Headers, Impersonate, ServerVersion};
+use adjourn::ews::soap::{Impersonate, RequestHeaders, ServerVersion};
 use chrono::DateTime;
 use proptest::prelude::*;
 use roxmltree::{Document, Node};
@@ -72,15 +73,19 @@ proptest! {
 #[test]
 fn hostile_text_survives_as_text() {
     let mut bytes = Vec::new();
-    encode_into(&decline(HOSTILE, HOSTILE), &headers(HOSTILE), &mut bytes);
-    check(&bytes, &[("ReferenceItemId", None, HOSTILE), ("SmtpAddress", Some(()), HOSTILE)], HOSTILE);
+    encode_into(&decline(HOSTILE_TEXT, HOSTILE_TEXT), &headers(HOSTILE_TEXT), &mut bytes);
+    check(
+        &bytes,
+        &[("ReferenceItemId", None, HOSTILE_TEXT), ("SmtpAddress", Some(()), HOSTILE_TEXT)],
+        HOSTILE_TEXT,
+    );
 }
 
 #[test]
 fn an_early_end_says_its_end_and_nothing_else() {
     let update = UpdateItem {
         item: ItemRef { id: "A", change_key: Some("C") },
-        changes: &[Change::End(DateTime::UNIX_EPOCH)],
+        changes: &[SetItemField::End(DateTime::UNIX_EPOCH)],
         conflict_resolution: ConflictResolution::NeverOverwrite,
         send: SendUpdates::ToNone,
     };
@@ -96,7 +101,7 @@ fn an_early_end_says_its_end_and_nothing_else() {
 }
 
 fn decline<'a>(id: &'a str, text: &'a str) -> CreateItem<'a> {
-    CreateItem::Decline(Response {
+    CreateItem::Decline(ResponseObject {
         saved_in: None,
         item: ItemRef { id, change_key: None },
         text: Some(text),
@@ -104,8 +109,8 @@ fn decline<'a>(id: &'a str, text: &'a str) -> CreateItem<'a> {
     })
 }
 
-fn headers(room: &str) -> Headers<'_> {
-    Headers { version: ServerVersion::default(), impersonate: Some(Impersonate::SmtpAddress(room)) }
+fn headers(room: &str) -> RequestHeaders<'_> {
+    RequestHeaders { version: ServerVersion::default(), impersonate: Some(Impersonate::SmtpAddress(room)) }
 }
 
 fn named<'a>(document: &'a Document<'_>, name: &'a str) -> impl Iterator<Item = Node<'a, 'a>> {
@@ -133,7 +138,7 @@ fn allowed(text: &str) -> String {
 #[test]
 fn a_warm_buffer_needs_no_allocation() {
     let end = DateTime::from_timestamp(1_795_600_800, 0).unwrap();
-    let changes = [Change::End(end), Change::Subject("R&D sync \u{1} <ended early>")];
+    let changes = [SetItemField::End(end), SetItemField::Subject("R&D sync \u{1} <ended early>")];
     let update = UpdateItem {
         item: ItemRef { id: "AAMk", change_key: Some("DwAA") },
         changes: &changes,

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use adjourn::ews::codec::{Body, DecodeError, Deviation, Envelope, Limits, decode_with_reader};
-use adjourn::ews::soap::Fault;
+use adjourn::ews::codec::{DecodeError, DecodeLimits, Deviation, SoapBody, SoapEnvelope, decode_with_reader};
+use adjourn::ews::soap::SoapFault;
 use adjourn::ews::types::{CalendarItem, Item};
 
 use crate::checks;
@@ -34,11 +34,11 @@ pub fn fixture(name: &str) -> Vec<u8> {
 }
 
 /// What the reader says, after the whole decoder was checked against it.
-pub fn read(body: &[u8]) -> Result<Envelope<'_>, DecodeError> {
-    read_within(body, &Limits::default())
+pub fn read(body: &[u8]) -> Result<SoapEnvelope<'_>, DecodeError> {
+    read_within(body, &DecodeLimits::default())
 }
 
-pub fn read_within<'a>(body: &'a [u8], limits: &Limits) -> Result<Envelope<'a>, DecodeError> {
+pub fn read_within<'a>(body: &'a [u8], limits: &DecodeLimits) -> Result<SoapEnvelope<'a>, DecodeError> {
     checks::scanner_agrees_with_reader(body, limits);
     let read = decode_with_reader(body, limits).map(|decoded| decoded.envelope);
     let decoded = checks::decodes_or_says_where(body, limits).map(|decoded| decoded.envelope);
@@ -90,9 +90,9 @@ pub fn page_of(properties: &str) -> String {
 }
 
 /// The items of a page.
-pub fn items<'a>(envelope: Envelope<'a>) -> Vec<Item<'a>> {
+pub fn items<'a>(envelope: SoapEnvelope<'a>) -> Vec<Item<'a>> {
     match envelope.body {
-        Body::FindItem(mut messages) if messages.len() == 1 => {
+        SoapBody::FindItem(mut messages) if messages.len() == 1 => {
             messages.remove(0).payload.and_then(|folder| folder.items).expect("a list of items")
         }
         other => panic!("no page: {other:?}"),
@@ -120,9 +120,9 @@ pub fn subject(raw: &str) -> String {
     first_of_page(&page).subject.expect("a subject").into_owned()
 }
 
-pub fn fault(envelope: Envelope<'_>) -> Fault<'_> {
+pub fn fault(envelope: SoapEnvelope<'_>) -> SoapFault<'_> {
     match envelope.body {
-        Body::Fault(fault) => fault,
+        SoapBody::Fault(fault) => fault,
         other => panic!("no fault: {other:?}"),
     }
 }

@@ -10,12 +10,12 @@ use crate::ews::op::{
     GetRoomsAnswer, GetStreamingEventsAnswer, GetUserAvailabilityAnswer, MoveItemAnswer, ResolveNamesAnswer,
     SubscribeAnswer, SyncFolderItemsAnswer, UnsubscribeAnswer, UpdateItemAnswer,
 };
-use crate::ews::soap::{Fault, ServerVersionInfo};
+use crate::ews::soap::{ServerVersionInfo, SoapFault};
 use crate::ews::types::{ResponseMessage, Text};
 
 /// What a body may cost us. A stranger chooses the bytes, we choose these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct DecodeLimits {
     /// Bytes of one body.
     pub body_bytes_max: usize,
     /// Elements inside one another.
@@ -28,7 +28,7 @@ pub struct Limits {
     pub entries_max: usize,
 }
 
-impl Default for Limits {
+impl Default for DecodeLimits {
     /// 64 MiB, 64 deep, 64 attributes, 64 namespaces, 200 000 entries: several times what Exchange sends for the
     /// largest view it grants (1 000 items on premises, `EWSFindCountLimit`).
     fn default() -> Self {
@@ -46,24 +46,24 @@ impl Default for Limits {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Decoded<'a> {
     /// What it says; the same whichever path read it.
-    pub envelope: Envelope<'a>,
+    pub envelope: SoapEnvelope<'a>,
     /// Which path read it.
-    pub path: Path,
+    pub path: DecodePath,
 }
 
 /// A SOAP envelope.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Envelope<'a> {
+pub struct SoapEnvelope<'a> {
     /// `h:ServerVersionInfo`; faults often come without.
     pub server: Option<ServerVersionInfo<'a>>,
     /// What it carries.
-    pub body: Body<'a>,
+    pub body: SoapBody<'a>,
 }
 
 /// What a SOAP body carries: the answer of an operation, or a fault.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[allow(missing_docs)]
-pub enum Body<'a> {
+pub enum SoapBody<'a> {
     FindItem(FindItemAnswer<'a>),
     GetItem(GetItemAnswer<'a>),
     UpdateItem(UpdateItemAnswer<'a>),
@@ -80,7 +80,7 @@ pub enum Body<'a> {
     GetStreamingEvents(GetStreamingEventsAnswer<'a>),
     SyncFolderItems(SyncFolderItemsAnswer<'a>),
     /// The server did not carry out the request.
-    Fault(Fault<'a>),
+    Fault(SoapFault<'a>),
     /// An operation that we never call: its element and what its messages say.
     Other {
         element: Text<'a>,
@@ -91,16 +91,16 @@ pub enum Body<'a> {
 /// Which path decoded a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Path {
+pub enum DecodePath {
     /// The fast one.
     Scanner,
     /// The one that is always right; why the scanner left it to this one, if it was asked.
     Reader(Option<Declined>),
 }
 
-impl Path {
+impl DecodePath {
     /// `scanner` or `reader`, as metrics name it.
-    pub fn name(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Scanner => "scanner",
             Self::Reader(_) => "reader",
@@ -120,12 +120,12 @@ impl Path {
 ///
 /// # Errors
 /// When the body is no SOAP envelope in UTF-8, is cut, or exceeds a limit; the error names the byte.
-pub fn decode<'a>(body: &'a [u8], limits: &Limits) -> Result<Decoded<'a>, DecodeError> {
+pub fn decode<'a>(body: &'a [u8], limits: &DecodeLimits) -> Result<Decoded<'a>, DecodeError> {
     match scanner::scan(body, limits) {
-        Ok(envelope) => Ok(Decoded { envelope, path: Path::Scanner }),
+        Ok(envelope) => Ok(Decoded { envelope, path: DecodePath::Scanner }),
         Err(declined) => {
             let envelope = reader::read(body, limits)?;
-            Ok(Decoded { envelope, path: Path::Reader(Some(declined)) })
+            Ok(Decoded { envelope, path: DecodePath::Reader(Some(declined)) })
         }
     }
 }
@@ -134,16 +134,16 @@ pub fn decode<'a>(body: &'a [u8], limits: &Limits) -> Result<Decoded<'a>, Decode
 ///
 /// # Errors
 /// As [`decode`].
-pub fn decode_with_reader<'a>(body: &'a [u8], limits: &Limits) -> Result<Decoded<'a>, DecodeError> {
+pub fn decode_with_reader<'a>(body: &'a [u8], limits: &DecodeLimits) -> Result<Decoded<'a>, DecodeError> {
     let envelope = reader::read(body, limits)?;
-    Ok(Decoded { envelope, path: Path::Reader(None) })
+    Ok(Decoded { envelope, path: DecodePath::Reader(None) })
 }
 
 /// Decodes a body by the scanner alone, for benches and comparisons.
 ///
 /// # Errors
 /// When the body is not of a shape the scanner knows.
-pub fn decode_with_scanner<'a>(body: &'a [u8], limits: &Limits) -> Result<Decoded<'a>, Declined> {
+pub fn decode_with_scanner<'a>(body: &'a [u8], limits: &DecodeLimits) -> Result<Decoded<'a>, Declined> {
     let envelope = scanner::scan(body, limits)?;
-    Ok(Decoded { envelope, path: Path::Scanner })
+    Ok(Decoded { envelope, path: DecodePath::Scanner })
 }

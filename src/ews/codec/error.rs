@@ -79,7 +79,7 @@ pub enum Deviation {
         /// The element's name as written.
         element: String,
     },
-    /// More bytes than [`super::Limits::body_bytes_max`].
+    /// More bytes than [`super::DecodeLimits::body_bytes_max`].
     #[error("body of {bytes} bytes exceeds the limit of {limit}")]
     BodyTooLarge {
         /// How many came.
@@ -104,7 +104,7 @@ pub enum Deviation {
     /// No bytes, or nothing but white space.
     #[error("the body is empty")]
     Empty,
-    /// A SOAP envelope without `Body`, or with nothing in it.
+    /// A SOAP envelope without `SoapBody`, or with nothing in it.
     #[error("the SOAP envelope has no content")]
     EmptyEnvelope,
     /// Neither a tag nor an attribute may be called so.
@@ -149,16 +149,16 @@ pub enum Deviation {
     /// Something other than white space, comments and instructions beside the root element.
     #[error("text or markup outside the root element")]
     OutsideRoot,
-    /// More attributes in one tag than [`super::Limits::attributes_max`].
+    /// More attributes in one tag than [`super::DecodeLimits::attributes_max`].
     #[error("more than {0} attributes in one tag")]
     TooManyAttributes(usize),
-    /// Deeper than [`super::Limits::depth_max`].
+    /// Deeper than [`super::DecodeLimits::depth_max`].
     #[error("elements nest deeper than {0}")]
     TooDeep(usize),
-    /// More items, attendees, messages and the like than [`super::Limits::entries_max`].
+    /// More items, attendees, messages and the like than [`super::DecodeLimits::entries_max`].
     #[error("more than {0} list entries")]
     TooManyEntries(usize),
-    /// More namespace declarations in force at once than [`super::Limits::namespaces_max`].
+    /// More namespace declarations in force at once than [`super::DecodeLimits::namespaces_max`].
     #[error("more than {0} namespace declarations in force")]
     TooManyNamespaces(usize),
     /// The body ends before the element does.

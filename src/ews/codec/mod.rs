@@ -6,21 +6,24 @@
 //!              both by the rules: what a character, an attribute, a boolean, a time is
 //! ```
 //!
-//! A stream of answers is cut into bodies first, as its bytes arrive (`envelopes`).
+//! A stream of answers is cut into bodies first, as its bytes arrive (`envelope_splitter`).
 //!
 //! Never opens a socket, never recurses, never trusts a number that came from outside.
 
-pub(crate) mod bytes;
+pub(crate) mod byte_scanner;
 mod decode;
-mod envelopes;
+mod envelope_splitter;
 mod error;
+mod escape;
 pub(crate) mod reader;
 pub(crate) mod rules;
 pub(crate) mod scanner;
-mod text;
-pub mod writer;
+pub mod xml_writer;
 
-pub use decode::{Body, Decoded, Envelope, Limits, Path, decode, decode_with_reader, decode_with_scanner};
-pub use envelopes::{Envelopes, Uncut};
+pub use decode::{
+    DecodeLimits, DecodePath, Decoded, SoapBody, SoapEnvelope, decode, decode_with_reader,
+    decode_with_scanner,
+};
+pub use envelope_splitter::{EnvelopeSplitter, FramingError};
 pub use error::{DecodeError, Deviation, Encoding};
-pub use scanner::{Declined, Reason};
+pub use scanner::{DeclineReason, Declined};

@@ -3,28 +3,28 @@
 use chrono::{DateTime, Utc};
 
 use super::{Effect, FolderId, ItemRef, Operation};
-use crate::ews::codec::writer::Writer;
+use crate::ews::codec::xml_writer::XmlWriter;
 use crate::ews::types::{Item, ResponseMessage};
 
 /// What to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CreateItem<'a> {
     /// `t:DeclineItem`: attendee copies only; the organizer is told, the copy goes to Deleted Items.
-    Decline(Response<'a>),
+    Decline(ResponseObject<'a>),
     /// `t:CancelCalendarItem`: organizer copies only; the attendees are told, the copy goes to Deleted Items.
-    Cancel(Response<'a>),
+    Cancel(ResponseObject<'a>),
     /// `t:AcceptItem`: attendee copies only.
-    Accept(Response<'a>),
+    Accept(ResponseObject<'a>),
     /// A plain `t:CalendarItem` in the impersonated mailbox's calendar.
     CalendarItem(NewCalendarItem<'a>),
 }
 
 /// A response object: about which item, and what is said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Response<'a> {
+pub struct ResponseObject<'a> {
     /// `t:ReferenceItemId`, with a current ChangeKey.
     pub item: ItemRef<'a>,
-    /// Plain text for the other side (`Body`, or `NewBodyContent` of a cancellation).
+    /// Plain text for the other side (`SoapBody`, or `NewBodyContent` of a cancellation).
     pub text: Option<&'a str>,
     /// `MessageDisposition`.
     pub disposition: MessageDisposition,
@@ -81,11 +81,11 @@ impl Operation for CreateItem<'_> {
     const NAME: &'static str = "CreateItem";
     const EFFECT: Effect = Effect::Write;
 
-    fn makes_new(&self) -> bool {
+    fn creates_item(&self) -> bool {
         matches!(self, Self::CalendarItem(_))
     }
 
-    fn write_body(&self, out: &mut Writer<'_>) {
+    fn write_body(&self, out: &mut XmlWriter<'_>) {
         match self {
             Self::Decline(response) => response.write_answer("t:DeclineItem", out),
             Self::Accept(response) => response.write_answer("t:AcceptItem", out),
@@ -95,9 +95,9 @@ impl Operation for CreateItem<'_> {
     }
 }
 
-impl Response<'_> {
-    /// Accept or decline: the text is the `Body`, before the item it is about (a schema sequence).
-    fn write_answer(&self, name: &'static str, out: &mut Writer<'_>) {
+impl ResponseObject<'_> {
+    /// Accept or decline: the text is the `SoapBody`, before the item it is about (a schema sequence).
+    fn write_answer(&self, name: &'static str, out: &mut XmlWriter<'_>) {
         self.open(name, out);
         if let Some(text) = self.text {
             out.raw(r#"<t:Body BodyType="Text">"#);
@@ -108,8 +108,8 @@ impl Response<'_> {
         close(name, out);
     }
 
-    /// A cancellation: `Body` would be ignored (CancelCalendarItem page), the text is the `NewBodyContent`, after the item.
-    fn write_cancellation(&self, out: &mut Writer<'_>) {
+    /// A cancellation: `SoapBody` would be ignored (CancelCalendarItem page), the text is the `NewBodyContent`, after the item.
+    fn write_cancellation(&self, out: &mut XmlWriter<'_>) {
         self.open("t:CancelCalendarItem", out);
         self.item.write("t:ReferenceItemId", out);
         if let Some(text) = self.text {
@@ -121,7 +121,7 @@ impl Response<'_> {
     }
 
     /// `MessageDisposition` is required of every response object (MS-OXWSMTGS R1342).
-    fn open(&self, name: &'static str, out: &mut Writer<'_>) {
+    fn open(&self, name: &'static str, out: &mut XmlWriter<'_>) {
         out.raw(r#"<m:CreateItem MessageDisposition=""#);
         out.raw(self.disposition.as_str());
         out.raw("\">");
@@ -134,13 +134,13 @@ impl Response<'_> {
     }
 }
 
-fn saved_in(folder: FolderId<'_>, out: &mut Writer<'_>) {
+fn saved_in(folder: FolderId<'_>, out: &mut XmlWriter<'_>) {
     out.raw("<m:SavedItemFolderId>");
     folder.write(out);
     out.raw("</m:SavedItemFolderId>");
 }
 
-fn close(name: &'static str, out: &mut Writer<'_>) {
+fn close(name: &'static str, out: &mut XmlWriter<'_>) {
     out.raw("</");
     out.raw(name);
     out.raw("></m:Items></m:CreateItem>");
@@ -149,7 +149,7 @@ fn close(name: &'static str, out: &mut Writer<'_>) {
 impl NewCalendarItem<'_> {
     /// In the order of the schema: what every item has, then what calendar items have. What `SendMeetingInvitations`
     /// needs is said (`ErrorSendMeetingInvitationsRequired`); a room needs no reminder and is busy.
-    fn write(&self, out: &mut Writer<'_>) {
+    fn write(&self, out: &mut XmlWriter<'_>) {
         out.raw(r#"<m:CreateItem SendMeetingInvitations="SendToNone">"#);
         saved_in(self.calendar, out);
         out.raw("<m:Items><t:CalendarItem>");

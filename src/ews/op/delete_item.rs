@@ -1,7 +1,7 @@
 //! `DeleteItem`. Removes items. Never hand it a series master: that deletes the whole series.
 
 use super::{Effect, ItemRef, Operation, write_items};
-use crate::ews::codec::writer::Writer;
+use crate::ews::codec::xml_writer::XmlWriter;
 use crate::ews::types::ResponseMessage;
 
 /// `DeleteType`.
@@ -70,7 +70,7 @@ impl Operation for DeleteItem<'_> {
 
     /// Without `AffectedTaskOccurrences`, so that a task is refused; without `SuppressReadReceipts`, which came with
     /// Exchange 2013 SP1 (MS-OXWSCORE R2310, R2311) and says nothing about calendar items.
-    fn write_body(&self, out: &mut Writer<'_>) {
+    fn write_body(&self, out: &mut XmlWriter<'_>) {
         out.raw(r#"<m:DeleteItem DeleteType=""#);
         out.raw(self.delete_type.as_str());
         out.raw(r#"" SendMeetingCancellations=""#);

@@ -7,17 +7,17 @@ use super::*;
 use crate::ews::soap::Impersonate;
 
 /// Text that tries everything: markup, entities, CDATA's end, quotes, all line ends, what XML forbids, all of Unicode.
-pub const HOSTILE: &str = "</t:Body>&amp;<!--]]>\"'\r\n\t\0\u{1}\u{B}\u{1F}\u{7F}\u{85}\u{FFFE}\u{FFFF}\u{FFFD}\u{FF5E}\
+pub const HOSTILE_TEXT: &str = "</t:Body>&amp;<!--]]>\"'\r\n\t\0\u{1}\u{B}\u{1F}\u{7F}\u{85}\u{FFFE}\u{FFFF}\u{FFFD}\u{FF5E}\
                            \u{2028}\u{202E}e\u{301}\u{1F6AA}\u{10FFFF} ";
 
 const ROOM: &str = "room.1@example.com";
 const ITEM: ItemRef<'static> = ItemRef { id: "AAMkADexample+/=", change_key: Some("DwAAABYAexample+/==") };
 const UNVERSIONED: ItemRef<'static> = ItemRef { id: "AAMkADother=", change_key: None };
-const HOSTILE_ITEM: ItemRef<'static> = ItemRef { id: HOSTILE, change_key: Some(HOSTILE) };
+const HOSTILE_ITEM: ItemRef<'static> = ItemRef { id: HOSTILE_TEXT, change_key: Some(HOSTILE_TEXT) };
 
 /// File stem and bytes of requests that Microsoft's schemas of Exchange 2013 SP1 and of every later version accept.
 pub fn examples() -> Vec<(String, Vec<u8>)> {
-    let mut all = Examples::speaking(ServerVersion::Exchange2013Sp1);
+    let mut all = Examples::for_version(ServerVersion::Exchange2013Sp1);
     every_request(&mut all);
     every_impersonation(&mut all);
     all.done
@@ -30,20 +30,20 @@ pub fn examples_in_every_version() -> Vec<(String, Vec<u8>)> {
 }
 
 fn in_version(version: ServerVersion) -> impl Iterator<Item = (String, Vec<u8>)> {
-    let mut all = Examples::speaking(version);
+    let mut all = Examples::for_version(version);
     every_request(&mut all);
     all.done.into_iter().map(move |(stem, bytes)| (format!("{stem}-{}", version.as_str()), bytes))
 }
 
 /// What has been written so far, and in whose name.
 struct Examples {
-    headers: Headers<'static>,
+    headers: RequestHeaders<'static>,
     done: Vec<(String, Vec<u8>)>,
 }
 
 impl Examples {
-    fn speaking(version: ServerVersion) -> Self {
-        let headers = Headers { version, impersonate: Some(Impersonate::SmtpAddress(ROOM)) };
+    fn for_version(version: ServerVersion) -> Self {
+        let headers = RequestHeaders { version, impersonate: Some(Impersonate::SmtpAddress(ROOM)) };
         Self { headers, done: Vec::new() }
     }
 
@@ -76,26 +76,29 @@ fn every_impersonation(all: &mut Examples) {
         ("impersonation-SID", Some(Impersonate::Sid("S-1-5-21-1-2-3-1104"))),
         ("impersonation-PrimarySmtpAddress", Some(Impersonate::PrimarySmtpAddress(ROOM))),
         ("impersonation-SmtpAddress", Some(Impersonate::SmtpAddress(ROOM))),
-        ("impersonation-PrincipalName-hostile", Some(Impersonate::PrincipalName(HOSTILE))),
-        ("impersonation-SID-hostile", Some(Impersonate::Sid(HOSTILE))),
-        ("impersonation-PrimarySmtpAddress-hostile", Some(Impersonate::PrimarySmtpAddress(HOSTILE))),
-        ("impersonation-SmtpAddress-hostile", Some(Impersonate::SmtpAddress(HOSTILE))),
+        ("impersonation-PrincipalName-hostile", Some(Impersonate::PrincipalName(HOSTILE_TEXT))),
+        ("impersonation-SID-hostile", Some(Impersonate::Sid(HOSTILE_TEXT))),
+        ("impersonation-PrimarySmtpAddress-hostile", Some(Impersonate::PrimarySmtpAddress(HOSTILE_TEXT))),
+        ("impersonation-SmtpAddress-hostile", Some(Impersonate::SmtpAddress(HOSTILE_TEXT))),
     ];
     for (name, impersonate) in ways {
         all.headers.impersonate = impersonate;
-        all.add(name, &GetFolder { folder: FolderId::Own(WellKnown::Calendar), effective_rights: false });
+        all.add(
+            name,
+            &GetFolder { folder: FolderId::Own(DistinguishedFolder::Calendar), effective_rights: false },
+        );
     }
 }
 
 fn folders() -> [(&'static str, FolderId<'static>); 7] {
     [
-        ("calendar", FolderId::Own(WellKnown::Calendar)),
-        ("deleteditems", FolderId::Own(WellKnown::DeletedItems)),
-        ("sentitems", FolderId::Own(WellKnown::SentItems)),
-        ("calendar-of", FolderId::Of(WellKnown::Calendar, "room1@example.com")),
-        ("calendar-of-hostile", FolderId::Of(WellKnown::Calendar, HOSTILE)),
+        ("calendar", FolderId::Own(DistinguishedFolder::Calendar)),
+        ("deleteditems", FolderId::Own(DistinguishedFolder::DeletedItems)),
+        ("sentitems", FolderId::Own(DistinguishedFolder::SentItems)),
+        ("calendar-of", FolderId::InMailbox(DistinguishedFolder::Calendar, "room1@example.com")),
+        ("calendar-of-hostile", FolderId::InMailbox(DistinguishedFolder::Calendar, HOSTILE_TEXT)),
         ("folder-id", FolderId::Id("AAMkADfolder=")),
-        ("folder-id-hostile", FolderId::Id(HOSTILE)),
+        ("folder-id-hostile", FolderId::Id(HOSTILE_TEXT)),
     ]
 }
 
@@ -111,7 +114,7 @@ fn end() -> DateTime<Utc> {
 
 fn find_item(all: &mut Examples) {
     let request = FindItem {
-        folder: FolderId::Own(WellKnown::Calendar),
+        folder: FolderId::Own(DistinguishedFolder::Calendar),
         start: start(),
         end: end(),
         max_entries: 500,
@@ -121,7 +124,7 @@ fn find_item(all: &mut Examples) {
         all.add(name, &FindItem { folder, ..request.clone() });
     }
     let list = ListItems {
-        folder: FolderId::Own(WellKnown::DeletedItems),
+        folder: FolderId::Own(DistinguishedFolder::DeletedItems),
         offset: 200,
         max_entries: 100,
         properties: &Property::ALL,
@@ -137,28 +140,34 @@ fn find_item(all: &mut Examples) {
 
 fn get_item(all: &mut Examples) {
     all.add("one", &GetItem { items: &[ITEM], properties: &Property::ALL });
-    all.add("series", &GetSeries { occurrence: ITEM, properties: &Property::ALL });
-    all.add("series-unversioned", &GetSeries { occurrence: UNVERSIONED, properties: &[] });
+    all.add("series", &GetRecurringMaster { occurrence: ITEM, properties: &Property::ALL });
+    all.add("series-unversioned", &GetRecurringMaster { occurrence: UNVERSIONED, properties: &[] });
     all.add("several", &GetItem { items: &[ITEM, UNVERSIONED, HOSTILE_ITEM], properties: &[] });
 }
 
 fn update_item(all: &mut Examples) {
     let request = UpdateItem {
         item: ITEM,
-        changes: &[Change::End(end())],
+        changes: &[SetItemField::End(end())],
         conflict_resolution: ConflictResolution::NeverOverwrite,
         send: SendUpdates::ToNone,
     };
     all.add("end", &request);
-    all.add("start", &UpdateItem { changes: &[Change::Start(start())], ..request.clone() });
-    all.add("subject", &UpdateItem { changes: &[Change::Subject("Jour fixe & more")], ..request.clone() });
-    all.add("body", &UpdateItem { changes: &[Change::Body("Line one\r\nline two")], ..request.clone() });
+    all.add("start", &UpdateItem { changes: &[SetItemField::Start(start())], ..request.clone() });
+    all.add(
+        "subject",
+        &UpdateItem { changes: &[SetItemField::Subject("Jour fixe & more")], ..request.clone() },
+    );
+    all.add(
+        "body",
+        &UpdateItem { changes: &[SetItemField::Body("Line one\r\nline two")], ..request.clone() },
+    );
     let changes = [
-        Change::Start(start()),
-        Change::End(end()),
-        Change::Subject(HOSTILE),
-        Change::Body(HOSTILE),
-        Change::Subject(""),
+        SetItemField::Start(start()),
+        SetItemField::End(end()),
+        SetItemField::Subject(HOSTILE_TEXT),
+        SetItemField::Body(HOSTILE_TEXT),
+        SetItemField::Subject(""),
     ];
     all.add("all-hostile", &UpdateItem { item: HOSTILE_ITEM, changes: &changes, ..request.clone() });
     all.add("no-change-key", &UpdateItem { item: UNVERSIONED, ..request.clone() });
@@ -184,10 +193,10 @@ fn delete_item(all: &mut Examples) {
 }
 
 fn responses(all: &mut Examples) {
-    type Kind = fn(Response<'static>) -> CreateItem<'static>;
-    let kinds: [(&str, Kind); 3] =
+    type MakeCreateItem = fn(ResponseObject<'static>) -> CreateItem<'static>;
+    let kinds: [(&str, MakeCreateItem); 3] =
         [("decline", CreateItem::Decline), ("cancel", CreateItem::Cancel), ("accept", CreateItem::Accept)];
-    let response = Response {
+    let response = ResponseObject {
         item: ITEM,
         text: Some("Nobody came."),
         disposition: MessageDisposition::SendAndSaveCopy,
@@ -196,19 +205,19 @@ fn responses(all: &mut Examples) {
     for (kind, create) in kinds {
         for disposition in MessageDisposition::ALL {
             let name = format!("{kind}-{}", disposition.as_str());
-            all.add(&name, &create(Response { disposition, ..response.clone() }));
+            all.add(&name, &create(ResponseObject { disposition, ..response.clone() }));
         }
-        let saved_in = Some(FolderId::Of(WellKnown::SentItems, ROOM));
-        all.add(&format!("{kind}-saved-in"), &create(Response { saved_in, ..response.clone() }));
-        all.add(&format!("{kind}-silent"), &create(Response { text: None, ..response.clone() }));
-        let hostile = Response { item: HOSTILE_ITEM, text: Some(HOSTILE), ..response.clone() };
+        let saved_in = Some(FolderId::InMailbox(DistinguishedFolder::SentItems, ROOM));
+        all.add(&format!("{kind}-saved-in"), &create(ResponseObject { saved_in, ..response.clone() }));
+        all.add(&format!("{kind}-silent"), &create(ResponseObject { text: None, ..response.clone() }));
+        let hostile = ResponseObject { item: HOSTILE_ITEM, text: Some(HOSTILE_TEXT), ..response.clone() };
         all.add(&format!("{kind}-hostile"), &create(hostile));
     }
 }
 
 fn calendar_items(all: &mut Examples) {
     let item = NewCalendarItem {
-        calendar: FolderId::Own(WellKnown::Calendar),
+        calendar: FolderId::Own(DistinguishedFolder::Calendar),
         subject: "Ad-hoc booking",
         body: Some("Booked at the door."),
         uid: Some("adjourn-4b1d"),
@@ -219,13 +228,16 @@ fn calendar_items(all: &mut Examples) {
     all.add("calendar-item", &CreateItem::CalendarItem(item.clone()));
     let bare = NewCalendarItem { subject: "", body: None, uid: None, location: None, ..item.clone() };
     all.add("calendar-item-bare", &CreateItem::CalendarItem(bare));
-    let of = NewCalendarItem { calendar: FolderId::Of(WellKnown::Calendar, ROOM), ..item.clone() };
+    let of = NewCalendarItem {
+        calendar: FolderId::InMailbox(DistinguishedFolder::Calendar, ROOM),
+        ..item.clone()
+    };
     all.add("calendar-item-of", &CreateItem::CalendarItem(of));
     let hostile = NewCalendarItem {
-        subject: HOSTILE,
-        body: Some(HOSTILE),
-        uid: Some(HOSTILE),
-        location: Some(HOSTILE),
+        subject: HOSTILE_TEXT,
+        body: Some(HOSTILE_TEXT),
+        uid: Some(HOSTILE_TEXT),
+        location: Some(HOSTILE_TEXT),
         ..item
     };
     all.add("calendar-item-hostile", &CreateItem::CalendarItem(hostile));
@@ -237,7 +249,10 @@ fn move_item(all: &mut Examples) {
     }
     all.add(
         "several",
-        &MoveItem { items: &[ITEM, UNVERSIONED, HOSTILE_ITEM], to: FolderId::Own(WellKnown::Calendar) },
+        &MoveItem {
+            items: &[ITEM, UNVERSIONED, HOSTILE_ITEM],
+            to: FolderId::Own(DistinguishedFolder::Calendar),
+        },
     );
 }
 
@@ -251,7 +266,7 @@ fn get_user_availability(all: &mut Examples) {
     let request =
         GetUserAvailability { mailboxes: &[ROOM], start: start(), end: end(), interval_minutes: 15 };
     all.add("one", &request);
-    let mailboxes = &[ROOM, "room.2@example.com", HOSTILE];
+    let mailboxes = &[ROOM, "room.2@example.com", HOSTILE_TEXT];
     all.add("several-hostile", &GetUserAvailability { mailboxes, interval_minutes: u32::MAX, ..request });
 }
 
@@ -262,8 +277,8 @@ fn changes(all: &mut Examples) {
         all.add(&format!("{name}-first"), &sync);
         all.add(&format!("{name}-next"), &SyncFolderItems { sync_state: Some("H4sIAAA="), ..sync });
     }
-    all.add("hostile", &Unsubscribe { subscription_id: HOSTILE });
-    let ids = ["HwBleGFtcGxl".to_owned(), HOSTILE.to_owned()];
+    all.add("hostile", &Unsubscribe { subscription_id: HOSTILE_TEXT });
+    let ids = ["HwBleGFtcGxl".to_owned(), HOSTILE_TEXT.to_owned()];
     let longest = CONNECTION_MINUTES_MAX;
     all.add("several", &GetStreamingEvents { subscription_ids: &ids, connection_minutes: longest });
 }
@@ -271,9 +286,9 @@ fn changes(all: &mut Examples) {
 fn directory(all: &mut Examples) {
     all.add("all", &GetRoomLists);
     all.add("one", &GetRooms { room_list: "rooms@example.com" });
-    all.add("hostile", &GetRooms { room_list: HOSTILE });
+    all.add("hostile", &GetRooms { room_list: HOSTILE_TEXT });
     let resolve = ResolveNames { unresolved_entry: "smtp:ann@example.com", full_contact_data: false };
     all.add("address", &resolve);
     all.add("contact-data", &ResolveNames { full_contact_data: true, ..resolve.clone() });
-    all.add("hostile", &ResolveNames { unresolved_entry: HOSTILE, ..resolve });
+    all.add("hostile", &ResolveNames { unresolved_entry: HOSTILE_TEXT, ..resolve });
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{Effect, FolderId, Operation, Property, write_shape};
-use crate::ews::codec::writer::Writer;
+use crate::ews::codec::xml_writer::XmlWriter;
 use crate::ews::types::{Item, ResponseMessage};
 
 /// `FindItem` with a `CalendarView`: one folder, one window.
@@ -39,7 +39,7 @@ impl Operation for FindItem<'_> {
     const NAME: &'static str = "FindItem";
     const EFFECT: Effect = Effect::Read;
 
-    fn write_body(&self, out: &mut Writer<'_>) {
+    fn write_body(&self, out: &mut XmlWriter<'_>) {
         out.raw(r#"<m:FindItem Traversal="Shallow">"#);
         write_shape(self.properties, out);
         out.raw(r#"<m:CalendarView MaxEntriesReturned=""#);
@@ -72,7 +72,7 @@ impl Operation for ListItems<'_> {
     const NAME: &'static str = "FindItem";
     const EFFECT: Effect = Effect::Read;
 
-    fn write_body(&self, out: &mut Writer<'_>) {
+    fn write_body(&self, out: &mut XmlWriter<'_>) {
         out.raw(r#"<m:FindItem Traversal="Shallow">"#);
         write_shape(self.properties, out);
         out.raw(r#"<m:IndexedPageItemView MaxEntriesReturned=""#);

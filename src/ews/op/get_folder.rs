@@ -1,7 +1,7 @@
 //! `GetFolder`. Reads a folder: the cheapest proof that impersonation of a room works.
 
 use super::{Effect, FolderId, Operation};
-use crate::ews::codec::writer::Writer;
+use crate::ews::codec::xml_writer::XmlWriter;
 use crate::ews::types::{ItemId, ResponseMessage, Text};
 
 /// `GetFolder`.
@@ -48,7 +48,7 @@ impl Operation for GetFolder<'_> {
     const EFFECT: Effect = Effect::Read;
 
     /// The `Default` shape is the smallest that has the name and both counts.
-    fn write_body(&self, out: &mut Writer<'_>) {
+    fn write_body(&self, out: &mut XmlWriter<'_>) {
         out.raw("<m:GetFolder><m:FolderShape><t:BaseShape>Default</t:BaseShape>");
         if self.effective_rights {
             out.raw(r#"<t:AdditionalProperties><t:FieldURI FieldURI="folder:EffectiveRights"/></t:AdditionalProperties>"#);

@@ -1,7 +1,7 @@
 //! `GetItem`. Reads items by id, with whatever properties are asked for (attendees too, which FindItem never gives).
 
 use super::{Effect, ItemRef, Operation, Property, write_items, write_shape};
-use crate::ews::codec::writer::Writer;
+use crate::ews::codec::xml_writer::XmlWriter;
 use crate::ews::types::{Item, ResponseMessage};
 
 /// `GetItem`: one message comes back per id, in the same order.
@@ -15,7 +15,7 @@ pub struct GetItem<'a> {
 
 /// `GetItem` of the series that a date belongs to, by the date's id (`t:RecurringMasterItemId`).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GetSeries<'a> {
+pub struct GetRecurringMaster<'a> {
     /// One of its dates.
     pub occurrence: ItemRef<'a>,
     /// What to ask for besides the id.
@@ -29,7 +29,7 @@ impl Operation for GetItem<'_> {
     const NAME: &'static str = "GetItem";
     const EFFECT: Effect = Effect::Read;
 
-    fn write_body(&self, out: &mut Writer<'_>) {
+    fn write_body(&self, out: &mut XmlWriter<'_>) {
         out.raw("<m:GetItem>");
         write_shape(self.properties, out);
         write_items(self.items, out);
@@ -37,11 +37,11 @@ impl Operation for GetItem<'_> {
     }
 }
 
-impl Operation for GetSeries<'_> {
+impl Operation for GetRecurringMaster<'_> {
     const NAME: &'static str = GetItem::NAME;
     const EFFECT: Effect = Effect::Read;
 
-    fn write_body(&self, out: &mut Writer<'_>) {
+    fn write_body(&self, out: &mut XmlWriter<'_>) {
         out.raw("<m:GetItem>");
         write_shape(self.properties, out);
         out.raw("<m:ItemIds><t:RecurringMasterItemId");

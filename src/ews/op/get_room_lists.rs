@@ -1,7 +1,7 @@
 //! `GetRoomLists`. Lists the room lists (distribution groups of rooms) of the organization.
 
 use super::{Effect, Operation};
-use crate::ews::codec::writer::Writer;
+use crate::ews::codec::xml_writer::XmlWriter;
 use crate::ews::types::{Mailbox, ResponseMessage};
 
 /// `GetRoomLists`: has no parameters.
@@ -15,7 +15,7 @@ impl Operation for GetRoomLists {
     const NAME: &'static str = "GetRoomLists";
     const EFFECT: Effect = Effect::Read;
 
-    fn write_body(&self, out: &mut Writer<'_>) {
+    fn write_body(&self, out: &mut XmlWriter<'_>) {
         out.raw("<m:GetRoomLists/>");
     }
 }

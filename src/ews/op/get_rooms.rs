@@ -1,7 +1,7 @@
 //! `GetRooms`. Lists the rooms of one room list.
 
 use super::{Effect, Operation};
-use crate::ews::codec::writer::Writer;
+use crate::ews::codec::xml_writer::XmlWriter;
 use crate::ews::types::{Mailbox, ResponseMessage};
 
 /// `GetRooms`.
@@ -18,7 +18,7 @@ impl Operation for GetRooms<'_> {
     const NAME: &'static str = "GetRooms";
     const EFFECT: Effect = Effect::Read;
 
-    fn write_body(&self, out: &mut Writer<'_>) {
+    fn write_body(&self, out: &mut XmlWriter<'_>) {
         out.raw("<m:GetRooms><m:RoomList>");
         out.element("t:EmailAddress", self.room_list);
         out.raw("</m:RoomList></m:GetRooms>");

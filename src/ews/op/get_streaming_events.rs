@@ -2,7 +2,7 @@
 //! changed, or only that the server is still there.
 
 use super::{Effect, Operation};
-use crate::ews::codec::writer::Writer;
+use crate::ews::codec::xml_writer::XmlWriter;
 use crate::ews::types::{ItemId, ResponseMessage, Text};
 
 /// Subscriptions in one request, at most (the page on affinity).
@@ -21,7 +21,7 @@ pub struct GetStreamingEvents<'a> {
 
 /// What one envelope tells.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
-pub struct Streamed<'a> {
+pub struct StreamingEventsPayload<'a> {
     /// What changed.
     pub notifications: Vec<Notification<'a>>,
     /// Subscriptions that the server does not know, or no more.
@@ -49,13 +49,13 @@ pub struct NotificationEvent<'a> {
 }
 
 /// The answer: one message in each envelope.
-pub type GetStreamingEventsAnswer<'a> = Vec<ResponseMessage<'a, Streamed<'a>>>;
+pub type GetStreamingEventsAnswer<'a> = Vec<ResponseMessage<'a, StreamingEventsPayload<'a>>>;
 
 impl Operation for GetStreamingEvents<'_> {
     const NAME: &'static str = "GetStreamingEvents";
     const EFFECT: Effect = Effect::Read;
 
-    fn write_body(&self, out: &mut Writer<'_>) {
+    fn write_body(&self, out: &mut XmlWriter<'_>) {
         out.raw("<m:GetStreamingEvents><m:SubscriptionIds>");
         for id in self.subscription_ids {
             out.element("t:SubscriptionId", id);

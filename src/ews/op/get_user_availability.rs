@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{Effect, Operation};
-use crate::ews::codec::writer::Writer;
+use crate::ews::codec::xml_writer::XmlWriter;
 use crate::ews::types::{FreeBusyStatus, ResponseMessage, Text};
 
 /// `GetUserAvailability` with a zero-bias time zone, `DetailedMerged` view.
@@ -58,7 +58,7 @@ impl Operation for GetUserAvailability<'_> {
     const NAME: &'static str = "GetUserAvailability";
     const EFFECT: Effect = Effect::Read;
 
-    fn write_body(&self, out: &mut Writer<'_>) {
+    fn write_body(&self, out: &mut XmlWriter<'_>) {
         out.raw("<m:GetUserAvailabilityRequest>");
         out.raw(UTC);
         out.raw("<m:MailboxDataArray>");

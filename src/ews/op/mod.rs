@@ -34,8 +34,8 @@ pub use subscribe::*;
 pub use sync_folder_items::*;
 pub use update_item::*;
 
-use super::codec::writer::Writer;
-use super::soap::{CLOSE, Headers, ServerVersion};
+use super::codec::xml_writer::XmlWriter;
+use super::soap::{CLOSE, RequestHeaders, ServerVersion};
 
 /// Whether an operation changes anything, which decides whether it may be sent a second time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,28 +54,28 @@ pub trait Operation {
     const EFFECT: Effect;
 
     /// It makes a new item: the server compares no version, so that a repetition makes a second one.
-    fn makes_new(&self) -> bool {
+    fn creates_item(&self) -> bool {
         false
     }
 
-    /// Writes the one child of `soap:Body`. Leaves out what [`Writer::version`] does not know; checks nothing else: a list
+    /// Writes the one child of `soap:SoapBody`. Leaves out what [`XmlWriter::version`] does not know; checks nothing else: a list
     /// that must not be empty and is makes a request that Exchange refuses with `ErrorSchemaValidation`.
-    fn write_body(&self, out: &mut Writer<'_>);
+    fn write_body(&self, out: &mut XmlWriter<'_>);
 }
 
 /// Writes the whole request into `out`. What was in there is gone; its capacity is kept, so a warm buffer needs no
 /// allocation.
-pub fn encode_into<O: Operation + ?Sized>(op: &O, headers: &Headers<'_>, out: &mut Vec<u8>) {
+pub fn encode_into<O: Operation + ?Sized>(op: &O, headers: &RequestHeaders<'_>, out: &mut Vec<u8>) {
     out.clear();
-    let mut writer = Writer::new(out, headers.version);
-    headers.open(&mut writer);
+    let mut writer = XmlWriter::new(out, headers.version);
+    headers.write_opening(&mut writer);
     op.write_body(&mut writer);
     writer.raw(CLOSE);
 }
 
 /// A folder that every mailbox has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WellKnown {
+pub enum DistinguishedFolder {
     /// `calendar`.
     Calendar,
     /// `deleteditems`.
@@ -88,9 +88,9 @@ pub enum WellKnown {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FolderId<'a> {
     /// Of the mailbox in whose name is asked.
-    Own(WellKnown),
+    Own(DistinguishedFolder),
     /// Of the mailbox of this address, to which whoever asks must have been given access.
-    Of(WellKnown, &'a str),
+    InMailbox(DistinguishedFolder, &'a str),
     /// An opaque id.
     Id(&'a str),
 }
@@ -137,8 +137,8 @@ pub enum Property {
     IsOrganizer,
 }
 
-impl WellKnown {
-    fn open(self, out: &mut Writer<'_>) {
+impl DistinguishedFolder {
+    fn write_open_tag(self, out: &mut XmlWriter<'_>) {
         out.raw(r#"<t:DistinguishedFolderId Id=""#);
         out.raw(match self {
             Self::Calendar => "calendar",
@@ -150,14 +150,14 @@ impl WellKnown {
 }
 
 impl FolderId<'_> {
-    fn write(self, out: &mut Writer<'_>) {
+    fn write(self, out: &mut XmlWriter<'_>) {
         match self {
             Self::Own(folder) => {
-                folder.open(out);
+                folder.write_open_tag(out);
                 out.raw("/>");
             }
-            Self::Of(folder, mailbox) => {
-                folder.open(out);
+            Self::InMailbox(folder, mailbox) => {
+                folder.write_open_tag(out);
                 out.raw("><t:Mailbox>");
                 out.element("t:EmailAddress", mailbox);
                 out.raw("</t:Mailbox></t:DistinguishedFolderId>");
@@ -173,7 +173,7 @@ impl FolderId<'_> {
 
 impl ItemRef<'_> {
     /// Writes the reference as an element of this name.
-    fn write(self, name: &'static str, out: &mut Writer<'_>) {
+    fn write(self, name: &'static str, out: &mut XmlWriter<'_>) {
         out.raw("<");
         out.raw(name);
         out.attribute("Id", self.id);
@@ -185,7 +185,7 @@ impl ItemRef<'_> {
 }
 
 /// `m:ItemIds`.
-fn write_items(items: &[ItemRef<'_>], out: &mut Writer<'_>) {
+fn write_items(items: &[ItemRef<'_>], out: &mut XmlWriter<'_>) {
     out.raw("<m:ItemIds>");
     for item in items {
         item.write("t:ItemId", out);
@@ -194,7 +194,7 @@ fn write_items(items: &[ItemRef<'_>], out: &mut Writer<'_>) {
 }
 
 /// `m:ItemShape`: the id and what is asked for besides.
-fn write_shape(properties: &[Property], out: &mut Writer<'_>) {
+fn write_shape(properties: &[Property], out: &mut XmlWriter<'_>) {
     let version = out.version();
     let mut known = properties.iter().filter(|property| property.since() <= version).peekable();
     out.raw("<m:ItemShape><t:BaseShape>IdOnly</t:BaseShape>");

@@ -1,7 +1,7 @@
 //! `MoveItem`. Moves items to another folder of the same mailbox (undo). Occurrences cannot be moved.
 
 use super::{Effect, FolderId, ItemRef, Operation, write_items};
-use crate::ews::codec::writer::Writer;
+use crate::ews::codec::xml_writer::XmlWriter;
 use crate::ews::types::{Item, ResponseMessage};
 
 /// `MoveItem`; asks for the new ids.
@@ -21,7 +21,7 @@ impl Operation for MoveItem<'_> {
     const EFFECT: Effect = Effect::Write;
 
     /// `ReturnNewItemIds` since Exchange 2010 SP1, so every version that we speak knows it (MS-OXWSCORE R1229, R1230).
-    fn write_body(&self, out: &mut Writer<'_>) {
+    fn write_body(&self, out: &mut XmlWriter<'_>) {
         out.raw("<m:MoveItem><m:ToFolderId>");
         self.to.write(out);
         out.raw("</m:ToFolderId>");

@@ -1,7 +1,7 @@
 //! `ResolveNames`. Searches the directory for a name or an address; `ErrorNameResolutionNoResults` means no match.
 
 use super::{Effect, Operation};
-use crate::ews::codec::writer::Writer;
+use crate::ews::codec::xml_writer::XmlWriter;
 use crate::ews::types::{Mailbox, ResponseMessage, Text};
 
 /// `ResolveNames` in the directory.
@@ -43,7 +43,7 @@ impl Operation for ResolveNames<'_> {
     const EFFECT: Effect = Effect::Read;
 
     /// `SearchScope` is said because its default also looks through the contacts of the mailbox (ResolveNames page).
-    fn write_body(&self, out: &mut Writer<'_>) {
+    fn write_body(&self, out: &mut XmlWriter<'_>) {
         out.raw(r#"<m:ResolveNames ReturnFullContactData=""#);
         out.raw(if self.full_contact_data { "true" } else { "false" });
         out.raw(r#"" SearchScope="ActiveDirectory">"#);

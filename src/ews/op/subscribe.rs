@@ -4,7 +4,7 @@
 //! [`GetStreamingEvents`]: super::GetStreamingEvents
 
 use super::{Effect, FolderId, Operation};
-use crate::ews::codec::writer::Writer;
+use crate::ews::codec::xml_writer::XmlWriter;
 use crate::ews::types::{ResponseMessage, Text};
 
 /// `Subscribe` with a `StreamingSubscriptionRequest`: one folder of one mailbox, as more is refused
@@ -17,13 +17,13 @@ pub struct Subscribe<'a> {
 
 /// What a `Subscribe` answers with.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
-pub struct Subscribed<'a> {
+pub struct SubscribePayload<'a> {
     /// Names the subscription from now on.
     pub subscription_id: Option<Text<'a>>,
 }
 
 /// The answer: one message.
-pub type SubscribeAnswer<'a> = Vec<ResponseMessage<'a, Subscribed<'a>>>;
+pub type SubscribeAnswer<'a> = Vec<ResponseMessage<'a, SubscribePayload<'a>>>;
 
 /// Everything that may change what a calendar view shows.
 const EVENT_TYPES: [&str; 5] = ["CreatedEvent", "ModifiedEvent", "DeletedEvent", "MovedEvent", "CopiedEvent"];
@@ -33,7 +33,7 @@ impl Operation for Subscribe<'_> {
     /// A second subscription costs the server something for half an hour, and changes nothing.
     const EFFECT: Effect = Effect::Read;
 
-    fn write_body(&self, out: &mut Writer<'_>) {
+    fn write_body(&self, out: &mut XmlWriter<'_>) {
         out.raw("<m:Subscribe><m:StreamingSubscriptionRequest><t:FolderIds>");
         self.folder.write(out);
         out.raw("</t:FolderIds><t:EventTypes>");
@@ -59,7 +59,7 @@ impl Operation for Unsubscribe<'_> {
     /// What is gone can go again.
     const EFFECT: Effect = Effect::Read;
 
-    fn write_body(&self, out: &mut Writer<'_>) {
+    fn write_body(&self, out: &mut XmlWriter<'_>) {
         out.raw("<m:Unsubscribe>");
         out.element("m:SubscriptionId", self.subscription_id);
         out.raw("</m:Unsubscribe>");

@@ -2,7 +2,7 @@
 //! not their dates.
 
 use super::{Effect, FolderId, Operation, write_shape};
-use crate::ews::codec::writer::Writer;
+use crate::ews::codec::xml_writer::XmlWriter;
 use crate::ews::types::{ItemId, ResponseMessage, Text};
 
 /// Changes in one answer, at most (MS-OXWSSYNC, `MaxChangesReturned`).
@@ -21,7 +21,7 @@ pub struct SyncFolderItems<'a> {
 
 /// What changed, and what to say next time.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
-pub struct Synced<'a> {
+pub struct SyncFolderItemsPayload<'a> {
     /// Opaque.
     pub sync_state: Option<Text<'a>>,
     /// False: there is more to be asked for at once.
@@ -40,13 +40,13 @@ pub struct SyncChange<'a> {
 }
 
 /// The answer: one message.
-pub type SyncFolderItemsAnswer<'a> = Vec<ResponseMessage<'a, Synced<'a>>>;
+pub type SyncFolderItemsAnswer<'a> = Vec<ResponseMessage<'a, SyncFolderItemsPayload<'a>>>;
 
 impl Operation for SyncFolderItems<'_> {
     const NAME: &'static str = "SyncFolderItems";
     const EFFECT: Effect = Effect::Read;
 
-    fn write_body(&self, out: &mut Writer<'_>) {
+    fn write_body(&self, out: &mut XmlWriter<'_>) {
         out.raw("<m:SyncFolderItems>");
         write_shape(&[], out);
         out.raw("<m:SyncFolderId>");

@@ -1,9 +1,9 @@
-//! `UpdateItem`. Changes single properties of one item: `calendar:End`, `calendar:Start`, `item:Subject`, `item:Body`.
+//! `UpdateItem`. Changes single properties of one item: `calendar:End`, `calendar:Start`, `item:Subject`, `item:SoapBody`.
 
 use chrono::{DateTime, Utc};
 
 use super::{Effect, ItemRef, Operation};
-use crate::ews::codec::writer::Writer;
+use crate::ews::codec::xml_writer::XmlWriter;
 use crate::ews::types::{Item, ResponseMessage};
 
 /// `ConflictResolution`. Only `NeverOverwrite` detects a concurrent change.
@@ -29,14 +29,14 @@ pub enum SendUpdates {
 /// One `t:SetItemField`: exactly one property each. There is deliberately no time-zone property: setting one on an
 /// attendee copy is refused with `ErrorInvalidPropertySet`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change<'a> {
+pub enum SetItemField<'a> {
     /// `calendar:End`, written as UTC `Z`.
     End(DateTime<Utc>),
     /// `calendar:Start`, written as UTC `Z`.
     Start(DateTime<Utc>),
     /// `item:Subject`.
     Subject(&'a str),
-    /// `item:Body`, as plain text.
+    /// `item:SoapBody`, as plain text.
     Body(&'a str),
 }
 
@@ -46,7 +46,7 @@ pub struct UpdateItem<'a> {
     /// Which item, at which version (Exchange wants the ChangeKey).
     pub item: ItemRef<'a>,
     /// In document order, as the server applies them.
-    pub changes: &'a [Change<'a>],
+    pub changes: &'a [SetItemField<'a>],
     /// What a concurrent change means.
     pub conflict_resolution: ConflictResolution,
     /// Whom Exchange mails.
@@ -55,7 +55,7 @@ pub struct UpdateItem<'a> {
 
 /// What an update carries back.
 #[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
-pub struct Updated<'a> {
+pub struct UpdateItemPayload<'a> {
     /// The item, with its new ChangeKey; `None`: without `m:Items`.
     pub items: Option<Vec<Item<'a>>>,
     /// `m:ConflictResults/t:Count`.
@@ -63,7 +63,7 @@ pub struct Updated<'a> {
 }
 
 /// The answer: one message per change.
-pub type UpdateItemAnswer<'a> = Vec<ResponseMessage<'a, Updated<'a>>>;
+pub type UpdateItemAnswer<'a> = Vec<ResponseMessage<'a, UpdateItemPayload<'a>>>;
 
 impl ConflictResolution {
     /// All of them.
@@ -107,7 +107,7 @@ impl Operation for UpdateItem<'_> {
 
     /// `MessageDisposition` is needed for messages only; said all the same, so that an id of a message is never sent off.
     /// Without `SuppressReadReceipts`: Exchange 2013 SP1 and later (MS-OXWSCORE R2314, R2315).
-    fn write_body(&self, out: &mut Writer<'_>) {
+    fn write_body(&self, out: &mut XmlWriter<'_>) {
         out.raw(r#"<m:UpdateItem ConflictResolution=""#);
         out.raw(self.conflict_resolution.as_str());
         out.raw(r#"" MessageDisposition="SaveOnly" SendMeetingInvitationsOrCancellations=""#);
@@ -132,8 +132,8 @@ macro_rules! set_item_field {
     }};
 }
 
-impl Change<'_> {
-    fn write(&self, out: &mut Writer<'_>) {
+impl SetItemField<'_> {
+    fn write(&self, out: &mut XmlWriter<'_>) {
         match *self {
             Self::End(at) => set_item_field!(out, "calendar:End", "<t:End>", "</t:End>", out.date_time(at)),
             Self::Start(at) => {

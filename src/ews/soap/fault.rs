@@ -16,26 +16,26 @@ pub struct ServerVersionInfo<'a> {
     pub major_build: Option<u32>,
     /// `MinorBuildNumber`.
     pub minor_build: Option<u32>,
-    /// `Version`: the schema it speaks, such as `V2017_07_11`.
+    /// `UnsupportedVersion`: the schema it speaks, such as `V2017_07_11`.
     pub version: Option<Text<'a>>,
 }
 
 /// A SOAP fault, of SOAP 1.1 or 1.2.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
-pub struct Fault<'a> {
+pub struct SoapFault<'a> {
     /// `faultcode` (or `Code/Value`), without its prefix: `ErrorServerBusy`, `Client`, …
     pub fault_code: Option<Text<'a>>,
     /// `detail/e:ResponseCode`: the only thing decisions are made on.
     pub response_code: Option<ResponseCode<'a>>,
-    /// `faultstring` (or `Reason/Text`). Localized; for people.
+    /// `faultstring` (or `DeclineReason/Text`). Localized; for people.
     pub text: Option<Text<'a>>,
-    /// `detail/e:Message`. Localized; for people.
+    /// `detail/e:AvailabilityMessage`. Localized; for people.
     pub message: Option<Text<'a>>,
     /// `detail/t:MessageXml`: details, such as `BackOffMilliseconds`.
     pub message_xml: Vec<MessageXmlEntry<'a>>,
 }
 
-impl<'a> Fault<'a> {
+impl<'a> SoapFault<'a> {
     /// The code to decide on: that of the detail, else the fault's own (availability faults have no detail code).
     pub fn code(&self) -> Option<&str> {
         self.response_code.as_ref().map(|code| &*code.0).or(self.fault_code.as_deref())

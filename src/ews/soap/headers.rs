@@ -4,7 +4,7 @@
 //! `TimeZoneContext`: every time we send is UTC, and our answers are to be as well. No `DateTimePrecision`: whole seconds
 //! are all we use.
 
-use crate::ews::codec::writer::Writer;
+use crate::ews::codec::xml_writer::XmlWriter;
 
 /// `t:RequestServerVersion`: the schema version of the request, which says what the answer may hold. Ordered by age.
 ///
@@ -53,7 +53,7 @@ pub enum Impersonate<'a> {
 
 /// The headers of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Headers<'a> {
+pub struct RequestHeaders<'a> {
     /// What the request speaks.
     pub version: ServerVersion,
     /// Whom it acts for; `None` is the service account itself.
@@ -75,9 +75,9 @@ macro_rules! opening {
     };
 }
 
-impl Headers<'_> {
-    /// The envelope up to and with the start of `soap:Body`.
-    pub(in crate::ews) fn open(&self, out: &mut Writer<'_>) {
+impl RequestHeaders<'_> {
+    /// The envelope up to and with the start of `soap:SoapBody`.
+    pub(in crate::ews) fn write_opening(&self, out: &mut XmlWriter<'_>) {
         out.raw(match self.version {
             ServerVersion::Exchange2010Sp2 => opening!("Exchange2010_SP2"),
             ServerVersion::Exchange2013 => opening!("Exchange2013"),
@@ -95,7 +95,7 @@ impl Headers<'_> {
 pub(in crate::ews) const CLOSE: &str = "</soap:Body></soap:Envelope>";
 
 impl Impersonate<'_> {
-    fn write(self, out: &mut Writer<'_>) {
+    fn write(self, out: &mut XmlWriter<'_>) {
         out.raw("<t:ExchangeImpersonation><t:ConnectingSID>");
         match self {
             Self::PrincipalName(name) => out.element("t:PrincipalName", name),
@@ -115,7 +115,8 @@ mod tests {
     fn the_opening_says_the_version_it_is_asked_for() {
         for version in ServerVersion::ALL {
             let mut out = Vec::new();
-            Headers { version, impersonate: None }.open(&mut Writer::new(&mut out, version));
+            RequestHeaders { version, impersonate: None }
+                .write_opening(&mut XmlWriter::new(&mut out, version));
             let said = format!("Version=\"{}\"/>", version.as_str());
             assert!(String::from_utf8(out).unwrap().contains(&said));
         }

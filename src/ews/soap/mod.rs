@@ -3,5 +3,5 @@
 mod fault;
 mod headers;
 
-pub use fault::{Fault, ServerVersionInfo};
+pub use fault::{ServerVersionInfo, SoapFault};
 pub use headers::*;

@@ -6,7 +6,7 @@
 
 use super::super::error::DecodeError;
 use super::super::rules::names;
-use super::document::{Document, Element};
+use super::document::{XmlDocument, XmlElement};
 use super::message::{self, missing};
 use super::namespace::Namespace;
 use super::{payload, value};
@@ -15,13 +15,13 @@ use crate::ews::types::ResponseMessage;
 
 type Result<T> = std::result::Result<T, DecodeError>;
 
-type Message<'a> = ResponseMessage<'a, FreeBusyView<'a>>;
+type AvailabilityMessage<'a> = ResponseMessage<'a, FreeBusyView<'a>>;
 
 /// `m:GetUserAvailabilityResponse`. Suggestions, which we never ask for, are stepped over.
 pub(super) fn availability<'a>(
-    document: &mut Document<'a>,
-    answer: &Element<'a>,
-) -> Result<Vec<Message<'a>>> {
+    document: &mut XmlDocument<'a>,
+    answer: &XmlElement<'a>,
+) -> Result<Vec<AvailabilityMessage<'a>>> {
     let mut found = None;
     document.children(answer, |document, child| {
         if child.is(Namespace::Messages, "FreeBusyResponseArray") {
@@ -32,7 +32,10 @@ pub(super) fn availability<'a>(
     found.ok_or_else(|| missing("FreeBusyResponseArray", answer))
 }
 
-fn responses<'a>(document: &mut Document<'a>, array: &Element<'a>) -> Result<Vec<Message<'a>>> {
+fn responses<'a>(
+    document: &mut XmlDocument<'a>,
+    array: &XmlElement<'a>,
+) -> Result<Vec<AvailabilityMessage<'a>>> {
     let mut responses = Vec::new();
     document.children(array, |document, child| {
         if child.is(Namespace::Messages, "FreeBusyResponse") {
@@ -43,11 +46,11 @@ fn responses<'a>(document: &mut Document<'a>, array: &Element<'a>) -> Result<Vec
     Ok(responses)
 }
 
-fn response<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Message<'a>> {
+fn response<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<AvailabilityMessage<'a>> {
     let (mut said, mut seen) = (None, FreeBusyView::default());
     document.children(element, |document, child| {
-        match child.local_in(Namespace::Messages) {
-            "ResponseMessage" => said = Some(message::message(document, child, payload::nothing)?),
+        match child.local_name_in(Namespace::Messages) {
+            "ResponseMessage" => said = Some(message::message(document, child, payload::no_payload)?),
             "FreeBusyView" => seen = view(document, child)?,
             _ => {}
         }
@@ -58,10 +61,10 @@ fn response<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Me
     Ok(ResponseMessage { class, code, message_text, message_xml, payload: seen })
 }
 
-fn view<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<FreeBusyView<'a>> {
+fn view<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<FreeBusyView<'a>> {
     let mut view = FreeBusyView::default();
     document.children(element, |document, child| {
-        match child.local_in(Namespace::Types) {
+        match child.local_name_in(Namespace::Types) {
             "FreeBusyViewType" => view.view_type = value::token(document, child)?,
             "MergedFreeBusy" => view.merged = value::token(document, child)?,
             "CalendarEventArray" => view.events = events(document, child)?,
@@ -72,7 +75,7 @@ fn view<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<FreeBu
     Ok(view)
 }
 
-fn events<'a>(document: &mut Document<'a>, array: &Element<'a>) -> Result<Vec<CalendarEvent<'a>>> {
+fn events<'a>(document: &mut XmlDocument<'a>, array: &XmlElement<'a>) -> Result<Vec<CalendarEvent<'a>>> {
     let mut events = Vec::new();
     document.children(array, |document, child| {
         if child.is(Namespace::Types, "CalendarEvent") {
@@ -84,10 +87,10 @@ fn events<'a>(document: &mut Document<'a>, array: &Element<'a>) -> Result<Vec<Ca
     Ok(events)
 }
 
-fn event<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<CalendarEvent<'a>> {
+fn event<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<CalendarEvent<'a>> {
     let mut event = CalendarEvent::default();
     document.children(element, |document, child| {
-        match child.local_in(Namespace::Types) {
+        match child.local_name_in(Namespace::Types) {
             "StartTime" => event.start = value::time(document, child)?,
             "EndTime" => event.end = value::time(document, child)?,
             "BusyType" => event.busy_type = value::token(document, child)?.map(names::free_busy_status),

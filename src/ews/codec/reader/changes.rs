@@ -4,21 +4,24 @@
 //! both are read.
 
 use super::super::error::DecodeError;
-use super::document::{Document, Element};
+use super::document::{XmlDocument, XmlElement};
 use super::namespace::Namespace;
-use super::{people, value};
-use crate::ews::op::{Notification, NotificationEvent, Streamed, Subscribed, SyncChange, Synced};
+use super::{mailboxes, value};
+use crate::ews::op::{
+    Notification, NotificationEvent, StreamingEventsPayload, SubscribePayload, SyncChange,
+    SyncFolderItemsPayload,
+};
 use crate::ews::types::{ItemId, Text};
 
 type Result<T> = std::result::Result<T, DecodeError>;
 
 /// `Subscribe`.
 pub(super) fn subscribed<'a>(
-    document: &mut Document<'a>,
-    child: &Element<'a>,
-    subscribed: &mut Subscribed<'a>,
+    document: &mut XmlDocument<'a>,
+    child: &XmlElement<'a>,
+    subscribed: &mut SubscribePayload<'a>,
 ) -> Result<()> {
-    if local(child) == "SubscriptionId" {
+    if exchange_local_name(child) == "SubscriptionId" {
         subscribed.subscription_id = value::token(document, child)?;
     }
     Ok(())
@@ -26,20 +29,20 @@ pub(super) fn subscribed<'a>(
 
 /// `GetStreamingEvents`, one envelope of it.
 pub(super) fn streamed<'a>(
-    document: &mut Document<'a>,
-    child: &Element<'a>,
-    streamed: &mut Streamed<'a>,
+    document: &mut XmlDocument<'a>,
+    child: &XmlElement<'a>,
+    streamed: &mut StreamingEventsPayload<'a>,
 ) -> Result<()> {
-    match local(child) {
+    match exchange_local_name(child) {
         "Notifications" => document.children(child, |document, entry| {
-            if local(entry) == "Notification" {
+            if exchange_local_name(entry) == "Notification" {
                 document.count_entry(entry)?;
                 streamed.notifications.push(notification(document, entry)?);
             }
             Ok(())
         })?,
         "ErrorSubscriptionIds" => document.children(child, |document, entry| {
-            if local(entry) == "SubscriptionId" {
+            if exchange_local_name(entry) == "SubscriptionId" {
                 document.count_entry(entry)?;
                 streamed.error_subscription_ids.extend(value::token(document, entry)?);
             }
@@ -51,10 +54,10 @@ pub(super) fn streamed<'a>(
     Ok(())
 }
 
-fn notification<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Notification<'a>> {
+fn notification<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<Notification<'a>> {
     let mut notification = Notification::default();
     document.children(element, |document, child| {
-        match child.local_in(Namespace::Types) {
+        match child.local_name_in(Namespace::Types) {
             "SubscriptionId" => notification.subscription_id = value::token(document, child)?,
             name if name.ends_with("Event") => {
                 document.count_entry(child)?;
@@ -70,18 +73,19 @@ fn notification<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Resul
 
 /// `SyncFolderItems`.
 pub(super) fn synced<'a>(
-    document: &mut Document<'a>,
-    child: &Element<'a>,
-    synced: &mut Synced<'a>,
+    document: &mut XmlDocument<'a>,
+    child: &XmlElement<'a>,
+    synced: &mut SyncFolderItemsPayload<'a>,
 ) -> Result<()> {
-    match child.local_in(Namespace::Messages) {
+    match child.local_name_in(Namespace::Messages) {
         "SyncState" => synced.sync_state = value::token(document, child)?,
         "IncludesLastItemInRange" => synced.includes_last_item_in_range = value::boolean(document, child)?,
         "Changes" => {
             let changes = synced.changes.get_or_insert_default();
             document.children(child, |document, entry| {
                 document.count_entry(entry)?;
-                let (element, item_id): (Text<'a>, _) = (entry.local.into(), changed(document, entry)?);
+                let (element, item_id): (Text<'a>, _) =
+                    (entry.local_name.into(), changed_item_id(document, entry)?);
                 changes.push(SyncChange { element, item_id });
                 Ok(())
             })?;
@@ -92,11 +96,11 @@ pub(super) fn synced<'a>(
 }
 
 /// A change names its item by id, or holds it whole.
-fn changed<'a>(document: &mut Document<'a>, entry: &Element<'a>) -> Result<Option<ItemId<'a>>> {
+fn changed_item_id<'a>(document: &mut XmlDocument<'a>, entry: &XmlElement<'a>) -> Result<Option<ItemId<'a>>> {
     let mut found = None;
     document.children(entry, |document, child| {
-        found = match child.local_in(Namespace::Types) {
-            "ItemId" => people::id(child),
+        found = match child.local_name_in(Namespace::Types) {
+            "ItemId" => mailboxes::id(child),
             "" | "IsRead" => found.take(),
             _ => item_id(document, child)?,
         };
@@ -106,20 +110,20 @@ fn changed<'a>(document: &mut Document<'a>, entry: &Element<'a>) -> Result<Optio
 }
 
 /// The `t:ItemId` right inside.
-fn item_id<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Option<ItemId<'a>>> {
+fn item_id<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<Option<ItemId<'a>>> {
     let mut found = None;
     document.children(element, |_, child| {
         if child.is(Namespace::Types, "ItemId") {
-            found = people::id(child);
+            found = mailboxes::id(child);
         }
         Ok(())
     })?;
     Ok(found)
 }
 
-fn local<'a>(element: &Element<'a>) -> &'a str {
+fn exchange_local_name<'a>(element: &XmlElement<'a>) -> &'a str {
     match element.namespace {
-        Namespace::Messages | Namespace::Types => element.local,
+        Namespace::Messages | Namespace::Types => element.local_name,
         _ => "",
     }
 }

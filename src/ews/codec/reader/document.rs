@@ -1,6 +1,6 @@
 //! A document walked element by element, on quick-xml's events.
 //!
-//! [`Document::children`] hands each child to a closure and skips whatever of it the closure left unread, so that an
+//! [`XmlDocument::children`] hands each child to a closure and skips whatever of it the closure left unread, so that an
 //! unknown element costs nothing and nobody can read past the end of their own. Namespaces are resolved here; every
 //! tag is checked here, also in what is skipped. Never recurses by itself, and refuses what exceeds its limits.
 
@@ -10,40 +10,40 @@ use quick_xml::Reader;
 use quick_xml::errors::{Error as XmlError, IllFormedError, SyntaxError};
 use quick_xml::events::Event;
 
-use super::super::decode::Limits;
+use super::super::decode::DecodeLimits;
 use super::super::error::{DecodeError, Deviation};
 use super::super::rules::markup::{RawAttributes, split_name};
 use super::super::rules::text;
-use super::namespace::{Namespace, Scopes};
+use super::namespace::{Namespace, NamespaceScopes};
 
 type Result<T> = std::result::Result<T, DecodeError>;
 
 /// The document and how far it was read.
-pub(super) struct Document<'a> {
+pub(super) struct XmlDocument<'a> {
     text: &'a str,
     events: Reader<&'a [u8]>,
-    scopes: Scopes<'a>,
-    open: Vec<&'a str>,
+    scopes: NamespaceScopes<'a>,
+    open_elements: Vec<&'a str>,
     entries: usize,
-    limits: Limits,
-    /// Bytes of a byte order mark before `text`.
-    skipped: usize,
+    limits: DecodeLimits,
+    /// Bytes of a byte order mark before `escape`.
+    bom_len: usize,
 }
 
 /// An element whose start tag was just read.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Element<'a> {
+pub(super) struct XmlElement<'a> {
     pub(super) namespace: Namespace,
-    pub(super) local: &'a str,
+    pub(super) local_name: &'a str,
     pub(super) offset: usize,
     attributes: RawAttributes<'a>,
     uri: &'a str,
     level: usize,
-    empty: bool,
+    self_closing: bool,
 }
 
-enum Token<'a> {
-    Open(Element<'a>),
+enum XmlToken<'a> {
+    Open(XmlElement<'a>),
     Close,
     Text,
     Cdata(&'a str),
@@ -51,26 +51,34 @@ enum Token<'a> {
     End,
 }
 
-impl<'a> Document<'a> {
-    /// `text` is the body without a byte order mark, of which it had `skipped` bytes.
-    pub(super) fn new(text: &'a str, skipped: usize, limits: &Limits) -> Self {
+impl<'a> XmlDocument<'a> {
+    /// `escape` is the body without a byte order mark, of which it had `skipped` bytes.
+    pub(super) fn new(text: &'a str, skipped: usize, limits: &DecodeLimits) -> Self {
         let mut events = Reader::from_str(text);
         let config = events.config_mut();
         config.allow_dangling_amp = true;
         config.check_end_names = true;
-        Self { text, events, scopes: Scopes::new(), open: Vec::new(), entries: 0, limits: *limits, skipped }
+        Self {
+            text,
+            events,
+            scopes: NamespaceScopes::new(),
+            open_elements: Vec::new(),
+            entries: 0,
+            limits: *limits,
+            bom_len: skipped,
+        }
     }
 
     /// The root element.
-    pub(super) fn root(&mut self) -> Result<Element<'a>> {
+    pub(super) fn root(&mut self) -> Result<XmlElement<'a>> {
         loop {
             let start = self.position();
             match self.token()? {
-                Token::Open(element) => return Ok(element),
-                Token::Text if self.is_blank_since(start) => {}
-                Token::Other => {}
-                Token::End => return Err(self.error(Deviation::Empty, start)),
-                Token::Text | Token::Cdata(_) | Token::Close => {
+                XmlToken::Open(element) => return Ok(element),
+                XmlToken::Text if self.is_blank_since(start) => {}
+                XmlToken::Other => {}
+                XmlToken::End => return Err(self.error(Deviation::Empty, start)),
+                XmlToken::Text | XmlToken::Cdata(_) | XmlToken::Close => {
                     return Err(self.error(Deviation::OutsideRoot, start));
                 }
             }
@@ -82,9 +90,9 @@ impl<'a> Document<'a> {
         loop {
             let start = self.position();
             match self.token()? {
-                Token::End => return Ok(()),
-                Token::Text if self.is_blank_since(start) => {}
-                Token::Other => {}
+                XmlToken::End => return Ok(()),
+                XmlToken::Text if self.is_blank_since(start) => {}
+                XmlToken::Other => {}
                 _ => return Err(self.error(Deviation::OutsideRoot, start)),
             }
         }
@@ -93,33 +101,33 @@ impl<'a> Document<'a> {
     /// Hands each child element of `parent` to `take`; skips what it leaves unread. Text between them is not ours.
     pub(super) fn children(
         &mut self,
-        parent: &Element<'a>,
-        mut take: impl FnMut(&mut Self, &Element<'a>) -> Result<()>,
+        parent: &XmlElement<'a>,
+        mut take: impl FnMut(&mut Self, &XmlElement<'a>) -> Result<()>,
     ) -> Result<()> {
-        while !parent.empty && self.open.len() >= parent.level {
-            if let Token::Open(child) = self.token_within()? {
+        while !parent.self_closing && self.open_elements.len() >= parent.level {
+            if let XmlToken::Open(child) = self.token_within()? {
                 take(self, &child)?;
-                self.leave(&child)?;
+                self.skip_to_end_of(&child)?;
             }
         }
         Ok(())
     }
 
     /// The text of `element`. Elements inside it are skipped, with their text.
-    pub(super) fn text(&mut self, element: &Element<'a>) -> Result<Cow<'a, str>> {
-        let mut pieces = Pieces::default();
+    pub(super) fn text(&mut self, element: &XmlElement<'a>) -> Result<Cow<'a, str>> {
+        let mut pieces = JoinedText::default();
         let mut run = self.position()..self.position();
-        while !element.empty && self.open.len() >= element.level {
+        while !element.self_closing && self.open_elements.len() >= element.level {
             let token = self.token_within()?;
-            if let Token::Text = token {
+            if let XmlToken::Text = token {
                 run.end = self.position();
                 continue;
             }
             pieces.push(text::text(self.slice(run.clone())));
             match token {
-                Token::Open(child) => self.leave(&child)?,
-                Token::Cdata(raw) => pieces.push(text::cdata(raw)),
-                Token::Close | Token::Other | Token::Text | Token::End => {}
+                XmlToken::Open(child) => self.skip_to_end_of(&child)?,
+                XmlToken::Cdata(raw) => pieces.push(text::cdata(raw)),
+                XmlToken::Close | XmlToken::Other | XmlToken::Text | XmlToken::End => {}
             }
             run = self.position()..self.position();
         }
@@ -127,15 +135,15 @@ impl<'a> Document<'a> {
     }
 
     /// Reads on until `element` is closed.
-    fn leave(&mut self, element: &Element<'a>) -> Result<()> {
-        while !element.empty && self.open.len() >= element.level {
+    fn skip_to_end_of(&mut self, element: &XmlElement<'a>) -> Result<()> {
+        while !element.self_closing && self.open_elements.len() >= element.level {
             self.token_within()?;
         }
         Ok(())
     }
 
     /// Counts one more entry of any list against its limit.
-    pub(super) fn count_entry(&mut self, element: &Element<'a>) -> Result<()> {
+    pub(super) fn count_entry(&mut self, element: &XmlElement<'a>) -> Result<()> {
         self.entries += 1;
         if self.entries > self.limits.entries_max {
             return Err(DecodeError::new(Deviation::TooManyEntries(self.limits.entries_max), element.offset));
@@ -143,63 +151,71 @@ impl<'a> Document<'a> {
         Ok(())
     }
 
-    fn token_within(&mut self) -> Result<Token<'a>> {
+    fn token_within(&mut self) -> Result<XmlToken<'a>> {
         let start = self.position();
         match self.token()? {
-            Token::End => {
-                let name = self.open.last().copied().unwrap_or_default();
+            XmlToken::End => {
+                let name = self.open_elements.last().copied().unwrap_or_default();
                 Err(self.error(Deviation::Truncated(name.to_owned()), start))
             }
             token => Ok(token),
         }
     }
 
-    fn token(&mut self) -> Result<Token<'a>> {
+    fn token(&mut self) -> Result<XmlToken<'a>> {
         let start = self.position();
         match self.events.read_event() {
-            Ok(Event::Start(_)) => self.start_tag(start, false).map(Token::Open),
-            Ok(Event::Empty(_)) => self.start_tag(start, true).map(Token::Open),
+            Ok(Event::Start(_)) => self.start_tag(start, false).map(XmlToken::Open),
+            Ok(Event::Empty(_)) => self.start_tag(start, true).map(XmlToken::Open),
             Ok(Event::End(_)) => {
-                self.scopes.leave(self.open.len());
-                self.open.pop();
-                Ok(Token::Close)
+                self.scopes.leave_element(self.open_elements.len());
+                self.open_elements.pop();
+                Ok(XmlToken::Close)
             }
-            Ok(Event::Text(_) | Event::GeneralRef(_)) => Ok(Token::Text),
-            Ok(Event::CData(_)) => Ok(Token::Cdata(self.inside(start, "<![CDATA[", "]]>"))),
-            Ok(Event::Comment(_) | Event::PI(_)) => Ok(Token::Other),
+            Ok(Event::Text(_) | Event::GeneralRef(_)) => Ok(XmlToken::Text),
+            Ok(Event::CData(_)) => Ok(XmlToken::Cdata(self.markup_since(start, "<![CDATA[", "]]>"))),
+            Ok(Event::Comment(_) | Event::PI(_)) => Ok(XmlToken::Other),
             Ok(Event::Decl(declaration)) => {
                 self.check_declaration(start, declaration.encoding().and_then(|e| e.ok()))?;
-                Ok(Token::Other)
+                Ok(XmlToken::Other)
             }
             Ok(Event::DocType(_)) => Err(self.error(Deviation::Doctype, start)),
-            Ok(Event::Eof) => Ok(Token::End),
+            Ok(Event::Eof) => Ok(XmlToken::End),
             Err(error) => Err(self.xml_error(error, start)),
         }
     }
 
     /// Namespaces are in force on the tag that declares them, so they come first.
-    fn start_tag(&mut self, start: usize, empty: bool) -> Result<Element<'a>> {
-        let inside = self.inside(start, "<", if empty { "/>" } else { ">" });
+    fn start_tag(&mut self, start: usize, empty: bool) -> Result<XmlElement<'a>> {
+        let inside = self.markup_since(start, "<", if empty { "/>" } else { ">" });
         let name_len = inside.bytes().position(super::super::rules::is_space).unwrap_or(inside.len());
         let (name, rest) = inside.split_at(name_len);
         let Some((prefix, local)) = split_name(name) else {
             return Err(self.error(Deviation::InvalidName(name.to_owned()), start));
         };
-        if self.open.len() >= self.limits.depth_max {
+        if self.open_elements.len() >= self.limits.depth_max {
             return Err(self.error(Deviation::TooDeep(self.limits.depth_max), start));
         }
-        self.open.push(name);
-        let level = self.open.len();
+        self.open_elements.push(name);
+        let level = self.open_elements.len();
         self.declare_namespaces(name, rest, start)?;
         let Some((namespace, uri)) = self.scopes.resolve(prefix) else {
             return Err(self.error(Deviation::UnboundPrefix(prefix.to_owned()), start));
         };
         if empty {
-            self.scopes.leave(level);
-            self.open.pop();
+            self.scopes.leave_element(level);
+            self.open_elements.pop();
         }
         let attributes = RawAttributes::new(rest);
-        Ok(Element { namespace, local, uri, attributes, level, empty, offset: start + self.skipped })
+        Ok(XmlElement {
+            namespace,
+            local_name: local,
+            uri,
+            attributes,
+            level,
+            self_closing: empty,
+            offset: start + self.bom_len,
+        })
     }
 
     fn declare_namespaces(&mut self, element: &str, rest: &'a str, start: usize) -> Result<()> {
@@ -226,7 +242,7 @@ impl<'a> Document<'a> {
                 if self.scopes.len() >= self.limits.namespaces_max {
                     return Err(self.error(Deviation::TooManyNamespaces(self.limits.namespaces_max), start));
                 }
-                self.scopes.declare(self.open.len(), prefix, attribute.value);
+                self.scopes.declare(self.open_elements.len(), prefix, attribute.value);
             }
         }
         if super::super::rules::trim(attributes.rest()).is_empty() {
@@ -257,7 +273,7 @@ impl<'a> Document<'a> {
     }
 
     /// The markup that began at `start` and was just read, without its delimiters.
-    fn inside(&self, start: usize, open: &str, close: &str) -> &'a str {
+    fn markup_since(&self, start: usize, open: &str, close: &str) -> &'a str {
         let whole = self.slice(start..self.position());
         whole.strip_prefix(open).and_then(|rest| rest.strip_suffix(close)).unwrap_or_default()
     }
@@ -268,7 +284,7 @@ impl<'a> Document<'a> {
 
     #[cold]
     fn error(&self, deviation: Deviation, at: usize) -> DecodeError {
-        DecodeError::new(deviation, at + self.skipped)
+        DecodeError::new(deviation, at + self.bom_len)
     }
 
     #[cold]
@@ -279,7 +295,7 @@ impl<'a> Document<'a> {
     #[cold]
     fn xml_error(&self, error: XmlError, start: usize) -> DecodeError {
         let deviation = match error {
-            XmlError::Syntax(error) => syntax(error, self.open.last().copied().unwrap_or_default()),
+            XmlError::Syntax(error) => syntax(error, self.open_elements.last().copied().unwrap_or_default()),
             XmlError::IllFormed(IllFormedError::MismatchedEndTag { expected, found }) => {
                 Deviation::MismatchedEndTag { expected, found }
             }
@@ -291,15 +307,15 @@ impl<'a> Document<'a> {
     }
 }
 
-impl<'a> Element<'a> {
+impl<'a> XmlElement<'a> {
     /// Whether this is `local` in `namespace`.
     pub(super) fn is(&self, namespace: Namespace, local: &str) -> bool {
-        self.namespace == namespace && self.local == local
+        self.namespace == namespace && self.local_name == local
     }
 
     /// The local name if this is in `namespace`, else nothing that any element is called.
-    pub(super) fn local_in(&self, namespace: Namespace) -> &'a str {
-        if self.namespace == namespace { self.local } else { "" }
+    pub(super) fn local_name_in(&self, namespace: Namespace) -> &'a str {
+        if self.namespace == namespace { self.local_name } else { "" }
     }
 
     /// The value of the unprefixed attribute `name`.
@@ -321,9 +337,9 @@ impl<'a> Element<'a> {
 
 /// Text in pieces: borrowed while there is one.
 #[derive(Default)]
-struct Pieces<'a>(Cow<'a, str>);
+struct JoinedText<'a>(Cow<'a, str>);
 
-impl<'a> Pieces<'a> {
+impl<'a> JoinedText<'a> {
     fn push(&mut self, piece: Cow<'a, str>) {
         if self.0.is_empty() {
             self.0 = piece;

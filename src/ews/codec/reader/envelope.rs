@@ -2,10 +2,10 @@
 //!
 //! Never demands a header: faults come without one, and so do answers that a proxy has touched.
 
-use super::super::decode::{Body, Envelope};
+use super::super::decode::{SoapBody, SoapEnvelope};
 use super::super::error::{DecodeError, Deviation};
 use super::availability::availability;
-use super::document::{Document, Element};
+use super::document::{XmlDocument, XmlElement};
 use super::fault::fault;
 use super::message::{list, message, messages};
 use super::namespace::Namespace;
@@ -16,28 +16,32 @@ use crate::ews::types::ResponseMessage;
 type Result<T> = std::result::Result<T, DecodeError>;
 
 /// The whole document.
-pub(super) fn envelope<'a>(document: &mut Document<'a>) -> Result<Envelope<'a>> {
+pub(super) fn envelope<'a>(document: &mut XmlDocument<'a>) -> Result<SoapEnvelope<'a>> {
     let root = document.root()?;
-    if !(root.namespace.is_soap() && root.local == "Envelope") {
-        let deviation = Deviation::NotSoap { root: root.local.to_owned(), namespace: root.uri().to_owned() };
+    if !(root.namespace.is_soap() && root.local_name == "Envelope") {
+        let deviation =
+            Deviation::NotSoap { root: root.local_name.to_owned(), namespace: root.uri().to_owned() };
         return Err(DecodeError::new(deviation, root.offset));
     }
     let (mut server, mut body) = (None, None);
     document.children(&root, |document, child| {
-        match child.local {
+        match child.local_name {
             _ if !child.namespace.is_soap() => {}
             "Header" => server = header(document, child)?,
-            "Body" => body = content(document, child)?,
+            "Body" => body = body_content(document, child)?,
             _ => {}
         }
         Ok(())
     })?;
     document.finish()?;
     let body = body.ok_or_else(|| DecodeError::new(Deviation::EmptyEnvelope, root.offset))?;
-    Ok(Envelope { server, body })
+    Ok(SoapEnvelope { server, body })
 }
 
-fn header<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Option<ServerVersionInfo<'a>>> {
+fn header<'a>(
+    document: &mut XmlDocument<'a>,
+    element: &XmlElement<'a>,
+) -> Result<Option<ServerVersionInfo<'a>>> {
     let mut server = None;
     document.children(element, |_, child| {
         if child.is(Namespace::Types, "ServerVersionInfo") {
@@ -48,7 +52,7 @@ fn header<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Opti
     Ok(server)
 }
 
-fn server_version<'a>(element: &Element<'a>) -> ServerVersionInfo<'a> {
+fn server_version<'a>(element: &XmlElement<'a>) -> ServerVersionInfo<'a> {
     ServerVersionInfo {
         major: value::number_in(element, "MajorVersion"),
         minor: value::number_in(element, "MinorVersion"),
@@ -58,7 +62,10 @@ fn server_version<'a>(element: &Element<'a>) -> ServerVersionInfo<'a> {
     }
 }
 
-fn content<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Option<Body<'a>>> {
+fn body_content<'a>(
+    document: &mut XmlDocument<'a>,
+    element: &XmlElement<'a>,
+) -> Result<Option<SoapBody<'a>>> {
     let mut body = None;
     document.children(element, |document, child| {
         body = Some(answer(document, child)?);
@@ -67,43 +74,46 @@ fn content<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Opt
     Ok(body)
 }
 
-fn answer<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Body<'a>> {
-    if element.namespace.is_soap() && element.local == "Fault" {
-        return fault(document, element).map(Body::Fault);
+fn answer<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<SoapBody<'a>> {
+    if element.namespace.is_soap() && element.local_name == "Fault" {
+        return fault(document, element).map(SoapBody::Fault);
     }
-    Ok(match element.local_in(Namespace::Messages) {
-        "FindItemResponse" => Body::FindItem(messages(document, element, payload::root_folder)?),
-        "GetItemResponse" => Body::GetItem(messages(document, element, payload::items)?),
-        "UpdateItemResponse" => Body::UpdateItem(messages(document, element, payload::updated)?),
-        "DeleteItemResponse" => Body::DeleteItem(messages(document, element, payload::nothing)?),
-        "CreateItemResponse" => Body::CreateItem(messages(document, element, payload::items)?),
-        "MoveItemResponse" => Body::MoveItem(messages(document, element, payload::items)?),
-        "GetFolderResponse" => Body::GetFolder(messages(document, element, payload::folders)?),
-        "ResolveNamesResponse" => Body::ResolveNames(messages(document, element, payload::resolutions)?),
-        "GetRoomListsResponse" => Body::GetRoomLists(message(document, element, payload::room_lists)?),
-        "GetRoomsResponse" => Body::GetRooms(message(document, element, payload::rooms)?),
-        "SubscribeResponse" => Body::Subscribe(messages(document, element, changes::subscribed)?),
-        "UnsubscribeResponse" => Body::Unsubscribe(messages(document, element, payload::nothing)?),
+    Ok(match element.local_name_in(Namespace::Messages) {
+        "FindItemResponse" => SoapBody::FindItem(messages(document, element, payload::root_folder)?),
+        "GetItemResponse" => SoapBody::GetItem(messages(document, element, payload::items)?),
+        "UpdateItemResponse" => SoapBody::UpdateItem(messages(document, element, payload::updated)?),
+        "DeleteItemResponse" => SoapBody::DeleteItem(messages(document, element, payload::no_payload)?),
+        "CreateItemResponse" => SoapBody::CreateItem(messages(document, element, payload::items)?),
+        "MoveItemResponse" => SoapBody::MoveItem(messages(document, element, payload::items)?),
+        "GetFolderResponse" => SoapBody::GetFolder(messages(document, element, payload::folders)?),
+        "ResolveNamesResponse" => SoapBody::ResolveNames(messages(document, element, payload::resolutions)?),
+        "GetRoomListsResponse" => SoapBody::GetRoomLists(message(document, element, payload::room_lists)?),
+        "GetRoomsResponse" => SoapBody::GetRooms(message(document, element, payload::rooms)?),
+        "SubscribeResponse" => SoapBody::Subscribe(messages(document, element, changes::subscribed)?),
+        "UnsubscribeResponse" => SoapBody::Unsubscribe(messages(document, element, payload::no_payload)?),
         "GetStreamingEventsResponse" => {
-            Body::GetStreamingEvents(messages(document, element, changes::streamed)?)
+            SoapBody::GetStreamingEvents(messages(document, element, changes::streamed)?)
         }
-        "SyncFolderItemsResponse" => Body::SyncFolderItems(messages(document, element, changes::synced)?),
-        "GetUserAvailabilityResponse" => Body::GetUserAvailability(availability(document, element)?),
-        _ => Body::Other { element: element.local.into(), messages: others(document, element)? },
+        "SyncFolderItemsResponse" => SoapBody::SyncFolderItems(messages(document, element, changes::synced)?),
+        "GetUserAvailabilityResponse" => SoapBody::GetUserAvailability(availability(document, element)?),
+        _ => SoapBody::Other { element: element.local_name.into(), messages: others(document, element)? },
     })
 }
 
 /// The messages of an operation that we never call. Whether they stand in `m:ResponseMessages`, alone
 /// (`GetUserOofSettings`), or are the answer itself (`FindPeople`), depends on the operation.
-fn others<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Vec<ResponseMessage<'a, ()>>> {
+fn others<'a>(
+    document: &mut XmlDocument<'a>,
+    element: &XmlElement<'a>,
+) -> Result<Vec<ResponseMessage<'a, ()>>> {
     if element.attribute("ResponseClass").is_some() {
-        return Ok(vec![message(document, element, payload::nothing)?]);
+        return Ok(vec![message(document, element, payload::no_payload)?]);
     }
     let mut found = Vec::new();
     document.children(element, |document, child| {
-        match child.local_in(Namespace::Messages) {
-            "ResponseMessages" => found.extend(list(document, child, &mut payload::nothing)?),
-            "ResponseMessage" => found.push(message(document, child, payload::nothing)?),
+        match child.local_name_in(Namespace::Messages) {
+            "ResponseMessages" => found.extend(list(document, child, &mut payload::no_payload)?),
+            "ResponseMessage" => found.push(message(document, child, payload::no_payload)?),
             _ => {}
         }
         Ok(())

@@ -1,25 +1,25 @@
-//! Faults: SOAP 1.1's `faultcode`, `faultstring` and `detail`, SOAP 1.2's `Code`, `Reason` and `Detail`, and the codes
+//! Faults: SOAP 1.1's `faultcode`, `faultstring` and `detail`, SOAP 1.2's `Code`, `DeclineReason` and `Detail`, and the codes
 //! that Exchange puts into the detail of either.
 //!
 //! Demands nothing: a fault that says nothing we know is still a fault.
 
 use super::super::error::DecodeError;
-use super::document::{Document, Element};
+use super::document::{XmlDocument, XmlElement};
 use super::message;
 use super::namespace::Namespace;
 use super::value;
 use crate::ews::code::ResponseCode;
-use crate::ews::soap::Fault;
+use crate::ews::soap::SoapFault;
 use crate::ews::types::Text;
 
 type Result<T> = std::result::Result<T, DecodeError>;
 
-/// A `Fault` of either version. SOAP 1.1 has its children in no namespace (4.4), SOAP 1.2 in its own (5.4); some
+/// A `SoapFault` of either version. SOAP 1.1 has its children in no namespace (4.4), SOAP 1.2 in its own (5.4); some
 /// intermediaries mix them up, so either will do.
-pub(super) fn fault<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Fault<'a>> {
-    let mut fault = Fault::default();
+pub(super) fn fault<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<SoapFault<'a>> {
+    let mut fault = SoapFault::default();
     document.children(element, |document, child| {
-        match own_name(child) {
+        match soap_local_name(child) {
             "faultcode" => fault.fault_code = qualified(document, child)?,
             "faultstring" => fault.text = Some(document.text(child)?),
             "Code" => fault.fault_code = code(document, child)?,
@@ -32,16 +32,16 @@ pub(super) fn fault<'a>(document: &mut Document<'a>, element: &Element<'a>) -> R
     Ok(fault)
 }
 
-fn own_name<'a>(element: &Element<'a>) -> &'a str {
-    if element.namespace == Namespace::None || element.namespace.is_soap() { element.local } else { "" }
+fn soap_local_name<'a>(element: &XmlElement<'a>) -> &'a str {
+    if element.namespace == Namespace::None || element.namespace.is_soap() { element.local_name } else { "" }
 }
 
 /// `Code/Value`, or `Code/Subcode/Value` where there is one: `Value` can only say whose fault it was (SOAP 1.2 part 1,
 /// 5.4.6), and the subcode is what a server that speaks both versions writes into SOAP 1.1's `faultcode`.
-fn code<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Option<Text<'a>>> {
+fn code<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<Option<Text<'a>>> {
     let (mut general, mut specific) = (None, None);
     document.children(element, |document, child| {
-        match own_name(child) {
+        match soap_local_name(child) {
             "Value" => general = qualified(document, child)?,
             "Subcode" => specific = subcode(document, child)?,
             _ => {}
@@ -51,10 +51,10 @@ fn code<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Option
     Ok(specific.or(general))
 }
 
-fn subcode<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Option<Text<'a>>> {
+fn subcode<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<Option<Text<'a>>> {
     let mut found = None;
     document.children(element, |document, child| {
-        if own_name(child) == "Value" {
+        if soap_local_name(child) == "Value" {
             found = qualified(document, child)?;
         }
         Ok(())
@@ -62,10 +62,10 @@ fn subcode<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Opt
     Ok(found)
 }
 
-fn reason<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Option<Text<'a>>> {
+fn reason<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<Option<Text<'a>>> {
     let mut found = None;
     document.children(element, |document, child| {
-        if own_name(child) == "Text" {
+        if soap_local_name(child) == "Text" {
             found = Some(document.text(child)?);
         }
         Ok(())
@@ -74,7 +74,7 @@ fn reason<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Opti
 }
 
 /// A qualified name without its prefix.
-fn qualified<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Option<Text<'a>>> {
+fn qualified<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<Option<Text<'a>>> {
     let local = |name: &str| name.find(':').map_or(0, |colon| colon + 1);
     Ok(value::token(document, element)?.map(|name| match name {
         Text::Borrowed(name) => Text::Borrowed(&name[local(name)..]),
@@ -82,11 +82,15 @@ fn qualified<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<O
     }))
 }
 
-/// Exchange has `ResponseCode` and `Message` in the errors namespace and `MessageXml` in that of types; the same
+/// Exchange has `ResponseCode` and `AvailabilityMessage` in the errors namespace and `MessageXml` in that of types; the same
 /// elements of an answer are in that of messages, and somebody's gateway will have them there.
-fn detail<'a>(document: &mut Document<'a>, element: &Element<'a>, fault: &mut Fault<'a>) -> Result<()> {
+fn detail<'a>(
+    document: &mut XmlDocument<'a>,
+    element: &XmlElement<'a>,
+    fault: &mut SoapFault<'a>,
+) -> Result<()> {
     document.children(element, |document, child| {
-        match exchange_name(child) {
+        match exchange_local_name(child) {
             "ResponseCode" => fault.response_code = value::token(document, child)?.map(ResponseCode),
             "Message" => fault.message = Some(document.text(child)?),
             "MessageXml" => fault.message_xml = message::entries(document, child)?,
@@ -96,9 +100,9 @@ fn detail<'a>(document: &mut Document<'a>, element: &Element<'a>, fault: &mut Fa
     })
 }
 
-fn exchange_name<'a>(element: &Element<'a>) -> &'a str {
+fn exchange_local_name<'a>(element: &XmlElement<'a>) -> &'a str {
     match element.namespace {
-        Namespace::Errors | Namespace::Types | Namespace::Messages => element.local,
+        Namespace::Errors | Namespace::Types | Namespace::Messages => element.local_name,
         _ => "",
     }
 }

@@ -2,15 +2,15 @@
 
 use super::super::error::DecodeError;
 use super::super::rules::names;
-use super::document::{Document, Element};
+use super::document::{XmlDocument, XmlElement};
 use super::namespace::Namespace;
-use super::{people, value};
+use super::{mailboxes, value};
 use crate::ews::types::{CalendarItem, Item, Occurrence, OtherItem};
 
 type Result<T> = std::result::Result<T, DecodeError>;
 
 /// A list of items, under whatever name.
-pub(super) fn items<'a>(document: &mut Document<'a>, list: &Element<'a>) -> Result<Vec<Item<'a>>> {
+pub(super) fn items<'a>(document: &mut XmlDocument<'a>, list: &XmlElement<'a>) -> Result<Vec<Item<'a>>> {
     let mut items = Vec::new();
     document.children(list, |document, child| {
         document.count_entry(child)?;
@@ -20,18 +20,18 @@ pub(super) fn items<'a>(document: &mut Document<'a>, list: &Element<'a>) -> Resu
     Ok(items)
 }
 
-fn item<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Item<'a>> {
+fn item<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<Item<'a>> {
     if element.is(Namespace::Types, "CalendarItem") {
         return calendar_item(document, element).map(Item::Calendar);
     }
     other_item(document, element).map(|other| Item::Other(Box::new(other)))
 }
 
-fn other_item<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<OtherItem<'a>> {
-    let mut item = OtherItem { element: element.local.into(), ..OtherItem::default() };
+fn other_item<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<OtherItem<'a>> {
+    let mut item = OtherItem { element: element.local_name.into(), ..OtherItem::default() };
     document.children(element, |document, child| {
-        match child.local_in(Namespace::Types) {
-            "ItemId" => item.item_id = people::id(child),
+        match child.local_name_in(Namespace::Types) {
+            "ItemId" => item.item_id = mailboxes::id(child),
             "ItemClass" => item.item_class = Some(document.text(child)?),
             "DateTimeSent" => item.date_time_sent = value::time(document, child)?,
             "UID" => item.uid = Some(document.text(child)?),
@@ -43,19 +43,23 @@ fn other_item<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<
     Ok(item)
 }
 
-fn calendar_item<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<CalendarItem<'a>> {
+fn calendar_item<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<CalendarItem<'a>> {
     let mut item = CalendarItem::default();
     document.children(element, |document, child| property(document, child, &mut item))?;
     Ok(item)
 }
 
 /// One property; those we do not know are left to be stepped over.
-fn property<'a>(document: &mut Document<'a>, child: &Element<'a>, item: &mut CalendarItem<'a>) -> Result<()> {
-    match child.local_in(Namespace::Types) {
-        "ItemId" => item.item_id = people::id(child),
+fn property<'a>(
+    document: &mut XmlDocument<'a>,
+    child: &XmlElement<'a>,
+    item: &mut CalendarItem<'a>,
+) -> Result<()> {
+    match child.local_name_in(Namespace::Types) {
+        "ItemId" => item.item_id = mailboxes::id(child),
         "Subject" => item.subject = Some(document.text(child)?),
         "Sensitivity" => item.sensitivity = value::token(document, child)?.map(names::sensitivity),
-        "Categories" => item.categories = people::strings(document, child)?,
+        "Categories" => item.categories = mailboxes::strings(document, child)?,
         "DateTimeCreated" => item.date_time_created = value::time(document, child)?,
         "LastModifiedTime" => item.last_modified_time = value::time(document, child)?,
         "UID" => item.uid = Some(document.text(child)?),
@@ -77,12 +81,12 @@ fn property<'a>(document: &mut Document<'a>, child: &Element<'a>, item: &mut Cal
         "MyResponseType" => {
             item.my_response_type = value::token(document, child)?.map(names::response_type);
         }
-        "Organizer" => item.organizer = people::mailbox_inside(document, child, "Mailbox")?,
-        "RequiredAttendees" => item.required_attendees = people::attendees(document, child)?,
-        "OptionalAttendees" => item.optional_attendees = people::attendees(document, child)?,
-        "Resources" => item.resources = people::attendees(document, child)?,
+        "Organizer" => item.organizer = mailboxes::mailbox_inside(document, child, "Mailbox")?,
+        "RequiredAttendees" => item.required_attendees = mailboxes::attendees(document, child)?,
+        "OptionalAttendees" => item.optional_attendees = mailboxes::attendees(document, child)?,
+        "Resources" => item.resources = mailboxes::attendees(document, child)?,
         "ModifiedOccurrences" => {
-            item.modified_occurrences = people::list(document, child, "Occurrence", occurrence)?
+            item.modified_occurrences = mailboxes::list(document, child, "Occurrence", occurrence)?
         }
         "AppointmentState" => item.appointment_state = value::number(document, child)?,
         "IsOrganizer" => item.is_organizer = value::boolean(document, child)?,
@@ -92,11 +96,11 @@ fn property<'a>(document: &mut Document<'a>, child: &Element<'a>, item: &mut Cal
 }
 
 /// `t:OccurrenceInfo`.
-fn occurrence<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Occurrence<'a>> {
+fn occurrence<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<Occurrence<'a>> {
     let mut date = Occurrence::default();
     document.children(element, |document, child| {
-        match child.local_in(Namespace::Types) {
-            "ItemId" => date.item_id = people::id(child),
+        match child.local_name_in(Namespace::Types) {
+            "ItemId" => date.item_id = mailboxes::id(child),
             "Start" => date.start = value::time(document, child)?,
             "End" => date.end = value::time(document, child)?,
             "OriginalStart" => date.original_start = value::time(document, child)?,

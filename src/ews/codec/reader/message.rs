@@ -2,7 +2,7 @@
 
 use super::super::error::{DecodeError, Deviation};
 use super::super::rules::{names, trim};
-use super::document::{Document, Element};
+use super::document::{XmlDocument, XmlElement};
 use super::namespace::Namespace;
 use super::value;
 use crate::ews::code::ResponseCode;
@@ -12,14 +12,14 @@ type Result<T> = std::result::Result<T, DecodeError>;
 
 /// `m:ResponseMessages` inside `answer`; `carry` is handed each child that is payload, or nobody's.
 pub(super) fn messages<'a, T: Default>(
-    document: &mut Document<'a>,
-    answer: &Element<'a>,
-    mut carry: impl FnMut(&mut Document<'a>, &Element<'a>, &mut T) -> Result<()>,
+    document: &mut XmlDocument<'a>,
+    answer: &XmlElement<'a>,
+    mut read_payload: impl FnMut(&mut XmlDocument<'a>, &XmlElement<'a>, &mut T) -> Result<()>,
 ) -> Result<Vec<ResponseMessage<'a, T>>> {
     let mut found = None;
     document.children(answer, |document, child| {
         if child.is(Namespace::Messages, "ResponseMessages") {
-            found = Some(list(document, child, &mut carry)?);
+            found = Some(list(document, child, &mut read_payload)?);
         }
         Ok(())
     })?;
@@ -29,14 +29,14 @@ pub(super) fn messages<'a, T: Default>(
 /// Whatever its children in the messages namespace are called, each is a message: names differ by operation and there
 /// is nothing else they could be.
 pub(super) fn list<'a, T: Default>(
-    document: &mut Document<'a>,
-    list: &Element<'a>,
-    carry: &mut impl FnMut(&mut Document<'a>, &Element<'a>, &mut T) -> Result<()>,
+    document: &mut XmlDocument<'a>,
+    list: &XmlElement<'a>,
+    read_payload: &mut impl FnMut(&mut XmlDocument<'a>, &XmlElement<'a>, &mut T) -> Result<()>,
 ) -> Result<Vec<ResponseMessage<'a, T>>> {
     let mut messages = Vec::new();
     document.children(list, |document, child| {
         if child.namespace == Namespace::Messages {
-            messages.push(message(document, child, &mut *carry)?);
+            messages.push(message(document, child, &mut *read_payload)?);
         }
         Ok(())
     })?;
@@ -45,20 +45,20 @@ pub(super) fn list<'a, T: Default>(
 
 /// One message: `element` has the class, and the rest inside.
 pub(super) fn message<'a, T: Default>(
-    document: &mut Document<'a>,
-    element: &Element<'a>,
-    mut carry: impl FnMut(&mut Document<'a>, &Element<'a>, &mut T) -> Result<()>,
+    document: &mut XmlDocument<'a>,
+    element: &XmlElement<'a>,
+    mut read_payload: impl FnMut(&mut XmlDocument<'a>, &XmlElement<'a>, &mut T) -> Result<()>,
 ) -> Result<ResponseMessage<'a, T>> {
     document.count_entry(element)?;
     let class = class(element)?;
     let (mut given, mut message_text, mut message_xml) = (None, None, Vec::new());
     let mut payload = T::default();
     document.children(element, |document, child| {
-        match child.local_in(Namespace::Messages) {
+        match child.local_name_in(Namespace::Messages) {
             "ResponseCode" => given = value::token(document, child)?.map(ResponseCode),
             "MessageText" => message_text = Some(document.text(child)?),
             "MessageXml" => message_xml = entries(document, child)?,
-            _ => carry(document, child, &mut payload)?,
+            _ => read_payload(document, child, &mut payload)?,
         }
         Ok(())
     })?;
@@ -66,7 +66,7 @@ pub(super) fn message<'a, T: Default>(
     Ok(ResponseMessage { class, code, message_text, message_xml, payload })
 }
 
-fn class(element: &Element<'_>) -> Result<ResponseClass> {
+fn class(element: &XmlElement<'_>) -> Result<ResponseClass> {
     let given = element.attribute("ResponseClass");
     given.as_deref().and_then(|class| names::response_class(trim(class))).ok_or_else(|| {
         let deviation = Deviation::ResponseClass(given.map(|class| class.into_owned()));
@@ -79,7 +79,7 @@ fn class(element: &Element<'_>) -> Result<ResponseClass> {
 fn code<'a>(
     given: Option<ResponseCode<'a>>,
     class: ResponseClass,
-    element: &Element<'a>,
+    element: &XmlElement<'a>,
 ) -> Result<ResponseCode<'a>> {
     match given {
         Some(code) => Ok(code),
@@ -89,16 +89,16 @@ fn code<'a>(
 }
 
 /// `MessageXml`: any elements, of any names. Many say all they have to say in an attribute: `t:FieldURI` in its
-/// `FieldURI`, `t:Value` in its `Name` what its text is about.
+/// `FieldURI`, `t:Value` in its `KnownName` what its text is about.
 pub(super) fn entries<'a>(
-    document: &mut Document<'a>,
-    element: &Element<'a>,
+    document: &mut XmlDocument<'a>,
+    element: &XmlElement<'a>,
 ) -> Result<Vec<MessageXmlEntry<'a>>> {
     let mut entries = Vec::new();
     document.children(element, |document, child| {
         document.count_entry(child)?;
         entries.push(MessageXmlEntry {
-            element: child.local.into(),
+            element: child.local_name.into(),
             name: child.attribute("Name").or_else(|| child.attribute("FieldURI")),
             value: document.text(child)?,
         });
@@ -109,6 +109,9 @@ pub(super) fn entries<'a>(
 
 /// `element` should have been somewhere in `inside`.
 #[cold]
-pub(super) fn missing(element: &'static str, inside: &Element<'_>) -> DecodeError {
-    DecodeError::new(Deviation::MissingElement { element, inside: inside.local.to_owned() }, inside.offset)
+pub(super) fn missing(element: &'static str, inside: &XmlElement<'_>) -> DecodeError {
+    DecodeError::new(
+        Deviation::MissingElement { element, inside: inside.local_name.to_owned() },
+        inside.offset,
+    )
 }

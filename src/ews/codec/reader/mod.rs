@@ -22,28 +22,28 @@ mod document;
 mod envelope;
 mod fault;
 mod item;
+mod mailboxes;
 mod message;
 mod namespace;
 mod payload;
-mod people;
 #[cfg(test)]
 mod tests;
 mod value;
 
-use super::decode::{Envelope, Limits};
+use super::decode::{DecodeLimits, SoapEnvelope};
 use super::error::{DecodeError, Deviation, Encoding};
-use document::Document;
+use document::XmlDocument;
 
 /// A UTF-8 byte order mark: allowed, meaningless.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Reads one body.
-pub(super) fn read<'a>(body: &'a [u8], limits: &Limits) -> Result<Envelope<'a>, DecodeError> {
+pub(super) fn read<'a>(body: &'a [u8], limits: &DecodeLimits) -> Result<SoapEnvelope<'a>, DecodeError> {
     if body.len() > limits.body_bytes_max {
         let deviation = Deviation::BodyTooLarge { bytes: body.len(), limit: limits.body_bytes_max };
         return Err(DecodeError::new(deviation, limits.body_bytes_max));
     }
-    if let Some(encoding) = wide(body) {
+    if let Some(encoding) = utf16_encoding(body) {
         return Err(DecodeError::new(Deviation::NotUtf8(encoding), 0));
     }
     let bytes = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
@@ -51,12 +51,12 @@ pub(super) fn read<'a>(body: &'a [u8], limits: &Limits) -> Result<Envelope<'a>, 
     let text = simdutf8::compat::from_utf8(bytes).map_err(|error| {
         DecodeError::new(Deviation::NotUtf8(Encoding::Unknown), skipped + error.valid_up_to())
     })?;
-    envelope::envelope(&mut Document::new(text, skipped, limits))
+    envelope::envelope(&mut XmlDocument::new(text, skipped, limits))
 }
 
 /// UTF-16 by its byte order mark, or by the NUL beside its first `<` (XML 1.0, appendix F). Without this, much of it
 /// would pass for UTF-8 full of NULs.
-fn wide(body: &[u8]) -> Option<Encoding> {
+fn utf16_encoding(body: &[u8]) -> Option<Encoding> {
     match body {
         [0xfe, 0xff, ..] | [0, b'<', ..] => Some(Encoding::Utf16Be),
         [0xff, 0xfe, ..] | [b'<', 0, ..] => Some(Encoding::Utf16Le),

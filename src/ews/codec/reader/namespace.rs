@@ -2,7 +2,7 @@
 //!
 //! Compares declared names, never prefixes; names are compared after their references are resolved (Namespaces in XML 1.0,
 //! 2.3). A linear search over a short list, because
-//! [`Limits::namespaces_max`](super::super::Limits::namespaces_max) keeps it short.
+//! [`DecodeLimits::namespaces_max`](super::super::Limits::namespaces_max) keeps it short.
 
 use super::super::rules::text;
 
@@ -45,11 +45,11 @@ impl Namespace {
 }
 
 /// The declarations in force, innermost last.
-pub(super) struct Scopes<'a> {
-    declared: Vec<Declaration<'a>>,
+pub(super) struct NamespaceScopes<'a> {
+    declared: Vec<NamespaceDeclaration<'a>>,
 }
 
-struct Declaration<'a> {
+struct NamespaceDeclaration<'a> {
     level: usize,
     prefix: &'a str,
     uri: &'a str,
@@ -58,7 +58,7 @@ struct Declaration<'a> {
     undeclares: bool,
 }
 
-impl<'a> Scopes<'a> {
+impl<'a> NamespaceScopes<'a> {
     pub(super) fn new() -> Self {
         Self { declared: Vec::new() }
     }
@@ -67,11 +67,11 @@ impl<'a> Scopes<'a> {
     pub(super) fn declare(&mut self, level: usize, prefix: &'a str, uri: &'a str) {
         let name = text::attribute(uri);
         let (namespace, undeclares) = (Namespace::from_uri(&name), name.is_empty());
-        self.declared.push(Declaration { level, prefix, uri, namespace, undeclares });
+        self.declared.push(NamespaceDeclaration { level, prefix, uri, namespace, undeclares });
     }
 
     /// Forgets what the element at `level` declared.
-    pub(super) fn leave(&mut self, level: usize) {
+    pub(super) fn leave_element(&mut self, level: usize) {
         while self.declared.last().is_some_and(|declaration| declaration.level >= level) {
             self.declared.pop();
         }

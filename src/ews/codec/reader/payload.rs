@@ -3,23 +3,23 @@
 //! A content that never came stays `None`: an empty calendar and an answer without one are not the same.
 
 use super::super::error::DecodeError;
-use super::document::{Document, Element};
+use super::document::{XmlDocument, XmlElement};
 use super::namespace::Namespace;
-use super::{item, people, value};
-use crate::ews::op::{EffectiveRights, Folder, Resolution, ResolutionSet, RootFolder, Updated};
+use super::{item, mailboxes, value};
+use crate::ews::op::{EffectiveRights, Folder, Resolution, ResolutionSet, RootFolder, UpdateItemPayload};
 use crate::ews::types::{Item, Mailbox, Text};
 
 type Result<T> = std::result::Result<T, DecodeError>;
 
 /// Nothing: `DeleteItem`, and operations that we never call.
-pub(super) fn nothing(_: &mut Document<'_>, _: &Element<'_>, (): &mut ()) -> Result<()> {
+pub(super) fn no_payload(_: &mut XmlDocument<'_>, _: &XmlElement<'_>, (): &mut ()) -> Result<()> {
     Ok(())
 }
 
 /// `m:Items`: `GetItem`, `CreateItem`, `MoveItem`.
 pub(super) fn items<'a>(
-    document: &mut Document<'a>,
-    child: &Element<'a>,
+    document: &mut XmlDocument<'a>,
+    child: &XmlElement<'a>,
     items: &mut Option<Vec<Item<'a>>>,
 ) -> Result<()> {
     if child.is(Namespace::Messages, "Items") {
@@ -30,11 +30,11 @@ pub(super) fn items<'a>(
 
 /// `m:Items` and `m:ConflictResults`: `UpdateItem`.
 pub(super) fn updated<'a>(
-    document: &mut Document<'a>,
-    child: &Element<'a>,
-    updated: &mut Updated<'a>,
+    document: &mut XmlDocument<'a>,
+    child: &XmlElement<'a>,
+    updated: &mut UpdateItemPayload<'a>,
 ) -> Result<()> {
-    match child.local_in(Namespace::Messages) {
+    match child.local_name_in(Namespace::Messages) {
         "Items" => updated.items = Some(item::items(document, child)?),
         "ConflictResults" => updated.conflict_count = conflict_count(document, child)?,
         _ => {}
@@ -42,7 +42,7 @@ pub(super) fn updated<'a>(
     Ok(())
 }
 
-fn conflict_count<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Option<u32>> {
+fn conflict_count<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<Option<u32>> {
     let mut count = None;
     document.children(element, |document, child| {
         if child.is(Namespace::Types, "Count") {
@@ -55,8 +55,8 @@ fn conflict_count<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Res
 
 /// `m:RootFolder`: `FindItem`.
 pub(super) fn root_folder<'a>(
-    document: &mut Document<'a>,
-    child: &Element<'a>,
+    document: &mut XmlDocument<'a>,
+    child: &XmlElement<'a>,
     folder: &mut Option<RootFolder<'a>>,
 ) -> Result<()> {
     if !child.is(Namespace::Messages, "RootFolder") {
@@ -77,8 +77,8 @@ pub(super) fn root_folder<'a>(
 
 /// `m:Folders`: `GetFolder`.
 pub(super) fn folders<'a>(
-    document: &mut Document<'a>,
-    child: &Element<'a>,
+    document: &mut XmlDocument<'a>,
+    child: &XmlElement<'a>,
     folders: &mut Option<Vec<Folder<'a>>>,
 ) -> Result<()> {
     if !child.is(Namespace::Messages, "Folders") {
@@ -92,11 +92,11 @@ pub(super) fn folders<'a>(
     })
 }
 
-fn folder<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Folder<'a>> {
-    let mut folder = Folder { element: element.local.into(), ..Folder::default() };
+fn folder<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<Folder<'a>> {
+    let mut folder = Folder { element: element.local_name.into(), ..Folder::default() };
     document.children(element, |document, child| {
-        match child.local_in(Namespace::Types) {
-            "FolderId" => folder.folder_id = people::id(child),
+        match child.local_name_in(Namespace::Types) {
+            "FolderId" => folder.folder_id = mailboxes::id(child),
             "DisplayName" => folder.display_name = Some(document.text(child)?),
             "TotalCount" => folder.total_count = value::number(document, child)?,
             "ChildFolderCount" => folder.child_folder_count = value::number(document, child)?,
@@ -108,10 +108,10 @@ fn folder<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Fold
     Ok(folder)
 }
 
-fn effective_rights<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<EffectiveRights> {
+fn effective_rights<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<EffectiveRights> {
     let mut rights = EffectiveRights::default();
     document.children(element, |document, child| {
-        match child.local_in(Namespace::Types) {
+        match child.local_name_in(Namespace::Types) {
             "CreateContents" => rights.create_contents = value::boolean(document, child)?,
             "Read" => rights.read = value::boolean(document, child)?,
             _ => {}
@@ -123,8 +123,8 @@ fn effective_rights<'a>(document: &mut Document<'a>, element: &Element<'a>) -> R
 
 /// `m:ResolutionSet`: `ResolveNames`. A hit without a mailbox counts as one: several are not the same as one.
 pub(super) fn resolutions<'a>(
-    document: &mut Document<'a>,
-    child: &Element<'a>,
+    document: &mut XmlDocument<'a>,
+    child: &XmlElement<'a>,
     set: &mut Option<ResolutionSet<'a>>,
 ) -> Result<()> {
     if !child.is(Namespace::Messages, "ResolutionSet") {
@@ -144,11 +144,11 @@ pub(super) fn resolutions<'a>(
     })
 }
 
-fn resolution<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Resolution<'a>> {
+fn resolution<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<Resolution<'a>> {
     let mut resolution = Resolution::default();
     document.children(element, |document, child| {
-        match child.local_in(Namespace::Types) {
-            "Mailbox" => resolution.mailbox = people::mailbox(document, child)?,
+        match child.local_name_in(Namespace::Types) {
+            "Mailbox" => resolution.mailbox = mailboxes::mailbox(document, child)?,
             "Contact" => resolution.email_addresses = email_addresses(document, child)?,
             _ => {}
         }
@@ -158,11 +158,11 @@ fn resolution<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<
 }
 
 /// `t:EmailAddresses` of a `t:Contact`. The other parts of a contact (photo, telephone numbers) are stepped over.
-fn email_addresses<'a>(document: &mut Document<'a>, contact: &Element<'a>) -> Result<Vec<Text<'a>>> {
+fn email_addresses<'a>(document: &mut XmlDocument<'a>, contact: &XmlElement<'a>) -> Result<Vec<Text<'a>>> {
     let mut addresses = Vec::new();
     document.children(contact, |document, child| {
         if child.is(Namespace::Types, "EmailAddresses") {
-            addresses = people::list(document, child, "Entry", |document, entry| document.text(entry))?;
+            addresses = mailboxes::list(document, child, "Entry", |document, entry| document.text(entry))?;
         }
         Ok(())
     })?;
@@ -171,8 +171,8 @@ fn email_addresses<'a>(document: &mut Document<'a>, contact: &Element<'a>) -> Re
 
 /// `m:RoomLists`, each `t:Address`: `GetRoomLists`.
 pub(super) fn room_lists<'a>(
-    document: &mut Document<'a>,
-    child: &Element<'a>,
+    document: &mut XmlDocument<'a>,
+    child: &XmlElement<'a>,
     lists: &mut Option<Vec<Mailbox<'a>>>,
 ) -> Result<()> {
     if !child.is(Namespace::Messages, "RoomLists") {
@@ -182,7 +182,7 @@ pub(super) fn room_lists<'a>(
     document.children(child, |document, entry| {
         if entry.is(Namespace::Types, "Address") {
             document.count_entry(entry)?;
-            lists.push(people::mailbox(document, entry)?);
+            lists.push(mailboxes::mailbox(document, entry)?);
         }
         Ok(())
     })
@@ -190,8 +190,8 @@ pub(super) fn room_lists<'a>(
 
 /// `m:Rooms`, each `t:Room/t:Id`: `GetRooms`.
 pub(super) fn rooms<'a>(
-    document: &mut Document<'a>,
-    child: &Element<'a>,
+    document: &mut XmlDocument<'a>,
+    child: &XmlElement<'a>,
     rooms: &mut Option<Vec<Mailbox<'a>>>,
 ) -> Result<()> {
     if !child.is(Namespace::Messages, "Rooms") {
@@ -201,7 +201,7 @@ pub(super) fn rooms<'a>(
     document.children(child, |document, entry| {
         if entry.is(Namespace::Types, "Room") {
             document.count_entry(entry)?;
-            rooms.push(people::mailbox_inside(document, entry, "Id")?.unwrap_or_default());
+            rooms.push(mailboxes::mailbox_inside(document, entry, "Id")?.unwrap_or_default());
         }
         Ok(())
     })

@@ -1,11 +1,11 @@
 //! What the reader says to bodies that are hardly bodies at all. Everything larger is under test in `tests/codec`.
 
-use super::super::decode::Limits;
+use super::super::decode::DecodeLimits;
 use super::super::error::{Deviation, Encoding};
 use super::read;
 
 fn deviation(body: &[u8]) -> (Deviation, usize) {
-    let error = read(body, &Limits::default()).expect_err("no answer is in this");
+    let error = read(body, &DecodeLimits::default()).expect_err("no answer is in this");
     (error.deviation, error.offset)
 }
 
@@ -60,10 +60,10 @@ fn an_envelope_without_content() {
 #[test]
 fn what_follows_the_envelope() {
     let good = envelope("<s:Body><s:Fault/></s:Body>");
-    let answer = read(good.as_bytes(), &Limits::default()).expect("an answer");
+    let answer = read(good.as_bytes(), &DecodeLimits::default()).expect("an answer");
     for harmless in ["\n", "<!-- appended by a proxy -->", "<?proxy?>"] {
         let longer = format!("{good}{harmless}");
-        assert_eq!(read(longer.as_bytes(), &Limits::default()), Ok(answer.clone()));
+        assert_eq!(read(longer.as_bytes(), &DecodeLimits::default()), Ok(answer.clone()));
     }
     for harmful in ["x", "<a/>", "</a>", "&#32;", "<![CDATA[]]>"] {
         assert_eq!(deviation(format!("{good}{harmful}").as_bytes()), (Deviation::OutsideRoot, good.len()));

@@ -5,14 +5,15 @@ use super::is_space;
 /// A possibly prefixed name, split at its colon. The prefix is empty when there is none.
 pub(crate) fn split_name(name: &str) -> Option<(&str, &str)> {
     let Some(at) = name.bytes().position(|byte| !is_name_byte(byte)) else {
-        return starts_well(name).then_some(("", name));
+        return starts_with_name_start(name).then_some(("", name));
     };
     let (prefix, local) = (name.get(..at)?, name.get(at..)?.strip_prefix(':')?);
-    let fine = starts_well(prefix) && starts_well(local) && local.bytes().all(is_name_byte);
+    let fine =
+        starts_with_name_start(prefix) && starts_with_name_start(local) && local.bytes().all(is_name_byte);
     fine.then_some((prefix, local))
 }
 
-fn starts_well(name: &str) -> bool {
+fn starts_with_name_start(name: &str) -> bool {
     name.bytes().next().is_some_and(is_name_start)
 }
 
@@ -40,7 +41,7 @@ static NAME_BYTES: [bool; 256] = {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RawAttribute<'a> {
     pub(crate) name: &'a str,
-    /// Between the quotes, untouched: [`super::text::attribute`] makes a value of it.
+    /// Between the quotes, untouched: [`super::escape::attribute`] makes a value of it.
     pub(crate) value: &'a str,
 }
 
@@ -81,10 +82,10 @@ impl<'a> RawAttributes<'a> {
             return Some(Err(Malformed));
         }
         let (name, rest) = after_space.split_at(name_len);
-        Some(self.finish(name, rest).ok_or(Malformed))
+        Some(self.finish_attribute(name, rest).ok_or(Malformed))
     }
 
-    fn finish(&mut self, name: &'a str, rest: &'a str) -> Option<RawAttribute<'a>> {
+    fn finish_attribute(&mut self, name: &'a str, rest: &'a str) -> Option<RawAttribute<'a>> {
         split_name(name)?;
         let rest = skip_space(skip_space(rest).strip_prefix('=')?);
         let quote = *rest.as_bytes().first().filter(|b| matches!(b, b'"' | b'\''))?;

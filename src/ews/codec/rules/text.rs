@@ -10,27 +10,27 @@ pub(crate) const REPLACEMENT: char = char::REPLACEMENT_CHARACTER;
 
 /// Character data between two tags.
 pub(crate) fn text(raw: &str) -> Cow<'_, str> {
-    clean(raw, Kind::Text)
+    resolve(raw, TextKind::Text)
 }
 
 /// The value of an attribute, without its quotes.
 pub(crate) fn attribute(raw: &str) -> Cow<'_, str> {
-    clean(raw, Kind::Attribute)
+    resolve(raw, TextKind::Attribute)
 }
 
 /// The inside of a CDATA section: as text, but `&` means itself.
 pub(crate) fn cdata(raw: &str) -> Cow<'_, str> {
-    clean(raw, Kind::Cdata)
+    resolve(raw, TextKind::Cdata)
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Kind {
+enum TextKind {
     Text,
     Attribute,
     Cdata,
 }
 
-fn clean(raw: &str, kind: Kind) -> Cow<'_, str> {
+fn resolve(raw: &str, kind: TextKind) -> Cow<'_, str> {
     match next_special(raw, kind) {
         None => Cow::Borrowed(raw),
         Some(at) => Cow::Owned(rewrite(raw, at, kind)),
@@ -38,12 +38,12 @@ fn clean(raw: &str, kind: Kind) -> Cow<'_, str> {
 }
 
 #[cold]
-fn rewrite(raw: &str, first: usize, kind: Kind) -> String {
+fn rewrite(raw: &str, first: usize, kind: TextKind) -> String {
     let mut out = String::with_capacity(raw.len());
     let (mut rest, mut next) = (raw, Some(first));
     while let Some(at) = next {
         out.push_str(&rest[..at]);
-        let used = rewrite_one(&rest[at..], kind, &mut out);
+        let used = rewrite_special(&rest[at..], kind, &mut out);
         rest = &rest[at + used..];
         next = next_special(rest, kind);
     }
@@ -52,7 +52,7 @@ fn rewrite(raw: &str, first: usize, kind: Kind) -> String {
 }
 
 /// Writes what the special byte at the start of `rest` stands for; answers how many bytes that took.
-fn rewrite_one(rest: &str, kind: Kind, out: &mut String) -> usize {
+fn rewrite_special(rest: &str, kind: TextKind, out: &mut String) -> usize {
     match rest.as_bytes() {
         [b'&', ..] => match reference(rest) {
             Some((character, used)) => {
@@ -83,14 +83,14 @@ fn rewrite_one(rest: &str, kind: Kind, out: &mut String) -> usize {
     }
 }
 
-fn line_end(kind: Kind) -> char {
-    if kind == Kind::Attribute { ' ' } else { '\n' }
+fn line_end(kind: TextKind) -> char {
+    if kind == TextKind::Attribute { ' ' } else { '\n' }
 }
 
-fn next_special(raw: &str, kind: Kind) -> Option<usize> {
+fn next_special(raw: &str, kind: TextKind) -> Option<usize> {
     let special = |byte: &u8| match byte {
-        b'&' => kind != Kind::Cdata,
-        b'\t' | b'\n' => kind == Kind::Attribute,
+        b'&' => kind != TextKind::Cdata,
+        b'\t' | b'\n' => kind == TextKind::Attribute,
         _ => *byte < b' ',
     };
     raw.as_bytes().iter().position(special)
@@ -110,12 +110,12 @@ fn reference(rest: &str) -> Option<(char, usize)> {
         "amp" => '&',
         "quot" => '"',
         "apos" => '\'',
-        _ => numbered(name.strip_prefix('#')?)?,
+        _ => numeric_reference(name.strip_prefix('#')?)?,
     };
     Some((character, end + 1))
 }
 
-fn numbered(digits: &str) -> Option<char> {
+fn numeric_reference(digits: &str) -> Option<char> {
     let (digits, radix) = match digits.strip_prefix('x') {
         Some(hex) => (hex, 16),
         None => (digits, 10),

@@ -63,7 +63,7 @@ fn date_and_time(bytes: &[u8; 19]) -> Option<DateTime<Utc>> {
 
 /// The same, of the seven numbers one in each byte, the century's in the lowest.
 #[inline(always)]
-pub(crate) fn of_numbers(numbers: u64) -> Option<DateTime<Utc>> {
+pub(crate) fn from_packed_numbers(numbers: u64) -> Option<DateTime<Utc>> {
     let [century, year, month, day, hour, minute, second, _] = numbers.to_le_bytes().map(u32::from);
     instant([century, year, month, day, hour, minute, second])
 }

@@ -3,13 +3,13 @@
 //! Holds what is left as a `&str`, so that every slice it gives away is text without another check. A step either
 //! succeeds and moves, or leaves the cursor where it was.
 
-use super::super::bytes::Narrow;
-use super::super::decode::Limits;
-use super::{Declined, Reason, Scan, value};
+use super::super::byte_scanner::Baseline;
+use super::super::decode::DecodeLimits;
+use super::{DeclineReason, Declined, ScanResult, value};
 use crate::ews::types::Text;
 
 /// Our own nesting, and what we look at in one tag, must fit into the caller's limits with room to spare.
-const ROOM: usize = 16;
+const LIMIT_MARGIN: usize = 16;
 
 pub(super) struct Cursor<'a> {
     rest: &'a str,
@@ -20,15 +20,15 @@ pub(super) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(body: &'a str, limits: &Limits) -> Scan<Self> {
+    pub(super) fn new(body: &'a str, limits: &DecodeLimits) -> ScanResult<Self> {
         let cursor = Self {
             rest: body,
             body_len: body.len(),
             entries_left: limits.entries_max,
-            depth_left: limits.depth_max.saturating_sub(ROOM),
+            depth_left: limits.depth_max.saturating_sub(LIMIT_MARGIN),
         };
         let room = limits.depth_max.min(limits.attributes_max).min(limits.namespaces_max);
-        if room < ROOM { cursor.decline(Reason::Limits) } else { Ok(cursor) }
+        if room < LIMIT_MARGIN { cursor.decline(DeclineReason::Limits) } else { Ok(cursor) }
     }
 
     /// What is left of the body.
@@ -39,13 +39,13 @@ impl<'a> Cursor<'a> {
 
     #[cold]
     #[inline(never)]
-    pub(super) fn decline<T>(&self, reason: Reason) -> Scan<T> {
+    pub(super) fn decline<T>(&self, reason: DeclineReason) -> ScanResult<T> {
         Err(Declined { reason, offset: self.body_len - self.rest.len() })
     }
 
     /// Steps over `literal` if it is next.
     #[inline(always)]
-    pub(super) fn literal(&mut self, literal: &str) -> bool {
+    pub(super) fn skip_literal(&mut self, literal: &str) -> bool {
         match self.rest.strip_prefix(literal) {
             Some(rest) => {
                 self.rest = rest;
@@ -57,8 +57,8 @@ impl<'a> Cursor<'a> {
 
     /// Steps over `literal`, which must be next.
     #[inline(always)]
-    pub(super) fn expect(&mut self, literal: &str) -> Scan<()> {
-        if self.literal(literal) { Ok(()) } else { self.decline(Reason::Structure) }
+    pub(super) fn expect_literal(&mut self, literal: &str) -> ScanResult<()> {
+        if self.skip_literal(literal) { Ok(()) } else { self.decline(DeclineReason::Structure) }
     }
 
     /// Steps over the next `len` bytes and gives them away. `None` where no character ends there.
@@ -71,13 +71,13 @@ impl<'a> Cursor<'a> {
 
     /// Steps to `rest`, a tail of what is left.
     #[inline(always)]
-    pub(super) fn jump(&mut self, rest: &'a str) {
+    pub(super) fn jump_to(&mut self, rest: &'a str) {
         self.rest = rest;
     }
 
     /// Steps over white space between elements.
     #[inline(always)]
-    pub(super) fn space(&mut self) {
+    pub(super) fn skip_white_space(&mut self) {
         if self.rest.as_bytes().first().is_some_and(|byte| *byte <= b' ') {
             self.rest = self.rest.trim_start_matches([' ', '\t', '\n', '\r']);
         }
@@ -85,27 +85,27 @@ impl<'a> Cursor<'a> {
 
     /// Text up to the next tag, references resolved.
     #[inline(always)]
-    pub(super) fn text(&mut self) -> Scan<Text<'a>> {
+    pub(super) fn text(&mut self) -> ScanResult<Text<'a>> {
         let mut text = None;
-        let rest = value::text(Narrow, self.rest, &mut text);
+        let rest = value::text(Baseline, self.rest, &mut text);
         match (text, rest) {
             (Some(text), Some(rest)) => {
                 self.rest = rest;
                 Ok(text)
             }
-            _ => self.decline(Reason::Markup),
+            _ => self.decline(DeclineReason::Markup),
         }
     }
 
     /// Counts one more entry of any list.
     #[inline(always)]
-    pub(super) fn count_entry(&mut self) -> Scan<()> {
+    pub(super) fn count_entry(&mut self) -> ScanResult<()> {
         match self.entries_left.checked_sub(1) {
             Some(left) => {
                 self.entries_left = left;
                 Ok(())
             }
-            None => self.decline(Reason::Limits),
+            None => self.decline(DeclineReason::Limits),
         }
     }
 }

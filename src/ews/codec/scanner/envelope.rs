@@ -3,13 +3,13 @@
 //! Namespaces are settled here once: every declaration must bind one of Exchange's own prefixes to Exchange's own
 //! namespace. From then on a prefix means what it looks like.
 
-use super::super::decode::{Body, Envelope};
+use super::super::decode::{SoapBody, SoapEnvelope};
 use super::super::rules;
 use super::cursor::Cursor;
 use super::markup::Tag;
 use super::message::{self, Payload};
-use super::opening::{self, Opening};
-use super::{Reason, Scan};
+use super::opening::{self, EnvelopeOpening};
+use super::{DeclineReason, ScanResult};
 use crate::ews::soap::ServerVersionInfo;
 
 const TYPES: &str = "http://schemas.microsoft.com/exchange/services/2006/types";
@@ -31,55 +31,59 @@ pub(super) const ANSWER: u8 = 4;
 pub(super) const VALUES: u8 = 8;
 
 /// The whole body.
-pub(super) fn envelope<'a>(cursor: &mut Cursor<'a>) -> Scan<Envelope<'a>> {
-    let Opening { server, answer } = match opening::as_written(cursor.rest()) {
+pub(super) fn envelope<'a>(cursor: &mut Cursor<'a>) -> ScanResult<SoapEnvelope<'a>> {
+    let EnvelopeOpening { server, answer } = match opening::parse_canonical(cursor.rest()) {
         Some((opening, rest)) => {
-            cursor.jump(rest);
+            cursor.jump_to(rest);
             opening
         }
-        None => in_any_form(cursor)?,
+        None => parse_any_form(cursor)?,
     };
     let body = operation(cursor, answer)?;
     for name in ["s:Body", "s:Envelope"] {
-        cursor.space();
-        cursor.close(name)?;
+        cursor.skip_white_space();
+        cursor.end_tag(name)?;
     }
-    cursor.space();
-    if cursor.rest().is_empty() { Ok(Envelope { server, body }) } else { cursor.decline(Reason::Markup) }
+    cursor.skip_white_space();
+    if cursor.rest().is_empty() {
+        Ok(SoapEnvelope { server, body })
+    } else {
+        cursor.decline(DeclineReason::Markup)
+    }
 }
 
 /// From the first byte to the answer's element, tag by tag.
-fn in_any_form<'a>(cursor: &mut Cursor<'a>) -> Scan<Opening<'a>> {
-    cursor.literal("<?xml version=\"1.0\" encoding=\"utf-8\"?>");
-    cursor.space();
-    let (_, declared) = shell(cursor, "s:Envelope", 0)?;
+fn parse_any_form<'a>(cursor: &mut Cursor<'a>) -> ScanResult<EnvelopeOpening<'a>> {
+    cursor.skip_literal("<?xml version=\"1.0\" encoding=\"utf-8\"?>");
+    cursor.skip_white_space();
+    let (_, declared) = soap_tag(cursor, "s:Envelope", 0)?;
     if declared & SOAP == 0 {
-        return cursor.decline(Reason::Namespace);
+        return cursor.decline(DeclineReason::Namespace);
     }
-    cursor.space();
+    cursor.skip_white_space();
     let server = if cursor.rest().starts_with("<s:Header") { header(cursor, declared)? } else { None };
-    let (_, declared) = shell(cursor, "s:Body", declared)?;
-    cursor.space();
-    let answer = cursor.any_tag()?;
+    let (_, declared) = soap_tag(cursor, "s:Body", declared)?;
+    cursor.skip_white_space();
+    let answer = cursor.any_start_tag()?;
     let (own, others) = declarations(cursor, &answer)?;
-    if answer.empty || others > 0 || (declared | own) & (ANSWER | VALUES) != ANSWER | VALUES {
-        return cursor.decline(Reason::Operation);
+    if answer.self_closing || others > 0 || (declared | own) & (ANSWER | VALUES) != ANSWER | VALUES {
+        return cursor.decline(DeclineReason::Operation);
     }
-    Ok(Opening { server, answer: answer.name })
+    Ok(EnvelopeOpening { server, answer: answer.name })
 }
 
 /// A start tag with content and nothing but declarations; answers what is declared inside it.
-fn shell<'a>(cursor: &mut Cursor<'a>, name: &str, outside: u8) -> Scan<(Tag<'a>, u8)> {
-    let tag = cursor.any_tag()?;
-    if tag.name != name || tag.empty {
-        return cursor.decline(Reason::Structure);
+fn soap_tag<'a>(cursor: &mut Cursor<'a>, name: &str, outside: u8) -> ScanResult<(Tag<'a>, u8)> {
+    let tag = cursor.any_start_tag()?;
+    if tag.name != name || tag.self_closing {
+        return cursor.decline(DeclineReason::Structure);
     }
     let (declared, others) = declarations(cursor, &tag)?;
-    if others > 0 { cursor.decline(Reason::Attribute) } else { Ok((tag, outside | declared)) }
+    if others > 0 { cursor.decline(DeclineReason::Attribute) } else { Ok((tag, outside | declared)) }
 }
 
 /// What a tag declares, and how many attributes are no declarations.
-fn declarations(cursor: &Cursor<'_>, tag: &Tag<'_>) -> Scan<(u8, usize)> {
+fn declarations(cursor: &Cursor<'_>, tag: &Tag<'_>) -> ScanResult<(u8, usize)> {
     let (mut declared, mut others) = (0, 0);
     for attribute in tag.attributes() {
         if !attribute.name.starts_with("xmlns") {
@@ -89,36 +93,36 @@ fn declarations(cursor: &Cursor<'_>, tag: &Tag<'_>) -> Scan<(u8, usize)> {
         let known = DECLARATIONS.iter().find(|(name, _, _)| *name == attribute.name);
         match known {
             Some((_, namespace, bit)) if *namespace == attribute.value => declared |= bit,
-            _ => return cursor.decline(Reason::Namespace),
+            _ => return cursor.decline(DeclineReason::Namespace),
         }
     }
     Ok((declared, others))
 }
 
-fn header<'a>(cursor: &mut Cursor<'a>, declared: u8) -> Scan<Option<ServerVersionInfo<'a>>> {
-    let (header, declared) = shell(cursor, "s:Header", declared)?;
+fn header<'a>(cursor: &mut Cursor<'a>, declared: u8) -> ScanResult<Option<ServerVersionInfo<'a>>> {
+    let (header, declared) = soap_tag(cursor, "s:Header", declared)?;
     let mut server = None;
     loop {
-        cursor.space();
+        cursor.skip_white_space();
         if cursor.rest().starts_with("</") {
-            cursor.close(header.name)?;
-            cursor.space();
+            cursor.end_tag(header.name)?;
+            cursor.skip_white_space();
             return Ok(server);
         }
-        let tag = cursor.any_tag()?;
+        let tag = cursor.any_start_tag()?;
         let (own, _) = declarations(cursor, &tag)?;
         if tag.name != "h:ServerVersionInfo"
-            || !tag.empty
+            || !tag.self_closing
             || server.is_some()
             || (declared | own) & HEADER == 0
         {
-            return cursor.decline(Reason::Structure);
+            return cursor.decline(DeclineReason::Structure);
         }
         server = Some(server_version(cursor, &tag)?);
     }
 }
 
-fn server_version<'a>(cursor: &Cursor<'a>, tag: &Tag<'a>) -> Scan<ServerVersionInfo<'a>> {
+fn server_version<'a>(cursor: &Cursor<'a>, tag: &Tag<'a>) -> ScanResult<ServerVersionInfo<'a>> {
     let mut server = ServerVersionInfo::default();
     for attribute in tag.attributes() {
         let number = rules::number(attribute.value);
@@ -132,27 +136,27 @@ fn server_version<'a>(cursor: &Cursor<'a>, tag: &Tag<'a>) -> Scan<ServerVersionI
                 continue;
             }
             name if name.starts_with("xmlns") => continue,
-            _ => return cursor.decline(Reason::Attribute),
+            _ => return cursor.decline(DeclineReason::Attribute),
         }
         if number.is_none() {
-            return cursor.decline(Reason::Value);
+            return cursor.decline(DeclineReason::Value);
         }
     }
     Ok(server)
 }
 
-fn operation<'a>(cursor: &mut Cursor<'a>, answer: &'a str) -> Scan<Body<'a>> {
+fn operation<'a>(cursor: &mut Cursor<'a>, answer: &'a str) -> ScanResult<SoapBody<'a>> {
     let items = |payload: Payload<'a>| payload.items;
     let Some(operation) = answer.strip_prefix("m:").and_then(|name| name.strip_suffix("Response")) else {
-        return cursor.decline(Reason::Operation);
+        return cursor.decline(DeclineReason::Operation);
     };
     Ok(match operation {
-        "FindItem" => Body::FindItem(message::messages(cursor, answer, |payload| payload.root_folder)?),
-        "GetItem" => Body::GetItem(message::messages(cursor, answer, items)?),
-        "UpdateItem" => Body::UpdateItem(message::messages(cursor, answer, Payload::updated)?),
-        "DeleteItem" => Body::DeleteItem(message::messages(cursor, answer, |_| ())?),
-        "CreateItem" => Body::CreateItem(message::messages(cursor, answer, items)?),
-        "MoveItem" => Body::MoveItem(message::messages(cursor, answer, items)?),
-        _ => return cursor.decline(Reason::Operation),
+        "FindItem" => SoapBody::FindItem(message::messages(cursor, answer, |payload| payload.root_folder)?),
+        "GetItem" => SoapBody::GetItem(message::messages(cursor, answer, items)?),
+        "UpdateItem" => SoapBody::UpdateItem(message::messages(cursor, answer, Payload::updated)?),
+        "DeleteItem" => SoapBody::DeleteItem(message::messages(cursor, answer, |_| ())?),
+        "CreateItem" => SoapBody::CreateItem(message::messages(cursor, answer, items)?),
+        "MoveItem" => SoapBody::MoveItem(message::messages(cursor, answer, items)?),
+        _ => return cursor.decline(DeclineReason::Operation),
     })
 }

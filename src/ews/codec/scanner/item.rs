@@ -6,12 +6,12 @@
 
 use chrono::{DateTime, Utc};
 
-use super::super::bytes::{Narrow, Vector, Wide};
+use super::super::byte_scanner::{Avx2, Baseline, ByteScanner};
 use super::super::rules::{self, names};
 use super::cursor::Cursor;
 use super::markup::Tag;
-use super::value::IdLens;
-use super::{Reason, Scan, lists, value};
+use super::value::IdLengths;
+use super::{DeclineReason, ScanResult, mailboxes, value};
 use crate::ews::types::{CalendarItem, Item, Occurrence, OtherItem, Sensitivity};
 
 /// Items we make room for before we have seen them: the number comes from a stranger.
@@ -26,32 +26,36 @@ pub(super) fn items<'a>(
     list: &Tag<'a>,
     expected: usize,
     items: &mut Vec<Item<'a>>,
-) -> Scan<()> {
+) -> ScanResult<()> {
     items.reserve(expected.min(EXPECTED_MAX).min(cursor.rest().len() / ITEM_BYTES_MIN));
     loop {
-        if !list.empty {
-            match Wide::find() {
-                Some(wide) => wide.run(
+        if !list.self_closing {
+            match Avx2::find() {
+                Some(wide) => wide.with_target_features(
                     #[inline(always)]
                     || calendar_items(wide, cursor, items),
                 )?,
-                None => calendar_items(Narrow, cursor, items)?,
+                None => calendar_items(Baseline, cursor, items)?,
             }
         }
-        let Some(child) = cursor.child(list)? else { return Ok(()) };
+        let Some(child) = cursor.next_child(list)? else { return Ok(()) };
         cursor.count_entry()?;
         match child.name {
-            "t:CalendarItem" if child.empty => items.push(Item::Calendar(CalendarItem::default())),
+            "t:CalendarItem" if child.self_closing => items.push(Item::Calendar(CalendarItem::default())),
             "t:CalendarItem" => spaced_item(cursor, items)?,
-            _ => items.push(other(cursor, &child)?),
+            _ => items.push(other_item(cursor, &child)?),
         }
     }
 }
 
 #[inline(always)]
-fn calendar_items<'a, V: Vector>(vector: V, cursor: &mut Cursor<'a>, items: &mut Vec<Item<'a>>) -> Scan<()> {
-    let mut lens = IdLens::default();
-    while cursor.literal("<t:CalendarItem>") {
+fn calendar_items<'a, V: ByteScanner>(
+    vector: V,
+    cursor: &mut Cursor<'a>,
+    items: &mut Vec<Item<'a>>,
+) -> ScanResult<()> {
+    let mut lens = IdLengths::default();
+    while cursor.skip_literal("<t:CalendarItem>") {
         cursor.count_entry()?;
         calendar_item(vector, cursor, items, &mut lens)?;
     }
@@ -62,24 +66,24 @@ fn calendar_items<'a, V: Vector>(vector: V, cursor: &mut Cursor<'a>, items: &mut
 macro_rules! put {
     ($cursor:ident, $place:expr, $value:expr) => {{
         if $place.is_some() {
-            return $cursor.decline(Reason::Twice);
+            return $cursor.decline(DeclineReason::Twice);
         }
         $place = Some($value);
     }};
 }
 
 /// Another kind of item: messages are few and read without haste.
-fn other<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> Scan<Item<'a>> {
-    let Some(element) = tag.name.strip_prefix("t:") else { return cursor.decline(Reason::Namespace) };
+fn other_item<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> ScanResult<Item<'a>> {
+    let Some(element) = tag.name.strip_prefix("t:") else { return cursor.decline(DeclineReason::Namespace) };
     let mut item = OtherItem { element: element.into(), ..OtherItem::default() };
-    while let Some(child) = cursor.child(tag)? {
+    while let Some(child) = cursor.next_child(tag)? {
         match child.name {
-            "t:ItemId" => put!(cursor, item.item_id, lists::item_id(cursor, &child)?),
+            "t:ItemId" => put!(cursor, item.item_id, mailboxes::item_id(cursor, &child)?),
             "t:ItemClass" => put!(cursor, item.item_class, cursor.text_of(&child)?),
             "t:DateTimeSent" => put!(cursor, item.date_time_sent, time_of(cursor, &child)?),
             "t:UID" => put!(cursor, item.uid, cursor.text_of(&child)?),
             "t:Start" => put!(cursor, item.start, time_of(cursor, &child)?),
-            _ => cursor.skip(&child)?,
+            _ => cursor.skip_element(&child)?,
         }
     }
     Ok(Item::Other(Box::new(item)))
@@ -100,7 +104,7 @@ macro_rules! next {
     // Where one value is nearly always the one, its whole element is a literal: what follows need not wait for a length.
     ($vector:ident, $rest:ident, $place:expr, $name:literal, $read:path, mostly $text:literal $value:path) => {
         if let Some(after) = $rest.strip_prefix(concat!("<t:", $name, ">", $text, "</t:", $name, ">")) {
-            value::fill(&mut $place, $value);
+            value::set_empty(&mut $place, $value);
             $rest = after;
         } else {
             next!($vector, $rest, $place, $name, $read);
@@ -116,13 +120,13 @@ macro_rules! next {
 /// Reads the fields that we ask for, as far as they come in the order of the schema, into a new item; answers what
 /// follows them. Each value goes straight to its place: an item is too large to be moved about.
 #[inline(always)]
-fn as_written<'a, V: Vector>(
+fn read_fields_in_order<'a, V: ByteScanner>(
     vector: V,
     mut rest: &'a str,
     item: &mut CalendarItem<'a>,
-    lens: &mut IdLens,
+    lens: &mut IdLengths,
 ) -> &'a str {
-    if let Some(after) = value::item_id_as_before(vector, rest, &mut item.item_id, lens) {
+    if let Some(after) = value::item_id_with_prediction(vector, rest, &mut item.item_id, lens) {
         rest = after;
     }
     next!(vector, rest, item.subject, "Subject", value::text);
@@ -150,40 +154,50 @@ fn as_written<'a, V: Vector>(
 
 /// After `<t:CalendarItem>`: the fields, and the end tag.
 #[inline(always)]
-fn calendar_item<'a, V: Vector>(
+fn calendar_item<'a, V: ByteScanner>(
     vector: V,
     cursor: &mut Cursor<'a>,
     items: &mut Vec<Item<'a>>,
-    lens: &mut IdLens,
-) -> Scan<()> {
+    lens: &mut IdLengths,
+) -> ScanResult<()> {
     items.push(const { Item::Calendar(CalendarItem::EMPTY) });
-    let Some(Item::Calendar(item)) = items.last_mut() else { return cursor.decline(Reason::Structure) };
-    cursor.jump(as_written(vector, cursor.rest(), item, lens));
-    if cursor.literal("</t:CalendarItem>") { Ok(()) } else { in_any_order(vector, cursor, item) }
+    let Some(Item::Calendar(item)) = items.last_mut() else {
+        return cursor.decline(DeclineReason::Structure);
+    };
+    cursor.jump_to(read_fields_in_order(vector, cursor.rest(), item, lens));
+    if cursor.skip_literal("</t:CalendarItem>") {
+        Ok(())
+    } else {
+        read_remaining_fields(vector, cursor, item)
+    }
 }
 
 /// A calendar item among white space: field by field.
-fn spaced_item<'a>(cursor: &mut Cursor<'a>, items: &mut Vec<Item<'a>>) -> Scan<()> {
+fn spaced_item<'a>(cursor: &mut Cursor<'a>, items: &mut Vec<Item<'a>>) -> ScanResult<()> {
     let mut item = CalendarItem::default();
-    in_any_order(Narrow, cursor, &mut item)?;
+    read_remaining_fields(Baseline, cursor, &mut item)?;
     items.push(Item::Calendar(item));
     Ok(())
 }
 
 /// The rest of an item's fields, each looked up by name, and the item's end tag.
 #[inline(never)]
-fn in_any_order<'a, V: Vector>(vector: V, cursor: &mut Cursor<'a>, item: &mut CalendarItem<'a>) -> Scan<()> {
+fn read_remaining_fields<'a, V: ByteScanner>(
+    vector: V,
+    cursor: &mut Cursor<'a>,
+    item: &mut CalendarItem<'a>,
+) -> ScanResult<()> {
     loop {
         let rest = cursor.rest();
-        cursor.jump(vector.run(
+        cursor.jump_to(vector.with_target_features(
             #[inline(always)]
-            || by_name(vector, rest, item),
+            || read_fields_by_name(vector, rest, item),
         ));
-        cursor.space();
-        if cursor.literal("</t:CalendarItem>") {
+        cursor.skip_white_space();
+        if cursor.skip_literal("</t:CalendarItem>") {
             return Ok(());
         }
-        let tag = cursor.open()?;
+        let tag = cursor.start_tag()?;
         field(cursor, &tag, item)?;
     }
 }
@@ -219,7 +233,11 @@ macro_rules! place {
 
 /// Fields in any order while each is as Exchange writes it; answers where the first begins that is not.
 #[inline(always)]
-fn by_name<'a, V: Vector>(vector: V, mut rest: &'a str, item: &mut CalendarItem<'a>) -> &'a str {
+fn read_fields_by_name<'a, V: ByteScanner>(
+    vector: V,
+    mut rest: &'a str,
+    item: &mut CalendarItem<'a>,
+) -> &'a str {
     loop {
         let Some(inside) = rest.strip_prefix("<t:") else { return rest };
         let Some(front) = inside.as_bytes().first_chunk() else { return rest };
@@ -293,7 +311,7 @@ fn by_name<'a, V: Vector>(vector: V, mut rest: &'a str, item: &mut CalendarItem<
 macro_rules! put_list {
     ($cursor:ident, $place:expr, $value:expr) => {{
         if !$place.is_empty() {
-            return $cursor.decline(Reason::Twice);
+            return $cursor.decline(DeclineReason::Twice);
         }
         $place = $value;
     }};
@@ -301,15 +319,15 @@ macro_rules! put_list {
 
 /// Any field, in whatever well-formed way it is written.
 #[inline(never)]
-fn field<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>, item: &mut CalendarItem<'a>) -> Scan<()> {
+fn field<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>, item: &mut CalendarItem<'a>) -> ScanResult<()> {
     let Some(field) = tag.name.strip_prefix("t:").and_then(|name| Field::named(name.as_bytes())) else {
         return rare_field(cursor, tag, item);
     };
     match field {
-        Field::ItemId => put!(cursor, item.item_id, lists::item_id(cursor, tag)?),
+        Field::ItemId => put!(cursor, item.item_id, mailboxes::item_id(cursor, tag)?),
         Field::Subject => put!(cursor, item.subject, cursor.text_of(tag)?),
         Field::Sensitivity => put!(cursor, item.sensitivity, names::sensitivity(cursor.token_of(tag)?)),
-        Field::Categories => put_list!(cursor, item.categories, lists::strings(cursor, tag)?),
+        Field::Categories => put_list!(cursor, item.categories, mailboxes::strings(cursor, tag)?),
         Field::DateTimeCreated => put!(cursor, item.date_time_created, time_of(cursor, tag)?),
         Field::LastModifiedTime => put!(cursor, item.last_modified_time, time_of(cursor, tag)?),
         Field::Uid => put!(cursor, item.uid, cursor.text_of(tag)?),
@@ -331,14 +349,14 @@ fn field<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>, item: &mut CalendarItem<'a>
         Field::MyResponseType => {
             put!(cursor, item.my_response_type, names::response_type(cursor.token_of(tag)?));
         }
-        Field::Organizer => put!(cursor, item.organizer, lists::organizer(cursor, tag)?),
+        Field::Organizer => put!(cursor, item.organizer, mailboxes::organizer(cursor, tag)?),
         Field::RequiredAttendees => {
-            put_list!(cursor, item.required_attendees, lists::attendees(cursor, tag)?)
+            put_list!(cursor, item.required_attendees, mailboxes::attendees(cursor, tag)?)
         }
         Field::OptionalAttendees => {
-            put_list!(cursor, item.optional_attendees, lists::attendees(cursor, tag)?)
+            put_list!(cursor, item.optional_attendees, mailboxes::attendees(cursor, tag)?)
         }
-        Field::Resources => put_list!(cursor, item.resources, lists::attendees(cursor, tag)?),
+        Field::Resources => put_list!(cursor, item.resources, mailboxes::attendees(cursor, tag)?),
         Field::AppointmentState => put!(cursor, item.appointment_state, number_of(cursor, tag)?),
         Field::IsOrganizer => put!(cursor, item.is_organizer, boolean_of(cursor, tag)?),
     }
@@ -346,49 +364,49 @@ fn field<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>, item: &mut CalendarItem<'a>
 }
 
 /// What only a series master has, or nobody here knows.
-fn rare_field<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>, item: &mut CalendarItem<'a>) -> Scan<()> {
+fn rare_field<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>, item: &mut CalendarItem<'a>) -> ScanResult<()> {
     if tag.name != "t:ModifiedOccurrences" {
-        return cursor.skip(tag);
+        return cursor.skip_element(tag);
     }
-    put_list!(cursor, item.modified_occurrences, lists::list(cursor, tag, "t:Occurrence", occurrence)?);
+    put_list!(cursor, item.modified_occurrences, mailboxes::list(cursor, tag, "t:Occurrence", occurrence)?);
     Ok(())
 }
 
-fn occurrence<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> Scan<Occurrence<'a>> {
+fn occurrence<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> ScanResult<Occurrence<'a>> {
     let mut date = Occurrence::default();
-    while let Some(child) = cursor.child(tag)? {
+    while let Some(child) = cursor.next_child(tag)? {
         match child.name {
-            "t:ItemId" => put!(cursor, date.item_id, lists::item_id(cursor, &child)?),
+            "t:ItemId" => put!(cursor, date.item_id, mailboxes::item_id(cursor, &child)?),
             "t:Start" => put!(cursor, date.start, time_of(cursor, &child)?),
             "t:End" => put!(cursor, date.end, time_of(cursor, &child)?),
             "t:OriginalStart" => put!(cursor, date.original_start, time_of(cursor, &child)?),
-            _ => cursor.skip(&child)?,
+            _ => cursor.skip_element(&child)?,
         }
     }
     Ok(date)
 }
 
-fn time_of<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> Scan<DateTime<Utc>> {
+fn time_of<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> ScanResult<DateTime<Utc>> {
     let text = cursor.token_of(tag)?;
     match rules::time::date_time(&text) {
         Some(time) => Ok(time),
-        None => cursor.decline(Reason::Value),
+        None => cursor.decline(DeclineReason::Value),
     }
 }
 
-fn boolean_of<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> Scan<bool> {
+fn boolean_of<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> ScanResult<bool> {
     let text = cursor.token_of(tag)?;
     match rules::boolean(&text) {
         Some(value) => Ok(value),
-        None => cursor.decline(Reason::Value),
+        None => cursor.decline(DeclineReason::Value),
     }
 }
 
-fn number_of<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> Scan<i32> {
+fn number_of<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> ScanResult<i32> {
     let digits = cursor.token_of(tag)?;
     match rules::number(&digits) {
         Some(value) => Ok(value),
-        None => cursor.decline(Reason::Value),
+        None => cursor.decline(DeclineReason::Value),
     }
 }
 
@@ -452,25 +470,25 @@ const FIELDS: [(&str, Field); 25] = [
 ];
 
 /// Places in the table of fields: enough that a multiplier which sends no two of them to one place is soon found.
-const PLACES: usize = 64;
+const SLOTS: usize = 64;
 
 /// Sends every field to a place of its own; found by the compiler.
-const MIX: u32 = {
+const HASH_MULTIPLIER: u32 = {
     let mut mix = 0x9e37_79b1;
-    while fields_by_place(mix).is_none() {
+    while fields_by_slot(mix).is_none() {
         mix += 2;
     }
     mix
 };
 
 /// Every field in its place, and any field in the places between: a guess is always compared with the name.
-const PLACED: [Field; PLACES] = match fields_by_place(MIX) {
+const FIELD_OF_SLOT: [Field; SLOTS] = match fields_by_slot(HASH_MULTIPLIER) {
     Some(fields) => fields,
-    None => [Field::ItemId; PLACES],
+    None => [Field::ItemId; SLOTS],
 };
 
 /// The fields' first four letters tell them apart, where `>` counts as a letter.
-const fn place(front: [u8; 4], mix: u32) -> usize {
+const fn slot(front: [u8; 4], mix: u32) -> usize {
     (u32::from_le_bytes(front).wrapping_mul(mix) >> 26) as usize
 }
 
@@ -482,14 +500,14 @@ const fn front(name: &[u8]) -> Option<[u8; 4]> {
     }
 }
 
-const fn fields_by_place(mix: u32) -> Option<[Field; PLACES]> {
-    let mut fields = [Field::ItemId; PLACES];
-    let mut taken = [false; PLACES];
+const fn fields_by_slot(mix: u32) -> Option<[Field; SLOTS]> {
+    let mut fields = [Field::ItemId; SLOTS];
+    let mut taken = [false; SLOTS];
     let mut at = 0;
     while at < FIELDS.len() {
         let (name, field) = FIELDS[at];
         let Some(front) = front(name.as_bytes()) else { return None };
-        let place = place(front, mix);
+        let place = slot(front, mix);
         if taken[place] {
             return None;
         }
@@ -504,7 +522,7 @@ impl Field {
     /// The only field whose start tag can begin with `<t:` and these four bytes.
     #[inline(always)]
     fn guess(front: [u8; 4]) -> Self {
-        PLACED[place(front, MIX)]
+        FIELD_OF_SLOT[slot(front, HASH_MULTIPLIER)]
     }
 
     fn named(name: &[u8]) -> Option<Self> {

@@ -1,10 +1,10 @@
 //! Tags in general: for whatever is not guessed whole, and for stepping over what nobody asked for.
 
-use super::super::bytes::{Narrow, Vector as _};
+use super::super::byte_scanner::{Baseline, ByteScanner as _};
 use super::super::rules::markup::{RawAttribute, RawAttributes, split_name};
 use super::super::rules::text;
 use super::cursor::Cursor;
-use super::{Reason, Scan};
+use super::{DeclineReason, ScanResult};
 use crate::ews::types::Text;
 
 /// Attributes we are ready to compare for duplicates.
@@ -16,7 +16,7 @@ pub(super) struct Tag<'a> {
     /// As written, with its prefix.
     pub(super) name: &'a str,
     attributes: RawAttributes<'a>,
-    pub(super) empty: bool,
+    pub(super) self_closing: bool,
 }
 
 impl<'a> Tag<'a> {
@@ -36,41 +36,41 @@ impl<'a> Tag<'a> {
 impl<'a> Cursor<'a> {
     /// The next child's start tag, or `None` and the parent's end tag is stepped over. White space before either is
     /// stepped over, other text declines.
-    pub(super) fn child(&mut self, parent: &Tag<'a>) -> Scan<Option<Tag<'a>>> {
-        if parent.empty {
+    pub(super) fn next_child(&mut self, parent: &Tag<'a>) -> ScanResult<Option<Tag<'a>>> {
+        if parent.self_closing {
             return Ok(None);
         }
-        self.space();
+        self.skip_white_space();
         if self.rest().as_bytes().get(1) == Some(&b'/') {
-            self.close(parent.name)?;
+            self.end_tag(parent.name)?;
             return Ok(None);
         }
-        self.open().map(Some)
+        self.start_tag().map(Some)
     }
 
     /// A start tag of ours: prefix `m` or `t`, plain attributes, no declarations.
     #[inline]
-    pub(super) fn open(&mut self) -> Scan<Tag<'a>> {
-        let tag = self.any_tag()?;
+    pub(super) fn start_tag(&mut self) -> ScanResult<Tag<'a>> {
+        let tag = self.any_start_tag()?;
         if !(tag.name.starts_with("t:") || tag.name.starts_with("m:")) {
-            return self.decline(Reason::Namespace);
+            return self.decline(DeclineReason::Namespace);
         }
         if tag.attributes.any()
             && tag.attributes().any(|attribute| attribute.name.contains(':') || attribute.name == "xmlns")
         {
-            return self.decline(Reason::Attribute);
+            return self.decline(DeclineReason::Attribute);
         }
         Ok(tag)
     }
 
     /// A start tag with whatever prefix and attributes.
-    pub(super) fn any_tag(&mut self) -> Scan<Tag<'a>> {
-        let Some(inside) = self.rest().strip_prefix('<') else { return self.decline(Reason::Markup) };
-        let Some((name, rest)) = inside.split_at_checked(Narrow.name_len(inside.as_bytes())) else {
-            return self.decline(Reason::Markup);
+    pub(super) fn any_start_tag(&mut self) -> ScanResult<Tag<'a>> {
+        let Some(inside) = self.rest().strip_prefix('<') else { return self.decline(DeclineReason::Markup) };
+        let Some((name, rest)) = inside.split_at_checked(Baseline.name_len(inside.as_bytes())) else {
+            return self.decline(DeclineReason::Markup);
         };
         if split_name(name).is_none() {
-            return self.decline(Reason::Markup);
+            return self.decline(DeclineReason::Markup);
         }
         let attributes = RawAttributes::new(rest);
         let rest = if attributes.any() { self.check_attributes(rest)? } else { rest };
@@ -78,22 +78,22 @@ impl<'a> Cursor<'a> {
             Some(rest) => (rest, false),
             None => match rest.strip_prefix("/>") {
                 Some(rest) => (rest, true),
-                None => return self.decline(Reason::Markup),
+                None => return self.decline(DeclineReason::Markup),
             },
         };
-        self.jump(rest);
-        Ok(Tag { name, attributes, empty })
+        self.jump_to(rest);
+        Ok(Tag { name, attributes, self_closing: empty })
     }
 
     /// Answers what follows the attributes.
-    fn check_attributes(&mut self, rest: &'a str) -> Scan<&'a str> {
+    fn check_attributes(&mut self, rest: &'a str) -> ScanResult<&'a str> {
         let mut attributes = RawAttributes::new(rest);
         let mut names = [""; ATTRIBUTES_MAX];
         let mut count = 0;
         while let Some(attribute) = attributes.next_attribute() {
-            let Ok(attribute) = attribute else { return self.decline(Reason::Attribute) };
+            let Ok(attribute) = attribute else { return self.decline(DeclineReason::Attribute) };
             if count == ATTRIBUTES_MAX || names[..count].contains(&attribute.name) {
-                return self.decline(Reason::Attribute);
+                return self.decline(DeclineReason::Attribute);
             }
             names[count] = attribute.name;
             count += 1;
@@ -103,62 +103,62 @@ impl<'a> Cursor<'a> {
 
     /// The end tag of `name`, which must be next.
     #[inline]
-    pub(super) fn close(&mut self, name: &str) -> Scan<()> {
+    pub(super) fn end_tag(&mut self, name: &str) -> ScanResult<()> {
         let rest = self.rest().strip_prefix("</").and_then(|rest| rest.strip_prefix(name));
         match rest.and_then(|rest| rest.strip_prefix('>')) {
             Some(rest) => {
-                self.jump(rest);
+                self.jump_to(rest);
                 Ok(())
             }
-            None => self.decline(Reason::Markup),
+            None => self.decline(DeclineReason::Markup),
         }
     }
 
     /// Steps over what is inside the element that `tag` opened, and its end tag.
-    pub(super) fn skip(&mut self, tag: &Tag<'a>) -> Scan<()> {
-        if tag.empty {
+    pub(super) fn skip_element(&mut self, tag: &Tag<'a>) -> ScanResult<()> {
+        if tag.self_closing {
             return Ok(());
         }
         let (mut innermost, mut outside) = (tag.name, Vec::new());
         loop {
             let Some(next) = memchr::memchr(b'<', self.rest().as_bytes()) else {
-                return self.decline(Reason::Markup);
+                return self.decline(DeclineReason::Markup);
             };
             self.take(next);
             if self.rest().as_bytes().get(1) == Some(&b'/') {
-                self.close(innermost)?;
+                self.end_tag(innermost)?;
                 let Some(name) = outside.pop() else { return Ok(()) };
                 innermost = name;
                 continue;
             }
-            let tag = self.open()?;
+            let tag = self.start_tag()?;
             if outside.len() >= self.depth_left {
-                return self.decline(Reason::Limits);
+                return self.decline(DeclineReason::Limits);
             }
-            if !tag.empty {
+            if !tag.self_closing {
                 outside.push(std::mem::replace(&mut innermost, tag.name));
             }
         }
     }
 
     /// The text inside the element that `tag` opened, and its end tag.
-    pub(super) fn text_of(&mut self, tag: &Tag<'a>) -> Scan<Text<'a>> {
+    pub(super) fn text_of(&mut self, tag: &Tag<'a>) -> ScanResult<Text<'a>> {
         if tag.attributes.any() && tag.attributes().next().is_some() {
-            return self.decline(Reason::Attribute);
+            return self.decline(DeclineReason::Attribute);
         }
-        if tag.empty {
+        if tag.self_closing {
             return Ok(Text::Borrowed(""));
         }
         let text = self.text()?;
-        self.close(tag.name)?;
+        self.end_tag(tag.name)?;
         Ok(text)
     }
 
     /// As [`Cursor::text_of`], for names and codes: never empty, no white space around them.
-    pub(super) fn token_of(&mut self, tag: &Tag<'a>) -> Scan<Text<'a>> {
+    pub(super) fn token_of(&mut self, tag: &Tag<'a>) -> ScanResult<Text<'a>> {
         match self.text_of(tag)? {
             Text::Borrowed(text) if !text.is_empty() && text.trim() == text => Ok(Text::Borrowed(text)),
-            _ => self.decline(Reason::Value),
+            _ => self.decline(DeclineReason::Value),
         }
     }
 }

@@ -11,7 +11,7 @@
 mod cursor;
 mod envelope;
 mod item;
-mod lists;
+mod mailboxes;
 mod markup;
 mod message;
 mod opening;
@@ -19,14 +19,14 @@ mod value;
 
 use serde::Serialize;
 
-use super::decode::{Envelope, Limits};
+use super::decode::{DecodeLimits, SoapEnvelope};
 use cursor::Cursor;
 
 /// Why the scanner left a body to the reader, and at which byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Declined {
     /// Why.
-    pub reason: Reason,
+    pub reason: DeclineReason,
     /// The byte of the body where it shows.
     pub offset: usize,
 }
@@ -35,7 +35,7 @@ pub struct Declined {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Reason {
+pub enum DeclineReason {
     /// An attribute it does not know here, one of another namespace, one twice, or a malformed one.
     Attribute,
     /// The limits leave too little room, or are exceeded.
@@ -56,9 +56,9 @@ pub enum Reason {
     Value,
 }
 
-impl Reason {
+impl DeclineReason {
     /// As metrics name it.
-    pub fn name(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Attribute => "attribute",
             Self::Limits => "limits",
@@ -75,18 +75,18 @@ impl Reason {
 
 impl std::fmt::Display for Declined {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} at byte {}", self.reason.name(), self.offset)
+        write!(f, "{} at byte {}", self.reason.as_str(), self.offset)
     }
 }
 
-type Scan<T> = Result<T, Declined>;
+type ScanResult<T> = Result<T, Declined>;
 
 /// Scans one body. Cost: one pass to check the UTF-8, one to scan; memory for the values alone.
-pub(super) fn scan<'a>(body: &'a [u8], limits: &Limits) -> Scan<Envelope<'a>> {
+pub(super) fn scan<'a>(body: &'a [u8], limits: &DecodeLimits) -> ScanResult<SoapEnvelope<'a>> {
     if body.len() > limits.body_bytes_max {
-        return Err(Declined { reason: Reason::Limits, offset: 0 });
+        return Err(Declined { reason: DeclineReason::Limits, offset: 0 });
     }
     let text = simdutf8::compat::from_utf8(body)
-        .map_err(|error| Declined { reason: Reason::Utf8, offset: error.valid_up_to() })?;
+        .map_err(|error| Declined { reason: DeclineReason::Utf8, offset: error.valid_up_to() })?;
     envelope::envelope(&mut Cursor::new(text, limits)?)
 }

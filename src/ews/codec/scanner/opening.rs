@@ -3,16 +3,16 @@
 //! Every answer begins with half a kilobyte of this, which makes it most of a short one. `None` never means wrong: the
 //! general way in `envelope.rs` then looks at the same bytes.
 
-use super::super::bytes::{Narrow, Vector as _};
+use super::super::byte_scanner::{Baseline, ByteScanner as _};
 use super::envelope::{ANSWER, DECLARATIONS, HEADER, SOAP, VALUES};
 use super::value;
 use crate::ews::soap::ServerVersionInfo;
 
 /// A value and what follows it.
-type Read<'a, T> = Option<(T, &'a str)>;
+type ValueAndRest<'a, T> = Option<(T, &'a str)>;
 
 /// What stands before the answer's own children.
-pub(super) struct Opening<'a> {
+pub(super) struct EnvelopeOpening<'a> {
     pub(super) server: Option<ServerVersionInfo<'a>>,
     /// The answer's element, with its prefix.
     pub(super) answer: &'a str,
@@ -24,24 +24,24 @@ const DIGITS_MAX: usize = 9;
 /// ```text
 /// <?xml …?><s:Envelope …><s:Header><h:ServerVersionInfo …/></s:Header><s:Body …><m:XResponse …>
 /// ```
-pub(super) fn as_written(body: &str) -> Read<'_, Opening<'_>> {
+pub(super) fn parse_canonical(body: &str) -> ValueAndRest<'_, EnvelopeOpening<'_>> {
     let rest = body.strip_prefix("<?xml version=\"1.0\" encoding=\"utf-8\"?>").unwrap_or(body);
     let (envelope, rest) = declarations(rest.strip_prefix("<s:Envelope")?)?;
     let (server, rest) = server_version(rest.strip_prefix("><s:Header><h:ServerVersionInfo")?)?;
     let (header, rest) = declarations(rest)?;
     let (body, rest) = declarations(rest.strip_prefix("/></s:Header><s:Body")?)?;
     let rest = rest.strip_prefix("><")?;
-    let (answer, rest) = rest.split_at_checked(Narrow.name_len(rest.as_bytes()))?;
+    let (answer, rest) = rest.split_at_checked(Baseline.name_len(rest.as_bytes()))?;
     let (own, rest) = declarations(rest)?;
     let rest = rest.strip_prefix('>')?;
     let declared =
         envelope & SOAP | (envelope | header) & HEADER | (envelope | body | own) & (ANSWER | VALUES);
     let all = declared == SOAP | HEADER | ANSWER | VALUES;
-    all.then_some((Opening { server: Some(server), answer }, rest))
+    all.then_some((EnvelopeOpening { server: Some(server), answer }, rest))
 }
 
 /// The declarations of one tag, each at most once; answers the bits of what they declare.
-fn declarations(mut rest: &str) -> Read<'_, u8> {
+fn declarations(mut rest: &str) -> ValueAndRest<'_, u8> {
     let (mut declared, mut seen) = (0, 0_u8);
     'next: while rest.starts_with(" xmlns") {
         for (at, (name, namespace, bit)) in DECLARATIONS.iter().enumerate() {
@@ -62,13 +62,13 @@ fn declaration<'a>(rest: &'a str, name: &str, namespace: &str) -> Option<&'a str
     value.strip_prefix(namespace)?.strip_prefix('"')
 }
 
-fn server_version(rest: &str) -> Read<'_, ServerVersionInfo<'_>> {
+fn server_version(rest: &str) -> ValueAndRest<'_, ServerVersionInfo<'_>> {
     let (major, rest) = number(rest.strip_prefix(" MajorVersion=\"")?)?;
     let (minor, rest) = number(rest.strip_prefix("\" MinorVersion=\"")?)?;
     let (major_build, rest) = number(rest.strip_prefix("\" MajorBuildNumber=\"")?)?;
     let (minor_build, rest) = number(rest.strip_prefix("\" MinorBuildNumber=\"")?)?;
     let mut version = None;
-    let rest = value::attribute(Narrow, rest.strip_prefix("\" Version=\"")?, &mut version)?;
+    let rest = value::attribute(Baseline, rest.strip_prefix("\" Version=\"")?, &mut version)?;
     let server = ServerVersionInfo {
         major: Some(major),
         minor: Some(minor),
@@ -80,7 +80,7 @@ fn server_version(rest: &str) -> Read<'_, ServerVersionInfo<'_>> {
 }
 
 /// One to [`DIGITS_MAX`] digits.
-fn number(rest: &str) -> Read<'_, u32> {
+fn number(rest: &str) -> ValueAndRest<'_, u32> {
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
     let (number, rest) = rest.split_at_checked(digits)?;
     (1..=DIGITS_MAX).contains(&digits).then_some(())?;

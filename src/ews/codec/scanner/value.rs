@@ -8,28 +8,32 @@
 
 use chrono::{DateTime, Utc};
 
-use super::super::bytes::{Narrow, Vector};
+use super::super::byte_scanner::{Baseline, ByteScanner};
 use super::super::rules::names;
 use super::super::rules::text;
 use crate::ews::types::{CalendarItemType, FreeBusyStatus, ItemId, Mailbox, ResponseType, Sensitivity, Text};
 
 /// What follows the value, when it was read.
-pub(super) type Rest<'a> = Option<&'a str>;
+pub(super) type AfterValue<'a> = Option<&'a str>;
 
 /// Puts a value into its empty place, without looking whether there is anything to drop.
 #[inline(always)]
-pub(super) fn fill<T>(place: &mut Option<T>, value: T) {
+pub(super) fn set_empty<T>(place: &mut Option<T>, value: T) {
     debug_assert!(place.is_none());
     std::mem::forget(place.replace(value));
 }
 
 /// Text up to the next tag, references resolved.
 #[inline(always)]
-pub(super) fn text<'a, V: Vector>(vector: V, rest: &'a str, place: &mut Option<Text<'a>>) -> Rest<'a> {
+pub(super) fn text<'a, V: ByteScanner>(
+    vector: V,
+    rest: &'a str,
+    place: &mut Option<Text<'a>>,
+) -> AfterValue<'a> {
     let len = vector.text_len(rest.as_bytes());
     let (plain, after) = rest.split_at_checked(len)?;
     if after.as_bytes().first() == Some(&b'<') {
-        fill(place, Text::Borrowed(plain));
+        set_empty(place, Text::Borrowed(plain));
         return Some(after);
     }
     text_with_specials(rest, len, place)
@@ -37,7 +41,7 @@ pub(super) fn text<'a, V: Vector>(vector: V, rest: &'a str, place: &mut Option<T
 
 /// `seen` bytes are known to be plain.
 #[inline(never)]
-fn text_with_specials<'a>(rest: &'a str, seen: usize, place: &mut Option<Text<'a>>) -> Rest<'a> {
+fn text_with_specials<'a>(rest: &'a str, seen: usize, place: &mut Option<Text<'a>>) -> AfterValue<'a> {
     let end = memchr::memchr(b'<', rest.as_bytes().get(seen..)?)?;
     let (raw, after) = rest.split_at_checked(seen + end)?;
     *place = Some(text::text(raw));
@@ -46,18 +50,22 @@ fn text_with_specials<'a>(rest: &'a str, seen: usize, place: &mut Option<Text<'a
 
 /// The value of an attribute up to its closing `"`, references resolved.
 #[inline(always)]
-pub(super) fn attribute<'a, V: Vector>(vector: V, rest: &'a str, place: &mut Option<Text<'a>>) -> Rest<'a> {
+pub(super) fn attribute<'a, V: ByteScanner>(
+    vector: V,
+    rest: &'a str,
+    place: &mut Option<Text<'a>>,
+) -> AfterValue<'a> {
     let len = vector.value_len(rest.as_bytes());
     let (plain, after) = rest.split_at_checked(len)?;
     if after.as_bytes().first() == Some(&b'"') {
-        fill(place, Text::Borrowed(plain));
+        set_empty(place, Text::Borrowed(plain));
         return Some(after);
     }
     attribute_with_specials(rest, len, place)
 }
 
 #[inline(never)]
-fn attribute_with_specials<'a>(rest: &'a str, seen: usize, place: &mut Option<Text<'a>>) -> Rest<'a> {
+fn attribute_with_specials<'a>(rest: &'a str, seen: usize, place: &mut Option<Text<'a>>) -> AfterValue<'a> {
     let end = memchr::memchr2(b'"', b'<', rest.as_bytes().get(seen..)?)?;
     let (raw, after) = rest.split_at_checked(seen + end)?;
     after.strip_prefix('"')?;
@@ -67,14 +75,18 @@ fn attribute_with_specials<'a>(rest: &'a str, seen: usize, place: &mut Option<Te
 
 /// `YYYY-MM-DDTHH:MM:SSZ`.
 #[inline(always)]
-pub(super) fn time<'a, V: Vector>(vector: V, rest: &'a str, place: &mut Option<DateTime<Utc>>) -> Rest<'a> {
-    fill(place, vector.time(rest.as_bytes().first_chunk()?)?);
+pub(super) fn time<'a, V: ByteScanner>(
+    vector: V,
+    rest: &'a str,
+    place: &mut Option<DateTime<Utc>>,
+) -> AfterValue<'a> {
+    set_empty(place, vector.time(rest.as_bytes().first_chunk()?)?);
     rest.get(20..)
 }
 
 /// `true` or `false`, told apart without a branch: on a page of events the next one is anybody's guess.
 #[inline(always)]
-pub(super) fn boolean<'a, V: Vector>(_: V, rest: &'a str, place: &mut Option<bool>) -> Rest<'a> {
+pub(super) fn boolean<'a, V: ByteScanner>(_: V, rest: &'a str, place: &mut Option<bool>) -> AfterValue<'a> {
     let five = rest.as_bytes().first_chunk::<5>()?;
     let four = u32::from_le_bytes(*five.first_chunk()?);
     let is_true = four == u32::from_le_bytes(*b"true");
@@ -82,15 +94,15 @@ pub(super) fn boolean<'a, V: Vector>(_: V, rest: &'a str, place: &mut Option<boo
     if !(is_true | is_false) {
         return None;
     }
-    fill(place, is_true);
+    set_empty(place, is_true);
     rest.get(5 - usize::from(is_true)..)
 }
 
 /// Any other name: plain, not empty, no white space around it.
 #[cold]
 #[inline(never)]
-fn token<'a, T>(rest: &'a str, place: &mut Option<T>, named: fn(Text<'a>) -> T) -> Rest<'a> {
-    let (name, after) = rest.split_at_checked(Narrow.text_len(rest.as_bytes()))?;
+fn token<'a, T>(rest: &'a str, place: &mut Option<T>, named: fn(Text<'a>) -> T) -> AfterValue<'a> {
+    let (name, after) = rest.split_at_checked(Baseline.text_len(rest.as_bytes()))?;
     let tidy = after.starts_with('<') && !name.is_empty() && !name.starts_with(' ') && !name.ends_with(' ');
     if !tidy {
         return None;
@@ -101,18 +113,18 @@ fn token<'a, T>(rest: &'a str, place: &mut Option<T>, named: fn(Text<'a>) -> T) 
 
 /// One digit, which is all that an `AppointmentState` has.
 #[inline(always)]
-pub(super) fn number<'a, V: Vector>(_: V, rest: &'a str, place: &mut Option<i32>) -> Rest<'a> {
+pub(super) fn number<'a, V: ByteScanner>(_: V, rest: &'a str, place: &mut Option<i32>) -> AfterValue<'a> {
     let digit = rest.as_bytes().first().filter(|digit| digit.is_ascii_digit())?;
-    fill(place, i32::from(digit - b'0'));
+    set_empty(place, i32::from(digit - b'0'));
     rest.get(1..)
 }
 
 /// The names of an enumeration that are known by heart, one for each first letter. Which one a page holds next is
 /// anybody's guess, so they are told apart by one comparison and no branch; other names go the way of [`token`].
-struct Names([Name; LETTERS]);
+struct NameTable([KnownName; LETTERS]);
 
 #[derive(Clone, Copy)]
-struct Name {
+struct KnownName {
     /// Up to 31 bytes, zeros behind them.
     bytes: [u8; 32],
     /// A bit for each byte of the name.
@@ -124,8 +136,8 @@ struct Name {
 /// The first letter's low five bits.
 const LETTERS: usize = 32;
 
-const fn by_letter(list: &[&str]) -> Names {
-    let mut names = [Name { bytes: [0; 32], mask: 0, len: usize::MAX, which: 0 }; LETTERS];
+const fn name_table(list: &[&str]) -> NameTable {
+    let mut names = [KnownName { bytes: [0; 32], mask: 0, len: usize::MAX, which: 0 }; LETTERS];
     let mut which = 0;
     while which < list.len() {
         let name = list[which].as_bytes();
@@ -135,15 +147,19 @@ const fn by_letter(list: &[&str]) -> Names {
             at += 1;
         }
         names[name[0] as usize % LETTERS] =
-            Name { bytes, mask: (1 << name.len()) - 1, len: name.len(), which };
+            KnownName { bytes, mask: (1 << name.len()) - 1, len: name.len(), which };
         which += 1;
     }
-    Names(names)
+    NameTable(names)
 }
 
 /// Which of the names is next, if it is one of them.
 #[inline(always)]
-fn known<'a, V: Vector>(vector: V, rest: &'a str, names: &Names) -> Option<(usize, &'a str)> {
+fn match_known_name<'a, V: ByteScanner>(
+    vector: V,
+    rest: &'a str,
+    names: &NameTable,
+) -> Option<(usize, &'a str)> {
     let lane: &[u8; 32] = rest.as_bytes().first_chunk()?;
     let name = &names.0[lane[0] as usize % LETTERS];
     let (len, equal) = vector.text_len_and_equal(lane, &name.bytes);
@@ -153,15 +169,15 @@ fn known<'a, V: Vector>(vector: V, rest: &'a str, names: &Names) -> Option<(usiz
     Some((name.which, rest.get(len..)?))
 }
 
-const SENSITIVITY: Names = by_letter(&["Normal", "Private", "Confidential"]);
+const SENSITIVITY: NameTable = name_table(&["Normal", "Private", "Confidential"]);
 
 #[inline(always)]
-pub(super) fn sensitivity<'a, V: Vector>(
+pub(super) fn sensitivity<'a, V: ByteScanner>(
     vector: V,
     rest: &'a str,
     place: &mut Option<Sensitivity<'a>>,
-) -> Rest<'a> {
-    let Some((which, after)) = known(vector, rest, &SENSITIVITY) else {
+) -> AfterValue<'a> {
+    let Some((which, after)) = match_known_name(vector, rest, &SENSITIVITY) else {
         return token(rest, place, names::sensitivity);
     };
     let value = match which {
@@ -170,20 +186,20 @@ pub(super) fn sensitivity<'a, V: Vector>(
         2 => Sensitivity::Confidential,
         _ => return None,
     };
-    fill(place, value);
+    set_empty(place, value);
     Some(after)
 }
 
-const FREE_BUSY_STATUS: Names =
-    by_letter(&["Free", "Tentative", "Busy", "OOF", "NoData", "WorkingElsewhere"]);
+const FREE_BUSY_STATUS: NameTable =
+    name_table(&["Free", "Tentative", "Busy", "OOF", "NoData", "WorkingElsewhere"]);
 
 #[inline(always)]
-pub(super) fn free_busy_status<'a, V: Vector>(
+pub(super) fn free_busy_status<'a, V: ByteScanner>(
     vector: V,
     rest: &'a str,
     place: &mut Option<FreeBusyStatus<'a>>,
-) -> Rest<'a> {
-    let Some((which, after)) = known(vector, rest, &FREE_BUSY_STATUS) else {
+) -> AfterValue<'a> {
+    let Some((which, after)) = match_known_name(vector, rest, &FREE_BUSY_STATUS) else {
         return token(rest, place, names::free_busy_status);
     };
     let value = match which {
@@ -195,19 +211,19 @@ pub(super) fn free_busy_status<'a, V: Vector>(
         5 => FreeBusyStatus::WorkingElsewhere,
         _ => return None,
     };
-    fill(place, value);
+    set_empty(place, value);
     Some(after)
 }
 
-const CALENDAR_ITEM_TYPE: Names = by_letter(&["Single", "Occurrence", "Exception", "RecurringMaster"]);
+const CALENDAR_ITEM_TYPE: NameTable = name_table(&["Single", "Occurrence", "Exception", "RecurringMaster"]);
 
 #[inline(always)]
-pub(super) fn calendar_item_type<'a, V: Vector>(
+pub(super) fn calendar_item_type<'a, V: ByteScanner>(
     vector: V,
     rest: &'a str,
     place: &mut Option<CalendarItemType<'a>>,
-) -> Rest<'a> {
-    let Some((which, after)) = known(vector, rest, &CALENDAR_ITEM_TYPE) else {
+) -> AfterValue<'a> {
+    let Some((which, after)) = match_known_name(vector, rest, &CALENDAR_ITEM_TYPE) else {
         return token(rest, place, names::calendar_item_type);
     };
     let value = match which {
@@ -217,20 +233,20 @@ pub(super) fn calendar_item_type<'a, V: Vector>(
         3 => CalendarItemType::RecurringMaster,
         _ => return None,
     };
-    fill(place, value);
+    set_empty(place, value);
     Some(after)
 }
 
-const RESPONSE_TYPE: Names =
-    by_letter(&["Unknown", "Organizer", "Tentative", "Accept", "Decline", "NoResponseReceived"]);
+const RESPONSE_TYPE: NameTable =
+    name_table(&["Unknown", "Organizer", "Tentative", "Accept", "Decline", "NoResponseReceived"]);
 
 #[inline(always)]
-pub(super) fn response_type<'a, V: Vector>(
+pub(super) fn response_type<'a, V: ByteScanner>(
     vector: V,
     rest: &'a str,
     place: &mut Option<ResponseType<'a>>,
-) -> Rest<'a> {
-    let Some((which, after)) = known(vector, rest, &RESPONSE_TYPE) else {
+) -> AfterValue<'a> {
+    let Some((which, after)) = match_known_name(vector, rest, &RESPONSE_TYPE) else {
         return token(rest, place, names::response_type);
     };
     let value = match which {
@@ -242,14 +258,14 @@ pub(super) fn response_type<'a, V: Vector>(
         5 => ResponseType::NoResponseReceived,
         _ => return None,
     };
-    fill(place, value);
+    set_empty(place, value);
     Some(after)
 }
 
 /// How long the id and the ChangeKey of the item before were. Those of one folder are mostly as long as each other, so
 /// the processor can go on from there while it still looks at the bytes in between.
 #[derive(Default)]
-pub(super) struct IdLens {
+pub(super) struct IdLengths {
     id: usize,
     change_key: usize,
 }
@@ -257,7 +273,7 @@ pub(super) struct IdLens {
 /// `len`; taken from `before` if it is the same. The black box keeps the compiler from seeing that it might as well wait
 /// for `len`.
 #[inline(always)]
-fn as_before(len: usize, before: &mut usize) -> usize {
+fn predicted_len(len: usize, before: &mut usize) -> usize {
     if len == *before {
         return std::hint::black_box(*before);
     }
@@ -267,49 +283,53 @@ fn as_before(len: usize, before: &mut usize) -> usize {
 
 /// `<t:ItemId Id="…" ChangeKey="…"/>`.
 #[inline(always)]
-pub(super) fn item_id<'a, V: Vector>(vector: V, rest: &'a str, place: &mut Option<ItemId<'a>>) -> Rest<'a> {
-    item_id_as_before(vector, rest, place, &mut IdLens::default())
+pub(super) fn item_id<'a, V: ByteScanner>(
+    vector: V,
+    rest: &'a str,
+    place: &mut Option<ItemId<'a>>,
+) -> AfterValue<'a> {
+    item_id_with_prediction(vector, rest, place, &mut IdLengths::default())
 }
 
 /// As [`item_id`], where many come one after another.
 #[inline(always)]
-pub(super) fn item_id_as_before<'a, V: Vector>(
+pub(super) fn item_id_with_prediction<'a, V: ByteScanner>(
     vector: V,
     rest: &'a str,
     place: &mut Option<ItemId<'a>>,
-    before: &mut IdLens,
-) -> Rest<'a> {
+    before: &mut IdLengths,
+) -> AfterValue<'a> {
     let rest = rest.strip_prefix("<t:ItemId Id=\"")?;
-    let len = as_before(vector.value_len(rest.as_bytes()), &mut before.id);
+    let len = predicted_len(vector.value_len(rest.as_bytes()), &mut before.id);
     let (id, after) = rest.split_at_checked(len)?;
     let Some(key) = after.strip_prefix("\" ChangeKey=\"") else { return item_id_with_specials(rest, place) };
-    let len = as_before(vector.value_len(key.as_bytes()), &mut before.change_key);
+    let len = predicted_len(vector.value_len(key.as_bytes()), &mut before.change_key);
     let (key, after) = key.split_at_checked(len)?;
     let Some(after) = after.strip_prefix("\"/>") else { return item_id_with_specials(rest, place) };
-    fill(place, ItemId { id: Text::Borrowed(id), change_key: Some(Text::Borrowed(key)) });
+    set_empty(place, ItemId { id: Text::Borrowed(id), change_key: Some(Text::Borrowed(key)) });
     Some(after)
 }
 
 /// From inside the id on.
 #[cold]
 #[inline(never)]
-fn item_id_with_specials<'a>(rest: &'a str, place: &mut Option<ItemId<'a>>) -> Rest<'a> {
+fn item_id_with_specials<'a>(rest: &'a str, place: &mut Option<ItemId<'a>>) -> AfterValue<'a> {
     let (mut id, mut change_key) = (None, None);
-    let after = attribute(Narrow, rest, &mut id)?.strip_prefix("\" ChangeKey=\"")?;
-    let after = attribute(Narrow, after, &mut change_key)?.strip_prefix("\"/>")?;
+    let after = attribute(Baseline, rest, &mut id)?.strip_prefix("\" ChangeKey=\"")?;
+    let after = attribute(Baseline, after, &mut change_key)?.strip_prefix("\"/>")?;
     *place = Some(ItemId { id: id?, change_key });
     Some(after)
 }
 
 /// `<t:Organizer><t:Mailbox>…</t:Mailbox></t:Organizer>`, with the four children that Exchange gives it.
 #[inline(always)]
-pub(super) fn organizer<'a, V: Vector>(
+pub(super) fn organizer<'a, V: ByteScanner>(
     vector: V,
     rest: &'a str,
     place: &mut Option<Mailbox<'a>>,
-) -> Rest<'a> {
+) -> AfterValue<'a> {
     let rest = rest.strip_prefix("<t:Organizer><t:Mailbox><t:Name>")?;
-    fill(place, Mailbox::default());
+    set_empty(place, Mailbox::default());
     let after = place.as_mut().and_then(|mailbox| inside_mailbox(vector, rest, mailbox));
     let after = after.and_then(|after| after.strip_prefix("</t:Mailbox></t:Organizer>"));
     if after.is_none() {
@@ -320,18 +340,18 @@ pub(super) fn organizer<'a, V: Vector>(
 
 /// How nearly every organizer ends, as two literals (longer ones are compared by a call): what follows need not wait for
 /// two lengths.
-const MOSTLY: [&str; 2] =
+const USUAL_MAILBOX_END: [&str; 2] =
     ["</t:EmailAddress><t:RoutingType>SMTP</t:RoutingType>", "<t:MailboxType>Mailbox</t:MailboxType>"];
 
 #[inline(always)]
-fn inside_mailbox<'a, V: Vector>(vector: V, rest: &'a str, mailbox: &mut Mailbox<'a>) -> Rest<'a> {
+fn inside_mailbox<'a, V: ByteScanner>(vector: V, rest: &'a str, mailbox: &mut Mailbox<'a>) -> AfterValue<'a> {
     let after = text(vector, rest, &mut mailbox.name)?;
     let after = text(vector, after.strip_prefix("</t:Name><t:EmailAddress>")?, &mut mailbox.email_address)?;
-    if let Some(after) = after.strip_prefix(MOSTLY[0])
-        && let Some(after) = after.strip_prefix(MOSTLY[1])
+    if let Some(after) = after.strip_prefix(USUAL_MAILBOX_END[0])
+        && let Some(after) = after.strip_prefix(USUAL_MAILBOX_END[1])
     {
-        fill(&mut mailbox.routing_type, Text::Borrowed("SMTP"));
-        fill(&mut mailbox.mailbox_type, Text::Borrowed("Mailbox"));
+        set_empty(&mut mailbox.routing_type, Text::Borrowed("SMTP"));
+        set_empty(&mut mailbox.mailbox_type, Text::Borrowed("Mailbox"));
         return Some(after);
     }
     let after = after.strip_prefix("</t:EmailAddress><t:RoutingType>")?;

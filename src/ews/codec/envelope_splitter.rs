@@ -8,14 +8,14 @@ use thiserror::Error;
 
 /// Cuts one stream. After an error it is of no more use: where the next envelope begins is not known.
 #[derive(Debug)]
-pub struct Envelopes {
+pub struct EnvelopeSplitter {
     /// What came and was not handed out.
-    bytes: Vec<u8>,
+    buffer: Vec<u8>,
     /// Up to where it was looked at.
-    seen: usize,
+    scanned: usize,
     /// Where what has not been handed out begins.
     start: usize,
-    at: At,
+    state: MarkupState,
     /// Elements that are open.
     depth: u32,
     bytes_max: usize,
@@ -23,7 +23,7 @@ pub struct Envelopes {
 
 /// Why a stream cannot be cut any more.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Uncut {
+pub enum FramingError {
     /// More bytes than an envelope may have, and no end.
     #[error("an envelope of the stream is larger than {0} bytes")]
     TooLarge(usize),
@@ -34,7 +34,7 @@ pub enum Uncut {
 
 /// Where in the markup the next byte is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum At {
+enum MarkupState {
     /// Between two tags.
     Text,
     /// After `<`.
@@ -55,95 +55,99 @@ enum At {
     Cdata(u8),
 }
 
-impl Envelopes {
+impl EnvelopeSplitter {
     /// A stream of envelopes of at most so many bytes each.
     pub fn new(bytes_max: usize) -> Self {
-        Self { bytes: Vec::new(), seen: 0, start: 0, at: At::Text, depth: 0, bytes_max }
+        Self { buffer: Vec::new(), scanned: 0, start: 0, state: MarkupState::Text, depth: 0, bytes_max }
     }
 
     /// More bytes of the stream have come.
     pub fn push(&mut self, bytes: &[u8]) {
-        self.bytes.drain(..self.start);
-        self.seen -= self.start;
+        self.buffer.drain(..self.start);
+        self.scanned -= self.start;
         self.start = 0;
-        self.bytes.extend_from_slice(bytes);
+        self.buffer.extend_from_slice(bytes);
     }
 
     /// The next whole envelope among what has come; `None` when none is.
     ///
     /// # Errors
     /// When there is no telling where it ends.
-    pub fn next_envelope(&mut self) -> Result<Option<&[u8]>, Uncut> {
-        while let Some(&byte) = self.bytes.get(self.seen) {
-            self.seen += 1;
+    pub fn next_envelope(&mut self) -> Result<Option<&[u8]>, FramingError> {
+        while let Some(&byte) = self.buffer.get(self.scanned) {
+            self.scanned += 1;
             if self.step(byte)? {
-                let whole = self.start..self.seen;
-                self.start = self.seen;
-                return Ok(self.bytes.get(whole));
+                let whole = self.start..self.scanned;
+                self.start = self.scanned;
+                return Ok(self.buffer.get(whole));
             }
-            if self.seen - self.start > self.bytes_max {
-                return Err(Uncut::TooLarge(self.bytes_max));
+            if self.scanned - self.start > self.bytes_max {
+                return Err(FramingError::TooLarge(self.bytes_max));
             }
             // What stands between envelopes is not kept.
-            if self.depth == 0 && self.at == At::Text && is_blank(byte) && self.is_blank_so_far() {
-                self.start = self.seen;
+            if self.depth == 0 && self.state == MarkupState::Text && is_blank(byte) && self.has_one_byte() {
+                self.start = self.scanned;
             }
         }
         Ok(None)
     }
 
     /// Whether an envelope has begun and not ended: a stream that ends here was cut.
-    pub fn is_within(&self) -> bool {
-        self.start < self.bytes.len()
+    pub fn is_incomplete(&self) -> bool {
+        self.start < self.buffer.len()
     }
 
-    fn is_blank_so_far(&self) -> bool {
-        self.seen == self.start + 1
+    fn has_one_byte(&self) -> bool {
+        self.scanned == self.start + 1
     }
 
     /// One byte on. Whether it ends the root element.
-    fn step(&mut self, byte: u8) -> Result<bool, Uncut> {
-        self.at = match (self.at, byte) {
-            (At::Text, b'<') => At::Less,
+    fn step(&mut self, byte: u8) -> Result<bool, FramingError> {
+        self.state = match (self.state, byte) {
+            (MarkupState::Text, b'<') => MarkupState::Less,
             // A byte order mark may stand before an envelope, and text inside one.
-            (At::Text, _) if self.depth > 0 || is_blank(byte) || is_mark(byte) => At::Text,
-            (At::Text, _) => return Err(Uncut::NotXml),
-            (At::Less, b'?') => At::Instruction { mark: false },
-            (At::Less, b'!') => At::Bang(0),
-            (At::Less, b'/') => At::End,
-            (At::Less, _) => At::Tag { slash: false },
-            (At::Tag { slash: true }, b'>') => return Ok(self.close(false)),
-            (At::Tag { slash: false }, b'>') => {
+            (MarkupState::Text, _) if self.depth > 0 || is_blank(byte) || is_mark(byte) => MarkupState::Text,
+            (MarkupState::Text, _) => return Err(FramingError::NotXml),
+            (MarkupState::Less, b'?') => MarkupState::Instruction { mark: false },
+            (MarkupState::Less, b'!') => MarkupState::Bang(0),
+            (MarkupState::Less, b'/') => MarkupState::End,
+            (MarkupState::Less, _) => MarkupState::Tag { slash: false },
+            (MarkupState::Tag { slash: true }, b'>') => return Ok(self.close_element(false)),
+            (MarkupState::Tag { slash: false }, b'>') => {
                 self.depth = self.depth.saturating_add(1);
-                At::Text
+                MarkupState::Text
             }
-            (At::Tag { .. }, quote @ (b'"' | b'\'')) => At::Value(quote),
-            (At::Tag { .. }, byte) => At::Tag { slash: byte == b'/' },
-            (At::Value(quote), byte) if byte == quote => At::Tag { slash: false },
-            (At::End, b'>') => return Ok(self.close(true)),
-            (At::Instruction { mark: true }, b'>') => At::Text,
-            (At::Instruction { .. }, byte) => At::Instruction { mark: byte == b'?' },
-            (At::Bang(0), b'-') => At::Bang(1),
-            (At::Bang(1), b'-') => At::Comment(0),
-            (At::Bang(0), b'[') => At::Bang(2),
-            (At::Bang(count @ 2..), byte) if CDATA.get(usize::from(count) - 2) == Some(&byte) => {
+            (MarkupState::Tag { .. }, quote @ (b'"' | b'\'')) => MarkupState::Value(quote),
+            (MarkupState::Tag { .. }, byte) => MarkupState::Tag { slash: byte == b'/' },
+            (MarkupState::Value(quote), byte) if byte == quote => MarkupState::Tag { slash: false },
+            (MarkupState::End, b'>') => return Ok(self.close_element(true)),
+            (MarkupState::Instruction { mark: true }, b'>') => MarkupState::Text,
+            (MarkupState::Instruction { .. }, byte) => MarkupState::Instruction { mark: byte == b'?' },
+            (MarkupState::Bang(0), b'-') => MarkupState::Bang(1),
+            (MarkupState::Bang(1), b'-') => MarkupState::Comment(0),
+            (MarkupState::Bang(0), b'[') => MarkupState::Bang(2),
+            (MarkupState::Bang(count @ 2..), byte) if CDATA.get(usize::from(count) - 2) == Some(&byte) => {
                 if usize::from(count) - 1 == CDATA.len() {
-                    At::Cdata(0)
+                    MarkupState::Cdata(0)
                 } else {
-                    At::Bang(count + 1)
+                    MarkupState::Bang(count + 1)
                 }
             }
-            (At::Bang(_), _) => return Err(Uncut::NotXml),
-            (At::Comment(dashes), byte) => after(dashes, byte, b'-').map_or(At::Text, At::Comment),
-            (At::Cdata(brackets), byte) => after(brackets, byte, b']').map_or(At::Text, At::Cdata),
-            (same @ (At::Value(_) | At::End), _) => same,
+            (MarkupState::Bang(_), _) => return Err(FramingError::NotXml),
+            (MarkupState::Comment(dashes), byte) => {
+                closing_count(dashes, byte, b'-').map_or(MarkupState::Text, MarkupState::Comment)
+            }
+            (MarkupState::Cdata(brackets), byte) => {
+                closing_count(brackets, byte, b']').map_or(MarkupState::Text, MarkupState::Cdata)
+            }
+            (same @ (MarkupState::Value(_) | MarkupState::End), _) => same,
         };
         Ok(false)
     }
 
     /// An element ended: by a tag of its own, or in its start tag. Whether it was the root.
-    fn close(&mut self, by_tag: bool) -> bool {
-        self.at = At::Text;
+    fn close_element(&mut self, by_tag: bool) -> bool {
+        self.state = MarkupState::Text;
         let was_inside = self.depth > 0;
         if by_tag {
             self.depth = self.depth.saturating_sub(1);
@@ -157,7 +161,7 @@ impl Envelopes {
 const CDATA: &[u8] = b"CDATA[";
 
 /// After so many of the closing byte in a row: how many now, or `None` when this byte is the `>` that ends it.
-fn after(count: u8, byte: u8, closing: u8) -> Option<u8> {
+fn closing_count(count: u8, byte: u8, closing: u8) -> Option<u8> {
     match byte {
         b'>' if count >= 2 => None,
         _ if byte == closing => Some(count.saturating_add(1).min(2)),
@@ -182,8 +186,8 @@ mod tests {
         "<![CDATA[</a>]]]]><![CDATA[]]>t</a>"
     );
 
-    fn cut(text: &str, piece: usize) -> Result<Vec<String>, Uncut> {
-        let mut envelopes = Envelopes::new(1_000);
+    fn cut(text: &str, piece: usize) -> Result<Vec<String>, FramingError> {
+        let mut envelopes = EnvelopeSplitter::new(1_000);
         let mut whole = Vec::new();
         for piece in text.as_bytes().chunks(piece) {
             envelopes.push(piece);
@@ -205,21 +209,21 @@ mod tests {
 
     #[test]
     fn a_stream_that_ends_within_an_envelope_says_so() {
-        let mut envelopes = Envelopes::new(1_000);
+        let mut envelopes = EnvelopeSplitter::new(1_000);
         envelopes.push(b"<a></a> ");
         assert_eq!(envelopes.next_envelope().unwrap(), Some(&b"<a></a>"[..]));
         assert_eq!(envelopes.next_envelope().unwrap(), None);
-        assert!(!envelopes.is_within());
+        assert!(!envelopes.is_incomplete());
         envelopes.push(b"<a>");
         assert_eq!(envelopes.next_envelope().unwrap(), None);
-        assert!(envelopes.is_within());
+        assert!(envelopes.is_incomplete());
     }
 
     #[test]
     fn what_has_no_end_and_what_is_no_xml_is_refused_within_the_limit() {
-        assert_eq!(cut(&format!("<a>{}", "x".repeat(2_000)), 7), Err(Uncut::TooLarge(1_000)));
-        assert_eq!(cut("Service Unavailable", 7), Err(Uncut::NotXml));
-        assert_eq!(cut("<!DOCTYPE html><html>", 7), Err(Uncut::NotXml));
+        assert_eq!(cut(&format!("<a>{}", "x".repeat(2_000)), 7), Err(FramingError::TooLarge(1_000)));
+        assert_eq!(cut("Service Unavailable", 7), Err(FramingError::NotXml));
+        assert_eq!(cut("<!DOCTYPE html><html>", 7), Err(FramingError::NotXml));
         // Any number of blanks may come between envelopes: some servers send them to keep a proxy awake.
         assert_eq!(cut(&" ".repeat(5_000), 7), Ok(Vec::new()));
     }

@@ -9,7 +9,7 @@
 /// What to do with a byte: nothing, in nearly every case.
 const PLAIN: u8 = 0;
 /// Has to be looked at.
-const LOOK: u8 = 1;
+const SPECIAL: u8 = 1;
 
 /// Bytes that mean something in text.
 static IN_TEXT: [u8; 256] = table(b"&<>\r");
@@ -22,25 +22,25 @@ const fn table(special: &[u8]) -> [u8; 256] {
     let mut control = 0;
     while control < 0x20 {
         if control != b'\t' as usize && control != b'\n' as usize && control != b'\r' as usize {
-            table[control] = LOOK;
+            table[control] = SPECIAL;
         }
         control += 1;
     }
-    table[0xEF] = LOOK;
+    table[0xEF] = SPECIAL;
     let mut at = 0;
     while at < special.len() {
-        table[special[at] as usize] = LOOK;
+        table[special[at] as usize] = SPECIAL;
         at += 1;
     }
     table
 }
 
-/// Appends `text` as the content of an element.
+/// Appends `escape` as the content of an element.
 pub(super) fn push_text(out: &mut Vec<u8>, text: &str) {
     push(out, text, &IN_TEXT);
 }
 
-/// Appends `text` as the value of an attribute in double quotes (which it does not write).
+/// Appends `escape` as the value of an attribute in double quotes (which it does not write).
 pub(super) fn push_attribute(out: &mut Vec<u8>, text: &str) {
     push(out, text, &IN_ATTRIBUTE);
 }
@@ -63,25 +63,25 @@ fn is_plain(bytes: &[u8]) -> bool {
     let (lanes, tail) = bytes.as_chunks::<LANE>();
     let tail_is_plain = match bytes.last_chunk::<LANE>() {
         Some(last) => lane_is_plain(last),
-        None => tail.iter().all(|byte| !may_mean_something(*byte)),
+        None => tail.iter().all(|byte| !may_be_special(*byte)),
     };
     tail_is_plain && lanes.iter().all(lane_is_plain)
 }
 
 #[inline]
 fn lane_is_plain(lane: &[u8; LANE]) -> bool {
-    !lane.iter().fold(false, |any, byte| any | may_mean_something(*byte))
+    !lane.iter().fold(false, |any, byte| any | may_be_special(*byte))
 }
 
 /// What either table marks, and a little more: without a branch.
 #[inline]
-fn may_mean_something(byte: u8) -> bool {
+fn may_be_special(byte: u8) -> bool {
     (byte < b' ') | (byte == b'&') | (byte == b'<') | (byte == b'>') | (byte == b'"') | (byte == 0xEF)
 }
 
 #[inline(never)]
 fn push_special(out: &mut Vec<u8>, mut rest: &[u8], table: &[u8; 256]) {
-    while let Some(at) = rest.iter().position(|&byte| table[usize::from(byte)] == LOOK) {
+    while let Some(at) = rest.iter().position(|&byte| table[usize::from(byte)] == SPECIAL) {
         let (plain, special) = rest.split_at(at);
         out.extend_from_slice(plain);
         let (replacement, taken) = replacement(special);
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn whatever_a_table_marks_is_not_plain_wherever_it_stands() {
         for byte in 0..=u8::MAX {
-            let marked = IN_TEXT[usize::from(byte)] == LOOK || IN_ATTRIBUTE[usize::from(byte)] == LOOK;
+            let marked = IN_TEXT[usize::from(byte)] == SPECIAL || IN_ATTRIBUTE[usize::from(byte)] == SPECIAL;
             for len in 1..=3 * LANE {
                 for at in 0..len {
                     let mut bytes = vec![b'x'; len];

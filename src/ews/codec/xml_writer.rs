@@ -3,17 +3,17 @@
 
 use chrono::{DateTime, Datelike, NaiveDateTime, Timelike, Utc};
 
-use super::text;
+use super::escape;
 use crate::ews::soap::ServerVersion;
 
 /// Appends XML to a buffer, for one schema version.
 #[derive(Debug)]
-pub struct Writer<'b> {
+pub struct XmlWriter<'b> {
     out: &'b mut Vec<u8>,
     version: ServerVersion,
 }
 
-impl<'b> Writer<'b> {
+impl<'b> XmlWriter<'b> {
     /// Writes to the end of `out`, in the language of `version`.
     pub fn new(out: &'b mut Vec<u8>, version: ServerVersion) -> Self {
         Self { out, version }
@@ -33,7 +33,7 @@ impl<'b> Writer<'b> {
     /// The content of an element: markup and CR are escaped; what XML 1.0 forbids becomes U+FFFD.
     #[inline]
     pub fn text(&mut self, text: &str) {
-        text::push_text(self.out, text);
+        escape::push_text(self.out, text);
     }
 
     /// ` name="value"`: as [`Self::text`], and quotes, TAB and LF are escaped.
@@ -49,7 +49,7 @@ impl<'b> Writer<'b> {
     /// What stands between the quotes of an attribute.
     #[inline]
     pub fn attribute_value(&mut self, value: &str) {
-        text::push_attribute(self.out, value);
+        escape::push_attribute(self.out, value);
     }
 
     /// `<name>text</name>`.
@@ -130,9 +130,9 @@ fn ascii(digit: u32) -> u8 {
 mod tests {
     use super::*;
 
-    fn written(write: impl FnOnce(&mut Writer<'_>)) -> String {
+    fn written(write: impl FnOnce(&mut XmlWriter<'_>)) -> String {
         let mut out = b">".to_vec();
-        write(&mut Writer::new(&mut out, ServerVersion::Exchange2016));
+        write(&mut XmlWriter::new(&mut out, ServerVersion::Exchange2016));
         String::from_utf8(out).unwrap()
     }
 

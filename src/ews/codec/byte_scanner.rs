@@ -1,7 +1,7 @@
 //! Looking for the one byte that matters, many at a time.
 //!
-//! A [`Vector`] is a way to look. [`Wide`] takes 32 bytes at a time, and a value of it exists only where the processor
-//! was found to have AVX2; [`Narrow`] takes 16 with what every x86-64 has, and goes byte by byte elsewhere. Memory is
+//! A [`ByteScanner`] is a way to look. [`Avx2`] takes 32 bytes at a time, and a value of it exists only where the processor
+//! was found to have AVX2; [`Baseline`] takes 16 with what every x86-64 has, and goes byte by byte elsewhere. Memory is
 //! only ever read through references: a body may end at the last byte of a page. The naive twin is in the tests, and the
 //! fuzz targets run all of it under AddressSanitizer.
 
@@ -9,11 +9,11 @@ use chrono::{DateTime, Utc};
 
 use super::rules::time;
 
-/// A way to look at bytes: each function says where a run at the start of `bytes` ends, which is the length of `bytes`
+/// A way to look at bytes: each function says where a run at the start of `byte_scanner` ends, which is the length of `byte_scanner`
 /// if nothing ends it.
-pub(super) trait Vector: Copy {
+pub(super) trait ByteScanner: Copy {
     /// Runs `work` compiled for a processor on which this can look. Only what is inlined into `work` gains.
-    fn run<R>(self, work: impl FnOnce() -> R) -> R;
+    fn with_target_features<R>(self, work: impl FnOnce() -> R) -> R;
 
     /// Ordinary text: ends at a `<`, an `&` or a control character (any byte below the space).
     fn text_len(self, bytes: &[u8]) -> usize;
@@ -21,7 +21,7 @@ pub(super) trait Vector: Copy {
     /// Ordinary attribute value: ends at a `"`, `<`, `&` or a control character.
     fn value_len(self, bytes: &[u8]) -> usize;
 
-    /// As [`Vector::text_len`], of 32 bytes at once; and a bit for each of them that equals its counterpart in `other`.
+    /// As [`ByteScanner::text_len`], of 32 bytes at once; and a bit for each of them that equals its counterpart in `other`.
     fn text_len_and_equal(self, lane: &[u8; 32], other: &[u8; 32]) -> (usize, u32);
 
     /// An element's name: ends at a `>`, `/`, or anything up to the space.
@@ -59,11 +59,11 @@ fn first<const N: usize>(bytes: &[u8], many: impl Fn(&[u8; N]) -> u32, one: impl
 
 /// Sixteen bytes at a time; works everywhere.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Narrow;
+pub(super) struct Baseline;
 
-impl Vector for Narrow {
+impl ByteScanner for Baseline {
     #[inline(always)]
-    fn run<R>(self, work: impl FnOnce() -> R) -> R {
+    fn with_target_features<R>(self, work: impl FnOnce() -> R) -> R {
         work()
     }
 
@@ -95,7 +95,7 @@ impl Vector for Narrow {
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(super) use wide::Wide;
+pub(super) use wide::Avx2;
 
 /// AVX2, where the processor has it.
 #[cfg(target_arch = "x86_64")]
@@ -110,13 +110,13 @@ mod wide {
 
     use chrono::{DateTime, Utc};
 
-    use super::{Vector, ends_name, ends_text, ends_value, first, time};
+    use super::{ByteScanner, ends_name, ends_text, ends_value, first, time};
 
-    /// Proof that the processor has AVX2 and BMI1: there is no way to one but [`Wide::find`].
+    /// Proof that the processor has AVX2 and BMI1: there is no way to one but [`Avx2::find`].
     #[derive(Debug, Clone, Copy)]
-    pub(in super::super) struct Wide(());
+    pub(in super::super) struct Avx2(());
 
-    impl Wide {
+    impl Avx2 {
         /// Asks the processor (once; then it is remembered).
         #[inline(always)]
         pub(in super::super) fn find() -> Option<Self> {
@@ -153,9 +153,9 @@ mod wide {
     const VALUE: Stops = stops(b"\"<&", 0x1f);
     const NAME: Stops = stops(b">/", b' ');
 
-    impl Vector for Wide {
+    impl ByteScanner for Avx2 {
         #[inline(always)]
-        fn run<R>(self, work: impl FnOnce() -> R) -> R {
+        fn with_target_features<R>(self, work: impl FnOnce() -> R) -> R {
             // SAFETY: unsafe to call for one reason only, that the processor might lack the features; `self` is the
             // proof that it has them. Nothing but `work` is run, which is safe code.
             unsafe { compiled(work) }
@@ -186,11 +186,11 @@ mod wide {
         #[inline(always)]
         fn time(self, lane: &[u8; 32]) -> Option<DateTime<Utc>> {
             // SAFETY: unsafe to call for one reason only, that the processor might lack AVX2; `self` is the proof.
-            time::of_numbers(unsafe { numbers(lane) }?)
+            time::from_packed_numbers(unsafe { numbers(lane) }?)
         }
     }
 
-    impl Wide {
+    impl Avx2 {
         #[inline(always)]
         fn hits(self, lane: &[u8; 32], stops: &Stops) -> u32 {
             // SAFETY: unsafe to call for one reason only, that the processor might lack AVX2; `self` is the proof.
@@ -276,9 +276,9 @@ mod wide {
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-pub(super) use nowhere::Wide;
+pub(super) use nowhere::Avx2;
 
-/// Other processors get [`Narrow`].
+/// Other processors get [`Baseline`].
 #[cfg(not(target_arch = "x86_64"))]
 mod nowhere {
     use chrono::{DateTime, Utc};
@@ -286,37 +286,37 @@ mod nowhere {
     use super::{Narrow, Vector};
 
     #[derive(Debug, Clone, Copy)]
-    pub(in super::super) enum Wide {}
+    pub(in super::super) enum Avx2 {}
 
-    impl Wide {
+    impl Avx2 {
         pub(in super::super) fn find() -> Option<Self> {
             None
         }
     }
 
-    impl Vector for Wide {
-        fn run<R>(self, work: impl FnOnce() -> R) -> R {
+    impl ByteScanner for Avx2 {
+        fn with_target_features<R>(self, work: impl FnOnce() -> R) -> R {
             work()
         }
 
         fn text_len(self, bytes: &[u8]) -> usize {
-            Narrow.text_len(bytes)
+            Baseline.text_len(bytes)
         }
 
         fn value_len(self, bytes: &[u8]) -> usize {
-            Narrow.value_len(bytes)
+            Baseline.value_len(bytes)
         }
 
         fn text_len_and_equal(self, lane: &[u8; 32], other: &[u8; 32]) -> (usize, u32) {
-            Narrow.text_len_and_equal(lane, other)
+            Baseline.text_len_and_equal(lane, other)
         }
 
         fn name_len(self, bytes: &[u8]) -> usize {
-            Narrow.name_len(bytes)
+            Baseline.name_len(bytes)
         }
 
         fn time(self, lane: &[u8; 32]) -> Option<DateTime<Utc>> {
-            Narrow.time(lane)
+            Baseline.time(lane)
         }
     }
 }
@@ -426,7 +426,7 @@ mod tests {
     }
 
     /// Every byte at every position of a run long enough for two lanes and a tail.
-    fn stops_where_its_naive_twin_stops(vector: impl Vector) {
+    fn stops_where_its_naive_twin_stops(vector: impl ByteScanner) {
         for special in 0..=u8::MAX {
             for at in 0..72 {
                 let mut bytes = [b'x'; 72];
@@ -451,7 +451,7 @@ mod tests {
     }
 
     /// Every byte at every place of a time, and every number in every pair.
-    fn reads_the_times_that_the_general_way_reads(vector: impl Vector) {
+    fn reads_the_times_that_the_general_way_reads(vector: impl ByteScanner) {
         let mut tried = 0;
         let mut same = |lane: [u8; 32]| {
             tried += 1;
@@ -482,13 +482,13 @@ mod tests {
 
     #[test]
     fn narrow_reads_times() {
-        reads_the_times_that_the_general_way_reads(Narrow);
+        reads_the_times_that_the_general_way_reads(Baseline);
     }
 
     #[test]
     #[cfg(target_arch = "x86_64")]
     fn wide_reads_times() {
-        match Wide::find() {
+        match Avx2::find() {
             Some(wide) => reads_the_times_that_the_general_way_reads(wide),
             None => println!("this processor has no AVX2: nothing was tested"),
         }
@@ -496,13 +496,13 @@ mod tests {
 
     #[test]
     fn narrow_stops_where_its_naive_twin_stops() {
-        stops_where_its_naive_twin_stops(Narrow);
+        stops_where_its_naive_twin_stops(Baseline);
     }
 
     #[test]
     #[cfg(target_arch = "x86_64")]
     fn wide_stops_where_its_naive_twin_stops() {
-        match Wide::find() {
+        match Avx2::find() {
             Some(wide) => stops_where_its_naive_twin_stops(wide),
             None => println!("this processor has no AVX2: nothing was tested"),
         }

@@ -2,7 +2,7 @@
 
 use super::super::error::DecodeError;
 use super::super::rules::names;
-use super::document::{Document, Element};
+use super::document::{XmlDocument, XmlElement};
 use super::namespace::Namespace;
 use super::value;
 use crate::ews::types::{Attendee, ItemId, Mailbox, Text};
@@ -10,15 +10,15 @@ use crate::ews::types::{Attendee, ItemId, Mailbox, Text};
 type Result<T> = std::result::Result<T, DecodeError>;
 
 /// `t:ItemId`, `t:FolderId`. An id without `Id` is none.
-pub(super) fn id<'a>(element: &Element<'a>) -> Option<ItemId<'a>> {
+pub(super) fn id<'a>(element: &XmlElement<'a>) -> Option<ItemId<'a>> {
     Some(ItemId { id: element.attribute("Id")?, change_key: element.attribute("ChangeKey") })
 }
 
 /// `t:EmailAddressType`, under whatever name. All its parts are strings in the schema, so white space stays.
-pub(super) fn mailbox<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Mailbox<'a>> {
+pub(super) fn mailbox<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<Mailbox<'a>> {
     let mut mailbox = Mailbox::default();
     document.children(element, |document, child| {
-        match child.local_in(Namespace::Types) {
+        match child.local_name_in(Namespace::Types) {
             "Name" => mailbox.name = Some(document.text(child)?),
             "EmailAddress" => mailbox.email_address = Some(document.text(child)?),
             "RoutingType" => mailbox.routing_type = Some(document.text(child)?),
@@ -33,8 +33,8 @@ pub(super) fn mailbox<'a>(document: &mut Document<'a>, element: &Element<'a>) ->
 
 /// The mailbox one level down: `name` is `Mailbox` in an organizer and a resolution, `Id` in a room.
 pub(super) fn mailbox_inside<'a>(
-    document: &mut Document<'a>,
-    element: &Element<'a>,
+    document: &mut XmlDocument<'a>,
+    element: &XmlElement<'a>,
     name: &str,
 ) -> Result<Option<Mailbox<'a>>> {
     let mut found = None;
@@ -49,10 +49,10 @@ pub(super) fn mailbox_inside<'a>(
 
 /// A list whose entries have this name. One that says little is kept: how many there are matters too.
 pub(super) fn list<'a, T>(
-    document: &mut Document<'a>,
-    list: &Element<'a>,
+    document: &mut XmlDocument<'a>,
+    list: &XmlElement<'a>,
     name: &str,
-    read: impl Fn(&mut Document<'a>, &Element<'a>) -> Result<T>,
+    read: impl Fn(&mut XmlDocument<'a>, &XmlElement<'a>) -> Result<T>,
 ) -> Result<Vec<T>> {
     let mut entries = Vec::new();
     document.children(list, |document, child| {
@@ -66,14 +66,17 @@ pub(super) fn list<'a, T>(
 }
 
 /// A list of `t:Attendee`.
-pub(super) fn attendees<'a>(document: &mut Document<'a>, list: &Element<'a>) -> Result<Vec<Attendee<'a>>> {
+pub(super) fn attendees<'a>(
+    document: &mut XmlDocument<'a>,
+    list: &XmlElement<'a>,
+) -> Result<Vec<Attendee<'a>>> {
     self::list(document, list, "Attendee", attendee)
 }
 
-fn attendee<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<Attendee<'a>> {
+fn attendee<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<Attendee<'a>> {
     let mut attendee = Attendee::default();
     document.children(element, |document, child| {
-        match child.local_in(Namespace::Types) {
+        match child.local_name_in(Namespace::Types) {
             "Mailbox" => attendee.mailbox = mailbox(document, child)?,
             "ResponseType" => {
                 attendee.response_type = value::token(document, child)?.map(names::response_type);
@@ -86,6 +89,6 @@ fn attendee<'a>(document: &mut Document<'a>, element: &Element<'a>) -> Result<At
 }
 
 /// `t:Categories`: a list of `t:String`.
-pub(super) fn strings<'a>(document: &mut Document<'a>, list: &Element<'a>) -> Result<Vec<Text<'a>>> {
+pub(super) fn strings<'a>(document: &mut XmlDocument<'a>, list: &XmlElement<'a>) -> Result<Vec<Text<'a>>> {
     self::list(document, list, "String", |document, child| document.text(child))
 }
