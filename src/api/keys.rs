@@ -17,7 +17,7 @@ use super::peer_certificate::PeerCertificate;
 use super::provider::{Closed, Provider};
 use crate::access::{Fingerprint, Holder, KeyId, NotAdmitted, StoredKey, split};
 use crate::console::{SignIn, Way};
-use crate::store::{Desk, StoreError};
+use crate::store::{ServiceStore, StoreError};
 
 /// How long a revoked key opens at most.
 const REFRESH: Duration = Duration::from_secs(1);
@@ -45,7 +45,7 @@ struct Key {
 
 /// Everything that opens the API.
 pub struct KeyRing {
-    desk: Desk,
+    desk: ServiceStore,
     keys: RwLock<HashMap<KeyId, Key>>,
     provider: ArcSwapOption<Provider>,
 }
@@ -78,7 +78,7 @@ impl KeyRing {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn open(desk: Desk) -> Result<Self, StoreError> {
+    pub async fn open(desk: ServiceStore) -> Result<Self, StoreError> {
         let ring = Self { desk, keys: RwLock::default(), provider: ArcSwapOption::empty() };
         ring.refresh().await?;
         Ok(ring)
@@ -145,7 +145,7 @@ impl KeyRing {
         if used.is_empty() {
             return;
         }
-        if let Err(error) = self.desk.keys_used(used).await {
+        if let Err(error) = self.desk.record_key_use(used).await {
             tracing::warn!(%error, "cannot store when API keys were used");
         }
     }
@@ -290,8 +290,8 @@ mod tests {
     async fn ring(
         expires: Option<DateTime<Utc>>,
         certificate: Option<Fingerprint>,
-    ) -> (KeyRing, String, Desk) {
-        let desk = Desk::in_memory().unwrap();
+    ) -> (KeyRing, String, ServiceStore) {
+        let desk = ServiceStore::in_memory().unwrap();
         let mut new = StoredKey::make("door", Rights::new("*".parse(), [Right::Read]), 60);
         (new.stored.expires, new.stored.certificate) = (expires, certificate);
         desk.add_key(new.stored.clone(), at(0)).await.unwrap();

@@ -22,7 +22,7 @@ use crate::cleanup::{
 use crate::engine::Mode;
 use crate::presence::SignLog;
 use crate::printable::escape;
-use crate::store::Desk;
+use crate::store::ServiceStore;
 use crate::text_file;
 
 pub(super) async fn run(
@@ -80,21 +80,22 @@ pub(super) async fn run(
 /// The signs that the service has stored, where one runs with this state directory: they protect meetings too.
 async fn stored_signs(connection: &Connection, now: DateTime<Utc>) -> Result<SignLog, Failure> {
     let directory = connect::state_directory(connection)?;
-    if !Desk::is_in(&directory) {
+    if !ServiceStore::exists_in(&directory) {
         return Ok(SignLog::default());
     }
     let failed = |error| Failure::from_error(Exit::of_store(&error), error);
-    let desk = Desk::open(&directory).map_err(failed)?;
+    let desk = ServiceStore::open(&directory).map_err(failed)?;
     desk.load_signs(now, SignLog::default()).await.map_err(failed)
 }
 
 /// Who came to which series. Only what acts makes a file where there is none, and adds to it.
 fn attendance(connection: &Connection, acts: bool) -> Result<Arc<dyn Attendance>, Failure> {
     let directory = connect::state_directory(connection)?;
-    if !acts && !Desk::is_in(&directory) {
+    if !acts && !ServiceStore::exists_in(&directory) {
         return Ok(Arc::new(NoAttendance));
     }
-    let desk = Desk::open(&directory).map_err(|error| Failure::from_error(Exit::of_store(&error), error))?;
+    let desk =
+        ServiceStore::open(&directory).map_err(|error| Failure::from_error(Exit::of_store(&error), error))?;
     Ok(if acts { Arc::new(desk) } else { Arc::new(ReadOnly(desk)) })
 }
 

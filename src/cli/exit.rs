@@ -74,7 +74,7 @@ impl Exit {
     /// The code for a journal that cannot be opened to be read.
     pub fn of_store(error: &StoreError) -> Self {
         match error {
-            StoreError::Absent { .. } | StoreError::NoJournal | StoreError::Later(_) => Self::Usage,
+            StoreError::Absent { .. } | StoreError::NotAJournal | StoreError::NewerSchema(_) => Self::Usage,
             error => Self::of_opening(error),
         }
     }

@@ -15,11 +15,11 @@ use crate::access::{KeyId, Right, Rights, StoredKey};
 use crate::clock::{Clock, SystemClock};
 use crate::config;
 use crate::journal::AdminActor;
-use crate::store::{Desk, KeyError, KeyRecord, SqliteJournal, StoreError, StoreOptions};
+use crate::store::{KeyError, KeyRecord, ServiceStore, SqliteJournal, StoreError, StoreOptions};
 
 pub(super) async fn run(args: KeyArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
     let directory = connect::state_directory(connection)?;
-    let desk = Desk::open(&directory).map_err(failed)?;
+    let desk = ServiceStore::open(&directory).map_err(failed)?;
     match args.command {
         KeyCommand::List => return list(&desk, output).await,
         KeyCommand::Add(args) => {
@@ -79,7 +79,7 @@ impl Printed {
     }
 }
 
-async fn add(args: KeyAddArgs, desk: &Desk, output: &Output) -> Result<(), Failure> {
+async fn add(args: KeyAddArgs, desk: &ServiceStore, output: &Output) -> Result<(), Failure> {
     let rights = Rights::new(patterns(&args.rooms)?, rights(&args.rights)?);
     let now = SystemClock.now();
     let mut new = StoredKey::make(args.name.as_str(), rights, args.per_minute);
@@ -95,7 +95,7 @@ async fn add(args: KeyAddArgs, desk: &Desk, output: &Output) -> Result<(), Failu
     })
 }
 
-async fn change(args: KeyChangeArgs, desk: &Desk, output: &Output) -> Result<(), Failure> {
+async fn change(args: KeyChangeArgs, desk: &ServiceStore, output: &Output) -> Result<(), Failure> {
     let now = SystemClock.now();
     let keys = desk.keys().await.map_err(failed)?;
     let known = keys.into_iter().find(|key| key.holder.id.0 == args.id);
@@ -168,7 +168,7 @@ fn patterns(rooms: &[String]) -> Result<Vec<crate::calendar::RoomPattern>, Failu
     }
 }
 
-async fn list(desk: &Desk, output: &Output) -> Result<Exit, Failure> {
+async fn list(desk: &ServiceStore, output: &Output) -> Result<Exit, Failure> {
     let keys = desk.key_records().await.map_err(failed)?;
     let (printed, now): (Vec<_>, _) = (keys.iter().map(Printed::listed).collect(), SystemClock.now());
     output.data(&printed, || {
@@ -199,7 +199,7 @@ async fn list(desk: &Desk, output: &Output) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-async fn revoke(id: String, desk: &Desk, output: &Output) -> Result<(), Failure> {
+async fn revoke(id: String, desk: &ServiceStore, output: &Output) -> Result<(), Failure> {
     if !desk.revoke_key_by(KeyId(id.clone()), by(), SystemClock.now()).await.map_err(refused)? {
         return Err(no_such(&id));
     }
@@ -209,11 +209,11 @@ async fn revoke(id: String, desk: &Desk, output: &Output) -> Result<(), Failure>
 
 /// Writes into the journal who changed the key. While the service runs, the journal is the service's, which does the same within
 /// seconds; the key is changed in any case.
-async fn record(directory: &Path, desk: &Desk, output: &Output) {
+async fn record(directory: &Path, desk: &ServiceStore, output: &Output) {
     let at_once = StoreOptions { lock_patience: Duration::ZERO, ..StoreOptions::default() };
     match SqliteJournal::open(directory, at_once) {
         Ok(journal) => {
-            if let Err(error) = desk.move_pending(&journal).await {
+            if let Err(error) = desk.move_pending_events(&journal).await {
                 output.warn(&format!("the key is changed, but the journal does not know it yet: {error}"));
             }
         }

@@ -12,7 +12,7 @@ use super::exit::{Exit, Failure};
 use super::output::{Output, table};
 use crate::cleanup::{Decision, DecisionKind};
 use crate::clock::{Clock as _, SystemClock};
-use crate::store::Desk;
+use crate::store::ServiceStore;
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -22,13 +22,13 @@ struct Report<'a> {
 
 pub(super) async fn run(args: ReportArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
     let directory = connect::state_directory(connection)?;
-    if !Desk::is_in(&directory) {
+    if !ServiceStore::exists_in(&directory) {
         let message = format!("no service has run with the state directory {}", directory.display());
         return Err(Failure::new(Exit::Usage, message));
     }
     let failed = |error| Failure::from_error(Exit::of_store(&error), error);
     let since = args.since.unwrap_or_else(|| SystemClock.now() - TimeDelta::days(7));
-    let decisions = Desk::open(&directory).map_err(failed)?.decisions(since).await.map_err(failed)?;
+    let decisions = ServiceStore::open(&directory).map_err(failed)?.decisions(since).await.map_err(failed)?;
     let mut counts: BTreeMap<_, _> = DecisionKind::ALL.into_iter().map(|kind| (kind, 0)).collect();
     for decision in &decisions {
         *counts.entry(decision.outcome).or_default() += 1;

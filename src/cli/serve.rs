@@ -24,7 +24,7 @@ use crate::api::{self, Api, ConnectionLimits, Connections, Doctor, KeyRing, Limi
 use crate::config::{self, Config};
 use crate::console;
 use crate::service::Service;
-use crate::store::{Desk, StoreError};
+use crate::store::{ServiceStore, StoreError};
 use crate::telemetry;
 
 /// How long actions under way may take to end when the service is stopped. What is not over then stays open in the
@@ -42,7 +42,7 @@ const SILENT: &str = "sspi=off";
 
 pub(super) async fn run(args: ServeArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
     let exported = log(args.log)?;
-    let desk = Desk::open(&connect::state_directory(connection)?).map_err(failed)?;
+    let desk = ServiceStore::open(&connect::state_directory(connection)?).map_err(failed)?;
     let opened = connect::open(connection, Journalled::Acts, output).await?;
     opened.config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let listen = args.listen.unwrap_or(opened.config.api.listen);
@@ -77,7 +77,7 @@ pub(super) type Story =
 /// Serves until Ctrl-C or SIGTERM.
 pub(super) async fn serve(
     opened: Opened,
-    desk: Desk,
+    desk: ServiceStore,
     listen: SocketAddr,
     on: Occasion,
     output: &Output,

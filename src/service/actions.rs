@@ -17,7 +17,7 @@ use crate::journal::{Ending, JournalError};
 use crate::live::Rooms;
 use crate::presence::SharedBooks;
 use crate::shares::{Exhausted, Share, ShareLimits, Shares};
-use crate::store::Desk;
+use crate::store::ServiceStore;
 
 /// What a caller gets within its time.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ pub struct Actions {
     rooms: Arc<Rooms>,
     notices: Notices,
     /// Where signs are kept.
-    signs: (Desk, SharedBooks),
+    signs: (ServiceStore, SharedBooks),
     tasks: TaskTracker,
     known: Arc<Mutex<Known>>,
     shares: Shares,
@@ -67,7 +67,7 @@ impl Actions {
         engine: Arc<Engine>,
         rooms: Arc<Rooms>,
         notices: Notices,
-        signs: (Desk, SharedBooks),
+        signs: (ServiceStore, SharedBooks),
     ) -> Self {
         let shares = Shares::new(ACTION_SHARES);
         Self { engine, rooms, notices, signs, tasks: TaskTracker::new(), known: Arc::default(), shares }

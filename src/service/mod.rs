@@ -71,7 +71,7 @@ use crate::cleanup::{Attendance as _, DecisionKind, Rules};
 use crate::engine::{Engine, Trouble};
 use crate::live::{Kept, Live, Rooms, SILENCE};
 use crate::presence::{Bound, CrowdLog, SharedBooks, Sign};
-use crate::store::{Desk, StoreError};
+use crate::store::{ServiceStore, StoreError};
 
 /// What was read longer ago than this says nothing of a room any more, where its server does not answer.
 const STALE_MAX: TimeDelta = TimeDelta::minutes(15);
@@ -131,7 +131,7 @@ pub struct Service {
     /// Who listens.
     pub notices: Notices,
     /// What is remembered on disk.
-    pub desk: Desk,
+    pub desk: ServiceStore,
     /// Who came, and when that would have been known.
     pub books: SharedBooks,
     /// What was decided about meetings since the service began.
@@ -159,7 +159,11 @@ impl Service {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn open(engine: Arc<Engine>, desk: Desk, options: Options) -> Result<Arc<Self>, StoreError> {
+    pub async fn open(
+        engine: Arc<Engine>,
+        desk: ServiceStore,
+        options: Options,
+    ) -> Result<Arc<Self>, StoreError> {
         let now = engine.clock().now();
         let books = presence::open_books(&desk, &**engine.clock(), options.rules.silence.clone()).await?;
         let notices = Notices::new(engine.clock().clone());

@@ -19,7 +19,7 @@ use crate::engine::{Engine, Trouble};
 use crate::journal::{Ending, Query};
 use crate::live::Rooms;
 use crate::presence::{Admission, Books, Bound, Interval, SharedBooks, Sign, SignLog, Silence, Terms};
-use crate::store::{Desk, StoreError};
+use crate::store::{ServiceStore, StoreError};
 
 /// A sign that is older when it arrives may be about what was released meanwhile.
 const LATE: TimeDelta = TimeDelta::minutes(1);
@@ -52,7 +52,7 @@ impl Sightings for Rooms {
 
 /// The books as they were stored.
 pub(super) async fn open_books(
-    desk: &Desk,
+    desk: &ServiceStore,
     clock: &dyn Clock,
     silence: Silence,
 ) -> Result<SharedBooks, StoreError> {
@@ -75,7 +75,7 @@ fn outdated(clock: &dyn Clock) -> DateTime<Utc> {
 /// Lets the books know signs, and stores what the books keep of them. Returns the refused ones, by their place. Deletes stored
 /// signs whose time ended before `outdated`.
 pub(super) async fn keep_signs(
-    desk: &Desk,
+    desk: &ServiceStore,
     books: &SharedBooks,
     signs: Vec<Sign>,
     outdated: DateTime<Utc>,
@@ -111,7 +111,7 @@ fn admit(books: &SharedBooks, signs: Vec<Sign>) -> Admitted {
 /// What people did at the door is a sign that they are there.
 pub(super) async fn keep_door_sign(
     engine: &Engine,
-    desk: &Desk,
+    desk: &ServiceStore,
     books: &SharedBooks,
     action: &Action,
     at: DateTime<Utc>,
@@ -298,7 +298,7 @@ impl Service {
         if let Err(error) = self.desk.keep_signs(signs, HashMap::new(), now).await {
             tracing::error!(%error, "could not store for how long signs are kept");
         }
-        match self.desk.record_alive(up, sources).await {
+        match self.desk.record_uptime(up, sources).await {
             Ok(()) => self.books.write().recorded_until = Some(now),
             Err(error) => tracing::error!(%error, "could not record that the service is up"),
         }

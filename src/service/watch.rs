@@ -164,7 +164,7 @@ impl Service {
     }
 
     async fn remember(&self, schedule: &Schedule, at: DateTime<Utc>) {
-        if let Err(error) = self.desk.ran(schedule.name.clone(), at).await {
+        if let Err(error) = self.desk.record_run(schedule.name.clone(), at).await {
             tracing::error!(schedule = schedule.name, %error, "cannot remember that it ran");
         }
     }

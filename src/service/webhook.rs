@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Noted, Notice};
 use crate::clock::Clock;
 use crate::exchange::Secret;
-use crate::store::{Desk, Letter, NewLetter};
+use crate::store::{OutboxEntry, OutboxNotice, ServiceStore};
 use crate::web::{NoAddress, Posted, Web, address};
 
 /// How often one notice is tried.
@@ -46,7 +46,7 @@ const BATCH_MAX: usize = 256;
 /// Where notices wait for their webhook, and what became of them in numbers. Cheap to clone.
 #[derive(Clone)]
 pub struct Outbox {
-    desk: Desk,
+    desk: ServiceStore,
     counts: Arc<WebhookCounts>,
 }
 
@@ -61,7 +61,7 @@ pub struct WebhookCounts {
 
 impl Outbox {
     /// In this store.
-    pub fn new(desk: Desk) -> Self {
+    pub fn new(desk: ServiceStore) -> Self {
         Self { desk, counts: Arc::default() }
     }
 
@@ -134,7 +134,7 @@ impl Webhook {
 
     /// Drops what waits for other webhooks than this one: the configuration names them no more.
     pub async fn forget_others(&self) {
-        match self.outbox.desk.forget_other_webhooks(self.name.clone()).await {
+        match self.outbox.desk.remove_other_webhooks(self.name.clone()).await {
             Ok(0) => {}
             Ok(dropped) => self.outbox.drop_notices(dropped as u64, "they waited for another address"),
             Err(error) => tracing::error!(%error, "cannot forget what waits for other webhooks"),
@@ -187,7 +187,7 @@ impl Webhook {
         if count == 0 {
             return;
         }
-        match self.outbox.desk.post(self.name.clone(), missed, letters).await {
+        match self.outbox.desk.enqueue_notices(self.name.clone(), missed, letters).await {
             Ok(0) => {}
             Ok(dropped) => self.outbox.drop_notices(dropped, "the outbox is full"),
             Err(error) => self.outbox.drop_notices(count, &error.to_string()),
@@ -200,7 +200,7 @@ impl Webhook {
         let (places, mut after) = (Arc::new(Semaphore::new(AT_ONCE)), 0);
         loop {
             let is_last = self.closing.is_cancelled();
-            let letters = self.outbox.desk.letters(self.name.clone(), after, BATCH_MAX).await;
+            let letters = self.outbox.desk.outbox_entries(self.name.clone(), after, BATCH_MAX).await;
             let letters = letters.unwrap_or_else(|error| {
                 tracing::error!(%error, "cannot read what waits for the webhook");
                 Vec::new()
@@ -229,7 +229,7 @@ impl Webhook {
         let _ = places.acquire_many(all).await;
     }
 
-    async fn deliver(&self, Letter { number, letter }: Letter) {
+    async fn deliver(&self, OutboxEntry { number, notice: letter }: OutboxEntry) {
         match self.tell(number, &letter).await {
             Delivered::Left => return,
             Delivered::Taken => {
@@ -237,12 +237,12 @@ impl Webhook {
             }
             Delivered::GivenUp => self.outbox.drop_notices(1, "the webhook did not take it"),
         }
-        if let Err(error) = self.outbox.desk.remove_letter(self.name.clone(), number).await {
+        if let Err(error) = self.outbox.desk.remove_outbox_entry(self.name.clone(), number).await {
             tracing::error!(%error, "cannot remove a notice from the outbox: it will be sent again");
         }
     }
 
-    async fn tell(&self, number: u64, letter: &NewLetter) -> Delivered {
+    async fn tell(&self, number: u64, letter: &OutboxNotice) -> Delivered {
         let body = body(number, letter).to_string();
         let mut said = None;
         for attempt in 0..TRIES {
@@ -297,7 +297,7 @@ fn sign(secret: &str, timestamp: &str, body: &str) -> String {
 struct Batch {
     /// Notices that were missed before them.
     missed: u64,
-    letters: Vec<NewLetter>,
+    letters: Vec<OutboxNotice>,
 }
 
 impl Batch {
@@ -308,7 +308,7 @@ impl Batch {
             Ok(Noted { notice: Notice::Turned { .. }, .. }) => true,
             Ok(Noted { id, at, notice, .. }) => {
                 let (kind, body) = (notice.kind().to_owned(), notice.told().to_string());
-                self.letters.push(NewLetter { id, kind, at, body });
+                self.letters.push(OutboxNotice { id, kind, at, body });
                 true
             }
             Err(missed) => {
@@ -326,13 +326,13 @@ fn missed(error: RecvError) -> u64 {
     }
 }
 
-fn missed_letter(missed: u64, at: DateTime<Utc>) -> NewLetter {
+fn missed_letter(missed: u64, at: DateTime<Utc>) -> OutboxNotice {
     let body = json!({ "missed": missed }).to_string();
-    NewLetter { id: uuid::Uuid::new_v4(), kind: "missed".to_owned(), at, body }
+    OutboxNotice { id: uuid::Uuid::new_v4(), kind: "missed".to_owned(), at, body }
 }
 
 /// The notice as an object with its id, so that a consumer knows a second delivery, and its number, so that it knows a loss.
-fn body(number: u64, letter: &NewLetter) -> Value {
+fn body(number: u64, letter: &OutboxNotice) -> Value {
     let mut body: Value = serde_json::from_str(&letter.body).unwrap_or_else(|_| json!({}));
     body["id"] = json!(letter.id);
     body["event"] = json!(letter.kind);
@@ -394,7 +394,7 @@ mod tests {
     #[tokio::test]
     async fn a_consumer_that_is_too_slow_receives_that_it_missed_some_and_the_numbers_show_it() {
         let (url, mut bodies) = receiver("200 OK").await;
-        let outbox = Outbox::new(Desk::in_memory().unwrap());
+        let outbox = Outbox::new(ServiceStore::in_memory().unwrap());
         let (notices, heard) = broadcast::channel(1);
         for number in 1..=3 {
             notices.send(checked_in(number)).unwrap();
@@ -412,7 +412,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_waits_at_the_stop_is_told_after_the_start_under_its_number_and_id() {
-        let desk = Desk::in_memory().unwrap();
+        let desk = ServiceStore::in_memory().unwrap();
         let (down, mut refused) = receiver("503 Service Unavailable").await;
         let (notices, heard) = broadcast::channel(8);
         let running =
@@ -421,7 +421,7 @@ mod tests {
         let first = next(&mut refused).await;
         drop(notices);
         running.await.unwrap();
-        assert_eq!(desk.count_letters().await.unwrap(), 1, "it waits");
+        assert_eq!(desk.count_outbox_entries().await.unwrap(), 1, "it waits");
 
         // The same address: what listens there works now.
         let (notices, heard) = broadcast::channel(8);
@@ -434,26 +434,26 @@ mod tests {
         assert_eq!((&first["number"], &second["number"]), (&1.into(), &2.into()), "numbers go on");
         drop(notices);
         running.await.unwrap();
-        assert_eq!(desk.count_letters().await.unwrap(), 0);
+        assert_eq!(desk.count_outbox_entries().await.unwrap(), 0);
     }
 
     #[tokio::test]
     async fn an_outbox_that_is_full_drops_the_notice_counts_it_and_leaves_a_gap_in_the_numbers() {
         use crate::store::OUTBOX_BYTES_MAX;
-        let desk = Desk::in_memory().unwrap();
-        let letter = |id: u128, bytes: usize| NewLetter {
+        let desk = ServiceStore::in_memory().unwrap();
+        let letter = |id: u128, bytes: usize| OutboxNotice {
             id: uuid::Uuid::from_u128(id),
             kind: "check-in".to_owned(),
             at: DateTime::UNIX_EPOCH,
             body: format!("\"{}\"", "x".repeat(bytes)),
         };
-        let post = |letters: Vec<NewLetter>| desk.post("hook".to_owned(), 0, letters);
+        let post = |letters: Vec<OutboxNotice>| desk.enqueue_notices("hook".to_owned(), 0, letters);
         let half = OUTBOX_BYTES_MAX / 2;
         assert_eq!(post(vec![letter(1, half), letter(2, half), letter(3, 10)]).await.unwrap(), 1);
         assert_eq!(post(vec![letter(3, 10)]).await.unwrap(), 0, "known by its id");
-        let letters = desk.letters("hook".to_owned(), 0, 10).await.unwrap();
+        let letters = desk.outbox_entries("hook".to_owned(), 0, 10).await.unwrap();
         assert_eq!(letters.iter().map(|letter| letter.number).collect::<Vec<_>>(), [1, 3]);
-        assert_eq!(desk.forget_other_webhooks("another".to_owned()).await.unwrap(), 2);
+        assert_eq!(desk.remove_other_webhooks("another".to_owned()).await.unwrap(), 2);
     }
 
     /// The expected text was computed by Python: `hmac.new(b"Jefe", b'1778058000.{"id":1}', hashlib.sha256).hexdigest()`.

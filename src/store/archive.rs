@@ -16,8 +16,8 @@ use rusqlite::Connection;
 
 use super::archive_file::{ArchiveFileError, ArchiveWriter, VerifiedArchive, verify_archive};
 use super::archived::{self, ArchivedPart};
-use super::error::unusable;
-use super::prune::{self, Limits};
+use super::error::journal_error;
+use super::prune::{self, ArchiveCutoff};
 use super::{personal, writer};
 use crate::journal::{AdminActor, AdminEntry, AdminEvent, Chain, Head, JournalError, Record, Sealed};
 
@@ -86,7 +86,7 @@ pub(super) fn archive(
     if order.year >= order.now.year() {
         return Err(ArchiveError::YearNotOver(order.year));
     }
-    let part = archived::read(connection).map_err(unusable)?;
+    let part = archived::read(connection).map_err(journal_error)?;
     if let Some(part) = &part {
         prune::prune(connection, part.chain.length)?;
     }
@@ -96,9 +96,9 @@ pub(super) fn archive(
         if file.chain == begins_after {
             return Ok(report(&file, None));
         }
-        return go_on(connection, order, part.as_ref(), &file);
+        return resume(connection, order, part.as_ref(), &file);
     }
-    let (last, blocked_by) = prune::last(connection, begins_after.length + 1, &limits(order))?;
+    let (last, blocked_by) = prune::last_archivable(connection, begins_after.length + 1, &cutoff(order))?;
     if last <= begins_after.length {
         return Err(ArchiveError::Nothing { blocked_by });
     }
@@ -108,14 +108,14 @@ pub(super) fn archive(
 }
 
 /// The file was written, and the stop came before it was recorded.
-fn go_on(
+fn resume(
     connection: &mut Connection,
     order: &ArchiveOrder,
     part: Option<&ArchivedPart>,
     file: &VerifiedArchive,
 ) -> Result<ArchiveReport, ArchiveError> {
     let begins_after = part.map_or_else(Chain::default, |part| part.chain);
-    let (last, blocked_by) = prune::last(connection, begins_after.length + 1, &limits(order))?;
+    let (last, blocked_by) = prune::last_archivable(connection, begins_after.length + 1, &cutoff(order))?;
     let is_ours = file.first == begins_after.length + 1
         && file.chain.length <= last
         && hash_of(connection, file.chain.length)? == Some(file.chain.head)
@@ -131,9 +131,9 @@ fn report(file: &VerifiedArchive, blocked_by: Option<String>) -> ArchiveReport {
     ArchiveReport { first: file.first, last: file.chain.length, head: file.chain.head, blocked_by }
 }
 
-fn limits(order: &ArchiveOrder) -> Limits {
+fn cutoff(order: &ArchiveOrder) -> ArchiveCutoff {
     let end = Utc.with_ymd_and_hms(order.year + 1, 1, 1, 0, 0, 0).single();
-    Limits { before: end.unwrap_or(DateTime::<Utc>::MIN_UTC), now: order.now, key_ttl: order.key_ttl }
+    ArchiveCutoff { before: end.unwrap_or(DateTime::<Utc>::MIN_UTC), now: order.now, key_ttl: order.key_ttl }
 }
 
 fn hash_of(connection: &Connection, number: u64) -> Result<Option<Head>, JournalError> {
@@ -145,7 +145,7 @@ fn is_cut_between_actions(connection: &Connection, last: u64) -> Result<bool, Jo
     let sql = "SELECT count(*) FROM lives AS l WHERE accepted <= ?1 AND EXISTS
                (SELECT 1 FROM entries AS e WHERE e.action = l.action AND e.number > ?1)";
     let last = i64::try_from(last).unwrap_or(i64::MAX);
-    let count: i64 = connection.query_row(sql, [last], |row| row.get(0)).map_err(unusable)?;
+    let count: i64 = connection.query_row(sql, [last], |row| row.get(0)).map_err(journal_error)?;
     Ok(count == 0)
 }
 
@@ -197,11 +197,11 @@ fn finish(
     let part = ArchivedPart { chain: file.chain, file: name, erased: carried, erased_through: through };
     let event = AdminEvent::Archived(part.event(file.first));
     let entry = AdminEntry { at: order.now, by: order.by.clone(), event };
-    let mut chain = writer::chain(connection).map_err(unusable)?;
-    let transaction = writer::begin(connection).map_err(unusable)?;
-    writer::put(&transaction, &mut chain, &Record::Admin(entry)).map_err(unusable)??;
-    archived::put(&transaction, &part).map_err(unusable)?;
-    transaction.commit().map_err(unusable)?;
+    let mut chain = writer::chain_end(connection).map_err(journal_error)?;
+    let transaction = writer::begin_immediate(connection).map_err(journal_error)?;
+    writer::append(&transaction, &mut chain, &Record::Admin(entry)).map_err(journal_error)??;
+    archived::put(&transaction, &part).map_err(journal_error)?;
+    transaction.commit().map_err(journal_error)?;
     Ok(prune::prune(connection, part.chain.length)?)
 }
 
@@ -212,13 +212,13 @@ const PAGE: u64 = 1_000;
 fn entries(connection: &Connection, after: u64, last: u64) -> Result<Vec<Sealed>, JournalError> {
     let sql =
         "SELECT number, body, hash FROM entries WHERE number > ?1 AND number <= ?2 ORDER BY number LIMIT ?3";
-    let mut statement = connection.prepare_cached(sql).map_err(unusable)?;
+    let mut statement = connection.prepare_cached(sql).map_err(journal_error)?;
     let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let rows = statement.query_map([signed(after), signed(last), signed(PAGE)], |row| {
         let (number, body): (i64, String) = (row.get(0)?, row.get(1)?);
-        let personal = personal::of_body(connection, number, &body)?;
+        let personal = personal::values_of_body(connection, number, &body)?;
         Ok(Sealed { number: number.unsigned_abs(), body, hash: Head(row.get(2)?), personal })
     });
-    let page: Result<Vec<_>, _> = rows.map_err(unusable)?.collect();
-    page.map_err(unusable)
+    let page: Result<Vec<_>, _> = rows.map_err(journal_error)?.collect();
+    page.map_err(journal_error)
 }

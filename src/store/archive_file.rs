@@ -145,7 +145,7 @@ pub fn verify_archive(files: &[PathBuf], known: Option<Head>) -> Result<Verified
     let mut whole: Option<VerifiedArchive> = None;
     for path in files {
         let file = File::open(path).map_err(|error| ArchiveFileError::File { path: path.clone(), error })?;
-        let mut reader = Reader { path, file: BufReader::new(file), line: 0 };
+        let mut reader = ArchiveReader { path, file: BufReader::new(file), line: 0 };
         whole = Some(reader.read(whole, known)?);
     }
     whole.ok_or_else(|| ArchiveFileError::Line {
@@ -155,43 +155,48 @@ pub fn verify_archive(files: &[PathBuf], known: Option<Head>) -> Result<Verified
     })
 }
 
-struct Reader<'p> {
+struct ArchiveReader<'p> {
     path: &'p Path,
     file: BufReader<File>,
     line: u64,
 }
 
-impl Reader<'_> {
+impl ArchiveReader<'_> {
     fn read(
         &mut self,
         before: Option<VerifiedArchive>,
         known: Option<Head>,
     ) -> Result<VerifiedArchive, ArchiveFileError> {
-        let mut archive = self.begin(before)?;
+        let mut archive = self.read_first_line(before)?;
         loop {
-            let text = self.next()?.ok_or_else(|| self.wrong("the file ends before its last line"))?;
+            let text =
+                self.next_line()?.ok_or_else(|| self.error_here("the file ends before its last line"))?;
             if let Ok(last) = serde_json::from_str::<LastLine>(&text) {
-                self.end(&archive, &last)?;
+                self.check_last_line(&archive, &last)?;
                 return Ok(archive);
             }
-            let line = serde_json::from_str(&text).map_err(|error| self.wrong(error))?;
-            self.take(&mut archive, line)?;
+            let line = serde_json::from_str(&text).map_err(|error| self.error_here(error))?;
+            self.check_entry(&mut archive, line)?;
             archive.holds_known |= known == Some(archive.chain.head);
         }
     }
 
-    fn begin(&mut self, before: Option<VerifiedArchive>) -> Result<VerifiedArchive, ArchiveFileError> {
-        let text = self.next()?.ok_or_else(|| self.wrong("the file is empty"))?;
-        let line: FirstLine = serde_json::from_str(&text).map_err(|error| self.wrong(error))?;
+    fn read_first_line(
+        &mut self,
+        before: Option<VerifiedArchive>,
+    ) -> Result<VerifiedArchive, ArchiveFileError> {
+        let text = self.next_line()?.ok_or_else(|| self.error_here("the file is empty"))?;
+        let line: FirstLine = serde_json::from_str(&text).map_err(|error| self.error_here(error))?;
         if line.adjourn_archive != VERSION {
-            return Err(self.wrong("a later version of Adjourn wrote this file"));
+            return Err(self.error_here("a later version of Adjourn wrote this file"));
         }
-        let head: Head = line.before.parse().map_err(|error| self.wrong(error))?;
-        let length = line.first.checked_sub(1).ok_or_else(|| self.wrong("its first entry is entry 0"))?;
+        let head: Head = line.before.parse().map_err(|error| self.error_here(error))?;
+        let length =
+            line.first.checked_sub(1).ok_or_else(|| self.error_here("its first entry is entry 0"))?;
         let chain = Chain { length, head };
         match before {
             Some(before) if before.chain == chain => Ok(before),
-            Some(before) => Err(self.wrong(format!(
+            Some(before) => Err(self.error_here(format!(
                 "it begins at entry {}, and the file before it ends at entry {}",
                 line.first, before.chain.length
             ))),
@@ -202,22 +207,22 @@ impl Reader<'_> {
                 erasures: Erasures::default(),
                 holds_known: false,
             }),
-            None => Err(self.wrong("its first entry is entry 1, and follows another")),
+            None => Err(self.error_here("its first entry is entry 1, and follows another")),
         }
     }
 
-    fn take(&self, archive: &mut VerifiedArchive, line: EntryLine) -> Result<(), ArchiveFileError> {
-        let hash = line.hash.parse().map_err(|error| self.wrong(error))?;
+    fn check_entry(&self, archive: &mut VerifiedArchive, line: EntryLine) -> Result<(), ArchiveFileError> {
+        let hash = line.hash.parse().map_err(|error| self.error_here(error))?;
         let personal = line.personal.into_iter().map(|kept| {
             let salt = unhex(&kept.salt)?;
             Some(PersonalValue { pointer: kept.pointer, salt, value: kept.value })
         });
         let personal: Option<Vec<_>> = personal.collect();
-        let personal = personal.ok_or_else(|| self.wrong("a salt is not 32 hexadecimal digits"))?;
+        let personal = personal.ok_or_else(|| self.error_here("a salt is not 32 hexadecimal digits"))?;
         let sealed = Sealed { number: line.number, body: line.body, hash, personal };
-        archive.chain.check(&sealed).map_err(|error: Broken| self.wrong(error))?;
+        archive.chain.check(&sealed).map_err(|error: Broken| self.error_here(error))?;
         let (record, missing) = Record::read_counting(&sealed.body, &sealed.personal)
-            .map_err(|error: EntryError| self.wrong(error))?;
+            .map_err(|error: EntryError| self.error_here(error))?;
         archive.entries += 1;
         archive.erasures.miss(sealed.number, missing);
         if let Record::Admin(entry) = record
@@ -228,29 +233,33 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn end(&mut self, archive: &VerifiedArchive, last: &LastLine) -> Result<(), ArchiveFileError> {
+    fn check_last_line(
+        &mut self,
+        archive: &VerifiedArchive,
+        last: &LastLine,
+    ) -> Result<(), ArchiveFileError> {
         if (last.last, last.head.as_str()) != (archive.chain.length, archive.chain.head.to_string().as_str())
         {
-            return Err(self.wrong("its last line names another entry or hash"));
+            return Err(self.error_here("its last line names another entry or hash"));
         }
-        match self.next()? {
+        match self.next_line()? {
             None => Ok(()),
-            Some(_) => Err(self.wrong("something follows its last line")),
+            Some(_) => Err(self.error_here("something follows its last line")),
         }
     }
 
-    fn next(&mut self) -> Result<Option<String>, ArchiveFileError> {
+    fn next_line(&mut self) -> Result<Option<String>, ArchiveFileError> {
         self.line += 1;
         let mut text = String::new();
         let read = (&mut self.file).take(LINE_BYTES_MAX).read_line(&mut text);
         let read = read.map_err(|error| ArchiveFileError::File { path: self.path.to_owned(), error })? as u64;
         if read >= LINE_BYTES_MAX && !text.ends_with('\n') {
-            return Err(self.wrong(format!("the line is longer than {LINE_BYTES_MAX} bytes")));
+            return Err(self.error_here(format!("the line is longer than {LINE_BYTES_MAX} bytes")));
         }
         Ok((read > 0).then_some(text))
     }
 
-    fn wrong(&self, why: impl std::fmt::Display) -> ArchiveFileError {
+    fn error_here(&self, why: impl std::fmt::Display) -> ArchiveFileError {
         ArchiveFileError::Line { path: self.path.to_owned(), line: self.line, why: why.to_string() }
     }
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
 
-use super::row;
+use super::action_row;
 use crate::journal::{Archived, Chain, Head};
 
 /// The end of what is archived.
@@ -48,7 +48,9 @@ pub(super) fn put(transaction: &Transaction<'_>, part: &ArchivedPart) -> rusqlit
     let last = i64::try_from(part.chain.length).unwrap_or(i64::MAX);
     let through = i64::try_from(part.erased_through).unwrap_or(i64::MAX);
     let sql = "INSERT INTO archived (last, hash, file, erased, erased_through) VALUES (?1, ?2, ?3, ?4, ?5)";
-    row::one(transaction.execute(sql, (last, part.chain.head.0, &part.file, part.erased, through))?)
+    action_row::expect_one_row(
+        transaction.execute(sql, (last, part.chain.head.0, &part.file, part.erased, through))?,
+    )
 }
 
 impl ArchivedPart {

@@ -36,7 +36,7 @@ pub(crate) fn is_state_file(name: &OsStr) -> bool {
 }
 
 /// Makes the directory, readable for its owner alone.
-pub(super) fn make(path: &Path) -> std::io::Result<()> {
+pub(super) fn create(path: &Path) -> std::io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -49,7 +49,7 @@ pub(super) fn lock(path: &Path, patience: Duration) -> Result<File, StoreError> 
     let unusable = |error| unusable(path, error);
     let lock_file = path.join(LOCK_FILE);
     refuse_link(&lock_file).map_err(unusable)?;
-    let mut options = private();
+    let mut options = owner_only_options();
     let mut file = options.create(true).truncate(false).open(&lock_file).map_err(unusable)?;
     let begun = now();
     loop {
@@ -65,16 +65,16 @@ pub(super) fn lock(path: &Path, patience: Duration) -> Result<File, StoreError> 
             Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_RETRY),
         }
     }
-    sign(&mut file).map_err(unusable)?;
+    write_process_id(&mut file).map_err(unusable)?;
     Ok(file)
 }
 
 /// Opens a database of the directory to write it, and makes it if it is not there.
 pub(super) fn open_database(path: &Path) -> Result<Connection, StoreError> {
-    let path = resolved(path)?;
+    let path = resolve_directory(path)?;
     // SQLite gives its log and its index the mode of the database. An existing file is not opened here: closing it would
     // release the locks that another connection of this process holds (SQLite, "How To Corrupt An SQLite Database File", 2.2).
-    match private().create_new(true).open(&path) {
+    match owner_only_options().create_new(true).open(&path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(unusable(&path, error)),
         _ => {}
     }
@@ -85,12 +85,12 @@ pub(super) fn open_database(path: &Path) -> Result<Connection, StoreError> {
 pub(super) fn open_database_to_read(path: &Path) -> Result<Connection, StoreError> {
     let flags =
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    Ok(Connection::open_with_flags(resolved(path)?, flags)?)
+    Ok(Connection::open_with_flags(resolve_directory(path)?, flags)?)
 }
 
 /// The path with the directory's own links followed, since SQLITE_OPEN_NOFOLLOW allows none in it: systemd makes the state
 /// directory of a dynamic user a link. The database and the files that SQLite keeps beside it are no links.
-fn resolved(path: &Path) -> Result<PathBuf, StoreError> {
+fn resolve_directory(path: &Path) -> Result<PathBuf, StoreError> {
     let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(unusable(path, ErrorKind::InvalidInput.into()));
     };
@@ -117,7 +117,7 @@ pub(super) fn refuse_link(path: &Path) -> std::io::Result<()> {
 }
 
 /// How a file is made that only its owner reads and writes.
-pub(super) fn private() -> OpenOptions {
+pub(super) fn owner_only_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
     #[cfg(unix)]
@@ -132,7 +132,7 @@ fn unusable(path: &Path, error: std::io::Error) -> StoreError {
     StoreError::Directory { path: path.to_owned(), error }
 }
 
-fn sign(file: &mut File) -> std::io::Result<()> {
+fn write_process_id(file: &mut File) -> std::io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
     write!(file, "{}", std::process::id())

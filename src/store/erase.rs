@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, named_params};
 
-use super::error::unusable;
+use super::error::journal_error;
 use super::sqlite::BUSY_TIMEOUT;
 use super::writer;
 use crate::journal::{
@@ -25,7 +25,7 @@ const SPARED: &str = "coalesce(l.ending = 'open'
 
 /// One value.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct ValueLocation {
     entry: i64,
     pointer: String,
     /// Empty for an admin event.
@@ -34,26 +34,26 @@ struct Place {
 
 /// Erases some values and records it; how many. Zero: there are no more.
 pub(super) fn batch(connection: &mut Connection, erasure: &Erasure) -> Result<u64, JournalError> {
-    let mut chain = writer::chain(connection).map_err(unusable)?;
-    let transaction = writer::begin(connection).map_err(unusable)?;
-    let places = places(&transaction, erasure, BATCH).map_err(unusable)?;
+    let mut chain = writer::chain_end(connection).map_err(journal_error)?;
+    let transaction = writer::begin_immediate(connection).map_err(journal_error)?;
+    let places = locate_values(&transaction, erasure, BATCH).map_err(journal_error)?;
     let Some(through) = places.iter().map(|place| place.entry.unsigned_abs()).max() else { return Ok(0) };
     for place in &places {
-        erase(&transaction, place).map_err(unusable)?;
+        erase(&transaction, place).map_err(journal_error)?;
     }
     let values = places.len() as u64;
     let event = AdminEvent::Erased { values, through };
     let entry = AdminEntry { at: erasure.now, by: erasure.by.clone(), event };
     record(&transaction, &mut chain, entry)?;
-    transaction.commit().map_err(unusable)?;
+    transaction.commit().map_err(journal_error)?;
     Ok(values)
 }
 
 fn record(transaction: &Transaction<'_>, chain: &mut Chain, entry: AdminEntry) -> Result<(), JournalError> {
-    writer::put(transaction, chain, &Record::Admin(entry)).map_err(unusable)?.map(|_| ())
+    writer::append(transaction, chain, &Record::Admin(entry)).map_err(journal_error)?.map(|_| ())
 }
 
-fn erase(transaction: &Transaction<'_>, place: &Place) -> rusqlite::Result<()> {
+fn erase(transaction: &Transaction<'_>, place: &ValueLocation) -> rusqlite::Result<()> {
     let sql = "DELETE FROM personal WHERE entry = ?1 AND pointer = ?2";
     transaction.prepare_cached(sql)?.execute((place.entry, &place.pointer))?;
     if place.pointer == ACTOR_NAME {
@@ -64,8 +64,13 @@ fn erase(transaction: &Transaction<'_>, place: &Place) -> rusqlite::Result<()> {
 }
 
 /// The next values that are meant. Of a person's, also the others of the same action that have the same role.
-fn places(transaction: &Transaction<'_>, erasure: &Erasure, max: usize) -> rusqlite::Result<BTreeSet<Place>> {
-    let sql = format!("{} AND NOT {SPARED} LIMIT :max", meant(erasure, "p.entry, p.pointer, e.action"));
+fn locate_values(
+    transaction: &Transaction<'_>,
+    erasure: &Erasure,
+    max: usize,
+) -> rusqlite::Result<BTreeSet<ValueLocation>> {
+    let sql =
+        format!("{} AND NOT {SPARED} LIMIT :max", matching_sql(erasure, "p.entry, p.pointer, e.action"));
     let found = select(transaction, &sql, erasure, max)?;
     if let Whose::Before(_) = erasure.whose {
         return Ok(found);
@@ -82,7 +87,7 @@ fn places(transaction: &Transaction<'_>, erasure: &Erasure, max: usize) -> rusql
 }
 
 /// Entries of this instant are left out: the events that record the erasure are among them, and name who asked for it.
-fn meant(erasure: &Erasure, columns: &str) -> String {
+fn matching_sql(erasure: &Erasure, columns: &str) -> String {
     let (condition, order) = match erasure.whose {
         Whose::Before(_) => ("p.at_ms < :wanted", "INDEXED BY personal_by_time"),
         Whose::Person(_) => ("p.value = :wanted COLLATE NOCASE", ""),
@@ -98,7 +103,7 @@ fn select(
     sql: &str,
     erasure: &Erasure,
     max: usize,
-) -> rusqlite::Result<BTreeSet<Place>> {
+) -> rusqlite::Result<BTreeSet<ValueLocation>> {
     let mut statement = connection.prepare_cached(sql)?;
     let wanted = wanted(&erasure.whose);
     let (recheck, key) = spared_after(erasure);
@@ -107,7 +112,7 @@ fn select(
         ":wanted": wanted, ":now": now, ":recheck": recheck, ":key": key, ":max": max,
     };
     let rows = statement.query_map(parameters, |row| {
-        Ok(Place { entry: row.get(0)?, pointer: row.get(1)?, action: row.get(2)? })
+        Ok(ValueLocation { entry: row.get(0)?, pointer: row.get(1)?, action: row.get(2)? })
     })?;
     rows.collect()
 }
@@ -125,12 +130,12 @@ fn spared_after(erasure: &Erasure) -> (i64, i64) {
     (before(RECHECK_SPARED), before(erasure.key_ttl))
 }
 
-fn of_action(connection: &Connection, action: &str) -> rusqlite::Result<Vec<Place>> {
+fn of_action(connection: &Connection, action: &str) -> rusqlite::Result<Vec<ValueLocation>> {
     let sql = "SELECT p.entry, p.pointer, e.action FROM entries AS e JOIN personal AS p ON p.entry = e.number
                WHERE e.action = ?1";
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map([action], |row| {
-        Ok(Place { entry: row.get(0)?, pointer: row.get(1)?, action: row.get(2)? })
+        Ok(ValueLocation { entry: row.get(0)?, pointer: row.get(1)?, action: row.get(2)? })
     })?;
     rows.collect()
 }
@@ -141,14 +146,14 @@ pub(super) fn finish(
     erasure: &Erasure,
     values: u64,
 ) -> Result<Erased, JournalError> {
-    let spared = spared(connection, erasure).map_err(unusable)?;
-    let in_clear = has_names_in_clear(connection).map_err(unusable)?;
-    let log_remains = !empty_log(connection);
+    let spared = spared(connection, erasure).map_err(journal_error)?;
+    let in_clear = has_names_in_clear(connection).map_err(journal_error)?;
+    let log_remains = !truncate_wal(connection);
     Ok(Erased { values, spared, in_clear, log_remains })
 }
 
 fn spared(connection: &Connection, erasure: &Erasure) -> rusqlite::Result<u64> {
-    let sql = format!("{} AND {SPARED}", meant(erasure, "count(*)"));
+    let sql = format!("{} AND {SPARED}", matching_sql(erasure, "count(*)"));
     let (recheck, key) = spared_after(erasure);
     let (wanted, now) = (wanted(&erasure.whose), erasure.now.timestamp_millis());
     let parameters = named_params! { ":wanted": wanted, ":now": now, ":recheck": recheck, ":key": key };
@@ -166,10 +171,10 @@ fn has_names_in_clear(connection: &Connection) -> rusqlite::Result<bool> {
 }
 
 /// Waits a moment for the keeper and for short reads. Not longer: actions wait for this thread.
-const LOG_PATIENCE: Duration = Duration::from_millis(250);
+const WAL_TIMEOUT: Duration = Duration::from_millis(250);
 
-fn empty_log(connection: &Connection) -> bool {
-    let hardly_waiting = connection.busy_timeout(LOG_PATIENCE);
+fn truncate_wal(connection: &Connection) -> bool {
+    let hardly_waiting = connection.busy_timeout(WAL_TIMEOUT);
     let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
     let waiting_again = connection.busy_timeout(BUSY_TIMEOUT);
     hardly_waiting.and(waiting_again).is_ok() && busy.is_ok_and(|busy| busy == 0)

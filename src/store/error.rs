@@ -34,16 +34,16 @@ pub enum StoreError {
     },
     /// A later Adjourn made it.
     #[error("the journal has schema {0}, which a later version of Adjourn made; use that version")]
-    Later(usize),
+    NewerSchema(usize),
     /// The file is something else.
     #[error("the file is a database, but no journal of Adjourn's")]
-    NoJournal,
+    NotAJournal,
     /// Entries at the end are gone.
     #[error(
         "the journal was cut: it ends at entry {last}, and entry {number} was in it; restore journal.sqlite from a \
          newer backup, or remove the file journal.head if an older journal was put back on purpose"
     )]
-    Cut {
+    Truncated {
         /// The entry that was the last one.
         number: u64,
         /// The entry that is.
@@ -64,7 +64,7 @@ impl StoreError {
     /// The journal is not as it was written: cut, or damaged.
     pub fn is_damage(&self) -> bool {
         match self {
-            Self::Damaged(_) | Self::Cut { .. } => true,
+            Self::Damaged(_) | Self::Truncated { .. } => true,
             Self::Sqlite(error) => is_damage(error),
             _ => false,
         }
@@ -72,7 +72,7 @@ impl StoreError {
 }
 
 /// What SQLite's trouble means: the disk and its like, or a file that is not what was written there.
-pub(super) fn unusable(error: rusqlite::Error) -> JournalError {
+pub(super) fn journal_error(error: rusqlite::Error) -> JournalError {
     let text = error.to_string();
     if is_damage(&error) { JournalError::Damaged(text) } else { JournalError::Unusable(text) }
 }

@@ -6,14 +6,14 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Row, named_params};
 
-use super::desk::Desk;
-use super::presence::{room_of, time};
+use super::presence::{parse_room, parse_time};
+use super::service_store::ServiceStore;
 use super::sqlite::StoreError;
 use crate::calendar::{RoomAddress, Uid};
 use crate::presence::{Interval, Sign, SignLog};
 
 /// The fourth version of the service store.
-pub(super) const TABLES: &str = "
+pub(super) const MIGRATION: &str = "
     ALTER TABLE evidence ADD COLUMN reporter TEXT NOT NULL DEFAULT '';
     ALTER TABLE evidence ADD COLUMN minutes  INTEGER NOT NULL DEFAULT 0;
     DROP INDEX evidence_by_time;
@@ -28,7 +28,7 @@ pub(super) const TABLES: &str = "
 /// Stored signs read in one statement at the start.
 const PAGE: usize = 1_000;
 
-impl Desk {
+impl ServiceStore {
     /// Keeps signs as the log has them, all or none, and when signs were refused; forgets the signs whose time is over.
     ///
     /// # Errors
@@ -39,7 +39,7 @@ impl Desk {
         refused: HashMap<RoomAddress, Interval>,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        self.with(move |connection| {
+        self.with_connection(move |connection| {
             let transaction = connection.transaction()?;
             signs.iter().try_for_each(|sign| keep_sign(&transaction, sign))?;
             refused.iter().try_for_each(|(room, span)| keep_refused(&transaction, room, *span))?;
@@ -55,7 +55,7 @@ impl Desk {
     /// # Errors
     /// When they cannot be read.
     pub async fn load_signs(&self, now: DateTime<Utc>, mut log: SignLog) -> Result<SignLog, StoreError> {
-        self.with(move |connection| {
+        self.with_connection(move |connection| {
             let transaction = connection.transaction()?;
             transaction.execute("DELETE FROM evidence WHERE keep_until_ms < ?1", [now.timestamp_millis()])?;
             load_refused(&transaction, &mut log)?;
@@ -85,7 +85,7 @@ impl Desk {
     /// # Errors
     /// When it cannot be read.
     pub async fn count_signs(&self) -> Result<(u64, u64), StoreError> {
-        self.with(|connection| {
+        self.with_connection(|connection| {
             let sql = "SELECT count(*), coalesce(sum(length(CAST(coalesce(event, '') || source AS BLOB))), 0)
                        FROM evidence";
             let (signs, bytes): (i64, i64) =
@@ -139,8 +139,8 @@ fn load_refused(connection: &Connection, log: &mut SignLog) -> Result<(), StoreE
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let room: String = row.get(0)?;
-        if let Some(span) = Interval::new(time(row.get(1)?)?, time(row.get(2)?)?) {
-            log.restore_refused(room_of(&room)?, span);
+        if let Some(span) = Interval::new(parse_time(row.get(1)?)?, parse_time(row.get(2)?)?) {
+            log.restore_refused(parse_room(&room)?, span);
         }
     }
     Ok(())
@@ -163,19 +163,19 @@ fn page(connection: &Connection, below: i64) -> Result<Vec<Sign>, StoreError> {
 fn sign(row: &Row<'_>) -> Result<Sign, StoreError> {
     let (room, uid, original): (String, Option<String>, Option<i64>) =
         (row.get(0)?, row.get(5)?, row.get(6)?);
-    let original = original.map(time).transpose()?;
+    let original = original.map(parse_time).transpose()?;
     let identity = uid.map(Uid::new).zip(original);
     Ok(Sign {
-        room: room_of(&room)?,
+        room: parse_room(&room)?,
         event: row.get(1)?,
-        at: time(row.get(2)?)?,
-        received_at: time(row.get(3)?)?,
+        at: parse_time(row.get(2)?)?,
+        received_at: parse_time(row.get(3)?)?,
         source: row.get(4)?,
         reporter: row.get(8)?,
         minutes: row.get::<_, i64>(9)?.cast_unsigned(),
         number: row.get::<_, i64>(10)?.unsigned_abs(),
         is_matched: identity.is_some(),
         identity,
-        keep_until: time(row.get(7)?)?,
+        keep_until: parse_time(row.get(7)?)?,
     })
 }

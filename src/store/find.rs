@@ -10,7 +10,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
 
 use super::personal;
-use super::sqlite::unusable;
+use super::sqlite::journal_error;
 use crate::journal::{Ending, JournalError, Life, Page, Position, Query, Record};
 
 /// Actions whose entries are read by one statement.
@@ -78,7 +78,7 @@ impl Conditions {
 
 /// Whether the file has all indexes. A journal of an older version that is open for reading only has not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Hint {
+enum IndexHint {
     Indexed,
     Unindexed,
 }
@@ -86,10 +86,10 @@ enum Hint {
 /// The version of the schema that has all indexes.
 const INDEXED_SINCE: i64 = 2;
 
-impl Hint {
+impl IndexHint {
     fn of(connection: &Connection) -> Result<Self, JournalError> {
         let version: i64 =
-            connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(unusable)?;
+            connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(journal_error)?;
         Ok(if version >= INDEXED_SINCE { Self::Indexed } else { Self::Unindexed })
     }
 
@@ -102,7 +102,7 @@ impl Hint {
 }
 
 /// The index with the fewest rows for this query.
-fn narrowest(query: &Query) -> &'static str {
+fn most_selective_index(query: &Query) -> &'static str {
     let is_dated = query.since.is_some() || query.until.is_some();
     match query {
         Query { key: Some(_), .. } => "lives_by_key",
@@ -122,33 +122,33 @@ fn narrowest(query: &Query) -> &'static str {
 /// The lives that a query means, the last taken on first.
 pub(super) fn find(connection: &Connection, query: &Query) -> Result<Vec<Life>, JournalError> {
     // The index and the entries of one moment: an archive may remove both in between.
-    let snapshot = connection.unchecked_transaction().map_err(unusable)?;
-    let (sql, values) = find_sql(query, Hint::of(&snapshot)?);
-    let mut statement = snapshot.prepare_cached(&sql).map_err(unusable)?;
-    let mut rows = statement.query(params_from_iter(values)).map_err(unusable)?;
+    let snapshot = connection.unchecked_transaction().map_err(journal_error)?;
+    let (sql, values) = find_sql(query, IndexHint::of(&snapshot)?);
+    let mut statement = snapshot.prepare_cached(&sql).map_err(journal_error)?;
+    let mut rows = statement.query(params_from_iter(values)).map_err(journal_error)?;
     let max = query.limit.unwrap_or(usize::MAX);
     let mut found = Vec::new();
     while found.len() < max {
         let mut actions: Vec<String> = Vec::new();
         while actions.len() < CHUNK.min(max - found.len()) {
-            let Some(row) = rows.next().map_err(unusable)? else { break };
-            actions.push(row.get(0).map_err(unusable)?);
+            let Some(row) = rows.next().map_err(journal_error)? else { break };
+            actions.push(row.get(0).map_err(journal_error)?);
         }
         if actions.is_empty() {
             break;
         }
-        found.extend(lives(&snapshot, &actions)?.into_iter().filter(|life| query.means(life)));
+        found.extend(records(&snapshot, &actions)?.into_iter().filter(|life| query.means(life)));
     }
     found.truncate(max);
     Ok(found)
 }
 
-fn find_sql(query: &Query, hint: Hint) -> (String, Vec<Value>) {
+fn find_sql(query: &Query, hint: IndexHint) -> (String, Vec<Value>) {
     let mut conditions = Conditions::default();
     conditions.room_actor_and_rule(query);
     conditions.times(query);
     conditions.rest(query);
-    let (index, all) = (hint.index(narrowest(query)), conditions.all());
+    let (index, all) = (hint.index(most_selective_index(query)), conditions.all());
     let sql = format!("SELECT action FROM lives {index} WHERE {all} ORDER BY accepted DESC");
     (sql, conditions.values)
 }
@@ -160,15 +160,15 @@ pub(super) fn page(
     after: Option<Position>,
     examine: usize,
 ) -> Result<Page, JournalError> {
-    let snapshot = connection.unchecked_transaction().map_err(unusable)?;
-    let (sql, values) = page_sql(query, (after, examine), Hint::of(&snapshot)?);
-    let mut statement = snapshot.prepare_cached(&sql).map_err(unusable)?;
-    let mut rows = statement.query(params_from_iter(values)).map_err(unusable)?;
+    let snapshot = connection.unchecked_transaction().map_err(journal_error)?;
+    let (sql, values) = page_sql(query, (after, examine), IndexHint::of(&snapshot)?);
+    let mut statement = snapshot.prepare_cached(&sql).map_err(journal_error)?;
+    let mut rows = statement.query(params_from_iter(values)).map_err(journal_error)?;
     let max = query.limit.unwrap_or(usize::MAX);
     let (mut page, mut meant, mut last) = (Page::default(), Vec::new(), None);
     while meant.len() < max {
-        let Some(row) = rows.next().map_err(unusable)? else { break };
-        let (action, position, is_meant) = examined(row).map_err(unusable)?;
+        let Some(row) = rows.next().map_err(journal_error)? else { break };
+        let (action, position, is_meant) = examined(row).map_err(journal_error)?;
         page.examined += 1;
         last = Some(position);
         if is_meant {
@@ -177,14 +177,18 @@ pub(super) fn page(
     }
     page.next = last.filter(|_| page.examined >= examine || meant.len() >= max);
     let actions: Vec<String> = meant.iter().map(|(_, action)| action.clone()).collect();
-    let lives = lives(&snapshot, &actions)?;
+    let lives = records(&snapshot, &actions)?;
     let positions = meant.into_iter().map(|(position, _)| position);
     page.lives = positions.zip(lives).filter(|(_, life)| query.means(life)).collect();
     Ok(page)
 }
 
 /// The conditions of the index are in the `WHERE`, so that the scan stops after `examine` rows; all others are a column.
-fn page_sql(query: &Query, (after, examine): (Option<Position>, usize), hint: Hint) -> (String, Vec<Value>) {
+fn page_sql(
+    query: &Query,
+    (after, examine): (Option<Position>, usize),
+    hint: IndexHint,
+) -> (String, Vec<Value>) {
     let mut range = Conditions::default();
     let mut only = Query { since: query.since, until: query.until, ..Query::default() };
     let index = match query {
@@ -226,10 +230,10 @@ fn examined(row: &Row<'_>) -> rusqlite::Result<(String, Position, bool)> {
 }
 
 /// The lives of these actions, in this order, by one statement for each [`CHUNK`].
-fn lives(connection: &Connection, actions: &[String]) -> Result<Vec<Life>, JournalError> {
+fn records(connection: &Connection, actions: &[String]) -> Result<Vec<Life>, JournalError> {
     let mut found = Vec::with_capacity(actions.len());
     for chunk in actions.chunks(CHUNK) {
-        let mut lives = add_up(connection, chunk)?;
+        let mut lives = replay(connection, chunk)?;
         for action in chunk {
             let absent =
                 || JournalError::Damaged(format!("the index names action {action}, and no entry does"));
@@ -240,25 +244,25 @@ fn lives(connection: &Connection, actions: &[String]) -> Result<Vec<Life>, Journ
 }
 
 /// The facts of some actions, added up.
-fn add_up(connection: &Connection, actions: &[String]) -> Result<HashMap<String, Life>, JournalError> {
+fn replay(connection: &Connection, actions: &[String]) -> Result<HashMap<String, Life>, JournalError> {
     let sql = "SELECT entries.action, entries.number, entries.body FROM json_each(?1) AS wanted
                CROSS JOIN entries ON entries.action = wanted.value ORDER BY wanted.key, entries.number";
     let wanted = serde_json::to_string(actions).map_err(|error| JournalError::Unusable(error.to_string()))?;
-    let mut statement = connection.prepare_cached(sql).map_err(unusable)?;
-    let mut rows = statement.query([wanted]).map_err(unusable)?;
+    let mut statement = connection.prepare_cached(sql).map_err(journal_error)?;
+    let mut rows = statement.query([wanted]).map_err(journal_error)?;
     let mut lives: HashMap<String, Life> = HashMap::with_capacity(actions.len());
-    while let Some(row) = rows.next().map_err(unusable)? {
-        let action: String = row.get(0).map_err(unusable)?;
-        let life = next(connection, lives.remove(&action), row)?;
+    while let Some(row) = rows.next().map_err(journal_error)? {
+        let action: String = row.get(0).map_err(journal_error)?;
+        let life = apply_row(connection, lives.remove(&action), row)?;
         lives.insert(action, life);
     }
     Ok(lives)
 }
 
 /// The life with the entry of this row: its number and body are the columns 1 and 2.
-fn next(connection: &Connection, life: Option<Life>, row: &Row<'_>) -> Result<Life, JournalError> {
-    let number: i64 = row.get(1).map_err(unusable)?;
-    let body: String = row.get(2).map_err(unusable)?;
+fn apply_row(connection: &Connection, life: Option<Life>, row: &Row<'_>) -> Result<Life, JournalError> {
+    let number: i64 = row.get(1).map_err(journal_error)?;
+    let body: String = row.get(2).map_err(journal_error)?;
     let damaged = |what: String| JournalError::Damaged(format!("entry {number}: {what}"));
     let Record::Action(entry) = personal::read(connection, number, &body)? else {
         return Err(damaged("it is about no action".to_owned()));
@@ -273,7 +277,7 @@ mod tests {
     use super::*;
     use crate::action::{Action, ActionId, Actor, Ask, Notify, Outcome, Refusal};
     use crate::journal::{Chain, Entry, Fact};
-    use crate::store::row::{self, Row as LifeRow};
+    use crate::store::action_row::{self, ActionRow as LifeRow};
     use crate::store::schema::JOURNAL;
 
     /// One second after another, in turn in each of a hundred rooms, by fifty actors.
@@ -306,9 +310,10 @@ mod tests {
             personal::put(connection, &sealed, at.timestamp_millis()).unwrap();
             let sql = "INSERT INTO entries (number, action, body, hash) VALUES (?1, ?2, ?3, ?4)";
             let values = (sealed.number as i64, id.to_string(), &sealed.body, sealed.hash.0);
-            row::one(connection.prepare_cached(sql).unwrap().execute(values).unwrap()).unwrap();
+            action_row::expect_one_row(connection.prepare_cached(sql).unwrap().execute(values).unwrap())
+                .unwrap();
         }
-        LifeRow::of(&life.unwrap(), first).put(connection).unwrap();
+        LifeRow::from_record(&life.unwrap(), first).put(connection).unwrap();
     }
 
     fn filled() -> Connection {
@@ -344,7 +349,7 @@ mod tests {
         let connection = filled();
         for query in queries() {
             for after in [None, Some(Position { at_ms: 1_767_225_600_000 + 15_000_000, number: 30_000 })] {
-                let (sql, values) = page_sql(&query, (after, 500), Hint::Indexed);
+                let (sql, values) = page_sql(&query, (after, 500), IndexHint::Indexed);
                 assert_plan(&connection, &sql, &values);
                 let mut statement = connection.prepare(&sql).unwrap();
                 let rows = statement.query_map(params_from_iter(values), |_| Ok(())).unwrap().count();
@@ -377,7 +382,7 @@ mod tests {
         ];
         asked.push((Query { key: Some("k".parse().unwrap()), ..Query::default() }, 1));
         for (query, rows_max) in asked {
-            let (sql, values) = find_sql(&query, Hint::Indexed);
+            let (sql, values) = find_sql(&query, IndexHint::Indexed);
             assert_plan(&connection, &sql, &values);
             let mut statement = connection.prepare(&sql).unwrap();
             let rows = statement.query_map(params_from_iter(values), |_| Ok(())).unwrap().count();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::directory::{HEAD_FILE, private, refuse_link};
+use super::directory::{HEAD_FILE, owner_only_options, refuse_link};
 use super::{StoreError, archived};
 use crate::journal::{Chain, Head};
 
@@ -20,7 +20,7 @@ pub(super) struct HeadFile {
 }
 
 impl HeadFile {
-    pub(super) fn within(directory: &Path) -> Self {
+    pub(super) fn in_directory(directory: &Path) -> Self {
         Self { path: directory.join(HEAD_FILE) }
     }
 
@@ -37,7 +37,7 @@ impl HeadFile {
     fn replace(&self, chain: Chain) -> std::io::Result<()> {
         let fresh = self.path.with_extension("head-new");
         refuse_link(&fresh)?;
-        let mut file = private().create(true).truncate(true).open(&fresh)?;
+        let mut file = owner_only_options().create(true).truncate(true).open(&fresh)?;
         writeln!(file, "{} {}", chain.length, chain.head)?;
         file.sync_all()?;
         fs::rename(&fresh, &self.path)
@@ -68,8 +68,8 @@ fn parse(text: &str) -> Option<Chain> {
 }
 
 /// The journal's file is not there, or has no tables yet, although it had entries.
-pub(super) fn check_absent(stored: Option<Chain>) -> Result<(), StoreError> {
-    stored.map_or(Ok(()), |stored| Err(StoreError::Cut { number: stored.length, last: 0 }))
+pub(super) fn refuse_absent_journal(stored: Option<Chain>) -> Result<(), StoreError> {
+    stored.map_or(Ok(()), |stored| Err(StoreError::Truncated { number: stored.length, last: 0 }))
 }
 
 /// The stored head's entry is in the chain still, or in an archive.
@@ -86,5 +86,5 @@ pub(super) fn check(connection: &Connection, stored: Option<Chain>) -> Result<()
         return Ok(());
     }
     let last: Option<i64> = connection.query_row("SELECT max(number) FROM entries", [], |row| row.get(0))?;
-    Err(StoreError::Cut { number: stored.length, last: last.unwrap_or(0).unsigned_abs() })
+    Err(StoreError::Truncated { number: stored.length, last: last.unwrap_or(0).unsigned_abs() })
 }

@@ -9,13 +9,13 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::StoreError;
 use super::directory::open_database;
-use super::sqlite::{prepare_to_write, unusable};
+use super::sqlite::{journal_error, prepare_to_write};
 use crate::journal::{JournalError, JournalHealth};
 
 /// A connection of its own for trial commits. SQLite works the log in by itself where they are all that happens.
-pub(super) struct Trial(Arc<Mutex<Connection>>);
+pub(super) struct CommitProbe(Arc<Mutex<Connection>>);
 
-impl Trial {
+impl CommitProbe {
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
         let connection = open_database(path)?;
         prepare_to_write(&connection)?;
@@ -28,7 +28,7 @@ impl Trial {
         let task = move || commit(&mut connection.lock().unwrap_or_else(PoisonError::into_inner));
         let done = tokio::task::spawn_blocking(task).await;
         done.map_err(|_| JournalError::Unusable("a task that used it broke off".to_owned()))?
-            .map_err(unusable)
+            .map_err(journal_error)
     }
 }
 
@@ -41,19 +41,19 @@ fn commit(connection: &mut Connection) -> rusqlite::Result<()> {
 }
 
 /// What became of the commits since the start.
-pub(super) struct Commits {
+pub(super) struct CommitStats {
     directory: PathBuf,
     failed: AtomicU64,
     last: Mutex<Option<Instant>>,
 }
 
-impl Commits {
+impl CommitStats {
     pub(super) fn new(directory: &Path) -> Self {
         Self { directory: directory.to_owned(), failed: AtomicU64::new(0), last: Mutex::new(None) }
     }
 
     /// Counts one entry or trial, and passes its result on. A fact that cannot be true is the caller's failure.
-    pub(super) fn count(&self, result: Result<(), JournalError>) -> Result<(), JournalError> {
+    pub(super) fn record(&self, result: Result<(), JournalError>) -> Result<(), JournalError> {
         match &result {
             Ok(()) => *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(now()),
             Err(JournalError::Impossible(_)) => {}
@@ -124,14 +124,14 @@ mod tests {
     async fn a_commit_that_cannot_be_is_an_error_and_is_counted() {
         let directory = tempfile::tempdir().unwrap();
         let journal = SqliteJournal::open(directory.path(), StoreOptions::default()).unwrap();
-        let trial = Trial::open(&directory.path().join("journal.sqlite")).unwrap();
+        let trial = CommitProbe::open(&directory.path().join("journal.sqlite")).unwrap();
         trial.0.lock().unwrap().busy_timeout(std::time::Duration::ZERO).unwrap();
         let mut other = Connection::open(directory.path().join("journal.sqlite")).unwrap();
         let held = other.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
-        let commits = Commits::new(directory.path());
-        assert!(matches!(commits.count(trial.commit().await), Err(JournalError::Unusable(_))));
+        let commits = CommitStats::new(directory.path());
+        assert!(matches!(commits.record(trial.commit().await), Err(JournalError::Unusable(_))));
         drop(held);
-        commits.count(trial.commit().await).unwrap();
+        commits.record(trial.commit().await).unwrap();
         assert_eq!(commits.health().failed_commits, 1);
         drop(journal);
     }
@@ -152,9 +152,9 @@ mod tests {
 
     #[test]
     fn a_commit_that_fails_is_counted_and_an_impossible_fact_is_not() {
-        let commits = Commits::new(Path::new("."));
+        let commits = CommitStats::new(Path::new("."));
         let unusable = Err(JournalError::Unusable("disk full".to_owned()));
-        assert!(commits.count(unusable).is_err());
+        assert!(commits.record(unusable).is_err());
         assert_eq!(commits.health().failed_commits, 1);
         assert_eq!(commits.health().last_commit_age, None);
     }

@@ -2,13 +2,13 @@
 //! written to the journal.
 //!
 //! The command line changes keys while the service owns the journal. So the change and its admin event are stored here in one
-//! transaction, and whoever owns the journal moves the event into the chain (`pending.rs`).
+//! transaction, and whoever owns the journal moves the event into the chain (`pending_events.rs`).
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, named_params};
 
-use super::desk::Desk;
-use super::pending;
+use super::pending_events;
+use super::service_store::ServiceStore;
 use super::sqlite::StoreError;
 use crate::access::{Fingerprint, Holder, KeyId, KeyName, KeyNameError, Right, Rights, StoredKey};
 use crate::calendar::RoomPattern;
@@ -16,7 +16,7 @@ use crate::journal::{AdminActor, AdminEntry, AdminEvent, KeyFacts};
 
 /// The fourth version of the service store. Patterns and rights become JSON lists: joined by blanks, a pattern with a blank
 /// inside was read as two.
-pub(super) const COLUMNS: &str = r#"
+pub(super) const MIGRATION: &str = r#"
     ALTER TABLE keys ADD COLUMN expires_ms   INTEGER;
     ALTER TABLE keys ADD COLUMN certificate  BLOB;
     ALTER TABLE keys ADD COLUMN last_used_ms INTEGER;
@@ -69,7 +69,7 @@ pub enum KeyError {
     /// Too many changes wait to be written to the journal.
     #[error(
         "{max} changes of keys wait to be written to the journal, and no service or command writes it: see `adjourn audit verify`",
-        max = pending::PENDING_MAX
+        max = pending_events::PENDING_MAX
     )]
     TooManyPending,
     /// The store.
@@ -83,7 +83,7 @@ impl From<rusqlite::Error> for KeyError {
     }
 }
 
-impl Desk {
+impl ServiceStore {
     /// Keeps a new key, without an admin event: for demos and tests.
     ///
     /// # Errors
@@ -104,7 +104,7 @@ impl Desk {
     ) -> Result<(), KeyError> {
         self.with_key_result(move |transaction| {
             insert(transaction, &key, now)?;
-            announce(transaction, AdminEvent::KeyCreated(facts(&key)), by, now)
+            queue_admin_event(transaction, AdminEvent::KeyCreated(key_facts(&key)), by, now)
         })
         .await
     }
@@ -123,7 +123,7 @@ impl Desk {
             check(transaction, &key)?;
             let is_there = update(transaction, &key)?;
             if is_there {
-                announce(transaction, AdminEvent::KeyChanged(facts(&key)), by, now)?;
+                queue_admin_event(transaction, AdminEvent::KeyChanged(key_facts(&key)), by, now)?;
             }
             Ok(is_there)
         })
@@ -135,7 +135,7 @@ impl Desk {
     /// # Errors
     /// When it cannot be written.
     pub async fn revoke_key(&self, id: KeyId, now: DateTime<Utc>) -> Result<bool, StoreError> {
-        self.with(move |connection| revoke(connection, &id, now)).await
+        self.with_connection(move |connection| revoke(connection, &id, now)).await
     }
 
     /// Revokes a key, and keeps that `by` did; `false` when no key in force has the id.
@@ -153,7 +153,7 @@ impl Desk {
             let name: Option<String> = transaction.query_row(name, [&id.0], |row| row.get(0)).optional()?;
             let is_there = revoke(transaction, &id, now)?;
             if is_there {
-                announce(transaction, AdminEvent::KeyRevoked { key_id: id.0, name }, by, now)?;
+                queue_admin_event(transaction, AdminEvent::KeyRevoked { key_id: id.0, name }, by, now)?;
             }
             Ok(is_there)
         })
@@ -173,7 +173,7 @@ impl Desk {
     /// # Errors
     /// When they cannot be read.
     pub async fn key_records(&self) -> Result<Vec<KeyRecord>, StoreError> {
-        self.with(|connection| {
+        self.with_connection(|connection| {
             let sql = "SELECT id, name, rooms, rights, per_minute, hash, expires_ms, certificate, created_ms, last_used_ms
                        FROM keys WHERE revoked_ms IS NULL ORDER BY created_ms, id";
             let mut statement = connection.prepare_cached(sql)?;
@@ -188,7 +188,7 @@ impl Desk {
     /// # Errors
     /// When it cannot be read.
     pub async fn count_keys(&self) -> Result<u64, StoreError> {
-        self.with(|connection| {
+        self.with_connection(|connection| {
             let sql = "SELECT count(*) FROM keys WHERE revoked_ms IS NULL";
             Ok(connection.query_row(sql, [], |row| row.get::<_, i64>(0))?.unsigned_abs())
         })
@@ -199,8 +199,8 @@ impl Desk {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub async fn keys_used(&self, used: Vec<(KeyId, DateTime<Utc>)>) -> Result<(), StoreError> {
-        self.with(move |connection| {
+    pub async fn record_key_use(&self, used: Vec<(KeyId, DateTime<Utc>)>) -> Result<(), StoreError> {
+        self.with_connection(move |connection| {
             let transaction = connection.transaction()?;
             for (id, at) in used {
                 let sql = "UPDATE keys SET last_used_ms = max(coalesce(last_used_ms, 0), ?2) WHERE id = ?1";
@@ -215,7 +215,7 @@ impl Desk {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, KeyError> + Send + 'static,
     ) -> Result<T, KeyError> {
-        self.with(move |connection| {
+        self.with_connection(move |connection| {
             let transaction =
                 connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
             let done = match work(&transaction) {
@@ -285,7 +285,7 @@ fn revoke(connection: &Connection, id: &KeyId, now: DateTime<Utc>) -> Result<boo
     Ok(revoked)
 }
 
-fn announce(
+fn queue_admin_event(
     connection: &Connection,
     event: AdminEvent,
     by: AdminActor,
@@ -293,7 +293,7 @@ fn announce(
 ) -> Result<(), KeyError> {
     // The store keeps milliseconds; so the entry that is looked for in the chain is the one that was written.
     let at = now - TimeDelta::nanoseconds(i64::from(now.timestamp_subsec_nanos() % 1_000_000));
-    if pending::push(connection, &AdminEntry { at, by, event })? {
+    if pending_events::push(connection, &AdminEntry { at, by, event })? {
         Ok(())
     } else {
         Err(KeyError::TooManyPending)
@@ -301,7 +301,7 @@ fn announce(
 }
 
 /// What the journal keeps of a key.
-fn facts(key: &StoredKey) -> KeyFacts {
+fn key_facts(key: &StoredKey) -> KeyFacts {
     let holder = &key.holder;
     KeyFacts {
         key_id: holder.id.0.clone(),
@@ -366,7 +366,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_pattern_with_a_blank_inside_stays_one_pattern() {
-        let desk = Desk::in_memory().unwrap();
+        let desk = ServiceStore::in_memory().unwrap();
         let narrow = key("narrow", &["none of * these@example.com", "a\"b\\c@example.com"]);
         desk.add_key(narrow.clone(), now()).await.unwrap();
         assert_eq!(desk.keys().await.unwrap(), std::slice::from_ref(&narrow));
@@ -388,7 +388,7 @@ mod tests {
             let sql = "INSERT INTO keys VALUES (?1, ?1, zeroblob(32), ?2, ?3, 60, 0, NULL)";
             connection.execute(sql, (id, rooms, rights)).unwrap();
         }
-        connection.execute_batch(COLUMNS).unwrap();
+        connection.execute_batch(MIGRATION).unwrap();
         let sql = "SELECT id, name, rooms, rights, per_minute, hash, expires_ms, certificate, created_ms, last_used_ms
                    FROM keys ORDER BY id";
         let mut statement = connection.prepare(sql).unwrap();
@@ -408,7 +408,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_belongs_to_one_key_in_force() {
-        let desk = Desk::in_memory().unwrap();
+        let desk = ServiceStore::in_memory().unwrap();
         let (first, mut second) = (key("door", &["*"]), key("other", &["*"]));
         desk.create_key(first.clone(), by(), now()).await.unwrap();
         desk.create_key(second.clone(), by(), now()).await.unwrap();
@@ -428,8 +428,8 @@ mod tests {
 
     #[tokio::test]
     async fn keys_in_force_are_bounded_and_revoked_rows_too() {
-        let desk = Desk::in_memory().unwrap();
-        desk.with(|connection| {
+        let desk = ServiceStore::in_memory().unwrap();
+        desk.with_connection(|connection| {
             let rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
                         INSERT INTO keys (id, name, hash, rooms, rights, per_minute, created_ms, revoked_ms)
                         SELECT ?2 || i, ?2 || i, zeroblob(32), '[]', '[]', 60, i, ?3 FROM n";
@@ -443,7 +443,7 @@ mod tests {
         assert!(desk.revoke_key(KeyId("k1".to_owned()), now()).await.unwrap());
         desk.add_key(key("one more", &["*"]), now()).await.unwrap();
         let revoked = desk
-            .with(|connection| {
+            .with_connection(|connection| {
                 let sql = "SELECT count(*), sum(id = 'k1') FROM keys WHERE revoked_ms IS NOT NULL";
                 Ok(connection.query_row(sql, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?)
             })
@@ -454,7 +454,7 @@ mod tests {
 
     #[tokio::test]
     async fn each_change_of_a_key_is_an_admin_event_and_a_failed_one_is_none() {
-        let (desk, journal) = (Desk::in_memory().unwrap(), MemoryJournal::default());
+        let (desk, journal) = (ServiceStore::in_memory().unwrap(), MemoryJournal::default());
         let mut door = key("door", &["*"]);
         desk.create_key(door.clone(), by(), now()).await.unwrap();
         desk.create_key(key("door", &["*"]), by(), now()).await.unwrap_err();
@@ -463,13 +463,13 @@ mod tests {
         assert!(!desk.change_key(key("nobody", &["*"]), by(), now()).await.unwrap());
         assert!(desk.revoke_key_by(door.holder.id.clone(), by(), now()).await.unwrap());
         assert!(!desk.revoke_key_by(door.holder.id.clone(), by(), now()).await.unwrap());
-        assert_eq!(desk.move_pending(&journal).await.unwrap(), 3);
+        assert_eq!(desk.move_pending_events(&journal).await.unwrap(), 3);
         let page = journal.admin_events(&AdminQuery::default()).await.unwrap();
         let events: Vec<_> = page.events.iter().rev().map(|(_, entry)| &entry.event).collect();
-        let before = KeyFacts { expires: None, ..facts(&door) };
+        let before = KeyFacts { expires: None, ..key_facts(&door) };
         let name = Some("door".to_owned());
         let revoked = AdminEvent::KeyRevoked { key_id: door.holder.id.0.clone(), name };
-        let expected = [&AdminEvent::KeyCreated(before), &AdminEvent::KeyChanged(facts(&door)), &revoked];
+        let expected = [&AdminEvent::KeyCreated(before), &AdminEvent::KeyChanged(key_facts(&door)), &revoked];
         assert_eq!(events, expected);
     }
 }

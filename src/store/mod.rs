@@ -10,12 +10,12 @@
 //! process ends however it ends. Reading ([`SqliteJournal::read`]) needs no lock. Another database moves in behind
 //! [`crate::journal::Journal`]; `tests/store` is what it has to pass.
 
+mod action_row;
 mod admin;
 mod archive;
 mod archive_file;
 mod archived;
-#[cfg(feature = "service")]
-mod desk;
+mod checkpointer;
 mod directory;
 mod erase;
 mod error;
@@ -24,27 +24,25 @@ mod evidence;
 mod find;
 mod head_file;
 mod health;
-mod keeper;
 #[cfg(feature = "service")]
 mod keys;
 #[cfg(feature = "service")]
 mod outbox;
 #[cfg(feature = "service")]
-mod pending;
+mod pending_events;
 mod personal;
 #[cfg(feature = "service")]
 mod presence;
 mod prune;
-mod row;
 mod schema;
+#[cfg(feature = "service")]
+mod service_store;
 mod sqlite;
 mod verify;
 mod writer;
 
 pub use archive::{ArchiveError, ArchiveOrder, ArchiveReport};
 pub use archive_file::{ArchiveFileError, VerifiedArchive, verify_archive};
-#[cfg(feature = "service")]
-pub use desk::Desk;
 pub use directory::default_directory;
 #[cfg(feature = "service")]
 pub(crate) use directory::is_state_file;
@@ -52,10 +50,12 @@ pub use error::StoreError;
 #[cfg(feature = "service")]
 pub use keys::{KEY_PATTERNS_MAX, KEYS_MAX, KeyError, KeyRecord};
 #[cfg(feature = "service")]
-pub use outbox::{Letter, NewLetter, OUTBOX_BYTES_MAX, OUTBOX_NOTICES_MAX};
+pub use outbox::{OUTBOX_BYTES_MAX, OUTBOX_NOTICES_MAX, OutboxEntry, OutboxNotice};
 #[cfg(feature = "service")]
-pub use pending::{PENDING_MAX, PendingError};
+pub use pending_events::{PENDING_MAX, PendingError};
 #[cfg(feature = "service")]
 pub use presence::{TABLE_BOUNDS, TableBound};
+#[cfg(feature = "service")]
+pub use service_store::ServiceStore;
 pub use sqlite::{SqliteJournal, StoreOptions};
-pub use verify::{Unproved, Verified};
+pub use verify::{VerifiedJournal, VerifyError};

@@ -5,12 +5,12 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
 use uuid::Uuid;
 
-use super::desk::Desk;
-use super::presence::time;
+use super::presence::parse_time;
+use super::service_store::ServiceStore;
 use super::sqlite::StoreError;
 
 /// The fifth version of the service store.
-pub(super) const TABLES: &str = "
+pub(super) const MIGRATION: &str = "
     CREATE TABLE webhooks (
         webhook TEXT PRIMARY KEY,
         last    INTEGER NOT NULL
@@ -34,7 +34,7 @@ pub const OUTBOX_BYTES_MAX: usize = 16 << 20;
 
 /// A notice for a webhook, before it has a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewLetter {
+pub struct OutboxNotice {
     /// Stays the same however often it is sent.
     pub id: Uuid,
     /// The notice's kind.
@@ -47,32 +47,32 @@ pub struct NewLetter {
 
 /// A notice that waits for a webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Letter {
+pub struct OutboxEntry {
     /// One more than the one before for this webhook.
     pub number: u64,
     /// What it holds.
-    pub letter: NewLetter,
+    pub notice: OutboxNotice,
 }
 
-impl Desk {
+impl ServiceStore {
     /// Puts notices into the outbox of a webhook, and returns how many it had no room for. Each takes a number, also without
     /// room, and so do the `missed` ones before them.
     ///
     /// # Errors
     /// When they cannot be written.
-    pub async fn post(
+    pub async fn enqueue_notices(
         &self,
         webhook: String,
         missed: u64,
-        letters: Vec<NewLetter>,
+        letters: Vec<OutboxNotice>,
     ) -> Result<u64, StoreError> {
-        self.with(move |connection| {
+        self.with_connection(move |connection| {
             let transaction = connection.transaction()?;
             let last = last(&transaction, &webhook)?;
             let (mut number, mut dropped) = (last.saturating_add(signed(missed)), 0);
             let (mut count, mut bytes) = waiting(&transaction)?;
             for letter in letters {
-                if is_posted(&transaction, &webhook, letter.id)? {
+                if is_queued(&transaction, &webhook, letter.id)? {
                     continue;
                 }
                 number += 1;
@@ -95,8 +95,13 @@ impl Desk {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn letters(&self, webhook: String, after: u64, max: usize) -> Result<Vec<Letter>, StoreError> {
-        self.with(move |connection| {
+    pub async fn outbox_entries(
+        &self,
+        webhook: String,
+        after: u64,
+        max: usize,
+    ) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.with_connection(move |connection| {
             let sql = "SELECT number, id, kind, at_ms, body FROM outbox WHERE webhook = ?1 AND number > ?2
                        ORDER BY number LIMIT ?3";
             let mut statement = connection.prepare_cached(sql)?;
@@ -105,9 +110,9 @@ impl Desk {
             while let Some(row) = rows.next()? {
                 let id: String = row.get(1)?;
                 let id = id.parse().map_err(|_| StoreError::Damaged(format!("`{id}` in place of an id")))?;
-                let (kind, at, body) = (row.get(2)?, time(row.get(3)?)?, row.get(4)?);
+                let (kind, at, body) = (row.get(2)?, parse_time(row.get(3)?)?, row.get(4)?);
                 let number = row.get::<_, i64>(0)?.unsigned_abs();
-                letters.push(Letter { number, letter: NewLetter { id, kind, at, body } });
+                letters.push(OutboxEntry { number, notice: OutboxNotice { id, kind, at, body } });
             }
             Ok(letters)
         })
@@ -118,8 +123,8 @@ impl Desk {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub async fn remove_letter(&self, webhook: String, number: u64) -> Result<(), StoreError> {
-        self.with(move |connection| {
+    pub async fn remove_outbox_entry(&self, webhook: String, number: u64) -> Result<(), StoreError> {
+        self.with_connection(move |connection| {
             let sql = "DELETE FROM outbox WHERE webhook = ?1 AND number = ?2";
             connection.prepare_cached(sql)?.execute((webhook, signed(number)))?;
             Ok(())
@@ -131,8 +136,8 @@ impl Desk {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub async fn forget_other_webhooks(&self, webhook: String) -> Result<usize, StoreError> {
-        self.with(move |connection| {
+    pub async fn remove_other_webhooks(&self, webhook: String) -> Result<usize, StoreError> {
+        self.with_connection(move |connection| {
             let transaction = connection.transaction()?;
             let letters = transaction.execute("DELETE FROM outbox WHERE webhook != ?1", [&webhook])?;
             transaction.execute("DELETE FROM webhooks WHERE webhook != ?1", [&webhook])?;
@@ -146,8 +151,8 @@ impl Desk {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub async fn count_letters(&self) -> Result<usize, StoreError> {
-        self.with(|connection| Ok(waiting(connection)?.0)).await
+    pub async fn count_outbox_entries(&self) -> Result<usize, StoreError> {
+        self.with_connection(|connection| Ok(waiting(connection)?.0)).await
     }
 }
 
@@ -170,7 +175,7 @@ fn waiting(connection: &Connection) -> Result<(usize, usize), StoreError> {
     Ok((size(count), size(bytes)))
 }
 
-fn is_posted(connection: &Connection, webhook: &str, id: Uuid) -> Result<bool, StoreError> {
+fn is_queued(connection: &Connection, webhook: &str, id: Uuid) -> Result<bool, StoreError> {
     let sql = "SELECT 1 FROM outbox WHERE webhook = ?1 AND id = ?2";
     Ok(connection.prepare_cached(sql)?.exists((webhook, id.to_string()))?)
 }
@@ -179,7 +184,7 @@ fn insert(
     transaction: &Transaction<'_>,
     webhook: &str,
     number: i64,
-    NewLetter { id, kind, at, body }: &NewLetter,
+    OutboxNotice { id, kind, at, body }: &OutboxNotice,
 ) -> Result<(), StoreError> {
     let sql = "INSERT INTO outbox VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     let values = (webhook, number, id.to_string(), kind, at.timestamp_millis(), body);

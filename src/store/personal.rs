@@ -3,8 +3,8 @@
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use super::error::unusable;
-use super::row;
+use super::action_row;
+use super::error::journal_error;
 use crate::journal::{JournalError, PersonalValue, Record, Salt, Sealed};
 
 /// The values of one entry that are not erased.
@@ -18,7 +18,7 @@ pub(super) fn values(connection: &Connection, number: i64) -> rusqlite::Result<V
 }
 
 /// The same, for a body that is known. One before format 6 has none, and its file may have no such table.
-pub(super) fn of_body(
+pub(super) fn values_of_body(
     connection: &Connection,
     number: i64,
     body: &str,
@@ -28,7 +28,7 @@ pub(super) fn of_body(
 
 /// An entry with its values. What does not belong together is damage.
 pub(super) fn read(connection: &Connection, number: i64, body: &str) -> Result<Record, JournalError> {
-    let values = of_body(connection, number, body).map_err(unusable)?;
+    let values = values_of_body(connection, number, body).map_err(journal_error)?;
     let record = Record::read(body, &values);
     record.map_err(|error| JournalError::Damaged(format!("entry {number}: {error}")))
 }
@@ -39,7 +39,13 @@ pub(super) fn put(connection: &Connection, sealed: &Sealed, at_ms: i64) -> rusql
     let sql = "INSERT INTO personal (entry, pointer, at_ms, salt, value) VALUES (?1, ?2, ?3, ?4, ?5)";
     let mut statement = connection.prepare_cached(sql)?;
     for kept in &sealed.personal {
-        row::one(statement.execute((number, &kept.pointer, at_ms, kept.salt, &kept.value))?)?;
+        action_row::expect_one_row(statement.execute((
+            number,
+            &kept.pointer,
+            at_ms,
+            kept.salt,
+            &kept.value,
+        ))?)?;
     }
     Ok(())
 }

@@ -5,14 +5,14 @@ use std::collections::HashSet;
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
-use super::desk::Desk;
+use super::service_store::ServiceStore;
 use super::sqlite::StoreError;
 use crate::calendar::RoomAddress;
 use crate::cleanup::Decision;
 use crate::presence::{Contact, Interval, Link, SourceContact};
 
 /// The third version of the service store.
-pub(super) const TABLES: &str = "
+pub(super) const MIGRATION: &str = "
     ALTER TABLE evidence ADD COLUMN received_ms   INTEGER;
     ALTER TABLE evidence ADD COLUMN uid           TEXT;
     ALTER TABLE evidence ADD COLUMN original_ms   INTEGER;
@@ -115,7 +115,7 @@ pub const TABLE_BOUNDS: [TableBound; 5] = [
 ];
 
 /// Deletes the oldest rows beyond the bound, and says so: what is forgotten is missed by nobody but a report.
-fn forget_beyond(connection: &Connection, bound: &TableBound) -> Result<(), StoreError> {
+fn delete_beyond_bound(connection: &Connection, bound: &TableBound) -> Result<(), StoreError> {
     let TableBound { what, table, time, rows, .. } = bound;
     let count: i64 = connection
         .prepare_cached(&format!("SELECT count(*) FROM {table}"))?
@@ -135,13 +135,13 @@ fn forget_beyond(connection: &Connection, bound: &TableBound) -> Result<(), Stor
     Ok(())
 }
 
-impl Desk {
+impl ServiceStore {
     /// Records that the service was up from its start until now, and which sources were in contact.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub async fn record_alive(&self, up: Interval, sources: Vec<SourceContact>) -> Result<(), StoreError> {
-        self.with(move |connection| {
+    pub async fn record_uptime(&self, up: Interval, sources: Vec<SourceContact>) -> Result<(), StoreError> {
+        self.with_connection(move |connection| {
             let transaction = connection.transaction()?;
             let (started, alive) = (up.from.timestamp_millis(), up.to.timestamp_millis());
             let sql = "INSERT INTO uptimes VALUES (?1, ?2)
@@ -151,7 +151,7 @@ impl Desk {
             let oldest = |kept: TimeDelta| [(up.to - kept).timestamp_millis()];
             transaction.execute("DELETE FROM uptimes WHERE alive_ms < ?1", oldest(UPTIMES_KEPT))?;
             transaction.execute("DELETE FROM sources WHERE last_ms < ?1", oldest(SOURCES_KEPT))?;
-            TABLE_BOUNDS.iter().try_for_each(|bound| forget_beyond(&transaction, bound))?;
+            TABLE_BOUNDS.iter().try_for_each(|bound| delete_beyond_bound(&transaction, bound))?;
             Ok(transaction.commit()?)
         })
         .await
@@ -162,14 +162,14 @@ impl Desk {
     /// # Errors
     /// When it cannot be read.
     pub async fn uptimes(&self) -> Result<Vec<Interval>, StoreError> {
-        self.with(|connection| {
+        self.with_connection(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT started_ms, alive_ms FROM uptimes ORDER BY alive_ms DESC LIMIT 1000",
             )?;
             let mut rows = statement.query([])?;
             let mut uptimes = Vec::new();
             while let Some(row) = rows.next()? {
-                uptimes.extend(Interval::new(time(row.get(0)?)?, time(row.get(1)?)?));
+                uptimes.extend(Interval::new(parse_time(row.get(0)?)?, parse_time(row.get(1)?)?));
             }
             Ok(uptimes)
         })
@@ -181,14 +181,14 @@ impl Desk {
     /// # Errors
     /// When they cannot be read.
     pub async fn sources(&self) -> Result<Vec<SourceContact>, StoreError> {
-        self.with(|connection| {
+        self.with_connection(|connection| {
             let sql =
                 "SELECT link, place, source, since_ms, last_ms, reporter FROM sources ORDER BY last_ms DESC";
             let mut statement = connection.prepare_cached(sql)?;
             let mut rows = statement.query([])?;
             let mut sources = Vec::new();
             while let Some(row) = rows.next()? {
-                let contact = Contact { since: time(row.get(3)?)?, last: time(row.get(4)?)? };
+                let contact = Contact { since: parse_time(row.get(3)?)?, last: parse_time(row.get(4)?)? };
                 let link = link(&row.get::<_, String>(0)?, row.get(1)?)?;
                 sources.push(SourceContact { link, source: row.get(2)?, reporter: row.get(5)?, contact });
             }
@@ -206,7 +206,7 @@ impl Desk {
         on: Vec<RoomAddress>,
         now: DateTime<Utc>,
     ) -> Result<Vec<(RoomAddress, DateTime<Utc>)>, StoreError> {
-        self.with(move |connection| {
+        self.with_connection(move |connection| {
             let transaction = connection.transaction()?;
             let mut known = Vec::new();
             for room in on {
@@ -216,7 +216,7 @@ impl Desk {
                 let since: Option<i64> = transaction.query_row(sql, [name], |row| row.get(0)).optional()?;
                 known.extend(since.and_then(DateTime::from_timestamp_millis).map(|since| (room, since)));
             }
-            forget_other_rooms(&transaction, &known)?;
+            delete_other_rooms(&transaction, &known)?;
             transaction.commit()?;
             Ok(known)
         })
@@ -232,7 +232,7 @@ impl Desk {
         decisions: Vec<Decision>,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        self.with(move |connection| {
+        self.with_connection(move |connection| {
             let transaction = connection.transaction()?;
             decisions.iter().try_for_each(|decision| insert_decision(&transaction, decision))?;
             let oldest = (now - DECISIONS_KEPT).timestamp_millis();
@@ -247,7 +247,7 @@ impl Desk {
     /// # Errors
     /// When it cannot be read.
     pub async fn decisions(&self, since: DateTime<Utc>) -> Result<Vec<Decision>, StoreError> {
-        self.with(move |connection| {
+        self.with_connection(move |connection| {
             let sql = "SELECT room, uid, start_ms, end_ms, decided_ms, decision, why FROM decisions
                        WHERE decided_ms >= ?1 ORDER BY decided_ms, room";
             let mut statement = connection.prepare_cached(sql)?;
@@ -279,14 +279,14 @@ fn insert_source(connection: &Connection, source: &SourceContact) -> Result<(), 
 
 fn link(kind: &str, place: String) -> Result<Link, StoreError> {
     Ok(match kind {
-        "display" => Link::Display(room_of(&place)?),
-        "feed" => Link::Feed(room_of(&place)?),
+        "display" => Link::Display(parse_room(&place)?),
+        "feed" => Link::Feed(parse_room(&place)?),
         "rest" => Link::Group(None),
         _ => Link::Group(Some(place)),
     })
 }
 
-fn forget_other_rooms(
+fn delete_other_rooms(
     connection: &Connection,
     known: &[(RoomAddress, DateTime<Utc>)],
 ) -> Result<(), StoreError> {
@@ -321,21 +321,21 @@ fn decision(row: &Row<'_>) -> Result<Decision, StoreError> {
     let (room, outcome): (String, String) = (row.get(0)?, row.get(5)?);
     let damaged = || StoreError::Damaged(format!("decision `{outcome}`"));
     Ok(Decision {
-        room: room_of(&room)?,
+        room: parse_room(&room)?,
         uid: row.get(1)?,
-        start: time(row.get(2)?)?,
-        end: time(row.get(3)?)?,
-        decided_at: time(row.get(4)?)?,
+        start: parse_time(row.get(2)?)?,
+        end: parse_time(row.get(3)?)?,
+        decided_at: parse_time(row.get(4)?)?,
         outcome: outcome.parse().map_err(|()| damaged())?,
         why: row.get(6)?,
     })
 }
 
-pub(super) fn room_of(text: &str) -> Result<RoomAddress, StoreError> {
+pub(super) fn parse_room(text: &str) -> Result<RoomAddress, StoreError> {
     text.parse().map_err(|_| StoreError::Damaged(format!("`{text}` in place of a room")))
 }
 
-pub(super) fn time(ms: i64) -> Result<DateTime<Utc>, StoreError> {
+pub(super) fn parse_time(ms: i64) -> Result<DateTime<Utc>, StoreError> {
     DateTime::from_timestamp_millis(ms).ok_or_else(|| StoreError::Damaged(format!("{ms} in place of a time")))
 }
 
@@ -345,7 +345,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_table_of_the_service_store_keeps_its_newest_rows_up_to_its_bound() {
-        let desk = Desk::in_memory().unwrap();
+        let desk = ServiceStore::in_memory().unwrap();
         let [uptimes, ..] = TABLE_BOUNDS;
         let rows = uptimes.rows as i64;
         let now = DateTime::UNIX_EPOCH + TimeDelta::days(1);
@@ -355,9 +355,9 @@ mod tests {
             connection.execute(sql, [rows + 500, now.timestamp_millis()])?;
             Ok(())
         };
-        desk.with(fill).await.unwrap();
+        desk.with_connection(fill).await.unwrap();
         let up = Interval::new(now, now + TimeDelta::hours(1)).unwrap();
-        desk.record_alive(up, Vec::new()).await.unwrap();
+        desk.record_uptime(up, Vec::new()).await.unwrap();
         let kept = desk.uptimes().await.unwrap();
         assert_eq!(kept.len(), uptimes.rows);
         assert!(kept.contains(&up), "the newest is among them");
@@ -365,10 +365,10 @@ mod tests {
 
     #[tokio::test]
     async fn every_bounded_table_has_the_column_by_which_its_rows_are_old() {
-        let desk = Desk::in_memory().unwrap();
+        let desk = ServiceStore::in_memory().unwrap();
         for bound in TABLE_BOUNDS {
             let none = TableBound { rows: 1, ..bound };
-            desk.with(move |connection| forget_beyond(connection, &none)).await.unwrap();
+            desk.with_connection(move |connection| delete_beyond_bound(connection, &none)).await.unwrap();
         }
     }
 }

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, Transaction};
 use serde::Deserialize;
 
-use super::error::unusable;
+use super::error::journal_error;
 use super::writer;
 use crate::journal::{JournalError, RECHECK_SPARED};
 
@@ -14,7 +14,7 @@ const BATCH: usize = 500;
 
 /// What the end of an archive depends on.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
+pub(super) struct ArchiveCutoff {
     /// Entries of this instant and later stay.
     pub(super) before: DateTime<Utc>,
     /// Now.
@@ -24,21 +24,21 @@ pub(super) struct Limits {
 }
 
 #[derive(Deserialize)]
-struct Dated {
+struct EntryTime {
     at: DateTime<Utc>,
 }
 
 /// The last entry that may leave, of those from `first` on; below `first` when none may. Also the action that keeps it from
 /// being a later one.
-pub(super) fn last(
+pub(super) fn last_archivable(
     connection: &Connection,
     first: u64,
-    limits: &Limits,
+    limits: &ArchiveCutoff,
 ) -> Result<(u64, Option<String>), JournalError> {
     let first = i64::try_from(first).unwrap_or(i64::MAX);
     let mut last = last_before(connection, first, limits.before)?;
     let mut blocking = None;
-    while let Some((accepted, action)) = blocked_by(connection, first, last, limits).map_err(unusable)? {
+    while let Some((accepted, action)) = blocked_by(connection, first, last, limits).map_err(journal_error)? {
         last = accepted - 1;
         blocking = Some(action);
     }
@@ -48,13 +48,13 @@ pub(super) fn last(
 /// The entry before the first one of this instant or later.
 fn last_before(connection: &Connection, first: i64, before: DateTime<Utc>) -> Result<i64, JournalError> {
     let sql = "SELECT number, body FROM entries WHERE number >= ?1 ORDER BY number";
-    let mut statement = connection.prepare(sql).map_err(unusable)?;
-    let mut rows = statement.query([first]).map_err(unusable)?;
+    let mut statement = connection.prepare(sql).map_err(journal_error)?;
+    let mut rows = statement.query([first]).map_err(journal_error)?;
     let mut last = first - 1;
-    while let Some(row) = rows.next().map_err(unusable)? {
-        let number: i64 = row.get(0).map_err(unusable)?;
-        let body: String = row.get(1).map_err(unusable)?;
-        let dated: Dated = serde_json::from_str(&body)
+    while let Some(row) = rows.next().map_err(journal_error)? {
+        let number: i64 = row.get(0).map_err(journal_error)?;
+        let body: String = row.get(1).map_err(journal_error)?;
+        let dated: EntryTime = serde_json::from_str(&body)
             .map_err(|error| JournalError::Damaged(format!("entry {number}: {error}")))?;
         if dated.at >= before {
             break;
@@ -70,7 +70,7 @@ fn blocked_by(
     connection: &Connection,
     first: i64,
     last: i64,
-    limits: &Limits,
+    limits: &ArchiveCutoff,
 ) -> rusqlite::Result<Option<(i64, String)>> {
     let sql = "SELECT accepted, action FROM lives AS l WHERE accepted BETWEEN ?1 AND ?2 AND (
             ending = 'open'
@@ -88,16 +88,16 @@ fn blocked_by(
 pub(super) fn prune(connection: &mut Connection, last: u64) -> Result<(), JournalError> {
     let last = i64::try_from(last).unwrap_or(i64::MAX);
     loop {
-        let transaction = writer::begin(connection).map_err(unusable)?;
-        let removed = remove_some(&transaction, last).map_err(unusable)?;
-        transaction.commit().map_err(unusable)?;
+        let transaction = writer::begin_immediate(connection).map_err(journal_error)?;
+        let removed = remove_some(&transaction, last).map_err(journal_error)?;
+        transaction.commit().map_err(journal_error)?;
         if removed == 0 {
             break;
         }
     }
-    let transaction = writer::begin(connection).map_err(unusable)?;
-    remove_admin_events(&transaction, last).map_err(unusable)?;
-    transaction.commit().map_err(unusable)
+    let transaction = writer::begin_immediate(connection).map_err(journal_error)?;
+    remove_admin_events(&transaction, last).map_err(journal_error)?;
+    transaction.commit().map_err(journal_error)
 }
 
 fn remove_some(transaction: &Transaction<'_>, last: i64) -> rusqlite::Result<usize> {

@@ -113,15 +113,15 @@ impl Schema {
         match (id, version) {
             (0, 0) if tables == 0 => Ok(0),
             (id, version) if id == self.application_id && version <= self.migrations.len() => Ok(version),
-            (id, later) if id == self.application_id => Err(StoreError::Later(later)),
-            _ => Err(StoreError::NoJournal),
+            (id, later) if id == self.application_id => Err(StoreError::NewerSchema(later)),
+            _ => Err(StoreError::NotAJournal),
         }
     }
 }
 
 /// What stands in the file's schema, and what this Adjourn made of an empty one. A trigger could swallow facts, and a
 /// narrower index hide them: whoever can write to the file can make either.
-pub(super) fn check_shape(connection: &Connection) -> Result<(), StoreError> {
+pub(super) fn check_tables(connection: &Connection) -> Result<(), StoreError> {
     let mut made_now = Connection::open_in_memory()?;
     JOURNAL.migrate_to(&mut made_now, JOURNAL.check(connection)?)?;
     if shape(connection)? != shape(&made_now)? {

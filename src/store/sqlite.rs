@@ -9,15 +9,15 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 use tokio::sync::{Mutex as AsyncMutex, oneshot};
 
+use super::checkpointer::Checkpointer;
 use super::directory::{self, JOURNAL_FILE};
-pub(super) use super::error::{StoreError, unusable};
+pub(super) use super::error::{StoreError, journal_error};
 use super::find::{find, page};
 use super::head_file::HeadFile;
-use super::health::{Commits, Trial};
-use super::keeper::Keeper;
+use super::health::{CommitProbe, CommitStats};
 use super::schema::{self, JOURNAL};
-use super::verify::{self, Unproved, Verified};
-use super::writer::{self, Job, Pending, Writer};
+use super::verify::{self, VerifiedJournal, VerifyError};
+use super::writer::{self, Job, JournalWriter, PendingEntry};
 use super::{
     ArchiveError, ArchiveOrder, ArchiveReport, admin, archive, archived, erase, head_file, personal,
 };
@@ -49,11 +49,11 @@ impl Default for StoreOptions {
 pub struct SqliteJournal {
     reader: Arc<Mutex<Connection>>,
     /// For trial commits; a journal that is open for reading has none.
-    trial: Option<Trial>,
-    commits: Commits,
+    trial: Option<CommitProbe>,
+    commits: CommitStats,
     /// The audit's own connection. Who waits for it holds no thread and no lock that an action needs.
     audit: Arc<AsyncMutex<Connection>>,
-    writer: Option<Writer>,
+    writer: Option<JournalWriter>,
     /// Held as long as the journal, its writer included: fields are dropped in this order.
     _lock: Option<File>,
 }
@@ -65,13 +65,13 @@ impl SqliteJournal {
     /// When the directory cannot be used, belongs to another process, or holds something else.
     pub fn open(directory: &Path, options: StoreOptions) -> Result<Self, StoreError> {
         let unusable = |error| StoreError::Directory { path: directory.to_owned(), error };
-        directory::make(directory).map_err(unusable)?;
+        directory::create(directory).map_err(unusable)?;
         let lock = directory::lock(directory, options.lock_patience)?;
         let path = directory.join(JOURNAL_FILE);
-        let head = HeadFile::within(directory);
+        let head = HeadFile::in_directory(directory);
         let known = head.load()?;
         if !path.exists() {
-            head_file::check_absent(known)?;
+            head_file::refuse_absent_journal(known)?;
         }
         let mut connection = directory::open_database(&path)?;
         prepare_to_write(&connection)?;
@@ -79,12 +79,12 @@ impl SqliteJournal {
             connection.pragma_update(None, "max_page_count", pages)?;
         }
         JOURNAL.migrate(&mut connection)?;
-        schema::check_shape(&connection)?;
+        schema::check_tables(&connection)?;
         head_file::check(&connection, known)?;
-        let writer = writer::start(connection, Keeper::start(&path)?, head)?;
+        let writer = writer::start(connection, Checkpointer::start(&path)?, head)?;
         let reader = Arc::new(Mutex::new(read_only(&path)?));
         let audit = Arc::new(AsyncMutex::new(read_only(&path)?));
-        let (trial, commits) = (Some(Trial::open(&path)?), Commits::new(directory));
+        let (trial, commits) = (Some(CommitProbe::open(&path)?), CommitStats::new(directory));
         Ok(Self { reader, trial, commits, audit, writer: Some(writer), _lock: Some(lock) })
     }
 
@@ -95,8 +95,8 @@ impl SqliteJournal {
     pub fn read(directory: &Path) -> Result<Self, StoreError> {
         let path = directory.join(JOURNAL_FILE);
         // Read before the journal: a writer may go on meanwhile.
-        let known = HeadFile::within(directory).load()?;
-        let absent = || match head_file::check_absent(known) {
+        let known = HeadFile::in_directory(directory).load()?;
+        let absent = || match head_file::refuse_absent_journal(known) {
             Ok(()) => StoreError::Absent { path: directory.to_owned() },
             Err(cut) => cut,
         };
@@ -110,7 +110,7 @@ impl SqliteJournal {
         }
         head_file::check(&connection, known)?;
         let audit = Arc::new(AsyncMutex::new(read_only(&path)?));
-        let (reader, commits) = (Arc::new(Mutex::new(connection)), Commits::new(directory));
+        let (reader, commits) = (Arc::new(Mutex::new(connection)), CommitStats::new(directory));
         Ok(Self { reader, trial: None, commits, audit, writer: None, _lock: None })
     }
 
@@ -119,7 +119,7 @@ impl SqliteJournal {
     ///
     /// # Errors
     /// When something is not, or cannot be read.
-    pub async fn verify(&self, known: Option<Head>) -> Result<Verified, Unproved> {
+    pub async fn verify(&self, known: Option<Head>) -> Result<VerifiedJournal, VerifyError> {
         self.verify_with_archives(known, Vec::new()).await
     }
 
@@ -131,11 +131,11 @@ impl SqliteJournal {
         &self,
         known: Option<Head>,
         files: Vec<PathBuf>,
-    ) -> Result<Verified, Unproved> {
+    ) -> Result<VerifiedJournal, VerifyError> {
         let reader = self.reader.clone();
         let task =
             move || verify::verify(&reader.lock().unwrap_or_else(PoisonError::into_inner), known, &files);
-        tokio::task::spawn_blocking(task).await.map_err(|_| broken_off())?
+        tokio::task::spawn_blocking(task).await.map_err(|_| thread_ended())?
     }
 
     /// Archives whole closed years, and removes them here.
@@ -147,15 +147,15 @@ impl SqliteJournal {
         let task = move |connection: &mut Connection| {
             let _ = answer.send(archive::archive(connection, &order));
         };
-        self.queue(Job::Task(Box::new(task))).await?;
-        answered.await.map_err(|_| broken_off())?
+        self.enqueue(Job::Task(Box::new(task))).await?;
+        answered.await.map_err(|_| thread_ended())?
     }
 
     /// Gives a job to the thread that writes.
-    async fn queue(&self, job: Job) -> Result<(), JournalError> {
-        let queue = self.writer.as_ref().and_then(Writer::queue);
+    async fn enqueue(&self, job: Job) -> Result<(), JournalError> {
+        let queue = self.writer.as_ref().and_then(JournalWriter::queue);
         let queue = queue.ok_or_else(|| JournalError::Unusable("it is open for reading only".to_owned()))?;
-        queue.send(job).await.map_err(|_| broken_off())
+        queue.send(job).await.map_err(|_| thread_ended())
     }
 
     /// One transaction's worth of an erasure.
@@ -165,32 +165,32 @@ impl SqliteJournal {
         let task = move |connection: &mut Connection| {
             let _ = answer.send(erase::batch(connection, &erasure));
         };
-        self.queue(Job::Task(Box::new(task))).await?;
-        answered.await.map_err(|_| broken_off())?
+        self.enqueue(Job::Task(Box::new(task))).await?;
+        answered.await.map_err(|_| thread_ended())?
     }
 
     async fn write(&self, record: Record) -> Result<(), JournalError> {
         let (answer, answered) = oneshot::channel();
-        self.queue(Job::Write(Pending { record, answer })).await?;
-        answered.await.map_err(|_| broken_off())?
+        self.enqueue(Job::Write(PendingEntry { record, answer })).await?;
+        answered.await.map_err(|_| thread_ended())?
     }
 
     /// On the audit's connection, one after another.
-    async fn auditing<T: Send + 'static>(
+    async fn with_audit_connection<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, JournalError> + Send + 'static,
     ) -> Result<T, JournalError> {
         let connection = self.audit.clone().lock_owned().await;
-        tokio::task::spawn_blocking(move || read(&connection)).await.map_err(|_| broken_off())?
+        tokio::task::spawn_blocking(move || read(&connection)).await.map_err(|_| thread_ended())?
     }
 
-    async fn reading<T: Send + 'static>(
+    async fn with_reader<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, JournalError> + Send + 'static,
     ) -> Result<T, JournalError> {
         let reader = self.reader.clone();
         let task = move || read(&reader.lock().unwrap_or_else(PoisonError::into_inner));
-        tokio::task::spawn_blocking(task).await.map_err(|_| broken_off())?
+        tokio::task::spawn_blocking(task).await.map_err(|_| thread_ended())?
     }
 }
 
@@ -221,23 +221,24 @@ pub(super) fn prepare_to_write(connection: &Connection) -> Result<(), StoreError
 #[async_trait]
 impl Journal for SqliteJournal {
     async fn record(&self, entry: Entry) -> Result<(), JournalError> {
-        self.commits.count(self.write(entry.into()).await)
+        self.commits.record(self.write(entry.into()).await)
     }
 
     async fn record_admin(&self, entry: AdminEntry) -> Result<(), JournalError> {
-        self.commits.count(self.write(entry.into()).await)
+        self.commits.record(self.write(entry.into()).await)
     }
 
     async fn admin_events(&self, query: &AdminQuery) -> Result<AdminPage, JournalError> {
         let query = query.clone();
-        self.auditing(move |connection| admin::find(connection, &query)).await
+        self.with_audit_connection(move |connection| admin::find(connection, &query)).await
     }
 
     async fn try_commit(&self) -> Result<(), JournalError> {
-        let can_write = self.writer.as_ref().and_then(Writer::queue).is_some_and(|queue| !queue.is_closed());
+        let can_write =
+            self.writer.as_ref().and_then(JournalWriter::queue).is_some_and(|queue| !queue.is_closed());
         match &self.trial {
-            Some(trial) if can_write => self.commits.count(trial.commit().await),
-            Some(_) => self.commits.count(Err(broken_off())),
+            Some(trial) if can_write => self.commits.record(trial.commit().await),
+            Some(_) => self.commits.record(Err(thread_ended())),
             None => Err(JournalError::Unusable("it is open for reading only".to_owned())),
         }
     }
@@ -258,13 +259,13 @@ impl Journal for SqliteJournal {
         let task = move |connection: &mut Connection| {
             let _ = answer.send(erase::finish(connection, &erasure, values));
         };
-        self.queue(Job::Task(Box::new(task))).await?;
-        answered.await.map_err(|_| broken_off())?
+        self.enqueue(Job::Task(Box::new(task))).await?;
+        answered.await.map_err(|_| thread_ended())?
     }
 
     async fn archived(&self) -> Result<Option<Archived>, JournalError> {
-        self.reading(|connection| {
-            let part = archived::read(connection).map_err(unusable)?;
+        self.with_reader(|connection| {
+            let part = archived::read(connection).map_err(journal_error)?;
             Ok(part.map(|part| part.event(1)))
         })
         .await
@@ -275,17 +276,17 @@ impl Journal for SqliteJournal {
     }
 
     fn waiting(&self) -> usize {
-        let queue = self.writer.as_ref().and_then(Writer::queue);
+        let queue = self.writer.as_ref().and_then(JournalWriter::queue);
         queue.map_or(0, |queue| queue.max_capacity() - queue.capacity())
     }
 
     async fn life(&self, action: ActionId) -> Result<Option<Life>, JournalError> {
-        self.reading(move |connection| life(connection, &action.to_string())).await
+        self.with_reader(move |connection| read_action(connection, &action.to_string())).await
     }
 
     async fn find(&self, query: &Query) -> Result<Vec<Life>, JournalError> {
         let query = query.clone();
-        self.reading(move |connection| find(connection, &query)).await
+        self.with_reader(move |connection| find(connection, &query)).await
     }
 
     async fn page(
@@ -295,37 +296,37 @@ impl Journal for SqliteJournal {
         examine: usize,
     ) -> Result<Page, JournalError> {
         let query = query.clone();
-        self.auditing(move |connection| page(connection, &query, after, examine)).await
+        self.with_audit_connection(move |connection| page(connection, &query, after, examine)).await
     }
 
     async fn entries(&self, first: u64, max: usize) -> Result<Vec<Sealed>, JournalError> {
-        self.reading(move |connection| {
+        self.with_reader(move |connection| {
             let sql = "SELECT number, body, hash FROM entries WHERE number >= ?1 ORDER BY number LIMIT ?2";
-            let mut statement = connection.prepare_cached(sql).map_err(unusable)?;
-            let (first, max) = (whole(first), whole(max as u64));
+            let mut statement = connection.prepare_cached(sql).map_err(journal_error)?;
+            let (first, max) = (sql_integer(first), sql_integer(max as u64));
             let rows = statement
                 .query_map([first, max], |row| {
                     let number: i64 = row.get(0)?;
                     let body: String = row.get(1)?;
-                    let personal = personal::of_body(connection, number, &body)?;
+                    let personal = personal::values_of_body(connection, number, &body)?;
                     Ok(Sealed { number: number.unsigned_abs(), body, hash: Head(row.get(2)?), personal })
                 })
-                .map_err(unusable)?;
-            rows.collect::<Result<_, _>>().map_err(unusable)
+                .map_err(journal_error)?;
+            rows.collect::<Result<_, _>>().map_err(journal_error)
         })
         .await
     }
 }
 
 /// The facts of one action, added up.
-pub(super) fn life(connection: &Connection, action: &str) -> Result<Option<Life>, JournalError> {
+pub(super) fn read_action(connection: &Connection, action: &str) -> Result<Option<Life>, JournalError> {
     let sql = "SELECT number, body FROM entries WHERE action = ?1 ORDER BY number";
-    let mut statement = connection.prepare_cached(sql).map_err(unusable)?;
-    let mut rows = statement.query([action]).map_err(unusable)?;
+    let mut statement = connection.prepare_cached(sql).map_err(journal_error)?;
+    let mut rows = statement.query([action]).map_err(journal_error)?;
     let mut life = None;
-    while let Some(row) = rows.next().map_err(unusable)? {
-        let number: i64 = row.get(0).map_err(unusable)?;
-        let body: String = row.get(1).map_err(unusable)?;
+    while let Some(row) = rows.next().map_err(journal_error)? {
+        let number: i64 = row.get(0).map_err(journal_error)?;
+        let body: String = row.get(1).map_err(journal_error)?;
         let damaged = |what: String| JournalError::Damaged(format!("entry {number}: {what}"));
         let Record::Action(entry) = personal::read(connection, number, &body)? else {
             return Err(damaged("it is about no action".to_owned()));
@@ -335,11 +336,11 @@ pub(super) fn life(connection: &Connection, action: &str) -> Result<Option<Life>
     Ok(life)
 }
 
-fn broken_off() -> JournalError {
+fn thread_ended() -> JournalError {
     JournalError::Unusable("its thread has ended".to_owned())
 }
 
-fn whole(number: u64) -> i64 {
+fn sql_integer(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 

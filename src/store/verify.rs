@@ -6,10 +6,10 @@ use std::path::PathBuf;
 
 use rusqlite::{Connection, OptionalExtension as _};
 
+use super::action_row::ActionRow;
 use super::archive_file::{ArchiveFileError, VerifiedArchive, verify_archive};
 use super::archived::{self, ArchivedPart};
-use super::error::unusable;
-use super::row::Row;
+use super::error::journal_error;
 use super::{personal, schema};
 use crate::action::ActionId;
 use crate::journal::{
@@ -19,7 +19,7 @@ use crate::journal::{
 
 /// What a journal holds that is as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verified {
+pub struct VerifiedJournal {
     /// Facts.
     pub entries: u64,
     /// Actions they are about.
@@ -42,7 +42,7 @@ pub struct Verified {
 
 /// Why a journal is not known to be as it was written.
 #[derive(Debug, thiserror::Error)]
-pub enum Unproved {
+pub enum VerifyError {
     /// The chain does not hold.
     #[error(transparent)]
     Chain(#[from] Broken),
@@ -69,10 +69,10 @@ pub enum Unproved {
     #[error(
         "the hash that was given is nowhere in the journal: entries were cut off, or the journal is another"
     )]
-    Cut,
+    HeadMissing,
     /// A later version wrote some of it.
     #[error("entry {number}: {error}")]
-    Later {
+    NewerFormat {
         /// The first of those entries.
         number: u64,
         /// Which version.
@@ -99,7 +99,7 @@ pub enum Unproved {
 
 /// What adds up while reading.
 #[derive(Default)]
-struct Reading {
+struct VerificationPass {
     chain: Chain,
     /// The lives that a fact may follow, with the number of the entry that took each on.
     open: HashMap<ActionId, (u64, Life)>,
@@ -116,32 +116,35 @@ pub(super) fn verify(
     connection: &Connection,
     known: Option<Head>,
     files: &[PathBuf],
-) -> Result<Verified, Unproved> {
-    let snapshot = connection.unchecked_transaction().map_err(unusable)?;
-    schema::check_shape(&snapshot).map_err(|error| Unproved::File(error.to_string()))?;
+) -> Result<VerifiedJournal, VerifyError> {
+    let snapshot = connection.unchecked_transaction().map_err(journal_error)?;
+    schema::check_tables(&snapshot).map_err(|error| VerifyError::File(error.to_string()))?;
     check_integrity(&snapshot)?;
-    let part = archived::read(&snapshot).map_err(unusable)?;
+    let part = archived::read(&snapshot).map_err(journal_error)?;
     let archives = archives(files, known, part.as_ref())?;
-    let mut reading = Reading::after(part.as_ref(), archives.as_ref());
+    let mut reading = VerificationPass::starting_after(part.as_ref(), archives.as_ref());
     let begins_after = reading.chain.head;
     let mut seen = known.is_none_or(|known| known == Head::default() || known == begins_after)
         || archives.as_ref().is_some_and(|archives| archives.holds_known);
     // All numbers, those that none should have too.
     let sql =
         "SELECT number, action, body, hash FROM entries WHERE number > ?1 OR number < 1 ORDER BY number";
-    let mut statement = snapshot.prepare(sql).map_err(unusable)?;
+    let mut statement = snapshot.prepare(sql).map_err(journal_error)?;
     let first = i64::try_from(reading.chain.length).unwrap_or(i64::MAX);
-    let mut rows = statement.query([first]).map_err(unusable)?;
-    while let Some(row) = rows.next().map_err(unusable)? {
-        let (number, action, sealed) = stored(row).map_err(unusable)?;
+    let mut rows = statement.query([first]).map_err(journal_error)?;
+    while let Some(row) = rows.next().map_err(journal_error)? {
+        let (number, action, sealed) = read_row(row).map_err(journal_error)?;
         if number < 1 {
-            return Err(Unproved::Entry { number: sealed.number, why: "its number is below 1".to_owned() });
+            return Err(VerifyError::Entry {
+                number: sealed.number,
+                why: "its number is below 1".to_owned(),
+            });
         }
-        reading.take(&snapshot, &action, sealed)?;
+        reading.check_entry(&snapshot, &action, sealed)?;
         seen |= known == Some(reading.chain.head);
     }
     if !seen {
-        return Err(Unproved::Cut);
+        return Err(VerifyError::HeadMissing);
     }
     reading.finish(&snapshot, part, archives)
 }
@@ -151,30 +154,30 @@ fn archives(
     files: &[PathBuf],
     known: Option<Head>,
     part: Option<&ArchivedPart>,
-) -> Result<Option<VerifiedArchive>, Unproved> {
+) -> Result<Option<VerifiedArchive>, VerifyError> {
     if files.is_empty() {
         return Ok(None);
     }
     let verified = verify_archive(files, known)?;
     match part {
         Some(part) if part.chain == verified.chain => Ok(Some(verified)),
-        Some(part) => Err(Unproved::Archive(format!(
+        Some(part) => Err(VerifyError::Archive(format!(
             "the archive files end at entry {}, and the journal goes on after entry {}; name all files in order",
             verified.chain.length, part.chain.length
         ))),
-        None => Err(Unproved::Archive("nothing of this journal is archived".to_owned())),
+        None => Err(VerifyError::Archive("nothing of this journal is archived".to_owned())),
     }
 }
 
-fn stored(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, String, Sealed)> {
+fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, String, Sealed)> {
     let number: i64 = row.get(0)?;
     let (body, hash, personal) = (row.get(2)?, Head(row.get(3)?), Vec::new());
     Ok((number, row.get(1)?, Sealed { number: number.unsigned_abs(), body, hash, personal }))
 }
 
-impl Reading {
+impl VerificationPass {
     /// Where the journal goes on from, and what was announced as erased up to there.
-    fn after(part: Option<&ArchivedPart>, archives: Option<&VerifiedArchive>) -> Self {
+    fn starting_after(part: Option<&ArchivedPart>, archives: Option<&VerifiedArchive>) -> Self {
         let Some(part) = part else { return Self::default() };
         let carried =
             Erasures { announced: part.erased, through: part.erased_through, ..Erasures::default() };
@@ -182,25 +185,30 @@ impl Reading {
         Self { chain: part.chain, erasures, ..Self::default() }
     }
 
-    fn take(&mut self, connection: &Connection, action: &str, sealed: Sealed) -> Result<(), Unproved> {
+    fn check_entry(
+        &mut self,
+        connection: &Connection,
+        action: &str,
+        sealed: Sealed,
+    ) -> Result<(), VerifyError> {
         self.chain.check(&sealed)?;
         let number = sealed.number;
         let signed = i64::try_from(number).unwrap_or(i64::MAX);
-        let values = personal::of_body(connection, signed, &sealed.body).map_err(unusable)?;
+        let values = personal::values_of_body(connection, signed, &sealed.body).map_err(journal_error)?;
         let (record, missing) =
-            Record::read_counting(&sealed.body, &values).map_err(|error| Unproved::of(number, error))?;
+            Record::read_counting(&sealed.body, &values).map_err(|error| VerifyError::of(number, error))?;
         self.erasures.miss(number, missing);
         if record.filed_under() != action {
-            return Err(Unproved::Entry { number, why: format!("it is filed under action {action}") });
+            return Err(VerifyError::Entry { number, why: format!("it is filed under action {action}") });
         }
         match record {
-            Record::Action(entry) => self.take_fact(connection, number, &entry)?,
-            Record::Admin(entry) => self.take_event(entry.event),
+            Record::Action(entry) => self.check_fact(connection, number, &entry)?,
+            Record::Admin(entry) => self.count_admin_event(entry.event),
         }
         Ok(())
     }
 
-    fn take_event(&mut self, event: AdminEvent) {
+    fn count_admin_event(&mut self, event: AdminEvent) {
         self.admin_events += 1;
         match event {
             AdminEvent::Erased { values, through } => self.erasures.announce(values, through),
@@ -209,20 +217,20 @@ impl Reading {
         }
     }
 
-    fn take_fact(&mut self, connection: &Connection, number: u64, entry: &Entry) -> Result<(), Unproved> {
+    fn check_fact(&mut self, connection: &Connection, number: u64, entry: &Entry) -> Result<(), VerifyError> {
         let (accepted, before) = match self.open.remove(&entry.action) {
             Some((accepted, life)) => (accepted, Some(life)),
             None => (number, None),
         };
         self.actions += u64::from(before.is_none());
         let life = Life::after(before, entry)
-            .map_err(|impossible| Unproved::Entry { number, why: impossible.to_string() })?;
+            .map_err(|impossible| VerifyError::Entry { number, why: impossible.to_string() })?;
         // A fact may follow.
         if life.is_open() || life.waits_for_recheck() {
             self.open.insert(entry.action, (accepted, life));
             return Ok(());
         }
-        compare(connection, accepted, &life)
+        compare_with_index(connection, accepted, &life)
     }
 
     fn finish(
@@ -230,14 +238,14 @@ impl Reading {
         connection: &Connection,
         part: Option<ArchivedPart>,
         archives: Option<VerifiedArchive>,
-    ) -> Result<Verified, Unproved> {
+    ) -> Result<VerifiedJournal, VerifyError> {
         for (accepted, life) in self.open.values() {
-            compare(connection, *accepted, life)?;
+            compare_with_index(connection, *accepted, life)?;
         }
-        check_strays(connection)?;
+        check_orphans(connection)?;
         self.check_archived(part.as_ref())?;
         if !self.erasures.agree() {
-            return Err(Unproved::Erased {
+            return Err(VerifyError::Erased {
                 missing: self.erasures.missing,
                 announced: self.erasures.announced,
             });
@@ -245,7 +253,7 @@ impl Reading {
         let unpruned = unpruned(connection, part.as_ref())?;
         let open = self.open.values().filter(|(_, life)| life.is_open()).count();
         let archived_entries = part.as_ref().map_or(0, |part| part.chain.length);
-        Ok(Verified {
+        Ok(VerifiedJournal {
             entries: self.chain.length - archived_entries,
             actions: self.actions,
             admin_events: self.admin_events,
@@ -259,72 +267,73 @@ impl Reading {
     }
 
     /// What the chain begins after is what the newest `archived` event in it says.
-    fn check_archived(&self, part: Option<&ArchivedPart>) -> Result<(), Unproved> {
+    fn check_archived(&self, part: Option<&ArchivedPart>) -> Result<(), VerifyError> {
         match (part, &self.archived) {
             (None, None) => Ok(()),
             (Some(part), Some(event)) if part.is_announced_by(event) => Ok(()),
             (Some(_), _) => {
-                Err(Unproved::Archive("no event in the journal announces what is archived".to_owned()))
+                Err(VerifyError::Archive("no event in the journal announces what is archived".to_owned()))
             }
             (None, Some(event)) => {
-                Err(Unproved::Archive(format!("entries up to {} should be gone", event.last)))
+                Err(VerifyError::Archive(format!("entries up to {} should be gone", event.last)))
             }
         }
     }
 }
 
 /// Rows that belong to no entry.
-fn check_strays(connection: &Connection) -> Result<(), Unproved> {
+fn check_orphans(connection: &Connection) -> Result<(), VerifyError> {
     // Every life has its row, so a row too many is one of no life.
     let sql = "SELECT action FROM lives AS one
                WHERE NOT EXISTS (SELECT 1 FROM entries WHERE entries.action = one.action) LIMIT 1";
-    if let Some(action) = connection.query_row(sql, [], |row| row.get(0)).optional().map_err(unusable)? {
-        return Err(Unproved::Index { action, why: "no entry is about it" });
+    if let Some(action) = connection.query_row(sql, [], |row| row.get(0)).optional().map_err(journal_error)? {
+        return Err(VerifyError::Index { action, why: "no entry is about it" });
     }
-    if !archived::has_table(connection).map_err(unusable)? {
+    if !archived::has_table(connection).map_err(journal_error)? {
         return Ok(());
     }
     let sql = "SELECT entry FROM personal AS one WHERE NOT EXISTS
                (SELECT 1 FROM entries WHERE number = one.entry AND instr(body, '\"personal\":') > 0) LIMIT 1";
-    let stray: Option<i64> = connection.query_row(sql, [], |row| row.get(0)).optional().map_err(unusable)?;
+    let stray: Option<i64> =
+        connection.query_row(sql, [], |row| row.get(0)).optional().map_err(journal_error)?;
     stray.map_or(Ok(()), |number| {
         let why = "personal values are kept for it, and it has none".to_owned();
-        Err(Unproved::Entry { number: number.unsigned_abs(), why })
+        Err(VerifyError::Entry { number: number.unsigned_abs(), why })
     })
 }
 
 /// Archived entries that are still there: the archiving was interrupted.
-fn unpruned(connection: &Connection, part: Option<&ArchivedPart>) -> Result<u64, Unproved> {
+fn unpruned(connection: &Connection, part: Option<&ArchivedPart>) -> Result<u64, VerifyError> {
     let last = part.map_or(0, |part| i64::try_from(part.chain.length).unwrap_or(i64::MAX));
     let sql = "SELECT count(*) FROM entries WHERE number BETWEEN 1 AND ?1";
-    let count: i64 = connection.query_row(sql, [last], |row| row.get(0)).map_err(unusable)?;
+    let count: i64 = connection.query_row(sql, [last], |row| row.get(0)).map_err(journal_error)?;
     Ok(count.unsigned_abs())
 }
 
-impl Unproved {
+impl VerifyError {
     pub(super) fn of(number: u64, error: EntryError) -> Self {
         match error {
-            EntryError::Later(_) => Self::Later { number, error },
+            EntryError::Later(_) => Self::NewerFormat { number, error },
             error => Self::Entry { number, why: error.to_string() },
         }
     }
 }
 
 /// SQLite's own look at its tables and indexes: an index that lacks rows would hide them.
-fn check_integrity(connection: &Connection) -> Result<(), Unproved> {
+fn check_integrity(connection: &Connection) -> Result<(), VerifyError> {
     let verdict: String =
-        connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(unusable)?;
-    if verdict == "ok" { Ok(()) } else { Err(Unproved::File(verdict)) }
+        connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(journal_error)?;
+    if verdict == "ok" { Ok(()) } else { Err(VerifyError::File(verdict)) }
 }
 
 /// Holds a life against its row. A second life of the same name has another number, and shows here.
-fn compare(connection: &Connection, accepted: u64, life: &Life) -> Result<(), Unproved> {
+fn compare_with_index(connection: &Connection, accepted: u64, life: &Life) -> Result<(), VerifyError> {
     let action = life.action.id.to_string();
-    let row = Row::read(connection, &action).map_err(unusable)?;
+    let row = ActionRow::read(connection, &action).map_err(journal_error)?;
     match row {
-        None => Err(Unproved::Index { action, why: "it is missing there" }),
-        Some(row) if row != Row::of(life, accepted) => {
-            Err(Unproved::Index { action, why: "it says something else there" })
+        None => Err(VerifyError::Index { action, why: "it is missing there" }),
+        Some(row) if row != ActionRow::from_record(life, accepted) => {
+            Err(VerifyError::Index { action, why: "it says something else there" })
         }
         Some(_) => Ok(()),
     }

@@ -13,7 +13,7 @@ use adjourn::engine::{self, Engine};
 use adjourn::exchange::{Exchange, Secret, Settings};
 use adjourn::journal::{ERASED, Entry, Fact, Journal};
 use adjourn::service::{self, JournalCare, Notice, Service};
-use adjourn::store::{Desk, SqliteJournal, StoreOptions};
+use adjourn::store::{ServiceStore, SqliteJournal, StoreOptions};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
@@ -104,7 +104,7 @@ async fn names_that_are_due_are_erased_unless_the_clock_is_in_doubt() {
         rooms_at_once: 4,
         schedules: Vec::new(),
     };
-    let service = Service::open(Arc::new(engine), Desk::in_memory().unwrap(), options).await.unwrap();
+    let service = Service::open(Arc::new(engine), ServiceStore::in_memory().unwrap(), options).await.unwrap();
     let name = async |id| {
         let life = service.engine.journal().life(id).await.unwrap().unwrap();
         life.action.actor.name().to_owned()

@@ -15,7 +15,7 @@ use adjourn::journal::MemoryJournal;
 use adjourn::presence::{Contact, Interval, Link, SourceContact};
 use adjourn::service::{self, Service};
 use adjourn::sim::{MeetingSpec, Options, Person, PlainSpec, RoomSpec, Simulator, World};
-use adjourn::store::Desk;
+use adjourn::store::ServiceStore;
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -47,7 +47,7 @@ pub struct Lobby {
     pub sim: Simulator,
     pub clock: Later,
     pub service: Arc<Service>,
-    pub desk: Desk,
+    pub desk: ServiceStore,
     pub keys: Arc<KeyRing>,
     pub at: std::net::SocketAddr,
     pub token: String,
@@ -91,7 +91,7 @@ pub fn rules(how: adjourn::cleanup::How) -> Rules {
 }
 
 /// The service was up for three hours, a sensor system reported all the while, and the rule is as old.
-async fn watched_before(desk: &Desk, now: DateTime<Utc>) {
+async fn watched_before(desk: &ServiceStore, now: DateTime<Utc>) {
     let since = now - TimeDelta::hours(3);
     let feed = SourceContact {
         link: Link::Group(None),
@@ -101,7 +101,7 @@ async fn watched_before(desk: &Desk, now: DateTime<Utc>) {
     };
     // No gap until the service of the test is up.
     let up = Interval::new(since, now + TimeDelta::seconds(5)).unwrap();
-    desk.record_alive(up, vec![feed]).await.unwrap();
+    desk.record_uptime(up, vec![feed]).await.unwrap();
     desk.rule_since([BUSY, FREE, OTHER].map(|room| room.parse().unwrap()).to_vec(), since).await.unwrap();
 }
 
@@ -143,7 +143,7 @@ impl Lobby {
             Scope::new([BUSY, FREE, OTHER].map(|room| room.parse().unwrap()), []),
             engine::Options { settle: Duration::from_millis(20), ..engine::Options::default() },
         );
-        let desk = Desk::in_memory().unwrap();
+        let desk = ServiceStore::in_memory().unwrap();
         let options = service::Options {
             rules,
             state_age: TimeDelta::seconds(15),

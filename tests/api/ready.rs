@@ -12,7 +12,7 @@ use adjourn::journal::{
 };
 use adjourn::service::{Check, Finding, Service};
 use adjourn::sim::{Trouble, Wrong};
-use adjourn::store::Desk;
+use adjourn::store::ServiceStore;
 use async_trait::async_trait;
 use serde_json::json;
 
@@ -118,7 +118,7 @@ async fn a_full_disk_is_not_ready_although_the_journal_can_be_read() {
         engine::Options::default(),
     );
     let options = (*lobby.service.options()).clone();
-    let service = Service::open(Arc::new(engine), Desk::in_memory().unwrap(), options).await.unwrap();
+    let service = Service::open(Arc::new(engine), ServiceStore::in_memory().unwrap(), options).await.unwrap();
     assert!(service.engine.journal().entries(1, 1).await.is_ok(), "what /readyz looked at before");
     let found = service.readiness().await;
     assert!(!found.is_ready());

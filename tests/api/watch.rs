@@ -66,7 +66,7 @@ async fn a_schedule_that_was_missed_runs_once() {
     let first = lobby.desk.last_run("hourly".to_owned()).await.unwrap().unwrap();
     lobby.service.watch_once(&mut warned).await;
     assert_eq!(lobby.desk.last_run("hourly".to_owned()).await.unwrap(), Some(first), "nothing was missed");
-    lobby.desk.ran("hourly".to_owned(), first - TimeDelta::hours(9)).await.unwrap();
+    lobby.desk.record_run("hourly".to_owned(), first - TimeDelta::hours(9)).await.unwrap();
     lobby.service.watch_once(&mut warned).await;
     let caught_up = lobby.desk.last_run("hourly".to_owned()).await.unwrap().unwrap();
     assert!(caught_up >= first);

@@ -11,7 +11,7 @@ use adjourn::engine::{Engine, Mode, Options};
 use adjourn::journal::{Journal, MemoryJournal, Query};
 use adjourn::presence::Sign;
 use adjourn::service::{self, Releases, Schedule, Service};
-use adjourn::store::Desk;
+use adjourn::store::ServiceStore;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::fake::{FakeCalendar, Next, at, meeting, room};
@@ -68,7 +68,7 @@ struct House {
     calendar: FakeCalendar,
     journal: Arc<MemoryJournal>,
     clock: Machine,
-    desk: Desk,
+    desk: ServiceStore,
     engine: Arc<Engine>,
     service: Arc<Service>,
     releases: Releases,
@@ -103,7 +103,7 @@ impl House {
             rooms_at_once: 4,
             schedules: vec![Schedule::new("hourly", "0 * * * *", "UTC").unwrap()],
         };
-        let desk = Desk::in_memory().unwrap();
+        let desk = ServiceStore::in_memory().unwrap();
         let service = Service::open(engine.clone(), desk.clone(), options).await.unwrap();
         let releases = Releases::default();
         let mut house = Self { calendar, journal, clock, desk, engine, service, releases };
@@ -189,7 +189,7 @@ async fn a_machine_that_slept_over_the_grace_releases_nothing_that_nobody_could_
 #[tokio::test(start_paused = true)]
 async fn a_schedule_that_is_recorded_in_the_future_counts_from_now() {
     let mut house = House::at(8, 50).await;
-    house.desk.ran("hourly".to_owned(), at(9, 0) + TimeDelta::days(400)).await.unwrap();
+    house.desk.record_run("hourly".to_owned(), at(9, 0) + TimeDelta::days(400)).await.unwrap();
     house.pass(20, Some(at(8, 50))).await;
     assert_eq!(house.last_run().await, Some(at(9, 0)));
 }

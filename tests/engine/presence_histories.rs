@@ -17,7 +17,7 @@ use adjourn::engine::{Engine, Options};
 use adjourn::journal::MemoryJournal;
 use adjourn::presence::Sign;
 use adjourn::service::{self, Releases, Service};
-use adjourn::store::Desk;
+use adjourn::store::ServiceStore;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::fake::{FakeCalendar, at, meeting, room};
@@ -169,7 +169,7 @@ struct Stage {
     calendar: FakeCalendar,
     journal: Arc<MemoryJournal>,
     clock: ManualClock,
-    desk: Desk,
+    desk: ServiceStore,
     service: Option<(Arc<Service>, Releases)>,
     /// Minutes in which a sign would have reached the service, by room.
     watched: Vec<Vec<bool>>,
@@ -191,7 +191,7 @@ impl Stage {
             calendar,
             journal: Arc::default(),
             clock: ManualClock::at(time(0)),
-            desk: Desk::in_memory().unwrap(),
+            desk: ServiceStore::in_memory().unwrap(),
             service: None,
             watched: vec![Vec::new(); ROOMS as usize],
             contacts: [None; 3],

@@ -12,7 +12,7 @@ use adjourn::clock::{Clock as _, ManualClock};
 use adjourn::engine::Mode;
 use adjourn::presence::{Books, Coverage, Sign, SignLog};
 use adjourn::sim::{MailKind, MeetingSpec, Options, Range, Series, Simulator, Trouble, Wrong};
-use adjourn::store::Desk;
+use adjourn::store::ServiceStore;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::office::{Office, ROOM, ada, room, settings, world};
@@ -28,7 +28,7 @@ impl Progress for Quiet {
 struct Diary {
     office: Office,
     clock: ManualClock,
-    desk: Desk,
+    desk: ServiceStore,
     uid: String,
     strikes: u32,
     then: StrikesThen,
@@ -60,7 +60,7 @@ impl Diary {
         let clock = ManualClock::at(day(0));
         let settings = settings(&sim, None);
         let office = Office::by_clock(Arc::new(clock.clone()), sim, vec![room()], &settings);
-        let desk = Desk::in_memory().unwrap();
+        let desk = ServiceStore::in_memory().unwrap();
         Self {
             office,
             clock,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use adjourn::action::{Outcome, Refusal};
 use adjourn::journal::{AdminActor, Erasure, Head, Journal as _, Query, Whose};
-use adjourn::store::{ArchiveError, ArchiveOrder, SqliteJournal, StoreOptions, Unproved, Verified};
+use adjourn::store::{ArchiveError, ArchiveOrder, SqliteJournal, StoreOptions, VerifiedJournal, VerifyError};
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::Connection;
 
@@ -32,7 +32,11 @@ async fn filled() -> tempfile::TempDir {
     directory
 }
 
-async fn verified(directory: &Path, files: &[&Path], known: Option<Head>) -> Result<Verified, Unproved> {
+async fn verified(
+    directory: &Path,
+    files: &[&Path],
+    known: Option<Head>,
+) -> Result<VerifiedJournal, VerifyError> {
     let files: Vec<PathBuf> = files.iter().map(|file| file.to_path_buf()).collect();
     SqliteJournal::read(directory).unwrap().verify_with_archives(known, files).await
 }
@@ -61,7 +65,7 @@ async fn what_is_over_leaves_and_both_parts_are_one_chain() {
     assert_eq!(alone.archived.unwrap().head, report.head);
     let both = verified(directory.path(), &[&file], Some(early)).await.unwrap();
     assert!(both.archives_verified);
-    assert!(matches!(verified(directory.path(), &[], Some(early)).await, Err(Unproved::Cut)));
+    assert!(matches!(verified(directory.path(), &[], Some(early)).await, Err(VerifyError::HeadMissing)));
 
     // The event of the first archive is of the year after.
     let second = elsewhere.path().join("2027.jsonl");
@@ -109,7 +113,7 @@ async fn an_archive_that_was_changed_shows() {
     let connection = Connection::open(directory.path().join("journal.sqlite")).unwrap();
     connection.execute("UPDATE archived SET file = 'other.jsonl'", []).unwrap();
     drop(connection);
-    assert!(matches!(verified(directory.path(), &[], None).await, Err(Unproved::Archive(_))));
+    assert!(matches!(verified(directory.path(), &[], None).await, Err(VerifyError::Archive(_))));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use adjourn::action::{Ask, Notify};
 use adjourn::journal::{AdminEntry, AdminEvent, Chain, Ending, Head, Journal, JournalError, Query, Record};
-use adjourn::store::{SqliteJournal, StoreError, StoreOptions, Unproved, Verified};
+use adjourn::store::{SqliteJournal, StoreError, StoreOptions, VerifiedJournal, VerifyError};
 use rusqlite::Connection;
 
 use crate::lives::{accepted, action, an_end, everything, everything_of_version_6, id, intended};
@@ -29,7 +29,7 @@ fn meddle(directory: &Path, sql: &str) {
     assert!(connection.execute(sql, []).unwrap() > 0, "{sql} changed nothing");
 }
 
-async fn verified(directory: &Path) -> Result<Verified, Unproved> {
+async fn verified(directory: &Path) -> Result<VerifiedJournal, VerifyError> {
     SqliteJournal::read(directory).unwrap().verify(None).await
 }
 
@@ -150,14 +150,14 @@ fn another_programs_file_and_a_later_versions_are_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("journal.sqlite");
     Connection::open(&path).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap();
-    assert!(matches!(refused(directory.path()), StoreError::NoJournal));
+    assert!(matches!(refused(directory.path()), StoreError::NotAJournal));
 
     let directory = tempfile::tempdir().unwrap();
     drop(open(directory.path()));
     let connection = Connection::open(directory.path().join("journal.sqlite")).unwrap();
     connection.pragma_update(None, "user_version", 99).unwrap();
     drop(connection);
-    assert!(matches!(refused(directory.path()), StoreError::Later(99)));
+    assert!(matches!(refused(directory.path()), StoreError::NewerSchema(99)));
 
     std::fs::write(directory.path().join("journal.sqlite"), b"rubbish, and not a little of it").unwrap();
     assert!(matches!(refused(directory.path()), StoreError::Sqlite(_)));
@@ -226,7 +226,7 @@ async fn whatever_is_changed_behind_its_back_shows() {
 #[tokio::test]
 async fn a_hash_from_before_proves_that_nothing_was_cut_off() {
     let directory = filled().await;
-    let Verified { entries, actions, open, head, .. } = verified(directory.path()).await.unwrap();
+    let VerifiedJournal { entries, actions, open, head, .. } = verified(directory.path()).await.unwrap();
     assert_eq!((entries as usize, actions, open), (everything().len(), 30, 1));
     let known = |text: &str| Some(text.parse::<Head>().unwrap());
     let journal = SqliteJournal::read(directory.path()).unwrap();
@@ -235,7 +235,7 @@ async fn a_hash_from_before_proves_that_nothing_was_cut_off() {
         journal.verify(known(&text)).await.unwrap();
     }
     let elsewhere = journal.verify(known(&"5d".repeat(32))).await;
-    assert!(matches!(elsewhere, Err(Unproved::Cut)), "{elsewhere:?}");
+    assert!(matches!(elsewhere, Err(VerifyError::HeadMissing)), "{elsewhere:?}");
     for text in ["", "5d", &"5d".repeat(33), &"xy".repeat(32)] {
         assert!(text.parse::<Head>().is_err(), "{text}");
     }
@@ -251,7 +251,7 @@ async fn what_a_later_version_wrote_is_no_damage() {
     let row = (1, "00000000-0000-0000-0000-000000000001", body, sealed.hash.0);
     connection.execute("INSERT INTO entries VALUES (?1, ?2, ?3, ?4)", row).unwrap();
     let error = verified(directory.path()).await.unwrap_err();
-    assert!(matches!(error, Unproved::Later { number: 1, .. }), "{error}");
+    assert!(matches!(error, VerifyError::NewerFormat { number: 1, .. }), "{error}");
 }
 
 /// The disk took it and did not say so: the writer believes the file, not what it knew.
@@ -315,7 +315,7 @@ async fn tables_that_adjourn_did_not_make_are_not_written_to_and_show() {
         connection.execute_batch(sql).unwrap();
         drop(connection);
         let error = verified(directory.path()).await.unwrap_err();
-        assert!(matches!(&error, Unproved::File(why) if why.contains(said)), "{sql}: {error}");
+        assert!(matches!(&error, VerifyError::File(why) if why.contains(said)), "{sql}: {error}");
     }
 }
 

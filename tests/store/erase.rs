@@ -6,7 +6,7 @@ use adjourn::action::{Outcome, Undoable};
 use adjourn::journal::{
     AdminActor, AdminEvent, AdminQuery, ERASED, Erased, Erasure, Journal as _, Query, Record, Whose,
 };
-use adjourn::store::{SqliteJournal, StoreOptions, Unproved};
+use adjourn::store::{SqliteJournal, StoreOptions, VerifyError};
 use chrono::TimeDelta;
 use rusqlite::Connection;
 
@@ -43,7 +43,7 @@ async fn closed() -> tempfile::TempDir {
     directory
 }
 
-async fn verified(directory: &Path) -> Result<u64, Unproved> {
+async fn verified(directory: &Path) -> Result<u64, VerifyError> {
     Ok(SqliteJournal::read(directory).unwrap().verify(None).await?.erased)
 }
 
@@ -209,5 +209,5 @@ async fn what_is_missing_without_an_event_shows() {
     drop(journal);
     assert_eq!(verified(directory.path()).await.unwrap(), values);
     meddle(directory.path(), "DELETE FROM personal WHERE entry = (SELECT max(entry) FROM personal)");
-    assert!(matches!(verified(directory.path()).await, Err(Unproved::Erased { .. })));
+    assert!(matches!(verified(directory.path()).await, Err(VerifyError::Erased { .. })));
 }

@@ -8,7 +8,7 @@ use super::read;
 use crate::cli::args::VerifyArgs;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
-use crate::store::{ArchiveFileError, Unproved, Verified};
+use crate::store::{ArchiveFileError, VerifiedJournal, VerifyError};
 
 /// What is printed.
 #[derive(Serialize)]
@@ -26,8 +26,8 @@ struct Report {
     archives_verified: bool,
 }
 
-impl From<&Verified> for Report {
-    fn from(verified: &Verified) -> Self {
+impl From<&VerifiedJournal> for Report {
+    fn from(verified: &VerifiedJournal) -> Self {
         let archived_entries = verified.archived.map_or(0, |archived| archived.length);
         Self {
             entries: verified.entries,
@@ -57,8 +57,8 @@ pub(super) async fn run(directory: &Path, args: &VerifyArgs, output: &Output) ->
     Ok(Exit::Done)
 }
 
-fn text(verified: &Verified) -> String {
-    let Verified { entries, actions, admin_events, open, head, erased, .. } = verified;
+fn text(verified: &VerifiedJournal) -> String {
+    let VerifiedJournal { entries, actions, admin_events, open, head, erased, .. } = verified;
     let archived = verified.archived.map_or_else(String::new, |archived| {
         let checked = if verified.archives_verified {
             "verified too"
@@ -73,10 +73,12 @@ fn text(verified: &Verified) -> String {
     )
 }
 
-fn exit_of(error: &Unproved) -> Exit {
+fn exit_of(error: &VerifyError) -> Exit {
     match error {
-        Unproved::Later { .. } | Unproved::ArchiveFile(ArchiveFileError::File { .. }) => Exit::Usage,
-        Unproved::Journal(error) => Exit::of_journal(error),
+        VerifyError::NewerFormat { .. } | VerifyError::ArchiveFile(ArchiveFileError::File { .. }) => {
+            Exit::Usage
+        }
+        VerifyError::Journal(error) => Exit::of_journal(error),
         _ => Exit::Tampered,
     }
 }

@@ -33,7 +33,7 @@ use crate::exchange::{Exchange, Secret, Settings};
 use crate::journal::MemoryJournal;
 use crate::presence::{Books, Interval, Sign, SignLog};
 use crate::sim::{Mail, Options, Simulator, demo_world};
-use crate::store::Desk;
+use crate::store::ServiceStore;
 use live::People;
 
 /// Everything that happened, as `--json` prints it.
@@ -153,7 +153,7 @@ async fn serve(
     output: &Output,
 ) -> Result<Exit, Failure> {
     let failed = |error| Failure::from_error(Exit::Usage, error);
-    let desk = Desk::in_memory().map_err(failed)?;
+    let desk = ServiceStore::in_memory().map_err(failed)?;
     let all = Rights::new("*".parse(), Right::ALL);
     let key = StoredKey::known(DEMO_KEY.0, DEMO_KEY.1, all, DEMO_PER_MINUTE);
     let now = opened.engine.clock().now();

@@ -6,7 +6,7 @@
 
 use rusqlite::Connection;
 
-use super::desk::Desk;
+use super::service_store::ServiceStore;
 use super::sqlite::StoreError;
 use crate::journal::{AdminEntry, AdminQuery, Journal, JournalError};
 
@@ -38,15 +38,15 @@ pub(super) fn push(connection: &Connection, entry: &AdminEntry) -> Result<bool, 
     Ok(true)
 }
 
-impl Desk {
+impl ServiceStore {
     /// Moves the admin events that wait into the journal, oldest first; returns how many.
     ///
     /// # Errors
     /// When one file cannot be used: what was not moved waits on.
-    pub async fn move_pending(&self, journal: &dyn Journal) -> Result<usize, PendingError> {
+    pub async fn move_pending_events(&self, journal: &dyn Journal) -> Result<usize, PendingError> {
         let mut moved = 0;
         loop {
-            let waiting = self.pending().await?;
+            let waiting = self.pending_events().await?;
             for (number, body) in &waiting {
                 match serde_json::from_str(body) {
                     // Only the first can be in the chain already: each is deleted before the next is recorded.
@@ -57,7 +57,7 @@ impl Desk {
                     }
                 }
                 let number = *number;
-                self.with(move |connection| {
+                self.with_connection(move |connection| {
                     connection.execute("DELETE FROM pending_admin_events WHERE number = ?1", [number])?;
                     Ok(())
                 })
@@ -70,8 +70,8 @@ impl Desk {
         }
     }
 
-    async fn pending(&self) -> Result<Vec<(i64, String)>, StoreError> {
-        self.with(|connection| {
+    async fn pending_events(&self) -> Result<Vec<(i64, String)>, StoreError> {
+        self.with_connection(|connection| {
             let sql = "SELECT number, entry FROM pending_admin_events ORDER BY number LIMIT ?1";
             let mut statement = connection.prepare_cached(sql)?;
             let rows = statement.query_map([BATCH as i64], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -102,29 +102,29 @@ mod tests {
         AdminEntry { at: chrono::DateTime::UNIX_EPOCH, by: AdminActor::Service, event }
     }
 
-    async fn keep(desk: &Desk, entry: AdminEntry) -> bool {
-        desk.with(move |connection| push(connection, &entry)).await.unwrap()
+    async fn keep(desk: &ServiceStore, entry: AdminEntry) -> bool {
+        desk.with_connection(move |connection| push(connection, &entry)).await.unwrap()
     }
 
     #[tokio::test]
     async fn an_event_that_was_recorded_before_a_stop_is_not_recorded_again() {
-        let (desk, journal) = (Desk::in_memory().unwrap(), MemoryJournal::default());
+        let (desk, journal) = (ServiceStore::in_memory().unwrap(), MemoryJournal::default());
         for key in ["a", "b", "c"] {
             assert!(keep(&desk, revoked(key)).await);
         }
         // The process stopped after the journal took the first one, before it was deleted here.
         journal.record_admin(revoked("a")).await.unwrap();
-        assert_eq!(desk.move_pending(&journal).await.unwrap(), 3);
+        assert_eq!(desk.move_pending_events(&journal).await.unwrap(), 3);
         let events = journal.admin_events(&AdminQuery::default()).await.unwrap().events;
         let keys: Vec<_> = events.into_iter().map(|(_, entry)| entry).collect();
         assert_eq!(keys, [revoked("c"), revoked("b"), revoked("a")]);
-        assert_eq!(desk.move_pending(&journal).await.unwrap(), 0);
+        assert_eq!(desk.move_pending_events(&journal).await.unwrap(), 0);
     }
 
     #[tokio::test]
     async fn more_than_may_wait_are_refused() {
-        let desk = Desk::in_memory().unwrap();
-        desk.with(|connection| {
+        let desk = ServiceStore::in_memory().unwrap();
+        desk.with_connection(|connection| {
             let transaction = connection.transaction()?;
             (0..PENDING_MAX)
                 .try_for_each(|_| push(&transaction, &revoked("a")).map(|taken| assert!(taken)))?;

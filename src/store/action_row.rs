@@ -8,7 +8,7 @@ use crate::journal::{Ending, Life};
 
 /// What people ask for, of one life.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Row {
+pub(super) struct ActionRow {
     action: String,
     /// The number of the entry that took it on: the order of lives.
     accepted: i64,
@@ -21,9 +21,9 @@ pub(super) struct Row {
     uid: Option<String>,
 }
 
-impl Row {
+impl ActionRow {
     /// Of a life that was taken on with the entry of this number.
-    pub(super) fn of(life: &Life, accepted: u64) -> Self {
+    pub(super) fn from_record(life: &Life, accepted: u64) -> Self {
         let uid = life.intent.as_ref().and_then(|intent| intent.before.uid.as_ref());
         Self {
             action: life.action.id.to_string(),
@@ -74,11 +74,11 @@ impl Row {
             ":ending": self.ending,
             ":uid": self.uid,
         })?;
-        one(rows)
+        expect_one_row(rows)
     }
 }
 
 /// One row was to be written, and something in the file may have seen to it that it was not.
-pub(super) fn one(rows: usize) -> rusqlite::Result<()> {
+pub(super) fn expect_one_row(rows: usize) -> rusqlite::Result<()> {
     if rows == 1 { Ok(()) } else { Err(rusqlite::Error::StatementChangedRows(rows)) }
 }

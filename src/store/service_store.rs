@@ -24,10 +24,10 @@ const SCHEMA: Schema = Schema {
     migrations: &[
         TABLES,
         SERIES,
-        super::presence::TABLES,
-        super::keys::COLUMNS,
-        super::evidence::TABLES,
-        super::outbox::TABLES,
+        super::presence::MIGRATION,
+        super::keys::MIGRATION,
+        super::evidence::MIGRATION,
+        super::outbox::MIGRATION,
     ],
 };
 
@@ -67,19 +67,19 @@ const SERIES: &str = "
     CREATE INDEX series_by_time ON series (came_ms);
 ";
 /// How long it is remembered that somebody came: longer than a yearly series pauses.
-const CAME_KEPT: TimeDelta = TimeDelta::days(800);
+const ATTENDANCE_KEPT: TimeDelta = TimeDelta::days(800);
 
 /// The service's memory on disk. Cheap to clone.
 #[derive(Clone)]
-pub struct Desk(Arc<Mutex<Connection>>);
+pub struct ServiceStore(Arc<Mutex<Connection>>);
 
-impl Desk {
+impl ServiceStore {
     /// Opens it in the state directory, and makes both if they are not there.
     ///
     /// # Errors
     /// When the directory or the file cannot be used, or holds something else.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        directory::make(path).map_err(|error| StoreError::Directory { path: path.to_owned(), error })?;
+        directory::create(path).map_err(|error| StoreError::Directory { path: path.to_owned(), error })?;
         let mut connection = directory::open_database(&path.join(FILE))?;
         prepare_to_write(&connection)?;
         SCHEMA.migrate(&mut connection)?;
@@ -87,7 +87,7 @@ impl Desk {
     }
 
     /// Whether there is one in this state directory.
-    pub fn is_in(path: &Path) -> bool {
+    pub fn exists_in(path: &Path) -> bool {
         path.join(FILE).exists()
     }
 
@@ -101,7 +101,7 @@ impl Desk {
         Ok(Self(Arc::new(Mutex::new(connection))))
     }
 
-    pub(super) async fn with<T: Send + 'static>(
+    pub(super) async fn with_connection<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
@@ -117,7 +117,7 @@ impl Desk {
     /// # Errors
     /// When it cannot be read.
     pub async fn last_run(&self, schedule: String) -> Result<Option<DateTime<Utc>>, StoreError> {
-        self.with(move |connection| {
+        self.with_connection(move |connection| {
             let sql = "SELECT last_ms FROM runs WHERE schedule = ?1";
             let last: Option<i64> = connection.query_row(sql, [schedule], |row| row.get(0)).optional()?;
             Ok(last.and_then(DateTime::from_timestamp_millis))
@@ -129,8 +129,8 @@ impl Desk {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub async fn ran(&self, schedule: String, at: DateTime<Utc>) -> Result<(), StoreError> {
-        self.with(move |connection| {
+    pub async fn record_run(&self, schedule: String, at: DateTime<Utc>) -> Result<(), StoreError> {
+        self.with_connection(move |connection| {
             let sql = "INSERT INTO runs VALUES (?1, ?2) ON CONFLICT (schedule) DO UPDATE SET last_ms = ?2";
             connection.execute(sql, (schedule, at.timestamp_millis()))?;
             Ok(())
@@ -140,11 +140,11 @@ impl Desk {
 }
 
 #[async_trait]
-impl Attendance for Desk {
+impl Attendance for ServiceStore {
     async fn came(&self, room: &RoomAddress, uid: &Uid, start: DateTime<Utc>) -> Result<(), Trouble> {
         let (room, uid, came) = (room.to_string(), uid.to_string(), start.timestamp_millis());
-        let oldest = (start - CAME_KEPT).timestamp_millis();
-        let kept = self.with(move |connection| {
+        let oldest = (start - ATTENDANCE_KEPT).timestamp_millis();
+        let kept = self.with_connection(move |connection| {
             let transaction = connection.transaction()?;
             let sql = "INSERT INTO series VALUES (?1, ?2, ?3)
                        ON CONFLICT (room, uid) DO UPDATE SET came_ms = max(came_ms, ?3)";
@@ -152,45 +152,45 @@ impl Attendance for Desk {
             transaction.execute("DELETE FROM series WHERE came_ms < ?1", [oldest])?;
             Ok(transaction.commit()?)
         });
-        kept.await.map_err(trouble)
+        kept.await.map_err(calendar_error)
     }
 
     async fn last(&self, room: &RoomAddress, uid: &Uid) -> Result<Option<DateTime<Utc>>, Trouble> {
         let (room, uid) = (room.to_string(), uid.to_string());
-        let last = self.with(move |connection| {
+        let last = self.with_connection(move |connection| {
             let sql = "SELECT came_ms FROM series WHERE room = ?1 AND uid = ?2";
             let mut statement = connection.prepare_cached(sql)?;
             let came: Option<i64> = statement.query_row((room, uid), |row| row.get(0)).optional()?;
             Ok(came.and_then(DateTime::from_timestamp_millis))
         });
-        last.await.map_err(trouble)
+        last.await.map_err(calendar_error)
     }
 
     async fn excuse(&self, room: &RoomAddress, uid: &Uid, start: DateTime<Utc>) -> Result<(), Trouble> {
         let (room, uid, start) = (room.to_string(), uid.to_string(), start.timestamp_millis());
-        let kept = self.with(move |connection| {
+        let kept = self.with_connection(move |connection| {
             let transaction = connection.transaction()?;
             transaction.execute("INSERT OR IGNORE INTO excused VALUES (?1, ?2, ?3)", (room, uid, start))?;
-            let oldest = start - CAME_KEPT.num_milliseconds();
+            let oldest = start - ATTENDANCE_KEPT.num_milliseconds();
             transaction.execute("DELETE FROM excused WHERE start_ms < ?1", [oldest])?;
             Ok(transaction.commit()?)
         });
-        kept.await.map_err(trouble)
+        kept.await.map_err(calendar_error)
     }
 
     async fn excused(&self, room: &RoomAddress, uid: &Uid) -> Result<BTreeSet<DateTime<Utc>>, Trouble> {
         let (room, uid) = (room.to_string(), uid.to_string());
-        let dates = self.with(move |connection| {
+        let dates = self.with_connection(move |connection| {
             let sql = "SELECT start_ms FROM excused WHERE room = ?1 AND uid = ?2";
             let mut statement = connection.prepare_cached(sql)?;
             let dates = statement.query_map((room, uid), |row| row.get::<_, i64>(0))?;
             let dates: Vec<i64> = dates.collect::<Result<_, _>>()?;
             Ok(dates.into_iter().filter_map(DateTime::from_timestamp_millis).collect())
         });
-        dates.await.map_err(trouble)
+        dates.await.map_err(calendar_error)
     }
 }
 
-fn trouble(error: StoreError) -> Trouble {
+fn calendar_error(error: StoreError) -> Trouble {
     JournalError::Unusable(error.to_string()).into()
 }

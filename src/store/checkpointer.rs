@@ -14,31 +14,31 @@ use super::directory;
 use super::sqlite::prepare_to_write;
 
 /// The thread, and the way to it. Both are `None` only while it is dropped.
-pub(super) struct Keeper {
+pub(super) struct Checkpointer {
     due: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Keeper {
+impl Checkpointer {
     pub(super) fn start(path: &Path) -> Result<Self, StoreError> {
         let connection = directory::open_database(path)?;
         prepare_to_write(&connection)?;
         // One call that waits is enough: it is about everything that is there by then.
         let (due, calls) = sync_channel(1);
-        let run = move || keep(&connection, &calls);
+        let run = move || checkpoint_on_request(&connection, &calls);
         let thread = std::thread::Builder::new().name("adjourn-keeper".to_owned()).spawn(run);
         Ok(Self { due: Some(due), thread: Some(thread.map_err(StoreError::Thread)?) })
     }
 
     /// There is something in the log.
-    pub(super) fn call(&self) {
+    pub(super) fn request_checkpoint(&self) {
         if let Some(due) = &self.due {
             let _ = due.try_send(());
         }
     }
 }
 
-impl Drop for Keeper {
+impl Drop for Checkpointer {
     fn drop(&mut self) {
         self.due = None;
         if let Some(thread) = self.thread.take() {
@@ -47,21 +47,21 @@ impl Drop for Keeper {
     }
 }
 
-fn keep(connection: &Connection, calls: &Receiver<()>) {
+fn checkpoint_on_request(connection: &Connection, calls: &Receiver<()>) {
     // What a process left that was killed.
-    work_in(connection);
+    checkpoint(connection);
     while calls.recv().is_ok() {
-        work_in(connection);
+        checkpoint(connection);
     }
 }
 
 /// What cannot be worked in now, because somebody reads or the disk is full, is the next time.
-fn work_in(connection: &Connection) {
+fn checkpoint(connection: &Connection) {
     let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
 }
 
 /// Works everything in, waiting for whoever reads, so that the log begins anew; whether it does.
-pub(super) fn begin_anew(connection: &Connection) -> bool {
+pub(super) fn restart_wal(connection: &Connection) -> bool {
     let busy = connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |row| row.get::<_, i64>(0));
     busy.is_ok_and(|busy| busy == 0)
 }
