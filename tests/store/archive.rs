@@ -8,7 +8,7 @@ use adjourn::store::{ArchiveError, ArchiveOrder, SqliteJournal, StoreOptions, Ve
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::Connection;
 
-use crate::lives::{an_end, closed, everything, id};
+use crate::sample_entries::{an_end, closed, everything, id};
 
 fn open(directory: &Path) -> SqliteJournal {
     SqliteJournal::open(directory, StoreOptions::default()).unwrap()

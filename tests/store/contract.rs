@@ -10,17 +10,20 @@ use adjourn::journal::{
 };
 use adjourn::store::{SqliteJournal, StoreOptions};
 
-use crate::lives::{
+use crate::sample_entries::{
     accepted, action, admin_events, an_end, at, closed, ended, everything, id, in_doubt, intended, room,
 };
 
 /// A journal, and what keeps it alive.
-struct Kept(Arc<dyn Journal>, #[allow(dead_code)] Option<tempfile::TempDir>);
+struct JournalUnderTest(Arc<dyn Journal>, #[allow(dead_code)] Option<tempfile::TempDir>);
 
-fn every_journal() -> Vec<Kept> {
+fn every_journal() -> Vec<JournalUnderTest> {
     let directory = tempfile::tempdir().unwrap();
     let on_disk = SqliteJournal::open(directory.path(), StoreOptions::default()).unwrap();
-    vec![Kept(Arc::new(MemoryJournal::default()), None), Kept(Arc::new(on_disk), Some(directory))]
+    vec![
+        JournalUnderTest(Arc::new(MemoryJournal::default()), None),
+        JournalUnderTest(Arc::new(on_disk), Some(directory)),
+    ]
 }
 
 async fn write(journal: &dyn Journal, entries: Vec<Entry>) {
@@ -36,7 +39,7 @@ async fn ids(journal: &dyn Journal, query: Query) -> Vec<u128> {
 
 #[tokio::test]
 async fn what_was_recorded_adds_up_to_a_life() {
-    for Kept(journal, _keep) in every_journal() {
+    for JournalUnderTest(journal, _keep) in every_journal() {
         write(&*journal, an_end(1, "r1", "a", 30)).await;
         let life = journal.life(id(1)).await.unwrap().unwrap();
         assert_eq!((life.stage, life.accepted_at), (Stage::Closed, at(30)));
@@ -63,7 +66,7 @@ async fn a_fact_that_cannot_be_true_is_refused_and_leaves_nothing() {
         (vec![begin(), closed(1, refuse, 0)], begin()),
     ];
     for (before, impossible) in cases {
-        for Kept(journal, _keep) in every_journal() {
+        for JournalUnderTest(journal, _keep) in every_journal() {
             write(&*journal, before.clone()).await;
             let error = journal.record(impossible.clone()).await.unwrap_err();
             assert!(matches!(error, JournalError::Impossible(_)), "{error}");
@@ -74,7 +77,7 @@ async fn a_fact_that_cannot_be_true_is_refused_and_leaves_nothing() {
 
 #[tokio::test]
 async fn lives_are_found_by_everything_a_query_can_say() {
-    for Kept(journal, _keep) in every_journal() {
+    for JournalUnderTest(journal, _keep) in every_journal() {
         let journal = &*journal;
         write(journal, everything()).await;
         let all = Query::default();
@@ -119,7 +122,7 @@ async fn pages(journal: &dyn Journal, query: &Query, examine: usize) -> (Vec<u12
 
 #[tokio::test]
 async fn pages_of_any_size_add_up_to_what_a_query_means() {
-    for Kept(journal, _keep) in every_journal() {
+    for JournalUnderTest(journal, _keep) in every_journal() {
         let journal = &*journal;
         write(journal, everything()).await;
         let of = |ending| Query { ending: Some(ending), ..Query::default() };
@@ -157,7 +160,7 @@ async fn pages_of_any_size_add_up_to_what_a_query_means() {
 
 #[tokio::test]
 async fn entries_are_chained_and_read_back_as_they_were() {
-    for Kept(journal, _keep) in every_journal() {
+    for JournalUnderTest(journal, _keep) in every_journal() {
         write(&*journal, everything()).await;
         let mut chain = Chain::default();
         let mut read = Vec::new();
@@ -174,7 +177,7 @@ async fn entries_are_chained_and_read_back_as_they_were() {
 
 #[tokio::test]
 async fn many_at_once_are_all_kept() {
-    for Kept(journal, _keep) in every_journal() {
+    for JournalUnderTest(journal, _keep) in every_journal() {
         let tasks: Vec<_> = (0..300)
             .map(|number| {
                 let journal = journal.clone();
@@ -194,7 +197,7 @@ async fn many_at_once_are_all_kept() {
 
 #[tokio::test]
 async fn admin_events_stand_in_the_same_chain_and_are_found_by_time() {
-    for Kept(journal, _keep) in every_journal() {
+    for JournalUnderTest(journal, _keep) in every_journal() {
         write(&*journal, an_end(1, "r1", "a", 0)).await;
         for entry in admin_events() {
             journal.record_admin(entry).await.unwrap();

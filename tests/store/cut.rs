@@ -7,7 +7,7 @@ use adjourn::cli::exit::Exit;
 use adjourn::journal::Journal as _;
 use adjourn::store::{SqliteJournal, StoreError, StoreOptions};
 
-use crate::lives::{accepted, action, everything};
+use crate::sample_entries::{accepted, action, everything};
 
 fn opened(directory: &Path) -> Result<SqliteJournal, StoreError> {
     SqliteJournal::open(directory, StoreOptions::default())

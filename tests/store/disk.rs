@@ -8,7 +8,7 @@ use adjourn::journal::{AdminEntry, AdminEvent, Chain, Ending, Head, Journal, Jou
 use adjourn::store::{SqliteJournal, StoreError, StoreOptions, VerifiedJournal, VerifyError};
 use rusqlite::Connection;
 
-use crate::lives::{accepted, action, an_end, everything, everything_of_version_6, id, intended};
+use crate::sample_entries::{accepted, action, an_end, everything, everything_of_version_6, id, intended};
 
 const HASTY: StoreOptions = StoreOptions { lock_patience: Duration::ZERO, pages_max: None };
 
@@ -24,7 +24,7 @@ fn refused(directory: &Path) -> StoreError {
 }
 
 /// The file itself, behind the journal's back.
-fn meddle(directory: &Path, sql: &str) {
+fn execute_sql(directory: &Path, sql: &str) {
     let connection = Connection::open(directory.join("journal.sqlite")).unwrap();
     assert!(connection.execute(sql, []).unwrap() > 0, "{sql} changed nothing");
 }
@@ -217,7 +217,7 @@ async fn whatever_is_changed_behind_its_back_shows() {
     for (sql, expected) in meddlings {
         let directory = filled().await;
         verified(directory.path()).await.unwrap();
-        meddle(directory.path(), sql);
+        execute_sql(directory.path(), sql);
         let error = verified(directory.path()).await.unwrap_err().to_string();
         assert!(error.ends_with(expected), "{sql}: {error}");
     }

@@ -10,7 +10,7 @@ use adjourn::store::{SqliteJournal, StoreOptions, VerifyError};
 use chrono::TimeDelta;
 use rusqlite::Connection;
 
-use crate::lives::{an_end, at, everything, everything_of_version_6, id};
+use crate::sample_entries::{an_end, at, everything, everything_of_version_6, id};
 
 const NAMES: [&str; 8] =
     ["ada", "Ada", "Nobody came", "released automatically", "Booked", "somebody came", "lobby", "192.0.2.7"];
@@ -19,7 +19,7 @@ fn open(directory: &Path) -> SqliteJournal {
     SqliteJournal::open(directory, StoreOptions::default()).unwrap()
 }
 
-fn meddle(directory: &Path, sql: &str) {
+fn execute_sql(directory: &Path, sql: &str) {
     let connection = Connection::open(directory.join("journal.sqlite")).unwrap();
     assert!(connection.execute(sql, []).unwrap() > 0, "{sql} changed nothing");
 }
@@ -195,7 +195,7 @@ async fn what_is_missing_without_an_event_shows() {
         ),
     ] {
         let directory = closed().await;
-        meddle(directory.path(), sql);
+        execute_sql(directory.path(), sql);
         let error = verified(directory.path()).await.unwrap_err().to_string();
         assert_eq!(error, expected, "{sql}");
     }
@@ -208,6 +208,6 @@ async fn what_is_missing_without_an_event_shows() {
     }
     drop(journal);
     assert_eq!(verified(directory.path()).await.unwrap(), values);
-    meddle(directory.path(), "DELETE FROM personal WHERE entry = (SELECT max(entry) FROM personal)");
+    execute_sql(directory.path(), "DELETE FROM personal WHERE entry = (SELECT max(entry) FROM personal)");
     assert!(matches!(verified(directory.path()).await, Err(VerifyError::Erased { .. })));
 }

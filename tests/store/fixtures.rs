@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use adjourn::action::ActionId;
 use adjourn::journal::{Chain, Entry, Head, Life, PersonalValue, Record, Salt, Sealed};
 
-use crate::lives::{
+use crate::sample_entries::{
     everything, everything_of_version_2, everything_of_version_3, everything_of_version_4,
     everything_of_version_5, everything_of_version_6,
 };

@@ -7,5 +7,5 @@ mod cut;
 mod disk;
 mod erase;
 mod fixtures;
-mod lives;
 mod many;
+mod sample_entries;

@@ -12,7 +12,7 @@ use adjourn::store::{SqliteJournal, StoreOptions};
 use rusqlite::Connection;
 use tokio::time::Instant;
 
-use crate::lives::{accepted, action, closed, id, room};
+use crate::sample_entries::{accepted, action, closed, id, room};
 
 const ACTIONS: u128 = 1_000_000;
 const ROOMS: u128 = 1_000;
@@ -93,7 +93,7 @@ async fn a_million_actions_are_read_in_bounded_pages_beside_actions() {
         }
         print(what, times);
     }
-    press(&journal, "an action's facts, alone", 2_000_001).await;
+    append_and_time(&journal, "an action's facts, alone", 2_000_001).await;
     let (stop, reader) = (Arc::new(AtomicBool::new(false)), journal.clone());
     let stopped = stop.clone();
     let audit = tokio::spawn(async move {
@@ -104,13 +104,13 @@ async fn a_million_actions_are_read_in_bounded_pages_beside_actions() {
         }
         pages
     });
-    press(&journal, "an action's facts, beside the audit", 2_100_001).await;
+    append_and_time(&journal, "an action's facts, beside the audit", 2_100_001).await;
     stop.store(true, Ordering::Relaxed);
     println!("pages of the audit meanwhile: {}", audit.await.unwrap());
 }
 
 /// What an action asks of the journal, two hundred times.
-async fn press(journal: &SqliteJournal, what: &str, first: u128) {
+async fn append_and_time(journal: &SqliteJournal, what: &str, first: u128) {
     let mut times = Vec::new();
     for number in first..first + 200 {
         let begun = Instant::now();
