@@ -42,7 +42,7 @@ fn main() {
         shapes.iter().for_each(|shape| one_page(&mut criterion, &board, *shape, count));
     }
     Shape::ALL.into_iter().for_each(|shape| fresh_pages(&mut criterion, &board, shape));
-    Shape::ALL.into_iter().for_each(|shape| in_turn(&board, shape));
+    Shape::ALL.into_iter().for_each(|shape| alternate_peers(&board, shape));
     small::answers(&mut criterion, &board);
     requests::requests(&mut criterion, &board);
     criterion.final_summary();
@@ -92,7 +92,7 @@ fn pages_of(shape: Shape) -> Vec<Page> {
 
 /// The same pages without criterion, the two whose ratio is the goal taking turns on each page: a slow moment of the
 /// machine meets both.
-fn in_turn(board: &Board, shape: Shape) {
+fn alternate_peers(board: &Board, shape: Shape) {
     let pages = pages_of(shape);
     let bytes = pages.iter().map(|page| page.xml.len()).sum::<usize>() / pages.len();
     board.input(&format!("in turn {}", shape.name()), bytes, FRESH_ITEMS);
