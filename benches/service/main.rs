@@ -98,7 +98,7 @@ async fn in_turn(building: &Building, pairs: usize) -> (Vec<Duration>, Vec<Durat
         building.account.0.clone(),
         Secret::new(building.account.1.clone()),
     );
-    settings.per_server = 64;
+    settings.max_concurrent_requests = 64;
     let exchange = Exchange::new(&settings).expect("an Exchange");
     let mut display = Display::open(building).await;
     let (mut bare, mut served) = (Vec::new(), Vec::new());

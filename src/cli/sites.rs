@@ -8,21 +8,21 @@ use crate::config::{
 };
 use crate::ews::soap::ServerVersion;
 use crate::exchange::login::{
-    ClientCredentials, ClientKey, ClientProof as Proof, Given, KeytabKey, Proof as Proves, Windows,
-    WindowsScheme,
+    ClientAuthentication as Proof, ClientCredentials, ClientKey, ExternalToken, KeytabKey, Windows,
+    WindowsScheme, WindowsSecret as Proves,
 };
-use crate::exchange::{self, ClientCertificate, Exchange, Settings, Sites};
+use crate::exchange::{self, ClientCertificate, ConnectionRouter, Exchange, Settings};
 use crate::live::SILENCE;
 
 /// Every Exchange of the configuration.
-pub(super) fn exchange(config: &Config) -> Result<Sites, Failure> {
-    let mut sites = Sites::default();
+pub(super) fn exchange(config: &Config) -> Result<ConnectionRouter, Failure> {
+    let mut sites = ConnectionRouter::default();
     for connection in &config.connections {
         let exchange = prepared(&connection.name, &connection.server)?;
         sites.add(connection.rooms.clone(), exchange);
     }
     match &config.server {
-        Some(server) => sites.others(prepared(DEFAULT_NAME, server)?),
+        Some(server) => sites.set_fallback(prepared(DEFAULT_NAME, server)?),
         None if config.connections.is_empty() => {
             return Err(no_exchange());
         }
@@ -60,7 +60,7 @@ fn prepared(name: &str, server: &Server) -> Result<Exchange, Failure> {
 pub(super) fn settings(name: &str, server: &Server) -> Result<Settings, Failure> {
     Ok(Settings {
         name: name.to_owned(),
-        at: at(&server.at)?,
+        location: at(&server.at)?,
         sign_in: sign_in(&server.sign_in)?,
         access: server.access,
         client_certificate: server.client_certificate.as_ref().map(certificate),
@@ -68,29 +68,35 @@ pub(super) fn settings(name: &str, server: &Server) -> Result<Settings, Failure>
         ca_file: server.ca_file.clone(),
         connect_timeout: server.connect_timeout,
         first_byte_timeout: server.first_byte_timeout,
-        answer_timeout: server.answer_timeout,
+        response_timeout: server.answer_timeout,
         impersonate_by: server.impersonate_by,
-        per_room: server.per_room,
-        per_server: server.per_server,
-        patience: server.patience,
-        silence: SILENCE.to_std().unwrap_or_default(),
+        max_concurrent_requests_per_room: server.per_room,
+        max_concurrent_requests: server.per_server,
+        operation_timeout: server.patience,
+        stream_idle_timeout: SILENCE.to_std().unwrap_or_default(),
         version: ServerVersion::default(),
     })
 }
 
-fn at(at: &At) -> Result<exchange::At, Failure> {
+fn at(at: &At) -> Result<exchange::ExchangeLocation, Failure> {
     match at {
-        At::Url(url) => Ok(exchange::At::Url(url.clone())),
-        At::Autodiscover(policy) => Ok(exchange::At::Discovered(policy.clone())),
+        At::Url(url) => Ok(exchange::ExchangeLocation::Url(url.clone())),
+        At::Autodiscover(policy) => Ok(exchange::ExchangeLocation::Discovered(policy.clone())),
     }
 }
 
-fn sign_in(sign_in: &SignIn) -> Result<exchange::SignIn, Failure> {
+fn sign_in(sign_in: &SignIn) -> Result<exchange::SignInMethod, Failure> {
     let windows = |scheme, username: &String, proof, binding, kdc: Option<String>| {
-        exchange::SignIn::Windows(Windows { scheme, username: username.clone(), proof, binding, kdc })
+        exchange::SignInMethod::Windows(Windows {
+            scheme,
+            username: username.clone(),
+            secret: proof,
+            binding,
+            kdc,
+        })
     };
     Ok(match sign_in {
-        SignIn::Basic { username, password } => exchange::SignIn::Basic {
+        SignIn::Basic { username, password } => exchange::SignInMethod::Basic {
             username: username.clone(),
             password: secrets::read("password", password)?,
         },
@@ -105,28 +111,30 @@ fn sign_in(sign_in: &SignIn) -> Result<exchange::SignIn, Failure> {
             };
             windows(WindowsScheme::Negotiate, username, proof, *binding, kdc.clone())
         }
-        SignIn::OAuth { endpoint, client_id, scope, proof } => exchange::SignIn::OAuth(ClientCredentials {
-            endpoint: endpoint.clone(),
-            client_id: client_id.clone(),
-            scope: scope.clone(),
-            proof: match proof {
-                ClientProof::Secret(secret) => Proof::Secret(secrets::read("client secret", secret)?),
-                ClientProof::Certificate(Pair { certificate_file, key_file }) => Proof::Key(usable(
-                    "certificate of the application",
-                    ClientKey::read(certificate_file, key_file),
-                )?),
-            },
-        }),
-        SignIn::Token(source) => exchange::SignIn::Token(given(source)?),
-        SignIn::Certificate => exchange::SignIn::Certificate,
+        SignIn::OAuth { endpoint, client_id, scope, proof } => {
+            exchange::SignInMethod::OAuth(ClientCredentials {
+                endpoint: endpoint.clone(),
+                client_id: client_id.clone(),
+                scope: scope.clone(),
+                authentication: match proof {
+                    ClientProof::Secret(secret) => Proof::Secret(secrets::read("client secret", secret)?),
+                    ClientProof::Certificate(Pair { certificate_file, key_file }) => Proof::Key(usable(
+                        "certificate of the application",
+                        ClientKey::read(certificate_file, key_file),
+                    )?),
+                },
+            })
+        }
+        SignIn::Token(source) => exchange::SignInMethod::Token(given(source)?),
+        SignIn::Certificate => exchange::SignInMethod::Certificate,
     })
 }
 
-fn given(source: &SecretSource) -> Result<Given, Failure> {
+fn given(source: &SecretSource) -> Result<ExternalToken, Failure> {
     Ok(match source {
-        SecretSource::File(path) => Given::File(path.clone()),
-        SecretSource::Command(words) => Given::Command(words.clone()),
-        SecretSource::Credential(name) => Given::File(secrets::credential(name)?),
+        SecretSource::File(path) => ExternalToken::File(path.clone()),
+        SecretSource::Command(words) => ExternalToken::Command(words.clone()),
+        SecretSource::Credential(name) => ExternalToken::File(secrets::credential(name)?),
         SecretSource::Environment(name) => {
             return Err(Failure::new(Exit::Usage, format!("a token in {name} cannot be renewed")));
         }
@@ -137,11 +145,11 @@ fn certificate(pair: &Pair) -> ClientCertificate {
     ClientCertificate { certificate: pair.certificate_file.clone(), key: pair.key_file.clone() }
 }
 
-fn proxy(proxy: &Proxy) -> Result<exchange::Proxy, Failure> {
+fn proxy(proxy: &Proxy) -> Result<exchange::ProxySettings, Failure> {
     let login = proxy.login.as_ref().map(|(username, password)| {
         Ok((username.clone(), secrets::read("password of the proxy", password)?))
     });
-    Ok(exchange::Proxy { url: proxy.url.clone(), login: login.transpose()? })
+    Ok(exchange::ProxySettings { url: proxy.url.clone(), login: login.transpose()? })
 }
 
 fn usable<T>(what: &str, read: Result<T, String>) -> Result<T, Failure> {

@@ -253,7 +253,8 @@ fn at(source: &Source<'_>, file: &file::Server) -> Result<Option<At>, ConfigErro
                     "name your own hosts in autodiscover.hosts: only they hear the account's password",
                 )
             })?;
-            let policy = Policy { first: said.first.clone(), ..Policy::new(said.hosts.iter().cloned()) };
+            let policy =
+                Policy { preferred_host: said.first.clone(), ..Policy::new(said.hosts.iter().cloned()) };
             Ok(Some(At::Autodiscover(policy)))
         }
         (Some(url), _) => {

@@ -8,7 +8,10 @@ use super::{Findings, Patient};
 use crate::calendar::RoomAddress;
 use crate::clock::{Clock, SKEW_MAX};
 use crate::engine::Trouble;
-use crate::exchange::{At, Certificate, Failed, Failure, Kind, Meeting, SignIn, TlsTrouble, meet};
+use crate::exchange::{
+    ErrorKind, ExchangeLocation, ProbeResult, RequestError, ServerCertificate, SignInMethod, TlsFailure,
+    TransportError, probe,
+};
 
 /// A certificate that ends sooner is worth a warning: three weeks are enough to order one.
 const CERTIFICATE_SOON: TimeDelta = TimeDelta::days(21);
@@ -26,7 +29,7 @@ pub(super) async fn meeting(patient: &Patient, clock: &dyn Clock, findings: &mut
 }
 
 async fn meeting_at(url: &str, patient: &Patient, clock: &dyn Clock, findings: &mut Findings) -> bool {
-    match meet(&patient.settings, url).await {
+    match probe(&patient.settings, url).await {
         Err(failure) => {
             unmet(url, &failure, findings);
             false
@@ -46,7 +49,7 @@ async fn meeting_at(url: &str, patient: &Patient, clock: &dyn Clock, findings: &
 
 /// Where the servers of the rooms are. A room that is not found is said with the rooms, unless none is found at all.
 async fn places(patient: &Patient, findings: &mut Findings) -> Option<Vec<String>> {
-    if let At::Url(url) = &patient.settings.at {
+    if let ExchangeLocation::Url(url) = &patient.settings.location {
         return Some(vec![url.clone()]);
     }
     if patient.rooms.is_empty() {
@@ -55,11 +58,13 @@ async fn places(patient: &Patient, findings: &mut Findings) -> Option<Vec<String
     }
     let (mut live_at, mut lost) = (BTreeMap::<String, Vec<&RoomAddress>>::new(), None);
     for room in &patient.rooms {
-        match patient.exchange.find(room).await {
+        match patient.exchange.find_server(room).await {
             Ok(url) => live_at.entry(url.unwrap_or_default()).or_default().push(room),
             Err(failed) => {
-                let about_us =
-                    matches!(&failed, Failed::Refused(Kind::Credentials | Kind::Token | Kind::SignIn, _));
+                let about_us = matches!(
+                    &failed,
+                    RequestError::Refused(ErrorKind::Credentials | ErrorKind::Token | ErrorKind::SignIn, _)
+                );
                 lost.get_or_insert(failed);
                 if about_us {
                     break; // it would be the same for all, and count towards a lock
@@ -83,45 +88,45 @@ async fn places(patient: &Patient, findings: &mut Findings) -> Option<Vec<String
     Some(live_at.into_keys().collect())
 }
 
-fn unmet(url: &str, failure: &Failure, findings: &mut Findings) {
+fn unmet(url: &str, failure: &TransportError, findings: &mut Findings) {
     let (check, remedy) = match failure {
-        Failure::Resolve(_) => {
+        TransportError::Resolve(_) => {
             ("name resolution", "check the host name in server.url, and this machine's DNS")
         }
-        Failure::Connect(_) | Failure::ConnectTimeout(_) => {
+        TransportError::Connect(_) | TransportError::ConnectTimeout(_) => {
             ("connection", "check host and port in server.url, and the firewalls in between")
         }
-        Failure::Proxy(_) => {
+        TransportError::Proxy(_) => {
             ("proxy", "check server.proxy: its address, user name and password, and whom it lets through")
         }
-        Failure::Tls(TlsTrouble::Expired, _) => ("certificate", "renew the certificate on the server"),
-        Failure::Tls(TlsTrouble::NotYetValid, _) => {
+        TransportError::Tls(TlsFailure::Expired, _) => ("certificate", "renew the certificate on the server"),
+        TransportError::Tls(TlsFailure::NotYetValid, _) => {
             ("certificate", "check this machine's clock, then the certificate")
         }
-        Failure::Tls(TlsTrouble::WrongName, _) => (
+        TransportError::Tls(TlsFailure::WrongName, _) => (
             "certificate",
             "use the name that the certificate has, or give the server a certificate of this name",
         ),
-        Failure::Tls(TlsTrouble::UnknownIssuer, _) => (
+        TransportError::Tls(TlsFailure::UnknownIssuer, _) => (
             "certificate",
             "name the site's own CA in server.ca_file, or have the server send the whole chain",
         ),
-        Failure::Tls(TlsTrouble::ClientCertificate, _) => (
+        TransportError::Tls(TlsFailure::ClientCertificate, _) => (
             "client certificate",
             "set server.client_certificate to one that the server's administrator issued",
         ),
-        Failure::Tls(TlsTrouble::CaCertificate, _) => (
+        TransportError::Tls(TlsFailure::CaCertificate, _) => (
             "certificate",
             "name this very certificate in server.ca_file, or give the server one that is not marked as an authority's \
              (basicConstraints=CA:FALSE)",
         ),
-        Failure::Tls(TlsTrouble::BadCertificate, _) => {
+        TransportError::Tls(TlsFailure::BadCertificate, _) => {
             ("certificate", "give the server a certificate without the fault that is named here")
         }
-        Failure::Tls(TlsTrouble::NotTls, _) | Failure::NotHttp(_) => {
+        TransportError::Tls(TlsFailure::NotTls, _) | TransportError::NotHttp(_) => {
             ("port", "check scheme and port in server.url: https goes with a port that speaks TLS, often 443")
         }
-        Failure::Tls(TlsTrouble::Other, _) => {
+        TransportError::Tls(TlsFailure::Other, _) => {
             ("TLS", "check that TLS 1.2 or 1.3 is spoken on this port, and what stands in between")
         }
         _ => {
@@ -131,10 +136,10 @@ fn unmet(url: &str, failure: &Failure, findings: &mut Findings) {
     findings.fail(check, format!("{url}: {failure}"), remedy);
 }
 
-fn dates(certificate: &Certificate, now: DateTime<Utc>, findings: &mut Findings) {
-    let until = certificate.until.format("%F");
+fn dates(certificate: &ServerCertificate, now: DateTime<Utc>, findings: &mut Findings) {
+    let until = certificate.not_after.format("%F");
     let says = format!("{}, issued by {}, good until {until}", certificate.subject, certificate.issuer);
-    if certificate.until - now < CERTIFICATE_SOON {
+    if certificate.not_after - now < CERTIFICATE_SOON {
         findings.warn("certificate", says, "renew it before that day: afterwards no action reaches Exchange");
     } else {
         findings.pass("certificate", says);
@@ -143,8 +148,8 @@ fn dates(certificate: &Certificate, now: DateTime<Utc>, findings: &mut Findings)
 
 /// What answers a request from nobody. 401 is Exchange's; 200 and 302 are login forms'; 404 is another path's. Whoever is
 /// known by a certificate is somebody already, to whom EWS shows its page for people, or says that it wants a POST.
-fn is_ews(patient: &Patient, meeting: &Meeting, findings: &mut Findings) -> bool {
-    let is_known = matches!(patient.settings.sign_in, SignIn::Certificate);
+fn is_ews(patient: &Patient, meeting: &ProbeResult, findings: &mut Findings) -> bool {
+    let is_known = matches!(patient.settings.sign_in, SignInMethod::Certificate);
     let remedy = match (meeting.status, meeting.is_html) {
         _ if meeting.is_tls_port => {
             let says = "TLS is spoken on this port, and server.url begins with http";
@@ -182,8 +187,8 @@ fn is_ews(patient: &Patient, meeting: &Meeting, findings: &mut Findings) -> bool
     false
 }
 
-fn clocks(meeting: &Meeting, now: DateTime<Utc>, findings: &mut Findings) -> bool {
-    let Some(theirs) = meeting.time else { return true };
+fn clocks(meeting: &ProbeResult, now: DateTime<Utc>, findings: &mut Findings) -> bool {
+    let Some(theirs) = meeting.server_time else { return true };
     let apart = (theirs - now).abs();
     let says = format!("the server's clock and this machine's are {} s apart", apart.num_seconds());
     let remedy = "set both by NTP: while they are more than 5 minutes apart, Adjourn judges no meeting";
@@ -200,13 +205,14 @@ fn clocks(meeting: &Meeting, now: DateTime<Utc>, findings: &mut Findings) -> boo
 }
 
 /// Whether the configured way of signing in is among those offered. What offers none says so later, when it refuses.
-fn offers(patient: &Patient, meeting: &Meeting, findings: &mut Findings) -> bool {
+fn offers(patient: &Patient, meeting: &ProbeResult, findings: &mut Findings) -> bool {
     let wanted = scheme(&patient.settings.sign_in);
-    if meeting.offers.is_empty() {
+    if meeting.auth_schemes.is_empty() {
         return true;
     }
-    let offered = meeting.offers.join(", ");
-    if wanted.is_none_or(|wanted| meeting.offers.iter().any(|offer| offer.eq_ignore_ascii_case(wanted))) {
+    let offered = meeting.auth_schemes.join(", ");
+    if wanted.is_none_or(|wanted| meeting.auth_schemes.iter().any(|offer| offer.eq_ignore_ascii_case(wanted)))
+    {
         findings.pass("ways to sign in", format!("the server offers {offered}"));
         return true;
     }
@@ -218,15 +224,15 @@ fn offers(patient: &Patient, meeting: &Meeting, findings: &mut Findings) -> bool
     false
 }
 
-fn scheme(sign_in: &SignIn) -> Option<&'static str> {
+fn scheme(sign_in: &SignInMethod) -> Option<&'static str> {
     use crate::exchange::login::WindowsScheme;
     match sign_in {
-        SignIn::Basic { .. } => Some("Basic"),
-        SignIn::Windows(windows) => Some(match windows.scheme {
+        SignInMethod::Basic { .. } => Some("Basic"),
+        SignInMethod::Windows(windows) => Some(match windows.scheme {
             WindowsScheme::Ntlm => "NTLM",
             WindowsScheme::Negotiate => "Negotiate",
         }),
-        SignIn::OAuth(_) | SignIn::Token(_) => Some("Bearer"),
-        SignIn::Certificate => None,
+        SignInMethod::OAuth(_) | SignInMethod::Token(_) => Some("Bearer"),
+        SignInMethod::Certificate => None,
     }
 }

@@ -10,7 +10,7 @@ use super::{Findings, Patient};
 use crate::calendar::{Copy, Event, RoomAddress, Window};
 use crate::clock::Clock;
 use crate::engine::{Calendar as _, Trouble};
-use crate::exchange::{Access, Exchange, Failed, Kind};
+use crate::exchange::{Access, ErrorKind, Exchange, RequestError};
 
 /// Rooms looked at at once.
 const AT_ONCE: usize = 8;
@@ -28,9 +28,11 @@ pub(super) async fn reach(patient: &Patient, progress: &(dyn Fn() + Sync), findi
         findings.pass(by, format!("the account may act in all {all} configured rooms"));
         return true;
     }
-    let denied = |kind: &Kind| matches!(kind, Kind::NotImpersonated | Kind::Denied | Kind::Gone);
+    let denied = |kind: &ErrorKind| {
+        matches!(kind, ErrorKind::ImpersonationDenied | ErrorKind::Denied | ErrorKind::Gone)
+    };
     let first_denied = answers.iter().find_map(|(_, answer)| match answer {
-        Err(Failed::Refused(kind, code)) if denied(kind) => Some(code.clone()),
+        Err(RequestError::Refused(kind, code)) if denied(kind) => Some(code.clone()),
         _ => None,
     });
     if readable == 0
@@ -74,18 +76,24 @@ fn read_only<'f>(by: &'static str, room: &RoomAddress, findings: &'f mut Finding
     findings.fail(by, says, remedy)
 }
 
-fn unreached<'f>(by: &'static str, failed: Failed, findings: &'f mut Findings) -> &'f mut super::Finding {
+fn unreached<'f>(
+    by: &'static str,
+    failed: RequestError,
+    findings: &'f mut Findings,
+) -> &'f mut super::Finding {
     let Trouble { advice, code, .. } = Trouble::from(failed.clone());
     let (check, remedy) = match &failed {
-        Failed::Refused(Kind::NotImpersonated | Kind::Denied, _) => (
+        RequestError::Refused(ErrorKind::ImpersonationDenied | ErrorKind::Denied, _) => (
             by,
             "widen the scope by this room, or take the room out of scope.rooms; granted less than two hours ago? try again later",
         ),
-        Failed::Refused(Kind::NoMailbox | Kind::Elsewhere, _) => (
+        RequestError::Refused(ErrorKind::NoMailbox | ErrorKind::WrongServer, _) => (
             "mailbox",
             "check the address (its primary one); a room moved to the cloud belongs to another connection",
         ),
-        Failed::Refused(Kind::EwsDisabled, _) => ("EWS", "Set-CASMailbox -Identity ROOM -EwsEnabled $true"),
+        RequestError::Refused(ErrorKind::EwsDisabled, _) => {
+            ("EWS", "Set-CASMailbox -Identity ROOM -EwsEnabled $true")
+        }
         _ => ("mailbox", "try again; then ask Exchange's administrator"),
     };
     let finding = findings.fail(check, advice, remedy);
@@ -103,7 +111,7 @@ pub(super) async fn outsiders(patient: &Patient, findings: &mut Findings) {
         );
     }
     for outsider in &patient.outsiders {
-        match patient.exchange.look_in(outsider).await {
+        match patient.exchange.check_calendar(outsider).await {
             Ok(_) => {
                 findings.fail(
                     "scope",
@@ -112,7 +120,7 @@ pub(super) async fn outsiders(patient: &Patient, findings: &mut Findings) {
                      scope",
                 );
             }
-            Err(Failed::Refused(_, code)) if is_out_of_scope(patient.settings.access, &code) => {
+            Err(RequestError::Refused(_, code)) if is_out_of_scope(patient.settings.access, &code) => {
                 findings
                     .add("scope", super::Status::Pass, format!("{outsider} is refused, as it must be"))
                     .code = Some(code);
@@ -120,7 +128,7 @@ pub(super) async fn outsiders(patient: &Patient, findings: &mut Findings) {
             Err(failed) => {
                 let Trouble { advice, code, .. } = Trouble::from(failed.clone());
                 let why = match failed {
-                    Failed::Refused(Kind::NotImpersonated | Kind::Denied, _) => {
+                    RequestError::Refused(ErrorKind::ImpersonationDenied | ErrorKind::Denied, _) => {
                         "it was refused, but not for want of rights"
                     }
                     _ => &advice,
@@ -184,10 +192,14 @@ fn is_named_after_its_organizer(event: &Event) -> bool {
 }
 
 /// An impersonated room owns its calendar, so only delegate access needs a look at the effective rights.
-async fn look_in(exchange: &Exchange, access: Access, room: &RoomAddress) -> Result<RoomAccess, Failed> {
+async fn look_in(
+    exchange: &Exchange,
+    access: Access,
+    room: &RoomAddress,
+) -> Result<RoomAccess, RequestError> {
     match access {
-        Access::Impersonation => exchange.look_in(room).await.map(|_| RoomAccess::Write),
-        Access::Delegate => match exchange.may_write_in(room).await? {
+        Access::Impersonation => exchange.check_calendar(room).await.map(|_| RoomAccess::Write),
+        Access::Delegate => match exchange.can_create_items(room).await? {
             Some(false) => Ok(RoomAccess::ReadOnly),
             Some(true) | None => Ok(RoomAccess::Write),
         },
@@ -199,7 +211,7 @@ async fn look_in_all(
     access: Access,
     rooms: &[RoomAddress],
     progress: &(dyn Fn() + Sync),
-) -> Vec<(RoomAddress, Result<RoomAccess, Failed>)> {
+) -> Vec<(RoomAddress, Result<RoomAccess, RequestError>)> {
     let mut waiting = rooms.iter().cloned().enumerate();
     let mut looking = JoinSet::new();
     let mut all = Vec::with_capacity(rooms.len());

@@ -6,7 +6,7 @@ use crate::action::Fault;
 use crate::calendar::RoomAddress;
 use crate::engine::Trouble;
 use crate::exchange::login::{ChannelBinding, Windows};
-use crate::exchange::{At, Exchange, Failed, Kind, Settings, SignIn};
+use crate::exchange::{ErrorKind, Exchange, ExchangeLocation, RequestError, Settings, SignInMethod};
 
 /// Rooms that are tried before EWS counts as switched off for all: it can be for one mailbox.
 const ROOMS_TRIED: usize = 3;
@@ -21,8 +21,10 @@ pub(super) async fn known(patient: &Patient, findings: &mut Findings) -> bool {
         );
         return false;
     };
-    match patient.exchange.look_in(first).await {
-        Err(Failed::Refused(Kind::EwsDisabled, code)) => switched_off(patient, code, findings).await,
+    match patient.exchange.check_calendar(first).await {
+        Err(RequestError::Refused(ErrorKind::EwsDisabled, code)) => {
+            switched_off(patient, code, findings).await
+        }
         Err(failed) if stops_everything(&failed) => {
             refused(patient, first, failed, findings).await;
             false
@@ -37,7 +39,7 @@ pub(super) async fn known(patient: &Patient, findings: &mut Findings) -> bool {
 async fn signed_in(patient: &Patient, room: &RoomAddress, findings: &mut Findings) {
     let build = patient.exchange.build().map_or(String::new(), |build| format!(" (build {build})"));
     match &patient.settings.sign_in {
-        SignIn::Windows(windows)
+        SignInMethod::Windows(windows)
             if windows.binding == ChannelBinding::Auto
                 && is_tls(&patient.settings)
                 && is_let_in(patient, windows, ChannelBinding::Require, room).await == Some(false) =>
@@ -55,7 +57,7 @@ async fn signed_in(patient: &Patient, room: &RoomAddress, findings: &mut Finding
 
 async fn switched_off(patient: &Patient, code: String, findings: &mut Findings) -> bool {
     for room in patient.rooms.iter().skip(1).take(ROOMS_TRIED) {
-        let answer = patient.exchange.look_in(room).await;
+        let answer = patient.exchange.check_calendar(room).await;
         if answer.is_ok() || answer.is_err_and(|failed| !stops_everything(&failed)) {
             findings.pass("sign-in", "the server accepts the account");
             return true;
@@ -72,25 +74,25 @@ async fn switched_off(patient: &Patient, code: String, findings: &mut Findings) 
     false
 }
 
-async fn refused(patient: &Patient, room: &RoomAddress, failed: Failed, findings: &mut Findings) {
-    if let (Failed::Refused(Kind::Credentials, code), SignIn::Windows(windows)) =
+async fn refused(patient: &Patient, room: &RoomAddress, failed: RequestError, findings: &mut Findings) {
+    if let (RequestError::Refused(ErrorKind::Credentials, code), SignInMethod::Windows(windows)) =
         (&failed, &patient.settings.sign_in)
         && let Some((says, remedy)) = binding_at_fault(patient, windows, room).await
     {
         findings.fail("channel binding", says, remedy).code = Some(code.clone());
         return;
     }
-    let by_token = matches!(patient.settings.sign_in, SignIn::OAuth(_) | SignIn::Token(_));
-    let by_certificate = matches!(patient.settings.sign_in, SignIn::Certificate);
+    let by_token = matches!(patient.settings.sign_in, SignInMethod::OAuth(_) | SignInMethod::Token(_));
+    let by_certificate = matches!(patient.settings.sign_in, SignInMethod::Certificate);
     let check = match &failed {
-        Failed::Refused(Kind::SignIn, why) if by_token && why.contains("token") => "token",
-        Failed::Refused(Kind::Version, _) => "version",
-        Failed::Refused(Kind::NotEws, _) => "EWS",
-        Failed::Refused(Kind::Account, _) => "account",
-        Failed::Refused(Kind::Permission, _) => "permission",
-        Failed::Unreachable(crate::exchange::Failure::SignIn { .. }) if by_token => "token",
-        Failed::Unreachable(crate::exchange::Failure::SignIn { .. }) => "sign-in",
-        Failed::Refused(..) => "sign-in",
+        RequestError::Refused(ErrorKind::SignIn, why) if by_token && why.contains("token") => "token",
+        RequestError::Refused(ErrorKind::Version, _) => "version",
+        RequestError::Refused(ErrorKind::NotEws, _) => "EWS",
+        RequestError::Refused(ErrorKind::Account, _) => "account",
+        RequestError::Refused(ErrorKind::Permission, _) => "permission",
+        RequestError::Unreachable(crate::exchange::TransportError::SignIn { .. }) if by_token => "token",
+        RequestError::Unreachable(crate::exchange::TransportError::SignIn { .. }) => "sign-in",
+        RequestError::Refused(..) => "sign-in",
         _ => "answer",
     };
     let Trouble { fault, advice, code } = Trouble::from(failed);
@@ -159,36 +161,39 @@ async fn is_let_in(
     room: &RoomAddress,
 ) -> Option<bool> {
     let windows = Windows { binding, ..windows.clone() };
-    let settings = Settings { sign_in: SignIn::Windows(windows), ..patient.settings.clone() };
-    match Exchange::new(&settings).ok()?.look_in(room).await {
-        Err(Failed::Refused(Kind::Credentials, _)) => Some(false),
+    let settings = Settings { sign_in: SignInMethod::Windows(windows), ..patient.settings.clone() };
+    match Exchange::new(&settings).ok()?.check_calendar(room).await {
+        Err(RequestError::Refused(ErrorKind::Credentials, _)) => Some(false),
         Err(failed) if stops_everything(&failed) => None,
         Ok(_) | Err(_) => Some(true),
     }
 }
 
 fn is_tls(settings: &Settings) -> bool {
-    match &settings.at {
-        At::Url(url) => url.starts_with("https:"),
-        At::Discovered(_) => true,
+    match &settings.location {
+        ExchangeLocation::Url(url) => url.starts_with("https:"),
+        ExchangeLocation::Discovered(_) => true,
     }
 }
 
 /// It is the same for every room.
-fn stops_everything(failed: &Failed) -> bool {
+fn stops_everything(failed: &RequestError) -> bool {
     match failed {
-        Failed::Refused(kind, _) => matches!(
+        RequestError::Refused(kind, _) => matches!(
             kind,
-            Kind::Credentials
-                | Kind::Token
-                | Kind::Permission
-                | Kind::SignIn
-                | Kind::Account
-                | Kind::EwsDisabled
-                | Kind::NotEws
-                | Kind::Version
-                | Kind::BadRequest
+            ErrorKind::Credentials
+                | ErrorKind::Token
+                | ErrorKind::Permission
+                | ErrorKind::SignIn
+                | ErrorKind::Account
+                | ErrorKind::EwsDisabled
+                | ErrorKind::NotEws
+                | ErrorKind::Version
+                | ErrorKind::BadRequest
         ),
-        Failed::Busy(_) | Failed::Unclear(_) | Failed::Unreachable(_) | Failed::InDoubt(_) => true,
+        RequestError::Busy(_)
+        | RequestError::InvalidResponse(_)
+        | RequestError::Unreachable(_)
+        | RequestError::InDoubt(_) => true,
     }
 }

@@ -74,7 +74,7 @@ impl Affinity {
     pub(super) fn learn(&self, headers: &HeaderMap, now: DateTime<Utc>) {
         let set = headers.get_all(header::SET_COOKIE).iter().filter_map(|set| set.to_str().ok());
         let mut cookies = self.cookies();
-        for (cookie, is_deleted) in set.filter_map(|set| read(set, now)) {
+        for (cookie, is_deleted) in set.filter_map(|set| parse_set_cookie(set, now)) {
             let known = cookies.iter().position(|known| known.name == cookie.name);
             match known {
                 Some(at) if is_deleted => drop(cookies.remove(at)),
@@ -86,12 +86,12 @@ impl Affinity {
     }
 
     /// Goes wherever it is sent next.
-    pub(super) fn leave(&self) {
+    pub(super) fn clear(&self) {
         self.cookies().clear();
     }
 
     /// Stays with the back end that is the group's now.
-    pub(super) fn same(&self) -> Self {
+    pub(super) fn duplicate(&self) -> Self {
         Self { anchor: self.anchor.clone(), cookies: Mutex::new(self.cookies().clone()) }
     }
 
@@ -101,7 +101,7 @@ impl Affinity {
 }
 
 /// A `Set-Cookie` (RFC 6265, section 5.2) that concerns EWS, and whether it deletes the cookie.
-fn read(set: &str, now: DateTime<Utc>) -> Option<(Cookie, bool)> {
+fn parse_set_cookie(set: &str, now: DateTime<Utc>) -> Option<(Cookie, bool)> {
     let mut parts = set.split(';').map(str::trim);
     let (name, value) = parts.next()?.split_once('=')?;
     let (name, value) = (name.trim(), value.trim());
@@ -116,7 +116,7 @@ fn read(set: &str, now: DateTime<Utc>) -> Option<(Cookie, bool)> {
         match key.trim().to_ascii_lowercase().as_str() {
             "expires" => is_over = date(value, now).is_some_and(|end| end <= now),
             "max-age" => age = value.trim().parse::<i64>().ok(),
-            "path" => is_ours = leads_to_ews(value.trim()),
+            "path" => is_ours = path_covers_ews(value.trim()),
             _ => {}
         }
     }
@@ -126,7 +126,7 @@ fn read(set: &str, now: DateTime<Utc>) -> Option<(Cookie, bool)> {
 }
 
 /// Whether requests for EWS lie within this path (section 5.1.4). A path that is none counts as not given.
-fn leads_to_ews(path: &str) -> bool {
+fn path_covers_ews(path: &str) -> bool {
     if !path.starts_with('/') {
         return true;
     }
@@ -165,8 +165,8 @@ mod tests {
         assert_eq!(learn(&affinity, &set), all);
         assert_eq!(learn(&affinity, &[]), all);
         assert_eq!(learn(&affinity, &["exchangecookie=def"]), all.replace("abc", "def"));
-        let same = affinity.same();
-        affinity.leave();
+        let same = affinity.duplicate();
+        affinity.clear();
         assert!(same.cookie().is_some() && affinity.cookie().is_none());
         assert!(!format!("{same:?}").contains("srv1"), "a cookie may open a session");
     }

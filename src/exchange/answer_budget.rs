@@ -19,7 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 
-use super::delivery::Failure;
+use super::delivery::TransportError;
 use crate::ews::codec::DecodeLimits;
 
 /// Largest body, as sent and as inflated: three times the largest view of Exchange on premises (1 000 items of some 2.5 KB).
@@ -38,7 +38,8 @@ const STEPS_IN_A_ROW: usize = 32;
 /// Shares are taken in steps of this size.
 const STEP_BYTES: usize = 64 << 10;
 
-static OF_PROCESS: LazyLock<Arc<Pool>> = LazyLock::new(|| Arc::new(Pool::new(BUDGET_BYTES - RESERVE_BYTES)));
+static OF_PROCESS: LazyLock<Arc<BudgetPool>> =
+    LazyLock::new(|| Arc::new(BudgetPool::new(BUDGET_BYTES - RESERVE_BYTES)));
 
 /// Bytes that answers hold now, and the most that they have held.
 pub fn answer_bytes() -> (usize, usize) {
@@ -57,13 +58,13 @@ pub(super) fn limits() -> DecodeLimits {
 /// One connection's access to the budget.
 #[derive(Clone)]
 pub(super) struct AnswerBudget {
-    pool: Arc<Pool>,
+    pool: Arc<BudgetPool>,
     answer_bytes_max: usize,
     /// Answers that had to wait for a share.
     waits: Arc<AtomicU64>,
 }
 
-struct Pool {
+struct BudgetPool {
     /// One permit for each step.
     steps: Arc<Semaphore>,
     reserve: Arc<Semaphore>,
@@ -72,7 +73,7 @@ struct Pool {
 }
 
 /// The body of one answer as it grows, with its share of the budget.
-pub(super) struct Growing {
+pub(super) struct GrowingBody {
     budget: AnswerBudget,
     bytes: Vec<u8>,
     /// Bytes that are counted, of this body and of its compressed form.
@@ -81,7 +82,7 @@ pub(super) struct Growing {
     reserve: Option<OwnedSemaphorePermit>,
 }
 
-impl Pool {
+impl BudgetPool {
     fn new(bytes: usize) -> Self {
         Self {
             steps: Arc::new(Semaphore::new(bytes / STEP_BYTES)),
@@ -108,14 +109,14 @@ impl AnswerBudget {
         self.waits.load(Ordering::Relaxed)
     }
 
-    pub(super) fn begin(&self) -> Growing {
-        Growing { budget: self.clone(), bytes: Vec::new(), counted: 0, share: None, reserve: None }
+    pub(super) fn start_body(&self) -> GrowingBody {
+        GrowingBody { budget: self.clone(), bytes: Vec::new(), counted: 0, share: None, reserve: None }
     }
 }
 
-impl Growing {
+impl GrowingBody {
     /// Appends a piece of the body, once there is memory for it.
-    pub(super) async fn push(&mut self, piece: &[u8], until: Instant) -> Result<(), Failure> {
+    pub(super) async fn push(&mut self, piece: &[u8], until: Instant) -> Result<(), TransportError> {
         self.make_room(piece.len(), 0, until).await?;
         self.bytes.extend_from_slice(piece);
         Ok(())
@@ -127,7 +128,7 @@ impl Growing {
     }
 
     /// The body inflated: a small body may hide a huge one.
-    pub(super) async fn inflate(mut self, until: Instant) -> Result<Bytes, Failure> {
+    pub(super) async fn inflate(mut self, until: Instant) -> Result<Bytes, TransportError> {
         let zipped = std::mem::take(&mut self.bytes);
         let mut decoder = GzDecoder::new(zipped.as_slice());
         let mut piece = vec![0; STEP_BYTES];
@@ -142,32 +143,32 @@ impl Growing {
                     self.bytes.extend_from_slice(piece.get(..count).unwrap_or_default());
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return Err(Failure::Inflate),
+                Err(_) => return Err(TransportError::InvalidGzip),
             }
         }
         Ok(self.finish())
     }
 
-    async fn make_room(&mut self, more: usize, beside: usize, until: Instant) -> Result<(), Failure> {
+    async fn make_room(&mut self, more: usize, beside: usize, until: Instant) -> Result<(), TransportError> {
         let (len, max) = (self.bytes.len() + more, self.budget.answer_bytes_max);
         if len > max {
-            return Err(Failure::TooLarge(max));
+            return Err(TransportError::TooLarge(max));
         }
         if len > self.bytes.capacity() {
             let capacity = len.max(self.bytes.capacity() * 2).max(STEP_BYTES).min(max);
-            self.cover(beside + capacity, until).await?;
+            self.reserve(beside + capacity, until).await?;
             self.bytes.reserve_exact(capacity - self.bytes.len());
         }
         Ok(())
     }
 
     /// Waits for a share that covers so many bytes.
-    async fn cover(&mut self, bytes: usize, until: Instant) -> Result<(), Failure> {
+    async fn reserve(&mut self, bytes: usize, until: Instant) -> Result<(), TransportError> {
         let steps = bytes.saturating_sub(FREE_BYTES).div_ceil(STEP_BYTES);
         let missing = steps.saturating_sub(self.share.as_ref().map_or(0, OwnedSemaphorePermit::num_permits));
         if missing > 0 && self.reserve.is_none() {
             let missing =
-                u32::try_from(missing).map_err(|_| Failure::TooLarge(self.budget.answer_bytes_max))?;
+                u32::try_from(missing).map_err(|_| TransportError::TooLarge(self.budget.answer_bytes_max))?;
             match self.budget.pool.steps.clone().try_acquire_many_owned(missing) {
                 Ok(permit) => self.keep(permit),
                 Err(_) => self.wait(missing, until).await?,
@@ -180,7 +181,7 @@ impl Growing {
         Ok(())
     }
 
-    async fn wait(&mut self, missing: u32, until: Instant) -> Result<(), Failure> {
+    async fn wait(&mut self, missing: u32, until: Instant) -> Result<(), TransportError> {
         self.budget.waits.fetch_add(1, Ordering::Relaxed);
         tracing::warn!(
             budget_mib = BUDGET_BYTES >> 20,
@@ -196,7 +197,7 @@ impl Growing {
         match timeout_at(until, either).await {
             Ok((Some(permit), _)) => self.keep(permit),
             Ok((None, Some(permit))) => self.reserve = Some(permit),
-            Ok((None, None)) | Err(_) => return Err(Failure::OutOfMemoryBudget(BUDGET_BYTES)),
+            Ok((None, None)) | Err(_) => return Err(TransportError::OutOfMemoryBudget(BUDGET_BYTES)),
         }
         Ok(())
     }
@@ -209,13 +210,13 @@ impl Growing {
     }
 }
 
-impl AsRef<[u8]> for Growing {
+impl AsRef<[u8]> for GrowingBody {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
 }
 
-impl Drop for Growing {
+impl Drop for GrowingBody {
     fn drop(&mut self) {
         self.budget.pool.held.fetch_sub(self.counted, Ordering::Relaxed);
     }
@@ -232,15 +233,15 @@ mod tests {
     use super::*;
 
     fn budget(pool: usize, answer_bytes_max: usize) -> AnswerBudget {
-        AnswerBudget { pool: Arc::new(Pool::new(pool)), answer_bytes_max, waits: Arc::default() }
+        AnswerBudget { pool: Arc::new(BudgetPool::new(pool)), answer_bytes_max, waits: Arc::default() }
     }
 
     fn soon() -> Instant {
         Instant::now() + Duration::from_secs(60)
     }
 
-    async fn received(budget: &AnswerBudget, bytes: usize) -> Result<Growing, Failure> {
-        let mut answer = budget.begin();
+    async fn received(budget: &AnswerBudget, bytes: usize) -> Result<GrowingBody, TransportError> {
+        let mut answer = budget.start_body();
         for _ in 0..bytes / STEP_BYTES {
             answer.push(&[b' '; STEP_BYTES], soon()).await?;
         }
@@ -253,8 +254,8 @@ mod tests {
         zip.finish().unwrap()
     }
 
-    async fn inflated(zipped: &[u8], max: usize) -> Result<usize, Failure> {
-        let mut answer = budget(1 << 20, max).begin();
+    async fn inflated(zipped: &[u8], max: usize) -> Result<usize, TransportError> {
+        let mut answer = budget(1 << 20, max).start_body();
         answer.push(zipped, soon()).await?;
         Ok(answer.inflate(soon()).await?.len())
     }
@@ -262,10 +263,10 @@ mod tests {
     #[tokio::test]
     async fn what_inflates_beyond_the_limit_is_refused_and_so_is_what_is_no_gzip() {
         let bomb = zipped(1_000_000);
-        assert_eq!(inflated(&bomb, 999_999).await, Err(Failure::TooLarge(999_999)));
+        assert_eq!(inflated(&bomb, 999_999).await, Err(TransportError::TooLarge(999_999)));
         assert_eq!(inflated(&bomb, 1_000_000).await, Ok(1_000_000));
-        assert_eq!(inflated(b"<html>", 1_000_000).await, Err(Failure::Inflate));
-        assert_eq!(inflated(&bomb[..bomb.len() / 2], 1_000_000).await, Err(Failure::Inflate));
+        assert_eq!(inflated(b"<html>", 1_000_000).await, Err(TransportError::InvalidGzip));
+        assert_eq!(inflated(&bomb[..bomb.len() / 2], 1_000_000).await, Err(TransportError::InvalidGzip));
     }
 
     #[tokio::test(start_paused = true)]
@@ -276,7 +277,7 @@ mod tests {
             let answer = received(&budget, answer).await?;
             tokio::time::sleep(Duration::from_millis(100)).await;
             drop(answer.finish());
-            Ok::<_, Failure>(())
+            Ok::<_, TransportError>(())
         });
         let answers = futures_util::future::join_all(all).await;
         assert!(answers.iter().all(Result::is_ok), "{answers:?}");
@@ -296,7 +297,7 @@ mod tests {
         assert!(small.is_ok());
         let begun = Instant::now();
         let other = received(&budget, 1 << 20).await.err();
-        assert_eq!(other, Some(Failure::OutOfMemoryBudget(BUDGET_BYTES)));
+        assert_eq!(other, Some(TransportError::OutOfMemoryBudget(BUDGET_BYTES)));
         assert_eq!(begun.elapsed(), Duration::from_secs(60));
     }
 }

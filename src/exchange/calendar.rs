@@ -7,14 +7,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::classify::{Kind, Verdict, proves_nothing_done};
-use super::client::{Client, Failed};
+use super::classify::{ErrorKind, RetryDecision, proves_nothing_done};
+use super::client::{EwsClient, RequestError};
 use super::contents;
 use super::event::{PROPERTIES, event, series};
-use super::groups::Groups;
-use super::messages::{only, strange, successful};
+use super::response_messages::{require_success, single_message, unexpected_response};
 use super::settings::{Access, Settings, SettingsError};
-use super::view::{Parts, VIEW_ENTRIES_MAX, read_items};
+use super::subscription_groups::SubscriptionGroups;
+use super::view::{VIEW_ENTRIES_MAX, WindowAssembler, read_items};
 use crate::action::{Notify, RequestIds, Seen, Step};
 use crate::calendar::{ChangeKey, Event, EventId, EventKind, RoomAddress, Series, Uid, Window};
 use crate::engine::{
@@ -50,9 +50,9 @@ const AVAILABILITY_INTERVAL_MINUTES: u32 = 60;
 /// One Exchange, as one service account sees it.
 pub struct Exchange {
     name: String,
-    pub(super) client: Arc<Client>,
-    pub(super) silence: Duration,
-    pub(super) groups: Groups,
+    pub(super) client: Arc<EwsClient>,
+    pub(super) stream_idle_timeout: Duration,
+    pub(super) subscription_groups: SubscriptionGroups,
 }
 
 impl Exchange {
@@ -61,9 +61,14 @@ impl Exchange {
     /// # Errors
     /// When the URL or the CA file is unusable, or TLS would not start.
     pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
-        let client = Arc::new(Client::new(settings)?);
-        let (name, silence) = (settings.name.clone(), settings.silence);
-        Ok(Self { name, client, silence, groups: Groups::default() })
+        let client = Arc::new(EwsClient::new(settings)?);
+        let (name, silence) = (settings.name.clone(), settings.stream_idle_timeout);
+        Ok(Self {
+            name,
+            client,
+            stream_idle_timeout: silence,
+            subscription_groups: SubscriptionGroups::default(),
+        })
     }
 
     /// What it is called in the configuration.
@@ -75,8 +80,8 @@ impl Exchange {
     ///
     /// # Errors
     /// Why it is not found.
-    pub async fn find(&self, room: &RoomAddress) -> Result<Option<String>, Failed> {
-        self.client.find(room).await
+    pub async fn find_server(&self, room: &RoomAddress) -> Result<Option<String>, RequestError> {
+        self.client.find_server(room).await
     }
 
     /// The build of the server that answered last, as `15.2.1748.10`.
@@ -89,21 +94,21 @@ impl Exchange {
     ///
     /// # Errors
     /// What stood in the way.
-    pub async fn look_in(&self, room: &RoomAddress) -> Result<Option<u32>, Failed> {
+    pub async fn check_calendar(&self, room: &RoomAddress) -> Result<Option<u32>, RequestError> {
         let get =
             GetFolder { folder: self.folder(DistinguishedFolder::Calendar, room), effective_rights: false };
         let read = |body: &SoapBody<'_>| match body {
             SoapBody::GetFolder(messages) => Ok(contents::folder(messages)?.total_count),
-            _ => Err(another(Effect::Read)),
+            _ => Err(wrong_response_type(Effect::Read)),
         };
-        self.client.call(room.as_str(), &get, read).await
+        self.client.execute(room.as_str(), &get, read).await
     }
 
     /// Whether the account may create items in the room's calendar; `None` when the server does not return it.
     ///
     /// # Errors
     /// What stood in the way.
-    pub async fn may_write_in(&self, room: &RoomAddress) -> Result<Option<bool>, Failed> {
+    pub async fn can_create_items(&self, room: &RoomAddress) -> Result<Option<bool>, RequestError> {
         let get =
             GetFolder { folder: self.folder(DistinguishedFolder::Calendar, room), effective_rights: true };
         let read = |body: &SoapBody<'_>| match body {
@@ -111,14 +116,14 @@ impl Exchange {
                 let rights = contents::folder(messages)?.effective_rights.as_ref();
                 Ok(rights.and_then(|rights| rights.create_contents))
             }
-            _ => Err(another(Effect::Read)),
+            _ => Err(wrong_response_type(Effect::Read)),
         };
-        self.client.call(room.as_str(), &get, read).await
+        self.client.execute(room.as_str(), &get, read).await
     }
 
     /// Answers by the path that decoded them.
-    pub fn paths(&self) -> BTreeMap<String, u64> {
-        self.client.paths.counts()
+    pub fn decode_stats(&self) -> BTreeMap<String, u64> {
+        self.client.decode_stats.counts()
     }
 
     /// A folder of the room's, as it is named by whom we act as.
@@ -145,7 +150,7 @@ impl Exchange {
     }
 
     /// One CalendarView; `None` when there is more in it than the server gives.
-    async fn view(&self, room: &RoomAddress, window: Window) -> Result<Option<CalendarView>, Failed> {
+    async fn view(&self, room: &RoomAddress, window: Window) -> Result<Option<CalendarView>, RequestError> {
         let find = FindItem {
             folder: self.folder(DistinguishedFolder::Calendar, room),
             start: window.start(),
@@ -153,12 +158,12 @@ impl Exchange {
             max_entries: VIEW_ENTRIES_MAX,
             properties: &PROPERTIES,
         };
-        let found = self.client.call(room.as_str(), &find, |body| {
-            let SoapBody::FindItem(messages) = body else { return Err(another(Effect::Read)) };
+        let found = self.client.execute(room.as_str(), &find, |body| {
+            let SoapBody::FindItem(messages) = body else { return Err(wrong_response_type(Effect::Read)) };
             contents::view(messages)?.map(|items| read_items(items, window)).transpose()
         });
         match found.await {
-            Err(Failed::Refused(Kind::TooLarge, _)) => Ok(None),
+            Err(RequestError::Refused(ErrorKind::TooLarge, _)) => Ok(None),
             answered => answered,
         }
     }
@@ -168,7 +173,7 @@ impl Exchange {
         &self,
         room: &RoomAddress,
         offset: u32,
-    ) -> Result<(Vec<Event>, Option<u32>), Failed> {
+    ) -> Result<(Vec<Event>, Option<u32>), RequestError> {
         let list = ListItems {
             folder: self.folder(DistinguishedFolder::DeletedItems, room),
             offset,
@@ -176,7 +181,7 @@ impl Exchange {
             properties: &PROPERTIES,
         };
         let read = |body: &SoapBody<'_>| {
-            let SoapBody::FindItem(messages) = body else { return Err(another(Effect::Read)) };
+            let SoapBody::FindItem(messages) = body else { return Err(wrong_response_type(Effect::Read)) };
             let (items, more) = contents::page(messages, offset, DELETED_PAGE)?;
             // What cannot be placed in time is not what we look for, and stands in nobody's way there.
             let events = items.iter().filter_map(|item| match item {
@@ -185,37 +190,46 @@ impl Exchange {
             });
             Ok((events.collect(), more.then_some(offset.saturating_add(DELETED_PAGE))))
         };
-        self.client.call(room.as_str(), &list, read).await
+        self.client.execute(room.as_str(), &list, read).await
     }
 
     /// The item, if it is in this version still. Exchange compares no versions when it moves or deletes one, so it is looked at
     /// just before.
-    async fn still(&self, room: &RoomAddress, id: &EventId, version: &ChangeKey) -> Result<Event, Failed> {
+    async fn read_unchanged(
+        &self,
+        room: &RoomAddress,
+        id: &EventId,
+        version: &ChangeKey,
+    ) -> Result<Event, RequestError> {
         match self.item(room, id).await? {
-            None => Err(Failed::Refused(Kind::Gone, "gone a moment ago".to_owned())),
+            None => Err(RequestError::Refused(ErrorKind::Gone, "gone a moment ago".to_owned())),
             Some(event) if event.change_key != *version => {
-                Err(Failed::Refused(Kind::Conflict, "changed a moment ago".to_owned()))
+                Err(RequestError::Refused(ErrorKind::Conflict, "changed a moment ago".to_owned()))
             }
             Some(event) => Ok(event),
         }
     }
 
     /// The item of an id that came from outside, in EWS's or Graph's spelling: `None` when it is not found.
-    async fn named_item(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Failed> {
+    async fn item_by_external_id(
+        &self,
+        room: &RoomAddress,
+        id: &EventId,
+    ) -> Result<Option<Event>, RequestError> {
         self.item(room, &as_ews_id(id)).await
     }
 
     /// An item by its id, wherever it is.
-    pub(super) async fn item(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Failed> {
+    pub(super) async fn item(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, RequestError> {
         let get =
             GetItem { items: &[ItemRef { id: id.as_str(), change_key: None }], properties: &PROPERTIES };
-        let got = self.client.call(room.as_str(), &get, |body| {
-            let SoapBody::GetItem(messages) = body else { return Err(another(Effect::Read)) };
-            event(contents::item(messages, id.as_str())?).map_err(incomplete)
+        let got = self.client.execute(room.as_str(), &get, |body| {
+            let SoapBody::GetItem(messages) = body else { return Err(wrong_response_type(Effect::Read)) };
+            event(contents::item(messages, id.as_str())?).map_err(missing_property)
         });
         match got.await {
             Ok(event) => Ok(Some(event)),
-            Err(Failed::Refused(Kind::Gone, _)) => Ok(None),
+            Err(RequestError::Refused(ErrorKind::Gone, _)) => Ok(None),
             Err(failed) => Err(failed),
         }
     }
@@ -244,13 +258,13 @@ impl Exchange {
         item: ItemRef<'_>,
         to: DistinguishedFolder,
         trail: &mut Vec<RequestIds>,
-    ) -> Result<(), Failed> {
+    ) -> Result<(), RequestError> {
         let back = MoveItem { items: &[item], to: self.folder(to, room) };
         let read = |body: &SoapBody<'_>| match body {
-            SoapBody::MoveItem(messages) => contents::placed(messages),
-            _ => Err(another(Effect::Write)),
+            SoapBody::MoveItem(messages) => contents::created_or_moved(messages),
+            _ => Err(wrong_response_type(Effect::Write)),
         };
-        self.client.traced(room.as_str(), &back, read, trail).await
+        self.client.execute_traced(room.as_str(), &back, read, trail).await
     }
 
     async fn set_end(
@@ -259,7 +273,7 @@ impl Exchange {
         item: ItemRef<'_>,
         step: &Step,
         trail: &mut Vec<RequestIds>,
-    ) -> Result<(), Failed> {
+    ) -> Result<(), RequestError> {
         let Step::SetEnd { end, notify, .. } = step else { return Ok(()) };
         let update = UpdateItem {
             item,
@@ -272,13 +286,13 @@ impl Exchange {
         };
         let read = |body: &SoapBody<'_>| match body {
             SoapBody::UpdateItem(messages) => contents::updated(messages),
-            _ => Err(another(Effect::Write)),
+            _ => Err(wrong_response_type(Effect::Write)),
         };
-        let updated = self.client.traced(room.as_str(), &update, read, trail).await?;
+        let updated = self.client.execute_traced(room.as_str(), &update, read, trail).await?;
         match updated.is_same(&EventId::new(item.id)) || self.ends_as_an_exception(room, &updated, *end).await
         {
             true => Ok(()),
-            false => Err(Failed::InDoubt(contents::ANOTHER_ITEM.to_owned())),
+            false => Err(RequestError::InDoubt(contents::ANOTHER_ITEM.to_owned())),
         }
     }
 
@@ -296,14 +310,14 @@ impl Exchange {
         room: &RoomAddress,
         create: CreateItem<'_>,
         trail: &mut Vec<RequestIds>,
-    ) -> Result<(), Failed> {
+    ) -> Result<(), RequestError> {
         let is_new = matches!(create, CreateItem::CalendarItem(_));
         let read = |body: &SoapBody<'_>| match body {
-            SoapBody::CreateItem(messages) if is_new => contents::placed(messages),
+            SoapBody::CreateItem(messages) if is_new => contents::created_or_moved(messages),
             SoapBody::CreateItem(messages) => contents::responded(messages),
-            _ => Err(another(Effect::Write)),
+            _ => Err(wrong_response_type(Effect::Write)),
         };
-        self.client.traced(room.as_str(), &create, read, trail).await
+        self.client.execute_traced(room.as_str(), &create, read, trail).await
     }
 
     async fn remove(
@@ -312,7 +326,7 @@ impl Exchange {
         event: &Event,
         item: ItemRef<'_>,
         trail: &mut Vec<RequestIds>,
-    ) -> Result<(), Failed> {
+    ) -> Result<(), RequestError> {
         // A delegate may not move to Deleted Items by deleting ("DeleteItem operation"). A date of a series cannot be moved, and
         // leaves nothing behind either way.
         let is_delegate = self.client.access() == Access::Delegate;
@@ -325,14 +339,14 @@ impl Exchange {
             send: SendCancellations::ToNone,
         };
         let read = |body: &SoapBody<'_>| match body {
-            SoapBody::DeleteItem(messages) => only(Effect::Write, messages).map(drop),
-            _ => Err(another(Effect::Write)),
+            SoapBody::DeleteItem(messages) => single_message(Effect::Write, messages).map(drop),
+            _ => Err(wrong_response_type(Effect::Write)),
         };
-        self.client.traced(room.as_str(), &delete, read, trail).await
+        self.client.execute_traced(room.as_str(), &delete, read, trail).await
     }
 
     /// Availability of at most [`AVAILABILITY_ROOMS_MAX`] rooms, asked in the first one's name.
-    async fn availability(&self, rooms: &[RoomAddress], window: Window) -> Result<Vec<Busy>, Failed> {
+    async fn availability(&self, rooms: &[RoomAddress], window: Window) -> Result<Vec<Busy>, RequestError> {
         let Some(asking) = rooms.first() else { return Ok(Vec::new()) };
         let mailboxes: Vec<&str> = rooms.iter().map(RoomAddress::as_str).collect();
         let ask = GetUserAvailability {
@@ -343,11 +357,11 @@ impl Exchange {
         };
         let read = |body: &SoapBody<'_>| match body {
             SoapBody::GetUserAvailability(messages) if messages.len() == rooms.len() => {
-                Ok(messages.iter().map(|message| busy(message, window)).collect())
+                Ok(messages.iter().map(|message| occupancy(message, window)).collect())
             }
-            _ => Err(another(Effect::Read)),
+            _ => Err(wrong_response_type(Effect::Read)),
         };
-        self.client.call(asking.as_str(), &ask, read).await
+        self.client.execute(asking.as_str(), &ask, read).await
     }
 }
 
@@ -358,13 +372,13 @@ impl Calendar for Exchange {
     }
 
     async fn events(&self, room: &RoomAddress, window: Window) -> Result<CalendarView, Trouble> {
-        let (mut open, mut all) = (vec![window], Parts::new(window));
+        let (mut open, mut all) = (vec![window], WindowAssembler::new(window));
         while let Some(part) = open.pop() {
-            all.ask()?;
+            all.count_view()?;
             match self.view(room, part).await? {
                 Some(view) => all.add(view)?,
                 None => {
-                    let (early, late) = part.halves().ok_or_else(too_crowded)?;
+                    let (early, late) = part.halves().ok_or_else(too_dense)?;
                     open.extend([late, early]);
                 }
             }
@@ -377,8 +391,10 @@ impl Calendar for Exchange {
     }
 
     async fn named(&self, room: &RoomAddress, id: &EventId) -> Result<EventLookup, Trouble> {
-        let found = match self.named_item(room, id).await {
-            Err(Failed::Refused(Kind::InvalidId, code)) => return Ok(EventLookup::InvalidId { code }),
+        let found = match self.item_by_external_id(room, id).await {
+            Err(RequestError::Refused(ErrorKind::InvalidId, code)) => {
+                return Ok(EventLookup::InvalidId { code });
+            }
             found => found?,
         };
         match (self.client.access(), &found) {
@@ -386,10 +402,14 @@ impl Calendar for Exchange {
             // To a delegate, an id names its mailbox whoever it is, and what may not be seen is not there: so the room's own
             // calendar is asked.
             (Access::Delegate, Some(event)) if !self.is_in_calendar(room, event).await? => {
-                return Err(Failed::Refused(Kind::Denied, "not in this room's calendar".to_owned()).into());
+                return Err(RequestError::Refused(
+                    ErrorKind::Denied,
+                    "not in this room's calendar".to_owned(),
+                )
+                .into());
             }
             (Access::Delegate, Some(_)) => {}
-            (Access::Delegate, None) => drop(self.look_in(room).await?),
+            (Access::Delegate, None) => drop(self.check_calendar(room).await?),
         }
         Ok(found.map_or(EventLookup::NotFound, |event| EventLookup::Found(Box::new(event))))
     }
@@ -397,20 +417,20 @@ impl Calendar for Exchange {
     async fn series(&self, room: &RoomAddress, date: &EventId) -> Result<Option<Series>, Trouble> {
         let occurrence = ItemRef { id: date.as_str(), change_key: None };
         let get = GetRecurringMaster { occurrence, properties: &series_properties() };
-        found_series(self.client.call(room.as_str(), &get, |body| read_series(body, None)).await)
+        found_series(self.client.execute(room.as_str(), &get, |body| read_series(body, None)).await)
     }
 
     async fn series_by_id(&self, room: &RoomAddress, series: &EventId) -> Result<Option<Series>, Trouble> {
         let items = [ItemRef { id: series.as_str(), change_key: None }];
         let get = GetItem { items: &items, properties: &series_properties() };
-        found_series(self.client.call(room.as_str(), &get, |body| read_series(body, Some(series))).await)
+        found_series(self.client.execute(room.as_str(), &get, |body| read_series(body, Some(series))).await)
     }
 
     async fn deleted(&self, room: &RoomAddress, seen: &Seen) -> Result<Option<Event>, Trouble> {
         let (mut offset, mut found) = (0, None);
         while found.is_none() && offset < DELETED_SEARCHED_MAX {
             let (events, next) = self.deleted_page(room, offset).await?;
-            found = events.into_iter().find(|event| is_the_one(event, seen));
+            found = events.into_iter().find(|event| is_same_event(event, seen));
             let Some(next) = next.filter(|next| *next > offset) else { break };
             offset = next;
         }
@@ -431,10 +451,12 @@ impl Calendar for Exchange {
             properties: &[Property::ItemClass, Property::DateTimeSent, Property::Uid, Property::Start],
         };
         let since = since - CLOCKS_APART;
-        let found = self.client.call(room.as_str(), &list, |body| {
-            let SoapBody::FindItem(messages) = body else { return Err(another(Effect::Read)) };
+        let found = self.client.execute(room.as_str(), &list, |body| {
+            let SoapBody::FindItem(messages) = body else { return Err(wrong_response_type(Effect::Read)) };
             let (items, _) = contents::page(messages, 0, SENT_SEARCHED)?;
-            Ok(items.iter().any(|item| matches!(item, Item::Other(item) if tells(item, step, about, since))))
+            Ok(items
+                .iter()
+                .any(|item| matches!(item, Item::Other(item) if is_message_of(item, step, about, since))))
         });
         Ok(found.await?)
     }
@@ -463,23 +485,23 @@ impl Calendar for Exchange {
             Step::Cancel { text, .. } => {
                 self.respond(room, CreateItem::Cancel(self.response(room, item, text)), trail).await
             }
-            Step::Remove { id, change_key } => match self.still(room, id, change_key).await {
+            Step::Remove { id, change_key } => match self.read_unchanged(room, id, change_key).await {
                 Ok(event) => self.remove(room, &event, item, trail).await,
                 Err(failed) => Err(failed),
             },
-            Step::MoveBack { id, change_key } => match self.still(room, id, change_key).await {
+            Step::MoveBack { id, change_key } => match self.read_unchanged(room, id, change_key).await {
                 Ok(_) => self.move_item(room, item, DistinguishedFolder::Calendar, trail).await,
                 Err(failed) => Err(failed),
             },
         };
         let written = match done {
             Ok(()) => Written::Done,
-            Err(Failed::Refused(Kind::Gone, _)) => Written::Gone,
-            Err(Failed::Refused(Kind::Conflict, _)) => Written::Conflict,
-            Err(busy @ Failed::Busy(_)) => Written::NotYet(busy.into()),
-            Err(doubt @ Failed::InDoubt(_)) => Written::InDoubt(doubt.into()),
-            Err(Failed::Refused(kind, code)) if !requests.is_empty() && !proves_nothing_done(&code) => {
-                Written::Unproven(Failed::Refused(kind, code).into())
+            Err(RequestError::Refused(ErrorKind::Gone, _)) => Written::Gone,
+            Err(RequestError::Refused(ErrorKind::Conflict, _)) => Written::Conflict,
+            Err(busy @ RequestError::Busy(_)) => Written::NotYet(busy.into()),
+            Err(doubt @ RequestError::InDoubt(_)) => Written::InDoubt(doubt.into()),
+            Err(RequestError::Refused(kind, code)) if !requests.is_empty() && !proves_nothing_done(&code) => {
+                Written::Unproven(RequestError::Refused(kind, code).into())
             }
             Err(failed) => Written::NotDone(failed.into()),
         };
@@ -495,7 +517,9 @@ impl Calendar for Exchange {
             match self.availability(group, window).await {
                 Ok(answers) => all.extend(answers),
                 // One room that cannot be acted for, or whose answer cannot be read, must not hide the others: look at each.
-                Err(Failed::Refused(..) | Failed::Unclear(_)) => all.extend(vec![Busy::Look; group.len()]),
+                Err(RequestError::Refused(..) | RequestError::InvalidResponse(_)) => {
+                    all.extend(vec![Busy::Look; group.len()])
+                }
                 Err(failed) => return Err(failed.into()),
             }
         }
@@ -515,17 +539,18 @@ impl Calendar for Exchange {
     }
 
     fn numbers(&self) -> Vec<Number> {
-        let decoded = self.client.paths.counts().into_iter().map(|(path, count)| ("decoded", path, count));
-        let waiting = u64::try_from(self.client.waiting()).unwrap_or(u64::MAX);
-        let (account_refusals, room_refusals) = self.client.standing.refusals();
-        let resting = u64::try_from(self.client.standing.refused_rooms()).unwrap_or(u64::MAX);
+        let decoded =
+            self.client.decode_stats.counts().into_iter().map(|(path, count)| ("decoded", path, count));
+        let waiting = u64::try_from(self.client.queued_requests()).unwrap_or(u64::MAX);
+        let (account_refusals, room_refusals) = self.client.lockout.failure_counts();
+        let resting = u64::try_from(self.client.lockout.rejected_room_count()).unwrap_or(u64::MAX);
         let own = [
             ("throttled", "waits".to_owned(), self.client.throttled()),
             ("waiting", "requests".to_owned(), waiting),
             ("sign_ins_refused", "account".to_owned(), account_refusals),
             ("sign_ins_refused", "room".to_owned(), room_refusals),
             ("refused_rooms", "rooms".to_owned(), resting),
-            ("answers_held_up", "memory".to_owned(), self.client.answers.waits()),
+            ("answers_held_up", "memory".to_owned(), self.client.answer_budget.waits()),
         ];
         let number = |(kind, label, count)| Number { connection: self.name.clone(), kind, how, count };
         decoded.chain(own).map(number).collect()
@@ -534,12 +559,12 @@ impl Calendar for Exchange {
     async fn rooms_of(&self, room_list: &str, asking: &RoomAddress) -> Result<Vec<RoomAddress>, Trouble> {
         let read = |body: &SoapBody<'_>| match body {
             SoapBody::GetRooms(message) => {
-                let rooms = &successful(Effect::Read, message)?.payload;
+                let rooms = &require_success(Effect::Read, message)?.payload;
                 Ok(usable_rooms(contents::content(Effect::Read, rooms, "Rooms")?))
             }
-            _ => Err(another(Effect::Read)),
+            _ => Err(wrong_response_type(Effect::Read)),
         };
-        Ok(self.client.call(asking.as_str(), &GetRooms { room_list }, read).await?)
+        Ok(self.client.execute(asking.as_str(), &GetRooms { room_list }, read).await?)
     }
 }
 
@@ -548,23 +573,23 @@ fn series_properties() -> Vec<Property> {
 }
 
 /// The series, where the item is one, and the one of this id if one was named.
-fn read_series(body: &SoapBody<'_>, id: Option<&EventId>) -> Result<Series, Verdict> {
-    let SoapBody::GetItem(messages) = body else { return Err(another(Effect::Read)) };
+fn read_series(body: &SoapBody<'_>, id: Option<&EventId>) -> Result<Series, RetryDecision> {
+    let SoapBody::GetItem(messages) = body else { return Err(wrong_response_type(Effect::Read)) };
     let item = match id {
         Some(id) => contents::item(messages, id.as_str())?,
         None => contents::calendar_item(messages)?,
     };
-    let series = series(item).map_err(incomplete)?;
+    let series = series(item).map_err(missing_property)?;
     match series.master.kind {
         EventKind::Series => Ok(series),
-        _ => Err(strange(Effect::Read, contents::ANOTHER_ITEM.to_owned())),
+        _ => Err(unexpected_response(Effect::Read, contents::ANOTHER_ITEM.to_owned())),
     }
 }
 
-fn found_series(got: Result<Series, Failed>) -> Result<Option<Series>, Trouble> {
+fn found_series(got: Result<Series, RequestError>) -> Result<Option<Series>, Trouble> {
     match got {
         Ok(series) => Ok(Some(series)),
-        Err(Failed::Refused(Kind::Gone, _)) => Ok(None),
+        Err(RequestError::Refused(ErrorKind::Gone, _)) => Ok(None),
         Err(failed) => Err(failed.into()),
     }
 }
@@ -583,7 +608,7 @@ fn item(step: &Step) -> ItemRef<'_> {
 }
 
 /// Whether this message is the one that the step sends about the event.
-fn tells(item: &OtherItem<'_>, step: &Step, about: &Event, since: DateTime<Utc>) -> bool {
+fn is_message_of(item: &OtherItem<'_>, step: &Step, about: &Event, since: DateTime<Utc>) -> bool {
     let class = match step {
         Step::Decline { .. } => "IPM.Schedule.Meeting.Resp.Neg",
         Step::Cancel { .. } => "IPM.Schedule.Meeting.Canceled",
@@ -600,17 +625,17 @@ fn tells(item: &OtherItem<'_>, step: &Step, about: &Event, since: DateTime<Utc>)
 }
 
 /// Told by UID and times: an id changes when its item moves.
-fn is_the_one(event: &Event, seen: &Seen) -> bool {
+fn is_same_event(event: &Event, seen: &Seen) -> bool {
     event.uid == seen.uid && event.uid.is_some() && event.start == seen.start && event.end == seen.end
 }
 
-fn incomplete(missing: &str) -> Verdict {
-    strange(Effect::Read, format!("a calendar item without {missing}"))
+fn missing_property(missing: &str) -> RetryDecision {
+    unexpected_response(Effect::Read, format!("a calendar item without {missing}"))
 }
 
 /// Only a full view of the whole window without anything in it is proof of emptiness. Less than that (no rights, no data,
 /// an end before the window's): look.
-fn busy(message: &ResponseMessage<'_, FreeBusyView<'_>>, window: Window) -> Busy {
+fn occupancy(message: &ResponseMessage<'_, FreeBusyView<'_>>, window: Window) -> Busy {
     let view = &message.payload;
     let tells_events = view
         .view_type
@@ -622,7 +647,7 @@ fn busy(message: &ResponseMessage<'_, FreeBusyView<'_>>, window: Window) -> Busy
         // One more where the window ends within an interval.
         (intervals.max(1)..=intervals + 1).contains(&states) && merged.bytes().all(|state| state == b'0')
     });
-    match successful(Effect::Read, message) {
+    match require_success(Effect::Read, message) {
         Ok(_) if tells_events && free && view.events.is_empty() => Busy::Empty,
         _ => Busy::Look,
     }
@@ -640,10 +665,14 @@ fn usable_rooms(members: &[Mailbox<'_>]) -> Vec<RoomAddress> {
     members.iter().enumerate().filter_map(usable).collect()
 }
 
-pub(super) fn another(effect: Effect) -> Verdict {
-    strange(effect, "an answer to another question".to_owned())
+pub(super) fn wrong_response_type(effect: Effect) -> RetryDecision {
+    unexpected_response(effect, "an answer to another question".to_owned())
 }
 
-fn too_crowded() -> Trouble {
-    Failed::Refused(Kind::TooLarge, "more events in one second than Exchange gives at once".to_owned()).into()
+fn too_dense() -> Trouble {
+    RequestError::Refused(
+        ErrorKind::TooLarge,
+        "more events in one second than Exchange gives at once".to_owned(),
+    )
+    .into()
 }

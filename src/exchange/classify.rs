@@ -18,8 +18,8 @@
 
 use std::time::Duration;
 
-use super::delivery::HttpAnswer;
-use super::login::Denied;
+use super::delivery::HttpResponse;
+use super::login::AuthRejection;
 use crate::ews::code::{CodeMeaning, may_follow_a_change, meaning};
 use crate::ews::codec::{DecodeError, Decoded, SoapBody};
 use crate::ews::op::Effect;
@@ -37,7 +37,7 @@ const PAGE_BYTES_MAX: usize = 16 << 10;
 
 /// What to do with a request after its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum RetryDecision {
     /// The server carried it out, or the operation answers for itself.
     Done,
     /// The server did nothing; ask again, not before this time if it said one.
@@ -45,7 +45,7 @@ pub enum Verdict {
         /// What the server said, uncapped.
         at_least: Option<Duration>,
         /// Ask fewer at once from now on.
-        fewer: bool,
+        reduce_concurrency: bool,
         /// What it said.
         code: String,
     },
@@ -55,9 +55,9 @@ pub enum Verdict {
         code: String,
     },
     /// Nothing was changed. It has been seen to pass: once more, and then it is refused.
-    OnceMore(Kind, String),
+    RetryOnce(ErrorKind, String),
     /// No: asking again would change nothing.
-    Refused(Kind, String),
+    Refused(ErrorKind, String),
     /// It may have been carried out.
     InDoubt {
         /// What it said.
@@ -67,7 +67,7 @@ pub enum Verdict {
 
 /// Why it is no, which decides what anyone can do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum ErrorKind {
     /// User name or password.
     Credentials,
     /// The server does not accept the bearer token (audience, issuer, age).
@@ -83,15 +83,15 @@ pub enum Kind {
     /// EWS is turned off for this mailbox, organization or application.
     EwsDisabled,
     /// The account may not act for this room.
-    NotImpersonated,
+    ImpersonationDenied,
     /// The account may, but not do this.
     Denied,
     /// There is no such mailbox.
     NoMailbox,
     /// The room's mailbox is another server's.
-    Elsewhere,
+    WrongServer,
     /// Autodiscover does not say where the room lives.
-    NotFound,
+    ServerNotFound,
     /// What answers there is not EWS.
     NotEws,
     /// The item is not there, or not visible to the account.
@@ -107,11 +107,11 @@ pub enum Kind {
     /// Too much asked for in one request.
     TooLarge,
     /// The server keeps no more subscriptions for this room.
-    Full,
+    SubscriptionLimit,
     /// The server does not know the subscription, or the state of synchronisation, any more.
-    StartAnew,
+    StateExpired,
     /// Nobody of that name.
-    NobodyFound,
+    PersonNotFound,
     /// The server does not speak our version.
     Version,
     /// The request was wrong.
@@ -120,38 +120,42 @@ pub enum Kind {
     Unknown,
 }
 
-impl Kind {
+impl ErrorKind {
     /// Whether the server rejected the credentials. Repeated rejections may lock the account.
-    pub(super) fn is_sign_in_refusal(self) -> bool {
+    pub(super) fn is_auth_rejection(self) -> bool {
         matches!(self, Self::Credentials | Self::Token)
     }
 
     /// The same, or the account is locked or expired.
-    pub(super) fn is_refusal_of_account(self) -> bool {
-        self.is_sign_in_refusal() || self == Self::Account
+    pub(super) fn is_account_rejection(self) -> bool {
+        self.is_auth_rejection() || self == Self::Account
     }
 }
 
 /// Reads an answer. `decoded` is its body, as far as it is an envelope.
-pub fn classify(effect: Effect, answer: &HttpAnswer, decoded: &Result<Decoded<'_>, DecodeError>) -> Verdict {
+pub fn classify(
+    effect: Effect,
+    answer: &HttpResponse,
+    decoded: &Result<Decoded<'_>, DecodeError>,
+) -> RetryDecision {
     match decoded {
         Ok(decoded) => match &decoded.envelope.body {
             SoapBody::Fault(fault) => {
                 let code = fault.code().unwrap_or(NO_CODE);
-                or_after(answer, by_code(effect, code, &fault.message_xml))
+                with_retry_after(answer, decide_by_code(effect, code, &fault.message_xml))
             }
-            _ if answer.status == 200 => Verdict::Done,
-            _ => by_status(effect, answer),
+            _ if answer.status == 200 => RetryDecision::Done,
+            _ => decide_by_status(effect, answer),
         },
-        Err(_) => by_status(effect, answer),
+        Err(_) => decide_by_status(effect, answer),
     }
 }
 
 /// Uses `Retry-After` where the fault of a busy server has no `BackOffMilliseconds`.
-fn or_after(answer: &HttpAnswer, verdict: Verdict) -> Verdict {
+fn with_retry_after(answer: &HttpResponse, verdict: RetryDecision) -> RetryDecision {
     match verdict {
-        Verdict::Wait { at_least: None, fewer, code } => {
-            Verdict::Wait { at_least: answer.retry_after(), fewer, code }
+        RetryDecision::Wait { at_least: None, reduce_concurrency: fewer, code } => {
+            RetryDecision::Wait { at_least: answer.retry_after(), reduce_concurrency: fewer, code }
         }
         other => other,
     }
@@ -159,25 +163,29 @@ fn or_after(answer: &HttpAnswer, verdict: Verdict) -> Verdict {
 
 /// What a response code means for the request, with what stands beside it: the one place where `BackOffMilliseconds` is read,
 /// of faults and of response messages.
-pub fn by_code(effect: Effect, code: &str, details: &[MessageXmlEntry<'_>]) -> Verdict {
+pub fn decide_by_code(effect: Effect, code: &str, details: &[MessageXmlEntry<'_>]) -> RetryDecision {
     let inner = detail(details, "InnerErrorResponseCode").filter(|inner| meaning(inner) == CodeMeaning::Busy);
-    let text = named(code);
+    let text = printable_code(code);
     match meaning(inner.unwrap_or(code)) {
-        CodeMeaning::Success => Verdict::Done,
-        CodeMeaning::Busy => Verdict::Wait { at_least: back_off(details), fewer: false, code: text },
-        CodeMeaning::TooManyConcurrentRequests => {
-            Verdict::Wait { at_least: back_off(details), fewer: true, code: text }
+        CodeMeaning::Success => RetryDecision::Done,
+        CodeMeaning::Busy => {
+            RetryDecision::Wait { at_least: back_off(details), reduce_concurrency: false, code: text }
         }
-        CodeMeaning::BatchStopped => Verdict::Wait { at_least: None, fewer: false, code: text },
-        CodeMeaning::Transient => doubtful(effect, text),
+        CodeMeaning::TooManyConcurrentRequests => {
+            RetryDecision::Wait { at_least: back_off(details), reduce_concurrency: true, code: text }
+        }
+        CodeMeaning::BatchStopped => {
+            RetryDecision::Wait { at_least: None, reduce_concurrency: false, code: text }
+        }
+        CodeMeaning::Transient => transient_failure(effect, text),
         CodeMeaning::Unknown => match effect {
-            Effect::Read => Verdict::Refused(Kind::Unknown, text),
-            Effect::Write => Verdict::InDoubt { code: text },
+            Effect::Read => RetryDecision::Refused(ErrorKind::Unknown, text),
+            Effect::Write => RetryDecision::InDoubt { code: text },
         },
         CodeMeaning::ImpersonationFailed if code == "ErrorImpersonateUserDenied" => {
-            Verdict::OnceMore(Kind::NotImpersonated, text)
+            RetryDecision::RetryOnce(ErrorKind::ImpersonationDenied, text)
         }
-        clear => Verdict::Refused(kind(clear), text),
+        clear => RetryDecision::Refused(error_kind(clear), text),
     }
 }
 
@@ -191,7 +199,7 @@ pub(super) fn proves_nothing_done(code: &str) -> bool {
 const PAGE: &str = "HTTP ";
 
 /// The code as logs and callers may see it: a server may write anything there, a text of any length too.
-pub(super) fn named(code: &str) -> String {
+pub(super) fn printable_code(code: &str) -> String {
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
     match code == NO_CODE || code.len() <= CODE_BYTES_MAX && code.bytes().all(is_name) {
         true => code.to_owned(),
@@ -199,63 +207,64 @@ pub(super) fn named(code: &str) -> String {
     }
 }
 
-fn kind(meaning: CodeMeaning) -> Kind {
+fn error_kind(meaning: CodeMeaning) -> ErrorKind {
     match meaning {
-        CodeMeaning::ItemNotFound => Kind::Gone,
-        CodeMeaning::InvalidId => Kind::InvalidId,
-        CodeMeaning::CorruptItem => Kind::Corrupt,
-        CodeMeaning::Conflict => Kind::Conflict,
+        CodeMeaning::ItemNotFound => ErrorKind::Gone,
+        CodeMeaning::InvalidId => ErrorKind::InvalidId,
+        CodeMeaning::CorruptItem => ErrorKind::Corrupt,
+        CodeMeaning::Conflict => ErrorKind::Conflict,
         // Every mailbox has a calendar, Sent Items and Deleted Items: one that is not found is not shown to the account.
-        CodeMeaning::Denied | CodeMeaning::FolderNotFound => Kind::Denied,
-        CodeMeaning::ImpersonationFailed => Kind::NotImpersonated,
-        CodeMeaning::MailboxNotFound => Kind::NoMailbox,
-        CodeMeaning::WrongServer => Kind::Elsewhere,
-        CodeMeaning::NoMatch => Kind::NobodyFound,
-        CodeMeaning::MultipleMatches => Kind::BadRequest,
-        CodeMeaning::Forbidden => Kind::Forbidden,
-        CodeMeaning::TooLarge => Kind::TooLarge,
-        CodeMeaning::SubscriptionLimit => Kind::Full,
-        CodeMeaning::SubscriptionExpired => Kind::StartAnew,
-        CodeMeaning::UnsupportedVersion => Kind::Version,
-        CodeMeaning::BadRequest => Kind::BadRequest,
-        CodeMeaning::AccountUnusable => Kind::Account,
-        _ => Kind::Unknown,
+        CodeMeaning::Denied | CodeMeaning::FolderNotFound => ErrorKind::Denied,
+        CodeMeaning::ImpersonationFailed => ErrorKind::ImpersonationDenied,
+        CodeMeaning::MailboxNotFound => ErrorKind::NoMailbox,
+        CodeMeaning::WrongServer => ErrorKind::WrongServer,
+        CodeMeaning::NoMatch => ErrorKind::PersonNotFound,
+        CodeMeaning::MultipleMatches => ErrorKind::BadRequest,
+        CodeMeaning::Forbidden => ErrorKind::Forbidden,
+        CodeMeaning::TooLarge => ErrorKind::TooLarge,
+        CodeMeaning::SubscriptionLimit => ErrorKind::SubscriptionLimit,
+        CodeMeaning::SubscriptionExpired => ErrorKind::StateExpired,
+        CodeMeaning::UnsupportedVersion => ErrorKind::Version,
+        CodeMeaning::BadRequest => ErrorKind::BadRequest,
+        CodeMeaning::AccountUnusable => ErrorKind::Account,
+        _ => ErrorKind::Unknown,
     }
 }
 
-fn by_status(effect: Effect, answer: &HttpAnswer) -> Verdict {
+fn decide_by_status(effect: Effect, answer: &HttpResponse) -> RetryDecision {
     let code = format!("{PAGE}{}", answer.status);
     match answer.status {
-        429 | 503 => Verdict::Wait { at_least: answer.retry_after(), fewer: false, code },
+        429 | 503 => RetryDecision::Wait { at_least: answer.retry_after(), reduce_concurrency: false, code },
         301..=308 if is_error_page(answer) => {
-            Verdict::Wait { at_least: answer.retry_after(), fewer: false, code }
+            RetryDecision::Wait { at_least: answer.retry_after(), reduce_concurrency: false, code }
         }
-        200..=299 if !is_html(answer) => doubtful(effect, code),
-        200..=399 | 404 | 405 | 440 => Verdict::Refused(Kind::NotEws, code),
-        401 => match &answer.denied {
-            Some(denied @ Denied::Offers(_)) => {
-                Verdict::Refused(Kind::SignIn, with_reason(format!("{code}: {denied}"), answer))
+        200..=299 if !is_html(answer) => transient_failure(effect, code),
+        200..=399 | 404 | 405 | 440 => RetryDecision::Refused(ErrorKind::NotEws, code),
+        401 => match &answer.rejection {
+            Some(denied @ AuthRejection::Offers(_)) => {
+                RetryDecision::Refused(ErrorKind::SignIn, with_reason(format!("{code}: {denied}"), answer))
             }
-            Some(denied @ Denied::NotAccepted(_)) => {
-                Verdict::OnceMore(Kind::Credentials, with_reason(format!("{code} {denied}"), answer))
+            Some(denied @ AuthRejection::NotAccepted(_)) => RetryDecision::RetryOnce(
+                ErrorKind::Credentials,
+                with_reason(format!("{code} {denied}"), answer),
+            ),
+            Some(denied @ AuthRejection::TokenNotAccepted(_)) => {
+                RetryDecision::RetryOnce(ErrorKind::Token, with_reason(format!("{code} {denied}"), answer))
             }
-            Some(denied @ Denied::TokenNotAccepted(_)) => {
-                Verdict::OnceMore(Kind::Token, with_reason(format!("{code} {denied}"), answer))
-            }
-            None => Verdict::OnceMore(Kind::Credentials, with_reason(code, answer)),
+            None => RetryDecision::RetryOnce(ErrorKind::Credentials, with_reason(code, answer)),
         },
         403 if answer.headers.contains_key(DIAGNOSTICS) => {
-            Verdict::Refused(Kind::Permission, with_reason(code, answer))
+            RetryDecision::Refused(ErrorKind::Permission, with_reason(code, answer))
         }
-        403 => Verdict::Refused(Kind::EwsDisabled, with_reason(code, answer)),
-        400 | 497 if speaks_tls(&answer.body) => Verdict::Refused(
-            Kind::NotEws,
+        403 => RetryDecision::Refused(ErrorKind::EwsDisabled, with_reason(code, answer)),
+        400 | 497 if is_tls_port_page(&answer.body) => RetryDecision::Refused(
+            ErrorKind::NotEws,
             format!("{code}: TLS is spoken on this port, so the URL begins with https"),
         ),
-        456 => Verdict::Refused(Kind::Account, code),
-        413 => Verdict::Refused(Kind::TooLarge, code),
-        400..=499 => Verdict::Refused(Kind::BadRequest, with_reason(code, answer)),
-        _ => doubtful(effect, code),
+        456 => RetryDecision::Refused(ErrorKind::Account, code),
+        413 => RetryDecision::Refused(ErrorKind::TooLarge, code),
+        400..=499 => RetryDecision::Refused(ErrorKind::BadRequest, with_reason(code, answer)),
+        _ => transient_failure(effect, code),
     }
 }
 
@@ -265,7 +274,7 @@ const DIAGNOSTICS: &str = "x-ms-diagnostics";
 const POLICY: &str = "x-ews-policy-reason";
 
 /// Appends the server's own reason, one line of limited length. These headers hold no calendar data.
-fn with_reason(code: String, answer: &HttpAnswer) -> String {
+fn with_reason(code: String, answer: &HttpResponse) -> String {
     let said = [POLICY, DIAGNOSTICS].iter().find_map(|name| answer.headers.get(*name));
     let reason = said.map(|said| visible(reason(said.as_bytes()), REASON_CHARS_MAX));
     match reason {
@@ -283,7 +292,7 @@ fn reason(said: &[u8]) -> &[u8] {
 }
 
 /// Whether an error page of nginx, Apache, or Go reports plain HTTP on a TLS port.
-pub(super) fn speaks_tls(page: &[u8]) -> bool {
+pub(super) fn is_tls_port_page(page: &[u8]) -> bool {
     let page = String::from_utf8_lossy(&page[..page.len().min(PAGE_BYTES_MAX)]).to_ascii_lowercase();
     [
         "http request was sent to https port",
@@ -295,21 +304,21 @@ pub(super) fn speaks_tls(page: &[u8]) -> bool {
 }
 
 /// A read may be asked again at once. Of a write nobody knows.
-fn doubtful(effect: Effect, code: String) -> Verdict {
+fn transient_failure(effect: Effect, code: String) -> RetryDecision {
     match effect {
-        Effect::Read => Verdict::Retry { code },
-        Effect::Write => Verdict::InDoubt { code },
+        Effect::Read => RetryDecision::Retry { code },
+        Effect::Write => RetryDecision::InDoubt { code },
     }
 }
 
 /// A page for people: something in front of Exchange answered, or a login form.
-fn is_html(answer: &HttpAnswer) -> bool {
+fn is_html(answer: &HttpResponse) -> bool {
     let kind = answer.headers.get(http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/html"))
 }
 
 /// Where an overloaded Exchange redirects to.
-fn is_error_page(answer: &HttpAnswer) -> bool {
+fn is_error_page(answer: &HttpResponse) -> bool {
     let location = answer.headers.get(http::header::LOCATION).and_then(|location| location.to_str().ok());
     location.is_some_and(|location| location.to_ascii_lowercase().contains("genericerrorpage"))
 }
@@ -335,21 +344,21 @@ mod tests {
     use super::*;
     use crate::ews::codec::{DecodeLimits, decode};
 
-    fn answer(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> HttpAnswer {
+    fn answer(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> HttpResponse {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.insert(*name, value.parse().unwrap());
         }
-        HttpAnswer {
+        HttpResponse {
             status,
             headers: map,
             body: Bytes::copy_from_slice(body.as_bytes()),
-            denied: None,
-            said_who: false,
+            rejection: None,
+            sent_credentials: false,
         }
     }
 
-    fn verdict(effect: Effect, answer: &HttpAnswer) -> Verdict {
+    fn verdict(effect: Effect, answer: &HttpResponse) -> RetryDecision {
         classify(effect, answer, &decode(&answer.body, &DecodeLimits::default()))
     }
 
@@ -364,8 +373,12 @@ mod tests {
         )
     }
 
-    fn wait(at_least: Option<u64>, code: &str) -> Verdict {
-        Verdict::Wait { at_least: at_least.map(Duration::from_millis), fewer: false, code: code.to_owned() }
+    fn wait(at_least: Option<u64>, code: &str) -> RetryDecision {
+        RetryDecision::Wait {
+            at_least: at_least.map(Duration::from_millis),
+            reduce_concurrency: false,
+            code: code.to_owned(),
+        }
     }
 
     #[test]
@@ -382,7 +395,7 @@ mod tests {
         };
         let wrapped =
             [entry("InnerErrorResponseCode", "ErrorServerBusy"), entry("BackOffMilliseconds", "12")];
-        let by_message = by_code(Effect::Write, "ErrorInternalServerError", &wrapped);
+        let by_message = decide_by_code(Effect::Write, "ErrorInternalServerError", &wrapped);
         assert_eq!(by_message, wait(Some(12), "ErrorInternalServerError"));
         let redirected = answer(302, &[("location", "/ews/genericerrorpage.htm")], "");
         assert_eq!(verdict(Effect::Write, &redirected), wait(None, "HTTP 302"));
@@ -391,22 +404,22 @@ mod tests {
     #[test]
     fn too_many_connections_lower_the_limit() {
         let many = answer(500, &[], &fault("ErrorExceededConnectionCount", ""));
-        assert!(matches!(verdict(Effect::Read, &many), Verdict::Wait { fewer: true, .. }));
+        assert!(matches!(verdict(Effect::Read, &many), RetryDecision::Wait { reduce_concurrency: true, .. }));
     }
 
     #[test]
     fn statuses_without_a_fault() {
         let rows = [
-            (401, Verdict::OnceMore(Kind::Credentials, "HTTP 401".into())),
-            (403, Verdict::Refused(Kind::EwsDisabled, "HTTP 403".into())),
-            (404, Verdict::Refused(Kind::NotEws, "HTTP 404".into())),
-            (440, Verdict::Refused(Kind::NotEws, "HTTP 440".into())),
-            (456, Verdict::Refused(Kind::Account, "HTTP 456".into())),
-            (413, Verdict::Refused(Kind::TooLarge, "HTTP 413".into())),
-            (200, Verdict::InDoubt { code: "HTTP 200".into() }),
-            (302, Verdict::Refused(Kind::NotEws, "HTTP 302".into())),
-            (500, Verdict::InDoubt { code: "HTTP 500".into() }),
-            (502, Verdict::InDoubt { code: "HTTP 502".into() }),
+            (401, RetryDecision::RetryOnce(ErrorKind::Credentials, "HTTP 401".into())),
+            (403, RetryDecision::Refused(ErrorKind::EwsDisabled, "HTTP 403".into())),
+            (404, RetryDecision::Refused(ErrorKind::NotEws, "HTTP 404".into())),
+            (440, RetryDecision::Refused(ErrorKind::NotEws, "HTTP 440".into())),
+            (456, RetryDecision::Refused(ErrorKind::Account, "HTTP 456".into())),
+            (413, RetryDecision::Refused(ErrorKind::TooLarge, "HTTP 413".into())),
+            (200, RetryDecision::InDoubt { code: "HTTP 200".into() }),
+            (302, RetryDecision::Refused(ErrorKind::NotEws, "HTTP 302".into())),
+            (500, RetryDecision::InDoubt { code: "HTTP 500".into() }),
+            (502, RetryDecision::InDoubt { code: "HTTP 502".into() }),
         ];
         for (status, expected) in rows {
             let page = answer(status, &[], "<html><body>Sign in</body></html>");
@@ -415,23 +428,32 @@ mod tests {
         let why =
             answer(403, &[("x-ews-policy-reason", "EWS is blocked by policy for this user or tenant")], "");
         let expected = "HTTP 403: EWS is blocked by policy for this user or tenant";
-        assert_eq!(verdict(Effect::Write, &why), Verdict::Refused(Kind::EwsDisabled, expected.into()));
+        assert_eq!(
+            verdict(Effect::Write, &why),
+            RetryDecision::Refused(ErrorKind::EwsDisabled, expected.into())
+        );
         let login = answer(200, &[("content-type", "text/html; charset=utf-8")], "<html>");
-        assert_eq!(verdict(Effect::Write, &login), Verdict::Refused(Kind::NotEws, "HTTP 200".into()));
+        assert_eq!(
+            verdict(Effect::Write, &login),
+            RetryDecision::Refused(ErrorKind::NotEws, "HTTP 200".into())
+        );
         let diagnostics = "2000008;reason=\"The token contains not enough scope to make this call.\";error_category=\"invalid_grant\"";
         let scope = answer(403, &[("x-ms-diagnostics", diagnostics)], "");
         let expected = "HTTP 403: The token contains not enough scope to make this call.";
-        assert_eq!(verdict(Effect::Write, &scope), Verdict::Refused(Kind::Permission, expected.into()));
+        assert_eq!(
+            verdict(Effect::Write, &scope),
+            RetryDecision::Refused(ErrorKind::Permission, expected.into())
+        );
         let nginx = answer(
             400,
             &[("content-type", "text/html")],
             "<h1>The plain HTTP request was sent to HTTPS port</h1>",
         );
         assert!(
-            matches!(verdict(Effect::Read, &nginx), Verdict::Refused(Kind::NotEws, code) if code.contains("https"))
+            matches!(verdict(Effect::Read, &nginx), RetryDecision::Refused(ErrorKind::NotEws, code) if code.contains("https"))
         );
         let page = answer(502, &[], "");
-        assert_eq!(verdict(Effect::Read, &page), Verdict::Retry { code: "HTTP 502".into() });
+        assert_eq!(verdict(Effect::Read, &page), RetryDecision::Retry { code: "HTTP 502".into() });
     }
 
     #[test]
@@ -446,19 +468,22 @@ mod tests {
         ] {
             let mut refused = answer(403, &[], "");
             refused.headers.insert(DIAGNOSTICS, said.parse().unwrap());
-            assert_eq!(verdict(Effect::Read, &refused), Verdict::Refused(Kind::Permission, shown.to_owned()));
+            assert_eq!(
+                verdict(Effect::Read, &refused),
+                RetryDecision::Refused(ErrorKind::Permission, shown.to_owned())
+            );
         }
         let mut refused = answer(403, &[], "");
         refused.headers.insert(DIAGNOSTICS, long.parse().unwrap());
-        let Verdict::Refused(_, code) = verdict(Effect::Read, &refused) else { panic!() };
+        let RetryDecision::Refused(_, code) = verdict(Effect::Read, &refused) else { panic!() };
         assert!(code.len() < 300, "{}", code.len());
     }
 
     #[test]
     fn a_wait_is_read_wherever_it_stands() {
-        let wait = |code: &str| Verdict::Wait {
+        let wait = |code: &str| RetryDecision::Wait {
             at_least: Some(Duration::from_secs(120)),
-            fewer: false,
+            reduce_concurrency: false,
             code: code.into(),
         };
         let busy = answer(503, &[("retry-after", "120")], &fault("ErrorServerBusy", ""));
@@ -474,32 +499,45 @@ mod tests {
         for (value, expected) in
             [(" 500 ", Some(Duration::from_millis(500))), ("-1", None), ("soon", None), ("", None)]
         {
-            let said = by_code(Effect::Read, "ErrorServerBusy", &[entry("BackOffMilliseconds", value)]);
+            let said =
+                decide_by_code(Effect::Read, "ErrorServerBusy", &[entry("BackOffMilliseconds", value)]);
             assert!(
-                matches!(said, Verdict::Wait { at_least, .. } if at_least == expected),
+                matches!(said, RetryDecision::Wait { at_least, .. } if at_least == expected),
                 "{value}: {said:?}"
             );
         }
-        let huge =
-            by_code(Effect::Read, "ErrorServerBusy", &[entry("BackOffMilliseconds", "99999999999999999999")]);
-        assert!(matches!(huge, Verdict::Wait { at_least: Some(Duration::MAX), .. }), "{huge:?}");
+        let huge = decide_by_code(
+            Effect::Read,
+            "ErrorServerBusy",
+            &[entry("BackOffMilliseconds", "99999999999999999999")],
+        );
+        assert!(matches!(huge, RetryDecision::Wait { at_least: Some(Duration::MAX), .. }), "{huge:?}");
     }
 
     #[test]
     fn what_is_not_known_is_a_doubt_after_a_write_and_a_refusal_after_a_read() {
         let strange = answer(500, &[], &fault("ErrorOfTomorrow", ""));
-        assert_eq!(verdict(Effect::Write, &strange), Verdict::InDoubt { code: "ErrorOfTomorrow".into() });
+        assert_eq!(
+            verdict(Effect::Write, &strange),
+            RetryDecision::InDoubt { code: "ErrorOfTomorrow".into() }
+        );
         let read = verdict(Effect::Read, &strange);
-        assert_eq!(read, Verdict::Refused(Kind::Unknown, "ErrorOfTomorrow".into()));
+        assert_eq!(read, RetryDecision::Refused(ErrorKind::Unknown, "ErrorOfTomorrow".into()));
     }
 
     #[test]
     fn impersonation_faults_are_for_good_but_for_the_one_seen_to_pass() {
         let sporadic = answer(500, &[], &fault("ErrorImpersonateUserDenied", ""));
-        assert!(matches!(verdict(Effect::Write, &sporadic), Verdict::OnceMore(Kind::NotImpersonated, _)));
+        assert!(matches!(
+            verdict(Effect::Write, &sporadic),
+            RetryDecision::RetryOnce(ErrorKind::ImpersonationDenied, _)
+        ));
         for code in ["ErrorImpersonationDenied", "ErrorImpersonationFailed"] {
             let denied = answer(500, &[], &fault(code, ""));
-            assert_eq!(verdict(Effect::Write, &denied), Verdict::Refused(Kind::NotImpersonated, code.into()));
+            assert_eq!(
+                verdict(Effect::Write, &denied),
+                RetryDecision::Refused(ErrorKind::ImpersonationDenied, code.into())
+            );
         }
     }
 }

@@ -15,17 +15,17 @@ use uuid::Uuid;
 
 use super::affinity::Affinity;
 use super::answer_budget::{self, AnswerBudget};
-use super::classify::{Kind, Verdict, classify};
-use super::delivery::{Delivery, Failure};
-use super::gate::{Gate, back_off};
-use super::letter::Letter;
-use super::paths::Paths;
-use super::places::{NoWay, Places};
+use super::classify::{ErrorKind, RetryDecision, classify};
+use super::decode_stats::DecodeStats;
+use super::delivery::{Delivery, TransportError};
+use super::endpoints::{EndpointResolver, ResolveError};
+use super::lockout::{AUTODISCOVER, LockoutGuard};
+use super::request::EncodedRequest;
 use super::settings::{Access, ImpersonateBy, Settings, SettingsError};
-use super::sign_in_probe::Refused;
-use super::standing::{AUTODISCOVER, Standing};
-use super::transport::{Begun, Transport};
-use super::version::Spoken;
+use super::sign_in_probe::RejectedRequest;
+use super::throttle::{Throttle, back_off};
+use super::transport::{StreamingBody, Transport};
+use super::version::NegotiatedVersions;
 use crate::action::RequestIds;
 use crate::calendar::RoomAddress;
 use crate::clock::{Clock as _, SystemClock, WitnessedClock};
@@ -41,16 +41,16 @@ const RETRIES_MAX: u32 = 3;
 const RETRY_FIRST: Duration = Duration::from_millis(250);
 /// How long a write waits for leave or for a busy server. It was decided on what was read a moment ago; after more than
 /// a moment it is to be decided again. Finding its server does not count: that is a matter of once, and can take longer.
-const WRITE_PATIENCE: Duration = Duration::from_secs(2);
+const WRITE_WAIT_MAX: Duration = Duration::from_secs(2);
 /// Streams that are begun at once: as many can be refused together when the password was changed.
-const BEGUN_AT_ONCE: usize = 2;
+const STREAM_STARTS_MAX: usize = 2;
 /// One that takes longer than this keeps no other from beginning: its server refuses us no more.
-const BEGUN_WITHIN: Duration = Duration::from_secs(3);
+const STREAM_START_SLOW_AFTER: Duration = Duration::from_secs(3);
 /// Whoever finds out whether a server knows us lets the next one try when there is no answer for so long: it may be the mailbox
 /// that hangs …
-const FINDING_OUT: Duration = Duration::from_secs(3);
+const SIGN_IN_LOCK_MAX: Duration = Duration::from_secs(3);
 /// … but no more than so many times at once, since each may turn out to be a wrong password said again.
-const LATE_MAX: usize = 2;
+const SLOW_SIGN_INS_MAX: usize = 2;
 /// What a server says that does not know the schema version of a request.
 const UNKNOWN_VERSION: &str = "ErrorInvalidServerVersion";
 /// What a server says whose mailbox is on its way to another one.
@@ -58,15 +58,15 @@ const MOVING: &str = "ErrorMailboxMoveInProgress";
 
 /// Why an operation has no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Failed {
+pub enum RequestError {
     /// The server said no. Nothing was changed.
-    Refused(Kind, String),
+    Refused(ErrorKind, String),
     /// Asked as often and as long as is decent; nothing was changed.
     Busy(String),
     /// Asked a few times, and never an answer that could be used; nothing was changed.
-    Unclear(String),
+    InvalidResponse(String),
     /// No way to the server; nothing was changed.
-    Unreachable(Failure),
+    Unreachable(TransportError),
     /// It may have been carried out.
     InDoubt(String),
 }
@@ -74,86 +74,92 @@ pub enum Failed {
 /// Why a stream did not begin, or did not go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct StreamFailure {
-    pub(super) failed: Failed,
+    pub(super) error: RequestError,
     /// How long the server asked to be left alone (`BackOffMilliseconds`, `Retry-After`).
     pub(super) retry_after: Option<Duration>,
 }
 
-impl From<NoWay> for Failed {
-    fn from(no_way: NoWay) -> Self {
+impl From<ResolveError> for RequestError {
+    fn from(no_way: ResolveError) -> Self {
         match no_way {
-            NoWay::Refused(kind, why) => Self::Refused(kind, why),
-            NoWay::Away(failure) => Self::Unreachable(failure),
+            ResolveError::Refused(kind, why) => Self::Refused(kind, why),
+            ResolveError::Unavailable(failure) => Self::Unreachable(failure),
         }
     }
 }
 
-impl From<Failed> for StreamFailure {
-    fn from(failed: Failed) -> Self {
-        Self { failed, retry_after: None }
+impl From<RequestError> for StreamFailure {
+    fn from(failed: RequestError) -> Self {
+        Self { error: failed, retry_after: None }
     }
 }
 
-impl From<Verdict> for StreamFailure {
-    fn from(verdict: Verdict) -> Self {
+impl From<RetryDecision> for StreamFailure {
+    fn from(verdict: RetryDecision) -> Self {
         let (failed, retry_after) = match verdict {
-            Verdict::Refused(kind, code) | Verdict::OnceMore(kind, code) => {
-                (Failed::Refused(kind, code), None)
+            RetryDecision::Refused(kind, code) | RetryDecision::RetryOnce(kind, code) => {
+                (RequestError::Refused(kind, code), None)
             }
-            Verdict::Wait { at_least, code, .. } => (Failed::Busy(code), at_least),
-            Verdict::Retry { code } | Verdict::InDoubt { code } => (Failed::Unclear(code), None),
-            Verdict::Done => (unexpected(Effect::Read), None),
+            RetryDecision::Wait { at_least, code, .. } => (RequestError::Busy(code), at_least),
+            RetryDecision::Retry { code } | RetryDecision::InDoubt { code } => {
+                (RequestError::InvalidResponse(code), None)
+            }
+            RetryDecision::Done => (unexpected_body(Effect::Read), None),
         };
-        Self { failed, retry_after }
+        Self { error: failed, retry_after }
     }
 }
 
 /// Exchange, as one service account sees it.
-pub(super) struct Client {
-    pub(super) places: Places,
-    gate: Gate,
+pub(super) struct EwsClient {
+    pub(super) endpoints: EndpointResolver,
+    throttle: Throttle,
     limits: DecodeLimits,
-    pub(super) answers: AnswerBudget,
+    pub(super) answer_budget: AnswerBudget,
     access: Access,
     impersonate_by: ImpersonateBy,
-    pub(super) spoken: Spoken,
-    pub(super) standing: Arc<Standing>,
-    patience: Duration,
-    pub(super) paths: Paths,
+    pub(super) versions: NegotiatedVersions,
+    pub(super) lockout: Arc<LockoutGuard>,
+    operation_timeout: Duration,
+    pub(super) decode_stats: DecodeStats,
     throttled: AtomicU64,
-    beginning: ConcurrencyLimit,
+    stream_starts: ConcurrencyLimit,
     /// For requests that were to find out whether a server knows us, and have no answer yet.
-    late: Semaphore,
+    slow_sign_ins: Semaphore,
     /// Who hears which time the servers have.
     clock: OnceLock<Arc<WitnessedClock>>,
 }
 
 /// What one sending came to.
-enum Turn<T> {
+enum AttemptOutcome<T> {
     Answer(T),
-    Verdict(Verdict),
-    NotSent(Failure),
+    Decision(RetryDecision),
+    NotSent(TransportError),
 }
 
-impl Client {
+impl EwsClient {
     pub(super) fn new(settings: &Settings) -> Result<Self, SettingsError> {
-        let (limits, standing) = (answer_budget::limits(), Arc::new(Standing::default()));
+        let (limits, standing) = (answer_budget::limits(), Arc::new(LockoutGuard::default()));
         let answers = AnswerBudget::of_process();
         Ok(Self {
-            places: Places::new(settings, answers.clone(), standing.clone())?,
-            answers,
-            gate: Gate::new(settings.per_room, settings.per_server, settings.first_byte_timeout),
+            endpoints: EndpointResolver::new(settings, answers.clone(), standing.clone())?,
+            answer_budget: answers,
+            throttle: Throttle::new(
+                settings.max_concurrent_requests_per_room,
+                settings.max_concurrent_requests,
+                settings.first_byte_timeout,
+            ),
             limits,
             access: settings.access,
             impersonate_by: settings.impersonate_by,
-            spoken: Spoken::new(settings.version),
-            standing,
-            patience: settings.patience,
-            paths: Paths::default(),
+            versions: NegotiatedVersions::new(settings.version),
+            lockout: standing,
+            operation_timeout: settings.operation_timeout,
+            decode_stats: DecodeStats::default(),
             throttled: AtomicU64::new(0),
             clock: OnceLock::new(),
-            beginning: ConcurrencyLimit::new(BEGUN_AT_ONCE, BEGUN_WITHIN),
-            late: Semaphore::new(LATE_MAX),
+            stream_starts: ConcurrencyLimit::new(STREAM_STARTS_MAX, STREAM_START_SLOW_AFTER),
+            slow_sign_ins: Semaphore::new(SLOW_SIGN_INS_MAX),
         })
     }
 
@@ -171,7 +177,7 @@ impl Client {
     }
 
     /// As whom we act in this room.
-    pub(super) fn named<'r>(&self, room: &'r str) -> Option<Impersonate<'r>> {
+    pub(super) fn impersonation<'r>(&self, room: &'r str) -> Option<Impersonate<'r>> {
         match self.access {
             Access::Impersonation => Some(self.impersonate_by.name(room)),
             Access::Delegate => None,
@@ -179,21 +185,21 @@ impl Client {
     }
 
     /// Where this room's server is. Asks Autodiscover when that is not known.
-    pub(super) async fn find(&self, room: &RoomAddress) -> Result<Option<String>, Failed> {
-        match self.places.of(room.as_str()).await {
-            Ok(_) => Ok(self.places.url(room)),
+    pub(super) async fn find_server(&self, room: &RoomAddress) -> Result<Option<String>, RequestError> {
+        match self.endpoints.resolve(room.as_str()).await {
+            Ok(_) => Ok(self.endpoints.cached_url(room)),
             Err(no_way) => Err(no_way.into()),
         }
     }
 
     /// Whether this server has let us in, and has not refused us since.
-    pub(super) fn is_known(&self, url: &str) -> bool {
-        self.standing.is_known(url)
+    pub(super) fn is_authenticated(&self, url: &str) -> bool {
+        self.lockout.is_authenticated(url)
     }
 
     /// The build of the server that answered last.
     pub(super) fn build(&self) -> Option<String> {
-        self.spoken.build()
+        self.versions.build()
     }
 
     /// How often the server said that it is busy.
@@ -202,249 +208,278 @@ impl Client {
     }
 
     /// Requests that wait for leave to be sent.
-    pub(super) fn waiting(&self) -> usize {
-        self.gate.waiting()
+    pub(super) fn queued_requests(&self) -> usize {
+        self.throttle.queued()
     }
 
     /// Asks in the room's name. `read` takes what it wants from the answer's body, or says what one of its messages means
     /// for the whole request.
-    pub(super) async fn call<O, T, R>(&self, room: &str, op: &O, read: R) -> Result<T, Failed>
+    pub(super) async fn execute<O, T, R>(&self, room: &str, op: &O, read: R) -> Result<T, RequestError>
     where
         O: Operation + Sync,
         T: Send,
-        R: Fn(&SoapBody<'_>) -> Result<T, Verdict> + Send + Sync,
+        R: Fn(&SoapBody<'_>) -> Result<T, RetryDecision> + Send + Sync,
     {
-        self.traced(room, op, read, &mut Vec::new()).await
+        self.execute_traced(room, op, read, &mut Vec::new()).await
     }
 
     /// The same, of the back end that keeps what the group's earlier requests began.
-    pub(super) async fn call_near<O, T, R>(
+    pub(super) async fn execute_with_affinity<O, T, R>(
         &self,
         affinity: &Affinity,
         room: &str,
         op: &O,
         read: R,
-    ) -> Result<T, Failed>
+    ) -> Result<T, RequestError>
     where
         O: Operation + Sync,
         T: Send,
-        R: Fn(&SoapBody<'_>) -> Result<T, Verdict> + Send + Sync,
+        R: Fn(&SoapBody<'_>) -> Result<T, RetryDecision> + Send + Sync,
     {
-        Box::pin(self.asked(room, op, read, &mut Vec::new(), Some(affinity))).await
+        Box::pin(self.execute_with_retries(room, op, read, &mut Vec::new(), Some(affinity))).await
     }
 
     /// The same; `trail` gets the names of every request that was sent.
-    pub(super) async fn traced<O, T, R>(
+    pub(super) async fn execute_traced<O, T, R>(
         &self,
         room: &str,
         op: &O,
         read: R,
         trail: &mut Vec<RequestIds>,
-    ) -> Result<T, Failed>
+    ) -> Result<T, RequestError>
     where
         O: Operation + Sync,
         T: Send,
-        R: Fn(&SoapBody<'_>) -> Result<T, Verdict> + Send + Sync,
+        R: Fn(&SoapBody<'_>) -> Result<T, RetryDecision> + Send + Sync,
     {
-        Box::pin(self.asked(room, op, read, trail, None)).await
+        Box::pin(self.execute_with_retries(room, op, read, trail, None)).await
     }
 
     /// Its future takes tens of KiB. Its callers box it, so that requests which wait for their turn elsewhere take none of it.
-    async fn asked<O, T, R>(
+    async fn execute_with_retries<O, T, R>(
         &self,
         room: &str,
         op: &O,
         read: R,
         trail: &mut Vec<RequestIds>,
         affinity: Option<&Affinity>,
-    ) -> Result<T, Failed>
+    ) -> Result<T, RequestError>
     where
         O: Operation + Sync,
         T: Send,
-        R: Fn(&SoapBody<'_>) -> Result<T, Verdict> + Send + Sync,
+        R: Fn(&SoapBody<'_>) -> Result<T, RetryDecision> + Send + Sync,
     {
-        let at_last = Instant::now() + self.patience;
+        let at_last = Instant::now() + self.operation_timeout;
         let mut until = match O::EFFECT {
             Effect::Read => at_last,
-            Effect::Write => at_last.min(Instant::now() + WRITE_PATIENCE),
+            Effect::Write => at_last.min(Instant::now() + WRITE_WAIT_MAX),
         };
         let (mut attempt, mut moved) = (0, false);
-        let mut last = Failed::Busy(String::from("waiting for its turn"));
+        let mut last = RequestError::Busy(String::from("waiting for its turn"));
         let mut finding_out = None;
         loop {
-            let server = self.places.server(room);
+            let server = self.endpoints.server_key(room);
             // Before the gate: whoever finds out must not wait for a place that is held by those who wait for it.
             // Whoever looks for the server asks for leave when it has to say who we are.
             if finding_out.is_none() && server != AUTODISCOVER {
-                finding_out = match timeout_at(until, self.standing.enter_for(&server, room)).await {
+                finding_out = match timeout_at(until, self.lockout.admit_room(&server, room)).await {
                     Ok(Ok(turn)) => turn,
-                    Ok(Err((kind, code))) => return Err(Failed::Refused(kind, code)),
+                    Ok(Err((kind, code))) => return Err(RequestError::Refused(kind, code)),
                     Err(_) => return Err(last),
                 };
             }
             let looked = Instant::now();
-            let found = match timeout_at(at_last, self.places.of(room)).await {
-                Err(_) => return Err(Failed::Busy(String::from("looking for the room's server"))),
+            let found = match timeout_at(at_last, self.endpoints.resolve(room)).await {
+                Err(_) => return Err(RequestError::Busy(String::from("looking for the room's server"))),
                 Ok(Ok(transport)) => Ok(transport),
-                Ok(Err(NoWay::Away(failure))) => Err(failure),
+                Ok(Err(ResolveError::Unavailable(failure))) => Err(failure),
                 Ok(Err(no_way)) => return Err(no_way.into()),
             };
             until = at_last.min(until + looked.elapsed());
-            if found.is_ok() && self.places.server(room) != server {
+            if found.is_ok() && self.endpoints.server_key(room) != server {
                 finding_out = None;
                 continue; // found now: whether that one knows us is another question
             }
-            let Some(mut pass) = self.gate.enter(room, until).await else { return Err(last) };
-            if finding_out.is_none() && server != AUTODISCOVER && !self.standing.is_known(&server) {
+            let Some(mut pass) = self.throttle.acquire(room, until).await else { return Err(last) };
+            if finding_out.is_none() && server != AUTODISCOVER && !self.lockout.is_authenticated(&server) {
                 continue; // somebody was refused while this waited
             }
             let began = Instant::now();
             if finding_out.is_some()
                 && let Ok(transport) = &found
             {
-                let next = Refused { transport, server: &server, room, began };
-                Box::pin(self.probe_first(&next))
+                let next = RejectedRequest { transport, server: &server, room, began };
+                Box::pin(self.probe_before_sign_in(&next))
                     .await
-                    .map_err(|(kind, code)| Failed::Refused(kind, code))?;
+                    .map_err(|(kind, code)| RequestError::Refused(kind, code))?;
             }
-            let version = self.spoken.to(room);
+            let version = self.versions.for_room(room);
             let turn = match &found {
                 Ok(transport) => {
-                    let letter = Letter::new(self.named(room), room, op, version, affinity);
-                    let turn = self.turn(transport, &server, &letter, &read, trail);
+                    let letter = EncodedRequest::new(self.impersonation(room), room, op, version, affinity);
+                    let turn = self.attempt(transport, &server, &letter, &read, trail);
                     // A mailbox that hangs must not keep the others from finding out whether the server knows us.
                     let mut late = None;
                     let give_way = || {
-                        late = self.late.try_acquire().ok();
+                        late = self.slow_sign_ins.try_acquire().ok();
                         if late.is_some() {
                             finding_out = None;
                         }
                     };
-                    within(FINDING_OUT, pass.during(turn), give_way).await
+                    within(SIGN_IN_LOCK_MAX, pass.run(turn), give_way).await
                 }
-                Err(failure) => Turn::NotSent(failure.clone()),
+                Err(failure) => AttemptOutcome::NotSent(failure.clone()),
             };
-            self.judge(&server, &turn);
+            self.record_auth_result(&server, &turn);
             if !matches!(
                 turn,
-                Turn::NotSent(_) | Turn::Verdict(Verdict::Retry { .. } | Verdict::InDoubt { .. })
+                AttemptOutcome::NotSent(_)
+                    | AttemptOutcome::Decision(RetryDecision::Retry { .. } | RetryDecision::InDoubt { .. })
             ) {
-                pass.answered();
+                pass.mark_answered();
             }
             drop(pass);
-            if let Turn::Verdict(Verdict::OnceMore(kind, code) | Verdict::Refused(kind @ Kind::Account, code)) =
-                &turn
-                && kind.is_refusal_of_account()
+            if let AttemptOutcome::Decision(
+                RetryDecision::RetryOnce(kind, code)
+                | RetryDecision::Refused(kind @ ErrorKind::Account, code),
+            ) = &turn
+                && kind.is_account_rejection()
                 && let Ok(transport) = &found
             {
-                let is_final = *kind == Kind::Account || attempt >= 1;
-                if is_final || !self.standing.may_retry(&server, room) {
-                    let refused = Refused { transport, server: &server, room, began };
-                    let (kind, code) = Box::pin(self.count_refusal(&refused, *kind, code.clone())).await;
-                    return Err(Failed::Refused(kind, code));
+                let is_final = *kind == ErrorKind::Account || attempt >= 1;
+                if is_final || !self.lockout.may_retry(&server, room) {
+                    let refused = RejectedRequest { transport, server: &server, room, began };
+                    let (kind, code) = Box::pin(self.record_rejection(&refused, *kind, code.clone())).await;
+                    return Err(RequestError::Refused(kind, code));
                 }
-                self.suspect(&server, *kind);
+                self.mark_suspect(&server, *kind);
             } else {
                 // The turn is kept over the second try: no other request is sent before it.
                 finding_out = None;
             }
             match turn {
-                Turn::Answer(value) => return Ok(value),
-                Turn::NotSent(Failure::SignIn { lasting: true, why, .. }) => {
-                    return Err(Failed::Refused(Kind::SignIn, why));
+                AttemptOutcome::Answer(value) => return Ok(value),
+                AttemptOutcome::NotSent(TransportError::SignIn {
+                    is_permanent: true, reason: why, ..
+                }) => {
+                    return Err(RequestError::Refused(ErrorKind::SignIn, why));
                 }
-                Turn::NotSent(failure) if attempt >= RETRIES_MAX => return Err(Failed::Unreachable(failure)),
-                Turn::NotSent(failure) => {
-                    last = Failed::Unreachable(failure);
-                    sleep(retry_after(attempt)).await;
+                AttemptOutcome::NotSent(failure) if attempt >= RETRIES_MAX => {
+                    return Err(RequestError::Unreachable(failure));
                 }
-                Turn::Verdict(Verdict::Wait { at_least, fewer, code }) => {
+                AttemptOutcome::NotSent(failure) => {
+                    last = RequestError::Unreachable(failure);
+                    sleep(retry_delay(attempt)).await;
+                }
+                AttemptOutcome::Decision(RetryDecision::Wait {
+                    at_least,
+                    reduce_concurrency: fewer,
+                    code,
+                }) => {
                     self.throttled.fetch_add(1, Ordering::Relaxed);
                     if fewer {
-                        self.gate.lower();
+                        self.throttle.halve_limit();
                     }
-                    self.gate.park(room, back_off(at_least, attempt, chance()));
-                    last = Failed::Busy(code);
+                    self.throttle.pause_room(room, back_off(at_least, attempt, jitter()));
+                    last = RequestError::Busy(code);
                     if op.creates_item() {
                         // A second one would not meet the first as a conflict: the calendar is read before.
                         return Err(last);
                     }
                 }
                 // It did not get as far as the operation, so a write may go again too. Ends with the oldest version.
-                Turn::Verdict(Verdict::Refused(Kind::Version, code))
-                    if code == UNKNOWN_VERSION && self.spoken.refused(room, version) =>
+                AttemptOutcome::Decision(RetryDecision::Refused(ErrorKind::Version, code))
+                    if code == UNKNOWN_VERSION && self.versions.downgrade(room, version) =>
                 {
                     continue;
                 }
-                Turn::Verdict(Verdict::Retry { code }) if attempt >= RETRIES_MAX => {
-                    return Err(Failed::Unclear(code));
+                AttemptOutcome::Decision(RetryDecision::Retry { code }) if attempt >= RETRIES_MAX => {
+                    return Err(RequestError::InvalidResponse(code));
                 }
-                Turn::Verdict(Verdict::OnceMore(kind, code)) if attempt >= 1 => {
-                    return Err(Failed::Refused(kind, code));
+                AttemptOutcome::Decision(RetryDecision::RetryOnce(kind, code)) if attempt >= 1 => {
+                    return Err(RequestError::Refused(kind, code));
                 }
-                Turn::Verdict(Verdict::Retry { code } | Verdict::OnceMore(_, code)) => {
+                AttemptOutcome::Decision(
+                    RetryDecision::Retry { code } | RetryDecision::RetryOnce(_, code),
+                ) => {
                     if code == MOVING {
-                        self.places.forget(room);
+                        self.endpoints.invalidate(room);
                     }
-                    sleep(retry_after(attempt)).await
+                    sleep(retry_delay(attempt)).await
                 }
                 // The mailbox moved. Nothing was done there: ask where it went, once.
-                Turn::Verdict(Verdict::Refused(
-                    kind @ (Kind::NotEws | Kind::NoMailbox | Kind::Elsewhere),
+                AttemptOutcome::Decision(RetryDecision::Refused(
+                    kind @ (ErrorKind::NotEws | ErrorKind::NoMailbox | ErrorKind::WrongServer),
                     _,
-                )) if !(moved || op.creates_item() && kind == Kind::NotEws) && self.places.forget(room) => {
+                )) if !(moved || op.creates_item() && kind == ErrorKind::NotEws)
+                    && self.endpoints.invalidate(room) =>
+                {
                     moved = true;
                     continue;
                 }
-                Turn::Verdict(Verdict::Refused(kind, code)) => return Err(Failed::Refused(kind, code)),
-                Turn::Verdict(Verdict::InDoubt { code }) => return Err(Failed::InDoubt(code)),
-                Turn::Verdict(Verdict::Done) => return Err(unexpected(O::EFFECT)),
+                AttemptOutcome::Decision(RetryDecision::Refused(kind, code)) => {
+                    return Err(RequestError::Refused(kind, code));
+                }
+                AttemptOutcome::Decision(RetryDecision::InDoubt { code }) => {
+                    return Err(RequestError::InDoubt(code));
+                }
+                AttemptOutcome::Decision(RetryDecision::Done) => return Err(unexpected_body(O::EFFECT)),
             }
             attempt += 1;
         }
     }
 
     /// Asks what is answered without end, once, outside the gate: it does not count among the requests under way.
-    pub(super) async fn listen<O>(&self, affinity: &Affinity, op: &O) -> Result<Begun, StreamFailure>
+    pub(super) async fn open_stream<O>(
+        &self,
+        affinity: &Affinity,
+        op: &O,
+    ) -> Result<StreamingBody, StreamFailure>
     where
         O: Operation + Sync,
     {
-        self.beginning.run(self.begin(affinity, op)).await
+        self.stream_starts.run(self.start_stream(affinity, op)).await
     }
 
-    async fn begin<O>(&self, affinity: &Affinity, op: &O) -> Result<Begun, StreamFailure>
+    async fn start_stream<O>(&self, affinity: &Affinity, op: &O) -> Result<StreamingBody, StreamFailure>
     where
         O: Operation + Sync,
     {
         let room = affinity.anchor().as_str();
-        let server = self.places.server(room);
-        if !self.standing.is_known(&server) {
-            return Err(Failed::Busy(String::from("signing in")).into());
+        let server = self.endpoints.server_key(room);
+        if !self.lockout.is_authenticated(&server) {
+            return Err(RequestError::Busy(String::from("signing in")).into());
         }
-        self.standing.may_enter(&server, room).map_err(|(kind, code)| Failed::Refused(kind, code))?;
-        let transport = match self.places.of(room).await {
+        self.lockout.check_room(&server, room).map_err(|(kind, code)| RequestError::Refused(kind, code))?;
+        let transport = match self.endpoints.resolve(room).await {
             Ok(transport) => transport,
-            Err(no_way) => return Err(Failed::from(no_way).into()),
+            Err(no_way) => return Err(RequestError::from(no_way).into()),
         };
-        let letter = Letter::new(self.named(room), room, op, self.spoken.to(room), Some(affinity));
-        match transport.listen(&letter.post()).instrument(letter.span()).await {
+        let letter = EncodedRequest::new(
+            self.impersonation(room),
+            room,
+            op,
+            self.versions.for_room(room),
+            Some(affinity),
+        );
+        match transport.open_stream(&letter.http_request()).instrument(letter.span()).await {
             Ok(begun) => {
                 affinity.learn(&begun.headers, SystemClock.now());
                 Ok(begun)
             }
-            Err(Delivery::NotSent(Failure::SignIn { lasting: true, why, .. })) => {
-                self.standing.refused(&server, Kind::SignIn, &why);
-                Err(Failed::Refused(Kind::SignIn, why).into())
+            Err(Delivery::NotSent(TransportError::SignIn { is_permanent: true, reason: why, .. })) => {
+                self.lockout.record_failure(&server, ErrorKind::SignIn, &why);
+                Err(RequestError::Refused(ErrorKind::SignIn, why).into())
             }
             Err(Delivery::NotSent(failure) | Delivery::MaybeSent(failure)) => {
-                Err(Failed::Unreachable(failure).into())
+                Err(RequestError::Unreachable(failure).into())
             }
             Err(Delivery::Answered(answer)) => {
                 let verdict = classify(Effect::Read, &answer, &decode(&answer.body, &self.limits));
-                if let Verdict::OnceMore(kind, _) = &verdict
-                    && kind.is_sign_in_refusal()
+                if let RetryDecision::RetryOnce(kind, _) = &verdict
+                    && kind.is_auth_rejection()
                 {
-                    self.suspect(&server, *kind); // the next request finds out
+                    self.mark_suspect(&server, *kind); // the next request finds out
                 }
                 Err(verdict.into())
             }
@@ -453,37 +488,37 @@ impl Client {
 
     /// A sign-in was refused for the first time: one request finds out before others are sent. No number of refused tokens locks an
     /// account, so a refused token stops no other request.
-    fn suspect(&self, server: &str, kind: Kind) {
-        if kind != Kind::Token {
-            self.standing.doubt(server);
+    fn mark_suspect(&self, server: &str, kind: ErrorKind) {
+        if kind != ErrorKind::Token {
+            self.lockout.mark_suspect(server);
         }
     }
 
     /// Remembers what says by itself that the account is refused.
-    fn judge<T>(&self, server: &str, turn: &Turn<T>) {
+    fn record_auth_result<T>(&self, server: &str, turn: &AttemptOutcome<T>) {
         match turn {
             // A KDC said no to the password, or what gives tokens did.
-            Turn::NotSent(Failure::SignIn { lasting: true, why, .. }) => {
-                self.standing.refused(server, Kind::SignIn, why)
+            AttemptOutcome::NotSent(TransportError::SignIn { is_permanent: true, reason: why, .. }) => {
+                self.lockout.record_failure(server, ErrorKind::SignIn, why)
             }
-            Turn::Answer(_) | Turn::Verdict(_) | Turn::NotSent(_) => {}
+            AttemptOutcome::Answer(_) | AttemptOutcome::Decision(_) | AttemptOutcome::NotSent(_) => {}
         }
     }
 
-    async fn turn<T, R>(
+    async fn attempt<T, R>(
         &self,
         transport: &Transport,
         server: &str,
-        letter: &Letter<'_>,
+        letter: &EncodedRequest<'_>,
         read: &R,
         trail: &mut Vec<RequestIds>,
-    ) -> Turn<T>
+    ) -> AttemptOutcome<T>
     where
-        R: Fn(&SoapBody<'_>) -> Result<T, Verdict>,
+        R: Fn(&SoapBody<'_>) -> Result<T, RetryDecision>,
     {
         let effect = letter.effect;
         let began = Instant::now();
-        let delivery = transport.post(&letter.post()).instrument(letter.span()).await;
+        let delivery = transport.send(&letter.http_request()).instrument(letter.span()).await;
         let theirs = match &delivery {
             Delivery::NotSent(_) | Delivery::MaybeSent(_) => None,
             Delivery::Answered(answer) => answer.request_id().map(str::to_owned),
@@ -492,33 +527,35 @@ impl Client {
             trail.push(RequestIds { ours: letter.request_id.clone(), theirs });
         }
         match delivery {
-            Delivery::NotSent(failure) => Turn::NotSent(failure),
-            Delivery::MaybeSent(failure) => Turn::Verdict(lost(effect, &failure)),
+            Delivery::NotSent(failure) => AttemptOutcome::NotSent(failure),
+            Delivery::MaybeSent(failure) => AttemptOutcome::Decision(lost_response(effect, &failure)),
             Delivery::Answered(answer) => {
                 let decoded = decode(&answer.body, &self.limits);
                 let verdict = classify(effect, &answer, &decoded);
-                if answer.lets_in() && !matches!(verdict, Verdict::Refused(Kind::Account, _)) {
-                    self.standing.accepted_for(server, letter.room, began, answer.said_who);
-                    self.hear_time(server, &answer.headers);
+                if answer.proves_authenticated()
+                    && !matches!(verdict, RetryDecision::Refused(ErrorKind::Account, _))
+                {
+                    self.lockout.record_room_success(server, letter.room, began, answer.sent_credentials);
+                    self.record_server_time(server, &answer.headers);
                 }
                 if let Some(affinity) = letter.affinity {
                     affinity.learn(&answer.headers, SystemClock.now());
                 }
                 match verdict {
-                    Verdict::Done => {}
+                    RetryDecision::Done => {}
                     // Only Exchange's own fault proves that nothing was made: a page may come from a proxy that passed it on.
-                    Verdict::Wait { code, .. } | Verdict::OnceMore(_, code)
+                    RetryDecision::Wait { code, .. } | RetryDecision::RetryOnce(_, code)
                         if letter.makes_new && decoded.is_err() =>
                     {
-                        return Turn::Verdict(Verdict::InDoubt { code });
+                        return AttemptOutcome::Decision(RetryDecision::InDoubt { code });
                     }
-                    verdict => return Turn::Verdict(verdict),
+                    verdict => return AttemptOutcome::Decision(verdict),
                 }
                 let Ok(decoded) = decoded else {
-                    return Turn::Verdict(lost(effect, &Failure::Inflate));
+                    return AttemptOutcome::Decision(lost_response(effect, &TransportError::InvalidGzip));
                 };
-                self.spoken.answered(letter.room, letter.version, decoded.envelope.server.as_ref());
-                self.read(&decoded, read)
+                self.versions.observe(letter.room, letter.version, decoded.envelope.server.as_ref());
+                self.read_body(&decoded, read)
             }
         }
     }
@@ -528,51 +565,51 @@ impl Client {
         let _ = self.clock.set(clock);
     }
 
-    fn hear_time(&self, server: &str, headers: &HeaderMap) {
+    fn record_server_time(&self, server: &str, headers: &HeaderMap) {
         if let Some(clock) = self.clock.get() {
             let said = headers.get(header::DATE).and_then(|said| said.to_str().ok());
             clock.hear(server, said.and_then(|said| date(said, SystemClock.now())));
         }
     }
 
-    fn read<T, R>(&self, decoded: &Decoded<'_>, read: &R) -> Turn<T>
+    fn read_body<T, R>(&self, decoded: &Decoded<'_>, read: &R) -> AttemptOutcome<T>
     where
-        R: Fn(&SoapBody<'_>) -> Result<T, Verdict>,
+        R: Fn(&SoapBody<'_>) -> Result<T, RetryDecision>,
     {
-        self.paths.count(decoded.path);
+        self.decode_stats.count(decoded.path);
         match read(&decoded.envelope.body) {
-            Err(verdict) => Turn::Verdict(verdict),
+            Err(verdict) => AttemptOutcome::Decision(verdict),
             Ok(value) => {
-                self.gate.answered();
-                Turn::Answer(value)
+                self.throttle.record_success();
+                AttemptOutcome::Answer(value)
             }
         }
     }
 }
 
 /// A body that does not answer the question.
-fn unexpected(effect: Effect) -> Failed {
+fn unexpected_body(effect: Effect) -> RequestError {
     let code = "an answer to something else".to_owned();
     match effect {
-        Effect::Read => Failed::Refused(Kind::NotEws, code),
-        Effect::Write => Failed::InDoubt(code),
+        Effect::Read => RequestError::Refused(ErrorKind::NotEws, code),
+        Effect::Write => RequestError::InDoubt(code),
     }
 }
 
-fn lost(effect: Effect, failure: &Failure) -> Verdict {
+fn lost_response(effect: Effect, failure: &TransportError) -> RetryDecision {
     let code = failure.to_string();
     match effect {
-        Effect::Read => Verdict::Retry { code },
-        Effect::Write => Verdict::InDoubt { code },
+        Effect::Read => RetryDecision::Retry { code },
+        Effect::Write => RetryDecision::InDoubt { code },
     }
 }
 
-fn retry_after(attempt: u32) -> Duration {
-    RETRY_FIRST.saturating_mul(1 << attempt.min(8)).mul_f64(1.0 + chance() / 4.0)
+fn retry_delay(attempt: u32) -> Duration {
+    RETRY_FIRST.saturating_mul(1 << attempt.min(8)).mul_f64(1.0 + jitter() / 4.0)
 }
 
 /// Between 0 and 1, from the same source of randomness as the request ids.
-fn chance() -> f64 {
+fn jitter() -> f64 {
     let (_, low) = Uuid::new_v4().as_u64_pair();
     f64::from((low & 0xFFFF) as u16) / f64::from(u16::MAX)
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, header};
 
-use super::login::Denied;
+use super::login::AuthRejection;
 use crate::clock::{Clock as _, SystemClock};
 use crate::http_field::retry_after;
 
@@ -20,16 +20,16 @@ const REQUEST_ID_BYTES_MAX: usize = 128;
 #[derive(Debug)]
 pub enum Delivery {
     /// No byte of the request reached the server, or the server cannot have understood it as one.
-    NotSent(Failure),
+    NotSent(TransportError),
     /// The server may have received and carried out the request; its answer did not arrive whole.
-    MaybeSent(Failure),
+    MaybeSent(TransportError),
     /// The server's answer, whole.
-    Answered(HttpAnswer),
+    Answered(HttpResponse),
 }
 
 /// A whole HTTP answer, inflated.
 #[derive(Debug, Clone)]
-pub struct HttpAnswer {
+pub struct HttpResponse {
     /// Status code.
     pub status: u16,
     /// Headers.
@@ -37,22 +37,22 @@ pub struct HttpAnswer {
     /// Body, no longer compressed, within the limit.
     pub body: Bytes,
     /// With a 401: what became of the sign-in.
-    pub denied: Option<Denied>,
+    pub rejection: Option<AuthRejection>,
     /// Whether this request said who we are: on some connections, an earlier one has.
-    pub said_who: bool,
+    pub sent_credentials: bool,
 }
 
 /// Whether only somebody who was let in hears such an answer: EWS and Autodiscover speak XML, and faults come with 500. Any
 /// other is what something in front of Exchange may say to whomever (a busy load balancer, a firewall), and proves nothing.
-pub(super) fn lets_in(status: u16, headers: &HeaderMap) -> bool {
+pub(super) fn proves_authenticated(status: u16, headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     matches!(status, 200 | 500) && kind.is_some_and(|kind| kind.to_ascii_lowercase().contains("xml"))
 }
 
-impl HttpAnswer {
-    /// See [`lets_in`].
-    pub(super) fn lets_in(&self) -> bool {
-        lets_in(self.status, &self.headers)
+impl HttpResponse {
+    /// See [`proves_authenticated`].
+    pub(super) fn proves_authenticated(&self) -> bool {
+        proves_authenticated(self.status, &self.headers)
     }
 
     /// `Retry-After` as seconds or as a date, unlimited; the caller limits the wait.
@@ -70,7 +70,7 @@ impl HttpAnswer {
 
 /// What stands in the way of a TLS connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TlsTrouble {
+pub enum TlsFailure {
     /// The certificate is over.
     Expired,
     /// The certificate is not valid yet, or our clock is behind.
@@ -91,7 +91,7 @@ pub enum TlsTrouble {
     Other,
 }
 
-impl TlsTrouble {
+impl TlsFailure {
     /// In words.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -112,15 +112,15 @@ impl TlsTrouble {
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Failure {
+pub enum TransportError {
     /// There is no address of that name.
     Resolve(String),
     /// Where the room's server is cannot be found out now.
-    NotFound(String),
+    ServerNotFound(String),
     /// Nobody takes the connection.
     Connect(String),
     /// Whoever took it is not who we meant, or not to be trusted.
-    Tls(TlsTrouble, String),
+    Tls(TlsFailure, String),
     /// The proxy did not let us through.
     Proxy(String),
     /// No connection within this time.
@@ -128,9 +128,9 @@ pub enum Failure {
     /// Connected and sent, no answer within this time.
     FirstByteTimeout(Duration),
     /// The answer began and did not end within this time.
-    AnswerTimeout(Duration),
+    ResponseTimeout(Duration),
     /// The connection broke.
-    Broken(String),
+    ConnectionLost(String),
     /// The answer to a plain `http` request is not HTTP.
     NotHttp(String),
     /// The body is larger than this many bytes, as sent or inflated.
@@ -138,22 +138,22 @@ pub enum Failure {
     /// Other large answers take the memory that all answers may take together, so many bytes.
     OutOfMemoryBudget(usize),
     /// The body says it is gzip and is not.
-    Inflate,
+    InvalidGzip,
     /// We could not say who we are.
     SignIn {
         /// Asking again changes nothing: somebody has to mend it.
-        lasting: bool,
+        is_permanent: bool,
         /// What stood in the way. Never holds a secret.
-        why: String,
+        reason: String,
         /// When it is worth asking again, if that was said.
         retry_after: Duration,
     },
 }
 
-impl Failure {
+impl TransportError {
     /// We cannot say who we are until somebody mends it.
     pub(super) fn sign_in(why: &str) -> Self {
-        Self::SignIn { lasting: true, why: why.to_owned(), retry_after: Duration::ZERO }
+        Self::SignIn { is_permanent: true, reason: why.to_owned(), retry_after: Duration::ZERO }
     }
 
     pub(super) fn retry_after(&self) -> Duration {
@@ -164,18 +164,18 @@ impl Failure {
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Resolve(why) => write!(f, "no connection to Exchange: its name has no address: {why}"),
-            Self::NotFound(why) => f.write_str(why),
+            Self::ServerNotFound(why) => f.write_str(why),
             Self::Connect(why) => write!(f, "no connection to Exchange: {why}"),
             Self::Tls(trouble, why) => write!(f, "no connection to Exchange: {}: {why}", trouble.as_str()),
             Self::Proxy(why) => write!(f, "the proxy lets nothing through: {why}"),
             Self::ConnectTimeout(after) => write!(f, "no connection to Exchange within {after:?}"),
             Self::FirstByteTimeout(after) => write!(f, "Exchange did not answer within {after:?}"),
-            Self::AnswerTimeout(after) => write!(f, "Exchange's answer was not complete within {after:?}"),
-            Self::Broken(why) => write!(f, "the connection to Exchange broke: {why}"),
+            Self::ResponseTimeout(after) => write!(f, "Exchange's answer was not complete within {after:?}"),
+            Self::ConnectionLost(why) => write!(f, "the connection to Exchange broke: {why}"),
             Self::NotHttp(why) => write!(
                 f,
                 "that port speaks no plain HTTP; if it speaks TLS, the URL must begin with https: {why}"
@@ -186,8 +186,8 @@ impl fmt::Display for Failure {
                 "Exchange sends too many large answers at once; together they may take {} MiB of memory",
                 bytes >> 20
             ),
-            Self::Inflate => f.write_str("Exchange's answer is not the gzip it says it is"),
-            Self::SignIn { why, .. } => f.write_str(why),
+            Self::InvalidGzip => f.write_str("Exchange's answer is not the gzip it says it is"),
+            Self::SignIn { reason: why, .. } => f.write_str(why),
         }
     }
 }
@@ -200,12 +200,16 @@ mod tests {
     fn only_what_exchange_itself_says_proves_that_we_were_let_in() {
         let said = |status, kind: &'static str| {
             let headers = [(header::CONTENT_TYPE, http::HeaderValue::from_static(kind))];
-            lets_in(status, &headers.into_iter().collect())
+            proves_authenticated(status, &headers.into_iter().collect())
         };
         assert!(said(200, "text/xml; charset=utf-8") && said(500, "Text/XML"));
         for status in [302, 400, 401, 403, 404, 429, 456, 502, 503, 504] {
             assert!(!said(status, "text/xml"), "{status}");
         }
-        assert!(!said(200, "text/html") && !said(500, "text/html") && !lets_in(200, &HeaderMap::new()));
+        assert!(
+            !said(200, "text/html")
+                && !said(500, "text/html")
+                && !proves_authenticated(200, &HeaderMap::new())
+        );
     }
 }

@@ -17,8 +17,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
-use super::delivery::{Failure, TlsTrouble};
-use super::settings::{Endpoint, Settings, SettingsError};
+use super::delivery::{TlsFailure, TransportError};
+use super::settings::{ConnectTarget, Settings, SettingsError};
 use super::tls;
 use super::tunnel::Tunnel;
 use crate::happy_eyeballs::{ConnectError, addresses, connect};
@@ -26,95 +26,104 @@ use crate::peer::chain;
 
 /// How we get to servers.
 pub(super) struct Dialer {
-    tls: Option<tls::Meeting>,
+    tls: Option<tls::TlsConfigs>,
     proxy: Option<Tunnel>,
-    within: Duration,
+    timeout: Duration,
 }
 
 /// An open connection that speaks HTTP/1.1.
-pub(super) struct Line<B> {
+pub(super) struct HttpConnection<B> {
     pub(super) sender: SendRequest<B>,
     /// The certificate the server showed, in DER; `None` without TLS.
     pub(super) certificate: Option<Vec<u8>>,
     /// How the connection ended, if not well: for whoever lost an answer without hearing why.
-    pub(super) end: JoinHandle<Option<String>>,
+    pub(super) closed: JoinHandle<Option<String>>,
 }
 
 /// In whose name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Who {
+pub(super) enum ClientIdentity {
     /// The service account's: our certificate may be shown.
-    Us,
+    Account,
     /// Nobody's.
-    Nobody,
+    Anonymous,
 }
 
 /// What bytes go through.
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {}
 
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> ByteStream for T {}
 
 /// A stream, and the certificate that was shown on it.
-type Open = (Box<dyn Stream>, Option<Vec<u8>>);
+type OpenedStream = (Box<dyn ByteStream>, Option<Vec<u8>>);
 
 /// Why an address that accepted the TCP connection is of no use.
 enum HandshakeFailure {
     /// The connection broke during the handshake; another address of the name may work.
-    AtThisAddress(Failure),
+    AtThisAddress(TransportError),
     /// The server or the proxy refused; another address would as well.
-    Final(Failure),
+    Final(TransportError),
 }
 
 impl Dialer {
     pub(super) fn new(settings: &Settings) -> Result<Self, SettingsError> {
         Ok(Self {
-            tls: settings.speaks_tls().then(|| tls::meeting(settings)).transpose()?,
+            tls: settings.uses_tls().then(|| tls::tls_configs(settings)).transpose()?,
             proxy: settings.proxy.as_ref().map(Tunnel::new).transpose()?,
-            within: settings.connect_timeout,
+            timeout: settings.connect_timeout,
         })
     }
 
     /// Connects, and agrees on HTTP/1.1. The connection lives as long as its sender.
-    pub(super) async fn dial<B>(&self, to: &Endpoint, who: Who) -> Result<Line<B>, Failure>
+    pub(super) async fn dial<B>(
+        &self,
+        to: &ConnectTarget,
+        who: ClientIdentity,
+    ) -> Result<HttpConnection<B>, TransportError>
     where
         B: hyper::body::Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
         B: Send + 'static,
     {
         let open = async {
             let (stream, certificate) = self.open(to, who).await?;
-            let (sender, connection) =
-                handshake(TokioIo::new(stream)).await.map_err(|error| Failure::Connect(chain(&error)))?;
+            let (sender, connection) = handshake(TokioIo::new(stream))
+                .await
+                .map_err(|error| TransportError::Connect(chain(&error)))?;
             // Whoever waits for an answer hears of the error there as well, mostly.
             let end = tokio::spawn(async move { connection.await.err().map(|error| chain(&error)) });
-            Ok(Line { sender, certificate, end })
+            Ok(HttpConnection { sender, certificate, closed: end })
         };
-        timeout(self.within, open).await.map_err(|_| Failure::ConnectTimeout(self.within))?
+        timeout(self.timeout, open).await.map_err(|_| TransportError::ConnectTimeout(self.timeout))?
     }
 
-    async fn open(&self, to: &Endpoint, who: Who) -> Result<Open, Failure> {
+    async fn open(&self, to: &ConnectTarget, who: ClientIdentity) -> Result<OpenedStream, TransportError> {
         if !to.tls {
             // Requests without TLS go to this machine only, where no proxy is needed.
-            let found = addresses(&to.host, to.port).await.map_err(unconnected)?;
+            let found = addresses(&to.host, to.port).await.map_err(connect_error)?;
             let (tcp, _) =
-                connect(&found).await.map_err(|error| unconnected(ConnectError::Connect(error)))?;
+                connect(&found).await.map_err(|error| connect_error(ConnectError::Connect(error)))?;
             let _ = tcp.set_nodelay(true); // only a matter of speed
             return Ok((Box::new(tcp), None));
         }
-        let tls = self.tls.as_ref().ok_or_else(|| Failure::Connect("TLS is not set up".to_owned()))?;
+        let tls = self.tls.as_ref().ok_or_else(|| TransportError::Connect("TLS is not set up".to_owned()))?;
         let config = match who {
-            Who::Us => &tls.named,
-            Who::Nobody => &tls.nameless,
+            ClientIdentity::Account => &tls.account,
+            ClientIdentity::Anonymous => &tls.anonymous,
         };
         self.open_tls(to, config).await
     }
 
     /// Each address that accepts the connection gets its share of the time for the TLS handshake, so that a dead back end does not
     /// use up the time of the others.
-    async fn open_tls(&self, to: &Endpoint, config: &Arc<ClientConfig>) -> Result<Open, Failure> {
-        let until = Instant::now() + self.within;
+    async fn open_tls(
+        &self,
+        to: &ConnectTarget,
+        config: &Arc<ClientConfig>,
+    ) -> Result<OpenedStream, TransportError> {
+        let until = Instant::now() + self.timeout;
         let mut left = match &self.proxy {
-            Some(proxy) => addresses(&proxy.host, proxy.port).await.map_err(proxy_unconnected)?,
-            None => addresses(&to.host, to.port).await.map_err(unconnected)?,
+            Some(proxy) => addresses(&proxy.host, proxy.port).await.map_err(proxy_error)?,
+            None => addresses(&to.host, to.port).await.map_err(connect_error)?,
         };
         loop {
             let (tcp, address) = self.connect(&left).await?;
@@ -128,15 +137,15 @@ impl Dialer {
                 Ok(Err(HandshakeFailure::AtThisAddress(failure) | HandshakeFailure::Final(failure))) => {
                     return Err(failure);
                 }
-                Err(_) => return Err(Failure::ConnectTimeout(self.within)),
+                Err(_) => return Err(TransportError::ConnectTimeout(self.timeout)),
             }
         }
     }
 
-    async fn connect(&self, to: &VecDeque<SocketAddr>) -> Result<(TcpStream, SocketAddr), Failure> {
+    async fn connect(&self, to: &VecDeque<SocketAddr>) -> Result<(TcpStream, SocketAddr), TransportError> {
         connect(to).await.map_err(|error| match &self.proxy {
-            Some(_) => proxy_unconnected(ConnectError::Connect(error)),
-            None => unconnected(ConnectError::Connect(error)),
+            Some(_) => proxy_error(ConnectError::Connect(error)),
+            None => connect_error(ConnectError::Connect(error)),
         })
     }
 
@@ -144,20 +153,21 @@ impl Dialer {
     async fn secure(
         &self,
         tcp: TcpStream,
-        to: &Endpoint,
+        to: &ConnectTarget,
         config: Arc<ClientConfig>,
-    ) -> Result<Open, HandshakeFailure> {
-        let stream: Box<dyn Stream> = match &self.proxy {
+    ) -> Result<OpenedStream, HandshakeFailure> {
+        let stream: Box<dyn ByteStream> = match &self.proxy {
             Some(proxy) => {
                 Box::new(proxy.open(tcp, &to.host, to.port).await.map_err(HandshakeFailure::Final)?)
             }
             None => Box::new(tcp),
         };
         let name = ServerName::try_from(to.host.clone());
-        let name = name.map_err(|error| HandshakeFailure::Final(Failure::Connect(error.to_string())))?;
+        let name =
+            name.map_err(|error| HandshakeFailure::Final(TransportError::Connect(error.to_string())))?;
         let tls = TlsConnector::from(config).connect(name, stream).await.map_err(|error| {
             let is_word = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
-            let failure = tls_failure(&error);
+            let failure = tls_error(&error);
             if is_word { HandshakeFailure::Final(failure) } else { HandshakeFailure::AtThisAddress(failure) }
         })?;
         let shown = tls.get_ref().1.peer_certificates().and_then(|chain| Some(chain.first()?.to_vec()));
@@ -165,42 +175,42 @@ impl Dialer {
     }
 }
 
-fn unconnected(why: ConnectError) -> Failure {
+fn connect_error(why: ConnectError) -> TransportError {
     match why {
-        ConnectError::Resolve(error) => Failure::Resolve(error.to_string()),
-        ConnectError::Connect(error) => Failure::Connect(error.to_string()),
+        ConnectError::Resolve(error) => TransportError::Resolve(error.to_string()),
+        ConnectError::Connect(error) => TransportError::Connect(error.to_string()),
     }
 }
 
-fn proxy_unconnected(why: ConnectError) -> Failure {
-    Failure::Proxy(match why {
+fn proxy_error(why: ConnectError) -> TransportError {
+    TransportError::Proxy(match why {
         ConnectError::Resolve(error) => format!("its name has no address: {error}"),
         ConnectError::Connect(error) => format!("no connection to it: {error}"),
     })
 }
 
 /// What is wrong with a handshake, told from rustls' own words.
-fn tls_failure(error: &io::Error) -> Failure {
+fn tls_error(error: &io::Error) -> TransportError {
     use rustls::{AlertDescription as Alert, CertificateError as Bad, Error, InvalidMessage};
     let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
     let trouble = match cause {
-        Some(Error::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. })) => TlsTrouble::Expired,
+        Some(Error::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. })) => TlsFailure::Expired,
         Some(Error::InvalidCertificate(Bad::NotValidYet | Bad::NotValidYetContext { .. })) => {
-            TlsTrouble::NotYetValid
+            TlsFailure::NotYetValid
         }
         Some(Error::InvalidCertificate(Bad::NotValidForName | Bad::NotValidForNameContext { .. })) => {
-            TlsTrouble::WrongName
+            TlsFailure::WrongName
         }
-        Some(Error::InvalidCertificate(Bad::UnknownIssuer)) => TlsTrouble::UnknownIssuer,
+        Some(Error::InvalidCertificate(Bad::UnknownIssuer)) => TlsFailure::UnknownIssuer,
         Some(Error::InvalidCertificate(_)) if error.to_string().contains("CaUsedAsEndEntity") => {
-            TlsTrouble::CaCertificate
+            TlsFailure::CaCertificate
         }
-        Some(Error::InvalidCertificate(_)) => TlsTrouble::BadCertificate,
-        Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)) => TlsTrouble::NotTls,
+        Some(Error::InvalidCertificate(_)) => TlsFailure::BadCertificate,
+        Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)) => TlsFailure::NotTls,
         Some(Error::AlertReceived(
             Alert::CertificateRequired | Alert::BadCertificate | Alert::UnknownCA | Alert::CertificateUnknown,
-        )) => TlsTrouble::ClientCertificate,
-        _ => TlsTrouble::Other,
+        )) => TlsFailure::ClientCertificate,
+        _ => TlsFailure::Other,
     };
-    Failure::Tls(trouble, error.to_string())
+    TransportError::Tls(trouble, error.to_string())
 }

@@ -5,8 +5,8 @@
 
 use chrono::TimeDelta;
 
-use super::calendar::{Exchange, another};
-use super::client::Failed;
+use super::calendar::{Exchange, wrong_response_type};
+use super::client::RequestError;
 use super::contents;
 use crate::calendar::{Event, Person, RoomAddress};
 use crate::clock::{Clock as _, SystemClock};
@@ -33,7 +33,7 @@ impl Exchange {
         &self,
         room: &RoomAddress,
         address: &str,
-    ) -> Result<Directory, Failed> {
+    ) -> Result<Directory, RequestError> {
         match self.look_up_address(room, address).await? {
             AddressLookup::Found(_) => Ok(Directory::Known),
             AddressLookup::Unknown => Ok(Directory::Unknown),
@@ -46,22 +46,24 @@ impl Exchange {
         &self,
         room: &RoomAddress,
         address: &str,
-    ) -> Result<AddressLookup, Failed> {
+    ) -> Result<AddressLookup, RequestError> {
         let entry = format!("smtp:{address}");
         let resolve = ResolveNames { unresolved_entry: &entry, full_contact_data: true };
-        let found = self.client.call(room.as_str(), &resolve, |body| {
-            let SoapBody::ResolveNames(messages) = body else { return Err(another(Effect::Read)) };
+        let found = self.client.execute(room.as_str(), &resolve, |body| {
+            let SoapBody::ResolveNames(messages) = body else {
+                return Err(wrong_response_type(Effect::Read));
+            };
             let found = contents::resolved(messages)?;
             Ok(found.map_or(AddressLookup::NotFound, |found| exact_match(found, address)))
         });
         match found.await {
-            Err(Failed::Refused(..)) => Ok(AddressLookup::Unknown),
+            Err(RequestError::Refused(..)) => Ok(AddressLookup::Unknown),
             answered => answered,
         }
     }
 
     /// Whether a recipient has this address, also one that is hidden from the address lists.
-    async fn look_up_recipient(&self, room: &RoomAddress, address: &str) -> Result<Directory, Failed> {
+    async fn look_up_recipient(&self, room: &RoomAddress, address: &str) -> Result<Directory, RequestError> {
         let now = SystemClock.now();
         let request = GetUserAvailability {
             mailboxes: &[address],
@@ -69,7 +71,7 @@ impl Exchange {
             end: now + AVAILABILITY_WINDOW,
             interval_minutes: AVAILABILITY_INTERVAL_MINUTES,
         };
-        let found = self.client.call(room.as_str(), &request, |body| match body {
+        let found = self.client.execute(room.as_str(), &request, |body| match body {
             SoapBody::GetUserAvailability(messages) => match messages.as_slice() {
                 [message]
                     if message.class == ResponseClass::Error
@@ -80,10 +82,10 @@ impl Exchange {
                 }
                 _ => Ok(Directory::Unknown),
             },
-            _ => Err(another(Effect::Read)),
+            _ => Err(wrong_response_type(Effect::Read)),
         });
         match found.await {
-            Err(Failed::Refused(..)) => Ok(Directory::Unknown),
+            Err(RequestError::Refused(..)) => Ok(Directory::Unknown),
             answered => answered,
         }
     }
@@ -94,14 +96,14 @@ impl Exchange {
         &self,
         room: &RoomAddress,
         event: &Event,
-    ) -> Result<Option<String>, Failed> {
+    ) -> Result<Option<String>, RequestError> {
         let Some(organizer) = &event.organizer else { return Ok(None) };
         if organizer.address.is_some() {
             return Ok(organizer.address.clone());
         }
         let read = match self.item(room, &event.id).await {
             Ok(read) => read.and_then(|event| event.organizer),
-            Err(Failed::Refused(..)) => None,
+            Err(RequestError::Refused(..)) => None,
             Err(failed) => return Err(failed),
         };
         if let Some(Person { address: Some(address), .. }) = read {
@@ -113,17 +115,23 @@ impl Exchange {
     }
 
     /// The SMTP address of the one directory entry that has this `legacyExchangeDN`.
-    async fn resolve_legacy_dn(&self, room: &RoomAddress, legacy_dn: &str) -> Result<Option<String>, Failed> {
+    async fn resolve_legacy_dn(
+        &self,
+        room: &RoomAddress,
+        legacy_dn: &str,
+    ) -> Result<Option<String>, RequestError> {
         let resolve = ResolveNames { unresolved_entry: legacy_dn, full_contact_data: false };
-        let found = self.client.call(room.as_str(), &resolve, |body| {
-            let SoapBody::ResolveNames(messages) = body else { return Err(another(Effect::Read)) };
+        let found = self.client.execute(room.as_str(), &resolve, |body| {
+            let SoapBody::ResolveNames(messages) = body else {
+                return Err(wrong_response_type(Effect::Read));
+            };
             Ok(contents::resolved(messages)?.and_then(|found| match found.resolutions.as_slice() {
                 [only] => primary_address(only).map(str::to_owned),
                 _ => None,
             }))
         });
         match found.await {
-            Err(Failed::Refused(..)) => Ok(None),
+            Err(RequestError::Refused(..)) => Ok(None),
             answered => answered,
         }
     }

@@ -7,13 +7,13 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::calendar::{Exchange, another};
-use super::classify::Kind;
-use super::client::Failed;
+use super::calendar::{Exchange, wrong_response_type};
+use super::classify::ErrorKind;
+use super::client::RequestError;
 use super::contents;
-use super::ears::Subscriptions;
-use super::messages::strange;
-use super::sites::Sites;
+use super::response_messages::unexpected_response;
+use super::router::ConnectionRouter;
+use super::streaming::StreamingSubscriptions;
 use crate::calendar::RoomAddress;
 use crate::concurrency::ConcurrencyLimit;
 use crate::engine::Trouble;
@@ -26,27 +26,29 @@ const PAGES_MAX: usize = 1_000;
 /// Longest state of synchronisation that is kept of a room; Exchange's have some hundred bytes, and grow with the calendar.
 pub(super) const SYNC_STATE_BYTES_MAX: usize = 64 << 10;
 /// Rooms whose server is looked for at once, as long as that goes quickly.
-const FOUND_AT_ONCE: usize = 8;
+const RESOLVE_CONCURRENCY: usize = 8;
 /// One that takes longer than this keeps no other from being looked for.
 const SLOW_AFTER: Duration = Duration::from_secs(2);
 /// Rooms whose server is not found within this time are grouped later.
-const GROUPING: Duration = Duration::from_secs(20);
+const GROUPING_TIMEOUT: Duration = Duration::from_secs(20);
 /// Rooms that are asked so that the server knows us …
-const LOOKED_IN_MAX: usize = 3;
+const SIGN_IN_ROOMS_MAX: usize = 3;
 /// … each for so long.
-const LOOKING_IN: Duration = Duration::from_secs(5);
+const SIGN_IN_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Exchange {
     /// Groups the rooms of one server.
     async fn group(&self, ews: String, rooms: Vec<RoomAddress>) -> Vec<RoomGroup> {
         // Autodiscover is told who we are only after EWS knows us: a wrong password is found out by one question. A mailbox that
         // does not answer proves nothing.
-        for room in rooms.iter().take(LOOKED_IN_MAX) {
-            if self.client.is_known(&ews) || timeout(LOOKING_IN, self.look_in(room)).await.is_ok() {
+        for room in rooms.iter().take(SIGN_IN_ROOMS_MAX) {
+            if self.client.is_authenticated(&ews)
+                || timeout(SIGN_IN_TIMEOUT, self.check_calendar(room)).await.is_ok()
+            {
                 break;
             }
         }
-        self.groups.of(&self.client, &ews, rooms).await
+        self.subscription_groups.group_rooms(&self.client, &ews, rooms).await
     }
 
     /// One page of what changed; where the next begins, and whether there is one.
@@ -54,29 +56,32 @@ impl Exchange {
         &self,
         room: &RoomAddress,
         since: Option<&SyncState>,
-    ) -> Result<(Synced, bool), Failed> {
+    ) -> Result<(Synced, bool), RequestError> {
         let sync = SyncFolderItems {
             folder: self.client.folder(DistinguishedFolder::Calendar, room),
             sync_state: since.map(|state| state.0.as_str()),
             max_changes: CHANGES_MAX,
         };
         let read = |body: &SoapBody<'_>| {
-            let SoapBody::SyncFolderItems(messages) = body else { return Err(another(Effect::Read)) };
+            let SoapBody::SyncFolderItems(messages) = body else {
+                return Err(wrong_response_type(Effect::Read));
+            };
             let (state, changed, more) = contents::changes(messages)?;
             if state.len() > SYNC_STATE_BYTES_MAX {
-                return Err(strange(Effect::Read, "a SyncState of no usable length".to_owned()));
+                return Err(unexpected_response(Effect::Read, "a SyncState of no usable length".to_owned()));
             }
             Ok((Synced { changed, state: SyncState(state.to_owned()) }, more))
         };
-        self.client.call(room.as_str(), &sync, read).await
+        self.client.execute(room.as_str(), &sync, read).await
     }
 }
 
 #[async_trait]
 impl Feed for Exchange {
     async fn groups(&self, rooms: &[RoomAddress]) -> Vec<RoomGroup> {
-        let (limit, until) = (ConcurrencyLimit::new(FOUND_AT_ONCE, SLOW_AFTER), Instant::now() + GROUPING);
-        let finding = rooms.iter().map(|room| limit.run(timeout_at(until, self.find(room))));
+        let (limit, until) =
+            (ConcurrencyLimit::new(RESOLVE_CONCURRENCY, SLOW_AFTER), Instant::now() + GROUPING_TIMEOUT);
+        let finding = rooms.iter().map(|room| limit.run(timeout_at(until, self.find_server(room))));
         let mut servers: BTreeMap<String, Vec<RoomAddress>> = BTreeMap::new();
         for (room, found) in rooms.iter().zip(join_all(finding).await) {
             if let Ok(Ok(Some(url))) = found {
@@ -92,7 +97,7 @@ impl Feed for Exchange {
     }
 
     fn ears(&self, group: &[RoomAddress]) -> Option<Box<dyn Ears>> {
-        Some(Box::new(Subscriptions::new(self.client.clone(), group, self.silence)?))
+        Some(Box::new(StreamingSubscriptions::new(self.client.clone(), group, self.stream_idle_timeout)?))
     }
 
     async fn changed(&self, room: &RoomAddress, since: Option<&SyncState>) -> Result<Synced, Trouble> {
@@ -101,7 +106,7 @@ impl Feed for Exchange {
             let (page, more) = match self.page_of_changes(room, state.as_ref()).await {
                 Ok(page) => page,
                 // What we know of is not known there any more: everything may have changed.
-                Err(Failed::Refused(Kind::StartAnew, _)) if state.is_some() => {
+                Err(RequestError::Refused(ErrorKind::StateExpired, _)) if state.is_some() => {
                     (state, changed) = (None, true);
                     continue;
                 }
@@ -115,16 +120,16 @@ impl Feed for Exchange {
             }
             state = Some(page.state);
         }
-        Err(Failed::Unclear("the calendar's changes have no end".to_owned()).into())
+        Err(RequestError::InvalidResponse("the calendar's changes have no end".to_owned()).into())
     }
 }
 
 #[async_trait]
-impl Feed for Sites {
+impl Feed for ConnectionRouter {
     async fn groups(&self, rooms: &[RoomAddress]) -> Vec<RoomGroup> {
         let of = async |(number, exchange): (usize, &Exchange)| {
             let lives_here =
-                |room: &&RoomAddress| self.of(room).is_ok_and(|home| std::ptr::eq(home, exchange));
+                |room: &&RoomAddress| self.route(room).is_ok_and(|home| std::ptr::eq(home, exchange));
             let here: Vec<_> = rooms.iter().filter(lives_here).cloned().collect();
             let groups = exchange.groups(&here).await;
             groups.into_iter().map(move |group| RoomGroup { key: format!("{number} {}", group.key), ..group })
@@ -137,10 +142,10 @@ impl Feed for Sites {
     }
 
     fn ears(&self, group: &[RoomAddress]) -> Option<Box<dyn Ears>> {
-        self.of(group.first()?).ok()?.ears(group)
+        self.route(group.first()?).ok()?.ears(group)
     }
 
     async fn changed(&self, room: &RoomAddress, since: Option<&SyncState>) -> Result<Synced, Trouble> {
-        self.of(room)?.changed(room, since).await
+        self.route(room)?.changed(room, since).await
     }
 }

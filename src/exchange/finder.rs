@@ -2,7 +2,7 @@
 //! first is found, and then a few at once; rooms of other domains wait for none of it. A search goes on when its caller has gone,
 //! so that what it finds, or does not, is known to the next.
 //!
-//! Nothing is asked with credentials before the lockout guard (`standing.rs`) lets it: from then on the search holds the guard, and
+//! Nothing is asked with credentials before the lockout guard (`lockout.rs`) lets it: from then on the search holds the guard, and
 //! what refused us is counted before the next search may say who we are.
 
 use std::collections::HashMap;
@@ -14,16 +14,18 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
 use tokio::sync::OwnedMutexGuard;
 
-use super::ask::{Ask, Asker};
-use super::autodiscover::cache::{Cache, Known};
-use super::autodiscover::{self as quest, Answer, BODY_BYTES_MAX, Policy, Quest, Report, discover};
-use super::classify::Kind;
-use super::delivery::Failure;
+use super::autodiscover::cache::{CachedLocation, DiscoveryCache};
+use super::autodiscover::{
+    self as quest, BODY_BYTES_MAX, Discovery, DiscoveryReport, DiscoveryResponse, Policy, discover,
+};
+use super::classify::ErrorKind;
+use super::credential_provider::CredentialProvider;
+use super::delivery::TransportError;
 use super::dial::Dialer;
-use super::places::NoWay;
-use super::settings::{At, Settings};
-use super::sign_in::Credentials;
-use super::standing::{AUTODISCOVER, Standing};
+use super::endpoints::ResolveError;
+use super::lockout::{AUTODISCOVER, LockoutGuard};
+use super::one_shot::{OneShotClient, OneShotRequest};
+use super::settings::{ExchangeLocation, Settings};
 use crate::calendar::RoomAddress;
 use crate::clock::{Clock as _, SystemClock};
 use crate::turns::Turns;
@@ -34,81 +36,83 @@ const SEARCHES_AT_ONCE: u64 = 4;
 const SEARCHES_MAX: usize = 20_000;
 
 /// A search under way, for all who want to know of the same room.
-type Search = Shared<BoxFuture<'static, Result<(), NoWay>>>;
+type Search = Shared<BoxFuture<'static, Result<(), ResolveError>>>;
 
 pub(super) struct Finder {
-    pub(super) credentials: Credentials,
+    pub(super) credentials: CredentialProvider,
     pub(super) dialer: Arc<Dialer>,
     policy: Policy,
     /// How long one question may take.
-    within: Duration,
-    known: Mutex<Cache>,
+    request_timeout: Duration,
+    cache: Mutex<DiscoveryCache>,
     searches: Mutex<HashMap<RoomAddress, Search>>,
-    turns: Turns,
-    standing: Arc<Standing>,
+    search_locks: Turns,
+    lockout: Arc<LockoutGuard>,
 }
 
 /// Leave to say who we are, as far as a search has needed it.
 #[derive(Default)]
-enum Leave {
+enum SearchAdmission {
     #[default]
-    NotAsked,
+    NotRequested,
     Granted {
         _guard: Option<OwnedMutexGuard<()>>,
     },
     /// We were refused a moment ago: nothing more is said.
-    Refused(Kind, String),
+    Refused(ErrorKind, String),
 }
 
 impl Finder {
     pub(super) fn new(
         settings: &Settings,
-        credentials: Credentials,
+        credentials: CredentialProvider,
         dialer: Arc<Dialer>,
-        standing: Arc<Standing>,
+        standing: Arc<LockoutGuard>,
     ) -> Self {
-        let policy = match &settings.at {
-            At::Discovered(policy) => policy.clone(),
-            At::Url(_) => Policy::new([]),
+        let policy = match &settings.location {
+            ExchangeLocation::Discovered(policy) => policy.clone(),
+            ExchangeLocation::Url(_) => Policy::new([]),
         };
         Self {
             credentials,
             dialer,
             policy,
-            within: settings.connect_timeout.saturating_mul(2),
-            known: Mutex::default(),
+            request_timeout: settings.connect_timeout.saturating_mul(2),
+            cache: Mutex::default(),
             searches: Mutex::default(),
-            turns: Turns::default(),
-            standing,
+            search_locks: Turns::default(),
+            lockout: standing,
         }
     }
 
     /// What is known of the room now.
-    pub(super) fn look(&self, room: &RoomAddress) -> Option<Known> {
-        lock(&self.known).look(room, SystemClock.now()).cloned()
+    pub(super) fn cached(&self, room: &RoomAddress) -> Option<CachedLocation> {
+        lock(&self.cache).get(room, SystemClock.now()).cloned()
     }
 
     /// Forgets where the room was found; whether it was.
-    pub(super) fn forget(&self, room: &RoomAddress) -> bool {
-        let mut known = lock(&self.known);
-        let was_there = matches!(known.look(room, SystemClock.now()), Some(Known::At(_)));
+    pub(super) fn invalidate(&self, room: &RoomAddress) -> bool {
+        let mut known = lock(&self.cache);
+        let was_there = matches!(known.get(room, SystemClock.now()), Some(CachedLocation::Url(_)));
         if was_there {
-            known.forget(room);
+            known.invalidate(room);
         }
         was_there
     }
 
     /// Looks for the room's server; what came of it is known then.
-    pub(super) async fn find(self: &Arc<Self>, room: &RoomAddress) -> Result<(), NoWay> {
+    pub(super) async fn find(self: &Arc<Self>, room: &RoomAddress) -> Result<(), ResolveError> {
         let search = {
             let mut searches = lock(&self.searches);
             match searches.get(room) {
                 Some(search) => search.clone(),
                 None if searches.len() >= SEARCHES_MAX => {
-                    return Err(NoWay::Away(Failure::NotFound("too many rooms are looked for".to_owned())));
+                    return Err(ResolveError::Unavailable(TransportError::ServerNotFound(
+                        "too many rooms are looked for".to_owned(),
+                    )));
                 }
                 None => {
-                    let search = self.clone().begin(room.clone()).boxed().shared();
+                    let search = self.clone().search_once(room.clone()).boxed().shared();
                     searches.insert(room.clone(), search.clone());
                     tokio::spawn(search.clone());
                     search
@@ -118,31 +122,33 @@ impl Finder {
         search.await
     }
 
-    async fn begin(self: Arc<Self>, room: RoomAddress) -> Result<(), NoWay> {
+    async fn search_once(self: Arc<Self>, room: RoomAddress) -> Result<(), ResolveError> {
         let found = self.search(&room).await;
         lock(&self.searches).remove(&room);
         found
     }
 
-    async fn search(&self, room: &RoomAddress) -> Result<(), NoWay> {
-        let _turn = self.turns.take(&self.lane(room)).await;
-        if lock(&self.known).fails_like_its_domain(room, SystemClock.now()) {
+    async fn search(&self, room: &RoomAddress) -> Result<(), ResolveError> {
+        let _turn = self.search_locks.take(&self.lock_name(room)).await;
+        if lock(&self.cache).fails_like_its_domain(room, SystemClock.now()) {
             return Ok(());
         }
-        let leave = tokio::sync::Mutex::new(Leave::default());
-        let found = discover(Quest::new(room, &self.policy), |ask| self.ask_with_leave(ask, &leave)).await;
+        let leave = tokio::sync::Mutex::new(SearchAdmission::default());
+        let found = discover(Discovery::new(room, &self.policy), |ask| self.send_guarded(ask, &leave)).await;
         match (found, &*leave.lock().await) {
-            (Ok(found), _) => lock(&self.known).found(room, found.url, SystemClock.now()),
-            (Err(_), Leave::Refused(kind, code)) => return Err(NoWay::Refused(*kind, code.clone())),
-            (Err(report), _) => self.failed(room, &report),
+            (Ok(found), _) => lock(&self.cache).record_found(room, found.url, SystemClock.now()),
+            (Err(_), SearchAdmission::Refused(kind, code)) => {
+                return Err(ResolveError::Refused(*kind, code.clone()));
+            }
+            (Err(report), _) => self.record_failure(room, &report),
         }
         Ok(())
     }
 
     /// Before one was found in its domain, all rooms of a domain go one after another.
-    fn lane(&self, room: &RoomAddress) -> String {
+    fn lock_name(&self, room: &RoomAddress) -> String {
         let domain = room.domain();
-        if !lock(&self.known).knows_domain(domain, SystemClock.now()) {
+        if !lock(&self.cache).knows_domain(domain, SystemClock.now()) {
             return domain.to_owned();
         }
         let mut hasher = DefaultHasher::new();
@@ -150,61 +156,67 @@ impl Finder {
         format!("{domain} {}", hasher.finish() % SEARCHES_AT_ONCE)
     }
 
-    fn failed(&self, room: &RoomAddress, report: &Report) {
+    fn record_failure(&self, room: &RoomAddress, report: &DiscoveryReport) {
         tracing::warn!(room = room.as_str(), cause = ?report.cause(), "{}", report.headline());
-        lock(&self.known).failed(room, report, SystemClock.now());
-        if let hosts @ 1.. = report.refused_by() {
+        lock(&self.cache).record_failed(room, report, SystemClock.now());
+        if let hosts @ 1.. = report.rejected_by() {
             // Of several reasons the report names one; to others this is the one that counts.
             let refusal = match report.cause() {
                 quest::Cause::Credentials => report.headline(),
                 _ => "Autodiscover: our credentials are not accepted".to_owned(),
             };
-            self.standing.refused_by(AUTODISCOVER, Kind::Credentials, &refusal, hosts);
+            self.lockout.record_host_failures(AUTODISCOVER, ErrorKind::Credentials, &refusal, hosts);
         }
     }
 
-    async fn ask_with_leave(&self, wanted: quest::Ask, leave: &tokio::sync::Mutex<Leave>) -> Answer {
+    async fn send_guarded(
+        &self,
+        wanted: quest::DiscoveryRequest,
+        leave: &tokio::sync::Mutex<SearchAdmission>,
+    ) -> DiscoveryResponse {
         if wanted.credentials {
             let mut leave = leave.lock().await;
-            if matches!(*leave, Leave::NotAsked) {
-                *leave = match self.standing.enter(AUTODISCOVER).await {
-                    Ok(guard) => Leave::Granted { _guard: guard },
-                    Err((kind, code)) => Leave::Refused(kind, code),
+            if matches!(*leave, SearchAdmission::NotRequested) {
+                *leave = match self.lockout.admit(AUTODISCOVER).await {
+                    Ok(guard) => SearchAdmission::Granted { _guard: guard },
+                    Err((kind, code)) => SearchAdmission::Refused(kind, code),
                 };
             }
-            if let Leave::Refused(_, code) = &*leave {
-                return Answer::NotSignedIn(code.clone());
+            if let SearchAdmission::Refused(_, code) = &*leave {
+                return DiscoveryResponse::SignInFailed(code.clone());
             }
         }
-        self.ask(wanted).await
+        self.send(wanted).await
     }
 
     /// Sends a question to an Autodiscover service.
-    pub(super) async fn ask(&self, wanted: quest::Ask) -> Answer {
-        let asker = Asker { dialer: self.dialer.clone(), within: self.within };
-        let credential = match wanted.credentials.then(|| self.credentials.towards(&wanted.url)).transpose() {
+    pub(super) async fn send(&self, wanted: quest::DiscoveryRequest) -> DiscoveryResponse {
+        let asker = OneShotClient { dialer: self.dialer.clone(), timeout: self.request_timeout };
+        let credential = match wanted.credentials.then(|| self.credentials.for_url(&wanted.url)).transpose() {
             Ok(credential) => credential,
-            Err(error) => return Answer::Broken(error.to_string()),
+            Err(error) => return DiscoveryResponse::Incomplete(error.to_string()),
         };
-        let Some(ask) = Ask::of(&wanted) else {
-            return Answer::Broken("the question cannot be written".to_owned());
+        let Some(ask) = OneShotRequest::for_discovery(&wanted) else {
+            return DiscoveryResponse::Incomplete("the question cannot be written".to_owned());
         };
-        match asker.ask_as(&ask, credential.as_deref()).await {
-            Ok(said) => Answer::Came {
+        match asker.send(&ask, credential.as_deref()).await {
+            Ok(said) => DiscoveryResponse::Http {
                 status: said.status,
                 location: said.location(),
                 body: said.body[..said.body.len().min(BODY_BYTES_MAX)].to_vec(),
             },
             // A host that takes the connection and does not answer is not asked again either.
             Err(
-                failure @ (Failure::Resolve(_)
-                | Failure::Connect(_)
-                | Failure::Tls(..)
-                | Failure::AnswerTimeout(_)
-                | Failure::ConnectTimeout(_)),
-            ) => Answer::Unreachable(failure.to_string()),
-            Err(Failure::SignIn { lasting: true, why, .. }) => Answer::NotSignedIn(why),
-            Err(failure) => Answer::Broken(failure.to_string()),
+                failure @ (TransportError::Resolve(_)
+                | TransportError::Connect(_)
+                | TransportError::Tls(..)
+                | TransportError::ResponseTimeout(_)
+                | TransportError::ConnectTimeout(_)),
+            ) => DiscoveryResponse::Unreachable(failure.to_string()),
+            Err(TransportError::SignIn { is_permanent: true, reason: why, .. }) => {
+                DiscoveryResponse::SignInFailed(why)
+            }
+            Err(failure) => DiscoveryResponse::Incomplete(failure.to_string()),
         }
     }
 }

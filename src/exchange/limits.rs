@@ -1,11 +1,13 @@
 //! The rows of the table of limits (`crate::limits`) for the conversation with Exchange.
 
 use super::answer_budget::{ANSWER_BYTES_MAX, ANSWER_ENTRIES_MAX, BUDGET_BYTES, FREE_BYTES};
-use super::refusals::{REPEATED_MAX, ROOMS_MAX, SILENCE_FIRST, SILENCE_MAX, TOKEN_SILENCE_MAX};
-use super::sign_in_probe::PROBE_WITHIN;
-use super::standing::PROVEN_ROOMS_MAX;
+use super::lockout::PROVEN_ROOMS_MAX;
+use super::sign_in_failures::{
+    REPEATED_MAX, ROOMS_MAX, SIGN_IN_BACKOFF_FIRST, SIGN_IN_BACKOFF_MAX, TOKEN_BACKOFF_MAX,
+};
+use super::sign_in_probe::PROBE_TIMEOUT;
 use super::view::{EVENTS_MAX, TEXT_BYTES_MAX, VIEWS_MAX};
-use super::{ask, autodiscover, directory, ears, event, feed, gate, standing, version};
+use super::{autodiscover, directory, event, feed, lockout, one_shot, streaming, throttle, version};
 use crate::limits::{Amount, Limit};
 
 /// The limits on answers, calendars and refused sign-ins.
@@ -49,14 +51,14 @@ fn answers() -> Vec<Limit> {
         ),
         row(
             "one envelope of a stream of changes",
-            Amount::Bytes(ears::ENVELOPE_BYTES_MAX),
+            Amount::Bytes(streaming::ENVELOPE_BYTES_MAX),
             "a few changes of two hundred rooms",
             "the stream ends, and its rooms are read again",
             "log",
         ),
         row(
             "an answer of Autodiscover or of a token endpoint",
-            Amount::Bytes(ask::ANSWER_BYTES_MAX),
+            Amount::Bytes(one_shot::ANSWER_BYTES_MAX),
             "both send a few kilobytes",
             "there is no answer",
             "log",
@@ -103,7 +105,7 @@ fn texts() -> Vec<Limit> {
         ),
         row(
             "id of a subscription",
-            ears::SUBSCRIPTION_ID_BYTES_MAX,
+            streaming::SUBSCRIPTION_ID_BYTES_MAX,
             "Exchange's have some 100",
             "the room is polled instead",
         ),
@@ -119,19 +121,19 @@ fn sign_ins() -> Vec<Limit> {
     vec![
         row(
             "first silence after a refusal of the account or of one room",
-            Amount::time(SILENCE_FIRST),
+            Amount::time(SIGN_IN_BACKOFF_FIRST),
             "it doubles; less than ten refusals in ten minutes, where Active Directory locks",
             "the account's requests, or those of the one room, fail at once",
         ),
         row(
             "longest silence",
-            Amount::time(SILENCE_MAX),
+            Amount::time(SIGN_IN_BACKOFF_MAX),
             "a mended account is found in time",
             "one request tries",
         ),
         row(
             "longest rest of a room whose token is refused",
-            Amount::time(TOKEN_SILENCE_MAX),
+            Amount::time(TOKEN_BACKOFF_MAX),
             "no number of refused tokens locks an account",
             "one request tries",
         ),
@@ -149,7 +151,7 @@ fn sign_ins() -> Vec<Limit> {
         ),
         row(
             "wait for the answer to such a try",
-            Amount::time(PROBE_WITHIN),
+            Amount::time(PROBE_TIMEOUT),
             "other requests wait for it",
             "the next room is tried, or the refusal counts against the account",
         ),
@@ -169,13 +171,13 @@ fn memory() -> Vec<Limit> {
     vec![
         row(
             "rooms whose throttling is known",
-            Amount::Count(gate::ROOMS_KEPT),
+            Amount::Count(throttle::ROOMS_KEPT),
             "more than the largest house has",
             "rooms for which no request waits are forgotten",
         ),
         row(
             "servers whose sign-in is known",
-            Amount::Count(standing::SERVERS_MAX),
+            Amount::Count(lockout::SERVERS_MAX),
             "more than an organization has",
             "all are forgotten, and one request finds out again",
         ),

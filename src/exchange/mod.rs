@@ -4,53 +4,56 @@
 
 mod affinity;
 mod answer_budget;
-mod ask;
 pub mod autodiscover;
 mod calendar;
 mod classify;
 mod client;
 mod contents;
+mod credential_provider;
+mod decode_stats;
 mod delivery;
 mod dial;
 mod directory;
-mod ears;
+mod endpoints;
+mod error;
 mod event;
 mod feed;
 mod finder;
-mod gate;
-mod groups;
-mod letter;
 #[cfg(feature = "service")]
 mod limits;
+mod lockout;
 pub mod login;
-mod messages;
-mod paths;
-mod places;
+mod one_shot;
 mod probe;
-mod refusals;
+mod request;
+mod response_messages;
+mod router;
 mod secret;
 mod settings;
-mod sign_in;
+mod sign_in_failures;
 mod sign_in_probe;
-mod sites;
-mod standing;
+mod streaming;
+mod subscription_groups;
+mod throttle;
 mod tls;
 mod transport;
-mod trouble;
 mod tunnel;
 mod version;
 mod view;
 
 pub use answer_budget::{ANSWER_BYTES_MAX, ANSWER_ENTRIES_MAX, BUDGET_BYTES, FREE_BYTES, answer_bytes};
 pub use calendar::Exchange;
-pub use classify::{Kind, Verdict, by_code, classify};
-pub use client::Failed;
-pub use delivery::{Delivery, Failure, HttpAnswer, TlsTrouble};
+pub use classify::{ErrorKind, RetryDecision, classify, decide_by_code};
+pub use client::RequestError;
+pub use decode_stats::DecodeStats;
+pub use delivery::{Delivery, HttpResponse, TlsFailure, TransportError};
+pub use error::is_denial;
 #[cfg(feature = "service")]
 pub use limits::limits;
-pub use paths::Paths;
-pub use probe::{Certificate, Meeting, meet};
+pub use probe::{ProbeResult, ServerCertificate, probe};
+pub use router::ConnectionRouter;
 pub use secret::Secret;
-pub use settings::{Access, At, ClientCertificate, ImpersonateBy, Proxy, Settings, SettingsError, SignIn};
-pub use sites::Sites;
-pub use trouble::is_denial;
+pub use settings::{
+    Access, ClientCertificate, ExchangeLocation, ImpersonateBy, ProxySettings, Settings, SettingsError,
+    SignInMethod,
+};

@@ -11,10 +11,10 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use x509_cert::der::Decode as _;
 
-use super::classify::speaks_tls;
-use super::delivery::{Failure, TlsTrouble};
-use super::dial::{Dialer, Line, Who};
-use super::settings::{Endpoint, Settings};
+use super::classify::is_tls_port_page;
+use super::delivery::{TlsFailure, TransportError};
+use super::dial::{ClientIdentity, Dialer, HttpConnection};
+use super::settings::{ConnectTarget, Settings};
 use super::transport::USER_AGENT;
 use crate::clock::{Clock as _, SystemClock};
 use crate::http_field::{challenges, date};
@@ -27,21 +27,21 @@ const SCHEMES_MAX: usize = 8;
 const PAGE_BYTES_MAX: usize = 64 << 10;
 
 /// How long after a lost answer the connection may take to say how it ended.
-const END_WITHIN: Duration = Duration::from_secs(1);
+const CLOSE_REASON_WAIT: Duration = Duration::from_secs(1);
 
 /// What was met.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Meeting {
+pub struct ProbeResult {
     /// What its certificate says, over TLS.
-    pub certificate: Option<Certificate>,
+    pub certificate: Option<ServerCertificate>,
     /// The status of its answer to a request from nobody.
     pub status: u16,
     /// It answered with a page for people.
     pub is_html: bool,
     /// The names of the ways of signing in that it offers.
-    pub offers: Vec<String>,
+    pub auth_schemes: Vec<String>,
     /// What time it is there.
-    pub time: Option<DateTime<Utc>>,
+    pub server_time: Option<DateTime<Utc>>,
     /// The server refused GET, and accepted POST.
     pub answers_post: bool,
     /// The server reports that a plain HTTP request reached its TLS port.
@@ -50,45 +50,46 @@ pub struct Meeting {
 
 /// What a certificate says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Certificate {
+pub struct ServerCertificate {
     /// Whose it is.
     pub subject: String,
     /// Who vouches for it.
     pub issuer: String,
     /// It is good until then.
-    pub until: DateTime<Utc>,
+    pub not_after: DateTime<Utc>,
 }
 
 /// Meets the server at this URL.
 ///
 /// # Errors
 /// Why it cannot be met.
-pub async fn meet(settings: &Settings, url: &str) -> Result<Meeting, Failure> {
-    let bad = |error: super::settings::SettingsError| Failure::Connect(error.to_string());
-    let endpoint = Endpoint::parse(url).map_err(bad)?;
+pub async fn probe(settings: &Settings, url: &str) -> Result<ProbeResult, TransportError> {
+    let bad = |error: super::settings::SettingsError| TransportError::Connect(error.to_string());
+    let endpoint = ConnectTarget::parse(url).map_err(bad)?;
     let dialer = Dialer::new(settings).map_err(bad)?;
     let within = settings.first_byte_timeout;
-    let meeting = ask(&dialer, &endpoint, Method::GET, within).await?;
+    let meeting = send_probe(&dialer, &endpoint, Method::GET, within).await?;
     if !refuses_method(meeting.status) {
         return Ok(meeting);
     }
     // A reverse proxy may let only POST through, the one method of EWS.
-    let posted = ask(&dialer, &endpoint, Method::POST, within).await.ok();
+    let posted = send_probe(&dialer, &endpoint, Method::POST, within).await.ok();
     let posted = posted.filter(|posted| !refuses_method(posted.status));
-    Ok(posted.map_or(meeting, |posted| Meeting { answers_post: true, ..posted }))
+    Ok(posted.map_or(meeting, |posted| ProbeResult { answers_post: true, ..posted }))
 }
 
 fn refuses_method(status: u16) -> bool {
     matches!(status, 404 | 405 | 501)
 }
 
-async fn ask(
+async fn send_probe(
     dialer: &Dialer,
-    endpoint: &Endpoint,
+    endpoint: &ConnectTarget,
     method: Method,
     within: Duration,
-) -> Result<Meeting, Failure> {
-    let Line { mut sender, certificate, end } = dialer.dial::<Full<Bytes>>(endpoint, Who::Us).await?;
+) -> Result<ProbeResult, TransportError> {
+    let HttpConnection { mut sender, certificate, closed: end } =
+        dialer.dial::<Full<Bytes>>(endpoint, ClientIdentity::Account).await?;
     let request = Request::builder()
         .method(method)
         .uri(&endpoint.target)
@@ -96,56 +97,58 @@ async fn ask(
         .header(header::USER_AGENT, USER_AGENT)
         .header(header::CONTENT_TYPE, "text/xml; charset=utf-8")
         .body(Full::default())
-        .map_err(|error| Failure::Connect(error.to_string()))?;
+        .map_err(|error| TransportError::Connect(error.to_string()))?;
     let answer = timeout(within, sender.send_request(request)).await;
-    let answer = match answer.map_err(|_| Failure::FirstByteTimeout(within))? {
+    let answer = match answer.map_err(|_| TransportError::FirstByteTimeout(within))? {
         Ok(answer) => answer,
-        Err(error) if error.is_parse() && !endpoint.tls => return Err(Failure::NotHttp(chain(&error))),
-        Err(error) => return Err(unanswered(&error, end).await),
+        Err(error) if error.is_parse() && !endpoint.tls => {
+            return Err(TransportError::NotHttp(chain(&error)));
+        }
+        Err(error) => return Err(lost_response(&error, end).await),
     };
     let (head, body) = answer.into_parts();
     let headers = &head.headers;
     let names = challenges(headers, &header::WWW_AUTHENTICATE);
     let names = names.iter().filter_map(|challenge| challenge.split_whitespace().next());
     let now = SystemClock.now();
-    Ok(Meeting {
+    Ok(ProbeResult {
         certificate: certificate.as_deref().and_then(read),
         status: head.status.as_u16(),
         is_html: text(headers, header::CONTENT_TYPE)
             .is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/html")),
-        offers: names.take(SCHEMES_MAX).map(|name| name.chars().take(20).collect()).collect(),
-        time: text(headers, header::DATE).and_then(|text| date(text, now)),
+        auth_schemes: names.take(SCHEMES_MAX).map(|name| name.chars().take(20).collect()).collect(),
+        server_time: text(headers, header::DATE).and_then(|text| date(text, now)),
         answers_post: false,
         is_tls_port: !endpoint.tls && head.status == StatusCode::BAD_REQUEST && {
             let body = timeout(within, Limited::new(body, PAGE_BYTES_MAX).collect()).await;
-            body.is_ok_and(|page| page.is_ok_and(|page| speaks_tls(&page.to_bytes())))
+            body.is_ok_and(|page| page.is_ok_and(|page| is_tls_port_page(&page.to_bytes())))
         },
     })
 }
 
 /// In TLS 1.3 a server says only after the handshake that it misses our certificate; it may say so before we ask anything,
 /// and then only the connection knows.
-async fn unanswered(error: &hyper::Error, end: JoinHandle<Option<String>>) -> Failure {
-    let end = timeout(END_WITHIN, end).await;
+async fn lost_response(error: &hyper::Error, end: JoinHandle<Option<String>>) -> TransportError {
+    let end = timeout(CLOSE_REASON_WAIT, end).await;
     let why = end.ok().and_then(Result::ok).flatten().unwrap_or_else(|| chain(error));
     let about_us = ["CertificateRequired", "BadCertificate", "UnknownCA", "CertificateUnknown"];
     if about_us.iter().any(|alert| why.contains(alert)) {
-        return Failure::Tls(TlsTrouble::ClientCertificate, why);
+        return TransportError::Tls(TlsFailure::ClientCertificate, why);
     }
-    Failure::Broken(why)
+    TransportError::ConnectionLost(why)
 }
 
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
 }
 
-fn read(der: &[u8]) -> Option<Certificate> {
+fn read(der: &[u8]) -> Option<ServerCertificate> {
     let certificate = x509_cert::Certificate::from_der(der).ok()?;
     let facts = certificate.tbs_certificate();
     let until = facts.validity().not_after.to_unix_duration().as_secs();
-    Some(Certificate {
+    Some(ServerCertificate {
         subject: facts.subject().to_string(),
         issuer: facts.issuer().to_string(),
-        until: DateTime::from_timestamp(i64::try_from(until).ok()?, 0)?,
+        not_after: DateTime::from_timestamp(i64::try_from(until).ok()?, 0)?,
     })
 }

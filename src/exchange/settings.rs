@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::autodiscover::Policy;
 #[cfg(feature = "negotiate")]
 use super::login::Windows;
-use super::login::{ClientCredentials, Given};
+use super::login::{ClientCredentials, ExternalToken};
 use super::secret::Secret;
 use crate::ews::soap::{Impersonate, ServerVersion};
 use crate::peer::{is_this_machine, without_userinfo};
@@ -20,13 +20,13 @@ pub struct Settings {
     /// What this Exchange is called in metrics and reports.
     pub name: String,
     /// Where it is.
-    pub at: At,
+    pub location: ExchangeLocation,
     /// Who we are there.
-    pub sign_in: SignIn,
+    pub sign_in: SignInMethod,
     /// Shown in the TLS handshake, where the server asks for one.
     pub client_certificate: Option<ClientCertificate>,
     /// What connections go through.
-    pub proxy: Option<Proxy>,
+    pub proxy: Option<ProxySettings>,
     /// More certificates to trust than the platform does, in PEM.
     pub ca_file: Option<PathBuf>,
     /// How long a connection may take to come up, TLS included.
@@ -34,27 +34,27 @@ pub struct Settings {
     /// How long the server may think before its first byte.
     pub first_byte_timeout: Duration,
     /// How long a whole answer may take, counted from the request.
-    pub answer_timeout: Duration,
+    pub response_timeout: Duration,
     /// How long one operation may take with all its waiting, when Exchange is busy. Someone at the door has seconds, a
     /// sweep has an hour.
-    pub patience: Duration,
+    pub operation_timeout: Duration,
     /// How long a stream of changes may say nothing: twice the server's heartbeat of about 45 s.
-    pub silence: Duration,
+    pub stream_idle_timeout: Duration,
     /// By what right we act in rooms.
     pub access: Access,
     /// How rooms are named in `ExchangeImpersonation`.
     pub impersonate_by: ImpersonateBy,
     /// Requests under way at once in one room's name.
-    pub per_room: usize,
+    pub max_concurrent_requests_per_room: usize,
     /// Requests under way at once to the server.
-    pub per_server: usize,
+    pub max_concurrent_requests: usize,
     /// The newest schema version we speak. A server that does not know it is spoken to in an older one.
     pub version: ServerVersion,
 }
 
 /// Where an Exchange is.
 #[derive(Debug, Clone)]
-pub enum At {
+pub enum ExchangeLocation {
     /// `https://…/EWS/Exchange.asmx`. Plain `http` only to this machine: credentials are readable on the way.
     Url(String),
     /// Wherever Autodiscover says that each room lives, within this policy.
@@ -63,7 +63,7 @@ pub enum At {
 
 /// A way of signing in, with what it needs.
 #[derive(Debug, Clone)]
-pub enum SignIn {
+pub enum SignInMethod {
     /// User name and password in every request.
     Basic {
         /// As the server wants it: `DOMAIN\name`, or `name@domain`.
@@ -77,7 +77,7 @@ pub enum SignIn {
     /// OAuth, as an application.
     OAuth(ClientCredentials),
     /// OAuth, with tokens that somebody else fetches.
-    Token(Given),
+    Token(ExternalToken),
     /// The client certificate alone.
     Certificate,
 }
@@ -93,7 +93,7 @@ pub struct ClientCertificate {
 
 /// An HTTP proxy that connects us (CONNECT). What is said through it is TLS; with the proxy itself plain HTTP is spoken.
 #[derive(Debug, Clone)]
-pub struct Proxy {
+pub struct ProxySettings {
     /// `http://host:port`.
     pub url: String,
     /// User name and password, if it wants them.
@@ -161,33 +161,33 @@ impl Settings {
     pub fn new(url: impl Into<String>, username: impl Into<String>, password: Secret) -> Self {
         Self {
             name: "default".to_owned(),
-            at: At::Url(url.into()),
-            sign_in: SignIn::Basic { username: username.into(), password },
+            location: ExchangeLocation::Url(url.into()),
+            sign_in: SignInMethod::Basic { username: username.into(), password },
             client_certificate: None,
             proxy: None,
             ca_file: None,
             connect_timeout: Duration::from_secs(10),
             first_byte_timeout: Duration::from_secs(60),
-            answer_timeout: Duration::from_secs(120),
-            patience: Duration::from_secs(60),
-            silence: Duration::from_secs(90),
+            response_timeout: Duration::from_secs(120),
+            operation_timeout: Duration::from_secs(60),
+            stream_idle_timeout: Duration::from_secs(90),
             access: Access::default(),
             impersonate_by: ImpersonateBy::default(),
-            per_room: 2,
-            per_server: 16,
+            max_concurrent_requests_per_room: 2,
+            max_concurrent_requests: 16,
             version: ServerVersion::default(),
         }
     }
 
     /// Whether anything is asked over TLS.
-    pub(super) fn speaks_tls(&self) -> bool {
+    pub(super) fn uses_tls(&self) -> bool {
         let token = match &self.sign_in {
-            SignIn::OAuth(client) => client.endpoint.as_str(),
+            SignInMethod::OAuth(client) => client.endpoint.as_str(),
             _ => "",
         };
-        match &self.at {
-            At::Discovered(_) => true,
-            At::Url(url) => {
+        match &self.location {
+            ExchangeLocation::Discovered(_) => true,
+            ExchangeLocation::Url(url) => {
                 [url.as_str(), token].iter().any(|url| !url.is_empty() && !url.starts_with("http:"))
             }
         }
@@ -206,7 +206,7 @@ impl ImpersonateBy {
 
 /// A checked address: what to connect to and what to ask for there.
 #[derive(Debug, Clone)]
-pub(super) struct Endpoint {
+pub(super) struct ConnectTarget {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) tls: bool,
@@ -216,9 +216,9 @@ pub(super) struct Endpoint {
     pub(super) target: String,
 }
 
-impl Endpoint {
+impl ConnectTarget {
     /// Of a question that carries nothing and whose answer is not believed: plain `http` may go anywhere then.
-    pub(super) fn of_nobodys(url: &str) -> Result<Self, SettingsError> {
+    pub(super) fn parse_anonymous(url: &str) -> Result<Self, SettingsError> {
         match url.strip_prefix("http://") {
             Some(rest) => {
                 let safe = Self::parse(&format!("https://{rest}"))?;
@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn an_address_is_taken_apart() {
-        let endpoint = Endpoint::parse("https://mail.example.com:8443/EWS/Exchange.asmx").unwrap();
+        let endpoint = ConnectTarget::parse("https://mail.example.com:8443/EWS/Exchange.asmx").unwrap();
         assert_eq!((endpoint.host.as_str(), endpoint.port, endpoint.tls), ("mail.example.com", 8443, true));
         assert_eq!(endpoint.target, "/EWS/Exchange.asmx");
         assert_eq!(endpoint.authority, "mail.example.com:8443");
@@ -267,22 +267,29 @@ mod tests {
 
     #[test]
     fn a_password_never_crosses_the_network_readable() {
-        assert!(matches!(Endpoint::parse("http://mail.example.com/EWS"), Err(SettingsError::PlainHttp(_))));
-        assert!(matches!(Endpoint::parse("http://127.0.0.1.example.com/"), Err(SettingsError::PlainHttp(_))));
-        assert!(!Endpoint::parse("http://127.0.0.1:8080/EWS/Exchange.asmx").unwrap().tls);
-        assert_eq!(Endpoint::parse("http://[::1]:80/").unwrap().host, "::1");
+        assert!(matches!(
+            ConnectTarget::parse("http://mail.example.com/EWS"),
+            Err(SettingsError::PlainHttp(_))
+        ));
+        assert!(matches!(
+            ConnectTarget::parse("http://127.0.0.1.example.com/"),
+            Err(SettingsError::PlainHttp(_))
+        ));
+        assert!(!ConnectTarget::parse("http://127.0.0.1:8080/EWS/Exchange.asmx").unwrap().tls);
+        assert_eq!(ConnectTarget::parse("http://[::1]:80/").unwrap().host, "::1");
     }
 
     #[test]
     fn what_carries_nothing_may_go_in_plain_http() {
         let endpoint =
-            Endpoint::of_nobodys("http://autodiscover.example.com/autodiscover/autodiscover.xml").unwrap();
+            ConnectTarget::parse_anonymous("http://autodiscover.example.com/autodiscover/autodiscover.xml")
+                .unwrap();
         assert_eq!(
             (endpoint.host.as_str(), endpoint.port, endpoint.tls),
             ("autodiscover.example.com", 80, false)
         );
-        assert_eq!(Endpoint::of_nobodys("http://x.example:8080/").unwrap().port, 8080);
-        assert!(Endpoint::of_nobodys("https://x.example/").unwrap().tls);
+        assert_eq!(ConnectTarget::parse_anonymous("http://x.example:8080/").unwrap().port, 8080);
+        assert!(ConnectTarget::parse_anonymous("https://x.example/").unwrap().tls);
     }
 
     #[test]
@@ -290,7 +297,7 @@ mod tests {
         for bad in
             ["", "mail.example.com", "ftp://mail.example.com/", "https://user:secret@host/", "https:///EWS"]
         {
-            let error = Endpoint::parse(bad).unwrap_err();
+            let error = ConnectTarget::parse(bad).unwrap_err();
             assert!(matches!(error, SettingsError::Url(_)) && !error.to_string().contains("secret"), "{bad}");
         }
     }

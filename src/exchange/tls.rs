@@ -9,30 +9,30 @@ use super::settings::{ClientCertificate, Settings, SettingsError};
 use crate::peer::{self, Identity};
 
 /// How we meet servers.
-pub(super) struct Meeting {
+pub(super) struct TlsConfigs {
     /// Where we say who we are: with our certificate, if we have one.
-    pub(super) named: Arc<ClientConfig>,
+    pub(super) account: Arc<ClientConfig>,
     /// Where we do not: a certificate names us to whoever asks for it.
-    pub(super) nameless: Arc<ClientConfig>,
+    pub(super) anonymous: Arc<ClientConfig>,
 }
 
-pub(super) fn meeting(settings: &Settings) -> Result<Meeting, SettingsError> {
+pub(super) fn tls_configs(settings: &Settings) -> Result<TlsConfigs, SettingsError> {
     let bad = |path: &Path, why| SettingsError::CaFile { path: path.to_owned(), why };
     let extra = match settings.ca_file.as_deref() {
         None => Vec::new(),
         Some(path) => peer::certificates(path).map_err(|why| bad(path, why))?,
     };
-    let us = settings.client_certificate.as_ref().map(identity).transpose();
+    let us = settings.client_certificate.as_ref().map(client_identity).transpose();
     let us = us.map_err(SettingsError::ClientCertificate)?;
     let nameless = Arc::new(peer::client_config(extra.clone(), None)?);
     let named = match us {
         None => nameless.clone(),
         us => Arc::new(peer::client_config(extra, us)?),
     };
-    Ok(Meeting { named, nameless })
+    Ok(TlsConfigs { account: named, anonymous: nameless })
 }
 
-fn identity(files: &ClientCertificate) -> Result<Identity, String> {
+fn client_identity(files: &ClientCertificate) -> Result<Identity, String> {
     let chain = peer::certificates(&files.certificate);
     let chain = chain.map_err(|why| format!("{}: {why}", files.certificate.display()))?;
     let key = peer::private_key(&files.key).map_err(|why| format!("{}: {why}", files.key.display()))?;
@@ -49,7 +49,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         let mut settings = Settings::new("https://x/", "svc", Secret::new(String::new()));
         settings.ca_file = Some(file.path().to_owned());
-        let error = meeting(&settings).err().unwrap().to_string();
+        let error = tls_configs(&settings).err().unwrap().to_string();
         assert!(error.contains(&file.path().display().to_string()), "{error}");
     }
 }

@@ -17,17 +17,17 @@ use tokio::time::{Instant, timeout};
 
 use super::affinity::Affinity;
 use super::answer_budget::AnswerBudget;
-use super::delivery::{Delivery, Failure, HttpAnswer, lets_in};
-use super::dial::{Dialer, Who};
-use super::login::{Credential, Dialogue, Leg, Next};
-use super::settings::{Endpoint, Settings, SettingsError};
+use super::delivery::{Delivery, HttpResponse, TransportError, proves_authenticated};
+use super::dial::{ClientIdentity, Dialer};
+use super::login::{AuthRound, AuthSession, ChallengeAction, Credential};
+use super::settings::{ConnectTarget, Settings, SettingsError};
 use crate::http_field::{challenges, has_word};
 use crate::peer::chain;
 
 /// How many legs one request may take on one connection; NTLM needs two, after a forgotten sign-in three.
-pub(super) const LEGS_MAX: usize = 4;
+pub(super) const AUTH_ROUNDS_MAX: usize = 4;
 /// How many new connections one request may take: a second one when the first one's sign-in was refused.
-const FRESH_MAX: usize = 2;
+const NEW_CONNECTIONS_MAX: usize = 2;
 /// How long an idle connection is kept, unless the server names less. IIS closes idle connections after 120 s, load balancers
 /// after 60 s, and a write that races with the close is in doubt.
 const IDLE_MAX: Duration = Duration::from_secs(50);
@@ -39,34 +39,34 @@ pub(super) const USER_AGENT: HeaderValue =
 
 /// One server, one credential.
 pub(super) struct Transport {
-    endpoint: Endpoint,
+    endpoint: ConnectTarget,
     dialer: Arc<Dialer>,
     credential: Box<dyn Credential>,
-    deadlines: Deadlines,
-    answers: AnswerBudget,
-    idle: Mutex<Vec<Idle>>,
+    deadlines: ResponseDeadlines,
+    answer_budget: AnswerBudget,
+    idle: Mutex<Vec<IdleConnection>>,
 }
 
 /// An idle connection, and until when it may be used.
-struct Idle {
-    connection: Connection,
+struct IdleConnection {
+    connection: AuthConnection,
     until: Instant,
 }
 
 /// A connection, and what has been said of us on it.
-struct Connection {
+struct AuthConnection {
     sender: SendRequest<Full<Bytes>>,
-    dialogue: Box<dyn Dialogue>,
+    auth: Box<dyn AuthSession>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Deadlines {
+struct ResponseDeadlines {
     first_byte: Duration,
-    answer: Duration,
+    response: Duration,
 }
 
 /// A request as the transport sees it.
-pub(super) struct Post<'a> {
+pub(super) struct HttpRequest<'a> {
     pub(super) soap_action: &'a str,
     /// `X-AnchorMailbox`: the impersonated room, so that Exchange routes to its server at once.
     pub(super) anchor: Option<&'a str>,
@@ -79,38 +79,38 @@ pub(super) struct Post<'a> {
 
 /// How an answer is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Take {
+enum BodyMode {
     Whole,
     /// What the server has to say as it says it, if it says anything but no.
-    AsItComes,
+    Streamed,
 }
 
 /// What one connection came to.
-enum Sent {
+enum SendOutcome {
     /// It was dead before the request was handed over.
-    Unused(Failure),
+    NotSent(TransportError),
     /// The request was not carried out; a new connection may have more luck.
-    Afresh,
-    Used(Delivery),
+    Reconnect,
+    Delivered(Delivery),
     /// The answer has begun, and the connection is its own.
-    Begun(Begun),
+    Streaming(StreamingBody),
 }
 
 /// An answer that has begun and does not end.
-pub(super) struct Begun {
+pub(super) struct StreamingBody {
     /// What came before it.
     pub(super) headers: HeaderMap,
     incoming: Incoming,
     /// Closed with this.
-    _connection: Connection,
+    _connection: AuthConnection,
 }
 
-impl Begun {
+impl StreamingBody {
     /// More of it; `None` at its end.
-    pub(super) async fn more(&mut self) -> Result<Option<Bytes>, Failure> {
+    pub(super) async fn next_chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
         loop {
             let Some(frame) = self.incoming.frame().await else { return Ok(None) };
-            let frame = frame.map_err(|error| Failure::Broken(chain(&error)))?;
+            let frame = frame.map_err(|error| TransportError::ConnectionLost(chain(&error)))?;
             if let Ok(data) = frame.into_data() {
                 return Ok(Some(data));
             }
@@ -127,138 +127,165 @@ impl Transport {
         answers: AnswerBudget,
     ) -> Result<Self, SettingsError> {
         Ok(Self {
-            endpoint: Endpoint::parse(url)?,
+            endpoint: ConnectTarget::parse(url)?,
             dialer,
             credential,
-            deadlines: Deadlines { first_byte: settings.first_byte_timeout, answer: settings.answer_timeout },
-            answers,
+            deadlines: ResponseDeadlines {
+                first_byte: settings.first_byte_timeout,
+                response: settings.response_timeout,
+            },
+            answer_budget: answers,
             idle: Mutex::new(Vec::new()),
         })
     }
 
     /// Sends a request and waits for the whole answer.
-    pub(super) async fn post(&self, post: &Post<'_>) -> Delivery {
-        while let Some(kept) = self.kept() {
-            if let Sent::Used(delivery) = self.converse(kept, post, Take::Whole).await {
+    pub(super) async fn send(&self, post: &HttpRequest<'_>) -> Delivery {
+        while let Some(kept) = self.take_idle() {
+            if let SendOutcome::Delivered(delivery) =
+                self.authenticate_and_send(kept, post, BodyMode::Whole).await
+            {
                 return delivery;
             }
         }
-        self.post_anew(post).await
+        self.send_on_new_connection(post).await
     }
 
     /// The same on a new connection, on which the server has to check who we are.
-    pub(super) async fn post_anew(&self, post: &Post<'_>) -> Delivery {
-        match self.afresh(post, Take::Whole).await {
+    pub(super) async fn send_on_new_connection(&self, post: &HttpRequest<'_>) -> Delivery {
+        match self.send_fresh(post, BodyMode::Whole).await {
             Err(delivery) => delivery,
-            Ok(_) => Delivery::NotSent(endless()),
+            Ok(_) => Delivery::NotSent(too_many_rounds()),
         }
     }
 
     /// Sends a request whose answer does not end, on a connection that is used for nothing else. What it came to instead, if
     /// the server did not begin.
-    pub(super) async fn listen(&self, post: &Post<'_>) -> Result<Begun, Delivery> {
-        self.afresh(post, Take::AsItComes).await
+    pub(super) async fn open_stream(&self, post: &HttpRequest<'_>) -> Result<StreamingBody, Delivery> {
+        self.send_fresh(post, BodyMode::Streamed).await
     }
 
-    async fn afresh(&self, post: &Post<'_>, take: Take) -> Result<Begun, Delivery> {
-        for _ in 0..FRESH_MAX {
+    async fn send_fresh(&self, post: &HttpRequest<'_>, take: BodyMode) -> Result<StreamingBody, Delivery> {
+        for _ in 0..NEW_CONNECTIONS_MAX {
             let fresh = self.connect().await.map_err(Delivery::NotSent)?;
-            match self.converse(fresh, post, take).await {
-                Sent::Begun(begun) => return Ok(begun),
-                Sent::Used(delivery) => return Err(delivery),
-                Sent::Unused(failure) => return Err(Delivery::NotSent(failure)),
-                Sent::Afresh => {}
+            match self.authenticate_and_send(fresh, post, take).await {
+                SendOutcome::Streaming(begun) => return Ok(begun),
+                SendOutcome::Delivered(delivery) => return Err(delivery),
+                SendOutcome::NotSent(failure) => return Err(Delivery::NotSent(failure)),
+                SendOutcome::Reconnect => {}
             }
         }
-        Err(Delivery::NotSent(endless()))
+        Err(Delivery::NotSent(too_many_rounds()))
     }
 
     /// All legs of one request, on one connection.
-    async fn converse(&self, mut connection: Connection, post: &Post<'_>, take: Take) -> Sent {
-        let mut leg = match connection.dialogue.begin().await {
+    async fn authenticate_and_send(
+        &self,
+        mut connection: AuthConnection,
+        post: &HttpRequest<'_>,
+        take: BodyMode,
+    ) -> SendOutcome {
+        let mut leg = match connection.auth.first_round().await {
             Ok(leg) => leg,
-            Err(failure) => return Sent::Used(Delivery::NotSent(failure)),
+            Err(failure) => return SendOutcome::Delivered(Delivery::NotSent(failure)),
         };
         let mut said_who = false;
-        for _ in 0..LEGS_MAX {
+        for _ in 0..AUTH_ROUNDS_MAX {
             if let Err(error) = connection.sender.ready().await {
-                return Sent::Unused(Failure::Broken(error.to_string()));
+                return SendOutcome::NotSent(TransportError::ConnectionLost(error.to_string()));
             }
             said_who |= leg.authorization.is_some();
             let begun = Instant::now();
-            let response = match self.leg(&mut connection.sender, post, &leg, take).await {
+            let response = match self.send_round(&mut connection.sender, post, &leg, take).await {
                 Err(sent) => return sent,
                 Ok(response) => response,
             };
-            if take == Take::AsItComes && leg.body && response.status() == StatusCode::OK {
-                if lets_in(response.status().as_u16(), response.headers()) {
-                    connection.dialogue.accepted();
+            if take == BodyMode::Streamed && leg.with_body && response.status() == StatusCode::OK {
+                if proves_authenticated(response.status().as_u16(), response.headers()) {
+                    connection.auth.on_accepted();
                 }
                 let (head, incoming) = response.into_parts();
-                return Sent::Begun(Begun { headers: head.headers, incoming, _connection: connection });
+                return SendOutcome::Streaming(StreamingBody {
+                    headers: head.headers,
+                    incoming,
+                    _connection: connection,
+                });
             }
-            let left = self.deadlines.answer.saturating_sub(begun.elapsed());
-            let mut answer = match timeout(left, self.whole(response, Instant::now() + left)).await {
-                Err(_) => return maybe(&leg, Failure::AnswerTimeout(self.deadlines.answer)),
-                Ok(Err(failure)) => return maybe(&leg, failure),
+            let left = self.deadlines.response.saturating_sub(begun.elapsed());
+            let mut answer = match timeout(left, self.read_response(response, Instant::now() + left)).await {
+                Err(_) => {
+                    return lost_after_send(&leg, TransportError::ResponseTimeout(self.deadlines.response));
+                }
+                Ok(Err(failure)) => return lost_after_send(&leg, failure),
                 Ok(Ok(answer)) => answer,
             };
-            answer.said_who = said_who;
+            answer.sent_credentials = said_who;
             if answer.status != StatusCode::UNAUTHORIZED {
-                if answer.lets_in() {
-                    connection.dialogue.accepted();
+                if answer.proves_authenticated() {
+                    connection.auth.on_accepted();
                 }
-                if !leg.body && asks_for_the_body(answer.status) {
-                    leg = Leg { authorization: None, body: true };
+                if !leg.with_body && wants_body(answer.status) {
+                    leg = AuthRound { authorization: None, with_body: true };
                     continue;
                 }
-                self.keep(connection, &answer);
-                return Sent::Used(Delivery::Answered(answer));
+                self.return_idle(connection, &answer);
+                return SendOutcome::Delivered(Delivery::Answered(answer));
             }
             let challenges = challenges(&answer.headers, &header::WWW_AUTHENTICATE);
             let challenges: Vec<&str> = challenges.iter().map(String::as_str).collect();
-            match connection.dialogue.challenged(&challenges).await {
-                Err(failure) => return Sent::Used(Delivery::NotSent(failure)),
-                Ok(Next::Again(next)) => leg = next,
-                Ok(Next::Afresh) => return Sent::Afresh,
-                Ok(Next::Refused(denied)) => {
-                    answer.denied = Some(denied);
-                    return Sent::Used(Delivery::Answered(answer));
+            match connection.auth.on_challenge(&challenges).await {
+                Err(failure) => return SendOutcome::Delivered(Delivery::NotSent(failure)),
+                Ok(ChallengeAction::Retry(next)) => leg = next,
+                Ok(ChallengeAction::Reconnect) => return SendOutcome::Reconnect,
+                Ok(ChallengeAction::Reject(denied)) => {
+                    answer.rejection = Some(denied);
+                    return SendOutcome::Delivered(Delivery::Answered(answer));
                 }
             }
         }
-        Sent::Used(Delivery::NotSent(endless()))
+        SendOutcome::Delivered(Delivery::NotSent(too_many_rounds()))
     }
 
-    async fn leg(
+    async fn send_round(
         &self,
         sender: &mut SendRequest<Full<Bytes>>,
-        post: &Post<'_>,
-        leg: &Leg,
-        take: Take,
-    ) -> Result<Response<Incoming>, Sent> {
-        let request = self.request(post, leg, take).map_err(|error| {
-            Sent::Used(Delivery::NotSent(Failure::Broken(format!("the request cannot be written: {error}"))))
+        post: &HttpRequest<'_>,
+        leg: &AuthRound,
+        take: BodyMode,
+    ) -> Result<Response<Incoming>, SendOutcome> {
+        let request = self.build_request(post, leg, take).map_err(|error| {
+            SendOutcome::Delivered(Delivery::NotSent(TransportError::ConnectionLost(format!(
+                "the request cannot be written: {error}"
+            ))))
         })?;
         match timeout(self.deadlines.first_byte, sender.try_send_request(request)).await {
-            Err(_) => Err(maybe(leg, Failure::FirstByteTimeout(self.deadlines.first_byte))),
+            Err(_) => Err(lost_after_send(leg, TransportError::FirstByteTimeout(self.deadlines.first_byte))),
             Ok(Ok(response)) => Ok(response),
             Ok(Err(mut failed)) => {
                 let untouched = failed.take_message().is_some();
-                let failure = self.broken(failed.error());
-                Err(if untouched { Sent::Unused(failure) } else { maybe(leg, failure) })
+                let failure = self.connection_error(failed.error());
+                Err(if untouched { SendOutcome::NotSent(failure) } else { lost_after_send(leg, failure) })
             }
         }
     }
 
     /// A TLS server answers a plain HTTP request with a TLS alert, which is no HTTP.
-    fn broken(&self, error: &hyper::Error) -> Failure {
+    fn connection_error(&self, error: &hyper::Error) -> TransportError {
         let why = chain(error);
-        if error.is_parse() && !self.endpoint.tls { Failure::NotHttp(why) } else { Failure::Broken(why) }
+        if error.is_parse() && !self.endpoint.tls {
+            TransportError::NotHttp(why)
+        } else {
+            TransportError::ConnectionLost(why)
+        }
     }
 
-    fn request(&self, post: &Post<'_>, leg: &Leg, take: Take) -> Result<Request<Full<Bytes>>, http::Error> {
-        let body = if leg.body { post.body.clone() } else { Bytes::new() };
+    fn build_request(
+        &self,
+        post: &HttpRequest<'_>,
+        leg: &AuthRound,
+        take: BodyMode,
+    ) -> Result<Request<Full<Bytes>>, http::Error> {
+        let body = if leg.with_body { post.body.clone() } else { Bytes::new() };
         let mut request = Request::builder()
             .method(Method::POST)
             .uri(&self.endpoint.target)
@@ -269,7 +296,7 @@ impl Transport {
             .header("SOAPAction", post.soap_action)
             .header("client-request-id", post.request_id)
             .header("return-client-request-id", "true");
-        if take == Take::Whole {
+        if take == BodyMode::Whole {
             // What is packed comes when the packer thinks fit.
             request = request.header(header::ACCEPT_ENCODING, "gzip");
         }
@@ -289,11 +316,15 @@ impl Transport {
     }
 
     /// Reads the body to its end, within the limit, and inflates it.
-    async fn whole(&self, response: Response<Incoming>, until: Instant) -> Result<HttpAnswer, Failure> {
+    async fn read_response(
+        &self,
+        response: Response<Incoming>,
+        until: Instant,
+    ) -> Result<HttpResponse, TransportError> {
         let (parts, mut incoming) = response.into_parts();
-        let mut body = self.answers.begin();
+        let mut body = self.answer_budget.start_body();
         while let Some(frame) = incoming.frame().await {
-            let frame = frame.map_err(|error| Failure::Broken(chain(&error)))?;
+            let frame = frame.map_err(|error| TransportError::ConnectionLost(chain(&error)))?;
             if let Some(data) = frame.data_ref() {
                 body.push(data, until).await?;
             }
@@ -302,33 +333,33 @@ impl Transport {
         let zipped =
             ["gzip", "x-gzip"].iter().any(|name| has_word(&parts.headers, &header::CONTENT_ENCODING, name));
         let body = if zipped { body.inflate(until).await? } else { body.finish() };
-        Ok(HttpAnswer {
+        Ok(HttpResponse {
             status: parts.status.as_u16(),
             headers: parts.headers,
             body,
-            denied: None,
-            said_who: false,
+            rejection: None,
+            sent_credentials: false,
         })
     }
 
-    async fn connect(&self) -> Result<Connection, Failure> {
-        let line = self.dialer.dial(&self.endpoint, Who::Us).await?;
-        let dialogue = self.credential.dialogue(line.certificate.as_deref());
-        Ok(Connection { sender: line.sender, dialogue })
+    async fn connect(&self) -> Result<AuthConnection, TransportError> {
+        let line = self.dialer.dial(&self.endpoint, ClientIdentity::Account).await?;
+        let dialogue = self.credential.session(line.certificate.as_deref());
+        Ok(AuthConnection { sender: line.sender, auth: dialogue })
     }
 
-    fn kept(&self) -> Option<Connection> {
+    fn take_idle(&self) -> Option<AuthConnection> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.retain(|idle| !idle.connection.sender.is_closed() && Instant::now() < idle.until);
         idle.pop().map(|idle| idle.connection)
     }
 
-    fn keep(&self, connection: Connection, answer: &HttpAnswer) {
+    fn return_idle(&self, connection: AuthConnection, answer: &HttpResponse) {
         let closing = has_word(&answer.headers, &header::CONNECTION, "close");
         // Half a sign-in is not taken up again.
-        if !closing && !connection.sender.is_closed() && connection.dialogue.is_settled() {
+        if !closing && !connection.sender.is_closed() && connection.auth.is_reusable() {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-            idle.push(Idle { connection, until: Instant::now() + idle_for(&answer.headers) });
+            idle.push(IdleConnection { connection, until: Instant::now() + idle_for(&answer.headers) });
         }
     }
 }
@@ -343,17 +374,21 @@ fn idle_for(headers: &HeaderMap) -> Duration {
 }
 
 /// Without its body, a request is none that could be carried out.
-fn maybe(leg: &Leg, failure: Failure) -> Sent {
-    Sent::Used(if leg.body { Delivery::MaybeSent(failure) } else { Delivery::NotSent(failure) })
+fn lost_after_send(leg: &AuthRound, failure: TransportError) -> SendOutcome {
+    SendOutcome::Delivered(if leg.with_body {
+        Delivery::MaybeSent(failure)
+    } else {
+        Delivery::NotSent(failure)
+    })
 }
 
 /// Whether this answers a request without a body as such: the server let us in at once, and wants to know what for.
-fn asks_for_the_body(status: u16) -> bool {
+fn wants_body(status: u16) -> bool {
     matches!(status, 200..=299 | 400 | 411 | 415 | 500)
 }
 
-fn endless() -> Failure {
-    Failure::Broken("authentication never came to an end".to_owned())
+fn too_many_rounds() -> TransportError {
+    TransportError::ConnectionLost("authentication never came to an end".to_owned())
 }
 
 #[cfg(test)]

@@ -11,9 +11,9 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use zeroize::Zeroizing;
 
-use super::delivery::Failure;
+use super::delivery::TransportError;
 use super::secret::Secret;
-use super::settings::{Proxy, SettingsError};
+use super::settings::{ProxySettings, SettingsError};
 use crate::http_field::challenges;
 use crate::peer::{chain, without_userinfo};
 
@@ -32,7 +32,7 @@ pub(super) struct Tunnel {
 }
 
 impl Tunnel {
-    pub(super) fn new(proxy: &Proxy) -> Result<Self, SettingsError> {
+    pub(super) fn new(proxy: &ProxySettings) -> Result<Self, SettingsError> {
         let bad = || SettingsError::Proxy(without_userinfo(&proxy.url));
         let uri: Uri = proxy.url.parse().map_err(|_| bad())?;
         let host = uri.host().unwrap_or_default();
@@ -52,10 +52,10 @@ impl Tunnel {
         tcp: TcpStream,
         host: &str,
         port: u16,
-    ) -> Result<TokioIo<Upgraded>, Failure> {
+    ) -> Result<TokioIo<Upgraded>, TransportError> {
         let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
         let authority = format!("{host}:{port}");
-        let broken = |error: &dyn std::error::Error| Failure::Proxy(chain(error));
+        let broken = |error: &dyn std::error::Error| TransportError::Proxy(chain(error));
         let mut request =
             Request::builder().method(Method::CONNECT).uri(&authority).header(header::HOST, &authority);
         if let Some(authorization) = &self.authorization {
@@ -72,14 +72,14 @@ impl Tunnel {
             }
             StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
                 let offers = challenges(answer.headers(), &header::PROXY_AUTHENTICATE);
-                Err(Failure::Proxy(self.wants(&offers)))
+                Err(TransportError::Proxy(self.describe_407(&offers)))
             }
-            status => Err(Failure::Proxy(format!("it answers HTTP {}", status.as_u16()))),
+            status => Err(TransportError::Proxy(format!("it answers HTTP {}", status.as_u16()))),
         }
     }
 
     /// Describes a 407. Only names of schemes are shown.
-    fn wants(&self, offers: &[String]) -> String {
+    fn describe_407(&self, offers: &[String]) -> String {
         let name = |offer: &String| {
             let name = offer.split_whitespace().next().unwrap_or_default();
             name.chars().take(SCHEME_CHARS_MAX).collect::<String>()

@@ -15,38 +15,43 @@ pub(super) const ROOMS_KEPT: usize = 10_000;
 
 /// What the servers of one site are spoken to in.
 #[derive(Debug)]
-pub(super) struct Spoken {
+pub(super) struct NegotiatedVersions {
     preferred: ServerVersion,
-    known: Mutex<Known>,
+    state: Mutex<VersionState>,
 }
 
 #[derive(Debug)]
-struct Known {
-    usual: ServerVersion,
+struct VersionState {
+    default: ServerVersion,
     /// A server has answered in the usual version.
     proven: bool,
     /// What the last server to answer said it was.
     build: Option<String>,
     /// Rooms that are spoken to in an older one.
-    older: HashMap<String, ServerVersion>,
+    rooms: HashMap<String, ServerVersion>,
 }
 
-impl Spoken {
+impl NegotiatedVersions {
     pub(super) fn new(preferred: ServerVersion) -> Self {
         Self {
             preferred,
-            known: Mutex::new(Known { usual: preferred, proven: false, build: None, older: HashMap::new() }),
+            state: Mutex::new(VersionState {
+                default: preferred,
+                proven: false,
+                build: None,
+                rooms: HashMap::new(),
+            }),
         }
     }
 
     /// What the next request for a room speaks.
-    pub(super) fn to(&self, room: &str) -> ServerVersion {
-        let known = self.known();
-        known.older.get(room).copied().unwrap_or(known.usual)
+    pub(super) fn for_room(&self, room: &str) -> ServerVersion {
+        let known = self.state();
+        known.rooms.get(room).copied().unwrap_or(known.default)
     }
 
     /// The room's server does not know this version. Whether there is an older one to ask in.
-    pub(super) fn refused(&self, room: &str, version: ServerVersion) -> bool {
+    pub(super) fn downgrade(&self, room: &str, version: ServerVersion) -> bool {
         let Some(older) = ServerVersion::ALL.into_iter().rev().find(|other| *other < version) else {
             return false;
         };
@@ -56,52 +61,47 @@ impl Spoken {
             next = older.as_str(),
             "the server is older than that"
         );
-        let mut known = self.known();
+        let mut known = self.state();
         if !known.proven {
-            known.usual = known.usual.min(older);
+            known.default = known.default.min(older);
             return true;
         }
-        if known.older.len() >= ROOMS_KEPT {
-            known.older.clear();
+        if known.rooms.len() >= ROOMS_KEPT {
+            known.rooms.clear();
         }
-        known.older.entry(room.to_owned()).and_modify(|spoken| *spoken = older.min(*spoken)).or_insert(older);
+        known.rooms.entry(room.to_owned()).and_modify(|spoken| *spoken = older.min(*spoken)).or_insert(older);
         true
     }
 
     /// The room's server answered a request in this version, and said which build it is. After an upgrade it is spoken to in
     /// the preferred version again.
-    pub(super) fn answered(
-        &self,
-        room: &str,
-        version: ServerVersion,
-        server: Option<&ServerVersionInfo<'_>>,
-    ) {
+    pub(super) fn observe(&self, room: &str, version: ServerVersion, server: Option<&ServerVersionInfo<'_>>) {
         let newest = server.and_then(newest_of).map(|newest| newest.min(self.preferred));
-        let mut known = self.known();
-        known.build = server.and_then(written).or(known.build.take());
+        let mut known = self.state();
+        known.build = server.and_then(build_text).or(known.build.take());
         let better = newest.filter(|newest| *newest > version);
-        if version == known.usual && better.is_none() {
+        if version == known.default && better.is_none() {
             known.proven = true;
             return;
         }
         let Some(better) = better else { return };
-        if known.older.remove(room).is_none() && version == known.usual {
-            (known.usual, known.proven) = (better, false);
+        if known.rooms.remove(room).is_none() && version == known.default {
+            (known.default, known.proven) = (better, false);
         }
     }
 
     /// What the last server to answer said it was, as `15.2.1748.10`.
     pub(super) fn build(&self) -> Option<String> {
-        self.known().build.clone()
+        self.state().build.clone()
     }
 
     /// Nothing panics while holding it; if it did, what was learnt would still be so.
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, VersionState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn written(server: &ServerVersionInfo<'_>) -> Option<String> {
+fn build_text(server: &ServerVersionInfo<'_>) -> Option<String> {
     let (major, minor) = (server.major?, server.minor?);
     let (build, revision) = (server.major_build.unwrap_or_default(), server.minor_build.unwrap_or_default());
     Some(format!("{major}.{minor}.{build}.{revision}"))
@@ -151,43 +151,43 @@ mod tests {
 
     #[test]
     fn an_old_site_is_learnt_once_for_all_its_rooms() {
-        let spoken = Spoken::new(Exchange2013Sp1);
-        assert!(spoken.refused(A, Exchange2013Sp1) && spoken.refused(A, Exchange2013));
-        spoken.answered(A, Exchange2010Sp2, Some(&build(14, 3, 123)));
-        assert_eq!((spoken.to(A), spoken.to(B)), (Exchange2010Sp2, Exchange2010Sp2));
-        assert!(!spoken.refused(A, Exchange2010Sp2), "there is nothing older to ask in");
+        let spoken = NegotiatedVersions::new(Exchange2013Sp1);
+        assert!(spoken.downgrade(A, Exchange2013Sp1) && spoken.downgrade(A, Exchange2013));
+        spoken.observe(A, Exchange2010Sp2, Some(&build(14, 3, 123)));
+        assert_eq!((spoken.for_room(A), spoken.for_room(B)), (Exchange2010Sp2, Exchange2010Sp2));
+        assert!(!spoken.downgrade(A, Exchange2010Sp2), "there is nothing older to ask in");
     }
 
     #[test]
     fn one_old_server_of_a_newer_site_is_its_own_rooms_matter() {
-        let spoken = Spoken::new(Exchange2013Sp1);
-        spoken.answered(A, Exchange2013Sp1, Some(&build(15, 2, 2562)));
-        assert!(spoken.refused(B, Exchange2013Sp1));
-        assert_eq!((spoken.to(A), spoken.to(B)), (Exchange2013Sp1, Exchange2013));
-        assert!(spoken.refused(B, Exchange2013Sp1), "a request that was under way already");
-        assert_eq!(spoken.to(B), Exchange2013);
+        let spoken = NegotiatedVersions::new(Exchange2013Sp1);
+        spoken.observe(A, Exchange2013Sp1, Some(&build(15, 2, 2562)));
+        assert!(spoken.downgrade(B, Exchange2013Sp1));
+        assert_eq!((spoken.for_room(A), spoken.for_room(B)), (Exchange2013Sp1, Exchange2013));
+        assert!(spoken.downgrade(B, Exchange2013Sp1), "a request that was under way already");
+        assert_eq!(spoken.for_room(B), Exchange2013);
     }
 
     #[test]
     fn what_was_upgraded_or_moved_is_spoken_to_in_the_preferred_version_again() {
-        let spoken = Spoken::new(Exchange2013Sp1);
-        assert!(spoken.refused(A, Exchange2013Sp1));
-        spoken.answered(A, Exchange2013, Some(&build(15, 0, 516)));
-        spoken.answered(A, Exchange2013, Some(&build(15, 2, 2562)));
-        assert_eq!(spoken.to(B), Exchange2013Sp1, "and never in a newer one");
-        spoken.answered(A, Exchange2013Sp1, Some(&build(15, 2, 2562)));
-        assert!(spoken.refused(B, Exchange2013Sp1));
-        spoken.answered(B, Exchange2013, Some(&build(15, 2, 2562)));
-        assert_eq!(spoken.to(B), Exchange2013Sp1);
+        let spoken = NegotiatedVersions::new(Exchange2013Sp1);
+        assert!(spoken.downgrade(A, Exchange2013Sp1));
+        spoken.observe(A, Exchange2013, Some(&build(15, 0, 516)));
+        spoken.observe(A, Exchange2013, Some(&build(15, 2, 2562)));
+        assert_eq!(spoken.for_room(B), Exchange2013Sp1, "and never in a newer one");
+        spoken.observe(A, Exchange2013Sp1, Some(&build(15, 2, 2562)));
+        assert!(spoken.downgrade(B, Exchange2013Sp1));
+        spoken.observe(B, Exchange2013, Some(&build(15, 2, 2562)));
+        assert_eq!(spoken.for_room(B), Exchange2013Sp1);
     }
 
     #[test]
     fn it_remembers_so_many_rooms_and_no_more() {
-        let spoken = Spoken::new(Exchange2016);
-        spoken.answered(A, Exchange2016, None);
+        let spoken = NegotiatedVersions::new(Exchange2016);
+        spoken.observe(A, Exchange2016, None);
         for number in 0..=ROOMS_KEPT {
-            spoken.refused(&number.to_string(), Exchange2016);
+            spoken.downgrade(&number.to_string(), Exchange2016);
         }
-        assert!(spoken.known().older.len() <= ROOMS_KEPT);
+        assert!(spoken.state().rooms.len() <= ROOMS_KEPT);
     }
 }

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::classify::{Kind, Verdict};
-use super::client::Failed;
+use super::classify::{ErrorKind, RetryDecision};
+use super::client::RequestError;
 use super::event::event;
-use super::messages::strange;
+use super::response_messages::unexpected_response;
 use crate::calendar::{Event, EventId, EventKind, Person, Window};
 use crate::engine::{CalendarView, Unreadable};
 use crate::ews::op::Effect;
@@ -31,9 +31,9 @@ const MARGIN_ALL_DAY: TimeDelta = TimeDelta::days(1);
 
 /// Every item of one CalendarView. A calendar item that cannot be placed in time is kept as unreadable, and so is an item of another
 /// type.
-pub(super) fn read_items(items: &[Item<'_>], asked: Window) -> Result<CalendarView, Verdict> {
+pub(super) fn read_items(items: &[Item<'_>], asked: Window) -> Result<CalendarView, RetryDecision> {
     if items.len() > VIEW_ENTRIES_MAX as usize {
-        return Err(strange(Effect::Read, format!("{} items, more than asked for", items.len())));
+        return Err(unexpected_response(Effect::Read, format!("{} items, more than asked for", items.len())));
     }
     let (mut view, mut ids) = (CalendarView::default(), BTreeSet::new());
     for (index, item) in items.iter().enumerate() {
@@ -44,14 +44,17 @@ pub(super) fn read_items(items: &[Item<'_>], asked: Window) -> Result<CalendarVi
             continue;
         };
         if item.item_id.as_ref().is_some_and(|id| !ids.insert(&*id.id)) {
-            return Err(strange(Effect::Read, "two items of one id".to_owned()));
+            return Err(unexpected_response(Effect::Read, "two items of one id".to_owned()));
         }
         if is_outside(item, asked) {
-            return Err(strange(Effect::Read, "an item outside the window asked for".to_owned()));
+            return Err(unexpected_response(Effect::Read, "an item outside the window asked for".to_owned()));
         }
         match event(item) {
             Ok(event) if event.kind == EventKind::Series => {
-                return Err(strange(Effect::Read, "a series in the place of its dates".to_owned()));
+                return Err(unexpected_response(
+                    Effect::Read,
+                    "a series in the place of its dates".to_owned(),
+                ));
             }
             Ok(event) => view.events.push(event),
             Err(missing) => view.unreadable.push(Unreadable {
@@ -74,7 +77,7 @@ fn is_outside(item: &CalendarItem<'_>, asked: Window) -> bool {
 }
 
 /// The calendar of a window as its parts arrive.
-pub(super) struct Parts {
+pub(super) struct WindowAssembler {
     window: Window,
     all: CalendarView,
     /// When each event is, by its id: what spans two parts is shown by both.
@@ -83,25 +86,29 @@ pub(super) struct Parts {
     text_bytes: usize,
 }
 
-impl Parts {
+impl WindowAssembler {
     pub(super) fn new(window: Window) -> Self {
         Self { window, all: CalendarView::default(), times: BTreeMap::new(), views: 0, text_bytes: 0 }
     }
 
     /// Counts a CalendarView before it is asked for.
-    pub(super) fn ask(&mut self) -> Result<(), Failed> {
+    pub(super) fn count_view(&mut self) -> Result<(), RequestError> {
         self.views += 1;
-        if self.views > VIEWS_MAX { Err(too_full()) } else { Ok(()) }
+        if self.views > VIEWS_MAX { Err(calendar_too_large()) } else { Ok(()) }
     }
 
     /// Adds what one part shows. CalendarView also returns an item that ends where the view begins; it has no instant in the window.
-    pub(super) fn add(&mut self, part: CalendarView) -> Result<(), Failed> {
+    pub(super) fn add(&mut self, part: CalendarView) -> Result<(), RequestError> {
         let window = self.window;
         for event in part.events.into_iter().filter(|event| event.overlaps(&window)) {
             let times = (event.start, event.end);
             match self.times.insert(event.id.clone(), times) {
                 Some(known) if known == times => continue,
-                Some(_) => return Err(Failed::Unclear("the calendar changed while it was read".to_owned())),
+                Some(_) => {
+                    return Err(RequestError::InvalidResponse(
+                        "the calendar changed while it was read".to_owned(),
+                    ));
+                }
                 None => {}
             }
             self.text_bytes += text_bytes(&event);
@@ -109,7 +116,11 @@ impl Parts {
         }
         self.all.unreadable.extend(part.unreadable.into_iter().filter(|item| item.may_overlap(&window)));
         let entries = self.all.events.len() + self.all.unreadable.len();
-        if entries > EVENTS_MAX || self.text_bytes > TEXT_BYTES_MAX { Err(too_full()) } else { Ok(()) }
+        if entries > EVENTS_MAX || self.text_bytes > TEXT_BYTES_MAX {
+            Err(calendar_too_large())
+        } else {
+            Ok(())
+        }
     }
 
     pub(super) fn finish(mut self) -> CalendarView {
@@ -126,10 +137,10 @@ fn text_bytes(event: &Event) -> usize {
     ids + length(&event.subject) + event.organizer.as_ref().map_or(0, person)
 }
 
-fn too_full() -> Failed {
+fn calendar_too_large() -> RequestError {
     let code =
         format!("the calendar is too full: more than {EVENTS_MAX} events, or {TEXT_BYTES_MAX} bytes of text");
-    Failed::Refused(Kind::TooLarge, code)
+    RequestError::Refused(ErrorKind::TooLarge, code)
 }
 
 #[cfg(test)]
@@ -159,32 +170,32 @@ mod tests {
         read_items(&(0..count).map(item).collect::<Vec<_>>(), hours(0, 24)).unwrap()
     }
 
-    fn is_too_full(added: Result<(), Failed>) -> bool {
-        matches!(added, Err(Failed::Refused(Kind::TooLarge, _)))
+    fn is_too_full(added: Result<(), RequestError>) -> bool {
+        matches!(added, Err(RequestError::Refused(ErrorKind::TooLarge, _)))
     }
 
     #[test]
     fn a_calendar_that_is_too_full_is_an_error_and_never_cut() {
-        let mut parts = Parts::new(hours(0, 24));
+        let mut parts = WindowAssembler::new(hours(0, 24));
         for name in ["a", "b", "c", "d", "e"] {
             assert!(parts.add(items(1_000, name)).is_ok());
         }
         assert!(is_too_full(parts.add(items(1, "f"))), "one more than {EVENTS_MAX}");
-        let mut parts = Parts::new(hours(0, 24));
+        let mut parts = WindowAssembler::new(hours(0, 24));
         assert!(parts.add(items(1_000, "text")).is_ok());
         assert!(is_too_full(parts.add(items(1_000, "more"))), "more text than {TEXT_BYTES_MAX}");
-        let mut parts = Parts::new(hours(0, 24));
-        assert!((0..VIEWS_MAX).all(|_| parts.ask().is_ok()));
-        assert!(is_too_full(parts.ask()));
+        let mut parts = WindowAssembler::new(hours(0, 24));
+        assert!((0..VIEWS_MAX).all(|_| parts.count_view().is_ok()));
+        assert!(is_too_full(parts.count_view()));
     }
 
     #[test]
     fn an_event_that_moves_between_two_parts_is_an_error() {
-        let mut parts = Parts::new(hours(0, 24));
+        let mut parts = WindowAssembler::new(hours(0, 24));
         let view = items(1, "a");
         assert!(parts.add(view.clone()).is_ok() && parts.add(view.clone()).is_ok(), "what spans two parts");
         let mut moved = view;
         moved.events[0].end = hours(8, 10).end();
-        assert!(matches!(parts.add(moved), Err(Failed::Unclear(_))));
+        assert!(matches!(parts.add(moved), Err(RequestError::InvalidResponse(_))));
     }
 }

@@ -85,7 +85,11 @@ async fn both_paths_are_taken() {
     let paths = both_paths(&folder(1, true, &item("A", 13))).await;
     for ((_script, exchange), path) in paths.iter().zip(["scanner", "reader"]) {
         assert_eq!(exchange.events(&room(), window()).await.unwrap().events.len(), 1);
-        assert!(exchange.paths().keys().any(|name| name.starts_with(path)), "{:?}", exchange.paths());
+        assert!(
+            exchange.decode_stats().keys().any(|name| name.starts_with(path)),
+            "{:?}",
+            exchange.decode_stats()
+        );
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use adjourn::calendar::RoomAddress;
-use adjourn::exchange::login::Given;
-use adjourn::exchange::{Exchange, Failed, Kind, SignIn};
+use adjourn::exchange::login::ExternalToken;
+use adjourn::exchange::{ErrorKind, Exchange, RequestError, SignInMethod};
 
 use crate::conversation::{envelope, message, settings};
 use crate::script::{Reaction, Script};
@@ -38,11 +38,11 @@ fn is_for(request: &str, room: &str) -> bool {
 }
 
 /// What each of the requests came to, room after room, round after round.
-async fn asked(exchange: &Exchange) -> Vec<(usize, Result<Option<u32>, Failed>)> {
+async fn asked(exchange: &Exchange) -> Vec<(usize, Result<Option<u32>, RequestError>)> {
     let mut answers = Vec::new();
     for _ in 0..ROUNDS {
         for number in 0..ROOMS {
-            answers.push((number, exchange.look_in(&room(number)).await));
+            answers.push((number, exchange.check_calendar(&room(number)).await));
         }
     }
     answers
@@ -59,8 +59,8 @@ async fn one_bad_back_end_stops_its_own_room_and_no_other() {
     for (number, answer) in answers {
         match answer {
             Ok(_) => assert_ne!(number, 7),
-            Err(Failed::Refused(kind, code)) => {
-                assert_eq!((number, kind), (7, Kind::BackEnd));
+            Err(RequestError::Refused(kind, code)) => {
+                assert_eq!((number, kind), (7, ErrorKind::BackEnd));
                 assert!(code.starts_with("HTTP 401"), "{code}");
             }
             other => panic!("{number}: {other:?}"),
@@ -78,8 +78,8 @@ async fn before_any_room_has_worked_a_refusal_counts_against_the_account() {
     let script = Script::start(vec![refused()]).await;
     let exchange = Exchange::new(&settings(&script)).unwrap();
     for number in 0..ROOMS {
-        let answer = exchange.look_in(&room(number)).await;
-        assert!(matches!(answer, Err(Failed::Refused(Kind::Credentials, _))), "{answer:?}");
+        let answer = exchange.check_calendar(&room(number)).await;
+        assert!(matches!(answer, Err(RequestError::Refused(ErrorKind::Credentials, _))), "{answer:?}");
     }
     assert_eq!(script.seen().len(), 2);
 }
@@ -106,7 +106,7 @@ async fn a_password_that_was_changed_stops_all_rooms_after_four_refusals() {
     changed.store(true, Ordering::Relaxed);
     let before = script.seen().len();
     for (_, answer) in asked(&exchange).await {
-        assert!(matches!(answer, Err(Failed::Refused(Kind::Credentials, _))), "{answer:?}");
+        assert!(matches!(answer, Err(RequestError::Refused(ErrorKind::Credentials, _))), "{answer:?}");
     }
     assert_eq!(script.seen().len() - before, 4, "twice, and by two rooms that worked before");
 }
@@ -121,11 +121,11 @@ async fn a_refused_token_concerns_its_request_alone() {
     })
     .await;
     let mut settings = settings(&script);
-    settings.sign_in = SignIn::Token(Given::File(token.path().to_owned()));
+    settings.sign_in = SignInMethod::Token(ExternalToken::File(token.path().to_owned()));
     for (number, answer) in asked(&Exchange::new(&settings).unwrap()).await {
         match answer {
             Ok(_) => assert_ne!(number, 7),
-            Err(Failed::Refused(kind, _)) => assert_eq!((number, kind), (7, Kind::Token)),
+            Err(RequestError::Refused(kind, _)) => assert_eq!((number, kind), (7, ErrorKind::Token)),
             other => panic!("{number}: {other:?}"),
         }
     }
@@ -142,10 +142,11 @@ async fn a_bad_database_stops_its_rooms_and_no_other() {
         })
         .await;
     let exchange = Exchange::new(&settings(&script)).unwrap();
-    exchange.look_in(&room(0)).await.unwrap();
+    exchange.check_calendar(&room(0)).await.unwrap();
     for round in 0..ROUNDS {
         let rooms: Vec<_> = (0..ROOMS).map(room).collect();
-        let answers = futures_util::future::join_all(rooms.iter().map(|room| exchange.look_in(room))).await;
+        let answers =
+            futures_util::future::join_all(rooms.iter().map(|room| exchange.check_calendar(room))).await;
         for (number, answer) in answers.into_iter().enumerate() {
             assert_eq!(answer.is_ok(), !(7..=9).contains(&number), "{round}, {number}: {answer:?}");
         }
@@ -174,7 +175,9 @@ async fn one_room_whose_account_is_disabled_stops_no_other() {
         for (number, answer) in asked(&Exchange::new(&settings(&script)).unwrap()).await {
             match answer {
                 Ok(_) => assert_ne!(number, 7),
-                Err(Failed::Refused(kind, _)) => assert_eq!((number, kind), (7, Kind::BackEnd), "{status}"),
+                Err(RequestError::Refused(kind, _)) => {
+                    assert_eq!((number, kind), (7, ErrorKind::BackEnd), "{status}")
+                }
                 other => panic!("{status}, {number}: {other:?}"),
             }
         }

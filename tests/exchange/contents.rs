@@ -151,7 +151,7 @@ async fn an_item_that_is_not_shown_is_not_gone() {
 async fn a_folder_a_name_and_changes_are_proven_by_their_content() {
     for body in ["", "<m:Folders/>"] {
         let script = Script::start(vec![ok(success("GetFolder", body))]).await;
-        assert!(exchange(&script).look_in(&room()).await.is_err(), "{body}");
+        assert!(exchange(&script).check_calendar(&room()).await.is_err(), "{body}");
     }
     let nobody = "<m:ResolutionSet TotalItemsInView=\"0\" IncludesLastItemInRange=\"true\"/>";
     let contradictory = message("ResolveNames", "Success", "ErrorNameResolutionNoResults", nobody);

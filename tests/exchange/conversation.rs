@@ -6,7 +6,7 @@ use std::time::Duration;
 use adjourn::action::{Notify, Step};
 use adjourn::calendar::{ChangeKey, EventId, RoomAddress, Window};
 use adjourn::engine::{AddressLookup, Busy, Calendar as _, Directory, MailboxAddresses, Written};
-use adjourn::exchange::{At, Exchange, Secret, Settings};
+use adjourn::exchange::{Exchange, ExchangeLocation, Secret, Settings};
 use chrono::{DateTime, TimeDelta, Utc};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -24,8 +24,8 @@ pub fn noon() -> DateTime<Utc> {
 pub fn settings(script: &Script) -> Settings {
     let mut settings = Settings::new(&script.url, "svc@example.com", Secret::new("secret".to_owned()));
     settings.first_byte_timeout = Duration::from_millis(300);
-    settings.answer_timeout = Duration::from_millis(600);
-    settings.patience = Duration::from_secs(5);
+    settings.response_timeout = Duration::from_millis(600);
+    settings.operation_timeout = Duration::from_secs(5);
     settings
 }
 
@@ -389,7 +389,7 @@ async fn nobody_listening_is_said_so_and_nothing_was_done() {
     let script = Script::start(vec![updated()]).await;
     let mut settings = settings(&script);
     drop(script);
-    settings.at = At::Url("http://127.0.0.1:1/EWS/Exchange.asmx".to_owned());
+    settings.location = ExchangeLocation::Url("http://127.0.0.1:1/EWS/Exchange.asmx".to_owned());
     let written = Exchange::new(&settings).unwrap().write(&room(), &shorten()).await.written;
     let Written::NotDone(trouble) = written else { panic!("{written:?}") };
     assert!(trouble.advice.contains("cannot be reached"), "{trouble}");

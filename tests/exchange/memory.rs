@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adjourn::calendar::RoomAddress;
-use adjourn::exchange::{ANSWER_BYTES_MAX, BUDGET_BYTES, Exchange, FREE_BYTES, Failed, Kind, answer_bytes};
+use adjourn::exchange::{
+    ANSWER_BYTES_MAX, BUDGET_BYTES, ErrorKind, Exchange, FREE_BYTES, RequestError, answer_bytes,
+};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
@@ -35,20 +37,20 @@ async fn forty_rooms_that_answer_at_once_with_the_largest_bodies_stay_within_the
     })
     .await;
     let mut settings = settings(&script);
-    (settings.per_server, settings.patience) = (ROOMS, Duration::from_secs(120));
-    (settings.first_byte_timeout, settings.answer_timeout) =
+    (settings.max_concurrent_requests, settings.operation_timeout) = (ROOMS, Duration::from_secs(120));
+    (settings.first_byte_timeout, settings.response_timeout) =
         (Duration::from_secs(60), Duration::from_secs(60));
     let exchange = Arc::new(Exchange::new(&settings).unwrap());
     // Before the server has accepted the account, requests go one after another.
-    exchange.look_in(&"r0@example.com".parse().unwrap()).await.unwrap();
+    exchange.check_calendar(&"r0@example.com".parse().unwrap()).await.unwrap();
     let all = (0..ROOMS).map(|number| {
         let (exchange, room) = (exchange.clone(), format!("r{number}@example.com"));
         let room: RoomAddress = room.parse().unwrap();
-        tokio::spawn(async move { exchange.look_in(&room).await })
+        tokio::spawn(async move { exchange.check_calendar(&room).await })
     });
     for answer in all.collect::<Vec<_>>() {
         let answer = answer.await.unwrap();
-        assert!(matches!(answer, Err(Failed::Refused(Kind::EwsDisabled, _))), "{answer:?}");
+        assert!(matches!(answer, Err(RequestError::Refused(ErrorKind::EwsDisabled, _))), "{answer:?}");
     }
     let (_, highest) = answer_bytes();
     let bound = BUDGET_BYTES + (ROOMS + OTHERS) * FREE_BYTES;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use adjourn::exchange::autodiscover::{
-    Answer, Ask, BODY_BYTES_MAX, Cause, Found, Policy, Quest, Report, discover,
+    BODY_BYTES_MAX, Cause, DiscoveredServer, Discovery, DiscoveryReport, DiscoveryRequest, DiscoveryResponse,
+    Policy, discover,
 };
 use adjourn::sim::{AutodiscoverProtocol, Options, Simulator, Whereabouts, World};
 use base64::Engine as _;
@@ -42,9 +43,11 @@ impl Names {
         }
     }
 
-    async fn ask(&self, ask: Ask) -> Answer {
+    async fn ask(&self, ask: DiscoveryRequest) -> DiscoveryResponse {
         let place = self.0.iter().find(|(name, _)| ask.url.starts_with(&format!("{name}/")));
-        let Some((_, place)) = place else { return Answer::Unreachable("no such name".to_owned()) };
+        let Some((_, place)) = place else {
+            return DiscoveryResponse::Unreachable("no such name".to_owned());
+        };
         let mut sender = connect(place).await;
         let (host, target) = ask.url.split_once("://").unwrap().1.split_once('/').unwrap();
         let mut request = Request::builder()
@@ -60,20 +63,20 @@ impl Names {
         }
         let request = request.body(Full::new(Bytes::from(ask.body))).unwrap();
         let response = match sender.send_request(request).await {
-            Err(error) => return Answer::Broken(error.to_string()),
+            Err(error) => return DiscoveryResponse::Incomplete(error.to_string()),
             Ok(response) => response,
         };
         let location = response.headers().get(header::LOCATION);
         let location = location.map(|location| location.to_str().unwrap().to_owned());
         let status = response.status().as_u16();
         match Limited::new(response.into_body(), BODY_BYTES_MAX).collect().await {
-            Ok(body) => Answer::Came { status, location, body: body.to_bytes().to_vec() },
-            Err(error) => Answer::Broken(error.to_string()),
+            Ok(body) => DiscoveryResponse::Http { status, location, body: body.to_bytes().to_vec() },
+            Err(error) => DiscoveryResponse::Incomplete(error.to_string()),
         }
     }
 
-    async fn discover(&self, policy: &Policy) -> Result<Found, Report> {
-        discover(Quest::new(&room(), policy), |ask| self.ask(ask)).await
+    async fn discover(&self, policy: &Policy) -> Result<DiscoveredServer, DiscoveryReport> {
+        discover(Discovery::new(&room(), policy), |ask| self.ask(ask)).await
     }
 }
 
@@ -161,8 +164,8 @@ async fn a_hybrid_room_is_found_in_the_cloud() {
 
     // Not confirmed: refused, in every protocol, and said.
     let report = names.discover(&policy(&[&sim])).await.unwrap_err();
-    assert_eq!(report.cause(), Cause::Unconfirmed);
-    assert_eq!(report.unconfirmed(), [place(&cloud).parse().unwrap()]);
+    assert_eq!(report.cause(), Cause::Untrusted);
+    assert_eq!(report.untrusted(), [place(&cloud).parse().unwrap()]);
     assert!(asked(&cloud).is_empty());
 }
 
@@ -176,7 +179,7 @@ async fn a_renamed_room_is_asked_for_under_its_other_address() {
         sim.autodiscover(|it| it.say(ROOM, Whereabouts::Renamed(other.to_owned())));
         sim.autodiscover(|it| lacking.into_iter().for_each(|protocol| it.lack(protocol)));
         let found = names.discover(&policy(&[&sim, &cloud])).await.unwrap();
-        assert_eq!((found.url.as_str(), found.asked_as.as_str()), (cloud.url().as_str(), other));
+        assert_eq!((found.url.as_str(), found.mailbox_address.as_str()), (cloud.url().as_str(), other));
     }
     assert!(asked(&cloud).iter().all(|(_, _, credentials)| !credentials), "its name is not confirmed");
 }
@@ -206,7 +209,7 @@ async fn an_unconfirmed_server_never_sees_credentials() {
     stranger.autodiscover(|it| it.say(ROOM, Whereabouts::At(stranger.url())));
     sim.autodiscover(|it| it.say(ROOM, Whereabouts::Moved(base(&stranger))));
     let report = names.discover(&policy(&[&sim])).await.unwrap_err();
-    assert_eq!(report.cause(), Cause::Unconfirmed);
+    assert_eq!(report.cause(), Cause::Untrusted);
     let asked = asked(&stranger);
     assert!(
         !asked.is_empty()
@@ -254,15 +257,15 @@ async fn what_goes_wrong_is_named() {
 #[tokio::test]
 async fn soap_and_pox_want_the_login_and_json_answers_the_older_question_too() {
     let (sim, names) = office().await;
-    let ask = |method: http::Method, path: &str, body: &str, credentials| Ask {
+    let ask = |method: http::Method, path: &str, body: &str, credentials| DiscoveryRequest {
         method,
         url: format!("{}{path}", base(&sim)),
         headers: vec![("Content-Type", "text/xml; charset=utf-8".to_owned())],
         body: body.to_owned(),
         credentials,
     };
-    let said = async |ask: Ask| match names.ask(ask).await {
-        Answer::Came { status, body, .. } => (status, String::from_utf8(body).unwrap()),
+    let said = async |ask: DiscoveryRequest| match names.ask(ask).await {
+        DiscoveryResponse::Http { status, body, .. } => (status, String::from_utf8(body).unwrap()),
         other => panic!("{other:?}"),
     };
     for file in ["svc", "xml"] {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use adjourn::calendar::RoomAddress;
 use adjourn::exchange::autodiscover::Policy;
-use adjourn::exchange::{At, Exchange};
+use adjourn::exchange::{Exchange, ExchangeLocation};
 use adjourn::live::Feed as _;
 use adjourn::sim::{Options, RoomSpec, Simulator, Whereabouts, World};
 use tokio::time::{Instant, timeout};
@@ -48,7 +48,7 @@ async fn house() -> (Simulator, Exchange) {
     let host = sim.url().replace("https://", "").replace("/EWS/Exchange.asmx", "");
     let host = host.parse::<adjourn::exchange::autodiscover::HostPattern>().unwrap();
     let first = Some(host.to_string().parse().unwrap());
-    settings.at = At::Discovered(Policy { first, ..Policy::new([host]) });
+    settings.location = ExchangeLocation::Discovered(Policy { preferred_host: first, ..Policy::new([host]) });
     let exchange = Exchange::new(&settings).unwrap();
     (sim, exchange)
 }
@@ -59,11 +59,11 @@ async fn a_domain_that_leads_nowhere_keeps_no_other_waiting() {
     let exchange = std::sync::Arc::new(exchange);
     let bad = BAD.map(|room| {
         let exchange = exchange.clone();
-        tokio::spawn(async move { exchange.find(&address(room)).await.is_ok() })
+        tokio::spawn(async move { exchange.find_server(&address(room)).await.is_ok() })
     });
     tokio::time::sleep(Duration::from_millis(100)).await;
     for room in GOOD {
-        let found = timeout(WITHIN / 4, exchange.find(&address(room))).await;
+        let found = timeout(WITHIN / 4, exchange.find_server(&address(room))).await;
         assert!(matches!(found, Ok(Ok(Some(_)))), "{found:?}");
     }
     assert!(bad.iter().all(|search| !search.is_finished()), "they still wait");
@@ -77,14 +77,14 @@ async fn what_a_search_came_to_is_kept_when_its_caller_has_gone() {
     let (sim, exchange) = house().await;
     let room = address(BAD[0]);
     for _ in 0..5 {
-        assert!(timeout(Duration::from_millis(50), exchange.find(&room)).await.is_err(), "it hangs");
+        assert!(timeout(Duration::from_millis(50), exchange.find_server(&room)).await.is_err(), "it hangs");
     }
     let begun = Instant::now();
-    assert!(exchange.find(&room).await.is_err());
+    assert!(exchange.find_server(&room).await.is_err());
     assert!(begun.elapsed() < 2 * WITHIN, "{:?}", begun.elapsed());
     let asked = sim.autodiscover(|it| it.asked().len());
     let begun = Instant::now();
-    assert!(exchange.find(&room).await.is_err());
+    assert!(exchange.find_server(&room).await.is_err());
     assert!(begun.elapsed() < WITHIN / 4, "{:?}", begun.elapsed());
     assert_eq!(sim.autodiscover(|it| it.asked().len()), asked, "nothing was asked again");
 }

@@ -8,8 +8,8 @@ use adjourn::action::{Action, ActionId, Actor, Ask, Notify, Outcome};
 use adjourn::calendar::{RoomAddress, Scope};
 use adjourn::clock::SystemClock;
 use adjourn::engine::{self, Engine, Mode};
-use adjourn::exchange::login::{ChannelBinding, Proof, Windows, WindowsScheme};
-use adjourn::exchange::{Access, Exchange, Secret, Settings, SignIn};
+use adjourn::exchange::login::{ChannelBinding, Windows, WindowsScheme, WindowsSecret};
+use adjourn::exchange::{Access, Exchange, Secret, Settings, SignInMethod};
 use adjourn::journal::MemoryJournal;
 use adjourn::live::{How, Kept, Live, Options as Following, Rooms};
 use adjourn::sim::{
@@ -82,7 +82,7 @@ impl House {
     }
 
     pub fn begin(sim: Simulator, count: u64, mut settings: Settings, following: Following) -> Self {
-        settings.silence = SILENCE;
+        settings.stream_idle_timeout = SILENCE;
         let exchange = Arc::new(Exchange::new(&settings).unwrap());
         let clock = Arc::new(SystemClock);
         let scope = Scope::new((0..count).map(room), []);
@@ -370,7 +370,7 @@ async fn a_server_that_does_not_say_who_shares_a_back_end_is_listened_to_all_the
 async fn listening_takes_no_place_of_those_at_the_doors() {
     let sim = talkative(world(2)).await;
     let mut settings = settings(&sim, None);
-    (settings.per_room, settings.per_server) = (1, 1);
+    (settings.max_concurrent_requests_per_room, settings.max_concurrent_requests) = (1, 1);
     let house = House::follow(sim, 2, settings, following()).await;
     house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
     assert!(matches!(house.end(0).await, Outcome::Done(_)));
@@ -389,10 +389,10 @@ async fn a_stream_signs_in_like_everybody_else() {
         std::fs::write(ca.path(), sim.ca_pem().unwrap()).unwrap();
         let mut settings = Settings::new(sim.url(), "", Secret::new(String::new()));
         settings.ca_file = Some(ca.path().to_owned());
-        settings.sign_in = SignIn::Windows(Windows {
+        settings.sign_in = SignInMethod::Windows(Windows {
             scheme,
             username: r"EXAMPLE\svc-adjourn".to_owned(),
-            proof: Proof::Password(Secret::new(Options::default().password)),
+            secret: WindowsSecret::Password(Secret::new(Options::default().password)),
             binding: ChannelBinding::Require,
             kdc: None,
         });

@@ -111,7 +111,7 @@ async fn a_mailbox_that_hangs_from_the_start_keeps_no_other_from_being_streamed(
 async fn a_database_that_hangs_takes_neither_places_nor_streams_of_the_other_rooms() {
     let sim = talkative(world(16)).await;
     let mut settings = settings(&sim, None);
-    settings.per_server = 4;
+    settings.max_concurrent_requests = 4;
     let house = House::follow(sim, 16, settings, following()).await;
     house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
     (4..16).for_each(|number| hang(&house.sim, number));
@@ -193,7 +193,7 @@ async fn a_proxy_that_swallows_heartbeats_is_found_out_and_the_stream_opened_ane
     let target = sim.url().split('/').nth(2).unwrap().to_owned();
     let (proxy, swallow) = swallowing(target.clone()).await;
     let mut settings = settings(&sim, None);
-    settings.at = adjourn::exchange::At::Url(sim.url().replace(&target, &proxy));
+    settings.location = adjourn::exchange::ExchangeLocation::Url(sim.url().replace(&target, &proxy));
     let house = House::follow(sim, 2, settings, following()).await;
     house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
     let asked = house.asked("GetStreamingEvents");

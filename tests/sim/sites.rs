@@ -6,7 +6,7 @@ use adjourn::action::Step;
 use adjourn::calendar::{RoomAddress, Uid, Window};
 use adjourn::engine::{Busy, Calendar as _, Written};
 use adjourn::exchange::autodiscover::Policy;
-use adjourn::exchange::{At, Exchange, Failed, Kind, Sites};
+use adjourn::exchange::{ConnectionRouter, ErrorKind, Exchange, ExchangeLocation, RequestError};
 use adjourn::sim::{MeetingSpec, Options, RoomSpec, Simulator, Trouble, Whereabouts, World, Wrong};
 use chrono::TimeDelta;
 
@@ -44,9 +44,9 @@ fn mailboxes(sim: &Simulator) -> Vec<String> {
 #[tokio::test]
 async fn each_room_is_asked_about_where_it_lives_and_nowhere_else() {
     let (here, there) = (building(HERE, false).await, building(THERE, false).await);
-    let mut sites = Sites::default();
+    let mut sites = ConnectionRouter::default();
     sites.add(vec!["oslo-*@example.com".parse().unwrap()], Exchange::new(&settings(&there, None)).unwrap());
-    sites.others(Exchange::new(&settings(&here, None)).unwrap());
+    sites.set_fallback(Exchange::new(&settings(&here, None)).unwrap());
     for room in [HERE, THERE] {
         assert_eq!(sites.events(&address(room), soon()).await.unwrap().events.len(), 1);
     }
@@ -61,7 +61,7 @@ async fn each_room_is_asked_about_where_it_lives_and_nowhere_else() {
     let later = Window::new(now() + TimeDelta::hours(3), now() + TimeDelta::hours(4)).unwrap();
     assert_eq!(sites.busy(&free, later).await.unwrap(), [Busy::Look, Busy::Empty]);
 
-    let mut only = Sites::default();
+    let mut only = ConnectionRouter::default();
     only.add(vec![address(THERE).as_str().parse().unwrap()], Exchange::new(&settings(&here, None)).unwrap());
     let trouble = only.events(&address(HERE), soon()).await.unwrap_err();
     assert_eq!(trouble.code, "no connection");
@@ -96,7 +96,10 @@ async fn a_write_has_its_patience_still_when_its_server_took_long_to_find() {
     let door = slow_door(&sim, std::time::Duration::from_millis(2_500)).await;
     let mut settings = settings(&sim, Some(ca.path()));
     let confirmed = [host(&sim), door.clone()].map(|host| host.parse().unwrap());
-    settings.at = At::Discovered(Policy { first: Some(door.parse().unwrap()), ..Policy::new(confirmed) });
+    settings.location = ExchangeLocation::Discovered(Policy {
+        preferred_host: Some(door.parse().unwrap()),
+        ..Policy::new(confirmed)
+    });
     let start = now() + TimeDelta::hours(3);
     let book = Step::Book {
         uid: Uid::new("first"),
@@ -118,24 +121,26 @@ async fn a_room_that_moved_is_looked_for_again_and_found() {
     }
     let mut settings = settings(&old, Some(ca.path()));
     let confirmed = [&old, &new].map(|sim| host(sim).parse().unwrap());
-    settings.at =
-        At::Discovered(Policy { first: Some(host(&old).parse().unwrap()), ..Policy::new(confirmed) });
+    settings.location = ExchangeLocation::Discovered(Policy {
+        preferred_host: Some(host(&old).parse().unwrap()),
+        ..Policy::new(confirmed)
+    });
     let exchange = Exchange::new(&settings).unwrap();
-    exchange.look_in(&address(HERE)).await.unwrap();
-    exchange.look_in(&address(HERE)).await.unwrap();
+    exchange.check_calendar(&address(HERE)).await.unwrap();
+    exchange.check_calendar(&address(HERE)).await.unwrap();
     assert_eq!(old.autodiscover(|it| it.asked().len()), 1, "what was found is kept");
 
     // The mailbox is on its way, and then elsewhere.
     old.autodiscover(|it| it.say(HERE, Whereabouts::At(new.url())));
     old.trouble(Trouble::new(Wrong::Fault("ErrorMailboxMoveInProgress")));
-    exchange.look_in(&address(HERE)).await.unwrap();
+    exchange.check_calendar(&address(HERE)).await.unwrap();
     assert_eq!(new.requests().len(), 1);
 
     // The new server does not know it any more: it went back.
     old.autodiscover(|it| it.say(HERE, Whereabouts::At(old.url())));
     new.trouble(Trouble::new(Wrong::Fault("ErrorNonExistentMailbox")));
     let before = old.requests().len();
-    exchange.look_in(&address(HERE)).await.unwrap();
+    exchange.check_calendar(&address(HERE)).await.unwrap();
     assert_eq!(old.requests().len(), before + 1);
 
     // A server that is not the mailbox's says so.
@@ -144,18 +149,18 @@ async fn a_room_that_moved_is_looked_for_again_and_found() {
         old.autodiscover(|it| it.say(HERE, Whereabouts::At(to.url())));
         from.trouble(Trouble::new(Wrong::Fault(code)));
         let before = to.requests().len();
-        exchange.look_in(&address(HERE)).await.unwrap();
+        exchange.check_calendar(&address(HERE)).await.unwrap();
         assert_eq!(to.requests().len(), before + 1, "{code}");
     }
     old.autodiscover(|it| it.say(HERE, Whereabouts::At(old.url())));
     new.trouble(Trouble::new(Wrong::Fault("ErrorCrossSiteRequest")));
-    exchange.look_in(&address(HERE)).await.unwrap();
+    exchange.check_calendar(&address(HERE)).await.unwrap();
 
     // A mailbox that is nowhere is looked for once, not for ever.
     old.autodiscover(|it| it.say(HERE, Whereabouts::Unknown));
     old.trouble(Trouble::new(Wrong::Fault("ErrorNonExistentMailbox")));
-    let nowhere = exchange.look_in(&address(HERE)).await;
-    assert!(matches!(nowhere, Err(Failed::Refused(Kind::NoMailbox, _))), "{nowhere:?}");
+    let nowhere = exchange.check_calendar(&address(HERE)).await;
+    assert!(matches!(nowhere, Err(RequestError::Refused(ErrorKind::NoMailbox, _))), "{nowhere:?}");
 }
 
 #[tokio::test]
@@ -169,13 +174,15 @@ async fn a_server_that_refuses_the_account_keeps_nobody_from_the_others() {
     here.autodiscover(|it| it.say(THERE, Whereabouts::At(there.url())));
     let mut settings = settings(&here, Some(ca.path()));
     let confirmed = [&here, &there].map(|sim| host(sim).parse().unwrap());
-    settings.at =
-        At::Discovered(Policy { first: Some(host(&here).parse().unwrap()), ..Policy::new(confirmed) });
+    settings.location = ExchangeLocation::Discovered(Policy {
+        preferred_host: Some(host(&here).parse().unwrap()),
+        ..Policy::new(confirmed)
+    });
     let exchange = Exchange::new(&settings).unwrap();
-    exchange.look_in(&address(HERE)).await.unwrap();
+    exchange.check_calendar(&address(HERE)).await.unwrap();
     for _ in 0..3 {
-        let refused = exchange.look_in(&address(THERE)).await;
-        assert!(matches!(refused, Err(Failed::Refused(Kind::Credentials, _))), "{refused:?}");
-        exchange.look_in(&address(HERE)).await.unwrap();
+        let refused = exchange.check_calendar(&address(THERE)).await;
+        assert!(matches!(refused, Err(RequestError::Refused(ErrorKind::Credentials, _))), "{refused:?}");
+        exchange.check_calendar(&address(HERE)).await.unwrap();
     }
 }

@@ -112,7 +112,7 @@ mod wide {
 
     use super::{ByteScanner, ends_name, ends_text, ends_value, first, time};
 
-    /// Proof that the processor has AVX2 and BMI1: there is no way to one but [`Avx2::find`].
+    /// Proof that the processor has AVX2 and BMI1: there is no way to one but [`Avx2::find_server`].
     #[derive(Debug, Clone, Copy)]
     pub(in super::super) struct Avx2(());
 

@@ -1,7 +1,7 @@
 //! What was found, and what was not, for a while. Pure: time comes in as a value, and it never asks anybody.
 //!
 //! An EWS URL stays good until a mailbox moves, which the mailbox's server says when it is written to; so it is kept for a
-//! day and forgotten at the first such word ([`Cache::forget`]). A failure is kept for minutes only: long enough that a sweep
+//! day and forgotten at the first such word ([`DiscoveryCache::invalidate`]). A failure is kept for minutes only: long enough that a sweep
 //! of a thousand rooms in a domain without Autodiscover does not ask a thousand times forty questions twice, short enough
 //! that whoever mended it sees it mended.
 //!
@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::report::{Cause, Report, headline};
+use super::report::{Cause, DiscoveryReport, headline};
 use super::url::EwsUrl;
 use crate::calendar::RoomAddress;
 
@@ -22,25 +22,25 @@ const DOMAINS_MAX: usize = 1_000;
 /// Of a full cache this part goes at once, so that looking for the oldest is paid for once in so many entries.
 const DROPPED_AT_ONCE: usize = ENTRIES_MAX / 10;
 /// Mailboxes move seldom, and say so.
-const GOOD_FOR: TimeDelta = TimeDelta::hours(24);
+const FOUND_TTL: TimeDelta = TimeDelta::hours(24);
 /// Chosen by feel: a sweep is over by then.
-const FAILURE_GOOD_FOR: TimeDelta = TimeDelta::minutes(5);
+const FAILURE_TTL: TimeDelta = TimeDelta::minutes(5);
 
 /// What is known of where mailboxes are.
 #[derive(Debug, Clone)]
-pub struct Cache {
-    entries: HashMap<RoomAddress, Entry>,
+pub struct DiscoveryCache {
+    entries: HashMap<RoomAddress, CachedRoom>,
     /// Domains in which a room was found, or whose hosts answered for none.
-    domains: HashMap<String, DomainEntry>,
+    domains: HashMap<String, CachedDomain>,
     good_for: TimeDelta,
     failure_good_for: TimeDelta,
 }
 
 /// What is known of one mailbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Known {
+pub enum CachedLocation {
     /// It is there.
-    At(EwsUrl),
+    Url(EwsUrl),
     /// It was looked for a moment ago and not found.
     NotFound {
         /// Why.
@@ -51,41 +51,45 @@ pub enum Known {
 }
 
 #[derive(Debug, Clone)]
-struct Entry {
-    known: Known,
-    learnt: DateTime<Utc>,
+struct CachedRoom {
+    location: CachedLocation,
+    cached_at: DateTime<Utc>,
 }
 
 #[derive(Debug, Clone)]
-struct DomainEntry {
+struct CachedDomain {
     /// Why no room of it is found; `None` where one was.
     failure: Option<(Cause, String)>,
-    learnt: DateTime<Utc>,
+    cached_at: DateTime<Utc>,
 }
 
-impl Default for Cache {
+impl Default for DiscoveryCache {
     fn default() -> Self {
-        Self::new(GOOD_FOR, FAILURE_GOOD_FOR)
+        Self::new(FOUND_TTL, FAILURE_TTL)
     }
 }
 
-impl Cache {
+impl DiscoveryCache {
     /// Keeps URLs and failures for so long.
     pub fn new(good_for: TimeDelta, failure_good_for: TimeDelta) -> Self {
         Self { entries: HashMap::new(), domains: HashMap::new(), good_for, failure_good_for }
     }
 
     /// Remembers where a room's mailbox is.
-    pub fn found(&mut self, room: &RoomAddress, url: EwsUrl, now: DateTime<Utc>) {
-        self.keep(room, Known::At(url), now);
+    pub fn record_found(&mut self, room: &RoomAddress, url: EwsUrl, now: DateTime<Utc>) {
+        self.keep(room, CachedLocation::Url(url), now);
         self.keep_domain(room.domain(), None, now);
     }
 
     /// Remembers that it was not found. A URL that is still good is not given up for it: that somebody asks again means
-    /// [`Self::forget`] was called before.
-    pub fn failed(&mut self, room: &RoomAddress, report: &Report, now: DateTime<Utc>) {
-        if !matches!(self.look(room, now), Some(Known::At(_))) {
-            self.keep(room, Known::NotFound { cause: report.cause(), headline: report.headline() }, now);
+    /// [`Self::invalidate`] was called before.
+    pub fn record_failed(&mut self, room: &RoomAddress, report: &DiscoveryReport, now: DateTime<Utc>) {
+        if !matches!(self.get(room, now), Some(CachedLocation::Url(_))) {
+            self.keep(
+                room,
+                CachedLocation::NotFound { cause: report.cause(), headline: report.headline() },
+                now,
+            );
         }
         if report.concerns_domain() {
             self.keep_domain(room.domain(), Some((report.cause(), report.advice())), now);
@@ -95,19 +99,19 @@ impl Cache {
     /// Whether something is known of the room by now, if only that no host of its domain answers for any room: that is kept of
     /// this room too.
     pub fn fails_like_its_domain(&mut self, room: &RoomAddress, now: DateTime<Utc>) -> bool {
-        if self.look(room, now).is_some() {
+        if self.get(room, now).is_some() {
             return true;
         }
         let entry = self.domains.get(room.domain());
-        let fresh = entry.filter(|entry| (now - entry.learnt).abs() < self.failure_good_for);
+        let fresh = entry.filter(|entry| (now - entry.cached_at).abs() < self.failure_good_for);
         let Some((cause, advice)) = fresh.and_then(|entry| entry.failure.clone()) else { return false };
-        self.keep(room, Known::NotFound { cause, headline: headline(room.as_str(), &advice) }, now);
+        self.keep(room, CachedLocation::NotFound { cause, headline: headline(room.as_str(), &advice) }, now);
         true
     }
 
     /// Whether a room of this domain was found.
     pub fn knows_domain(&self, domain: &str, now: DateTime<Utc>) -> bool {
-        let entry = self.domains.get(domain).filter(|entry| (now - entry.learnt).abs() < self.good_for);
+        let entry = self.domains.get(domain).filter(|entry| (now - entry.cached_at).abs() < self.good_for);
         entry.is_some_and(|entry| entry.failure.is_none())
     }
 
@@ -115,12 +119,12 @@ impl Cache {
         if self.domains.len() >= DOMAINS_MAX && !self.domains.contains_key(domain) {
             self.domains.clear();
         }
-        self.domains.insert(domain.to_owned(), DomainEntry { failure, learnt: now });
+        self.domains.insert(domain.to_owned(), CachedDomain { failure, cached_at: now });
     }
 
     /// Gives up what is known of a room: its mailbox is being moved (`ErrorMailboxMoveInProgress`), or its server said that it
     /// is not there any more.
-    pub fn forget(&mut self, room: &RoomAddress) {
+    pub fn invalidate(&mut self, room: &RoomAddress) {
         self.entries.remove(room);
     }
 
@@ -131,8 +135,8 @@ impl Cache {
     }
 
     /// What is known of a room and still good.
-    pub fn look(&self, room: &RoomAddress, now: DateTime<Utc>) -> Option<&Known> {
-        self.entries.get(room).filter(|entry| self.is_good(entry, now)).map(|entry| &entry.known)
+    pub fn get(&self, room: &RoomAddress, now: DateTime<Utc>) -> Option<&CachedLocation> {
+        self.entries.get(room).filter(|entry| self.is_fresh(entry, now)).map(|entry| &entry.location)
     }
 
     /// How many rooms something is kept of, good or not.
@@ -146,31 +150,31 @@ impl Cache {
     }
 
     /// A clock that was set back must not keep an entry for ever, so the distance counts, not its sign.
-    fn is_good(&self, entry: &Entry, now: DateTime<Utc>) -> bool {
-        let good_for = match entry.known {
-            Known::At(_) => self.good_for,
-            Known::NotFound { .. } => self.failure_good_for,
+    fn is_fresh(&self, entry: &CachedRoom, now: DateTime<Utc>) -> bool {
+        let good_for = match entry.location {
+            CachedLocation::Url(_) => self.good_for,
+            CachedLocation::NotFound { .. } => self.failure_good_for,
         };
-        (now - entry.learnt).abs() < good_for
+        (now - entry.cached_at).abs() < good_for
     }
 
-    fn keep(&mut self, room: &RoomAddress, known: Known, now: DateTime<Utc>) {
+    fn keep(&mut self, room: &RoomAddress, known: CachedLocation, now: DateTime<Utc>) {
         if self.entries.len() >= ENTRIES_MAX && !self.entries.contains_key(room) {
-            self.make_room(now);
+            self.evict(now);
         }
-        self.entries.insert(room.clone(), Entry { known, learnt: now });
+        self.entries.insert(room.clone(), CachedRoom { location: known, cached_at: now });
     }
 
     /// What is no longer good goes first, then the oldest.
-    fn make_room(&mut self, now: DateTime<Utc>) {
+    fn evict(&mut self, now: DateTime<Utc>) {
         let mut entries = std::mem::take(&mut self.entries);
-        entries.retain(|_, entry| self.is_good(entry, now));
+        entries.retain(|_, entry| self.is_fresh(entry, now));
         self.entries = entries;
         if self.entries.len() <= ENTRIES_MAX - DROPPED_AT_ONCE {
             return;
         }
         let mut ages: Vec<_> =
-            self.entries.iter().map(|(room, entry)| (entry.learnt, room.clone())).collect();
+            self.entries.iter().map(|(room, entry)| (entry.cached_at, room.clone())).collect();
         ages.sort();
         for (_, room) in ages.into_iter().take(DROPPED_AT_ONCE) {
             self.entries.remove(&room);
@@ -192,78 +196,85 @@ mod tests {
     }
 
     fn url() -> EwsUrl {
-        EwsUrl::confirmed(&HttpsUrl::parse("https://mail.example.com/EWS/Exchange.asmx").unwrap())
+        EwsUrl::on_trusted_host(&HttpsUrl::parse("https://mail.example.com/EWS/Exchange.asmx").unwrap())
     }
 
-    fn report() -> Report {
-        Report::new("room1@example.com".to_owned(), Cause::Network, Vec::new(), Vec::new())
+    fn report() -> DiscoveryReport {
+        DiscoveryReport::new("room1@example.com".to_owned(), Cause::Network, Vec::new(), Vec::new())
     }
 
     #[test]
     fn what_no_host_of_a_domain_answers_is_known_of_its_other_rooms_and_of_no_others() {
         let other = "room1@example.org".parse().unwrap();
-        let mut cache = Cache::default();
-        cache.failed(&room(1), &report(), at(0));
+        let mut cache = DiscoveryCache::default();
+        cache.record_failed(&room(1), &report(), at(0));
         assert!(!cache.fails_like_its_domain(&room(2), at(0)), "it may be this room alone");
-        cache.failed(&room(1), &report().within_domain(true), at(0));
+        cache.record_failed(&room(1), &report().within_domain(true), at(0));
         assert!(cache.fails_like_its_domain(&room(2), at(4)) && !cache.fails_like_its_domain(&other, at(4)));
-        let Some(Known::NotFound { headline, .. }) = cache.look(&room(2), at(4)) else { panic!() };
+        let Some(CachedLocation::NotFound { headline, .. }) = cache.get(&room(2), at(4)) else { panic!() };
         assert!(headline.contains("room2@example.com"), "{headline}");
         assert!(!cache.fails_like_its_domain(&room(3), at(5)) && !cache.knows_domain("example.com", at(1)));
-        cache.found(&room(4), url(), at(6));
+        cache.record_found(&room(4), url(), at(6));
         assert!(!cache.fails_like_its_domain(&room(5), at(6)) && cache.knows_domain("example.com", at(6)));
     }
 
     #[test]
     fn a_url_is_good_for_a_day_and_a_failure_for_minutes() {
-        let mut cache = Cache::default();
-        cache.found(&room(1), url(), at(0));
-        cache.failed(&room(2), &report(), at(0));
-        assert_eq!(cache.look(&room(1), at(24 * 60 - 1)), Some(&Known::At(url())));
-        assert_eq!(cache.look(&room(1), at(24 * 60)), None);
-        assert!(matches!(cache.look(&room(2), at(4)), Some(Known::NotFound { cause: Cause::Network, .. })));
-        assert_eq!(cache.look(&room(2), at(5)), None);
-        assert_eq!(cache.look(&room(3), at(0)), None);
+        let mut cache = DiscoveryCache::default();
+        cache.record_found(&room(1), url(), at(0));
+        cache.record_failed(&room(2), &report(), at(0));
+        assert_eq!(cache.get(&room(1), at(24 * 60 - 1)), Some(&CachedLocation::Url(url())));
+        assert_eq!(cache.get(&room(1), at(24 * 60)), None);
+        assert!(matches!(
+            cache.get(&room(2), at(4)),
+            Some(CachedLocation::NotFound { cause: Cause::Network, .. })
+        ));
+        assert_eq!(cache.get(&room(2), at(5)), None);
+        assert_eq!(cache.get(&room(3), at(0)), None);
     }
 
     #[test]
     fn a_moved_mailbox_is_forgotten_and_may_fail_then() {
-        let mut cache = Cache::default();
-        cache.found(&room(1), url(), at(0));
-        cache.failed(&room(1), &report(), at(1));
-        assert_eq!(cache.look(&room(1), at(1)), Some(&Known::At(url())), "a failure takes no good URL away");
-        cache.forget(&room(1));
-        assert_eq!(cache.look(&room(1), at(1)), None);
-        cache.failed(&room(1), &report(), at(1));
-        assert!(matches!(cache.look(&room(1), at(1)), Some(Known::NotFound { .. })));
-        cache.found(&room(1), url(), at(2));
-        assert_eq!(cache.look(&room(1), at(2)), Some(&Known::At(url())));
+        let mut cache = DiscoveryCache::default();
+        cache.record_found(&room(1), url(), at(0));
+        cache.record_failed(&room(1), &report(), at(1));
+        assert_eq!(
+            cache.get(&room(1), at(1)),
+            Some(&CachedLocation::Url(url())),
+            "a failure takes no good URL away"
+        );
+        cache.invalidate(&room(1));
+        assert_eq!(cache.get(&room(1), at(1)), None);
+        cache.record_failed(&room(1), &report(), at(1));
+        assert!(matches!(cache.get(&room(1), at(1)), Some(CachedLocation::NotFound { .. })));
+        cache.record_found(&room(1), url(), at(2));
+        assert_eq!(cache.get(&room(1), at(2)), Some(&CachedLocation::Url(url())));
         cache.clear();
         assert!(cache.is_empty());
     }
 
     #[test]
     fn a_clock_set_back_keeps_nothing_for_ever() {
-        let mut cache = Cache::default();
-        cache.found(&room(1), url(), at(10_000));
-        assert!(cache.look(&room(1), at(9_999)).is_some());
-        assert!(cache.look(&room(1), at(0)).is_none());
+        let mut cache = DiscoveryCache::default();
+        cache.record_found(&room(1), url(), at(10_000));
+        assert!(cache.get(&room(1), at(9_999)).is_some());
+        assert!(cache.get(&room(1), at(0)).is_none());
     }
 
     #[test]
     fn a_full_cache_drops_what_is_stale_and_then_what_is_oldest() {
-        let mut cache = Cache::default();
+        let mut cache = DiscoveryCache::default();
         for number in 0..ENTRIES_MAX {
-            cache.found(&room(number), url(), at(if number < 10 { 0 } else { 1 }));
+            cache.record_found(&room(number), url(), at(if number < 10 { 0 } else { 1 }));
         }
-        cache.found(&room(5), url(), at(2)); // not the oldest any more, and no new entry
+        cache.record_found(&room(5), url(), at(2)); // not the oldest any more, and no new entry
         assert_eq!(cache.len(), ENTRIES_MAX);
-        cache.found(&room(ENTRIES_MAX), url(), at(2));
+        cache.record_found(&room(ENTRIES_MAX), url(), at(2));
         assert_eq!(cache.len(), ENTRIES_MAX - DROPPED_AT_ONCE + 1);
-        assert!(cache.look(&room(0), at(2)).is_none() && cache.look(&room(5), at(2)).is_some());
+        assert!(cache.get(&room(0), at(2)).is_none() && cache.get(&room(5), at(2)).is_some());
         let all_stale = at(3 * 24 * 60);
         for number in 0..DROPPED_AT_ONCE {
-            cache.found(&room(100_000 + number), url(), all_stale);
+            cache.record_found(&room(100_000 + number), url(), all_stale);
         }
         assert_eq!(cache.len(), DROPPED_AT_ONCE, "of the stale ones none is left");
     }

@@ -6,10 +6,10 @@
 
 use http::Uri;
 
-use super::order::SOAP_PATH;
+use super::candidates::SOAP_PATH;
 use super::report::excerpt;
 use super::soap;
-use super::{Answer, Ask, BODY_BYTES_MAX, Said, xml};
+use super::{BODY_BYTES_MAX, DiscoveryRequest, DiscoveryResponse, ParsedResponse, xml};
 use crate::calendar::RoomAddress;
 
 /// Addresses of one question: what Exchange takes unless its web.config says otherwise (`MaxUsersPerGetUserSettingsRequest`).
@@ -21,52 +21,57 @@ const SETTING: &str = "GroupingInformation";
 
 /// Why there is no word on a server's groups.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Silence {
+pub enum GroupingError {
     /// Asking again would be answered the same.
-    Lasting(String),
+    Permanent(String),
     /// It may answer another time.
-    Passing(String),
+    Transient(String),
 }
 
 /// Asks the server of this EWS URL about these addresses, [`ADDRESSES_MAX`] at most, with the credentials it knows us by.
 /// `None` when that is no URL.
-pub fn question(ews: &str, addresses: &[RoomAddress]) -> Option<Ask> {
+pub fn grouping_request(ews: &str, addresses: &[RoomAddress]) -> Option<DiscoveryRequest> {
     let ews: Uri = ews.parse().ok()?;
     let url = format!("{}://{}{SOAP_PATH}", ews.scheme_str()?, ews.authority()?);
     let body = soap::envelope(&url, "Exchange2013", addresses, &[SETTING]);
-    let headers = vec![super::quest::xml_content(), soap::action()];
-    Some(Ask { method: http::Method::POST, url, headers, body, credentials: true })
+    let headers = vec![super::discovery::xml_content(), soap::action()];
+    Some(DiscoveryRequest { method: http::Method::POST, url, headers, body, credentials: true })
 }
 
 /// What the answer says of each of `count` addresses: its group, or nothing.
 ///
 /// # Errors
 /// When it says nothing of them.
-pub fn read(answer: &Answer, count: usize) -> Result<Vec<Option<String>>, Silence> {
+pub fn parse_grouping(
+    answer: &DiscoveryResponse,
+    count: usize,
+) -> Result<Vec<Option<String>>, GroupingError> {
     match answer {
-        Answer::Came { status: 200, body, .. } => groups(body, count),
-        Answer::Came { status: status @ (408 | 429 | 500..), .. } => {
-            Err(Silence::Passing(format!("HTTP {status}")))
+        DiscoveryResponse::Http { status: 200, body, .. } => groups(body, count),
+        DiscoveryResponse::Http { status: status @ (408 | 429 | 500..), .. } => {
+            Err(GroupingError::Transient(format!("HTTP {status}")))
         }
-        Answer::Came { status, .. } => Err(Silence::Lasting(format!("HTTP {status}"))),
-        Answer::Unreachable(why) | Answer::Broken(why) => Err(Silence::Passing(why.clone())),
-        Answer::NotSignedIn(why) => Err(Silence::Lasting(why.clone())),
+        DiscoveryResponse::Http { status, .. } => Err(GroupingError::Permanent(format!("HTTP {status}"))),
+        DiscoveryResponse::Unreachable(why) | DiscoveryResponse::Incomplete(why) => {
+            Err(GroupingError::Transient(why.clone()))
+        }
+        DiscoveryResponse::SignInFailed(why) => Err(GroupingError::Permanent(why.clone())),
     }
 }
 
 /// Answers name no address; they stand in the order of the question, so one too few or too many says nothing of any.
-fn groups(body: &[u8], count: usize) -> Result<Vec<Option<String>>, Silence> {
+fn groups(body: &[u8], count: usize) -> Result<Vec<Option<String>>, GroupingError> {
     if body.len() > BODY_BYTES_MAX {
-        return Err(Silence::Lasting("its answer is too long".to_owned()));
+        return Err(GroupingError::Permanent("its answer is too long".to_owned()));
     }
-    let envelope = xml::read(body).map_err(Silence::Lasting)?;
-    let users = match soap::users(&envelope).map_err(Silence::Lasting)? {
+    let envelope = xml::read(body).map_err(GroupingError::Permanent)?;
+    let users = match soap::users(&envelope).map_err(GroupingError::Permanent)? {
         Ok(users) => users,
-        Err(Said::Busy(said)) => return Err(Silence::Passing(said)),
-        Err(said) => return Err(Silence::Lasting(excerpt(&format!("{said:?}")))),
+        Err(ParsedResponse::Busy(said)) => return Err(GroupingError::Transient(said)),
+        Err(said) => return Err(GroupingError::Permanent(excerpt(&format!("{said:?}")))),
     };
     if users.len() != count {
-        return Err(Silence::Lasting(format!("it answers for {} of {count} addresses", users.len())));
+        return Err(GroupingError::Permanent(format!("it answers for {} of {count} addresses", users.len())));
     }
     let group = |user| match soap::error(user) {
         Some(_) => None,
@@ -79,11 +84,11 @@ fn groups(body: &[u8], count: usize) -> Result<Vec<Option<String>>, Silence> {
 mod tests {
     use super::*;
 
-    fn came(status: u16, content: &str) -> Answer {
+    fn came(status: u16, content: &str) -> DiscoveryResponse {
         let body = format!(
             "<e:Envelope xmlns:e='x'><e:Body><GetUserSettingsResponseMessage><Response>{content}</Response></GetUserSettingsResponseMessage></e:Body></e:Envelope>"
         );
-        Answer::Came { status, location: None, body: body.into_bytes() }
+        DiscoveryResponse::Http { status, location: None, body: body.into_bytes() }
     }
 
     fn user(code: &str, group: &str) -> String {
@@ -92,31 +97,34 @@ mod tests {
         )
     }
 
-    fn users(users: &[String]) -> Answer {
+    fn users(users: &[String]) -> DiscoveryResponse {
         came(200, &format!("<ErrorCode>NoError</ErrorCode><UserResponses>{}</UserResponses>", users.concat()))
     }
 
     #[test]
     fn it_is_asked_where_ews_is_and_about_all_of_them() {
         let rooms: Vec<RoomAddress> = ["a@example.com", "b'c@example.com"].map(|a| a.parse().unwrap()).into();
-        let ask = question("https://mail.example.com:8443/EWS/Exchange.asmx?x", &rooms).unwrap();
+        let ask = grouping_request("https://mail.example.com:8443/EWS/Exchange.asmx?x", &rooms).unwrap();
         assert_eq!(ask.url, "https://mail.example.com:8443/autodiscover/autodiscover.svc");
         let envelope = xml::read(ask.body.as_bytes()).unwrap();
         let request = envelope.at(&["Body", "GetUserSettingsRequestMessage", "Request"]).unwrap();
         let asked = request.child("Users").unwrap().children.iter().map(|user| user.text_of("Mailbox"));
         assert!(asked.eq([Some("a@example.com"), Some("b'c@example.com")]));
         assert_eq!(request.child("RequestedSettings").unwrap().text_of("Setting"), Some(SETTING));
-        assert_eq!(question("/EWS/Exchange.asmx", &rooms), None);
+        assert_eq!(grouping_request("/EWS/Exchange.asmx", &rooms), None);
     }
 
     #[test]
     fn each_address_has_its_group_or_none() {
         let long = users(&[user("NoError", &"x".repeat(GROUP_LEN_MAX + 1))]);
-        assert_eq!(read(&long, 1), Ok(vec![None]), "a name of any length is not kept");
+        assert_eq!(parse_grouping(&long, 1), Ok(vec![None]), "a name of any length is not kept");
         let answer = users(&[user("NoError", "site-1"), user("InvalidUser", "site-1"), user("NoError", "")]);
-        assert_eq!(read(&answer, 3), Ok(vec![Some("site-1".to_owned()), None, None]));
-        assert!(matches!(read(&answer, 2), Err(Silence::Lasting(_))), "of whom is the third?");
-        assert!(matches!(read(&answer, 4), Err(Silence::Lasting(_))));
+        assert_eq!(parse_grouping(&answer, 3), Ok(vec![Some("site-1".to_owned()), None, None]));
+        assert!(
+            matches!(parse_grouping(&answer, 2), Err(GroupingError::Permanent(_))),
+            "of whom is the third?"
+        );
+        assert!(matches!(parse_grouping(&answer, 4), Err(GroupingError::Permanent(_))));
     }
 
     #[test]
@@ -124,18 +132,26 @@ mod tests {
         let passing = [
             came(503, ""),
             came(200, "<ErrorCode>ServerBusy</ErrorCode>"),
-            Answer::Unreachable("no".to_owned()),
-            Answer::Broken("cut".to_owned()),
+            DiscoveryResponse::Unreachable("no".to_owned()),
+            DiscoveryResponse::Incomplete("cut".to_owned()),
         ];
-        assert!(passing.iter().all(|answer| matches!(read(answer, 1), Err(Silence::Passing(_)))));
+        assert!(
+            passing
+                .iter()
+                .all(|answer| matches!(parse_grouping(answer, 1), Err(GroupingError::Transient(_))))
+        );
         let lasting = [
             came(401, ""),
             came(404, ""),
             came(302, ""),
-            Answer::NotSignedIn("no".to_owned()),
+            DiscoveryResponse::SignInFailed("no".to_owned()),
             came(200, "<ErrorCode>InvalidRequest</ErrorCode>"),
-            Answer::Came { status: 200, location: None, body: b"<html>".to_vec() },
+            DiscoveryResponse::Http { status: 200, location: None, body: b"<html>".to_vec() },
         ];
-        assert!(lasting.iter().all(|answer| matches!(read(answer, 1), Err(Silence::Lasting(_)))));
+        assert!(
+            lasting
+                .iter()
+                .all(|answer| matches!(parse_grouping(answer, 1), Err(GroupingError::Permanent(_))))
+        );
     }
 }

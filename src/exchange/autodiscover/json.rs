@@ -6,14 +6,14 @@
 
 use serde::Deserialize;
 
-use super::Said;
+use super::ParsedResponse;
 use super::report::excerpt;
 use crate::calendar::RoomAddress;
 
 /// `{"Protocol":"EWS","Url":"https://…"}`, or `{"ErrorCode":"UserNotFound","ErrorMessage":"…"}`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Response {
+struct JsonResponse {
     protocol: Option<String>,
     url: Option<String>,
     error_code: Option<String>,
@@ -26,23 +26,23 @@ pub(super) fn path(address: &RoomAddress, redirects: usize) -> String {
     format!("/autodiscover/autodiscover.json/v1.0/{address}?Protocol=EWS&RedirectCount={redirects}")
 }
 
-pub(super) fn read(body: &[u8]) -> Result<Said, String> {
+pub(super) fn read(body: &[u8]) -> Result<ParsedResponse, String> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let response: Response =
+    let response: JsonResponse =
         serde_json::from_slice(body).map_err(|error| format!("no JSON answer: {error}"))?;
     if let Some(code) = response.error_code {
         let said = excerpt(&format!("{code} {}", response.error_message.unwrap_or_default()));
         return Ok(match code.as_str() {
-            "UserNotFound" | "InvalidUserId" => Said::Unknown(said),
-            "InternalServerError" | "ServerBusy" => Said::Busy(said),
-            _ => Said::Refused(said),
+            "UserNotFound" | "InvalidUserId" => ParsedResponse::UnknownMailbox(said),
+            "InternalServerError" | "ServerBusy" => ParsedResponse::Busy(said),
+            _ => ParsedResponse::OtherError(said),
         });
     }
     let other = response.protocol.filter(|protocol| !protocol.eq_ignore_ascii_case("EWS"));
     match (other, response.url) {
         (Some(other), _) => Err(format!("an answer for {}, not for EWS", excerpt(&other))),
         (None, None) => Err("neither a URL nor an error in it".to_owned()),
-        (None, Some(url)) => Ok(Said::Settings { urls: vec![url], schemas: Vec::new() }),
+        (None, Some(url)) => Ok(ParsedResponse::Settings { urls: vec![url], schemas: Vec::new() }),
     }
 }
 
@@ -68,11 +68,14 @@ mod tests {
     fn a_url_or_an_error_is_read() {
         let url = r#"{"Protocol":"EWS","Url":"https://mail.example.com/EWS/Exchange.asmx"}"#;
         let urls = vec!["https://mail.example.com/EWS/Exchange.asmx".to_owned()];
-        assert_eq!(read(url.as_bytes()), Ok(Said::Settings { urls, schemas: vec![] }));
+        assert_eq!(read(url.as_bytes()), Ok(ParsedResponse::Settings { urls, schemas: vec![] }));
         let unknown = br#"{"ErrorCode":"UserNotFound","ErrorMessage":"The given user is not found"}"#;
-        assert_eq!(read(unknown), Ok(Said::Unknown("UserNotFound The given user is not found".to_owned())));
+        assert_eq!(
+            read(unknown),
+            Ok(ParsedResponse::UnknownMailbox("UserNotFound The given user is not found".to_owned()))
+        );
         let other = br#"{"ErrorCode":"ProtocolNotSupported"}"#;
-        assert_eq!(read(other), Ok(Said::Refused("ProtocolNotSupported".to_owned())));
+        assert_eq!(read(other), Ok(ParsedResponse::OtherError("ProtocolNotSupported".to_owned())));
     }
 
     #[test]

@@ -19,10 +19,10 @@ const REDIRECTS_MAX: usize = 10;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// Hosts that may see the service account's credentials, here and later in every EWS request. Nothing is confirmed
-    /// unless it is listed: neither the room's own domain, whose web site is often somebody else's, nor [`Self::first`].
-    pub confirmed: Vec<HostPattern>,
+    /// unless it is listed: neither the room's own domain, whose web site is often somebody else's, nor [`Self::first_batch`].
+    pub trusted: Vec<HostPattern>,
     /// The host to ask before those that follow from the address, such as `outlook.office365.com`.
-    pub first: Option<Host>,
+    pub preferred_host: Option<Host>,
     /// Redirects followed in all, whatever their kind.
     pub max_redirects: usize,
 }
@@ -54,12 +54,12 @@ pub enum HostError {
 impl Policy {
     /// With these hosts confirmed, nobody asked first, and ten redirects.
     pub fn new(confirmed: impl IntoIterator<Item = HostPattern>) -> Self {
-        Self { confirmed: confirmed.into_iter().collect(), first: None, max_redirects: REDIRECTS_MAX }
+        Self { trusted: confirmed.into_iter().collect(), preferred_host: None, max_redirects: REDIRECTS_MAX }
     }
 
     /// Whether this host may see credentials.
-    pub fn confirms(&self, host: &Host) -> bool {
-        self.confirmed.iter().any(|pattern| pattern.matches(host))
+    pub fn trusts(&self, host: &Host) -> bool {
+        self.trusted.iter().any(|pattern| pattern.matches(host))
     }
 }
 

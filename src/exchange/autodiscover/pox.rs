@@ -1,9 +1,9 @@
 //! Plain old XML (MS-OXDSCLI), as Outlook asks it: the question for one address, and what its answer says. The oldest of
 //! the protocols; Exchange 2007 has no other.
 
-use super::Said;
+use super::ParsedResponse;
 use super::report::excerpt;
-use super::xml::{self, Element, escaped};
+use super::xml::{self, XmlNode, escaped};
 use crate::calendar::RoomAddress;
 
 const REQUEST: &str = "http://schemas.microsoft.com/exchange/autodiscover/outlook/requestschema/2006";
@@ -11,14 +11,14 @@ const RESPONSE: &str = "http://schemas.microsoft.com/exchange/autodiscover/outlo
 /// `Type` (POX), the preferred first: outside Outlook's world only the URL in them differs, and `EXPR` holds the external one.
 const TYPES: [&str; 4] = ["EXPR", "EXHTTP", "EXCH", "WEB"];
 
-pub(super) fn question(address: &RoomAddress) -> String {
+pub(super) fn settings_request(address: &RoomAddress) -> String {
     format!(
         r#"<?xml version="1.0" encoding="utf-8"?><Autodiscover xmlns="{REQUEST}"><Request><EMailAddress>{}</EMailAddress><AcceptableResponseSchema>{RESPONSE}</AcceptableResponseSchema></Request></Autodiscover>"#,
         escaped(address.as_str())
     )
 }
 
-pub(super) fn read(body: &[u8]) -> Result<Said, String> {
+pub(super) fn read(body: &[u8]) -> Result<ParsedResponse, String> {
     let root = xml::read(body)?;
     if root.name != "Autodiscover" {
         return Err("no Autodiscover answer in it".to_owned());
@@ -31,25 +31,29 @@ pub(super) fn read(body: &[u8]) -> Result<Said, String> {
     let account = response.child("Account").ok_or("neither an account nor an error in it")?;
     // `Action` (POX): what the answer is; without it, what stands in it.
     match account.text_of("Action").unwrap_or("settings").to_ascii_lowercase().as_str() {
-        "redirectaddr" => Ok(Said::Address(account.text_of("RedirectAddr").unwrap_or_default().to_owned())),
-        "redirecturl" => Ok(Said::Url(account.text_of("RedirectUrl").unwrap_or_default().to_owned())),
-        _ => Ok(Said::Settings { urls: urls(account), schemas: Vec::new() }),
+        "redirectaddr" => Ok(ParsedResponse::RedirectAddress(
+            account.text_of("RedirectAddr").unwrap_or_default().to_owned(),
+        )),
+        "redirecturl" => {
+            Ok(ParsedResponse::RedirectUrl(account.text_of("RedirectUrl").unwrap_or_default().to_owned()))
+        }
+        _ => Ok(ParsedResponse::Settings { urls: urls(account), schemas: Vec::new() }),
     }
 }
 
 /// MS-OXDSCLI 2.2.4.1.1.3.2.
-fn failed(error: &Element) -> Said {
+fn failed(error: &XmlNode) -> ParsedResponse {
     let code = error.text_of("ErrorCode").unwrap_or_default();
     let said = excerpt(&format!("error {code} {}", error.text_of("Message").unwrap_or_default()));
     match code {
-        "500" | "501" | "602" => Said::Unknown(said),
-        "603" => Said::Busy(said),
-        _ => Said::Refused(said),
+        "500" | "501" | "602" => ParsedResponse::UnknownMailbox(said),
+        "603" => ParsedResponse::Busy(said),
+        _ => ParsedResponse::OtherError(said),
     }
 }
 
 /// `EwsUrl`; of Exchange 2007, which has none, `ASUrl`, the same address under its first name.
-fn urls(account: &Element) -> Vec<String> {
+fn urls(account: &XmlNode) -> Vec<String> {
     let mut found: Vec<(usize, &str)> = Vec::new();
     for protocol in account.children.iter().filter(|child| child.name == "Protocol") {
         let kind = protocol.text_of("Type").unwrap_or_default().to_ascii_uppercase();
@@ -69,7 +73,7 @@ fn urls(account: &Element) -> Vec<String> {
     urls
 }
 
-fn url(protocol: &Element) -> Option<&str> {
+fn url(protocol: &XmlNode) -> Option<&str> {
     protocol.text_of("EwsUrl").or_else(|| protocol.text_of("ASUrl"))
 }
 
@@ -83,14 +87,14 @@ mod tests {
         )
     }
 
-    fn said(content: &str) -> Said {
+    fn said(content: &str) -> ParsedResponse {
         read(answer(content).as_bytes()).unwrap()
     }
 
     #[test]
     fn the_external_url_comes_first_and_none_twice() {
         let urls = |content: &str| match said(&format!("<User/><Account>{content}</Account>")) {
-            Said::Settings { urls, .. } => urls,
+            ParsedResponse::Settings { urls, .. } => urls,
             other => panic!("{other:?}"),
         };
         let exch =
@@ -108,14 +112,14 @@ mod tests {
     fn redirects_and_errors_are_told_apart() {
         let address =
             "<Account><Action>redirectAddr</Action><RedirectAddr>x@y.example</RedirectAddr></Account>";
-        assert_eq!(said(address), Said::Address("x@y.example".to_owned()));
+        assert_eq!(said(address), ParsedResponse::RedirectAddress("x@y.example".to_owned()));
         let url = "<Account><Action>redirectUrl</Action><RedirectUrl>https://y/</RedirectUrl></Account>";
-        assert_eq!(said(url), Said::Url("https://y/".to_owned()));
+        assert_eq!(said(url), ParsedResponse::RedirectUrl("https://y/".to_owned()));
         let error =
             |code: &str| said(&format!("<Error Time='1' Id='2'><ErrorCode>{code}</ErrorCode></Error>"));
-        assert!(matches!(error("500"), Said::Unknown(_)));
-        assert!(matches!(error("600"), Said::Refused(_)));
-        assert!(matches!(error("603"), Said::Busy(_)));
+        assert!(matches!(error("500"), ParsedResponse::UnknownMailbox(_)));
+        assert!(matches!(error("600"), ParsedResponse::OtherError(_)));
+        assert!(matches!(error("603"), ParsedResponse::Busy(_)));
     }
 
     #[test]

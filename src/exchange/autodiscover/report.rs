@@ -15,9 +15,9 @@ pub enum Cause {
     /// A confirmed host did not accept our credentials. First, since asking on would lock the account.
     Credentials,
     /// An answer led to a host that is not confirmed, or no host of the address is.
-    Unconfirmed,
+    Untrusted,
     /// A server said that it is busy or broken. Later it may answer.
-    ServerTrouble,
+    ServerError,
     /// Nobody who answered knows the mailbox.
     MailboxUnknown,
     /// Redirects in a circle, too many of them, or to where we do not go.
@@ -32,7 +32,7 @@ pub enum Cause {
 
 /// One thing that was tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tried {
+pub struct DiscoveryAttempt {
     /// Request, or what was decided without one.
     pub what: String,
     /// What came of it.
@@ -41,12 +41,12 @@ pub struct Tried {
 
 /// Why no EWS URL was found for an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
+pub struct DiscoveryReport {
     address: String,
     cause: Cause,
-    unconfirmed: Vec<Host>,
-    tried: Vec<Tried>,
-    refused_by: u32,
+    untrusted: Vec<Host>,
+    attempts: Vec<DiscoveryAttempt>,
+    rejected_by: u32,
     within_domain: bool,
 }
 
@@ -55,14 +55,19 @@ pub(super) fn headline(address: &str, advice: &str) -> String {
     format!("no EWS URL for {address}: {advice}")
 }
 
-impl Report {
-    pub(super) fn new(address: String, cause: Cause, unconfirmed: Vec<Host>, tried: Vec<Tried>) -> Self {
-        Self { address, cause, unconfirmed, tried, refused_by: 0, within_domain: false }
+impl DiscoveryReport {
+    pub(super) fn new(
+        address: String,
+        cause: Cause,
+        unconfirmed: Vec<Host>,
+        tried: Vec<DiscoveryAttempt>,
+    ) -> Self {
+        Self { address, cause, untrusted: unconfirmed, attempts: tried, rejected_by: 0, within_domain: false }
     }
 
     /// The same, where so many hosts did not accept our credentials.
-    pub(super) fn after_refusals(self, hosts: usize) -> Self {
-        Self { refused_by: u32::try_from(hosts).unwrap_or(u32::MAX), ..self }
+    pub(super) fn with_rejections(self, hosts: usize) -> Self {
+        Self { rejected_by: u32::try_from(hosts).unwrap_or(u32::MAX), ..self }
     }
 
     /// The same, where only what follows from the address's own domain was asked, or not.
@@ -76,8 +81,8 @@ impl Report {
     }
 
     /// How many hosts did not accept our credentials: each counts towards a lock of the account.
-    pub fn refused_by(&self) -> u32 {
-        self.refused_by
+    pub fn rejected_by(&self) -> u32 {
+        self.rejected_by
     }
 
     /// The reason to act on.
@@ -86,13 +91,13 @@ impl Report {
     }
 
     /// Hosts that would have to be confirmed, if they are the administrator's own.
-    pub fn unconfirmed(&self) -> &[Host] {
-        &self.unconfirmed
+    pub fn untrusted(&self) -> &[Host] {
+        &self.untrusted
     }
 
     /// Every step, in order.
-    pub fn tried(&self) -> &[Tried] {
-        &self.tried
+    pub fn attempts(&self) -> &[DiscoveryAttempt] {
+        &self.attempts
     }
 
     /// The first line: what is the matter, and what to do.
@@ -102,8 +107,8 @@ impl Report {
 
     pub(super) fn advice(&self) -> String {
         match self.cause {
-            Cause::Unconfirmed => {
-                let hosts: Vec<_> = self.unconfirmed.iter().map(Host::as_str).collect();
+            Cause::Untrusted => {
+                let hosts: Vec<_> = self.untrusted.iter().map(Host::as_str).collect();
                 format!(
                     "not confirmed: {}; if it is yours, add it to `autodiscover.hosts` in the configuration",
                     hosts.join(", ")
@@ -114,7 +119,7 @@ impl Report {
                     .to_owned()
             }
             Cause::MailboxUnknown => "no server that answered knows this mailbox; check the address".to_owned(),
-            Cause::ServerTrouble => "the server is busy or has trouble of its own; try again later".to_owned(),
+            Cause::ServerError => "the server is busy or has trouble of its own; try again later".to_owned(),
             Cause::Redirects => "redirects lead nowhere; see below where they went".to_owned(),
             Cause::Malformed => "what a server answered is no Autodiscover answer with an EWS URL".to_owned(),
             Cause::Network => "no Autodiscover server could be reached; check the network and DNS".to_owned(),
@@ -126,16 +131,16 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for DiscoveryReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.headline())?;
-        self.tried.iter().try_for_each(|tried| write!(f, "\n  {tried}"))
+        self.attempts.iter().try_for_each(|tried| write!(f, "\n  {tried}"))
     }
 }
 
-impl std::error::Error for Report {}
+impl std::error::Error for DiscoveryReport {}
 
-impl fmt::Display for Tried {
+impl fmt::Display for DiscoveryAttempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.what, self.outcome)
     }
@@ -143,7 +148,7 @@ impl fmt::Display for Tried {
 
 /// A stranger's text on one line of its own, short, without control characters.
 pub(super) fn excerpt(text: &str) -> String {
-    let mut kept: String = text.trim().chars().take(SAID_CHARS_MAX).map(harmless).collect();
+    let mut kept: String = text.trim().chars().take(SAID_CHARS_MAX).map(printable_char).collect();
     if text.trim().chars().nth(SAID_CHARS_MAX).is_some() {
         kept.push('…');
     }
@@ -156,7 +161,7 @@ pub(super) fn excerpt_url(url: &str) -> String {
 }
 
 /// Control characters, and those that turn the direction of writing, become blanks.
-fn harmless(c: char) -> char {
+fn printable_char(c: char) -> char {
     let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     if c.is_control() || turns { ' ' } else { c }
 }
@@ -173,9 +178,10 @@ mod tests {
 
     #[test]
     fn a_report_names_the_cause_first_and_every_step_after_it() {
-        let tried = Tried { what: "GET https://a.example/".to_owned(), outcome: "HTTP 404".to_owned() };
+        let tried =
+            DiscoveryAttempt { what: "GET https://a.example/".to_owned(), outcome: "HTTP 404".to_owned() };
         let hosts = vec!["mail.example.net".parse().unwrap()];
-        let report = Report::new("room@a.example".to_owned(), Cause::Unconfirmed, hosts, vec![tried]);
+        let report = DiscoveryReport::new("room@a.example".to_owned(), Cause::Untrusted, hosts, vec![tried]);
         let text = report.to_string();
         let mut lines = text.lines();
         let first = lines.next().unwrap();

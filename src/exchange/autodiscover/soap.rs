@@ -1,8 +1,8 @@
 //! The SOAP service's `GetUserSettings` ("GetUserSettings operation (SOAP)", MS-OXWSADISC): the question for one address, and what its answer says.
 
-use super::Said;
+use super::ParsedResponse;
 use super::report::excerpt;
-use super::xml::{self, Element, escaped};
+use super::xml::{self, XmlNode, escaped};
 use crate::calendar::RoomAddress;
 
 const ACTION: &str = "http://schemas.microsoft.com/exchange/2010/Autodiscover/Autodiscover/GetUserSettings";
@@ -11,7 +11,7 @@ const SCHEMAS_MAX: usize = 64;
 
 /// Asks as the oldest release that has the service would; newer ones answer it as well. `EwsSupportedSchemas` came later and
 /// is left out, not refused, by those that lack it.
-pub(super) fn question(url: &str, address: &RoomAddress) -> String {
+pub(super) fn settings_request(url: &str, address: &RoomAddress) -> String {
     let wanted = ["ExternalEwsUrl", "InternalEwsUrl", "EwsSupportedSchemas"];
     envelope(url, "Exchange2010", std::slice::from_ref(address), &wanted)
 }
@@ -34,9 +34,9 @@ pub(super) fn action() -> (&'static str, String) {
     ("SOAPAction", format!("\"{ACTION}\""))
 }
 
-/// "Handling Autodiscover error messages": an `ErrorCode` under `Response` is about the request, one under `UserResponse`
+/// "Handling Autodiscover error messages": an `ErrorCode` under `JsonResponse` is about the request, one under `UserResponse`
 /// about the address; the first that is no `NoError` counts.
-pub(super) fn read(body: &[u8]) -> Result<Said, String> {
+pub(super) fn read(body: &[u8]) -> Result<ParsedResponse, String> {
     let envelope = xml::read(body)?;
     let users = match users(&envelope)? {
         Ok(users) => users,
@@ -47,10 +47,12 @@ pub(super) fn read(body: &[u8]) -> Result<Said, String> {
 }
 
 /// What is said of each address, in the order in which they were asked for; or what is said of the whole request.
-pub(super) fn users(envelope: &Element) -> Result<Result<Vec<&Element>, Said>, String> {
+pub(super) fn users(envelope: &XmlNode) -> Result<Result<Vec<&XmlNode>, ParsedResponse>, String> {
     let body = envelope.child("Body").ok_or("no SOAP envelope")?;
     if let Some(fault) = body.child("Fault") {
-        return Ok(Err(Said::Refused(excerpt(fault.text_of("faultstring").unwrap_or("a SOAP fault")))));
+        return Ok(Err(ParsedResponse::OtherError(excerpt(
+            fault.text_of("faultstring").unwrap_or("a SOAP fault"),
+        ))));
     }
     let response = body
         .at(&["GetUserSettingsResponseMessage", "Response"])
@@ -63,33 +65,33 @@ pub(super) fn users(envelope: &Element) -> Result<Result<Vec<&Element>, Said>, S
 }
 
 /// The value of a setting of one address, if it is there.
-pub(super) fn setting<'u>(user: &'u Element, name: &str) -> Option<&'u str> {
+pub(super) fn setting<'u>(user: &'u XmlNode, name: &str) -> Option<&'u str> {
     let all = user.child("UserSettings")?;
     let setting = all.children.iter().find(|setting| setting.text_of("Name") == Some(name))?;
     setting.text_of("Value")
 }
 
-pub(super) fn error(response: &Element) -> Option<Said> {
+pub(super) fn error(response: &XmlNode) -> Option<ParsedResponse> {
     let code = response.text_of("ErrorCode").filter(|code| *code != "NoError")?;
     let target = || response.text_of("RedirectTarget").unwrap_or_default().to_owned();
     let said = excerpt(&format!("{code} {}", response.text_of("ErrorMessage").unwrap_or_default()));
     Some(match code {
-        "RedirectAddress" => Said::Address(target()),
-        "RedirectUrl" => Said::Url(target()),
-        "InvalidUser" | "InvalidDomain" => Said::Unknown(said),
-        "ServerBusy" | "InternalServerError" => Said::Busy(said),
-        _ => Said::Refused(said),
+        "RedirectAddress" => ParsedResponse::RedirectAddress(target()),
+        "RedirectUrl" => ParsedResponse::RedirectUrl(target()),
+        "InvalidUser" | "InvalidDomain" => ParsedResponse::UnknownMailbox(said),
+        "ServerBusy" | "InternalServerError" => ParsedResponse::Busy(said),
+        _ => ParsedResponse::OtherError(said),
     })
 }
 
 /// The external URL first: it is the one with a name that others resolve too. The internal one is for sites without it, and
 /// the list of confirmed hosts chooses where both are there.
-fn settings(user: &Element) -> Said {
+fn settings(user: &XmlNode) -> ParsedResponse {
     let value = |name: &str| setting(user, name).map(str::to_owned);
     let urls = ["ExternalEwsUrl", "InternalEwsUrl"].into_iter().filter_map(value).collect();
     let schemas = value("EwsSupportedSchemas").unwrap_or_default();
     let schemas = schemas.split(',').map(str::trim).filter(|schema| !schema.is_empty());
-    Said::Settings { urls, schemas: schemas.take(SCHEMAS_MAX).map(excerpt).collect() }
+    ParsedResponse::Settings { urls, schemas: schemas.take(SCHEMAS_MAX).map(excerpt).collect() }
 }
 
 #[cfg(test)]
@@ -117,7 +119,7 @@ mod tests {
             format!("<ErrorCode>NoError</ErrorCode><UserSettings>{}</UserSettings>", settings.concat());
         let urls = vec!["https://out.example/?a&b".to_owned(), "https://in.example/".to_owned()];
         let schemas = vec!["Exchange2007".to_owned(), "Exchange2010_SP2".to_owned()];
-        assert_eq!(read(answer(&user).as_bytes()), Ok(Said::Settings { urls, schemas }));
+        assert_eq!(read(answer(&user).as_bytes()), Ok(ParsedResponse::Settings { urls, schemas }));
     }
 
     #[test]
@@ -125,12 +127,12 @@ mod tests {
         let said = |user: &str| read(answer(user).as_bytes()).unwrap();
         let target = "<RedirectTarget>x@y.example</RedirectTarget>";
         let redirect = |code: &str| said(&format!("<ErrorCode>{code}</ErrorCode>{target}"));
-        assert_eq!(redirect("RedirectAddress"), Said::Address("x@y.example".to_owned()));
-        assert_eq!(redirect("RedirectUrl"), Said::Url("x@y.example".to_owned()));
-        assert!(matches!(said("<ErrorCode>InvalidUser</ErrorCode>"), Said::Unknown(_)));
-        assert!(matches!(said("<ErrorCode>ServerBusy</ErrorCode>"), Said::Busy(_)));
-        assert!(matches!(said("<ErrorCode>NewError</ErrorCode>"), Said::Refused(_)));
-        assert_eq!(said(""), Said::Settings { urls: vec![], schemas: vec![] });
+        assert_eq!(redirect("RedirectAddress"), ParsedResponse::RedirectAddress("x@y.example".to_owned()));
+        assert_eq!(redirect("RedirectUrl"), ParsedResponse::RedirectUrl("x@y.example".to_owned()));
+        assert!(matches!(said("<ErrorCode>InvalidUser</ErrorCode>"), ParsedResponse::UnknownMailbox(_)));
+        assert!(matches!(said("<ErrorCode>ServerBusy</ErrorCode>"), ParsedResponse::Busy(_)));
+        assert!(matches!(said("<ErrorCode>NewError</ErrorCode>"), ParsedResponse::OtherError(_)));
+        assert_eq!(said(""), ParsedResponse::Settings { urls: vec![], schemas: vec![] });
     }
 
     #[test]
@@ -147,7 +149,7 @@ mod tests {
     #[test]
     fn an_address_cannot_leave_its_element() {
         let address: RoomAddress = "a&b'c@x.example".parse().unwrap();
-        let root = xml::read(question("https://x.example/?a&b", &address).as_bytes()).unwrap();
+        let root = xml::read(settings_request("https://x.example/?a&b", &address).as_bytes()).unwrap();
         let user = root.at(&["Body", "GetUserSettingsRequestMessage", "Request", "Users", "User"]).unwrap();
         assert_eq!(user.text_of("Mailbox"), Some("a&b'c@x.example"));
     }

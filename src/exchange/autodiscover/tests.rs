@@ -22,19 +22,19 @@ fn office() -> Policy {
     policy(&["autodiscover.example.com", "mail.example.com"])
 }
 
-fn came(status: u16, body: &str) -> Answer {
-    Answer::Came { status, location: None, body: body.as_bytes().to_vec() }
+fn came(status: u16, body: &str) -> DiscoveryResponse {
+    DiscoveryResponse::Http { status, location: None, body: body.as_bytes().to_vec() }
 }
 
-fn redirect(to: &str) -> Answer {
-    Answer::Came { status: 302, location: Some(to.to_owned()), body: Vec::new() }
+fn redirect(to: &str) -> DiscoveryResponse {
+    DiscoveryResponse::Http { status: 302, location: Some(to.to_owned()), body: Vec::new() }
 }
 
-fn json(url: &str) -> Answer {
+fn json(url: &str) -> DiscoveryResponse {
     came(200, &format!(r#"{{"Protocol":"EWS","Url":"{url}"}}"#))
 }
 
-fn soap(user: &str) -> Answer {
+fn soap(user: &str) -> DiscoveryResponse {
     came(
         200,
         &format!(
@@ -43,67 +43,74 @@ fn soap(user: &str) -> Answer {
     )
 }
 
-fn soap_url(url: &str) -> Answer {
+fn soap_url(url: &str) -> DiscoveryResponse {
     soap(&format!(
         "<UserSettings><UserSetting><Name>ExternalEwsUrl</Name><Value>{url}</Value></UserSetting></UserSettings>"
     ))
 }
 
-fn soap_error(code: &str, target: &str) -> Answer {
+fn soap_error(code: &str, target: &str) -> DiscoveryResponse {
     soap(&format!("<ErrorCode>{code}</ErrorCode><RedirectTarget>{target}</RedirectTarget>"))
 }
 
-fn pox(account: &str) -> Answer {
+fn pox(account: &str) -> DiscoveryResponse {
     came(200, &format!("<Autodiscover><Response><Account>{account}</Account></Response></Autodiscover>"))
 }
 
 /// Everything that was asked, and how it ended. Checks on the way what holds for every request.
-fn ends(policy: &Policy, answer: impl Fn(&Ask) -> Answer) -> (Vec<Ask>, Result<Found, Report>) {
-    let mut quest = Quest::new(&room(), policy);
-    let mut asked: Vec<Ask> = Vec::new();
+fn ends(
+    policy: &Policy,
+    answer: impl Fn(&DiscoveryRequest) -> DiscoveryResponse,
+) -> (Vec<DiscoveryRequest>, Result<DiscoveredServer, DiscoveryReport>) {
+    let mut quest = Discovery::new(&room(), policy);
+    let mut asked: Vec<DiscoveryRequest> = Vec::new();
     loop {
         match quest.next_step() {
-            Step::Ask(ask) => {
-                assert_eq!(quest.next_step(), Step::Ask(ask.clone()), "says the same until it hears");
+            DiscoveryStep::Send(ask) => {
+                assert_eq!(
+                    quest.next_step(),
+                    DiscoveryStep::Send(ask.clone()),
+                    "says the same until it hears"
+                );
                 assert!(ask.url.starts_with("https://") || ask == probe(&ask.url), "{ask:?}");
                 let host = host_of(&ask.url);
-                assert!(!ask.credentials || policy.confirms(&host), "credentials to {host}");
+                assert!(!ask.credentials || policy.trusts(&host), "credentials to {host}");
                 assert_eq!(ask.credentials, ask.method == http::Method::POST);
                 assert!(asked.len() < 100, "it never ends");
-                quest.hears(answer(&ask));
+                quest.handle_response(answer(&ask));
                 asked.push(ask);
             }
-            Step::Found(found) => {
-                assert!(policy.confirms(found.url.host()) && found.url.as_str().starts_with("https://"));
-                assert_eq!(quest.next_step(), Step::Found(found.clone()), "an end is an end");
+            DiscoveryStep::Found(found) => {
+                assert!(policy.trusts(found.url.host()) && found.url.as_str().starts_with("https://"));
+                assert_eq!(quest.next_step(), DiscoveryStep::Found(found.clone()), "an end is an end");
                 return (asked, Ok(found));
             }
-            Step::Failed(report) => return (asked, Err(report)),
+            DiscoveryStep::Failed(report) => return (asked, Err(report)),
         }
     }
 }
 
-fn probe(url: &str) -> Ask {
+fn probe(url: &str) -> DiscoveryRequest {
     let (method, url) = (http::Method::GET, url.to_owned());
-    Ask { method, url, headers: Vec::new(), body: String::new(), credentials: false }
+    DiscoveryRequest { method, url, headers: Vec::new(), body: String::new(), credentials: false }
 }
 
 fn host_of(url: &str) -> Host {
     url.split('/').nth(2).unwrap().parse().unwrap()
 }
 
-fn nobody(_: &Ask) -> Answer {
-    Answer::Unreachable("no such name".to_owned())
+fn nobody(_: &DiscoveryRequest) -> DiscoveryResponse {
+    DiscoveryResponse::Unreachable("no such name".to_owned())
 }
 
-fn urls(asked: &[Ask]) -> Vec<&str> {
+fn urls(asked: &[DiscoveryRequest]) -> Vec<&str> {
     asked.iter().map(|ask| ask.url.as_str()).collect()
 }
 
 #[test]
 fn the_first_host_finds_a_cloud_room_in_one_question_without_a_login() {
     let mut policy = policy(&["outlook.office365.com"]);
-    policy.first = Some("outlook.office365.com".parse().unwrap());
+    policy.preferred_host = Some("outlook.office365.com".parse().unwrap());
     let (asked, end) = ends(&policy, |_| json("https://outlook.office365.com/EWS/Exchange.asmx"));
     assert_eq!(
         urls(&asked),
@@ -113,7 +120,7 @@ fn the_first_host_finds_a_cloud_room_in_one_question_without_a_login() {
     );
     let found = end.unwrap();
     assert_eq!(found.url.as_str(), "https://outlook.office365.com/EWS/Exchange.asmx");
-    assert_eq!(found.asked_as, room());
+    assert_eq!(found.mailbox_address, room());
 }
 
 #[test]
@@ -131,7 +138,7 @@ fn an_old_server_without_json_is_asked_over_soap_and_then_pox() {
 #[test]
 fn what_is_led_to_by_plain_http_is_asked_over_https_and_only_when_confirmed() {
     let hoster = "https://exchange.hoster.example/autodiscover/autodiscover.xml";
-    let answer = |ask: &Ask| match ask.url.as_str() {
+    let answer = |ask: &DiscoveryRequest| match ask.url.as_str() {
         PROBE => redirect(hoster),
         "https://exchange.hoster.example/autodiscover/autodiscover.svc" => {
             soap_url("https://exchange.hoster.example/ews")
@@ -144,8 +151,8 @@ fn what_is_led_to_by_plain_http_is_asked_over_https_and_only_when_confirmed() {
 
     let (asked, end) = ends(&office(), answer);
     let report = end.unwrap_err();
-    assert_eq!(report.cause(), Cause::Unconfirmed);
-    assert_eq!(report.unconfirmed(), ["exchange.hoster.example".parse().unwrap()]);
+    assert_eq!(report.cause(), Cause::Untrusted);
+    assert_eq!(report.untrusted(), ["exchange.hoster.example".parse().unwrap()]);
     assert!(asked.last().unwrap().url.contains("autodiscover.json"), "asked without a login: {asked:?}");
 }
 
@@ -180,8 +187,8 @@ fn of_two_urls_the_confirmed_one_is_taken() {
 #[test]
 fn a_hybrid_room_is_asked_for_under_its_cloud_address() {
     let mut policy = office();
-    policy.confirmed.push("outlook.office365.com".parse().unwrap());
-    policy.first = Some("outlook.office365.com".parse().unwrap());
+    policy.trusted.push("outlook.office365.com".parse().unwrap());
+    policy.preferred_host = Some("outlook.office365.com".parse().unwrap());
     let (asked, end) = ends(&policy, |ask| match ask.url.as_str() {
         SOAP => soap_error("RedirectAddress", "room1@contoso.mail.onmicrosoft.com"),
         url if url.contains("office365") && url.contains("mail.onmicrosoft.com") => {
@@ -189,7 +196,7 @@ fn a_hybrid_room_is_asked_for_under_its_cloud_address() {
         }
         _ => came(404, ""),
     });
-    assert_eq!(end.unwrap().asked_as.as_str(), "room1@contoso.mail.onmicrosoft.com");
+    assert_eq!(end.unwrap().mailbox_address.as_str(), "room1@contoso.mail.onmicrosoft.com");
     assert!(asked.last().unwrap().url.ends_with("RedirectCount=1"));
 }
 
@@ -224,7 +231,7 @@ fn circles_and_long_ways_end() {
     let (_, end) = ends(&office(), |ask| redirect(&ask.url));
     let report = end.unwrap_err();
     assert_eq!(report.cause(), Cause::Redirects);
-    let circles = report.tried().iter().filter(|tried| tried.outcome.contains("it was asked already"));
+    let circles = report.attempts().iter().filter(|tried| tried.outcome.contains("it was asked already"));
     assert_eq!(circles.count(), 4, "all but the probe, which leads to plain HTTP: {report}");
     // Every time somewhere new.
     let (asked, end) =
@@ -268,7 +275,11 @@ fn a_password_in_a_url_that_a_server_sends_is_not_shown_and_a_url_of_any_length_
     for evil in
         ["https://user:hunter2@mail.example.com/EWS", "https://user:hunter2/x@mail.example.com/autodiscover"]
     {
-        for answer in [&(|_: &Ask| json(evil)) as &dyn Fn(&Ask) -> Answer, &|_| redirect(evil)] {
+        for answer in
+            [&(|_: &DiscoveryRequest| json(evil)) as &dyn Fn(&DiscoveryRequest) -> DiscoveryResponse, &|_| {
+                redirect(evil)
+            }]
+        {
             let report = ends(&office(), answer).1.unwrap_err().to_string();
             assert!(report.contains("…@mail.example.com") && !report.contains("hunter2"), "{report}");
         }
@@ -279,32 +290,36 @@ fn a_password_in_a_url_that_a_server_sends_is_not_shown_and_a_url_of_any_length_
 
 #[test]
 fn the_report_names_the_cause_and_every_step() {
-    let cause =
-        |policy: &Policy, answer: &dyn Fn(&Ask) -> Answer| ends(policy, answer).1.unwrap_err().cause();
+    let cause = |policy: &Policy, answer: &dyn Fn(&DiscoveryRequest) -> DiscoveryResponse| {
+        ends(policy, answer).1.unwrap_err().cause()
+    };
     assert_eq!(cause(&office(), &nobody), Cause::Network);
     assert_eq!(cause(&office(), &|_| came(404, "")), Cause::NoService);
-    assert_eq!(cause(&office(), &|_| came(503, "")), Cause::ServerTrouble);
+    assert_eq!(cause(&office(), &|_| came(503, "")), Cause::ServerError);
     assert_eq!(cause(&office(), &|_| came(200, "<html>")), Cause::Malformed);
     assert_eq!(
         cause(&office(), &|ask| came(if ask.credentials { 401 } else { 404 }, "")),
         Cause::Credentials
     );
-    let unknown = |ask: &Ask| if ask.credentials { soap_error("InvalidUser", "") } else { came(404, "") };
+    let unknown =
+        |ask: &DiscoveryRequest| if ask.credentials { soap_error("InvalidUser", "") } else { came(404, "") };
     assert_eq!(cause(&office(), &unknown), Cause::MailboxUnknown);
-    let json = |_: &Ask| came(404, r#"{"ErrorCode":"UserNotFound"}"#);
+    let json = |_: &DiscoveryRequest| came(404, r#"{"ErrorCode":"UserNotFound"}"#);
     assert_eq!(cause(&office(), &json), Cause::MailboxUnknown);
-    assert_eq!(cause(&policy(&[]), &|_| came(404, "")), Cause::Unconfirmed);
+    assert_eq!(cause(&policy(&[]), &|_| came(404, "")), Cause::Untrusted);
     assert_eq!(cause(&policy(&[]), &nobody), Cause::Network);
     // A web site is there and the confirmed server is not; and the other way round.
     let site = |name: &'static str| {
-        move |ask: &Ask| if host_of(&ask.url).as_str() == name { came(404, "") } else { nobody(ask) }
+        move |ask: &DiscoveryRequest| {
+            if host_of(&ask.url).as_str() == name { came(404, "") } else { nobody(ask) }
+        }
     };
     assert_eq!(cause(&office(), &site("example.com")), Cause::Network);
     assert_eq!(cause(&policy(&["example.com"]), &site("example.com")), Cause::NoService);
 
     let report = ends(&office(), nobody).1.unwrap_err();
     assert!(report.to_string().starts_with("no EWS URL for room1@example.com: no Autodiscover server"));
-    assert_eq!(report.tried().len(), 2 + 2 + 2 + 1);
+    assert_eq!(report.attempts().len(), 2 + 2 + 2 + 1);
 }
 
 #[test]
@@ -331,18 +346,18 @@ fn a_body_beyond_the_limit_is_not_read() {
 
 #[test]
 fn a_domain_in_another_script_is_said_so() {
-    let mut quest = Quest::new(&"room1@bücher.example".parse().unwrap(), &office());
-    let Step::Failed(report) = quest.next_step() else { panic!("asked somewhere") };
+    let mut quest = Discovery::new(&"room1@bücher.example".parse().unwrap(), &office());
+    let DiscoveryStep::Failed(report) = quest.next_step() else { panic!("asked somewhere") };
     assert_eq!(report.cause(), Cause::Malformed);
     assert!(report.to_string().contains("xn--"));
-    quest.hears(Answer::Broken("nobody asked".to_owned()));
+    quest.handle_response(DiscoveryResponse::Incomplete("nobody asked".to_owned()));
 }
 
 #[tokio::test]
 async fn the_shell_carries_a_quest_out_in_a_task() {
-    struct Web(&'static str);
-    let web = std::sync::Arc::new(Web(EWS));
-    let quest = Quest::new(&room(), &office());
+    struct ScriptedWeb(&'static str);
+    let web = std::sync::Arc::new(ScriptedWeb(EWS));
+    let quest = Discovery::new(&room(), &office());
     let found = tokio::spawn(async move {
         let web = &web;
         discover(quest, |ask| async move {
@@ -354,18 +369,18 @@ async fn the_shell_carries_a_quest_out_in_a_task() {
     assert_eq!(found.await.unwrap().unwrap().url.as_str(), EWS);
 }
 
-fn any_answer() -> impl Strategy<Value = Answer> {
+fn any_answer() -> impl Strategy<Value = DiscoveryResponse> {
     let place = "(https?://)?(example\\.com|mail\\.example\\.com|evil\\.net)(:[0-9]{0,5})?/(autodiscover/)?[a-z./?]{0,8}";
     prop_oneof![
-        Just(Answer::Unreachable("x".to_owned())),
-        Just(Answer::Broken("x".to_owned())),
-        (300_u16..310, proptest::option::of(place)).prop_map(|(status, location)| Answer::Came {
+        Just(DiscoveryResponse::Unreachable("x".to_owned())),
+        Just(DiscoveryResponse::Incomplete("x".to_owned())),
+        (300_u16..310, proptest::option::of(place)).prop_map(|(status, location)| DiscoveryResponse::Http {
             status,
             location,
             body: Vec::new()
         }),
         (any::<u16>(), proptest::collection::vec(any::<u8>(), 0..40))
-            .prop_map(|(status, body)| Answer::Came { status, location: None, body }),
+            .prop_map(|(status, body)| DiscoveryResponse::Http { status, location: None, body }),
         place.prop_map(|url| json(&url)),
         place.prop_map(|url| soap_url(&url)),
         place.prop_map(|url| soap_error("RedirectUrl", &url)),

@@ -97,7 +97,7 @@ impl fmt::Display for HttpsUrl {
 
 impl EwsUrl {
     /// `url` is on a confirmed host; the quest has looked.
-    pub(super) fn confirmed(url: &HttpsUrl) -> Self {
+    pub(super) fn on_trusted_host(url: &HttpsUrl) -> Self {
         Self { text: url.to_string(), host: url.host.clone() }
     }
 

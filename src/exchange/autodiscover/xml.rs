@@ -15,13 +15,13 @@ const ELEMENTS_MAX: usize = 10_000;
 
 /// An element: its name without prefix, its own text, its children.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Element {
+pub(super) struct XmlNode {
     pub(super) name: String,
     text: String,
-    pub(super) children: Vec<Element>,
+    pub(super) children: Vec<XmlNode>,
 }
 
-impl Element {
+impl XmlNode {
     /// The first child of this name.
     pub(super) fn child(&self, name: &str) -> Option<&Self> {
         self.children.iter().find(|child| child.name == name)
@@ -44,10 +44,10 @@ pub(super) fn escaped(text: &str) -> String {
 }
 
 /// Reads a whole document.
-pub(super) fn read(body: &[u8]) -> Result<Element, String> {
+pub(super) fn read(body: &[u8]) -> Result<XmlNode, String> {
     let text = std::str::from_utf8(body).map_err(|_| "no XML answer: not UTF-8".to_owned())?;
     let mut events = Reader::from_str(text.trim_start_matches('\u{feff}'));
-    let mut open = vec![Element::default()];
+    let mut open = vec![XmlNode::default()];
     let mut elements = 0;
     loop {
         let event = events.read_event().map_err(|error| format!("no XML answer: {error}"))?;
@@ -77,18 +77,18 @@ pub(super) fn read(body: &[u8]) -> Result<Element, String> {
     }
 }
 
-fn named(name: &str) -> Element {
-    Element { name: name.to_owned(), ..Element::default() }
+fn named(name: &str) -> XmlNode {
+    XmlNode { name: name.to_owned(), ..XmlNode::default() }
 }
 
-fn append(open: &mut [Element], element: Element) {
+fn append(open: &mut [XmlNode], element: XmlNode) {
     if let Some(parent) = open.last_mut() {
         parent.children.push(element);
     }
 }
 
 /// The bottom of `open` is the document, which no end tag closes.
-fn close(open: &mut Vec<Element>) -> Result<(), String> {
+fn close(open: &mut Vec<XmlNode>) -> Result<(), String> {
     match open.pop() {
         Some(element) if !open.is_empty() => {
             append(open, element);
@@ -98,13 +98,13 @@ fn close(open: &mut Vec<Element>) -> Result<(), String> {
     }
 }
 
-fn write(open: &mut [Element], text: &str) {
+fn write(open: &mut [XmlNode], text: &str) {
     if let Some(element) = open.last_mut() {
         element.text.push_str(text);
     }
 }
 
-fn resolve(open: &mut [Element], reference: &BytesRef<'_>) -> Result<(), String> {
+fn resolve(open: &mut [XmlNode], reference: &BytesRef<'_>) -> Result<(), String> {
     let unknown = || "no XML answer: a reference to nothing".to_owned();
     if let Some(character) = reference.resolve_char_ref().map_err(|_| unknown())? {
         write(open, character.encode_utf8(&mut [0; 4]));

@@ -22,12 +22,12 @@ const IF_RELEVANT: [u8; 1] = [1];
 /// `AD-AUTH-DATA-AP-OPTIONS`, 143.
 const AP_OPTIONS: [u8; 2] = [0, 143];
 /// `KERB_AP_OPTIONS_CBT`.
-const KNOWS_BINDINGS: u32 = 0x4000;
+const CBT_FLAG: u32 = 0x4000;
 
 /// The first word (SPNEGO, with a ticket and its authenticator in it) with the note as it should be. The key is that of the
 /// ticket. `None` when it is of another kind, or of another
 /// key. What `sspi` did not write itself may panic in there.
-pub(super) fn mended(word: &[u8], key: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn corrected(word: &[u8], key: &[u8]) -> Option<Vec<u8>> {
     let mut word: ApplicationTag0<GssApiNegInit> = from_bytes(word).ok()?;
     let token = word.0.neg_token_init.0.mech_token.0.as_mut()?;
     let mut request = KrbMessage::<ApReq>::decode_application_krb_message(&token.0.0).ok()?;
@@ -35,7 +35,8 @@ pub(super) fn mended(word: &[u8], key: &[u8]) -> Option<Vec<u8>> {
     let cipher = CipherSuite::try_from(sealed.etype.0.0.as_slice()).ok()?.cipher();
     let open = Zeroizing::new(cipher.decrypt(key, AP_REQ_AUTHENTICATOR, &sealed.cipher.0.0).ok()?);
     let mut authenticator: Authenticator = from_bytes(&open).ok()?;
-    authenticator.0.authorization_data = Optional::from(Some(ExplicitContextTag8::from(note()?)));
+    authenticator.0.authorization_data =
+        Optional::from(Some(ExplicitContextTag8::from(ap_options_element()?)));
     let open = Zeroizing::new(to_vec(&authenticator).ok()?);
     let closed = cipher.encrypt(key, AP_REQ_AUTHENTICATOR, &open).ok()?;
     sealed.cipher = ExplicitContextTag2::from(OctetStringAsn1::from(closed));
@@ -43,8 +44,8 @@ pub(super) fn mended(word: &[u8], key: &[u8]) -> Option<Vec<u8>> {
     to_vec(&word).ok()
 }
 
-fn note() -> Option<AuthorizationData> {
-    let inner = one(&AP_OPTIONS, KNOWS_BINDINGS.to_le_bytes().to_vec());
+fn ap_options_element() -> Option<AuthorizationData> {
+    let inner = one(&AP_OPTIONS, CBT_FLAG.to_le_bytes().to_vec());
     Some(one(&IF_RELEVANT, to_vec(&inner).ok()?))
 }
 
@@ -84,7 +85,7 @@ mod tests {
     #[test]
     fn the_note_becomes_what_ms_kile_says_and_the_rest_stays() {
         let [word, key, binding] = fixture();
-        let (before, after) = (opened(&word, &key), opened(&mended(&word, &key).unwrap(), &key));
+        let (before, after) = (opened(&word, &key), opened(&corrected(&word, &key).unwrap(), &key));
         // [8]; 143; the two bytes.
         let theirs = bytes("a810300e300ca0040202008fa10404024000");
         assert!(before.ends_with(&theirs), "sspi writes it otherwise now: see whether this file may go");
@@ -108,7 +109,7 @@ mod tests {
     #[test]
     fn a_word_of_another_key_is_not_mended() {
         let [word, key, _] = fixture();
-        assert_eq!(mended(&word, &[7; 32]), None);
-        assert_eq!(mended(&word, &key[1..]), None);
+        assert_eq!(corrected(&word, &[7; 32]), None);
+        assert_eq!(corrected(&word, &key[1..]), None);
     }
 }

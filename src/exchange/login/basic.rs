@@ -6,8 +6,8 @@ use base64::prelude::BASE64_STANDARD;
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
-use super::{Credential, Denied, Dialogue, Leg, Next, challenge, schemes};
-use crate::exchange::delivery::Failure;
+use super::{AuthRejection, AuthRound, AuthSession, ChallengeAction, Credential, challenge_of, scheme_names};
+use crate::exchange::delivery::TransportError;
 use crate::exchange::secret::Secret;
 
 /// The same word in every request.
@@ -26,22 +26,22 @@ impl Basic {
 }
 
 impl Credential for Basic {
-    fn dialogue(&self, _certificate: Option<&[u8]>) -> Box<dyn Dialogue> {
+    fn session(&self, _certificate: Option<&[u8]>) -> Box<dyn AuthSession> {
         Box::new(self.clone())
     }
 }
 
 #[async_trait]
-impl Dialogue for Basic {
-    async fn begin(&mut self) -> Result<Leg, Failure> {
-        Ok(Leg { authorization: self.header.clone(), body: true })
+impl AuthSession for Basic {
+    async fn first_round(&mut self) -> Result<AuthRound, TransportError> {
+        Ok(AuthRound { authorization: self.header.clone(), with_body: true })
     }
 
-    async fn challenged(&mut self, challenges: &[&str]) -> Result<Next, Failure> {
-        Ok(Next::Refused(match challenge(challenges, "Basic") {
+    async fn on_challenge(&mut self, challenges: &[&str]) -> Result<ChallengeAction, TransportError> {
+        Ok(ChallengeAction::Reject(match challenge_of(challenges, "Basic") {
             // A 401 that names no scheme at all comes from something that is overloaded.
-            None if !challenges.is_empty() => Denied::Offers(schemes(challenges)),
-            _ => Denied::NotAccepted("user name and password (Basic)"),
+            None if !challenges.is_empty() => AuthRejection::Offers(scheme_names(challenges)),
+            _ => AuthRejection::NotAccepted("user name and password (Basic)"),
         }))
     }
 }
@@ -60,7 +60,7 @@ mod tests {
     #[tokio::test]
     async fn basic_is_the_pair_in_base64_and_marked_sensitive() {
         let mut basic = Basic::new("svc", &Secret::new("pässword".to_owned()));
-        let header = basic.begin().await.unwrap().authorization.unwrap();
+        let header = basic.first_round().await.unwrap().authorization.unwrap();
         assert_eq!(header, "Basic c3ZjOnDDpHNzd29yZA==");
         assert!(header.is_sensitive());
     }
@@ -68,11 +68,13 @@ mod tests {
     #[tokio::test]
     async fn a_server_that_wants_something_else_is_told_from_a_wrong_password() {
         let mut basic = Basic::new("svc", &Secret::new("secret".to_owned()));
-        let offers = basic.challenged(&["Negotiate", "NTLM"]).await.unwrap();
-        assert!(matches!(offers, Next::Refused(Denied::Offers(schemes)) if schemes == "Negotiate, NTLM"));
+        let offers = basic.on_challenge(&["Negotiate", "NTLM"]).await.unwrap();
+        assert!(
+            matches!(offers, ChallengeAction::Reject(AuthRejection::Offers(schemes)) if schemes == "Negotiate, NTLM")
+        );
         for heard in [&["Negotiate", "Basic realm=\"x\""][..], &[]] {
-            let refused = basic.challenged(heard).await.unwrap();
-            assert!(matches!(refused, Next::Refused(Denied::NotAccepted(_))));
+            let refused = basic.on_challenge(heard).await.unwrap();
+            assert!(matches!(refused, ChallengeAction::Reject(AuthRejection::NotAccepted(_))));
         }
     }
 }

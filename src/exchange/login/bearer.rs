@@ -1,5 +1,5 @@
 //! Bearer tokens (RFC 6750): one for all connections, fetched by one task at a time, renewed before it ends. Where they come
-//! from is a [`Source`]'s business.
+//! from is a [`TokenSource`]'s business.
 //!
 //! Nobody waits for a renewal while the token in hand is good, and a source that refuses or is away is left alone for a
 //! while, however many requests want a token.
@@ -13,23 +13,23 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::basic::sensitive;
-use super::{Credential, Denied, Dialogue, Leg, Next, challenge, schemes};
-use crate::exchange::delivery::Failure;
+use super::{AuthRejection, AuthRound, AuthSession, ChallengeAction, Credential, challenge_of, scheme_names};
+use crate::exchange::delivery::TransportError;
 use crate::exchange::secret::Secret;
 
 /// A token is renewed when this much of its time is left, or a fifth of it when that is less.
 const RENEW_BEFORE: Duration = Duration::from_secs(5 * 60);
 /// A token younger than this that is refused is not worth fetching again: it would be the same.
-const YOUNG: Duration = Duration::from_secs(30);
+const REFETCH_AGE_MIN: Duration = Duration::from_secs(30);
 /// Longest token: it goes along with every request.
 const TOKEN_BYTES_MAX: usize = 64 << 10;
 /// How long a source that gave no token is left alone at first; doubles.
-const REST_FIRST: Duration = Duration::from_secs(2);
+const FETCH_BACKOFF_FIRST: Duration = Duration::from_secs(2);
 /// … up to this.
-const REST_MAX: Duration = Duration::from_secs(5 * 60);
+const FETCH_BACKOFF_MAX: Duration = Duration::from_secs(5 * 60);
 
 /// A token and how long it is good for.
-pub struct Token {
+pub struct AccessToken {
     /// As it is sent.
     pub secret: Secret,
     /// From now on.
@@ -38,102 +38,107 @@ pub struct Token {
 
 /// Where tokens come from.
 #[async_trait]
-pub trait Source: Send + Sync {
+pub trait TokenSource: Send + Sync {
     /// A new token.
     ///
     /// # Errors
-    /// Why there is none, as a [`Failure::SignIn`].
-    async fn fetch(&self) -> Result<Token, Failure>;
+    /// Why there is none, as a [`TransportError::SignInMethod`].
+    async fn fetch(&self) -> Result<AccessToken, TransportError>;
 }
 
 /// Says a token in every request.
 #[derive(Clone)]
 pub struct Bearer {
-    tokens: Arc<Tokens>,
+    tokens: Arc<TokenCache>,
 }
 
-struct Tokens {
-    source: Box<dyn Source>,
-    held: Mutex<Option<Held>>,
+struct TokenCache {
+    source: Box<dyn TokenSource>,
+    cached: Mutex<Option<CachedToken>>,
     /// Held by whoever fetches.
-    fetching: Turn<Rest>,
+    fetching: Turn<FetchBackoff>,
 }
 
 #[derive(Clone)]
-struct Held {
+struct CachedToken {
     header: http::HeaderValue,
-    since: Instant,
-    renew: Instant,
-    until: Instant,
+    fetched_at: Instant,
+    renew_at: Instant,
+    expires_at: Instant,
 }
 
 /// What the last attempts came to.
 #[derive(Default)]
-struct Rest {
-    failed: Option<(Instant, Failure)>,
+struct FetchBackoff {
+    failed: Option<(Instant, TransportError)>,
     in_a_row: u32,
 }
 
 impl Bearer {
     /// With tokens from there.
-    pub fn new(source: Box<dyn Source>) -> Self {
-        let tokens = Tokens { source, held: Mutex::new(None), fetching: Turn::default() };
+    pub fn new(source: Box<dyn TokenSource>) -> Self {
+        let tokens = TokenCache { source, cached: Mutex::new(None), fetching: Turn::default() };
         Self { tokens: Arc::new(tokens) }
     }
 }
 
 impl Credential for Bearer {
-    fn dialogue(&self, _certificate: Option<&[u8]>) -> Box<dyn Dialogue> {
-        Box::new(Word { tokens: self.tokens.clone(), said: None, again: false })
+    fn session(&self, _certificate: Option<&[u8]>) -> Box<dyn AuthSession> {
+        Box::new(BearerSession { tokens: self.tokens.clone(), sent: None, was_retried: false })
     }
 }
 
 /// What is said on one connection.
-struct Word {
-    tokens: Arc<Tokens>,
-    said: Option<Held>,
-    again: bool,
+struct BearerSession {
+    tokens: Arc<TokenCache>,
+    sent: Option<CachedToken>,
+    was_retried: bool,
 }
 
 #[async_trait]
-impl Dialogue for Word {
-    async fn begin(&mut self) -> Result<Leg, Failure> {
-        self.again = false;
-        let held = self.tokens.good(None).await?;
-        Ok(self.say(held))
+impl AuthSession for BearerSession {
+    async fn first_round(&mut self) -> Result<AuthRound, TransportError> {
+        self.was_retried = false;
+        let held = self.tokens.valid_token(None).await?;
+        Ok(self.round_with(held))
     }
 
-    async fn challenged(&mut self, challenges: &[&str]) -> Result<Next, Failure> {
-        if challenge(challenges, "Bearer").is_none() && !challenges.is_empty() {
-            return Ok(Next::Refused(Denied::Offers(schemes(challenges))));
+    async fn on_challenge(&mut self, challenges: &[&str]) -> Result<ChallengeAction, TransportError> {
+        if challenge_of(challenges, "Bearer").is_none() && !challenges.is_empty() {
+            return Ok(ChallengeAction::Reject(AuthRejection::Offers(scheme_names(challenges))));
         }
-        let refused = self.said.take();
-        let worn_out = refused.as_ref().is_some_and(|held| held.since.elapsed() >= YOUNG);
-        if self.again || !worn_out {
-            return Ok(Next::Refused(Denied::TokenNotAccepted("a fresh token (Bearer)")));
+        let refused = self.sent.take();
+        let worn_out = refused.as_ref().is_some_and(|held| held.fetched_at.elapsed() >= REFETCH_AGE_MIN);
+        if self.was_retried || !worn_out {
+            return Ok(ChallengeAction::Reject(AuthRejection::TokenNotAccepted("a fresh token (Bearer)")));
         }
-        self.again = true;
-        let held = self.tokens.good(refused.as_ref()).await?;
+        self.was_retried = true;
+        let held = self.tokens.valid_token(refused.as_ref()).await?;
         if refused.is_some_and(|refused| refused.header == held.header) {
-            return Ok(Next::Refused(Denied::TokenNotAccepted("the same token once more (Bearer)")));
+            return Ok(ChallengeAction::Reject(AuthRejection::TokenNotAccepted(
+                "the same token once more (Bearer)",
+            )));
         }
-        Ok(Next::Again(self.say(held)))
+        Ok(ChallengeAction::Retry(self.round_with(held)))
     }
 }
 
-impl Word {
-    fn say(&mut self, held: Held) -> Leg {
+impl BearerSession {
+    fn round_with(&mut self, held: CachedToken) -> AuthRound {
         let authorization = Some(held.header.clone());
-        self.said = Some(held);
-        Leg { authorization, body: true }
+        self.sent = Some(held);
+        AuthRound { authorization, with_body: true }
     }
 }
 
-impl Tokens {
+impl TokenCache {
     /// A token that is not this one, unless its source has no other.
-    async fn good(self: &Arc<Self>, refused: Option<&Held>) -> Result<Held, Failure> {
+    async fn valid_token(
+        self: &Arc<Self>,
+        refused: Option<&CachedToken>,
+    ) -> Result<CachedToken, TransportError> {
         match self.usable(refused) {
-            Some(held) if Instant::now() < held.renew => Ok(held),
+            Some(held) if Instant::now() < held.renew_at => Ok(held),
             Some(held) => {
                 self.renew_in_the_background();
                 Ok(held)
@@ -142,16 +147,16 @@ impl Tokens {
         }
     }
 
-    fn usable(&self, refused: Option<&Held>) -> Option<Held> {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+    fn usable(&self, refused: Option<&CachedToken>) -> Option<CachedToken> {
+        let held = self.cached.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
         let other = refused.is_none_or(|refused| refused.header != held.header);
-        (other && Instant::now() < held.until).then_some(held)
+        (other && Instant::now() < held.expires_at).then_some(held)
     }
 
     /// The same token, if somebody asked for another one after it was said.
-    fn fetched_since(&self, refused: Option<&Held>) -> Option<Held> {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
-        refused.is_some_and(|refused| held.since > refused.since).then_some(held)
+    fn fetched_since(&self, refused: Option<&CachedToken>) -> Option<CachedToken> {
+        let held = self.cached.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        refused.is_some_and(|refused| held.fetched_at > refused.fetched_at).then_some(held)
     }
 
     fn renew_in_the_background(self: &Arc<Self>) {
@@ -165,9 +170,9 @@ impl Tokens {
     }
 
     /// Waits for whoever fetches already, and takes what they got.
-    async fn fetch(&self, refused: Option<&Held>) -> Result<Held, Failure> {
+    async fn fetch(&self, refused: Option<&CachedToken>) -> Result<CachedToken, TransportError> {
         let mut rest = self.fetching.lock().await;
-        if let Some(held) = self.usable(refused).filter(|held| Instant::now() < held.renew) {
+        if let Some(held) = self.usable(refused).filter(|held| Instant::now() < held.renew_at) {
             return Ok(held);
         }
         if let Some(held) = self.fetched_since(refused) {
@@ -178,14 +183,15 @@ impl Tokens {
         {
             return Err(failure.clone());
         }
-        match self.source.fetch().await.and_then(hold) {
+        match self.source.fetch().await.and_then(to_cached) {
             Ok(held) => {
-                *rest = Rest::default();
-                *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(held.clone());
+                *rest = FetchBackoff::default();
+                *self.cached.lock().unwrap_or_else(PoisonError::into_inner) = Some(held.clone());
                 Ok(held)
             }
             Err(failure) => {
-                let pause = REST_FIRST.saturating_mul(1 << rest.in_a_row.min(16)).min(REST_MAX);
+                let pause =
+                    FETCH_BACKOFF_FIRST.saturating_mul(1 << rest.in_a_row.min(16)).min(FETCH_BACKOFF_MAX);
                 rest.in_a_row = rest.in_a_row.saturating_add(1);
                 rest.failed = Some((Instant::now() + pause.max(failure.retry_after()), failure.clone()));
                 Err(failure)
@@ -194,15 +200,15 @@ impl Tokens {
     }
 }
 
-fn hold(token: Token) -> Result<Held, Failure> {
+fn to_cached(token: AccessToken) -> Result<CachedToken, TransportError> {
     let text = Zeroizing::new(format!("Bearer {}", token.secret.expose()));
-    let bad = || Failure::sign_in("what came as a token is none: it cannot stand in a header");
+    let bad = || TransportError::sign_in("what came as a token is none: it cannot stand in a header");
     let fits = (1..=TOKEN_BYTES_MAX).contains(&token.secret.expose().len());
     let header = sensitive(&text).filter(|_| fits).ok_or_else(bad)?;
     let since = Instant::now();
     let until = since + token.lifetime;
     let renew = since + token.lifetime.saturating_sub(RENEW_BEFORE.min(token.lifetime / 5));
-    Ok(Held { header, since, renew, until })
+    Ok(CachedToken { header, fetched_at: since, renew_at: renew, expires_at: until })
 }
 
 #[cfg(test)]
@@ -221,20 +227,20 @@ mod tests {
     }
 
     #[async_trait]
-    impl Source for Counter {
-        async fn fetch(&self) -> Result<Token, Failure> {
+    impl TokenSource for Counter {
+        async fn fetch(&self) -> Result<AccessToken, TransportError> {
             let number = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
             tokio::time::sleep(Duration::from_millis(200)).await;
             if self.broken {
-                return Err(Failure::sign_in("no"));
+                return Err(TransportError::sign_in("no"));
             }
             let number = if self.stuck { 1 } else { number };
-            Ok(Token { secret: Secret::new(number.to_string()), lifetime: Duration::from_secs(3600) })
+            Ok(AccessToken { secret: Secret::new(number.to_string()), lifetime: Duration::from_secs(3600) })
         }
     }
 
     async fn said(bearer: &Bearer) -> String {
-        let leg = bearer.dialogue(None).begin().await.unwrap();
+        let leg = bearer.session(None).first_round().await.unwrap();
         leg.authorization.unwrap().to_str().unwrap().to_owned()
     }
 
@@ -242,7 +248,7 @@ mod tests {
     fn a_token_of_no_usable_length_is_none() {
         let of = |bytes: usize| {
             let (secret, lifetime) = (Secret::new("x".repeat(bytes)), Duration::from_secs(60));
-            hold(Token { secret, lifetime })
+            to_cached(AccessToken { secret, lifetime })
         };
         assert!(of(0).is_err() && of(TOKEN_BYTES_MAX + 1).is_err() && of(TOKEN_BYTES_MAX).is_ok());
     }
@@ -281,11 +287,11 @@ mod tests {
         let source = Counter { broken: true, ..Counter::default() };
         let bearer = Bearer::new(Box::new(source.clone()));
         for _ in 0..1000 {
-            bearer.dialogue(None).begin().await.unwrap_err();
+            bearer.session(None).first_round().await.unwrap_err();
         }
         assert_eq!(source.asked.load(Ordering::Relaxed), 1);
         tokio::time::sleep(Duration::from_secs(3)).await;
-        bearer.dialogue(None).begin().await.unwrap_err();
+        bearer.session(None).first_round().await.unwrap_err();
         assert_eq!(source.asked.load(Ordering::Relaxed), 2);
     }
 
@@ -293,29 +299,32 @@ mod tests {
     async fn a_refused_token_is_replaced_once_and_a_young_one_never() {
         let source = Counter::default();
         let bearer = Bearer::new(Box::new(source.clone()));
-        let mut word = bearer.dialogue(None);
-        word.begin().await.unwrap();
-        assert!(matches!(word.challenged(&["Bearer"]).await.unwrap(), Next::Refused(_)));
-        tokio::time::sleep(YOUNG).await;
-        word.begin().await.unwrap();
-        let Next::Again(leg) = word.challenged(&["Bearer"]).await.unwrap() else { panic!("gave up") };
+        let mut word = bearer.session(None);
+        word.first_round().await.unwrap();
+        assert!(matches!(word.on_challenge(&["Bearer"]).await.unwrap(), ChallengeAction::Reject(_)));
+        tokio::time::sleep(REFETCH_AGE_MIN).await;
+        word.first_round().await.unwrap();
+        let ChallengeAction::Retry(leg) = word.on_challenge(&["Bearer"]).await.unwrap() else {
+            panic!("gave up")
+        };
         assert_eq!(leg.authorization.unwrap(), "Bearer 2");
-        assert!(matches!(word.challenged(&["Bearer"]).await.unwrap(), Next::Refused(_)));
+        assert!(matches!(word.on_challenge(&["Bearer"]).await.unwrap(), ChallengeAction::Reject(_)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_source_that_has_no_other_token_is_asked_once_for_all_whose_token_was_refused() {
         let source = Counter { stuck: true, ..Counter::default() };
         let bearer = Bearer::new(Box::new(source.clone()));
-        let mut words: Vec<_> = (0..8).map(|_| bearer.dialogue(None)).collect();
+        let mut words: Vec<_> = (0..8).map(|_| bearer.session(None)).collect();
         for word in &mut words {
-            word.begin().await.unwrap();
+            word.first_round().await.unwrap();
         }
-        tokio::time::sleep(YOUNG).await;
-        let heard =
-            words.into_iter().map(|mut word| tokio::spawn(async move { word.challenged(&["Bearer"]).await }));
+        tokio::time::sleep(REFETCH_AGE_MIN).await;
+        let heard = words
+            .into_iter()
+            .map(|mut word| tokio::spawn(async move { word.on_challenge(&["Bearer"]).await }));
         for one in heard.collect::<Vec<_>>() {
-            let Next::Refused(denied) = one.await.unwrap().unwrap() else { panic!("said again") };
+            let ChallengeAction::Reject(denied) = one.await.unwrap().unwrap() else { panic!("said again") };
             assert_eq!(denied.to_string(), "after the same token once more (Bearer)");
         }
         assert_eq!(source.asked.load(Ordering::Relaxed), 2);

@@ -22,7 +22,7 @@ pub enum ChannelBinding {
 
 /// Which hash a certificate was signed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Hash {
+enum CertificateHash {
     Sha256,
     Sha384,
     Sha512,
@@ -35,15 +35,15 @@ const RSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1
 pub(super) fn token(certificate: &[u8]) -> Option<Vec<u8>> {
     let mut token = b"tls-server-end-point:".to_vec();
     match signed_with(certificate)? {
-        Hash::Sha256 => token.extend(Sha256::digest(certificate)),
-        Hash::Sha384 => token.extend(Sha384::digest(certificate)),
-        Hash::Sha512 => token.extend(Sha512::digest(certificate)),
+        CertificateHash::Sha256 => token.extend(Sha256::digest(certificate)),
+        CertificateHash::Sha384 => token.extend(Sha384::digest(certificate)),
+        CertificateHash::Sha512 => token.extend(Sha512::digest(certificate)),
     }
     Some(token)
 }
 
 /// MD5 and SHA-1 count as SHA-256 (RFC 5929, section 4.1).
-fn signed_with(certificate: &[u8]) -> Option<Hash> {
+fn signed_with(certificate: &[u8]) -> Option<CertificateHash> {
     let certificate = Certificate::from_der(certificate).ok()?;
     let algorithm = certificate.signature_algorithm();
     if algorithm.oid == RSA_PSS {
@@ -56,17 +56,17 @@ fn signed_with(certificate: &[u8]) -> Option<Hash> {
         | "1.2.840.113549.1.1.5"
         | "1.2.840.10045.4.1"
         | "1.2.840.113549.1.1.11"
-        | "1.2.840.10045.4.3.2" => Hash::Sha256,
+        | "1.2.840.10045.4.3.2" => CertificateHash::Sha256,
         // sha384WithRSA, ecdsa-with-SHA384
-        "1.2.840.113549.1.1.12" | "1.2.840.10045.4.3.3" => Hash::Sha384,
+        "1.2.840.113549.1.1.12" | "1.2.840.10045.4.3.3" => CertificateHash::Sha384,
         // sha512WithRSA, ecdsa-with-SHA512
-        "1.2.840.113549.1.1.13" | "1.2.840.10045.4.3.4" => Hash::Sha512,
+        "1.2.840.113549.1.1.13" | "1.2.840.10045.4.3.4" => CertificateHash::Sha512,
         _ => return None,
     })
 }
 
 /// `RSASSA-PSS-params ::= SEQUENCE { [0] hashAlgorithm DEFAULT sha1, … }` (RFC 4055, section 3.1).
-fn pss_hash(parameters: &[u8]) -> Option<Hash> {
+fn pss_hash(parameters: &[u8]) -> Option<CertificateHash> {
     let mut reader = SliceReader::new(parameters).ok()?;
     let algorithm = reader
         .sequence(|fields| {
@@ -79,9 +79,11 @@ fn pss_hash(parameters: &[u8]) -> Option<Hash> {
         })
         .ok()?;
     Some(match algorithm.as_deref() {
-        None | Some("1.3.14.3.2.26" | "1.2.840.113549.2.5" | "2.16.840.1.101.3.4.2.1") => Hash::Sha256,
-        Some("2.16.840.1.101.3.4.2.2") => Hash::Sha384,
-        Some("2.16.840.1.101.3.4.2.3") => Hash::Sha512,
+        None | Some("1.3.14.3.2.26" | "1.2.840.113549.2.5" | "2.16.840.1.101.3.4.2.1") => {
+            CertificateHash::Sha256
+        }
+        Some("2.16.840.1.101.3.4.2.2") => CertificateHash::Sha384,
+        Some("2.16.840.1.101.3.4.2.3") => CertificateHash::Sha512,
         Some(_) => return None,
     })
 }

@@ -15,18 +15,18 @@ const AES128: u16 = 17;
 
 /// An account's long-term key.
 #[derive(Clone)]
-pub struct Key {
+pub struct KeytabKey {
     bytes: Zeroizing<Vec<u8>>,
     kind: u16,
 }
 
-impl fmt::Debug for Key {
+impl fmt::Debug for KeytabKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Key(…)")
     }
 }
 
-impl Key {
+impl KeytabKey {
     /// The newest AES key of this account in this file. `name@REALM` and `REALM\name` mean one principal, `DOMAIN\name` with a
     /// NetBIOS domain any of that name: which realm that domain has is not written in it.
     ///
@@ -66,14 +66,14 @@ impl Key {
     }
 }
 
-struct Entry<'a> {
+struct KeytabEntry<'a> {
     principal: String,
     version: u32,
     kind: u16,
     key: &'a [u8],
 }
 
-impl Entry<'_> {
+impl KeytabEntry<'_> {
     fn is_of(&self, account: &str) -> bool {
         let (name, realm) = match account.split_once('\\') {
             Some((domain, name)) => (name, Some(domain).filter(|domain| domain.contains('.'))),
@@ -85,7 +85,7 @@ impl Entry<'_> {
 }
 
 /// Each has a length before it; a negative one is a hole. `None` when one is cut off.
-fn entries(mut rest: &[u8]) -> Option<Vec<Entry<'_>>> {
+fn entries(mut rest: &[u8]) -> Option<Vec<KeytabEntry<'_>>> {
     let mut all = Vec::new();
     while !rest.is_empty() {
         let length = i32::from_be_bytes(take(&mut rest, 4)?.try_into().ok()?);
@@ -98,7 +98,7 @@ fn entries(mut rest: &[u8]) -> Option<Vec<Entry<'_>>> {
     Some(all)
 }
 
-fn entry(mut rest: &[u8]) -> Option<Entry<'_>> {
+fn entry(mut rest: &[u8]) -> Option<KeytabEntry<'_>> {
     let components = number(&mut rest)?;
     let realm = text(&mut rest)?;
     let names: Option<Vec<_>> = (0..components).map(|_| text(&mut rest)).collect();
@@ -109,7 +109,7 @@ fn entry(mut rest: &[u8]) -> Option<Entry<'_>> {
     let key = take(&mut rest, usize::from(size))?;
     let long = take(&mut rest, 4).and_then(|bytes| Some(u32::from_be_bytes(bytes.try_into().ok()?)));
     let version = long.filter(|version| *version != 0).unwrap_or(short);
-    Some(Entry { principal: format!("{}@{realm}", names?.join("/")), version, kind, key })
+    Some(KeytabEntry { principal: format!("{}@{realm}", names?.join("/")), version, kind, key })
 }
 
 fn text(rest: &mut &[u8]) -> Option<String> {
@@ -155,14 +155,14 @@ mod tests {
         file.extend(keytab(2, 23, &[2; 16]));
         file.extend(keytab(2, AES128, &[3; 16]));
         file.extend(keytab(2, AES256, &[4; 32]));
-        let key = Key::parse(&file, "SVC-rooms@example.com").unwrap();
+        let key = KeytabKey::parse(&file, "SVC-rooms@example.com").unwrap();
         assert_eq!(key.bytes(), [4; 32]);
         assert_eq!(format!("{key:?}"), "Key(…)");
         for other_form in [r"EXAMPLE.COM\svc-rooms", r"EXAMPLE\svc-rooms"] {
-            assert_eq!(Key::parse(&file, other_form).unwrap().bytes(), [4; 32]);
+            assert_eq!(KeytabKey::parse(&file, other_form).unwrap().bytes(), [4; 32]);
         }
-        assert!(Key::parse(&file, r"OTHER.COM\svc-rooms").is_err());
-        let other = Key::parse(&file, "svc@EXAMPLE.COM").unwrap_err();
+        assert!(KeytabKey::parse(&file, r"OTHER.COM\svc-rooms").is_err());
+        let other = KeytabKey::parse(&file, "svc@EXAMPLE.COM").unwrap_err();
         assert_eq!(other, "it has no AES key of svc@EXAMPLE.COM; it is of svc-rooms@EXAMPLE.COM");
     }
 
@@ -171,7 +171,7 @@ mod tests {
         let mut file = vec![5, 2];
         file.extend(keytab(1, AES256, &[1; 32]));
         for end in 0..file.len() {
-            assert!(Key::parse(&file[..end], "svc-rooms@EXAMPLE.COM").is_err(), "{end}");
+            assert!(KeytabKey::parse(&file[..end], "svc-rooms@EXAMPLE.COM").is_err(), "{end}");
         }
     }
 }

@@ -13,10 +13,10 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::assertion::ClientKey;
-use super::bearer::{Source, Token};
+use super::bearer::{AccessToken, TokenSource};
 use crate::clock::{Clock as _, SystemClock};
-use crate::exchange::ask::{Ask, Asker, Said};
-use crate::exchange::delivery::Failure;
+use crate::exchange::delivery::TransportError;
+use crate::exchange::one_shot::{OneShotClient, OneShotRequest, OneShotResponse};
 use crate::exchange::secret::Secret;
 use crate::http_field::visible;
 use crate::json::{self, seconds};
@@ -24,11 +24,11 @@ use crate::json::{self, seconds};
 /// The longest we believe a token to live, whatever its issuer says.
 const LIFETIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Lifetime of a token without a usable `expires_in`: short, since another token request is cheap.
-const LIFETIME_UNSAID: Duration = Duration::from_secs(5 * 60);
+const LIFETIME_DEFAULT: Duration = Duration::from_secs(5 * 60);
 /// The longest an issuer may keep us waiting.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(5 * 60);
 /// How much of an issuer's explanation is passed on.
-const WORDS_MAX: usize = 200;
+const DESCRIPTION_CHARS_MAX: usize = 200;
 
 /// Whose application we are.
 #[derive(Debug, Clone)]
@@ -40,19 +40,19 @@ pub struct ClientCredentials {
     /// What the token is for, such as `https://outlook.office365.com/.default`.
     pub scope: String,
     /// What proves that it is us.
-    pub proof: ClientProof,
+    pub authentication: ClientAuthentication,
 }
 
 /// What proves that an application is itself.
 #[derive(Clone)]
-pub enum ClientProof {
+pub enum ClientAuthentication {
     /// A shared secret.
     Secret(Secret),
     /// A key whose certificate is registered with the issuer.
     Key(ClientKey),
 }
 
-impl fmt::Debug for ClientProof {
+impl fmt::Debug for ClientAuthentication {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Secret(_) => "Secret(…)",
@@ -62,13 +62,13 @@ impl fmt::Debug for ClientProof {
 }
 
 /// Asks the issuer.
-pub(in crate::exchange) struct Issuer {
+pub(in crate::exchange) struct TokenEndpoint {
     pub(in crate::exchange) client: ClientCredentials,
-    pub(in crate::exchange) asker: Asker,
+    pub(in crate::exchange) http: OneShotClient,
 }
 
 #[derive(Deserialize)]
-struct Granted {
+struct TokenResponse {
     access_token: Zeroizing<String>,
     /// A number, or text, or nothing (RFC 6749, section 5.1, recommends it only).
     #[serde(default)]
@@ -76,37 +76,37 @@ struct Granted {
 }
 
 #[derive(Deserialize)]
-struct NotGranted {
+struct TokenErrorResponse {
     error: String,
     #[serde(default)]
     error_description: String,
 }
 
 #[async_trait]
-impl Source for Issuer {
-    async fn fetch(&self) -> Result<Token, Failure> {
+impl TokenSource for TokenEndpoint {
+    async fn fetch(&self) -> Result<AccessToken, TransportError> {
         let form = self.client.form(SystemClock.now())?;
-        let ask = Ask::post(&self.client.endpoint, "application/x-www-form-urlencoded", form);
-        let said = self.asker.ask(&ask).await.map_err(|why| Failure::SignIn {
-            lasting: false,
-            why: format!("no token from {}: {why}", self.client.endpoint),
+        let ask = OneShotRequest::post(&self.client.endpoint, "application/x-www-form-urlencoded", form);
+        let said = self.http.send_anonymous(&ask).await.map_err(|why| TransportError::SignIn {
+            is_permanent: false,
+            reason: format!("no token from {}: {why}", self.client.endpoint),
             retry_after: Duration::ZERO,
         })?;
-        understand(&self.client.endpoint, &said)
+        parse_token_response(&self.client.endpoint, &said)
     }
 }
 
 impl ClientCredentials {
-    fn form(&self, now: DateTime<Utc>) -> Result<Bytes, Failure> {
+    fn form(&self, now: DateTime<Utc>) -> Result<Bytes, TransportError> {
         let mut form = Serializer::new(String::new());
         form.append_pair("grant_type", "client_credentials");
         form.append_pair("client_id", &self.client_id);
         form.append_pair("scope", &self.scope);
-        match &self.proof {
-            ClientProof::Secret(secret) => form.append_pair("client_secret", secret.expose()),
-            ClientProof::Key(key) => {
+        match &self.authentication {
+            ClientAuthentication::Secret(secret) => form.append_pair("client_secret", secret.expose()),
+            ClientAuthentication::Key(key) => {
                 let assertion = key.assertion(&self.client_id, &self.endpoint, now);
-                let assertion = assertion.map_err(|why| Failure::sign_in(&why))?;
+                let assertion = assertion.map_err(|why| TransportError::sign_in(&why))?;
                 form.append_pair(
                     "client_assertion_type",
                     "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
@@ -119,26 +119,29 @@ impl ClientCredentials {
 }
 
 /// What an issuer's answer means. `error_description` is the issuer's own text for administrators; a token never stands in it.
-fn understand(endpoint: &str, said: &Said) -> Result<Token, Failure> {
+fn parse_token_response(endpoint: &str, said: &OneShotResponse) -> Result<AccessToken, TransportError> {
     if said.status == 200 {
-        let granted: Granted = json::from_slice(&said.body)
-            .map_err(|_| Failure::sign_in(&format!("{endpoint} answered something that is no token")))?;
+        let granted: TokenResponse = json::from_slice(&said.body).map_err(|_| {
+            TransportError::sign_in(&format!("{endpoint} answered something that is no token"))
+        })?;
         let lifetime = seconds(&granted.expires_in).filter(|lifetime| !lifetime.is_zero());
-        let lifetime = lifetime.unwrap_or(LIFETIME_UNSAID).min(LIFETIME_MAX);
-        return Ok(Token { secret: Secret::new(granted.access_token.to_string()), lifetime });
+        let lifetime = lifetime.unwrap_or(LIFETIME_DEFAULT).min(LIFETIME_MAX);
+        return Ok(AccessToken { secret: Secret::new(granted.access_token.to_string()), lifetime });
     }
     let away = matches!(said.status, 408 | 429 | 500..);
-    let why = match json::from_slice::<NotGranted>(&said.body) {
+    let why = match json::from_slice::<TokenErrorResponse>(&said.body) {
         Ok(not) => {
             let words = not.error_description.lines().next().unwrap_or_default();
-            let (error, words) =
-                (visible(not.error.as_bytes(), WORDS_MAX), visible(words.as_bytes(), WORDS_MAX));
+            let (error, words) = (
+                visible(not.error.as_bytes(), DESCRIPTION_CHARS_MAX),
+                visible(words.as_bytes(), DESCRIPTION_CHARS_MAX),
+            );
             format!("{endpoint} gives no token: {error}: {words}")
         }
         Err(_) => format!("{endpoint} gives no token: HTTP {}", said.status),
     };
     let retry_after = said.retry_after().unwrap_or_default().min(RETRY_AFTER_MAX);
-    Err(Failure::SignIn { lasting: !away, why, retry_after })
+    Err(TransportError::SignIn { is_permanent: !away, reason: why, retry_after })
 }
 
 #[cfg(test)]
@@ -147,13 +150,13 @@ mod tests {
 
     use super::*;
 
-    fn said(status: u16, body: &str) -> Said {
-        Said { status, headers: HeaderMap::new(), body: Bytes::copy_from_slice(body.as_bytes()) }
+    fn said(status: u16, body: &str) -> OneShotResponse {
+        OneShotResponse { status, headers: HeaderMap::new(), body: Bytes::copy_from_slice(body.as_bytes()) }
     }
 
     fn failed(status: u16, body: &str) -> (bool, String) {
-        match understand("https://login.example/token", &said(status, body)) {
-            Err(Failure::SignIn { lasting, why, .. }) => (lasting, why),
+        match parse_token_response("https://login.example/token", &said(status, body)) {
+            Err(TransportError::SignIn { is_permanent: lasting, reason: why, .. }) => (lasting, why),
             other => panic!("{:?}", other.err()),
         }
     }
@@ -164,7 +167,7 @@ mod tests {
             endpoint: "https://login.example/token".to_owned(),
             client_id: "app".to_owned(),
             scope: "https://outlook.example/.default".to_owned(),
-            proof: ClientProof::Secret(Secret::new("a&b=c".to_owned())),
+            authentication: ClientAuthentication::Secret(Secret::new("a&b=c".to_owned())),
         };
         let form = client.form(DateTime::UNIX_EPOCH).unwrap();
         let expected = "grant_type=client_credentials&client_id=app&scope=https%3A%2F%2Foutlook.example%2F.default&client_secret=a%26b%3Dc";
@@ -174,8 +177,10 @@ mod tests {
 
     #[test]
     fn what_an_administrator_must_mend_is_told_from_what_passes() {
-        let token =
-            understand("e", &said(200, r#"{"access_token":"abc","expires_in":3599,"token_type":"Bearer"}"#));
+        let token = parse_token_response(
+            "e",
+            &said(200, r#"{"access_token":"abc","expires_in":3599,"token_type":"Bearer"}"#),
+        );
         assert_eq!(token.unwrap().lifetime, Duration::from_secs(3599));
         for (said_as, lifetime) in [
             (r#","expires_in":"3599""#, 3599),
@@ -188,10 +193,11 @@ mod tests {
             (r#","expires_in":99999999999999999999"#, 86_400),
         ] {
             let token =
-                understand("e", &said(200, &format!(r#"{{"access_token":"abc"{said_as}}}"#))).unwrap();
+                parse_token_response("e", &said(200, &format!(r#"{{"access_token":"abc"{said_as}}}"#)))
+                    .unwrap();
             assert_eq!(token.lifetime, Duration::from_secs(lifetime), "{said_as}");
         }
-        assert!(understand("e", &said(200, "\u{feff}{\"access_token\":\"abc\"}")).is_ok());
+        assert!(parse_token_response("e", &said(200, "\u{feff}{\"access_token\":\"abc\"}")).is_ok());
         let invalid = r#"{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided.\r\nTrace ID: 1"}"#;
         let (lasting, why) = failed(401, invalid);
         assert!(

@@ -16,10 +16,10 @@ use tracing::warn;
 
 use super::basic::sensitive;
 use super::binding::{self, ChannelBinding};
-use super::first::{First, Going, Leave};
-use super::sspi_step::{Context, Identity, Stuck};
-use super::{Credential, Denied, Dialogue, Leg, Next, challenge, schemes};
-use crate::exchange::delivery::Failure;
+use super::single_flight::{LeaderPermit, SignInAdmission, SignInGate};
+use super::sspi::{SspiContext, SspiCredentials, SspiError};
+use super::{AuthRejection, AuthRound, AuthSession, ChallengeAction, Credential, challenge_of, scheme_names};
+use crate::exchange::delivery::TransportError;
 use crate::exchange::secret::Secret;
 
 /// Which of the two.
@@ -32,11 +32,11 @@ pub enum WindowsScheme {
 
 /// What proves who we are.
 #[derive(Debug, Clone)]
-pub enum Proof {
+pub enum WindowsSecret {
     /// For both schemes.
     Password(Secret),
     /// For Negotiate with Kerberos: a key of the account's keytab.
-    Key(super::keytab::Key),
+    Key(super::keytab::KeytabKey),
 }
 
 /// A Windows account.
@@ -47,7 +47,7 @@ pub struct Windows {
     /// `DOMAIN\name` or `name@domain`.
     pub username: String,
     /// What proves it.
-    pub proof: Proof,
+    pub secret: WindowsSecret,
     /// Whether the sign-in is bound to its connection.
     pub binding: ChannelBinding,
     /// Where tickets come from, as `tcp://dc1.example.com:88`; without it, what `/etc/krb5.conf` says.
@@ -55,56 +55,58 @@ pub struct Windows {
 }
 
 /// The account towards one server.
-pub(in crate::exchange) struct Account {
+pub(in crate::exchange) struct WindowsAccount {
     windows: Windows,
-    identity: Identity,
+    identity: SspiCredentials,
     /// `HTTP/host`: the service for which a ticket is asked.
     service: String,
-    learnt: Mutex<Learnt>,
-    first: Arc<First>,
+    binding_state: Mutex<BindingState>,
+    gate: Arc<SignInGate>,
     /// The turn of one that was refused with its binding, for the one that goes without.
-    again: Mutex<Option<Going>>,
+    unbound_retry: Mutex<Option<LeaderPermit>>,
 }
 
 /// What the server made of the channel binding (`auto` only).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Learnt {
-    Nothing,
+enum BindingState {
+    Unknown,
     /// It was accepted once: it is never left out any more.
     Bound,
     /// It was refused; whether it is accepted without is being found out.
-    Trying,
+    TryingUnbound,
     /// Accepted without, refused with.
     Unbound,
     /// Refused both ways at this time: the password is wrong, and each further try counts towards a lock.
-    Neither(Instant),
+    BothRejected(Instant),
 }
 
 /// What a refusal or its opposite leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Then {
+enum BindingAction {
     Nothing,
     /// Once more, without the binding.
-    Unbound,
+    RetryUnbound,
     /// It is accepted without, for the first time.
     Warn,
 }
 
 /// How long a password that was refused both ways is not tried without the binding again.
-const NEITHER_FOR: Duration = Duration::from_secs(20 * 60);
+const UNBOUND_RETRY_INTERVAL: Duration = Duration::from_secs(20 * 60);
 
-impl Learnt {
+impl BindingState {
     /// What follows when a sign-in that was, or was not, bound is, or is not, accepted.
-    fn hears(&mut self, bound: bool, accepted: bool) -> Then {
+    fn observe(&mut self, bound: bool, accepted: bool) -> BindingAction {
         let (next, then) = match (*self, bound, accepted) {
-            (_, true, true) => (Self::Bound, Then::Nothing),
-            (Self::Nothing, true, false) => (Self::Trying, Then::Unbound),
-            (Self::Neither(since), true, false) if since.elapsed() >= NEITHER_FOR => {
-                (Self::Trying, Then::Unbound)
+            (_, true, true) => (Self::Bound, BindingAction::Nothing),
+            (Self::Unknown, true, false) => (Self::TryingUnbound, BindingAction::RetryUnbound),
+            (Self::BothRejected(since), true, false) if since.elapsed() >= UNBOUND_RETRY_INTERVAL => {
+                (Self::TryingUnbound, BindingAction::RetryUnbound)
             }
-            (Self::Trying, false, true) => (Self::Unbound, Then::Warn),
-            (Self::Trying, false, false) => (Self::Neither(Instant::now()), Then::Nothing),
-            (same, ..) => (same, Then::Nothing),
+            (Self::TryingUnbound, false, true) => (Self::Unbound, BindingAction::Warn),
+            (Self::TryingUnbound, false, false) => {
+                (Self::BothRejected(Instant::now()), BindingAction::Nothing)
+            }
+            (same, ..) => (same, BindingAction::Nothing),
         };
         *self = next;
         then
@@ -120,135 +122,145 @@ impl WindowsScheme {
     }
 }
 
-impl Account {
+impl WindowsAccount {
     /// Towards the server of this host name.
     pub(in crate::exchange) fn new(windows: Windows, host: &str) -> Result<Self, String> {
-        let identity = Identity::new(&windows)?;
+        let identity = SspiCredentials::new(&windows)?;
         let service = format!("HTTP/{host}");
-        let (learnt, first, again) = (Mutex::new(Learnt::Nothing), Arc::default(), Mutex::default());
-        Ok(Self { windows, identity, service, learnt, first, again })
+        let (learnt, first, again) = (Mutex::new(BindingState::Unknown), Arc::default(), Mutex::default());
+        Ok(Self { windows, identity, service, binding_state: learnt, gate: first, unbound_retry: again })
     }
 
     /// Whether to sign in now.
-    async fn enter(&self) -> Leave {
-        let again = self.again.lock().unwrap_or_else(PoisonError::into_inner).take();
+    async fn admit(&self) -> SignInAdmission {
+        let again = self.unbound_retry.lock().unwrap_or_else(PoisonError::into_inner).take();
         match again {
-            Some(going) => Leave::Going(going),
-            None => self.first.enter().await,
+            Some(going) => SignInAdmission::Leader(going),
+            None => self.gate.admit().await,
         }
     }
 
-    fn learnt(&self) -> MutexGuard<'_, Learnt> {
-        self.learnt.lock().unwrap_or_else(PoisonError::into_inner)
+    fn binding_state(&self) -> MutexGuard<'_, BindingState> {
+        self.binding_state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn binds(&self) -> bool {
+    fn sends_binding(&self) -> bool {
         match self.windows.binding {
             ChannelBinding::Require => true,
             ChannelBinding::Off => false,
-            ChannelBinding::Auto => !matches!(*self.learnt(), Learnt::Trying | Learnt::Unbound),
+            ChannelBinding::Auto => {
+                !matches!(*self.binding_state(), BindingState::TryingUnbound | BindingState::Unbound)
+            }
         }
     }
 }
 
-impl Credential for Arc<Account> {
-    fn dialogue(&self, certificate: Option<&[u8]>) -> Box<dyn Dialogue> {
-        let token = certificate.filter(|_| self.binds()).and_then(binding::token);
-        Box::new(Handshake { account: self.clone(), token, stage: Stage::Start, going: None })
+impl Credential for Arc<WindowsAccount> {
+    fn session(&self, certificate: Option<&[u8]>) -> Box<dyn AuthSession> {
+        let token = certificate.filter(|_| self.sends_binding()).and_then(binding::token);
+        Box::new(WindowsSession {
+            account: self.clone(),
+            binding_token: token,
+            stage: WindowsStage::Start,
+            leader: None,
+        })
     }
 }
 
 /// The sign-in of one connection.
-struct Handshake {
-    account: Arc<Account>,
+struct WindowsSession {
+    account: Arc<WindowsAccount>,
     /// The channel binding of this connection, if it is sent.
-    token: Option<Vec<u8>>,
-    stage: Stage,
+    binding_token: Option<Vec<u8>>,
+    stage: WindowsStage,
     /// While others wait for what this one comes to.
-    going: Option<Going>,
+    leader: Option<LeaderPermit>,
 }
 
-enum Stage {
+enum WindowsStage {
     Start,
     /// The first word was said.
-    Opened(Box<Context>),
+    Negotiating(Box<SspiContext>),
     /// All was said; the server has to make up its mind.
-    Said(Option<Box<Context>>),
+    Complete(Option<Box<SspiContext>>),
     /// The connection is known.
-    Known,
+    Authenticated,
     /// Others were refused a moment ago: nothing is said.
-    Silent(Denied),
+    Rejected(AuthRejection),
 }
 
 #[async_trait]
-impl Dialogue for Handshake {
-    async fn begin(&mut self) -> Result<Leg, Failure> {
-        if matches!(self.stage, Stage::Known) {
-            return Ok(Leg { authorization: None, body: true });
+impl AuthSession for WindowsSession {
+    async fn first_round(&mut self) -> Result<AuthRound, TransportError> {
+        if matches!(self.stage, WindowsStage::Authenticated) {
+            return Ok(AuthRound { authorization: None, with_body: true });
         }
-        if self.account.windows.binding == ChannelBinding::Require && self.token.is_none() {
-            return Err(Failure::sign_in(
+        if self.account.windows.binding == ChannelBinding::Require && self.binding_token.is_none() {
+            return Err(TransportError::sign_in(
                 "channel_binding = \"require\", but this connection has no certificate that can be bound to",
             ));
         }
-        match self.account.enter().await {
-            Leave::Free => {}
-            Leave::Going(going) => self.going = Some(going),
-            Leave::Failed(failure) => return Err(failure),
-            Leave::Denied(denied) => {
-                self.stage = Stage::Silent(denied);
-                return Ok(Leg { authorization: None, body: false });
+        match self.account.admit().await {
+            SignInAdmission::Proceed => {}
+            SignInAdmission::Leader(going) => self.leader = Some(going),
+            SignInAdmission::Failed(failure) => return Err(failure),
+            SignInAdmission::Rejected(denied) => {
+                self.stage = WindowsStage::Rejected(denied);
+                return Ok(AuthRound { authorization: None, with_body: false });
             }
         }
         let opened = self.open().await;
         if let Err(failure) = &opened
-            && let Some(going) = self.going.take()
+            && let Some(going) = self.leader.take()
         {
-            going.failed(failure);
+            going.finish_failed(failure);
         }
         opened
     }
 
-    async fn challenged(&mut self, challenges: &[&str]) -> Result<Next, Failure> {
-        let word = challenge(challenges, self.scheme()).filter(|word| !word.is_empty());
+    async fn on_challenge(&mut self, challenges: &[&str]) -> Result<ChallengeAction, TransportError> {
+        let word = challenge_of(challenges, self.scheme()).filter(|word| !word.is_empty());
         let word = word.and_then(|word| BASE64_STANDARD.decode(word).ok());
-        match (std::mem::replace(&mut self.stage, Stage::Start), word) {
-            (Stage::Opened(context) | Stage::Said(Some(context)), Some(word)) => {
+        match (std::mem::replace(&mut self.stage, WindowsStage::Start), word) {
+            (WindowsStage::Negotiating(context) | WindowsStage::Complete(Some(context)), Some(word)) => {
                 let (context, answer) = self.step(context, Some(word)).await?;
-                let leg = Leg { authorization: self.header(&answer)?, body: true };
-                self.stage = Stage::Said(context.goes_on().then_some(context));
-                Ok(Next::Again(leg))
+                let leg = AuthRound { authorization: self.header(&answer)?, with_body: true };
+                self.stage = WindowsStage::Complete(context.needs_more().then_some(context));
+                Ok(ChallengeAction::Retry(leg))
             }
-            (Stage::Said(_), _) => Ok(self.refused()),
+            (WindowsStage::Complete(_), _) => Ok(self.reject()),
             // The server forgot the connection.
-            (Stage::Known, _) => {
-                let leg = self.begin().await?;
-                Ok(match std::mem::replace(&mut self.stage, Stage::Start) {
-                    Stage::Silent(denied) => Next::Refused(denied),
+            (WindowsStage::Authenticated, _) => {
+                let leg = self.first_round().await?;
+                Ok(match std::mem::replace(&mut self.stage, WindowsStage::Start) {
+                    WindowsStage::Rejected(denied) => ChallengeAction::Reject(denied),
                     stage => {
                         self.stage = stage;
-                        Next::Again(leg)
+                        ChallengeAction::Retry(leg)
                     }
                 })
             }
-            (Stage::Silent(denied), _) => Ok(Next::Refused(denied)),
-            (Stage::Start | Stage::Opened(_), _) if challenge(challenges, self.scheme()).is_none() => {
-                Ok(Next::Refused(Denied::Offers(schemes(challenges))))
+            (WindowsStage::Rejected(denied), _) => Ok(ChallengeAction::Reject(denied)),
+            (WindowsStage::Start | WindowsStage::Negotiating(_), _)
+                if challenge_of(challenges, self.scheme()).is_none() =>
+            {
+                Ok(ChallengeAction::Reject(AuthRejection::Offers(scheme_names(challenges))))
             }
-            (Stage::Start | Stage::Opened(_), _) => {
-                Ok(Next::Refused(Denied::NotAccepted("the first word of it")))
+            (WindowsStage::Start | WindowsStage::Negotiating(_), _) => {
+                Ok(ChallengeAction::Reject(AuthRejection::NotAccepted("the first word of it")))
             }
         }
     }
 
-    fn accepted(&mut self) {
-        let said = matches!(self.stage, Stage::Said(_));
+    fn on_accepted(&mut self) {
+        let said = matches!(self.stage, WindowsStage::Complete(_));
         // Without all being said, the server does not ask who comes.
-        self.stage = Stage::Known;
+        self.stage = WindowsStage::Authenticated;
         if said {
-            self.account.first.was_let_in();
+            self.account.gate.record_accepted();
             if self.account.windows.binding == ChannelBinding::Auto
-                && self.account.learnt().hears(self.token.is_some(), true) == Then::Warn
+                && self.account.binding_state().observe(self.binding_token.is_some(), true)
+                    == BindingAction::Warn
             {
                 warn!(
                     service = self.account.service,
@@ -258,47 +270,49 @@ impl Dialogue for Handshake {
                 );
             }
         }
-        self.going = None;
+        self.leader = None;
     }
 
-    fn is_settled(&self) -> bool {
-        matches!(self.stage, Stage::Known)
+    fn is_reusable(&self) -> bool {
+        matches!(self.stage, WindowsStage::Authenticated)
     }
 }
 
-impl Handshake {
+impl WindowsSession {
     fn scheme(&self) -> &'static str {
         self.account.windows.scheme.name()
     }
 
-    fn header(&self, word: &[u8]) -> Result<Option<HeaderValue>, Failure> {
+    fn header(&self, word: &[u8]) -> Result<Option<HeaderValue>, TransportError> {
         if word.is_empty() {
-            return Err(Failure::sign_in("the sign-in came to an end before the server was content"));
+            return Err(TransportError::sign_in("the sign-in came to an end before the server was content"));
         }
         Ok(sensitive(&format!("{} {}", self.scheme(), BASE64_STANDARD.encode(word))))
     }
 
     /// Our first word.
-    async fn open(&mut self) -> Result<Leg, Failure> {
-        let context = Context::new(&self.account.windows).map_err(|stuck| Failure::sign_in(&stuck.why))?;
+    async fn open(&mut self) -> Result<AuthRound, TransportError> {
+        let context = SspiContext::new(&self.account.windows)
+            .map_err(|stuck| TransportError::sign_in(&stuck.reason))?;
         let (context, word) = self.step(Box::new(context), None).await?;
-        let whole = context.is_said_in_one();
-        let leg = Leg { authorization: self.header(&word)?, body: whole };
-        self.stage = if whole { Stage::Said(Some(context)) } else { Stage::Opened(context) };
+        let whole = context.is_single_round();
+        let leg = AuthRound { authorization: self.header(&word)?, with_body: whole };
+        self.stage =
+            if whole { WindowsStage::Complete(Some(context)) } else { WindowsStage::Negotiating(context) };
         Ok(leg)
     }
 
     /// All was said, and it is no.
-    fn refused(&mut self) -> Next {
+    fn reject(&mut self) -> ChallengeAction {
         let auto = self.account.windows.binding == ChannelBinding::Auto;
-        let bound = self.token.is_some();
-        if auto && self.account.learnt().hears(bound, false) == Then::Unbound {
-            if let Some(going) = self.going.take() {
-                *self.account.again.lock().unwrap_or_else(PoisonError::into_inner) = Some(going);
+        let bound = self.binding_token.is_some();
+        if auto && self.account.binding_state().observe(bound, false) == BindingAction::RetryUnbound {
+            if let Some(going) = self.leader.take() {
+                *self.account.unbound_retry.lock().unwrap_or_else(PoisonError::into_inner) = Some(going);
             }
-            return Next::Afresh;
+            return ChallengeAction::Reconnect;
         }
-        let denied = Denied::NotAccepted(match (self.account.windows.scheme, bound, auto) {
+        let denied = AuthRejection::NotAccepted(match (self.account.windows.scheme, bound, auto) {
             (WindowsScheme::Ntlm, true, _) => "a complete NTLM handshake with channel binding",
             (WindowsScheme::Ntlm, false, true) => "complete NTLM handshakes with and without channel binding",
             (WindowsScheme::Ntlm, false, false) => "a complete NTLM handshake without channel binding",
@@ -310,32 +324,34 @@ impl Handshake {
                 "a complete Negotiate handshake without channel binding"
             }
         });
-        if let Some(going) = self.going.take() {
-            going.denied(&denied);
+        if let Some(going) = self.leader.take() {
+            going.finish_rejected(&denied);
         }
-        Next::Refused(denied)
+        ChallengeAction::Reject(denied)
     }
 
     async fn step(
         &self,
-        context: Box<Context>,
+        context: Box<SspiContext>,
         word: Option<Vec<u8>>,
-    ) -> Result<(Box<Context>, Vec<u8>), Failure> {
-        let (account, token) = (self.account.clone(), self.token.clone());
+    ) -> Result<(Box<SspiContext>, Vec<u8>), TransportError> {
+        let (account, token) = (self.account.clone(), self.binding_token.clone());
         let stepped = tokio::task::spawn_blocking(move || {
             let mut context = context;
             let word = context.step(&account.identity, &account.service, token.as_deref(), word)?;
-            Ok::<_, Stuck>((context, word))
+            Ok::<_, SspiError>((context, word))
         });
         let scheme = self.scheme();
         match stepped.await {
             Ok(Ok(done)) => Ok(done),
-            Ok(Err(Stuck { away, why })) => Err(Failure::SignIn {
-                lasting: !away,
-                why: format!("{scheme}: {why}"),
+            Ok(Err(SspiError { is_transient: away, reason: why })) => Err(TransportError::SignIn {
+                is_permanent: !away,
+                reason: format!("{scheme}: {why}"),
                 retry_after: Duration::ZERO,
             }),
-            Err(_) => Err(Failure::sign_in(&format!("{scheme}: the server's challenge cannot be read"))),
+            Err(_) => {
+                Err(TransportError::sign_in(&format!("{scheme}: the server's challenge cannot be read")))
+            }
         }
     }
 }
@@ -346,29 +362,29 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_wrong_password_is_tried_without_the_binding_once_in_twenty_minutes() {
-        let mut learnt = Learnt::Nothing;
+        let mut learnt = BindingState::Unknown;
         let mut handshakes = 0;
         for _ in 0..10 {
             handshakes += 1;
-            if learnt.hears(true, false) == Then::Unbound {
+            if learnt.observe(true, false) == BindingAction::RetryUnbound {
                 handshakes += 1;
-                assert_eq!(learnt.hears(false, false), Then::Nothing);
+                assert_eq!(learnt.observe(false, false), BindingAction::Nothing);
             }
         }
         assert_eq!(handshakes, 11);
-        tokio::time::sleep(NEITHER_FOR).await;
-        assert_eq!(learnt.hears(true, false), Then::Unbound);
+        tokio::time::sleep(UNBOUND_RETRY_INTERVAL).await;
+        assert_eq!(learnt.observe(true, false), BindingAction::RetryUnbound);
     }
 
     #[tokio::test]
     async fn what_was_accepted_bound_is_never_left_out_whatever_comes_in_between() {
-        let mut learnt = Learnt::Nothing;
+        let mut learnt = BindingState::Unknown;
         // Two at once: one is refused by an overload, the other is let in.
-        assert_eq!(learnt.hears(true, false), Then::Unbound);
-        assert_eq!(learnt.hears(true, true), Then::Nothing);
-        assert_eq!(learnt, Learnt::Bound);
-        assert_eq!(learnt.hears(false, true), Then::Nothing);
-        assert_eq!(learnt.hears(true, false), Then::Nothing);
-        assert_eq!(learnt, Learnt::Bound);
+        assert_eq!(learnt.observe(true, false), BindingAction::RetryUnbound);
+        assert_eq!(learnt.observe(true, true), BindingAction::Nothing);
+        assert_eq!(learnt, BindingState::Bound);
+        assert_eq!(learnt.observe(false, true), BindingAction::Nothing);
+        assert_eq!(learnt.observe(true, false), BindingAction::Nothing);
+        assert_eq!(learnt, BindingState::Bound);
     }
 }

@@ -1,16 +1,16 @@
 //! What stood in the way, in words for whoever reads them at the door or at night: whose fault, and what next.
 
-use super::classify::Kind;
-use super::client::Failed;
-use super::delivery::Failure;
+use super::classify::ErrorKind;
+use super::client::RequestError;
+use super::delivery::TransportError;
 use crate::action::Fault;
 use crate::engine::Trouble;
 use crate::ews::code::{CodeMeaning, meaning};
 
-impl From<Failed> for Trouble {
-    fn from(failed: Failed) -> Self {
-        let trouble = unbounded(failed);
-        Self { code: bounded(&trouble.code), ..trouble }
+impl From<RequestError> for Trouble {
+    fn from(failed: RequestError) -> Self {
+        let trouble = calendar_error(failed);
+        Self { code: short_code(&trouble.code), ..trouble }
     }
 }
 
@@ -18,7 +18,7 @@ impl From<Failed> for Trouble {
 const CODE_CHARS_MAX: usize = 200;
 
 /// One short line: it goes to callers, the journal and logs.
-fn bounded(code: &str) -> String {
+fn short_code(code: &str) -> String {
     let clean = |char: char| if char.is_control() { ' ' } else { char };
     let mut line: String = code.chars().take(CODE_CHARS_MAX).map(clean).collect();
     if code.chars().nth(CODE_CHARS_MAX).is_some() {
@@ -27,46 +27,46 @@ fn bounded(code: &str) -> String {
     line
 }
 
-fn unbounded(failed: Failed) -> Trouble {
+fn calendar_error(failed: RequestError) -> Trouble {
     match failed {
-            Failed::Refused(kind, code) => {
-                let (fault, advice) = of_code(&code).unwrap_or_else(|| of(kind));
+            RequestError::Refused(kind, code) => {
+                let (fault, advice) = advice_of_code(&code).unwrap_or_else(|| advice_of_kind(kind));
                 Trouble { fault, advice: advice.to_owned(), code }
             }
-            Failed::Busy(code) => Trouble {
+            RequestError::Busy(code) => Trouble {
                 fault: Fault::Server,
                 advice: "Exchange is busy and did nothing; try again in a few minutes".to_owned(),
                 code,
             },
             // Exchange itself returned an error code.
-            Failed::Unclear(code) if code.starts_with("Error") => {
-                let (fault, advice) = of_code(&code).unwrap_or((
+            RequestError::InvalidResponse(code) if code.starts_with("Error") => {
+                let (fault, advice) = advice_of_code(&code).unwrap_or((
                     Fault::Server,
                     "Exchange returned an error of its own several times; try again, then look up the code on the server",
                 ));
                 Trouble { fault, advice: advice.to_owned(), code }
             }
-            Failed::Unclear(code) => Trouble {
+            RequestError::InvalidResponse(code) => Trouble {
                 fault: Fault::Server,
                 advice: "Exchange gave no answer that could be used, several times; try again, and look at the server and at \
                          what stands between it and Adjourn"
                     .to_owned(),
                 code,
             },
-            Failed::Unreachable(failure @ Failure::SignIn { .. }) => Trouble {
+            RequestError::Unreachable(failure @ TransportError::SignIn { .. }) => Trouble {
                 fault: Fault::Network,
                 advice: "what signs the account in (where tokens come from, or a KDC) cannot be reached; check its address and \
                          the network"
                     .to_owned(),
                 code: failure.to_string(),
             },
-            Failed::Unreachable(failure) => Trouble {
+            RequestError::Unreachable(failure) => Trouble {
                 fault: Fault::Network,
                 advice: "Exchange cannot be reached; check the URL, the network and the certificate"
                     .to_owned(),
                 code: failure.to_string(),
             },
-            Failed::InDoubt(code) => Trouble {
+            RequestError::InDoubt(code) => Trouble {
                 fault: Fault::Server,
                 advice: "Exchange did not say whether it was done; look at the room's calendar".to_owned(),
                 code,
@@ -80,7 +80,7 @@ pub fn is_denial(code: &str) -> bool {
 }
 
 /// Causes that a code names more exactly than its kind.
-fn of_code(code: &str) -> Option<(Fault, &'static str)> {
+fn advice_of_code(code: &str) -> Option<(Fault, &'static str)> {
     Some(match code {
         "ErrorQuotaExceeded" | "ErrorQuotaExceededOnDelete" => (
             Fault::Administrator,
@@ -109,88 +109,92 @@ fn of_code(code: &str) -> Option<(Fault, &'static str)> {
     })
 }
 
-fn of(kind: Kind) -> (Fault, &'static str) {
+fn advice_of_kind(kind: ErrorKind) -> (Fault, &'static str) {
     match kind {
-        Kind::Credentials => (
+        ErrorKind::Credentials => (
             Fault::Administrator,
             "Exchange does not accept the service account; check user name and password",
         ),
-        Kind::Token => (
+        ErrorKind::Token => (
             Fault::Administrator,
             "Exchange does not accept the token; check its audience \
              (scope), its tenant, and the application's permissions",
         ),
-        Kind::Permission => (
+        ErrorKind::Permission => (
             Fault::Administrator,
             "a permission is missing; grant the one that Exchange names (for an \
              application full_access_as_app, or the role Application EWS.AccessAsApp) and consent to it",
         ),
-        Kind::SignIn => (
+        ErrorKind::SignIn => (
             Fault::Administrator,
             "the service account cannot sign in as it is configured: the code says whether a password, keytab or secret is not \
              accepted, or the server wants another way (server.auth)",
         ),
-        Kind::BackEnd => (
+        ErrorKind::BackEnd => (
             Fault::Administrator,
             "Exchange accepts the service account for other rooms and refuses it for this one; look at the mailbox server of this \
              room (IIS authentication of /EWS, Test-WebServicesConnectivity)",
         ),
-        Kind::Account => {
+        ErrorKind::Account => {
             (Fault::Administrator, "the service account is locked or its password expired; unlock it")
         }
-        Kind::EwsDisabled => (
+        ErrorKind::EwsDisabled => (
             Fault::Administrator,
             "EWS is turned off for this mailbox, organization or application; allow it (EWSEnabled, EwsAllowedAppIDs)",
         ),
-        Kind::NotImpersonated => (
+        ErrorKind::ImpersonationDenied => (
             Fault::Administrator,
             "the service account may not act for this room; give it the impersonation role with a scope that holds the \
              room (a new right takes up to two hours)",
         ),
-        Kind::Denied => {
+        ErrorKind::Denied => {
             (Fault::Administrator, "Exchange denies access to this mailbox; check the account's rights")
         }
-        Kind::NoMailbox => (Fault::Caller, "there is no mailbox of this address; check the room's address"),
-        Kind::Elsewhere => (
+        ErrorKind::NoMailbox => {
+            (Fault::Caller, "there is no mailbox of this address; check the room's address")
+        }
+        ErrorKind::WrongServer => (
             Fault::Administrator,
             "this room's mailbox is another server's, which this one does not ask; set server.url = \"autodiscover\", or give \
              the room its own connection",
         ),
-        Kind::NotFound => (
+        ErrorKind::ServerNotFound => (
             Fault::Administrator,
             "Autodiscover does not lead to this room's Exchange; see `adjourn doctor`, or set server.url",
         ),
-        Kind::NotEws => {
+        ErrorKind::NotEws => {
             (Fault::Administrator, "what answers there is not EWS; the URL should end in /EWS/Exchange.asmx")
         }
-        Kind::Gone => (Fault::Nobody, "it is no longer there"),
-        Kind::InvalidId => (
+        ErrorKind::Gone => (Fault::Nobody, "it is no longer there"),
+        ErrorKind::InvalidId => (
             Fault::Caller,
             "Exchange does not accept this item id; take it from `adjourn list` or from the API",
         ),
-        Kind::Corrupt => (
+        ErrorKind::Corrupt => (
             Fault::Nobody,
             "Exchange cannot process this event, since what it has stored of it is damaged or incomplete (often the organizer is \
              missing); it can be neither declined nor cancelled: remove it silently instead (delete --silent)",
         ),
-        Kind::Conflict => (Fault::Nobody, "it was changed in between; nothing was done"),
-        Kind::Forbidden => (Fault::Nobody, "Exchange's calendar rules do not allow this for this event"),
-        Kind::TooLarge => (Fault::Caller, "too much for one request; choose a shorter window"),
-        Kind::NobodyFound => (Fault::Caller, "the directory knows nobody of that name"),
-        Kind::Full => (
+        ErrorKind::Conflict => (Fault::Nobody, "it was changed in between; nothing was done"),
+        ErrorKind::Forbidden => (Fault::Nobody, "Exchange's calendar rules do not allow this for this event"),
+        ErrorKind::TooLarge => (Fault::Caller, "too much for one request; choose a shorter window"),
+        ErrorKind::PersonNotFound => (Fault::Caller, "the directory knows nobody of that name"),
+        ErrorKind::SubscriptionLimit => (
             Fault::Administrator,
             "Exchange keeps no more subscriptions for this room; others that listen to it should be ended, or \
              EwsMaxSubscriptions raised",
         ),
-        Kind::StartAnew => (Fault::Nobody, "Exchange tells of changes under another name from now on"),
-        Kind::Version => (
+        ErrorKind::StateExpired => {
+            (Fault::Nobody, "Exchange tells of changes under another name from now on")
+        }
+        ErrorKind::Version => (
             Fault::Administrator,
             "this Exchange is older than Exchange 2010 SP2, and nothing older is spoken to",
         ),
-        Kind::BadRequest => {
+        ErrorKind::BadRequest => {
             (Fault::Server, "Exchange did not accept the form of the request; please report it")
         }
-        Kind::Unknown => (
+        ErrorKind::Unknown => (
             Fault::Server,
             "Exchange refused this request with a code that Adjourn does not know; nothing was done",
         ),
@@ -204,7 +208,7 @@ mod tests {
     #[test]
     fn a_code_of_any_length_becomes_one_short_line() {
         let long = format!("Error\r\nSubject: {}", "x".repeat(1 << 20));
-        let trouble = Trouble::from(Failed::Refused(Kind::Unknown, long));
+        let trouble = Trouble::from(RequestError::Refused(ErrorKind::Unknown, long));
         assert_eq!(trouble.code.chars().count(), CODE_CHARS_MAX + 1);
         assert!(!trouble.code.contains(char::is_control));
     }

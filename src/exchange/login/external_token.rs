@@ -12,17 +12,17 @@ use tokio::process::Command;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::bearer::{Source, Token};
+use super::bearer::{AccessToken, TokenSource};
 use crate::clock::{Clock as _, SystemClock};
-use crate::exchange::delivery::Failure;
+use crate::exchange::delivery::TransportError;
 use crate::exchange::secret::Secret;
 use crate::json::seconds;
 use crate::text_file;
 
 /// How long a token is taken to be good that does not say so itself: not long, since asking again is cheap.
-const LIFETIME: Duration = Duration::from_secs(5 * 60);
+const LIFETIME_DEFAULT: Duration = Duration::from_secs(5 * 60);
 /// How long a command may take.
-const COMMAND_PATIENCE: Duration = Duration::from_secs(30);
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 /// The largest file that is read for the token in its first line.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 /// The longest text that is taken for a token.
@@ -30,7 +30,7 @@ const TOKEN_BYTES_MAX: usize = 64 << 10;
 
 /// Where a token is given to us.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Given {
+pub enum ExternalToken {
     /// The first line of this file.
     File(PathBuf),
     /// The first line that this command, run without a shell, prints.
@@ -38,32 +38,33 @@ pub enum Given {
 }
 
 #[async_trait]
-impl Source for Given {
-    async fn fetch(&self) -> Result<Token, Failure> {
+impl TokenSource for ExternalToken {
+    async fn fetch(&self) -> Result<AccessToken, TransportError> {
         let text = match self {
-            Self::File(path) => text_file::read(path, FILE_BYTES_MAX)
-                .map_err(|error| Failure::sign_in(&format!("no token in {}: {error}", path.display())))?,
-            Self::Command(words) => printed(words).await.map_err(|why| Failure::sign_in(&why))?,
+            Self::File(path) => text_file::read(path, FILE_BYTES_MAX).map_err(|error| {
+                TransportError::sign_in(&format!("no token in {}: {error}", path.display()))
+            })?,
+            Self::Command(words) => run_command(words).await.map_err(|why| TransportError::sign_in(&why))?,
         };
         let line = text.lines().next().unwrap_or_default().trim();
         if line.is_empty() {
-            return Err(Failure::sign_in("the token is empty"));
+            return Err(TransportError::sign_in("the token is empty"));
         }
         if line.len() > TOKEN_BYTES_MAX {
-            return Err(Failure::sign_in("what was given as a token is too long to be one"));
+            return Err(TransportError::sign_in("what was given as a token is too long to be one"));
         }
-        let lifetime = ends_in(line).unwrap_or(LIFETIME);
-        Ok(Token { secret: Secret::new(line.to_owned()), lifetime })
+        let lifetime = remaining_lifetime(line).unwrap_or(LIFETIME_DEFAULT);
+        Ok(AccessToken { secret: Secret::new(line.to_owned()), lifetime })
     }
 }
 
-async fn printed(words: &[String]) -> Result<Zeroizing<String>, String> {
+async fn run_command(words: &[String]) -> Result<Zeroizing<String>, String> {
     let (program, arguments) = words.split_first().ok_or("the token's command is empty")?;
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-    let output = timeout(COMMAND_PATIENCE, command.output())
+    let output = timeout(COMMAND_TIMEOUT, command.output())
         .await
-        .map_err(|_| format!("`{program}` gave no token within {} s", COMMAND_PATIENCE.as_secs()))?
+        .map_err(|_| format!("`{program}` gave no token within {} s", COMMAND_TIMEOUT.as_secs()))?
         .map_err(|error| format!("`{program}` cannot be run: {error}"))?;
     if !output.status.success() {
         return Err(format!("`{program}` gave no token: {}", output.status));
@@ -75,13 +76,13 @@ async fn printed(words: &[String]) -> Result<Zeroizing<String>, String> {
 }
 
 /// How much longer a JWT says it is good. What is none, or is over, says nothing.
-fn ends_in(token: &str) -> Option<Duration> {
+fn remaining_lifetime(token: &str) -> Option<Duration> {
     #[derive(Deserialize)]
-    struct Claims {
+    struct ExpiryClaim {
         exp: serde_json::Value,
     }
     let claims = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
-    let Claims { exp } = serde_json::from_slice(&claims).ok()?;
+    let ExpiryClaim { exp } = serde_json::from_slice(&claims).ok()?;
     let now = Duration::from_secs(u64::try_from(SystemClock.now().timestamp()).ok()?);
     seconds(&exp)?.checked_sub(now).filter(|left| !left.is_zero())
 }
@@ -99,13 +100,13 @@ mod tests {
     async fn a_file_and_a_command_give_their_first_line() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "opaque\nmore").unwrap();
-        let token = Given::File(file.path().to_owned()).fetch().await.unwrap();
-        assert_eq!((token.secret.expose(), token.lifetime), ("opaque", LIFETIME));
+        let token = ExternalToken::File(file.path().to_owned()).fetch().await.unwrap();
+        assert_eq!((token.secret.expose(), token.lifetime), ("opaque", LIFETIME_DEFAULT));
         std::fs::write(file.path(), b"\xff\xfeo\0p\0\r\0\n\0").unwrap();
-        let token = Given::File(file.path().to_owned()).fetch().await.unwrap();
+        let token = ExternalToken::File(file.path().to_owned()).fetch().await.unwrap();
         assert_eq!(token.secret.expose(), "op", "UTF-16, as PowerShell writes it");
         let command = ["printf", "%s\\n%s", "from-a-command", "x"].map(str::to_owned).to_vec();
-        assert_eq!(Given::Command(command).fetch().await.unwrap().secret.expose(), "from-a-command");
+        assert_eq!(ExternalToken::Command(command).fetch().await.unwrap().secret.expose(), "from-a-command");
     }
 
     #[tokio::test]
@@ -113,11 +114,11 @@ mod tests {
         for words in [&["sh", "-c", "echo top-secret >&2; echo top-secret; exit 3"][..], &["/nowhere/x"], &[]]
         {
             let words = words.iter().map(|word| (*word).to_owned()).collect();
-            let failure = Given::Command(words).fetch().await.err().unwrap().to_string();
+            let failure = ExternalToken::Command(words).fetch().await.err().unwrap().to_string();
             assert!(failure.contains("token") || failure.contains("cannot be run"), "{failure}");
             assert!(!failure.contains("top-secret"), "{failure}");
         }
-        assert!(Given::File("/nowhere/token".into()).fetch().await.is_err());
+        assert!(ExternalToken::File("/nowhere/token".into()).fetch().await.is_err());
     }
 
     #[tokio::test]
@@ -125,21 +126,22 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         for content in ["", "\n", " \t\r\nopaque"] {
             std::fs::write(file.path(), content).unwrap();
-            let failure = Given::File(file.path().to_owned()).fetch().await.err().unwrap().to_string();
+            let failure =
+                ExternalToken::File(file.path().to_owned()).fetch().await.err().unwrap().to_string();
             assert!(failure.contains("the token is empty"), "{failure}");
         }
         let command = vec!["true".to_owned()];
-        assert!(Given::Command(command).fetch().await.is_err(), "it printed nothing");
+        assert!(ExternalToken::Command(command).fetch().await.is_err(), "it printed nothing");
     }
 
     #[test]
     fn a_jwt_says_how_long_it_is_good() {
         let now = SystemClock.now().timestamp();
-        let left = ends_in(&jwt(now + 3600)).unwrap();
+        let left = remaining_lifetime(&jwt(now + 3600)).unwrap();
         assert!((3590..=3600).contains(&left.as_secs()), "{left:?}");
         let text = BASE64_URL_SAFE_NO_PAD.encode(format!(r#"{{"exp":"{}.5"}}"#, now + 3600));
-        assert!(ends_in(&format!("e30.{text}.c2ln")).is_some(), "as text, and with a fraction");
-        assert_eq!(ends_in(&jwt(now - 5)), None);
-        assert_eq!(ends_in("opaque"), None);
+        assert!(remaining_lifetime(&format!("e30.{text}.c2ln")).is_some(), "as text, and with a fraction");
+        assert_eq!(remaining_lifetime(&jwt(now - 5)), None);
+        assert_eq!(remaining_lifetime("opaque"), None);
     }
 }

@@ -27,104 +27,104 @@ const BACK_OFF_LEAST: Duration = Duration::from_millis(250);
 /// Rooms remembered before those that nobody waits for are forgotten: more than any building has, a few MB.
 pub(super) const ROOMS_KEPT: usize = 20_000;
 /// A request without an answer for so long is for a mailbox that hangs, or to a server that is overloaded …
-const LATE_AFTER_MAX: Duration = Duration::from_secs(3);
+const SLOW_AFTER_MAX: Duration = Duration::from_secs(3);
 /// … so no more than this many times the places there are go on without one.
-const LATE_FACTOR: usize = 4;
+const RELEASED_FACTOR: usize = 4;
 /// The part of the places that rooms share whose last request was late.
-const HANGING_PART: usize = 4;
+const SLOW_ROOMS_PART: usize = 4;
 
-pub(super) struct Gate {
+pub(super) struct Throttle {
     per_room: usize,
-    late_after: Duration,
+    slow_after: Duration,
     server: Arc<Semaphore>,
     /// For rooms whose last request was late.
-    hanging: Arc<Semaphore>,
-    limit: Arc<Mutex<Limit>>,
-    rooms: Mutex<HashMap<String, Arc<Room>>>,
-    waiting: AtomicUsize,
+    slow_rooms: Arc<Semaphore>,
+    limit: Arc<Mutex<AdaptiveLimit>>,
+    rooms: Mutex<HashMap<String, Arc<RoomThrottle>>>,
+    queued: AtomicUsize,
 }
 
 /// Counts one who waits.
-struct Waits<'a>(&'a AtomicUsize);
+struct QueuedRequest<'a>(&'a AtomicUsize);
 
 /// In use as long as somebody holds it besides the gate: whoever waits, and whoever has a pass.
-struct Room {
+struct RoomThrottle {
     requests: Arc<Semaphore>,
-    parked: Mutex<Option<Instant>>,
+    paused_until: Mutex<Option<Instant>>,
     /// Its last request was late.
-    hangs: AtomicBool,
+    is_slow: AtomicBool,
 }
 
-struct Limit {
+struct AdaptiveLimit {
     now: usize,
     max: usize,
     /// Requests under way that gave their place up.
-    late: usize,
+    released: usize,
     /// Permits that are out and shall not come back.
     debt: usize,
-    in_a_row: usize,
+    successes: usize,
 }
 
 /// Leave to send one request. Given back when dropped.
-pub(super) struct Pass {
+pub(super) struct Permit {
     server: Option<OwnedSemaphorePermit>,
     /// A place among those for rooms that hang.
-    hanging: Option<OwnedSemaphorePermit>,
-    is_late: bool,
+    slow_slot: Option<OwnedSemaphorePermit>,
+    is_slow: bool,
     is_answered: bool,
-    late_after: Duration,
-    limit: Arc<Mutex<Limit>>,
+    slow_after: Duration,
+    limit: Arc<Mutex<AdaptiveLimit>>,
     _request: OwnedSemaphorePermit,
-    room: Arc<Room>,
+    room: Arc<RoomThrottle>,
 }
 
-impl Gate {
+impl Throttle {
     /// `timeout` is how long an answer is waited for at all.
     pub(super) fn new(per_room: usize, per_server: usize, timeout: Duration) -> Self {
         let max = per_server.max(1);
         Self {
             per_room: per_room.max(1),
-            late_after: LATE_AFTER_MAX.min(timeout / 2),
-            hanging: Arc::new(Semaphore::new((max / HANGING_PART).max(1))),
+            slow_after: SLOW_AFTER_MAX.min(timeout / 2),
+            slow_rooms: Arc::new(Semaphore::new((max / SLOW_ROOMS_PART).max(1))),
             server: Arc::new(Semaphore::new(max)),
-            limit: Arc::new(Mutex::new(Limit { now: max, max, late: 0, debt: 0, in_a_row: 0 })),
+            limit: Arc::new(Mutex::new(AdaptiveLimit { now: max, max, released: 0, debt: 0, successes: 0 })),
             rooms: Mutex::default(),
-            waiting: AtomicUsize::new(0),
+            queued: AtomicUsize::new(0),
         }
     }
 
     /// Requests that have no leave yet.
-    pub(super) fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
+    pub(super) fn queued(&self) -> usize {
+        self.queued.load(Ordering::Relaxed)
     }
 
     /// Waits for leave to send a request in this room's name; `None` when that would be after `until`.
-    pub(super) async fn enter(&self, room: &str, until: Instant) -> Option<Pass> {
-        let _waits = Waits::new(&self.waiting);
+    pub(super) async fn acquire(&self, room: &str, until: Instant) -> Option<Permit> {
+        let _waits = QueuedRequest::new(&self.queued);
         let place = self.room(room);
         let request = timeout_at(until, place.requests.clone().acquire_owned()).await.ok()?.ok()?;
         loop {
             if Instant::now() >= until {
                 return None;
             }
-            if let Some(parked) = place.parked_until() {
+            if let Some(parked) = place.paused_until() {
                 if parked > until {
                     return None;
                 }
                 sleep_until(parked).await;
             }
-            let hanging = match place.hangs.load(Ordering::Relaxed) {
-                true => Some(timeout_at(until, self.hanging.clone().acquire_owned()).await.ok()?.ok()?),
+            let hanging = match place.is_slow.load(Ordering::Relaxed) {
+                true => Some(timeout_at(until, self.slow_rooms.clone().acquire_owned()).await.ok()?.ok()?),
                 false => None,
             };
             let server = timeout_at(until, self.server.clone().acquire_owned()).await.ok()?.ok()?;
-            if place.parked_until().is_none() {
-                return Some(Pass {
+            if place.paused_until().is_none() {
+                return Some(Permit {
                     server: Some(server),
-                    hanging,
-                    is_late: false,
+                    slow_slot: hanging,
+                    is_slow: false,
                     is_answered: false,
-                    late_after: self.late_after,
+                    slow_after: self.slow_after,
                     limit: self.limit.clone(),
                     _request: request,
                     room: place,
@@ -134,29 +134,29 @@ impl Gate {
     }
 
     /// Sends nothing in this room's name for a while.
-    pub(super) fn park(&self, room: &str, time: Duration) {
+    pub(super) fn pause_room(&self, room: &str, time: Duration) {
         let until = Instant::now() + time;
         let place = self.room(room);
-        let mut parked = lock(&place.parked);
+        let mut parked = lock(&place.paused_until);
         *parked = Some(parked.map_or(until, |earlier| earlier.max(until)));
     }
 
     /// The server said that there are too many of us.
-    pub(super) fn lower(&self) {
+    pub(super) fn halve_limit(&self) {
         let mut limit = lock(&self.limit);
         let target = (limit.now / 2).max(1);
         let surplus = limit.now - target;
         limit.debt += surplus - self.server.forget_permits(surplus);
         limit.now = target;
-        limit.in_a_row = 0;
+        limit.successes = 0;
     }
 
     /// The server answered.
-    pub(super) fn answered(&self) {
+    pub(super) fn record_success(&self) {
         let mut limit = lock(&self.limit);
-        limit.in_a_row += 1;
-        if limit.now < limit.max && limit.in_a_row >= REGROW_AFTER {
-            limit.in_a_row = 0;
+        limit.successes += 1;
+        if limit.now < limit.max && limit.successes >= REGROW_AFTER {
+            limit.successes = 0;
             limit.now += 1;
             match limit.debt {
                 0 => self.server.add_permits(1),
@@ -165,69 +165,69 @@ impl Gate {
         }
     }
 
-    fn room(&self, room: &str) -> Arc<Room> {
+    fn room(&self, room: &str) -> Arc<RoomThrottle> {
         let mut rooms = lock(&self.rooms);
         if let Some(known) = rooms.get(room) {
             return known.clone();
         }
         if rooms.len() >= ROOMS_KEPT {
-            rooms.retain(|_, room| Arc::strong_count(room) > 1 || room.parked_until().is_some());
+            rooms.retain(|_, room| Arc::strong_count(room) > 1 || room.paused_until().is_some());
         }
-        let new = Arc::new(Room {
+        let new = Arc::new(RoomThrottle {
             requests: Arc::new(Semaphore::new(self.per_room)),
-            parked: Mutex::new(None),
-            hangs: AtomicBool::new(false),
+            paused_until: Mutex::new(None),
+            is_slow: AtomicBool::new(false),
         });
         rooms.insert(room.to_owned(), new.clone());
         new
     }
 }
 
-impl<'a> Waits<'a> {
+impl<'a> QueuedRequest<'a> {
     fn new(count: &'a AtomicUsize) -> Self {
         count.fetch_add(1, Ordering::Relaxed);
         Self(count)
     }
 }
 
-impl Drop for Waits<'_> {
+impl Drop for QueuedRequest<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-impl Room {
-    fn parked_until(&self) -> Option<Instant> {
-        lock(&self.parked).filter(|until| *until > Instant::now())
+impl RoomThrottle {
+    fn paused_until(&self) -> Option<Instant> {
+        lock(&self.paused_until).filter(|until| *until > Instant::now())
     }
 }
 
-impl Pass {
+impl Permit {
     /// Waits for the answer. One that is late is waited for outside the limit on the whole server; the limit of the room holds.
-    pub(super) async fn during<T>(&mut self, answer: impl Future<Output = T>) -> T {
-        within(self.late_after, answer, || self.give_way()).await
+    pub(super) async fn run<T>(&mut self, answer: impl Future<Output = T>) -> T {
+        within(self.slow_after, answer, || self.release_server_slot()).await
     }
 
     /// The server answered, if late.
-    pub(super) fn answered(&mut self) {
+    pub(super) fn mark_answered(&mut self) {
         self.is_answered = true;
     }
 
-    fn give_way(&mut self) {
-        self.is_late = true;
+    fn release_server_slot(&mut self) {
+        self.is_slow = true;
         let mut limit = lock(&self.limit);
-        if self.hanging.is_none()
-            && limit.late < limit.max.saturating_mul(LATE_FACTOR)
+        if self.slow_slot.is_none()
+            && limit.released < limit.max.saturating_mul(RELEASED_FACTOR)
             && let Some(permit) = self.server.take()
         {
-            limit.late += 1;
-            limit.give_back(permit);
+            limit.released += 1;
+            limit.return_permit(permit);
         }
     }
 }
 
-impl Limit {
-    fn give_back(&mut self, permit: OwnedSemaphorePermit) {
+impl AdaptiveLimit {
+    fn return_permit(&mut self, permit: OwnedSemaphorePermit) {
         if self.debt > 0 {
             self.debt -= 1;
             permit.forget();
@@ -235,13 +235,13 @@ impl Limit {
     }
 }
 
-impl Drop for Pass {
+impl Drop for Permit {
     fn drop(&mut self) {
-        self.room.hangs.store(self.is_late && !self.is_answered, Ordering::Relaxed);
+        self.room.is_slow.store(self.is_slow && !self.is_answered, Ordering::Relaxed);
         let mut limit = lock(&self.limit);
         match self.server.take() {
-            Some(permit) => limit.give_back(permit),
-            None => limit.late -= 1,
+            Some(permit) => limit.return_permit(permit),
+            None => limit.released -= 1,
         }
     }
 }
@@ -265,7 +265,7 @@ mod tests {
     use super::*;
 
     const TIMEOUT: Duration = Duration::from_secs(60);
-    const LATE_AFTER: Duration = LATE_AFTER_MAX;
+    const LATE_AFTER: Duration = SLOW_AFTER_MAX;
     const ROOM: &str = "r@example.com";
     const OTHER: &str = "o@example.com";
 
@@ -285,22 +285,22 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn rooms_that_hang_give_their_places_to_others_up_to_a_limit() {
-        let gate = Gate::new(2, 2, TIMEOUT);
+        let gate = Throttle::new(2, 2, TIMEOUT);
         let begun = Instant::now();
         let hang = |room: usize| {
             let gate = &gate;
             async move {
-                let mut pass = gate.enter(&format!("{room}@example.com"), in_seconds(60)).await.unwrap();
-                pass.during(std::future::pending::<()>()).await;
+                let mut pass = gate.acquire(&format!("{room}@example.com"), in_seconds(60)).await.unwrap();
+                pass.run(std::future::pending::<()>()).await;
             }
         };
         let prompt = async {
             sleep_until(in_seconds(1)).await;
-            assert!(gate.enter(ROOM, in_seconds(60)).await.is_some());
+            assert!(gate.acquire(ROOM, in_seconds(60)).await.is_some());
             let waited = begun.elapsed();
             sleep_until(begun + Duration::from_secs(30)).await;
-            assert_eq!(lock(&gate.limit).late, 8, "the ninth keeps its place");
-            assert!(gate.enter(ROOM, in_seconds(1)).await.is_some());
+            assert_eq!(lock(&gate.limit).released, 8, "the ninth keeps its place");
+            assert!(gate.acquire(ROOM, in_seconds(1)).await.is_some());
             waited
         };
         let waited = {
@@ -311,68 +311,68 @@ mod tests {
             }
         };
         assert!(waited <= 5 * LATE_AFTER, "{waited:?}");
-        assert_eq!((lock(&gate.limit).late, gate.server.available_permits()), (0, 2), "all came back");
+        assert_eq!((lock(&gate.limit).released, gate.server.available_permits()), (0, 2), "all came back");
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_room_is_parked_and_the_others_go_on() {
-        let gate = Gate::new(2, 4, TIMEOUT);
-        gate.park(ROOM, Duration::from_secs(30));
+        let gate = Throttle::new(2, 4, TIMEOUT);
+        gate.pause_room(ROOM, Duration::from_secs(30));
         let begun = Instant::now();
-        assert!(gate.enter(OTHER, in_seconds(1)).await.is_some());
-        assert!(gate.enter(ROOM, in_seconds(10)).await.is_none());
+        assert!(gate.acquire(OTHER, in_seconds(1)).await.is_some());
+        assert!(gate.acquire(ROOM, in_seconds(10)).await.is_none());
         assert_eq!(begun.elapsed(), Duration::ZERO, "nobody waits for what cannot come in time");
-        assert!(gate.enter(ROOM, in_seconds(60)).await.is_some());
+        assert!(gate.acquire(ROOM, in_seconds(60)).await.is_some());
         assert_eq!(begun.elapsed(), Duration::from_secs(30));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_room_has_its_limit() {
-        let gate = Gate::new(2, 4, TIMEOUT);
-        let (_one, two) = (gate.enter(ROOM, in_seconds(1)).await, gate.enter(ROOM, in_seconds(1)).await);
+        let gate = Throttle::new(2, 4, TIMEOUT);
+        let (_one, two) = (gate.acquire(ROOM, in_seconds(1)).await, gate.acquire(ROOM, in_seconds(1)).await);
         let one_waits = async {
             tokio::task::yield_now().await;
-            gate.waiting()
+            gate.queued()
         };
-        let (third, waiting) = tokio::join!(gate.enter(ROOM, in_seconds(1)), one_waits);
+        let (third, waiting) = tokio::join!(gate.acquire(ROOM, in_seconds(1)), one_waits);
         assert!(third.is_none());
-        assert_eq!((waiting, gate.waiting()), (1, 0));
+        assert_eq!((waiting, gate.queued()), (1, 0));
         drop(two);
-        assert!(gate.enter(ROOM, in_seconds(1)).await.is_some());
+        assert!(gate.acquire(ROOM, in_seconds(1)).await.is_some());
     }
 
     #[tokio::test(start_paused = true)]
     async fn idle_rooms_are_forgotten_and_no_others() {
-        let gate = Gate::new(1, 4, TIMEOUT);
-        let _pass = gate.enter(ROOM, in_seconds(1)).await.unwrap();
-        gate.park(OTHER, Duration::from_secs(30));
+        let gate = Throttle::new(1, 4, TIMEOUT);
+        let _pass = gate.acquire(ROOM, in_seconds(1)).await.unwrap();
+        gate.pause_room(OTHER, Duration::from_secs(30));
         for number in 0..2 * ROOMS_KEPT {
-            assert!(gate.enter(&format!("{number}@example.com"), in_seconds(1)).await.is_some());
+            assert!(gate.acquire(&format!("{number}@example.com"), in_seconds(1)).await.is_some());
         }
         assert!(lock(&gate.rooms).len() <= ROOMS_KEPT);
-        assert!(gate.enter(ROOM, in_seconds(1)).await.is_none(), "its only request is still under way");
-        assert!(gate.enter(OTHER, in_seconds(1)).await.is_none(), "it is still parked");
+        assert!(gate.acquire(ROOM, in_seconds(1)).await.is_none(), "its only request is still under way");
+        assert!(gate.acquire(OTHER, in_seconds(1)).await.is_none(), "it is still parked");
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_server_limit_halves_and_grows_back() {
-        let gate = Gate::new(8, 4, TIMEOUT);
+        let gate = Throttle::new(8, 4, TIMEOUT);
         let mut out = Vec::new();
         for _ in 0..4 {
-            out.push(gate.enter(ROOM, in_seconds(1)).await.unwrap());
+            out.push(gate.acquire(ROOM, in_seconds(1)).await.unwrap());
         }
-        gate.lower();
+        gate.halve_limit();
         out.truncate(2);
-        assert!(gate.enter(ROOM, in_seconds(1)).await.is_none(), "two are out, and two is the limit");
+        assert!(gate.acquire(ROOM, in_seconds(1)).await.is_none(), "two are out, and two is the limit");
         out.pop();
-        out.extend(gate.enter(ROOM, in_seconds(1)).await);
+        out.extend(gate.acquire(ROOM, in_seconds(1)).await);
         assert_eq!(out.len(), 2);
         for _ in 0..2 * REGROW_AFTER {
-            gate.answered();
+            gate.record_success();
         }
         for _ in 0..2 {
-            out.push(gate.enter(ROOM, in_seconds(1)).await.unwrap());
+            out.push(gate.acquire(ROOM, in_seconds(1)).await.unwrap());
         }
-        assert!(gate.enter(ROOM, in_seconds(1)).await.is_none());
+        assert!(gate.acquire(ROOM, in_seconds(1)).await.is_none());
     }
 }

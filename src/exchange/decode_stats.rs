@@ -7,9 +7,9 @@ use crate::ews::codec::DecodePath;
 
 /// Counts answers by path and reason.
 #[derive(Debug, Default)]
-pub struct Paths(Mutex<BTreeMap<String, u64>>);
+pub struct DecodeStats(Mutex<BTreeMap<String, u64>>);
 
-impl Paths {
+impl DecodeStats {
     pub(super) fn count(&self, path: DecodePath) {
         let name = match path.declined() {
             None => path.as_str().to_owned(),

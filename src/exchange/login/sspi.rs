@@ -15,10 +15,10 @@ use sspi::{
 };
 
 use super::ap_options;
-use super::windows::{Proof, Windows, WindowsScheme};
+use super::windows::{Windows, WindowsScheme, WindowsSecret};
 
 /// How long the KDC may take for each of connecting, taking the question, and answering.
-const KDC_PATIENCE: Duration = Duration::from_secs(5);
+const KDC_TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest answer of a KDC that is read; tickets with many groups have some 10 KiB.
 const KDC_BYTES_MAX: u32 = 1 << 20;
 /// How much of the library's words is passed on.
@@ -27,42 +27,42 @@ const SAID_CHARS_MAX: usize = 160;
 const WORKSTATION: &str = "ADJOURN";
 
 /// Who we are, as `sspi` wants it.
-pub(super) struct Identity(CredentialsBuffers);
+pub(super) struct SspiCredentials(CredentialsBuffers);
 
 /// Why there is no next word.
-pub(super) struct Stuck {
+pub(super) struct SspiError {
     /// What would know is not to be had; later it may be.
-    pub(super) away: bool,
+    pub(super) is_transient: bool,
     /// Without a secret in it.
-    pub(super) why: String,
+    pub(super) reason: String,
 }
 
 /// A sign-in under way.
-pub(super) struct Context {
-    package: Package,
-    goes_on: bool,
+pub(super) struct SspiContext {
+    package: SspiPackage,
+    needs_more: bool,
 }
 
-enum Package {
+enum SspiPackage {
     Ntlm(Box<Ntlm>),
     Negotiate(Box<Negotiate>),
 }
 
-impl Identity {
+impl SspiCredentials {
     pub(super) fn new(windows: &Windows) -> Result<Self, String> {
         let username = Username::parse(&windows.username)
             .map_err(|_| format!("`{}` is not of the form DOMAIN\\name or name@domain", windows.username))?;
-        Ok(Self(match &windows.proof {
-            Proof::Password(password) => {
+        Ok(Self(match &windows.secret {
+            WindowsSecret::Password(password) => {
                 CredentialsBuffers::AuthIdentity(AuthIdentityBuffers::from(AuthIdentity {
                     username,
                     password: password.expose().to_owned().into(),
                 }))
             }
-            Proof::Key(_) if windows.scheme == WindowsScheme::Ntlm => {
+            WindowsSecret::Key(_) if windows.scheme == WindowsScheme::Ntlm => {
                 return Err("a keytab is for Kerberos; NTLM needs the password".to_owned());
             }
-            Proof::Key(key) => CredentialsBuffers::Keytab(KeytabIdentity {
+            WindowsSecret::Key(key) => CredentialsBuffers::Keytab(KeytabIdentity {
                 principal: username,
                 key: key.bytes().to_vec().into(),
                 key_enctype: key.suite(),
@@ -71,36 +71,38 @@ impl Identity {
     }
 }
 
-impl Context {
-    pub(super) fn new(windows: &Windows) -> Result<Self, Stuck> {
+impl SspiContext {
+    pub(super) fn new(windows: &Windows) -> Result<Self, SspiError> {
         let package = match windows.scheme {
-            WindowsScheme::Ntlm => Package::Ntlm(Box::new(Ntlm::new())),
-            WindowsScheme::Negotiate => Package::Negotiate(Box::new(negotiate(windows).map_err(said)?)),
+            WindowsScheme::Ntlm => SspiPackage::Ntlm(Box::new(Ntlm::new())),
+            WindowsScheme::Negotiate => {
+                SspiPackage::Negotiate(Box::new(negotiate(windows).map_err(sspi_error)?))
+            }
         };
-        Ok(Self { package, goes_on: true })
+        Ok(Self { package, needs_more: true })
     }
 
     /// Whether the first word says it all: a Kerberos ticket does, NTLM waits for a challenge.
-    pub(super) fn is_said_in_one(&self) -> bool {
+    pub(super) fn is_single_round(&self) -> bool {
         match &self.package {
-            Package::Ntlm(_) => false,
-            Package::Negotiate(negotiate) => negotiate.negotiated_protocol().is_kerberos(),
+            SspiPackage::Ntlm(_) => false,
+            SspiPackage::Negotiate(negotiate) => negotiate.negotiated_protocol().is_kerberos(),
         }
     }
 
     /// Whether there is more to say if the server asks.
-    pub(super) fn goes_on(&self) -> bool {
-        self.goes_on
+    pub(super) fn needs_more(&self) -> bool {
+        self.needs_more
     }
 
     /// Our next word. May ask a KDC meanwhile, and waits for it.
     pub(super) fn step(
         &mut self,
-        identity: &Identity,
+        identity: &SspiCredentials,
         service: &str,
         binding: Option<&[u8]>,
         word: Option<Vec<u8>>,
-    ) -> Result<Vec<u8>, Stuck> {
+    ) -> Result<Vec<u8>, SspiError> {
         let first = word.is_none();
         let mut input = vec![SecurityBuffer::new(word.unwrap_or_default(), BufferType::Token)];
         if let Some(token) = binding {
@@ -108,9 +110,12 @@ impl Context {
         }
         let mut output = vec![SecurityBuffer::new(Vec::new(), BufferType::Token)];
         let status = match &mut self.package {
-            Package::Ntlm(ntlm) => {
+            SspiPackage::Ntlm(ntlm) => {
                 let CredentialsBuffers::AuthIdentity(buffers) = &identity.0 else {
-                    return Err(Stuck { away: false, why: "NTLM needs a password".to_owned() });
+                    return Err(SspiError {
+                        is_transient: false,
+                        reason: "NTLM needs a password".to_owned(),
+                    });
                 };
                 let mut handle = Some(buffers.clone());
                 let mut builder = ntlm
@@ -121,9 +126,9 @@ impl Context {
                     .with_target_name(service)
                     .with_input(&mut input)
                     .with_output(&mut output);
-                ntlm.initialize_security_context_impl(&mut builder).map_err(said)?.resolve_to_result()
+                ntlm.initialize_security_context_impl(&mut builder).map_err(sspi_error)?.resolve_to_result()
             }
-            Package::Negotiate(negotiate) => {
+            SspiPackage::Negotiate(negotiate) => {
                 let mut handle = Some(identity.0.clone());
                 let mut builder = negotiate
                     .initialize_security_context()
@@ -135,17 +140,20 @@ impl Context {
                     .with_output(&mut output);
                 negotiate
                     .initialize_security_context_impl(&mut builder)
-                    .map_err(said)?
-                    .resolve_with_client(&Kdc)
+                    .map_err(sspi_error)?
+                    .resolve_with_client(&KdcClient)
             }
         };
-        self.goes_on = status.map_err(said)?.status == SecurityStatus::ContinueNeeded;
+        self.needs_more = status.map_err(sspi_error)?.status == SecurityStatus::ContinueNeeded;
         let word = output.into_iter().next().map(|buffer| buffer.buffer).unwrap_or_default();
         match &self.package {
-            Package::Negotiate(negotiate) if first && binding.is_some() && self.is_said_in_one() => {
-                let key = negotiate.query_context_session_key().map_err(said)?;
-                let unfit = || Stuck { away: false, why: "Kerberos: the ticket cannot be bound".to_owned() };
-                ap_options::mended(&word, key.session_key.as_ref()).ok_or_else(unfit)
+            SspiPackage::Negotiate(negotiate) if first && binding.is_some() && self.is_single_round() => {
+                let key = negotiate.query_context_session_key().map_err(sspi_error)?;
+                let unfit = || SspiError {
+                    is_transient: false,
+                    reason: "Kerberos: the ticket cannot be bound".to_owned(),
+                };
+                ap_options::corrected(&word, key.session_key.as_ref()).ok_or_else(unfit)
             }
             _ => Ok(word),
         }
@@ -161,11 +169,13 @@ fn negotiate(windows: &Windows) -> sspi::Result<Negotiate> {
         client_computer_name: workstation.clone(),
     };
     let (packages, config): (_, Box<dyn sspi::negotiate::ProtocolConfig>) =
-        match (&windows.proof, &windows.kdc) {
-            (Proof::Key(_), _) => ("kerberos", Box::new(kerberos)),
-            (Proof::Password(_), Some(_)) => ("kerberos,ntlm", Box::new(kerberos)),
+        match (&windows.secret, &windows.kdc) {
+            (WindowsSecret::Key(_), _) => ("kerberos", Box::new(kerberos)),
+            (WindowsSecret::Password(_), Some(_)) => ("kerberos,ntlm", Box::new(kerberos)),
             // Becomes Kerberos when the system's configuration knows a KDC for the account's realm.
-            (Proof::Password(_), None) => ("kerberos,ntlm", Box::new(NtlmConfig::new(workstation.clone()))),
+            (WindowsSecret::Password(_), None) => {
+                ("kerberos,ntlm", Box::new(NtlmConfig::new(workstation.clone())))
+            }
         };
     Negotiate::new_client(NegotiateConfig::new(config, Some(packages.to_owned()), workstation))
 }
@@ -181,18 +191,18 @@ fn channel_bindings(token: &[u8]) -> Vec<u8> {
 }
 
 /// What `sspi` says is about protocol states, never about secrets.
-fn said(error: Error) -> Stuck {
+fn sspi_error(error: Error) -> SspiError {
     // A clock that is off, or a KDC that is not there, says nothing about the password.
     let away = matches!(error.error_type, ErrorKind::NoAuthenticatingAuthority | ErrorKind::TimeSkew);
     let what = error.description.split(". Additional error").next().unwrap_or_default();
     let what: String = what.chars().take(SAID_CHARS_MAX).collect();
-    Stuck { away, why: format!("{:?}: {what}", error.error_type) }
+    SspiError { is_transient: away, reason: format!("{:?}: {what}", error.error_type) }
 }
 
 /// Asks KDCs over TCP (RFC 4120, section 7.2.2: four bytes of length before question and answer).
-struct Kdc;
+struct KdcClient;
 
-impl NetworkClient for Kdc {
+impl NetworkClient for KdcClient {
     fn send(&self, request: &NetworkRequest) -> sspi::Result<Vec<u8>> {
         let away = |error: std::io::Error| {
             Error::new(ErrorKind::NoAuthenticatingAuthority, format!("{}: {error}", request.url))
@@ -201,22 +211,22 @@ impl NetworkClient for Kdc {
             let why = format!("{}: only tcp:// is spoken to a KDC", request.url);
             return Err(Error::new(ErrorKind::NoAuthenticatingAuthority, why));
         }
-        ask(request).map_err(away)
+        send_to_kdc(request).map_err(away)
     }
 }
 
-fn ask(request: &NetworkRequest) -> std::io::Result<Vec<u8>> {
+fn send_to_kdc(request: &NetworkRequest) -> std::io::Result<Vec<u8>> {
     let host = request.url.host_str().unwrap_or_default();
     let mut stream = None;
     for address in (host, request.url.port().unwrap_or(88)).to_socket_addrs()? {
-        stream = TcpStream::connect_timeout(&address, KDC_PATIENCE).ok();
+        stream = TcpStream::connect_timeout(&address, KDC_TIMEOUT).ok();
         if stream.is_some() {
             break;
         }
     }
     let mut stream = stream.ok_or(std::io::ErrorKind::ConnectionRefused)?;
-    stream.set_read_timeout(Some(KDC_PATIENCE))?;
-    stream.set_write_timeout(Some(KDC_PATIENCE))?;
+    stream.set_read_timeout(Some(KDC_TIMEOUT))?;
+    stream.set_write_timeout(Some(KDC_TIMEOUT))?;
     stream.write_all(&request.data)?;
     let mut length = [0; 4];
     stream.read_exact(&mut length)?;

@@ -1,105 +1,110 @@
 //! What an answer means to a quest: an end, a redirect, another address, or a note. Believes nothing: a redirect is followed,
 //! and a URL taken, only where the policy lets it.
 
-use super::order::{Candidate, Protocol};
-use super::quest::Quest;
+use super::candidates::{Candidate, Protocol};
+use super::discovery::Discovery;
 use super::report::{Cause, excerpt, excerpt_url};
 use super::url::{EwsUrl, HttpsUrl};
-use super::{BODY_BYTES_MAX, Found, Said, Step};
+use super::{BODY_BYTES_MAX, DiscoveredServer, DiscoveryStep, ParsedResponse};
 use super::{json, pox, soap};
 use crate::calendar::RoomAddress;
 
 /// Longest EWS URL that is kept for each room; Exchange's have a host and `/EWS/Exchange.asmx`.
 const EWS_URL_LEN_MAX: usize = 512;
 
-impl Quest {
+impl Discovery {
     /// "Handling Autodiscover error messages", table 1: 200 is an answer, 301 and 302 lead on, 401 says nothing for certain
     /// before all have said it, and anything else is no Autodiscover endpoint.
-    pub(super) fn came(&mut self, asked: &Candidate, status: u16, location: Option<&str>, body: &[u8]) {
+    pub(super) fn on_http(&mut self, asked: &Candidate, status: u16, location: Option<&str>, body: &[u8]) {
         if body.len() > BODY_BYTES_MAX {
             let outcome = format!("its answer is longer than {BODY_BYTES_MAX} bytes");
-            return self.note(asked, Some(Cause::Malformed), outcome);
+            return self.record(asked, Some(Cause::Malformed), outcome);
         }
         match (status, asked.protocol) {
-            (301 | 302 | 303 | 307 | 308, _) => self.redirected(asked, status, location),
+            (301 | 302 | 303 | 307 | 308, _) => self.on_redirect_status(asked, status, location),
             (_, Protocol::Probe) => {
-                self.note(asked, Some(Cause::NoService), format!("HTTP {status}, not a redirect"));
+                self.record(asked, Some(Cause::NoService), format!("HTTP {status}, not a redirect"));
             }
-            (200, _) => self.answered(asked, body),
+            (200, _) => self.on_success(asked, body),
             // 456 is Exchange Online's word for a locked account.
             (401 | 403 | 456, _) if asked.protocol.needs_login() => {
                 let outcome = format!("HTTP {status}: our credentials are not accepted");
-                self.note(asked, Some(Cause::Credentials), outcome);
+                self.record(asked, Some(Cause::Credentials), outcome);
                 self.refused.insert(asked.url.host().clone());
             }
-            (429 | 503, _) => self.note(asked, Some(Cause::ServerTrouble), format!("HTTP {status}: busy")),
-            _ => self.declined(asked, status, body),
+            (429 | 503, _) => self.record(asked, Some(Cause::ServerError), format!("HTTP {status}: busy")),
+            _ => self.on_error_status(asked, status, body),
         }
     }
 
     /// An error status. Only errors are believed of its body, never settings.
-    fn declined(&mut self, asked: &Candidate, status: u16, body: &[u8]) {
+    fn on_error_status(&mut self, asked: &Candidate, status: u16, body: &[u8]) {
         let (cause, said) = match read(asked.protocol, body) {
-            Ok(Said::Unknown(said)) => (Cause::MailboxUnknown, said),
-            Ok(Said::Busy(said)) => (Cause::ServerTrouble, said),
-            Ok(Said::Refused(said)) => (Cause::NoService, said),
-            _ => return self.note(asked, Some(Cause::NoService), format!("HTTP {status}")),
+            Ok(ParsedResponse::UnknownMailbox(said)) => (Cause::MailboxUnknown, said),
+            Ok(ParsedResponse::Busy(said)) => (Cause::ServerError, said),
+            Ok(ParsedResponse::OtherError(said)) => (Cause::NoService, said),
+            _ => return self.record(asked, Some(Cause::NoService), format!("HTTP {status}")),
         };
-        self.note(asked, Some(cause), format!("HTTP {status}: {said}"));
+        self.record(asked, Some(cause), format!("HTTP {status}: {said}"));
     }
 
-    fn answered(&mut self, asked: &Candidate, body: &[u8]) {
+    fn on_success(&mut self, asked: &Candidate, body: &[u8]) {
         match read(asked.protocol, body) {
-            Ok(Said::Settings { urls, schemas }) => self.settings(asked, &urls, schemas),
-            Ok(Said::Url(url)) => self.led(asked, "says to ask", &url),
-            Ok(Said::Address(address)) => self.renamed(asked, &address),
-            Ok(Said::Unknown(said)) => self.note(asked, Some(Cause::MailboxUnknown), said),
-            Ok(Said::Busy(said)) => self.note(asked, Some(Cause::ServerTrouble), said),
-            Ok(Said::Refused(said)) => self.note(asked, Some(Cause::Malformed), said),
+            Ok(ParsedResponse::Settings { urls, schemas }) => self.on_settings(asked, &urls, schemas),
+            Ok(ParsedResponse::RedirectUrl(url)) => self.on_redirect(asked, "says to ask", &url),
+            Ok(ParsedResponse::RedirectAddress(address)) => self.on_address_redirect(asked, &address),
+            Ok(ParsedResponse::UnknownMailbox(said)) => self.record(asked, Some(Cause::MailboxUnknown), said),
+            Ok(ParsedResponse::Busy(said)) => self.record(asked, Some(Cause::ServerError), said),
+            Ok(ParsedResponse::OtherError(said)) => self.record(asked, Some(Cause::Malformed), said),
             // A web site answers anything with a page; that is nobody's fault.
-            Err(why) if !self.policy.confirms(asked.url.host()) => {
-                self.note(asked, Some(Cause::NoService), why);
+            Err(why) if !self.policy.trusts(asked.url.host()) => {
+                self.record(asked, Some(Cause::NoService), why);
             }
-            Err(why) => self.note(asked, Some(Cause::Malformed), why),
+            Err(why) => self.record(asked, Some(Cause::Malformed), why),
         }
     }
 
     /// The end, if one of the URLs is where we may go.
-    fn settings(&mut self, asked: &Candidate, urls: &[String], schemas: Vec<String>) {
+    fn on_settings(&mut self, asked: &Candidate, urls: &[String], schemas: Vec<String>) {
         if urls.is_empty() {
-            return self.note(asked, Some(Cause::Malformed), "its answer holds no EWS URL".to_owned());
+            return self.record(asked, Some(Cause::Malformed), "its answer holds no EWS URL".to_owned());
         }
         for text in urls {
             match HttpsUrl::parse(text) {
                 Err(why) => {
-                    self.note(asked, Some(Cause::Malformed), format!("`{}`: {why}", excerpt_url(text)))
+                    self.record(asked, Some(Cause::Malformed), format!("`{}`: {why}", excerpt_url(text)))
                 }
                 Ok(url) if url.to_string().len() > EWS_URL_LEN_MAX => {
-                    self.note(asked, Some(Cause::Malformed), "its EWS URL is too long".to_owned());
+                    self.record(asked, Some(Cause::Malformed), "its EWS URL is too long".to_owned());
                 }
-                Ok(url) if self.policy.confirms(url.host()) => return self.found(asked, &url, schemas),
-                Ok(url) => self.unconfirmed(asked, &url, "refused: EWS at"),
+                Ok(url) if self.policy.trusts(url.host()) => return self.found(asked, &url, schemas),
+                Ok(url) => self.record_untrusted(asked, &url, "refused: EWS at"),
             }
         }
     }
 
     fn found(&mut self, asked: &Candidate, url: &HttpsUrl, schemas: Vec<String>) {
-        let url = EwsUrl::confirmed(url);
-        self.note(asked, None, format!("EWS is at {url}"));
-        let (asked_as, tried) = (self.asking_for.clone(), self.tried.clone());
-        self.end = Some(Step::Found(Found { url, asked_as, schemas, tried }));
+        let url = EwsUrl::on_trusted_host(url);
+        self.record(asked, None, format!("EWS is at {url}"));
+        let (asked_as, tried) = (self.current_address.clone(), self.attempts.clone());
+        self.end = Some(DiscoveryStep::Found(DiscoveredServer {
+            url,
+            mailbox_address: asked_as,
+            schemas,
+            attempts: tried,
+        }));
     }
 
-    fn redirected(&mut self, asked: &Candidate, status: u16, location: Option<&str>) {
+    fn on_redirect_status(&mut self, asked: &Candidate, status: u16, location: Option<&str>) {
         match location {
-            Some(location) => self.led(asked, &format!("HTTP {status} to"), location),
-            None => self.note(asked, Some(Cause::Malformed), format!("HTTP {status} without a location")),
+            Some(location) => self.on_redirect(asked, &format!("HTTP {status} to"), location),
+            None => self.record(asked, Some(Cause::Malformed), format!("HTTP {status} without a location")),
         }
     }
 
     /// Follows a redirect to a URL, over HTTPS only ("Implementing an Autodiscover Client in Microsoft Exchange", "Validating
     /// a Secure Redirection URL"), and never out of Autodiscover: a web site's home page or login form has no answer for us.
-    fn led(&mut self, asked: &Candidate, how: &str, to: &str) {
+    fn on_redirect(&mut self, asked: &Candidate, how: &str, to: &str) {
         let stop =
             |why: &str| Some((Cause::Redirects, format!("{how} `{}`: not followed: {why}", excerpt_url(to))));
         let target = asked.url.join(to);
@@ -108,13 +113,13 @@ impl Quest {
             Ok(url) if !url.path().to_ascii_lowercase().contains("autodiscover") => stop("not Autodiscover"),
             Ok(_) if self.redirects >= self.policy.max_redirects => stop("too many redirects"),
             Ok(url) if asked.protocol != Protocol::Probe => {
-                let known = self.asked.contains(&self.key(&asked.protocol.at(url.clone())));
+                let known = self.sent.contains(&self.key(&asked.protocol.at(url.clone())));
                 if known { stop("it was asked already") } else { None }
             }
             Ok(_) => None,
         };
         match (stopped, target) {
-            (Some((cause, outcome)), _) => self.note(asked, Some(cause), outcome),
+            (Some((cause, outcome)), _) => self.record(asked, Some(cause), outcome),
             (None, Ok(url)) => self.follow(asked, how, url),
             (None, Err(_)) => {}
         }
@@ -123,19 +128,19 @@ impl Quest {
     fn follow(&mut self, asked: &Candidate, how: &str, url: HttpsUrl) {
         self.redirects += 1;
         let host = url.host().clone();
-        let confirmed = self.policy.confirms(&host);
+        let confirmed = self.policy.trusts(&host);
         if asked.protocol == Protocol::Json || confirmed {
-            self.note(asked, None, format!("{how} {url}"));
+            self.record(asked, None, format!("{how} {url}"));
         } else {
-            self.unconfirmed(asked, &url, &format!("{how} an unconfirmed host:"));
+            self.record_untrusted(asked, &url, &format!("{how} an unconfirmed host:"));
         }
         let next = match asked.protocol {
             Protocol::Json => vec![Protocol::Json.at(url)],
             // Without credentials, any host may be asked whether it knows a confirmed one that has the mailbox.
-            _ if !confirmed => vec![Candidate::json(&host, &self.asking_for, self.redirects)],
+            _ if !confirmed => vec![Candidate::json(&host, &self.current_address, self.redirects)],
             // MS-OXWSADISC, reaching a server by an indirect attempt: of the location only the host counts for SOAP.
             Protocol::Probe => {
-                let json = Candidate::json(&host, &self.asking_for, self.redirects);
+                let json = Candidate::json(&host, &self.current_address, self.redirects);
                 vec![json, Candidate::soap(&host), Protocol::Pox.at(url)]
             }
             protocol => vec![protocol.at(url)],
@@ -146,12 +151,12 @@ impl Quest {
     }
 
     /// From here on another address is asked for. Only hosts that are confirmed come to say this.
-    fn renamed(&mut self, asked: &Candidate, address: &str) {
+    fn on_address_redirect(&mut self, asked: &Candidate, address: &str) {
         let said = format!("says to ask for `{}`", excerpt(address));
         let address = match address.parse::<RoomAddress>() {
             Err(error) => {
                 let outcome = format!("says to ask for another address, but {}", excerpt(&error.to_string()));
-                return self.note(asked, Some(Cause::Malformed), outcome);
+                return self.record(asked, Some(Cause::Malformed), outcome);
             }
             Ok(address) => address,
         };
@@ -161,22 +166,22 @@ impl Quest {
             "too many redirects"
         } else {
             self.redirects += 1;
-            self.note(asked, None, said);
-            return self.begin(address);
+            self.record(asked, None, said);
+            return self.start_for(address);
         };
-        self.note(asked, Some(Cause::Redirects), format!("{said}: {why}"));
+        self.record(asked, Some(Cause::Redirects), format!("{said}: {why}"));
     }
 
-    fn unconfirmed(&mut self, asked: &Candidate, url: &HttpsUrl, what: &str) {
-        if !self.unconfirmed.contains(url.host()) {
-            self.unconfirmed.push(url.host().clone());
+    fn record_untrusted(&mut self, asked: &Candidate, url: &HttpsUrl, what: &str) {
+        if !self.untrusted.contains(url.host()) {
+            self.untrusted.push(url.host().clone());
         }
         let outcome = format!("{what} {}, which is not confirmed", excerpt(&url.to_string()));
-        self.note(asked, Some(Cause::Unconfirmed), outcome);
+        self.record(asked, Some(Cause::Untrusted), outcome);
     }
 }
 
-fn read(protocol: Protocol, body: &[u8]) -> Result<Said, String> {
+fn read(protocol: Protocol, body: &[u8]) -> Result<ParsedResponse, String> {
     match protocol {
         Protocol::Json => json::read(body),
         Protocol::Soap => soap::read(body),

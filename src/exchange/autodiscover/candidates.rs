@@ -65,7 +65,7 @@ impl Candidate {
 pub(super) fn hosts(address: &RoomAddress, policy: &Policy) -> Vec<Host> {
     let (domain, autodiscover) = of_domain(address.domain());
     let mut hosts = Vec::new();
-    for host in policy.first.clone().into_iter().chain(domain).chain(autodiscover) {
+    for host in policy.preferred_host.clone().into_iter().chain(domain).chain(autodiscover) {
         if !hosts.contains(&host) {
             hosts.push(host);
         }
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn the_order_is_the_documented_one() {
         let mut policy = Policy::new([]);
-        policy.first = Some("outlook.office365.com".parse().unwrap());
+        policy.preferred_host = Some("outlook.office365.com".parse().unwrap());
         let json = "autodiscover/autodiscover.json/v1.0/a%2Bb@x.example?Protocol=EWS&RedirectCount=0";
         assert_eq!(
             asked("a+b@x.example", &policy),

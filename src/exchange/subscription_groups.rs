@@ -4,28 +4,33 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::autodiscover::grouping::{ADDRESSES_MAX, Silence, question, read};
-use super::client::Client;
+use super::autodiscover::grouping::{ADDRESSES_MAX, GroupingError, grouping_request, parse_grouping};
+use super::client::EwsClient;
 use crate::calendar::RoomAddress;
 use crate::live::RoomGroup;
 
 /// Servers of which it is remembered that they do not say; more are forgotten, and asked again.
-const MUTE_MAX: usize = 64;
+const UNSUPPORTED_MAX: usize = 64;
 
 /// What was learnt of the servers' ways.
 #[derive(Default)]
-pub(super) struct Groups {
-    mute: Mutex<HashSet<String>>,
+pub(super) struct SubscriptionGroups {
+    unsupported: Mutex<HashSet<String>>,
 }
 
-impl Groups {
+impl SubscriptionGroups {
     /// Puts rooms of one server into groups, each in the order of the addresses.
-    pub(super) async fn of(&self, client: &Client, ews: &str, mut rooms: Vec<RoomAddress>) -> Vec<RoomGroup> {
+    pub(super) async fn group_rooms(
+        &self,
+        client: &EwsClient,
+        ews: &str,
+        mut rooms: Vec<RoomAddress>,
+    ) -> Vec<RoomGroup> {
         rooms.sort(); // the first of a group is the one that its requests are anchored at
         let mut groups: BTreeMap<Option<String>, Vec<RoomAddress>> = BTreeMap::new();
         let mut says = true;
         for rooms in rooms.chunks(ADDRESSES_MAX) {
-            let said = if says { self.ask(client, ews, rooms).await } else { None };
+            let said = if says { self.query(client, ews, rooms).await } else { None };
             says = said.is_some(); // who waited for an answer in vain once does not wait again for the others
             for (at, room) in rooms.iter().enumerate() {
                 let group = said.as_ref().and_then(|said| said.get(at)?.clone());
@@ -40,20 +45,28 @@ impl Groups {
     }
 
     /// What is said of each of the rooms, if there is an answer.
-    async fn ask(&self, client: &Client, ews: &str, rooms: &[RoomAddress]) -> Option<Vec<Option<String>>> {
-        if !client.is_known(ews) || self.mute().contains(ews) {
+    async fn query(
+        &self,
+        client: &EwsClient,
+        ews: &str,
+        rooms: &[RoomAddress],
+    ) -> Option<Vec<Option<String>>> {
+        if !client.is_authenticated(ews) || self.unsupported().contains(ews) {
             return None;
         }
-        match read(&client.places.ask(question(ews, rooms)?).await, rooms.len()) {
+        match parse_grouping(
+            &client.endpoints.send_discovery(grouping_request(ews, rooms)?).await,
+            rooms.len(),
+        ) {
             Ok(groups) => Some(groups),
-            Err(Silence::Passing(why)) => {
+            Err(GroupingError::Transient(why)) => {
                 tracing::info!(ews, why, "the server does not say now which rooms share a back end");
                 None
             }
-            Err(Silence::Lasting(why)) => {
+            Err(GroupingError::Permanent(why)) => {
                 tracing::info!(ews, why, "the server does not say which rooms share a back end: all may");
-                let mut mute = self.mute();
-                if mute.len() >= MUTE_MAX {
+                let mut mute = self.unsupported();
+                if mute.len() >= UNSUPPORTED_MAX {
                     mute.clear();
                 }
                 mute.insert(ews.to_owned());
@@ -63,7 +76,7 @@ impl Groups {
     }
 
     /// Nothing panics while holding it; if it did, what is in it would still be so.
-    fn mute(&self) -> MutexGuard<'_, HashSet<String>> {
-        self.mute.lock().unwrap_or_else(PoisonError::into_inner)
+    fn unsupported(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.unsupported.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -17,25 +17,25 @@ use crate::engine::{
 
 /// All configured Exchanges.
 #[derive(Default)]
-pub struct Sites {
-    some: Vec<(Vec<RoomPattern>, Exchange)>,
-    others: Option<Exchange>,
+pub struct ConnectionRouter {
+    routes: Vec<(Vec<RoomPattern>, Exchange)>,
+    fallback: Option<Exchange>,
 }
 
-impl Sites {
+impl ConnectionRouter {
     /// Adds the Exchange of these rooms. Of several that match a room, the first counts.
     pub fn add(&mut self, rooms: Vec<RoomPattern>, exchange: Exchange) {
-        self.some.push((rooms, exchange));
+        self.routes.push((rooms, exchange));
     }
 
     /// Sets the Exchange of all other rooms.
-    pub fn others(&mut self, exchange: Exchange) {
-        self.others = Some(exchange);
+    pub fn set_fallback(&mut self, exchange: Exchange) {
+        self.fallback = Some(exchange);
     }
 
     /// All of them, in the order of the configuration.
     pub fn all(&self) -> impl Iterator<Item = &Exchange> {
-        self.some.iter().map(|(_, exchange)| exchange).chain(&self.others)
+        self.routes.iter().map(|(_, exchange)| exchange).chain(&self.fallback)
     }
 
     /// Reports the time of every server to this clock.
@@ -47,9 +47,9 @@ impl Sites {
     ///
     /// # Errors
     /// When none is configured for it.
-    pub fn of(&self, room: &RoomAddress) -> Result<&Exchange, Trouble> {
-        let named = self.some.iter().find(|(rooms, _)| rooms.iter().any(|pattern| pattern.means(room)));
-        named.map(|(_, exchange)| exchange).or(self.others.as_ref()).ok_or_else(|| Trouble {
+    pub fn route(&self, room: &RoomAddress) -> Result<&Exchange, Trouble> {
+        let named = self.routes.iter().find(|(rooms, _)| rooms.iter().any(|pattern| pattern.means(room)));
+        named.map(|(_, exchange)| exchange).or(self.fallback.as_ref()).ok_or_else(|| Trouble {
             fault: Fault::Administrator,
             advice: format!(
                 "no Exchange is configured for {room}; add it to a connection's rooms, or set [server]"
@@ -60,34 +60,34 @@ impl Sites {
 }
 
 #[async_trait]
-impl Calendar for Sites {
+impl Calendar for ConnectionRouter {
     fn capabilities(&self) -> Capabilities {
         // All of them speak EWS.
         Capabilities { can_mute_updates: true, has_change_key_lock: true }
     }
 
     async fn events(&self, room: &RoomAddress, window: Window) -> Result<CalendarView, Trouble> {
-        self.of(room)?.events(room, window).await
+        self.route(room)?.events(room, window).await
     }
 
     async fn event(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Trouble> {
-        self.of(room)?.event(room, id).await
+        self.route(room)?.event(room, id).await
     }
 
     async fn named(&self, room: &RoomAddress, id: &EventId) -> Result<EventLookup, Trouble> {
-        self.of(room)?.named(room, id).await
+        self.route(room)?.named(room, id).await
     }
 
     async fn series(&self, room: &RoomAddress, date: &EventId) -> Result<Option<Series>, Trouble> {
-        self.of(room)?.series(room, date).await
+        self.route(room)?.series(room, date).await
     }
 
     async fn series_by_id(&self, room: &RoomAddress, series: &EventId) -> Result<Option<Series>, Trouble> {
-        self.of(room)?.series_by_id(room, series).await
+        self.route(room)?.series_by_id(room, series).await
     }
 
     async fn deleted(&self, room: &RoomAddress, seen: &Seen) -> Result<Option<Event>, Trouble> {
-        self.of(room)?.deleted(room, seen).await
+        self.route(room)?.deleted(room, seen).await
     }
 
     async fn sent(
@@ -97,11 +97,11 @@ impl Calendar for Sites {
         about: &Event,
         since: DateTime<Utc>,
     ) -> Result<bool, Trouble> {
-        self.of(room)?.sent(room, step, about, since).await
+        self.route(room)?.sent(room, step, about, since).await
     }
 
     async fn write(&self, room: &RoomAddress, step: &Step) -> Reply {
-        match self.of(room) {
+        match self.route(room) {
             Ok(exchange) => exchange.write(room, step).await,
             Err(trouble) => Reply { written: Written::NotDone(trouble), requests: Vec::new() },
         }
@@ -114,7 +114,7 @@ impl Calendar for Sites {
         let mut answered = rooms.is_empty();
         for exchange in self.all() {
             let lives_here =
-                |room: &&RoomAddress| self.of(room).is_ok_and(|home| std::ptr::eq(home, exchange));
+                |room: &&RoomAddress| self.route(room).is_ok_and(|home| std::ptr::eq(home, exchange));
             let here: Vec<RoomAddress> = rooms.iter().filter(lives_here).cloned().collect();
             if here.is_empty() {
                 continue;
@@ -137,15 +137,15 @@ impl Calendar for Sites {
     }
 
     async fn find_person(&self, room: &RoomAddress, address: &str) -> Result<Directory, Trouble> {
-        self.of(room)?.find_person(room, address).await
+        self.route(room)?.find_person(room, address).await
     }
 
     async fn resolve_organizer(&self, room: &RoomAddress, event: &Event) -> Result<Option<String>, Trouble> {
-        self.of(room)?.resolve_organizer(room, event).await
+        self.route(room)?.resolve_organizer(room, event).await
     }
 
     async fn resolve_address(&self, room: &RoomAddress, address: &str) -> Result<AddressLookup, Trouble> {
-        self.of(room)?.resolve_address(room, address).await
+        self.route(room)?.resolve_address(room, address).await
     }
 
     fn numbers(&self) -> Vec<Number> {
@@ -153,6 +153,6 @@ impl Calendar for Sites {
     }
 
     async fn rooms_of(&self, room_list: &str, asking: &RoomAddress) -> Result<Vec<RoomAddress>, Trouble> {
-        self.of(asking)?.rooms_of(room_list, asking).await
+        self.route(asking)?.rooms_of(room_list, asking).await
     }
 }

@@ -16,11 +16,11 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::affinity::Affinity;
 use super::answer_budget;
-use super::calendar::another;
-use super::classify::{Kind, NO_CODE, Verdict, by_code};
-use super::client::{Client, Failed, StreamFailure};
-use super::messages::only;
-use super::transport::Begun;
+use super::calendar::wrong_response_type;
+use super::classify::{ErrorKind, NO_CODE, RetryDecision, decide_by_code};
+use super::client::{EwsClient, RequestError, StreamFailure};
+use super::response_messages::single_message;
+use super::transport::StreamingBody;
 use crate::calendar::RoomAddress;
 use crate::concurrency::ConcurrencyLimit;
 use crate::engine::Trouble;
@@ -33,7 +33,7 @@ use crate::ews::types::{MessageXmlEntry, ResponseClass, ResponseMessage};
 use crate::live::{Ears, Heard};
 
 /// Subscribing at once, so that a group of two hundred does not take the places of those at the doors.
-const SUBSCRIBING_AT_ONCE: usize = 4;
+const SUBSCRIBE_CONCURRENCY: usize = 4;
 /// One envelope of a stream: a few changes, each of a few hundred bytes, for at most two hundred rooms.
 pub(super) const ENVELOPE_BYTES_MAX: usize = 2 << 20;
 /// Longest id of a subscription; Exchange's have some 100 bytes.
@@ -42,81 +42,82 @@ pub(super) const SUBSCRIPTION_ID_BYTES_MAX: usize = 4 << 10;
 const CLOSED: &str = "Closed";
 
 /// How long one request for a subscription may take: a room that is throttled must not keep the others from being heard.
-const SUBSCRIBING: Duration = Duration::from_secs(10);
+const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
 /// One that takes longer than this keeps no other from being asked for.
 const SLOW_AFTER: Duration = Duration::from_secs(2);
 /// How long a room is looked for whose subscription says which back end the others are to go to …
-const ANCHORING: Duration = Duration::from_secs(30);
+const ANCHOR_SEARCH_MAX: Duration = Duration::from_secs(30);
 /// … and how long each that is tried may take.
-const ANCHORING_EACH: Duration = Duration::from_secs(5);
+const ANCHOR_ATTEMPT_MAX: Duration = Duration::from_secs(5);
 /// How long the server is told, in passing, what it may forget; it forgets by itself in half an hour.
-const FORGETTING: Duration = Duration::from_secs(10);
+const UNSUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The subscriptions of a group of rooms, and what is told of them.
-pub(super) struct Subscriptions {
-    way: Arc<Way>,
+pub(super) struct StreamingSubscriptions {
+    backend: Arc<PinnedBackend>,
     rooms: Vec<RoomAddress>,
     /// The room of each subscription.
     ids: HashMap<String, RoomAddress>,
     /// Those of which nothing is to be heard any more. The server may know them still, and grants a mailbox few.
     dropped: HashMap<String, RoomAddress>,
     /// The room in whose name the group's requests are made has left it.
-    is_adrift: bool,
-    told: Option<Told>,
+    is_anchor_removed: bool,
+    stream: Option<OpenStream>,
     /// Streams in a row that did not begin.
     failures: u32,
     /// How long the server asked to be left alone at the last failure.
     retry_after: Option<Duration>,
-    silence: Duration,
+    idle_timeout: Duration,
 }
 
 /// To the server that keeps them.
-struct Way {
-    client: Arc<Client>,
+struct PinnedBackend {
+    client: Arc<EwsClient>,
     affinity: Affinity,
 }
 
 /// What is told, as it comes.
-struct Told {
-    begun: Begun,
-    cut: EnvelopeSplitter,
+struct OpenStream {
+    body: StreamingBody,
+    envelopes: EnvelopeSplitter,
     /// What was heard already.
-    first: Option<Heard>,
+    first_batch: Option<Heard>,
 }
 
-impl Subscriptions {
+impl StreamingSubscriptions {
     /// `None` for no rooms.
-    pub(super) fn new(client: Arc<Client>, group: &[RoomAddress], silence: Duration) -> Option<Self> {
+    pub(super) fn new(client: Arc<EwsClient>, group: &[RoomAddress], silence: Duration) -> Option<Self> {
         let anchor = group.iter().min()?.clone();
         Some(Self {
-            way: Arc::new(Way { client, affinity: Affinity::new(anchor) }),
+            backend: Arc::new(PinnedBackend { client, affinity: Affinity::new(anchor) }),
             rooms: group.to_vec(),
             ids: HashMap::new(),
             dropped: HashMap::new(),
-            is_adrift: false,
-            told: None,
+            is_anchor_removed: false,
+            stream: None,
             failures: 0,
             retry_after: None,
-            silence,
+            idle_timeout: silence,
         })
     }
 
     /// Subscribes to the rooms that have no subscription.
-    async fn subscribe(&mut self) -> Vec<(RoomAddress, Failed)> {
+    async fn subscribe(&mut self) -> Vec<(RoomAddress, RequestError)> {
         let (mut failures, mut missing) = (Vec::new(), self.missing());
         if self.ids.is_empty() {
             self.find_anchor(&mut missing, &mut failures).await;
         }
         if !self.ids.is_empty() {
-            let (way, limit) = (self.way.clone(), ConcurrencyLimit::new(SUBSCRIBING_AT_ONCE, SLOW_AFTER));
+            let (way, limit) =
+                (self.backend.clone(), ConcurrencyLimit::new(SUBSCRIBE_CONCURRENCY, SLOW_AFTER));
             let asked = missing.drain(..).map(|room| async {
-                let answer = limit.run(way.subscribe(&room, SUBSCRIBING)).await;
+                let answer = limit.run(way.subscribe(&room, SUBSCRIBE_TIMEOUT)).await;
                 (room, answer)
             });
             let mut answers: FuturesUnordered<_> = asked.collect();
             // Each as it comes: what the server granted is given back, should this be dropped half-way.
             while let Some(answer) = answers.next().await {
-                self.keep(answer, &mut failures);
+                self.record_subscription(answer, &mut failures);
             }
         }
         // Those that failed are asked last the next time.
@@ -130,16 +131,18 @@ impl Subscriptions {
     async fn find_anchor(
         &mut self,
         missing: &mut VecDeque<RoomAddress>,
-        failures: &mut Vec<(RoomAddress, Failed)>,
+        failures: &mut Vec<(RoomAddress, RequestError)>,
     ) {
         let (begun, mut at_once) = (Instant::now(), 1);
-        while self.ids.is_empty() && !missing.is_empty() && begun.elapsed() < ANCHORING {
+        while self.ids.is_empty() && !missing.is_empty() && begun.elapsed() < ANCHOR_SEARCH_MAX {
             let mut candidates: Vec<_> = missing.drain(..at_once.min(missing.len())).collect();
             let asked = candidates.iter().cloned().map(|room| {
-                let way =
-                    Arc::new(Way { client: self.way.client.clone(), affinity: Affinity::new(room.clone()) });
+                let way = Arc::new(PinnedBackend {
+                    client: self.backend.client.clone(),
+                    affinity: Affinity::new(room.clone()),
+                });
                 async move {
-                    let answer = way.subscribe(&room, ANCHORING_EACH).await;
+                    let answer = way.subscribe(&room, ANCHOR_ATTEMPT_MAX).await;
                     (way, room, answer)
                 }
             });
@@ -147,9 +150,9 @@ impl Subscriptions {
             while let Some((way, room, answer)) = answers.next().await {
                 candidates.retain(|other| *other != room);
                 let is_anchor = answer.is_ok();
-                self.keep((room, answer), failures);
+                self.record_subscription((room, answer), failures);
                 if is_anchor {
-                    (self.way, self.is_adrift) = (way, false);
+                    (self.backend, self.is_anchor_removed) = (way, false);
                     break;
                 }
             }
@@ -164,16 +167,16 @@ impl Subscriptions {
         self.rooms.iter().filter(|room| !subscribed.contains(room)).cloned().collect()
     }
 
-    fn keep(
+    fn record_subscription(
         &mut self,
-        (room, answer): (RoomAddress, Result<String, Failed>),
-        failures: &mut Vec<(RoomAddress, Failed)>,
+        (room, answer): (RoomAddress, Result<String, RequestError>),
+        failures: &mut Vec<(RoomAddress, RequestError)>,
     ) {
         match answer {
             // One id for two rooms tells of neither.
             Ok(id) if self.ids.contains_key(&id) => {
                 let other = self.ids.remove(&id);
-                let twice = |room| (room, broken("one subscription for two rooms"));
+                let twice = |room| (room, invalid_stream("one subscription for two rooms"));
                 failures.extend([Some(room.clone()), other].into_iter().flatten().map(twice));
                 self.dropped.insert(id, room);
             }
@@ -183,114 +186,126 @@ impl Subscriptions {
     }
 
     /// Begins the stream, and waits for its first word: a way that lets requests through and holds answers back is none.
-    async fn begin(&mut self) -> Result<(), StreamFailure> {
+    async fn start(&mut self) -> Result<(), StreamFailure> {
         let subscription_ids: Vec<_> = self.ids.keys().cloned().collect();
         let connection_minutes = CONNECTION_MINUTES_MAX;
         let get = GetStreamingEvents { subscription_ids: &subscription_ids, connection_minutes };
-        let begun = self.way.client.listen(&self.way.affinity, &get).await?;
-        self.told = Some(Told { begun, cut: EnvelopeSplitter::new(ENVELOPE_BYTES_MAX), first: None });
-        let first = self.next().await?;
-        if let Some(told) = &mut self.told {
-            told.first = Some(first);
+        let begun = self.backend.client.open_stream(&self.backend.affinity, &get).await?;
+        self.stream = Some(OpenStream {
+            body: begun,
+            envelopes: EnvelopeSplitter::new(ENVELOPE_BYTES_MAX),
+            first_batch: None,
+        });
+        let first = self.next_batch().await?;
+        if let Some(told) = &mut self.stream {
+            told.first_batch = Some(first);
         }
         Ok(())
     }
 
     /// The next whole envelope that comes, read.
-    async fn next(&mut self) -> Result<Heard, StreamFailure> {
-        let silence = self.silence;
-        let Some(told) = &mut self.told else { return Err(broken("nobody listens").into()) };
-        if let Some(first) = told.first.take() {
+    async fn next_batch(&mut self) -> Result<Heard, StreamFailure> {
+        let silence = self.idle_timeout;
+        let Some(told) = &mut self.stream else { return Err(invalid_stream("nobody listens").into()) };
+        if let Some(first) = told.first_batch.take() {
             return Ok(first);
         }
         let until = Instant::now() + silence;
         loop {
-            if let Some(envelope) = told.cut.next_envelope().map_err(|uncut| broken(&uncut.to_string()))? {
+            if let Some(envelope) =
+                told.envelopes.next_envelope().map_err(|uncut| invalid_stream(&uncut.to_string()))?
+            {
                 let limits = DecodeLimits { body_bytes_max: ENVELOPE_BYTES_MAX, ..answer_budget::limits() };
-                let decoded = decode(envelope, &limits).map_err(|error| broken(&error.to_string()))?;
-                return understand(&decoded.envelope.body, &mut self.ids, &mut self.dropped);
+                let decoded =
+                    decode(envelope, &limits).map_err(|error| invalid_stream(&error.to_string()))?;
+                return apply_envelope(&decoded.envelope.body, &mut self.ids, &mut self.dropped);
             }
-            match timeout_at(until, told.begun.more()).await {
-                Ok(Ok(Some(bytes))) => told.cut.push(&bytes),
-                Ok(Ok(None)) => return Err(broken("the stream ended without a word").into()),
-                Ok(Err(failure)) => return Err(Failed::Unreachable(failure).into()),
+            match timeout_at(until, told.body.next_chunk()).await {
+                Ok(Ok(Some(bytes))) => told.envelopes.push(&bytes),
+                Ok(Ok(None)) => return Err(invalid_stream("the stream ended without a word").into()),
+                Ok(Err(failure)) => return Err(RequestError::Unreachable(failure).into()),
                 Err(_) => {
                     // What it does not tell of now, it may not tell of later either.
-                    self.leave();
-                    return Err(broken(&format!("the stream said nothing for {silence:?}")).into());
+                    self.abandon();
+                    return Err(invalid_stream(&format!("the stream said nothing for {silence:?}")).into());
                 }
             }
         }
     }
 
     /// Nothing is to be heard of any subscription any more, nor of the server that kept them.
-    fn leave(&mut self) {
-        self.told = None;
+    fn abandon(&mut self) {
+        self.stream = None;
         self.dropped.extend(self.ids.drain());
-        self.forget();
-        self.way.affinity.leave();
+        self.unsubscribe_dropped();
+        self.backend.affinity.clear();
     }
 
     /// Tells the server in passing what it may forget. Whether it hears is not waited for.
-    fn forget(&mut self) {
+    fn unsubscribe_dropped(&mut self) {
         let dropped = std::mem::take(&mut self.dropped);
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         if dropped.is_empty() {
             return;
         }
-        let way = Arc::new(Way { client: self.way.client.clone(), affinity: self.way.affinity.same() });
+        let way = Arc::new(PinnedBackend {
+            client: self.backend.client.clone(),
+            affinity: self.backend.affinity.duplicate(),
+        });
         let gone = dropped.into_iter().map(move |(id, room)| {
             let way = way.clone();
             async move { way.unsubscribe(&id, &room).await }
         });
-        let all = futures_util::stream::iter(gone).buffer_unordered(SUBSCRIBING_AT_ONCE);
-        runtime.spawn(timeout(FORGETTING, all.for_each(|_| std::future::ready(()))));
+        let all = futures_util::stream::iter(gone).buffer_unordered(SUBSCRIBE_CONCURRENCY);
+        runtime.spawn(timeout(UNSUBSCRIBE_TIMEOUT, all.for_each(|_| std::future::ready(()))));
     }
 
     /// It did not begin, or it ended: once that may be the way, twice it is the server or what it keeps.
-    fn failed(&mut self, StreamFailure { failed, retry_after }: &StreamFailure) {
-        self.told = None;
+    fn record_failure(&mut self, StreamFailure { error: failed, retry_after }: &StreamFailure) {
+        self.stream = None;
         self.retry_after = *retry_after;
-        if matches!(failed, Failed::Busy(_)) {
+        if matches!(failed, RequestError::Busy(_)) {
             return; // there is no place for a stream now: what was granted is kept, and costs nothing
         }
         self.failures += 1;
-        if self.failures > 1 || matches!(failed, Failed::Refused(Kind::StartAnew, _)) {
-            self.leave();
+        if self.failures > 1 || matches!(failed, RequestError::Refused(ErrorKind::StateExpired, _)) {
+            self.abandon();
         }
     }
 }
 
-impl Drop for Subscriptions {
+impl Drop for StreamingSubscriptions {
     fn drop(&mut self) {
-        self.leave();
+        self.abandon();
     }
 }
 
-impl Way {
-    async fn subscribe(&self, room: &RoomAddress, within: Duration) -> Result<String, Failed> {
+impl PinnedBackend {
+    async fn subscribe(&self, room: &RoomAddress, within: Duration) -> Result<String, RequestError> {
         let subscribe = Subscribe { folder: self.client.folder(DistinguishedFolder::Calendar, room) };
         let read = |body: &SoapBody<'_>| {
-            let SoapBody::Subscribe(messages) = body else { return Err(another(Effect::Read)) };
-            let id = only(Effect::Read, messages)?.payload.subscription_id.clone();
+            let SoapBody::Subscribe(messages) = body else { return Err(wrong_response_type(Effect::Read)) };
+            let id = single_message(Effect::Read, messages)?.payload.subscription_id.clone();
             let id = id.filter(|id| (1..=SUBSCRIPTION_ID_BYTES_MAX).contains(&id.len()));
-            id.map(std::borrow::Cow::into_owned).ok_or_else(|| another(Effect::Read))
+            id.map(std::borrow::Cow::into_owned).ok_or_else(|| wrong_response_type(Effect::Read))
         };
-        let call = self.client.call_near(&self.affinity, room.as_str(), &subscribe, read);
-        timeout(within, call).await.unwrap_or_else(|_| Err(Failed::Busy("subscribing".to_owned())))
+        let call = self.client.execute_with_affinity(&self.affinity, room.as_str(), &subscribe, read);
+        timeout(within, call).await.unwrap_or_else(|_| Err(RequestError::Busy("subscribing".to_owned())))
     }
 
-    async fn unsubscribe(&self, subscription_id: &str, room: &RoomAddress) -> Result<(), Failed> {
+    async fn unsubscribe(&self, subscription_id: &str, room: &RoomAddress) -> Result<(), RequestError> {
         let read = |body: &SoapBody<'_>| match body {
             SoapBody::Unsubscribe(_) => Ok(()),
-            _ => Err(another(Effect::Read)),
+            _ => Err(wrong_response_type(Effect::Read)),
         };
-        self.client.call_near(&self.affinity, room.as_str(), &Unsubscribe { subscription_id }, read).await
+        self.client
+            .execute_with_affinity(&self.affinity, room.as_str(), &Unsubscribe { subscription_id }, read)
+            .await
     }
 }
 
 /// What an envelope says; subscriptions that it says are gone, or have missed something, are dropped.
-fn understand(
+fn apply_envelope(
     body: &SoapBody<'_>,
     ids: &mut HashMap<String, RoomAddress>,
     dropped: &mut HashMap<String, RoomAddress>,
@@ -298,18 +313,18 @@ fn understand(
     let messages = match body {
         SoapBody::GetStreamingEvents(messages) => messages,
         SoapBody::Fault(fault) => {
-            return Err(failed(fault.code().unwrap_or(NO_CODE), &fault.message_xml));
+            return Err(error_response(fault.code().unwrap_or(NO_CODE), &fault.message_xml));
         }
-        _ => return Err(broken("an answer to something else").into()),
+        _ => return Err(invalid_stream("an answer to something else").into()),
     };
     let mut heard = Heard::default();
     for message in messages {
-        hear(message, ids, dropped, &mut heard)?;
+        apply_notification(message, ids, dropped, &mut heard)?;
     }
     Ok(heard)
 }
 
-fn hear(
+fn apply_notification(
     message: &ResponseMessage<'_, StreamingEventsPayload<'_>>,
     ids: &mut HashMap<String, RoomAddress>,
     dropped: &mut HashMap<String, RoomAddress>,
@@ -325,75 +340,77 @@ fn hear(
             (Some(room), _) => heard.changed.push(room.clone()),
             (None, true) => {} // that room is no longer vouched for
             // Something changed, and nobody can tell where: nothing is current until all was read again.
-            (None, false) => return Err(broken("it tells of a subscription that nobody asked for").into()),
+            (None, false) => {
+                return Err(invalid_stream("it tells of a subscription that nobody asked for").into());
+            }
         }
     }
     let gone: Vec<_> = told.error_subscription_ids.iter().filter_map(|id| ids.remove_entry(&**id)).collect();
     let lost: Vec<_> = gone.iter().map(|(_, room)| room.clone()).collect();
     dropped.extend(gone);
     heard.closed |= told.connection_status.as_deref() == Some(CLOSED);
-    let verdict = by_code(Effect::Read, &message.code.0, &message.message_xml);
-    if message.class == ResponseClass::Success && verdict == Verdict::Done {
+    let verdict = decide_by_code(Effect::Read, &message.code.0, &message.message_xml);
+    if message.class == ResponseClass::Success && verdict == RetryDecision::Done {
         heard.lost.extend(lost);
         return Ok(());
     }
     match verdict {
         // It does not say which: any may be.
-        Verdict::Refused(Kind::StartAnew, _) if lost.is_empty() => {
+        RetryDecision::Refused(ErrorKind::StateExpired, _) if lost.is_empty() => {
             heard.lost.extend(ids.values().cloned());
             dropped.extend(ids.drain());
         }
         _ if !lost.is_empty() => heard.lost.extend(lost),
-        _ => return Err(failed(&message.code.0, &message.message_xml)),
+        _ => return Err(error_response(&message.code.0, &message.message_xml)),
     }
     Ok(())
 }
 
-fn broken(why: &str) -> Failed {
-    Failed::Unclear(why.to_owned())
+fn invalid_stream(why: &str) -> RequestError {
+    RequestError::InvalidResponse(why.to_owned())
 }
 
-fn failed(code: &str, details: &[MessageXmlEntry<'_>]) -> StreamFailure {
-    match by_code(Effect::Read, code, details) {
-        Verdict::Done => broken("an error without a code").into(),
+fn error_response(code: &str, details: &[MessageXmlEntry<'_>]) -> StreamFailure {
+    match decide_by_code(Effect::Read, code, details) {
+        RetryDecision::Done => invalid_stream("an error without a code").into(),
         verdict => verdict.into(),
     }
 }
 
 #[async_trait]
-impl Ears for Subscriptions {
+impl Ears for StreamingSubscriptions {
     async fn open(&mut self) -> Result<Vec<(RoomAddress, Trouble)>, Trouble> {
-        (self.told, self.retry_after) = (None, None);
-        if self.is_adrift {
-            self.leave();
+        (self.stream, self.retry_after) = (None, None);
+        if self.is_anchor_removed {
+            self.abandon();
         }
-        self.forget();
+        self.unsubscribe_dropped();
         let mut deaf = self.subscribe().await;
         if self.ids.is_empty() {
             // The next time, whichever server answers then.
-            self.leave();
+            self.abandon();
             let first = deaf.pop().map(|(_, failed)| failed);
-            return Err(first.unwrap_or_else(|| broken("no room to listen to")).into());
+            return Err(first.unwrap_or_else(|| invalid_stream("no room to listen to")).into());
         }
-        if let Err(failure) = self.begin().await {
-            self.failed(&failure);
-            return Err(failure.failed.into());
+        if let Err(failure) = self.start().await {
+            self.record_failure(&failure);
+            return Err(failure.error.into());
         }
         self.failures = 0;
         Ok(deaf.into_iter().map(|(room, failed)| (room, failed.into())).collect())
     }
 
     async fn hear(&mut self) -> Result<Heard, Trouble> {
-        match self.next().await {
+        match self.next_batch().await {
             Ok(heard) => {
                 if !heard.lost.is_empty() && self.ids.is_empty() {
-                    self.leave(); // it lost all of them: perhaps it is another server by now
+                    self.abandon(); // it lost all of them: perhaps it is another server by now
                 }
                 Ok(heard)
             }
             Err(failure) => {
-                self.failed(&failure);
-                Err(failure.failed.into())
+                self.record_failure(&failure);
+                Err(failure.error.into())
             }
         }
     }
@@ -408,7 +425,7 @@ impl Ears for Subscriptions {
         self.rooms.retain(|other| other != room);
         let gone: Vec<_> = self.ids.extract_if(|_, of| of == room).collect();
         self.dropped.extend(gone);
-        self.is_adrift |= self.way.affinity.anchor() == room;
+        self.is_anchor_removed |= self.backend.affinity.anchor() == room;
     }
 
     fn retry_after(&self) -> Option<Duration> {
@@ -435,7 +452,7 @@ mod tests {
         let heard = |class, code| {
             let mut ids = HashMap::from([("S".to_owned(), "r1@example.com".parse().unwrap())]);
             let body = SoapBody::GetStreamingEvents(vec![message(class, code)]);
-            understand(&body, &mut ids, &mut HashMap::new()).map(|heard| heard.lost.len())
+            apply_envelope(&body, &mut ids, &mut HashMap::new()).map(|heard| heard.lost.len())
         };
         assert_eq!(heard(ResponseClass::Success, "NoError"), Ok(0));
         for class in [ResponseClass::Success, ResponseClass::Warning, ResponseClass::Error] {

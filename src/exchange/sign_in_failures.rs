@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::classify::Kind;
+use super::classify::ErrorKind;
 
 /// How long nothing is sent after a refusal; doubles with each. Active Directory locks accounts after some refusals within
 /// some minutes (ten in ten is Microsoft's baseline); this comes to six in the first ten, with one retry and two probes to nine.
-pub(super) const SILENCE_FIRST: Duration = Duration::from_secs(15);
+pub(super) const SIGN_IN_BACKOFF_FIRST: Duration = Duration::from_secs(15);
 /// … up to this.
-pub(super) const SILENCE_MAX: Duration = Duration::from_secs(15 * 60);
+pub(super) const SIGN_IN_BACKOFF_MAX: Duration = Duration::from_secs(15 * 60);
 /// The longest rest of a room whose token was refused: no number of refused tokens locks an account.
-pub(super) const TOKEN_SILENCE_MAX: Duration = Duration::from_secs(60);
+pub(super) const TOKEN_BACKOFF_MAX: Duration = Duration::from_secs(60);
 /// Rooms of one server whose refusals are remembered; with more, the rooms that may be tried again are forgotten first.
 pub(super) const ROOMS_MAX: usize = 20_000;
 /// Refusals of rooms that were refused before, within [`WINDOW`] and all rooms together. With the first refusals of the rooms,
@@ -24,86 +24,86 @@ pub(super) const REPEATED_MAX: usize = 5;
 const WINDOW: Duration = Duration::from_secs(10 * 60);
 
 /// Why a sign-in was refused: what it means, and the server's code.
-pub(super) type Refusal = (Kind, String);
+pub(super) type SignInFailure = (ErrorKind, String);
 
 /// Refused sign-ins in a row.
 #[derive(Default)]
-pub(super) struct Refusals {
+pub(super) struct FailureRecord {
     pub(super) in_a_row: u32,
-    last: Option<(Instant, Kind, String)>,
+    last: Option<(Instant, ErrorKind, String)>,
 }
 
-impl Refusals {
-    pub(super) fn is_silent(&self) -> bool {
-        let silence = SILENCE_FIRST.saturating_mul(1 << self.in_a_row.saturating_sub(1).min(16));
-        let longest = if self.is_of_token() { TOKEN_SILENCE_MAX } else { SILENCE_MAX };
+impl FailureRecord {
+    pub(super) fn is_backing_off(&self) -> bool {
+        let silence = SIGN_IN_BACKOFF_FIRST.saturating_mul(1 << self.in_a_row.saturating_sub(1).min(16));
+        let longest = if self.is_token_failure() { TOKEN_BACKOFF_MAX } else { SIGN_IN_BACKOFF_MAX };
         self.last.as_ref().is_some_and(|(at, ..)| at.elapsed() < silence.min(longest))
     }
 
-    fn is_of_token(&self) -> bool {
-        self.last.as_ref().is_some_and(|(_, kind, _)| *kind == Kind::Token)
+    fn is_token_failure(&self) -> bool {
+        self.last.as_ref().is_some_and(|(_, kind, _)| *kind == ErrorKind::Token)
     }
 
     /// The refusal after which nothing is sent for now.
-    pub(super) fn silence(&self) -> Result<(), Refusal> {
-        if self.is_silent() { self.refusal() } else { Ok(()) }
+    pub(super) fn check(&self) -> Result<(), SignInFailure> {
+        if self.is_backing_off() { self.last_failure() } else { Ok(()) }
     }
 
-    fn refusal(&self) -> Result<(), Refusal> {
+    fn last_failure(&self) -> Result<(), SignInFailure> {
         self.last.as_ref().map_or(Ok(()), |(_, kind, code)| Err((*kind, code.clone())))
     }
 
-    pub(super) fn add(&mut self, kind: Kind, code: &str, times: u32) {
+    pub(super) fn record(&mut self, kind: ErrorKind, code: &str, times: u32) {
         // Those that were under way together are one.
-        if !self.is_silent() {
+        if !self.is_backing_off() {
             self.in_a_row = self.in_a_row.saturating_add(times);
         }
         self.last = Some((Instant::now(), kind, code.to_owned()));
     }
 
-    pub(super) fn is_outdated(&self, began: Instant, said_who: bool) -> bool {
+    pub(super) fn is_superseded(&self, began: Instant, said_who: bool) -> bool {
         self.last.as_ref().is_none_or(|(at, ..)| said_who && *at < began)
     }
 }
 
 /// Rooms of one server that are refused while the account is accepted for others. Each rests alone.
 #[derive(Default)]
-pub(super) struct RoomRefusals {
-    rooms: HashMap<String, Refusals>,
+pub(super) struct RoomFailureRecords {
+    rooms: HashMap<String, FailureRecord>,
     /// When rooms that had been refused before were refused again.
-    repeated: VecDeque<Instant>,
+    repeated_failures: VecDeque<Instant>,
 }
 
-impl RoomRefusals {
+impl RoomFailureRecords {
     /// Fails with the room's last refusal while the room rests, or while too many rooms were refused again.
-    pub(super) fn may_enter(&mut self, room: &str) -> Result<(), Refusal> {
+    pub(super) fn check(&mut self, room: &str) -> Result<(), SignInFailure> {
         let Some(refusals) = self.rooms.get(room) else { return Ok(()) };
-        refusals.silence()?;
-        while self.repeated.front().is_some_and(|at| at.elapsed() >= WINDOW) {
-            self.repeated.pop_front();
+        refusals.check()?;
+        while self.repeated_failures.front().is_some_and(|at| at.elapsed() >= WINDOW) {
+            self.repeated_failures.pop_front();
         }
-        let is_held_up = self.repeated.len() >= REPEATED_MAX && !refusals.is_of_token();
-        if is_held_up { refusals.refusal() } else { Ok(()) }
+        let is_held_up = self.repeated_failures.len() >= REPEATED_MAX && !refusals.is_token_failure();
+        if is_held_up { refusals.last_failure() } else { Ok(()) }
     }
 
-    pub(super) fn was_refused(&self, room: &str) -> bool {
+    pub(super) fn was_rejected(&self, room: &str) -> bool {
         self.rooms.contains_key(room)
     }
 
     /// Remembers a refusal; whether the room was not refused before. `times` counts further refusals that came together with this one.
-    pub(super) fn add(&mut self, room: &str, kind: Kind, code: &str, times: u32) -> bool {
+    pub(super) fn record(&mut self, room: &str, kind: ErrorKind, code: &str, times: u32) -> bool {
         if self.rooms.len() >= ROOMS_MAX && !self.rooms.contains_key(room) {
-            self.rooms.retain(|_, refusals| refusals.is_silent());
+            self.rooms.retain(|_, refusals| refusals.is_backing_off());
         }
         if self.rooms.len() >= ROOMS_MAX && !self.rooms.contains_key(room) {
             self.rooms.clear();
         }
         let is_first = !self.rooms.contains_key(room);
-        self.rooms.entry(room.to_owned()).or_default().add(kind, code, times);
-        if !is_first && kind != Kind::Token {
-            self.repeated.push_back(Instant::now());
-            if self.repeated.len() > REPEATED_MAX {
-                self.repeated.pop_front();
+        self.rooms.entry(room.to_owned()).or_default().record(kind, code, times);
+        if !is_first && kind != ErrorKind::Token {
+            self.repeated_failures.push_back(Instant::now());
+            if self.repeated_failures.len() > REPEATED_MAX {
+                self.repeated_failures.pop_front();
             }
         }
         is_first
@@ -124,7 +124,7 @@ impl RoomRefusals {
 mod tests {
     use super::*;
 
-    const KIND: Kind = Kind::BackEnd;
+    const KIND: ErrorKind = ErrorKind::BackEnd;
 
     fn room(number: usize) -> String {
         format!("r{number}@example.com")
@@ -132,46 +132,46 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn thirty_rooms_that_fail_on_their_own_are_tried_again_five_times_in_ten_minutes() {
-        let mut rooms = RoomRefusals::default();
+        let mut rooms = RoomFailureRecords::default();
         for number in 0..30 {
-            assert!(rooms.add(&room(number), KIND, "HTTP 401", 1));
+            assert!(rooms.record(&room(number), KIND, "HTTP 401", 1));
         }
         let mut again = 0;
         for _ in 0..595 {
             tokio::time::sleep(Duration::from_secs(1)).await;
             for number in 0..30 {
-                if rooms.may_enter(&room(number)).is_ok() {
-                    rooms.add(&room(number), KIND, "HTTP 401", 1);
+                if rooms.check(&room(number)).is_ok() {
+                    rooms.record(&room(number), KIND, "HTTP 401", 1);
                     again += 1;
                 }
             }
         }
         assert_eq!(again, REPEATED_MAX);
-        assert!(rooms.may_enter(&room(30)).is_ok(), "a room that works is never held up");
+        assert!(rooms.check(&room(30)).is_ok(), "a room that works is never held up");
         tokio::time::sleep(WINDOW).await;
-        assert!(rooms.may_enter(&room(0)).is_ok());
+        assert!(rooms.check(&room(0)).is_ok());
         rooms.clear(&room(0));
-        assert!(!rooms.was_refused(&room(0)) && rooms.count() == 29);
+        assert!(!rooms.was_rejected(&room(0)) && rooms.count() == 29);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_room_whose_token_is_refused_rests_a_minute_at_most_and_holds_no_other_up() {
-        let mut rooms = RoomRefusals::default();
+        let mut rooms = RoomFailureRecords::default();
         for _ in 0..20 {
             for number in 0..10 {
-                assert!(rooms.may_enter(&room(number)).is_ok());
-                rooms.add(&room(number), Kind::Token, "HTTP 401", 1);
-                assert!(rooms.may_enter(&room(number)).is_err());
+                assert!(rooms.check(&room(number)).is_ok());
+                rooms.record(&room(number), ErrorKind::Token, "HTTP 401", 1);
+                assert!(rooms.check(&room(number)).is_err());
             }
-            tokio::time::sleep(TOKEN_SILENCE_MAX).await;
+            tokio::time::sleep(TOKEN_BACKOFF_MAX).await;
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn rooms_without_number_do_not_fill_the_memory() {
-        let mut rooms = RoomRefusals::default();
+        let mut rooms = RoomFailureRecords::default();
         for number in 0..2 * ROOMS_MAX {
-            rooms.add(&room(number), KIND, "HTTP 401", 1);
+            rooms.record(&room(number), KIND, "HTTP 401", 1);
             assert!(rooms.count() <= ROOMS_MAX);
         }
     }

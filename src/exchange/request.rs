@@ -4,7 +4,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::affinity::Affinity;
-use super::transport::Post;
+use super::transport::HttpRequest;
 use crate::ews::op::{Effect, Operation, encode_into};
 use crate::ews::soap::{Impersonate, RequestHeaders, ServerVersion};
 
@@ -12,7 +12,7 @@ use crate::ews::soap::{Impersonate, RequestHeaders, ServerVersion};
 const REQUEST_BYTES: usize = 4096;
 
 /// Sent once; the next sending is another one, of another name.
-pub(super) struct Letter<'a> {
+pub(super) struct EncodedRequest<'a> {
     operation: &'static str,
     pub(super) effect: Effect,
     pub(super) makes_new: bool,
@@ -25,7 +25,7 @@ pub(super) struct Letter<'a> {
     body: Bytes,
 }
 
-impl<'a> Letter<'a> {
+impl<'a> EncodedRequest<'a> {
     pub(super) fn new<O: Operation>(
         named: Option<Impersonate<'_>>,
         room: &'a str,
@@ -49,8 +49,8 @@ impl<'a> Letter<'a> {
         }
     }
 
-    pub(super) fn post(&self) -> Post<'_> {
-        Post {
+    pub(super) fn http_request(&self) -> HttpRequest<'_> {
+        HttpRequest {
             soap_action: &self.soap_action,
             anchor: Some(self.anchor),
             request_id: &self.request_id,

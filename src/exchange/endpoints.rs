@@ -1,0 +1,166 @@
+//! Where each room's Exchange is: at one URL, or wherever Autodiscover says that the room's mailbox lives (`finder.rs`). Keeps one
+//! transport per URL.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::answer_budget::AnswerBudget;
+use super::autodiscover::cache::CachedLocation;
+use super::autodiscover::{self as quest, Cause, DiscoveryResponse};
+use super::classify::ErrorKind;
+use super::credential_provider::CredentialProvider;
+use super::delivery::TransportError;
+use super::dial::Dialer;
+use super::finder::Finder;
+use super::lockout::{AUTODISCOVER, LockoutGuard};
+use super::settings::{ExchangeLocation, Settings, SettingsError};
+use super::transport::Transport;
+use crate::calendar::RoomAddress;
+
+/// Servers of one site that are talked to. A directory that names more is not to be believed.
+const SERVERS_MAX: usize = 64;
+
+/// The ways to the servers of one connection.
+pub(super) struct EndpointResolver {
+    settings: Settings,
+    finder: Arc<Finder>,
+    answer_budget: AnswerBudget,
+    transports: Mutex<HashMap<String, Arc<Transport>>>,
+    endpoints: Endpoints,
+}
+
+enum Endpoints {
+    Fixed(Arc<Transport>),
+    /// Where the finder finds them.
+    Discovered,
+}
+
+/// Why there is no way to a room's server.
+#[derive(Clone)]
+pub(super) enum ResolveError {
+    /// Until somebody mends it.
+    Refused(ErrorKind, String),
+    /// Perhaps later.
+    Unavailable(TransportError),
+}
+
+impl EndpointResolver {
+    pub(super) fn new(
+        settings: &Settings,
+        answers: AnswerBudget,
+        standing: Arc<LockoutGuard>,
+    ) -> Result<Self, SettingsError> {
+        let dialer = Arc::new(Dialer::new(settings)?);
+        let credentials = CredentialProvider::new(settings, &dialer)?;
+        let site = match &settings.location {
+            ExchangeLocation::Url(url) => {
+                Endpoints::Fixed(transport(settings, url, &credentials, &dialer, &answers)?)
+            }
+            ExchangeLocation::Discovered(_) => Endpoints::Discovered,
+        };
+        let (settings, transports) = (settings.clone(), Mutex::default());
+        let finder = Arc::new(Finder::new(&settings, credentials, dialer, standing));
+        Ok(Self { settings, finder, answer_budget: answers, transports, endpoints: site })
+    }
+
+    /// The way to the server where this room lives.
+    pub(super) async fn resolve(&self, room: &str) -> Result<Arc<Transport>, ResolveError> {
+        if let Endpoints::Fixed(transport) = &self.endpoints {
+            return Ok(transport.clone());
+        }
+        let room: RoomAddress = room.parse().map_err(|_| {
+            ResolveError::Refused(ErrorKind::NoMailbox, "what is asked for is no address".to_owned())
+        })?;
+        if self.finder.cached(&room).is_none() {
+            self.finder.find(&room).await?;
+        }
+        match self.finder.cached(&room) {
+            Some(known) => self.transport_to(known),
+            None => Err(ResolveError::Unavailable(TransportError::ServerNotFound(
+                "what was found is forgotten already".to_owned(),
+            ))),
+        }
+    }
+
+    /// The room's server says that the mailbox is not, or not for long, there. Whether it is worth asking where it went.
+    pub(super) fn invalidate(&self, room: &str) -> bool {
+        match (&self.endpoints, room.parse()) {
+            (Endpoints::Discovered, Ok(room)) => self.finder.invalidate(&room),
+            _ => false,
+        }
+    }
+
+    /// What is asked for this room next: its server by URL, or Autodiscover while that is not known.
+    pub(super) fn server_key(&self, room: &str) -> String {
+        let known = room.parse().ok().and_then(|room| self.cached_url(&room));
+        known.unwrap_or_else(|| AUTODISCOVER.to_owned())
+    }
+
+    /// Where this room's server was found, if it was.
+    pub(super) fn cached_url(&self, room: &RoomAddress) -> Option<String> {
+        match (&self.endpoints, &self.settings.location) {
+            (Endpoints::Discovered, _) => match self.finder.cached(room)? {
+                CachedLocation::Url(url) => Some(url.as_str().to_owned()),
+                CachedLocation::NotFound { .. } => None,
+            },
+            (Endpoints::Fixed(_), ExchangeLocation::Url(url)) => Some(url.clone()),
+            (Endpoints::Fixed(_), ExchangeLocation::Discovered(_)) => None,
+        }
+    }
+
+    fn transport_to(&self, known: CachedLocation) -> Result<Arc<Transport>, ResolveError> {
+        match known {
+            CachedLocation::Url(url) => self.transport(url.as_str()),
+            CachedLocation::NotFound { cause, headline } => Err(resolve_error(cause, headline)),
+        }
+    }
+
+    fn transport(&self, url: &str) -> Result<Arc<Transport>, ResolveError> {
+        let mut transports = lock(&self.transports);
+        if let Some(transport) = transports.get(url) {
+            return Ok(transport.clone());
+        }
+        if transports.len() >= SERVERS_MAX {
+            transports.clear(); // connections in use live on in who uses them
+        }
+        let Finder { credentials, dialer, .. } = &*self.finder;
+        let new = transport(&self.settings, url, credentials, dialer, &self.answer_budget);
+        let new = new.map_err(|error| ResolveError::Refused(ErrorKind::ServerNotFound, error.to_string()))?;
+        transports.insert(url.to_owned(), new.clone());
+        Ok(new)
+    }
+
+    /// Sends a question to an Autodiscover service.
+    pub(super) async fn send_discovery(&self, wanted: quest::DiscoveryRequest) -> DiscoveryResponse {
+        self.finder.send(wanted).await
+    }
+}
+
+fn transport(
+    settings: &Settings,
+    url: &str,
+    credentials: &CredentialProvider,
+    dialer: &Arc<Dialer>,
+    answers: &AnswerBudget,
+) -> Result<Arc<Transport>, SettingsError> {
+    let credential = credentials.for_url(url)?;
+    Transport::new(settings, url, dialer.clone(), credential, answers.clone()).map(Arc::new)
+}
+
+pub(super) fn resolve_error(cause: Cause, headline: String) -> ResolveError {
+    match cause {
+        Cause::Credentials => ResolveError::Refused(ErrorKind::Credentials, headline),
+        Cause::MailboxUnknown => ResolveError::Refused(ErrorKind::NoMailbox, headline),
+        Cause::Untrusted | Cause::Redirects | Cause::Malformed | Cause::NoService => {
+            ResolveError::Refused(ErrorKind::ServerNotFound, headline)
+        }
+        Cause::ServerError | Cause::Network => {
+            ResolveError::Unavailable(TransportError::ServerNotFound(headline))
+        }
+    }
+}
+
+/// Nothing panics while holding one; if it did, what is in it would still be so.
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}

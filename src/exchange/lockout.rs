@@ -1,0 +1,474 @@
+//! Whether the servers know us. A wrong password that is said by sixteen requests at once, and again by each of a thousand
+//! rooms, locks the account: so one request finds out first, and after a refusal all keep silent for a while.
+//!
+//! There is one account and there may be several servers. One that refuses while another lets us in is set up wrongly, and
+//! concerns its own rooms only; while none lets us in, it is the account, and what one refuses is not said to the next.
+//!
+//! A server may refuse one room and accept the account for the others, because each room's requests end at the back end that has its
+//! mailbox. So a refusal counts against the account only where a room that worked before is refused too (`sign_in_probe.rs`); else
+//! the room rests alone (`sign_in_failures.rs`). Refused tokens lock no account and always concern the room alone.
+//!
+//! What is under way already cannot be taken back: Basic and tokens go along with every request, so as many are refused as were
+//! sent at once. Connections that Windows has forgotten are for `login`, which lets one of them go first.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
+use tokio::time::Instant;
+
+use super::classify::ErrorKind;
+use super::sign_in_failures::{FailureRecord, RoomFailureRecords, SignInFailure};
+
+/// Servers that are remembered; with more, what is known of all is found out again.
+pub(super) const SERVERS_MAX: usize = 256;
+/// Rooms by which a probe tells a refused account from a refused room: a second one for where the first fails by itself.
+pub(super) const PROVEN_ROOMS_MAX: usize = 2;
+
+/// What stands for the URL of a server that is to be found yet.
+pub(super) const AUTODISCOVER: &str = "autodiscover";
+
+/// What is known of one account at all its servers, each under its URL.
+#[derive(Default)]
+pub(super) struct LockoutGuard {
+    /// While no server knows us.
+    sign_in_lock: Arc<Turn<()>>,
+    state: Mutex<GuardState>,
+    /// Refusals that counted against the account …
+    account_failures: AtomicU64,
+    /// … and against one room.
+    room_failures: AtomicU64,
+}
+
+#[derive(Default)]
+struct GuardState {
+    servers: HashMap<String, ServerAuthState>,
+    /// Said while no server let us in.
+    account_wide: FailureRecord,
+}
+
+#[derive(Default)]
+struct ServerAuthState {
+    is_authenticated: bool,
+    failures: FailureRecord,
+    room_failures: RoomFailureRecords,
+    /// Rooms whose requests were accepted, the last first.
+    proven: VecDeque<String>,
+    /// When the last accepted request that said who we are began.
+    proven_at: Option<Instant>,
+    /// While others know us, and this one does not.
+    sign_in_lock: Arc<Turn<()>>,
+    /// One probe at a time.
+    probe_lock: Arc<Turn<()>>,
+}
+
+impl GuardState {
+    fn is_authenticated(&self, server: &str) -> bool {
+        self.servers.get(server).is_some_and(|server| server.is_authenticated)
+    }
+
+    fn is_authenticated_anywhere(&self) -> bool {
+        self.servers.values().any(|server| server.is_authenticated)
+    }
+
+    fn check_server(&self, server: &str) -> Result<(), SignInFailure> {
+        if let Some(server) = self.servers.get(server) {
+            server.failures.check()?;
+        }
+        if self.is_authenticated_anywhere() { Ok(()) } else { self.account_wide.check() }
+    }
+
+    fn server(&mut self, server: &str) -> &mut ServerAuthState {
+        if self.servers.len() >= SERVERS_MAX && !self.servers.contains_key(server) {
+            self.servers.clear();
+        }
+        self.servers.entry(server.to_owned()).or_default()
+    }
+}
+
+impl LockoutGuard {
+    /// Leave to say to this server who we are: at once while it knows us, else one after another. The refusal, if the last
+    /// one is fresh.
+    pub(super) async fn admit(&self, server: &str) -> Result<Option<OwnedMutexGuard<()>>, SignInFailure> {
+        let turn = match self.sign_in_lock(server) {
+            None => None,
+            Some(turn) => Some(turn.lock_owned().await),
+        };
+        let heard = self.state();
+        heard.check_server(server)?;
+        // Whoever went before has found out.
+        Ok(turn.filter(|_| !heard.is_authenticated(server)))
+    }
+
+    /// The same for a request of this room. Fails at once while the room rests on its own.
+    pub(super) async fn admit_room(
+        &self,
+        server: &str,
+        room: &str,
+    ) -> Result<Option<OwnedMutexGuard<()>>, SignInFailure> {
+        self.check_room(server, room)?;
+        self.admit(server).await
+    }
+
+    /// Whether this room rests on its own, and by which refusal.
+    pub(super) fn check_room(&self, server: &str, room: &str) -> Result<(), SignInFailure> {
+        self.state().servers.get_mut(server).map_or(Ok(()), |server| server.room_failures.check(room))
+    }
+
+    /// Where one waits for whoever finds out.
+    fn sign_in_lock(&self, server: &str) -> Option<Arc<Turn<()>>> {
+        let mut heard = self.state();
+        match (heard.is_authenticated(server), heard.is_authenticated_anywhere()) {
+            (true, _) => None,
+            (false, true) => Some(heard.server(server).sign_in_lock.clone()),
+            (false, false) => Some(self.sign_in_lock.clone()),
+        }
+    }
+
+    /// Whether whoever has no turn may go on: those that waited elsewhere while others were refused may not.
+    pub(super) fn is_authenticated(&self, server: &str) -> bool {
+        self.state().is_authenticated(server)
+    }
+
+    /// Whether this is the first refusal since the servers knew us, which an overload can look like.
+    pub(super) fn is_first_failure(&self, server: &str) -> bool {
+        let heard = self.state();
+        heard.account_wide.in_a_row == 0
+            && heard.servers.get(server).is_none_or(|server| server.failures.in_a_row == 0)
+    }
+
+    /// A request that began then was let in. One that did not say who we are was let in for what was said before, and proves
+    /// nothing against a later refusal.
+    pub(super) fn record_success(&self, server: &str, began: Instant, said_who: bool) {
+        let mut heard = self.state();
+        if heard.account_wide.is_superseded(began, said_who) {
+            heard.account_wide = FailureRecord::default();
+        }
+        // Nobody is let in by Autodiscover as such; that the password is right shows elsewhere.
+        if let Some(looking) = heard.servers.get_mut(AUTODISCOVER)
+            && looking.failures.is_superseded(began, said_who)
+        {
+            looking.failures = FailureRecord::default();
+        }
+        let server = heard.server(server);
+        if server.failures.is_superseded(began, said_who) {
+            server.is_authenticated = true;
+            server.failures = FailureRecord::default();
+        }
+    }
+
+    /// The same for a request of this room, which is not refused any more.
+    pub(super) fn record_room_success(&self, server: &str, room: &str, began: Instant, said_who: bool) {
+        self.record_success(server, began, said_who);
+        let mut heard = self.state();
+        let server = heard.server(server);
+        server.room_failures.clear(room);
+        if said_who {
+            server.proven_at = server.proven_at.max(Some(began));
+        }
+        if server.proven.front().is_none_or(|first| first != room) {
+            server.proven.retain(|other| other != room);
+            server.proven.push_front(room.to_owned());
+            server.proven.truncate(PROVEN_ROOMS_MAX);
+        }
+    }
+
+    /// Whether the refusal of this room is the first one for a while, so that the request is worth a second try.
+    pub(super) fn may_retry(&self, server: &str, room: &str) -> bool {
+        self.is_first_failure(server) && !self.was_room_rejected(server, room)
+    }
+
+    /// Whether the last request of this room was refused.
+    pub(super) fn was_room_rejected(&self, server: &str, room: &str) -> bool {
+        self.state().servers.get(server).is_some_and(|server| server.room_failures.was_rejected(room))
+    }
+
+    /// Whether the server let in a request that said who we are and began after this moment.
+    pub(super) fn is_authenticated_since(&self, server: &str, began: Instant) -> bool {
+        let heard = self.state();
+        heard
+            .servers
+            .get(server)
+            .is_some_and(|server| server.is_authenticated && server.proven_at > Some(began))
+    }
+
+    /// Whether the last word of this server, or of all, on the account was a refusal.
+    pub(super) fn is_account_rejected(&self, server: &str) -> bool {
+        !self.is_first_failure(server)
+    }
+
+    /// The lock for probes of this server.
+    pub(super) fn probe_lock(&self, server: &str) -> Arc<Turn<()>> {
+        self.state().server(server).probe_lock.clone()
+    }
+
+    /// The refusal after which nothing is sent to this server for now.
+    pub(super) fn check_server(&self, server: &str) -> Result<(), SignInFailure> {
+        self.state().check_server(server)
+    }
+
+    /// Rooms that worked, as witnesses of the account; never the one in question.
+    pub(super) fn proven_rooms(&self, server: &str, but: &str) -> Vec<String> {
+        let heard = self.state();
+        let proven = heard.servers.get(server).into_iter().flat_map(|server| &server.proven);
+        proven.filter(|room| *room != but).cloned().collect()
+    }
+
+    /// This room was refused as a witness: the next probe takes another.
+    pub(super) fn remove_proven_room(&self, server: &str, room: &str) {
+        self.state().server(server).proven.retain(|other| other != room);
+    }
+
+    /// A refusal that concerns this room alone: it rests, and the others go on.
+    pub(super) fn record_room_failure(&self, server: &str, room: &str, kind: ErrorKind, code: &str) {
+        self.room_failures.fetch_add(1, Ordering::Relaxed);
+        if self.state().server(server).room_failures.record(room, kind, code, 1) {
+            tracing::warn!(
+                room,
+                server,
+                code,
+                "Exchange refuses the sign-in for this room only; other rooms go on"
+            );
+        }
+    }
+
+    /// A refusal that may be the account's or the room's, since no room worked before: all keep silent, and this room longer, so
+    /// that another one is tried first.
+    pub(super) fn record_ambiguous_failure(&self, server: &str, room: &str, kind: ErrorKind, code: &str) {
+        self.state().server(server).room_failures.record(room, kind, code, 2);
+        self.record_failure(server, kind, code);
+    }
+
+    /// Refusals that counted against the account, and against single rooms.
+    pub(super) fn failure_counts(&self) -> (u64, u64) {
+        (self.account_failures.load(Ordering::Relaxed), self.room_failures.load(Ordering::Relaxed))
+    }
+
+    /// Rooms that are refused on their own now.
+    pub(super) fn rejected_room_count(&self) -> usize {
+        self.state().servers.values().map(|server| server.room_failures.count()).sum()
+    }
+
+    /// A refusal that may pass: until somebody has found out, nobody else asks.
+    pub(super) fn mark_suspect(&self, server: &str) {
+        self.state().server(server).is_authenticated = false;
+    }
+
+    pub(super) fn record_failure(&self, server: &str, kind: ErrorKind, code: &str) {
+        self.record_host_failures(server, kind, code, 1);
+    }
+
+    /// The same, said by so many hosts of it, one after another.
+    pub(super) fn record_host_failures(&self, server: &str, kind: ErrorKind, code: &str, hosts: u32) {
+        self.account_failures.fetch_add(1, Ordering::Relaxed);
+        let mut heard = self.state();
+        let at = heard.server(server);
+        at.is_authenticated = false;
+        if !at.failures.is_backing_off() {
+            tracing::warn!(server, code, "Exchange refuses the service account; requests stop for a while");
+        }
+        at.failures.record(kind, code, hosts);
+        if !heard.is_authenticated_anywhere() {
+            heard.account_wide.record(kind, code, hosts);
+        }
+    }
+
+    /// Nothing panics while holding it; if it did, what is in it would still be so.
+    fn state(&self) -> MutexGuard<'_, GuardState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::sign_in_failures::{SIGN_IN_BACKOFF_FIRST, SIGN_IN_BACKOFF_MAX};
+    use super::*;
+
+    const A: &str = "https://a.example/EWS/Exchange.asmx";
+    const B: &str = "https://b.example/EWS/Exchange.asmx";
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_refusal_all_keep_silent_longer_each_time() {
+        let standing = LockoutGuard::default();
+        let mut said = 0;
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(600) {
+            if standing.admit(A).await.is_ok() {
+                standing.record_failure(A, ErrorKind::Credentials, "HTTP 401");
+                said += 1;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        assert_eq!(said, 6);
+        tokio::time::sleep(SIGN_IN_BACKOFF_MAX).await;
+        assert!(standing.admit(A).await.unwrap().is_some());
+        standing.record_success(A, Instant::now(), true);
+        assert!(standing.admit(A).await.unwrap().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn refusals_that_were_under_way_together_are_one_and_an_old_sign_in_proves_nothing() {
+        let standing = LockoutGuard::default();
+        let before = Instant::now();
+        for _ in 0..8 {
+            standing.record_failure(A, ErrorKind::Credentials, "HTTP 401");
+        }
+        standing.record_success(A, before, true);
+        standing.record_success(A, Instant::now(), false);
+        assert!(standing.admit(A).await.is_err() && !standing.is_authenticated(A));
+        tokio::time::sleep(SIGN_IN_BACKOFF_FIRST).await;
+        assert!(standing.admit(A).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_many_at_once_one_finds_out() {
+        let standing = std::sync::Arc::new(LockoutGuard::default());
+        let asked = (0..16).map(|_| {
+            let standing = standing.clone();
+            tokio::spawn(async move {
+                let Ok(turn) = standing.admit(A).await else { return 0 };
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                standing.record_failure(A, ErrorKind::Credentials, "HTTP 401");
+                drop(turn);
+                1
+            })
+        });
+        let mut said = 0;
+        for one in asked.collect::<Vec<_>>() {
+            said += one.await.unwrap();
+        }
+        assert_eq!(said, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_refuses_alone_keeps_nobody_from_another() {
+        let standing = LockoutGuard::default();
+        standing.record_success(A, Instant::now(), true);
+        let mut said = 0;
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(600) {
+            assert!(standing.admit(A).await.unwrap().is_none());
+            standing.record_success(A, Instant::now(), true);
+            if standing.admit(B).await.is_ok() {
+                standing.record_failure(B, ErrorKind::Credentials, "HTTP 401");
+                said += 1;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        assert_eq!(said, 6, "what the other accepts does not make this one be asked more often");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_no_server_accepts_is_not_said_to_one_after_another() {
+        let standing = LockoutGuard::default();
+        let servers: Vec<String> = (0..20).map(|n| format!("https://{n}.example/")).collect();
+        standing.record_success(A, Instant::now(), true);
+        standing.record_failure(A, ErrorKind::Credentials, "HTTP 401");
+        let mut said = 1;
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(600) {
+            for server in &servers {
+                if standing.admit(server).await.is_ok() {
+                    assert!(!standing.is_first_failure(server));
+                    standing.record_failure(server, ErrorKind::Credentials, "HTTP 401");
+                    said += 1;
+                }
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        assert_eq!(said, 6);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_finds_out_about_one_server_holds_nobody_up_at_another() {
+        let standing = LockoutGuard::default();
+        standing.record_success(A, Instant::now(), true);
+        let _hangs = standing.admit(B).await.unwrap().unwrap();
+        assert!(standing.admit(A).await.unwrap().is_none());
+        assert!(standing.admit(AUTODISCOVER).await.unwrap().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_autodiscover_refused_is_forgotten_when_the_password_is_accepted_after_it() {
+        let standing = LockoutGuard::default();
+        standing.record_success(A, Instant::now(), true);
+        for _ in 0..10 {
+            standing.record_failure(AUTODISCOVER, ErrorKind::Credentials, "HTTP 401");
+            standing.record_success(A, Instant::now(), false);
+            assert!(standing.admit(AUTODISCOVER).await.is_err(), "it may have been changed since");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            standing.record_success(A, Instant::now(), true);
+            assert!(standing.admit(AUTODISCOVER).await.is_ok());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_room_that_is_refused_alone_rests_alone_and_longer_each_time() {
+        let standing = LockoutGuard::default();
+        standing.record_room_success(A, "good", Instant::now(), true);
+        let (mut said, begun) = (0, Instant::now());
+        while begun.elapsed() < Duration::from_secs(600) {
+            assert!(standing.admit_room(A, "good").await.unwrap().is_none());
+            if standing.admit_room(A, "bad").await.is_ok() {
+                standing.record_room_failure(A, "bad", ErrorKind::BackEnd, "HTTP 401");
+                said += 1;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        assert_eq!((said, standing.failure_counts(), standing.rejected_room_count()), (6, (0, 6), 1));
+        standing.record_room_success(A, "bad", Instant::now(), false);
+        assert!(standing.admit_room(A, "bad").await.is_ok() && standing.may_retry(A, "bad"));
+    }
+
+    /// A changed password: a retry, two probes, and one attempt after each silence.
+    #[tokio::test(start_paused = true)]
+    async fn a_changed_password_is_sent_less_than_ten_times_in_ten_minutes() {
+        let standing = LockoutGuard::default();
+        for room in ["one", "two", "three"] {
+            standing.record_room_success(A, room, Instant::now(), true);
+        }
+        standing.mark_suspect(A);
+        let witnesses = standing.proven_rooms(A, "three");
+        assert_eq!(witnesses, ["two"], "the last two rooms, but the one in question");
+        let mut said = 2 + PROVEN_ROOMS_MAX;
+        standing.record_failure(A, ErrorKind::Credentials, "HTTP 401");
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(600) {
+            if standing.admit_room(A, "one").await.is_ok() {
+                standing.record_failure(A, ErrorKind::Credentials, "HTTP 401");
+                said += 1;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        assert_eq!(said, 9);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_start_with_a_room_that_fails_another_room_is_tried_first() {
+        let standing = LockoutGuard::default();
+        drop(standing.admit_room(A, "bad").await.unwrap());
+        standing.record_ambiguous_failure(A, "bad", ErrorKind::Credentials, "HTTP 401");
+        tokio::time::sleep(SIGN_IN_BACKOFF_FIRST).await;
+        assert!(standing.admit_room(A, "bad").await.is_err());
+        assert!(standing.admit_room(A, "good").await.unwrap().is_some());
+        standing.record_room_success(A, "good", Instant::now(), true);
+        tokio::time::sleep(SIGN_IN_BACKOFF_FIRST).await;
+        assert!(standing.admit_room(A, "bad").await.unwrap().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_later_sign_in_of_another_room_proves_the_account() {
+        let standing = LockoutGuard::default();
+        let began = Instant::now();
+        standing.record_room_success(A, "good", began, true);
+        assert!(!standing.is_authenticated_since(A, began));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        standing.record_room_success(A, "good", Instant::now(), false);
+        assert!(!standing.is_authenticated_since(A, began), "the connection was known before");
+        standing.record_room_success(A, "good", Instant::now(), true);
+        assert!(standing.is_authenticated_since(A, began));
+    }
+}

@@ -1,0 +1,172 @@
+//! Of many connections that want to sign in at once, one goes first: what is said once too often locks the account. The others
+//! wait for what it comes to, and when that is no, say nothing. Knows neither schemes nor passwords.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
+use tokio::time::{Instant, timeout};
+
+use super::AuthRejection;
+use crate::exchange::delivery::TransportError;
+
+/// How long one that was let in speaks for those that follow.
+const ACCEPTANCE_VALID_FOR: Duration = Duration::from_secs(2);
+/// How long others wait for it; then they go themselves. It is known only with the answer to a whole request.
+const LEADER_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// What the account's last sign-in came to, and whose turn it is.
+#[derive(Default)]
+pub(super) struct SignInGate {
+    last: Mutex<Option<(Instant, LastResult)>>,
+    leader_lock: Arc<Turn<()>>,
+}
+
+#[derive(Clone)]
+enum LastResult {
+    Accepted,
+    /// To nothing that is known: the connection broke.
+    Unknown,
+    Rejected(AuthRejection),
+    Failed(TransportError),
+}
+
+/// What may be done now.
+pub(super) enum SignInAdmission {
+    /// Sign in; nobody waits for it.
+    Proceed,
+    /// Sign in; the others wait.
+    Leader(LeaderPermit),
+    /// Somebody was refused meanwhile, with the same words.
+    Rejected(AuthRejection),
+    /// Somebody could not even say it meanwhile.
+    Failed(TransportError),
+}
+
+/// The first's turn.
+pub(super) struct LeaderPermit {
+    gate: Arc<SignInGate>,
+    is_finished: bool,
+    _turn: OwnedMutexGuard<()>,
+}
+
+impl SignInGate {
+    pub(super) async fn admit(self: &Arc<Self>) -> SignInAdmission {
+        let asked = Instant::now();
+        if matches!(&*self.last(), Some((at, LastResult::Accepted)) if at.elapsed() < ACCEPTANCE_VALID_FOR) {
+            return SignInAdmission::Proceed;
+        }
+        let Ok(turn) = timeout(LEADER_WAIT_MAX, self.leader_lock.clone().lock_owned()).await else {
+            return SignInAdmission::Proceed;
+        };
+        match self.last().clone().filter(|(at, _)| *at > asked) {
+            Some((_, LastResult::Accepted | LastResult::Unknown)) => SignInAdmission::Proceed,
+            Some((_, LastResult::Rejected(denied))) => SignInAdmission::Rejected(denied),
+            Some((_, LastResult::Failed(failure))) => SignInAdmission::Failed(failure),
+            None => {
+                SignInAdmission::Leader(LeaderPermit { gate: self.clone(), is_finished: false, _turn: turn })
+            }
+        }
+    }
+
+    /// One was let in, whether it was its turn or not.
+    pub(super) fn record_accepted(&self) {
+        *self.last() = Some((Instant::now(), LastResult::Accepted));
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<(Instant, LastResult)>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LeaderPermit {
+    pub(super) fn finish_rejected(self, denied: &AuthRejection) {
+        self.finish(LastResult::Rejected(denied.clone()));
+    }
+
+    pub(super) fn finish_failed(self, failure: &TransportError) {
+        self.finish(LastResult::Failed(failure.clone()));
+    }
+
+    fn finish(mut self, to: LastResult) {
+        *self.gate.last() = Some((Instant::now(), to));
+        self.is_finished = true;
+    }
+}
+
+impl Drop for LeaderPermit {
+    fn drop(&mut self) {
+        let mut last = self.gate.last();
+        if !self.is_finished
+            && !matches!(&*last, Some((at, LastResult::Accepted)) if at.elapsed() < ACCEPTANCE_VALID_FOR)
+        {
+            *last = Some((Instant::now(), LastResult::Unknown));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn no() -> AuthRejection {
+        AuthRejection::NotAccepted("words")
+    }
+
+    /// Sixteen that come at once, of which those that may speak are let in or not after a second; how many spoke.
+    async fn spoke(first: &Arc<SignInGate>, heard: Option<bool>) -> usize {
+        let all = (0..16).map(|_| {
+            let first = first.clone();
+            tokio::spawn(async move {
+                let going = match first.admit().await {
+                    SignInAdmission::Rejected(denied) => {
+                        assert_eq!(denied, no());
+                        return 0;
+                    }
+                    SignInAdmission::Failed(_) => return 0,
+                    SignInAdmission::Proceed => None,
+                    SignInAdmission::Leader(going) => Some(going),
+                };
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                match (heard, going) {
+                    (Some(true), _) => first.record_accepted(),
+                    (Some(false), Some(going)) => going.finish_rejected(&no()),
+                    _ => {}
+                }
+                1
+            })
+        });
+        let mut spoke = 0;
+        for one in all.collect::<Vec<_>>() {
+            spoke += one.await.unwrap();
+        }
+        spoke
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_is_one_for_all_that_waited_and_none_for_who_comes_later() {
+        let first = Arc::new(SignInGate::default());
+        assert_eq!(spoke(&first, Some(false)).await, 1);
+        assert_eq!(spoke(&first, Some(false)).await, 1);
+        let begun = Instant::now();
+        assert_eq!(spoke(&first, Some(true)).await, 16);
+        assert_eq!(begun.elapsed(), Duration::from_secs(2), "one, then all the others together");
+        let begun = Instant::now();
+        assert_eq!(spoke(&first, Some(true)).await, 16);
+        assert_eq!(begun.elapsed(), Duration::from_secs(1), "it was let in a moment ago");
+        tokio::time::sleep(ACCEPTANCE_VALID_FOR).await;
+        assert_eq!(spoke(&first, Some(false)).await, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_first_that_breaks_or_is_slow_holds_nobody_up_for_long() {
+        let first = Arc::new(SignInGate::default());
+        let begun = Instant::now();
+        assert_eq!(spoke(&first, None).await, 16);
+        assert_eq!(begun.elapsed(), Duration::from_secs(2));
+        let begun = Instant::now();
+        let SignInAdmission::Leader(_slow) = first.admit().await else { panic!("not first") };
+        assert!(matches!(first.admit().await, SignInAdmission::Proceed));
+        assert_eq!(begun.elapsed(), LEADER_WAIT_MAX);
+    }
+}

@@ -1,0 +1,185 @@
+//! A question to a server that is not EWS (a token endpoint, Autodiscover): one connection, one answer, within limits.
+//! Follows no redirects and keeps no connection: these are asked a few times an hour.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::client::conn::http1::SendRequest;
+use tokio::time::timeout;
+
+use super::autodiscover as quest;
+use super::delivery::{TransportError, proves_authenticated};
+use super::dial::{ClientIdentity, Dialer, HttpConnection};
+use super::login::{AuthRound, ChallengeAction, Credential, NoAuth};
+use super::settings::ConnectTarget;
+use super::transport::{AUTH_ROUNDS_MAX, USER_AGENT};
+use crate::clock::{Clock as _, SystemClock};
+use crate::http_field::{challenges, retry_after};
+use crate::peer::chain;
+
+/// The largest answer that is read.
+pub(super) const ANSWER_BYTES_MAX: usize = 1 << 20;
+
+/// Asks.
+#[derive(Clone)]
+pub(super) struct OneShotClient {
+    pub(super) dialer: Arc<Dialer>,
+    /// How long one question may take, connection included.
+    pub(super) timeout: Duration,
+}
+
+/// One question.
+pub(super) struct OneShotRequest<'a> {
+    pub(super) method: Method,
+    pub(super) url: &'a str,
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(super) body: Bytes,
+}
+
+/// One answer.
+#[derive(Debug, Clone)]
+pub(super) struct OneShotResponse {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl<'a> OneShotRequest<'a> {
+    pub(super) fn post(url: &'a str, kind: &'static str, body: Bytes) -> Self {
+        let headers = vec![(header::CONTENT_TYPE, HeaderValue::from_static(kind))];
+        Self { method: Method::POST, url, headers, body }
+    }
+
+    /// What a quest wants asked; `None` when a header of it cannot be written.
+    pub(super) fn for_discovery(wanted: &'a quest::DiscoveryRequest) -> Option<Self> {
+        let headers = wanted.headers.iter().map(|(name, value)| {
+            Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_str(value).ok()?))
+        });
+        Some(Self {
+            method: wanted.method.clone(),
+            url: &wanted.url,
+            headers: headers.collect::<Option<_>>()?,
+            body: wanted.body.clone().into(),
+        })
+    }
+}
+
+impl OneShotResponse {
+    /// `Location`.
+    pub(super) fn location(&self) -> Option<String> {
+        Some(self.headers.get(header::LOCATION)?.to_str().ok()?.to_owned())
+    }
+
+    /// `Retry-After`, in any of its forms.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        retry_after(&self.headers, SystemClock.now())
+    }
+}
+
+impl OneShotClient {
+    /// The answer to a question from nobody, or why there is none.
+    pub(super) async fn send_anonymous(&self, ask: &OneShotRequest<'_>) -> Result<OneShotResponse, String> {
+        self.send(ask, None).await.map_err(without_exchange)
+    }
+
+    /// The answer to a question in somebody's name. A 401 that comes back is final.
+    pub(super) async fn send(
+        &self,
+        ask: &OneShotRequest<'_>,
+        who: Option<&dyn Credential>,
+    ) -> Result<OneShotResponse, TransportError> {
+        let asked = async {
+            match self.authenticate_and_send(ask, who).await? {
+                Some(said) => Ok(said),
+                None => self.authenticate_and_send(ask, who).await?.ok_or_else(too_many_rounds),
+            }
+        };
+        timeout(self.timeout, asked).await.map_err(|_| TransportError::ResponseTimeout(self.timeout))?
+    }
+
+    /// All legs, on one connection; `None` when a new one is wanted.
+    async fn authenticate_and_send(
+        &self,
+        ask: &OneShotRequest<'_>,
+        who: Option<&dyn Credential>,
+    ) -> Result<Option<OneShotResponse>, TransportError> {
+        let endpoint = match (who, &ask.method) {
+            (None, &Method::GET) => ConnectTarget::parse_anonymous(ask.url),
+            _ => ConnectTarget::parse(ask.url),
+        };
+        let endpoint = endpoint.map_err(|error| TransportError::Connect(error.to_string()))?;
+        let named = if who.is_some() { ClientIdentity::Account } else { ClientIdentity::Anonymous };
+        let HttpConnection { mut sender, certificate, .. } =
+            self.dialer.dial::<Full<Bytes>>(&endpoint, named).await?;
+        let mut dialogue = who.unwrap_or(&NoAuth).session(certificate.as_deref());
+        let mut leg = dialogue.first_round().await?;
+        for _ in 0..AUTH_ROUNDS_MAX {
+            sender.ready().await.map_err(|error| TransportError::ConnectionLost(chain(&error)))?;
+            let said = send_round(&mut sender, build_request(&endpoint, ask, &leg)?).await?;
+            if said.status != StatusCode::UNAUTHORIZED.as_u16() {
+                if proves_authenticated(said.status, &said.headers) {
+                    dialogue.on_accepted();
+                }
+                return Ok(Some(said));
+            }
+            let challenges = challenges(&said.headers, &header::WWW_AUTHENTICATE);
+            let challenges: Vec<&str> = challenges.iter().map(String::as_str).collect();
+            match dialogue.on_challenge(&challenges).await? {
+                ChallengeAction::Retry(next) => leg = next,
+                ChallengeAction::Reconnect => return Ok(None),
+                ChallengeAction::Reject(_) => return Ok(Some(said)),
+            }
+        }
+        Err(too_many_rounds())
+    }
+}
+
+fn build_request(
+    endpoint: &ConnectTarget,
+    ask: &OneShotRequest<'_>,
+    leg: &AuthRound,
+) -> Result<Request<Full<Bytes>>, TransportError> {
+    let mut request = Request::builder()
+        .method(ask.method.clone())
+        .uri(&endpoint.target)
+        .header(header::HOST, &endpoint.authority)
+        .header(header::USER_AGENT, USER_AGENT);
+    for (name, value) in &ask.headers {
+        request = request.header(name, value);
+    }
+    if let Some(authorization) = &leg.authorization {
+        request = request.header(header::AUTHORIZATION, authorization);
+    }
+    let body = if leg.with_body { ask.body.clone() } else { Bytes::new() };
+    request.body(Full::new(body)).map_err(|error| TransportError::ConnectionLost(error.to_string()))
+}
+
+async fn send_round(
+    sender: &mut SendRequest<Full<Bytes>>,
+    request: Request<Full<Bytes>>,
+) -> Result<OneShotResponse, TransportError> {
+    let response =
+        sender.send_request(request).await.map_err(|error| TransportError::ConnectionLost(chain(&error)))?;
+    let (parts, body) = response.into_parts();
+    let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+    let body = body.map_err(|error| TransportError::ConnectionLost(error.to_string()))?.to_bytes();
+    Ok(OneShotResponse { status: parts.status.as_u16(), headers: parts.headers, body })
+}
+
+fn too_many_rounds() -> TransportError {
+    TransportError::ConnectionLost("authentication never came to an end".to_owned())
+}
+
+/// Not Exchange is meant here.
+fn without_exchange(failure: TransportError) -> String {
+    match failure {
+        TransportError::Resolve(why) => format!("the name has no address: {why}"),
+        TransportError::Connect(why) => format!("no connection: {why}"),
+        TransportError::Tls(trouble, why) => format!("{}: {why}", trouble.as_str()),
+        TransportError::ConnectTimeout(after) => format!("no connection within {after:?}"),
+        other => other.to_string(),
+    }
+}
