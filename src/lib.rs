@@ -34,6 +34,7 @@ mod happy_eyeballs;
 mod http_field;
 pub mod journal;
 mod json;
+mod keyed_mutex;
 #[cfg(feature = "service")]
 pub mod limits;
 pub mod live;
@@ -57,7 +58,6 @@ pub mod store;
 #[cfg(feature = "service")]
 mod telemetry;
 mod text_file;
-mod turns;
 #[cfg(feature = "service")]
 mod web;
 

@@ -16,7 +16,7 @@ use crate::action::{Action, ActionId, Answer, Ask, Outcome, Refusal, RequestIds}
 use crate::calendar::{Event, EventId, RoomAddress, Scope};
 use crate::clock::Clock;
 use crate::journal::{Ending, Entry, Fact, Journal, JournalError, Query};
-use crate::turns::Turns;
+use crate::keyed_mutex::KeyedMutex;
 
 /// Performs actions on one server's calendars.
 pub struct Engine {
@@ -25,7 +25,7 @@ pub struct Engine {
     clock: Arc<dyn Clock>,
     scope: ArcSwap<Scope>,
     options: Options,
-    turns: Turns,
+    turns: KeyedMutex,
     known: OnceLock<Arc<dyn Known>>,
 }
 
@@ -111,7 +111,15 @@ impl Engine {
         options: Options,
     ) -> Self {
         let scope = ArcSwap::from_pointee(scope);
-        Self { calendar, journal, clock, scope, options, turns: Turns::default(), known: OnceLock::new() }
+        Self {
+            calendar,
+            journal,
+            clock,
+            scope,
+            options,
+            turns: KeyedMutex::default(),
+            known: OnceLock::new(),
+        }
     }
 
     /// The calendars it acts on.
@@ -188,10 +196,10 @@ impl Engine {
             return Ok(Answer { action: id, outcome, repeated: false });
         }
         let _key_turn = match &action.key {
-            Some(key) => Some(self.turns.take(&format!("key {key}")).await),
+            Some(key) => Some(self.turns.lock(&format!("key {key}")).await),
             None => None,
         };
-        let _turn = self.turns.take(action.room.as_str()).await;
+        let _turn = self.turns.lock(action.room.as_str()).await;
         let unsettled = self.settle(&action).await?;
         if let Some(answer) = self.answered_before(&action).await? {
             return Ok(answer);
@@ -213,16 +221,16 @@ impl Engine {
 
     /// Waits until no action is under way in the room; whether it had to.
     pub async fn wait_until_idle(&self, room: &RoomAddress) -> bool {
-        if self.turns.try_take(room.as_str()).is_some() {
+        if self.turns.try_lock(room.as_str()).is_some() {
             return false;
         }
-        drop(self.turns.take(room.as_str()).await);
+        drop(self.turns.lock(room.as_str()).await);
         true
     }
 
     /// The turn of a room, if no action is under way there.
     pub(super) fn turn_now(&self, room: &str) -> Option<OwnedMutexGuard<()>> {
-        self.turns.try_take(room)
+        self.turns.try_lock(room)
     }
 
     /// The event of this id in the calendar as it is followed, if it is known there.
@@ -232,7 +240,7 @@ impl Engine {
 
     /// The turn of a room: actions on it run one after another.
     pub(super) async fn turn(&self, room: &str) -> OwnedMutexGuard<()> {
-        self.turns.take(room).await
+        self.turns.lock(room).await
     }
 
     /// Brings what a stop left open in this room to its end, so that nothing new can be mistaken for it. Answers the

@@ -28,7 +28,7 @@ use super::one_shot::{OneShotClient, OneShotRequest};
 use super::settings::{ExchangeLocation, Settings};
 use crate::calendar::RoomAddress;
 use crate::clock::{Clock as _, SystemClock};
-use crate::turns::Turns;
+use crate::keyed_mutex::KeyedMutex;
 
 /// Rooms of one domain that are looked for at once, after one was found.
 const SEARCHES_AT_ONCE: u64 = 4;
@@ -46,7 +46,7 @@ pub(super) struct Finder {
     request_timeout: Duration,
     cache: Mutex<DiscoveryCache>,
     searches: Mutex<HashMap<RoomAddress, Search>>,
-    search_locks: Turns,
+    search_locks: KeyedMutex,
     lockout: Arc<LockoutGuard>,
 }
 
@@ -80,7 +80,7 @@ impl Finder {
             request_timeout: settings.connect_timeout.saturating_mul(2),
             cache: Mutex::default(),
             searches: Mutex::default(),
-            search_locks: Turns::default(),
+            search_locks: KeyedMutex::default(),
             lockout: standing,
         }
     }
@@ -129,7 +129,7 @@ impl Finder {
     }
 
     async fn search(&self, room: &RoomAddress) -> Result<(), ResolveError> {
-        let _turn = self.search_locks.take(&self.lock_name(room)).await;
+        let _turn = self.search_locks.lock(&self.lock_name(room)).await;
         if lock(&self.cache).fails_like_its_domain(room, SystemClock.now()) {
             return Ok(());
         }

@@ -22,7 +22,7 @@ use super::queue::Queue;
 use crate::calendar::{Event, EventId, RoomAddress, Window, occupancy};
 use crate::clock::Clock;
 use crate::engine::{Calendar, Known, Trouble};
-use crate::turns::Turns;
+use crate::keyed_mutex::KeyedMutex;
 
 /// How far ahead a room's calendar is read …
 const AHEAD: TimeDelta = TimeDelta::hours(36);
@@ -160,7 +160,7 @@ pub struct Rooms {
     clock: Arc<dyn Clock>,
     known: RwLock<HashMap<RoomAddress, Room>>,
     /// One reading at a time for each room.
-    reading: Turns,
+    reading: KeyedMutex,
     /// How long a teller that says nothing is believed to have nothing to say.
     silence: TimeDelta,
     /// When each room looks different by the clock alone.
@@ -207,7 +207,7 @@ impl Rooms {
             calendar,
             clock,
             known: RwLock::default(),
-            reading: Turns::default(),
+            reading: KeyedMutex::default(),
             silence,
             due: Due::default(),
             turned: Queue::default(),
@@ -263,7 +263,7 @@ impl Rooms {
         if let Some(kept) = self.fresh(room, age) {
             return Ok(kept);
         }
-        let _turn = self.reading.take(room.as_str()).await;
+        let _turn = self.reading.lock(room.as_str()).await;
         // Somebody may have read it while we waited.
         match self.fresh(room, age) {
             Some(kept) => Ok(kept),
@@ -301,7 +301,7 @@ impl Rooms {
 
     /// Reads the room if what is known of it is not what is so.
     pub(super) async fn renew(&self, room: &RoomAddress) -> Result<(), Trouble> {
-        let _turn = self.reading.take(room.as_str()).await;
+        let _turn = self.reading.lock(room.as_str()).await;
         let is_followed = self.read().get(room).is_some_and(|room| !room.tellers.is_empty());
         match self.current(room) {
             None if is_followed => self.read_now(room).await.map(drop),

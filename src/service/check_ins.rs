@@ -14,7 +14,7 @@ use crate::action::{ActionId, IdempotencyKey};
 use crate::calendar::{Event, RoomAddress, Window};
 use crate::engine::Trouble;
 use crate::journal::{Ending, Query};
-use crate::turns::Turns;
+use crate::keyed_mutex::KeyedMutex;
 
 /// Answers remembered: more than the displays of five thousand rooms get in an hour.
 pub const CHECK_IN_ANSWERS_MAX: usize = 10_000;
@@ -49,7 +49,7 @@ pub struct CheckInReceipt {
 #[derive(Debug, Default)]
 pub struct CheckIns {
     /// One request under one key at a time.
-    turns: Turns,
+    turns: KeyedMutex,
     answers: Mutex<Answers>,
 }
 
@@ -135,7 +135,7 @@ impl Service {
         request: &CheckInRequest,
         patience: Duration,
     ) -> Result<CheckInReceipt, NoCheckIn> {
-        let _turn = self.check_ins.turns.take(key.as_str()).await;
+        let _turn = self.check_ins.turns.lock(key.as_str()).await;
         match self.check_ins.get(&key, self.now()) {
             Some(kept) if kept.request != *request => return Err(NoCheckIn::KeyReused),
             Some(kept) => return kept.answer.map_err(|action| NoCheckIn::TakenAway { action }),

@@ -10,23 +10,23 @@ const NAMES_KEPT: usize = 20_000;
 
 /// Turns by name.
 #[derive(Debug, Default)]
-pub(crate) struct Turns {
-    places: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+pub(crate) struct KeyedMutex {
+    mutexes: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
-impl Turns {
+impl KeyedMutex {
     /// Waits for the turn of `name`. Given back when dropped. Fair: first come, first served.
-    pub(crate) async fn take(&self, name: &str) -> OwnedMutexGuard<()> {
-        self.place(name).lock_owned().await
+    pub(crate) async fn lock(&self, name: &str) -> OwnedMutexGuard<()> {
+        self.mutex_of(name).lock_owned().await
     }
 
     /// The turn of `name`, if nothing else has it.
-    pub(crate) fn try_take(&self, name: &str) -> Option<OwnedMutexGuard<()>> {
-        self.place(name).try_lock_owned().ok()
+    pub(crate) fn try_lock(&self, name: &str) -> Option<OwnedMutexGuard<()>> {
+        self.mutex_of(name).try_lock_owned().ok()
     }
 
-    fn place(&self, name: &str) -> Arc<tokio::sync::Mutex<()>> {
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+    fn mutex_of(&self, name: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut places = self.mutexes.lock().unwrap_or_else(PoisonError::into_inner);
         if places.len() >= NAMES_KEPT {
             places.retain(|_, place| Arc::strong_count(place) > 1);
         }
