@@ -32,6 +32,8 @@ pub mod ews;
 pub mod exchange;
 mod happy_eyeballs;
 mod http_field;
+#[cfg(feature = "service")]
+mod https_client;
 pub mod journal;
 mod json;
 mod keyed_mutex;
@@ -58,8 +60,6 @@ pub mod store;
 #[cfg(feature = "service")]
 mod telemetry;
 mod text_file;
-#[cfg(feature = "service")]
-mod web;
 
 /// What a program that acts on rooms needs, in one line.
 pub mod prelude {

@@ -30,7 +30,7 @@ mod on {
     use tracing_subscriber::Layer;
     use tracing_subscriber::registry::LookupSpan;
 
-    use crate::web::{Web, address};
+    use crate::https_client::{HttpsClient, parse_url};
 
     /// Any of these names a collector (OpenTelemetry's own variables, which the exporter reads).
     const VARIABLES: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
@@ -44,7 +44,7 @@ mod on {
             if !VARIABLES.iter().any(|name| std::env::var_os(name).is_some()) {
                 return Ok(None);
             }
-            let web = Web::new().map_err(|error| error.to_string())?;
+            let web = HttpsClient::new().map_err(|error| error.to_string())?;
             let exporter = SpanExporter::builder()
                 .with_http()
                 .with_http_client(Way { web: Arc::new(web), runtime: Handle::current() })
@@ -80,7 +80,7 @@ mod on {
     /// The exporter has a thread of its own, where no connection can be made: they are made in the service's runtime.
     #[derive(Clone)]
     struct Way {
-        web: Arc<Web>,
+        web: Arc<HttpsClient>,
         runtime: Handle,
     }
 
@@ -94,7 +94,7 @@ mod on {
     impl HttpClient for Way {
         async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
             // Not readable over the network, like everything else.
-            address(&request.uri().to_string())?;
+            parse_url(&request.uri().to_string())?;
             let web = self.web.clone();
             let sent = self.runtime.spawn(async move { web.send(request).await });
             sent.await?.map_err(HttpError::from)

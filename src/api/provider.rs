@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::keys::InUse;
 use crate::access::{Admitted, Holder, Issuer, KeyId, NotAdmitted};
 use crate::console::{Client, Way};
-use crate::web::{Web, address};
+use crate::https_client::{HttpsClient, parse_url};
 
 /// How old keys may get before they are fetched again unasked.
 const FETCH_AGAIN: Duration = Duration::from_secs(3600);
@@ -48,7 +48,7 @@ struct Keys {
     issuer: String,
     /// Where they are; `None`: where the issuer's description says.
     at: Option<Uri>,
-    web: Web,
+    web: HttpsClient,
     present: ArcSwapOption<PublishedKeys>,
     /// When they were fetched last, or were tried to be. Held while fetching, so that it is done once.
     fetched: tokio::sync::Mutex<Option<Instant>>,
@@ -112,7 +112,7 @@ impl Provider {
         let keys = Keys {
             issuer: issuer.issuer.clone(),
             at: keys_at,
-            web: Web::new()?,
+            web: HttpsClient::new()?,
             present: ArcSwapOption::empty(),
             fetched: tokio::sync::Mutex::default(),
             doors: tokio::sync::Mutex::default(),
@@ -242,7 +242,7 @@ impl Keys {
     /// The address of its keys, and the issuer of its access tokens where that differs.
     async fn find(&self) -> Result<(Uri, Option<String>), String> {
         let described = self.describe().await?;
-        let keys_at = address(&described.jwks_uri).map_err(|error| error.to_string())?;
+        let keys_at = parse_url(&described.jwks_uri).map_err(|error| error.to_string())?;
         let access_token_issuer =
             described.access_token_issuer.filter(|name| !name.is_empty() && name.len() <= ISSUER_MAX);
         Ok((keys_at, access_token_issuer))
@@ -250,7 +250,7 @@ impl Keys {
 
     async fn describe(&self) -> Result<Description, String> {
         let url = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
-        let at = address(&url).map_err(|error| error.to_string())?;
+        let at = parse_url(&url).map_err(|error| error.to_string())?;
         let described: Description = self.web.get(&at).await?;
         // Section 4.3: it must be the very same, or somebody else describes himself.
         if described.issuer != self.issuer {
@@ -264,7 +264,7 @@ impl Description {
     fn doors(self) -> Result<Doors, String> {
         let at = |url: Option<String>, what: &str| {
             let url = url.ok_or_else(|| format!("its description has no {what}"))?;
-            address(&url).map(|_| url).map_err(|error| error.to_string())
+            parse_url(&url).map(|_| url).map_err(|error| error.to_string())
         };
         Ok(Doors {
             authorization: at(self.authorization_endpoint, "authorization_endpoint")?,

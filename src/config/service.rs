@@ -13,10 +13,10 @@ use super::{checked, minutes, patterns};
 use crate::access::{Grant, Issuer, Right, Rights};
 use crate::api::{ConnectionLimits, TlsFiles};
 use crate::console::Client;
+use crate::https_client::parse_url;
 use crate::live;
 use crate::peer::has_userinfo;
 use crate::service::{Schedule, ScheduleError};
-use crate::web::address;
 
 /// How the service is reached, and what it shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,7 +130,7 @@ pub(super) fn check_live(source: &Source<'_>, file: &file::Live) -> Result<live:
 }
 
 fn check_oidc(source: &Source<'_>, file: &file::Oidc) -> Result<Oidc, ConfigError> {
-    let at = |url: &Spanned<String>| address(url.get_ref()).map_err(|error| source.at(url, error));
+    let at = |url: &Spanned<String>| parse_url(url.get_ref()).map_err(|error| source.at(url, error));
     if has_userinfo(file.issuer.get_ref()) {
         return Err(source.at(&file.issuer, "an issuer names no user and no password"));
     }
@@ -162,7 +162,7 @@ fn check_oidc(source: &Source<'_>, file: &file::Oidc) -> Result<Oidc, ConfigErro
 
 pub(super) fn check_webhook(source: &Source<'_>, file: file::Webhook) -> Result<Webhook, ConfigError> {
     let url = file.url.get_ref().clone();
-    address(&url).map_err(|error| source.at(&file.url, error))?;
+    parse_url(&url).map_err(|error| source.at(&file.url, error))?;
     Ok(Webhook { url, secret_file: file.secret_file })
 }
 

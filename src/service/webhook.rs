@@ -29,8 +29,8 @@ use tokio_util::sync::CancellationToken;
 use super::{Noted, Notice};
 use crate::clock::Clock;
 use crate::exchange::Secret;
+use crate::https_client::{HttpsClient, InvalidUrl, PostResult, parse_url};
 use crate::store::{OutboxEntry, OutboxNotice, ServiceStore};
-use crate::web::{NoAddress, Posted, Web, address};
 
 /// How often one notice is tried.
 const TRIES: u32 = 5;
@@ -78,7 +78,7 @@ impl Outbox {
 
 /// Where to tell.
 pub struct Webhook {
-    web: Web,
+    web: HttpsClient,
     to: Uri,
     secret: Secret,
     clock: Arc<dyn Clock>,
@@ -96,7 +96,7 @@ pub struct Webhook {
 pub enum WebhookError {
     /// There is nobody.
     #[error(transparent)]
-    Address(#[from] NoAddress),
+    Address(#[from] InvalidUrl),
     /// TLS would not start.
     #[error("TLS cannot be used: {0}")]
     Tls(#[from] rustls::Error),
@@ -127,7 +127,7 @@ impl Webhook {
         Sha256::digest(url.as_bytes()).iter().for_each(|byte| {
             let _ = write!(name, "{byte:02x}");
         });
-        let (web, to) = (Web::new()?, address(url)?);
+        let (web, to) = (HttpsClient::new()?, parse_url(url)?);
         let closing = CancellationToken::new();
         Ok(Self { web, to, secret, clock, outbox, name, posted: Notify::new(), closing })
     }
@@ -254,8 +254,8 @@ impl Webhook {
             }
             let headers = self.headers(&body, self.clock.now());
             match self.web.post(&self.to, body.clone(), &headers).await {
-                Ok(Posted { status: 200..300, .. }) => return Delivered::Taken,
-                Ok(Posted { status, retry_after }) => {
+                Ok(PostResult { status: 200..300, .. }) => return Delivered::Taken,
+                Ok(PostResult { status, retry_after: wait }) => {
                     said = retry_after;
                     tracing::warn!(status, attempt, "the webhook did not take a notice");
                 }

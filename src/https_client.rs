@@ -26,7 +26,7 @@ use crate::json;
 use crate::peer::{chain, client_config, is_this_machine, without_userinfo};
 
 /// How long one request may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest answer that is read.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 
@@ -36,11 +36,11 @@ const IDLE_MAX: Duration = Duration::from_secs(50);
 const SHOWN_MAX: usize = 200;
 
 /// A way to other programs. Follows no redirects.
-pub(crate) struct Web(Client<HttpsConnector<TcpConnector>, Full<Bytes>>);
+pub(crate) struct HttpsClient(Client<HttpsConnector<TcpConnector>, Full<Bytes>>);
 
 /// The answer to a POST.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Posted {
+pub(crate) struct PostResult {
     pub(crate) status: u16,
     /// `Retry-After`, unlimited; the caller limits the wait.
     pub(crate) retry_after: Option<Duration>,
@@ -75,11 +75,11 @@ impl Service<Uri> for TcpConnector {
 /// Not an address we would send anything to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not of the form https://host/path (http is for this machine only)")]
-pub struct NoAddress(String);
+pub struct InvalidUrl(String);
 
 /// The address, if what is said to it is readable for nobody else.
-pub(crate) fn address(url: &str) -> Result<Uri, NoAddress> {
-    let no_address = || NoAddress(shown(url));
+pub(crate) fn parse_url(url: &str) -> Result<Uri, InvalidUrl> {
+    let no_address = || InvalidUrl(redacted(url));
     let uri: Uri = url.parse().map_err(|_| no_address())?;
     // A user name and password would be printed with the address, and sent to no one. A port that is no number is the beginning of
     // a password that holds a slash.
@@ -96,7 +96,7 @@ pub(crate) fn address(url: &str) -> Result<Uri, NoAddress> {
 }
 
 /// An address as it may be printed: user info and path of a webhook's URL are often secrets.
-fn shown(url: &str) -> String {
+fn redacted(url: &str) -> String {
     let url = without_userinfo(url);
     let host = url.find("://").map_or(0, |scheme| scheme + 3);
     let end = url[host..].find(['/', '?', '#']).map_or(url.len(), |path| host + path);
@@ -104,7 +104,7 @@ fn shown(url: &str) -> String {
     url[..end].chars().take(SHOWN_MAX).chain(rest.chars()).collect()
 }
 
-impl Web {
+impl HttpsClient {
     /// Trusts whom the platform trusts.
     pub(crate) fn new() -> Result<Self, rustls::Error> {
         let config = client_config(Vec::new(), None)?;
@@ -120,32 +120,32 @@ impl Web {
         to: &Uri,
         body: String,
         headers: &[(&'static str, String)],
-    ) -> Result<Posted, String> {
+    ) -> Result<PostResult, String> {
         let mut request = request(Method::POST, to).header(header::CONTENT_TYPE, "application/json");
         for (name, value) in headers {
             request = request.header(*name, value);
         }
         let request = request.body(Bytes::from(body)).map_err(|error| error.to_string())?;
         // What is said besides the status is nothing to us.
-        in_time(async {
-            let answer = self.ask(request).await?;
+        with_timeout(async {
+            let answer = self.send_request(request).await?;
             let retry_after = retry_after(answer.headers(), SystemClock.now());
-            Ok(Posted { status: answer.status().as_u16(), retry_after })
+            Ok(PostResult { status: answer.status().as_u16(), retry_after })
         })
         .await
     }
 
     /// Sends this, and reads the whole answer.
     pub(crate) async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
-        in_time(async {
-            let (head, body) = self.ask(request).await?.into_parts();
+        with_timeout(async {
+            let (head, body) = self.send_request(request).await?.into_parts();
             let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
             Ok(Response::from_parts(head, body.map_err(|error| error.to_string())?.to_bytes()))
         })
         .await
     }
 
-    async fn ask(&self, request: Request<Bytes>) -> Result<Response<Incoming>, String> {
+    async fn send_request(&self, request: Request<Bytes>) -> Result<Response<Incoming>, String> {
         self.0.request(request.map(Full::from)).await.map_err(|error| chain(&error))
     }
 
@@ -166,9 +166,9 @@ fn request(method: Method, uri: &Uri) -> http::request::Builder {
     Request::builder().method(method).uri(uri).header(header::USER_AGENT, agent)
 }
 
-async fn in_time<T>(asked: impl Future<Output = Result<T, String>>) -> Result<T, String> {
-    let late = |_| Err(format!("no answer within {} s", PATIENCE.as_secs()));
-    tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(late)
+async fn with_timeout<T>(asked: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    let late = |_| Err(format!("no answer within {} s", REQUEST_TIMEOUT.as_secs()));
+    tokio::time::timeout(REQUEST_TIMEOUT, asked).await.unwrap_or_else(late)
 }
 
 #[cfg(test)]
@@ -186,12 +186,12 @@ mod tests {
             "https://user:hun/ter2@hooks.example/hunter2",
             "https://user:hunter2?@hooks.example/x",
         ] {
-            let error = address(url).unwrap_err().to_string();
+            let error = parse_url(url).unwrap_err().to_string();
             assert!(!error.contains("hunter2"), "{error}");
         }
-        assert!(address("http://hooks.example/x").unwrap_err().to_string().contains("hooks.example"));
-        assert!(address("https://hooks.example/a@b/c?d=e@f").is_ok(), "Teams writes such paths");
-        assert!(address("https://[::1]/x").is_ok() && address("https://[::1]:8443/x").is_ok());
-        assert!(address("http://127.0.0.1:80/x").is_ok() && address("https://hooks.example/x").is_ok());
+        assert!(parse_url("http://hooks.example/x").unwrap_err().to_string().contains("hooks.example"));
+        assert!(parse_url("https://hooks.example/a@b/c?d=e@f").is_ok(), "Teams writes such paths");
+        assert!(parse_url("https://[::1]/x").is_ok() && parse_url("https://[::1]:8443/x").is_ok());
+        assert!(parse_url("http://127.0.0.1:80/x").is_ok() && parse_url("https://hooks.example/x").is_ok());
     }
 }
