@@ -23,7 +23,7 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::happy_eyeballs::{ConnectError, reach};
 use crate::http_field::retry_after;
 use crate::json;
-use crate::peer::{chain, client_config, is_this_machine, without_userinfo};
+use crate::net::{client_config, error_chain, is_loopback_host, without_userinfo};
 
 /// How long one request may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -90,7 +90,7 @@ pub(crate) fn parse_url(url: &str) -> Result<Uri, InvalidUrl> {
     }
     match (uri.scheme_str(), uri.host()) {
         (Some("https"), Some(host)) if !host.is_empty() => Ok(uri),
-        (Some("http"), Some(host)) if is_this_machine(host) => Ok(uri),
+        (Some("http"), Some(host)) if is_loopback_host(host) => Ok(uri),
         _ => Err(no_address()),
     }
 }
@@ -146,7 +146,7 @@ impl HttpsClient {
     }
 
     async fn send_request(&self, request: Request<Bytes>) -> Result<Response<Incoming>, String> {
-        self.0.request(request.map(Full::from)).await.map_err(|error| chain(&error))
+        self.0.request(request.map(Full::from)).await.map_err(|error| error_chain(&error))
     }
 
     /// Reads JSON, or says why there is none.

@@ -40,9 +40,9 @@ mod keyed_mutex;
 #[cfg(feature = "service")]
 pub mod limits;
 pub mod live;
+mod net;
 #[cfg(feature = "service")]
 mod network;
-mod peer;
 #[cfg(feature = "service")]
 mod permissions;
 mod pinning;

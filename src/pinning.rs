@@ -86,7 +86,7 @@ mod tests {
     use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 
     use super::*;
-    use crate::peer;
+    use crate::net;
 
     const NOVEMBER_2026: u64 = 1_795_910_400;
 
@@ -142,6 +142,6 @@ mod tests {
 
     #[test]
     fn a_client_can_be_set_up_with_it() {
-        peer::client_config(vec![self_signed(IsCa::Ca(BasicConstraints::Unconstrained))], None).unwrap();
+        net::client_config(vec![self_signed(IsCa::Ca(BasicConstraints::Unconstrained))], None).unwrap();
     }
 }

@@ -10,7 +10,7 @@ use crate::calendar::RoomPattern;
 use crate::exchange::autodiscover::Policy;
 use crate::exchange::login::ChannelBinding;
 use crate::exchange::{Access, ImpersonateBy};
-use crate::peer::{has_userinfo, is_this_machine, without_userinfo};
+use crate::net::{has_userinfo, is_loopback_host, without_userinfo};
 
 /// What an Exchange is called that `[server]` describes.
 pub const DEFAULT_NAME: &str = "default";
@@ -384,7 +384,7 @@ fn check_url(url: &str) -> Result<String, String> {
     let host = uri.host().unwrap_or_default();
     match uri.scheme_str() {
         Some("https") if !host.is_empty() => Ok(url.to_owned()),
-        Some("http") if is_this_machine(host) => Ok(url.to_owned()),
+        Some("http") if is_loopback_host(host) => Ok(url.to_owned()),
         Some("http") => Err(format!("`{url}` would send the password readable over the network; use https")),
         _ => Err(format!("`{url}` is not of the form https://host/EWS/Exchange.asmx")),
     }

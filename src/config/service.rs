@@ -15,7 +15,7 @@ use crate::api::{ConnectionLimits, TlsFiles};
 use crate::console::Client;
 use crate::https_client::parse_url;
 use crate::live;
-use crate::peer::has_userinfo;
+use crate::net::has_userinfo;
 use crate::service::{Schedule, ScheduleError};
 
 /// How the service is reached, and what it shows.

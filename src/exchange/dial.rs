@@ -22,7 +22,7 @@ use super::settings::{ConnectTarget, Settings, SettingsError};
 use super::tls;
 use super::tunnel::Tunnel;
 use crate::happy_eyeballs::{ConnectError, addresses, connect};
-use crate::peer::chain;
+use crate::net::error_chain;
 
 /// How we get to servers.
 pub(super) struct Dialer {
@@ -88,9 +88,9 @@ impl Dialer {
             let (stream, certificate) = self.open(to, who).await?;
             let (sender, connection) = handshake(TokioIo::new(stream))
                 .await
-                .map_err(|error| TransportError::Connect(chain(&error)))?;
+                .map_err(|error| TransportError::Connect(error_chain(&error)))?;
             // Whoever waits for an answer hears of the error there as well, mostly.
-            let end = tokio::spawn(async move { connection.await.err().map(|error| chain(&error)) });
+            let end = tokio::spawn(async move { connection.await.err().map(|error| error_chain(&error)) });
             Ok(HttpConnection { sender, certificate, closed: end })
         };
         timeout(self.timeout, open).await.map_err(|_| TransportError::ConnectTimeout(self.timeout))?

@@ -18,7 +18,7 @@ use super::settings::ConnectTarget;
 use super::transport::{AUTH_ROUNDS_MAX, USER_AGENT};
 use crate::clock::{Clock as _, SystemClock};
 use crate::http_field::{challenges, retry_after};
-use crate::peer::chain;
+use crate::net::error_chain;
 
 /// The largest answer that is read.
 pub(super) const ANSWER_BYTES_MAX: usize = 1 << 20;
@@ -117,7 +117,7 @@ impl OneShotClient {
         let mut dialogue = who.unwrap_or(&NoAuth).session(certificate.as_deref());
         let mut leg = dialogue.first_round().await?;
         for _ in 0..AUTH_ROUNDS_MAX {
-            sender.ready().await.map_err(|error| TransportError::ConnectionLost(chain(&error)))?;
+            sender.ready().await.map_err(|error| TransportError::ConnectionLost(error_chain(&error)))?;
             let said = send_round(&mut sender, build_request(&endpoint, ask, &leg)?).await?;
             if said.status != StatusCode::UNAUTHORIZED.as_u16() {
                 if proves_authenticated(said.status, &said.headers) {
@@ -161,8 +161,10 @@ async fn send_round(
     sender: &mut SendRequest<Full<Bytes>>,
     request: Request<Full<Bytes>>,
 ) -> Result<OneShotResponse, TransportError> {
-    let response =
-        sender.send_request(request).await.map_err(|error| TransportError::ConnectionLost(chain(&error)))?;
+    let response = sender
+        .send_request(request)
+        .await
+        .map_err(|error| TransportError::ConnectionLost(error_chain(&error)))?;
     let (parts, body) = response.into_parts();
     let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
     let body = body.map_err(|error| TransportError::ConnectionLost(error.to_string()))?.to_bytes();

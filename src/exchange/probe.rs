@@ -18,7 +18,7 @@ use super::settings::{ConnectTarget, Settings};
 use super::transport::USER_AGENT;
 use crate::clock::{Clock as _, SystemClock};
 use crate::http_field::{challenges, date};
-use crate::peer::chain;
+use crate::net::error_chain;
 
 /// How many offered schemes are kept.
 const SCHEMES_MAX: usize = 8;
@@ -102,7 +102,7 @@ async fn send_probe(
     let answer = match answer.map_err(|_| TransportError::FirstByteTimeout(within))? {
         Ok(answer) => answer,
         Err(error) if error.is_parse() && !endpoint.tls => {
-            return Err(TransportError::NotHttp(chain(&error)));
+            return Err(TransportError::NotHttp(error_chain(&error)));
         }
         Err(error) => return Err(lost_response(&error, end).await),
     };
@@ -130,7 +130,7 @@ async fn send_probe(
 /// and then only the connection knows.
 async fn lost_response(error: &hyper::Error, end: JoinHandle<Option<String>>) -> TransportError {
     let end = timeout(CLOSE_REASON_WAIT, end).await;
-    let why = end.ok().and_then(Result::ok).flatten().unwrap_or_else(|| chain(error));
+    let why = end.ok().and_then(Result::ok).flatten().unwrap_or_else(|| error_chain(error));
     let about_us = ["CertificateRequired", "BadCertificate", "UnknownCA", "CertificateUnknown"];
     if about_us.iter().any(|alert| why.contains(alert)) {
         return TransportError::Tls(TlsFailure::ClientCertificate, why);

@@ -12,7 +12,7 @@ use super::login::Windows;
 use super::login::{ClientCredentials, ExternalToken};
 use super::secret::Secret;
 use crate::ews::soap::{Impersonate, ServerVersion};
-use crate::peer::{is_this_machine, without_userinfo};
+use crate::net::{is_loopback_host, without_userinfo};
 
 /// What a conversation needs to know before it begins.
 #[derive(Debug, Clone)]
@@ -236,7 +236,7 @@ impl ConnectTarget {
         let host = authority.host();
         let tls = match uri.scheme_str() {
             Some("https") => true,
-            Some("http") if is_this_machine(host) => false,
+            Some("http") if is_loopback_host(host) => false,
             Some("http") => return Err(SettingsError::PlainHttp(without_userinfo(url))),
             _ => return Err(bad()),
         };

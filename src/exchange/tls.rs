@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 
 use super::settings::{ClientCertificate, Settings, SettingsError};
-use crate::peer::{self, Identity};
+use crate::net::{self, TlsIdentity};
 
 /// How we meet servers.
 pub(super) struct TlsConfigs {
@@ -20,23 +20,23 @@ pub(super) fn tls_configs(settings: &Settings) -> Result<TlsConfigs, SettingsErr
     let bad = |path: &Path, why| SettingsError::CaFile { path: path.to_owned(), why };
     let extra = match settings.ca_file.as_deref() {
         None => Vec::new(),
-        Some(path) => peer::certificates(path).map_err(|why| bad(path, why))?,
+        Some(path) => net::certificates(path).map_err(|why| bad(path, why))?,
     };
     let us = settings.client_certificate.as_ref().map(client_identity).transpose();
     let us = us.map_err(SettingsError::ClientCertificate)?;
-    let nameless = Arc::new(peer::client_config(extra.clone(), None)?);
+    let nameless = Arc::new(net::client_config(extra.clone(), None)?);
     let named = match us {
         None => nameless.clone(),
-        us => Arc::new(peer::client_config(extra, us)?),
+        us => Arc::new(net::client_config(extra, us)?),
     };
     Ok(TlsConfigs { account: named, anonymous: nameless })
 }
 
-fn client_identity(files: &ClientCertificate) -> Result<Identity, String> {
-    let chain = peer::certificates(&files.certificate);
+fn client_identity(files: &ClientCertificate) -> Result<TlsIdentity, String> {
+    let chain = net::certificates(&files.certificate);
     let chain = chain.map_err(|why| format!("{}: {why}", files.certificate.display()))?;
-    let key = peer::private_key(&files.key).map_err(|why| format!("{}: {why}", files.key.display()))?;
-    Ok(Identity { chain, key })
+    let key = net::private_key(&files.key).map_err(|why| format!("{}: {why}", files.key.display()))?;
+    Ok(TlsIdentity { chain, key })
 }
 
 #[cfg(test)]

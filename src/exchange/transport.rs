@@ -22,7 +22,7 @@ use super::dial::{ClientIdentity, Dialer};
 use super::login::{AuthRound, AuthSession, ChallengeAction, Credential};
 use super::settings::{ConnectTarget, Settings, SettingsError};
 use crate::http_field::{challenges, has_word};
-use crate::peer::chain;
+use crate::net::error_chain;
 
 /// How many legs one request may take on one connection; NTLM needs two, after a forgotten sign-in three.
 pub(super) const AUTH_ROUNDS_MAX: usize = 4;
@@ -110,7 +110,7 @@ impl StreamingBody {
     pub(super) async fn next_chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
         loop {
             let Some(frame) = self.incoming.frame().await else { return Ok(None) };
-            let frame = frame.map_err(|error| TransportError::ConnectionLost(chain(&error)))?;
+            let frame = frame.map_err(|error| TransportError::ConnectionLost(error_chain(&error)))?;
             if let Ok(data) = frame.into_data() {
                 return Ok(Some(data));
             }
@@ -271,7 +271,7 @@ impl Transport {
 
     /// A TLS server answers a plain HTTP request with a TLS alert, which is no HTTP.
     fn connection_error(&self, error: &hyper::Error) -> TransportError {
-        let why = chain(error);
+        let why = error_chain(error);
         if error.is_parse() && !self.endpoint.tls {
             TransportError::NotHttp(why)
         } else {
@@ -324,7 +324,7 @@ impl Transport {
         let (parts, mut incoming) = response.into_parts();
         let mut body = self.answer_budget.start_body();
         while let Some(frame) = incoming.frame().await {
-            let frame = frame.map_err(|error| TransportError::ConnectionLost(chain(&error)))?;
+            let frame = frame.map_err(|error| TransportError::ConnectionLost(error_chain(&error)))?;
             if let Some(data) = frame.data_ref() {
                 body.push(data, until).await?;
             }

@@ -15,7 +15,7 @@ use super::delivery::TransportError;
 use super::secret::Secret;
 use super::settings::{ProxySettings, SettingsError};
 use crate::http_field::challenges;
-use crate::peer::{chain, without_userinfo};
+use crate::net::{error_chain, without_userinfo};
 
 /// Schemes of a proxy that are named to people.
 const SCHEMES_MAX: usize = 8;
@@ -55,7 +55,7 @@ impl Tunnel {
     ) -> Result<TokioIo<Upgraded>, TransportError> {
         let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
         let authority = format!("{host}:{port}");
-        let broken = |error: &dyn std::error::Error| TransportError::Proxy(chain(error));
+        let broken = |error: &dyn std::error::Error| TransportError::Proxy(error_chain(error));
         let mut request =
             Request::builder().method(Method::CONNECT).uri(&authority).header(header::HOST, &authority);
         if let Some(authorization) = &self.authorization {

@@ -14,7 +14,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::peer::{certificates, private_key};
+use crate::net::{certificates, private_key};
 
 /// How long an assertion is good for: it is used at once. Ten minutes before now allow for clocks that differ.
 const LIFETIME: TimeDelta = TimeDelta::minutes(10);

@@ -93,7 +93,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::peer::certificates;
+    use crate::net::certificates;
 
     #[test]
     fn every_kind_of_certificate_is_bound_by_the_hash_that_openssl_computes() {

@@ -13,7 +13,7 @@ use crate::pinning::PinningVerifier;
 use crate::text_file;
 
 /// Who we are in a TLS handshake.
-pub(crate) struct Identity {
+pub(crate) struct TlsIdentity {
     /// The certificate, and what leads to its issuer.
     pub(crate) chain: Vec<CertificateDer<'static>>,
     pub(crate) key: PrivateKeyDer<'static>,
@@ -22,7 +22,7 @@ pub(crate) struct Identity {
 /// How we meet servers: trusting whom the platform trusts, and these certificates; as nobody, or as this.
 pub(crate) fn client_config(
     extra: Vec<CertificateDer<'static>>,
-    us: Option<Identity>,
+    us: Option<TlsIdentity>,
 ) -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let platform = Verifier::new_with_extra_roots(extra.clone(), provider.clone())?;
@@ -32,7 +32,7 @@ pub(crate) fn client_config(
         .with_custom_certificate_verifier(Arc::new(PinningVerifier::new(extra, platform)));
     match us {
         None => Ok(config.with_no_client_auth()),
-        Some(Identity { chain, key }) => config.with_client_auth_cert(chain, key),
+        Some(TlsIdentity { chain, key }) => config.with_client_auth_cert(chain, key),
     }
 }
 
@@ -75,12 +75,12 @@ pub(crate) fn has_userinfo(url: &str) -> bool {
 }
 
 /// What is said to this host in plain HTTP leaves this machine for nobody to read.
-pub(crate) fn is_this_machine(host: &str) -> bool {
+pub(crate) fn is_loopback_host(host: &str) -> bool {
     matches!(host, "localhost" | "127.0.0.1" | "[::1]")
 }
 
 /// What went wrong with them and what lies behind it, in one line: "client error (Connect)" alone helps nobody.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn error_chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut behind = error.source();
     while let Some(cause) = behind {
