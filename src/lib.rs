@@ -19,6 +19,8 @@ pub mod calendar;
 pub mod cleanup;
 #[cfg(feature = "service")]
 pub mod cli;
+#[cfg(feature = "service")]
+mod client_prefix;
 pub mod clock;
 mod concurrency;
 #[cfg(feature = "service")]
@@ -41,8 +43,6 @@ mod keyed_mutex;
 pub mod limits;
 pub mod live;
 mod net;
-#[cfg(feature = "service")]
-mod network;
 #[cfg(feature = "service")]
 mod permissions;
 mod pinning;

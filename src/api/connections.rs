@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::connection_table::{Candidates, Entry, Table};
 use super::patience::Phase;
-use crate::network::network;
+use crate::client_prefix::client_prefix;
 
 /// How long a connection may use any free place before its first request with a valid key: as long as the head of a request may take.
 /// After a restart two thousand displays come at once, while all rooms are read.
@@ -103,7 +103,7 @@ impl Connections {
 
     /// Enters a new connection, and closes an unauthenticated one where there are too many.
     pub(super) fn accept(self: &Arc<Self>, address: IpAddr) -> Arc<Connection> {
-        let (network, since) = (network(address), Instant::now());
+        let (network, since) = (client_prefix(address), Instant::now());
         let (phase, close) = (Arc::<Phase>::default(), CancellationToken::new());
         let mut table = self.lock();
         self.trim(&mut table, Some(network), since);

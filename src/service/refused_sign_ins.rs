@@ -11,8 +11,8 @@ use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::client_prefix::client_prefix;
 use crate::journal::{AdminActor, AdminEntry, AdminEvent};
-use crate::network::network;
 
 /// How often one address gets an admin event.
 const EVENT_EVERY: TimeDelta = TimeDelta::minutes(10);
@@ -39,7 +39,7 @@ impl RefusedSignIns {
     pub fn add(&self, address: Option<IpAddr>, reason: &'static str) {
         self.total.fetch_add(1, Ordering::Relaxed);
         let mut all = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
-        let address = address.map(network);
+        let address = address.map(client_prefix);
         // The place of all others is one of its own.
         let is_full = all.keys().flatten().count() >= ADDRESSES_MAX;
         let address = if is_full && !all.contains_key(&address) { None } else { address };
@@ -126,9 +126,12 @@ mod tests {
     #[test]
     fn the_hosts_of_one_ipv6_network_are_one_address() {
         assert_eq!(
-            network("2001:db8:1:2:aaaa::1".parse().unwrap()),
-            network("2001:db8:1:2::2".parse().unwrap())
+            client_prefix("2001:db8:1:2:aaaa::1".parse().unwrap()),
+            client_prefix("2001:db8:1:2::2".parse().unwrap())
         );
-        assert_eq!(network("::ffff:192.0.2.7".parse().unwrap()), "192.0.2.7".parse::<IpAddr>().unwrap());
+        assert_eq!(
+            client_prefix("::ffff:192.0.2.7".parse().unwrap()),
+            "192.0.2.7".parse::<IpAddr>().unwrap()
+        );
     }
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 /// An IPv4 address, also where it is written as an IPv6 one; of any other IPv6 address, its /64: a machine may use all of its
 /// addresses (RFC 4291, section 2.5.4; RFC 8981).
-pub(crate) fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn client_prefix(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
@@ -17,7 +17,7 @@ mod tests {
 
     #[test]
     fn a_machine_has_one_network_whatever_its_addresses() {
-        let of = |text: &str| network(text.parse().unwrap()).to_string();
+        let of = |text: &str| client_prefix(text.parse().unwrap()).to_string();
         assert_eq!(of("192.0.2.9"), "192.0.2.9");
         assert_eq!(of("::ffff:192.0.2.9"), "192.0.2.9");
         assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
