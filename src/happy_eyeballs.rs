@@ -76,7 +76,7 @@ pub(crate) async fn connect(addresses: &VecDeque<SocketAddr>) -> Result<(TcpStre
 
 /// Resolves and connects.
 #[cfg(feature = "service")]
-pub(crate) async fn reach(host: &str, port: u16) -> Result<TcpStream, ConnectError> {
+pub(crate) async fn resolve_and_connect(host: &str, port: u16) -> Result<TcpStream, ConnectError> {
     let addresses = addresses(host, port).await?;
     connect(&addresses).await.map(|(stream, _)| stream).map_err(ConnectError::Connect)
 }
@@ -88,12 +88,12 @@ mod tests {
     use super::*;
 
     /// An address whose queue is full: what connects there is not answered.
-    struct Hole {
+    struct Blackhole {
         address: SocketAddr,
         _open: (TcpListener, Vec<tokio::task::JoinHandle<()>>),
     }
 
-    impl Hole {
+    impl Blackhole {
         async fn dig() -> Self {
             let socket = TcpSocket::new_v4().unwrap();
             socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -113,7 +113,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_that_does_not_answer_costs_a_moment_only() {
-        let (hole, server) = (Hole::dig().await, TcpListener::bind("127.0.0.1:0").await.unwrap());
+        let (hole, server) = (Blackhole::dig().await, TcpListener::bind("127.0.0.1:0").await.unwrap());
         let alive = server.local_addr().unwrap();
         let begun = Instant::now();
         let addresses = VecDeque::from([hole.address, hole.address, hole.address, alive]);

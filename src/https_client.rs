@@ -20,7 +20,7 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 
 use crate::clock::{Clock as _, SystemClock};
-use crate::happy_eyeballs::{ConnectError, reach};
+use crate::happy_eyeballs::{ConnectError, resolve_and_connect};
 use crate::http_field::retry_after;
 use crate::json;
 use crate::net::{client_config, error_chain, is_loopback_host, without_userinfo};
@@ -63,7 +63,7 @@ impl Service<Uri> for TcpConnector {
         Box::pin(async move {
             let host = to.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
             let default = if to.scheme_str() == Some("http") { 80 } else { 443 };
-            match reach(host, to.port_u16().unwrap_or(default)).await {
+            match resolve_and_connect(host, to.port_u16().unwrap_or(default)).await {
                 Ok(stream) => Ok(TokioIo::new(stream)),
                 Err(ConnectError::Resolve(error)) => Err(io::Error::other(format!("dns error: {error}"))),
                 Err(ConnectError::Connect(error)) => Err(error),
