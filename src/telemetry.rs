@@ -5,10 +5,10 @@
 //! Exchange, with their ids. Never a subject, a body or a secret: those are in no span.
 
 #[cfg(feature = "otel")]
-pub(crate) use on::{Export, adopt};
+pub(crate) use on::{Export, adopt_parent_span};
 
 #[cfg(not(feature = "otel"))]
-pub(crate) use off::{Export, adopt};
+pub(crate) use off::{Export, adopt_parent_span};
 
 #[cfg(feature = "otel")]
 mod on {
@@ -47,7 +47,7 @@ mod on {
             let web = HttpsClient::new().map_err(|error| error.to_string())?;
             let exporter = SpanExporter::builder()
                 .with_http()
-                .with_http_client(Way { web: Arc::new(web), runtime: Handle::current() })
+                .with_http_client(CollectorClient { web: Arc::new(web), runtime: Handle::current() })
                 .with_protocol(Protocol::HttpBinary)
                 .build()
                 .map_err(|error| error.to_string())?;
@@ -71,7 +71,7 @@ mod on {
     }
 
     /// The caller's span, where it sent one, is the parent of this.
-    pub(crate) fn adopt(span: &Span, headers: &HeaderMap) {
+    pub(crate) fn adopt_parent_span(span: &Span, headers: &HeaderMap) {
         let parent = TraceContextPropagator::new().extract(&HeaderExtractor(headers));
         // Without a layer there is nothing to set it on.
         let _ = span.set_parent(parent);
@@ -79,19 +79,19 @@ mod on {
 
     /// The exporter has a thread of its own, where no connection can be made: they are made in the service's runtime.
     #[derive(Clone)]
-    struct Way {
+    struct CollectorClient {
         web: Arc<HttpsClient>,
         runtime: Handle,
     }
 
-    impl std::fmt::Debug for Way {
+    impl std::fmt::Debug for CollectorClient {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
             f.write_str("Way")
         }
     }
 
     #[async_trait]
-    impl HttpClient for Way {
+    impl HttpClient for CollectorClient {
         async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
             // Not readable over the network, like everything else.
             parse_url(&request.uri().to_string())?;
@@ -126,5 +126,5 @@ mod off {
         }
     }
 
-    pub(crate) fn adopt(_: &Span, _: &HeaderMap) {}
+    pub(crate) fn adopt_parent_span(_: &Span, _: &HeaderMap) {}
 }

@@ -435,7 +435,7 @@ pub(super) async fn name_the_request(request: Request, next: Next) -> Response {
     let name = given.or_else(|| HeaderValue::from_str(&Uuid::new_v4().to_string()).ok());
     let said = name.as_ref().and_then(|name| name.to_str().ok()).unwrap_or_default();
     let span = tracing::info_span!("request", method = %request.method(), request_id = said, status = Empty);
-    telemetry::adopt(&span, request.headers());
+    telemetry::adopt_parent_span(&span, request.headers());
     let mut response = next.run(request).instrument(span.clone()).await;
     span.record("status", response.status().as_u16());
     if let Some(name) = name {
