@@ -22,12 +22,12 @@ impl ConcurrencyLimit {
     /// Waits for a slot and runs the operation. The caller bounds how many operations it starts in all.
     pub(crate) async fn run<T>(&self, operation: impl Future<Output = T>) -> T {
         let slot = self.slots.acquire().await;
-        within(self.slow_after, operation, || drop(slot)).await
+        call_when_slow(self.slow_after, operation, || drop(slot)).await
     }
 }
 
 /// Runs the operation to its end, and calls `on_slow` when it takes longer than `slow_after`.
-pub(crate) async fn within<T>(
+pub(crate) async fn call_when_slow<T>(
     slow_after: Duration,
     operation: impl Future<Output = T>,
     on_slow: impl FnOnce(),

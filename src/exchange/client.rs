@@ -29,7 +29,7 @@ use super::version::NegotiatedVersions;
 use crate::action::RequestIds;
 use crate::calendar::RoomAddress;
 use crate::clock::{Clock as _, SystemClock, WitnessedClock};
-use crate::concurrency::{ConcurrencyLimit, within};
+use crate::concurrency::{ConcurrencyLimit, call_when_slow};
 use crate::ews::codec::{DecodeLimits, Decoded, SoapBody, decode};
 use crate::ews::op::{DistinguishedFolder, Effect, FolderId, Operation};
 use crate::ews::soap::Impersonate;
@@ -326,7 +326,7 @@ impl EwsClient {
                             finding_out = None;
                         }
                     };
-                    within(SIGN_IN_LOCK_MAX, pass.run(turn), give_way).await
+                    call_when_slow(SIGN_IN_LOCK_MAX, pass.run(turn), give_way).await
                 }
                 Err(failure) => AttemptOutcome::NotSent(failure.clone()),
             };

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::concurrency::within;
+use crate::concurrency::call_when_slow;
 
 /// Answers in a row before the limit grows by one.
 const REGROW_AFTER: usize = 20;
@@ -205,7 +205,7 @@ impl RoomThrottle {
 impl Permit {
     /// Waits for the answer. One that is late is waited for outside the limit on the whole server; the limit of the room holds.
     pub(super) async fn run<T>(&mut self, answer: impl Future<Output = T>) -> T {
-        within(self.slow_after, answer, || self.release_server_slot()).await
+        call_when_slow(self.slow_after, answer, || self.release_server_slot()).await
     }
 
     /// The server answered, if late.

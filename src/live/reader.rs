@@ -13,7 +13,7 @@ use super::pace::Pace;
 use super::rooms::Rooms;
 use super::{PATIENCE, SLOW_AFTER};
 use crate::calendar::RoomAddress;
-use crate::concurrency::within;
+use crate::concurrency::call_when_slow;
 
 /// Before a reading that failed is tried again; doubles …
 const AGAIN_FIRST: Duration = Duration::from_secs(1);
@@ -80,7 +80,7 @@ async fn read_one(rooms: Arc<Rooms>, room: RoomAddress, resting: Arc<Resting>, p
         resting.add(&room);
         drop(place);
     };
-    let read = within(SLOW_AFTER, timeout(PATIENCE, rooms.renew(&room)), slow).await;
+    let read = call_when_slow(SLOW_AFTER, timeout(PATIENCE, rooms.renew(&room)), slow).await;
     let why = match read {
         Ok(Ok(())) => {
             if resting.remove(&room) {
