@@ -6,11 +6,11 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::text_file::without_mark;
+use crate::text_file::strip_bom;
 
 /// Reads an answer's body.
 pub(crate) fn from_slice<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
-    serde_json::from_slice(without_mark(body))
+    serde_json::from_slice(strip_bom(body))
 }
 
 /// A number of seconds, as a number or as text. A negative one is none; a huge one is the longest time there is.

@@ -7,13 +7,13 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
-const UTF16_LE_MARK: &[u8] = b"\xff\xfe";
-const UTF16_BE_MARK: &[u8] = b"\xfe\xff";
+const UTF8_BOM: &[u8] = b"\xef\xbb\xbf";
+const UTF16_LE_BOM: &[u8] = b"\xff\xfe";
+const UTF16_BE_BOM: &[u8] = b"\xfe\xff";
 
 /// Why bytes are no text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum NotText {
+pub(crate) enum TextDecodeError {
     /// Neither UTF-8 nor marked as UTF-16.
     #[error("byte {0} is not UTF-8; save the file as UTF-8")]
     Utf8(usize),
@@ -26,24 +26,25 @@ pub(crate) enum NotText {
 }
 
 /// The text of a file, without its byte order mark.
-pub(crate) fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, NotText> {
-    let text = if let Some(rest) = bytes.strip_prefix(UTF16_LE_MARK) {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, TextDecodeError> {
+    let text = if let Some(rest) = bytes.strip_prefix(UTF16_LE_BOM) {
         Cow::Owned(utf16(rest, u16::from_le_bytes)?)
-    } else if let Some(rest) = bytes.strip_prefix(UTF16_BE_MARK) {
+    } else if let Some(rest) = bytes.strip_prefix(UTF16_BE_BOM) {
         Cow::Owned(utf16(rest, u16::from_be_bytes)?)
     } else {
-        let rest = without_mark(bytes);
+        let rest = strip_bom(bytes);
         let skipped = bytes.len() - rest.len();
         Cow::Borrowed(
-            std::str::from_utf8(rest).map_err(|error| NotText::Utf8(skipped + error.valid_up_to()))?,
+            std::str::from_utf8(rest)
+                .map_err(|error| TextDecodeError::Utf8(skipped + error.valid_up_to()))?,
         )
     };
-    if text.contains('\0') { Err(NotText::ZeroBytes) } else { Ok(text) }
+    if text.contains('\0') { Err(TextDecodeError::ZeroBytes) } else { Ok(text) }
 }
 
 /// The bytes after a UTF-8 byte order mark, if there is one.
-pub(crate) fn without_mark(bytes: &[u8]) -> &[u8] {
-    bytes.strip_prefix(UTF8_MARK).unwrap_or(bytes)
+pub(crate) fn strip_bom(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(UTF8_BOM).unwrap_or(bytes)
 }
 
 /// The text of a file, read as it is used: UTF-8 without its byte order mark. A file in UTF-16 is read whole, up to `utf16_max`
@@ -52,12 +53,12 @@ pub(crate) fn without_mark(bytes: &[u8]) -> &[u8] {
 pub(crate) fn open(path: &Path, utf16_max: u64) -> io::Result<Box<dyn io::Read>> {
     let mut file = std::fs::File::open(path)?;
     let mut begin = Vec::new();
-    file.by_ref().take(UTF8_MARK.len() as u64).read_to_end(&mut begin)?;
-    if begin.starts_with(UTF16_LE_MARK) || begin.starts_with(UTF16_BE_MARK) {
+    file.by_ref().take(UTF8_BOM.len() as u64).read_to_end(&mut begin)?;
+    if begin.starts_with(UTF16_LE_BOM) || begin.starts_with(UTF16_BE_BOM) {
         let text = read(path, utf16_max)?;
         return Ok(Box::new(io::Cursor::new(text.as_bytes().to_vec())));
     }
-    let begin = without_mark(&begin).to_vec();
+    let begin = strip_bom(&begin).to_vec();
     Ok(Box::new(io::Cursor::new(begin).chain(file)))
 }
 
@@ -74,14 +75,14 @@ pub(crate) fn read(path: &Path, bytes_max: u64) -> io::Result<Zeroizing<String>>
     Ok(Zeroizing::new(text.into_owned()))
 }
 
-fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, NotText> {
+fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, TextDecodeError> {
     let (pairs, rest) = bytes.as_chunks::<2>();
     if !rest.is_empty() {
-        return Err(NotText::Utf16);
+        return Err(TextDecodeError::Utf16);
     }
     char::decode_utf16(pairs.iter().map(|pair| unit(*pair)))
         .collect::<Result<_, _>>()
-        .map_err(|_| NotText::Utf16)
+        .map_err(|_| TextDecodeError::Utf16)
 }
 
 #[cfg(test)]
@@ -95,25 +96,25 @@ mod tests {
     #[test]
     fn a_byte_order_mark_is_no_part_of_the_text() {
         let text = "pässwörd\r\n𝄞";
-        let marked = [UTF8_MARK, text.as_bytes()].concat();
+        let marked = [UTF8_BOM, text.as_bytes()].concat();
         let (le, be) = (
-            utf16_bytes(text, UTF16_LE_MARK, u16::to_le_bytes),
-            utf16_bytes(text, UTF16_BE_MARK, u16::to_be_bytes),
+            utf16_bytes(text, UTF16_LE_BOM, u16::to_le_bytes),
+            utf16_bytes(text, UTF16_BE_BOM, u16::to_be_bytes),
         );
         for bytes in [text.as_bytes(), &marked, &le, &be] {
             assert_eq!(decode(bytes).unwrap(), text);
         }
         assert_eq!(decode(b"").unwrap(), "");
-        assert_eq!(decode(UTF8_MARK).unwrap(), "");
+        assert_eq!(decode(UTF8_BOM).unwrap(), "");
     }
 
     #[test]
     fn what_is_no_text_is_refused_with_its_reason() {
-        assert_eq!(decode(b"abc\xe4"), Err(NotText::Utf8(3)), "Windows-1252");
-        assert_eq!(decode(b"\xff\xfea"), Err(NotText::Utf16), "half a code unit");
-        assert_eq!(decode(b"\xff\xfe\x00\xd8a\x00"), Err(NotText::Utf16), "half a surrogate pair");
-        assert_eq!(decode(b"s\0e\0"), Err(NotText::ZeroBytes), "UTF-16 without a mark");
-        assert_eq!(decode(b"\xff\xfe\0\0s\0\0\0"), Err(NotText::ZeroBytes), "UTF-32");
+        assert_eq!(decode(b"abc\xe4"), Err(TextDecodeError::Utf8(3)), "Windows-1252");
+        assert_eq!(decode(b"\xff\xfea"), Err(TextDecodeError::Utf16), "half a code unit");
+        assert_eq!(decode(b"\xff\xfe\x00\xd8a\x00"), Err(TextDecodeError::Utf16), "half a surrogate pair");
+        assert_eq!(decode(b"s\0e\0"), Err(TextDecodeError::ZeroBytes), "UTF-16 without a mark");
+        assert_eq!(decode(b"\xff\xfe\0\0s\0\0\0"), Err(TextDecodeError::ZeroBytes), "UTF-32");
     }
 
     #[test]
