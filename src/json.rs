@@ -14,7 +14,7 @@ pub(crate) fn from_slice<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result
 }
 
 /// A number of seconds, as a number or as text. A negative one is none; a huge one is the longest time there is.
-pub(crate) fn seconds(value: &Value) -> Option<Duration> {
+pub(crate) fn duration_in_seconds(value: &Value) -> Option<Duration> {
     let seconds = match value {
         Value::Number(number) => number.as_f64()?,
         Value::String(text) => text.trim().parse::<f64>().ok()?,
@@ -36,15 +36,15 @@ mod tests {
     #[test]
     fn seconds_are_read_as_numbers_and_as_text() {
         for value in [json!(3599), json!("3599"), json!(" 3599 "), json!(3599.0), json!("3599.0")] {
-            assert_eq!(seconds(&value), Some(Duration::from_secs(3599)), "{value}");
+            assert_eq!(duration_in_seconds(&value), Some(Duration::from_secs(3599)), "{value}");
         }
         for huge in [json!(1e300), json!("99999999999999999999999"), json!("inf")] {
-            assert_eq!(seconds(&huge), Some(Duration::MAX), "{huge}");
+            assert_eq!(duration_in_seconds(&huge), Some(Duration::MAX), "{huge}");
         }
         for none in
             [json!(-1), json!("-1"), json!("soon"), json!(""), json!("NaN"), json!(null), json!([3599])]
         {
-            assert_eq!(seconds(&none), None, "{none}");
+            assert_eq!(duration_in_seconds(&none), None, "{none}");
         }
     }
 

@@ -16,7 +16,7 @@ use super::bearer::{AccessToken, TokenSource};
 use crate::clock::{Clock as _, SystemClock};
 use crate::exchange::delivery::TransportError;
 use crate::exchange::secret::Secret;
-use crate::json::seconds;
+use crate::json::duration_in_seconds;
 use crate::text_file;
 
 /// How long a token is taken to be good that does not say so itself: not long, since asking again is cheap.
@@ -84,7 +84,7 @@ fn remaining_lifetime(token: &str) -> Option<Duration> {
     let claims = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let ExpiryClaim { exp } = serde_json::from_slice(&claims).ok()?;
     let now = Duration::from_secs(u64::try_from(SystemClock.now().timestamp()).ok()?);
-    seconds(&exp)?.checked_sub(now).filter(|left| !left.is_zero())
+    duration_in_seconds(&exp)?.checked_sub(now).filter(|left| !left.is_zero())
 }
 
 #[cfg(test)]

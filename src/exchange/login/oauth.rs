@@ -19,7 +19,7 @@ use crate::exchange::delivery::TransportError;
 use crate::exchange::one_shot::{OneShotClient, OneShotRequest, OneShotResponse};
 use crate::exchange::secret::Secret;
 use crate::http_field::visible;
-use crate::json::{self, seconds};
+use crate::json::{self, duration_in_seconds};
 
 /// The longest we believe a token to live, whatever its issuer says.
 const LIFETIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
@@ -124,7 +124,7 @@ fn parse_token_response(endpoint: &str, said: &OneShotResponse) -> Result<Access
         let granted: TokenResponse = json::from_slice(&said.body).map_err(|_| {
             TransportError::sign_in(&format!("{endpoint} answered something that is no token"))
         })?;
-        let lifetime = seconds(&granted.expires_in).filter(|lifetime| !lifetime.is_zero());
+        let lifetime = duration_in_seconds(&granted.expires_in).filter(|lifetime| !lifetime.is_zero());
         let lifetime = lifetime.unwrap_or(LIFETIME_DEFAULT).min(LIFETIME_MAX);
         return Ok(AccessToken { secret: Secret::new(granted.access_token.to_string()), lifetime });
     }
