@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderValue, header};
 
 use crate::calendar::RoomAddress;
-use crate::http_field::date;
+use crate::http_field::parse_date;
 
 /// Cookies that are kept; Exchange sets two to four, and a load balancer one.
 const COOKIES_MAX: usize = 16;
@@ -114,7 +114,7 @@ fn parse_set_cookie(set: &str, now: DateTime<Utc>) -> Option<(Cookie, bool)> {
     for part in parts {
         let (key, value) = part.split_once('=').unwrap_or((part, ""));
         match key.trim().to_ascii_lowercase().as_str() {
-            "expires" => is_over = date(value, now).is_some_and(|end| end <= now),
+            "expires" => is_over = parse_date(value, now).is_some_and(|end| end <= now),
             "max-age" => age = value.trim().parse::<i64>().ok(),
             "path" => is_ours = path_covers_ews(value.trim()),
             _ => {}

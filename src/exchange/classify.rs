@@ -24,7 +24,7 @@ use crate::ews::code::{CodeMeaning, may_follow_a_change, meaning};
 use crate::ews::codec::{DecodeError, Decoded, SoapBody};
 use crate::ews::op::Effect;
 use crate::ews::types::MessageXmlEntry;
-use crate::http_field::visible;
+use crate::http_field::printable_line;
 
 /// The longest response code of Exchange's has some 60.
 const CODE_BYTES_MAX: usize = 100;
@@ -276,7 +276,7 @@ const POLICY: &str = "x-ews-policy-reason";
 /// Appends the server's own reason, one line of limited length. These headers hold no calendar data.
 fn with_reason(code: String, answer: &HttpResponse) -> String {
     let said = [POLICY, DIAGNOSTICS].iter().find_map(|name| answer.headers.get(*name));
-    let reason = said.map(|said| visible(reason(said.as_bytes()), REASON_CHARS_MAX));
+    let reason = said.map(|said| printable_line(reason(said.as_bytes()), REASON_CHARS_MAX));
     match reason {
         Some(reason) if !reason.is_empty() => format!("{code}: {reason}"),
         _ => code,

@@ -33,7 +33,7 @@ use crate::concurrency::{ConcurrencyLimit, call_when_slow};
 use crate::ews::codec::{DecodeLimits, Decoded, SoapBody, decode};
 use crate::ews::op::{DistinguishedFolder, Effect, FolderId, Operation};
 use crate::ews::soap::Impersonate;
-use crate::http_field::date;
+use crate::http_field::parse_date;
 
 /// How often a read, or what never left, is asked again.
 const RETRIES_MAX: u32 = 3;
@@ -568,7 +568,7 @@ impl EwsClient {
     fn record_server_time(&self, server: &str, headers: &HeaderMap) {
         if let Some(clock) = self.clock.get() {
             let said = headers.get(header::DATE).and_then(|said| said.to_str().ok());
-            clock.hear(server, said.and_then(|said| date(said, SystemClock.now())));
+            clock.hear(server, said.and_then(|said| parse_date(said, SystemClock.now())));
         }
     }
 

@@ -17,7 +17,7 @@ use super::dial::{ClientIdentity, Dialer, HttpConnection};
 use super::settings::{ConnectTarget, Settings};
 use super::transport::USER_AGENT;
 use crate::clock::{Clock as _, SystemClock};
-use crate::http_field::{challenges, date};
+use crate::http_field::{challenges, parse_date};
 use crate::net::error_chain;
 
 /// How many offered schemes are kept.
@@ -117,7 +117,7 @@ async fn send_probe(
         is_html: text(headers, header::CONTENT_TYPE)
             .is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/html")),
         auth_schemes: names.take(SCHEMES_MAX).map(|name| name.chars().take(20).collect()).collect(),
-        server_time: text(headers, header::DATE).and_then(|text| date(text, now)),
+        server_time: text(headers, header::DATE).and_then(|text| parse_date(text, now)),
         answers_post: false,
         is_tls_port: !endpoint.tls && head.status == StatusCode::BAD_REQUEST && {
             let body = timeout(within, Limited::new(body, PAGE_BYTES_MAX).collect()).await;

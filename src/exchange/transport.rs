@@ -21,7 +21,7 @@ use super::delivery::{Delivery, HttpResponse, TransportError, proves_authenticat
 use super::dial::{ClientIdentity, Dialer};
 use super::login::{AuthRound, AuthSession, ChallengeAction, Credential};
 use super::settings::{ConnectTarget, Settings, SettingsError};
-use crate::http_field::{challenges, has_word};
+use crate::http_field::{challenges, list_contains};
 use crate::net::error_chain;
 
 /// How many legs one request may take on one connection; NTLM needs two, after a forgotten sign-in three.
@@ -330,8 +330,9 @@ impl Transport {
             }
         }
         // `x-gzip` is the same (RFC 9110, section 8.4.1.3).
-        let zipped =
-            ["gzip", "x-gzip"].iter().any(|name| has_word(&parts.headers, &header::CONTENT_ENCODING, name));
+        let zipped = ["gzip", "x-gzip"]
+            .iter()
+            .any(|name| list_contains(&parts.headers, &header::CONTENT_ENCODING, name));
         let body = if zipped { body.inflate(until).await? } else { body.finish() };
         Ok(HttpResponse {
             status: parts.status.as_u16(),
@@ -355,7 +356,7 @@ impl Transport {
     }
 
     fn return_idle(&self, connection: AuthConnection, answer: &HttpResponse) {
-        let closing = has_word(&answer.headers, &header::CONNECTION, "close");
+        let closing = list_contains(&answer.headers, &header::CONNECTION, "close");
         // Half a sign-in is not taken up again.
         if !closing && !connection.sender.is_closed() && connection.auth.is_reusable() {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);

@@ -13,7 +13,7 @@ const RFC850: &str = "%A, %d-%b-%y %H:%M:%S GMT";
 const YEARS_AHEAD_MAX: i32 = 50;
 
 /// A date as HTTP writes it. `now` decides which century a year of two digits belongs to.
-pub(crate) fn date(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+pub(crate) fn parse_date(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let text = text.trim();
     let whole = FORMS.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
     let found = whole.or_else(|| {
@@ -32,8 +32,8 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Dur
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(text.parse().map_or(Duration::MAX, Duration::from_secs));
     }
-    let until = date(text, now)?;
-    let said_at = headers.get(header::DATE).and_then(|said| date(said.to_str().ok()?, now));
+    let until = parse_date(text, now)?;
+    let said_at = headers.get(header::DATE).and_then(|said| parse_date(said.to_str().ok()?, now));
     Some((until - said_at.unwrap_or(now)).to_std().unwrap_or_default())
 }
 
@@ -58,13 +58,13 @@ mod tests {
         for text in
             ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"]
         {
-            assert_eq!(date(text, now()), Some(expected), "{text}");
+            assert_eq!(parse_date(text, now()), Some(expected), "{text}");
         }
         let soon = "2026-12-06T08:49:37Z".parse::<DateTime<Utc>>().unwrap();
-        assert_eq!(date("Sunday, 06-Dec-26 08:49:37 GMT", now()), Some(soon));
-        assert_eq!(date("Sun, 06-Dec-2026 08:49:37 GMT", now()), Some(soon), "of a cookie");
+        assert_eq!(parse_date("Sunday, 06-Dec-26 08:49:37 GMT", now()), Some(soon));
+        assert_eq!(parse_date("Sun, 06-Dec-2026 08:49:37 GMT", now()), Some(soon), "of a cookie");
         for none in ["", "tomorrow", "2026-12-06T08:49:37Z", "Sun, 31 Feb 2027 08:49:37 GMT"] {
-            assert_eq!(date(none, now()), None, "{none}");
+            assert_eq!(parse_date(none, now()), None, "{none}");
         }
     }
 

@@ -7,16 +7,16 @@ mod date;
 use http::{HeaderMap, HeaderName};
 
 pub(crate) use challenge::challenges;
-pub(crate) use date::{date, retry_after};
+pub(crate) use date::{parse_date, retry_after};
 
 /// Whether a list field has this word, in any case (section 5.6.1).
-pub(crate) fn has_word(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
+pub(crate) fn list_contains(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
     let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|element| element.trim().eq_ignore_ascii_case(word))
 }
 
 /// A field's text for people: one line of at most so many characters, in which control characters are visible.
-pub(crate) fn visible(text: &[u8], chars_max: usize) -> String {
+pub(crate) fn printable_line(text: &[u8], chars_max: usize) -> String {
     let mut shown = String::new();
     let text = String::from_utf8_lossy(text);
     let mut letters = text.trim().chars();
@@ -50,18 +50,21 @@ mod tests {
             values.collect::<HeaderMap>()
         };
         for yes in [&["close"][..], &["Close"], &["keep-alive, close"], &["keep-alive", "CLOSE ,x"]] {
-            assert!(has_word(&headers(yes), &header::CONNECTION, "close"), "{yes:?}");
+            assert!(list_contains(&headers(yes), &header::CONNECTION, "close"), "{yes:?}");
         }
         for no in [&[][..], &["keep-alive"], &["closed"], &["x-close"]] {
-            assert!(!has_word(&headers(no), &header::CONNECTION, "close"), "{no:?}");
+            assert!(!list_contains(&headers(no), &header::CONNECTION, "close"), "{no:?}");
         }
     }
 
     #[test]
     fn text_for_people_is_one_line_of_limited_length() {
-        assert_eq!(visible(b" said \x1b[31m so\r\nand more", 100), r"said \u{1b}[31m so\u{d}\u{a}and more");
-        assert_eq!(visible("a\u{202e}b".as_bytes(), 100), r"a\u{202e}b");
-        assert_eq!(visible(b"abcdef", 3), "abc…");
-        assert_eq!(visible(b"caf\xe9", 10), "caf\u{fffd}");
+        assert_eq!(
+            printable_line(b" said \x1b[31m so\r\nand more", 100),
+            r"said \u{1b}[31m so\u{d}\u{a}and more"
+        );
+        assert_eq!(printable_line("a\u{202e}b".as_bytes(), 100), r"a\u{202e}b");
+        assert_eq!(printable_line(b"abcdef", 3), "abc…");
+        assert_eq!(printable_line(b"caf\xe9", 10), "caf\u{fffd}");
     }
 }

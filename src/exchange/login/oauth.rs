@@ -18,7 +18,7 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::exchange::delivery::TransportError;
 use crate::exchange::one_shot::{OneShotClient, OneShotRequest, OneShotResponse};
 use crate::exchange::secret::Secret;
-use crate::http_field::visible;
+use crate::http_field::printable_line;
 use crate::json::{self, duration_in_seconds};
 
 /// The longest we believe a token to live, whatever its issuer says.
@@ -133,8 +133,8 @@ fn parse_token_response(endpoint: &str, said: &OneShotResponse) -> Result<Access
         Ok(not) => {
             let words = not.error_description.lines().next().unwrap_or_default();
             let (error, words) = (
-                visible(not.error.as_bytes(), DESCRIPTION_CHARS_MAX),
-                visible(words.as_bytes(), DESCRIPTION_CHARS_MAX),
+                printable_line(not.error.as_bytes(), DESCRIPTION_CHARS_MAX),
+                printable_line(words.as_bytes(), DESCRIPTION_CHARS_MAX),
             );
             format!("{endpoint} gives no token: {error}: {words}")
         }
