@@ -19,7 +19,7 @@ const NAMED_MAX: usize = 16;
 /// What other users can do to a file, and how to prevent it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the {what} {path} {problem}", path = path.display())]
-pub(crate) struct Insecure {
+pub(crate) struct InsecureFile {
     what: &'static str,
     path: PathBuf,
     problem: String,
@@ -28,7 +28,7 @@ pub(crate) struct Insecure {
 }
 
 /// A secret that other users can read; `None` where they cannot, or where there is no such file.
-pub(crate) fn secret_file(what: &'static str, path: &Path) -> Option<Insecure> {
+pub(crate) fn secret_file(what: &'static str, path: &Path) -> Option<InsecureFile> {
     let Facts { mode, owner, .. } = facts(std::fs::metadata(path).ok()?)?;
     let problem = secret_problem(mode, owner)?;
     let remedy = if is_of_kubernetes(path) {
@@ -36,12 +36,12 @@ pub(crate) fn secret_file(what: &'static str, path: &Path) -> Option<Insecure> {
     } else {
         format!("run `chmod 600 {}`", quoted(path))
     };
-    Some(Insecure { what, path: path.to_owned(), problem, remedy })
+    Some(InsecureFile { what, path: path.to_owned(), problem, remedy })
 }
 
 /// How the configuration was chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Chosen {
+pub(crate) enum ConfigOrigin {
     /// By its name, on the command line or in the environment.
     Named,
     /// Because it lies in the working directory.
@@ -50,10 +50,10 @@ pub(crate) enum Chosen {
 
 /// A configuration that other users can write, or have put in the way: it names commands that Adjourn runs, and where the password
 /// goes.
-pub(crate) fn configuration_file(path: &Path, chosen: Chosen) -> Option<Insecure> {
+pub(crate) fn configuration_file(path: &Path, chosen: ConfigOrigin) -> Option<InsecureFile> {
     let Facts { mode, owner, .. } = facts(std::fs::metadata(path).ok()?)?;
     let insecure = |problem, remedy| {
-        Some(Insecure { what: "configuration file", path: path.to_owned(), problem, remedy })
+        Some(InsecureFile { what: "configuration file", path: path.to_owned(), problem, remedy })
     };
     if mode & 0o002 != 0 {
         let problem = format!("can be written by other users (mode {mode:04o})");
@@ -67,17 +67,18 @@ pub(crate) fn configuration_file(path: &Path, chosen: Chosen) -> Option<Insecure
 }
 
 /// Whoever names a file knows it. One that was found may have been laid there for the next user who starts Adjourn.
-fn is_trusted(chosen: Chosen, owner: u32, us: u32) -> bool {
-    chosen == Chosen::Named || owner == 0 || owner == us
+fn is_trusted(chosen: ConfigOrigin, owner: u32, us: u32) -> bool {
+    chosen == ConfigOrigin::Named || owner == 0 || owner == us
 }
 
 /// What is wrong with the state directory or with the files in it that `is_state` names; `None` where nothing is, or where there is
 /// none yet. Other files in it are the administrator's.
-pub(crate) fn state_directory(path: &Path, is_state: fn(&OsStr) -> bool) -> Option<Insecure> {
+pub(crate) fn state_directory(path: &Path, is_state: fn(&OsStr) -> bool) -> Option<InsecureFile> {
     let found = facts(std::fs::metadata(path).ok()?).filter(|found| !found.is_file)?;
-    let insecure =
-        |problem, remedy| Some(Insecure { what: "state directory", path: path.to_owned(), problem, remedy });
-    if let Some(owner) = stranger(found.owner) {
+    let insecure = |problem, remedy| {
+        Some(InsecureFile { what: "state directory", path: path.to_owned(), problem, remedy })
+    };
+    if let Some(owner) = other_owner(found.owner) {
         let problem = format!("belongs to another user (uid {owner})");
         return insecure(problem, "name another directory with --state-dir, or run as that user".to_owned());
     }
@@ -88,7 +89,7 @@ pub(crate) fn state_directory(path: &Path, is_state: fn(&OsStr) -> bool) -> Opti
     files_in(path, is_state)
 }
 
-fn files_in(directory: &Path, is_state: fn(&OsStr) -> bool) -> Option<Insecure> {
+fn files_in(directory: &Path, is_state: fn(&OsStr) -> bool) -> Option<InsecureFile> {
     let mut exposed = Vec::new();
     for entry in std::fs::read_dir(directory).ok()?.flatten().filter(|entry| is_state(&entry.file_name())) {
         let path = entry.path();
@@ -97,13 +98,13 @@ fn files_in(directory: &Path, is_state: fn(&OsStr) -> bool) -> Option<Insecure> 
         if metadata.is_symlink() {
             let problem = "is a symbolic link, which Adjourn does not follow".to_owned();
             let remedy = format!("move the file that it names to {}", quoted(&path));
-            return Some(Insecure { what: "state file", path, problem, remedy });
+            return Some(InsecureFile { what: "state file", path, problem, remedy });
         }
         let Some(Facts { mode, owner, is_file: true }) = facts(metadata) else { continue };
-        if let Some(owner) = stranger(owner) {
+        if let Some(owner) = other_owner(owner) {
             let problem = format!("belongs to another user (uid {owner})");
             let remedy = format!("run `chown` on {} as root", quoted(&path));
-            return Some(Insecure { what: "state file", path, problem, remedy });
+            return Some(InsecureFile { what: "state file", path, problem, remedy });
         }
         if mode & 0o077 != 0 {
             exposed.push((path, mode));
@@ -113,7 +114,7 @@ fn files_in(directory: &Path, is_state: fn(&OsStr) -> bool) -> Option<Insecure> 
     let (path, mode) = exposed.first()?.clone();
     let named = exposed.iter().take(NAMED_MAX).map(|(path, _)| quoted(path)).collect::<Vec<_>>().join(" ");
     let problem = format!("is open to other users (mode {mode:04o})");
-    Some(Insecure { what: "state file", path, problem, remedy: format!("run `chmod 600 {named}`") })
+    Some(InsecureFile { what: "state file", path, problem, remedy: format!("run `chmod 600 {named}`") })
 }
 
 /// PostgreSQL's rule for a server key (libpq, "ssl_key_file"): a file of root's may be readable by its group.
@@ -143,7 +144,7 @@ fn facts(_: std::fs::Metadata) -> Option<Facts> {
 
 /// The owner, if it is another user than the one this process runs as. Root may work on anybody's state, as with `sudo adjourn
 /// audit`.
-fn stranger(owner: u32) -> Option<u32> {
+fn other_owner(owner: u32) -> Option<u32> {
     let us = own_id(owner);
     (us != 0 && us != owner).then_some(owner)
 }
@@ -208,11 +209,11 @@ mod tests {
     #[test]
     fn a_configuration_that_was_found_is_ours_or_roots() {
         for (chosen, owner, us, accepted) in [
-            (Chosen::Found, 1000, 1000, true),
-            (Chosen::Found, 0, 1000, true),
-            (Chosen::Found, 1001, 1000, false),
-            (Chosen::Found, 1000, 0, false),
-            (Chosen::Named, 1001, 1000, true),
+            (ConfigOrigin::Found, 1000, 1000, true),
+            (ConfigOrigin::Found, 0, 1000, true),
+            (ConfigOrigin::Found, 1001, 1000, false),
+            (ConfigOrigin::Found, 1000, 0, false),
+            (ConfigOrigin::Named, 1001, 1000, true),
         ] {
             assert_eq!(is_trusted(chosen, owner, us), accepted, "{chosen:?} {owner} {us}");
         }

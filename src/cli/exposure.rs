@@ -7,7 +7,7 @@ use super::args::Connection;
 use super::exit::{Exit, Failure};
 use crate::config::Config;
 use crate::doctor::{Finding, Status};
-use crate::permissions::{self, Chosen, Insecure};
+use crate::permissions::{self, ConfigOrigin, InsecureFile};
 use crate::store;
 
 /// How an administrator insists.
@@ -32,9 +32,9 @@ pub(super) fn check_configuration(
     connection: &Connection,
     config: &mut Config,
 ) -> Result<(), Failure> {
-    let chosen = if connection.config.is_some() { Chosen::Named } else { Chosen::Found };
+    let chosen = if connection.config.is_some() { ConfigOrigin::Named } else { ConfigOrigin::Found };
     let Some(insecure) = permissions::configuration_file(path, chosen) else { return Ok(()) };
-    let vouched = chosen == Chosen::Named && config.allow_insecure_permissions;
+    let vouched = chosen == ConfigOrigin::Named && config.allow_insecure_permissions;
     if !vouched && !connection.allow_insecure_permissions {
         return Err(refused(Exit::Usage, &insecure));
     }
@@ -63,7 +63,7 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
     let status = if config.allow_insecure_permissions { Status::Warn } else { Status::Fail };
     let directory = config.journal.directory.clone().or_else(store::default_directory);
     let state = directory.and_then(|path| permissions::state_directory(&path, store::is_state_file));
-    let finding = |insecure: Insecure| Finding {
+    let finding = |insecure: InsecureFile| Finding {
         connection: None,
         room: None,
         check: "permissions",
@@ -76,15 +76,15 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
 }
 
 /// Every secret file of the configuration that other users can read.
-fn exposed_secrets(config: &Config) -> Vec<Insecure> {
+fn exposed_secrets(config: &Config) -> Vec<InsecureFile> {
     let files = config.private_files();
     files.into_iter().filter_map(|(what, path)| permissions::secret_file(what, path)).collect()
 }
 
-fn refused(exit: Exit, insecure: &Insecure) -> Failure {
+fn refused(exit: Exit, insecure: &InsecureFile) -> Failure {
     Failure::new(exit, format!("{insecure}: {}, {INSIST}", insecure.remedy))
 }
 
-fn warning(insecure: &Insecure) -> String {
+fn warning(insecure: &InsecureFile) -> String {
     format!("{INSISTED}{insecure}: {}", insecure.remedy)
 }
