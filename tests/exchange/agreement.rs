@@ -8,7 +8,7 @@ use adjourn::live::Feed as _;
 use chrono::TimeDelta;
 
 use crate::conversation::{exchange, item, noon, room, shorten, window};
-use crate::script::{Reaction, Script};
+use crate::script::{Reaction, ScriptedServer};
 
 const TWO_MESSAGES: &str = "two messages";
 
@@ -45,12 +45,12 @@ fn success(operation: &str, rest: &str) -> String {
 }
 
 /// An Exchange that returns the item to GetItem and this to every other operation; by the scanner's and by the reader's path.
-async fn both_paths(answer: &str) -> Vec<(Script, Exchange)> {
+async fn both_paths(answer: &str) -> Vec<(ScriptedServer, Exchange)> {
     let mut both = Vec::new();
     // The scanner leaves comments to the reader.
     for answer in [answer.to_owned(), answer.replace("</s:Body>", "<!-- --></s:Body>")] {
         let got = success("GetItem", &format!("<m:Items>{}</m:Items>", item("AAMk=", 13)));
-        let script = Script::answering(move |_, request| {
+        let script = ScriptedServer::answering(move |_, request| {
             let is_read = request.contains("<m:GetItem>") && !answer.contains("GetItemResponse");
             Reaction::Answer(
                 200,

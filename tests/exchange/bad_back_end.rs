@@ -10,7 +10,7 @@ use adjourn::exchange::login::ExternalToken;
 use adjourn::exchange::{ErrorKind, Exchange, RequestError, SignInMethod};
 
 use crate::conversation::{envelope, message, settings};
-use crate::script::{Reaction, Script};
+use crate::script::{Reaction, ScriptedServer};
 
 const ROOMS: usize = 12;
 const ROUNDS: usize = 10;
@@ -38,7 +38,7 @@ fn is_for(request: &str, room: &str) -> bool {
 }
 
 /// What each of the requests came to, room after room, round after round.
-async fn asked(exchange: &Exchange) -> Vec<(usize, Result<Option<u32>, RequestError>)> {
+async fn all_answers(exchange: &Exchange) -> Vec<(usize, Result<Option<u32>, RequestError>)> {
     let mut answers = Vec::new();
     for _ in 0..ROUNDS {
         for number in 0..ROOMS {
@@ -50,12 +50,12 @@ async fn asked(exchange: &Exchange) -> Vec<(usize, Result<Option<u32>, RequestEr
 
 #[tokio::test]
 async fn one_bad_back_end_stops_its_own_room_and_no_other() {
-    let script = Script::answering(|_, request| match is_for(request, "r7") {
+    let script = ScriptedServer::answering(|_, request| match is_for(request, "r7") {
         true => refused(),
         false => accepted(),
     })
     .await;
-    let answers = asked(&Exchange::new(&settings(&script)).unwrap()).await;
+    let answers = all_answers(&Exchange::new(&settings(&script)).unwrap()).await;
     for (number, answer) in answers {
         match answer {
             Ok(_) => assert_ne!(number, 7),
@@ -66,7 +66,7 @@ async fn one_bad_back_end_stops_its_own_room_and_no_other() {
             other => panic!("{number}: {other:?}"),
         }
     }
-    let seen = script.seen();
+    let seen = script.requests();
     let bad = seen.iter().filter(|request| is_for(request, "r7")).count();
     assert_eq!(bad, 2, "once, and once more to make sure; then the room rests");
     assert_eq!(seen.len(), 11 * ROUNDS + bad + 1, "one probe");
@@ -75,19 +75,20 @@ async fn one_bad_back_end_stops_its_own_room_and_no_other() {
 /// The room that fails is the first one after a start: no room has worked yet, so nothing tells the room from the account.
 #[tokio::test]
 async fn before_any_room_has_worked_a_refusal_counts_against_the_account() {
-    let script = Script::start(vec![refused()]).await;
+    let script = ScriptedServer::start(vec![refused()]).await;
     let exchange = Exchange::new(&settings(&script)).unwrap();
     for number in 0..ROOMS {
         let answer = exchange.check_calendar(&room(number)).await;
         assert!(matches!(answer, Err(RequestError::Refused(ErrorKind::Credentials, _))), "{answer:?}");
     }
-    assert_eq!(script.seen().len(), 2);
+    assert_eq!(script.requests().len(), 2);
 }
 
 #[tokio::test]
 async fn one_refusal_in_ten_requests_stops_no_room() {
-    let script = Script::answering(|number, _| if number % 10 == 9 { refused() } else { accepted() }).await;
-    let answers = asked(&Exchange::new(&settings(&script)).unwrap()).await;
+    let script =
+        ScriptedServer::answering(|number, _| if number % 10 == 9 { refused() } else { accepted() }).await;
+    let answers = all_answers(&Exchange::new(&settings(&script)).unwrap()).await;
     assert!(answers.iter().all(|(_, answer)| answer.is_ok()), "{answers:?}");
     assert_eq!(answers.len(), ROOMS * ROUNDS);
 }
@@ -96,51 +97,52 @@ async fn one_refusal_in_ten_requests_stops_no_room() {
 async fn a_password_that_was_changed_stops_all_rooms_after_four_refusals() {
     let changed = Arc::new(AtomicBool::new(false));
     let is_wrong = changed.clone();
-    let script = Script::answering(move |_, _| match is_wrong.load(Ordering::Relaxed) {
+    let script = ScriptedServer::answering(move |_, _| match is_wrong.load(Ordering::Relaxed) {
         true => refused(),
         false => accepted(),
     })
     .await;
     let exchange = Exchange::new(&settings(&script)).unwrap();
-    asked(&exchange).await;
+    all_answers(&exchange).await;
     changed.store(true, Ordering::Relaxed);
-    let before = script.seen().len();
-    for (_, answer) in asked(&exchange).await {
+    let before = script.requests().len();
+    for (_, answer) in all_answers(&exchange).await {
         assert!(matches!(answer, Err(RequestError::Refused(ErrorKind::Credentials, _))), "{answer:?}");
     }
-    assert_eq!(script.seen().len() - before, 4, "twice, and by two rooms that worked before");
+    assert_eq!(script.requests().len() - before, 4, "twice, and by two rooms that worked before");
 }
 
 #[tokio::test]
 async fn a_refused_token_concerns_its_request_alone() {
     let mut token = tempfile::NamedTempFile::new().unwrap();
     token.write_all(b"token").unwrap();
-    let script = Script::answering(|_, request| match is_for(request, "r7") {
+    let script = ScriptedServer::answering(|_, request| match is_for(request, "r7") {
         true => refused_token(),
         false => accepted(),
     })
     .await;
     let mut settings = settings(&script);
     settings.sign_in = SignInMethod::Token(ExternalToken::File(token.path().to_owned()));
-    for (number, answer) in asked(&Exchange::new(&settings).unwrap()).await {
+    for (number, answer) in all_answers(&Exchange::new(&settings).unwrap()).await {
         match answer {
             Ok(_) => assert_ne!(number, 7),
             Err(RequestError::Refused(kind, _)) => assert_eq!((number, kind), (7, ErrorKind::Token)),
             other => panic!("{number}: {other:?}"),
         }
     }
-    assert_eq!(script.seen().len(), 11 * ROUNDS + 2, "no other room waits for a probe");
+    assert_eq!(script.requests().len(), 11 * ROUNDS + 2, "no other room waits for a probe");
 }
 
 /// A database with three rooms, among requests that are under way at once.
 #[tokio::test]
 async fn a_bad_database_stops_its_rooms_and_no_other() {
-    let script =
-        Script::answering(|_, request| match ["r7", "r8", "r9"].iter().any(|room| is_for(request, room)) {
+    let script = ScriptedServer::answering(|_, request| {
+        match ["r7", "r8", "r9"].iter().any(|room| is_for(request, room)) {
             true => refused(),
             false => accepted(),
-        })
-        .await;
+        }
+    })
+    .await;
     let exchange = Exchange::new(&settings(&script)).unwrap();
     exchange.check_calendar(&room(0)).await.unwrap();
     for round in 0..ROUNDS {
@@ -151,7 +153,7 @@ async fn a_bad_database_stops_its_rooms_and_no_other() {
             assert_eq!(answer.is_ok(), !(7..=9).contains(&number), "{round}, {number}: {answer:?}");
         }
     }
-    let seen = script.seen();
+    let seen = script.requests();
     let bad =
         seen.iter().filter(|request| ["r7", "r8", "r9"].iter().any(|room| is_for(request, room))).count();
     assert!(bad <= 6, "twice for each room: {bad}");
@@ -167,12 +169,12 @@ async fn one_room_whose_account_is_disabled_stops_no_other() {
     );
     let in_a_message = message("GetFolder", "Error", "ErrorAccountDisabled", "");
     for (status, body) in [(500, fault), (200, in_a_message), (456, Vec::new())] {
-        let script = Script::answering(move |_, request| match is_for(request, "r7") {
+        let script = ScriptedServer::answering(move |_, request| match is_for(request, "r7") {
             true => Reaction::Answer(status, "Content-Type: text/xml\r\n", body.clone()),
             false => accepted(),
         })
         .await;
-        for (number, answer) in asked(&Exchange::new(&settings(&script)).unwrap()).await {
+        for (number, answer) in all_answers(&Exchange::new(&settings(&script)).unwrap()).await {
             match answer {
                 Ok(_) => assert_ne!(number, 7),
                 Err(RequestError::Refused(kind, _)) => {

@@ -7,20 +7,20 @@ use adjourn::live::{Feed as _, SyncState};
 use chrono::TimeDelta;
 
 use crate::conversation::{envelope, exchange, item, message, noon, ok, page, room, shorten, window};
-use crate::script::Script;
+use crate::script::ScriptedServer;
 
 fn success(operation: &str, rest: &str) -> Vec<u8> {
     message(operation, "Success", "NoError", rest)
 }
 
 async fn reads_nothing(body: Vec<u8>, what: &str) {
-    let script = Script::start(vec![ok(body)]).await;
+    let script = ScriptedServer::start(vec![ok(body)]).await;
     let read = exchange(&script).events(&room(), window()).await;
     assert!(read.is_err(), "{what}: {read:?}");
 }
 
 async fn written(body: Vec<u8>, step: &Step) -> Written {
-    let script = Script::start(vec![ok(body)]).await;
+    let script = ScriptedServer::start(vec![ok(body)]).await;
     exchange(&script).write(&room(), step).await.written
 }
 
@@ -103,7 +103,7 @@ async fn a_changed_date_of_a_series_may_get_another_id() {
         ok(success("GetItem", &format!("<m:Items>{item}</m:Items>")))
     };
     let write = async |got| {
-        let script = Script::start(vec![ok(success("UpdateItem", updated)), got]).await;
+        let script = ScriptedServer::start(vec![ok(success("UpdateItem", updated)), got]).await;
         exchange(&script).write(&room(), &shorten()).await.written
     };
     assert_eq!(write(date("Exception", "T12:00:00Z")).await, Written::Done);
@@ -130,7 +130,7 @@ async fn what_was_moved_has_an_id() {
     let step = Step::MoveBack { id: EventId::new("A"), change_key: ChangeKey::new("c") };
     let got = success("GetItem", &format!("<m:Items>{}</m:Items>", item("A", 13)));
     for body in ["", "<m:Items/>"] {
-        let script = Script::start(vec![ok(got.clone()), ok(success("MoveItem", body))]).await;
+        let script = ScriptedServer::start(vec![ok(got.clone()), ok(success("MoveItem", body))]).await;
         let moved = exchange(&script).write(&room(), &step).await.written;
         assert!(matches!(moved, Written::InDoubt(_)), "{body}: {moved:?}");
     }
@@ -141,7 +141,7 @@ async fn an_item_that_is_not_shown_is_not_gone() {
     let other = format!("<m:Items>{}</m:Items>", item("B", 13));
     let message = "<m:Items><t:Message><t:ItemId Id=\"A\" ChangeKey=\"c\"/></t:Message></m:Items>";
     for body in ["", "<m:Items/>", &other, message] {
-        let script = Script::start(vec![ok(success("GetItem", body))]).await;
+        let script = ScriptedServer::start(vec![ok(success("GetItem", body))]).await;
         let got = exchange(&script).event(&room(), &EventId::new("A")).await;
         assert!(got.is_err(), "{body}: {got:?}");
     }
@@ -150,31 +150,31 @@ async fn an_item_that_is_not_shown_is_not_gone() {
 #[tokio::test]
 async fn a_folder_a_name_and_changes_are_proven_by_their_content() {
     for body in ["", "<m:Folders/>"] {
-        let script = Script::start(vec![ok(success("GetFolder", body))]).await;
+        let script = ScriptedServer::start(vec![ok(success("GetFolder", body))]).await;
         assert!(exchange(&script).check_calendar(&room()).await.is_err(), "{body}");
     }
     let nobody = "<m:ResolutionSet TotalItemsInView=\"0\" IncludesLastItemInRange=\"true\"/>";
     let contradictory = message("ResolveNames", "Success", "ErrorNameResolutionNoResults", nobody);
     for body in [success("ResolveNames", ""), success("ResolveNames", nobody), contradictory] {
-        let script = Script::start(vec![ok(body)]).await;
+        let script = ScriptedServer::start(vec![ok(body)]).await;
         let found = exchange(&script).find_person(&room(), "ada@example.com").await.unwrap();
         assert_eq!(found, Directory::Unknown, "nobody is gone because an element is missing");
     }
     let hit = "<t:Resolution><t:Mailbox><t:EmailAddress>ada@example.com</t:EmailAddress></t:Mailbox></t:Resolution>";
     let several = format!("<m:ResolutionSet><t:Resolution/>{hit}<t:Resolution/></m:ResolutionSet>");
     let several = message("ResolveNames", "Warning", "ErrorNameResolutionMultipleResults", &several);
-    let script = Script::start(vec![ok(several)]).await;
+    let script = ScriptedServer::start(vec![ok(several)]).await;
     let known = exchange(&script).find_person(&room(), "ada@example.com").await.unwrap();
     assert_eq!(known, Directory::Known, "a hit that cannot be read costs the others nothing");
     let silent = success("SyncFolderItems", "<m:SyncState>S</m:SyncState>");
-    let script = Script::start(vec![ok(silent)]).await;
+    let script = ScriptedServer::start(vec![ok(silent)]).await;
     assert!(exchange(&script).changed(&room(), None).await.is_err());
 }
 
 #[tokio::test]
 async fn a_server_that_announces_changes_for_ever_is_taken_to_have_one() {
     let state = "<m:SyncState>S</m:SyncState><m:IncludesLastItemInRange>false</m:IncludesLastItemInRange><m:Changes/>";
-    let script = Script::start(vec![ok(success("SyncFolderItems", state))]).await;
+    let script = ScriptedServer::start(vec![ok(success("SyncFolderItems", state))]).await;
     let synced = exchange(&script).changed(&room(), Some(&SyncState("S".into()))).await.unwrap();
     assert!(synced.changed);
 }
@@ -186,14 +186,14 @@ async fn deleted_items_without_their_content_are_not_searched_through() {
         "",
         "<m:RootFolder TotalItemsInView=\"3\" IncludesLastItemInRange=\"true\"><t:Items/></m:RootFolder>",
     ] {
-        let script = Script::start(vec![ok(success("FindItem", body))]).await;
+        let script = ScriptedServer::start(vec![ok(success("FindItem", body))]).await;
         let deleted = exchange(&script).deleted(&room(), &seen).await;
         assert!(deleted.is_err(), "{body}: {deleted:?}");
     }
 }
 
 async fn adjourn_event() -> adjourn::calendar::Event {
-    let script = Script::start(vec![ok(page(&item("A", 13), true))]).await;
+    let script = ScriptedServer::start(vec![ok(page(&item("A", 13), true))]).await;
     exchange(&script).events(&room(), window()).await.unwrap().events.remove(0)
 }
 
@@ -207,7 +207,7 @@ async fn one_item_that_cannot_be_read_is_named_and_the_others_are_read() {
     ];
     for (good, bad, missing) in rows {
         let all = [item("A", 13), item("B", 14).replace(good, bad), item("C", 15)].concat();
-        let script = Script::start(vec![ok(page(&all, true))]).await;
+        let script = ScriptedServer::start(vec![ok(page(&all, true))]).await;
         let view = exchange(&script).events(&room(), window()).await.unwrap();
         assert_eq!(view.events.iter().map(|event| event.id.as_str()).collect::<Vec<_>>(), ["A", "C"]);
         let [unreadable] = view.unreadable.as_slice() else { panic!("{view:?}") };
@@ -239,7 +239,7 @@ async fn one_mailbox_s_free_busy_costs_the_others_nothing() {
         "<m:GetUserAvailabilityResponse><m:FreeBusyResponseArray>{all}</m:FreeBusyResponseArray>\
          </m:GetUserAvailabilityResponse>"
     );
-    let script = Script::start(vec![ok(envelope(&body))]).await;
+    let script = ScriptedServer::start(vec![ok(envelope(&body))]).await;
     let rooms: Vec<RoomAddress> = (1..8).map(|n| format!("r{n}@example.com").parse().unwrap()).collect();
     let busy = exchange(&script).busy(&rooms, window()).await.unwrap();
     let look = Busy::Look;
@@ -258,13 +258,14 @@ async fn one_member_of_a_room_list_without_an_address_costs_the_others_nothing()
     };
     let rooms =
         [member("r1@example.com"), member("/o=ORG/cn=R2"), "<t:Room/>".into(), member("r3@example.com")];
-    let script = Script::start(vec![ok(list(&format!("<m:Rooms>{}</m:Rooms>", rooms.concat())))]).await;
+    let script =
+        ScriptedServer::start(vec![ok(list(&format!("<m:Rooms>{}</m:Rooms>", rooms.concat())))]).await;
     let found = exchange(&script).rooms_of("list@example.com", &room()).await.unwrap();
     assert_eq!(
         found.iter().map(RoomAddress::as_str).collect::<Vec<_>>(),
         ["r1@example.com", "r3@example.com"]
     );
-    let script = Script::start(vec![ok(list(""))]).await;
+    let script = ScriptedServer::start(vec![ok(list(""))]).await;
     assert!(exchange(&script).rooms_of("list@example.com", &room()).await.is_err());
 }
 
@@ -273,7 +274,7 @@ async fn one_member_of_a_room_list_without_an_address_costs_the_others_nothing()
 async fn a_trouble_s_code_is_bounded_and_holds_no_text_of_the_answer() {
     let secret = "Layoffs in March, ada@example.com".repeat(1_000);
     for class in ["Error", "Success", "Warning"] {
-        let script = Script::start(vec![ok(message("FindItem", class, &secret, ""))]).await;
+        let script = ScriptedServer::start(vec![ok(message("FindItem", class, &secret, ""))]).await;
         let trouble = exchange(&script).events(&room(), window()).await.unwrap_err().to_string();
         assert!(
             trouble.len() < 300 && !trouble.contains("Layoffs") && !trouble.contains("ada@"),
@@ -296,7 +297,7 @@ async fn a_trouble_s_code_is_bounded_and_holds_no_text_of_the_answer() {
 #[tokio::test]
 async fn the_item_of_an_id_in_another_spelling_is_the_one_asked_for() {
     let got = success("GetItem", &format!("<m:Items>{}</m:Items>", item("AA/k+A=", 13)));
-    let script = Script::start(vec![ok(got)]).await;
+    let script = ScriptedServer::start(vec![ok(got)]).await;
     let event = exchange(&script).event(&room(), &EventId::new("AA-k_A=")).await.unwrap();
     assert!(event.is_some());
 }

@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::script::{Reaction, Script};
+use crate::script::{Reaction, ScriptedServer};
 
 pub fn room() -> RoomAddress {
     "r1@example.com".parse().unwrap()
@@ -21,7 +21,7 @@ pub fn noon() -> DateTime<Utc> {
     "2026-11-24T12:00:00Z".parse().unwrap()
 }
 
-pub fn settings(script: &Script) -> Settings {
+pub fn settings(script: &ScriptedServer) -> Settings {
     let mut settings = Settings::new(&script.url, "svc@example.com", Secret::new("secret".to_owned()));
     settings.first_byte_timeout = Duration::from_millis(300);
     settings.response_timeout = Duration::from_millis(600);
@@ -29,7 +29,7 @@ pub fn settings(script: &Script) -> Settings {
     settings
 }
 
-pub fn exchange(script: &Script) -> Exchange {
+pub fn exchange(script: &ScriptedServer) -> Exchange {
     Exchange::new(&settings(script)).unwrap()
 }
 
@@ -89,9 +89,9 @@ pub fn window() -> Window {
 
 #[tokio::test]
 async fn a_request_names_the_room_three_times_and_the_account_once() {
-    let script = Script::start(vec![updated()]).await;
+    let script = ScriptedServer::start(vec![updated()]).await;
     assert_eq!(exchange(&script).write(&room(), &shorten()).await.written, Written::Done);
-    let seen = script.seen().join("").to_lowercase();
+    let seen = script.requests().join("").to_lowercase();
     assert!(seen.contains("x-anchormailbox: r1@example.com"), "{seen}");
     assert!(seen.contains("<t:smtpaddress>r1@example.com</t:smtpaddress>"));
     assert!(seen.contains("authorization: basic "));
@@ -102,7 +102,7 @@ async fn a_request_names_the_room_three_times_and_the_account_once() {
 #[tokio::test]
 async fn connections_are_kept_and_a_dead_one_is_noticed_before_it_costs_a_write() {
     let done = message("UpdateItem", "Success", "NoError", UPDATED);
-    let script = Script::start(vec![ok(done.clone()), Reaction::AnswerAndClose(done)]).await;
+    let script = ScriptedServer::start(vec![ok(done.clone()), Reaction::AnswerAndClose(done)]).await;
     let exchange = exchange(&script);
     for _ in 0..2 {
         assert_eq!(exchange.write(&room(), &shorten()).await.written, Written::Done);
@@ -110,23 +110,24 @@ async fn connections_are_kept_and_a_dead_one_is_noticed_before_it_costs_a_write(
     assert_eq!(script.connections(), 1);
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(exchange.write(&room(), &shorten()).await.written, Written::Done);
-    assert_eq!((script.connections(), script.seen().len()), (2, 3));
+    assert_eq!((script.connections(), script.requests().len()), (2, 3));
 }
 
 #[tokio::test]
 async fn a_write_whose_answer_is_lost_is_in_doubt_and_never_sent_again() {
     for lost in [Reaction::Drop, Reaction::Silence, Reaction::Half(vec![b' '; 100])] {
-        let script = Script::start(vec![lost]).await;
+        let script = ScriptedServer::start(vec![lost]).await;
         assert!(matches!(exchange(&script).write(&room(), &shorten()).await.written, Written::InDoubt(_)));
-        assert_eq!(script.seen().len(), 1);
+        assert_eq!(script.requests().len(), 1);
     }
 }
 
 #[tokio::test]
 async fn a_read_whose_answer_is_lost_is_asked_again() {
-    let script = Script::start(vec![Reaction::Drop, Reaction::Silence, ok(page(&item("A", 13), true))]).await;
+    let script =
+        ScriptedServer::start(vec![Reaction::Drop, Reaction::Silence, ok(page(&item("A", 13), true))]).await;
     let events = exchange(&script).events(&room(), window()).await.unwrap().events;
-    assert_eq!((events.len(), script.seen().len()), (1, 3));
+    assert_eq!((events.len(), script.requests().len()), (1, 3));
 }
 
 #[tokio::test]
@@ -135,7 +136,7 @@ async fn throttling_is_waited_out_whatever_carries_it_even_for_a_write() {
     let fault = r#"<s:Fault><faultcode>t:ErrorServerBusy</faultcode><faultstring>Später.</faultstring><detail>
         <e:ResponseCode xmlns:e="http://schemas.microsoft.com/exchange/services/2006/errors">ErrorServerBusy</e:ResponseCode>
         <t:MessageXml><t:Value Name="BackOffMilliseconds">20</t:Value></t:MessageXml></detail></s:Fault>"#;
-    let script = Script::start(vec![
+    let script = ScriptedServer::start(vec![
         Reaction::Answer(503, "Retry-After: 0\r\n", b"<html>busy".to_vec()),
         Reaction::Answer(500, "", envelope(fault)),
         ok(message("UpdateItem", "Error", "ErrorServerBusy", details)),
@@ -143,17 +144,17 @@ async fn throttling_is_waited_out_whatever_carries_it_even_for_a_write() {
     ])
     .await;
     assert_eq!(exchange(&script).write(&room(), &shorten()).await.written, Written::Done);
-    assert_eq!(script.seen().len(), 4);
+    assert_eq!(script.requests().len(), 4);
 }
 
 #[tokio::test]
 async fn patience_ends_and_nothing_was_done() {
     let busy = Reaction::Answer(503, "Retry-After: 3600\r\n", Vec::new());
-    let script = Script::start(vec![busy]).await;
+    let script = ScriptedServer::start(vec![busy]).await;
     let Written::NotYet(trouble) = exchange(&script).write(&room(), &shorten()).await.written else {
         panic!()
     };
-    assert_eq!((trouble.code.as_str(), script.seen().len()), ("HTTP 503", 1));
+    assert_eq!((trouble.code.as_str(), script.requests().len()), ("HTTP 503", 1));
 }
 
 #[tokio::test]
@@ -164,10 +165,10 @@ async fn item_errors_become_what_the_engine_decides_on() {
         ("ErrorStaleObject", Written::Conflict),
     ];
     for (code, expected) in rows {
-        let script = Script::start(vec![ok(message("UpdateItem", "Error", code, ""))]).await;
+        let script = ScriptedServer::start(vec![ok(message("UpdateItem", "Error", code, ""))]).await;
         assert_eq!(exchange(&script).write(&room(), &shorten()).await.written, expected, "{code}");
     }
-    let script = Script::start(vec![ok(message("UpdateItem", "Error", "ErrorOfTomorrow", ""))]).await;
+    let script = ScriptedServer::start(vec![ok(message("UpdateItem", "Error", "ErrorOfTomorrow", ""))]).await;
     assert!(matches!(exchange(&script).write(&room(), &shorten()).await.written, Written::InDoubt(_)));
 }
 
@@ -176,10 +177,10 @@ async fn refusals_by_page_are_told_apart_and_credentials_get_one_more_chance() {
     for (status, requests, word) in
         [(401, 2, "service account"), (403, 1, "EWS is turned off"), (456, 1, "locked")]
     {
-        let script = Script::start(vec![Reaction::Answer(status, "", b"<html>".to_vec())]).await;
+        let script = ScriptedServer::start(vec![Reaction::Answer(status, "", b"<html>".to_vec())]).await;
         let trouble = exchange(&script).events(&room(), window()).await.unwrap_err();
         assert!(trouble.advice.contains(word), "{trouble}");
-        assert_eq!(script.seen().len(), requests, "{status}");
+        assert_eq!(script.requests().len(), requests, "{status}");
     }
 }
 
@@ -190,21 +191,24 @@ async fn gzip_is_read_and_a_bomb_is_not() {
         zip.write_all(plain).unwrap();
         Reaction::Answer(200, "Content-Encoding: gzip\r\n", zip.finish().unwrap())
     };
-    let script = Script::start(vec![zip(&page(&item("A", 13), true))]).await;
+    let script = ScriptedServer::start(vec![zip(&page(&item("A", 13), true))]).await;
     assert_eq!(exchange(&script).events(&room(), window()).await.unwrap().events.len(), 1);
-    let script = Script::start(vec![zip(&vec![b' '; 65 << 20])]).await;
+    let script = ScriptedServer::start(vec![zip(&vec![b' '; 65 << 20])]).await;
     assert!(matches!(exchange(&script).write(&room(), &shorten()).await.written, Written::InDoubt(_)));
 }
 
 #[tokio::test]
 async fn a_truncated_view_is_read_in_halves_and_what_spans_them_counts_once() {
     let both = [item("A", 13), item("B", 16)].concat();
-    let script =
-        Script::start(vec![ok(page(&both, false)), ok(page(&both, true)), ok(page(&item("B", 16), true))])
-            .await;
+    let script = ScriptedServer::start(vec![
+        ok(page(&both, false)),
+        ok(page(&both, true)),
+        ok(page(&item("B", 16), true)),
+    ])
+    .await;
     let events = exchange(&script).events(&room(), window()).await.unwrap().events;
     assert_eq!(events.iter().map(|event| event.id.as_str()).collect::<Vec<_>>(), ["A", "B"]);
-    assert_eq!(script.seen().len(), 3);
+    assert_eq!(script.requests().len(), 3);
 }
 
 #[tokio::test]
@@ -227,7 +231,7 @@ async fn what_a_view_returns_though_it_only_touches_the_window_is_left_out() {
         r#"<m:RootFolder TotalItemsInView="4" IncludesLastItemInRange="true"><t:Items>{}</t:Items></m:RootFolder>"#,
         items.concat()
     );
-    let script = Script::start(vec![ok(message("FindItem", "Success", "NoError", &folder))]).await;
+    let script = ScriptedServer::start(vec![ok(message("FindItem", "Success", "NoError", &folder))]).await;
     let events = exchange(&script).events(&room(), window()).await.unwrap();
     let ids: Vec<_> = events.events.iter().map(|event| event.id.as_str()).collect();
     assert_eq!(ids, ["ends-a-second-later", "within"]);
@@ -252,7 +256,7 @@ async fn only_a_room_that_is_seen_empty_is_called_empty() {
         "<m:GetUserAvailabilityResponse><m:FreeBusyResponseArray>{views}</m:FreeBusyResponseArray>\
          </m:GetUserAvailabilityResponse>"
     );
-    let script = Script::start(vec![ok(envelope(&body))]).await;
+    let script = ScriptedServer::start(vec![ok(envelope(&body))]).await;
     let rooms = ["a@example.com", "b@example.com", "c@example.com"].map(|room| room.parse().unwrap());
     let busy = exchange(&script).busy(&rooms, window()).await.unwrap();
     assert_eq!(busy, [Busy::Empty, Busy::Look, Busy::Look]);
@@ -292,7 +296,7 @@ fn hits(hits: &[String]) -> Reaction {
 }
 
 async fn person(script: Vec<Reaction>) -> Directory {
-    let script = Script::start(script).await;
+    let script = ScriptedServer::start(script).await;
     exchange(&script).find_person(&room(), "gone@example.com").await.unwrap()
 }
 
@@ -324,7 +328,7 @@ async fn a_person_is_gone_after_two_independent_noes_and_not_before() {
 }
 
 async fn address(reaction: Reaction) -> AddressLookup {
-    let script = Script::start(vec![reaction]).await;
+    let script = ScriptedServer::start(vec![reaction]).await;
     exchange(&script).resolve_address(&room(), "room1@example.com").await.unwrap()
 }
 
@@ -376,17 +380,17 @@ async fn an_organizer_with_an_x500_address_is_read_and_then_resolved() {
         (vec![by_dn(), by_dn(), hits(&[hit(DN, "EX", &[])])], None, 3),
     ];
     for (reactions, expected, requests) in cases {
-        let script = Script::start(reactions).await;
+        let script = ScriptedServer::start(reactions).await;
         let exchange = exchange(&script);
         let event = exchange.event(&room(), &EventId::new("A")).await.unwrap().unwrap();
         assert_eq!(exchange.resolve_organizer(&room(), &event).await.unwrap(), expected);
-        assert_eq!(script.seen().len(), requests);
+        assert_eq!(script.requests().len(), requests);
     }
 }
 
 #[tokio::test]
 async fn nobody_listening_is_said_so_and_nothing_was_done() {
-    let script = Script::start(vec![updated()]).await;
+    let script = ScriptedServer::start(vec![updated()]).await;
     let mut settings = settings(&script);
     drop(script);
     settings.location = ExchangeLocation::Url("http://127.0.0.1:1/EWS/Exchange.asmx".to_owned());
@@ -403,21 +407,21 @@ async fn a_server_that_does_not_know_the_version_is_asked_in_an_older_one_and_th
         xmlns:e="http://schemas.microsoft.com/exchange/services/2006/errors">ErrorInvalidServerVersion</e:ResponseCode></detail></s:Fault>"#,
     );
     let refused = Reaction::Answer(500, "", unknown);
-    let script = Script::start(vec![refused.clone(), refused.clone(), updated()]).await;
+    let script = ScriptedServer::start(vec![refused.clone(), refused.clone(), updated()]).await;
     let exchange = exchange(&script);
     for _ in 0..2 {
         assert_eq!(exchange.write(&room(), &shorten()).await.written, Written::Done);
     }
-    let seen = script.seen();
+    let seen = script.requests();
     let spoken: Vec<_> =
         seen.iter().filter_map(|request| request.split("Version=\"").nth(1)?.split('"').next()).collect();
     assert_eq!(spoken, ["Exchange2013_SP1", "Exchange2013", "Exchange2010_SP2", "Exchange2010_SP2"]);
 
-    let script = Script::start(vec![refused]).await;
+    let script = ScriptedServer::start(vec![refused]).await;
     let written = self::exchange(&script).write(&room(), &shorten()).await.written;
     let Written::NotDone(trouble) = written else { panic!("{written:?}") };
     assert!(trouble.advice.contains("older than Exchange 2010 SP2"), "{trouble}");
-    assert_eq!(script.seen().len(), 3, "it ends with the oldest");
+    assert_eq!(script.requests().len(), 3, "it ends with the oldest");
 }
 
 /// Exchange deletes any version of an item.
@@ -427,12 +431,12 @@ async fn what_exchange_does_not_guard_is_looked_at_just_before() {
         || ok(message("GetItem", "Success", "NoError", &format!("<m:Items>{}</m:Items>", item("A", 13))));
     let step = |key: &str| Step::Remove { id: EventId::new("A"), change_key: ChangeKey::new(key) };
     let done = ok(message("DeleteItem", "Success", "NoError", ""));
-    let script = Script::start(vec![get(), done]).await;
+    let script = ScriptedServer::start(vec![get(), done]).await;
     assert_eq!(exchange(&script).write(&room(), &step("c")).await.written, Written::Done);
-    let script = Script::start(vec![get()]).await;
+    let script = ScriptedServer::start(vec![get()]).await;
     assert_eq!(exchange(&script).write(&room(), &step("older")).await.written, Written::Conflict);
     let gone = ok(message("GetItem", "Error", "ErrorItemNotFound", ""));
-    let script = Script::start(vec![gone]).await;
+    let script = ScriptedServer::start(vec![gone]).await;
     assert_eq!(exchange(&script).write(&room(), &step("c")).await.written, Written::Gone);
-    assert_eq!(script.seen().len(), 1);
+    assert_eq!(script.requests().len(), 1);
 }

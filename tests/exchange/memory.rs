@@ -12,7 +12,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::conversation::{message, settings};
-use crate::script::{Reaction, Script};
+use crate::script::{Reaction, ScriptedServer};
 
 const ROOMS: usize = 40;
 /// The decoder stops at the first byte.
@@ -30,7 +30,7 @@ async fn forty_rooms_that_answer_at_once_with_the_largest_bodies_stay_within_the
     let known = message("GetFolder", "Success", "NoError", folder);
     let plain = vec![NOT_UTF_8; ANSWER_BYTES_MAX];
     // A status that is final, so that each answer is received once.
-    let script = Script::answering(move |number, _| match number {
+    let script = ScriptedServer::answering(move |number, _| match number {
         0 => Reaction::Answer(200, "Content-Type: text/xml\r\n", known.clone()),
         number if number % 5 == 0 => Reaction::Answer(403, "Content-Encoding: gzip\r\n", zipped.clone()),
         _ => Reaction::Answer(403, "", plain.clone()),

@@ -25,14 +25,14 @@ pub enum Reaction {
 
 type React = Arc<dyn Fn(usize, &str) -> Reaction + Send + Sync>;
 
-pub struct Script {
+pub struct ScriptedServer {
     pub url: String,
     seen: Arc<Mutex<Vec<String>>>,
     connections: Arc<Mutex<usize>>,
     server: JoinHandle<()>,
 }
 
-impl Script {
+impl ScriptedServer {
     /// Follows the reactions in order; the last one again and again.
     pub async fn start(reactions: Vec<Reaction>) -> Self {
         Self::answering(move |number, _| reactions.get(number).or(reactions.last()).unwrap().clone()).await
@@ -57,7 +57,7 @@ impl Script {
     }
 
     /// Heads and bodies of all requests, in order.
-    pub fn seen(&self) -> Vec<String> {
+    pub fn requests(&self) -> Vec<String> {
         self.seen.lock().unwrap().clone()
     }
 
@@ -66,7 +66,7 @@ impl Script {
     }
 }
 
-impl Drop for Script {
+impl Drop for ScriptedServer {
     fn drop(&mut self) {
         self.server.abort();
     }
