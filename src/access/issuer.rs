@@ -41,7 +41,7 @@ const ALGORITHMS: [Algorithm; 9] = [
 
 /// Whose tokens are taken, and what they are worth.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Issuer {
+pub struct TrustedIssuer {
     /// As it stands in `iss`, to the letter.
     pub issuer: String,
     /// One of the values of `aud`.
@@ -67,7 +67,7 @@ pub struct Grant {
 
 /// Who was let in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Admitted {
+pub struct AcceptedToken {
     /// Who.
     pub holder: Holder,
     /// Until then.
@@ -76,7 +76,7 @@ pub struct Admitted {
 
 /// Why a token opens nothing. What is wrong with it is for the log, not for whoever sent it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotAdmitted {
+pub enum RejectedToken {
     /// Not a signed token in the form that providers use.
     #[error("it is no signed JWT: {0}")]
     Malformed(String),
@@ -95,7 +95,7 @@ pub enum NotAdmitted {
 }
 
 #[derive(Deserialize)]
-struct Claims {
+struct TokenClaims {
     sub: String,
     /// Seconds since 1970; a fraction is allowed (RFC 7519, section 2, NumericDate).
     exp: f64,
@@ -104,38 +104,38 @@ struct Claims {
     all: Map<String, Value>,
 }
 
-impl Issuer {
+impl TrustedIssuer {
     /// Checks a token against the issuer's keys.
     ///
     /// `access_token_issuer` is a second accepted `iss`: AD FS publishes one issuer for itself and another one for access tokens.
     ///
     /// # Errors
     /// When it opens nothing.
-    pub fn admit(
+    pub fn authenticate(
         &self,
         token: &str,
         keys: &JwkSet,
         access_token_issuer: Option<&str>,
         now: DateTime<Utc>,
-    ) -> Result<Admitted, NotAdmitted> {
+    ) -> Result<AcceptedToken, RejectedToken> {
         signature::install();
         let claims = self.read(token, keys, access_token_issuer)?;
-        let until = at(claims.exp).ok_or(NotAdmitted::Expired)?;
-        let from = claims.nbf.map_or(Some(DateTime::UNIX_EPOCH), at).ok_or(NotAdmitted::Expired)?;
+        let until = at(claims.exp).ok_or(RejectedToken::Expired)?;
+        let from = claims.nbf.map_or(Some(DateTime::UNIX_EPOCH), at).ok_or(RejectedToken::Expired)?;
         if now - SKEW >= until || now + SKEW < from {
-            return Err(NotAdmitted::Expired);
+            return Err(RejectedToken::Expired);
         }
         if claims.sub.is_empty() || claims.sub.len() > SUBJECT_MAX {
-            return Err(NotAdmitted::Malformed("no subject".to_owned()));
+            return Err(RejectedToken::Malformed("no subject".to_owned()));
         }
-        let grant = self.grants.iter().find(|grant| grant.fits(&claims)).ok_or(NotAdmitted::NoGrant)?;
+        let grant = self.grants.iter().find(|grant| grant.fits(&claims)).ok_or(RejectedToken::NoGrant)?;
         let holder = Holder {
             id: self.id_of(&claims.sub),
             name: self.name_of(&claims),
             rights: grant.rights.clone(),
             per_minute: grant.per_minute,
         };
-        Ok(Admitted { holder, until })
+        Ok(AcceptedToken { holder, until })
     }
 
     fn read(
@@ -143,8 +143,8 @@ impl Issuer {
         token: &str,
         keys: &JwkSet,
         access_token_issuer: Option<&str>,
-    ) -> Result<Claims, NotAdmitted> {
-        let malformed = |error: &dyn ToString| NotAdmitted::Malformed(error.to_string());
+    ) -> Result<TokenClaims, RejectedToken> {
+        let malformed = |error: &dyn ToString| RejectedToken::Malformed(error.to_string());
         if token.len() > TOKEN_BYTES_MAX {
             return Err(malformed(&"too long"));
         }
@@ -157,7 +157,7 @@ impl Issuer {
         if !ALGORITHMS.contains(&header.alg) {
             return Err(malformed(&"its algorithm is not one of those that providers sign with"));
         }
-        let key = find(keys, &header).ok_or(NotAdmitted::UnknownKey)?;
+        let key = find(keys, &header).ok_or(RejectedToken::UnknownKey)?;
         let key = DecodingKey::from_jwk(key).map_err(|error| malformed(&error))?;
         let mut wanted = Validation::new(header.alg);
         wanted.set_audience(&[&self.audience]);
@@ -166,8 +166,8 @@ impl Issuer {
         wanted.set_required_spec_claims(&["exp", "aud", "iss"]);
         // By our own clock, which tests can set.
         (wanted.validate_exp, wanted.validate_nbf) = (false, false);
-        let read =
-            decode::<Claims>(token, &key, &wanted).map_err(|error| NotAdmitted::Untrue(error.to_string()))?;
+        let read = decode::<TokenClaims>(token, &key, &wanted)
+            .map_err(|error| RejectedToken::Untrue(error.to_string()))?;
         Ok(read.claims)
     }
 
@@ -182,7 +182,7 @@ impl Issuer {
     }
 
     /// Begins with the id, which nobody else has.
-    fn name_of(&self, claims: &Claims) -> String {
+    fn name_of(&self, claims: &TokenClaims) -> String {
         let claim = self.name_claim.as_ref().and_then(|claim| claims.all.get(claim)).and_then(Value::as_str);
         // What a terminal would obey or hide is left out: a name has no room for its escapes.
         let shown = claim
@@ -194,7 +194,7 @@ impl Issuer {
 }
 
 impl Grant {
-    fn fits(&self, claims: &Claims) -> bool {
+    fn fits(&self, claims: &TokenClaims) -> bool {
         let is = |value: &Value| value.as_str() == Some(&*self.value);
         match claims.all.get(&self.claim) {
             Some(Value::Array(values)) => values.iter().any(is),

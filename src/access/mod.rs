@@ -20,9 +20,9 @@ use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
 pub use fingerprint::{Fingerprint, FingerprintError};
-pub use issuer::{Admitted, Grant, Issuer, NotAdmitted};
+pub use issuer::{AcceptedToken, Grant, RejectedToken, TrustedIssuer};
 pub use key_name::{KeyName, KeyNameError};
-pub use rights::{NoRight, Right, Rights};
+pub use rights::{Right, Rights, UnknownRight};
 
 /// What every key begins with, so that one in a log or a repository is recognized.
 const PREFIX: &str = "adj";
@@ -67,7 +67,7 @@ pub struct NewKey {
 
 impl StoredKey {
     /// Makes a key that may this, does not expire, and is bound to no certificate.
-    pub fn make(name: &str, rights: Rights, per_minute: u32) -> NewKey {
+    pub fn generate(name: &str, rights: Rights, per_minute: u32) -> NewKey {
         let mut secret = [0; 32];
         secret[..16].copy_from_slice(Uuid::new_v4().as_bytes());
         secret[16..].copy_from_slice(Uuid::new_v4().as_bytes());
@@ -80,7 +80,7 @@ impl StoredKey {
     }
 
     /// A key whose id and secret are known: for demos and tests on this machine.
-    pub fn known(id: &str, secret: &str, rights: Rights, per_minute: u32) -> NewKey {
+    pub fn with_secret(id: &str, secret: &str, rights: Rights, per_minute: u32) -> NewKey {
         let token = format!("{PREFIX}_{id}_{secret}");
         let holder = Holder { id: KeyId(id.to_owned()), name: id.to_owned(), rights, per_minute };
         let stored = Self { holder, hash: hash(secret), expires: None, certificate: None };
@@ -93,13 +93,13 @@ impl StoredKey {
     }
 
     /// Whether this is its secret. Takes as long for a wrong one as for the right one.
-    pub fn is_opened_by(&self, secret: &str) -> bool {
+    pub fn has_secret(&self, secret: &str) -> bool {
         self.hash.ct_eq(&hash(secret)).into()
     }
 }
 
 /// The two parts of a key as it was sent.
-pub fn split(token: &str) -> Option<(KeyId, &str)> {
+pub fn split_token(token: &str) -> Option<(KeyId, &str)> {
     let (id, secret) = token.strip_prefix(PREFIX)?.strip_prefix('_')?.split_once('_')?;
     Some((KeyId(id.to_owned()), secret))
 }
@@ -128,15 +128,16 @@ mod tests {
     #[test]
     fn a_key_opens_itself_and_nothing_else() {
         let rights = Rights::new(["*".parse().unwrap()], [Right::Read]);
-        let (one, other) = (StoredKey::make("a", rights.clone(), 60), StoredKey::make("b", rights, 60));
-        let (id, secret) = split(&one.token).unwrap();
+        let (one, other) =
+            (StoredKey::generate("a", rights.clone(), 60), StoredKey::generate("b", rights, 60));
+        let (id, secret) = split_token(&one.token).unwrap();
         assert_eq!(id, one.stored.holder.id);
-        assert!(one.stored.is_opened_by(secret));
-        assert!(!other.stored.is_opened_by(secret));
-        assert!(!one.stored.is_opened_by(""));
+        assert!(one.stored.has_secret(secret));
+        assert!(!other.stored.has_secret(secret));
+        assert!(!one.stored.has_secret(""));
         assert!(!format!("{one:?}").contains(secret));
         for text in ["", "adj", "adj_", "adj_x", "xyz_a_b"] {
-            assert_eq!(split(text), None, "{text}");
+            assert_eq!(split_token(text), None, "{text}");
         }
     }
 }

@@ -35,7 +35,7 @@ pub enum Right {
 /// It is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no right; there are {all}, and `all`", all = Right::ALL.map(Right::as_str).join(", "))]
-pub struct NoRight(pub String);
+pub struct UnknownRight(pub String);
 
 impl Right {
     /// All of them.
@@ -60,7 +60,7 @@ impl Right {
     ///
     /// # Errors
     /// When a word is none.
-    pub fn all_of(words: &[String]) -> Result<Vec<Self>, NoRight> {
+    pub fn parse_all(words: &[String]) -> Result<Vec<Self>, UnknownRight> {
         if words.iter().any(|word| word == "all") {
             return Ok(Self::ALL.to_vec());
         }
@@ -86,10 +86,13 @@ impl Right {
 }
 
 impl FromStr for Right {
-    type Err = NoRight;
+    type Err = UnknownRight;
 
-    fn from_str(text: &str) -> Result<Self, NoRight> {
-        Self::ALL.into_iter().find(|right| right.as_str() == text).ok_or_else(|| NoRight(text.to_owned()))
+    fn from_str(text: &str) -> Result<Self, UnknownRight> {
+        Self::ALL
+            .into_iter()
+            .find(|right| right.as_str() == text)
+            .ok_or_else(|| UnknownRight(text.to_owned()))
     }
 }
 
@@ -97,23 +100,23 @@ impl FromStr for Right {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rights {
     rooms: Vec<RoomPattern>,
-    may: BTreeSet<Right>,
+    granted: BTreeSet<Right>,
 }
 
 impl Rights {
     /// These rights in these rooms.
     pub fn new(rooms: impl IntoIterator<Item = RoomPattern>, may: impl IntoIterator<Item = Right>) -> Self {
-        Self { rooms: rooms.into_iter().collect(), may: may.into_iter().collect() }
+        Self { rooms: rooms.into_iter().collect(), granted: may.into_iter().collect() }
     }
 
     /// Whether the room may be known at all.
-    pub fn see(&self, room: &RoomAddress) -> bool {
+    pub fn can_see(&self, room: &RoomAddress) -> bool {
         self.rooms.iter().any(|pattern| pattern.means(room))
     }
 
     /// Whether this may be asked for, wherever it may.
-    pub fn may(&self, right: Right) -> bool {
-        self.may.contains(&right)
+    pub fn allow(&self, right: Right) -> bool {
+        self.granted.contains(&right)
     }
 
     /// The patterns.
@@ -123,7 +126,7 @@ impl Rights {
 
     /// The rights.
     pub fn all(&self) -> impl Iterator<Item = Right> {
-        self.may.iter().copied()
+        self.granted.iter().copied()
     }
 }
 
@@ -137,9 +140,9 @@ mod tests {
             ["berlin-*@Example.com".parse().unwrap(), "one@example.com".parse().unwrap()],
             [Right::Read],
         );
-        let sees = |room: &str| rights.see(&room.parse().unwrap());
+        let sees = |room: &str| rights.can_see(&room.parse().unwrap());
         assert!(sees("berlin-1@example.com") && sees("one@example.com"));
         assert!(!sees("paris-1@example.com") && !sees("berlin-1@example.com.evil.example"));
-        assert!(rights.may(Right::Read) && !rights.may(Right::End));
+        assert!(rights.allow(Right::Read) && !rights.allow(Right::End));
     }
 }

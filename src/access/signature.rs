@@ -30,13 +30,13 @@ fn signer(_: &Algorithm, _: &EncodingKey) -> Result<Box<dyn JwtSigner>, Error> {
 fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>, Error> {
     let with = match key.kind() {
         DecodingKeyKind::RsaModulusExponent { n, e } => {
-            With::Rsa(rsa(*algorithm)?, RsaPublicKeyComponents { n: n.clone(), e: e.clone() })
+            VerificationKey::Rsa(rsa(*algorithm)?, RsaPublicKeyComponents { n: n.clone(), e: e.clone() })
         }
         DecodingKeyKind::SecretOrDer(point) => {
-            With::Curve(UnparsedPublicKey::new(curve(*algorithm)?, point.clone()))
+            VerificationKey::Curve(UnparsedPublicKey::new(curve(*algorithm)?, point.clone()))
         }
     };
-    Ok(Box::new(Check { algorithm: *algorithm, with }))
+    Ok(Box::new(RingVerifier { algorithm: *algorithm, with }))
 }
 
 fn rsa(algorithm: Algorithm) -> Result<&'static RsaParameters, Error> {
@@ -60,27 +60,27 @@ fn curve(algorithm: Algorithm) -> Result<&'static dyn VerificationAlgorithm, Err
     })
 }
 
-struct Check {
+struct RingVerifier {
     algorithm: Algorithm,
-    with: With,
+    with: VerificationKey,
 }
 
-enum With {
+enum VerificationKey {
     Rsa(&'static RsaParameters, RsaPublicKeyComponents<Vec<u8>>),
     Curve(UnparsedPublicKey<Vec<u8>>),
 }
 
-impl Verifier<Vec<u8>> for Check {
+impl Verifier<Vec<u8>> for RingVerifier {
     fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), Untrue> {
         match &self.with {
-            With::Rsa(parameters, key) => key.verify(parameters, message, signature),
-            With::Curve(key) => key.verify(message, signature),
+            VerificationKey::Rsa(parameters, key) => key.verify(parameters, message, signature),
+            VerificationKey::Curve(key) => key.verify(message, signature),
         }
         .map_err(|_| Untrue::new())
     }
 }
 
-impl JwtVerifier for Check {
+impl JwtVerifier for RingVerifier {
     fn algorithm(&self) -> Algorithm {
         self.algorithm
     }

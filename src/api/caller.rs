@@ -31,11 +31,11 @@ pub(super) struct Caller(Arc<InUse>, Option<Pass>);
 impl Caller {
     /// Whether the room exists for this caller.
     pub(super) fn sees(&self, room: &RoomAddress) -> bool {
-        self.0.holder.rights.see(room)
+        self.0.holder.rights.can_see(room)
     }
 
     pub(super) fn need(&self, right: Right) -> Result<(), Problem> {
-        if self.0.holder.rights.may(right) { Ok(()) } else { Err(Problem::forbidden(right.as_str())) }
+        if self.0.holder.rights.allow(right) { Ok(()) } else { Err(Problem::forbidden(right.as_str())) }
     }
 
     /// For what cannot be told room by room.
@@ -83,10 +83,10 @@ impl Caller {
     /// The same of an action in this room by this actor; without an actor, by a sweep.
     pub(super) fn reads_of(&self, room: &RoomAddress, actor: Option<&Actor>) -> bool {
         let may = match actor {
-            None | Some(Actor::Sweep { .. }) => self.rights().may(Right::Cleanup),
+            None | Some(Actor::Sweep { .. }) => self.rights().allow(Right::Cleanup),
             Some(actor) => self.is(actor),
         };
-        self.sees(room) && (may || self.rights().may(Right::Audit))
+        self.sees(room) && (may || self.rights().allow(Right::Audit))
     }
 
     /// By the key's id; an action of a journal before format 6 has none, and counts by the holder's name.
@@ -99,7 +99,7 @@ impl Caller {
 
     /// Whether a sentence for the caller may name other actions in the same room.
     pub(super) fn naming(&self) -> Naming {
-        if self.rights().may(Right::Audit) { Naming::Named } else { Naming::Unnamed }
+        if self.rights().allow(Right::Audit) { Naming::Named } else { Naming::Unnamed }
     }
 
     /// The same id, where the caller may know of the action.

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::peer_certificate::PeerCertificate;
 use super::provider::{Closed, Provider};
-use crate::access::{Fingerprint, Holder, KeyId, NotAdmitted, StoredKey, split};
+use crate::access::{Fingerprint, Holder, KeyId, RejectedToken, StoredKey, split_token};
 use crate::console::{SignIn, Way};
 use crate::store::{ServiceStore, StoreError};
 
@@ -176,7 +176,7 @@ impl KeyRing {
         certificate: Option<PeerCertificate>,
         now: DateTime<Utc>,
     ) -> Result<(Arc<InUse>, Option<Pass>), Shut> {
-        if let Some((id, secret)) = split(token) {
+        if let Some((id, secret)) = split_token(token) {
             return Ok((self.open_key(&id, secret, certificate, now)?, None));
         }
         let provider = self.trusted().ok_or(Shut::Invalid)?;
@@ -199,7 +199,7 @@ impl KeyRing {
         now: DateTime<Utc>,
     ) -> Result<Arc<InUse>, Shut> {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        let key = keys.get(id).filter(|key| key.stored.is_opened_by(secret)).ok_or(Shut::Invalid)?;
+        let key = keys.get(id).filter(|key| key.stored.has_secret(secret)).ok_or(Shut::Invalid)?;
         if key.stored.is_expired(now) {
             return Err(Shut::KeyExpired);
         }
@@ -246,9 +246,9 @@ impl From<Closed> for Shut {
                 // As a quoted text: a stranger's line breaks stay inside.
                 tracing::info!(why = ?why.to_string(), "a token opened nothing");
                 match why {
-                    NotAdmitted::Expired => Self::Expired,
-                    NotAdmitted::NoGrant => Self::NoGrant,
-                    NotAdmitted::Malformed(_) | NotAdmitted::UnknownKey | NotAdmitted::Untrue(_) => {
+                    RejectedToken::Expired => Self::Expired,
+                    RejectedToken::NoGrant => Self::NoGrant,
+                    RejectedToken::Malformed(_) | RejectedToken::UnknownKey | RejectedToken::Untrue(_) => {
                         Self::Invalid
                     }
                 }
@@ -292,7 +292,7 @@ mod tests {
         certificate: Option<Fingerprint>,
     ) -> (KeyRing, String, ServiceStore) {
         let desk = ServiceStore::in_memory().unwrap();
-        let mut new = StoredKey::make("door", Rights::new("*".parse(), [Right::Read]), 60);
+        let mut new = StoredKey::generate("door", Rights::new("*".parse(), [Right::Read]), 60);
         (new.stored.expires, new.stored.certificate) = (expires, certificate);
         desk.add_key(new.stored.clone(), at(0)).await.unwrap();
         (KeyRing::open(desk.clone()).await.unwrap(), new.token, desk)
@@ -301,7 +301,7 @@ mod tests {
     #[tokio::test]
     async fn an_expired_key_says_so_to_the_holder_of_its_secret_alone() {
         let (ring, token, _desk) = ring(Some(at(10)), None).await;
-        let id = split(&token).unwrap().0;
+        let id = split_token(&token).unwrap().0;
         assert!(ring.open_with(&token, None, at(9)).await.is_ok() && ring.knows(&id, at(9)));
         assert!(matches!(ring.open_with(&token, None, at(10)).await, Err(Shut::KeyExpired)));
         assert!(!ring.knows(&id, at(10)), "a stream that began before ends");

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::keys::InUse;
-use crate::access::{Admitted, Holder, Issuer, KeyId, NotAdmitted};
+use crate::access::{AcceptedToken, Holder, KeyId, RejectedToken, TrustedIssuer};
 use crate::console::{Client, Way};
 use crate::https_client::{HttpsClient, parse_url};
 
@@ -35,7 +35,7 @@ const KEYS_MAX: usize = 100;
 
 /// Whose tokens are taken, and what they are good for.
 pub struct Provider {
-    issuer: Issuer,
+    issuer: TrustedIssuer,
     /// What the console is at this provider.
     console: Option<Client>,
     keys: Arc<Keys>,
@@ -81,7 +81,7 @@ pub(super) struct Met {
 #[derive(Debug)]
 pub(super) enum Closed {
     /// It is no good.
-    Token(NotAdmitted),
+    Token(RejectedToken),
     /// Its keys could not be fetched yet.
     Away,
 }
@@ -108,7 +108,7 @@ impl Provider {
     ///
     /// # Errors
     /// When TLS cannot be used.
-    pub fn new(issuer: Issuer, keys_at: Option<Uri>) -> Result<Self, rustls::Error> {
+    pub fn new(issuer: TrustedIssuer, keys_at: Option<Uri>) -> Result<Self, rustls::Error> {
         let keys = Keys {
             issuer: issuer.issuer.clone(),
             at: keys_at,
@@ -122,7 +122,7 @@ impl Provider {
 
     /// The same issuer's tokens, for another audience or other grants: its keys are known already.
     #[must_use]
-    pub fn regranted(&self, issuer: Issuer) -> Self {
+    pub fn regranted(&self, issuer: TrustedIssuer) -> Self {
         let console = self.console.clone();
         Self { issuer, console, keys: self.keys.clone(), holders: Mutex::default() }
     }
@@ -158,7 +158,7 @@ impl Provider {
     pub(super) async fn admit(&self, token: &str, now: DateTime<Utc>) -> Result<Met, Closed> {
         match self.keys.present.load_full().map(|shown| self.read(token, &shown, now)) {
             Some(Ok(admitted)) => return Ok(self.count(admitted, now)),
-            Some(Err(NotAdmitted::UnknownKey)) | None => {}
+            Some(Err(RejectedToken::UnknownKey)) | None => {}
             Some(Err(other)) => return Err(Closed::Token(other)),
         }
         // In a task of its own: whoever asked may go, and what was begun for it is still done once.
@@ -173,12 +173,12 @@ impl Provider {
         token: &str,
         published: &PublishedKeys,
         now: DateTime<Utc>,
-    ) -> Result<Admitted, NotAdmitted> {
-        self.issuer.admit(token, &published.keys, published.access_token_issuer.as_deref(), now)
+    ) -> Result<AcceptedToken, RejectedToken> {
+        self.issuer.authenticate(token, &published.keys, published.access_token_issuer.as_deref(), now)
     }
 
     /// The same place for the same holder, so that requests are counted whatever token they come with.
-    fn count(&self, Admitted { holder, until }: Admitted, now: DateTime<Utc>) -> Met {
+    fn count(&self, AcceptedToken { holder, until }: AcceptedToken, now: DateTime<Utc>) -> Met {
         let mut holders = self.holders.lock().unwrap_or_else(PoisonError::into_inner);
         if holders.len() >= HOLDERS_MAX {
             holders.retain(|_, met| now < met.until);

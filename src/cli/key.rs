@@ -82,7 +82,7 @@ impl Printed {
 async fn add(args: KeyAddArgs, desk: &ServiceStore, output: &Output) -> Result<(), Failure> {
     let rights = Rights::new(patterns(&args.rooms)?, rights(&args.rights)?);
     let now = SystemClock.now();
-    let mut new = StoredKey::make(args.name.as_str(), rights, args.per_minute);
+    let mut new = StoredKey::generate(args.name.as_str(), rights, args.per_minute);
     new.stored.expires = args.expires.map(|expires| to_come(expires.at(now), now)).transpose()?;
     new.stored.certificate = args.certificate_sha256;
     desk.create_key(new.stored.clone(), by(), now).await.map_err(refused)?;
@@ -150,7 +150,7 @@ fn to_come(expires: DateTime<Utc>, now: DateTime<Utc>) -> Result<DateTime<Utc>, 
 }
 
 fn rights(words: &[String]) -> Result<Vec<Right>, Failure> {
-    Right::all_of(words).map_err(|error| Failure::from_error(Exit::Usage, error))
+    Right::parse_all(words).map_err(|error| Failure::from_error(Exit::Usage, error))
 }
 
 fn patterns(rooms: &[String]) -> Result<Vec<crate::calendar::RoomPattern>, Failure> {

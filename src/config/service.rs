@@ -10,7 +10,7 @@ use http::Uri;
 use super::error::{ConfigError, Source};
 use super::file::{self, Spanned};
 use super::{checked, minutes, patterns};
-use crate::access::{Grant, Issuer, Right, Rights};
+use crate::access::{Grant, Right, Rights, TrustedIssuer};
 use crate::api::{ConnectionLimits, TlsFiles};
 use crate::console::Client;
 use crate::https_client::parse_url;
@@ -47,7 +47,7 @@ pub struct Api {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Oidc {
     /// Whose, for whom, and what they are good for.
-    pub issuer: Issuer,
+    pub issuer: TrustedIssuer,
     /// Where its keys are; `None`: where its description says.
     pub keys_at: Option<Uri>,
     /// What the console is there; `None`: it offers no such sign-in.
@@ -141,7 +141,7 @@ fn check_oidc(source: &Source<'_>, file: &file::Oidc) -> Result<Oidc, ConfigErro
     let mut grants = Vec::new();
     for grant in &file.grants {
         let words = grant.rights.get_ref();
-        let rights = Right::all_of(words).map_err(|error| source.at(&grant.rights, error))?;
+        let rights = Right::parse_all(words).map_err(|error| source.at(&grant.rights, error))?;
         grants.push(Grant {
             claim: grant.claim.clone(),
             value: grant.value.clone(),
@@ -149,7 +149,7 @@ fn check_oidc(source: &Source<'_>, file: &file::Oidc) -> Result<Oidc, ConfigErro
             per_minute: checked(source, &grant.per_minute, 1, u32::MAX)?,
         });
     }
-    let issuer = Issuer {
+    let issuer = TrustedIssuer {
         issuer: file.issuer.get_ref().clone(),
         audience: file.audience.clone(),
         name_claim: file.name_claim.clone(),

@@ -379,7 +379,7 @@ impl Drop for DisplayConnection {
 /// Whether these are the rights of a display at a door: it may check people in, and neither sweep nor audit. A console that an
 /// operator leaves open watches no door.
 pub fn is_display(rights: &Rights) -> bool {
-    rights.may(Right::CheckIn) && !rights.may(Right::Cleanup) && !rights.may(Right::Audit)
+    rights.allow(Right::CheckIn) && !rights.allow(Right::Cleanup) && !rights.allow(Right::Audit)
 }
 
 fn mismatch(sign: &Sign) -> String {

@@ -357,7 +357,7 @@ mod tests {
 
     fn key(name: &str, rooms: &[&str]) -> StoredKey {
         let rooms: Vec<RoomPattern> = rooms.iter().flat_map(|room| room.parse()).collect();
-        StoredKey::make(name, Rights::new(rooms, [Right::Read, Right::CheckIn]), 60).stored
+        StoredKey::generate(name, Rights::new(rooms, [Right::Read, Right::CheckIn]), 60).stored
     }
 
     fn by() -> AdminActor {
@@ -370,7 +370,7 @@ mod tests {
         let narrow = key("narrow", &["none of * these@example.com", "a\"b\\c@example.com"]);
         desk.add_key(narrow.clone(), now()).await.unwrap();
         assert_eq!(desk.keys().await.unwrap(), std::slice::from_ref(&narrow));
-        assert!(!narrow.holder.rights.see(&"any@example.com".parse().unwrap()));
+        assert!(!narrow.holder.rights.can_see(&"any@example.com".parse().unwrap()));
     }
 
     #[tokio::test]

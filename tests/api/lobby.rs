@@ -179,7 +179,7 @@ impl Lobby {
     /// A new key's token.
     pub async fn key(&self, name: &str, rooms: &str, rights: &[Right], per_minute: u32) -> String {
         let rights = Rights::new([rooms.parse().unwrap()], rights.iter().copied());
-        let new = StoredKey::make(name, rights, per_minute);
+        let new = StoredKey::generate(name, rights, per_minute);
         self.desk.add_key(new.stored.clone(), now()).await.unwrap();
         self.keys.refresh().await.unwrap();
         new.token

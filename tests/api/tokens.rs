@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use adjourn::access::{Grant, Issuer, Right, Rights};
+use adjourn::access::{Grant, Right, Rights, TrustedIssuer};
 use adjourn::api::Provider;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -109,7 +109,7 @@ impl Office {
             rights: Rights::new([rooms.parse().unwrap()], rights.iter().copied()),
             per_minute,
         };
-        let issuer = Issuer {
+        let issuer = TrustedIssuer {
             issuer: self.issuer.clone(),
             audience: "api://adjourn".to_owned(),
             name_claim: Some("upn".to_owned()),
@@ -263,7 +263,7 @@ async fn other_grants_hold_at_once_and_the_keys_stay_known() {
     let token = key.token(&office.claims(&["Display"]));
     let read = async || lobby.ask_as(&token, "GET", "/v1/rooms", &[], "").await.status;
     assert_eq!(read().await, 200);
-    let none = Issuer {
+    let none = TrustedIssuer {
         grants: Vec::new(),
         issuer: office.issuer.clone(),
         audience: "api://adjourn".to_owned(),

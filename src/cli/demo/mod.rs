@@ -155,7 +155,7 @@ async fn serve(
     let failed = |error| Failure::from_error(Exit::Usage, error);
     let desk = ServiceStore::in_memory().map_err(failed)?;
     let all = Rights::new("*".parse(), Right::ALL);
-    let key = StoredKey::known(DEMO_KEY.0, DEMO_KEY.1, all, DEMO_PER_MINUTE);
+    let key = StoredKey::with_secret(DEMO_KEY.0, DEMO_KEY.1, all, DEMO_PER_MINUTE);
     let now = opened.engine.clock().now();
     let added = desk.add_key(key.stored, now).await;
     added.map_err(|error| Failure::from_error(Exit::Usage, error))?;
