@@ -111,7 +111,7 @@ impl Rights {
 
     /// Whether the room may be known at all.
     pub fn can_see(&self, room: &RoomAddress) -> bool {
-        self.rooms.iter().any(|pattern| pattern.means(room))
+        self.rooms.iter().any(|pattern| pattern.matches(room))
     }
 
     /// Whether this may be asked for, wherever it may.

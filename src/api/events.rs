@@ -84,7 +84,7 @@ pub(super) async fn listen(
 
 fn hears(api: &Api, caller: &Caller, notice: &Notice) -> bool {
     let may = match notice {
-        Notice::Turned { room } => api.service.engine.scope().holds(room),
+        Notice::Turned { room } => api.service.engine.scope().contains(room),
         Notice::JournalHead { .. } => false,
         _ => !notice.is_of_sweep() || caller.need(Right::Cleanup).is_ok(),
     };

@@ -212,7 +212,7 @@ fn beat(api: &Api, caller: &Caller, Heartbeat { source, rooms }: &Heartbeat) {
     let patterns: Option<Vec<RoomPattern>> =
         rooms.as_ref().map(|rooms| rooms.iter().flat_map(|room| room.parse()).collect());
     let speaks_for = |room: &RoomAddress| {
-        patterns.as_ref().is_none_or(|all| all.iter().any(|pattern| pattern.means(room)))
+        patterns.as_ref().is_none_or(|all| all.iter().any(|pattern| pattern.matches(room)))
     };
     let scope = api.service.engine.scope();
     let rooms = scope.rooms().filter(|room| caller.sees(room) && speaks_for(room)).cloned();

@@ -132,7 +132,7 @@ impl Api {
     fn room(&self, caller: &caller::Caller, text: &str) -> Result<RoomAddress, problem::Problem> {
         text.parse::<RoomAddress>()
             .ok()
-            .filter(|room| caller.sees(room) && self.service.engine.scope().holds(room))
+            .filter(|room| caller.sees(room) && self.service.engine.scope().contains(room))
             .ok_or_else(problem::Problem::no_such_room)
     }
 }

@@ -104,12 +104,12 @@ pub struct Series {
     /// The series itself.
     pub master: Event,
     /// The dates that were changed, and their times.
-    pub exceptions: Vec<Date>,
+    pub exceptions: Vec<ModifiedOccurrence>,
 }
 
 /// A date of a series that was changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Date {
+pub struct ModifiedOccurrence {
     /// Its own id.
     pub id: EventId,
     /// First instant.
@@ -209,7 +209,7 @@ impl Event {
     }
 
     /// Whether the event occupies the room: not cancelled, not declined, not shown as Free, and of some length.
-    pub fn takes_time(&self) -> bool {
+    pub fn occupies_room(&self) -> bool {
         !self.is_cancelled && !self.is_declined && self.free_busy != FreeBusy::Free && self.start < self.end
     }
 

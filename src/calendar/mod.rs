@@ -10,7 +10,7 @@ mod pattern;
 mod room;
 mod window;
 
-pub use event::{Copy, CopyClues, Date, Event, EventKind, FreeBusy, Person, Series};
+pub use event::{Copy, CopyClues, Event, EventKind, FreeBusy, ModifiedOccurrence, Person, Series};
 pub use ids::{ChangeKey, EventId, Uid};
 pub use pattern::RoomPattern;
 pub use room::{RoomAddress, RoomAddressError, Scope};

@@ -33,7 +33,7 @@ pub enum CurrentEvent<'e> {
 
 /// Why the end of an event is not moved now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EndIsFixed {
+pub enum EndFixedReason {
     /// The server did not return whose copy it is.
     UnknownCopy,
     /// The event is over.
@@ -50,7 +50,7 @@ pub enum EndIsFixed {
 
 /// The events that take the room now, in display order: timed before all-day events, the last begun first.
 pub fn current(events: &[Event], now: DateTime<Utc>) -> Vec<&Event> {
-    let mut on: Vec<_> = taking_time(events).filter(|event| event.is_on(now)).collect();
+    let mut on: Vec<_> = occupying(events).filter(|event| event.is_on(now)).collect();
     on.sort_by(|a, b| display_order(a).cmp(&display_order(b)));
     on
 }
@@ -61,7 +61,7 @@ fn display_order(event: &Event) -> (bool, Reverse<DateTime<Utc>>, DateTime<Utc>,
 
 /// The event that takes the room next.
 pub fn next(events: &[Event], now: DateTime<Utc>) -> Option<&Event> {
-    let ahead = taking_time(events).filter(|event| event.start > now);
+    let ahead = occupying(events).filter(|event| event.start > now);
     ahead.min_by(|a, b| upcoming_order(a).cmp(&upcoming_order(b)))
 }
 
@@ -92,7 +92,7 @@ pub fn current_event(events: &[Event], now: DateTime<Utc>, all_day: bool) -> Cur
 
 /// The end of the time that is taken without a gap from now on, by one event after or beside another.
 pub fn busy_until(events: &[Event], now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let mut busy: Vec<_> = taking_time(events).filter(|event| event.end > now).collect();
+    let mut busy: Vec<_> = occupying(events).filter(|event| event.end > now).collect();
     busy.sort_by_key(|event| event.start);
     let until = busy.into_iter().fold(now, |until, event| match event.start <= until {
         true => until.max(event.end),
@@ -102,14 +102,14 @@ pub fn busy_until(events: &[Event], now: DateTime<Utc>) -> Option<DateTime<Utc>>
 }
 
 /// The events other than `own` that take time within the window.
-pub fn taken_by<'e>(events: &'e [Event], own: Option<&EventId>, window: &Window) -> Vec<&'e Event> {
-    let others = taking_time(events).filter(|event| own != Some(&event.id));
+pub fn conflicts<'e>(events: &'e [Event], own: Option<&EventId>, window: &Window) -> Vec<&'e Event> {
+    let others = occupying(events).filter(|event| own != Some(&event.id));
     others.filter(|event| event.overlaps(window)).collect()
 }
 
 /// The instant up to which the window is free of events other than `own`: its end, or an earlier one down to its start.
 pub fn free_until(events: &[Event], own: Option<&EventId>, window: &Window) -> DateTime<Utc> {
-    let first = taken_by(events, own, window).into_iter().map(|event| event.start).min();
+    let first = conflicts(events, own, window).into_iter().map(|event| event.start).min();
     first.map_or(window.end(), |first| first.clamp(window.start(), window.end()))
 }
 
@@ -120,7 +120,7 @@ pub fn reading_start(now: DateTime<Utc>) -> DateTime<Utc> {
 }
 
 /// The events that have to be read before [`bookable`] is asked; `None` for a booking without length.
-pub fn booking_reach(now: DateTime<Utc>, minutes: u16) -> Option<Window> {
+pub fn booking_read_window(now: DateTime<Utc>, minutes: u16) -> Option<Window> {
     let minute = minute(now);
     let length = TimeDelta::minutes(minutes.into());
     (minutes > 0).then(|| Window::clamped(minute, minute + length + TimeDelta::minutes(1))).flatten()
@@ -128,15 +128,15 @@ pub fn booking_reach(now: DateTime<Utc>, minutes: u16) -> Option<Window> {
 
 /// The window of a booking from now on, at most as long as wished, or the events in its way. It begins with this minute, since
 /// calendars think in minutes, or within it, where an event ended to the second.
-pub fn bookable(events: &[Event], now: DateTime<Utc>, minutes: u16) -> Result<Window, Vec<&Event>> {
+pub fn booking_window(events: &[Event], now: DateTime<Utc>, minutes: u16) -> Result<Window, Vec<&Event>> {
     let minute = minute(now);
-    let ends = taking_time(events).map(|event| event.end).filter(|end| minute < *end && *end <= now);
+    let ends = occupying(events).map(|event| event.end).filter(|end| minute < *end && *end <= now);
     let start = ends.max().unwrap_or(minute);
     let Some(wanted) = booking_from(start, minutes) else { return Err(Vec::new()) };
     let end = free_until(events, None, &wanted);
     match Window::new(start, end) {
         Ok(free) if end - start >= BOOKING_MIN => Ok(free),
-        _ => Err(taken_by(events, None, &wanted)),
+        _ => Err(conflicts(events, None, &wanted)),
     }
 }
 
@@ -148,14 +148,14 @@ fn booking_from(start: DateTime<Utc>, minutes: u16) -> Option<Window> {
 }
 
 /// Whether the end of this event may be moved now, by an early end or an extension.
-pub fn may_move_end(event: &Event, now: DateTime<Utc>, all_day: bool) -> Result<(), EndIsFixed> {
+pub fn may_move_end(event: &Event, now: DateTime<Utc>, all_day: bool) -> Result<(), EndFixedReason> {
     match event {
-        _ if event.copy.is_none() => Err(EndIsFixed::UnknownCopy),
-        _ if event.end <= now => Err(EndIsFixed::Over),
-        _ if event.is_cancelled => Err(EndIsFixed::Cancelled),
-        _ if event.is_declined => Err(EndIsFixed::Declined),
-        _ if now < event.start => Err(EndIsFixed::NotStarted),
-        _ if event.is_all_day && !all_day => Err(EndIsFixed::AllDay),
+        _ if event.copy.is_none() => Err(EndFixedReason::UnknownCopy),
+        _ if event.end <= now => Err(EndFixedReason::Over),
+        _ if event.is_cancelled => Err(EndFixedReason::Cancelled),
+        _ if event.is_declined => Err(EndFixedReason::Declined),
+        _ if now < event.start => Err(EndFixedReason::NotStarted),
+        _ if event.is_all_day && !all_day => Err(EndFixedReason::AllDay),
         _ => Ok(()),
     }
 }
@@ -176,7 +176,7 @@ pub fn check_in_event(
     waits: impl Fn(&Event) -> bool,
 ) -> Option<&Event> {
     let mut soon: Vec<_> =
-        taking_time(events).filter(|event| now < event.start && is_open(event, now, early)).collect();
+        occupying(events).filter(|event| now < event.start && is_open(event, now, early)).collect();
     soon.sort_by(|a, b| upcoming_order(a).cmp(&upcoming_order(b)));
     let open: Vec<_> = current(events, now).into_iter().chain(soon).collect();
     let timed = || open.iter().filter(|event| !event.is_all_day);
@@ -186,7 +186,7 @@ pub fn check_in_event(
 
 /// The event that a check-in by this id or UID is for. Several dates of a series have one UID: the one that is on, else the
 /// next.
-pub fn named_check_in<'e>(
+pub fn named_check_in_event<'e>(
     events: &'e [Event],
     now: DateTime<Utc>,
     early: TimeDelta,
@@ -205,8 +205,8 @@ fn is_open(event: &Event, now: DateTime<Utc>, early: TimeDelta) -> bool {
     event.start - early <= now && now < event.end
 }
 
-fn taking_time(events: &[Event]) -> impl Iterator<Item = &Event> {
-    events.iter().filter(|event| event.takes_time())
+fn occupying(events: &[Event]) -> impl Iterator<Item = &Event> {
+    events.iter().filter(|event| event.occupies_room())
 }
 
 fn minute(at: DateTime<Utc>) -> DateTime<Utc> {
@@ -248,11 +248,11 @@ mod tests {
     fn what_touches_a_window_is_not_in_it() {
         let events = [event("before", 0, 30), event("after", 60, 90)];
         let window = Window::new(at(30), at(60)).unwrap();
-        assert!(taken_by(&events, None, &window).is_empty());
+        assert!(conflicts(&events, None, &window).is_empty());
         assert_eq!(free_until(&events, None, &window), at(60));
         let longer = Window::new(at(29), at(61)).unwrap();
-        assert_eq!(taken_by(&events, None, &longer).len(), 2);
-        assert_eq!(taken_by(&events, Some(&EventId::new("before")), &longer).len(), 1);
+        assert_eq!(conflicts(&events, None, &longer).len(), 2);
+        assert_eq!(conflicts(&events, Some(&EventId::new("before")), &longer).len(), 1);
         assert_eq!(free_until(&events, None, &longer), at(29));
     }
 
@@ -260,15 +260,15 @@ mod tests {
     fn a_booking_begins_where_an_event_ended_within_the_minute_and_is_no_shorter_than_asked() {
         let now = at(30) + TimeDelta::seconds(40);
         let ended = |seconds| Event { end: at(30) + TimeDelta::seconds(seconds), ..event("ended", 0, 1) };
-        let window = bookable(&[ended(30)], now, 15).unwrap();
+        let window = booking_window(&[ended(30)], now, 15).unwrap();
         assert_eq!((window.start(), window.end()), (at(30) + TimeDelta::seconds(30), at(46)));
-        let window = bookable(&[ended(0)], now, 15).unwrap();
+        let window = booking_window(&[ended(0)], now, 15).unwrap();
         assert_eq!((window.start(), window.end()), (at(30), at(45)));
         let goes_on = event("on", 0, 60);
-        assert_eq!(bookable(&[ended(30), goes_on.clone()], now, 15).unwrap_err(), [&goes_on]);
-        assert!(bookable(&[], now, 0).is_err());
-        assert!(booking_reach(now, 0).is_none());
-        let reach = booking_reach(now, 15).unwrap();
+        assert_eq!(booking_window(&[ended(30), goes_on.clone()], now, 15).unwrap_err(), [&goes_on]);
+        assert!(booking_window(&[], now, 0).is_err());
+        assert!(booking_read_window(now, 0).is_none());
+        let reach = booking_read_window(now, 15).unwrap();
         assert!(reach.start() <= at(30) && at(46) <= reach.end(), "what is booked was read");
     }
 
@@ -309,7 +309,7 @@ mod tests {
             all_day("note", FreeBusy::Free),
             Event { is_declined: true, ..event("declined", 20, 60) },
         ];
-        let named = |name| id(named_check_in(&events, at(30), early, name));
+        let named = |name| id(named_check_in_event(&events, at(30), early, name));
         assert_eq!(named("series"), Some("now"));
         assert_eq!(named("next"), Some("next"));
         assert_eq!(named("note"), Some("note"));

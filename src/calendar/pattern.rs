@@ -15,7 +15,7 @@ impl Eq for RoomPattern {}
 
 impl RoomPattern {
     /// Whether the room is meant.
-    pub fn means(&self, room: &RoomAddress) -> bool {
+    pub fn matches(&self, room: &RoomAddress) -> bool {
         self.0.matches(room.as_str())
     }
 }

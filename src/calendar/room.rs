@@ -104,12 +104,12 @@ impl Scope {
     }
 
     /// Adds rooms (the members of a configured room list).
-    pub fn admit(&mut self, rooms: impl IntoIterator<Item = RoomAddress>) {
+    pub fn add_rooms(&mut self, rooms: impl IntoIterator<Item = RoomAddress>) {
         self.rooms.extend(rooms);
     }
 
     /// May this room be touched?
-    pub fn holds(&self, room: &RoomAddress) -> bool {
+    pub fn contains(&self, room: &RoomAddress) -> bool {
         self.rooms.contains(room) || self.domains.contains(room.domain())
     }
 
@@ -152,9 +152,9 @@ mod tests {
     #[test]
     fn scope_admits_listed_rooms_and_domains_only() {
         let scope = Scope::new(["a@x.example".parse().unwrap()], ["@Rooms.example".to_owned()]);
-        assert!(scope.holds(&"A@X.example".parse().unwrap()));
-        assert!(scope.holds(&"any@rooms.example".parse().unwrap()));
-        assert!(!scope.holds(&"b@x.example".parse().unwrap()));
-        assert!(!scope.holds(&"any@sub.rooms.example".parse().unwrap()));
+        assert!(scope.contains(&"A@X.example".parse().unwrap()));
+        assert!(scope.contains(&"any@rooms.example".parse().unwrap()));
+        assert!(!scope.contains(&"b@x.example".parse().unwrap()));
+        assert!(!scope.contains(&"any@sub.rooms.example".parse().unwrap()));
     }
 }

@@ -148,7 +148,7 @@ pub fn judge(case: &Judgement<'_>, rules: &Rules) -> Verdict {
     if event.is_declined {
         return keep(Kept::Declined);
     }
-    if !event.takes_time() {
+    if !event.occupies_room() {
         return keep(Kept::TakesNoTime);
     }
     let rule = rules.check_in(case.room);

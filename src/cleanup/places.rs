@@ -68,7 +68,7 @@ pub struct Setting {
 
 impl Place {
     fn means(&self, room: &RoomAddress) -> bool {
-        self.rooms.iter().any(|pattern| pattern.means(room))
+        self.rooms.iter().any(|pattern| pattern.matches(room))
     }
 }
 

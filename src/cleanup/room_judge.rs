@@ -43,7 +43,7 @@ pub(super) struct RoomJudge {
 
 impl RoomJudge {
     pub(super) async fn plan_room(&self, room: RoomAddress, window: Window, now: DateTime<Utc>) -> RoomPlan {
-        if !self.engine.scope().holds(&room) {
+        if !self.engine.scope().contains(&room) {
             let trouble = Some(Refusal::OutOfScope { room: room.clone() }.to_string());
             return RoomPlan { room, events: Vec::new(), trouble };
         }

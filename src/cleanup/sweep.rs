@@ -268,7 +268,7 @@ impl Sweep {
         let mut tasks = JoinSet::new();
         let places = Arc::new(Semaphore::new(self.rooms_at_once));
         for (number, group) in rooms.chunks(BUSY_GROUP).enumerate() {
-            if !group.iter().all(|room| self.engine.scope().holds(room)) {
+            if !group.iter().all(|room| self.engine.scope().contains(room)) {
                 continue;
             }
             let (engine, places, group) = (self.engine.clone(), places.clone(), group.to_vec());

@@ -11,7 +11,7 @@ use super::room_judge::{RoomJudge, StillAbandoned, StillStruck};
 use super::sweep::{Applied, Unfinished};
 use super::{Kept, Rule, Verdict};
 use crate::action::{Action, ActionId, Actor, AllDay, Answer, Outcome, Refusal, Seen, Target, Times};
-use crate::calendar::{Date, RoomAddress, Series};
+use crate::calendar::{ModifiedOccurrence, RoomAddress, Series};
 use crate::engine::{Engine, Guard, Mode};
 use crate::journal::JournalError;
 
@@ -157,7 +157,7 @@ impl Hand<'_> {
     }
 
     /// The dates that were changed and are not over, the one that decided it last.
-    fn exceptions_ahead<'s>(&self, series: &'s Series) -> Vec<&'s Date> {
+    fn exceptions_ahead<'s>(&self, series: &'s Series) -> Vec<&'s ModifiedOccurrence> {
         let now = self.engine.clock().now();
         let mut ahead: Vec<_> = series.exceptions.iter().filter(|date| date.end > now).collect();
         ahead.sort_by_key(|date| (date.id == self.work.event.id, date.start));

@@ -180,7 +180,7 @@ pub(super) async fn admit_room_lists(exchange: &dyn Calendar, config: &mut Confi
     })?;
     for list in &config.room_lists {
         match exchange.rooms_of(list, &asking).await {
-            Ok(rooms) => config.scope.admit(rooms),
+            Ok(rooms) => config.scope.add_rooms(rooms),
             // A list that is not there takes no other room out of scope; what it held is out of reach.
             Err(trouble) if trouble.fault == Fault::Caller => {
                 config.warnings.push(format!("scope.room_lists: `{list}` is left out: {trouble}"));

@@ -103,7 +103,7 @@ async fn patient(
     rooms.sort();
     rooms.dedup();
     let write_in = write_in.filter(|room| lives_here(room));
-    let is_in_scope = |room: &RoomAddress| config.scope.holds(room) || rooms.contains(room);
+    let is_in_scope = |room: &RoomAddress| config.scope.contains(room) || rooms.contains(room);
     lists.extend(write_in.filter(|room| !is_in_scope(room)).map(|room| outside_scope(name, room)));
     let write_in = write_in.filter(|room| is_in_scope(room)).cloned();
     let patient = Patient {

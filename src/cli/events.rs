@@ -13,7 +13,7 @@ pub(super) async fn run(args: EventsArgs, connection: &Connection, output: &Outp
         args.room.parse().map_err(|error| Failure::new(Exit::Usage, "ROOM is no address").because(error))?;
     let opened = connect::open(connection, Journalled::Looks, output).await?;
     let engine = opened.engine;
-    if !engine.scope().holds(&room) {
+    if !engine.scope().contains(&room) {
         return Err(Failure::new(
             Exit::Refused,
             format!("{room} is not among the configured rooms; add it to [scope]"),

@@ -40,7 +40,7 @@ pub(super) fn no_exchange() -> Failure {
 
 /// What the Exchange is called where this room lives.
 pub(super) fn name_of<'c>(config: &'c Config, room: &RoomAddress) -> Option<&'c str> {
-    let named = config.connections.iter().find(|one| one.rooms.iter().any(|pattern| pattern.means(room)));
+    let named = config.connections.iter().find(|one| one.rooms.iter().any(|pattern| pattern.matches(room)));
     named.map(|one| one.name.as_str()).or(config.server.is_some().then_some(DEFAULT_NAME))
 }
 

@@ -44,7 +44,7 @@ fn a_full_file_is_understood() {
     let password = SecretSource::Environment(PASSWORD_VARIABLE.to_owned());
     assert_eq!(server.sign_in, SignIn::Basic { username: r"EXAMPLE\svc-rooms".to_owned(), password });
     assert_eq!(server.impersonate_by, ImpersonateBy::PrimarySmtpAddress);
-    assert!(config.scope.holds(&"ROOM1@example.com".parse().unwrap()));
+    assert!(config.scope.contains(&"ROOM1@example.com".parse().unwrap()));
     assert_eq!(config.rules.no_check_in.unwrap().grace, TimeDelta::minutes(15));
     assert_eq!(config.rules.organizer_gone.unwrap().how, How::Remove);
     assert_eq!(config.rules.exceptions.longer_than, None);
@@ -235,7 +235,7 @@ fn connections_have_names_and_rooms_of_their_own() {
     let one = "[[connections]]\nname = \"online\"\nrooms = [\"*@cloud.example.com\"]\nurl = \"https://x/EWS\"\nusername = \"u\"\n";
     let config = parse(one).unwrap();
     assert_eq!(config.connections[0].name, "online");
-    assert!(config.connections[0].rooms[0].means(&"r1@cloud.example.com".parse().unwrap()));
+    assert!(config.connections[0].rooms[0].matches(&"r1@cloud.example.com".parse().unwrap()));
     assert!(error(&format!("{one}{one}")).contains("a name of its own"));
     assert!(error("[[connections]]\nname = \"x\"\n").contains("connections.rooms is needed"));
 }

@@ -99,7 +99,7 @@ fn idle_pattern(config: &Config, key: &str, pattern: &str) -> Option<String> {
     }
     let parsed: RoomPattern = pattern.parse().ok()?;
     let is_listed = !config.scope.has_domains() && config.room_lists.is_empty() && !config.scope.is_empty();
-    let matches = |scope: &Scope| scope.rooms().any(|room: &RoomAddress| parsed.means(room));
+    let matches = |scope: &Scope| scope.rooms().any(|room: &RoomAddress| parsed.matches(room));
     (is_listed && !matches(&config.scope)).then(|| format!("{key}: `{pattern}` matches no room of [scope]"))
 }
 

@@ -176,7 +176,7 @@ async fn end_alone(patient: &Patient, room: &RoomAddress, now: DateTime<Utc>, fi
     let events = patient.exchange.events(room, window).await.unwrap_or_default().events;
     // Of a series, even the same end would make the date an exception.
     let is_fit = |event: &Event| event.kind == EventKind::Single && event.copy == Some(Copy::Attendee);
-    let copy = events.into_iter().find(|event| is_fit(event) && event.takes_time());
+    let copy = events.into_iter().find(|event| is_fit(event) && event.occupies_room());
     let finding = match copy {
         None => findings.add(CHECK, Status::Skip, "no meeting within 30 days to try it on"),
         Some(event) => {

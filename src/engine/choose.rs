@@ -9,7 +9,7 @@ use super::undo::{Back, collides, needed, way_back};
 use super::words;
 use super::{EventLookup, Trouble};
 use crate::action::{ActionId, Already, Ask, Outcome, Refusal, Target, Times};
-use crate::calendar::occupancy::booking_reach;
+use crate::calendar::occupancy::booking_read_window;
 use crate::calendar::{Event, EventId, Window};
 use crate::journal::{Archived, Journal, JournalError};
 
@@ -136,7 +136,7 @@ impl Run<'_> {
             // Whoever pressed the button minutes ago has gone; the room is not to be taken for them.
             return Ok(Selected::Refused(Refusal::Interrupted));
         }
-        let Some(reach) = booking_reach(now, minutes) else {
+        let Some(reach) = booking_read_window(now, minutes) else {
             return Err(Trouble::ours("a booking takes at least a minute"));
         };
         let around = self.engine.calendar().events(&self.action.room, reach).await?.taken()?;

@@ -9,7 +9,7 @@ use super::run::{Run, refused};
 use super::undo::{collides, taken};
 use super::words;
 use crate::action::{Ask, Change, Done, Fault, Notify, Outcome, Refusal, RequestIds, Step, Told};
-use crate::calendar::occupancy::taken_by;
+use crate::calendar::occupancy::conflicts;
 use crate::calendar::{Event, Window};
 use crate::journal::{Fact, Intent, JournalError};
 
@@ -55,7 +55,7 @@ impl Run<'_> {
     ) -> Result<Outcome, JournalError> {
         let Some(own) = there.iter().find(|event| is_own(event, &done)) else {
             // Without a take-back somebody else was quick to change it; done it was.
-            let taken_back = || refused(taken(taken_by(there, None, &window)));
+            let taken_back = || refused(taken(conflicts(there, None, &window)));
             return Ok(if taking_back { taken_back() } else { Outcome::Done(done) });
         };
         let (twins, others): (Vec<_>, Vec<_>) =

@@ -8,7 +8,7 @@ use super::plan::{NoPlan, Plan, done, guard_series, set_end};
 use super::select::times;
 use super::undo::taken;
 use crate::action::{Action, ActionId, AllDay, Change, Notify, Refusal, Step, Told, Undoable};
-use crate::calendar::occupancy::{EndIsFixed, bookable, free_until, may_move_end, taken_by};
+use crate::calendar::occupancy::{EndFixedReason, booking_window, conflicts, free_until, may_move_end};
 use crate::calendar::{ChangeKey, Copy, Event, EventId, EventKind, FreeBusy, Uid, Window};
 
 /// The time an event would get, of which the calendar has to be read before it is planned.
@@ -28,25 +28,25 @@ pub(super) fn plan_extend(
     guard_series(action, event)?;
     may_move_end(event, now, action.all_day == AllDay::Include)
         .map_err(|fixed| not_extended(fixed, event))?;
-    let until = match event.takes_time() {
+    let until = match event.occupies_room() {
         true => free_until(around, Some(&event.id), &wanted),
         false => wanted.end(),
     };
     if until <= event.end {
-        return Err(taken(taken_by(around, Some(&event.id), &wanted)).into());
+        return Err(taken(conflicts(around, Some(&event.id), &wanted)).into());
     }
     let (step, told) = set_end(event, copy, until, Notify::Attendees, server);
     let change = Change::Extended { from: event.end, to: until };
     Ok(Plan { step, done: done(event, copy, change, told, Undoable::Yes) })
 }
 
-fn not_extended(fixed: EndIsFixed, event: &Event) -> Refusal {
+fn not_extended(fixed: EndFixedReason, event: &Event) -> Refusal {
     match fixed {
-        EndIsFixed::UnknownCopy => Refusal::UnknownCopy,
-        EndIsFixed::Over | EndIsFixed::NotStarted => Refusal::NotOn { times: times(event) },
-        EndIsFixed::Cancelled => Refusal::Cancelled,
-        EndIsFixed::Declined => Refusal::Declined,
-        EndIsFixed::AllDay => Refusal::AllDay,
+        EndFixedReason::UnknownCopy => Refusal::UnknownCopy,
+        EndFixedReason::Over | EndFixedReason::NotStarted => Refusal::NotOn { times: times(event) },
+        EndFixedReason::Cancelled => Refusal::Cancelled,
+        EndFixedReason::Declined => Refusal::Declined,
+        EndFixedReason::AllDay => Refusal::AllDay,
     }
 }
 
@@ -57,7 +57,7 @@ pub(super) fn booking(
     (minutes, around): (u16, &[Event]),
     now: DateTime<Utc>,
 ) -> Result<Event, Refusal> {
-    let window = bookable(around, now, minutes).map_err(taken)?;
+    let window = booking_window(around, now, minutes).map_err(taken)?;
     Ok(Event {
         id: EventId::new(""),
         change_key: ChangeKey::new(""),

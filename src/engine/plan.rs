@@ -18,7 +18,7 @@ use crate::action::{
     Action, AllDay, Already, Ask, Change, DeleteHow, Done, NotUndoable, Notify, Refusal, Seen, Step, Target,
     Told, Undoable,
 };
-use crate::calendar::occupancy::{EndIsFixed, may_move_end};
+use crate::calendar::occupancy::{EndFixedReason, may_move_end};
 use crate::calendar::{Copy, Event, EventKind};
 
 /// A step and the answer it leads to when it is done.
@@ -77,12 +77,12 @@ pub(super) fn guard_series(action: &Action, event: &Event) -> Result<(), NoPlan>
 
 fn guard_end(action: &Action, event: &Event, now: DateTime<Utc>) -> Result<(), NoPlan> {
     may_move_end(event, now, action.all_day == AllDay::Include).map_err(|fixed| match fixed {
-        EndIsFixed::UnknownCopy => Refusal::UnknownCopy.into(),
-        EndIsFixed::Over => NoPlan::Already(Already::Over),
-        EndIsFixed::Cancelled => Refusal::Cancelled.into(),
-        EndIsFixed::Declined => NoPlan::Already(Already::Declined),
-        EndIsFixed::NotStarted => Refusal::NotStarted { times: times(event) }.into(),
-        EndIsFixed::AllDay => Refusal::AllDay.into(),
+        EndFixedReason::UnknownCopy => Refusal::UnknownCopy.into(),
+        EndFixedReason::Over => NoPlan::Already(Already::Over),
+        EndFixedReason::Cancelled => Refusal::Cancelled.into(),
+        EndFixedReason::Declined => NoPlan::Already(Already::Declined),
+        EndFixedReason::NotStarted => Refusal::NotStarted { times: times(event) }.into(),
+        EndFixedReason::AllDay => Refusal::AllDay.into(),
     })
 }
 

@@ -121,7 +121,7 @@ impl<'a> Run<'a> {
 
     async fn read_for(&self, choice: &Choice) -> Result<First, JournalError> {
         let room = &self.action.room;
-        if !self.engine.scope().holds(room) {
+        if !self.engine.scope().contains(room) {
             return Ok(Err(refused(Refusal::OutOfScope { room: room.clone() })));
         }
         let back = match self.back().await? {
@@ -438,7 +438,7 @@ impl<'a> Run<'a> {
         let Some(since) = Window::clamped(*to, self.engine.clock().now()) else { return false };
         let view = self.engine.calendar().events(&self.action.room, since).await;
         let Ok(events) = view.and_then(CalendarView::taken) else { return true };
-        events.iter().any(|other| !other.id.is_same(&event.id) && other.takes_time())
+        events.iter().any(|other| !other.id.is_same(&event.id) && other.occupies_room())
     }
 
     /// The room's last changes, newest first.

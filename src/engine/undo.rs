@@ -13,7 +13,7 @@
 use super::plan::{NoPlan, Plan};
 use super::select::times;
 use crate::action::{Already, Change, Done, NotUndoable, Notify, Refusal, Seen, Step, Times, Told, Undoable};
-use crate::calendar::occupancy::taken_by;
+use crate::calendar::occupancy::conflicts;
 use crate::calendar::{Event, EventKind, Window};
 use crate::journal::Life;
 
@@ -56,7 +56,7 @@ pub(super) fn needed(back: &Back) -> Option<Window> {
 
 /// What stands in the way of `own` in the window. An event that takes no time itself stands beside any other.
 pub(super) fn collides(events: &[Event], own: &Event, window: &Window) -> Option<Refusal> {
-    let others = if own.takes_time() { taken_by(events, Some(&own.id), window) } else { Vec::new() };
+    let others = if own.occupies_room() { conflicts(events, Some(&own.id), window) } else { Vec::new() };
     (!others.is_empty()).then(|| taken(others))
 }
 

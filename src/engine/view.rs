@@ -144,7 +144,7 @@ mod tests {
     fn an_item_with_times_takes_them_and_nothing_may_be_done_to_it() {
         let view = CalendarView { events: Vec::new(), unreadable: vec![item(Some(1), Some(2))] };
         let taken = view.clone().taken().unwrap();
-        assert!(taken[0].takes_time() && taken[0].copy.is_none());
+        assert!(taken[0].occupies_room() && taken[0].copy.is_none());
         assert!(
             view.unreadable[0].may_overlap(&hours(1, 3)) && !view.unreadable[0].may_overlap(&hours(2, 3))
         );

@@ -1,7 +1,7 @@
 //! From a calendar item as Exchange tells it to an event as the engine knows it. Pure; guesses nothing.
 
 use crate::calendar::{
-    ChangeKey, Copy, CopyClues, Date, Event, EventId, EventKind, FreeBusy, Person, Series, Uid,
+    ChangeKey, Copy, CopyClues, Event, EventId, EventKind, FreeBusy, ModifiedOccurrence, Person, Series, Uid,
 };
 use crate::ews::op::Property;
 use crate::ews::types::{
@@ -104,11 +104,11 @@ fn free_busy(status: &FreeBusyStatus) -> FreeBusy {
 
 /// The series, and which of its dates were changed; or the name of the property without which it cannot be told.
 pub(super) fn series(item: &CalendarItem<'_>) -> Result<Series, &'static str> {
-    let date = |occurrence: &Occurrence<'_>| -> Result<Date, &'static str> {
+    let date = |occurrence: &Occurrence<'_>| -> Result<ModifiedOccurrence, &'static str> {
         let id = occurrence.item_id.as_ref().ok_or("ItemId of a date")?;
         let (start, end) =
             (occurrence.start.ok_or("Start of a date")?, occurrence.end.ok_or("End of a date")?);
-        Ok(Date { id: EventId::new(&*id.id), start, end })
+        Ok(ModifiedOccurrence { id: EventId::new(&*id.id), start, end })
     };
     let exceptions = item.modified_occurrences.iter().map(date).collect::<Result<_, _>>()?;
     Ok(Series { master: event(item)?, exceptions })
@@ -197,13 +197,13 @@ mod tests {
 
     #[test]
     fn cancelled_by_either_property_declined_and_free_items_take_no_time() {
-        assert!(event(&item()).unwrap().takes_time());
+        assert!(event(&item()).unwrap().occupies_room());
         let cancelled = CalendarItem { appointment_state: Some(7), is_cancelled: Some(false), ..item() };
         let declined = CalendarItem { my_response_type: Some(ResponseType::Decline), ..item() };
         let free = CalendarItem { legacy_free_busy_status: Some(FreeBusyStatus::Free), ..item() };
         let empty = CalendarItem { end: Some(DateTime::UNIX_EPOCH), ..item() };
         for item in [cancelled, declined, free, empty] {
-            assert!(!event(&item).unwrap().takes_time(), "{item:?}");
+            assert!(!event(&item).unwrap().occupies_room(), "{item:?}");
         }
     }
 

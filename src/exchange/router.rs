@@ -48,7 +48,7 @@ impl ConnectionRouter {
     /// # Errors
     /// When none is configured for it.
     pub fn route(&self, room: &RoomAddress) -> Result<&Exchange, Trouble> {
-        let named = self.routes.iter().find(|(rooms, _)| rooms.iter().any(|pattern| pattern.means(room)));
+        let named = self.routes.iter().find(|(rooms, _)| rooms.iter().any(|pattern| pattern.matches(room)));
         named.map(|(_, exchange)| exchange).or(self.fallback.as_ref()).ok_or_else(|| Trouble {
             fault: Fault::Administrator,
             advice: format!(

@@ -93,7 +93,7 @@ impl Service {
         let scope = self.engine.scope();
         let mut rooms: BTreeSet<_> = scope.rooms().cloned().collect();
         if scope.has_domains() {
-            let is_ours = |room: &RoomAddress| scope.holds(room) && !rooms.contains(room);
+            let is_ours = |room: &RoomAddress| scope.contains(room) && !rooms.contains(room);
             let others = self.followed.follow(self.rooms.read_rooms(), is_ours);
             rooms.extend(others);
         }
@@ -111,7 +111,7 @@ impl Service {
             let named = self.followed.take_named(self.now());
             let new: Vec<_> = named
                 .into_iter()
-                .filter(|room| scope.holds(room) && self.rooms.known(room).is_none())
+                .filter(|room| scope.contains(room) && self.rooms.known(room).is_none())
                 .collect();
             let limit = ConcurrencyLimit::new(AT_ONCE, SLOW_AFTER);
             let reading = new

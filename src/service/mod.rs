@@ -288,7 +288,7 @@ impl Service {
             view.waits_for_check_in(room, event, &options.rules, now)
         };
         let event = match wanted {
-            Some(name) => occupancy::named_check_in(&kept.events, now, early, name),
+            Some(name) => occupancy::named_check_in_event(&kept.events, now, early, name),
             None => occupancy::check_in_event(&kept.events, now, early, waits),
         };
         let event = event.ok_or(NoCheckIn::Nothing)?;

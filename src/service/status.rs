@@ -148,7 +148,7 @@ pub fn status(room: &RoomAddress, view: &View<'_>, rules: &Rules, now: DateTime<
                 may.push(May::Extend);
             }
         }
-        None if occupancy::bookable(&kept.events, now, 1).is_ok() => may.push(May::Book),
+        None if occupancy::booking_window(&kept.events, now, 1).is_ok() => may.push(May::Book),
         None => {}
     }
     Status {

@@ -186,5 +186,5 @@ impl Service {
 }
 
 fn is_meant(schedule: &Schedule, room: &RoomAddress) -> bool {
-    schedule.rooms.is_empty() || schedule.rooms.iter().any(|pattern| pattern.means(room))
+    schedule.rooms.is_empty() || schedule.rooms.iter().any(|pattern| pattern.matches(room))
 }

@@ -59,7 +59,7 @@ pub struct Options {
     pub client_ca_pem: Option<String>,
     /// The access tokens that open the door to [`Scheme::Bearer`].
     pub tokens: Tokens,
-    /// How far this server's clock is ahead of ours, as its `Date` header says.
+    /// How far this server's clock is ahead of ours, as its `ModifiedOccurrence` header says.
     pub clock_ahead: TimeDelta,
     /// Mailboxes for which EWS is switched off (HTTP 403); `*` for all.
     pub disabled: Vec<String>,
