@@ -108,14 +108,14 @@ fn side(ahead: TimeDelta) -> (String, &'static str) {
 
 /// One reading of both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reading {
+pub struct ClockReading {
     /// The wall clock.
     pub wall: DateTime<Utc>,
     /// The monotonic clock, since any fixed moment.
     pub monotonic: Duration,
 }
 
-impl Reading {
+impl ClockReading {
     /// By how much the wall clock moved against the monotonic clock since then.
     fn step_since(self, before: Self) -> TimeDelta {
         let passed = self.monotonic.saturating_sub(before.monotonic);
@@ -126,7 +126,7 @@ impl Reading {
 /// What speaks for and against the wall clock.
 #[derive(Debug, Default)]
 pub struct Witnesses {
-    last: Option<Reading>,
+    last: Option<ClockReading>,
     /// Since the last time that a server agreed.
     stepped: TimeDelta,
     /// The wall clock just after the last step that was a pause or a correction.
@@ -136,11 +136,11 @@ pub struct Witnesses {
     answered: bool,
     /// A server sent a `ModifiedOccurrence`, at any time.
     dated: bool,
-    servers: BTreeMap<String, Answers>,
+    servers: BTreeMap<String, DateSamples>,
 }
 
 /// What one server said last: its time, and the monotonic clock then.
-type Answers = VecDeque<(DateTime<Utc>, Duration)>;
+type DateSamples = VecDeque<(DateTime<Utc>, Duration)>;
 
 impl Witnesses {
     /// Something on disk was written at this time.
@@ -149,7 +149,7 @@ impl Witnesses {
     }
 
     /// Takes a reading in. After a step, what servers said before is no evidence any more: the machine may have slept.
-    pub fn read(&mut self, reading: Reading) {
+    pub fn record_reading(&mut self, reading: ClockReading) {
         let step = self.last.map_or_else(TimeDelta::zero, |last| reading.step_since(last));
         self.last = Some(reading);
         if step.abs() < STEP_MIN {
@@ -163,8 +163,8 @@ impl Witnesses {
     }
 
     /// A server answered, and said this time, if it said one.
-    pub fn hear(&mut self, server: &str, said: Option<DateTime<Utc>>, reading: Reading) {
-        self.read(reading);
+    pub fn record_answer(&mut self, server: &str, said: Option<DateTime<Utc>>, reading: ClockReading) {
+        self.record_reading(reading);
         self.answered = true;
         let Some(said) = said else { return };
         self.dated = true;
@@ -183,8 +183,8 @@ impl Witnesses {
     }
 
     /// Why the wall clock is not believed now.
-    pub fn doubt(&mut self, reading: Reading) -> Option<ClockDoubt> {
-        self.read(reading);
+    pub fn doubt(&mut self, reading: ClockReading) -> Option<ClockDoubt> {
+        self.record_reading(reading);
         if !self.servers.is_empty() {
             return self.differing(reading);
         }
@@ -207,12 +207,12 @@ impl Witnesses {
     }
 
     /// By how much the wall clock is ahead of each server.
-    pub fn offsets(&self, reading: Reading) -> impl Iterator<Item = (&str, TimeDelta)> {
+    pub fn offsets(&self, reading: ClockReading) -> impl Iterator<Item = (&str, TimeDelta)> {
         self.servers.iter().filter_map(move |(server, answers)| Some((&**server, ahead(answers, reading)?)))
     }
 
     /// The servers differ from the wall clock, unless at least as many agree.
-    fn differing(&self, reading: Reading) -> Option<ClockDoubt> {
+    fn differing(&self, reading: ClockReading) -> Option<ClockDoubt> {
         let differing: Vec<_> = self.offsets(reading).filter(|(_, ahead)| ahead.abs() > SKEW_MAX).collect();
         let agreeing = self.servers.len() - differing.len();
         let (server, ahead) = differing.first().filter(|_| agreeing < differing.len())?;
@@ -221,7 +221,7 @@ impl Witnesses {
 }
 
 /// By how much the wall clock is ahead of a server, by the median of its answers.
-fn ahead(answers: &Answers, now: Reading) -> Option<TimeDelta> {
+fn ahead(answers: &DateSamples, now: ClockReading) -> Option<TimeDelta> {
     let mut all: Vec<_> = answers
         .iter()
         .map(|(said, heard)| {
@@ -241,15 +241,15 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn start() -> Reading {
-        Reading { wall: at("2026-03-02T08:00:00Z"), monotonic: Duration::ZERO }
+    fn start() -> ClockReading {
+        ClockReading { wall: at("2026-03-02T08:00:00Z"), monotonic: Duration::ZERO }
     }
 
     /// So much later, with the wall clock ahead by so much.
-    fn later(seconds: u64, ahead: TimeDelta) -> Reading {
-        let Reading { wall, monotonic } = start();
+    fn later(seconds: u64, ahead: TimeDelta) -> ClockReading {
+        let ClockReading { wall, monotonic } = start();
         let monotonic = monotonic + Duration::from_secs(seconds);
-        Reading { wall: wall + TimeDelta::seconds(i64::try_from(seconds).unwrap()) + ahead, monotonic }
+        ClockReading { wall: wall + TimeDelta::seconds(i64::try_from(seconds).unwrap()) + ahead, monotonic }
     }
 
     fn true_time(seconds: u64) -> Option<DateTime<Utc>> {
@@ -262,11 +262,11 @@ mod tests {
             [TimeDelta::days(400), -TimeDelta::days(400), TimeDelta::hours(3), -TimeDelta::minutes(10)]
         {
             let mut witnesses = Witnesses::default();
-            witnesses.hear("a", true_time(0), start());
+            witnesses.record_answer("a", true_time(0), start());
             assert_eq!(witnesses.doubt(later(60, TimeDelta::zero())), None);
             let doubt = witnesses.doubt(later(120, jump));
             assert_eq!(doubt, Some(ClockDoubt::Stepped { by: jump }), "unconfirmed");
-            witnesses.hear("a", true_time(130), later(130, jump));
+            witnesses.record_answer("a", true_time(130), later(130, jump));
             let differs = ClockDoubt::Exchange { server: "a".to_owned(), ahead: jump };
             assert_eq!(witnesses.doubt(later(140, jump)), Some(differs));
             assert_eq!(
@@ -274,7 +274,7 @@ mod tests {
                 None,
                 "the clock is back where it was"
             );
-            witnesses.hear("a", true_time(160), later(160, TimeDelta::zero()));
+            witnesses.record_answer("a", true_time(160), later(160, TimeDelta::zero()));
             assert_eq!(witnesses.doubt(later(170, TimeDelta::zero())), None);
         }
     }
@@ -283,9 +283,9 @@ mod tests {
     fn a_machine_that_slept_is_believed_once_exchange_confirms_the_time_and_was_not_up_meanwhile() {
         let slept = TimeDelta::hours(9);
         let mut witnesses = Witnesses::default();
-        witnesses.hear("a", true_time(0), start());
+        witnesses.record_answer("a", true_time(0), start());
         assert!(witnesses.doubt(later(60, slept)).is_some());
-        witnesses.hear("a", Some(later(61, slept).wall), later(61, slept));
+        witnesses.record_answer("a", Some(later(61, slept).wall), later(61, slept));
         assert_eq!(witnesses.doubt(later(62, slept)), None);
         assert_eq!(witnesses.running_since(), Some(later(60, slept).wall));
     }
@@ -296,12 +296,12 @@ mod tests {
         for second in 0..30 {
             let wrong = second % 3 == 0;
             let said = true_time(second).map(|time| if wrong { time - TimeDelta::days(30) } else { time });
-            witnesses.hear("a", said, later(second, TimeDelta::zero()));
+            witnesses.record_answer("a", said, later(second, TimeDelta::zero()));
         }
         assert_eq!(witnesses.doubt(later(31, TimeDelta::zero())), None);
-        witnesses.hear("b", Some(at("2020-01-01T00:00:00Z")), later(32, TimeDelta::zero()));
+        witnesses.record_answer("b", Some(at("2020-01-01T00:00:00Z")), later(32, TimeDelta::zero()));
         assert_eq!(witnesses.doubt(later(33, TimeDelta::zero())), None, "one of two agrees");
-        witnesses.hear("c", Some(at("2020-01-01T00:00:00Z")), later(34, TimeDelta::zero()));
+        witnesses.record_answer("c", Some(at("2020-01-01T00:00:00Z")), later(34, TimeDelta::zero()));
         assert!(witnesses.doubt(later(35, TimeDelta::zero())).is_some());
     }
 
@@ -311,21 +311,21 @@ mod tests {
         let newest = start().wall + TimeDelta::hours(1);
         witnesses.add_record(newest);
         assert_eq!(witnesses.doubt(start()), Some(ClockDoubt::Record { newest }));
-        witnesses.hear("a", true_time(5), later(5, TimeDelta::zero()));
+        witnesses.record_answer("a", true_time(5), later(5, TimeDelta::zero()));
         assert_eq!(witnesses.doubt(later(6, TimeDelta::zero())), None, "the record was from a wrong time");
 
         let mut witnesses = Witnesses::default();
         let newest = start().wall - TimeDelta::days(400);
         witnesses.add_record(newest);
         assert_eq!(witnesses.doubt(start()), Some(ClockDoubt::Unconfirmed { newest }));
-        witnesses.hear("a", None, later(5, TimeDelta::zero()));
+        witnesses.record_answer("a", None, later(5, TimeDelta::zero()));
         assert_eq!(witnesses.doubt(later(6, TimeDelta::zero())), None);
     }
 
     #[test]
     fn without_a_date_small_steps_are_believed_and_large_ones_are_not() {
         let mut witnesses = Witnesses::default();
-        witnesses.hear("a", None, start());
+        witnesses.record_answer("a", None, start());
         assert_eq!(witnesses.doubt(later(60, TimeDelta::hours(2))), None);
         assert_eq!(witnesses.running_since(), None);
         assert!(witnesses.doubt(later(120, TimeDelta::days(400))).is_some());
@@ -336,8 +336,8 @@ mod tests {
     fn readings_and_servers_are_bounded() {
         let mut witnesses = Witnesses::default();
         for n in 0..1_000 {
-            witnesses.hear(&format!("{n}"), true_time(0), start());
-            witnesses.hear("0", true_time(0), start());
+            witnesses.record_answer(&format!("{n}"), true_time(0), start());
+            witnesses.record_answer("0", true_time(0), start());
         }
         assert_eq!(witnesses.servers.len(), SERVERS_MAX);
         assert_eq!(witnesses.servers["0"].len(), ANSWERS_MAX);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-pub use doubt::{ClockDoubt, Reading, SKEW_MAX, Witnesses};
+pub use doubt::{ClockDoubt, ClockReading, SKEW_MAX, Witnesses};
 pub use witnessed::WitnessedClock;
 
 /// Gives the wall-clock time in UTC.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Clock, ClockDoubt, Reading, SystemClock, Witnesses};
+use super::{Clock, ClockDoubt, ClockReading, SystemClock, Witnesses};
 
 /// The machine's clock and its witnesses.
 #[derive(Debug)]
@@ -28,12 +28,12 @@ impl WitnessedClock {
     }
 
     /// A server let us in and answered; `said` is the time in its `ModifiedOccurrence` header.
-    pub fn hear(&self, server: &str, said: Option<DateTime<Utc>>) {
-        self.witnesses().hear(server, said, self.reading());
+    pub fn record_answer(&self, server: &str, said: Option<DateTime<Utc>>) {
+        self.witnesses().record_answer(server, said, self.reading());
     }
 
-    fn reading(&self) -> Reading {
-        Reading { wall: SystemClock.now(), monotonic: self.started.elapsed() }
+    fn reading(&self) -> ClockReading {
+        ClockReading { wall: SystemClock.now(), monotonic: self.started.elapsed() }
     }
 
     /// A poisoned lock is used all the same: readings stay valid after a panic.
@@ -45,7 +45,7 @@ impl WitnessedClock {
 impl Clock for WitnessedClock {
     fn now(&self) -> DateTime<Utc> {
         let reading = self.reading();
-        self.witnesses().read(reading);
+        self.witnesses().record_reading(reading);
         reading.wall
     }
 

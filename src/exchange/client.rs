@@ -568,7 +568,7 @@ impl EwsClient {
     fn record_server_time(&self, server: &str, headers: &HeaderMap) {
         if let Some(clock) = self.clock.get() {
             let said = headers.get(header::DATE).and_then(|said| said.to_str().ok());
-            clock.hear(server, said.and_then(|said| parse_date(said, SystemClock.now())));
+            clock.record_answer(server, said.and_then(|said| parse_date(said, SystemClock.now())));
         }
     }
 

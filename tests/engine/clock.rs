@@ -6,7 +6,7 @@ use std::time::Duration;
 use adjourn::action::{Action, ActionId, Actor, Ask, IdempotencyKey, Notify};
 use adjourn::calendar::{RoomAddress, Scope};
 use adjourn::cleanup::{CleanupMode, NoCheckIn, Rules};
-use adjourn::clock::{Clock, ClockDoubt, Reading, Witnesses};
+use adjourn::clock::{Clock, ClockDoubt, ClockReading, Witnesses};
 use adjourn::engine::{Engine, Mode, Options};
 use adjourn::journal::{Journal, MemoryJournal, Query};
 use adjourn::presence::Sign;
@@ -18,11 +18,11 @@ use crate::fake::{FakeCalendar, Next, at, meeting, room};
 
 /// Both clocks of a machine, and who speaks for the one on the wall.
 #[derive(Clone)]
-struct Machine(Arc<Mutex<(Reading, Witnesses)>>);
+struct Machine(Arc<Mutex<(ClockReading, Witnesses)>>);
 
 impl Machine {
     fn at(wall: DateTime<Utc>) -> Self {
-        let reading = Reading { wall, monotonic: Duration::from_secs(1_000) };
+        let reading = ClockReading { wall, monotonic: Duration::from_secs(1_000) };
         Self(Arc::new(Mutex::new((reading, Witnesses::default()))))
     }
 
@@ -41,7 +41,7 @@ impl Machine {
     fn hear(&self, said: DateTime<Utc>) {
         let mut machine = self.0.lock().unwrap();
         let reading = machine.0;
-        machine.1.hear("exchange", Some(said), reading);
+        machine.1.record_answer("exchange", Some(said), reading);
     }
 }
 
@@ -49,7 +49,7 @@ impl Clock for Machine {
     fn now(&self) -> DateTime<Utc> {
         let mut machine = self.0.lock().unwrap();
         let reading = machine.0;
-        machine.1.read(reading);
+        machine.1.record_reading(reading);
         reading.wall
     }
 
