@@ -64,7 +64,7 @@ mod text_file;
 /// What a program that acts on rooms needs, in one line.
 pub mod prelude {
     pub use crate::action::{
-        Action, ActionId, Actor, Answer, Ask, DeleteHow, IdempotencyKey, Notify, Outcome,
+        Action, ActionId, ActionKind, Actor, Answer, DeleteMode, IdempotencyKey, Notify, Outcome,
     };
     pub use crate::calendar::{RoomAddress, Scope};
     pub use crate::clock::{Clock, SystemClock};

@@ -12,7 +12,7 @@ mod office;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use adjourn::action::{Action, ActionId, Actor, Ask, Notify, Outcome};
+use adjourn::action::{Action, ActionId, ActionKind, Actor, Notify, Outcome};
 use adjourn::calendar::{RoomAddress, Window};
 use adjourn::cleanup::{Limits, NoCheckIn, Progress, Rules, Sweep};
 use adjourn::engine::{Engine, Mode};
@@ -111,7 +111,7 @@ fn actions(runtime: &Runtime, callers: usize, each: usize, on_disk: bool) -> Vec
 
 async fn end(engine: &Engine, room: RoomAddress) {
     let actor = Actor::program("bench");
-    let action = Action::new(ActionId::random(), room, Ask::End(Notify::Attendees), actor);
+    let action = Action::new(ActionId::random(), room, ActionKind::End(Notify::Attendees), actor);
     let answer = engine.perform(action, Mode::Perform).await.expect("a journal");
     assert!(matches!(answer.outcome, Outcome::Done(_)), "{answer:?}");
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use adjourn::action::{RequestIds, Seen, Step};
+use adjourn::action::{EventSnapshot, RequestIds, Step};
 use adjourn::calendar::{
     ChangeKey, Copy, Event, EventId, EventKind, FreeBusy, Person, RoomAddress, Scope, Series, Uid, Window,
 };
@@ -130,7 +130,7 @@ impl Calendar for Office {
         Ok(None)
     }
 
-    async fn deleted(&self, _: &RoomAddress, _: &Seen) -> Result<Option<Event>, Trouble> {
+    async fn deleted(&self, _: &RoomAddress, _: &EventSnapshot) -> Result<Option<Event>, Trouble> {
         Ok(self.ask(|_| None).await)
     }
 

@@ -8,12 +8,12 @@
 //!                                                           └ NeedsAttention  a person has to look
 //! ```
 
-mod key;
+mod display;
+mod idempotency_key;
 mod naming;
 mod outcome;
 mod refusal;
 mod step;
-mod words;
 
 use std::fmt;
 
@@ -24,10 +24,12 @@ use uuid::Uuid;
 use crate::calendar::{EventId, RoomAddress};
 use crate::presence::Proof;
 
-pub use key::{IdempotencyKey, IdempotencyKeyError};
+pub use idempotency_key::{IdempotencyKey, IdempotencyKeyError};
 pub use naming::Naming;
-pub use outcome::{Already, Answer, Change, Done, NotUndoable, Outcome, Seen, Told, Undoable};
-pub use refusal::{CANDIDATES_MAX, Fault, Refusal};
+pub use outcome::{
+    Answer, Change, Done, EventSnapshot, IrreversibleReason, NoChangeReason, Notified, Outcome, Reversibility,
+};
+pub use refusal::{CANDIDATES_MAX, Refusal, ResponsibleParty};
 pub use step::{RequestIds, Step};
 
 /// Names one action for ever: in the journal, in logs, towards callers.
@@ -59,7 +61,7 @@ pub struct Action {
     pub target: Target,
     /// What to do.
     #[serde(rename = "ask")]
-    pub ask: Ask,
+    pub kind: ActionKind,
     /// Who asked; kept for the audit.
     pub actor: Actor,
     /// Said to the organizer or attendees where the action sends a message, and kept for the audit.
@@ -73,15 +75,15 @@ pub struct Action {
 
 impl Action {
     /// About the event that is on now, without a reason, sparing all-day events.
-    pub fn new(id: ActionId, room: RoomAddress, ask: Ask, actor: Actor) -> Self {
+    pub fn new(id: ActionId, room: RoomAddress, ask: ActionKind, actor: Actor) -> Self {
         let (target, all_day) = (Target::Current, AllDay::Spare);
-        Self { id, room, target, ask, actor, reason: None, all_day, key: None }
+        Self { id, room, target, kind: ask, actor, reason: None, all_day, key: None }
     }
 
     /// Asks for the same: who asks, and under which name, does not matter.
-    pub fn same_wish(&self, other: &Self) -> bool {
-        (&self.room, &self.target, self.ask, &self.reason, self.all_day)
-            == (&other.room, &other.target, other.ask, &other.reason, other.all_day)
+    pub fn same_request(&self, other: &Self) -> bool {
+        (&self.room, &self.target, self.kind, &self.reason, self.all_day)
+            == (&other.room, &other.target, other.kind, &other.reason, other.all_day)
     }
 }
 
@@ -96,7 +98,7 @@ pub enum Target {
         /// Its id, as the calendar gave it.
         id: EventId,
         /// What the caller saw. An event that has changed since is left alone.
-        seen: Option<Times>,
+        seen: Option<TimeRange>,
     },
     /// This whole series. Only deleting means a series.
     Series {
@@ -107,7 +109,7 @@ pub enum Target {
 
 /// When an event was to start and end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Times {
+pub struct TimeRange {
     /// First instant.
     pub start: DateTime<Utc>,
     /// First instant after.
@@ -117,11 +119,11 @@ pub struct Times {
 /// What to do to the event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Ask {
+pub enum ActionKind {
     /// Let it end now.
     End(Notify),
     /// Take it off the calendar.
-    Delete(DeleteHow),
+    Delete(DeleteMode),
     /// Let the event that is on last longer, until the next one at most.
     Extend {
         /// By so many minutes.
@@ -139,7 +141,7 @@ pub enum Ask {
     },
 }
 
-impl Ask {
+impl ActionKind {
     /// What was asked, as a verb.
     pub fn verb(self) -> &'static str {
         match self {
@@ -152,7 +154,7 @@ impl Ask {
     }
 
     /// Who asks this for an event is there, or wants it. Taking it off the calendar shows neither.
-    pub fn shows_presence(self) -> bool {
+    pub fn implies_presence(self) -> bool {
         !matches!(self, Self::Delete(_))
     }
 }
@@ -171,11 +173,11 @@ pub enum Notify {
 /// How an event is taken off the calendar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum DeleteHow {
+pub enum DeleteMode {
     /// The other side is told: an attendee copy is declined, an organizer copy is cancelled, a plain event is removed.
     #[default]
     #[serde(rename = "tell")]
-    Tell,
+    Notify,
     /// Moved to Deleted Items without a word. Calendar repair may bring a future attendee copy back.
     Silent,
 }

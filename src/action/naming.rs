@@ -3,7 +3,7 @@
 //! An answer goes to a caller who may not be allowed to know of another caller's action: then the sentence says
 //! "an earlier action" instead of its id.
 
-use super::{ActionId, Already, Outcome, Refusal};
+use super::{ActionId, NoChangeReason, Outcome, Refusal};
 
 /// Whether a sentence may contain the id of another action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,10 +23,10 @@ impl Refusal {
             | Self::NoSuchAction { action }
             | Self::MaybeArchived { action, .. } => Some(*action),
             Self::OutOfScope { .. }
-            | Self::NothingOn
+            | Self::NoCurrentEvent
             | Self::Ambiguous { .. }
             | Self::NotStarted { .. }
-            | Self::NotOn { .. }
+            | Self::NotCurrent { .. }
             | Self::Over { .. }
             | Self::AllDay
             | Self::Cancelled
@@ -39,7 +39,7 @@ impl Refusal {
             | Self::ChangedMeanwhile { .. }
             | Self::KeepsChanging
             | Self::NoLongerApplies { .. }
-            | Self::CannotBeUndone
+            | Self::IrreversibleForbidden
             | Self::Interrupted
             | Self::NothingToUndo
             | Self::NotUndoable { .. }
@@ -51,7 +51,7 @@ impl Refusal {
 
     /// The refusal as a sentence for this reader. The action under an idempotency key may be in a room that the reader does
     /// not know any more, so its id is left out for everybody.
-    pub fn in_words(&self, naming: Naming) -> String {
+    pub fn message(&self, naming: Naming) -> String {
         match (self, naming) {
             (Self::KeyReused { .. }, _) => {
                 "the idempotency key belongs to another request; use a new one".to_owned()
@@ -71,19 +71,19 @@ impl Outcome {
     /// The other action that the outcome names.
     pub fn named_action(&self) -> Option<ActionId> {
         match self {
-            Self::AlreadyDone { why: Already::ByAction { action } } => Some(*action),
+            Self::AlreadyDone { why: NoChangeReason::ByAction { action } } => Some(*action),
             Self::Refused { refusal } => refusal.named_action(),
             Self::Done(_) | Self::AlreadyDone { .. } | Self::NeedsAttention { .. } => None,
         }
     }
 
     /// The outcome as a sentence for this reader.
-    pub fn in_words(&self, naming: Naming) -> String {
+    pub fn message(&self, naming: Naming) -> String {
         match (self, naming) {
-            (Self::AlreadyDone { why: Already::ByAction { .. } }, Naming::Unnamed) => {
+            (Self::AlreadyDone { why: NoChangeReason::ByAction { .. } }, Naming::Unnamed) => {
                 "done already, by an earlier action; nothing was changed now".to_owned()
             }
-            (Self::Refused { refusal }, naming) => format!("refused: {}", refusal.in_words(naming)),
+            (Self::Refused { refusal }, naming) => format!("refused: {}", refusal.message(naming)),
             _ => self.to_string(),
         }
     }
@@ -92,7 +92,7 @@ impl Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::action::Fault;
+    use crate::action::ResponsibleParty;
 
     /// One of each kind that could carry an id in its words.
     fn outcomes(action: ActionId) -> Vec<Outcome> {
@@ -100,16 +100,16 @@ mod tests {
             Refusal::KeyReused { action },
             Refusal::StillInDoubt { action },
             Refusal::NoSuchAction { action },
-            Refusal::NothingOn,
+            Refusal::NoCurrentEvent,
             Refusal::NoLongerApplies { why: "somebody checked in".to_owned() },
             Refusal::Exchange {
-                fault: Fault::Server,
+                responsible: ResponsibleParty::Server,
                 advice: "try again".to_owned(),
                 code: "ErrorServerBusy".to_owned(),
             },
         ];
         let refused = refusals.into_iter().map(|refusal| Outcome::Refused { refusal });
-        let already = [Already::ByAction { action }, Already::Over, Already::Gone];
+        let already = [NoChangeReason::ByAction { action }, NoChangeReason::Over, NoChangeReason::Gone];
         refused.chain(already.map(|why| Outcome::AlreadyDone { why })).collect()
     }
 
@@ -118,11 +118,11 @@ mod tests {
         let action = ActionId::random();
         let id = action.to_string();
         for outcome in outcomes(action) {
-            assert!(!outcome.in_words(Naming::Unnamed).contains(&id), "{outcome:?}");
+            assert!(!outcome.message(Naming::Unnamed).contains(&id), "{outcome:?}");
             let stored = serde_json::to_string(&outcome).unwrap();
             assert_eq!(outcome.named_action().is_some(), stored.contains(&id), "{stored}");
             let is_key = matches!(outcome, Outcome::Refused { refusal: Refusal::KeyReused { .. } });
-            let is_named = outcome.in_words(Naming::Named).contains(&id);
+            let is_named = outcome.message(Naming::Named).contains(&id);
             assert_eq!(is_named, outcome.named_action().is_some() && !is_key, "{outcome:?}");
         }
     }

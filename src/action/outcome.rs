@@ -26,7 +26,7 @@ pub enum Outcome {
     /// Nothing had to be changed.
     AlreadyDone {
         /// What was found.
-        why: Already,
+        why: NoChangeReason,
     },
     /// Nothing was changed.
     Refused {
@@ -36,7 +36,7 @@ pub enum Outcome {
     /// It is not known what happened, or it went wrong half-way: a person has to look.
     NeedsAttention {
         /// The event it is about.
-        event: Seen,
+        event: EventSnapshot,
         /// What is known and what to do, for a person.
         advice: String,
         /// The mailbox could not be read: once it can be, it is looked up without a person.
@@ -61,25 +61,25 @@ impl Answer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {
     /// The event as it was before.
-    pub event: Seen,
+    pub event: EventSnapshot,
     /// Whose copy was changed.
     pub copy: Copy,
     /// What was done to it.
     pub change: Change,
     /// Who was told by Exchange.
     #[serde(rename = "told")]
-    pub told: Told,
+    pub notified: Notified,
     /// Is there a way back?
     #[serde(rename = "undoable")]
-    pub undoable: Undoable,
+    pub reversibility: Reversibility,
     /// True when nothing was written: this is what would have been done.
     #[serde(rename = "rehearsed")]
-    pub rehearsed: bool,
+    pub dry_run: bool,
 }
 
 /// An event as it was seen; what an answer may show of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Seen {
+pub struct EventSnapshot {
     /// Where it is stored (before the change).
     pub id: EventId,
     /// First instant.
@@ -95,7 +95,7 @@ pub struct Seen {
     pub uid: Option<Uid>,
 }
 
-impl From<&Event> for Seen {
+impl From<&Event> for EventSnapshot {
     fn from(event: &Event) -> Self {
         Self {
             id: event.id.clone(),
@@ -148,7 +148,7 @@ pub enum Change {
 /// Whom Exchange told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Told {
+pub enum Notified {
     /// Nobody: the organizer and the attendees still see what they saw.
     Nobody,
     /// The organizer got a decline.
@@ -159,7 +159,7 @@ pub enum Told {
     Unknown,
 }
 
-impl Told {
+impl Notified {
     /// As it is printed.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -174,22 +174,22 @@ impl Told {
 /// Is there a way back?
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "undoable")]
-pub enum Undoable {
+pub enum Reversibility {
     /// Yes: the old end can be set again, or the item moved back from Deleted Items.
     #[serde(rename = "yes")]
-    Yes,
+    Reversible,
     /// No.
     #[serde(rename = "no")]
-    No {
+    Irreversible {
         /// Because of this.
-        because: NotUndoable,
+        because: IrreversibleReason,
     },
 }
 
 /// Why there is no way back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum NotUndoable {
+pub enum IrreversibleReason {
     /// A deleted occurrence leaves nothing behind: it is an edit of its series.
     OccurrenceLeavesNothing,
     /// The organizer has the decline; accepting again would need a new invitation.
@@ -205,7 +205,7 @@ pub enum NotUndoable {
 /// What was found instead of something to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Already {
+pub enum NoChangeReason {
     /// The event is over.
     Over,
     /// The event is not on the calendar any more.
@@ -221,7 +221,7 @@ pub enum Already {
     },
 }
 
-impl std::fmt::Display for NotUndoable {
+impl std::fmt::Display for IrreversibleReason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::OccurrenceLeavesNothing => "a deleted occurrence leaves nothing behind",

@@ -4,13 +4,13 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ActionId, NotUndoable, Seen, Times};
+use super::{ActionId, EventSnapshot, IrreversibleReason, TimeRange};
 use crate::calendar::RoomAddress;
 
 /// Who has to change something before the action can succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Fault {
+pub enum ResponsibleParty {
     /// Whoever asked.
     Caller,
     /// Whoever runs Adjourn or Exchange.
@@ -38,27 +38,27 @@ pub enum Refusal {
     },
     /// Nothing is on in the room.
     #[serde(rename = "nothing-on")]
-    NothingOn,
+    NoCurrentEvent,
     /// Several events are on and the caller named none.
     Ambiguous {
         /// The first [`CANDIDATES_MAX`] of them.
-        events: Vec<Seen>,
+        events: Vec<EventSnapshot>,
     },
     /// An event that has not started cannot be ended: it is deleted.
     NotStarted {
         /// When it is.
-        times: Times,
+        times: TimeRange,
     },
     /// Only what is on is extended.
     #[serde(rename = "not-on")]
-    NotOn {
+    NotCurrent {
         /// When it is.
-        times: Times,
+        times: TimeRange,
     },
     /// An event that is over is not deleted: it happened.
     Over {
         /// When it was.
-        times: Times,
+        times: TimeRange,
     },
     /// Whole-day events are spared unless the caller insists.
     AllDay,
@@ -80,16 +80,16 @@ pub enum Refusal {
     /// It is not the event the caller saw.
     NotAsSeen {
         /// What the caller saw.
-        seen: Times,
+        seen: TimeRange,
         /// What it is.
-        is: Times,
+        is: TimeRange,
     },
     /// Somebody changed the event while the action was under way.
     ChangedMeanwhile {
         /// What it was when the action was planned.
-        was: Times,
+        was: TimeRange,
         /// What it is, unless it is gone.
-        is: Option<Times>,
+        is: Option<TimeRange>,
     },
     /// Somebody keeps changing the event.
     KeepsChanging,
@@ -100,7 +100,7 @@ pub enum Refusal {
     },
     /// The configuration forbids what cannot be undone.
     #[serde(rename = "cannot-be-undone")]
-    CannotBeUndone,
+    IrreversibleForbidden,
     /// The idempotency key belongs to another wish.
     KeyReused {
         /// The action it belongs to.
@@ -132,12 +132,12 @@ pub enum Refusal {
     /// The action to undo has no way back.
     NotUndoable {
         /// Because of this.
-        because: NotUndoable,
+        because: IrreversibleReason,
     },
     /// Something else stands in the room at that time now.
     Collides {
         /// All of it.
-        events: Vec<Seen>,
+        events: Vec<EventSnapshot>,
     },
     /// It is in the room's Deleted Items no more.
     LeftDeletedItems,
@@ -145,7 +145,7 @@ pub enum Refusal {
     Exchange {
         /// Who has to do something.
         #[serde(rename = "fault")]
-        fault: Fault,
+        responsible: ResponsibleParty,
         /// What to do next, for whoever asked.
         advice: String,
         /// The response code or HTTP status, for whoever looks into it.
@@ -155,8 +155,9 @@ pub enum Refusal {
 
 impl Refusal {
     /// Nothing was done and nothing about the calendar speaks against doing it: the same wish may be tried again.
-    pub fn may_be_tried_again(&self) -> bool {
-        matches!(self, Self::Interrupted) || matches!(self.fault(), Fault::Server | Fault::Network)
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Interrupted)
+            || matches!(self.responsible(), ResponsibleParty::Server | ResponsibleParty::Network)
     }
 
     /// The same request cannot succeed as long as the event and the configuration are as they are: a loop must not repeat it.
@@ -164,7 +165,7 @@ impl Refusal {
     pub fn is_final(&self) -> bool {
         match self {
             Self::OutOfScope { .. }
-            | Self::CannotBeUndone
+            | Self::IrreversibleForbidden
             | Self::AllDay
             | Self::Cancelled
             | Self::UnknownCopy
@@ -176,18 +177,20 @@ impl Refusal {
             | Self::NoSuchAction { .. }
             | Self::MaybeArchived { .. }
             | Self::LeftDeletedItems => true,
-            Self::Exchange { fault, .. } => matches!(fault, Fault::Nobody | Fault::Caller),
+            Self::Exchange { responsible: fault, .. } => {
+                matches!(fault, ResponsibleParty::Nobody | ResponsibleParty::Caller)
+            }
             _ => false,
         }
     }
 
     /// Who has to change something.
-    pub fn fault(&self) -> Fault {
+    pub fn responsible(&self) -> ResponsibleParty {
         match self {
-            Self::OutOfScope { .. } | Self::CannotBeUndone => Fault::Administrator,
+            Self::OutOfScope { .. } | Self::IrreversibleForbidden => ResponsibleParty::Administrator,
             Self::Ambiguous { .. }
             | Self::NotStarted { .. }
-            | Self::NotOn { .. }
+            | Self::NotCurrent { .. }
             | Self::AllDay
             | Self::Cancelled
             | Self::Declined
@@ -197,8 +200,8 @@ impl Refusal {
             | Self::MaybeArchived { .. }
             | Self::EventNotFound
             | Self::InvalidEventId { .. }
-            | Self::NotAsSeen { .. } => Fault::Caller,
-            Self::NothingOn
+            | Self::NotAsSeen { .. } => ResponsibleParty::Caller,
+            Self::NoCurrentEvent
             | Self::Interrupted
             | Self::NothingToUndo
             | Self::NotUndoable { .. }
@@ -207,9 +210,9 @@ impl Refusal {
             | Self::NoLongerApplies { .. }
             | Self::Over { .. }
             | Self::ChangedMeanwhile { .. }
-            | Self::KeepsChanging => Fault::Nobody,
-            Self::UnknownCopy | Self::StillInDoubt { .. } => Fault::Server,
-            Self::Exchange { fault, .. } => *fault,
+            | Self::KeepsChanging => ResponsibleParty::Nobody,
+            Self::UnknownCopy | Self::StillInDoubt { .. } => ResponsibleParty::Server,
+            Self::Exchange { responsible: fault, .. } => *fault,
         }
     }
 }
@@ -223,7 +226,7 @@ impl fmt::Display for Refusal {
                     "{room} is not among the configured rooms; add it to [scope] if Adjourn may act there"
                 )
             }
-            Self::NothingOn => f.write_str("nothing is on in the room"),
+            Self::NoCurrentEvent => f.write_str("nothing is on in the room"),
             Self::Ambiguous { events } => {
                 let least = if events.len() < CANDIDATES_MAX { "" } else { "at least " };
                 write!(f, "{least}{} events are on at once; name one of them:", events.len())?;
@@ -231,7 +234,9 @@ impl fmt::Display for Refusal {
                 write_rest(f, events)
             }
             Self::NotStarted { times } => write!(f, "it starts only at {}; delete it instead", times.start),
-            Self::NotOn { times } => write!(f, "it is not on now ({times}), and only what is on is extended"),
+            Self::NotCurrent { times } => {
+                write!(f, "it is not on now ({times}), and only what is on is extended")
+            }
             Self::Over { times } => write!(f, "it was over at {}", times.end),
             Self::AllDay => f.write_str("it is an all-day event; insist on it (--all-day) if that is meant"),
             Self::Cancelled => {
@@ -262,7 +267,7 @@ impl fmt::Display for Refusal {
                 f.write_str("somebody keeps changing it; nothing was done, ask again in a minute")
             }
             Self::NoLongerApplies { why } => write!(f, "the plan no longer applies: {why}"),
-            Self::CannotBeUndone => {
+            Self::IrreversibleForbidden => {
                 f.write_str("it could not be undone, and the configuration forbids such actions")
             }
             Self::KeyReused { action } => {
@@ -284,7 +289,7 @@ impl fmt::Display for Refusal {
                 f.write_str("the room is taken at that time now")?;
                 f.write_str(if events.is_empty() { "" } else { ":" })?;
                 events.iter().take(SHOWN_MAX).try_for_each(|event| {
-                    write!(f, " {} ({})", Times { start: event.start, end: event.end }, event.id)
+                    write!(f, " {} ({})", TimeRange { start: event.start, end: event.end }, event.id)
                 })?;
                 write_rest(f, events)
             }
@@ -299,14 +304,14 @@ impl fmt::Display for Refusal {
 /// The most events that one sentence names: a room holds any number of them at one time.
 const SHOWN_MAX: usize = 5;
 
-fn write_rest(f: &mut fmt::Formatter<'_>, events: &[Seen]) -> fmt::Result {
+fn write_rest(f: &mut fmt::Formatter<'_>, events: &[EventSnapshot]) -> fmt::Result {
     match events.len().saturating_sub(SHOWN_MAX) {
         0 => Ok(()),
         more => write!(f, " and {more} more"),
     }
 }
 
-impl fmt::Display for Times {
+impl fmt::Display for TimeRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} to {}", self.start.format("%F %H:%MZ"), self.end.format("%F %H:%MZ"))
     }

@@ -73,7 +73,7 @@ impl Step {
     }
 
     /// It takes the event off the calendar.
-    pub fn takes_away(&self) -> bool {
+    pub fn removes_event(&self) -> bool {
         match self {
             Self::Decline { .. } | Self::Cancel { .. } | Self::Remove { .. } => true,
             Self::SetEnd { .. } | Self::Book { .. } | Self::MoveBack { .. } => false,
@@ -81,13 +81,13 @@ impl Step {
     }
 
     /// It sends a message in the operation that does it.
-    pub fn tells(&self) -> bool {
+    pub fn sends_meeting_message(&self) -> bool {
         matches!(self, Self::Decline { .. } | Self::Cancel { .. })
     }
 
     /// Exchange sends mail when it carries the step out.
-    pub fn notifies(&self) -> bool {
-        self.tells() || matches!(self, Self::SetEnd { notify: Notify::Attendees, .. })
+    pub fn sends_mail(&self) -> bool {
+        self.sends_meeting_message() || matches!(self, Self::SetEnd { notify: Notify::Attendees, .. })
     }
 
     /// Exchange itself compares the version and refuses another one, whenever the request arrives. Of what is moved or deleted

@@ -23,7 +23,7 @@ use super::problem::{Acted, Away, Problem};
 use super::view::{ActionView, CandidateView, SeenTimes};
 use crate::access::Right;
 use crate::action::{
-    Action, ActionId, AllDay, Answer, Ask, DeleteHow, Notify, Outcome, Refusal, Target, Times,
+    Action, ActionId, ActionKind, AllDay, Answer, DeleteMode, Notify, Outcome, Refusal, Target, TimeRange,
 };
 use crate::calendar::{EventId, RoomAddress};
 use crate::engine::Mode;
@@ -123,7 +123,7 @@ pub(super) struct Undo {
 }
 
 impl End {
-    fn wish(self, ask: Ask) -> Result<Wish, Problem> {
+    fn wish(self, ask: ActionKind) -> Result<Wish, Problem> {
         let target = target(self.event, self.seen)?;
         Ok(Wish { ask, target, all_day: self.all_day, reason: self.reason, dry_run: self.dry_run })
     }
@@ -131,7 +131,7 @@ impl End {
 
 /// What a request asks for, besides who asks.
 struct Wish {
-    ask: Ask,
+    ask: ActionKind,
     target: Target,
     all_day: bool,
     reason: Option<String>,
@@ -152,7 +152,7 @@ pub(super) async fn end(
     Body(asked): Body<End>,
 ) -> Result<Response, Problem> {
     caller.need(Right::End)?;
-    let ask = Ask::End(if asked.silent { Notify::Nobody } else { Notify::Attendees });
+    let ask = ActionKind::End(if asked.silent { Notify::Nobody } else { Notify::Attendees });
     perform(&api, &caller, &room, &headers, asked.wish(ask)?).await
 }
 
@@ -170,7 +170,7 @@ pub(super) async fn delete(
     Body(asked): Body<End>,
 ) -> Result<Response, Problem> {
     caller.need(Right::Delete)?;
-    let ask = Ask::Delete(if asked.silent { DeleteHow::Silent } else { DeleteHow::Tell });
+    let ask = ActionKind::Delete(if asked.silent { DeleteMode::Silent } else { DeleteMode::Notify });
     perform(&api, &caller, &room, &headers, asked.wish(ask)?).await
 }
 
@@ -188,7 +188,7 @@ pub(super) async fn extend(
     Body(asked): Body<Extend>,
 ) -> Result<Response, Problem> {
     caller.need(Right::Extend)?;
-    let ask = Ask::Extend { minutes: minutes(asked.minutes)? };
+    let ask = ActionKind::Extend { minutes: minutes(asked.minutes)? };
     let target = target(asked.event, asked.seen)?;
     let wish = Wish { ask, target, all_day: false, reason: asked.reason, dry_run: asked.dry_run };
     perform(&api, &caller, &room, &headers, wish).await
@@ -208,7 +208,7 @@ pub(super) async fn book(
     Body(asked): Body<Book>,
 ) -> Result<Response, Problem> {
     caller.need(Right::Book)?;
-    let ask = Ask::Book { minutes: minutes(asked.minutes)? };
+    let ask = ActionKind::Book { minutes: minutes(asked.minutes)? };
     let (target, reason) = (Target::Current, asked.reason);
     let wish = Wish { ask, target, all_day: false, reason, dry_run: asked.dry_run };
     perform(&api, &caller, &room, &headers, wish).await
@@ -231,7 +231,7 @@ pub(super) async fn undo(
     let of = ActionId(action);
     let life = api.service.engine.journal().life(of).await?;
     let life = life.filter(|life| caller.reads(&life.action)).ok_or_else(|| Problem::no_such("action"))?;
-    let (ask, target) = (Ask::Undo { of }, Target::Current);
+    let (ask, target) = (ActionKind::Undo { of }, Target::Current);
     let wish = Wish { ask, target, all_day: true, reason: asked.reason, dry_run: asked.dry_run };
     perform(&api, &caller, life.action.room.as_str(), &headers, wish).await
 }
@@ -251,7 +251,7 @@ async fn perform(
         id: ActionId::random(),
         room: room.clone(),
         target: wish.target,
-        ask: wish.ask,
+        kind: wish.ask,
         actor: caller.actor(),
         reason: wish.reason,
         all_day: if wish.all_day { AllDay::Include } else { AllDay::Spare },
@@ -298,7 +298,7 @@ async fn refused(
     if let Outcome::Refused { refusal } = &answer.outcome
         && refusal.named_action().is_some()
     {
-        problem.detail = refusal.in_words(caller.naming()).into();
+        problem.detail = refusal.message(caller.naming()).into();
     }
     problem.candidates = candidates(api, &asked.room, &answer.outcome).await;
     Ok(problem)
@@ -327,7 +327,7 @@ fn minutes(minutes: u16) -> Result<u16, Problem> {
 }
 
 fn target(event: Option<String>, seen: Option<Object<SeenTimes>>) -> Result<Target, Problem> {
-    let seen = seen.map(|Object(seen)| Times { start: seen.start, end: seen.end });
+    let seen = seen.map(|Object(seen)| TimeRange { start: seen.start, end: seen.end });
     match (event, seen) {
         (None, None) => Ok(Target::Current),
         (None, Some(_)) => Err(Problem::bad("seen needs the event's id too")),

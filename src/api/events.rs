@@ -115,7 +115,7 @@ fn event(api: &Api, caller: &Caller, noted: &Noted) -> Event {
         // The same members; what it came to is for those who find it in the record.
         told = json!({ "room": room, "action": null, "message": null });
     } else if let Notice::Acted { outcome, .. } = &noted.notice {
-        told["message"] = outcome.in_words(caller.naming()).into();
+        told["message"] = outcome.message(caller.naming()).into();
     }
     let id = api.service.notices.name(noted.number);
     Event::default().id(id).event(noted.notice.kind()).data(told.to_string())

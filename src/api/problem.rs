@@ -17,7 +17,7 @@ use utoipa::{IntoResponses, ToSchema};
 use uuid::Uuid;
 
 use super::view::CandidateView;
-use crate::action::{ActionId, Fault, Outcome, Refusal};
+use crate::action::{ActionId, Outcome, Refusal, ResponsibleParty};
 use crate::engine::Trouble;
 use crate::journal::JournalError;
 use crate::service::NoStatus;
@@ -249,17 +249,17 @@ impl Problem {
                 next: "read the room again (GET /v1/rooms/{room}) and name the event that is there",
                 ..Self::new(StatusCode::NOT_FOUND, kind, "The calendar has no such event", refusal)
             },
-            Refusal::Exchange { fault, .. } => Self::of_exchange(*fault, refusal),
+            Refusal::Exchange { responsible: fault, .. } => Self::of_exchange(*fault, refusal),
             Refusal::StillInDoubt { .. } => Self {
                 retry_after: NonZeroU32::new(LATER_S),
                 next: "ask again later",
                 ..Self::conflict(kind, "An earlier action is in doubt", refusal)
             },
-            _ => match refusal.fault() {
-                Fault::Caller => {
+            _ => match refusal.responsible() {
+                ResponsibleParty::Caller => {
                     Self::new(StatusCode::UNPROCESSABLE_ENTITY, kind, "The request does not fit", refusal)
                 }
-                Fault::Administrator => Self {
+                ResponsibleParty::Administrator => Self {
                     fault: "administrator",
                     next: "ask the administrator",
                     ..Self::new(
@@ -269,20 +269,22 @@ impl Problem {
                         refusal,
                     )
                 },
-                Fault::Server | Fault::Network => Self::of_exchange(Fault::Server, refusal),
-                Fault::Nobody => Self::conflict(kind, "The calendar is against it", refusal),
+                ResponsibleParty::Server | ResponsibleParty::Network => {
+                    Self::of_exchange(ResponsibleParty::Server, refusal)
+                }
+                ResponsibleParty::Nobody => Self::conflict(kind, "The calendar is against it", refusal),
             },
         }
     }
 
-    fn of_exchange(fault: Fault, detail: impl ToString) -> Self {
+    fn of_exchange(fault: ResponsibleParty, detail: impl ToString) -> Self {
         match fault {
-            Fault::Server | Fault::Network => {
+            ResponsibleParty::Server | ResponsibleParty::Network => {
                 let status = StatusCode::SERVICE_UNAVAILABLE;
                 let problem = Self::new(status, "exchange-away", "Exchange cannot be reached now", detail);
                 Self { retry_after: NonZeroU32::new(LATER_S), ..problem }
             }
-            Fault::Administrator | Fault::Caller | Fault::Nobody => Self {
+            ResponsibleParty::Administrator | ResponsibleParty::Caller | ResponsibleParty::Nobody => Self {
                 fault: "administrator",
                 next: "ask the administrator to look at Adjourn's rights in Exchange",
                 ..Self::new(StatusCode::BAD_GATEWAY, "exchange-refused", "Exchange refused", detail)
@@ -341,10 +343,10 @@ fn as_urn<S: Serializer>(kind: &&'static str, serializer: S) -> Result<S::Ok, S:
 /// The word a refusal has in problems.
 fn kind(refusal: &Refusal) -> &'static str {
     match refusal {
-        Refusal::NothingOn => "nothing-on",
+        Refusal::NoCurrentEvent => "nothing-on",
         Refusal::Ambiguous { .. } => "ambiguous",
         Refusal::NotStarted { .. } => "not-started",
-        Refusal::NotOn { .. } => "not-on",
+        Refusal::NotCurrent { .. } => "not-on",
         Refusal::Over { .. } => "over",
         Refusal::AllDay => "all-day",
         Refusal::Cancelled => "cancelled",
@@ -357,7 +359,7 @@ fn kind(refusal: &Refusal) -> &'static str {
         Refusal::ChangedMeanwhile { .. } => "changed-meanwhile",
         Refusal::KeepsChanging => "keeps-changing",
         Refusal::NoLongerApplies { .. } => "no-longer-applies",
-        Refusal::CannotBeUndone => "cannot-be-undone",
+        Refusal::IrreversibleForbidden => "cannot-be-undone",
         Refusal::KeyReused { .. } => "key-reused",
         Refusal::Interrupted => "interrupted",
         Refusal::StillInDoubt { .. } => "still-in-doubt",

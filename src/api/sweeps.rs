@@ -243,7 +243,7 @@ fn judged(plan: &Plan) -> Vec<Judged> {
 
 impl Applied {
     fn of(one: &crate::cleanup::Applied, naming: Naming) -> Self {
-        let message = one.outcome.in_words(naming);
+        let message = one.outcome.message(naming);
         Self { room: one.room.to_string(), action: one.action.0, message }
     }
 }

@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::action::{Action, Ask, Change, DeleteHow, Done, Naming, Notify, Outcome, Seen, Told, Undoable};
+use crate::action::{
+    Action, ActionKind, Change, DeleteMode, Done, EventSnapshot, Naming, Notified, Notify, Outcome,
+    Reversibility,
+};
 use crate::calendar::{Copy, Event, EventKind};
 use crate::journal::{Ending, Life, Stage};
 use crate::service::{May, Status};
@@ -226,7 +229,7 @@ impl EventView {
 
 impl CandidateView {
     /// The event as the action found it, with the names that the room's last reading has of it.
-    pub(super) fn of(seen: &Seen, known: &[Event], subjects: bool) -> Self {
+    pub(super) fn of(seen: &EventSnapshot, known: &[Event], subjects: bool) -> Self {
         let named =
             known.iter().find(|event| event.id == seen.id).map(|event| EventView::of(event, subjects));
         let (subject, organizer) = named.map_or((None, None), |event| (event.subject, event.organizer));
@@ -234,8 +237,8 @@ impl CandidateView {
     }
 }
 
-impl From<&Seen> for SeenView {
-    fn from(seen: &Seen) -> Self {
+impl From<&EventSnapshot> for SeenView {
+    fn from(seen: &EventSnapshot) -> Self {
         Self { id: seen.id.to_string(), start: seen.start, end: seen.end }
     }
 }
@@ -260,15 +263,15 @@ impl From<&Done> for ChangeView {
                 Copy::Organizer => "organizer",
                 Copy::Plain => "plain",
             },
-            organizer_informed: done.told == Told::Organizer,
-            attendees_informed: done.told == Told::Attendees,
-            notification: match done.told {
-                Told::Nobody => "none",
-                Told::Organizer | Told::Attendees => "sent",
-                Told::Unknown => "unknown",
+            organizer_informed: done.notified == Notified::Organizer,
+            attendees_informed: done.notified == Notified::Attendees,
+            notification: match done.notified {
+                Notified::Nobody => "none",
+                Notified::Organizer | Notified::Attendees => "sent",
+                Notified::Unknown => "unknown",
             },
-            undoable: done.undoable == Undoable::Yes,
-            rehearsed: done.rehearsed,
+            undoable: done.reversibility == Reversibility::Reversible,
+            rehearsed: done.dry_run,
         }
     }
 }
@@ -328,13 +331,13 @@ impl ActionView {
         Self {
             action: action.id.0,
             room: action.room.to_string(),
-            asked: asked(action.ask),
+            asked: asked(action.kind),
             actor_kind: action.actor.kind(),
             actor: action.actor.name().to_owned(),
             proof: action.actor.proof().map(ToString::to_string),
             accepted_at,
             state: outcome.map_or(Ending::Open, Ending::from).as_str(),
-            message: outcome.map_or_else(|| UNDER_WAY.to_owned(), |outcome| outcome.in_words(naming)),
+            message: outcome.map_or_else(|| UNDER_WAY.to_owned(), |outcome| outcome.message(naming)),
             event: event.map(SeenView::from),
             change: done.map(ChangeView::from),
             repeated: false,
@@ -346,12 +349,12 @@ const UNDER_WAY: &str = "under way";
 const IN_DOUBT: &str =
     "in doubt: Exchange did not confirm it; the mailbox is looked at again until it shows what happened";
 
-fn asked(ask: Ask) -> &'static str {
+fn asked(ask: ActionKind) -> &'static str {
     match ask {
-        Ask::End(Notify::Attendees | Notify::Nobody) => "end",
-        Ask::Delete(DeleteHow::Tell | DeleteHow::Silent) => "delete",
-        Ask::Extend { .. } => "extend",
-        Ask::Book { .. } => "book",
-        Ask::Undo { .. } => "undo",
+        ActionKind::End(Notify::Attendees | Notify::Nobody) => "end",
+        ActionKind::Delete(DeleteMode::Notify | DeleteMode::Silent) => "delete",
+        ActionKind::Extend { .. } => "extend",
+        ActionKind::Book { .. } => "book",
+        ActionKind::Undo { .. } => "undo",
     }
 }

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Kept, Verdict};
-use crate::action::{ActionId, Ask, Change};
+use crate::action::{ActionId, ActionKind, Change};
 use crate::journal::Life;
 
 /// What a sweep does about an event that it would act on and that was acted on before.
@@ -38,7 +38,7 @@ pub(super) fn after_return(verdict: Verdict, lives: &[Life], came_back: CameBack
     let done: Vec<&Life> = lives
         .iter()
         .filter(|life| life.done().is_some_and(|done| took_away(&done.change)))
-        .filter(|life| !matches!(life.action.ask, Ask::Undo { .. }) && !undone(life.action.id))
+        .filter(|life| !matches!(life.action.kind, ActionKind::Undo { .. }) && !undone(life.action.id))
         .collect();
     let (Some(last), Verdict::Act { .. }) = (done.first(), &verdict) else { return verdict };
     let action = last.action.id;

@@ -11,7 +11,7 @@ use crate::presence::Sign;
 pub(super) fn sign_of_people(room: &RoomAddress, lives: &[Life]) -> Option<Sign> {
     let mut signs = lives.iter().filter(|life| is_of_people(life));
     signs.next_back().map(|life| {
-        let source = format!("{} by {}", life.action.ask.verb(), life.action.actor.name());
+        let source = format!("{} by {}", life.action.kind.verb(), life.action.actor.name());
         Sign::new(room.clone(), life.accepted_at, source)
     })
 }
@@ -25,5 +25,5 @@ pub(super) fn last_date_of_people(lives: &[Life]) -> Option<DateTime<Utc>> {
 /// People did something at the door that shows interest in the meeting. Taking it off the calendar does not.
 fn is_of_people(life: &Life) -> bool {
     let by_people = !matches!(life.action.actor, Actor::Sweep { .. });
-    by_people && life.done().is_some() && life.action.ask.shows_presence()
+    by_people && life.done().is_some() && life.action.kind.implies_presence()
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{How, Kept, Limits, Rule, Verdict};
-use crate::action::Seen;
+use crate::action::EventSnapshot;
 use crate::calendar::{RoomAddress, Window};
 use crate::presence::{CrowdLimits, CrowdLog, Doubt, JudgedMeeting};
 
@@ -57,7 +57,7 @@ pub struct RoomPlan {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Judged {
     /// The event as it was seen.
-    pub event: Seen,
+    pub event: EventSnapshot,
     /// The verdict.
     #[serde(flatten)]
     pub verdict: Verdict,

@@ -15,7 +15,7 @@ use super::rules::NoCheckIn;
 use super::strikes::{Record, after_strikes, is_whole_series};
 use super::sweep::Sightings;
 use super::{Attendance, Judgement, Kept, Rule, Rules, StrikesThen, Verdict, judge};
-use crate::action::{Refusal, Seen};
+use crate::action::{EventSnapshot, Refusal};
 use crate::calendar::{Event, EventId, RoomAddress, Uid, Window};
 use crate::engine::{Calendar, Directory, Engine, Guard, Trouble};
 use crate::journal::Query;
@@ -96,7 +96,7 @@ impl RoomJudge {
         let mut judged = Vec::new();
         for event in events {
             let verdict = self.judge_event(room, event, events, now).await?;
-            judged.push(Judged { event: Seen::from(event), verdict });
+            judged.push(Judged { event: EventSnapshot::from(event), verdict });
         }
         Ok(judged)
     }

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::{CameBack, Place, StrikesThen};
-use crate::action::{Ask, DeleteHow, Notify};
+use crate::action::{ActionKind, DeleteMode, Notify};
 use crate::calendar::RoomAddress;
 use crate::presence::{CrowdLimits, Silence, Terms};
 
@@ -157,11 +157,11 @@ impl How {
     }
 
     /// As an action's wish.
-    pub fn ask(self) -> Ask {
+    pub fn ask(self) -> ActionKind {
         match self {
-            Self::Decline => Ask::Delete(DeleteHow::Tell),
-            Self::Remove => Ask::Delete(DeleteHow::Silent),
-            Self::End => Ask::End(Notify::Attendees),
+            Self::Decline => ActionKind::Delete(DeleteMode::Notify),
+            Self::Remove => ActionKind::Delete(DeleteMode::Silent),
+            Self::End => ActionKind::End(Notify::Attendees),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::plan::{CrowdHold, Plan, RoomPlan, Stop};
 use super::room_judge::{People, RoomJudge};
 use super::work::{End, Work};
 use super::{Attendance, CleanupMode, NoAttendance, Rule, Rules};
-use crate::action::{ActionId, Outcome, Seen};
+use crate::action::{ActionId, EventSnapshot, Outcome};
 use crate::calendar::{Event, EventKind, RoomAddress, Window};
 use crate::engine::{Busy, Engine, Mode};
 use crate::journal::JournalError;
@@ -50,7 +50,7 @@ pub struct Applied {
     /// In which room.
     pub room: RoomAddress,
     /// The event as it was planned for.
-    pub event: Seen,
+    pub event: EventSnapshot,
     /// The rule that chose it.
     pub rule: Rule,
     /// Dates in a row to which nobody came, this one included; 0 where they are not counted.
@@ -91,7 +91,7 @@ pub struct Unfinished {
     /// In which room.
     pub room: RoomAddress,
     /// The event as it was planned for.
-    pub event: Seen,
+    pub event: EventSnapshot,
     /// Its name in the journal, if the journal got that far.
     pub action: ActionId,
 }

@@ -10,7 +10,9 @@ use super::plan::Judged;
 use super::room_judge::{RoomJudge, StillAbandoned, StillStruck};
 use super::sweep::{Applied, Unfinished};
 use super::{Kept, Rule, Verdict};
-use crate::action::{Action, ActionId, Actor, AllDay, Answer, Outcome, Refusal, Seen, Target, Times};
+use crate::action::{
+    Action, ActionId, Actor, AllDay, Answer, EventSnapshot, Outcome, Refusal, Target, TimeRange,
+};
 use crate::calendar::{ModifiedOccurrence, RoomAddress, Series};
 use crate::engine::{Engine, Guard, Mode};
 use crate::journal::JournalError;
@@ -22,7 +24,7 @@ static SERIES: Mutex<()> = Mutex::const_new(());
 #[derive(Clone)]
 pub(super) struct Work {
     action: Action,
-    event: Seen,
+    event: EventSnapshot,
     rule: Rule,
     missed: u32,
 }
@@ -51,12 +53,12 @@ impl Work {
     pub(super) fn of(room: &RoomAddress, judged: &Judged) -> Option<Self> {
         let Verdict::Act { rule, how, why, missed, proof } = &judged.verdict else { return None };
         let event = judged.event.clone();
-        let seen = Some(Times { start: event.start, end: event.end });
+        let seen = Some(TimeRange { start: event.start, end: event.end });
         let action = Action {
             id: ActionId::random(),
             room: room.clone(),
             target: Target::Event { id: event.id.clone(), seen },
-            ask: how.ask(),
+            kind: how.ask(),
             actor: Actor::Sweep { rule: rule.to_string(), proof: proof.clone() },
             reason: Some(format!("This room was released automatically: {why}.")),
             all_day: AllDay::Include,
@@ -121,7 +123,7 @@ impl Hand<'_> {
             let Some(series) = self.reread(&series).await else { return self.release_date().await };
             let ahead = self.exceptions_ahead(&series);
             let Some(date) = ahead.into_iter().find(|date| !gone.contains(&date.id)) else { break };
-            let seen = Some(Times { start: date.start, end: date.end });
+            let seen = Some(TimeRange { start: date.start, end: date.end });
             let target = Target::Event { id: date.id.clone(), seen };
             match self.act(Rule::Strikes, Action { target, ..anew(&whole) }, &guard).await? {
                 Went::Yes => {}
@@ -173,7 +175,7 @@ impl Hand<'_> {
         };
         let proof = self.work.action.actor.proof().cloned().map(Box::new);
         let action = Action {
-            ask: rule.how.ask(),
+            kind: rule.how.ask(),
             actor: Actor::Sweep { rule: Rule::NoCheckIn.to_string(), proof },
             reason: Some("This room was released automatically: nobody checked in.".to_owned()),
             ..anew(&self.work.action)

@@ -10,7 +10,7 @@ use super::exit::{Exit, Failure};
 use super::exposure;
 use super::output::Output;
 use super::sites;
-use crate::action::Fault;
+use crate::action::ResponsibleParty;
 use crate::calendar::RoomAddress;
 use crate::clock::{Clock, WitnessedClock};
 use crate::config::{Config, Overrides};
@@ -182,7 +182,7 @@ pub(super) async fn admit_room_lists(exchange: &dyn Calendar, config: &mut Confi
         match exchange.rooms_of(list, &asking).await {
             Ok(rooms) => config.scope.add_rooms(rooms),
             // A list that is not there takes no other room out of scope; what it held is out of reach.
-            Err(trouble) if trouble.fault == Fault::Caller => {
+            Err(trouble) if trouble.fault == ResponsibleParty::Caller => {
                 config.warnings.push(format!("scope.room_lists: `{list}` is left out: {trouble}"));
             }
             Err(trouble) => return Err(failure(trouble)),

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::process::ExitCode;
 
-use crate::action::{Fault, Outcome, Refusal};
+use crate::action::{Outcome, Refusal, ResponsibleParty};
 use crate::journal::JournalError;
 use crate::store::StoreError;
 
@@ -55,7 +55,7 @@ impl Exit {
     }
 
     fn of_refusal(refusal: &Refusal) -> Self {
-        match (refusal, refusal.fault()) {
+        match (refusal, refusal.responsible()) {
             (Refusal::Exchange { .. }, fault) => Self::of_fault(fault),
             // Neither done nor refused: asking again settles it.
             (Refusal::StillInDoubt { .. }, _) => Self::Unavailable,
@@ -85,11 +85,11 @@ impl Exit {
     }
 
     /// The code for trouble with Exchange.
-    pub fn of_fault(fault: Fault) -> Self {
+    pub fn of_fault(fault: ResponsibleParty) -> Self {
         match fault {
-            Fault::Administrator => Self::Forbidden,
-            Fault::Server | Fault::Network => Self::Unavailable,
-            Fault::Caller | Fault::Nobody => Self::Refused,
+            ResponsibleParty::Administrator => Self::Forbidden,
+            ResponsibleParty::Server | ResponsibleParty::Network => Self::Unavailable,
+            ResponsibleParty::Caller | ResponsibleParty::Nobody => Self::Refused,
         }
     }
 }

@@ -7,7 +7,7 @@ use super::connect::{self, Journalled};
 use super::exit::{Exit, Failure};
 use super::output::Output;
 use crate::action::{
-    Action, ActionId, Actor, AllDay, Answer, Ask, DeleteHow, Notify, Outcome, Target, Times,
+    Action, ActionId, ActionKind, Actor, AllDay, Answer, DeleteMode, Notify, Outcome, Target, TimeRange,
 };
 use crate::calendar::{EventId, RoomAddress};
 use crate::engine::Mode;
@@ -15,7 +15,7 @@ use crate::printable::escape;
 
 pub(super) async fn end(args: EndArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
     let notify = if args.silent { Notify::Nobody } else { Notify::Attendees };
-    perform(args.target, Ask::End(notify), connection, output).await
+    perform(args.target, ActionKind::End(notify), connection, output).await
 }
 
 pub(super) async fn delete(
@@ -23,8 +23,8 @@ pub(super) async fn delete(
     connection: &Connection,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    let how = if args.silent { DeleteHow::Silent } else { DeleteHow::Tell };
-    perform(args.target, Ask::Delete(how), connection, output).await
+    let how = if args.silent { DeleteMode::Silent } else { DeleteMode::Notify };
+    perform(args.target, ActionKind::Delete(how), connection, output).await
 }
 
 pub(super) async fn extend(
@@ -32,13 +32,13 @@ pub(super) async fn extend(
     connection: &Connection,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    perform(args.target, Ask::Extend { minutes: args.minutes }, connection, output).await
+    perform(args.target, ActionKind::Extend { minutes: args.minutes }, connection, output).await
 }
 
 pub(super) async fn book(args: BookArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
     let BookArgs { room, minutes, wish } = args;
     let target = TargetArgs { room, event: None, seen_start: None, seen_end: None, all_day: false, wish };
-    perform(target, Ask::Book { minutes }, connection, output).await
+    perform(target, ActionKind::Book { minutes }, connection, output).await
 }
 
 /// The answer as `--json` prints it.
@@ -54,7 +54,7 @@ struct Printed<'a> {
 
 async fn perform(
     args: TargetArgs,
-    ask: Ask,
+    ask: ActionKind,
     connection: &Connection,
     output: &Output,
 ) -> Result<Exit, Failure> {
@@ -79,15 +79,15 @@ pub(super) fn print(room: &RoomAddress, answer: &Answer, output: &Output) -> Res
     Ok(Exit::of(outcome))
 }
 
-fn action(args: TargetArgs, ask: Ask) -> Result<Action, Failure> {
+fn action(args: TargetArgs, ask: ActionKind) -> Result<Action, Failure> {
     let room =
         args.room.parse().map_err(|error| Failure::new(Exit::Usage, "ROOM is no address").because(error))?;
-    let seen = args.seen_start.zip(args.seen_end).map(|(start, end)| Times { start, end });
+    let seen = args.seen_start.zip(args.seen_end).map(|(start, end)| TimeRange { start, end });
     Ok(Action {
         id: ActionId::random(),
         room,
         target: args.event.map_or(Target::Current, |id| Target::Event { id: EventId::new(id), seen }),
-        ask,
+        kind: ask,
         actor: Actor::User { name: user_name() },
         reason: args.wish.reason,
         all_day: if args.all_day { AllDay::Include } else { AllDay::Spare },

@@ -5,7 +5,7 @@ use super::connect::{self, Journalled};
 use super::exit::{Exit, Failure};
 use super::output::Output;
 use super::perform::{print, user_name};
-use crate::action::{Action, ActionId, Actor, Ask};
+use crate::action::{Action, ActionId, ActionKind, Actor};
 use crate::engine::{Mode, unknown_action};
 
 pub(super) async fn run(args: UndoArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
@@ -22,7 +22,7 @@ pub(super) async fn run(args: UndoArgs, connection: &Connection, output: &Output
     let mut action = Action::new(
         ActionId::random(),
         life.action.room,
-        Ask::Undo { of },
+        ActionKind::Undo { of },
         Actor::User { name: user_name() },
     );
     action.target = life.action.target;

@@ -2,7 +2,7 @@
 //! tell a wrong password from a channel binding that does not fit.
 
 use super::{Findings, Patient};
-use crate::action::Fault;
+use crate::action::ResponsibleParty;
 use crate::calendar::RoomAddress;
 use crate::engine::Trouble;
 use crate::exchange::login::{ChannelBinding, Windows};
@@ -97,17 +97,17 @@ async fn refused(patient: &Patient, room: &RoomAddress, failed: RequestError, fi
     };
     let Trouble { fault, advice, code } = Trouble::from(failed);
     let advice = match (check, fault) {
-        ("token", Fault::Administrator) => "the application is given no token".to_owned(),
+        ("token", ResponsibleParty::Administrator) => "the application is given no token".to_owned(),
         ("token", _) => "where tokens come from cannot be reached".to_owned(),
-        ("sign-in", Fault::Network) => "no KDC can be reached to sign the account in".to_owned(),
+        ("sign-in", ResponsibleParty::Network) => "no KDC can be reached to sign the account in".to_owned(),
         _ => advice,
     };
     let remedy = match (check, fault) {
-        ("token", Fault::Administrator) => {
+        ("token", ResponsibleParty::Administrator) => {
             "check tenant, client_id and what proves the application: an expired secret, a certificate that is not registered"
         }
         ("token", _) => "check that this machine reaches where tokens come from (proxy, firewall)",
-        ("sign-in", Fault::Network) => {
+        ("sign-in", ResponsibleParty::Network) => {
             "check that this machine reaches a KDC (server.kdc, or /etc/krb5.conf; TCP 88)"
         }
         ("account", _) => "unlock the account, or renew its password",

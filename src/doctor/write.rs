@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::{Findings, Patient, Status};
-use crate::action::{Fault, Notify, Step};
+use crate::action::{Notify, ResponsibleParty, Step};
 use crate::calendar::{Copy, Event, EventKind, RoomAddress, Uid, Window};
 use crate::clock::Clock;
 use crate::engine::{Calendar as _, Trouble, Written};
@@ -157,8 +157,8 @@ async fn written(patient: &Patient, room: &RoomAddress, step: &Step, what: &str)
         Written::Done => Ok(()),
         Written::Gone => failed("it is gone".to_owned(), LATER, None),
         Written::Conflict => failed("somebody changed it in between".to_owned(), LATER, None),
-        Written::NotDone(Trouble { fault: Fault::Administrator, advice, code })
-        | Written::Unproven(Trouble { fault: Fault::Administrator, advice, code }) => {
+        Written::NotDone(Trouble { fault: ResponsibleParty::Administrator, advice, code })
+        | Written::Unproven(Trouble { fault: ResponsibleParty::Administrator, advice, code }) => {
             failed(advice, if is_denial(&code) { NO_RIGHT } else { OTHER }, Some(code))
         }
         Written::NotYet(trouble)

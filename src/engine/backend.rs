@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::view::CalendarView;
-use crate::action::{Fault, RequestIds, Seen, Step};
+use crate::action::{EventSnapshot, RequestIds, ResponsibleParty, Step};
 use crate::calendar::{Event, EventId, RoomAddress, Series, Window};
 use crate::journal::JournalError;
 
@@ -39,7 +39,7 @@ pub trait Calendar: Send + Sync {
     async fn series_by_id(&self, room: &RoomAddress, series: &EventId) -> Result<Option<Series>, Trouble>;
 
     /// The event that was seen and is in the room's Deleted Items now, under its id there; `None` when it is not.
-    async fn deleted(&self, room: &RoomAddress, seen: &Seen) -> Result<Option<Event>, Trouble>;
+    async fn deleted(&self, room: &RoomAddress, seen: &EventSnapshot) -> Result<Option<Event>, Trouble>;
 
     /// Whether the message that this step sends about this event is in the room's Sent Items, sent at `since` or later.
     async fn sent(
@@ -154,7 +154,7 @@ pub enum Written {
 #[error("{advice} ({code})")]
 pub struct Trouble {
     /// Who has to do something about it.
-    pub fault: Fault,
+    pub fault: ResponsibleParty,
     /// What to do next, for whoever asked.
     pub advice: String,
     /// Response code, HTTP status or kind of failure, for whoever looks into it.
@@ -164,13 +164,13 @@ pub struct Trouble {
 impl Trouble {
     /// It passes by itself: the same question may be answered later.
     pub fn passes(&self) -> bool {
-        matches!(self.fault, Fault::Server | Fault::Network)
+        matches!(self.fault, ResponsibleParty::Server | ResponsibleParty::Network)
     }
 }
 
 impl From<JournalError> for Trouble {
     fn from(error: JournalError) -> Self {
-        Self { fault: Fault::Administrator, advice: error.to_string(), code: "journal".to_owned() }
+        Self { fault: ResponsibleParty::Administrator, advice: error.to_string(), code: "journal".to_owned() }
     }
 }
 

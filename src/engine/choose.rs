@@ -8,7 +8,7 @@ use super::select::{Selected, current, named, times};
 use super::undo::{Back, collides, needed, way_back};
 use super::words;
 use super::{EventLookup, Trouble};
-use crate::action::{ActionId, Already, Ask, Outcome, Refusal, Target, Times};
+use crate::action::{ActionId, ActionKind, NoChangeReason, Outcome, Refusal, Target, TimeRange};
 use crate::calendar::occupancy::booking_read_window;
 use crate::calendar::{Event, EventId, Window};
 use crate::journal::{Archived, Journal, JournalError};
@@ -39,18 +39,19 @@ impl Run<'_> {
         let after = self.find_again(before).await.map_err(blind)?;
         let found = self.found(before, step, after.as_ref()).await.map_err(blind)?;
         // A mark without a message is another's doing, unless a sending of ours is in doubt.
-        let is_anothers = found == Found::LandedMaybeNotified && step.tells() && !self.doubted;
+        let is_anothers =
+            found == Found::LandedMaybeNotified && step.sends_meeting_message() && !self.doubted;
         if let Some(outcome) = found.settles(done).filter(|_| !is_anothers) {
             return Err(outcome);
         }
         if found == Found::Untold && self.doubted {
             return Err(words::untold(before, step));
         }
-        if let (Ask::Book { minutes }, None) = (self.action.ask, &after) {
+        if let (ActionKind::Book { minutes }, None) = (self.action.kind, &after) {
             // It was not made: the room may be taken by now.
             return self.select_time(minutes).await.map_err(blind);
         }
-        match (select_again(self.action.ask, before, after), back) {
+        match (select_again(self.action.kind, before, after), back) {
             (Selected::This(event), Some(back)) => self.if_free(back, *event).await.map_err(blind),
             (selected, _) => Ok(selected),
         }
@@ -58,20 +59,22 @@ impl Run<'_> {
 
     /// What an undo has to put back.
     pub(super) async fn back(&self) -> Result<Result<Option<Back>, Outcome>, JournalError> {
-        let Ask::Undo { of } = self.action.ask else { return Ok(Ok(None)) };
+        let ActionKind::Undo { of } = self.action.kind else { return Ok(Ok(None)) };
         let journal = self.engine.journal();
         let Some(life) = journal.life(of).await?.filter(|life| life.action.room == self.action.room) else {
             return Ok(Err(refused(unknown_action(&**journal, of).await?)));
         };
         if let Some(undo) = self.changes().await?.iter().find(|life| life.has_undone(of)) {
-            return Ok(Err(Outcome::AlreadyDone { why: Already::ByAction { action: undo.action.id } }));
+            return Ok(Err(Outcome::AlreadyDone {
+                why: NoChangeReason::ByAction { action: undo.action.id },
+            }));
         }
         Ok(way_back(&life).map(Some).map_err(refused))
     }
 
     async fn select(&self) -> Result<Selected, Trouble> {
         let (room, calendar) = (&self.action.room, self.engine.calendar());
-        if let Ask::Book { minutes } = self.action.ask {
+        if let ActionKind::Book { minutes } = self.action.kind {
             return self.select_time(minutes).await;
         }
         match &self.action.target {
@@ -82,7 +85,7 @@ impl Run<'_> {
                     let on: Vec<_> = on.into_iter().filter(|event| event.is_on(self.since)).collect();
                     current(&on, now, self.action.all_day)
                 };
-                let known = self.engine.known(self.action.ask).and_then(|known| known.events(room));
+                let known = self.engine.known(self.action.kind).and_then(|known| known.events(room));
                 match known.map(meant) {
                     Some(Selected::This(event)) if self.is_to_be_done(&event) => Ok(Selected::This(event)),
                     // What is known may be a moment old. No is said only after a look.
@@ -90,7 +93,7 @@ impl Run<'_> {
                 }
             }
             Target::Event { id, seen } => {
-                let known = self.engine.known(self.action.ask).and_then(|known| known.event(room, id));
+                let known = self.engine.known(self.action.kind).and_then(|known| known.event(room, id));
                 match named(known, *seen) {
                     Selected::This(event) if self.is_to_be_done(&event) => Ok(Selected::This(event)),
                     _ => self.select_named(id, *seen).await,
@@ -100,7 +103,7 @@ impl Run<'_> {
         }
     }
 
-    async fn select_named(&self, id: &EventId, seen: Option<Times>) -> Result<Selected, Trouble> {
+    async fn select_named(&self, id: &EventId, seen: Option<TimeRange>) -> Result<Selected, Trouble> {
         match self.engine.calendar().named(&self.action.room, id).await? {
             EventLookup::Found(event) => Ok(named(Some(*event), seen)),
             EventLookup::InvalidId { code } => Ok(Selected::Refused(Refusal::InvalidEventId { code })),
@@ -115,7 +118,7 @@ impl Run<'_> {
             return Ok(Selected::Refused(Refusal::EventNotFound));
         };
         Ok(match self.find_by_identity(&before).await? {
-            None => Selected::Already(Already::Gone),
+            None => Selected::Already(NoChangeReason::Gone),
             Some(event) => {
                 let (was, is) = (times(&before), Some(times(&event)));
                 Selected::Refused(Refusal::ChangedMeanwhile { was, is })
@@ -153,9 +156,9 @@ impl Run<'_> {
             Back::End(_) | Back::Made(_) => match self.find_changed(&done.event.id).await? {
                 Some(event) => event,
                 // What was to be taken away is gone; an end cannot be given back to what is gone.
-                None if matches!(back, Back::Made(_)) => return Ok(Selected::Already(Already::Gone)),
+                None if matches!(back, Back::Made(_)) => return Ok(Selected::Already(NoChangeReason::Gone)),
                 None => {
-                    let was = Times { start: done.event.start, end: done.event.end };
+                    let was = TimeRange { start: done.event.start, end: done.event.end };
                     return Ok(Selected::Refused(Refusal::ChangedMeanwhile { was, is: None }));
                 }
             },
@@ -193,10 +196,12 @@ impl Run<'_> {
 
 /// After a conflict: the same event, if it still stands where it stood. A meeting that was extended or moved while
 /// somebody was at the door is not the meeting they meant. One that is gone needs neither ending nor deleting.
-fn select_again(ask: Ask, before: &Event, after: Option<Event>) -> Selected {
+fn select_again(ask: ActionKind, before: &Event, after: Option<Event>) -> Selected {
     let was = times(before);
     match after {
-        None if matches!(ask, Ask::End(_) | Ask::Delete(_)) => Selected::Already(Already::Gone),
+        None if matches!(ask, ActionKind::End(_) | ActionKind::Delete(_)) => {
+            Selected::Already(NoChangeReason::Gone)
+        }
         None => Selected::Refused(Refusal::ChangedMeanwhile { was, is: None }),
         Some(event) if times(&event) == was => Selected::This(Box::new(event)),
         Some(event) => Selected::Refused(Refusal::ChangedMeanwhile { was, is: Some(times(&event)) }),

@@ -8,7 +8,9 @@ use super::Written;
 use super::run::{Run, refused};
 use super::undo::{collides, taken};
 use super::words;
-use crate::action::{Ask, Change, Done, Fault, Notify, Outcome, Refusal, RequestIds, Step, Told};
+use crate::action::{
+    ActionKind, Change, Done, Notified, Notify, Outcome, Refusal, RequestIds, ResponsibleParty, Step,
+};
 use crate::calendar::occupancy::conflicts;
 use crate::calendar::{Event, Window};
 use crate::journal::{Fact, Intent, JournalError};
@@ -17,7 +19,7 @@ impl Run<'_> {
     /// The outcome, once it is sure that the time is ours alone.
     pub(super) async fn give_way(&mut self, outcome: Outcome) -> Result<Outcome, JournalError> {
         match outcome {
-            Outcome::Done(done) if !done.rehearsed => match claimed(&done) {
+            Outcome::Done(done) if !done.dry_run => match claimed(&done) {
                 None => Ok(Outcome::Done(done)),
                 Some(window) => match self.taken(window).await {
                     Ok(there) => self.weigh(done, (window, &there), false).await,
@@ -116,9 +118,9 @@ impl Run<'_> {
         let (id, change_key) = (own.id.clone(), own.change_key.clone());
         let step = match done.change {
             Change::Extended { from, .. } | Change::EndRestored { from, .. } => {
-                let notify = match done.told {
-                    Told::Attendees | Told::Unknown => Notify::Attendees,
-                    Told::Nobody | Told::Organizer => Notify::Nobody,
+                let notify = match done.notified {
+                    Notified::Attendees | Notified::Unknown => Notify::Attendees,
+                    Notified::Nobody | Notified::Organizer => Notify::Nobody,
                 };
                 Step::SetEnd { id, change_key, end: from, notify }
             }
@@ -154,12 +156,14 @@ impl Run<'_> {
 const BUSY_MAX: u32 = 30;
 
 /// Whether what was intended last takes back what the action had done.
-pub(super) fn takes_back(ask: Ask, intent: &Intent) -> bool {
+pub(super) fn takes_back(ask: ActionKind, intent: &Intent) -> bool {
     match (ask, &intent.step, intent.done.change) {
-        (Ask::Book { .. }, Step::Remove { .. }, _) => true,
-        (Ask::Extend { .. }, Step::SetEnd { end, .. }, Change::Extended { from, .. })
-        | (Ask::Undo { .. }, Step::SetEnd { end, .. }, Change::EndRestored { from, .. }) => *end == from,
-        (Ask::Undo { .. }, Step::Remove { .. }, Change::MovedBack) => true,
+        (ActionKind::Book { .. }, Step::Remove { .. }, _) => true,
+        (ActionKind::Extend { .. }, Step::SetEnd { end, .. }, Change::Extended { from, .. })
+        | (ActionKind::Undo { .. }, Step::SetEnd { end, .. }, Change::EndRestored { from, .. }) => {
+            *end == from
+        }
+        (ActionKind::Undo { .. }, Step::Remove { .. }, Change::MovedBack) => true,
         _ => false,
     }
 }
@@ -212,7 +216,7 @@ pub(super) fn with_id(mut done: Done, own: &Event) -> Done {
 
 fn twice() -> Trouble {
     Trouble {
-        fault: Fault::Nobody,
+        fault: ResponsibleParty::Nobody,
         advice: "Two events stand at one time, and somebody changed ours before it could be taken back"
             .to_owned(),
         code: "collides".to_owned(),

@@ -7,7 +7,7 @@ use super::Capabilities;
 use super::plan::{NoPlan, Plan, done, guard_series, set_end};
 use super::select::times;
 use super::undo::taken;
-use crate::action::{Action, ActionId, AllDay, Change, Notify, Refusal, Step, Told, Undoable};
+use crate::action::{Action, ActionId, AllDay, Change, Notified, Notify, Refusal, Reversibility, Step};
 use crate::calendar::occupancy::{EndFixedReason, booking_window, conflicts, free_until, may_move_end};
 use crate::calendar::{ChangeKey, Copy, Event, EventId, EventKind, FreeBusy, Uid, Window};
 
@@ -37,13 +37,13 @@ pub(super) fn plan_extend(
     }
     let (step, told) = set_end(event, copy, until, Notify::Attendees, server);
     let change = Change::Extended { from: event.end, to: until };
-    Ok(Plan { step, done: done(event, copy, change, told, Undoable::Yes) })
+    Ok(Plan { step, done: done(event, copy, change, told, Reversibility::Reversible) })
 }
 
 fn not_extended(fixed: EndFixedReason, event: &Event) -> Refusal {
     match fixed {
         EndFixedReason::UnknownCopy => Refusal::UnknownCopy,
-        EndFixedReason::Over | EndFixedReason::NotStarted => Refusal::NotOn { times: times(event) },
+        EndFixedReason::Over | EndFixedReason::NotStarted => Refusal::NotCurrent { times: times(event) },
         EndFixedReason::Cancelled => Refusal::Cancelled,
         EndFixedReason::Declined => Refusal::Declined,
         EndFixedReason::AllDay => Refusal::AllDay,
@@ -84,5 +84,8 @@ pub(super) fn plan_booking(event: &Event) -> Result<Plan, NoPlan> {
     let uid = event.uid.clone().ok_or(Refusal::UnknownCopy)?;
     let subject = event.subject.clone().unwrap_or_default();
     let step = Step::Book { uid, start: event.start, end: event.end, subject };
-    Ok(Plan { step, done: done(event, Copy::Plain, Change::Booked, Told::Nobody, Undoable::Yes) })
+    Ok(Plan {
+        step,
+        done: done(event, Copy::Plain, Change::Booked, Notified::Nobody, Reversibility::Reversible),
+    })
 }

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use super::reconcile::{Found, is_marked, reconcile};
 use super::run::{REPEATS_SEARCHED, Run};
 use super::{Trouble, words};
-use crate::action::{ActionId, Done, Outcome, Seen, Step};
+use crate::action::{ActionId, Done, EventSnapshot, Outcome, Step};
 use crate::calendar::{Event, EventId, EventKind, Window};
 use crate::journal::{JournalError, Life, Query};
 
@@ -66,7 +66,7 @@ impl Run<'_> {
     ) -> Result<Found, Trouble> {
         let stands = after.is_some_and(|after| after.id == before.id && !is_marked(step, before, after));
         // A message says for certain whose doing it was; an item in Deleted Items does only where it may be ours.
-        let ours = (self.doubted && step.takes_away() || step.tells()) && !stands;
+        let ours = (self.doubted && step.removes_event() || step.sends_meeting_message()) && !stands;
         let left = ours && self.left_behind(before, step).await?;
         match reconcile(step, before, after, left) {
             landed @ (Found::Landed | Found::LandedMaybeNotified) => {
@@ -144,7 +144,7 @@ impl Run<'_> {
             return Ok(false);
         }
         let earlier = |life: &Life| {
-            let taken_away = life.intent.as_ref().is_some_and(|intent| intent.step.takes_away());
+            let taken_away = life.intent.as_ref().is_some_and(|intent| intent.step.removes_event());
             let perhaps = matches!(life.outcome, Some(Outcome::Done(_) | Outcome::NeedsAttention { .. }));
             life.action.id != self.action.id && taken_away && perhaps
         };
@@ -155,7 +155,7 @@ impl Run<'_> {
         match step {
             Step::Decline { .. } | Step::Cancel { .. } => calendar.sent(room, step, before, self.since).await,
             _ if matches!(before.kind, EventKind::Single | EventKind::Series) => {
-                Ok(calendar.deleted(room, &Seen::from(before)).await?.is_some())
+                Ok(calendar.deleted(room, &EventSnapshot::from(before)).await?.is_some())
             }
             _ => Ok(false),
         }

@@ -12,7 +12,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::repeat::{Before, under_key};
 use super::run::{Run, refused};
 use super::{Calendar, Known};
-use crate::action::{Action, ActionId, Answer, Ask, Outcome, Refusal, RequestIds};
+use crate::action::{Action, ActionId, ActionKind, Answer, Outcome, Refusal, RequestIds};
 use crate::calendar::{Event, EventId, RoomAddress, Scope};
 use crate::clock::Clock;
 use crate::journal::{Ending, Entry, Fact, Journal, JournalError, Query};
@@ -134,8 +134,8 @@ impl Engine {
     }
 
     /// What is known without asking, if a step that does this may be decided on it.
-    pub(super) fn known(&self, ask: Ask) -> Option<&dyn Known> {
-        let guarded = matches!(ask, Ask::End(_)) && self.calendar.capabilities().has_change_key_lock;
+    pub(super) fn known(&self, ask: ActionKind) -> Option<&dyn Known> {
+        let guarded = matches!(ask, ActionKind::End(_)) && self.calendar.capabilities().has_change_key_lock;
         self.known.get().filter(|_| guarded).map(|known| &**known)
     }
 

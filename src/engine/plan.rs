@@ -15,8 +15,8 @@ use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use super::Capabilities;
 use super::select::times;
 use crate::action::{
-    Action, AllDay, Already, Ask, Change, DeleteHow, Done, NotUndoable, Notify, Refusal, Seen, Step, Target,
-    Told, Undoable,
+    Action, ActionKind, AllDay, Change, DeleteMode, Done, EventSnapshot, IrreversibleReason, NoChangeReason,
+    Notified, Notify, Refusal, Reversibility, Step, Target,
 };
 use crate::calendar::occupancy::{EndFixedReason, may_move_end};
 use crate::calendar::{Copy, Event, EventKind};
@@ -34,7 +34,7 @@ pub struct Plan {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoPlan {
     /// There is nothing to do.
-    Already(Already),
+    Already(NoChangeReason),
     /// It must not be done.
     Refused(Refusal),
 }
@@ -54,52 +54,54 @@ pub fn plan(
 ) -> Result<Plan, NoPlan> {
     let copy = event.copy.ok_or(Refusal::UnknownCopy)?;
     guard_series(action, event)?;
-    match action.ask {
-        Ask::End(notify) => {
+    match action.kind {
+        ActionKind::End(notify) => {
             guard_end(action, event, now)?;
             plan_end(event, copy, notify, now, server)
         }
-        Ask::Delete(how) => {
+        ActionKind::Delete(how) => {
             guard_delete(action, event, how, now)?;
             Ok(plan_delete(event, copy, how, action.reason.as_deref()))
         }
         // Planned with what stands around it, in `longer.rs`, and from what the journal knows, in `undo.rs`.
-        Ask::Extend { .. } | Ask::Book { .. } | Ask::Undo { .. } => Err(Refusal::NothingToUndo.into()),
+        ActionKind::Extend { .. } | ActionKind::Book { .. } | ActionKind::Undo { .. } => {
+            Err(Refusal::NothingToUndo.into())
+        }
     }
 }
 
 /// A series is touched only by who means the series, and only to take it off the calendar: an early end of a series would
 /// shorten every date it ever had.
 pub(super) fn guard_series(action: &Action, event: &Event) -> Result<(), NoPlan> {
-    let meant = matches!((&action.target, action.ask), (Target::Series { .. }, Ask::Delete(_)));
+    let meant = matches!((&action.target, action.kind), (Target::Series { .. }, ActionKind::Delete(_)));
     if meant == (event.kind == EventKind::Series) { Ok(()) } else { Err(Refusal::WholeSeries.into()) }
 }
 
 fn guard_end(action: &Action, event: &Event, now: DateTime<Utc>) -> Result<(), NoPlan> {
     may_move_end(event, now, action.all_day == AllDay::Include).map_err(|fixed| match fixed {
         EndFixedReason::UnknownCopy => Refusal::UnknownCopy.into(),
-        EndFixedReason::Over => NoPlan::Already(Already::Over),
+        EndFixedReason::Over => NoPlan::Already(NoChangeReason::Over),
         EndFixedReason::Cancelled => Refusal::Cancelled.into(),
-        EndFixedReason::Declined => NoPlan::Already(Already::Declined),
+        EndFixedReason::Declined => NoPlan::Already(NoChangeReason::Declined),
         EndFixedReason::NotStarted => Refusal::NotStarted { times: times(event) }.into(),
         EndFixedReason::AllDay => Refusal::AllDay.into(),
     })
 }
 
-fn guard_delete(action: &Action, event: &Event, how: DeleteHow, now: DateTime<Utc>) -> Result<(), NoPlan> {
+fn guard_delete(action: &Action, event: &Event, how: DeleteMode, now: DateTime<Utc>) -> Result<(), NoPlan> {
     // Of a series, the times are those of its first date; that some lie ahead, whoever asks has seen.
     let is_over = event.end <= now && event.kind != EventKind::Series;
     // A second decline would send the organizer a second message.
     let is_declined = event.is_declined && event.copy == Some(Copy::Attendee);
-    if is_declined && !event.is_cancelled && how == DeleteHow::Tell {
-        return Err(NoPlan::Already(Already::Declined));
+    if is_declined && !event.is_cancelled && how == DeleteMode::Notify {
+        return Err(NoPlan::Already(NoChangeReason::Declined));
     }
     // A leftover that was cancelled or declined may be cleared away even when its time is over: it never happened.
     if is_over && !event.is_cancelled && !is_declined {
         return Err(Refusal::Over { times: times(event) }.into());
     }
     // Exchange refuses to decline what is cancelled (`ErrorCalendarIsCancelledForDecline`).
-    if event.is_cancelled && how == DeleteHow::Tell && event.copy != Some(Copy::Plain) {
+    if event.is_cancelled && how == DeleteMode::Notify && event.copy != Some(Copy::Plain) {
         return Err(Refusal::Cancelled.into());
     }
     guard_all_day(action, event)
@@ -121,12 +123,12 @@ fn plan_end(
 ) -> Result<Plan, NoPlan> {
     let end = early_end(event, now);
     if event.end <= end {
-        return Err(NoPlan::Already(Already::Over));
+        return Err(NoPlan::Already(NoChangeReason::Over));
     }
     let (step, told) = set_end(event, copy, end, notify, server);
     Ok(Plan {
         step,
-        done: done(event, copy, Change::Ended { from: event.end, to: end }, told, Undoable::Yes),
+        done: done(event, copy, Change::Ended { from: event.end, to: end }, told, Reversibility::Reversible),
     })
 }
 
@@ -137,7 +139,7 @@ pub(super) fn set_end(
     end: DateTime<Utc>,
     notify: Notify,
     server: Capabilities,
-) -> (Step, Told) {
+) -> (Step, Notified) {
     let notify = match copy {
         Copy::Organizer if !server.can_mute_updates => Notify::Attendees,
         Copy::Organizer => notify,
@@ -146,8 +148,8 @@ pub(super) fn set_end(
         Copy::Attendee | Copy::Plain => Notify::Nobody,
     };
     let told = match notify {
-        Notify::Attendees => Told::Attendees,
-        Notify::Nobody => Told::Nobody,
+        Notify::Attendees => Notified::Attendees,
+        Notify::Nobody => Notified::Nobody,
     };
     (Step::SetEnd { id: event.id.clone(), change_key: event.change_key.clone(), end, notify }, told)
 }
@@ -159,35 +161,48 @@ fn early_end(event: &Event, now: DateTime<Utc>) -> DateTime<Utc> {
     if minute > event.start { minute } else { event.start + TimeDelta::minutes(1) }
 }
 
-fn plan_delete(event: &Event, copy: Copy, how: DeleteHow, reason: Option<&str>) -> Plan {
+fn plan_delete(event: &Event, copy: Copy, how: DeleteMode, reason: Option<&str>) -> Plan {
     let (id, change_key) = (event.id.clone(), event.change_key.clone());
     let text = reason.map(str::to_owned);
     let (step, change, told, undoable) = match (copy, how) {
-        (Copy::Attendee, DeleteHow::Tell) => {
-            let no = Undoable::No { because: NotUndoable::DeclineWasSent };
-            (Step::Decline { id, change_key, text }, Change::Declined, Told::Organizer, no)
+        (Copy::Attendee, DeleteMode::Notify) => {
+            let no = Reversibility::Irreversible { because: IrreversibleReason::DeclineWasSent };
+            (Step::Decline { id, change_key, text }, Change::Declined, Notified::Organizer, no)
         }
-        (Copy::Organizer, DeleteHow::Tell) => {
-            let no = Undoable::No { because: NotUndoable::CancellationWasSent };
-            (Step::Cancel { id, change_key, text }, Change::Cancelled, Told::Attendees, no)
+        (Copy::Organizer, DeleteMode::Notify) => {
+            let no = Reversibility::Irreversible { because: IrreversibleReason::CancellationWasSent };
+            (Step::Cancel { id, change_key, text }, Change::Cancelled, Notified::Attendees, no)
         }
-        (Copy::Plain, _) | (_, DeleteHow::Silent) => {
-            (Step::Remove { id, change_key }, Change::Removed, Told::Nobody, undoable_removal(event.kind))
+        (Copy::Plain, _) | (_, DeleteMode::Silent) => {
+            (Step::Remove { id, change_key }, Change::Removed, Notified::Nobody, undoable_removal(event.kind))
         }
     };
     Plan { step, done: done(event, copy, change, told, undoable) }
 }
 
-fn undoable_removal(kind: EventKind) -> Undoable {
+fn undoable_removal(kind: EventKind) -> Reversibility {
     match kind {
-        EventKind::Single => Undoable::Yes,
-        EventKind::Series => Undoable::No { because: NotUndoable::SeriesWent },
+        EventKind::Single => Reversibility::Reversible,
+        EventKind::Series => Reversibility::Irreversible { because: IrreversibleReason::SeriesWent },
         EventKind::Occurrence | EventKind::Exception => {
-            Undoable::No { because: NotUndoable::OccurrenceLeavesNothing }
+            Reversibility::Irreversible { because: IrreversibleReason::OccurrenceLeavesNothing }
         }
     }
 }
 
-pub(super) fn done(event: &Event, copy: Copy, change: Change, told: Told, undoable: Undoable) -> Done {
-    Done { event: Seen::from(event), copy, change, told, undoable, rehearsed: false }
+pub(super) fn done(
+    event: &Event,
+    copy: Copy,
+    change: Change,
+    told: Notified,
+    undoable: Reversibility,
+) -> Done {
+    Done {
+        event: EventSnapshot::from(event),
+        copy,
+        change,
+        notified: told,
+        reversibility: undoable,
+        dry_run: false,
+    }
 }

@@ -4,7 +4,7 @@
 //! sharp: an item that still has the key the write was guarded with was not written to.
 
 use super::select::times;
-use crate::action::{ActionId, Already, Done, Outcome, Step, Told};
+use crate::action::{ActionId, Done, NoChangeReason, Notified, Outcome, Step};
 use crate::calendar::Event;
 
 /// What the mailbox shows.
@@ -32,9 +32,11 @@ impl Found {
         let already = |why| Some(Outcome::AlreadyDone { why });
         match self {
             Self::Landed => Some(Outcome::Done(done.clone())),
-            Self::LandedMaybeNotified => Some(Outcome::Done(Done { told: Told::Unknown, ..done.clone() })),
-            Self::LandedBy(action) => already(Already::ByAction { action }),
-            Self::Gone => already(Already::Gone),
+            Self::LandedMaybeNotified => {
+                Some(Outcome::Done(Done { notified: Notified::Unknown, ..done.clone() }))
+            }
+            Self::LandedBy(action) => already(NoChangeReason::ByAction { action }),
+            Self::Gone => already(NoChangeReason::Gone),
             Self::Untouched | Self::Edited | Self::Untold => None,
         }
     }
@@ -50,7 +52,7 @@ pub(super) fn reconcile(step: &Step, before: &Event, after: Option<&Event>, left
             // Its end may be one that somebody, or an earlier action, had set before ours was gone. Only a date of a series
             // is the same one under another id: an update makes it an exception.
             Some(after) if after.id != before.id && !is_date(before) => Found::Untold,
-            Some(after) if after.end == *end && after.start == before.start => landed(!step.notifies()),
+            Some(after) if after.end == *end && after.start == before.start => landed(!step.sends_mail()),
             Some(after) if after.id != before.id => Found::Untold,
             Some(after) if after.change_key == before.change_key => Found::Untouched,
             Some(after) if times(after) == times(before) => Found::Edited,

@@ -11,7 +11,7 @@ use super::perform::{Engine, Unguarded};
 use super::reconcile::Found;
 use super::run::{Run, refused};
 use super::words;
-use crate::action::{Actor, Already, Ask, Outcome, Refusal, RequestIds};
+use crate::action::{ActionKind, Actor, NoChangeReason, Outcome, Refusal, RequestIds};
 use crate::journal::{Ending, Fact, Intent, JournalError, Life, Query};
 
 /// Rooms looked at together.
@@ -102,7 +102,7 @@ impl Engine {
     /// nothing to the calendar. The caller has the room's turn.
     async fn recheck(&self, life: &Life) -> Result<(), JournalError> {
         let Some(Intent { before, step, done }) = &life.intent else { return Ok(()) };
-        let takes_back = life.intent.as_ref().is_some_and(|intent| takes_back(life.action.ask, intent));
+        let takes_back = life.intent.as_ref().is_some_and(|intent| takes_back(life.action.kind, intent));
         let run = Run::resumed(self, life, &Unguarded);
         run.let_land(life.last_at).await;
         let outcome = match run.look(before, step).await {
@@ -116,7 +116,7 @@ impl Engine {
             Ok(found) => match (found.settles(done), run.done_since(life, before, step).await?) {
                 // Another action wanted the same since, and was answered.
                 (Some(Outcome::Done(_)), Some(action)) => {
-                    Outcome::AlreadyDone { why: Already::ByAction { action } }
+                    Outcome::AlreadyDone { why: NoChangeReason::ByAction { action } }
                 }
                 (Some(outcome), _) => outcome,
                 (None, _) => words::untold(before, step),
@@ -145,7 +145,7 @@ impl Engine {
         let young = is_certain && -CLOCK_SLACK <= age && age <= self.options().resume_within;
         // A sweep's guard is gone with its process, so what it planned is not begun again.
         // A booking that may have been sent is never sent again.
-        let booking = matches!(life.action.ask, Ask::Book { .. }) && life.intent.is_some();
+        let booking = matches!(life.action.kind, ActionKind::Book { .. }) && life.intent.is_some();
         let goes_on = young && !booking && !matches!(life.action.actor, Actor::Sweep { .. });
         let over = match &life.intent {
             None if goes_on => run.finish_from(None).await?,
@@ -165,7 +165,7 @@ impl Engine {
         goes_on: bool,
     ) -> Result<(Outcome, Vec<RequestIds>), JournalError> {
         let Intent { before, step, done } = intent;
-        if takes_back(life.action.ask, intent) {
+        if takes_back(life.action.kind, intent) {
             return Ok(match run.take_back_again(intent, life.last_at).await? {
                 Ok(over) => over,
                 Err(trouble) => (words::needs_attention(before, step, &trouble), Vec::new()),

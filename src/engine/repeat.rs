@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::action::{Action, ActionId, Answer, Change, Done, Outcome, Refusal, Target, Times};
+use crate::action::{Action, ActionId, Answer, Change, Done, Outcome, Refusal, Target, TimeRange};
 use crate::calendar::Event;
 use crate::journal::Life;
 
@@ -24,12 +24,12 @@ pub(super) fn under_key(action: &Action, newest: Option<Life>, now: DateTime<Utc
     };
     let earlier = life.action.id;
     let answered = |outcome, repeated| Before::Answered(Answer { action: earlier, outcome, repeated });
-    if !action.same_wish(&life.action) {
+    if !action.same_request(&life.action) {
         return answered(Outcome::Refused { refusal: Refusal::KeyReused { action: earlier } }, false);
     }
     match life.outcome {
         None => Before::Open(earlier),
-        Some(Outcome::Refused { refusal }) if refusal.may_be_tried_again() => Before::Nothing,
+        Some(Outcome::Refused { refusal }) if refusal.is_retryable() => Before::Nothing,
         Some(outcome) => answered(outcome, true),
     }
 }
@@ -41,12 +41,12 @@ pub(super) fn already_by<'l>(
     action: &Action,
     done: &'l [Life],
     read: Option<&Event>,
-    is: Option<Times>,
+    is: Option<TimeRange>,
     now: DateTime<Utc>,
 ) -> Option<&'l Life> {
     let undone = |id: ActionId| done.iter().any(|life| life.has_undone(id));
     done.iter()
-        .filter(|life| life.action.ask == action.ask && !undone(life.action.id))
+        .filter(|life| life.action.kind == action.kind && !undone(life.action.id))
         .filter(|life| life.done().is_some_and(|done| is_about(action, done, now)))
         .filter(|life| read.is_none_or(|event| is_of(life, event)))
         .find(|life| is.is_none_or(|is| life.done().and_then(left_it) == Some(is)))
@@ -60,10 +60,10 @@ fn is_of(life: &Life, event: &Event) -> bool {
 }
 
 /// The times an event has since.
-fn left_it(done: &Done) -> Option<Times> {
+fn left_it(done: &Done) -> Option<TimeRange> {
     match done.change {
         Change::Ended { to, .. } | Change::Extended { to, .. } => {
-            Some(Times { start: done.event.start, end: to })
+            Some(TimeRange { start: done.event.start, end: to })
         }
         _ => None,
     }

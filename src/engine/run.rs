@@ -15,7 +15,8 @@ use super::undo::{Back, plan_back};
 use super::{CalendarView, Written};
 use super::{Trouble, words};
 use crate::action::{
-    Action, Already, Ask, Change, Done, Fault, Outcome, Refusal, RequestIds, Target, Times, Undoable,
+    Action, ActionKind, Change, Done, NoChangeReason, Outcome, Refusal, RequestIds, ResponsibleParty,
+    Reversibility, Target, TimeRange,
 };
 use crate::calendar::{Event, Window};
 use crate::journal::{Ending, Fact, Intent, JournalError, Life, Query};
@@ -213,7 +214,7 @@ impl<'a> Run<'a> {
         event: Event,
     ) -> Result<Round, JournalError> {
         let engine = self.engine;
-        let again = choice.same_again(&event, self.action.ask).filter(|_| self.doubted);
+        let again = choice.same_again(&event, self.action.kind).filter(|_| self.doubted);
         let planned = match (again, back) {
             (Some(plan), _) => Ok(Ok(plan.clone())),
             (None, Some(back)) => Ok(plan_back(back, &event)),
@@ -229,12 +230,12 @@ impl<'a> Run<'a> {
             }
             Err(trouble) => return Ok(Round::Over(refused(trouble.into()))),
         };
-        let may_be_final = back.is_some() || plan.done.undoable == Undoable::Yes;
+        let may_be_final = back.is_some() || plan.done.reversibility == Reversibility::Reversible;
         if engine.options().forbid_irreversible && !may_be_final {
-            return Ok(Round::Over(refused(Refusal::CannotBeUndone)));
+            return Ok(Round::Over(refused(Refusal::IrreversibleForbidden)));
         }
         if self.mode == Mode::Rehearse {
-            return Ok(Round::Over(Outcome::Done(Done { rehearsed: true, ..plan.done })));
+            return Ok(Round::Over(Outcome::Done(Done { dry_run: true, ..plan.done })));
         }
         let (step, done) = (plan.step.clone(), Box::new(plan.done.clone()));
         let before = Box::new(engine.as_journalled(event.clone()));
@@ -245,16 +246,16 @@ impl<'a> Run<'a> {
     /// The step for the event; what takes more time is planned with what stands around it.
     async fn plan(&self, event: &Event) -> Result<Result<Plan, NoPlan>, Trouble> {
         let (now, calendar) = (self.engine.clock().now(), self.engine.calendar());
-        match self.action.ask {
-            Ask::Book { .. } => Ok(plan_booking(event)),
-            Ask::Extend { minutes } => {
+        match self.action.kind {
+            ActionKind::Book { .. } => Ok(plan_booking(event)),
+            ActionKind::Extend { minutes } => {
                 let Some(time) = wanted(event, minutes) else {
                     return Err(Trouble::ours("an extension takes at least a minute"));
                 };
                 let around = calendar.events(&self.action.room, time).await?.taken()?;
                 Ok(plan_extend(self.action, event, (time, &around), now, calendar.capabilities()))
             }
-            Ask::End(_) | Ask::Delete(_) | Ask::Undo { .. } => {
+            ActionKind::End(_) | ActionKind::Delete(_) | ActionKind::Undo { .. } => {
                 Ok(plan(self.action, event, now, calendar.capabilities()))
             }
         }
@@ -272,7 +273,7 @@ impl<'a> Run<'a> {
         }
         if !self.doubted || matches!(reply.written, Written::Done | Written::NotYet(_)) {
             return Ok(match reply.written {
-                Written::NotDone(trouble) if was_sent && tried.plan.step.notifies() => {
+                Written::NotDone(trouble) if was_sent && tried.plan.step.sends_mail() => {
                     self.refused_after_all(trouble, tried, true).await
                 }
                 Written::Unproven(trouble) => self.refused_after_all(trouble, tried, false).await,
@@ -288,7 +289,9 @@ impl<'a> Run<'a> {
         match written {
             Written::Done => Round::Over(Outcome::Done(tried.plan.done)),
             // Something on the way delivered it twice, if the message is out.
-            Written::Gone if step.tells() && self.left_behind(before, step).await.unwrap_or(false) => {
+            Written::Gone
+                if step.sends_meeting_message() && self.left_behind(before, step).await.unwrap_or(false) =>
+            {
                 Round::Over(Outcome::Done(done.clone()))
             }
             Written::Gone => self.not_found(tried).await,
@@ -311,7 +314,9 @@ impl<'a> Run<'a> {
         let Tried { before, plan: Plan { step, .. } } = &tried;
         match self.find_again(before).await {
             Err(blind) => Round::Over(words::needs_attention(before, step, &blind)),
-            Ok(None) if step.takes_away() => Round::Over(Outcome::AlreadyDone { why: Already::Gone }),
+            Ok(None) if step.removes_event() => {
+                Round::Over(Outcome::AlreadyDone { why: NoChangeReason::Gone })
+            }
             Ok(Some(event)) if event.id == before.id && event.change_key == before.change_key => {
                 Round::Over(refused(words::not_writable().into()))
             }
@@ -340,7 +345,10 @@ impl<'a> Run<'a> {
         let found = self.look(before, step).await?;
         let tired = self.tries.sendings >= self.engine.options().sendings_max;
         let again_at_once = matches!(written, Written::Conflict)
-            || matches!(written, Written::InDoubt(_)) && !tired && !step.tells() && step.item().is_some();
+            || matches!(written, Written::InDoubt(_))
+                && !tired
+                && !step.sends_meeting_message()
+                && step.item().is_some();
         match &self.in_the_air {
             Some(Sent { at, .. }) if found == Found::Untouched && !again_at_once => {
                 self.let_land(*at).await;
@@ -397,9 +405,13 @@ impl<'a> Run<'a> {
     }
 
     /// Nothing to do: perhaps because this was asked, and done, before.
-    async fn nothing_to_do(&self, why: Already, read: Option<&Event>) -> Result<Outcome, JournalError> {
-        if matches!(self.action.ask, Ask::Extend { .. }) {
-            return self.refuse(Refusal::NothingOn, read).await;
+    async fn nothing_to_do(
+        &self,
+        why: NoChangeReason,
+        read: Option<&Event>,
+    ) -> Result<Outcome, JournalError> {
+        if matches!(self.action.kind, ActionKind::Extend { .. }) {
+            return self.refuse(Refusal::NoCurrentEvent, read).await;
         }
         let by = self.by_action(read, None).await?;
         Ok(Outcome::AlreadyDone { why: by.unwrap_or(why) })
@@ -408,7 +420,7 @@ impl<'a> Run<'a> {
     /// The calendar is against it: perhaps because this was asked, and done, before.
     async fn refuse(&self, refusal: Refusal, read: Option<&Event>) -> Result<Outcome, JournalError> {
         let by = match refusal {
-            Refusal::NothingOn | Refusal::Over { .. } => self.by_action(read, None).await?,
+            Refusal::NoCurrentEvent | Refusal::Over { .. } => self.by_action(read, None).await?,
             Refusal::NotAsSeen { is, .. } => self.by_action(read, Some(is)).await?,
             _ => None,
         };
@@ -420,8 +432,8 @@ impl<'a> Run<'a> {
     async fn by_action(
         &self,
         read: Option<&Event>,
-        is: Option<Times>,
-    ) -> Result<Option<Already>, JournalError> {
+        is: Option<TimeRange>,
+    ) -> Result<Option<NoChangeReason>, JournalError> {
         let changes = self.changes().await?;
         let by = already_by(self.action, &changes, read, is, self.engine.clock().now());
         let Some(life) = by else { return Ok(None) };
@@ -429,7 +441,7 @@ impl<'a> Run<'a> {
         if read.is_none() && self.action.target == Target::Current && self.was_followed(life).await {
             return Ok(None);
         }
-        Ok(Some(Already::ByAction { action: life.action.id }))
+        Ok(Some(NoChangeReason::ByAction { action: life.action.id }))
     }
 
     /// Another meeting was on since this action ended its own, or that cannot be read.
@@ -458,10 +470,10 @@ impl From<&Intent> for Tried {
 impl Choice {
     /// The step that was tried before, if it is about this very version: then the same is sent again, and whichever
     /// lands first makes the other a conflict. What takes more time depends on others too, and is planned anew.
-    fn same_again(&self, event: &Event, ask: Ask) -> Option<&Plan> {
+    fn same_again(&self, event: &Event, ask: ActionKind) -> Option<&Plan> {
         match self {
             Self::Again(tried) if tried.before.change_key == event.change_key => {
-                (!matches!(ask, Ask::Extend { .. } | Ask::Book { .. })).then_some(&tried.plan)
+                (!matches!(ask, ActionKind::Extend { .. } | ActionKind::Book { .. })).then_some(&tried.plan)
             }
             _ => None,
         }
@@ -474,13 +486,17 @@ pub(super) fn refused(refusal: Refusal) -> Outcome {
 
 impl From<Trouble> for Refusal {
     fn from(trouble: Trouble) -> Self {
-        Self::Exchange { fault: trouble.fault, advice: trouble.advice, code: trouble.code }
+        Self::Exchange { responsible: trouble.fault, advice: trouble.advice, code: trouble.code }
     }
 }
 
 impl Trouble {
     /// Something only the configuration can have caused.
     pub(crate) fn ours(what: &str) -> Self {
-        Self { fault: Fault::Administrator, advice: what.to_owned(), code: "configuration".to_owned() }
+        Self {
+            fault: ResponsibleParty::Administrator,
+            advice: what.to_owned(),
+            code: "configuration".to_owned(),
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::action::{AllDay, Already, CANDIDATES_MAX, Refusal, Seen, Times};
+use crate::action::{AllDay, CANDIDATES_MAX, EventSnapshot, NoChangeReason, Refusal, TimeRange};
 use crate::calendar::Event;
 use crate::calendar::occupancy::{CurrentEvent, current_event};
 
@@ -10,26 +10,26 @@ use crate::calendar::occupancy::{CurrentEvent, current_event};
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Selected {
     This(Box<Event>),
-    Already(Already),
+    Already(NoChangeReason),
     Refused(Refusal),
 }
 
 /// The one event that is on at `now` and that the action could touch.
 pub(super) fn current(events: &[Event], now: DateTime<Utc>, all_day: AllDay) -> Selected {
     match current_event(events, now, all_day == AllDay::Include) {
-        CurrentEvent::None => Selected::Refused(Refusal::NothingOn),
+        CurrentEvent::None => Selected::Refused(Refusal::NoCurrentEvent),
         CurrentEvent::OnlyAllDay => Selected::Refused(Refusal::AllDay),
         CurrentEvent::One(event) => Selected::This(Box::new(event.clone())),
         CurrentEvent::Several(events) => {
-            let events = events.into_iter().take(CANDIDATES_MAX).map(Seen::from).collect();
+            let events = events.into_iter().take(CANDIDATES_MAX).map(EventSnapshot::from).collect();
             Selected::Refused(Refusal::Ambiguous { events })
         }
     }
 }
 
 /// A named event, if it is still there and still what the caller saw.
-pub(super) fn named(event: Option<Event>, seen: Option<Times>) -> Selected {
-    let Some(event) = event else { return Selected::Already(Already::Gone) };
+pub(super) fn named(event: Option<Event>, seen: Option<TimeRange>) -> Selected {
+    let Some(event) = event else { return Selected::Already(NoChangeReason::Gone) };
     let is = times(&event);
     match seen {
         Some(seen) if seen != is => Selected::Refused(Refusal::NotAsSeen { seen, is }),
@@ -38,6 +38,6 @@ pub(super) fn named(event: Option<Event>, seen: Option<Times>) -> Selected {
 }
 
 /// When an event is.
-pub(super) fn times(event: &Event) -> Times {
-    Times { start: event.start, end: event.end }
+pub(super) fn times(event: &Event) -> TimeRange {
+    TimeRange { start: event.start, end: event.end }
 }

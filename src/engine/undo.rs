@@ -12,7 +12,10 @@
 
 use super::plan::{NoPlan, Plan};
 use super::select::times;
-use crate::action::{Already, Change, Done, NotUndoable, Notify, Refusal, Seen, Step, Times, Told, Undoable};
+use crate::action::{
+    Change, Done, EventSnapshot, IrreversibleReason, NoChangeReason, Notified, Notify, Refusal,
+    Reversibility, Step, TimeRange,
+};
 use crate::calendar::occupancy::conflicts;
 use crate::calendar::{Event, EventKind, Window};
 use crate::journal::Life;
@@ -31,16 +34,18 @@ pub(super) enum Back {
 /// What undoing this life means.
 pub(super) fn way_back(life: &Life) -> Result<Back, Refusal> {
     let done = life.done().ok_or(Refusal::NothingToUndo)?;
-    match (done.undoable, done.change) {
-        (Undoable::No { because }, _) => Err(Refusal::NotUndoable { because }),
-        (Undoable::Yes, Change::Ended { .. } | Change::Extended { .. }) => Ok(Back::End(done.clone())),
-        (Undoable::Yes, Change::Booked) => Ok(Back::Made(done.clone())),
-        (Undoable::Yes, Change::Removed) => Ok(Back::Event(done.clone())),
-        (Undoable::Yes, Change::Declined | Change::Cancelled) => {
-            Err(Refusal::NotUndoable { because: NotUndoable::DeclineWasSent })
+    match (done.reversibility, done.change) {
+        (Reversibility::Irreversible { because }, _) => Err(Refusal::NotUndoable { because }),
+        (Reversibility::Reversible, Change::Ended { .. } | Change::Extended { .. }) => {
+            Ok(Back::End(done.clone()))
         }
-        (Undoable::Yes, Change::EndRestored { .. } | Change::MovedBack) => {
-            Err(Refusal::NotUndoable { because: NotUndoable::IsAnUndo })
+        (Reversibility::Reversible, Change::Booked) => Ok(Back::Made(done.clone())),
+        (Reversibility::Reversible, Change::Removed) => Ok(Back::Event(done.clone())),
+        (Reversibility::Reversible, Change::Declined | Change::Cancelled) => {
+            Err(Refusal::NotUndoable { because: IrreversibleReason::DeclineWasSent })
+        }
+        (Reversibility::Reversible, Change::EndRestored { .. } | Change::MovedBack) => {
+            Err(Refusal::NotUndoable { because: IrreversibleReason::IsAnUndo })
         }
     }
 }
@@ -61,7 +66,7 @@ pub(super) fn collides(events: &[Event], own: &Event, window: &Window) -> Option
 }
 
 pub(super) fn taken(by: Vec<&Event>) -> Refusal {
-    Refusal::Collides { events: by.into_iter().map(Seen::from).collect() }
+    Refusal::Collides { events: by.into_iter().map(EventSnapshot::from).collect() }
 }
 
 /// The step back, for the event as it is now (on the calendar, or in Deleted Items).
@@ -80,37 +85,44 @@ fn plan_end(done: &Done, event: &Event) -> Result<Plan, NoPlan> {
     let (Change::Ended { from, to } | Change::Extended { from, to }) = done.change else {
         return Err(Refusal::NothingToUndo.into());
     };
-    let seen = Times { start: done.event.start, end: to };
-    if times(event) == (Times { start: seen.start, end: from }) {
-        return Err(NoPlan::Already(Already::Restored));
+    let seen = TimeRange { start: done.event.start, end: to };
+    if times(event) == (TimeRange { start: seen.start, end: from }) {
+        return Err(NoPlan::Already(NoChangeReason::Restored));
     }
     if times(event) != seen {
         return Err(Refusal::NotAsSeen { seen, is: times(event) }.into());
     }
-    let notify = match done.told {
-        Told::Attendees | Told::Unknown => Notify::Attendees,
-        Told::Nobody | Told::Organizer => Notify::Nobody,
+    let notify = match done.notified {
+        Notified::Attendees | Notified::Unknown => Notify::Attendees,
+        Notified::Nobody | Notified::Organizer => Notify::Nobody,
     };
     let step = Step::SetEnd { id: event.id.clone(), change_key: event.change_key.clone(), end: from, notify };
     let change = Change::EndRestored { from: to, to: from };
-    Ok(Plan { step, done: undone(done, event, change, done.told) })
+    Ok(Plan { step, done: undone(done, event, change, done.notified) })
 }
 
 fn plan_event(done: &Done, deleted: &Event) -> Plan {
     let step = Step::MoveBack { id: deleted.id.clone(), change_key: deleted.change_key.clone() };
-    Plan { step, done: undone(done, deleted, Change::MovedBack, Told::Nobody) }
+    Plan { step, done: undone(done, deleted, Change::MovedBack, Notified::Nobody) }
 }
 
 fn plan_made(done: &Done, event: &Event) -> Result<Plan, NoPlan> {
-    let seen = Times { start: done.event.start, end: done.event.end };
+    let seen = TimeRange { start: done.event.start, end: done.event.end };
     if times(event) != seen {
         return Err(Refusal::NotAsSeen { seen, is: times(event) }.into());
     }
     let step = Step::Remove { id: event.id.clone(), change_key: event.change_key.clone() };
-    Ok(Plan { step, done: undone(done, event, Change::Removed, Told::Nobody) })
+    Ok(Plan { step, done: undone(done, event, Change::Removed, Notified::Nobody) })
 }
 
-fn undone(done: &Done, event: &Event, change: Change, told: Told) -> Done {
-    let undoable = Undoable::No { because: NotUndoable::IsAnUndo };
-    Done { event: Seen::from(event), copy: done.copy, change, told, undoable, rehearsed: false }
+fn undone(done: &Done, event: &Event, change: Change, told: Notified) -> Done {
+    let undoable = Reversibility::Irreversible { because: IrreversibleReason::IsAnUndo };
+    Done {
+        event: EventSnapshot::from(event),
+        copy: done.copy,
+        change,
+        notified: told,
+        reversibility: undoable,
+        dry_run: false,
+    }
 }

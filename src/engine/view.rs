@@ -8,7 +8,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 use super::Trouble;
-use crate::action::Fault;
+use crate::action::ResponsibleParty;
 use crate::calendar::{ChangeKey, Event, EventId, EventKind, FreeBusy, Window};
 
 /// Everything that a reading of one room's calendar returned.
@@ -80,7 +80,7 @@ impl Unreadable {
     /// The trouble it is to whoever needs the whole calendar.
     pub fn trouble(&self) -> Trouble {
         Trouble {
-            fault: Fault::Administrator,
+            fault: ResponsibleParty::Administrator,
             advice:
                 "an item in the room's calendar cannot be read; open the calendar and repair or delete it"
                     .to_owned(),

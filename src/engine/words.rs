@@ -2,13 +2,13 @@
 
 use super::Trouble;
 use super::select::times;
-use crate::action::{Done, Fault, Outcome, Seen, Step, Times};
+use crate::action::{Done, EventSnapshot, Outcome, ResponsibleParty, Step, TimeRange};
 use crate::calendar::Event;
 
 /// The answer was lost, and what the mailbox shows was made by somebody else since.
 pub(super) fn untold(event: &Event, step: &Step) -> Outcome {
     let trouble = Trouble {
-        fault: Fault::Nobody,
+        fault: ResponsibleParty::Nobody,
         advice: "The answer to the change was lost, and somebody else changed the event since".to_owned(),
         code: "in doubt".to_owned(),
     };
@@ -18,7 +18,7 @@ pub(super) fn untold(event: &Event, step: &Step) -> Outcome {
 /// The account reads the item, and the server does not let it write there.
 pub(super) fn not_writable() -> Trouble {
     Trouble {
-        fault: Fault::Administrator,
+        fault: ResponsibleParty::Administrator,
         advice: "Exchange reports the event as not found when it is to be changed, although it is on the room's calendar: the \
                  account may read it but not change it; check the account's rights"
             .to_owned(),
@@ -43,9 +43,9 @@ pub(super) fn needs_attention(event: &Event, step: &Step, trouble: &Trouble) -> 
         Step::Book { .. } => "whether the room shows the booking".to_owned(),
         Step::MoveBack { .. } => "whether the event is back on the room's calendar".to_owned(),
     };
-    let Times { start, .. } = times(event);
+    let TimeRange { start, .. } = times(event);
     let advice = format!("check {what}; it started at {}. {trouble}", start.format("%F %H:%MZ"));
-    Outcome::NeedsAttention { event: Seen::from(event), advice, recheck: trouble.passes() }
+    Outcome::NeedsAttention { event: EventSnapshot::from(event), advice, recheck: trouble.passes() }
 }
 
 /// What was to be taken back stands there beside what it collides with.
@@ -54,7 +54,7 @@ pub(super) fn stands_beside(event: &Event) -> Outcome {
     let advice = format!(
         "two events stand at one time: look at the room's calendar at {start}, and remove one of them"
     );
-    Outcome::NeedsAttention { event: Seen::from(event), advice, recheck: false }
+    Outcome::NeedsAttention { event: EventSnapshot::from(event), advice, recheck: false }
 }
 
 /// It was done, but whether somebody else was there at the same time could not be looked up.

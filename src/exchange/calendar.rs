@@ -15,7 +15,7 @@ use super::response_messages::{require_success, single_message, unexpected_respo
 use super::settings::{Access, Settings, SettingsError};
 use super::subscription_groups::SubscriptionGroups;
 use super::view::{VIEW_ENTRIES_MAX, WindowAssembler, read_items};
-use crate::action::{Notify, RequestIds, Seen, Step};
+use crate::action::{EventSnapshot, Notify, RequestIds, Step};
 use crate::calendar::{ChangeKey, Event, EventId, EventKind, RoomAddress, Series, Uid, Window};
 use crate::engine::{
     AddressLookup, Busy, Calendar, CalendarView, Capabilities, Directory, EventLookup, Number, Reply,
@@ -426,7 +426,7 @@ impl Calendar for Exchange {
         found_series(self.client.execute(room.as_str(), &get, |body| read_series(body, Some(series))).await)
     }
 
-    async fn deleted(&self, room: &RoomAddress, seen: &Seen) -> Result<Option<Event>, Trouble> {
+    async fn deleted(&self, room: &RoomAddress, seen: &EventSnapshot) -> Result<Option<Event>, Trouble> {
         let (mut offset, mut found) = (0, None);
         while found.is_none() && offset < DELETED_SEARCHED_MAX {
             let (events, next) = self.deleted_page(room, offset).await?;
@@ -625,7 +625,7 @@ fn is_message_of(item: &OtherItem<'_>, step: &Step, about: &Event, since: DateTi
 }
 
 /// Told by UID and times: an id changes when its item moves.
-fn is_same_event(event: &Event, seen: &Seen) -> bool {
+fn is_same_event(event: &Event, seen: &EventSnapshot) -> bool {
     event.uid == seen.uid && event.uid.is_some() && event.start == seen.start && event.end == seen.end
 }
 

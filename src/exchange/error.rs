@@ -3,7 +3,7 @@
 use super::classify::ErrorKind;
 use super::client::RequestError;
 use super::delivery::TransportError;
-use crate::action::Fault;
+use crate::action::ResponsibleParty;
 use crate::engine::Trouble;
 use crate::ews::code::{CodeMeaning, meaning};
 
@@ -34,40 +34,40 @@ fn calendar_error(failed: RequestError) -> Trouble {
                 Trouble { fault, advice: advice.to_owned(), code }
             }
             RequestError::Busy(code) => Trouble {
-                fault: Fault::Server,
+                fault: ResponsibleParty::Server,
                 advice: "Exchange is busy and did nothing; try again in a few minutes".to_owned(),
                 code,
             },
             // Exchange itself returned an error code.
             RequestError::InvalidResponse(code) if code.starts_with("Error") => {
                 let (fault, advice) = advice_of_code(&code).unwrap_or((
-                    Fault::Server,
+                    ResponsibleParty::Server,
                     "Exchange returned an error of its own several times; try again, then look up the code on the server",
                 ));
                 Trouble { fault, advice: advice.to_owned(), code }
             }
             RequestError::InvalidResponse(code) => Trouble {
-                fault: Fault::Server,
+                fault: ResponsibleParty::Server,
                 advice: "Exchange gave no answer that could be used, several times; try again, and look at the server and at \
                          what stands between it and Adjourn"
                     .to_owned(),
                 code,
             },
             RequestError::Unreachable(failure @ TransportError::SignIn { .. }) => Trouble {
-                fault: Fault::Network,
+                fault: ResponsibleParty::Network,
                 advice: "what signs the account in (where tokens come from, or a KDC) cannot be reached; check its address and \
                          the network"
                     .to_owned(),
                 code: failure.to_string(),
             },
             RequestError::Unreachable(failure) => Trouble {
-                fault: Fault::Network,
+                fault: ResponsibleParty::Network,
                 advice: "Exchange cannot be reached; check the URL, the network and the certificate"
                     .to_owned(),
                 code: failure.to_string(),
             },
             RequestError::InDoubt(code) => Trouble {
-                fault: Fault::Server,
+                fault: ResponsibleParty::Server,
                 advice: "Exchange did not say whether it was done; look at the room's calendar".to_owned(),
                 code,
             },
@@ -80,122 +80,130 @@ pub fn is_denial(code: &str) -> bool {
 }
 
 /// Causes that a code names more exactly than its kind.
-fn advice_of_code(code: &str) -> Option<(Fault, &'static str)> {
+fn advice_of_code(code: &str) -> Option<(ResponsibleParty, &'static str)> {
     Some(match code {
         "ErrorQuotaExceeded" | "ErrorQuotaExceededOnDelete" => (
-            Fault::Administrator,
+            ResponsibleParty::Administrator,
             "the room's mailbox is full; empty it, or raise its quota (Set-Mailbox -ProhibitSendReceiveQuota)",
         ),
         "ErrorSubmissionQuotaExceeded" => (
-            Fault::Administrator,
+            ResponsibleParty::Administrator,
             "the room may send no more messages for now (its recipient rate limit); try again tomorrow, or raise the limit",
         ),
         "ErrorInvalidLicense" => (
-            Fault::Administrator,
+            ResponsibleParty::Administrator,
             "Exchange reports a missing or invalid licence of the account or the room; assign one",
         ),
         "ErrorMailboxStoreUnavailable" => (
-            Fault::Server,
+            ResponsibleParty::Server,
             "the database of the room's mailbox is not available; try again, and look at it (Get-MailboxDatabaseCopyStatus)",
         ),
         "ErrorOccurrenceCrossingBoundary" => (
-            Fault::Nobody,
+            ResponsibleParty::Nobody,
             "Exchange lets no date of a series reach or pass its neighbour in the same series",
         ),
-        "ErrorOccurrenceTimeSpanTooBig" => {
-            (Fault::Nobody, "Exchange lets no date of a series last longer than the time between two of them")
-        }
+        "ErrorOccurrenceTimeSpanTooBig" => (
+            ResponsibleParty::Nobody,
+            "Exchange lets no date of a series last longer than the time between two of them",
+        ),
         _ => return None,
     })
 }
 
-fn advice_of_kind(kind: ErrorKind) -> (Fault, &'static str) {
+fn advice_of_kind(kind: ErrorKind) -> (ResponsibleParty, &'static str) {
     match kind {
         ErrorKind::Credentials => (
-            Fault::Administrator,
+            ResponsibleParty::Administrator,
             "Exchange does not accept the service account; check user name and password",
         ),
         ErrorKind::Token => (
-            Fault::Administrator,
+            ResponsibleParty::Administrator,
             "Exchange does not accept the token; check its audience \
              (scope), its tenant, and the application's permissions",
         ),
         ErrorKind::Permission => (
-            Fault::Administrator,
+            ResponsibleParty::Administrator,
             "a permission is missing; grant the one that Exchange names (for an \
              application full_access_as_app, or the role Application EWS.AccessAsApp) and consent to it",
         ),
         ErrorKind::SignIn => (
-            Fault::Administrator,
+            ResponsibleParty::Administrator,
             "the service account cannot sign in as it is configured: the code says whether a password, keytab or secret is not \
              accepted, or the server wants another way (server.auth)",
         ),
         ErrorKind::BackEnd => (
-            Fault::Administrator,
+            ResponsibleParty::Administrator,
             "Exchange accepts the service account for other rooms and refuses it for this one; look at the mailbox server of this \
              room (IIS authentication of /EWS, Test-WebServicesConnectivity)",
         ),
-        ErrorKind::Account => {
-            (Fault::Administrator, "the service account is locked or its password expired; unlock it")
-        }
+        ErrorKind::Account => (
+            ResponsibleParty::Administrator,
+            "the service account is locked or its password expired; unlock it",
+        ),
         ErrorKind::EwsDisabled => (
-            Fault::Administrator,
+            ResponsibleParty::Administrator,
             "EWS is turned off for this mailbox, organization or application; allow it (EWSEnabled, EwsAllowedAppIDs)",
         ),
         ErrorKind::ImpersonationDenied => (
-            Fault::Administrator,
+            ResponsibleParty::Administrator,
             "the service account may not act for this room; give it the impersonation role with a scope that holds the \
              room (a new right takes up to two hours)",
         ),
-        ErrorKind::Denied => {
-            (Fault::Administrator, "Exchange denies access to this mailbox; check the account's rights")
-        }
+        ErrorKind::Denied => (
+            ResponsibleParty::Administrator,
+            "Exchange denies access to this mailbox; check the account's rights",
+        ),
         ErrorKind::NoMailbox => {
-            (Fault::Caller, "there is no mailbox of this address; check the room's address")
+            (ResponsibleParty::Caller, "there is no mailbox of this address; check the room's address")
         }
         ErrorKind::WrongServer => (
-            Fault::Administrator,
+            ResponsibleParty::Administrator,
             "this room's mailbox is another server's, which this one does not ask; set server.url = \"autodiscover\", or give \
              the room its own connection",
         ),
         ErrorKind::ServerNotFound => (
-            Fault::Administrator,
+            ResponsibleParty::Administrator,
             "Autodiscover does not lead to this room's Exchange; see `adjourn doctor`, or set server.url",
         ),
-        ErrorKind::NotEws => {
-            (Fault::Administrator, "what answers there is not EWS; the URL should end in /EWS/Exchange.asmx")
-        }
-        ErrorKind::Gone => (Fault::Nobody, "it is no longer there"),
+        ErrorKind::NotEws => (
+            ResponsibleParty::Administrator,
+            "what answers there is not EWS; the URL should end in /EWS/Exchange.asmx",
+        ),
+        ErrorKind::Gone => (ResponsibleParty::Nobody, "it is no longer there"),
         ErrorKind::InvalidId => (
-            Fault::Caller,
+            ResponsibleParty::Caller,
             "Exchange does not accept this item id; take it from `adjourn list` or from the API",
         ),
         ErrorKind::Corrupt => (
-            Fault::Nobody,
+            ResponsibleParty::Nobody,
             "Exchange cannot process this event, since what it has stored of it is damaged or incomplete (often the organizer is \
              missing); it can be neither declined nor cancelled: remove it silently instead (delete --silent)",
         ),
-        ErrorKind::Conflict => (Fault::Nobody, "it was changed in between; nothing was done"),
-        ErrorKind::Forbidden => (Fault::Nobody, "Exchange's calendar rules do not allow this for this event"),
-        ErrorKind::TooLarge => (Fault::Caller, "too much for one request; choose a shorter window"),
-        ErrorKind::PersonNotFound => (Fault::Caller, "the directory knows nobody of that name"),
+        ErrorKind::Conflict => (ResponsibleParty::Nobody, "it was changed in between; nothing was done"),
+        ErrorKind::Forbidden => {
+            (ResponsibleParty::Nobody, "Exchange's calendar rules do not allow this for this event")
+        }
+        ErrorKind::TooLarge => {
+            (ResponsibleParty::Caller, "too much for one request; choose a shorter window")
+        }
+        ErrorKind::PersonNotFound => (ResponsibleParty::Caller, "the directory knows nobody of that name"),
         ErrorKind::SubscriptionLimit => (
-            Fault::Administrator,
+            ResponsibleParty::Administrator,
             "Exchange keeps no more subscriptions for this room; others that listen to it should be ended, or \
              EwsMaxSubscriptions raised",
         ),
         ErrorKind::StateExpired => {
-            (Fault::Nobody, "Exchange tells of changes under another name from now on")
+            (ResponsibleParty::Nobody, "Exchange tells of changes under another name from now on")
         }
         ErrorKind::Version => (
-            Fault::Administrator,
+            ResponsibleParty::Administrator,
             "this Exchange is older than Exchange 2010 SP2, and nothing older is spoken to",
         ),
         ErrorKind::BadRequest => {
-            (Fault::Server, "Exchange did not accept the form of the request; please report it")
+            (ResponsibleParty::Server, "Exchange did not accept the form of the request; please report it")
         }
         ErrorKind::Unknown => (
-            Fault::Server,
+            ResponsibleParty::Server,
             "Exchange refused this request with a code that Adjourn does not know; nothing was done",
         ),
     }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::calendar::Exchange;
-use crate::action::{Fault, Seen, Step};
+use crate::action::{EventSnapshot, ResponsibleParty, Step};
 use crate::calendar::{Event, EventId, RoomAddress, RoomPattern, Series, Window};
 use crate::clock::WitnessedClock;
 use crate::engine::{
@@ -50,7 +50,7 @@ impl ConnectionRouter {
     pub fn route(&self, room: &RoomAddress) -> Result<&Exchange, Trouble> {
         let named = self.routes.iter().find(|(rooms, _)| rooms.iter().any(|pattern| pattern.matches(room)));
         named.map(|(_, exchange)| exchange).or(self.fallback.as_ref()).ok_or_else(|| Trouble {
-            fault: Fault::Administrator,
+            fault: ResponsibleParty::Administrator,
             advice: format!(
                 "no Exchange is configured for {room}; add it to a connection's rooms, or set [server]"
             ),
@@ -86,7 +86,7 @@ impl Calendar for ConnectionRouter {
         self.route(room)?.series_by_id(room, series).await
     }
 
-    async fn deleted(&self, room: &RoomAddress, seen: &Seen) -> Result<Option<Event>, Trouble> {
+    async fn deleted(&self, room: &RoomAddress, seen: &EventSnapshot) -> Result<Option<Event>, Trouble> {
         self.route(room)?.deleted(room, seen).await
     }
 

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{Entry, Fact};
-use crate::action::{Action, ActionId, Ask, Done, Outcome, RequestIds, Step};
+use crate::action::{Action, ActionId, ActionKind, Done, Outcome, RequestIds, Step};
 use crate::calendar::Event;
 
 /// Where an action stands.
@@ -154,7 +154,7 @@ impl Life {
 
     /// It put back what that action did.
     pub fn has_undone(&self, of: ActionId) -> bool {
-        self.action.ask == Ask::Undo { of } && self.done().is_some()
+        self.action.kind == ActionKind::Undo { of } && self.done().is_some()
     }
 
     /// Not over yet.

@@ -1,7 +1,7 @@
 //! What is kept of one room's calendar at most. A calendar beyond that is too full to judge: its room is unknown, and nothing is
 //! done there by itself. Pure.
 
-use crate::action::Fault;
+use crate::action::ResponsibleParty;
 use crate::calendar::Event;
 use crate::engine::Trouble;
 
@@ -59,7 +59,7 @@ fn text_bytes(event: &Event) -> usize {
 /// Many rooms have long calendars, and there is no memory for another one.
 pub(super) fn too_many_full(beyond: usize) -> Trouble {
     Trouble {
-        fault: Fault::Administrator,
+        fault: ResponsibleParty::Administrator,
         advice:
             "the calendars of many rooms are too full to judge them all; look for a program that fills them"
                 .to_owned(),
@@ -71,7 +71,7 @@ pub(super) fn too_many_full(beyond: usize) -> Trouble {
 
 fn too_full(events: usize, texts: usize) -> Trouble {
     Trouble {
-        fault: Fault::Administrator,
+        fault: ResponsibleParty::Administrator,
         advice: "the room's calendar is too full to judge; look for a program that books this room again and again"
             .to_owned(),
         code: format!(

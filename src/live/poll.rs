@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::feed::SyncState;
 use super::rooms::{How, Rooms, Teller};
 use super::{Live, PATIENCE, SLOW_AFTER};
-use crate::action::Fault;
+use crate::action::ResponsibleParty;
 use crate::calendar::RoomAddress;
 use crate::concurrency::ConcurrencyLimit;
 
@@ -166,7 +166,9 @@ impl Place {
                 self.state = Some(synced.state);
                 Some(synced.changed)
             }
-            Err(trouble) if matches!(trouble.fault, Fault::Administrator | Fault::Caller) => {
+            Err(trouble)
+                if matches!(trouble.fault, ResponsibleParty::Administrator | ResponsibleParty::Caller) =>
+            {
                 tracing::warn!(%room, %trouble, "cannot be asked what changed; it is read again and again");
                 (self.how, self.rounds) = (How::View, 0);
                 Some(true)

@@ -13,7 +13,7 @@ use super::feed::{Ears, Heard};
 use super::poll::{Follows, Polls};
 use super::rooms::{How, Teller};
 use super::{Live, Numbers};
-use crate::action::Fault;
+use crate::action::ResponsibleParty;
 use crate::calendar::RoomAddress;
 use crate::engine::Trouble;
 
@@ -115,7 +115,7 @@ impl Group {
     async fn listen(&mut self, deaf: Vec<(RoomAddress, Trouble)>) -> Ended {
         for (room, trouble) in deaf {
             tracing::warn!(%room, %trouble, "cannot be subscribed to; it is polled, and grouped again later");
-            let lasting = matches!(trouble.fault, Fault::Administrator | Fault::Caller);
+            let lasting = matches!(trouble.fault, ResponsibleParty::Administrator | ResponsibleParty::Caller);
             self.depart(&room, lasting);
         }
         let live = self.live.clone();

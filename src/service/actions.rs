@@ -106,7 +106,7 @@ impl Actions {
                 && !answer.repeated
                 && !answer.is_in_doubt()
             {
-                if matches!(answer.outcome, Outcome::Done(_)) && action.ask.shows_presence() {
+                if matches!(answer.outcome, Outcome::Done(_)) && action.kind.implies_presence() {
                     keep_door_sign(&engine, &desk, &books, &action, engine.clock().now()).await;
                 }
                 let (action, outcome) = (answer.action, Box::new(answer.outcome.clone()));

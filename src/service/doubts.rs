@@ -51,7 +51,7 @@ impl Service {
         let Life { action, outcome: Some(outcome), accepted_at, .. } = life else { return };
         tracing::info!(action = %action.id, room = %action.room, "an action in doubt is settled");
         self.rooms.changed(&action.room);
-        if matches!(outcome, Outcome::Done(_)) && action.ask.shows_presence() {
+        if matches!(outcome, Outcome::Done(_)) && action.kind.implies_presence() {
             keep_door_sign(&self.engine, &self.desk, &self.books, &action, accepted_at).await;
         }
         let actor = Some(action.actor);

@@ -329,7 +329,7 @@ impl From<NoStatus> for NoCheckIn {
 #[derive(Debug, thiserror::Error)]
 pub enum NoCheckIn {
     /// Nothing that could be checked in to.
-    #[error("{}", Refusal::NothingOn)]
+    #[error("{}", Refusal::NoCurrentEvent)]
     Nothing,
     /// An action that was under way when the check-in came took the event off the calendar.
     #[error("the event was taken off the calendar while the check-in came; the room is free")]

@@ -11,7 +11,7 @@ use tokio::sync::broadcast;
 use uuid::Uuid;
 
 use super::sweeps::SweepId;
-use crate::action::{ActionId, Actor, Outcome, Seen};
+use crate::action::{ActionId, Actor, EventSnapshot, Outcome};
 use crate::calendar::RoomAddress;
 use crate::clock::{Clock, SystemClock};
 use crate::presence::Doubt;
@@ -84,7 +84,7 @@ pub enum Notice {
         /// In which room.
         room: RoomAddress,
         /// The date that was released last.
-        event: Seen,
+        event: EventSnapshot,
         /// Dates in a row.
         missed: u32,
         /// The whole series was taken off.

@@ -123,7 +123,7 @@ pub(super) async fn keep_door_sign(
         }
     };
     let Some(event) = life.and_then(|life| life.intent).map(|intent| intent.before) else { return };
-    let source = format!("{} by {}", action.ask.verb(), action.actor.name());
+    let source = format!("{} by {}", action.kind.verb(), action.actor.name());
     let reporter = action.actor.key_id().unwrap_or(action.actor.name()).to_owned();
     let sign = Sign::new(action.room.clone(), at, source).for_event(&event).reported_by(reporter);
     // A refused one needs no more: the journal has the action, and the room's evidence is known to be incomplete.

@@ -13,7 +13,7 @@ use tokio::task::{JoinError, JoinSet};
 use super::notices::StopReason;
 use super::sweeps::Silent;
 use super::{Notice, Service};
-use crate::action::{Outcome, Seen};
+use crate::action::{EventSnapshot, Outcome};
 use crate::calendar::{Event, RoomAddress, Window};
 use crate::cleanup::{
     Applied, CleanupMode, Decision, DecisionKind, Judged, Kept, Plan, RoomPlan, Rules, Sweep, SweepError,
@@ -60,7 +60,7 @@ pub struct Releases {
 }
 
 impl Releases {
-    fn sighting(&self, room: &RoomAddress, event: &Seen) -> Sighting {
+    fn sighting(&self, room: &RoomAddress, event: &EventSnapshot) -> Sighting {
         self.hasher.hash_one((room.as_str(), event.id.as_str(), event.start))
     }
 
@@ -247,7 +247,7 @@ impl Service {
         }
     }
 
-    fn stop(&self, room: &RoomAddress, event: &Seen, reason: StopReason, why: String) {
+    fn stop(&self, room: &RoomAddress, event: &EventSnapshot, reason: StopReason, why: String) {
         tracing::warn!(%room, start = %event.start, %why, "a release was stopped; the meeting stays");
         self.stopped_releases.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let (room, start) = (room.clone(), event.start);

@@ -275,7 +275,7 @@ mod tests {
     use rusqlite::StatementStatus;
 
     use super::*;
-    use crate::action::{Action, ActionId, Actor, Ask, Notify, Outcome, Refusal};
+    use crate::action::{Action, ActionId, ActionKind, Actor, Notify, Outcome, Refusal};
     use crate::journal::{Chain, Entry, Fact};
     use crate::store::action_row::{self, ActionRow as LifeRow};
     use crate::store::schema::JOURNAL;
@@ -291,12 +291,12 @@ mod tests {
         let room = format!("room{}@rooms.example", number % ROOMS).parse().unwrap();
         let actor = Actor::program(format!("door {}", number % ACTORS));
         let id = ActionId(uuid::Uuid::from_u128(u128::from(number)));
-        Action::new(id, room, Ask::End(Notify::Attendees), actor)
+        Action::new(id, room, ActionKind::End(Notify::Attendees), actor)
     }
 
     fn put(connection: &Connection, chain: &mut Chain, action: Action, number: u64) {
         let at = chrono::DateTime::from_timestamp(1_767_225_600 + number as i64, 0).unwrap();
-        let outcome = Box::new(Outcome::Refused { refusal: Refusal::NothingOn });
+        let outcome = Box::new(Outcome::Refused { refusal: Refusal::NoCurrentEvent });
         let id = action.id;
         let mut facts = vec![Fact::Accepted { action: Box::new(action) }];
         // One in five thousand stays open.

@@ -359,7 +359,7 @@ mod tests {
         assert!(tokio::time::timeout(Duration::ZERO, &mut waits).await.is_err(), "it waits for its turn");
         let room = "room@example.com".parse().unwrap();
         let actor = crate::action::Actor::program("door");
-        let ask = crate::action::Ask::End(crate::action::Notify::Nobody);
+        let ask = crate::action::ActionKind::End(crate::action::Notify::Nobody);
         let action = crate::action::Action::new(ActionId::random(), room, ask, actor);
         let (id, fact) = (action.id, crate::journal::Fact::Accepted { action: Box::new(action) });
         journal.record(Entry { action: id, at: chrono::DateTime::UNIX_EPOCH, fact }).await.unwrap();

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use adjourn::access::Right;
-use adjourn::action::{Action, ActionId, Actor, Ask, Notify, Outcome, Refusal};
+use adjourn::action::{Action, ActionId, ActionKind, Actor, Notify, Outcome, Refusal};
 use adjourn::calendar::Scope;
 use adjourn::cleanup::Rules;
 use adjourn::clock::{Clock, ClockDoubt, SystemClock};
@@ -70,8 +70,8 @@ impl Clock for Doubtful {
 async fn refused_at(journal: &SqliteJournal, at: DateTime<Utc>) -> ActionId {
     let id = ActionId::random();
     let actor = Actor::User { name: "ada".to_owned() };
-    let action = Action::new(id, BUSY.parse().unwrap(), Ask::End(Notify::Nobody), actor);
-    let outcome = Box::new(Outcome::Refused { refusal: Refusal::NothingOn });
+    let action = Action::new(id, BUSY.parse().unwrap(), ActionKind::End(Notify::Nobody), actor);
+    let outcome = Box::new(Outcome::Refused { refusal: Refusal::NoCurrentEvent });
     let facts = [Fact::Accepted { action: Box::new(action) }, Fact::Closed { outcome, requests: Vec::new() }];
     for fact in facts {
         journal.record(Entry { action: id, at, fact }).await.unwrap();

@@ -61,7 +61,7 @@ async fn actions_belong_to_a_key_by_its_id_when_its_name_goes_to_another() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_of_the_record_is_bounded_and_its_cursor_leads_on() {
-    use adjourn::action::{Action, ActionId, Actor, Ask, Notify, Outcome, Refusal};
+    use adjourn::action::{Action, ActionId, ActionKind, Actor, Notify, Outcome, Refusal};
     use adjourn::journal::{Entry, Fact};
     let lobby = Lobby::open().await;
     let sweeper = lobby.key("sweeper", "*", &[Right::Read, Right::Cleanup], 6_000).await;
@@ -72,9 +72,10 @@ async fn a_page_of_the_record_is_bounded_and_its_cursor_leads_on() {
             0 => Actor::Sweep { rule: "no-check-in".to_owned(), proof: None },
             _ => Actor::program("somebody else"),
         };
-        let action = Action::new(ActionId::random(), FREE.parse().unwrap(), Ask::End(Notify::Nobody), actor);
+        let action =
+            Action::new(ActionId::random(), FREE.parse().unwrap(), ActionKind::End(Notify::Nobody), actor);
         let (id, at) = (action.id, now() + TimeDelta::milliseconds(i64::from(number)));
-        let outcome = Box::new(Outcome::Refused { refusal: Refusal::NothingOn });
+        let outcome = Box::new(Outcome::Refused { refusal: Refusal::NoCurrentEvent });
         journal
             .record(Entry { action: id, at, fact: Fact::Accepted { action: Box::new(action) } })
             .await

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use adjourn::action::{Action, ActionId, Actor, Ask, Notify, Outcome, Refusal};
+use adjourn::action::{Action, ActionId, ActionKind, Actor, Notify, Outcome, Refusal};
 use adjourn::journal::{Entry, Fact, Journal as _};
 use adjourn::store::{SqliteJournal, StoreOptions};
 use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
@@ -14,10 +14,10 @@ use crate::office::{Office, now, room};
 async fn refused(journal: &SqliteJournal, at: DateTime<Utc>) -> ActionId {
     let id = ActionId::random();
     let actor = Actor::User { name: "ada".to_owned() };
-    let mut action = Action::new(id, room(0).parse().unwrap(), Ask::End(Notify::Nobody), actor);
+    let mut action = Action::new(id, room(0).parse().unwrap(), ActionKind::End(Notify::Nobody), actor);
     action.reason = Some("Ada went home".to_owned());
     let accepted = Fact::Accepted { action: Box::new(action) };
-    let outcome = Box::new(Outcome::Refused { refusal: Refusal::NothingOn });
+    let outcome = Box::new(Outcome::Refused { refusal: Refusal::NoCurrentEvent });
     let closed = Fact::Closed { outcome, requests: Vec::new() };
     for (fact, second) in [(accepted, 0), (closed, 1)] {
         let at = at + TimeDelta::seconds(second);

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use adjourn::action::{Action, ActionId, Actor, Ask, IdempotencyKey, Notify};
+use adjourn::action::{Action, ActionId, ActionKind, Actor, IdempotencyKey, Notify};
 use adjourn::calendar::{RoomAddress, Scope};
 use adjourn::cleanup::{CleanupMode, NoCheckIn, Rules};
 use adjourn::clock::{Clock, ClockDoubt, ClockReading, Witnesses};
@@ -202,7 +202,7 @@ async fn a_clock_that_jumps_makes_no_repeated_press_a_new_one_and_gives_no_open_
         let actor = Actor::program("door");
         Action {
             key: key.clone(),
-            ..Action::new(ActionId::random(), room("r1"), Ask::End(Notify::Nobody), actor)
+            ..Action::new(ActionId::random(), room("r1"), ActionKind::End(Notify::Nobody), actor)
         }
     };
     let first = house.engine.perform(press(), Mode::Perform).await.unwrap();

@@ -1,7 +1,9 @@
 //! Requests that arrive late, and other answers to the wrong question: a sending that may have landed is remembered until
 //! the action is over.
 
-use adjourn::action::{Action, ActionId, Actor, Ask, DeleteHow, Notify, Outcome, Refusal, Target, Times};
+use adjourn::action::{
+    Action, ActionId, ActionKind, Actor, DeleteMode, Notify, Outcome, Refusal, Target, TimeRange,
+};
 use adjourn::calendar::{Event, EventId};
 use adjourn::engine::{Calendar, Plan};
 use adjourn::engine::{Mode, Options, plan};
@@ -9,11 +11,11 @@ use adjourn::journal::{Entry, Fact, Journal};
 
 use crate::fake::{Next, Stage, at, meeting, room, stage, stage_with};
 
-const END: Ask = Ask::End(Notify::Nobody);
-const TELL: Ask = Ask::Delete(DeleteHow::Tell);
-const SILENT: Ask = Ask::Delete(DeleteHow::Silent);
+const END: ActionKind = ActionKind::End(Notify::Nobody);
+const TELL: ActionKind = ActionKind::Delete(DeleteMode::Notify);
+const SILENT: ActionKind = ActionKind::Delete(DeleteMode::Silent);
 
-fn wish(ask: Ask) -> Action {
+fn wish(ask: ActionKind) -> Action {
     let target = Target::Event { id: EventId::new("a"), seen: None };
     let actor = Actor::program("door");
     Action { target, ..Action::new(ActionId::random(), room("r1"), ask, actor) }
@@ -223,7 +225,7 @@ async fn an_undo_that_meets_a_conflict_looks_again_whether_the_time_is_free() {
             end: at(10, 0),
             ..meeting("someone-else")
         })));
-        let outcome = perform(&stage, wish(Ask::Undo { of })).await;
+        let outcome = perform(&stage, wish(ActionKind::Undo { of })).await;
         let Outcome::Refused { refusal: Refusal::Collides { events } } = outcome else {
             panic!("{ask:?}: {outcome:?}")
         };
@@ -238,7 +240,7 @@ async fn what_the_organizer_extended_since_is_not_called_ended() {
     assert!(matches!(perform(&stage, wish(END)).await, Outcome::Done(_)));
     let key = (room("r1"), EventId::new("a"));
     let as_seen = || {
-        let seen = Some(Times { start: at(9, 0), end: at(10, 0) });
+        let seen = Some(TimeRange { start: at(9, 0), end: at(10, 0) });
         Action { target: Target::Event { id: EventId::new("a"), seen }, ..wish(END) }
     };
     let outcome = perform(&stage, as_seen()).await;

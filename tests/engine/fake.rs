@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use adjourn::action::{Fault, RequestIds, Seen, Step};
+use adjourn::action::{EventSnapshot, RequestIds, ResponsibleParty, Step};
 use adjourn::calendar::{
     ChangeKey, Copy, Event, EventId, EventKind, FreeBusy, Person, RoomAddress, Scope, Series, Uid, Window,
 };
@@ -181,7 +181,7 @@ impl State {
                     let kind = std::mem::discriminant(step);
                     self.sent.push((room.clone(), kind, event.uid.clone(), event.start));
                 }
-                if self.keeps_declined && step.tells() {
+                if self.keeps_declined && step.sends_meeting_message() {
                     let declined = matches!(step, Step::Decline { .. });
                     self.touch(&key, |event| {
                         event.is_declined = declined;
@@ -243,7 +243,7 @@ impl Calendar for FakeCalendar {
         Ok(None)
     }
 
-    async fn deleted(&self, room: &RoomAddress, seen: &Seen) -> Result<Option<Event>, Trouble> {
+    async fn deleted(&self, room: &RoomAddress, seen: &EventSnapshot) -> Result<Option<Event>, Trouble> {
         let state = self.0.lock().unwrap();
         if state.blind {
             return Err(trouble());
@@ -383,7 +383,7 @@ impl Calendar for FakeCalendar {
 }
 
 pub fn trouble() -> Trouble {
-    Trouble { fault: Fault::Network, advice: "try again".to_owned(), code: "reset".to_owned() }
+    Trouble { fault: ResponsibleParty::Network, advice: "try again".to_owned(), code: "reset".to_owned() }
 }
 
 pub fn at(hour: u32, minute: u32) -> DateTime<Utc> {

@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use adjourn::action::{
-    Action, ActionId, Actor, Already, Answer, Ask, Change, DeleteHow, Notify, Outcome, Refusal, Seen, Step,
-    Target,
+    Action, ActionId, ActionKind, Actor, Answer, Change, DeleteMode, EventSnapshot, NoChangeReason, Notify,
+    Outcome, Refusal, Step, Target,
 };
 use adjourn::calendar::{Copy, Event, EventId, EventKind, RoomAddress, Scope, Series, Window};
 use adjourn::clock::Clock;
@@ -136,7 +136,7 @@ impl Calendar for Way {
         self.read(self.calendar.series_by_id(room, series)).await
     }
 
-    async fn deleted(&self, room: &RoomAddress, seen: &Seen) -> Result<Option<Event>, Trouble> {
+    async fn deleted(&self, room: &RoomAddress, seen: &EventSnapshot) -> Result<Option<Event>, Trouble> {
         self.read(self.calendar.deleted(room, seen)).await
     }
 
@@ -279,13 +279,13 @@ impl Story {
         roll(&self.dice, |dice| {
             let (room, id) = dice.one(&self.names);
             let ask = match dice.below(11) {
-                0..4 => Ask::End(Notify::Attendees),
-                4..6 => Ask::Delete(DeleteHow::Tell),
-                6..7 => Ask::Delete(DeleteHow::Silent),
-                7..8 => Ask::Extend { minutes: 15 },
-                8..9 => Ask::Book { minutes: 20 },
-                _ if done.is_empty() => Ask::End(Notify::Nobody),
-                _ => Ask::Undo { of: dice.one(&done) },
+                0..4 => ActionKind::End(Notify::Attendees),
+                4..6 => ActionKind::Delete(DeleteMode::Notify),
+                6..7 => ActionKind::Delete(DeleteMode::Silent),
+                7..8 => ActionKind::Extend { minutes: 15 },
+                8..9 => ActionKind::Book { minutes: 20 },
+                _ if done.is_empty() => ActionKind::End(Notify::Nobody),
+                _ => ActionKind::Undo { of: dice.one(&done) },
             };
             let name = dice.action_id();
             let actor = match dice.below(8) {
@@ -450,15 +450,15 @@ impl Story {
             let (shared, alone): (Vec<_>, Vec<_>) = mine.partition(|(_, step)| others(step));
             let facts = || self.journal.facts().into_iter().filter(|(of, _)| *of == id).collect::<Vec<_>>();
             // What takes time and finds somebody else there takes itself back: two effects that make none.
-            let took_back = |step: &Step| match (life.action.ask, step, &life.intent) {
-                (Ask::Book { .. }, Step::Remove { .. }, _) => true,
-                (Ask::Extend { .. }, Step::SetEnd { end, .. }, Some(intent)) => {
+            let took_back = |step: &Step| match (life.action.kind, step, &life.intent) {
+                (ActionKind::Book { .. }, Step::Remove { .. }, _) => true,
+                (ActionKind::Extend { .. }, Step::SetEnd { end, .. }, Some(intent)) => {
                     matches!(intent.done.change, Change::Extended { from, .. } if *end == from)
                 }
-                (Ask::Undo { .. }, Step::SetEnd { end, .. }, Some(intent)) => {
+                (ActionKind::Undo { .. }, Step::SetEnd { end, .. }, Some(intent)) => {
                     matches!(intent.done.change, Change::EndRestored { from, .. } if *end == from)
                 }
-                (Ask::Undo { .. }, Step::Remove { .. }, Some(intent)) => {
+                (ActionKind::Undo { .. }, Step::Remove { .. }, Some(intent)) => {
                     intent.done.change == Change::MovedBack
                 }
                 _ => false,
@@ -467,8 +467,11 @@ impl Story {
             // What is taken back may have been made by another of ours that is in doubt: the same step, the same version.
             // An event is taken back once; what calendar repair puts there again is another event.
             // A person took the booking away while its answer was in doubt: nothing shows that it had been made.
-            let bookings_max =
-                1 + if matches!(life.action.ask, Ask::Book { .. }) { self.bookings_taken() } else { 0 };
+            let bookings_max = 1 + if matches!(life.action.kind, ActionKind::Book { .. }) {
+                self.bookings_taken()
+            } else {
+                0
+            };
             let events: BTreeSet<_> = back.iter().map(|(_, step)| step.id()).collect();
             assert!(
                 alone.len() <= bookings_max
@@ -494,9 +497,9 @@ impl Story {
                 // It was done, the process stopped, and another write put the event back: it does not stand.
                 Outcome::Refused { refusal: Refusal::Interrupted } if self.is_put_back(life) => {}
                 // The event went away with whatever was done to it.
-                Outcome::AlreadyDone { why: Already::Gone } => {}
+                Outcome::AlreadyDone { why: NoChangeReason::Gone } => {}
                 // Two of ours wanted to write to the same version, both in doubt: either may have done it.
-                Outcome::AlreadyDone { why: Already::ByAction { action } }
+                Outcome::AlreadyDone { why: NoChangeReason::ByAction { action } }
                     if intended.get(action).is_some_and(|steps| {
                         steps.iter().any(|step| alone.iter().all(|(_, own)| own.item() == step.item()))
                     }) => {}
@@ -523,7 +526,7 @@ impl Story {
     fn is_gone(&self, action: &Action) -> bool {
         let uid = Some(adjourn::calendar::Uid::new(format!("adjourn-{}", action.id)));
         let stands = self.calendar.0.lock().unwrap().events.values().any(|event| event.uid == uid);
-        matches!(action.ask, Ask::Book { .. }) && !stands
+        matches!(action.kind, ActionKind::Book { .. }) && !stands
     }
 
     /// Another write gave the event the times again that it had before this action.

@@ -2,7 +2,8 @@
 //! nothing was written, and what could not be read is looked up later.
 
 use adjourn::action::{
-    Action, ActionId, Actor, Already, Ask, Change, DeleteHow, Fault, Notify, Outcome, Refusal, Target, Told,
+    Action, ActionId, ActionKind, Actor, Change, DeleteMode, NoChangeReason, Notified, Notify, Outcome,
+    Refusal, ResponsibleParty, Target,
 };
 use adjourn::calendar::{Copy, Event, EventId};
 use adjourn::engine::{Mode, Options};
@@ -11,16 +12,16 @@ use chrono::TimeDelta;
 
 use crate::fake::{Next, Stage, at, meeting, room, stage, stage_with};
 
-const END: Ask = Ask::End(Notify::Attendees);
-const TELL: Ask = Ask::Delete(DeleteHow::Tell);
-const SILENT: Ask = Ask::Delete(DeleteHow::Silent);
+const END: ActionKind = ActionKind::End(Notify::Attendees);
+const TELL: ActionKind = ActionKind::Delete(DeleteMode::Notify);
+const SILENT: ActionKind = ActionKind::Delete(DeleteMode::Silent);
 
-fn about(id: &str, ask: Ask) -> Action {
+fn about(id: &str, ask: ActionKind) -> Action {
     let target = Target::Event { id: EventId::new(id), seen: None };
     Action { target, ..current(ask) }
 }
 
-fn current(ask: Ask) -> Action {
+fn current(ask: ActionKind) -> Action {
     Action::new(ActionId::random(), room("r1"), ask, Actor::program("door"))
 }
 
@@ -40,9 +41,9 @@ fn kept(copy: Copy) -> Stage {
     stage
 }
 
-fn told(outcome: &Outcome) -> Told {
+fn told(outcome: &Outcome) -> Notified {
     let Outcome::Done(done) = outcome else { panic!("{outcome:?}") };
-    done.told
+    done.notified
 }
 
 #[tokio::test]
@@ -50,7 +51,7 @@ async fn what_was_changed_before_and_is_gone_now_is_already_gone() {
     let stage = with(meeting("a"));
     assert!(matches!(perform(&stage, about("a", END)).await, Outcome::Done(_)));
     stage.calendar.0.lock().unwrap().events.clear();
-    assert_eq!(perform(&stage, about("a", TELL)).await, Outcome::AlreadyDone { why: Already::Gone });
+    assert_eq!(perform(&stage, about("a", TELL)).await, Outcome::AlreadyDone { why: NoChangeReason::Gone });
 }
 
 /// The organizer changed the series: the date is on, under another id.
@@ -76,7 +77,7 @@ async fn an_id_in_graphs_spelling_names_what_was_done_under_ews_spelling() {
     let id = first.id;
     assert!(matches!(perform(&stage, first).await, Outcome::Done(_)));
     let again = perform(&stage, about("AA-b_c=", TELL)).await;
-    assert_eq!(again, Outcome::AlreadyDone { why: Already::ByAction { action: id } });
+    assert_eq!(again, Outcome::AlreadyDone { why: NoChangeReason::ByAction { action: id } });
 }
 
 #[tokio::test]
@@ -86,7 +87,7 @@ async fn an_end_is_not_given_back_to_what_is_gone() {
     let of = first.id;
     assert!(matches!(perform(&stage, first).await, Outcome::Done(_)));
     stage.calendar.0.lock().unwrap().events.clear();
-    let outcome = perform(&stage, current(Ask::Undo { of })).await;
+    let outcome = perform(&stage, current(ActionKind::Undo { of })).await;
     let gone = matches!(outcome, Outcome::Refused { refusal: Refusal::ChangedMeanwhile { is: None, .. } });
     assert!(gone, "{outcome:?}");
 }
@@ -97,17 +98,17 @@ async fn a_write_that_is_not_let_in_is_no_proof_that_the_event_is_gone() {
         let stage = with(meeting("a"));
         stage.calendar.next(Next::NoRights);
         let outcome = perform(&stage, about("a", ask)).await;
-        let Outcome::Refused { refusal: Refusal::Exchange { fault, .. } } = outcome else {
+        let Outcome::Refused { refusal: Refusal::Exchange { responsible, .. } } = outcome else {
             panic!("{ask:?}: {outcome:?}")
         };
-        assert_eq!(fault, Fault::Administrator);
+        assert_eq!(responsible, ResponsibleParty::Administrator);
         assert!(stage.calendar.get(&room("r1"), "a").is_some());
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_the_calendar_keeps_marked_is_known_and_not_sent_twice() {
-    for (copy, who) in [(Copy::Attendee, Told::Organizer), (Copy::Organizer, Told::Attendees)] {
+    for (copy, who) in [(Copy::Attendee, Notified::Organizer), (Copy::Organizer, Notified::Attendees)] {
         let stage = kept(copy);
         stage.calendar.next(Next::LostAfter);
         assert_eq!(told(&perform(&stage, about("a", TELL)).await), who, "its message is in Sent Items");
@@ -136,7 +137,10 @@ async fn a_server_that_thaws_sends_one_message() {
 #[tokio::test]
 async fn a_meeting_that_is_declined_already_is_not_declined_again() {
     let stage = with(Event { is_declined: true, ..meeting("a") });
-    assert_eq!(perform(&stage, about("a", TELL)).await, Outcome::AlreadyDone { why: Already::Declined });
+    assert_eq!(
+        perform(&stage, about("a", TELL)).await,
+        Outcome::AlreadyDone { why: NoChangeReason::Declined }
+    );
     assert_eq!(stage.calendar.writes(), 0);
 }
 
@@ -145,7 +149,7 @@ async fn a_failure_after_the_write_claims_no_message() {
     for (copy, ask) in [(Copy::Organizer, END), (Copy::Organizer, TELL), (Copy::Attendee, TELL)] {
         let stage = kept(copy);
         stage.calendar.next(Next::DoneButRefused);
-        assert_eq!(told(&perform(&stage, about("a", ask)).await), Told::Unknown, "{copy:?} {ask:?}");
+        assert_eq!(told(&perform(&stage, about("a", ask)).await), Notified::Unknown, "{copy:?} {ask:?}");
         let stage = kept(copy);
         stage.calendar.next(Next::Refuse);
         let outcome = perform(&stage, about("a", ask)).await;
@@ -154,7 +158,7 @@ async fn a_failure_after_the_write_claims_no_message() {
     // A lost answer to an update of the attendees: the end is set, the mail may have failed.
     let stage = with(Event { copy: Some(Copy::Organizer), ..meeting("a") });
     stage.calendar.next(Next::LostAfter);
-    assert_eq!(told(&perform(&stage, about("a", END)).await), Told::Unknown);
+    assert_eq!(told(&perform(&stage, about("a", END)).await), Notified::Unknown);
 }
 
 #[tokio::test]
@@ -181,14 +185,14 @@ async fn the_action_on_another_meeting_is_not_named() {
     let id = first.id;
     assert!(matches!(perform(&stage, first).await, Outcome::Done(_)));
     let pressed_again = || perform(&stage, current(END));
-    assert_eq!(pressed_again().await, Outcome::AlreadyDone { why: Already::ByAction { action: id } });
+    assert_eq!(pressed_again().await, Outcome::AlreadyDone { why: NoChangeReason::ByAction { action: id } });
     // Another meeting was on since, and its organizer ended it.
     stage.clock.advance(TimeDelta::minutes(15));
     stage.calendar.add(&room("r1"), Event { start: at(9, 20), end: at(9, 29), ..meeting("b") });
-    assert_eq!(pressed_again().await, Outcome::Refused { refusal: Refusal::NothingOn });
+    assert_eq!(pressed_again().await, Outcome::Refused { refusal: Refusal::NoCurrentEvent });
     // One is on whose minute is all it has.
     stage.calendar.add(&room("r1"), Event { start: at(9, 30), end: at(9, 31), ..meeting("c") });
-    assert_eq!(pressed_again().await, Outcome::AlreadyDone { why: Already::Over });
+    assert_eq!(pressed_again().await, Outcome::AlreadyDone { why: NoChangeReason::Over });
 }
 
 #[tokio::test(start_paused = true)]
@@ -196,7 +200,7 @@ async fn a_booking_that_was_made_twice_becomes_one() {
     for next in [Next::Twice, Next::LostAfter] {
         let stage = stage();
         stage.calendar.next(next);
-        let outcome = perform(&stage, current(Ask::Book { minutes: 30 })).await;
+        let outcome = perform(&stage, current(ActionKind::Book { minutes: 30 })).await;
         let Outcome::Done(done) = outcome else { panic!("{outcome:?}") };
         assert_eq!(done.change, Change::Booked);
         let events: Vec<_> = stage.calendar.0.lock().unwrap().events.values().cloned().collect();
@@ -208,7 +212,7 @@ async fn a_booking_that_was_made_twice_becomes_one() {
 async fn a_booking_that_was_not_made_is_made_once_more_after_a_look() {
     let stage = stage();
     stage.calendar.next(Next::LostBefore);
-    let outcome = perform(&stage, current(Ask::Book { minutes: 30 })).await;
+    let outcome = perform(&stage, current(ActionKind::Book { minutes: 30 })).await;
     assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
     assert_eq!((stage.calendar.effects(), stage.calendar.writes()), (1, 2));
 }

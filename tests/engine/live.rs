@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use adjourn::action::{
-    Action, ActionId, Actor, AllDay, Already, Ask, Change, Fault, Notify, Outcome, Refusal, Target,
+    Action, ActionId, ActionKind, Actor, AllDay, Change, NoChangeReason, Notify, Outcome, Refusal,
+    ResponsibleParty, Target,
 };
 use adjourn::calendar::RoomAddress;
 use adjourn::clock::Clock as _;
@@ -82,7 +83,7 @@ impl Feed for FakeFeed {
         let mut script = self.0.lock().unwrap();
         script.synced += 1;
         if script.sync_fails {
-            return Err(Trouble { fault: Fault::Administrator, ..trouble() });
+            return Err(Trouble { fault: ResponsibleParty::Administrator, ..trouble() });
         }
         let state = SyncState(script.changes.to_string());
         Ok(Synced { changed: since != Some(&state), state })
@@ -196,7 +197,7 @@ impl Following {
             id: ActionId::random(),
             room: room("r1"),
             target: Target::Current,
-            ask: Ask::End(Notify::Attendees),
+            kind: ActionKind::End(Notify::Attendees),
             actor: Actor::program("display"),
             reason: None,
             all_day: AllDay::Spare,
@@ -252,7 +253,9 @@ async fn an_end_goes_by_what_is_told_and_asks_before_it_says_no() {
     following.settle().await;
     let reads = following.reads();
     // Nothing is on any more, as far as is told; the calendar itself is asked, and whether another meeting was on since.
-    let Outcome::AlreadyDone { why: Already::ByAction { .. } } = following.end().await else { panic!() };
+    let Outcome::AlreadyDone { why: NoChangeReason::ByAction { .. } } = following.end().await else {
+        panic!()
+    };
     assert_eq!(following.reads(), reads + 2);
 }
 
@@ -281,7 +284,7 @@ async fn what_has_come_in_its_place_unheard_of_is_left_alone() {
     let mut other = meeting("b");
     other.end = at(10, 15);
     following.stage.calendar.add(&room("r1"), other);
-    let Outcome::AlreadyDone { why: Already::Gone } = following.end().await else { panic!() };
+    let Outcome::AlreadyDone { why: NoChangeReason::Gone } = following.end().await else { panic!() };
     assert_eq!(following.stage.calendar.effects(), 0);
 }
 

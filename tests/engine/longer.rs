@@ -1,7 +1,8 @@
 //! Extending and booking: until the next event at most, and never two at one time.
 
 use adjourn::action::{
-    Action, ActionId, Actor, Ask, Change, Notify, Outcome, Refusal, Step, Target, Times, Told, Undoable,
+    Action, ActionId, ActionKind, Actor, Change, Notified, Notify, Outcome, Refusal, Reversibility, Step,
+    Target, TimeRange,
 };
 use adjourn::calendar::{Copy, Event, EventId};
 use adjourn::engine::Mode;
@@ -9,11 +10,11 @@ use chrono::TimeDelta;
 
 use crate::fake::{Next, Stage, at, meeting, room, stage};
 
-fn wish(ask: Ask) -> Action {
+fn wish(ask: ActionKind) -> Action {
     Action::new(ActionId::random(), room("r1"), ask, Actor::program("door"))
 }
 
-async fn perform(stage: &Stage, ask: Ask) -> Outcome {
+async fn perform(stage: &Stage, ask: ActionKind) -> Outcome {
     stage.engine.perform(wish(ask), Mode::Perform).await.unwrap().outcome
 }
 
@@ -29,8 +30,8 @@ fn collides(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Refused { refusal: Refusal::Collides { events } } if events.len() == 1)
 }
 
-const EXTEND: Ask = Ask::Extend { minutes: 30 };
-const BOOK: Ask = Ask::Book { minutes: 45 };
+const EXTEND: ActionKind = ActionKind::Extend { minutes: 30 };
+const BOOK: ActionKind = ActionKind::Book { minutes: 45 };
 
 #[tokio::test]
 async fn a_meeting_lasts_longer_until_the_next_one_at_most() {
@@ -40,7 +41,7 @@ async fn a_meeting_lasts_longer_until_the_next_one_at_most() {
         next_one(&stage, next);
         let Outcome::Done(done) = perform(&stage, EXTEND).await else { panic!() };
         assert_eq!(done.change, Change::Extended { from: at(10, 0), to: at(until.0, until.1) });
-        assert_eq!((done.told, done.undoable), (Told::Attendees, Undoable::Yes));
+        assert_eq!((done.notified, done.reversibility), (Notified::Attendees, Reversibility::Reversible));
         assert_eq!(stage.calendar.get(&room("r1"), "a").unwrap().end, at(until.0, until.1));
     }
     let stage = stage();
@@ -53,11 +54,11 @@ async fn a_meeting_lasts_longer_until_the_next_one_at_most() {
 #[tokio::test]
 async fn only_what_is_on_lasts_longer() {
     let stage = stage();
-    assert_eq!(perform(&stage, EXTEND).await, Outcome::Refused { refusal: Refusal::NothingOn });
+    assert_eq!(perform(&stage, EXTEND).await, Outcome::Refused { refusal: Refusal::NoCurrentEvent });
     next_one(&stage, (11, 0));
     let named = |id| Action { target: Target::Event { id: EventId::new(id), seen: None }, ..wish(EXTEND) };
     let ahead = stage.engine.perform(named("next"), Mode::Perform).await.unwrap().outcome;
-    assert!(matches!(ahead, Outcome::Refused { refusal: Refusal::NotOn { .. } }), "{ahead:?}");
+    assert!(matches!(ahead, Outcome::Refused { refusal: Refusal::NotCurrent { .. } }), "{ahead:?}");
     let gone = stage.engine.perform(named("gone"), Mode::Perform).await.unwrap().outcome;
     assert_eq!(gone, Outcome::Refused { refusal: Refusal::EventNotFound });
 }
@@ -66,7 +67,7 @@ async fn only_what_is_on_lasts_longer() {
 async fn asked_again_with_what_was_seen_it_lasts_longer_only_once() {
     let stage = stage();
     stage.calendar.add(&room("r1"), meeting("a"));
-    let seen = Some(Times { start: at(9, 0), end: at(10, 0) });
+    let seen = Some(TimeRange { start: at(9, 0), end: at(10, 0) });
     let ask = || Action { target: Target::Event { id: EventId::new("a"), seen }, ..wish(EXTEND) };
     assert!(matches!(stage.engine.perform(ask(), Mode::Perform).await.unwrap().outcome, Outcome::Done(_)));
     let again = stage.engine.perform(ask(), Mode::Perform).await.unwrap().outcome;
@@ -80,7 +81,7 @@ async fn a_free_room_is_booked_until_the_next_event_at_most() {
         let stage = stage();
         next_one(&stage, next);
         let Outcome::Done(done) = perform(&stage, BOOK).await else { panic!() };
-        assert_eq!((done.change, done.copy, done.told), (Change::Booked, Copy::Plain, Told::Nobody));
+        assert_eq!((done.change, done.copy, done.notified), (Change::Booked, Copy::Plain, Notified::Nobody));
         assert_eq!((done.event.start, done.event.end), (at(9, 30), at(until.0, until.1)));
         let made =
             stage.calendar.get(&room("r1"), done.event.id.as_str()).expect("it is there under this id");
@@ -125,7 +126,7 @@ async fn a_booking_whose_answer_was_lost_is_found_and_never_made_twice() {
 #[tokio::test]
 async fn both_can_be_undone() {
     let stage = stage();
-    let undo = |of| wish(Ask::Undo { of });
+    let undo = |of| wish(ActionKind::Undo { of });
     let booked = stage.engine.perform(wish(BOOK), Mode::Perform).await.unwrap();
     let undone = stage.engine.perform(undo(booked.action), Mode::Perform).await.unwrap().outcome;
     assert!(matches!(&undone, Outcome::Done(done) if done.change == Change::Removed), "{undone:?}");
@@ -142,7 +143,7 @@ async fn both_can_be_undone() {
 async fn what_was_ended_can_be_booked_in_the_same_minute() {
     let stage = stage();
     stage.calendar.add(&room("r1"), meeting("a"));
-    assert!(matches!(perform(&stage, Ask::End(Notify::Nobody)).await, Outcome::Done(_)));
+    assert!(matches!(perform(&stage, ActionKind::End(Notify::Nobody)).await, Outcome::Done(_)));
     let booked = perform(&stage, BOOK).await;
     assert!(matches!(&booked, Outcome::Done(done) if done.event.start == at(9, 30)), "{booked:?}");
 }
@@ -152,7 +153,7 @@ async fn a_take_back_that_was_interrupted_is_finished() {
     for ask in [BOOK, EXTEND] {
         let stage = stage();
         let theirs = match ask {
-            Ask::Book { .. } => busy("theirs", (9, 30), (10, 0)),
+            ActionKind::Book { .. } => busy("theirs", (9, 30), (10, 0)),
             _ => {
                 stage.calendar.add(&room("r1"), meeting("a"));
                 busy("theirs", (10, 15), (11, 0))
@@ -181,7 +182,7 @@ async fn a_take_back_that_was_interrupted_is_finished() {
 
 #[tokio::test]
 async fn an_undo_gives_way_to_who_booked_at_the_same_moment() {
-    for ask in [Ask::End(Notify::Nobody), Ask::Delete(adjourn::action::DeleteHow::Silent)] {
+    for ask in [ActionKind::End(Notify::Nobody), ActionKind::Delete(adjourn::action::DeleteMode::Silent)] {
         let stage = stage();
         stage.calendar.add(&room("r1"), meeting("a"));
         let named = Target::Event { id: EventId::new("a"), seen: None };
@@ -192,7 +193,7 @@ async fn an_undo_gives_way_to_who_booked_at_the_same_moment() {
             Outcome::Done(_)
         ));
         stage.calendar.next(Next::Beside(Box::new(busy("theirs", (9, 40), (10, 0)))));
-        assert!(collides(&perform(&stage, Ask::Undo { of }).await), "{ask:?}");
+        assert!(collides(&perform(&stage, ActionKind::Undo { of }).await), "{ask:?}");
         let events = stage.calendar.0.lock().unwrap().events.clone();
         let at_quarter_to = events.values().filter(|event| event.is_on(at(9, 45))).count();
         assert_eq!(at_quarter_to, 1, "{ask:?}: {events:?}");

@@ -1,6 +1,8 @@
 //! What a display offers is what the action accepts: every combination of up to three items on a calendar.
 
-use adjourn::action::{Action, ActionId, Actor, AllDay, Already, Ask, Notify, Outcome, Refusal, Target};
+use adjourn::action::{
+    Action, ActionId, ActionKind, Actor, AllDay, NoChangeReason, Notify, Outcome, Refusal, Target,
+};
 use adjourn::calendar::{Copy, Event, FreeBusy};
 use adjourn::cleanup::Rules;
 use adjourn::clock::Clock as _;
@@ -65,7 +67,7 @@ async fn shown(stage: &Stage) -> Status {
     status(&room("r1"), &view, &Rules::default(), stage.clock.now())
 }
 
-async fn ask(stage: &Stage, ask: Ask, target: Target, all_day: AllDay, mode: Mode) -> Outcome {
+async fn ask(stage: &Stage, ask: ActionKind, target: Target, all_day: AllDay, mode: Mode) -> Outcome {
     let actor = Actor::program("door");
     let action = Action { target, all_day, ..Action::new(ActionId::random(), room("r1"), ask, actor) };
     stage.engine.perform(action, mode).await.unwrap().outcome
@@ -73,11 +75,11 @@ async fn ask(stage: &Stage, ask: Ask, target: Target, all_day: AllDay, mode: Mod
 
 fn accepted(outcome: &Outcome) -> bool {
     // A meeting of one minute has no earlier end.
-    matches!(outcome, Outcome::Done(_) | Outcome::AlreadyDone { why: Already::Over })
+    matches!(outcome, Outcome::Done(_) | Outcome::AlreadyDone { why: NoChangeReason::Over })
 }
 
-const END: Ask = Ask::End(Notify::Nobody);
-const EXTEND: Ask = Ask::Extend { minutes: 15 };
+const END: ActionKind = ActionKind::End(Notify::Nobody);
+const EXTEND: ActionKind = ActionKind::Extend { minutes: 15 };
 
 #[tokio::test]
 async fn what_is_offered_is_what_is_accepted() {
@@ -87,7 +89,8 @@ async fn what_is_offered_is_what_is_accepted() {
         let shown = shown(&stage).await;
         let offers = |may| shown.may.contains(&may);
         let book =
-            ask(&stage, Ask::Book { minutes: 1 }, Target::Current, AllDay::Spare, Mode::Rehearse).await;
+            ask(&stage, ActionKind::Book { minutes: 1 }, Target::Current, AllDay::Spare, Mode::Rehearse)
+                .await;
         assert_eq!(offers(May::Book), accepted(&book), "book, {names:?}: {book:?}");
         assert!(!offers(May::Book) || !shown.is_busy(), "{names:?}");
         let Some(current) = &shown.current else {
@@ -111,10 +114,12 @@ async fn a_wish_without_a_name_means_the_one_timed_event_that_is_shown() {
         let timed: Vec<_> = shown.current_events.iter().filter(|event| !event.is_all_day).collect();
         let outcome = ask(&stage, END, Target::Current, AllDay::Spare, Mode::Rehearse).await;
         match (timed.as_slice(), &outcome) {
-            ([], Outcome::Refused { refusal: Refusal::NothingOn }) => assert!(!shown.is_busy(), "{names:?}"),
+            ([], Outcome::Refused { refusal: Refusal::NoCurrentEvent }) => {
+                assert!(!shown.is_busy(), "{names:?}")
+            }
             ([], Outcome::Refused { refusal: Refusal::AllDay }) => assert!(shown.is_busy(), "{names:?}"),
             ([one], Outcome::Done(done)) => assert_eq!(done.event.id, one.id, "{names:?}"),
-            ([one], Outcome::AlreadyDone { why: Already::Over }) => {
+            ([one], Outcome::AlreadyDone { why: NoChangeReason::Over }) => {
                 assert!(one.end <= at(9, 31), "{names:?}")
             }
             ([one], Outcome::Refused { refusal: Refusal::UnknownCopy }) => assert_eq!(one.copy, None),
@@ -136,7 +141,7 @@ async fn a_wish_without_a_name_means_the_one_timed_event_that_is_shown() {
 async fn what_takes_more_time_overlaps_nothing_and_is_not_taken_back() {
     for events in combinations() {
         let names: Vec<_> = events.iter().map(|event| event.id.as_str()).collect();
-        for wish in [Ask::Book { minutes: 45 }, EXTEND] {
+        for wish in [ActionKind::Book { minutes: 45 }, EXTEND] {
             let stage = with(&events);
             let outcome = ask(&stage, wish, Target::Current, AllDay::Spare, Mode::Perform).await;
             let Outcome::Done(_) = &outcome else {
@@ -170,19 +175,19 @@ async fn an_all_day_event_is_meant_where_the_caller_insists() {
 
 #[tokio::test]
 async fn a_copy_that_was_declined_and_kept_is_not_declined_again() {
-    use adjourn::action::DeleteHow;
+    use adjourn::action::DeleteMode;
     let declined = || Event { is_declined: true, ..meeting("a") };
     let named = || Target::Event { id: declined().id, seen: None };
     let stage = with(&[declined()]);
-    let already = Outcome::AlreadyDone { why: Already::Declined };
-    let tell = Ask::Delete(DeleteHow::Tell);
+    let already = Outcome::AlreadyDone { why: NoChangeReason::Declined };
+    let tell = ActionKind::Delete(DeleteMode::Notify);
     assert_eq!(ask(&stage, tell, named(), AllDay::Spare, Mode::Perform).await, already);
     assert_eq!(ask(&stage, END, named(), AllDay::Spare, Mode::Perform).await, already);
     let longer = ask(&stage, EXTEND, named(), AllDay::Spare, Mode::Perform).await;
     assert_eq!(longer, Outcome::Refused { refusal: Refusal::Declined });
     assert_eq!(stage.calendar.writes(), 0);
     stage.clock.advance(TimeDelta::hours(1));
-    let silently = Ask::Delete(DeleteHow::Silent);
+    let silently = ActionKind::Delete(DeleteMode::Silent);
     let removed = ask(&stage, silently, named(), AllDay::Spare, Mode::Perform).await;
     assert!(matches!(removed, Outcome::Done(_)), "{removed:?}");
     let plain = Event { copy: Some(Copy::Plain), ..declined() };
@@ -194,9 +199,9 @@ async fn a_copy_that_was_declined_and_kept_is_not_declined_again() {
 #[tokio::test(start_paused = true)]
 async fn a_decline_whose_reply_is_lost_is_found_in_a_calendar_that_keeps_the_copy() {
     use crate::fake::Next;
-    use adjourn::action::DeleteHow;
+    use adjourn::action::DeleteMode;
     let named = || Target::Event { id: meeting("on").id, seen: None };
-    let tell = Ask::Delete(DeleteHow::Tell);
+    let tell = ActionKind::Delete(DeleteMode::Notify);
     let stage = with(&[meeting("on")]);
     stage.calendar.0.lock().unwrap().keeps_declined = true;
     stage.calendar.next(Next::LostAfter);
@@ -207,6 +212,6 @@ async fn a_decline_whose_reply_is_lost_is_found_in_a_calendar_that_keeps_the_cop
     let stage = with(&[meeting("on")]);
     stage.calendar.next(Next::After(Box::new(|event| event.is_declined = true)));
     let by_an_assistant = ask(&stage, tell, named(), AllDay::Spare, Mode::Perform).await;
-    assert_eq!(by_an_assistant, Outcome::AlreadyDone { why: Already::Declined });
+    assert_eq!(by_an_assistant, Outcome::AlreadyDone { why: NoChangeReason::Declined });
     assert_eq!(stage.calendar.effects(), 0, "the organizer gets one message");
 }

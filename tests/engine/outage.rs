@@ -1,7 +1,7 @@
 //! An answer is lost, and the mailbox cannot be read for longer than the look takes: the action stays in doubt for an hour, then
 //! needs attention, and is settled on record when the mailbox can be read. The same in the running process and after a restart.
 
-use adjourn::action::{Action, ActionId, Actor, Ask, DeleteHow, Notify, Outcome, Refusal, Target};
+use adjourn::action::{Action, ActionId, ActionKind, Actor, DeleteMode, Notify, Outcome, Refusal, Target};
 use adjourn::calendar::EventId;
 use adjourn::engine::{Mode, Recovered};
 use adjourn::journal::Fact;
@@ -9,8 +9,11 @@ use chrono::TimeDelta;
 
 use crate::fake::{Next, Stage, meeting, room, stage};
 
-const ASKS: [Ask; 3] =
-    [Ask::End(Notify::Nobody), Ask::Delete(DeleteHow::Tell), Ask::Delete(DeleteHow::Silent)];
+const ASKS: [ActionKind; 3] = [
+    ActionKind::End(Notify::Nobody),
+    ActionKind::Delete(DeleteMode::Notify),
+    ActionKind::Delete(DeleteMode::Silent),
+];
 
 /// Who looks at the mailbox again.
 #[derive(Debug, Clone, Copy)]
@@ -19,14 +22,14 @@ enum By {
     Restart,
 }
 
-fn action(ask: Ask) -> Action {
+fn action(ask: ActionKind) -> Action {
     let target = Target::Event { id: EventId::new("a"), seen: None };
     let actor = Actor::Program { name: "door".to_owned(), key_id: None };
     Action { target, ..Action::new(ActionId::random(), room("r1"), ask, actor) }
 }
 
 /// The answer is lost, and nothing can be read.
-async fn lost(ask: Ask, landed: bool) -> Stage {
+async fn lost(ask: ActionKind, landed: bool) -> Stage {
     let stage = stage();
     stage.calendar.add(&room("r1"), meeting("a"));
     stage.calendar.next(Next::LostThenBlind { landed });
@@ -46,7 +49,7 @@ fn can_be_read(stage: &Stage) {
     stage.calendar.0.lock().unwrap().blind = false;
 }
 
-fn cases() -> impl Iterator<Item = (Ask, bool, By)> {
+fn cases() -> impl Iterator<Item = (ActionKind, bool, By)> {
     let by = [By::RunningProcess, By::Restart];
     ASKS.into_iter()
         .flat_map(|ask| [true, false].map(|landed| (ask, landed)))

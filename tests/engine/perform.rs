@@ -1,8 +1,8 @@
 //! One action at a time.
 
 use adjourn::action::{
-    Action, ActionId, Actor, AllDay, Already, Ask, Change, DeleteHow, Done, NotUndoable, Notify, Outcome,
-    Refusal, Seen, Step, Target, Times, Told, Undoable,
+    Action, ActionId, ActionKind, Actor, AllDay, Change, DeleteMode, Done, EventSnapshot, IrreversibleReason,
+    NoChangeReason, Notified, Notify, Outcome, Refusal, Reversibility, Step, Target, TimeRange,
 };
 use adjourn::calendar::{Copy, EventId, EventKind};
 use adjourn::engine::{Mode, Options};
@@ -10,12 +10,12 @@ use adjourn::journal::{Entry, Fact, Journal};
 
 use crate::fake::{Next, Stage, at, meeting, room, stage, stage_with};
 
-fn action(target: Target, ask: Ask) -> Action {
+fn action(target: Target, ask: ActionKind) -> Action {
     Action {
         id: ActionId::random(),
         room: room("r1"),
         target,
-        ask,
+        kind: ask,
         actor: Actor::program("test"),
         reason: Some("Nobody came.".to_owned()),
         all_day: AllDay::Spare,
@@ -24,11 +24,11 @@ fn action(target: Target, ask: Ask) -> Action {
 }
 
 fn end() -> Action {
-    action(Target::Current, Ask::End(Notify::Attendees))
+    action(Target::Current, ActionKind::End(Notify::Attendees))
 }
 
-fn delete(id: &str, how: DeleteHow) -> Action {
-    action(Target::Event { id: EventId::new(id), seen: None }, Ask::Delete(how))
+fn delete(id: &str, how: DeleteMode) -> Action {
+    action(Target::Event { id: EventId::new(id), seen: None }, ActionKind::Delete(how))
 }
 
 async fn perform(stage: &Stage, action: Action) -> Outcome {
@@ -59,22 +59,26 @@ async fn an_attendee_copy_ends_at_this_minute_and_nobody_is_told() {
     stage.calendar.add(&room("r1"), meeting("a"));
     let Outcome::Done(done) = perform(&stage, end()).await else { panic!() };
     assert_eq!(done.change, Change::Ended { from: at(10, 0), to: at(9, 30) });
-    assert_eq!((done.copy, done.told, done.undoable), (Copy::Attendee, Told::Nobody, Undoable::Yes));
+    assert_eq!(
+        (done.copy, done.notified, done.reversibility),
+        (Copy::Attendee, Notified::Nobody, Reversibility::Reversible)
+    );
     assert_eq!(stage.calendar.get(&room("r1"), "a").unwrap().end, at(9, 30));
     assert_eq!(facts(&stage), ["accepted", "intended", "closed"]);
 }
 
 #[tokio::test]
 async fn an_organizer_copy_tells_its_attendees_unless_silence_is_asked_for() {
-    for (notify, told) in [(Notify::Attendees, Told::Attendees), (Notify::Nobody, Told::Nobody)] {
+    for (notify, told) in [(Notify::Attendees, Notified::Attendees), (Notify::Nobody, Notified::Nobody)] {
         let stage = stage();
         stage
             .calendar
             .add(&room("r1"), adjourn::calendar::Event { copy: Some(Copy::Organizer), ..meeting("a") });
-        let Outcome::Done(done) = perform(&stage, action(Target::Current, Ask::End(notify))).await else {
+        let Outcome::Done(done) = perform(&stage, action(Target::Current, ActionKind::End(notify))).await
+        else {
             panic!()
         };
-        assert_eq!(done.told, told);
+        assert_eq!(done.notified, told);
     }
 }
 
@@ -89,23 +93,27 @@ async fn an_event_that_began_this_minute_keeps_one_minute() {
 #[tokio::test]
 async fn each_copy_is_deleted_in_its_own_way() {
     let told = |copy| match copy {
-        Copy::Attendee => {
-            (Change::Declined, Told::Organizer, Undoable::No { because: NotUndoable::DeclineWasSent })
-        }
-        Copy::Organizer => {
-            (Change::Cancelled, Told::Attendees, Undoable::No { because: NotUndoable::CancellationWasSent })
-        }
-        Copy::Plain => (Change::Removed, Told::Nobody, Undoable::Yes),
+        Copy::Attendee => (
+            Change::Declined,
+            Notified::Organizer,
+            Reversibility::Irreversible { because: IrreversibleReason::DeclineWasSent },
+        ),
+        Copy::Organizer => (
+            Change::Cancelled,
+            Notified::Attendees,
+            Reversibility::Irreversible { because: IrreversibleReason::CancellationWasSent },
+        ),
+        Copy::Plain => (Change::Removed, Notified::Nobody, Reversibility::Reversible),
     };
     for copy in [Copy::Attendee, Copy::Organizer, Copy::Plain] {
         for (how, expected) in [
-            (DeleteHow::Tell, told(copy)),
-            (DeleteHow::Silent, (Change::Removed, Told::Nobody, Undoable::Yes)),
+            (DeleteMode::Notify, told(copy)),
+            (DeleteMode::Silent, (Change::Removed, Notified::Nobody, Reversibility::Reversible)),
         ] {
             let stage = stage();
             stage.calendar.add(&room("r1"), adjourn::calendar::Event { copy: Some(copy), ..meeting("a") });
             let Outcome::Done(done) = perform(&stage, delete("a", how)).await else { panic!() };
-            assert_eq!((done.change, done.told, done.undoable), expected, "{copy:?} {how:?}");
+            assert_eq!((done.change, done.notified, done.reversibility), expected, "{copy:?} {how:?}");
             assert_eq!(stage.calendar.get(&room("r1"), "a"), None);
         }
     }
@@ -115,15 +123,18 @@ async fn each_copy_is_deleted_in_its_own_way() {
 async fn a_removed_occurrence_is_said_to_be_gone_for_good() {
     let stage = stage();
     stage.calendar.add(&room("r1"), adjourn::calendar::Event { kind: EventKind::Occurrence, ..meeting("a") });
-    let Outcome::Done(done) = perform(&stage, delete("a", DeleteHow::Silent)).await else { panic!() };
-    assert_eq!(done.undoable, Undoable::No { because: NotUndoable::OccurrenceLeavesNothing });
+    let Outcome::Done(done) = perform(&stage, delete("a", DeleteMode::Silent)).await else { panic!() };
+    assert_eq!(
+        done.reversibility,
+        Reversibility::Irreversible { because: IrreversibleReason::OccurrenceLeavesNothing }
+    );
 }
 
 #[tokio::test]
 async fn guards_refuse_without_writing() {
-    type Story = (&'static str, fn(&mut adjourn::calendar::Event), Ask, fn(&Refusal) -> bool);
-    let end = Ask::End(Notify::Attendees);
-    let tell = Ask::Delete(DeleteHow::Tell);
+    type Story = (&'static str, fn(&mut adjourn::calendar::Event), ActionKind, fn(&Refusal) -> bool);
+    let end = ActionKind::End(Notify::Attendees);
+    let tell = ActionKind::Delete(DeleteMode::Notify);
     let stories: [Story; 6] = [
         (
             "not started",
@@ -173,9 +184,9 @@ async fn what_is_over_is_already_done_and_what_was_never_there_is_not() {
         .calendar
         .add(&room("r1"), adjourn::calendar::Event { start: at(7, 0), end: at(8, 0), ..meeting("a") });
     let target = |id| Target::Event { id: EventId::new(id), seen: None };
-    let over = perform(&stage, action(target("a"), Ask::End(Notify::Nobody))).await;
-    assert_eq!(over, Outcome::AlreadyDone { why: Already::Over });
-    for action in [delete("x", DeleteHow::Tell), action(target("x"), Ask::End(Notify::Nobody))] {
+    let over = perform(&stage, action(target("a"), ActionKind::End(Notify::Nobody))).await;
+    assert_eq!(over, Outcome::AlreadyDone { why: NoChangeReason::Over });
+    for action in [delete("x", DeleteMode::Notify), action(target("x"), ActionKind::End(Notify::Nobody))] {
         assert_eq!(refusal(perform(&stage, action).await), Refusal::EventNotFound);
     }
 }
@@ -184,8 +195,9 @@ async fn what_is_over_is_already_done_and_what_was_never_there_is_not() {
 async fn an_event_that_is_not_what_the_caller_saw_is_left_alone() {
     let stage = stage();
     stage.calendar.add(&room("r1"), meeting("a"));
-    let seen = Times { start: at(9, 0), end: at(9, 45) };
-    let action = action(Target::Event { id: EventId::new("a"), seen: Some(seen) }, Ask::End(Notify::Nobody));
+    let seen = TimeRange { start: at(9, 0), end: at(9, 45) };
+    let action =
+        action(Target::Event { id: EventId::new("a"), seen: Some(seen) }, ActionKind::End(Notify::Nobody));
     assert!(matches!(refusal(perform(&stage, action).await), Refusal::NotAsSeen { .. }));
 }
 
@@ -194,8 +206,8 @@ async fn a_concurrent_extension_stops_the_end() {
     let stage = stage();
     stage.calendar.add(&room("r1"), meeting("a"));
     stage.calendar.next(Next::After(Box::new(|event| event.end = at(11, 0))));
-    let was = Times { start: at(9, 0), end: at(10, 0) };
-    let is = Some(Times { start: at(9, 0), end: at(11, 0) });
+    let was = TimeRange { start: at(9, 0), end: at(10, 0) };
+    let is = Some(TimeRange { start: at(9, 0), end: at(11, 0) });
     assert_eq!(refusal(perform(&stage, end()).await), Refusal::ChangedMeanwhile { was, is });
     assert_eq!(stage.calendar.get(&room("r1"), "a").unwrap().end, at(11, 0));
 }
@@ -222,7 +234,11 @@ async fn somebody_who_keeps_writing_wins() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_reply_is_looked_up_and_not_sent_twice() {
-    for ask in [Ask::End(Notify::Nobody), Ask::Delete(DeleteHow::Tell), Ask::Delete(DeleteHow::Silent)] {
+    for ask in [
+        ActionKind::End(Notify::Nobody),
+        ActionKind::Delete(DeleteMode::Notify),
+        ActionKind::Delete(DeleteMode::Silent),
+    ] {
         let stage = stage();
         stage.calendar.add(&room("r1"), meeting("a"));
         stage.calendar.next(Next::LostAfter);
@@ -260,12 +276,12 @@ async fn what_never_landed_is_refused_and_what_cannot_be_read_stays_in_doubt() {
 
 #[tokio::test]
 async fn an_event_that_vanishes_first_needs_neither_ending_nor_deleting() {
-    for ask in [Ask::End(Notify::Attendees), Ask::Delete(DeleteHow::Tell)] {
+    for ask in [ActionKind::End(Notify::Attendees), ActionKind::Delete(DeleteMode::Notify)] {
         let stage = stage();
         stage.calendar.add(&room("r1"), meeting("a"));
         stage.calendar.next(Next::GoneFirst);
         let outcome = perform(&stage, action(Target::Current, ask)).await;
-        assert_eq!(outcome, Outcome::AlreadyDone { why: Already::Gone });
+        assert_eq!(outcome, Outcome::AlreadyDone { why: NoChangeReason::Gone });
     }
 }
 
@@ -276,7 +292,7 @@ async fn a_rehearsal_says_what_would_be_done_and_leaves_no_trace() {
     let Outcome::Done(done) = stage.engine.perform(end(), Mode::Rehearse).await.unwrap().outcome else {
         panic!()
     };
-    assert!(done.rehearsed);
+    assert!(done.dry_run);
     assert_eq!((stage.calendar.writes(), facts(&stage).len()), (0, 0));
     assert_eq!(stage.calendar.get(&room("r1"), "a"), Some(meeting("a")));
 }
@@ -285,8 +301,11 @@ async fn a_rehearsal_says_what_would_be_done_and_leaves_no_trace() {
 async fn what_cannot_be_undone_can_be_forbidden() {
     let stage = stage_with(Options { forbid_irreversible: true, ..Options::default() });
     stage.calendar.add(&room("r1"), meeting("a"));
-    assert_eq!(refusal(perform(&stage, delete("a", DeleteHow::Tell)).await), Refusal::CannotBeUndone);
-    assert!(matches!(perform(&stage, delete("a", DeleteHow::Silent)).await, Outcome::Done(_)));
+    assert_eq!(
+        refusal(perform(&stage, delete("a", DeleteMode::Notify)).await),
+        Refusal::IrreversibleForbidden
+    );
+    assert!(matches!(perform(&stage, delete("a", DeleteMode::Silent)).await, Outcome::Done(_)));
 }
 
 #[tokio::test]
@@ -318,10 +337,10 @@ async fn undoing_leaves_alone_what_was_changed_since() {
     perform(&stage, wish).await;
     let key = (room("r1"), EventId::new("a"));
     stage.calendar.0.lock().unwrap().touch(&key, |event| event.end = at(9, 45));
-    let undo = || Action { id: ActionId::random(), ask: Ask::Undo { of }, ..end() };
+    let undo = || Action { id: ActionId::random(), kind: ActionKind::Undo { of }, ..end() };
     assert!(matches!(refusal(perform(&stage, undo()).await), Refusal::NotAsSeen { .. }));
     stage.calendar.0.lock().unwrap().touch(&key, |event| event.end = at(10, 0));
-    assert_eq!(perform(&stage, undo()).await, Outcome::AlreadyDone { why: Already::Restored });
+    assert_eq!(perform(&stage, undo()).await, Outcome::AlreadyDone { why: NoChangeReason::Restored });
 }
 
 #[tokio::test]
@@ -331,7 +350,8 @@ async fn a_way_back_is_not_barred_where_the_irreversible_is_forbidden() {
     let wish = end();
     let of = wish.id;
     perform(&stage, wish).await;
-    let undone = perform(&stage, Action { id: ActionId::random(), ask: Ask::Undo { of }, ..end() }).await;
+    let undone =
+        perform(&stage, Action { id: ActionId::random(), kind: ActionKind::Undo { of }, ..end() }).await;
     assert!(matches!(undone, Outcome::Done(_)), "{undone:?}");
 }
 
@@ -342,9 +362,9 @@ async fn what_was_done_before_is_recognized_until_it_is_undone() {
     let first = end();
     let action = first.id;
     perform(&stage, first).await;
-    let by = Outcome::AlreadyDone { why: Already::ByAction { action } };
+    let by = Outcome::AlreadyDone { why: NoChangeReason::ByAction { action } };
     assert_eq!(perform(&stage, end()).await, by);
-    let undo = Action { id: ActionId::random(), ask: Ask::Undo { of: action }, ..end() };
+    let undo = Action { id: ActionId::random(), kind: ActionKind::Undo { of: action }, ..end() };
     perform(&stage, undo).await;
     let again = perform(&stage, end()).await;
     assert!(matches!(again, Outcome::Done(_)), "{again:?}");
@@ -362,12 +382,12 @@ async fn an_interrupted_action_stays_open_while_exchange_cannot_be_asked_and_the
         notify: Notify::Nobody,
     };
     let done = Done {
-        event: Seen::from(&before),
+        event: EventSnapshot::from(&before),
         copy: Copy::Attendee,
         change: Change::Ended { from: at(10, 0), to: at(9, 30) },
-        told: Told::Nobody,
-        undoable: Undoable::Yes,
-        rehearsed: false,
+        notified: Notified::Nobody,
+        reversibility: Reversibility::Reversible,
+        dry_run: false,
     };
     for fact in [
         Fact::Accepted { action: Box::new(wish.clone()) },
@@ -399,6 +419,6 @@ async fn a_wish_that_waited_does_not_end_the_meeting_that_began_meanwhile() {
     stage.calendar.add(&room("r1"), next);
     stage.clock.advance(chrono::TimeDelta::seconds(70));
     let recovered = stage.engine.recover().await.unwrap();
-    assert_eq!(recovered.closed[0].outcome, Some(Outcome::Refused { refusal: Refusal::NothingOn }));
+    assert_eq!(recovered.closed[0].outcome, Some(Outcome::Refused { refusal: Refusal::NoCurrentEvent }));
     assert_eq!(stage.calendar.effects(), 0);
 }

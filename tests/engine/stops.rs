@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use adjourn::action::{Action, ActionId, Actor, AllDay, Ask, DeleteHow, Notify, Outcome, Refusal, Target};
+use adjourn::action::{
+    Action, ActionId, ActionKind, Actor, AllDay, DeleteMode, Notify, Outcome, Refusal, Target,
+};
 use adjourn::calendar::{Copy, Event, EventId, Scope};
 use adjourn::clock::ManualClock;
 use adjourn::engine::{Engine, Mode, Options};
@@ -121,13 +123,13 @@ const AWAY: [TimeDelta; 2] = [TimeDelta::seconds(10), TimeDelta::minutes(10)];
 /// The ways to change an event, and to change it back.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
-    Forward(Copy, Ask),
-    Back(Copy, Ask),
+    Forward(Copy, ActionKind),
+    Back(Copy, ActionKind),
 }
 
 fn kinds() -> Vec<Kind> {
-    let end = Ask::End(Notify::Attendees);
-    let (tell, silent) = (Ask::Delete(DeleteHow::Tell), Ask::Delete(DeleteHow::Silent));
+    let end = ActionKind::End(Notify::Attendees);
+    let (tell, silent) = (ActionKind::Delete(DeleteMode::Notify), ActionKind::Delete(DeleteMode::Silent));
     let mut kinds = Vec::new();
     for copy in [Copy::Attendee, Copy::Organizer, Copy::Plain] {
         kinds.extend([end, tell, silent].map(|ask| Kind::Forward(copy, ask)));
@@ -164,7 +166,7 @@ impl World {
     }
 }
 
-fn wish(ask: Ask) -> Action {
+fn wish(ask: ActionKind) -> Action {
     let mut action = Action::new(ActionId::random(), room("r1"), ask, Actor::program("door"));
     action.target = Target::Event { id: EventId::new("a"), seen: None };
     action.all_day = AllDay::Spare;
@@ -173,7 +175,7 @@ fn wish(ask: Ask) -> Action {
 }
 
 /// Sets the stage, and says what is to be asked.
-async fn prepare(kind: Kind) -> (World, Ask) {
+async fn prepare(kind: Kind) -> (World, ActionKind) {
     match kind {
         Kind::Forward(copy, ask) => (World::new(copy), ask),
         Kind::Back(copy, ask) => {
@@ -182,7 +184,7 @@ async fn prepare(kind: Kind) -> (World, Ask) {
             let of = first.id;
             let answer = world.engine(world.journal.clone()).perform(first, Mode::Perform).await.unwrap();
             assert!(matches!(answer.outcome, Outcome::Done(_)), "{answer:?}");
-            (world, Ask::Undo { of })
+            (world, ActionKind::Undo { of })
         }
     }
 }
@@ -224,8 +226,7 @@ async fn story(kind: Kind, fate: Fate, facts: usize, after: bool, away: TimeDelt
         Outcome::AlreadyDone { .. } | Outcome::Refused { .. } | Outcome::NeedsAttention { .. } => {}
     }
     if let Ok(answer) = answer {
-        let may_try_again =
-            matches!(&answer.outcome, Outcome::Refused { refusal } if refusal.may_be_tried_again());
+        let may_try_again = matches!(&answer.outcome, Outcome::Refused { refusal } if refusal.is_retryable());
         assert!(may_try_again || again.outcome == answer.outcome, "{told}: {answer:?}, then {again:?}");
     }
     let lost_to_others = matches!(fate, Fate::GoneFirst | Fate::ExtendedFirst);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use adjourn::action::{Action, ActionId, Actor, AllDay, Ask, Outcome, Refusal};
+use adjourn::action::{Action, ActionId, ActionKind, Actor, AllDay, Outcome, Refusal};
 use adjourn::calendar::{Event, EventId, RoomAddress, Window};
 use adjourn::cleanup::{
     CameBack, CancelledLeftover, CleanupMode, How, Judgement, Kept, Limits, NoCheckIn, OrganizerGone, Place,
@@ -354,7 +354,7 @@ async fn what_was_extended_at_the_door_is_attended() {
     let stage = stage();
     bring_back(&stage, "a");
     let actor = Actor::program("door");
-    let extend = Action::new(ActionId::random(), room("r1"), Ask::Extend { minutes: 15 }, actor);
+    let extend = Action::new(ActionId::random(), room("r1"), ActionKind::Extend { minutes: 15 }, actor);
     let outcome = stage.engine.perform(extend, Mode::Perform).await.unwrap().outcome;
     assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
     let (plan, acted) = sweep_once(&stage, CameBack::Report).await;
@@ -374,7 +374,7 @@ async fn what_was_put_back_is_wanted() {
     let mut undo = Action::new(
         ActionId::random(),
         room("r1"),
-        Ask::Undo { of: applied[0].action },
+        ActionKind::Undo { of: applied[0].action },
         Actor::User { name: "ada".to_owned() },
     );
     undo.all_day = AllDay::Include;

@@ -1,6 +1,6 @@
 //! An answer whose parts contradict each other, on both decoding paths: never a free room, never done, never gone.
 
-use adjourn::action::{Seen, Step};
+use adjourn::action::{EventSnapshot, Step};
 use adjourn::calendar::{ChangeKey, EventId, RoomAddress, Uid};
 use adjourn::engine::{AddressLookup, Busy, Calendar as _, CalendarView, Written};
 use adjourn::exchange::Exchange;
@@ -208,15 +208,15 @@ async fn a_page_that_contradicts_itself_proves_nothing_gone() {
     for (what, body) in rows {
         for (_script, exchange) in both_paths(&body).await {
             let event = event(&exchange).await;
-            let seen = Seen { uid: Some(Uid::new("U")), ..event };
+            let seen = EventSnapshot { uid: Some(Uid::new("U")), ..event };
             let deleted = exchange.deleted(&room(), &seen).await;
             assert!(deleted.is_err(), "{what}: {deleted:?}");
         }
     }
 }
 
-async fn event(exchange: &Exchange) -> Seen {
-    Seen::from(&exchange.event(&room(), &EventId::new("AAMk=")).await.unwrap().unwrap())
+async fn event(exchange: &Exchange) -> EventSnapshot {
+    EventSnapshot::from(&exchange.event(&room(), &EventId::new("AAMk=")).await.unwrap().unwrap())
 }
 
 #[tokio::test]

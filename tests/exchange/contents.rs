@@ -1,6 +1,6 @@
 //! A success without its content, a success that is none, an item that cannot be read: never an empty calendar, never done.
 
-use adjourn::action::{Notify, Seen, Step};
+use adjourn::action::{EventSnapshot, Notify, Step};
 use adjourn::calendar::{ChangeKey, EventId, RoomAddress, Uid};
 use adjourn::engine::{Busy, Calendar as _, Directory, Written};
 use adjourn::live::{Feed as _, SyncState};
@@ -181,7 +181,11 @@ async fn a_server_that_announces_changes_for_ever_is_taken_to_have_one() {
 
 #[tokio::test]
 async fn deleted_items_without_their_content_are_not_searched_through() {
-    let seen = Seen { id: EventId::new("A"), uid: Some(Uid::new("U")), ..Seen::from(&adjourn_event().await) };
+    let seen = EventSnapshot {
+        id: EventId::new("A"),
+        uid: Some(Uid::new("U")),
+        ..EventSnapshot::from(&adjourn_event().await)
+    };
     for body in [
         "",
         "<m:RootFolder TotalItemsInView=\"3\" IncludesLastItemInRange=\"true\"><t:Items/></m:RootFolder>",

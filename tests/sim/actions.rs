@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use adjourn::action::{Action, Ask, Change, DeleteHow, Fault, Notify, Outcome, Refusal, Target, Told};
+use adjourn::action::{
+    Action, ActionKind, Change, DeleteMode, Notified, Notify, Outcome, Refusal, ResponsibleParty, Target,
+};
 use adjourn::calendar::{Copy, EventId};
 use adjourn::engine::Mode;
 use adjourn::sim::{MailKind, Options, Person, Range, Series, Simulator, Trouble, World, Wrong};
@@ -11,8 +13,8 @@ use chrono::TimeDelta;
 
 use crate::office::{Office, ROOM, action, meeting, now, plain, room, world};
 
-const END: Ask = Ask::End(Notify::Attendees);
-const DELETE: Ask = Ask::Delete(DeleteHow::Tell);
+const END: ActionKind = ActionKind::End(Notify::Attendees);
+const DELETE: ActionKind = ActionKind::Delete(DeleteMode::Notify);
 
 fn done(outcome: Outcome) -> adjourn::action::Done {
     match outcome {
@@ -34,7 +36,7 @@ async fn ending_an_attendee_copy_frees_the_room_and_tells_nobody() {
     let uid = world.add_meeting(meeting());
     let office = Office::open(world).await;
     let done = done(office.ask(END).await);
-    assert_eq!((done.copy, done.told), (Copy::Attendee, Told::Nobody));
+    assert_eq!((done.copy, done.notified), (Copy::Attendee, Notified::Nobody));
     assert!(office.event(&uid).unwrap().end <= now());
     assert!(office.mails().is_empty());
     let organizers = office.sim.world(|world| world.event("ada@example.com", &uid)).unwrap();
@@ -46,7 +48,7 @@ async fn a_rehearsal_reads_and_writes_nothing() {
     let mut world = world();
     let uid = world.add_meeting(meeting());
     let office = Office::open(world).await;
-    assert!(done(office.ask_in(Mode::Rehearse, END).await).rehearsed);
+    assert!(done(office.ask_in(Mode::Rehearse, END).await).dry_run);
     assert!(office.event(&uid).unwrap().end > now());
     assert_eq!(office.asked("UpdateItem"), 0);
 }
@@ -130,7 +132,7 @@ async fn a_decline_whose_reply_is_lost_is_mailed_once_and_known_to_be() {
         let office = Office::open(world).await;
         office.sim.trouble(Trouble::new(Wrong::ResetAfter).on("CreateItem"));
         let done = done(office.ask(DELETE).await);
-        assert_eq!((done.change, done.told), (Change::Declined, Told::Organizer));
+        assert_eq!((done.change, done.notified), (Change::Declined, Notified::Organizer));
         assert_eq!((office.asked("CreateItem"), office.mails().len()), (1, 1));
     }
 }
@@ -154,7 +156,7 @@ async fn throttling_is_waited_out_in_each_of_its_carriers() {
 async fn a_booking_that_was_answered_with_busy_and_made_all_the_same_is_made_once() {
     let office = Office::open(world()).await;
     office.sim.trouble(Trouble::new(Wrong::DoneThenPage(503)).on("CreateItem"));
-    let done = done(office.ask(Ask::Book { minutes: 30 }).await);
+    let done = done(office.ask(ActionKind::Book { minutes: 30 }).await);
     assert_eq!(done.change, Change::Booked);
     assert_eq!(office.asked("CreateItem"), 1);
     let (from, to) = (now() - TimeDelta::hours(1), now() + TimeDelta::hours(1));
@@ -171,8 +173,8 @@ async fn an_end_that_is_saved_and_answered_with_a_failure_claims_no_message() {
         world.add_meeting(spec);
         let office = Office::open(world).await;
         office.sim.trouble(Trouble::new(Wrong::DoneThenPage(status)).on("UpdateItem"));
-        let done = done(office.ask(Ask::End(Notify::Attendees)).await);
-        assert_eq!((done.copy, done.told), (Copy::Organizer, Told::Unknown));
+        let done = done(office.ask(ActionKind::End(Notify::Attendees)).await);
+        assert_eq!((done.copy, done.notified), (Copy::Organizer, Notified::Unknown));
         assert_eq!(office.asked("UpdateItem"), 1);
     }
 }
@@ -246,6 +248,8 @@ async fn answers_that_cannot_be_read_are_not_called_busy() {
     let office = Office::open(world).await;
     office.sim.trouble(Trouble::new(Wrong::Garbage).on("FindItem").times(50));
     let refusal = refusal(office.ask(END).await);
-    let Refusal::Exchange { fault: Fault::Server, advice, .. } = &refusal else { panic!("{refusal}") };
+    let Refusal::Exchange { responsible: ResponsibleParty::Server, advice, .. } = &refusal else {
+        panic!("{refusal}")
+    };
     assert!(advice.contains("no answer that could be used"), "{advice}");
 }

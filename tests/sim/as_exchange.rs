@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use adjourn::action::{Action, Ask, Change, DeleteHow, Done, Fault, Notify, Outcome, Refusal, Target, Told};
+use adjourn::action::{
+    Action, ActionKind, Change, DeleteMode, Done, Notified, Notify, Outcome, Refusal, ResponsibleParty,
+    Target,
+};
 use adjourn::calendar::Window;
 use adjourn::clock::ManualClock;
 use adjourn::engine::{Directory, Mode};
@@ -15,9 +18,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::delegate::granted;
 use crate::office::{Office, ROOM, action, ada, meeting, now, room, settings, world};
 
-const END: Ask = Ask::End(Notify::Attendees);
-const TELL: Ask = Ask::Delete(DeleteHow::Tell);
-const SILENT: Ask = Ask::Delete(DeleteHow::Silent);
+const END: ActionKind = ActionKind::End(Notify::Attendees);
+const TELL: ActionKind = ActionKind::Delete(DeleteMode::Notify);
+const SILENT: ActionKind = ActionKind::Delete(DeleteMode::Silent);
 
 fn done(outcome: Outcome) -> Done {
     match outcome {
@@ -53,7 +56,8 @@ async fn what_ended_this_moment_is_in_the_view_and_in_nobodys_way() {
     let mut full = world();
     let (_, uid, _) = (full.add_plain(at(-30, 0)), full.add_plain(at(0, 30)), full.add_plain(at(45, 60)));
     let office = office_at(now, full).await;
-    let Change::Extended { to, .. } = done(office.ask(Ask::Extend { minutes: 15 }).await).change else {
+    let Change::Extended { to, .. } = done(office.ask(ActionKind::Extend { minutes: 15 }).await).change
+    else {
         panic!()
     };
     assert_eq!(to, now + TimeDelta::minutes(45), "up to the next one");
@@ -63,8 +67,8 @@ async fn what_ended_this_moment_is_in_the_view_and_in_nobodys_way() {
     free.add_plain(at(-30, 0));
     free.add_plain(at(15, 60));
     let office = office_at(now, free).await;
-    assert!(matches!(refusal(office.ask(END).await), Refusal::NothingOn));
-    assert_eq!(done(office.ask(Ask::Book { minutes: 15 }).await).change, Change::Booked);
+    assert!(matches!(refusal(office.ask(END).await), Refusal::NoCurrentEvent));
+    assert_eq!(done(office.ask(ActionKind::Book { minutes: 15 }).await).change, Change::Booked);
 }
 
 #[tokio::test]
@@ -80,9 +84,9 @@ async fn a_declined_meeting_that_stays_is_declined_once_and_the_room_is_free() {
         let kept = office.sim.world(|world| world.events(ROOM, now(), now() + TimeDelta::minutes(5)));
         assert_eq!((kept[0].uid.as_str(), kept[0].my_answer), (uid.as_str(), Answer::Decline));
         for again in [TELL, SILENT, END] {
-            assert!(matches!(refusal(office.ask(again).await), Refusal::NothingOn));
+            assert!(matches!(refusal(office.ask(again).await), Refusal::NoCurrentEvent));
         }
-        assert_eq!(done(office.ask(Ask::Book { minutes: 5 }).await).change, Change::Booked);
+        assert_eq!(done(office.ask(ActionKind::Book { minutes: 5 }).await).change, Change::Booked);
         assert_eq!((office.mails().len(), office.asked("CreateItem")), (1, 2));
     }
 }
@@ -95,12 +99,12 @@ fn rooms_own() -> MeetingSpec {
 async fn errors_after(wrong: Wrong) {
     let own = rooms_own();
     let rows = [
-        (END, "UpdateItem", meeting(), 0, Told::Nobody),
-        (END, "UpdateItem", weekly(meeting()), 0, Told::Nobody),
-        (END, "UpdateItem", own.clone(), 1, Told::Unknown),
-        (TELL, "CreateItem", meeting(), 1, Told::Organizer),
-        (TELL, "CreateItem", weekly(meeting()), 1, Told::Organizer),
-        (TELL, "CreateItem", own, 1, Told::Attendees),
+        (END, "UpdateItem", meeting(), 0, Notified::Nobody),
+        (END, "UpdateItem", weekly(meeting()), 0, Notified::Nobody),
+        (END, "UpdateItem", own.clone(), 1, Notified::Unknown),
+        (TELL, "CreateItem", meeting(), 1, Notified::Organizer),
+        (TELL, "CreateItem", weekly(meeting()), 1, Notified::Organizer),
+        (TELL, "CreateItem", own, 1, Notified::Attendees),
     ];
     for (ask, operation, spec, mails, told) in rows {
         let mut world = world();
@@ -108,7 +112,7 @@ async fn errors_after(wrong: Wrong) {
         let office = Office::open(world).await;
         office.sim.trouble(Trouble::new(wrong.clone()).on(operation));
         let done = done(office.ask(ask).await);
-        assert_eq!((done.told, office.mails().len()), (told, mails), "{ask:?} {spec:?}");
+        assert_eq!((done.notified, office.mails().len()), (told, mails), "{ask:?} {spec:?}");
         let on = office.sim.world(|world| world.events(ROOM, now(), now() + TimeDelta::minutes(5)));
         assert!(on.iter().all(|event| event.uid != uid || event.end <= now()), "{ask:?} {on:?}");
     }
@@ -165,7 +169,7 @@ async fn an_end_that_is_stored_and_not_sent_is_done_and_nobody_is_called_told() 
         let uid = world.add_meeting(rooms_own());
         let office = Office::open(world).await;
         office.sim.trouble(Trouble::new(Wrong::MailRefused(code)).on("UpdateItem"));
-        assert_eq!(done(office.ask(END).await).told, Told::Unknown, "{code}");
+        assert_eq!(done(office.ask(END).await).notified, Notified::Unknown, "{code}");
         assert!(office.event(&uid).unwrap().end <= now() && office.mails().is_empty());
     }
 }
@@ -182,7 +186,8 @@ async fn a_failure_that_left_the_calendar_as_it_was_is_refused() {
             let office = Office::open(world).await;
             office.sim.trouble(Trouble::new(wrong.clone()).on(operation));
             let refusal = refusal(office.ask(ask).await);
-            let blames = matches!(refusal, Refusal::Exchange { fault: Fault::Administrator, .. });
+            let blames =
+                matches!(refusal, Refusal::Exchange { responsible: ResponsibleParty::Administrator, .. });
             assert!(blames && office.event(&uid).unwrap().end > now(), "{ask:?}: {refusal:?}");
             assert_eq!(office.asked(operation), 1);
         }
@@ -213,7 +218,11 @@ async fn a_booking_that_is_made_and_answered_with_a_failure_is_found_and_not_mad
     for (index, wrong) in wrongs.enumerate() {
         let office = Office::open(world()).await;
         office.sim.trouble(Trouble::new(wrong).on("CreateItem"));
-        assert_eq!(done(office.ask(Ask::Book { minutes: 15 }).await).change, Change::Booked, "{index}");
+        assert_eq!(
+            done(office.ask(ActionKind::Book { minutes: 15 }).await).change,
+            Change::Booked,
+            "{index}"
+        );
         let on = office.sim.world(|world| world.events(ROOM, now(), now() + TimeDelta::minutes(5)));
         assert_eq!((on.len(), office.asked("CreateItem")), (1, 1), "{index}");
     }
@@ -231,12 +240,12 @@ async fn a_date_that_is_changed_is_found_under_its_other_id() {
             if let Some(wrong) = wrong {
                 office.sim.trouble(Trouble::new(wrong).on("UpdateItem"));
             }
-            let extended = done(office.ask(Ask::Extend { minutes: 15 }).await);
+            let extended = done(office.ask(ActionKind::Extend { minutes: 15 }).await);
             let Change::Extended { to, .. } = extended.change else { panic!("{extended:?}") };
             let end = action(END);
             let of = end.id;
             done(office.engine.perform(end, Mode::Perform).await.unwrap().outcome);
-            done(office.ask(Ask::Undo { of }).await);
+            done(office.ask(ActionKind::Undo { of }).await);
             let all = office.sim.world(|world| world.events(ROOM, first - TimeDelta::hours(1), to));
             assert_eq!(
                 all.iter().map(|event| (&event.uid, event.end)).collect::<Vec<_>>(),
@@ -255,7 +264,7 @@ async fn an_id_from_before_a_date_was_changed_leads_to_it_where_the_server_still
     world.add_meeting(weekly(meeting()));
     let office = Office::open(world).await;
     let seen = office.engine.calendar().events(&room(), Window::instant(now())).await.unwrap().events;
-    done(office.ask(Ask::Extend { minutes: 15 }).await);
+    done(office.ask(ActionKind::Extend { minutes: 15 }).await);
     let end = Action { target: Target::Event { id: seen[0].id.clone(), seen: None }, ..action(END) };
     done(office.engine.perform(end, Mode::Perform).await.unwrap().outcome);
 }
@@ -269,7 +278,7 @@ async fn an_id_that_a_changed_date_has_lost_is_never_called_done() {
         let uid = world.add_meeting(weekly(meeting()));
         let office = Office::open(world).await;
         let seen = office.engine.calendar().events(&room(), Window::instant(now())).await.unwrap().events;
-        done(office.ask(Ask::Extend { minutes: 15 }).await);
+        done(office.ask(ActionKind::Extend { minutes: 15 }).await);
         let wish = Action { target: Target::Event { id: seen[0].id.clone(), seen: None }, ..action(ask) };
         let refusal = refusal(office.engine.perform(wish, Mode::Perform).await.unwrap().outcome);
         assert!(matches!(refusal, Refusal::ChangedMeanwhile { is: Some(_), .. }), "{refusal:?}");
@@ -339,10 +348,13 @@ async fn a_room_that_was_renamed_goes_on_under_its_former_address() {
     world.add_meeting(meeting());
     world.rename_mailbox(ROOM, "Boreas", "boreas@example.com");
     let office = Office::open(world).await;
-    done(office.ask(Ask::Extend { minutes: 5 }).await);
+    done(office.ask(ActionKind::Extend { minutes: 5 }).await);
     office.sim.trouble(Trouble::new(Wrong::ResetAfter).on("CreateItem"));
     let declined = done(office.ask(TELL).await);
-    assert_eq!((declined.told, office.mails().len(), office.asked("CreateItem")), (Told::Organizer, 1, 1));
+    assert_eq!(
+        (declined.notified, office.mails().len(), office.asked("CreateItem")),
+        (Notified::Organizer, 1, 1)
+    );
 }
 
 #[tokio::test]
@@ -353,8 +365,11 @@ async fn a_delegate_who_may_only_read_changes_nothing_and_the_administrator_is_n
         let uid = world.add_meeting(meeting());
         let office = granted(world).await;
         match refusal(office.ask(ask).await) {
-            Refusal::Exchange { fault, code, .. } => {
-                assert_eq!((fault, code.as_str()), (Fault::Administrator, "ErrorAccessDenied"));
+            Refusal::Exchange { responsible, code, .. } => {
+                assert_eq!(
+                    (responsible, code.as_str()),
+                    (ResponsibleParty::Administrator, "ErrorAccessDenied")
+                );
             }
             other => panic!("{other:?}"),
         }

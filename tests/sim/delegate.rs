@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use adjourn::action::{Action, Ask, Change, DeleteHow, Fault, Notify, Outcome, Refusal, Target};
+use adjourn::action::{
+    Action, ActionKind, Change, DeleteMode, Notify, Outcome, Refusal, ResponsibleParty, Target,
+};
 use adjourn::calendar::{Scope, Window};
 use adjourn::clock::SystemClock;
 use adjourn::engine::{self, Engine, Mode};
@@ -48,7 +50,7 @@ async fn a_delegate_ends_declines_books_and_undoes_without_impersonating_anybody
     let mut world = world();
     let uid = world.add_meeting(meeting());
     let office = office(world, &[ROOM]).await;
-    assert!(matches!(change(office.ask(Ask::End(Notify::Attendees)).await), Change::Ended { .. }));
+    assert!(matches!(change(office.ask(ActionKind::End(Notify::Attendees)).await), Change::Ended { .. }));
     assert!(office.event(&uid).unwrap().end <= now());
     assert!(office.sim.requests().iter().all(|asked| asked.mailbox.is_none()), "no impersonation");
 }
@@ -58,7 +60,7 @@ async fn a_delegates_decline_is_saved_where_the_room_sends_from() {
     let mut world = world();
     world.add_meeting(meeting());
     let office = office(world, &[ROOM]).await;
-    assert_eq!(change(office.ask(Ask::Delete(DeleteHow::Tell)).await), Change::Declined);
+    assert_eq!(change(office.ask(ActionKind::Delete(DeleteMode::Notify)).await), Change::Declined);
     let [(kind, to)] = &office.mails()[..] else { panic!("{:?}", office.mails()) };
     assert_eq!((*kind, to.as_slice()), (MailKind::Decline, &["ada@example.com".to_owned()][..]));
 }
@@ -68,7 +70,7 @@ async fn a_delegate_removes_what_is_plain_to_the_rooms_deleted_items() {
     let mut world = world();
     let uid = world.add_plain(plain());
     let office = office(world, &[ROOM]).await;
-    change(office.ask(Ask::Delete(DeleteHow::Silent)).await);
+    change(office.ask(ActionKind::Delete(DeleteMode::Silent)).await);
     assert!(office.sim.world(|world| world.deleted(ROOM)).iter().any(|event| event.uid == uid));
 }
 
@@ -77,12 +79,12 @@ async fn a_delegates_undo_that_is_lost_is_done_again() {
     let mut world = world();
     let uid = world.add_plain(plain());
     let office = office(world, &[ROOM]).await;
-    let delete = action(Ask::Delete(DeleteHow::Silent));
+    let delete = action(ActionKind::Delete(DeleteMode::Silent));
     let of = delete.id;
     let done = office.engine.perform(delete, Mode::Perform).await.unwrap().outcome;
     assert!(matches!(done, Outcome::Done(_)), "{done:?}");
     office.sim.trouble(Trouble::new(Wrong::ResetBefore).on("MoveItem"));
-    assert_eq!(change(office.ask(Ask::Undo { of }).await), Change::MovedBack);
+    assert_eq!(change(office.ask(ActionKind::Undo { of }).await), Change::MovedBack);
     assert!(office.event(&uid).is_some());
 }
 
@@ -95,7 +97,7 @@ async fn an_event_of_another_mailbox_is_not_this_rooms() {
     let ada = "ada@example.com".parse().unwrap();
     let theirs = office.engine.calendar().events(&ada, Window::instant(now())).await.unwrap().events;
     let target = Target::Event { id: theirs[0].id.clone(), seen: None };
-    for ask in [Ask::End(Notify::Nobody), Ask::Delete(DeleteHow::Silent)] {
+    for ask in [ActionKind::End(Notify::Nobody), ActionKind::Delete(DeleteMode::Silent)] {
         let wish = Action { target: target.clone(), ..action(ask) };
         let outcome = office.engine.perform(wish, Mode::Perform).await.unwrap().outcome;
         assert!(matches!(outcome, Outcome::Refused { refusal: Refusal::Exchange { .. } }), "{outcome:?}");
@@ -110,7 +112,7 @@ async fn a_delegate_removes_one_date_of_a_series() {
     let daily = Series::new(Pattern::Daily { interval: 1 }, Range::Count(5));
     world.add_meeting(MeetingSpec { series: Some(daily), ..meeting() });
     let office = office(world, &[ROOM]).await;
-    assert_eq!(change(office.ask(Ask::Delete(DeleteHow::Silent)).await), Change::Removed);
+    assert_eq!(change(office.ask(ActionKind::Delete(DeleteMode::Silent)).await), Change::Removed);
 }
 
 #[tokio::test]
@@ -118,9 +120,9 @@ async fn where_nothing_was_granted_nothing_is_done_and_the_administrator_is_name
     let mut world = world();
     let uid = world.add_meeting(meeting());
     let office = office(world, &["ada@example.com"]).await;
-    match office.ask(Ask::End(Notify::Attendees)).await {
-        Outcome::Refused { refusal: Refusal::Exchange { fault, code, .. } } => {
-            assert_eq!((fault, code.as_str()), (Fault::Administrator, "ErrorAccessDenied"));
+    match office.ask(ActionKind::End(Notify::Attendees)).await {
+        Outcome::Refused { refusal: Refusal::Exchange { responsible, code, .. } } => {
+            assert_eq!((responsible, code.as_str()), (ResponsibleParty::Administrator, "ErrorAccessDenied"));
         }
         other => panic!("{other:?}"),
     }

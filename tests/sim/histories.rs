@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use adjourn::action::{Action, ActionId, Actor, Answer, Ask, Change, DeleteHow, Notify, Outcome, Target};
+use adjourn::action::{
+    Action, ActionId, ActionKind, Actor, Answer, Change, DeleteMode, Notify, Outcome, Target,
+};
 use adjourn::calendar::{EventId, RoomAddress, Scope};
 use adjourn::clock::SystemClock;
 use adjourn::engine::{self, Engine, Mode};
@@ -107,10 +109,10 @@ impl Story {
     fn wish(&mut self, known: &[Snapshot]) -> Action {
         let number = self.dice.below(ROOMS);
         let ask = match self.dice.below(5) {
-            0 | 1 => Ask::End(Notify::Attendees),
-            2 => Ask::Delete(DeleteHow::Tell),
-            3 => Ask::Book { minutes: 15 },
-            _ => Ask::Delete(DeleteHow::Silent),
+            0 | 1 => ActionKind::End(Notify::Attendees),
+            2 => ActionKind::Delete(DeleteMode::Notify),
+            3 => ActionKind::Book { minutes: 15 },
+            _ => ActionKind::Delete(DeleteMode::Silent),
         };
         let actor = Actor::program("door");
         let mut action = Action::new(ActionId::random(), room(number), ask, actor);

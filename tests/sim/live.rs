@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use adjourn::action::{Action, ActionId, Actor, Ask, Notify, Outcome};
+use adjourn::action::{Action, ActionId, ActionKind, Actor, Notify, Outcome};
 use adjourn::calendar::{RoomAddress, Scope};
 use adjourn::clock::SystemClock;
 use adjourn::engine::{self, Engine, Mode};
@@ -154,7 +154,7 @@ impl House {
 
     pub async fn end(&self, number: u64) -> Outcome {
         let actor = Actor::program("door");
-        let action = Action::new(ActionId::random(), room(number), Ask::End(Notify::Attendees), actor);
+        let action = Action::new(ActionId::random(), room(number), ActionKind::End(Notify::Attendees), actor);
         self.engine.perform(action, Mode::Perform).await.unwrap().outcome
     }
 

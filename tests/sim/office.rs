@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use adjourn::action::{Action, ActionId, Actor, AllDay, Ask, Outcome, Target};
+use adjourn::action::{Action, ActionId, ActionKind, Actor, AllDay, Outcome, Target};
 use adjourn::calendar::{RoomAddress, Scope};
 use adjourn::clock::{Clock, SystemClock};
 use adjourn::engine::{self, Engine, Mode};
@@ -80,11 +80,11 @@ impl Office {
         Self { sim, engine: Arc::new(engine) }
     }
 
-    pub async fn ask(&self, ask: Ask) -> Outcome {
+    pub async fn ask(&self, ask: ActionKind) -> Outcome {
         self.ask_in(Mode::Perform, ask).await
     }
 
-    pub async fn ask_in(&self, mode: Mode, ask: Ask) -> Outcome {
+    pub async fn ask_in(&self, mode: Mode, ask: ActionKind) -> Outcome {
         self.engine.perform(action(ask), mode).await.unwrap().outcome
     }
 
@@ -111,12 +111,12 @@ pub fn settings(sim: &Simulator, ca_file: Option<&std::path::Path>) -> Settings 
     settings
 }
 
-pub fn action(ask: Ask) -> Action {
+pub fn action(ask: ActionKind) -> Action {
     Action {
         id: ActionId::random(),
         room: room(),
         target: Target::Current,
-        ask,
+        kind: ask,
         actor: Actor::program("test"),
         reason: Some("Nobody came.".to_owned()),
         all_day: AllDay::Spare,

@@ -1,6 +1,6 @@
 //! Every Exchange that may stand at a site: each is spoken to in a version it knows, and asked only for what it has.
 
-use adjourn::action::{Ask, DeleteHow, Notify, Outcome};
+use adjourn::action::{ActionKind, DeleteMode, Notify, Outcome};
 use adjourn::calendar::Copy;
 use adjourn::sim::{Options, Release, Simulator};
 
@@ -23,14 +23,14 @@ async fn an_end_and_a_delete_work_with_every_release_and_the_version_is_learnt_o
         let ended = world.add_meeting(meeting());
         let sim = Simulator::start(world, Options { release, ..Options::default() }).await.unwrap();
         let office = Office::of(sim, vec![room()], None);
-        let Outcome::Done(done) = office.ask(Ask::End(Notify::Attendees)).await else {
+        let Outcome::Done(done) = office.ask(ActionKind::End(Notify::Attendees)).await else {
             panic!("{release:?}")
         };
         assert_eq!(done.copy, Copy::Attendee, "{release:?}: told apart without IsOrganizer too");
         assert!(office.event(&ended).unwrap().end <= now(), "{release:?}");
         let views = office.asked("FindItem");
         let next = office.sim.world(|world| world.add_meeting(meeting()));
-        let outcome = office.ask(Ask::Delete(DeleteHow::Tell)).await;
+        let outcome = office.ask(ActionKind::Delete(DeleteMode::Notify)).await;
         assert!(matches!(outcome, Outcome::Done(_)), "{release:?}: {outcome:?}");
         assert!(office.event(&next).is_none(), "{release:?}");
         assert_eq!(office.asked("UpdateItem"), 1, "{release:?}: a write goes once");

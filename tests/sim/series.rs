@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use adjourn::action::{Change, NotUndoable, Outcome, Undoable};
+use adjourn::action::{Change, IrreversibleReason, Outcome, Reversibility};
 use adjourn::calendar::{EventKind, Window};
 use adjourn::cleanup::{
     Applied, Attendance, CameBack, How, Limits, NoCheckIn, Plan, Progress, Rule, Rules, StrikesThen, Sweep,
@@ -158,7 +158,10 @@ async fn at_the_third_strike_the_changed_dates_go_first_and_then_the_series() {
     assert_eq!(kinds, [exception, exception, series]);
     assert!(applied[2].is_whole_series() && !applied[1].is_whole_series());
     let Outcome::Done(whole) = &applied[2].outcome else { panic!() };
-    assert_eq!(whole.undoable, Undoable::No { because: NotUndoable::DeclineWasSent });
+    assert_eq!(
+        whole.reversibility,
+        Reversibility::Irreversible { because: IrreversibleReason::DeclineWasSent }
+    );
     assert!(!diary.is_there());
     assert_eq!(diary.declines(), [Some(day(0)), Some(day(1)), Some(day(6)), Some(day(8)), None]);
     // The organizer's tracking says so for the series.
@@ -284,7 +287,7 @@ async fn a_series_removed_in_silence_has_no_way_back_by_us_and_a_lost_answer_is_
     let applied = diary.live(0, false).await;
     assert_eq!(done(&applied[2]), (Change::Removed, EventKind::Series));
     let Outcome::Done(whole) = &applied[2].outcome else { panic!() };
-    assert_eq!(whole.undoable, Undoable::No { because: NotUndoable::SeriesWent });
+    assert_eq!(whole.reversibility, Reversibility::Irreversible { because: IrreversibleReason::SeriesWent });
     assert!(!diary.is_there() && diary.declines().is_empty());
 }
 

@@ -57,7 +57,7 @@ async fn what_is_over_leaves_and_both_parts_are_one_chain() {
     let lives = journal.find(&Query::default()).await.unwrap();
     assert_eq!(lives.iter().map(|life| life.action.id).collect::<Vec<_>>(), [id(200)]);
     // It goes on, and the rest leaves later.
-    let refused = Outcome::Refused { refusal: Refusal::NothingOn };
+    let refused = Outcome::Refused { refusal: Refusal::NoCurrentEvent };
     journal.record(closed(200, refused, 70)).await.unwrap();
     drop(journal);
     let alone = verified(directory.path(), &[], None).await.unwrap();
@@ -127,7 +127,7 @@ async fn erased_values_stay_announced_in_both_parts() {
         journal.erase(Erasure { whose, by, now, key_ttl: TimeDelta::days(1) }).await.unwrap().values
     };
     assert!(erase(-90_000).await > 0);
-    let refused = Outcome::Refused { refusal: Refusal::NothingOn };
+    let refused = Outcome::Refused { refusal: Refusal::NoCurrentEvent };
     journal.record(closed(200, refused, 70)).await.unwrap();
     // What one archive holds is announced after its end.
     journal.archive(order(&file)).await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use adjourn::action::{Ask, Notify, Outcome, Refusal};
+use adjourn::action::{ActionKind, Notify, Outcome, Refusal};
 use adjourn::calendar::Uid;
 use adjourn::journal::{
     AdminQuery, Chain, Ending, Entry, Journal, JournalError, Life, MEMORY_CLOSED_MAX, MEMORY_ENTRIES_MAX,
@@ -53,8 +53,8 @@ async fn what_was_recorded_adds_up_to_a_life() {
 #[tokio::test]
 async fn a_fact_that_cannot_be_true_is_refused_and_leaves_nothing() {
     let done = Outcome::Done(ended("a"));
-    let begin = || accepted(action(1, "r1", Ask::End(Notify::Attendees)), 0);
-    let refuse = Outcome::Refused { refusal: Refusal::NothingOn };
+    let begin = || accepted(action(1, "r1", ActionKind::End(Notify::Attendees)), 0);
+    let refuse = Outcome::Refused { refusal: Refusal::NoCurrentEvent };
     let cases: [(Vec<Entry>, Entry); 8] = [
         (vec![], intended(1, "a", 0)),
         (vec![], closed(1, refuse.clone(), 0)),
@@ -240,12 +240,12 @@ async fn admin_events_stand_in_the_same_chain_and_are_found_by_time() {
 #[tokio::test]
 async fn a_journal_in_memory_forgets_the_oldest_closed_actions() {
     let journal = MemoryJournal::default();
-    let open = accepted(action(1, "r1", Ask::End(Notify::Attendees)), 0);
+    let open = accepted(action(1, "r1", ActionKind::End(Notify::Attendees)), 0);
     journal.record(open).await.unwrap();
     let count = MEMORY_CLOSED_MAX as u128 + 50;
-    let refused = Outcome::Refused { refusal: Refusal::NothingOn };
+    let refused = Outcome::Refused { refusal: Refusal::NoCurrentEvent };
     for number in 2..count + 2 {
-        let begin = accepted(action(number, "r2", Ask::End(Notify::Attendees)), 0);
+        let begin = accepted(action(number, "r2", ActionKind::End(Notify::Attendees)), 0);
         write(&journal, vec![begin, closed(number, refused.clone(), 0)]).await;
     }
     let lives = journal.find(&Query::default()).await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use adjourn::action::{Ask, Notify};
+use adjourn::action::{ActionKind, Notify};
 use adjourn::cli::exit::Exit;
 use adjourn::journal::Journal as _;
 use adjourn::store::{SqliteJournal, StoreError, StoreOptions};
@@ -37,7 +37,7 @@ async fn an_older_journal_that_was_put_back_is_noticed() {
     let file = directory.path().join("journal.sqlite");
     let older = std::fs::read(&file).unwrap();
     let journal = opened(directory.path()).unwrap();
-    journal.record(accepted(action(900, "r1", Ask::End(Notify::Attendees)), 60)).await.unwrap();
+    journal.record(accepted(action(900, "r1", ActionKind::End(Notify::Attendees)), 60)).await.unwrap();
     drop(journal);
     std::fs::write(&file, older).unwrap();
     let last = everything().len();

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use adjourn::action::{Ask, Notify};
+use adjourn::action::{ActionKind, Notify};
 use adjourn::journal::{AdminEntry, AdminEvent, Chain, Ending, Head, Journal, JournalError, Query, Record};
 use adjourn::store::{SqliteJournal, StoreError, StoreOptions, VerifiedJournal, VerifyError};
 use rusqlite::Connection;
@@ -87,10 +87,10 @@ async fn two_do_not_write_but_others_may_read() {
     let error = refused(directory.path());
     assert!(matches!(error, StoreError::InUse { .. }), "{error}");
     assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
-    journal.record(accepted(action(1, "r1", Ask::End(Notify::Attendees)), 0)).await.unwrap();
+    journal.record(accepted(action(1, "r1", ActionKind::End(Notify::Attendees)), 0)).await.unwrap();
     let reader = SqliteJournal::read(directory.path()).unwrap();
     assert!(reader.life(id(1)).await.unwrap().is_some());
-    let wish = accepted(action(2, "r1", Ask::End(Notify::Attendees)), 0);
+    let wish = accepted(action(2, "r1", ActionKind::End(Notify::Attendees)), 0);
     assert!(matches!(reader.record(wish).await, Err(JournalError::Unusable(_))));
     drop(journal);
     drop(open(directory.path()));
@@ -130,7 +130,7 @@ async fn a_full_disk_is_an_error_and_what_was_stored_stays() {
     drop(journal);
     let journal = open(directory.path());
     assert_eq!(journal.entries(1, 10_000).await.unwrap().len(), stored);
-    journal.record(accepted(action(9_999, "r1", Ask::End(Notify::Attendees)), 0)).await.unwrap();
+    journal.record(accepted(action(9_999, "r1", ActionKind::End(Notify::Attendees)), 0)).await.unwrap();
     drop(journal);
     verified(directory.path()).await.unwrap();
 }
@@ -327,7 +327,7 @@ async fn a_fact_that_something_swallows_is_not_said_to_be_stored() {
     let connection = Connection::open(directory.path().join("journal.sqlite")).unwrap();
     let swallow = "CREATE TRIGGER t BEFORE INSERT ON entries BEGIN SELECT RAISE(IGNORE); END";
     connection.execute_batch(swallow).unwrap();
-    let swallowed = journal.record(accepted(action(900, "r1", Ask::End(Notify::Attendees)), 0)).await;
+    let swallowed = journal.record(accepted(action(900, "r1", ActionKind::End(Notify::Attendees)), 0)).await;
     assert!(matches!(swallowed, Err(JournalError::Damaged(_))), "{swallowed:?}");
     drop(journal);
     let error = refused(directory.path());

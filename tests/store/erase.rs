@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use adjourn::action::{Outcome, Undoable};
+use adjourn::action::{Outcome, Reversibility};
 use adjourn::journal::{
     AdminActor, AdminEvent, AdminQuery, ERASED, Erased, Erasure, Journal as _, Query, Record, Whose,
 };
@@ -102,7 +102,7 @@ async fn what_is_erased_is_in_no_file_and_the_chain_holds() {
     // What an undo needs is there: the event as it was, without the names.
     let life = journal.life(id(1)).await.unwrap().unwrap();
     assert_eq!(life.action.actor.name(), ERASED);
-    assert_eq!(life.done().unwrap().undoable, Undoable::Yes);
+    assert_eq!(life.done().unwrap().reversibility, Reversibility::Reversible);
     let before = life.intent.unwrap().before;
     assert_eq!((before.end, before.subject), (at(60), None));
     assert_eq!(before.uid.unwrap().as_str(), "uid-a");

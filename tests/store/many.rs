@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use adjourn::action::{Ask, Notify, Outcome, Refusal};
+use adjourn::action::{ActionKind, Notify, Outcome, Refusal};
 use adjourn::journal::{Chain, Ending, Journal, Query, Record};
 use adjourn::store::{SqliteJournal, StoreOptions};
 use rusqlite::Connection;
@@ -35,9 +35,11 @@ fn fill(directory: &Path) {
         let mut beside = transaction.prepare(beside).unwrap();
         for number in 1..=ACTIONS {
             let minute = i64::try_from(number).unwrap();
-            let begin =
-                accepted(action(number, &format!("r{}", number % ROOMS), Ask::End(Notify::Nobody)), minute);
-            let end = closed(number, Outcome::Refused { refusal: Refusal::NothingOn }, minute);
+            let begin = accepted(
+                action(number, &format!("r{}", number % ROOMS), ActionKind::End(Notify::Nobody)),
+                minute,
+            );
+            let end = closed(number, Outcome::Refused { refusal: Refusal::NoCurrentEvent }, minute);
             let first = chain.length + 1;
             for one in [&begin, &end] {
                 let text = Record::from(one.clone()).text(&mut || [7; 16]).unwrap();
@@ -116,8 +118,8 @@ async fn append_and_time(journal: &SqliteJournal, what: &str, first: u128) {
         let begun = Instant::now();
         let open = journal.find(&Query::room(&room("r7")).ending(Ending::Open)).await.unwrap();
         assert_eq!(open, []);
-        journal.record(accepted(action(number, "r7", Ask::End(Notify::Nobody)), 0)).await.unwrap();
-        let refused = Outcome::Refused { refusal: Refusal::NothingOn };
+        journal.record(accepted(action(number, "r7", ActionKind::End(Notify::Nobody)), 0)).await.unwrap();
+        let refused = Outcome::Refused { refusal: Refusal::NoCurrentEvent };
         journal.record(closed(number, refused, 0)).await.unwrap();
         times.push(begun.elapsed());
     }

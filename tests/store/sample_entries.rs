@@ -1,8 +1,9 @@
 //! Lives to write into a journal: every kind of fact, every way to end.
 
 use adjourn::action::{
-    Action, ActionId, Actor, AllDay, Already, Ask, Change, DeleteHow, Done, Fault, NotUndoable, Notify,
-    Outcome, Refusal, RequestIds, Seen, Step, Target, Times, Told, Undoable,
+    Action, ActionId, ActionKind, Actor, AllDay, Change, DeleteMode, Done, EventSnapshot, IrreversibleReason,
+    NoChangeReason, Notified, Notify, Outcome, Refusal, RequestIds, ResponsibleParty, Reversibility, Step,
+    Target, TimeRange,
 };
 use adjourn::calendar::{ChangeKey, Copy, Event, EventId, EventKind, FreeBusy, Person, RoomAddress, Uid};
 use adjourn::journal::{AdminActor, AdminEntry, AdminEvent, Archived, Entry, Fact, KeyFacts, Record};
@@ -56,18 +57,18 @@ pub fn event(name: &str) -> Event {
     }
 }
 
-pub fn action(number: u128, room_name: &str, ask: Ask) -> Action {
+pub fn action(number: u128, room_name: &str, ask: ActionKind) -> Action {
     Action::new(id(number), room(room_name), ask, Actor::User { name: "ada".to_owned() })
 }
 
 pub fn ended(name: &str) -> Done {
     Done {
-        event: Seen::from(&event(name)),
+        event: EventSnapshot::from(&event(name)),
         copy: Copy::Attendee,
         change: Change::Ended { from: at(60), to: at(30) },
-        told: Told::Nobody,
-        undoable: Undoable::Yes,
-        rehearsed: false,
+        notified: Notified::Nobody,
+        reversibility: Reversibility::Reversible,
+        dry_run: false,
     }
 }
 
@@ -106,7 +107,7 @@ pub fn closed(number: u128, outcome: Outcome, minute: i64) -> Entry {
 /// One action that ends a meeting, after a doubt.
 pub fn an_end(number: u128, room_name: &str, name: &str, minute: i64) -> Vec<Entry> {
     vec![
-        accepted(action(number, room_name, Ask::End(Notify::Attendees)), minute),
+        accepted(action(number, room_name, ActionKind::End(Notify::Attendees)), minute),
         intended(number, name, minute),
         in_doubt(number, minute),
         closed(number, Outcome::Done(ended(name)), minute),
@@ -116,8 +117,13 @@ pub fn an_end(number: u128, room_name: &str, name: &str, minute: i64) -> Vec<Ent
 /// Every kind of everything that can stand in an entry.
 pub fn everything() -> Vec<Entry> {
     let mut all = an_end(1, "r1", "a", 30);
-    let times = Times { start: at(0), end: at(60) };
-    let seen = Seen { uid: None, organizer: None, kind: EventKind::Occurrence, ..Seen::from(&event("b")) };
+    let times = TimeRange { start: at(0), end: at(60) };
+    let seen = EventSnapshot {
+        uid: None,
+        organizer: None,
+        kind: EventKind::Occurrence,
+        ..EventSnapshot::from(&event("b"))
+    };
     let (event_id, change_key) = (EventId::new("AAMk-b"), ChangeKey::new("DwAB"));
     let text = Some("Nobody came.".to_owned());
     let steps = [
@@ -128,17 +134,17 @@ pub fn everything() -> Vec<Entry> {
     ];
     let changes = [Change::Declined, Change::Cancelled, Change::Removed, Change::MovedBack];
     let ways = [
-        Undoable::No { because: NotUndoable::DeclineWasSent },
-        Undoable::No { because: NotUndoable::CancellationWasSent },
-        Undoable::No { because: NotUndoable::OccurrenceLeavesNothing },
-        Undoable::No { because: NotUndoable::IsAnUndo },
+        Reversibility::Irreversible { because: IrreversibleReason::DeclineWasSent },
+        Reversibility::Irreversible { because: IrreversibleReason::CancellationWasSent },
+        Reversibility::Irreversible { because: IrreversibleReason::OccurrenceLeavesNothing },
+        Reversibility::Irreversible { because: IrreversibleReason::IsAnUndo },
     ];
-    let told = [Told::Organizer, Told::Attendees, Told::Nobody, Told::Nobody];
+    let told = [Notified::Organizer, Notified::Attendees, Notified::Nobody, Notified::Nobody];
     let asks = [
-        Ask::Delete(DeleteHow::Tell),
-        Ask::Delete(DeleteHow::Tell),
-        Ask::Delete(DeleteHow::Silent),
-        Ask::Undo { of: id(1) },
+        ActionKind::Delete(DeleteMode::Notify),
+        ActionKind::Delete(DeleteMode::Notify),
+        ActionKind::Delete(DeleteMode::Silent),
+        ActionKind::Undo { of: id(1) },
     ];
     for (at_index, step) in steps.into_iter().enumerate() {
         let number = 10 + at_index as u128;
@@ -152,21 +158,21 @@ pub fn everything() -> Vec<Entry> {
             event: seen.clone(),
             copy: Copy::Organizer,
             change: changes[at_index],
-            told: told[at_index],
-            undoable: ways[at_index],
-            rehearsed: false,
+            notified: told[at_index],
+            reversibility: ways[at_index],
+            dry_run: false,
         };
         all.push(accepted(asked, 31));
         all.push(intended_step(number, step, event("b"), done.clone(), 31));
         all.push(closed(number, Outcome::Done(done), 31));
     }
     let outcomes = [
-        Outcome::AlreadyDone { why: Already::Over },
-        Outcome::AlreadyDone { why: Already::Gone },
-        Outcome::AlreadyDone { why: Already::Restored },
-        Outcome::AlreadyDone { why: Already::ByAction { action: id(1) } },
+        Outcome::AlreadyDone { why: NoChangeReason::Over },
+        Outcome::AlreadyDone { why: NoChangeReason::Gone },
+        Outcome::AlreadyDone { why: NoChangeReason::Restored },
+        Outcome::AlreadyDone { why: NoChangeReason::ByAction { action: id(1) } },
         Outcome::Refused { refusal: Refusal::OutOfScope { room: room("r9") } },
-        Outcome::Refused { refusal: Refusal::NothingOn },
+        Outcome::Refused { refusal: Refusal::NoCurrentEvent },
         Outcome::Refused { refusal: Refusal::Ambiguous { events: vec![seen.clone()] } },
         Outcome::Refused { refusal: Refusal::NotStarted { times } },
         Outcome::Refused { refusal: Refusal::Over { times } },
@@ -177,7 +183,7 @@ pub fn everything() -> Vec<Entry> {
         Outcome::Refused { refusal: Refusal::ChangedMeanwhile { was: times, is: Some(times) } },
         Outcome::Refused { refusal: Refusal::KeepsChanging },
         Outcome::Refused { refusal: Refusal::NoLongerApplies { why: "somebody came".to_owned() } },
-        Outcome::Refused { refusal: Refusal::CannotBeUndone },
+        Outcome::Refused { refusal: Refusal::IrreversibleForbidden },
         Outcome::Refused { refusal: Refusal::Interrupted },
         Outcome::Refused { refusal: Refusal::NothingToUndo },
         Outcome::Refused { refusal: Refusal::NoSuchAction { action: id(7) } },
@@ -186,7 +192,7 @@ pub fn everything() -> Vec<Entry> {
         Outcome::NeedsAttention { event: seen, advice: "look".to_owned(), recheck: false },
         Outcome::Refused {
             refusal: Refusal::Exchange {
-                fault: Fault::Server,
+                responsible: ResponsibleParty::Server,
                 advice: "Exchange is busy; ask again later".to_owned(),
                 code: "ErrorServerBusy".to_owned(),
             },
@@ -194,12 +200,12 @@ pub fn everything() -> Vec<Entry> {
     ];
     for (at_index, outcome) in outcomes.into_iter().enumerate() {
         let number = 100 + at_index as u128;
-        let mut asked = action(number, "r3", Ask::End(Notify::Nobody));
+        let mut asked = action(number, "r3", ActionKind::End(Notify::Nobody));
         asked.actor = Actor::program("door");
         all.push(accepted(asked, 40));
         all.push(closed(number, outcome, 41));
     }
-    all.push(accepted(action(200, "r4", Ask::End(Notify::Attendees)), 50));
+    all.push(accepted(action(200, "r4", ActionKind::End(Notify::Attendees)), 50));
     all
 }
 
@@ -215,13 +221,13 @@ pub fn everything_of_version_4() -> Vec<Entry> {
         ..event("n")
     };
     let (id, change_key) = (kept.id.clone(), kept.change_key.clone());
-    let gone = Done { event: Seen::from(&kept), change: Change::Removed, ..ended("n") };
-    all.push(accepted(action(305, "r7", Ask::Delete(DeleteHow::Silent)), 60));
+    let gone = Done { event: EventSnapshot::from(&kept), change: Change::Removed, ..ended("n") };
+    all.push(accepted(action(305, "r7", ActionKind::Delete(DeleteMode::Silent)), 60));
     all.push(intended_step(305, Step::Remove { id, change_key }, kept, gone.clone(), 60));
     all.push(closed(305, Outcome::Done(gone), 60));
-    all.push(accepted(action(306, "r7", Ask::Delete(DeleteHow::Tell)), 61));
-    all.push(closed(306, Outcome::AlreadyDone { why: Already::Declined }, 61));
-    all.push(accepted(action(307, "r7", Ask::Extend { minutes: 15 }), 62));
+    all.push(accepted(action(306, "r7", ActionKind::Delete(DeleteMode::Notify)), 61));
+    all.push(closed(306, Outcome::AlreadyDone { why: NoChangeReason::Declined }, 61));
+    all.push(accepted(action(307, "r7", ActionKind::Extend { minutes: 15 }), 62));
     all.push(closed(307, Outcome::Refused { refusal: Refusal::Declined }, 62));
     all
 }
@@ -230,24 +236,24 @@ pub fn everything_of_version_4() -> Vec<Entry> {
 pub fn everything_of_version_5() -> Vec<Entry> {
     let mut all = everything_of_version_4();
     let closed_now = |number, outcome, all: &mut Vec<Entry>| {
-        all.push(accepted(action(number, "r7", Ask::Delete(DeleteHow::Tell)), 60));
+        all.push(accepted(action(number, "r7", ActionKind::Delete(DeleteMode::Notify)), 60));
         all.push(intended(number, "d", 60));
         all.push(closed(number, outcome, 60));
     };
     let advice = "look".to_owned();
-    let unread = Outcome::NeedsAttention { event: Seen::from(&event("d")), advice, recheck: true };
+    let unread = Outcome::NeedsAttention { event: EventSnapshot::from(&event("d")), advice, recheck: true };
     closed_now(400, unread, &mut all);
-    let untold = Done { told: Told::Unknown, ..ended("d") };
+    let untold = Done { notified: Notified::Unknown, ..ended("d") };
     let fact = Fact::Settled { outcome: Box::new(Outcome::Done(untold.clone())) };
     all.push(Entry { action: id(400), at: at(61), fact });
     closed_now(401, Outcome::Done(untold), &mut all);
     closed_now(403, Outcome::Refused { refusal: Refusal::EventNotFound }, &mut all);
     let code = "ErrorInvalidIdMalformed".to_owned();
     closed_now(404, Outcome::Refused { refusal: Refusal::InvalidEventId { code } }, &mut all);
-    let mut released = action(90, "r2", Ask::Delete(DeleteHow::Tell));
+    let mut released = action(90, "r2", ActionKind::Delete(DeleteMode::Notify));
     released.actor = Actor::Sweep { rule: "no-check-in".to_owned(), proof: Some(Box::new(proof())) };
     all.push(accepted(released, 60));
-    all.push(closed(90, Outcome::AlreadyDone { why: Already::Over }, 61));
+    all.push(closed(90, Outcome::AlreadyDone { why: NoChangeReason::Over }, 61));
     all
 }
 
@@ -256,19 +262,19 @@ pub fn everything_of_version_3() -> Vec<Entry> {
     let mut all = everything_of_version_2();
     let series = Event { kind: EventKind::Series, ..event("m") };
     let (id, change_key) = (EventId::new("AAMk-m"), ChangeKey::new("DwAB"));
-    let because = NotUndoable::SeriesWent;
+    let because = IrreversibleReason::SeriesWent;
     let went = Done {
-        event: Seen::from(&series),
+        event: EventSnapshot::from(&series),
         change: Change::Removed,
-        undoable: Undoable::No { because },
+        reversibility: Reversibility::Irreversible { because },
         ..ended("m")
     };
     let target = Target::Series { id: id.clone() };
-    let ask = Ask::Delete(DeleteHow::Silent);
+    let ask = ActionKind::Delete(DeleteMode::Silent);
     all.push(accepted(Action { target: target.clone(), ..action(303, "r6", ask) }, 58));
     all.push(intended_step(303, Step::Remove { id, change_key }, series, went.clone(), 58));
     all.push(closed(303, Outcome::Done(went), 58));
-    all.push(accepted(Action { target, ..action(304, "r6", Ask::End(Notify::Nobody)) }, 59));
+    all.push(accepted(Action { target, ..action(304, "r6", ActionKind::End(Notify::Nobody)) }, 59));
     all.push(closed(304, Outcome::Refused { refusal: Refusal::WholeSeries }, 59));
     all
 }
@@ -276,11 +282,11 @@ pub fn everything_of_version_3() -> Vec<Entry> {
 /// What version 2 has besides.
 pub fn everything_of_version_2() -> Vec<Entry> {
     let mut all = everything();
-    let times = Times { start: at(0), end: at(60) };
+    let times = TimeRange { start: at(0), end: at(60) };
     let (event_id, change_key) = (EventId::new("AAMk-a"), ChangeKey::new("DwAB"));
     let extended = Done { change: Change::Extended { from: at(60), to: at(75) }, ..ended("a") };
     let longer = Step::SetEnd { id: event_id, change_key, end: at(75), notify: Notify::Nobody };
-    all.push(accepted(action(300, "r5", Ask::Extend { minutes: 15 }), 55));
+    all.push(accepted(action(300, "r5", ActionKind::Extend { minutes: 15 }), 55));
     all.push(intended_step(300, longer, event("a"), extended.clone(), 55));
     all.push(closed(300, Outcome::Done(extended), 55));
     let to_be = Event { id: EventId::new(""), change_key: ChangeKey::new(""), ..event("c") };
@@ -291,24 +297,24 @@ pub fn everything_of_version_2() -> Vec<Entry> {
         end: at(60),
         subject: "Booked at the door".to_owned(),
     };
-    all.push(accepted(action(301, "r5", Ask::Book { minutes: 60 }), 56));
+    all.push(accepted(action(301, "r5", ActionKind::Book { minutes: 60 }), 56));
     all.push(intended_step(301, book, to_be, booked.clone(), 56));
     all.push(closed(301, Outcome::Done(booked), 56));
-    all.push(accepted(action(302, "r5", Ask::Extend { minutes: 15 }), 57));
-    all.push(closed(302, Outcome::Refused { refusal: Refusal::NotOn { times } }, 57));
+    all.push(accepted(action(302, "r5", ActionKind::Extend { minutes: 15 }), 57));
+    all.push(closed(302, Outcome::Refused { refusal: Refusal::NotCurrent { times } }, 57));
     all
 }
 
 /// What version 6 has besides.
 pub fn everything_of_version_6() -> Vec<Record> {
     let mut all: Vec<Record> = everything_of_version_5().into_iter().map(Record::from).collect();
-    let mut asked = action(500, "r8", Ask::End(Notify::Nobody));
+    let mut asked = action(500, "r8", ActionKind::End(Notify::Nobody));
     asked.actor = Actor::Program { name: "door".to_owned(), key_id: Some("1f0c9a27be".to_owned()) };
     all.push(accepted(asked, 60).into());
-    all.push(closed(500, Outcome::AlreadyDone { why: Already::Over }, 60).into());
+    all.push(closed(500, Outcome::AlreadyDone { why: NoChangeReason::Over }, 60).into());
     let file = "2025.jsonl".to_owned();
     let refusal = Refusal::MaybeArchived { action: id(7), last: 900, file };
-    all.push(accepted(action(501, "r8", Ask::Undo { of: id(7) }), 60).into());
+    all.push(accepted(action(501, "r8", ActionKind::Undo { of: id(7) }), 60).into());
     all.push(closed(501, Outcome::Refused { refusal }, 60).into());
     all.extend(admin_events().into_iter().map(Record::from));
     all

@@ -14,7 +14,7 @@ use super::connect;
 use super::exit::{Exit, Failure};
 use super::output::{Output, table};
 use super::spreadsheet::{cell, writer};
-use crate::action::{ActionId, Ask, DeleteHow, Notify, RequestIds};
+use crate::action::{ActionId, ActionKind, DeleteMode, Notify, RequestIds};
 use crate::calendar::RoomAddress;
 use crate::journal::{Ending, Journal, Life, Query};
 use crate::store::SqliteJournal;
@@ -67,7 +67,7 @@ impl From<&Life> for Line {
             actor_kind: life.action.actor.kind(),
             actor: life.action.actor.name().to_owned(),
             key_id: life.action.actor.key_id().map(str::to_owned),
-            asked: asked(life.action.ask),
+            asked: asked(life.action.kind),
             reason: life.action.reason.clone(),
             proof: life.action.actor.proof().map(ToString::to_string),
             ending: Ending::of(life).as_str(),
@@ -88,22 +88,22 @@ impl From<&Life> for Line {
                 organizer.address.clone().or_else(|| organizer.legacy_dn.clone())
             }),
             subject: before.and_then(|event| event.subject.clone()),
-            told: life.done().map(|done| done.told.as_str()),
+            told: life.done().map(|done| done.notified.as_str()),
             closed_at: (!life.is_open()).then_some(life.last_at),
             requests: life.requests.clone(),
         }
     }
 }
 
-fn asked(ask: Ask) -> String {
+fn asked(ask: ActionKind) -> String {
     match ask {
-        Ask::End(Notify::Attendees) => "end".to_owned(),
-        Ask::End(Notify::Nobody) => "end, silent".to_owned(),
-        Ask::Delete(DeleteHow::Tell) => "delete".to_owned(),
-        Ask::Delete(DeleteHow::Silent) => "delete, silent".to_owned(),
-        Ask::Extend { minutes } => format!("extend by {minutes} min"),
-        Ask::Book { minutes } => format!("book for {minutes} min"),
-        Ask::Undo { of } => format!("undo {of}"),
+        ActionKind::End(Notify::Attendees) => "end".to_owned(),
+        ActionKind::End(Notify::Nobody) => "end, silent".to_owned(),
+        ActionKind::Delete(DeleteMode::Notify) => "delete".to_owned(),
+        ActionKind::Delete(DeleteMode::Silent) => "delete, silent".to_owned(),
+        ActionKind::Extend { minutes } => format!("extend by {minutes} min"),
+        ActionKind::Book { minutes } => format!("book for {minutes} min"),
+        ActionKind::Undo { of } => format!("undo {of}"),
     }
 }
 

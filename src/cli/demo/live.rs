@@ -9,7 +9,7 @@ use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
 use super::house;
-use crate::action::{Action, ActionId, Actor, Ask, Notify};
+use crate::action::{Action, ActionId, ActionKind, Actor, Notify};
 use crate::calendar::RoomAddress;
 use crate::cli::exit::Failure;
 use crate::engine::Mode;
@@ -204,18 +204,18 @@ impl Meeting {
         if self.fate == Fate::Leaves && on_for > TimeDelta::seconds(75 + 9 * number) {
             // Once: who was refused goes all the same.
             self.fate = Fate::Stays;
-            press(service, room, Ask::End(Notify::Attendees)).await;
+            press(service, room, ActionKind::End(Notify::Attendees)).await;
         }
     }
 }
 
 async fn walk_in(room: &RoomAddress, service: &Service, now: DateTime<Utc>) -> Meeting {
-    press(service, room, Ask::Book { minutes: 4 }).await;
+    press(service, room, ActionKind::Book { minutes: 4 }).await;
     Meeting { uid: None, start: now, end: now + TimeDelta::minutes(4), fate: Fate::WalksIn, come: false }
 }
 
 /// Somebody presses a button at the door.
-async fn press(service: &Service, room: &RoomAddress, ask: Ask) {
+async fn press(service: &Service, room: &RoomAddress, ask: ActionKind) {
     let actor = Actor::program("door display");
     let action = Action::new(ActionId::random(), room.clone(), ask, actor);
     let _ = service.actions.ask(action, Mode::Perform, PATIENCE).await;

@@ -12,7 +12,7 @@ use chrono::TimeDelta;
 use serde::Serialize;
 
 use crate::access::{Right, Rights, StoredKey};
-use crate::action::{Action, ActionId, Actor, AllDay, Ask, DeleteHow, Notify, Outcome, Target};
+use crate::action::{Action, ActionId, ActionKind, Actor, AllDay, DeleteMode, Notify, Outcome, Target};
 use crate::api::Doctor;
 use crate::calendar::{RoomAddress, Scope, Window};
 use crate::cleanup::{
@@ -166,7 +166,7 @@ async fn serve(
 }
 
 async fn play(opened: &Opened, simulator: &Simulator) -> Result<Played, Failure> {
-    let end = Ask::End(Notify::Attendees);
+    let end = ActionKind::End(Notify::Attendees);
     let scenes = [
         ("end the meeting, rehearsed", "room-aurora@example.com", end, Mode::Rehearse),
         ("end the meeting", "room-aurora@example.com", end, Mode::Perform),
@@ -175,7 +175,7 @@ async fn play(opened: &Opened, simulator: &Simulator) -> Result<Played, Failure>
         (
             "delete a meeting the room organized",
             "room-delta@example.com",
-            Ask::Delete(DeleteHow::Tell),
+            ActionKind::Delete(DeleteMode::Notify),
             Mode::Perform,
         ),
         ("end in somebody's own mailbox", OUTSIDER, end, Mode::Perform),
@@ -238,12 +238,12 @@ fn settings(url: String, username: &str, password: &str) -> Settings {
     Settings::new(url, username, Secret::new(password.to_owned()))
 }
 
-fn action(room: &str, ask: Ask) -> Result<Action, Failure> {
+fn action(room: &str, ask: ActionKind) -> Result<Action, Failure> {
     Ok(Action {
         id: ActionId::random(),
         room: address(room)?,
         target: Target::Current,
-        ask,
+        kind: ask,
         actor: Actor::program("adjourn demo"),
         reason: Some("The room is needed.".to_owned()),
         all_day: AllDay::Spare,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Already, Change, Done, Outcome, Told, Undoable};
+use super::{Change, Done, NoChangeReason, Notified, Outcome, Reversibility};
 use crate::calendar::Copy;
 
 impl fmt::Display for Outcome {
@@ -14,15 +14,17 @@ impl fmt::Display for Outcome {
 fn describe(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Done(done) => describe_done(done),
-        Outcome::AlreadyDone { why: Already::Over } => "already over; nothing was changed".to_owned(),
-        Outcome::AlreadyDone { why: Already::ByAction { action } } => {
+        Outcome::AlreadyDone { why: NoChangeReason::Over } => "already over; nothing was changed".to_owned(),
+        Outcome::AlreadyDone { why: NoChangeReason::ByAction { action } } => {
             format!("done already, by action {action}; nothing was changed now")
         }
-        Outcome::AlreadyDone { why: Already::Restored } => {
+        Outcome::AlreadyDone { why: NoChangeReason::Restored } => {
             "has its old end already; nothing was changed".to_owned()
         }
-        Outcome::AlreadyDone { why: Already::Declined } => "already declined; nothing was changed".to_owned(),
-        Outcome::AlreadyDone { why: Already::Gone } => "already gone; nothing was changed".to_owned(),
+        Outcome::AlreadyDone { why: NoChangeReason::Declined } => {
+            "already declined; nothing was changed".to_owned()
+        }
+        Outcome::AlreadyDone { why: NoChangeReason::Gone } => "already gone; nothing was changed".to_owned(),
         Outcome::Refused { refusal } => format!("refused: {refusal}"),
         Outcome::NeedsAttention { advice, .. } => format!("needs attention: {advice}"),
     }
@@ -50,22 +52,22 @@ fn describe_done(done: &Done) -> String {
         }
         Change::MovedBack => "was moved back from Deleted Items".to_owned(),
     };
-    let told = match done.told {
-        Told::Nobody => "nobody was told",
-        Told::Organizer => "the organizer was told",
-        Told::Attendees => "the attendees were told",
-        Told::Unknown => "Exchange did not confirm that a message was sent about it",
+    let told = match done.notified {
+        Notified::Nobody => "nobody was told",
+        Notified::Organizer => "the organizer was told",
+        Notified::Attendees => "the attendees were told",
+        Notified::Unknown => "Exchange did not confirm that a message was sent about it",
     };
-    let undoable = match done.undoable {
-        Undoable::Yes => "can be undone".to_owned(),
-        Undoable::No { because } => format!("cannot be undone: {because}"),
+    let undoable = match done.reversibility {
+        Reversibility::Reversible => "can be undone".to_owned(),
+        Reversibility::Irreversible { because } => format!("cannot be undone: {because}"),
     };
     if done.change == Change::Booked {
         let (from, until) = (done.event.start.format("%F %H:%MZ"), done.event.end.format("%H:%MZ"));
-        let rehearsed = if done.rehearsed { "rehearsal, nothing was changed: " } else { "" };
+        let rehearsed = if done.dry_run { "rehearsal, nothing was changed: " } else { "" };
         return format!("{rehearsed}the room is booked from {from} until {until}; {undoable}");
     }
-    let rehearsed = if done.rehearsed { "rehearsal, nothing was changed: " } else { "" };
+    let rehearsed = if done.dry_run { "rehearsal, nothing was changed: " } else { "" };
     format!(
         "{rehearsed}{copy} of the event at {} {change}; {told}; {undoable}",
         done.event.start.format("%F %H:%MZ")
