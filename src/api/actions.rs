@@ -27,7 +27,7 @@ use crate::action::{
 };
 use crate::calendar::{EventId, RoomAddress};
 use crate::engine::Mode;
-use crate::journal::{Ending, Life, Position, Query};
+use crate::journal::{ActionRecord, ActionStatus, Position, Query};
 use crate::service::Asked;
 
 /// The longest a caller may wait.
@@ -229,7 +229,7 @@ pub(super) async fn undo(
 ) -> Result<Response, Problem> {
     caller.need(Right::Undo)?;
     let of = ActionId(action);
-    let life = api.service.engine.journal().life(of).await?;
+    let life = api.service.engine.journal().action_record(of).await?;
     let life = life.filter(|life| caller.reads(&life.action)).ok_or_else(|| Problem::no_such("action"))?;
     let (ask, target) = (ActionKind::Undo { of }, Target::Current);
     let wish = Wish { ask, target, all_day: true, reason: asked.reason, dry_run: asked.dry_run };
@@ -371,7 +371,7 @@ pub(super) async fn get(
 ) -> Result<Json<ActionView>, Problem> {
     caller.need(Right::Read)?;
     let id = ActionId(action);
-    if let Some(life) = api.service.engine.journal().life(id).await? {
+    if let Some(life) = api.service.engine.journal().action_record(id).await? {
         return if caller.reads(&life.action) {
             Ok(Json(ActionView::of(&life, caller.naming())))
         } else {
@@ -443,14 +443,15 @@ pub(super) async fn list(
     let room = filter.room.as_deref().map(|room| api.room(&caller, room)).transpose()?;
     let ending = match filter.state.as_deref() {
         None => None,
-        Some(text) => {
-            Some(Ending::named(text).ok_or_else(|| Problem::bad("state is none of the words for one"))?)
-        }
+        Some(text) => Some(
+            ActionStatus::from_name(text)
+                .ok_or_else(|| Problem::bad("state is none of the words for one"))?,
+        ),
     };
     let others = caller.need(Right::Audit).is_ok() || caller.need(Right::Cleanup).is_ok();
     let actor = if others { filter.actor } else { Some(caller.name().to_owned()) };
     let (since, until) = (filter.since, filter.until);
-    let query = Query { room, since, until, actor, ending, ..Query::default() };
+    let query = Query { room, since, until, actor, status: ending, ..Query::default() };
     let after = filter.cursor.as_deref().map(cursor::open).transpose()?;
     let (lives, next) = read_page(&api, &caller, query, after, limit).await?;
     let actions = lives.iter().map(|life| ActionView::of(life, caller.naming())).collect();
@@ -464,7 +465,7 @@ async fn read_page(
     query: Query,
     mut after: Option<Position>,
     limit: usize,
-) -> Result<(Vec<Life>, Option<Position>), Problem> {
+) -> Result<(Vec<ActionRecord>, Option<Position>), Problem> {
     let journal = api.service.engine.journal();
     let (mut found, mut last, mut left) = (Vec::new(), None, EXAMINED_MAX);
     loop {
@@ -472,7 +473,7 @@ async fn read_page(
         let query = Query { limit: Some(limit + 1 - found.len()), ..query.clone() };
         let page = journal.page(&query, after, CHUNK.min(left)).await?;
         left = left.saturating_sub(page.examined);
-        for (position, life) in page.lives.into_iter().filter(|(_, life)| caller.reads(&life.action)) {
+        for (position, life) in page.records.into_iter().filter(|(_, life)| caller.reads(&life.action)) {
             if found.len() == limit {
                 return Ok((found, last));
             }

@@ -109,7 +109,7 @@ impl Caller {
         action: Option<ActionId>,
     ) -> Result<Option<ActionId>, Problem> {
         let Some(action) = action else { return Ok(None) };
-        let life = api.service.engine.journal().life(action).await?;
+        let life = api.service.engine.journal().action_record(action).await?;
         Ok(life.filter(|life| self.reads(&life.action)).map(|life| life.action.id))
     }
 

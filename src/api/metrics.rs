@@ -24,7 +24,7 @@ use super::health_metrics::Health;
 use super::share_metrics::ShareMetrics;
 use super::{Api, kept_metrics};
 use crate::action::Outcome;
-use crate::journal::Ending;
+use crate::journal::ActionStatus;
 use crate::live::{self, Live};
 use crate::service::Service;
 
@@ -87,7 +87,7 @@ impl Collector for Behind {
         self.presence(&mut encoder)?;
         self.clock(&mut encoder)?;
         kept_metrics::encode(&self.0, &mut encoder)?;
-        let waiting = u64::try_from(self.0.engine.journal().waiting()).unwrap_or(u64::MAX);
+        let waiting = u64::try_from(self.0.engine.journal().queued_facts()).unwrap_or(u64::MAX);
         let help = "Facts that wait to be written to the journal: the queue";
         encoder
             .encode_descriptor("journal_waiting", help, None, MetricType::Gauge)?
@@ -215,7 +215,7 @@ impl Metrics {
     }
 
     pub(super) fn acted(&self, outcome: &Outcome) {
-        let outcome = Ending::from(outcome).as_str();
+        let outcome = ActionStatus::from(outcome).as_str();
         self.actions.get_or_create(&Ended { outcome }).inc();
     }
 

@@ -10,7 +10,7 @@ use crate::action::{
     Reversibility,
 };
 use crate::calendar::{Copy, Event, EventKind};
-use crate::journal::{Ending, Life, Stage};
+use crate::journal::{ActionRecord, ActionStage, ActionStatus};
 use crate::service::{May, Status};
 
 /// A room at one moment.
@@ -301,11 +301,11 @@ impl ActionView {
     }
 
     /// As the journal has it.
-    pub(super) fn of(life: &Life, naming: Naming) -> Self {
+    pub(super) fn of(life: &ActionRecord, naming: Naming) -> Self {
         let view = Self::new(&life.action, Some(life.accepted_at), life.outcome.as_ref(), naming);
         match life.stage {
-            Stage::InDoubt => Self { message: IN_DOUBT.to_owned(), ..view },
-            Stage::Accepted | Stage::Intended | Stage::Closed => view,
+            ActionStage::InDoubt => Self { message: IN_DOUBT.to_owned(), ..view },
+            ActionStage::Accepted | ActionStage::Intended | ActionStage::Closed => view,
         }
     }
 
@@ -336,7 +336,7 @@ impl ActionView {
             actor: action.actor.name().to_owned(),
             proof: action.actor.proof().map(ToString::to_string),
             accepted_at,
-            state: outcome.map_or(Ending::Open, Ending::from).as_str(),
+            state: outcome.map_or(ActionStatus::Open, ActionStatus::from).as_str(),
             message: outcome.map_or_else(|| UNDER_WAY.to_owned(), |outcome| outcome.message(naming)),
             event: event.map(SeenView::from),
             change: done.map(ChangeView::from),

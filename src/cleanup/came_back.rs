@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Kept, Verdict};
 use crate::action::{ActionId, ActionKind, Change};
-use crate::journal::Life;
+use crate::journal::ActionRecord;
 
 /// What a sweep does about an event that it would act on and that was acted on before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -33,9 +33,9 @@ fn took_away(change: &Change) -> bool {
 }
 
 /// The verdict, given what was done to the same event before, the newest first.
-pub(super) fn after_return(verdict: Verdict, lives: &[Life], came_back: CameBack) -> Verdict {
+pub(super) fn after_return(verdict: Verdict, lives: &[ActionRecord], came_back: CameBack) -> Verdict {
     let undone = |id: ActionId| lives.iter().any(|life| life.has_undone(id));
-    let done: Vec<&Life> = lives
+    let done: Vec<&ActionRecord> = lives
         .iter()
         .filter(|life| life.done().is_some_and(|done| took_away(&done.change)))
         .filter(|life| !matches!(life.action.kind, ActionKind::Undo { .. }) && !undone(life.action.id))

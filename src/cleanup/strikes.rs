@@ -18,7 +18,7 @@ use super::{CameBack, Verdict};
 use crate::action::{Outcome, Target};
 use crate::calendar::{RoomAddress, Uid};
 use crate::engine::Trouble;
-use crate::journal::Life;
+use crate::journal::ActionRecord;
 
 /// What happens at the last strike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -109,7 +109,7 @@ const APART_MAX: TimeDelta = TimeDelta::days(35);
 /// What is on record about a series.
 pub(super) struct Record<'a> {
     /// Every action in the room on events with its UID, the newest first.
-    pub(super) lives: &'a [Life],
+    pub(super) lives: &'a [ActionRecord],
     /// Misses count from here on; `None` when nothing was counted yet.
     pub(super) since: Option<DateTime<Utc>>,
     /// Dates that are no strikes.
@@ -139,7 +139,7 @@ impl Record<'_> {
         row
     }
 
-    fn is_undone(&self, life: &Life) -> bool {
+    fn is_undone(&self, life: &ActionRecord) -> bool {
         self.lives.iter().any(|other| other.has_undone(life.action.id))
     }
 
@@ -180,17 +180,17 @@ pub(super) fn after_strikes(
 }
 
 /// A date that was released by the rule on check-ins.
-fn is_release(life: &Life) -> bool {
+fn is_release(life: &ActionRecord) -> bool {
     life.done().is_some() && is_by(life, Rule::NoCheckIn)
 }
 
 /// A series that was taken off as a whole, or may have been.
-pub(super) fn is_whole_series(life: &Life) -> bool {
+pub(super) fn is_whole_series(life: &ActionRecord) -> bool {
     let perhaps = matches!(life.outcome, Some(Outcome::Done(_) | Outcome::NeedsAttention { .. }));
     perhaps && matches!(life.action.target, Target::Series { .. }) && is_by(life, Rule::Strikes)
 }
 
-fn is_by(life: &Life, rule: Rule) -> bool {
+fn is_by(life: &ActionRecord, rule: Rule) -> bool {
     life.action.actor.rule().is_some_and(|name| name == rule.to_string())
 }
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::action::IdempotencyKey;
 use crate::cleanup::Shard;
-use crate::journal::{Ending, Head};
+use crate::journal::{ActionStatus, Head};
 
 pub use super::key_args::{KeyAddArgs, KeyArgs, KeyChangeArgs, KeyCommand};
 
@@ -245,7 +245,7 @@ pub struct AuditArgs {
     pub rule: Option<String>,
     /// Only what ended like this
     #[arg(long, value_parser = endings())]
-    pub outcome: Option<Ending>,
+    pub outcome: Option<ActionStatus>,
     /// Show admin events instead of actions: keys, refused sign-ins, configuration, archives
     #[arg(long, conflicts_with_all = ["room", "actor", "rule", "outcome"])]
     pub admin: bool,
@@ -402,9 +402,9 @@ pub struct SettingsArgs {
 }
 
 /// The words for how an action ended, and what each means.
-fn endings() -> impl TypedValueParser<Value = Ending> {
-    let words = PossibleValuesParser::new(Ending::ALL.map(Ending::as_str));
-    words.try_map(|word| Ending::named(&word).ok_or("no such outcome"))
+fn endings() -> impl TypedValueParser<Value = ActionStatus> {
+    let words = PossibleValuesParser::new(ActionStatus::ALL.map(ActionStatus::as_str));
+    words.try_map(|word| ActionStatus::from_name(&word).ok_or("no such outcome"))
 }
 
 /// How a list is printed.

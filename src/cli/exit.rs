@@ -67,7 +67,7 @@ impl Exit {
     pub fn of_journal(error: &JournalError) -> Self {
         match error {
             JournalError::Damaged(_) => Self::Tampered,
-            JournalError::Unusable(_) | JournalError::Impossible(_) => Self::Journal,
+            JournalError::Unusable(_) | JournalError::InvalidTransition(_) => Self::Journal,
         }
     }
 

@@ -12,7 +12,7 @@ pub(super) async fn run(args: UndoArgs, connection: &Connection, output: &Output
     let of = ActionId(args.action);
     let journalled = if args.wish.dry_run { Journalled::Looks } else { Journalled::Acts };
     let opened = connect::open(connection, journalled, output).await?;
-    let life = opened.engine.journal().life(of).await;
+    let life = opened.engine.journal().action_record(of).await;
     let life = life.map_err(|error| Failure::from_error(Exit::Journal, error))?;
     let Some(life) = life else {
         let refusal = unknown_action(&**opened.engine.journal(), of).await;

@@ -61,7 +61,8 @@ impl Run<'_> {
     pub(super) async fn back(&self) -> Result<Result<Option<Back>, Outcome>, JournalError> {
         let ActionKind::Undo { of } = self.action.kind else { return Ok(Ok(None)) };
         let journal = self.engine.journal();
-        let Some(life) = journal.life(of).await?.filter(|life| life.action.room == self.action.room) else {
+        let Some(life) = journal.action_record(of).await?.filter(|life| life.action.room == self.action.room)
+        else {
             return Ok(Err(refused(unknown_action(&**journal, of).await?)));
         };
         if let Some(undo) = self.changes().await?.iter().find(|life| life.has_undone(of)) {

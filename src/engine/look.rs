@@ -8,7 +8,7 @@ use super::run::{REPEATS_SEARCHED, Run};
 use super::{Trouble, words};
 use crate::action::{ActionId, Done, EventSnapshot, Outcome, Step};
 use crate::calendar::{Event, EventId, EventKind, Window};
-use crate::journal::{JournalError, Life, Query};
+use crate::journal::{ActionRecord, JournalError, Query};
 
 /// How far from its time an event is looked for when its id is not known any more.
 const SEARCH_SPAN: TimeDelta = TimeDelta::days(1);
@@ -83,7 +83,7 @@ impl Run<'_> {
         let same = |other: &Step| {
             matches!(other, Step::SetEnd { end, .. } if end == wanted) && other.item() == step.item()
         };
-        let may_be = |life: &&Life| {
+        let may_be = |life: &&ActionRecord| {
             life.intent.as_ref().is_some_and(|intent| same(&intent.step))
                 && life.action.id != self.action.id
                 && matches!(life.outcome, Some(Outcome::NeedsAttention { .. }))
@@ -94,7 +94,7 @@ impl Run<'_> {
     /// Another action that did to the same item what this one wanted, for certain, since this one was accepted.
     pub(super) async fn done_since(
         &self,
-        life: &Life,
+        life: &ActionRecord,
         before: &Event,
         step: &Step,
     ) -> Result<Option<ActionId>, JournalError> {
@@ -103,7 +103,7 @@ impl Run<'_> {
         let same = |other: &Step| {
             std::mem::discriminant(other) == kind && other.id() == step.id() && end(other) == end(step)
         };
-        let did = |other: &&Life| {
+        let did = |other: &&ActionRecord| {
             other.action.id != life.action.id
                 // Actions in one room run one after another: what was over before this one began cannot be what is seen now.
                 && other.last_at >= life.accepted_at
@@ -121,7 +121,7 @@ impl Run<'_> {
         }
         let query = Query { limit: Some(REPEATS_SEARCHED), ..Query::room(room) };
         let lives = self.engine.journal().find(&query).await?;
-        let had = |life: &Life| {
+        let had = |life: &ActionRecord| {
             let made = life.done().is_some_and(|done| done.event.id.is_same(id));
             made || life.intent.as_ref().is_some_and(|intent| intent.before.id.is_same(id))
         };
@@ -129,7 +129,7 @@ impl Run<'_> {
     }
 
     /// Everything that was ever tried on this event; nothing for an event without a UID.
-    async fn lives_of(&self, event: &Event) -> Result<Vec<Life>, JournalError> {
+    async fn lives_of(&self, event: &Event) -> Result<Vec<ActionRecord>, JournalError> {
         let Some((uid, start)) = event.identity() else { return Ok(Vec::new()) };
         let query = Query { identity: Some((uid.clone(), start)), ..Query::room(&self.action.room) };
         self.engine.journal().find(&query).await
@@ -143,7 +143,7 @@ impl Run<'_> {
         if before.identity().is_none() {
             return Ok(false);
         }
-        let earlier = |life: &Life| {
+        let earlier = |life: &ActionRecord| {
             let taken_away = life.intent.as_ref().is_some_and(|intent| intent.step.removes_event());
             let perhaps = matches!(life.outcome, Some(Outcome::Done(_) | Outcome::NeedsAttention { .. }));
             life.action.id != self.action.id && taken_away && perhaps

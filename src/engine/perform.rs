@@ -15,7 +15,7 @@ use super::{Calendar, Known};
 use crate::action::{Action, ActionId, ActionKind, Answer, Outcome, Refusal, RequestIds};
 use crate::calendar::{Event, EventId, RoomAddress, Scope};
 use crate::clock::Clock;
-use crate::journal::{Ending, Entry, Fact, Journal, JournalError, Query};
+use crate::journal::{ActionEntry, ActionStatus, Fact, Journal, JournalError, Query};
 use crate::keyed_mutex::KeyedMutex;
 
 /// Performs actions on one server's calendars.
@@ -247,7 +247,7 @@ impl Engine {
     /// action that stays open because its mailbox cannot be looked at now.
     async fn settle(&self, action: &Action) -> Result<Option<ActionId>, JournalError> {
         let mut unsettled = None;
-        for life in self.journal.find(&Query::room(&action.room).ending(Ending::Open)).await? {
+        for life in self.journal.find(&Query::room(&action.room).with_status(ActionStatus::Open)).await? {
             let id = life.action.id;
             if self.resume(life).await?.is_none() {
                 unsettled = Some(id);
@@ -304,7 +304,7 @@ impl Engine {
     }
 
     pub(super) async fn record(&self, action: ActionId, fact: Fact) -> Result<(), JournalError> {
-        self.journal.record(Entry { action, at: self.clock.now(), fact }).await
+        self.journal.record(ActionEntry { action, at: self.clock.now(), fact }).await
     }
 
     /// What the journal may keep of an event.

@@ -12,7 +12,7 @@ use super::reconcile::Found;
 use super::run::{Run, refused};
 use super::words;
 use crate::action::{ActionKind, Actor, NoChangeReason, Outcome, Refusal, RequestIds};
-use crate::journal::{Ending, Fact, Intent, JournalError, Life, Query};
+use crate::journal::{ActionRecord, ActionStatus, Fact, Intent, JournalError, Query};
 
 /// Rooms looked at together.
 const ROOMS_AT_ONCE: usize = 16;
@@ -34,11 +34,11 @@ const RECHECKED_WITHIN: TimeDelta = TimeDelta::days(1);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recovered {
     /// Actions that are over now.
-    pub closed: Vec<Life>,
+    pub closed: Vec<ActionRecord>,
     /// Actions whose mailbox could not be looked at: they stay open for the next time.
-    pub still_open: Vec<Life>,
+    pub still_open: Vec<ActionRecord>,
     /// Actions that were closed without knowing what became of them, and of which it is known now.
-    pub settled: Vec<Life>,
+    pub settled: Vec<ActionRecord>,
 }
 
 impl Engine {
@@ -54,11 +54,11 @@ impl Engine {
     }
 
     async fn resume_all(self: &Arc<Self>, patience: Patience) -> Result<Recovered, JournalError> {
-        let open = self.journal().find(&Query::default().ending(Ending::Open)).await?;
+        let open = self.journal().find(&Query::default().with_status(ActionStatus::Open)).await?;
         let since = Some(self.clock().now() - RECHECKED_WITHIN);
-        let unknown = Query { since, ..Query::default() }.ending(Ending::NeedsAttention);
+        let unknown = Query { since, ..Query::default() }.with_status(ActionStatus::NeedsAttention);
         let mut unknown = self.journal().find(&unknown).await?;
-        unknown.retain(Life::waits_for_recheck);
+        unknown.retain(ActionRecord::needs_recheck);
         let places = Arc::new(Semaphore::new(ROOMS_AT_ONCE));
         let mut tasks = JoinSet::new();
         for life in open.iter().chain(&unknown) {
@@ -72,9 +72,9 @@ impl Engine {
                 };
                 let Some(_turn) = turn else { return Ok(()) };
                 // Somebody may have been faster.
-                match engine.journal().life(action.id).await? {
+                match engine.journal().action_record(action.id).await? {
                     Some(life) if life.is_open() => engine.resume(life).await.map(drop),
-                    Some(life) if life.waits_for_recheck() => engine.recheck(&life).await,
+                    Some(life) if life.needs_recheck() => engine.recheck(&life).await,
                     _ => Ok(()),
                 }
             });
@@ -85,13 +85,13 @@ impl Engine {
         }
         let mut recovered = Recovered::default();
         for life in open {
-            let Some(life) = self.journal().life(life.action.id).await? else { continue };
+            let Some(life) = self.journal().action_record(life.action.id).await? else { continue };
             let place = if life.is_open() { &mut recovered.still_open } else { &mut recovered.closed };
             place.push(life);
         }
         for life in unknown {
-            let Some(life) = self.journal().life(life.action.id).await? else { continue };
-            if !life.waits_for_recheck() {
+            let Some(life) = self.journal().action_record(life.action.id).await? else { continue };
+            if !life.needs_recheck() {
                 recovered.settled.push(life);
             }
         }
@@ -100,7 +100,7 @@ impl Engine {
 
     /// Looks up what became of an action that was closed in doubt, and puts it on record once the mailbox shows it. Writes
     /// nothing to the calendar. The caller has the room's turn.
-    async fn recheck(&self, life: &Life) -> Result<(), JournalError> {
+    async fn recheck(&self, life: &ActionRecord) -> Result<(), JournalError> {
         let Some(Intent { before, step, done }) = &life.intent else { return Ok(()) };
         let takes_back = life.intent.as_ref().is_some_and(|intent| takes_back(life.action.kind, intent));
         let run = Run::resumed(self, life, &Unguarded);
@@ -134,7 +134,7 @@ impl Engine {
 
     /// Brings one open action to its end and closes it; `None` when its mailbox cannot be looked at now. The caller has
     /// the room's turn.
-    pub(super) async fn resume(&self, life: Life) -> Result<Option<Outcome>, JournalError> {
+    pub(super) async fn resume(&self, life: ActionRecord) -> Result<Option<Outcome>, JournalError> {
         if !life.is_open() {
             return Ok(life.outcome);
         }
@@ -160,7 +160,7 @@ impl Engine {
     async fn resume_intent(
         &self,
         run: Run<'_>,
-        life: &Life,
+        life: &ActionRecord,
         intent: &Intent,
         goes_on: bool,
     ) -> Result<(Outcome, Vec<RequestIds>), JournalError> {

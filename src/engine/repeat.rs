@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::action::{Action, ActionId, Answer, Change, Done, Outcome, Refusal, Target, TimeRange};
 use crate::calendar::Event;
-use crate::journal::Life;
+use crate::journal::ActionRecord;
 
 /// What an earlier wish under the same key means for this one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +18,12 @@ pub(super) enum Before {
 }
 
 /// What the newest action under the key means, which is forgotten when it is older than `ttl`.
-pub(super) fn under_key(action: &Action, newest: Option<Life>, now: DateTime<Utc>, ttl: TimeDelta) -> Before {
+pub(super) fn under_key(
+    action: &Action,
+    newest: Option<ActionRecord>,
+    now: DateTime<Utc>,
+    ttl: TimeDelta,
+) -> Before {
     let Some(life) = newest.filter(|life| now - life.accepted_at < ttl || life.is_open()) else {
         return Before::Nothing;
     };
@@ -39,11 +44,11 @@ pub(super) fn under_key(action: &Action, newest: Option<Life>, now: DateTime<Utc
 /// meant; where it is known how the event `is`, only one that left it so.
 pub(super) fn already_by<'l>(
     action: &Action,
-    done: &'l [Life],
+    done: &'l [ActionRecord],
     read: Option<&Event>,
     is: Option<TimeRange>,
     now: DateTime<Utc>,
-) -> Option<&'l Life> {
+) -> Option<&'l ActionRecord> {
     let undone = |id: ActionId| done.iter().any(|life| life.has_undone(id));
     done.iter()
         .filter(|life| life.action.kind == action.kind && !undone(life.action.id))
@@ -53,7 +58,7 @@ pub(super) fn already_by<'l>(
 }
 
 /// The action was about this event: by its id, or by its UID and place in its series.
-fn is_of(life: &Life, event: &Event) -> bool {
+fn is_of(life: &ActionRecord, event: &Event) -> bool {
     let by_id = life.done().is_some_and(|done| done.event.id.is_same(&event.id));
     let before = life.intent.as_ref().and_then(|intent| intent.before.identity());
     by_id || before.is_some() && before == event.identity()

@@ -19,7 +19,7 @@ use crate::action::{
     Reversibility, Target, TimeRange,
 };
 use crate::calendar::{Event, Window};
-use crate::journal::{Ending, Fact, Intent, JournalError, Life, Query};
+use crate::journal::{ActionRecord, ActionStatus, Fact, Intent, JournalError, Query};
 
 /// How many of a room's last changes are searched for the one that a wish repeats.
 pub(super) const REPEATS_SEARCHED: usize = 100;
@@ -109,7 +109,7 @@ impl<'a> Run<'a> {
     }
 
     /// The same, for an action that was taken on before the process was stopped.
-    pub(super) fn resumed(engine: &'a Engine, life: &'a Life, guard: &'a dyn Guard) -> Self {
+    pub(super) fn resumed(engine: &'a Engine, life: &'a ActionRecord, guard: &'a dyn Guard) -> Self {
         let run = Self::new(engine, &life.action, Mode::Perform, guard, life.accepted_at);
         let sent = life.intent.as_ref().map(|intent| Sent { tried: Tried::from(intent), at: life.last_at });
         Self { doubted: sent.is_some(), in_the_air: sent, ..run }
@@ -445,7 +445,7 @@ impl<'a> Run<'a> {
     }
 
     /// Another meeting was on since this action ended its own, or that cannot be read.
-    async fn was_followed(&self, life: &Life) -> bool {
+    async fn was_followed(&self, life: &ActionRecord) -> bool {
         let Some(Done { event, change: Change::Ended { to, .. }, .. }) = life.done() else { return false };
         let Some(since) = Window::clamped(*to, self.engine.clock().now()) else { return false };
         let view = self.engine.calendar().events(&self.action.room, since).await;
@@ -454,9 +454,9 @@ impl<'a> Run<'a> {
     }
 
     /// The room's last changes, newest first.
-    pub(super) async fn changes(&self) -> Result<Vec<Life>, JournalError> {
+    pub(super) async fn changes(&self) -> Result<Vec<ActionRecord>, JournalError> {
         let query = Query { limit: Some(REPEATS_SEARCHED), ..Query::room(&self.action.room) };
-        self.engine.journal().find(&query.ending(Ending::Done)).await
+        self.engine.journal().find(&query.with_status(ActionStatus::Done)).await
     }
 }
 

@@ -18,7 +18,7 @@ use crate::action::{
 };
 use crate::calendar::occupancy::conflicts;
 use crate::calendar::{Event, EventKind, Window};
-use crate::journal::Life;
+use crate::journal::ActionRecord;
 
 /// What has to be put back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub(super) enum Back {
 }
 
 /// What undoing this life means.
-pub(super) fn way_back(life: &Life) -> Result<Back, Refusal> {
+pub(super) fn way_back(life: &ActionRecord) -> Result<Back, Refusal> {
     let done = life.done().ok_or(Refusal::NothingToUndo)?;
     match (done.reversibility, done.change) {
         (Reversibility::Irreversible { because }, _) => Err(Refusal::NotUndoable { because }),

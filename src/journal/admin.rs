@@ -180,7 +180,7 @@ impl Default for AdminQuery {
 
 impl AdminQuery {
     /// Whether this entry is meant, wherever it stands in the chain.
-    pub fn means(&self, entry: &AdminEntry) -> bool {
+    pub fn matches(&self, entry: &AdminEntry) -> bool {
         self.since.is_none_or(|since| since <= entry.at) && self.until.is_none_or(|until| entry.at < until)
     }
 }

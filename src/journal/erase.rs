@@ -6,9 +6,9 @@ use super::AdminActor;
 
 /// Which personal values are to be erased, and by whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Erasure {
+pub struct ErasureRequest {
     /// Whose values.
-    pub whose: Whose,
+    pub target: ErasureTarget,
     /// Who asks for it.
     pub by: AdminActor,
     /// Now.
@@ -19,7 +19,7 @@ pub struct Erasure {
 
 /// Whose values.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Whose {
+pub enum ErasureTarget {
     /// Everyone's, of entries before this instant.
     Before(DateTime<Utc>),
     /// One person's: by an address or a name, whatever its case.
@@ -28,7 +28,7 @@ pub enum Whose {
 
 /// What was erased.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Erased {
+pub struct ErasureResult {
     /// Values that are gone now.
     pub values: u64,
     /// Values that stay, because their action is open, may be settled later, or has a valid idempotency key.
@@ -44,7 +44,7 @@ pub const RECHECK_SPARED: TimeDelta = TimeDelta::days(31);
 
 /// What `erased` events announce, held against what is missing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Erasures {
+pub struct ErasureTally {
     /// Values that were announced as erased.
     pub announced: i64,
     /// Up to which entry.
@@ -55,9 +55,9 @@ pub struct Erasures {
     pub missing_last: u64,
 }
 
-impl Erasures {
+impl ErasureTally {
     /// An entry of this number misses so many values.
-    pub fn miss(&mut self, number: u64, values: usize) {
+    pub fn add_missing(&mut self, number: u64, values: usize) {
         if values > 0 {
             self.missing += i64::try_from(values).unwrap_or(i64::MAX);
             self.missing_last = self.missing_last.max(number);
@@ -65,13 +65,13 @@ impl Erasures {
     }
 
     /// So many values were announced, up to this entry.
-    pub fn announce(&mut self, values: u64, through: u64) {
+    pub fn add_announced(&mut self, values: u64, through: u64) {
         self.announced += i64::try_from(values).unwrap_or(i64::MAX);
         self.through = self.through.max(through);
     }
 
     /// Everything that is missing was announced, and nothing else.
-    pub fn agree(&self) -> bool {
+    pub fn is_consistent(&self) -> bool {
         self.missing == self.announced && self.missing_last <= self.through
     }
 }

@@ -9,14 +9,14 @@
 //!
 //! Beside the actions' facts stand [`AdminEvent`]s: who changed keys or the configuration, and what was refused.
 //!
-//! [`Life`] is the one place that knows which fact may follow which. [`Sealed`] is a fact as it is kept: versioned, and
+//! [`ActionRecord`] is the one place that knows which fact may follow which. [`SealedEntry`] is a fact as it is kept: versioned, and
 //! chained to the one before it by a hash. This module does no I/O: `store` keeps a journal on disk through [`Journal`],
 //! and [`MemoryJournal`] keeps one that ends with the process.
 
+mod action_record;
 mod admin;
 mod erase;
 mod fact;
-mod life;
 mod memory;
 mod page;
 mod personal;
@@ -27,17 +27,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use action_record::{ActionRecord, ActionStage, Intent, InvalidTransition};
 pub use admin::{
     ADMIN_EVENTS_READ_MAX, AdminActor, AdminEntry, AdminEvent, AdminPage, AdminQuery, Archived, KeyFacts,
 };
-pub use erase::{Erased, Erasure, Erasures, RECHECK_SPARED, Whose};
+pub use erase::{ErasureRequest, ErasureResult, ErasureTally, ErasureTarget, RECHECK_SPARED};
 pub use fact::Fact;
-pub use life::{Impossible, Intent, Life, Stage};
 pub use memory::{MEMORY_CLOSED_MAX, MEMORY_ENTRIES_MAX, MemoryJournal};
-pub use page::{Page, Position};
-pub use personal::{ERASED, PersonalValue, Role, Salt, Unproven};
-pub use query::{Ending, Query};
-pub use seal::{Broken, Chain, Entry, EntryError, Head, NoHead, Record, Sealed, Text};
+pub use page::{Position, RecordPage};
+pub use personal::{ERASED, PersonalValue, PersonalValueError, Role, Salt};
+pub use query::{ActionStatus, Query};
+pub use seal::{
+    ActionEntry, Chain, ChainError, EntryError, EntryText, Head, InvalidHead, JournalEntry, SealedEntry,
+};
 
 use crate::action::ActionId;
 
@@ -46,7 +48,7 @@ use crate::action::ActionId;
 pub trait Journal: Send + Sync {
     /// Stores one fact. `Ok` means that it survives whatever happens next, as far as this journal promises. A fact that
     /// cannot follow what is stored of its action is refused.
-    async fn record(&self, entry: Entry) -> Result<(), JournalError>;
+    async fn record(&self, entry: ActionEntry) -> Result<(), JournalError>;
 
     /// Stores one admin event, in the same chain.
     async fn record_admin(&self, entry: AdminEntry) -> Result<(), JournalError>;
@@ -55,10 +57,10 @@ pub trait Journal: Send + Sync {
     async fn admin_events(&self, query: &AdminQuery) -> Result<AdminPage, JournalError>;
 
     /// What is known of one action.
-    async fn life(&self, action: ActionId) -> Result<Option<Life>, JournalError>;
+    async fn action_record(&self, action: ActionId) -> Result<Option<ActionRecord>, JournalError>;
 
     /// The lives that a query asks for, the last taken on first. For what the engine asks about one room, key or event.
-    async fn find(&self, query: &Query) -> Result<Vec<Life>, JournalError>;
+    async fn find(&self, query: &Query) -> Result<Vec<ActionRecord>, JournalError>;
 
     /// A page of the audit: of the next `examine` actions after `after` in a query's range (its room, else its actor, else its
     /// rule, and its times), those that the query means, newest first by time. Delays no [`find`](Self::find).
@@ -67,10 +69,10 @@ pub trait Journal: Send + Sync {
         query: &Query,
         after: Option<Position>,
         examine: usize,
-    ) -> Result<Page, JournalError>;
+    ) -> Result<RecordPage, JournalError>;
 
     /// The entries as they are kept, in order: at most `max`, from the number `first` on (the first of all is 1).
-    async fn entries(&self, first: u64, max: usize) -> Result<Vec<Sealed>, JournalError>;
+    async fn entries(&self, first: u64, max: usize) -> Result<Vec<SealedEntry>, JournalError>;
 
     /// Commits a transaction that changes nothing: whether the disk takes what would be recorded now.
     async fn try_commit(&self) -> Result<(), JournalError> {
@@ -93,12 +95,12 @@ pub trait Journal: Send + Sync {
     }
 
     /// Erases personal values, and records how many. A journal that ends with its process erases nothing.
-    async fn erase(&self, _erasure: Erasure) -> Result<Erased, JournalError> {
-        Ok(Erased::default())
+    async fn erase(&self, _erasure: ErasureRequest) -> Result<ErasureResult, JournalError> {
+        Ok(ErasureResult::default())
     }
 
     /// Facts that wait to be stored, for metrics.
-    fn waiting(&self) -> usize {
+    fn queued_facts(&self) -> usize {
         0
     }
 }
@@ -125,5 +127,5 @@ pub enum JournalError {
     Damaged(String),
     /// A fact was to be stored that cannot be true. A defect of Adjourn.
     #[error(transparent)]
-    Impossible(#[from] Impossible),
+    InvalidTransition(#[from] InvalidTransition),
 }

@@ -3,7 +3,7 @@
 //! A request looks at so many actions at most, whether the query means them or not. Where it stops early, it says from which
 //! position to go on, so that a large journal costs a reader more requests, never a longer one.
 
-use super::Life;
+use super::ActionRecord;
 
 /// A place in the order of the audit: the time an action was taken on, then the number of its first entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,9 +16,9 @@ pub struct Position {
 
 /// The part of the audit that one request looked at.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Page {
+pub struct RecordPage {
     /// The actions that the query means, newest first.
-    pub lives: Vec<(Position, Life)>,
+    pub records: Vec<(Position, ActionRecord)>,
     /// Actions looked at.
     pub examined: usize,
     /// Where the next page begins (after this position); `None` when the journal holds no older action in the query's range.

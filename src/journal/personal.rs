@@ -41,7 +41,7 @@ impl Role {
             is_as_long
                 && place.split('/').zip(pointer.split('/')).all(|(one, other)| one == "*" || one == other)
         };
-        PLACES.iter().find(|(place, _)| same(place)).map(|(_, role)| *role)
+        PERSONAL_POINTERS.iter().find(|(place, _)| same(place)).map(|(_, role)| *role)
     }
 }
 
@@ -64,7 +64,7 @@ impl std::fmt::Debug for PersonalValue {
 }
 
 /// Where entries name people. `*` stands for every element of an array.
-const PLACES: [(&str, Role); 16] = [
+const PERSONAL_POINTERS: [(&str, Role); 16] = [
     ("/fact/action/actor/name", Role::Actor),
     ("/fact/action/reason", Role::Actor),
     ("/fact/step/text", Role::Actor),
@@ -85,20 +85,24 @@ const PLACES: [(&str, Role); 16] = [
 ];
 
 /// Places whose type demands a text. Elsewhere an erased value is absent.
-const DEMANDED: [&str; 3] = ["/fact/action/actor/name", "/fact/step/subject", "/fact/outcome/refusal/why"];
+const REQUIRED_POINTERS: [&str; 3] =
+    ["/fact/action/actor/name", "/fact/step/subject", "/fact/outcome/refusal/why"];
 
 /// The HMACs of a body, by place.
-pub(super) type Proofs = BTreeMap<String, String>;
+pub(super) type HmacsByPointer = BTreeMap<String, String>;
 
 /// Takes the personal values out of a body, and leaves null in their places.
-pub(super) fn take_out(body: &mut Value, salt: &mut dyn FnMut() -> Salt) -> (Proofs, Vec<PersonalValue>) {
-    let (mut proofs, mut values) = (Proofs::new(), Vec::new());
-    for (place, _) in PLACES {
+pub(super) fn extract(
+    body: &mut Value,
+    salt: &mut dyn FnMut() -> Salt,
+) -> (HmacsByPointer, Vec<PersonalValue>) {
+    let (mut proofs, mut values) = (HmacsByPointer::new(), Vec::new());
+    for (place, _) in PERSONAL_POINTERS {
         for pointer in pointers(body, place) {
             let Some(slot) = body.pointer_mut(&pointer) else { continue };
             let Value::String(value) = slot.take() else { continue };
             let salt = salt();
-            proofs.insert(pointer.clone(), proof(&salt, &value));
+            proofs.insert(pointer.clone(), value_hmac(&salt, &value));
             values.push(PersonalValue { pointer, salt, value });
         }
     }
@@ -112,7 +116,7 @@ fn pointers(body: &Value, place: &str) -> Vec<String> {
     (0..elements).map(|index| format!("{array}/{index}{rest}")).collect()
 }
 
-fn proof(salt: &Salt, value: &str) -> String {
+fn value_hmac(salt: &Salt, value: &str) -> String {
     // HMAC pads a shorter key with zeros to a block (RFC 2104, section 2).
     let mut block = [0; 64];
     block[..salt.len()].copy_from_slice(salt);
@@ -123,7 +127,7 @@ fn proof(salt: &Salt, value: &str) -> String {
 
 /// A personal value that is not what was sealed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unproven {
+pub enum PersonalValueError {
     /// The value does not have the HMAC that the body holds.
     #[error("the personal value at {0} was changed")]
     Changed(String),
@@ -133,24 +137,24 @@ pub enum Unproven {
 }
 
 /// Puts the values back; the number of those that are erased.
-pub(super) fn put_back(
+pub(super) fn restore(
     body: &mut Value,
-    proofs: &Proofs,
+    proofs: &HmacsByPointer,
     values: &[PersonalValue],
-) -> Result<usize, Unproven> {
+) -> Result<usize, PersonalValueError> {
     if let Some(stray) = values.iter().find(|value| !proofs.contains_key(&value.pointer)) {
-        return Err(Unproven::Unknown(stray.pointer.clone()));
+        return Err(PersonalValueError::Unknown(stray.pointer.clone()));
     }
     let mut erased = 0;
     for (pointer, expected) in proofs {
         let kept = values.iter().find(|value| value.pointer == *pointer);
         erased += usize::from(kept.is_none());
         let text = match kept {
-            Some(kept) if proof(&kept.salt, &kept.value) != *expected => {
-                return Err(Unproven::Changed(pointer.clone()));
+            Some(kept) if value_hmac(&kept.salt, &kept.value) != *expected => {
+                return Err(PersonalValueError::Changed(pointer.clone()));
             }
             Some(kept) => Some(kept.value.clone()),
-            None => DEMANDED.contains(&pointer.as_str()).then(|| ERASED.to_owned()),
+            None => REQUIRED_POINTERS.contains(&pointer.as_str()).then(|| ERASED.to_owned()),
         };
         if let Some(slot) = body.pointer_mut(pointer) {
             *slot = text.map_or(Value::Null, Value::String);

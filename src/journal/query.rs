@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::Life;
+use super::ActionRecord;
 use crate::action::{IdempotencyKey, Outcome};
 use crate::calendar::{Event, RoomAddress, Uid};
 
@@ -20,7 +20,7 @@ pub struct Query {
     /// Chosen by this rule of a sweep.
     pub rule: Option<String>,
     /// Ended like this.
-    pub ending: Option<Ending>,
+    pub status: Option<ActionStatus>,
     /// Under this key.
     pub key: Option<IdempotencyKey>,
     /// About an event with this UID, whatever its place in its series.
@@ -34,7 +34,7 @@ pub struct Query {
 /// How an action ended, or that it has not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub enum Ending {
+pub enum ActionStatus {
     Open,
     Done,
     AlreadyDone,
@@ -42,7 +42,7 @@ pub enum Ending {
     NeedsAttention,
 }
 
-impl Ending {
+impl ActionStatus {
     /// All of them.
     pub const ALL: [Self; 5] =
         [Self::Open, Self::Done, Self::AlreadyDone, Self::Refused, Self::NeedsAttention];
@@ -59,17 +59,17 @@ impl Ending {
     }
 
     /// The one of this name.
-    pub fn named(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|ending| ending.as_str() == name)
     }
 
     /// Of a life.
-    pub fn of(life: &Life) -> Self {
+    pub fn of(life: &ActionRecord) -> Self {
         life.outcome.as_ref().map_or(Self::Open, Self::from)
     }
 }
 
-impl From<&Outcome> for Ending {
+impl From<&Outcome> for ActionStatus {
     fn from(outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Done(_) => Self::Done,
@@ -88,12 +88,12 @@ impl Query {
 
     /// The same, ended like this.
     #[must_use]
-    pub fn ending(self, ending: Ending) -> Self {
-        Self { ending: Some(ending), ..self }
+    pub fn with_status(self, ending: ActionStatus) -> Self {
+        Self { status: Some(ending), ..self }
     }
 
     /// Whether this life is meant, wherever it stands in the order of all (`limit` is the journal's business).
-    pub fn means(&self, life: &Life) -> bool {
+    pub fn matches(&self, life: &ActionRecord) -> bool {
         let asked_by = &life.action.actor;
         let before = life.intent.as_ref().map(|intent| &intent.before);
         let identity = before.and_then(Event::identity);
@@ -103,7 +103,7 @@ impl Query {
             && self.until.is_none_or(|until| life.accepted_at < until)
             && self.actor.as_ref().is_none_or(|actor| actor == asked_by.name())
             && self.rule.as_ref().is_none_or(|rule| asked_by.rule() == Some(rule))
-            && self.ending.is_none_or(|ending| ending == Ending::of(life))
+            && self.status.is_none_or(|ending| ending == ActionStatus::of(life))
             && self.key.as_ref().is_none_or(|key| life.action.key.as_ref() == Some(key))
             && self.uid.as_ref().is_none_or(|wanted| uid == Some(wanted))
             && self.identity.as_ref().is_none_or(|(uid, start)| identity == Some((uid, *start)))

@@ -15,13 +15,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::personal::{self, PersonalValue, Proofs, Salt, Unproven};
+use super::personal::{self, HmacsByPointer, PersonalValue, PersonalValueError, Salt};
 use super::{AdminActor, AdminEntry, AdminEvent, Fact};
 use crate::action::ActionId;
 
 /// One fact about one action, and when it was known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct ActionEntry {
     /// Whose.
     pub action: ActionId,
     /// When.
@@ -32,16 +32,16 @@ pub struct Entry {
 
 /// What an entry of the chain is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Record {
+pub enum JournalEntry {
     /// An action.
-    Action(Entry),
+    Action(ActionEntry),
     /// The installation.
     Admin(AdminEntry),
 }
 
 /// An entry as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sealed {
+pub struct SealedEntry {
     /// Its number; the first is 1.
     pub number: u64,
     /// The JSON text.
@@ -54,7 +54,7 @@ pub struct Sealed {
 
 /// The text of an entry that is to be sealed, and what is kept beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Text {
+pub struct EntryText {
     /// The JSON text.
     pub body: String,
     /// What was taken out of it.
@@ -74,7 +74,7 @@ pub struct Text {
 const VERSION: u32 = 6;
 
 #[derive(Serialize, Deserialize)]
-struct Body<F> {
+struct FactBody<F> {
     action: ActionId,
     at: DateTime<Utc>,
     fact: F,
@@ -90,12 +90,12 @@ struct AdminBody<A, E> {
 
 /// Around every body: the version in front, the HMACs of what stands beside it at the end.
 #[derive(Serialize)]
-struct Envelope {
+struct VersionedBody {
     v: u32,
     #[serde(flatten)]
     rest: Map<String, Value>,
-    #[serde(skip_serializing_if = "Proofs::is_empty")]
-    personal: Proofs,
+    #[serde(skip_serializing_if = "HmacsByPointer::is_empty")]
+    personal: HmacsByPointer,
 }
 
 /// Why an entry cannot be read.
@@ -112,52 +112,52 @@ pub enum EntryError {
     NoVersion,
     /// What stands beside it does not belong to it.
     #[error(transparent)]
-    Personal(#[from] Unproven),
+    Personal(#[from] PersonalValueError),
 }
 
-impl Record {
+impl JournalEntry {
     /// As it is kept. `salt` makes a random key for each personal value.
     ///
     /// # Errors
     /// Never for what Adjourn makes: nothing in an entry is of a kind that JSON does not have.
-    pub fn text(&self, salt: &mut dyn FnMut() -> Salt) -> Result<Text, EntryError> {
+    pub fn to_text(&self, salt: &mut dyn FnMut() -> Salt) -> Result<EntryText, EntryError> {
         let mut body = match self {
-            Self::Action(Entry { action, at, fact }) => {
-                serde_json::to_value(Body { action: *action, at: *at, fact })
+            Self::Action(ActionEntry { action, at, fact }) => {
+                serde_json::to_value(FactBody { action: *action, at: *at, fact })
             }
             Self::Admin(AdminEntry { at, by, event }) => {
                 serde_json::to_value(AdminBody { at: *at, by, event })
             }
         }?;
-        let (proofs, personal) = personal::take_out(&mut body, salt);
+        let (proofs, personal) = personal::extract(&mut body, salt);
         let Value::Object(rest) = body else { return Err(EntryError::NoVersion) };
-        let envelope = Envelope { v: VERSION, rest, personal: proofs };
-        Ok(Text { body: serde_json::to_string(&envelope)?, personal })
+        let envelope = VersionedBody { v: VERSION, rest, personal: proofs };
+        Ok(EntryText { body: serde_json::to_string(&envelope)?, personal })
     }
 
     /// Reads an entry of any version, with what stands beside it.
-    pub fn read(body: &str, values: &[PersonalValue]) -> Result<Self, EntryError> {
-        Ok(Self::read_counting(body, values)?.0)
+    pub fn parse(body: &str, values: &[PersonalValue]) -> Result<Self, EntryError> {
+        Ok(Self::parse_counting_erased(body, values)?.0)
     }
 
     /// The same, and how many of its personal values are erased.
-    pub fn read_counting(body: &str, values: &[PersonalValue]) -> Result<(Self, usize), EntryError> {
+    pub fn parse_counting_erased(body: &str, values: &[PersonalValue]) -> Result<(Self, usize), EntryError> {
         let mut members: Map<String, Value> = serde_json::from_str(body)?;
         let version =
             members.remove("v").and_then(|version| version.as_u64()).ok_or(EntryError::NoVersion)?;
         if version > u64::from(VERSION) {
             return Err(EntryError::Later(version));
         }
-        let proofs = members.remove("personal").map(serde_json::from_value::<Proofs>).transpose()?;
+        let proofs = members.remove("personal").map(serde_json::from_value::<HmacsByPointer>).transpose()?;
         let mut body = Value::Object(members);
-        let erased = personal::put_back(&mut body, &proofs.unwrap_or_default(), values)?;
+        let erased = personal::restore(&mut body, &proofs.unwrap_or_default(), values)?;
         let is_admin = body.get("action").is_none() && body.get("event").is_some();
         let record = if is_admin {
             let AdminBody::<AdminActor, AdminEvent> { at, by, event } = serde_json::from_value(body)?;
             Self::Admin(AdminEntry { at, by, event })
         } else {
-            let Body::<Fact> { action, at, fact } = serde_json::from_value(body)?;
-            Self::Action(Entry { action, at, fact })
+            let FactBody::<Fact> { action, at, fact } = serde_json::from_value(body)?;
+            Self::Action(ActionEntry { action, at, fact })
         };
         Ok((record, erased))
     }
@@ -179,20 +179,20 @@ impl Record {
     }
 }
 
-impl Sealed {
+impl SealedEntry {
     /// What it says.
-    pub fn record(&self) -> Result<Record, EntryError> {
-        Record::read(&self.body, &self.personal)
+    pub fn parse(&self) -> Result<JournalEntry, EntryError> {
+        JournalEntry::parse(&self.body, &self.personal)
     }
 }
 
-impl From<Entry> for Record {
-    fn from(entry: Entry) -> Self {
+impl From<ActionEntry> for JournalEntry {
+    fn from(entry: ActionEntry) -> Self {
         Self::Action(entry)
     }
 }
 
-impl From<AdminEntry> for Record {
+impl From<AdminEntry> for JournalEntry {
     fn from(entry: AdminEntry) -> Self {
         Self::Admin(entry)
     }
@@ -209,7 +209,7 @@ pub struct Chain {
 
 /// Where a chain does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Broken {
+pub enum ChainError {
     /// One or more entries are missing, or there is one too many.
     #[error("entry {expected} is missing: {found} stands in its place")]
     Missing {
@@ -225,25 +225,25 @@ pub enum Broken {
 
 impl Chain {
     /// Seals one more.
-    pub fn seal(&mut self, body: String) -> Sealed {
+    pub fn seal(&mut self, body: String) -> SealedEntry {
         self.length += 1;
         self.head = hash(self.head, &body);
-        Sealed { number: self.length, body, hash: self.head, personal: Vec::new() }
+        SealedEntry { number: self.length, body, hash: self.head, personal: Vec::new() }
     }
 
     /// Seals one more, with what stands beside it.
-    pub fn seal_text(&mut self, text: Text) -> Sealed {
-        Sealed { personal: text.personal, ..self.seal(text.body) }
+    pub fn seal_text(&mut self, text: EntryText) -> SealedEntry {
+        SealedEntry { personal: text.personal, ..self.seal(text.body) }
     }
 
     /// Checks that `sealed` is the next.
-    pub fn check(&mut self, sealed: &Sealed) -> Result<(), Broken> {
+    pub fn check(&mut self, sealed: &SealedEntry) -> Result<(), ChainError> {
         if sealed.number != self.length + 1 {
-            return Err(Broken::Missing { expected: self.length + 1, found: sealed.number });
+            return Err(ChainError::Missing { expected: self.length + 1, found: sealed.number });
         }
         let expected = hash(self.head, &sealed.body);
         if sealed.hash != expected {
-            return Err(Broken::Changed(sealed.number));
+            return Err(ChainError::Changed(sealed.number));
         }
         *self = Self { length: sealed.number, head: expected };
         Ok(())
@@ -257,7 +257,7 @@ pub struct Head(pub [u8; 32]);
 /// It is no hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a hash is 64 hexadecimal digits, as `adjourn audit verify` prints it")]
-pub struct NoHead;
+pub struct InvalidHead;
 
 impl fmt::Display for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -266,15 +266,15 @@ impl fmt::Display for Head {
 }
 
 impl FromStr for Head {
-    type Err = NoHead;
+    type Err = InvalidHead;
 
-    fn from_str(text: &str) -> Result<Self, NoHead> {
+    fn from_str(text: &str) -> Result<Self, InvalidHead> {
         let (pairs, rest) = text.trim().as_bytes().as_chunks::<2>();
         let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
         let byte = |[high, low]: &[u8; 2]| Some(digit(*high)? << 4 | digit(*low)?);
         let bytes: Option<Vec<u8>> = pairs.iter().map(byte).collect();
-        let bytes = bytes.filter(|_| rest.is_empty()).ok_or(NoHead)?;
-        bytes.try_into().map(Self).map_err(|_| NoHead)
+        let bytes = bytes.filter(|_| rest.is_empty()).ok_or(InvalidHead)?;
+        bytes.try_into().map(Self).map_err(|_| InvalidHead)
     }
 }
 

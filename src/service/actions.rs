@@ -13,7 +13,7 @@ use super::presence::keep_door_sign;
 use crate::action::{Action, ActionId, Actor, Answer, Outcome};
 use crate::calendar::RoomAddress;
 use crate::engine::{Engine, Mode};
-use crate::journal::{Ending, JournalError};
+use crate::journal::{ActionStatus, JournalError};
 use crate::live::Rooms;
 use crate::presence::SharedBooks;
 use crate::shares::{Exhausted, Share, ShareLimits, Shares};
@@ -97,8 +97,8 @@ impl Actions {
             rooms.changed(&room);
             let ending = match &answer {
                 Err(_) => "failed",
-                Ok(answer) if answer.is_in_doubt() => Ending::Open.as_str(),
-                Ok(answer) => Ending::from(&answer.outcome).as_str(),
+                Ok(answer) if answer.is_in_doubt() => ActionStatus::Open.as_str(),
+                Ok(answer) => ActionStatus::from(&answer.outcome).as_str(),
             };
             tracing::Span::current().record("outcome", ending);
             if let Ok(answer) = &answer

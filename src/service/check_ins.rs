@@ -13,7 +13,7 @@ use super::{NoCheckIn, Service};
 use crate::action::{ActionId, IdempotencyKey};
 use crate::calendar::{Event, RoomAddress, Window};
 use crate::engine::Trouble;
-use crate::journal::{Ending, Query};
+use crate::journal::{ActionStatus, Query};
 use crate::keyed_mutex::KeyedMutex;
 
 /// Answers remembered: more than the displays of five thousand rooms get in an hour.
@@ -172,7 +172,7 @@ impl Service {
     async fn taken_away_by(&self, room: &RoomAddress, event: &Event) -> Result<Option<ActionId>, Trouble> {
         let Some((uid, start)) = event.identity() else { return Ok(None) };
         let query = Query { identity: Some((uid.clone(), start)), limit: Some(1), ..Query::room(room) };
-        let lives = self.engine.journal().find(&query.ending(Ending::Done)).await?;
+        let lives = self.engine.journal().find(&query.with_status(ActionStatus::Done)).await?;
         Ok(lives.first().map(|life| life.action.id))
     }
 }

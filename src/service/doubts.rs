@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::presence::keep_door_sign;
 use super::{Notice, Service};
 use crate::action::Outcome;
-use crate::journal::Life;
+use crate::journal::ActionRecord;
 
 /// How often it is looked whether something is in doubt: an outage of seconds is over by then.
 const LOOKS_EVERY: Duration = Duration::from_secs(15);
@@ -47,8 +47,8 @@ impl Service {
         }
     }
 
-    async fn tell_settled(&self, life: Life) {
-        let Life { action, outcome: Some(outcome), accepted_at, .. } = life else { return };
+    async fn tell_settled(&self, life: ActionRecord) {
+        let ActionRecord { action, outcome: Some(outcome), accepted_at, .. } = life else { return };
         tracing::info!(action = %action.id, room = %action.room, "an action in doubt is settled");
         self.rooms.changed(&action.room);
         if matches!(outcome, Outcome::Done(_)) && action.kind.implies_presence() {

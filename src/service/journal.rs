@@ -9,7 +9,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
 use super::{Notice, Service};
-use crate::journal::{AdminActor, Chain, Erased, Erasure, Whose};
+use crate::journal::{AdminActor, Chain, ErasureRequest, ErasureResult, ErasureTarget};
 
 /// Between two looks for personal values that are due, and before the first one: by then Exchange has spoken about the time.
 const ERASE_INTERVAL: Duration = Duration::from_secs(3600);
@@ -61,11 +61,11 @@ impl Service {
         let Some(before) = care.erase_personal_after.and_then(|after| now.checked_sub_signed(after)) else {
             return;
         };
-        let (whose, by) = (Whose::Before(before), AdminActor::Service);
-        let erasure = Erasure { whose, by, now, key_ttl: care.key_ttl };
+        let (whose, by) = (ErasureTarget::Before(before), AdminActor::Service);
+        let erasure = ErasureRequest { target: whose, by, now, key_ttl: care.key_ttl };
         match self.engine.journal().erase(erasure).await {
             Ok(erased) if erased.values > 0 => {
-                let Erased { values, spared, in_clear, log_remains } = erased;
+                let ErasureResult { values, spared, in_clear, log_remains } = erased;
                 tracing::info!(values, spared, in_clear, log_remains, "personal values erased");
             }
             Ok(_) => {}

@@ -16,7 +16,7 @@ use crate::calendar::{Event, RoomAddress};
 use crate::cleanup::{Attendance as _, Rule, Sightings};
 use crate::clock::Clock;
 use crate::engine::{Engine, Trouble};
-use crate::journal::{Ending, Query};
+use crate::journal::{ActionStatus, Query};
 use crate::live::Rooms;
 use crate::presence::{Admission, Books, Bound, Interval, SharedBooks, Sign, SignLog, Silence, Terms};
 use crate::store::{ServiceStore, StoreError};
@@ -116,7 +116,7 @@ pub(super) async fn keep_door_sign(
     action: &Action,
     at: DateTime<Utc>,
 ) {
-    let life = match engine.journal().life(action.id).await {
+    let life = match engine.journal().action_record(action.id).await {
         Ok(life) => life,
         Err(error) => {
             return tracing::error!(%error, id = %action.id, "could not read an action to keep it as a sign");
@@ -224,7 +224,8 @@ impl Service {
         for room in rooms {
             let Some(rule) = options.rules.check_in(&room).filter(|rule| rule.strikes > 0) else { continue };
             let (terms, released) = (rule.terms(rule.grace), Some(Rule::NoCheckIn.to_string()));
-            let query = Query { rule: released, since: oldest, ..Query::room(&room) }.ending(Ending::Done);
+            let query =
+                Query { rule: released, since: oldest, ..Query::room(&room) }.with_status(ActionStatus::Done);
             for life in self.engine.journal().find(&query).await? {
                 let Some(event) = life.intent.as_ref().map(|intent| &intent.before) else { continue };
                 // A sign from after the release may be about other people, in a room that was free.

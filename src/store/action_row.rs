@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 
 use crate::action::IdempotencyKey;
 use crate::calendar::Uid;
-use crate::journal::{Ending, Life};
+use crate::journal::{ActionRecord, ActionStatus};
 
 /// What people ask for, of one life.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub(super) struct ActionRow {
 
 impl ActionRow {
     /// Of a life that was taken on with the entry of this number.
-    pub(super) fn from_record(life: &Life, accepted: u64) -> Self {
+    pub(super) fn from_record(life: &ActionRecord, accepted: u64) -> Self {
         let uid = life.intent.as_ref().and_then(|intent| intent.before.uid.as_ref());
         Self {
             action: life.action.id.to_string(),
@@ -33,7 +33,7 @@ impl ActionRow {
             actor: life.action.actor.name().to_owned(),
             rule: life.action.actor.rule().map(str::to_owned),
             key: life.action.key.as_ref().map(IdempotencyKey::as_str).map(str::to_owned),
-            ending: Ending::of(life).as_str().to_owned(),
+            ending: ActionStatus::of(life).as_str().to_owned(),
             uid: uid.map(Uid::as_str).map(str::to_owned),
         }
     }

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::error::journal_error;
 use super::personal;
-use crate::journal::{ADMIN_EVENTS_READ_MAX, AdminPage, AdminQuery, JournalError, Record};
+use crate::journal::{ADMIN_EVENTS_READ_MAX, AdminPage, AdminQuery, JournalEntry, JournalError};
 
 /// The admin events that a query means, the newest first. `entries_by_action` holds them in the order of their numbers.
 pub(super) fn find(connection: &Connection, query: &AdminQuery) -> Result<AdminPage, JournalError> {
@@ -22,9 +22,9 @@ pub(super) fn find(connection: &Connection, query: &AdminQuery) -> Result<AdminP
         read += 1;
         let body: String = row.get(1).map_err(journal_error)?;
         match personal::read(connection, row.get(0).map_err(journal_error)?, &body)? {
-            Record::Admin(entry) if query.means(&entry) => page.events.push((number, entry)),
-            Record::Admin(_) => {}
-            Record::Action(_) => {
+            JournalEntry::Admin(entry) if query.matches(&entry) => page.events.push((number, entry)),
+            JournalEntry::Admin(_) => {}
+            JournalEntry::Action(_) => {
                 return Err(JournalError::Damaged(format!("entry {number}: it is filed under no action")));
             }
         }

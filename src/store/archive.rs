@@ -19,7 +19,9 @@ use super::archived::{self, ArchivedPart};
 use super::error::journal_error;
 use super::prune::{self, ArchiveCutoff};
 use super::{personal, writer};
-use crate::journal::{AdminActor, AdminEntry, AdminEvent, Chain, Head, JournalError, Record, Sealed};
+use crate::journal::{
+    AdminActor, AdminEntry, AdminEvent, Chain, Head, JournalEntry, JournalError, SealedEntry,
+};
 
 /// What to archive.
 #[derive(Debug, Clone)]
@@ -199,7 +201,7 @@ fn finish(
     let entry = AdminEntry { at: order.now, by: order.by.clone(), event };
     let mut chain = writer::chain_end(connection).map_err(journal_error)?;
     let transaction = writer::begin_immediate(connection).map_err(journal_error)?;
-    writer::append(&transaction, &mut chain, &Record::Admin(entry)).map_err(journal_error)??;
+    writer::append(&transaction, &mut chain, &JournalEntry::Admin(entry)).map_err(journal_error)??;
     archived::put(&transaction, &part).map_err(journal_error)?;
     transaction.commit().map_err(journal_error)?;
     Ok(prune::prune(connection, part.chain.length)?)
@@ -209,7 +211,7 @@ fn finish(
 const PAGE: u64 = 1_000;
 
 /// Entries after one and up to another, a page at most.
-fn entries(connection: &Connection, after: u64, last: u64) -> Result<Vec<Sealed>, JournalError> {
+fn entries(connection: &Connection, after: u64, last: u64) -> Result<Vec<SealedEntry>, JournalError> {
     let sql =
         "SELECT number, body, hash FROM entries WHERE number > ?1 AND number <= ?2 ORDER BY number LIMIT ?3";
     let mut statement = connection.prepare_cached(sql).map_err(journal_error)?;
@@ -217,7 +219,7 @@ fn entries(connection: &Connection, after: u64, last: u64) -> Result<Vec<Sealed>
     let rows = statement.query_map([signed(after), signed(last), signed(PAGE)], |row| {
         let (number, body): (i64, String) = (row.get(0)?, row.get(1)?);
         let personal = personal::values_of_body(connection, number, &body)?;
-        Ok(Sealed { number: number.unsigned_abs(), body, hash: Head(row.get(2)?), personal })
+        Ok(SealedEntry { number: number.unsigned_abs(), body, hash: Head(row.get(2)?), personal })
     });
     let page: Result<Vec<_>, _> = rows.map_err(journal_error)?.collect();
     page.map_err(journal_error)

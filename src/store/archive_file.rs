@@ -13,7 +13,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::journal::{AdminEvent, Broken, Chain, EntryError, Erasures, Head, PersonalValue, Record, Sealed};
+use crate::journal::{
+    AdminEvent, Chain, ChainError, EntryError, ErasureTally, Head, JournalEntry, PersonalValue, SealedEntry,
+};
 
 /// The format of the file.
 const VERSION: u32 = 1;
@@ -30,7 +32,7 @@ pub struct VerifiedArchive {
     /// Entries.
     pub entries: u64,
     /// What is erased in them, and what was announced.
-    pub erasures: Erasures,
+    pub erasures: ErasureTally,
     /// The hash that was asked for is among theirs.
     pub holds_known: bool,
 }
@@ -105,7 +107,7 @@ impl ArchiveWriter {
         Ok(writer)
     }
 
-    pub(super) fn put(&mut self, sealed: &Sealed) -> std::io::Result<()> {
+    pub(super) fn put(&mut self, sealed: &SealedEntry) -> std::io::Result<()> {
         let personal = sealed.personal.iter().map(|kept| ValueLine {
             pointer: kept.pointer.clone(),
             salt: hex(&kept.salt),
@@ -204,7 +206,7 @@ impl ArchiveReader<'_> {
                 first: line.first,
                 chain,
                 entries: 0,
-                erasures: Erasures::default(),
+                erasures: ErasureTally::default(),
                 holds_known: false,
             }),
             None => Err(self.error_here("its first entry is entry 1, and follows another")),
@@ -219,16 +221,16 @@ impl ArchiveReader<'_> {
         });
         let personal: Option<Vec<_>> = personal.collect();
         let personal = personal.ok_or_else(|| self.error_here("a salt is not 32 hexadecimal digits"))?;
-        let sealed = Sealed { number: line.number, body: line.body, hash, personal };
-        archive.chain.check(&sealed).map_err(|error: Broken| self.error_here(error))?;
-        let (record, missing) = Record::read_counting(&sealed.body, &sealed.personal)
+        let sealed = SealedEntry { number: line.number, body: line.body, hash, personal };
+        archive.chain.check(&sealed).map_err(|error: ChainError| self.error_here(error))?;
+        let (record, missing) = JournalEntry::parse_counting_erased(&sealed.body, &sealed.personal)
             .map_err(|error: EntryError| self.error_here(error))?;
         archive.entries += 1;
-        archive.erasures.miss(sealed.number, missing);
-        if let Record::Admin(entry) = record
+        archive.erasures.add_missing(sealed.number, missing);
+        if let JournalEntry::Admin(entry) = record
             && let AdminEvent::Erased { values, through } = entry.event
         {
-            archive.erasures.announce(values, through);
+            archive.erasures.add_announced(values, through);
         }
         Ok(())
     }

@@ -10,7 +10,8 @@ use super::error::journal_error;
 use super::sqlite::BUSY_TIMEOUT;
 use super::writer;
 use crate::journal::{
-    AdminEntry, AdminEvent, Chain, ERASED, Erased, Erasure, JournalError, RECHECK_SPARED, Record, Role, Whose,
+    AdminEntry, AdminEvent, Chain, ERASED, ErasureRequest, ErasureResult, ErasureTarget, JournalEntry,
+    JournalError, RECHECK_SPARED, Role,
 };
 
 /// Values that one transaction looks for. Actions that wait for a commit meanwhile wait for milliseconds.
@@ -33,7 +34,7 @@ struct ValueLocation {
 }
 
 /// Erases some values and records it; how many. Zero: there are no more.
-pub(super) fn batch(connection: &mut Connection, erasure: &Erasure) -> Result<u64, JournalError> {
+pub(super) fn batch(connection: &mut Connection, erasure: &ErasureRequest) -> Result<u64, JournalError> {
     let mut chain = writer::chain_end(connection).map_err(journal_error)?;
     let transaction = writer::begin_immediate(connection).map_err(journal_error)?;
     let places = locate_values(&transaction, erasure, BATCH).map_err(journal_error)?;
@@ -50,7 +51,7 @@ pub(super) fn batch(connection: &mut Connection, erasure: &Erasure) -> Result<u6
 }
 
 fn record(transaction: &Transaction<'_>, chain: &mut Chain, entry: AdminEntry) -> Result<(), JournalError> {
-    writer::append(transaction, chain, &Record::Admin(entry)).map_err(journal_error)?.map(|_| ())
+    writer::append(transaction, chain, &JournalEntry::Admin(entry)).map_err(journal_error)?.map(|_| ())
 }
 
 fn erase(transaction: &Transaction<'_>, place: &ValueLocation) -> rusqlite::Result<()> {
@@ -66,13 +67,13 @@ fn erase(transaction: &Transaction<'_>, place: &ValueLocation) -> rusqlite::Resu
 /// The next values that are meant. Of a person's, also the others of the same action that have the same role.
 fn locate_values(
     transaction: &Transaction<'_>,
-    erasure: &Erasure,
+    erasure: &ErasureRequest,
     max: usize,
 ) -> rusqlite::Result<BTreeSet<ValueLocation>> {
     let sql =
         format!("{} AND NOT {SPARED} LIMIT :max", matching_sql(erasure, "p.entry, p.pointer, e.action"));
     let found = select(transaction, &sql, erasure, max)?;
-    if let Whose::Before(_) = erasure.whose {
+    if let ErasureTarget::Before(_) = erasure.target {
         return Ok(found);
     }
     let mut all = BTreeSet::new();
@@ -87,10 +88,10 @@ fn locate_values(
 }
 
 /// Entries of this instant are left out: the events that record the erasure are among them, and name who asked for it.
-fn matching_sql(erasure: &Erasure, columns: &str) -> String {
-    let (condition, order) = match erasure.whose {
-        Whose::Before(_) => ("p.at_ms < :wanted", "INDEXED BY personal_by_time"),
-        Whose::Person(_) => ("p.value = :wanted COLLATE NOCASE", ""),
+fn matching_sql(erasure: &ErasureRequest, columns: &str) -> String {
+    let (condition, order) = match erasure.target {
+        ErasureTarget::Before(_) => ("p.at_ms < :wanted", "INDEXED BY personal_by_time"),
+        ErasureTarget::Person(_) => ("p.value = :wanted COLLATE NOCASE", ""),
     };
     format!(
         "SELECT {columns} FROM personal AS p {order} JOIN entries AS e ON e.number = p.entry
@@ -101,11 +102,11 @@ fn matching_sql(erasure: &Erasure, columns: &str) -> String {
 fn select(
     connection: &Connection,
     sql: &str,
-    erasure: &Erasure,
+    erasure: &ErasureRequest,
     max: usize,
 ) -> rusqlite::Result<BTreeSet<ValueLocation>> {
     let mut statement = connection.prepare_cached(sql)?;
-    let wanted = wanted(&erasure.whose);
+    let wanted = wanted(&erasure.target);
     let (recheck, key) = spared_after(erasure);
     let (now, max) = (erasure.now.timestamp_millis(), i64::try_from(max).unwrap_or(i64::MAX));
     let parameters = named_params! {
@@ -117,15 +118,15 @@ fn select(
     rows.collect()
 }
 
-fn wanted(whose: &Whose) -> rusqlite::types::Value {
+fn wanted(whose: &ErasureTarget) -> rusqlite::types::Value {
     match whose {
-        Whose::Before(instant) => instant.timestamp_millis().into(),
-        Whose::Person(name) => name.clone().into(),
+        ErasureTarget::Before(instant) => instant.timestamp_millis().into(),
+        ErasureTarget::Person(name) => name.clone().into(),
     }
 }
 
 /// An action that was taken on later than these (milliseconds) is spared: where it needs attention, and where it has a key.
-fn spared_after(erasure: &Erasure) -> (i64, i64) {
+fn spared_after(erasure: &ErasureRequest) -> (i64, i64) {
     let before = |span| erasure.now.checked_sub_signed(span).map_or(i64::MIN, |at| at.timestamp_millis());
     (before(RECHECK_SPARED), before(erasure.key_ttl))
 }
@@ -143,19 +144,19 @@ fn of_action(connection: &Connection, action: &str) -> rusqlite::Result<Vec<Valu
 /// Counts what stays, and empties the log, whose old pages hold the values still.
 pub(super) fn finish(
     connection: &mut Connection,
-    erasure: &Erasure,
+    erasure: &ErasureRequest,
     values: u64,
-) -> Result<Erased, JournalError> {
+) -> Result<ErasureResult, JournalError> {
     let spared = spared(connection, erasure).map_err(journal_error)?;
     let in_clear = has_names_in_clear(connection).map_err(journal_error)?;
     let log_remains = !truncate_wal(connection);
-    Ok(Erased { values, spared, in_clear, log_remains })
+    Ok(ErasureResult { values, spared, in_clear, log_remains })
 }
 
-fn spared(connection: &Connection, erasure: &Erasure) -> rusqlite::Result<u64> {
+fn spared(connection: &Connection, erasure: &ErasureRequest) -> rusqlite::Result<u64> {
     let sql = format!("{} AND {SPARED}", matching_sql(erasure, "count(*)"));
     let (recheck, key) = spared_after(erasure);
-    let (wanted, now) = (wanted(&erasure.whose), erasure.now.timestamp_millis());
+    let (wanted, now) = (wanted(&erasure.target), erasure.now.timestamp_millis());
     let parameters = named_params! { ":wanted": wanted, ":now": now, ":recheck": recheck, ":key": key };
     connection.query_row(&sql, parameters, |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()))
 }

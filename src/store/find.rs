@@ -11,7 +11,7 @@ use rusqlite::{Connection, Row, params_from_iter};
 
 use super::personal;
 use super::sqlite::journal_error;
-use crate::journal::{Ending, JournalError, Life, Page, Position, Query, Record};
+use crate::journal::{ActionRecord, ActionStatus, JournalEntry, JournalError, Position, Query, RecordPage};
 
 /// Actions whose entries are read by one statement.
 const CHUNK: usize = 256;
@@ -55,7 +55,7 @@ impl Conditions {
             self.add("accepted_ms >= ?", [since.timestamp_millis().into()]);
         }
         if let Some(until) = query.until {
-            // The index has milliseconds; `Query::means` compares exactly.
+            // The index has milliseconds; `Query::matches` compares exactly.
             self.add("accepted_ms <= ?", [until.timestamp_millis().into()]);
         }
     }
@@ -64,7 +64,7 @@ impl Conditions {
         self.text("key = ?", query.key.as_ref().map(ToString::to_string));
         self.text("uid = ?", query.uid.as_ref().map(ToString::to_string));
         self.text("uid = ?", query.identity.as_ref().map(|(uid, _)| uid.to_string()));
-        if let Some(ending) = query.ending {
+        if let Some(ending) = query.status {
             // A literal: SQLite proves that a partial index covers it.
             self.add(&format!("ending = '{}'", ending.as_str()), []);
         }
@@ -107,10 +107,10 @@ fn most_selective_index(query: &Query) -> &'static str {
     match query {
         Query { key: Some(_), .. } => "lives_by_key",
         Query { uid: Some(_), .. } | Query { identity: Some(_), .. } => "lives_by_uid",
-        Query { ending: Some(Ending::Open), .. } => "lives_open",
-        Query { ending: Some(Ending::NeedsAttention), .. } => "lives_unsettled",
+        Query { status: Some(ActionStatus::Open), .. } => "lives_open",
+        Query { status: Some(ActionStatus::NeedsAttention), .. } => "lives_unsettled",
         Query { room: Some(_), .. } if is_dated => "lives_by_room_time",
-        Query { room: Some(_), ending: Some(_), .. } => "lives_by_room_ending",
+        Query { room: Some(_), status: Some(_), .. } => "lives_by_room_ending",
         Query { room: Some(_), .. } => "lives_by_room",
         Query { rule: Some(_), .. } => "lives_by_rule",
         Query { actor: Some(_), .. } => "lives_by_actor",
@@ -120,7 +120,7 @@ fn most_selective_index(query: &Query) -> &'static str {
 }
 
 /// The lives that a query means, the last taken on first.
-pub(super) fn find(connection: &Connection, query: &Query) -> Result<Vec<Life>, JournalError> {
+pub(super) fn find(connection: &Connection, query: &Query) -> Result<Vec<ActionRecord>, JournalError> {
     // The index and the entries of one moment: an archive may remove both in between.
     let snapshot = connection.unchecked_transaction().map_err(journal_error)?;
     let (sql, values) = find_sql(query, IndexHint::of(&snapshot)?);
@@ -137,7 +137,7 @@ pub(super) fn find(connection: &Connection, query: &Query) -> Result<Vec<Life>, 
         if actions.is_empty() {
             break;
         }
-        found.extend(records(&snapshot, &actions)?.into_iter().filter(|life| query.means(life)));
+        found.extend(records(&snapshot, &actions)?.into_iter().filter(|life| query.matches(life)));
     }
     found.truncate(max);
     Ok(found)
@@ -159,13 +159,13 @@ pub(super) fn page(
     query: &Query,
     after: Option<Position>,
     examine: usize,
-) -> Result<Page, JournalError> {
+) -> Result<RecordPage, JournalError> {
     let snapshot = connection.unchecked_transaction().map_err(journal_error)?;
     let (sql, values) = page_sql(query, (after, examine), IndexHint::of(&snapshot)?);
     let mut statement = snapshot.prepare_cached(&sql).map_err(journal_error)?;
     let mut rows = statement.query(params_from_iter(values)).map_err(journal_error)?;
     let max = query.limit.unwrap_or(usize::MAX);
-    let (mut page, mut meant, mut last) = (Page::default(), Vec::new(), None);
+    let (mut page, mut meant, mut last) = (RecordPage::default(), Vec::new(), None);
     while meant.len() < max {
         let Some(row) = rows.next().map_err(journal_error)? else { break };
         let (action, position, is_meant) = examined(row).map_err(journal_error)?;
@@ -179,7 +179,7 @@ pub(super) fn page(
     let actions: Vec<String> = meant.iter().map(|(_, action)| action.clone()).collect();
     let lives = records(&snapshot, &actions)?;
     let positions = meant.into_iter().map(|(position, _)| position);
-    page.lives = positions.zip(lives).filter(|(_, life)| query.means(life)).collect();
+    page.records = positions.zip(lives).filter(|(_, life)| query.matches(life)).collect();
     Ok(page)
 }
 
@@ -230,7 +230,7 @@ fn examined(row: &Row<'_>) -> rusqlite::Result<(String, Position, bool)> {
 }
 
 /// The lives of these actions, in this order, by one statement for each [`CHUNK`].
-fn records(connection: &Connection, actions: &[String]) -> Result<Vec<Life>, JournalError> {
+fn records(connection: &Connection, actions: &[String]) -> Result<Vec<ActionRecord>, JournalError> {
     let mut found = Vec::with_capacity(actions.len());
     for chunk in actions.chunks(CHUNK) {
         let mut lives = replay(connection, chunk)?;
@@ -244,13 +244,16 @@ fn records(connection: &Connection, actions: &[String]) -> Result<Vec<Life>, Jou
 }
 
 /// The facts of some actions, added up.
-fn replay(connection: &Connection, actions: &[String]) -> Result<HashMap<String, Life>, JournalError> {
+fn replay(
+    connection: &Connection,
+    actions: &[String],
+) -> Result<HashMap<String, ActionRecord>, JournalError> {
     let sql = "SELECT entries.action, entries.number, entries.body FROM json_each(?1) AS wanted
                CROSS JOIN entries ON entries.action = wanted.value ORDER BY wanted.key, entries.number";
     let wanted = serde_json::to_string(actions).map_err(|error| JournalError::Unusable(error.to_string()))?;
     let mut statement = connection.prepare_cached(sql).map_err(journal_error)?;
     let mut rows = statement.query([wanted]).map_err(journal_error)?;
-    let mut lives: HashMap<String, Life> = HashMap::with_capacity(actions.len());
+    let mut lives: HashMap<String, ActionRecord> = HashMap::with_capacity(actions.len());
     while let Some(row) = rows.next().map_err(journal_error)? {
         let action: String = row.get(0).map_err(journal_error)?;
         let life = apply_row(connection, lives.remove(&action), row)?;
@@ -260,14 +263,18 @@ fn replay(connection: &Connection, actions: &[String]) -> Result<HashMap<String,
 }
 
 /// The life with the entry of this row: its number and body are the columns 1 and 2.
-fn apply_row(connection: &Connection, life: Option<Life>, row: &Row<'_>) -> Result<Life, JournalError> {
+fn apply_row(
+    connection: &Connection,
+    life: Option<ActionRecord>,
+    row: &Row<'_>,
+) -> Result<ActionRecord, JournalError> {
     let number: i64 = row.get(1).map_err(journal_error)?;
     let body: String = row.get(2).map_err(journal_error)?;
     let damaged = |what: String| JournalError::Damaged(format!("entry {number}: {what}"));
-    let Record::Action(entry) = personal::read(connection, number, &body)? else {
+    let JournalEntry::Action(entry) = personal::read(connection, number, &body)? else {
         return Err(damaged("it is about no action".to_owned()));
     };
-    Life::after(life, &entry).map_err(|error| damaged(error.to_string()))
+    ActionRecord::apply(life, &entry).map_err(|error| damaged(error.to_string()))
 }
 
 #[cfg(test)]
@@ -276,7 +283,7 @@ mod tests {
 
     use super::*;
     use crate::action::{Action, ActionId, ActionKind, Actor, Notify, Outcome, Refusal};
-    use crate::journal::{Chain, Entry, Fact};
+    use crate::journal::{ActionEntry, Chain, Fact};
     use crate::store::action_row::{self, ActionRow as LifeRow};
     use crate::store::schema::JOURNAL;
 
@@ -303,9 +310,9 @@ mod tests {
         facts.extend((number % 5_000 != 7).then(|| Fact::Closed { outcome, requests: Vec::new() }));
         let (mut life, mut first) = (None, 0);
         for fact in facts {
-            let entry = Entry { action: id, at, fact };
-            life = Some(Life::after(life, &entry).unwrap());
-            let sealed = chain.seal_text(Record::from(entry).text(&mut personal::salt).unwrap());
+            let entry = ActionEntry { action: id, at, fact };
+            life = Some(ActionRecord::apply(life, &entry).unwrap());
+            let sealed = chain.seal_text(JournalEntry::from(entry).to_text(&mut personal::salt).unwrap());
             first = if first == 0 { sealed.number } else { first };
             personal::put(connection, &sealed, at.timestamp_millis()).unwrap();
             let sql = "INSERT INTO entries (number, action, body, hash) VALUES (?1, ?2, ?3, ?4)";
@@ -339,8 +346,8 @@ mod tests {
             Query { since: time(9_000), ..room.clone() },
             Query { until: time(9_000), ..actor },
             Query { key: Some("nobody:knows".parse().unwrap()), ..Query::default() },
-            room.ending(Ending::NeedsAttention),
-            Query::default().ending(Ending::Done),
+            room.with_status(ActionStatus::NeedsAttention),
+            Query::default().with_status(ActionStatus::Done),
         ]
     }
 
@@ -373,11 +380,11 @@ mod tests {
         let connection = filled();
         let room = Query::room(&"room7@rooms.example".parse().unwrap());
         let mut asked = vec![
-            (room.clone().ending(Ending::Open), 4 + 1),
-            (Query::default().ending(Ending::Open), 4 + 1),
-            (Query::default().ending(Ending::NeedsAttention), 1),
+            (room.clone().with_status(ActionStatus::Open), 4 + 1),
+            (Query::default().with_status(ActionStatus::Open), 4 + 1),
+            (Query::default().with_status(ActionStatus::NeedsAttention), 1),
             // Nothing was done in a room of two hundred refusals.
-            (room.clone().ending(Ending::Done), 1),
+            (room.clone().with_status(ActionStatus::Done), 1),
             (Query { uid: Some(crate::calendar::Uid::new("u")), ..room }, 1),
         ];
         asked.push((Query { key: Some("k".parse().unwrap()), ..Query::default() }, 1));
@@ -389,7 +396,7 @@ mod tests {
             let steps = statement.get_status(StatementStatus::VmStep);
             assert!(rows <= rows_max && steps <= 400, "{query:?}: {rows} rows, {steps} steps");
         }
-        assert_eq!(find(&connection, &Query::default().ending(Ending::Open)).unwrap().len(), 4);
+        assert_eq!(find(&connection, &Query::default().with_status(ActionStatus::Open)).unwrap().len(), 4);
     }
 
     #[test]
@@ -404,7 +411,7 @@ mod tests {
         let without: Vec<_> =
             queries().iter().map(|query| page(&connection, query, None, 50).unwrap()).collect();
         assert_eq!(with, without);
-        find(&connection, &Query::default().ending(Ending::NeedsAttention)).unwrap();
+        find(&connection, &Query::default().with_status(ActionStatus::NeedsAttention)).unwrap();
     }
 
     /// Each step of the plan searches an index or reads one in its order. Only the few unsettled actions are sorted.

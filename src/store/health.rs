@@ -56,7 +56,7 @@ impl CommitStats {
     pub(super) fn record(&self, result: Result<(), JournalError>) -> Result<(), JournalError> {
         match &result {
             Ok(()) => *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(now()),
-            Err(JournalError::Impossible(_)) => {}
+            Err(JournalError::InvalidTransition(_)) => {}
             Err(_) => {
                 self.failed.fetch_add(1, Ordering::Relaxed);
             }

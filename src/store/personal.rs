@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::action_row;
 use super::error::journal_error;
-use crate::journal::{JournalError, PersonalValue, Record, Salt, Sealed};
+use crate::journal::{JournalEntry, JournalError, PersonalValue, Salt, SealedEntry};
 
 /// The values of one entry that are not erased.
 pub(super) fn values(connection: &Connection, number: i64) -> rusqlite::Result<Vec<PersonalValue>> {
@@ -27,14 +27,14 @@ pub(super) fn values_of_body(
 }
 
 /// An entry with its values. What does not belong together is damage.
-pub(super) fn read(connection: &Connection, number: i64, body: &str) -> Result<Record, JournalError> {
+pub(super) fn read(connection: &Connection, number: i64, body: &str) -> Result<JournalEntry, JournalError> {
     let values = values_of_body(connection, number, body).map_err(journal_error)?;
-    let record = Record::read(body, &values);
+    let record = JournalEntry::parse(body, &values);
     record.map_err(|error| JournalError::Damaged(format!("entry {number}: {error}")))
 }
 
 /// Stores the values of an entry that is being written.
-pub(super) fn put(connection: &Connection, sealed: &Sealed, at_ms: i64) -> rusqlite::Result<()> {
+pub(super) fn put(connection: &Connection, sealed: &SealedEntry, at_ms: i64) -> rusqlite::Result<()> {
     let number = i64::try_from(sealed.number).unwrap_or(i64::MAX);
     let sql = "INSERT INTO personal (entry, pointer, at_ms, salt, value) VALUES (?1, ?2, ?3, ?4, ?5)";
     let mut statement = connection.prepare_cached(sql)?;

@@ -23,8 +23,9 @@ use super::{
 };
 use crate::action::ActionId;
 use crate::journal::{
-    AdminEntry, AdminPage, AdminQuery, Archived, Chain, Entry, Erased, Erasure, Head, Journal, JournalError,
-    JournalHealth, Life, Page, Position, Query, Record, Sealed,
+    ActionEntry, ActionRecord, AdminEntry, AdminPage, AdminQuery, Archived, Chain, ErasureRequest,
+    ErasureResult, Head, Journal, JournalEntry, JournalError, JournalHealth, Position, Query, RecordPage,
+    SealedEntry,
 };
 
 /// How long SQLite itself waits for another connection.
@@ -159,7 +160,7 @@ impl SqliteJournal {
     }
 
     /// One transaction's worth of an erasure.
-    async fn erase_batch(&self, erasure: &Erasure) -> Result<u64, JournalError> {
+    async fn erase_batch(&self, erasure: &ErasureRequest) -> Result<u64, JournalError> {
         let (answer, answered) = oneshot::channel();
         let erasure = erasure.clone();
         let task = move |connection: &mut Connection| {
@@ -169,7 +170,7 @@ impl SqliteJournal {
         answered.await.map_err(|_| thread_ended())?
     }
 
-    async fn write(&self, record: Record) -> Result<(), JournalError> {
+    async fn write(&self, record: JournalEntry) -> Result<(), JournalError> {
         let (answer, answered) = oneshot::channel();
         self.enqueue(Job::Write(PendingEntry { record, answer })).await?;
         answered.await.map_err(|_| thread_ended())?
@@ -220,7 +221,7 @@ pub(super) fn prepare_to_write(connection: &Connection) -> Result<(), StoreError
 
 #[async_trait]
 impl Journal for SqliteJournal {
-    async fn record(&self, entry: Entry) -> Result<(), JournalError> {
+    async fn record(&self, entry: ActionEntry) -> Result<(), JournalError> {
         self.commits.record(self.write(entry.into()).await)
     }
 
@@ -247,7 +248,7 @@ impl Journal for SqliteJournal {
         self.commits.health()
     }
 
-    async fn erase(&self, erasure: Erasure) -> Result<Erased, JournalError> {
+    async fn erase(&self, erasure: ErasureRequest) -> Result<ErasureResult, JournalError> {
         let mut values = 0;
         loop {
             match self.erase_batch(&erasure).await? {
@@ -275,16 +276,16 @@ impl Journal for SqliteJournal {
         self.writer.as_ref().map(|writer| writer.tip.get())
     }
 
-    fn waiting(&self) -> usize {
+    fn queued_facts(&self) -> usize {
         let queue = self.writer.as_ref().and_then(JournalWriter::queue);
         queue.map_or(0, |queue| queue.max_capacity() - queue.capacity())
     }
 
-    async fn life(&self, action: ActionId) -> Result<Option<Life>, JournalError> {
+    async fn action_record(&self, action: ActionId) -> Result<Option<ActionRecord>, JournalError> {
         self.with_reader(move |connection| read_action(connection, &action.to_string())).await
     }
 
-    async fn find(&self, query: &Query) -> Result<Vec<Life>, JournalError> {
+    async fn find(&self, query: &Query) -> Result<Vec<ActionRecord>, JournalError> {
         let query = query.clone();
         self.with_reader(move |connection| find(connection, &query)).await
     }
@@ -294,12 +295,12 @@ impl Journal for SqliteJournal {
         query: &Query,
         after: Option<Position>,
         examine: usize,
-    ) -> Result<Page, JournalError> {
+    ) -> Result<RecordPage, JournalError> {
         let query = query.clone();
         self.with_audit_connection(move |connection| page(connection, &query, after, examine)).await
     }
 
-    async fn entries(&self, first: u64, max: usize) -> Result<Vec<Sealed>, JournalError> {
+    async fn entries(&self, first: u64, max: usize) -> Result<Vec<SealedEntry>, JournalError> {
         self.with_reader(move |connection| {
             let sql = "SELECT number, body, hash FROM entries WHERE number >= ?1 ORDER BY number LIMIT ?2";
             let mut statement = connection.prepare_cached(sql).map_err(journal_error)?;
@@ -309,7 +310,7 @@ impl Journal for SqliteJournal {
                     let number: i64 = row.get(0)?;
                     let body: String = row.get(1)?;
                     let personal = personal::values_of_body(connection, number, &body)?;
-                    Ok(Sealed { number: number.unsigned_abs(), body, hash: Head(row.get(2)?), personal })
+                    Ok(SealedEntry { number: number.unsigned_abs(), body, hash: Head(row.get(2)?), personal })
                 })
                 .map_err(journal_error)?;
             rows.collect::<Result<_, _>>().map_err(journal_error)
@@ -319,7 +320,10 @@ impl Journal for SqliteJournal {
 }
 
 /// The facts of one action, added up.
-pub(super) fn read_action(connection: &Connection, action: &str) -> Result<Option<Life>, JournalError> {
+pub(super) fn read_action(
+    connection: &Connection,
+    action: &str,
+) -> Result<Option<ActionRecord>, JournalError> {
     let sql = "SELECT number, body FROM entries WHERE action = ?1 ORDER BY number";
     let mut statement = connection.prepare_cached(sql).map_err(journal_error)?;
     let mut rows = statement.query([action]).map_err(journal_error)?;
@@ -328,10 +332,10 @@ pub(super) fn read_action(connection: &Connection, action: &str) -> Result<Optio
         let number: i64 = row.get(0).map_err(journal_error)?;
         let body: String = row.get(1).map_err(journal_error)?;
         let damaged = |what: String| JournalError::Damaged(format!("entry {number}: {what}"));
-        let Record::Action(entry) = personal::read(connection, number, &body)? else {
+        let JournalEntry::Action(entry) = personal::read(connection, number, &body)? else {
             return Err(damaged("it is about no action".to_owned()));
         };
-        life = Some(Life::after(life, &entry).map_err(|error| damaged(error.to_string()))?);
+        life = Some(ActionRecord::apply(life, &entry).map_err(|error| damaged(error.to_string()))?);
     }
     Ok(life)
 }
@@ -362,10 +366,10 @@ mod tests {
         let ask = crate::action::ActionKind::End(crate::action::Notify::Nobody);
         let action = crate::action::Action::new(ActionId::random(), room, ask, actor);
         let (id, fact) = (action.id, crate::journal::Fact::Accepted { action: Box::new(action) });
-        journal.record(Entry { action: id, at: chrono::DateTime::UNIX_EPOCH, fact }).await.unwrap();
+        journal.record(ActionEntry { action: id, at: chrono::DateTime::UNIX_EPOCH, fact }).await.unwrap();
         assert_eq!(journal.find(&Query::default()).await.unwrap().len(), 1);
-        assert!(journal.life(id).await.unwrap().is_some());
+        assert!(journal.action_record(id).await.unwrap().is_some());
         drop(audit);
-        assert_eq!(waits.await.unwrap().lives.len(), 1);
+        assert_eq!(waits.await.unwrap().records.len(), 1);
     }
 }

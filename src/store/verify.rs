@@ -13,8 +13,8 @@ use super::error::journal_error;
 use super::{personal, schema};
 use crate::action::ActionId;
 use crate::journal::{
-    AdminEvent, Archived, Broken, Chain, Entry, EntryError, Erasures, Head, JournalError, Life, Record,
-    Sealed,
+    ActionEntry, ActionRecord, AdminEvent, Archived, Chain, ChainError, EntryError, ErasureTally, Head,
+    JournalEntry, JournalError, SealedEntry,
 };
 
 /// What a journal holds that is as it was written.
@@ -45,7 +45,7 @@ pub struct VerifiedJournal {
 pub enum VerifyError {
     /// The chain does not hold.
     #[error(transparent)]
-    Chain(#[from] Broken),
+    Chain(#[from] ChainError),
     /// An entry is nothing that was ever written.
     #[error("entry {number}: {why}")]
     Entry {
@@ -102,10 +102,10 @@ pub enum VerifyError {
 struct VerificationPass {
     chain: Chain,
     /// The lives that a fact may follow, with the number of the entry that took each on.
-    open: HashMap<ActionId, (u64, Life)>,
+    open: HashMap<ActionId, (u64, ActionRecord)>,
     actions: u64,
     admin_events: u64,
-    erasures: Erasures,
+    erasures: ErasureTally,
     /// The newest event of that kind.
     archived: Option<Archived>,
 }
@@ -169,10 +169,10 @@ fn archives(
     }
 }
 
-fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, String, Sealed)> {
+fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, String, SealedEntry)> {
     let number: i64 = row.get(0)?;
     let (body, hash, personal) = (row.get(2)?, Head(row.get(3)?), Vec::new());
-    Ok((number, row.get(1)?, Sealed { number: number.unsigned_abs(), body, hash, personal }))
+    Ok((number, row.get(1)?, SealedEntry { number: number.unsigned_abs(), body, hash, personal }))
 }
 
 impl VerificationPass {
@@ -180,7 +180,7 @@ impl VerificationPass {
     fn starting_after(part: Option<&ArchivedPart>, archives: Option<&VerifiedArchive>) -> Self {
         let Some(part) = part else { return Self::default() };
         let carried =
-            Erasures { announced: part.erased, through: part.erased_through, ..Erasures::default() };
+            ErasureTally { announced: part.erased, through: part.erased_through, ..ErasureTally::default() };
         let erasures = archives.map_or(carried, |archives| archives.erasures);
         Self { chain: part.chain, erasures, ..Self::default() }
     }
@@ -189,21 +189,21 @@ impl VerificationPass {
         &mut self,
         connection: &Connection,
         action: &str,
-        sealed: Sealed,
+        sealed: SealedEntry,
     ) -> Result<(), VerifyError> {
         self.chain.check(&sealed)?;
         let number = sealed.number;
         let signed = i64::try_from(number).unwrap_or(i64::MAX);
         let values = personal::values_of_body(connection, signed, &sealed.body).map_err(journal_error)?;
-        let (record, missing) =
-            Record::read_counting(&sealed.body, &values).map_err(|error| VerifyError::of(number, error))?;
-        self.erasures.miss(number, missing);
+        let (record, missing) = JournalEntry::parse_counting_erased(&sealed.body, &values)
+            .map_err(|error| VerifyError::of(number, error))?;
+        self.erasures.add_missing(number, missing);
         if record.filed_under() != action {
             return Err(VerifyError::Entry { number, why: format!("it is filed under action {action}") });
         }
         match record {
-            Record::Action(entry) => self.check_fact(connection, number, &entry)?,
-            Record::Admin(entry) => self.count_admin_event(entry.event),
+            JournalEntry::Action(entry) => self.check_fact(connection, number, &entry)?,
+            JournalEntry::Admin(entry) => self.count_admin_event(entry.event),
         }
         Ok(())
     }
@@ -211,22 +211,27 @@ impl VerificationPass {
     fn count_admin_event(&mut self, event: AdminEvent) {
         self.admin_events += 1;
         match event {
-            AdminEvent::Erased { values, through } => self.erasures.announce(values, through),
+            AdminEvent::Erased { values, through } => self.erasures.add_announced(values, through),
             AdminEvent::Archived(archived) => self.archived = Some(archived),
             _ => {}
         }
     }
 
-    fn check_fact(&mut self, connection: &Connection, number: u64, entry: &Entry) -> Result<(), VerifyError> {
+    fn check_fact(
+        &mut self,
+        connection: &Connection,
+        number: u64,
+        entry: &ActionEntry,
+    ) -> Result<(), VerifyError> {
         let (accepted, before) = match self.open.remove(&entry.action) {
             Some((accepted, life)) => (accepted, Some(life)),
             None => (number, None),
         };
         self.actions += u64::from(before.is_none());
-        let life = Life::after(before, entry)
+        let life = ActionRecord::apply(before, entry)
             .map_err(|impossible| VerifyError::Entry { number, why: impossible.to_string() })?;
         // A fact may follow.
-        if life.is_open() || life.waits_for_recheck() {
+        if life.is_open() || life.needs_recheck() {
             self.open.insert(entry.action, (accepted, life));
             return Ok(());
         }
@@ -244,7 +249,7 @@ impl VerificationPass {
         }
         check_orphans(connection)?;
         self.check_archived(part.as_ref())?;
-        if !self.erasures.agree() {
+        if !self.erasures.is_consistent() {
             return Err(VerifyError::Erased {
                 missing: self.erasures.missing,
                 announced: self.erasures.announced,
@@ -327,7 +332,11 @@ fn check_integrity(connection: &Connection) -> Result<(), VerifyError> {
 }
 
 /// Holds a life against its row. A second life of the same name has another number, and shows here.
-fn compare_with_index(connection: &Connection, accepted: u64, life: &Life) -> Result<(), VerifyError> {
+fn compare_with_index(
+    connection: &Connection,
+    accepted: u64,
+    life: &ActionRecord,
+) -> Result<(), VerifyError> {
     let action = life.action.id.to_string();
     let row = ActionRow::read(connection, &action).map_err(journal_error)?;
     match row {

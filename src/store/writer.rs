@@ -16,7 +16,7 @@ use super::head_file::HeadFile;
 use super::sqlite::read_action;
 use super::{StoreError, archived, personal};
 use crate::action::ActionId;
-use crate::journal::{Chain, Entry, Head, JournalError, Life, Record};
+use crate::journal::{ActionEntry, ActionRecord, Chain, Head, JournalEntry, JournalError};
 
 /// Facts that may wait; whoever comes then waits for a place.
 const QUEUE_MAX: usize = 4_096;
@@ -36,7 +36,7 @@ pub(super) type Task = Box<dyn FnOnce(&mut Connection) + Send>;
 
 /// An entry to be written, and who wants to know.
 pub(super) struct PendingEntry {
-    pub(super) record: Record,
+    pub(super) record: JournalEntry,
     pub(super) answer: oneshot::Sender<Result<(), JournalError>>,
 }
 
@@ -58,7 +58,7 @@ impl ChainTip {
 struct WriterState {
     chain: Chain,
     /// The open actions.
-    open: HashMap<ActionId, Life>,
+    open: HashMap<ActionId, ActionRecord>,
 }
 
 /// Facts after which the keeper is called. A fact is some seven pages of the log. While the keeper works, the disk has less
@@ -142,7 +142,7 @@ pub(super) fn chain_end(connection: &Connection) -> rusqlite::Result<Chain> {
     }
 }
 
-fn open_actions(connection: &Connection) -> Result<HashMap<ActionId, Life>, StoreError> {
+fn open_actions(connection: &Connection) -> Result<HashMap<ActionId, ActionRecord>, StoreError> {
     let mut statement = connection.prepare("SELECT action FROM lives WHERE ending = 'open'")?;
     let actions: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     let damaged = |error: JournalError| StoreError::Damaged(error.to_string());
@@ -259,18 +259,18 @@ fn write(
     batch: &[PendingEntry],
 ) -> rusqlite::Result<Vec<Result<(), JournalError>>> {
     let mut chain = state.chain;
-    let mut lives: HashMap<ActionId, Life> = HashMap::new();
+    let mut lives: HashMap<ActionId, ActionRecord> = HashMap::new();
     let transaction = begin_immediate(connection)?;
     let mut answers = Vec::with_capacity(batch.len());
     for PendingEntry { record, .. } in batch {
         answers.push(match record {
-            Record::Action(entry) => {
+            JournalEntry::Action(entry) => {
                 let known = lives.get(&entry.action).or_else(|| state.open.get(&entry.action)).cloned();
                 append_fact(&transaction, &mut chain, known, (entry, record))?.map(|life| {
                     lives.insert(entry.action, life);
                 })
             }
-            Record::Admin(_) => append(&transaction, &mut chain, record)?.map(|_| ()),
+            JournalEntry::Admin(_) => append(&transaction, &mut chain, record)?.map(|_| ()),
         });
     }
     transaction.commit()?;
@@ -289,9 +289,9 @@ fn write(
 fn append_fact(
     transaction: &Transaction<'_>,
     chain: &mut Chain,
-    known: Option<Life>,
-    (entry, record): (&Entry, &Record),
-) -> rusqlite::Result<Result<Life, JournalError>> {
+    known: Option<ActionRecord>,
+    (entry, record): (&ActionEntry, &JournalEntry),
+) -> rusqlite::Result<Result<ActionRecord, JournalError>> {
     let before = match known {
         Some(life) => Some(life),
         // Closed ones are not kept in memory; nothing may follow them.
@@ -300,7 +300,7 @@ fn append_fact(
             Err(error) => return Ok(Err(error)),
         },
     };
-    let life = match Life::after(before, entry) {
+    let life = match ActionRecord::apply(before, entry) {
         Ok(life) => life,
         Err(impossible) => return Ok(Err(impossible.into())),
     };
@@ -322,9 +322,9 @@ pub(super) fn begin_immediate(connection: &mut Connection) -> rusqlite::Result<T
 pub(super) fn append(
     transaction: &Transaction<'_>,
     chain: &mut Chain,
-    record: &Record,
+    record: &JournalEntry,
 ) -> rusqlite::Result<Result<u64, JournalError>> {
-    let text = match record.text(&mut personal::salt) {
+    let text = match record.to_text(&mut personal::salt) {
         Ok(text) => text,
         Err(error) => return Ok(Err(JournalError::Unusable(error.to_string()))),
     };

@@ -11,7 +11,7 @@ use adjourn::cleanup::Rules;
 use adjourn::clock::{Clock, ClockDoubt, SystemClock};
 use adjourn::engine::{self, Engine};
 use adjourn::exchange::{Exchange, Secret, Settings};
-use adjourn::journal::{ERASED, Entry, Fact, Journal};
+use adjourn::journal::{ActionEntry, ERASED, Fact, Journal};
 use adjourn::service::{self, JournalCare, Notice, Service};
 use adjourn::store::{ServiceStore, SqliteJournal, StoreOptions};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -74,7 +74,7 @@ async fn refused_at(journal: &SqliteJournal, at: DateTime<Utc>) -> ActionId {
     let outcome = Box::new(Outcome::Refused { refusal: Refusal::NoCurrentEvent });
     let facts = [Fact::Accepted { action: Box::new(action) }, Fact::Closed { outcome, requests: Vec::new() }];
     for fact in facts {
-        journal.record(Entry { action: id, at, fact }).await.unwrap();
+        journal.record(ActionEntry { action: id, at, fact }).await.unwrap();
     }
     id
 }
@@ -106,7 +106,7 @@ async fn names_that_are_due_are_erased_unless_the_clock_is_in_doubt() {
     };
     let service = Service::open(Arc::new(engine), ServiceStore::in_memory().unwrap(), options).await.unwrap();
     let name = async |id| {
-        let life = service.engine.journal().life(id).await.unwrap().unwrap();
+        let life = service.engine.journal().action_record(id).await.unwrap().unwrap();
         life.action.actor.name().to_owned()
     };
     service.erase_what_is_due(&care()).await;

@@ -62,7 +62,7 @@ async fn actions_belong_to_a_key_by_its_id_when_its_name_goes_to_another() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_of_the_record_is_bounded_and_its_cursor_leads_on() {
     use adjourn::action::{Action, ActionId, ActionKind, Actor, Notify, Outcome, Refusal};
-    use adjourn::journal::{Entry, Fact};
+    use adjourn::journal::{ActionEntry, Fact};
     let lobby = Lobby::open().await;
     let sweeper = lobby.key("sweeper", "*", &[Right::Read, Right::Cleanup], 6_000).await;
     let journal = lobby.service.engine.journal();
@@ -77,11 +77,11 @@ async fn a_page_of_the_record_is_bounded_and_its_cursor_leads_on() {
         let (id, at) = (action.id, now() + TimeDelta::milliseconds(i64::from(number)));
         let outcome = Box::new(Outcome::Refused { refusal: Refusal::NoCurrentEvent });
         journal
-            .record(Entry { action: id, at, fact: Fact::Accepted { action: Box::new(action) } })
+            .record(ActionEntry { action: id, at, fact: Fact::Accepted { action: Box::new(action) } })
             .await
             .unwrap();
         journal
-            .record(Entry { action: id, at, fact: Fact::Closed { outcome, requests: vec![] } })
+            .record(ActionEntry { action: id, at, fact: Fact::Closed { outcome, requests: vec![] } })
             .await
             .unwrap();
     }

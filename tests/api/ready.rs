@@ -7,8 +7,8 @@ use adjourn::action::ActionId;
 use adjourn::calendar::Scope;
 use adjourn::engine::{self, Engine};
 use adjourn::journal::{
-    AdminEntry, AdminPage, AdminQuery, Entry, Journal, JournalError, Life, MemoryJournal, Page, Position,
-    Query, Sealed,
+    ActionEntry, ActionRecord, AdminEntry, AdminPage, AdminQuery, Journal, JournalError, MemoryJournal,
+    Position, Query, RecordPage, SealedEntry,
 };
 use adjourn::service::{Check, Finding, Service};
 use adjourn::sim::{Trouble, Wrong};
@@ -69,7 +69,7 @@ fn full<T>() -> Result<T, JournalError> {
 
 #[async_trait]
 impl Journal for FullDisk {
-    async fn record(&self, _: Entry) -> Result<(), JournalError> {
+    async fn record(&self, _: ActionEntry) -> Result<(), JournalError> {
         full()
     }
 
@@ -85,11 +85,11 @@ impl Journal for FullDisk {
         self.0.admin_events(query).await
     }
 
-    async fn life(&self, action: ActionId) -> Result<Option<Life>, JournalError> {
-        self.0.life(action).await
+    async fn action_record(&self, action: ActionId) -> Result<Option<ActionRecord>, JournalError> {
+        self.0.action_record(action).await
     }
 
-    async fn find(&self, query: &Query) -> Result<Vec<Life>, JournalError> {
+    async fn find(&self, query: &Query) -> Result<Vec<ActionRecord>, JournalError> {
         self.0.find(query).await
     }
 
@@ -98,11 +98,11 @@ impl Journal for FullDisk {
         query: &Query,
         after: Option<Position>,
         examine: usize,
-    ) -> Result<Page, JournalError> {
+    ) -> Result<RecordPage, JournalError> {
         self.0.page(query, after, examine).await
     }
 
-    async fn entries(&self, first: u64, max: usize) -> Result<Vec<Sealed>, JournalError> {
+    async fn entries(&self, first: u64, max: usize) -> Result<Vec<SealedEntry>, JournalError> {
         self.0.entries(first, max).await
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adjourn::action::{Action, ActionId, ActionKind, Actor, Notify, Outcome, Refusal};
-use adjourn::journal::{Entry, Fact, Journal as _};
+use adjourn::journal::{ActionEntry, Fact, Journal as _};
 use adjourn::store::{SqliteJournal, StoreOptions};
 use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
 
@@ -21,7 +21,7 @@ async fn refused(journal: &SqliteJournal, at: DateTime<Utc>) -> ActionId {
     let closed = Fact::Closed { outcome, requests: Vec::new() };
     for (fact, second) in [(accepted, 0), (closed, 1)] {
         let at = at + TimeDelta::seconds(second);
-        journal.record(Entry { action: id, at, fact }).await.unwrap();
+        journal.record(ActionEntry { action: id, at, fact }).await.unwrap();
     }
     id
 }

@@ -7,7 +7,7 @@ use adjourn::action::{
 use adjourn::calendar::{Event, EventId};
 use adjourn::engine::{Calendar, Plan};
 use adjourn::engine::{Mode, Options, plan};
-use adjourn::journal::{Entry, Fact, Journal};
+use adjourn::journal::{ActionEntry, Fact, Journal};
 
 use crate::fake::{Next, Stage, at, meeting, room, stage, stage_with};
 
@@ -38,7 +38,7 @@ async fn killed_while_sending(stage: &Stage, action: &Action, before: &Event) {
         Fact::Accepted { action: Box::new(action.clone()) },
         Fact::Intended { step: step.clone(), before, done },
     ] {
-        stage.journal.record(Entry { action: action.id, at: at(9, 30), fact }).await.unwrap();
+        stage.journal.record(ActionEntry { action: action.id, at: at(9, 30), fact }).await.unwrap();
     }
     stage.calendar.0.lock().unwrap().late.push((room("r1"), step));
 }

@@ -20,7 +20,7 @@ use adjourn::engine::{
     AddressLookup, Busy, Calendar, CalendarView, Capabilities, Directory, Engine, Mode, Options, Reply,
     Trouble,
 };
-use adjourn::journal::{Chain, Fact, Intent, Journal, Life, MemoryJournal, Record};
+use adjourn::journal::{ActionRecord, Chain, Fact, Intent, Journal, JournalEntry, MemoryJournal};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::Rng as _;
@@ -433,7 +433,7 @@ impl Story {
         let mut intended: BTreeMap<ActionId, Vec<Step>> = BTreeMap::new();
         for sealed in self.journal.entries(1, 100_000).await.unwrap() {
             chain.check(&sealed).unwrap();
-            let Record::Action(entry) = sealed.record().unwrap() else { continue };
+            let JournalEntry::Action(entry) = sealed.parse().unwrap() else { continue };
             if let Fact::Intended { step, .. } = entry.fact {
                 intended.entry(entry.action).or_default().push(step);
             }
@@ -442,7 +442,7 @@ impl Story {
             let id = life.action.id;
             assert!(!life.is_open(), "still open: {life:?}");
             let outcome = life.outcome.as_ref().unwrap();
-            assert!(!life.waits_for_recheck(), "could be read, and is not settled: {life:?}");
+            assert!(!life.needs_recheck(), "could be read, and is not settled: {life:?}");
             let own = |step: &Step| intended.get(&id).is_some_and(|steps| steps.contains(step));
             let others =
                 |step: &Step| intended.iter().any(|(other, steps)| *other != id && steps.contains(step));
@@ -530,7 +530,7 @@ impl Story {
     }
 
     /// Another write gave the event the times again that it had before this action.
-    fn is_put_back(&self, life: &Life) -> bool {
+    fn is_put_back(&self, life: &ActionRecord) -> bool {
         let Some(Intent { before, step: Step::SetEnd { .. }, .. }) = &life.intent else { return false };
         let as_before =
             |event: &Event| event.id == before.id && event.end == before.end && event.start == before.start;
@@ -538,7 +538,7 @@ impl Story {
     }
 
     /// The event that an action wanted to change is on no calendar any more.
-    fn is_removed(&self, life: &Life) -> bool {
+    fn is_removed(&self, life: &ActionRecord) -> bool {
         let Some(intent) = &life.intent else { return false };
         !self.calendar.0.lock().unwrap().events.values().any(|event| event.id == intent.before.id)
     }

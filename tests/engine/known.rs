@@ -253,7 +253,7 @@ async fn what_was_given_up_is_settled_when_the_mailbox_can_be_read_again() {
         see(&stage, true);
         let settled = stage.engine.recover().await.unwrap().settled;
         assert_eq!(settled[0].done().is_some(), landed, "{settled:?}");
-        assert!(!settled[0].waits_for_recheck());
+        assert!(!settled[0].needs_recheck());
         let facts = stage.journal.facts();
         assert!(matches!(facts.last().unwrap().1, Fact::Settled { .. }));
         let mut chain = Chain::default();

@@ -6,7 +6,7 @@ use adjourn::action::{
 };
 use adjourn::calendar::{Copy, EventId, EventKind};
 use adjourn::engine::{Mode, Options};
-use adjourn::journal::{Entry, Fact, Journal};
+use adjourn::journal::{ActionEntry, Fact, Journal};
 
 use crate::fake::{Next, Stage, at, meeting, room, stage, stage_with};
 
@@ -393,7 +393,7 @@ async fn an_interrupted_action_stays_open_while_exchange_cannot_be_asked_and_the
         Fact::Accepted { action: Box::new(wish.clone()) },
         Fact::Intended { step, before: Box::new(before.clone()), done: Box::new(done) },
     ] {
-        stage.journal.record(Entry { action: wish.id, at: at(9, 30), fact }).await.unwrap();
+        stage.journal.record(ActionEntry { action: wish.id, at: at(9, 30), fact }).await.unwrap();
     }
     stage.calendar.add(&room("r1"), before);
     stage.calendar.0.lock().unwrap().blind = true;
@@ -414,7 +414,7 @@ async fn a_wish_that_waited_does_not_end_the_meeting_that_began_meanwhile() {
     let stage = stage();
     let wish = end();
     let fact = Fact::Accepted { action: Box::new(wish.clone()) };
-    stage.journal.record(Entry { action: wish.id, at: at(9, 30), fact }).await.unwrap();
+    stage.journal.record(ActionEntry { action: wish.id, at: at(9, 30), fact }).await.unwrap();
     let next = adjourn::calendar::Event { start: at(9, 31), end: at(10, 30), ..meeting("next") };
     stage.calendar.add(&room("r1"), next);
     stage.clock.advance(chrono::TimeDelta::seconds(70));

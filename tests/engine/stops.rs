@@ -13,8 +13,8 @@ use adjourn::calendar::{Copy, Event, EventId, Scope};
 use adjourn::clock::ManualClock;
 use adjourn::engine::{Engine, Mode, Options};
 use adjourn::journal::{
-    AdminEntry, AdminPage, AdminQuery, Entry, Journal, JournalError, Life, MemoryJournal, Page, Position,
-    Query, Sealed,
+    ActionEntry, ActionRecord, AdminEntry, AdminPage, AdminQuery, Journal, JournalError, MemoryJournal,
+    Position, Query, RecordPage, SealedEntry,
 };
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -37,7 +37,7 @@ impl Stopping {
 
 #[async_trait]
 impl Journal for Stopping {
-    async fn record(&self, entry: Entry) -> Result<(), JournalError> {
+    async fn record(&self, entry: ActionEntry) -> Result<(), JournalError> {
         let left = self.left.load(Ordering::SeqCst);
         let stopped = || Err(JournalError::Unusable("stopped".to_owned()));
         if left == 0 {
@@ -58,11 +58,11 @@ impl Journal for Stopping {
         self.kept.admin_events(query).await
     }
 
-    async fn life(&self, action: ActionId) -> Result<Option<Life>, JournalError> {
-        self.kept.life(action).await
+    async fn action_record(&self, action: ActionId) -> Result<Option<ActionRecord>, JournalError> {
+        self.kept.action_record(action).await
     }
 
-    async fn find(&self, query: &Query) -> Result<Vec<Life>, JournalError> {
+    async fn find(&self, query: &Query) -> Result<Vec<ActionRecord>, JournalError> {
         self.kept.find(query).await
     }
 
@@ -71,11 +71,11 @@ impl Journal for Stopping {
         query: &Query,
         after: Option<Position>,
         examine: usize,
-    ) -> Result<Page, JournalError> {
+    ) -> Result<RecordPage, JournalError> {
         self.kept.page(query, after, examine).await
     }
 
-    async fn entries(&self, first: u64, max: usize) -> Result<Vec<Sealed>, JournalError> {
+    async fn entries(&self, first: u64, max: usize) -> Result<Vec<SealedEntry>, JournalError> {
         self.kept.entries(first, max).await
     }
 }

@@ -214,7 +214,7 @@ impl Story {
             }
         }
         for answer in answers.iter().filter(|answer| matches!(answer.outcome, Outcome::Done(_))) {
-            let life = journal.life(answer.action).await.unwrap().unwrap();
+            let life = journal.action_record(answer.action).await.unwrap().unwrap();
             assert_eq!(life.outcome.as_ref(), Some(&answer.outcome), "acknowledged and lost");
         }
         let at_last = events(&self.sim);

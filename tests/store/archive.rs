@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use adjourn::action::{Outcome, Refusal};
-use adjourn::journal::{AdminActor, Erasure, Head, Journal as _, Query, Whose};
+use adjourn::journal::{AdminActor, ErasureRequest, ErasureTarget, Head, Journal as _, Query};
 use adjourn::store::{ArchiveError, ArchiveOrder, SqliteJournal, StoreOptions, VerifiedJournal, VerifyError};
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::Connection;
@@ -51,7 +51,7 @@ async fn what_is_over_leaves_and_both_parts_are_one_chain() {
     let report = journal.archive(order(&file)).await.unwrap();
     // The open action is the last one, and stays.
     assert_eq!((report.first, report.last, report.blocked_by), (1, count - 1, Some(id(200).to_string())));
-    assert!(journal.life(id(1)).await.unwrap().is_none());
+    assert!(journal.action_record(id(1)).await.unwrap().is_none());
     let archived = journal.archived().await.unwrap().unwrap();
     assert_eq!((archived.last, archived.file.as_str()), (count - 1, "2026.jsonl"));
     let lives = journal.find(&Query::default()).await.unwrap();
@@ -123,8 +123,12 @@ async fn erased_values_stay_announced_in_both_parts() {
     let journal = open(directory.path());
     let erase = async |minutes: i64| {
         let now = next_year() + TimeDelta::minutes(minutes);
-        let (whose, by) = (Whose::Before(now), AdminActor::Service);
-        journal.erase(Erasure { whose, by, now, key_ttl: TimeDelta::days(1) }).await.unwrap().values
+        let (whose, by) = (ErasureTarget::Before(now), AdminActor::Service);
+        journal
+            .erase(ErasureRequest { target: whose, by, now, key_ttl: TimeDelta::days(1) })
+            .await
+            .unwrap()
+            .values
     };
     assert!(erase(-90_000).await > 0);
     let refused = Outcome::Refused { refusal: Refusal::NoCurrentEvent };

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use adjourn::action::{ActionKind, Notify, Outcome, Refusal};
 use adjourn::calendar::Uid;
 use adjourn::journal::{
-    AdminQuery, Chain, Ending, Entry, Journal, JournalError, Life, MEMORY_CLOSED_MAX, MEMORY_ENTRIES_MAX,
-    MemoryJournal, Query, Record, Stage,
+    ActionEntry, ActionRecord, ActionStage, ActionStatus, AdminQuery, Chain, Journal, JournalEntry,
+    JournalError, MEMORY_CLOSED_MAX, MEMORY_ENTRIES_MAX, MemoryJournal, Query,
 };
 use adjourn::store::{SqliteJournal, StoreOptions};
 
@@ -26,7 +26,7 @@ fn every_journal() -> Vec<JournalUnderTest> {
     ]
 }
 
-async fn write(journal: &dyn Journal, entries: Vec<Entry>) {
+async fn write(journal: &dyn Journal, entries: Vec<ActionEntry>) {
     for entry in entries {
         journal.record(entry).await.unwrap();
     }
@@ -41,12 +41,12 @@ async fn ids(journal: &dyn Journal, query: Query) -> Vec<u128> {
 async fn what_was_recorded_adds_up_to_a_life() {
     for JournalUnderTest(journal, _keep) in every_journal() {
         write(&*journal, an_end(1, "r1", "a", 30)).await;
-        let life = journal.life(id(1)).await.unwrap().unwrap();
-        assert_eq!((life.stage, life.accepted_at), (Stage::Closed, at(30)));
+        let life = journal.action_record(id(1)).await.unwrap().unwrap();
+        assert_eq!((life.stage, life.accepted_at), (ActionStage::Closed, at(30)));
         assert_eq!(life.done(), Some(&ended("a")));
         assert_eq!(life.requests.iter().map(|ids| &*ids.ours).collect::<Vec<_>>(), ["5f0a", "5f0b"]);
         assert_eq!(life.intent.unwrap().before.end, at(60));
-        assert!(journal.life(id(2)).await.unwrap().is_none());
+        assert!(journal.action_record(id(2)).await.unwrap().is_none());
     }
 }
 
@@ -55,7 +55,7 @@ async fn a_fact_that_cannot_be_true_is_refused_and_leaves_nothing() {
     let done = Outcome::Done(ended("a"));
     let begin = || accepted(action(1, "r1", ActionKind::End(Notify::Attendees)), 0);
     let refuse = Outcome::Refused { refusal: Refusal::NoCurrentEvent };
-    let cases: [(Vec<Entry>, Entry); 8] = [
+    let cases: [(Vec<ActionEntry>, ActionEntry); 8] = [
         (vec![], intended(1, "a", 0)),
         (vec![], closed(1, refuse.clone(), 0)),
         (vec![begin()], begin()),
@@ -69,7 +69,7 @@ async fn a_fact_that_cannot_be_true_is_refused_and_leaves_nothing() {
         for JournalUnderTest(journal, _keep) in every_journal() {
             write(&*journal, before.clone()).await;
             let error = journal.record(impossible.clone()).await.unwrap_err();
-            assert!(matches!(error, JournalError::Impossible(_)), "{error}");
+            assert!(matches!(error, JournalError::InvalidTransition(_)), "{error}");
             assert_eq!(journal.entries(1, 100).await.unwrap().len(), before.len());
         }
     }
@@ -85,9 +85,9 @@ async fn lives_are_found_by_everything_a_query_can_say() {
         assert_eq!(ids(journal, Query { limit: Some(2), ..all.clone() }).await, [200, 123]);
         assert_eq!(ids(journal, Query::room(&room("r2"))).await, [13, 12, 11, 10]);
         assert_eq!(ids(journal, Query::room(&room("nowhere"))).await, []);
-        assert_eq!(ids(journal, all.clone().ending(Ending::Open)).await, [200]);
-        assert_eq!(ids(journal, all.clone().ending(Ending::NeedsAttention)).await, [122]);
-        assert_eq!(ids(journal, all.clone().ending(Ending::AlreadyDone)).await.len(), 4);
+        assert_eq!(ids(journal, all.clone().with_status(ActionStatus::Open)).await, [200]);
+        assert_eq!(ids(journal, all.clone().with_status(ActionStatus::NeedsAttention)).await, [122]);
+        assert_eq!(ids(journal, all.clone().with_status(ActionStatus::AlreadyDone)).await.len(), 4);
         assert_eq!(ids(journal, Query { since: Some(at(50)), ..all.clone() }).await, [200]);
         assert_eq!(ids(journal, Query { until: Some(at(31)), ..all.clone() }).await, [1]);
         assert_eq!(ids(journal, Query { actor: Some("ada".to_owned()), ..all.clone() }).await, [200, 1]);
@@ -111,7 +111,7 @@ async fn pages(journal: &dyn Journal, query: &Query, examine: usize) -> (Vec<u12
     loop {
         let page = journal.page(query, after, examine).await.unwrap();
         assert!(page.examined <= examine, "{page:?}");
-        found.extend(page.lives.iter().map(|(_, life)| life.action.id.0.as_u128()));
+        found.extend(page.records.iter().map(|(_, life)| life.action.id.0.as_u128()));
         sizes.push(page.examined);
         after = page.next;
         if after.is_none() {
@@ -125,7 +125,7 @@ async fn pages_of_any_size_add_up_to_what_a_query_means() {
     for JournalUnderTest(journal, _keep) in every_journal() {
         let journal = &*journal;
         write(journal, everything()).await;
-        let of = |ending| Query { ending: Some(ending), ..Query::default() };
+        let of = |ending| Query { status: Some(ending), ..Query::default() };
         let queries = [
             Query::default(),
             Query::room(&room("r2")),
@@ -135,8 +135,8 @@ async fn pages_of_any_size_add_up_to_what_a_query_means() {
             Query { since: Some(at(31)), ..Query::room(&room("r2")) },
             Query { actor: Some("ada".to_owned()), ..Query::room(&room("r1")) },
             Query { key: Some("key-12".parse().unwrap()), ..Query::default() },
-            of(Ending::NeedsAttention),
-            of(Ending::Open),
+            of(ActionStatus::NeedsAttention),
+            of(ActionStatus::Open),
         ];
         for query in &queries {
             let mut meant = ids(journal, query.clone()).await;
@@ -151,10 +151,10 @@ async fn pages_of_any_size_add_up_to_what_a_query_means() {
             }
         }
         let all = journal.page(&Query::default(), None, 1_000).await.unwrap();
-        assert!(all.lives.is_sorted_by(|(one, _), (next, _)| one > next), "newest first");
+        assert!(all.records.is_sorted_by(|(one, _), (next, _)| one > next), "newest first");
         let limited = Query { limit: Some(3), ..Query::default() };
         let page = journal.page(&limited, None, 1_000).await.unwrap();
-        assert_eq!((page.lives.len(), page.next), (3, Some(page.lives[2].0)));
+        assert_eq!((page.records.len(), page.next), (3, Some(page.records[2].0)));
     }
 }
 
@@ -167,10 +167,10 @@ async fn entries_are_chained_and_read_back_as_they_were() {
         for first in [1, 21, 41, 61] {
             for sealed in journal.entries(first, 20).await.unwrap() {
                 chain.check(&sealed).unwrap();
-                read.push(sealed.record().unwrap());
+                read.push(sealed.parse().unwrap());
             }
         }
-        let expected: Vec<_> = everything().into_iter().map(Record::from).collect();
+        let expected: Vec<_> = everything().into_iter().map(JournalEntry::from).collect();
         assert_eq!(read, expected);
     }
 }
@@ -190,8 +190,8 @@ async fn many_at_once_are_all_kept() {
             task.await.unwrap();
         }
         assert_eq!(journal.entries(1, 10_000).await.unwrap().len(), 1_200);
-        let open = journal.find(&Query::default().ending(Ending::Open)).await.unwrap();
-        assert_eq!(open, Vec::<Life>::new());
+        let open = journal.find(&Query::default().with_status(ActionStatus::Open)).await.unwrap();
+        assert_eq!(open, Vec::<ActionRecord>::new());
     }
 }
 
@@ -206,11 +206,11 @@ async fn admin_events_stand_in_the_same_chain_and_are_found_by_time() {
         let (mut chain, mut records) = (Chain::default(), Vec::new());
         for sealed in journal.entries(1, 100).await.unwrap() {
             chain.check(&sealed).unwrap();
-            records.push(sealed.record().unwrap());
+            records.push(sealed.parse().unwrap());
         }
-        let expected = an_end(1, "r1", "a", 0).into_iter().map(Record::from);
-        let expected = expected.chain(admin_events().into_iter().map(Record::from));
-        let expected = expected.chain(an_end(2, "r1", "b", 30).into_iter().map(Record::from));
+        let expected = an_end(1, "r1", "a", 0).into_iter().map(JournalEntry::from);
+        let expected = expected.chain(admin_events().into_iter().map(JournalEntry::from));
+        let expected = expected.chain(an_end(2, "r1", "b", 30).into_iter().map(JournalEntry::from));
         assert_eq!(records, expected.collect::<Vec<_>>());
 
         let numbers = async |query| {
@@ -250,9 +250,9 @@ async fn a_journal_in_memory_forgets_the_oldest_closed_actions() {
     }
     let lives = journal.find(&Query::default()).await.unwrap();
     assert_eq!(lives.len(), MEMORY_CLOSED_MAX + 1);
-    assert!(journal.life(id(1)).await.unwrap().unwrap().is_open());
-    assert!(journal.life(id(51)).await.unwrap().is_none());
-    assert!(journal.life(id(52)).await.unwrap().is_some());
+    assert!(journal.action_record(id(1)).await.unwrap().unwrap().is_open());
+    assert!(journal.action_record(id(51)).await.unwrap().is_none());
+    assert!(journal.action_record(id(52)).await.unwrap().is_some());
     for minute in 0..MEMORY_ENTRIES_MAX as i64 {
         let mut event = admin_events()[0].clone();
         event.at = at(minute);

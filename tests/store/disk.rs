@@ -4,7 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use adjourn::action::{ActionKind, Notify};
-use adjourn::journal::{AdminEntry, AdminEvent, Chain, Ending, Head, Journal, JournalError, Query, Record};
+use adjourn::journal::{
+    ActionStatus, AdminEntry, AdminEvent, Chain, Head, Journal, JournalEntry, JournalError, Query,
+};
 use adjourn::store::{SqliteJournal, StoreError, StoreOptions, VerifiedJournal, VerifyError};
 use rusqlite::Connection;
 
@@ -50,7 +52,7 @@ async fn everything_is_there_after_opening_again_and_goes_on() {
     assert_eq!(journal.entries(1, 1_000).await.unwrap().len() as u64, count);
     // The open action goes on where it stood.
     journal.record(intended(200, "a", 51)).await.unwrap();
-    let open = journal.find(&Query::default().ending(Ending::Open)).await.unwrap();
+    let open = journal.find(&Query::default().with_status(ActionStatus::Open)).await.unwrap();
     assert_eq!(open.len(), 1);
     assert!(open[0].intent.is_some());
     drop(journal);
@@ -65,12 +67,13 @@ async fn everything_that_any_version_wrote_is_verified() {
     let mut count = 0;
     for record in everything_of_version_6() {
         match record {
-            Record::Action(entry) => journal.record(entry).await.unwrap(),
+            JournalEntry::Action(entry) => journal.record(entry).await.unwrap(),
             // Nothing was erased or archived here.
-            Record::Admin(AdminEntry {
-                event: AdminEvent::Erased { .. } | AdminEvent::Archived(_), ..
+            JournalEntry::Admin(AdminEntry {
+                event: AdminEvent::Erased { .. } | AdminEvent::Archived(_),
+                ..
             }) => continue,
-            Record::Admin(entry) => journal.record_admin(entry).await.unwrap(),
+            JournalEntry::Admin(entry) => journal.record_admin(entry).await.unwrap(),
         }
         count += 1;
     }
@@ -89,7 +92,7 @@ async fn two_do_not_write_but_others_may_read() {
     assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
     journal.record(accepted(action(1, "r1", ActionKind::End(Notify::Attendees)), 0)).await.unwrap();
     let reader = SqliteJournal::read(directory.path()).unwrap();
-    assert!(reader.life(id(1)).await.unwrap().is_some());
+    assert!(reader.action_record(id(1)).await.unwrap().is_some());
     let wish = accepted(action(2, "r1", ActionKind::End(Notify::Attendees)), 0);
     assert!(matches!(reader.record(wish).await, Err(JournalError::Unusable(_))));
     drop(journal);
@@ -263,7 +266,7 @@ async fn a_write_that_failed_and_was_kept_all_the_same_is_gone_on_from() {
     journal.record(entries[0].clone()).await.unwrap();
     let mut chain = Chain::default();
     chain.check(&journal.entries(1, 1).await.unwrap()[0]).unwrap();
-    let text = Record::from(entries[1].clone()).text(&mut || [7; 16]).unwrap();
+    let text = JournalEntry::from(entries[1].clone()).to_text(&mut || [7; 16]).unwrap();
     let kept = chain.seal_text(text);
     let connection = Connection::open(directory.path().join("journal.sqlite")).unwrap();
     let row = (2, entries[1].action.to_string(), &kept.body, kept.hash.0);

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use adjourn::action::{Outcome, Reversibility};
 use adjourn::journal::{
-    AdminActor, AdminEvent, AdminQuery, ERASED, Erased, Erasure, Journal as _, Query, Record, Whose,
+    AdminActor, AdminEvent, AdminQuery, ERASED, ErasureRequest, ErasureResult, ErasureTarget, Journal as _,
+    JournalEntry, Query,
 };
 use adjourn::store::{SqliteJournal, StoreOptions, VerifyError};
 use chrono::TimeDelta;
@@ -24,13 +25,13 @@ fn execute_sql(directory: &Path, sql: &str) {
     assert!(connection.execute(sql, []).unwrap() > 0, "{sql} changed nothing");
 }
 
-fn erasure(whose: Whose) -> Erasure {
+fn erasure(whose: ErasureTarget) -> ErasureRequest {
     let by = AdminActor::CommandLine { uid: Some(0), user: Some("root".to_owned()) };
-    Erasure { whose, by, now: at(1_000_000), key_ttl: TimeDelta::days(1) }
+    ErasureRequest { target: whose, by, now: at(1_000_000), key_ttl: TimeDelta::days(1) }
 }
 
-fn before_everything() -> Erasure {
-    erasure(Whose::Before(at(1_000_000)))
+fn before_everything() -> ErasureRequest {
+    erasure(ErasureTarget::Before(at(1_000_000)))
 }
 
 /// A journal of closed actions.
@@ -51,7 +52,7 @@ async fn verified(directory: &Path) -> Result<u64, VerifyError> {
 fn a_body_names_nobody_and_is_read_back_with_what_stands_beside_it() {
     let mut salt = 0_u128;
     for record in everything_of_version_6() {
-        let text = record.text(&mut || {
+        let text = record.to_text(&mut || {
             salt += 1;
             salt.to_be_bytes()
         });
@@ -59,15 +60,15 @@ fn a_body_names_nobody_and_is_read_back_with_what_stands_beside_it() {
         for name in NAMES {
             assert!(!text.body.contains(name), "{name} in {}", text.body);
         }
-        assert_eq!(Record::read(&text.body, &text.personal).unwrap(), record);
+        assert_eq!(JournalEntry::parse(&text.body, &text.personal).unwrap(), record);
         // Erased, it is still the same entry.
-        let (erased, missing) = Record::read_counting(&text.body, &[]).unwrap();
+        let (erased, missing) = JournalEntry::parse_counting_erased(&text.body, &[]).unwrap();
         assert_eq!((erased.filed_under(), erased.at()), (record.filed_under(), record.at()));
         assert_eq!(missing, text.personal.len());
         let mut changed = text.personal.clone();
         if let Some(value) = changed.first_mut() {
             value.value.push('x');
-            assert!(Record::read(&text.body, &changed).is_err());
+            assert!(JournalEntry::parse(&text.body, &changed).is_err());
         }
     }
 }
@@ -77,7 +78,7 @@ async fn what_is_erased_is_in_no_file_and_the_chain_holds() {
     let directory = closed().await;
     let journal = open(directory.path());
     // The keeper may be at work on the log; it is gone once the journal is closed.
-    let Erased { values, spared, in_clear, .. } = journal.erase(before_everything()).await.unwrap();
+    let ErasureResult { values, spared, in_clear, .. } = journal.erase(before_everything()).await.unwrap();
     assert!(values > 40, "{values}");
     assert_eq!((spared, in_clear), (0, false));
     assert_eq!(journal.erase(before_everything()).await.unwrap().values, 0);
@@ -100,7 +101,7 @@ async fn what_is_erased_is_in_no_file_and_the_chain_holds() {
     });
     assert_eq!(announced.sum::<u64>(), values);
     // What an undo needs is there: the event as it was, without the names.
-    let life = journal.life(id(1)).await.unwrap().unwrap();
+    let life = journal.action_record(id(1)).await.unwrap().unwrap();
     assert_eq!(life.action.actor.name(), ERASED);
     assert_eq!(life.done().unwrap().reversibility, Reversibility::Reversible);
     let before = life.intent.unwrap().before;
@@ -129,11 +130,11 @@ async fn values_stay_as_long_as_their_action_may_need_them() {
         journal.record(entry).await.unwrap();
     }
     // Ten hours later the keys are valid still, and one action may be settled yet.
-    let soon = Erasure { now: at(600), ..before_everything() };
+    let soon = ErasureRequest { now: at(600), ..before_everything() };
     let erased = journal.erase(soon).await.unwrap();
     assert!(erased.spared > 0);
     let name = async |number| {
-        let life = journal.life(id(number)).await.unwrap().unwrap();
+        let life = journal.action_record(id(number)).await.unwrap().unwrap();
         (life.action.actor.name().to_owned(), life.action.reason)
     };
     assert_eq!(name(1).await, (ERASED.to_owned(), None));
@@ -152,9 +153,10 @@ async fn values_stay_as_long_as_their_action_may_need_them() {
 async fn a_person_is_erased_in_the_role_that_matches() {
     let directory = closed().await;
     let journal = open(directory.path());
-    let erased = journal.erase(erasure(Whose::Person("ADA@people.example".to_owned()))).await.unwrap();
+    let erased =
+        journal.erase(erasure(ErasureTarget::Person("ADA@people.example".to_owned()))).await.unwrap();
     assert!(erased.values > 0);
-    let life = journal.life(id(1)).await.unwrap().unwrap();
+    let life = journal.action_record(id(1)).await.unwrap().unwrap();
     assert_eq!(life.action.actor.name(), "ada", "who asked is another role");
     let before = life.intent.unwrap().before;
     let organizer = before.organizer.unwrap();
@@ -163,9 +165,9 @@ async fn a_person_is_erased_in_the_role_that_matches() {
     assert_eq!(done.event.organizer, None);
     // A caller of the same name as the one who erases: it ends, and that entry keeps its name.
     let by = AdminActor::CommandLine { uid: None, user: Some("ada".to_owned()) };
-    let by_ada = Erasure { by, ..erasure(Whose::Person("ada".to_owned())) };
+    let by_ada = ErasureRequest { by, ..erasure(ErasureTarget::Person("ada".to_owned())) };
     assert!(journal.erase(by_ada).await.unwrap().values > 0);
-    assert_eq!(journal.life(id(1)).await.unwrap().unwrap().action.actor.name(), ERASED);
+    assert_eq!(journal.action_record(id(1)).await.unwrap().unwrap().action.actor.name(), ERASED);
     drop(journal);
     verified(directory.path()).await.unwrap();
 }
@@ -202,7 +204,7 @@ async fn what_is_missing_without_an_event_shows() {
     // A value more than was announced.
     let directory = closed().await;
     let journal = open(directory.path());
-    let values = journal.erase(erasure(Whose::Before(at(31)))).await.unwrap().values;
+    let values = journal.erase(erasure(ErasureTarget::Before(at(31)))).await.unwrap().values;
     for entry in an_end(900, "r1", "a", 60) {
         journal.record(entry).await.unwrap();
     }

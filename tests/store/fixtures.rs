@@ -8,7 +8,9 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use adjourn::action::ActionId;
-use adjourn::journal::{Chain, Entry, Head, Life, PersonalValue, Record, Salt, Sealed};
+use adjourn::journal::{
+    ActionEntry, ActionRecord, Chain, Head, JournalEntry, PersonalValue, Salt, SealedEntry,
+};
 
 use crate::sample_entries::{
     everything, everything_of_version_2, everything_of_version_3, everything_of_version_4,
@@ -23,14 +25,14 @@ const V5: &str = include_str!("../../fixtures/journals/v5.jsonl");
 const V6: &str = include_str!("../../fixtures/journals/v6.jsonl");
 
 /// From format 6 on, what stands beside the chain follows after a tab: a list of pointer, salt and value.
-fn sealed(number: usize, line: &str) -> Sealed {
+fn sealed(number: usize, line: &str) -> SealedEntry {
     let (hash, rest) = line.split_once(' ').unwrap();
     let (body, beside) = rest.split_once('\t').unwrap_or((rest, "[]"));
     let byte = |at: usize| u8::from_str_radix(&hash[2 * at..2 * at + 2], 16).unwrap();
     let values: Vec<(String, Salt, String)> = serde_json::from_str(beside).unwrap();
     let personal = values.into_iter().map(|(pointer, salt, value)| PersonalValue { pointer, salt, value });
     let hash = Head(std::array::from_fn(byte));
-    Sealed { number: number as u64 + 1, body: body.to_owned(), hash, personal: personal.collect() }
+    SealedEntry { number: number as u64 + 1, body: body.to_owned(), hash, personal: personal.collect() }
 }
 
 #[test]
@@ -43,20 +45,20 @@ fn every_version_is_read_as_what_it_meant() {
     assert_eq!(read(V6), (everything_of_version_6(), 45));
 }
 
-fn of_actions(entries: Vec<Entry>) -> Vec<Record> {
-    entries.into_iter().map(Record::from).collect()
+fn of_actions(entries: Vec<ActionEntry>) -> Vec<JournalEntry> {
+    entries.into_iter().map(JournalEntry::from).collect()
 }
 
-fn read(text: &str) -> (Vec<Record>, usize) {
+fn read(text: &str) -> (Vec<JournalEntry>, usize) {
     let mut chain = Chain::default();
-    let mut lives: HashMap<ActionId, Life> = HashMap::new();
+    let mut lives: HashMap<ActionId, ActionRecord> = HashMap::new();
     let mut records = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let sealed = sealed(number, line);
         chain.check(&sealed).unwrap();
-        let record = sealed.record().unwrap();
-        if let Record::Action(entry) = &record {
-            let life = Life::after(lives.remove(&entry.action), entry).unwrap();
+        let record = sealed.parse().unwrap();
+        if let JournalEntry::Action(entry) = &record {
+            let life = ActionRecord::apply(lives.remove(&entry.action), entry).unwrap();
             lives.insert(entry.action, life);
         }
         records.push(record);
@@ -68,9 +70,9 @@ fn read(text: &str) -> (Vec<Record>, usize) {
 fn every_prefix_of_a_journal_is_a_journal() {
     let entries = everything();
     for len in 0..=entries.len() {
-        let mut lives: HashMap<ActionId, Life> = HashMap::new();
+        let mut lives: HashMap<ActionId, ActionRecord> = HashMap::new();
         for entry in &entries[..len] {
-            let life = Life::after(lives.remove(&entry.action), entry).unwrap();
+            let life = ActionRecord::apply(lives.remove(&entry.action), entry).unwrap();
             lives.insert(entry.action, life);
         }
         assert!(lives.values().all(|life| life.is_open() == life.outcome.is_none()));
@@ -84,7 +86,7 @@ fn what_this_version_writes() {
     // Random elsewhere.
     let mut salt = 0_u128;
     for record in everything_of_version_6() {
-        let record_text = record.text(&mut || {
+        let record_text = record.to_text(&mut || {
             salt += 1;
             salt.to_be_bytes()
         });
@@ -102,8 +104,8 @@ fn what_this_version_writes() {
 #[test]
 fn a_later_version_and_rubbish_are_errors() {
     let later = V1.lines().next().unwrap().split_once(' ').unwrap().1.replace("\"v\":1", "\"v\":7");
-    assert!(Record::read(&later, &[]).unwrap_err().to_string().contains("later version"));
+    assert!(JournalEntry::parse(&later, &[]).unwrap_err().to_string().contains("later version"));
     for rubbish in ["", "{}", "null", "{\"v\":1}", "{\"v\":1,\"fact\":{\"kind\":\"accepted\"}}"] {
-        assert!(Record::read(rubbish, &[]).is_err(), "{rubbish}");
+        assert!(JournalEntry::parse(rubbish, &[]).is_err(), "{rubbish}");
     }
 }

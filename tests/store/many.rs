@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use adjourn::action::{ActionKind, Notify, Outcome, Refusal};
-use adjourn::journal::{Chain, Ending, Journal, Query, Record};
+use adjourn::journal::{ActionStatus, Chain, Journal, JournalEntry, Query};
 use adjourn::store::{SqliteJournal, StoreOptions};
 use rusqlite::Connection;
 use tokio::time::Instant;
@@ -42,7 +42,7 @@ fn fill(directory: &Path) {
             let end = closed(number, Outcome::Refused { refusal: Refusal::NoCurrentEvent }, minute);
             let first = chain.length + 1;
             for one in [&begin, &end] {
-                let text = Record::from(one.clone()).text(&mut || [7; 16]).unwrap();
+                let text = JournalEntry::from(one.clone()).to_text(&mut || [7; 16]).unwrap();
                 let sealed = chain.seal_text(text);
                 let (at, at_ms) = (sealed.number.cast_signed(), one.at.timestamp_millis());
                 entry.execute((at, number_text(number), &sealed.body, sealed.hash.0)).unwrap();
@@ -83,7 +83,7 @@ async fn a_million_actions_are_read_in_bounded_pages_beside_actions() {
         ("all", Query { limit: Some(51), ..Query::default() }),
         ("one room", Query { limit: Some(51), ..Query::room(&room("r7")) }),
         ("one actor", Query { actor: Some("ada".to_owned()), limit: Some(51), ..Query::default() }),
-        ("what nothing means", Query { limit: Some(51), ..Query::default() }.ending(Ending::Done)),
+        ("what nothing means", Query { limit: Some(51), ..Query::default() }.with_status(ActionStatus::Done)),
     ];
     for (what, query) in &queries {
         let mut times = Vec::new();
@@ -99,7 +99,7 @@ async fn a_million_actions_are_read_in_bounded_pages_beside_actions() {
     let (stop, reader) = (Arc::new(AtomicBool::new(false)), journal.clone());
     let stopped = stop.clone();
     let audit = tokio::spawn(async move {
-        let (query, mut after, mut pages) = (Query::default().ending(Ending::Done), None, 0);
+        let (query, mut after, mut pages) = (Query::default().with_status(ActionStatus::Done), None, 0);
         while !stopped.load(Ordering::Relaxed) {
             after = reader.page(&query, after, EXAMINED_MAX).await.unwrap().next;
             pages += 1;
@@ -116,7 +116,7 @@ async fn append_and_time(journal: &SqliteJournal, what: &str, first: u128) {
     let mut times = Vec::new();
     for number in first..first + 200 {
         let begun = Instant::now();
-        let open = journal.find(&Query::room(&room("r7")).ending(Ending::Open)).await.unwrap();
+        let open = journal.find(&Query::room(&room("r7")).with_status(ActionStatus::Open)).await.unwrap();
         assert_eq!(open, []);
         journal.record(accepted(action(number, "r7", ActionKind::End(Notify::Nobody)), 0)).await.unwrap();
         let refused = Outcome::Refused { refusal: Refusal::NoCurrentEvent };

@@ -6,7 +6,9 @@ use adjourn::action::{
     Target, TimeRange,
 };
 use adjourn::calendar::{ChangeKey, Copy, Event, EventId, EventKind, FreeBusy, Person, RoomAddress, Uid};
-use adjourn::journal::{AdminActor, AdminEntry, AdminEvent, Archived, Entry, Fact, KeyFacts, Record};
+use adjourn::journal::{
+    ActionEntry, AdminActor, AdminEntry, AdminEvent, Archived, Fact, JournalEntry, KeyFacts,
+};
 use adjourn::presence::{Crowd, Interval, Proof};
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
@@ -72,11 +74,11 @@ pub fn ended(name: &str) -> Done {
     }
 }
 
-pub fn accepted(action: Action, minute: i64) -> Entry {
-    Entry { action: action.id, at: at(minute), fact: Fact::Accepted { action: Box::new(action) } }
+pub fn accepted(action: Action, minute: i64) -> ActionEntry {
+    ActionEntry { action: action.id, at: at(minute), fact: Fact::Accepted { action: Box::new(action) } }
 }
 
-pub fn intended(number: u128, name: &str, minute: i64) -> Entry {
+pub fn intended(number: u128, name: &str, minute: i64) -> ActionEntry {
     let event = event(name);
     let step = Step::SetEnd {
         id: event.id.clone(),
@@ -87,25 +89,25 @@ pub fn intended(number: u128, name: &str, minute: i64) -> Entry {
     intended_step(number, step, event, ended(name), minute)
 }
 
-fn intended_step(number: u128, step: Step, before: Event, done: Done, minute: i64) -> Entry {
+fn intended_step(number: u128, step: Step, before: Event, done: Done, minute: i64) -> ActionEntry {
     let fact = Fact::Intended { step, before: Box::new(before), done: Box::new(done) };
-    Entry { action: id(number), at: at(minute), fact }
+    ActionEntry { action: id(number), at: at(minute), fact }
 }
 
-pub fn in_doubt(number: u128, minute: i64) -> Entry {
+pub fn in_doubt(number: u128, minute: i64) -> ActionEntry {
     let requests = vec![RequestIds { ours: "5f0a".to_owned(), theirs: None }];
     let fact = Fact::InDoubt { why: "the connection broke".to_owned(), requests };
-    Entry { action: id(number), at: at(minute), fact }
+    ActionEntry { action: id(number), at: at(minute), fact }
 }
 
-pub fn closed(number: u128, outcome: Outcome, minute: i64) -> Entry {
+pub fn closed(number: u128, outcome: Outcome, minute: i64) -> ActionEntry {
     let requests = vec![RequestIds { ours: "5f0b".to_owned(), theirs: Some("e1c7".to_owned()) }];
     let fact = Fact::Closed { outcome: Box::new(outcome), requests };
-    Entry { action: id(number), at: at(minute), fact }
+    ActionEntry { action: id(number), at: at(minute), fact }
 }
 
 /// One action that ends a meeting, after a doubt.
-pub fn an_end(number: u128, room_name: &str, name: &str, minute: i64) -> Vec<Entry> {
+pub fn an_end(number: u128, room_name: &str, name: &str, minute: i64) -> Vec<ActionEntry> {
     vec![
         accepted(action(number, room_name, ActionKind::End(Notify::Attendees)), minute),
         intended(number, name, minute),
@@ -115,7 +117,7 @@ pub fn an_end(number: u128, room_name: &str, name: &str, minute: i64) -> Vec<Ent
 }
 
 /// Every kind of everything that can stand in an entry.
-pub fn everything() -> Vec<Entry> {
+pub fn everything() -> Vec<ActionEntry> {
     let mut all = an_end(1, "r1", "a", 30);
     let times = TimeRange { start: at(0), end: at(60) };
     let seen = EventSnapshot {
@@ -210,7 +212,7 @@ pub fn everything() -> Vec<Entry> {
 }
 
 /// What version 4 has besides.
-pub fn everything_of_version_4() -> Vec<Entry> {
+pub fn everything_of_version_4() -> Vec<ActionEntry> {
     let mut all = everything_of_version_3();
     let legacy_dn = Some("/o=org/cn=ada".to_owned());
     let kept = Event {
@@ -233,9 +235,9 @@ pub fn everything_of_version_4() -> Vec<Entry> {
 }
 
 /// What version 5 has besides.
-pub fn everything_of_version_5() -> Vec<Entry> {
+pub fn everything_of_version_5() -> Vec<ActionEntry> {
     let mut all = everything_of_version_4();
-    let closed_now = |number, outcome, all: &mut Vec<Entry>| {
+    let closed_now = |number, outcome, all: &mut Vec<ActionEntry>| {
         all.push(accepted(action(number, "r7", ActionKind::Delete(DeleteMode::Notify)), 60));
         all.push(intended(number, "d", 60));
         all.push(closed(number, outcome, 60));
@@ -245,7 +247,7 @@ pub fn everything_of_version_5() -> Vec<Entry> {
     closed_now(400, unread, &mut all);
     let untold = Done { notified: Notified::Unknown, ..ended("d") };
     let fact = Fact::Settled { outcome: Box::new(Outcome::Done(untold.clone())) };
-    all.push(Entry { action: id(400), at: at(61), fact });
+    all.push(ActionEntry { action: id(400), at: at(61), fact });
     closed_now(401, Outcome::Done(untold), &mut all);
     closed_now(403, Outcome::Refused { refusal: Refusal::EventNotFound }, &mut all);
     let code = "ErrorInvalidIdMalformed".to_owned();
@@ -258,7 +260,7 @@ pub fn everything_of_version_5() -> Vec<Entry> {
 }
 
 /// What version 3 has besides.
-pub fn everything_of_version_3() -> Vec<Entry> {
+pub fn everything_of_version_3() -> Vec<ActionEntry> {
     let mut all = everything_of_version_2();
     let series = Event { kind: EventKind::Series, ..event("m") };
     let (id, change_key) = (EventId::new("AAMk-m"), ChangeKey::new("DwAB"));
@@ -280,7 +282,7 @@ pub fn everything_of_version_3() -> Vec<Entry> {
 }
 
 /// What version 2 has besides.
-pub fn everything_of_version_2() -> Vec<Entry> {
+pub fn everything_of_version_2() -> Vec<ActionEntry> {
     let mut all = everything();
     let times = TimeRange { start: at(0), end: at(60) };
     let (event_id, change_key) = (EventId::new("AAMk-a"), ChangeKey::new("DwAB"));
@@ -306,8 +308,8 @@ pub fn everything_of_version_2() -> Vec<Entry> {
 }
 
 /// What version 6 has besides.
-pub fn everything_of_version_6() -> Vec<Record> {
-    let mut all: Vec<Record> = everything_of_version_5().into_iter().map(Record::from).collect();
+pub fn everything_of_version_6() -> Vec<JournalEntry> {
+    let mut all: Vec<JournalEntry> = everything_of_version_5().into_iter().map(JournalEntry::from).collect();
     let mut asked = action(500, "r8", ActionKind::End(Notify::Nobody));
     asked.actor = Actor::Program { name: "door".to_owned(), key_id: Some("1f0c9a27be".to_owned()) };
     all.push(accepted(asked, 60).into());
@@ -316,7 +318,7 @@ pub fn everything_of_version_6() -> Vec<Record> {
     let refusal = Refusal::MaybeArchived { action: id(7), last: 900, file };
     all.push(accepted(action(501, "r8", ActionKind::Undo { of: id(7) }), 60).into());
     all.push(closed(501, Outcome::Refused { refusal }, 60).into());
-    all.extend(admin_events().into_iter().map(Record::from));
+    all.extend(admin_events().into_iter().map(JournalEntry::from));
     all
 }
 

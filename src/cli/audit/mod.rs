@@ -16,7 +16,7 @@ use super::output::{Output, table};
 use super::spreadsheet::{cell, writer};
 use crate::action::{ActionId, ActionKind, DeleteMode, Notify, RequestIds};
 use crate::calendar::RoomAddress;
-use crate::journal::{Ending, Journal, Life, Query};
+use crate::journal::{ActionRecord, ActionStatus, Journal, Query};
 use crate::store::SqliteJournal;
 
 pub(super) async fn run(args: AuditArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
@@ -57,8 +57,8 @@ struct Line {
     requests: Vec<RequestIds>,
 }
 
-impl From<&Life> for Line {
-    fn from(life: &Life) -> Self {
+impl From<&ActionRecord> for Line {
+    fn from(life: &ActionRecord) -> Self {
         let before = life.intent.as_ref().map(|intent| &intent.before);
         Self {
             action: life.action.id,
@@ -70,7 +70,7 @@ impl From<&Life> for Line {
             asked: asked(life.action.kind),
             reason: life.action.reason.clone(),
             proof: life.action.actor.proof().map(ToString::to_string),
-            ending: Ending::of(life).as_str(),
+            ending: ActionStatus::of(life).as_str(),
             message: life.outcome.as_ref().map_or_else(
                 || {
                     format!(
@@ -116,7 +116,7 @@ async fn list(directory: &Path, args: &AuditArgs, output: &Output) -> Result<Exi
         until: args.until,
         actor: args.actor.clone(),
         rule: args.rule.clone(),
-        ending: args.outcome,
+        status: args.outcome,
         limit: Some(args.limit as usize),
         ..Query::default()
     };

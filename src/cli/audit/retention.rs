@@ -8,7 +8,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
 use crate::cli::perform::user_name;
 use crate::clock::{Clock as _, SystemClock};
-use crate::journal::{AdminActor, Erased, Erasure, Journal as _, Whose};
+use crate::journal::{AdminActor, ErasureRequest, ErasureResult, ErasureTarget, Journal as _};
 use crate::store::{ArchiveError, ArchiveFileError, ArchiveOrder, ArchiveReport};
 
 #[derive(Serialize)]
@@ -70,21 +70,21 @@ pub(super) async fn erase(
 ) -> Result<Exit, Failure> {
     let mut config = connect::load(connection)?;
     let whose = match (args.before, &args.person) {
-        (Some(before), _) => Whose::Before(before),
-        (None, Some(person)) => Whose::Person(person.trim().to_owned()),
+        (Some(before), _) => ErasureTarget::Before(before),
+        (None, Some(person)) => ErasureTarget::Person(person.trim().to_owned()),
         (None, None) => return Err(Failure::new(Exit::Usage, "name --before or --person")),
     };
     let journal = connect::store(&connect::directory(&mut config)?)?;
     let (now, key_ttl) = (SystemClock.now(), config.engine.key_ttl);
-    let erased = journal.erase(Erasure { whose, by: this_command(), now, key_ttl }).await;
+    let erased = journal.erase(ErasureRequest { target: whose, by: this_command(), now, key_ttl }).await;
     let erased = erased.map_err(|error| Failure::from_error(Exit::of_journal(&error), error))?;
     warn(&erased, output);
-    let Erased { values, spared, .. } = erased;
+    let ErasureResult { values, spared, .. } = erased;
     output.data(&ErasedLine { values, spared }, || format!("{values} personal values are erased."))?;
     Ok(Exit::Done)
 }
 
-fn warn(erased: &Erased, output: &Output) {
+fn warn(erased: &ErasureResult, output: &Output) {
     if erased.spared > 0 {
         output.say(&format!(
             "adjourn: {} values stay for now: their action is not over, or its idempotency key is valid still",

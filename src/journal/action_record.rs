@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Entry, Fact};
+use super::{ActionEntry, Fact};
 use crate::action::{Action, ActionId, ActionKind, Done, Outcome, RequestIds, Step};
 use crate::calendar::Event;
 
 /// Where an action stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
+pub enum ActionStage {
     /// Taken on; nothing was sent.
     Accepted,
     /// A step was about to be sent: it may have been.
@@ -19,7 +19,7 @@ pub enum Stage {
     Closed,
 }
 
-impl Stage {
+impl ActionStage {
     /// As it is stored and printed.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -44,13 +44,13 @@ pub struct Intent {
 
 /// An action and what is known about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Life {
+pub struct ActionRecord {
     /// The wish.
     pub action: Action,
     /// When it was taken on.
     pub accepted_at: DateTime<Utc>,
     /// Where it stands.
-    pub stage: Stage,
+    pub stage: ActionStage,
     /// The last step that was intended.
     pub intent: Option<Intent>,
     /// Everything that was sent to change something, as far as it was stored.
@@ -64,7 +64,7 @@ pub struct Life {
 /// A fact that cannot be true.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("action {action}: `{fact}` cannot follow {after}")]
-pub struct Impossible {
+pub struct InvalidTransition {
     /// Whose.
     pub action: ActionId,
     /// Its name.
@@ -73,11 +73,11 @@ pub struct Impossible {
     pub after: String,
 }
 
-impl Life {
-    /// What `life` is after `entry`: the one function that says which fact may follow which.
-    pub fn after(life: Option<Self>, entry: &Entry) -> Result<Self, Impossible> {
+impl ActionRecord {
+    /// What `action_record` is after `entry`: the one function that says which fact may follow which.
+    pub fn apply(life: Option<Self>, entry: &ActionEntry) -> Result<Self, InvalidTransition> {
         let stage = life.as_ref().map(|life| life.stage);
-        let impossible = || Impossible {
+        let impossible = || InvalidTransition {
             action: entry.action,
             fact: entry.fact.name(),
             after: stage.map_or("nothing".to_owned(), |stage| format!("{stage:?}")),
@@ -86,8 +86,8 @@ impl Life {
             (None, Fact::Accepted { action }) if action.id == entry.action => {
                 Ok(Self::begin((**action).clone(), entry.at))
             }
-            (Some(life), fact) if life.action.id == entry.action && life.takes(fact) => {
-                Ok(life.with(fact, entry.at))
+            (Some(life), fact) if life.action.id == entry.action && life.accepts(fact) => {
+                Ok(life.updated(fact, entry.at))
             }
             _ => Err(impossible()),
         }
@@ -95,7 +95,7 @@ impl Life {
 
     fn begin(action: Action, at: DateTime<Utc>) -> Self {
         let (requests, intent, outcome) = (Vec::new(), None, None);
-        Self { action, accepted_at: at, stage: Stage::Accepted, intent, requests, last_at: at, outcome }
+        Self { action, accepted_at: at, stage: ActionStage::Accepted, intent, requests, last_at: at, outcome }
     }
 
     /// | after | Intended | InDoubt | Closed | Settled |
@@ -104,33 +104,33 @@ impl Life {
     /// | Intended | yes: decided again | yes | yes | no |
     /// | InDoubt | yes: decided again | yes: sent again | yes | no |
     /// | Closed | no | no | no | once, where the mailbox could not be read |
-    fn takes(&self, fact: &Fact) -> bool {
+    fn accepts(&self, fact: &Fact) -> bool {
         match (self.stage, fact) {
-            (Stage::Closed, Fact::Settled { .. }) => self.waits_for_recheck(),
+            (ActionStage::Closed, Fact::Settled { .. }) => self.needs_recheck(),
             (_, Fact::Settled { .. }) => false,
-            (_, Fact::Accepted { .. }) | (Stage::Closed, _) | (Stage::Accepted, Fact::InDoubt { .. }) => {
-                false
-            }
-            (Stage::Accepted, Fact::Closed { outcome, .. }) => !matches!(**outcome, Outcome::Done(_)),
-            (Stage::Accepted | Stage::Intended | Stage::InDoubt, _) => true,
+            (_, Fact::Accepted { .. })
+            | (ActionStage::Closed, _)
+            | (ActionStage::Accepted, Fact::InDoubt { .. }) => false,
+            (ActionStage::Accepted, Fact::Closed { outcome, .. }) => !matches!(**outcome, Outcome::Done(_)),
+            (ActionStage::Accepted | ActionStage::Intended | ActionStage::InDoubt, _) => true,
         }
     }
 
-    fn with(mut self, fact: &Fact, at: DateTime<Utc>) -> Self {
+    fn updated(mut self, fact: &Fact, at: DateTime<Utc>) -> Self {
         self.last_at = at;
         match fact {
             Fact::Accepted { .. } => {}
             Fact::Intended { step, before, done } => {
-                self.stage = Stage::Intended;
+                self.stage = ActionStage::Intended;
                 let (before, done) = ((**before).clone(), (**done).clone());
                 self.intent = Some(Intent { step: step.clone(), before, done });
             }
             Fact::InDoubt { requests, .. } => {
-                self.stage = Stage::InDoubt;
+                self.stage = ActionStage::InDoubt;
                 self.requests.extend(requests.iter().cloned());
             }
             Fact::Closed { outcome, requests } => {
-                self.stage = Stage::Closed;
+                self.stage = ActionStage::Closed;
                 self.requests.extend(requests.iter().cloned());
                 self.outcome = Some((**outcome).clone());
             }
@@ -140,7 +140,7 @@ impl Life {
     }
 
     /// Closed while the mailbox could not be read: what became of it is looked up once it can be.
-    pub fn waits_for_recheck(&self) -> bool {
+    pub fn needs_recheck(&self) -> bool {
         matches!(self.outcome, Some(Outcome::NeedsAttention { recheck: true, .. }))
     }
 
@@ -159,6 +159,6 @@ impl Life {
 
     /// Not over yet.
     pub fn is_open(&self) -> bool {
-        self.stage != Stage::Closed
+        self.stage != ActionStage::Closed
     }
 }
