@@ -17,7 +17,7 @@ use adjourn::calendar::{RoomAddress, Window};
 use adjourn::cleanup::{Limits, NoCheckIn, Progress, Rules, Sweep};
 use adjourn::engine::{Engine, Mode};
 use adjourn::journal::{Journal, MemoryJournal};
-use adjourn::presence::{Books, Coverage, SignLog};
+use adjourn::presence::{Coverage, PresenceState, SignLog};
 use adjourn::store::{SqliteJournal, StoreOptions};
 use chrono::TimeDelta;
 use comfy_table::{Table, presets};
@@ -130,7 +130,7 @@ fn sweep(runtime: &Runtime, rooms: usize) -> f64 {
     for number in (0..rooms).step_by(BUSY_EACH * ATTENDED_EACH) {
         signs.push(office::sign_in_room(number));
     }
-    let sweep = Sweep::new(engine, rules, Books::covering(signs, Coverage::always()), ROOMS_AT_ONCE);
+    let sweep = Sweep::new(engine, rules, PresenceState::covering(signs, Coverage::always()), ROOMS_AT_ONCE);
     let all: Vec<_> = (0..rooms).map(room).collect();
     let window = Window::new(now(), now() + TimeDelta::hours(1)).expect("a window");
     let (took, acted) = runtime.block_on(async {

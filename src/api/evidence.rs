@@ -17,7 +17,7 @@ use super::problem::{Away, Problem};
 use super::rooms::SOURCE_MAX;
 use crate::access::Right;
 use crate::calendar::{RoomAddress, RoomPattern};
-use crate::presence::{Bound, CLOCK_AHEAD_MAX, EVENT_REFERENCE_BYTES_MAX, Sign as Evidence};
+use crate::presence::{CLOCK_AHEAD_MAX, EVENT_REFERENCE_BYTES_MAX, EvidenceLimit, Sign as Evidence};
 use crate::service::Intake;
 
 /// Signs in one request.
@@ -152,7 +152,7 @@ impl Taken {
     /// The answer, from what became of the signs, each with its place in the request, and from those that were rejected before.
     fn of(intake: Intake, places: Vec<(usize, Sign)>, mut rejected: Vec<Unused>) -> Self {
         let mut unmatched: HashMap<usize, String> = intake.unmatched.into_iter().collect();
-        let refused: HashMap<usize, Bound> = intake.refused.into_iter().collect();
+        let refused: HashMap<usize, EvidenceLimit> = intake.refused.into_iter().collect();
         let mut odd = Vec::new();
         for (kept, (index, sign)) in places.into_iter().enumerate() {
             if let Some(bound) = refused.get(&kept) {

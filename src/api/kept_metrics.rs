@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::MetricType;
 
-use crate::presence::Bound;
+use crate::presence::EvidenceLimit;
 use crate::service::Service;
 
 pub(super) fn encode(service: &Service, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
@@ -41,7 +41,7 @@ pub(super) fn encode(service: &Service, encoder: &mut DescriptorEncoder<'_>) -> 
 fn evidence(service: &Service, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
     let (held, counts) = {
         let books = service.books.read();
-        (books.signs.held(), books.signs.counts().clone())
+        (books.signs.usage(), books.signs.counts().clone())
     };
     for (name, help, number) in [
         ("evidence_signs", "Signs of presence that are kept", held.signs),
@@ -56,7 +56,7 @@ fn evidence(service: &Service, encoder: &mut DescriptorEncoder<'_>) -> Result<()
         .encode_counter::<[(&str, &str); 0], _, u64>(&counts.merged, None)?;
     let help = "Signs that were refused, by the limit that is reached";
     let mut refused = encoder.encode_descriptor("evidence_refused", help, None, MetricType::Counter)?;
-    for bound in Bound::ALL {
+    for bound in EvidenceLimit::ALL {
         let (labels, count) = ([("bound", bound.as_str())], counts.refused.get(&bound).copied().unwrap_or(0));
         refused.encode_family(&labels)?.encode_counter::<[(&str, &str); 1], _, u64>(&count, None)?;
     }

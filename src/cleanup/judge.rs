@@ -10,7 +10,7 @@ use super::rules::{Exceptions, How, NoCheckIn, OrganizerGone, Rule, Rules};
 use crate::action::ActionId;
 use crate::calendar::{Event, RoomAddress};
 use crate::engine::Directory;
-use crate::presence::{Books, Doubt, Presence, Proof, Question};
+use crate::presence::{Presence, PresenceQuery, PresenceState, Proof, UnknownReason};
 
 /// What a sweep thinks of an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,7 +70,7 @@ pub enum Kept {
     Unknown {
         /// The reason.
         #[serde(flatten)]
-        doubt: Doubt,
+        doubt: UnknownReason,
     },
     /// The room declined the meeting; the calendar keeps the declined item.
     Declined,
@@ -124,7 +124,7 @@ pub struct Judgement<'a> {
     /// The room's events that were read with it.
     pub events: &'a [Event],
     /// Who came, as far as is known, and when that would have been known.
-    pub books: &'a Books,
+    pub books: &'a PresenceState,
     /// What the directory says of the organizer; `None` when it was not asked.
     pub organizer: Option<Directory>,
     /// When the event was first seen at its present start, where its move was seen.
@@ -200,7 +200,7 @@ fn judge_check_in(case: &Judgement<'_>, rules: &Rules, rule: &NoCheckIn, grace: 
     let terms = rule.terms(grace);
     match case.books.decide(&question(case, rules), &terms) {
         Presence::Present(sign) => {
-            let closes = Some(case.books.closes(&question(case, rules), &terms));
+            let closes = Some(case.books.grace_end(&question(case, rules), &terms));
             keep(Kept::CheckedIn { at: sign.at, source: sign.source, closes })
         }
         Presence::Unknown(doubt) => keep(Kept::Unknown { doubt }),
@@ -217,9 +217,9 @@ fn judge_check_in(case: &Judgement<'_>, rules: &Rules, rule: &NoCheckIn, grace: 
 }
 
 /// The case as a question to the books.
-fn question<'a>(case: &Judgement<'a>, rules: &'a Rules) -> Question<'a> {
+fn question<'a>(case: &Judgement<'a>, rules: &'a Rules) -> PresenceQuery<'a> {
     let Judgement { room, event, events, seen_since, now, .. } = *case;
-    Question { room, group: rules.watch_group(room), event, events, seen_since, now }
+    PresenceQuery { room, group: rules.watch_group(room), event, events, seen_since, now }
 }
 
 /// Somebody came, or is taken to have come.
@@ -228,7 +228,7 @@ pub(crate) fn came(case: &Judgement<'_>, rules: &Rules, rule: &NoCheckIn) -> Opt
     let by_sign = case.books.signs.matching(room, event, &terms).map(|sign| Kept::CheckedIn {
         at: sign.at,
         source: sign.source.clone(),
-        closes: Some(case.books.closes(&question(case, rules), &terms)),
+        closes: Some(case.books.grace_end(&question(case, rules), &terms)),
     });
     by_sign.or_else(|| auto_check_in(event, rule, case.now))
 }
@@ -244,11 +244,12 @@ fn auto_check_in(event: &Event, rule: &NoCheckIn, now: DateTime<Utc>) -> Option<
 }
 
 /// A rule protects some organizers, and this one's address is not known.
-fn missing_organizer(event: &Event, rules: &Rules, rule: Option<&NoCheckIn>) -> Option<Doubt> {
+fn missing_organizer(event: &Event, rules: &Rules, rule: Option<&NoCheckIn>) -> Option<UnknownReason> {
     let protects =
         !rules.exceptions.organizers.is_empty() || rule.is_some_and(|rule| !rule.auto_check_in.is_empty());
     let unknown = event.organizer.as_ref().is_some_and(|organizer| organizer.address.is_none());
-    (protects && unknown).then(|| Doubt::MissingField { field: "the organizer's SMTP address".to_owned() })
+    (protects && unknown)
+        .then(|| UnknownReason::MissingField { field: "the organizer's SMTP address".to_owned() })
 }
 
 /// The exception that protects the event, if one does.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{How, Kept, Limits, Rule, Verdict};
 use crate::action::EventSnapshot;
 use crate::calendar::{RoomAddress, Window};
-use crate::presence::{CrowdLimits, CrowdLog, Doubt, JudgedMeeting};
+use crate::presence::{CrowdLimits, CrowdLog, JudgedMeeting, UnknownReason};
 
 /// What a sweep would do, and what it saw.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -145,7 +145,8 @@ impl Plan {
                 proof.crowd = Some(crowd);
                 let any_sign = (hold.any_sign)(group.as_deref(), proof.opens, self.made_at);
                 if crowd.is_silent(&hold.limits, any_sign) {
-                    judged.verdict = Verdict::Keep { why: Kept::Unknown { doubt: Doubt::FeedSilent(crowd) } };
+                    judged.verdict =
+                        Verdict::Keep { why: Kept::Unknown { doubt: UnknownReason::FeedSilent(crowd) } };
                 }
             }
         }

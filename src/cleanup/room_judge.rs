@@ -19,7 +19,7 @@ use crate::action::{EventSnapshot, Refusal};
 use crate::calendar::{Event, EventId, RoomAddress, Uid, Window};
 use crate::engine::{Calendar, Directory, Engine, Guard, Trouble};
 use crate::journal::Query;
-use crate::presence::{Books, SharedBooks, Sign};
+use crate::presence::{PresenceState, SharedPresence, Sign};
 
 /// Within which so many series may go.
 const DAY: TimeDelta = TimeDelta::days(1);
@@ -35,7 +35,7 @@ pub(super) type People = Arc<Mutex<HashMap<String, Arc<OnceCell<Directory>>>>>;
 pub(super) struct RoomJudge {
     pub(super) engine: Arc<Engine>,
     pub(super) rules: Arc<Rules>,
-    pub(super) books: SharedBooks,
+    pub(super) books: SharedPresence,
     pub(super) people: People,
     pub(super) attendance: Arc<dyn Attendance>,
     pub(super) sightings: Option<Arc<dyn Sightings>>,
@@ -132,7 +132,7 @@ impl RoomJudge {
         &self,
         room: &'a RoomAddress,
         (event, events): (&'a Event, &'a [Event]),
-        books: &'a Books,
+        books: &'a PresenceState,
         organizer: Option<Directory>,
         now: DateTime<Utc>,
     ) -> Judgement<'a> {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{CameBack, Place, StrikesThen};
 use crate::action::{ActionKind, DeleteMode, Notify};
 use crate::calendar::RoomAddress;
-use crate::presence::{CrowdLimits, Silence, Terms};
+use crate::presence::{CheckInTiming, CrowdLimits, SilenceLimits};
 
 /// Everything a sweep goes by. A rule that is `None` is off.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -23,7 +23,7 @@ pub struct Rules {
     /// Whether the service carries out by itself what it decides, where that is stated.
     pub mode: Option<CleanupMode>,
     /// How long sources of signs may be silent.
-    pub silence: Silence,
+    pub silence: SilenceLimits,
     /// What is different in some rooms.
     pub places: Vec<Place>,
     /// What is spared.
@@ -168,8 +168,8 @@ impl How {
 
 impl NoCheckIn {
     /// The times by which presence is judged, with this grace.
-    pub fn terms(&self, grace: TimeDelta) -> Terms {
-        Terms { grace, early: self.early, presence_after: self.presence_after }
+    pub fn terms(&self, grace: TimeDelta) -> CheckInTiming {
+        CheckInTiming { grace, early: self.early, presence_after: self.presence_after }
     }
 }
 

@@ -16,13 +16,13 @@ use crate::action::{ActionId, EventSnapshot, Outcome};
 use crate::calendar::{Event, EventKind, RoomAddress, Window};
 use crate::engine::{Busy, Engine, Mode};
 use crate::journal::JournalError;
-use crate::presence::{CrowdLog, SharedBooks};
+use crate::presence::{CrowdLog, SharedPresence};
 
 /// One sweep over rooms: rules and evidence, and the engine that acts.
 pub struct Sweep {
     engine: Arc<Engine>,
     rules: Arc<Rules>,
-    books: SharedBooks,
+    books: SharedPresence,
     rooms_at_once: usize,
     people: People,
     attendance: Arc<dyn Attendance>,
@@ -115,7 +115,7 @@ impl Sweep {
     pub fn new(
         engine: Arc<Engine>,
         rules: Rules,
-        books: impl Into<SharedBooks>,
+        books: impl Into<SharedPresence>,
         rooms_at_once: usize,
     ) -> Self {
         let people = People::default();
@@ -197,7 +197,7 @@ impl Sweep {
         let group = |room: &RoomAddress| self.rules.watch_group(room).map(str::to_owned);
         let any_sign = |of: Option<&str>, from, to| {
             let books = self.books.read();
-            books.watch.is_insisted()
+            books.watch.is_forced()
                 || books.signs.has_any((from, to), |room| self.rules.watch_group(room) == of)
         };
         let hold = CrowdHold { limits: self.rules.limits.crowd(), group: &group, any_sign: &any_sign };

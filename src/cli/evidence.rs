@@ -12,8 +12,8 @@ use crate::calendar::RoomAddress;
 use crate::cleanup::{Kept, Plan, SignsRead, Verdict};
 use crate::engine::{AddressLookup, Engine};
 use crate::presence::{
-    Admission, Books, Bounds, Coverage, Doubt, EvidenceError, EvidenceFile, EvidenceFormat, Interval,
-    SharedBooks, Sign, SignLog,
+    Admission, Coverage, EvidenceError, EvidenceFile, EvidenceFormat, EvidenceLimits, Interval,
+    PresenceState, SharedPresence, Sign, SignLog, UnknownReason,
 };
 use crate::text_file;
 
@@ -30,7 +30,7 @@ const UNMATCHED_MAX: usize = 100;
 
 /// Signs, the time they cover, and what became of them.
 pub(super) struct Evidence {
-    pub(super) books: SharedBooks,
+    pub(super) books: SharedPresence,
     read: Option<SignsRead>,
     accepted: bool,
 }
@@ -46,7 +46,7 @@ impl Evidence {
         let (now, accepted) = (engine.clock().now(), args.accept_no_evidence);
         let Some(path) = args.evidence.as_deref() else {
             let coverage = if accepted { Coverage::always() } else { Coverage::default() };
-            return Ok(Self { books: Books::covering(more, coverage).into(), read: None, accepted });
+            return Ok(Self { books: PresenceState::covering(more, coverage).into(), read: None, accepted });
         };
         let failed = |error| unreadable(path).because(error);
         let mut signs = FileSigns::new(rooms, &more).map_err(failed)?;
@@ -60,7 +60,7 @@ impl Evidence {
         if !accepted && read.matched == 0 {
             return Err(useless(&read, "it is about none of these rooms"));
         }
-        Ok(Self { books: Books::covering(log, coverage).into(), read: Some(read), accepted })
+        Ok(Self { books: PresenceState::covering(log, coverage).into(), read: Some(read), accepted })
     }
 
     /// Adds to the plan what it rests on. A file that watched none of the meetings it is asked about is refused.
@@ -91,7 +91,7 @@ struct FileSigns {
 
 impl FileSigns {
     fn new(rooms: &[RoomAddress], more: &SignLog) -> Result<Self, EvidenceError> {
-        let within = || SignLog::within(Bounds::of_file(EVIDENCE_MIB_MAX << 20));
+        let within = || SignLog::with_limits(EvidenceLimits::for_file(EVIDENCE_MIB_MAX << 20));
         let mut signs = Self {
             rooms: rooms.iter().cloned().collect(),
             log: within(),
@@ -185,7 +185,7 @@ fn refusal(read: &SignsRead, why: &str) -> String {
 fn watched_nothing(plan: &Plan) -> bool {
     let verdicts = || plan.rooms.iter().flat_map(|room| &room.events).map(|judged| &judged.verdict);
     let unwatched = |verdict: &Verdict| {
-        matches!(verdict, Verdict::Keep { why: Kept::Unknown { doubt: Doubt::NotWatched { .. } } })
+        matches!(verdict, Verdict::Keep { why: Kept::Unknown { doubt: UnknownReason::NotWatched { .. } } })
     };
     let decided = |verdict: &Verdict| match verdict {
         Verdict::Act { proof, .. } => proof.is_some(),

@@ -95,7 +95,7 @@ fn presence_rest() -> Vec<Limit> {
         Limit::fixed(
             "Sources",
             "sources of one room or group",
-            Count(presence::SOURCES_PER_PLACE_MAX),
+            Count(presence::SOURCES_PER_SCOPE_MAX),
             "displays, sensors, badge readers, and room to spare",
             "a further source watches nothing",
             SOURCES,

@@ -9,7 +9,7 @@ use super::error::{ConfigError, Source};
 use super::file::{self, Spanned};
 use super::{MINUTES_MAX, checked, checked_ref, minutes, patterns};
 use crate::cleanup::{CancelledLeftover, Exceptions, How, Limits, NoCheckIn, OrganizerGone, Place, Rules};
-use crate::presence::Silence;
+use crate::presence::SilenceLimits;
 
 /// More dates of a series in a row than anybody waits for.
 const STRIKES_MAX: u32 = 100;
@@ -89,11 +89,11 @@ pub(super) fn check_rules(
     })
 }
 
-fn check_watching(source: &Source<'_>, file: &file::Watching) -> Result<Silence, ConfigError> {
-    let default = Silence::default().feeds;
+fn check_watching(source: &Source<'_>, file: &file::Watching) -> Result<SilenceLimits, ConfigError> {
+    let default = SilenceLimits::default().feeds;
     let stated = file.sources.iter().map(|(name, time)| Ok((name.clone(), minutes(source, time)?)));
     let stated: BTreeMap<_, _> = stated.collect::<Result<_, ConfigError>>()?;
-    Ok(Silence {
+    Ok(SilenceLimits {
         display: minutes(source, &file.display_silent_after_minutes)?,
         feed: minutes(source, &file.silent_after_minutes)?,
         feeds: default.into_iter().chain(stated).collect(),

@@ -19,7 +19,7 @@ use crate::calendar::{Event, EventKind, RoomAddress};
 
 /// The times of the rule on check-ins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Terms {
+pub struct CheckInTiming {
     /// How long after the base people may still come.
     pub grace: TimeDelta,
     /// How long before the start a sign already counts.
@@ -30,7 +30,7 @@ pub struct Terms {
 
 /// Everything a decision is made of.
 #[derive(Debug, Clone, Copy)]
-pub struct Case<'a> {
+pub struct PresenceInput<'a> {
     /// In which room.
     pub room: &'a RoomAddress,
     /// Which event.
@@ -59,7 +59,7 @@ pub enum Presence {
     /// Nobody came, with the proof.
     Absent(Proof),
     /// Not known, with the reason. The meeting stays.
-    Unknown(Doubt),
+    Unknown(UnknownReason),
     /// People may still come until then.
     Waiting {
         /// When grace ends.
@@ -87,7 +87,7 @@ pub struct Proof {
 /// Why presence is not known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "doubt")]
-pub enum Doubt {
+pub enum UnknownReason {
     /// No source watched the room throughout the window.
     NotWatched {
         /// The room was watched until then last, if ever.
@@ -132,31 +132,35 @@ pub enum Doubt {
 const CLOCK_BACK_MAX: TimeDelta = TimeDelta::minutes(2);
 
 /// Decides about one event.
-pub fn decide(case: &Case<'_>, terms: &Terms) -> Presence {
-    let Case { room, event, now, .. } = *case;
+pub fn decide(case: &PresenceInput<'_>, terms: &CheckInTiming) -> Presence {
+    let PresenceInput { room, event, now, .. } = *case;
     if let Some(sign) = case.signs.matching(room, event, terms) {
         return Presence::Present(sign);
     }
     if let Some(doubt) = case.doubt(terms) {
         return Presence::Unknown(doubt);
     }
-    let base = base(event, case.seen_since, case.rule_since, now);
+    let base = grace_start(event, case.seen_since, case.rule_since, now);
     if now < base - terms.early {
         return Presence::Waiting { until: base + terms.grace };
     }
     match case.find_window(base, terms) {
-        Window::Proven(proof) if proof.closes >= event.end => ends_in_grace(proof.closes),
-        Window::Proven(proof) => Presence::Absent(proof),
-        Window::Open { closes } if closes >= event.end => ends_in_grace(closes),
-        Window::Open { closes } => Presence::Waiting { until: closes },
+        AbsenceWindow::Proven(proof) if proof.closes >= event.end => ends_in_grace(proof.closes),
+        AbsenceWindow::Proven(proof) => Presence::Absent(proof),
+        AbsenceWindow::Open { closes } if closes >= event.end => ends_in_grace(closes),
+        AbsenceWindow::Open { closes } => Presence::Waiting { until: closes },
         // Watching may begin yet; when grace ends it is looked at again.
-        Window::NotWatched if now < base + terms.grace => Presence::Waiting { until: base + terms.grace },
-        Window::NotWatched => Presence::Unknown(Doubt::NotWatched { until: case.watched_until() }),
+        AbsenceWindow::NotWatched if now < base + terms.grace => {
+            Presence::Waiting { until: base + terms.grace }
+        }
+        AbsenceWindow::NotWatched => {
+            Presence::Unknown(UnknownReason::NotWatched { until: case.watched_until() })
+        }
     }
 }
 
 /// The moment from which grace counts. An event that is written to after its start gets its grace anew: its organizer is at it.
-pub(super) fn base(
+pub(super) fn grace_start(
     event: &Event,
     seen_since: Option<DateTime<Utc>>,
     rule_since: Option<DateTime<Utc>>,
@@ -177,10 +181,10 @@ fn written(event: &Event, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
 const SERVER_AHEAD_MAX: TimeDelta = TimeDelta::hours(1);
 
 fn ends_in_grace(until: DateTime<Utc>) -> Presence {
-    Presence::Unknown(Doubt::EndsInGrace { until })
+    Presence::Unknown(UnknownReason::EndsInGrace { until })
 }
 
-enum Window {
+enum AbsenceWindow {
     /// It was covered throughout, and is over.
     Proven(Proof),
     /// The room is watched now; grace ends later.
@@ -190,29 +194,29 @@ enum Window {
     NotWatched,
 }
 
-impl Case<'_> {
-    fn doubt(&self, terms: &Terms) -> Option<Doubt> {
+impl PresenceInput<'_> {
+    fn doubt(&self, terms: &CheckInTiming) -> Option<UnknownReason> {
         if let Some(sign) = self.signs.unmatched(self.room, self.event, self.events, terms) {
             let (source, at, event) = (sign.source.clone(), sign.at, sign.event.clone());
-            return Some(Doubt::UnmatchedSign { source, at, event });
+            return Some(UnknownReason::UnmatchedSign { source, at, event });
         }
         if let Some(until) = self.signs.refused_about(self.room, self.event, terms) {
-            return Some(Doubt::EvidenceRefused { until });
+            return Some(UnknownReason::EvidenceRefused { until });
         }
         if self.event.created.is_none() {
-            return Some(Doubt::MissingField { field: "DateTimeCreated".to_owned() });
+            return Some(UnknownReason::MissingField { field: "DateTimeCreated".to_owned() });
         }
         let recorded = self.recorded_until.filter(|recorded| self.now + CLOCK_BACK_MAX < *recorded)?;
-        Some(Doubt::Clock { recorded })
+        Some(UnknownReason::Clock { recorded })
     }
 
     /// The first interval that proves absence, or the one that may yet do so.
-    fn find_window(&self, base: DateTime<Utc>, terms: &Terms) -> Window {
+    fn find_window(&self, base: DateTime<Utc>, terms: &CheckInTiming) -> AbsenceWindow {
         for watched in self.coverage.intervals() {
             let closes = base.max(watched.from) + terms.grace;
             if closes <= self.now && closes <= watched.to {
                 let opens = (base - terms.early).max(watched.from);
-                return Window::Proven(Proof {
+                return AbsenceWindow::Proven(Proof {
                     opens,
                     closes,
                     watched: *watched,
@@ -221,10 +225,10 @@ impl Case<'_> {
                 });
             }
             if watched.from <= self.now && self.now <= watched.to {
-                return Window::Open { closes };
+                return AbsenceWindow::Open { closes };
             }
         }
-        Window::NotWatched
+        AbsenceWindow::NotWatched
     }
 
     fn watched_until(&self) -> Option<DateTime<Utc>> {
@@ -233,7 +237,7 @@ impl Case<'_> {
     }
 }
 
-impl fmt::Display for Doubt {
+impl fmt::Display for UnknownReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotWatched { until: None } => f.write_str("no source watched the room"),

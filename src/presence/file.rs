@@ -78,7 +78,7 @@ pub struct EvidenceFile {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Line {
+struct EvidenceLine {
     room: RoomAddress,
     #[serde(default)]
     event: Option<String>,
@@ -87,7 +87,7 @@ struct Line {
 }
 
 /// Takes each sign of a file.
-type Each<'a> = &'a mut dyn FnMut(Sign) -> Result<(), EvidenceError>;
+type OnSign<'a> = &'a mut dyn FnMut(Sign) -> Result<(), EvidenceError>;
 
 impl EvidenceFile {
     /// Reads a file, and gives each sign to `each`, received at `now`. An empty text has no signs and covers nothing.
@@ -98,12 +98,12 @@ impl EvidenceFile {
         format: EvidenceFormat,
         text: impl Read,
         now: DateTime<Utc>,
-        each: Each<'_>,
+        each: OnSign<'_>,
     ) -> Result<Self, EvidenceError> {
         let since_sign = Rc::new(Cell::new(0));
-        let text = Meter { text, all: 0, since_sign: since_sign.clone() };
+        let text = ByteMeter { text, all: 0, since_sign: since_sign.clone() };
         let mut file = Self::default();
-        let mut take = |line: Line| {
+        let mut take = |line: EvidenceLine| {
             since_sign.set(0);
             let sign = sign(line, now);
             file.count(&sign)?;
@@ -141,19 +141,19 @@ impl EvidenceFile {
 const FILE_AGE_MAX: TimeDelta = TimeDelta::days(400);
 
 /// The sign of a line, received at its time: a sign from the future has a wrong clock.
-fn sign(Line { room, event, at, source }: Line, now: DateTime<Utc>) -> Sign {
+fn sign(EvidenceLine { room, event, at, source }: EvidenceLine, now: DateTime<Utc>) -> Sign {
     let received_at = if at > now || now - at > FILE_AGE_MAX { now } else { at };
     Sign { event, received_at, keep_until: DateTime::<Utc>::MAX_UTC, ..Sign::new(room, at, source) }
 }
 
 /// Counts the bytes of a file, so that a line without an end takes no memory without a limit.
-struct Meter<R> {
+struct ByteMeter<R> {
     text: R,
     all: usize,
     since_sign: Rc<Cell<usize>>,
 }
 
-impl<R: Read> Read for Meter<R> {
+impl<R: Read> Read for ByteMeter<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.all > EVIDENCE_FILE_BYTES_MAX {
             return Err(too_large(format!("the file has more than {EVIDENCE_FILE_BYTES_MAX} bytes")));
@@ -172,9 +172,9 @@ fn too_large(why: String) -> io::Error {
     io::Error::new(io::ErrorKind::FileTooLarge, why)
 }
 
-type Take<'a> = &'a mut dyn FnMut(Line) -> Result<(), EvidenceError>;
+type OnLine<'a> = &'a mut dyn FnMut(EvidenceLine) -> Result<(), EvidenceError>;
 
-fn read_csv(text: impl Read, take: Take<'_>) -> Result<(), EvidenceError> {
+fn read_csv(text: impl Read, take: OnLine<'_>) -> Result<(), EvidenceError> {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text);
     let headers = reader.headers().map_err(EvidenceError::Csv)?.clone();
     for column in ["room", "at", "source"] {
@@ -182,13 +182,13 @@ fn read_csv(text: impl Read, take: Take<'_>) -> Result<(), EvidenceError> {
             return Err(EvidenceError::NoHeader(column));
         }
     }
-    reader.deserialize::<Line>().try_for_each(|line| take(line.map_err(EvidenceError::Csv)?))
+    reader.deserialize::<EvidenceLine>().try_for_each(|line| take(line.map_err(EvidenceError::Csv)?))
 }
 
-fn read_json(text: impl Read, take: Take<'_>) -> Result<Option<Interval>, EvidenceError> {
+fn read_json(text: impl Read, take: OnLine<'_>) -> Result<Option<Interval>, EvidenceError> {
     let mut reader = serde_json::Deserializer::from_reader(io::BufReader::new(text));
     let mut failed = None;
-    let stated = reader.deserialize_any(Document { take, failed: &mut failed });
+    let stated = reader.deserialize_any(EvidenceDocument { take, failed: &mut failed });
     let stated = stated.and_then(|stated| reader.end().map(|()| stated));
     match failed {
         Some(error) => Err(error),
@@ -197,13 +197,13 @@ fn read_json(text: impl Read, take: Take<'_>) -> Result<Option<Interval>, Eviden
 }
 
 /// An array of signs, or an object that states the time it covers and has them.
-struct Document<'a, 'f> {
-    take: Take<'a>,
+struct EvidenceDocument<'a, 'f> {
+    take: OnLine<'a>,
     /// Why a sign was not taken.
     failed: &'f mut Option<EvidenceError>,
 }
 
-impl Document<'_, '_> {
+impl EvidenceDocument<'_, '_> {
     fn signs<'de, A: SeqAccess<'de>>(&mut self, mut signs: A) -> Result<(), A::Error> {
         while let Some(line) = signs.next_element()? {
             if let Err(error) = (self.take)(line) {
@@ -215,7 +215,7 @@ impl Document<'_, '_> {
     }
 }
 
-impl<'de> Visitor<'de> for Document<'_, '_> {
+impl<'de> Visitor<'de> for EvidenceDocument<'_, '_> {
     type Value = Option<Interval>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -234,7 +234,7 @@ impl<'de> Visitor<'de> for Document<'_, '_> {
                 "covers_to" => to = Some(map.next_value()?),
                 "signs" if !has_signs => {
                     has_signs = true;
-                    map.next_value_seed(Signs(&mut self))?;
+                    map.next_value_seed(SignArray(&mut self))?;
                 }
                 _ => {
                     map.next_value::<IgnoredAny>()?;
@@ -252,9 +252,9 @@ impl<'de> Visitor<'de> for Document<'_, '_> {
 }
 
 /// The array in an object's field `signs`.
-struct Signs<'d, 'a, 'f>(&'d mut Document<'a, 'f>);
+struct SignArray<'d, 'a, 'f>(&'d mut EvidenceDocument<'a, 'f>);
 
-impl<'de> DeserializeSeed<'de> for Signs<'_, '_, '_> {
+impl<'de> DeserializeSeed<'de> for SignArray<'_, '_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -262,7 +262,7 @@ impl<'de> DeserializeSeed<'de> for Signs<'_, '_, '_> {
     }
 }
 
-impl<'de> Visitor<'de> for Signs<'_, '_, '_> {
+impl<'de> Visitor<'de> for SignArray<'_, '_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,45 +5,45 @@
 //! | --- | --- |
 //! | `sign` | signs that people are there, and which event each is about |
 //! | `sign_log` | all signs, by room |
-//! | `bounds` | how much evidence is kept, of whom |
+//! | `evidence_limits` | how much evidence is kept, of whom |
 //! | `reference` | ids and UIDs in one spelling |
-//! | `watch` | which sources were alive when; the coverage of a room |
+//! | `source_tracker` | which sources were alive when; the coverage of a room |
 //! | `coverage` | intervals of time |
 //! | `decision` | present, absent (with a proof), unknown (with a reason), waiting |
 //! | `crowd` | how many meetings of the same stretch look empty |
 //! | `file` | signs as CSV or JSON |
-//! | `books` | all of it together |
+//! | `state` | all of it together |
 //!
 //! Only [`Presence::Absent`] may lead to a release. Everything else keeps the meeting.
 
-mod books;
-mod bounds;
 mod coverage;
 mod crowd;
 mod decision;
+mod evidence_limits;
 mod file;
 mod reference;
 mod sign;
 mod sign_log;
+mod source_tracker;
+mod state;
 #[cfg(test)]
 mod tests;
-mod watch;
 
-pub use books::{Books, IDS_MAX, ORGANIZERS_MAX, Question, SharedBooks};
-pub use bounds::{
-    Bound, Bounds, EVENT_REFERENCE_BYTES_MAX, EVIDENCE_BYTES_MAX, EVIDENCE_BYTES_RESERVED, Held,
-    REPORTER_BYTES_LITTLE, REPORTER_BYTES_MAX, REPORTER_BYTES_PER_ROOM_MAX, REPORTER_SIGNS_PER_EVENT_MAX,
-    REPORTER_SIGNS_PER_ROOM_MAX, ROOM_BYTES_MAX, ROOM_SIGNS_MAX,
-};
 pub use coverage::{Coverage, Interval};
 pub use crowd::{Crowd, CrowdLimits, CrowdLog, JudgedMeeting};
-pub use decision::{Case, Doubt, Presence, Proof, Terms, decide};
+pub use decision::{CheckInTiming, Presence, PresenceInput, Proof, UnknownReason, decide};
+pub use evidence_limits::{
+    EVENT_REFERENCE_BYTES_MAX, EVIDENCE_BYTES_MAX, EVIDENCE_BYTES_RESERVED, EvidenceAmount, EvidenceLimit,
+    EvidenceLimits, REPORTER_BYTES_LITTLE, REPORTER_BYTES_MAX, REPORTER_BYTES_PER_ROOM_MAX,
+    REPORTER_SIGNS_PER_EVENT_MAX, REPORTER_SIGNS_PER_ROOM_MAX, ROOM_BYTES_MAX, ROOM_SIGNS_MAX,
+};
 pub use file::{
     EVIDENCE_FILE_BYTES_MAX, EvidenceError, EvidenceFile, EvidenceFormat, SIGN_IN_FILE_BYTES_MAX, SIGNS_MAX,
 };
 pub use sign::{CLOCK_AHEAD_MAX, Sign};
 pub use sign_log::{Admission, SignCounts, SignLog};
-pub use watch::{
-    Contact, Link, SOURCES_PER_PLACE_MAX, SOURCES_PER_REPORTER_MAX, Silence, SourceContact,
-    WATCHED_ROOMS_MAX, Watch,
+pub use source_tracker::{
+    Contact, SOURCES_PER_REPORTER_MAX, SOURCES_PER_SCOPE_MAX, SilenceLimits, SourceContact, SourceScope,
+    SourceTracker, WATCHED_ROOMS_MAX,
 };
+pub use state::{IDS_MAX, ORGANIZERS_MAX, PresenceQuery, PresenceState, SharedPresence};

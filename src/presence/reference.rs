@@ -21,7 +21,7 @@ const DATE: std::ops::Range<usize> = 32..40;
 
 /// How a reference is about an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reach {
+pub(super) enum ReferenceMatch {
     /// About this event and no other.
     ThisEvent,
     /// About this event or another date of its series.
@@ -55,9 +55,9 @@ fn date_of(hex: &str) -> Option<NaiveDate> {
 }
 
 /// Whether the reference is about the event, and how surely.
-pub(super) fn reach(reference: &str, event: &Event) -> Option<Reach> {
+pub(super) fn match_reference(reference: &str, event: &Event) -> Option<ReferenceMatch> {
     if canonical_id(reference) == canonical_id(event.id.as_str()) {
-        return Some(Reach::ThisEvent);
+        return Some(ReferenceMatch::ThisEvent);
     }
     let (wanted, date) = canonical_uid(reference);
     let (uid, _) = canonical_uid(event.uid.as_ref()?.as_str());
@@ -65,9 +65,11 @@ pub(super) fn reach(reference: &str, event: &Event) -> Option<Reach> {
         return None;
     }
     match date {
-        _ if !event.kind.is_date_of_series() => Some(Reach::ThisEvent),
-        Some(date) => is_on(date, event.original_start.unwrap_or(event.start)).then_some(Reach::ThisEvent),
-        None => Some(Reach::Series),
+        _ if !event.kind.is_date_of_series() => Some(ReferenceMatch::ThisEvent),
+        Some(date) => {
+            is_on(date, event.original_start.unwrap_or(event.start)).then_some(ReferenceMatch::ThisEvent)
+        }
+        None => Some(ReferenceMatch::Series),
     }
 }
 

@@ -5,8 +5,8 @@ use std::ops::Range;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::Terms;
-use super::reference::{Reach, reach};
+use super::CheckInTiming;
+use super::reference::{ReferenceMatch, match_reference};
 use crate::calendar::{Event, RoomAddress, Uid};
 
 /// One sign.
@@ -22,7 +22,7 @@ pub struct Sign {
     pub received_at: DateTime<Utc>,
     /// What sent it: a sensor system, a badge reader, a display, a button.
     pub source: String,
-    /// The API key that reported it, by id, or what else did. Evidence is shared out by it ([`Bounds`](super::Bounds)).
+    /// The API key that reported it, by id, or what else did. Evidence is shared out by it ([`EvidenceLimits`](super::Bounds)).
     #[serde(default)]
     pub reporter: String,
     /// Signs of the same source that were merged into this one: bit *n* is set when one is from the minute that begins *n*
@@ -167,7 +167,7 @@ impl Sign {
         &mut self,
         events: &[Event],
         known: impl Fn(&str) -> Option<(Uid, DateTime<Utc>)>,
-        terms: &Terms,
+        terms: &CheckInTiming,
     ) {
         let matching: Vec<_> = events.iter().filter(|event| self.matches(event, terms)).collect();
         let kept = if self.reference().is_some() { KEPT_NAMED } else { KEPT };
@@ -182,35 +182,35 @@ impl Sign {
     }
 
     /// Whether the sign says that people came to this event.
-    pub fn matches(&self, event: &Event, terms: &Terms) -> bool {
+    pub fn matches(&self, event: &Event, terms: &CheckInTiming) -> bool {
         self.matched_at(event, terms).is_some()
     }
 
     /// When people came to this event, as far as the sign says so.
-    pub fn matched_at(&self, event: &Event, terms: &Terms) -> Option<DateTime<Utc>> {
+    pub fn matched_at(&self, event: &Event, terms: &CheckInTiming) -> Option<DateTime<Utc>> {
         if let Some(identity) = &self.identity {
             return is_identity(identity, event).then_some(self.at);
         }
         match self.reference() {
             None if !self.has_usable_clock() => None,
             None => self.first_in(&unnamed_window(event, terms)),
-            Some(reference) => match reach(reference, event)? {
-                Reach::ThisEvent => Some(self.at),
-                Reach::Series => self.first_in(&(event.start - NAMED_EARLY..event.end)),
+            Some(reference) => match match_reference(reference, event)? {
+                ReferenceMatch::ThisEvent => Some(self.at),
+                ReferenceMatch::Series => self.first_in(&(event.start - NAMED_EARLY..event.end)),
             },
         }
     }
 
     /// Whether the sign may be about this event although it matches no event of the room: an id that no event has, or a clock
     /// that is wrong.
-    pub(super) fn may_be_about(&self, event: &Event, events: &[Event], terms: &Terms) -> bool {
+    pub(super) fn may_be_about(&self, event: &Event, events: &[Event], terms: &CheckInTiming) -> bool {
         let possible = event.start - terms.early..event.end;
         let near = self.first_in(&possible).is_some() || possible.contains(&self.received_at);
         near && self.is_unmatched(events, terms)
     }
 
     /// Whether the sign matches none of the room's events although it should.
-    pub fn is_unmatched(&self, events: &[Event], terms: &Terms) -> bool {
+    pub fn is_unmatched(&self, events: &[Event], terms: &CheckInTiming) -> bool {
         let odd = self.reference().is_some() || !self.has_usable_clock() || self.received_at - self.at > LATE;
         odd && !self.is_matched && !events.iter().any(|event| self.matches(event, terms))
     }
@@ -223,7 +223,7 @@ fn is_identity((uid, start): &(Uid, DateTime<Utc>), event: &Event) -> bool {
 }
 
 /// When a sign that names no event counts.
-fn unnamed_window(event: &Event, terms: &Terms) -> Range<DateTime<Utc>> {
+fn unnamed_window(event: &Event, terms: &CheckInTiming) -> Range<DateTime<Utc>> {
     let from = if terms.presence_after.is_zero() {
         event.start - terms.early
     } else {

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::bounds::{Bound, Bounds, Held, Shares};
+use super::evidence_limits::{EvidenceAmount, EvidenceLimit, EvidenceLimits, EvidenceUsage};
 use super::sign::{KEPT, NAMED_EARLY};
-use super::{Interval, Sign, Terms};
+use super::{CheckInTiming, Interval, Sign};
 use crate::calendar::{Event, RoomAddress, Uid};
 
 /// Signs of a room that a new one is compared with, from the newest back. Bounds the work for one sign.
@@ -17,8 +17,8 @@ const COMPARED_MAX: usize = 1_024;
 #[derive(Debug, Clone, Default)]
 pub struct SignLog {
     by_room: HashMap<RoomAddress, Vec<Sign>>,
-    bounds: Bounds,
-    shares: Shares,
+    limits: EvidenceLimits,
+    usage: EvidenceUsage,
     last_number: u64,
     /// When evidence of a room was refused.
     refused: HashMap<RoomAddress, Interval>,
@@ -31,7 +31,7 @@ pub struct SignCounts {
     /// Signs that said nothing new.
     pub merged: u64,
     /// Signs that were refused, by the bound that they went beyond.
-    pub refused: BTreeMap<Bound, u64>,
+    pub refused: BTreeMap<EvidenceLimit, u64>,
 }
 
 /// What became of a sign that arrived.
@@ -40,13 +40,13 @@ pub enum Admission {
     /// It is kept, or merged into another one, under this number.
     Kept(u64),
     /// It is not kept.
-    Refused(Bound),
+    Refused(EvidenceLimit),
 }
 
 impl SignLog {
     /// An empty log with these bounds.
-    pub fn within(bounds: Bounds) -> Self {
-        Self { bounds, ..Self::default() }
+    pub fn with_limits(bounds: EvidenceLimits) -> Self {
+        Self { limits: bounds, ..Self::default() }
     }
 
     /// Adds one sign, unless a bound is reached.
@@ -61,8 +61,8 @@ impl SignLog {
             let is_same = sign.event.is_some() && old.event == sign.event && old.reporter == sign.reporter;
             same_event += usize::from(is_same);
         }
-        let for_event = (same_event >= self.bounds.event).then_some(Bound::Event);
-        match for_event.or_else(|| self.shares.exceeded(&sign, &self.bounds)) {
+        let for_event = (same_event >= self.limits.event).then_some(EvidenceLimit::Event);
+        match for_event.or_else(|| self.usage.exceeded(&sign, &self.limits)) {
             Some(bound) => {
                 *self.counts.refused.entry(bound).or_default() += 1;
                 self.note_refused(&sign);
@@ -75,10 +75,10 @@ impl SignLog {
         }
     }
 
-    /// Takes over a stored sign, the newest first; `false` when a bound is reached. [`Self::restored`] ends that.
+    /// Takes over a stored sign, the newest first; `false` when a bound is reached. [`Self::finish_restore`] ends that.
     pub fn restore(&mut self, sign: Sign) -> bool {
         self.last_number = self.last_number.max(sign.number);
-        if let Some(bound) = self.shares.exceeded(&sign, &self.bounds) {
+        if let Some(bound) = self.usage.exceeded(&sign, &self.limits) {
             *self.counts.refused.entry(bound).or_default() += 1;
             self.note_refused(&sign);
             return false;
@@ -88,12 +88,12 @@ impl SignLog {
     }
 
     /// Every stored sign was taken over: brings them into the order in which they arrived.
-    pub fn restored(&mut self) {
+    pub fn finish_restore(&mut self) {
         self.by_room.values_mut().for_each(|signs| signs.sort_by_key(|sign| sign.number));
     }
 
     fn keep(&mut self, sign: Sign) -> u64 {
-        self.shares.add(&sign);
+        self.usage.add(&sign);
         let number = sign.number;
         self.by_room.entry(sign.room.clone()).or_default().push(sign);
         number
@@ -129,14 +129,19 @@ impl SignLog {
     }
 
     /// Evidence was refused that may be about this event: until when.
-    pub fn refused_about(&self, room: &RoomAddress, event: &Event, terms: &Terms) -> Option<DateTime<Utc>> {
+    pub fn refused_about(
+        &self,
+        room: &RoomAddress,
+        event: &Event,
+        terms: &CheckInTiming,
+    ) -> Option<DateTime<Utc>> {
         let Interval { from, to } = self.refused.get(room)?;
         (event.start - terms.early < *to && *from < event.end).then_some(*to)
     }
 
     /// Forgets the signs that are not kept any more.
     pub fn forget_before(&mut self, now: DateTime<Utc>) {
-        let shares = &mut self.shares;
+        let shares = &mut self.usage;
         for signs in self.by_room.values_mut() {
             signs.retain(|sign| {
                 let is_kept = sign.keep_until >= now;
@@ -151,13 +156,13 @@ impl SignLog {
     }
 
     /// What is kept.
-    pub fn held(&self) -> Held {
-        self.shares.all()
+    pub fn usage(&self) -> EvidenceAmount {
+        self.usage.all()
     }
 
     /// What is kept of one room.
-    pub fn held_of(&self, room: &RoomAddress) -> Held {
-        self.shares.of_room(room)
+    pub fn usage_of_room(&self, room: &RoomAddress) -> EvidenceAmount {
+        self.usage.of_room(room)
     }
 
     /// What became of the signs that arrived.
@@ -176,7 +181,7 @@ impl SignLog {
     }
 
     /// The first sign that matches the event, with the time at which it does.
-    pub fn matching(&self, room: &RoomAddress, event: &Event, terms: &Terms) -> Option<Sign> {
+    pub fn matching(&self, room: &RoomAddress, event: &Event, terms: &CheckInTiming) -> Option<Sign> {
         let matching = self.of_room(room).iter();
         let matching = matching.filter_map(|sign| Some((sign, sign.matched_at(event, terms)?)));
         let (sign, at) = matching.min_by_key(|(_, at)| *at)?;
@@ -189,7 +194,7 @@ impl SignLog {
         room: &RoomAddress,
         event: &Event,
         events: &[Event],
-        terms: &Terms,
+        terms: &CheckInTiming,
     ) -> Option<&Sign> {
         self.of_room(room).iter().find(|sign| sign.may_be_about(event, events, terms))
     }
@@ -214,13 +219,13 @@ impl SignLog {
         room: &RoomAddress,
         events: &[Event],
         known: impl Fn(&str) -> Option<(Uid, DateTime<Utc>)>,
-        terms: &Terms,
+        terms: &CheckInTiming,
     ) -> Vec<Sign> {
         let mut changed = Vec::new();
         for sign in self.by_room.get_mut(room).into_iter().flatten() {
             let (kept, was_known, bytes) = (sign.keep_until, sign.identity.is_some(), sign.bytes());
             sign.identify(events, &known, terms);
-            self.shares.grow(sign, sign.bytes().saturating_sub(bytes));
+            self.usage.grow(sign, sign.bytes().saturating_sub(bytes));
             if sign.keep_until != kept || sign.identity.is_some() != was_known {
                 changed.push(sign.clone());
             }
@@ -235,8 +240,8 @@ mod tests {
 
     use super::*;
     use crate::presence::{
-        Case, Coverage, Doubt, EVIDENCE_BYTES_MAX, Presence, REPORTER_BYTES_MAX, REPORTER_BYTES_PER_ROOM_MAX,
-        ROOM_BYTES_MAX, decide,
+        Coverage, EVIDENCE_BYTES_MAX, Presence, PresenceInput, REPORTER_BYTES_MAX,
+        REPORTER_BYTES_PER_ROOM_MAX, ROOM_BYTES_MAX, UnknownReason, decide,
     };
 
     fn at(minute: i64) -> DateTime<Utc> {
@@ -251,14 +256,14 @@ mod tests {
         Event { created: Some(at(-10_000)), ..Event::sample("id", at(start), at(end)) }
     }
 
-    fn terms(early: i64) -> Terms {
+    fn terms(early: i64) -> CheckInTiming {
         let minutes = TimeDelta::minutes;
-        Terms { grace: minutes(10), early: minutes(early), presence_after: minutes(0) }
+        CheckInTiming { grace: minutes(10), early: minutes(early), presence_after: minutes(0) }
     }
 
     fn judged(log: &SignLog, room: &RoomAddress, event: &Event, now: i64) -> Presence {
         let coverage = Coverage::always();
-        let case = Case {
+        let case = PresenceInput {
             room,
             event,
             events: std::slice::from_ref(event),
@@ -298,10 +303,10 @@ mod tests {
             let sign = Sign::new(room(1), at(0) + TimeDelta::seconds(second), "motion");
             assert!(matches!(log.push(sign), Admission::Kept(_)));
         }
-        assert_eq!((log.held().signs, log.counts().merged), (2, 7_198));
+        assert_eq!((log.usage().signs, log.counts().merged), (2, 7_198));
         log.push(Sign::new(room(1), at(0), "badge"));
         log.push(Sign::new(room(1), at(0), "motion").reported_by("another key"));
-        assert_eq!(log.held().signs, 4, "another source, and another key, say something new");
+        assert_eq!(log.usage().signs, 4, "another source, and another key, say something new");
     }
 
     #[test]
@@ -311,11 +316,11 @@ mod tests {
         [0, 0, 1, 1, 2].into_iter().for_each(|received| {
             log.push(sign(received));
         });
-        assert_eq!(log.held().signs, 3);
+        assert_eq!(log.usage().signs, 3);
     }
 
     /// What a key sends that wants to fill everything: another event in every sign, as long as it may be.
-    fn flood(log: &mut SignLog, reporter: &str, room: &RoomAddress, signs: usize) -> Option<Bound> {
+    fn flood(log: &mut SignLog, reporter: &str, room: &RoomAddress, signs: usize) -> Option<EvidenceLimit> {
         let mut refused = None;
         for number in 0..signs {
             let event = Some(format!("{number:02000}"));
@@ -330,18 +335,18 @@ mod tests {
     #[test]
     fn one_key_fills_its_share_of_a_room_and_no_other_keys() {
         let mut log = SignLog::default();
-        assert_eq!(flood(&mut log, "bad", &room(1), 5_000), Some(Bound::ReporterInRoom));
-        let full = log.held();
+        assert_eq!(flood(&mut log, "bad", &room(1), 5_000), Some(EvidenceLimit::ReporterInRoom));
+        let full = log.usage();
         assert!(full.bytes <= REPORTER_BYTES_PER_ROOM_MAX, "{full:?}");
         flood(&mut log, "bad", &room(1), 5_000);
-        assert_eq!(log.held(), full);
+        assert_eq!(log.usage(), full);
         let good = Sign::new(room(1), at(31), "badge").reported_by("good");
         assert!(matches!(log.push(good), Admission::Kept(_)));
         assert!(matches!(judged(&log, &room(1), &event(30, 60), 45), Presence::Present(_)));
         for number in 0..20 {
             flood(&mut log, &format!("bad {number}"), &room(1), 200);
         }
-        assert!(log.held_of(&room(1)).bytes <= ROOM_BYTES_MAX);
+        assert!(log.usage_of_room(&room(1)).bytes <= ROOM_BYTES_MAX);
     }
 
     #[test]
@@ -350,10 +355,14 @@ mod tests {
         flood(&mut log, "bad", &room(1), 200);
         let flooded = judged(&log, &room(1), &event(0, 60), 30);
         assert!(matches!(flooded, Presence::Unknown(_)), "{flooded:?}");
-        let mut log = SignLog::within(Bounds { bytes: 0, reserved: 0, ..Bounds::default() });
-        assert!(matches!(log.push(Sign::new(room(1), at(2), "motion")), Admission::Refused(Bound::All)));
+        let mut log =
+            SignLog::with_limits(EvidenceLimits { bytes: 0, reserved: 0, ..EvidenceLimits::default() });
+        assert!(matches!(
+            log.push(Sign::new(room(1), at(2), "motion")),
+            Admission::Refused(EvidenceLimit::All)
+        ));
         let doubted = judged(&log, &room(1), &event(0, 60), 30);
-        assert!(matches!(doubted, Presence::Unknown(Doubt::EvidenceRefused { .. })), "{doubted:?}");
+        assert!(matches!(doubted, Presence::Unknown(UnknownReason::EvidenceRefused { .. })), "{doubted:?}");
         assert!(matches!(judged(&log, &room(1), &event(120, 180), 150), Presence::Absent(_)), "a later one");
         assert!(matches!(judged(&log, &room(2), &event(0, 60), 30), Presence::Absent(_)), "another room");
         let sign = Sign { event: Some("x".to_owned()), ..Sign::new(room(1), at(2), "app") };
@@ -371,11 +380,11 @@ mod tests {
                 refused = refused.or(flood(&mut log, bad, &room(number), 120));
             }
             assert!(refused.is_some());
-            assert!(log.shares.by_reporter_bytes(bad) <= REPORTER_BYTES_MAX);
+            assert!(log.usage.by_reporter_bytes(bad) <= REPORTER_BYTES_MAX);
         }
-        assert!(log.held().bytes <= EVIDENCE_BYTES_MAX, "{:?}", log.held());
+        assert!(log.usage().bytes <= EVIDENCE_BYTES_MAX, "{:?}", log.usage());
         let good = Sign::new(room(1), at(31), "badge").reported_by("good");
-        assert!(matches!(log.push(good), Admission::Kept(_)), "{:?}", log.held());
+        assert!(matches!(log.push(good), Admission::Kept(_)), "{:?}", log.usage());
     }
 
     #[test]
@@ -386,7 +395,10 @@ mod tests {
             log.push(numbered(minute));
         });
         log.forget_before(at(100 * 24 * 60));
-        assert_eq!((log.held(), log.held_of(&room(1))), (Held::default(), Held::default()));
-        assert_eq!(log.shares.by_reporter_bytes("key"), 0);
+        assert_eq!(
+            (log.usage(), log.usage_of_room(&room(1))),
+            (EvidenceAmount::default(), EvidenceAmount::default())
+        );
+        assert_eq!(log.usage.by_reporter_bytes("key"), 0);
     }
 }

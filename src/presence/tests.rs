@@ -3,7 +3,10 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 
-use super::{Books, Case, Coverage, Interval, Presence, Question, Sign, SignLog, Terms, decide};
+use super::{
+    CheckInTiming, Coverage, Interval, Presence, PresenceInput, PresenceQuery, PresenceState, Sign, SignLog,
+    decide,
+};
 use crate::calendar::{Event, EventId, EventKind, RoomAddress, Uid};
 
 const DAY_MINUTES: i64 = 24 * 60;
@@ -24,9 +27,9 @@ fn event(start: i64, length: i64) -> Event {
     }
 }
 
-fn terms(grace: i64, early: i64) -> Terms {
+fn terms(grace: i64, early: i64) -> CheckInTiming {
     let minutes = TimeDelta::minutes;
-    Terms { grace: minutes(grace), early: minutes(early), presence_after: minutes(0) }
+    CheckInTiming { grace: minutes(grace), early: minutes(early), presence_after: minutes(0) }
 }
 
 fn coverage(spans: &[(i64, i64)]) -> Coverage {
@@ -55,7 +58,7 @@ struct Scene {
     event: Event,
     signs: Vec<Sign>,
     spans: Vec<(i64, i64)>,
-    terms: Terms,
+    terms: CheckInTiming,
     seen_since: Option<i64>,
     rule_since: Option<i64>,
     now: i64,
@@ -84,7 +87,7 @@ impl Scene {
             log.push(sign.clone());
         });
         let coverage = coverage(&self.spans);
-        let case = Case {
+        let case = PresenceInput {
             room: &room(),
             event: &self.event,
             events: std::slice::from_ref(&self.event),
@@ -177,10 +180,10 @@ proptest! {
         scene.signs.iter().for_each(|sign| {
             log.push(sign.clone());
         });
-        let mut books = Books::covering(log, coverage(&scene.spans));
+        let mut books = PresenceState::covering(log, coverage(&scene.spans));
         books.rule_since.extend(scene.rule_since.map(|since| (room(), at(since))));
         let (room, events) = (room(), std::slice::from_ref(&scene.event));
-        let question = Question {
+        let question = PresenceQuery {
             room: &room,
             group: None,
             event: &scene.event,
@@ -240,7 +243,10 @@ fn a_sensor_of_1970_and_one_an_hour_ahead_make_the_room_unknown() {
             rule_since: None,
             now,
         };
-        assert!(matches!(scene.decide(), Presence::Unknown(super::Doubt::UnmatchedSign { .. })), "{time}");
+        assert!(
+            matches!(scene.decide(), Presence::Unknown(super::UnknownReason::UnmatchedSign { .. })),
+            "{time}"
+        );
     }
 }
 
@@ -248,7 +254,7 @@ fn a_sensor_of_1970_and_one_an_hour_ahead_make_the_room_unknown() {
 fn a_clock_that_was_set_back_decides_nothing() {
     let (event, coverage, room) = (event(600, 60), coverage(&[(0, 2_000)]), room());
     let decided = |recorded: i64| {
-        let case = Case {
+        let case = PresenceInput {
             room: &room,
             event: &event,
             events: &[],
@@ -262,5 +268,5 @@ fn a_clock_that_was_set_back_decides_nothing() {
         decide(&case, &terms(10, 10))
     };
     assert!(matches!(decided(621), Presence::Absent(_)), "set right by a minute");
-    assert!(matches!(decided(900), Presence::Unknown(super::Doubt::Clock { .. })));
+    assert!(matches!(decided(900), Presence::Unknown(super::UnknownReason::Clock { .. })));
 }

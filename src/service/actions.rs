@@ -15,7 +15,7 @@ use crate::calendar::RoomAddress;
 use crate::engine::{Engine, Mode};
 use crate::journal::{ActionStatus, JournalError};
 use crate::live::Rooms;
-use crate::presence::SharedBooks;
+use crate::presence::SharedPresence;
 use crate::shares::{Exhausted, Share, ShareLimits, Shares};
 use crate::store::ServiceStore;
 
@@ -56,7 +56,7 @@ pub struct Actions {
     rooms: Arc<Rooms>,
     notices: Notices,
     /// Where signs are kept.
-    signs: (ServiceStore, SharedBooks),
+    signs: (ServiceStore, SharedPresence),
     tasks: TaskTracker,
     known: Arc<Mutex<Known>>,
     shares: Shares,
@@ -67,7 +67,7 @@ impl Actions {
         engine: Arc<Engine>,
         rooms: Arc<Rooms>,
         notices: Notices,
-        signs: (ServiceStore, SharedBooks),
+        signs: (ServiceStore, SharedPresence),
     ) -> Self {
         let shares = Shares::new(ACTION_SHARES);
         Self { engine, rooms, notices, signs, tasks: TaskTracker::new(), known: Arc::default(), shares }

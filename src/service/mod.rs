@@ -70,7 +70,7 @@ use crate::calendar::{Event, RoomAddress, occupancy};
 use crate::cleanup::{Attendance as _, DecisionKind, Rules};
 use crate::engine::{Engine, Trouble};
 use crate::live::{Kept, Live, Rooms, SILENCE};
-use crate::presence::{Bound, CrowdLog, SharedBooks, Sign};
+use crate::presence::{CrowdLog, EvidenceLimit, SharedPresence, Sign};
 use crate::store::{ServiceStore, StoreError};
 
 /// What was read longer ago than this says nothing of a room any more, where its server does not answer.
@@ -133,7 +133,7 @@ pub struct Service {
     /// What is remembered on disk.
     pub desk: ServiceStore,
     /// Who came, and when that would have been known.
-    pub books: SharedBooks,
+    pub books: SharedPresence,
     /// What was decided about meetings since the service began.
     pub decisions: DecisionCounts,
     /// Releases that were announced or due, and stopped.
@@ -353,7 +353,7 @@ pub enum NoCheckIn {
     Late,
     /// A limit on evidence is reached. No meeting that the check-in may be about is released.
     #[error("the check-in is not kept: {}; the meeting stays", .0.reason())]
-    Refused(Bound),
+    Refused(EvidenceLimit),
     /// It could not be kept.
     #[error(transparent)]
     Store(StoreError),

@@ -14,7 +14,7 @@ use super::sweeps::SweepId;
 use crate::action::{ActionId, Actor, EventSnapshot, Outcome};
 use crate::calendar::RoomAddress;
 use crate::clock::{Clock, SystemClock};
-use crate::presence::Doubt;
+use crate::presence::UnknownReason;
 
 /// Notices a slow listener may be behind; then it hears that it missed some. On the hour, something changes in every room.
 pub const BEHIND_MAX: usize = 16_384;
@@ -225,15 +225,15 @@ pub enum StopReason {
 
 impl StopReason {
     /// The reason behind a doubt.
-    pub fn of(doubt: &Doubt) -> Self {
+    pub fn of(doubt: &UnknownReason) -> Self {
         match doubt {
-            Doubt::FeedSilent(_) => Self::FeedSilent,
-            Doubt::NotWatched { .. } => Self::NotWatched,
-            Doubt::UnmatchedSign { .. } => Self::UnmatchedSign,
-            Doubt::EvidenceRefused { .. } => Self::EvidenceRefused,
-            Doubt::MissingField { .. } => Self::MissingField,
-            Doubt::Clock { .. } => Self::Clock,
-            Doubt::EndsInGrace { .. } => Self::EndsInGrace,
+            UnknownReason::FeedSilent(_) => Self::FeedSilent,
+            UnknownReason::NotWatched { .. } => Self::NotWatched,
+            UnknownReason::UnmatchedSign { .. } => Self::UnmatchedSign,
+            UnknownReason::EvidenceRefused { .. } => Self::EvidenceRefused,
+            UnknownReason::MissingField { .. } => Self::MissingField,
+            UnknownReason::Clock { .. } => Self::Clock,
+            UnknownReason::EndsInGrace { .. } => Self::EndsInGrace,
         }
     }
 

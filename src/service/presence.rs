@@ -18,7 +18,10 @@ use crate::clock::Clock;
 use crate::engine::{Engine, Trouble};
 use crate::journal::{ActionStatus, Query};
 use crate::live::Rooms;
-use crate::presence::{Admission, Books, Bound, Interval, SharedBooks, Sign, SignLog, Silence, Terms};
+use crate::presence::{
+    Admission, CheckInTiming, EvidenceLimit, Interval, PresenceState, SharedPresence, Sign, SignLog,
+    SilenceLimits,
+};
 use crate::store::{ServiceStore, StoreError};
 
 /// A sign that is older when it arrives may be about what was released meanwhile.
@@ -41,7 +44,7 @@ pub struct Intake {
     pub unmatched: Vec<(usize, String)>,
     /// Signs that were refused since a limit is reached, by their place among those that arrived. No meeting of their rooms
     /// that they may be about is released.
-    pub refused: Vec<(usize, Bound)>,
+    pub refused: Vec<(usize, EvidenceLimit)>,
 }
 
 impl Sightings for Rooms {
@@ -54,15 +57,15 @@ impl Sightings for Rooms {
 pub(super) async fn open_books(
     desk: &ServiceStore,
     clock: &dyn Clock,
-    silence: Silence,
-) -> Result<SharedBooks, StoreError> {
-    let mut books = Books::default();
+    silence: SilenceLimits,
+) -> Result<SharedPresence, StoreError> {
+    let mut books = PresenceState::default();
     books.watch.set_silence(silence);
     books.signs = desk.load_signs(outdated(clock), SignLog::default()).await?;
     let uptimes = desk.uptimes().await?;
     books.recorded_until = uptimes.iter().map(|up| up.to).max();
     uptimes.into_iter().for_each(|up| books.watch.add_intake(up));
-    books.watch.run_since(clock.now());
+    books.watch.start_intake(clock.now());
     desk.sources().await?.into_iter().for_each(|source| books.watch.restore(source));
     Ok(books.into())
 }
@@ -76,19 +79,19 @@ fn outdated(clock: &dyn Clock) -> DateTime<Utc> {
 /// signs whose time ended before `outdated`.
 pub(super) async fn keep_signs(
     desk: &ServiceStore,
-    books: &SharedBooks,
+    books: &SharedPresence,
     signs: Vec<Sign>,
     outdated: DateTime<Utc>,
-) -> Result<Vec<(usize, Bound)>, StoreError> {
+) -> Result<Vec<(usize, EvidenceLimit)>, StoreError> {
     let (kept, refused, spans) = admit(books, signs);
     desk.keep_signs(kept, spans, outdated).await?;
     Ok(refused)
 }
 
-type Admitted = (Vec<Sign>, Vec<(usize, Bound)>, HashMap<RoomAddress, Interval>);
+type Admitted = (Vec<Sign>, Vec<(usize, EvidenceLimit)>, HashMap<RoomAddress, Interval>);
 
 /// The signs as the books keep them, the refused ones by their place, and for which time their rooms' evidence is incomplete.
-fn admit(books: &SharedBooks, signs: Vec<Sign>) -> Admitted {
+fn admit(books: &SharedPresence, signs: Vec<Sign>) -> Admitted {
     let mut books = books.write();
     let (mut numbers, mut refused, mut rooms) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
     for (index, sign) in signs.into_iter().enumerate() {
@@ -112,7 +115,7 @@ fn admit(books: &SharedBooks, signs: Vec<Sign>) -> Admitted {
 pub(super) async fn keep_door_sign(
     engine: &Engine,
     desk: &ServiceStore,
-    books: &SharedBooks,
+    books: &SharedPresence,
     action: &Action,
     at: DateTime<Utc>,
 ) {
@@ -134,7 +137,7 @@ pub(super) async fn keep_door_sign(
 
 impl Service {
     /// The terms by which signs of a room are matched.
-    fn terms(&self, room: &RoomAddress) -> Terms {
+    fn terms(&self, room: &RoomAddress) -> CheckInTiming {
         let rule = self.options().rules.check_in(room).unwrap_or_default();
         rule.terms(rule.grace)
     }
@@ -193,7 +196,7 @@ impl Service {
             let group = options.rules.watch_group(&sign.room).map(str::to_owned);
             // A sign that was queued shows that its source was alive then.
             let at = if sign.clone().received(now).has_usable_clock() { sign.at.min(now) } else { now };
-            books.watch.reach_room_by_feed(&sign.room, group, (&sign.source, &sign.reporter), at);
+            books.watch.record_room_feed_contact(&sign.room, group, (&sign.source, &sign.reporter), at);
         }
     }
 
@@ -251,13 +254,13 @@ impl Service {
         let groups: BTreeSet<_> =
             rooms.map(|room| options.rules.watch_group(&room).map(str::to_owned)).collect();
         let mut books = self.books.write();
-        groups.into_iter().for_each(|group| books.watch.reach_feed(group, (source, reporter), now));
+        groups.into_iter().for_each(|group| books.watch.record_feed_contact(group, (source, reporter), now));
     }
 
     /// A display asked for a room.
     pub fn display_seen(&self, room: &RoomAddress, display: &str) {
         if self.clock_doubt().is_none() {
-            self.books.write().watch.reach_display(room, display, self.now());
+            self.books.write().watch.record_display_contact(room, display, self.now());
         }
     }
 
@@ -293,7 +296,7 @@ impl Service {
             books.watch.add_intake(up);
             books.watch.forget_before(now);
             books.signs.forget_before(now);
-            (books.watch.changed(), books.take_changed_signs())
+            (books.watch.take_changed(), books.take_changed_signs())
         };
         self.report_refused_signs();
         if let Err(error) = self.desk.keep_signs(signs, HashMap::new(), now).await {

@@ -20,7 +20,7 @@ use crate::cleanup::{
     Swept, Verdict,
 };
 use crate::engine::Busy;
-use crate::presence::Doubt;
+use crate::presence::UnknownReason;
 
 /// How long one look waits for a room's calendar. Longer is a mailbox that hangs: it is read in the background.
 const READ_WITHIN: Duration = Duration::from_secs(8);
@@ -232,7 +232,7 @@ impl Service {
                     }
                 }
                 Verdict::Keep { why: Kept::Unknown { doubt } } => {
-                    let is_silent = matches!(doubt, Doubt::FeedSilent(_));
+                    let is_silent = matches!(doubt, UnknownReason::FeedSilent(_));
                     if (is_silent || state.warned.contains(&sighting)) && state.stopped.insert(sighting) {
                         self.stop(room, &judged.event, StopReason::of(doubt), doubt.to_string());
                     }

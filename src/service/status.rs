@@ -6,7 +6,7 @@ use crate::calendar::{Event, EventId, RoomAddress, occupancy};
 use crate::cleanup::{About, CleanupMode, Judgement, Kept as Spared, NoCheckIn, Rules, Verdict, came, judge};
 use crate::engine::Directory;
 use crate::live::{How, Kept};
-use crate::presence::Books;
+use crate::presence::PresenceState;
 
 /// A room at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub struct View<'a> {
     /// Its calendar.
     pub kept: &'a Kept,
     /// Who came, and when that would have been known.
-    pub books: &'a Books,
+    pub books: &'a PresenceState,
     /// When an event was first seen at its present start.
     pub seen_since: &'a dyn Fn(&Event) -> Option<DateTime<Utc>>,
 }

@@ -71,7 +71,7 @@ impl ServiceStore {
                     }
                 }
             }
-            log.restored();
+            log.finish_restore();
             let refused = log.refused();
             refused.iter().try_for_each(|(room, span)| keep_refused(&transaction, room, *span))?;
             transaction.commit()?;

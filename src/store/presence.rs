@@ -9,7 +9,7 @@ use super::service_store::ServiceStore;
 use super::sqlite::StoreError;
 use crate::calendar::RoomAddress;
 use crate::cleanup::Decision;
-use crate::presence::{Contact, Interval, Link, SourceContact};
+use crate::presence::{Contact, Interval, SourceContact, SourceScope};
 
 /// The third version of the service store.
 pub(super) const MIGRATION: &str = "
@@ -264,10 +264,10 @@ impl ServiceStore {
 
 fn insert_source(connection: &Connection, source: &SourceContact) -> Result<(), StoreError> {
     let (link, place) = match &source.link {
-        Link::Display(room) => ("display", room.as_str()),
-        Link::Feed(room) => ("feed", room.as_str()),
-        Link::Group(None) => ("rest", ""),
-        Link::Group(Some(group)) => ("group", group.as_str()),
+        SourceScope::Display(room) => ("display", room.as_str()),
+        SourceScope::Feed(room) => ("feed", room.as_str()),
+        SourceScope::Group(None) => ("rest", ""),
+        SourceScope::Group(Some(group)) => ("group", group.as_str()),
     };
     let Contact { since, last } = source.contact;
     let sql = "INSERT INTO sources (link, place, source, since_ms, last_ms, reporter) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
@@ -277,12 +277,12 @@ fn insert_source(connection: &Connection, source: &SourceContact) -> Result<(), 
     Ok(())
 }
 
-fn link(kind: &str, place: String) -> Result<Link, StoreError> {
+fn link(kind: &str, place: String) -> Result<SourceScope, StoreError> {
     Ok(match kind {
-        "display" => Link::Display(parse_room(&place)?),
-        "feed" => Link::Feed(parse_room(&place)?),
-        "rest" => Link::Group(None),
-        _ => Link::Group(Some(place)),
+        "display" => SourceScope::Display(parse_room(&place)?),
+        "feed" => SourceScope::Feed(parse_room(&place)?),
+        "rest" => SourceScope::Group(None),
+        _ => SourceScope::Group(Some(place)),
     })
 }
 

@@ -38,7 +38,7 @@ async fn a_key_at_its_allowance_fills_its_share_in_memory_and_on_disk_and_no_mor
     let answers = flood(&lobby, &bad, &[BUSY, FREE]).await;
     assert!(answers[0].0 == 200 && answers[0].1 > 0, "the first is taken in part, and says so: {answers:?}");
     assert_eq!(answers.last(), Some(&(429, 0)), "{answers:?}");
-    let held = lobby.service.books.read().signs.held();
+    let held = lobby.service.books.read().signs.usage();
     assert!(held.bytes <= 2 * REPORTER_BYTES_PER_ROOM_MAX, "{held:?}");
     let (rows, bytes) = lobby.desk.count_signs().await.unwrap();
     assert_eq!(rows, held.signs as u64, "a row for each sign that is kept");
@@ -47,7 +47,7 @@ async fn a_key_at_its_allowance_fills_its_share_in_memory_and_on_disk_and_no_mor
     // What a new start loads is what was kept.
     let now = adjourn::clock::Clock::now(&lobby.clock);
     let loaded = lobby.desk.load_signs(now, SignLog::default()).await.unwrap();
-    assert_eq!(loaded.held().signs, held.signs);
+    assert_eq!(loaded.usage().signs, held.signs);
     assert_eq!(loaded.refused().len(), 2, "and for which rooms evidence was refused");
 
     let good = lobby.key("badges", "*@example.com", &door, 100).await;

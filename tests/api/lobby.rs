@@ -12,7 +12,7 @@ use adjourn::clock::{Clock, SystemClock};
 use adjourn::engine::{self, Engine};
 use adjourn::exchange::{Exchange, Secret, Settings};
 use adjourn::journal::MemoryJournal;
-use adjourn::presence::{Contact, Interval, Link, SourceContact};
+use adjourn::presence::{Contact, Interval, SourceContact, SourceScope};
 use adjourn::service::{self, Service};
 use adjourn::sim::{MeetingSpec, Options, Person, PlainSpec, RoomSpec, Simulator, World};
 use adjourn::store::ServiceStore;
@@ -94,7 +94,7 @@ pub fn rules(how: adjourn::cleanup::How) -> Rules {
 async fn watched_before(desk: &ServiceStore, now: DateTime<Utc>) {
     let since = now - TimeDelta::hours(3);
     let feed = SourceContact {
-        link: Link::Group(None),
+        link: SourceScope::Group(None),
         source: "sensors".to_owned(),
         reporter: "key".to_owned(),
         contact: Contact { since, last: now },

@@ -8,7 +8,7 @@ use adjourn::cleanup::Rules;
 use adjourn::clock::Clock as _;
 use adjourn::engine::Mode;
 use adjourn::live::{Rooms, SILENCE};
-use adjourn::presence::Books;
+use adjourn::presence::PresenceState;
 use adjourn::service::{May, Status, View, status};
 use chrono::TimeDelta;
 use std::sync::Arc;
@@ -63,7 +63,7 @@ fn with(events: &[Event]) -> Stage {
 async fn shown(stage: &Stage) -> Status {
     let rooms = Rooms::new(Arc::new(stage.calendar.clone()), Arc::new(stage.clock.clone()), SILENCE);
     let kept = rooms.get(&room("r1"), TimeDelta::zero()).await.unwrap();
-    let view = View { kept: &kept, books: &Books::default(), seen_since: &|_| None };
+    let view = View { kept: &kept, books: &PresenceState::default(), seen_since: &|_| None };
     status(&room("r1"), &view, &Rules::default(), stage.clock.now())
 }
 

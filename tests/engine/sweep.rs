@@ -9,7 +9,7 @@ use adjourn::cleanup::{
     Plan, Progress, Rule, Rules, Sweep, SweepError, Verdict, judge,
 };
 use adjourn::engine::{Directory, Mode};
-use adjourn::presence::{Books, Coverage, Crowd, Doubt, Sign, SignLog};
+use adjourn::presence::{Coverage, Crowd, PresenceState, Sign, SignLog, UnknownReason};
 use chrono::TimeDelta;
 
 use crate::fake::{Stage, at, meeting, room, stage};
@@ -38,19 +38,19 @@ fn window() -> Window {
 }
 
 /// Books of these signs, for a house that was watched all the time.
-fn watched(signs: impl IntoIterator<Item = Sign>) -> Books {
+fn watched(signs: impl IntoIterator<Item = Sign>) -> PresenceState {
     let mut log = SignLog::default();
     signs.into_iter().for_each(|sign| {
         log.push(sign);
     });
-    Books::covering(log, Coverage::always())
+    PresenceState::covering(log, Coverage::always())
 }
 
 fn sign(room: RoomAddress, minute: u32, source: &str) -> Sign {
     Sign::new(room, at(9, minute), source)
 }
 
-fn sweep(stage: &Stage, books: Books) -> Sweep {
+fn sweep(stage: &Stage, books: PresenceState) -> Sweep {
     Sweep::new(stage.engine.clone(), all_rules(), books, 4)
 }
 
@@ -196,7 +196,7 @@ async fn a_house_in_which_nobody_is_anywhere_is_a_silent_feed() {
     let plan = plan(&stage, &[room("r1")]).await;
     assert_eq!((plan.events(), plan.actions().count()), (30, 0));
     let crowd = Crowd { judged: 30, absent: 30 };
-    let silent = Verdict::Keep { why: Kept::Unknown { doubt: Doubt::FeedSilent(crowd) } };
+    let silent = Verdict::Keep { why: Kept::Unknown { doubt: UnknownReason::FeedSilent(crowd) } };
     assert!(plan.rooms[0].events.iter().all(|judged| judged.verdict == silent), "{plan:?}");
 }
 
@@ -258,7 +258,8 @@ async fn an_x500_organizer_is_resolved_before_an_exception_is_judged() {
         let plan = sweep.plan(&[room("r1")], window(), &Quiet).await;
         plan.rooms[0].events[0].verdict.clone()
     };
-    let Verdict::Keep { why: Kept::Unknown { doubt: Doubt::MissingField { .. } } } = verdict().await else {
+    let Verdict::Keep { why: Kept::Unknown { doubt: UnknownReason::MissingField { .. } } } = verdict().await
+    else {
         panic!("an organizer who cannot be told is spared")
     };
     let known = ("/o=Org/cn=ada".to_owned(), "ada@people.example".to_owned());

@@ -10,7 +10,7 @@ use adjourn::cleanup::{
 };
 use adjourn::clock::{Clock as _, ManualClock};
 use adjourn::engine::Mode;
-use adjourn::presence::{Books, Coverage, Sign, SignLog};
+use adjourn::presence::{Coverage, PresenceState, Sign, SignLog};
 use adjourn::sim::{MailKind, MeetingSpec, Options, Range, Series, Simulator, Trouble, Wrong};
 use adjourn::store::ServiceStore;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -80,7 +80,7 @@ impl Diary {
         if !self.silent {
             signs.push(Sign::new("elsewhere@example.com".parse().unwrap(), self.clock.now(), "motion"));
         }
-        let books = Books::covering(signs, Coverage::always());
+        let books = PresenceState::covering(signs, Coverage::always());
         let (strikes, strikes_then) = (self.strikes, self.then);
         let rules = Rules {
             no_check_in: Some(NoCheckIn { strikes, strikes_then, how: self.how, ..NoCheckIn::default() }),
@@ -410,7 +410,7 @@ async fn an_older_plan_takes_off_no_more_than_may_go() {
 async fn a_plan_whose_rule_is_off_now_says_so_and_does_nothing() {
     let diary = Diary::open(1, StrikesThen::Delete).await;
     let (_, plan) = diary.plan(0, false).await;
-    let off = Sweep::new(diary.office.engine.clone(), Rules::default(), Books::default(), 1);
+    let off = Sweep::new(diary.office.engine.clone(), Rules::default(), PresenceState::default(), 1);
     let applied = off.apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
     assert!(matches!(applied.as_slice(), [Applied { outcome: Outcome::Refused { .. }, .. }]), "{applied:?}");
     assert!(diary.is_there() && diary.declines().is_empty());

@@ -9,7 +9,7 @@ use adjourn::calendar::{RoomAddress, Window};
 use adjourn::cleanup::{Applied, CancelledLeftover, Limits, NoCheckIn, Progress, Rules, Sweep};
 use adjourn::clock::ManualClock;
 use adjourn::engine::Mode;
-use adjourn::presence::{Books, Coverage, SignLog};
+use adjourn::presence::{Coverage, PresenceState, SignLog};
 use adjourn::sim::{MailKind, MailboxKind, Options, Simulator, Trouble, Wrong, large_world};
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -65,7 +65,7 @@ async fn a_throttled_sweep_of_a_thousand_rooms_loses_and_repeats_nothing() {
     // Nothing is slow in here but the machine, which runs other tests beside this one.
     settings.first_byte_timeout = Duration::from_secs(60);
     let office = Office::by_clock(Arc::new(ManualClock::at(now)), sim, rooms.clone(), &settings);
-    let books = Books::covering(SignLog::default(), Coverage::always());
+    let books = PresenceState::covering(SignLog::default(), Coverage::always());
     let sweep = Sweep::new(office.engine.clone(), rules(), books, 64);
     let window = Window::new(now, now + TimeDelta::hours(12)).unwrap();
     let plan = sweep.plan(&rooms, window, &Quiet).await;

@@ -31,7 +31,7 @@ use crate::doctor::{Patient, Report, examine};
 use crate::engine::Mode;
 use crate::exchange::{Exchange, Secret, Settings};
 use crate::journal::MemoryJournal;
-use crate::presence::{Books, Interval, Sign, SignLog};
+use crate::presence::{Interval, PresenceState, Sign, SignLog};
 use crate::sim::{Mail, Options, Simulator, demo_world};
 use crate::store::ServiceStore;
 use live::People;
@@ -200,7 +200,7 @@ async fn clean_up(opened: &Opened) -> Result<(Plan, Vec<Applied>), Failure> {
     let mut signs = SignLog::default();
     signs.push(Sign::new(address("room-ember@example.com")?, seen_at, "motion sensor"));
     let watched = Interval::new(now - TimeDelta::hours(12), now).into_iter().collect();
-    let books = Books::covering(signs, watched);
+    let books = PresenceState::covering(signs, watched);
     let sweep =
         Sweep::new(opened.engine.clone(), opened.config.rules.clone(), books, opened.config.rooms_at_once);
     let rooms: Vec<_> = opened.engine.scope().rooms().cloned().collect();

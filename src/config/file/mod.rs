@@ -14,7 +14,7 @@ pub(in crate::config) use server::*;
 use crate::api::ConnectionLimits;
 use crate::cleanup::{CameBack, CleanupMode, How, StrikesThen};
 use crate::live;
-use crate::presence::Silence;
+use crate::presence::SilenceLimits;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -329,7 +329,7 @@ impl Default for Cleanup {
 
 impl Default for Watching {
     fn default() -> Self {
-        let Silence { display, feed, feeds } = Silence::default();
+        let SilenceLimits { display, feed, feeds } = SilenceLimits::default();
         let minutes = |time: TimeDelta| default(time.num_minutes());
         Self {
             display_silent_after_minutes: minutes(display),

@@ -38,7 +38,7 @@ pub const EVENT_REFERENCE_BYTES_MAX: usize = 2_000;
 
 /// The bounds of one log of signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bounds {
+pub struct EvidenceLimits {
     /// In all, in bytes.
     pub bytes: usize,
     /// Of these, only for reporters with little evidence.
@@ -46,44 +46,47 @@ pub struct Bounds {
     /// Of one reporter, in bytes.
     pub reporter: usize,
     /// In one room: signs and bytes.
-    pub room: Held,
+    pub room: EvidenceAmount,
     /// Of one reporter in one room: signs and bytes.
-    pub reporter_in_room: Held,
+    pub reporter_in_room: EvidenceAmount,
     /// Signs of one reporter for one event.
     pub event: usize,
 }
 
-impl Default for Bounds {
+impl Default for EvidenceLimits {
     fn default() -> Self {
         Self {
             bytes: EVIDENCE_BYTES_MAX,
             reserved: EVIDENCE_BYTES_RESERVED,
             reporter: REPORTER_BYTES_MAX,
-            room: Held { signs: ROOM_SIGNS_MAX, bytes: ROOM_BYTES_MAX },
-            reporter_in_room: Held { signs: REPORTER_SIGNS_PER_ROOM_MAX, bytes: REPORTER_BYTES_PER_ROOM_MAX },
+            room: EvidenceAmount { signs: ROOM_SIGNS_MAX, bytes: ROOM_BYTES_MAX },
+            reporter_in_room: EvidenceAmount {
+                signs: REPORTER_SIGNS_PER_ROOM_MAX,
+                bytes: REPORTER_BYTES_PER_ROOM_MAX,
+            },
             event: REPORTER_SIGNS_PER_EVENT_MAX,
         }
     }
 }
 
-impl Bounds {
+impl EvidenceLimits {
     /// Of a file that an operator names: one reporter, who may fill everything up to this many bytes.
-    pub fn of_file(bytes: usize) -> Self {
-        let all = Held { signs: usize::MAX, bytes };
+    pub fn for_file(bytes: usize) -> Self {
+        let all = EvidenceAmount { signs: usize::MAX, bytes };
         Self { bytes, reserved: 0, reporter: bytes, room: all, reporter_in_room: all, event: usize::MAX }
     }
 }
 
 /// Signs, and the bytes they take.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Held {
+pub struct EvidenceAmount {
     /// How many.
     pub signs: usize,
     /// How large.
     pub bytes: usize,
 }
 
-impl Held {
+impl EvidenceAmount {
     fn add(&mut self, bytes: usize) {
         self.signs += 1;
         self.bytes += bytes;
@@ -102,7 +105,7 @@ impl Held {
 
 /// Which bound refused a sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Bound {
+pub enum EvidenceLimit {
     /// The signs of one reporter for one event.
     Event,
     /// The evidence of one reporter in one room.
@@ -115,7 +118,7 @@ pub enum Bound {
     All,
 }
 
-impl Bound {
+impl EvidenceLimit {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Event, Self::ReporterInRoom, Self::Room, Self::Reporter, Self::All];
 
@@ -144,20 +147,20 @@ impl Bound {
 
 /// What is kept, by reporter and room.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Shares {
-    all: Held,
-    by_reporter: HashMap<String, Held>,
-    by_room: HashMap<RoomAddress, RoomShares>,
+pub(super) struct EvidenceUsage {
+    all: EvidenceAmount,
+    by_reporter: HashMap<String, EvidenceAmount>,
+    by_room: HashMap<RoomAddress, RoomUsage>,
 }
 
 #[derive(Debug, Clone, Default)]
-struct RoomShares {
-    all: Held,
-    by_reporter: HashMap<String, Held>,
+struct RoomUsage {
+    all: EvidenceAmount,
+    by_reporter: HashMap<String, EvidenceAmount>,
 }
 
-impl Shares {
-    pub(super) fn all(&self) -> Held {
+impl EvidenceUsage {
+    pub(super) fn all(&self) -> EvidenceAmount {
         self.all
     }
 
@@ -166,14 +169,15 @@ impl Shares {
         self.by_reporter.get(reporter).map_or(0, |held| held.bytes)
     }
 
-    pub(super) fn of_room(&self, room: &RoomAddress) -> Held {
+    pub(super) fn of_room(&self, room: &RoomAddress) -> EvidenceAmount {
         self.by_room.get(room).map(|shares| shares.all).unwrap_or_default()
     }
 
     /// The bound that this sign would go beyond.
-    pub(super) fn exceeded(&self, sign: &Sign, bounds: &Bounds) -> Option<Bound> {
+    pub(super) fn exceeded(&self, sign: &Sign, bounds: &EvidenceLimits) -> Option<EvidenceLimit> {
         let bytes = sign.bytes();
-        let of = |held: &HashMap<String, Held>| held.get(&sign.reporter).copied().unwrap_or_default();
+        let of =
+            |held: &HashMap<String, EvidenceAmount>| held.get(&sign.reporter).copied().unwrap_or_default();
         let (room, own) = self
             .by_room
             .get(&sign.room)
@@ -181,10 +185,10 @@ impl Shares {
         let reporter = of(&self.by_reporter).bytes + bytes;
         let common = bounds.bytes - if reporter > REPORTER_BYTES_LITTLE { bounds.reserved } else { 0 };
         let exceeded = [
-            (own.is_full(bytes, bounds.reporter_in_room), Bound::ReporterInRoom),
-            (room.is_full(bytes, bounds.room), Bound::Room),
-            (reporter > bounds.reporter, Bound::Reporter),
-            (self.all.bytes + bytes > common, Bound::All),
+            (own.is_full(bytes, bounds.reporter_in_room), EvidenceLimit::ReporterInRoom),
+            (room.is_full(bytes, bounds.room), EvidenceLimit::Room),
+            (reporter > bounds.reporter, EvidenceLimit::Reporter),
+            (self.all.bytes + bytes > common, EvidenceLimit::All),
         ];
         exceeded.into_iter().find(|(is_exceeded, _)| *is_exceeded).map(|(_, bound)| bound)
     }
@@ -221,7 +225,7 @@ impl Shares {
     }
 }
 
-fn remove(held: &mut HashMap<String, Held>, reporter: &str, bytes: usize) {
+fn remove(held: &mut HashMap<String, EvidenceAmount>, reporter: &str, bytes: usize) {
     if let Some(one) = held.get_mut(reporter) {
         one.remove(bytes);
         if one.signs == 0 {

@@ -7,18 +7,20 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::decision::base;
+use super::decision::grace_start;
 use super::reference::canonical_id;
-use super::{Case, Coverage, Interval, Presence, Sign, SignLog, Terms, Watch, decide};
+use super::{
+    CheckInTiming, Coverage, Interval, Presence, PresenceInput, Sign, SignLog, SourceTracker, decide,
+};
 use crate::calendar::{Event, RoomAddress, Uid};
 
 /// Everything that is known about presence.
 #[derive(Debug, Clone, Default)]
-pub struct Books {
+pub struct PresenceState {
     /// The signs.
     pub signs: SignLog,
     /// The sources.
-    pub watch: Watch,
+    pub watch: SourceTracker,
     /// When the rule on check-ins was switched on for a room, where that is known.
     pub rule_since: HashMap<RoomAddress, DateTime<Utc>>,
     /// The latest time on record; a clock that shows less was set back.
@@ -56,7 +58,7 @@ pub const IDS_MAX: usize = 100_000;
 
 /// One question to the books.
 #[derive(Debug, Clone, Copy)]
-pub struct Question<'a> {
+pub struct PresenceQuery<'a> {
     /// In which room.
     pub room: &'a RoomAddress,
     /// The group whose feeds watch the room.
@@ -71,16 +73,22 @@ pub struct Question<'a> {
     pub now: DateTime<Utc>,
 }
 
-impl Books {
+impl PresenceState {
     /// Books of these signs, that cover this time in every room.
     pub fn covering(signs: SignLog, coverage: Coverage) -> Self {
         let mut books = Self { signs, ..Self::default() };
-        books.watch.accept(coverage);
+        books.watch.accept_coverage(coverage);
         books
     }
 
     /// Takes note of the events that were read in a room: signs that name them get their identity, and their ids are remembered.
-    pub fn note_events(&mut self, room: &RoomAddress, events: &[Event], terms: &Terms, now: DateTime<Utc>) {
+    pub fn note_events(
+        &mut self,
+        room: &RoomAddress,
+        events: &[Event],
+        terms: &CheckInTiming,
+        now: DateTime<Utc>,
+    ) {
         let ids = self.ids.entry(room.clone()).or_default();
         let others = self.ids_count.saturating_sub(ids.len());
         ids.retain(|_, known| known.until >= now);
@@ -132,16 +140,16 @@ impl Books {
     }
 
     /// When grace ends, as long as watching has no gap.
-    pub fn closes(&self, question: &Question<'_>, terms: &Terms) -> DateTime<Utc> {
+    pub fn grace_end(&self, question: &PresenceQuery<'_>, terms: &CheckInTiming) -> DateTime<Utc> {
         let rule_since = self.rule_since.get(question.room).copied();
-        base(question.event, question.seen_since, rule_since, question.now) + terms.grace
+        grace_start(question.event, question.seen_since, rule_since, question.now) + terms.grace
     }
 
     /// Decides about one event.
-    pub fn decide(&self, question: &Question<'_>, terms: &Terms) -> Presence {
-        let Question { room, group, event, events, seen_since, now } = *question;
+    pub fn decide(&self, question: &PresenceQuery<'_>, terms: &CheckInTiming) -> Presence {
+        let PresenceQuery { room, group, event, events, seen_since, now } = *question;
         let coverage = self.watch.coverage(room, group, now);
-        let case = Case {
+        let case = PresenceInput {
             room,
             event,
             events,
@@ -165,22 +173,22 @@ impl Books {
 
 /// Books that grow while they are used.
 #[derive(Debug, Clone, Default)]
-pub struct SharedBooks(Arc<RwLock<Books>>);
+pub struct SharedPresence(Arc<RwLock<PresenceState>>);
 
-impl From<Books> for SharedBooks {
-    fn from(books: Books) -> Self {
+impl From<PresenceState> for SharedPresence {
+    fn from(books: PresenceState) -> Self {
         Self(Arc::new(RwLock::new(books)))
     }
 }
 
-impl SharedBooks {
+impl SharedPresence {
     /// Reads them.
-    pub fn read(&self) -> impl Deref<Target = Books> {
+    pub fn read(&self) -> impl Deref<Target = PresenceState> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes them.
-    pub fn write(&self) -> impl DerefMut<Target = Books> {
+    pub fn write(&self) -> impl DerefMut<Target = PresenceState> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

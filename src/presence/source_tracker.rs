@@ -1,5 +1,5 @@
 //! Watching: which sources of signs were alive when, and so which rooms were watched. Pure; its owner stores what
-//! [`Watch::changed`] returns.
+//! [`SourceTracker::take_changed`] returns.
 //!
 //! ```text
 //! coverage of a room = intake ∩ (the room's displays ∪ the feeds of its group)
@@ -18,7 +18,7 @@ use crate::calendar::RoomAddress;
 
 /// How long a source may be silent and still count as alive.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Silence {
+pub struct SilenceLimits {
     /// Between two requests of a display.
     pub display: TimeDelta,
     /// Between two signs or heartbeats of a feed …
@@ -27,7 +27,7 @@ pub struct Silence {
     pub feeds: BTreeMap<String, TimeDelta>,
 }
 
-impl Default for Silence {
+impl Default for SilenceLimits {
     /// A display asks every few seconds; a motion sensor reports within the hour; a badge reader may be quiet for a night.
     fn default() -> Self {
         Self {
@@ -38,7 +38,7 @@ impl Default for Silence {
     }
 }
 
-impl Silence {
+impl SilenceLimits {
     fn of_feed(&self, name: &str) -> TimeDelta {
         self.feeds.get(name).copied().unwrap_or(self.feed)
     }
@@ -46,7 +46,7 @@ impl Silence {
 
 /// What a source is to a place.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Link {
+pub enum SourceScope {
     /// A display of this room.
     Display(RoomAddress),
     /// A feed that sent a sign for this room.
@@ -68,7 +68,7 @@ pub struct Contact {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceContact {
     /// What it is to which place.
-    pub link: Link,
+    pub link: SourceScope,
     /// Its name.
     pub source: String,
     /// The API key that reported it first, by id.
@@ -78,7 +78,7 @@ pub struct SourceContact {
 }
 
 #[derive(Debug, Clone)]
-struct Alive {
+struct SourceState {
     /// The API key that reported it first, by id.
     reporter: String,
     contact: Contact,
@@ -88,27 +88,27 @@ struct Alive {
     connections: u32,
 }
 
-type Sources = HashMap<String, Alive>;
+type SourceMap = HashMap<String, SourceState>;
 
 #[derive(Debug, Clone, Default)]
 struct RoomSources {
-    displays: Sources,
+    displays: SourceMap,
     /// With the API key that reported each first.
     feeds: HashMap<String, String>,
 }
 
 /// All sources.
 #[derive(Debug, Clone, Default)]
-pub struct Watch {
+pub struct SourceTracker {
     intake: Coverage,
     /// We take signs since then, and still do.
     running_since: Option<DateTime<Utc>>,
     accepted: Coverage,
-    silence: Silence,
+    silence: SilenceLimits,
     rooms: HashMap<RoomAddress, RoomSources>,
-    groups: HashMap<Option<String>, Sources>,
+    groups: HashMap<Option<String>, SourceMap>,
     /// Each with the API key that reported it first.
-    changed: HashMap<(Link, String), (String, Contact)>,
+    changed: HashMap<(SourceScope, String), (String, Contact)>,
     /// Sources that were not taken, since a place has as many as are kept.
     refused: u64,
 }
@@ -118,17 +118,17 @@ const KEPT: TimeDelta = TimeDelta::days(2);
 /// A display that was not in contact for so long is not the room's any more.
 const DISPLAY_GONE: TimeDelta = TimeDelta::days(14);
 /// Sources of one place kept at most: displays, sensors, badge readers, calls, and room to spare.
-pub const SOURCES_PER_PLACE_MAX: usize = 64;
+pub const SOURCES_PER_SCOPE_MAX: usize = 64;
 /// Of these, sources of one reporter. A reporter names its sources as it likes, and must leave places for others.
 pub const SOURCES_PER_REPORTER_MAX: usize = 16;
 
-impl Alive {
+impl SourceState {
     fn at(now: DateTime<Utc>, reporter: &str) -> Self {
         let contact = Contact { since: now, last: now };
         Self { reporter: reporter.to_owned(), contact, before: Coverage::default(), connections: 0 }
     }
 
-    fn reach(&mut self, at: DateTime<Utc>, silence: TimeDelta) {
+    fn record_contact(&mut self, at: DateTime<Utc>, silence: TimeDelta) {
         let Contact { since, last } = self.contact;
         if self.connections > 0 || at - last <= silence {
             self.contact.last = last.max(at);
@@ -165,16 +165,16 @@ fn has_room<'a>(
         all += 1;
         own += usize::from(by == reporter);
     }
-    all < SOURCES_PER_PLACE_MAX && own < SOURCES_PER_REPORTER_MAX
+    all < SOURCES_PER_SCOPE_MAX && own < SOURCES_PER_REPORTER_MAX
 }
 
-fn reporters(sources: &Sources) -> impl Iterator<Item = (&String, &String)> {
+fn reporters(sources: &SourceMap) -> impl Iterator<Item = (&String, &String)> {
     sources.iter().map(|(name, alive)| (name, &alive.reporter))
 }
 
 /// The source's contact now; `None` when its place has no room for it.
-fn reach(
-    sources: &mut Sources,
+fn record_contact(
+    sources: &mut SourceMap,
     (source, reporter): (&str, &str),
     at: DateTime<Utc>,
     silence: TimeDelta,
@@ -182,19 +182,19 @@ fn reach(
     if !has_room(reporters(sources), source, reporter) {
         return None;
     }
-    let alive = sources.entry(source.to_owned()).or_insert_with(|| Alive::at(at, reporter));
-    alive.reach(at, silence);
+    let alive = sources.entry(source.to_owned()).or_insert_with(|| SourceState::at(at, reporter));
+    alive.record_contact(at, silence);
     Some(alive.contact)
 }
 
-impl Watch {
+impl SourceTracker {
     /// Lets sources be silent for so long.
-    pub fn set_silence(&mut self, silence: Silence) {
+    pub fn set_silence(&mut self, silence: SilenceLimits) {
         self.silence = silence;
     }
 
     /// From then on we take and store signs, for as long as this value lives.
-    pub fn run_since(&mut self, start: DateTime<Utc>) {
+    pub fn start_intake(&mut self, start: DateTime<Utc>) {
         self.running_since = Some(start);
     }
 
@@ -205,24 +205,30 @@ impl Watch {
     }
 
     /// Every room is covered in this time whatever the sources did: a file covers it, or an operator insists.
-    pub fn accept(&mut self, coverage: Coverage) {
+    pub fn accept_coverage(&mut self, coverage: Coverage) {
         self.accepted = coverage;
     }
 
     /// Whether an operator insists that every meeting without a sign is abandoned.
-    pub fn is_insisted(&self) -> bool {
+    pub fn is_forced(&self) -> bool {
         self.accepted == Coverage::always()
     }
 
     /// A feed sent a sign or a heartbeat for rooms of this group.
-    pub fn reach_feed(&mut self, group: Option<String>, (source, reporter): (&str, &str), at: DateTime<Utc>) {
+    pub fn record_feed_contact(
+        &mut self,
+        group: Option<String>,
+        (source, reporter): (&str, &str),
+        at: DateTime<Utc>,
+    ) {
         let silence = self.silence.of_feed(source);
-        let reached = reach(self.groups.entry(group.clone()).or_default(), (source, reporter), at, silence);
-        self.note(Link::Group(group), (source, reporter), reached);
+        let reached =
+            record_contact(self.groups.entry(group.clone()).or_default(), (source, reporter), at, silence);
+        self.note(SourceScope::Group(group), (source, reporter), reached);
     }
 
     /// A feed sent a sign for this very room, which is in this group.
-    pub fn reach_room_by_feed(
+    pub fn record_room_feed_contact(
         &mut self,
         room: &RoomAddress,
         group: Option<String>,
@@ -236,21 +242,22 @@ impl Watch {
             feeds.entry(source.to_owned()).or_insert_with(|| reporter.to_owned());
         }
         let reached = is_taken.then_some(Contact { since: at, last: at });
-        self.note(Link::Feed(room.clone()), (source, reporter), reached);
-        self.reach_feed(group, (source, reporter), at);
+        self.note(SourceScope::Feed(room.clone()), (source, reporter), reached);
+        self.record_feed_contact(group, (source, reporter), at);
     }
 
     /// A display asked for its room.
-    pub fn reach_display(&mut self, room: &RoomAddress, source: &str, at: DateTime<Utc>) {
+    pub fn record_display_contact(&mut self, room: &RoomAddress, source: &str, at: DateTime<Utc>) {
         let silence = self.silence.display;
-        let reached =
-            self.room(room).and_then(|room| reach(&mut room.displays, (source, source), at, silence));
-        self.note(Link::Display(room.clone()), (source, source), reached);
+        let reached = self
+            .room(room)
+            .and_then(|room| record_contact(&mut room.displays, (source, source), at, silence));
+        self.note(SourceScope::Display(room.clone()), (source, source), reached);
     }
 
     /// A display opened a connection that stays open.
     pub fn connect_display(&mut self, room: &RoomAddress, source: &str, at: DateTime<Utc>) {
-        self.reach_display(room, source, at);
+        self.record_display_contact(room, source, at);
         if let Some(alive) = self.display(room, source) {
             alive.connections += 1;
         }
@@ -262,7 +269,7 @@ impl Watch {
             alive.contact.last = alive.contact.last.max(at);
             alive.connections = alive.connections.saturating_sub(1);
             let contact = alive.contact;
-            self.note(Link::Display(room.clone()), (source, source), Some(contact));
+            self.note(SourceScope::Display(room.clone()), (source, source), Some(contact));
         }
     }
 
@@ -274,11 +281,11 @@ impl Watch {
         Some(self.rooms.entry(room.clone()).or_default())
     }
 
-    fn display(&mut self, room: &RoomAddress, source: &str) -> Option<&mut Alive> {
+    fn display(&mut self, room: &RoomAddress, source: &str) -> Option<&mut SourceState> {
         self.rooms.get_mut(room)?.displays.get_mut(source)
     }
 
-    fn note(&mut self, link: Link, (source, reporter): (&str, &str), contact: Option<Contact>) {
+    fn note(&mut self, link: SourceScope, (source, reporter): (&str, &str), contact: Option<Contact>) {
         match contact {
             Some(contact) => {
                 self.changed.insert((link, source.to_owned()), (reporter.to_owned(), contact));
@@ -294,18 +301,18 @@ impl Watch {
 
     /// Takes over what was stored, as far as its place has room for it.
     pub fn restore(&mut self, SourceContact { link, source, reporter, contact }: SourceContact) {
-        let alive = Alive { contact, ..Alive::at(contact.last, &reporter) };
-        let has_room = |count: usize| count < SOURCES_PER_PLACE_MAX;
+        let alive = SourceState { contact, ..SourceState::at(contact.last, &reporter) };
+        let has_room = |count: usize| count < SOURCES_PER_SCOPE_MAX;
         match link {
-            Link::Display(room) => {
+            SourceScope::Display(room) => {
                 let displays = self.room(&room).map(|room| &mut room.displays);
                 displays.filter(|all| has_room(all.len())).map(|all| all.insert(source, alive));
             }
-            Link::Feed(room) => {
+            SourceScope::Feed(room) => {
                 let feeds = self.room(&room).map(|room| &mut room.feeds);
                 feeds.filter(|all| has_room(all.len())).map(|all| all.insert(source, reporter));
             }
-            Link::Group(group) => {
+            SourceScope::Group(group) => {
                 let feeds = Some(self.groups.entry(group).or_default());
                 feeds.filter(|all| has_room(all.len())).map(|all| all.insert(source, alive));
             }
@@ -313,7 +320,7 @@ impl Watch {
     }
 
     /// The sources that were reached since this was asked last, to be stored.
-    pub fn changed(&mut self) -> Vec<SourceContact> {
+    pub fn take_changed(&mut self) -> Vec<SourceContact> {
         let changed = std::mem::take(&mut self.changed).into_iter();
         let contact =
             |((link, source), (reporter, contact))| SourceContact { link, source, reporter, contact };
@@ -322,7 +329,7 @@ impl Watch {
 
     /// Forgets displays and feeds that were not in contact for long.
     pub fn forget_before(&mut self, now: DateTime<Utc>) {
-        let stays = |alive: &Alive| alive.connections > 0 || now - alive.contact.last <= DISPLAY_GONE;
+        let stays = |alive: &SourceState| alive.connections > 0 || now - alive.contact.last <= DISPLAY_GONE;
         self.rooms.values_mut().for_each(|room| room.displays.retain(|_, alive| stays(alive)));
         self.rooms.retain(|_, room| !room.displays.is_empty() || !room.feeds.is_empty());
         self.groups.values_mut().for_each(|sources| sources.retain(|_, alive| stays(alive)));
@@ -356,7 +363,7 @@ impl Watch {
         &self,
         room: &RoomAddress,
         group: Option<&str>,
-    ) -> impl Iterator<Item = (&str, &Alive, TimeDelta)> {
+    ) -> impl Iterator<Item = (&str, &SourceState, TimeDelta)> {
         let own = self.rooms.get(room);
         let only_display = own.is_some_and(|own| !own.displays.is_empty() && own.feeds.is_empty());
         let displays = own.into_iter().flat_map(|own| &own.displays);
@@ -380,13 +387,13 @@ mod tests {
     }
 
     /// The service is up from minute 0 to 600.
-    fn watch() -> Watch {
-        let mut watch = Watch::default();
+    fn watch() -> SourceTracker {
+        let mut watch = SourceTracker::default();
         watch.add_intake(Interval::new(at(0), at(600)).unwrap());
         watch
     }
 
-    fn spans(watch: &Watch, name: &str, now: i64) -> Vec<(i64, i64)> {
+    fn spans(watch: &SourceTracker, name: &str, now: i64) -> Vec<(i64, i64)> {
         let minute = |time: DateTime<Utc>| (time - at(0)).num_minutes();
         let coverage = watch.coverage(&room(name), None, at(now));
         coverage.intervals().iter().map(|one| (minute(one.from), minute(one.to))).collect()
@@ -401,7 +408,7 @@ mod tests {
     fn a_feed_is_alive_between_signs_and_for_its_silence_after_the_last() {
         let mut watch = watch();
         for minute in [10, 50, 300] {
-            watch.reach_room_by_feed(&room("a"), None, ("motion", "key"), at(minute));
+            watch.record_room_feed_contact(&room("a"), None, ("motion", "key"), at(minute));
         }
         assert_eq!(spans(&watch, "a", 320), [(10, 110), (300, 320)]);
         assert_eq!(spans(&watch, "quiet", 320), [(10, 110), (300, 320)], "a quiet room among lively ones");
@@ -410,24 +417,24 @@ mod tests {
 
     #[test]
     fn a_time_when_the_service_was_away_is_not_covered() {
-        let mut watch = Watch::default();
+        let mut watch = SourceTracker::default();
         watch.add_intake(Interval::new(at(0), at(20)).unwrap());
         watch.add_intake(Interval::new(at(30), at(60)).unwrap());
-        watch.reach_feed(None, ("motion", "key"), at(10));
+        watch.record_feed_contact(None, ("motion", "key"), at(10));
         assert_eq!(spans(&watch, "a", 60), [(10, 20), (30, 60)]);
     }
 
     #[test]
     fn a_room_whose_only_source_is_its_display_is_not_watched_while_that_is_broken() {
         let mut watch = watch();
-        watch.reach_feed(None, ("other panels", "key"), at(10));
-        watch.reach_feed(None, ("other panels", "key"), at(60));
-        watch.reach_display(&room("a"), "panel-a", at(5));
-        watch.reach_display(&room("a"), "panel-a", at(9));
+        watch.record_feed_contact(None, ("other panels", "key"), at(10));
+        watch.record_feed_contact(None, ("other panels", "key"), at(60));
+        watch.record_display_contact(&room("a"), "panel-a", at(5));
+        watch.record_display_contact(&room("a"), "panel-a", at(9));
         assert_eq!(spans(&watch, "a", 60), [(5, 14)]);
         assert_eq!(spans(&watch, "b", 60), [(10, 60)]);
         // A sensor in the room sees people there too.
-        watch.reach_room_by_feed(&room("a"), None, ("motion", "key"), at(50));
+        watch.record_room_feed_contact(&room("a"), None, ("motion", "key"), at(50));
         assert_eq!(spans(&watch, "a", 60), [(5, 60)]);
     }
 
@@ -438,7 +445,7 @@ mod tests {
         assert_eq!(spans(&watch, "a", 200), [(10, 200)]);
         watch.disconnect_display(&room("a"), "panel", at(200));
         assert_eq!(spans(&watch, "a", 300), [(10, 205)]);
-        let stored = watch.changed();
+        let stored = watch.take_changed();
         let mut again = self::watch();
         stored.into_iter().for_each(|source| again.restore(source));
         assert_eq!(spans(&again, "a", 300), [(10, 205)]);
@@ -446,9 +453,9 @@ mod tests {
 
     #[test]
     fn a_badge_reader_may_be_quiet_for_a_night_and_no_longer() {
-        let mut watch = Watch::default();
+        let mut watch = SourceTracker::default();
         watch.add_intake(Interval::new(at(0), at(3000)).unwrap());
-        watch.reach_feed(None, ("badge", "key"), at(0));
+        watch.record_feed_contact(None, ("badge", "key"), at(0));
         assert_eq!(spans(&watch, "a", 3000), [(0, 1440)]);
     }
 }
