@@ -11,8 +11,8 @@ use adjourn::calendar::{
 };
 use adjourn::clock::ManualClock;
 use adjourn::engine::{
-    AddressLookup, Busy, Calendar, CalendarView, Capabilities, Directory, Engine, Options, Reply, Trouble,
-    Written,
+    AddressLookup, Calendar, CalendarError, CalendarView, Capabilities, Engine, EngineOptions, Occupancy,
+    PersonLookup, WriteOutcome, WriteReport,
 };
 use adjourn::journal::Journal;
 use adjourn::presence::Sign;
@@ -90,7 +90,7 @@ impl Office {
     pub fn engine(&self, journal: Arc<dyn Journal>) -> Engine {
         let scope = Scope::new([], ["rooms.example".to_owned()]);
         let clock = Arc::new(ManualClock::at(now()));
-        Engine::new(Arc::new(self.clone()), journal, clock, scope, Options::default())
+        Engine::new(Arc::new(self.clone()), journal, clock, scope, EngineOptions::default())
     }
 
     pub fn requests(&self) -> usize {
@@ -113,71 +113,77 @@ impl Calendar for Office {
         Capabilities { can_mute_updates: true, has_change_key_lock: true }
     }
 
-    async fn events(&self, room: &RoomAddress, _: Window) -> Result<CalendarView, Trouble> {
+    async fn events(&self, room: &RoomAddress, _: Window) -> Result<CalendarView, CalendarError> {
         let events: Vec<Event> = self.ask(|events| events.get(room).cloned().into_iter().collect()).await;
         Ok(events.into())
     }
 
-    async fn event(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Trouble> {
+    async fn event(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, CalendarError> {
         Ok(self.ask(|events| events.get(room).filter(|event| event.id == *id).cloned()).await)
     }
 
-    async fn series(&self, _: &RoomAddress, _: &EventId) -> Result<Option<Series>, Trouble> {
+    async fn series(&self, _: &RoomAddress, _: &EventId) -> Result<Option<Series>, CalendarError> {
         Ok(self.ask(|_| None).await)
     }
 
-    async fn series_by_id(&self, _: &RoomAddress, _: &EventId) -> Result<Option<Series>, Trouble> {
+    async fn series_by_id(&self, _: &RoomAddress, _: &EventId) -> Result<Option<Series>, CalendarError> {
         Ok(None)
     }
 
-    async fn deleted(&self, _: &RoomAddress, _: &EventSnapshot) -> Result<Option<Event>, Trouble> {
+    async fn find_deleted(&self, _: &RoomAddress, _: &EventSnapshot) -> Result<Option<Event>, CalendarError> {
         Ok(self.ask(|_| None).await)
     }
 
-    async fn sent(&self, _: &RoomAddress, _: &Step, _: &Event, _: DateTime<Utc>) -> Result<bool, Trouble> {
+    async fn has_sent_message(
+        &self,
+        _: &RoomAddress,
+        _: &Step,
+        _: &Event,
+        _: DateTime<Utc>,
+    ) -> Result<bool, CalendarError> {
         Ok(self.ask(|_| false).await)
     }
 
-    async fn write(&self, room: &RoomAddress, step: &Step) -> Reply {
+    async fn write(&self, room: &RoomAddress, step: &Step) -> WriteReport {
         let written = self
             .ask(|events| match step {
                 Step::SetEnd { end, .. } => match events.get_mut(room) {
                     Some(event) => {
                         event.end = *end;
-                        Written::Done
+                        WriteOutcome::Done
                     }
-                    None => Written::Gone,
+                    None => WriteOutcome::Gone,
                 },
-                _ => events.remove(room).map_or(Written::Gone, |_| Written::Done),
+                _ => events.remove(room).map_or(WriteOutcome::Gone, |_| WriteOutcome::Done),
             })
             .await;
         let ours = "11111111-2222-3333-4444-555555555555".to_owned();
-        Reply { written, requests: vec![RequestIds { theirs: Some(ours.clone()), ours }] }
+        WriteReport { outcome: written, requests: vec![RequestIds { theirs: Some(ours.clone()), ours }] }
     }
 
-    async fn busy(&self, rooms: &[RoomAddress], _: Window) -> Result<Vec<Busy>, Trouble> {
+    async fn occupancy(&self, rooms: &[RoomAddress], _: Window) -> Result<Vec<Occupancy>, CalendarError> {
         let look = |events: &mut HashMap<RoomAddress, Event>| {
             rooms
                 .iter()
-                .map(|room| if events.contains_key(room) { Busy::Look } else { Busy::Empty })
+                .map(|room| if events.contains_key(room) { Occupancy::MaybeBusy } else { Occupancy::Free })
                 .collect()
         };
         Ok(self.ask(look).await)
     }
 
-    async fn find_person(&self, _: &RoomAddress, _: &str) -> Result<Directory, Trouble> {
-        Ok(Directory::Known)
+    async fn find_person(&self, _: &RoomAddress, _: &str) -> Result<PersonLookup, CalendarError> {
+        Ok(PersonLookup::Found)
     }
 
-    async fn resolve_organizer(&self, _: &RoomAddress, _: &Event) -> Result<Option<String>, Trouble> {
+    async fn resolve_organizer(&self, _: &RoomAddress, _: &Event) -> Result<Option<String>, CalendarError> {
         Ok(None)
     }
 
-    async fn resolve_address(&self, _: &RoomAddress, _: &str) -> Result<AddressLookup, Trouble> {
+    async fn resolve_address(&self, _: &RoomAddress, _: &str) -> Result<AddressLookup, CalendarError> {
         Ok(AddressLookup::Unknown)
     }
 
-    async fn rooms_of(&self, _: &str, _: &RoomAddress) -> Result<Vec<RoomAddress>, Trouble> {
+    async fn room_list_members(&self, _: &str, _: &RoomAddress) -> Result<Vec<RoomAddress>, CalendarError> {
         Ok(Vec::new())
     }
 }

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use adjourn::action::{Notify, Step};
 use adjourn::calendar::Window;
-use adjourn::engine::{Calendar as _, Written};
+use adjourn::engine::{Calendar as _, WriteOutcome};
 use adjourn::exchange::{Exchange, Secret, Settings};
 use building::{Building, address};
 use comfy_table::{Table, presets};
@@ -119,7 +119,7 @@ async fn end_without_service(exchange: &Exchange, number: usize) {
     let event = exchange.events(&room, Window::instant(now)).await.expect("events").events.remove(0);
     let (id, change_key, end, notify) = (event.id, event.change_key, now, Notify::Nobody);
     let reply = exchange.write(&room, &Step::SetEnd { id, change_key, end, notify }).await;
-    assert_eq!(reply.written, Written::Done);
+    assert_eq!(reply.outcome, WriteOutcome::Done);
 }
 
 async fn reads(building: &Building, time: Duration) -> Vec<Duration> {

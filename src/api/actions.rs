@@ -262,7 +262,7 @@ async fn perform(
     {
         return Err(Problem::key_reused());
     }
-    let mode = if wish.dry_run { Mode::Rehearse } else { Mode::Perform };
+    let mode = if wish.dry_run { Mode::DryRun } else { Mode::Perform };
     let patience = wait(headers).unwrap_or(api.options().deadline);
     let answer = match api.service.actions.ask(action.clone(), mode, patience).await {
         Asked::Answered(answer) => answer,

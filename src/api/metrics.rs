@@ -58,7 +58,7 @@ impl fmt::Debug for Behind {
 
 impl Collector for Behind {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let numbers = self.0.engine.calendar().numbers();
+        let numbers = self.0.engine.calendar().metrics();
         for (kind, help, is_gauge) in [
             ("decoded", "Answers of Exchange, by the path that decoded them", false),
             ("throttled", "How often Exchange said that it is busy", false),
@@ -75,7 +75,7 @@ impl Collector for Behind {
             let kind_of = if is_gauge { MetricType::Gauge } else { MetricType::Counter };
             let mut metric = encoder.encode_descriptor(&name, help, None, kind_of)?;
             for number in numbers.iter().filter(|number| number.kind == kind) {
-                let labels = How { connection: number.connection.clone(), how: number.how.clone() };
+                let labels = How { connection: number.connection.clone(), how: number.label.clone() };
                 let mut family = metric.encode_family(&labels)?;
                 match is_gauge {
                     true => family.encode_gauge(&number.count)?,

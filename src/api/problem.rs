@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::view::CandidateView;
 use crate::action::{ActionId, Outcome, Refusal, ResponsibleParty};
-use crate::engine::Trouble;
+use crate::engine::CalendarError;
 use crate::journal::JournalError;
 use crate::service::NoStatus;
 use crate::shares::Exhausted;
@@ -374,9 +374,9 @@ fn kind(refusal: &Refusal) -> &'static str {
     }
 }
 
-impl From<Trouble> for Problem {
-    fn from(trouble: Trouble) -> Self {
-        Self::of_exchange(trouble.fault, trouble)
+impl From<CalendarError> for Problem {
+    fn from(trouble: CalendarError) -> Self {
+        Self::of_exchange(trouble.responsible, trouble)
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::rules::{Exceptions, How, NoCheckIn, OrganizerGone, Rule, Rules};
 use crate::action::ActionId;
 use crate::calendar::{Event, RoomAddress};
-use crate::engine::Directory;
+use crate::engine::PersonLookup;
 use crate::presence::{Presence, PresenceQuery, PresenceState, Proof, UnknownReason};
 
 /// What a sweep thinks of an event.
@@ -126,7 +126,7 @@ pub struct Judgement<'a> {
     /// Who came, as far as is known, and when that would have been known.
     pub books: &'a PresenceState,
     /// What the directory says of the organizer; `None` when it was not asked.
-    pub organizer: Option<Directory>,
+    pub organizer: Option<PersonLookup>,
     /// When the event was first seen at its present start, where its move was seen.
     pub seen_since: Option<DateTime<Utc>>,
     /// Now.
@@ -183,7 +183,7 @@ fn judge_cancelled(rules: &Rules) -> Verdict {
 
 fn judge_organizer(case: &Judgement<'_>, rule: &OrganizerGone) -> Option<Verdict> {
     organizer_in(case.event, rule)?;
-    (case.organizer == Some(Directory::Nobody)).then(|| Verdict::Act {
+    (case.organizer == Some(PersonLookup::NotFound)).then(|| Verdict::Act {
         rule: Rule::OrganizerGone,
         how: rule.how,
         why: "organizer not found in the directory".to_owned(),

@@ -17,7 +17,7 @@ use super::sweep::Sightings;
 use super::{Attendance, Judgement, Kept, Rule, Rules, StrikesThen, Verdict, judge};
 use crate::action::{EventSnapshot, Refusal};
 use crate::calendar::{Event, EventId, RoomAddress, Uid, Window};
-use crate::engine::{Calendar, Directory, Engine, Guard, Trouble};
+use crate::engine::{Calendar, CalendarError, Engine, PersonLookup, Precondition};
 use crate::journal::Query;
 use crate::presence::{PresenceState, SharedPresence, Sign};
 
@@ -28,7 +28,7 @@ const DAY: TimeDelta = TimeDelta::days(1);
 const SAME_DAY: TimeDelta = TimeDelta::hours(12);
 
 /// What the directory said of each organizer, asked once per address and sweep.
-pub(super) type People = Arc<Mutex<HashMap<String, Arc<OnceCell<Directory>>>>>;
+pub(super) type People = Arc<Mutex<HashMap<String, Arc<OnceCell<PersonLookup>>>>>;
 
 /// Judges a room's events, asking the directory where a rule needs it.
 #[derive(Clone)]
@@ -75,12 +75,12 @@ impl RoomJudge {
         room: &RoomAddress,
         window: Window,
         now: DateTime<Utc>,
-    ) -> Result<(Vec<Judged>, Option<String>), Trouble> {
+    ) -> Result<(Vec<Judged>, Option<String>), CalendarError> {
         let view = self.engine.calendar().events(room, window).await?;
         let beside = |time: Window| view.unreadable.iter().any(|item| item.may_overlap(&time));
         let mut judged = self.judge_events(room, &view.events, now).await?;
         judged.retain(|one| !Window::clamped(one.event.start, one.event.end).is_some_and(beside));
-        Ok((judged, view.unreadable.first().map(|item| item.trouble().to_string())))
+        Ok((judged, view.unreadable.first().map(|item| item.to_error().to_string())))
     }
 
     /// The verdicts on events that were read in a room.
@@ -89,7 +89,7 @@ impl RoomJudge {
         room: &RoomAddress,
         events: &[Event],
         now: DateTime<Utc>,
-    ) -> Result<Vec<Judged>, Trouble> {
+    ) -> Result<Vec<Judged>, CalendarError> {
         if let (Some(rule), None) = (self.rules.check_in(room), self.clock_doubt()) {
             self.books.write().note_events(room, events, &rule.terms(rule.grace), now);
         }
@@ -108,7 +108,7 @@ impl RoomJudge {
         event: &Event,
         events: &[Event],
         now: DateTime<Utc>,
-    ) -> Result<Verdict, Trouble> {
+    ) -> Result<Verdict, CalendarError> {
         if let Some(why) = self.clock_doubt() {
             return Ok(Verdict::Keep { why });
         }
@@ -133,7 +133,7 @@ impl RoomJudge {
         room: &'a RoomAddress,
         (event, events): (&'a Event, &'a [Event]),
         books: &'a PresenceState,
-        organizer: Option<Directory>,
+        organizer: Option<PersonLookup>,
         now: DateTime<Utc>,
     ) -> Judgement<'a> {
         let seen_since = self.sightings.as_ref().and_then(|seen| seen.seen_since(room, event));
@@ -147,7 +147,7 @@ impl RoomJudge {
         room: &RoomAddress,
         verdict: Verdict,
         now: DateTime<Utc>,
-    ) -> Result<Verdict, Trouble> {
+    ) -> Result<Verdict, CalendarError> {
         let Some(rule) = self.rules.check_in(room) else { return Ok(verdict) };
         let (true, Some(uid)) = (event.kind.is_date_of_series(), &event.uid) else { return Ok(verdict) };
         match &verdict {
@@ -174,7 +174,7 @@ impl RoomJudge {
         verdict: Verdict,
         rule: &NoCheckIn,
         now: DateTime<Utc>,
-    ) -> Result<Verdict, Trouble> {
+    ) -> Result<Verdict, CalendarError> {
         if !self.books.read().signs.has_any((event.start - SAME_DAY, now), |_| true) {
             // The house is closed: this date is no strike, and the row goes on with the next one.
             self.attendance.excuse(room, uid, event.start).await?;
@@ -213,7 +213,7 @@ impl RoomJudge {
     }
 
     /// Why no series may go now: so many at once look like a feed that went silent.
-    pub(super) async fn held(&self, now: DateTime<Utc>) -> Result<Option<&'static str>, Trouble> {
+    pub(super) async fn held(&self, now: DateTime<Utc>) -> Result<Option<&'static str>, CalendarError> {
         let rule = Some(Rule::Strikes.to_string());
         let lives =
             self.engine.journal().find(&Query { rule, since: Some(now - DAY), ..Query::default() }).await?;
@@ -227,7 +227,7 @@ impl RoomJudge {
         event: &Event,
         room: &RoomAddress,
         verdict: Verdict,
-    ) -> Result<Verdict, Trouble> {
+    ) -> Result<Verdict, CalendarError> {
         let (Verdict::Act { .. }, Some((uid, start))) = (&verdict, event.identity()) else {
             return Ok(verdict);
         };
@@ -267,7 +267,11 @@ impl RoomJudge {
         address
     }
 
-    async fn find_organizer(&self, room: &RoomAddress, event: &Event) -> Result<Option<Directory>, Trouble> {
+    async fn find_organizer(
+        &self,
+        room: &RoomAddress,
+        event: &Event,
+    ) -> Result<Option<PersonLookup>, CalendarError> {
         let Some(rule) = &self.rules.organizer_gone else { return Ok(None) };
         let Some(address) = organizer_in(event, rule) else { return Ok(None) };
         let cell = self.people.lock().await.entry(address.clone()).or_default().clone();
@@ -284,8 +288,8 @@ pub(super) struct StillAbandoned {
 }
 
 #[async_trait::async_trait]
-impl Guard for StillAbandoned {
-    async fn allows(&self, event: &Event, now: DateTime<Utc>) -> Result<(), Refusal> {
+impl Precondition for StillAbandoned {
+    async fn check(&self, event: &Event, now: DateTime<Utc>) -> Result<(), Refusal> {
         match self.judge.judge_event(&self.room, event, std::slice::from_ref(event), now).await? {
             Verdict::Act { rule, .. } if rule == self.rule => Ok(()),
             // One date is less than its series.
@@ -308,8 +312,8 @@ pub(super) struct StillStruck {
 }
 
 #[async_trait::async_trait]
-impl Guard for StillStruck {
-    async fn allows(&self, event: &Event, now: DateTime<Utc>) -> Result<(), Refusal> {
+impl Precondition for StillStruck {
+    async fn check(&self, event: &Event, now: DateTime<Utc>) -> Result<(), Refusal> {
         if let Some(why) = self.judge.clock_doubt() {
             return Err(Refusal::NoLongerApplies { why: why.to_string() });
         }
@@ -324,6 +328,6 @@ impl Guard for StillStruck {
             return Err(Refusal::NoLongerApplies { why: "the date is gone".to_owned() });
         };
         let (judge, room, rule) = (self.judge.clone(), self.room.clone(), Rule::Strikes);
-        StillAbandoned { judge, room, rule }.allows(&event, now).await
+        StillAbandoned { judge, room, rule }.check(&event, now).await
     }
 }

@@ -17,7 +17,7 @@ use super::rules::{NoCheckIn, Rule};
 use super::{CameBack, Verdict};
 use crate::action::{Outcome, Target};
 use crate::calendar::{RoomAddress, Uid};
-use crate::engine::Trouble;
+use crate::engine::CalendarError;
 use crate::journal::ActionRecord;
 
 /// What happens at the last strike.
@@ -44,16 +44,16 @@ impl fmt::Display for StrikesThen {
 #[async_trait]
 pub trait Attendance: Send + Sync {
     /// Somebody came to the date that began then.
-    async fn came(&self, room: &RoomAddress, uid: &Uid, start: DateTime<Utc>) -> Result<(), Trouble>;
+    async fn came(&self, room: &RoomAddress, uid: &Uid, start: DateTime<Utc>) -> Result<(), CalendarError>;
 
     /// The last date to which somebody came, or where counting began; `None` when nothing was counted yet.
-    async fn last(&self, room: &RoomAddress, uid: &Uid) -> Result<Option<DateTime<Utc>>, Trouble>;
+    async fn last(&self, room: &RoomAddress, uid: &Uid) -> Result<Option<DateTime<Utc>>, CalendarError>;
 
     /// The date that began then is no strike: no room of the house gave any sign that day.
-    async fn excuse(&self, room: &RoomAddress, uid: &Uid, start: DateTime<Utc>) -> Result<(), Trouble>;
+    async fn excuse(&self, room: &RoomAddress, uid: &Uid, start: DateTime<Utc>) -> Result<(), CalendarError>;
 
     /// The dates that are no strikes.
-    async fn excused(&self, room: &RoomAddress, uid: &Uid) -> Result<BTreeSet<DateTime<Utc>>, Trouble>;
+    async fn excused(&self, room: &RoomAddress, uid: &Uid) -> Result<BTreeSet<DateTime<Utc>>, CalendarError>;
 }
 
 /// Remembers nothing, so nothing is ever more than one strike.
@@ -61,19 +61,19 @@ pub struct NoAttendance;
 
 #[async_trait]
 impl Attendance for NoAttendance {
-    async fn came(&self, _: &RoomAddress, _: &Uid, _: DateTime<Utc>) -> Result<(), Trouble> {
+    async fn came(&self, _: &RoomAddress, _: &Uid, _: DateTime<Utc>) -> Result<(), CalendarError> {
         Ok(())
     }
 
-    async fn last(&self, _: &RoomAddress, _: &Uid) -> Result<Option<DateTime<Utc>>, Trouble> {
+    async fn last(&self, _: &RoomAddress, _: &Uid) -> Result<Option<DateTime<Utc>>, CalendarError> {
         Ok(None)
     }
 
-    async fn excuse(&self, _: &RoomAddress, _: &Uid, _: DateTime<Utc>) -> Result<(), Trouble> {
+    async fn excuse(&self, _: &RoomAddress, _: &Uid, _: DateTime<Utc>) -> Result<(), CalendarError> {
         Ok(())
     }
 
-    async fn excused(&self, _: &RoomAddress, _: &Uid) -> Result<BTreeSet<DateTime<Utc>>, Trouble> {
+    async fn excused(&self, _: &RoomAddress, _: &Uid) -> Result<BTreeSet<DateTime<Utc>>, CalendarError> {
         Ok(BTreeSet::new())
     }
 }
@@ -83,19 +83,19 @@ pub struct ReadOnly<A>(pub A);
 
 #[async_trait]
 impl<A: Attendance> Attendance for ReadOnly<A> {
-    async fn came(&self, _: &RoomAddress, _: &Uid, _: DateTime<Utc>) -> Result<(), Trouble> {
+    async fn came(&self, _: &RoomAddress, _: &Uid, _: DateTime<Utc>) -> Result<(), CalendarError> {
         Ok(())
     }
 
-    async fn last(&self, room: &RoomAddress, uid: &Uid) -> Result<Option<DateTime<Utc>>, Trouble> {
+    async fn last(&self, room: &RoomAddress, uid: &Uid) -> Result<Option<DateTime<Utc>>, CalendarError> {
         self.0.last(room, uid).await
     }
 
-    async fn excuse(&self, _: &RoomAddress, _: &Uid, _: DateTime<Utc>) -> Result<(), Trouble> {
+    async fn excuse(&self, _: &RoomAddress, _: &Uid, _: DateTime<Utc>) -> Result<(), CalendarError> {
         Ok(())
     }
 
-    async fn excused(&self, room: &RoomAddress, uid: &Uid) -> Result<BTreeSet<DateTime<Utc>>, Trouble> {
+    async fn excused(&self, room: &RoomAddress, uid: &Uid) -> Result<BTreeSet<DateTime<Utc>>, CalendarError> {
         self.0.excused(room, uid).await
     }
 }

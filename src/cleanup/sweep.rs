@@ -14,7 +14,7 @@ use super::work::{End, Work};
 use super::{Attendance, CleanupMode, NoAttendance, Rule, Rules};
 use crate::action::{ActionId, EventSnapshot, Outcome};
 use crate::calendar::{Event, EventKind, RoomAddress, Window};
-use crate::engine::{Busy, Engine, Mode};
+use crate::engine::{Engine, Mode, Occupancy};
 use crate::journal::JournalError;
 use crate::presence::{CrowdLog, SharedPresence};
 
@@ -158,7 +158,7 @@ impl Sweep {
         let mut tasks = JoinSet::new();
         let places = Arc::new(Semaphore::new(self.rooms_at_once));
         for (index, (room, look)) in rooms.iter().cloned().zip(looks).enumerate() {
-            if look == Busy::Empty {
+            if look == Occupancy::Free {
                 plans[index] = Some(RoomPlan { room, events: Vec::new(), trouble: None });
                 progress.step();
                 continue;
@@ -263,8 +263,8 @@ impl Sweep {
     }
 
     /// Asks once per hundred rooms which of them have anything. A room the server would not speak of is looked at.
-    async fn find_busy(&self, rooms: &[RoomAddress], window: Window) -> Vec<Busy> {
-        let mut looks = vec![Busy::Look; rooms.len()];
+    async fn find_busy(&self, rooms: &[RoomAddress], window: Window) -> Vec<Occupancy> {
+        let mut looks = vec![Occupancy::MaybeBusy; rooms.len()];
         let mut tasks = JoinSet::new();
         let places = Arc::new(Semaphore::new(self.rooms_at_once));
         for (number, group) in rooms.chunks(BUSY_GROUP).enumerate() {
@@ -274,7 +274,7 @@ impl Sweep {
             let (engine, places, group) = (self.engine.clone(), places.clone(), group.to_vec());
             tasks.spawn(async move {
                 let _place = places.acquire_owned().await;
-                (number * BUSY_GROUP, group.len(), engine.calendar().busy(&group, window).await)
+                (number * BUSY_GROUP, group.len(), engine.calendar().occupancy(&group, window).await)
             });
         }
         while let Some(joined) = tasks.join_next().await {

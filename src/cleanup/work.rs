@@ -14,7 +14,7 @@ use crate::action::{
     Action, ActionId, Actor, AllDay, Answer, EventSnapshot, Outcome, Refusal, Target, TimeRange,
 };
 use crate::calendar::{ModifiedOccurrence, RoomAddress, Series};
-use crate::engine::{Engine, Guard, Mode};
+use crate::engine::{Engine, Mode, Precondition};
 use crate::journal::JournalError;
 
 /// Held while a series is taken off, in this process.
@@ -108,7 +108,7 @@ impl Hand<'_> {
         let target = Target::Series { id: series.master.id.clone() };
         let whole = Action { target, ..self.work.action.clone() };
         // A series that cannot go is not begun with: half of one is worse than a whole one.
-        let rehearsal = self.engine.perform_guarded(anew(&whole), Mode::Rehearse, &guard).await?.outcome;
+        let rehearsal = self.engine.perform_if(anew(&whole), Mode::DryRun, &guard).await?.outcome;
         match (&rehearsal, Went::of(&rehearsal)) {
             (Outcome::Done(_), _) => {}
             (_, Went::Spared) => {
@@ -189,8 +189,13 @@ impl Hand<'_> {
         self.act(rule, action, &guard).await.map(drop)
     }
 
-    async fn act(&mut self, rule: Rule, action: Action, guard: &dyn Guard) -> Result<Went, JournalError> {
-        let Answer { action, outcome, .. } = self.engine.perform_guarded(action, self.mode, guard).await?;
+    async fn act(
+        &mut self,
+        rule: Rule,
+        action: Action,
+        guard: &dyn Precondition,
+    ) -> Result<Went, JournalError> {
+        let Answer { action, outcome, .. } = self.engine.perform_if(action, self.mode, guard).await?;
         let went = Went::of(&outcome);
         self.applied.push(Applied { action, rule, ..self.work.ended(outcome) });
         Ok(went)

@@ -70,7 +70,7 @@ pub(super) async fn run(
         output.data(&plan, || render_plan(&plan, args.all))?;
         return Ok(exit_of_plan(&plan).or_partial(left_out));
     }
-    let mode = if args.dry_run { Mode::Rehearse } else { Mode::Perform };
+    let mode = if args.dry_run { Mode::DryRun } else { Mode::Perform };
     match sweep.apply(&plan, mode, &*progress).await {
         Ok(swept) => report(&plan, &swept, output).map(|exit| exit.or_partial(left_out)),
         Err(error) => Err(Failure::from_error(exit_of(&error), error)),

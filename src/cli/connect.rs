@@ -14,7 +14,7 @@ use crate::action::ResponsibleParty;
 use crate::calendar::RoomAddress;
 use crate::clock::{Clock, WitnessedClock};
 use crate::config::{Config, Overrides};
-use crate::engine::{Calendar, Engine, Trouble};
+use crate::engine::{Calendar, CalendarError, Engine};
 use crate::journal::{Journal, MemoryJournal, Query};
 use crate::live::Feed;
 use crate::store::{self, SqliteJournal, StoreError, StoreOptions};
@@ -179,10 +179,10 @@ pub(super) async fn admit_room_lists(exchange: &dyn Calendar, config: &mut Confi
         )
     })?;
     for list in &config.room_lists {
-        match exchange.rooms_of(list, &asking).await {
+        match exchange.room_list_members(list, &asking).await {
             Ok(rooms) => config.scope.add_rooms(rooms),
             // A list that is not there takes no other room out of scope; what it held is out of reach.
-            Err(trouble) if trouble.fault == ResponsibleParty::Caller => {
+            Err(trouble) if trouble.responsible == ResponsibleParty::Caller => {
                 config.warnings.push(format!("scope.room_lists: `{list}` is left out: {trouble}"));
             }
             Err(trouble) => return Err(failure(trouble)),
@@ -197,6 +197,6 @@ pub(super) fn address(flag: &str, text: &str) -> Result<RoomAddress, Failure> {
 }
 
 /// Trouble with Exchange as the end of a command.
-pub(super) fn failure(trouble: Trouble) -> Failure {
-    Failure::from_error(Exit::of_fault(trouble.fault), trouble)
+pub(super) fn failure(trouble: CalendarError) -> Failure {
+    Failure::from_error(Exit::of_fault(trouble.responsible), trouble)
 }

@@ -16,7 +16,7 @@ use crate::cleanup::Progress;
 use crate::clock::SystemClock;
 use crate::config::{Config, Server};
 use crate::doctor::{Finding, Patient, Report, Status, examine};
-use crate::engine::{Calendar, Trouble};
+use crate::engine::{Calendar, CalendarError};
 use crate::exchange::Exchange;
 
 pub(super) async fn run(args: DoctorArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
@@ -94,7 +94,7 @@ async fn patient(
     let mut lists = Vec::new();
     if let Some(asking) = rooms.first().cloned() {
         for list in &config.room_lists {
-            match exchange.rooms_of(list, &asking).await {
+            match exchange.room_list_members(list, &asking).await {
                 Ok(members) => rooms.extend(members.into_iter().filter(|room| lives_here(room))),
                 Err(trouble) => lists.push(unread(name, list, trouble)),
             }
@@ -132,7 +132,7 @@ fn outside_scope(name: &str, room: &RoomAddress) -> Finding {
 
 /// A list that cannot be read stops every other command. When nothing can be read there, the examination says why, so this is
 /// only a warning.
-fn unread(name: &str, list: &str, trouble: Trouble) -> Finding {
+fn unread(name: &str, list: &str, trouble: CalendarError) -> Finding {
     Finding {
         connection: Some(name.to_owned()),
         room: None,

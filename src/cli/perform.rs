@@ -59,7 +59,7 @@ async fn perform(
     output: &Output,
 ) -> Result<Exit, Failure> {
     let rehearsal = args.wish.dry_run;
-    let mode = if rehearsal { Mode::Rehearse } else { Mode::Perform };
+    let mode = if rehearsal { Mode::DryRun } else { Mode::Perform };
     let action = action(args, ask)?;
     let room = action.room.clone();
     let journalled = if rehearsal { Journalled::Looks } else { Journalled::Acts };

@@ -29,7 +29,7 @@ pub(super) async fn run(args: UndoArgs, connection: &Connection, output: &Output
     action.reason = args.wish.reason;
     action.key = args.wish.idempotency_key;
     let room = action.room.clone();
-    let mode = if args.wish.dry_run { Mode::Rehearse } else { Mode::Perform };
+    let mode = if args.wish.dry_run { Mode::DryRun } else { Mode::Perform };
     let answer = opened.engine.perform(action, mode).await;
     print(&room, &answer.map_err(|error| Failure::from_error(Exit::Journal, error))?, output)
 }

@@ -56,7 +56,7 @@ pub struct Config {
     /// Room lists whose members may be touched as well; asked of Exchange at start.
     pub room_lists: Vec<String>,
     /// How actions are performed.
-    pub engine: engine::Options,
+    pub engine: engine::EngineOptions,
     /// Where the journal is kept; `None`: in the default directory.
     pub journal: Journal,
     /// How sweeps judge.
@@ -155,15 +155,15 @@ fn check(source: &Source<'_>, file: File, overrides: Overrides) -> Result<Config
         server: check_server(source, file.server, overrides)?,
         scope: Scope::new(rooms, file.scope.domains),
         room_lists: file.scope.room_lists,
-        engine: engine::Options {
-            settle: Duration::from_millis(file.engine.settle_ms),
+        engine: engine::EngineOptions {
+            settle_delay: Duration::from_millis(file.engine.settle_ms),
             forbid_irreversible: file.engine.forbid_irreversible,
             resume_within: TimeDelta::seconds(resume_within),
             give_up_after: TimeDelta::seconds(give_up_after),
             key_ttl: TimeDelta::hours(key_ttl),
             journal_subjects: file.journal.subjects,
             booking_subject: file.engine.booking_subject,
-            ..engine::Options::default()
+            ..engine::EngineOptions::default()
         },
         journal: Journal {
             directory,

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{Findings, Patient};
 use crate::calendar::RoomAddress;
 use crate::clock::{Clock, SKEW_MAX};
-use crate::engine::Trouble;
+use crate::engine::CalendarError;
 use crate::exchange::{
     ErrorKind, ExchangeLocation, ProbeResult, RequestError, ServerCertificate, SignInMethod, TlsFailure,
     TransportError, probe,
@@ -73,7 +73,7 @@ async fn places(patient: &Patient, findings: &mut Findings) -> Option<Vec<String
         }
     }
     if let (true, Some(failed)) = (live_at.is_empty(), lost) {
-        let Trouble { advice, code, .. } = Trouble::from(failed);
+        let CalendarError { advice, code, .. } = CalendarError::from(failed);
         let remedy = "set server.url, or mend what Autodiscover says; the code names the cause";
         findings.fail("autodiscover", advice, remedy).code = Some(code);
         return None;

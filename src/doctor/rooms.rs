@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::{Findings, Patient};
 use crate::calendar::{Copy, Event, RoomAddress, Window};
 use crate::clock::Clock;
-use crate::engine::{Calendar as _, Trouble};
+use crate::engine::{Calendar as _, CalendarError};
 use crate::exchange::{Access, ErrorKind, Exchange, RequestError};
 
 /// Rooms looked at at once.
@@ -81,7 +81,7 @@ fn unreached<'f>(
     failed: RequestError,
     findings: &'f mut Findings,
 ) -> &'f mut super::Finding {
-    let Trouble { advice, code, .. } = Trouble::from(failed.clone());
+    let CalendarError { advice, code, .. } = CalendarError::from(failed.clone());
     let (check, remedy) = match &failed {
         RequestError::Refused(ErrorKind::ImpersonationDenied | ErrorKind::Denied, _) => (
             by,
@@ -126,7 +126,7 @@ pub(super) async fn outsiders(patient: &Patient, findings: &mut Findings) {
                     .code = Some(code);
             }
             Err(failed) => {
-                let Trouble { advice, code, .. } = Trouble::from(failed.clone());
+                let CalendarError { advice, code, .. } = CalendarError::from(failed.clone());
                 let why = match failed {
                     RequestError::Refused(ErrorKind::ImpersonationDenied | ErrorKind::Denied, _) => {
                         "it was refused, but not for want of rights"

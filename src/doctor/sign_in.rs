@@ -4,7 +4,7 @@
 use super::{Findings, Patient};
 use crate::action::ResponsibleParty;
 use crate::calendar::RoomAddress;
-use crate::engine::Trouble;
+use crate::engine::CalendarError;
 use crate::exchange::login::{ChannelBinding, Windows};
 use crate::exchange::{ErrorKind, Exchange, ExchangeLocation, RequestError, Settings, SignInMethod};
 
@@ -95,7 +95,7 @@ async fn refused(patient: &Patient, room: &RoomAddress, failed: RequestError, fi
         RequestError::Refused(..) => "sign-in",
         _ => "answer",
     };
-    let Trouble { fault, advice, code } = Trouble::from(failed);
+    let CalendarError { responsible: fault, advice, code } = CalendarError::from(failed);
     let advice = match (check, fault) {
         ("token", ResponsibleParty::Administrator) => "the application is given no token".to_owned(),
         ("token", _) => "where tokens come from cannot be reached".to_owned(),

@@ -10,7 +10,7 @@ use super::{Findings, Patient, Status};
 use crate::action::{Notify, ResponsibleParty, Step};
 use crate::calendar::{Copy, Event, EventKind, RoomAddress, Uid, Window};
 use crate::clock::Clock;
-use crate::engine::{Calendar as _, Trouble, Written};
+use crate::engine::{Calendar as _, CalendarError, WriteOutcome};
 use crate::exchange::is_denial;
 
 /// Where nobody meets yet: beyond a year, which is as far as people book (BookingWindowInDays is 180 by default).
@@ -148,23 +148,29 @@ async fn found(
 }
 
 async fn written(patient: &Patient, room: &RoomAddress, step: &Step, what: &str) -> Result<(), Failed> {
-    let reply = patient.exchange.write(room, step).await.written;
-    let nothing_done = !matches!(reply, Written::Unproven(_) | Written::InDoubt(_));
+    let reply = patient.exchange.write(room, step).await.outcome;
+    let nothing_done = !matches!(reply, WriteOutcome::Unproven(_) | WriteOutcome::InDoubt(_));
     let failed = |why: String, remedy, code| {
         Err(Failed { says: format!("{what}: {why}"), remedy, code, nothing_done })
     };
     match reply {
-        Written::Done => Ok(()),
-        Written::Gone => failed("it is gone".to_owned(), LATER, None),
-        Written::Conflict => failed("somebody changed it in between".to_owned(), LATER, None),
-        Written::NotDone(Trouble { fault: ResponsibleParty::Administrator, advice, code })
-        | Written::Unproven(Trouble { fault: ResponsibleParty::Administrator, advice, code }) => {
-            failed(advice, if is_denial(&code) { NO_RIGHT } else { OTHER }, Some(code))
-        }
-        Written::NotYet(trouble)
-        | Written::NotDone(trouble)
-        | Written::Unproven(trouble)
-        | Written::InDoubt(trouble) => failed(trouble.advice, LATER, Some(trouble.code)),
+        WriteOutcome::Done => Ok(()),
+        WriteOutcome::Gone => failed("it is gone".to_owned(), LATER, None),
+        WriteOutcome::Conflict => failed("somebody changed it in between".to_owned(), LATER, None),
+        WriteOutcome::NotApplied(CalendarError {
+            responsible: ResponsibleParty::Administrator,
+            advice,
+            code,
+        })
+        | WriteOutcome::Unproven(CalendarError {
+            responsible: ResponsibleParty::Administrator,
+            advice,
+            code,
+        }) => failed(advice, if is_denial(&code) { NO_RIGHT } else { OTHER }, Some(code)),
+        WriteOutcome::Throttled(trouble)
+        | WriteOutcome::NotApplied(trouble)
+        | WriteOutcome::Unproven(trouble)
+        | WriteOutcome::InDoubt(trouble) => failed(trouble.advice, LATER, Some(trouble.code)),
     }
 }
 

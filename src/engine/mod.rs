@@ -22,27 +22,27 @@
 //! It knows calendars only through the [`Calendar`] trait: no EWS, no HTTP.
 
 mod backend;
-mod choose;
-mod give_way;
-mod longer;
-mod look;
+mod execution;
+mod extend;
+mod idempotency;
+mod locate;
+mod messages;
+mod overlap_check;
 mod perform;
 mod plan;
 mod reconcile;
 mod recover;
-mod repeat;
-mod run;
 mod select;
 mod undo;
+mod verify;
 mod view;
-mod words;
 
 pub use backend::{
-    AddressLookup, Busy, Calendar, Capabilities, Directory, EventLookup, Known, MailboxAddresses, Number,
-    Reply, Trouble, Written,
+    AddressLookup, Calendar, CalendarCache, CalendarError, Capabilities, EventLookup, MailboxAddresses,
+    Metric, Occupancy, PersonLookup, WriteOutcome, WriteReport,
 };
-pub use choose::unknown_action;
-pub use perform::{Engine, Guard, Mode, Options};
-pub use plan::{NoPlan, Plan, plan};
+pub use locate::unknown_action;
+pub use perform::{Engine, EngineOptions, Mode, Precondition};
+pub use plan::{Plan, PlanError, plan};
 pub use recover::Recovered;
-pub use view::{CalendarView, Unreadable};
+pub use view::{CalendarView, UnreadableItem};

@@ -9,9 +9,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::OwnedMutexGuard;
 
-use super::repeat::{Before, under_key};
-use super::run::{Run, refused};
-use super::{Calendar, Known};
+use super::execution::{Execution, refused};
+use super::idempotency::{PriorRequest, prior_request};
+use super::{Calendar, CalendarCache};
 use crate::action::{Action, ActionId, ActionKind, Answer, Outcome, Refusal, RequestIds};
 use crate::calendar::{Event, EventId, RoomAddress, Scope};
 use crate::clock::Clock;
@@ -24,9 +24,9 @@ pub struct Engine {
     journal: Arc<dyn Journal>,
     clock: Arc<dyn Clock>,
     scope: ArcSwap<Scope>,
-    options: Options,
-    turns: KeyedMutex,
-    known: OnceLock<Arc<dyn Known>>,
+    options: EngineOptions,
+    room_locks: KeyedMutex,
+    cache: OnceLock<Arc<dyn CalendarCache>>,
 }
 
 /// For real or not.
@@ -35,22 +35,22 @@ pub enum Mode {
     /// Do it.
     Perform,
     /// Do everything but the writes, and journal nothing.
-    Rehearse,
+    DryRun,
 }
 
 /// How the engine behaves where people differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
+pub struct EngineOptions {
     /// How often an event is read and decided about again when somebody else keeps writing to it. At the limit the
     /// action is refused ([`Refusal::KeepsChanging`]).
     pub decisions_max: u32,
     /// How often a step is sent whose earlier sending is known not to have landed. At the limit a person has to look.
-    pub sendings_max: u32,
+    pub sends_max: u32,
     /// How long to let the server settle before looking after a doubtful write. Longer is surer and slower.
-    pub settle: Duration,
+    pub settle_delay: Duration,
     /// How long after it was sent a request may still be carried out without our hearing of it. Only then "nothing was
     /// done" is said of what was in doubt.
-    pub lands_within: TimeDelta,
+    pub delivery_window: TimeDelta,
     /// Refuse what could not be undone.
     pub forbid_irreversible: bool,
     /// How long after it was taken on an interrupted action is still carried out. Later nobody stands at the door any
@@ -67,13 +67,13 @@ pub struct Options {
     pub booking_subject: String,
 }
 
-impl Default for Options {
+impl Default for EngineOptions {
     fn default() -> Self {
         Self {
             decisions_max: 3,
-            sendings_max: 2,
-            settle: Duration::from_millis(500),
-            lands_within: TimeDelta::seconds(10),
+            sends_max: 2,
+            settle_delay: Duration::from_millis(500),
+            delivery_window: TimeDelta::seconds(10),
             forbid_irreversible: false,
             resume_within: TimeDelta::minutes(2),
             give_up_after: TimeDelta::hours(1),
@@ -86,17 +86,17 @@ impl Default for Options {
 
 /// Sees the event an action is about, as it is now, just before anything is planned for it.
 #[async_trait]
-pub trait Guard: Send + Sync {
+pub trait Precondition: Send + Sync {
     /// Lets the action go on, or says why not.
-    async fn allows(&self, event: &Event, now: DateTime<Utc>) -> Result<(), Refusal>;
+    async fn check(&self, event: &Event, now: DateTime<Utc>) -> Result<(), Refusal>;
 }
 
 /// Lets everything through.
-pub(super) struct Unguarded;
+pub(super) struct NoPrecondition;
 
 #[async_trait]
-impl Guard for Unguarded {
-    async fn allows(&self, _: &Event, _: DateTime<Utc>) -> Result<(), Refusal> {
+impl Precondition for NoPrecondition {
+    async fn check(&self, _: &Event, _: DateTime<Utc>) -> Result<(), Refusal> {
         Ok(())
     }
 }
@@ -108,7 +108,7 @@ impl Engine {
         journal: Arc<dyn Journal>,
         clock: Arc<dyn Clock>,
         scope: Scope,
-        options: Options,
+        options: EngineOptions,
     ) -> Self {
         let scope = ArcSwap::from_pointee(scope);
         Self {
@@ -117,8 +117,8 @@ impl Engine {
             clock,
             scope,
             options,
-            turns: KeyedMutex::default(),
-            known: OnceLock::new(),
+            room_locks: KeyedMutex::default(),
+            cache: OnceLock::new(),
         }
     }
 
@@ -129,14 +129,14 @@ impl Engine {
 
     /// Goes by what is known of rooms without asking, where the version of an event guards against its being old. Said once;
     /// the first counts.
-    pub fn know_by(&self, known: Arc<dyn Known>) {
-        let _ = self.known.set(known);
+    pub fn set_cache(&self, known: Arc<dyn CalendarCache>) {
+        let _ = self.cache.set(known);
     }
 
     /// What is known without asking, if a step that does this may be decided on it.
-    pub(super) fn known(&self, ask: ActionKind) -> Option<&dyn Known> {
+    pub(super) fn cache_for(&self, ask: ActionKind) -> Option<&dyn CalendarCache> {
         let guarded = matches!(ask, ActionKind::End(_)) && self.calendar.capabilities().has_change_key_lock;
-        self.known.get().filter(|_| guarded).map(|known| &**known)
+        self.cache.get().filter(|_| guarded).map(|known| &**known)
     }
 
     /// What it tells everything.
@@ -165,11 +165,11 @@ impl Engine {
     }
 
     /// The same, as long as the clock is believed: a clock that jumps ahead makes no repeated press a new one.
-    fn believed_key_ttl(&self) -> TimeDelta {
+    fn effective_key_ttl(&self) -> TimeDelta {
         if self.clock.doubt().is_some() { TimeDelta::MAX } else { self.options.key_ttl }
     }
 
-    pub(super) fn options(&self) -> &Options {
+    pub(super) fn options(&self) -> &EngineOptions {
         &self.options
     }
 
@@ -178,30 +178,30 @@ impl Engine {
     /// A future that is dropped on the way leaves the action open; the next action in the room, or
     /// [`Engine::recover`], finds out what became of it.
     pub async fn perform(&self, action: Action, mode: Mode) -> Result<Answer, JournalError> {
-        self.perform_guarded(action, mode, &Unguarded).await
+        self.perform_if(action, mode, &NoPrecondition).await
     }
 
     /// The same, with a guard that sees the event after every reading and may call the action off.
-    pub async fn perform_guarded(
+    pub async fn perform_if(
         &self,
         action: Action,
         mode: Mode,
-        guard: &dyn Guard,
+        guard: &dyn Precondition,
     ) -> Result<Answer, JournalError> {
         let (id, asked_at) = (action.id, self.clock.now());
-        if mode == Mode::Rehearse {
-            let run = Run::new(self, &action, mode, guard, asked_at);
-            let first = run.read_first().await?;
+        if mode == Mode::DryRun {
+            let run = Execution::new(self, &action, mode, guard, asked_at);
+            let first = run.read_initial().await?;
             let (outcome, _) = run.finish(first).await?;
             return Ok(Answer { action: id, outcome, repeated: false });
         }
         let _key_turn = match &action.key {
-            Some(key) => Some(self.turns.lock(&format!("key {key}")).await),
+            Some(key) => Some(self.room_locks.lock(&format!("key {key}")).await),
             None => None,
         };
-        let _turn = self.turns.lock(action.room.as_str()).await;
-        let unsettled = self.settle(&action).await?;
-        if let Some(answer) = self.answered_before(&action).await? {
+        let _turn = self.room_locks.lock(action.room.as_str()).await;
+        let unsettled = self.settle_open_actions(&action).await?;
+        if let Some(answer) = self.prior_answer(&action).await? {
             return Ok(answer);
         }
         if let Some(earlier) = unsettled {
@@ -209,9 +209,9 @@ impl Engine {
             return Ok(Answer { action: id, outcome, repeated: false });
         }
         let accepted = self.record(id, Fact::Accepted { action: Box::new(action.clone()) });
-        let run = Run::new(self, &action, mode, guard, asked_at);
+        let run = Execution::new(self, &action, mode, guard, asked_at);
         // The disk and Exchange at once. Nothing is decided before both have answered.
-        let (accepted, first) = tokio::join!(accepted, run.read_first());
+        let (accepted, first) = tokio::join!(accepted, run.read_initial());
         accepted?;
         let (outcome, requests) = run.finish(first?).await?;
         let closed = self.close_if_known(id, asked_at, outcome, requests).await?;
@@ -221,31 +221,31 @@ impl Engine {
 
     /// Waits until no action is under way in the room; whether it had to.
     pub async fn wait_until_idle(&self, room: &RoomAddress) -> bool {
-        if self.turns.try_lock(room.as_str()).is_some() {
+        if self.room_locks.try_lock(room.as_str()).is_some() {
             return false;
         }
-        drop(self.turns.lock(room.as_str()).await);
+        drop(self.room_locks.lock(room.as_str()).await);
         true
     }
 
     /// The turn of a room, if no action is under way there.
-    pub(super) fn turn_now(&self, room: &str) -> Option<OwnedMutexGuard<()>> {
-        self.turns.try_lock(room)
+    pub(super) fn try_lock_room(&self, room: &str) -> Option<OwnedMutexGuard<()>> {
+        self.room_locks.try_lock(room)
     }
 
     /// The event of this id in the calendar as it is followed, if it is known there.
-    pub(super) fn cached(&self, room: &RoomAddress, id: &EventId) -> Option<Event> {
-        self.known.get().and_then(|known| known.event(room, id))
+    pub(super) fn cached_event(&self, room: &RoomAddress, id: &EventId) -> Option<Event> {
+        self.cache.get().and_then(|known| known.event(room, id))
     }
 
     /// The turn of a room: actions on it run one after another.
-    pub(super) async fn turn(&self, room: &str) -> OwnedMutexGuard<()> {
-        self.turns.lock(room).await
+    pub(super) async fn lock_room(&self, room: &str) -> OwnedMutexGuard<()> {
+        self.room_locks.lock(room).await
     }
 
     /// Brings what a stop left open in this room to its end, so that nothing new can be mistaken for it. Answers the
     /// action that stays open because its mailbox cannot be looked at now.
-    async fn settle(&self, action: &Action) -> Result<Option<ActionId>, JournalError> {
+    async fn settle_open_actions(&self, action: &Action) -> Result<Option<ActionId>, JournalError> {
         let mut unsettled = None;
         for life in self.journal.find(&Query::room(&action.room).with_status(ActionStatus::Open)).await? {
             let id = life.action.id;
@@ -257,14 +257,14 @@ impl Engine {
     }
 
     /// The answer to the same wish under the same key, if it was given.
-    async fn answered_before(&self, action: &Action) -> Result<Option<Answer>, JournalError> {
+    async fn prior_answer(&self, action: &Action) -> Result<Option<Answer>, JournalError> {
         let Some(key) = &action.key else { return Ok(None) };
         let query = Query { key: Some(key.clone()), limit: Some(1), ..Query::default() };
         let newest = self.journal.find(&query).await?.pop();
-        match under_key(action, newest, self.clock.now(), self.believed_key_ttl()) {
-            Before::Nothing => Ok(None),
-            Before::Answered(answer) => Ok(Some(answer)),
-            Before::Open(earlier) => {
+        match prior_request(action, newest, self.clock.now(), self.effective_key_ttl()) {
+            PriorRequest::None => Ok(None),
+            PriorRequest::Answered(answer) => Ok(Some(answer)),
+            PriorRequest::Open(earlier) => {
                 let outcome = refused(Refusal::StillInDoubt { action: earlier });
                 Ok(Some(Answer { action: earlier, outcome, repeated: true }))
             }
@@ -272,7 +272,7 @@ impl Engine {
     }
 
     /// Closes the action, and returns how; `None` where it stays open: the mailbox could not be read, and will be asked again
-    /// until [`Options::give_up_after`].
+    /// until [`EngineOptions::give_up_after`].
     pub(super) async fn close_if_known(
         &self,
         id: ActionId,

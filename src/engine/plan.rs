@@ -32,14 +32,14 @@ pub struct Plan {
 
 /// Why there is no step.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NoPlan {
+pub enum PlanError {
     /// There is nothing to do.
-    Already(NoChangeReason),
+    NoChange(NoChangeReason),
     /// It must not be done.
     Refused(Refusal),
 }
 
-impl From<Refusal> for NoPlan {
+impl From<Refusal> for PlanError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
     }
@@ -51,19 +51,19 @@ pub fn plan(
     event: &Event,
     now: DateTime<Utc>,
     server: Capabilities,
-) -> Result<Plan, NoPlan> {
+) -> Result<Plan, PlanError> {
     let copy = event.copy.ok_or(Refusal::UnknownCopy)?;
-    guard_series(action, event)?;
+    check_series(action, event)?;
     match action.kind {
         ActionKind::End(notify) => {
-            guard_end(action, event, now)?;
+            check_end(action, event, now)?;
             plan_end(event, copy, notify, now, server)
         }
         ActionKind::Delete(how) => {
-            guard_delete(action, event, how, now)?;
+            check_delete(action, event, how, now)?;
             Ok(plan_delete(event, copy, how, action.reason.as_deref()))
         }
-        // Planned with what stands around it, in `longer.rs`, and from what the journal knows, in `undo.rs`.
+        // Planned with what stands around it, in `extend.rs`, and from what the journal knows, in `undo.rs`.
         ActionKind::Extend { .. } | ActionKind::Book { .. } | ActionKind::Undo { .. } => {
             Err(Refusal::NothingToUndo.into())
         }
@@ -72,29 +72,34 @@ pub fn plan(
 
 /// A series is touched only by who means the series, and only to take it off the calendar: an early end of a series would
 /// shorten every date it ever had.
-pub(super) fn guard_series(action: &Action, event: &Event) -> Result<(), NoPlan> {
+pub(super) fn check_series(action: &Action, event: &Event) -> Result<(), PlanError> {
     let meant = matches!((&action.target, action.kind), (Target::Series { .. }, ActionKind::Delete(_)));
     if meant == (event.kind == EventKind::Series) { Ok(()) } else { Err(Refusal::WholeSeries.into()) }
 }
 
-fn guard_end(action: &Action, event: &Event, now: DateTime<Utc>) -> Result<(), NoPlan> {
+fn check_end(action: &Action, event: &Event, now: DateTime<Utc>) -> Result<(), PlanError> {
     may_move_end(event, now, action.all_day == AllDay::Include).map_err(|fixed| match fixed {
         EndFixedReason::UnknownCopy => Refusal::UnknownCopy.into(),
-        EndFixedReason::Over => NoPlan::Already(NoChangeReason::Over),
+        EndFixedReason::Over => PlanError::NoChange(NoChangeReason::Over),
         EndFixedReason::Cancelled => Refusal::Cancelled.into(),
-        EndFixedReason::Declined => NoPlan::Already(NoChangeReason::Declined),
+        EndFixedReason::Declined => PlanError::NoChange(NoChangeReason::Declined),
         EndFixedReason::NotStarted => Refusal::NotStarted { times: times(event) }.into(),
         EndFixedReason::AllDay => Refusal::AllDay.into(),
     })
 }
 
-fn guard_delete(action: &Action, event: &Event, how: DeleteMode, now: DateTime<Utc>) -> Result<(), NoPlan> {
+fn check_delete(
+    action: &Action,
+    event: &Event,
+    how: DeleteMode,
+    now: DateTime<Utc>,
+) -> Result<(), PlanError> {
     // Of a series, the times are those of its first date; that some lie ahead, whoever asks has seen.
     let is_over = event.end <= now && event.kind != EventKind::Series;
     // A second decline would send the organizer a second message.
     let is_declined = event.is_declined && event.copy == Some(Copy::Attendee);
     if is_declined && !event.is_cancelled && how == DeleteMode::Notify {
-        return Err(NoPlan::Already(NoChangeReason::Declined));
+        return Err(PlanError::NoChange(NoChangeReason::Declined));
     }
     // A leftover that was cancelled or declined may be cleared away even when its time is over: it never happened.
     if is_over && !event.is_cancelled && !is_declined {
@@ -104,10 +109,10 @@ fn guard_delete(action: &Action, event: &Event, how: DeleteMode, now: DateTime<U
     if event.is_cancelled && how == DeleteMode::Notify && event.copy != Some(Copy::Plain) {
         return Err(Refusal::Cancelled.into());
     }
-    guard_all_day(action, event)
+    check_all_day(action, event)
 }
 
-fn guard_all_day(action: &Action, event: &Event) -> Result<(), NoPlan> {
+fn check_all_day(action: &Action, event: &Event) -> Result<(), PlanError> {
     match action.all_day {
         AllDay::Spare if event.is_all_day => Err(Refusal::AllDay.into()),
         _ => Ok(()),
@@ -120,10 +125,10 @@ fn plan_end(
     notify: Notify,
     now: DateTime<Utc>,
     server: Capabilities,
-) -> Result<Plan, NoPlan> {
+) -> Result<Plan, PlanError> {
     let end = early_end(event, now);
     if event.end <= end {
-        return Err(NoPlan::Already(NoChangeReason::Over));
+        return Err(PlanError::NoChange(NoChangeReason::Over));
     }
     let (step, told) = set_end(event, copy, end, notify, server);
     Ok(Plan {
@@ -173,14 +178,17 @@ fn plan_delete(event: &Event, copy: Copy, how: DeleteMode, reason: Option<&str>)
             let no = Reversibility::Irreversible { because: IrreversibleReason::CancellationWasSent };
             (Step::Cancel { id, change_key, text }, Change::Cancelled, Notified::Attendees, no)
         }
-        (Copy::Plain, _) | (_, DeleteMode::Silent) => {
-            (Step::Remove { id, change_key }, Change::Removed, Notified::Nobody, undoable_removal(event.kind))
-        }
+        (Copy::Plain, _) | (_, DeleteMode::Silent) => (
+            Step::Remove { id, change_key },
+            Change::Removed,
+            Notified::Nobody,
+            removal_reversibility(event.kind),
+        ),
     };
     Plan { step, done: done(event, copy, change, told, undoable) }
 }
 
-fn undoable_removal(kind: EventKind) -> Reversibility {
+fn removal_reversibility(kind: EventKind) -> Reversibility {
     match kind {
         EventKind::Single => Reversibility::Reversible,
         EventKind::Series => Reversibility::Irreversible { because: IrreversibleReason::SeriesWent },

@@ -6,22 +6,22 @@ use chrono::TimeDelta;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::give_way::{takes_back, with_id};
-use super::perform::{Engine, Unguarded};
-use super::reconcile::Found;
-use super::run::{Run, refused};
-use super::words;
+use super::execution::{Execution, refused};
+use super::messages;
+use super::overlap_check::{is_revert, with_id};
+use super::perform::{Engine, NoPrecondition};
+use super::reconcile::Observation;
 use crate::action::{ActionKind, Actor, NoChangeReason, Outcome, Refusal, RequestIds};
 use crate::journal::{ActionRecord, ActionStatus, Fact, Intent, JournalError, Query};
 
 /// Rooms looked at together.
-const ROOMS_AT_ONCE: usize = 16;
+const CONCURRENT_ROOMS_MAX: usize = 16;
 
 /// What is done about a room in which an action is under way.
 #[derive(Debug, Clone, Copy)]
-enum Patience {
-    Waits,
-    Skips,
+enum BusyRoomPolicy {
+    Wait,
+    Skip,
 }
 
 /// By how much the clock may have been set right while the process was away.
@@ -45,21 +45,21 @@ impl Engine {
     /// Brings every open action to its end, as far as Exchange can be asked. To be called once before the first action;
     /// calling it again is harmless.
     pub async fn recover(self: &Arc<Self>) -> Result<Recovered, JournalError> {
-        self.resume_all(Patience::Waits).await
+        self.resume_all(BusyRoomPolicy::Wait).await
     }
 
     /// The same beside actions under way: rooms in which one is under way are left for the next time.
-    pub async fn look_again(self: &Arc<Self>) -> Result<Recovered, JournalError> {
-        self.resume_all(Patience::Skips).await
+    pub async fn recover_idle_rooms(self: &Arc<Self>) -> Result<Recovered, JournalError> {
+        self.resume_all(BusyRoomPolicy::Skip).await
     }
 
-    async fn resume_all(self: &Arc<Self>, patience: Patience) -> Result<Recovered, JournalError> {
+    async fn resume_all(self: &Arc<Self>, patience: BusyRoomPolicy) -> Result<Recovered, JournalError> {
         let open = self.journal().find(&Query::default().with_status(ActionStatus::Open)).await?;
         let since = Some(self.clock().now() - RECHECKED_WITHIN);
         let unknown = Query { since, ..Query::default() }.with_status(ActionStatus::NeedsAttention);
         let mut unknown = self.journal().find(&unknown).await?;
         unknown.retain(ActionRecord::needs_recheck);
-        let places = Arc::new(Semaphore::new(ROOMS_AT_ONCE));
+        let places = Arc::new(Semaphore::new(CONCURRENT_ROOMS_MAX));
         let mut tasks = JoinSet::new();
         for life in open.iter().chain(&unknown) {
             let (engine, places, action) = (self.clone(), places.clone(), life.action.clone());
@@ -67,8 +67,8 @@ impl Engine {
                 let _place = places.acquire_owned().await;
                 let room = action.room.as_str();
                 let turn = match patience {
-                    Patience::Waits => Some(engine.turn(room).await),
-                    Patience::Skips => engine.turn_now(room),
+                    BusyRoomPolicy::Wait => Some(engine.lock_room(room).await),
+                    BusyRoomPolicy::Skip => engine.try_lock_room(room),
                 };
                 let Some(_turn) = turn else { return Ok(()) };
                 // Somebody may have been faster.
@@ -102,24 +102,28 @@ impl Engine {
     /// nothing to the calendar. The caller has the room's turn.
     async fn recheck(&self, life: &ActionRecord) -> Result<(), JournalError> {
         let Some(Intent { before, step, done }) = &life.intent else { return Ok(()) };
-        let takes_back = life.intent.as_ref().is_some_and(|intent| takes_back(life.action.kind, intent));
-        let run = Run::resumed(self, life, &Unguarded);
-        run.let_land(life.last_at).await;
-        let outcome = match run.look(before, step).await {
+        let takes_back = life.intent.as_ref().is_some_and(|intent| is_revert(life.action.kind, intent));
+        let run = Execution::resumed(self, life, &NoPrecondition);
+        run.wait_delivery_window(life.last_at).await;
+        let outcome = match run.verify(before, step).await {
             Err(_) => return Ok(()),
             // What was done was taken back again.
-            Ok(Found::Landed | Found::LandedMaybeNotified | Found::Gone) if takes_back => {
+            Ok(Observation::Applied | Observation::AppliedMaybeNotified | Observation::Gone)
+                if takes_back =>
+            {
                 refused(Refusal::Collides { events: Vec::new() })
             }
-            Ok(Found::Untouched | Found::Edited) if takes_back => words::stands_beside(before),
-            Ok(Found::Untouched | Found::Edited) => refused(Refusal::Interrupted),
-            Ok(found) => match (found.settles(done), run.done_since(life, before, step).await?) {
+            Ok(Observation::Unchanged | Observation::Modified) if takes_back => {
+                messages::overlap_remains(before)
+            }
+            Ok(Observation::Unchanged | Observation::Modified) => refused(Refusal::Interrupted),
+            Ok(found) => match (found.outcome(done), run.done_by_other_since(life, before, step).await?) {
                 // Another action wanted the same since, and was answered.
                 (Some(Outcome::Done(_)), Some(action)) => {
                     Outcome::AlreadyDone { why: NoChangeReason::ByAction { action } }
                 }
                 (Some(outcome), _) => outcome,
-                (None, _) => words::untold(before, step),
+                (None, _) => messages::indeterminate(before, step),
             },
         };
         let outcome = match outcome {
@@ -138,7 +142,7 @@ impl Engine {
         if !life.is_open() {
             return Ok(life.outcome);
         }
-        let run = Run::resumed(self, &life, &Unguarded);
+        let run = Execution::resumed(self, &life, &NoPrecondition);
         // Of what comes from the future (the clock was set back) nobody knows how old it is.
         let age = self.clock().now() - life.accepted_at;
         let is_certain = self.clock().doubt().is_none();
@@ -159,19 +163,19 @@ impl Engine {
     /// How an action ends that was about to send something, or had sent it.
     async fn resume_intent(
         &self,
-        run: Run<'_>,
+        run: Execution<'_>,
         life: &ActionRecord,
         intent: &Intent,
         goes_on: bool,
     ) -> Result<(Outcome, Vec<RequestIds>), JournalError> {
         let Intent { before, step, done } = intent;
-        if takes_back(life.action.kind, intent) {
-            return Ok(match run.take_back_again(intent, life.last_at).await? {
+        if is_revert(life.action.kind, intent) {
+            return Ok(match run.resume_revert(intent, life.last_at).await? {
                 Ok(over) => over,
-                Err(trouble) => (words::needs_attention(before, step, &trouble), Vec::new()),
+                Err(trouble) => (messages::needs_attention(before, step, &trouble), Vec::new()),
             });
         }
-        let outcome = match run.settled_by_look(before, step, done).await {
+        let outcome = match run.verified_outcome(before, step, done).await {
             None if goes_on => return run.finish_from(Some(intent)).await,
             None => refused(Refusal::Interrupted),
             Some(outcome) => outcome,

@@ -9,8 +9,8 @@ use crate::calendar::occupancy::{CurrentEvent, current_event};
 /// What selecting gave: an event, or the end of the action.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Selected {
-    This(Box<Event>),
-    Already(NoChangeReason),
+    Event(Box<Event>),
+    NoChange(NoChangeReason),
     Refused(Refusal),
 }
 
@@ -19,7 +19,7 @@ pub(super) fn current(events: &[Event], now: DateTime<Utc>, all_day: AllDay) -> 
     match current_event(events, now, all_day == AllDay::Include) {
         CurrentEvent::None => Selected::Refused(Refusal::NoCurrentEvent),
         CurrentEvent::OnlyAllDay => Selected::Refused(Refusal::AllDay),
-        CurrentEvent::One(event) => Selected::This(Box::new(event.clone())),
+        CurrentEvent::One(event) => Selected::Event(Box::new(event.clone())),
         CurrentEvent::Several(events) => {
             let events = events.into_iter().take(CANDIDATES_MAX).map(EventSnapshot::from).collect();
             Selected::Refused(Refusal::Ambiguous { events })
@@ -29,11 +29,11 @@ pub(super) fn current(events: &[Event], now: DateTime<Utc>, all_day: AllDay) -> 
 
 /// A named event, if it is still there and still what the caller saw.
 pub(super) fn named(event: Option<Event>, seen: Option<TimeRange>) -> Selected {
-    let Some(event) = event else { return Selected::Already(NoChangeReason::Gone) };
+    let Some(event) = event else { return Selected::NoChange(NoChangeReason::Gone) };
     let is = times(&event);
     match seen {
         Some(seen) if seen != is => Selected::Refused(Refusal::NotAsSeen { seen, is }),
-        _ => Selected::This(Box::new(event)),
+        _ => Selected::Event(Box::new(event)),
     }
 }
 

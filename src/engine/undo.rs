@@ -10,7 +10,7 @@
 //!
 //! An event that was changed since is left alone, and so is one whose old time is taken by now.
 
-use super::plan::{NoPlan, Plan};
+use super::plan::{Plan, PlanError};
 use super::select::times;
 use crate::action::{
     Change, Done, EventSnapshot, IrreversibleReason, NoChangeReason, Notified, Notify, Refusal,
@@ -22,25 +22,25 @@ use crate::journal::ActionRecord;
 
 /// What has to be put back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Back {
+pub(super) enum UndoTarget {
     /// The end, of an event that still stands there.
     End(Done),
     /// The event, which is in Deleted Items.
-    Event(Done),
+    Removed(Done),
     /// The room's time: the event was made.
-    Made(Done),
+    Booked(Done),
 }
 
 /// What undoing this life means.
-pub(super) fn way_back(life: &ActionRecord) -> Result<Back, Refusal> {
+pub(super) fn undo_target(life: &ActionRecord) -> Result<UndoTarget, Refusal> {
     let done = life.done().ok_or(Refusal::NothingToUndo)?;
     match (done.reversibility, done.change) {
         (Reversibility::Irreversible { because }, _) => Err(Refusal::NotUndoable { because }),
         (Reversibility::Reversible, Change::Ended { .. } | Change::Extended { .. }) => {
-            Ok(Back::End(done.clone()))
+            Ok(UndoTarget::End(done.clone()))
         }
-        (Reversibility::Reversible, Change::Booked) => Ok(Back::Made(done.clone())),
-        (Reversibility::Reversible, Change::Removed) => Ok(Back::Event(done.clone())),
+        (Reversibility::Reversible, Change::Booked) => Ok(UndoTarget::Booked(done.clone())),
+        (Reversibility::Reversible, Change::Removed) => Ok(UndoTarget::Removed(done.clone())),
         (Reversibility::Reversible, Change::Declined | Change::Cancelled) => {
             Err(Refusal::NotUndoable { because: IrreversibleReason::DeclineWasSent })
         }
@@ -51,43 +51,43 @@ pub(super) fn way_back(life: &ActionRecord) -> Result<Back, Refusal> {
 }
 
 /// The time that must be free, besides what is there already.
-pub(super) fn needed(back: &Back) -> Option<Window> {
+pub(super) fn time_needed(back: &UndoTarget) -> Option<Window> {
     match back {
-        Back::End(Done { change: Change::Ended { from, to }, .. }) => Window::clamped(*to, *from),
-        Back::End(_) | Back::Made(_) => None,
-        Back::Event(done) => Window::clamped(done.event.start, done.event.end),
+        UndoTarget::End(Done { change: Change::Ended { from, to }, .. }) => Window::clamped(*to, *from),
+        UndoTarget::End(_) | UndoTarget::Booked(_) => None,
+        UndoTarget::Removed(done) => Window::clamped(done.event.start, done.event.end),
     }
 }
 
 /// What stands in the way of `own` in the window. An event that takes no time itself stands beside any other.
-pub(super) fn collides(events: &[Event], own: &Event, window: &Window) -> Option<Refusal> {
+pub(super) fn conflict(events: &[Event], own: &Event, window: &Window) -> Option<Refusal> {
     let others = if own.occupies_room() { conflicts(events, Some(&own.id), window) } else { Vec::new() };
-    (!others.is_empty()).then(|| taken(others))
+    (!others.is_empty()).then(|| conflict_with(others))
 }
 
-pub(super) fn taken(by: Vec<&Event>) -> Refusal {
+pub(super) fn conflict_with(by: Vec<&Event>) -> Refusal {
     Refusal::Collides { events: by.into_iter().map(EventSnapshot::from).collect() }
 }
 
 /// The step back, for the event as it is now (on the calendar, or in Deleted Items).
-pub(super) fn plan_back(back: &Back, event: &Event) -> Result<Plan, NoPlan> {
+pub(super) fn plan_undo(back: &UndoTarget, event: &Event) -> Result<Plan, PlanError> {
     if event.kind == EventKind::Series {
         return Err(Refusal::WholeSeries.into());
     }
     match back {
-        Back::End(done) => plan_end(done, event),
-        Back::Event(done) => Ok(plan_event(done, event)),
-        Back::Made(done) => plan_made(done, event),
+        UndoTarget::End(done) => plan_end_undo(done, event),
+        UndoTarget::Removed(done) => Ok(plan_removal_undo(done, event)),
+        UndoTarget::Booked(done) => plan_booking_undo(done, event),
     }
 }
 
-fn plan_end(done: &Done, event: &Event) -> Result<Plan, NoPlan> {
+fn plan_end_undo(done: &Done, event: &Event) -> Result<Plan, PlanError> {
     let (Change::Ended { from, to } | Change::Extended { from, to }) = done.change else {
         return Err(Refusal::NothingToUndo.into());
     };
     let seen = TimeRange { start: done.event.start, end: to };
     if times(event) == (TimeRange { start: seen.start, end: from }) {
-        return Err(NoPlan::Already(NoChangeReason::Restored));
+        return Err(PlanError::NoChange(NoChangeReason::Restored));
     }
     if times(event) != seen {
         return Err(Refusal::NotAsSeen { seen, is: times(event) }.into());
@@ -101,12 +101,12 @@ fn plan_end(done: &Done, event: &Event) -> Result<Plan, NoPlan> {
     Ok(Plan { step, done: undone(done, event, change, done.notified) })
 }
 
-fn plan_event(done: &Done, deleted: &Event) -> Plan {
+fn plan_removal_undo(done: &Done, deleted: &Event) -> Plan {
     let step = Step::MoveBack { id: deleted.id.clone(), change_key: deleted.change_key.clone() };
     Plan { step, done: undone(done, deleted, Change::MovedBack, Notified::Nobody) }
 }
 
-fn plan_made(done: &Done, event: &Event) -> Result<Plan, NoPlan> {
+fn plan_booking_undo(done: &Done, event: &Event) -> Result<Plan, PlanError> {
     let seen = TimeRange { start: done.event.start, end: done.event.end };
     if times(event) != seen {
         return Err(Refusal::NotAsSeen { seen, is: times(event) }.into());

@@ -7,7 +7,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-use super::Trouble;
+use super::CalendarError;
 use crate::action::ResponsibleParty;
 use crate::calendar::{ChangeKey, Event, EventId, EventKind, FreeBusy, Window};
 
@@ -17,12 +17,12 @@ pub struct CalendarView {
     /// The events that could be read.
     pub events: Vec<Event>,
     /// The items that could not.
-    pub unreadable: Vec<Unreadable>,
+    pub unreadable: Vec<UnreadableItem>,
 }
 
 /// A calendar item that lacks a property without which it is no event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unreadable {
+pub struct UnreadableItem {
     /// Its id, if that could be read.
     pub id: Option<EventId>,
     /// Its place in the server's list, counted from 1.
@@ -44,10 +44,10 @@ impl CalendarView {
     ///
     /// # Errors
     /// When the times of an item are unknown: then no time in the window is known to be free.
-    pub fn taken(self) -> Result<Vec<Event>, Trouble> {
+    pub fn with_stand_ins(self) -> Result<Vec<Event>, CalendarError> {
         let Self { mut events, unreadable } = self;
         for item in unreadable {
-            events.push(item.stand_in().ok_or_else(|| item.trouble())?);
+            events.push(item.stand_in().ok_or_else(|| item.to_error())?);
         }
         events.sort_by_key(|event| (event.start, event.end));
         Ok(events)
@@ -57,10 +57,10 @@ impl CalendarView {
     ///
     /// # Errors
     /// When an item could not be read.
-    pub fn complete(self) -> Result<Vec<Event>, Trouble> {
+    pub fn into_complete(self) -> Result<Vec<Event>, CalendarError> {
         match self.unreadable.first() {
             None => Ok(self.events),
-            Some(item) => Err(item.trouble()),
+            Some(item) => Err(item.to_error()),
         }
     }
 }
@@ -71,16 +71,16 @@ impl From<Vec<Event>> for CalendarView {
     }
 }
 
-impl Unreadable {
+impl UnreadableItem {
     /// Whether it may take time in the window. An item without times may.
     pub fn may_overlap(&self, window: &Window) -> bool {
         self.stand_in().is_none_or(|event| event.start < window.end() && event.end > window.start())
     }
 
     /// The trouble it is to whoever needs the whole calendar.
-    pub fn trouble(&self) -> Trouble {
-        Trouble {
-            fault: ResponsibleParty::Administrator,
+    pub fn to_error(&self) -> CalendarError {
+        CalendarError {
+            responsible: ResponsibleParty::Administrator,
             advice:
                 "an item in the room's calendar cannot be read; open the calendar and repair or delete it"
                     .to_owned(),
@@ -113,7 +113,7 @@ impl Unreadable {
     }
 }
 
-impl fmt::Display for Unreadable {
+impl fmt::Display for UnreadableItem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "calendar item {} without {}", self.position, self.missing)?;
         match &self.id {
@@ -129,10 +129,10 @@ mod tests {
 
     use super::*;
 
-    fn item(start: Option<i64>, end: Option<i64>) -> Unreadable {
+    fn item(start: Option<i64>, end: Option<i64>) -> UnreadableItem {
         let at = |hour| DateTime::UNIX_EPOCH + TimeDelta::hours(hour);
         let id = Some(EventId::new("AAMk="));
-        Unreadable { id, position: 3, missing: "ChangeKey", start: start.map(at), end: end.map(at) }
+        UnreadableItem { id, position: 3, missing: "ChangeKey", start: start.map(at), end: end.map(at) }
     }
 
     fn hours(from: i64, to: i64) -> Window {
@@ -143,12 +143,12 @@ mod tests {
     #[test]
     fn an_item_with_times_takes_them_and_nothing_may_be_done_to_it() {
         let view = CalendarView { events: Vec::new(), unreadable: vec![item(Some(1), Some(2))] };
-        let taken = view.clone().taken().unwrap();
+        let taken = view.clone().with_stand_ins().unwrap();
         assert!(taken[0].occupies_room() && taken[0].copy.is_none());
         assert!(
             view.unreadable[0].may_overlap(&hours(1, 3)) && !view.unreadable[0].may_overlap(&hours(2, 3))
         );
-        assert_eq!(view.complete().unwrap_err().code, "calendar item 3 without ChangeKey, id AAMk=");
+        assert_eq!(view.into_complete().unwrap_err().code, "calendar item 3 without ChangeKey, id AAMk=");
     }
 
     #[test]
@@ -156,7 +156,7 @@ mod tests {
         for item in [item(None, Some(2)), item(Some(1), None), item(None, None), item(Some(2), Some(1))] {
             assert!(item.may_overlap(&hours(8, 9)), "{item:?}");
             let view = CalendarView { events: Vec::new(), unreadable: vec![item] };
-            assert!(view.taken().is_err());
+            assert!(view.with_stand_ins().is_err());
         }
     }
 }

@@ -18,8 +18,8 @@ use super::view::{VIEW_ENTRIES_MAX, WindowAssembler, read_items};
 use crate::action::{EventSnapshot, Notify, RequestIds, Step};
 use crate::calendar::{ChangeKey, Event, EventId, EventKind, RoomAddress, Series, Uid, Window};
 use crate::engine::{
-    AddressLookup, Busy, Calendar, CalendarView, Capabilities, Directory, EventLookup, Number, Reply,
-    Trouble, Written,
+    AddressLookup, Calendar, CalendarError, CalendarView, Capabilities, EventLookup, Metric, Occupancy,
+    PersonLookup, WriteOutcome, WriteReport,
 };
 use crate::ews::codec::SoapBody;
 use crate::ews::op::{
@@ -235,7 +235,7 @@ impl Exchange {
     }
 
     /// Whether the room's calendar shows this event, or dates of this series.
-    async fn is_in_calendar(&self, room: &RoomAddress, event: &Event) -> Result<bool, Trouble> {
+    async fn is_in_calendar(&self, room: &RoomAddress, event: &Event) -> Result<bool, CalendarError> {
         let is_series = event.kind == EventKind::Series;
         let (from, to) = match is_series {
             true => (event.start, event.start + SERIES_SHOWS_WITHIN),
@@ -346,7 +346,11 @@ impl Exchange {
     }
 
     /// Availability of at most [`AVAILABILITY_ROOMS_MAX`] rooms, asked in the first one's name.
-    async fn availability(&self, rooms: &[RoomAddress], window: Window) -> Result<Vec<Busy>, RequestError> {
+    async fn availability(
+        &self,
+        rooms: &[RoomAddress],
+        window: Window,
+    ) -> Result<Vec<Occupancy>, RequestError> {
         let Some(asking) = rooms.first() else { return Ok(Vec::new()) };
         let mailboxes: Vec<&str> = rooms.iter().map(RoomAddress::as_str).collect();
         let ask = GetUserAvailability {
@@ -371,7 +375,7 @@ impl Calendar for Exchange {
         Capabilities { can_mute_updates: true, has_change_key_lock: true }
     }
 
-    async fn events(&self, room: &RoomAddress, window: Window) -> Result<CalendarView, Trouble> {
+    async fn events(&self, room: &RoomAddress, window: Window) -> Result<CalendarView, CalendarError> {
         let (mut open, mut all) = (vec![window], WindowAssembler::new(window));
         while let Some(part) = open.pop() {
             all.count_view()?;
@@ -386,11 +390,15 @@ impl Calendar for Exchange {
         Ok(all.finish())
     }
 
-    async fn event(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Trouble> {
+    async fn event(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, CalendarError> {
         Ok(self.item(room, id).await?)
     }
 
-    async fn named(&self, room: &RoomAddress, id: &EventId) -> Result<EventLookup, Trouble> {
+    async fn event_by_external_id(
+        &self,
+        room: &RoomAddress,
+        id: &EventId,
+    ) -> Result<EventLookup, CalendarError> {
         let found = match self.item_by_external_id(room, id).await {
             Err(RequestError::Refused(ErrorKind::InvalidId, code)) => {
                 return Ok(EventLookup::InvalidId { code });
@@ -414,19 +422,27 @@ impl Calendar for Exchange {
         Ok(found.map_or(EventLookup::NotFound, |event| EventLookup::Found(Box::new(event))))
     }
 
-    async fn series(&self, room: &RoomAddress, date: &EventId) -> Result<Option<Series>, Trouble> {
+    async fn series(&self, room: &RoomAddress, date: &EventId) -> Result<Option<Series>, CalendarError> {
         let occurrence = ItemRef { id: date.as_str(), change_key: None };
         let get = GetRecurringMaster { occurrence, properties: &series_properties() };
         found_series(self.client.execute(room.as_str(), &get, |body| read_series(body, None)).await)
     }
 
-    async fn series_by_id(&self, room: &RoomAddress, series: &EventId) -> Result<Option<Series>, Trouble> {
+    async fn series_by_id(
+        &self,
+        room: &RoomAddress,
+        series: &EventId,
+    ) -> Result<Option<Series>, CalendarError> {
         let items = [ItemRef { id: series.as_str(), change_key: None }];
         let get = GetItem { items: &items, properties: &series_properties() };
         found_series(self.client.execute(room.as_str(), &get, |body| read_series(body, Some(series))).await)
     }
 
-    async fn deleted(&self, room: &RoomAddress, seen: &EventSnapshot) -> Result<Option<Event>, Trouble> {
+    async fn find_deleted(
+        &self,
+        room: &RoomAddress,
+        seen: &EventSnapshot,
+    ) -> Result<Option<Event>, CalendarError> {
         let (mut offset, mut found) = (0, None);
         while found.is_none() && offset < DELETED_SEARCHED_MAX {
             let (events, next) = self.deleted_page(room, offset).await?;
@@ -437,13 +453,13 @@ impl Calendar for Exchange {
         Ok(found)
     }
 
-    async fn sent(
+    async fn has_sent_message(
         &self,
         room: &RoomAddress,
         step: &Step,
         about: &Event,
         since: DateTime<Utc>,
-    ) -> Result<bool, Trouble> {
+    ) -> Result<bool, CalendarError> {
         let list = ListItems {
             folder: self.folder(DistinguishedFolder::SentItems, room),
             offset: 0,
@@ -461,7 +477,7 @@ impl Calendar for Exchange {
         Ok(found.await?)
     }
 
-    async fn write(&self, room: &RoomAddress, step: &Step) -> Reply {
+    async fn write(&self, room: &RoomAddress, step: &Step) -> WriteReport {
         let mut requests = Vec::new();
         let trail = &mut requests;
         let item = item(step);
@@ -495,22 +511,26 @@ impl Calendar for Exchange {
             },
         };
         let written = match done {
-            Ok(()) => Written::Done,
-            Err(RequestError::Refused(ErrorKind::Gone, _)) => Written::Gone,
-            Err(RequestError::Refused(ErrorKind::Conflict, _)) => Written::Conflict,
-            Err(busy @ RequestError::Busy(_)) => Written::NotYet(busy.into()),
-            Err(doubt @ RequestError::InDoubt(_)) => Written::InDoubt(doubt.into()),
+            Ok(()) => WriteOutcome::Done,
+            Err(RequestError::Refused(ErrorKind::Gone, _)) => WriteOutcome::Gone,
+            Err(RequestError::Refused(ErrorKind::Conflict, _)) => WriteOutcome::Conflict,
+            Err(busy @ RequestError::Busy(_)) => WriteOutcome::Throttled(busy.into()),
+            Err(doubt @ RequestError::InDoubt(_)) => WriteOutcome::InDoubt(doubt.into()),
             Err(RequestError::Refused(kind, code)) if !requests.is_empty() && !proves_nothing_done(&code) => {
-                Written::Unproven(RequestError::Refused(kind, code).into())
+                WriteOutcome::Unproven(RequestError::Refused(kind, code).into())
             }
-            Err(failed) => Written::NotDone(failed.into()),
+            Err(failed) => WriteOutcome::NotApplied(failed.into()),
         };
-        Reply { written, requests }
+        WriteReport { outcome: written, requests }
     }
 
-    async fn busy(&self, rooms: &[RoomAddress], window: Window) -> Result<Vec<Busy>, Trouble> {
+    async fn occupancy(
+        &self,
+        rooms: &[RoomAddress],
+        window: Window,
+    ) -> Result<Vec<Occupancy>, CalendarError> {
         if window.end() - window.start() > AVAILABILITY_SPAN_MAX {
-            return Ok(vec![Busy::Look; rooms.len()]);
+            return Ok(vec![Occupancy::MaybeBusy; rooms.len()]);
         }
         let mut all = Vec::with_capacity(rooms.len());
         for group in rooms.chunks(AVAILABILITY_ROOMS_MAX) {
@@ -518,7 +538,7 @@ impl Calendar for Exchange {
                 Ok(answers) => all.extend(answers),
                 // One room that cannot be acted for, or whose answer cannot be read, must not hide the others: look at each.
                 Err(RequestError::Refused(..) | RequestError::InvalidResponse(_)) => {
-                    all.extend(vec![Busy::Look; group.len()])
+                    all.extend(vec![Occupancy::MaybeBusy; group.len()])
                 }
                 Err(failed) => return Err(failed.into()),
             }
@@ -526,19 +546,27 @@ impl Calendar for Exchange {
         Ok(all)
     }
 
-    async fn find_person(&self, room: &RoomAddress, address: &str) -> Result<Directory, Trouble> {
+    async fn find_person(&self, room: &RoomAddress, address: &str) -> Result<PersonLookup, CalendarError> {
         Ok(self.look_up_person(room, address).await?)
     }
 
-    async fn resolve_organizer(&self, room: &RoomAddress, event: &Event) -> Result<Option<String>, Trouble> {
+    async fn resolve_organizer(
+        &self,
+        room: &RoomAddress,
+        event: &Event,
+    ) -> Result<Option<String>, CalendarError> {
         Ok(self.organizer_address(room, event).await?)
     }
 
-    async fn resolve_address(&self, room: &RoomAddress, address: &str) -> Result<AddressLookup, Trouble> {
+    async fn resolve_address(
+        &self,
+        room: &RoomAddress,
+        address: &str,
+    ) -> Result<AddressLookup, CalendarError> {
         Ok(self.look_up_address(room, address).await?)
     }
 
-    fn numbers(&self) -> Vec<Number> {
+    fn metrics(&self) -> Vec<Metric> {
         let decoded =
             self.client.decode_stats.counts().into_iter().map(|(path, count)| ("decoded", path, count));
         let waiting = u64::try_from(self.client.queued_requests()).unwrap_or(u64::MAX);
@@ -552,11 +580,15 @@ impl Calendar for Exchange {
             ("refused_rooms", "rooms".to_owned(), resting),
             ("answers_held_up", "memory".to_owned(), self.client.answer_budget.waits()),
         ];
-        let number = |(kind, label, count)| Number { connection: self.name.clone(), kind, how, count };
+        let number = |(kind, label, count)| Metric { connection: self.name.clone(), kind, label, count };
         decoded.chain(own).map(number).collect()
     }
 
-    async fn rooms_of(&self, room_list: &str, asking: &RoomAddress) -> Result<Vec<RoomAddress>, Trouble> {
+    async fn room_list_members(
+        &self,
+        room_list: &str,
+        asking: &RoomAddress,
+    ) -> Result<Vec<RoomAddress>, CalendarError> {
         let read = |body: &SoapBody<'_>| match body {
             SoapBody::GetRooms(message) => {
                 let rooms = &require_success(Effect::Read, message)?.payload;
@@ -586,7 +618,7 @@ fn read_series(body: &SoapBody<'_>, id: Option<&EventId>) -> Result<Series, Retr
     }
 }
 
-fn found_series(got: Result<Series, RequestError>) -> Result<Option<Series>, Trouble> {
+fn found_series(got: Result<Series, RequestError>) -> Result<Option<Series>, CalendarError> {
     match got {
         Ok(series) => Ok(Some(series)),
         Err(RequestError::Refused(ErrorKind::Gone, _)) => Ok(None),
@@ -635,7 +667,7 @@ fn missing_property(missing: &str) -> RetryDecision {
 
 /// Only a full view of the whole window without anything in it is proof of emptiness. Less than that (no rights, no data,
 /// an end before the window's): look.
-fn occupancy(message: &ResponseMessage<'_, FreeBusyView<'_>>, window: Window) -> Busy {
+fn occupancy(message: &ResponseMessage<'_, FreeBusyView<'_>>, window: Window) -> Occupancy {
     let view = &message.payload;
     let tells_events = view
         .view_type
@@ -648,8 +680,8 @@ fn occupancy(message: &ResponseMessage<'_, FreeBusyView<'_>>, window: Window) ->
         (intervals.max(1)..=intervals + 1).contains(&states) && merged.bytes().all(|state| state == b'0')
     });
     match require_success(Effect::Read, message) {
-        Ok(_) if tells_events && free && view.events.is_empty() => Busy::Empty,
-        _ => Busy::Look,
+        Ok(_) if tells_events && free && view.events.is_empty() => Occupancy::Free,
+        _ => Occupancy::MaybeBusy,
     }
 }
 
@@ -669,7 +701,7 @@ pub(super) fn wrong_response_type(effect: Effect) -> RetryDecision {
     unexpected_response(effect, "an answer to another question".to_owned())
 }
 
-fn too_dense() -> Trouble {
+fn too_dense() -> CalendarError {
     RequestError::Refused(
         ErrorKind::TooLarge,
         "more events in one second than Exchange gives at once".to_owned(),

@@ -10,7 +10,7 @@ use super::client::RequestError;
 use super::contents;
 use crate::calendar::{Event, Person, RoomAddress};
 use crate::clock::{Clock as _, SystemClock};
-use crate::engine::{AddressLookup, Directory, MailboxAddresses};
+use crate::engine::{AddressLookup, MailboxAddresses, PersonLookup};
 use crate::ews::codec::SoapBody;
 use crate::ews::op::{Effect, FreeBusyView, GetUserAvailability, Resolution, ResolutionSet, ResolveNames};
 use crate::ews::types::ResponseClass;
@@ -33,10 +33,10 @@ impl Exchange {
         &self,
         room: &RoomAddress,
         address: &str,
-    ) -> Result<Directory, RequestError> {
+    ) -> Result<PersonLookup, RequestError> {
         match self.look_up_address(room, address).await? {
-            AddressLookup::Found(_) => Ok(Directory::Known),
-            AddressLookup::Unknown => Ok(Directory::Unknown),
+            AddressLookup::Found(_) => Ok(PersonLookup::Found),
+            AddressLookup::Unknown => Ok(PersonLookup::Unknown),
             AddressLookup::NotFound => self.look_up_recipient(room, address).await,
         }
     }
@@ -63,7 +63,11 @@ impl Exchange {
     }
 
     /// Whether a recipient has this address, also one that is hidden from the address lists.
-    async fn look_up_recipient(&self, room: &RoomAddress, address: &str) -> Result<Directory, RequestError> {
+    async fn look_up_recipient(
+        &self,
+        room: &RoomAddress,
+        address: &str,
+    ) -> Result<PersonLookup, RequestError> {
         let now = SystemClock.now();
         let request = GetUserAvailability {
             mailboxes: &[address],
@@ -78,14 +82,14 @@ impl Exchange {
                         && message.code.0 == NO_RECIPIENT
                         && message.payload == FreeBusyView::default() =>
                 {
-                    Ok(Directory::Nobody)
+                    Ok(PersonLookup::NotFound)
                 }
-                _ => Ok(Directory::Unknown),
+                _ => Ok(PersonLookup::Unknown),
             },
             _ => Err(wrong_response_type(Effect::Read)),
         });
         match found.await {
-            Err(RequestError::Refused(..)) => Ok(Directory::Unknown),
+            Err(RequestError::Refused(..)) => Ok(PersonLookup::Unknown),
             answered => answered,
         }
     }

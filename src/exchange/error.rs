@@ -4,10 +4,10 @@ use super::classify::ErrorKind;
 use super::client::RequestError;
 use super::delivery::TransportError;
 use crate::action::ResponsibleParty;
-use crate::engine::Trouble;
+use crate::engine::CalendarError;
 use crate::ews::code::{CodeMeaning, meaning};
 
-impl From<RequestError> for Trouble {
+impl From<RequestError> for CalendarError {
     fn from(failed: RequestError) -> Self {
         let trouble = calendar_error(failed);
         Self { code: short_code(&trouble.code), ..trouble }
@@ -27,14 +27,14 @@ fn short_code(code: &str) -> String {
     line
 }
 
-fn calendar_error(failed: RequestError) -> Trouble {
+fn calendar_error(failed: RequestError) -> CalendarError {
     match failed {
             RequestError::Refused(kind, code) => {
                 let (fault, advice) = advice_of_code(&code).unwrap_or_else(|| advice_of_kind(kind));
-                Trouble { fault, advice: advice.to_owned(), code }
+                CalendarError { responsible: fault, advice: advice.to_owned(), code }
             }
-            RequestError::Busy(code) => Trouble {
-                fault: ResponsibleParty::Server,
+            RequestError::Busy(code) => CalendarError {
+                responsible: ResponsibleParty::Server,
                 advice: "Exchange is busy and did nothing; try again in a few minutes".to_owned(),
                 code,
             },
@@ -44,30 +44,30 @@ fn calendar_error(failed: RequestError) -> Trouble {
                     ResponsibleParty::Server,
                     "Exchange returned an error of its own several times; try again, then look up the code on the server",
                 ));
-                Trouble { fault, advice: advice.to_owned(), code }
+                CalendarError { responsible: fault, advice: advice.to_owned(), code }
             }
-            RequestError::InvalidResponse(code) => Trouble {
-                fault: ResponsibleParty::Server,
+            RequestError::InvalidResponse(code) => CalendarError {
+                responsible: ResponsibleParty::Server,
                 advice: "Exchange gave no answer that could be used, several times; try again, and look at the server and at \
                          what stands between it and Adjourn"
                     .to_owned(),
                 code,
             },
-            RequestError::Unreachable(failure @ TransportError::SignIn { .. }) => Trouble {
-                fault: ResponsibleParty::Network,
+            RequestError::Unreachable(failure @ TransportError::SignIn { .. }) => CalendarError {
+                responsible: ResponsibleParty::Network,
                 advice: "what signs the account in (where tokens come from, or a KDC) cannot be reached; check its address and \
                          the network"
                     .to_owned(),
                 code: failure.to_string(),
             },
-            RequestError::Unreachable(failure) => Trouble {
-                fault: ResponsibleParty::Network,
+            RequestError::Unreachable(failure) => CalendarError {
+                responsible: ResponsibleParty::Network,
                 advice: "Exchange cannot be reached; check the URL, the network and the certificate"
                     .to_owned(),
                 code: failure.to_string(),
             },
-            RequestError::InDoubt(code) => Trouble {
-                fault: ResponsibleParty::Server,
+            RequestError::InDoubt(code) => CalendarError {
+                responsible: ResponsibleParty::Server,
                 advice: "Exchange did not say whether it was done; look at the room's calendar".to_owned(),
                 code,
             },
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn a_code_of_any_length_becomes_one_short_line() {
         let long = format!("Error\r\nSubject: {}", "x".repeat(1 << 20));
-        let trouble = Trouble::from(RequestError::Refused(ErrorKind::Unknown, long));
+        let trouble = CalendarError::from(RequestError::Refused(ErrorKind::Unknown, long));
         assert_eq!(trouble.code.chars().count(), CODE_CHARS_MAX + 1);
         assert!(!trouble.code.contains(char::is_control));
     }

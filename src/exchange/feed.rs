@@ -16,7 +16,7 @@ use super::router::ConnectionRouter;
 use super::streaming::StreamingSubscriptions;
 use crate::calendar::RoomAddress;
 use crate::concurrency::ConcurrencyLimit;
-use crate::engine::Trouble;
+use crate::engine::CalendarError;
 use crate::ews::codec::SoapBody;
 use crate::ews::op::{CHANGES_MAX, DistinguishedFolder, Effect, SUBSCRIPTIONS_MAX, SyncFolderItems};
 use crate::live::{Ears, Feed, RoomGroup, SyncState, Synced};
@@ -100,7 +100,7 @@ impl Feed for Exchange {
         Some(Box::new(StreamingSubscriptions::new(self.client.clone(), group, self.stream_idle_timeout)?))
     }
 
-    async fn changed(&self, room: &RoomAddress, since: Option<&SyncState>) -> Result<Synced, Trouble> {
+    async fn changed(&self, room: &RoomAddress, since: Option<&SyncState>) -> Result<Synced, CalendarError> {
         let (mut state, mut changed) = (since.cloned(), false);
         for _ in 0..PAGES_MAX {
             let (page, more) = match self.page_of_changes(room, state.as_ref()).await {
@@ -145,7 +145,7 @@ impl Feed for ConnectionRouter {
         self.route(group.first()?).ok()?.ears(group)
     }
 
-    async fn changed(&self, room: &RoomAddress, since: Option<&SyncState>) -> Result<Synced, Trouble> {
+    async fn changed(&self, room: &RoomAddress, since: Option<&SyncState>) -> Result<Synced, CalendarError> {
         self.route(room)?.changed(room, since).await
     }
 }

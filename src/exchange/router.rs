@@ -11,8 +11,8 @@ use crate::action::{EventSnapshot, ResponsibleParty, Step};
 use crate::calendar::{Event, EventId, RoomAddress, RoomPattern, Series, Window};
 use crate::clock::WitnessedClock;
 use crate::engine::{
-    AddressLookup, Busy, Calendar, CalendarView, Capabilities, Directory, EventLookup, Number, Reply,
-    Trouble, Written,
+    AddressLookup, Calendar, CalendarError, CalendarView, Capabilities, EventLookup, Metric, Occupancy,
+    PersonLookup, WriteOutcome, WriteReport,
 };
 
 /// All configured Exchanges.
@@ -47,10 +47,10 @@ impl ConnectionRouter {
     ///
     /// # Errors
     /// When none is configured for it.
-    pub fn route(&self, room: &RoomAddress) -> Result<&Exchange, Trouble> {
+    pub fn route(&self, room: &RoomAddress) -> Result<&Exchange, CalendarError> {
         let named = self.routes.iter().find(|(rooms, _)| rooms.iter().any(|pattern| pattern.matches(room)));
-        named.map(|(_, exchange)| exchange).or(self.fallback.as_ref()).ok_or_else(|| Trouble {
-            fault: ResponsibleParty::Administrator,
+        named.map(|(_, exchange)| exchange).or(self.fallback.as_ref()).ok_or_else(|| CalendarError {
+            responsible: ResponsibleParty::Administrator,
             advice: format!(
                 "no Exchange is configured for {room}; add it to a connection's rooms, or set [server]"
             ),
@@ -66,50 +66,66 @@ impl Calendar for ConnectionRouter {
         Capabilities { can_mute_updates: true, has_change_key_lock: true }
     }
 
-    async fn events(&self, room: &RoomAddress, window: Window) -> Result<CalendarView, Trouble> {
+    async fn events(&self, room: &RoomAddress, window: Window) -> Result<CalendarView, CalendarError> {
         self.route(room)?.events(room, window).await
     }
 
-    async fn event(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Trouble> {
+    async fn event(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, CalendarError> {
         self.route(room)?.event(room, id).await
     }
 
-    async fn named(&self, room: &RoomAddress, id: &EventId) -> Result<EventLookup, Trouble> {
-        self.route(room)?.named(room, id).await
+    async fn event_by_external_id(
+        &self,
+        room: &RoomAddress,
+        id: &EventId,
+    ) -> Result<EventLookup, CalendarError> {
+        self.route(room)?.event_by_external_id(room, id).await
     }
 
-    async fn series(&self, room: &RoomAddress, date: &EventId) -> Result<Option<Series>, Trouble> {
+    async fn series(&self, room: &RoomAddress, date: &EventId) -> Result<Option<Series>, CalendarError> {
         self.route(room)?.series(room, date).await
     }
 
-    async fn series_by_id(&self, room: &RoomAddress, series: &EventId) -> Result<Option<Series>, Trouble> {
+    async fn series_by_id(
+        &self,
+        room: &RoomAddress,
+        series: &EventId,
+    ) -> Result<Option<Series>, CalendarError> {
         self.route(room)?.series_by_id(room, series).await
     }
 
-    async fn deleted(&self, room: &RoomAddress, seen: &EventSnapshot) -> Result<Option<Event>, Trouble> {
-        self.route(room)?.deleted(room, seen).await
+    async fn find_deleted(
+        &self,
+        room: &RoomAddress,
+        seen: &EventSnapshot,
+    ) -> Result<Option<Event>, CalendarError> {
+        self.route(room)?.find_deleted(room, seen).await
     }
 
-    async fn sent(
+    async fn has_sent_message(
         &self,
         room: &RoomAddress,
         step: &Step,
         about: &Event,
         since: DateTime<Utc>,
-    ) -> Result<bool, Trouble> {
-        self.route(room)?.sent(room, step, about, since).await
+    ) -> Result<bool, CalendarError> {
+        self.route(room)?.has_sent_message(room, step, about, since).await
     }
 
-    async fn write(&self, room: &RoomAddress, step: &Step) -> Reply {
+    async fn write(&self, room: &RoomAddress, step: &Step) -> WriteReport {
         match self.route(room) {
             Ok(exchange) => exchange.write(room, step).await,
-            Err(trouble) => Reply { written: Written::NotDone(trouble), requests: Vec::new() },
+            Err(trouble) => WriteReport { outcome: WriteOutcome::NotApplied(trouble), requests: Vec::new() },
         }
     }
 
     /// Each Exchange is asked once about all of its rooms. Of one that does not answer, nothing is known: look.
-    async fn busy(&self, rooms: &[RoomAddress], window: Window) -> Result<Vec<Busy>, Trouble> {
-        let mut all = vec![Busy::Look; rooms.len()];
+    async fn occupancy(
+        &self,
+        rooms: &[RoomAddress],
+        window: Window,
+    ) -> Result<Vec<Occupancy>, CalendarError> {
+        let mut all = vec![Occupancy::MaybeBusy; rooms.len()];
         let mut first_trouble = None;
         let mut answered = rooms.is_empty();
         for exchange in self.all() {
@@ -119,7 +135,7 @@ impl Calendar for ConnectionRouter {
             if here.is_empty() {
                 continue;
             }
-            match exchange.busy(&here, window).await {
+            match exchange.occupancy(&here, window).await {
                 Err(trouble) => first_trouble = first_trouble.or(Some(trouble)),
                 Ok(answers) => {
                     answered = true;
@@ -136,23 +152,35 @@ impl Calendar for ConnectionRouter {
         }
     }
 
-    async fn find_person(&self, room: &RoomAddress, address: &str) -> Result<Directory, Trouble> {
+    async fn find_person(&self, room: &RoomAddress, address: &str) -> Result<PersonLookup, CalendarError> {
         self.route(room)?.find_person(room, address).await
     }
 
-    async fn resolve_organizer(&self, room: &RoomAddress, event: &Event) -> Result<Option<String>, Trouble> {
+    async fn resolve_organizer(
+        &self,
+        room: &RoomAddress,
+        event: &Event,
+    ) -> Result<Option<String>, CalendarError> {
         self.route(room)?.resolve_organizer(room, event).await
     }
 
-    async fn resolve_address(&self, room: &RoomAddress, address: &str) -> Result<AddressLookup, Trouble> {
+    async fn resolve_address(
+        &self,
+        room: &RoomAddress,
+        address: &str,
+    ) -> Result<AddressLookup, CalendarError> {
         self.route(room)?.resolve_address(room, address).await
     }
 
-    fn numbers(&self) -> Vec<Number> {
-        self.all().flat_map(Calendar::numbers).collect()
+    fn metrics(&self) -> Vec<Metric> {
+        self.all().flat_map(Calendar::metrics).collect()
     }
 
-    async fn rooms_of(&self, room_list: &str, asking: &RoomAddress) -> Result<Vec<RoomAddress>, Trouble> {
-        self.route(asking)?.rooms_of(room_list, asking).await
+    async fn room_list_members(
+        &self,
+        room_list: &str,
+        asking: &RoomAddress,
+    ) -> Result<Vec<RoomAddress>, CalendarError> {
+        self.route(asking)?.room_list_members(room_list, asking).await
     }
 }

@@ -23,7 +23,7 @@ use super::response_messages::single_message;
 use super::transport::StreamingBody;
 use crate::calendar::RoomAddress;
 use crate::concurrency::ConcurrencyLimit;
-use crate::engine::Trouble;
+use crate::engine::CalendarError;
 use crate::ews::codec::{DecodeLimits, EnvelopeSplitter, SoapBody, decode};
 use crate::ews::op::{
     CONNECTION_MINUTES_MAX, DistinguishedFolder, Effect, GetStreamingEvents, StreamingEventsPayload,
@@ -379,7 +379,7 @@ fn error_response(code: &str, details: &[MessageXmlEntry<'_>]) -> StreamFailure 
 
 #[async_trait]
 impl Ears for StreamingSubscriptions {
-    async fn open(&mut self) -> Result<Vec<(RoomAddress, Trouble)>, Trouble> {
+    async fn open(&mut self) -> Result<Vec<(RoomAddress, CalendarError)>, CalendarError> {
         (self.stream, self.retry_after) = (None, None);
         if self.is_anchor_removed {
             self.abandon();
@@ -400,7 +400,7 @@ impl Ears for StreamingSubscriptions {
         Ok(deaf.into_iter().map(|(room, failed)| (room, failed.into())).collect())
     }
 
-    async fn hear(&mut self) -> Result<Heard, Trouble> {
+    async fn hear(&mut self) -> Result<Heard, CalendarError> {
         match self.next_batch().await {
             Ok(heard) => {
                 if !heard.lost.is_empty() && self.ids.is_empty() {

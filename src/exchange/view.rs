@@ -12,7 +12,7 @@ use super::client::RequestError;
 use super::event::event;
 use super::response_messages::unexpected_response;
 use crate::calendar::{Event, EventId, EventKind, Person, Window};
-use crate::engine::{CalendarView, Unreadable};
+use crate::engine::{CalendarView, UnreadableItem};
 use crate::ews::op::Effect;
 use crate::ews::types::{CalendarItem, Item};
 
@@ -40,7 +40,7 @@ pub(super) fn read_items(items: &[Item<'_>], asked: Window) -> Result<CalendarVi
         let position = index + 1;
         let Item::Calendar(item) = item else {
             let missing = "the type CalendarItem";
-            view.unreadable.push(Unreadable { id: None, position, missing, start: None, end: None });
+            view.unreadable.push(UnreadableItem { id: None, position, missing, start: None, end: None });
             continue;
         };
         if item.item_id.as_ref().is_some_and(|id| !ids.insert(&*id.id)) {
@@ -57,7 +57,7 @@ pub(super) fn read_items(items: &[Item<'_>], asked: Window) -> Result<CalendarVi
                 ));
             }
             Ok(event) => view.events.push(event),
-            Err(missing) => view.unreadable.push(Unreadable {
+            Err(missing) => view.unreadable.push(UnreadableItem {
                 id: item.item_id.as_ref().map(|id| EventId::new(&*id.id)),
                 position,
                 missing,

@@ -3,7 +3,7 @@
 
 use crate::action::ResponsibleParty;
 use crate::calendar::Event;
-use crate::engine::Trouble;
+use crate::engine::CalendarError;
 
 /// Events of one room in the 36 hours that are read: one every two minutes.
 pub const EVENTS_PER_ROOM_MAX: usize = 1_000;
@@ -29,7 +29,7 @@ pub(super) fn beyond_ordinary(events: &[Event]) -> usize {
 ///
 /// # Errors
 /// When there are more than are kept of one room.
-pub(super) fn bounded(mut events: Vec<Event>) -> Result<Vec<Event>, Trouble> {
+pub(super) fn bounded(mut events: Vec<Event>) -> Result<Vec<Event>, CalendarError> {
     events.iter_mut().for_each(cut_subject);
     let texts: usize = events.iter().map(text_bytes).sum();
     if events.len() > EVENTS_PER_ROOM_MAX || texts > EVENT_TEXTS_PER_ROOM_MAX {
@@ -57,9 +57,9 @@ fn text_bytes(event: &Event) -> usize {
 }
 
 /// Many rooms have long calendars, and there is no memory for another one.
-pub(super) fn too_many_full(beyond: usize) -> Trouble {
-    Trouble {
-        fault: ResponsibleParty::Administrator,
+pub(super) fn too_many_full(beyond: usize) -> CalendarError {
+    CalendarError {
+        responsible: ResponsibleParty::Administrator,
         advice:
             "the calendars of many rooms are too full to judge them all; look for a program that fills them"
                 .to_owned(),
@@ -69,9 +69,9 @@ pub(super) fn too_many_full(beyond: usize) -> Trouble {
     }
 }
 
-fn too_full(events: usize, texts: usize) -> Trouble {
-    Trouble {
-        fault: ResponsibleParty::Administrator,
+fn too_full(events: usize, texts: usize) -> CalendarError {
+    CalendarError {
+        responsible: ResponsibleParty::Administrator,
         advice: "the room's calendar is too full to judge; look for a program that books this room again and again"
             .to_owned(),
         code: format!(

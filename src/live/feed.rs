@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::calendar::RoomAddress;
-use crate::engine::Trouble;
+use crate::engine::CalendarError;
 
 /// A server's calendars, as something to be followed.
 #[async_trait]
@@ -22,7 +22,7 @@ pub trait Feed: Send + Sync {
     fn ears(&self, group: &[RoomAddress]) -> Option<Box<dyn Ears>>;
 
     /// Whether anything changed in the room's calendar since it was asked last; without `since`, from when on it will know.
-    async fn changed(&self, room: &RoomAddress, since: Option<&SyncState>) -> Result<Synced, Trouble>;
+    async fn changed(&self, room: &RoomAddress, since: Option<&SyncState>) -> Result<Synced, CalendarError>;
 }
 
 /// Rooms that one connection can tell of, and rooms that join them later.
@@ -42,14 +42,14 @@ pub trait Ears: Send {
     ///
     /// # Errors
     /// When none can.
-    async fn open(&mut self) -> Result<Vec<(RoomAddress, Trouble)>, Trouble>;
+    async fn open(&mut self) -> Result<Vec<(RoomAddress, CalendarError)>, CalendarError>;
 
     /// The next that is heard, if only that the server is still there. Not to be asked again after an error before it is
     /// opened again.
     ///
     /// # Errors
     /// When nothing will be heard any more; what was said meanwhile may be lost.
-    async fn hear(&mut self) -> Result<Heard, Trouble>;
+    async fn hear(&mut self) -> Result<Heard, CalendarError>;
 
     /// Adds a room to the group. The next [`open`](Self::open) subscribes to it.
     fn add(&mut self, room: &RoomAddress);

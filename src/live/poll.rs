@@ -167,7 +167,10 @@ impl Place {
                 Some(synced.changed)
             }
             Err(trouble)
-                if matches!(trouble.fault, ResponsibleParty::Administrator | ResponsibleParty::Caller) =>
+                if matches!(
+                    trouble.responsible,
+                    ResponsibleParty::Administrator | ResponsibleParty::Caller
+                ) =>
             {
                 tracing::warn!(%room, %trouble, "cannot be asked what changed; it is read again and again");
                 (self.how, self.rounds) = (How::View, 0);

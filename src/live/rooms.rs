@@ -21,7 +21,7 @@ use super::history::EventHistory;
 use super::queue::Queue;
 use crate::calendar::{Event, EventId, RoomAddress, Window, occupancy};
 use crate::clock::Clock;
-use crate::engine::{Calendar, Known, Trouble};
+use crate::engine::{Calendar, CalendarCache, CalendarError};
 use crate::keyed_mutex::KeyedMutex;
 
 /// How far ahead a room's calendar is read …
@@ -259,7 +259,7 @@ impl Rooms {
     ///
     /// # Errors
     /// When it has to be read and cannot be.
-    pub async fn get(&self, room: &RoomAddress, age: TimeDelta) -> Result<Kept, Trouble> {
+    pub async fn get(&self, room: &RoomAddress, age: TimeDelta) -> Result<Kept, CalendarError> {
         if let Some(kept) = self.fresh(room, age) {
             return Ok(kept);
         }
@@ -278,7 +278,7 @@ impl Rooms {
         room: &RoomAddress,
         age: TimeDelta,
         patience: Duration,
-    ) -> Option<Result<Kept, Trouble>> {
+    ) -> Option<Result<Kept, CalendarError>> {
         if let Some(kept) = self.fresh(room, age) {
             return Some(Ok(kept));
         }
@@ -300,7 +300,7 @@ impl Rooms {
     }
 
     /// Reads the room if what is known of it is not what is so.
-    pub(super) async fn renew(&self, room: &RoomAddress) -> Result<(), Trouble> {
+    pub(super) async fn renew(&self, room: &RoomAddress) -> Result<(), CalendarError> {
         let _turn = self.reading.lock(room.as_str()).await;
         let is_followed = self.read().get(room).is_some_and(|room| !room.tellers.is_empty());
         match self.current(room) {
@@ -309,19 +309,20 @@ impl Rooms {
         }
     }
 
-    async fn read_now(&self, room: &RoomAddress) -> Result<Kept, Trouble> {
+    async fn read_now(&self, room: &RoomAddress) -> Result<Kept, CalendarError> {
         let seen = self.read().get(room).map_or(0, |room| room.changes);
         let now = self.clock.now();
         let from = occupancy::reading_start(now);
-        let window = Window::clamped(from, now + AHEAD).ok_or_else(|| Trouble::ours("no time ahead"))?;
+        let window = Window::clamped(from, now + AHEAD)
+            .ok_or_else(|| CalendarError::configuration("no time ahead"))?;
         self.readings.fetch_add(1, Ordering::Relaxed);
-        let events = Arc::new(bounded(self.calendar.events(room, window).await?.taken()?)?);
+        let events = Arc::new(bounded(self.calendar.events(room, window).await?.with_stand_ins()?)?);
         let kept = Kept { events, read_at: now, as_of: now, how: How::Asked, until: window.end() };
         self.keep(room, kept, seen)?;
-        self.known(room).ok_or_else(|| Trouble::ours("what was read is forgotten already"))
+        self.known(room).ok_or_else(|| CalendarError::configuration("what was read is forgotten already"))
     }
 
-    fn keep(&self, name: &RoomAddress, kept: Kept, seen: u64) -> Result<(), Trouble> {
+    fn keep(&self, name: &RoomAddress, kept: Kept, seen: u64) -> Result<(), CalendarError> {
         let beyond = beyond_ordinary(&kept.events);
         let due = self.next_turn(name, &kept, kept.read_at);
         let is_other = {
@@ -495,7 +496,7 @@ pub struct Census {
 }
 
 /// For an early end, which the version of the event guards: one round trip instead of two.
-impl Known for Rooms {
+impl CalendarCache for Rooms {
     fn events(&self, room: &RoomAddress) -> Option<Vec<Event>> {
         self.current(room).map(|kept| kept.events.to_vec())
     }

@@ -15,7 +15,7 @@ use super::rooms::{How, Teller};
 use super::{Live, Numbers};
 use crate::action::ResponsibleParty;
 use crate::calendar::RoomAddress;
-use crate::engine::Trouble;
+use crate::engine::CalendarError;
 
 /// A stream that lasts less than this was none.
 const LASTING: Duration = Duration::from_secs(30);
@@ -58,7 +58,7 @@ enum Ended {
     /// There are rooms to be added.
     Joined,
     /// It broke, or did not begin.
-    Broken(Trouble),
+    Broken(CalendarError),
 }
 
 impl Ended {
@@ -112,10 +112,11 @@ impl Group {
     }
 
     /// Listens until it ends.
-    async fn listen(&mut self, deaf: Vec<(RoomAddress, Trouble)>) -> Ended {
+    async fn listen(&mut self, deaf: Vec<(RoomAddress, CalendarError)>) -> Ended {
         for (room, trouble) in deaf {
             tracing::warn!(%room, %trouble, "cannot be subscribed to; it is polled, and grouped again later");
-            let lasting = matches!(trouble.fault, ResponsibleParty::Administrator | ResponsibleParty::Caller);
+            let lasting =
+                matches!(trouble.responsible, ResponsibleParty::Administrator | ResponsibleParty::Caller);
             self.depart(&room, lasting);
         }
         let live = self.live.clone();

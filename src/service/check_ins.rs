@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{NoCheckIn, Service};
 use crate::action::{ActionId, IdempotencyKey};
 use crate::calendar::{Event, RoomAddress, Window};
-use crate::engine::Trouble;
+use crate::engine::CalendarError;
 use crate::journal::{ActionStatus, Query};
 use crate::keyed_mutex::KeyedMutex;
 
@@ -158,7 +158,7 @@ impl Service {
     }
 
     /// The event is on the room's calendar, and takes place. An item that cannot be read may be the event.
-    async fn stands(&self, room: &RoomAddress, event: &Event) -> Result<bool, Trouble> {
+    async fn stands(&self, room: &RoomAddress, event: &Event) -> Result<bool, CalendarError> {
         let Some(window) = Window::clamped(event.start, event.end) else { return Ok(true) };
         let view = self.engine.calendar().events(room, window).await?;
         let is_it = |other: &Event| {
@@ -169,7 +169,11 @@ impl Service {
     }
 
     /// The last action that took this event off the calendar, where it was one of ours.
-    async fn taken_away_by(&self, room: &RoomAddress, event: &Event) -> Result<Option<ActionId>, Trouble> {
+    async fn taken_away_by(
+        &self,
+        room: &RoomAddress,
+        event: &Event,
+    ) -> Result<Option<ActionId>, CalendarError> {
         let Some((uid, start)) = event.identity() else { return Ok(None) };
         let query = Query { identity: Some((uid.clone(), start)), limit: Some(1), ..Query::room(room) };
         let lives = self.engine.journal().find(&query.with_status(ActionStatus::Done)).await?;

@@ -37,7 +37,7 @@ impl Service {
 
     /// Looks once, and tells what is known now.
     pub async fn settle_doubts_once(&self) {
-        match self.engine.look_again().await {
+        match self.engine.recover_idle_rooms().await {
             Ok(looked) => {
                 for life in looked.closed.into_iter().chain(looked.settled) {
                     self.tell_settled(life).await;

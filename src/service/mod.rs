@@ -68,7 +68,7 @@ pub use webhook::{Outbox, Webhook, WebhookCounts, WebhookError};
 use crate::action::{ActionId, Refusal};
 use crate::calendar::{Event, RoomAddress, occupancy};
 use crate::cleanup::{Attendance as _, DecisionKind, Rules};
-use crate::engine::{Engine, Trouble};
+use crate::engine::{CalendarError, Engine};
 use crate::live::{Kept, Live, Rooms, SILENCE};
 use crate::presence::{CrowdLog, EvidenceLimit, SharedPresence, Sign};
 use crate::store::{ServiceStore, StoreError};
@@ -168,7 +168,7 @@ impl Service {
         let books = presence::open_books(&desk, &**engine.clock(), options.rules.silence.clone()).await?;
         let notices = Notices::new(engine.clock().clone());
         let rooms = Arc::new(Rooms::new(engine.calendar().clone(), engine.clock().clone(), SILENCE));
-        engine.know_by(rooms.clone());
+        engine.set_cache(rooms.clone());
         let service = Arc::new(Self {
             actions: Actions::new(
                 engine.clone(),
@@ -310,7 +310,7 @@ impl Service {
 pub enum NoStatus {
     /// The calendar could not be read.
     #[error(transparent)]
-    Trouble(Trouble),
+    Trouble(CalendarError),
     /// The server did not answer in time, and nothing recent is known.
     #[error("Exchange did not answer in time")]
     Late,
@@ -347,7 +347,7 @@ pub enum NoCheckIn {
     KeyReused,
     /// The calendar could not be read.
     #[error(transparent)]
-    Trouble(Trouble),
+    Trouble(CalendarError),
     /// The server did not answer in time.
     #[error("{}", NoStatus::Late)]
     Late,

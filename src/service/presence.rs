@@ -15,7 +15,7 @@ use crate::action::Action;
 use crate::calendar::{Event, RoomAddress};
 use crate::cleanup::{Attendance as _, Rule, Sightings};
 use crate::clock::Clock;
-use crate::engine::{Engine, Trouble};
+use crate::engine::{CalendarError, Engine};
 use crate::journal::{ActionStatus, Query};
 use crate::live::Rooms;
 use crate::presence::{
@@ -220,7 +220,7 @@ impl Service {
     }
 
     /// Signs from before a date was released that arrive only now still say that people came: its series has no strike for it.
-    async fn acquit(&self, signs: Vec<Sign>) -> Result<(), Trouble> {
+    async fn acquit(&self, signs: Vec<Sign>) -> Result<(), CalendarError> {
         let options = self.options();
         let oldest = signs.iter().map(|sign| sign.at).min();
         let rooms: BTreeSet<_> = signs.iter().map(|sign| sign.room.clone()).collect();

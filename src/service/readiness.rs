@@ -252,7 +252,7 @@ impl Service {
 
     /// Answers of Exchange that could be decoded, whichever they are: a server that refuses one request answers.
     fn exchange_answers(&self) -> u64 {
-        let numbers = self.engine.calendar().numbers();
+        let numbers = self.engine.calendar().metrics();
         numbers.iter().filter(|number| number.kind == "decoded").map(|number| number.count).sum()
     }
 }

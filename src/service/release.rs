@@ -19,7 +19,7 @@ use crate::cleanup::{
     Applied, CleanupMode, Decision, DecisionKind, Judged, Kept, Plan, RoomPlan, Rules, Sweep, SweepError,
     Swept, Verdict,
 };
-use crate::engine::Busy;
+use crate::engine::Occupancy;
 use crate::presence::UnknownReason;
 
 /// How long one look waits for a room's calendar. Longer is a mailbox that hangs: it is read in the background.
@@ -158,12 +158,12 @@ impl Service {
     async fn find_busy(&self, rooms: Vec<RoomAddress>, window: Window) -> Vec<RoomAddress> {
         let mut busy = Vec::new();
         for group in rooms.chunks(BUSY_GROUP) {
-            let asked = self.engine.calendar().busy(group, window);
+            let asked = self.engine.calendar().occupancy(group, window);
             let looks = match tokio::time::timeout(READ_WITHIN, asked).await {
                 Ok(Ok(looks)) if looks.len() == group.len() => looks,
-                _ => vec![Busy::Look; group.len()],
+                _ => vec![Occupancy::MaybeBusy; group.len()],
             };
-            let kept = group.iter().zip(looks).filter(|(_, look)| *look != Busy::Empty);
+            let kept = group.iter().zip(looks).filter(|(_, look)| *look != Occupancy::Free);
             busy.extend(kept.map(|(room, _)| room.clone()));
         }
         busy

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::calendar::{Event, EventId, RoomAddress, occupancy};
 use crate::cleanup::{About, CleanupMode, Judgement, Kept as Spared, NoCheckIn, Rules, Verdict, came, judge};
-use crate::engine::Directory;
+use crate::engine::PersonLookup;
 use crate::live::{How, Kept};
 use crate::presence::PresenceState;
 
@@ -75,7 +75,7 @@ pub struct View<'a> {
 impl<'a> View<'a> {
     fn case(&self, room: &'a RoomAddress, event: &'a Event, now: DateTime<Utc>) -> Judgement<'a> {
         let Self { kept, books, seen_since } = *self;
-        let organizer = Some(Directory::Known);
+        let organizer = Some(PersonLookup::Found);
         Judgement { room, event, events: &kept.events, books, organizer, seen_since: seen_since(event), now }
     }
 

@@ -14,7 +14,7 @@ use super::schema::Schema;
 use super::sqlite::{StoreError, prepare_to_write};
 use crate::calendar::{RoomAddress, Uid};
 use crate::cleanup::Attendance;
-use crate::engine::Trouble;
+use crate::engine::CalendarError;
 use crate::journal::JournalError;
 
 const FILE: &str = "desk.sqlite";
@@ -141,7 +141,7 @@ impl ServiceStore {
 
 #[async_trait]
 impl Attendance for ServiceStore {
-    async fn came(&self, room: &RoomAddress, uid: &Uid, start: DateTime<Utc>) -> Result<(), Trouble> {
+    async fn came(&self, room: &RoomAddress, uid: &Uid, start: DateTime<Utc>) -> Result<(), CalendarError> {
         let (room, uid, came) = (room.to_string(), uid.to_string(), start.timestamp_millis());
         let oldest = (start - ATTENDANCE_KEPT).timestamp_millis();
         let kept = self.with_connection(move |connection| {
@@ -155,7 +155,7 @@ impl Attendance for ServiceStore {
         kept.await.map_err(calendar_error)
     }
 
-    async fn last(&self, room: &RoomAddress, uid: &Uid) -> Result<Option<DateTime<Utc>>, Trouble> {
+    async fn last(&self, room: &RoomAddress, uid: &Uid) -> Result<Option<DateTime<Utc>>, CalendarError> {
         let (room, uid) = (room.to_string(), uid.to_string());
         let last = self.with_connection(move |connection| {
             let sql = "SELECT came_ms FROM series WHERE room = ?1 AND uid = ?2";
@@ -166,7 +166,7 @@ impl Attendance for ServiceStore {
         last.await.map_err(calendar_error)
     }
 
-    async fn excuse(&self, room: &RoomAddress, uid: &Uid, start: DateTime<Utc>) -> Result<(), Trouble> {
+    async fn excuse(&self, room: &RoomAddress, uid: &Uid, start: DateTime<Utc>) -> Result<(), CalendarError> {
         let (room, uid, start) = (room.to_string(), uid.to_string(), start.timestamp_millis());
         let kept = self.with_connection(move |connection| {
             let transaction = connection.transaction()?;
@@ -178,7 +178,7 @@ impl Attendance for ServiceStore {
         kept.await.map_err(calendar_error)
     }
 
-    async fn excused(&self, room: &RoomAddress, uid: &Uid) -> Result<BTreeSet<DateTime<Utc>>, Trouble> {
+    async fn excused(&self, room: &RoomAddress, uid: &Uid) -> Result<BTreeSet<DateTime<Utc>>, CalendarError> {
         let (room, uid) = (room.to_string(), uid.to_string());
         let dates = self.with_connection(move |connection| {
             let sql = "SELECT start_ms FROM excused WHERE room = ?1 AND uid = ?2";
@@ -191,6 +191,6 @@ impl Attendance for ServiceStore {
     }
 }
 
-fn calendar_error(error: StoreError) -> Trouble {
+fn calendar_error(error: StoreError) -> CalendarError {
     JournalError::Unusable(error.to_string()).into()
 }

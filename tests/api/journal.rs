@@ -94,7 +94,7 @@ async fn names_that_are_due_are_erased_unless_the_clock_is_in_doubt() {
         Arc::new(journal),
         clock.clone(),
         Scope::new([BUSY.parse().unwrap()], []),
-        engine::Options::default(),
+        engine::EngineOptions::default(),
     );
     let options = service::Options {
         rules: Rules::default(),

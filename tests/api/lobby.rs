@@ -141,7 +141,10 @@ impl Lobby {
             Arc::new(MemoryJournal::default()),
             Arc::new(clock.clone()),
             Scope::new([BUSY, FREE, OTHER].map(|room| room.parse().unwrap()), []),
-            engine::Options { settle: Duration::from_millis(20), ..engine::Options::default() },
+            engine::EngineOptions {
+                settle_delay: Duration::from_millis(20),
+                ..engine::EngineOptions::default()
+            },
         );
         let desk = ServiceStore::in_memory().unwrap();
         let options = service::Options {

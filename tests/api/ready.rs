@@ -115,7 +115,7 @@ async fn a_full_disk_is_not_ready_although_the_journal_can_be_read() {
         Arc::new(FullDisk(MemoryJournal::default())),
         Arc::new(lobby.clock.clone()),
         Scope::new([BUSY.parse().unwrap()], []),
-        engine::Options::default(),
+        engine::EngineOptions::default(),
     );
     let options = (*lobby.service.options()).clone();
     let service = Service::open(Arc::new(engine), ServiceStore::in_memory().unwrap(), options).await.unwrap();

@@ -7,7 +7,7 @@ use adjourn::action::{Action, ActionId, ActionKind, Actor, IdempotencyKey, Notif
 use adjourn::calendar::{RoomAddress, Scope};
 use adjourn::cleanup::{CleanupMode, NoCheckIn, Rules};
 use adjourn::clock::{Clock, ClockDoubt, ClockReading, Witnesses};
-use adjourn::engine::{Engine, Mode, Options};
+use adjourn::engine::{Engine, EngineOptions, Mode};
 use adjourn::journal::{Journal, MemoryJournal, Query};
 use adjourn::presence::Sign;
 use adjourn::service::{self, Releases, Schedule, Service};
@@ -90,7 +90,7 @@ impl House {
             journal.clone(),
             Arc::new(clock.clone()),
             Scope::new(rooms(), []),
-            Options::default(),
+            EngineOptions::default(),
         ));
         let rule = NoCheckIn { grace: TimeDelta::minutes(10), ..NoCheckIn::default() };
         let mut rules = Rules { no_check_in: Some(rule), mode: Some(CleanupMode::Act), ..Rules::default() };

@@ -6,7 +6,7 @@ use adjourn::action::{
 };
 use adjourn::calendar::{Event, EventId};
 use adjourn::engine::{Calendar, Plan};
-use adjourn::engine::{Mode, Options, plan};
+use adjourn::engine::{EngineOptions, Mode, plan};
 use adjourn::journal::{ActionEntry, Fact, Journal};
 
 use crate::fake::{Next, Stage, at, meeting, room, stage, stage_with};
@@ -57,7 +57,7 @@ async fn a_late_sending_and_its_repetition_are_one_deed() {
 #[tokio::test(start_paused = true)]
 async fn a_late_sending_that_lands_before_the_last_decision_is_found() {
     for ask in [END, TELL, SILENT] {
-        let stage = with_meeting(stage_with(Options { decisions_max: 1, ..Options::default() }));
+        let stage = with_meeting(stage_with(EngineOptions { decisions_max: 1, ..EngineOptions::default() }));
         stage.calendar.next(Next::Late);
         let outcome = perform(&stage, wish(ask)).await;
         assert!(matches!(outcome, Outcome::Done(_)), "{ask:?}: {outcome:?}");
@@ -85,9 +85,9 @@ async fn a_conflict_with_oneself_that_nobody_can_look_into_is_not_called_refused
 #[tokio::test(start_paused = true)]
 async fn a_failure_that_proves_nothing_is_not_called_refused_where_nobody_can_look() {
     for (ask, landed) in [END, TELL, SILENT].into_iter().flat_map(|ask| [(ask, true), (ask, false)]) {
-        let stage = with_meeting(stage_with(Options {
+        let stage = with_meeting(stage_with(EngineOptions {
             give_up_after: chrono::TimeDelta::zero(),
-            ..Options::default()
+            ..EngineOptions::default()
         }));
         stage.calendar.next(Next::UnprovenThenBlind { landed });
         let outcome = perform(&stage, wish(ask)).await;

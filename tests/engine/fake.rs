@@ -9,8 +9,8 @@ use adjourn::calendar::{
 };
 use adjourn::clock::ManualClock;
 use adjourn::engine::{
-    AddressLookup, Busy, Calendar, CalendarView, Capabilities, Directory, Engine, MailboxAddresses, Options,
-    Reply, Trouble, Written,
+    AddressLookup, Calendar, CalendarError, CalendarView, Capabilities, Engine, EngineOptions,
+    MailboxAddresses, Occupancy, PersonLookup, WriteOutcome, WriteReport,
 };
 use adjourn::journal::MemoryJournal;
 use async_trait::async_trait;
@@ -133,12 +133,12 @@ impl State {
     }
 
     /// The way of the adapter: what Exchange does not guard is read, and compared, just before it is sent.
-    pub fn carry_out(&mut self, room: &RoomAddress, step: &Step) -> Written {
+    pub fn carry_out(&mut self, room: &RoomAddress, step: &Step) -> WriteOutcome {
         let Some((id, change_key)) = step.item() else { return self.arrive(room, step) };
         let key = (room.clone(), id.clone());
         let event = self.place(step).get(&key);
         if event.is_some_and(|event| event.change_key != *change_key) && !step.is_guarded() {
-            return Written::Conflict;
+            return WriteOutcome::Conflict;
         }
         self.arrive(room, step)
     }
@@ -148,7 +148,7 @@ impl State {
     }
 
     /// What Exchange does with it, whenever it arrives.
-    pub fn arrive(&mut self, room: &RoomAddress, step: &Step) -> Written {
+    pub fn arrive(&mut self, room: &RoomAddress, step: &Step) -> WriteOutcome {
         if let Step::Book { uid, start, end, subject } = step {
             let id = EventId::new(format!("made-{}", self.effects.len()));
             let made = Event {
@@ -161,13 +161,13 @@ impl State {
             };
             self.effects.push((room.clone(), step.clone()));
             self.events.insert((room.clone(), made.id.clone()), made);
-            return Written::Done;
+            return WriteOutcome::Done;
         }
-        let Some((id, change_key)) = step.item() else { return Written::Gone };
+        let Some((id, change_key)) = step.item() else { return WriteOutcome::Gone };
         let key = (room.clone(), id.clone());
-        let Some(event) = self.place(step).get(&key).cloned() else { return Written::Gone };
+        let Some(event) = self.place(step).get(&key).cloned() else { return WriteOutcome::Gone };
         if event.change_key != *change_key && step.is_guarded() {
-            return Written::Conflict;
+            return WriteOutcome::Conflict;
         }
         self.effects.push((room.clone(), step.clone()));
         match step {
@@ -187,7 +187,7 @@ impl State {
                         event.is_declined = declined;
                         event.is_cancelled = !declined;
                     });
-                    return Written::Done;
+                    return WriteOutcome::Done;
                 }
                 self.events.remove(&key);
                 if event.kind == EventKind::Single {
@@ -195,7 +195,7 @@ impl State {
                 }
             }
         }
-        Written::Done
+        WriteOutcome::Done
     }
 }
 
@@ -205,7 +205,7 @@ impl Calendar for FakeCalendar {
         Capabilities { can_mute_updates: true, has_change_key_lock: true }
     }
 
-    async fn events(&self, room: &RoomAddress, window: Window) -> Result<CalendarView, Trouble> {
+    async fn events(&self, room: &RoomAddress, window: Window) -> Result<CalendarView, CalendarError> {
         let mut state = self.0.lock().unwrap();
         state.reads += 1;
         if state.blind {
@@ -223,7 +223,7 @@ impl Calendar for FakeCalendar {
             .into())
     }
 
-    async fn event(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Trouble> {
+    async fn event(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, CalendarError> {
         let mut state = self.0.lock().unwrap();
         state.reads += 1;
         if state.blind {
@@ -235,15 +235,19 @@ impl Calendar for FakeCalendar {
     }
 
     /// Here every date is an event of its own.
-    async fn series(&self, _: &RoomAddress, _: &EventId) -> Result<Option<Series>, Trouble> {
+    async fn series(&self, _: &RoomAddress, _: &EventId) -> Result<Option<Series>, CalendarError> {
         Ok(None)
     }
 
-    async fn series_by_id(&self, _: &RoomAddress, _: &EventId) -> Result<Option<Series>, Trouble> {
+    async fn series_by_id(&self, _: &RoomAddress, _: &EventId) -> Result<Option<Series>, CalendarError> {
         Ok(None)
     }
 
-    async fn deleted(&self, room: &RoomAddress, seen: &EventSnapshot) -> Result<Option<Event>, Trouble> {
+    async fn find_deleted(
+        &self,
+        room: &RoomAddress,
+        seen: &EventSnapshot,
+    ) -> Result<Option<Event>, CalendarError> {
         let state = self.0.lock().unwrap();
         if state.blind {
             return Err(trouble());
@@ -254,13 +258,13 @@ impl Calendar for FakeCalendar {
         Ok(here.rev().find(is_it).cloned())
     }
 
-    async fn sent(
+    async fn has_sent_message(
         &self,
         room: &RoomAddress,
         step: &Step,
         about: &Event,
         _: DateTime<Utc>,
-    ) -> Result<bool, Trouble> {
+    ) -> Result<bool, CalendarError> {
         let state = self.0.lock().unwrap();
         if state.blind {
             return Err(trouble());
@@ -269,7 +273,7 @@ impl Calendar for FakeCalendar {
         Ok(state.sent.contains(&mail))
     }
 
-    async fn write(&self, room: &RoomAddress, step: &Step) -> Reply {
+    async fn write(&self, room: &RoomAddress, step: &Step) -> WriteReport {
         let mut state = self.0.lock().unwrap();
         state.writes.push(step.clone());
         state.land_late();
@@ -278,20 +282,20 @@ impl Calendar for FakeCalendar {
             None => state.carry_out(room, step),
             Some(Next::LostAfter) => {
                 state.carry_out(room, step);
-                Written::InDoubt(trouble())
+                WriteOutcome::InDoubt(trouble())
             }
             Some(Next::Twice) => {
                 state.carry_out(room, step);
                 state.carry_out(room, step)
             }
-            Some(Next::LostBefore) => Written::InDoubt(trouble()),
+            Some(Next::LostBefore) => WriteOutcome::InDoubt(trouble()),
             Some(Next::Late) => {
                 state.late.push((room.clone(), step.clone()));
-                Written::InDoubt(trouble())
+                WriteOutcome::InDoubt(trouble())
             }
             Some(Next::BusyThenBlind) => {
                 state.blind = true;
-                Written::NotYet(trouble())
+                WriteOutcome::Throttled(trouble())
             }
             Some(Next::TwiceThenBlind) => {
                 state.blind = true;
@@ -301,9 +305,9 @@ impl Calendar for FakeCalendar {
             Some(Next::DoneButRefused) => {
                 state.carry_out(room, step);
                 state.sent.clear();
-                Written::NotDone(trouble())
+                WriteOutcome::NotApplied(trouble())
             }
-            Some(Next::NoRights) => Written::Gone,
+            Some(Next::NoRights) => WriteOutcome::Gone,
             Some(Next::Beside(event)) => {
                 state.events.insert((room.clone(), event.id.clone()), *event);
                 state.carry_out(room, step)
@@ -322,16 +326,16 @@ impl Calendar for FakeCalendar {
                     state.carry_out(room, step);
                 }
                 state.blind = true;
-                Written::InDoubt(trouble())
+                WriteOutcome::InDoubt(trouble())
             }
             Some(Next::UnprovenThenBlind { landed }) => {
                 if landed {
                     state.carry_out(room, step);
                 }
                 state.blind = true;
-                Written::Unproven(trouble())
+                WriteOutcome::Unproven(trouble())
             }
-            Some(Next::Refuse) => Written::NotDone(trouble()),
+            Some(Next::Refuse) => WriteOutcome::NotApplied(trouble()),
             Some(Next::After(change)) => {
                 state.touch(&key, change);
                 state.carry_out(room, step)
@@ -343,47 +347,59 @@ impl Calendar for FakeCalendar {
             }
         };
         let ours = format!("request-{}", state.writes.len());
-        Reply { written, requests: vec![RequestIds { ours, theirs: None }] }
+        WriteReport { outcome: written, requests: vec![RequestIds { ours, theirs: None }] }
     }
 
-    async fn busy(&self, rooms: &[RoomAddress], window: Window) -> Result<Vec<Busy>, Trouble> {
+    async fn occupancy(
+        &self,
+        rooms: &[RoomAddress],
+        window: Window,
+    ) -> Result<Vec<Occupancy>, CalendarError> {
         let state = self.0.lock().unwrap();
         let any = |room: &RoomAddress| {
             state.events.iter().any(|((of, _), event)| of == room && event.overlaps(&window))
         };
-        Ok(rooms.iter().map(|room| if any(room) { Busy::Look } else { Busy::Empty }).collect())
+        Ok(rooms.iter().map(|room| if any(room) { Occupancy::MaybeBusy } else { Occupancy::Free }).collect())
     }
 
-    async fn find_person(&self, _: &RoomAddress, address: &str) -> Result<Directory, Trouble> {
+    async fn find_person(&self, _: &RoomAddress, address: &str) -> Result<PersonLookup, CalendarError> {
         let mut state = self.0.lock().unwrap();
         state.person_questions += 1;
         Ok(if state.gone_people.iter().any(|gone| gone == address) {
-            Directory::Nobody
+            PersonLookup::NotFound
         } else {
-            Directory::Known
+            PersonLookup::Found
         })
     }
 
-    async fn resolve_organizer(&self, _: &RoomAddress, event: &Event) -> Result<Option<String>, Trouble> {
+    async fn resolve_organizer(
+        &self,
+        _: &RoomAddress,
+        event: &Event,
+    ) -> Result<Option<String>, CalendarError> {
         let Some(organizer) = &event.organizer else { return Ok(None) };
         let state = self.0.lock().unwrap();
         let known = state.organizers.iter().find(|(dn, _)| organizer.legacy_dn.as_ref() == Some(dn));
         Ok(organizer.address.clone().or(known.map(|(_, address)| address.clone())))
     }
 
-    async fn resolve_address(&self, _: &RoomAddress, address: &str) -> Result<AddressLookup, Trouble> {
+    async fn resolve_address(&self, _: &RoomAddress, address: &str) -> Result<AddressLookup, CalendarError> {
         let proxies = self.0.lock().unwrap().aliases.get(address).cloned();
         let proxies = proxies.into_iter().collect();
         Ok(AddressLookup::Found(MailboxAddresses { primary: address.to_owned(), proxies }))
     }
 
-    async fn rooms_of(&self, _: &str, _: &RoomAddress) -> Result<Vec<RoomAddress>, Trouble> {
+    async fn room_list_members(&self, _: &str, _: &RoomAddress) -> Result<Vec<RoomAddress>, CalendarError> {
         Ok(Vec::new())
     }
 }
 
-pub fn trouble() -> Trouble {
-    Trouble { fault: ResponsibleParty::Network, advice: "try again".to_owned(), code: "reset".to_owned() }
+pub fn trouble() -> CalendarError {
+    CalendarError {
+        responsible: ResponsibleParty::Network,
+        advice: "try again".to_owned(),
+        code: "reset".to_owned(),
+    }
 }
 
 pub fn at(hour: u32, minute: u32) -> DateTime<Utc> {
@@ -431,10 +447,10 @@ pub struct Stage {
 
 /// Half past nine, every room of rooms.example in scope.
 pub fn stage() -> Stage {
-    stage_with(Options::default())
+    stage_with(EngineOptions::default())
 }
 
-pub fn stage_with(options: Options) -> Stage {
+pub fn stage_with(options: EngineOptions) -> Stage {
     let (calendar, journal) = (FakeCalendar::default(), Arc::new(MemoryJournal::default()));
     let clock = ManualClock::at(at(9, 30) + TimeDelta::seconds(20));
     let scope = Scope::new([], ["rooms.example".to_owned()]);

@@ -17,8 +17,8 @@ use adjourn::action::{
 use adjourn::calendar::{Copy, Event, EventId, EventKind, RoomAddress, Scope, Series, Window};
 use adjourn::clock::Clock;
 use adjourn::engine::{
-    AddressLookup, Busy, Calendar, CalendarView, Capabilities, Directory, Engine, Mode, Options, Reply,
-    Trouble,
+    AddressLookup, Calendar, CalendarError, CalendarView, Capabilities, Engine, EngineOptions, Mode,
+    Occupancy, PersonLookup, WriteReport,
 };
 use adjourn::journal::{ActionRecord, Chain, Fact, Intent, Journal, JournalEntry, MemoryJournal};
 use async_trait::async_trait;
@@ -103,7 +103,10 @@ impl Way {
         });
     }
 
-    async fn read<T>(&self, read: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+    async fn read<T>(
+        &self,
+        read: impl Future<Output = Result<T, CalendarError>>,
+    ) -> Result<T, CalendarError> {
         self.delay().await;
         if !self.is_calm() && roll(&self.dice, |dice| dice.percent(4)) {
             return Err(trouble());
@@ -120,37 +123,45 @@ impl Calendar for Way {
         self.calendar.capabilities()
     }
 
-    async fn events(&self, room: &RoomAddress, window: Window) -> Result<CalendarView, Trouble> {
+    async fn events(&self, room: &RoomAddress, window: Window) -> Result<CalendarView, CalendarError> {
         self.read(self.calendar.events(room, window)).await
     }
 
-    async fn event(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, Trouble> {
+    async fn event(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, CalendarError> {
         self.read(self.calendar.event(room, id)).await
     }
 
-    async fn series(&self, room: &RoomAddress, date: &EventId) -> Result<Option<Series>, Trouble> {
+    async fn series(&self, room: &RoomAddress, date: &EventId) -> Result<Option<Series>, CalendarError> {
         self.read(self.calendar.series(room, date)).await
     }
 
-    async fn series_by_id(&self, room: &RoomAddress, series: &EventId) -> Result<Option<Series>, Trouble> {
+    async fn series_by_id(
+        &self,
+        room: &RoomAddress,
+        series: &EventId,
+    ) -> Result<Option<Series>, CalendarError> {
         self.read(self.calendar.series_by_id(room, series)).await
     }
 
-    async fn deleted(&self, room: &RoomAddress, seen: &EventSnapshot) -> Result<Option<Event>, Trouble> {
-        self.read(self.calendar.deleted(room, seen)).await
+    async fn find_deleted(
+        &self,
+        room: &RoomAddress,
+        seen: &EventSnapshot,
+    ) -> Result<Option<Event>, CalendarError> {
+        self.read(self.calendar.find_deleted(room, seen)).await
     }
 
-    async fn sent(
+    async fn has_sent_message(
         &self,
         room: &RoomAddress,
         step: &Step,
         about: &Event,
         since: DateTime<Utc>,
-    ) -> Result<bool, Trouble> {
-        self.read(self.calendar.sent(room, step, about, since)).await
+    ) -> Result<bool, CalendarError> {
+        self.read(self.calendar.has_sent_message(room, step, about, since)).await
     }
 
-    async fn write(&self, room: &RoomAddress, step: &Step) -> Reply {
+    async fn write(&self, room: &RoomAddress, step: &Step) -> WriteReport {
         self.delay().await;
         let fate = if self.is_calm() { 99 } else { roll(&self.dice, |dice| dice.below(100)) };
         let next = match fate {
@@ -172,24 +183,40 @@ impl Calendar for Way {
         reply
     }
 
-    async fn busy(&self, rooms: &[RoomAddress], window: Window) -> Result<Vec<Busy>, Trouble> {
-        self.calendar.busy(rooms, window).await
+    async fn occupancy(
+        &self,
+        rooms: &[RoomAddress],
+        window: Window,
+    ) -> Result<Vec<Occupancy>, CalendarError> {
+        self.calendar.occupancy(rooms, window).await
     }
 
-    async fn find_person(&self, room: &RoomAddress, address: &str) -> Result<Directory, Trouble> {
+    async fn find_person(&self, room: &RoomAddress, address: &str) -> Result<PersonLookup, CalendarError> {
         self.calendar.find_person(room, address).await
     }
 
-    async fn resolve_organizer(&self, room: &RoomAddress, event: &Event) -> Result<Option<String>, Trouble> {
+    async fn resolve_organizer(
+        &self,
+        room: &RoomAddress,
+        event: &Event,
+    ) -> Result<Option<String>, CalendarError> {
         self.calendar.resolve_organizer(room, event).await
     }
 
-    async fn resolve_address(&self, room: &RoomAddress, address: &str) -> Result<AddressLookup, Trouble> {
+    async fn resolve_address(
+        &self,
+        room: &RoomAddress,
+        address: &str,
+    ) -> Result<AddressLookup, CalendarError> {
         self.calendar.resolve_address(room, address).await
     }
 
-    async fn rooms_of(&self, list: &str, asking: &RoomAddress) -> Result<Vec<RoomAddress>, Trouble> {
-        self.calendar.rooms_of(list, asking).await
+    async fn room_list_members(
+        &self,
+        list: &str,
+        asking: &RoomAddress,
+    ) -> Result<Vec<RoomAddress>, CalendarError> {
+        self.calendar.room_list_members(list, asking).await
     }
 }
 
@@ -263,8 +290,8 @@ impl Story {
         let scope = Scope::new([], ["rooms.example".to_owned()]);
         let clock = Wall { start: self.start };
         let give_up_after =
-            if self.gives_up { TimeDelta::seconds(3) } else { Options::default().give_up_after };
-        let options = Options { give_up_after, ..Options::default() };
+            if self.gives_up { TimeDelta::seconds(3) } else { EngineOptions::default().give_up_after };
+        let options = EngineOptions { give_up_after, ..EngineOptions::default() };
         Arc::new(Engine::new(Arc::new(way), self.journal.clone(), Arc::new(clock), scope, options))
     }
 
@@ -387,7 +414,7 @@ impl Story {
                 tokio::spawn(async move {
                     loop {
                         sleep(Duration::from_secs(2)).await;
-                        engine.look_again().await.expect("memory does not fail");
+                        engine.recover_idle_rooms().await.expect("memory does not fail");
                     }
                 })
             });

@@ -6,7 +6,7 @@ use adjourn::action::{
     Refusal, ResponsibleParty, Target,
 };
 use adjourn::calendar::{Copy, Event, EventId};
-use adjourn::engine::{Mode, Options};
+use adjourn::engine::{EngineOptions, Mode};
 use adjourn::journal::{Chain, Fact, Journal};
 use chrono::TimeDelta;
 
@@ -233,9 +233,13 @@ async fn an_outage_is_waited_out_beside_everything_else() {
         assert!(first.is_in_doubt(), "{ask:?}");
         let repeated = stage.engine.perform(again, Mode::Perform).await.unwrap();
         assert!(repeated.is_in_doubt() && repeated.action == id, "{ask:?}");
-        assert_eq!(stage.engine.look_again().await.unwrap().closed, [], "{ask:?}: nothing can be read yet");
+        assert_eq!(
+            stage.engine.recover_idle_rooms().await.unwrap().closed,
+            [],
+            "{ask:?}: nothing can be read yet"
+        );
         see(&stage, true);
-        let settled = stage.engine.look_again().await.unwrap().closed;
+        let settled = stage.engine.recover_idle_rooms().await.unwrap().closed;
         assert!(settled[0].done().is_some(), "{ask:?}: {settled:?}");
         assert_eq!(stage.calendar.writes(), 1, "{ask:?}");
     }
@@ -245,7 +249,8 @@ async fn an_outage_is_waited_out_beside_everything_else() {
 #[tokio::test(start_paused = true)]
 async fn what_was_given_up_is_settled_when_the_mailbox_can_be_read_again() {
     for landed in [true, false] {
-        let stage = with_options(Options { give_up_after: TimeDelta::zero(), ..Options::default() });
+        let stage =
+            with_options(EngineOptions { give_up_after: TimeDelta::zero(), ..EngineOptions::default() });
         stage.calendar.next(Next::LostThenBlind { landed });
         let answer = stage.engine.perform(about("a", END), Mode::Perform).await.unwrap();
         assert!(matches!(answer.outcome, Outcome::NeedsAttention { recheck: true, .. }), "{answer:?}");
@@ -262,7 +267,7 @@ async fn what_was_given_up_is_settled_when_the_mailbox_can_be_read_again() {
     }
 }
 
-fn with_options(options: Options) -> Stage {
+fn with_options(options: EngineOptions) -> Stage {
     let stage = stage_with(options);
     stage.calendar.add(&room("r1"), meeting("a"));
     stage

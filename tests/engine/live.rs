@@ -10,7 +10,7 @@ use adjourn::action::{
 };
 use adjourn::calendar::RoomAddress;
 use adjourn::clock::Clock as _;
-use adjourn::engine::{Mode, Trouble};
+use adjourn::engine::{CalendarError, Mode};
 use adjourn::live::{
     Ears, Feed, Heard, How, Kept, Live, Options, RoomGroup, Rooms, SILENCE, SyncState, Synced,
 };
@@ -24,9 +24,9 @@ use crate::fake::{Stage, at, meeting, room, stage, trouble};
 #[derive(Default)]
 struct Script {
     /// How often ears are opened, and what that comes to; when there is nothing left, it works.
-    opens: VecDeque<Result<Vec<RoomAddress>, Trouble>>,
+    opens: VecDeque<Result<Vec<RoomAddress>, CalendarError>>,
     opened: usize,
-    says: Option<mpsc::UnboundedReceiver<Result<Heard, Trouble>>>,
+    says: Option<mpsc::UnboundedReceiver<Result<Heard, CalendarError>>>,
     /// How long the server asks to be left alone when it refuses.
     retry_after: Option<Duration>,
     /// The rooms of each ears, as they are opened.
@@ -47,7 +47,7 @@ struct FakeFeed(Arc<Mutex<Script>>);
 struct FakeEars {
     feed: FakeFeed,
     rooms: Vec<RoomAddress>,
-    says: Option<mpsc::UnboundedReceiver<Result<Heard, Trouble>>>,
+    says: Option<mpsc::UnboundedReceiver<Result<Heard, CalendarError>>>,
 }
 
 #[async_trait]
@@ -71,7 +71,7 @@ impl Feed for FakeFeed {
         Some(Box::new(FakeEars { feed: self.clone(), rooms: group.to_vec(), says }))
     }
 
-    async fn changed(&self, room: &RoomAddress, since: Option<&SyncState>) -> Result<Synced, Trouble> {
+    async fn changed(&self, room: &RoomAddress, since: Option<&SyncState>) -> Result<Synced, CalendarError> {
         let hangs = {
             let mut script = self.0.lock().unwrap();
             *script.asked.entry(room.clone()).or_default() += 1;
@@ -83,7 +83,7 @@ impl Feed for FakeFeed {
         let mut script = self.0.lock().unwrap();
         script.synced += 1;
         if script.sync_fails {
-            return Err(Trouble { fault: ResponsibleParty::Administrator, ..trouble() });
+            return Err(CalendarError { responsible: ResponsibleParty::Administrator, ..trouble() });
         }
         let state = SyncState(script.changes.to_string());
         Ok(Synced { changed: since != Some(&state), state })
@@ -92,7 +92,7 @@ impl Feed for FakeFeed {
 
 #[async_trait]
 impl Ears for FakeEars {
-    async fn open(&mut self) -> Result<Vec<(RoomAddress, Trouble)>, Trouble> {
+    async fn open(&mut self) -> Result<Vec<(RoomAddress, CalendarError)>, CalendarError> {
         let mut script = self.feed.0.lock().unwrap();
         script.opened += 1;
         let mut rooms = self.rooms.clone();
@@ -102,7 +102,7 @@ impl Ears for FakeEars {
         Ok(deaf.into_iter().map(|room| (room, trouble())).collect())
     }
 
-    async fn hear(&mut self) -> Result<Heard, Trouble> {
+    async fn hear(&mut self) -> Result<Heard, CalendarError> {
         match &mut self.says {
             Some(says) => says.recv().await.unwrap_or_else(|| Err(trouble())),
             None => std::future::pending().await,
@@ -126,7 +126,7 @@ struct Following {
     stage: Stage,
     rooms: Arc<Rooms>,
     feed: FakeFeed,
-    says: mpsc::UnboundedSender<Result<Heard, Trouble>>,
+    says: mpsc::UnboundedSender<Result<Heard, CalendarError>>,
     live: Arc<Live>,
     scope: Arc<Mutex<Vec<RoomAddress>>>,
 }
@@ -138,7 +138,7 @@ impl Following {
         stage.calendar.add(&room("r1"), meeting("a"));
         let rooms = Rooms::new(stage.engine.calendar().clone(), Arc::new(stage.clock.clone()), SILENCE);
         let rooms = Arc::new(rooms);
-        stage.engine.know_by(rooms.clone());
+        stage.engine.set_cache(rooms.clone());
         let feed = FakeFeed::default();
         let (says, heard) = mpsc::unbounded_channel();
         feed.0.lock().unwrap().says = Some(heard);

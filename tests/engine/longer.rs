@@ -167,7 +167,7 @@ async fn a_take_back_that_was_interrupted_is_finished() {
             std::sync::Arc::new(stopped),
             std::sync::Arc::new(stage.clock.clone()),
             adjourn::calendar::Scope::new([], ["rooms.example".to_owned()]),
-            adjourn::engine::Options::default(),
+            adjourn::engine::EngineOptions::default(),
         );
         engine.perform(wish(ask), Mode::Perform).await.unwrap_err();
         assert_eq!(stage.calendar.effects(), 1, "{ask:?}");

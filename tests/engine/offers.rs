@@ -89,8 +89,7 @@ async fn what_is_offered_is_what_is_accepted() {
         let shown = shown(&stage).await;
         let offers = |may| shown.may.contains(&may);
         let book =
-            ask(&stage, ActionKind::Book { minutes: 1 }, Target::Current, AllDay::Spare, Mode::Rehearse)
-                .await;
+            ask(&stage, ActionKind::Book { minutes: 1 }, Target::Current, AllDay::Spare, Mode::DryRun).await;
         assert_eq!(offers(May::Book), accepted(&book), "book, {names:?}: {book:?}");
         assert!(!offers(May::Book) || !shown.is_busy(), "{names:?}");
         let Some(current) = &shown.current else {
@@ -99,7 +98,7 @@ async fn what_is_offered_is_what_is_accepted() {
         };
         let named = || Target::Event { id: current.id.clone(), seen: None };
         for (may, wish) in [(May::End, END), (May::Extend, EXTEND)] {
-            let outcome = ask(&stage, wish, named(), AllDay::Spare, Mode::Rehearse).await;
+            let outcome = ask(&stage, wish, named(), AllDay::Spare, Mode::DryRun).await;
             assert_eq!(offers(may), accepted(&outcome), "{wish:?}, {names:?}: {outcome:?}");
         }
     }
@@ -112,7 +111,7 @@ async fn a_wish_without_a_name_means_the_one_timed_event_that_is_shown() {
         let stage = with(&events);
         let shown = shown(&stage).await;
         let timed: Vec<_> = shown.current_events.iter().filter(|event| !event.is_all_day).collect();
-        let outcome = ask(&stage, END, Target::Current, AllDay::Spare, Mode::Rehearse).await;
+        let outcome = ask(&stage, END, Target::Current, AllDay::Spare, Mode::DryRun).await;
         match (timed.as_slice(), &outcome) {
             ([], Outcome::Refused { refusal: Refusal::NoCurrentEvent }) => {
                 assert!(!shown.is_busy(), "{names:?}")
@@ -161,7 +160,7 @@ async fn what_takes_more_time_overlaps_nothing_and_is_not_taken_back() {
 #[tokio::test]
 async fn an_all_day_event_is_meant_where_the_caller_insists() {
     let day = |id| items().into_iter().find(|event| event.id.as_str() == id).unwrap();
-    let end = |stage| async move { ask(&stage, END, Target::Current, AllDay::Include, Mode::Rehearse).await };
+    let end = |stage| async move { ask(&stage, END, Target::Current, AllDay::Include, Mode::DryRun).await };
     for id in ["day", "day-free"] {
         let alone = Event { id: meeting(id).id, ..day(id) };
         let Outcome::Done(done) = end(with(&[alone])).await else { panic!("{id}") };

@@ -40,7 +40,7 @@ async fn lost(ask: ActionKind, landed: bool) -> Stage {
 
 async fn look(stage: &Stage, by: By) -> Recovered {
     match by {
-        By::RunningProcess => stage.engine.look_again().await.unwrap(),
+        By::RunningProcess => stage.engine.recover_idle_rooms().await.unwrap(),
         By::Restart => stage.engine.recover().await.unwrap(),
     }
 }

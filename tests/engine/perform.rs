@@ -5,7 +5,7 @@ use adjourn::action::{
     NoChangeReason, Notified, Notify, Outcome, Refusal, Reversibility, Step, Target, TimeRange,
 };
 use adjourn::calendar::{Copy, EventId, EventKind};
-use adjourn::engine::{Mode, Options};
+use adjourn::engine::{EngineOptions, Mode};
 use adjourn::journal::{ActionEntry, Fact, Journal};
 
 use crate::fake::{Next, Stage, at, meeting, room, stage, stage_with};
@@ -289,7 +289,7 @@ async fn an_event_that_vanishes_first_needs_neither_ending_nor_deleting() {
 async fn a_rehearsal_says_what_would_be_done_and_leaves_no_trace() {
     let stage = stage();
     stage.calendar.add(&room("r1"), meeting("a"));
-    let Outcome::Done(done) = stage.engine.perform(end(), Mode::Rehearse).await.unwrap().outcome else {
+    let Outcome::Done(done) = stage.engine.perform(end(), Mode::DryRun).await.unwrap().outcome else {
         panic!()
     };
     assert!(done.dry_run);
@@ -299,7 +299,7 @@ async fn a_rehearsal_says_what_would_be_done_and_leaves_no_trace() {
 
 #[tokio::test]
 async fn what_cannot_be_undone_can_be_forbidden() {
-    let stage = stage_with(Options { forbid_irreversible: true, ..Options::default() });
+    let stage = stage_with(EngineOptions { forbid_irreversible: true, ..EngineOptions::default() });
     stage.calendar.add(&room("r1"), meeting("a"));
     assert_eq!(
         refusal(perform(&stage, delete("a", DeleteMode::Notify)).await),
@@ -345,7 +345,7 @@ async fn undoing_leaves_alone_what_was_changed_since() {
 
 #[tokio::test]
 async fn a_way_back_is_not_barred_where_the_irreversible_is_forbidden() {
-    let stage = stage_with(Options { forbid_irreversible: true, ..Options::default() });
+    let stage = stage_with(EngineOptions { forbid_irreversible: true, ..EngineOptions::default() });
     stage.calendar.add(&room("r1"), meeting("a"));
     let wish = end();
     let of = wish.id;
@@ -372,7 +372,10 @@ async fn what_was_done_before_is_recognized_until_it_is_undone() {
 
 #[tokio::test]
 async fn an_interrupted_action_stays_open_while_exchange_cannot_be_asked_and_then_needs_a_person() {
-    let stage = stage_with(Options { give_up_after: chrono::TimeDelta::minutes(30), ..Options::default() });
+    let stage = stage_with(EngineOptions {
+        give_up_after: chrono::TimeDelta::minutes(30),
+        ..EngineOptions::default()
+    });
     let wish = end();
     let before = meeting("a");
     let step = Step::SetEnd {

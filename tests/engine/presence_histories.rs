@@ -13,7 +13,7 @@ use std::time::Duration;
 use adjourn::calendar::{Event, EventId, RoomAddress, Scope, Uid};
 use adjourn::cleanup::{CleanupMode, NoCheckIn, Place, Rules};
 use adjourn::clock::ManualClock;
-use adjourn::engine::{Engine, Options};
+use adjourn::engine::{Engine, EngineOptions};
 use adjourn::journal::MemoryJournal;
 use adjourn::presence::Sign;
 use adjourn::service::{self, Releases, Service};
@@ -204,7 +204,7 @@ impl Stage {
             self.journal.clone(),
             Arc::new(self.clock.clone()),
             Scope::new((0..ROOMS).map(address), []),
-            Options::default(),
+            EngineOptions::default(),
         );
         let opened = Service::open(Arc::new(engine), self.desk.clone(), story.options(minute)).await;
         self.service = Some((opened.unwrap(), Releases::default()));

@@ -11,7 +11,7 @@ use adjourn::action::{
 };
 use adjourn::calendar::{Copy, Event, EventId, Scope};
 use adjourn::clock::ManualClock;
-use adjourn::engine::{Engine, Mode, Options};
+use adjourn::engine::{Engine, EngineOptions, Mode};
 use adjourn::journal::{
     ActionEntry, ActionRecord, AdminEntry, AdminPage, AdminQuery, Journal, JournalError, MemoryJournal,
     Position, Query, RecordPage, SealedEntry,
@@ -155,7 +155,7 @@ impl World {
 
     fn engine(&self, journal: Arc<dyn Journal>) -> Arc<Engine> {
         let scope = Scope::new([], ["rooms.example".to_owned()]);
-        let options = Options { settle: Duration::ZERO, ..Options::default() };
+        let options = EngineOptions { settle_delay: Duration::ZERO, ..EngineOptions::default() };
         Arc::new(Engine::new(
             Arc::new(self.calendar.clone()),
             journal,

@@ -8,7 +8,7 @@ use adjourn::cleanup::{
     CameBack, CancelledLeftover, CleanupMode, How, Judgement, Kept, Limits, NoCheckIn, OrganizerGone, Place,
     Plan, Progress, Rule, Rules, Sweep, SweepError, Verdict, judge,
 };
-use adjourn::engine::{Directory, Mode};
+use adjourn::engine::{Mode, PersonLookup};
 use adjourn::presence::{Coverage, Crowd, PresenceState, Sign, SignLog, UnknownReason};
 use chrono::TimeDelta;
 
@@ -110,7 +110,7 @@ fn verdict(change: impl FnOnce(&mut Event), rules: &Rules) -> Verdict {
             event: &event,
             events: std::slice::from_ref(&event),
             books: &books,
-            organizer: Some(Directory::Known),
+            organizer: Some(PersonLookup::Found),
             seen_since: None,
             now,
         },
@@ -418,7 +418,7 @@ async fn a_journal_that_fails_stops_the_sweep_and_what_was_done_is_told() {
         journal,
         std::sync::Arc::new(stage.clock.clone()),
         scope,
-        adjourn::engine::Options::default(),
+        adjourn::engine::EngineOptions::default(),
     ));
     let sweep = Sweep::new(engine, rules, watched([]), 1);
     let plan = sweep.plan(&rooms, window(), &Quiet).await;

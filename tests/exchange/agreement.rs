@@ -2,7 +2,7 @@
 
 use adjourn::action::{EventSnapshot, Step};
 use adjourn::calendar::{ChangeKey, EventId, RoomAddress, Uid};
-use adjourn::engine::{AddressLookup, Busy, Calendar as _, CalendarView, Written};
+use adjourn::engine::{AddressLookup, Calendar as _, CalendarView, Occupancy, WriteOutcome};
 use adjourn::exchange::Exchange;
 use adjourn::live::Feed as _;
 use chrono::TimeDelta;
@@ -119,7 +119,7 @@ async fn a_view_that_contradicts_itself_frees_no_room() {
     ];
     for (what, body) in rows {
         for (_script, exchange) in both_paths(&body).await {
-            let taken = exchange.events(&room(), window()).await.and_then(CalendarView::taken);
+            let taken = exchange.events(&room(), window()).await.and_then(CalendarView::with_stand_ins);
             assert!(taken.is_err(), "{what}: {taken:?}");
         }
     }
@@ -163,16 +163,19 @@ async fn a_write_whose_answer_contradicts_itself_is_in_doubt() {
                 continue; // its success carries nothing
             }
             for (_script, exchange) in both_paths(&response(operation, class, code, rest)).await {
-                let written = exchange.write(&room(), &step).await.written;
-                assert!(matches!(written, Written::InDoubt(_)), "{operation}, {what}: {written:?}");
+                let written = exchange.write(&room(), &step).await.outcome;
+                assert!(matches!(written, WriteOutcome::InDoubt(_)), "{operation}, {what}: {written:?}");
             }
         }
         for (_script, exchange) in both_paths(&success(operation, &good)).await {
-            assert_eq!(exchange.write(&room(), &step).await.written, Written::Done, "{operation}");
+            assert_eq!(exchange.write(&room(), &step).await.outcome, WriteOutcome::Done, "{operation}");
         }
         for (_script, exchange) in both_paths(&success("FindItem", "")).await {
-            let written = exchange.write(&room(), &step).await.written;
-            assert!(matches!(written, Written::InDoubt(_)), "{operation} answered by FindItem: {written:?}");
+            let written = exchange.write(&room(), &step).await.outcome;
+            assert!(
+                matches!(written, WriteOutcome::InDoubt(_)),
+                "{operation} answered by FindItem: {written:?}"
+            );
         }
     }
 }
@@ -209,7 +212,7 @@ async fn a_page_that_contradicts_itself_proves_nothing_gone() {
         for (_script, exchange) in both_paths(&body).await {
             let event = event(&exchange).await;
             let seen = EventSnapshot { uid: Some(Uid::new("U")), ..event };
-            let deleted = exchange.deleted(&room(), &seen).await;
+            let deleted = exchange.find_deleted(&room(), &seen).await;
             assert!(deleted.is_err(), "{what}: {deleted:?}");
         }
     }
@@ -242,9 +245,9 @@ async fn free_time_beyond_the_window_and_an_empty_state_are_not_believed() {
         ))
     };
     let rooms: Vec<RoomAddress> = vec![room()];
-    for (states, expected) in [("00000000", Busy::Empty), ("0000000000000000", Busy::Look)] {
+    for (states, expected) in [("00000000", Occupancy::Free), ("0000000000000000", Occupancy::MaybeBusy)] {
         for (_script, exchange) in both_paths(&view(states)).await {
-            assert_eq!(exchange.busy(&rooms, window()).await.unwrap(), [expected], "{states}");
+            assert_eq!(exchange.occupancy(&rooms, window()).await.unwrap(), [expected], "{states}");
         }
     }
     let state =

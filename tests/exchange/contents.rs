@@ -2,7 +2,7 @@
 
 use adjourn::action::{EventSnapshot, Notify, Step};
 use adjourn::calendar::{ChangeKey, EventId, RoomAddress, Uid};
-use adjourn::engine::{Busy, Calendar as _, Directory, Written};
+use adjourn::engine::{Calendar as _, Occupancy, PersonLookup, WriteOutcome};
 use adjourn::live::{Feed as _, SyncState};
 use chrono::TimeDelta;
 
@@ -19,9 +19,9 @@ async fn reads_nothing(body: Vec<u8>, what: &str) {
     assert!(read.is_err(), "{what}: {read:?}");
 }
 
-async fn written(body: Vec<u8>, step: &Step) -> Written {
+async fn written(body: Vec<u8>, step: &Step) -> WriteOutcome {
     let script = ScriptedServer::start(vec![ok(body)]).await;
-    exchange(&script).write(&room(), step).await.written
+    exchange(&script).write(&room(), step).await.outcome
 }
 
 fn book() -> Step {
@@ -88,9 +88,9 @@ async fn a_write_is_done_only_where_the_answer_shows_it() {
     ];
     for (body, what) in rows {
         let written = written(body, &shorten()).await;
-        assert!(matches!(written, Written::InDoubt(_)), "{what}: {written:?}");
+        assert!(matches!(written, WriteOutcome::InDoubt(_)), "{what}: {written:?}");
     }
-    assert_eq!(written(success("UpdateItem", &updated("AAMk=", "0")), &shorten()).await, Written::Done);
+    assert_eq!(written(success("UpdateItem", &updated("AAMk=", "0")), &shorten()).await, WriteOutcome::Done);
 }
 
 /// The first change of a date makes it an exception, which may have an id of its own.
@@ -104,25 +104,28 @@ async fn a_changed_date_of_a_series_may_get_another_id() {
     };
     let write = async |got| {
         let script = ScriptedServer::start(vec![ok(success("UpdateItem", updated)), got]).await;
-        exchange(&script).write(&room(), &shorten()).await.written
+        exchange(&script).write(&room(), &shorten()).await.outcome
     };
-    assert_eq!(write(date("Exception", "T12:00:00Z")).await, Written::Done);
-    assert!(matches!(write(date("Exception", "T12:30:00Z")).await, Written::InDoubt(_)), "another end");
-    assert!(matches!(write(date("Single", "T12:00:00Z")).await, Written::InDoubt(_)), "no date of a series");
+    assert_eq!(write(date("Exception", "T12:00:00Z")).await, WriteOutcome::Done);
+    assert!(matches!(write(date("Exception", "T12:30:00Z")).await, WriteOutcome::InDoubt(_)), "another end");
+    assert!(
+        matches!(write(date("Single", "T12:00:00Z")).await, WriteOutcome::InDoubt(_)),
+        "no date of a series"
+    );
     let gone = ok(message("GetItem", "Error", "ErrorItemNotFound", ""));
-    assert!(matches!(write(gone).await, Written::InDoubt(_)));
+    assert!(matches!(write(gone).await, WriteOutcome::InDoubt(_)));
 }
 
 #[tokio::test]
 async fn what_was_made_has_an_id_and_a_response_has_a_list() {
     for body in ["", "<m:Items/>", "<m:Items><t:CalendarItem/></m:Items>"] {
         let booked = written(success("CreateItem", body), &book()).await;
-        assert!(matches!(booked, Written::InDoubt(_)), "{body}: {booked:?}");
+        assert!(matches!(booked, WriteOutcome::InDoubt(_)), "{body}: {booked:?}");
     }
     let made = "<m:Items><t:CalendarItem><t:ItemId Id=\"N\" ChangeKey=\"c\"/></t:CalendarItem></m:Items>";
-    assert_eq!(written(success("CreateItem", made), &book()).await, Written::Done);
-    assert!(matches!(written(success("CreateItem", ""), &decline()).await, Written::InDoubt(_)));
-    assert_eq!(written(success("CreateItem", "<m:Items/>"), &decline()).await, Written::Done);
+    assert_eq!(written(success("CreateItem", made), &book()).await, WriteOutcome::Done);
+    assert!(matches!(written(success("CreateItem", ""), &decline()).await, WriteOutcome::InDoubt(_)));
+    assert_eq!(written(success("CreateItem", "<m:Items/>"), &decline()).await, WriteOutcome::Done);
 }
 
 #[tokio::test]
@@ -131,8 +134,8 @@ async fn what_was_moved_has_an_id() {
     let got = success("GetItem", &format!("<m:Items>{}</m:Items>", item("A", 13)));
     for body in ["", "<m:Items/>"] {
         let script = ScriptedServer::start(vec![ok(got.clone()), ok(success("MoveItem", body))]).await;
-        let moved = exchange(&script).write(&room(), &step).await.written;
-        assert!(matches!(moved, Written::InDoubt(_)), "{body}: {moved:?}");
+        let moved = exchange(&script).write(&room(), &step).await.outcome;
+        assert!(matches!(moved, WriteOutcome::InDoubt(_)), "{body}: {moved:?}");
     }
 }
 
@@ -158,14 +161,14 @@ async fn a_folder_a_name_and_changes_are_proven_by_their_content() {
     for body in [success("ResolveNames", ""), success("ResolveNames", nobody), contradictory] {
         let script = ScriptedServer::start(vec![ok(body)]).await;
         let found = exchange(&script).find_person(&room(), "ada@example.com").await.unwrap();
-        assert_eq!(found, Directory::Unknown, "nobody is gone because an element is missing");
+        assert_eq!(found, PersonLookup::Unknown, "nobody is gone because an element is missing");
     }
     let hit = "<t:Resolution><t:Mailbox><t:EmailAddress>ada@example.com</t:EmailAddress></t:Mailbox></t:Resolution>";
     let several = format!("<m:ResolutionSet><t:Resolution/>{hit}<t:Resolution/></m:ResolutionSet>");
     let several = message("ResolveNames", "Warning", "ErrorNameResolutionMultipleResults", &several);
     let script = ScriptedServer::start(vec![ok(several)]).await;
     let known = exchange(&script).find_person(&room(), "ada@example.com").await.unwrap();
-    assert_eq!(known, Directory::Known, "a hit that cannot be read costs the others nothing");
+    assert_eq!(known, PersonLookup::Found, "a hit that cannot be read costs the others nothing");
     let silent = success("SyncFolderItems", "<m:SyncState>S</m:SyncState>");
     let script = ScriptedServer::start(vec![ok(silent)]).await;
     assert!(exchange(&script).changed(&room(), None).await.is_err());
@@ -191,7 +194,7 @@ async fn deleted_items_without_their_content_are_not_searched_through() {
         "<m:RootFolder TotalItemsInView=\"3\" IncludesLastItemInRange=\"true\"><t:Items/></m:RootFolder>",
     ] {
         let script = ScriptedServer::start(vec![ok(success("FindItem", body))]).await;
-        let deleted = exchange(&script).deleted(&room(), &seen).await;
+        let deleted = exchange(&script).find_deleted(&room(), &seen).await;
         assert!(deleted.is_err(), "{body}: {deleted:?}");
     }
 }
@@ -217,7 +220,7 @@ async fn one_item_that_cannot_be_read_is_named_and_the_others_are_read() {
         let [unreadable] = view.unreadable.as_slice() else { panic!("{view:?}") };
         assert_eq!((unreadable.position, unreadable.missing), (2, missing));
         let times_known = matches!(missing, "ChangeKey" | "ItemId");
-        assert_eq!(view.clone().taken().is_ok(), times_known, "{missing}");
+        assert_eq!(view.clone().with_stand_ins().is_ok(), times_known, "{missing}");
         assert!(unreadable.may_overlap(&window()));
     }
 }
@@ -245,9 +248,9 @@ async fn one_mailbox_s_free_busy_costs_the_others_nothing() {
     );
     let script = ScriptedServer::start(vec![ok(envelope(&body))]).await;
     let rooms: Vec<RoomAddress> = (1..8).map(|n| format!("r{n}@example.com").parse().unwrap()).collect();
-    let busy = exchange(&script).busy(&rooms, window()).await.unwrap();
-    let look = Busy::Look;
-    assert_eq!(busy, [Busy::Empty, look, look, look, look, look, Busy::Empty]);
+    let busy = exchange(&script).occupancy(&rooms, window()).await.unwrap();
+    let look = Occupancy::MaybeBusy;
+    assert_eq!(busy, [Occupancy::Free, look, look, look, look, look, Occupancy::Free]);
 }
 
 #[tokio::test]
@@ -264,13 +267,13 @@ async fn one_member_of_a_room_list_without_an_address_costs_the_others_nothing()
         [member("r1@example.com"), member("/o=ORG/cn=R2"), "<t:Room/>".into(), member("r3@example.com")];
     let script =
         ScriptedServer::start(vec![ok(list(&format!("<m:Rooms>{}</m:Rooms>", rooms.concat())))]).await;
-    let found = exchange(&script).rooms_of("list@example.com", &room()).await.unwrap();
+    let found = exchange(&script).room_list_members("list@example.com", &room()).await.unwrap();
     assert_eq!(
         found.iter().map(RoomAddress::as_str).collect::<Vec<_>>(),
         ["r1@example.com", "r3@example.com"]
     );
     let script = ScriptedServer::start(vec![ok(list(""))]).await;
-    assert!(exchange(&script).rooms_of("list@example.com", &room()).await.is_err());
+    assert!(exchange(&script).room_list_members("list@example.com", &room()).await.is_err());
 }
 
 /// A server, or what stands before it, may write anything where a code is due.
@@ -291,7 +294,8 @@ async fn a_trouble_s_code_is_bounded_and_holds_no_text_of_the_answer() {
         end: noon(),
         notify: Notify::Nobody,
     };
-    let Written::InDoubt(trouble) = written(message("UpdateItem", "Error", &secret, ""), &step).await else {
+    let WriteOutcome::InDoubt(trouble) = written(message("UpdateItem", "Error", &secret, ""), &step).await
+    else {
         panic!("unknown codes are a doubt after a write")
     };
     assert!(trouble.to_string().len() < 300 && !trouble.code.contains("Layoffs"), "{trouble}");

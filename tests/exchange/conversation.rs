@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use adjourn::action::{Notify, Step};
 use adjourn::calendar::{ChangeKey, EventId, RoomAddress, Window};
-use adjourn::engine::{AddressLookup, Busy, Calendar as _, Directory, MailboxAddresses, Written};
+use adjourn::engine::{
+    AddressLookup, Calendar as _, MailboxAddresses, Occupancy, PersonLookup, WriteOutcome,
+};
 use adjourn::exchange::{Exchange, ExchangeLocation, Secret, Settings};
 use chrono::{DateTime, TimeDelta, Utc};
 use flate2::Compression;
@@ -90,7 +92,7 @@ pub fn window() -> Window {
 #[tokio::test]
 async fn a_request_names_the_room_three_times_and_the_account_once() {
     let script = ScriptedServer::start(vec![updated()]).await;
-    assert_eq!(exchange(&script).write(&room(), &shorten()).await.written, Written::Done);
+    assert_eq!(exchange(&script).write(&room(), &shorten()).await.outcome, WriteOutcome::Done);
     let seen = script.requests().join("").to_lowercase();
     assert!(seen.contains("x-anchormailbox: r1@example.com"), "{seen}");
     assert!(seen.contains("<t:smtpaddress>r1@example.com</t:smtpaddress>"));
@@ -105,11 +107,11 @@ async fn connections_are_kept_and_a_dead_one_is_noticed_before_it_costs_a_write(
     let script = ScriptedServer::start(vec![ok(done.clone()), Reaction::AnswerAndClose(done)]).await;
     let exchange = exchange(&script);
     for _ in 0..2 {
-        assert_eq!(exchange.write(&room(), &shorten()).await.written, Written::Done);
+        assert_eq!(exchange.write(&room(), &shorten()).await.outcome, WriteOutcome::Done);
     }
     assert_eq!(script.connections(), 1);
     tokio::time::sleep(Duration::from_millis(50)).await;
-    assert_eq!(exchange.write(&room(), &shorten()).await.written, Written::Done);
+    assert_eq!(exchange.write(&room(), &shorten()).await.outcome, WriteOutcome::Done);
     assert_eq!((script.connections(), script.requests().len()), (2, 3));
 }
 
@@ -117,7 +119,10 @@ async fn connections_are_kept_and_a_dead_one_is_noticed_before_it_costs_a_write(
 async fn a_write_whose_answer_is_lost_is_in_doubt_and_never_sent_again() {
     for lost in [Reaction::Drop, Reaction::Silence, Reaction::Half(vec![b' '; 100])] {
         let script = ScriptedServer::start(vec![lost]).await;
-        assert!(matches!(exchange(&script).write(&room(), &shorten()).await.written, Written::InDoubt(_)));
+        assert!(matches!(
+            exchange(&script).write(&room(), &shorten()).await.outcome,
+            WriteOutcome::InDoubt(_)
+        ));
         assert_eq!(script.requests().len(), 1);
     }
 }
@@ -143,7 +148,7 @@ async fn throttling_is_waited_out_whatever_carries_it_even_for_a_write() {
         updated(),
     ])
     .await;
-    assert_eq!(exchange(&script).write(&room(), &shorten()).await.written, Written::Done);
+    assert_eq!(exchange(&script).write(&room(), &shorten()).await.outcome, WriteOutcome::Done);
     assert_eq!(script.requests().len(), 4);
 }
 
@@ -151,7 +156,7 @@ async fn throttling_is_waited_out_whatever_carries_it_even_for_a_write() {
 async fn patience_ends_and_nothing_was_done() {
     let busy = Reaction::Answer(503, "Retry-After: 3600\r\n", Vec::new());
     let script = ScriptedServer::start(vec![busy]).await;
-    let Written::NotYet(trouble) = exchange(&script).write(&room(), &shorten()).await.written else {
+    let WriteOutcome::Throttled(trouble) = exchange(&script).write(&room(), &shorten()).await.outcome else {
         panic!()
     };
     assert_eq!((trouble.code.as_str(), script.requests().len()), ("HTTP 503", 1));
@@ -160,16 +165,16 @@ async fn patience_ends_and_nothing_was_done() {
 #[tokio::test]
 async fn item_errors_become_what_the_engine_decides_on() {
     let rows = [
-        ("ErrorItemNotFound", Written::Gone),
-        ("ErrorIrresolvableConflict", Written::Conflict),
-        ("ErrorStaleObject", Written::Conflict),
+        ("ErrorItemNotFound", WriteOutcome::Gone),
+        ("ErrorIrresolvableConflict", WriteOutcome::Conflict),
+        ("ErrorStaleObject", WriteOutcome::Conflict),
     ];
     for (code, expected) in rows {
         let script = ScriptedServer::start(vec![ok(message("UpdateItem", "Error", code, ""))]).await;
-        assert_eq!(exchange(&script).write(&room(), &shorten()).await.written, expected, "{code}");
+        assert_eq!(exchange(&script).write(&room(), &shorten()).await.outcome, expected, "{code}");
     }
     let script = ScriptedServer::start(vec![ok(message("UpdateItem", "Error", "ErrorOfTomorrow", ""))]).await;
-    assert!(matches!(exchange(&script).write(&room(), &shorten()).await.written, Written::InDoubt(_)));
+    assert!(matches!(exchange(&script).write(&room(), &shorten()).await.outcome, WriteOutcome::InDoubt(_)));
 }
 
 #[tokio::test]
@@ -194,7 +199,7 @@ async fn gzip_is_read_and_a_bomb_is_not() {
     let script = ScriptedServer::start(vec![zip(&page(&item("A", 13), true))]).await;
     assert_eq!(exchange(&script).events(&room(), window()).await.unwrap().events.len(), 1);
     let script = ScriptedServer::start(vec![zip(&vec![b' '; 65 << 20])]).await;
-    assert!(matches!(exchange(&script).write(&room(), &shorten()).await.written, Written::InDoubt(_)));
+    assert!(matches!(exchange(&script).write(&room(), &shorten()).await.outcome, WriteOutcome::InDoubt(_)));
 }
 
 #[tokio::test]
@@ -258,8 +263,8 @@ async fn only_a_room_that_is_seen_empty_is_called_empty() {
     );
     let script = ScriptedServer::start(vec![ok(envelope(&body))]).await;
     let rooms = ["a@example.com", "b@example.com", "c@example.com"].map(|room| room.parse().unwrap());
-    let busy = exchange(&script).busy(&rooms, window()).await.unwrap();
-    assert_eq!(busy, [Busy::Empty, Busy::Look, Busy::Look]);
+    let busy = exchange(&script).occupancy(&rooms, window()).await.unwrap();
+    assert_eq!(busy, [Occupancy::Free, Occupancy::MaybeBusy, Occupancy::MaybeBusy]);
 }
 
 fn no_results() -> Reaction {
@@ -295,7 +300,7 @@ fn hits(hits: &[String]) -> Reaction {
     ok(message("ResolveNames", class, code, &set))
 }
 
-async fn person(script: Vec<Reaction>) -> Directory {
+async fn person(script: Vec<Reaction>) -> PersonLookup {
     let script = ScriptedServer::start(script).await;
     exchange(&script).find_person(&room(), "gone@example.com").await.unwrap()
 }
@@ -303,7 +308,7 @@ async fn person(script: Vec<Reaction>) -> Directory {
 #[tokio::test]
 async fn a_person_is_gone_after_two_independent_noes_and_not_before() {
     let no_recipient = || recipient("Error", "ErrorMailRecipientNotFound");
-    assert_eq!(person(vec![no_results(), no_recipient()]).await, Directory::Nobody);
+    assert_eq!(person(vec![no_results(), no_recipient()]).await, PersonLookup::NotFound);
     let hidden = [
         recipient("Success", "NoError"),
         recipient("Error", "ErrorNoFreeBusyAccess"),
@@ -315,16 +320,16 @@ async fn a_person_is_gone_after_two_independent_noes_and_not_before() {
         )),
     ];
     for second in hidden {
-        assert_eq!(person(vec![no_results(), second]).await, Directory::Unknown);
+        assert_eq!(person(vec![no_results(), second]).await, PersonLookup::Unknown);
     }
     for code in ["ErrorNameResolutionNoMailbox", "ErrorMailRecipientNotFound", "ErrorAccessDenied"] {
         let first = ok(message("ResolveNames", "Error", code, ""));
-        assert_eq!(person(vec![first, no_recipient()]).await, Directory::Unknown, "{code}");
+        assert_eq!(person(vec![first, no_recipient()]).await, PersonLookup::Unknown, "{code}");
     }
     let others = hits(&[hit("gone@example.community", "SMTP", &[]), hit("gone@example.com.au", "SMTP", &[])]);
-    assert_eq!(person(vec![others, no_recipient()]).await, Directory::Unknown);
+    assert_eq!(person(vec![others, no_recipient()]).await, PersonLookup::Unknown);
     let known = hits(&[hit("new.name@example.com", "SMTP", &["SIP:x@example.com", "smtp:Gone@Example.com"])]);
-    assert_eq!(person(vec![known, no_recipient()]).await, Directory::Known);
+    assert_eq!(person(vec![known, no_recipient()]).await, PersonLookup::Found);
 }
 
 async fn address(reaction: Reaction) -> AddressLookup {
@@ -394,8 +399,8 @@ async fn nobody_listening_is_said_so_and_nothing_was_done() {
     let mut settings = settings(&script);
     drop(script);
     settings.location = ExchangeLocation::Url("http://127.0.0.1:1/EWS/Exchange.asmx".to_owned());
-    let written = Exchange::new(&settings).unwrap().write(&room(), &shorten()).await.written;
-    let Written::NotDone(trouble) = written else { panic!("{written:?}") };
+    let written = Exchange::new(&settings).unwrap().write(&room(), &shorten()).await.outcome;
+    let WriteOutcome::NotApplied(trouble) = written else { panic!("{written:?}") };
     assert!(trouble.advice.contains("cannot be reached"), "{trouble}");
 }
 
@@ -410,7 +415,7 @@ async fn a_server_that_does_not_know_the_version_is_asked_in_an_older_one_and_th
     let script = ScriptedServer::start(vec![refused.clone(), refused.clone(), updated()]).await;
     let exchange = exchange(&script);
     for _ in 0..2 {
-        assert_eq!(exchange.write(&room(), &shorten()).await.written, Written::Done);
+        assert_eq!(exchange.write(&room(), &shorten()).await.outcome, WriteOutcome::Done);
     }
     let seen = script.requests();
     let spoken: Vec<_> =
@@ -418,8 +423,8 @@ async fn a_server_that_does_not_know_the_version_is_asked_in_an_older_one_and_th
     assert_eq!(spoken, ["Exchange2013_SP1", "Exchange2013", "Exchange2010_SP2", "Exchange2010_SP2"]);
 
     let script = ScriptedServer::start(vec![refused]).await;
-    let written = self::exchange(&script).write(&room(), &shorten()).await.written;
-    let Written::NotDone(trouble) = written else { panic!("{written:?}") };
+    let written = self::exchange(&script).write(&room(), &shorten()).await.outcome;
+    let WriteOutcome::NotApplied(trouble) = written else { panic!("{written:?}") };
     assert!(trouble.advice.contains("older than Exchange 2010 SP2"), "{trouble}");
     assert_eq!(script.requests().len(), 3, "it ends with the oldest");
 }
@@ -432,11 +437,11 @@ async fn what_exchange_does_not_guard_is_looked_at_just_before() {
     let step = |key: &str| Step::Remove { id: EventId::new("A"), change_key: ChangeKey::new(key) };
     let done = ok(message("DeleteItem", "Success", "NoError", ""));
     let script = ScriptedServer::start(vec![get(), done]).await;
-    assert_eq!(exchange(&script).write(&room(), &step("c")).await.written, Written::Done);
+    assert_eq!(exchange(&script).write(&room(), &step("c")).await.outcome, WriteOutcome::Done);
     let script = ScriptedServer::start(vec![get()]).await;
-    assert_eq!(exchange(&script).write(&room(), &step("older")).await.written, Written::Conflict);
+    assert_eq!(exchange(&script).write(&room(), &step("older")).await.outcome, WriteOutcome::Conflict);
     let gone = ok(message("GetItem", "Error", "ErrorItemNotFound", ""));
     let script = ScriptedServer::start(vec![gone]).await;
-    assert_eq!(exchange(&script).write(&room(), &step("c")).await.written, Written::Gone);
+    assert_eq!(exchange(&script).write(&room(), &step("c")).await.outcome, WriteOutcome::Gone);
     assert_eq!(script.requests().len(), 1);
 }

@@ -48,7 +48,7 @@ async fn a_rehearsal_reads_and_writes_nothing() {
     let mut world = world();
     let uid = world.add_meeting(meeting());
     let office = Office::open(world).await;
-    assert!(done(office.ask_in(Mode::Rehearse, END).await).dry_run);
+    assert!(done(office.ask_in(Mode::DryRun, END).await).dry_run);
     assert!(office.event(&uid).unwrap().end > now());
     assert_eq!(office.asked("UpdateItem"), 0);
 }

@@ -8,7 +8,7 @@ use adjourn::action::{
 };
 use adjourn::calendar::Window;
 use adjourn::clock::ManualClock;
-use adjourn::engine::{Directory, Mode};
+use adjourn::engine::{Mode, PersonLookup};
 use adjourn::sim::{
     Answer, Busy, CancelledMark, DateIds, DelegateRights, MeetingSpec, Options, Person, PlainSpec, Range,
     RoomSpec, Series, Simulator, Trouble, World, Wrong,
@@ -401,17 +401,17 @@ async fn only_two_lookups_prove_that_somebody_is_gone() {
     world.rename_mailbox("ada@example.com", "Ada Ohm", "ada.ohm@example.com");
     let office = Office::open(world).await;
     for (address, expected) in [
-        ("ada.ohm@example.com", Directory::Known),
-        (names[0].as_str(), Directory::Unknown),
-        (names[1].as_str(), Directory::Unknown),
-        (names[2].as_str(), Directory::Unknown),
-        ("gone@example.com", Directory::Nobody),
+        ("ada.ohm@example.com", PersonLookup::Found),
+        (names[0].as_str(), PersonLookup::Unknown),
+        (names[1].as_str(), PersonLookup::Unknown),
+        (names[2].as_str(), PersonLookup::Unknown),
+        ("gone@example.com", PersonLookup::NotFound),
     ] {
         let found = office.engine.calendar().find_person(&room(), address).await.unwrap();
         assert_eq!(found, expected, "{address}");
     }
     let former = office.engine.calendar().find_person(&room(), "ada@example.com").await.unwrap();
-    assert_ne!(former, Directory::Nobody, "who was renamed is not gone");
+    assert_ne!(former, PersonLookup::NotFound, "who was renamed is not gone");
 }
 
 #[tokio::test]

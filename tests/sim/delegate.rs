@@ -33,7 +33,7 @@ pub async fn granted(world: World) -> Office {
         Arc::new(MemoryJournal::default()),
         Arc::new(SystemClock),
         Scope::new([room()], []),
-        engine::Options { settle: Duration::from_millis(20), ..engine::Options::default() },
+        engine::EngineOptions { settle_delay: Duration::from_millis(20), ..engine::EngineOptions::default() },
     );
     Office { sim, engine: Arc::new(engine) }
 }

@@ -96,10 +96,10 @@ struct Story {
 impl Story {
     fn process(&self) -> Arc<Engine> {
         let journal = SqliteJournal::open(self.directory.path(), StoreOptions::default()).unwrap();
-        let options = engine::Options {
-            settle: Duration::from_millis(20),
-            lands_within: TimeDelta::seconds(1),
-            ..engine::Options::default()
+        let options = engine::EngineOptions {
+            settle_delay: Duration::from_millis(20),
+            delivery_window: TimeDelta::seconds(1),
+            ..engine::EngineOptions::default()
         };
         let scope = Scope::new([], ["example.com".to_owned()]);
         let exchange = Exchange::new(&settings(&self.sim, None)).unwrap();

@@ -91,11 +91,14 @@ impl House {
             Arc::new(MemoryJournal::default()),
             clock.clone(),
             scope,
-            engine::Options { settle: Duration::from_millis(20), ..engine::Options::default() },
+            engine::EngineOptions {
+                settle_delay: Duration::from_millis(20),
+                ..engine::EngineOptions::default()
+            },
         );
         let silence = TimeDelta::from_std(SILENCE).unwrap();
         let rooms = Arc::new(Rooms::new(engine.calendar().clone(), clock, silence));
-        engine.know_by(rooms.clone());
+        engine.set_cache(rooms.clone());
         let live = Live::new(rooms.clone(), exchange, following);
         let following = tokio::spawn(live.clone().run(move || (0..count).map(room).collect()));
         Self { sim, engine: Arc::new(engine), rooms, live, count, following }

@@ -75,7 +75,10 @@ impl Office {
             Arc::new(MemoryJournal::default()),
             clock,
             Scope::new(rooms, []),
-            engine::Options { settle: Duration::from_millis(20), ..engine::Options::default() },
+            engine::EngineOptions {
+                settle_delay: Duration::from_millis(20),
+                ..engine::EngineOptions::default()
+            },
         );
         Self { sim, engine: Arc::new(engine) }
     }

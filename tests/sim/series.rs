@@ -149,7 +149,7 @@ async fn at_the_third_strike_the_changed_dates_go_first_and_then_the_series() {
         panic!("{judged:?}")
     };
     assert!(why.contains("for the 3rd time in a row") && why.contains("whole series"), "{why}");
-    let rehearsed = sweep.apply(&plan, Mode::Rehearse, &Quiet).await.unwrap().applied;
+    let rehearsed = sweep.apply(&plan, Mode::DryRun, &Quiet).await.unwrap().applied;
     assert_eq!((rehearsed.len(), diary.declines().len()), (3, 2));
     let applied = sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
     let kinds: Vec<_> = applied.iter().map(done).collect();

@@ -352,7 +352,7 @@ async fn a_client_certificate_lets_in_who_has_one() {
 async fn a_write_is_sent_whole_on_the_last_leg_only() {
     use adjourn::action::Step;
     use adjourn::calendar::Uid;
-    use adjourn::engine::{Calendar as _, Written};
+    use adjourn::engine::{Calendar as _, WriteOutcome};
     let site = Site::windows(ExtendedProtection::Require, false).await;
     let exchange = site.exchange(windows(WindowsScheme::Negotiate, ChannelBinding::Require));
     let start = crate::office::now() + chrono::TimeDelta::days(3);
@@ -363,7 +363,7 @@ async fn a_write_is_sent_whole_on_the_last_leg_only() {
         subject: "Once".to_owned(),
     };
     let reply = exchange.write(&room(), &book).await;
-    assert_eq!(reply.written, Written::Done);
+    assert_eq!(reply.outcome, WriteOutcome::Done);
     assert_eq!(reply.requests.len(), 1);
     let made: Vec<_> =
         site.sim.requests().iter().filter(|asked| asked.operation == "CreateItem").cloned().collect();
@@ -373,7 +373,7 @@ async fn a_write_is_sent_whole_on_the_last_leg_only() {
 
 #[tokio::test]
 async fn a_connection_that_breaks_before_the_last_leg_has_sent_nothing() {
-    use adjourn::engine::{Calendar as _, Written};
+    use adjourn::engine::{Calendar as _, WriteOutcome};
     let site = Site::windows(ExtendedProtection::Require, false).await;
     let url = site.sim.url();
     let exchange = site.exchange(windows(WindowsScheme::Ntlm, ChannelBinding::Require));
@@ -386,13 +386,13 @@ async fn a_connection_that_breaks_before_the_last_leg_has_sent_nothing() {
         subject: "Perhaps".to_owned(),
     };
     // The body went along with the last leg: whether it was carried out is not known.
-    assert!(matches!(exchange.write(&room(), &book).await.written, Written::InDoubt(_)));
+    assert!(matches!(exchange.write(&room(), &book).await.outcome, WriteOutcome::InDoubt(_)));
     site.sim.stop().await;
     let mut settings = Settings::new(url, "", Secret::new(String::new()));
     settings.location = ExchangeLocation::Url("https://127.0.0.1:1/EWS/Exchange.asmx".to_owned());
     settings.sign_in = windows(WindowsScheme::Ntlm, ChannelBinding::Auto);
     let away = Exchange::new(&settings).unwrap().write(&room(), &book).await;
-    assert!(matches!(away.written, Written::NotDone(_)), "{away:?}");
+    assert!(matches!(away.outcome, WriteOutcome::NotApplied(_)), "{away:?}");
 }
 
 fn oauth(authority: &Authority, proof: ClientAuthentication) -> SignInMethod {

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use adjourn::action::Step;
 use adjourn::calendar::{RoomAddress, Uid, Window};
-use adjourn::engine::{Busy, Calendar as _, Written};
+use adjourn::engine::{Calendar as _, Occupancy, WriteOutcome};
 use adjourn::exchange::autodiscover::Policy;
 use adjourn::exchange::{ConnectionRouter, ErrorKind, Exchange, ExchangeLocation, RequestError};
 use adjourn::sim::{MeetingSpec, Options, RoomSpec, Simulator, Trouble, Whereabouts, World, Wrong};
@@ -51,7 +51,7 @@ async fn each_room_is_asked_about_where_it_lives_and_nowhere_else() {
         assert_eq!(sites.events(&address(room), soon()).await.unwrap().events.len(), 1);
     }
     let both = [address(THERE), address(HERE), address(THERE)];
-    assert_eq!(sites.busy(&both, soon()).await.unwrap(), [Busy::Look; 3]);
+    assert_eq!(sites.occupancy(&both, soon()).await.unwrap(), [Occupancy::MaybeBusy; 3]);
     assert_eq!((mailboxes(&here), mailboxes(&there)), (vec![HERE.to_owned()], vec![THERE.to_owned()]));
 
     // One that is away hides nothing of the other.
@@ -59,7 +59,7 @@ async fn each_room_is_asked_about_where_it_lives_and_nowhere_else() {
     free.truncate(2);
     there.stop().await;
     let later = Window::new(now() + TimeDelta::hours(3), now() + TimeDelta::hours(4)).unwrap();
-    assert_eq!(sites.busy(&free, later).await.unwrap(), [Busy::Look, Busy::Empty]);
+    assert_eq!(sites.occupancy(&free, later).await.unwrap(), [Occupancy::MaybeBusy, Occupancy::Free]);
 
     let mut only = ConnectionRouter::default();
     only.add(vec![address(THERE).as_str().parse().unwrap()], Exchange::new(&settings(&here, None)).unwrap());
@@ -108,7 +108,7 @@ async fn a_write_has_its_patience_still_when_its_server_took_long_to_find() {
         subject: "At once".to_owned(),
     };
     let reply = Exchange::new(&settings).unwrap().write(&address(HERE), &book).await;
-    assert_eq!(reply.written, Written::Done);
+    assert_eq!(reply.outcome, WriteOutcome::Done);
     assert_eq!(sim.autodiscover(|it| it.asked().len()), 1);
 }
 

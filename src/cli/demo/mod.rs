@@ -168,7 +168,7 @@ async fn serve(
 async fn play(opened: &Opened, simulator: &Simulator) -> Result<Played, Failure> {
     let end = ActionKind::End(Notify::Attendees);
     let scenes = [
-        ("end the meeting, rehearsed", "room-aurora@example.com", end, Mode::Rehearse),
+        ("end the meeting, rehearsed", "room-aurora@example.com", end, Mode::DryRun),
         ("end the meeting", "room-aurora@example.com", end, Mode::Perform),
         ("end it once more", "room-aurora@example.com", end, Mode::Perform),
         ("end what is on (two meetings are)", "room-borealis@example.com", end, Mode::Perform),

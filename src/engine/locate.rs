@@ -1,102 +1,106 @@
 //! Finding the event of an action: the first time, and again after a conflict, a doubt or a stop. Reads only.
 
-use super::longer::booking;
+use super::execution::{Attempt, Execution, LocateFrom, refused};
+use super::extend::booking;
+use super::messages;
 use super::plan::{Plan, plan};
-use super::reconcile::Found;
-use super::run::{Choice, Run, Tried, refused};
+use super::reconcile::Observation;
 use super::select::{Selected, current, named, times};
-use super::undo::{Back, collides, needed, way_back};
-use super::words;
-use super::{EventLookup, Trouble};
+use super::undo::{UndoTarget, conflict, time_needed, undo_target};
+use super::{CalendarError, EventLookup};
 use crate::action::{ActionId, ActionKind, NoChangeReason, Outcome, Refusal, Target, TimeRange};
 use crate::calendar::occupancy::booking_read_window;
 use crate::calendar::{Event, EventId, Window};
 use crate::journal::{Archived, Journal, JournalError};
 
-impl Run<'_> {
+impl Execution<'_> {
     /// Finds the event, or that the action is over.
-    pub(super) async fn choose(&self, choice: &Choice, back: Option<&Back>) -> Result<Selected, Outcome> {
+    pub(super) async fn locate(
+        &self,
+        choice: &LocateFrom,
+        back: Option<&UndoTarget>,
+    ) -> Result<Selected, Outcome> {
         match choice {
-            Choice::First => {
+            LocateFrom::Request => {
                 let selected = match back {
                     None => self.select().await,
-                    Some(back) => self.select_back(back).await,
+                    Some(back) => self.select_undo_target(back).await,
                 };
                 selected.map_err(|trouble| refused(trouble.into()))
             }
-            Choice::Again(tried) => self.choose_again(tried, back).await,
+            LocateFrom::Attempt(tried) => self.locate_again(tried, back).await,
         }
     }
 
     /// The same event, unless the conflict was with ourselves: something on the way delivered a request late or twice.
-    async fn choose_again(&self, tried: &Tried, back: Option<&Back>) -> Result<Selected, Outcome> {
-        let Tried { before, plan: Plan { step, done } } = tried;
-        let nothing_done = self.put_off && !self.doubted;
-        let blind = |trouble: Trouble| match nothing_done {
+    async fn locate_again(&self, tried: &Attempt, back: Option<&UndoTarget>) -> Result<Selected, Outcome> {
+        let Attempt { before, plan: Plan { step, done } } = tried;
+        let nothing_done = self.throttled && !self.in_doubt;
+        let blind = |trouble: CalendarError| match nothing_done {
             true => refused(trouble.into()),
-            false => words::needs_attention(before, step, &trouble),
+            false => messages::needs_attention(before, step, &trouble),
         };
         let after = self.find_again(before).await.map_err(blind)?;
-        let found = self.found(before, step, after.as_ref()).await.map_err(blind)?;
+        let found = self.observe(before, step, after.as_ref()).await.map_err(blind)?;
         // A mark without a message is another's doing, unless a sending of ours is in doubt.
         let is_anothers =
-            found == Found::LandedMaybeNotified && step.sends_meeting_message() && !self.doubted;
-        if let Some(outcome) = found.settles(done).filter(|_| !is_anothers) {
+            found == Observation::AppliedMaybeNotified && step.sends_meeting_message() && !self.in_doubt;
+        if let Some(outcome) = found.outcome(done).filter(|_| !is_anothers) {
             return Err(outcome);
         }
-        if found == Found::Untold && self.doubted {
-            return Err(words::untold(before, step));
+        if found == Observation::Indeterminate && self.in_doubt {
+            return Err(messages::indeterminate(before, step));
         }
         if let (ActionKind::Book { minutes }, None) = (self.action.kind, &after) {
             // It was not made: the room may be taken by now.
-            return self.select_time(minutes).await.map_err(blind);
+            return self.select_booking_time(minutes).await.map_err(blind);
         }
         match (select_again(self.action.kind, before, after), back) {
-            (Selected::This(event), Some(back)) => self.if_free(back, *event).await.map_err(blind),
+            (Selected::Event(event), Some(back)) => self.if_time_is_free(back, *event).await.map_err(blind),
             (selected, _) => Ok(selected),
         }
     }
 
     /// What an undo has to put back.
-    pub(super) async fn back(&self) -> Result<Result<Option<Back>, Outcome>, JournalError> {
+    pub(super) async fn undo_target(&self) -> Result<Result<Option<UndoTarget>, Outcome>, JournalError> {
         let ActionKind::Undo { of } = self.action.kind else { return Ok(Ok(None)) };
         let journal = self.engine.journal();
         let Some(life) = journal.action_record(of).await?.filter(|life| life.action.room == self.action.room)
         else {
             return Ok(Err(refused(unknown_action(&**journal, of).await?)));
         };
-        if let Some(undo) = self.changes().await?.iter().find(|life| life.has_undone(of)) {
+        if let Some(undo) = self.recent_changes().await?.iter().find(|life| life.has_undone(of)) {
             return Ok(Err(Outcome::AlreadyDone {
                 why: NoChangeReason::ByAction { action: undo.action.id },
             }));
         }
-        Ok(way_back(&life).map(Some).map_err(refused))
+        Ok(undo_target(&life).map(Some).map_err(refused))
     }
 
-    async fn select(&self) -> Result<Selected, Trouble> {
+    async fn select(&self) -> Result<Selected, CalendarError> {
         let (room, calendar) = (&self.action.room, self.engine.calendar());
         if let ActionKind::Book { minutes } = self.action.kind {
-            return self.select_time(minutes).await;
+            return self.select_booking_time(minutes).await;
         }
         match &self.action.target {
             Target::Current => {
                 let now = self.engine.clock().now();
                 // While the wish waited for its turn, or for a new process, another meeting may have begun.
                 let meant = |on: Vec<Event>| {
-                    let on: Vec<_> = on.into_iter().filter(|event| event.is_on(self.since)).collect();
+                    let on: Vec<_> = on.into_iter().filter(|event| event.is_on(self.requested_at)).collect();
                     current(&on, now, self.action.all_day)
                 };
-                let known = self.engine.known(self.action.kind).and_then(|known| known.events(room));
+                let known = self.engine.cache_for(self.action.kind).and_then(|known| known.events(room));
                 match known.map(meant) {
-                    Some(Selected::This(event)) if self.is_to_be_done(&event) => Ok(Selected::This(event)),
+                    Some(Selected::Event(event)) if self.has_plan(&event) => Ok(Selected::Event(event)),
                     // What is known may be a moment old. No is said only after a look.
-                    _ => Ok(meant(calendar.events(room, Window::instant(now)).await?.taken()?)),
+                    _ => Ok(meant(calendar.events(room, Window::instant(now)).await?.with_stand_ins()?)),
                 }
             }
             Target::Event { id, seen } => {
-                let known = self.engine.known(self.action.kind).and_then(|known| known.event(room, id));
+                let known = self.engine.cache_for(self.action.kind).and_then(|known| known.event(room, id));
                 match named(known, *seen) {
-                    Selected::This(event) if self.is_to_be_done(&event) => Ok(Selected::This(event)),
+                    Selected::Event(event) if self.has_plan(&event) => Ok(Selected::Event(event)),
                     _ => self.select_named(id, *seen).await,
                 }
             }
@@ -104,8 +108,8 @@ impl Run<'_> {
         }
     }
 
-    async fn select_named(&self, id: &EventId, seen: Option<TimeRange>) -> Result<Selected, Trouble> {
-        match self.engine.calendar().named(&self.action.room, id).await? {
+    async fn select_named(&self, id: &EventId, seen: Option<TimeRange>) -> Result<Selected, CalendarError> {
+        match self.engine.calendar().event_by_external_id(&self.action.room, id).await? {
             EventLookup::Found(event) => Ok(named(Some(*event), seen)),
             EventLookup::InvalidId { code } => Ok(Selected::Refused(Refusal::InvalidEventId { code })),
             EventLookup::NotFound => self.select_missing(id).await,
@@ -114,12 +118,12 @@ impl Run<'_> {
 
     /// An id that the server does not find is no proof that an event is gone: it may be mistyped, belong to a date whose series
     /// was changed, or lie out of the account's sight. Gone is what was seen under this id before and stands nowhere near its time.
-    async fn select_missing(&self, id: &EventId) -> Result<Selected, Trouble> {
-        let Some(before) = self.remembered(id).await? else {
+    async fn select_missing(&self, id: &EventId) -> Result<Selected, CalendarError> {
+        let Some(before) = self.remembered_event(id).await? else {
             return Ok(Selected::Refused(Refusal::EventNotFound));
         };
         Ok(match self.find_by_identity(&before).await? {
-            None => Selected::Already(NoChangeReason::Gone),
+            None => Selected::NoChange(NoChangeReason::Gone),
             Some(event) => {
                 let (was, is) = (times(&before), Some(times(&event)));
                 Selected::Refused(Refusal::ChangedMeanwhile { was, is })
@@ -128,70 +132,73 @@ impl Run<'_> {
     }
 
     /// Whether there is something to do about an event that is known from memory.
-    fn is_to_be_done(&self, event: &Event) -> bool {
+    fn has_plan(&self, event: &Event) -> bool {
         let (now, calendar) = (self.engine.clock().now(), self.engine.calendar());
         plan(self.action, event, now, calendar.capabilities()).is_ok()
     }
 
     /// For a booking: the event it makes, if the room is free.
-    async fn select_time(&self, minutes: u16) -> Result<Selected, Trouble> {
+    async fn select_booking_time(&self, minutes: u16) -> Result<Selected, CalendarError> {
         let now = self.engine.clock().now();
-        if now - self.since > self.engine.options().resume_within {
+        if now - self.requested_at > self.engine.options().resume_within {
             // Whoever pressed the button minutes ago has gone; the room is not to be taken for them.
             return Ok(Selected::Refused(Refusal::Interrupted));
         }
         let Some(reach) = booking_read_window(now, minutes) else {
-            return Err(Trouble::ours("a booking takes at least a minute"));
+            return Err(CalendarError::configuration("a booking takes at least a minute"));
         };
-        let around = self.engine.calendar().events(&self.action.room, reach).await?.taken()?;
+        let around = self.engine.calendar().events(&self.action.room, reach).await?.with_stand_ins()?;
         let subject = &self.engine.options().booking_subject;
         let booking = booking(self.action.id, subject, (minutes, &around), now);
-        Ok(booking.map_or_else(Selected::Refused, |event| Selected::This(Box::new(event))))
+        Ok(booking.map_or_else(Selected::Refused, |event| Selected::Event(Box::new(event))))
     }
 
     /// For an undo: the event whose end was changed, or the one in Deleted Items; if its time is free.
-    async fn select_back(&self, back: &Back) -> Result<Selected, Trouble> {
+    async fn select_undo_target(&self, back: &UndoTarget) -> Result<Selected, CalendarError> {
         let (room, calendar) = (&self.action.room, self.engine.calendar());
-        let (Back::End(done) | Back::Event(done) | Back::Made(done)) = back;
+        let (UndoTarget::End(done) | UndoTarget::Removed(done) | UndoTarget::Booked(done)) = back;
         let own = match back {
-            Back::End(_) | Back::Made(_) => match self.find_changed(&done.event.id).await? {
+            UndoTarget::End(_) | UndoTarget::Booked(_) => match self.find_changed(&done.event.id).await? {
                 Some(event) => event,
                 // What was to be taken away is gone; an end cannot be given back to what is gone.
-                None if matches!(back, Back::Made(_)) => return Ok(Selected::Already(NoChangeReason::Gone)),
+                None if matches!(back, UndoTarget::Booked(_)) => {
+                    return Ok(Selected::NoChange(NoChangeReason::Gone));
+                }
                 None => {
                     let was = TimeRange { start: done.event.start, end: done.event.end };
                     return Ok(Selected::Refused(Refusal::ChangedMeanwhile { was, is: None }));
                 }
             },
-            Back::Event(_) => match calendar.deleted(room, &done.event).await? {
+            UndoTarget::Removed(_) => match calendar.find_deleted(room, &done.event).await? {
                 Some(event) => event,
                 None => return Ok(Selected::Refused(Refusal::LeftDeletedItems)),
             },
         };
-        self.if_free(back, own).await
+        self.if_time_is_free(back, own).await
     }
 
     /// The event that an action changed: by its id, or by what the journal knows of it.
-    async fn find_changed(&self, id: &EventId) -> Result<Option<Event>, Trouble> {
+    async fn find_changed(&self, id: &EventId) -> Result<Option<Event>, CalendarError> {
         if let Some(event) = self.engine.calendar().event(&self.action.room, id).await? {
             return Ok(Some(event));
         }
-        match self.remembered(id).await? {
+        match self.remembered_event(id).await? {
             Some(before) => self.find_by_identity(&before).await,
             None => Ok(None),
         }
     }
 
     /// The event to put back, if nothing else stands at its time.
-    async fn if_free(&self, back: &Back, own: Event) -> Result<Selected, Trouble> {
-        let taken = match needed(back) {
+    async fn if_time_is_free(&self, back: &UndoTarget, own: Event) -> Result<Selected, CalendarError> {
+        let taken = match time_needed(back) {
             Some(window) => {
-                let there = self.engine.calendar().events(&self.action.room, window).await?.taken()?;
-                collides(&there, &own, &window)
+                let there =
+                    self.engine.calendar().events(&self.action.room, window).await?.with_stand_ins()?;
+                conflict(&there, &own, &window)
             }
             None => None,
         };
-        Ok(taken.map_or_else(|| Selected::This(Box::new(own)), Selected::Refused))
+        Ok(taken.map_or_else(|| Selected::Event(Box::new(own)), Selected::Refused))
     }
 }
 
@@ -201,10 +208,10 @@ fn select_again(ask: ActionKind, before: &Event, after: Option<Event>) -> Select
     let was = times(before);
     match after {
         None if matches!(ask, ActionKind::End(_) | ActionKind::Delete(_)) => {
-            Selected::Already(NoChangeReason::Gone)
+            Selected::NoChange(NoChangeReason::Gone)
         }
         None => Selected::Refused(Refusal::ChangedMeanwhile { was, is: None }),
-        Some(event) if times(&event) == was => Selected::This(Box::new(event)),
+        Some(event) if times(&event) == was => Selected::Event(Box::new(event)),
         Some(event) => Selected::Refused(Refusal::ChangedMeanwhile { was, is: Some(times(&event)) }),
     }
 }

@@ -3,36 +3,36 @@
 
 use chrono::TimeDelta;
 
-use super::reconcile::{Found, is_marked, reconcile};
-use super::run::{REPEATS_SEARCHED, Run};
-use super::{Trouble, words};
+use super::execution::{Execution, RECENT_ACTIONS_MAX};
+use super::reconcile::{Observation, is_marked, reconcile};
+use super::{CalendarError, messages};
 use crate::action::{ActionId, Done, EventSnapshot, Outcome, Step};
 use crate::calendar::{Event, EventId, EventKind, Window};
 use crate::journal::{ActionRecord, JournalError, Query};
 
 /// How far from its time an event is looked for when its id is not known any more.
-const SEARCH_SPAN: TimeDelta = TimeDelta::days(1);
+const SEARCH_MARGIN: TimeDelta = TimeDelta::days(1);
 
-impl Run<'_> {
+impl Execution<'_> {
     /// What the mailbox shows of a step that may have been carried out, once the server has had time to settle.
-    pub(super) async fn look(&self, before: &Event, step: &Step) -> Result<Found, Trouble> {
-        tokio::time::sleep(self.engine.options().settle).await;
+    pub(super) async fn verify(&self, before: &Event, step: &Step) -> Result<Observation, CalendarError> {
+        tokio::time::sleep(self.engine.options().settle_delay).await;
         let after = self.find_again(before).await?;
-        self.found(before, step, after.as_ref()).await
+        self.observe(before, step, after.as_ref()).await
     }
 
     /// What a look makes of the action, in the running process and after a restart alike; `None`: nothing was done, or others wrote
     /// since. Where the mailbox cannot be read, the action stays in doubt.
-    pub(super) async fn settled_by_look(&self, before: &Event, step: &Step, done: &Done) -> Option<Outcome> {
-        match self.look(before, step).await {
-            Ok(Found::Untold) => Some(words::untold(before, step)),
-            Ok(found) => found.settles(done),
-            Err(blind) => Some(words::needs_attention(before, step, &blind)),
+    pub(super) async fn verified_outcome(&self, before: &Event, step: &Step, done: &Done) -> Option<Outcome> {
+        match self.verify(before, step).await {
+            Ok(Observation::Indeterminate) => Some(messages::indeterminate(before, step)),
+            Ok(found) => found.outcome(done),
+            Err(blind) => Some(messages::needs_attention(before, step, &blind)),
         }
     }
 
     /// The event as it is now: by its id, or by what stays the same when the id changes.
-    pub(super) async fn find_again(&self, before: &Event) -> Result<Option<Event>, Trouble> {
+    pub(super) async fn find_again(&self, before: &Event) -> Result<Option<Event>, CalendarError> {
         let (room, calendar) = (&self.action.room, self.engine.calendar());
         // A booking has no id before it is made.
         let has_id = !before.id.as_str().is_empty();
@@ -43,34 +43,34 @@ impl Run<'_> {
     }
 
     /// The event of the same UID and place in its series, near its time.
-    pub(super) async fn find_by_identity(&self, before: &Event) -> Result<Option<Event>, Trouble> {
+    pub(super) async fn find_by_identity(&self, before: &Event) -> Result<Option<Event>, CalendarError> {
         let (room, calendar) = (&self.action.room, self.engine.calendar());
         let Some(identity) = before.identity() else { return Ok(None) };
-        let around = Window::clamped(before.start - SEARCH_SPAN, before.end + SEARCH_SPAN);
+        let around = Window::clamped(before.start - SEARCH_MARGIN, before.end + SEARCH_MARGIN);
         let Some(around) = around else { return Ok(None) };
         let view = calendar.events(room, around).await?;
         match view.events.iter().find(|event| event.identity() == Some(identity)) {
             Some(event) => Ok(Some(event.clone())),
             // An item that cannot be read may be the event.
-            None => view.complete().map(|_| None),
+            None => view.into_complete().map(|_| None),
         }
     }
 
     /// What `after` means for a step on `before`. Traces are looked for only where one of our sendings may have left
     /// them.
-    pub(super) async fn found(
+    pub(super) async fn observe(
         &self,
         before: &Event,
         step: &Step,
         after: Option<&Event>,
-    ) -> Result<Found, Trouble> {
+    ) -> Result<Observation, CalendarError> {
         let stands = after.is_some_and(|after| after.id == before.id && !is_marked(step, before, after));
         // A message says for certain whose doing it was; an item in Deleted Items does only where it may be ours.
-        let ours = (self.doubted && step.removes_event() || step.sends_meeting_message()) && !stands;
-        let left = ours && self.left_behind(before, step).await?;
+        let ours = (self.in_doubt && step.removes_event() || step.sends_meeting_message()) && !stands;
+        let left = ours && self.left_trace(before, step).await?;
         match reconcile(step, before, after, left) {
-            landed @ (Found::Landed | Found::LandedMaybeNotified) => {
-                Ok(self.rival(before, step).await?.map_or(landed, Found::LandedBy))
+            landed @ (Observation::Applied | Observation::AppliedMaybeNotified) => {
+                Ok(self.other_claimant(before, step).await?.map_or(landed, Observation::AppliedBy))
             }
             found => Ok(found),
         }
@@ -78,7 +78,7 @@ impl Run<'_> {
 
     /// An earlier action that wanted the same end of the same version, and was closed without knowing: its sending may
     /// have landed only now.
-    async fn rival(&self, before: &Event, step: &Step) -> Result<Option<ActionId>, Trouble> {
+    async fn other_claimant(&self, before: &Event, step: &Step) -> Result<Option<ActionId>, CalendarError> {
         let Step::SetEnd { end: wanted, .. } = step else { return Ok(None) };
         let same = |other: &Step| {
             matches!(other, Step::SetEnd { end, .. } if end == wanted) && other.item() == step.item()
@@ -88,11 +88,11 @@ impl Run<'_> {
                 && life.action.id != self.action.id
                 && matches!(life.outcome, Some(Outcome::NeedsAttention { .. }))
         };
-        Ok(self.lives_of(before).await?.iter().find(may_be).map(|life| life.action.id))
+        Ok(self.records_of(before).await?.iter().find(may_be).map(|life| life.action.id))
     }
 
     /// Another action that did to the same item what this one wanted, for certain, since this one was accepted.
-    pub(super) async fn done_since(
+    pub(super) async fn done_by_other_since(
         &self,
         life: &ActionRecord,
         before: &Event,
@@ -110,16 +110,16 @@ impl Run<'_> {
                 && other.done().is_some()
                 && other.intent.as_ref().is_some_and(|intent| same(&intent.step))
         };
-        Ok(self.lives_of(before).await?.iter().find(did).map(|other| other.action.id))
+        Ok(self.records_of(before).await?.iter().find(did).map(|other| other.action.id))
     }
 
     /// The event that had this id, as far as the followed calendar or the journal remembers it.
-    pub(super) async fn remembered(&self, id: &EventId) -> Result<Option<Event>, Trouble> {
+    pub(super) async fn remembered_event(&self, id: &EventId) -> Result<Option<Event>, CalendarError> {
         let room = &self.action.room;
-        if let Some(event) = self.engine.cached(room, id) {
+        if let Some(event) = self.engine.cached_event(room, id) {
             return Ok(Some(event));
         }
-        let query = Query { limit: Some(REPEATS_SEARCHED), ..Query::room(room) };
+        let query = Query { limit: Some(RECENT_ACTIONS_MAX), ..Query::room(room) };
         let lives = self.engine.journal().find(&query).await?;
         let had = |life: &ActionRecord| {
             let made = life.done().is_some_and(|done| done.event.id.is_same(id));
@@ -129,7 +129,7 @@ impl Run<'_> {
     }
 
     /// Everything that was ever tried on this event; nothing for an event without a UID.
-    async fn lives_of(&self, event: &Event) -> Result<Vec<ActionRecord>, JournalError> {
+    async fn records_of(&self, event: &Event) -> Result<Vec<ActionRecord>, JournalError> {
         let Some((uid, start)) = event.identity() else { return Ok(Vec::new()) };
         let query = Query { identity: Some((uid.clone(), start)), ..Query::room(&self.action.room) };
         self.engine.journal().find(&query).await
@@ -139,7 +139,7 @@ impl Run<'_> {
     /// nobody is told, the item in Deleted Items. An occurrence removed in silence leaves nothing anywhere, what has no
     /// UID cannot be told from others, and what was taken away before and came back may have left its trace then: of
     /// those it cannot be known who took them away.
-    pub(super) async fn left_behind(&self, before: &Event, step: &Step) -> Result<bool, Trouble> {
+    pub(super) async fn left_trace(&self, before: &Event, step: &Step) -> Result<bool, CalendarError> {
         if before.identity().is_none() {
             return Ok(false);
         }
@@ -148,14 +148,16 @@ impl Run<'_> {
             let perhaps = matches!(life.outcome, Some(Outcome::Done(_) | Outcome::NeedsAttention { .. }));
             life.action.id != self.action.id && taken_away && perhaps
         };
-        if self.lives_of(before).await?.iter().any(earlier) {
+        if self.records_of(before).await?.iter().any(earlier) {
             return Ok(false);
         }
         let (room, calendar) = (&self.action.room, self.engine.calendar());
         match step {
-            Step::Decline { .. } | Step::Cancel { .. } => calendar.sent(room, step, before, self.since).await,
+            Step::Decline { .. } | Step::Cancel { .. } => {
+                calendar.has_sent_message(room, step, before, self.requested_at).await
+            }
             _ if matches!(before.kind, EventKind::Single | EventKind::Series) => {
-                Ok(calendar.deleted(room, &EventSnapshot::from(before)).await?.is_some())
+                Ok(calendar.find_deleted(room, &EventSnapshot::from(before)).await?.is_some())
             }
             _ => Ok(false),
         }

@@ -8,33 +8,33 @@ use crate::journal::ActionRecord;
 
 /// What an earlier wish under the same key means for this one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Before {
+pub(super) enum PriorRequest {
     /// It is answered already.
     Answered(Answer),
     /// It is not over yet, and cannot be brought to its end now.
     Open(ActionId),
     /// Nothing was done, and this is another try.
-    Nothing,
+    None,
 }
 
 /// What the newest action under the key means, which is forgotten when it is older than `ttl`.
-pub(super) fn under_key(
+pub(super) fn prior_request(
     action: &Action,
     newest: Option<ActionRecord>,
     now: DateTime<Utc>,
     ttl: TimeDelta,
-) -> Before {
+) -> PriorRequest {
     let Some(life) = newest.filter(|life| now - life.accepted_at < ttl || life.is_open()) else {
-        return Before::Nothing;
+        return PriorRequest::None;
     };
     let earlier = life.action.id;
-    let answered = |outcome, repeated| Before::Answered(Answer { action: earlier, outcome, repeated });
+    let answered = |outcome, repeated| PriorRequest::Answered(Answer { action: earlier, outcome, repeated });
     if !action.same_request(&life.action) {
         return answered(Outcome::Refused { refusal: Refusal::KeyReused { action: earlier } }, false);
     }
     match life.outcome {
-        None => Before::Open(earlier),
-        Some(Outcome::Refused { refusal }) if refusal.is_retryable() => Before::Nothing,
+        None => PriorRequest::Open(earlier),
+        Some(Outcome::Refused { refusal }) if refusal.is_retryable() => PriorRequest::None,
         Some(outcome) => answered(outcome, true),
     }
 }
@@ -42,7 +42,7 @@ pub(super) fn under_key(
 /// The action that did to the event what is asked for again, while the event would still be on or ahead. `done` are
 /// the lives in the room that changed something, the newest first. Where the event was read, only an action on that event is
 /// meant; where it is known how the event `is`, only one that left it so.
-pub(super) fn already_by<'l>(
+pub(super) fn earlier_same_action<'l>(
     action: &Action,
     done: &'l [ActionRecord],
     read: Option<&Event>,
@@ -54,7 +54,7 @@ pub(super) fn already_by<'l>(
         .filter(|life| life.action.kind == action.kind && !undone(life.action.id))
         .filter(|life| life.done().is_some_and(|done| is_about(action, done, now)))
         .filter(|life| read.is_none_or(|event| is_of(life, event)))
-        .find(|life| is.is_none_or(|is| life.done().and_then(left_it) == Some(is)))
+        .find(|life| is.is_none_or(|is| life.done().and_then(times_after) == Some(is)))
 }
 
 /// The action was about this event: by its id, or by its UID and place in its series.
@@ -65,7 +65,7 @@ fn is_of(life: &ActionRecord, event: &Event) -> bool {
 }
 
 /// The times an event has since.
-fn left_it(done: &Done) -> Option<TimeRange> {
+fn times_after(done: &Done) -> Option<TimeRange> {
     match done.change {
         Change::Ended { to, .. } | Change::Extended { to, .. } => {
             Some(TimeRange { start: done.event.start, end: to })

@@ -3,11 +3,11 @@
 
 use chrono::{DateTime, Utc};
 
-use super::Trouble;
-use super::Written;
-use super::run::{Run, refused};
-use super::undo::{collides, taken};
-use super::words;
+use super::CalendarError;
+use super::WriteOutcome;
+use super::execution::{Execution, refused};
+use super::messages;
+use super::undo::{conflict, conflict_with};
 use crate::action::{
     ActionKind, Change, Done, Notified, Notify, Outcome, Refusal, RequestIds, ResponsibleParty, Step,
 };
@@ -15,15 +15,15 @@ use crate::calendar::occupancy::conflicts;
 use crate::calendar::{Event, Window};
 use crate::journal::{Fact, Intent, JournalError};
 
-impl Run<'_> {
+impl Execution<'_> {
     /// The outcome, once it is sure that the time is ours alone.
-    pub(super) async fn give_way(&mut self, outcome: Outcome) -> Result<Outcome, JournalError> {
+    pub(super) async fn check_overlap(&mut self, outcome: Outcome) -> Result<Outcome, JournalError> {
         match outcome {
-            Outcome::Done(done) if !done.dry_run => match claimed(&done) {
+            Outcome::Done(done) if !done.dry_run => match time_added(&done) {
                 None => Ok(Outcome::Done(done)),
-                Some(window) => match self.taken(window).await {
-                    Ok(there) => self.weigh(done, (window, &there), false).await,
-                    Err(trouble) => Ok(words::unchecked(&done, &trouble)),
+                Some(window) => match self.busy_events_in(window).await {
+                    Ok(there) => self.resolve_overlap(done, (window, &there), false).await,
+                    Err(trouble) => Ok(messages::overlap_unchecked(&done, &trouble)),
                 },
             },
             other => Ok(other),
@@ -32,24 +32,24 @@ impl Run<'_> {
 
     /// The same, for an action that was taking its effect back when the process was stopped, and had said so then. What was
     /// sent may be under way still. The trouble, if Exchange cannot be asked.
-    pub(super) async fn take_back_again(
+    pub(super) async fn resume_revert(
         mut self,
         intent: &Intent,
         since: DateTime<Utc>,
-    ) -> Result<Result<(Outcome, Vec<RequestIds>), Trouble>, JournalError> {
-        self.let_land(since).await;
+    ) -> Result<Result<(Outcome, Vec<RequestIds>), CalendarError>, JournalError> {
+        self.wait_delivery_window(since).await;
         let done = intent.done.clone();
-        let Some(window) = claimed(&done) else { return Ok(Ok((Outcome::Done(done), self.requests))) };
-        match self.taken(window).await {
+        let Some(window) = time_added(&done) else { return Ok(Ok((Outcome::Done(done), self.requests))) };
+        match self.busy_events_in(window).await {
             Err(trouble) => Ok(Err(trouble)),
             Ok(there) => {
-                let outcome = self.weigh(done, (window, &there), true).await?;
+                let outcome = self.resolve_overlap(done, (window, &there), true).await?;
                 Ok(Ok((outcome, self.requests)))
             }
         }
     }
 
-    async fn weigh(
+    async fn resolve_overlap(
         &mut self,
         done: Done,
         (window, there): (Window, &[Event]),
@@ -57,64 +57,64 @@ impl Run<'_> {
     ) -> Result<Outcome, JournalError> {
         let Some(own) = there.iter().find(|event| is_own(event, &done)) else {
             // Without a take-back somebody else was quick to change it; done it was.
-            let taken_back = || refused(taken(conflicts(there, None, &window)));
+            let taken_back = || refused(conflict_with(conflicts(there, None, &window)));
             return Ok(if taking_back { taken_back() } else { Outcome::Done(done) });
         };
         let (twins, others): (Vec<_>, Vec<_>) =
-            there.iter().cloned().partition(|event| event.id != own.id && is_twin(event, &done));
+            there.iter().cloned().partition(|event| event.id != own.id && is_duplicate(event, &done));
         for twin in twins {
-            if let Some(outcome) = self.remove_twin(twin, &done).await? {
+            if let Some(outcome) = self.remove_duplicate(twin, &done).await? {
                 return Ok(outcome);
             }
         }
-        match collides(&others, own, &window) {
+        match conflict(&others, own, &window) {
             None => Ok(Outcome::Done(with_id(done, own))),
-            Some(refusal) => match (as_left(own, &done), taking_back) {
-                (EndNow::AsLeft, _) => self.take_back(own.clone(), done, refusal).await,
-                (EndNow::TakenBack, true) => Ok(refused(refusal)),
+            Some(refusal) => match (end_state(own, &done), taking_back) {
+                (EndState::AsWritten, _) => self.revert(own.clone(), done, refusal).await,
+                (EndState::Reverted, true) => Ok(refused(refusal)),
                 // Another changed it since: that is not overwritten.
-                (EndNow::TakenBack | EndNow::Changed, _) => Ok(words::stands_beside(own)),
+                (EndState::Reverted | EndState::Modified, _) => Ok(messages::overlap_remains(own)),
             },
         }
     }
 
-    async fn taken(&self, window: Window) -> Result<Vec<Event>, Trouble> {
-        self.engine.calendar().events(&self.action.room, window).await?.taken()
+    async fn busy_events_in(&self, window: Window) -> Result<Vec<Event>, CalendarError> {
+        self.engine.calendar().events(&self.action.room, window).await?.with_stand_ins()
     }
 
-    async fn send(&mut self, step: &Step) -> Written {
+    async fn send(&mut self, step: &Step) -> WriteOutcome {
         let reply = self.engine.calendar().write(&self.action.room, step).await;
         self.requests.extend(reply.requests);
-        reply.written
+        reply.outcome
     }
 
     /// Takes away the second item that one booking made; `None` when only the first is left.
-    async fn remove_twin(&mut self, twin: Event, done: &Done) -> Result<Option<Outcome>, JournalError> {
+    async fn remove_duplicate(&mut self, twin: Event, done: &Done) -> Result<Option<Outcome>, JournalError> {
         let step = Step::Remove { id: twin.id.clone(), change_key: twin.change_key.clone() };
-        let written = self.announce_and_send(&twin, &step, done.clone()).await?;
-        Ok(self.taken_away(written, &twin, &step).await)
+        let written = self.record_and_send(&twin, &step, done.clone()).await?;
+        Ok(self.revert_failure(written, &twin, &step).await)
     }
 
     /// `None` when what was to be taken back is taken back.
-    async fn taken_away(&mut self, written: Written, own: &Event, step: &Step) -> Option<Outcome> {
+    async fn revert_failure(&mut self, written: WriteOutcome, own: &Event, step: &Step) -> Option<Outcome> {
         match written {
-            Written::Done => None,
-            Written::Gone => match self.find_again(own).await {
+            WriteOutcome::Done => None,
+            WriteOutcome::Gone => match self.find_again(own).await {
                 Ok(Some(event)) if event.id == own.id && event.change_key == own.change_key => {
-                    Some(words::needs_attention(own, step, &words::not_writable()))
+                    Some(messages::needs_attention(own, step, &messages::not_writable()))
                 }
                 Ok(_) => None,
-                Err(blind) => Some(words::needs_attention(own, step, &blind)),
+                Err(blind) => Some(messages::needs_attention(own, step, &blind)),
             },
-            Written::Conflict => Some(words::needs_attention(own, step, &twice())),
-            Written::NotYet(trouble)
-            | Written::NotDone(trouble)
-            | Written::Unproven(trouble)
-            | Written::InDoubt(trouble) => Some(words::needs_attention(own, step, &trouble)),
+            WriteOutcome::Conflict => Some(messages::needs_attention(own, step, &changed_before_revert())),
+            WriteOutcome::Throttled(trouble)
+            | WriteOutcome::NotApplied(trouble)
+            | WriteOutcome::Unproven(trouble)
+            | WriteOutcome::InDoubt(trouble) => Some(messages::needs_attention(own, step, &trouble)),
         }
     }
 
-    async fn take_back(&mut self, own: Event, done: Done, refusal: Refusal) -> Result<Outcome, JournalError> {
+    async fn revert(&mut self, own: Event, done: Done, refusal: Refusal) -> Result<Outcome, JournalError> {
         let (id, change_key) = (own.id.clone(), own.change_key.clone());
         let step = match done.change {
             Change::Extended { from, .. } | Change::EndRestored { from, .. } => {
@@ -126,26 +126,26 @@ impl Run<'_> {
             }
             _ => Step::Remove { id, change_key },
         };
-        let written = self.announce_and_send(&own, &step, done).await?;
-        Ok(self.taken_away(written, &own, &step).await.unwrap_or_else(|| refused(refusal)))
+        let written = self.record_and_send(&own, &step, done).await?;
+        Ok(self.revert_failure(written, &own, &step).await.unwrap_or_else(|| refused(refusal)))
     }
 
-    async fn announce_and_send(
+    async fn record_and_send(
         &mut self,
         own: &Event,
         step: &Step,
         done: Done,
-    ) -> Result<Written, JournalError> {
+    ) -> Result<WriteOutcome, JournalError> {
         let before = Box::new(self.engine.as_journalled(own.clone()));
         let intended = Fact::Intended { step: step.clone(), before, done: Box::new(done) };
         self.engine.record(self.action.id, intended).await?;
         let mut written = self.send(step).await;
-        for _ in 0..BUSY_MAX {
-            if !matches!(written, Written::NotYet(_)) {
+        for _ in 0..REVERT_SENDS_MAX {
+            if !matches!(written, WriteOutcome::Throttled(_)) {
                 break;
             }
             // The same version: nobody else is overwritten, however late it comes.
-            tokio::time::sleep(self.engine.options().settle).await;
+            tokio::time::sleep(self.engine.options().settle_delay).await;
             written = self.send(step).await;
         }
         Ok(written)
@@ -153,10 +153,10 @@ impl Run<'_> {
 }
 
 /// How often a take-back is tried that a busy server put off.
-const BUSY_MAX: u32 = 30;
+const REVERT_SENDS_MAX: u32 = 30;
 
 /// Whether what was intended last takes back what the action had done.
-pub(super) fn takes_back(ask: ActionKind, intent: &Intent) -> bool {
+pub(super) fn is_revert(ask: ActionKind, intent: &Intent) -> bool {
     match (ask, &intent.step, intent.done.change) {
         (ActionKind::Book { .. }, Step::Remove { .. }, _) => true,
         (ActionKind::Extend { .. }, Step::SetEnd { end, .. }, Change::Extended { from, .. })
@@ -169,7 +169,7 @@ pub(super) fn takes_back(ask: ActionKind, intent: &Intent) -> bool {
 }
 
 /// The time that was added.
-fn claimed(done: &Done) -> Option<Window> {
+fn time_added(done: &Done) -> Option<Window> {
     match done.change {
         Change::Extended { from, to } | Change::EndRestored { from, to } => Window::clamped(from, to),
         Change::Booked | Change::MovedBack => Window::clamped(done.event.start, done.event.end),
@@ -186,25 +186,25 @@ fn is_own(event: &Event, done: &Done) -> bool {
 }
 
 /// Of one booking, Exchange made this item too: the request was delivered twice.
-fn is_twin(event: &Event, done: &Done) -> bool {
+fn is_duplicate(event: &Event, done: &Done) -> bool {
     done.change == Change::Booked && is_own(event, done)
 }
 
 /// The end of an event whose end was moved, before it is taken back.
-enum EndNow {
-    AsLeft,
-    TakenBack,
-    Changed,
+enum EndState {
+    AsWritten,
+    Reverted,
+    Modified,
 }
 
-fn as_left(own: &Event, done: &Done) -> EndNow {
+fn end_state(own: &Event, done: &Done) -> EndState {
     match done.change {
-        Change::Extended { to, .. } | Change::EndRestored { to, .. } if own.end == to => EndNow::AsLeft,
+        Change::Extended { to, .. } | Change::EndRestored { to, .. } if own.end == to => EndState::AsWritten,
         Change::Extended { from, .. } | Change::EndRestored { from, .. } if own.end == from => {
-            EndNow::TakenBack
+            EndState::Reverted
         }
-        Change::Extended { .. } | Change::EndRestored { .. } => EndNow::Changed,
-        _ => EndNow::AsLeft,
+        Change::Extended { .. } | Change::EndRestored { .. } => EndState::Modified,
+        _ => EndState::AsWritten,
     }
 }
 
@@ -214,9 +214,9 @@ pub(super) fn with_id(mut done: Done, own: &Event) -> Done {
     done
 }
 
-fn twice() -> Trouble {
-    Trouble {
-        fault: ResponsibleParty::Nobody,
+fn changed_before_revert() -> CalendarError {
+    CalendarError {
+        responsible: ResponsibleParty::Nobody,
         advice: "Two events stand at one time, and somebody changed ours before it could be taken back"
             .to_owned(),
         code: "collides".to_owned(),

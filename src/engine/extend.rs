@@ -4,15 +4,15 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Capabilities;
-use super::plan::{NoPlan, Plan, done, guard_series, set_end};
+use super::plan::{Plan, PlanError, check_series, done, set_end};
 use super::select::times;
-use super::undo::taken;
+use super::undo::conflict_with;
 use crate::action::{Action, ActionId, AllDay, Change, Notified, Notify, Refusal, Reversibility, Step};
 use crate::calendar::occupancy::{EndFixedReason, booking_window, conflicts, free_until, may_move_end};
 use crate::calendar::{ChangeKey, Copy, Event, EventId, EventKind, FreeBusy, Uid, Window};
 
 /// The time an event would get, of which the calendar has to be read before it is planned.
-pub(super) fn wanted(event: &Event, minutes: u16) -> Option<Window> {
+pub(super) fn extension_window(event: &Event, minutes: u16) -> Option<Window> {
     Window::new(event.end, event.end + TimeDelta::minutes(minutes.into())).ok()
 }
 
@@ -23,24 +23,24 @@ pub(super) fn plan_extend(
     (wanted, around): (Window, &[Event]),
     now: DateTime<Utc>,
     server: Capabilities,
-) -> Result<Plan, NoPlan> {
+) -> Result<Plan, PlanError> {
     let copy = event.copy.ok_or(Refusal::UnknownCopy)?;
-    guard_series(action, event)?;
+    check_series(action, event)?;
     may_move_end(event, now, action.all_day == AllDay::Include)
-        .map_err(|fixed| not_extended(fixed, event))?;
+        .map_err(|fixed| extension_refused(fixed, event))?;
     let until = match event.occupies_room() {
         true => free_until(around, Some(&event.id), &wanted),
         false => wanted.end(),
     };
     if until <= event.end {
-        return Err(taken(conflicts(around, Some(&event.id), &wanted)).into());
+        return Err(conflict_with(conflicts(around, Some(&event.id), &wanted)).into());
     }
     let (step, told) = set_end(event, copy, until, Notify::Attendees, server);
     let change = Change::Extended { from: event.end, to: until };
     Ok(Plan { step, done: done(event, copy, change, told, Reversibility::Reversible) })
 }
 
-fn not_extended(fixed: EndFixedReason, event: &Event) -> Refusal {
+fn extension_refused(fixed: EndFixedReason, event: &Event) -> Refusal {
     match fixed {
         EndFixedReason::UnknownCopy => Refusal::UnknownCopy,
         EndFixedReason::Over | EndFixedReason::NotStarted => Refusal::NotCurrent { times: times(event) },
@@ -57,7 +57,7 @@ pub(super) fn booking(
     (minutes, around): (u16, &[Event]),
     now: DateTime<Utc>,
 ) -> Result<Event, Refusal> {
-    let window = booking_window(around, now, minutes).map_err(taken)?;
+    let window = booking_window(around, now, minutes).map_err(conflict_with)?;
     Ok(Event {
         id: EventId::new(""),
         change_key: ChangeKey::new(""),
@@ -80,7 +80,7 @@ pub(super) fn booking(
 }
 
 /// Makes it.
-pub(super) fn plan_booking(event: &Event) -> Result<Plan, NoPlan> {
+pub(super) fn plan_booking(event: &Event) -> Result<Plan, PlanError> {
     let uid = event.uid.clone().ok_or(Refusal::UnknownCopy)?;
     let subject = event.subject.clone().unwrap_or_default();
     let step = Step::Book { uid, start: event.start, end: event.end, subject };

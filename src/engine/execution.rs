@@ -1,0 +1,536 @@
+//! One action on its way: read, plan, announce, write, and look again where that is needed.
+//!
+//! The shell around the pure parts. It never sends a write a second time without having read the event in between, and
+//! it never does what the journal has not taken.
+
+use chrono::{DateTime, Utc};
+
+use super::extend::{extension_window, plan_booking, plan_extend};
+use super::idempotency::earlier_same_action;
+use super::perform::{Engine, Mode, Precondition};
+use super::plan::{Plan, PlanError, plan};
+use super::reconcile::Observation;
+use super::select::Selected;
+use super::undo::{UndoTarget, plan_undo};
+use super::{CalendarError, messages};
+use super::{CalendarView, WriteOutcome};
+use crate::action::{
+    Action, ActionKind, Change, Done, NoChangeReason, Outcome, Refusal, RequestIds, ResponsibleParty,
+    Reversibility, Target, TimeRange,
+};
+use crate::calendar::{Event, Window};
+use crate::journal::{ActionRecord, ActionStatus, Fact, Intent, JournalError, Query};
+
+/// How many of a room's last changes are searched for the one that a wish repeats.
+pub(super) const RECENT_ACTIONS_MAX: usize = 100;
+
+/// An action under way.
+pub(super) struct Execution<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) action: &'a Action,
+    mode: Mode,
+    precondition: &'a dyn Precondition,
+    /// When it was asked for: nothing of it was sent before, and what is meant was on then.
+    pub(super) requested_at: DateTime<Utc>,
+    /// A sending may have landed, or may land yet, without our knowing. Never taken back: an answer to a later sending
+    /// says nothing of it.
+    pub(super) in_doubt: bool,
+    /// The one that may land yet.
+    in_flight: Option<InFlight>,
+    counts: AttemptCounts,
+    /// The last answer was that the server is busy and did nothing.
+    pub(super) throttled: bool,
+    /// Sent since the last stored fact.
+    pub(super) requests: Vec<RequestIds>,
+}
+
+/// What one decision led to.
+enum DecisionResult {
+    Finished(Outcome),
+    /// Nothing was done, or it is not known; to be decided again.
+    Retry(Box<Attempt>),
+}
+
+/// What was decided about, and what was wanted.
+#[derive(Clone)]
+pub(super) struct Attempt {
+    pub(super) before: Event,
+    pub(super) plan: Plan,
+}
+
+/// A sending that may be carried out yet, since when.
+struct InFlight {
+    tried: Attempt,
+    at: DateTime<Utc>,
+}
+
+/// How the event of an action is chosen.
+pub(super) enum LocateFrom {
+    /// As the action says.
+    Request,
+    /// After a conflict, a doubt, or a stop of the process: the same event, if it still stands where it stood.
+    Attempt(Box<Attempt>),
+}
+
+/// What was read for the first decision: what an undo puts back, and the event; or that the action is over.
+pub(super) type InitialRead = Result<(Option<UndoTarget>, Result<Selected, Outcome>), Outcome>;
+
+/// How often what went on.
+#[derive(Default)]
+struct AttemptCounts {
+    conflicts: u32,
+    sends: u32,
+    waits: u32,
+}
+
+/// How often a write is put off because the server is busy; each time at least as long as it said.
+const WAITS_MAX: u32 = 30;
+
+impl<'a> Execution<'a> {
+    pub(super) fn new(
+        engine: &'a Engine,
+        action: &'a Action,
+        mode: Mode,
+        guard: &'a dyn Precondition,
+        since: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            engine,
+            action,
+            mode,
+            precondition: guard,
+            requested_at: since,
+            in_doubt: false,
+            in_flight: None,
+            counts: AttemptCounts::default(),
+            throttled: false,
+            requests: Vec::new(),
+        }
+    }
+
+    /// The same, for an action that was taken on before the process was stopped.
+    pub(super) fn resumed(engine: &'a Engine, life: &'a ActionRecord, guard: &'a dyn Precondition) -> Self {
+        let run = Self::new(engine, &life.action, Mode::Perform, guard, life.accepted_at);
+        let sent =
+            life.intent.as_ref().map(|intent| InFlight { tried: Attempt::from(intent), at: life.last_at });
+        Self { in_doubt: sent.is_some(), in_flight: sent, ..run }
+    }
+
+    /// Reads what the first decision needs. Reading changes nothing, so the action need not be on record yet.
+    pub(super) async fn read_initial(&self) -> Result<InitialRead, JournalError> {
+        self.read_for(&LocateFrom::Request).await
+    }
+
+    async fn read_for(&self, choice: &LocateFrom) -> Result<InitialRead, JournalError> {
+        let room = &self.action.room;
+        if !self.engine.scope().contains(room) {
+            return Ok(Err(refused(Refusal::OutOfScope { room: room.clone() })));
+        }
+        let back = match self.undo_target().await? {
+            Ok(back) => back,
+            Err(outcome) => return Ok(Err(outcome)),
+        };
+        let chosen = self.locate(choice, back.as_ref()).await;
+        Ok(Ok((back, chosen)))
+    }
+
+    /// Carries the action through, and says what was sent since the last fact.
+    pub(super) async fn finish(
+        mut self,
+        first: InitialRead,
+    ) -> Result<(Outcome, Vec<RequestIds>), JournalError> {
+        let outcome = self.decide_until_finished(LocateFrom::Request, first).await?;
+        self.conclude(outcome).await
+    }
+
+    /// The same, for an action that had intended this when the process was stopped, or that was taken on only.
+    pub(super) async fn finish_from(
+        mut self,
+        intent: Option<&Intent>,
+    ) -> Result<(Outcome, Vec<RequestIds>), JournalError> {
+        let choice =
+            intent.map_or(LocateFrom::Request, |intent| LocateFrom::Attempt(Box::new(Attempt::from(intent))));
+        let first = self.read_for(&choice).await?;
+        let outcome = self.decide_until_finished(choice, first).await?;
+        self.conclude(outcome).await
+    }
+
+    /// Looks once more where that can change the answer.
+    pub(super) async fn conclude(
+        mut self,
+        outcome: Outcome,
+    ) -> Result<(Outcome, Vec<RequestIds>), JournalError> {
+        let outcome = self.wait_out_late_delivery(outcome).await;
+        let outcome = self.check_overlap(outcome).await?;
+        Ok((outcome, self.requests))
+    }
+
+    /// Nothing was done, says the outcome: that is known only when whatever is under way can land no more.
+    async fn wait_out_late_delivery(&mut self, outcome: Outcome) -> Outcome {
+        let says_nothing_done = matches!(outcome, Outcome::Refused { .. } | Outcome::AlreadyDone { .. });
+        let Some(InFlight { tried, at }) = self.in_flight.take().filter(|_| says_nothing_done) else {
+            return outcome;
+        };
+        let Attempt { before, plan: Plan { step, done } } = &tried;
+        self.wait_delivery_window(at).await;
+        self.verified_outcome(before, step, done).await.unwrap_or(outcome)
+    }
+
+    /// Waits until what was sent then has landed, or will not any more.
+    pub(super) async fn wait_delivery_window(&self, sent: DateTime<Utc>) {
+        let lands_within = self.engine.options().delivery_window;
+        // A clock that was set back since must not make anybody wait for as long as that.
+        let left = (sent + lands_within - self.engine.clock().now()).min(lands_within);
+        tokio::time::sleep(left.to_std().unwrap_or_default()).await;
+    }
+
+    async fn decide_until_finished(
+        &mut self,
+        mut choice: LocateFrom,
+        first: InitialRead,
+    ) -> Result<Outcome, JournalError> {
+        let (back, mut chosen) = match first {
+            Ok(first) => first,
+            Err(outcome) => return Ok(outcome),
+        };
+        loop {
+            let event = match chosen {
+                Ok(Selected::Event(event)) => *event,
+                Ok(Selected::NoChange(why)) => return self.nothing_to_do(why, None).await,
+                Ok(Selected::Refused(refusal)) => return self.refuse(refusal, None).await,
+                Err(outcome) => return Ok(outcome),
+            };
+            if let Err(refusal) = self.precondition.check(&event, self.engine.clock().now()).await {
+                return Ok(refused(refusal));
+            }
+            match self.decide(&choice, back.as_ref(), event).await? {
+                DecisionResult::Finished(outcome) => return Ok(outcome),
+                DecisionResult::Retry(tried) => choice = LocateFrom::Attempt(tried),
+            }
+            if self.counts.conflicts >= self.engine.options().decisions_max {
+                // The last conflict may have been one with ourselves.
+                let last = self.locate(&choice, None).await;
+                return Ok(last.err().unwrap_or(refused(Refusal::KeepsChanging)));
+            }
+            chosen = self.locate(&choice, back.as_ref()).await;
+        }
+    }
+
+    async fn decide(
+        &mut self,
+        choice: &LocateFrom,
+        back: Option<&UndoTarget>,
+        event: Event,
+    ) -> Result<DecisionResult, JournalError> {
+        let engine = self.engine;
+        let again = choice.same_plan(&event, self.action.kind).filter(|_| self.in_doubt);
+        let planned = match (again, back) {
+            (Some(plan), _) => Ok(Ok(plan.clone())),
+            (None, Some(back)) => Ok(plan_undo(back, &event)),
+            (None, None) => self.plan(&event).await,
+        };
+        let plan = match planned {
+            Ok(Ok(plan)) => plan,
+            Ok(Err(PlanError::NoChange(why))) => {
+                return Ok(DecisionResult::Finished(self.nothing_to_do(why, Some(&event)).await?));
+            }
+            Ok(Err(PlanError::Refused(refusal))) => {
+                return Ok(DecisionResult::Finished(self.refuse(refusal, Some(&event)).await?));
+            }
+            Err(trouble) => return Ok(DecisionResult::Finished(refused(trouble.into()))),
+        };
+        let may_be_final = back.is_some() || plan.done.reversibility == Reversibility::Reversible;
+        if engine.options().forbid_irreversible && !may_be_final {
+            return Ok(DecisionResult::Finished(refused(Refusal::IrreversibleForbidden)));
+        }
+        if self.mode == Mode::DryRun {
+            return Ok(DecisionResult::Finished(Outcome::Done(Done { dry_run: true, ..plan.done })));
+        }
+        let (step, done) = (plan.step.clone(), Box::new(plan.done.clone()));
+        let before = Box::new(engine.as_journalled(event.clone()));
+        engine.record(self.action.id, Fact::Intended { step, before, done }).await?;
+        self.write(event, plan).await
+    }
+
+    /// The step for the event; what takes more time is planned with what stands around it.
+    async fn plan(&self, event: &Event) -> Result<Result<Plan, PlanError>, CalendarError> {
+        let (now, calendar) = (self.engine.clock().now(), self.engine.calendar());
+        match self.action.kind {
+            ActionKind::Book { .. } => Ok(plan_booking(event)),
+            ActionKind::Extend { minutes } => {
+                let Some(time) = extension_window(event, minutes) else {
+                    return Err(CalendarError::configuration("an extension takes at least a minute"));
+                };
+                let around = calendar.events(&self.action.room, time).await?.with_stand_ins()?;
+                Ok(plan_extend(self.action, event, (time, &around), now, calendar.capabilities()))
+            }
+            ActionKind::End(_) | ActionKind::Delete(_) | ActionKind::Undo { .. } => {
+                Ok(plan(self.action, event, now, calendar.capabilities()))
+            }
+        }
+    }
+
+    /// Sends the step once.
+    async fn write(&mut self, event: Event, plan: Plan) -> Result<DecisionResult, JournalError> {
+        let reply = self.engine.calendar().write(&self.action.room, &plan.step).await;
+        let was_sent = !reply.requests.is_empty();
+        self.requests.extend(reply.requests);
+        self.throttled = matches!(reply.outcome, WriteOutcome::Throttled(_));
+        let tried = Attempt { before: event, plan };
+        if let WriteOutcome::InDoubt(why) = &reply.outcome {
+            self.record_doubt(why, &tried).await?;
+        }
+        if !self.in_doubt || matches!(reply.outcome, WriteOutcome::Done | WriteOutcome::Throttled(_)) {
+            return Ok(match reply.outcome {
+                WriteOutcome::NotApplied(trouble) if was_sent && tried.plan.step.sends_mail() => {
+                    self.verify_refusal(trouble, tried, true).await
+                }
+                WriteOutcome::Unproven(trouble) => self.verify_refusal(trouble, tried, false).await,
+                written => self.handle_reply(written, tried).await,
+            });
+        }
+        self.handle_reply_in_doubt(reply.outcome, tried).await
+    }
+
+    /// What an answer means that no earlier sending makes doubtful.
+    async fn handle_reply(&mut self, written: WriteOutcome, tried: Attempt) -> DecisionResult {
+        let Attempt { before, plan: Plan { step, done } } = &tried;
+        match written {
+            WriteOutcome::Done => DecisionResult::Finished(Outcome::Done(tried.plan.done)),
+            // Something on the way delivered it twice, if the message is out.
+            WriteOutcome::Gone
+                if step.sends_meeting_message() && self.left_trace(before, step).await.unwrap_or(false) =>
+            {
+                DecisionResult::Finished(Outcome::Done(done.clone()))
+            }
+            WriteOutcome::Gone => self.not_found(tried).await,
+            WriteOutcome::Conflict => self.conflict(tried),
+            WriteOutcome::Throttled(trouble) if self.counts.waits >= WAITS_MAX => {
+                DecisionResult::Finished(refused(trouble.into()))
+            }
+            // By the time it may be asked again, it is to be decided again.
+            WriteOutcome::Throttled(_) => {
+                self.counts.waits += 1;
+                DecisionResult::Retry(Box::new(tried))
+            }
+            WriteOutcome::NotApplied(trouble) => DecisionResult::Finished(refused(trouble.into())),
+            WriteOutcome::Unproven(trouble) | WriteOutcome::InDoubt(trouble) => {
+                DecisionResult::Finished(messages::needs_attention(before, step, &trouble))
+            }
+        }
+    }
+
+    /// The server reports the item as not found: so it does where the account may read the item and not write to it.
+    async fn not_found(&mut self, tried: Attempt) -> DecisionResult {
+        let Attempt { before, plan: Plan { step, .. } } = &tried;
+        match self.find_again(before).await {
+            Err(blind) => DecisionResult::Finished(messages::needs_attention(before, step, &blind)),
+            Ok(None) if step.removes_event() => {
+                DecisionResult::Finished(Outcome::AlreadyDone { why: NoChangeReason::Gone })
+            }
+            Ok(Some(event)) if event.id == before.id && event.change_key == before.change_key => {
+                DecisionResult::Finished(refused(messages::not_writable().into()))
+            }
+            Ok(_) => self.conflict(tried),
+        }
+    }
+
+    /// A server that reports a failure may have changed the calendar before it failed to send the mail. Where the calendar cannot
+    /// be read, only a code that `proves` it means that nothing was done.
+    async fn verify_refusal(
+        &mut self,
+        trouble: CalendarError,
+        tried: Attempt,
+        proves: bool,
+    ) -> DecisionResult {
+        self.in_doubt |= !proves;
+        let Attempt { before, plan: Plan { step, done } } = &tried;
+        DecisionResult::Finished(match self.verify(before, step).await {
+            Ok(Observation::Indeterminate) => messages::needs_attention(before, step, &trouble),
+            // Of a message in Sent Items it is known that it left; of an update of times it is not (`reconcile`).
+            Ok(found) => found.outcome(done).unwrap_or_else(|| refused(trouble.into())),
+            Err(_) if proves => refused(trouble.into()),
+            Err(blind) => messages::needs_attention(before, step, &blind),
+        })
+    }
+
+    /// What the mailbox shows; where that is "as it was" and the next sending would not be the same harmless one, once more when
+    /// the first can land no more.
+    async fn verify_twice(
+        &self,
+        written: &WriteOutcome,
+        tried: &Attempt,
+    ) -> Result<Observation, CalendarError> {
+        let Attempt { before, plan: Plan { step, .. } } = tried;
+        let found = self.verify(before, step).await?;
+        let tired = self.counts.sends >= self.engine.options().sends_max;
+        let again_at_once = matches!(written, WriteOutcome::Conflict)
+            || matches!(written, WriteOutcome::InDoubt(_))
+                && !tired
+                && !step.sends_meeting_message()
+                && step.item().is_some();
+        match &self.in_flight {
+            Some(InFlight { at, .. }) if found == Observation::Unchanged && !again_at_once => {
+                self.wait_delivery_window(*at).await;
+                self.verify(before, step).await
+            }
+            _ => Ok(found),
+        }
+    }
+
+    /// Whatever the answer says, a sending may have landed: only the mailbox knows.
+    async fn handle_reply_in_doubt(
+        &mut self,
+        written: WriteOutcome,
+        tried: Attempt,
+    ) -> Result<DecisionResult, JournalError> {
+        let found = match self.verify_twice(&written, &tried).await {
+            Ok(found) => found,
+            Err(blind) => {
+                return Ok(DecisionResult::Finished(messages::needs_attention(
+                    &tried.before,
+                    &tried.plan.step,
+                    &blind,
+                )));
+            }
+        };
+        let Attempt { before, plan: Plan { step, done } } = &tried;
+        if let Some(outcome) = found.outcome(done) {
+            return Ok(DecisionResult::Finished(outcome));
+        }
+        let tired = self.counts.sends >= self.engine.options().sends_max;
+        match (found, written) {
+            (Observation::Modified, _) => {
+                if step.is_guarded() {
+                    // By a version that is no more: it cannot land.
+                    self.in_flight = None;
+                }
+                Ok(self.conflict(tried))
+            }
+            (Observation::Unchanged, WriteOutcome::Conflict) => Ok(self.conflict(tried)),
+            (Observation::Unchanged, WriteOutcome::InDoubt(_)) if !tired => {
+                Ok(DecisionResult::Retry(Box::new(tried)))
+            }
+            // Nothing can land any more.
+            (Observation::Unchanged, WriteOutcome::InDoubt(why)) => {
+                Ok(DecisionResult::Finished(refused(messages::reply_lost(why).into())))
+            }
+            (Observation::Unchanged, WriteOutcome::NotApplied(why) | WriteOutcome::Unproven(why)) => {
+                Ok(DecisionResult::Finished(refused(why.into())))
+            }
+            (Observation::Unchanged, WriteOutcome::Gone) => {
+                Ok(DecisionResult::Finished(refused(messages::not_writable().into())))
+            }
+            _ => Ok(DecisionResult::Finished(messages::indeterminate(before, step))),
+        }
+    }
+
+    fn conflict(&mut self, tried: Attempt) -> DecisionResult {
+        self.counts.conflicts += 1;
+        DecisionResult::Retry(Box::new(tried))
+    }
+
+    async fn record_doubt(&mut self, why: &CalendarError, tried: &Attempt) -> Result<(), JournalError> {
+        self.in_doubt = true;
+        self.counts.sends += 1;
+        self.in_flight = Some(InFlight { tried: tried.clone(), at: self.engine.clock().now() });
+        let requests = std::mem::take(&mut self.requests);
+        self.engine.record(self.action.id, Fact::InDoubt { why: why.to_string(), requests }).await
+    }
+
+    /// Nothing to do: perhaps because this was asked, and done, before.
+    async fn nothing_to_do(
+        &self,
+        why: NoChangeReason,
+        read: Option<&Event>,
+    ) -> Result<Outcome, JournalError> {
+        if matches!(self.action.kind, ActionKind::Extend { .. }) {
+            return self.refuse(Refusal::NoCurrentEvent, read).await;
+        }
+        let by = self.earlier_action(read, None).await?;
+        Ok(Outcome::AlreadyDone { why: by.unwrap_or(why) })
+    }
+
+    /// The calendar is against it: perhaps because this was asked, and done, before.
+    async fn refuse(&self, refusal: Refusal, read: Option<&Event>) -> Result<Outcome, JournalError> {
+        let by = match refusal {
+            Refusal::NoCurrentEvent | Refusal::Over { .. } => self.earlier_action(read, None).await?,
+            Refusal::NotAsSeen { is, .. } => self.earlier_action(read, Some(is)).await?,
+            _ => None,
+        };
+        Ok(by.map_or_else(|| refused(refusal), |why| Outcome::AlreadyDone { why }))
+    }
+
+    /// The earlier action that did the same to the same event (the one that was `read`), if that is still as the action left it
+    /// (where it is known how it `is`).
+    async fn earlier_action(
+        &self,
+        read: Option<&Event>,
+        is: Option<TimeRange>,
+    ) -> Result<Option<NoChangeReason>, JournalError> {
+        let changes = self.recent_changes().await?;
+        let by = earlier_same_action(self.action, &changes, read, is, self.engine.clock().now());
+        let Some(life) = by else { return Ok(None) };
+        // Where nothing is on and no event is named, the one that is meant is the last that was on.
+        if read.is_none() && self.action.target == Target::Current && self.was_followed(life).await {
+            return Ok(None);
+        }
+        Ok(Some(NoChangeReason::ByAction { action: life.action.id }))
+    }
+
+    /// Another meeting was on since this action ended its own, or that cannot be read.
+    async fn was_followed(&self, life: &ActionRecord) -> bool {
+        let Some(Done { event, change: Change::Ended { to, .. }, .. }) = life.done() else { return false };
+        let Some(since) = Window::clamped(*to, self.engine.clock().now()) else { return false };
+        let view = self.engine.calendar().events(&self.action.room, since).await;
+        let Ok(events) = view.and_then(CalendarView::with_stand_ins) else { return true };
+        events.iter().any(|other| !other.id.is_same(&event.id) && other.occupies_room())
+    }
+
+    /// The room's last changes, newest first.
+    pub(super) async fn recent_changes(&self) -> Result<Vec<ActionRecord>, JournalError> {
+        let query = Query { limit: Some(RECENT_ACTIONS_MAX), ..Query::room(&self.action.room) };
+        self.engine.journal().find(&query.with_status(ActionStatus::Done)).await
+    }
+}
+
+impl From<&Intent> for Attempt {
+    fn from(intent: &Intent) -> Self {
+        let plan = Plan { step: intent.step.clone(), done: intent.done.clone() };
+        Self { before: intent.before.clone(), plan }
+    }
+}
+
+impl LocateFrom {
+    /// The step that was tried before, if it is about this very version: then the same is sent again, and whichever
+    /// lands first makes the other a conflict. What takes more time depends on others too, and is planned anew.
+    fn same_plan(&self, event: &Event, ask: ActionKind) -> Option<&Plan> {
+        match self {
+            Self::Attempt(tried) if tried.before.change_key == event.change_key => {
+                (!matches!(ask, ActionKind::Extend { .. } | ActionKind::Book { .. })).then_some(&tried.plan)
+            }
+            _ => None,
+        }
+    }
+}
+
+pub(super) fn refused(refusal: Refusal) -> Outcome {
+    Outcome::Refused { refusal }
+}
+
+impl From<CalendarError> for Refusal {
+    fn from(trouble: CalendarError) -> Self {
+        Self::Exchange { responsible: trouble.responsible, advice: trouble.advice, code: trouble.code }
+    }
+}
+
+impl CalendarError {
+    /// Something only the configuration can have caused.
+    pub(crate) fn configuration(what: &str) -> Self {
+        Self {
+            responsible: ResponsibleParty::Administrator,
+            advice: what.to_owned(),
+            code: "configuration".to_owned(),
+        }
+    }
+}
