@@ -14,7 +14,7 @@ use adjourn::service::{self, Releases, Schedule, Service};
 use adjourn::store::ServiceStore;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::fake::{FakeCalendar, Next, at, meeting, room};
+use crate::fake::{FakeCalendar, NextWrite, at, meeting, room};
 
 /// Both clocks of a machine, and who speaks for the one on the wall.
 #[derive(Clone)]
@@ -212,7 +212,7 @@ async fn a_clock_that_jumps_makes_no_repeated_press_a_new_one_and_gives_no_open_
     assert!(again.repeated && again.action == first.action);
 
     let house = House::at(9, 20).await;
-    house.calendar.next(Next::LostThenBlind { landed: true });
+    house.calendar.next(NextWrite::LostThenBlind { landed: true });
     house.engine.perform(press(), Mode::Perform).await.unwrap();
     house.clock.jump(TimeDelta::days(400));
     house.engine.recover().await.unwrap();

@@ -9,29 +9,29 @@ use adjourn::engine::{Calendar, Plan};
 use adjourn::engine::{EngineOptions, Mode, plan};
 use adjourn::journal::{ActionEntry, Fact, Journal};
 
-use crate::fake::{Next, Stage, at, meeting, room, stage, stage_with};
+use crate::fake::{NextWrite, TestEngine, at, meeting, room, test_engine, test_engine_with};
 
 const END: ActionKind = ActionKind::End(Notify::Nobody);
 const TELL: ActionKind = ActionKind::Delete(DeleteMode::Notify);
 const SILENT: ActionKind = ActionKind::Delete(DeleteMode::Silent);
 
-fn wish(ask: ActionKind) -> Action {
+fn request(ask: ActionKind) -> Action {
     let target = Target::Event { id: EventId::new("a"), seen: None };
     let actor = Actor::program("door");
     Action { target, ..Action::new(ActionId::random(), room("r1"), ask, actor) }
 }
 
-async fn perform(stage: &Stage, action: Action) -> Outcome {
+async fn perform(stage: &TestEngine, action: Action) -> Outcome {
     stage.engine.perform(action, Mode::Perform).await.unwrap().outcome
 }
 
-fn with_meeting(stage: Stage) -> Stage {
+fn with_meeting(stage: TestEngine) -> TestEngine {
     stage.calendar.add(&room("r1"), meeting("a"));
     stage
 }
 
 /// A process was killed when it had sent this and had no answer.
-async fn killed_while_sending(stage: &Stage, action: &Action, before: &Event) {
+async fn killed_while_sending(stage: &TestEngine, action: &Action, before: &Event) {
     let Plan { step, done } = plan(action, before, at(9, 30), stage.calendar.capabilities()).unwrap();
     let (before, done) = (Box::new(before.clone()), Box::new(done));
     for fact in [
@@ -46,9 +46,9 @@ async fn killed_while_sending(stage: &Stage, action: &Action, before: &Event) {
 #[tokio::test(start_paused = true)]
 async fn a_late_sending_and_its_repetition_are_one_deed() {
     for ask in [END, TELL, SILENT] {
-        let stage = with_meeting(stage());
-        stage.calendar.next(Next::Late);
-        let outcome = perform(&stage, wish(ask)).await;
+        let stage = with_meeting(test_engine());
+        stage.calendar.next(NextWrite::Late);
+        let outcome = perform(&stage, request(ask)).await;
         assert!(matches!(outcome, Outcome::Done(_)), "{ask:?}: {outcome:?}");
         assert_eq!(stage.calendar.effects(), 1, "{ask:?}");
     }
@@ -57,9 +57,10 @@ async fn a_late_sending_and_its_repetition_are_one_deed() {
 #[tokio::test(start_paused = true)]
 async fn a_late_sending_that_lands_before_the_last_decision_is_found() {
     for ask in [END, TELL, SILENT] {
-        let stage = with_meeting(stage_with(EngineOptions { decisions_max: 1, ..EngineOptions::default() }));
-        stage.calendar.next(Next::Late);
-        let outcome = perform(&stage, wish(ask)).await;
+        let stage =
+            with_meeting(test_engine_with(EngineOptions { decisions_max: 1, ..EngineOptions::default() }));
+        stage.calendar.next(NextWrite::Late);
+        let outcome = perform(&stage, request(ask)).await;
         assert!(matches!(outcome, Outcome::Done(_)), "{ask:?}: {outcome:?}");
     }
 }
@@ -67,14 +68,14 @@ async fn a_late_sending_that_lands_before_the_last_decision_is_found() {
 #[tokio::test(start_paused = true)]
 async fn a_conflict_with_oneself_that_nobody_can_look_into_is_not_called_refused() {
     for twice_or_late in [false, true] {
-        let stage = with_meeting(stage());
+        let stage = with_meeting(test_engine());
         if twice_or_late {
-            stage.calendar.next(Next::Late);
-            stage.calendar.next(Next::ThenBlind);
+            stage.calendar.next(NextWrite::Late);
+            stage.calendar.next(NextWrite::ThenBlind);
         } else {
-            stage.calendar.next(Next::TwiceThenBlind);
+            stage.calendar.next(NextWrite::TwiceThenBlind);
         }
-        let outcome = perform(&stage, wish(END)).await;
+        let outcome = perform(&stage, request(END)).await;
         assert_eq!(stage.calendar.get(&room("r1"), "a").unwrap().end, at(9, 30));
         let in_doubt = matches!(outcome, Outcome::Refused { refusal: Refusal::StillInDoubt { .. } });
         assert!(in_doubt, "{outcome:?}");
@@ -85,12 +86,12 @@ async fn a_conflict_with_oneself_that_nobody_can_look_into_is_not_called_refused
 #[tokio::test(start_paused = true)]
 async fn a_failure_that_proves_nothing_is_not_called_refused_where_nobody_can_look() {
     for (ask, landed) in [END, TELL, SILENT].into_iter().flat_map(|ask| [(ask, true), (ask, false)]) {
-        let stage = with_meeting(stage_with(EngineOptions {
+        let stage = with_meeting(test_engine_with(EngineOptions {
             give_up_after: chrono::TimeDelta::zero(),
             ..EngineOptions::default()
         }));
-        stage.calendar.next(Next::UnprovenThenBlind { landed });
-        let outcome = perform(&stage, wish(ask)).await;
+        stage.calendar.next(NextWrite::UnprovenThenBlind { landed });
+        let outcome = perform(&stage, request(ask)).await;
         assert!(matches!(outcome, Outcome::NeedsAttention { .. }), "{ask:?} {landed}: {outcome:?}");
         assert_eq!(stage.calendar.effects(), usize::from(landed));
     }
@@ -100,12 +101,12 @@ async fn a_failure_that_proves_nothing_is_not_called_refused_where_nobody_can_lo
 #[tokio::test(start_paused = true)]
 async fn doubt_outlives_a_conflict() {
     for ask in [END, TELL, SILENT] {
-        let stage = with_meeting(stage());
-        stage.calendar.next(Next::LostBefore);
-        stage.calendar.next(Next::After(Box::new(|event| event.subject = None)));
-        stage.calendar.next(Next::Refuse);
+        let stage = with_meeting(test_engine());
+        stage.calendar.next(NextWrite::LostBefore);
+        stage.calendar.next(NextWrite::After(Box::new(|event| event.subject = None)));
+        stage.calendar.next(NextWrite::Refuse);
         let begun = tokio::time::Instant::now();
-        let outcome = perform(&stage, wish(ask)).await;
+        let outcome = perform(&stage, request(ask)).await;
         let refused = matches!(outcome, Outcome::Refused { refusal: Refusal::Exchange { .. } });
         assert!(refused, "{ask:?}: {outcome:?}");
         assert_eq!(stage.calendar.effects(), 0);
@@ -117,8 +118,8 @@ async fn doubt_outlives_a_conflict() {
 #[tokio::test(start_paused = true)]
 async fn a_restart_does_not_forget_what_is_under_way() {
     for ask in [END, TELL, SILENT] {
-        let stage = with_meeting(stage());
-        killed_while_sending(&stage, &wish(ask), &meeting("a")).await;
+        let stage = with_meeting(test_engine());
+        killed_while_sending(&stage, &request(ask), &meeting("a")).await;
         let recovered = stage.engine.recover().await.unwrap();
         let outcome = recovered.closed[0].outcome.clone().unwrap();
         assert!(matches!(outcome, Outcome::Done(_)), "{ask:?}: {outcome:?}");
@@ -130,8 +131,8 @@ async fn a_restart_does_not_forget_what_is_under_way() {
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_was_set_back_makes_nobody_wait_and_revives_nothing() {
     for ask in [END, TELL, SILENT] {
-        let stage = with_meeting(stage());
-        killed_while_sending(&stage, &wish(ask), &meeting("a")).await;
+        let stage = with_meeting(test_engine());
+        killed_while_sending(&stage, &request(ask), &meeting("a")).await;
         stage.calendar.0.lock().unwrap().late.clear();
         stage.clock.advance(chrono::TimeDelta::hours(-1));
         let begun = tokio::time::Instant::now();
@@ -147,9 +148,9 @@ async fn a_clock_that_was_set_back_makes_nobody_wait_and_revives_nothing() {
 #[tokio::test(start_paused = true)]
 async fn what_was_put_off_needs_no_attention() {
     for ask in [END, TELL, SILENT] {
-        let stage = with_meeting(stage());
-        stage.calendar.next(Next::BusyThenBlind);
-        let outcome = perform(&stage, wish(ask)).await;
+        let stage = with_meeting(test_engine());
+        stage.calendar.next(NextWrite::BusyThenBlind);
+        let outcome = perform(&stage, request(ask)).await;
         assert!(
             matches!(outcome, Outcome::Refused { refusal: Refusal::Exchange { .. } }),
             "{ask:?}: {outcome:?}"
@@ -160,9 +161,9 @@ async fn what_was_put_off_needs_no_attention() {
 /// A request to delete that was under way arrives after somebody moved the meeting: Exchange deletes any version.
 #[tokio::test(start_paused = true)]
 async fn a_late_deletion_that_nothing_guards_is_not_denied() {
-    let stage = with_meeting(stage());
+    let stage = with_meeting(test_engine());
     stage.clock.advance(chrono::TimeDelta::seconds(-20));
-    killed_while_sending(&stage, &wish(SILENT), &meeting("a")).await;
+    killed_while_sending(&stage, &request(SILENT), &meeting("a")).await;
     {
         let mut state = stage.calendar.0.lock().unwrap();
         let key = (room("r1"), EventId::new("a"));
@@ -184,8 +185,8 @@ async fn a_late_deletion_that_nothing_guards_is_not_denied() {
 /// Calendar repair brought an older version back that somebody had ended at the same time.
 #[tokio::test(start_paused = true)]
 async fn an_end_of_another_item_is_not_claimed() {
-    let stage = with_meeting(stage());
-    killed_while_sending(&stage, &wish(END), &meeting("a")).await;
+    let stage = with_meeting(test_engine());
+    killed_while_sending(&stage, &request(END), &meeting("a")).await;
     {
         let mut state = stage.calendar.0.lock().unwrap();
         state.late.clear();
@@ -201,10 +202,10 @@ async fn an_end_of_another_item_is_not_claimed() {
 #[tokio::test(start_paused = true)]
 async fn after_a_restart_a_refused_repetition_says_nothing_of_the_first_sending() {
     for ask in [END, TELL, SILENT] {
-        let stage = with_meeting(stage());
-        killed_while_sending(&stage, &wish(ask), &meeting("a")).await;
+        let stage = with_meeting(test_engine());
+        killed_while_sending(&stage, &request(ask), &meeting("a")).await;
         stage.calendar.0.lock().unwrap().late.clear();
-        stage.calendar.next(Next::Refuse);
+        stage.calendar.next(NextWrite::Refuse);
         let recovered = stage.engine.recover().await.unwrap();
         let outcome = recovered.closed[0].outcome.clone().unwrap();
         let refused = matches!(outcome, Outcome::Refused { refusal: Refusal::Exchange { .. } });
@@ -215,17 +216,17 @@ async fn after_a_restart_a_refused_repetition_says_nothing_of_the_first_sending(
 #[tokio::test]
 async fn an_undo_that_meets_a_conflict_looks_again_whether_the_time_is_free() {
     for ask in [END, SILENT] {
-        let stage = with_meeting(stage());
-        let first = wish(ask);
+        let stage = with_meeting(test_engine());
+        let first = request(ask);
         let of = first.id;
         assert!(matches!(perform(&stage, first).await, Outcome::Done(_)));
         let calendar = stage.calendar.clone();
-        stage.calendar.next(Next::Booked(Box::new(Event {
+        stage.calendar.next(NextWrite::Booked(Box::new(Event {
             start: at(9, 40),
             end: at(10, 0),
             ..meeting("someone-else")
         })));
-        let outcome = perform(&stage, wish(ActionKind::Undo { of })).await;
+        let outcome = perform(&stage, request(ActionKind::Undo { of })).await;
         let Outcome::Refused { refusal: Refusal::Collides { events } } = outcome else {
             panic!("{ask:?}: {outcome:?}")
         };
@@ -236,12 +237,12 @@ async fn an_undo_that_meets_a_conflict_looks_again_whether_the_time_is_free() {
 
 #[tokio::test]
 async fn what_the_organizer_extended_since_is_not_called_ended() {
-    let stage = with_meeting(stage());
-    assert!(matches!(perform(&stage, wish(END)).await, Outcome::Done(_)));
+    let stage = with_meeting(test_engine());
+    assert!(matches!(perform(&stage, request(END)).await, Outcome::Done(_)));
     let key = (room("r1"), EventId::new("a"));
     let as_seen = || {
         let seen = Some(TimeRange { start: at(9, 0), end: at(10, 0) });
-        Action { target: Target::Event { id: EventId::new("a"), seen }, ..wish(END) }
+        Action { target: Target::Event { id: EventId::new("a"), seen }, ..request(END) }
     };
     let outcome = perform(&stage, as_seen()).await;
     assert!(matches!(outcome, Outcome::AlreadyDone { .. }), "{outcome:?}");

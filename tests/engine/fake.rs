@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// What the next write meets.
-pub enum Next {
+pub enum NextWrite {
     /// The answer is lost, the write is done.
     LostAfter,
     /// The request is lost, nothing is done, nobody knows.
@@ -59,7 +59,7 @@ type Sent = (RoomAddress, std::mem::Discriminant<Step>, Option<Uid>, DateTime<Ut
 pub struct State {
     pub events: BTreeMap<(RoomAddress, EventId), Event>,
     pub deleted: BTreeMap<(RoomAddress, EventId), Event>,
-    pub next: VecDeque<Next>,
+    pub next: VecDeque<NextWrite>,
     pub writes: Vec<Step>,
     pub effects: Vec<(RoomAddress, Step)>,
     /// About which event which room sent what.
@@ -87,7 +87,7 @@ impl FakeCalendar {
         self.0.lock().unwrap().events.insert((room.clone(), event.id.clone()), event);
     }
 
-    pub fn next(&self, next: Next) {
+    pub fn next(&self, next: NextWrite) {
         self.0.lock().unwrap().next.push_back(next);
     }
 
@@ -209,7 +209,7 @@ impl Calendar for FakeCalendar {
         let mut state = self.0.lock().unwrap();
         state.reads += 1;
         if state.blind {
-            return Err(trouble());
+            return Err(network_error());
         }
         Ok(state
             .events
@@ -227,7 +227,7 @@ impl Calendar for FakeCalendar {
         let mut state = self.0.lock().unwrap();
         state.reads += 1;
         if state.blind {
-            return Err(trouble());
+            return Err(network_error());
         }
         // By id, whatever folder it is in: like GetItem.
         let key = (room.clone(), id.clone());
@@ -250,7 +250,7 @@ impl Calendar for FakeCalendar {
     ) -> Result<Option<Event>, CalendarError> {
         let state = self.0.lock().unwrap();
         if state.blind {
-            return Err(trouble());
+            return Err(network_error());
         }
         let is_it =
             |event: &&Event| event.uid == seen.uid && event.start == seen.start && event.end == seen.end;
@@ -267,7 +267,7 @@ impl Calendar for FakeCalendar {
     ) -> Result<bool, CalendarError> {
         let state = self.0.lock().unwrap();
         if state.blind {
-            return Err(trouble());
+            return Err(network_error());
         }
         let mail = (room.clone(), std::mem::discriminant(step), about.uid.clone(), about.start);
         Ok(state.sent.contains(&mail))
@@ -280,67 +280,67 @@ impl Calendar for FakeCalendar {
         let key = (room.clone(), step.id().cloned().unwrap_or(EventId::new("")));
         let written = match state.next.pop_front() {
             None => state.carry_out(room, step),
-            Some(Next::LostAfter) => {
+            Some(NextWrite::LostAfter) => {
                 state.carry_out(room, step);
-                WriteOutcome::InDoubt(trouble())
+                WriteOutcome::InDoubt(network_error())
             }
-            Some(Next::Twice) => {
+            Some(NextWrite::Twice) => {
                 state.carry_out(room, step);
                 state.carry_out(room, step)
             }
-            Some(Next::LostBefore) => WriteOutcome::InDoubt(trouble()),
-            Some(Next::Late) => {
+            Some(NextWrite::LostBefore) => WriteOutcome::InDoubt(network_error()),
+            Some(NextWrite::Late) => {
                 state.late.push((room.clone(), step.clone()));
-                WriteOutcome::InDoubt(trouble())
+                WriteOutcome::InDoubt(network_error())
             }
-            Some(Next::BusyThenBlind) => {
+            Some(NextWrite::BusyThenBlind) => {
                 state.blind = true;
-                WriteOutcome::Throttled(trouble())
+                WriteOutcome::Throttled(network_error())
             }
-            Some(Next::TwiceThenBlind) => {
+            Some(NextWrite::TwiceThenBlind) => {
                 state.blind = true;
                 state.carry_out(room, step);
                 state.carry_out(room, step)
             }
-            Some(Next::DoneButRefused) => {
+            Some(NextWrite::DoneButRefused) => {
                 state.carry_out(room, step);
                 state.sent.clear();
-                WriteOutcome::NotApplied(trouble())
+                WriteOutcome::NotApplied(network_error())
             }
-            Some(Next::NoRights) => WriteOutcome::Gone,
-            Some(Next::Beside(event)) => {
+            Some(NextWrite::NoRights) => WriteOutcome::Gone,
+            Some(NextWrite::Beside(event)) => {
                 state.events.insert((room.clone(), event.id.clone()), *event);
                 state.carry_out(room, step)
             }
-            Some(Next::Booked(event)) => {
+            Some(NextWrite::Booked(event)) => {
                 state.touch(&key, |_| ());
                 state.events.insert((room.clone(), event.id.clone()), *event);
                 state.carry_out(room, step)
             }
-            Some(Next::ThenBlind) => {
+            Some(NextWrite::ThenBlind) => {
                 state.blind = true;
                 state.carry_out(room, step)
             }
-            Some(Next::LostThenBlind { landed }) => {
+            Some(NextWrite::LostThenBlind { landed }) => {
                 if landed {
                     state.carry_out(room, step);
                 }
                 state.blind = true;
-                WriteOutcome::InDoubt(trouble())
+                WriteOutcome::InDoubt(network_error())
             }
-            Some(Next::UnprovenThenBlind { landed }) => {
+            Some(NextWrite::UnprovenThenBlind { landed }) => {
                 if landed {
                     state.carry_out(room, step);
                 }
                 state.blind = true;
-                WriteOutcome::Unproven(trouble())
+                WriteOutcome::Unproven(network_error())
             }
-            Some(Next::Refuse) => WriteOutcome::NotApplied(trouble()),
-            Some(Next::After(change)) => {
+            Some(NextWrite::Refuse) => WriteOutcome::NotApplied(network_error()),
+            Some(NextWrite::After(change)) => {
                 state.touch(&key, change);
                 state.carry_out(room, step)
             }
-            Some(Next::GoneFirst) => {
+            Some(NextWrite::GoneFirst) => {
                 state.events.remove(&key);
                 state.deleted.remove(&key);
                 state.carry_out(room, step)
@@ -394,7 +394,7 @@ impl Calendar for FakeCalendar {
     }
 }
 
-pub fn trouble() -> CalendarError {
+pub fn network_error() -> CalendarError {
     CalendarError {
         responsible: ResponsibleParty::Network,
         advice: "try again".to_owned(),
@@ -438,7 +438,7 @@ pub fn meeting(id: &str) -> Event {
     }
 }
 
-pub struct Stage {
+pub struct TestEngine {
     pub calendar: FakeCalendar,
     pub journal: Arc<MemoryJournal>,
     pub clock: ManualClock,
@@ -446,15 +446,15 @@ pub struct Stage {
 }
 
 /// Half past nine, every room of rooms.example in scope.
-pub fn stage() -> Stage {
-    stage_with(EngineOptions::default())
+pub fn test_engine() -> TestEngine {
+    test_engine_with(EngineOptions::default())
 }
 
-pub fn stage_with(options: EngineOptions) -> Stage {
+pub fn test_engine_with(options: EngineOptions) -> TestEngine {
     let (calendar, journal) = (FakeCalendar::default(), Arc::new(MemoryJournal::default()));
     let clock = ManualClock::at(at(9, 30) + TimeDelta::seconds(20));
     let scope = Scope::new([], ["rooms.example".to_owned()]);
     let engine =
         Engine::new(Arc::new(calendar.clone()), journal.clone(), Arc::new(clock.clone()), scope, options);
-    Stage { calendar, journal, clock, engine: Arc::new(engine) }
+    TestEngine { calendar, journal, clock, engine: Arc::new(engine) }
 }

@@ -6,11 +6,11 @@ use adjourn::calendar::{ChangeKey, Event, EventId};
 use adjourn::live::{EVENT_TEXTS_PER_ROOM_MAX, ROOM_EVENTS_BYTES_BEYOND_MAX, Rooms, SILENCE};
 use chrono::TimeDelta;
 
-use crate::fake::{meeting, room, stage};
+use crate::fake::{meeting, room, test_engine};
 
 #[tokio::test]
 async fn full_rooms_share_a_bound_and_take_nothing_from_a_room_with_an_ordinary_day() {
-    let stage = stage();
+    let stage = test_engine();
     let nearly_full = EVENT_TEXTS_PER_ROOM_MAX - 10_000;
     let full: Vec<_> = (0..80).map(|number| room(&format!("full{number}"))).collect();
     for room in &full {

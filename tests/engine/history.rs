@@ -28,7 +28,7 @@ use proptest::test_runner::{RngAlgorithm, TestRng};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use crate::fake::{FakeCalendar, Next, at, meeting, room, trouble};
+use crate::fake::{FakeCalendar, NextWrite, at, meeting, network_error, room};
 
 const SEEDS_THAT_FAILED: &str = include_str!("../../fixtures/seeds.txt");
 /// Enough to find what is likely, few enough for every run of the tests.
@@ -109,7 +109,7 @@ impl Way {
     ) -> Result<T, CalendarError> {
         self.delay().await;
         if !self.is_calm() && roll(&self.dice, |dice| dice.percent(4)) {
-            return Err(trouble());
+            return Err(network_error());
         }
         let got = read.await;
         self.delay().await;
@@ -165,12 +165,12 @@ impl Calendar for Way {
         self.delay().await;
         let fate = if self.is_calm() { 99 } else { roll(&self.dice, |dice| dice.below(100)) };
         let next = match fate {
-            0..10 => Some(Next::LostBefore),
-            10..20 => Some(Next::LostAfter),
-            20..25 => Some(Next::Refuse),
+            0..10 => Some(NextWrite::LostBefore),
+            10..20 => Some(NextWrite::LostAfter),
+            20..25 => Some(NextWrite::Refuse),
             25..33 => {
                 self.arrive_late(room.clone(), step.clone());
-                Some(Next::LostBefore)
+                Some(NextWrite::LostBefore)
             }
             _ => None,
         };
@@ -295,7 +295,7 @@ impl Story {
         Arc::new(Engine::new(Arc::new(way), self.journal.clone(), Arc::new(clock), scope, options))
     }
 
-    fn wish(&self) -> Action {
+    fn random_request(&self) -> Action {
         let done: Vec<ActionId> = {
             let facts = self.journal.facts();
             let closed = facts.iter().filter(|(_, fact)| {
@@ -389,7 +389,7 @@ impl Story {
                 action.id = roll(&self.dice, Dice::action_id);
             }
             for _ in 0..1 + roll(&self.dice, |dice| dice.below(5)) {
-                let wish = self.wish();
+                let wish = self.random_request();
                 if roll(&self.dice, |dice| dice.percent(25)) {
                     let id = roll(&self.dice, Dice::action_id);
                     asked.push(Action { id, ..wish.clone() });

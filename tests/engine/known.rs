@@ -10,7 +10,7 @@ use adjourn::engine::{EngineOptions, Mode};
 use adjourn::journal::{Chain, Fact, Journal};
 use chrono::TimeDelta;
 
-use crate::fake::{Next, Stage, at, meeting, room, stage, stage_with};
+use crate::fake::{NextWrite, TestEngine, at, meeting, room, test_engine, test_engine_with};
 
 const END: ActionKind = ActionKind::End(Notify::Attendees);
 const TELL: ActionKind = ActionKind::Delete(DeleteMode::Notify);
@@ -25,17 +25,17 @@ fn current(ask: ActionKind) -> Action {
     Action::new(ActionId::random(), room("r1"), ask, Actor::program("door"))
 }
 
-async fn perform(stage: &Stage, action: Action) -> Outcome {
+async fn perform(stage: &TestEngine, action: Action) -> Outcome {
     stage.engine.perform(action, Mode::Perform).await.unwrap().outcome
 }
 
-fn with(event: Event) -> Stage {
-    let stage = stage();
+fn with(event: Event) -> TestEngine {
+    let stage = test_engine();
     stage.calendar.add(&room("r1"), event);
     stage
 }
 
-fn kept(copy: Copy) -> Stage {
+fn kept(copy: Copy) -> TestEngine {
     let stage = with(Event { copy: Some(copy), ..meeting("a") });
     stage.calendar.0.lock().unwrap().keeps_declined = true;
     stage
@@ -96,7 +96,7 @@ async fn an_end_is_not_given_back_to_what_is_gone() {
 async fn a_write_that_is_not_let_in_is_no_proof_that_the_event_is_gone() {
     for ask in [END, TELL, SILENT] {
         let stage = with(meeting("a"));
-        stage.calendar.next(Next::NoRights);
+        stage.calendar.next(NextWrite::NoRights);
         let outcome = perform(&stage, about("a", ask)).await;
         let Outcome::Refused { refusal: Refusal::Exchange { responsible, .. } } = outcome else {
             panic!("{ask:?}: {outcome:?}")
@@ -110,7 +110,7 @@ async fn a_write_that_is_not_let_in_is_no_proof_that_the_event_is_gone() {
 async fn what_the_calendar_keeps_marked_is_known_and_not_sent_twice() {
     for (copy, who) in [(Copy::Attendee, Notified::Organizer), (Copy::Organizer, Notified::Attendees)] {
         let stage = kept(copy);
-        stage.calendar.next(Next::LostAfter);
+        stage.calendar.next(NextWrite::LostAfter);
         assert_eq!(told(&perform(&stage, about("a", TELL)).await), who, "its message is in Sent Items");
         let again = perform(&stage, about("a", TELL)).await;
         assert!(!matches!(again, Outcome::Done(_)), "{again:?}");
@@ -123,7 +123,7 @@ async fn what_the_calendar_keeps_marked_is_known_and_not_sent_twice() {
 async fn a_server_that_thaws_sends_one_message() {
     for copy in [Copy::Attendee, Copy::Organizer] {
         let stage = kept(copy);
-        stage.calendar.next(Next::Late);
+        stage.calendar.next(NextWrite::Late);
         let calendar = stage.calendar.clone();
         tokio::spawn(async move {
             tokio::time::sleep(std::time::Duration::from_secs(6)).await;
@@ -148,16 +148,16 @@ async fn a_meeting_that_is_declined_already_is_not_declined_again() {
 async fn a_failure_after_the_write_claims_no_message() {
     for (copy, ask) in [(Copy::Organizer, END), (Copy::Organizer, TELL), (Copy::Attendee, TELL)] {
         let stage = kept(copy);
-        stage.calendar.next(Next::DoneButRefused);
+        stage.calendar.next(NextWrite::DoneButRefused);
         assert_eq!(told(&perform(&stage, about("a", ask)).await), Notified::Unknown, "{copy:?} {ask:?}");
         let stage = kept(copy);
-        stage.calendar.next(Next::Refuse);
+        stage.calendar.next(NextWrite::Refuse);
         let outcome = perform(&stage, about("a", ask)).await;
         assert!(matches!(outcome, Outcome::Refused { refusal: Refusal::Exchange { .. } }), "{outcome:?}");
     }
     // A lost answer to an update of the attendees: the end is set, the mail may have failed.
     let stage = with(Event { copy: Some(Copy::Organizer), ..meeting("a") });
-    stage.calendar.next(Next::LostAfter);
+    stage.calendar.next(NextWrite::LostAfter);
     assert_eq!(told(&perform(&stage, about("a", END)).await), Notified::Unknown);
 }
 
@@ -197,8 +197,8 @@ async fn the_action_on_another_meeting_is_not_named() {
 
 #[tokio::test(start_paused = true)]
 async fn a_booking_that_was_made_twice_becomes_one() {
-    for next in [Next::Twice, Next::LostAfter] {
-        let stage = stage();
+    for next in [NextWrite::Twice, NextWrite::LostAfter] {
+        let stage = test_engine();
         stage.calendar.next(next);
         let outcome = perform(&stage, current(ActionKind::Book { minutes: 30 })).await;
         let Outcome::Done(done) = outcome else { panic!("{outcome:?}") };
@@ -210,14 +210,14 @@ async fn a_booking_that_was_made_twice_becomes_one() {
 
 #[tokio::test(start_paused = true)]
 async fn a_booking_that_was_not_made_is_made_once_more_after_a_look() {
-    let stage = stage();
-    stage.calendar.next(Next::LostBefore);
+    let stage = test_engine();
+    stage.calendar.next(NextWrite::LostBefore);
     let outcome = perform(&stage, current(ActionKind::Book { minutes: 30 })).await;
     assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
     assert_eq!((stage.calendar.effects(), stage.calendar.writes()), (1, 2));
 }
 
-fn see(stage: &Stage, can: bool) {
+fn see(stage: &TestEngine, can: bool) {
     stage.calendar.0.lock().unwrap().blind = !can;
 }
 
@@ -226,7 +226,7 @@ fn see(stage: &Stage, can: bool) {
 async fn an_outage_is_waited_out_beside_everything_else() {
     for ask in [END, TELL, SILENT] {
         let stage = with(meeting("a"));
-        stage.calendar.next(Next::LostThenBlind { landed: true });
+        stage.calendar.next(NextWrite::LostThenBlind { landed: true });
         let action = Action { key: Some("press-1".parse().unwrap()), ..about("a", ask) };
         let (id, again) = (action.id, Action { id: ActionId::random(), ..action.clone() });
         let first = stage.engine.perform(action, Mode::Perform).await.unwrap();
@@ -251,7 +251,7 @@ async fn what_was_given_up_is_settled_when_the_mailbox_can_be_read_again() {
     for landed in [true, false] {
         let stage =
             with_options(EngineOptions { give_up_after: TimeDelta::zero(), ..EngineOptions::default() });
-        stage.calendar.next(Next::LostThenBlind { landed });
+        stage.calendar.next(NextWrite::LostThenBlind { landed });
         let answer = stage.engine.perform(about("a", END), Mode::Perform).await.unwrap();
         assert!(matches!(answer.outcome, Outcome::NeedsAttention { recheck: true, .. }), "{answer:?}");
         assert_eq!(stage.engine.recover().await.unwrap().settled, []);
@@ -267,8 +267,8 @@ async fn what_was_given_up_is_settled_when_the_mailbox_can_be_read_again() {
     }
 }
 
-fn with_options(options: EngineOptions) -> Stage {
-    let stage = stage_with(options);
+fn with_options(options: EngineOptions) -> TestEngine {
+    let stage = test_engine_with(options);
     stage.calendar.add(&room("r1"), meeting("a"));
     stage
 }

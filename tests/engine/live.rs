@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::mpsc;
 
-use crate::fake::{Stage, at, meeting, room, stage, trouble};
+use crate::fake::{TestEngine, at, meeting, network_error, room, test_engine};
 
 /// What the server says, as a test scripts it.
 #[derive(Default)]
@@ -83,7 +83,7 @@ impl Feed for FakeFeed {
         let mut script = self.0.lock().unwrap();
         script.synced += 1;
         if script.sync_fails {
-            return Err(CalendarError { responsible: ResponsibleParty::Administrator, ..trouble() });
+            return Err(CalendarError { responsible: ResponsibleParty::Administrator, ..network_error() });
         }
         let state = SyncState(script.changes.to_string());
         Ok(Synced { changed: since != Some(&state), state })
@@ -99,12 +99,12 @@ impl Ears for FakeEars {
         rooms.sort();
         script.opened_for.push(rooms);
         let deaf = script.opens.pop_front().unwrap_or(Ok(Vec::new()))?;
-        Ok(deaf.into_iter().map(|room| (room, trouble())).collect())
+        Ok(deaf.into_iter().map(|room| (room, network_error())).collect())
     }
 
     async fn hear(&mut self) -> Result<Heard, CalendarError> {
         match &mut self.says {
-            Some(says) => says.recv().await.unwrap_or_else(|| Err(trouble())),
+            Some(says) => says.recv().await.unwrap_or_else(|| Err(network_error())),
             None => std::future::pending().await,
         }
     }
@@ -123,7 +123,7 @@ impl Ears for FakeEars {
 }
 
 struct Following {
-    stage: Stage,
+    stage: TestEngine,
     rooms: Arc<Rooms>,
     feed: FakeFeed,
     says: mpsc::UnboundedSender<Result<Heard, CalendarError>>,
@@ -134,7 +134,7 @@ struct Following {
 impl Following {
     /// Follows `r1` and `r2`, of which `r1` has a meeting on; after the script's first moves.
     async fn begin(script: impl FnOnce(&mut Script), options: Options) -> Self {
-        let stage = stage();
+        let stage = test_engine();
         stage.calendar.add(&room("r1"), meeting("a"));
         let rooms = Rooms::new(stage.engine.calendar().clone(), Arc::new(stage.clock.clone()), SILENCE);
         let rooms = Arc::new(rooms);
@@ -293,7 +293,7 @@ async fn a_stream_that_breaks_leaves_nothing_believed_and_is_opened_again() {
     let following = Following::begin(|_| (), quick()).await;
     tokio::time::sleep(Duration::from_secs(60)).await;
     following.extend(30);
-    following.says.send(Err(trouble())).unwrap();
+    following.says.send(Err(network_error())).unwrap();
     following.settle().await;
     assert_eq!(following.opened(), 2, "at once, since it had lasted");
     assert_eq!(
@@ -304,7 +304,7 @@ async fn a_stream_that_breaks_leaves_nothing_believed_and_is_opened_again() {
     assert_eq!(following.live.numbers().broken.load(std::sync::atomic::Ordering::Relaxed), 1);
 
     // One that breaks at once is not opened again and again.
-    following.says.send(Err(trouble())).unwrap();
+    following.says.send(Err(network_error())).unwrap();
     following.settle().await;
     assert_eq!((following.opened(), following.how("r1")), (2, How::Sync));
     tokio::time::sleep(Duration::from_secs(21)).await;
@@ -329,7 +329,7 @@ async fn a_stream_that_is_over_or_has_lost_something_is_opened_again_and_everyth
 
 #[tokio::test(start_paused = true)]
 async fn where_nobody_tells_the_server_is_asked_and_where_it_will_not_say_the_calendar_is_read() {
-    let deaf = |script: &mut Script| script.opens = (0..3).map(|_| Err(trouble())).collect();
+    let deaf = |script: &mut Script| script.opens = (0..3).map(|_| Err(network_error())).collect();
     let following = Following::begin(deaf, quick()).await;
     assert_eq!((following.how("r1"), following.opened()), (How::Sync, 1));
     let reads = following.reads();
@@ -402,7 +402,7 @@ async fn a_meeting_that_moves_or_is_new_is_known_since_the_reading_that_showed_i
 async fn a_server_that_asks_to_be_left_alone_is_for_as_long_as_it_says_within_reason() {
     for (asked, granted) in [(90, 90), (3_600, 300)] {
         let refuse = |script: &mut Script| {
-            script.opens = VecDeque::from([Err(trouble())]);
+            script.opens = VecDeque::from([Err(network_error())]);
             script.retry_after = Some(Duration::from_secs(asked));
         };
         let following = Following::begin(refuse, quick()).await;

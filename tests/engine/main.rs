@@ -3,15 +3,15 @@
 
 mod clock;
 mod doubt;
+mod extend;
 mod fake;
 mod full_rooms;
 mod history;
 mod known;
 mod live;
-mod longer;
 mod offers;
 mod outage;
 mod perform;
 mod presence_histories;
-mod stops;
+mod restarts;
 mod sweep;

@@ -13,7 +13,7 @@ use adjourn::service::{May, Status, View, status};
 use chrono::TimeDelta;
 use std::sync::Arc;
 
-use crate::fake::{Stage, at, meeting, room, stage};
+use crate::fake::{TestEngine, at, meeting, room, test_engine};
 
 /// It is 09:30:20.
 fn items() -> Vec<Event> {
@@ -54,20 +54,20 @@ fn combinations() -> Vec<Vec<Event>> {
     all
 }
 
-fn with(events: &[Event]) -> Stage {
-    let stage = stage();
+fn with(events: &[Event]) -> TestEngine {
+    let stage = test_engine();
     events.iter().for_each(|event| stage.calendar.add(&room("r1"), event.clone()));
     stage
 }
 
-async fn shown(stage: &Stage) -> Status {
+async fn shown(stage: &TestEngine) -> Status {
     let rooms = Rooms::new(Arc::new(stage.calendar.clone()), Arc::new(stage.clock.clone()), SILENCE);
     let kept = rooms.get(&room("r1"), TimeDelta::zero()).await.unwrap();
     let view = View { kept: &kept, books: &PresenceState::default(), seen_since: &|_| None };
     status(&room("r1"), &view, &Rules::default(), stage.clock.now())
 }
 
-async fn ask(stage: &Stage, ask: ActionKind, target: Target, all_day: AllDay, mode: Mode) -> Outcome {
+async fn ask(stage: &TestEngine, ask: ActionKind, target: Target, all_day: AllDay, mode: Mode) -> Outcome {
     let actor = Actor::program("door");
     let action = Action { target, all_day, ..Action::new(ActionId::random(), room("r1"), ask, actor) };
     stage.engine.perform(action, mode).await.unwrap().outcome
@@ -197,19 +197,19 @@ async fn a_copy_that_was_declined_and_kept_is_not_declined_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_decline_whose_reply_is_lost_is_found_in_a_calendar_that_keeps_the_copy() {
-    use crate::fake::Next;
+    use crate::fake::NextWrite;
     use adjourn::action::DeleteMode;
     let named = || Target::Event { id: meeting("on").id, seen: None };
     let tell = ActionKind::Delete(DeleteMode::Notify);
     let stage = with(&[meeting("on")]);
     stage.calendar.0.lock().unwrap().keeps_declined = true;
-    stage.calendar.next(Next::LostAfter);
+    stage.calendar.next(NextWrite::LostAfter);
     let declined = ask(&stage, tell, named(), AllDay::Spare, Mode::Perform).await;
     assert!(matches!(declined, Outcome::Done(_)), "{declined:?}");
     assert_eq!(stage.calendar.writes(), 1);
 
     let stage = with(&[meeting("on")]);
-    stage.calendar.next(Next::After(Box::new(|event| event.is_declined = true)));
+    stage.calendar.next(NextWrite::After(Box::new(|event| event.is_declined = true)));
     let by_an_assistant = ask(&stage, tell, named(), AllDay::Spare, Mode::Perform).await;
     assert_eq!(by_an_assistant, Outcome::AlreadyDone { why: NoChangeReason::Declined });
     assert_eq!(stage.calendar.effects(), 0, "the organizer gets one message");

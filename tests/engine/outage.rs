@@ -7,7 +7,7 @@ use adjourn::engine::{Mode, Recovered};
 use adjourn::journal::Fact;
 use chrono::TimeDelta;
 
-use crate::fake::{Next, Stage, meeting, room, stage};
+use crate::fake::{NextWrite, TestEngine, meeting, room, test_engine};
 
 const ASKS: [ActionKind; 3] = [
     ActionKind::End(Notify::Nobody),
@@ -29,23 +29,23 @@ fn action(ask: ActionKind) -> Action {
 }
 
 /// The answer is lost, and nothing can be read.
-async fn lost(ask: ActionKind, landed: bool) -> Stage {
-    let stage = stage();
+async fn lost(ask: ActionKind, landed: bool) -> TestEngine {
+    let stage = test_engine();
     stage.calendar.add(&room("r1"), meeting("a"));
-    stage.calendar.next(Next::LostThenBlind { landed });
+    stage.calendar.next(NextWrite::LostThenBlind { landed });
     let answer = stage.engine.perform(action(ask), Mode::Perform).await.unwrap();
     assert!(answer.is_in_doubt(), "{ask:?}: {answer:?}");
     stage
 }
 
-async fn look(stage: &Stage, by: By) -> Recovered {
+async fn look(stage: &TestEngine, by: By) -> Recovered {
     match by {
         By::RunningProcess => stage.engine.recover_idle_rooms().await.unwrap(),
         By::Restart => stage.engine.recover().await.unwrap(),
     }
 }
 
-fn can_be_read(stage: &Stage) {
+fn can_be_read(stage: &TestEngine) {
     stage.calendar.0.lock().unwrap().blind = false;
 }
 

@@ -8,7 +8,7 @@ use adjourn::calendar::{Copy, EventId, EventKind};
 use adjourn::engine::{EngineOptions, Mode};
 use adjourn::journal::{ActionEntry, Fact, Journal};
 
-use crate::fake::{Next, Stage, at, meeting, room, stage, stage_with};
+use crate::fake::{NextWrite, TestEngine, at, meeting, room, test_engine, test_engine_with};
 
 fn action(target: Target, ask: ActionKind) -> Action {
     Action {
@@ -31,7 +31,7 @@ fn delete(id: &str, how: DeleteMode) -> Action {
     action(Target::Event { id: EventId::new(id), seen: None }, ActionKind::Delete(how))
 }
 
-async fn perform(stage: &Stage, action: Action) -> Outcome {
+async fn perform(stage: &TestEngine, action: Action) -> Outcome {
     stage.engine.perform(action, Mode::Perform).await.unwrap().outcome
 }
 
@@ -42,7 +42,7 @@ fn refusal(outcome: Outcome) -> Refusal {
     }
 }
 
-fn facts(stage: &Stage) -> Vec<&'static str> {
+fn facts(stage: &TestEngine) -> Vec<&'static str> {
     let name = |fact: &Fact| match fact {
         Fact::Accepted { .. } => "accepted",
         Fact::Intended { .. } => "intended",
@@ -55,7 +55,7 @@ fn facts(stage: &Stage) -> Vec<&'static str> {
 
 #[tokio::test]
 async fn an_attendee_copy_ends_at_this_minute_and_nobody_is_told() {
-    let stage = stage();
+    let stage = test_engine();
     stage.calendar.add(&room("r1"), meeting("a"));
     let Outcome::Done(done) = perform(&stage, end()).await else { panic!() };
     assert_eq!(done.change, Change::Ended { from: at(10, 0), to: at(9, 30) });
@@ -70,7 +70,7 @@ async fn an_attendee_copy_ends_at_this_minute_and_nobody_is_told() {
 #[tokio::test]
 async fn an_organizer_copy_tells_its_attendees_unless_silence_is_asked_for() {
     for (notify, told) in [(Notify::Attendees, Notified::Attendees), (Notify::Nobody, Notified::Nobody)] {
-        let stage = stage();
+        let stage = test_engine();
         stage
             .calendar
             .add(&room("r1"), adjourn::calendar::Event { copy: Some(Copy::Organizer), ..meeting("a") });
@@ -84,7 +84,7 @@ async fn an_organizer_copy_tells_its_attendees_unless_silence_is_asked_for() {
 
 #[tokio::test]
 async fn an_event_that_began_this_minute_keeps_one_minute() {
-    let stage = stage();
+    let stage = test_engine();
     stage.calendar.add(&room("r1"), adjourn::calendar::Event { start: at(9, 30), ..meeting("a") });
     let Outcome::Done(done) = perform(&stage, end()).await else { panic!() };
     assert_eq!(done.change, Change::Ended { from: at(10, 0), to: at(9, 31) });
@@ -110,7 +110,7 @@ async fn each_copy_is_deleted_in_its_own_way() {
             (DeleteMode::Notify, told(copy)),
             (DeleteMode::Silent, (Change::Removed, Notified::Nobody, Reversibility::Reversible)),
         ] {
-            let stage = stage();
+            let stage = test_engine();
             stage.calendar.add(&room("r1"), adjourn::calendar::Event { copy: Some(copy), ..meeting("a") });
             let Outcome::Done(done) = perform(&stage, delete("a", how)).await else { panic!() };
             assert_eq!((done.change, done.notified, done.reversibility), expected, "{copy:?} {how:?}");
@@ -121,7 +121,7 @@ async fn each_copy_is_deleted_in_its_own_way() {
 
 #[tokio::test]
 async fn a_removed_occurrence_is_said_to_be_gone_for_good() {
-    let stage = stage();
+    let stage = test_engine();
     stage.calendar.add(&room("r1"), adjourn::calendar::Event { kind: EventKind::Occurrence, ..meeting("a") });
     let Outcome::Done(done) = perform(&stage, delete("a", DeleteMode::Silent)).await else { panic!() };
     assert_eq!(
@@ -149,7 +149,7 @@ async fn guards_refuse_without_writing() {
         ("whose copy?", |e| e.copy = None, end, |r| *r == Refusal::UnknownCopy),
     ];
     for (name, change, ask, expected) in stories {
-        let stage = stage();
+        let stage = test_engine();
         let mut event = meeting("a");
         change(&mut event);
         stage.calendar.add(&room("r1"), event);
@@ -162,7 +162,7 @@ async fn guards_refuse_without_writing() {
 
 #[tokio::test]
 async fn outside_the_scope_nothing_is_even_read() {
-    let stage = stage();
+    let stage = test_engine();
     let action = Action { room: "ceo@people.example".parse().unwrap(), ..end() };
     assert!(matches!(refusal(perform(&stage, action).await), Refusal::OutOfScope { .. }));
     assert_eq!(stage.calendar.0.lock().unwrap().reads, 0);
@@ -170,7 +170,7 @@ async fn outside_the_scope_nothing_is_even_read() {
 
 #[tokio::test]
 async fn two_events_at_once_are_both_named() {
-    let stage = stage();
+    let stage = test_engine();
     stage.calendar.add(&room("r1"), meeting("a"));
     stage.calendar.add(&room("r1"), meeting("b"));
     let Refusal::Ambiguous { events } = refusal(perform(&stage, end()).await) else { panic!() };
@@ -179,7 +179,7 @@ async fn two_events_at_once_are_both_named() {
 
 #[tokio::test]
 async fn what_is_over_is_already_done_and_what_was_never_there_is_not() {
-    let stage = stage();
+    let stage = test_engine();
     stage
         .calendar
         .add(&room("r1"), adjourn::calendar::Event { start: at(7, 0), end: at(8, 0), ..meeting("a") });
@@ -193,7 +193,7 @@ async fn what_is_over_is_already_done_and_what_was_never_there_is_not() {
 
 #[tokio::test]
 async fn an_event_that_is_not_what_the_caller_saw_is_left_alone() {
-    let stage = stage();
+    let stage = test_engine();
     stage.calendar.add(&room("r1"), meeting("a"));
     let seen = TimeRange { start: at(9, 0), end: at(9, 45) };
     let action =
@@ -203,9 +203,9 @@ async fn an_event_that_is_not_what_the_caller_saw_is_left_alone() {
 
 #[tokio::test]
 async fn a_concurrent_extension_stops_the_end() {
-    let stage = stage();
+    let stage = test_engine();
     stage.calendar.add(&room("r1"), meeting("a"));
-    stage.calendar.next(Next::After(Box::new(|event| event.end = at(11, 0))));
+    stage.calendar.next(NextWrite::After(Box::new(|event| event.end = at(11, 0))));
     let was = TimeRange { start: at(9, 0), end: at(10, 0) };
     let is = Some(TimeRange { start: at(9, 0), end: at(11, 0) });
     assert_eq!(refusal(perform(&stage, end()).await), Refusal::ChangedMeanwhile { was, is });
@@ -214,9 +214,9 @@ async fn a_concurrent_extension_stops_the_end() {
 
 #[tokio::test]
 async fn a_concurrent_change_that_does_not_matter_is_written_over_its_new_version_once_more() {
-    let stage = stage();
+    let stage = test_engine();
     stage.calendar.add(&room("r1"), meeting("a"));
-    stage.calendar.next(Next::After(Box::new(|event| event.subject = Some("Grace".to_owned()))));
+    stage.calendar.next(NextWrite::After(Box::new(|event| event.subject = Some("Grace".to_owned()))));
     assert!(matches!(perform(&stage, end()).await, Outcome::Done(_)));
     let event = stage.calendar.get(&room("r1"), "a").unwrap();
     assert_eq!((event.end, event.subject.as_deref()), (at(9, 30), Some("Grace")));
@@ -225,9 +225,9 @@ async fn a_concurrent_change_that_does_not_matter_is_written_over_its_new_versio
 
 #[tokio::test]
 async fn somebody_who_keeps_writing_wins() {
-    let stage = stage();
+    let stage = test_engine();
     stage.calendar.add(&room("r1"), meeting("a"));
-    (0..10).for_each(|_| stage.calendar.next(Next::After(Box::new(|_| ()))));
+    (0..10).for_each(|_| stage.calendar.next(NextWrite::After(Box::new(|_| ()))));
     assert_eq!(refusal(perform(&stage, end()).await), Refusal::KeepsChanging);
     assert_eq!(stage.calendar.writes(), 3);
 }
@@ -239,9 +239,9 @@ async fn a_lost_reply_is_looked_up_and_not_sent_twice() {
         ActionKind::Delete(DeleteMode::Notify),
         ActionKind::Delete(DeleteMode::Silent),
     ] {
-        let stage = stage();
+        let stage = test_engine();
         stage.calendar.add(&room("r1"), meeting("a"));
-        stage.calendar.next(Next::LostAfter);
+        stage.calendar.next(NextWrite::LostAfter);
         assert!(matches!(perform(&stage, action(Target::Current, ask)).await, Outcome::Done(_)));
         assert_eq!(stage.calendar.writes(), 1, "{ask:?}");
         assert_eq!(facts(&stage), ["accepted", "intended", "in doubt", "closed"]);
@@ -250,9 +250,9 @@ async fn a_lost_reply_is_looked_up_and_not_sent_twice() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_request_is_sent_again_only_after_the_mailbox_was_read() {
-    let stage = stage();
+    let stage = test_engine();
     stage.calendar.add(&room("r1"), meeting("a"));
-    stage.calendar.next(Next::LostBefore);
+    stage.calendar.next(NextWrite::LostBefore);
     assert!(matches!(perform(&stage, end()).await, Outcome::Done(_)));
     assert_eq!(stage.calendar.writes(), 2);
     assert_eq!(stage.calendar.0.lock().unwrap().reads, 3);
@@ -260,16 +260,16 @@ async fn a_lost_request_is_sent_again_only_after_the_mailbox_was_read() {
 
 #[tokio::test(start_paused = true)]
 async fn what_never_landed_is_refused_and_what_cannot_be_read_stays_in_doubt() {
-    let stage = stage();
+    let stage = test_engine();
     stage.calendar.add(&room("r1"), meeting("a"));
-    stage.calendar.next(Next::LostBefore);
-    stage.calendar.next(Next::LostBefore);
+    stage.calendar.next(NextWrite::LostBefore);
+    stage.calendar.next(NextWrite::LostBefore);
     assert!(matches!(refusal(perform(&stage, end()).await), Refusal::Exchange { .. }));
     assert_eq!(facts(&stage), ["accepted", "intended", "in doubt", "intended", "in doubt", "closed"]);
 
-    let stage = self::stage();
+    let stage = self::test_engine();
     stage.calendar.add(&room("r1"), meeting("a"));
-    stage.calendar.next(Next::LostThenBlind { landed: true });
+    stage.calendar.next(NextWrite::LostThenBlind { landed: true });
     assert!(matches!(refusal(perform(&stage, end()).await), Refusal::StillInDoubt { .. }));
     assert_eq!(facts(&stage), ["accepted", "intended", "in doubt"]);
 }
@@ -277,9 +277,9 @@ async fn what_never_landed_is_refused_and_what_cannot_be_read_stays_in_doubt() {
 #[tokio::test]
 async fn an_event_that_vanishes_first_needs_neither_ending_nor_deleting() {
     for ask in [ActionKind::End(Notify::Attendees), ActionKind::Delete(DeleteMode::Notify)] {
-        let stage = stage();
+        let stage = test_engine();
         stage.calendar.add(&room("r1"), meeting("a"));
-        stage.calendar.next(Next::GoneFirst);
+        stage.calendar.next(NextWrite::GoneFirst);
         let outcome = perform(&stage, action(Target::Current, ask)).await;
         assert_eq!(outcome, Outcome::AlreadyDone { why: NoChangeReason::Gone });
     }
@@ -287,7 +287,7 @@ async fn an_event_that_vanishes_first_needs_neither_ending_nor_deleting() {
 
 #[tokio::test]
 async fn a_rehearsal_says_what_would_be_done_and_leaves_no_trace() {
-    let stage = stage();
+    let stage = test_engine();
     stage.calendar.add(&room("r1"), meeting("a"));
     let Outcome::Done(done) = stage.engine.perform(end(), Mode::DryRun).await.unwrap().outcome else {
         panic!()
@@ -299,7 +299,7 @@ async fn a_rehearsal_says_what_would_be_done_and_leaves_no_trace() {
 
 #[tokio::test]
 async fn what_cannot_be_undone_can_be_forbidden() {
-    let stage = stage_with(EngineOptions { forbid_irreversible: true, ..EngineOptions::default() });
+    let stage = test_engine_with(EngineOptions { forbid_irreversible: true, ..EngineOptions::default() });
     stage.calendar.add(&room("r1"), meeting("a"));
     assert_eq!(
         refusal(perform(&stage, delete("a", DeleteMode::Notify)).await),
@@ -310,7 +310,7 @@ async fn what_cannot_be_undone_can_be_forbidden() {
 
 #[tokio::test]
 async fn every_write_is_guarded_by_the_version_that_was_read() {
-    let stage = stage();
+    let stage = test_engine();
     stage.calendar.add(&room("r1"), meeting("a"));
     perform(&stage, end()).await;
     let Step::SetEnd { change_key, .. } = stage.calendar.0.lock().unwrap().writes[0].clone() else {
@@ -321,16 +321,16 @@ async fn every_write_is_guarded_by_the_version_that_was_read() {
 
 #[tokio::test]
 async fn a_refusing_server_is_quoted() {
-    let stage = stage();
+    let stage = test_engine();
     stage.calendar.add(&room("r1"), meeting("a"));
-    stage.calendar.next(Next::Refuse);
+    stage.calendar.next(NextWrite::Refuse);
     assert!(matches!(refusal(perform(&stage, end()).await), Refusal::Exchange { .. }));
     assert_eq!(stage.calendar.get(&room("r1"), "a"), Some(meeting("a")));
 }
 
 #[tokio::test]
 async fn undoing_leaves_alone_what_was_changed_since() {
-    let stage = stage();
+    let stage = test_engine();
     stage.calendar.add(&room("r1"), meeting("a"));
     let wish = end();
     let of = wish.id;
@@ -345,7 +345,7 @@ async fn undoing_leaves_alone_what_was_changed_since() {
 
 #[tokio::test]
 async fn a_way_back_is_not_barred_where_the_irreversible_is_forbidden() {
-    let stage = stage_with(EngineOptions { forbid_irreversible: true, ..EngineOptions::default() });
+    let stage = test_engine_with(EngineOptions { forbid_irreversible: true, ..EngineOptions::default() });
     stage.calendar.add(&room("r1"), meeting("a"));
     let wish = end();
     let of = wish.id;
@@ -357,7 +357,7 @@ async fn a_way_back_is_not_barred_where_the_irreversible_is_forbidden() {
 
 #[tokio::test]
 async fn what_was_done_before_is_recognized_until_it_is_undone() {
-    let stage = stage();
+    let stage = test_engine();
     stage.calendar.add(&room("r1"), meeting("a"));
     let first = end();
     let action = first.id;
@@ -372,7 +372,7 @@ async fn what_was_done_before_is_recognized_until_it_is_undone() {
 
 #[tokio::test]
 async fn an_interrupted_action_stays_open_while_exchange_cannot_be_asked_and_then_needs_a_person() {
-    let stage = stage_with(EngineOptions {
+    let stage = test_engine_with(EngineOptions {
         give_up_after: chrono::TimeDelta::minutes(30),
         ..EngineOptions::default()
     });
@@ -414,7 +414,7 @@ async fn an_interrupted_action_stays_open_while_exchange_cannot_be_asked_and_the
 /// Nobody at the door at five to ten meant the meeting that begins at ten.
 #[tokio::test]
 async fn a_wish_that_waited_does_not_end_the_meeting_that_began_meanwhile() {
-    let stage = stage();
+    let stage = test_engine();
     let wish = end();
     let fact = Fact::Accepted { action: Box::new(wish.clone()) };
     stage.journal.record(ActionEntry { action: wish.id, at: at(9, 30), fact }).await.unwrap();

@@ -12,8 +12,8 @@ use adjourn::engine::{Mode, PersonLookup};
 use adjourn::presence::{Coverage, Crowd, PresenceState, Sign, SignLog, UnknownReason};
 use chrono::TimeDelta;
 
-use crate::fake::{Stage, at, meeting, room, stage};
-use crate::stops::Stopping;
+use crate::fake::{TestEngine, at, meeting, room, test_engine};
+use crate::restarts::Stopping;
 
 struct Quiet;
 impl Progress for Quiet {
@@ -50,7 +50,7 @@ fn sign(room: RoomAddress, minute: u32, source: &str) -> Sign {
     Sign::new(room, at(9, minute), source)
 }
 
-fn sweep(stage: &Stage, books: PresenceState) -> Sweep {
+fn sweep(stage: &TestEngine, books: PresenceState) -> Sweep {
     Sweep::new(stage.engine.clone(), all_rules(), books, 4)
 }
 
@@ -96,7 +96,7 @@ fn some_organizers_need_not_check_in() {
     assert!(matches!(somebody_else, Verdict::Act { rule: Rule::NoCheckIn, .. }));
 }
 
-async fn plan(stage: &Stage, rooms: &[RoomAddress]) -> Plan {
+async fn plan(stage: &TestEngine, rooms: &[RoomAddress]) -> Plan {
     sweep(stage, watched([])).plan(rooms, window(), &Quiet).await
 }
 
@@ -153,7 +153,7 @@ fn a_cancelled_leftover_is_removed_whatever_else_it_is() {
 
 #[tokio::test]
 async fn nobody_came_so_the_meeting_is_declined() {
-    let stage = stage();
+    let stage = test_engine();
     stage.calendar.add(&room("r1"), meeting("a"));
     let plan = plan(&stage, &[room("r1"), room("r2")]).await;
     assert_eq!((plan.events(), plan.actions().count(), plan.rooms.len()), (1, 1, 2));
@@ -165,7 +165,7 @@ async fn nobody_came_so_the_meeting_is_declined() {
 
 #[tokio::test]
 async fn empty_rooms_cost_no_request_of_their_own() {
-    let stage = stage();
+    let stage = test_engine();
     stage.calendar.add(&room("r7"), meeting("a"));
     let rooms: Vec<_> = (0..250).map(|n| room(&format!("r{n}"))).collect();
     plan(&stage, &rooms).await;
@@ -174,7 +174,7 @@ async fn empty_rooms_cost_no_request_of_their_own() {
 
 #[tokio::test]
 async fn who_checks_in_between_plan_and_apply_keeps_the_room() {
-    let stage = stage();
+    let stage = test_engine();
     stage.calendar.add(&room("r1"), meeting("a"));
     let plan = plan(&stage, &[room("r1")]).await;
     let applied = sweep(&stage, watched([sign(room("r1"), 29, "panel")]))
@@ -191,7 +191,7 @@ async fn who_checks_in_between_plan_and_apply_keeps_the_room() {
 
 #[tokio::test]
 async fn a_house_in_which_nobody_is_anywhere_is_a_silent_feed() {
-    let stage = stage();
+    let stage = test_engine();
     (0..30).for_each(|n| stage.calendar.add(&room("r1"), meeting(&n.to_string())));
     let plan = plan(&stage, &[room("r1")]).await;
     assert_eq!((plan.events(), plan.actions().count()), (30, 0));
@@ -202,7 +202,7 @@ async fn a_house_in_which_nobody_is_anywhere_is_a_silent_feed() {
 
 #[tokio::test]
 async fn the_share_is_taken_over_the_meetings_of_the_same_stretch_attended_ones_included() {
-    let stage = stage();
+    let stage = test_engine();
     let rooms: Vec<_> = (0..60).map(|n| room(&format!("r{n}"))).collect();
     rooms.iter().for_each(|room| stage.calendar.add(room, meeting("a")));
     for (came, acted) in [(38, 22), (29, 0)] {
@@ -214,7 +214,7 @@ async fn the_share_is_taken_over_the_meetings_of_the_same_stretch_attended_ones_
 
 #[tokio::test]
 async fn a_sweep_that_would_touch_too_much_touches_nothing() {
-    let stage = stage();
+    let stage = test_engine();
     (0..30).for_each(|n| stage.calendar.add(&room("r1"), meeting(&n.to_string())));
     let limits = |actions_max| Limits { actions_max, share_max: 1.0, ..Limits::default() };
     let sweep = |limits| Sweep::new(stage.engine.clone(), Rules { limits, ..all_rules() }, watched([]), 4);
@@ -227,7 +227,7 @@ async fn a_sweep_that_would_touch_too_much_touches_nothing() {
 
 #[tokio::test]
 async fn rooms_in_observe_mode_are_left_out_where_the_configuration_says_so() {
-    let stage = stage();
+    let stage = test_engine();
     ["r1", "r2"].iter().for_each(|name| stage.calendar.add(&room(name), meeting("a")));
     let quiet = Place {
         name: "quiet".to_owned(),
@@ -246,7 +246,7 @@ async fn rooms_in_observe_mode_are_left_out_where_the_configuration_says_so() {
 
 #[tokio::test]
 async fn an_x500_organizer_is_resolved_before_an_exception_is_judged() {
-    let stage = stage();
+    let stage = test_engine();
     let mut event = meeting("a");
     let organizer = event.organizer.as_mut().unwrap();
     (organizer.address, organizer.legacy_dn) = (None, Some("/o=Org/cn=ada".to_owned()));
@@ -269,7 +269,7 @@ async fn an_x500_organizer_is_resolved_before_an_exception_is_judged() {
 
 #[tokio::test]
 async fn an_organizer_is_looked_up_once_however_many_meetings_they_left() {
-    let stage = stage();
+    let stage = test_engine();
     stage.calendar.0.lock().unwrap().gone_people.push("ada@people.example".to_owned());
     for n in 0..5 {
         let event = Event { start: at(15, 0), end: at(16, 0), ..meeting(&n.to_string()) };
@@ -283,7 +283,7 @@ async fn an_organizer_is_looked_up_once_however_many_meetings_they_left() {
 
 #[tokio::test]
 async fn strangers_cannot_be_gone() {
-    let stage = stage();
+    let stage = test_engine();
     stage.calendar.0.lock().unwrap().gone_people.push("eve@elsewhere.example".to_owned());
     let mut event = Event { start: at(15, 0), end: at(16, 0), ..meeting("a") };
     event.organizer.as_mut().unwrap().address = Some("eve@elsewhere.example".to_owned());
@@ -294,7 +294,7 @@ async fn strangers_cannot_be_gone() {
 
 #[tokio::test]
 async fn a_room_outside_the_scope_is_named_and_left_alone() {
-    let stage = stage();
+    let stage = test_engine();
     let plan = plan(&stage, &["ceo@people.example".parse().unwrap(), room("r1")]).await;
     assert_eq!(plan.unseen_rooms(), 1);
     assert!(plan.rooms[0].trouble.as_deref().unwrap().contains("not among the configured rooms"));
@@ -302,7 +302,7 @@ async fn a_room_outside_the_scope_is_named_and_left_alone() {
 
 #[tokio::test]
 async fn a_plan_survives_being_written_down() {
-    let stage = stage();
+    let stage = test_engine();
     stage.calendar.add(&room("r1"), meeting("a"));
     let plan = plan(&stage, &[room("r1")]).await;
     let text = serde_json::to_string(&plan).unwrap();
@@ -310,11 +310,11 @@ async fn a_plan_survives_being_written_down() {
 }
 
 /// What calendar repair does: the event is there again, under another id.
-fn bring_back(stage: &Stage, id: &str) {
+fn bring_back(stage: &TestEngine, id: &str) {
     stage.calendar.add(&room("r1"), Event { id: EventId::new(id), ..meeting("a") });
 }
 
-async fn sweep_once(stage: &Stage, came_back: CameBack) -> (Plan, usize) {
+async fn sweep_once(stage: &TestEngine, came_back: CameBack) -> (Plan, usize) {
     let rules = Rules { came_back, ..all_rules() };
     let sweep = Sweep::new(stage.engine.clone(), rules, watched([]), 4);
     let plan = sweep.plan(&[room("r1")], window(), &Quiet).await;
@@ -336,7 +336,7 @@ async fn an_event_that_came_back_is_reported_respected_or_acted_on_once_more() {
         (CameBack::Respect, [1, 0, 0], false),
         (CameBack::Again, [1, 1, 0], true),
     ] {
-        let stage = stage();
+        let stage = test_engine();
         for (round, expected) in acted.into_iter().enumerate() {
             bring_back(&stage, &format!("a{round}"));
             let (plan, acted) = sweep_once(&stage, came_back).await;
@@ -352,7 +352,7 @@ async fn an_event_that_came_back_is_reported_respected_or_acted_on_once_more() {
 /// Who extends a meeting is there.
 #[tokio::test]
 async fn what_was_extended_at_the_door_is_attended() {
-    let stage = stage();
+    let stage = test_engine();
     bring_back(&stage, "a");
     let actor = Actor::program("door");
     let extend = Action::new(ActionId::random(), room("r1"), ActionKind::Extend { minutes: 15 }, actor);
@@ -365,7 +365,7 @@ async fn what_was_extended_at_the_door_is_attended() {
 
 #[tokio::test]
 async fn what_was_put_back_is_wanted() {
-    let stage = stage();
+    let stage = test_engine();
     bring_back(&stage, "a");
     let rules =
         Rules { no_check_in: Some(NoCheckIn { how: How::End, ..NoCheckIn::default() }), ..all_rules() };
@@ -388,7 +388,7 @@ async fn what_was_put_back_is_wanted() {
 /// The plan was made before the event was acted on, and it came back since.
 #[tokio::test]
 async fn an_old_plan_does_not_act_on_what_came_back_since() {
-    let stage = stage();
+    let stage = test_engine();
     bring_back(&stage, "a");
     let sweep = sweep(&stage, watched([]));
     let old = sweep.plan(&[room("r1")], window(), &Quiet).await;
@@ -405,7 +405,7 @@ async fn an_old_plan_does_not_act_on_what_came_back_since() {
 
 #[tokio::test]
 async fn a_journal_that_fails_stops_the_sweep_and_what_was_done_is_told() {
-    let stage = stage();
+    let stage = test_engine();
     let rooms: Vec<_> = (0..20).map(|n| room(&format!("r{n}"))).collect();
     rooms.iter().for_each(|room| stage.calendar.add(room, meeting("a")));
     let rules = Rules { limits: Limits { share_max: 1.0, ..Limits::default() }, ..all_rules() };

@@ -19,7 +19,7 @@ use adjourn::journal::{
 use async_trait::async_trait;
 use chrono::TimeDelta;
 
-use crate::fake::{FakeCalendar, Next, at, meeting, room};
+use crate::fake::{FakeCalendar, NextWrite, at, meeting, room};
 
 /// Stops the process at a fact: from then on nothing is stored and everything fails.
 pub struct Stopping {
@@ -104,16 +104,16 @@ const FATES: [Fate; 8] = [
     Fate::ExtendedFirst,
 ];
 
-fn next(fate: Fate) -> Option<Next> {
+fn next(fate: Fate) -> Option<NextWrite> {
     Some(match fate {
         Fate::Well => return None,
-        Fate::LostBefore => Next::LostBefore,
-        Fate::LostAfter => Next::LostAfter,
-        Fate::Late => Next::Late,
-        Fate::Twice => Next::Twice,
-        Fate::Refused => Next::Refuse,
-        Fate::GoneFirst => Next::GoneFirst,
-        Fate::ExtendedFirst => Next::After(Box::new(|event| event.end = at(11, 0))),
+        Fate::LostBefore => NextWrite::LostBefore,
+        Fate::LostAfter => NextWrite::LostAfter,
+        Fate::Late => NextWrite::Late,
+        Fate::Twice => NextWrite::Twice,
+        Fate::Refused => NextWrite::Refuse,
+        Fate::GoneFirst => NextWrite::GoneFirst,
+        Fate::ExtendedFirst => NextWrite::After(Box::new(|event| event.end = at(11, 0))),
     })
 }
 
@@ -166,7 +166,7 @@ impl World {
     }
 }
 
-fn wish(ask: ActionKind) -> Action {
+fn request(ask: ActionKind) -> Action {
     let mut action = Action::new(ActionId::random(), room("r1"), ask, Actor::program("door"));
     action.target = Target::Event { id: EventId::new("a"), seen: None };
     action.all_day = AllDay::Spare;
@@ -180,7 +180,7 @@ async fn prepare(kind: Kind) -> (World, ActionKind) {
         Kind::Forward(copy, ask) => (World::new(copy), ask),
         Kind::Back(copy, ask) => {
             let world = World::new(copy);
-            let first = Action { key: None, ..wish(ask) };
+            let first = Action { key: None, ..request(ask) };
             let of = first.id;
             let answer = world.engine(world.journal.clone()).perform(first, Mode::Perform).await.unwrap();
             assert!(matches!(answer.outcome, Outcome::Done(_)), "{answer:?}");
@@ -197,7 +197,7 @@ async fn story(kind: Kind, fate: Fate, facts: usize, after: bool, away: TimeDelt
     if let Some(next) = next(fate) {
         world.calendar.next(next);
     }
-    let first = wish(ask);
+    let first = request(ask);
     let answer = world
         .engine(Arc::new(Stopping::new(&world.journal, facts, after)))
         .perform(first.clone(), Mode::Perform)
