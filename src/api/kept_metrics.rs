@@ -29,7 +29,7 @@ pub(super) fn encode(service: &Service, encoder: &mut DescriptorEncoder<'_>) -> 
         (
             "calendar_reads_deferred",
             "Readings of rooms that change all the time that were put off",
-            service.rooms.census().deferred,
+            service.rooms.stats().deferred_reads,
         ),
     ] {
         let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;

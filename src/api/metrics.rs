@@ -144,38 +144,46 @@ impl Behind {
 
     /// How the rooms' calendars are followed.
     fn live(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let census = self.0.rooms.census();
+        let census = self.0.rooms.stats();
         let mut rooms = encoder.encode_descriptor(
             "rooms",
             "Rooms that are known, by what tells of changes",
             None,
             MetricType::Gauge,
         )?;
-        for how in live::How::ALL {
+        for how in live::TrackingMode::ALL {
             let count = census.rooms.get(&how).copied().unwrap_or(0) as u64;
             rooms.encode_family(&[("follows", how.as_str())])?.encode_gauge(&count)?;
         }
-        let oldest = census.oldest.as_seconds_f64().max(0.0);
+        let oldest = census.stalest_age.as_seconds_f64().max(0.0);
         let help = "Of the rooms that are followed, how long ago the worst was known to be so, in seconds";
         encoder
             .encode_descriptor("room_state_age_seconds", help, None, MetricType::Gauge)?
             .encode_gauge(&oldest)?;
-        let numbers = self.0.live().map(Live::numbers);
-        let of = |count: fn(&live::Numbers) -> &AtomicU64| {
+        let numbers = self.0.live().map(Live::metrics);
+        let of = |count: fn(&live::LiveMetrics) -> &AtomicU64| {
             numbers.map_or(0, |numbers| count(numbers).load(Ordering::Relaxed))
         };
         let listening = of(|numbers| &numbers.listening);
         let help = "Connections on which Exchange tells of changes";
         encoder.encode_descriptor("streams", help, None, MetricType::Gauge)?.encode_gauge(&listening)?;
         for (name, help, count) in [
-            ("calendars_read", "Calendars that were read to know how rooms are", census.readings),
-            ("changes_told", "Changes of calendars that Exchange told of", of(|numbers| &numbers.told)),
+            ("calendars_read", "Calendars that were read to know how rooms are", census.reads),
+            (
+                "changes_told",
+                "Changes of calendars that Exchange told of",
+                of(|numbers| &numbers.notifications),
+            ),
             (
                 "streams_broken",
                 "Streams of changes that ended before their time",
-                of(|numbers| &numbers.broken),
+                of(|numbers| &numbers.stream_failures),
             ),
-            ("subscriptions_lost", "Subscriptions that Exchange forgot", of(|numbers| &numbers.lost)),
+            (
+                "subscriptions_lost",
+                "Subscriptions that Exchange forgot",
+                of(|numbers| &numbers.lost_subscriptions),
+            ),
         ] {
             let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
             metric.encode_counter::<[(&str, &str); 0], _, u64>(&count, None)?;

@@ -12,7 +12,7 @@ use crate::exchange::login::{
     WindowsScheme, WindowsSecret as Proves,
 };
 use crate::exchange::{self, ClientCertificate, ConnectionRouter, Exchange, Settings};
-use crate::live::SILENCE;
+use crate::live::SILENCE_MAX;
 
 /// Every Exchange of the configuration.
 pub(super) fn exchange(config: &Config) -> Result<ConnectionRouter, Failure> {
@@ -73,7 +73,7 @@ pub(super) fn settings(name: &str, server: &Server) -> Result<Settings, Failure>
         max_concurrent_requests_per_room: server.per_room,
         max_concurrent_requests: server.per_server,
         operation_timeout: server.patience,
-        stream_idle_timeout: SILENCE.to_std().unwrap_or_default(),
+        stream_idle_timeout: SILENCE_MAX.to_std().unwrap_or_default(),
         version: ServerVersion::default(),
     })
 }

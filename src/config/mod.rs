@@ -72,7 +72,7 @@ pub struct Config {
     /// Who is told what happens.
     pub webhook: Option<Webhook>,
     /// How the service follows calendars.
-    pub live: live::Options,
+    pub live: live::LiveOptions,
     /// Files with secrets and the state directory are used although other users can read or change them.
     pub allow_insecure_permissions: bool,
     /// What is valid and does not do what it says: for whoever wrote it.

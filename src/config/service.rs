@@ -119,13 +119,13 @@ fn check_tls(source: &Source<'_>, tls: &file::Tls) -> Result<TlsFiles, ConfigErr
     })
 }
 
-pub(super) fn check_live(source: &Source<'_>, file: &file::Live) -> Result<live::Options, ConfigError> {
-    Ok(live::Options {
-        best: file.by,
+pub(super) fn check_live(source: &Source<'_>, file: &file::Live) -> Result<live::LiveOptions, ConfigError> {
+    Ok(live::LiveOptions {
+        best_mode: file.by,
         // Less than a few seconds is no polling any more; more than an hour is no display.
-        poll: Duration::from_secs(checked(source, &file.ask_every_s, 5, 3600)?),
+        poll_interval: Duration::from_secs(checked(source, &file.ask_every_s, 5, 3600)?),
         connections_max: checked(source, &file.connections_max, 0, 1_000)?,
-        ..live::Options::default()
+        ..live::LiveOptions::default()
     })
 }
 

@@ -19,7 +19,7 @@ use crate::concurrency::ConcurrencyLimit;
 use crate::engine::CalendarError;
 use crate::ews::codec::SoapBody;
 use crate::ews::op::{CHANGES_MAX, DistinguishedFolder, Effect, SUBSCRIPTIONS_MAX, SyncFolderItems};
-use crate::live::{Ears, Feed, RoomGroup, SyncState, Synced};
+use crate::live::{ChangeStream, Feed, SubscriptionGroup, SyncResult, SyncState};
 
 /// Pages of changes read at once: a calendar of half a million items.
 const PAGES_MAX: usize = 1_000;
@@ -38,7 +38,7 @@ const SIGN_IN_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Exchange {
     /// Groups the rooms of one server.
-    async fn group(&self, ews: String, rooms: Vec<RoomAddress>) -> Vec<RoomGroup> {
+    async fn group(&self, ews: String, rooms: Vec<RoomAddress>) -> Vec<SubscriptionGroup> {
         // Autodiscover is told who we are only after EWS knows us: a wrong password is found out by one question. A mailbox that
         // does not answer proves nothing.
         for room in rooms.iter().take(SIGN_IN_ROOMS_MAX) {
@@ -56,7 +56,7 @@ impl Exchange {
         &self,
         room: &RoomAddress,
         since: Option<&SyncState>,
-    ) -> Result<(Synced, bool), RequestError> {
+    ) -> Result<(SyncResult, bool), RequestError> {
         let sync = SyncFolderItems {
             folder: self.client.folder(DistinguishedFolder::Calendar, room),
             sync_state: since.map(|state| state.0.as_str()),
@@ -70,7 +70,7 @@ impl Exchange {
             if state.len() > SYNC_STATE_BYTES_MAX {
                 return Err(unexpected_response(Effect::Read, "a SyncState of no usable length".to_owned()));
             }
-            Ok((Synced { changed, state: SyncState(state.to_owned()) }, more))
+            Ok((SyncResult { changed, state: SyncState(state.to_owned()) }, more))
         };
         self.client.execute(room.as_str(), &sync, read).await
     }
@@ -78,7 +78,7 @@ impl Exchange {
 
 #[async_trait]
 impl Feed for Exchange {
-    async fn groups(&self, rooms: &[RoomAddress]) -> Vec<RoomGroup> {
+    async fn group_rooms(&self, rooms: &[RoomAddress]) -> Vec<SubscriptionGroup> {
         let (limit, until) =
             (ConcurrencyLimit::new(RESOLVE_CONCURRENCY, SLOW_AFTER), Instant::now() + GROUPING_TIMEOUT);
         let finding = rooms.iter().map(|room| limit.run(timeout_at(until, self.find_server(room))));
@@ -96,11 +96,15 @@ impl Feed for Exchange {
         SUBSCRIPTIONS_MAX
     }
 
-    fn ears(&self, group: &[RoomAddress]) -> Option<Box<dyn Ears>> {
+    fn change_stream(&self, group: &[RoomAddress]) -> Option<Box<dyn ChangeStream>> {
         Some(Box::new(StreamingSubscriptions::new(self.client.clone(), group, self.stream_idle_timeout)?))
     }
 
-    async fn changed(&self, room: &RoomAddress, since: Option<&SyncState>) -> Result<Synced, CalendarError> {
+    async fn sync_changes(
+        &self,
+        room: &RoomAddress,
+        since: Option<&SyncState>,
+    ) -> Result<SyncResult, CalendarError> {
         let (mut state, mut changed) = (since.cloned(), false);
         for _ in 0..PAGES_MAX {
             let (page, more) = match self.page_of_changes(room, state.as_ref()).await {
@@ -116,7 +120,7 @@ impl Feed for Exchange {
             // A server that announces more and sends nothing further is not asked for ever; what it holds back may be a change.
             let stuck = more && state.as_ref() == Some(&page.state);
             if !more || stuck {
-                return Ok(Synced { changed: changed || stuck, state: page.state });
+                return Ok(SyncResult { changed: changed || stuck, state: page.state });
             }
             state = Some(page.state);
         }
@@ -126,13 +130,15 @@ impl Feed for Exchange {
 
 #[async_trait]
 impl Feed for ConnectionRouter {
-    async fn groups(&self, rooms: &[RoomAddress]) -> Vec<RoomGroup> {
+    async fn group_rooms(&self, rooms: &[RoomAddress]) -> Vec<SubscriptionGroup> {
         let of = async |(number, exchange): (usize, &Exchange)| {
             let lives_here =
                 |room: &&RoomAddress| self.route(room).is_ok_and(|home| std::ptr::eq(home, exchange));
             let here: Vec<_> = rooms.iter().filter(lives_here).cloned().collect();
-            let groups = exchange.groups(&here).await;
-            groups.into_iter().map(move |group| RoomGroup { key: format!("{number} {}", group.key), ..group })
+            let groups = exchange.group_rooms(&here).await;
+            groups
+                .into_iter()
+                .map(move |group| SubscriptionGroup { key: format!("{number} {}", group.key), ..group })
         };
         join_all(self.all().enumerate().map(of)).await.into_iter().flatten().collect()
     }
@@ -141,11 +147,15 @@ impl Feed for ConnectionRouter {
         SUBSCRIPTIONS_MAX
     }
 
-    fn ears(&self, group: &[RoomAddress]) -> Option<Box<dyn Ears>> {
-        self.route(group.first()?).ok()?.ears(group)
+    fn change_stream(&self, group: &[RoomAddress]) -> Option<Box<dyn ChangeStream>> {
+        self.route(group.first()?).ok()?.change_stream(group)
     }
 
-    async fn changed(&self, room: &RoomAddress, since: Option<&SyncState>) -> Result<Synced, CalendarError> {
-        self.route(room)?.changed(room, since).await
+    async fn sync_changes(
+        &self,
+        room: &RoomAddress,
+        since: Option<&SyncState>,
+    ) -> Result<SyncResult, CalendarError> {
+        self.route(room)?.sync_changes(room, since).await
     }
 }

@@ -30,7 +30,7 @@ use crate::ews::op::{
     Subscribe, Unsubscribe,
 };
 use crate::ews::types::{MessageXmlEntry, ResponseClass, ResponseMessage};
-use crate::live::{Ears, Heard};
+use crate::live::{ChangeBatch, ChangeStream};
 
 /// Subscribing at once, so that a group of two hundred does not take the places of those at the doors.
 const SUBSCRIBE_CONCURRENCY: usize = 4;
@@ -81,7 +81,7 @@ struct OpenStream {
     body: StreamingBody,
     envelopes: EnvelopeSplitter,
     /// What was heard already.
-    first_batch: Option<Heard>,
+    first_batch: Option<ChangeBatch>,
 }
 
 impl StreamingSubscriptions {
@@ -204,7 +204,7 @@ impl StreamingSubscriptions {
     }
 
     /// The next whole envelope that comes, read.
-    async fn next_batch(&mut self) -> Result<Heard, StreamFailure> {
+    async fn next_batch(&mut self) -> Result<ChangeBatch, StreamFailure> {
         let silence = self.idle_timeout;
         let Some(told) = &mut self.stream else { return Err(invalid_stream("nobody listens").into()) };
         if let Some(first) = told.first_batch.take() {
@@ -309,7 +309,7 @@ fn apply_envelope(
     body: &SoapBody<'_>,
     ids: &mut HashMap<String, RoomAddress>,
     dropped: &mut HashMap<String, RoomAddress>,
-) -> Result<Heard, StreamFailure> {
+) -> Result<ChangeBatch, StreamFailure> {
     let messages = match body {
         SoapBody::GetStreamingEvents(messages) => messages,
         SoapBody::Fault(fault) => {
@@ -317,7 +317,7 @@ fn apply_envelope(
         }
         _ => return Err(invalid_stream("an answer to something else").into()),
     };
-    let mut heard = Heard::default();
+    let mut heard = ChangeBatch::default();
     for message in messages {
         apply_notification(message, ids, dropped, &mut heard)?;
     }
@@ -328,7 +328,7 @@ fn apply_notification(
     message: &ResponseMessage<'_, StreamingEventsPayload<'_>>,
     ids: &mut HashMap<String, RoomAddress>,
     dropped: &mut HashMap<String, RoomAddress>,
-    heard: &mut Heard,
+    heard: &mut ChangeBatch,
 ) -> Result<(), StreamFailure> {
     let told = &message.payload;
     for notification in &told.notifications {
@@ -348,7 +348,7 @@ fn apply_notification(
     let gone: Vec<_> = told.error_subscription_ids.iter().filter_map(|id| ids.remove_entry(&**id)).collect();
     let lost: Vec<_> = gone.iter().map(|(_, room)| room.clone()).collect();
     dropped.extend(gone);
-    heard.closed |= told.connection_status.as_deref() == Some(CLOSED);
+    heard.end_of_stream |= told.connection_status.as_deref() == Some(CLOSED);
     let verdict = decide_by_code(Effect::Read, &message.code.0, &message.message_xml);
     if message.class == ResponseClass::Success && verdict == RetryDecision::Done {
         heard.lost.extend(lost);
@@ -378,8 +378,8 @@ fn error_response(code: &str, details: &[MessageXmlEntry<'_>]) -> StreamFailure 
 }
 
 #[async_trait]
-impl Ears for StreamingSubscriptions {
-    async fn open(&mut self) -> Result<Vec<(RoomAddress, CalendarError)>, CalendarError> {
+impl ChangeStream for StreamingSubscriptions {
+    async fn subscribe(&mut self) -> Result<Vec<(RoomAddress, CalendarError)>, CalendarError> {
         (self.stream, self.retry_after) = (None, None);
         if self.is_anchor_removed {
             self.abandon();
@@ -400,7 +400,7 @@ impl Ears for StreamingSubscriptions {
         Ok(deaf.into_iter().map(|(room, failed)| (room, failed.into())).collect())
     }
 
-    async fn hear(&mut self) -> Result<Heard, CalendarError> {
+    async fn next(&mut self) -> Result<ChangeBatch, CalendarError> {
         match self.next_batch().await {
             Ok(heard) => {
                 if !heard.lost.is_empty() && self.ids.is_empty() {
@@ -415,13 +415,13 @@ impl Ears for StreamingSubscriptions {
         }
     }
 
-    fn add(&mut self, room: &RoomAddress) {
+    fn add_room(&mut self, room: &RoomAddress) {
         if !self.rooms.contains(room) {
             self.rooms.push(room.clone());
         }
     }
 
-    fn remove(&mut self, room: &RoomAddress) {
+    fn remove_room(&mut self, room: &RoomAddress) {
         self.rooms.retain(|other| other != room);
         let gone: Vec<_> = self.ids.extract_if(|_, of| of == room).collect();
         self.dropped.extend(gone);

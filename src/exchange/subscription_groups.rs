@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::autodiscover::grouping::{ADDRESSES_MAX, GroupingError, grouping_request, parse_grouping};
 use super::client::EwsClient;
 use crate::calendar::RoomAddress;
-use crate::live::RoomGroup;
+use crate::live::SubscriptionGroup;
 
 /// Servers of which it is remembered that they do not say; more are forgotten, and asked again.
 const UNSUPPORTED_MAX: usize = 64;
@@ -25,7 +25,7 @@ impl SubscriptionGroups {
         client: &EwsClient,
         ews: &str,
         mut rooms: Vec<RoomAddress>,
-    ) -> Vec<RoomGroup> {
+    ) -> Vec<SubscriptionGroup> {
         rooms.sort(); // the first of a group is the one that its requests are anchored at
         let mut groups: BTreeMap<Option<String>, Vec<RoomAddress>> = BTreeMap::new();
         let mut says = true;
@@ -39,7 +39,7 @@ impl SubscriptionGroups {
         }
         let group = |(said, rooms): (Option<String>, _)| {
             let key = said.map_or_else(|| ews.to_owned(), |said| format!("{ews} {said}"));
-            RoomGroup { key, rooms }
+            SubscriptionGroup { key, rooms }
         };
         groups.into_iter().map(group).collect()
     }

@@ -20,7 +20,7 @@ pub const ROOM_EVENTS_BYTES_ORDINARY: usize = 16 << 10;
 pub const ROOM_EVENTS_BYTES_BEYOND_MAX: usize = 48 << 20;
 
 /// What a room's events take beyond what every room's may, in bytes.
-pub(super) fn beyond_ordinary(events: &[Event]) -> usize {
+pub(super) fn extra_bytes(events: &[Event]) -> usize {
     let bytes: usize = events.iter().map(|event| size_of::<Event>() + text_bytes(event)).sum();
     bytes.saturating_sub(ROOM_EVENTS_BYTES_ORDINARY)
 }
@@ -29,11 +29,11 @@ pub(super) fn beyond_ordinary(events: &[Event]) -> usize {
 ///
 /// # Errors
 /// When there are more than are kept of one room.
-pub(super) fn bounded(mut events: Vec<Event>) -> Result<Vec<Event>, CalendarError> {
+pub(super) fn enforce_bounds(mut events: Vec<Event>) -> Result<Vec<Event>, CalendarError> {
     events.iter_mut().for_each(cut_subject);
     let texts: usize = events.iter().map(text_bytes).sum();
     if events.len() > EVENTS_PER_ROOM_MAX || texts > EVENT_TEXTS_PER_ROOM_MAX {
-        return Err(too_full(events.len(), texts));
+        return Err(calendar_too_full(events.len(), texts));
     }
     Ok(events)
 }
@@ -57,7 +57,7 @@ fn text_bytes(event: &Event) -> usize {
 }
 
 /// Many rooms have long calendars, and there is no memory for another one.
-pub(super) fn too_many_full(beyond: usize) -> CalendarError {
+pub(super) fn memory_exhausted(beyond: usize) -> CalendarError {
     CalendarError {
         responsible: ResponsibleParty::Administrator,
         advice:
@@ -69,7 +69,7 @@ pub(super) fn too_many_full(beyond: usize) -> CalendarError {
     }
 }
 
-fn too_full(events: usize, texts: usize) -> CalendarError {
+fn calendar_too_full(events: usize, texts: usize) -> CalendarError {
     CalendarError {
         responsible: ResponsibleParty::Administrator,
         advice: "the room's calendar is too full to judge; look for a program that books this room again and again"
@@ -94,16 +94,16 @@ mod tests {
 
     #[test]
     fn a_subject_is_cut_between_characters_and_long_ids_make_a_room_too_full() {
-        let kept = bounded(vec![event(100_000)]).unwrap();
+        let kept = enforce_bounds(vec![event(100_000)]).unwrap();
         assert_eq!(kept[0].subject.as_ref().map(|subject| subject.chars().count()), Some(SUBJECT_CHARS_MAX));
         let id = EventId::new("x".repeat(EVENT_TEXTS_PER_ROOM_MAX));
-        assert!(bounded(vec![Event { id, ..event(1) }]).is_err());
-        assert!(bounded(vec![event(1); EVENTS_PER_ROOM_MAX + 1]).is_err());
+        assert!(enforce_bounds(vec![Event { id, ..event(1) }]).is_err());
+        assert!(enforce_bounds(vec![event(1); EVENTS_PER_ROOM_MAX + 1]).is_err());
     }
 
     #[test]
     fn an_ordinary_day_takes_nothing_of_what_full_rooms_share() {
-        assert_eq!(beyond_ordinary(&vec![event(20); 25]), 0);
-        assert!(beyond_ordinary(&vec![event(200); EVENTS_PER_ROOM_MAX]) > 100_000);
+        assert_eq!(extra_bytes(&vec![event(20); 25]), 0);
+        assert!(extra_bytes(&vec![event(200); EVENTS_PER_ROOM_MAX]) > 100_000);
     }
 }

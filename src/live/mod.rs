@@ -16,16 +16,16 @@
 //! shows its dates. It writes nothing, and nothing depends on it: where it fails, the calendar is read when somebody asks.
 
 mod bounded;
-mod due;
+mod dedup_queue;
 mod feed;
-mod follow;
+mod follower;
 mod history;
 mod pace;
 mod poll;
-mod queue;
-mod reader;
+mod refresher;
 mod rooms;
 mod stream;
+mod timers;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -41,10 +41,10 @@ pub use bounded::{
     EVENT_TEXTS_PER_ROOM_MAX, EVENTS_PER_ROOM_MAX, ROOM_EVENTS_BYTES_BEYOND_MAX, ROOM_EVENTS_BYTES_ORDINARY,
     ROOMS_KNOWN_MAX, SUBJECT_CHARS_MAX,
 };
-pub use feed::{Ears, Feed, Heard, RoomGroup, SyncState, Synced};
+pub use feed::{ChangeBatch, ChangeStream, Feed, SubscriptionGroup, SyncResult, SyncState};
 pub use history::EventHistory;
 pub use pace::{READ_BURST, READ_EVERY};
-pub use rooms::{Census, Edges, How, Kept, Rooms};
+pub use rooms::{CacheStats, CachedCalendar, ExtraDeadlines, RoomCache, TrackingMode};
 
 use crate::calendar::RoomAddress;
 
@@ -53,66 +53,66 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// How rooms are followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
+pub struct LiveOptions {
     /// The best that is tried: streaming falls back to sync, sync to view.
-    pub best: How,
+    pub best_mode: TrackingMode,
     /// How often the server is asked what changed, where it does not tell.
-    pub poll: Duration,
+    pub poll_interval: Duration,
     /// Connections that listen at once; rooms beyond are asked about.
     pub connections_max: usize,
     /// Calendars read at once, because something changed in them.
-    pub reading_at_once: usize,
+    pub max_concurrent_reads: usize,
     /// Before listening is tried again where it did not work; doubles up to thirty times as long.
-    pub again_after: Duration,
+    pub retry_after: Duration,
     /// Before a room that left its group, or has none, is grouped again.
-    pub regroup: Duration,
+    pub regroup_interval: Duration,
 }
 
-impl Default for Options {
+impl Default for LiveOptions {
     /// Two requests for a thousand rooms that are asked about cost a server more than fifty connections that listen.
     fn default() -> Self {
         Self {
-            best: How::Streaming,
-            poll: Duration::from_secs(30),
+            best_mode: TrackingMode::Streaming,
+            poll_interval: Duration::from_secs(30),
             connections_max: 50,
-            reading_at_once: 8,
-            again_after: Duration::from_secs(10),
-            regroup: Duration::from_secs(5 * 60),
+            max_concurrent_reads: 8,
+            retry_after: Duration::from_secs(10),
+            regroup_interval: Duration::from_secs(5 * 60),
         }
     }
 }
 
 /// How long one question to the server may take: a room that is throttled must not keep the others from being known.
-const PATIENCE: Duration = Duration::from_secs(20);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A request that takes longer than this takes no place of others any more.
 const SLOW_AFTER: Duration = Duration::from_secs(3);
 
 /// Twice the heartbeat of a stream, which is about 45 s: whoever says nothing for so long is gone.
-pub const SILENCE: TimeDelta = TimeDelta::seconds(90);
+pub const SILENCE_MAX: TimeDelta = TimeDelta::seconds(90);
 
 /// Follows rooms.
 pub struct Live {
-    rooms: Arc<Rooms>,
+    rooms: Arc<RoomCache>,
     feed: Arc<dyn Feed>,
-    options: Options,
-    numbers: Numbers,
+    options: LiveOptions,
+    metrics: LiveMetrics,
 }
 
 /// How it goes.
 #[derive(Debug, Default)]
-pub struct Numbers {
+pub struct LiveMetrics {
     /// Connections that listen now.
     pub listening: AtomicU64,
     /// Changes that were told of.
-    pub told: AtomicU64,
+    pub notifications: AtomicU64,
     /// Streams that ended before their time.
-    pub broken: AtomicU64,
+    pub stream_failures: AtomicU64,
     /// Subscriptions that the server forgot.
-    pub lost: AtomicU64,
+    pub lost_subscriptions: AtomicU64,
 }
 
-impl Numbers {
+impl LiveMetrics {
     fn add(count: &AtomicU64, more: usize) {
         count.fetch_add(more as u64, Ordering::Relaxed);
     }
@@ -120,26 +120,26 @@ impl Numbers {
 
 impl Live {
     /// Will follow rooms through a feed.
-    pub fn new(rooms: Arc<Rooms>, feed: Arc<dyn Feed>, options: Options) -> Arc<Self> {
-        Arc::new(Self { rooms, feed, options, numbers: Numbers::default() })
+    pub fn new(rooms: Arc<RoomCache>, feed: Arc<dyn Feed>, options: LiveOptions) -> Arc<Self> {
+        Arc::new(Self { rooms, feed, options, metrics: LiveMetrics::default() })
     }
 
     /// How it goes.
-    pub fn numbers(&self) -> &Numbers {
-        &self.numbers
+    pub fn metrics(&self) -> &LiveMetrics {
+        &self.metrics
     }
 
     /// Follows whatever rooms `scope` names, until it is dropped.
     pub async fn run(self: Arc<Self>, scope: impl Fn() -> Vec<RoomAddress> + Send) {
         let mut tasks = JoinSet::new();
-        tasks.spawn(reader::read(self.rooms.clone(), self.options.reading_at_once));
+        tasks.spawn(refresher::refresh_stale_rooms(self.rooms.clone(), self.options.max_concurrent_reads));
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut following, mut followers) = (HashSet::new(), JoinSet::new());
         let mut arriving = None;
         loop {
             tick.tick().await;
-            self.rooms.turn();
+            self.rooms.tick();
             let wanted: HashSet<_> = scope().into_iter().collect();
             if following.difference(&wanted).next().is_some() {
                 followers.shutdown().await;
@@ -152,7 +152,7 @@ impl Live {
             }
             let arriving = arriving.get_or_insert_with(|| {
                 let (arriving, arrivals) = unbounded_channel();
-                followers.spawn(follow::follow_all(self.clone(), arrivals));
+                followers.spawn(follower::follow_all(self.clone(), arrivals));
                 arriving
             });
             let _ = arriving.send(new); // its other end lives as long as the task

@@ -15,7 +15,7 @@ pub const READ_EVERY: Duration = Duration::from_secs(5);
 
 /// When each room may be read, as far as it was read of late.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(super) struct ReadPacer {
     /// When the whole burst is there again.
     full_at: HashMap<RoomAddress, Instant>,
 }
@@ -23,9 +23,9 @@ pub(super) struct Pace {
 /// Rooms remembered before those that have their whole burst are forgotten.
 const ROOMS_MAX: usize = 10_000;
 
-impl Pace {
+impl ReadPacer {
     /// How long a reading of this room has to wait. One that need not wait counts as begun.
-    pub(super) fn wait(&mut self, room: &RoomAddress, now: Instant) -> Option<Duration> {
+    pub(super) fn reserve(&mut self, room: &RoomAddress, now: Instant) -> Option<Duration> {
         if self.full_at.len() >= ROOMS_MAX {
             self.full_at.retain(|_, full_at| *full_at > now);
         }
@@ -45,17 +45,17 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_room_that_changes_all_the_time_is_read_at_an_interval_and_others_at_once() {
-        let (mut pace, begin) = (Pace::default(), Instant::now());
+        let (mut pace, begin) = (ReadPacer::default(), Instant::now());
         let room = |name: &str| format!("{name}@example.com").parse::<RoomAddress>().unwrap();
         let mut readings = 0;
         for tenth in 0..600 {
             let now = begin + Duration::from_millis(100 * tenth);
-            readings += u32::from(pace.wait(&room("busy"), now).is_none());
+            readings += u32::from(pace.reserve(&room("busy"), now).is_none());
         }
         assert_eq!(readings, READ_BURST + 60 / 5 - 1, "in a minute");
-        assert_eq!(pace.wait(&room("quiet"), begin), None);
+        assert_eq!(pace.reserve(&room("quiet"), begin), None);
         let now = begin + Duration::from_secs(59);
-        let wait = pace.wait(&room("busy"), now).unwrap();
-        assert!(wait <= READ_EVERY && pace.wait(&room("busy"), now + wait).is_none(), "{wait:?}");
+        let wait = pace.reserve(&room("busy"), now).unwrap();
+        assert!(wait <= READ_EVERY && pace.reserve(&room("busy"), now + wait).is_none(), "{wait:?}");
     }
 }

@@ -12,30 +12,30 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::timeout;
 
-use super::PATIENCE;
+use super::REQUEST_TIMEOUT;
 use super::bounded::{
-    ROOM_EVENTS_BYTES_BEYOND_MAX, ROOMS_KNOWN_MAX, beyond_ordinary, bounded, too_many_full,
+    ROOM_EVENTS_BYTES_BEYOND_MAX, ROOMS_KNOWN_MAX, enforce_bounds, extra_bytes, memory_exhausted,
 };
-use super::due::Due;
+use super::dedup_queue::UniqueQueue;
 use super::history::EventHistory;
-use super::queue::Queue;
+use super::timers::RoomTimers;
 use crate::calendar::{Event, EventId, RoomAddress, Window, occupancy};
 use crate::clock::Clock;
 use crate::engine::{Calendar, CalendarCache, CalendarError};
 use crate::keyed_mutex::KeyedMutex;
 
 /// How far ahead a room's calendar is read …
-const AHEAD: TimeDelta = TimeDelta::hours(36);
+const READ_AHEAD: TimeDelta = TimeDelta::hours(36);
 /// … and how far it must at least be known: a display shows the day.
-const AHEAD_LEAST: TimeDelta = TimeDelta::hours(24);
+const READ_AHEAD_MIN: TimeDelta = TimeDelta::hours(24);
 
 /// How it is known what changes in a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum How {
+pub enum TrackingMode {
     /// Nothing tells: the calendar is read when somebody asks.
     #[serde(rename = "asked")]
-    Asked,
+    OnDemand,
     /// The calendar is read again and again.
     View,
     /// The server is asked again and again whether anything changed.
@@ -44,14 +44,14 @@ pub enum How {
     Streaming,
 }
 
-impl How {
+impl TrackingMode {
     /// All of them, the best last.
-    pub const ALL: [Self; 4] = [Self::Asked, Self::View, Self::Sync, Self::Streaming];
+    pub const ALL: [Self; 4] = [Self::OnDemand, Self::View, Self::Sync, Self::Streaming];
 
     /// As API and metrics name it.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Asked => "asked",
+            Self::OnDemand => "asked",
             Self::View => "view",
             Self::Sync => "sync",
             Self::Streaming => "streaming",
@@ -61,7 +61,7 @@ impl How {
 
 /// A calendar as it was read.
 #[derive(Debug, Clone)]
-pub struct Kept {
+pub struct CachedCalendar {
     /// Everything that touches the next hours.
     pub events: Arc<Vec<Event>>,
     /// When it was read.
@@ -69,12 +69,12 @@ pub struct Kept {
     /// It was still so then: nothing else was heard.
     pub as_of: DateTime<Utc>,
     /// By what that is known.
-    pub how: How,
+    pub mode: TrackingMode,
     /// It is known up to then.
-    until: DateTime<Utc>,
+    known_until: DateTime<Utc>,
 }
 
-impl Kept {
+impl CachedCalendar {
     /// Whether it was so at most so long ago. Of what lies ahead of a clock that was set back, nothing is known.
     pub(crate) fn is_younger(&self, age: TimeDelta, now: DateTime<Utc>) -> bool {
         now - self.as_of <= age && self.as_of - now <= TimeDelta::seconds(1)
@@ -83,158 +83,170 @@ impl Kept {
 
 /// Whoever tells of changes in some rooms, and when they were heard last.
 #[derive(Debug)]
-pub(super) struct Teller {
-    how: How,
+pub(super) struct ChangeSource {
+    mode: TrackingMode,
     /// Milliseconds since 1970.
-    heard_at: AtomicI64,
+    confirmed_at: AtomicI64,
 }
 
-impl Teller {
-    pub(super) fn new(how: How, now: DateTime<Utc>) -> Arc<Self> {
-        Arc::new(Self { how, heard_at: AtomicI64::new(now.timestamp_millis()) })
+impl ChangeSource {
+    pub(super) fn new(how: TrackingMode, now: DateTime<Utc>) -> Arc<Self> {
+        Arc::new(Self { mode: how, confirmed_at: AtomicI64::new(now.timestamp_millis()) })
     }
 
     /// Everything that changed before this moment has been told.
-    pub(super) fn heard(&self, now: DateTime<Utc>) {
-        self.heard_at.store(now.timestamp_millis(), Ordering::Relaxed);
+    pub(super) fn confirm_until(&self, now: DateTime<Utc>) {
+        self.confirmed_at.store(now.timestamp_millis(), Ordering::Relaxed);
     }
 
-    fn heard_at(&self) -> DateTime<Utc> {
-        DateTime::from_timestamp_millis(self.heard_at.load(Ordering::Relaxed)).unwrap_or_default()
+    fn confirmed_at(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(self.confirmed_at.load(Ordering::Relaxed)).unwrap_or_default()
     }
 }
 
 #[derive(Debug, Default)]
-struct Room {
-    kept: Option<Kept>,
+struct TrackedRoom {
+    calendar: Option<CachedCalendar>,
     /// What its events take beyond what every room's may, in bytes.
-    beyond: usize,
+    extra_bytes: usize,
     /// Changes heard of so far, our own among them …
     changes: u64,
     /// … and those among them that the reading that is kept must have seen.
-    seen: u64,
+    changes_read: u64,
     /// Usually one, and while one takes over from another, two.
-    tellers: Vec<Arc<Teller>>,
+    sources: Vec<Arc<ChangeSource>>,
     /// Readings in a row that failed.
-    failures: u32,
+    failed_reads: u32,
     /// By what it was known when that was told last.
-    told: Option<How>,
+    published_mode: Option<TrackingMode>,
     history: EventHistory,
 }
 
-impl Room {
+impl TrackedRoom {
     /// The best of those that tell of it.
-    fn teller(&self) -> Option<&Arc<Teller>> {
-        self.tellers.iter().max_by_key(|teller| teller.how)
+    fn best_source(&self) -> Option<&Arc<ChangeSource>> {
+        self.sources.iter().max_by_key(|teller| teller.mode)
     }
 
-    fn how(&self) -> How {
-        self.teller().map_or(How::Asked, |teller| teller.how)
+    fn mode(&self) -> TrackingMode {
+        self.best_source().map_or(TrackingMode::OnDemand, |teller| teller.mode)
     }
 
     /// What was read, as sure as it is.
-    fn known(&self) -> Option<Kept> {
-        let mut kept = self.kept.clone()?;
-        if let Some(teller) = self.teller()
-            && self.changes == self.seen
+    fn any(&self) -> Option<CachedCalendar> {
+        let mut kept = self.calendar.clone()?;
+        if let Some(teller) = self.best_source()
+            && self.changes == self.changes_read
         {
-            kept.as_of = kept.as_of.max(teller.heard_at());
-            kept.how = teller.how;
+            kept.as_of = kept.as_of.max(teller.confirmed_at());
+            kept.mode = teller.mode;
         }
         Some(kept)
     }
 
     /// What is so now, going by what is told.
-    fn current(&self, now: DateTime<Utc>, silence: TimeDelta) -> Option<Kept> {
-        let told = self.how() == How::Streaming;
-        let current = |kept: &Kept| {
-            self.changes == self.seen && kept.is_younger(silence, now) && kept.until - now >= AHEAD_LEAST
+    fn fresh(&self, now: DateTime<Utc>, silence: TimeDelta) -> Option<CachedCalendar> {
+        let told = self.mode() == TrackingMode::Streaming;
+        let current = |kept: &CachedCalendar| {
+            self.changes == self.changes_read
+                && kept.is_younger(silence, now)
+                && kept.known_until - now >= READ_AHEAD_MIN
         };
-        self.known().filter(|kept| told && current(kept))
+        self.any().filter(|kept| told && current(kept))
     }
 }
 
 /// The rooms of the scope, as they are known.
-pub struct Rooms {
+pub struct RoomCache {
     calendar: Arc<dyn Calendar>,
     clock: Arc<dyn Clock>,
-    known: RwLock<HashMap<RoomAddress, Room>>,
+    rooms: RwLock<HashMap<RoomAddress, TrackedRoom>>,
     /// One reading at a time for each room.
-    reading: KeyedMutex,
+    read_locks: KeyedMutex,
     /// How long a teller that says nothing is believed to have nothing to say.
-    silence: TimeDelta,
+    silence_max: TimeDelta,
     /// When each room looks different by the clock alone.
-    due: Due,
+    timers: RoomTimers,
     /// Rooms that look different now; taken by whoever tells displays.
-    turned: Queue,
+    changed_rooms: UniqueQueue,
     /// Rooms to be read again.
-    pub(super) stale: Queue,
-    readings: AtomicU64,
+    pub(super) stale: UniqueQueue,
+    reads: AtomicU64,
     /// Readings that were put off, since their room changes all the time.
-    pub(super) deferred: AtomicU64,
+    pub(super) deferred_reads: AtomicU64,
     /// Rooms with a reading that goes on without its caller.
-    detached: Mutex<HashSet<RoomAddress>>,
-    edges: OnceLock<Edges>,
+    detached_reads: Mutex<HashSet<RoomAddress>>,
+    extra_deadlines: OnceLock<ExtraDeadlines>,
 }
 
 /// The one reading of a room that goes on without its caller.
-struct Detached {
-    rooms: Arc<Rooms>,
+struct DetachedRead {
+    rooms: Arc<RoomCache>,
     room: RoomAddress,
 }
 
-impl Detached {
+impl DetachedRead {
     /// `None` when the room has one.
-    fn new(rooms: &Arc<Rooms>, room: &RoomAddress) -> Option<Self> {
-        let is_first = rooms.detached.lock().unwrap_or_else(PoisonError::into_inner).insert(room.clone());
+    fn new(rooms: &Arc<RoomCache>, room: &RoomAddress) -> Option<Self> {
+        let is_first =
+            rooms.detached_reads.lock().unwrap_or_else(PoisonError::into_inner).insert(room.clone());
         is_first.then(|| Self { rooms: rooms.clone(), room: room.clone() })
     }
 }
 
-impl Drop for Detached {
+impl Drop for DetachedRead {
     fn drop(&mut self) {
-        self.rooms.detached.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.room);
+        self.rooms.detached_reads.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.room);
     }
 }
 
 /// Moments at which a room looks different because of an event, besides its start and its end.
-pub type Edges = Box<dyn Fn(&RoomAddress, &Event) -> Vec<DateTime<Utc>> + Send + Sync>;
+pub type ExtraDeadlines = Box<dyn Fn(&RoomAddress, &Event) -> Vec<DateTime<Utc>> + Send + Sync>;
 
-impl Rooms {
+impl RoomCache {
     /// Rooms of which nothing is known yet.
     pub fn new(calendar: Arc<dyn Calendar>, clock: Arc<dyn Clock>, silence: TimeDelta) -> Self {
         Self {
             calendar,
             clock,
-            known: RwLock::default(),
-            reading: KeyedMutex::default(),
-            silence,
-            due: Due::default(),
-            turned: Queue::default(),
-            stale: Queue::default(),
-            readings: AtomicU64::new(0),
-            deferred: AtomicU64::new(0),
-            detached: Mutex::default(),
-            edges: OnceLock::new(),
+            rooms: RwLock::default(),
+            read_locks: KeyedMutex::default(),
+            silence_max: silence,
+            timers: RoomTimers::default(),
+            changed_rooms: UniqueQueue::default(),
+            stale: UniqueQueue::default(),
+            reads: AtomicU64::new(0),
+            deferred_reads: AtomicU64::new(0),
+            detached_reads: Mutex::default(),
+            extra_deadlines: OnceLock::new(),
         }
     }
 
     /// Rooms look different at these moments too. Said once; the first counts.
-    pub fn turn_at(&self, edges: Edges) {
-        let _ = self.edges.set(edges);
+    pub fn set_extra_deadlines(&self, edges: ExtraDeadlines) {
+        let _ = self.extra_deadlines.set(edges);
     }
 
     /// When the room looks different next by the clock alone: something begins or ends, or what is known comes to its end.
-    fn next_turn(&self, room: &RoomAddress, kept: &Kept, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let others = |event: &Event| self.edges.get().map_or_else(Vec::new, |edges| edges(room, event));
+    fn next_deadline(
+        &self,
+        room: &RoomAddress,
+        kept: &CachedCalendar,
+        now: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
+        let others =
+            |event: &Event| self.extra_deadlines.get().map_or_else(Vec::new, |edges| edges(room, event));
         let of_event = |event: &Event| others(event).into_iter().chain([event.start, event.end]);
         let edges = kept.events.iter().flat_map(of_event);
-        edges.chain([kept.until - AHEAD_LEAST + TimeDelta::seconds(1)]).filter(|edge| *edge > now).min()
+        edges
+            .chain([kept.known_until - READ_AHEAD_MIN + TimeDelta::seconds(1)])
+            .filter(|edge| *edge > now)
+            .min()
     }
 
     /// What is known, however old.
-    pub fn known(&self, room: &RoomAddress) -> Option<Kept> {
-        self.read().get(room)?.known()
+    pub fn any(&self, room: &RoomAddress) -> Option<CachedCalendar> {
+        self.read().get(room)?.any()
     }
 
     /// When this process first read this event at its present start in this room. The event came to stand there at that time
@@ -247,27 +259,27 @@ impl Rooms {
     /// The rooms that were read, whoever asked for them.
     pub fn read_rooms(&self) -> Vec<RoomAddress> {
         let known = self.read();
-        known.iter().filter(|(_, room)| room.kept.is_some()).map(|(name, _)| name.clone()).collect()
+        known.iter().filter(|(_, room)| room.calendar.is_some()).map(|(name, _)| name.clone()).collect()
     }
 
     /// What is so now, as far as a server tells of what changes; `None` where it has to be read.
-    pub fn current(&self, room: &RoomAddress) -> Option<Kept> {
-        self.read().get(room)?.current(self.clock.now(), self.silence)
+    pub fn fresh(&self, room: &RoomAddress) -> Option<CachedCalendar> {
+        self.read().get(room)?.fresh(self.clock.now(), self.silence_max)
     }
 
     /// What is known, read again where it may be older than `age`. The caller has checked that the room is in scope.
     ///
     /// # Errors
     /// When it has to be read and cannot be.
-    pub async fn get(&self, room: &RoomAddress, age: TimeDelta) -> Result<Kept, CalendarError> {
-        if let Some(kept) = self.fresh(room, age) {
+    pub async fn get(&self, room: &RoomAddress, age: TimeDelta) -> Result<CachedCalendar, CalendarError> {
+        if let Some(kept) = self.younger_than(room, age) {
             return Ok(kept);
         }
-        let _turn = self.reading.lock(room.as_str()).await;
+        let _turn = self.read_locks.lock(room.as_str()).await;
         // Somebody may have read it while we waited.
-        match self.fresh(room, age) {
+        match self.younger_than(room, age) {
             Some(kept) => Ok(kept),
-            None => self.read_now(room).await,
+            None => self.read_calendar(room).await,
         }
     }
 
@@ -278,111 +290,122 @@ impl Rooms {
         room: &RoomAddress,
         age: TimeDelta,
         patience: Duration,
-    ) -> Option<Result<Kept, CalendarError>> {
-        if let Some(kept) = self.fresh(room, age) {
+    ) -> Option<Result<CachedCalendar, CalendarError>> {
+        if let Some(kept) = self.younger_than(room, age) {
             return Some(Ok(kept));
         }
-        let Some(detached) = Detached::new(self, room) else {
+        let Some(detached) = DetachedRead::new(self, room) else {
             return timeout(patience, self.get(room, age)).await.ok();
         };
         let read = tokio::spawn(async move {
-            let longest = patience.max(PATIENCE);
+            let longest = patience.max(REQUEST_TIMEOUT);
             timeout(longest, detached.rooms.get(&detached.room, age)).await.ok()
         });
         timeout(patience, read).await.ok()?.ok()?
     }
 
-    fn fresh(&self, room: &RoomAddress, age: TimeDelta) -> Option<Kept> {
+    fn younger_than(&self, room: &RoomAddress, age: TimeDelta) -> Option<CachedCalendar> {
         let (known, now) = (self.read(), self.clock.now());
         let room = known.get(room)?;
-        let young = |kept: &Kept| room.changes == room.seen && kept.is_younger(age, now);
-        room.current(now, self.silence).or_else(|| room.known().filter(young))
+        let young = |kept: &CachedCalendar| room.changes == room.changes_read && kept.is_younger(age, now);
+        room.fresh(now, self.silence_max).or_else(|| room.any().filter(young))
     }
 
     /// Reads the room if what is known of it is not what is so.
-    pub(super) async fn renew(&self, room: &RoomAddress) -> Result<(), CalendarError> {
-        let _turn = self.reading.lock(room.as_str()).await;
-        let is_followed = self.read().get(room).is_some_and(|room| !room.tellers.is_empty());
-        match self.current(room) {
-            None if is_followed => self.read_now(room).await.map(drop),
+    pub(super) async fn refresh(&self, room: &RoomAddress) -> Result<(), CalendarError> {
+        let _turn = self.read_locks.lock(room.as_str()).await;
+        let is_followed = self.read().get(room).is_some_and(|room| !room.sources.is_empty());
+        match self.fresh(room) {
+            None if is_followed => self.read_calendar(room).await.map(drop),
             _ => Ok(()),
         }
     }
 
-    async fn read_now(&self, room: &RoomAddress) -> Result<Kept, CalendarError> {
+    async fn read_calendar(&self, room: &RoomAddress) -> Result<CachedCalendar, CalendarError> {
         let seen = self.read().get(room).map_or(0, |room| room.changes);
         let now = self.clock.now();
         let from = occupancy::reading_start(now);
-        let window = Window::clamped(from, now + AHEAD)
+        let window = Window::clamped(from, now + READ_AHEAD)
             .ok_or_else(|| CalendarError::configuration("no time ahead"))?;
-        self.readings.fetch_add(1, Ordering::Relaxed);
-        let events = Arc::new(bounded(self.calendar.events(room, window).await?.with_stand_ins()?)?);
-        let kept = Kept { events, read_at: now, as_of: now, how: How::Asked, until: window.end() };
-        self.keep(room, kept, seen)?;
-        self.known(room).ok_or_else(|| CalendarError::configuration("what was read is forgotten already"))
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        let events = Arc::new(enforce_bounds(self.calendar.events(room, window).await?.with_stand_ins()?)?);
+        let kept = CachedCalendar {
+            events,
+            read_at: now,
+            as_of: now,
+            mode: TrackingMode::OnDemand,
+            known_until: window.end(),
+        };
+        self.store_calendar(room, kept, seen)?;
+        self.any(room).ok_or_else(|| CalendarError::configuration("what was read is forgotten already"))
     }
 
-    fn keep(&self, name: &RoomAddress, kept: Kept, seen: u64) -> Result<(), CalendarError> {
-        let beyond = beyond_ordinary(&kept.events);
-        let due = self.next_turn(name, &kept, kept.read_at);
+    fn store_calendar(
+        &self,
+        name: &RoomAddress,
+        kept: CachedCalendar,
+        seen: u64,
+    ) -> Result<(), CalendarError> {
+        let beyond = extra_bytes(&kept.events);
+        let due = self.next_deadline(name, &kept, kept.read_at);
         let is_other = {
             let mut known = self.write();
-            if beyond > 0 && beyond + beyond_of_others(&known, name) > ROOM_EVENTS_BYTES_BEYOND_MAX {
-                return Err(too_many_full(beyond));
+            if beyond > 0 && beyond + extra_bytes_of_others(&known, name) > ROOM_EVENTS_BYTES_BEYOND_MAX {
+                return Err(memory_exhausted(beyond));
             }
-            let room = entry(&mut known, name, self.clock.now());
-            room.beyond = beyond;
+            let room = room_entry(&mut known, name, self.clock.now());
+            room.extra_bytes = beyond;
             room.history.record(&kept.events, self.clock.now());
-            let was = room.kept.replace(kept).map(|kept| kept.events);
-            (room.seen, room.failures) = (seen, 0);
+            let was = room.calendar.replace(kept).map(|kept| kept.events);
+            (room.changes_read, room.failed_reads) = (seen, 0);
             // Somebody changed it while it was read.
-            if room.changes != seen && !room.tellers.is_empty() {
+            if room.changes != seen && !room.sources.is_empty() {
                 self.stale.push(name);
             }
-            let how = room.how();
-            let was_told = room.told.replace(how) == Some(how);
-            !was_told || was.as_deref() != room.kept.as_ref().map(|kept| &*kept.events)
+            let how = room.mode();
+            let was_told = room.published_mode.replace(how) == Some(how);
+            !was_told || was.as_deref() != room.calendar.as_ref().map(|kept| &*kept.events)
         };
-        self.due.set(name, due);
+        self.timers.set(name, due);
         if is_other {
-            self.turned.push(name);
+            self.changed_rooms.push(name);
         }
         Ok(())
     }
 
     /// Something changed in the room: what was read before is not what is there.
-    pub fn changed(&self, name: &RoomAddress) {
+    pub fn invalidate(&self, name: &RoomAddress) {
         let mut known = self.write();
-        let room = entry(&mut known, name, self.clock.now());
+        let room = room_entry(&mut known, name, self.clock.now());
         room.changes += 1;
-        if !room.tellers.is_empty() {
+        if !room.sources.is_empty() {
             self.stale.push(name);
         }
     }
 
     /// From now on, somebody tells of what changes in these rooms. What is known of them is from before.
-    pub(super) fn follow(&self, rooms: &[RoomAddress], teller: &Arc<Teller>) {
+    pub(super) fn add_source(&self, rooms: &[RoomAddress], teller: &Arc<ChangeSource>) {
         let mut known = self.write();
         for name in rooms {
             let room = known.entry(name.clone()).or_default();
-            room.tellers.push(teller.clone());
+            room.sources.push(teller.clone());
             room.changes += 1;
             self.stale.push(name);
         }
     }
 
     /// Nobody tells of what changes in these rooms any more, unless somebody else does by now.
-    pub(super) fn unfollow(&self, rooms: &[RoomAddress], teller: &Arc<Teller>) {
+    pub(super) fn remove_source(&self, rooms: &[RoomAddress], teller: &Arc<ChangeSource>) {
         let mut known = self.write();
         for name in rooms {
             let Some(room) = known.get_mut(name) else { continue };
-            let how = room.how();
+            let how = room.mode();
             // What was told until now is still what was known then.
-            room.kept = room.known().map(|kept| Kept { how: How::Asked, ..kept });
-            room.tellers.retain(|other| !Arc::ptr_eq(other, teller));
-            if room.how() != how {
-                room.told = Some(room.how());
-                self.turned.push(name);
+            room.calendar = room.any().map(|kept| CachedCalendar { mode: TrackingMode::OnDemand, ..kept });
+            room.sources.retain(|other| !Arc::ptr_eq(other, teller));
+            if room.mode() != how {
+                room.published_mode = Some(room.mode());
+                self.changed_rooms.push(name);
             }
         }
     }
@@ -390,9 +413,9 @@ impl Rooms {
     /// Only these rooms are in scope from now on.
     pub(super) fn retain(&self, scope: &HashSet<RoomAddress>) {
         self.write().retain(|room, _| scope.contains(room));
-        self.due.retain(|room| scope.contains(room));
+        self.timers.retain(|room| scope.contains(room));
         self.stale.retain(|room| scope.contains(room));
-        self.turned.retain(|room| scope.contains(room));
+        self.changed_rooms.retain(|room| scope.contains(room));
     }
 
     pub(super) fn now(&self) -> DateTime<Utc> {
@@ -400,69 +423,69 @@ impl Rooms {
     }
 
     /// A reading failed: how often in a row it did.
-    pub(super) fn failed(&self, name: &RoomAddress) -> u32 {
+    pub(super) fn record_failed_read(&self, name: &RoomAddress) -> u32 {
         let mut known = self.write();
         let Some(room) = known.get_mut(name) else { return 0 };
-        room.failures = room.failures.saturating_add(1);
-        room.failures
+        room.failed_reads = room.failed_reads.saturating_add(1);
+        room.failed_reads
     }
 
     /// Looks whether the clock alone makes rooms look different.
-    pub(super) fn turn(&self) {
+    pub(super) fn tick(&self) {
         let now = self.clock.now();
-        for name in self.due.take(now) {
+        for name in self.timers.take_due(now) {
             let mut due = None;
             if let Some(room) = self.read().get(&name) {
-                due = room.kept.as_ref().and_then(|kept| self.next_turn(&name, kept, now));
-                let ends = room.kept.as_ref().is_some_and(|kept| kept.until - now < AHEAD_LEAST);
-                if ends && !room.tellers.is_empty() {
+                due = room.calendar.as_ref().and_then(|kept| self.next_deadline(&name, kept, now));
+                let ends = room.calendar.as_ref().is_some_and(|kept| kept.known_until - now < READ_AHEAD_MIN);
+                if ends && !room.sources.is_empty() {
                     self.stale.push(&name);
                 }
             }
-            self.due.set(&name, due);
-            self.turned.push(&name);
+            self.timers.set(&name, due);
+            self.changed_rooms.push(&name);
         }
     }
 
     /// The room looks different, for a reason that is not in its calendar.
-    pub fn turned(&self, room: &RoomAddress) {
-        self.turned.push(room);
+    pub fn mark_changed(&self, room: &RoomAddress) {
+        self.changed_rooms.push(room);
     }
 
     /// The next room that looks different. Waits for it.
-    pub async fn next_turned(&self) -> RoomAddress {
-        self.turned.next().await
+    pub async fn next_changed(&self) -> RoomAddress {
+        self.changed_rooms.next().await
     }
 
     /// Rooms by how they are followed, and the age of what is known of the one that is known worst.
-    pub fn census(&self) -> Census {
+    pub fn stats(&self) -> CacheStats {
         let now = self.clock.now();
         let count = |number: &AtomicU64| number.load(Ordering::Relaxed);
-        let (readings, deferred) = (count(&self.readings), count(&self.deferred));
-        let mut census = Census { readings, deferred, ..Census::default() };
+        let (readings, deferred) = (count(&self.reads), count(&self.deferred_reads));
+        let mut census = CacheStats { reads: readings, deferred_reads: deferred, ..CacheStats::default() };
         for room in self.read().values() {
-            let Some(kept) = room.known() else { continue };
-            let how = room.how();
+            let Some(kept) = room.any() else { continue };
+            let how = room.mode();
             *census.rooms.entry(how).or_default() += 1;
-            if how != How::Asked {
-                census.oldest = census.oldest.max(now - kept.as_of);
+            if how != TrackingMode::OnDemand {
+                census.stalest_age = census.stalest_age.max(now - kept.as_of);
             }
         }
         census
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, HashMap<RoomAddress, Room>> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<RoomAddress, TrackedRoom>> {
+        self.rooms.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, HashMap<RoomAddress, Room>> {
-        self.known.write().unwrap_or_else(PoisonError::into_inner)
+    fn write(&self) -> RwLockWriteGuard<'_, HashMap<RoomAddress, TrackedRoom>> {
+        self.rooms.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// What the other rooms take beyond what every room may.
-fn beyond_of_others(known: &HashMap<RoomAddress, Room>, name: &RoomAddress) -> usize {
-    known.iter().filter(|(other, _)| *other != name).map(|(_, room)| room.beyond).sum()
+fn extra_bytes_of_others(known: &HashMap<RoomAddress, TrackedRoom>, name: &RoomAddress) -> usize {
+    known.iter().filter(|(other, _)| *other != name).map(|(_, room)| room.extra_bytes).sum()
 }
 
 /// How long a room that nobody follows is known where there are as many as are kept.
@@ -470,38 +493,38 @@ const UNFOLLOWED_KEPT: TimeDelta = TimeDelta::hours(1);
 
 /// What is known of the room. A scope that names a domain holds any address there: where there are too many, rooms that nobody
 /// follows and that were not read of late are forgotten.
-fn entry<'r>(
-    known: &'r mut HashMap<RoomAddress, Room>,
+fn room_entry<'r>(
+    known: &'r mut HashMap<RoomAddress, TrackedRoom>,
     name: &RoomAddress,
     now: DateTime<Utc>,
-) -> &'r mut Room {
+) -> &'r mut TrackedRoom {
     if known.len() >= ROOMS_KNOWN_MAX && !known.contains_key(name) {
-        let is_young = |kept: &Kept| kept.is_younger(UNFOLLOWED_KEPT, now);
-        known.retain(|_, room| !room.tellers.is_empty() || room.kept.as_ref().is_some_and(is_young));
+        let is_young = |kept: &CachedCalendar| kept.is_younger(UNFOLLOWED_KEPT, now);
+        known.retain(|_, room| !room.sources.is_empty() || room.calendar.as_ref().is_some_and(is_young));
     }
     known.entry(name.clone()).or_default()
 }
 
 /// What is known of all rooms together.
 #[derive(Debug, Clone, Default)]
-pub struct Census {
+pub struct CacheStats {
     /// Rooms of which anything is known, by how they are followed.
-    pub rooms: HashMap<How, usize>,
+    pub rooms: HashMap<TrackingMode, usize>,
     /// Of the rooms that are followed, the age of what is known of the worst.
-    pub oldest: TimeDelta,
+    pub stalest_age: TimeDelta,
     /// Calendars read so far.
-    pub readings: u64,
+    pub reads: u64,
     /// Readings that were put off so far.
-    pub deferred: u64,
+    pub deferred_reads: u64,
 }
 
 /// For an early end, which the version of the event guards: one round trip instead of two.
-impl CalendarCache for Rooms {
+impl CalendarCache for RoomCache {
     fn events(&self, room: &RoomAddress) -> Option<Vec<Event>> {
-        self.current(room).map(|kept| kept.events.to_vec())
+        self.fresh(room).map(|kept| kept.events.to_vec())
     }
 
     fn event(&self, room: &RoomAddress, id: &EventId) -> Option<Event> {
-        self.current(room)?.events.iter().find(|event| event.id == *id).cloned()
+        self.fresh(room)?.events.iter().find(|event| event.id == *id).cloned()
     }
 }

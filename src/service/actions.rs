@@ -14,7 +14,7 @@ use crate::action::{Action, ActionId, Actor, Answer, Outcome};
 use crate::calendar::RoomAddress;
 use crate::engine::{Engine, Mode};
 use crate::journal::{ActionStatus, JournalError};
-use crate::live::Rooms;
+use crate::live::RoomCache;
 use crate::presence::SharedPresence;
 use crate::shares::{Exhausted, Share, ShareLimits, Shares};
 use crate::store::ServiceStore;
@@ -53,7 +53,7 @@ struct Known {
 /// Actions under way.
 pub struct Actions {
     engine: Arc<Engine>,
-    rooms: Arc<Rooms>,
+    rooms: Arc<RoomCache>,
     notices: Notices,
     /// Where signs are kept.
     signs: (ServiceStore, SharedPresence),
@@ -65,7 +65,7 @@ pub struct Actions {
 impl Actions {
     pub(super) fn new(
         engine: Arc<Engine>,
-        rooms: Arc<Rooms>,
+        rooms: Arc<RoomCache>,
         notices: Notices,
         signs: (ServiceStore, SharedPresence),
     ) -> Self {
@@ -94,7 +94,7 @@ impl Actions {
             let _over = Over { id, known: known.clone(), _share: share };
             let actor = action.actor.clone();
             let answer = engine.perform(action.clone(), mode).await;
-            rooms.changed(&room);
+            rooms.invalidate(&room);
             let ending = match &answer {
                 Err(_) => "failed",
                 Ok(answer) if answer.is_in_doubt() => ActionStatus::Open.as_str(),

@@ -115,7 +115,7 @@ impl Service {
         // The sign is kept: what begins from now on sees it. What had begun before is waited for.
         let idle = timeout_at(until, self.engine.wait_until_idle(room)).await;
         if idle.map_err(|_| NoCheckIn::Undecided)? {
-            self.rooms.changed(room);
+            self.rooms.invalidate(room);
             let stands = timeout_at(until, self.stands(room, &event)).await;
             if !stands.map_err(|_| NoCheckIn::Undecided)?.map_err(NoCheckIn::Trouble)? {
                 let action = self.taken_away_by(room, &event).await.map_err(NoCheckIn::Trouble)?;

@@ -50,7 +50,7 @@ impl Service {
     async fn tell_settled(&self, life: ActionRecord) {
         let ActionRecord { action, outcome: Some(outcome), accepted_at, .. } = life else { return };
         tracing::info!(action = %action.id, room = %action.room, "an action in doubt is settled");
-        self.rooms.changed(&action.room);
+        self.rooms.invalidate(&action.room);
         if matches!(outcome, Outcome::Done(_)) && action.kind.implies_presence() {
             keep_door_sign(&self.engine, &self.desk, &self.books, &action, accepted_at).await;
         }

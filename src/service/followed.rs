@@ -111,7 +111,7 @@ impl Service {
             let named = self.followed.take_named(self.now());
             let new: Vec<_> = named
                 .into_iter()
-                .filter(|room| scope.contains(room) && self.rooms.known(room).is_none())
+                .filter(|room| scope.contains(room) && self.rooms.any(room).is_none())
                 .collect();
             let limit = ConcurrencyLimit::new(AT_ONCE, SLOW_AFTER);
             let reading = new

@@ -69,7 +69,7 @@ use crate::action::{ActionId, Refusal};
 use crate::calendar::{Event, RoomAddress, occupancy};
 use crate::cleanup::{Attendance as _, DecisionKind, Rules};
 use crate::engine::{CalendarError, Engine};
-use crate::live::{Kept, Live, Rooms, SILENCE};
+use crate::live::{CachedCalendar, Live, RoomCache, SILENCE_MAX};
 use crate::presence::{CrowdLog, EvidenceLimit, SharedPresence, Sign};
 use crate::store::{ServiceStore, StoreError};
 
@@ -121,7 +121,7 @@ pub struct Service {
     /// Who acts.
     pub engine: Arc<Engine>,
     /// What the rooms' calendars hold.
-    pub rooms: Arc<Rooms>,
+    pub rooms: Arc<RoomCache>,
     /// Actions under way.
     pub actions: Actions,
     /// Check-ins that were answered under a key.
@@ -167,7 +167,7 @@ impl Service {
         let now = engine.clock().now();
         let books = presence::open_books(&desk, &**engine.clock(), options.rules.silence.clone()).await?;
         let notices = Notices::new(engine.clock().clone());
-        let rooms = Arc::new(Rooms::new(engine.calendar().clone(), engine.clock().clone(), SILENCE));
+        let rooms = Arc::new(RoomCache::new(engine.calendar().clone(), engine.clock().clone(), SILENCE_MAX));
         engine.set_cache(rooms.clone());
         let service = Arc::new(Self {
             actions: Actions::new(
@@ -200,7 +200,7 @@ impl Service {
         service.record_alive().await;
         service.record_rules().await;
         let rules = Arc::downgrade(&service);
-        service.rooms.turn_at(Box::new(move |room, event| {
+        service.rooms.set_extra_deadlines(Box::new(move |room, event| {
             let rule = rules.upgrade().and_then(|service| service.options().rules.check_in(room));
             // One may check in, and the room is released.
             rule.map_or_else(Vec::new, |rule| vec![event.start - rule.early, event.start + rule.grace])
@@ -239,11 +239,11 @@ impl Service {
         Ok(self.judge(room, &kept))
     }
 
-    async fn kept(&self, room: &RoomAddress, patience: Duration) -> Result<Kept, NoStatus> {
+    async fn kept(&self, room: &RoomAddress, patience: Duration) -> Result<CachedCalendar, NoStatus> {
         match self.rooms.get_within(room, self.options().state_age, patience).await {
             Some(read) => read.map_err(NoStatus::Trouble),
             None => {
-                let known = self.rooms.known(room);
+                let known = self.rooms.any(room);
                 known.filter(|kept| kept.is_younger(STALE_MAX, self.now())).ok_or(NoStatus::Late)
             }
         }
@@ -251,10 +251,10 @@ impl Service {
 
     /// The room as it was read last, if it ever was.
     pub fn known(&self, room: &RoomAddress) -> Option<Status> {
-        self.rooms.known(room).map(|kept| self.judge(room, &kept))
+        self.rooms.any(room).map(|kept| self.judge(room, &kept))
     }
 
-    fn judge(&self, room: &RoomAddress, kept: &Kept) -> Status {
+    fn judge(&self, room: &RoomAddress, kept: &CachedCalendar) -> Status {
         let seen_since = |event: &Event| self.rooms.seen_since(room, event);
         let view = View { kept, books: &self.books.read(), seen_since: &seen_since };
         let mut status = status(room, &view, &self.options().rules, self.now());

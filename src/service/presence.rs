@@ -17,7 +17,7 @@ use crate::cleanup::{Attendance as _, Rule, Sightings};
 use crate::clock::Clock;
 use crate::engine::{CalendarError, Engine};
 use crate::journal::{ActionStatus, Query};
-use crate::live::Rooms;
+use crate::live::RoomCache;
 use crate::presence::{
     Admission, CheckInTiming, EvidenceLimit, Interval, PresenceState, SharedPresence, Sign, SignLog,
     SilenceLimits,
@@ -47,7 +47,7 @@ pub struct Intake {
     pub refused: Vec<(usize, EvidenceLimit)>,
 }
 
-impl Sightings for Rooms {
+impl Sightings for RoomCache {
     fn seen_since(&self, room: &RoomAddress, event: &Event) -> Option<DateTime<Utc>> {
         Self::seen_since(self, room, event)
     }
@@ -176,7 +176,7 @@ impl Service {
         intake.taken = kept().count();
         intake.matched = kept().filter(|(_, sign)| sign.is_matched).count();
         let rooms: BTreeSet<_> = signs.iter().map(|sign| sign.room.clone()).collect();
-        rooms.iter().for_each(|room| self.rooms.turned(room));
+        rooms.iter().for_each(|room| self.rooms.mark_changed(room));
         self.followed.name(&rooms);
         let late = signs.into_iter().filter(|sign| sign.at < now - LATE).collect();
         if let Err(trouble) = self.acquit(late).await {
@@ -205,7 +205,7 @@ impl Service {
         let rooms: BTreeSet<_> = signs.iter().map(|sign| &sign.room).collect();
         let (mut calendars, mut unknown) = (BTreeMap::new(), Vec::new());
         for room in rooms {
-            match self.rooms.known(room) {
+            match self.rooms.any(room) {
                 Some(kept) => drop(calendars.insert(room.clone(), kept.events)),
                 None => unknown.push(room.clone()),
             }

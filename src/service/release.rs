@@ -142,7 +142,7 @@ impl Service {
         rooms.retain(|room| rules.check_in(room).is_some() && !state.acting.contains(room));
         let (mut known, mut unknown) = (Vec::new(), Vec::new());
         for room in rooms {
-            match self.rooms.current(&room) {
+            match self.rooms.fresh(&room) {
                 Some(kept) => known.push((room, kept.events)),
                 None if state.slow.get(&room).is_some_and(|until| now < *until) => {}
                 None => unknown.push(room),

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::calendar::{Event, EventId, RoomAddress, occupancy};
 use crate::cleanup::{About, CleanupMode, Judgement, Kept as Spared, NoCheckIn, Rules, Verdict, came, judge};
 use crate::engine::PersonLookup;
-use crate::live::{How, Kept};
+use crate::live::{CachedCalendar, TrackingMode};
 use crate::presence::PresenceState;
 
 /// A room at one moment.
@@ -20,7 +20,7 @@ pub struct Status {
     /// Until when it is known that nothing else changed.
     pub as_of: DateTime<Utc>,
     /// By what that is known.
-    pub follows: How,
+    pub follows: TrackingMode,
     /// The event that is on; where several are, the first of `current_events`.
     pub current: Option<Event>,
     /// All events that take the room now, in display order: timed before all-day events, the last begun first.
@@ -65,7 +65,7 @@ impl Status {
 #[derive(Clone, Copy)]
 pub struct View<'a> {
     /// Its calendar.
-    pub kept: &'a Kept,
+    pub kept: &'a CachedCalendar,
     /// Who came, and when that would have been known.
     pub books: &'a PresenceState,
     /// When an event was first seen at its present start.
@@ -156,7 +156,7 @@ pub fn status(room: &RoomAddress, view: &View<'_>, rules: &Rules, now: DateTime<
         about: rules.about(room),
         read_at: kept.read_at,
         as_of: kept.as_of,
-        follows: kept.how,
+        follows: kept.mode,
         current: on.first().map(|event| (*event).clone()),
         current_events: on.into_iter().cloned().collect(),
         next: next.cloned(),

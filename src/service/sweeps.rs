@@ -297,7 +297,7 @@ impl Service {
         progress: &dyn Progress,
     ) -> Result<Swept, SweepError> {
         let outcome = sweep.apply(plan, Mode::Perform, progress).await;
-        plan.actions().for_each(|(room, _)| self.rooms.changed(room));
+        plan.actions().for_each(|(room, _)| self.rooms.invalidate(room));
         for one in outcome.iter().flat_map(|swept| &swept.applied) {
             self.tell_of_series(one);
             let (room, outcome) = (one.room.clone(), Box::new(one.outcome.clone()));

@@ -54,7 +54,7 @@ impl Service {
         };
         let turns = async {
             loop {
-                let room = self.rooms.next_turned().await;
+                let room = self.rooms.next_changed().await;
                 self.notices.tell(Notice::Turned { room });
             }
         };
@@ -72,7 +72,7 @@ impl Service {
     pub async fn follow(
         self: Arc<Self>,
         feed: Arc<dyn Feed>,
-        options: live::Options,
+        options: live::LiveOptions,
         stop: CancellationToken,
     ) {
         let live = Live::new(self.rooms.clone(), feed, options);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use adjourn::calendar::{ChangeKey, Event, EventId};
-use adjourn::live::{EVENT_TEXTS_PER_ROOM_MAX, ROOM_EVENTS_BYTES_BEYOND_MAX, Rooms, SILENCE};
+use adjourn::live::{EVENT_TEXTS_PER_ROOM_MAX, ROOM_EVENTS_BYTES_BEYOND_MAX, RoomCache, SILENCE_MAX};
 use chrono::TimeDelta;
 
 use crate::fake::{meeting, room, test_engine};
@@ -18,7 +18,7 @@ async fn full_rooms_share_a_bound_and_take_nothing_from_a_room_with_an_ordinary_
         stage.calendar.add(room, Event { change_key, id: EventId::new("a"), ..meeting("a") });
     }
     stage.calendar.add(&room("r1"), meeting("b"));
-    let rooms = Rooms::new(Arc::new(stage.calendar.clone()), Arc::new(stage.clock.clone()), SILENCE);
+    let rooms = RoomCache::new(Arc::new(stage.calendar.clone()), Arc::new(stage.clock.clone()), SILENCE_MAX);
     let mut kept = 0;
     for room in &full {
         match rooms.get(room, TimeDelta::zero()).await {

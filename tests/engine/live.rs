@@ -12,7 +12,8 @@ use adjourn::calendar::RoomAddress;
 use adjourn::clock::Clock as _;
 use adjourn::engine::{CalendarError, Mode};
 use adjourn::live::{
-    Ears, Feed, Heard, How, Kept, Live, Options, RoomGroup, Rooms, SILENCE, SyncState, Synced,
+    CachedCalendar, ChangeBatch, ChangeStream, Feed, Live, LiveOptions, RoomCache, SILENCE_MAX,
+    SubscriptionGroup, SyncResult, SyncState, TrackingMode,
 };
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -26,7 +27,7 @@ struct Script {
     /// How often ears are opened, and what that comes to; when there is nothing left, it works.
     opens: VecDeque<Result<Vec<RoomAddress>, CalendarError>>,
     opened: usize,
-    says: Option<mpsc::UnboundedReceiver<Result<Heard, CalendarError>>>,
+    says: Option<mpsc::UnboundedReceiver<Result<ChangeBatch, CalendarError>>>,
     /// How long the server asks to be left alone when it refuses.
     retry_after: Option<Duration>,
     /// The rooms of each ears, as they are opened.
@@ -47,31 +48,35 @@ struct FakeFeed(Arc<Mutex<Script>>);
 struct FakeEars {
     feed: FakeFeed,
     rooms: Vec<RoomAddress>,
-    says: Option<mpsc::UnboundedReceiver<Result<Heard, CalendarError>>>,
+    says: Option<mpsc::UnboundedReceiver<Result<ChangeBatch, CalendarError>>>,
 }
 
 #[async_trait]
 impl Feed for FakeFeed {
-    async fn groups(&self, rooms: &[RoomAddress]) -> Vec<RoomGroup> {
+    async fn group_rooms(&self, rooms: &[RoomAddress]) -> Vec<SubscriptionGroup> {
         let script = self.0.lock().unwrap();
         let mut groups = BTreeMap::<_, Vec<_>>::new();
         for room in rooms {
             let key = script.elsewhere.get(room).copied().unwrap_or_default();
             groups.entry(key.to_owned()).or_default().push(room.clone());
         }
-        groups.into_iter().map(|(key, rooms)| RoomGroup { key, rooms }).collect()
+        groups.into_iter().map(|(key, rooms)| SubscriptionGroup { key, rooms }).collect()
     }
 
     fn group_rooms_max(&self) -> usize {
         200
     }
 
-    fn ears(&self, group: &[RoomAddress]) -> Option<Box<dyn Ears>> {
+    fn change_stream(&self, group: &[RoomAddress]) -> Option<Box<dyn ChangeStream>> {
         let says = self.0.lock().unwrap().says.take();
         Some(Box::new(FakeEars { feed: self.clone(), rooms: group.to_vec(), says }))
     }
 
-    async fn changed(&self, room: &RoomAddress, since: Option<&SyncState>) -> Result<Synced, CalendarError> {
+    async fn sync_changes(
+        &self,
+        room: &RoomAddress,
+        since: Option<&SyncState>,
+    ) -> Result<SyncResult, CalendarError> {
         let hangs = {
             let mut script = self.0.lock().unwrap();
             *script.asked.entry(room.clone()).or_default() += 1;
@@ -86,13 +91,13 @@ impl Feed for FakeFeed {
             return Err(CalendarError { responsible: ResponsibleParty::Administrator, ..network_error() });
         }
         let state = SyncState(script.changes.to_string());
-        Ok(Synced { changed: since != Some(&state), state })
+        Ok(SyncResult { changed: since != Some(&state), state })
     }
 }
 
 #[async_trait]
-impl Ears for FakeEars {
-    async fn open(&mut self) -> Result<Vec<(RoomAddress, CalendarError)>, CalendarError> {
+impl ChangeStream for FakeEars {
+    async fn subscribe(&mut self) -> Result<Vec<(RoomAddress, CalendarError)>, CalendarError> {
         let mut script = self.feed.0.lock().unwrap();
         script.opened += 1;
         let mut rooms = self.rooms.clone();
@@ -102,18 +107,18 @@ impl Ears for FakeEars {
         Ok(deaf.into_iter().map(|room| (room, network_error())).collect())
     }
 
-    async fn hear(&mut self) -> Result<Heard, CalendarError> {
+    async fn next(&mut self) -> Result<ChangeBatch, CalendarError> {
         match &mut self.says {
             Some(says) => says.recv().await.unwrap_or_else(|| Err(network_error())),
             None => std::future::pending().await,
         }
     }
 
-    fn add(&mut self, room: &RoomAddress) {
+    fn add_room(&mut self, room: &RoomAddress) {
         self.rooms.push(room.clone());
     }
 
-    fn remove(&mut self, room: &RoomAddress) {
+    fn remove_room(&mut self, room: &RoomAddress) {
         self.rooms.retain(|other| other != room);
     }
 
@@ -124,19 +129,20 @@ impl Ears for FakeEars {
 
 struct Following {
     stage: TestEngine,
-    rooms: Arc<Rooms>,
+    rooms: Arc<RoomCache>,
     feed: FakeFeed,
-    says: mpsc::UnboundedSender<Result<Heard, CalendarError>>,
+    says: mpsc::UnboundedSender<Result<ChangeBatch, CalendarError>>,
     live: Arc<Live>,
     scope: Arc<Mutex<Vec<RoomAddress>>>,
 }
 
 impl Following {
     /// Follows `r1` and `r2`, of which `r1` has a meeting on; after the script's first moves.
-    async fn begin(script: impl FnOnce(&mut Script), options: Options) -> Self {
+    async fn begin(script: impl FnOnce(&mut Script), options: LiveOptions) -> Self {
         let stage = test_engine();
         stage.calendar.add(&room("r1"), meeting("a"));
-        let rooms = Rooms::new(stage.engine.calendar().clone(), Arc::new(stage.clock.clone()), SILENCE);
+        let rooms =
+            RoomCache::new(stage.engine.calendar().clone(), Arc::new(stage.clock.clone()), SILENCE_MAX);
         let rooms = Arc::new(rooms);
         stage.engine.set_cache(rooms.clone());
         let feed = FakeFeed::default();
@@ -156,13 +162,13 @@ impl Following {
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
 
-    async fn say(&self, heard: Heard) {
+    async fn say(&self, heard: ChangeBatch) {
         self.says.send(Ok(heard)).unwrap();
         self.settle().await;
     }
 
     async fn changed(&self, name: &str) {
-        self.say(Heard { changed: vec![room(name)], ..Heard::default() }).await;
+        self.say(ChangeBatch { changed: vec![room(name)], ..ChangeBatch::default() }).await;
     }
 
     fn set_clock(&self, to: DateTime<Utc>) {
@@ -178,12 +184,12 @@ impl Following {
         self.feed.0.lock().unwrap().opened
     }
 
-    fn current(&self, name: &str) -> Option<Kept> {
-        self.rooms.current(&room(name))
+    fn current(&self, name: &str) -> Option<CachedCalendar> {
+        self.rooms.fresh(&room(name))
     }
 
-    fn how(&self, name: &str) -> How {
-        self.rooms.known(&room(name)).map_or(How::Asked, |kept| kept.how)
+    fn how(&self, name: &str) -> TrackingMode {
+        self.rooms.any(&room(name)).map_or(TrackingMode::OnDemand, |kept| kept.mode)
     }
 
     /// The meeting in `r1` is made longer, behind everybody's back.
@@ -207,8 +213,12 @@ impl Following {
     }
 }
 
-fn quick() -> Options {
-    Options { poll: Duration::from_secs(8), again_after: Duration::from_secs(20), ..Options::default() }
+fn quick() -> LiveOptions {
+    LiveOptions {
+        poll_interval: Duration::from_secs(8),
+        retry_after: Duration::from_secs(20),
+        ..LiveOptions::default()
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -216,11 +226,11 @@ async fn what_is_told_is_read_once_and_shown_without_asking() {
     let following = Following::begin(|_| (), quick()).await;
     assert_eq!((following.reads(), following.opened()), (2, 1), "each room once");
     let kept = following.current("r1").unwrap();
-    assert_eq!((kept.how, kept.events.len()), (How::Streaming, 1));
+    assert_eq!((kept.mode, kept.events.len()), (TrackingMode::Streaming, 1));
     assert_eq!(following.current("r2").unwrap().events.len(), 0);
 
     following.set_clock(at(9, 31));
-    following.say(Heard::default()).await;
+    following.say(ChangeBatch::default()).await;
     assert_eq!(following.current("r1").unwrap().as_of, at(9, 31), "a heartbeat says that nothing changed");
     for _ in 0..100 {
         following.rooms.get(&room("r1"), TimeDelta::zero()).await.unwrap();
@@ -249,7 +259,7 @@ async fn an_end_goes_by_what_is_told_and_asks_before_it_says_no() {
     let Outcome::Done(done) = following.end().await else { panic!() };
     assert!(matches!(done.change, Change::Ended { .. }));
     assert_eq!(following.reads(), reads, "one round trip: the write");
-    following.rooms.changed(&room("r1"));
+    following.rooms.invalidate(&room("r1"));
     following.settle().await;
     let reads = following.reads();
     // Nothing is on any more, as far as is told; the calendar itself is asked, and whether another meeting was on since.
@@ -301,28 +311,29 @@ async fn a_stream_that_breaks_leaves_nothing_believed_and_is_opened_again() {
         at(10, 30),
         "read again, though nothing was told"
     );
-    assert_eq!(following.live.numbers().broken.load(std::sync::atomic::Ordering::Relaxed), 1);
+    assert_eq!(following.live.metrics().stream_failures.load(std::sync::atomic::Ordering::Relaxed), 1);
 
     // One that breaks at once is not opened again and again.
     following.says.send(Err(network_error())).unwrap();
     following.settle().await;
-    assert_eq!((following.opened(), following.how("r1")), (2, How::Sync));
+    assert_eq!((following.opened(), following.how("r1")), (2, TrackingMode::Sync));
     tokio::time::sleep(Duration::from_secs(21)).await;
-    assert_eq!((following.opened(), following.how("r1")), (3, How::Streaming));
+    assert_eq!((following.opened(), following.how("r1")), (3, TrackingMode::Streaming));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_is_over_or_has_lost_something_is_opened_again_and_everything_read() {
-    for heard in
-        [Heard { closed: true, ..Heard::default() }, Heard { lost: vec![room("r2")], ..Heard::default() }]
-    {
+    for heard in [
+        ChangeBatch { end_of_stream: true, ..ChangeBatch::default() },
+        ChangeBatch { lost: vec![room("r2")], ..ChangeBatch::default() },
+    ] {
         let following = Following::begin(|_| (), quick()).await;
         following.extend(30);
         following.say(heard).await;
         assert_eq!(following.opened(), 2);
         assert_eq!(following.current("r1").unwrap().events[0].end, at(10, 30));
         // A server that is always over is left alone for a while.
-        following.say(Heard { closed: true, ..Heard::default() }).await;
+        following.say(ChangeBatch { end_of_stream: true, ..ChangeBatch::default() }).await;
         assert_eq!(following.opened(), 2);
     }
 }
@@ -331,42 +342,42 @@ async fn a_stream_that_is_over_or_has_lost_something_is_opened_again_and_everyth
 async fn where_nobody_tells_the_server_is_asked_and_where_it_will_not_say_the_calendar_is_read() {
     let deaf = |script: &mut Script| script.opens = (0..3).map(|_| Err(network_error())).collect();
     let following = Following::begin(deaf, quick()).await;
-    assert_eq!((following.how("r1"), following.opened()), (How::Sync, 1));
+    assert_eq!((following.how("r1"), following.opened()), (TrackingMode::Sync, 1));
     let reads = following.reads();
     tokio::time::sleep(Duration::from_secs(8)).await;
     assert_eq!(following.reads(), reads, "nothing changed");
     following.extend(30);
     following.feed.0.lock().unwrap().changes += 1;
     tokio::time::sleep(Duration::from_secs(8)).await;
-    assert_eq!(following.rooms.known(&room("r1")).unwrap().events[0].end, at(10, 30));
+    assert_eq!(following.rooms.any(&room("r1")).unwrap().events[0].end, at(10, 30));
     assert!(following.current("r1").is_none(), "it may have changed since it was asked");
 
     following.feed.0.lock().unwrap().sync_fails = true;
     tokio::time::sleep(Duration::from_secs(3)).await;
     let reads = following.reads();
     tokio::time::sleep(Duration::from_secs(16)).await;
-    assert_eq!(following.how("r1"), How::View);
+    assert_eq!(following.how("r1"), TrackingMode::View);
     assert!(following.reads() >= reads + 2, "r1 and r2 are read again and again");
     tokio::time::sleep(Duration::from_secs(200)).await;
-    assert_eq!(following.how("r1"), How::Streaming, "it was tried again by itself");
+    assert_eq!(following.how("r1"), TrackingMode::Streaming, "it was tried again by itself");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_room_that_cannot_be_listened_to_is_asked_about_beside_the_others() {
     let deaf = |script: &mut Script| script.opens = VecDeque::from([Ok(vec![room("r2")])]);
     let following = Following::begin(deaf, quick()).await;
-    assert_eq!((following.how("r1"), following.how("r2")), (How::Streaming, How::Sync));
+    assert_eq!((following.how("r1"), following.how("r2")), (TrackingMode::Streaming, TrackingMode::Sync));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_clock_alone_turns_a_room() {
     let following = Following::begin(|_| (), quick()).await;
     for _ in 0..2 {
-        tokio::time::timeout(Duration::from_secs(1), following.rooms.next_turned()).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(1), following.rooms.next_changed()).await.unwrap();
     }
-    assert!(tokio::time::timeout(Duration::from_secs(5), following.rooms.next_turned()).await.is_err());
+    assert!(tokio::time::timeout(Duration::from_secs(5), following.rooms.next_changed()).await.is_err());
     following.set_clock(at(10, 0));
-    assert_eq!(following.rooms.next_turned().await, room("r1"));
+    assert_eq!(following.rooms.next_changed().await, room("r1"));
     // Known for a day at least: after twelve hours it is read again.
     let reads = following.reads();
     following.set_clock(at(21, 31));
@@ -407,25 +418,28 @@ async fn a_server_that_asks_to_be_left_alone_is_for_as_long_as_it_says_within_re
         };
         let following = Following::begin(refuse, quick()).await;
         tokio::time::sleep(Duration::from_secs(granted - 2)).await;
-        assert_eq!((following.opened(), following.how("r1")), (1, How::Sync), "{asked} s");
+        assert_eq!((following.opened(), following.how("r1")), (1, TrackingMode::Sync), "{asked} s");
         tokio::time::sleep(Duration::from_secs(3)).await;
-        assert_eq!((following.opened(), following.how("r1")), (2, How::Streaming), "{asked} s");
+        assert_eq!((following.opened(), following.how("r1")), (2, TrackingMode::Streaming), "{asked} s");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_room_that_moves_away_from_its_group_is_streamed_with_those_it_lives_with_now() {
     let following = Following::begin(|_| (), quick()).await;
-    let lost = || Heard { lost: vec![room("r2")], ..Heard::default() };
+    let lost = || ChangeBatch { lost: vec![room("r2")], ..ChangeBatch::default() };
     for times in 1..=3 {
         assert_eq!(following.opened(), times, "the others do not wait");
-        assert_eq!(following.how("r2"), How::Streaming);
+        assert_eq!(following.how("r2"), TrackingMode::Streaming);
         following.say(lost()).await;
     }
-    assert_eq!((following.how("r1"), following.how("r2")), (How::Streaming, How::Sync));
+    assert_eq!((following.how("r1"), following.how("r2")), (TrackingMode::Streaming, TrackingMode::Sync));
     following.feed.0.lock().unwrap().elsewhere.insert(room("r2"), "site-b");
     tokio::time::sleep(Duration::from_secs(301)).await;
-    assert_eq!((following.how("r1"), following.how("r2")), (How::Streaming, How::Streaming));
+    assert_eq!(
+        (following.how("r1"), following.how("r2")),
+        (TrackingMode::Streaming, TrackingMode::Streaming)
+    );
     let opened = following.feed.0.lock().unwrap().opened_for.clone();
     let both = vec![room("r1"), room("r2")];
     assert_eq!(opened, [both.clone(), both.clone(), both, vec![room("r1")], vec![room("r2")]]);
@@ -435,10 +449,13 @@ async fn a_room_that_moves_away_from_its_group_is_streamed_with_those_it_lives_w
 async fn where_the_server_does_not_say_who_shares_a_back_end_a_room_that_was_lost_has_a_stream_of_its_own() {
     let following = Following::begin(|_| (), quick()).await;
     for _ in 0..3 {
-        following.say(Heard { lost: vec![room("r2")], ..Heard::default() }).await;
+        following.say(ChangeBatch { lost: vec![room("r2")], ..ChangeBatch::default() }).await;
     }
     tokio::time::sleep(Duration::from_secs(301)).await;
-    assert_eq!((following.how("r1"), following.how("r2")), (How::Streaming, How::Streaming));
+    assert_eq!(
+        (following.how("r1"), following.how("r2")),
+        (TrackingMode::Streaming, TrackingMode::Streaming)
+    );
     assert_eq!(following.feed.0.lock().unwrap().opened_for.last(), Some(&vec![room("r2")]));
 }
 
@@ -447,11 +464,11 @@ async fn a_room_that_could_not_be_subscribed_to_joins_its_group_again() {
     let deaf = |script: &mut Script| script.opens = VecDeque::from([Ok(vec![room("r2")])]);
     let following = Following::begin(deaf, quick()).await;
     tokio::time::sleep(Duration::from_secs(290)).await;
-    assert_eq!((following.opened(), following.how("r2")), (1, How::Sync));
+    assert_eq!((following.opened(), following.how("r2")), (1, TrackingMode::Sync));
     tokio::time::sleep(Duration::from_secs(12)).await;
     assert_eq!(
         (following.opened(), following.how("r1"), following.how("r2")),
-        (2, How::Streaming, How::Streaming)
+        (2, TrackingMode::Streaming, TrackingMode::Streaming)
     );
 }
 
@@ -462,17 +479,17 @@ async fn a_room_that_comes_later_is_asked_about_at_once_and_joins_the_stream_of_
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(
         (following.opened(), following.how("r1"), following.how("r3")),
-        (1, How::Streaming, How::Sync)
+        (1, TrackingMode::Streaming, TrackingMode::Sync)
     );
     tokio::time::sleep(Duration::from_secs(30)).await;
-    assert_eq!((following.opened(), following.how("r3")), (2, How::Streaming));
+    assert_eq!((following.opened(), following.how("r3")), (2, TrackingMode::Streaming));
     assert_eq!(following.feed.0.lock().unwrap().opened_for[1], ["r1", "r2", "r3"].map(room));
     // One that goes takes nothing with it.
     following.scope.lock().unwrap().remove(0);
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(
         (following.how("r1"), following.how("r2"), following.how("r3")),
-        (How::Asked, How::Streaming, How::Streaming)
+        (TrackingMode::OnDemand, TrackingMode::Streaming, TrackingMode::Streaming)
     );
 }
 
@@ -480,13 +497,13 @@ async fn a_room_that_comes_later_is_asked_about_at_once_and_joins_the_stream_of_
 async fn rooms_whose_mailboxes_hang_keep_no_other_from_being_asked_about() {
     let names = ["h1", "h2", "h3", "h4", "h5", "h6"];
     let hang = |script: &mut Script| script.hanging = names.map(room).into();
-    let options = Options { best: How::Sync, ..quick() };
+    let options = LiveOptions { best_mode: TrackingMode::Sync, ..quick() };
     let following = Following::begin(hang, options).await;
     following.scope.lock().unwrap().splice(0..0, names.map(room));
     tokio::time::sleep(Duration::from_secs(20)).await;
     let asked =
         |name: &str| following.feed.0.lock().unwrap().asked.get(&room(name)).copied().unwrap_or_default();
-    assert_eq!((following.how("r1"), following.how("r2")), (How::Sync, How::Sync));
+    assert_eq!((following.how("r1"), following.how("r2")), (TrackingMode::Sync, TrackingMode::Sync));
     let before = asked("r1");
     tokio::time::sleep(Duration::from_secs(160)).await;
     assert!(asked("r1") - before >= 12, "{} times in 160 s, every 8 s", asked("r1") - before);

@@ -7,7 +7,7 @@ use adjourn::calendar::{Copy, Event, FreeBusy};
 use adjourn::cleanup::Rules;
 use adjourn::clock::Clock as _;
 use adjourn::engine::Mode;
-use adjourn::live::{Rooms, SILENCE};
+use adjourn::live::{RoomCache, SILENCE_MAX};
 use adjourn::presence::PresenceState;
 use adjourn::service::{May, Status, View, status};
 use chrono::TimeDelta;
@@ -61,7 +61,7 @@ fn with(events: &[Event]) -> TestEngine {
 }
 
 async fn shown(stage: &TestEngine) -> Status {
-    let rooms = Rooms::new(Arc::new(stage.calendar.clone()), Arc::new(stage.clock.clone()), SILENCE);
+    let rooms = RoomCache::new(Arc::new(stage.calendar.clone()), Arc::new(stage.clock.clone()), SILENCE_MAX);
     let kept = rooms.get(&room("r1"), TimeDelta::zero()).await.unwrap();
     let view = View { kept: &kept, books: &PresenceState::default(), seen_since: &|_| None };
     status(&room("r1"), &view, &Rules::default(), stage.clock.now())

@@ -253,6 +253,6 @@ async fn free_time_beyond_the_window_and_an_empty_state_are_not_believed() {
     let state =
         "<m:SyncState></m:SyncState><m:IncludesLastItemInRange>true</m:IncludesLastItemInRange><m:Changes/>";
     for (_script, exchange) in both_paths(&success("SyncFolderItems", state)).await {
-        assert!(exchange.changed(&room(), None).await.is_err());
+        assert!(exchange.sync_changes(&room(), None).await.is_err());
     }
 }

@@ -171,14 +171,14 @@ async fn a_folder_a_name_and_changes_are_proven_by_their_content() {
     assert_eq!(known, PersonLookup::Found, "a hit that cannot be read costs the others nothing");
     let silent = success("SyncFolderItems", "<m:SyncState>S</m:SyncState>");
     let script = ScriptedServer::start(vec![ok(silent)]).await;
-    assert!(exchange(&script).changed(&room(), None).await.is_err());
+    assert!(exchange(&script).sync_changes(&room(), None).await.is_err());
 }
 
 #[tokio::test]
 async fn a_server_that_announces_changes_for_ever_is_taken_to_have_one() {
     let state = "<m:SyncState>S</m:SyncState><m:IncludesLastItemInRange>false</m:IncludesLastItemInRange><m:Changes/>";
     let script = ScriptedServer::start(vec![ok(success("SyncFolderItems", state))]).await;
-    let synced = exchange(&script).changed(&room(), Some(&SyncState("S".into()))).await.unwrap();
+    let synced = exchange(&script).sync_changes(&room(), Some(&SyncState("S".into()))).await.unwrap();
     assert!(synced.changed);
 }
 

@@ -94,7 +94,7 @@ async fn rooms_that_are_found_are_grouped_while_others_are_still_looked_for() {
     let (_sim, exchange) = house().await;
     let rooms: Vec<_> = BAD.iter().chain(&GOOD).map(|room| address(room)).collect();
     let begun = Instant::now();
-    let groups = exchange.groups(&rooms).await;
+    let groups = exchange.group_rooms(&rooms).await;
     assert!(begun.elapsed() < Duration::from_secs(25), "{:?}", begun.elapsed());
     let grouped: Vec<_> = groups.into_iter().flat_map(|group| group.rooms).collect();
     assert_eq!(grouped, GOOD.map(address));

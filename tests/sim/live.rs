@@ -11,7 +11,7 @@ use adjourn::engine::{self, Engine, Mode};
 use adjourn::exchange::login::{ChannelBinding, Windows, WindowsScheme, WindowsSecret};
 use adjourn::exchange::{Access, Exchange, Secret, Settings, SignInMethod};
 use adjourn::journal::MemoryJournal;
-use adjourn::live::{How, Kept, Live, Options as Following, Rooms};
+use adjourn::live::{CachedCalendar, Live, LiveOptions as Following, RoomCache, TrackingMode};
 use adjourn::sim::{
     AutodiscoverProtocol, ExtendedProtection, MeetingSpec, Notifications, Options, Person, PlainSpec,
     Release, RoomSpec, Scheme, Simulator, Trouble, World, Wrong,
@@ -58,7 +58,7 @@ pub async fn talkative(world: World) -> Simulator {
 pub struct House {
     pub sim: Simulator,
     pub engine: Arc<Engine>,
-    pub rooms: Arc<Rooms>,
+    pub rooms: Arc<RoomCache>,
     pub live: Arc<Live>,
     count: u64,
     following: JoinHandle<()>,
@@ -97,22 +97,22 @@ impl House {
             },
         );
         let silence = TimeDelta::from_std(SILENCE).unwrap();
-        let rooms = Arc::new(Rooms::new(engine.calendar().clone(), clock, silence));
+        let rooms = Arc::new(RoomCache::new(engine.calendar().clone(), clock, silence));
         engine.set_cache(rooms.clone());
         let live = Live::new(rooms.clone(), exchange, following);
         let following = tokio::spawn(live.clone().run(move || (0..count).map(room).collect()));
         Self { sim, engine: Arc::new(engine), rooms, live, count, following }
     }
 
-    pub fn known(&self, number: u64) -> Option<Kept> {
-        self.rooms.known(&room(number))
+    pub fn known(&self, number: u64) -> Option<CachedCalendar> {
+        self.rooms.any(&room(number))
     }
 
-    pub fn how(&self, number: u64) -> How {
-        self.known(number).map_or(How::Asked, |kept| kept.how)
+    pub fn how(&self, number: u64) -> TrackingMode {
+        self.known(number).map_or(TrackingMode::OnDemand, |kept| kept.mode)
     }
 
-    pub fn all_by(&self, how: How) -> bool {
+    pub fn all_by(&self, how: TrackingMode) -> bool {
         (0..self.count).all(|number| self.how(number) == how)
     }
 
@@ -171,13 +171,18 @@ impl House {
 pub fn following() -> Following {
     let poll = Duration::from_millis(200);
     let (again_after, regroup) = (Duration::from_millis(100), Duration::from_secs(1));
-    Following { poll, again_after, regroup, ..Following::default() }
+    Following {
+        poll_interval: poll,
+        retry_after: again_after,
+        regroup_interval: regroup,
+        ..Following::default()
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_changes_is_known_within_a_moment_and_an_end_takes_one_round_trip() {
     let house = House::open(3, quick()).await;
-    house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+    house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
     assert_eq!((house.sim.streams(), house.sim.subscriptions()), (1, 3), "one connection for all");
     let views = house.asked("FindItem");
     house.book(1, 0);
@@ -199,7 +204,7 @@ async fn what_changes_is_known_within_a_moment_and_an_end_takes_one_round_trip()
 #[tokio::test(flavor = "multi_thread")]
 async fn an_end_that_is_faster_than_the_news_changes_nothing() {
     let house = House::open(1, Notifications { gather: Duration::from_secs(5), ..quick() }).await;
-    house.until("it is listened to", |house| house.all_by(How::Streaming)).await;
+    house.until("it is listened to", |house| house.all_by(TrackingMode::Streaming)).await;
     house.sim.world(|world| {
         let uid = world.events(room(0).as_str(), now(), now())[0].uid.clone();
         world.organizer_changes(&uid, None, |details| details.end += TimeDelta::minutes(30));
@@ -225,7 +230,7 @@ async fn whatever_happens_to_a_stream_the_rooms_are_known_again() {
     ];
     for (what, happens) in cases {
         let house = House::open(3, quick()).await;
-        house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+        house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
         happens(&house.sim);
         house.book(1, 5);
         if what.ends_with("over") {
@@ -233,7 +238,7 @@ async fn whatever_happens_to_a_stream_the_rooms_are_known_again() {
             assert!(!house.is_true(1), "nothing can know of it");
             house.sim.close_streams();
         }
-        house.until(what, |house| house.is_all_true() && house.all_by(How::Streaming)).await;
+        house.until(what, |house| house.is_all_true() && house.all_by(TrackingMode::Streaming)).await;
         house.book(2, 5);
         house.until(&format!("{what}, and then a change"), House::is_all_true).await;
         assert!(house.sim.subscriptions() <= 6, "{what}: {} subscriptions", house.sim.subscriptions());
@@ -245,15 +250,17 @@ async fn whatever_happens_to_a_stream_the_rooms_are_known_again() {
 async fn a_server_that_loses_all_subscriptions_again_and_again_is_listened_to_again_when_it_is_back() {
     let house = House::open(2, quick()).await;
     for times in 1..=5 {
-        house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+        house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
         house.sim.lose_subscriptions();
-        let lost = |house: &House| house.live.numbers().lost.load(std::sync::atomic::Ordering::Relaxed);
+        let lost = |house: &House| {
+            house.live.metrics().lost_subscriptions.load(std::sync::atomic::Ordering::Relaxed)
+        };
         house.until("that they are lost is heard", |house| lost(house) >= 2 * times).await;
     }
-    house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+    house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
     house.book(1, 5);
     house.until("a change is told", House::is_all_true).await;
-    assert!(house.all_by(How::Streaming));
+    assert!(house.all_by(TrackingMode::Streaming));
     house.close().await;
 }
 
@@ -263,13 +270,13 @@ async fn a_stream_in_any_pieces_doubled_and_in_the_wrong_order_says_the_same() {
         [(Some(1), None), (Some(7), Some(Wrong::Doubled)), (None, Some(Wrong::Backwards))]
     {
         let house = House::open(2, Notifications { chunk_bytes, ..quick() }).await;
-        house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+        house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
         house.sim.disturb_streams(wrong);
         for minutes in 0..5 {
             house.book(minutes % 2, i64::try_from(minutes).unwrap() * 2);
         }
         house.until("five changes", House::is_all_true).await;
-        assert_eq!(house.live.numbers().broken.load(std::sync::atomic::Ordering::Relaxed), 0);
+        assert_eq!(house.live.metrics().stream_failures.load(std::sync::atomic::Ordering::Relaxed), 0);
         house.close().await;
     }
 }
@@ -280,7 +287,7 @@ async fn a_stream_that_ends_within_an_envelope_wherever_is_begun_again() {
     for bytes in [1, 200, 500, 700] {
         house.sim.trouble(Trouble::new(Wrong::Cut(bytes)).on("GetStreamingEvents"));
         house.sim.cut_streams();
-        house.until("it ended, and began again", |house| house.all_by(How::Streaming)).await;
+        house.until("it ended, and began again", |house| house.all_by(TrackingMode::Streaming)).await;
     }
     house.book(0, 0);
     house.until("a change is told", House::is_all_true).await;
@@ -290,7 +297,7 @@ async fn a_stream_that_ends_within_an_envelope_wherever_is_begun_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn where_streaming_is_not_to_be_had_it_is_asked_and_where_that_is_refused_the_calendar_is_read() {
     let house = House::open(2, Notifications { streams: Some(0), ..quick() }).await;
-    house.until("no connection may hang: asked", |house| house.all_by(How::Sync)).await;
+    house.until("no connection may hang: asked", |house| house.all_by(TrackingMode::Sync)).await;
     house.book(1, 0);
     house.until("asked, and told", House::is_all_true).await;
     house.close().await;
@@ -299,7 +306,7 @@ async fn where_streaming_is_not_to_be_had_it_is_asked_and_where_that_is_refused_
     sim.trouble(Trouble::new(Wrong::Fault("ErrorAccessDenied")).on("Subscribe").times(usize::MAX));
     sim.trouble(Trouble::new(Wrong::ItemError("ErrorAccessDenied")).on("SyncFolderItems").times(usize::MAX));
     let house = House::around(sim, 2).await;
-    house.until("neither: read", |house| house.all_by(How::View)).await;
+    house.until("neither: read", |house| house.all_by(TrackingMode::View)).await;
     house.book(1, 0);
     house.until("read again", House::is_all_true).await;
     house.close().await;
@@ -313,7 +320,8 @@ async fn a_room_whose_subscriptions_are_used_up_is_asked_about_and_the_others_ar
     let house = House::around(sim, 3).await;
     house
         .until("two are listened to", |house| {
-            [house.how(0), house.how(1), house.how(2)] == [How::Streaming, How::Sync, How::Streaming]
+            [house.how(0), house.how(1), house.how(2)]
+                == [TrackingMode::Streaming, TrackingMode::Sync, TrackingMode::Streaming]
         })
         .await;
     house.book(1, 0);
@@ -325,7 +333,7 @@ async fn a_room_whose_subscriptions_are_used_up_is_asked_about_and_the_others_ar
 #[tokio::test(flavor = "multi_thread")]
 async fn all_requests_of_a_group_go_to_the_server_that_keeps_its_subscriptions() {
     let house = House::open(5, Notifications { back_ends: 3, ..quick() }).await;
-    house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+    house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
     house.sim.close_streams();
     house.book(4, 0);
     house
@@ -345,7 +353,7 @@ async fn rooms_that_share_a_back_end_by_what_autodiscover_says_are_listened_to_t
         sim.autodiscover(|says| says.group(room(number).as_str(), group));
     }
     let house = House::around(sim, rooms).await;
-    house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+    house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
     assert_eq!(house.sim.streams(), 3, "two groups, and the room of which it is not said");
     let mut anchors = std::collections::BTreeMap::<_, Vec<_>>::new();
     for asked in house.sim.requests().into_iter().filter(|asked| asked.operation == "Subscribe") {
@@ -364,7 +372,7 @@ async fn a_server_that_does_not_say_who_shares_a_back_end_is_listened_to_all_the
     let sim = talkative(world(3)).await;
     sim.autodiscover(|says| says.lack(AutodiscoverProtocol::Soap));
     let house = House::around(sim, 3).await;
-    house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+    house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
     assert_eq!(house.sim.streams(), 1);
     house.close().await;
 }
@@ -375,7 +383,7 @@ async fn listening_takes_no_place_of_those_at_the_doors() {
     let mut settings = settings(&sim, None);
     (settings.max_concurrent_requests_per_room, settings.max_concurrent_requests) = (1, 1);
     let house = House::follow(sim, 2, settings, following()).await;
-    house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+    house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
     assert!(matches!(house.end(0).await, Outcome::Done(_)));
     house.close().await;
 }
@@ -400,7 +408,7 @@ async fn a_stream_signs_in_like_everybody_else() {
             kdc: None,
         });
         let house = House::follow(sim, 2, settings, following()).await;
-        house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+        house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
         house.book(1, 0);
         house.until("a change is told", House::is_all_true).await;
         assert_eq!(house.sim.refused_sign_ins(), 0);
@@ -417,7 +425,7 @@ async fn a_delegate_listens_too() {
     let mut settings = settings(&sim, None);
     settings.access = Access::Delegate;
     let house = House::follow(sim, 2, settings, following()).await;
-    house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+    house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
     house.book(1, 0);
     house.until("a change is told", House::is_all_true).await;
     house.close().await;
@@ -433,7 +441,7 @@ async fn every_release_is_followed_by_what_it_has() {
         let options = Options { release, notifications: quick(), ..Options::default() };
         let sim = Simulator::start(world(1), options).await.unwrap();
         let house = House::around(sim, 1).await;
-        house.until("it is listened to", |house| house.all_by(How::Streaming)).await;
+        house.until("it is listened to", |house| house.all_by(TrackingMode::Streaming)).await;
         house.book(0, 0);
         house.until(&format!("{release:?}: a change is told"), House::is_all_true).await;
         house.close().await;
@@ -446,7 +454,7 @@ async fn a_way_that_holds_answers_back_is_none() {
     let held = Wrong::Slow(Duration::from_secs(60));
     sim.trouble(Trouble::new(held).on("GetStreamingEvents").times(usize::MAX));
     let house = House::around(sim, 2).await;
-    house.until("asked instead", |house| house.all_by(How::Sync)).await;
+    house.until("asked instead", |house| house.all_by(TrackingMode::Sync)).await;
     house.book(1, 0);
     house.until("asked, and told", House::is_all_true).await;
     house.close().await;
@@ -464,7 +472,7 @@ async fn subscriptions_that_no_stream_is_to_be_had_of_are_left_for_others_unless
         let sim = talkative(world(2)).await;
         sim.trouble(Trouble::new(Wrong::Fault(fault)).on("GetStreamingEvents").times(times));
         let house = House::around(sim, 2).await;
-        house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+        house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
         assert_eq!(house.asked("Subscribe"), asked, "{fault}");
         house.until("the old ones are let go", |house| house.sim.subscriptions() == 2).await;
         house.close().await;
@@ -476,10 +484,10 @@ async fn who_is_not_followed_any_more_is_not_believed_to_be() {
     let sim = Simulator::start(world(2), Options { notifications: quick(), ..Options::default() }).await;
     let settings = settings(sim.as_ref().unwrap(), None);
     let house = House::follow(sim.unwrap(), 2, settings, following()).await;
-    house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+    house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
     house.following.abort();
-    house.until("nobody listens", |house| house.all_by(How::Asked)).await;
-    assert!((0..2).all(|number| house.rooms.current(&room(number)).is_none()));
+    house.until("nobody listens", |house| house.all_by(TrackingMode::OnDemand)).await;
+    assert!((0..2).all(|number| house.rooms.fresh(&room(number)).is_none()));
     house.until("and the server knows", |house| house.sim.subscriptions() == 0).await;
     house.close().await;
 }

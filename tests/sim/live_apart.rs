@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use adjourn::action::Outcome;
-use adjourn::live::How;
+use adjourn::live::TrackingMode;
 use adjourn::sim::{Notifications, Options, Simulator, Trouble, Wrong};
 use chrono::TimeDelta;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy};
@@ -31,7 +31,7 @@ async fn a_stream_that_is_refused_is_not_asked_for_before_the_server_said() {
         let sim = talkative(world(2)).await;
         sim.trouble(Trouble::new(refusal).on("GetStreamingEvents"));
         let house = House::around(sim, 2).await;
-        house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+        house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
         let asked = times(&house.sim, "GetStreamingEvents");
         assert_eq!(asked.len(), 2);
         assert!(asked[1] - asked[0] >= TimeDelta::seconds(2), "after {}", asked[1] - asked[0]);
@@ -65,7 +65,7 @@ async fn a_room_that_may_not_be_subscribed_to_or_asked_about_yet_is_left_alone_a
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_is_opened_again_before_the_rooms_are_read_and_loses_nothing() {
     let house = House::open(6, quick()).await;
-    house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+    house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
     let slow = Trouble::new(Wrong::Slow(Duration::from_secs(2))).on("FindItem");
     house.sim.trouble(slow.times(6));
     let before = house.sim.requests().len();
@@ -99,7 +99,9 @@ async fn a_mailbox_that_hangs_from_the_start_keeps_no_other_from_being_streamed(
         House::begin(sim, 3, settings, following())
     };
     house
-        .until("the others are streamed", |house| [1, 2].iter().all(|n| house.how(*n) == How::Streaming))
+        .until("the others are streamed", |house| {
+            [1, 2].iter().all(|n| house.how(*n) == TrackingMode::Streaming)
+        })
         .await;
     house.book(1, 3);
     house.until("a change is told", |house| house.is_true(1) && house.is_true(2)).await;
@@ -113,7 +115,7 @@ async fn a_database_that_hangs_takes_neither_places_nor_streams_of_the_other_roo
     let mut settings = settings(&sim, None);
     settings.max_concurrent_requests = 4;
     let house = House::follow(sim, 16, settings, following()).await;
-    house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+    house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
     (4..16).for_each(|number| hang(&house.sim, number));
     (4..16).for_each(|number| drop(house.book(number, 3)));
     sleep(Duration::from_millis(500)).await;
@@ -127,7 +129,9 @@ async fn a_database_that_hangs_takes_neither_places_nor_streams_of_the_other_roo
     assert!(matches!(end, Ok(Outcome::Done(_))), "{end:?}");
     house.sim.cut_streams();
     house
-        .until("and listened to again", |house| (0..4).all(|number| house.how(number) == How::Streaming))
+        .until("and listened to again", |house| {
+            (0..4).all(|number| house.how(number) == TrackingMode::Streaming)
+        })
         .await;
     house.close().await;
 }
@@ -142,7 +146,7 @@ async fn rooms_that_move_to_another_back_end_are_streamed_from_there() {
             (0..4).filter(|_| says).for_each(|number| answers.group(room(number).as_str(), "site-a"));
         });
         let house = House::around(sim, 4).await;
-        house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+        house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
         assert_eq!(house.sim.streams(), 1);
         for number in [1, 3] {
             house.sim.move_mailbox(room(number).as_str(), 1);
@@ -152,7 +156,7 @@ async fn rooms_that_move_to_another_back_end_are_streamed_from_there() {
         }
         house
             .until("all are listened to, from two back ends", |house| {
-                house.all_by(How::Streaming) && house.sim.streams() == 2
+                house.all_by(TrackingMode::Streaming) && house.sim.streams() == 2
             })
             .await;
         (0..4).for_each(|number| drop(house.book(number, 5)));
@@ -195,12 +199,14 @@ async fn a_proxy_that_swallows_heartbeats_is_found_out_and_the_stream_opened_ane
     let mut settings = settings(&sim, None);
     settings.location = adjourn::exchange::ExchangeLocation::Url(sim.url().replace(&target, &proxy));
     let house = House::follow(sim, 2, settings, following()).await;
-    house.until("all are listened to", |house| house.all_by(How::Streaming)).await;
+    house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
     let asked = house.asked("GetStreamingEvents");
     swallow.send(true).unwrap();
     house.book(1, 3);
     house.until("it is found out", |house| house.asked("GetStreamingEvents") > asked).await;
-    house.until("and all is known", |house| house.all_by(How::Streaming) && house.is_all_true()).await;
+    house
+        .until("and all is known", |house| house.all_by(TrackingMode::Streaming) && house.is_all_true())
+        .await;
     house.book(0, 3);
     house.until("and told", House::is_all_true).await;
     house.close().await;

@@ -220,9 +220,9 @@ async fn before_rooms_are_listened_to_a_wrong_password_is_said_a_few_times_and_n
         let exchange = Exchange::new(&settings).unwrap();
         let rooms: Vec<RoomAddress> =
             (0..120).map(|number| format!("room{number}@example.com").parse().unwrap()).collect();
-        let groups = exchange.groups(&rooms).await;
+        let groups = exchange.group_rooms(&rooms).await;
         assert_eq!(groups.is_empty(), discovered, "who lives where is not known, or all live here");
-        exchange.groups(&rooms).await;
+        exchange.group_rooms(&rooms).await;
         let said = site.sim.refused_sign_ins();
         assert!((1..=4).contains(&said), "{said} (discovered: {discovered})");
     }

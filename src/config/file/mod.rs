@@ -58,7 +58,7 @@ pub(in crate::config) struct Place {
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct Live {
-    pub(in crate::config) by: live::How,
+    pub(in crate::config) by: live::TrackingMode,
     pub(in crate::config) ask_every_s: Spanned<u64>,
     pub(in crate::config) connections_max: Spanned<usize>,
 }
@@ -256,7 +256,8 @@ fn no_minutes() -> Spanned<i64> {
 
 impl Default for Live {
     fn default() -> Self {
-        let live::Options { best, poll, connections_max, .. } = live::Options::default();
+        let live::LiveOptions { best_mode: best, poll_interval: poll, connections_max, .. } =
+            live::LiveOptions::default();
         Self { by: best, ask_every_s: default(poll.as_secs()), connections_max: default(connections_max) }
     }
 }

@@ -9,16 +9,16 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::pace::Pace;
-use super::rooms::Rooms;
-use super::{PATIENCE, SLOW_AFTER};
+use super::pace::ReadPacer;
+use super::rooms::RoomCache;
+use super::{REQUEST_TIMEOUT, SLOW_AFTER};
 use crate::calendar::RoomAddress;
 use crate::concurrency::call_when_slow;
 
 /// Before a reading that failed is tried again; doubles …
-const AGAIN_FIRST: Duration = Duration::from_secs(1);
+const RETRY_FIRST: Duration = Duration::from_secs(1);
 /// … up to this.
-const AGAIN_MAX: Duration = Duration::from_secs(120);
+const RETRY_MAX: Duration = Duration::from_secs(120);
 
 /// Rooms that are not to be read now, and whether each was named again meanwhile: the last reading failed and it has a rest, or
 /// a reading takes so long that it goes on beside the others.
@@ -31,7 +31,7 @@ impl Resting {
     }
 
     /// Whether it is one of them; it is named again then.
-    fn has(&self, room: &RoomAddress) -> bool {
+    fn defer_if_resting(&self, room: &RoomAddress) -> bool {
         self.map().get_mut(room).map(|named| *named = true).is_some()
     }
 
@@ -45,42 +45,47 @@ impl Resting {
     }
 }
 
-pub(super) async fn read(rooms: Arc<Rooms>, at_once: usize) {
-    let mut pace = Pace::default();
+pub(super) async fn refresh_stale_rooms(rooms: Arc<RoomCache>, at_once: usize) {
+    let mut pace = ReadPacer::default();
     let (places, resting) = (Arc::new(Semaphore::new(at_once.max(1))), Arc::new(Resting::default()));
     let mut readings = JoinSet::new();
     loop {
         // Those that are over are taken away, so that none are kept.
         while readings.try_join_next().is_some() {}
         let room = rooms.stale.next().await;
-        if resting.has(&room) {
+        if resting.defer_if_resting(&room) {
             continue; // its time comes
         }
-        if let Some(wait) = pace.wait(&room, Instant::now()) {
-            rooms.deferred.fetch_add(1, Ordering::Relaxed);
+        if let Some(wait) = pace.reserve(&room, Instant::now()) {
+            rooms.deferred_reads.fetch_add(1, Ordering::Relaxed);
             resting.add(&room);
-            readings.spawn(rest(rooms.clone(), room, resting.clone(), wait));
+            readings.spawn(requeue_after(rooms.clone(), room, resting.clone(), wait));
             continue;
         }
         let Ok(place) = places.clone().acquire_owned().await else { return };
-        readings.spawn(read_one(rooms.clone(), room, resting.clone(), place));
+        readings.spawn(refresh_room(rooms.clone(), room, resting.clone(), place));
     }
 }
 
 /// Names the room again after this time; what changes meanwhile is seen by that reading.
-async fn rest(rooms: Arc<Rooms>, room: RoomAddress, resting: Arc<Resting>, wait: Duration) {
+async fn requeue_after(rooms: Arc<RoomCache>, room: RoomAddress, resting: Arc<Resting>, wait: Duration) {
     sleep(wait).await;
     resting.remove(&room);
     rooms.stale.push(&room);
 }
 
 /// Reads a room. When that takes long, it goes on without a place, and the room is not read a second time meanwhile.
-async fn read_one(rooms: Arc<Rooms>, room: RoomAddress, resting: Arc<Resting>, place: OwnedSemaphorePermit) {
+async fn refresh_room(
+    rooms: Arc<RoomCache>,
+    room: RoomAddress,
+    resting: Arc<Resting>,
+    place: OwnedSemaphorePermit,
+) {
     let slow = || {
         resting.add(&room);
         drop(place);
     };
-    let read = call_when_slow(SLOW_AFTER, timeout(PATIENCE, rooms.renew(&room)), slow).await;
+    let read = call_when_slow(SLOW_AFTER, timeout(REQUEST_TIMEOUT, rooms.refresh(&room)), slow).await;
     let why = match read {
         Ok(Ok(())) => {
             if resting.remove(&room) {
@@ -91,9 +96,9 @@ async fn read_one(rooms: Arc<Rooms>, room: RoomAddress, resting: Arc<Resting>, p
         Ok(Err(trouble)) => trouble.to_string(),
         Err(_) => "it takes too long".to_owned(),
     };
-    let failures = rooms.failed(&room);
-    let again = AGAIN_FIRST.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(AGAIN_MAX);
+    let failures = rooms.record_failed_read(&room);
+    let again = RETRY_FIRST.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(RETRY_MAX);
     tracing::warn!(%room, why, again_s = again.as_secs(), "its calendar cannot be read");
     resting.add(&room);
-    rest(rooms, room, resting, again).await;
+    requeue_after(rooms, room, resting, again).await;
 }

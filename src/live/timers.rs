@@ -8,44 +8,44 @@ use chrono::{DateTime, Utc};
 use crate::calendar::RoomAddress;
 
 #[derive(Debug, Default)]
-pub(super) struct Due(Mutex<Times>);
+pub(super) struct RoomTimers(Mutex<TimerTable>);
 
 #[derive(Debug, Default)]
-struct Times {
-    in_order: BTreeSet<(DateTime<Utc>, RoomAddress)>,
-    of: HashMap<RoomAddress, DateTime<Utc>>,
+struct TimerTable {
+    by_time: BTreeSet<(DateTime<Utc>, RoomAddress)>,
+    by_room: HashMap<RoomAddress, DateTime<Utc>>,
 }
 
-impl Due {
+impl RoomTimers {
     /// The room's next moment; `None` for never.
     pub(super) fn set(&self, room: &RoomAddress, at: Option<DateTime<Utc>>) {
         let mut times = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = match at {
-            Some(at) => times.of.insert(room.clone(), at),
-            None => times.of.remove(room),
+            Some(at) => times.by_room.insert(room.clone(), at),
+            None => times.by_room.remove(room),
         };
         if let Some(before) = before {
-            times.in_order.remove(&(before, room.clone()));
+            times.by_time.remove(&(before, room.clone()));
         }
         if let Some(at) = at {
-            times.in_order.insert((at, room.clone()));
+            times.by_time.insert((at, room.clone()));
         }
     }
 
     /// Only these have one.
     pub(super) fn retain(&self, keep: impl Fn(&RoomAddress) -> bool) {
         let mut times = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        times.in_order.retain(|(_, room)| keep(room));
-        times.of.retain(|room, _| keep(room));
+        times.by_time.retain(|(_, room)| keep(room));
+        times.by_room.retain(|room, _| keep(room));
     }
 
     /// The rooms whose moment has come. They have none from now on.
-    pub(super) fn take(&self, now: DateTime<Utc>) -> Vec<RoomAddress> {
+    pub(super) fn take_due(&self, now: DateTime<Utc>) -> Vec<RoomAddress> {
         let mut times = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut come = Vec::new();
-        while times.in_order.first().is_some_and(|(at, _)| *at <= now) {
-            let Some((_, room)) = times.in_order.pop_first() else { break };
-            times.of.remove(&room);
+        while times.by_time.first().is_some_and(|(at, _)| *at <= now) {
+            let Some((_, room)) = times.by_time.pop_first() else { break };
+            times.by_room.remove(&room);
             come.push(room);
         }
         come
@@ -62,15 +62,15 @@ mod tests {
     fn each_room_comes_once_at_the_last_moment_set() {
         let at = |minutes| DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes);
         let [a, b] = ["a@x.y", "b@x.y"].map(|room| room.parse::<RoomAddress>().unwrap());
-        let due = Due::default();
+        let due = RoomTimers::default();
         due.set(&a, Some(at(1)));
         due.set(&b, Some(at(2)));
         due.set(&a, Some(at(3)));
-        assert_eq!(due.take(at(1)), []);
-        assert_eq!(due.take(at(5)), [b.clone(), a.clone()]);
-        assert_eq!(due.take(at(9)), []);
+        assert_eq!(due.take_due(at(1)), []);
+        assert_eq!(due.take_due(at(5)), [b.clone(), a.clone()]);
+        assert_eq!(due.take_due(at(9)), []);
         due.set(&b, Some(at(6)));
         due.set(&b, None);
-        assert_eq!(due.take(at(9)), []);
+        assert_eq!(due.take_due(at(9)), []);
     }
 }

@@ -9,17 +9,17 @@ use crate::calendar::RoomAddress;
 
 /// First come, first served.
 #[derive(Debug, Default)]
-pub(super) struct Queue {
+pub(super) struct UniqueQueue {
     waiting: Mutex<(VecDeque<RoomAddress>, HashSet<RoomAddress>)>,
-    came: Notify,
+    pushed: Notify,
 }
 
-impl Queue {
+impl UniqueQueue {
     pub(super) fn push(&self, room: &RoomAddress) {
         let mut waiting = self.waiting();
         if waiting.1.insert(room.clone()) {
             waiting.0.push_back(room.clone());
-            self.came.notify_one();
+            self.pushed.notify_one();
         }
     }
 
@@ -33,7 +33,7 @@ impl Queue {
     /// Waits for the next.
     pub(super) async fn next(&self) -> RoomAddress {
         loop {
-            let came = self.came.notified();
+            let came = self.pushed.notified();
             if let Some(room) = self.pop() {
                 return room;
             }
@@ -47,7 +47,7 @@ impl Queue {
         waiting.1.remove(&room);
         // Of several that come at once, one wakes us.
         if !waiting.0.is_empty() {
-            self.came.notify_one();
+            self.pushed.notify_one();
         }
         Some(room)
     }

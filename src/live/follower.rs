@@ -10,10 +10,10 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, sleep_until};
 
 use super::Live;
-use super::feed::RoomGroup;
-use super::poll::{AbortOnDrop, Polls};
-use super::rooms::How;
-use super::stream::{Departure, Group, OPENING};
+use super::feed::SubscriptionGroup;
+use super::poll::{AbortOnDrop, Poller};
+use super::rooms::TrackingMode;
+use super::stream::{Departure, SUBSCRIBE_GRACE, StreamGroup};
 use crate::calendar::RoomAddress;
 
 /// A room that cannot be grouped yet is tried again after this part of the interval, doubling up to all of it.
@@ -28,9 +28,9 @@ pub(super) async fn follow_all(live: Arc<Live>, mut arriving: UnboundedReceiver<
     loop {
         let due = supervisor.next_due();
         tokio::select! {
-            Some(rooms) = arriving.recv() => supervisor.arrive(rooms),
-            Some(departure) = left.recv() => supervisor.depart(departure),
-            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => supervisor.group().await,
+            Some(rooms) = arriving.recv() => supervisor.add_rooms(rooms),
+            Some(departure) = left.recv() => supervisor.handle_departure(departure),
+            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => supervisor.group_waiting_rooms().await,
         }
     }
 }
@@ -38,18 +38,18 @@ pub(super) async fn follow_all(live: Arc<Live>, mut arriving: UnboundedReceiver<
 struct Supervisor {
     live: Arc<Live>,
     leaving: UnboundedSender<Departure>,
-    groups: Vec<Running>,
-    groups_so_far: usize,
+    groups: Vec<RunningGroup>,
+    last_number: usize,
     /// Rooms without a group.
-    waiting: HashMap<RoomAddress, Waiting>,
+    ungrouped: HashMap<RoomAddress, UngroupedRoom>,
     /// Polls those that wait.
-    polls: Polls,
+    poller: Poller,
     departures: HashMap<RoomAddress, Departures>,
     grouped_at: Option<Instant>,
 }
 
 /// A group that is followed.
-struct Running {
+struct RunningGroup {
     number: usize,
     key: String,
     rooms: usize,
@@ -58,7 +58,7 @@ struct Running {
 }
 
 /// A room that waits for its group to be found.
-struct Waiting {
+struct UngroupedRoom {
     due: Instant,
     tries: u32,
 }
@@ -66,27 +66,27 @@ struct Waiting {
 /// From which groups a room went away.
 #[derive(Default)]
 struct Departures {
-    for_good: Vec<usize>,
-    passing: Vec<usize>,
+    permanent: Vec<usize>,
+    temporary: Vec<usize>,
 }
 
 impl Departures {
     fn avoids(&self, group: usize) -> bool {
-        let passing = self.passing.iter().filter(|number| **number == group).count();
-        self.for_good.contains(&group) || passing >= DEPARTURES_MAX
+        let passing = self.temporary.iter().filter(|number| **number == group).count();
+        self.permanent.contains(&group) || passing >= DEPARTURES_MAX
     }
 }
 
 impl Supervisor {
     fn new(live: Arc<Live>, leaving: UnboundedSender<Departure>) -> Self {
-        let polls = Polls::new(&live);
+        let polls = Poller::new(&live);
         Self {
             live,
             leaving,
             groups: Vec::new(),
-            groups_so_far: 0,
-            waiting: HashMap::new(),
-            polls,
+            last_number: 0,
+            ungrouped: HashMap::new(),
+            poller: polls,
             departures: HashMap::new(),
             grouped_at: None,
         }
@@ -94,69 +94,69 @@ impl Supervisor {
 
     /// When a room is to be grouped next.
     fn next_due(&self) -> Option<Instant> {
-        match self.live.options.best {
-            How::Streaming => self.waiting.values().map(|waiting| waiting.due).min(),
-            How::Sync | How::View | How::Asked => None,
+        match self.live.options.best_mode {
+            TrackingMode::Streaming => self.ungrouped.values().map(|waiting| waiting.due).min(),
+            TrackingMode::Sync | TrackingMode::View | TrackingMode::OnDemand => None,
         }
     }
 
     fn regroup(&self) -> Duration {
-        self.live.options.regroup
+        self.live.options.regroup_interval
     }
 
     /// Rooms that come one by one are grouped together: for each that joins, its group's stream is opened again.
-    fn arrive(&mut self, rooms: Vec<RoomAddress>) {
+    fn add_rooms(&mut self, rooms: Vec<RoomAddress>) {
         let now = Instant::now();
         let due = self.grouped_at.map_or(now, |at| now.max(at + self.regroup() / FIRST_PART));
-        let polled_after = match (self.live.options.best, self.grouped_at) {
-            (How::Streaming, None) => OPENING,
+        let polled_after = match (self.live.options.best_mode, self.grouped_at) {
+            (TrackingMode::Streaming, None) => SUBSCRIBE_GRACE,
             _ => Duration::ZERO,
         };
         for room in rooms {
-            self.polls.start(&room, polled_after);
-            self.waiting.insert(room, Waiting { due, tries: 0 });
+            self.poller.start(&room, polled_after);
+            self.ungrouped.insert(room, UngroupedRoom { due, tries: 0 });
         }
     }
 
-    fn depart(&mut self, Departure { group, room, for_good }: Departure) {
+    fn handle_departure(&mut self, Departure { group, room, permanent: for_good }: Departure) {
         if let Some(running) = self.groups.iter_mut().find(|running| running.number == group) {
             running.rooms = running.rooms.saturating_sub(1);
         }
         self.groups.retain(|running| running.rooms > 0);
         let departures = self.departures.entry(room.clone()).or_default();
         match for_good {
-            true => departures.for_good.push(group),
-            false => departures.passing.push(group),
+            true => departures.permanent.push(group),
+            false => departures.temporary.push(group),
         }
-        departures.for_good.retain(|number| self.groups.iter().any(|running| running.number == *number));
-        departures.passing.retain(|number| self.groups.iter().any(|running| running.number == *number));
-        self.polls.start(&room, Duration::ZERO);
-        self.waiting.insert(room, Waiting { due: Instant::now() + self.regroup(), tries: 0 });
+        departures.permanent.retain(|number| self.groups.iter().any(|running| running.number == *number));
+        departures.temporary.retain(|number| self.groups.iter().any(|running| running.number == *number));
+        self.poller.start(&room, Duration::ZERO);
+        self.ungrouped.insert(room, UngroupedRoom { due: Instant::now() + self.regroup(), tries: 0 });
     }
 
     /// Sorts the rooms that wait. What has no group then is tried again later.
-    async fn group(&mut self) {
-        let rooms: Vec<_> = self.waiting.keys().cloned().collect();
-        let mut groups = self.live.feed.groups(&rooms).await;
+    async fn group_waiting_rooms(&mut self) {
+        let rooms: Vec<_> = self.ungrouped.keys().cloned().collect();
+        let mut groups = self.live.feed.group_rooms(&rooms).await;
         let now = Instant::now();
         self.grouped_at = Some(now);
         // The largest first: where there are not connections enough, the fewest rooms go without.
         groups.sort_by_key(|group| Reverse(group.rooms.len()));
-        groups.into_iter().for_each(|group| self.place(group));
+        groups.into_iter().for_each(|group| self.assign(group));
         let regroup = self.regroup();
-        for waiting in self.waiting.values_mut() {
+        for waiting in self.ungrouped.values_mut() {
             let part = (regroup / FIRST_PART).saturating_mul(1 << waiting.tries.min(8));
             (waiting.due, waiting.tries) = (now + part.min(regroup), waiting.tries + 1);
         }
     }
 
     /// Rooms of one group join one that is followed, as far as there is one for them; the others are a new one.
-    fn place(&mut self, RoomGroup { key, rooms }: RoomGroup) {
+    fn assign(&mut self, SubscriptionGroup { key, rooms }: SubscriptionGroup) {
         let rooms_max = self.live.feed.group_rooms_max().max(1);
         let mut fresh = Vec::new();
         for room in rooms {
             let departures = self.departures.get(&room);
-            let fits = |running: &&mut Running| {
+            let fits = |running: &&mut RunningGroup| {
                 running.key == key
                     && running.rooms < rooms_max
                     && !departures.is_some_and(|departures| departures.avoids(running.number))
@@ -164,38 +164,38 @@ impl Supervisor {
             match self.groups.iter_mut().find(fits) {
                 Some(running) if running.joining.send(room.clone()).is_ok() => {
                     running.rooms += 1;
-                    self.waiting.remove(&room);
-                    self.polls.forget(&room);
+                    self.ungrouped.remove(&room);
+                    self.poller.forget(&room);
                 }
                 _ => fresh.push(room),
             }
         }
-        fresh.chunks(rooms_max).for_each(|rooms| self.begin(&key, rooms));
+        fresh.chunks(rooms_max).for_each(|rooms| self.start_group(&key, rooms));
     }
 
-    fn begin(&mut self, key: &str, rooms: &[RoomAddress]) {
+    fn start_group(&mut self, key: &str, rooms: &[RoomAddress]) {
         if self.groups.len() >= self.live.options.connections_max {
             return;
         }
-        let Some(ears) = self.live.feed.ears(rooms) else { return };
+        let Some(ears) = self.live.feed.change_stream(rooms) else { return };
         let (joining, arriving) = unbounded_channel();
-        self.groups_so_far += 1;
-        let number = self.groups_so_far;
-        let group = Group {
+        self.last_number += 1;
+        let number = self.last_number;
+        let group = StreamGroup {
             live: self.live.clone(),
             number,
             rooms: rooms.to_vec(),
-            ears,
+            stream: ears,
             joining: arriving,
             leaving: self.leaving.clone(),
-            polls: Polls::new(&self.live),
+            poller: Poller::new(&self.live),
             losses: HashMap::new(),
         };
-        let _task = AbortOnDrop(tokio::spawn(group.follow()));
-        self.groups.push(Running { number, key: key.to_owned(), rooms: rooms.len(), joining, _task });
+        let _task = AbortOnDrop(tokio::spawn(group.run()));
+        self.groups.push(RunningGroup { number, key: key.to_owned(), rooms: rooms.len(), joining, _task });
         for room in rooms {
-            self.waiting.remove(room);
-            self.polls.forget(room);
+            self.ungrouped.remove(room);
+            self.poller.forget(room);
         }
     }
 }
