@@ -28,7 +28,7 @@ pub struct ShareLimits {
 
 /// Which share is used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum Exhausted {
+pub enum ShareExhausted {
     /// That of all callers together.
     #[error("as many are under way as may be at once")]
     Total,
@@ -40,7 +40,7 @@ pub enum Exhausted {
     Room,
 }
 
-impl Exhausted {
+impl ShareExhausted {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Total, Self::Key, Self::Room];
 
@@ -56,21 +56,21 @@ impl Exhausted {
 
 /// The places of one kind of operation.
 #[derive(Debug, Clone)]
-pub struct Shares {
+pub struct SharePool {
     limits: ShareLimits,
     inner: Arc<Inner>,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
-    taken: Mutex<Taken>,
+    usage: Mutex<ShareUsage>,
     /// Somebody gave a place back.
     freed: Notify,
     refused: [AtomicU64; 3],
 }
 
 #[derive(Debug, Default)]
-struct Taken {
+struct ShareUsage {
     total: usize,
     per_key: HashMap<Arc<str>, usize>,
     per_room: HashMap<Arc<str>, usize>,
@@ -85,7 +85,7 @@ pub struct Share {
     inner: Arc<Inner>,
 }
 
-impl Shares {
+impl SharePool {
     /// Places within these limits.
     pub fn new(limits: ShareLimits) -> Self {
         Self { limits, inner: Arc::default() }
@@ -100,8 +100,8 @@ impl Shares {
     ///
     /// # Errors
     /// When a share is used up.
-    pub fn take(&self, key: &str, room: Option<&str>) -> Result<Share, Exhausted> {
-        self.try_take(key, room).inspect_err(|exhausted| {
+    pub fn acquire(&self, key: &str, room: Option<&str>) -> Result<Share, ShareExhausted> {
+        self.try_acquire(key, room).inspect_err(|exhausted| {
             self.inner.refused[*exhausted as usize].fetch_add(1, Ordering::Relaxed);
         })
     }
@@ -110,19 +110,19 @@ impl Shares {
     ///
     /// # Errors
     /// When none became free.
-    pub async fn take_within(
+    pub async fn acquire_within(
         &self,
         key: &str,
         room: Option<&str>,
         patience: Duration,
-    ) -> Result<Share, Exhausted> {
+    ) -> Result<Share, ShareExhausted> {
         let waited = tokio::time::timeout(patience, async {
             loop {
                 let freed = self.inner.freed.notified();
                 tokio::pin!(freed);
                 // From here on no place is given back unheard.
                 freed.as_mut().enable();
-                if let Ok(share) = self.try_take(key, room) {
+                if let Ok(share) = self.try_acquire(key, room) {
                     return share;
                 }
                 freed.await;
@@ -130,7 +130,7 @@ impl Shares {
         });
         match waited.await {
             Ok(share) => Ok(share),
-            Err(_) => self.take(key, room),
+            Err(_) => self.acquire(key, room),
         }
     }
 
@@ -140,11 +140,11 @@ impl Shares {
     }
 
     /// How often none was left.
-    pub fn refused(&self, share: Exhausted) -> u64 {
+    pub fn refused_count(&self, share: ShareExhausted) -> u64 {
         self.inner.refused[share as usize].load(Ordering::Relaxed)
     }
 
-    fn try_take(&self, key: &str, room: Option<&str>) -> Result<Share, Exhausted> {
+    fn try_acquire(&self, key: &str, room: Option<&str>) -> Result<Share, ShareExhausted> {
         let mut taken = self.inner.lock();
         let (key, room) = (Arc::<str>::from(key), room.map(Arc::<str>::from));
         self.check(&taken, &key, room.as_ref())?;
@@ -158,23 +158,28 @@ impl Shares {
         Ok(Share { key, room, inner: self.inner.clone() })
     }
 
-    fn check(&self, taken: &Taken, key: &Arc<str>, room: Option<&Arc<str>>) -> Result<(), Exhausted> {
+    fn check(
+        &self,
+        taken: &ShareUsage,
+        key: &Arc<str>,
+        room: Option<&Arc<str>>,
+    ) -> Result<(), ShareExhausted> {
         let limits = &self.limits;
         let of_key = count(&taken.per_key, key);
         if of_key >= limits.per_key {
-            return Err(Exhausted::Key);
+            return Err(ShareExhausted::Key);
         }
         if let Some(room) = room {
             if count(&taken.per_room, room) >= limits.per_room {
-                return Err(Exhausted::Room);
+                return Err(ShareExhausted::Room);
             }
             if count(&taken.per_key_and_room, &(key.clone(), room.clone())) >= limits.per_key_and_room {
-                return Err(Exhausted::Key);
+                return Err(ShareExhausted::Key);
             }
         }
         let for_all = limits.total.saturating_sub(limits.reserve);
         let is_full = taken.total >= limits.total || (taken.total >= for_all && of_key >= limits.few);
-        if is_full { Err(Exhausted::Total) } else { Ok(()) }
+        if is_full { Err(ShareExhausted::Total) } else { Ok(()) }
     }
 }
 
@@ -183,8 +188,8 @@ fn count<K: Hash + Eq>(counts: &HashMap<K, usize>, key: &K) -> usize {
 }
 
 impl Inner {
-    fn lock(&self) -> MutexGuard<'_, Taken> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, ShareUsage> {
+        self.usage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -219,24 +224,24 @@ mod tests {
     const LIMITS: ShareLimits =
         ShareLimits { total: 10, reserve: 4, few: 1, per_key: 4, per_room: 3, per_key_and_room: 2 };
 
-    fn refusal(taken: Result<Share, Exhausted>) -> Option<Exhausted> {
+    fn refusal(taken: Result<Share, ShareExhausted>) -> Option<ShareExhausted> {
         taken.err()
     }
 
     #[test]
     fn a_key_a_room_and_all_together_have_their_shares() {
-        let shares = Shares::new(LIMITS);
-        let in_room: Vec<_> = (0..2).map(|_| shares.take("a", Some("hall")).unwrap()).collect();
+        let shares = SharePool::new(LIMITS);
+        let in_room: Vec<_> = (0..2).map(|_| shares.acquire("a", Some("hall")).unwrap()).collect();
         assert_eq!(
-            refusal(shares.take("a", Some("hall"))),
-            Some(Exhausted::Key),
+            refusal(shares.acquire("a", Some("hall"))),
+            Some(ShareExhausted::Key),
             "two of one key in one room"
         );
-        let other = shares.take("b", Some("hall")).unwrap();
-        assert_eq!(refusal(shares.take("c", Some("hall"))), Some(Exhausted::Room));
-        let elsewhere: Vec<_> = (0..2).map(|_| shares.take("a", Some("attic")).unwrap()).collect();
-        assert_eq!(refusal(shares.take("a", None)), Some(Exhausted::Key), "four of one key");
-        assert_eq!(Exhausted::ALL.map(|share| shares.refused(share)), [0, 2, 1]);
+        let other = shares.acquire("b", Some("hall")).unwrap();
+        assert_eq!(refusal(shares.acquire("c", Some("hall"))), Some(ShareExhausted::Room));
+        let elsewhere: Vec<_> = (0..2).map(|_| shares.acquire("a", Some("attic")).unwrap()).collect();
+        assert_eq!(refusal(shares.acquire("a", None)), Some(ShareExhausted::Key), "four of one key");
+        assert_eq!(ShareExhausted::ALL.map(|share| shares.refused_count(share)), [0, 2, 1]);
         drop((in_room, other, elsewhere));
         assert_eq!(shares.in_use(), 0);
         let taken = shares.inner.lock();
@@ -245,27 +250,28 @@ mod tests {
 
     #[test]
     fn the_last_places_are_for_keys_that_have_few() {
-        let shares = Shares::new(LIMITS);
-        let flood: Vec<_> = ["a", "a", "a", "b", "b", "b"].map(|key| shares.take(key, None).unwrap()).into();
-        assert_eq!(refusal(shares.take("b", None)), Some(Exhausted::Total));
-        let others: Vec<_> = ["c", "d", "e", "f"].map(|key| shares.take(key, None).unwrap()).into();
-        assert_eq!(refusal(shares.take("g", None)), Some(Exhausted::Total));
+        let shares = SharePool::new(LIMITS);
+        let flood: Vec<_> =
+            ["a", "a", "a", "b", "b", "b"].map(|key| shares.acquire(key, None).unwrap()).into();
+        assert_eq!(refusal(shares.acquire("b", None)), Some(ShareExhausted::Total));
+        let others: Vec<_> = ["c", "d", "e", "f"].map(|key| shares.acquire(key, None).unwrap()).into();
+        assert_eq!(refusal(shares.acquire("g", None)), Some(ShareExhausted::Total));
         drop((flood, others));
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_waits_gets_the_place_that_is_given_back_and_not_for_ever() {
-        let shares = Shares::new(LIMITS);
-        let mut mine: Vec<_> = (0..4).map(|_| shares.take("a", None).unwrap()).collect();
+        let shares = SharePool::new(LIMITS);
+        let mut mine: Vec<_> = (0..4).map(|_| shares.acquire("a", None).unwrap()).collect();
         let second = Duration::from_secs(1);
-        assert_eq!(refusal(shares.take_within("a", None, second).await), Some(Exhausted::Key));
-        let waiting = shares.take_within("a", None, second);
+        assert_eq!(refusal(shares.acquire_within("a", None, second).await), Some(ShareExhausted::Key));
+        let waiting = shares.acquire_within("a", None, second);
         let giving = async {
             tokio::time::sleep(second / 2).await;
             drop(mine.pop());
         };
         let (waited, _) = tokio::join!(waiting, giving);
         assert!(waited.is_ok());
-        assert_eq!(shares.refused(Exhausted::Key), 1);
+        assert_eq!(shares.refused_count(ShareExhausted::Key), 1);
     }
 }

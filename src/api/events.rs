@@ -51,7 +51,7 @@ pub(super) async fn listen(
         None => api.service.notices.begin(),
     }
     .ok_or_else(Problem::not_now)?;
-    let share = api.shares.streams.take(&caller.id().0, None);
+    let share = api.shares.streams.acquire(&caller.id().0, None);
     let share = share.map_err(|used_up| Problem::too_many("event streams", used_up))?;
     let connection = caller.is_display().then(|| {
         let scope = api.service.engine.scope();

@@ -21,7 +21,7 @@ use crate::action::{ActionId, Outcome, Refusal, ResponsibleParty};
 use crate::engine::CalendarError;
 use crate::journal::JournalError;
 use crate::service::NoStatus;
-use crate::shares::Exhausted;
+use crate::shares::ShareExhausted;
 use crate::store::StoreError;
 use crate::telemetry;
 
@@ -151,14 +151,14 @@ impl Problem {
     }
 
     /// A share of the places for these operations is used up: the key's own (429), or that of a room or of all callers (503).
-    pub(super) fn too_many(operations: &str, exhausted: Exhausted) -> Self {
+    pub(super) fn too_many(operations: &str, exhausted: ShareExhausted) -> Self {
         let detail = format!("{operations}: {exhausted}.");
         let problem = match exhausted {
-            Exhausted::Key => {
+            ShareExhausted::Key => {
                 let status = StatusCode::TOO_MANY_REQUESTS;
                 Self::new(status, "too-often", "Too many requests", detail)
             }
-            Exhausted::Room | Exhausted::Total => {
+            ShareExhausted::Room | ShareExhausted::Total => {
                 let status = StatusCode::SERVICE_UNAVAILABLE;
                 Self::new(status, "not-now", "Adjourn takes nothing on now", detail)
             }

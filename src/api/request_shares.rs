@@ -13,7 +13,7 @@ use super::caller::Caller;
 use super::connections::ConnectionLimits;
 use super::problem::Problem;
 use crate::calendar::RoomAddress;
-use crate::shares::{Share, ShareLimits, Shares};
+use crate::shares::{Share, ShareLimits, SharePool};
 
 /// How long a request waits for a place before it is refused. Its body is not read meanwhile.
 const WAIT: Duration = Duration::from_secs(2);
@@ -38,11 +38,11 @@ const fn of_key(total: usize, per_key: usize) -> ShareLimits {
 /// The places that requests share.
 #[derive(Debug)]
 pub(super) struct RequestShares {
-    pub(super) evidence: Shares,
-    pub(super) audit: Shares,
-    pub(super) sweeps: Shares,
-    pub(super) room_reads: Shares,
-    pub(super) streams: Shares,
+    pub(super) evidence: SharePool,
+    pub(super) audit: SharePool,
+    pub(super) sweeps: SharePool,
+    pub(super) room_reads: SharePool,
+    pub(super) streams: SharePool,
 }
 
 impl RequestShares {
@@ -52,11 +52,11 @@ impl RequestShares {
         let of_key = of_key(total.max(1), STREAMS_PER_KEY.min(total.div_ceil(4)));
         let streams = ShareLimits { reserve: total / 16, few: 2, ..of_key };
         Self {
-            evidence: Shares::new(EVIDENCE),
-            audit: Shares::new(AUDIT),
-            sweeps: Shares::new(SWEEPS),
-            room_reads: Shares::new(ROOM_READS),
-            streams: Shares::new(streams),
+            evidence: SharePool::new(EVIDENCE),
+            audit: SharePool::new(AUDIT),
+            sweeps: SharePool::new(SWEEPS),
+            room_reads: SharePool::new(ROOM_READS),
+            streams: SharePool::new(streams),
         }
     }
 
@@ -66,7 +66,7 @@ impl RequestShares {
     }
 
     /// All of them, by name.
-    pub(super) fn all(&self) -> [(&'static str, &Shares); 5] {
+    pub(super) fn all(&self) -> [(&'static str, &SharePool); 5] {
         [
             ("evidence", &self.evidence),
             ("audit", &self.audit),
@@ -77,7 +77,7 @@ impl RequestShares {
     }
 
     /// The share that a request to this route needs before it is looked at.
-    fn of(&self, method: &Method, route: &str) -> Option<(&'static str, &Shares)> {
+    fn of(&self, method: &Method, route: &str) -> Option<(&'static str, &SharePool)> {
         let is_read = matches!(*method, Method::GET | Method::HEAD);
         match route {
             "/v1/evidence" => Some(("requests with evidence", &self.evidence)),
@@ -97,7 +97,7 @@ impl RequestShares {
         room: &RoomAddress,
         patience: Duration,
     ) -> (Duration, Option<Share>) {
-        match self.room_reads.take(&caller.id().0, Some(room.as_str())) {
+        match self.room_reads.acquire(&caller.id().0, Some(room.as_str())) {
             Ok(share) => (patience, Some(share)),
             Err(_) => (Duration::ZERO, None),
         }
@@ -114,7 +114,7 @@ pub(super) async fn share_out(
     let route = request.extensions().get::<MatchedPath>().cloned();
     let shares = route.as_ref().and_then(|route| api.shares.of(request.method(), route.as_str()));
     let Some((operations, shares)) = shares else { return Ok(next.run(request).await) };
-    let share = shares.take_within(&caller.id().0, None, WAIT).await;
+    let share = shares.acquire_within(&caller.id().0, None, WAIT).await;
     let _share = share.map_err(|exhausted| Problem::too_many(operations, exhausted))?;
     Ok(next.run(request).await)
 }
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn two_thousand_displays_of_many_keys_can_listen() {
         let shares = RequestShares::new(ConnectionLimits::default());
-        let displays = (0..2_000).map(|number| shares.streams.take(&format!("key {}", number % 25), None));
+        let displays = (0..2_000).map(|number| shares.streams.acquire(&format!("key {}", number % 25), None));
         let listening: Result<Vec<_>, _> = displays.collect();
         assert_eq!(listening.map(|all| all.len()), Ok(2_000));
     }

@@ -11,7 +11,7 @@ use prometheus_client::metrics::MetricType;
 use super::connections::Connections;
 use super::request_shares::RequestShares;
 use crate::service::Service;
-use crate::shares::{Exhausted, Shares};
+use crate::shares::{ShareExhausted, SharePool};
 
 /// Where the numbers are, once the service listens.
 #[derive(Clone, Default)]
@@ -80,7 +80,7 @@ fn encode_connections(connections: &Connections, encoder: &mut DescriptorEncoder
     Ok(())
 }
 
-fn encode_shares(all: &[(&str, &Shares)], encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+fn encode_shares(all: &[(&str, &SharePool)], encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let help = "Operations that wait or run, of those that have a limit";
     let mut in_use = encoder.encode_descriptor("shares_in_use", help, None, MetricType::Gauge)?;
     for (of, shares) in all {
@@ -89,11 +89,11 @@ fn encode_shares(all: &[(&str, &Shares)], encoder: &mut DescriptorEncoder<'_>) -
     let help = "Operations that were refused or answered at once, by the share that was used up";
     let mut refused = encoder.encode_descriptor("shares_refused", help, None, MetricType::Counter)?;
     for (of, shares) in all {
-        for share in Exhausted::ALL {
+        for share in ShareExhausted::ALL {
             let labels = [("of", *of), ("share", share.as_str())];
             refused
                 .encode_family(&labels)?
-                .encode_counter::<[(&str, &str); 0], _, u64>(&shares.refused(share), None)?;
+                .encode_counter::<[(&str, &str); 0], _, u64>(&shares.refused_count(share), None)?;
         }
     }
     Ok(())

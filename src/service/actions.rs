@@ -16,7 +16,7 @@ use crate::engine::{Engine, Mode};
 use crate::journal::{ActionStatus, JournalError};
 use crate::live::RoomCache;
 use crate::presence::SharedPresence;
-use crate::shares::{Exhausted, Share, ShareLimits, Shares};
+use crate::shares::{Share, ShareExhausted, ShareLimits, SharePool};
 use crate::store::ServiceStore;
 
 /// What a caller gets within its time.
@@ -31,7 +31,7 @@ pub enum Asked {
     /// It was not taken on: the service is being stopped.
     NotNow,
     /// It was not taken on: too many are under way.
-    TooMany(Exhausted),
+    TooMany(ShareExhausted),
 }
 
 /// Answers of late actions remembered: those whose name the caller has, and the journal may not (a rehearsal, or the same
@@ -59,7 +59,7 @@ pub struct Actions {
     signs: (ServiceStore, SharedPresence),
     tasks: TaskTracker,
     known: Arc<Mutex<Known>>,
-    shares: Shares,
+    shares: SharePool,
 }
 
 impl Actions {
@@ -69,7 +69,7 @@ impl Actions {
         notices: Notices,
         signs: (ServiceStore, SharedPresence),
     ) -> Self {
-        let shares = Shares::new(ACTION_SHARES);
+        let shares = SharePool::new(ACTION_SHARES);
         Self { engine, rooms, notices, signs, tasks: TaskTracker::new(), known: Arc::default(), shares }
     }
 
@@ -79,7 +79,7 @@ impl Actions {
         if self.tasks.is_closed() {
             return Asked::NotNow;
         }
-        let share = match self.shares.take(caller(&action.actor), Some(room.as_str())) {
+        let share = match self.shares.acquire(caller(&action.actor), Some(room.as_str())) {
             Ok(share) => share,
             Err(exhausted) => return Asked::TooMany(exhausted),
         };
@@ -141,7 +141,7 @@ impl Actions {
     }
 
     /// Places for actions, by caller and room.
-    pub fn shares(&self) -> &Shares {
+    pub fn shares(&self) -> &SharePool {
         &self.shares
     }
 

@@ -14,7 +14,7 @@ use crate::action::Outcome;
 use crate::calendar::{RoomAddress, Window};
 use crate::cleanup::{Applied, Plan, Progress, Rule, Rules, Stop, Sweep, SweepError, Swept};
 use crate::engine::Mode;
-use crate::shares::{Exhausted, ShareLimits, Shares};
+use crate::shares::{ShareExhausted, ShareLimits, SharePool};
 
 /// Sweeps remembered; the oldest that is over goes first.
 pub const KEPT_MAX: usize = 50;
@@ -110,19 +110,19 @@ pub enum NotApplied {
     NotPlanned,
     /// Too many sweeps are under way; the plan stays.
     #[error(transparent)]
-    TooMany(#[from] Exhausted),
+    TooMany(#[from] ShareExhausted),
 }
 
 /// All of them.
 pub struct Sweeps {
     kept: Mutex<BTreeMap<(DateTime<Utc>, SweepId), Entry>>,
     tasks: TaskTracker,
-    shares: Shares,
+    shares: SharePool,
 }
 
 impl Default for Sweeps {
     fn default() -> Self {
-        Self { kept: Mutex::default(), tasks: TaskTracker::default(), shares: Shares::new(SWEEP_SHARES) }
+        Self { kept: Mutex::default(), tasks: TaskTracker::default(), shares: SharePool::new(SWEEP_SHARES) }
     }
 }
 
@@ -169,7 +169,7 @@ impl Sweeps {
     }
 
     /// Places for sweeps, by caller.
-    pub fn shares(&self) -> &Shares {
+    pub fn shares(&self) -> &SharePool {
         &self.shares
     }
 
@@ -218,8 +218,12 @@ impl Service {
     ///
     /// # Errors
     /// When too many are under way.
-    pub fn plan_sweep(self: &Arc<Self>, by: String, rooms: Vec<RoomAddress>) -> Result<SweepView, Exhausted> {
-        let share = self.sweeps.shares.take(&by, None)?;
+    pub fn plan_sweep(
+        self: &Arc<Self>,
+        by: String,
+        rooms: Vec<RoomAddress>,
+    ) -> Result<SweepView, ShareExhausted> {
+        let share = self.sweeps.shares.acquire(&by, None)?;
         let rooms = Arc::new(rooms);
         let view = SweepView {
             id: Uuid::new_v4(),
@@ -253,7 +257,7 @@ impl Service {
         let Some(Phase::Planned(plan)) = self.sweeps.get(id).map(|sweep| sweep.phase) else {
             return Err(NotApplied::NotPlanned);
         };
-        let share = self.sweeps.shares.take(by, None)?;
+        let share = self.sweeps.shares.acquire(by, None)?;
         let planned = |phase: &Phase| matches!(phase, Phase::Planned(_));
         let counter = self.turn(id, planned, Phase::Applying(plan.clone()));
         let counter = counter.ok_or(NotApplied::NotPlanned)?;
