@@ -27,7 +27,7 @@ impl Amount {
 
 /// One limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Limit {
+pub struct LimitRow {
     /// The part of the program.
     pub area: &'static str,
     /// What is limited.
@@ -44,7 +44,7 @@ pub struct Limit {
     pub shown_by: &'static str,
 }
 
-impl Limit {
+impl LimitRow {
     /// A limit that no configuration changes.
     pub const fn fixed(
         area: &'static str,

@@ -2,16 +2,16 @@
 
 use super::share_limits;
 use super::{BODY_BYTES_MAX, LIST_BYTES_MAX, Limits, actions, evidence, rooms};
-use crate::limits::{Amount, Limit};
+use crate::limits::{Amount, LimitRow};
 
 const AREA: &str = "API";
 
 /// The limits on requests and connections.
-pub fn limits() -> Vec<Limit> {
+pub fn limits() -> Vec<LimitRow> {
     let Limits { head, idle, idle_unauthenticated, unread, .. } = Limits::default();
     let refused = "`400`, `413` or `408`";
     let row = |what, default, reason, beyond| {
-        Limit::fixed(AREA, what, default, reason, beyond, "`adjourn_http_requests_total{status}`")
+        LimitRow::fixed(AREA, what, default, reason, beyond, "`adjourn_http_requests_total{status}`")
     };
     let mut all = vec![
         row(

@@ -2,7 +2,7 @@
 
 use super::connections::{ConnectionLimits, NEWCOMER};
 use super::request_shares::{AUDIT, EVIDENCE, ROOM_READS, RequestShares, STREAMS_PER_KEY, SWEEPS};
-use crate::limits::{Amount, Limit};
+use crate::limits::{Amount, LimitRow};
 use crate::service::{ACTION_SHARES, SWEEP_SHARES, SWEEPS_KEPT_PER_CALLER};
 
 const AREA: &str = "API";
@@ -11,18 +11,18 @@ const SHOWN: &str = "`adjourn_shares_in_use`, `adjourn_shares_refused_total`";
 const CLOSED: &str = "`adjourn_connections`, `adjourn_connections_closed_total`; a line a minute in the log";
 
 /// Connections first, then what requests share.
-pub(super) fn limits() -> Vec<Limit> {
+pub(super) fn limits() -> Vec<LimitRow> {
     let mut all = connections();
     all.extend(operations());
     all
 }
 
-fn connections() -> Vec<Limit> {
+fn connections() -> Vec<LimitRow> {
     let limits = ConnectionLimits::default();
     let oldest = "the oldest idle connection without a valid key is closed";
-    let row = |what, default, key, reason, beyond| Limit {
+    let row = |what, default, key, reason, beyond| LimitRow {
         key,
-        ..Limit::fixed(AREA, what, Amount::Count(default), reason, beyond, CLOSED)
+        ..LimitRow::fixed(AREA, what, Amount::Count(default), reason, beyond, CLOSED)
     };
     vec![
         row(
@@ -53,7 +53,7 @@ fn connections() -> Vec<Limit> {
             "a key leaves half of them to others",
             "the connection counts as one without a key",
         ),
-        Limit::fixed(
+        LimitRow::fixed(
             AREA,
             "time in which a connection without a valid key may use any free place",
             Amount::time(NEWCOMER),
@@ -64,9 +64,9 @@ fn connections() -> Vec<Limit> {
     ]
 }
 
-fn operations() -> Vec<Limit> {
+fn operations() -> Vec<LimitRow> {
     let row =
-        |what, default, reason| Limit::fixed(AREA, what, Amount::Count(default), reason, REFUSED, SHOWN);
+        |what, default, reason| LimitRow::fixed(AREA, what, Amount::Count(default), reason, REFUSED, SHOWN);
     let hanging = "a mailbox that hangs holds up its own room only";
     let flood = "one key's flood leaves room for the others";
     let streams = RequestShares::new(ConnectionLimits::default()).streams_max();
@@ -93,11 +93,11 @@ fn operations() -> Vec<Limit> {
         row("audit queries of one key at once", AUDIT.per_key, flood),
         row("requests about sweeps at once", SWEEPS.total, "a plan names all events of its rooms"),
         row("requests about sweeps of one key at once", SWEEPS.per_key, flood),
-        Limit {
+        LimitRow {
             beyond: at_once,
             ..row("requests that wait for one room's calendar", ROOM_READS.per_room, hanging)
         },
-        Limit {
+        LimitRow {
             beyond: at_once,
             ..row("requests of one key that wait for calendars", ROOM_READS.per_key, flood)
         },

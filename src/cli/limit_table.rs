@@ -2,11 +2,11 @@
 //! the program.
 
 use super::evidence::EVIDENCE_MIB_MAX;
-use crate::limits::{Amount, Limit};
+use crate::limits::{Amount, LimitRow};
 use crate::{action, api, ews, exchange, journal, live, presence, service, store};
 
 /// Every limit, by area.
-pub(super) fn all() -> Vec<Limit> {
+pub(super) fn all() -> Vec<LimitRow> {
     [
         evidence(),
         presence_rest(),
@@ -23,11 +23,11 @@ pub(super) fn all() -> Vec<Limit> {
     .concat()
 }
 
-fn evidence() -> Vec<Limit> {
+fn evidence() -> Vec<LimitRow> {
     use Amount::{Bytes, Count};
     const REFUSED: &str = "`rejected` for the sign, `429` `evidence-full` for all; the room's meetings stay";
     const METRIC: &str = "`adjourn_evidence_refused_total{bound}`, log";
-    let row = |what, default, reason| Limit::fixed("Evidence", what, default, reason, REFUSED, METRIC);
+    let row = |what, default, reason| LimitRow::fixed("Evidence", what, default, reason, REFUSED, METRIC);
     vec![
         row(
             "evidence in all",
@@ -67,7 +67,7 @@ fn evidence() -> Vec<Limit> {
             Count(presence::REPORTER_SIGNS_PER_EVENT_MAX),
             "more than the badges of a lecture hall",
         ),
-        Limit::fixed(
+        LimitRow::fixed(
             "Evidence",
             "id or UID of an event in a sign or check-in",
             Bytes(presence::EVENT_REFERENCE_BYTES_MAX),
@@ -78,11 +78,11 @@ fn evidence() -> Vec<Limit> {
     ]
 }
 
-fn presence_rest() -> Vec<Limit> {
+fn presence_rest() -> Vec<LimitRow> {
     use Amount::{Bytes, Count};
     const SOURCES: &str = "`adjourn_evidence_sources_refused_total`";
     let file = |what, default, reason| {
-        Limit::fixed(
+        LimitRow::fixed(
             "Evidence files",
             what,
             default,
@@ -92,7 +92,7 @@ fn presence_rest() -> Vec<Limit> {
         )
     };
     vec![
-        Limit::fixed(
+        LimitRow::fixed(
             "Sources",
             "sources of one room or group",
             Count(presence::SOURCES_PER_SCOPE_MAX),
@@ -100,7 +100,7 @@ fn presence_rest() -> Vec<Limit> {
             "a further source watches nothing",
             SOURCES,
         ),
-        Limit::fixed(
+        LimitRow::fixed(
             "Sources",
             "of these, sources of one key",
             Count(presence::SOURCES_PER_REPORTER_MAX),
@@ -108,7 +108,7 @@ fn presence_rest() -> Vec<Limit> {
             "a further source watches nothing",
             SOURCES,
         ),
-        Limit::fixed(
+        LimitRow::fixed(
             "Sources",
             "rooms of which sources are kept",
             Count(presence::WATCHED_ROOMS_MAX),
@@ -116,7 +116,7 @@ fn presence_rest() -> Vec<Limit> {
             "a further room has no sources of its own",
             SOURCES,
         ),
-        Limit::fixed(
+        LimitRow::fixed(
             "Sources",
             "ids of events that are remembered",
             Count(presence::IDS_MAX),
@@ -124,7 +124,7 @@ fn presence_rest() -> Vec<Limit> {
             "a sign under a forgotten id matches nothing; its room's meetings stay",
             "`unmatched` in the answer",
         ),
-        Limit::fixed(
+        LimitRow::fixed(
             "Sources",
             "organizers remembered",
             Count(presence::ORGANIZERS_MAX),
@@ -143,11 +143,11 @@ fn presence_rest() -> Vec<Limit> {
     ]
 }
 
-fn rooms() -> Vec<Limit> {
+fn rooms() -> Vec<LimitRow> {
     use Amount::{Bytes, Count};
     const FULL: &str = "the room is too full to judge: its state is unknown, and its meetings stay";
     let row = |what, default, reason, beyond, shown_by| {
-        Limit::fixed("Rooms", what, default, reason, beyond, shown_by)
+        LimitRow::fixed("Rooms", what, default, reason, beyond, shown_by)
     };
     vec![
         row(
@@ -209,10 +209,10 @@ fn rooms() -> Vec<Limit> {
     ]
 }
 
-fn service_rest() -> Vec<Limit> {
+fn service_rest() -> Vec<LimitRow> {
     use Amount::{Bytes, Count};
     let row = |what, default, reason, beyond, shown_by| {
-        Limit::fixed("Service", what, default, reason, beyond, shown_by)
+        LimitRow::fixed("Service", what, default, reason, beyond, shown_by)
     };
     vec![
         row(
@@ -274,10 +274,10 @@ fn service_rest() -> Vec<Limit> {
     ]
 }
 
-fn webhook() -> Vec<Limit> {
+fn webhook() -> Vec<LimitRow> {
     const DROPPED: &str = "a notice is dropped; its number is missing";
     const METRIC: &str = "`adjourn_webhook_notices_dropped_total`, log";
-    let row = |what, default, reason| Limit::fixed("Webhook", what, default, reason, DROPPED, METRIC);
+    let row = |what, default, reason| LimitRow::fixed("Webhook", what, default, reason, DROPPED, METRIC);
     vec![
         row(
             "notices that wait",
@@ -292,17 +292,24 @@ fn webhook() -> Vec<Limit> {
     ]
 }
 
-fn tables() -> Vec<Limit> {
+fn tables() -> Vec<LimitRow> {
     let row = |bound: &store::TableBound| {
         let (default, log) = (Amount::Count(bound.rows), "log");
-        Limit::fixed("Service store", bound.what, default, bound.reason, "the oldest rows are deleted", log)
+        LimitRow::fixed(
+            "Service store",
+            bound.what,
+            default,
+            bound.reason,
+            "the oldest rows are deleted",
+            log,
+        )
     };
     store::TABLE_BOUNDS.iter().map(row).collect()
 }
 
-fn journal_rows() -> Vec<Limit> {
+fn journal_rows() -> Vec<LimitRow> {
     let row = |what, default, reason, beyond, shown_by| {
-        Limit::fixed("Journal", what, default, reason, beyond, shown_by)
+        LimitRow::fixed("Journal", what, default, reason, beyond, shown_by)
     };
     vec![
         row(
@@ -343,9 +350,9 @@ fn journal_rows() -> Vec<Limit> {
     ]
 }
 
-fn keys() -> Vec<Limit> {
+fn keys() -> Vec<LimitRow> {
     let row = |what, default, reason, beyond| {
-        Limit::fixed("API keys", what, default, reason, beyond, "its message")
+        LimitRow::fixed("API keys", what, default, reason, beyond, "its message")
     };
     vec![
         row(
@@ -363,11 +370,11 @@ fn keys() -> Vec<Limit> {
     ]
 }
 
-fn decoding() -> Vec<Limit> {
+fn decoding() -> Vec<LimitRow> {
     let limits = ews::codec::DecodeLimits::default();
     const REFUSED: &str = "Adjourn reports an error and changes nothing";
     let row =
-        |what, default, reason| Limit::fixed("Answers of Exchange", what, default, reason, REFUSED, "log");
+        |what, default, reason| LimitRow::fixed("Answers of Exchange", what, default, reason, REFUSED, "log");
     vec![
         row(
             "elements inside one another",

@@ -4,7 +4,7 @@ use super::args::LimitsArgs;
 use super::exit::{Exit, Failure};
 use super::limit_table::all;
 use super::output::{Output, table};
-use crate::limits::Limit;
+use crate::limits::LimitRow;
 
 pub(super) fn run(args: &LimitsArgs, output: &Output) -> Result<Exit, Failure> {
     if args.markdown {
@@ -31,7 +31,7 @@ fn markdown() -> String {
             area = limit.area;
             text += &format!("\n## {area}\n\n{COLUMNS}");
         }
-        let Limit { what, default, key, reason, beyond, shown_by, .. } = limit;
+        let LimitRow { what, default, key, reason, beyond, shown_by, .. } = limit;
         let key = key.map_or_else(String::new, |key| format!(" ({key})"));
         text += &format!("| {what} | {default}{key} | {reason} | {beyond} | {shown_by} |\n");
     }

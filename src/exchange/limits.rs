@@ -8,17 +8,17 @@ use super::sign_in_failures::{
 use super::sign_in_probe::PROBE_TIMEOUT;
 use super::view::{EVENTS_MAX, TEXT_BYTES_MAX, VIEWS_MAX};
 use super::{autodiscover, directory, event, feed, lockout, one_shot, streaming, throttle, version};
-use crate::limits::{Amount, Limit};
+use crate::limits::{Amount, LimitRow};
 
 /// The limits on answers, calendars and refused sign-ins.
-pub fn limits() -> Vec<Limit> {
+pub fn limits() -> Vec<LimitRow> {
     [calendars(), texts(), sign_ins(), answers(), memory()].concat()
 }
 
-fn answers() -> Vec<Limit> {
+fn answers() -> Vec<LimitRow> {
     const HELD_UP: &str = "`adjourn_exchange_answers_held_up_total`, log";
     let row = |what, default, reason, beyond, shown_by| {
-        Limit::fixed("Answers of Exchange", what, default, reason, beyond, shown_by)
+        LimitRow::fixed("Answers of Exchange", what, default, reason, beyond, shown_by)
     };
     vec![
         row(
@@ -66,10 +66,17 @@ fn answers() -> Vec<Limit> {
     ]
 }
 
-fn calendars() -> Vec<Limit> {
+fn calendars() -> Vec<LimitRow> {
     const TOO_FULL: &str = "the calendar is too full: an error, and nothing in the room is touched";
     let row = |what, default, reason| {
-        Limit::fixed("Calendars of Exchange", what, default, reason, TOO_FULL, "log, and the answer's code")
+        LimitRow::fixed(
+            "Calendars of Exchange",
+            what,
+            default,
+            reason,
+            TOO_FULL,
+            "log, and the answer's code",
+        )
     };
     vec![
         row(
@@ -82,10 +89,10 @@ fn calendars() -> Vec<Limit> {
     ]
 }
 
-fn texts() -> Vec<Limit> {
+fn texts() -> Vec<LimitRow> {
     const UNREADABLE: &str = "the item is unreadable: it takes its time, and no action touches it";
     let row = |what, default, reason, beyond| {
-        Limit::fixed("Text from Exchange", what, Amount::Bytes(default), reason, beyond, "log")
+        LimitRow::fixed("Text from Exchange", what, Amount::Bytes(default), reason, beyond, "log")
     };
     vec![
         row("id, ChangeKey or UID", event::ID_BYTES_MAX, "Exchange's own have less than 600", UNREADABLE),
@@ -112,11 +119,11 @@ fn texts() -> Vec<Limit> {
     ]
 }
 
-fn sign_ins() -> Vec<Limit> {
+fn sign_ins() -> Vec<LimitRow> {
     const METRIC: &str =
         "`adjourn_exchange_sign_ins_refused_total{how}`, `adjourn_exchange_refused_rooms`, log";
     let row = |what, default, reason, beyond| {
-        Limit::fixed("Sign-ins at Exchange", what, default, reason, beyond, METRIC)
+        LimitRow::fixed("Sign-ins at Exchange", what, default, reason, beyond, METRIC)
     };
     vec![
         row(
@@ -164,9 +171,9 @@ fn sign_ins() -> Vec<Limit> {
     ]
 }
 
-fn memory() -> Vec<Limit> {
+fn memory() -> Vec<LimitRow> {
     let row = |what, default, reason, beyond| {
-        Limit::fixed("Memory about Exchange", what, default, reason, beyond, "more requests to Exchange")
+        LimitRow::fixed("Memory about Exchange", what, default, reason, beyond, "more requests to Exchange")
     };
     vec![
         row(
