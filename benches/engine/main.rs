@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use adjourn::action::{Action, ActionId, ActionKind, Actor, Notify, Outcome};
 use adjourn::calendar::{RoomAddress, Window};
-use adjourn::cleanup::{Limits, NoCheckIn, Progress, Rules, Sweep};
+use adjourn::cleanup::{NoCheckIn, Progress, Rules, Sweep, SweepLimits};
 use adjourn::engine::{Engine, Mode};
 use adjourn::journal::{Journal, MemoryJournal};
 use adjourn::presence::{Coverage, PresenceState, SignLog};
@@ -123,7 +123,7 @@ fn sweep(runtime: &Runtime, rooms: usize) -> f64 {
     let engine = Arc::new(office.engine(journal));
     let rules = Rules {
         no_check_in: Some(NoCheckIn::default()),
-        limits: Limits { actions_max: rooms, share_max: 1.0, ..Limits::default() },
+        limits: SweepLimits { actions_max: rooms, max_fraction: 1.0, ..SweepLimits::default() },
         ..Rules::default()
     };
     let mut signs = SignLog::default();

@@ -86,7 +86,7 @@ pub(super) async fn list(
 }
 
 fn entry(api: &Api, room: &RoomAddress) -> RoomEntry {
-    let about = api.service.options().rules.about(room);
+    let about = api.service.options().rules.room_info(room);
     RoomEntry {
         room: room.to_string(),
         name: about.name,

@@ -19,7 +19,7 @@ use super::view::SeenView;
 use crate::access::Right;
 use crate::action::Naming;
 use crate::calendar::RoomAddress;
-use crate::cleanup::{Plan, Verdict};
+use crate::cleanup::{SweepPlan, Verdict};
 use crate::service::{NotApplied, Phase, SweepView};
 
 /// Rooms in one sweep.
@@ -206,7 +206,7 @@ impl SweepBody {
             message,
             done,
             total,
-            unseen_rooms: plan.map_or(0, |plan| plan.unseen_rooms()),
+            unseen_rooms: plan.map_or(0, |plan| plan.unreadable_rooms()),
             unseen: plan.map_or_else(Vec::new, |plan| unseen(plan)),
             events: plan.map_or_else(Vec::new, |plan| judged(plan)),
             applied,
@@ -214,7 +214,7 @@ impl SweepBody {
     }
 }
 
-fn unseen(plan: &Plan) -> Vec<Unseen> {
+fn unseen(plan: &SweepPlan) -> Vec<Unseen> {
     let unseen = plan.rooms.iter().filter_map(|room| {
         let why = room.trouble.clone()?;
         Some(Unseen { room: room.room.to_string(), why })
@@ -222,7 +222,7 @@ fn unseen(plan: &Plan) -> Vec<Unseen> {
     unseen.collect()
 }
 
-fn judged(plan: &Plan) -> Vec<Judged> {
+fn judged(plan: &SweepPlan) -> Vec<Judged> {
     let events = plan.rooms.iter().flat_map(|room| room.events.iter().map(move |judged| (room, judged)));
     events
         .map(|(room, judged)| {
@@ -242,7 +242,7 @@ fn judged(plan: &Plan) -> Vec<Judged> {
 }
 
 impl Applied {
-    fn of(one: &crate::cleanup::Applied, naming: Naming) -> Self {
+    fn of(one: &crate::cleanup::AppliedAction, naming: Naming) -> Self {
         let message = one.outcome.message(naming);
         Self { room: one.room.to_string(), action: one.action.0, message }
     }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{Judged, Kept, Verdict};
+use super::{EvaluatedEvent, KeepReason, Verdict};
 use crate::calendar::RoomAddress;
 
 /// One decision.
@@ -73,15 +73,15 @@ impl FromStr for DecisionKind {
 
 impl Decision {
     /// The decision that a verdict stands for; `None` while people may still come, and for events that are spared.
-    pub fn of(room: &RoomAddress, judged: &Judged, acts: bool, now: DateTime<Utc>) -> Option<Self> {
-        let Judged { event, verdict } = judged;
+    pub fn of(room: &RoomAddress, judged: &EvaluatedEvent, acts: bool, now: DateTime<Utc>) -> Option<Self> {
+        let EvaluatedEvent { event, verdict } = judged;
         let (outcome, why) = match verdict {
             Verdict::Act { proof: Some(proof), .. } if acts => (DecisionKind::Released, proof.to_string()),
             Verdict::Act { proof: Some(proof), .. } => (DecisionKind::WouldRelease, proof.to_string()),
-            Verdict::Keep { why: why @ Kept::CheckedIn { .. } } if event.start <= now => {
+            Verdict::Keep { why: why @ KeepReason::CheckedIn { .. } } if event.start <= now => {
                 (DecisionKind::Attended, why.to_string())
             }
-            Verdict::Keep { why: Kept::Unknown { doubt } } if event.start <= now => {
+            Verdict::Keep { why: KeepReason::Unknown { doubt } } if event.start <= now => {
                 (DecisionKind::Unknown, doubt.to_string())
             }
             _ => return None,

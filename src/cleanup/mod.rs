@@ -4,32 +4,33 @@
 //! rooms ──busy?──► events ──judge (pure)──► Plan ──limits──► apply: read again, judge again, perform
 //! ```
 //!
-//! [`judge`] decides; it knows no server and no clock. [`Sweep`] asks the calendars and runs what was decided through
+//! [`evaluate`] decides; it knows no server and no clock. [`Sweep`] asks the calendars and runs what was decided through
 //! the engine, which guards every write. Nothing is ever done that a plan does not list.
 
-mod came_back;
 mod decision;
-mod journalled;
-mod judge;
-mod places;
+mod evaluate;
+mod executor;
+mod journal_signs;
 mod plan;
-mod room_judge;
+mod reappearance;
+mod room_evaluator;
+mod room_groups;
 mod rules;
 mod shard;
 mod strikes;
 mod sweep;
-mod work;
 
-pub use came_back::CameBack;
 pub use decision::{Decision, DecisionKind};
 #[cfg(feature = "service")]
-pub(crate) use judge::came;
-pub use judge::{Judgement, Kept, Verdict, judge};
-pub use places::{About, Place, Setting};
-pub use plan::{Judged, Plan, RoomPlan, SignsRead, Stop};
+pub(crate) use evaluate::attendance_reason;
+pub use evaluate::{EventCase, KeepReason, Verdict, evaluate};
+pub use plan::{EvaluatedEvent, PlanStop, RoomPlan, SignsRead, SweepPlan};
+pub use reappearance::OnReappearance;
+pub use room_groups::{RoomGroup, RoomInfo, Setting};
 pub use rules::{
-    CancelledLeftover, CleanupMode, Exceptions, How, Limits, NoCheckIn, OrganizerGone, Rule, Rules,
+    CancelledLeftover, CleanupMode, Exceptions, NoCheckIn, OrganizerGone, ReleaseMethod, Rule, Rules,
+    SweepLimits,
 };
-pub use shard::{NoShard, Shard};
-pub use strikes::{Attendance, NoAttendance, ReadOnly, StrikesThen};
-pub use sweep::{Applied, Progress, Sightings, Sweep, SweepError, Swept, Unfinished};
+pub use shard::{InvalidShard, Shard};
+pub use strikes::{Attendance, NoAttendance, OnLastStrike, ReadOnlyAttendance};
+pub use sweep::{AppliedAction, Progress, Sightings, Sweep, SweepError, SweepResult, UnfinishedAction};

@@ -5,14 +5,14 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{How, Kept, Limits, Rule, Verdict};
+use super::{KeepReason, ReleaseMethod, Rule, SweepLimits, Verdict};
 use crate::action::EventSnapshot;
 use crate::calendar::{RoomAddress, Window};
 use crate::presence::{CrowdLimits, CrowdLog, JudgedMeeting, UnknownReason};
 
 /// What a sweep would do, and what it saw.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Plan {
+pub struct SweepPlan {
     /// Format of this plan; readers refuse another.
     pub version: u32,
     /// When it was made.
@@ -22,7 +22,7 @@ pub struct Plan {
     /// Room by room, in the order they were given.
     pub rooms: Vec<RoomPlan>,
     /// Set when the plan touches more than the limits allow: it will not be applied.
-    pub stop: Option<Stop>,
+    pub stop: Option<PlanStop>,
     /// The evidence that the plan rests on, where it came as a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signs: Option<SignsRead>,
@@ -48,14 +48,14 @@ pub struct RoomPlan {
     /// Which room.
     pub room: RoomAddress,
     /// Its events with their verdicts.
-    pub events: Vec<Judged>,
+    pub events: Vec<EvaluatedEvent>,
     /// Why the room could not be looked at, if so.
     pub trouble: Option<String>,
 }
 
 /// An event and the verdict on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Judged {
+pub struct EvaluatedEvent {
     /// The event as it was seen.
     pub event: EventSnapshot,
     /// The verdict.
@@ -66,15 +66,15 @@ pub struct Judged {
 /// Why a plan is not applied.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "stop")]
-pub enum Stop {
-    /// More actions than [`Limits::actions_max`].
+pub enum PlanStop {
+    /// More actions than [`SweepLimits::actions_max`].
     TooMany {
         /// Planned.
         actions: usize,
         /// Allowed.
         max: usize,
     },
-    /// A larger share of the events than [`Limits::share_max`], by rules other than the one on check-ins: that one is
+    /// A larger share of the events than [`SweepLimits::max_fraction`], by rules other than the one on check-ins: that one is
     /// held by the crowd of each stretch ([`crate::presence::Crowd`]).
     TooLargeAShare {
         /// Planned.
@@ -86,19 +86,19 @@ pub enum Stop {
     },
 }
 
-impl Plan {
+impl SweepPlan {
     /// The format written and read here.
     pub const VERSION: u32 = 1;
 
     /// The part of the plan that is about one room.
     #[must_use]
-    pub fn of_room(&self, room: RoomPlan) -> Self {
+    pub fn for_room(&self, room: RoomPlan) -> Self {
         Self { rooms: vec![room], stop: None, signs: None, ..*self }
     }
 
     /// The plan for those of its rooms for which `keep` holds.
     #[must_use]
-    pub fn of_rooms(mut self, keep: impl Fn(&RoomAddress) -> bool) -> Self {
+    pub fn retain_rooms(mut self, keep: impl Fn(&RoomAddress) -> bool) -> Self {
         self.rooms.retain(|room| keep(&room.room));
         self
     }
@@ -109,7 +109,7 @@ impl Plan {
     }
 
     /// Of the series that would go, all but so many only lose the date to which nobody came.
-    pub(super) fn spare_series_beyond(&mut self, max: usize, date: impl Fn(&RoomAddress) -> Option<How>) {
+    pub(super) fn limit_series(&mut self, max: usize, date: impl Fn(&RoomAddress) -> Option<ReleaseMethod>) {
         let mut left = max;
         for room in &mut self.rooms {
             for judged in &mut room.events {
@@ -127,7 +127,7 @@ impl Plan {
     }
 
     /// Holds the crowd of each stretch against the limits: events that look empty in too large a crowd stay.
-    pub(super) fn hold_crowds(&mut self, crowds: &mut CrowdLog, hold: &CrowdHold<'_>) {
+    pub(super) fn apply_crowd_limits(&mut self, crowds: &mut CrowdLog, hold: &CrowdContext<'_>) {
         crowds.forget_before(self.made_at);
         for room in &self.rooms {
             for judged in &room.events {
@@ -145,15 +145,16 @@ impl Plan {
                 proof.crowd = Some(crowd);
                 let any_sign = (hold.any_sign)(group.as_deref(), proof.opens, self.made_at);
                 if crowd.is_silent(&hold.limits, any_sign) {
-                    judged.verdict =
-                        Verdict::Keep { why: Kept::Unknown { doubt: UnknownReason::FeedSilent(crowd) } };
+                    judged.verdict = Verdict::Keep {
+                        why: KeepReason::Unknown { doubt: UnknownReason::FeedSilent(crowd) },
+                    };
                 }
             }
         }
     }
 
     /// The events it would act on.
-    pub fn actions(&self) -> impl Iterator<Item = (&RoomAddress, &Judged)> {
+    pub fn actions(&self) -> impl Iterator<Item = (&RoomAddress, &EvaluatedEvent)> {
         self.rooms.iter().flat_map(|room| {
             let acted = room.events.iter().filter(|judged| matches!(judged.verdict, Verdict::Act { .. }));
             acted.map(|judged| (&room.room, judged))
@@ -161,23 +162,23 @@ impl Plan {
     }
 
     /// Rooms that could not be looked at.
-    pub fn unseen_rooms(&self) -> usize {
+    pub fn unreadable_rooms(&self) -> usize {
         self.rooms.iter().filter(|room| room.trouble.is_some()).count()
     }
 
     /// Holds the plan against the limits.
-    pub fn check(&self, limits: &Limits) -> Option<Stop> {
+    pub fn check_limits(&self, limits: &SweepLimits) -> Option<PlanStop> {
         let (actions, events) = (self.actions().count(), self.events());
         if actions > limits.actions_max {
-            return Some(Stop::TooMany { actions, max: limits.actions_max });
+            return Some(PlanStop::TooMany { actions, max: limits.actions_max });
         }
         let actions = self.actions().filter(|(_, judged)| !judged.verdict.is_absence()).count();
         #[expect(clippy::cast_precision_loss, reason = "counts of events are far below 2^52")]
         let share = actions as f64 / events.max(1) as f64;
-        (events >= limits.share_from && share > limits.share_max).then_some(Stop::TooLargeAShare {
+        (events >= limits.min_events && share > limits.max_fraction).then_some(PlanStop::TooLargeAShare {
             actions,
             events,
-            max: limits.share_max,
+            max: limits.max_fraction,
         })
     }
 }
@@ -186,7 +187,7 @@ impl Plan {
 type AnySign<'a> = dyn Fn(Option<&str>, DateTime<Utc>, DateTime<Utc>) -> bool + 'a;
 
 /// What crowds are held against.
-pub(super) struct CrowdHold<'a> {
+pub(super) struct CrowdContext<'a> {
     pub(super) limits: CrowdLimits,
     /// The group of rooms that share their feeds.
     pub(super) group: &'a dyn Fn(&RoomAddress) -> Option<String>,
@@ -194,7 +195,7 @@ pub(super) struct CrowdHold<'a> {
     pub(super) any_sign: &'a AnySign<'a>,
 }
 
-impl Judged {
+impl EvaluatedEvent {
     fn meeting(&self, room: &RoomAddress) -> JudgedMeeting {
         JudgedMeeting { room: room.clone(), uid: self.event.uid.clone(), start: self.event.start }
     }
@@ -210,7 +211,7 @@ impl Verdict {
     fn crowd_vote(&self, now: DateTime<Utc>) -> Option<(DateTime<Utc>, bool)> {
         match self {
             Self::Act { proof: Some(proof), .. } => Some((proof.closes, true)),
-            Self::Keep { why: Kept::CheckedIn { closes: Some(closes), .. } } => {
+            Self::Keep { why: KeepReason::CheckedIn { closes: Some(closes), .. } } => {
                 (*closes <= now).then_some((*closes, false))
             }
             _ => None,
@@ -218,7 +219,7 @@ impl Verdict {
     }
 }
 
-impl fmt::Display for Stop {
+impl fmt::Display for PlanStop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooMany { actions, max } => {

@@ -6,7 +6,7 @@ use std::fmt;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::{CameBack, Place, StrikesThen};
+use super::{OnLastStrike, OnReappearance, RoomGroup};
 use crate::action::{ActionKind, DeleteMode, Notify};
 use crate::calendar::RoomAddress;
 use crate::presence::{CheckInTiming, CrowdLimits, SilenceLimits};
@@ -25,13 +25,13 @@ pub struct Rules {
     /// How long sources of signs may be silent.
     pub silence: SilenceLimits,
     /// What is different in some rooms.
-    pub places: Vec<Place>,
+    pub room_groups: Vec<RoomGroup>,
     /// What is spared.
     pub exceptions: Exceptions,
     /// What to do about events that were acted on before and are there again.
-    pub came_back: CameBack,
+    pub on_reappearance: OnReappearance,
     /// What a sweep may touch at most.
-    pub limits: Limits,
+    pub limits: SweepLimits,
 }
 
 /// What the service does with its own decisions (releases, schedules).
@@ -56,7 +56,7 @@ pub struct NoCheckIn {
     /// come. Zero: such a sign counts as early as a check-in.
     pub presence_after: TimeDelta,
     /// What to do.
-    pub how: How,
+    pub release_by: ReleaseMethod,
     /// The grace of events booked at the last moment, which are spared altogether where this is `None`
     /// ([`Exceptions::created_within`]): whoever books at the door is at the door, and may leave again.
     pub walk_in_grace: Option<TimeDelta>,
@@ -65,7 +65,7 @@ pub struct NoCheckIn {
     /// After so many dates of a series in a row to which nobody came …; 0: they are not counted.
     pub strikes: u32,
     /// … this.
-    pub strikes_then: StrikesThen,
+    pub on_last_strike: OnLastStrike,
 }
 
 /// The organizer cancelled the meeting but the item still stands in the room. It can only be removed: Exchange refuses
@@ -79,8 +79,8 @@ pub struct OrganizerGone {
     /// The organization's own mail domains. Only an organizer in one of them can be gone: of people elsewhere the
     /// directory knows nothing, whether they are there or not.
     pub domains: BTreeSet<String>,
-    /// What to do; not `End`, since most such events lie ahead.
-    pub how: How,
+    /// What to do; not `WorkResult`, since most such events lie ahead.
+    pub release_by: ReleaseMethod,
 }
 
 /// What is spared by *no check-in* and *organizer gone*. Not by *cancelled leftovers*: nobody is coming to those.
@@ -103,15 +103,15 @@ pub struct Exceptions {
 /// What a sweep may touch at most. Beyond either limit it touches nothing: a mistaken rule or an evidence feed that
 /// went silent looks exactly like a building full of abandoned meetings.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Limits {
+pub struct SweepLimits {
     /// Actions in one sweep.
     pub actions_max: usize,
     /// Share of the events seen, 0 to 1.
     #[serde(rename = "share_max")]
-    pub share_max: f64,
+    pub max_fraction: f64,
     /// From how many events on the share counts: of three events, one is a third.
     #[serde(rename = "share_from")]
-    pub share_from: usize,
+    pub min_events: usize,
     /// Whole series within a day, over all sweeps; beyond it only their dates are released.
     #[serde(default = "series_max")]
     pub series_max: usize,
@@ -124,7 +124,7 @@ fn series_max() -> usize {
 /// What is done to an abandoned event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum How {
+pub enum ReleaseMethod {
     /// Decline (or cancel, where the room organized): the other side is told.
     Decline,
     /// Move to Deleted Items without a word.
@@ -147,7 +147,7 @@ pub enum Rule {
     Strikes,
 }
 
-impl How {
+impl ReleaseMethod {
     /// For a whole series, which cannot be ended early.
     pub(super) fn for_series(self) -> Self {
         match self {
@@ -157,7 +157,7 @@ impl How {
     }
 
     /// As an action's wish.
-    pub fn ask(self) -> ActionKind {
+    pub fn action_kind(self) -> ActionKind {
         match self {
             Self::Decline => ActionKind::Delete(DeleteMode::Notify),
             Self::Remove => ActionKind::Delete(DeleteMode::Silent),
@@ -181,10 +181,10 @@ impl Rules {
     }
 }
 
-impl Limits {
+impl SweepLimits {
     /// What a crowd of meetings may look like before its absence is believed.
     pub fn crowd(&self) -> CrowdLimits {
-        CrowdLimits { max_fraction: self.share_max, min_events: self.share_from }
+        CrowdLimits { max_fraction: self.max_fraction, min_events: self.min_events }
     }
 }
 
@@ -196,11 +196,11 @@ impl Default for NoCheckIn {
             grace: TimeDelta::minutes(10),
             early: TimeDelta::minutes(10),
             presence_after: TimeDelta::zero(),
-            how: How::Decline,
+            release_by: ReleaseMethod::Decline,
             walk_in_grace: None,
             auto_check_in: BTreeSet::new(),
             strikes: 0,
-            strikes_then: StrikesThen::Report,
+            on_last_strike: OnLastStrike::Report,
         }
     }
 }
@@ -218,9 +218,9 @@ impl Default for Exceptions {
     }
 }
 
-impl Default for Limits {
+impl Default for SweepLimits {
     fn default() -> Self {
-        Self { actions_max: 100, share_max: 0.5, share_from: 20, series_max: series_max() }
+        Self { actions_max: 100, max_fraction: 0.5, min_events: 20, series_max: series_max() }
     }
 }
 
@@ -244,7 +244,7 @@ impl fmt::Display for CleanupMode {
     }
 }
 
-impl fmt::Display for How {
+impl fmt::Display for ReleaseMethod {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Decline => "decline",

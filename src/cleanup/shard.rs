@@ -17,7 +17,7 @@ pub struct Shard {
 /// It is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not of the form 2/4: part 2 of 4")]
-pub struct NoShard(String);
+pub struct InvalidShard(String);
 
 impl Shard {
     /// Whether the room is in this part. Depends on its address alone, so that a part stays what it is when rooms come
@@ -30,13 +30,13 @@ impl Shard {
 }
 
 impl FromStr for Shard {
-    type Err = NoShard;
+    type Err = InvalidShard;
 
-    fn from_str(text: &str) -> Result<Self, NoShard> {
+    fn from_str(text: &str) -> Result<Self, InvalidShard> {
         let parts = text.split_once('/').and_then(|(part, of)| Some((part.parse().ok()?, of.parse().ok()?)));
         match parts {
             Some((part, of)) if 1 <= part && part <= of => Ok(Self { part, of }),
-            _ => Err(NoShard(text.to_owned())),
+            _ => Err(InvalidShard(text.to_owned())),
         }
     }
 }

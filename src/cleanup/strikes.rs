@@ -12,9 +12,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::journalled::last_date_of_people;
+use super::journal_signs::last_date_of_people;
 use super::rules::{NoCheckIn, Rule};
-use super::{CameBack, Verdict};
+use super::{OnReappearance, Verdict};
 use crate::action::{Outcome, Target};
 use crate::calendar::{RoomAddress, Uid};
 use crate::engine::CalendarError;
@@ -23,7 +23,7 @@ use crate::journal::ActionRecord;
 /// What happens at the last strike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum StrikesThen {
+pub enum OnLastStrike {
     /// The date is released like any other, and it is said that the series may not be needed.
     #[default]
     Report,
@@ -31,7 +31,7 @@ pub enum StrikesThen {
     Delete,
 }
 
-impl fmt::Display for StrikesThen {
+impl fmt::Display for OnLastStrike {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Report => "report",
@@ -44,16 +44,34 @@ impl fmt::Display for StrikesThen {
 #[async_trait]
 pub trait Attendance: Send + Sync {
     /// Somebody came to the date that began then.
-    async fn came(&self, room: &RoomAddress, uid: &Uid, start: DateTime<Utc>) -> Result<(), CalendarError>;
+    async fn record_attended(
+        &self,
+        room: &RoomAddress,
+        uid: &Uid,
+        start: DateTime<Utc>,
+    ) -> Result<(), CalendarError>;
 
     /// The last date to which somebody came, or where counting began; `None` when nothing was counted yet.
-    async fn last(&self, room: &RoomAddress, uid: &Uid) -> Result<Option<DateTime<Utc>>, CalendarError>;
+    async fn last_attended(
+        &self,
+        room: &RoomAddress,
+        uid: &Uid,
+    ) -> Result<Option<DateTime<Utc>>, CalendarError>;
 
     /// The date that began then is no strike: no room of the house gave any sign that day.
-    async fn excuse(&self, room: &RoomAddress, uid: &Uid, start: DateTime<Utc>) -> Result<(), CalendarError>;
+    async fn excuse_date(
+        &self,
+        room: &RoomAddress,
+        uid: &Uid,
+        start: DateTime<Utc>,
+    ) -> Result<(), CalendarError>;
 
     /// The dates that are no strikes.
-    async fn excused(&self, room: &RoomAddress, uid: &Uid) -> Result<BTreeSet<DateTime<Utc>>, CalendarError>;
+    async fn excused_dates(
+        &self,
+        room: &RoomAddress,
+        uid: &Uid,
+    ) -> Result<BTreeSet<DateTime<Utc>>, CalendarError>;
 }
 
 /// Remembers nothing, so nothing is ever more than one strike.
@@ -61,68 +79,80 @@ pub struct NoAttendance;
 
 #[async_trait]
 impl Attendance for NoAttendance {
-    async fn came(&self, _: &RoomAddress, _: &Uid, _: DateTime<Utc>) -> Result<(), CalendarError> {
+    async fn record_attended(&self, _: &RoomAddress, _: &Uid, _: DateTime<Utc>) -> Result<(), CalendarError> {
         Ok(())
     }
 
-    async fn last(&self, _: &RoomAddress, _: &Uid) -> Result<Option<DateTime<Utc>>, CalendarError> {
+    async fn last_attended(&self, _: &RoomAddress, _: &Uid) -> Result<Option<DateTime<Utc>>, CalendarError> {
         Ok(None)
     }
 
-    async fn excuse(&self, _: &RoomAddress, _: &Uid, _: DateTime<Utc>) -> Result<(), CalendarError> {
+    async fn excuse_date(&self, _: &RoomAddress, _: &Uid, _: DateTime<Utc>) -> Result<(), CalendarError> {
         Ok(())
     }
 
-    async fn excused(&self, _: &RoomAddress, _: &Uid) -> Result<BTreeSet<DateTime<Utc>>, CalendarError> {
+    async fn excused_dates(
+        &self,
+        _: &RoomAddress,
+        _: &Uid,
+    ) -> Result<BTreeSet<DateTime<Utc>>, CalendarError> {
         Ok(BTreeSet::new())
     }
 }
 
 /// For whoever only looks: what is remembered is known, and nothing is added.
-pub struct ReadOnly<A>(pub A);
+pub struct ReadOnlyAttendance<A>(pub A);
 
 #[async_trait]
-impl<A: Attendance> Attendance for ReadOnly<A> {
-    async fn came(&self, _: &RoomAddress, _: &Uid, _: DateTime<Utc>) -> Result<(), CalendarError> {
+impl<A: Attendance> Attendance for ReadOnlyAttendance<A> {
+    async fn record_attended(&self, _: &RoomAddress, _: &Uid, _: DateTime<Utc>) -> Result<(), CalendarError> {
         Ok(())
     }
 
-    async fn last(&self, room: &RoomAddress, uid: &Uid) -> Result<Option<DateTime<Utc>>, CalendarError> {
-        self.0.last(room, uid).await
+    async fn last_attended(
+        &self,
+        room: &RoomAddress,
+        uid: &Uid,
+    ) -> Result<Option<DateTime<Utc>>, CalendarError> {
+        self.0.last_attended(room, uid).await
     }
 
-    async fn excuse(&self, _: &RoomAddress, _: &Uid, _: DateTime<Utc>) -> Result<(), CalendarError> {
+    async fn excuse_date(&self, _: &RoomAddress, _: &Uid, _: DateTime<Utc>) -> Result<(), CalendarError> {
         Ok(())
     }
 
-    async fn excused(&self, room: &RoomAddress, uid: &Uid) -> Result<BTreeSet<DateTime<Utc>>, CalendarError> {
-        self.0.excused(room, uid).await
+    async fn excused_dates(
+        &self,
+        room: &RoomAddress,
+        uid: &Uid,
+    ) -> Result<BTreeSet<DateTime<Utc>>, CalendarError> {
+        self.0.excused_dates(room, uid).await
     }
 }
 
-/// How often at most one series is taken off, under [`CameBack::Again`]: it would go on for ever.
-const TIMES_MAX: usize = 2;
+/// How often at most one series is taken off, under [`OnReappearance::Repeat`]: it would go on for ever.
+const SERIES_REMOVALS_MAX: usize = 2;
 
 /// Dates further apart are no row: what was between them, nobody may have watched. A month has 31 days.
-const APART_MAX: TimeDelta = TimeDelta::days(35);
+const DATES_APART_MAX: TimeDelta = TimeDelta::days(35);
 
 /// What is on record about a series.
-pub(super) struct Record<'a> {
+pub(super) struct SeriesRecord<'a> {
     /// Every action in the room on events with its UID, the newest first.
-    pub(super) lives: &'a [ActionRecord],
+    pub(super) actions: &'a [ActionRecord],
     /// Misses count from here on; `None` when nothing was counted yet.
     pub(super) since: Option<DateTime<Utc>>,
     /// Dates that are no strikes.
     pub(super) excused: &'a BTreeSet<DateTime<Utc>>,
 }
 
-impl Record<'_> {
+impl SeriesRecord<'_> {
     /// Dates in a row to which nobody came, before the one that begins at `start`.
-    pub(super) fn misses(&self, start: DateTime<Utc>) -> u32 {
+    pub(super) fn missed_in_a_row(&self, start: DateTime<Utc>) -> u32 {
         let Some(since) = self.since else { return 0 };
-        let since = last_date_of_people(self.lives).map_or(since, |date| since.max(date));
-        let went = self.lives.iter().find(|life| is_whole_series(life)).map(|life| life.accepted_at);
-        let missed = self.lives.iter().filter(|life| is_release(life) && !self.is_undone(life));
+        let since = last_date_of_people(self.actions).map_or(since, |date| since.max(date));
+        let went = self.actions.iter().find(|life| is_whole_series(life)).map(|life| life.accepted_at);
+        let missed = self.actions.iter().filter(|life| is_release(life) && !self.is_undone(life));
         let dates: BTreeSet<_> = missed
             // What was missed before it went does not count against what came back.
             .filter(|life| went.is_none_or(|went| went < life.accepted_at))
@@ -131,7 +161,7 @@ impl Record<'_> {
             .collect();
         let (mut next, mut row) = (start, 0);
         for date in dates.into_iter().rev() {
-            if next - date > APART_MAX {
+            if next - date > DATES_APART_MAX {
                 break;
             }
             (next, row) = (date, row + 1);
@@ -140,24 +170,24 @@ impl Record<'_> {
     }
 
     fn is_undone(&self, life: &ActionRecord) -> bool {
-        self.lives.iter().any(|other| other.has_undone(life.action.id))
+        self.actions.iter().any(|other| other.has_undone(life.action.id))
     }
 
     /// It went before and is there again: whoever brought it back wants it, unless it is to go again.
-    fn stays(&self, came_back: CameBack) -> bool {
-        let times = self.lives.iter().filter(|life| is_whole_series(life)).count();
-        let max = if came_back == CameBack::Again { TIMES_MAX } else { 1 };
+    fn was_restored(&self, came_back: OnReappearance) -> bool {
+        let times = self.actions.iter().filter(|life| is_whole_series(life)).count();
+        let max = if came_back == OnReappearance::Repeat { SERIES_REMOVALS_MAX } else { 1 };
         times >= max
     }
 }
 
 /// The verdict on a date to which nobody came, the so many `missed` in a row, given what is on record about its series.
 /// `held` says why no series may go now, whatever is on record.
-pub(super) fn after_strikes(
+pub(super) fn apply_strikes(
     verdict: Verdict,
-    (missed, record): (u32, &Record<'_>),
+    (missed, record): (u32, &SeriesRecord<'_>),
     rule: &NoCheckIn,
-    came_back: CameBack,
+    came_back: OnReappearance,
     held: Option<&'static str>,
 ) -> Verdict {
     let Verdict::Act { rule: Rule::NoCheckIn, how, why, proof, .. } = verdict else { return verdict };
@@ -167,7 +197,7 @@ pub(super) fn after_strikes(
         return only_the_date(why);
     }
     let why = format!("{why}, for the {} time in a row", Ordinal(missed));
-    if rule.strikes_then == StrikesThen::Report || record.stays(came_back) {
+    if rule.on_last_strike == OnLastStrike::Report || record.was_restored(came_back) {
         return only_the_date(why);
     }
     match held {

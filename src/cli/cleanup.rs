@@ -16,8 +16,8 @@ use super::settings;
 use crate::action::{Outcome, Refusal};
 use crate::calendar::{RoomAddress, Window};
 use crate::cleanup::{
-    Applied, Attendance, NoAttendance, Plan, Progress, ReadOnly, SignsRead, Sweep, SweepError, Swept,
-    Unfinished, Verdict,
+    AppliedAction, Attendance, NoAttendance, Progress, ReadOnlyAttendance, SignsRead, Sweep, SweepError,
+    SweepPlan, SweepResult, UnfinishedAction, Verdict,
 };
 use crate::engine::Mode;
 use crate::presence::SignLog;
@@ -52,7 +52,7 @@ pub(super) async fn run(
     let books = evidence.books.clone();
     let sweep =
         Sweep::new(opened.engine.clone(), opened.config.rules.clone(), books, opened.config.rooms_at_once);
-    let sweep = sweep.remembering(attendance(connection, acts)?);
+    let sweep = sweep.with_attendance(attendance(connection, acts)?);
     let progress: Box<dyn Progress> =
         if output.is_watched() { Box::new(Bar::new()) } else { Box::new(Lines::default()) };
     let plan = match old {
@@ -96,7 +96,7 @@ fn attendance(connection: &Connection, acts: bool) -> Result<Arc<dyn Attendance>
     }
     let desk =
         ServiceStore::open(&directory).map_err(|error| Failure::from_error(Exit::of_store(&error), error))?;
-    Ok(if acts { Arc::new(desk) } else { Arc::new(ReadOnly(desk)) })
+    Ok(if acts { Arc::new(desk) } else { Arc::new(ReadOnlyAttendance(desk)) })
 }
 
 /// The rule on check-ins without any check-ins would free every room in the building.
@@ -161,7 +161,7 @@ const PLAN_BYTES_MAX: u64 = 256 << 20;
 /// A list of ten thousand rooms is less than a megabyte.
 const ROOMS_BYTES_MAX: u64 = 16 << 20;
 
-fn read_plan(path: &Path) -> Result<Plan, Failure> {
+fn read_plan(path: &Path) -> Result<SweepPlan, Failure> {
     let text = text_file::read(path, PLAN_BYTES_MAX).map_err(|error| unreadable(path).because(error))?;
     serde_json::from_str(&text)
         .map_err(|error| Failure::new(Exit::Usage, format!("{} is no plan", path.display())).because(error))
@@ -171,15 +171,13 @@ fn unreadable(path: &Path) -> Failure {
     Failure::new(Exit::Usage, format!("cannot read {}", path.display()))
 }
 
-fn render_plan(plan: &Plan, all: bool) -> String {
+fn render_plan(plan: &SweepPlan, all: bool) -> String {
     let mut table = table(&["ROOM", "START", "END", "VERDICT", "WHY"]);
     for room in &plan.rooms {
         for judged in &room.events {
             let (verdict, why) = match &judged.verdict {
                 Verdict::Act { how, why, .. } => (how.to_string(), why.clone()),
-                Verdict::Keep { why } if all || why.wants_to_be_seen() => {
-                    ("keep".to_owned(), why.to_string())
-                }
+                Verdict::Keep { why } if all || why.needs_review() => ("keep".to_owned(), why.to_string()),
                 Verdict::Keep { .. } => continue,
             };
             let (start, end) = (judged.event.start.format("%F %H:%MZ"), judged.event.end.format("%H:%MZ"));
@@ -201,7 +199,7 @@ fn render_plan(plan: &Plan, all: bool) -> String {
     }
     text += &format!(
         "{rooms} rooms, {events} events, {actions} to act on, {} rooms not seen",
-        plan.unseen_rooms()
+        plan.unreadable_rooms()
     );
     if let Some(stop) = &plan.stop {
         text += &format!("\nThis plan will not be applied: {stop}");
@@ -217,14 +215,20 @@ struct Report<'a> {
     rooms: usize,
     events: usize,
     unseen_rooms: usize,
-    applied: &'a [Applied],
-    open: &'a [Unfinished],
+    applied: &'a [AppliedAction],
+    open: &'a [UnfinishedAction],
     unbegun: usize,
 }
 
-fn report(plan: &Plan, swept: &Swept, output: &Output) -> Result<Exit, Failure> {
-    let Swept { applied, open, unbegun, broken_off, observed } = swept;
-    let (rooms, events, unseen_rooms) = (plan.rooms.len(), plan.events(), plan.unseen_rooms());
+fn report(plan: &SweepPlan, swept: &SweepResult, output: &Output) -> Result<Exit, Failure> {
+    let SweepResult {
+        applied,
+        unfinished: open,
+        not_started: unbegun,
+        journal_error: broken_off,
+        observe_only: observed,
+    } = swept;
+    let (rooms, events, unseen_rooms) = (plan.rooms.len(), plan.events(), plan.unreadable_rooms());
     let report =
         Report { observed: *observed, rooms, events, unseen_rooms, applied, open, unbegun: *unbegun };
     let printed = output.data(&report, || render_applied(plan, swept));
@@ -240,8 +244,8 @@ fn report(plan: &Plan, swept: &Swept, output: &Output) -> Result<Exit, Failure> 
     printed.map(|()| if *observed > 0 { Exit::Refused } else { exit_of_applied(plan, applied) })
 }
 
-fn render_applied(plan: &Plan, swept: &Swept) -> String {
-    let Swept { applied, open, unbegun, observed, .. } = swept;
+fn render_applied(plan: &SweepPlan, swept: &SweepResult) -> String {
+    let SweepResult { applied, unfinished: open, not_started: unbegun, observe_only: observed, .. } = swept;
     let lines = applied.iter().map(|one| format!("{}: {}\n", one.room, escape(&one.outcome.to_string())));
     let open_lines = open.iter().map(|one| {
         let start = one.event.start.format("%F %H:%MZ");
@@ -260,20 +264,20 @@ fn render_applied(plan: &Plan, swept: &Swept) -> String {
     lines.chain(open_lines).chain([summary]).collect()
 }
 
-fn exit_of_plan(plan: &Plan) -> Exit {
-    match (plan.stop, plan.unseen_rooms()) {
+fn exit_of_plan(plan: &SweepPlan) -> Exit {
+    match (plan.stop, plan.unreadable_rooms()) {
         (Some(_), _) => Exit::Stopped,
         (None, 0) => Exit::Done,
         (None, _) => Exit::Partial,
     }
 }
 
-fn exit_of_applied(plan: &Plan, applied: &[Applied]) -> Exit {
+fn exit_of_applied(plan: &SweepPlan, applied: &[AppliedAction]) -> Exit {
     if applied.iter().any(|one| matches!(one.outcome, Outcome::NeedsAttention { .. })) {
         return Exit::NeedsAttention;
     }
     let failed = applied.iter().any(|one| is_failure(&one.outcome));
-    if failed || plan.unseen_rooms() > 0 { Exit::Partial } else { Exit::Done }
+    if failed || plan.unreadable_rooms() > 0 { Exit::Partial } else { Exit::Done }
 }
 
 /// What is refused because somebody came or changed the event is the sweep working as it should; what Exchange refuses is not.
@@ -284,7 +288,7 @@ fn is_failure(outcome: &Outcome) -> bool {
 
 fn exit_of(error: &SweepError) -> Exit {
     match error {
-        SweepError::Stopped(_) => Exit::Stopped,
-        SweepError::Format(_) => Exit::Usage,
+        SweepError::OverLimit(_) => Exit::Stopped,
+        SweepError::UnknownFormat(_) => Exit::Usage,
     }
 }

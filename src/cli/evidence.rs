@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use super::args::CleanupArgs;
 use super::exit::{Exit, Failure};
 use crate::calendar::RoomAddress;
-use crate::cleanup::{Kept, Plan, SignsRead, Verdict};
+use crate::cleanup::{KeepReason, SignsRead, SweepPlan, Verdict};
 use crate::engine::{AddressLookup, Engine};
 use crate::presence::{
     Admission, Coverage, EvidenceError, EvidenceFile, EvidenceFormat, EvidenceLimits, Interval,
@@ -64,7 +64,7 @@ impl Evidence {
     }
 
     /// Adds to the plan what it rests on. A file that watched none of the meetings it is asked about is refused.
-    pub(super) fn weigh(&self, plan: &mut Plan) -> Result<(), Failure> {
+    pub(super) fn weigh(&self, plan: &mut SweepPlan) -> Result<(), Failure> {
         let Some(mut read) = self.read.clone() else { return Ok(()) };
         let books = self.books.read();
         let left = UNMATCHED_MAX.saturating_sub(read.unmatched.len());
@@ -182,14 +182,17 @@ fn refusal(read: &SignsRead, why: &str) -> String {
     message + ". Check the export; --accept-no-evidence insists"
 }
 
-fn watched_nothing(plan: &Plan) -> bool {
+fn watched_nothing(plan: &SweepPlan) -> bool {
     let verdicts = || plan.rooms.iter().flat_map(|room| &room.events).map(|judged| &judged.verdict);
     let unwatched = |verdict: &Verdict| {
-        matches!(verdict, Verdict::Keep { why: Kept::Unknown { doubt: UnknownReason::NotWatched { .. } } })
+        matches!(
+            verdict,
+            Verdict::Keep { why: KeepReason::Unknown { doubt: UnknownReason::NotWatched { .. } } }
+        )
     };
     let decided = |verdict: &Verdict| match verdict {
         Verdict::Act { proof, .. } => proof.is_some(),
-        Verdict::Keep { why } => matches!(why, Kept::CheckedIn { .. } | Kept::GraceRuns { .. }),
+        Verdict::Keep { why } => matches!(why, KeepReason::CheckedIn { .. } | KeepReason::GraceRuns { .. }),
     };
     verdicts().any(unwatched) && !verdicts().any(decided)
 }

@@ -8,13 +8,15 @@ use chrono_tz::Tz;
 use super::error::{ConfigError, Source};
 use super::file::{self, Spanned};
 use super::{MINUTES_MAX, checked, checked_ref, minutes, patterns};
-use crate::cleanup::{CancelledLeftover, Exceptions, How, Limits, NoCheckIn, OrganizerGone, Place, Rules};
+use crate::cleanup::{
+    CancelledLeftover, Exceptions, NoCheckIn, OrganizerGone, ReleaseMethod, RoomGroup, Rules, SweepLimits,
+};
 use crate::presence::SilenceLimits;
 
 /// More dates of a series in a row than anybody waits for.
 const STRIKES_MAX: u32 = 100;
 
-pub(super) fn check_place(source: &Source<'_>, file: file::Place) -> Result<Place, ConfigError> {
+pub(super) fn check_place(source: &Source<'_>, file: file::Place) -> Result<RoomGroup, ConfigError> {
     let optional =
         |value: &Option<Spanned<i64>>| value.as_ref().map(|value| minutes(source, value)).transpose();
     if let Some(zone) = &file.time_zone {
@@ -25,7 +27,7 @@ pub(super) fn check_place(source: &Source<'_>, file: file::Place) -> Result<Plac
     for (room, name) in file.names {
         names.insert(room.get_ref().parse().map_err(|error| source.at(&room, error))?, name);
     }
-    Ok(Place {
+    Ok(RoomGroup {
         grace: optional(&file.grace_minutes)?,
         early: optional(&file.early_minutes)?,
         presence_after: optional(&file.presence_after_minutes)?,
@@ -33,11 +35,11 @@ pub(super) fn check_place(source: &Source<'_>, file: file::Place) -> Result<Plac
         rooms: patterns(&file.rooms),
         mode: file.mode,
         check_in: file.check_in,
-        how: file.how,
+        release_by: file.how,
         walk_in_grace: optional(&file.walk_in_grace_minutes)?,
         auto_check_in: file.auto_check_in.map(lower),
         strikes: file.strikes.as_ref().map(|strikes| checked(source, strikes, 0, STRIKES_MAX)).transpose()?,
-        strikes_then: file.strikes_then,
+        on_last_strike: file.strikes_then,
         building: file.building,
         time_zone: file.time_zone.map(Spanned::into_inner),
         names,
@@ -47,7 +49,7 @@ pub(super) fn check_place(source: &Source<'_>, file: file::Place) -> Result<Plac
 pub(super) fn check_rules(
     source: &Source<'_>,
     file: file::Cleanup,
-    places: Vec<Place>,
+    places: Vec<RoomGroup>,
 ) -> Result<Rules, ConfigError> {
     let no_check_in = match file.no_check_in {
         None => None,
@@ -55,12 +57,12 @@ pub(super) fn check_rules(
             grace: minutes(source, &rule.grace_minutes)?,
             early: minutes(source, &rule.early_minutes)?,
             presence_after: minutes(source, &rule.presence_after_minutes)?,
-            how: rule.how,
+            release_by: rule.how,
             walk_in_grace: Some(minutes(source, &rule.walk_in_grace_minutes)?)
                 .filter(|grace| !grace.is_zero()),
             auto_check_in: lower(rule.auto_check_in),
             strikes: checked(source, &rule.strikes, 0, STRIKES_MAX)?,
-            strikes_then: rule.strikes_then,
+            on_last_strike: rule.strikes_then,
         }),
     };
     let organizer_gone = match file.organizer_gone {
@@ -77,13 +79,13 @@ pub(super) fn check_rules(
         no_check_in,
         cancelled_leftover: file.cancelled_leftover.then_some(CancelledLeftover),
         organizer_gone,
-        places,
+        room_groups: places,
         exceptions: check_exceptions(source, file.exceptions)?,
-        came_back: file.came_back,
-        limits: Limits {
+        on_reappearance: file.came_back,
+        limits: SweepLimits {
             actions_max: file.limits.actions_max,
-            share_max: share.into_inner(),
-            share_from: file.limits.share_from,
+            max_fraction: share.into_inner(),
+            min_events: file.limits.share_from,
             series_max: file.limits.series_max,
         },
     })
@@ -109,10 +111,10 @@ fn check_organizer_gone(
             source.at(&rule.domains, "name your own mail domains: only their people can be known to be gone")
         );
     }
-    if *rule.how.get_ref() == How::End {
+    if *rule.how.get_ref() == ReleaseMethod::End {
         return Err(source.at(&rule.how, "events ahead cannot be ended; choose remove or decline"));
     }
-    Ok(OrganizerGone { domains: lower(rule.domains.into_inner()), how: rule.how.into_inner() })
+    Ok(OrganizerGone { domains: lower(rule.domains.into_inner()), release_by: rule.how.into_inner() })
 }
 
 fn check_exceptions(source: &Source<'_>, file: file::Exceptions) -> Result<Exceptions, ConfigError> {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::cleanup::{How, StrikesThen};
+use crate::cleanup::{OnLastStrike, ReleaseMethod};
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(Some(Path::new("adjourn.toml")), text, Overrides::default())
@@ -46,7 +46,7 @@ fn a_full_file_is_understood() {
     assert_eq!(server.impersonate_by, ImpersonateBy::PrimarySmtpAddress);
     assert!(config.scope.contains(&"ROOM1@example.com".parse().unwrap()));
     assert_eq!(config.rules.no_check_in.unwrap().grace, TimeDelta::minutes(15));
-    assert_eq!(config.rules.organizer_gone.unwrap().how, How::Remove);
+    assert_eq!(config.rules.organizer_gone.unwrap().release_by, ReleaseMethod::Remove);
     assert_eq!(config.rules.exceptions.longer_than, None);
     assert!(config.rules.exceptions.organizers.contains("boss@example.com"));
 }
@@ -166,7 +166,7 @@ fn what_readme_configures_is_a_configuration() {
     let text: String = blocks(rest).collect();
     let config = Config::parse(None, &text, Overrides::default()).unwrap();
     let issuer = &config.api.oidc.as_ref().unwrap().issuer;
-    assert_eq!((issuer.grants.len(), config.schedules.len(), config.rules.places.len()), (1, 1, 1));
+    assert_eq!((issuer.grants.len(), config.schedules.len(), config.rules.room_groups.len()), (1, 1, 1));
     let wrong = text.replace(r#"["read", "end", "check-in"]"#, r#"["read", "rule"]"#);
     let error = Config::parse(None, &wrong, Overrides::default()).unwrap_err().to_string();
     assert!(error.contains("`rule` is no right"), "{error}");
@@ -182,8 +182,8 @@ fn strikes_and_those_who_need_not_check_in_are_set_for_all_and_by_place() {
         rules.check_in(&"a@x.example".parse().unwrap()).unwrap(),
         rules.check_in(&"lab@x.example".parse().unwrap()).unwrap(),
     );
-    assert_eq!((all.strikes, all.strikes_then), (3, StrikesThen::Report));
-    assert_eq!((lab.strikes, lab.strikes_then), (3, StrikesThen::Delete));
+    assert_eq!((all.strikes, all.on_last_strike), (3, OnLastStrike::Report));
+    assert_eq!((lab.strikes, lab.on_last_strike), (3, OnLastStrike::Delete));
     assert!(all.auto_check_in.contains("boss@example.com") && lab.auto_check_in.is_empty());
     assert_eq!((all.walk_in_grace, lab.walk_in_grace), (Some(TimeDelta::minutes(20)), None));
     assert!(error("[cleanup.no_check_in]\nstrikes = 101\n").contains("101 is not between 0 and 100"));
@@ -250,7 +250,7 @@ fn places_say_where_rooms_are_and_what_they_are_called() {
         time_zone = "Europe/Berlin"
         names = { "Berlin-1@example.com" = "Spree" }
     "#;
-    let about = parse(text).unwrap().rules.about(&"berlin-1@example.com".parse().unwrap());
+    let about = parse(text).unwrap().rules.room_info(&"berlin-1@example.com".parse().unwrap());
     assert_eq!((about.name.as_deref(), about.time_zone.as_deref()), (Some("Spree"), Some("Europe/Berlin")));
     let place = "[[places]]\nname = \"x\"\nrooms = []\n";
     assert_eq!(
@@ -379,7 +379,7 @@ fn a_pattern_that_matches_no_room_is_named_and_the_others_hold() {
     let [no_address, unlisted] = config.warnings.as_slice() else { panic!("{:?}", config.warnings) };
     assert!(no_address.contains("`berlin`") && no_address.contains("no address"), "{no_address}");
     assert!(unlisted.contains("`c1@x.example`") && unlisted.contains("[scope]"), "{unlisted}");
-    assert_eq!(config.rules.about(&"b1@x.example".parse().unwrap()).building.as_deref(), Some("B"));
+    assert_eq!(config.rules.room_info(&"b1@x.example".parse().unwrap()).building.as_deref(), Some("B"));
     let domain = "[scope]\ndomains = [\"x.example\"]\n[[places]]\nname = \"c\"\nrooms = [\"c1@x.example\"]\n";
     assert!(parse(domain).unwrap().warnings.is_empty(), "a domain may hold it");
 }

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::Config;
 use crate::calendar::{RoomAddress, RoomPattern, Scope};
-use crate::cleanup::{How, Rules};
+use crate::cleanup::{ReleaseMethod, Rules};
 
 /// What a person who wrote this configuration should know. `says_cleanup`: there is a `[cleanup]`, or a schedule of sweeps.
 pub(super) fn warnings(
@@ -48,7 +48,7 @@ fn exceptions(rules: &Rules) -> Option<String> {
 fn limits(rules: &Rules) -> Option<String> {
     let key = match &rules.limits {
         limits if limits.actions_max == 0 => "actions_max",
-        limits if limits.share_max <= 0.0 => "share_max",
+        limits if limits.max_fraction <= 0.0 => "share_max",
         _ => return None,
     };
     has_rule(rules).then(|| format!("cleanup.limits.{key} is 0, so no sweep that finds something is applied"))
@@ -57,7 +57,7 @@ fn limits(rules: &Rules) -> Option<String> {
 /// The rule on check-ins, everywhere and in each place.
 fn grace(rules: &Rules, warn: TimeDelta) -> Vec<String> {
     let everywhere = rules.no_check_in.as_ref().map(|rule| ("cleanup.no_check_in", rule.clone()));
-    let in_places = rules.places.iter().map(|place| {
+    let in_places = rules.room_groups.iter().map(|place| {
         let mut rule = rules.no_check_in.clone().unwrap_or_default();
         rule.grace = place.grace.unwrap_or(rule.grace);
         rule.presence_after = place.presence_after.unwrap_or(rule.presence_after);
@@ -85,8 +85,8 @@ fn grace(rules: &Rules, warn: TimeDelta) -> Vec<String> {
 
 fn irreversible(config: &Config) -> Option<String> {
     let rules = &config.rules;
-    let declines = rules.no_check_in.as_ref().is_some_and(|rule| rule.how == How::Decline)
-        || rules.organizer_gone.as_ref().is_some_and(|rule| rule.how == How::Decline);
+    let declines = rules.no_check_in.as_ref().is_some_and(|rule| rule.release_by == ReleaseMethod::Decline)
+        || rules.organizer_gone.as_ref().is_some_and(|rule| rule.release_by == ReleaseMethod::Decline);
     (config.engine.forbid_irreversible && declines).then(|| {
         "engine.forbid_irreversible is on and a rule's how is \"decline\", which cannot be undone: such releases are refused"
             .to_owned()

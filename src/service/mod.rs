@@ -298,7 +298,7 @@ impl Service {
             return Err(NoCheckIn::Refused(*bound));
         }
         if let (true, Some(uid)) = (event.kind.is_date_of_series(), &event.uid) {
-            self.desk.came(room, uid, event.start).await.map_err(NoCheckIn::Trouble)?;
+            self.desk.record_attended(room, uid, event.start).await.map_err(NoCheckIn::Trouble)?;
         }
         self.notices.tell(Notice::CheckedIn { room: room.clone(), at: now, source: sign.source });
         Ok(event.clone())

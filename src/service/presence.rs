@@ -238,7 +238,7 @@ impl Service {
                 if let (true, Some(uid)) = (event.kind.is_date_of_series(), &event.uid)
                     && signs.iter().any(|sign| came(&sign))
                 {
-                    self.desk.came(&room, uid, event.start).await?;
+                    self.desk.record_attended(&room, uid, event.start).await?;
                 }
             }
         }

@@ -16,8 +16,8 @@ use super::{Notice, Service};
 use crate::action::{EventSnapshot, Outcome};
 use crate::calendar::{Event, RoomAddress, Window};
 use crate::cleanup::{
-    Applied, CleanupMode, Decision, DecisionKind, Judged, Kept, Plan, RoomPlan, Rules, Sweep, SweepError,
-    Swept, Verdict,
+    AppliedAction, CleanupMode, Decision, DecisionKind, EvaluatedEvent, KeepReason, RoomPlan, Rules, Sweep,
+    SweepError, SweepPlan, SweepResult, Verdict,
 };
 use crate::engine::Occupancy;
 use crate::presence::UnknownReason;
@@ -56,7 +56,7 @@ pub struct Releases {
     /// Rooms in which a release is under way.
     acting: HashSet<RoomAddress>,
     /// Those releases.
-    acts: JoinSet<(RoomAddress, Vec<Applied>)>,
+    acts: JoinSet<(RoomAddress, Vec<AppliedAction>)>,
 }
 
 impl Releases {
@@ -79,7 +79,7 @@ impl Releases {
     }
 
     /// Remembers releases that are over, so that Exchange is not asked for them again and again.
-    fn take_in(&mut self, act: Result<(RoomAddress, Vec<Applied>), JoinError>) {
+    fn take_in(&mut self, act: Result<(RoomAddress, Vec<AppliedAction>), JoinError>) {
         let Ok((room, applied)) = act else { return };
         self.acting.remove(&room);
         for one in applied {
@@ -124,7 +124,7 @@ impl Service {
         let only = Rules { cancelled_leftover: None, organizer_gone: None, ..options.rules.clone() };
         let read = self.read_rooms(&only, window, state).await;
         let sweep = Arc::new(self.sweep(only));
-        let plan = sweep.plan_read(read, window).await;
+        let plan = sweep.plan_from_events(read, window).await;
         self.announce(&plan, now, options.warn, state);
         self.record_decisions(&plan, now, state).await;
         self.begin(&sweep, plan, state);
@@ -219,25 +219,25 @@ impl Service {
     }
 
     /// Announces releases that are near, once each, and those that were announced and will not come.
-    fn announce(&self, plan: &Plan, now: DateTime<Utc>, ahead: TimeDelta, state: &mut Releases) {
+    fn announce(&self, plan: &SweepPlan, now: DateTime<Utc>, ahead: TimeDelta, state: &mut Releases) {
         let rules = &self.options().rules;
         for (RoomPlan { room, .. }, judged) in events_of(plan) {
             let sighting = state.sighting(room, &judged.event);
             match &judged.verdict {
-                Verdict::Keep { why: Kept::GraceRuns { until } } => {
+                Verdict::Keep { why: KeepReason::GraceRuns { until } } => {
                     let watched = || self.books.read().is_watched(room, rules.watch_group(room), now);
                     let acts = rules.mode(room) == CleanupMode::Act && watched();
                     if acts && *until - now <= ahead && state.warned.insert(sighting) {
                         self.notices.tell(Notice::ReleaseNear { room: room.clone(), at: *until });
                     }
                 }
-                Verdict::Keep { why: Kept::Unknown { doubt } } => {
+                Verdict::Keep { why: KeepReason::Unknown { doubt } } => {
                     let is_silent = matches!(doubt, UnknownReason::FeedSilent(_));
                     if (is_silent || state.warned.contains(&sighting)) && state.stopped.insert(sighting) {
                         self.stop(room, &judged.event, StopReason::of(doubt), doubt.to_string());
                     }
                 }
-                Verdict::Keep { why: Kept::ClockInDoubt { why } } => {
+                Verdict::Keep { why: KeepReason::ClockInDoubt { why } } => {
                     if state.warned.contains(&sighting) && state.stopped.insert(sighting) {
                         self.stop(room, &judged.event, StopReason::Clock, why.clone());
                     }
@@ -255,7 +255,7 @@ impl Service {
     }
 
     /// Stores what was decided, once for each meeting and outcome.
-    async fn record_decisions(&self, plan: &Plan, now: DateTime<Utc>, state: &mut Releases) {
+    async fn record_decisions(&self, plan: &SweepPlan, now: DateTime<Utc>, state: &mut Releases) {
         let rules = &self.options().rules;
         let mut new = Vec::new();
         for (RoomPlan { room, .. }, judged) in events_of(plan) {
@@ -277,7 +277,7 @@ impl Service {
     }
 
     /// Begins the releases of a plan, each room by itself; observe mode only announces them.
-    fn begin(self: &Arc<Self>, sweep: &Arc<Sweep>, plan: Plan, state: &mut Releases) {
+    fn begin(self: &Arc<Self>, sweep: &Arc<Sweep>, plan: SweepPlan, state: &mut Releases) {
         let rules = &self.options().rules;
         if let Some(stop) = &plan.stop {
             for (room, judged) in plan.actions() {
@@ -299,7 +299,7 @@ impl Service {
                 continue;
             }
             if acts {
-                self.act_in(sweep, plan.of_room(one), state);
+                self.act_in(sweep, plan.for_room(one), state);
             } else {
                 self.observe(&one, state);
             }
@@ -317,7 +317,7 @@ impl Service {
         }
     }
 
-    fn act_in(self: &Arc<Self>, sweep: &Arc<Sweep>, plan: Plan, state: &mut Releases) {
+    fn act_in(self: &Arc<Self>, sweep: &Arc<Sweep>, plan: SweepPlan, state: &mut Releases) {
         let Some(room) = plan.rooms.first().map(|room| room.room.clone()) else { return };
         let (service, sweep) = (self.clone(), sweep.clone());
         state.acting.insert(room.clone());
@@ -327,14 +327,20 @@ impl Service {
         });
     }
 
-    async fn apply_release(&self, sweep: &Sweep, plan: &Plan) -> Vec<Applied> {
+    async fn apply_release(&self, sweep: &Sweep, plan: &SweepPlan) -> Vec<AppliedAction> {
         match self.act(sweep, plan, &Silent).await {
-            Ok(Swept { broken_off: Some(error), open, unbegun, applied, .. }) => {
+            Ok(SweepResult {
+                journal_error: Some(error),
+                unfinished: open,
+                not_started: unbegun,
+                applied,
+                ..
+            }) => {
                 tracing::error!(%error, open = open.len(), unbegun, "a release broke off");
                 applied
             }
             Ok(swept) => swept.applied,
-            Err(error @ (SweepError::Stopped(_) | SweepError::Format(_))) => {
+            Err(error @ (SweepError::OverLimit(_) | SweepError::UnknownFormat(_))) => {
                 tracing::error!(%error, "a release was not applied");
                 Vec::new()
             }
@@ -342,6 +348,6 @@ impl Service {
     }
 }
 
-fn events_of(plan: &Plan) -> impl Iterator<Item = (&RoomPlan, &Judged)> {
+fn events_of(plan: &SweepPlan) -> impl Iterator<Item = (&RoomPlan, &EvaluatedEvent)> {
     plan.rooms.iter().flat_map(|room| room.events.iter().map(move |judged| (room, judged)))
 }

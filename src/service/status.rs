@@ -3,7 +3,10 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::calendar::{Event, EventId, RoomAddress, occupancy};
-use crate::cleanup::{About, CleanupMode, Judgement, Kept as Spared, NoCheckIn, Rules, Verdict, came, judge};
+use crate::cleanup::{
+    CleanupMode, EventCase, KeepReason as Spared, NoCheckIn, RoomInfo, Rules, Verdict, attendance_reason,
+    evaluate,
+};
 use crate::engine::PersonLookup;
 use crate::live::{CachedCalendar, TrackingMode};
 use crate::presence::PresenceState;
@@ -14,7 +17,7 @@ pub struct Status {
     /// Which room.
     pub room: RoomAddress,
     /// What is known of it besides its calendar.
-    pub about: About,
+    pub about: RoomInfo,
     /// When its calendar was read.
     pub read_at: DateTime<Utc>,
     /// Until when it is known that nothing else changed.
@@ -73,10 +76,18 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    fn case(&self, room: &'a RoomAddress, event: &'a Event, now: DateTime<Utc>) -> Judgement<'a> {
+    fn case(&self, room: &'a RoomAddress, event: &'a Event, now: DateTime<Utc>) -> EventCase<'a> {
         let Self { kept, books, seen_since } = *self;
         let organizer = Some(PersonLookup::Found);
-        Judgement { room, event, events: &kept.events, books, organizer, seen_since: seen_since(event), now }
+        EventCase {
+            room,
+            event,
+            events: &kept.events,
+            presence: books,
+            organizer,
+            seen_since: seen_since(event),
+            now,
+        }
     }
 
     /// Whether the rules want a check-in to this event, and no sign says that people came. An event that the rules spare
@@ -91,7 +102,7 @@ impl<'a> View<'a> {
         let Some(rule) = rules.check_in(room) else { return false };
         let case = self.case(room, event, now);
         let is_spared = matches!(
-            judge(&case, rules),
+            evaluate(&case, rules),
             Verdict::Keep {
                 why: Spared::AllDay
                     | Spared::Private
@@ -104,7 +115,7 @@ impl<'a> View<'a> {
                     | Spared::TakesNoTime
             }
         );
-        !is_spared && came(&case, rules, &rule).is_none()
+        !is_spared && attendance_reason(&case, rules, &rule).is_none()
     }
 }
 
@@ -117,7 +128,7 @@ pub fn status(room: &RoomAddress, view: &View<'_>, rules: &Rules, now: DateTime<
     let rule = rules.check_in(room);
     let rule = rule.as_ref();
     let sign_for = |event: &Event| match rule {
-        Some(rule) => came(&view.case(room, event, now), rules, rule).is_some(),
+        Some(rule) => attendance_reason(&view.case(room, event, now), rules, rule).is_some(),
         None => {
             let terms = NoCheckIn::default().terms(TimeDelta::zero());
             view.books.signs.matching(room, event, &terms).is_some()
@@ -128,7 +139,7 @@ pub fn status(room: &RoomAddress, view: &View<'_>, rules: &Rules, now: DateTime<
     let acts =
         rules.mode(room) == CleanupMode::Act && view.books.is_watched(room, rules.watch_group(room), now);
     let release_at =
-        on.first().filter(|_| acts).and_then(|event| match judge(&view.case(room, event, now), rules) {
+        on.first().filter(|_| acts).and_then(|event| match evaluate(&view.case(room, event, now), rules) {
             Verdict::Keep { why: Spared::GraceRuns { until } } => Some(until),
             _ => None,
         });
@@ -153,7 +164,7 @@ pub fn status(room: &RoomAddress, view: &View<'_>, rules: &Rules, now: DateTime<
     }
     Status {
         room: room.clone(),
-        about: rules.about(room),
+        about: rules.room_info(room),
         read_at: kept.read_at,
         as_of: kept.as_of,
         follows: kept.mode,

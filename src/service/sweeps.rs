@@ -12,7 +12,9 @@ use uuid::Uuid;
 use super::{Notice, Service};
 use crate::action::Outcome;
 use crate::calendar::{RoomAddress, Window};
-use crate::cleanup::{Applied, Plan, Progress, Rule, Rules, Stop, Sweep, SweepError, Swept};
+use crate::cleanup::{
+    AppliedAction, PlanStop, Progress, Rule, Rules, Sweep, SweepError, SweepPlan, SweepResult,
+};
 use crate::engine::Mode;
 use crate::shares::{ShareExhausted, ShareLimits, SharePool};
 
@@ -35,15 +37,15 @@ pub enum Phase {
     /// Looking at rooms.
     Planning,
     /// It says what it would do.
-    Planned(Arc<Plan>),
+    Planned(Arc<SweepPlan>),
     /// Doing it.
-    Applying(Arc<Plan>),
+    Applying(Arc<SweepPlan>),
     /// Done.
-    Applied(Arc<Plan>, Arc<Vec<Applied>>),
+    Applied(Arc<SweepPlan>, Arc<Vec<AppliedAction>>),
     /// It would have touched too much, and touched nothing.
-    Stopped(Arc<Plan>, Stop),
+    Stopped(Arc<SweepPlan>, PlanStop),
     /// It broke off. What was done before is kept.
-    Failed(String, Arc<Vec<Applied>>),
+    Failed(String, Arc<Vec<AppliedAction>>),
 }
 
 impl Phase {
@@ -280,15 +282,15 @@ impl Service {
         Some(counter)
     }
 
-    async fn apply_plan(&self, plan: Arc<Plan>, progress: &dyn Progress) -> Phase {
+    async fn apply_plan(&self, plan: Arc<SweepPlan>, progress: &dyn Progress) -> Phase {
         let sweep = self.sweep(self.options().rules.clone());
         match self.act(&sweep, &plan, progress).await {
-            Ok(Swept { broken_off: Some(error), applied, .. }) => {
+            Ok(SweepResult { journal_error: Some(error), applied, .. }) => {
                 Phase::Failed(error.to_string(), Arc::new(applied))
             }
             Ok(swept) => Phase::Applied(plan, Arc::new(swept.applied)),
-            Err(SweepError::Stopped(stop)) => Phase::Stopped(plan, stop),
-            Err(error @ SweepError::Format(_)) => Phase::Failed(error.to_string(), Arc::default()),
+            Err(SweepError::OverLimit(stop)) => Phase::Stopped(plan, stop),
+            Err(error @ SweepError::UnknownFormat(_)) => Phase::Failed(error.to_string(), Arc::default()),
         }
     }
 
@@ -297,9 +299,9 @@ impl Service {
     pub(super) async fn act(
         &self,
         sweep: &Sweep,
-        plan: &Plan,
+        plan: &SweepPlan,
         progress: &dyn Progress,
-    ) -> Result<Swept, SweepError> {
+    ) -> Result<SweepResult, SweepError> {
         let outcome = sweep.apply(plan, Mode::Perform, progress).await;
         plan.actions().for_each(|(room, _)| self.rooms.invalidate(room));
         for one in outcome.iter().flat_map(|swept| &swept.applied) {
@@ -311,7 +313,7 @@ impl Service {
     }
 
     /// At the last strike, whatever is then done.
-    fn tell_of_series(&self, one: &Applied) {
+    fn tell_of_series(&self, one: &AppliedAction) {
         let strikes = self.options().rules.check_in(&one.room).map_or(0, |rule| rule.strikes);
         let deleted = one.rule == Rule::Strikes && one.is_whole_series();
         let reported = one.rule == Rule::NoCheckIn && strikes > 0 && one.missed >= strikes;
@@ -324,9 +326,9 @@ impl Service {
     pub(super) fn sweep(&self, rules: Rules) -> Sweep {
         self.note_pauses();
         Sweep::new(self.engine.clone(), rules, self.books.clone(), self.options().rooms_at_once)
-            .remembering(Arc::new(self.desk.clone()))
-            .seeing(self.rooms.clone())
-            .among(self.crowds.clone())
+            .with_attendance(Arc::new(self.desk.clone()))
+            .with_sightings(self.rooms.clone())
+            .with_crowd_log(self.crowds.clone())
     }
 }
 
@@ -342,7 +344,14 @@ mod tests {
         let room = RoomPlan { room: "r@example.com".parse().unwrap(), events: Vec::new(), trouble: None };
         let window = Window::new(now, now + TimeDelta::hours(1)).unwrap();
         let rooms = vec![room; rooms];
-        Phase::Planned(Arc::new(Plan { version: 1, made_at: now, window, rooms, stop: None, signs: None }))
+        Phase::Planned(Arc::new(SweepPlan {
+            version: 1,
+            made_at: now,
+            window,
+            rooms,
+            stop: None,
+            signs: None,
+        }))
     }
 
     #[test]

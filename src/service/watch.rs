@@ -11,7 +11,7 @@ use super::clock::ReportedDoubt;
 use super::sweeps::Silent;
 use super::{Notice, Releases, Schedule, Service};
 use crate::calendar::{RoomAddress, Window};
-use crate::cleanup::{CleanupMode, Plan, Sweep, Swept, Verdict};
+use crate::cleanup::{CleanupMode, Sweep, SweepPlan, SweepResult, Verdict};
 use crate::live::{self, Feed, Live};
 
 /// How often it is looked whether something is due: well within a minute of grace.
@@ -136,7 +136,7 @@ impl Service {
         tracing::info!(
             schedule = schedule.name,
             rooms = rooms.len(),
-            unseen = plan.unseen_rooms(),
+            unseen = plan.unreadable_rooms(),
             actions = plan.actions().count(),
             "a sweep is planned"
         );
@@ -153,14 +153,14 @@ impl Service {
     }
 
     /// The plan for the rooms in which the service acts by itself; what it would do in the others is announced.
-    fn without_observed(&self, plan: Plan) -> Plan {
+    fn without_observed(&self, plan: SweepPlan) -> SweepPlan {
         let rules = &self.options().rules;
         for (room, judged) in plan.actions().filter(|(room, _)| rules.mode(room) == CleanupMode::Observe) {
             let Verdict::Act { why, .. } = &judged.verdict else { continue };
             let (room, start, end, why) = (room.clone(), judged.event.start, judged.event.end, why.clone());
             self.notices.tell(Notice::WouldRelease { room, start, end, why });
         }
-        plan.of_rooms(|room| rules.mode(room) == CleanupMode::Act)
+        plan.retain_rooms(|room| rules.mode(room) == CleanupMode::Act)
     }
 
     async fn remember(&self, schedule: &Schedule, at: DateTime<Utc>) {
@@ -170,9 +170,15 @@ impl Service {
     }
 
     /// How it ended, in the words of [`Phase`](super::Phase), and how many actions are planned or over.
-    async fn apply_quietly(&self, sweep: &Sweep, plan: &Plan) -> (&'static str, usize) {
+    async fn apply_quietly(&self, sweep: &Sweep, plan: &SweepPlan) -> (&'static str, usize) {
         match self.act(sweep, plan, &Silent).await {
-            Ok(Swept { broken_off: Some(error), open, unbegun, applied, .. }) => {
+            Ok(SweepResult {
+                journal_error: Some(error),
+                unfinished: open,
+                not_started: unbegun,
+                applied,
+                ..
+            }) => {
                 tracing::error!(%error, open = open.len(), unbegun, "a sweep broke off");
                 ("failed", applied.len())
             }

@@ -141,7 +141,12 @@ impl ServiceStore {
 
 #[async_trait]
 impl Attendance for ServiceStore {
-    async fn came(&self, room: &RoomAddress, uid: &Uid, start: DateTime<Utc>) -> Result<(), CalendarError> {
+    async fn record_attended(
+        &self,
+        room: &RoomAddress,
+        uid: &Uid,
+        start: DateTime<Utc>,
+    ) -> Result<(), CalendarError> {
         let (room, uid, came) = (room.to_string(), uid.to_string(), start.timestamp_millis());
         let oldest = (start - ATTENDANCE_KEPT).timestamp_millis();
         let kept = self.with_connection(move |connection| {
@@ -155,7 +160,11 @@ impl Attendance for ServiceStore {
         kept.await.map_err(calendar_error)
     }
 
-    async fn last(&self, room: &RoomAddress, uid: &Uid) -> Result<Option<DateTime<Utc>>, CalendarError> {
+    async fn last_attended(
+        &self,
+        room: &RoomAddress,
+        uid: &Uid,
+    ) -> Result<Option<DateTime<Utc>>, CalendarError> {
         let (room, uid) = (room.to_string(), uid.to_string());
         let last = self.with_connection(move |connection| {
             let sql = "SELECT came_ms FROM series WHERE room = ?1 AND uid = ?2";
@@ -166,7 +175,12 @@ impl Attendance for ServiceStore {
         last.await.map_err(calendar_error)
     }
 
-    async fn excuse(&self, room: &RoomAddress, uid: &Uid, start: DateTime<Utc>) -> Result<(), CalendarError> {
+    async fn excuse_date(
+        &self,
+        room: &RoomAddress,
+        uid: &Uid,
+        start: DateTime<Utc>,
+    ) -> Result<(), CalendarError> {
         let (room, uid, start) = (room.to_string(), uid.to_string(), start.timestamp_millis());
         let kept = self.with_connection(move |connection| {
             let transaction = connection.transaction()?;
@@ -178,7 +192,11 @@ impl Attendance for ServiceStore {
         kept.await.map_err(calendar_error)
     }
 
-    async fn excused(&self, room: &RoomAddress, uid: &Uid) -> Result<BTreeSet<DateTime<Utc>>, CalendarError> {
+    async fn excused_dates(
+        &self,
+        room: &RoomAddress,
+        uid: &Uid,
+    ) -> Result<BTreeSet<DateTime<Utc>>, CalendarError> {
         let (room, uid) = (room.to_string(), uid.to_string());
         let dates = self.with_connection(move |connection| {
             let sql = "SELECT start_ms FROM excused WHERE room = ?1 AND uid = ?2";

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use adjourn::access::Right;
 use adjourn::api::{self, Api, Doctor, Limits};
-use adjourn::cleanup::{Place, Rules};
+use adjourn::cleanup::{RoomGroup, Rules};
 use adjourn::console::{self, SignIn, Way};
 use adjourn::doctor::{Finding, Report, Status};
 use serde_json::{Value, json};
@@ -153,15 +153,15 @@ async fn a_key_hears_what_it_is_good_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rooms_have_names_buildings_and_zones_where_the_places_say() {
-    let place = Place {
+    let place = RoomGroup {
         name: "here".to_owned(),
         rooms: vec![BUSY.parse().unwrap_or_else(|never| match never {})],
         building: Some("Main".to_owned()),
         time_zone: Some("Asia/Tokyo".to_owned()),
         names: BTreeMap::from([(BUSY.parse().unwrap(), "Busy one".to_owned())]),
-        ..Place::default()
+        ..RoomGroup::default()
     };
-    let lobby = Lobby::with(Rules { places: vec![place], ..Rules::default() }).await;
+    let lobby = Lobby::with(Rules { room_groups: vec![place], ..Rules::default() }).await;
     let listed = lobby.get("/v1/rooms").await.json();
     let known = |room: &Value| ["name", "building", "time_zone"].map(|key| room[key].clone());
     let here = ["Busy one", "Main", "Asia/Tokyo"].map(Value::from);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use adjourn::cleanup::How;
+use adjourn::cleanup::ReleaseMethod;
 use adjourn::sim::{PlainSpec, Trouble, Wrong};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -193,7 +193,7 @@ async fn two_events_at_once_are_both_shown_and_an_ambiguous_request_returns_them
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_checks_in_keeps_the_room_and_who_does_not_is_warned_and_loses_it() {
-    let lobby = Lobby::with(rules(How::End)).await;
+    let lobby = Lobby::with(rules(ReleaseMethod::End)).await;
     let plan = |lobby: &Lobby| {
         let said = lobby.service.plan_sweep("test".to_owned(), vec![BUSY.parse().unwrap()]).unwrap();
         (lobby.service.clone(), said.id)

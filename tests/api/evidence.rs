@@ -65,7 +65,7 @@ async fn a_key_at_its_allowance_fills_its_share_in_memory_and_on_disk_and_no_mor
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_whose_evidence_was_refused_is_not_released_and_the_others_are() {
-    let lobby = Lobby::with(rules(adjourn::cleanup::How::End)).await;
+    let lobby = Lobby::with(rules(adjourn::cleanup::ReleaseMethod::End)).await;
     let bad = lobby.key("door", "*@example.com", &[Right::Evidence], 100_000).await;
     flood(&lobby, &bad, &[BUSY]).await;
     // What was kept of the flood is gone; what was refused is remembered.
@@ -110,7 +110,7 @@ async fn invented_sources_take_no_more_than_their_keys_places() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_with_too_many_events_is_too_full_to_judge_and_nothing_is_released_there() {
     use adjourn::live::EVENTS_PER_ROOM_MAX;
-    let lobby = Lobby::with(rules(adjourn::cleanup::How::End)).await;
+    let lobby = Lobby::with(rules(adjourn::cleanup::ReleaseMethod::End)).await;
     let start = lobby.began + chrono::TimeDelta::hours(2);
     lobby.sim.world(|world| {
         for number in 0..=EVENTS_PER_ROOM_MAX {

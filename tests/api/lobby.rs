@@ -85,8 +85,8 @@ pub fn now() -> DateTime<Utc> {
     SystemClock.now().trunc_subsecs(0)
 }
 
-pub fn rules(how: adjourn::cleanup::How) -> Rules {
-    let no_check_in = Some(NoCheckIn { how, ..NoCheckIn::default() });
+pub fn rules(how: adjourn::cleanup::ReleaseMethod) -> Rules {
+    let no_check_in = Some(NoCheckIn { release_by: how, ..NoCheckIn::default() });
     Rules { mode: Some(CleanupMode::Act), no_check_in, ..Rules::default() }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use adjourn::access::Right;
-use adjourn::cleanup::How;
+use adjourn::cleanup::ReleaseMethod;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -23,7 +23,7 @@ async fn until(lobby: &Lobby, place: &str, state: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sweep_is_planned_looked_at_and_applied_once() {
-    let lobby = Lobby::with(rules(How::Decline)).await;
+    let lobby = Lobby::with(rules(ReleaseMethod::Decline)).await;
     let begun = lobby.post("/v1/sweeps", "").await;
     assert_eq!(begun.status, 202, "{begun:?}");
     let place = begun.header("location").unwrap().to_owned();
@@ -42,7 +42,7 @@ async fn a_sweep_is_planned_looked_at_and_applied_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sign_of_life_keeps_the_room() {
-    let lobby = Lobby::with(rules(How::Decline)).await;
+    let lobby = Lobby::with(rules(ReleaseMethod::Decline)).await;
     let signs = json!({ "signs": [{ "room": BUSY, "source": "motion" }] }).to_string();
     let taken = lobby.post("/v1/evidence", &signs).await;
     assert_eq!(
@@ -131,7 +131,7 @@ async fn hear(lobby: &Lobby, token: &str) -> tokio::task::JoinHandle<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sweep_is_told_of_to_those_who_may_sweep_all_its_rooms() {
-    let lobby = Lobby::with(rules(How::Decline)).await;
+    let lobby = Lobby::with(rules(ReleaseMethod::Decline)).await;
     let some = lobby.key("some", BUSY, &Right::ALL, 600).await;
     let reader = lobby.key("reader", "*", &[Right::Read], 600).await;
     let (all, some, reader) =

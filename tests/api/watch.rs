@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use adjourn::access::Right;
-use adjourn::cleanup::{Attendance as _, CleanupMode, How, NoCheckIn, Rules, StrikesThen};
+use adjourn::cleanup::{Attendance as _, CleanupMode, NoCheckIn, OnLastStrike, ReleaseMethod, Rules};
 use adjourn::clock::SystemClock;
 use adjourn::exchange::Secret;
 use adjourn::service::{Noted, Notice, Releases, Webhook};
@@ -20,7 +20,11 @@ use crate::lobby::{BUSY, FREE, Lobby, OTHER, now, rules};
 
 /// The meetings began twenty minutes ago.
 fn grace(minutes: i64) -> Rules {
-    let rule = NoCheckIn { how: How::End, grace: TimeDelta::minutes(minutes), ..NoCheckIn::default() };
+    let rule = NoCheckIn {
+        release_by: ReleaseMethod::End,
+        grace: TimeDelta::minutes(minutes),
+        ..NoCheckIn::default()
+    };
     Rules { mode: Some(CleanupMode::Act), no_check_in: Some(rule), ..Rules::default() }
 }
 
@@ -58,7 +62,7 @@ async fn what_nobody_comes_to_is_released_and_what_somebody_came_to_is_not() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_schedule_that_was_missed_runs_once() {
-    let lobby = Lobby::with(rules(How::End)).await;
+    let lobby = Lobby::with(rules(ReleaseMethod::End)).await;
     // Only the schedule is to act: with signs, the rule on check-ins does not.
     let mut warned = Releases::default();
     assert_eq!(lobby.desk.last_run("hourly".to_owned()).await.unwrap(), None);
@@ -85,8 +89,8 @@ fn add_series(lobby: &Lobby) {
 }
 
 fn one_strike() -> Rules {
-    let (strikes, strikes_then) = (1, StrikesThen::Delete);
-    let rule = grace(15).no_check_in.map(|rule| NoCheckIn { strikes, strikes_then, ..rule });
+    let (strikes, strikes_then) = (1, OnLastStrike::Delete);
+    let rule = grace(15).no_check_in.map(|rule| NoCheckIn { strikes, on_last_strike: strikes_then, ..rule });
     Rules { mode: Some(CleanupMode::Act), no_check_in: rule, ..Rules::default() }
 }
 
@@ -119,8 +123,8 @@ async fn a_series_that_goes_is_told_of() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sign_that_comes_late_takes_the_strike_back() {
-    let (strikes, strikes_then) = (2, StrikesThen::Delete);
-    let rule = grace(15).no_check_in.map(|rule| NoCheckIn { strikes, strikes_then, ..rule });
+    let (strikes, strikes_then) = (2, OnLastStrike::Delete);
+    let rule = grace(15).no_check_in.map(|rule| NoCheckIn { strikes, on_last_strike: strikes_then, ..rule });
     let lobby =
         Lobby::with(Rules { mode: Some(CleanupMode::Act), no_check_in: rule, ..Rules::default() }).await;
     add_series(&lobby);
@@ -132,7 +136,7 @@ async fn a_sign_that_comes_late_takes_the_strike_back() {
         .world(|world| world.events(FREE, lobby.began, lobby.began + TimeDelta::minutes(1))[0].uid.clone());
     lobby.service.watch_once(&mut Releases::default()).await;
     let (room, uid) = (FREE.parse().unwrap(), adjourn::calendar::Uid::new(uid));
-    let last = async || lobby.desk.last(&room, &uid).await.unwrap().unwrap();
+    let last = async || lobby.desk.last_attended(&room, &uid).await.unwrap().unwrap();
     let start = lobby.began - TimeDelta::minutes(20);
     assert!(last().await < start, "counting begins just before");
     let sign = serde_json::json!({ "signs": [{ "room": FREE, "at": start + TimeDelta::minutes(3), "source": "motion" }] });

@@ -94,7 +94,7 @@ impl House {
         ));
         let rule = NoCheckIn { grace: TimeDelta::minutes(10), ..NoCheckIn::default() };
         let mut rules = Rules { no_check_in: Some(rule), mode: Some(CleanupMode::Act), ..Rules::default() };
-        rules.limits.share_max = 1.0;
+        rules.limits.max_fraction = 1.0;
         let options = service::Options {
             rules,
             state_age: TimeDelta::zero(),

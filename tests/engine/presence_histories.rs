@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adjourn::calendar::{Event, EventId, RoomAddress, Scope, Uid};
-use adjourn::cleanup::{CleanupMode, NoCheckIn, Place, Rules};
+use adjourn::cleanup::{CleanupMode, NoCheckIn, RoomGroup, Rules};
 use adjourn::clock::ManualClock;
 use adjourn::engine::{Engine, EngineOptions};
 use adjourn::journal::MemoryJournal;
@@ -135,21 +135,21 @@ impl Story {
 
     fn rules(&self, minute: Minute) -> Rules {
         let rule = NoCheckIn { early: TimeDelta::minutes(EARLY as i64), ..NoCheckIn::default() };
-        let elsewhere = Place {
+        let elsewhere = RoomGroup {
             name: "B".to_owned(),
             rooms: vec![address(ELSEWHERE).to_string().parse().unwrap()],
             building: Some("B".to_owned()),
-            ..Place::default()
+            ..RoomGroup::default()
         };
         let mut rules = Rules {
             mode: Some(self.mode),
             no_check_in: (minute >= self.rule_on).then_some(rule),
-            places: vec![elsewhere],
+            room_groups: vec![elsewhere],
             ..Rules::default()
         };
         rules.exceptions.created_within = None;
         // The story knows who comes; the crowd is another test's matter.
-        rules.limits.share_max = 1.0;
+        rules.limits.max_fraction = 1.0;
         rules
     }
 

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use adjourn::action::{Action, ActionId, ActionKind, Actor, AllDay, Outcome, Refusal};
 use adjourn::calendar::{Event, EventId, RoomAddress, Window};
 use adjourn::cleanup::{
-    CameBack, CancelledLeftover, CleanupMode, How, Judgement, Kept, Limits, NoCheckIn, OrganizerGone, Place,
-    Plan, Progress, Rule, Rules, Sweep, SweepError, Verdict, judge,
+    CancelledLeftover, CleanupMode, EventCase, KeepReason, NoCheckIn, OnReappearance, OrganizerGone,
+    Progress, ReleaseMethod, RoomGroup, Rule, Rules, Sweep, SweepError, SweepLimits, SweepPlan, Verdict,
+    evaluate,
 };
 use adjourn::engine::{Mode, PersonLookup};
 use adjourn::presence::{Coverage, Crowd, PresenceState, Sign, SignLog, UnknownReason};
@@ -27,7 +28,7 @@ fn all_rules() -> Rules {
         cancelled_leftover: Some(CancelledLeftover),
         organizer_gone: Some(OrganizerGone {
             domains: BTreeSet::from(["people.example".to_owned()]),
-            how: How::Remove,
+            release_by: ReleaseMethod::Remove,
         }),
         ..Rules::default()
     }
@@ -68,10 +69,10 @@ fn who_books_at_the_door_has_a_grace_of_their_own_where_one_is_set() {
     };
     let rules = |grace| only_check_in(NoCheckIn { walk_in_grace: grace, ..NoCheckIn::default() });
     let keep = |why| Verdict::Keep { why };
-    assert_eq!(verdict(booked_at_the_door(at(9, 0)), &rules(None)), keep(Kept::BookedLate));
+    assert_eq!(verdict(booked_at_the_door(at(9, 0)), &rules(None)), keep(KeepReason::BookedLate));
     let grace = Some(TimeDelta::minutes(25));
     let until = at(9, 40);
-    assert_eq!(verdict(booked_at_the_door(at(9, 15)), &rules(grace)), keep(Kept::GraceRuns { until }));
+    assert_eq!(verdict(booked_at_the_door(at(9, 15)), &rules(grace)), keep(KeepReason::GraceRuns { until }));
     let left = verdict(booked_at_the_door(at(9, 0)), &rules(grace));
     assert!(
         matches!(&left, Verdict::Act { rule: Rule::NoCheckIn, why, .. } if why.contains("25 minutes")),
@@ -79,16 +80,22 @@ fn who_books_at_the_door_has_a_grace_of_their_own_where_one_is_set() {
     );
     // What was booked long before has the usual ten minutes.
     let until = at(9, 35);
-    assert_eq!(verdict(|event| event.start = at(9, 25), &rules(grace)), keep(Kept::GraceRuns { until }));
+    assert_eq!(
+        verdict(|event| event.start = at(9, 25), &rules(grace)),
+        keep(KeepReason::GraceRuns { until })
+    );
 }
 
 #[test]
 fn some_organizers_need_not_check_in() {
     let auto_check_in = BTreeSet::from(["ada@people.example".to_owned()]);
     let rules = only_check_in(NoCheckIn { auto_check_in, ..NoCheckIn::default() });
-    let checked_in = Kept::CheckedIn { at: at(9, 0), source: "auto-check-in".to_owned(), closes: None };
+    let checked_in = KeepReason::CheckedIn { at: at(9, 0), source: "auto-check-in".to_owned(), closes: None };
     assert_eq!(verdict(|_| (), &rules), Verdict::Keep { why: checked_in });
-    assert_eq!(verdict(|event| event.start = at(9, 31), &rules), Verdict::Keep { why: Kept::NotStarted });
+    assert_eq!(
+        verdict(|event| event.start = at(9, 31), &rules),
+        Verdict::Keep { why: KeepReason::NotStarted }
+    );
     let somebody_else = verdict(
         |event| event.organizer.as_mut().unwrap().address = Some("bo@people.example".to_owned()),
         &rules,
@@ -96,7 +103,7 @@ fn some_organizers_need_not_check_in() {
     assert!(matches!(somebody_else, Verdict::Act { rule: Rule::NoCheckIn, .. }));
 }
 
-async fn plan(stage: &TestEngine, rooms: &[RoomAddress]) -> Plan {
+async fn plan(stage: &TestEngine, rooms: &[RoomAddress]) -> SweepPlan {
     sweep(stage, watched([])).plan(rooms, window(), &Quiet).await
 }
 
@@ -104,12 +111,12 @@ fn verdict(change: impl FnOnce(&mut Event), rules: &Rules) -> Verdict {
     let mut event = meeting("a");
     change(&mut event);
     let (room, books, now) = (room("r1"), watched([]), at(9, 30));
-    judge(
-        &Judgement {
+    evaluate(
+        &EventCase {
             room: &room,
             event: &event,
             events: std::slice::from_ref(&event),
-            books: &books,
+            presence: &books,
             organizer: Some(PersonLookup::Found),
             seen_since: None,
             now,
@@ -118,7 +125,7 @@ fn verdict(change: impl FnOnce(&mut Event), rules: &Rules) -> Verdict {
     )
 }
 
-fn kept(change: impl FnOnce(&mut Event)) -> Kept {
+fn kept(change: impl FnOnce(&mut Event)) -> KeepReason {
     match verdict(change, &all_rules()) {
         Verdict::Keep { why } => why,
         Verdict::Act { why, .. } => panic!("not kept: {why}"),
@@ -127,28 +134,31 @@ fn kept(change: impl FnOnce(&mut Event)) -> Kept {
 
 #[test]
 fn every_exception_protects() {
-    assert_eq!(kept(|e| e.is_all_day = true), Kept::AllDay);
-    assert_eq!(kept(|e| e.end = at(20, 0)), Kept::Long);
-    assert_eq!(kept(|e| e.created = Some(at(8, 55))), Kept::BookedLate);
-    assert_eq!(kept(|e| e.copy = None), Kept::UnknownCopy);
-    assert_eq!(kept(|e| e.end = at(9, 30)), Kept::Over);
-    assert_eq!(kept(|e| e.start = at(9, 25)), Kept::GraceRuns { until: at(9, 35) });
-    assert_eq!(kept(|e| e.start = at(9, 31)), Kept::NotStarted);
+    assert_eq!(kept(|e| e.is_all_day = true), KeepReason::AllDay);
+    assert_eq!(kept(|e| e.end = at(20, 0)), KeepReason::Long);
+    assert_eq!(kept(|e| e.created = Some(at(8, 55))), KeepReason::BookedLate);
+    assert_eq!(kept(|e| e.copy = None), KeepReason::UnknownCopy);
+    assert_eq!(kept(|e| e.end = at(9, 30)), KeepReason::Over);
+    assert_eq!(kept(|e| e.start = at(9, 25)), KeepReason::GraceRuns { until: at(9, 35) });
+    assert_eq!(kept(|e| e.start = at(9, 31)), KeepReason::NotStarted);
     let mut rules = all_rules();
     rules.exceptions.private = true;
     rules.exceptions.organizers.insert("ada@people.example".to_owned());
     rules.exceptions.shorter_than = Some(TimeDelta::hours(2));
-    assert_eq!(verdict(|e| e.is_private = true, &rules), Verdict::Keep { why: Kept::Private });
-    assert_eq!(verdict(|_| (), &rules), Verdict::Keep { why: Kept::Organizer });
+    assert_eq!(verdict(|e| e.is_private = true, &rules), Verdict::Keep { why: KeepReason::Private });
+    assert_eq!(verdict(|_| (), &rules), Verdict::Keep { why: KeepReason::Organizer });
     rules.exceptions.organizers.clear();
-    assert_eq!(verdict(|_| (), &rules), Verdict::Keep { why: Kept::Short });
-    assert_eq!(verdict(|_| (), &Rules::default()), Verdict::Keep { why: Kept::NoRule });
+    assert_eq!(verdict(|_| (), &rules), Verdict::Keep { why: KeepReason::Short });
+    assert_eq!(verdict(|_| (), &Rules::default()), Verdict::Keep { why: KeepReason::NoRule });
 }
 
 #[test]
 fn a_cancelled_leftover_is_removed_whatever_else_it_is() {
     let verdict = verdict(|e| (e.is_cancelled, e.is_all_day) = (true, true), &all_rules());
-    assert!(matches!(verdict, Verdict::Act { rule: Rule::CancelledLeftover, how: How::Remove, .. }));
+    assert!(matches!(
+        verdict,
+        Verdict::Act { rule: Rule::CancelledLeftover, how: ReleaseMethod::Remove, .. }
+    ));
 }
 
 #[tokio::test]
@@ -196,7 +206,7 @@ async fn a_house_in_which_nobody_is_anywhere_is_a_silent_feed() {
     let plan = plan(&stage, &[room("r1")]).await;
     assert_eq!((plan.events(), plan.actions().count()), (30, 0));
     let crowd = Crowd { judged: 30, absent: 30 };
-    let silent = Verdict::Keep { why: Kept::Unknown { doubt: UnknownReason::FeedSilent(crowd) } };
+    let silent = Verdict::Keep { why: KeepReason::Unknown { doubt: UnknownReason::FeedSilent(crowd) } };
     assert!(plan.rooms[0].events.iter().all(|judged| judged.verdict == silent), "{plan:?}");
 }
 
@@ -216,12 +226,12 @@ async fn the_share_is_taken_over_the_meetings_of_the_same_stretch_attended_ones_
 async fn a_sweep_that_would_touch_too_much_touches_nothing() {
     let stage = test_engine();
     (0..30).for_each(|n| stage.calendar.add(&room("r1"), meeting(&n.to_string())));
-    let limits = |actions_max| Limits { actions_max, share_max: 1.0, ..Limits::default() };
+    let limits = |actions_max| SweepLimits { actions_max, max_fraction: 1.0, ..SweepLimits::default() };
     let sweep = |limits| Sweep::new(stage.engine.clone(), Rules { limits, ..all_rules() }, watched([]), 4);
     let plan = sweep(limits(100)).plan(&[room("r1")], window(), &Quiet).await;
     assert_eq!((plan.stop, plan.actions().count()), (None, 30));
     let outcome = sweep(limits(3)).apply(&plan, Mode::Perform, &Quiet).await;
-    assert!(matches!(outcome, Err(SweepError::Stopped(_))), "{outcome:?}");
+    assert!(matches!(outcome, Err(SweepError::OverLimit(_))), "{outcome:?}");
     assert_eq!(stage.calendar.writes(), 0);
 }
 
@@ -229,18 +239,18 @@ async fn a_sweep_that_would_touch_too_much_touches_nothing() {
 async fn rooms_in_observe_mode_are_left_out_where_the_configuration_says_so() {
     let stage = test_engine();
     ["r1", "r2"].iter().for_each(|name| stage.calendar.add(&room(name), meeting("a")));
-    let quiet = Place {
+    let quiet = RoomGroup {
         name: "quiet".to_owned(),
         rooms: vec!["r2@*".parse().unwrap()],
         mode: Some(CleanupMode::Observe),
-        ..Place::default()
+        ..RoomGroup::default()
     };
-    let rules = Rules { places: vec![quiet], ..all_rules() };
+    let rules = Rules { room_groups: vec![quiet], ..all_rules() };
     let sweep = Sweep::new(stage.engine.clone(), rules, watched([]), 4);
     let plan = sweep.plan(&[room("r1"), room("r2")], window(), &Quiet).await;
     assert_eq!(plan.actions().count(), 2, "judged alike");
     let swept = sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap();
-    assert_eq!((swept.applied.len(), swept.observed), (1, 1));
+    assert_eq!((swept.applied.len(), swept.observe_only), (1, 1));
     assert!(stage.calendar.get(&room("r2"), "a").is_some());
 }
 
@@ -258,13 +268,14 @@ async fn an_x500_organizer_is_resolved_before_an_exception_is_judged() {
         let plan = sweep.plan(&[room("r1")], window(), &Quiet).await;
         plan.rooms[0].events[0].verdict.clone()
     };
-    let Verdict::Keep { why: Kept::Unknown { doubt: UnknownReason::MissingField { .. } } } = verdict().await
+    let Verdict::Keep { why: KeepReason::Unknown { doubt: UnknownReason::MissingField { .. } } } =
+        verdict().await
     else {
         panic!("an organizer who cannot be told is spared")
     };
     let known = ("/o=Org/cn=ada".to_owned(), "ada@people.example".to_owned());
     stage.calendar.0.lock().unwrap().organizers.push(known);
-    assert_eq!(verdict().await, Verdict::Keep { why: Kept::Organizer });
+    assert_eq!(verdict().await, Verdict::Keep { why: KeepReason::Organizer });
 }
 
 #[tokio::test]
@@ -296,7 +307,7 @@ async fn strangers_cannot_be_gone() {
 async fn a_room_outside_the_scope_is_named_and_left_alone() {
     let stage = test_engine();
     let plan = plan(&stage, &["ceo@people.example".parse().unwrap(), room("r1")]).await;
-    assert_eq!(plan.unseen_rooms(), 1);
+    assert_eq!(plan.unreadable_rooms(), 1);
     assert!(plan.rooms[0].trouble.as_deref().unwrap().contains("not among the configured rooms"));
 }
 
@@ -306,7 +317,7 @@ async fn a_plan_survives_being_written_down() {
     stage.calendar.add(&room("r1"), meeting("a"));
     let plan = plan(&stage, &[room("r1")]).await;
     let text = serde_json::to_string(&plan).unwrap();
-    assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
+    assert_eq!(serde_json::from_str::<SweepPlan>(&text).unwrap(), plan);
 }
 
 /// What calendar repair does: the event is there again, under another id.
@@ -314,15 +325,15 @@ fn bring_back(stage: &TestEngine, id: &str) {
     stage.calendar.add(&room("r1"), Event { id: EventId::new(id), ..meeting("a") });
 }
 
-async fn sweep_once(stage: &TestEngine, came_back: CameBack) -> (Plan, usize) {
-    let rules = Rules { came_back, ..all_rules() };
+async fn sweep_once(stage: &TestEngine, came_back: OnReappearance) -> (SweepPlan, usize) {
+    let rules = Rules { on_reappearance: came_back, ..all_rules() };
     let sweep = Sweep::new(stage.engine.clone(), rules, watched([]), 4);
     let plan = sweep.plan(&[room("r1")], window(), &Quiet).await;
     let applied = sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
     (plan, applied.len())
 }
 
-fn kept_in(plan: &Plan) -> Option<&Kept> {
+fn kept_in(plan: &SweepPlan) -> Option<&KeepReason> {
     match &plan.rooms[0].events[0].verdict {
         Verdict::Keep { why } => Some(why),
         Verdict::Act { .. } => None,
@@ -332,9 +343,9 @@ fn kept_in(plan: &Plan) -> Option<&Kept> {
 #[tokio::test]
 async fn an_event_that_came_back_is_reported_respected_or_acted_on_once_more() {
     for (came_back, acted, shown) in [
-        (CameBack::Report, [1, 0, 0], true),
-        (CameBack::Respect, [1, 0, 0], false),
-        (CameBack::Again, [1, 1, 0], true),
+        (OnReappearance::Report, [1, 0, 0], true),
+        (OnReappearance::Respect, [1, 0, 0], false),
+        (OnReappearance::Repeat, [1, 1, 0], true),
     ] {
         let stage = test_engine();
         for (round, expected) in acted.into_iter().enumerate() {
@@ -342,8 +353,8 @@ async fn an_event_that_came_back_is_reported_respected_or_acted_on_once_more() {
             let (plan, acted) = sweep_once(&stage, came_back).await;
             assert_eq!(acted, expected, "{came_back:?}, round {round}");
             if acted == 0 {
-                let Some(why @ Kept::CameBack { .. }) = kept_in(&plan) else { panic!("{plan:?}") };
-                assert_eq!(why.wants_to_be_seen(), shown, "{came_back:?}");
+                let Some(why @ KeepReason::Reappeared { .. }) = kept_in(&plan) else { panic!("{plan:?}") };
+                assert_eq!(why.needs_review(), shown, "{came_back:?}");
             }
         }
     }
@@ -358,8 +369,8 @@ async fn what_was_extended_at_the_door_is_attended() {
     let extend = Action::new(ActionId::random(), room("r1"), ActionKind::Extend { minutes: 15 }, actor);
     let outcome = stage.engine.perform(extend, Mode::Perform).await.unwrap().outcome;
     assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
-    let (plan, acted) = sweep_once(&stage, CameBack::Report).await;
-    let Some(Kept::CheckedIn { source, .. }) = kept_in(&plan) else { panic!("{plan:?}") };
+    let (plan, acted) = sweep_once(&stage, OnReappearance::Report).await;
+    let Some(KeepReason::CheckedIn { source, .. }) = kept_in(&plan) else { panic!("{plan:?}") };
     assert_eq!((acted, source.as_str()), (0, "extend by door"));
 }
 
@@ -367,8 +378,10 @@ async fn what_was_extended_at_the_door_is_attended() {
 async fn what_was_put_back_is_wanted() {
     let stage = test_engine();
     bring_back(&stage, "a");
-    let rules =
-        Rules { no_check_in: Some(NoCheckIn { how: How::End, ..NoCheckIn::default() }), ..all_rules() };
+    let rules = Rules {
+        no_check_in: Some(NoCheckIn { release_by: ReleaseMethod::End, ..NoCheckIn::default() }),
+        ..all_rules()
+    };
     let sweep = Sweep::new(stage.engine.clone(), rules, watched([]), 4);
     let plan = sweep.plan(&[room("r1")], window(), &Quiet).await;
     let applied = sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
@@ -381,7 +394,7 @@ async fn what_was_put_back_is_wanted() {
     undo.all_day = AllDay::Include;
     assert!(matches!(stage.engine.perform(undo, Mode::Perform).await.unwrap().outcome, Outcome::Done(_)));
     let plan = sweep.plan(&[room("r1")], window(), &Quiet).await;
-    let Some(Kept::CheckedIn { source, .. }) = kept_in(&plan) else { panic!("{plan:?}") };
+    let Some(KeepReason::CheckedIn { source, .. }) = kept_in(&plan) else { panic!("{plan:?}") };
     assert_eq!(source, "undo by ada");
 }
 
@@ -408,7 +421,7 @@ async fn a_journal_that_fails_stops_the_sweep_and_what_was_done_is_told() {
     let stage = test_engine();
     let rooms: Vec<_> = (0..20).map(|n| room(&format!("r{n}"))).collect();
     rooms.iter().for_each(|room| stage.calendar.add(room, meeting("a")));
-    let rules = Rules { limits: Limits { share_max: 1.0, ..Limits::default() }, ..all_rules() };
+    let rules = Rules { limits: SweepLimits { max_fraction: 1.0, ..SweepLimits::default() }, ..all_rules() };
     let kept = stage.journal.clone();
     let scope = adjourn::calendar::Scope::new([], ["rooms.example".to_owned()]);
     // Four actions of three facts each; the fifth is intended, and its end finds the disk full.
@@ -423,9 +436,9 @@ async fn a_journal_that_fails_stops_the_sweep_and_what_was_done_is_told() {
     let sweep = Sweep::new(engine, rules, watched([]), 1);
     let plan = sweep.plan(&rooms, window(), &Quiet).await;
     let swept = sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap();
-    assert!(swept.broken_off.is_some());
-    assert_eq!((swept.applied.len(), swept.open.len(), swept.unbegun), (4, 1, 15));
-    assert_eq!(swept.open[0].room, room("r4"));
+    assert!(swept.journal_error.is_some());
+    assert_eq!((swept.applied.len(), swept.unfinished.len(), swept.not_started), (4, 1, 15));
+    assert_eq!(swept.unfinished[0].room, room("r4"));
     // Done, and not stored any more: it is told all the same.
     assert_eq!(stage.calendar.effects(), 5);
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use adjourn::action::{Change, IrreversibleReason, Outcome, Reversibility};
 use adjourn::calendar::{EventKind, Window};
 use adjourn::cleanup::{
-    Applied, Attendance, CameBack, How, Limits, NoCheckIn, Plan, Progress, Rule, Rules, StrikesThen, Sweep,
-    Verdict,
+    AppliedAction, Attendance, NoCheckIn, OnLastStrike, OnReappearance, Progress, ReleaseMethod, Rule, Rules,
+    Sweep, SweepLimits, SweepPlan, Verdict,
 };
 use adjourn::clock::{Clock as _, ManualClock};
 use adjourn::engine::Mode;
@@ -31,9 +31,9 @@ struct Diary {
     desk: ServiceStore,
     uid: String,
     strikes: u32,
-    then: StrikesThen,
-    came_back: CameBack,
-    how: How,
+    then: OnLastStrike,
+    came_back: OnReappearance,
+    how: ReleaseMethod,
     silent: bool,
     series_max: usize,
 }
@@ -43,7 +43,7 @@ fn day(number: i64) -> DateTime<Utc> {
 }
 
 impl Diary {
-    async fn open(strikes: u32, then: StrikesThen) -> Self {
+    async fn open(strikes: u32, then: OnLastStrike) -> Self {
         let mut world = world();
         world.set_now(day(-3));
         let mut spec = MeetingSpec::new(ada(), day(0), day(0) + TimeDelta::hours(1));
@@ -68,8 +68,8 @@ impl Diary {
             uid,
             strikes,
             then,
-            came_back: CameBack::Report,
-            how: How::Decline,
+            came_back: OnReappearance::Report,
+            how: ReleaseMethod::Decline,
             silent: false,
             series_max: 3,
         }
@@ -83,12 +83,17 @@ impl Diary {
         let books = PresenceState::covering(signs, Coverage::always());
         let (strikes, strikes_then) = (self.strikes, self.then);
         let rules = Rules {
-            no_check_in: Some(NoCheckIn { strikes, strikes_then, how: self.how, ..NoCheckIn::default() }),
-            came_back: self.came_back,
-            limits: Limits { series_max: self.series_max, ..Limits::default() },
+            no_check_in: Some(NoCheckIn {
+                strikes,
+                on_last_strike: strikes_then,
+                release_by: self.how,
+                ..NoCheckIn::default()
+            }),
+            on_reappearance: self.came_back,
+            limits: SweepLimits { series_max: self.series_max, ..SweepLimits::default() },
             ..Rules::default()
         };
-        Sweep::new(self.office.engine.clone(), rules, books, 1).remembering(Arc::new(self.desk.clone()))
+        Sweep::new(self.office.engine.clone(), rules, books, 1).with_attendance(Arc::new(self.desk.clone()))
     }
 
     /// A quarter past, on that day.
@@ -100,7 +105,7 @@ impl Diary {
         Window::new(now, now + TimeDelta::hours(2)).unwrap()
     }
 
-    async fn plan(&self, number: i64, came: bool) -> (Sweep, Plan) {
+    async fn plan(&self, number: i64, came: bool) -> (Sweep, SweepPlan) {
         let window = self.wait_for(number);
         let mut signs = SignLog::default();
         if came {
@@ -111,7 +116,7 @@ impl Diary {
         (sweep, plan)
     }
 
-    async fn live(&self, number: i64, came: bool) -> Vec<Applied> {
+    async fn live(&self, number: i64, came: bool) -> Vec<AppliedAction> {
         let (sweep, plan) = self.plan(number, came).await;
         sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied
     }
@@ -126,7 +131,7 @@ impl Diary {
     }
 }
 
-fn done(one: &Applied) -> (Change, EventKind) {
+fn done(one: &AppliedAction) -> (Change, EventKind) {
     match &one.outcome {
         Outcome::Done(done) => (done.change, done.event.kind),
         other => panic!("{other}"),
@@ -135,7 +140,7 @@ fn done(one: &Applied) -> (Change, EventKind) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn at_the_third_strike_the_changed_dates_go_first_and_then_the_series() {
-    let diary = Diary::open(3, StrikesThen::Delete).await;
+    let diary = Diary::open(3, OnLastStrike::Delete).await;
     for number in [0, 1] {
         let applied = diary.live(number, false).await;
         let [one] = applied.as_slice() else { panic!("{applied:?}") };
@@ -174,20 +179,20 @@ async fn at_the_third_strike_the_changed_dates_go_first_and_then_the_series() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_comes_once_begins_a_new_count_even_after_a_restart() {
-    let diary = Diary::open(3, StrikesThen::Delete).await;
+    let diary = Diary::open(3, OnLastStrike::Delete).await;
     for (number, came, missed) in [(0, false, 1), (1, false, 2), (2, true, 0), (3, false, 1), (4, false, 2)] {
         let applied = diary.live(number, came).await;
         assert_eq!(applied.iter().map(|one| one.missed).sum::<u32>(), missed, "day {number}");
     }
     assert!(diary.is_there());
-    let last = diary.desk.last(&room(), &adjourn::calendar::Uid::new(&*diary.uid)).await.unwrap();
+    let last = diary.desk.last_attended(&room(), &adjourn::calendar::Uid::new(&*diary.uid)).await.unwrap();
     assert_eq!(last, Some(day(2)));
-    assert!(diary.live(5, false).await.iter().any(Applied::is_whole_series));
+    assert!(diary.live(5, false).await.iter().any(AppliedAction::is_whole_series));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_it_is_only_reported_the_series_stays() {
-    let diary = Diary::open(2, StrikesThen::Report).await;
+    let diary = Diary::open(2, OnLastStrike::Report).await;
     for (number, missed) in [(0, 1), (1, 2), (2, 3)] {
         let applied = diary.live(number, false).await;
         let [one] = applied.as_slice() else { panic!("{applied:?}") };
@@ -198,7 +203,7 @@ async fn where_it_is_only_reported_the_series_stays() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_date_that_stays_keeps_the_series_and_the_next_miss_goes_on() {
-    let diary = Diary::open(1, StrikesThen::Delete).await;
+    let diary = Diary::open(1, OnLastStrike::Delete).await;
     let refused = Trouble::new(Wrong::ItemError("ErrorAccessDenied")).on("CreateItem").after(1).times(1);
     diary.office.sim.trouble(refused);
     let applied = diary.live(0, false).await;
@@ -218,7 +223,7 @@ async fn a_changed_date_that_stays_keeps_the_series_and_the_next_miss_goes_on() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn when_the_date_that_decides_was_changed_itself_it_goes_with_the_others() {
-    let diary = Diary::open(1, StrikesThen::Delete).await;
+    let diary = Diary::open(1, OnLastStrike::Delete).await;
     diary.office.sim.world(|world| {
         world.organizer_changes(&diary.uid, Some(day(0)), |details| {
             details.end = day(0) + TimeDelta::hours(2)
@@ -231,7 +236,7 @@ async fn when_the_date_that_decides_was_changed_itself_it_goes_with_the_others()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_answer_declines_the_series_once() {
-    let diary = Diary::open(1, StrikesThen::Delete).await;
+    let diary = Diary::open(1, OnLastStrike::Delete).await;
     diary.office.sim.trouble(Trouble::new(Wrong::ResetAfter).on("CreateItem").after(2).times(1));
     let applied = diary.live(0, false).await;
     assert_eq!(done(&applied[2]), (Change::Declined, EventKind::Series));
@@ -240,19 +245,22 @@ async fn a_lost_answer_declines_the_series_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_comes_at_the_last_moment_keeps_the_series() {
-    let diary = Diary::open(1, StrikesThen::Delete).await;
+    let diary = Diary::open(1, OnLastStrike::Delete).await;
     let (_, plan) = diary.plan(0, false).await;
     let mut signs = SignLog::default();
     signs.push(Sign::new(room(), day(0) + TimeDelta::minutes(14), "panel"));
     let applied = diary.sweep(signs).apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
-    assert!(matches!(applied.as_slice(), [Applied { outcome: Outcome::Refused { .. }, .. }]), "{applied:?}");
+    assert!(
+        matches!(applied.as_slice(), [AppliedAction { outcome: Outcome::Refused { .. }, .. }]),
+        "{applied:?}"
+    );
     assert!(diary.is_there() && diary.declines().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_series_that_was_brought_back_is_not_taken_off_again_unless_that_is_wanted() {
-    let mut diary = Diary::open(1, StrikesThen::Delete).await;
-    assert!(diary.live(0, false).await.iter().any(Applied::is_whole_series));
+    let mut diary = Diary::open(1, OnLastStrike::Delete).await;
+    assert!(diary.live(0, false).await.iter().any(AppliedAction::is_whole_series));
     diary.wait_for(1);
     // The organizer invites the room again.
     let invite = |diary: &Diary| {
@@ -263,14 +271,14 @@ async fn a_series_that_was_brought_back_is_not_taken_off_again_unless_that_is_wa
     };
     invite(&diary);
     assert!(diary.is_there());
-    let only_the_date = |applied: Vec<Applied>| {
+    let only_the_date = |applied: Vec<AppliedAction>| {
         let [one] = applied.as_slice() else { panic!("{applied:?}") };
         assert_eq!((one.rule, done(one).1), (Rule::NoCheckIn, EventKind::Occurrence));
     };
     only_the_date(diary.live(2, false).await);
     assert!(diary.is_there());
-    diary.came_back = CameBack::Again;
-    assert!(diary.live(3, false).await.iter().any(Applied::is_whole_series));
+    diary.came_back = OnReappearance::Repeat;
+    assert!(diary.live(3, false).await.iter().any(AppliedAction::is_whole_series));
     assert!(!diary.is_there());
     diary.wait_for(4);
     invite(&diary);
@@ -281,8 +289,8 @@ async fn a_series_that_was_brought_back_is_not_taken_off_again_unless_that_is_wa
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_series_removed_in_silence_has_no_way_back_by_us_and_a_lost_answer_is_found_out() {
-    let mut diary = Diary::open(1, StrikesThen::Delete).await;
-    diary.how = How::Remove;
+    let mut diary = Diary::open(1, OnLastStrike::Delete).await;
+    diary.how = ReleaseMethod::Remove;
     diary.office.sim.trouble(Trouble::new(Wrong::ResetAfter).on("DeleteItem").after(2).times(1));
     let applied = diary.live(0, false).await;
     assert_eq!(done(&applied[2]), (Change::Removed, EventKind::Series));
@@ -293,7 +301,7 @@ async fn a_series_removed_in_silence_has_no_way_back_by_us_and_a_lost_answer_is_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_missed_before_strikes_were_counted_counts_for_nothing() {
-    let mut diary = Diary::open(0, StrikesThen::Delete).await;
+    let mut diary = Diary::open(0, OnLastStrike::Delete).await;
     for number in [0, 1] {
         assert_eq!(diary.live(number, false).await.len(), 1);
     }
@@ -301,13 +309,13 @@ async fn what_was_missed_before_strikes_were_counted_counts_for_nothing() {
     let applied = diary.live(2, false).await;
     assert_eq!(applied.iter().map(|one| one.missed).collect::<Vec<_>>(), [1]);
     assert!(diary.is_there());
-    assert!(diary.live(3, false).await.iter().any(Applied::is_whole_series));
+    assert!(diary.live(3, false).await.iter().any(AppliedAction::is_whole_series));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_series_goes_while_the_feed_is_silent_or_too_many_go_already() {
     for (silent, series_max) in [(true, 3), (false, 0)] {
-        let mut diary = Diary::open(1, StrikesThen::Delete).await;
+        let mut diary = Diary::open(1, OnLastStrike::Delete).await;
         (diary.silent, diary.series_max) = (silent, series_max);
         let applied = diary.live(0, false).await;
         let [one] = applied.as_slice() else { panic!("{applied:?}") };
@@ -318,7 +326,7 @@ async fn no_series_goes_while_the_feed_is_silent_or_too_many_go_already() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_series_that_cannot_go_loses_the_date_and_is_not_begun_with() {
-    let diary = Diary::open(1, StrikesThen::Delete).await;
+    let diary = Diary::open(1, OnLastStrike::Delete).await;
     diary.office.sim.trouble(Trouble::new(Wrong::ItemError("ErrorAccessDenied")).on("GetItem").times(2));
     let (sweep, plan) = diary.plan(0, false).await;
     let applied = sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
@@ -328,19 +336,19 @@ async fn a_series_that_cannot_go_loses_the_date_and_is_not_begun_with() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_date_that_its_organizer_cancelled_stands_in_nobodys_way() {
-    let diary = Diary::open(1, StrikesThen::Delete).await;
+    let diary = Diary::open(1, OnLastStrike::Delete).await;
     diary
         .office
         .sim
         .world(|world| world.changes(ROOM, &diary.uid, Some(day(6)), |details| details.cancelled = true));
     let applied = diary.live(0, false).await;
-    assert!(applied.iter().any(Applied::is_whole_series), "{applied:?}");
+    assert!(applied.iter().any(AppliedAction::is_whole_series), "{applied:?}");
     assert_eq!(diary.declines(), [Some(day(8)), None]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_moved_date_to_which_somebody_came_begins_a_new_count_from_when_they_came() {
-    let diary = Diary::open(3, StrikesThen::Delete).await;
+    let diary = Diary::open(3, OnLastStrike::Delete).await;
     // The first date is moved to the fourth day, where somebody comes; on the second and third nobody does.
     diary.office.sim.world(|world| {
         world.organizer_changes(&diary.uid, Some(day(0)), |details| {
@@ -351,7 +359,7 @@ async fn a_moved_date_to_which_somebody_came_begins_a_new_count_from_when_they_c
         assert_eq!(diary.live(number, false).await.len(), 1);
     }
     let uid = adjourn::calendar::Uid::new(&*diary.uid);
-    diary.desk.came(&room(), &uid, day(3) - TimeDelta::hours(2)).await.unwrap();
+    diary.desk.record_attended(&room(), &uid, day(3) - TimeDelta::hours(2)).await.unwrap();
     let applied = diary.live(4, false).await;
     assert_eq!(applied.iter().map(|one| one.missed).collect::<Vec<_>>(), [1]);
     assert!(diary.is_there());
@@ -359,7 +367,7 @@ async fn a_moved_date_to_which_somebody_came_begins_a_new_count_from_when_they_c
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_nobody_could_be_seen_nothing_is_a_strike() {
-    let mut diary = Diary::open(3, StrikesThen::Delete).await;
+    let mut diary = Diary::open(3, OnLastStrike::Delete).await;
     assert_eq!(diary.live(0, false).await[0].missed, 1);
     diary.silent = true;
     for number in [1, 2, 3] {
@@ -373,7 +381,7 @@ async fn while_nobody_could_be_seen_nothing_is_a_strike() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dates_that_lie_far_apart_are_no_row() {
-    let diary = Diary::open(3, StrikesThen::Delete).await;
+    let diary = Diary::open(3, OnLastStrike::Delete).await;
     for (number, missed) in [(0, 1), (1, 2), (40, 1), (41, 2)] {
         assert_eq!(diary.live(number, false).await[0].missed, missed, "day {number}");
     }
@@ -382,7 +390,7 @@ async fn dates_that_lie_far_apart_are_no_row() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_series_that_exchange_does_not_let_go_loses_its_date_all_the_same() {
-    let diary = Diary::open(1, StrikesThen::Delete).await;
+    let diary = Diary::open(1, OnLastStrike::Delete).await;
     diary
         .office
         .sim
@@ -396,7 +404,7 @@ async fn a_series_that_exchange_does_not_let_go_loses_its_date_all_the_same() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_older_plan_takes_off_no_more_than_may_go() {
-    let mut diary = Diary::open(1, StrikesThen::Delete).await;
+    let mut diary = Diary::open(1, OnLastStrike::Delete).await;
     let (_, plan) = diary.plan(0, false).await;
     diary.series_max = 0;
     let sweep = diary.sweep(SignLog::default());
@@ -408,10 +416,13 @@ async fn an_older_plan_takes_off_no_more_than_may_go() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_whose_rule_is_off_now_says_so_and_does_nothing() {
-    let diary = Diary::open(1, StrikesThen::Delete).await;
+    let diary = Diary::open(1, OnLastStrike::Delete).await;
     let (_, plan) = diary.plan(0, false).await;
     let off = Sweep::new(diary.office.engine.clone(), Rules::default(), PresenceState::default(), 1);
     let applied = off.apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
-    assert!(matches!(applied.as_slice(), [Applied { outcome: Outcome::Refused { .. }, .. }]), "{applied:?}");
+    assert!(
+        matches!(applied.as_slice(), [AppliedAction { outcome: Outcome::Refused { .. }, .. }]),
+        "{applied:?}"
+    );
     assert!(diary.is_there() && diary.declines().is_empty());
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use adjourn::action::{Change, Outcome, Refusal};
 use adjourn::calendar::{RoomAddress, Window};
-use adjourn::cleanup::{Applied, CancelledLeftover, Limits, NoCheckIn, Progress, Rules, Sweep};
+use adjourn::cleanup::{AppliedAction, CancelledLeftover, NoCheckIn, Progress, Rules, Sweep, SweepLimits};
 use adjourn::clock::ManualClock;
 use adjourn::engine::Mode;
 use adjourn::presence::{Coverage, PresenceState, SignLog};
@@ -28,7 +28,7 @@ fn rules() -> Rules {
     Rules {
         no_check_in: Some(NoCheckIn::default()),
         cancelled_leftover: Some(CancelledLeftover),
-        limits: Limits { actions_max: 100_000, share_max: 1.0, ..Limits::default() },
+        limits: SweepLimits { actions_max: 100_000, max_fraction: 1.0, ..SweepLimits::default() },
         ..Rules::default()
     }
 }
@@ -81,7 +81,7 @@ async fn a_throttled_sweep_of_a_thousand_rooms_loses_and_repeats_nothing() {
 
 /// Each decline was mailed once and only once, what is said to be done is done, and what is refused (both sendings were lost on
 /// the way) was not done at all.
-fn check(office: &Office, applied: &[Applied]) {
+fn check(office: &Office, applied: &[AppliedAction]) {
     let mut declines: BTreeMap<_, usize> = BTreeMap::new();
     for mail in office.sim.outbox().into_iter().filter(|mail| mail.kind == MailKind::Decline) {
         *declines.entry((mail.from, mail.uid, mail.occurrence)).or_default() += 1;

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 
 use super::address;
 use crate::calendar::{RoomAddress, RoomPattern};
-use crate::cleanup::Place;
+use crate::cleanup::RoomGroup;
 use crate::cli::exit::Failure;
 use crate::sim::{RoomSpec, World};
 
@@ -81,28 +81,28 @@ pub(super) fn furnish(world: &mut World) {
 }
 
 /// What is different where.
-pub(super) fn places() -> Result<Vec<Place>, Failure> {
+pub(super) fn places() -> Result<Vec<RoomGroup>, Failure> {
     let lively = LIVELY.iter().map(|building| {
         let place = building.place()?;
-        Ok(Place { grace: Some(GRACE), early: Some(EARLY), ..place })
+        Ok(RoomGroup { grace: Some(GRACE), early: Some(EARLY), ..place })
     });
     std::iter::once(OFFICE.place()).chain(lively).collect()
 }
 
 impl Building {
-    fn place(&self) -> Result<Place, Failure> {
+    fn place(&self) -> Result<RoomGroup, Failure> {
         let mut names = BTreeMap::new();
         for (room, name) in self.rooms {
             names.insert(address(room)?, (*name).to_owned());
         }
         let patterns = self.rooms.iter().map(|(room, _)| room.parse::<RoomPattern>());
-        Ok(Place {
+        Ok(RoomGroup {
             name: self.name.to_owned(),
             rooms: patterns.flatten().collect(),
             building: Some(self.name.to_owned()),
             time_zone: Some(self.time_zone.to_owned()),
             names,
-            ..Place::default()
+            ..RoomGroup::default()
         })
     }
 }

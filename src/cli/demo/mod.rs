@@ -16,7 +16,8 @@ use crate::action::{Action, ActionId, ActionKind, Actor, AllDay, DeleteMode, Not
 use crate::api::Doctor;
 use crate::calendar::{RoomAddress, Scope, Window};
 use crate::cleanup::{
-    Applied, CancelledLeftover, CleanupMode, How, Kept, NoCheckIn, OrganizerGone, Plan, Rules, Sweep, Verdict,
+    AppliedAction, CancelledLeftover, CleanupMode, KeepReason, NoCheckIn, OrganizerGone, ReleaseMethod,
+    Rules, Sweep, SweepPlan, Verdict,
 };
 use crate::cli::args::DemoArgs;
 use crate::cli::connect::{self, Opened};
@@ -41,8 +42,8 @@ use live::People;
 struct Played {
     url: String,
     actions: Vec<Told>,
-    plan: Plan,
-    applied: Vec<Applied>,
+    plan: SweepPlan,
+    applied: Vec<AppliedAction>,
     mails: Vec<MailLine>,
     requests: usize,
 }
@@ -113,9 +114,9 @@ pub(super) async fn run(args: DemoArgs, output: &Output) -> Result<Exit, Failure
 
 /// A house to be looked at: it has buildings, says what goes on in them, and releases rooms while one watches.
 fn show(config: &mut Config) -> Result<(), Failure> {
-    config.rules.places = house::places()?;
+    config.rules.room_groups = house::places()?;
     // In a house where half of all meetings are abandoned for show, that is no sign of a mistake.
-    config.rules.limits.share_max = 1.0;
+    config.rules.limits.max_fraction = 1.0;
     config.api.subjects = true;
     config.api.state_age = TimeDelta::seconds(5);
     Ok(())
@@ -192,7 +193,7 @@ async fn play(opened: &Opened, simulator: &Simulator) -> Result<Played, Failure>
     Ok(Played { url: simulator.url(), actions, plan, applied, mails, requests: simulator.requests().len() })
 }
 
-async fn clean_up(opened: &Opened) -> Result<(Plan, Vec<Applied>), Failure> {
+async fn clean_up(opened: &Opened) -> Result<(SweepPlan, Vec<AppliedAction>), Failure> {
     let now = opened.engine.clock().now();
     let window = Window::new(now, now + opened.config.ahead)
         .map_err(|error| Failure::from_error(Exit::Usage, error))?;
@@ -209,7 +210,7 @@ async fn clean_up(opened: &Opened) -> Result<(Plan, Vec<Applied>), Failure> {
         .apply(&plan, Mode::Perform, &Lines::default())
         .await
         .map_err(|error| Failure::from_error(Exit::Stopped, error))?;
-    match swept.broken_off {
+    match swept.journal_error {
         None => Ok((plan, swept.applied)),
         Some(error) => Err(Failure::from_error(Exit::Journal, error)),
     }
@@ -227,7 +228,7 @@ fn config(rooms: &[String]) -> Result<Config, Failure> {
         cancelled_leftover: Some(CancelledLeftover),
         organizer_gone: Some(OrganizerGone {
             domains: BTreeSet::from(["example.com".to_owned()]),
-            how: How::Remove,
+            release_by: ReleaseMethod::Remove,
         }),
         ..Rules::default()
     };
@@ -278,7 +279,7 @@ fn tell(story: &Played) -> String {
         for judged in &room.events {
             let verdict = match &judged.verdict {
                 Verdict::Act { how, why, .. } => format!("{how}: {why}"),
-                Verdict::Keep { why: Kept::Over } => continue,
+                Verdict::Keep { why: KeepReason::Over } => continue,
                 Verdict::Keep { why } => format!("keep: {why}"),
             };
             text += &format!("  {} {}  {verdict}\n", room.room, judged.event.start.format("%F %H:%MZ"));

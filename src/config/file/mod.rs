@@ -12,7 +12,7 @@ pub(in crate::config) use serde_spanned::Spanned;
 pub(in crate::config) use server::*;
 
 use crate::api::ConnectionLimits;
-use crate::cleanup::{CameBack, CleanupMode, How, StrikesThen};
+use crate::cleanup::{CleanupMode, OnLastStrike, OnReappearance, ReleaseMethod};
 use crate::live;
 use crate::presence::SilenceLimits;
 
@@ -44,11 +44,11 @@ pub(in crate::config) struct Place {
     pub(in crate::config) grace_minutes: Option<Spanned<i64>>,
     pub(in crate::config) early_minutes: Option<Spanned<i64>>,
     pub(in crate::config) presence_after_minutes: Option<Spanned<i64>>,
-    pub(in crate::config) how: Option<How>,
+    pub(in crate::config) how: Option<ReleaseMethod>,
     pub(in crate::config) walk_in_grace_minutes: Option<Spanned<i64>>,
     pub(in crate::config) auto_check_in: Option<Vec<String>>,
     pub(in crate::config) strikes: Option<Spanned<u32>>,
-    pub(in crate::config) strikes_then: Option<StrikesThen>,
+    pub(in crate::config) strikes_then: Option<OnLastStrike>,
     pub(in crate::config) building: Option<String>,
     pub(in crate::config) time_zone: Option<Spanned<String>>,
     #[serde(default)]
@@ -181,7 +181,7 @@ pub(in crate::config) struct Cleanup {
     pub(in crate::config) no_check_in: Option<NoCheckIn>,
     pub(in crate::config) cancelled_leftover: bool,
     pub(in crate::config) organizer_gone: Option<OrganizerGone>,
-    pub(in crate::config) came_back: CameBack,
+    pub(in crate::config) came_back: OnReappearance,
     pub(in crate::config) exceptions: Exceptions,
     pub(in crate::config) limits: Limits,
 }
@@ -201,11 +201,11 @@ pub(in crate::config) struct NoCheckIn {
     pub(in crate::config) grace_minutes: Spanned<i64>,
     pub(in crate::config) early_minutes: Spanned<i64>,
     pub(in crate::config) presence_after_minutes: Spanned<i64>,
-    pub(in crate::config) how: How,
+    pub(in crate::config) how: ReleaseMethod,
     pub(in crate::config) walk_in_grace_minutes: Spanned<i64>,
     pub(in crate::config) auto_check_in: Vec<String>,
     pub(in crate::config) strikes: Spanned<u32>,
-    pub(in crate::config) strikes_then: StrikesThen,
+    pub(in crate::config) strikes_then: OnLastStrike,
 }
 
 #[derive(Debug, Deserialize)]
@@ -213,7 +213,7 @@ pub(in crate::config) struct NoCheckIn {
 pub(in crate::config) struct OrganizerGone {
     pub(in crate::config) domains: Spanned<Vec<String>>,
     #[serde(default = "remove")]
-    pub(in crate::config) how: Spanned<How>,
+    pub(in crate::config) how: Spanned<ReleaseMethod>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -246,8 +246,8 @@ fn per_minute() -> Spanned<u32> {
     default(600)
 }
 
-fn remove() -> Spanned<How> {
-    default(How::Remove)
+fn remove() -> Spanned<ReleaseMethod> {
+    default(ReleaseMethod::Remove)
 }
 
 fn no_minutes() -> Spanned<i64> {
@@ -321,7 +321,7 @@ impl Default for Cleanup {
             no_check_in: None,
             cancelled_leftover: false,
             organizer_gone: None,
-            came_back: CameBack::default(),
+            came_back: OnReappearance::default(),
             exceptions: Exceptions::default(),
             limits: Limits::default(),
         }
@@ -346,11 +346,11 @@ impl Default for NoCheckIn {
             grace_minutes: default(10),
             early_minutes: default(10),
             presence_after_minutes: default(0),
-            how: How::Decline,
+            how: ReleaseMethod::Decline,
             walk_in_grace_minutes: default(0),
             auto_check_in: Vec::new(),
             strikes: default(0),
-            strikes_then: StrikesThen::default(),
+            strikes_then: OnLastStrike::default(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Judging one room: asks calendar, directory and journal for what [`judge`] needs. Touches nothing.
+//! Judging one room: asks calendar, directory and journal for what [`evaluate`] needs. Touches nothing.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -7,14 +7,14 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{Mutex, OnceCell};
 
-use super::came_back::after_return;
-use super::journalled::sign_of_people;
-use super::judge::{came, organizer_in};
-use super::plan::{Judged, RoomPlan};
+use super::evaluate::{attendance_reason, organizer_in};
+use super::journal_signs::first_sign_of_people;
+use super::plan::{EvaluatedEvent, RoomPlan};
+use super::reappearance::apply_reappearance;
 use super::rules::NoCheckIn;
-use super::strikes::{Record, after_strikes, is_whole_series};
+use super::strikes::{SeriesRecord, apply_strikes, is_whole_series};
 use super::sweep::Sightings;
-use super::{Attendance, Judgement, Kept, Rule, Rules, StrikesThen, Verdict, judge};
+use super::{Attendance, EventCase, KeepReason, OnLastStrike, Rule, Rules, Verdict, evaluate};
 use crate::action::{EventSnapshot, Refusal};
 use crate::calendar::{Event, EventId, RoomAddress, Uid, Window};
 use crate::engine::{Calendar, CalendarError, Engine, PersonLookup, Precondition};
@@ -28,33 +28,33 @@ const DAY: TimeDelta = TimeDelta::days(1);
 const SAME_DAY: TimeDelta = TimeDelta::hours(12);
 
 /// What the directory said of each organizer, asked once per address and sweep.
-pub(super) type People = Arc<Mutex<HashMap<String, Arc<OnceCell<PersonLookup>>>>>;
+pub(super) type DirectoryCache = Arc<Mutex<HashMap<String, Arc<OnceCell<PersonLookup>>>>>;
 
 /// Judges a room's events, asking the directory where a rule needs it.
 #[derive(Clone)]
-pub(super) struct RoomJudge {
+pub(super) struct RoomEvaluator {
     pub(super) engine: Arc<Engine>,
     pub(super) rules: Arc<Rules>,
-    pub(super) books: SharedPresence,
-    pub(super) people: People,
+    pub(super) presence: SharedPresence,
+    pub(super) directory: DirectoryCache,
     pub(super) attendance: Arc<dyn Attendance>,
     pub(super) sightings: Option<Arc<dyn Sightings>>,
 }
 
-impl RoomJudge {
+impl RoomEvaluator {
     pub(super) async fn plan_room(&self, room: RoomAddress, window: Window, now: DateTime<Utc>) -> RoomPlan {
         if !self.engine.scope().contains(&room) {
             let trouble = Some(Refusal::OutOfScope { room: room.clone() }.to_string());
             return RoomPlan { room, events: Vec::new(), trouble };
         }
-        match self.judge_room(&room, window, now).await {
+        match self.evaluate_room(&room, window, now).await {
             Ok((events, trouble)) => RoomPlan { room, events, trouble },
             Err(trouble) => RoomPlan { room, events: Vec::new(), trouble: Some(trouble.to_string()) },
         }
     }
 
     /// The same, of events that were read before; those outside the window are none of this plan's.
-    pub(super) async fn plan_read(
+    pub(super) async fn plan_room_from(
         &self,
         room: RoomAddress,
         events: &[Event],
@@ -62,7 +62,7 @@ impl RoomJudge {
         now: DateTime<Utc>,
     ) -> RoomPlan {
         let inside: Vec<_> = events.iter().filter(|event| event.overlaps(&window)).cloned().collect();
-        match self.judge_events(&room, &inside, now).await {
+        match self.evaluate_events(&room, &inside, now).await {
             Ok(events) => RoomPlan { room, events, trouble: None },
             Err(trouble) => RoomPlan { room, events: Vec::new(), trouble: Some(trouble.to_string()) },
         }
@@ -70,39 +70,39 @@ impl RoomJudge {
 
     /// The verdicts, and the trouble with the first item that could not be read: an event is kept where such an item may be
     /// on at the same time.
-    async fn judge_room(
+    async fn evaluate_room(
         &self,
         room: &RoomAddress,
         window: Window,
         now: DateTime<Utc>,
-    ) -> Result<(Vec<Judged>, Option<String>), CalendarError> {
+    ) -> Result<(Vec<EvaluatedEvent>, Option<String>), CalendarError> {
         let view = self.engine.calendar().events(room, window).await?;
         let beside = |time: Window| view.unreadable.iter().any(|item| item.may_overlap(&time));
-        let mut judged = self.judge_events(room, &view.events, now).await?;
+        let mut judged = self.evaluate_events(room, &view.events, now).await?;
         judged.retain(|one| !Window::clamped(one.event.start, one.event.end).is_some_and(beside));
         Ok((judged, view.unreadable.first().map(|item| item.to_error().to_string())))
     }
 
     /// The verdicts on events that were read in a room.
-    pub(super) async fn judge_events(
+    pub(super) async fn evaluate_events(
         &self,
         room: &RoomAddress,
         events: &[Event],
         now: DateTime<Utc>,
-    ) -> Result<Vec<Judged>, CalendarError> {
+    ) -> Result<Vec<EvaluatedEvent>, CalendarError> {
         if let (Some(rule), None) = (self.rules.check_in(room), self.clock_doubt()) {
-            self.books.write().note_events(room, events, &rule.terms(rule.grace), now);
+            self.presence.write().note_events(room, events, &rule.terms(rule.grace), now);
         }
         let mut judged = Vec::new();
         for event in events {
-            let verdict = self.judge_event(room, event, events, now).await?;
-            judged.push(Judged { event: EventSnapshot::from(event), verdict });
+            let verdict = self.evaluate_event(room, event, events, now).await?;
+            judged.push(EvaluatedEvent { event: EventSnapshot::from(event), verdict });
         }
         Ok(judged)
     }
 
     /// The verdict on an event as it is now: by the rules, and by what was done to it before.
-    async fn judge_event(
+    async fn evaluate_event(
         &self,
         room: &RoomAddress,
         event: &Event,
@@ -115,17 +115,17 @@ impl RoomJudge {
         let event = &*self.with_organizer(room, event).await;
         let organizer = self.find_organizer(room, event).await?;
         let verdict = {
-            let books = self.books.read();
-            judge(&self.case(room, (event, events), &books, organizer, now), &self.rules)
+            let books = self.presence.read();
+            evaluate(&self.case(room, (event, events), &books, organizer, now), &self.rules)
         };
-        let verdict = self.after_journal(event, room, verdict).await?;
-        self.after_strikes(event, room, verdict, now).await
+        let verdict = self.apply_journal(event, room, verdict).await?;
+        self.apply_strikes(event, room, verdict, now).await
     }
 
     /// Why nothing is judged now, whatever the rules say.
-    fn clock_doubt(&self) -> Option<Kept> {
+    fn clock_doubt(&self) -> Option<KeepReason> {
         let doubt = self.engine.clock().doubt()?;
-        Some(Kept::ClockInDoubt { why: doubt.to_string() })
+        Some(KeepReason::ClockInDoubt { why: doubt.to_string() })
     }
 
     fn case<'a>(
@@ -135,13 +135,13 @@ impl RoomJudge {
         books: &'a PresenceState,
         organizer: Option<PersonLookup>,
         now: DateTime<Utc>,
-    ) -> Judgement<'a> {
+    ) -> EventCase<'a> {
         let seen_since = self.sightings.as_ref().and_then(|seen| seen.seen_since(room, event));
-        Judgement { room, event, events, books, organizer, seen_since, now }
+        EventCase { room, event, events, presence: books, organizer, seen_since, now }
     }
 
     /// What the journal adds about the other dates of its series; and that somebody came is remembered for them.
-    async fn after_strikes(
+    async fn apply_strikes(
         &self,
         event: &Event,
         room: &RoomAddress,
@@ -152,22 +152,22 @@ impl RoomJudge {
         let (true, Some(uid)) = (event.kind.is_date_of_series(), &event.uid) else { return Ok(verdict) };
         match &verdict {
             // Also where it is spared for another reason, and where it is not counted now but was.
-            Verdict::Keep { why } if self.came(room, event, why, &rule, now) => {
-                let last = self.attendance.last(room, uid).await?;
+            Verdict::Keep { why } if self.was_attended(room, event, why, &rule, now) => {
+                let last = self.attendance.last_attended(room, uid).await?;
                 // Nearly always it is known: the same meeting is looked at again and again.
                 if (rule.strikes > 0 || last.is_some()) && last.is_none_or(|last| last < event.start) {
-                    self.attendance.came(room, uid, event.start).await?;
+                    self.attendance.record_attended(room, uid, event.start).await?;
                 }
                 Ok(verdict)
             }
             Verdict::Act { rule: Rule::NoCheckIn, .. } if rule.strikes > 0 => {
-                self.count(event, (room, uid), verdict, &rule, now).await
+                self.count_strike(event, (room, uid), verdict, &rule, now).await
             }
             _ => Ok(verdict),
         }
     }
 
-    async fn count(
+    async fn count_strike(
         &self,
         event: &Event,
         (room, uid): (&RoomAddress, &Uid),
@@ -175,45 +175,48 @@ impl RoomJudge {
         rule: &NoCheckIn,
         now: DateTime<Utc>,
     ) -> Result<Verdict, CalendarError> {
-        if !self.books.read().signs.has_any((event.start - SAME_DAY, now), |_| true) {
+        if !self.presence.read().signs.has_any((event.start - SAME_DAY, now), |_| true) {
             // The house is closed: this date is no strike, and the row goes on with the next one.
-            self.attendance.excuse(room, uid, event.start).await?;
+            self.attendance.excuse_date(room, uid, event.start).await?;
             return Ok(verdict);
         }
-        let since = self.attendance.last(room, uid).await?;
+        let since = self.attendance.last_attended(room, uid).await?;
         if since.is_none() {
             // Counting begins just before this one.
-            self.attendance.came(room, uid, event.start - TimeDelta::milliseconds(1)).await?;
+            self.attendance.record_attended(room, uid, event.start - TimeDelta::milliseconds(1)).await?;
         }
         let query = Query { uid: Some(uid.clone()), ..Query::room(room) };
         let lives = self.engine.journal().find(&query).await?;
-        let excused = self.attendance.excused(room, uid).await?;
-        let record = Record { lives: &lives, since, excused: &excused };
-        let missed = record.misses(event.start).saturating_add(1);
-        let may_go = missed >= rule.strikes && rule.strikes_then == StrikesThen::Delete;
-        let held = if may_go { self.held(now).await? } else { None };
-        Ok(after_strikes(verdict, (missed, &record), rule, self.rules.came_back, held))
+        let excused = self.attendance.excused_dates(room, uid).await?;
+        let record = SeriesRecord { actions: &lives, since, excused: &excused };
+        let missed = record.missed_in_a_row(event.start).saturating_add(1);
+        let may_go = missed >= rule.strikes && rule.on_last_strike == OnLastStrike::Delete;
+        let held = if may_go { self.series_hold(now).await? } else { None };
+        Ok(apply_strikes(verdict, (missed, &record), rule, self.rules.on_reappearance, held))
     }
 
-    fn came(
+    fn was_attended(
         &self,
         room: &RoomAddress,
         event: &Event,
-        why: &Kept,
+        why: &KeepReason,
         rule: &NoCheckIn,
         now: DateTime<Utc>,
     ) -> bool {
-        matches!(why, Kept::CheckedIn { .. }) || self.has_sign(room, event, rule, now)
+        matches!(why, KeepReason::CheckedIn { .. }) || self.has_sign(room, event, rule, now)
     }
 
     fn has_sign(&self, room: &RoomAddress, event: &Event, rule: &NoCheckIn, now: DateTime<Utc>) -> bool {
-        let books = self.books.read();
+        let books = self.presence.read();
         let case = self.case(room, (event, std::slice::from_ref(event)), &books, None, now);
-        came(&case, &self.rules, rule).is_some()
+        attendance_reason(&case, &self.rules, rule).is_some()
     }
 
     /// Why no series may go now: so many at once look like a feed that went silent.
-    pub(super) async fn held(&self, now: DateTime<Utc>) -> Result<Option<&'static str>, CalendarError> {
+    pub(super) async fn series_hold(
+        &self,
+        now: DateTime<Utc>,
+    ) -> Result<Option<&'static str>, CalendarError> {
         let rule = Some(Rule::Strikes.to_string());
         let lives =
             self.engine.journal().find(&Query { rule, since: Some(now - DAY), ..Query::default() }).await?;
@@ -222,7 +225,7 @@ impl RoomJudge {
     }
 
     /// What the journal adds to a verdict: did people act on this event, and was it acted on before?
-    async fn after_journal(
+    async fn apply_journal(
         &self,
         event: &Event,
         room: &RoomAddress,
@@ -233,11 +236,11 @@ impl RoomJudge {
         };
         let query = Query { identity: Some((uid.clone(), start)), ..Query::room(room) };
         let lives = self.engine.journal().find(&query).await?;
-        match sign_of_people(room, &lives).filter(|_| verdict.is_absence()) {
+        match first_sign_of_people(room, &lives).filter(|_| verdict.is_absence()) {
             Some(Sign { at, source, .. }) => {
-                Ok(Verdict::Keep { why: Kept::CheckedIn { at, source, closes: None } })
+                Ok(Verdict::Keep { why: KeepReason::CheckedIn { at, source, closes: None } })
             }
-            None => Ok(after_return(verdict, &lives, self.rules.came_back)),
+            None => Ok(apply_reappearance(verdict, &lives, self.rules.on_reappearance)),
         }
     }
 
@@ -259,11 +262,11 @@ impl RoomJudge {
     async fn organizer_address(&self, room: &RoomAddress, event: &Event) -> Option<String> {
         let legacy_dn = event.organizer.as_ref().and_then(|organizer| organizer.legacy_dn.clone());
         let (key, now) = (legacy_dn.unwrap_or_else(|| event.id.to_string()), self.engine.clock().now());
-        if let Some(known) = self.books.read().organizer(&key, now) {
+        if let Some(known) = self.presence.read().organizer(&key, now) {
             return known;
         }
         let address = self.engine.calendar().resolve_organizer(room, event).await.unwrap_or_default();
-        self.books.write().remember_organizer(key, address.clone(), now);
+        self.presence.write().remember_organizer(key, address.clone(), now);
         address
     }
 
@@ -274,23 +277,23 @@ impl RoomJudge {
     ) -> Result<Option<PersonLookup>, CalendarError> {
         let Some(rule) = &self.rules.organizer_gone else { return Ok(None) };
         let Some(address) = organizer_in(event, rule) else { return Ok(None) };
-        let cell = self.people.lock().await.entry(address.clone()).or_default().clone();
+        let cell = self.directory.lock().await.entry(address.clone()).or_default().clone();
         let calendar: &Arc<dyn Calendar> = self.engine.calendar();
         cell.get_or_try_init(|| calendar.find_person(room, &address)).await.map(|found| Some(*found))
     }
 }
 
 /// Lets an action through only while the rule that planned it still applies to the event as it is now.
-pub(super) struct StillAbandoned {
-    pub(super) judge: RoomJudge,
+pub(super) struct EventPrecondition {
+    pub(super) evaluator: RoomEvaluator,
     pub(super) room: RoomAddress,
     pub(super) rule: Rule,
 }
 
 #[async_trait::async_trait]
-impl Precondition for StillAbandoned {
+impl Precondition for EventPrecondition {
     async fn check(&self, event: &Event, now: DateTime<Utc>) -> Result<(), Refusal> {
-        match self.judge.judge_event(&self.room, event, std::slice::from_ref(event), now).await? {
+        match self.evaluator.evaluate_event(&self.room, event, std::slice::from_ref(event), now).await? {
             Verdict::Act { rule, .. } if rule == self.rule => Ok(()),
             // One date is less than its series.
             Verdict::Act { rule: Rule::Strikes, .. } if self.rule == Rule::NoCheckIn => Ok(()),
@@ -304,30 +307,30 @@ impl Precondition for StillAbandoned {
 
 /// Lets a series be taken off only while the date that decided it is still one to which nobody came, and nobody is at the
 /// date that goes with it.
-pub(super) struct StillStruck {
-    pub(super) judge: RoomJudge,
+pub(super) struct SeriesPrecondition {
+    pub(super) evaluator: RoomEvaluator,
     pub(super) room: RoomAddress,
     /// The date; `None` once it is gone by this sweep's own doing.
     pub(super) date: Option<EventId>,
 }
 
 #[async_trait::async_trait]
-impl Precondition for StillStruck {
+impl Precondition for SeriesPrecondition {
     async fn check(&self, event: &Event, now: DateTime<Utc>) -> Result<(), Refusal> {
-        if let Some(why) = self.judge.clock_doubt() {
+        if let Some(why) = self.evaluator.clock_doubt() {
             return Err(Refusal::NoLongerApplies { why: why.to_string() });
         }
-        let rule = self.judge.rules.check_in(&self.room);
+        let rule = self.evaluator.rules.check_in(&self.room);
         let is_date = event.kind.is_date_of_series();
-        if is_date && rule.is_some_and(|rule| self.judge.has_sign(&self.room, event, &rule, now)) {
+        if is_date && rule.is_some_and(|rule| self.evaluator.has_sign(&self.room, event, &rule, now)) {
             return Err(Refusal::NoLongerApplies { why: "somebody came to a date of the series".to_owned() });
         }
         let Some(date) = &self.date else { return Ok(()) };
-        let calendar = self.judge.engine.calendar();
+        let calendar = self.evaluator.engine.calendar();
         let Some(event) = calendar.event(&self.room, date).await? else {
             return Err(Refusal::NoLongerApplies { why: "the date is gone".to_owned() });
         };
-        let (judge, room, rule) = (self.judge.clone(), self.room.clone(), Rule::Strikes);
-        StillAbandoned { judge, room, rule }.check(&event, now).await
+        let (judge, room, rule) = (self.evaluator.clone(), self.room.clone(), Rule::Strikes);
+        EventPrecondition { evaluator: judge, room, rule }.check(&event, now).await
     }
 }

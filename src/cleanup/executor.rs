@@ -6,10 +6,10 @@ use std::collections::HashSet;
 
 use tokio::sync::Mutex;
 
-use super::plan::Judged;
-use super::room_judge::{RoomJudge, StillAbandoned, StillStruck};
-use super::sweep::{Applied, Unfinished};
-use super::{Kept, Rule, Verdict};
+use super::plan::EvaluatedEvent;
+use super::room_evaluator::{EventPrecondition, RoomEvaluator, SeriesPrecondition};
+use super::sweep::{AppliedAction, UnfinishedAction};
+use super::{KeepReason, Rule, Verdict};
 use crate::action::{
     Action, ActionId, Actor, AllDay, Answer, EventSnapshot, Outcome, Refusal, Target, TimeRange,
 };
@@ -22,7 +22,7 @@ static SERIES: Mutex<()> = Mutex::const_new(());
 
 /// One verdict to carry out.
 #[derive(Clone)]
-pub(super) struct Work {
+pub(super) struct PlannedAction {
     action: Action,
     event: EventSnapshot,
     rule: Rule,
@@ -31,26 +31,26 @@ pub(super) struct Work {
 
 /// How it ended.
 #[derive(Default)]
-pub(super) struct End {
+pub(super) struct WorkResult {
     /// Anything of it was asked for.
-    pub(super) begun: bool,
+    pub(super) started: bool,
     /// Every action that is over.
-    pub(super) applied: Vec<Applied>,
+    pub(super) applied: Vec<AppliedAction>,
     /// Why the next one is not: the journal failed.
-    pub(super) broken_off: Option<JournalError>,
+    pub(super) journal_error: Option<JournalError>,
 }
 
 /// Work under way.
-struct Hand<'a> {
-    work: &'a Work,
+struct Executor<'a> {
+    planned: &'a PlannedAction,
     engine: &'a Engine,
-    judge: RoomJudge,
+    evaluator: RoomEvaluator,
     mode: Mode,
-    applied: Vec<Applied>,
+    applied: Vec<AppliedAction>,
 }
 
-impl Work {
-    pub(super) fn of(room: &RoomAddress, judged: &Judged) -> Option<Self> {
+impl PlannedAction {
+    pub(super) fn from_verdict(room: &RoomAddress, judged: &EvaluatedEvent) -> Option<Self> {
         let Verdict::Act { rule, how, why, missed, proof } = &judged.verdict else { return None };
         let event = judged.event.clone();
         let seen = Some(TimeRange { start: event.start, end: event.end });
@@ -58,7 +58,7 @@ impl Work {
             id: ActionId::random(),
             room: room.clone(),
             target: Target::Event { id: event.id.clone(), seen },
-            kind: how.ask(),
+            kind: how.action_kind(),
             actor: Actor::Sweep { rule: rule.to_string(), proof: proof.clone() },
             reason: Some(format!("This room was released automatically: {why}.")),
             all_day: AllDay::Include,
@@ -67,52 +67,53 @@ impl Work {
         Some(Self { action, event, rule: *rule, missed: *missed })
     }
 
-    pub(super) async fn perform(&self, engine: &Engine, judge: RoomJudge, mode: Mode) -> End {
-        let mut hand = Hand { work: self, engine, judge, mode, applied: Vec::new() };
+    pub(super) async fn perform(&self, engine: &Engine, judge: RoomEvaluator, mode: Mode) -> WorkResult {
+        let mut hand = Executor { planned: self, engine, evaluator: judge, mode, applied: Vec::new() };
         let done = match self.rule {
-            Rule::Strikes => hand.take_series_off().await,
-            rule => hand.act_by(rule, self.action.clone()).await,
+            Rule::Strikes => hand.remove_series().await,
+            rule => hand.act_under_rule(rule, self.action.clone()).await,
         };
-        End { begun: true, applied: hand.applied, broken_off: done.err() }
+        WorkResult { started: true, applied: hand.applied, journal_error: done.err() }
     }
 
-    fn ended(&self, outcome: Outcome) -> Applied {
+    fn applied(&self, outcome: Outcome) -> AppliedAction {
         let (room, event, action) = (self.action.room.clone(), self.event.clone(), self.action.id);
-        Applied { room, event, rule: self.rule, missed: self.missed, action, outcome }
+        AppliedAction { room, event, rule: self.rule, missed: self.missed, action, outcome }
     }
 
-    pub(super) fn unfinished(&self) -> Unfinished {
-        Unfinished { room: self.action.room.clone(), event: self.event.clone(), action: self.action.id }
+    pub(super) fn unfinished(&self) -> UnfinishedAction {
+        UnfinishedAction { room: self.action.room.clone(), event: self.event.clone(), action: self.action.id }
     }
 
     /// What is said of it when its task ended in a panic.
-    pub(super) fn broke_off(&self) -> Applied {
+    pub(super) fn after_panic(&self) -> AppliedAction {
         let advice = "acting on it broke off, which is a defect of Adjourn; the next command that acts in this room finds \
                       out what became of it"
             .to_owned();
-        self.ended(Outcome::NeedsAttention { event: self.event.clone(), advice, recheck: false })
+        self.applied(Outcome::NeedsAttention { event: self.event.clone(), advice, recheck: false })
     }
 }
 
-impl Hand<'_> {
+impl Executor<'_> {
     fn room(&self) -> &RoomAddress {
-        &self.work.action.room
+        &self.planned.action.room
     }
 
-    async fn take_series_off(&mut self) -> Result<(), JournalError> {
+    async fn remove_series(&mut self) -> Result<(), JournalError> {
         // One series after the other, so that each counts those before it.
         let _turn = SERIES.lock().await;
         let Some(series) = self.find_series().await else { return self.release_date().await };
-        let date = Some(self.work.event.id.clone());
-        let mut guard = StillStruck { judge: self.judge.clone(), room: self.room().clone(), date };
+        let date = Some(self.planned.event.id.clone());
+        let mut guard =
+            SeriesPrecondition { evaluator: self.evaluator.clone(), room: self.room().clone(), date };
         let target = Target::Series { id: series.master.id.clone() };
-        let whole = Action { target, ..self.work.action.clone() };
+        let whole = Action { target, ..self.planned.action.clone() };
         // A series that cannot go is not begun with: half of one is worse than a whole one.
-        let rehearsal = self.engine.perform_if(anew(&whole), Mode::DryRun, &guard).await?.outcome;
-        match (&rehearsal, Went::of(&rehearsal)) {
+        let rehearsal = self.engine.perform_if(with_new_id(&whole), Mode::DryRun, &guard).await?.outcome;
+        match (&rehearsal, StepResult::of(&rehearsal)) {
             (Outcome::Done(_), _) => {}
-            (_, Went::Spared) => {
-                self.applied.push(self.work.ended(rehearsal));
+            (_, StepResult::KeptByRule) => {
+                self.applied.push(self.planned.applied(rehearsal));
                 return Ok(());
             }
             _ => return self.release_date().await,
@@ -120,16 +121,16 @@ impl Hand<'_> {
         let mut gone = HashSet::new();
         // The list is read again before each action: a date may be changed while others are taken off.
         loop {
-            let Some(series) = self.reread(&series).await else { return self.release_date().await };
+            let Some(series) = self.reread_series(&series).await else { return self.release_date().await };
             let ahead = self.exceptions_ahead(&series);
             let Some(date) = ahead.into_iter().find(|date| !gone.contains(&date.id)) else { break };
             let seen = Some(TimeRange { start: date.start, end: date.end });
             let target = Target::Event { id: date.id.clone(), seen };
-            match self.act(Rule::Strikes, Action { target, ..anew(&whole) }, &guard).await? {
-                Went::Yes => {}
-                Went::Spared => return Ok(()),
+            match self.act(Rule::Strikes, Action { target, ..with_new_id(&whole) }, &guard).await? {
+                StepResult::Applied => {}
+                StepResult::KeptByRule => return Ok(()),
                 // The series goes another time; the room is free now all the same.
-                Went::InDoubt | Went::No => return self.release_date().await,
+                StepResult::InDoubt | StepResult::NotApplied => return self.release_date().await,
             }
             if guard.date.as_ref() == Some(&date.id) {
                 // What is judged is gone by our own doing; the series follows it.
@@ -139,22 +140,22 @@ impl Hand<'_> {
         }
         match self.act(Rule::Strikes, whole, &guard).await? {
             // Where it is not known whether it went, the date is left alone too.
-            Went::Yes | Went::Spared | Went::InDoubt => Ok(()),
-            Went::No => self.release_date().await,
+            StepResult::Applied | StepResult::KeptByRule | StepResult::InDoubt => Ok(()),
+            StepResult::NotApplied => self.release_date().await,
         }
     }
 
     /// The series, if one may go now and can be read.
     async fn find_series(&self) -> Option<Series> {
-        let held = self.judge.held(self.engine.clock().now()).await;
+        let held = self.evaluator.series_hold(self.engine.clock().now()).await;
         if !matches!(held, Ok(None)) {
             return None;
         }
-        self.engine.calendar().series(self.room(), &self.work.event.id).await.ok().flatten()
+        self.engine.calendar().series(self.room(), &self.planned.event.id).await.ok().flatten()
     }
 
     /// The series as it is now; `None` when it cannot be read.
-    async fn reread(&self, series: &Series) -> Option<Series> {
+    async fn reread_series(&self, series: &Series) -> Option<Series> {
         self.engine.calendar().series_by_id(self.room(), &series.master.id).await.ok().flatten()
     }
 
@@ -162,30 +163,30 @@ impl Hand<'_> {
     fn exceptions_ahead<'s>(&self, series: &'s Series) -> Vec<&'s ModifiedOccurrence> {
         let now = self.engine.clock().now();
         let mut ahead: Vec<_> = series.exceptions.iter().filter(|date| date.end > now).collect();
-        ahead.sort_by_key(|date| (date.id == self.work.event.id, date.start));
+        ahead.sort_by_key(|date| (date.id == self.planned.event.id, date.start));
         ahead
     }
 
     /// Only the date, as the rule on check-ins has it.
     async fn release_date(&mut self) -> Result<(), JournalError> {
-        let Some(rule) = self.judge.rules.check_in(self.room()) else {
-            let refusal = Refusal::NoLongerApplies { why: Kept::NoRule.to_string() };
-            self.applied.push(self.work.ended(Outcome::Refused { refusal }));
+        let Some(rule) = self.evaluator.rules.check_in(self.room()) else {
+            let refusal = Refusal::NoLongerApplies { why: KeepReason::NoRule.to_string() };
+            self.applied.push(self.planned.applied(Outcome::Refused { refusal }));
             return Ok(());
         };
-        let proof = self.work.action.actor.proof().cloned().map(Box::new);
+        let proof = self.planned.action.actor.proof().cloned().map(Box::new);
         let action = Action {
-            kind: rule.how.ask(),
+            kind: rule.release_by.action_kind(),
             actor: Actor::Sweep { rule: Rule::NoCheckIn.to_string(), proof },
             reason: Some("This room was released automatically: nobody checked in.".to_owned()),
-            ..anew(&self.work.action)
+            ..with_new_id(&self.planned.action)
         };
-        self.act_by(Rule::NoCheckIn, action).await
+        self.act_under_rule(Rule::NoCheckIn, action).await
     }
 
     /// One action, by a rule that must still apply.
-    async fn act_by(&mut self, rule: Rule, action: Action) -> Result<(), JournalError> {
-        let guard = StillAbandoned { judge: self.judge.clone(), room: self.room().clone(), rule };
+    async fn act_under_rule(&mut self, rule: Rule, action: Action) -> Result<(), JournalError> {
+        let guard = EventPrecondition { evaluator: self.evaluator.clone(), room: self.room().clone(), rule };
         self.act(rule, action, &guard).await.map(drop)
     }
 
@@ -194,40 +195,40 @@ impl Hand<'_> {
         rule: Rule,
         action: Action,
         guard: &dyn Precondition,
-    ) -> Result<Went, JournalError> {
+    ) -> Result<StepResult, JournalError> {
         let Answer { action, outcome, .. } = self.engine.perform_if(action, self.mode, guard).await?;
-        let went = Went::of(&outcome);
-        self.applied.push(Applied { action, rule, ..self.work.ended(outcome) });
+        let went = StepResult::of(&outcome);
+        self.applied.push(AppliedAction { action, rule, ..self.planned.applied(outcome) });
         Ok(went)
     }
 }
 
 /// What became of one action, as far as the next one depends on it.
-enum Went {
+enum StepResult {
     /// It is as it was wanted.
-    Yes,
+    Applied,
     /// Somebody came, or the rule does not apply any more.
-    Spared,
+    KeptByRule,
     /// Nobody knows.
     InDoubt,
-    No,
+    NotApplied,
 }
 
-impl Went {
+impl StepResult {
     fn of(outcome: &Outcome) -> Self {
         match outcome {
-            Outcome::Done(_) | Outcome::AlreadyDone { .. } => Self::Yes,
+            Outcome::Done(_) | Outcome::AlreadyDone { .. } => Self::Applied,
             // A date that its organizer cancelled is none that anybody counts on.
-            Outcome::Refused { refusal: Refusal::Cancelled } => Self::Yes,
-            Outcome::Refused { refusal: Refusal::NoLongerApplies { .. } } => Self::Spared,
+            Outcome::Refused { refusal: Refusal::Cancelled } => Self::Applied,
+            Outcome::Refused { refusal: Refusal::NoLongerApplies { .. } } => Self::KeptByRule,
             Outcome::Refused { refusal: Refusal::StillInDoubt { .. } } => Self::InDoubt,
-            Outcome::Refused { .. } => Self::No,
+            Outcome::Refused { .. } => Self::NotApplied,
             Outcome::NeedsAttention { .. } => Self::InDoubt,
         }
     }
 }
 
 /// The same wish under another name.
-fn anew(action: &Action) -> Action {
+fn with_new_id(action: &Action) -> Action {
     Action { id: ActionId::random(), ..action.clone() }
 }

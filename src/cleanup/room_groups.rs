@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 
-use super::StrikesThen;
-use super::rules::{CleanupMode, How, NoCheckIn, Rules};
+use super::OnLastStrike;
+use super::rules::{CleanupMode, NoCheckIn, ReleaseMethod, Rules};
 use crate::calendar::{RoomAddress, RoomPattern};
 
 /// Some rooms, and what is different there.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Place {
+pub struct RoomGroup {
     /// What people call it.
     pub name: String,
     /// Which rooms.
@@ -26,16 +26,16 @@ pub struct Place {
     pub early: Option<TimeDelta>,
     /// Over [`NoCheckIn::presence_after`].
     pub presence_after: Option<TimeDelta>,
-    /// Over [`NoCheckIn::how`].
-    pub how: Option<How>,
+    /// Over [`NoCheckIn::release_by`].
+    pub release_by: Option<ReleaseMethod>,
     /// Over [`NoCheckIn::walk_in_grace`]; zero: spared altogether.
     pub walk_in_grace: Option<TimeDelta>,
     /// Over [`NoCheckIn::auto_check_in`].
     pub auto_check_in: Option<BTreeSet<String>>,
     /// Over [`NoCheckIn::strikes`].
     pub strikes: Option<u32>,
-    /// Over [`NoCheckIn::strikes_then`].
-    pub strikes_then: Option<StrikesThen>,
+    /// Over [`NoCheckIn::on_last_strike`].
+    pub on_last_strike: Option<OnLastStrike>,
     /// The building in which they are.
     pub building: Option<String>,
     /// The time zone in which they are, by its IANA name.
@@ -46,7 +46,7 @@ pub struct Place {
 
 /// What people want to know of a room before they go there.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct About {
+pub struct RoomInfo {
     /// What people call it.
     pub name: Option<String>,
     /// Where it is.
@@ -66,8 +66,8 @@ pub struct Setting {
     pub from: String,
 }
 
-impl Place {
-    fn means(&self, room: &RoomAddress) -> bool {
+impl RoomGroup {
+    fn includes(&self, room: &RoomAddress) -> bool {
         self.rooms.iter().any(|pattern| pattern.matches(room))
     }
 }
@@ -75,25 +75,25 @@ impl Place {
 impl Rules {
     /// The rule on check-ins as it holds in this room; `None` when it is off there.
     pub fn check_in(&self, room: &RoomAddress) -> Option<NoCheckIn> {
-        let (on, rule) = self.layered(room);
+        let (on, rule) = self.resolve_check_in(room);
         on.then_some(rule)
     }
 
-    fn layered(&self, room: &RoomAddress) -> (bool, NoCheckIn) {
-        let places = || self.places.iter().filter(|place| place.means(room));
+    fn resolve_check_in(&self, room: &RoomAddress) -> (bool, NoCheckIn) {
+        let groups = || self.room_groups.iter().filter(|place| place.includes(room));
         let on =
-            places().filter_map(|place| place.check_in).next_back().unwrap_or(self.no_check_in.is_some());
+            groups().filter_map(|place| place.check_in).next_back().unwrap_or(self.no_check_in.is_some());
         let mut rule = self.no_check_in.clone().unwrap_or_default();
-        for place in places() {
+        for place in groups() {
             rule.grace = place.grace.unwrap_or(rule.grace);
             rule.early = place.early.unwrap_or(rule.early);
             rule.presence_after = place.presence_after.unwrap_or(rule.presence_after);
-            rule.how = place.how.unwrap_or(rule.how);
+            rule.release_by = place.release_by.unwrap_or(rule.release_by);
             if let Some(grace) = place.walk_in_grace {
                 rule.walk_in_grace = (!grace.is_zero()).then_some(grace);
             }
             rule.strikes = place.strikes.unwrap_or(rule.strikes);
-            rule.strikes_then = place.strikes_then.unwrap_or(rule.strikes_then);
+            rule.on_last_strike = place.on_last_strike.unwrap_or(rule.on_last_strike);
             if let Some(organizers) = &place.auto_check_in {
                 rule.auto_check_in.clone_from(organizers);
             }
@@ -103,7 +103,7 @@ impl Rules {
 
     /// What the configuration states about who acts in this room.
     pub fn stated_mode(&self, room: &RoomAddress) -> Option<CleanupMode> {
-        let places = self.places.iter().filter(|place| place.means(room));
+        let places = self.room_groups.iter().filter(|place| place.includes(room));
         places.filter_map(|place| place.mode).next_back().or(self.mode)
     }
 
@@ -114,14 +114,14 @@ impl Rules {
 
     /// The group of rooms whose feeds watch this room: those of its building; `None`: those of no building.
     pub fn watch_group(&self, room: &RoomAddress) -> Option<&str> {
-        let places = self.places.iter().filter(|place| place.means(room));
+        let places = self.room_groups.iter().filter(|place| place.includes(room));
         places.filter_map(|place| place.building.as_deref()).next_back()
     }
 
     /// What the places say about the room itself.
-    pub fn about(&self, room: &RoomAddress) -> About {
-        let mut about = About::default();
-        for place in self.places.iter().filter(|place| place.means(room)) {
+    pub fn room_info(&self, room: &RoomAddress) -> RoomInfo {
+        let mut about = RoomInfo::default();
+        for place in self.room_groups.iter().filter(|place| place.includes(room)) {
             let say = |said: Option<&String>, known: &mut Option<String>| {
                 if let Some(said) = said {
                     *known = Some(said.clone());
@@ -136,20 +136,20 @@ impl Rules {
 
     /// Whether the rule is on in any room.
     pub fn check_in_anywhere(&self) -> bool {
-        self.no_check_in.is_some() || self.places.iter().any(|place| place.check_in == Some(true))
+        self.no_check_in.is_some() || self.room_groups.iter().any(|place| place.check_in == Some(true))
     }
 
     /// Every setting as it holds in this room, and where it comes from.
     pub fn explain(&self, room: &RoomAddress) -> Vec<Setting> {
         let everywhere = if self.no_check_in.is_some() { "all rooms" } else { "default" };
-        let from = |says: fn(&Place) -> bool| {
-            let mut places = self.places.iter().filter(|place| place.means(room) && says(place));
+        let from = |says: fn(&RoomGroup) -> bool| {
+            let mut places = self.room_groups.iter().filter(|place| place.includes(room) && says(place));
             places.next_back().map_or_else(|| everywhere.to_owned(), |place| place.name.clone())
         };
         let minutes = |time: TimeDelta| format!("{} min", time.num_minutes());
-        let (on, rule) = self.layered(room);
+        let (on, rule) = self.resolve_check_in(room);
         let on = if on { "on" } else { "off" };
-        type Says = fn(&Place) -> bool;
+        type Says = fn(&RoomGroup) -> bool;
         let mode = self.stated_mode(room).map_or_else(|| "observe".to_owned(), |mode| mode.to_string());
         let all: [(&'static str, String, Says); 10] = [
             ("mode", mode, |place| place.mode.is_some()),
@@ -157,13 +157,13 @@ impl Rules {
             ("grace_minutes", minutes(rule.grace), |place| place.grace.is_some()),
             ("early_minutes", minutes(rule.early), |place| place.early.is_some()),
             ("presence_after_minutes", minutes(rule.presence_after), |place| place.presence_after.is_some()),
-            ("how", rule.how.to_string(), |place| place.how.is_some()),
+            ("how", rule.release_by.to_string(), |place| place.release_by.is_some()),
             ("walk_in_grace_minutes", rule.walk_in_grace.map_or("spared".to_owned(), minutes), |place| {
                 place.walk_in_grace.is_some()
             }),
             ("auto_check_in", organizers(&rule.auto_check_in), |place| place.auto_check_in.is_some()),
             ("strikes", rule.strikes.to_string(), |place| place.strikes.is_some()),
-            ("strikes_then", rule.strikes_then.to_string(), |place| place.strikes_then.is_some()),
+            ("strikes_then", rule.on_last_strike.to_string(), |place| place.on_last_strike.is_some()),
         ];
         let settings = all.into_iter().map(|(name, value, says)| Setting { name, value, from: from(says) });
         settings.collect()
@@ -178,27 +178,27 @@ fn organizers(names: &BTreeSet<String>) -> String {
 mod tests {
     use super::*;
 
-    fn place(name: &str, rooms: &str) -> Place {
+    fn place(name: &str, rooms: &str) -> RoomGroup {
         let rooms = vec![rooms.parse().unwrap_or_else(|never| match never {})];
-        Place { name: name.to_owned(), rooms, ..Place::default() }
+        RoomGroup { name: name.to_owned(), rooms, ..RoomGroup::default() }
     }
 
     #[test]
     fn the_last_place_that_says_something_wins() {
-        let berlin = Place {
+        let berlin = RoomGroup {
             strikes: Some(3),
             grace: Some(TimeDelta::minutes(20)),
             ..place("Berlin", "berlin-*@x.example")
         };
-        let board = Place {
+        let board = RoomGroup {
             check_in: Some(false),
-            how: Some(How::End),
-            strikes_then: Some(StrikesThen::Delete),
+            release_by: Some(ReleaseMethod::End),
+            on_last_strike: Some(OnLastStrike::Delete),
             ..place("board", "berlin-board@x.example")
         };
         let rules = Rules {
             no_check_in: Some(NoCheckIn::default()),
-            places: vec![berlin, board],
+            room_groups: vec![berlin, board],
             ..Rules::default()
         };
         let of = |room: &str| rules.check_in(&room.parse().unwrap());
@@ -231,25 +231,25 @@ mod tests {
     fn a_room_is_where_the_last_place_says() {
         let zone = |name: &str| Some(name.to_owned());
         let names = BTreeMap::from([("berlin-1@x.example".parse().unwrap(), "Spree".to_owned())]);
-        let all = Place { time_zone: zone("Europe/London"), ..place("all", "*") };
-        let berlin = Place {
+        let all = RoomGroup { time_zone: zone("Europe/London"), ..place("all", "*") };
+        let berlin = RoomGroup {
             building: Some("Mitte".to_owned()),
             time_zone: zone("Europe/Berlin"),
             names,
             ..place("Berlin", "berlin-*@x.example")
         };
-        let rules = Rules { places: vec![all, berlin], ..Rules::default() };
-        let about = rules.about(&"berlin-1@x.example".parse().unwrap());
+        let rules = Rules { room_groups: vec![all, berlin], ..Rules::default() };
+        let about = rules.room_info(&"berlin-1@x.example".parse().unwrap());
         assert_eq!(about.name.as_deref(), Some("Spree"));
         assert_eq!((about.building.as_deref(), about.time_zone), (Some("Mitte"), zone("Europe/Berlin")));
-        let other = rules.about(&"paris@x.example".parse().unwrap());
-        assert_eq!(other, About { time_zone: zone("Europe/London"), ..About::default() });
+        let other = rules.room_info(&"paris@x.example".parse().unwrap());
+        assert_eq!(other, RoomInfo { time_zone: zone("Europe/London"), ..RoomInfo::default() });
     }
 
     #[test]
     fn a_place_can_have_the_rule_on_its_own() {
         let rules = Rules {
-            places: vec![Place { check_in: Some(true), ..place("lab", "lab@x.example") }],
+            room_groups: vec![RoomGroup { check_in: Some(true), ..place("lab", "lab@x.example") }],
             ..Rules::default()
         };
         assert!(rules.check_in_anywhere());

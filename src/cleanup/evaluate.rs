@@ -6,7 +6,7 @@ use std::fmt;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::rules::{Exceptions, How, NoCheckIn, OrganizerGone, Rule, Rules};
+use super::rules::{Exceptions, NoCheckIn, OrganizerGone, ReleaseMethod, Rule, Rules};
 use crate::action::ActionId;
 use crate::calendar::{Event, RoomAddress};
 use crate::engine::PersonLookup;
@@ -19,14 +19,14 @@ pub enum Verdict {
     /// It stays.
     Keep {
         /// Why.
-        why: Kept,
+        why: KeepReason,
     },
     /// It goes.
     Act {
         /// By which rule.
         rule: Rule,
         /// How.
-        how: How,
+        how: ReleaseMethod,
         /// Said to people.
         why: String,
         /// Dates of its series in a row to which nobody came, this one included; 0 where they are not counted.
@@ -46,7 +46,7 @@ pub(super) fn is_zero(number: &u32) -> bool {
 /// Why an event stays.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kept")]
-pub enum Kept {
+pub enum KeepReason {
     /// It is over.
     Over,
     /// It has not started, and no rule is about what lies ahead.
@@ -92,7 +92,7 @@ pub enum Kept {
     TakesNoTime,
     /// It was acted on before and is there again.
     #[serde(rename = "came-back")]
-    CameBack {
+    Reappeared {
         /// What was done last.
         action: ActionId,
         /// Whether somebody is to be told.
@@ -107,16 +107,19 @@ pub enum Kept {
     NoRule,
 }
 
-impl Kept {
+impl KeepReason {
     /// Worth a person's look even where nothing else that stays is shown.
-    pub fn wants_to_be_seen(&self) -> bool {
-        matches!(self, Self::CameBack { report: true, .. } | Self::Unknown { .. } | Self::ClockInDoubt { .. })
+    pub fn needs_review(&self) -> bool {
+        matches!(
+            self,
+            Self::Reappeared { report: true, .. } | Self::Unknown { .. } | Self::ClockInDoubt { .. }
+        )
     }
 }
 
 /// Everything a verdict is made of.
 #[derive(Debug, Clone, Copy)]
-pub struct Judgement<'a> {
+pub struct EventCase<'a> {
     /// In which room.
     pub room: &'a RoomAddress,
     /// Which event.
@@ -124,7 +127,7 @@ pub struct Judgement<'a> {
     /// The room's events that were read with it.
     pub events: &'a [Event],
     /// Who came, as far as is known, and when that would have been known.
-    pub books: &'a PresenceState,
+    pub presence: &'a PresenceState,
     /// What the directory says of the organizer; `None` when it was not asked.
     pub organizer: Option<PersonLookup>,
     /// When the event was first seen at its present start, where its move was seen.
@@ -134,46 +137,46 @@ pub struct Judgement<'a> {
 }
 
 /// Judges one event.
-pub fn judge(case: &Judgement<'_>, rules: &Rules) -> Verdict {
+pub fn evaluate(case: &EventCase<'_>, rules: &Rules) -> Verdict {
     let event = case.event;
     if event.end <= case.now {
-        return keep(Kept::Over);
+        return keep(KeepReason::Over);
     }
     if event.copy.is_none() {
-        return keep(Kept::UnknownCopy);
+        return keep(KeepReason::UnknownCopy);
     }
     if event.is_cancelled {
-        return judge_cancelled(rules);
+        return evaluate_cancelled(rules);
     }
     if event.is_declined {
-        return keep(Kept::Declined);
+        return keep(KeepReason::Declined);
     }
     if !event.occupies_room() {
-        return keep(Kept::TakesNoTime);
+        return keep(KeepReason::TakesNoTime);
     }
     let rule = rules.check_in(case.room);
-    match (spared(event, &rules.exceptions), &rule) {
+    match (exception_reason(event, &rules.exceptions), &rule) {
         (None, _) => {}
-        (Some(Kept::BookedLate), Some(rule)) if rule.walk_in_grace.is_some() => {
-            return judge_check_in(case, rules, rule, rule.walk_in_grace.unwrap_or(rule.grace));
+        (Some(KeepReason::BookedLate), Some(rule)) if rule.walk_in_grace.is_some() => {
+            return evaluate_check_in(case, rules, rule, rule.walk_in_grace.unwrap_or(rule.grace));
         }
         (Some(spared), _) => return keep(spared),
     }
     if let Some(doubt) = missing_organizer(event, rules, rule.as_ref()) {
-        return keep(Kept::Unknown { doubt });
+        return keep(KeepReason::Unknown { doubt });
     }
-    if let Some(verdict) = rules.organizer_gone.as_ref().and_then(|rule| judge_organizer(case, rule)) {
+    if let Some(verdict) = rules.organizer_gone.as_ref().and_then(|rule| evaluate_organizer(case, rule)) {
         return verdict;
     }
-    rule.map_or(keep(Kept::NoRule), |rule| judge_check_in(case, rules, &rule, rule.grace))
+    rule.map_or(keep(KeepReason::NoRule), |rule| evaluate_check_in(case, rules, &rule, rule.grace))
 }
 
-fn judge_cancelled(rules: &Rules) -> Verdict {
+fn evaluate_cancelled(rules: &Rules) -> Verdict {
     match rules.cancelled_leftover {
-        None => keep(Kept::NoRule),
+        None => keep(KeepReason::NoRule),
         Some(_) => Verdict::Act {
             rule: Rule::CancelledLeftover,
-            how: How::Remove,
+            how: ReleaseMethod::Remove,
             why: "its organizer cancelled it, and it still blocks the room".to_owned(),
             missed: 0,
             proof: None,
@@ -181,34 +184,34 @@ fn judge_cancelled(rules: &Rules) -> Verdict {
     }
 }
 
-fn judge_organizer(case: &Judgement<'_>, rule: &OrganizerGone) -> Option<Verdict> {
+fn evaluate_organizer(case: &EventCase<'_>, rule: &OrganizerGone) -> Option<Verdict> {
     organizer_in(case.event, rule)?;
     (case.organizer == Some(PersonLookup::NotFound)).then(|| Verdict::Act {
         rule: Rule::OrganizerGone,
-        how: rule.how,
+        how: rule.release_by,
         why: "organizer not found in the directory".to_owned(),
         missed: 0,
         proof: None,
     })
 }
 
-fn judge_check_in(case: &Judgement<'_>, rules: &Rules, rule: &NoCheckIn, grace: TimeDelta) -> Verdict {
+fn evaluate_check_in(case: &EventCase<'_>, rules: &Rules, rule: &NoCheckIn, grace: TimeDelta) -> Verdict {
     let event = case.event;
     if let Some(came) = auto_check_in(event, rule, case.now) {
         return keep(came);
     }
     let terms = rule.terms(grace);
-    match case.books.decide(&question(case, rules), &terms) {
+    match case.presence.decide(&question(case, rules), &terms) {
         Presence::Present(sign) => {
-            let closes = Some(case.books.grace_end(&question(case, rules), &terms));
-            keep(Kept::CheckedIn { at: sign.at, source: sign.source, closes })
+            let closes = Some(case.presence.grace_end(&question(case, rules), &terms));
+            keep(KeepReason::CheckedIn { at: sign.at, source: sign.source, closes })
         }
-        Presence::Unknown(doubt) => keep(Kept::Unknown { doubt }),
-        Presence::Waiting { .. } if case.now < event.start => keep(Kept::NotStarted),
-        Presence::Waiting { until } => keep(Kept::GraceRuns { until }),
+        Presence::Unknown(doubt) => keep(KeepReason::Unknown { doubt }),
+        Presence::Waiting { .. } if case.now < event.start => keep(KeepReason::NotStarted),
+        Presence::Waiting { until } => keep(KeepReason::GraceRuns { until }),
         Presence::Absent(proof) => Verdict::Act {
             rule: Rule::NoCheckIn,
-            how: rule.how,
+            how: rule.release_by,
             why: format!("no check-in within {} minutes", grace.num_minutes()),
             missed: 0,
             proof: Some(Box::new(proof)),
@@ -217,26 +220,26 @@ fn judge_check_in(case: &Judgement<'_>, rules: &Rules, rule: &NoCheckIn, grace: 
 }
 
 /// The case as a question to the books.
-fn question<'a>(case: &Judgement<'a>, rules: &'a Rules) -> PresenceQuery<'a> {
-    let Judgement { room, event, events, seen_since, now, .. } = *case;
+fn question<'a>(case: &EventCase<'a>, rules: &'a Rules) -> PresenceQuery<'a> {
+    let EventCase { room, event, events, seen_since, now, .. } = *case;
     PresenceQuery { room, group: rules.watch_group(room), event, events, seen_since, now }
 }
 
 /// Somebody came, or is taken to have come.
-pub(crate) fn came(case: &Judgement<'_>, rules: &Rules, rule: &NoCheckIn) -> Option<Kept> {
+pub(crate) fn attendance_reason(case: &EventCase<'_>, rules: &Rules, rule: &NoCheckIn) -> Option<KeepReason> {
     let (room, event, terms) = (case.room, case.event, rule.terms(rule.grace));
-    let by_sign = case.books.signs.matching(room, event, &terms).map(|sign| Kept::CheckedIn {
+    let by_sign = case.presence.signs.matching(room, event, &terms).map(|sign| KeepReason::CheckedIn {
         at: sign.at,
         source: sign.source.clone(),
-        closes: Some(case.books.grace_end(&question(case, rules), &terms)),
+        closes: Some(case.presence.grace_end(&question(case, rules), &terms)),
     });
     by_sign.or_else(|| auto_check_in(event, rule, case.now))
 }
 
-fn auto_check_in(event: &Event, rule: &NoCheckIn, now: DateTime<Utc>) -> Option<Kept> {
+fn auto_check_in(event: &Event, rule: &NoCheckIn, now: DateTime<Utc>) -> Option<KeepReason> {
     let by_itself = organizer_address(event).is_some_and(|address| rule.auto_check_in.contains(&address));
     let source = || "auto-check-in".to_owned();
-    (by_itself && event.start <= now).then(|| Kept::CheckedIn {
+    (by_itself && event.start <= now).then(|| KeepReason::CheckedIn {
         at: event.start,
         source: source(),
         closes: None,
@@ -253,20 +256,20 @@ fn missing_organizer(event: &Event, rules: &Rules, rule: Option<&NoCheckIn>) -> 
 }
 
 /// The exception that protects the event, if one does.
-fn spared(event: &Event, exceptions: &Exceptions) -> Option<Kept> {
+fn exception_reason(event: &Event, exceptions: &Exceptions) -> Option<KeepReason> {
     let exceeds = |limit: Option<TimeDelta>| limit.is_some_and(|limit| event.duration() > limit);
     if exceptions.all_day && event.is_all_day {
-        Some(Kept::AllDay)
+        Some(KeepReason::AllDay)
     } else if exceptions.private && event.is_private {
-        Some(Kept::Private)
+        Some(KeepReason::Private)
     } else if organizer_address(event).is_some_and(|address| exceptions.organizers.contains(&address)) {
-        Some(Kept::Organizer)
+        Some(KeepReason::Organizer)
     } else if exceeds(exceptions.longer_than) {
-        Some(Kept::Long)
+        Some(KeepReason::Long)
     } else if exceptions.shorter_than.is_some_and(|limit| event.duration() < limit) {
-        Some(Kept::Short)
+        Some(KeepReason::Short)
     } else if booked_late(event, exceptions.created_within) {
-        Some(Kept::BookedLate)
+        Some(KeepReason::BookedLate)
     } else {
         None
     }
@@ -290,11 +293,11 @@ fn organizer_address(event: &Event) -> Option<String> {
     event.organizer.as_ref()?.address.as_deref().map(str::to_lowercase)
 }
 
-fn keep(why: Kept) -> Verdict {
+fn keep(why: KeepReason) -> Verdict {
     Verdict::Keep { why }
 }
 
-impl fmt::Display for Kept {
+impl fmt::Display for KeepReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Over => f.write_str("it is over"),
@@ -316,7 +319,7 @@ impl fmt::Display for Kept {
             Self::UnknownCopy => f.write_str("the server did not say whose copy it is"),
             Self::TakesNoTime => f.write_str("it takes no time: shown as Free, or without length"),
             // The reader of a plan may not know of the action: its id is a field of the verdict.
-            Self::CameBack { .. } => {
+            Self::Reappeared { .. } => {
                 f.write_str("it came back after an earlier action: calendar repair, or its organizer")
             }
             Self::ClockInDoubt { why } => write!(f, "the time is not certain: {why}"),
