@@ -28,7 +28,7 @@ use crate::action::{
 use crate::calendar::{EventId, RoomAddress};
 use crate::engine::Mode;
 use crate::journal::{ActionRecord, ActionStatus, Position, Query};
-use crate::service::Asked;
+use crate::service::Submission;
 
 /// The longest a caller may wait.
 const WAIT_MAX: Duration = Duration::from_secs(60);
@@ -264,12 +264,12 @@ async fn perform(
     }
     let mode = if wish.dry_run { Mode::DryRun } else { Mode::Perform };
     let patience = wait(headers).unwrap_or(api.options().deadline);
-    let answer = match api.service.actions.ask(action.clone(), mode, patience).await {
-        Asked::Answered(answer) => answer,
-        Asked::UnderWay(id) => return Ok(under_way(ActionView::under_way(id.0, room.to_string()))),
-        Asked::Failed(error) => return Err(error.into()),
-        Asked::NotNow => return Err(Problem::not_now()),
-        Asked::TooMany(exhausted) => return Err(Problem::too_many("actions", exhausted)),
+    let answer = match api.service.actions.submit(action.clone(), mode, patience).await {
+        Submission::Completed(answer) => answer,
+        Submission::InProgress(id) => return Ok(under_way(ActionView::under_way(id.0, room.to_string()))),
+        Submission::JournalFailed(error) => return Err(error.into()),
+        Submission::ShuttingDown => return Err(Problem::not_now()),
+        Submission::ShareExhausted(exhausted) => return Err(Problem::too_many("actions", exhausted)),
     };
     if answer.is_in_doubt() {
         return Ok(under_way(ActionView::in_doubt(answer.action.0, room.to_string())));
@@ -307,7 +307,7 @@ async fn refused(
 /// The events that an ambiguous wish may have meant, with names where the room's calendar can be read.
 async fn candidates(api: &Api, room: &RoomAddress, outcome: &Outcome) -> Option<Box<[CandidateView]>> {
     let Outcome::Refused { refusal: Refusal::Ambiguous { events } } = outcome else { return None };
-    let kept = api.service.rooms.get(room, api.service.options().state_age).await;
+    let kept = api.service.rooms.get(room, api.service.options().max_state_age).await;
     let known = kept.map_or_else(|_| Arc::default(), |kept| kept.events);
     let subjects = api.options().subjects;
     Some(events.iter().map(|seen| CandidateView::of(seen, &known, subjects)).collect())
@@ -379,13 +379,13 @@ pub(super) async fn get(
         };
     }
     if let Some((action, answer)) =
-        api.service.actions.answered(id).filter(|(action, _)| caller.reads(action))
+        api.service.actions.late_answer(id).filter(|(action, _)| caller.reads(action))
     {
         let action = Action { id: answer.action, ..action };
         let view = ActionView::answered(&action, &answer.outcome, answer.repeated, caller.naming());
         return Ok(Json(view));
     }
-    let waiting = api.service.actions.under_way(id);
+    let waiting = api.service.actions.find_running(id);
     waiting
         .filter(|(room, actor)| caller.reads_of(room, Some(actor)))
         .map(|(room, _)| Json(ActionView::under_way(action, room.to_string())))

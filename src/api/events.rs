@@ -17,7 +17,7 @@ use super::caller::Caller;
 use super::problem::{Away, Problem};
 use super::view::RoomView;
 use crate::access::Right;
-use crate::service::{Noted, Notice, Resumed};
+use crate::service::{Notice, ResumedSubscription, SequencedNotice};
 
 /// Between two signs of life, so that a dead connection is noticed on both sides.
 const ALIVE: Duration = Duration::from_secs(15);
@@ -46,9 +46,9 @@ pub(super) async fn listen(
 ) -> Result<impl IntoResponse, Problem> {
     caller.need(Right::Read)?;
     let last = headers.get("last-event-id").map(|last| last.to_str().unwrap_or_default());
-    let Resumed { meanwhile, from_now_on, last } = match last {
+    let ResumedSubscription { missed, receiver, last_number: last } = match last {
         Some(last) => api.service.notices.resume(last),
-        None => api.service.notices.begin(),
+        None => api.service.notices.subscribe_resumable(),
     }
     .ok_or_else(Problem::not_now)?;
     let share = api.shares.streams.acquire(&caller.id().0, None);
@@ -59,14 +59,14 @@ pub(super) async fn listen(
         api.service.display_connected(rooms, caller.name())
     });
     // From where to resume, before there is anything to tell.
-    let here = api.service.notices.name(last);
-    let first = match &meanwhile {
+    let here = api.service.notices.event_id(last);
+    let first = match &missed {
         None => Some(missed().id(here)),
         Some(told) if told.is_empty() => Some(Event::default().id(here)),
         Some(_) => None,
     };
-    let meanwhile = tokio_stream::iter(meanwhile.unwrap_or_default()).map(Ok);
-    let notices = meanwhile.chain(BroadcastStream::new(from_now_on));
+    let meanwhile = tokio_stream::iter(missed.unwrap_or_default()).map(Ok);
+    let notices = meanwhile.chain(BroadcastStream::new(receiver));
     let still = (api.clone(), caller.clone());
     let notices = notices.take_while(move |_| still.1.is_let_in(&still.0));
     // Held as long as the stream.
@@ -84,9 +84,9 @@ pub(super) async fn listen(
 
 fn hears(api: &Api, caller: &Caller, notice: &Notice) -> bool {
     let may = match notice {
-        Notice::Turned { room } => api.service.engine.scope().contains(room),
+        Notice::RoomChanged { room } => api.service.engine.scope().contains(room),
         Notice::JournalHead { .. } => false,
-        _ => !notice.is_of_sweep() || caller.need(Right::Cleanup).is_ok(),
+        _ => !notice.concerns_sweep() || caller.need(Right::Cleanup).is_ok(),
     };
     may && notice.rooms().iter().all(|room| caller.sees(room))
 }
@@ -96,27 +96,30 @@ fn missed() -> Event {
     Event::default().event("missed").data("{}")
 }
 
-fn event(api: &Api, caller: &Caller, noted: &Noted) -> Event {
+fn event(api: &Api, caller: &Caller, noted: &SequencedNotice) -> Event {
     let told = match &noted.notice {
-        Notice::Turned { room } => {
-            let known = api.service.known(room).map(|status| RoomView::of(&status, api.options().subjects));
+        Notice::RoomChanged { room } => {
+            let known = api
+                .service
+                .last_known_status(room)
+                .map(|status| RoomView::of(&status, api.options().subjects));
             known.and_then(|view| serde_json::to_value(view).ok())
         }
         _ => None,
     };
-    let mut told: Value = told.unwrap_or_else(|| noted.notice.told());
+    let mut told: Value = told.unwrap_or_else(|| noted.notice.to_json());
     if matches!(noted.notice, Notice::SeriesMissed { .. }) {
         // Whether the event is private is not known here, and a display need not know whose it was.
         told["organizer"] = Value::Null;
     }
-    if let Notice::Acted { room, actor, .. } = &noted.notice
+    if let Notice::ActionFinished { room, actor, .. } = &noted.notice
         && !caller.reads_of(room, actor.as_ref())
     {
         // The same members; what it came to is for those who find it in the record.
         told = json!({ "room": room, "action": null, "message": null });
-    } else if let Notice::Acted { outcome, .. } = &noted.notice {
+    } else if let Notice::ActionFinished { outcome, .. } = &noted.notice {
         told["message"] = outcome.message(caller.naming()).into();
     }
-    let id = api.service.notices.name(noted.number);
+    let id = api.service.notices.event_id(noted.number);
     Event::default().id(id).event(noted.notice.kind()).data(told.to_string())
 }

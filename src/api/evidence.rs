@@ -142,7 +142,7 @@ pub(super) async fn add(
         return Err(Problem::bad(format!("no sign was taken; sign {}: {}", first.index, first.message)));
     }
     let intake = api.service.add_signs(kept).await?;
-    if let (0, Some((_, bound))) = (intake.taken, intake.refused.first()) {
+    if let (0, Some((_, bound))) = (intake.kept, intake.refused.first()) {
         return Err(Problem::evidence_full(format!("No sign was taken: {}.", bound.reason())));
     }
     Ok(Json(Taken::of(intake, places, rejected)))
@@ -162,7 +162,7 @@ impl Taken {
             }
         }
         rejected.sort_by_key(|unused| unused.index);
-        Self { taken: intake.taken, matched: intake.matched, unmatched: odd, rejected }
+        Self { taken: intake.kept, matched: intake.matched, unmatched: odd, rejected }
     }
 }
 

@@ -8,7 +8,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::MetricType;
 
-use crate::service::{Finding, Service};
+use crate::service::{CheckFinding, Service};
 
 type NoLabels = [(&'static str, &'static str); 0];
 
@@ -61,7 +61,7 @@ impl Health {
         let help = "Whether a check of /readyz did not fail when it ran last";
         let mut metric = encoder.encode_descriptor("ready", help, None, MetricType::Gauge)?;
         for (check, finding) in &found.findings {
-            let passed = u64::from(!matches!(finding, Finding::Failed(_)));
+            let passed = u64::from(!matches!(finding, CheckFinding::Failed(_)));
             metric.encode_family(&[("check", check.as_str())])?.encode_gauge(&passed)?;
         }
         Ok(())

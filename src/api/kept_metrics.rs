@@ -13,14 +13,14 @@ pub(super) fn encode(service: &Service, encoder: &mut DescriptorEncoder<'_>) -> 
     evidence(service, encoder)?;
     let webhook = service.outbox.counts();
     let count = |number: &std::sync::atomic::AtomicU64| number.load(Ordering::Relaxed);
-    let refused_sources = service.books.read().watch.refused_sources();
+    let refused_sources = service.presence.read().watch.refused_sources();
     for (name, help, number) in [
         (
             "evidence_sources_refused",
             "Names of sources that were not taken: a place has as many as are kept",
             refused_sources,
         ),
-        ("webhook_notices_sent", "Notices that the webhook took", count(&webhook.taken)),
+        ("webhook_notices_sent", "Notices that the webhook took", count(&webhook.accepted)),
         (
             "webhook_notices_dropped",
             "Notices that the webhook is not told of any more",
@@ -40,7 +40,7 @@ pub(super) fn encode(service: &Service, encoder: &mut DescriptorEncoder<'_>) -> 
 
 fn evidence(service: &Service, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
     let (held, counts) = {
-        let books = service.books.read();
+        let books = service.presence.read();
         (books.signs.usage(), books.signs.counts().clone())
     };
     for (name, help, number) in [

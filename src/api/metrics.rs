@@ -234,7 +234,7 @@ impl Metrics {
 
     /// In Prometheus' text format.
     pub(super) fn text(&self) -> String {
-        self.under_way.set(i64::try_from(self.service.actions.count()).unwrap_or(i64::MAX));
+        self.under_way.set(i64::try_from(self.service.actions.running_count()).unwrap_or(i64::MAX));
         let mut text = String::new();
         match encode(&mut text, &self.registry) {
             Ok(()) => text,

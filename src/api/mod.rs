@@ -124,7 +124,7 @@ impl Api {
     /// A display that asks for its room is in contact: it could report that people are there.
     fn display_seen(&self, caller: &caller::Caller, room: &RoomAddress) {
         if caller.is_display() {
-            self.service.display_seen(room, caller.name());
+            self.service.record_display_contact(room, caller.name());
         }
     }
 

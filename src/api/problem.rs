@@ -20,7 +20,7 @@ use super::view::CandidateView;
 use crate::action::{ActionId, Outcome, Refusal, ResponsibleParty};
 use crate::engine::CalendarError;
 use crate::journal::JournalError;
-use crate::service::NoStatus;
+use crate::service::StatusError;
 use crate::shares::ShareExhausted;
 use crate::store::StoreError;
 use crate::telemetry;
@@ -380,11 +380,11 @@ impl From<CalendarError> for Problem {
     }
 }
 
-impl From<NoStatus> for Problem {
-    fn from(unknown: NoStatus) -> Self {
+impl From<StatusError> for Problem {
+    fn from(unknown: StatusError) -> Self {
         match unknown {
-            NoStatus::Trouble(trouble) => trouble.into(),
-            NoStatus::Late => Self::late(),
+            StatusError::Calendar(trouble) => trouble.into(),
+            StatusError::Timeout => Self::late(),
         }
     }
 }

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::Api;
-use crate::service::{Finding, Readiness};
+use crate::service::{CheckFinding, Readiness};
 
 /// 200 when every check passes or only warns, else 503; JSON where the caller accepts it, else a line for each check that does
 /// not pass.
@@ -36,9 +36,9 @@ fn accepts_json(headers: &HeaderMap) -> bool {
 fn as_json(found: &Readiness) -> Value {
     let checks = found.findings.iter().map(|(check, finding)| {
         let (state, message) = match finding {
-            Finding::Passed => ("passed", None),
-            Finding::Warning(why) => ("warning", Some(why)),
-            Finding::Failed(why) => ("failed", Some(why)),
+            CheckFinding::Passed => ("passed", None),
+            CheckFinding::Warning(why) => ("warning", Some(why)),
+            CheckFinding::Failed(why) => ("failed", Some(why)),
         };
         json!({ "check": check.as_str(), "state": state, "message": message })
     });
@@ -50,9 +50,9 @@ fn as_text(found: &Readiness) -> String {
     for (check, finding) in &found.findings {
         // Writing to a string does not fail.
         let _ = match finding {
-            Finding::Passed => Ok(()),
-            Finding::Warning(why) => writeln!(text, "{check}: warning: {why}"),
-            Finding::Failed(why) => writeln!(text, "{check}: {why}"),
+            CheckFinding::Passed => Ok(()),
+            CheckFinding::Warning(why) => writeln!(text, "{check}: warning: {why}"),
+            CheckFinding::Failed(why) => writeln!(text, "{check}: {why}"),
         };
     }
     text

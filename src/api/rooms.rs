@@ -21,7 +21,7 @@ use crate::action::IdempotencyKey;
 use crate::calendar::RoomAddress;
 use crate::journal::Query;
 use crate::presence::EVENT_REFERENCE_BYTES_MAX;
-use crate::service::{CheckInReceipt, CheckInRequest, NoCheckIn};
+use crate::service::{CheckInError, CheckInReceipt, CheckInRequest};
 
 /// Rooms in one answer.
 pub(super) const PAGE_MAX: usize = 1_000;
@@ -92,7 +92,10 @@ fn entry(api: &Api, room: &RoomAddress) -> RoomEntry {
         name: about.name,
         building: about.building,
         time_zone: about.time_zone,
-        state: api.service.known(room).map(|status| RoomView::of(&status, api.options().subjects)),
+        state: api
+            .service
+            .last_known_status(room)
+            .map(|status| RoomView::of(&status, api.options().subjects)),
     }
 }
 
@@ -203,15 +206,15 @@ pub(super) async fn check_in(
     let reporter = caller.id().to_string();
     let wanted = CheckInRequest { room, event: asked.event, source, reporter };
     let done = match caller.idempotency_key(&headers)? {
-        None => api.service.check_in_to_what_stays(&wanted, patience).await,
+        None => api.service.check_in_and_confirm(&wanted, patience).await,
         Some(key) if is_key_of_action(&api, &key).await? => return Err(Problem::key_reused()),
         Some(key) => api.service.check_in_once(key, &wanted, patience).await,
     };
     match done {
         Ok(done) => Ok(Json(CheckedIn::of(&done, api.options().subjects))),
-        Err(NoCheckIn::TakenAway { action }) => {
+        Err(CheckInError::EventRemoved { action }) => {
             let action = caller.may_name(&api, action).await?;
-            Err(NoCheckIn::TakenAway { action }.into())
+            Err(CheckInError::EventRemoved { action }.into())
         }
         Err(error) => Err(error.into()),
     }
@@ -231,19 +234,19 @@ impl CheckedIn {
     }
 }
 
-impl From<NoCheckIn> for Problem {
-    fn from(error: NoCheckIn) -> Self {
+impl From<CheckInError> for Problem {
+    fn from(error: CheckInError) -> Self {
         match error {
-            NoCheckIn::Trouble(trouble) => trouble.into(),
-            NoCheckIn::Store(error) => error.into(),
-            NoCheckIn::KeyReused => Self::key_reused(),
-            NoCheckIn::Nothing => Self::conflict("nothing-on", "There is nothing to check in to", error),
-            NoCheckIn::TakenAway { action } => {
+            CheckInError::Calendar(trouble) => trouble.into(),
+            CheckInError::Store(error) => error.into(),
+            CheckInError::KeyReused => Self::key_reused(),
+            CheckInError::NoEvent => Self::conflict("nothing-on", "There is nothing to check in to", error),
+            CheckInError::EventRemoved { action } => {
                 Self::conflict("changed-meanwhile", "The event was taken away meanwhile", error).about(action)
             }
-            NoCheckIn::Refused(_) => Self::evidence_full(error),
-            NoCheckIn::Undecided => Self::undecided(error),
-            NoCheckIn::Late => Self::late(),
+            CheckInError::EvidenceRefused(_) => Self::evidence_full(error),
+            CheckInError::ActionPending => Self::undecided(error),
+            CheckInError::Timeout => Self::late(),
         }
     }
 }

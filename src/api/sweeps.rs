@@ -20,7 +20,7 @@ use crate::access::Right;
 use crate::action::Naming;
 use crate::calendar::RoomAddress;
 use crate::cleanup::{SweepPlan, Verdict};
-use crate::service::{NotApplied, Phase, SweepView};
+use crate::service::{NotApplied, SweepPhase, SweepView};
 
 /// Rooms in one sweep.
 const ROOMS_MAX: usize = 10_000;
@@ -186,14 +186,14 @@ fn accepted(view: &SweepView, naming: Naming) -> Response {
 impl SweepBody {
     fn of(view: &SweepView, naming: Naming) -> Self {
         let (plan, message) = match &view.phase {
-            Phase::Planning => (None, None),
-            Phase::Planned(plan) => (Some(plan), plan.stop.map(|stop| stop.to_string())),
-            Phase::Applying(plan) | Phase::Applied(plan, _) => (Some(plan), None),
-            Phase::Stopped(plan, stop) => (Some(plan), Some(stop.to_string())),
-            Phase::Failed(why, _) => (None, Some(why.clone())),
+            SweepPhase::Planning => (None, None),
+            SweepPhase::Planned(plan) => (Some(plan), plan.stop.map(|stop| stop.to_string())),
+            SweepPhase::Applying(plan) | SweepPhase::Applied(plan, _) => (Some(plan), None),
+            SweepPhase::Stopped(plan, stop) => (Some(plan), Some(stop.to_string())),
+            SweepPhase::Failed(why, _) => (None, Some(why.clone())),
         };
         let applied = match &view.phase {
-            Phase::Applied(_, applied) | Phase::Failed(_, applied) => {
+            SweepPhase::Applied(_, applied) | SweepPhase::Failed(_, applied) => {
                 applied.iter().map(|one| Applied::of(one, naming)).collect()
             }
             _ => Vec::new(),

@@ -11,7 +11,7 @@ use crate::action::{
 };
 use crate::calendar::{Copy, Event, EventKind};
 use crate::journal::{ActionRecord, ActionStage, ActionStatus};
-use crate::service::{May, Status};
+use crate::service::{AllowedAction, RoomStatus};
 
 /// A room at one moment.
 #[derive(Debug, Serialize, ToSchema)]
@@ -168,17 +168,17 @@ pub(super) struct SeenTimes {
 }
 
 impl RoomView {
-    pub(super) fn of(status: &Status, subjects: bool) -> Self {
+    pub(super) fn of(status: &RoomStatus, subjects: bool) -> Self {
         let event = |event: &Option<Event>| event.as_ref().map(|event| EventView::of(event, subjects));
         Self {
             room: status.room.to_string(),
-            name: status.about.name.clone(),
-            building: status.about.building.clone(),
-            time_zone: status.about.time_zone.clone(),
+            name: status.info.name.clone(),
+            building: status.info.building.clone(),
+            time_zone: status.info.time_zone.clone(),
             busy: status.is_busy(),
             read_at: status.read_at,
             as_of: status.as_of,
-            follows: status.follows.as_str(),
+            follows: status.tracking.as_str(),
             current: event(&status.current),
             current_events: status
                 .current_events
@@ -191,17 +191,17 @@ impl RoomView {
             checked_in: status.checked_in,
             release_at: status.release_at,
             awaiting_check_in: status.awaiting_check_in.as_ref().map(ToString::to_string),
-            may: status.may.iter().map(|may| word(*may)).collect(),
+            may: status.allowed_actions.iter().map(|may| word(*may)).collect(),
         }
     }
 }
 
-fn word(may: May) -> &'static str {
+fn word(may: AllowedAction) -> &'static str {
     match may {
-        May::CheckIn => "check-in",
-        May::End => "end",
-        May::Extend => "extend",
-        May::Book => "book",
+        AllowedAction::CheckIn => "check-in",
+        AllowedAction::End => "end",
+        AllowedAction::Extend => "extend",
+        AllowedAction::Book => "book",
     }
 }
 

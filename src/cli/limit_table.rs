@@ -217,14 +217,14 @@ fn service_rest() -> Vec<LimitRow> {
     vec![
         row(
             "notices a listener may be behind",
-            Count(service::BEHIND_MAX),
+            Count(service::BACKLOG_MAX),
             "on the hour, something changes in every room",
             "the listener receives `missed`",
             "`missed` in the stream",
         ),
         row(
             "notices kept for listeners who come back",
-            Bytes(service::KEPT_BYTES_MAX),
+            Bytes(service::BACKLOG_BYTES_MAX),
             "as many as a listener may be behind, at 500 bytes each",
             "the listener receives `missed`",
             "`missed` in the stream",
@@ -259,7 +259,7 @@ fn service_rest() -> Vec<LimitRow> {
         ),
         row(
             "meetings that were announced or released, remembered",
-            Count(service::SIGHTINGS_MAX),
+            Count(service::REMEMBERED_EVENTS_MAX),
             "a day of the largest building",
             "all are forgotten; a release may be announced twice",
             "nothing",

@@ -15,7 +15,7 @@ use super::exit::{Exit, Failure};
 use super::{secrets, sites};
 use crate::api::{self, Api, KeyRing, Provider};
 use crate::config::{self, Config, SecretSource};
-use crate::service::{JournalCare, Options, Service, Webhook};
+use crate::service::{JournalMaintenance, Service, ServiceOptions, WebhookSender};
 
 /// What makes the service read its configuration again.
 const RELOAD_SIGNAL: &str = "SIGHUP";
@@ -146,10 +146,10 @@ impl Running {
     }
 
     /// Tells this webhook from now on, and no other.
-    pub(super) fn tell(&mut self, hook: Option<Webhook>, parts: &mut JoinSet<()>) {
+    pub(super) fn tell(&mut self, hook: Option<WebhookSender>, parts: &mut JoinSet<()>) {
         // The new one listens before the old one is stopped: one may hear twice, none hears nothing.
         let old = self.hook.take();
-        if let (Some(hook), Some(notices)) = (hook, self.service.notices.listen()) {
+        if let (Some(hook), Some(notices)) = (hook, self.service.notices.subscribe()) {
             let stop = CancellationToken::new();
             parts.spawn(hook.run(notices, stop.clone()));
             self.hook = Some(stop);
@@ -186,21 +186,21 @@ impl Files {
 }
 
 /// How the service behaves by this configuration.
-pub(super) fn options(config: &Config) -> Options {
-    Options {
+pub(super) fn options(config: &Config) -> ServiceOptions {
+    ServiceOptions {
         rules: config.rules.clone(),
-        state_age: config.api.state_age,
-        warn: config.api.warn,
-        ahead: config.ahead,
-        rooms_at_once: config.rooms_at_once,
+        max_state_age: config.api.state_age,
+        release_warning: config.api.warn,
+        horizon: config.ahead,
+        max_concurrent_rooms: config.rooms_at_once,
         schedules: config.schedules.clone(),
     }
 }
 
 /// How the service looks after the journal. A change takes a restart.
-pub(super) fn journal_care(config: &Config) -> JournalCare {
+pub(super) fn journal_care(config: &Config) -> JournalMaintenance {
     let config::Journal { head_interval, erase_personal_after, .. } = config.journal;
-    JournalCare { head_interval, erase_personal_after, key_ttl: config.engine.key_ttl }
+    JournalMaintenance { head_interval, erase_personal_after, key_ttl: config.engine.key_ttl }
 }
 
 pub(super) fn shown(config: &Config) -> api::Options {
@@ -214,9 +214,9 @@ pub(super) fn provider(config: &config::Api) -> Result<Option<Arc<Provider>>, Fa
     provider.map(|provider| Some(Arc::new(provider))).map_err(|error| Failure::from_error(Exit::Usage, error))
 }
 
-pub(super) fn webhook(config: &Config, service: &Service) -> Result<Option<Webhook>, Failure> {
+pub(super) fn webhook(config: &Config, service: &Service) -> Result<Option<WebhookSender>, Failure> {
     let Some(hook) = &config.webhook else { return Ok(None) };
     let secret = secrets::in_file("secret", &hook.secret_file)?;
-    let hook = Webhook::new(&hook.url, secret, service.engine.clock().clone(), service.outbox.clone());
+    let hook = WebhookSender::new(&hook.url, secret, service.engine.clock().clone(), service.outbox.clone());
     hook.map(Some).map_err(|error| Failure::from_error(Exit::Usage, error))
 }

@@ -114,11 +114,11 @@ pub(super) async fn serve(
         let stop = stop.clone();
         parts.spawn(async move { tls.watch(stop).await });
     }
-    parts.spawn(service.clone().watch(stop.clone()));
-    parts.spawn(service.clone().settle_doubts(stop.clone()));
+    parts.spawn(service.clone().run_background(stop.clone()));
+    parts.spawn(service.clone().recheck_in_doubt(stop.clone()));
     parts.spawn(service.clone().keep_admin_events(stop.clone()));
-    parts.spawn(service.clone().look_after_journal(reload::journal_care(&config), stop.clone()));
-    parts.spawn(service.clone().follow(feed, config.live.clone(), stop.clone()));
+    parts.spawn(service.clone().maintain_journal(reload::journal_care(&config), stop.clone()));
+    parts.spawn(service.clone().track_calendars(feed, config.live.clone(), stop.clone()));
     if let Some(story) = on.story {
         parts.spawn(story(service.clone(), stop.clone()));
     }
@@ -191,7 +191,10 @@ async fn end(service: &Service, stop: &CancellationToken, mut parts: JoinSet<()>
         tracing::warn!("a sweep broke off; run it again");
     }
     if !finished {
-        tracing::warn!(open = service.actions.count(), "some actions are open; the next process finds out");
+        tracing::warn!(
+            open = service.actions.running_count(),
+            "some actions are open; the next process finds out"
+        );
     }
 }
 

@@ -8,8 +8,8 @@ use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
-use super::notices::{Notice, Notices};
-use super::presence::keep_door_sign;
+use super::notices::{Notice, NoticeBus};
+use super::presence::record_door_sign;
 use crate::action::{Action, ActionId, Actor, Answer, Outcome};
 use crate::calendar::RoomAddress;
 use crate::engine::{Engine, Mode};
@@ -21,17 +21,17 @@ use crate::store::ServiceStore;
 
 /// What a caller gets within its time.
 #[derive(Debug)]
-pub enum Asked {
+pub enum Submission {
     /// The answer.
-    Answered(Answer),
+    Completed(Answer),
     /// It is under way; its name is known.
-    UnderWay(ActionId),
+    InProgress(ActionId),
     /// The journal failed.
-    Failed(JournalError),
+    JournalFailed(JournalError),
     /// It was not taken on: the service is being stopped.
-    NotNow,
+    ShuttingDown,
     /// It was not taken on: too many are under way.
-    TooMany(ShareExhausted),
+    ShareExhausted(ShareExhausted),
 }
 
 /// Answers of late actions remembered: those whose name the caller has, and the journal may not (a rehearsal, or the same
@@ -45,53 +45,61 @@ pub const ACTION_SHARES: ShareLimits =
 
 /// What is known of actions that are not, or not only, in the journal.
 #[derive(Default)]
-struct Known {
-    under_way: HashMap<ActionId, (RoomAddress, Actor)>,
-    answers: VecDeque<(Action, Answer)>,
+struct RunnerState {
+    running: HashMap<ActionId, (RoomAddress, Actor)>,
+    late_answers: VecDeque<(Action, Answer)>,
 }
 
 /// Actions under way.
-pub struct Actions {
+pub struct ActionRunner {
     engine: Arc<Engine>,
     rooms: Arc<RoomCache>,
-    notices: Notices,
+    notices: NoticeBus,
     /// Where signs are kept.
-    signs: (ServiceStore, SharedPresence),
+    evidence: (ServiceStore, SharedPresence),
     tasks: TaskTracker,
-    known: Arc<Mutex<Known>>,
+    state: Arc<Mutex<RunnerState>>,
     shares: SharePool,
 }
 
-impl Actions {
+impl ActionRunner {
     pub(super) fn new(
         engine: Arc<Engine>,
         rooms: Arc<RoomCache>,
-        notices: Notices,
+        notices: NoticeBus,
         signs: (ServiceStore, SharedPresence),
     ) -> Self {
         let shares = SharePool::new(ACTION_SHARES);
-        Self { engine, rooms, notices, signs, tasks: TaskTracker::new(), known: Arc::default(), shares }
+        Self {
+            engine,
+            rooms,
+            notices,
+            evidence: signs,
+            tasks: TaskTracker::new(),
+            state: Arc::default(),
+            shares,
+        }
     }
 
     /// Carries the action out, and waits for its end as long as `patience`.
-    pub async fn ask(&self, action: Action, mode: Mode, patience: Duration) -> Asked {
+    pub async fn submit(&self, action: Action, mode: Mode, patience: Duration) -> Submission {
         let (id, room) = (action.id, action.room.clone());
         if self.tasks.is_closed() {
-            return Asked::NotNow;
+            return Submission::ShuttingDown;
         }
-        let share = match self.shares.acquire(caller(&action.actor), Some(room.as_str())) {
+        let share = match self.shares.acquire(share_holder(&action.actor), Some(room.as_str())) {
             Ok(share) => share,
-            Err(exhausted) => return Asked::TooMany(exhausted),
+            Err(exhausted) => return Submission::ShareExhausted(exhausted),
         };
-        lock(&self.known).under_way.insert(id, (room.clone(), action.actor.clone()));
+        lock(&self.state).running.insert(id, (room.clone(), action.actor.clone()));
         let (engine, rooms, notices, known) =
-            (self.engine.clone(), self.rooms.clone(), self.notices.clone(), self.known.clone());
-        let (desk, books) = self.signs.clone();
-        let (told, answered) = oneshot::channel();
+            (self.engine.clone(), self.rooms.clone(), self.notices.clone(), self.state.clone());
+        let (desk, books) = self.evidence.clone();
+        let (sender, answered) = oneshot::channel();
         let span = tracing::info_span!("action", %id, %room, outcome = tracing::field::Empty);
         let work = async move {
             // Whatever becomes of it, it is under way no more.
-            let _over = Over { id, known: known.clone(), _share: share };
+            let _running = RunningGuard { id, state: known.clone(), _share: share };
             let actor = action.actor.clone();
             let answer = engine.perform(action.clone(), mode).await;
             rooms.invalidate(&room);
@@ -107,37 +115,37 @@ impl Actions {
                 && !answer.is_in_doubt()
             {
                 if matches!(answer.outcome, Outcome::Done(_)) && action.kind.implies_presence() {
-                    keep_door_sign(&engine, &desk, &books, &action, engine.clock().now()).await;
+                    record_door_sign(&engine, &desk, &books, &action, engine.clock().now()).await;
                 }
                 let (action, outcome) = (answer.action, Box::new(answer.outcome.clone()));
-                notices.tell(Notice::Acted { room, action, actor: Some(actor), outcome });
+                notices.publish(Notice::ActionFinished { room, action, actor: Some(actor), outcome });
             }
             // Whoever asked may have gone, with the action's name.
-            if let Err(Ok(answer)) = told.send(answer) {
+            if let Err(Ok(answer)) = sender.send(answer) {
                 let mut known = lock(&known);
-                if known.answers.len() >= ANSWERS_MAX {
-                    known.answers.pop_front();
+                if known.late_answers.len() >= ANSWERS_MAX {
+                    known.late_answers.pop_front();
                 }
-                known.answers.push_back((action, answer));
+                known.late_answers.push_back((action, answer));
             }
         };
         self.tasks.spawn(work.instrument(span));
         match tokio::time::timeout(patience, answered).await {
-            Ok(Ok(Ok(answer))) => Asked::Answered(answer),
-            Ok(Ok(Err(error))) => Asked::Failed(error),
+            Ok(Ok(Ok(answer))) => Submission::Completed(answer),
+            Ok(Ok(Err(error))) => Submission::JournalFailed(error),
             // The task broke off; its life is open in the journal, if it got there.
-            Ok(Err(_)) | Err(_) => Asked::UnderWay(id),
+            Ok(Err(_)) | Err(_) => Submission::InProgress(id),
         }
     }
 
     /// The room of an action that is under way, and its caller.
-    pub fn under_way(&self, id: ActionId) -> Option<(RoomAddress, Actor)> {
-        lock(&self.known).under_way.get(&id).cloned()
+    pub fn find_running(&self, id: ActionId) -> Option<(RoomAddress, Actor)> {
+        lock(&self.state).running.get(&id).cloned()
     }
 
     /// The answer that came when nobody waited any more.
-    pub fn answered(&self, id: ActionId) -> Option<(Action, Answer)> {
-        lock(&self.known).answers.iter().find(|(action, _)| action.id == id).cloned()
+    pub fn late_answer(&self, id: ActionId) -> Option<(Action, Answer)> {
+        lock(&self.state).late_answers.iter().find(|(action, _)| action.id == id).cloned()
     }
 
     /// Places for actions, by caller and room.
@@ -146,8 +154,8 @@ impl Actions {
     }
 
     /// How many are under way.
-    pub fn count(&self) -> usize {
-        lock(&self.known).under_way.len()
+    pub fn running_count(&self) -> usize {
+        lock(&self.state).running.len()
     }
 
     /// Takes nothing more on, and waits until all are over, as long as `patience`; what is not stays open, and the next
@@ -158,26 +166,26 @@ impl Actions {
     }
 }
 
-struct Over {
+struct RunningGuard {
     id: ActionId,
-    known: Arc<Mutex<Known>>,
+    state: Arc<Mutex<RunnerState>>,
     _share: Share,
 }
 
-impl Drop for Over {
+impl Drop for RunningGuard {
     fn drop(&mut self) {
-        lock(&self.known).under_way.remove(&self.id);
+        lock(&self.state).running.remove(&self.id);
     }
 }
 
 /// Whose share an action takes.
-fn caller(actor: &Actor) -> &str {
+fn share_holder(actor: &Actor) -> &str {
     match actor {
         Actor::User { name, .. } | Actor::Program { name, .. } => name,
         Actor::Sweep { rule, .. } => rule,
     }
 }
 
-fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
+fn lock(known: &Mutex<RunnerState>) -> MutexGuard<'_, RunnerState> {
     known.lock().unwrap_or_else(PoisonError::into_inner)
 }

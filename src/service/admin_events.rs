@@ -34,7 +34,7 @@ impl Service {
     /// When the service store or the journal cannot be used.
     pub async fn write_admin_events(&self) -> Result<(), String> {
         let journal = &**self.engine.journal();
-        self.desk.move_pending_events(journal).await.map_err(|error| error.to_string())?;
+        self.store.move_pending_events(journal).await.map_err(|error| error.to_string())?;
         for entry in self.refused_sign_ins.due(self.now()) {
             let shown = format!("{:?}", entry.event);
             if let Err(error) = journal.record_admin(entry).await {

@@ -19,10 +19,10 @@ const LOOKUPS_MAX: usize = 20;
 
 /// Addresses, and what the directory said of them.
 #[derive(Debug, Default)]
-pub(super) struct Aliases(Mutex<HashMap<RoomAddress, Looked>>);
+pub(super) struct Aliases(Mutex<HashMap<RoomAddress, LookupResult>>);
 
 /// The room that an address belongs to, and when the directory was asked.
-type Looked = (DateTime<Utc>, Option<RoomAddress>);
+type LookupResult = (DateTime<Utc>, Option<RoomAddress>);
 
 impl Aliases {
     fn known(&self, address: &RoomAddress, now: DateTime<Utc>) -> Option<Option<RoomAddress>> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::time::{Instant, timeout_at};
 
-use super::{NoCheckIn, Service};
+use super::{CheckInError, Service};
 use crate::action::{ActionId, IdempotencyKey};
 use crate::calendar::{Event, RoomAddress, Window};
 use crate::engine::CalendarError;
@@ -49,21 +49,21 @@ pub struct CheckInReceipt {
 #[derive(Debug, Default)]
 pub struct CheckIns {
     /// One request under one key at a time.
-    turns: KeyedMutex,
-    answers: Mutex<Answers>,
+    key_locks: KeyedMutex,
+    answers: Mutex<CheckInAnswers>,
 }
 
 #[derive(Debug, Clone)]
-struct KeptAnswer {
+struct RememberedAnswer {
     request: CheckInRequest,
     /// Or that the event was taken away, by this action.
     answer: Result<CheckInReceipt, Option<ActionId>>,
     until: DateTime<Utc>,
 }
 
-type Answers = HashMap<IdempotencyKey, KeptAnswer>;
+type CheckInAnswers = HashMap<IdempotencyKey, RememberedAnswer>;
 
-fn forget_oldest(answers: &mut Answers, among: impl Fn(&KeptAnswer) -> bool) {
+fn forget_oldest(answers: &mut CheckInAnswers, among: impl Fn(&RememberedAnswer) -> bool) {
     let oldest = answers.iter().filter(|(_, kept)| among(kept)).min_by_key(|(_, kept)| kept.until);
     if let Some(key) = oldest.map(|(key, _)| key.clone()) {
         answers.remove(&key);
@@ -76,15 +76,15 @@ impl CheckIns {
         self.get(key, now).is_some()
     }
 
-    fn get(&self, key: &IdempotencyKey, now: DateTime<Utc>) -> Option<KeptAnswer> {
+    fn get(&self, key: &IdempotencyKey, now: DateTime<Utc>) -> Option<RememberedAnswer> {
         let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         answers.get(key).filter(|kept| now < kept.until).cloned()
     }
 
-    fn keep(&self, key: IdempotencyKey, answer: KeptAnswer, now: DateTime<Utc>) {
+    fn keep(&self, key: IdempotencyKey, answer: RememberedAnswer, now: DateTime<Utc>) {
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_own = |kept: &KeptAnswer| kept.request.reporter == answer.request.reporter;
-        let own = |answers: &Answers| answers.values().filter(|kept| is_own(kept)).count();
+        let is_own = |kept: &RememberedAnswer| kept.request.reporter == answer.request.reporter;
+        let own = |answers: &CheckInAnswers| answers.values().filter(|kept| is_own(kept)).count();
         if answers.len() >= CHECK_IN_ANSWERS_MAX || own(&answers) >= CHECK_IN_ANSWERS_PER_KEY_MAX {
             answers.retain(|_, kept| now < kept.until);
         }
@@ -104,22 +104,22 @@ impl Service {
     ///
     /// # Errors
     /// When nothing is on, the event was taken away meanwhile, or the calendar or the store cannot be used.
-    pub async fn check_in_to_what_stays(
+    pub async fn check_in_and_confirm(
         &self,
         request: &CheckInRequest,
         patience: Duration,
-    ) -> Result<CheckInReceipt, NoCheckIn> {
+    ) -> Result<CheckInReceipt, CheckInError> {
         let CheckInRequest { room, event, source, reporter } = request;
         let (at, until) = (self.now(), Instant::now() + patience);
         let event = self.check_in(room, event.as_deref(), (source.clone(), reporter), patience).await?;
         // The sign is kept: what begins from now on sees it. What had begun before is waited for.
         let idle = timeout_at(until, self.engine.wait_until_idle(room)).await;
-        if idle.map_err(|_| NoCheckIn::Undecided)? {
+        if idle.map_err(|_| CheckInError::ActionPending)? {
             self.rooms.invalidate(room);
-            let stands = timeout_at(until, self.stands(room, &event)).await;
-            if !stands.map_err(|_| NoCheckIn::Undecided)?.map_err(NoCheckIn::Trouble)? {
-                let action = self.taken_away_by(room, &event).await.map_err(NoCheckIn::Trouble)?;
-                return Err(NoCheckIn::TakenAway { action });
+            let stands = timeout_at(until, self.is_still_booked(room, &event)).await;
+            if !stands.map_err(|_| CheckInError::ActionPending)?.map_err(CheckInError::Calendar)? {
+                let action = self.removed_by(room, &event).await.map_err(CheckInError::Calendar)?;
+                return Err(CheckInError::EventRemoved { action });
             }
         }
         Ok(CheckInReceipt { room: room.clone(), event, at })
@@ -134,31 +134,31 @@ impl Service {
         key: IdempotencyKey,
         request: &CheckInRequest,
         patience: Duration,
-    ) -> Result<CheckInReceipt, NoCheckIn> {
-        let _turn = self.check_ins.turns.lock(key.as_str()).await;
+    ) -> Result<CheckInReceipt, CheckInError> {
+        let _turn = self.check_ins.key_locks.lock(key.as_str()).await;
         match self.check_ins.get(&key, self.now()) {
-            Some(kept) if kept.request != *request => return Err(NoCheckIn::KeyReused),
-            Some(kept) => return kept.answer.map_err(|action| NoCheckIn::TakenAway { action }),
+            Some(kept) if kept.request != *request => return Err(CheckInError::KeyReused),
+            Some(kept) => return kept.answer.map_err(|action| CheckInError::EventRemoved { action }),
             None => {}
         }
-        let answer = match self.check_in_to_what_stays(request, patience).await {
+        let answer = match self.check_in_and_confirm(request, patience).await {
             Ok(receipt) => Ok(receipt),
-            Err(NoCheckIn::TakenAway { action }) => Err(action),
+            Err(CheckInError::EventRemoved { action }) => Err(action),
             // Nothing to repeat: another try is another request.
             Err(other) => return Err(other),
         };
         let now = self.now();
-        let kept = KeptAnswer {
+        let kept = RememberedAnswer {
             request: request.clone(),
             answer: answer.clone(),
             until: now + self.engine.key_ttl(),
         };
         self.check_ins.keep(key, kept, now);
-        answer.map_err(|action| NoCheckIn::TakenAway { action })
+        answer.map_err(|action| CheckInError::EventRemoved { action })
     }
 
     /// The event is on the room's calendar, and takes place. An item that cannot be read may be the event.
-    async fn stands(&self, room: &RoomAddress, event: &Event) -> Result<bool, CalendarError> {
+    async fn is_still_booked(&self, room: &RoomAddress, event: &Event) -> Result<bool, CalendarError> {
         let Some(window) = Window::clamped(event.start, event.end) else { return Ok(true) };
         let view = self.engine.calendar().events(room, window).await?;
         let is_it = |other: &Event| {
@@ -169,11 +169,7 @@ impl Service {
     }
 
     /// The last action that took this event off the calendar, where it was one of ours.
-    async fn taken_away_by(
-        &self,
-        room: &RoomAddress,
-        event: &Event,
-    ) -> Result<Option<ActionId>, CalendarError> {
+    async fn removed_by(&self, room: &RoomAddress, event: &Event) -> Result<Option<ActionId>, CalendarError> {
         let Some((uid, start)) = event.identity() else { return Ok(None) };
         let query = Query { identity: Some((uid.clone(), start)), limit: Some(1), ..Query::room(room) };
         let lives = self.engine.journal().find(&query.with_status(ActionStatus::Done)).await?;
@@ -199,7 +195,7 @@ mod tests {
                 reporter: reporter.to_owned(),
             };
             let until = now + TimeDelta::hours(1) + TimeDelta::seconds(number as i64);
-            let answer = KeptAnswer { request, answer: Err(None), until };
+            let answer = RememberedAnswer { request, answer: Err(None), until };
             check_ins.keep(format!("{reporter}:{number}").parse().unwrap(), answer, now);
         };
         keep("good", 0);

@@ -30,7 +30,7 @@ impl Service {
     /// Takes note of pauses of the machine, in which no sign could arrive.
     pub(super) fn note_pauses(&self) {
         if let Some(since) = self.engine.clock().running_since() {
-            self.books.write().watch.start_intake(since.max(self.started_at));
+            self.presence.write().watch.start_intake(since.max(self.started_at));
         }
     }
 

@@ -43,7 +43,7 @@ pub(super) struct FollowedRooms {
 
 impl FollowedRooms {
     /// Evidence, or the journal, speaks of these rooms.
-    pub(super) fn name<'r>(&self, rooms: impl IntoIterator<Item = &'r RoomAddress>) {
+    pub(super) fn note_named<'r>(&self, rooms: impl IntoIterator<Item = &'r RoomAddress>) {
         let mut named = lock(&self.named);
         for room in rooms {
             if named.len() >= NAMED_MAX {
@@ -56,7 +56,7 @@ impl FollowedRooms {
     }
 
     /// Those that are to be looked for now. They count as looked for.
-    fn take_named(&self, now: DateTime<Utc>) -> Vec<RoomAddress> {
+    fn take_unchecked(&self, now: DateTime<Utc>) -> Vec<RoomAddress> {
         let mut named = lock(&self.named);
         named.retain(|_, at| at.is_none_or(|at| (now - at).abs() < AGAIN));
         let new = named.iter_mut().filter(|(_, at)| at.is_none());
@@ -101,14 +101,14 @@ impl Service {
     }
 
     /// Reads the rooms that evidence and the journal name, each once, so that those that exist are followed. Never ends.
-    pub(super) async fn look_for_named_rooms(&self) {
+    pub(super) async fn probe_named_rooms(&self) {
         if self.engine.scope().has_domains() {
-            self.followed.name(self.books.read().signs.all().map(|sign| &sign.room));
+            self.followed.note_named(self.presence.read().signs.all().map(|sign| &sign.room));
             self.name_rooms_of_journal().await;
         }
         loop {
             let scope = self.engine.scope();
-            let named = self.followed.take_named(self.now());
+            let named = self.followed.take_unchecked(self.now());
             let new: Vec<_> = named
                 .into_iter()
                 .filter(|room| scope.contains(room) && self.rooms.any(room).is_none())
@@ -130,7 +130,7 @@ impl Service {
         let since = Some(self.now() - JOURNAL_SPAN);
         let query = Query { since, limit: Some(JOURNAL_ACTIONS_MAX), ..Query::default() };
         match self.engine.journal().find(&query).await {
-            Ok(lives) => self.followed.name(lives.iter().map(|life| &life.action.room)),
+            Ok(lives) => self.followed.note_named(lives.iter().map(|life| &life.action.room)),
             Err(error) => tracing::warn!(%error, "the journal names no rooms to follow"),
         }
     }
@@ -152,13 +152,13 @@ mod tests {
     #[test]
     fn a_named_room_is_looked_for_once_and_again_only_after_a_while() {
         let (rooms, at) = (FollowedRooms::default(), DateTime::UNIX_EPOCH);
-        rooms.name([&room(1), &room(1), &room(2)]);
-        assert_eq!(rooms.take_named(at).len(), 2);
-        rooms.name([&room(1)]);
-        assert_eq!(rooms.take_named(at + AGAIN / 2), []);
-        rooms.take_named(at + AGAIN);
-        rooms.name([&room(1)]);
-        assert_eq!(rooms.take_named(at + AGAIN), [room(1)]);
+        rooms.note_named([&room(1), &room(1), &room(2)]);
+        assert_eq!(rooms.take_unchecked(at).len(), 2);
+        rooms.note_named([&room(1)]);
+        assert_eq!(rooms.take_unchecked(at + AGAIN / 2), []);
+        rooms.take_unchecked(at + AGAIN);
+        rooms.note_named([&room(1)]);
+        assert_eq!(rooms.take_unchecked(at + AGAIN), [room(1)]);
     }
 
     #[test]
@@ -168,7 +168,7 @@ mod tests {
         let all = rooms.follow((100..200 + FOLLOWED_MAX).map(room).collect(), |_| true);
         assert!(all.len() == FOLLOWED_MAX && all.contains(&room(7)));
         assert_eq!(rooms.follow(Vec::new(), |one| *one == room(7)).len(), 1);
-        rooms.name((0..2 * NAMED_MAX).map(room).collect::<Vec<_>>().iter());
-        assert_eq!(rooms.take_named(DateTime::UNIX_EPOCH).len(), NAMED_MAX);
+        rooms.note_named((0..2 * NAMED_MAX).map(room).collect::<Vec<_>>().iter());
+        assert_eq!(rooms.take_unchecked(DateTime::UNIX_EPOCH).len(), NAMED_MAX);
     }
 }

@@ -19,11 +19,12 @@
 mod actions;
 mod admin_events;
 mod aliases;
+mod background;
 mod check_ins;
 mod clock;
-mod doubts;
 mod followed;
-mod journal;
+mod in_doubt;
+mod journal_maintenance;
 mod notices;
 mod presence;
 mod readiness;
@@ -32,7 +33,6 @@ mod release;
 mod schedule;
 mod status;
 mod sweeps;
-mod watch;
 mod webhook;
 
 use std::collections::BTreeMap;
@@ -45,25 +45,27 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use aliases::Aliases;
 
-pub use actions::{ACTION_SHARES, Actions, Asked};
+pub use actions::{ACTION_SHARES, ActionRunner, Submission};
 pub use check_ins::{
     CHECK_IN_ANSWERS_MAX, CHECK_IN_ANSWERS_PER_KEY_MAX, CheckInReceipt, CheckInRequest, CheckIns,
 };
 use followed::FollowedRooms;
-pub use journal::JournalCare;
-pub use notices::{BEHIND_MAX, KEPT_BYTES_MAX, Noted, Notice, Notices, Resumed, StopReason};
+pub use journal_maintenance::JournalMaintenance;
+pub use notices::{
+    BACKLOG_BYTES_MAX, BACKLOG_MAX, Notice, NoticeBus, ResumedSubscription, SequencedNotice, StopReason,
+};
 pub use presence::{DisplayConnection, Intake, is_display};
-pub use readiness::{Check, Finding, Readiness};
+pub use readiness::{CheckFinding, Readiness, ReadinessCheck};
 pub use refused_sign_ins::ADDRESSES_MAX as REFUSED_ADDRESSES_MAX;
 pub use refused_sign_ins::RefusedSignIns;
-pub use release::{Releases, SIGHTINGS_MAX};
+pub use release::{REMEMBERED_EVENTS_MAX, ReleaseState};
 pub use schedule::{Schedule, ScheduleError};
-pub use status::{May, Status, View, status};
+pub use status::{AllowedAction, RoomStatus, StatusInput, status};
 pub use sweeps::{
     KEPT_MAX as SWEEPS_KEPT_MAX, KEPT_PER_CALLER as SWEEPS_KEPT_PER_CALLER, NotApplied, PLANNED_EVENTS_MAX,
-    Phase, SWEEP_SHARES, SweepId, SweepView, Sweeps,
+    SWEEP_SHARES, SweepId, SweepPhase, SweepView, Sweeps,
 };
-pub use webhook::{Outbox, Webhook, WebhookCounts, WebhookError};
+pub use webhook::{Outbox, WebhookCounts, WebhookError, WebhookSender};
 
 use crate::action::{ActionId, Refusal};
 use crate::calendar::{Event, RoomAddress, occupancy};
@@ -74,21 +76,21 @@ use crate::presence::{CrowdLog, EvidenceLimit, SharedPresence, Sign};
 use crate::store::{ServiceStore, StoreError};
 
 /// What was read longer ago than this says nothing of a room any more, where its server does not answer.
-const STALE_MAX: TimeDelta = TimeDelta::minutes(15);
+const STALE_STATE_MAX: TimeDelta = TimeDelta::minutes(15);
 
 /// How the service behaves. Replaced as a whole while it runs ([`Service::set_options`]).
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct ServiceOptions {
     /// What counts as abandoned.
     pub rules: Rules,
     /// How old what is shown of a room may be.
-    pub state_age: TimeDelta,
+    pub max_state_age: TimeDelta,
     /// How long before it may be released somebody is warned.
-    pub warn: TimeDelta,
+    pub release_warning: TimeDelta,
     /// How far ahead sweeps look.
-    pub ahead: TimeDelta,
+    pub horizon: TimeDelta,
     /// How many rooms a sweep works on at once.
-    pub rooms_at_once: usize,
+    pub max_concurrent_rooms: usize,
     /// When sweeps run by themselves.
     pub schedules: Vec<Schedule>,
 }
@@ -123,24 +125,24 @@ pub struct Service {
     /// What the rooms' calendars hold.
     pub rooms: Arc<RoomCache>,
     /// Actions under way.
-    pub actions: Actions,
+    pub actions: ActionRunner,
     /// Check-ins that were answered under a key.
     pub check_ins: CheckIns,
     /// Sweeps under way, and the last ones.
     pub sweeps: Sweeps,
     /// Who listens.
-    pub notices: Notices,
+    pub notices: NoticeBus,
     /// What is remembered on disk.
-    pub desk: ServiceStore,
+    pub store: ServiceStore,
     /// Who came, and when that would have been known.
-    pub books: SharedPresence,
+    pub presence: SharedPresence,
     /// What was decided about meetings since the service began.
     pub decisions: DecisionCounts,
     /// Releases that were announced or due, and stopped.
     pub stopped_releases: AtomicU64,
     /// Requests without a valid key or token.
     pub refused_sign_ins: RefusedSignIns,
-    readiness: readiness::ReadinessChecks,
+    readiness: readiness::ReadinessState,
     /// What waits for the webhook.
     pub outbox: Outbox,
     /// Refused signs that the log told of.
@@ -149,7 +151,7 @@ pub struct Service {
     aliases: Aliases,
     started_at: DateTime<Utc>,
     connected_rooms: presence::ConnectedRooms,
-    options: ArcSwap<Options>,
+    options: ArcSwap<ServiceOptions>,
     live: OnceLock<Arc<Live>>,
     followed: FollowedRooms,
 }
@@ -162,15 +164,15 @@ impl Service {
     pub async fn open(
         engine: Arc<Engine>,
         desk: ServiceStore,
-        options: Options,
+        options: ServiceOptions,
     ) -> Result<Arc<Self>, StoreError> {
         let now = engine.clock().now();
-        let books = presence::open_books(&desk, &**engine.clock(), options.rules.silence.clone()).await?;
-        let notices = Notices::new(engine.clock().clone());
+        let books = presence::open_presence(&desk, &**engine.clock(), options.rules.silence.clone()).await?;
+        let notices = NoticeBus::new(engine.clock().clone());
         let rooms = Arc::new(RoomCache::new(engine.calendar().clone(), engine.clock().clone(), SILENCE_MAX));
         engine.set_cache(rooms.clone());
         let service = Arc::new(Self {
-            actions: Actions::new(
+            actions: ActionRunner::new(
                 engine.clone(),
                 rooms.clone(),
                 notices.clone(),
@@ -179,11 +181,11 @@ impl Service {
             rooms,
             check_ins: CheckIns::default(),
             sweeps: Sweeps::default(),
-            books,
+            presence: books,
             decisions: DecisionCounts::default(),
             stopped_releases: AtomicU64::new(0),
             refused_sign_ins: RefusedSignIns::default(),
-            readiness: readiness::ReadinessChecks::default(),
+            readiness: readiness::ReadinessState::default(),
             outbox: Outbox::new(desk.clone()),
             refused_signs: AtomicU64::new(0),
             crowds: Arc::default(),
@@ -192,12 +194,12 @@ impl Service {
             connected_rooms: presence::ConnectedRooms::default(),
             engine,
             notices,
-            desk,
+            store: desk,
             options: ArcSwap::from_pointee(options),
             live: OnceLock::new(),
             followed: FollowedRooms::default(),
         });
-        service.record_alive().await;
+        service.record_uptime().await;
         service.record_rules().await;
         let rules = Arc::downgrade(&service);
         service.rooms.set_extra_deadlines(Box::new(move |room, event| {
@@ -214,13 +216,13 @@ impl Service {
     }
 
     /// How it behaves now.
-    pub fn options(&self) -> Arc<Options> {
+    pub fn options(&self) -> Arc<ServiceOptions> {
         self.options.load_full()
     }
 
     /// Behaves like this from now on; a sweep under way ends as it began.
-    pub fn set_options(&self, options: Options) {
-        self.books.write().watch.set_silence(options.rules.silence.clone());
+    pub fn set_options(&self, options: ServiceOptions) {
+        self.presence.write().watch.set_silence(options.rules.silence.clone());
         self.options.store(Arc::new(options));
     }
 
@@ -234,29 +236,29 @@ impl Service {
     ///
     /// # Errors
     /// When it has to be read and cannot be, or is not known from the last quarter of an hour either.
-    pub async fn status(&self, room: &RoomAddress, patience: Duration) -> Result<Status, NoStatus> {
-        let kept = self.kept(room, patience).await?;
-        Ok(self.judge(room, &kept))
+    pub async fn status(&self, room: &RoomAddress, patience: Duration) -> Result<RoomStatus, StatusError> {
+        let kept = self.calendar(room, patience).await?;
+        Ok(self.status_from(room, &kept))
     }
 
-    async fn kept(&self, room: &RoomAddress, patience: Duration) -> Result<CachedCalendar, NoStatus> {
-        match self.rooms.get_within(room, self.options().state_age, patience).await {
-            Some(read) => read.map_err(NoStatus::Trouble),
+    async fn calendar(&self, room: &RoomAddress, patience: Duration) -> Result<CachedCalendar, StatusError> {
+        match self.rooms.get_within(room, self.options().max_state_age, patience).await {
+            Some(read) => read.map_err(StatusError::Calendar),
             None => {
                 let known = self.rooms.any(room);
-                known.filter(|kept| kept.is_younger(STALE_MAX, self.now())).ok_or(NoStatus::Late)
+                known.filter(|kept| kept.is_younger(STALE_STATE_MAX, self.now())).ok_or(StatusError::Timeout)
             }
         }
     }
 
     /// The room as it was read last, if it ever was.
-    pub fn known(&self, room: &RoomAddress) -> Option<Status> {
-        self.rooms.any(room).map(|kept| self.judge(room, &kept))
+    pub fn last_known_status(&self, room: &RoomAddress) -> Option<RoomStatus> {
+        self.rooms.any(room).map(|kept| self.status_from(room, &kept))
     }
 
-    fn judge(&self, room: &RoomAddress, kept: &CachedCalendar) -> Status {
+    fn status_from(&self, room: &RoomAddress, kept: &CachedCalendar) -> RoomStatus {
         let seen_since = |event: &Event| self.rooms.seen_since(room, event);
-        let view = View { kept, books: &self.books.read(), seen_since: &seen_since };
+        let view = StatusInput { calendar: kept, presence: &self.presence.read(), seen_since: &seen_since };
         let mut status = status(room, &view, &self.options().rules, self.now());
         if self.clock_doubt().is_some() {
             // Nothing is released by a clock that may be wrong, and so nothing is announced.
@@ -276,64 +278,65 @@ impl Service {
         wanted: Option<&str>,
         (source, reporter): (String, &str),
         patience: Duration,
-    ) -> Result<Event, NoCheckIn> {
+    ) -> Result<Event, CheckInError> {
         let now = self.now();
         let options = self.options();
-        let kept = self.kept(room, patience).await?;
+        let kept = self.calendar(room, patience).await?;
         let rule = options.rules.check_in(room);
         let early = rule.as_ref().map_or(TimeDelta::zero(), |rule| rule.early);
         let seen_since = |event: &Event| self.rooms.seen_since(room, event);
         let waits = |event: &Event| {
-            let view = View { kept: &kept, books: &self.books.read(), seen_since: &seen_since };
+            let view =
+                StatusInput { calendar: &kept, presence: &self.presence.read(), seen_since: &seen_since };
             view.waits_for_check_in(room, event, &options.rules, now)
         };
         let event = match wanted {
             Some(name) => occupancy::named_check_in_event(&kept.events, now, early, name),
             None => occupancy::check_in_event(&kept.events, now, early, waits),
         };
-        let event = event.ok_or(NoCheckIn::Nothing)?;
+        let event = event.ok_or(CheckInError::NoEvent)?;
         let sign = Sign::new(room.clone(), now, source).for_event(event).reported_by(reporter);
-        let intake = self.take_signs(vec![sign.clone()]).await.map_err(NoCheckIn::Store)?;
+        let intake = self.ingest_signs(vec![sign.clone()]).await.map_err(CheckInError::Store)?;
         if let Some((_, bound)) = intake.refused.first() {
-            return Err(NoCheckIn::Refused(*bound));
+            return Err(CheckInError::EvidenceRefused(*bound));
         }
         if let (true, Some(uid)) = (event.kind.is_date_of_series(), &event.uid) {
-            self.desk.record_attended(room, uid, event.start).await.map_err(NoCheckIn::Trouble)?;
+            self.store.record_attended(room, uid, event.start).await.map_err(CheckInError::Calendar)?;
         }
-        self.notices.tell(Notice::CheckedIn { room: room.clone(), at: now, source: sign.source });
+        self.notices.publish(Notice::CheckedIn { room: room.clone(), at: now, source: sign.source });
         Ok(event.clone())
     }
 }
 
 /// Why it is not known how a room is.
 #[derive(Debug, thiserror::Error)]
-pub enum NoStatus {
+pub enum StatusError {
     /// The calendar could not be read.
     #[error(transparent)]
-    Trouble(CalendarError),
+    Calendar(CalendarError),
     /// The server did not answer in time, and nothing recent is known.
     #[error("Exchange did not answer in time")]
-    Late,
+    Timeout,
 }
 
-impl From<NoStatus> for NoCheckIn {
-    fn from(unknown: NoStatus) -> Self {
+impl From<StatusError> for CheckInError {
+    fn from(unknown: StatusError) -> Self {
         match unknown {
-            NoStatus::Trouble(trouble) => Self::Trouble(trouble),
-            NoStatus::Late => Self::Late,
+            StatusError::Calendar(trouble) => Self::Calendar(trouble),
+            StatusError::Timeout => Self::Timeout,
         }
     }
 }
 
 /// Why a check-in was not taken.
 #[derive(Debug, thiserror::Error)]
-pub enum NoCheckIn {
+pub enum CheckInError {
     /// Nothing that could be checked in to.
     #[error("{}", Refusal::NoCurrentEvent)]
-    Nothing,
+    NoEvent,
     /// An action that was under way when the check-in came took the event off the calendar.
     #[error("the event was taken off the calendar while the check-in came; the room is free")]
-    TakenAway {
+    EventRemoved {
         /// Which action, where it was one of ours.
         action: Option<ActionId>,
     },
@@ -341,19 +344,19 @@ pub enum NoCheckIn {
     #[error(
         "the check-in is kept, but another action in this room is not over yet: it may take the event away"
     )]
-    Undecided,
+    ActionPending,
     /// The idempotency key belongs to another request.
     #[error("the idempotency key belongs to another request; use a new one")]
     KeyReused,
     /// The calendar could not be read.
     #[error(transparent)]
-    Trouble(CalendarError),
+    Calendar(CalendarError),
     /// The server did not answer in time.
-    #[error("{}", NoStatus::Late)]
-    Late,
+    #[error("{}", StatusError::Timeout)]
+    Timeout,
     /// A limit on evidence is reached. No meeting that the check-in may be about is released.
     #[error("the check-in is not kept: {}; the meeting stays", .0.reason())]
-    Refused(EvidenceLimit),
+    EvidenceRefused(EvidenceLimit),
     /// It could not be kept.
     #[error(transparent)]
     Store(StoreError),

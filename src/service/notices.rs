@@ -17,21 +17,21 @@ use crate::clock::{Clock, SystemClock};
 use crate::presence::UnknownReason;
 
 /// Notices a slow listener may be behind; then it hears that it missed some. On the hour, something changes in every room.
-pub const BEHIND_MAX: usize = 16_384;
+pub const BACKLOG_MAX: usize = 16_384;
 
 /// Bytes of notices that are kept for listeners who were away for a moment: at 500 bytes each, as many as a listener may be behind.
-pub const KEPT_BYTES_MAX: usize = 8 << 20;
+pub const BACKLOG_BYTES_MAX: usize = 8 << 20;
 
 /// Something happened.
 #[derive(Debug, Clone)]
 pub enum Notice {
     /// A room looks different.
-    Turned {
+    RoomChanged {
         /// Which.
         room: RoomAddress,
     },
     /// An action is over.
-    Acted {
+    ActionFinished {
         /// In which room.
         room: RoomAddress,
         /// Its name.
@@ -51,7 +51,7 @@ pub enum Notice {
         source: String,
     },
     /// What is on will be released unless somebody checks in.
-    ReleaseNear {
+    ReleaseWarning {
         /// In which room.
         room: RoomAddress,
         /// When.
@@ -91,7 +91,7 @@ pub enum Notice {
         deleted: bool,
     },
     /// A sweep is planned, begins to act, or is over.
-    Swept {
+    SweepChanged {
         /// Its name; `None` where a schedule began it.
         sweep: Option<SweepId>,
         /// The key or schedule that began it.
@@ -116,27 +116,27 @@ impl Notice {
     /// Its kind, as listeners know it.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Turned { .. } => "room",
-            Self::Acted { .. } => "action",
+            Self::RoomChanged { .. } => "room",
+            Self::ActionFinished { .. } => "action",
             Self::CheckedIn { .. } => "check-in",
-            Self::ReleaseNear { .. } => "release-near",
+            Self::ReleaseWarning { .. } => "release-near",
             Self::ReleaseStopped { .. } => "release-stopped",
             Self::WouldRelease { .. } => "would-release",
             Self::SeriesMissed { .. } => "series-missed",
-            Self::Swept { .. } => "sweep",
+            Self::SweepChanged { .. } => "sweep",
             Self::JournalHead { .. } => "journal-head",
         }
     }
 
     /// What is told of it, as a JSON object.
-    pub fn told(&self) -> Value {
+    pub fn to_json(&self) -> Value {
         match self {
-            Self::Turned { room } => json!({ "room": room }),
-            Self::Acted { room, action, outcome, .. } => {
+            Self::RoomChanged { room } => json!({ "room": room }),
+            Self::ActionFinished { room, action, outcome, .. } => {
                 json!({ "room": room, "action": action, "message": outcome.to_string() })
             }
             Self::CheckedIn { room, at, source } => json!({ "room": room, "at": at, "source": source }),
-            Self::ReleaseNear { room, at } => json!({ "room": room, "release_at": at }),
+            Self::ReleaseWarning { room, at } => json!({ "room": room, "release_at": at }),
             Self::ReleaseStopped { room, start, reason, why } => {
                 json!({ "room": room, "start": start, "reason": reason.as_str(), "message": why })
             }
@@ -150,7 +150,7 @@ impl Notice {
                 "missed": missed,
                 "deleted": deleted,
             }),
-            Self::Swept { sweep, by, rooms, state, actions } => json!({
+            Self::SweepChanged { sweep, by, rooms, state, actions } => json!({
                 "sweep": sweep,
                 "by": by,
                 "rooms": rooms.len(),
@@ -166,34 +166,34 @@ impl Notice {
         let texts = match self {
             Self::CheckedIn { source, .. } => source.len(),
             Self::ReleaseStopped { why, .. } | Self::WouldRelease { why, .. } => why.len(),
-            Self::Acted { outcome, .. } => json_bytes(outcome),
+            Self::ActionFinished { outcome, .. } => json_bytes(outcome),
             Self::SeriesMissed { event, .. } => json_bytes(event),
-            Self::Swept { by, .. } => by.len(),
+            Self::SweepChanged { by, .. } => by.len(),
             Self::JournalHead { hash, .. } => hash.len(),
-            Self::Turned { .. } | Self::ReleaseNear { .. } => 0,
+            Self::RoomChanged { .. } | Self::ReleaseWarning { .. } => 0,
         };
         let room = self.rooms().first().map_or(0, |room| room.as_str().len());
-        size_of::<Noted>() + room + texts
+        size_of::<SequencedNotice>() + room + texts
     }
 
     /// The rooms it is about: who may not know of all of them does not hear it.
     pub fn rooms(&self) -> &[RoomAddress] {
         match self {
-            Self::Turned { room }
-            | Self::Acted { room, .. }
+            Self::RoomChanged { room }
+            | Self::ActionFinished { room, .. }
             | Self::CheckedIn { room, .. }
-            | Self::ReleaseNear { room, .. }
+            | Self::ReleaseWarning { room, .. }
             | Self::ReleaseStopped { room, .. }
             | Self::WouldRelease { room, .. }
             | Self::SeriesMissed { room, .. } => std::slice::from_ref(room),
-            Self::Swept { rooms, .. } => rooms,
+            Self::SweepChanged { rooms, .. } => rooms,
             Self::JournalHead { .. } => &[],
         }
     }
 
     /// It is about a sweep as a whole, and for those who may plan one.
-    pub fn is_of_sweep(&self) -> bool {
-        matches!(self, Self::Swept { .. })
+    pub fn concerns_sweep(&self) -> bool {
+        matches!(self, Self::SweepChanged { .. })
     }
 }
 
@@ -254,27 +254,27 @@ impl StopReason {
 
 /// Where notices are told and heard, until it is closed.
 #[derive(Clone)]
-pub struct Notices(Arc<Board>);
+pub struct NoticeBus(Arc<SharedBus>);
 
-struct Board {
+struct SharedBus {
     clock: Arc<dyn Clock>,
     /// Tells the numbers of this process from those of the one before.
     process: Uuid,
-    told: Mutex<Told>,
+    log: Mutex<NoticeLog>,
 }
 
-struct Told {
+struct NoticeLog {
     /// The bytes of those that are kept.
     bytes: usize,
-    to: Option<broadcast::Sender<Noted>>,
-    last: u64,
+    sender: Option<broadcast::Sender<SequencedNotice>>,
+    last_number: u64,
     /// The last ones, for those who were away for a moment.
-    kept: VecDeque<Noted>,
+    recent: VecDeque<SequencedNotice>,
 }
 
 /// A notice with its number.
 #[derive(Debug, Clone)]
-pub struct Noted {
+pub struct SequencedNotice {
     /// One more than the one before.
     pub number: u64,
     /// The same for everybody who is told of it, and for ever.
@@ -285,96 +285,100 @@ pub struct Noted {
     pub notice: Notice,
 }
 
-impl Told {
+impl NoticeLog {
     /// Keeps a notice; the oldest go where a limit is reached, and a listener who asks for them hears that it missed some.
-    fn keep(&mut self, noted: Noted) {
+    fn keep(&mut self, noted: SequencedNotice) {
         self.bytes += noted.notice.bytes();
-        self.kept.push_back(noted);
-        while self.kept.len() > BEHIND_MAX || self.bytes > KEPT_BYTES_MAX {
-            let Some(oldest) = self.kept.pop_front() else { break };
+        self.recent.push_back(noted);
+        while self.recent.len() > BACKLOG_MAX || self.bytes > BACKLOG_BYTES_MAX {
+            let Some(oldest) = self.recent.pop_front() else { break };
             self.bytes = self.bytes.saturating_sub(oldest.notice.bytes());
         }
     }
 }
 
 /// What somebody hears who was here before.
-pub struct Resumed {
+pub struct ResumedSubscription {
     /// What was told meanwhile; `None` when that is not known any more.
-    pub meanwhile: Option<Vec<Noted>>,
+    pub missed: Option<Vec<SequencedNotice>>,
     /// What is told from now on.
-    pub from_now_on: broadcast::Receiver<Noted>,
+    pub receiver: broadcast::Receiver<SequencedNotice>,
     /// The number of the last notice before that.
-    pub last: u64,
+    pub last_number: u64,
 }
 
-impl Default for Notices {
+impl Default for NoticeBus {
     fn default() -> Self {
         Self::new(Arc::new(SystemClock))
     }
 }
 
-impl Notices {
+impl NoticeBus {
     /// Notices that happen by this clock.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        let to = Some(broadcast::channel(BEHIND_MAX).0);
-        let told = Mutex::new(Told { to, last: 0, kept: VecDeque::new(), bytes: 0 });
-        Self(Arc::new(Board { clock, process: Uuid::new_v4(), told }))
+        let to = Some(broadcast::channel(BACKLOG_MAX).0);
+        let told = Mutex::new(NoticeLog { sender: to, last_number: 0, recent: VecDeque::new(), bytes: 0 });
+        Self(Arc::new(SharedBus { clock, process: Uuid::new_v4(), log: told }))
     }
 
     /// Tells everybody who listens.
-    pub fn tell(&self, notice: Notice) {
+    pub fn publish(&self, notice: Notice) {
         let at = self.0.clock.now();
-        let mut told = self.told();
-        let Some(to) = told.to.clone() else { return };
-        told.last += 1;
+        let mut told = self.log();
+        let Some(to) = told.sender.clone() else { return };
+        told.last_number += 1;
         // The process's own id with the number in its last bits.
-        let id = Uuid::from_u128(self.0.process.as_u128() ^ u128::from(told.last));
-        let noted = Noted { number: told.last, id, at, notice };
+        let id = Uuid::from_u128(self.0.process.as_u128() ^ u128::from(told.last_number));
+        let noted = SequencedNotice { number: told.last_number, id, at, notice };
         told.keep(noted.clone());
         // Nobody listening is no error.
         let _ = to.send(noted);
     }
 
     /// Listens from now on; `None` when nothing will be told any more.
-    pub fn listen(&self) -> Option<broadcast::Receiver<Noted>> {
-        Some(self.told().to.as_ref()?.subscribe())
+    pub fn subscribe(&self) -> Option<broadcast::Receiver<SequencedNotice>> {
+        Some(self.log().sender.as_ref()?.subscribe())
     }
 
     /// The same, for somebody who will want to [`resume`](Self::resume) before anything was told.
-    pub fn begin(&self) -> Option<Resumed> {
-        let told = self.told();
-        let from_now_on = told.to.as_ref()?.subscribe();
-        Some(Resumed { meanwhile: Some(Vec::new()), from_now_on, last: told.last })
+    pub fn subscribe_resumable(&self) -> Option<ResumedSubscription> {
+        let told = self.log();
+        let from_now_on = told.sender.as_ref()?.subscribe();
+        Some(ResumedSubscription {
+            missed: Some(Vec::new()),
+            receiver: from_now_on,
+            last_number: told.last_number,
+        })
     }
 
     /// Listens on, after the notice of this name; `None` when nothing will be told any more.
-    pub fn resume(&self, last: &str) -> Option<Resumed> {
-        let told = self.told();
-        let from_now_on = told.to.as_ref()?.subscribe();
+    pub fn resume(&self, last: &str) -> Option<ResumedSubscription> {
+        let told = self.log();
+        let from_now_on = told.sender.as_ref()?.subscribe();
         let number = last
             .rsplit_once('-')
             .filter(|(process, _)| *process == self.0.process.simple().to_string())
             .and_then(|(_, number)| number.parse::<u64>().ok())
-            .filter(|number| *number <= told.last);
-        let oldest = told.kept.front().map_or(told.last + 1, |noted| noted.number);
+            .filter(|number| *number <= told.last_number);
+        let oldest = told.recent.front().map_or(told.last_number + 1, |noted| noted.number);
         let meanwhile = number
             .filter(|number| number + 1 >= oldest)
-            .map(|number| told.kept.iter().filter(|noted| noted.number > number).cloned().collect());
-        Some(Resumed { meanwhile, from_now_on, last: told.last })
+            .map(|number| told.recent.iter().filter(|noted| noted.number > number).cloned().collect());
+        Some(ResumedSubscription { missed: meanwhile, receiver: from_now_on, last_number: told.last_number })
     }
 
     /// A notice's name, by which to [`resume`](Self::resume).
-    pub fn name(&self, number: u64) -> String {
+    pub fn event_id(&self, number: u64) -> String {
         format!("{}-{number}", self.0.process.simple())
     }
 
     /// Nothing will be told any more: whoever listens comes to the end.
     pub fn close(&self) {
-        self.told().to.take();
+        self.log().sender.take();
     }
 
-    fn told(&self) -> MutexGuard<'_, Told> {
-        self.0.told.lock().unwrap_or_else(PoisonError::into_inner)
+    fn log(&self) -> MutexGuard<'_, NoticeLog> {
+        self.0.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -383,47 +387,48 @@ mod tests {
     use super::*;
 
     fn notice(room: &str) -> Notice {
-        Notice::Turned { room: room.parse().unwrap() }
+        Notice::RoomChanged { room: room.parse().unwrap() }
     }
 
     #[test]
     fn who_was_away_for_a_moment_hears_what_was_told_and_who_was_away_too_long_is_told_so() {
-        let notices = Notices::default();
-        notices.tell(notice("a@x.y"));
-        let seen = notices.name(1);
-        notices.tell(notice("b@x.y"));
-        notices.tell(notice("c@x.y"));
+        let notices = NoticeBus::default();
+        notices.publish(notice("a@x.y"));
+        let seen = notices.event_id(1);
+        notices.publish(notice("b@x.y"));
+        notices.publish(notice("c@x.y"));
         let meanwhile = |last: &str| {
             let resumed = notices.resume(last).unwrap();
-            resumed.meanwhile.map(|all| all.iter().map(|noted| noted.number).collect::<Vec<_>>())
+            resumed.missed.map(|all| all.iter().map(|noted| noted.number).collect::<Vec<_>>())
         };
         assert_eq!(meanwhile(&seen), Some(vec![2, 3]));
-        assert_eq!(meanwhile(&notices.name(3)), Some(vec![]));
-        for unknown in [Notices::default().name(1), notices.name(4), "1".to_owned(), String::new()] {
+        assert_eq!(meanwhile(&notices.event_id(3)), Some(vec![]));
+        for unknown in [NoticeBus::default().event_id(1), notices.event_id(4), "1".to_owned(), String::new()]
+        {
             assert_eq!(meanwhile(&unknown), None, "{unknown}");
         }
-        (0..BEHIND_MAX).for_each(|_| notices.tell(notice("d@x.y")));
+        (0..BACKLOG_MAX).for_each(|_| notices.publish(notice("d@x.y")));
         assert_eq!(meanwhile(&seen), None);
-        assert_eq!(meanwhile(&notices.name(3)).map(|all| all.len()), Some(BEHIND_MAX));
+        assert_eq!(meanwhile(&notices.event_id(3)).map(|all| all.len()), Some(BACKLOG_MAX));
         notices.close();
         assert!(notices.resume(&seen).is_none());
     }
 
     #[test]
     fn long_notices_are_kept_within_their_bytes_and_who_resumes_before_them_hears_of_the_gap() {
-        let notices = Notices::default();
-        notices.tell(notice("a@x.y"));
-        let seen = notices.name(1);
+        let notices = NoticeBus::default();
+        notices.publish(notice("a@x.y"));
+        let seen = notices.event_id(1);
         let long = |_| {
             let (room, start) = ("a@x.y".parse().unwrap(), DateTime::UNIX_EPOCH);
             let (reason, why) = (StopReason::Limit, "x".repeat(100_000));
-            notices.tell(Notice::ReleaseStopped { room, start, reason, why });
+            notices.publish(Notice::ReleaseStopped { room, start, reason, why });
         };
         (0..200).for_each(long);
-        let kept: usize = notices.told().kept.iter().map(|noted| noted.notice.bytes()).sum();
-        assert_eq!(kept, notices.told().bytes);
-        assert!((KEPT_BYTES_MAX - 200_000..=KEPT_BYTES_MAX).contains(&kept), "{kept}");
-        assert!(notices.resume(&seen).unwrap().meanwhile.is_none(), "the gap is told");
-        assert_eq!(notices.resume(&notices.name(200)).unwrap().meanwhile.map(|all| all.len()), Some(1));
+        let kept: usize = notices.log().recent.iter().map(|noted| noted.notice.bytes()).sum();
+        assert_eq!(kept, notices.log().bytes);
+        assert!((BACKLOG_BYTES_MAX - 200_000..=BACKLOG_BYTES_MAX).contains(&kept), "{kept}");
+        assert!(notices.resume(&seen).unwrap().missed.is_none(), "the gap is told");
+        assert_eq!(notices.resume(&notices.event_id(200)).unwrap().missed.map(|all| all.len()), Some(1));
     }
 }

@@ -25,7 +25,7 @@ use crate::presence::{
 use crate::store::{ServiceStore, StoreError};
 
 /// A sign that is older when it arrives may be about what was released meanwhile.
-const LATE: TimeDelta = TimeDelta::minutes(1);
+const LATE_AFTER: TimeDelta = TimeDelta::minutes(1);
 /// How long an arriving sign waits for the calendar of a room that was never read, to be matched.
 const MATCHED_WITHIN: Duration = Duration::from_secs(2);
 /// Rooms named in one log line.
@@ -37,7 +37,7 @@ const ROOMS_READ_MAX: usize = 20;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Intake {
     /// Signs that were kept.
-    pub taken: usize,
+    pub kept: usize,
     /// Signs that match an event by now.
     pub matched: usize,
     /// Signs that should match an event and match none, by their place among those that arrived, with the reason.
@@ -54,14 +54,14 @@ impl Sightings for RoomCache {
 }
 
 /// The books as they were stored.
-pub(super) async fn open_books(
+pub(super) async fn open_presence(
     desk: &ServiceStore,
     clock: &dyn Clock,
     silence: SilenceLimits,
 ) -> Result<SharedPresence, StoreError> {
     let mut books = PresenceState::default();
     books.watch.set_silence(silence);
-    books.signs = desk.load_signs(outdated(clock), SignLog::default()).await?;
+    books.signs = desk.load_signs(retention_cutoff(clock), SignLog::default()).await?;
     let uptimes = desk.uptimes().await?;
     books.recorded_until = uptimes.iter().map(|up| up.to).max();
     uptimes.into_iter().for_each(|up| books.watch.add_intake(up));
@@ -71,13 +71,13 @@ pub(super) async fn open_books(
 }
 
 /// Signs that are kept no longer than until then are forgotten. A wrong clock outdates none.
-fn outdated(clock: &dyn Clock) -> DateTime<Utc> {
+fn retention_cutoff(clock: &dyn Clock) -> DateTime<Utc> {
     if clock.doubt().is_some() { DateTime::UNIX_EPOCH } else { clock.now() }
 }
 
 /// Lets the books know signs, and stores what the books keep of them. Returns the refused ones, by their place. Deletes stored
 /// signs whose time ended before `outdated`.
-pub(super) async fn keep_signs(
+pub(super) async fn store_signs(
     desk: &ServiceStore,
     books: &SharedPresence,
     signs: Vec<Sign>,
@@ -88,10 +88,10 @@ pub(super) async fn keep_signs(
     Ok(refused)
 }
 
-type Admitted = (Vec<Sign>, Vec<(usize, EvidenceLimit)>, HashMap<RoomAddress, Interval>);
+type AdmittedSigns = (Vec<Sign>, Vec<(usize, EvidenceLimit)>, HashMap<RoomAddress, Interval>);
 
 /// The signs as the books keep them, the refused ones by their place, and for which time their rooms' evidence is incomplete.
-fn admit(books: &SharedPresence, signs: Vec<Sign>) -> Admitted {
+fn admit(books: &SharedPresence, signs: Vec<Sign>) -> AdmittedSigns {
     let mut books = books.write();
     let (mut numbers, mut refused, mut rooms) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
     for (index, sign) in signs.into_iter().enumerate() {
@@ -112,7 +112,7 @@ fn admit(books: &SharedPresence, signs: Vec<Sign>) -> Admitted {
 }
 
 /// What people did at the door is a sign that they are there.
-pub(super) async fn keep_door_sign(
+pub(super) async fn record_door_sign(
     engine: &Engine,
     desk: &ServiceStore,
     books: &SharedPresence,
@@ -130,7 +130,7 @@ pub(super) async fn keep_door_sign(
     let reporter = action.actor.key_id().unwrap_or(action.actor.name()).to_owned();
     let sign = Sign::new(action.room.clone(), at, source).for_event(&event).reported_by(reporter);
     // A refused one needs no more: the journal has the action, and the room's evidence is known to be incomplete.
-    if let Err(error) = keep_signs(desk, books, vec![sign], outdated(&**engine.clock())).await {
+    if let Err(error) = store_signs(desk, books, vec![sign], retention_cutoff(&**engine.clock())).await {
         tracing::error!(%error, id = %action.id, "could not store an action at the door as a sign");
     }
 }
@@ -148,13 +148,13 @@ impl Service {
     /// When they cannot be stored.
     pub async fn add_signs(&self, signs: Vec<Sign>) -> Result<Intake, StoreError> {
         let sources = signs.clone();
-        let intake = self.take_signs(signs).await?;
-        self.contact(&sources, self.now());
+        let intake = self.ingest_signs(signs).await?;
+        self.record_contact(&sources, self.now());
         Ok(intake)
     }
 
     /// Keeps signs, and reports which of them match no event. A check-in at one door shows nothing about the others.
-    pub(super) async fn take_signs(&self, signs: Vec<Sign>) -> Result<Intake, StoreError> {
+    pub(super) async fn ingest_signs(&self, signs: Vec<Sign>) -> Result<Intake, StoreError> {
         let now = self.now();
         let mut signs: Vec<_> = signs.into_iter().map(|sign| sign.received(now)).collect();
         let calendars = self.calendars_of(&signs).await;
@@ -163,35 +163,36 @@ impl Service {
             let Some(events) = calendars.get(&sign.room) else { continue };
             let terms = self.terms(&sign.room);
             let room = sign.room.clone();
-            sign.identify(events, |id| self.books.read().known_id(&room, id), &terms);
+            sign.identify(events, |id| self.presence.read().known_id(&room, id), &terms);
             if sign.is_unmatched(events, &terms) {
-                intake.unmatched.push((index, mismatch(sign)));
+                intake.unmatched.push((index, unmatched_reason(sign)));
             }
         }
         intake.refused =
-            keep_signs(&self.desk, &self.books, signs.clone(), outdated(&**self.engine.clock())).await?;
+            store_signs(&self.store, &self.presence, signs.clone(), retention_cutoff(&**self.engine.clock()))
+                .await?;
         let refused: BTreeSet<_> = intake.refused.iter().map(|(index, _)| *index).collect();
         intake.unmatched.retain(|(index, _)| !refused.contains(index));
         let kept = || signs.iter().enumerate().filter(|(index, _)| !refused.contains(index));
-        intake.taken = kept().count();
+        intake.kept = kept().count();
         intake.matched = kept().filter(|(_, sign)| sign.is_matched).count();
         let rooms: BTreeSet<_> = signs.iter().map(|sign| sign.room.clone()).collect();
         rooms.iter().for_each(|room| self.rooms.mark_changed(room));
-        self.followed.name(&rooms);
-        let late = signs.into_iter().filter(|sign| sign.at < now - LATE).collect();
-        if let Err(trouble) = self.acquit(late).await {
+        self.followed.note_named(&rooms);
+        let late = signs.into_iter().filter(|sign| sign.at < now - LATE_AFTER).collect();
+        if let Err(trouble) = self.clear_strikes(late).await {
             tracing::error!(%trouble, "could not apply late check-ins to released events");
         }
         Ok(intake)
     }
 
-    fn contact(&self, signs: &[Sign], now: DateTime<Utc>) {
+    fn record_contact(&self, signs: &[Sign], now: DateTime<Utc>) {
         // A contact at a wrong time would be one for as long as the clock was wrong.
         if self.clock_doubt().is_some() {
             return;
         }
         let options = self.options();
-        let mut books = self.books.write();
+        let mut books = self.presence.write();
         for sign in signs {
             let group = options.rules.watch_group(&sign.room).map(str::to_owned);
             // A sign that was queued shows that its source was alive then.
@@ -210,7 +211,7 @@ impl Service {
                 None => unknown.push(room.clone()),
             }
         }
-        let age = self.options().state_age;
+        let age = self.options().max_state_age;
         let read = unknown.into_iter().take(ROOMS_READ_MAX).map(|room| async move {
             let read = tokio::time::timeout(MATCHED_WITHIN, self.rooms.get(&room, age)).await;
             read.ok().and_then(Result::ok).map(|kept| (room, kept.events))
@@ -220,7 +221,7 @@ impl Service {
     }
 
     /// Signs from before a date was released that arrive only now still say that people came: its series has no strike for it.
-    async fn acquit(&self, signs: Vec<Sign>) -> Result<(), CalendarError> {
+    async fn clear_strikes(&self, signs: Vec<Sign>) -> Result<(), CalendarError> {
         let options = self.options();
         let oldest = signs.iter().map(|sign| sign.at).min();
         let rooms: BTreeSet<_> = signs.iter().map(|sign| sign.room.clone()).collect();
@@ -238,7 +239,7 @@ impl Service {
                 if let (true, Some(uid)) = (event.kind.is_date_of_series(), &event.uid)
                     && signs.iter().any(|sign| came(&sign))
                 {
-                    self.desk.record_attended(&room, uid, event.start).await?;
+                    self.store.record_attended(&room, uid, event.start).await?;
                 }
             }
         }
@@ -253,14 +254,14 @@ impl Service {
         let (options, now) = (self.options(), self.now());
         let groups: BTreeSet<_> =
             rooms.map(|room| options.rules.watch_group(&room).map(str::to_owned)).collect();
-        let mut books = self.books.write();
+        let mut books = self.presence.write();
         groups.into_iter().for_each(|group| books.watch.record_feed_contact(group, (source, reporter), now));
     }
 
     /// A display asked for a room.
-    pub fn display_seen(&self, room: &RoomAddress, display: &str) {
+    pub fn record_display_contact(&self, room: &RoomAddress, display: &str) {
         if self.clock_doubt().is_none() {
-            self.books.write().watch.record_display_contact(room, display, self.now());
+            self.presence.write().watch.record_display_contact(room, display, self.now());
         }
     }
 
@@ -276,13 +277,13 @@ impl Service {
             rooms.clear();
         }
         let rooms = self.connected_rooms.share(display, rooms);
-        let mut books = self.books.write();
+        let mut books = self.presence.write();
         rooms.iter().for_each(|room| books.watch.connect_display(room, display, now));
         DisplayConnection { service: self.clone(), rooms, display: display.to_owned() }
     }
 
     /// Records that the service is up and takes signs, and stores which sources were in contact.
-    pub(super) async fn record_alive(&self) {
+    pub(super) async fn record_uptime(&self) {
         // What a wrong clock shows is no time at which signs were taken.
         if self.clock_doubt().is_some() {
             return;
@@ -292,28 +293,28 @@ impl Service {
             return;
         };
         let (sources, signs) = {
-            let mut books = self.books.write();
+            let mut books = self.presence.write();
             books.watch.add_intake(up);
             books.watch.forget_before(now);
             books.signs.forget_before(now);
             (books.watch.take_changed(), books.take_changed_signs())
         };
         self.report_refused_signs();
-        if let Err(error) = self.desk.keep_signs(signs, HashMap::new(), now).await {
+        if let Err(error) = self.store.keep_signs(signs, HashMap::new(), now).await {
             tracing::error!(%error, "could not store for how long signs are kept");
         }
-        match self.desk.record_uptime(up, sources).await {
-            Ok(()) => self.books.write().recorded_until = Some(now),
+        match self.store.record_uptime(up, sources).await {
+            Ok(()) => self.presence.write().recorded_until = Some(now),
             Err(error) => tracing::error!(%error, "could not record that the service is up"),
         }
     }
 
     /// Logs that evidence was refused, at most once between two heartbeats of the service.
     fn report_refused_signs(&self) {
-        let refused: u64 = self.books.read().signs.counts().refused.values().sum();
+        let refused: u64 = self.presence.read().signs.counts().refused.values().sum();
         let before = self.refused_signs.swap(refused, Ordering::Relaxed);
         if refused > before {
-            let books = self.books.read();
+            let books = self.presence.read();
             let rooms: Vec<_> =
                 books.signs.refused().keys().take(ROOMS_NAMED_MAX).map(RoomAddress::as_str).collect();
             let (signs, by) = (refused - before, &books.signs.counts().refused);
@@ -332,14 +333,14 @@ impl Service {
         let mut on = self.followed_rooms();
         on.retain(|room| rules.check_in(room).is_some());
         let is_recorded = {
-            let known = &self.books.read().rule_since;
+            let known = &self.presence.read().rule_since;
             known.len() == on.len() && on.iter().all(|room| known.contains_key(room))
         };
         if is_recorded {
             return;
         }
-        match self.desk.rule_since(on, self.now()).await {
-            Ok(since) => self.books.write().rule_since = since.into_iter().collect(),
+        match self.store.rule_since(on, self.now()).await {
+            Ok(since) => self.presence.write().rule_since = since.into_iter().collect(),
             Err(error) => tracing::error!(%error, "could not record where the rule on check-ins is on"),
         }
     }
@@ -374,8 +375,8 @@ impl ConnectedRooms {
 impl Drop for DisplayConnection {
     fn drop(&mut self) {
         // By a wrong clock, it was in contact when it was last seen.
-        let now = outdated(&**self.service.engine.clock());
-        let mut books = self.service.books.write();
+        let now = retention_cutoff(&**self.service.engine.clock());
+        let mut books = self.service.presence.write();
         self.rooms.iter().for_each(|room| books.watch.disconnect_display(room, &self.display, now));
     }
 }
@@ -386,7 +387,7 @@ pub fn is_display(rights: &Rights) -> bool {
     rights.allow(Right::CheckIn) && !rights.allow(Right::Cleanup) && !rights.allow(Right::Audit)
 }
 
-fn mismatch(sign: &Sign) -> String {
+fn unmatched_reason(sign: &Sign) -> String {
     if !sign.has_usable_clock() {
         return format!("its time {} is far from the time it arrived: check the sensor's clock", sign.at);
     }

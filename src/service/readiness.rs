@@ -19,13 +19,13 @@ use crate::calendar::{RoomAddress, Window};
 /// How long a result serves everybody who asks: at most one trial commit in this time.
 const FRESH: Duration = Duration::from_secs(5);
 /// How long a check may take; a disk or server that hangs is one that fails.
-const PATIENCE: Duration = Duration::from_secs(4);
+const CHECK_TIMEOUT: Duration = Duration::from_secs(4);
 /// An answer of Exchange is proof for this long. Where rooms are followed, answers come more often by themselves.
 const ANSWER_RECENT: Duration = Duration::from_secs(5 * 60);
 
 /// What is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Check {
+pub enum ReadinessCheck {
     /// The journal takes a commit.
     Journal,
     /// The service store answers: API keys can be read.
@@ -36,7 +36,7 @@ pub enum Check {
     Clock,
 }
 
-impl Check {
+impl ReadinessCheck {
     /// As it is named in answers and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -48,7 +48,7 @@ impl Check {
     }
 }
 
-impl fmt::Display for Check {
+impl fmt::Display for ReadinessCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -56,7 +56,7 @@ impl fmt::Display for Check {
 
 /// What a check found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Finding {
+pub enum CheckFinding {
     /// All is well.
     Passed,
     /// The service does less than it could, and answers requests all the same.
@@ -69,14 +69,14 @@ pub enum Finding {
 #[derive(Debug, Clone)]
 pub struct Readiness {
     /// Each check with what it found.
-    pub findings: Vec<(Check, Finding)>,
+    pub findings: Vec<(ReadinessCheck, CheckFinding)>,
     at: Instant,
 }
 
 impl Readiness {
     /// No check failed.
     pub fn is_ready(&self) -> bool {
-        !self.findings.iter().any(|(_, finding)| matches!(finding, Finding::Failed(_)))
+        !self.findings.iter().any(|(_, finding)| matches!(finding, CheckFinding::Failed(_)))
     }
 
     fn is_fresh(&self) -> bool {
@@ -86,7 +86,7 @@ impl Readiness {
 
 /// The last result, and what the next run goes on from.
 #[derive(Default)]
-pub(super) struct ReadinessChecks {
+pub(super) struct ReadinessState {
     last: ArcSwapOption<Readiness>,
     run: Arc<Mutex<ExchangeAnswers>>,
 }
@@ -114,7 +114,7 @@ impl ExchangeAnswers {
         self.last.is_some_and(|last| now.duration_since(last) < ANSWER_RECENT)
     }
 
-    fn overdue(&self, now: Instant) -> String {
+    fn overdue_message(&self, now: Instant) -> String {
         let minutes = |since: Instant| now.duration_since(since).as_secs() / 60;
         match (self.last, self.since) {
             (Some(last), _) => format!("Exchange has not answered for {} min", minutes(last)),
@@ -146,7 +146,10 @@ impl Service {
         match tokio::spawn(async move { service.check_readiness(run).await }).await {
             Ok(found) => found,
             Err(_) => Arc::new(Readiness {
-                findings: vec![(Check::Journal, Finding::Failed("the check broke off".to_owned()))],
+                findings: vec![(
+                    ReadinessCheck::Journal,
+                    CheckFinding::Failed("the check broke off".to_owned()),
+                )],
                 at: Instant::now(),
             }),
         }
@@ -161,17 +164,17 @@ impl Service {
         let (journal, keys, exchange) =
             tokio::join!(self.check_journal(), self.check_keys(), self.check_exchange(&mut answers));
         let clock = match self.clock_doubt() {
-            None => Finding::Passed,
-            Some(doubt) => Finding::Warning(format!(
+            None => CheckFinding::Passed,
+            Some(doubt) => CheckFinding::Warning(format!(
                 "the clock is not believed ({}): no meeting is judged; actions at doors go on",
                 doubt.as_str()
             )),
         };
         let findings = vec![
-            (Check::Journal, journal),
-            (Check::Keys, keys),
-            (Check::Exchange, exchange),
-            (Check::Clock, clock),
+            (ReadinessCheck::Journal, journal),
+            (ReadinessCheck::Keys, keys),
+            (ReadinessCheck::Exchange, exchange),
+            (ReadinessCheck::Clock, clock),
         ];
         let found = Arc::new(Readiness { findings, at: Instant::now() });
         self.report_readiness(&found);
@@ -186,10 +189,10 @@ impl Service {
             let known = before.as_ref().and_then(|before| {
                 before.findings.iter().find(|(other, _)| other == check).map(|(_, finding)| finding)
             });
-            let failed_before = matches!(known, Some(Finding::Failed(_)));
+            let failed_before = matches!(known, Some(CheckFinding::Failed(_)));
             match finding {
-                Finding::Failed(why) if !failed_before => tracing::error!(%check, why, "not ready"),
-                Finding::Passed | Finding::Warning(_) if failed_before => {
+                CheckFinding::Failed(why) if !failed_before => tracing::error!(%check, why, "not ready"),
+                CheckFinding::Passed | CheckFinding::Warning(_) if failed_before => {
                     tracing::info!(%check, "ready again")
                 }
                 _ => {}
@@ -197,41 +200,46 @@ impl Service {
         }
     }
 
-    async fn check_journal(&self) -> Finding {
-        match timeout(PATIENCE, self.engine.journal().try_commit()).await {
-            Ok(Ok(())) => Finding::Passed,
+    async fn check_journal(&self) -> CheckFinding {
+        match timeout(CHECK_TIMEOUT, self.engine.journal().try_commit()).await {
+            Ok(Ok(())) => CheckFinding::Passed,
             Ok(Err(error)) => {
                 tracing::warn!(%error, "the journal does not take a commit");
-                Finding::Failed("the journal cannot be written: no action is taken on".to_owned())
+                CheckFinding::Failed("the journal cannot be written: no action is taken on".to_owned())
             }
-            Err(_) => Finding::Failed(format!(
+            Err(_) => CheckFinding::Failed(format!(
                 "the disk did not commit to the journal within {} s",
-                PATIENCE.as_secs()
+                CHECK_TIMEOUT.as_secs()
             )),
         }
     }
 
-    async fn check_keys(&self) -> Finding {
-        match timeout(PATIENCE, self.desk.count_keys()).await {
-            Ok(Ok(_)) => Finding::Passed,
+    async fn check_keys(&self) -> CheckFinding {
+        match timeout(CHECK_TIMEOUT, self.store.count_keys()).await {
+            Ok(Ok(_)) => CheckFinding::Passed,
             Ok(Err(error)) => {
                 tracing::warn!(%error, "the service store does not answer");
-                Finding::Failed("the API keys cannot be read".to_owned())
+                CheckFinding::Failed("the API keys cannot be read".to_owned())
             }
-            Err(_) => Finding::Failed(format!("the API keys were not read within {} s", PATIENCE.as_secs())),
+            Err(_) => CheckFinding::Failed(format!(
+                "the API keys were not read within {} s",
+                CHECK_TIMEOUT.as_secs()
+            )),
         }
     }
 
     /// An answer within the last minutes is proof; else one room's calendar is read. Where no room is known, nothing is asked.
-    async fn check_exchange(&self, answers: &mut ExchangeAnswers) -> Finding {
+    async fn check_exchange(&self, answers: &mut ExchangeAnswers) -> CheckFinding {
         answers.note(self.exchange_answers(), Instant::now());
         if answers.is_recent(Instant::now()) {
-            return Finding::Passed;
+            return CheckFinding::Passed;
         }
-        let Some(room) = self.room_to_ask() else { return Finding::Passed };
+        let Some(room) = self.probe_room() else { return CheckFinding::Passed };
         let now = self.now();
-        let Some(window) = Window::clamped(now, now + TimeDelta::minutes(1)) else { return Finding::Passed };
-        let read = timeout(PATIENCE, self.engine.calendar().events(&room, window)).await;
+        let Some(window) = Window::clamped(now, now + TimeDelta::minutes(1)) else {
+            return CheckFinding::Passed;
+        };
+        let read = timeout(CHECK_TIMEOUT, self.engine.calendar().events(&room, window)).await;
         let is_read = matches!(read, Ok(Ok(_)));
         answers.note(self.exchange_answers(), Instant::now());
         if is_read {
@@ -240,12 +248,12 @@ impl Service {
             tracing::warn!(%room, %trouble, "Exchange was asked whether it answers, and did not");
         }
         match answers.is_recent(Instant::now()) {
-            true => Finding::Passed,
-            false => Finding::Failed(answers.overdue(Instant::now())),
+            true => CheckFinding::Passed,
+            false => CheckFinding::Failed(answers.overdue_message(Instant::now())),
         }
     }
 
-    fn room_to_ask(&self) -> Option<RoomAddress> {
+    fn probe_room(&self) -> Option<RoomAddress> {
         let named = self.engine.scope().rooms().next().cloned();
         named.or_else(|| self.followed_rooms().into_iter().next())
     }
@@ -266,7 +274,10 @@ mod tests {
         let mut answers = ExchangeAnswers::default();
         answers.note(0, Instant::now());
         assert!(!answers.is_recent(Instant::now()));
-        assert_eq!(answers.overdue(Instant::now()), "Exchange has not answered since the service began");
+        assert_eq!(
+            answers.overdue_message(Instant::now()),
+            "Exchange has not answered since the service began"
+        );
         answers.note(3, Instant::now());
         for (minutes, recent) in [(4, true), (1, false), (60, false)] {
             tokio::time::advance(Duration::from_secs(60 * minutes)).await;
@@ -274,18 +285,18 @@ mod tests {
             answers.note(3, Instant::now());
             assert_eq!(answers.is_recent(Instant::now()), recent, "{minutes}");
         }
-        assert_eq!(answers.overdue(Instant::now()), "Exchange has not answered for 65 min");
+        assert_eq!(answers.overdue_message(Instant::now()), "Exchange has not answered for 65 min");
         answers.note(4, Instant::now());
         assert!(answers.is_recent(Instant::now()));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_result_serves_for_five_seconds_and_a_warning_is_ready() {
-        let of = |finding| Readiness { findings: vec![(Check::Clock, finding)], at: Instant::now() };
-        let warned = of(Finding::Warning("a step".to_owned()));
+        let of = |finding| Readiness { findings: vec![(ReadinessCheck::Clock, finding)], at: Instant::now() };
+        let warned = of(CheckFinding::Warning("a step".to_owned()));
         assert!(warned.is_ready() && warned.is_fresh());
         tokio::time::advance(FRESH).await;
         assert!(!warned.is_fresh());
-        assert!(!of(Finding::Failed("full".to_owned())).is_ready());
+        assert!(!of(CheckFinding::Failed("full".to_owned())).is_ready());
     }
 }

@@ -22,16 +22,16 @@ pub const ADDRESSES_MAX: usize = 32;
 /// What was refused since the last admin events.
 #[derive(Debug, Default)]
 pub struct RefusedSignIns {
-    by_address: Mutex<HashMap<Option<IpAddr>, Refused>>,
+    by_address: Mutex<HashMap<Option<IpAddr>, RefusalCount>>,
     total: AtomicU64,
 }
 
 #[derive(Debug)]
-struct Refused {
+struct RefusalCount {
     reason: &'static str,
     /// Since the last event.
     count: u64,
-    told: Option<DateTime<Utc>>,
+    reported_at: Option<DateTime<Utc>>,
 }
 
 impl RefusedSignIns {
@@ -43,7 +43,7 @@ impl RefusedSignIns {
         // The place of all others is one of its own.
         let is_full = all.keys().flatten().count() >= ADDRESSES_MAX;
         let address = if is_full && !all.contains_key(&address) { None } else { address };
-        let refused = all.entry(address).or_insert(Refused { reason, count: 0, told: None });
+        let refused = all.entry(address).or_insert(RefusalCount { reason, count: 0, reported_at: None });
         refused.reason = reason;
         refused.count = refused.count.saturating_add(1);
     }
@@ -57,12 +57,13 @@ impl RefusedSignIns {
     pub(super) fn due(&self, now: DateTime<Utc>) -> Vec<AdminEntry> {
         let mut all = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
         // A clock that was set back delays no event for longer.
-        let is_due =
-            |refused: &Refused| refused.told.is_none_or(|told| now - told >= EVENT_EVERY || now < told);
+        let is_due = |refused: &RefusalCount| {
+            refused.reported_at.is_none_or(|told| now - told >= EVENT_EVERY || now < told)
+        };
         all.retain(|_, refused| refused.count > 0 || !is_due(refused));
         let due = all.iter_mut().filter(|(_, refused)| refused.count > 0 && is_due(refused));
         due.map(|(address, refused)| {
-            refused.told = Some(now);
+            refused.reported_at = Some(now);
             let (address, reason) = (address.map(|address| address.to_string()), refused.reason.to_owned());
             let event =
                 AdminEvent::SignInRefused { address, reason, count: std::mem::take(&mut refused.count) };

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
 
 use super::notices::StopReason;
-use super::sweeps::Silent;
+use super::sweeps::IgnoreProgress;
 use super::{Notice, Service};
 use crate::action::{EventSnapshot, Outcome};
 use crate::calendar::{Event, RoomAddress, Window};
@@ -31,64 +31,64 @@ const SLOW_AGAIN: TimeDelta = TimeDelta::seconds(60);
 /// How long one look waits for the releases that it began; they go on beside the next look.
 const ACTS_WITHIN: Duration = Duration::from_secs(5);
 /// Rooms asked about at once whether they have anything.
-const BUSY_GROUP: usize = 100;
+const AVAILABILITY_MAILBOXES_MAX: usize = 100;
 /// Entries remembered of each kind; a day of the largest building.
-pub const SIGHTINGS_MAX: usize = 100_000;
+pub const REMEMBERED_EVENTS_MAX: usize = 100_000;
 
 /// An event as one look saw it: a hash of its room, its id and its start, since a day of the largest building is remembered.
-type Sighting = u64;
+type EventHash = u64;
 
 /// What the looks remember of each other.
 #[derive(Debug, Default)]
-pub struct Releases {
+pub struct ReleaseState {
     /// Makes the hashes, by a secret of this process.
     hasher: RandomState,
     /// Announced releases, so that each is announced once …
-    warned: HashSet<Sighting>,
+    warned: HashSet<EventHash>,
     /// … and those of them that were called off.
-    stopped: HashSet<Sighting>,
+    stopped: HashSet<EventHash>,
     /// Releases that Exchange refused for good, and those that observe mode announced.
-    settled: HashSet<Sighting>,
+    settled: HashSet<EventHash>,
     /// Decisions that were recorded.
-    decided: HashMap<Sighting, DecisionKind>,
+    decided: HashMap<EventHash, DecisionKind>,
     /// Mailboxes that hung, until when they are left to the background.
-    slow: HashMap<RoomAddress, DateTime<Utc>>,
+    slow_until: HashMap<RoomAddress, DateTime<Utc>>,
     /// Rooms in which a release is under way.
-    acting: HashSet<RoomAddress>,
+    releasing_rooms: HashSet<RoomAddress>,
     /// Those releases.
-    acts: JoinSet<(RoomAddress, Vec<AppliedAction>)>,
+    tasks: JoinSet<(RoomAddress, Vec<AppliedAction>)>,
 }
 
-impl Releases {
-    fn sighting(&self, room: &RoomAddress, event: &EventSnapshot) -> Sighting {
+impl ReleaseState {
+    fn hash(&self, room: &RoomAddress, event: &EventSnapshot) -> EventHash {
         self.hasher.hash_one((room.as_str(), event.id.as_str(), event.start))
     }
 
     /// Waits for the releases under way.
     pub(super) async fn finish(&mut self) {
-        while let Some(act) = self.acts.join_next().await {
-            self.take_in(act);
+        while let Some(act) = self.tasks.join_next().await {
+            self.record_finished(act);
         }
     }
 
     /// Takes in the releases that have ended.
-    fn collect(&mut self) {
-        while let Some(act) = self.acts.try_join_next() {
-            self.take_in(act);
+    fn collect_finished(&mut self) {
+        while let Some(act) = self.tasks.try_join_next() {
+            self.record_finished(act);
         }
     }
 
     /// Remembers releases that are over, so that Exchange is not asked for them again and again.
-    fn take_in(&mut self, act: Result<(RoomAddress, Vec<AppliedAction>), JoinError>) {
+    fn record_finished(&mut self, act: Result<(RoomAddress, Vec<AppliedAction>), JoinError>) {
         let Ok((room, applied)) = act else { return };
-        self.acting.remove(&room);
+        self.releasing_rooms.remove(&room);
         for one in applied {
             let is_final = match &one.outcome {
                 Outcome::Refused { refusal } => refusal.is_final(),
                 Outcome::Done(_) | Outcome::AlreadyDone { .. } | Outcome::NeedsAttention { .. } => true,
             };
             if is_final {
-                let sighting = self.sighting(&one.room, &one.event);
+                let sighting = self.hash(&one.room, &one.event);
                 self.settled.insert(sighting);
             }
         }
@@ -96,11 +96,11 @@ impl Releases {
 
     fn forget_if_full(&mut self) {
         for set in [&mut self.warned, &mut self.stopped, &mut self.settled] {
-            if set.len() >= SIGHTINGS_MAX {
+            if set.len() >= REMEMBERED_EVENTS_MAX {
                 set.clear();
             }
         }
-        if self.decided.len() >= SIGHTINGS_MAX {
+        if self.decided.len() >= REMEMBERED_EVENTS_MAX {
             self.decided.clear();
         }
     }
@@ -108,26 +108,27 @@ impl Releases {
 
 impl Service {
     /// Releases what nobody came to, and announces what is about to be released.
-    pub(super) async fn release(self: &Arc<Self>, state: &mut Releases) {
+    pub(super) async fn release_abandoned(self: &Arc<Self>, state: &mut ReleaseState) {
         let options = self.options();
         self.record_rules().await;
         if !options.rules.check_in_anywhere() {
             return;
         }
-        state.collect();
+        state.collect_finished();
         state.forget_if_full();
         let now = self.now();
         // The present is looked at, however short the warning is.
-        let Some(window) = Window::clamped(now, now + options.warn.max(TimeDelta::minutes(1))) else {
+        let Some(window) = Window::clamped(now, now + options.release_warning.max(TimeDelta::minutes(1)))
+        else {
             return;
         };
         let only = Rules { cancelled_leftover: None, organizer_gone: None, ..options.rules.clone() };
         let read = self.read_rooms(&only, window, state).await;
         let sweep = Arc::new(self.sweep(only));
         let plan = sweep.plan_from_events(read, window).await;
-        self.announce(&plan, now, options.warn, state);
+        self.announce(&plan, now, options.release_warning, state);
         self.record_decisions(&plan, now, state).await;
-        self.begin(&sweep, plan, state);
+        self.start_releases(&sweep, plan, state);
         let _ = tokio::time::timeout(ACTS_WITHIN, state.finish()).await;
     }
 
@@ -136,28 +137,28 @@ impl Service {
         self: &Arc<Self>,
         rules: &Rules,
         window: Window,
-        state: &mut Releases,
+        state: &mut ReleaseState,
     ) -> Vec<(RoomAddress, Arc<Vec<Event>>)> {
         let (now, mut rooms) = (self.now(), self.followed_rooms());
-        rooms.retain(|room| rules.check_in(room).is_some() && !state.acting.contains(room));
+        rooms.retain(|room| rules.check_in(room).is_some() && !state.releasing_rooms.contains(room));
         let (mut known, mut unknown) = (Vec::new(), Vec::new());
         for room in rooms {
             match self.rooms.fresh(&room) {
                 Some(kept) => known.push((room, kept.events)),
-                None if state.slow.get(&room).is_some_and(|until| now < *until) => {}
+                None if state.slow_until.get(&room).is_some_and(|until| now < *until) => {}
                 None => unknown.push(room),
             }
         }
-        let busy = self.find_busy(unknown, window).await;
-        known.extend(self.read(busy, state).await);
+        let busy = self.query_occupancy(unknown, window).await;
+        known.extend(self.read_calendars(busy, state).await);
         known.sort_by(|(one, _), (other, _)| one.cmp(other));
         known
     }
 
     /// Those of the rooms that have anything in the window, as far as the server says so.
-    async fn find_busy(&self, rooms: Vec<RoomAddress>, window: Window) -> Vec<RoomAddress> {
+    async fn query_occupancy(&self, rooms: Vec<RoomAddress>, window: Window) -> Vec<RoomAddress> {
         let mut busy = Vec::new();
-        for group in rooms.chunks(BUSY_GROUP) {
+        for group in rooms.chunks(AVAILABILITY_MAILBOXES_MAX) {
             let asked = self.engine.calendar().occupancy(group, window);
             let looks = match tokio::time::timeout(READ_WITHIN, asked).await {
                 Ok(Ok(looks)) if looks.len() == group.len() => looks,
@@ -170,12 +171,12 @@ impl Service {
     }
 
     /// Reads these rooms. One that does not answer in time is left to the background.
-    async fn read(
+    async fn read_calendars(
         self: &Arc<Self>,
         rooms: Vec<RoomAddress>,
-        state: &mut Releases,
+        state: &mut ReleaseState,
     ) -> Vec<(RoomAddress, Arc<Vec<Event>>)> {
-        let permits = Arc::new(Semaphore::new(self.options().rooms_at_once));
+        let permits = Arc::new(Semaphore::new(self.options().max_concurrent_rooms));
         let mut waiting: HashSet<_> = rooms.iter().cloned().collect();
         let mut tasks = JoinSet::new();
         for room in rooms {
@@ -205,41 +206,41 @@ impl Service {
             }
         };
         let _ = tokio::time::timeout(LOOK_WITHIN, all).await;
-        self.put_aside(waiting, state);
+        self.mark_slow(waiting, state);
         read
     }
 
-    fn put_aside(self: &Arc<Self>, rooms: HashSet<RoomAddress>, state: &mut Releases) {
+    fn mark_slow(self: &Arc<Self>, rooms: HashSet<RoomAddress>, state: &mut ReleaseState) {
         let now = self.now();
-        state.slow.retain(|_, until| now < *until);
+        state.slow_until.retain(|_, until| now < *until);
         for room in rooms {
             tracing::warn!(%room, "a room's mailbox does not answer; its meetings stay, and other rooms go on");
-            state.slow.insert(room, now + SLOW_AGAIN);
+            state.slow_until.insert(room, now + SLOW_AGAIN);
         }
     }
 
     /// Announces releases that are near, once each, and those that were announced and will not come.
-    fn announce(&self, plan: &SweepPlan, now: DateTime<Utc>, ahead: TimeDelta, state: &mut Releases) {
+    fn announce(&self, plan: &SweepPlan, now: DateTime<Utc>, ahead: TimeDelta, state: &mut ReleaseState) {
         let rules = &self.options().rules;
         for (RoomPlan { room, .. }, judged) in events_of(plan) {
-            let sighting = state.sighting(room, &judged.event);
+            let sighting = state.hash(room, &judged.event);
             match &judged.verdict {
                 Verdict::Keep { why: KeepReason::GraceRuns { until } } => {
-                    let watched = || self.books.read().is_watched(room, rules.watch_group(room), now);
+                    let watched = || self.presence.read().is_watched(room, rules.watch_group(room), now);
                     let acts = rules.mode(room) == CleanupMode::Act && watched();
                     if acts && *until - now <= ahead && state.warned.insert(sighting) {
-                        self.notices.tell(Notice::ReleaseNear { room: room.clone(), at: *until });
+                        self.notices.publish(Notice::ReleaseWarning { room: room.clone(), at: *until });
                     }
                 }
                 Verdict::Keep { why: KeepReason::Unknown { doubt } } => {
                     let is_silent = matches!(doubt, UnknownReason::FeedSilent(_));
                     if (is_silent || state.warned.contains(&sighting)) && state.stopped.insert(sighting) {
-                        self.stop(room, &judged.event, StopReason::of(doubt), doubt.to_string());
+                        self.stop_release(room, &judged.event, StopReason::of(doubt), doubt.to_string());
                     }
                 }
                 Verdict::Keep { why: KeepReason::ClockInDoubt { why } } => {
                     if state.warned.contains(&sighting) && state.stopped.insert(sighting) {
-                        self.stop(room, &judged.event, StopReason::Clock, why.clone());
+                        self.stop_release(room, &judged.event, StopReason::Clock, why.clone());
                     }
                 }
                 Verdict::Keep { .. } | Verdict::Act { .. } => {}
@@ -247,21 +248,21 @@ impl Service {
         }
     }
 
-    fn stop(&self, room: &RoomAddress, event: &EventSnapshot, reason: StopReason, why: String) {
+    fn stop_release(&self, room: &RoomAddress, event: &EventSnapshot, reason: StopReason, why: String) {
         tracing::warn!(%room, start = %event.start, %why, "a release was stopped; the meeting stays");
         self.stopped_releases.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let (room, start) = (room.clone(), event.start);
-        self.notices.tell(Notice::ReleaseStopped { room, start, reason, why });
+        self.notices.publish(Notice::ReleaseStopped { room, start, reason, why });
     }
 
     /// Stores what was decided, once for each meeting and outcome.
-    async fn record_decisions(&self, plan: &SweepPlan, now: DateTime<Utc>, state: &mut Releases) {
+    async fn record_decisions(&self, plan: &SweepPlan, now: DateTime<Utc>, state: &mut ReleaseState) {
         let rules = &self.options().rules;
         let mut new = Vec::new();
         for (RoomPlan { room, .. }, judged) in events_of(plan) {
             let acts = rules.mode(room) == CleanupMode::Act;
             let Some(decision) = Decision::of(room, judged, acts, now) else { continue };
-            let sighting = state.sighting(room, &judged.event);
+            let sighting = state.hash(room, &judged.event);
             let known = state.decided.get(&sighting);
             if known.is_none_or(|known| *known != decision.outcome) {
                 state.decided.insert(sighting, decision.outcome);
@@ -270,20 +271,20 @@ impl Service {
             }
         }
         if !new.is_empty()
-            && let Err(error) = self.desk.add_decisions(new, now).await
+            && let Err(error) = self.store.add_decisions(new, now).await
         {
             tracing::error!(%error, "could not record decisions");
         }
     }
 
     /// Begins the releases of a plan, each room by itself; observe mode only announces them.
-    fn begin(self: &Arc<Self>, sweep: &Arc<Sweep>, plan: SweepPlan, state: &mut Releases) {
+    fn start_releases(self: &Arc<Self>, sweep: &Arc<Sweep>, plan: SweepPlan, state: &mut ReleaseState) {
         let rules = &self.options().rules;
         if let Some(stop) = &plan.stop {
             for (room, judged) in plan.actions() {
-                let sighting = state.sighting(room, &judged.event);
+                let sighting = state.hash(room, &judged.event);
                 if state.stopped.insert(sighting) {
-                    self.stop(room, &judged.event, StopReason::Limit, stop.to_string());
+                    self.stop_release(room, &judged.event, StopReason::Limit, stop.to_string());
                 }
             }
             return;
@@ -292,43 +293,43 @@ impl Service {
             let mut one = RoomPlan { trouble: None, ..room.clone() };
             let acts = rules.mode(&room.room) == CleanupMode::Act;
             one.events.retain(|judged| {
-                let sighting = state.sighting(&room.room, &judged.event);
+                let sighting = state.hash(&room.room, &judged.event);
                 matches!(judged.verdict, Verdict::Act { .. }) && !state.settled.contains(&sighting)
             });
             if one.events.is_empty() {
                 continue;
             }
             if acts {
-                self.act_in(sweep, plan.for_room(one), state);
+                self.start_release(sweep, plan.for_room(one), state);
             } else {
                 self.observe(&one, state);
             }
         }
     }
 
-    fn observe(&self, RoomPlan { room, events, .. }: &RoomPlan, state: &mut Releases) {
+    fn observe(&self, RoomPlan { room, events, .. }: &RoomPlan, state: &mut ReleaseState) {
         for judged in events {
             let Verdict::Act { why, .. } = &judged.verdict else { continue };
             tracing::info!(%room, start = %judged.event.start, %why, "observe mode: this meeting would be released");
-            let sighting = state.sighting(room, &judged.event);
+            let sighting = state.hash(room, &judged.event);
             state.settled.insert(sighting);
             let (room, start, end) = (room.clone(), judged.event.start, judged.event.end);
-            self.notices.tell(Notice::WouldRelease { room, start, end, why: why.clone() });
+            self.notices.publish(Notice::WouldRelease { room, start, end, why: why.clone() });
         }
     }
 
-    fn act_in(self: &Arc<Self>, sweep: &Arc<Sweep>, plan: SweepPlan, state: &mut Releases) {
+    fn start_release(self: &Arc<Self>, sweep: &Arc<Sweep>, plan: SweepPlan, state: &mut ReleaseState) {
         let Some(room) = plan.rooms.first().map(|room| room.room.clone()) else { return };
         let (service, sweep) = (self.clone(), sweep.clone());
-        state.acting.insert(room.clone());
-        state.acts.spawn(async move {
+        state.releasing_rooms.insert(room.clone());
+        state.tasks.spawn(async move {
             let applied = service.apply_release(&sweep, &plan).await;
             (room, applied)
         });
     }
 
     async fn apply_release(&self, sweep: &Sweep, plan: &SweepPlan) -> Vec<AppliedAction> {
-        match self.act(sweep, plan, &Silent).await {
+        match self.apply_and_publish(sweep, plan, &IgnoreProgress).await {
             Ok(SweepResult {
                 journal_error: Some(error),
                 unfinished: open,

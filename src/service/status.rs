@@ -13,17 +13,17 @@ use crate::presence::PresenceState;
 
 /// A room at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Status {
+pub struct RoomStatus {
     /// Which room.
     pub room: RoomAddress,
     /// What is known of it besides its calendar.
-    pub about: RoomInfo,
+    pub info: RoomInfo,
     /// When its calendar was read.
     pub read_at: DateTime<Utc>,
     /// Until when it is known that nothing else changed.
     pub as_of: DateTime<Utc>,
     /// By what that is known.
-    pub follows: TrackingMode,
+    pub tracking: TrackingMode,
     /// The event that is on; where several are, the first of `current_events`.
     pub current: Option<Event>,
     /// All events that take the room now, in display order: timed before all-day events, the last begun first.
@@ -41,12 +41,12 @@ pub struct Status {
     /// The event that a check-in without a name is for, while one waits for it.
     pub awaiting_check_in: Option<EventId>,
     /// What may be asked for with a chance: ending and extending of `current`.
-    pub may: Vec<May>,
+    pub allowed_actions: Vec<AllowedAction>,
 }
 
 /// What may be done at the door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum May {
+pub enum AllowedAction {
     /// Check in.
     CheckIn,
     /// End what is on.
@@ -57,7 +57,7 @@ pub enum May {
     Book,
 }
 
-impl Status {
+impl RoomStatus {
     /// Something is on.
     pub fn is_busy(&self) -> bool {
         self.current.is_some()
@@ -66,18 +66,18 @@ impl Status {
 
 /// What is known of a room.
 #[derive(Clone, Copy)]
-pub struct View<'a> {
+pub struct StatusInput<'a> {
     /// Its calendar.
-    pub kept: &'a CachedCalendar,
+    pub calendar: &'a CachedCalendar,
     /// Who came, and when that would have been known.
-    pub books: &'a PresenceState,
+    pub presence: &'a PresenceState,
     /// When an event was first seen at its present start.
     pub seen_since: &'a dyn Fn(&Event) -> Option<DateTime<Utc>>,
 }
 
-impl<'a> View<'a> {
+impl<'a> StatusInput<'a> {
     fn case(&self, room: &'a RoomAddress, event: &'a Event, now: DateTime<Utc>) -> EventCase<'a> {
-        let Self { kept, books, seen_since } = *self;
+        let Self { calendar: kept, presence: books, seen_since } = *self;
         let organizer = Some(PersonLookup::Found);
         EventCase {
             room,
@@ -120,10 +120,10 @@ impl<'a> View<'a> {
 }
 
 /// What the calendar, the evidence and the rules come to.
-pub fn status(room: &RoomAddress, view: &View<'_>, rules: &Rules, now: DateTime<Utc>) -> Status {
-    let kept = view.kept;
-    let on = occupancy::current(&kept.events, now);
-    let next = occupancy::next(&kept.events, now);
+pub fn status(room: &RoomAddress, view: &StatusInput<'_>, rules: &Rules, now: DateTime<Utc>) -> RoomStatus {
+    let calendar = view.calendar;
+    let on = occupancy::current(&calendar.events, now);
+    let next = occupancy::next(&calendar.events, now);
     let free_until = next.filter(|_| on.is_empty()).map(|next| next.start);
     let rule = rules.check_in(room);
     let rule = rule.as_ref();
@@ -131,13 +131,13 @@ pub fn status(room: &RoomAddress, view: &View<'_>, rules: &Rules, now: DateTime<
         Some(rule) => attendance_reason(&view.case(room, event, now), rules, rule).is_some(),
         None => {
             let terms = NoCheckIn::default().terms(TimeDelta::zero());
-            view.books.signs.matching(room, event, &terms).is_some()
+            view.presence.signs.matching(room, event, &terms).is_some()
         }
     };
     let checked_in = on.first().is_some_and(|event| sign_for(event));
     // Observe mode releases nothing, and so does a room that nothing watches: nothing is announced at the door.
     let acts =
-        rules.mode(room) == CleanupMode::Act && view.books.is_watched(room, rules.watch_group(room), now);
+        rules.mode(room) == CleanupMode::Act && view.presence.is_watched(room, rules.watch_group(room), now);
     let release_at =
         on.first().filter(|_| acts).and_then(|event| match evaluate(&view.case(room, event, now), rules) {
             Verdict::Keep { why: Spared::GraceRuns { until } } => Some(until),
@@ -145,37 +145,38 @@ pub fn status(room: &RoomAddress, view: &View<'_>, rules: &Rules, now: DateTime<
         });
     let early = rule.map_or_else(TimeDelta::zero, |rule| rule.early);
     let waits = |event: &Event| view.waits_for_check_in(room, event, rules, now);
-    let awaiting = occupancy::check_in_event(&kept.events, now, early, waits).filter(|event| waits(event));
+    let awaiting =
+        occupancy::check_in_event(&calendar.events, now, early, waits).filter(|event| waits(event));
     let mut may = Vec::new();
     if awaiting.is_some() {
-        may.push(May::CheckIn);
+        may.push(AllowedAction::CheckIn);
     }
     match on.first() {
         Some(event) => {
             if occupancy::may_move_end(event, now, false).is_ok() {
-                may.push(May::End);
+                may.push(AllowedAction::End);
             }
-            if occupancy::may_extend(&kept.events, event, now) {
-                may.push(May::Extend);
+            if occupancy::may_extend(&calendar.events, event, now) {
+                may.push(AllowedAction::Extend);
             }
         }
-        None if occupancy::booking_window(&kept.events, now, 1).is_ok() => may.push(May::Book),
+        None if occupancy::booking_window(&calendar.events, now, 1).is_ok() => may.push(AllowedAction::Book),
         None => {}
     }
-    Status {
+    RoomStatus {
         room: room.clone(),
-        about: rules.room_info(room),
-        read_at: kept.read_at,
-        as_of: kept.as_of,
-        follows: kept.mode,
+        info: rules.room_info(room),
+        read_at: calendar.read_at,
+        as_of: calendar.as_of,
+        tracking: calendar.mode,
         current: on.first().map(|event| (*event).clone()),
         current_events: on.into_iter().cloned().collect(),
         next: next.cloned(),
-        busy_until: occupancy::busy_until(&kept.events, now),
+        busy_until: occupancy::busy_until(&calendar.events, now),
         free_until,
         checked_in,
         release_at,
         awaiting_check_in: awaiting.map(|event| event.id.clone()),
-        may,
+        allowed_actions: may,
     }
 }

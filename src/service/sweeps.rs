@@ -33,7 +33,7 @@ pub type SweepId = Uuid;
 
 /// How far a sweep is.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Phase {
+pub enum SweepPhase {
     /// Looking at rooms.
     Planning,
     /// It says what it would do.
@@ -48,7 +48,7 @@ pub enum Phase {
     Failed(String, Arc<Vec<AppliedAction>>),
 }
 
-impl Phase {
+impl SweepPhase {
     /// As it is told.
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -94,14 +94,14 @@ pub struct SweepView {
     /// The rooms it is about.
     pub rooms: Arc<Vec<RoomAddress>>,
     /// How far it is.
-    pub phase: Phase,
+    pub phase: SweepPhase,
     /// Of the present phase: done, of all.
     pub progress: (usize, usize),
 }
 
-struct Entry {
+struct SweepEntry {
     view: SweepView,
-    counter: Arc<Counter>,
+    counter: Arc<ProgressCounter>,
 }
 
 /// Why a plan was not applied.
@@ -117,32 +117,36 @@ pub enum NotApplied {
 
 /// All of them.
 pub struct Sweeps {
-    kept: Mutex<BTreeMap<(DateTime<Utc>, SweepId), Entry>>,
+    entries: Mutex<BTreeMap<(DateTime<Utc>, SweepId), SweepEntry>>,
     tasks: TaskTracker,
     shares: SharePool,
 }
 
 impl Default for Sweeps {
     fn default() -> Self {
-        Self { kept: Mutex::default(), tasks: TaskTracker::default(), shares: SharePool::new(SWEEP_SHARES) }
+        Self {
+            entries: Mutex::default(),
+            tasks: TaskTracker::default(),
+            shares: SharePool::new(SWEEP_SHARES),
+        }
     }
 }
 
 /// Reports no progress.
-pub(super) struct Silent;
+pub(super) struct IgnoreProgress;
 
-impl Progress for Silent {
+impl Progress for IgnoreProgress {
     fn begin(&self, _: &str, _: usize) {}
     fn step(&self) {}
 }
 
 #[derive(Default)]
-struct Counter {
+struct ProgressCounter {
     done: AtomicUsize,
     total: AtomicUsize,
 }
 
-impl Progress for Counter {
+impl Progress for ProgressCounter {
     fn begin(&self, _: &str, total: usize) {
         self.done.store(0, Ordering::Relaxed);
         self.total.store(total, Ordering::Relaxed);
@@ -156,7 +160,7 @@ impl Progress for Counter {
 impl Sweeps {
     /// The sweep, as far as it is.
     pub fn get(&self, id: SweepId) -> Option<SweepView> {
-        let all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = all.values().find(|entry| entry.view.id == id)?;
         let counter = &entry.counter;
         let progress = (counter.done.load(Ordering::Relaxed), counter.total.load(Ordering::Relaxed));
@@ -175,24 +179,30 @@ impl Sweeps {
         &self.shares
     }
 
-    fn add(&self, view: SweepView) -> Arc<Counter> {
-        let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+    fn add(&self, view: SweepView) -> Arc<ProgressCounter> {
+        let mut all = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let of_caller = all.values().filter(|entry| entry.view.by == view.by).count();
-        let is_over = |entry: &Entry| !matches!(entry.view.phase, Phase::Planning | Phase::Applying(_));
-        let may_go = |entry: &Entry| of_caller < KEPT_PER_CALLER || entry.view.by == view.by;
+        let is_over =
+            |entry: &SweepEntry| !matches!(entry.view.phase, SweepPhase::Planning | SweepPhase::Applying(_));
+        let may_go = |entry: &SweepEntry| of_caller < KEPT_PER_CALLER || entry.view.by == view.by;
         if all.len() >= KEPT_MAX || of_caller >= KEPT_PER_CALLER {
             let mut oldest = all.iter().filter(|(_, entry)| is_over(entry) && may_go(entry));
             let oldest = oldest.next().map(|(key, _)| *key);
             oldest.map(|key| all.remove(&key));
         }
-        let counter = Arc::<Counter>::default();
-        all.insert((view.begun_at, view.id), Entry { view, counter: counter.clone() });
+        let counter = Arc::<ProgressCounter>::default();
+        all.insert((view.begun_at, view.id), SweepEntry { view, counter: counter.clone() });
         counter
     }
 
     /// Moves a sweep on, if it stands where `from` says. The one place that changes a phase, so a plan is applied once.
-    fn turn(&self, id: SweepId, from: impl Fn(&Phase) -> bool, to: Phase) -> Option<Arc<Counter>> {
-        let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+    fn transition(
+        &self,
+        id: SweepId,
+        from: impl Fn(&SweepPhase) -> bool,
+        to: SweepPhase,
+    ) -> Option<Arc<ProgressCounter>> {
+        let mut all = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = all.values_mut().find(|entry| entry.view.id == id && from(&entry.view.phase))?;
         entry.view.phase = to;
         let counter = entry.counter.clone();
@@ -203,10 +213,11 @@ impl Sweeps {
 
 /// Forgets sweeps that are over, the oldest first, until the plans that are left have no more events than this. The sweep of
 /// this id stays.
-fn forget_beyond(all: &mut BTreeMap<(DateTime<Utc>, SweepId), Entry>, id: SweepId, events_max: usize) {
+fn forget_beyond(all: &mut BTreeMap<(DateTime<Utc>, SweepId), SweepEntry>, id: SweepId, events_max: usize) {
     let mut events: usize = all.values().map(|entry| entry.view.phase.events()).sum();
     while events > events_max {
-        let is_over = |entry: &Entry| !matches!(entry.view.phase, Phase::Planning | Phase::Applying(_));
+        let is_over =
+            |entry: &SweepEntry| !matches!(entry.view.phase, SweepPhase::Planning | SweepPhase::Applying(_));
         let oldest = all.iter().find(|(_, entry)| entry.view.id != id && is_over(entry));
         let Some(key) = oldest.map(|(key, _)| *key) else { return };
         let forgotten = all.remove(&key).map_or(0, |entry| entry.view.phase.events());
@@ -232,7 +243,7 @@ impl Service {
             by,
             begun_at: self.now(),
             rooms: rooms.clone(),
-            phase: Phase::Planning,
+            phase: SweepPhase::Planning,
             progress: (0, rooms.len()),
         };
         let counter = self.sweeps.add(view.clone());
@@ -242,11 +253,11 @@ impl Service {
             let options = service.options();
             let sweep = service.sweep(options.rules.clone());
             let now = service.now();
-            let phase = match Window::clamped(now, now + options.ahead) {
-                Some(window) => Phase::Planned(Arc::new(sweep.plan(&rooms, window, &*counter).await)),
-                None => Phase::Failed("no time ahead to look at".to_owned(), Arc::default()),
+            let phase = match Window::clamped(now, now + options.horizon) {
+                Some(window) => SweepPhase::Planned(Arc::new(sweep.plan(&rooms, window, &*counter).await)),
+                None => SweepPhase::Failed("no time ahead to look at".to_owned(), Arc::default()),
             };
-            service.turn(id, |phase| *phase == Phase::Planning, phase);
+            service.transition_sweep(id, |phase| *phase == SweepPhase::Planning, phase);
         });
         Ok(view)
     }
@@ -256,47 +267,54 @@ impl Service {
     /// # Errors
     /// When it is not there to be applied (any more), or too many sweeps are under way.
     pub fn apply_sweep(self: &Arc<Self>, id: SweepId, by: &str) -> Result<(), NotApplied> {
-        let Some(Phase::Planned(plan)) = self.sweeps.get(id).map(|sweep| sweep.phase) else {
+        let Some(SweepPhase::Planned(plan)) = self.sweeps.get(id).map(|sweep| sweep.phase) else {
             return Err(NotApplied::NotPlanned);
         };
         let share = self.sweeps.shares.acquire(by, None)?;
-        let planned = |phase: &Phase| matches!(phase, Phase::Planned(_));
-        let counter = self.turn(id, planned, Phase::Applying(plan.clone()));
+        let planned = |phase: &SweepPhase| matches!(phase, SweepPhase::Planned(_));
+        let counter = self.transition_sweep(id, planned, SweepPhase::Applying(plan.clone()));
         let counter = counter.ok_or(NotApplied::NotPlanned)?;
         let service = self.clone();
         self.sweeps.tasks.spawn(async move {
             let _share = share;
             let phase = service.apply_plan(plan, &*counter).await;
-            service.turn(id, |phase| matches!(phase, Phase::Applying(_)), phase);
+            service.transition_sweep(id, |phase| matches!(phase, SweepPhase::Applying(_)), phase);
         });
         Ok(())
     }
 
     /// Moves a sweep on, and tells of it.
-    fn turn(&self, id: SweepId, from: impl Fn(&Phase) -> bool, to: Phase) -> Option<Arc<Counter>> {
+    fn transition_sweep(
+        &self,
+        id: SweepId,
+        from: impl Fn(&SweepPhase) -> bool,
+        to: SweepPhase,
+    ) -> Option<Arc<ProgressCounter>> {
         let (state, actions) = (to.as_str(), to.actions());
-        let counter = self.sweeps.turn(id, from, to)?;
+        let counter = self.sweeps.transition(id, from, to)?;
         if let Some(SweepView { by, rooms, .. }) = self.sweeps.get(id) {
-            self.notices.tell(Notice::Swept { sweep: Some(id), by, rooms, state, actions });
+            self.notices.publish(Notice::SweepChanged { sweep: Some(id), by, rooms, state, actions });
         }
         Some(counter)
     }
 
-    async fn apply_plan(&self, plan: Arc<SweepPlan>, progress: &dyn Progress) -> Phase {
+    async fn apply_plan(&self, plan: Arc<SweepPlan>, progress: &dyn Progress) -> SweepPhase {
         let sweep = self.sweep(self.options().rules.clone());
-        match self.act(&sweep, &plan, progress).await {
+        match self.apply_and_publish(&sweep, &plan, progress).await {
             Ok(SweepResult { journal_error: Some(error), applied, .. }) => {
-                Phase::Failed(error.to_string(), Arc::new(applied))
+                SweepPhase::Failed(error.to_string(), Arc::new(applied))
             }
-            Ok(swept) => Phase::Applied(plan, Arc::new(swept.applied)),
-            Err(SweepError::OverLimit(stop)) => Phase::Stopped(plan, stop),
-            Err(error @ SweepError::UnknownFormat(_)) => Phase::Failed(error.to_string(), Arc::default()),
+            Ok(swept) => SweepPhase::Applied(plan, Arc::new(swept.applied)),
+            Err(SweepError::OverLimit(stop)) => SweepPhase::Stopped(plan, stop),
+            Err(error @ SweepError::UnknownFormat(_)) => {
+                SweepPhase::Failed(error.to_string(), Arc::default())
+            }
         }
     }
 
     /// Applies a plan, whoever asked for it: what was read of its rooms is forgotten, and whoever listens hears of each
     /// action that is over.
-    pub(super) async fn act(
+    pub(super) async fn apply_and_publish(
         &self,
         sweep: &Sweep,
         plan: &SweepPlan,
@@ -305,28 +323,28 @@ impl Service {
         let outcome = sweep.apply(plan, Mode::Perform, progress).await;
         plan.actions().for_each(|(room, _)| self.rooms.invalidate(room));
         for one in outcome.iter().flat_map(|swept| &swept.applied) {
-            self.tell_of_series(one);
+            self.publish_series_missed(one);
             let (room, outcome) = (one.room.clone(), Box::new(one.outcome.clone()));
-            self.notices.tell(Notice::Acted { room, action: one.action, actor: None, outcome });
+            self.notices.publish(Notice::ActionFinished { room, action: one.action, actor: None, outcome });
         }
         outcome
     }
 
     /// At the last strike, whatever is then done.
-    fn tell_of_series(&self, one: &AppliedAction) {
+    fn publish_series_missed(&self, one: &AppliedAction) {
         let strikes = self.options().rules.check_in(&one.room).map_or(0, |rule| rule.strikes);
         let deleted = one.rule == Rule::Strikes && one.is_whole_series();
         let reported = one.rule == Rule::NoCheckIn && strikes > 0 && one.missed >= strikes;
         if matches!(one.outcome, Outcome::Done(_)) && (deleted || reported) {
             let (room, event, missed) = (one.room.clone(), one.event.clone(), one.missed);
-            self.notices.tell(Notice::SeriesMissed { room, event, missed, deleted });
+            self.notices.publish(Notice::SeriesMissed { room, event, missed, deleted });
         }
     }
 
     pub(super) fn sweep(&self, rules: Rules) -> Sweep {
         self.note_pauses();
-        Sweep::new(self.engine.clone(), rules, self.books.clone(), self.options().rooms_at_once)
-            .with_attendance(Arc::new(self.desk.clone()))
+        Sweep::new(self.engine.clone(), rules, self.presence.clone(), self.options().max_concurrent_rooms)
+            .with_attendance(Arc::new(self.store.clone()))
             .with_sightings(self.rooms.clone())
             .with_crowd_log(self.crowds.clone())
     }
@@ -339,12 +357,12 @@ mod tests {
     use super::*;
     use crate::cleanup::RoomPlan;
 
-    fn planned(rooms: usize) -> Phase {
+    fn planned(rooms: usize) -> SweepPhase {
         let now = DateTime::UNIX_EPOCH;
         let room = RoomPlan { room: "r@example.com".parse().unwrap(), events: Vec::new(), trouble: None };
         let window = Window::new(now, now + TimeDelta::hours(1)).unwrap();
         let rooms = vec![room; rooms];
-        Phase::Planned(Arc::new(SweepPlan {
+        SweepPhase::Planned(Arc::new(SweepPlan {
             version: 1,
             made_at: now,
             window,
@@ -362,15 +380,16 @@ mod tests {
                 (Uuid::from_u128(number), DateTime::UNIX_EPOCH + TimeDelta::seconds(number as i64));
             let (by, rooms) = ("key".to_owned(), Arc::default());
             let view = SweepView { id, by, begun_at, rooms, phase, progress: (0, 0) };
-            all.insert((begun_at, id), Entry { view, counter: Arc::default() });
+            all.insert((begun_at, id), SweepEntry { view, counter: Arc::default() });
         };
         add(1, planned(40));
-        add(2, Phase::Planning);
+        add(2, SweepPhase::Planning);
         add(3, planned(40));
         add(4, planned(70));
         forget_beyond(&mut all, Uuid::from_u128(4), 100);
-        let left =
-            |all: &BTreeMap<_, Entry>| all.values().map(|entry| entry.view.id.as_u128()).collect::<Vec<_>>();
+        let left = |all: &BTreeMap<_, SweepEntry>| {
+            all.values().map(|entry| entry.view.id.as_u128()).collect::<Vec<_>>()
+        };
         assert_eq!(left(&all), [2, 4], "those under way are no plans yet");
         forget_beyond(&mut all, Uuid::from_u128(4), 10);
         assert_eq!(left(&all), [2, 4], "the newest is the one that its caller waits for");

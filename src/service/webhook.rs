@@ -26,7 +26,7 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{Notify, Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 
-use super::{Noted, Notice};
+use super::{Notice, SequencedNotice};
 use crate::clock::Clock;
 use crate::exchange::Secret;
 use crate::https_client::{HttpsClient, InvalidUrl, PostResult, parse_url};
@@ -35,18 +35,18 @@ use crate::store::{OutboxEntry, OutboxNotice, ServiceStore};
 /// How often one notice is tried.
 const TRIES: u32 = 5;
 /// Before the second try; doubles.
-const AGAIN: Duration = Duration::from_secs(1);
+const RETRY_FIRST: Duration = Duration::from_secs(1);
 /// Longest `Retry-After` that is obeyed: each waiting notice occupies one of few slots.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
 /// Notices on their way at once.
-const AT_ONCE: usize = 16;
+const MAX_CONCURRENT_DELIVERIES: usize = 16;
 /// Notices stored in one transaction, and read from the store at once.
 const BATCH_MAX: usize = 256;
 
 /// Where notices wait for their webhook, and what became of them in numbers. Cheap to clone.
 #[derive(Clone)]
 pub struct Outbox {
-    desk: ServiceStore,
+    store: ServiceStore,
     counts: Arc<WebhookCounts>,
 }
 
@@ -54,7 +54,7 @@ pub struct Outbox {
 #[derive(Debug, Default)]
 pub struct WebhookCounts {
     /// Notices that a webhook took.
-    pub taken: AtomicU64,
+    pub accepted: AtomicU64,
     /// Notices that no webhook is told of any more.
     pub dropped: AtomicU64,
 }
@@ -62,7 +62,7 @@ pub struct WebhookCounts {
 impl Outbox {
     /// In this store.
     pub fn new(desk: ServiceStore) -> Self {
-        Self { desk, counts: Arc::default() }
+        Self { store: desk, counts: Arc::default() }
     }
 
     /// What became of notices.
@@ -77,9 +77,9 @@ impl Outbox {
 }
 
 /// Where to tell.
-pub struct Webhook {
-    web: HttpsClient,
-    to: Uri,
+pub struct WebhookSender {
+    http: HttpsClient,
+    url: Uri,
     secret: Secret,
     clock: Arc<dyn Clock>,
     outbox: Outbox,
@@ -104,15 +104,15 @@ pub enum WebhookError {
 
 /// What became of one notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Delivered {
-    Taken,
+enum DeliveryResult {
+    Accepted,
     /// Not taken in all tries.
-    GivenUp,
+    Abandoned,
     /// Not taken before the end: it stays in the outbox.
-    Left,
+    Pending,
 }
 
-impl Webhook {
+impl WebhookSender {
     /// Tells whoever is there, signed with this secret.
     ///
     /// # Errors
@@ -129,12 +129,12 @@ impl Webhook {
         });
         let (web, to) = (HttpsClient::new()?, parse_url(url)?);
         let closing = CancellationToken::new();
-        Ok(Self { web, to, secret, clock, outbox, name, posted: Notify::new(), closing })
+        Ok(Self { http: web, url: to, secret, clock, outbox, name, posted: Notify::new(), closing })
     }
 
     /// Drops what waits for other webhooks than this one: the configuration names them no more.
     pub async fn forget_others(&self) {
-        match self.outbox.desk.remove_other_webhooks(self.name.clone()).await {
+        match self.outbox.store.remove_other_webhooks(self.name.clone()).await {
             Ok(0) => {}
             Ok(dropped) => self.outbox.drop_notices(dropped as u64, "they waited for another address"),
             Err(error) => tracing::error!(%error, "cannot forget what waits for other webhooks"),
@@ -143,13 +143,13 @@ impl Webhook {
 
     /// Tells what waits in the outbox and everything that is heard, until nothing is told any more, or another webhook takes
     /// over. What is not taken by then stays in the outbox.
-    pub async fn run(self, notices: broadcast::Receiver<Noted>, stop: CancellationToken) {
+    pub async fn run(self, notices: broadcast::Receiver<SequencedNotice>, stop: CancellationToken) {
         let hook = Arc::new(self);
         tokio::join!(hook.receive(notices, stop), hook.clone().send());
     }
 
     /// Puts what is heard into the outbox, to the end.
-    async fn receive(&self, mut notices: broadcast::Receiver<Noted>, stop: CancellationToken) {
+    async fn receive(&self, mut notices: broadcast::Receiver<SequencedNotice>, stop: CancellationToken) {
         // What was heard when another took over; until then there is no end.
         let mut left = usize::MAX;
         while left > 0 {
@@ -163,8 +163,8 @@ impl Webhook {
             if matches!(heard, Err(RecvError::Closed)) {
                 break;
             }
-            let mut batch = Batch::default();
-            let mut taken = usize::from(batch.add(heard.map_err(missed)));
+            let mut batch = NoticeBatch::default();
+            let mut taken = usize::from(batch.add(heard.map_err(lost_count)));
             while taken < BATCH_MAX.min(left) {
                 match notices.try_recv() {
                     Ok(noted) => taken += usize::from(batch.add(Ok(noted))),
@@ -178,16 +178,16 @@ impl Webhook {
         self.closing.cancel();
     }
 
-    async fn post(&self, Batch { missed, mut letters }: Batch) {
+    async fn post(&self, NoticeBatch { lost: missed, mut letters }: NoticeBatch) {
         if missed > 0 {
             self.outbox.drop_notices(missed, "the service store is too slow for them");
-            letters.push(missed_letter(missed, self.clock.now()));
+            letters.push(gap_notice(missed, self.clock.now()));
         }
         let count = letters.len() as u64;
         if count == 0 {
             return;
         }
-        match self.outbox.desk.enqueue_notices(self.name.clone(), missed, letters).await {
+        match self.outbox.store.enqueue_notices(self.name.clone(), missed, letters).await {
             Ok(0) => {}
             Ok(dropped) => self.outbox.drop_notices(dropped, "the outbox is full"),
             Err(error) => self.outbox.drop_notices(count, &error.to_string()),
@@ -197,10 +197,10 @@ impl Webhook {
 
     /// Sends what is in the outbox, a few at once, until its end.
     async fn send(self: Arc<Self>) {
-        let (places, mut after) = (Arc::new(Semaphore::new(AT_ONCE)), 0);
+        let (places, mut after) = (Arc::new(Semaphore::new(MAX_CONCURRENT_DELIVERIES)), 0);
         loop {
             let is_last = self.closing.is_cancelled();
-            let letters = self.outbox.desk.outbox_entries(self.name.clone(), after, BATCH_MAX).await;
+            let letters = self.outbox.store.outbox_entries(self.name.clone(), after, BATCH_MAX).await;
             let letters = letters.unwrap_or_else(|error| {
                 tracing::error!(%error, "cannot read what waits for the webhook");
                 Vec::new()
@@ -225,44 +225,44 @@ impl Webhook {
             }
         }
         // Those on their way come to their end first.
-        let all = u32::try_from(AT_ONCE).unwrap_or(u32::MAX);
+        let all = u32::try_from(MAX_CONCURRENT_DELIVERIES).unwrap_or(u32::MAX);
         let _ = places.acquire_many(all).await;
     }
 
     async fn deliver(&self, OutboxEntry { number, notice: letter }: OutboxEntry) {
-        match self.tell(number, &letter).await {
-            Delivered::Left => return,
-            Delivered::Taken => {
-                self.outbox.counts.taken.fetch_add(1, Ordering::Relaxed);
+        match self.send_with_retries(number, &letter).await {
+            DeliveryResult::Pending => return,
+            DeliveryResult::Accepted => {
+                self.outbox.counts.accepted.fetch_add(1, Ordering::Relaxed);
             }
-            Delivered::GivenUp => self.outbox.drop_notices(1, "the webhook did not take it"),
+            DeliveryResult::Abandoned => self.outbox.drop_notices(1, "the webhook did not take it"),
         }
-        if let Err(error) = self.outbox.desk.remove_outbox_entry(self.name.clone(), number).await {
+        if let Err(error) = self.outbox.store.remove_outbox_entry(self.name.clone(), number).await {
             tracing::error!(%error, "cannot remove a notice from the outbox: it will be sent again");
         }
     }
 
-    async fn tell(&self, number: u64, letter: &OutboxNotice) -> Delivered {
+    async fn send_with_retries(&self, number: u64, letter: &OutboxNotice) -> DeliveryResult {
         let body = body(number, letter).to_string();
-        let mut said = None;
+        let mut retry_after = None;
         for attempt in 0..TRIES {
             if attempt > 0 {
                 tokio::select! {
-                    () = self.closing.cancelled() => return Delivered::Left,
-                    () = tokio::time::sleep(pause(attempt, said.take())) => {}
+                    () = self.closing.cancelled() => return DeliveryResult::Pending,
+                    () = tokio::time::sleep(pause(attempt, retry_after.take())) => {}
                 }
             }
             let headers = self.headers(&body, self.clock.now());
-            match self.web.post(&self.to, body.clone(), &headers).await {
-                Ok(PostResult { status: 200..300, .. }) => return Delivered::Taken,
+            match self.http.post(&self.url, body.clone(), &headers).await {
+                Ok(PostResult { status: 200..300, .. }) => return DeliveryResult::Accepted,
                 Ok(PostResult { status, retry_after: wait }) => {
-                    said = retry_after;
+                    retry_after = wait;
                     tracing::warn!(status, attempt, "the webhook did not take a notice");
                 }
                 Err(why) => tracing::warn!(why, attempt, "the webhook cannot be reached"),
             }
         }
-        Delivered::GivenUp
+        DeliveryResult::Abandoned
     }
 
     fn headers(&self, body: &str, now: DateTime<Utc>) -> [(&'static str, String); 2] {
@@ -274,8 +274,8 @@ impl Webhook {
 
 /// Wait before this attempt: `Retry-After` within limits, else exponential back-off.
 fn pause(attempt: u32, said: Option<Duration>) -> Duration {
-    let doubled = AGAIN.saturating_mul(1 << attempt.saturating_sub(1).min(16));
-    said.map_or(doubled, |said| said.clamp(AGAIN, RETRY_AFTER_MAX))
+    let doubled = RETRY_FIRST.saturating_mul(1 << attempt.saturating_sub(1).min(16));
+    said.map_or(doubled, |said| said.clamp(RETRY_FIRST, RETRY_AFTER_MAX))
 }
 
 fn sign(secret: &str, timestamp: &str, body: &str) -> String {
@@ -294,39 +294,39 @@ fn sign(secret: &str, timestamp: &str, body: &str) -> String {
 
 /// Notices that are heard together.
 #[derive(Default)]
-struct Batch {
+struct NoticeBatch {
     /// Notices that were missed before them.
-    missed: u64,
+    lost: u64,
     letters: Vec<OutboxNotice>,
 }
 
-impl Batch {
+impl NoticeBatch {
     /// Adds what was heard, or how many were missed; `true` where it was one notice.
-    fn add(&mut self, heard: Result<Noted, u64>) -> bool {
+    fn add(&mut self, heard: Result<SequencedNotice, u64>) -> bool {
         match heard {
             // How every room looks at every moment is for displays.
-            Ok(Noted { notice: Notice::Turned { .. }, .. }) => true,
-            Ok(Noted { id, at, notice, .. }) => {
-                let (kind, body) = (notice.kind().to_owned(), notice.told().to_string());
+            Ok(SequencedNotice { notice: Notice::RoomChanged { .. }, .. }) => true,
+            Ok(SequencedNotice { id, at, notice, .. }) => {
+                let (kind, body) = (notice.kind().to_owned(), notice.to_json().to_string());
                 self.letters.push(OutboxNotice { id, kind, at, body });
                 true
             }
             Err(missed) => {
-                self.missed += missed;
+                self.lost += missed;
                 false
             }
         }
     }
 }
 
-fn missed(error: RecvError) -> u64 {
+fn lost_count(error: RecvError) -> u64 {
     match error {
         RecvError::Lagged(missed) => missed,
         RecvError::Closed => 0,
     }
 }
 
-fn missed_letter(missed: u64, at: DateTime<Utc>) -> OutboxNotice {
+fn gap_notice(missed: u64, at: DateTime<Utc>) -> OutboxNotice {
     let body = json!({ "missed": missed }).to_string();
     OutboxNotice { id: uuid::Uuid::new_v4(), kind: "missed".to_owned(), at, body }
 }
@@ -349,7 +349,7 @@ mod tests {
     fn a_webhook_says_within_limits_when_it_is_told_again() {
         assert_eq!([1, 2, 3].map(|attempt| pause(attempt, None).as_secs()), [1, 2, 4]);
         assert_eq!(pause(1, Some(Duration::from_secs(30))), Duration::from_secs(30));
-        assert_eq!(pause(4, Some(Duration::ZERO)), AGAIN);
+        assert_eq!(pause(4, Some(Duration::ZERO)), RETRY_FIRST);
         assert_eq!(pause(1, Some(Duration::MAX)), RETRY_AFTER_MAX);
     }
 
@@ -375,16 +375,16 @@ mod tests {
         (url, bodies)
     }
 
-    fn hook(url: &str, outbox: &Outbox) -> Webhook {
+    fn hook(url: &str, outbox: &Outbox) -> WebhookSender {
         let clock = Arc::new(crate::clock::SystemClock);
-        Webhook::new(url, Secret::new("s".to_owned()), clock, outbox.clone()).unwrap()
+        WebhookSender::new(url, Secret::new("s".to_owned()), clock, outbox.clone()).unwrap()
     }
 
-    fn checked_in(number: u64) -> Noted {
+    fn checked_in(number: u64) -> SequencedNotice {
         let room = "r@example.com".parse().unwrap();
         let at = DateTime::UNIX_EPOCH;
         let notice = Notice::CheckedIn { room, at, source: "panel".to_owned() };
-        Noted { number, id: uuid::Uuid::from_u128(u128::from(number)), at, notice }
+        SequencedNotice { number, id: uuid::Uuid::from_u128(u128::from(number)), at, notice }
     }
 
     async fn next(bodies: &mut tokio::sync::mpsc::UnboundedReceiver<Value>) -> Value {
@@ -426,7 +426,7 @@ mod tests {
         // The same address: what listens there works now.
         let (notices, heard) = broadcast::channel(8);
         let (url, mut bodies) = receiver("200 OK").await;
-        let again = Webhook { to: url.parse().unwrap(), ..hook(&down, &Outbox::new(desk.clone())) };
+        let again = WebhookSender { url: url.parse().unwrap(), ..hook(&down, &Outbox::new(desk.clone())) };
         let running = tokio::spawn(again.run(heard, CancellationToken::new()));
         assert_eq!(next(&mut bodies).await, first, "the same body");
         notices.send(checked_in(8)).unwrap();

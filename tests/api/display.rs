@@ -202,7 +202,7 @@ async fn who_checks_in_keeps_the_room_and_who_does_not_is_warned_and_loses_it() 
         let (service, id) = plan(lobby);
         async move {
             loop {
-                if let adjourn::service::Phase::Planned(plan) = service.sweeps.get(id).unwrap().phase {
+                if let adjourn::service::SweepPhase::Planned(plan) = service.sweeps.get(id).unwrap().phase {
                     return plan.actions().count();
                 }
                 tokio::time::sleep(Duration::from_millis(10)).await;

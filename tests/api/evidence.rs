@@ -3,7 +3,7 @@
 
 use adjourn::access::Right;
 use adjourn::presence::{REPORTER_BYTES_PER_ROOM_MAX, SignLog};
-use adjourn::service::Releases;
+use adjourn::service::ReleaseState;
 use serde_json::{Value, json};
 
 use crate::lobby::{BUSY, FREE, Lobby, OTHER, rules};
@@ -38,7 +38,7 @@ async fn a_key_at_its_allowance_fills_its_share_in_memory_and_on_disk_and_no_mor
     let answers = flood(&lobby, &bad, &[BUSY, FREE]).await;
     assert!(answers[0].0 == 200 && answers[0].1 > 0, "the first is taken in part, and says so: {answers:?}");
     assert_eq!(answers.last(), Some(&(429, 0)), "{answers:?}");
-    let held = lobby.service.books.read().signs.usage();
+    let held = lobby.service.presence.read().signs.usage();
     assert!(held.bytes <= 2 * REPORTER_BYTES_PER_ROOM_MAX, "{held:?}");
     let (rows, bytes) = lobby.desk.count_signs().await.unwrap();
     assert_eq!(rows, held.signs as u64, "a row for each sign that is kept");
@@ -69,12 +69,12 @@ async fn a_room_whose_evidence_was_refused_is_not_released_and_the_others_are() 
     let bad = lobby.key("door", "*@example.com", &[Right::Evidence], 100_000).await;
     flood(&lobby, &bad, &[BUSY]).await;
     // What was kept of the flood is gone; what was refused is remembered.
-    let spans = lobby.service.books.read().signs.refused().clone();
+    let spans = lobby.service.presence.read().signs.refused().clone();
     let mut log = SignLog::default();
     spans.into_iter().for_each(|(room, span)| log.restore_refused(room, span));
-    lobby.service.books.write().signs = log;
-    let mut releases = Releases::default();
-    lobby.service.watch_once(&mut releases).await;
+    lobby.service.presence.write().signs = log;
+    let mut releases = ReleaseState::default();
+    lobby.service.run_background_once(&mut releases).await;
     let planned = lobby.began + chrono::TimeDelta::minutes(40);
     assert_eq!(lobby.end_in(BUSY), Some(planned), "its evidence is incomplete: the meeting stays");
     assert_ne!(lobby.end_in(OTHER), Some(planned), "nobody came: it is released");
@@ -92,15 +92,19 @@ async fn invented_sources_take_no_more_than_their_keys_places() {
         let body = json!({ "heartbeats": (0..100).map(beat).collect::<Vec<_>>() }).to_string();
         assert_eq!(lobby.ask_as(&bad, "POST", "/v1/evidence", &[], &body).await.status, 200);
     }
-    assert!(lobby.service.books.read().watch.refused_sources() >= 5 * 100 - 16);
-    lobby.service.watch_once(&mut Releases::default()).await;
+    assert!(lobby.service.presence.read().watch.refused_sources() >= 5 * 100 - 16);
+    lobby.service.run_background_once(&mut ReleaseState::default()).await;
     let stored = lobby.desk.sources().await.unwrap();
     assert!(stored.len() <= 17, "those of the key, and the sensors: {}", stored.len());
     let good = lobby.key("badges", "*@example.com", &[Right::Evidence], 100).await;
-    let before = lobby.service.books.read().watch.refused_sources();
+    let before = lobby.service.presence.read().watch.refused_sources();
     let body = json!({ "heartbeats": [{ "source": "badge" }] }).to_string();
     assert_eq!(lobby.ask_as(&good, "POST", "/v1/evidence", &[], &body).await.status, 200);
-    assert_eq!(lobby.service.books.read().watch.refused_sources(), before, "another key's source is taken");
+    assert_eq!(
+        lobby.service.presence.read().watch.refused_sources(),
+        before,
+        "another key's source is taken"
+    );
     let rooms: Vec<_> = (0..101).map(|number| format!("room{number}-*@example.com")).collect();
     let body = json!({ "heartbeats": [{ "source": "badge", "rooms": rooms }] }).to_string();
     let said = lobby.ask_as(&good, "POST", "/v1/evidence", &[], &body).await;
@@ -121,7 +125,7 @@ async fn a_room_with_too_many_events_is_too_full_to_judge_and_nothing_is_release
     });
     let said = lobby.get(&format!("/v1/rooms/{BUSY}")).await;
     assert!(said.status >= 500 && said.body.contains("too full to judge"), "{said:?}");
-    lobby.service.watch_once(&mut Releases::default()).await;
+    lobby.service.run_background_once(&mut ReleaseState::default()).await;
     let planned = lobby.began + chrono::TimeDelta::minutes(40);
     assert_eq!(lobby.end_in(BUSY), Some(planned));
     assert_ne!(lobby.end_in(OTHER), Some(planned));

@@ -12,15 +12,15 @@ use adjourn::clock::{Clock, ClockDoubt, SystemClock};
 use adjourn::engine::{self, Engine};
 use adjourn::exchange::{Exchange, Secret, Settings};
 use adjourn::journal::{ActionEntry, ERASED, Fact, Journal};
-use adjourn::service::{self, JournalCare, Notice, Service};
+use adjourn::service::{self, JournalMaintenance, Notice, Service};
 use adjourn::store::{ServiceStore, SqliteJournal, StoreOptions};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
 use crate::lobby::{BUSY, Lobby, now};
 
-fn care() -> JournalCare {
-    JournalCare {
+fn care() -> JournalMaintenance {
+    JournalMaintenance {
         head_interval: Duration::from_secs(3600),
         erase_personal_after: Some(TimeDelta::days(30)),
         key_ttl: TimeDelta::days(1),
@@ -32,9 +32,9 @@ async fn the_head_is_told_and_measured() {
     let lobby = Lobby::open().await;
     assert_eq!(lobby.post(&format!("/v1/rooms/{BUSY}/end"), "").await.status, 200);
     let chain = lobby.service.engine.journal().chain().unwrap();
-    let mut notices = lobby.service.notices.listen().unwrap();
+    let mut notices = lobby.service.notices.subscribe().unwrap();
     let stop = CancellationToken::new();
-    let running = tokio::spawn(lobby.service.clone().look_after_journal(care(), stop.clone()));
+    let running = tokio::spawn(lobby.service.clone().maintain_journal(care(), stop.clone()));
     let told = loop {
         let noted = notices.recv().await.unwrap();
         if let Notice::JournalHead { .. } = noted.notice {
@@ -43,7 +43,7 @@ async fn the_head_is_told_and_measured() {
     };
     assert_eq!(told.kind(), "journal-head");
     let expected = serde_json::json!({ "number": chain.length, "hash": chain.head.to_string() });
-    assert_eq!(told.told(), expected);
+    assert_eq!(told.to_json(), expected);
     stop.cancel();
     running.await.unwrap();
     let meter = lobby.key("meter", "*", &[Right::Metrics], 100).await;
@@ -96,12 +96,12 @@ async fn names_that_are_due_are_erased_unless_the_clock_is_in_doubt() {
         Scope::new([BUSY.parse().unwrap()], []),
         engine::EngineOptions::default(),
     );
-    let options = service::Options {
+    let options = service::ServiceOptions {
         rules: Rules::default(),
-        state_age: TimeDelta::seconds(15),
-        warn: TimeDelta::minutes(3),
-        ahead: TimeDelta::hours(24),
-        rooms_at_once: 4,
+        max_state_age: TimeDelta::seconds(15),
+        release_warning: TimeDelta::minutes(3),
+        horizon: TimeDelta::hours(24),
+        max_concurrent_rooms: 4,
         schedules: Vec::new(),
     };
     let service = Service::open(Arc::new(engine), ServiceStore::in_memory().unwrap(), options).await.unwrap();
@@ -109,11 +109,11 @@ async fn names_that_are_due_are_erased_unless_the_clock_is_in_doubt() {
         let life = service.engine.journal().action_record(id).await.unwrap().unwrap();
         life.action.actor.name().to_owned()
     };
-    service.erase_what_is_due(&care()).await;
+    service.erase_due_values(&care()).await;
     assert_eq!(name(old).await, "ada");
     clock.0.store(false, Ordering::SeqCst);
-    service.erase_what_is_due(&JournalCare { erase_personal_after: None, ..care() }).await;
+    service.erase_due_values(&JournalMaintenance { erase_personal_after: None, ..care() }).await;
     assert_eq!(name(old).await, "ada");
-    service.erase_what_is_due(&care()).await;
+    service.erase_due_values(&care()).await;
     assert_eq!((name(old).await, name(young).await), (ERASED.to_owned(), "ada".to_owned()));
 }

@@ -147,12 +147,12 @@ impl Lobby {
             },
         );
         let desk = ServiceStore::in_memory().unwrap();
-        let options = service::Options {
+        let options = service::ServiceOptions {
             rules,
-            state_age: TimeDelta::seconds(15),
-            warn: TimeDelta::minutes(3),
-            ahead: TimeDelta::hours(24),
-            rooms_at_once: 4,
+            max_state_age: TimeDelta::seconds(15),
+            release_warning: TimeDelta::minutes(3),
+            horizon: TimeDelta::hours(24),
+            max_concurrent_rooms: 4,
             schedules: vec![service::Schedule::new("hourly", "0 * * * *", "UTC").unwrap()],
         };
         watched_before(&desk, now()).await;

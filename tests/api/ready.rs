@@ -10,7 +10,7 @@ use adjourn::journal::{
     ActionEntry, ActionRecord, AdminEntry, AdminPage, AdminQuery, Journal, JournalError, MemoryJournal,
     Position, Query, RecordPage, SealedEntry,
 };
-use adjourn::service::{Check, Finding, Service};
+use adjourn::service::{CheckFinding, ReadinessCheck, Service};
 use adjourn::sim::{Trouble, Wrong};
 use adjourn::store::ServiceStore;
 use async_trait::async_trait;
@@ -123,7 +123,7 @@ async fn a_full_disk_is_not_ready_although_the_journal_can_be_read() {
     let found = service.readiness().await;
     assert!(!found.is_ready());
     let failed: Vec<_> =
-        found.findings.iter().filter(|(_, finding)| matches!(finding, Finding::Failed(_))).collect();
-    let expected = Finding::Failed("the journal cannot be written: no action is taken on".to_owned());
-    assert_eq!(failed, [&(Check::Journal, expected)], "without the name of a file");
+        found.findings.iter().filter(|(_, finding)| matches!(finding, CheckFinding::Failed(_))).collect();
+    let expected = CheckFinding::Failed("the journal cannot be written: no action is taken on".to_owned());
+    assert_eq!(failed, [&(ReadinessCheck::Journal, expected)], "without the name of a file");
 }

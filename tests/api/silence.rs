@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use adjourn::calendar::RoomAddress;
-use adjourn::service::NoStatus;
+use adjourn::service::StatusError;
 use adjourn::sim::{Trouble, Wrong};
 use tokio::time::Instant;
 
@@ -21,7 +21,7 @@ async fn a_room_that_was_never_read_is_unknown_in_time_and_the_reading_goes_on()
     lobby.sim.trouble(Trouble::new(Wrong::Slow(Duration::from_millis(1_200))).on("FindItem"));
     let begun = Instant::now();
     let late = lobby.service.status(&room(BUSY), PATIENCE).await;
-    assert!(matches!(late, Err(NoStatus::Late)) && begun.elapsed() < PATIENCE * 3, "{late:?}");
+    assert!(matches!(late, Err(StatusError::Timeout)) && begun.elapsed() < PATIENCE * 3, "{late:?}");
     // A second caller waits for the same reading; another room is none of its business.
     assert!(lobby.service.status(&room(BUSY), PATIENCE).await.is_err());
     assert!(lobby.service.status(&room(FREE), Duration::from_secs(5)).await.is_ok());
@@ -41,7 +41,7 @@ async fn a_room_is_shown_as_it_was_known_with_its_age_and_not_for_ever() {
         let shown = lobby.service.status(&room(BUSY), PATIENCE).await;
         match is_shown {
             true => assert_eq!(shown.unwrap().as_of, known.as_of),
-            false => assert!(matches!(shown, Err(NoStatus::Late)), "{shown:?}"),
+            false => assert!(matches!(shown, Err(StatusError::Timeout)), "{shown:?}"),
         }
         if is_shown {
             let checked_in =

@@ -7,7 +7,7 @@ use adjourn::access::Right;
 use adjourn::cleanup::{Attendance as _, CleanupMode, NoCheckIn, OnLastStrike, ReleaseMethod, Rules};
 use adjourn::clock::SystemClock;
 use adjourn::exchange::Secret;
-use adjourn::service::{Noted, Notice, Releases, Webhook};
+use adjourn::service::{Notice, ReleaseState, SequencedNotice, WebhookSender};
 use adjourn::sim::{MeetingSpec, Pattern, Person, Range, Series};
 use chrono::TimeDelta;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -31,12 +31,12 @@ fn grace(minutes: i64) -> Rules {
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_is_warned_once_before_the_room_is_released() {
     let lobby = Lobby::with(grace(22)).await;
-    let (mut heard, mut warned) = (lobby.service.notices.listen().unwrap(), Releases::default());
-    lobby.service.watch_once(&mut warned).await;
-    lobby.service.watch_once(&mut warned).await;
+    let (mut heard, mut warned) = (lobby.service.notices.subscribe().unwrap(), ReleaseState::default());
+    lobby.service.run_background_once(&mut warned).await;
+    lobby.service.run_background_once(&mut warned).await;
     let mut rooms = Vec::new();
-    while let Ok(Noted { notice, .. }) = heard.try_recv() {
-        let Notice::ReleaseNear { room, at } = notice else { panic!("{notice:?}") };
+    while let Ok(SequencedNotice { notice, .. }) = heard.try_recv() {
+        let Notice::ReleaseWarning { room, at } = notice else { panic!("{notice:?}") };
         assert_eq!(at, lobby.began + TimeDelta::minutes(2));
         rooms.push(room.to_string());
     }
@@ -50,7 +50,7 @@ async fn what_nobody_comes_to_is_released_and_what_somebody_came_to_is_not() {
     let sign = serde_json::json!({ "signs": [{ "room": OTHER, "source": "motion" }] }).to_string();
     let all = lobby.key("all", "*", &Right::ALL, 600).await;
     assert_eq!(lobby.ask_as(&all, "POST", "/v1/evidence", &[], &sign).await.status, 200);
-    lobby.service.watch_once(&mut Releases::default()).await;
+    lobby.service.run_background_once(&mut ReleaseState::default()).await;
     assert!(lobby.end_in(BUSY).unwrap() <= now());
     assert_eq!(lobby.end_in(OTHER), Some(lobby.began + TimeDelta::minutes(40)));
     let record = lobby.get("/v1/actions").await.json();
@@ -64,14 +64,14 @@ async fn what_nobody_comes_to_is_released_and_what_somebody_came_to_is_not() {
 async fn a_schedule_that_was_missed_runs_once() {
     let lobby = Lobby::with(rules(ReleaseMethod::End)).await;
     // Only the schedule is to act: with signs, the rule on check-ins does not.
-    let mut warned = Releases::default();
+    let mut warned = ReleaseState::default();
     assert_eq!(lobby.desk.last_run("hourly".to_owned()).await.unwrap(), None);
-    lobby.service.watch_once(&mut warned).await;
+    lobby.service.run_background_once(&mut warned).await;
     let first = lobby.desk.last_run("hourly".to_owned()).await.unwrap().unwrap();
-    lobby.service.watch_once(&mut warned).await;
+    lobby.service.run_background_once(&mut warned).await;
     assert_eq!(lobby.desk.last_run("hourly".to_owned()).await.unwrap(), Some(first), "nothing was missed");
     lobby.desk.record_run("hourly".to_owned(), first - TimeDelta::hours(9)).await.unwrap();
-    lobby.service.watch_once(&mut warned).await;
+    lobby.service.run_background_once(&mut warned).await;
     let caught_up = lobby.desk.last_run("hourly".to_owned()).await.unwrap().unwrap();
     assert!(caught_up >= first);
 }
@@ -101,13 +101,13 @@ async fn a_series_that_goes_is_told_of() {
     let all = lobby.key("all", "*", &Right::ALL, 600).await;
     let sign = serde_json::json!({ "signs": [{ "room": OTHER, "source": "motion" }] }).to_string();
     assert_eq!(lobby.ask_as(&all, "POST", "/v1/evidence", &[], &sign).await.status, 200);
-    let mut heard = lobby.service.notices.listen().unwrap();
-    lobby.service.watch_once(&mut Releases::default()).await;
+    let mut heard = lobby.service.notices.subscribe().unwrap();
+    lobby.service.run_background_once(&mut ReleaseState::default()).await;
     let (mut acted, mut missed) = (0, Vec::new());
-    while let Ok(Noted { notice, .. }) = heard.try_recv() {
+    while let Ok(SequencedNotice { notice, .. }) = heard.try_recv() {
         match &notice {
             Notice::SeriesMissed { room, missed: 1, deleted: true, .. } => missed.push(room.to_string()),
-            Notice::Acted { .. } => acted += 1,
+            Notice::ActionFinished { .. } => acted += 1,
             other => panic!("{other:?}"),
         }
     }
@@ -134,7 +134,7 @@ async fn a_sign_that_comes_late_takes_the_strike_back() {
     let uid = lobby
         .sim
         .world(|world| world.events(FREE, lobby.began, lobby.began + TimeDelta::minutes(1))[0].uid.clone());
-    lobby.service.watch_once(&mut Releases::default()).await;
+    lobby.service.run_background_once(&mut ReleaseState::default()).await;
     let (room, uid) = (FREE.parse().unwrap(), adjourn::calendar::Uid::new(uid));
     let last = async || lobby.desk.last_attended(&room, &uid).await.unwrap().unwrap();
     let start = lobby.began - TimeDelta::minutes(20);
@@ -149,7 +149,7 @@ async fn checking_in_to_a_date_keeps_its_series() {
     let lobby = Lobby::with(one_strike()).await;
     add_series(&lobby);
     assert_eq!(lobby.post(&format!("/v1/rooms/{FREE}/check-in"), "").await.status, 200);
-    lobby.service.watch_once(&mut Releases::default()).await;
+    lobby.service.run_background_once(&mut ReleaseState::default()).await;
     assert_eq!(lobby.asked("CreateItem"), 0);
 }
 
@@ -183,11 +183,11 @@ async fn a_webhook_is_told_signed_and_told_again_when_it_did_not_listen() {
     let (at, taken) = receiver().await;
     let hook = |url: &str| {
         let outbox = lobby.service.outbox.clone();
-        Webhook::new(url, Secret::new("shared".to_owned()), Arc::new(SystemClock), outbox)
+        WebhookSender::new(url, Secret::new("shared".to_owned()), Arc::new(SystemClock), outbox)
     };
     let running = hook(&format!("http://{at}/hook")).unwrap();
     let running =
-        tokio::spawn(running.run(lobby.service.notices.listen().unwrap(), CancellationToken::new()));
+        tokio::spawn(running.run(lobby.service.notices.subscribe().unwrap(), CancellationToken::new()));
     let ended = lobby.post(&format!("/v1/rooms/{BUSY}/end"), "").await.json();
     for _ in 0..100 {
         if taken.lock().unwrap().len() == 2 {

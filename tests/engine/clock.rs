@@ -10,7 +10,7 @@ use adjourn::clock::{Clock, ClockDoubt, ClockReading, Witnesses};
 use adjourn::engine::{Engine, EngineOptions, Mode};
 use adjourn::journal::{Journal, MemoryJournal, Query};
 use adjourn::presence::Sign;
-use adjourn::service::{self, Releases, Schedule, Service};
+use adjourn::service::{self, ReleaseState, Schedule, Service};
 use adjourn::store::ServiceStore;
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -71,7 +71,7 @@ struct House {
     desk: ServiceStore,
     engine: Arc<Engine>,
     service: Arc<Service>,
-    releases: Releases,
+    releases: ReleaseState,
 }
 
 fn rooms() -> [RoomAddress; 1] {
@@ -95,17 +95,17 @@ impl House {
         let rule = NoCheckIn { grace: TimeDelta::minutes(10), ..NoCheckIn::default() };
         let mut rules = Rules { no_check_in: Some(rule), mode: Some(CleanupMode::Act), ..Rules::default() };
         rules.limits.max_fraction = 1.0;
-        let options = service::Options {
+        let options = service::ServiceOptions {
             rules,
-            state_age: TimeDelta::zero(),
-            warn: TimeDelta::minutes(3),
-            ahead: TimeDelta::hours(4),
-            rooms_at_once: 4,
+            max_state_age: TimeDelta::zero(),
+            release_warning: TimeDelta::minutes(3),
+            horizon: TimeDelta::hours(4),
+            max_concurrent_rooms: 4,
             schedules: vec![Schedule::new("hourly", "0 * * * *", "UTC").unwrap()],
         };
         let desk = ServiceStore::in_memory().unwrap();
         let service = Service::open(engine.clone(), desk.clone(), options).await.unwrap();
-        let releases = Releases::default();
+        let releases = ReleaseState::default();
         let mut house = Self { calendar, journal, clock, desk, engine, service, releases };
         house.look().await;
         house
@@ -113,7 +113,7 @@ impl House {
 
     async fn look(&mut self) {
         self.service.heartbeat("motion", "key", rooms().into_iter());
-        self.service.watch_once(&mut self.releases).await;
+        self.service.run_background_once(&mut self.releases).await;
     }
 
     /// The minutes pass, with a look in each; Exchange says the right time where it is heard.
@@ -157,7 +157,7 @@ async fn a_clock_that_jumps_under_a_running_service_deletes_judges_and_skips_not
             assert!(house.is_meeting_kept(), "{jump}: nothing is judged");
             assert_eq!(house.last_run().await, Some(ran), "{jump}: no schedule ran");
             assert_eq!(house.desk.count_signs().await.unwrap().0, 2, "{jump}");
-            assert_eq!(house.service.books.read().signs.all().count(), 2, "{jump}");
+            assert_eq!(house.service.presence.read().signs.all().count(), 2, "{jump}");
             let up = house.desk.uptimes().await.unwrap();
             assert!(up.iter().all(|up| at(8, 49) < up.from && up.to < at(9, 9)), "{jump}: {up:?}");
 

@@ -9,7 +9,7 @@ use adjourn::clock::Clock as _;
 use adjourn::engine::Mode;
 use adjourn::live::{RoomCache, SILENCE_MAX};
 use adjourn::presence::PresenceState;
-use adjourn::service::{May, Status, View, status};
+use adjourn::service::{AllowedAction, RoomStatus, StatusInput, status};
 use chrono::TimeDelta;
 use std::sync::Arc;
 
@@ -60,10 +60,10 @@ fn with(events: &[Event]) -> TestEngine {
     stage
 }
 
-async fn shown(stage: &TestEngine) -> Status {
+async fn shown(stage: &TestEngine) -> RoomStatus {
     let rooms = RoomCache::new(Arc::new(stage.calendar.clone()), Arc::new(stage.clock.clone()), SILENCE_MAX);
     let kept = rooms.get(&room("r1"), TimeDelta::zero()).await.unwrap();
-    let view = View { kept: &kept, books: &PresenceState::default(), seen_since: &|_| None };
+    let view = StatusInput { calendar: &kept, presence: &PresenceState::default(), seen_since: &|_| None };
     status(&room("r1"), &view, &Rules::default(), stage.clock.now())
 }
 
@@ -87,17 +87,17 @@ async fn what_is_offered_is_what_is_accepted() {
         let names: Vec<_> = events.iter().map(|event| event.id.as_str()).collect();
         let stage = with(&events);
         let shown = shown(&stage).await;
-        let offers = |may| shown.may.contains(&may);
+        let offers = |may| shown.allowed_actions.contains(&may);
         let book =
             ask(&stage, ActionKind::Book { minutes: 1 }, Target::Current, AllDay::Spare, Mode::DryRun).await;
-        assert_eq!(offers(May::Book), accepted(&book), "book, {names:?}: {book:?}");
-        assert!(!offers(May::Book) || !shown.is_busy(), "{names:?}");
+        assert_eq!(offers(AllowedAction::Book), accepted(&book), "book, {names:?}: {book:?}");
+        assert!(!offers(AllowedAction::Book) || !shown.is_busy(), "{names:?}");
         let Some(current) = &shown.current else {
-            assert!(!offers(May::End) && !offers(May::Extend), "{names:?}");
+            assert!(!offers(AllowedAction::End) && !offers(AllowedAction::Extend), "{names:?}");
             continue;
         };
         let named = || Target::Event { id: current.id.clone(), seen: None };
-        for (may, wish) in [(May::End, END), (May::Extend, EXTEND)] {
+        for (may, wish) in [(AllowedAction::End, END), (AllowedAction::Extend, EXTEND)] {
             let outcome = ask(&stage, wish, named(), AllDay::Spare, Mode::DryRun).await;
             assert_eq!(offers(may), accepted(&outcome), "{wish:?}, {names:?}: {outcome:?}");
         }

@@ -16,7 +16,7 @@ use adjourn::clock::ManualClock;
 use adjourn::engine::{Engine, EngineOptions};
 use adjourn::journal::MemoryJournal;
 use adjourn::presence::Sign;
-use adjourn::service::{self, Releases, Service};
+use adjourn::service::{self, ReleaseState, Service};
 use adjourn::store::ServiceStore;
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -153,13 +153,13 @@ impl Story {
         rules
     }
 
-    fn options(&self, minute: Minute) -> service::Options {
-        service::Options {
+    fn options(&self, minute: Minute) -> service::ServiceOptions {
+        service::ServiceOptions {
             rules: self.rules(minute),
-            state_age: TimeDelta::zero(),
-            warn: TimeDelta::minutes(3),
-            ahead: TimeDelta::hours(4),
-            rooms_at_once: 4,
+            max_state_age: TimeDelta::zero(),
+            release_warning: TimeDelta::minutes(3),
+            horizon: TimeDelta::hours(4),
+            max_concurrent_rooms: 4,
             schedules: Vec::new(),
         }
     }
@@ -170,7 +170,7 @@ struct Stage {
     journal: Arc<MemoryJournal>,
     clock: ManualClock,
     desk: ServiceStore,
-    service: Option<(Arc<Service>, Releases)>,
+    service: Option<(Arc<Service>, ReleaseState)>,
     /// Minutes in which a sign would have reached the service, by room.
     watched: Vec<Vec<bool>>,
     /// Last contact of the display and of the feeds.
@@ -207,7 +207,7 @@ impl Stage {
             EngineOptions::default(),
         );
         let opened = Service::open(Arc::new(engine), self.desk.clone(), story.options(minute)).await;
-        self.service = Some((opened.unwrap(), Releases::default()));
+        self.service = Some((opened.unwrap(), ReleaseState::default()));
     }
 
     fn service(&self) -> Option<Arc<Service>> {
@@ -233,7 +233,7 @@ impl Stage {
     async fn sources(&mut self, story: &Story, minute: Minute) {
         let Some(service) = self.service() else { return };
         if !Self::source_is_down(story, 0, minute) {
-            service.display_seen(&address(DISPLAY), "panel");
+            service.record_display_contact(&address(DISPLAY), "panel");
             self.contacts[0] = Some(minute);
         }
         for feed in [1, 2] {
@@ -373,7 +373,7 @@ impl Stage {
             self.people_come(&mut story, minute).await;
             self.note_watched(minute);
             if let Some((service, releases)) = &mut self.service {
-                service.watch_once(releases).await;
+                service.run_background_once(releases).await;
             }
             self.check(&mut story, minute);
             self.clock.advance(TimeDelta::minutes(1));

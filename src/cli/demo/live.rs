@@ -218,7 +218,7 @@ async fn walk_in(room: &RoomAddress, service: &Service, now: DateTime<Utc>) -> M
 async fn press(service: &Service, room: &RoomAddress, ask: ActionKind) {
     let actor = Actor::program("door display");
     let action = Action::new(ActionId::random(), room.clone(), ask, actor);
-    let _ = service.actions.ask(action, Mode::Perform, PATIENCE).await;
+    let _ = service.actions.submit(action, Mode::Perform, PATIENCE).await;
 }
 
 /// The beginning of this minute: when meetings begin.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::presence::keep_door_sign;
+use super::presence::record_door_sign;
 use super::{Notice, Service};
 use crate::action::Outcome;
 use crate::journal::ActionRecord;
@@ -20,7 +20,7 @@ const LOOKS_MAX: usize = 8;
 impl Service {
     /// Looks again at what is in doubt until it is told to stop. A look that is under way then breaks off between two facts, as
     /// in a kill: the journal knows.
-    pub async fn settle_doubts(self: Arc<Self>, stop: CancellationToken) {
+    pub async fn recheck_in_doubt(self: Arc<Self>, stop: CancellationToken) {
         let mut looks = JoinSet::new();
         loop {
             tokio::select! {
@@ -30,32 +30,32 @@ impl Service {
             while looks.try_join_next().is_some() {}
             if looks.len() < LOOKS_MAX {
                 let service = self.clone();
-                looks.spawn(async move { service.settle_doubts_once().await });
+                looks.spawn(async move { service.recheck_in_doubt_once().await });
             }
         }
     }
 
     /// Looks once, and tells what is known now.
-    pub async fn settle_doubts_once(&self) {
+    pub async fn recheck_in_doubt_once(&self) {
         match self.engine.recover_idle_rooms().await {
             Ok(looked) => {
                 for life in looked.closed.into_iter().chain(looked.settled) {
-                    self.tell_settled(life).await;
+                    self.publish_settled(life).await;
                 }
             }
             Err(error) => tracing::error!(%error, "the journal failed while actions in doubt were looked up"),
         }
     }
 
-    async fn tell_settled(&self, life: ActionRecord) {
+    async fn publish_settled(&self, life: ActionRecord) {
         let ActionRecord { action, outcome: Some(outcome), accepted_at, .. } = life else { return };
         tracing::info!(action = %action.id, room = %action.room, "an action in doubt is settled");
         self.rooms.invalidate(&action.room);
         if matches!(outcome, Outcome::Done(_)) && action.kind.implies_presence() {
-            keep_door_sign(&self.engine, &self.desk, &self.books, &action, accepted_at).await;
+            record_door_sign(&self.engine, &self.store, &self.presence, &action, accepted_at).await;
         }
         let actor = Some(action.actor);
-        self.notices.tell(Notice::Acted {
+        self.notices.publish(Notice::ActionFinished {
             room: action.room,
             action: action.id,
             actor,

@@ -16,7 +16,7 @@ const ERASE_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// How the service looks after the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct JournalCare {
+pub struct JournalMaintenance {
     /// Between two announcements of the head.
     pub head_interval: Duration,
     /// How long personal values stay; `None`: until they are erased by hand.
@@ -27,7 +27,7 @@ pub struct JournalCare {
 
 impl Service {
     /// Announces the head and erases what is due, until it is told to stop.
-    pub async fn look_after_journal(self: Arc<Self>, care: JournalCare, stop: CancellationToken) {
+    pub async fn maintain_journal(self: Arc<Self>, care: JournalMaintenance, stop: CancellationToken) {
         let begun = Instant::now();
         let mut heads = interval_at(begun, care.head_interval);
         let mut erasures = interval_at(begun + ERASE_INTERVAL, ERASE_INTERVAL);
@@ -37,7 +37,7 @@ impl Service {
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = heads.tick() => self.announce_journal_head(),
-                _ = erasures.tick() => self.erase_what_is_due(&care).await,
+                _ = erasures.tick() => self.erase_due_values(&care).await,
             }
         }
     }
@@ -48,11 +48,11 @@ impl Service {
         let Some(Chain { length, head }) = self.engine.journal().chain() else { return };
         let hash = head.to_string();
         tracing::info!(number = length, hash, "journal head");
-        self.notices.tell(Notice::JournalHead { number: length, hash });
+        self.notices.publish(Notice::JournalHead { number: length, hash });
     }
 
     /// Erases the personal values that are older than configured. Erased is erased: a clock in doubt erases nothing.
-    pub async fn erase_what_is_due(&self, care: &JournalCare) {
+    pub async fn erase_due_values(&self, care: &JournalMaintenance) {
         if let Some(doubt) = self.clock_doubt().filter(|_| care.erase_personal_after.is_some()) {
             tracing::warn!(%doubt, "personal values are not erased while the clock is in doubt");
             return;

@@ -8,8 +8,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
 use super::clock::ReportedDoubt;
-use super::sweeps::Silent;
-use super::{Notice, Releases, Schedule, Service};
+use super::sweeps::IgnoreProgress;
+use super::{Notice, ReleaseState, Schedule, Service};
 use crate::calendar::{RoomAddress, Window};
 use crate::cleanup::{CleanupMode, Sweep, SweepPlan, SweepResult, Verdict};
 use crate::live::{self, Feed, Live};
@@ -24,18 +24,18 @@ const RAN_AHEAD_MAX: TimeDelta = TimeDelta::minutes(5);
 impl Service {
     /// Watches until it is told to stop. Schedules have a loop of their own, so that a long sweep holds up no release.
     /// What is under way when it is told to stop breaks off between two facts, as in a kill: the journal knows.
-    pub async fn watch(self: Arc<Self>, stop: CancellationToken) {
-        let mut releases = Releases::default();
+    pub async fn run_background(self: Arc<Self>, stop: CancellationToken) {
+        let mut releases = ReleaseState::default();
         let releases = async {
             loop {
                 tokio::time::sleep(TICK).await;
-                self.release(&mut releases).await;
+                self.release_abandoned(&mut releases).await;
             }
         };
         let alive = async {
             loop {
                 tokio::time::sleep(HEARTBEAT).await;
-                self.record_alive().await;
+                self.record_uptime().await;
             }
         };
         let schedules = async {
@@ -55,7 +55,7 @@ impl Service {
         let turns = async {
             loop {
                 let room = self.rooms.next_changed().await;
-                self.notices.tell(Notice::Turned { room });
+                self.notices.publish(Notice::RoomChanged { room });
             }
         };
         tokio::select! {
@@ -69,7 +69,7 @@ impl Service {
     }
 
     /// Follows the rooms' calendars until it is told to stop.
-    pub async fn follow(
+    pub async fn track_calendars(
         self: Arc<Self>,
         feed: Arc<dyn Feed>,
         options: live::LiveOptions,
@@ -80,15 +80,15 @@ impl Service {
         tokio::select! {
             () = stop.cancelled() => {}
             () = live.run(|| self.followed_rooms()) => {}
-            () = self.look_for_named_rooms() => {}
+            () = self.probe_named_rooms() => {}
         }
     }
 
     /// Looks once whether anything is due, and does it to its end.
-    pub async fn watch_once(self: &Arc<Self>, releases: &mut Releases) {
+    pub async fn run_background_once(self: &Arc<Self>, releases: &mut ReleaseState) {
         self.note_pauses();
-        self.record_alive().await;
-        self.release(releases).await;
+        self.record_uptime().await;
+        self.release_abandoned(releases).await;
         releases.finish().await;
         self.run_schedules().await;
     }
@@ -105,14 +105,14 @@ impl Service {
             return;
         }
         let now = self.now();
-        let last = match self.desk.last_run(schedule.name.clone()).await {
+        let last = match self.store.last_run(schedule.name.clone()).await {
             Ok(Some(last)) if last > now + RAN_AHEAD_MAX => {
                 tracing::warn!(schedule = schedule.name, %last, "its last run is recorded in the future; it counts from now");
-                return self.remember(schedule, now).await;
+                return self.record_run(schedule, now).await;
             }
             Ok(Some(last)) => last,
             // Seen for the first time: nothing was missed.
-            Ok(None) => return self.remember(schedule, now).await,
+            Ok(None) => return self.record_run(schedule, now).await,
             Err(error) => {
                 return tracing::error!(schedule = schedule.name, %error, "cannot read its last run");
             }
@@ -125,14 +125,14 @@ impl Service {
             tokio::time::sleep(schedule.jitter.to_std().unwrap_or_default().mul_f64(share)).await;
         }
         // Before it begins: a run that is killed is not begun again at once, and the next one finds what it left.
-        self.remember(schedule, now).await;
+        self.record_run(schedule, now).await;
         let rooms: Vec<_> =
-            self.engine.scope().rooms().filter(|room| is_meant(schedule, room)).cloned().collect();
+            self.engine.scope().rooms().filter(|room| includes_room(schedule, room)).cloned().collect();
         let options = self.options();
-        let Some(window) = Window::clamped(now, now + options.ahead) else { return };
+        let Some(window) = Window::clamped(now, now + options.horizon) else { return };
         let sweep = self.sweep(options.rules.clone());
-        let plan = sweep.plan(&rooms, window, &Silent).await;
-        let plan = self.without_observed(plan);
+        let plan = sweep.plan(&rooms, window, &IgnoreProgress).await;
+        let plan = self.announce_observe_only(plan);
         tracing::info!(
             schedule = schedule.name,
             rooms = rooms.len(),
@@ -143,35 +143,35 @@ impl Service {
         let (by, rooms) = (schedule.name.clone(), Arc::new(rooms));
         let tell = |state, actions| {
             let (by, rooms) = (by.clone(), rooms.clone());
-            self.notices.tell(Notice::Swept { sweep: None, by, rooms, state, actions });
+            self.notices.publish(Notice::SweepChanged { sweep: None, by, rooms, state, actions });
         };
         if plan.stop.is_none() {
             tell("applying", plan.actions().count());
         }
-        let (state, actions) = self.apply_quietly(&sweep, &plan).await;
+        let (state, actions) = self.apply_scheduled(&sweep, &plan).await;
         tell(state, actions);
     }
 
     /// The plan for the rooms in which the service acts by itself; what it would do in the others is announced.
-    fn without_observed(&self, plan: SweepPlan) -> SweepPlan {
+    fn announce_observe_only(&self, plan: SweepPlan) -> SweepPlan {
         let rules = &self.options().rules;
         for (room, judged) in plan.actions().filter(|(room, _)| rules.mode(room) == CleanupMode::Observe) {
             let Verdict::Act { why, .. } = &judged.verdict else { continue };
             let (room, start, end, why) = (room.clone(), judged.event.start, judged.event.end, why.clone());
-            self.notices.tell(Notice::WouldRelease { room, start, end, why });
+            self.notices.publish(Notice::WouldRelease { room, start, end, why });
         }
         plan.retain_rooms(|room| rules.mode(room) == CleanupMode::Act)
     }
 
-    async fn remember(&self, schedule: &Schedule, at: DateTime<Utc>) {
-        if let Err(error) = self.desk.record_run(schedule.name.clone(), at).await {
+    async fn record_run(&self, schedule: &Schedule, at: DateTime<Utc>) {
+        if let Err(error) = self.store.record_run(schedule.name.clone(), at).await {
             tracing::error!(schedule = schedule.name, %error, "cannot remember that it ran");
         }
     }
 
-    /// How it ended, in the words of [`Phase`](super::Phase), and how many actions are planned or over.
-    async fn apply_quietly(&self, sweep: &Sweep, plan: &SweepPlan) -> (&'static str, usize) {
-        match self.act(sweep, plan, &Silent).await {
+    /// How it ended, in the words of [`SweepPhase`](super::Phase), and how many actions are planned or over.
+    async fn apply_scheduled(&self, sweep: &Sweep, plan: &SweepPlan) -> (&'static str, usize) {
+        match self.apply_and_publish(sweep, plan, &IgnoreProgress).await {
             Ok(SweepResult {
                 journal_error: Some(error),
                 unfinished: open,
@@ -191,6 +191,6 @@ impl Service {
     }
 }
 
-fn is_meant(schedule: &Schedule, room: &RoomAddress) -> bool {
+fn includes_room(schedule: &Schedule, room: &RoomAddress) -> bool {
     schedule.rooms.is_empty() || schedule.rooms.iter().any(|pattern| pattern.matches(room))
 }
