@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Api;
-use super::keys::{InUse, Pass, Shut};
+use super::key_ring::{AuthError, Principal, TokenSession};
 use super::peer_address::PeerAddress;
 use super::peer_certificate::PeerCertificate;
 use super::problem::Problem;
@@ -26,20 +26,20 @@ const KEY_LEN_MAX: usize = 180;
 
 /// Who asks, and on whose word.
 #[derive(Clone)]
-pub(super) struct Caller(Arc<InUse>, Option<Pass>);
+pub(super) struct Caller(Arc<Principal>, Option<TokenSession>);
 
 impl Caller {
     /// Whether the room exists for this caller.
-    pub(super) fn sees(&self, room: &RoomAddress) -> bool {
+    pub(super) fn can_see(&self, room: &RoomAddress) -> bool {
         self.0.holder.rights.can_see(room)
     }
 
-    pub(super) fn need(&self, right: Right) -> Result<(), Problem> {
+    pub(super) fn require(&self, right: Right) -> Result<(), Problem> {
         if self.0.holder.rights.allow(right) { Ok(()) } else { Err(Problem::forbidden(right.as_str())) }
     }
 
     /// For what cannot be told room by room.
-    pub(super) fn need_everywhere(&self) -> Result<(), Problem> {
+    pub(super) fn require_all_rooms(&self) -> Result<(), Problem> {
         let everywhere = self.0.holder.rights.rooms().iter().any(|pattern| pattern.to_string() == "*");
         if everywhere { Ok(()) } else { Err(Problem::forbidden("all rooms")) }
     }
@@ -50,10 +50,10 @@ impl Caller {
     }
 
     /// Whether what it came with opens anything still.
-    pub(super) fn is_let_in(&self, api: &Api) -> bool {
+    pub(super) fn is_still_authorized(&self, api: &Api) -> bool {
         match &self.1 {
-            Some(pass) => api.keys.honours(pass, api.service.now()),
-            None => api.keys.knows(self.id(), api.service.now()),
+            Some(pass) => api.keys.is_valid_session(pass, api.service.now()),
+            None => api.keys.is_valid_key(self.id(), api.service.now()),
         }
     }
 
@@ -76,21 +76,21 @@ impl Caller {
 
     /// Whether the caller may know of this action: its own ones, with the right `cleanup` those of sweeps, and with the right
     /// `audit` all of them, in rooms it may know of. One rule for reading an action, undoing it, and naming it in an answer.
-    pub(super) fn reads(&self, action: &Action) -> bool {
-        self.reads_of(&action.room, Some(&action.actor))
+    pub(super) fn may_read(&self, action: &Action) -> bool {
+        self.may_read_actions(&action.room, Some(&action.actor))
     }
 
     /// The same of an action in this room by this actor; without an actor, by a sweep.
-    pub(super) fn reads_of(&self, room: &RoomAddress, actor: Option<&Actor>) -> bool {
+    pub(super) fn may_read_actions(&self, room: &RoomAddress, actor: Option<&Actor>) -> bool {
         let may = match actor {
             None | Some(Actor::Sweep { .. }) => self.rights().allow(Right::Cleanup),
-            Some(actor) => self.is(actor),
+            Some(actor) => self.is_actor(actor),
         };
-        self.sees(room) && (may || self.rights().allow(Right::Audit))
+        self.can_see(room) && (may || self.rights().allow(Right::Audit))
     }
 
     /// By the key's id; an action of a journal before format 6 has none, and counts by the holder's name.
-    fn is(&self, actor: &Actor) -> bool {
+    fn is_actor(&self, actor: &Actor) -> bool {
         match actor.key_id() {
             Some(id) => id == self.id().0,
             None => *actor == Actor::program(self.name()),
@@ -103,14 +103,14 @@ impl Caller {
     }
 
     /// The same id, where the caller may know of the action.
-    pub(super) async fn may_name(
+    pub(super) async fn visible_action(
         &self,
         api: &Api,
         action: Option<ActionId>,
     ) -> Result<Option<ActionId>, Problem> {
         let Some(action) = action else { return Ok(None) };
         let life = api.service.engine.journal().action_record(action).await?;
-        Ok(life.filter(|life| self.reads(&life.action)).map(|life| life.action.id))
+        Ok(life.filter(|life| self.may_read(&life.action)).map(|life| life.action.id))
     }
 
     /// A caller's own keys: two callers may use the same word.
@@ -118,15 +118,18 @@ impl Caller {
         let mut sent = headers.get_all("idempotency-key").iter();
         let Some(value) = sent.next() else { return Ok(None) };
         if sent.next().is_some() {
-            return Err(Problem::bad("Idempotency-Key was sent twice: which of the two is it?"));
+            return Err(Problem::bad_request("Idempotency-Key was sent twice: which of the two is it?"));
         }
-        let text = value.to_str().map_err(|_| Problem::bad("Idempotency-Key is not ASCII"))?;
+        let text = value.to_str().map_err(|_| Problem::bad_request("Idempotency-Key is not ASCII"))?;
         if text.len() > KEY_LEN_MAX {
-            return Err(Problem::bad(format!("Idempotency-Key is longer than {KEY_LEN_MAX} characters")));
+            return Err(Problem::bad_request(format!(
+                "Idempotency-Key is longer than {KEY_LEN_MAX} characters"
+            )));
         }
-        text.parse::<IdempotencyKey>().map_err(|error| Problem::bad(format!("Idempotency-Key: {error}")))?;
+        text.parse::<IdempotencyKey>()
+            .map_err(|error| Problem::bad_request(format!("Idempotency-Key: {error}")))?;
         let own = format!("{}:{text}", self.0.holder.id);
-        own.parse().map(Some).map_err(|error| Problem::bad(format!("Idempotency-Key: {error}")))
+        own.parse().map(Some).map_err(|error| Problem::bad_request(format!("Idempotency-Key: {error}")))
     }
 }
 
@@ -137,35 +140,35 @@ pub(super) async fn authenticate(
     next: Next,
 ) -> Result<Response, Problem> {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    let token =
-        token(request.headers(), reads).ok_or_else(|| Problem::unauthenticated("No API key was sent."))?;
+    let token = sent_token(request.headers(), reads)
+        .ok_or_else(|| Problem::unauthenticated("No API key was sent."))?;
     let certificate = request.extensions().get::<PeerCertificate>().copied();
-    let opened = api.keys.open_with(&token, certificate, api.service.now()).await;
-    let (in_use, pass) = opened.map_err(closed).inspect_err(|problem| {
+    let opened = api.keys.authenticate(&token, certificate, api.service.now()).await;
+    let (in_use, pass) = opened.map_err(problem_of).inspect_err(|problem| {
         if matches!(problem.status, 401 | 403) {
             let address = request.extensions().get::<PeerAddress>().map(|peer| peer.0);
             api.service.refused_sign_ins.add(address, problem.kind);
         }
     })?;
-    in_use.take().map_err(Problem::too_often)?;
+    in_use.take_request().map_err(Problem::rate_limited)?;
     request.extensions_mut().insert(Caller(in_use, pass));
     Ok(next.run(request).await)
 }
 
-fn closed(shut: Shut) -> Problem {
+fn problem_of(shut: AuthError) -> Problem {
     match shut {
-        Shut::Invalid => Problem::unauthenticated("The API key or token is not valid."),
-        Shut::Expired => Problem::unauthenticated("The token is not valid at this time."),
-        Shut::KeyExpired => Problem::key_expired(),
-        Shut::OtherCertificate => Problem::other_certificate(),
-        Shut::NoGrant => Problem::forbidden("anything, by this token's claims"),
-        Shut::Away => Problem::no_provider(),
+        AuthError::InvalidCredentials => Problem::unauthenticated("The API key or token is not valid."),
+        AuthError::TokenExpired => Problem::unauthenticated("The token is not valid at this time."),
+        AuthError::KeyExpired => Problem::key_expired(),
+        AuthError::CertificateMismatch => Problem::certificate_mismatch(),
+        AuthError::NoGrant => Problem::forbidden("anything, by this token's claims"),
+        AuthError::ProviderUnavailable => Problem::provider_unavailable(),
     }
 }
 
 /// As a bearer token, or, where nothing is changed, as the password of a browser's Basic credentials: a browser would
 /// send those with another site's form as well.
-fn token(headers: &HeaderMap, reads: bool) -> Option<String> {
+fn sent_token(headers: &HeaderMap, reads: bool) -> Option<String> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, credentials) = value.split_once(' ')?;
     if scheme.eq_ignore_ascii_case("bearer") {

@@ -21,13 +21,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::connection_table::{Candidates, Entry, Table};
-use super::patience::Phase;
+use super::connection_table::{Candidates, ConnectionEntry, ConnectionTable};
+use super::request_timeouts::ConnectionPhase;
 use crate::client_prefix::client_prefix;
 
 /// How long a connection may use any free place before its first request with a valid key: as long as the head of a request may take.
 /// After a restart two thousand displays come at once, while all rooms are read.
-pub(super) const NEWCOMER: Duration = Duration::from_secs(10);
+pub(super) const AUTHENTICATION_TIME: Duration = Duration::from_secs(10);
 
 /// How many connections may be open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl ConnectionLimits {
 #[derive(Debug)]
 pub struct Connections {
     limits: ConnectionLimits,
-    table: Mutex<Table>,
+    table: Mutex<ConnectionTable>,
     closed: ClosedConnections,
 }
 
@@ -102,49 +102,49 @@ impl Connections {
     }
 
     /// Enters a new connection, and closes an unauthenticated one where there are too many.
-    pub(super) fn accept(self: &Arc<Self>, address: IpAddr) -> Arc<Connection> {
+    pub(super) fn accept(self: &Arc<Self>, address: IpAddr) -> Arc<TrackedConnection> {
         let (network, since) = (client_prefix(address), Instant::now());
-        let (phase, close) = (Arc::<Phase>::default(), CancellationToken::new());
+        let (phase, close) = (Arc::<ConnectionPhase>::default(), CancellationToken::new());
         let mut table = self.lock();
-        self.trim(&mut table, Some(network), since);
+        self.enforce_limits(&mut table, Some(network), since);
         if table.unauthenticated.len() + table.authenticated.len() >= self.limits.total {
-            self.make_room(&mut table, &self.closed.total, Candidates::default());
+            self.close_first(&mut table, &self.closed.total, Candidates::default());
         }
         let id = table.next;
         table.next += 1;
-        table.enter(id, Entry { network, since, phase: phase.clone(), close: close.clone() });
+        table.insert(id, ConnectionEntry { network, since, phase: phase.clone(), close: close.clone() });
         drop(table);
-        Arc::new(Connection { id, phase, close, connections: self.clone() })
+        Arc::new(TrackedConnection { id, phase, close, connections: self.clone() })
     }
 
     /// Closes an unauthenticated connection after `accept` failed: the process can open no more files, most likely.
-    pub(super) fn free_a_file(&self, error: &io::Error) {
+    pub(super) fn release_file_descriptor(&self, error: &io::Error) {
         let mut table = self.lock();
         if table.failures.count(Instant::now()).is_some() {
             tracing::warn!(%error, "cannot accept a connection");
         }
-        self.make_room(&mut table, &self.closed.files, Candidates::default());
+        self.close_first(&mut table, &self.closed.files, Candidates::default());
     }
 
     /// Keeps the limits of unauthenticated connections that are no newcomers: in all, and of this network.
-    fn trim(&self, table: &mut Table, network: Option<IpAddr>, now: Instant) {
-        let all = Candidates { before: now.checked_sub(NEWCOMER), network: None };
+    fn enforce_limits(&self, table: &mut ConnectionTable, network: Option<IpAddr>, now: Instant) {
+        let all = Candidates { before: now.checked_sub(AUTHENTICATION_TIME), network: None };
         if all.before.is_none() {
             return;
         }
         while table.count(all) > self.limits.unauthenticated {
-            self.make_room(table, &self.closed.total, all);
+            self.close_first(table, &self.closed.total, all);
         }
         let (Some(max), Some(_)) = (self.limits.per_address, network) else { return };
         let of_network = Candidates { network, ..all };
         while table.count(of_network) > max {
-            self.make_room(table, &self.closed.address, of_network);
+            self.close_first(table, &self.closed.address, of_network);
         }
     }
 
-    fn make_room(&self, table: &mut Table, reason: &AtomicU64, candidates: Candidates) {
+    fn close_first(&self, table: &mut ConnectionTable, reason: &AtomicU64, candidates: Candidates) {
         let Some(id) = table.first_to_close(candidates) else { return };
-        if let Some(entry) = table.leave(id) {
+        if let Some(entry) = table.remove(id) {
             entry.close.cancel();
         }
         reason.fetch_add(1, Ordering::Relaxed);
@@ -169,35 +169,35 @@ impl Connections {
         let of_key = table.per_key.get(key).copied().unwrap_or(0);
         let is_full = table.authenticated.len() >= self.limits.authenticated();
         if is_full || of_key >= self.limits.per_key() {
-            return self.trim(&mut table, None, Instant::now());
+            return self.enforce_limits(&mut table, None, Instant::now());
         }
-        if let Some(entry) = table.leave(id) {
+        if let Some(entry) = table.remove(id) {
             *table.per_key.entry(key.to_owned()).or_default() += 1;
             table.authenticated.insert(id, (entry, key.to_owned()));
         }
     }
 
-    fn reject(&self, id: u64) {
+    fn deauthenticate(&self, id: u64) {
         let mut table = self.lock();
         table.deauthenticate(id);
-        self.trim(&mut table, None, Instant::now());
+        self.enforce_limits(&mut table, None, Instant::now());
     }
 
-    fn lock(&self) -> MutexGuard<'_, Table> {
+    fn lock(&self) -> MutexGuard<'_, ConnectionTable> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// One open connection. Leaves the table when it is dropped.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(super) struct TrackedConnection {
     id: u64,
-    phase: Arc<Phase>,
+    phase: Arc<ConnectionPhase>,
     close: CancellationToken,
     connections: Arc<Connections>,
 }
 
-impl Connection {
+impl TrackedConnection {
     /// A request on it had this valid key.
     pub(super) fn authenticate(&self, key: &str) {
         self.phase.set_authenticated(true);
@@ -206,15 +206,15 @@ impl Connection {
 
     /// A request on it was answered 401. A proxy's connections carry requests of many callers, so one caller's wrong key changes
     /// nothing there.
-    pub(super) fn reject(&self) {
+    pub(super) fn deauthenticate(&self) {
         if self.connections.limits.per_address.is_some() {
             self.phase.set_authenticated(false);
-            self.connections.reject(self.id);
+            self.connections.deauthenticate(self.id);
         }
     }
 
     /// Where it is between two requests.
-    pub(super) fn phase(&self) -> Arc<Phase> {
+    pub(super) fn phase(&self) -> Arc<ConnectionPhase> {
         self.phase.clone()
     }
 
@@ -224,17 +224,17 @@ impl Connection {
     }
 }
 
-impl Drop for Connection {
+impl Drop for TrackedConnection {
     fn drop(&mut self) {
         let mut table = self.connections.lock();
         table.deauthenticate(self.id);
-        table.leave(self.id);
+        table.remove(self.id);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::connection_table::{REPORT_EVERY, Report};
+    use super::super::connection_table::{LOG_INTERVAL, LogThrottle};
     use super::*;
 
     fn address(text: &str) -> IpAddr {
@@ -245,13 +245,13 @@ mod tests {
         Connections::new(ConnectionLimits { total, unauthenticated, per_address })
     }
 
-    fn is_closed(connection: &Connection) -> bool {
+    fn is_closed(connection: &TrackedConnection) -> bool {
         connection.close.is_cancelled()
     }
 
     /// From now on what is open is no newcomer.
     async fn settle() {
-        tokio::time::advance(NEWCOMER + Duration::from_millis(1)).await;
+        tokio::time::advance(AUTHENTICATION_TIME + Duration::from_millis(1)).await;
     }
 
     #[tokio::test(start_paused = true)]
@@ -260,7 +260,7 @@ mod tests {
         let known = table.accept(address("10.0.0.1"));
         known.authenticate("display");
         let busy = table.accept(address("10.0.0.2"));
-        let answering = busy.phase().answer(std::future::pending::<()>());
+        let answering = busy.phase().while_busy(std::future::pending::<()>());
         let (idle, later) = (table.accept(address("10.0.0.3")), table.accept(address("10.0.0.4")));
         settle().await;
         let newest = table.accept(address("10.0.0.5"));
@@ -269,7 +269,7 @@ mod tests {
         assert_eq!((table.open(), table.closed().total.load(Ordering::Relaxed)), ((3, 1), 1));
         // Where all are busy the oldest goes, and never a known one.
         let answers: Vec<_> =
-            [&later, &newest].map(|one| one.phase().answer(std::future::pending::<()>())).into();
+            [&later, &newest].map(|one| one.phase().while_busy(std::future::pending::<()>())).into();
         settle().await;
         let _last = table.accept(address("10.0.0.7"));
         assert_eq!(all.map(|one| is_closed(one)), [false, true, true, false, false]);
@@ -351,7 +351,7 @@ mod tests {
         mine[0].authenticate("modest");
         assert_eq!((table.open(), table.lock().per_key.get("greedy").copied()), ((2, 5), Some(3)));
         settle().await;
-        other.reject();
+        other.deauthenticate();
         assert_eq!(table.open(), (2, 4), "the places without a key are no more than before");
         drop((mine, other));
         assert_eq!(table.open(), (0, 0));
@@ -365,7 +365,7 @@ mod tests {
         let all: Vec<_> = (0..50).map(|_| proxy.accept(address("10.0.0.1"))).collect();
         assert!(!all.iter().any(|one| is_closed(one)));
         all[0].authenticate("display");
-        all[0].reject();
+        all[0].deauthenticate();
         assert_eq!(proxy.open(), (49, 1));
     }
 
@@ -375,7 +375,7 @@ mod tests {
         let (known, other) = (table.accept(address("10.0.0.1")), table.accept(address("10.0.0.1")));
         known.authenticate("display");
         for _ in 0..3 {
-            table.free_a_file(&io::Error::from_raw_os_error(24));
+            table.release_file_descriptor(&io::Error::from_raw_os_error(24));
         }
         assert!(is_closed(&other) && !is_closed(&known));
         assert_eq!((table.open(), table.closed().files.load(Ordering::Relaxed)), ((0, 1), 1));
@@ -383,10 +383,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn closed_connections_are_reported_once_a_minute_with_their_number() {
-        let mut report = Report::default();
+        let mut report = LogThrottle::default();
         assert_eq!(report.count(Instant::now()), Some(1));
         assert!((0..500).all(|_| report.count(Instant::now()).is_none()));
-        tokio::time::advance(REPORT_EVERY).await;
+        tokio::time::advance(LOG_INTERVAL).await;
         assert_eq!(report.count(Instant::now()), Some(501));
     }
 }

@@ -41,8 +41,9 @@ pub(super) fn seal(Position { at_ms, number }: Position) -> Option<String> {
 
 /// The position of a cursor that this process gave out.
 pub(super) fn open(cursor: &str) -> Result<Position, Problem> {
-    read(cursor)
-        .ok_or_else(|| Problem::bad("cursor is not valid, or was given before a restart; begin again"))
+    read(cursor).ok_or_else(|| {
+        Problem::bad_request("cursor is not valid, or was given before a restart; begin again")
+    })
 }
 
 fn read(cursor: &str) -> Option<Position> {

@@ -11,16 +11,16 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::caller::Caller;
-use super::problem::{No, Problem};
+use super::problem::{ClientErrors, Problem};
 use crate::access::Right;
 use crate::doctor::{Finding, Report, Status};
 
 /// A report stands for so long: whoever asks sooner learns nothing else, and Exchange is asked much.
-const STANDS: TimeDelta = TimeDelta::seconds(60);
+const REPORT_TTL: TimeDelta = TimeDelta::seconds(60);
 /// And for so long where the account was not let in: each examination signs in, and a few that fail lock an account out.
-const STANDS_SHUT_OUT: TimeDelta = TimeDelta::minutes(15);
+const REPORT_TTL_SIGN_IN_FAILED: TimeDelta = TimeDelta::minutes(15);
 /// What is found there is about getting in.
-const ABOUT_SIGN_IN: [&str; 4] = ["sign-in", "token", "account", "channel binding"];
+const SIGN_IN_CHECKS: [&str; 4] = ["sign-in", "token", "account", "channel binding"];
 
 /// Who can find out whether everything is set up.
 #[async_trait::async_trait]
@@ -31,49 +31,50 @@ pub trait Doctor: Send + Sync + 'static {
 
 /// The doctor of a service, and what was found last.
 #[derive(Clone, Default)]
-pub(super) struct Practice {
+pub(super) struct DoctorRuns {
     doctor: Option<Arc<dyn Doctor>>,
-    last: Arc<Mutex<Last>>,
+    last: Arc<Mutex<LastRun>>,
 }
 
 #[derive(Default)]
-struct Last {
-    begun_at: Option<DateTime<Utc>>,
+struct LastRun {
+    started_at: Option<DateTime<Utc>>,
     running: bool,
-    over: Option<(DateTime<Utc>, Arc<Report>)>,
+    finished: Option<(DateTime<Utc>, Arc<Report>)>,
 }
 
-impl Last {
+impl LastRun {
     /// Until when the last report answers for another examination.
-    fn stands_until(&self) -> Option<DateTime<Utc>> {
-        let (at, report) = self.over.as_ref()?;
+    fn valid_until(&self) -> Option<DateTime<Utc>> {
+        let (at, report) = self.finished.as_ref()?;
         let shut_out =
-            |finding: &Finding| finding.status == Status::Fail && ABOUT_SIGN_IN.contains(&finding.check);
-        let stands = if report.findings.iter().any(shut_out) { STANDS_SHUT_OUT } else { STANDS };
+            |finding: &Finding| finding.status == Status::Fail && SIGN_IN_CHECKS.contains(&finding.check);
+        let stands =
+            if report.findings.iter().any(shut_out) { REPORT_TTL_SIGN_IN_FAILED } else { REPORT_TTL };
         Some(*at + stands)
     }
 }
 
-impl Practice {
-    pub(super) fn of(doctor: Arc<dyn Doctor>) -> Self {
+impl DoctorRuns {
+    pub(super) fn with_doctor(doctor: Arc<dyn Doctor>) -> Self {
         Self { doctor: Some(doctor), last: Arc::default() }
     }
 
-    fn last<R>(&self, look: impl FnOnce(&mut Last) -> R) -> R {
+    fn with_last<R>(&self, look: impl FnOnce(&mut LastRun) -> R) -> R {
         look(&mut self.last.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn view(&self) -> DoctorView {
-        self.last(|last| DoctorView::of(last))
+        self.with_last(|last| DoctorView::of(last))
     }
 }
 
 /// An examination that ends, however it ends.
-struct Running(Practice);
+struct RunGuard(DoctorRuns);
 
-impl Drop for Running {
+impl Drop for RunGuard {
     fn drop(&mut self) {
-        self.0.last(|last| last.running = false);
+        self.0.with_last(|last| last.running = false);
     }
 }
 
@@ -116,14 +117,14 @@ pub(super) struct FindingView {
 }
 
 impl DoctorView {
-    fn of(last: &Last) -> Self {
-        let report = last.over.as_ref().map(|(_, report)| report);
+    fn of(last: &LastRun) -> Self {
+        let report = last.finished.as_ref().map(|(_, report)| report);
         Self {
             running: last.running,
-            begun_at: last.begun_at,
-            at: last.over.as_ref().map(|(at, _)| *at),
-            stands_until: last.stands_until(),
-            status: report.map(|report| word(report.status)),
+            begun_at: last.started_at,
+            at: last.finished.as_ref().map(|(at, _)| *at),
+            stands_until: last.valid_until(),
+            status: report.map(|report| status_name(report.status)),
             headline: report.map(|report| report.headline.clone()),
             findings: report
                 .map_or_else(Vec::new, |report| report.findings.iter().map(FindingView::of).collect()),
@@ -137,7 +138,7 @@ impl FindingView {
             connection: finding.connection.clone(),
             room: finding.room.clone(),
             check: finding.check.to_owned(),
-            status: word(finding.status),
+            status: status_name(finding.status),
             says: finding.says.clone(),
             remedy: finding.remedy.clone(),
             code: finding.code.clone(),
@@ -145,7 +146,7 @@ impl FindingView {
     }
 }
 
-fn word(status: Status) -> &'static str {
+fn status_name(status: Status) -> &'static str {
     match status {
         Status::Pass => "pass",
         Status::Skip => "skip",
@@ -155,16 +156,16 @@ fn word(status: Status) -> &'static str {
 }
 
 /// The report tells of the whole set-up, so it is for those who may know all of it.
-fn allowed(caller: &Caller) -> Result<(), Problem> {
-    caller.need(Right::Audit)?;
-    caller.need_everywhere()
+fn check_rights(caller: &Caller) -> Result<(), Problem> {
+    caller.require(Right::Audit)?;
+    caller.require_all_rooms()
 }
 
 /// What the doctor found last.
-#[utoipa::path(get, path = "/v1/doctor", tag = "doctor", responses((status = 200, body = DoctorView), No))]
+#[utoipa::path(get, path = "/v1/doctor", tag = "doctor", responses((status = 200, body = DoctorView), ClientErrors))]
 pub(super) async fn get(State(api): State<Api>, caller: Caller) -> Result<Json<DoctorView>, Problem> {
-    allowed(&caller)?;
-    Ok(Json(api.practice.view()))
+    check_rights(&caller)?;
+    Ok(Json(api.doctor_runs.view()))
 }
 
 /// Examine everything again.
@@ -175,29 +176,29 @@ pub(super) async fn get(State(api): State<Api>, caller: Caller) -> Result<Json<D
 #[utoipa::path(post, path = "/v1/doctor", tag = "doctor", responses(
     (status = 200, body = DoctorView, description = "The last report, which still stands: nothing is examined"),
     (status = 202, body = DoctorView, description = "An examination is under way"),
-    No,
+    ClientErrors,
 ))]
 pub(super) async fn examine(
     State(api): State<Api>,
     caller: Caller,
 ) -> Result<(StatusCode, Json<DoctorView>), Problem> {
-    allowed(&caller)?;
-    let practice = api.practice.clone();
-    let doctor = practice.doctor.clone().ok_or_else(|| Problem::no_such("doctor"))?;
+    check_rights(&caller)?;
+    let practice = api.doctor_runs.clone();
+    let doctor = practice.doctor.clone().ok_or_else(|| Problem::not_found("doctor"))?;
     let (service, now) = (api.service.clone(), api.service.now());
-    let (begins, running) = practice.last(|last| {
-        let stands = last.stands_until().is_some_and(|until| now < until);
+    let (begins, running) = practice.with_last(|last| {
+        let stands = last.valid_until().is_some_and(|until| now < until);
         let begins = !last.running && !stands;
         if begins {
-            (last.running, last.begun_at) = (true, Some(now));
+            (last.running, last.started_at) = (true, Some(now));
         }
         (begins, last.running)
     });
     if begins {
-        let examination = Running(practice.clone());
+        let examination = RunGuard(practice.clone());
         tokio::spawn(async move {
             let report = Arc::new(doctor.examine().await);
-            examination.0.last(|last| last.over = Some((service.now(), report)));
+            examination.0.with_last(|last| last.finished = Some((service.now(), report)));
         });
     }
     let status = if running { StatusCode::ACCEPTED } else { StatusCode::OK };

@@ -14,16 +14,16 @@ use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 
 use super::Api;
 use super::caller::Caller;
-use super::problem::{Away, Problem};
+use super::problem::{BackendErrors, Problem};
 use super::view::RoomView;
 use crate::access::Right;
 use crate::service::{Notice, ResumedSubscription, SequencedNotice};
 
 /// Between two signs of life, so that a dead connection is noticed on both sides.
-const ALIVE: Duration = Duration::from_secs(15);
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
 /// A reverse proxy that collects an answer before it sends any of it would hold events back (nginx, `proxy_buffering`).
-const UNBUFFERED: [(HeaderName, HeaderValue); 2] = [
+const UNBUFFERED_HEADERS: [(HeaderName, HeaderValue); 2] = [
     (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
     (header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store")),
 ];
@@ -38,65 +38,65 @@ const UNBUFFERED: [(HeaderName, HeaderValue); 2] = [
 /// Whoever comes back with `Last-Event-ID` hears what was told meanwhile, as far as it is remembered, or `missed`.
 #[utoipa::path(get, path = "/v1/events", tag = "events",
     params(("Last-Event-ID" = Option<String>, Header, description = "`id` of the last event that was heard")),
-    responses((status = 200, content_type = "text/event-stream", body = String), Away))]
-pub(super) async fn listen(
+    responses((status = 200, content_type = "text/event-stream", body = String), BackendErrors))]
+pub(super) async fn stream(
     State(api): State<Api>,
     caller: Caller,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, Problem> {
-    caller.need(Right::Read)?;
+    caller.require(Right::Read)?;
     let last = headers.get("last-event-id").map(|last| last.to_str().unwrap_or_default());
     let ResumedSubscription { missed, receiver, last_number: last } = match last {
         Some(last) => api.service.notices.resume(last),
         None => api.service.notices.subscribe_resumable(),
     }
-    .ok_or_else(Problem::not_now)?;
+    .ok_or_else(Problem::shutting_down)?;
     let share = api.shares.streams.acquire(&caller.id().0, None);
-    let share = share.map_err(|used_up| Problem::too_many("event streams", used_up))?;
+    let share = share.map_err(|used_up| Problem::share_exhausted("event streams", used_up))?;
     let connection = caller.is_display().then(|| {
         let scope = api.service.engine.scope();
-        let rooms = scope.rooms().filter(|room| caller.sees(room)).cloned().collect();
+        let rooms = scope.rooms().filter(|room| caller.can_see(room)).cloned().collect();
         api.service.display_connected(rooms, caller.name())
     });
     // From where to resume, before there is anything to tell.
     let here = api.service.notices.event_id(last);
     let first = match &missed {
-        None => Some(missed().id(here)),
+        None => Some(gap_event().id(here)),
         Some(told) if told.is_empty() => Some(Event::default().id(here)),
         Some(_) => None,
     };
     let meanwhile = tokio_stream::iter(missed.unwrap_or_default()).map(Ok);
     let notices = meanwhile.chain(BroadcastStream::new(receiver));
     let still = (api.clone(), caller.clone());
-    let notices = notices.take_while(move |_| still.1.is_let_in(&still.0));
+    let notices = notices.take_while(move |_| still.1.is_still_authorized(&still.0));
     // Held as long as the stream.
     let notices = notices.map(move |notice| {
         let _ = (&share, &connection);
         notice
     });
     let events = notices.filter_map(move |noted| match noted {
-        Ok(noted) => hears(&api, &caller, &noted.notice).then(|| event(&api, &caller, &noted)),
-        Err(BroadcastStreamRecvError::Lagged(_)) => Some(missed()),
+        Ok(noted) => may_receive(&api, &caller, &noted.notice).then(|| sse_event(&api, &caller, &noted)),
+        Err(BroadcastStreamRecvError::Lagged(_)) => Some(gap_event()),
     });
     let events = tokio_stream::iter(first).chain(events).map(Ok::<_, Infallible>);
-    Ok((UNBUFFERED, Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE))))
+    Ok((UNBUFFERED_HEADERS, Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE_INTERVAL))))
 }
 
-fn hears(api: &Api, caller: &Caller, notice: &Notice) -> bool {
+fn may_receive(api: &Api, caller: &Caller, notice: &Notice) -> bool {
     let may = match notice {
         Notice::RoomChanged { room } => api.service.engine.scope().contains(room),
         Notice::JournalHead { .. } => false,
-        _ => !notice.concerns_sweep() || caller.need(Right::Cleanup).is_ok(),
+        _ => !notice.concerns_sweep() || caller.require(Right::Cleanup).is_ok(),
     };
-    may && notice.rooms().iter().all(|room| caller.sees(room))
+    may && notice.rooms().iter().all(|room| caller.can_see(room))
 }
 
-fn missed() -> Event {
+fn gap_event() -> Event {
     // An object, as every event is. How many, and in which rooms, is not for everybody to know.
     Event::default().event("missed").data("{}")
 }
 
-fn event(api: &Api, caller: &Caller, noted: &SequencedNotice) -> Event {
+fn sse_event(api: &Api, caller: &Caller, noted: &SequencedNotice) -> Event {
     let told = match &noted.notice {
         Notice::RoomChanged { room } => {
             let known = api
@@ -113,7 +113,7 @@ fn event(api: &Api, caller: &Caller, noted: &SequencedNotice) -> Event {
         told["organizer"] = Value::Null;
     }
     if let Notice::ActionFinished { room, actor, .. } = &noted.notice
-        && !caller.reads_of(room, actor.as_ref())
+        && !caller.may_read_actions(room, actor.as_ref())
     {
         // The same members; what it came to is for those who find it in the record.
         told = json!({ "room": room, "action": null, "message": null });

@@ -15,23 +15,25 @@ use serde::{Deserialize, Deserializer};
 use super::problem::Problem;
 
 /// How long a body may take.
-const BODY_PATIENCE: Duration = Duration::from_secs(10);
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A JSON body. None at all is an empty object: every body here has only optional parts, or says which is missing.
-pub(super) struct Body<T>(pub(super) T);
+pub(super) struct JsonBody<T>(pub(super) T);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let reading = axum::body::Bytes::from_request(request, state);
-        let read = tokio::time::timeout(BODY_PATIENCE, reading).await;
+        let read = tokio::time::timeout(BODY_TIMEOUT, reading).await;
         let bytes = read
-            .map_err(|_| Problem::bad_with(StatusCode::REQUEST_TIMEOUT, "The body did not come in time."))?
-            .map_err(|rejection| Problem::bad_with(rejection.status(), rejection.body_text()))?;
+            .map_err(|_| {
+                Problem::bad_request_with(StatusCode::REQUEST_TIMEOUT, "The body did not come in time.")
+            })?
+            .map_err(|rejection| Problem::bad_request_with(rejection.status(), rejection.body_text()))?;
         let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
-        match axum::Json::<Object<T>>::from_bytes(text) {
-            Ok(axum::Json(Object(value))) => Ok(Self(value)),
+        match axum::Json::<JsonObject<T>>::from_bytes(text) {
+            Ok(axum::Json(JsonObject(value))) => Ok(Self(value)),
             Err(rejection) => Err(Problem::from(rejection)),
         }
     }
@@ -39,9 +41,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 
 /// An object, and nothing else: serde would take a list of the fields' values in their order as well.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Object<T>(pub(super) T);
+pub(super) struct JsonObject<T>(pub(super) T);
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for JsonObject<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Map<T>(PhantomData<T>);
         impl<'de, T: Deserialize<'de>> Visitor<'de> for Map<T> {
@@ -60,32 +62,32 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 }
 
 /// The query.
-pub(super) struct Ask<T>(pub(super) T);
+pub(super) struct QueryParams<T>(pub(super) T);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Ask<T> {
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for QueryParams<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Query(value) =
             Query::<T>::from_request_parts(parts, state).await.map_err(|rejection: QueryRejection| {
-                Problem::bad_with(rejection.status(), rejection.body_text())
+                Problem::bad_request_with(rejection.status(), rejection.body_text())
             })?;
         Ok(Self(value))
     }
 }
 
 /// How many entries a page has.
-pub(super) fn page_len(asked: Option<usize>, default: usize, max: usize) -> Result<usize, Problem> {
+pub(super) fn page_size(asked: Option<usize>, default: usize, max: usize) -> Result<usize, Problem> {
     match asked.unwrap_or(default) {
         len if (1..=max).contains(&len) => Ok(len),
-        _ => Err(Problem::bad(format!("limit is between 1 and {max}"))),
+        _ => Err(Problem::bad_request(format!("limit is between 1 and {max}"))),
     }
 }
 
 /// The parts of the path.
-pub(super) struct At<T>(pub(super) T);
+pub(super) struct PathParams<T>(pub(super) T);
 
-impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for At<T> {
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathParams<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
@@ -93,12 +95,12 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for At<T> {
         Path::<T>::from_request_parts(parts, state)
             .await
             .map(|Path(value)| Self(value))
-            .map_err(|_: PathRejection| Problem::no_such("thing"))
+            .map_err(|_: PathRejection| Problem::not_found("thing"))
     }
 }
 
 impl From<JsonRejection> for Problem {
     fn from(rejection: JsonRejection) -> Self {
-        Self::bad_with(rejection.status(), rejection.body_text())
+        Self::bad_request_with(rejection.status(), rejection.body_text())
     }
 }

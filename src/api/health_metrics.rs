@@ -13,15 +13,15 @@ use crate::service::{CheckFinding, Service};
 type NoLabels = [(&'static str, &'static str); 0];
 
 /// The service behind the API.
-pub(super) struct Health(pub(super) Arc<Service>);
+pub(super) struct HealthCollector(pub(super) Arc<Service>);
 
-impl fmt::Debug for Health {
+impl fmt::Debug for HealthCollector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Health")
     }
 }
 
-impl Collector for Health {
+impl Collector for HealthCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let health = self.0.engine.journal().health();
         for (name, help, count) in [
@@ -55,7 +55,7 @@ impl Collector for Health {
     }
 }
 
-impl Health {
+impl HealthCollector {
     fn readiness(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let Some(found) = self.0.last_readiness() else { return Ok(()) };
         let help = "Whether a check of /readyz did not fail when it ran last";

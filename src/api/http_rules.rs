@@ -28,13 +28,13 @@ pub(super) fn check_host(parts: &Parts) -> Result<(), Problem> {
     let host = match (hosts.next(), hosts.next()) {
         (Some(host), None) => host,
         (None, _) if parts.version < Version::HTTP_11 => return Ok(()),
-        (None, _) => return Err(Problem::bad("HTTP/1.1 needs a Host header.")),
-        (Some(_), Some(_)) => return Err(Problem::bad("The request has more than one Host header.")),
+        (None, _) => return Err(Problem::bad_request("HTTP/1.1 needs a Host header.")),
+        (Some(_), Some(_)) => return Err(Problem::bad_request("The request has more than one Host header.")),
     };
-    let host = authority(host).ok_or_else(|| Problem::bad("The Host header is no host."))?;
+    let host = authority(host).ok_or_else(|| Problem::bad_request("The Host header is no host."))?;
     match parts.uri.authority() {
         Some(target) if !is_same(target, &host, parts.uri.scheme_str()) => {
-            Err(Problem::bad("The request line and the Host header name different hosts."))
+            Err(Problem::bad_request("The request line and the Host header name different hosts."))
         }
         _ => Ok(()),
     }

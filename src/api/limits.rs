@@ -1,14 +1,14 @@
 //! The API's rows of the table of limits (`crate::limits`).
 
 use super::share_limits;
-use super::{BODY_BYTES_MAX, LIST_BYTES_MAX, Limits, actions, evidence, rooms};
+use super::{BODY_BYTES_MAX, LIST_BYTES_MAX, ListenerLimits, actions, evidence, rooms};
 use crate::limits::{Amount, LimitRow};
 
 const AREA: &str = "API";
 
 /// The limits on requests and connections.
 pub fn limits() -> Vec<LimitRow> {
-    let Limits { head, idle, idle_unauthenticated, unread, .. } = Limits::default();
+    let ListenerLimits { head, idle, idle_unauthenticated, unread, .. } = ListenerLimits::default();
     let refused = "`400`, `413` or `408`";
     let row = |what, default, reason, beyond| {
         LimitRow::fixed(AREA, what, default, reason, beyond, "`adjourn_http_requests_total{status}`")

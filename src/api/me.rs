@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::caller::Caller;
-use super::problem::{No, Problem};
+use super::problem::{ClientErrors, Problem};
 
 /// Whoever asks.
 #[derive(Debug, Serialize, ToSchema)]
@@ -21,12 +21,12 @@ pub(super) struct Me {
 }
 
 /// What this key or token is good for.
-#[utoipa::path(get, path = "/v1/me", tag = "me", responses((status = 200, body = Me), No))]
+#[utoipa::path(get, path = "/v1/me", tag = "me", responses((status = 200, body = Me), ClientErrors))]
 pub(super) async fn get(caller: Caller) -> Result<Json<Me>, Problem> {
     Ok(Json(Me {
         name: caller.name().to_owned(),
         rights: caller.rights().all().map(|right| right.as_str()).collect(),
         rooms: caller.rights().rooms().iter().map(ToString::to_string).collect(),
-        everywhere: caller.need_everywhere().is_ok(),
+        everywhere: caller.require_all_rooms().is_ok(),
     }))
 }

@@ -22,13 +22,13 @@ use crate::access::Right;
     ),
     security(("key" = [])),
     components(schemas(Problem)),
-    modifiers(&Keys),
+    modifiers(&ApiKeyScheme),
 )]
-pub(super) struct Description;
+pub(super) struct ApiDescription;
 
-struct Keys;
+struct ApiKeyScheme;
 
-impl utoipa::Modify for Keys {
+impl utoipa::Modify for ApiKeyScheme {
     fn modify(&self, document: &mut Document) {
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
         let components = document.components.get_or_insert_with(Components::new);
@@ -42,9 +42,9 @@ pub(super) async fn healthz() -> &'static str {
 }
 
 pub(super) async fn metrics(State(api): State<Api>, caller: Caller) -> Result<impl IntoResponse, Problem> {
-    caller.need(Right::Metrics)?;
+    caller.require(Right::Metrics)?;
     // The numbers are of all rooms.
-    caller.need_everywhere()?;
+    caller.require_all_rooms()?;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], api.metrics.text()))
 }
@@ -55,6 +55,6 @@ pub(super) async fn openapi_json() -> Json<Document> {
 
 /// The description as a page: made on the server, without a script.
 pub(super) async fn docs() -> impl IntoResponse {
-    let policy = [(header::CONTENT_SECURITY_POLICY, super::page::content_security_policy())];
-    (policy, Html(super::page::render(&super::openapi())))
+    let policy = [(header::CONTENT_SECURITY_POLICY, super::docs_page::content_security_policy())];
+    (policy, Html(super::docs_page::render(&super::openapi())))
 }

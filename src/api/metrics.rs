@@ -20,43 +20,43 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use tokio::time::Instant;
 
-use super::health_metrics::Health;
+use super::health_metrics::HealthCollector;
 use super::share_metrics::ShareMetrics;
-use super::{Api, kept_metrics};
+use super::{Api, storage_metrics};
 use crate::action::Outcome;
 use crate::journal::ActionStatus;
 use crate::live::{self, Live};
 use crate::service::Service;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Route {
+struct RequestLabels {
     method: &'static str,
     path: String,
     status: u16,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Ended {
+struct ActionLabels {
     outcome: &'static str,
 }
 
 /// What the calendar's side counts by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct How {
+struct BackendLabels {
     connection: String,
     how: String,
 }
 
 /// What happens behind the API, read when it is asked for.
-struct Behind(Arc<Service>);
+struct ServiceCollector(Arc<Service>);
 
-impl fmt::Debug for Behind {
+impl fmt::Debug for ServiceCollector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Behind")
     }
 }
 
-impl Collector for Behind {
+impl Collector for ServiceCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let numbers = self.0.engine.calendar().metrics();
         for (kind, help, is_gauge) in [
@@ -75,18 +75,19 @@ impl Collector for Behind {
             let kind_of = if is_gauge { MetricType::Gauge } else { MetricType::Counter };
             let mut metric = encoder.encode_descriptor(&name, help, None, kind_of)?;
             for number in numbers.iter().filter(|number| number.kind == kind) {
-                let labels = How { connection: number.connection.clone(), how: number.label.clone() };
+                let labels =
+                    BackendLabels { connection: number.connection.clone(), how: number.label.clone() };
                 let mut family = metric.encode_family(&labels)?;
                 match is_gauge {
                     true => family.encode_gauge(&number.count)?,
-                    false => family.encode_counter::<How, _, u64>(&number.count, None)?,
+                    false => family.encode_counter::<BackendLabels, _, u64>(&number.count, None)?,
                 }
             }
         }
         self.live(&mut encoder)?;
         self.presence(&mut encoder)?;
         self.clock(&mut encoder)?;
-        kept_metrics::encode(&self.0, &mut encoder)?;
+        storage_metrics::encode(&self.0, &mut encoder)?;
         let waiting = u64::try_from(self.0.engine.journal().queued_facts()).unwrap_or(u64::MAX);
         let help = "Facts that wait to be written to the journal: the queue";
         encoder
@@ -96,7 +97,7 @@ impl Collector for Behind {
     }
 }
 
-impl Behind {
+impl ServiceCollector {
     /// Whether this machine's clock is believed.
     fn clock(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let help = "Whether this machine's clock is not believed (1); then no meeting is judged";
@@ -195,9 +196,9 @@ impl Behind {
 /// All of them.
 pub struct Metrics {
     registry: Registry,
-    requests: Family<Route, Counter>,
+    requests: Family<RequestLabels, Counter>,
     seconds: Histogram,
-    actions: Family<Ended, Counter>,
+    actions: Family<ActionLabels, Counter>,
     under_way: Gauge,
     service: Arc<Service>,
     /// What callers share.
@@ -207,27 +208,27 @@ pub struct Metrics {
 impl Metrics {
     pub(super) fn new(service: &Arc<Service>) -> Self {
         let mut registry = Registry::with_prefix("adjourn");
-        let requests = Family::<Route, Counter>::default();
+        let requests = Family::<RequestLabels, Counter>::default();
         let seconds = Histogram::new(exponential_buckets(0.0005, 2.0, 18));
-        let actions = Family::<Ended, Counter>::default();
+        let actions = Family::<ActionLabels, Counter>::default();
         let under_way = Gauge::default();
         registry.register("http_requests", "Requests by route and status", requests.clone());
         registry.register("http_request_seconds", "How long requests took", seconds.clone());
         registry.register("actions", "Actions asked over HTTP, by how they ended", actions.clone());
-        registry.register_collector(Box::new(Behind(service.clone())));
-        registry.register_collector(Box::new(Health(service.clone())));
+        registry.register_collector(Box::new(ServiceCollector(service.clone())));
+        registry.register_collector(Box::new(HealthCollector(service.clone())));
         registry.register("actions_under_way", "Actions that are not over", under_way.clone());
         let shares = ShareMetrics::default();
         registry.register_collector(Box::new(shares.clone()));
         Self { registry, requests, seconds, actions, under_way, service: service.clone(), shares }
     }
 
-    pub(super) fn acted(&self, outcome: &Outcome) {
+    pub(super) fn count_action(&self, outcome: &Outcome) {
         let outcome = ActionStatus::from(outcome).as_str();
-        self.actions.get_or_create(&Ended { outcome }).inc();
+        self.actions.get_or_create(&ActionLabels { outcome }).inc();
     }
 
-    fn counted(&self, route: &Route, took: Duration) {
+    fn count_request(&self, route: &RequestLabels, took: Duration) {
         self.requests.get_or_create(route).inc();
         self.seconds.observe(took.as_secs_f64());
     }
@@ -255,6 +256,6 @@ pub(super) async fn count(State(api): State<Api>, request: Request, next: Next) 
     let begun = Instant::now();
     let response = next.run(request).await;
     let status = response.status().as_u16();
-    api.metrics.counted(&Route { method, path, status }, begun.elapsed());
+    api.metrics.count_request(&RequestLabels { method, path, status }, begun.elapsed());
     response
 }

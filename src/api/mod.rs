@@ -9,31 +9,31 @@ mod caller;
 mod connection_table;
 mod connections;
 mod cursor;
+mod docs_page;
 mod doctor;
 mod events;
 mod evidence;
 mod extract;
 mod health_metrics;
 mod http_rules;
-mod kept_metrics;
-mod keys;
+mod key_ring;
 mod limits;
 mod me;
 mod meta;
 mod metrics;
-mod page;
-mod patience;
 mod peer_address;
 mod peer_certificate;
 mod problem;
 mod provider;
 mod ready;
 mod request_shares;
+mod request_timeouts;
 mod revocation;
 mod rooms;
 mod serve;
 mod share_limits;
 mod share_metrics;
+mod storage_metrics;
 mod sweeps;
 mod tls;
 mod view;
@@ -51,12 +51,12 @@ use utoipa_axum::routes;
 
 pub use connections::{ClosedConnections, ConnectionLimits, Connections};
 pub use doctor::Doctor;
-pub use keys::KeyRing;
+pub use key_ring::KeyRing;
 pub use limits::limits;
 pub use metrics::Metrics;
 pub use provider::Provider;
-pub use serve::{Limits, serve};
-pub use tls::{Tls, TlsError, TlsFiles};
+pub use serve::{ListenerLimits, serve};
+pub use tls::{ServerTls, TlsError, TlsFiles};
 
 use request_shares::RequestShares;
 
@@ -70,7 +70,7 @@ const BODY_BYTES_MAX: usize = 32 << 10;
 
 /// How the API behaves.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct ApiOptions {
     /// How long a caller waits for an action that did not say how long it would.
     pub deadline: Duration,
     /// Show subjects and organizers.
@@ -83,62 +83,69 @@ pub struct Api {
     pub(crate) service: Arc<Service>,
     pub(crate) keys: Arc<KeyRing>,
     pub(crate) metrics: Arc<Metrics>,
-    practice: doctor::Practice,
+    doctor_runs: doctor::DoctorRuns,
     shares: Arc<RequestShares>,
-    options: Arc<ArcSwap<Options>>,
+    options: Arc<ArcSwap<ApiOptions>>,
 }
 
 impl Api {
     /// An API over a service.
-    pub fn new(service: Arc<Service>, keys: Arc<KeyRing>, options: Options) -> Self {
+    pub fn new(service: Arc<Service>, keys: Arc<KeyRing>, options: ApiOptions) -> Self {
         let metrics = Arc::new(Metrics::new(&service));
-        let practice = doctor::Practice::default();
+        let practice = doctor::DoctorRuns::default();
         let shares = Arc::new(RequestShares::new(ConnectionLimits::default()));
-        Self { service, keys, metrics, practice, shares, options: Arc::new(ArcSwap::from_pointee(options)) }
+        Self {
+            service,
+            keys,
+            metrics,
+            doctor_runs: practice,
+            shares,
+            options: Arc::new(ArcSwap::from_pointee(options)),
+        }
     }
 
     /// The same with a doctor who can be asked.
     #[must_use]
     pub fn with_doctor(self, doctor: Arc<dyn Doctor>) -> Self {
-        Self { practice: doctor::Practice::of(doctor), ..self }
+        Self { doctor_runs: doctor::DoctorRuns::with_doctor(doctor), ..self }
     }
 
     /// The same behind these connections: there are no more event streams than they have room for.
     #[must_use]
     pub fn with_connections(self, connections: Arc<Connections>) -> Self {
         let shares = Arc::new(RequestShares::new(connections.limits()));
-        self.metrics.shares.show(connections, shares.clone(), self.service.clone());
+        self.metrics.shares.set_sources(connections, shares.clone(), self.service.clone());
         Self { shares, ..self }
     }
 
     /// How it behaves now.
-    fn options(&self) -> Arc<Options> {
+    fn options(&self) -> Arc<ApiOptions> {
         self.options.load_full()
     }
 
     /// Behaves like this from now on.
-    pub fn set_options(&self, options: Options) {
+    pub fn set_options(&self, options: ApiOptions) {
         self.options.store(Arc::new(options));
     }
 
     /// A display that asks for its room is in contact: it could report that people are there.
-    fn display_seen(&self, caller: &caller::Caller, room: &RoomAddress) {
+    fn record_display_contact(&self, caller: &caller::Caller, room: &RoomAddress) {
         if caller.is_display() {
             self.service.record_display_contact(room, caller.name());
         }
     }
 
     /// The room, if this caller may know of it and Adjourn may act there.
-    fn room(&self, caller: &caller::Caller, text: &str) -> Result<RoomAddress, problem::Problem> {
+    fn visible_room(&self, caller: &caller::Caller, text: &str) -> Result<RoomAddress, problem::Problem> {
         text.parse::<RoomAddress>()
             .ok()
-            .filter(|room| caller.sees(room) && self.service.engine.scope().contains(room))
+            .filter(|room| caller.can_see(room) && self.service.engine.scope().contains(room))
             .ok_or_else(problem::Problem::no_such_room)
     }
 }
 
-fn described() -> OpenApiRouter<Api> {
-    OpenApiRouter::with_openapi(meta::Description::openapi())
+fn documented_routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(meta::ApiDescription::openapi())
         .routes(routes!(rooms::list))
         .routes(routes!(rooms::get))
         .routes(routes!(actions::end))
@@ -149,24 +156,24 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(actions::list))
         .routes(routes!(actions::get))
         .routes(routes!(actions::undo))
-        .merge(described_lists())
+        .merge(documented_list_routes())
         .routes(routes!(sweeps::get))
         .routes(routes!(sweeps::apply))
-        .routes(routes!(events::listen))
+        .routes(routes!(events::stream))
         .routes(routes!(me::get))
         .routes(routes!(doctor::get))
         .routes(routes!(doctor::examine))
 }
 
 /// What takes a long list.
-fn described_lists() -> OpenApiRouter<Api> {
+fn documented_list_routes() -> OpenApiRouter<Api> {
     let lists = OpenApiRouter::new().routes(routes!(evidence::add)).routes(routes!(sweeps::begin));
     lists.layer(DefaultBodyLimit::max(LIST_BYTES_MAX))
 }
 
 /// The description of the API, as it is served and kept under test.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    described().split_for_parts().1
+    documented_routes().split_for_parts().1
 }
 
 /// Health alone, for a listener of its own: it needs no key and shares no connection with anybody.
@@ -182,20 +189,20 @@ fn health() -> Router<Api> {
 
 /// Everything that is served.
 pub fn router(api: Api) -> Router {
-    let (v1, _) = described().split_for_parts();
+    let (v1, _) = documented_routes().split_for_parts();
     let guarded = v1
         .route("/v1/openapi.json", axum::routing::get(meta::openapi_json))
         .route("/docs", axum::routing::get(meta::docs))
         .route("/metrics", axum::routing::get(meta::metrics))
-        .fallback(problem::not_found)
+        .fallback(problem::unknown_route)
         .method_not_allowed_fallback(problem::method_not_allowed)
-        .layer(from_fn_with_state(api.clone(), request_shares::share_out))
-        .layer(from_fn_with_state(api.clone(), serve::authenticated))
+        .layer(from_fn_with_state(api.clone(), request_shares::take_share))
+        .layer(from_fn_with_state(api.clone(), serve::mark_authenticated))
         .layer(from_fn_with_state(api.clone(), caller::authenticate));
     guarded
         .merge(health())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn_with_state(api.clone(), metrics::count))
-        .layer(from_fn(problem::name_the_request))
+        .layer(from_fn(problem::assign_request_id))
         .with_state(api)
 }

@@ -26,12 +26,12 @@ use crate::store::StoreError;
 use crate::telemetry;
 
 /// When a caller should ask again that was told "later", in seconds.
-const LATER_S: u32 = 10;
+const RETRY_S: u32 = 10;
 /// When one of the places that callers share may be free again, in seconds.
-const FREE_AGAIN_S: u32 = 5;
-const NOT_NOW: &str = "It is being stopped.";
+const SHARE_RETRY_S: u32 = 5;
+const SHUTTING_DOWN: &str = "It is being stopped.";
 /// When a sign that was refused may be sent again, in seconds: signs whose time is over make room.
-const EVIDENCE_AGAIN_S: u32 = 600;
+const EVIDENCE_RETRY_S: u32 = 600;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Why the answer is no.
@@ -93,11 +93,11 @@ impl Problem {
     }
 
     /// The same of a list: which entries they are.
-    pub(super) fn no_such_rooms(detail: String) -> Self {
+    pub(super) fn unknown_rooms(detail: String) -> Self {
         Self::new(StatusCode::NOT_FOUND, "no-such-room", "There is no such room", detail)
     }
 
-    pub(super) fn no_such(what: &'static str) -> Self {
+    pub(super) fn not_found(what: &'static str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", "There is no such thing", format!("No such {what}."))
     }
 
@@ -116,7 +116,7 @@ impl Problem {
     }
 
     /// Only the holder of the right secret is told.
-    pub(super) fn other_certificate() -> Self {
+    pub(super) fn certificate_mismatch() -> Self {
         let detail = "The secret is right, but the API key opens only over TLS with the client certificate it is bound to.";
         Self {
             fault: "administrator",
@@ -132,26 +132,26 @@ impl Problem {
     }
 
     /// The provider of tokens cannot be asked for its keys.
-    pub(super) fn no_provider() -> Self {
+    pub(super) fn provider_unavailable() -> Self {
         let detail = "Whoever signs these tokens cannot be asked for the keys yet.";
         let problem =
             Self::new(StatusCode::SERVICE_UNAVAILABLE, "no-provider", "Tokens cannot be checked", detail);
         Self {
             fault: "administrator",
             next: "ask again later; if it stays so, the administrator looks at [api.oidc] and the service's log",
-            retry_after: NonZeroU32::new(LATER_S),
+            retry_after: NonZeroU32::new(RETRY_S),
             ..problem
         }
     }
 
-    pub(super) fn too_often(wait_s: u32) -> Self {
+    pub(super) fn rate_limited(wait_s: u32) -> Self {
         let detail = format!("The key's limit is reached for another {wait_s} s.");
         let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too-often", "Too many requests", detail);
         Self { retry_after: NonZeroU32::new(wait_s), ..problem }
     }
 
     /// A share of the places for these operations is used up: the key's own (429), or that of a room or of all callers (503).
-    pub(super) fn too_many(operations: &str, exhausted: ShareExhausted) -> Self {
+    pub(super) fn share_exhausted(operations: &str, exhausted: ShareExhausted) -> Self {
         let detail = format!("{operations}: {exhausted}.");
         let problem = match exhausted {
             ShareExhausted::Key => {
@@ -163,35 +163,39 @@ impl Problem {
                 Self::new(status, "not-now", "Adjourn takes nothing on now", detail)
             }
         };
-        Self { retry_after: NonZeroU32::new(FREE_AGAIN_S), ..problem }
+        Self { retry_after: NonZeroU32::new(SHARE_RETRY_S), ..problem }
     }
 
     /// A limit on evidence is reached.
     pub(super) fn evidence_full(detail: impl ToString) -> Self {
         let title = "No more evidence is kept";
         let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "evidence-full", title, detail);
-        Self { retry_after: NonZeroU32::new(EVIDENCE_AGAIN_S), ..problem }
+        Self { retry_after: NonZeroU32::new(EVIDENCE_RETRY_S), ..problem }
     }
 
-    pub(super) fn not_now() -> Self {
-        let problem =
-            Self::new(StatusCode::SERVICE_UNAVAILABLE, "not-now", "Adjourn takes nothing on now", NOT_NOW);
-        Self { retry_after: NonZeroU32::new(LATER_S), ..problem }
+    pub(super) fn shutting_down() -> Self {
+        let problem = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not-now",
+            "Adjourn takes nothing on now",
+            SHUTTING_DOWN,
+        );
+        Self { retry_after: NonZeroU32::new(RETRY_S), ..problem }
     }
 
     /// Exchange does not answer in the caller's time, and nothing recent is known.
-    pub(super) fn late() -> Self {
+    pub(super) fn exchange_timeout() -> Self {
         let detail =
             "Exchange did not answer in time, and nothing was read of this room in the last 15 minutes.";
         let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "late", "Exchange does not answer", detail);
-        Self { retry_after: NonZeroU32::new(LATER_S), ..problem }
+        Self { retry_after: NonZeroU32::new(RETRY_S), ..problem }
     }
 
-    pub(super) fn bad(detail: impl ToString) -> Self {
+    pub(super) fn bad_request(detail: impl ToString) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad-request", "The request cannot be understood", detail)
     }
 
-    pub(super) fn bad_with(status: StatusCode, detail: impl ToString) -> Self {
+    pub(super) fn bad_request_with(status: StatusCode, detail: impl ToString) -> Self {
         let status = if status.is_client_error() { status } else { StatusCode::BAD_REQUEST };
         Self::new(status, "bad-request", "The request cannot be understood", detail)
     }
@@ -203,9 +207,9 @@ impl Problem {
     }
 
     /// What is under way in the room has not ended within the caller's time.
-    pub(super) fn undecided(detail: impl ToString) -> Self {
+    pub(super) fn still_in_doubt(detail: impl ToString) -> Self {
         Self {
-            retry_after: NonZeroU32::new(LATER_S),
+            retry_after: NonZeroU32::new(RETRY_S),
             next: "ask again later",
             ..Self::conflict("still-in-doubt", "An earlier action is in doubt", detail)
         }
@@ -217,15 +221,15 @@ impl Problem {
     }
 
     /// The same, about this action.
-    pub(super) fn about(self, action: Option<ActionId>) -> Self {
+    pub(super) fn with_action(self, action: Option<ActionId>) -> Self {
         Self { action, ..self }
     }
 
     /// The answer to an action that was refused or needs a person; `None` for one that is as was asked.
-    pub(super) fn of(action: ActionId, outcome: &Outcome) -> Option<Self> {
+    pub(super) fn from_outcome(action: ActionId, outcome: &Outcome) -> Option<Self> {
         let problem = match outcome {
             Outcome::Done(_) | Outcome::AlreadyDone { .. } => return None,
-            Outcome::Refused { refusal } => Self::of_refusal(refusal),
+            Outcome::Refused { refusal } => Self::from_refusal(refusal),
             Outcome::NeedsAttention { advice, .. } => Self {
                 fault: "administrator",
                 next: "have a person look at the room's calendar",
@@ -240,18 +244,18 @@ impl Problem {
         Some(Self { action: Some(action), ..problem })
     }
 
-    fn of_refusal(refusal: &Refusal) -> Self {
-        let kind = kind(refusal);
+    fn from_refusal(refusal: &Refusal) -> Self {
+        let kind = refusal_kind(refusal);
         match refusal {
             Refusal::OutOfScope { .. } => Self::no_such_room(),
-            Refusal::NoSuchAction { .. } | Refusal::MaybeArchived { .. } => Self::no_such("action"),
+            Refusal::NoSuchAction { .. } | Refusal::MaybeArchived { .. } => Self::not_found("action"),
             Refusal::EventNotFound => Self {
                 next: "read the room again (GET /v1/rooms/{room}) and name the event that is there",
                 ..Self::new(StatusCode::NOT_FOUND, kind, "The calendar has no such event", refusal)
             },
-            Refusal::Exchange { responsible: fault, .. } => Self::of_exchange(*fault, refusal),
+            Refusal::Exchange { responsible: fault, .. } => Self::from_exchange(*fault, refusal),
             Refusal::StillInDoubt { .. } => Self {
-                retry_after: NonZeroU32::new(LATER_S),
+                retry_after: NonZeroU32::new(RETRY_S),
                 next: "ask again later",
                 ..Self::conflict(kind, "An earlier action is in doubt", refusal)
             },
@@ -270,19 +274,19 @@ impl Problem {
                     )
                 },
                 ResponsibleParty::Server | ResponsibleParty::Network => {
-                    Self::of_exchange(ResponsibleParty::Server, refusal)
+                    Self::from_exchange(ResponsibleParty::Server, refusal)
                 }
                 ResponsibleParty::Nobody => Self::conflict(kind, "The calendar is against it", refusal),
             },
         }
     }
 
-    fn of_exchange(fault: ResponsibleParty, detail: impl ToString) -> Self {
+    fn from_exchange(fault: ResponsibleParty, detail: impl ToString) -> Self {
         match fault {
             ResponsibleParty::Server | ResponsibleParty::Network => {
                 let status = StatusCode::SERVICE_UNAVAILABLE;
                 let problem = Self::new(status, "exchange-away", "Exchange cannot be reached now", detail);
-                Self { retry_after: NonZeroU32::new(LATER_S), ..problem }
+                Self { retry_after: NonZeroU32::new(RETRY_S), ..problem }
             }
             ResponsibleParty::Administrator | ResponsibleParty::Caller | ResponsibleParty::Nobody => Self {
                 fault: "administrator",
@@ -294,44 +298,44 @@ impl Problem {
 }
 
 /// The answers of an operation that asks nobody but us.
-pub(super) struct No;
+pub(super) struct ClientErrors;
 
 /// The answers of an operation that asks Exchange, or the disk.
-pub(super) struct Away;
+pub(super) struct BackendErrors;
 
-impl IntoResponses for No {
+impl IntoResponses for ClientErrors {
     fn responses() -> BTreeMap<String, RefOr<Described>> {
-        BTreeMap::from([("4XX".to_owned(), described("Not as asked: the problem says why"))])
+        BTreeMap::from([("4XX".to_owned(), problem_response("Not as asked: the problem says why"))])
     }
 }
 
 /// The answers of an operation that asks for an action.
-pub(super) struct Acted;
+pub(super) struct ActionResponses;
 
-impl IntoResponses for Acted {
+impl IntoResponses for ActionResponses {
     fn responses() -> BTreeMap<String, RefOr<Described>> {
         let view = || ContentBuilder::new().schema(Some(Ref::from_schema_name("ActionView"))).build();
         let done = ResponseBuilder::new().content("application/json", view());
         let under_way = ResponseBuilder::new()
             .description("Under way: see `Location`")
             .content("application/json", view());
-        let mut all = Away::responses();
+        let mut all = BackendErrors::responses();
         all.insert("200".to_owned(), done.build().into());
         all.insert("202".to_owned(), under_way.build().into());
         all
     }
 }
 
-impl IntoResponses for Away {
+impl IntoResponses for BackendErrors {
     fn responses() -> BTreeMap<String, RefOr<Described>> {
-        let mut all = No::responses();
-        all.insert("502".to_owned(), described("Exchange refused, or a person has to look"));
-        all.insert("503".to_owned(), described("Not now: ask again later"));
+        let mut all = ClientErrors::responses();
+        all.insert("502".to_owned(), problem_response("Exchange refused, or a person has to look"));
+        all.insert("503".to_owned(), problem_response("Not now: ask again later"));
         all
     }
 }
 
-fn described(what: &str) -> RefOr<Described> {
+fn problem_response(what: &str) -> RefOr<Described> {
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
     ResponseBuilder::new().description(what).content("application/problem+json", content).build().into()
 }
@@ -341,7 +345,7 @@ fn as_urn<S: Serializer>(kind: &&'static str, serializer: S) -> Result<S::Ok, S:
 }
 
 /// The word a refusal has in problems.
-fn kind(refusal: &Refusal) -> &'static str {
+fn refusal_kind(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::NoCurrentEvent => "nothing-on",
         Refusal::Ambiguous { .. } => "ambiguous",
@@ -376,7 +380,7 @@ fn kind(refusal: &Refusal) -> &'static str {
 
 impl From<CalendarError> for Problem {
     fn from(trouble: CalendarError) -> Self {
-        Self::of_exchange(trouble.responsible, trouble)
+        Self::from_exchange(trouble.responsible, trouble)
     }
 }
 
@@ -384,7 +388,7 @@ impl From<StatusError> for Problem {
     fn from(unknown: StatusError) -> Self {
         match unknown {
             StatusError::Calendar(trouble) => trouble.into(),
-            StatusError::Timeout => Self::late(),
+            StatusError::Timeout => Self::exchange_timeout(),
         }
     }
 }
@@ -423,17 +427,17 @@ impl IntoResponse for Problem {
     }
 }
 
-pub(super) async fn not_found() -> Problem {
-    Problem::no_such("address")
+pub(super) async fn unknown_route() -> Problem {
+    Problem::not_found("address")
 }
 
 pub(super) async fn method_not_allowed() -> Problem {
-    Problem::bad_with(StatusCode::METHOD_NOT_ALLOWED, "This address does not take this method.")
+    Problem::bad_request_with(StatusCode::METHOD_NOT_ALLOWED, "This address does not take this method.")
 }
 
 /// Gives every request a name that stands in its answer and in the log: the caller's own, where it is one.
-pub(super) async fn name_the_request(request: Request, next: Next) -> Response {
-    let given = request.headers().get(&REQUEST_ID).filter(|value| is_a_name(value)).cloned();
+pub(super) async fn assign_request_id(request: Request, next: Next) -> Response {
+    let given = request.headers().get(&REQUEST_ID).filter(|value| is_request_id(value)).cloned();
     let name = given.or_else(|| HeaderValue::from_str(&Uuid::new_v4().to_string()).ok());
     let said = name.as_ref().and_then(|name| name.to_str().ok()).unwrap_or_default();
     let span = tracing::info_span!("request", method = %request.method(), request_id = said, status = Empty);
@@ -446,6 +450,6 @@ pub(super) async fn name_the_request(request: Request, next: Next) -> Response {
     response
 }
 
-fn is_a_name(value: &HeaderValue) -> bool {
+fn is_request_id(value: &HeaderValue) -> bool {
     (1..=128).contains(&value.len()) && value.as_bytes().iter().all(u8::is_ascii_graphic)
 }

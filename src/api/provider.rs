@@ -15,17 +15,17 @@ use jsonwebtoken::jwk::JwkSet;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::keys::InUse;
+use super::key_ring::Principal;
 use crate::access::{AcceptedToken, Holder, KeyId, RejectedToken, TrustedIssuer};
-use crate::console::{Client, Way};
+use crate::console::{ConsoleClient, SignInConfig};
 use crate::https_client::{HttpsClient, parse_url};
 
 /// How old keys may get before they are fetched again unasked.
-const FETCH_AGAIN: Duration = Duration::from_secs(3600);
+const REFETCH_INTERVAL: Duration = Duration::from_secs(3600);
 /// Between two fetches that tokens with an unknown key bring about.
-const FETCH_PAUSE: Duration = Duration::from_secs(30);
+const FETCH_INTERVAL_MIN: Duration = Duration::from_secs(30);
 /// How long a browser's page waits to hear where people sign in; without it, it offers API keys only.
-const DOORS_PATIENCE: Duration = Duration::from_secs(3);
+const ENDPOINTS_TIMEOUT: Duration = Duration::from_secs(3);
 /// Holders whose requests are counted; more than an organization's backends and operators.
 const HOLDERS_MAX: usize = 10_000;
 /// Longest `access_token_issuer` that is accepted.
@@ -37,23 +37,23 @@ const KEYS_MAX: usize = 100;
 pub struct Provider {
     issuer: TrustedIssuer,
     /// What the console is at this provider.
-    console: Option<Client>,
-    keys: Arc<Keys>,
+    console: Option<ConsoleClient>,
+    keys: Arc<ProviderKeys>,
     /// By allowance as well: whoever has two, by two kinds of tokens, uses up each.
-    holders: Mutex<HashMap<(KeyId, u32), Met>>,
+    holders: Mutex<HashMap<(KeyId, u32), KnownHolder>>,
 }
 
 /// The keys that one issuer shows.
-struct Keys {
+struct ProviderKeys {
     issuer: String,
     /// Where they are; `None`: where the issuer's description says.
-    at: Option<Uri>,
+    jwks_uri: Option<Uri>,
     web: HttpsClient,
-    present: ArcSwapOption<PublishedKeys>,
+    published: ArcSwapOption<PublishedKeys>,
     /// When they were fetched last, or were tried to be. Held while fetching, so that it is done once.
     fetched: tokio::sync::Mutex<Option<Instant>>,
     /// Where browsers sign in, and when that was asked. Held while asking.
-    doors: tokio::sync::Mutex<Option<(Instant, Option<Doors>)>>,
+    endpoints: tokio::sync::Mutex<Option<(Instant, Option<OidcEndpoints>)>>,
 }
 
 /// The keys and names that the issuer published last.
@@ -65,30 +65,30 @@ struct PublishedKeys {
 
 /// Where people sign in, and where the browser gets its token.
 #[derive(Clone)]
-struct Doors {
+struct OidcEndpoints {
     authorization: String,
     token: String,
 }
 
 /// A holder whose token was good.
 #[derive(Clone)]
-pub(super) struct Met {
-    pub(super) in_use: Arc<InUse>,
+pub(super) struct KnownHolder {
+    pub(super) principal: Arc<Principal>,
     pub(super) until: DateTime<Utc>,
 }
 
 /// Why a token does not open anything.
 #[derive(Debug)]
-pub(super) enum Closed {
+pub(super) enum TokenError {
     /// It is no good.
-    Token(RejectedToken),
+    Rejected(RejectedToken),
     /// Its keys could not be fetched yet.
-    Away,
+    ProviderUnavailable,
 }
 
 /// What is read of a provider's description (OpenID Connect Discovery 1.0, section 3).
 #[derive(Deserialize)]
-struct Description {
+struct DiscoveryDocument {
     issuer: String,
     jwks_uri: String,
     /// AD FS publishes `http://HOST/adfs/services/trust` here, beside the `issuer` `https://HOST/adfs`.
@@ -99,7 +99,7 @@ struct Description {
 
 /// A set in which a key of a kind we do not know spoils nothing (RFC 7517, section 5).
 #[derive(Deserialize)]
-struct Shown {
+struct RawKeySet {
     keys: Vec<serde_json::Value>,
 }
 
@@ -109,37 +109,37 @@ impl Provider {
     /// # Errors
     /// When TLS cannot be used.
     pub fn new(issuer: TrustedIssuer, keys_at: Option<Uri>) -> Result<Self, rustls::Error> {
-        let keys = Keys {
+        let keys = ProviderKeys {
             issuer: issuer.issuer.clone(),
-            at: keys_at,
+            jwks_uri: keys_at,
             web: HttpsClient::new()?,
-            present: ArcSwapOption::empty(),
+            published: ArcSwapOption::empty(),
             fetched: tokio::sync::Mutex::default(),
-            doors: tokio::sync::Mutex::default(),
+            endpoints: tokio::sync::Mutex::default(),
         };
         Ok(Self { issuer, console: None, keys: Arc::new(keys), holders: Mutex::default() })
     }
 
     /// The same issuer's tokens, for another audience or other grants: its keys are known already.
     #[must_use]
-    pub fn regranted(&self, issuer: TrustedIssuer) -> Self {
+    pub fn with_issuer(&self, issuer: TrustedIssuer) -> Self {
         let console = self.console.clone();
         Self { issuer, console, keys: self.keys.clone(), holders: Mutex::default() }
     }
 
     /// The same, at which browsers may sign in for the console.
     #[must_use]
-    pub fn for_console(self, client: Option<Client>) -> Self {
+    pub fn for_console(self, client: Option<ConsoleClient>) -> Self {
         Self { console: client, ..self }
     }
 
     /// How a browser signs in there, as far as the provider can be asked.
-    pub(super) async fn way(&self) -> Option<Way> {
-        let Client { id, scope } = self.console.clone()?;
+    pub(super) async fn sign_in_config(&self) -> Option<SignInConfig> {
+        let ConsoleClient { id, scope } = self.console.clone()?;
         // In a task of its own, as with keys.
-        let asked = tokio::spawn(self.keys.clone().doors());
-        let doors = tokio::time::timeout(DOORS_PATIENCE, asked).await.ok()?.ok()??;
-        Some(Way {
+        let asked = tokio::spawn(self.keys.clone().fetch_endpoints());
+        let doors = tokio::time::timeout(ENDPOINTS_TIMEOUT, asked).await.ok()?.ok()??;
+        Some(SignInConfig {
             client_id: id,
             scope,
             authorization_endpoint: doors.authorization,
@@ -150,25 +150,25 @@ impl Provider {
     /// Fetches its keys if they are old, or were never to be had.
     pub(super) async fn refresh(&self) {
         // Until it was there once, it is asked often.
-        let pause = if self.keys.present.load().is_some() { FETCH_AGAIN } else { FETCH_PAUSE };
+        let pause = if self.keys.published.load().is_some() { REFETCH_INTERVAL } else { FETCH_INTERVAL_MIN };
         self.keys.clone().fetch(pause).await;
     }
 
     /// Who comes with this token, and until when.
-    pub(super) async fn admit(&self, token: &str, now: DateTime<Utc>) -> Result<Met, Closed> {
-        match self.keys.present.load_full().map(|shown| self.read(token, &shown, now)) {
-            Some(Ok(admitted)) => return Ok(self.count(admitted, now)),
+    pub(super) async fn admit(&self, token: &str, now: DateTime<Utc>) -> Result<KnownHolder, TokenError> {
+        match self.keys.published.load_full().map(|shown| self.verify(token, &shown, now)) {
+            Some(Ok(admitted)) => return Ok(self.remember(admitted, now)),
             Some(Err(RejectedToken::UnknownKey)) | None => {}
-            Some(Err(other)) => return Err(Closed::Token(other)),
+            Some(Err(other)) => return Err(TokenError::Rejected(other)),
         }
         // In a task of its own: whoever asked may go, and what was begun for it is still done once.
-        let _ = tokio::spawn(self.keys.clone().fetch(FETCH_PAUSE)).await;
-        let shown = self.keys.present.load_full().ok_or(Closed::Away)?;
-        let admitted = self.read(token, &shown, now).map_err(Closed::Token)?;
-        Ok(self.count(admitted, now))
+        let _ = tokio::spawn(self.keys.clone().fetch(FETCH_INTERVAL_MIN)).await;
+        let shown = self.keys.published.load_full().ok_or(TokenError::ProviderUnavailable)?;
+        let admitted = self.verify(token, &shown, now).map_err(TokenError::Rejected)?;
+        Ok(self.remember(admitted, now))
     }
 
-    fn read(
+    fn verify(
         &self,
         token: &str,
         published: &PublishedKeys,
@@ -178,7 +178,7 @@ impl Provider {
     }
 
     /// The same place for the same holder, so that requests are counted whatever token they come with.
-    fn count(&self, AcceptedToken { holder, until }: AcceptedToken, now: DateTime<Utc>) -> Met {
+    fn remember(&self, AcceptedToken { holder, until }: AcceptedToken, now: DateTime<Utc>) -> KnownHolder {
         let mut holders = self.holders.lock().unwrap_or_else(PoisonError::into_inner);
         if holders.len() >= HOLDERS_MAX {
             holders.retain(|_, met| now < met.until);
@@ -188,14 +188,14 @@ impl Provider {
             first.map(|place| holders.remove(&place));
         }
         let place = (holder.id.clone(), holder.per_minute);
-        let known = holders.get(&place).map(|met| met.in_use.clone());
-        let met = Met { in_use: counted(known, holder), until };
+        let known = holders.get(&place).map(|met| met.principal.clone());
+        let met = KnownHolder { principal: principal_for(known, holder), until };
         holders.insert(place, met.clone());
         met
     }
 }
 
-impl Keys {
+impl ProviderKeys {
     /// Fetches them, unless that was tried less than `pause` ago.
     async fn fetch(self: Arc<Self>, pause: Duration) {
         let mut fetched = self.fetched.lock().await;
@@ -203,20 +203,20 @@ impl Keys {
             return;
         }
         *fetched = Some(Instant::now());
-        match self.ask().await {
-            Ok(present) => self.present.store(Some(Arc::new(present))),
+        match self.fetch_keys().await {
+            Ok(present) => self.published.store(Some(Arc::new(present))),
             Err(why) => {
                 tracing::error!(self.issuer, why, "cannot fetch the keys that tokens are signed with")
             }
         }
     }
 
-    async fn ask(&self) -> Result<PublishedKeys, String> {
-        let (at, access_token_issuer) = match &self.at {
+    async fn fetch_keys(&self) -> Result<PublishedKeys, String> {
+        let (at, access_token_issuer) = match &self.jwks_uri {
             Some(uri) => (uri.clone(), None),
-            None => self.find().await?,
+            None => self.discover_jwks_uri().await?,
         };
-        let shown: Shown = self.web.get(&at).await?;
+        let shown: RawKeySet = self.web.get(&at).await?;
         let known = shown.keys.into_iter().take(KEYS_MAX).flat_map(serde_json::from_value);
         let keys = JwkSet { keys: known.collect() };
         if keys.keys.is_empty() {
@@ -226,32 +226,32 @@ impl Keys {
     }
 
     /// Where browsers sign in, asked again when that is old or was not to be had.
-    async fn doors(self: Arc<Self>) -> Option<Doors> {
-        let mut asked = self.doors.lock().await;
+    async fn fetch_endpoints(self: Arc<Self>) -> Option<OidcEndpoints> {
+        let mut asked = self.endpoints.lock().await;
         if let Some((at, doors)) = &*asked
-            && at.elapsed() < if doors.is_some() { FETCH_AGAIN } else { FETCH_PAUSE }
+            && at.elapsed() < if doors.is_some() { REFETCH_INTERVAL } else { FETCH_INTERVAL_MIN }
         {
             return doors.clone();
         }
-        let found = self.describe().await.and_then(|described| described.doors());
+        let found = self.fetch_discovery_document().await.and_then(|described| described.endpoints());
         let doors = found.map_err(|why| tracing::error!(self.issuer, why, "browsers cannot sign in")).ok();
         *asked = Some((Instant::now(), doors.clone()));
         doors
     }
 
     /// The address of its keys, and the issuer of its access tokens where that differs.
-    async fn find(&self) -> Result<(Uri, Option<String>), String> {
-        let described = self.describe().await?;
+    async fn discover_jwks_uri(&self) -> Result<(Uri, Option<String>), String> {
+        let described = self.fetch_discovery_document().await?;
         let keys_at = parse_url(&described.jwks_uri).map_err(|error| error.to_string())?;
         let access_token_issuer =
             described.access_token_issuer.filter(|name| !name.is_empty() && name.len() <= ISSUER_MAX);
         Ok((keys_at, access_token_issuer))
     }
 
-    async fn describe(&self) -> Result<Description, String> {
+    async fn fetch_discovery_document(&self) -> Result<DiscoveryDocument, String> {
         let url = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
         let at = parse_url(&url).map_err(|error| error.to_string())?;
-        let described: Description = self.web.get(&at).await?;
+        let described: DiscoveryDocument = self.web.get(&at).await?;
         // Section 4.3: it must be the very same, or somebody else describes himself.
         if described.issuer != self.issuer {
             return Err(format!("{at} describes the issuer {}", described.issuer));
@@ -260,23 +260,23 @@ impl Keys {
     }
 }
 
-impl Description {
-    fn doors(self) -> Result<Doors, String> {
+impl DiscoveryDocument {
+    fn endpoints(self) -> Result<OidcEndpoints, String> {
         let at = |url: Option<String>, what: &str| {
             let url = url.ok_or_else(|| format!("its description has no {what}"))?;
             parse_url(&url).map(|_| url).map_err(|error| error.to_string())
         };
-        Ok(Doors {
+        Ok(OidcEndpoints {
             authorization: at(self.authorization_endpoint, "authorization_endpoint")?,
             token: at(self.token_endpoint, "token_endpoint")?,
         })
     }
 }
 
-fn counted(known: Option<Arc<InUse>>, holder: Holder) -> Arc<InUse> {
+fn principal_for(known: Option<Arc<Principal>>, holder: Holder) -> Arc<Principal> {
     match known {
         Some(in_use) if in_use.holder == holder => in_use,
-        Some(in_use) => Arc::new(in_use.changed(holder)),
-        None => Arc::new(InUse::new(holder)),
+        Some(in_use) => Arc::new(in_use.with_holder(holder)),
+        None => Arc::new(Principal::new(holder)),
     }
 }

@@ -16,14 +16,14 @@ use crate::calendar::RoomAddress;
 use crate::shares::{Share, ShareLimits, SharePool};
 
 /// How long a request waits for a place before it is refused. Its body is not read meanwhile.
-const WAIT: Duration = Duration::from_secs(2);
+const SHARE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A body of signs has up to a megabyte, and is stored before it is answered.
-pub(super) const EVIDENCE: ShareLimits = of_key(16, 4);
+pub(super) const EVIDENCE: ShareLimits = limits_per_key(16, 4);
 /// A page of the audit reads up to some thousand entries.
-pub(super) const AUDIT: ShareLimits = of_key(8, 2);
+pub(super) const AUDIT: ShareLimits = limits_per_key(8, 2);
 /// A sweep names up to ten thousand rooms, and its plan all events in them.
-pub(super) const SWEEPS: ShareLimits = of_key(8, 2);
+pub(super) const SWEEPS: ShareLimits = limits_per_key(8, 2);
 /// Requests that may wait for a calendar. Each holds a connection only, and one reading serves all that wait for a room.
 pub(super) const ROOM_READS: ShareLimits =
     ShareLimits { total: 1_000, reserve: 200, few: 8, per_key: 500, per_room: 64, per_key_and_room: 32 };
@@ -31,7 +31,7 @@ pub(super) const ROOM_READS: ShareLimits =
 pub(super) const STREAMS_PER_KEY: usize = 100;
 
 /// So many in all, so many of one key, and a quarter for keys that have none.
-const fn of_key(total: usize, per_key: usize) -> ShareLimits {
+const fn limits_per_key(total: usize, per_key: usize) -> ShareLimits {
     ShareLimits { total, reserve: total / 4, few: 1, per_key, per_room: total, per_key_and_room: total }
 }
 
@@ -49,7 +49,7 @@ impl RequestShares {
     /// Streams hold their connections, so an eighth of those stays for other requests.
     pub(super) fn new(connections: ConnectionLimits) -> Self {
         let total = connections.authenticated() - connections.authenticated() / 8;
-        let of_key = of_key(total.max(1), STREAMS_PER_KEY.min(total.div_ceil(4)));
+        let of_key = limits_per_key(total.max(1), STREAMS_PER_KEY.min(total.div_ceil(4)));
         let streams = ShareLimits { reserve: total / 16, few: 2, ..of_key };
         Self {
             evidence: SharePool::new(EVIDENCE),
@@ -77,7 +77,7 @@ impl RequestShares {
     }
 
     /// The share that a request to this route needs before it is looked at.
-    fn of(&self, method: &Method, route: &str) -> Option<(&'static str, &SharePool)> {
+    fn for_route(&self, method: &Method, route: &str) -> Option<(&'static str, &SharePool)> {
         let is_read = matches!(*method, Method::GET | Method::HEAD);
         match route {
             "/v1/evidence" => Some(("requests with evidence", &self.evidence)),
@@ -105,17 +105,17 @@ impl RequestShares {
 }
 
 /// Middleware behind the one that checks keys: a request waits for its key's share, or is refused.
-pub(super) async fn share_out(
+pub(super) async fn take_share(
     State(api): State<Api>,
     caller: Caller,
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let shares = route.as_ref().and_then(|route| api.shares.of(request.method(), route.as_str()));
+    let shares = route.as_ref().and_then(|route| api.shares.for_route(request.method(), route.as_str()));
     let Some((operations, shares)) = shares else { return Ok(next.run(request).await) };
-    let share = shares.acquire_within(&caller.id().0, None, WAIT).await;
-    let _share = share.map_err(|exhausted| Problem::too_many(operations, exhausted))?;
+    let share = shares.acquire_within(&caller.id().0, None, SHARE_TIMEOUT).await;
+    let _share = share.map_err(|exhausted| Problem::share_exhausted(operations, exhausted))?;
     Ok(next.run(request).await)
 }
 

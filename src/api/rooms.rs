@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
-use super::actions::{Manner, wait};
+use super::actions::{ActionHeaders, preferred_wait};
 use super::caller::Caller;
-use super::extract::{Ask, At, Body, page_len};
-use super::problem::{Away, No, Problem};
+use super::extract::{JsonBody, PathParams, QueryParams, page_size};
+use super::problem::{BackendErrors, ClientErrors, Problem};
 use super::view::{EventView, RoomView};
 use crate::access::Right;
 use crate::action::IdempotencyKey;
@@ -25,13 +25,13 @@ use crate::service::{CheckInError, CheckInReceipt, CheckInRequest};
 
 /// Rooms in one answer.
 pub(super) const PAGE_MAX: usize = 1_000;
-const PAGE: usize = 100;
+const PAGE_DEFAULT: usize = 100;
 
 /// Where to go on.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Page {
+pub(super) struct RoomListQuery {
     /// `next_cursor` of the page before.
     #[param(value_type = Option<String>)]
     cursor: Option<String>,
@@ -42,7 +42,7 @@ pub(super) struct Page {
 
 /// Some rooms.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct RoomList {
+pub(super) struct RoomPage {
     /// In the order of their addresses.
     rooms: Vec<RoomEntry>,
     /// Goes on with the next page; null on the last.
@@ -65,27 +65,27 @@ pub(super) struct RoomEntry {
 }
 
 /// The rooms this key may know of.
-#[utoipa::path(get, path = "/v1/rooms", tag = "rooms", params(Page), responses((status = 200, body = RoomList), No))]
+#[utoipa::path(get, path = "/v1/rooms", tag = "rooms", params(RoomListQuery), responses((status = 200, body = RoomPage), ClientErrors))]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
-    Ask(page): Ask<Page>,
-) -> Result<Json<RoomList>, Problem> {
-    caller.need(Right::Read)?;
-    let limit = page_len(page.limit, PAGE, PAGE_MAX)?;
+    QueryParams(page): QueryParams<RoomListQuery>,
+) -> Result<Json<RoomPage>, Problem> {
+    caller.require(Right::Read)?;
+    let limit = page_size(page.limit, PAGE_DEFAULT, PAGE_MAX)?;
     let after = page.cursor.unwrap_or_default();
     let scope = api.service.engine.scope();
-    let seen = scope.rooms().filter(|room| caller.sees(room));
+    let seen = scope.rooms().filter(|room| caller.can_see(room));
     let mut rest = seen.filter(|room| room.as_str() > after.as_str());
     let rooms: Vec<_> = rest.by_ref().take(limit).collect();
-    rooms.iter().for_each(|room| api.display_seen(&caller, room));
-    let rooms: Vec<_> = rooms.into_iter().map(|room| entry(&api, room)).collect();
+    rooms.iter().for_each(|room| api.record_display_contact(&caller, room));
+    let rooms: Vec<_> = rooms.into_iter().map(|room| room_entry(&api, room)).collect();
     let more = rest.next().is_some();
     let next_cursor = rooms.last().filter(|_| more).map(|last| last.room.clone());
-    Ok(Json(RoomList { rooms, next_cursor }))
+    Ok(Json(RoomPage { rooms, next_cursor }))
 }
 
-fn entry(api: &Api, room: &RoomAddress) -> RoomEntry {
+fn room_entry(api: &Api, room: &RoomAddress) -> RoomEntry {
     let about = api.service.options().rules.room_info(room);
     RoomEntry {
         room: room.to_string(),
@@ -109,23 +109,23 @@ fn entry(api: &Api, room: &RoomAddress) -> RoomEntry {
     responses(
         (status = 200, body = RoomView),
         (status = 304, description = "As it was"),
-        Away,
+        BackendErrors,
     ),
 )]
 pub(super) async fn get(
     State(api): State<Api>,
     caller: Caller,
-    At(room): At<String>,
+    PathParams(room): PathParams<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    caller.need(Right::Read)?;
-    let room = api.room(&caller, &room)?;
-    api.display_seen(&caller, &room);
+    caller.require(Right::Read)?;
+    let room = api.visible_room(&caller, &room)?;
+    api.record_display_contact(&caller, &room);
     let options = api.options();
     let (patience, _share) = api.shares.room_read(&caller, &room, options.deadline);
     let view = RoomView::of(&api.service.status(&room, patience).await?, options.subjects);
-    let tag = tag(&view);
-    let known = has_tag(&headers, &tag);
+    let tag = etag(&view);
+    let known = matches_etag(&headers, &tag);
     let mut response =
         if known { StatusCode::NOT_MODIFIED.into_response() } else { Json(view).into_response() };
     if let Ok(tag) = HeaderValue::from_str(&tag) {
@@ -135,14 +135,14 @@ pub(super) async fn get(
 }
 
 /// Whether `If-None-Match` names the tag. It compares weakly (RFC 9110, 13.1.2): a proxy that compresses makes `W/` of ours.
-fn has_tag(headers: &HeaderMap, tag: &str) -> bool {
+fn matches_etag(headers: &HeaderMap, tag: &str) -> bool {
     let values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     let mut tags = values.flat_map(|value| value.split(',')).map(str::trim);
     tags.any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == tag)
 }
 
 /// Covers what is shown, but not when it was read.
-fn tag(view: &RoomView) -> String {
+fn etag(view: &RoomView) -> String {
     let mut hash = DefaultHasher::new();
     (&view.room, view.busy, &view.current, &view.current_events, &view.next).hash(&mut hash);
     (&view.name, &view.building, &view.time_zone).hash(&mut hash);
@@ -154,7 +154,7 @@ fn tag(view: &RoomView) -> String {
 /// Who checks in to what.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct CheckIn {
+pub(super) struct CheckInToEventRequest {
     /// The event's id or UID; without it, the event that the display shows and that waits for a check-in
     /// (`awaiting_check_in`).
     event: Option<String>,
@@ -181,39 +181,39 @@ pub(super) const SOURCE_MAX: usize = 100;
 ///
 /// Waits while an action is under way in the room, and answers `409` when that took the event away.
 #[utoipa::path(post, path = "/v1/rooms/{room}/check-in", tag = "rooms",
-    params(("room" = String, Path, description = "SMTP address"), Manner), request_body = Option<CheckIn>,
-    responses((status = 200, body = CheckedIn), Away),
+    params(("room" = String, Path, description = "SMTP address"), ActionHeaders), request_body = Option<CheckInToEventRequest>,
+    responses((status = 200, body = CheckedIn), BackendErrors),
 )]
 pub(super) async fn check_in(
     State(api): State<Api>,
     caller: Caller,
-    At(room): At<String>,
+    PathParams(room): PathParams<String>,
     headers: HeaderMap,
-    Body(asked): Body<CheckIn>,
+    JsonBody(asked): JsonBody<CheckInToEventRequest>,
 ) -> Result<Json<CheckedIn>, Problem> {
-    caller.need(Right::CheckIn)?;
-    let room = api.room(&caller, &room)?;
-    api.display_seen(&caller, &room);
+    caller.require(Right::CheckIn)?;
+    let room = api.visible_room(&caller, &room)?;
+    api.record_display_contact(&caller, &room);
     let source = asked.source.unwrap_or_else(|| caller.name().to_owned());
     if source.chars().count() > SOURCE_MAX {
-        return Err(Problem::bad(format!("source has at most {SOURCE_MAX} characters")));
+        return Err(Problem::bad_request(format!("source has at most {SOURCE_MAX} characters")));
     }
     if asked.event.as_ref().is_some_and(|event| event.len() > EVENT_REFERENCE_BYTES_MAX) {
-        return Err(Problem::bad(format!("event has at most {EVENT_REFERENCE_BYTES_MAX} bytes")));
+        return Err(Problem::bad_request(format!("event has at most {EVENT_REFERENCE_BYTES_MAX} bytes")));
     }
-    let patience = wait(&headers).unwrap_or(api.options().deadline);
+    let patience = preferred_wait(&headers).unwrap_or(api.options().deadline);
     let (patience, _share) = api.shares.room_read(&caller, &room, patience);
     let reporter = caller.id().to_string();
     let wanted = CheckInRequest { room, event: asked.event, source, reporter };
     let done = match caller.idempotency_key(&headers)? {
         None => api.service.check_in_and_confirm(&wanted, patience).await,
-        Some(key) if is_key_of_action(&api, &key).await? => return Err(Problem::key_reused()),
+        Some(key) if is_used_by_action(&api, &key).await? => return Err(Problem::key_reused()),
         Some(key) => api.service.check_in_once(key, &wanted, patience).await,
     };
     match done {
         Ok(done) => Ok(Json(CheckedIn::of(&done, api.options().subjects))),
         Err(CheckInError::EventRemoved { action }) => {
-            let action = caller.may_name(&api, action).await?;
+            let action = caller.visible_action(&api, action).await?;
             Err(CheckInError::EventRemoved { action }.into())
         }
         Err(error) => Err(error.into()),
@@ -221,7 +221,7 @@ pub(super) async fn check_in(
 }
 
 /// The key names an action.
-async fn is_key_of_action(api: &Api, key: &IdempotencyKey) -> Result<bool, Problem> {
+async fn is_used_by_action(api: &Api, key: &IdempotencyKey) -> Result<bool, Problem> {
     let engine = &api.service.engine;
     let since = Some(api.service.now() - engine.key_ttl());
     let query = Query { key: Some(key.clone()), since, limit: Some(1), ..Query::default() };
@@ -242,11 +242,12 @@ impl From<CheckInError> for Problem {
             CheckInError::KeyReused => Self::key_reused(),
             CheckInError::NoEvent => Self::conflict("nothing-on", "There is nothing to check in to", error),
             CheckInError::EventRemoved { action } => {
-                Self::conflict("changed-meanwhile", "The event was taken away meanwhile", error).about(action)
+                Self::conflict("changed-meanwhile", "The event was taken away meanwhile", error)
+                    .with_action(action)
             }
             CheckInError::EvidenceRefused(_) => Self::evidence_full(error),
-            CheckInError::ActionPending => Self::undecided(error),
-            CheckInError::Timeout => Self::late(),
+            CheckInError::ActionPending => Self::still_in_doubt(error),
+            CheckInError::Timeout => Self::exchange_timeout(),
         }
     }
 }

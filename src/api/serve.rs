@@ -24,16 +24,16 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::caller::Caller;
-use super::connections::{Connection, ConnectionLimits, Connections};
+use super::connections::{ConnectionLimits, Connections, TrackedConnection};
 use super::http_rules;
-use super::patience::{Patient, Waits};
 use super::peer_address::PeerAddress;
 use super::peer_certificate::PeerCertificate;
-use super::tls::Tls;
+use super::request_timeouts::{RequestTimeoutStream, RequestTimeouts};
+use super::tls::ServerTls;
 
 /// What connections may take.
 #[derive(Debug, Clone)]
-pub struct Limits {
+pub struct ListenerLimits {
     /// How many there may be, and which are open.
     pub connections: Arc<Connections>,
     /// How long the head of a request may take: who is slower is dropped.
@@ -45,21 +45,28 @@ pub struct Limits {
     /// How long an answer may wait to be read; on Linux, also how long what was sent may go unacknowledged.
     pub unread: Duration,
     /// How long connections may take to end.
-    pub goodbye: Duration,
+    pub shutdown_grace: Duration,
 }
 
-impl Default for Limits {
+impl Default for ListenerLimits {
     /// A head is a few hundred bytes. Proxies keep idle connections for 60 s (nginx `keepalive_timeout`, AWS ALB `idle_timeout`)
     /// and answer 502 where we end one just before they use it.
     fn default() -> Self {
         let (head, unread) = (Duration::from_secs(10), Duration::from_secs(30));
         let (idle, idle_unauthenticated) = (Duration::from_secs(75), Duration::from_secs(10));
         let connections = Connections::new(ConnectionLimits::default());
-        Self { connections, head, idle, idle_unauthenticated, unread, goodbye: Duration::from_secs(15) }
+        Self {
+            connections,
+            head,
+            idle,
+            idle_unauthenticated,
+            unread,
+            shutdown_grace: Duration::from_secs(15),
+        }
     }
 }
 
-impl Limits {
+impl ListenerLimits {
     /// These connections. A proxy's stay open as long as it keeps them, whether their last request had a key or not.
     pub fn with(connections: Arc<Connections>) -> Self {
         let limits = Self::default();
@@ -75,14 +82,14 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 64;
 
 /// Before the next `accept` after one that failed. Too many open files, most likely: the next one would fail like it.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// Serves until it is told to stop; then answers what was asked, and takes nothing new.
 pub async fn serve(
     listener: TcpListener,
-    tls: Option<Arc<Tls>>,
+    tls: Option<Arc<ServerTls>>,
     router: Router,
-    limits: Limits,
+    limits: ListenerLimits,
     stop: CancellationToken,
 ) {
     let connections = TaskTracker::new();
@@ -93,10 +100,10 @@ pub async fn serve(
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
-            Err(error) if is_of_the_caller(&error) => continue,
+            Err(error) if is_peer_error(&error) => continue,
             Err(error) => {
-                limits.connections.free_a_file(&error);
-                tokio::time::sleep(ACCEPT_AGAIN).await;
+                limits.connections.release_file_descriptor(&error);
+                tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
                 continue;
             }
         };
@@ -104,7 +111,8 @@ pub async fn serve(
         let (router, limits, stop) = (router.clone(), limits.clone(), stop.clone());
         let acceptor = tls.as_ref().map(|tls| tls.acceptor());
         connections.spawn(async move {
-            let served = Served { peer: peer.ip(), connection: connection.clone(), router, limits, stop };
+            let served =
+                ConnectionTask { peer: peer.ip(), connection: connection.clone(), router, limits, stop };
             tokio::select! {
                 () = served.run(stream, acceptor) => {}
                 () = connection.closed() => {}
@@ -114,20 +122,20 @@ pub async fn serve(
     // Who comes now is refused at once, and may go elsewhere.
     drop(listener);
     connections.close();
-    if tokio::time::timeout(limits.goodbye, connections.wait()).await.is_err() {
+    if tokio::time::timeout(limits.shutdown_grace, connections.wait()).await.is_err() {
         tracing::warn!("some connections did not end in time");
     }
 }
 
 /// Whether `accept` failed since the caller went away before it.
-fn is_of_the_caller(error: &io::Error) -> bool {
+fn is_peer_error(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 /// An answer goes out at once, and a caller that vanished without a word (its plug was pulled) does not keep its place:
 /// by itself Linux would go on sending for about a quarter of an hour (tcp(7), `tcp_retries2`).
-fn set_up(stream: &TcpStream, limits: &Limits) {
+fn set_socket_options(stream: &TcpStream, limits: &ListenerLimits) {
     // Without either the connection serves all the same.
     let _ = stream.set_nodelay(true);
     #[cfg(target_os = "linux")]
@@ -137,27 +145,27 @@ fn set_up(stream: &TcpStream, limits: &Limits) {
 }
 
 /// One connection and what it is served with.
-struct Served {
+struct ConnectionTask {
     peer: IpAddr,
-    connection: Arc<Connection>,
+    connection: Arc<TrackedConnection>,
     router: Router,
-    limits: Limits,
+    limits: ListenerLimits,
     stop: CancellationToken,
 }
 
-impl Served {
+impl ConnectionTask {
     async fn run(self, stream: TcpStream, acceptor: Option<TlsAcceptor>) {
-        set_up(&stream, &self.limits);
-        let Some(acceptor) = acceptor else { return self.converse(stream, None).await };
+        set_socket_options(&stream, &self.limits);
+        let Some(acceptor) = acceptor else { return self.serve_http(stream, None).await };
         // Who does not speak TLS, or has no certificate where one is asked for, is no caller.
         if let Ok(Ok(stream)) = tokio::time::timeout(self.limits.head, acceptor.accept(stream)).await {
             let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
             let certificate = shown.map(PeerCertificate::of);
-            self.converse(stream, certificate).await;
+            self.serve_http(stream, certificate).await;
         }
     }
 
-    async fn converse<S>(self, stream: S, certificate: Option<PeerCertificate>)
+    async fn serve_http<S>(self, stream: S, certificate: Option<PeerCertificate>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -165,13 +173,13 @@ impl Served {
         // Who does not read what was answered is dropped too.
         let mut stream = TimeoutWriter::new(stream);
         stream.set_timeout(Some(limits.unread));
-        let Limits { head, idle, idle_unauthenticated, .. } = limits;
-        let (phase, waits) = (connection.phase(), Waits { head, idle, idle_unauthenticated });
-        let stream = Patient::new(Box::pin(stream), phase.clone(), waits);
+        let ListenerLimits { head, idle, idle_unauthenticated, .. } = limits;
+        let (phase, waits) = (connection.phase(), RequestTimeouts { head, idle, idle_unauthenticated });
+        let stream = RequestTimeoutStream::new(Box::pin(stream), phase.clone(), waits);
         let service = TowerToHyperService::new(router);
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(PeerAddress(peer));
-            phase.clone().answer(answer(service.clone(), request, connection.clone(), certificate))
+            phase.clone().while_busy(respond(service.clone(), request, connection.clone(), certificate))
         });
         let http = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
@@ -193,10 +201,10 @@ impl Served {
 }
 
 /// Answers one request, with what holds for all of them.
-async fn answer(
+async fn respond(
     service: TowerToHyperService<Router>,
     request: Request<Incoming>,
-    connection: Arc<Connection>,
+    connection: Arc<TrackedConnection>,
     certificate: Option<PeerCertificate>,
 ) -> Result<Response<Body>, Infallible> {
     let (mut parts, body) = request.into_parts();
@@ -209,19 +217,19 @@ async fn answer(
         }
     };
     if response.status() == StatusCode::UNAUTHORIZED {
-        connection.reject();
+        connection.deauthenticate();
     }
     http_rules::protect(response.headers_mut());
     Ok(response)
 }
 
 /// Middleware behind the one that checks keys: the connection belongs to a caller with a valid key from now on.
-pub(super) async fn authenticated(
+pub(super) async fn mark_authenticated(
     caller: Caller,
     request: extract::Request,
     next: Next,
 ) -> axum::response::Response {
-    if let Some(connection) = request.extensions().get::<Arc<Connection>>() {
+    if let Some(connection) = request.extensions().get::<Arc<TrackedConnection>>() {
         connection.authenticate(&caller.id().0);
     }
     next.run(request).await
@@ -236,7 +244,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let _caller = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
-        set_up(&stream, &Limits::default());
+        set_socket_options(&stream, &ListenerLimits::default());
         assert_eq!(rustix::net::sockopt::tcp_user_timeout(&stream).unwrap(), 30_000);
     }
 }

@@ -1,6 +1,6 @@
 //! The rows of the table of limits (`crate::limits`) on what callers share: connections, and places for operations.
 
-use super::connections::{ConnectionLimits, NEWCOMER};
+use super::connections::{AUTHENTICATION_TIME, ConnectionLimits};
 use super::request_shares::{AUDIT, EVIDENCE, ROOM_READS, RequestShares, STREAMS_PER_KEY, SWEEPS};
 use crate::limits::{Amount, LimitRow};
 use crate::service::{ACTION_SHARES, SWEEP_SHARES, SWEEPS_KEPT_PER_CALLER};
@@ -56,7 +56,7 @@ fn connections() -> Vec<LimitRow> {
         LimitRow::fixed(
             AREA,
             "time in which a connection without a valid key may use any free place",
-            Amount::time(NEWCOMER),
+            Amount::time(AUTHENTICATION_TIME),
             "a thousand displays come at the same moment after a restart",
             "the limits for connections without a key hold",
             CLOSED,

@@ -15,9 +15,9 @@ use crate::shares::{ShareExhausted, SharePool};
 
 /// Where the numbers are, once the service listens.
 #[derive(Clone, Default)]
-pub(super) struct ShareMetrics(Arc<OnceLock<Sources>>);
+pub(super) struct ShareMetrics(Arc<OnceLock<ShareMetricSources>>);
 
-struct Sources {
+struct ShareMetricSources {
     connections: Arc<Connections>,
     requests: Arc<RequestShares>,
     service: Arc<Service>,
@@ -31,13 +31,13 @@ impl fmt::Debug for ShareMetrics {
 
 impl ShareMetrics {
     /// Shows these from now on. Called once; the first counts.
-    pub(super) fn show(
+    pub(super) fn set_sources(
         &self,
         connections: Arc<Connections>,
         requests: Arc<RequestShares>,
         service: Arc<Service>,
     ) {
-        let _ = self.0.set(Sources { connections, requests, service });
+        let _ = self.0.set(ShareMetricSources { connections, requests, service });
     }
 }
 

@@ -13,9 +13,9 @@ use uuid::Uuid;
 
 use super::Api;
 use super::caller::Caller;
-use super::extract::{At, Body};
-use super::problem::{No, Problem};
-use super::view::SeenView;
+use super::extract::{JsonBody, PathParams};
+use super::problem::{ClientErrors, Problem};
+use super::view::EventSnapshotView;
 use crate::access::Right;
 use crate::action::Naming;
 use crate::calendar::RoomAddress;
@@ -31,7 +31,7 @@ const UNKNOWN_SHOWN: usize = 20;
 /// Over which rooms.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Begin {
+pub(super) struct PlanSweepRequest {
     /// SMTP addresses; without them, all rooms the key may know of.
     #[schema(max_items = 10000)]
     rooms: Option<Vec<String>>,
@@ -39,7 +39,7 @@ pub(super) struct Begin {
 
 /// A sweep, as far as it is.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct SweepBody {
+pub(super) struct SweepStatusView {
     /// Its name.
     id: Uuid,
     /// When it was begun.
@@ -55,16 +55,16 @@ pub(super) struct SweepBody {
     /// Rooms that could not be looked at.
     unseen_rooms: usize,
     /// Which rooms those are, and why.
-    unseen: Vec<Unseen>,
+    unseen: Vec<UnreadRoomView>,
     /// Every event that was seen, with the verdict on it.
-    events: Vec<Judged>,
+    events: Vec<SweepEventView>,
     /// What became of those that were to be acted on.
-    applied: Vec<Applied>,
+    applied: Vec<AppliedView>,
 }
 
 /// A room that could not be looked at, or not wholly.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Unseen {
+pub(super) struct UnreadRoomView {
     /// Which room.
     room: String,
     /// Why.
@@ -73,11 +73,11 @@ pub(super) struct Unseen {
 
 /// An event and the verdict on it.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Judged {
+pub(super) struct SweepEventView {
     /// In which room.
     room: String,
     /// Which event.
-    event: SeenView,
+    event: EventSnapshotView,
     /// Whether it would be acted on.
     acts: bool,
     /// What would be done: `decline`, `remove` or `end`; null where it stays.
@@ -88,7 +88,7 @@ pub(super) struct Judged {
 
 /// What became of one.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Applied {
+pub(super) struct AppliedView {
     /// In which room.
     room: String,
     /// The action.
@@ -98,31 +98,31 @@ pub(super) struct Applied {
 }
 
 /// Plan a sweep. Touches nothing; see `Location` for how far it is.
-#[utoipa::path(post, path = "/v1/sweeps", tag = "sweeps", request_body = Option<Begin>, responses((status = 202, body = SweepBody), No))]
+#[utoipa::path(post, path = "/v1/sweeps", tag = "sweeps", request_body = Option<PlanSweepRequest>, responses((status = 202, body = SweepStatusView), ClientErrors))]
 pub(super) async fn begin(
     State(api): State<Api>,
     caller: Caller,
-    Body(asked): Body<Begin>,
+    JsonBody(asked): JsonBody<PlanSweepRequest>,
 ) -> Result<Response, Problem> {
-    caller.need(Right::Cleanup)?;
+    caller.require(Right::Cleanup)?;
     let rooms = match asked.rooms {
         Some(rooms) if rooms.len() > ROOMS_MAX => {
-            return Err(Problem::bad(format!("at most {ROOMS_MAX} rooms in one sweep")));
+            return Err(Problem::bad_request(format!("at most {ROOMS_MAX} rooms in one sweep")));
         }
-        Some(rooms) => named(&api, &caller, &rooms)?,
-        None => api.service.engine.scope().rooms().filter(|room| caller.sees(room)).cloned().collect(),
+        Some(rooms) => find_rooms(&api, &caller, &rooms)?,
+        None => api.service.engine.scope().rooms().filter(|room| caller.can_see(room)).cloned().collect(),
     };
     let rooms: BTreeSet<RoomAddress> = rooms;
     let view = api.service.plan_sweep(caller.name().to_owned(), rooms.into_iter().collect());
-    let view = view.map_err(|exhausted| Problem::too_many("sweeps", exhausted))?;
+    let view = view.map_err(|exhausted| Problem::share_exhausted("sweeps", exhausted))?;
     Ok(accepted(&view, caller.naming()))
 }
 
 /// The rooms, or every entry that is none, by its place in the list.
-fn named(api: &Api, caller: &Caller, rooms: &[String]) -> Result<BTreeSet<RoomAddress>, Problem> {
+fn find_rooms(api: &Api, caller: &Caller, rooms: &[String]) -> Result<BTreeSet<RoomAddress>, Problem> {
     let (mut found, mut unknown) = (BTreeSet::new(), Vec::new());
     for (index, room) in rooms.iter().enumerate() {
-        match api.room(caller, room) {
+        match api.visible_room(caller, room) {
             Ok(room) => drop(found.insert(room)),
             Err(_) => unknown.push(format!("rooms[{index}]")),
         }
@@ -131,7 +131,7 @@ fn named(api: &Api, caller: &Caller, rooms: &[String]) -> Result<BTreeSet<RoomAd
         0 => Ok(found),
         count => {
             let shown: Vec<_> = unknown.into_iter().take(UNKNOWN_SHOWN).collect();
-            Err(Problem::no_such_rooms(format!(
+            Err(Problem::unknown_rooms(format!(
                 "{count} of {} are no rooms: {}",
                 rooms.len(),
                 shown.join(", ")
@@ -142,22 +142,22 @@ fn named(api: &Api, caller: &Caller, rooms: &[String]) -> Result<BTreeSet<RoomAd
 
 /// How far a sweep is, what it would do, and what it did.
 #[utoipa::path(get, path = "/v1/sweeps/{sweep}", tag = "sweeps",
-    params(("sweep" = Uuid, Path, description = "Its name")), responses((status = 200, body = SweepBody), No))]
+    params(("sweep" = Uuid, Path, description = "Its name")), responses((status = 200, body = SweepStatusView), ClientErrors))]
 pub(super) async fn get(
     State(api): State<Api>,
     caller: Caller,
-    At(sweep): At<Uuid>,
-) -> Result<Json<SweepBody>, Problem> {
-    Ok(Json(SweepBody::of(&find(&api, &caller, sweep)?, caller.naming())))
+    PathParams(sweep): PathParams<Uuid>,
+) -> Result<Json<SweepStatusView>, Problem> {
+    Ok(Json(SweepStatusView::of(&find(&api, &caller, sweep)?, caller.naming())))
 }
 
 /// Do what the plan says. Every event is read and judged again first.
 #[utoipa::path(post, path = "/v1/sweeps/{sweep}/apply", tag = "sweeps",
-    params(("sweep" = Uuid, Path, description = "Its name")), responses((status = 202, body = SweepBody), No))]
+    params(("sweep" = Uuid, Path, description = "Its name")), responses((status = 202, body = SweepStatusView), ClientErrors))]
 pub(super) async fn apply(
     State(api): State<Api>,
     caller: Caller,
-    At(sweep): At<Uuid>,
+    PathParams(sweep): PathParams<Uuid>,
 ) -> Result<Response, Problem> {
     find(&api, &caller, sweep)?;
     api.service.apply_sweep(sweep, caller.name()).map_err(|error| match error {
@@ -165,25 +165,26 @@ pub(super) async fn apply(
             let detail = "Only what is planned can be applied, and only once.";
             Problem::conflict("not-planned", "The sweep does not stand at its plan", detail)
         }
-        NotApplied::TooMany(exhausted) => Problem::too_many("sweeps", exhausted),
+        NotApplied::TooMany(exhausted) => Problem::share_exhausted("sweeps", exhausted),
     })?;
     Ok(accepted(&find(&api, &caller, sweep)?, caller.naming()))
 }
 
 /// A sweep shows rooms, so whoever looks must be allowed to know all of them.
 fn find(api: &Api, caller: &Caller, id: Uuid) -> Result<SweepView, Problem> {
-    caller.need(Right::Cleanup)?;
+    caller.require(Right::Cleanup)?;
     let view = api.service.sweeps.get(id);
-    view.filter(|view| view.rooms.iter().all(|room| caller.sees(room)))
-        .ok_or_else(|| Problem::no_such("sweep"))
+    view.filter(|view| view.rooms.iter().all(|room| caller.can_see(room)))
+        .ok_or_else(|| Problem::not_found("sweep"))
 }
 
 fn accepted(view: &SweepView, naming: Naming) -> Response {
     let location = format!("/v1/sweeps/{}", view.id);
-    (StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(SweepBody::of(view, naming))).into_response()
+    (StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(SweepStatusView::of(view, naming)))
+        .into_response()
 }
 
-impl SweepBody {
+impl SweepStatusView {
     fn of(view: &SweepView, naming: Naming) -> Self {
         let (plan, message) = match &view.phase {
             SweepPhase::Planning => (None, None),
@@ -194,7 +195,7 @@ impl SweepBody {
         };
         let applied = match &view.phase {
             SweepPhase::Applied(_, applied) | SweepPhase::Failed(_, applied) => {
-                applied.iter().map(|one| Applied::of(one, naming)).collect()
+                applied.iter().map(|one| AppliedView::of(one, naming)).collect()
             }
             _ => Vec::new(),
         };
@@ -207,22 +208,22 @@ impl SweepBody {
             done,
             total,
             unseen_rooms: plan.map_or(0, |plan| plan.unreadable_rooms()),
-            unseen: plan.map_or_else(Vec::new, |plan| unseen(plan)),
-            events: plan.map_or_else(Vec::new, |plan| judged(plan)),
+            unseen: plan.map_or_else(Vec::new, |plan| unread_rooms(plan)),
+            events: plan.map_or_else(Vec::new, |plan| event_views(plan)),
             applied,
         }
     }
 }
 
-fn unseen(plan: &SweepPlan) -> Vec<Unseen> {
+fn unread_rooms(plan: &SweepPlan) -> Vec<UnreadRoomView> {
     let unseen = plan.rooms.iter().filter_map(|room| {
         let why = room.trouble.clone()?;
-        Some(Unseen { room: room.room.to_string(), why })
+        Some(UnreadRoomView { room: room.room.to_string(), why })
     });
     unseen.collect()
 }
 
-fn judged(plan: &SweepPlan) -> Vec<Judged> {
+fn event_views(plan: &SweepPlan) -> Vec<SweepEventView> {
     let events = plan.rooms.iter().flat_map(|room| room.events.iter().map(move |judged| (room, judged)));
     events
         .map(|(room, judged)| {
@@ -230,9 +231,9 @@ fn judged(plan: &SweepPlan) -> Vec<Judged> {
                 Verdict::Act { how, why, .. } => (Some(how.to_string()), why.clone()),
                 Verdict::Keep { why } => (None, why.to_string()),
             };
-            Judged {
+            SweepEventView {
                 room: room.room.to_string(),
-                event: SeenView::from(&judged.event),
+                event: EventSnapshotView::from(&judged.event),
                 acts: how.is_some(),
                 how,
                 why,
@@ -241,7 +242,7 @@ fn judged(plan: &SweepPlan) -> Vec<Judged> {
         .collect()
 }
 
-impl Applied {
+impl AppliedView {
     fn of(one: &crate::cleanup::AppliedAction, naming: Naming) -> Self {
         let message = one.outcome.message(naming);
         Self { room: one.room.to_string(), action: one.action.0, message }

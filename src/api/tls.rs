@@ -20,10 +20,10 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::net;
 
 /// How soon a renewed certificate is served.
-const LOOK_AGAIN: Duration = Duration::from_secs(10);
+const RELOAD_INTERVAL: Duration = Duration::from_secs(10);
 
 /// How often the log says that a revocation list is out of date.
-const WARN_AGAIN: Duration = Duration::from_secs(3600);
+const CRL_WARNING_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// Where the files are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,12 +55,12 @@ pub enum TlsError {
 }
 
 /// The present certificate.
-pub struct Tls {
+pub struct ServerTls {
     files: TlsFiles,
-    present: ArcSwap<Present>,
+    loaded: ArcSwap<LoadedTls>,
 }
 
-struct Present {
+struct LoadedTls {
     config: Arc<ServerConfig>,
     /// When its files were last written.
     times: Vec<Option<SystemTime>>,
@@ -68,31 +68,31 @@ struct Present {
     crl_next_update: Option<SystemTime>,
 }
 
-impl Tls {
+impl ServerTls {
     /// Reads the files.
     ///
     /// # Errors
     /// When they cannot be used.
     pub fn open(files: TlsFiles) -> Result<Self, TlsError> {
-        let present = Present::read(&files, times(&files))?;
-        Ok(Self { files, present: ArcSwap::from_pointee(present) })
+        let present = LoadedTls::read(&files, modified_times(&files))?;
+        Ok(Self { files, loaded: ArcSwap::from_pointee(present) })
     }
 
     /// For the next connection.
     pub(super) fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(self.present.load().config.clone())
+        TlsAcceptor::from(self.loaded.load().config.clone())
     }
 
     /// Reads the files again if they changed; `false` when they did not, or cannot be used (yet): then what was good
     /// stays.
     pub fn refresh(&self) -> bool {
-        let times = times(&self.files);
-        if self.present.load().times == times {
+        let times = modified_times(&self.files);
+        if self.loaded.load().times == times {
             return false;
         }
-        match Present::read(&self.files, times) {
+        match LoadedTls::read(&self.files, times) {
             Ok(present) => {
-                self.present.store(Arc::new(present));
+                self.loaded.store(Arc::new(present));
                 tracing::info!(cert = %self.files.cert.display(), "the certificate was read again");
                 true
             }
@@ -104,7 +104,7 @@ impl Tls {
     }
 
     /// Looks again and again, until it is told to stop.
-    pub async fn watch(&self, stop: CancellationToken) {
+    pub async fn reload_until(&self, stop: CancellationToken) {
         let mut warned = None;
         loop {
             if self.has_outdated_crl(SystemClock.now()) && is_due(&mut warned) {
@@ -113,7 +113,7 @@ impl Tls {
                      that were revoked since are accepted; renew the file"
                 );
             }
-            if tokio::time::timeout(LOOK_AGAIN, stop.cancelled()).await.is_ok() {
+            if tokio::time::timeout(RELOAD_INTERVAL, stop.cancelled()).await.is_ok() {
                 return;
             }
             self.refresh();
@@ -122,20 +122,20 @@ impl Tls {
 
     /// Whether a revocation list is past its `nextUpdate`.
     pub fn has_outdated_crl(&self, now: DateTime<Utc>) -> bool {
-        self.present.load().crl_next_update.is_some_and(|next| next < SystemTime::from(now))
+        self.loaded.load().crl_next_update.is_some_and(|next| next < SystemTime::from(now))
     }
 }
 
 /// Whether an hour has passed since the last time this was due.
 fn is_due(last: &mut Option<Instant>) -> bool {
-    let is_due = last.is_none_or(|last| last.elapsed() >= WARN_AGAIN);
+    let is_due = last.is_none_or(|last| last.elapsed() >= CRL_WARNING_INTERVAL);
     if is_due {
         *last = Some(Instant::now());
     }
     is_due
 }
 
-impl Present {
+impl LoadedTls {
     fn read(files: &TlsFiles, times: Vec<Option<SystemTime>>) -> Result<Self, TlsError> {
         let crl = files.client_crl.as_ref().map(|path| {
             RevocationLists::read(path).map_err(|why| TlsError::File { path: path.clone(), why })
@@ -146,7 +146,7 @@ impl Present {
     }
 }
 
-fn times(files: &TlsFiles) -> Vec<Option<SystemTime>> {
+fn modified_times(files: &TlsFiles) -> Vec<Option<SystemTime>> {
     let paths = [Some(&files.cert), Some(&files.key), files.client_ca.as_ref(), files.client_crl.as_ref()];
     paths
         .into_iter()

@@ -118,7 +118,7 @@ pub(super) struct ActionView {
     /// The same in a sentence.
     pub message: String,
     /// The event, as it was before.
-    pub event: Option<SeenView>,
+    pub event: Option<EventSnapshotView>,
     /// What was changed.
     pub change: Option<ChangeView>,
     /// This is the answer that was given before, under the same Idempotency-Key.
@@ -127,7 +127,7 @@ pub(super) struct ActionView {
 
 /// An event as it was seen.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct SeenView {
+pub(super) struct EventSnapshotView {
     /// Its id then.
     pub id: String,
     /// First instant.
@@ -160,7 +160,7 @@ pub(super) struct ChangeView {
 /// Times as a caller saw them.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct SeenTimes {
+pub(super) struct ExpectedTimes {
     /// First instant.
     pub start: DateTime<Utc>,
     /// First instant after.
@@ -191,12 +191,12 @@ impl RoomView {
             checked_in: status.checked_in,
             release_at: status.release_at,
             awaiting_check_in: status.awaiting_check_in.as_ref().map(ToString::to_string),
-            may: status.allowed_actions.iter().map(|may| word(*may)).collect(),
+            may: status.allowed_actions.iter().map(|may| allowed_action_name(*may)).collect(),
         }
     }
 }
 
-fn word(may: AllowedAction) -> &'static str {
+fn allowed_action_name(may: AllowedAction) -> &'static str {
     match may {
         AllowedAction::CheckIn => "check-in",
         AllowedAction::End => "end",
@@ -237,7 +237,7 @@ impl CandidateView {
     }
 }
 
-impl From<&EventSnapshot> for SeenView {
+impl From<&EventSnapshot> for EventSnapshotView {
     fn from(seen: &EventSnapshot) -> Self {
         Self { id: seen.id.to_string(), start: seen.start, end: seen.end }
     }
@@ -293,7 +293,7 @@ impl ActionView {
             proof: None,
             accepted_at: None,
             state: "open",
-            message: UNDER_WAY.to_owned(),
+            message: IN_PROGRESS_MESSAGE.to_owned(),
             event: None,
             change: None,
             repeated: false,
@@ -304,14 +304,14 @@ impl ActionView {
     pub(super) fn of(life: &ActionRecord, naming: Naming) -> Self {
         let view = Self::new(&life.action, Some(life.accepted_at), life.outcome.as_ref(), naming);
         match life.stage {
-            ActionStage::InDoubt => Self { message: IN_DOUBT.to_owned(), ..view },
+            ActionStage::InDoubt => Self { message: IN_DOUBT_MESSAGE.to_owned(), ..view },
             ActionStage::Accepted | ActionStage::Intended | ActionStage::Closed => view,
         }
     }
 
     /// Of one whose reply was lost, and whose mailbox could not be read yet.
     pub(super) fn in_doubt(action: Uuid, room: String) -> Self {
-        Self { message: IN_DOUBT.to_owned(), ..Self::under_way(action, room) }
+        Self { message: IN_DOUBT_MESSAGE.to_owned(), ..Self::under_way(action, room) }
     }
 
     fn new(
@@ -331,25 +331,26 @@ impl ActionView {
         Self {
             action: action.id.0,
             room: action.room.to_string(),
-            asked: asked(action.kind),
+            asked: kind_name(action.kind),
             actor_kind: action.actor.kind(),
             actor: action.actor.name().to_owned(),
             proof: action.actor.proof().map(ToString::to_string),
             accepted_at,
             state: outcome.map_or(ActionStatus::Open, ActionStatus::from).as_str(),
-            message: outcome.map_or_else(|| UNDER_WAY.to_owned(), |outcome| outcome.message(naming)),
-            event: event.map(SeenView::from),
+            message: outcome
+                .map_or_else(|| IN_PROGRESS_MESSAGE.to_owned(), |outcome| outcome.message(naming)),
+            event: event.map(EventSnapshotView::from),
             change: done.map(ChangeView::from),
             repeated: false,
         }
     }
 }
 
-const UNDER_WAY: &str = "under way";
-const IN_DOUBT: &str =
+const IN_PROGRESS_MESSAGE: &str = "under way";
+const IN_DOUBT_MESSAGE: &str =
     "in doubt: Exchange did not confirm it; the mailbox is looked at again until it shows what happened";
 
-fn asked(ask: ActionKind) -> &'static str {
+fn kind_name(ask: ActionKind) -> &'static str {
     match ask {
         ActionKind::End(Notify::Attendees | Notify::Nobody) => "end",
         ActionKind::Delete(DeleteMode::Notify | DeleteMode::Silent) => "delete",

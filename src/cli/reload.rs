@@ -82,7 +82,7 @@ impl Running {
         }
         self.service.set_options(options(&config));
         self.api.set_options(shown(&config));
-        self.keys.trust(provider);
+        self.keys.set_provider(provider);
         if config.webhook != self.config.webhook || files.webhook != self.files.webhook {
             self.tell(hook, parts);
         }
@@ -105,12 +105,12 @@ impl Running {
     /// The provider by this configuration: the one there is, where nothing changed, or with its keys, where the issuer is
     /// the same.
     fn provider_of(&self, config: &Config) -> Result<Option<Arc<Provider>>, Failure> {
-        match (self.keys.trusted(), &self.config.api.oidc, &config.api.oidc) {
+        match (self.keys.provider(), &self.config.api.oidc, &config.api.oidc) {
             (known, old, new) if old == new => Ok(known),
             (Some(known), Some(old), Some(new))
                 if (&old.issuer.issuer, &old.keys_at) == (&new.issuer.issuer, &new.keys_at) =>
             {
-                let provider = known.regranted(new.issuer.clone()).for_console(new.console.clone());
+                let provider = known.with_issuer(new.issuer.clone()).for_console(new.console.clone());
                 Ok(Some(Arc::new(provider)))
             }
             _ => provider(&config.api),
@@ -203,8 +203,8 @@ pub(super) fn journal_care(config: &Config) -> JournalMaintenance {
     JournalMaintenance { head_interval, erase_personal_after, key_ttl: config.engine.key_ttl }
 }
 
-pub(super) fn shown(config: &Config) -> api::Options {
-    api::Options { deadline: config.api.deadline, subjects: config.api.subjects }
+pub(super) fn shown(config: &Config) -> api::ApiOptions {
+    api::ApiOptions { deadline: config.api.deadline, subjects: config.api.subjects }
 }
 
 pub(super) fn provider(config: &config::Api) -> Result<Option<Arc<Provider>>, Failure> {

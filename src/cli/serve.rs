@@ -20,7 +20,7 @@ use super::log_lines::LogLines;
 use super::output::Output;
 use super::process_limits;
 use super::reload::{self, Files, Running};
-use crate::api::{self, Api, ConnectionLimits, Connections, Doctor, KeyRing, Limits, Tls};
+use crate::api::{self, Api, ConnectionLimits, Connections, Doctor, KeyRing, ListenerLimits, ServerTls};
 use crate::config::{self, Config};
 use crate::console;
 use crate::service::Service;
@@ -88,7 +88,7 @@ pub(super) async fn serve(
     let tls = tls(&config.api, listen)?;
     let service = Service::open(engine, desk.clone(), reload::options(&config)).await.map_err(failed)?;
     let keys = Arc::new(KeyRing::open(desk).await.map_err(failed)?);
-    keys.trust(reload::provider(&config.api)?);
+    keys.set_provider(reload::provider(&config.api)?);
     let connections = connections(&config);
     let api = Api::new(service.clone(), keys.clone(), reload::shown(&config))
         .with_doctor(on.doctor)
@@ -108,11 +108,11 @@ pub(super) async fn serve(
     let (stop, mut parts) = (CancellationToken::new(), JoinSet::new());
     parts.spawn({
         let (keys, stop) = (keys.clone(), stop.clone());
-        async move { keys.watch(stop).await }
+        async move { keys.refresh_until(stop).await }
     });
     if let Some(tls) = tls.clone() {
         let stop = stop.clone();
-        parts.spawn(async move { tls.watch(stop).await });
+        parts.spawn(async move { tls.reload_until(stop).await });
     }
     parts.spawn(service.clone().run_background(stop.clone()));
     parts.spawn(service.clone().recheck_in_doubt(stop.clone()));
@@ -123,9 +123,9 @@ pub(super) async fn serve(
         parts.spawn(story(service.clone(), stop.clone()));
     }
     let router = api::router(api.clone()).merge(console::router(keys.clone()));
-    parts.spawn(api::serve(listener, tls, router, Limits::with(connections), stop.clone()));
+    parts.spawn(api::serve(listener, tls, router, ListenerLimits::with(connections), stop.clone()));
     if let Some(listener) = health {
-        let limits = Limits::with(Connections::new(HEALTH_CONNECTIONS));
+        let limits = ListenerLimits::with(Connections::new(HEALTH_CONNECTIONS));
         parts.spawn(api::serve(listener, None, api::health_router(api.clone()), limits, stop.clone()));
     }
     let files = Files::of(&config);
@@ -199,9 +199,9 @@ async fn end(service: &Service, stop: &CancellationToken, mut parts: JoinSet<()>
 }
 
 /// TLS as it is configured; plain HTTP only where nobody else reads it.
-fn tls(config: &config::Api, listen: SocketAddr) -> Result<Option<Arc<Tls>>, Failure> {
+fn tls(config: &config::Api, listen: SocketAddr) -> Result<Option<Arc<ServerTls>>, Failure> {
     match &config.tls {
-        Some(files) => match Tls::open(files.clone()) {
+        Some(files) => match ServerTls::open(files.clone()) {
             Ok(tls) => Ok(Some(Arc::new(tls))),
             Err(error) => Err(Failure::from_error(Exit::Usage, error)),
         },

@@ -12,7 +12,7 @@ use super::file::{self, Spanned};
 use super::{checked, minutes, patterns};
 use crate::access::{Grant, Right, Rights, TrustedIssuer};
 use crate::api::{ConnectionLimits, TlsFiles};
-use crate::console::Client;
+use crate::console::ConsoleClient;
 use crate::https_client::parse_url;
 use crate::live;
 use crate::net::has_userinfo;
@@ -51,7 +51,7 @@ pub struct Oidc {
     /// Where its keys are; `None`: where its description says.
     pub keys_at: Option<Uri>,
     /// What the console is there; `None`: it offers no such sign-in.
-    pub console: Option<Client>,
+    pub console: Option<ConsoleClient>,
 }
 
 /// Who is told what happens.
@@ -155,8 +155,10 @@ fn check_oidc(source: &Source<'_>, file: &file::Oidc) -> Result<Oidc, ConfigErro
         name_claim: file.name_claim.clone(),
         grants,
     };
-    let console =
-        file.console.as_ref().map(|one| Client { id: one.client_id.clone(), scope: one.scope.clone() });
+    let console = file
+        .console
+        .as_ref()
+        .map(|one| ConsoleClient { id: one.client_id.clone(), scope: one.scope.clone() });
     Ok(Oidc { issuer, keys_at: file.jwks_url.as_ref().map(at).transpose()?, console })
 }
 

@@ -5,15 +5,15 @@ use std::sync::LazyLock;
 use sha2::{Digest as _, Sha256};
 
 /// A file that is served as it is.
-pub(super) struct File {
+pub(super) struct StaticFile {
     pub(super) name: &'static str,
-    pub(super) kind: &'static str,
+    pub(super) content_type: &'static str,
     pub(super) text: &'static str,
 }
 
-impl File {
+impl StaticFile {
     /// Changes with the file.
-    pub(super) fn tag(&self) -> String {
+    pub(super) fn etag(&self) -> String {
         format!("\"{}\"", short(&Sha256::digest(self.text)))
     }
 }
@@ -26,7 +26,7 @@ fn short(hash: &[u8]) -> String {
 pub(super) fn build() -> &'static str {
     static BUILD: LazyLock<String> = LazyLock::new(|| {
         let mut hash = Sha256::new();
-        PARTS.iter().for_each(|file| hash.update(file.text));
+        ASSETS.iter().for_each(|file| hash.update(file.text));
         short(&hash.finalize())
     });
     &BUILD
@@ -34,21 +34,21 @@ pub(super) fn build() -> &'static str {
 
 macro_rules! file {
     ($kind:expr, $name:literal) => {
-        File { name: $name, kind: $kind, text: include_str!($name) }
+        StaticFile { name: $name, content_type: $kind, text: include_str!($name) }
     };
 }
 
 const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-pub(super) const BOARD: File = file!(HTML, "board.html");
-pub(super) const DISPLAY: File = file!(HTML, "display.html");
-pub(super) const PLAN: File = file!(HTML, "plan.html");
-pub(super) const AUDIT: File = file!(HTML, "audit.html");
-pub(super) const DOCTOR: File = file!(HTML, "doctor.html");
+pub(super) const BOARD: StaticFile = file!(HTML, "board.html");
+pub(super) const DISPLAY: StaticFile = file!(HTML, "display.html");
+pub(super) const PLAN: StaticFile = file!(HTML, "plan.html");
+pub(super) const AUDIT: StaticFile = file!(HTML, "audit.html");
+pub(super) const DOCTOR: StaticFile = file!(HTML, "doctor.html");
 
 /// What pages are made of.
-pub(super) const PARTS: &[File] = &[
+pub(super) const ASSETS: &[StaticFile] = &[
     file!("text/css; charset=utf-8", "console.css"),
     file!("image/svg+xml", "icon.svg"),
     file!(SCRIPT, "api.js"),

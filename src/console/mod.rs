@@ -16,11 +16,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Serialize;
 
-use files::File;
+use files::StaticFile;
 
 /// The console as an OpenID provider knows it: a public client, which has no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Client {
+pub struct ConsoleClient {
     /// Its client id.
     pub id: String,
     /// What it asks for.
@@ -29,7 +29,7 @@ pub struct Client {
 
 /// How a browser signs in at an OpenID provider (authorization code with PKCE).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Way {
+pub struct SignInConfig {
     /// The console's id there.
     pub client_id: String,
     /// What it asks for.
@@ -42,25 +42,25 @@ pub struct Way {
 
 /// Who knows how browsers sign in, besides with an API key.
 #[async_trait::async_trait]
-pub trait SignIn: Send + Sync + 'static {
+pub trait SignInConfigSource: Send + Sync + 'static {
     /// The way, if there is one now.
-    async fn way(&self) -> Option<Way>;
+    async fn sign_in_config(&self) -> Option<SignInConfig>;
 }
 
 /// What the browser asks first.
 #[derive(Serialize)]
-struct Config {
+struct ConsoleConfig {
     /// Another one when any of the files is another one.
     build: &'static str,
-    oidc: Option<Way>,
+    oidc: Option<SignInConfig>,
 }
 
 /// The pages, to be merged with the API's routes.
-pub fn router(sign_in: Arc<dyn SignIn>) -> Router {
-    let page = |file: &'static File| {
-        get(move |State(sign_in): State<Arc<dyn SignIn>>, headers: HeaderMap| async move {
-            let token_endpoint = sign_in.way().await.map(|way| way.token_endpoint);
-            guarded(send(file, &headers), token_endpoint.as_deref())
+pub fn router(sign_in: Arc<dyn SignInConfigSource>) -> Router {
+    let page = |file: &'static StaticFile| {
+        get(move |State(sign_in): State<Arc<dyn SignInConfigSource>>, headers: HeaderMap| async move {
+            let token_endpoint = sign_in.sign_in_config().await.map(|way| way.token_endpoint);
+            with_security_headers(respond_with(file, &headers), token_endpoint.as_deref())
         })
     };
     Router::new()
@@ -70,29 +70,30 @@ pub fn router(sign_in: Arc<dyn SignIn>) -> Router {
         .route("/audit", page(&files::AUDIT))
         .route("/doctor", page(&files::DOCTOR))
         .route("/console/config.json", get(config))
-        .route("/console/{file}", get(part))
+        .route("/console/{file}", get(serve_asset))
         .with_state(sign_in)
 }
 
-async fn config(State(sign_in): State<Arc<dyn SignIn>>) -> Response {
-    let config = Json(Config { build: files::build(), oidc: sign_in.way().await });
-    guarded(([(header::CACHE_CONTROL, "no-store")], config).into_response(), None)
+async fn config(State(sign_in): State<Arc<dyn SignInConfigSource>>) -> Response {
+    let config = Json(ConsoleConfig { build: files::build(), oidc: sign_in.sign_in_config().await });
+    with_security_headers(([(header::CACHE_CONTROL, "no-store")], config).into_response(), None)
 }
 
-async fn part(Path(name): Path<String>, headers: HeaderMap) -> Response {
-    let found = files::PARTS.iter().find(|file| file.name == name);
-    let answer = found.map_or_else(|| StatusCode::NOT_FOUND.into_response(), |file| send(file, &headers));
-    guarded(answer, None)
+async fn serve_asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
+    let found = files::ASSETS.iter().find(|file| file.name == name);
+    let answer =
+        found.map_or_else(|| StatusCode::NOT_FOUND.into_response(), |file| respond_with(file, &headers));
+    with_security_headers(answer, None)
 }
 
 /// The file, or that it is as the browser has it.
-fn send(file: &File, asked: &HeaderMap) -> Response {
-    let tag = file.tag();
+fn respond_with(file: &StaticFile, asked: &HeaderMap) -> Response {
+    let tag = file.etag();
     let known = asked.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     let mut answer = if known.is_some_and(|known| known.split(',').any(|one| one.trim() == tag)) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        ([(header::CONTENT_TYPE, file.kind)], file.text).into_response()
+        ([(header::CONTENT_TYPE, file.content_type)], file.text).into_response()
     };
     let headers = answer.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -103,7 +104,7 @@ fn send(file: &File, asked: &HeaderMap) -> Response {
 }
 
 /// Scripts and styles from here only, and nothing is said to anybody else but where codes are exchanged for tokens.
-fn guarded(mut answer: Response, token_endpoint: Option<&str>) -> Response {
+fn with_security_headers(mut answer: Response, token_endpoint: Option<&str>) -> Response {
     let elsewhere = token_endpoint.and_then(origin).map_or_else(String::new, |origin| format!(" {origin}"));
     let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \

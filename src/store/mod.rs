@@ -1,5 +1,5 @@
 //! The journal on disk. Knows files and SQL; decides nothing about actions: which fact may follow which is
-//! [`crate::journal::ActionRecord`]'s business.
+//! [`crate::journal::Life`]'s business.
 //!
 //! ```text
 //! record() ──► queue ──► one writer thread: as many facts as wait, one transaction, one fsync ──► everyone's answer

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use adjourn::access::Right;
-use adjourn::api::{self, Api, Doctor, Limits};
+use adjourn::api::{self, Api, Doctor, ListenerLimits};
 use adjourn::cleanup::{RoomGroup, Rules};
-use adjourn::console::{self, SignIn, Way};
+use adjourn::console::{self, SignInConfig, SignInConfigSource};
 use adjourn::doctor::{Finding, Report, Status};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -20,9 +20,9 @@ use crate::lobby::{BUSY, FREE, Lobby, Said};
 struct Provider(Option<&'static str>);
 
 #[async_trait::async_trait]
-impl SignIn for Provider {
-    async fn way(&self) -> Option<Way> {
-        Some(Way {
+impl SignInConfigSource for Provider {
+    async fn sign_in_config(&self) -> Option<SignInConfig> {
+        Some(SignInConfig {
             client_id: "console".to_owned(),
             scope: "openid".to_owned(),
             authorization_endpoint: "https://login.example.com/authorize".to_owned(),
@@ -58,12 +58,12 @@ impl Doctor for Slow {
 impl Lobby {
     /// The API with its console and this doctor, in place of the API alone.
     async fn furnish(&mut self, provider: Option<&'static str>, doctor: Arc<dyn Doctor>) {
-        let shown = api::Options { deadline: Duration::from_secs(10), subjects: false };
+        let shown = api::ApiOptions { deadline: Duration::from_secs(10), subjects: false };
         let api = Api::new(self.service.clone(), self.keys.clone(), shown).with_doctor(doctor);
         let router = api::router(api).merge(console::router(Arc::new(Provider(provider))));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         self.at = listener.local_addr().unwrap();
-        tokio::spawn(api::serve(listener, None, router, Limits::default(), self.stop.clone()));
+        tokio::spawn(api::serve(listener, None, router, ListenerLimits::default(), self.stop.clone()));
     }
 
     async fn as_a_stranger(&self, path: &str, more: &str) -> Said {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use adjourn::access::{Right, Rights, StoredKey};
-use adjourn::api::{self, Api, KeyRing, Limits};
+use adjourn::api::{self, Api, KeyRing, ListenerLimits};
 use adjourn::calendar::Scope;
 use adjourn::cleanup::{CleanupMode, NoCheckIn, Rules};
 use adjourn::clock::{Clock, SystemClock};
@@ -158,24 +158,24 @@ impl Lobby {
         watched_before(&desk, now()).await;
         let service = Service::open(Arc::new(engine), desk.clone(), options).await.unwrap();
         let keys = Arc::new(KeyRing::open(desk.clone()).await.unwrap());
-        let shown = api::Options { deadline: Duration::from_secs(10), subjects: false };
+        let shown = api::ApiOptions { deadline: Duration::from_secs(10), subjects: false };
         let router = api::router(Api::new(service.clone(), keys.clone(), shown));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        tokio::spawn(api::serve(listener, None, router, Limits::default(), stop.clone()));
+        tokio::spawn(api::serve(listener, None, router, ListenerLimits::default(), stop.clone()));
         let mut lobby = Self { sim, clock, service, desk, keys, at, token: String::new(), stop, began };
         lobby.token = lobby.key("display", "*@example.com", &Right::ALL, 100_000).await;
         lobby
     }
 
     /// The same API behind TLS, on another port.
-    pub async fn behind(&self, tls: Arc<api::Tls>) -> std::net::SocketAddr {
-        let shown = api::Options { deadline: Duration::from_secs(10), subjects: false };
+    pub async fn behind(&self, tls: Arc<api::ServerTls>) -> std::net::SocketAddr {
+        let shown = api::ApiOptions { deadline: Duration::from_secs(10), subjects: false };
         let router = api::router(Api::new(self.service.clone(), self.keys.clone(), shown));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
-        tokio::spawn(api::serve(listener, Some(tls), router, Limits::default(), self.stop.clone()));
+        tokio::spawn(api::serve(listener, Some(tls), router, ListenerLimits::default(), self.stop.clone()));
         at
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use adjourn::api::{self, Api, Limits};
+use adjourn::api::{self, Api, ListenerLimits};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
@@ -123,8 +123,8 @@ async fn every_entry_of_a_sweep_s_list_that_is_no_room_is_named() {
 }
 
 /// Serves with other limits than the lobby's.
-async fn serve(lobby: &Lobby, limits: Limits) -> std::net::SocketAddr {
-    let shown = api::Options { deadline: Duration::from_secs(10), subjects: false };
+async fn serve(lobby: &Lobby, limits: ListenerLimits) -> std::net::SocketAddr {
+    let shown = api::ApiOptions { deadline: Duration::from_secs(10), subjects: false };
     let router = api::router(Api::new(lobby.service.clone(), lobby.keys.clone(), shown));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
@@ -153,10 +153,10 @@ const ASK: &str = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
 /// nginx and ALB keep idle connections for 60 s; the default is above that.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_idle_connection_outlives_those_of_proxies_and_a_slow_head_does_not() {
-    assert!(Limits::default().idle > Duration::from_secs(60));
+    assert!(ListenerLimits::default().idle > Duration::from_secs(60));
     let lobby = Lobby::open().await;
     let (head, idle) = (Duration::from_millis(400), Duration::from_millis(2_500));
-    let at = serve(&lobby, Limits { head, idle, ..Limits::default() }).await;
+    let at = serve(&lobby, ListenerLimits { head, idle, ..ListenerLimits::default() }).await;
 
     let mut kept = TcpStream::connect(at).await.unwrap();
     for _ in 0..2 {
@@ -189,7 +189,7 @@ async fn who_waits_for_an_answer_is_not_idle() {
     use adjourn::sim::{Trouble, Wrong};
     let lobby = Lobby::open().await;
     let (head, idle) = (Duration::from_millis(300), Duration::from_millis(600));
-    let at = serve(&lobby, Limits { head, idle, ..Limits::default() }).await;
+    let at = serve(&lobby, ListenerLimits { head, idle, ..ListenerLimits::default() }).await;
     lobby.sim.trouble(Trouble::new(Wrong::Slow(Duration::from_millis(1_500))).on("FindItem"));
     let mut slow = TcpStream::connect(at).await.unwrap();
     let ask =

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use adjourn::access::Right;
-use adjourn::api::{self, Api, ConnectionLimits, Connections, Limits};
+use adjourn::api::{self, Api, ConnectionLimits, Connections, ListenerLimits};
 use adjourn::sim::{Trouble, Wrong};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -171,12 +171,12 @@ async fn a_key_plans_two_sweeps_at_once_and_forgets_its_own_plans_only() {
 /// The same API where so few connections are allowed.
 async fn behind(lobby: &mut Lobby, limits: ConnectionLimits) {
     let connections = Connections::new(limits);
-    let shown = api::Options { deadline: Duration::from_secs(10), subjects: false };
+    let shown = api::ApiOptions { deadline: Duration::from_secs(10), subjects: false };
     let api =
         Api::new(lobby.service.clone(), lobby.keys.clone(), shown).with_connections(connections.clone());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     lobby.at = listener.local_addr().unwrap();
-    let limits = Limits::with(connections);
+    let limits = ListenerLimits::with(connections);
     tokio::spawn(api::serve(listener, None, api::router(api), limits, lobby.stop.clone()));
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use adjourn::api::{Tls, TlsError, TlsFiles};
+use adjourn::api::{ServerTls, TlsError, TlsFiles};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
     ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, RevokedCertParams,
@@ -83,7 +83,7 @@ async fn a_renewed_certificate_is_served_and_a_broken_one_is_not() {
     let (lobby, directory) = (Lobby::open().await, tempfile::tempdir().unwrap());
     let (old, new) = (issuer("old"), issuer("new"));
     write(directory.path(), &issued(&old, ExtendedKeyUsagePurpose::ServerAuth));
-    let tls = Arc::new(Tls::open(files(directory.path(), false)).unwrap());
+    let tls = Arc::new(ServerTls::open(files(directory.path(), false)).unwrap());
     let at = lobby.behind(tls.clone()).await;
     assert_eq!(ask(at, &old, None).await.as_deref(), Some("HTTP/1.1 200 OK"));
     assert_eq!(ask(at, &new, None).await, None);
@@ -107,7 +107,7 @@ async fn callers_need_a_certificate_where_one_is_asked_for() {
     let (server, clients, stranger) = (issuer("server"), issuer("clients"), issuer("stranger"));
     write(directory.path(), &issued(&server, ExtendedKeyUsagePurpose::ServerAuth));
     std::fs::write(directory.path().join("clients.pem"), clients.pem()).unwrap();
-    let at = lobby.behind(Arc::new(Tls::open(files(directory.path(), true)).unwrap())).await;
+    let at = lobby.behind(Arc::new(ServerTls::open(files(directory.path(), true)).unwrap())).await;
     let display = issued(&clients, ExtendedKeyUsagePurpose::ClientAuth);
     let other = issued(&stranger, ExtendedKeyUsagePurpose::ClientAuth);
     assert_eq!(ask(at, &server, Some(&display)).await.as_deref(), Some("HTTP/1.1 200 OK"));
@@ -144,7 +144,7 @@ async fn a_revoked_certificate_is_refused_and_a_list_is_read_again() {
     let crl = directory.path().join("crl.pem");
     std::fs::write(&crl, revocations(&clients, &[7], 2999)).unwrap();
     let files = TlsFiles { client_crl: Some(crl.clone()), ..files(directory.path(), true) };
-    let tls = Arc::new(Tls::open(files.clone()).unwrap());
+    let tls = Arc::new(ServerTls::open(files.clone()).unwrap());
     let at = lobby.behind(tls.clone()).await;
     let [lost, kept] = [7, 8].map(|serial| numbered(&clients, ExtendedKeyUsagePurpose::ClientAuth, serial));
     assert_eq!(ask(at, &server, Some(&lost)).await, None);
@@ -164,13 +164,13 @@ async fn a_revoked_certificate_is_refused_and_a_list_is_read_again() {
 
     std::fs::write(&crl, "rubbish").unwrap();
     assert!(!tls.refresh(), "what was read before stays");
-    let error = Tls::open(files).err().unwrap();
+    let error = ServerTls::open(files).err().unwrap();
     assert!(matches!(&error, TlsError::File { path, .. } if *path == crl), "{error}");
 }
 
 #[test]
 fn what_cannot_be_used_is_named() {
     let directory = tempfile::tempdir().unwrap();
-    let error = Tls::open(files(directory.path(), false)).err().unwrap();
+    let error = ServerTls::open(files(directory.path(), false)).err().unwrap();
     assert!(matches!(&error, TlsError::File { path, .. } if path.starts_with(directory.path())), "{error}");
 }

@@ -131,7 +131,7 @@ fn id_of(issuer: &str, subject: &str) -> String {
 
 async fn lobby(office: &Office) -> Lobby {
     let lobby = Lobby::open().await;
-    lobby.keys.trust(Some(office.provider()));
+    lobby.keys.set_provider(Some(office.provider()));
     lobby
 }
 
@@ -223,7 +223,7 @@ async fn keys_are_fetched_once_and_strangers_bring_about_no_storm() {
     }
     assert_eq!(office.asked.load(Ordering::SeqCst), 1);
     // Another one that begins now knows the new key only.
-    lobby.keys.trust(Some(office.provider()));
+    lobby.keys.set_provider(Some(office.provider()));
     assert_eq!((read(&new).await, read(&old).await), (200, 401));
     assert_eq!(office.asked.load(Ordering::SeqCst), 2);
 }
@@ -259,7 +259,7 @@ async fn other_grants_hold_at_once_and_the_keys_stay_known() {
     let office = Office::open(&[&key]).await;
     let lobby = Lobby::open().await;
     let provider = office.provider();
-    lobby.keys.trust(Some(provider.clone()));
+    lobby.keys.set_provider(Some(provider.clone()));
     let token = key.token(&office.claims(&["Display"]));
     let read = async || lobby.ask_as(&token, "GET", "/v1/rooms", &[], "").await.status;
     assert_eq!(read().await, 200);
@@ -269,7 +269,7 @@ async fn other_grants_hold_at_once_and_the_keys_stay_known() {
         audience: "api://adjourn".to_owned(),
         name_claim: None,
     };
-    lobby.keys.trust(Some(Arc::new(provider.regranted(none))));
+    lobby.keys.set_provider(Some(Arc::new(provider.with_issuer(none))));
     assert_eq!((read().await, office.asked.load(Ordering::SeqCst)), (403, 1));
 }
 

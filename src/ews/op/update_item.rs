@@ -1,4 +1,4 @@
-//! `UpdateItem`. Changes single properties of one item: `calendar:End`, `calendar:Start`, `item:Subject`, `item:SoapBody`.
+//! `UpdateItem`. Changes single properties of one item: `calendar:End`, `calendar:Start`, `item:Subject`, `item:Body`.
 
 use chrono::{DateTime, Utc};
 
@@ -36,7 +36,7 @@ pub enum SetItemField<'a> {
     Start(DateTime<Utc>),
     /// `item:Subject`.
     Subject(&'a str),
-    /// `item:SoapBody`, as plain text.
+    /// `item:Body`, as plain text.
     Body(&'a str),
 }
 

@@ -188,7 +188,7 @@ pub(super) fn room_lists<'a>(
     })
 }
 
-/// `m:RoomCache`, each `t:Room/t:Id`: `GetRooms`.
+/// `m:Rooms`, each `t:Room/t:Id`: `GetRooms`.
 pub(super) fn rooms<'a>(
     document: &mut XmlDocument<'a>,
     child: &XmlElement<'a>,

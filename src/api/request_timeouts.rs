@@ -22,12 +22,12 @@ const ANSWERED: u8 = 3;
 
 /// Where a connection is between two requests; shared by its stream, its service and the table of connections.
 #[derive(Debug, Default)]
-pub(super) struct Phase {
+pub(super) struct ConnectionPhase {
     phase: AtomicU8,
     authenticated: AtomicBool,
 }
 
-impl Phase {
+impl ConnectionPhase {
     fn set(&self, phase: u8) {
         self.phase.store(phase, Ordering::Relaxed);
     }
@@ -47,9 +47,9 @@ impl Phase {
     }
 
     /// Answers a request: from here to its end the stream waits for no head.
-    pub(super) fn answer<F: Future>(self: Arc<Self>, answer: F) -> impl Future<Output = F::Output> {
+    pub(super) fn while_busy<F: Future>(self: Arc<Self>, answer: F) -> impl Future<Output = F::Output> {
         self.set(BUSY);
-        let answering = Answering(self);
+        let answering = BusyGuard(self);
         async move {
             let _answering = answering;
             answer.await
@@ -57,9 +57,9 @@ impl Phase {
     }
 }
 
-struct Answering(Arc<Phase>);
+struct BusyGuard(Arc<ConnectionPhase>);
 
-impl Drop for Answering {
+impl Drop for BusyGuard {
     fn drop(&mut self) {
         self.0.set(ANSWERED);
     }
@@ -67,7 +67,7 @@ impl Drop for Answering {
 
 /// How long a connection waits.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Waits {
+pub(super) struct RequestTimeouts {
     /// For the head of a request that has begun, and for the first request.
     pub(super) head: Duration,
     /// For the next request.
@@ -77,74 +77,74 @@ pub(super) struct Waits {
 }
 
 /// A stream that ends where no request comes in time.
-pub(super) struct Patient<S> {
+pub(super) struct RequestTimeoutStream<S> {
     stream: S,
-    phase: Arc<Phase>,
-    waits: Waits,
-    until: Pin<Box<Sleep>>,
+    phase: Arc<ConnectionPhase>,
+    timeouts: RequestTimeouts,
+    timer: Pin<Box<Sleep>>,
 }
 
-impl<S> Patient<S> {
+impl<S> RequestTimeoutStream<S> {
     /// A new connection is to begin a request within the time for a head.
-    pub(super) fn new(stream: S, phase: Arc<Phase>, waits: Waits) -> Self {
-        Self { stream, phase, waits, until: Box::pin(sleep(waits.head)) }
+    pub(super) fn new(stream: S, phase: Arc<ConnectionPhase>, waits: RequestTimeouts) -> Self {
+        Self { stream, phase, timeouts: waits, timer: Box::pin(sleep(waits.head)) }
     }
 
-    fn idle(&self) -> Duration {
+    fn idle_timeout(&self) -> Duration {
         let is_authenticated = self.phase.authenticated.load(Ordering::Relaxed);
-        if is_authenticated { self.waits.idle } else { self.waits.idle_unauthenticated }
+        if is_authenticated { self.timeouts.idle } else { self.timeouts.idle_unauthenticated }
     }
 
     /// Waits anew. The timer is polled at once, since hyper reads no more while an earlier read is pending: then nothing else
     /// would wake its task.
-    fn wait(&mut self, context: &mut Context<'_>, phase: u8, time: Duration) {
+    fn restart_timer(&mut self, context: &mut Context<'_>, phase: u8, time: Duration) {
         self.phase.set(phase);
-        self.until.as_mut().reset(Instant::now() + time);
-        let _ = self.until.as_mut().poll(context);
+        self.timer.as_mut().reset(Instant::now() + time);
+        let _ = self.timer.as_mut().poll(context);
     }
 
     /// From the answer on the next request is waited for.
-    fn settle(&mut self, context: &mut Context<'_>) {
+    fn on_answered(&mut self, context: &mut Context<'_>) {
         if self.phase.is(ANSWERED) {
-            self.wait(context, WAITING, self.idle());
+            self.restart_timer(context, WAITING, self.idle_timeout());
         }
     }
 
     /// What was written is an answer, or part of one: the next request is not due yet.
-    fn wrote(&mut self, context: &mut Context<'_>, written: &Poll<io::Result<usize>>) {
+    fn on_written(&mut self, context: &mut Context<'_>, written: &Poll<io::Result<usize>>) {
         if matches!(written, Poll::Ready(Ok(1..))) && self.phase.is(WAITING) {
-            self.wait(context, WAITING, self.idle());
+            self.restart_timer(context, WAITING, self.idle_timeout());
         }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for RequestTimeoutStream<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        this.settle(context);
+        this.on_answered(context);
         let before = into.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(context, into);
         if into.filled().len() > before && this.phase.is(WAITING) {
-            this.wait(context, HEAD, this.waits.head);
+            this.restart_timer(context, HEAD, this.timeouts.head);
         }
         let is_due = read.is_pending() && !this.phase.is(BUSY);
-        if is_due && this.until.as_mut().poll(context).is_ready() {
+        if is_due && this.timer.as_mut().poll(context).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         read
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for RequestTimeoutStream<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        this.settle(context);
+        this.on_answered(context);
         let written = Pin::new(&mut this.stream).poll_write(context, bytes);
-        this.wrote(context, &written);
+        this.on_written(context, &written);
         written
     }
 
@@ -154,9 +154,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        this.settle(context);
+        this.on_answered(context);
         let written = Pin::new(&mut this.stream).poll_write_vectored(context, bytes);
-        this.wrote(context, &written);
+        this.on_written(context, &written);
         written
     }
 
@@ -166,7 +166,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        this.settle(context);
+        this.on_answered(context);
         Pin::new(&mut this.stream).poll_flush(context)
     }
 

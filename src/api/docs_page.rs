@@ -36,7 +36,7 @@ pub(super) fn render(document: &OpenApi) -> String {
             let _ = write!(page, "<p>{}</p>", text(&operation["description"]));
             parameters(&mut page, operation);
             body(&mut page, operation);
-            answers(&mut page, operation);
+            responses(&mut page, operation);
         }
     }
     page.push_str("<h1>What is sent and answered</h1>");
@@ -49,7 +49,7 @@ pub(super) fn render(document: &OpenApi) -> String {
                 page,
                 "<dt><code>{}</code> {}</dt><dd>{}</dd>",
                 escape(field),
-                kind(about),
+                type_link(about),
                 text(&about["description"])
             );
         }
@@ -77,21 +77,21 @@ fn parameters(page: &mut String, operation: &Value) {
 fn body(page: &mut String, operation: &Value) {
     let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
     if !schema.is_null() {
-        let _ = write!(page, "<p>Body: {}</p>", kind(schema));
+        let _ = write!(page, "<p>Body: {}</p>", type_link(schema));
     }
 }
 
-fn answers(page: &mut String, operation: &Value) {
+fn responses(page: &mut String, operation: &Value) {
     page.push_str("<p>Answers:");
     for (status, answer) in object(&operation["responses"]) {
-        let schemas = object(&answer["content"]).map(|(_, content)| kind(&content["schema"]));
+        let schemas = object(&answer["content"]).map(|(_, content)| type_link(&content["schema"]));
         let _ = write!(page, " <code>{}</code> {}", escape(status), schemas.collect::<Vec<_>>().join(", "));
     }
     page.push_str("</p>");
 }
 
 /// A schema's name with a link, or its type.
-fn kind(schema: &Value) -> String {
+fn type_link(schema: &Value) -> String {
     let refers = schema["$ref"]
         .as_str()
         .or_else(|| schema["oneOf"].as_array()?.iter().find_map(|one| one["$ref"].as_str()));

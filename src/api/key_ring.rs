@@ -14,63 +14,63 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio_util::sync::CancellationToken;
 
 use super::peer_certificate::PeerCertificate;
-use super::provider::{Closed, Provider};
+use super::provider::{Provider, TokenError};
 use crate::access::{Fingerprint, Holder, KeyId, RejectedToken, StoredKey, split_token};
-use crate::console::{SignIn, Way};
+use crate::console::{SignInConfig, SignInConfigSource};
 use crate::store::{ServiceStore, StoreError};
 
 /// How long a revoked key opens at most.
-const REFRESH: Duration = Duration::from_secs(1);
+const KEYS_REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How often it is looked whether the provider's keys are old.
-const LOOK_AT_PROVIDER: Duration = Duration::from_secs(5);
+const PROVIDER_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How often at most it is written that a key was used. People look for keys that are not used for weeks.
-const USE_WRITTEN_EVERY_MS: i64 = 60 * 60 * 1_000;
+const LAST_USED_RESOLUTION_MS: i64 = 60 * 60 * 1_000;
 
 /// Whose requests are counted.
-pub(super) struct InUse {
+pub(super) struct Principal {
     pub(super) holder: Holder,
     limiter: Arc<DefaultDirectRateLimiter>,
 }
 
-struct Key {
+struct KeyEntry {
     stored: StoredKey,
-    in_use: Arc<InUse>,
+    principal: Arc<Principal>,
     /// When it opened something last, in milliseconds since 1970; 0: not since the service began.
     used_ms: AtomicI64,
     /// The same as it stands in the store.
-    written_ms: AtomicI64,
+    stored_used_ms: AtomicI64,
 }
 
 /// Everything that opens the API.
 pub struct KeyRing {
     desk: ServiceStore,
-    keys: RwLock<HashMap<KeyId, Key>>,
+    keys: RwLock<HashMap<KeyId, KeyEntry>>,
     provider: ArcSwapOption<Provider>,
 }
 
 /// For how long, and on whose word, a token opens.
 #[derive(Clone)]
-pub(super) struct Pass {
+pub(super) struct TokenSession {
     until: DateTime<Utc>,
     provider: Arc<Provider>,
 }
 
 /// Why nothing was opened.
-pub(super) enum Shut {
+pub(super) enum AuthError {
     /// It is not valid.
-    Invalid,
+    InvalidCredentials,
     /// An API key with the right secret whose time is over.
     KeyExpired,
     /// An API key with the right secret that is bound to a client certificate, which this connection has not.
-    OtherCertificate,
+    CertificateMismatch,
     /// It is what it says, and its time is over: a new one may open.
-    Expired,
+    TokenExpired,
     /// Its holder is known, and nothing is granted to it.
     NoGrant,
     /// Whether it is valid cannot be said yet.
-    Away,
+    ProviderUnavailable,
 }
 
 impl KeyRing {
@@ -94,8 +94,8 @@ impl KeyRing {
         let mut known = std::mem::take(&mut *keys);
         for stored in stored {
             let key = match known.remove(&stored.holder.id) {
-                Some(key) => key.with(stored),
-                None => Key::new(stored),
+                Some(key) => key.updated(stored),
+                None => KeyEntry::new(stored),
             };
             keys.insert(key.stored.holder.id.clone(), key);
         }
@@ -103,45 +103,45 @@ impl KeyRing {
     }
 
     /// Takes this provider's tokens from now on, and no other's.
-    pub fn trust(&self, provider: Option<Arc<Provider>>) {
+    pub fn set_provider(&self, provider: Option<Arc<Provider>>) {
         self.provider.store(provider);
     }
 
     /// The provider whose tokens are taken.
-    pub fn trusted(&self) -> Option<Arc<Provider>> {
+    pub fn provider(&self) -> Option<Arc<Provider>> {
         self.provider.load_full()
     }
 
     /// Reads the keys again every second, and the provider's when they are old, until it is told to stop.
-    pub async fn watch(&self, stop: CancellationToken) {
-        tokio::join!(self.watch_keys(stop.clone()), self.watch_provider(stop));
+    pub async fn refresh_until(&self, stop: CancellationToken) {
+        tokio::join!(self.refresh_keys_until(stop.clone()), self.refresh_provider_until(stop));
     }
 
-    async fn watch_provider(&self, stop: CancellationToken) {
+    async fn refresh_provider_until(&self, stop: CancellationToken) {
         while !stop.is_cancelled() {
-            if let Some(provider) = self.trusted() {
+            if let Some(provider) = self.provider() {
                 tokio::select! {
                     () = provider.refresh() => {}
                     () = stop.cancelled() => {}
                 }
             }
-            let _ = tokio::time::timeout(LOOK_AT_PROVIDER, stop.cancelled()).await;
+            let _ = tokio::time::timeout(PROVIDER_CHECK_INTERVAL, stop.cancelled()).await;
         }
     }
 
-    async fn watch_keys(&self, stop: CancellationToken) {
-        while tokio::time::timeout(REFRESH, stop.cancelled()).await.is_err() {
+    async fn refresh_keys_until(&self, stop: CancellationToken) {
+        while tokio::time::timeout(KEYS_REFRESH_INTERVAL, stop.cancelled()).await.is_err() {
             if let Err(error) = self.refresh().await {
                 tracing::error!(%error, "cannot read the API keys again");
             }
-            self.write_used(USE_WRITTEN_EVERY_MS).await;
+            self.store_last_used(LAST_USED_RESOLUTION_MS).await;
         }
-        self.write_used(1).await;
+        self.store_last_used(1).await;
     }
 
     /// Stores when keys were used that were used at least so much later than the store has it.
-    async fn write_used(&self, later_ms: i64) {
-        let used = self.used(later_ms);
+    async fn store_last_used(&self, later_ms: i64) {
+        let used = self.last_used_to_store(later_ms);
         if used.is_empty() {
             return;
         }
@@ -150,13 +150,13 @@ impl KeyRing {
         }
     }
 
-    fn used(&self, later_ms: i64) -> Vec<(KeyId, DateTime<Utc>)> {
+    fn last_used_to_store(&self, later_ms: i64) -> Vec<(KeyId, DateTime<Utc>)> {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         let used = keys.iter().filter_map(|(id, key)| {
             let used_ms = key.used_ms.load(Ordering::Relaxed);
-            let written_ms = key.written_ms.load(Ordering::Relaxed);
+            let written_ms = key.stored_used_ms.load(Ordering::Relaxed);
             (used_ms >= written_ms.saturating_add(later_ms)).then(|| {
-                key.written_ms.store(used_ms, Ordering::Relaxed);
+                key.stored_used_ms.store(used_ms, Ordering::Relaxed);
                 Some((id.clone(), DateTime::from_timestamp_millis(used_ms)?))
             })?
         });
@@ -164,92 +164,93 @@ impl KeyRing {
     }
 
     /// Whether this key opens anything still.
-    pub(super) fn knows(&self, id: &KeyId, now: DateTime<Utc>) -> bool {
+    pub(super) fn is_valid_key(&self, id: &KeyId, now: DateTime<Utc>) -> bool {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         keys.get(id).is_some_and(|key| !key.stored.is_expired(now))
     }
 
     /// Who comes with this over a connection with this client certificate, and until when, where that is known.
-    pub(super) async fn open_with(
+    pub(super) async fn authenticate(
         &self,
         token: &str,
         certificate: Option<PeerCertificate>,
         now: DateTime<Utc>,
-    ) -> Result<(Arc<InUse>, Option<Pass>), Shut> {
+    ) -> Result<(Arc<Principal>, Option<TokenSession>), AuthError> {
         if let Some((id, secret)) = split_token(token) {
-            return Ok((self.open_key(&id, secret, certificate, now)?, None));
+            return Ok((self.authenticate_key(&id, secret, certificate, now)?, None));
         }
-        let provider = self.trusted().ok_or(Shut::Invalid)?;
-        let met = provider.admit(token, now).await.map_err(Shut::from)?;
-        Ok((met.in_use, Some(Pass { until: met.until, provider })))
+        let provider = self.provider().ok_or(AuthError::InvalidCredentials)?;
+        let met = provider.admit(token, now).await.map_err(AuthError::from)?;
+        Ok((met.principal, Some(TokenSession { until: met.until, provider })))
     }
 
     /// Whether what such a token was let in for still holds.
-    pub(super) fn honours(&self, pass: &Pass, now: DateTime<Utc>) -> bool {
-        let trusted = self.trusted();
+    pub(super) fn is_valid_session(&self, pass: &TokenSession, now: DateTime<Utc>) -> bool {
+        let trusted = self.provider();
         now < pass.until && trusted.is_some_and(|provider| Arc::ptr_eq(&provider, &pass.provider))
     }
 
     /// As long for a wrong secret as for the right one. Only the holder of the right one learns why the key opens nothing.
-    fn open_key(
+    fn authenticate_key(
         &self,
         id: &KeyId,
         secret: &str,
         certificate: Option<PeerCertificate>,
         now: DateTime<Utc>,
-    ) -> Result<Arc<InUse>, Shut> {
+    ) -> Result<Arc<Principal>, AuthError> {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        let key = keys.get(id).filter(|key| key.stored.has_secret(secret)).ok_or(Shut::Invalid)?;
+        let key =
+            keys.get(id).filter(|key| key.stored.has_secret(secret)).ok_or(AuthError::InvalidCredentials)?;
         if key.stored.is_expired(now) {
-            return Err(Shut::KeyExpired);
+            return Err(AuthError::KeyExpired);
         }
         let shown = certificate.map(|certificate| Fingerprint(certificate.0));
         if key.stored.certificate.is_some_and(|bound| shown != Some(bound)) {
-            return Err(Shut::OtherCertificate);
+            return Err(AuthError::CertificateMismatch);
         }
         key.used_ms.fetch_max(now.timestamp_millis(), Ordering::Relaxed);
-        Ok(key.in_use.clone())
+        Ok(key.principal.clone())
     }
 }
 
-impl Key {
+impl KeyEntry {
     fn new(stored: StoredKey) -> Self {
-        let in_use = Arc::new(InUse::new(stored.holder.clone()));
-        Self { stored, in_use, used_ms: AtomicI64::new(0), written_ms: AtomicI64::new(0) }
+        let in_use = Arc::new(Principal::new(stored.holder.clone()));
+        Self { stored, principal: in_use, used_ms: AtomicI64::new(0), stored_used_ms: AtomicI64::new(0) }
     }
 
     /// As it is stored now. What was counted stays, unless the allowance changed.
-    fn with(self, stored: StoredKey) -> Self {
+    fn updated(self, stored: StoredKey) -> Self {
         let in_use = match &stored.holder {
-            holder if *holder == self.in_use.holder => self.in_use,
-            holder if holder.per_minute == self.in_use.holder.per_minute => {
-                Arc::new(self.in_use.changed(holder.clone()))
+            holder if *holder == self.principal.holder => self.principal,
+            holder if holder.per_minute == self.principal.holder.per_minute => {
+                Arc::new(self.principal.with_holder(holder.clone()))
             }
-            holder => Arc::new(InUse::new(holder.clone())),
+            holder => Arc::new(Principal::new(holder.clone())),
         };
-        Self { stored, in_use, ..self }
+        Self { stored, principal: in_use, ..self }
     }
 }
 
 #[async_trait::async_trait]
-impl SignIn for KeyRing {
-    async fn way(&self) -> Option<Way> {
-        self.trusted()?.way().await
+impl SignInConfigSource for KeyRing {
+    async fn sign_in_config(&self) -> Option<SignInConfig> {
+        self.provider()?.sign_in_config().await
     }
 }
 
-impl From<Closed> for Shut {
-    fn from(closed: Closed) -> Self {
+impl From<TokenError> for AuthError {
+    fn from(closed: TokenError) -> Self {
         match closed {
-            Closed::Away => Self::Away,
-            Closed::Token(why) => {
+            TokenError::ProviderUnavailable => Self::ProviderUnavailable,
+            TokenError::Rejected(why) => {
                 // As a quoted text: a stranger's line breaks stay inside.
                 tracing::info!(why = ?why.to_string(), "a token opened nothing");
                 match why {
-                    RejectedToken::Expired => Self::Expired,
+                    RejectedToken::Expired => Self::TokenExpired,
                     RejectedToken::NoGrant => Self::NoGrant,
                     RejectedToken::Malformed(_) | RejectedToken::UnknownKey | RejectedToken::Untrue(_) => {
-                        Self::Invalid
+                        Self::InvalidCredentials
                     }
                 }
             }
@@ -257,7 +258,7 @@ impl From<Closed> for Shut {
     }
 }
 
-impl InUse {
+impl Principal {
     pub(super) fn new(holder: Holder) -> Self {
         let per_minute = NonZeroU32::new(holder.per_minute).unwrap_or(NonZeroU32::MIN);
         let limiter = Arc::new(RateLimiter::direct(Quota::per_minute(per_minute)));
@@ -265,12 +266,12 @@ impl InUse {
     }
 
     /// The same holder with other rights and the same allowance; what was counted stays.
-    pub(super) fn changed(&self, holder: Holder) -> Self {
+    pub(super) fn with_holder(&self, holder: Holder) -> Self {
         Self { holder, limiter: self.limiter.clone() }
     }
 
     /// Takes one request off the key's allowance, or says after how many seconds there is one again.
-    pub(super) fn take(&self) -> Result<(), u32> {
+    pub(super) fn take_request(&self) -> Result<(), u32> {
         self.limiter.check().map_err(|wait| {
             let wait = wait.wait_time_from(DefaultClock::default().now());
             u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1)
@@ -302,22 +303,28 @@ mod tests {
     async fn an_expired_key_says_so_to_the_holder_of_its_secret_alone() {
         let (ring, token, _desk) = ring(Some(at(10)), None).await;
         let id = split_token(&token).unwrap().0;
-        assert!(ring.open_with(&token, None, at(9)).await.is_ok() && ring.knows(&id, at(9)));
-        assert!(matches!(ring.open_with(&token, None, at(10)).await, Err(Shut::KeyExpired)));
-        assert!(!ring.knows(&id, at(10)), "a stream that began before ends");
+        assert!(ring.authenticate(&token, None, at(9)).await.is_ok() && ring.is_valid_key(&id, at(9)));
+        assert!(matches!(ring.authenticate(&token, None, at(10)).await, Err(AuthError::KeyExpired)));
+        assert!(!ring.is_valid_key(&id, at(10)), "a stream that began before ends");
         let wrong = format!("{token}x");
-        assert!(matches!(ring.open_with(&wrong, None, at(10)).await, Err(Shut::Invalid)));
-        assert!(matches!(ring.open_with(&wrong, None, at(9)).await, Err(Shut::Invalid)));
+        assert!(matches!(ring.authenticate(&wrong, None, at(10)).await, Err(AuthError::InvalidCredentials)));
+        assert!(matches!(ring.authenticate(&wrong, None, at(9)).await, Err(AuthError::InvalidCredentials)));
     }
 
     #[tokio::test]
     async fn a_bound_key_opens_with_its_certificate_alone() {
         let (ring, token, _desk) = ring(None, Some(Fingerprint([7; 32]))).await;
-        assert!(ring.open_with(&token, Some(PeerCertificate([7; 32])), at(0)).await.is_ok());
+        assert!(ring.authenticate(&token, Some(PeerCertificate([7; 32])), at(0)).await.is_ok());
         for other in [None, Some(PeerCertificate([8; 32]))] {
-            assert!(matches!(ring.open_with(&token, other, at(0)).await, Err(Shut::OtherCertificate)));
+            assert!(matches!(
+                ring.authenticate(&token, other, at(0)).await,
+                Err(AuthError::CertificateMismatch)
+            ));
             let wrong = format!("{token}x");
-            assert!(matches!(ring.open_with(&wrong, other, at(0)).await, Err(Shut::Invalid)));
+            assert!(matches!(
+                ring.authenticate(&wrong, other, at(0)).await,
+                Err(AuthError::InvalidCredentials)
+            ));
         }
     }
 
@@ -325,24 +332,24 @@ mod tests {
     async fn the_last_use_is_written_once_an_hour() {
         let (ring, token, desk) = ring(None, None).await;
         let last_used = async || desk.key_records().await.unwrap()[0].last_used;
-        ring.write_used(USE_WRITTEN_EVERY_MS).await;
+        ring.store_last_used(LAST_USED_RESOLUTION_MS).await;
         assert_eq!(last_used().await, None);
         for (minute, written) in [(1, 1), (30, 1), (60, 1), (61, 61), (120, 61)] {
-            ring.open_with(&token, None, at(minute)).await.ok().unwrap();
-            assert!(ring.open_with(&format!("{token}x"), None, at(minute + 500)).await.is_err());
-            ring.write_used(USE_WRITTEN_EVERY_MS).await;
+            ring.authenticate(&token, None, at(minute)).await.ok().unwrap();
+            assert!(ring.authenticate(&format!("{token}x"), None, at(minute + 500)).await.is_err());
+            ring.store_last_used(LAST_USED_RESOLUTION_MS).await;
             assert_eq!(last_used().await, Some(at(written)), "after a use in minute {minute}");
         }
         // At a stop, what was not written yet is.
-        ring.write_used(1).await;
+        ring.store_last_used(1).await;
         assert_eq!(last_used().await, Some(at(120)));
     }
 
     #[tokio::test]
     async fn a_changed_key_keeps_its_count_of_requests() {
         let (ring, token, desk) = ring(None, None).await;
-        let open = async || ring.open_with(&token, None, at(0)).await.ok().unwrap().0;
-        while open().await.take().is_ok() {}
+        let open = async || ring.authenticate(&token, None, at(0)).await.ok().unwrap().0;
+        while open().await.take_request().is_ok() {}
         let mut changed = desk.keys().await.unwrap().remove(0);
         changed.holder.rights = Rights::new("one@x.y".parse(), [Right::Read, Right::End]);
         let by = crate::journal::AdminActor::Service;
@@ -350,6 +357,6 @@ mod tests {
         ring.refresh().await.unwrap();
         let now = open().await;
         assert_eq!(now.holder, changed.holder);
-        assert!(now.take().is_err(), "a change is no new allowance");
+        assert!(now.take_request().is_err(), "a change is no new allowance");
     }
 }
