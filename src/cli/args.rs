@@ -16,7 +16,7 @@ pub use super::key_args::{KeyAddArgs, KeyArgs, KeyChangeArgs, KeyCommand};
 
 /// Ends meetings early and deletes abandoned events on Exchange room calendars.
 #[derive(Debug, Parser)]
-#[command(name = "adjourn", version, after_help = super::exit::TABLE, arg_required_else_help = true)]
+#[command(name = "adjourn", version, after_help = super::exit::EXIT_CODES, arg_required_else_help = true)]
 pub struct CommandLine {
     /// What to do.
     #[command(subcommand)]
@@ -29,13 +29,13 @@ pub struct CommandLine {
     pub keep_core_dumps: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub connection: Connection,
+    pub connection: ConnectionArgs,
 }
 
 /// Where Exchange is and who we are there.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Connection")]
-pub struct Connection {
+pub struct ConnectionArgs {
     /// Configuration file [default: adjourn.toml if there is one]
     #[arg(long, global = true, env = "ADJOURN_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -118,7 +118,7 @@ pub enum Command {
     Key(KeyArgs),
     /// Show which settings hold in a room, and where each comes from
     #[command(after_help = "Example:\n  adjourn settings berlin-1@example.com")]
-    Settings(SettingsArgs),
+    Settings(ExplainArgs),
     /// Show how much Adjourn keeps and takes of everything, why, and what happens beyond it
     #[command(
         after_help = "Example:\n  adjourn limits\n  adjourn limits --json\n  adjourn limits --markdown > docs/limits.md"
@@ -171,7 +171,7 @@ pub struct TargetArgs {
     pub all_day: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub wish: WishArgs,
+    pub request: RequestArgs,
 }
 
 /// `adjourn extend`.
@@ -195,12 +195,12 @@ pub struct BookArgs {
     pub minutes: u16,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub wish: WishArgs,
+    pub request: RequestArgs,
 }
 
 /// How a wish is carried out, and remembered.
 #[derive(Debug, Args)]
-pub struct WishArgs {
+pub struct RequestArgs {
     /// Do everything but the writes, and say what would be done
     #[arg(long)]
     pub dry_run: bool,
@@ -219,7 +219,7 @@ pub struct UndoArgs {
     pub action: Uuid,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub wish: WishArgs,
+    pub request: RequestArgs,
 }
 
 /// `adjourn audit`.
@@ -244,7 +244,7 @@ pub struct AuditArgs {
     #[arg(long, value_name = "RULE")]
     pub rule: Option<String>,
     /// Only what ended like this
-    #[arg(long, value_parser = endings())]
+    #[arg(long, value_parser = outcome_parser())]
     pub outcome: Option<ActionStatus>,
     /// Show admin events instead of actions: keys, refused sign-ins, configuration, archives
     #[arg(long, conflicts_with_all = ["room", "actor", "rule", "outcome"])]
@@ -346,7 +346,7 @@ pub enum ScopeKind {
 
 /// Where the rooms' mailboxes are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Site {
+pub enum Deployment {
     /// Exchange Server: a service account acts
     OnPremises,
     /// Exchange Online: an application of Entra acts; EWS ends there on 1 April 2027
@@ -357,8 +357,8 @@ pub enum Site {
 #[derive(Debug, Args)]
 pub struct SetupArgs {
     /// Where the rooms' mailboxes are
-    #[arg(long, value_enum, default_value_t = Site::OnPremises)]
-    pub site: Site,
+    #[arg(long, value_enum, default_value_t = Deployment::OnPremises)]
+    pub site: Deployment,
     /// How far the right shall reach; role-group is for on-premises only
     #[arg(long, value_enum, default_value_t = ScopeKind::Rooms)]
     pub scope: ScopeKind,
@@ -396,13 +396,13 @@ pub struct LimitsArgs {
 
 /// `adjourn settings`.
 #[derive(Debug, Args)]
-pub struct SettingsArgs {
+pub struct ExplainArgs {
     /// The room's SMTP address
     pub room: String,
 }
 
 /// The words for how an action ended, and what each means.
-fn endings() -> impl TypedValueParser<Value = ActionStatus> {
+fn outcome_parser() -> impl TypedValueParser<Value = ActionStatus> {
     let words = PossibleValuesParser::new(ActionStatus::ALL.map(ActionStatus::as_str));
     words.try_map(|word| ActionStatus::from_name(&word).ok_or("no such outcome"))
 }

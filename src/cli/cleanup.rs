@@ -6,13 +6,13 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::args::{CleanupArgs, Connection};
-use super::connect::{self, Journalled, Opened};
+use super::args::{CleanupArgs, ConnectionArgs};
+use super::connect::{self, JournalAccess, OpenedEngine};
 use super::evidence::Evidence;
-use super::exit::{Exit, Failure};
+use super::exit::{CommandError, Exit};
+use super::explain;
 use super::output::{Output, table};
-use super::progress::{Bar, Lines};
-use super::settings;
+use super::progress::{ProgressBarLine, ProgressLines};
 use crate::action::{Outcome, Refusal};
 use crate::calendar::{RoomAddress, Window};
 use crate::cleanup::{
@@ -27,14 +27,14 @@ use crate::text_file;
 
 pub(super) async fn run(
     args: CleanupArgs,
-    connection: &Connection,
+    connection: &ConnectionArgs,
     output: &Output,
-) -> Result<Exit, Failure> {
+) -> Result<Exit, CommandError> {
     let acts = args.apply && !args.dry_run;
-    let journalled = if acts { Journalled::Acts } else { Journalled::Looks };
+    let journalled = if acts { JournalAccess::ReadWrite } else { JournalAccess::ReadOnly };
     let opened = connect::open(connection, journalled, output).await?;
-    settings::warn_of(&opened.config, output);
-    guard_evidence(&args, &opened)?;
+    explain::print_warnings(&opened.config, output);
+    require_evidence(&args, &opened)?;
     let mut left_out = 0;
     let old = args.from_plan.as_deref().map(read_plan).transpose()?;
     let rooms = match &old {
@@ -53,18 +53,21 @@ pub(super) async fn run(
     let sweep =
         Sweep::new(opened.engine.clone(), opened.config.rules.clone(), books, opened.config.rooms_at_once);
     let sweep = sweep.with_attendance(attendance(connection, acts)?);
-    let progress: Box<dyn Progress> =
-        if output.is_watched() { Box::new(Bar::new()) } else { Box::new(Lines::default()) };
+    let progress: Box<dyn Progress> = if output.is_watched() {
+        Box::new(ProgressBarLine::new())
+    } else {
+        Box::new(ProgressLines::default())
+    };
     let plan = match old {
         Some(plan) => plan,
         None => {
             let mut plan = sweep.plan(&rooms, window(&args, &opened)?, &*progress).await;
-            evidence.weigh(&mut plan)?;
+            evidence.add_to(&mut plan)?;
             plan
         }
     };
     for line in plan.signs.iter().flat_map(|signs| &signs.unmatched) {
-        output.say(line);
+        output.note(line);
     }
     if !args.apply {
         output.data(&plan, || render_plan(&plan, args.all))?;
@@ -72,38 +75,38 @@ pub(super) async fn run(
     }
     let mode = if args.dry_run { Mode::DryRun } else { Mode::Perform };
     match sweep.apply(&plan, mode, &*progress).await {
-        Ok(swept) => report(&plan, &swept, output).map(|exit| exit.or_partial(left_out)),
-        Err(error) => Err(Failure::from_error(exit_of(&error), error)),
+        Ok(swept) => print_report(&plan, &swept, output).map(|exit| exit.or_partial(left_out)),
+        Err(error) => Err(CommandError::from_error(exit_of(&error), error)),
     }
 }
 
 /// The signs that the service has stored, where one runs with this state directory: they protect meetings too.
-async fn stored_signs(connection: &Connection, now: DateTime<Utc>) -> Result<SignLog, Failure> {
+async fn stored_signs(connection: &ConnectionArgs, now: DateTime<Utc>) -> Result<SignLog, CommandError> {
     let directory = connect::state_directory(connection)?;
     if !ServiceStore::exists_in(&directory) {
         return Ok(SignLog::default());
     }
-    let failed = |error| Failure::from_error(Exit::of_store(&error), error);
+    let failed = |error| CommandError::from_error(Exit::of_store(&error), error);
     let desk = ServiceStore::open(&directory).map_err(failed)?;
     desk.load_signs(now, SignLog::default()).await.map_err(failed)
 }
 
 /// Who came to which series. Only what acts makes a file where there is none, and adds to it.
-fn attendance(connection: &Connection, acts: bool) -> Result<Arc<dyn Attendance>, Failure> {
+fn attendance(connection: &ConnectionArgs, acts: bool) -> Result<Arc<dyn Attendance>, CommandError> {
     let directory = connect::state_directory(connection)?;
     if !acts && !ServiceStore::exists_in(&directory) {
         return Ok(Arc::new(NoAttendance));
     }
-    let desk =
-        ServiceStore::open(&directory).map_err(|error| Failure::from_error(Exit::of_store(&error), error))?;
+    let desk = ServiceStore::open(&directory)
+        .map_err(|error| CommandError::from_error(Exit::of_store(&error), error))?;
     Ok(if acts { Arc::new(desk) } else { Arc::new(ReadOnlyAttendance(desk)) })
 }
 
 /// The rule on check-ins without any check-ins would free every room in the building.
-fn guard_evidence(args: &CleanupArgs, opened: &Opened) -> Result<(), Failure> {
+fn require_evidence(args: &CleanupArgs, opened: &OpenedEngine) -> Result<(), CommandError> {
     let needed = opened.config.rules.check_in_anywhere() && !args.accept_no_evidence;
     match (needed, &args.evidence) {
-        (true, None) => Err(Failure::new(
+        (true, None) => Err(CommandError::new(
             Exit::Usage,
             "the rule cleanup.no_check_in is on, so --evidence FILE is needed: without it every meeting looks abandoned",
         )),
@@ -113,25 +116,25 @@ fn guard_evidence(args: &CleanupArgs, opened: &Opened) -> Result<(), Failure> {
 
 /// The rooms to look at, and how many of those that were named are none.
 #[derive(Default)]
-struct Named {
+struct SweepRooms {
     usable: Vec<RoomAddress>,
     left_out: usize,
 }
 
-fn rooms(args: &CleanupArgs, opened: &Opened, output: &Output) -> Result<Named, Failure> {
+fn rooms(args: &CleanupArgs, opened: &OpenedEngine, output: &Output) -> Result<SweepRooms, CommandError> {
     let Some(path) = &args.rooms else {
         let rooms: Vec<_> = opened.engine.scope().rooms().cloned().collect();
         return if rooms.is_empty() {
-            Err(Failure::new(
+            Err(CommandError::new(
                 Exit::Usage,
                 "no rooms: list them under [scope] in adjourn.toml, or give --rooms FILE",
             ))
         } else {
-            Ok(Named { usable: rooms, left_out: 0 })
+            Ok(SweepRooms { usable: rooms, left_out: 0 })
         };
     };
-    let text = text_file::read(path, ROOMS_BYTES_MAX).map_err(|error| unreadable(path).because(error))?;
-    let mut named = Named::default();
+    let text = text_file::read(path, ROOMS_BYTES_MAX).map_err(|error| unreadable(path).caused_by(error))?;
+    let mut named = SweepRooms::default();
     for (index, line) in text.lines().enumerate() {
         match line.split('#').next().unwrap_or_default().trim() {
             "" => {}
@@ -145,15 +148,15 @@ fn rooms(args: &CleanupArgs, opened: &Opened, output: &Output) -> Result<Named, 
         }
     }
     match named.usable.is_empty() {
-        true => Err(Failure::new(Exit::Usage, format!("no rooms: {} names none", path.display()))),
+        true => Err(CommandError::new(Exit::Usage, format!("no rooms: {} names none", path.display()))),
         false => Ok(named),
     }
 }
 
-fn window(args: &CleanupArgs, opened: &Opened) -> Result<Window, Failure> {
+fn window(args: &CleanupArgs, opened: &OpenedEngine) -> Result<Window, CommandError> {
     let from = args.from.unwrap_or_else(|| opened.engine.clock().now());
     let to = args.to.unwrap_or(from + opened.config.ahead);
-    Window::new(from, to).map_err(|error| Failure::from_error(Exit::Usage, error))
+    Window::new(from, to).map_err(|error| CommandError::from_error(Exit::Usage, error))
 }
 
 /// A plan of ten thousand rooms is a few megabytes.
@@ -161,14 +164,15 @@ const PLAN_BYTES_MAX: u64 = 256 << 20;
 /// A list of ten thousand rooms is less than a megabyte.
 const ROOMS_BYTES_MAX: u64 = 16 << 20;
 
-fn read_plan(path: &Path) -> Result<SweepPlan, Failure> {
-    let text = text_file::read(path, PLAN_BYTES_MAX).map_err(|error| unreadable(path).because(error))?;
-    serde_json::from_str(&text)
-        .map_err(|error| Failure::new(Exit::Usage, format!("{} is no plan", path.display())).because(error))
+fn read_plan(path: &Path) -> Result<SweepPlan, CommandError> {
+    let text = text_file::read(path, PLAN_BYTES_MAX).map_err(|error| unreadable(path).caused_by(error))?;
+    serde_json::from_str(&text).map_err(|error| {
+        CommandError::new(Exit::Usage, format!("{} is no plan", path.display())).caused_by(error)
+    })
 }
 
-fn unreadable(path: &Path) -> Failure {
-    Failure::new(Exit::Usage, format!("cannot read {}", path.display()))
+fn unreadable(path: &Path) -> CommandError {
+    CommandError::new(Exit::Usage, format!("cannot read {}", path.display()))
 }
 
 fn render_plan(plan: &SweepPlan, all: bool) -> String {
@@ -209,7 +213,7 @@ fn render_plan(plan: &SweepPlan, all: bool) -> String {
 
 /// What `--apply --json` prints.
 #[derive(Serialize)]
-struct Report<'a> {
+struct AppliedReport<'a> {
     /// Actions that were left out since their room is in observe mode.
     observed: usize,
     rooms: usize,
@@ -220,7 +224,7 @@ struct Report<'a> {
     unbegun: usize,
 }
 
-fn report(plan: &SweepPlan, swept: &SweepResult, output: &Output) -> Result<Exit, Failure> {
+fn print_report(plan: &SweepPlan, swept: &SweepResult, output: &Output) -> Result<Exit, CommandError> {
     let SweepResult {
         applied,
         unfinished: open,
@@ -230,7 +234,7 @@ fn report(plan: &SweepPlan, swept: &SweepResult, output: &Output) -> Result<Exit
     } = swept;
     let (rooms, events, unseen_rooms) = (plan.rooms.len(), plan.events(), plan.unreadable_rooms());
     let report =
-        Report { observed: *observed, rooms, events, unseen_rooms, applied, open, unbegun: *unbegun };
+        AppliedReport { observed: *observed, rooms, events, unseen_rooms, applied, open, unbegun: *unbegun };
     let printed = output.data(&report, || render_applied(plan, swept));
     if let Some(error) = broken_off {
         let message = format!(
@@ -238,7 +242,7 @@ fn report(plan: &SweepPlan, swept: &SweepResult, output: &Output) -> Result<Exit
              again, run it again",
             open.len()
         );
-        return Err(Failure::new(Exit::Journal, message).because(error));
+        return Err(CommandError::new(Exit::Journal, message).caused_by(error));
     }
     // What was asked for and not done is a refusal.
     printed.map(|()| if *observed > 0 { Exit::Refused } else { exit_of_applied(plan, applied) })

@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use super::args::{Connection, DoctorArgs};
+use super::args::{ConnectionArgs, DoctorArgs};
 use super::connect;
-use super::exit::{Exit, Failure};
+use super::connections::{self, connection_settings, servers};
+use super::exit::{CommandError, Exit};
 use super::exposure;
 use super::output::Output;
-use super::progress::{Bar, Lines};
-use super::sites::{self, servers, settings};
+use super::progress::{ProgressBarLine, ProgressLines};
 use crate::api::Doctor;
 use crate::calendar::RoomAddress;
 use crate::cleanup::Progress;
@@ -19,18 +19,25 @@ use crate::doctor::{Finding, Patient, Report, Status, examine};
 use crate::engine::{Calendar, CalendarError};
 use crate::exchange::Exchange;
 
-pub(super) async fn run(args: DoctorArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
+pub(super) async fn run(
+    args: DoctorArgs,
+    connection: &ConnectionArgs,
+    output: &Output,
+) -> Result<Exit, CommandError> {
     let mut config = connect::load(connection)?;
     let write_in =
-        args.write_test.as_deref().map(|room| connect::address("--write-test", room)).transpose()?;
+        args.write_test.as_deref().map(|room| connect::parse_address("--write-test", room)).transpose()?;
     for outsider in &args.out_of_scope {
-        config.out_of_scope.push(connect::address("--out-of-scope", outsider)?);
+        config.out_of_scope.push(connect::parse_address("--out-of-scope", outsider)?);
     }
     if servers(&config).next().is_none() {
-        return Err(sites::no_exchange());
+        return Err(connections::no_exchange());
     }
-    let progress: Box<dyn Progress> =
-        if output.is_watched() { Box::new(Bar::new()) } else { Box::new(Lines::default()) };
+    let progress: Box<dyn Progress> = if output.is_watched() {
+        Box::new(ProgressBarLine::new())
+    } else {
+        Box::new(ProgressLines::default())
+    };
     let report = report(&config, write_in.as_ref(), &*progress).await;
     output.data(&report, || report.to_string())?;
     Ok(match report.status {
@@ -41,10 +48,10 @@ pub(super) async fn run(args: DoctorArgs, connection: &Connection, output: &Outp
 
 /// Every Exchange of the configuration, examined.
 async fn report(config: &Config, write_in: Option<&RoomAddress>, progress: &dyn Progress) -> Report {
-    let mut findings = uncovered(config, write_in);
+    let mut findings = rooms_without_connection(config, write_in);
     findings.extend(exposure::findings(config));
     for (name, server) in servers(config) {
-        match patient(name, server, config, write_in).await {
+        match doctor_target(name, server, config, write_in).await {
             Err(finding) => findings.push(finding),
             Ok((patient, lists)) => {
                 findings.extend(lists);
@@ -57,46 +64,50 @@ async fn report(config: &Config, write_in: Option<&RoomAddress>, progress: &dyn 
 }
 
 /// The doctor of a running service: reads the configuration anew, as the command does.
-pub(super) struct OnCall(pub(super) Connection);
+pub(super) struct ConfigDoctor(pub(super) ConnectionArgs);
 
 #[async_trait::async_trait]
-impl Doctor for OnCall {
+impl Doctor for ConfigDoctor {
     async fn examine(&self) -> Report {
         match connect::load(&self.0) {
-            Ok(config) => report(&config, None, &Silent).await,
+            Ok(config) => report(&config, None, &NoProgress).await,
             Err(failure) => Report::new(vec![misconfigured(None, &failure)]),
         }
     }
 }
 
 /// Nobody watches.
-struct Silent;
+struct NoProgress;
 
-impl Progress for Silent {
+impl Progress for NoProgress {
     fn begin(&self, _: &str, _: usize) {}
     fn step(&self) {}
 }
 
 /// What is to be examined there, or what is wrong with the configuration already.
-async fn patient(
+async fn doctor_target(
     name: &str,
     server: &Server,
     config: &Config,
     write_in: Option<&RoomAddress>,
 ) -> Result<(Patient, Vec<Finding>), Finding> {
-    let settings = settings(name, server).map_err(|failure| misconfigured(Some(name), &failure))?;
+    let settings =
+        connection_settings(name, server).map_err(|failure| misconfigured(Some(name), &failure))?;
     let exchange = Exchange::new(&settings).map_err(|error| {
-        misconfigured(Some(name), &Failure::new(Exit::Usage, "the connection cannot be used").because(error))
+        misconfigured(
+            Some(name),
+            &CommandError::new(Exit::Usage, "the connection cannot be used").caused_by(error),
+        )
     })?;
     let exchange = Arc::new(exchange);
-    let lives_here = |room: &RoomAddress| sites::name_of(config, room) == Some(name);
+    let lives_here = |room: &RoomAddress| connections::connection_name(config, room) == Some(name);
     let mut rooms: Vec<RoomAddress> = config.scope.rooms().filter(|room| lives_here(room)).cloned().collect();
     let mut lists = Vec::new();
     if let Some(asking) = rooms.first().cloned() {
         for list in &config.room_lists {
             match exchange.room_list_members(list, &asking).await {
                 Ok(members) => rooms.extend(members.into_iter().filter(|room| lives_here(room))),
-                Err(trouble) => lists.push(unread(name, list, trouble)),
+                Err(trouble) => lists.push(unreadable_list(name, list, trouble)),
             }
         }
     }
@@ -132,7 +143,7 @@ fn outside_scope(name: &str, room: &RoomAddress) -> Finding {
 
 /// A list that cannot be read stops every other command. When nothing can be read there, the examination says why, so this is
 /// only a warning.
-fn unread(name: &str, list: &str, trouble: CalendarError) -> Finding {
+fn unreadable_list(name: &str, list: &str, trouble: CalendarError) -> Finding {
     Finding {
         connection: Some(name.to_owned()),
         room: None,
@@ -145,9 +156,9 @@ fn unread(name: &str, list: &str, trouble: CalendarError) -> Finding {
 }
 
 /// Rooms that are configured, or asked about, and live nowhere.
-fn uncovered(config: &Config, write_in: Option<&RoomAddress>) -> Vec<Finding> {
+fn rooms_without_connection(config: &Config, write_in: Option<&RoomAddress>) -> Vec<Finding> {
     let rooms = config.scope.rooms().chain(&config.out_of_scope).chain(write_in);
-    let nowhere = rooms.filter(|room| sites::name_of(config, room).is_none());
+    let nowhere = rooms.filter(|room| connections::connection_name(config, room).is_none());
     let finding = |room: &RoomAddress| Finding {
         connection: None,
         room: Some(room.to_string()),
@@ -160,7 +171,7 @@ fn uncovered(config: &Config, write_in: Option<&RoomAddress>) -> Vec<Finding> {
     nowhere.map(finding).collect()
 }
 
-fn misconfigured(name: Option<&str>, failure: &Failure) -> Finding {
+fn misconfigured(name: Option<&str>, failure: &CommandError) -> Finding {
     Finding {
         connection: name.map(str::to_owned),
         room: None,

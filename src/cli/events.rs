@@ -2,29 +2,35 @@
 
 use chrono::TimeDelta;
 
-use super::args::{Connection, EventsArgs};
-use super::connect::{self, Journalled};
-use super::exit::{Exit, Failure};
+use super::args::{ConnectionArgs, EventsArgs};
+use super::connect::{self, JournalAccess};
+use super::exit::{CommandError, Exit};
 use super::output::{Output, table};
 use crate::calendar::{Event, FreeBusy, RoomAddress, Window};
 
-pub(super) async fn run(args: EventsArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
-    let room: RoomAddress =
-        args.room.parse().map_err(|error| Failure::new(Exit::Usage, "ROOM is no address").because(error))?;
-    let opened = connect::open(connection, Journalled::Looks, output).await?;
+pub(super) async fn run(
+    args: EventsArgs,
+    connection: &ConnectionArgs,
+    output: &Output,
+) -> Result<Exit, CommandError> {
+    let room: RoomAddress = args
+        .room
+        .parse()
+        .map_err(|error| CommandError::new(Exit::Usage, "ROOM is no address").caused_by(error))?;
+    let opened = connect::open(connection, JournalAccess::ReadOnly, output).await?;
     let engine = opened.engine;
     if !engine.scope().contains(&room) {
-        return Err(Failure::new(
+        return Err(CommandError::new(
             Exit::Refused,
             format!("{room} is not among the configured rooms; add it to [scope]"),
         ));
     }
     let from = args.from.unwrap_or_else(|| engine.clock().now());
     let window = Window::new(from, from + TimeDelta::hours(i64::from(args.hours)))
-        .map_err(|error| Failure::from_error(Exit::Usage, error))?;
-    let view = engine.calendar().events(&room, window).await.map_err(connect::failure)?;
+        .map_err(|error| CommandError::from_error(Exit::Usage, error))?;
+    let view = engine.calendar().events(&room, window).await.map_err(connect::calendar_failure)?;
     for item in &view.unreadable {
-        output.say(&format!("left out, since it cannot be read: {item}"));
+        output.note(&format!("left out, since it cannot be read: {item}"));
     }
     let mut events = view.events;
     events.sort_by_key(|event| event.start);

@@ -7,7 +7,7 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 
 use super::args::CleanupArgs;
-use super::exit::{Exit, Failure};
+use super::exit::{CommandError, Exit};
 use crate::calendar::RoomAddress;
 use crate::cleanup::{KeepReason, SignsRead, SweepPlan, Verdict};
 use crate::engine::{AddressLookup, Engine};
@@ -24,7 +24,7 @@ const UTF16_BYTES_MAX: u64 = 64 << 20;
 /// Addresses looked up in the directory, since they are none of the sweep's rooms.
 const LOOKUPS_MAX: usize = 20;
 /// Other addresses that are counted one by one.
-const STRANGERS_MAX: usize = 1_000;
+const OTHER_ADDRESSES_MAX: usize = 1_000;
 /// Signs listed that were of no use.
 const UNMATCHED_MAX: usize = 100;
 
@@ -42,15 +42,15 @@ impl Evidence {
         rooms: &[RoomAddress],
         engine: &Engine,
         more: SignLog,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, CommandError> {
         let (now, accepted) = (engine.clock().now(), args.accept_no_evidence);
         let Some(path) = args.evidence.as_deref() else {
             let coverage = if accepted { Coverage::always() } else { Coverage::default() };
             return Ok(Self { books: PresenceState::covering(more, coverage).into(), read: None, accepted });
         };
-        let failed = |error| unreadable(path).because(error);
+        let failed = |error| unreadable(path).caused_by(error);
         let mut signs = FileSigns::new(rooms, &more).map_err(failed)?;
-        let mut file = read_file(path, now, &mut |sign| signs.take(sign))?;
+        let mut file = read_file(path, now, &mut |sign| signs.push(sign))?;
         if let (Some(from), Some(to)) = (args.evidence_from, args.evidence_to) {
             file.stated = Interval::new(from, to);
         }
@@ -58,19 +58,19 @@ impl Evidence {
         let read = SignsRead { read: file.signs, matched, newest: file.newest, unmatched };
         let coverage = if accepted { Coverage::always() } else { file.coverage(now) };
         if !accepted && read.matched == 0 {
-            return Err(useless(&read, "it is about none of these rooms"));
+            return Err(unusable_evidence(&read, "it is about none of these rooms"));
         }
         Ok(Self { books: PresenceState::covering(log, coverage).into(), read: Some(read), accepted })
     }
 
     /// Adds to the plan what it rests on. A file that watched none of the meetings it is asked about is refused.
-    pub(super) fn weigh(&self, plan: &mut SweepPlan) -> Result<(), Failure> {
+    pub(super) fn add_to(&self, plan: &mut SweepPlan) -> Result<(), CommandError> {
         let Some(mut read) = self.read.clone() else { return Ok(()) };
         let books = self.books.read();
         let left = UNMATCHED_MAX.saturating_sub(read.unmatched.len());
         read.unmatched.extend(books.signs.all().filter_map(mismatch).take(left));
-        if !self.accepted && watched_nothing(plan) {
-            return Err(useless(&read, "it covers none of the meetings that are judged"));
+        if !self.accepted && covers_no_meeting(plan) {
+            return Err(unusable_evidence(&read, "it covers none of the meetings that are judged"));
         }
         plan.signs = Some(read);
         Ok(())
@@ -83,8 +83,8 @@ struct FileSigns {
     rooms: HashSet<RoomAddress>,
     log: SignLog,
     matched: usize,
-    aside: SignLog,
-    strangers: BTreeMap<RoomAddress, usize>,
+    unresolved: SignLog,
+    other_addresses: BTreeMap<RoomAddress, usize>,
     /// Signs of addresses beyond those that are counted one by one.
     uncounted: usize,
 }
@@ -96,30 +96,31 @@ impl FileSigns {
             rooms: rooms.iter().cloned().collect(),
             log: within(),
             matched: 0,
-            aside: within(),
-            strangers: BTreeMap::new(),
+            unresolved: within(),
+            other_addresses: BTreeMap::new(),
             uncounted: 0,
         };
-        more.all().try_for_each(|sign| keep(&mut signs.log, sign.clone()))?;
+        more.all().try_for_each(|sign| push_sign(&mut signs.log, sign.clone()))?;
         let refused = more.refused().iter();
         refused.for_each(|(room, span)| signs.log.restore_refused(room.clone(), *span));
         Ok(signs)
     }
 
-    fn take(&mut self, sign: Sign) -> Result<(), EvidenceError> {
+    fn push(&mut self, sign: Sign) -> Result<(), EvidenceError> {
         if self.rooms.contains(&sign.room) {
             self.matched += 1;
-            return keep(&mut self.log, sign);
+            return push_sign(&mut self.log, sign);
         }
-        let is_aside = self.aside.of_room(&sign.room).is_empty() && self.strangers.len() >= LOOKUPS_MAX;
-        if let Some(count) = self.strangers.get_mut(&sign.room) {
+        let is_aside =
+            self.unresolved.of_room(&sign.room).is_empty() && self.other_addresses.len() >= LOOKUPS_MAX;
+        if let Some(count) = self.other_addresses.get_mut(&sign.room) {
             *count += 1;
-        } else if self.strangers.len() < STRANGERS_MAX {
-            self.strangers.insert(sign.room.clone(), 1);
+        } else if self.other_addresses.len() < OTHER_ADDRESSES_MAX {
+            self.other_addresses.insert(sign.room.clone(), 1);
         } else {
             self.uncounted += 1;
         }
-        if is_aside { Ok(()) } else { keep(&mut self.aside, sign) }
+        if is_aside { Ok(()) } else { push_sign(&mut self.unresolved, sign) }
     }
 
     /// Gives signs that name a room by an alias, or by its new primary address, the address that the configuration has. Returns
@@ -131,19 +132,19 @@ impl FileSigns {
     ) -> Result<(SignLog, usize, Vec<String>), EvidenceError> {
         let mut aliases = HashMap::new();
         let named: Vec<_> =
-            self.strangers.keys().filter(|room| !self.aside.of_room(room).is_empty()).collect();
+            self.other_addresses.keys().filter(|room| !self.unresolved.of_room(room).is_empty()).collect();
         for address in named {
             if let Some(room) = room_of(address, rooms, engine).await {
                 aliases.insert(address.clone(), room);
             }
         }
         for (address, room) in &aliases {
-            for sign in self.aside.of_room(address) {
-                keep(&mut self.log, Sign { room: room.clone(), ..sign.clone() })?;
+            for sign in self.unresolved.of_room(address) {
+                push_sign(&mut self.log, Sign { room: room.clone(), ..sign.clone() })?;
             }
         }
         let (found, unknown): (Vec<_>, Vec<_>) =
-            self.strangers.iter().partition(|(address, _)| aliases.contains_key(*address));
+            self.other_addresses.iter().partition(|(address, _)| aliases.contains_key(*address));
         let matched = self.matched + found.iter().map(|(_, count)| **count).sum::<usize>();
         let line = |(address, count): (&RoomAddress, &usize)| {
             format!("{count} signs of {address}, which is none of these rooms")
@@ -160,15 +161,15 @@ impl FileSigns {
 }
 
 /// A sign that does not fit may be the one that keeps a meeting: then the file is not used.
-fn keep(log: &mut SignLog, sign: Sign) -> Result<(), EvidenceError> {
+fn push_sign(log: &mut SignLog, sign: Sign) -> Result<(), EvidenceError> {
     match log.push(sign) {
         Admission::Kept(_) => Ok(()),
         Admission::Refused(_) => Err(EvidenceError::TooLarge(EVIDENCE_MIB_MAX)),
     }
 }
 
-fn useless(read: &SignsRead, why: &str) -> Failure {
-    Failure::new(Exit::Usage, refusal(read, why))
+fn unusable_evidence(read: &SignsRead, why: &str) -> CommandError {
+    CommandError::new(Exit::Usage, refusal(read, why))
 }
 
 fn refusal(read: &SignsRead, why: &str) -> String {
@@ -182,7 +183,7 @@ fn refusal(read: &SignsRead, why: &str) -> String {
     message + ". Check the export; --accept-no-evidence insists"
 }
 
-fn watched_nothing(plan: &SweepPlan) -> bool {
+fn covers_no_meeting(plan: &SweepPlan) -> bool {
     let verdicts = || plan.rooms.iter().flat_map(|room| &room.events).map(|judged| &judged.verdict);
     let unwatched = |verdict: &Verdict| {
         matches!(
@@ -215,19 +216,19 @@ async fn room_of(address: &RoomAddress, rooms: &[RoomAddress], engine: &Engine) 
     rooms.iter().find(|room| mailbox.include(room.as_str())).cloned()
 }
 
-fn unreadable(path: &Path) -> Failure {
-    Failure::new(Exit::Usage, format!("cannot read {}", path.display()))
+fn unreadable(path: &Path) -> CommandError {
+    CommandError::new(Exit::Usage, format!("cannot read {}", path.display()))
 }
 
 fn read_file(
     path: &Path,
     now: DateTime<Utc>,
     take: &mut dyn FnMut(Sign) -> Result<(), EvidenceError>,
-) -> Result<EvidenceFile, Failure> {
-    let text = text_file::open(path, UTF16_BYTES_MAX).map_err(|error| unreadable(path).because(error))?;
+) -> Result<EvidenceFile, CommandError> {
+    let text = text_file::open(path, UTF16_BYTES_MAX).map_err(|error| unreadable(path).caused_by(error))?;
     let is_json = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
     let format = if is_json { EvidenceFormat::Json } else { EvidenceFormat::Csv };
-    EvidenceFile::read(format, text, now, take).map_err(|error| unreadable(path).because(error))
+    EvidenceFile::read(format, text, now, take).map_err(|error| unreadable(path).caused_by(error))
 }
 
 #[cfg(test)]

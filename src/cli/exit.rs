@@ -96,7 +96,7 @@ impl Exit {
 
 /// Why a command could not be carried out at all.
 #[derive(Debug)]
-pub struct Failure {
+pub struct CommandError {
     /// How the process ends.
     pub exit: Exit,
     /// What went wrong and what to do.
@@ -105,13 +105,13 @@ pub struct Failure {
     pub causes: Vec<String>,
 }
 
-impl Failure {
+impl CommandError {
     pub(super) fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self { exit, message: message.into(), causes: Vec::new() }
     }
 
     /// Adds an error and everything beneath it.
-    pub(super) fn because(mut self, error: impl Error) -> Self {
+    pub(super) fn caused_by(mut self, error: impl Error) -> Self {
         let mut cause: Option<&dyn Error> = Some(&error);
         while let Some(error) = cause {
             self.causes.push(error.to_string());
@@ -121,21 +121,21 @@ impl Failure {
     }
 
     /// The message and what lies beneath, for a log.
-    pub(super) fn in_one_line(&self) -> String {
+    pub(super) fn one_line(&self) -> String {
         let said = std::iter::once(&self.message).chain(&self.causes);
         said.map(String::as_str).collect::<Vec<_>>().join(": ")
     }
 
     /// A failure whose message is the error itself.
     pub(super) fn from_error(exit: Exit, error: impl Error) -> Self {
-        let mut failure = Self::new(exit, String::new()).because(error);
+        let mut failure = Self::new(exit, String::new()).caused_by(error);
         failure.message = failure.causes.remove(0);
         failure
     }
 }
 
 /// The table of exit codes as `--help` shows it.
-pub const TABLE: &str = "\
+pub const EXIT_CODES: &str = "\
 Exit codes:
   0  as asked: done now, or so already
   1  nothing changed: the calendar, the wish or the rules are against it

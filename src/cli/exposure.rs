@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use super::args::Connection;
-use super::exit::{Exit, Failure};
+use super::args::ConnectionArgs;
+use super::exit::{CommandError, Exit};
 use crate::config::Config;
 use crate::doctor::{Finding, Status};
 use crate::permissions::{self, ConfigOrigin, InsecureFile};
@@ -16,7 +16,7 @@ const INSIST: &str = "or insist with --allow-insecure-permissions (allow_insecur
 const INSISTED: &str = "allow_insecure_permissions: ";
 
 /// Refuses secret files that other users can read, or adds a warning for each.
-pub(super) fn check_secret_files(config: &mut Config) -> Result<(), Failure> {
+pub(super) fn check_secret_files(config: &mut Config) -> Result<(), CommandError> {
     let exposed = exposed_secrets(config);
     if let (false, Some(insecure)) = (config.allow_insecure_permissions, exposed.first()) {
         return Err(refused(Exit::Usage, insecure));
@@ -29,9 +29,9 @@ pub(super) fn check_secret_files(config: &mut Config) -> Result<(), Failure> {
 /// `allow_insecure_permissions` counts only where it was named: a file that is not trusted cannot vouch for itself.
 pub(super) fn check_configuration(
     path: &Path,
-    connection: &Connection,
+    connection: &ConnectionArgs,
     config: &mut Config,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let chosen = if connection.config.is_some() { ConfigOrigin::Named } else { ConfigOrigin::Found };
     let Some(insecure) = permissions::configuration_file(path, chosen) else { return Ok(()) };
     let vouched = chosen == ConfigOrigin::Named && config.allow_insecure_permissions;
@@ -43,7 +43,7 @@ pub(super) fn check_configuration(
 }
 
 /// Refuses a state directory that other users can read or change, or adds a warning.
-pub(super) fn check_state_directory(path: &Path, config: &mut Config) -> Result<(), Failure> {
+pub(super) fn check_state_directory(path: &Path, config: &mut Config) -> Result<(), CommandError> {
     match permissions::state_directory(path, store::is_state_file) {
         Some(insecure) if !config.allow_insecure_permissions => Err(refused(Exit::Journal, &insecure)),
         insecure => {
@@ -81,8 +81,8 @@ fn exposed_secrets(config: &Config) -> Vec<InsecureFile> {
     files.into_iter().filter_map(|(what, path)| permissions::secret_file(what, path)).collect()
 }
 
-fn refused(exit: Exit, insecure: &InsecureFile) -> Failure {
-    Failure::new(exit, format!("{insecure}: {}, {INSIST}", insecure.remedy))
+fn refused(exit: Exit, insecure: &InsecureFile) -> CommandError {
+    CommandError::new(exit, format!("{insecure}: {}, {INSIST}", insecure.remedy))
 }
 
 fn warning(insecure: &InsecureFile) -> String {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use chrono::{DateTime, SubsecRound as _, Utc};
 use serde::Serialize;
 
-use super::args::{Connection, KeyAddArgs, KeyArgs, KeyChangeArgs, KeyCommand};
+use super::args::{ConnectionArgs, KeyAddArgs, KeyArgs, KeyChangeArgs, KeyCommand};
 use super::connect;
-use super::exit::{Exit, Failure};
+use super::exit::{CommandError, Exit};
 use super::output::{Output, table};
 use super::perform::user_name;
 use crate::access::{KeyId, Right, Rights, StoredKey};
@@ -17,7 +17,11 @@ use crate::config;
 use crate::journal::AdminActor;
 use crate::store::{KeyError, KeyRecord, ServiceStore, SqliteJournal, StoreError, StoreOptions};
 
-pub(super) async fn run(args: KeyArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
+pub(super) async fn run(
+    args: KeyArgs,
+    connection: &ConnectionArgs,
+    output: &Output,
+) -> Result<Exit, CommandError> {
     let directory = connect::state_directory(connection)?;
     let desk = ServiceStore::open(&directory).map_err(failed)?;
     match args.command {
@@ -32,13 +36,13 @@ pub(super) async fn run(args: KeyArgs, connection: &Connection, output: &Output)
         }
         KeyCommand::Revoke { id } => revoke(id, &desk, output).await?,
     }
-    record(&directory, &desk, output).await;
+    move_to_journal(&directory, &desk, output).await;
     Ok(Exit::Done)
 }
 
 /// A key as it is printed. The token is there once, when it is made.
 #[derive(Serialize)]
-struct Printed {
+struct PrintedKey {
     id: String,
     name: String,
     rooms: Vec<String>,
@@ -56,7 +60,7 @@ struct Printed {
     token: Option<String>,
 }
 
-impl Printed {
+impl PrintedKey {
     fn of(key: &StoredKey, token: Option<String>) -> Self {
         let holder = &key.holder;
         Self {
@@ -79,14 +83,14 @@ impl Printed {
     }
 }
 
-async fn add(args: KeyAddArgs, desk: &ServiceStore, output: &Output) -> Result<(), Failure> {
+async fn add(args: KeyAddArgs, desk: &ServiceStore, output: &Output) -> Result<(), CommandError> {
     let rights = Rights::new(patterns(&args.rooms)?, rights(&args.rights)?);
     let now = SystemClock.now();
     let mut new = StoredKey::generate(args.name.as_str(), rights, args.per_minute);
-    new.stored.expires = args.expires.map(|expires| to_come(expires.at(now), now)).transpose()?;
+    new.stored.expires = args.expires.map(|expires| require_future(expires.at(now), now)).transpose()?;
     new.stored.certificate = args.certificate_sha256;
-    desk.create_key(new.stored.clone(), by(), now).await.map_err(refused)?;
-    let printed = Printed::of(&new.stored, Some(new.token.clone()));
+    desk.create_key(new.stored.clone(), admin_actor(), now).await.map_err(refused)?;
+    let printed = PrintedKey::of(&new.stored, Some(new.token.clone()));
     output.data(&printed, || {
         format!(
             "{}\nThis is the only time it is shown. Revoke it with: adjourn key revoke {}",
@@ -95,18 +99,18 @@ async fn add(args: KeyAddArgs, desk: &ServiceStore, output: &Output) -> Result<(
     })
 }
 
-async fn change(args: KeyChangeArgs, desk: &ServiceStore, output: &Output) -> Result<(), Failure> {
+async fn change(args: KeyChangeArgs, desk: &ServiceStore, output: &Output) -> Result<(), CommandError> {
     let now = SystemClock.now();
     let keys = desk.keys().await.map_err(failed)?;
     let known = keys.into_iter().find(|key| key.holder.id.0 == args.id);
     let key = changed(known.ok_or_else(|| no_such(&args.id))?, &args, now)?;
-    if !desk.change_key(key.clone(), by(), now).await.map_err(refused)? {
+    if !desk.change_key(key.clone(), admin_actor(), now).await.map_err(refused)? {
         return Err(no_such(&args.id));
     }
-    output.data(&Printed::of(&key, None), || format!("key {} ({}) is changed", args.id, key.holder.name))
+    output.data(&PrintedKey::of(&key, None), || format!("key {} ({}) is changed", args.id, key.holder.name))
 }
 
-fn changed(mut key: StoredKey, args: &KeyChangeArgs, now: DateTime<Utc>) -> Result<StoredKey, Failure> {
+fn changed(mut key: StoredKey, args: &KeyChangeArgs, now: DateTime<Utc>) -> Result<StoredKey, CommandError> {
     let rooms = match &args.rooms {
         Some(rooms) => patterns(rooms)?,
         None => key.holder.rights.rooms().to_vec(),
@@ -121,7 +125,7 @@ fn changed(mut key: StoredKey, args: &KeyChangeArgs, now: DateTime<Utc>) -> Resu
     }
     key.holder.per_minute = args.per_minute.unwrap_or(key.holder.per_minute);
     if let Some(expires) = args.expires {
-        key.expires = Some(to_come(expires.at(now), now)?);
+        key.expires = Some(require_future(expires.at(now), now)?);
     }
     key.expires = key.expires.filter(|_| !args.no_expiry);
     key.certificate = args.certificate_sha256.or(key.certificate).filter(|_| !args.no_certificate);
@@ -129,7 +133,11 @@ fn changed(mut key: StoredKey, args: &KeyChangeArgs, now: DateTime<Utc>) -> Resu
 }
 
 /// A key that is bound to a certificate opens nothing where no certificates are asked for.
-fn check_certificate(is_bound: bool, connection: &Connection, output: &Output) -> Result<(), Failure> {
+fn check_certificate(
+    is_bound: bool,
+    connection: &ConnectionArgs,
+    output: &Output,
+) -> Result<(), CommandError> {
     let config = connect::load(connection)?;
     let is_asked = config.api.tls.is_some_and(|tls| tls.client_ca.is_some());
     if is_bound && !is_asked {
@@ -141,19 +149,19 @@ fn check_certificate(is_bound: bool, connection: &Connection, output: &Output) -
 }
 
 /// An instant in the past is most likely a slip; who means it revokes the key.
-fn to_come(expires: DateTime<Utc>, now: DateTime<Utc>) -> Result<DateTime<Utc>, Failure> {
+fn require_future(expires: DateTime<Utc>, now: DateTime<Utc>) -> Result<DateTime<Utc>, CommandError> {
     if expires > now {
         return Ok(expires.trunc_subsecs(0));
     }
     let message = format!("--expires: {expires} is over; to end a key now, revoke it: adjourn key revoke ID");
-    Err(Failure::new(Exit::Usage, message))
+    Err(CommandError::new(Exit::Usage, message))
 }
 
-fn rights(words: &[String]) -> Result<Vec<Right>, Failure> {
-    Right::parse_all(words).map_err(|error| Failure::from_error(Exit::Usage, error))
+fn rights(words: &[String]) -> Result<Vec<Right>, CommandError> {
+    Right::parse_all(words).map_err(|error| CommandError::from_error(Exit::Usage, error))
 }
 
-fn patterns(rooms: &[String]) -> Result<Vec<crate::calendar::RoomPattern>, Failure> {
+fn patterns(rooms: &[String]) -> Result<Vec<crate::calendar::RoomPattern>, CommandError> {
     let idle: Vec<_> = rooms.iter().filter(|pattern| !config::may_match(pattern)).collect();
     match idle.first() {
         None => Ok(rooms.iter().flat_map(|pattern| pattern.parse()).collect()),
@@ -163,14 +171,14 @@ fn patterns(rooms: &[String]) -> Result<Vec<crate::calendar::RoomPattern>, Failu
                 idle.len(),
                 rooms.len()
             );
-            Err(Failure::new(Exit::Usage, message))
+            Err(CommandError::new(Exit::Usage, message))
         }
     }
 }
 
-async fn list(desk: &ServiceStore, output: &Output) -> Result<Exit, Failure> {
+async fn list(desk: &ServiceStore, output: &Output) -> Result<Exit, CommandError> {
     let keys = desk.key_records().await.map_err(failed)?;
-    let (printed, now): (Vec<_>, _) = (keys.iter().map(Printed::listed).collect(), SystemClock.now());
+    let (printed, now): (Vec<_>, _) = (keys.iter().map(PrintedKey::listed).collect(), SystemClock.now());
     output.data(&printed, || {
         let header =
             ["ID", "NAME", "ROOMS", "RIGHTS", "A MINUTE", "CREATED", "EXPIRES", "LAST USED", "CERTIFICATE"];
@@ -199,17 +207,17 @@ async fn list(desk: &ServiceStore, output: &Output) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-async fn revoke(id: String, desk: &ServiceStore, output: &Output) -> Result<(), Failure> {
-    if !desk.revoke_key_by(KeyId(id.clone()), by(), SystemClock.now()).await.map_err(refused)? {
+async fn revoke(id: String, desk: &ServiceStore, output: &Output) -> Result<(), CommandError> {
+    if !desk.revoke_key_by(KeyId(id.clone()), admin_actor(), SystemClock.now()).await.map_err(refused)? {
         return Err(no_such(&id));
     }
-    output.say(&format!("key {id} is revoked"));
+    output.note(&format!("key {id} is revoked"));
     Ok(())
 }
 
 /// Writes into the journal who changed the key. While the service runs, the journal is the service's, which does the same within
 /// seconds; the key is changed in any case.
-async fn record(directory: &Path, desk: &ServiceStore, output: &Output) {
+async fn move_to_journal(directory: &Path, desk: &ServiceStore, output: &Output) {
     let at_once = StoreOptions { lock_patience: Duration::ZERO, ..StoreOptions::default() };
     match SqliteJournal::open(directory, at_once) {
         Ok(journal) => {
@@ -224,7 +232,7 @@ async fn record(directory: &Path, desk: &ServiceStore, output: &Output) {
     }
 }
 
-fn by() -> AdminActor {
+fn admin_actor() -> AdminActor {
     #[cfg(unix)]
     let uid = Some(rustix::process::getuid().as_raw());
     #[cfg(not(unix))]
@@ -232,20 +240,20 @@ fn by() -> AdminActor {
     AdminActor::CommandLine { uid, user: Some(user_name()) }
 }
 
-fn no_such(id: &str) -> Failure {
-    Failure::new(Exit::Refused, format!("there is no key {id} that opens anything"))
+fn no_such(id: &str) -> CommandError {
+    CommandError::new(Exit::Refused, format!("there is no key {id} that opens anything"))
 }
 
-fn refused(error: KeyError) -> Failure {
+fn refused(error: KeyError) -> CommandError {
     let exit = match &error {
         KeyError::Store(error) => Exit::of_store(error),
         KeyError::Name(_) | KeyError::TooManyPatterns => Exit::Usage,
         KeyError::NameTaken(..) | KeyError::TooMany => Exit::Refused,
         KeyError::TooManyPending => Exit::Journal,
     };
-    Failure::from_error(exit, error)
+    CommandError::from_error(exit, error)
 }
 
-fn failed(error: StoreError) -> Failure {
-    Failure::from_error(Exit::of_store(&error), error)
+fn failed(error: StoreError) -> CommandError {
+    CommandError::from_error(Exit::of_store(&error), error)
 }

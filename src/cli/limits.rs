@@ -1,12 +1,12 @@
 //! `adjourn limits`: what is limited, how much is allowed and why; docs/limits.md is its `--markdown`.
 
 use super::args::LimitsArgs;
-use super::exit::{Exit, Failure};
+use super::exit::{CommandError, Exit};
 use super::limit_table::all;
 use super::output::{Output, table};
 use crate::limits::LimitRow;
 
-pub(super) fn run(args: &LimitsArgs, output: &Output) -> Result<Exit, Failure> {
+pub(super) fn run(args: &LimitsArgs, output: &Output) -> Result<Exit, CommandError> {
     if args.markdown {
         output.line(markdown().trim_end())?;
         return Ok(Exit::Done);

@@ -12,20 +12,20 @@ use crate::printable::{escape, escape_json};
 pub(super) struct LogLines(pub(super) LogFormat);
 
 impl<'w> MakeWriter<'w> for LogLines {
-    type Writer = LogLine<io::StderrLock<'static>>;
+    type Writer = EscapedWriter<io::StderrLock<'static>>;
 
     fn make_writer(&'w self) -> Self::Writer {
-        LogLine { format: self.0, to: io::stderr().lock() }
+        EscapedWriter { format: self.0, to: io::stderr().lock() }
     }
 }
 
 /// Writes one event, which the subscriber hands over in one piece with its line end.
-pub(super) struct LogLine<W> {
+pub(super) struct EscapedWriter<W> {
     format: LogFormat,
     to: W,
 }
 
-impl<W: Write> Write for LogLine<W> {
+impl<W: Write> Write for EscapedWriter<W> {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
         let (line, end) = text.strip_suffix('\n').map_or((&*text, ""), |line| (line, "\n"));
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     fn written(format: LogFormat, event: &str) -> String {
-        let mut line = LogLine { format, to: Vec::new() };
+        let mut line = EscapedWriter { format, to: Vec::new() };
         line.write_all(event.as_bytes()).unwrap();
         String::from_utf8(line.to).unwrap()
     }

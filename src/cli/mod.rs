@@ -7,12 +7,14 @@ pub mod args;
 mod audit;
 mod cleanup;
 mod connect;
+mod connections;
 mod core_dumps;
 mod demo;
 mod doctor;
 mod events;
 mod evidence;
 pub mod exit;
+mod explain;
 mod exposure;
 mod file_mode;
 mod key;
@@ -28,10 +30,8 @@ mod reload;
 mod report;
 mod secrets;
 mod serve;
-mod settings;
 mod setup;
 mod sim;
-mod sites;
 mod spreadsheet;
 mod undo;
 mod wire;
@@ -42,7 +42,7 @@ use std::io::IsTerminal;
 use clap::Parser;
 
 use args::{Command, CommandLine};
-use exit::{Exit, Failure};
+use exit::{CommandError, Exit};
 use output::Output;
 
 /// Runs one command line and says how the process is to end.
@@ -60,13 +60,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
     if !line.keep_core_dumps
         && let Err(error) = core_dumps::forbid()
     {
-        return output.fail(&Failure::new(Exit::Usage, "cannot forbid core dumps").because(error));
+        return output.fail(&CommandError::new(Exit::Usage, "cannot forbid core dumps").caused_by(error));
     }
     file_mode::restrict();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            return output.fail(&Failure::new(Exit::Usage, "cannot start worker threads").because(error));
+            return output
+                .fail(&CommandError::new(Exit::Usage, "cannot start worker threads").caused_by(error));
         }
     };
     match runtime.block_on(dispatch(line, &output)) {
@@ -75,10 +76,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
     }
 }
 
-async fn dispatch(line: CommandLine, output: &Output) -> Result<Exit, Failure> {
+async fn dispatch(line: CommandLine, output: &Output) -> Result<Exit, CommandError> {
     let connection = &line.connection;
-    process_limits::outlive_file_size_limit()
-        .map_err(|error| Failure::new(Exit::Usage, "cannot handle SIGXFSZ").because(error))?;
+    process_limits::handle_file_size_signal()
+        .map_err(|error| CommandError::new(Exit::Usage, "cannot handle SIGXFSZ").caused_by(error))?;
     match line.command {
         Command::End(args) => perform::end(args, connection, output).await,
         Command::Delete(args) => perform::delete(args, connection, output).await,
@@ -93,7 +94,7 @@ async fn dispatch(line: CommandLine, output: &Output) -> Result<Exit, Failure> {
         Command::Doctor(args) => doctor::run(args, connection, output).await,
         Command::Setup(args) => setup::run(args, connection, output),
         Command::Report(args) => report::run(args, connection, output).await,
-        Command::Settings(args) => settings::run(&args, connection, output),
+        Command::Settings(args) => explain::run(&args, connection, output),
         Command::Limits(args) => limits::run(&args, output),
         Command::Sim(args) => sim::run(args, output).await,
         Command::Demo(args) => demo::run(args, output).await,

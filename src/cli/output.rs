@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use comfy_table::presets;
 use serde::Serialize;
 
-use super::exit::{Exit, Failure};
+use super::exit::{CommandError, Exit};
 use crate::printable::{escape, escape_json, escape_lines};
 
 /// Where a command's data and talk go.
@@ -32,49 +32,54 @@ impl Output {
     }
 
     /// Prints data: as JSON, or as the text that is made for people.
-    pub(super) fn data<T: Serialize>(&self, value: &T, text: impl FnOnce() -> String) -> Result<(), Failure> {
+    pub(super) fn data<T: Serialize>(
+        &self,
+        value: &T,
+        text: impl FnOnce() -> String,
+    ) -> Result<(), CommandError> {
         if !self.json {
             return self.line(&text());
         }
-        let json = serde_json::to_string_pretty(value)
-            .map_err(|error| Failure::new(Exit::Usage, "cannot write the answer as JSON").because(error))?;
+        let json = serde_json::to_string_pretty(value).map_err(|error| {
+            CommandError::new(Exit::Usage, "cannot write the answer as JSON").caused_by(error)
+        })?;
         self.json(&json)
     }
 
     /// Prints a JSON document to stdout.
-    pub(super) fn json(&self, document: &str) -> Result<(), Failure> {
+    pub(super) fn json(&self, document: &str) -> Result<(), CommandError> {
         self.print(&escape_json(document))
     }
 
     /// Prints a line, or a text of several lines, to stdout.
-    pub(super) fn line(&self, text: &str) -> Result<(), Failure> {
+    pub(super) fn line(&self, text: &str) -> Result<(), CommandError> {
         self.print(&escape_lines(text))
     }
 
     /// A reader that closed the pipe wants no more.
-    fn print(&self, text: &str) -> Result<(), Failure> {
+    fn print(&self, text: &str) -> Result<(), CommandError> {
         match writeln!(io::stdout().lock(), "{}", text.trim_end_matches('\n')) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(Failure::new(Exit::Usage, "cannot write to standard output").because(error))
+                Err(CommandError::new(Exit::Usage, "cannot write to standard output").caused_by(error))
             }
             _ => Ok(()),
         }
     }
 
     /// Prints a message for the person to stderr, apart from the data.
-    pub(super) fn say(&self, text: &str) {
+    pub(super) fn note(&self, text: &str) {
         let _ = writeln!(io::stderr().lock(), "{}", message(text));
     }
 
     /// Warns the person of something that is not as it seems.
     pub(super) fn warn(&self, text: &str) {
-        self.say(&format!("adjourn: warning: {text}"));
+        self.note(&format!("adjourn: warning: {text}"));
     }
 
     /// Reports a failure and gives back its exit code.
-    pub(super) fn fail(&self, failure: &Failure) -> Exit {
-        self.say(&format!("adjourn: {}", failure.message));
-        failure.causes.iter().for_each(|cause| self.say(&format!("  because: {cause}")));
+    pub(super) fn fail(&self, failure: &CommandError) -> Exit {
+        self.note(&format!("adjourn: {}", failure.message));
+        failure.causes.iter().for_each(|cause| self.note(&format!("  because: {cause}")));
         failure.exit
     }
 }

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::args::{BookArgs, Connection, DeleteArgs, EndArgs, ExtendArgs, TargetArgs};
-use super::connect::{self, Journalled};
-use super::exit::{Exit, Failure};
+use super::args::{BookArgs, ConnectionArgs, DeleteArgs, EndArgs, ExtendArgs, TargetArgs};
+use super::connect::{self, JournalAccess};
+use super::exit::{CommandError, Exit};
 use super::output::Output;
 use crate::action::{
     Action, ActionId, ActionKind, Actor, AllDay, Answer, DeleteMode, Notify, Outcome, Target, TimeRange,
@@ -13,37 +13,46 @@ use crate::calendar::{EventId, RoomAddress};
 use crate::engine::Mode;
 use crate::printable::escape;
 
-pub(super) async fn end(args: EndArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
+pub(super) async fn end(
+    args: EndArgs,
+    connection: &ConnectionArgs,
+    output: &Output,
+) -> Result<Exit, CommandError> {
     let notify = if args.silent { Notify::Nobody } else { Notify::Attendees };
     perform(args.target, ActionKind::End(notify), connection, output).await
 }
 
 pub(super) async fn delete(
     args: DeleteArgs,
-    connection: &Connection,
+    connection: &ConnectionArgs,
     output: &Output,
-) -> Result<Exit, Failure> {
+) -> Result<Exit, CommandError> {
     let how = if args.silent { DeleteMode::Silent } else { DeleteMode::Notify };
     perform(args.target, ActionKind::Delete(how), connection, output).await
 }
 
 pub(super) async fn extend(
     args: ExtendArgs,
-    connection: &Connection,
+    connection: &ConnectionArgs,
     output: &Output,
-) -> Result<Exit, Failure> {
+) -> Result<Exit, CommandError> {
     perform(args.target, ActionKind::Extend { minutes: args.minutes }, connection, output).await
 }
 
-pub(super) async fn book(args: BookArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
-    let BookArgs { room, minutes, wish } = args;
-    let target = TargetArgs { room, event: None, seen_start: None, seen_end: None, all_day: false, wish };
+pub(super) async fn book(
+    args: BookArgs,
+    connection: &ConnectionArgs,
+    output: &Output,
+) -> Result<Exit, CommandError> {
+    let BookArgs { room, minutes, request: wish } = args;
+    let target =
+        TargetArgs { room, event: None, seen_start: None, seen_end: None, all_day: false, request: wish };
     perform(target, ActionKind::Book { minutes }, connection, output).await
 }
 
 /// The answer as `--json` prints it.
 #[derive(Serialize)]
-struct Printed<'a> {
+struct PrintedAnswer<'a> {
     action: ActionId,
     repeated: bool,
     room: &'a RoomAddress,
@@ -55,33 +64,39 @@ struct Printed<'a> {
 async fn perform(
     args: TargetArgs,
     ask: ActionKind,
-    connection: &Connection,
+    connection: &ConnectionArgs,
     output: &Output,
-) -> Result<Exit, Failure> {
-    let rehearsal = args.wish.dry_run;
+) -> Result<Exit, CommandError> {
+    let rehearsal = args.request.dry_run;
     let mode = if rehearsal { Mode::DryRun } else { Mode::Perform };
-    let action = action(args, ask)?;
+    let action = build_action(args, ask)?;
     let room = action.room.clone();
-    let journalled = if rehearsal { Journalled::Looks } else { Journalled::Acts };
+    let journalled = if rehearsal { JournalAccess::ReadOnly } else { JournalAccess::ReadWrite };
     let engine = connect::open(connection, journalled, output).await?.engine;
     let answer =
-        engine.perform(action, mode).await.map_err(|error| Failure::from_error(Exit::Journal, error))?;
-    print(&room, &answer, output)
+        engine.perform(action, mode).await.map_err(|error| CommandError::from_error(Exit::Journal, error))?;
+    print_answer(&room, &answer, output)
 }
 
 /// Prints an answer; the exit code says how it ended.
-pub(super) fn print(room: &RoomAddress, answer: &Answer, output: &Output) -> Result<Exit, Failure> {
+pub(super) fn print_answer(
+    room: &RoomAddress,
+    answer: &Answer,
+    output: &Output,
+) -> Result<Exit, CommandError> {
     let Answer { action, outcome, repeated } = answer;
     let again = if *repeated { "as answered before: " } else { "" };
     let message = format!("{again}{}", outcome);
-    let printed = Printed { action: *action, repeated: *repeated, room, outcome, message: &message };
+    let printed = PrintedAnswer { action: *action, repeated: *repeated, room, outcome, message: &message };
     output.data(&printed, || format!("{room}: {}\naction {action}", escape(&message)))?;
     Ok(Exit::of(outcome))
 }
 
-fn action(args: TargetArgs, ask: ActionKind) -> Result<Action, Failure> {
-    let room =
-        args.room.parse().map_err(|error| Failure::new(Exit::Usage, "ROOM is no address").because(error))?;
+fn build_action(args: TargetArgs, ask: ActionKind) -> Result<Action, CommandError> {
+    let room = args
+        .room
+        .parse()
+        .map_err(|error| CommandError::new(Exit::Usage, "ROOM is no address").caused_by(error))?;
     let seen = args.seen_start.zip(args.seen_end).map(|(start, end)| TimeRange { start, end });
     Ok(Action {
         id: ActionId::random(),
@@ -89,9 +104,9 @@ fn action(args: TargetArgs, ask: ActionKind) -> Result<Action, Failure> {
         target: args.event.map_or(Target::Current, |id| Target::Event { id: EventId::new(id), seen }),
         kind: ask,
         actor: Actor::User { name: user_name() },
-        reason: args.wish.reason,
+        reason: args.request.reason,
         all_day: if args.all_day { AllDay::Include } else { AllDay::Spare },
-        key: args.wish.idempotency_key,
+        key: args.request.idempotency_key,
     })
 }
 

@@ -8,7 +8,7 @@ use crate::config::Config;
 
 /// Files besides connections: the databases, the log, the runtime, certificates that are read again, a command that prints a
 /// secret, the health listener, the webhook and the provider of tokens. Counted about 50, with some to spare.
-const FILES_OF_OUR_OWN: usize = 128;
+const OTHER_FILES: usize = 128;
 
 /// The fewest connections that a service is started with, however few files there may be.
 const CONNECTIONS_MIN: usize = 16;
@@ -16,14 +16,14 @@ const CONNECTIONS_MIN: usize = 16;
 /// A write beyond the limit for a file's size (`ulimit -f`, `LimitFSIZE=`) is an error (EFBIG), as on a full disk. Without a
 /// handler the kernel ends the process (setrlimit(2), SIGXFSZ), as a closed pipe would (SIGPIPE, which Rust ignores).
 #[cfg(unix)]
-pub(super) fn outlive_file_size_limit() -> io::Result<()> {
+pub(super) fn handle_file_size_signal() -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     // The handler stays when the listener is dropped.
     signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).map(drop)
 }
 
 #[cfg(not(unix))]
-pub(super) fn outlive_file_size_limit() -> io::Result<()> {
+pub(super) fn handle_file_size_signal() -> io::Result<()> {
     Ok(())
 }
 
@@ -52,15 +52,15 @@ fn files_for_exchange(config: &Config) -> usize {
 
 /// The connections that fit into so many open files beside Exchange and our own; and the number of files that all of the
 /// configured ones need, where they do not fit.
-pub(super) fn fit(
+pub(super) fn fit_connections(
     wanted: ConnectionLimits,
     files: Option<usize>,
     config: &Config,
 ) -> (ConnectionLimits, Option<usize>) {
-    fit_beside(wanted, files, files_for_exchange(config).saturating_add(FILES_OF_OUR_OWN))
+    fit_connections_beside(wanted, files, files_for_exchange(config).saturating_add(OTHER_FILES))
 }
 
-fn fit_beside(
+fn fit_connections_beside(
     wanted: ConnectionLimits,
     files: Option<usize>,
     others: usize,
@@ -83,13 +83,17 @@ mod tests {
         let wanted = ConnectionLimits { total: 2_500, unauthenticated: 250, per_address: Some(64) };
         let others = 198;
         for enough in [None, Some(2_698), Some(1 << 20)] {
-            assert_eq!(fit_beside(wanted, enough, others), (wanted, None));
+            assert_eq!(fit_connections_beside(wanted, enough, others), (wanted, None));
         }
         for (files, total, unauthenticated, per_address) in
             [(2_697, 2_499, 250, 64), (1_024, 826, 206, 64), (256, 128, 32, 16), (8, 16, 4, 2)]
         {
             let lowered = ConnectionLimits { total, unauthenticated, per_address: Some(per_address) };
-            assert_eq!(fit_beside(wanted, Some(files), others), (lowered, Some(2_698)), "{files}");
+            assert_eq!(
+                fit_connections_beside(wanted, Some(files), others),
+                (lowered, Some(2_698)),
+                "{files}"
+            );
         }
     }
 }

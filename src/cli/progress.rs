@@ -8,9 +8,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::cleanup::Progress;
 
 /// A bar on a terminal.
-pub(super) struct Bar(Mutex<Option<ProgressBar>>);
+pub(super) struct ProgressBarLine(Mutex<Option<ProgressBar>>);
 
-impl Bar {
+impl ProgressBarLine {
     pub(super) fn new() -> Self {
         Self(Mutex::new(None))
     }
@@ -20,7 +20,7 @@ impl Bar {
     }
 }
 
-impl Progress for Bar {
+impl Progress for ProgressBarLine {
     fn begin(&self, what: &str, total: usize) {
         self.with(|bar| {
             let new = ProgressBar::new(total as u64).with_message(what.to_owned());
@@ -45,13 +45,13 @@ impl Progress for Bar {
 
 /// Plain lines on stderr, at every tenth of the way.
 #[derive(Default)]
-pub(super) struct Lines {
+pub(super) struct ProgressLines {
     what: Mutex<String>,
     total: AtomicUsize,
     done: AtomicUsize,
 }
 
-impl Progress for Lines {
+impl Progress for ProgressLines {
     fn begin(&self, what: &str, total: usize) {
         what.clone_into(&mut self.what.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
         self.total.store(total, Ordering::Relaxed);

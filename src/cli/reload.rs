@@ -9,10 +9,10 @@ use sha2::{Digest as _, Sha256};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::args::Connection;
+use super::args::ConnectionArgs;
 use super::connect;
-use super::exit::{Exit, Failure};
-use super::{secrets, sites};
+use super::exit::{CommandError, Exit};
+use super::{connections, secrets};
 use crate::api::{self, Api, KeyRing, Provider};
 use crate::config::{self, Config, SecretSource};
 use crate::service::{JournalMaintenance, Service, ServiceOptions, WebhookSender};
@@ -21,55 +21,58 @@ use crate::service::{JournalMaintenance, Service, ServiceOptions, WebhookSender}
 const RELOAD_SIGNAL: &str = "SIGHUP";
 
 /// How long reading it again may take, where Exchange has to be asked for the members of room lists.
-const PATIENCE: Duration = Duration::from_secs(60);
+const RELOAD_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A service that runs, and the configuration it goes by.
-pub(super) struct Running {
+pub(super) struct RunningService {
     pub(super) service: Arc<Service>,
     pub(super) api: Api,
     pub(super) keys: Arc<KeyRing>,
     /// Where the configuration is read again; `None` where there is none.
-    pub(super) connection: Option<Connection>,
+    pub(super) connection: Option<ConnectionArgs>,
     pub(super) config: Config,
     /// What the files held that are only named in the configuration: password, issuers, the webhook's secret.
-    pub(super) files: Files,
+    pub(super) files: FileHashes,
     /// Ends the present webhook once what it has heard is told.
     pub(super) hook: Option<CancellationToken>,
 }
 
-impl Running {
+impl RunningService {
     /// Reads the configuration again. What only a new start takes over is named in the log.
     pub(super) async fn reload(&mut self, parts: &mut JoinSet<()>) {
         let Some(connection) = self.connection.clone() else { return };
         let late = |_| {
-            Err(Failure::new(Exit::Unavailable, "Exchange did not name the members of room lists in time"))
+            Err(CommandError::new(
+                Exit::Unavailable,
+                "Exchange did not name the members of room lists in time",
+            ))
         };
-        let taken_over = self.take_over(connect::load(&connection), parts);
-        match tokio::time::timeout(PATIENCE, taken_over).await.unwrap_or_else(late) {
+        let taken_over = self.apply(connect::load(&connection), parts);
+        match tokio::time::timeout(RELOAD_TIMEOUT, taken_over).await.unwrap_or_else(late) {
             Ok(()) => {
                 tracing::info!("the configuration was read again");
                 self.service.record_reload(connect::configuration_hash(&connection), RELOAD_SIGNAL).await;
             }
             Err(failure) => {
                 tracing::error!(
-                    error = failure.in_one_line(),
+                    error = failure.one_line(),
                     "the configuration cannot be used; everything stays as it was"
                 );
             }
         }
     }
 
-    async fn take_over(
+    async fn apply(
         &mut self,
-        config: Result<Config, Failure>,
+        config: Result<Config, CommandError>,
         parts: &mut JoinSet<()>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CommandError> {
         let mut config = config?;
         // Everything that can fail, or may take a while, comes first.
         connect::admit_room_lists(&**self.service.engine.calendar(), &mut config).await?;
         config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-        let provider = self.provider_of(&config)?;
-        let files = Files::of(&config);
+        let provider = self.next_provider(&config)?;
+        let files = FileHashes::of(&config);
         let hook = webhook(&config, &self.service)?;
 
         // The rooms of another server are not those of this one.
@@ -80,13 +83,13 @@ impl Running {
                 "[server] or [[connections]] has changed, so [scope] is taken over by a restart only, like it"
             );
         }
-        self.service.set_options(options(&config));
-        self.api.set_options(shown(&config));
+        self.service.set_options(service_options(&config));
+        self.api.set_options(api_options(&config));
         self.keys.set_provider(provider);
         if config.webhook != self.config.webhook || files.webhook != self.files.webhook {
-            self.tell(hook, parts);
+            self.set_webhook(hook, parts);
         }
-        for key in self.only_at_start(&config, &files) {
+        for key in self.restart_only_changes(&config, &files) {
             tracing::warn!(key, "has changed; a restart takes it over");
         }
         self.files.webhook = files.webhook;
@@ -104,7 +107,7 @@ impl Running {
 
     /// The provider by this configuration: the one there is, where nothing changed, or with its keys, where the issuer is
     /// the same.
-    fn provider_of(&self, config: &Config) -> Result<Option<Arc<Provider>>, Failure> {
+    fn next_provider(&self, config: &Config) -> Result<Option<Arc<Provider>>, CommandError> {
         match (self.keys.provider(), &self.config.api.oidc, &config.api.oidc) {
             (known, old, new) if old == new => Ok(known),
             (Some(known), Some(old), Some(new))
@@ -118,7 +121,11 @@ impl Running {
     }
 
     /// What differs from what is in force, and only a new start takes over.
-    fn only_at_start(&self, new: &Config, files: &Files) -> impl Iterator<Item = &'static str> + use<> {
+    fn restart_only_changes(
+        &self,
+        new: &Config,
+        files: &FileHashes,
+    ) -> impl Iterator<Item = &'static str> + use<> {
         let old = &self.config;
         let differ = [
             (
@@ -146,7 +153,7 @@ impl Running {
     }
 
     /// Tells this webhook from now on, and no other.
-    pub(super) fn tell(&mut self, hook: Option<WebhookSender>, parts: &mut JoinSet<()>) {
+    pub(super) fn set_webhook(&mut self, hook: Option<WebhookSender>, parts: &mut JoinSet<()>) {
         // The new one listens before the old one is stopped: one may hear twice, none hears nothing.
         let old = self.hook.take();
         if let (Some(hook), Some(notices)) = (hook, self.service.notices.subscribe()) {
@@ -162,16 +169,16 @@ impl Running {
 
 /// Hashes of what the named files hold: what is in them may change without the configuration.
 #[derive(Default)]
-pub(super) struct Files {
+pub(super) struct FileHashes {
     secrets: Vec<[u8; 32]>,
     issuers: Vec<[u8; 32]>,
     webhook: Option<[u8; 32]>,
 }
 
-impl Files {
+impl FileHashes {
     pub(super) fn of(config: &Config) -> Self {
         let hash = |path: &Path| Some(<[u8; 32]>::from(Sha256::digest(std::fs::read(path).ok()?)));
-        let servers = || sites::servers(config).map(|(_, server)| server);
+        let servers = || connections::servers(config).map(|(_, server)| server);
         let secrets = servers().flat_map(|server| server.secrets()).filter_map(|secret| match secret {
             SecretSource::File(path) => hash(path),
             SecretSource::Credential(name) => hash(&secrets::credential(name).ok()?),
@@ -186,7 +193,7 @@ impl Files {
 }
 
 /// How the service behaves by this configuration.
-pub(super) fn options(config: &Config) -> ServiceOptions {
+pub(super) fn service_options(config: &Config) -> ServiceOptions {
     ServiceOptions {
         rules: config.rules.clone(),
         max_state_age: config.api.state_age,
@@ -203,20 +210,22 @@ pub(super) fn journal_care(config: &Config) -> JournalMaintenance {
     JournalMaintenance { head_interval, erase_personal_after, key_ttl: config.engine.key_ttl }
 }
 
-pub(super) fn shown(config: &Config) -> api::ApiOptions {
+pub(super) fn api_options(config: &Config) -> api::ApiOptions {
     api::ApiOptions { deadline: config.api.deadline, subjects: config.api.subjects }
 }
 
-pub(super) fn provider(config: &config::Api) -> Result<Option<Arc<Provider>>, Failure> {
+pub(super) fn provider(config: &config::Api) -> Result<Option<Arc<Provider>>, CommandError> {
     let Some(oidc) = &config.oidc else { return Ok(None) };
     let provider = Provider::new(oidc.issuer.clone(), oidc.keys_at.clone());
     let provider = provider.map(|provider| provider.for_console(oidc.console.clone()));
-    provider.map(|provider| Some(Arc::new(provider))).map_err(|error| Failure::from_error(Exit::Usage, error))
+    provider
+        .map(|provider| Some(Arc::new(provider)))
+        .map_err(|error| CommandError::from_error(Exit::Usage, error))
 }
 
-pub(super) fn webhook(config: &Config, service: &Service) -> Result<Option<WebhookSender>, Failure> {
+pub(super) fn webhook(config: &Config, service: &Service) -> Result<Option<WebhookSender>, CommandError> {
     let Some(hook) = &config.webhook else { return Ok(None) };
     let secret = secrets::in_file("secret", &hook.secret_file)?;
     let hook = WebhookSender::new(&hook.url, secret, service.engine.clock().clone(), service.outbox.clone());
-    hook.map(Some).map_err(|error| Failure::from_error(Exit::Usage, error))
+    hook.map(Some).map_err(|error| CommandError::from_error(Exit::Usage, error))
 }

@@ -6,39 +6,43 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use serde::Serialize;
 
-use super::args::{Connection, ReportArgs};
+use super::args::{ConnectionArgs, ReportArgs};
 use super::connect;
-use super::exit::{Exit, Failure};
+use super::exit::{CommandError, Exit};
 use super::output::{Output, table};
 use crate::cleanup::{Decision, DecisionKind};
 use crate::clock::{Clock as _, SystemClock};
 use crate::store::ServiceStore;
 
 #[derive(Serialize)]
-struct Report<'a> {
+struct DecisionReport<'a> {
     counts: BTreeMap<DecisionKind, usize>,
     decisions: &'a [Decision],
 }
 
-pub(super) async fn run(args: ReportArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
+pub(super) async fn run(
+    args: ReportArgs,
+    connection: &ConnectionArgs,
+    output: &Output,
+) -> Result<Exit, CommandError> {
     let directory = connect::state_directory(connection)?;
     if !ServiceStore::exists_in(&directory) {
         let message = format!("no service has run with the state directory {}", directory.display());
-        return Err(Failure::new(Exit::Usage, message));
+        return Err(CommandError::new(Exit::Usage, message));
     }
-    let failed = |error| Failure::from_error(Exit::of_store(&error), error);
+    let failed = |error| CommandError::from_error(Exit::of_store(&error), error);
     let since = args.since.unwrap_or_else(|| SystemClock.now() - TimeDelta::days(7));
     let decisions = ServiceStore::open(&directory).map_err(failed)?.decisions(since).await.map_err(failed)?;
     let mut counts: BTreeMap<_, _> = DecisionKind::ALL.into_iter().map(|kind| (kind, 0)).collect();
     for decision in &decisions {
         *counts.entry(decision.outcome).or_default() += 1;
     }
-    let report = Report { counts, decisions: &decisions };
+    let report = DecisionReport { counts, decisions: &decisions };
     output.data(&report, || render(&report, args.all))?;
     Ok(Exit::Done)
 }
 
-fn render(report: &Report<'_>, all: bool) -> String {
+fn render(report: &DecisionReport<'_>, all: bool) -> String {
     let mut table = table(&["ROOM", "START", "END", "DECISION", "WHY"]);
     for one in report.decisions.iter().filter(|one| all || one.outcome != DecisionKind::Attended) {
         let (start, end) = (one.start.format("%F %H:%MZ"), one.end.format("%H:%MZ"));

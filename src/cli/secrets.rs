@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use zeroize::Zeroizing;
 
-use super::exit::{Exit, Failure};
+use super::exit::{CommandError, Exit};
 use crate::config::SecretSource;
 use crate::exchange::Secret;
 use crate::text_file;
@@ -15,7 +15,7 @@ use crate::text_file;
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// The secret, or why it is not to be had. `what` it is, as an administrator calls it.
-pub(super) fn read(what: &str, source: &SecretSource) -> Result<Secret, Failure> {
+pub(super) fn read(what: &str, source: &SecretSource) -> Result<Secret, CommandError> {
     match source {
         SecretSource::File(path) => in_file(what, path),
         SecretSource::Environment(name) => in_environment(what, name),
@@ -25,25 +25,26 @@ pub(super) fn read(what: &str, source: &SecretSource) -> Result<Secret, Failure>
 }
 
 /// The first line of a file.
-pub(super) fn in_file(what: &str, path: &Path) -> Result<Secret, Failure> {
+pub(super) fn in_file(what: &str, path: &Path) -> Result<Secret, CommandError> {
     let text = text_file::read(path, FILE_BYTES_MAX).map_err(|error| {
-        Failure::new(Exit::Usage, format!("cannot read the {what} in {}", path.display())).because(error)
+        CommandError::new(Exit::Usage, format!("cannot read the {what} in {}", path.display()))
+            .caused_by(error)
     })?;
     first_line(what, &text, || format!("in {}", path.display()))
 }
 
 /// The first line of an environment variable: tools that fill it from a file keep the line end and the byte order mark.
-fn in_environment(what: &str, name: &str) -> Result<Secret, Failure> {
+fn in_environment(what: &str, name: &str) -> Result<Secret, CommandError> {
     if !is_variable_name(name) {
         // An administrator may have written the secret itself here, so the value is not printed.
-        return Err(Failure::new(
+        return Err(CommandError::new(
             Exit::Usage,
             format!("`env` of the {what} is not the name of an environment variable"),
         ));
     }
     let value = std::env::var(name).map(Zeroizing::new);
     let value = value.map_err(|error| {
-        Failure::new(Exit::Usage, format!("the {what} is not in {name}")).because(unset(&error))
+        CommandError::new(Exit::Usage, format!("the {what} is not in {name}")).caused_by(unset(&error))
     })?;
     first_line(what, value.trim_start_matches('\u{feff}'), || format!("in {name}"))
 }
@@ -63,41 +64,41 @@ fn unset(error: &std::env::VarError) -> std::io::Error {
 }
 
 /// Where systemd puts what `LoadCredential=` names (systemd.exec(5), "Credentials").
-pub(super) fn credential(name: &str) -> Result<PathBuf, Failure> {
+pub(super) fn credential(name: &str) -> Result<PathBuf, CommandError> {
     let directory = std::env::var_os("CREDENTIALS_DIRECTORY").ok_or_else(|| {
         let why =
             format!("the credential {name} is systemd's, and systemd did not start this process with any");
-        Failure::new(Exit::Usage, why)
+        CommandError::new(Exit::Usage, why)
     })?;
     if name.is_empty() || name.contains('/') {
-        return Err(Failure::new(Exit::Usage, format!("`{name}` is not the name of a credential")));
+        return Err(CommandError::new(Exit::Usage, format!("`{name}` is not the name of a credential")));
     }
     Ok(Path::new(&directory).join(name))
 }
 
 /// The first line that a command prints. What it says on stderr is the administrator's to see.
-fn printed(what: &str, words: &[String]) -> Result<Secret, Failure> {
+fn printed(what: &str, words: &[String]) -> Result<Secret, CommandError> {
     let Some((program, arguments)) = words.split_first() else {
-        return Err(Failure::new(Exit::Usage, format!("the command for the {what} is empty")));
+        return Err(CommandError::new(Exit::Usage, format!("the command for the {what} is empty")));
     };
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).stderr(Stdio::inherit()).output();
     let output = output.map_err(|error| {
-        Failure::new(Exit::Usage, format!("cannot run `{program}` for the {what}")).because(error)
+        CommandError::new(Exit::Usage, format!("cannot run `{program}` for the {what}")).caused_by(error)
     })?;
     if !output.status.success() {
         let why = format!("`{program}` gave no {what}: {}", output.status);
-        return Err(Failure::new(Exit::Usage, why));
+        return Err(CommandError::new(Exit::Usage, why));
     }
     let bytes = Zeroizing::new(output.stdout);
     let text = text_file::decode(&bytes).map_err(|error| {
-        Failure::new(Exit::Usage, format!("what `{program}` prints is no text")).because(error)
+        CommandError::new(Exit::Usage, format!("what `{program}` prints is no text")).caused_by(error)
     })?;
     first_line(what, &Zeroizing::new(text.into_owned()), || format!("in the output of `{program}`"))
 }
 
-fn first_line(what: &str, text: &str, place: impl Fn() -> String) -> Result<Secret, Failure> {
+fn first_line(what: &str, text: &str, place: impl Fn() -> String) -> Result<Secret, CommandError> {
     match text.lines().next() {
         Some(line) if !line.trim().is_empty() => Ok(Secret::new(line.to_owned())),
-        _ => Err(Failure::new(Exit::Usage, format!("the {what} {} is empty", place()))),
+        _ => Err(CommandError::new(Exit::Usage, format!("the {what} {} is empty", place()))),
     }
 }

@@ -12,14 +12,14 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
-use super::args::{Connection, LogFormat, ServeArgs};
-use super::connect::{self, Journalled, Opened};
-use super::doctor::OnCall;
-use super::exit::{Exit, Failure};
+use super::args::{ConnectionArgs, LogFormat, ServeArgs};
+use super::connect::{self, JournalAccess, OpenedEngine};
+use super::doctor::ConfigDoctor;
+use super::exit::{CommandError, Exit};
 use super::log_lines::LogLines;
 use super::output::Output;
 use super::process_limits;
-use super::reload::{self, Files, Running};
+use super::reload::{self, FileHashes, RunningService};
 use crate::api::{self, Api, ConnectionLimits, Connections, Doctor, KeyRing, ListenerLimits, ServerTls};
 use crate::config::{self, Config};
 use crate::console;
@@ -29,28 +29,32 @@ use crate::telemetry;
 
 /// How long actions under way may take to end when the service is stopped. What is not over then stays open in the
 /// journal, and the next process finds out what became of it.
-const GOODBYE: Duration = Duration::from_secs(30);
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(30);
 /// How long everything else may take then.
-const LAST_GOODBYE: Duration = Duration::from_secs(20);
+const TASKS_GRACE: Duration = Duration::from_secs(20);
 /// Connections of the listener that serves health alone: a few probes, each for a moment.
 const HEALTH_CONNECTIONS: ConnectionLimits =
     ConnectionLimits { total: 32, unauthenticated: 32, per_address: Some(16) };
 /// What is logged unless this variable says otherwise, in the words of `tracing`.
 const LOG_VARIABLE: &str = "ADJOURN_LOG";
 /// Whoever signs us in to Windows traces whole messages, of which some are as good as the password.
-const SILENT: &str = "sspi=off";
+const SSPI_OFF: &str = "sspi=off";
 
-pub(super) async fn run(args: ServeArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
-    let exported = log(args.log)?;
+pub(super) async fn run(
+    args: ServeArgs,
+    connection: &ConnectionArgs,
+    output: &Output,
+) -> Result<Exit, CommandError> {
+    let exported = init_logging(args.log)?;
     let desk = ServiceStore::open(&connect::state_directory(connection)?).map_err(failed)?;
-    let opened = connect::open(connection, Journalled::Acts, output).await?;
+    let opened = connect::open(connection, JournalAccess::ReadWrite, output).await?;
     opened.config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let listen = args.listen.unwrap_or(opened.config.api.listen);
-    let on = Occasion {
+    let on = ServeContext {
         connection: Some(connection.clone()),
-        doctor: Arc::new(OnCall(connection.clone())),
-        story: None,
-        way_in: "",
+        doctor: Arc::new(ConfigDoctor(connection.clone())),
+        background: None,
+        console_fragment: "",
     };
     let ended = serve(opened, desk, listen, on, output).await;
     // Spans that are not sent yet are sent.
@@ -59,38 +63,39 @@ pub(super) async fn run(args: ServeArgs, connection: &Connection, output: &Outpu
 }
 
 /// What differs between a service and a demo of one.
-pub(super) struct Occasion {
+pub(super) struct ServeContext {
     /// Where the configuration is read again on SIGHUP.
-    pub(super) connection: Option<Connection>,
+    pub(super) connection: Option<ConnectionArgs>,
     /// Who examines the set-up.
     pub(super) doctor: Arc<dyn Doctor>,
     /// What goes on beside it, until it is told to stop.
-    pub(super) story: Option<Story>,
+    pub(super) background: Option<BackgroundTask>,
     /// What the console's address ends with to sign somebody in at once: never a real key's.
-    pub(super) way_in: &'static str,
+    pub(super) console_fragment: &'static str,
 }
 
 /// Something that goes on while the service runs.
-pub(super) type Story =
+pub(super) type BackgroundTask =
     Box<dyn FnOnce(Arc<Service>, CancellationToken) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
 /// Serves until Ctrl-C or SIGTERM.
 pub(super) async fn serve(
-    opened: Opened,
+    opened: OpenedEngine,
     desk: ServiceStore,
     listen: SocketAddr,
-    on: Occasion,
+    on: ServeContext,
     output: &Output,
-) -> Result<Exit, Failure> {
-    let Opened { engine, feed, clock, config } = opened;
+) -> Result<Exit, CommandError> {
+    let OpenedEngine { engine, feed, clock, config } = opened;
     let uptimes = desk.uptimes().await.map_err(failed)?;
     uptimes.iter().for_each(|up| clock.add_record(up.to));
     let tls = tls(&config.api, listen)?;
-    let service = Service::open(engine, desk.clone(), reload::options(&config)).await.map_err(failed)?;
+    let service =
+        Service::open(engine, desk.clone(), reload::service_options(&config)).await.map_err(failed)?;
     let keys = Arc::new(KeyRing::open(desk).await.map_err(failed)?);
     keys.set_provider(reload::provider(&config.api)?);
     let connections = connections(&config);
-    let api = Api::new(service.clone(), keys.clone(), reload::shown(&config))
+    let api = Api::new(service.clone(), keys.clone(), reload::api_options(&config))
         .with_doctor(on.doctor)
         .with_connections(connections.clone());
     let hook = reload::webhook(&config, &service)?;
@@ -102,7 +107,7 @@ pub(super) async fn serve(
     let at = listener.local_addr().unwrap_or(listen);
     let scheme = if tls.is_some() { "https" } else { "http" };
     output.line(&format!("{scheme}://{at}"))?;
-    output.say(&format!("the console is at {scheme}://{at}/{}", on.way_in));
+    output.note(&format!("the console is at {scheme}://{at}/{}", on.console_fragment));
     tracing::info!(%at, "serving");
 
     let (stop, mut parts) = (CancellationToken::new(), JoinSet::new());
@@ -119,7 +124,7 @@ pub(super) async fn serve(
     parts.spawn(service.clone().keep_admin_events(stop.clone()));
     parts.spawn(service.clone().maintain_journal(reload::journal_care(&config), stop.clone()));
     parts.spawn(service.clone().track_calendars(feed, config.live.clone(), stop.clone()));
-    if let Some(story) = on.story {
+    if let Some(story) = on.background {
         parts.spawn(story(service.clone(), stop.clone()));
     }
     let router = api::router(api.clone()).merge(console::router(keys.clone()));
@@ -128,34 +133,37 @@ pub(super) async fn serve(
         let limits = ListenerLimits::with(Connections::new(HEALTH_CONNECTIONS));
         parts.spawn(api::serve(listener, None, api::health_router(api.clone()), limits, stop.clone()));
     }
-    let files = Files::of(&config);
-    let mut running = Running { service, api, keys, connection: on.connection, config, files, hook: None };
+    let files = FileHashes::of(&config);
+    let mut running =
+        RunningService { service, api, keys, connection: on.connection, config, files, hook: None };
     if let Some(hook) = &hook {
         hook.forget_others().await;
     }
-    running.tell(hook, &mut parts);
+    running.set_webhook(hook, &mut parts);
     // Where there is no systemd, nobody is told.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     let mut signals = Signals::listen()?;
-    while signals.next().await == Told::Reload {
+    while signals.next().await == ServiceSignal::Reload {
         tokio::select! {
             () = running.reload(&mut parts) => {}
             () = signals.stop() => break,
         }
     }
-    end(&running.service, &stop, parts).await;
+    shut_down(&running.service, &stop, parts).await;
     Ok(Exit::Done)
 }
 
-async fn bind(listen: SocketAddr) -> Result<TcpListener, Failure> {
+async fn bind(listen: SocketAddr) -> Result<TcpListener, CommandError> {
     let listener = TcpListener::bind(listen).await;
-    listener.map_err(|error| Failure::new(Exit::Usage, format!("cannot listen on {listen}")).because(error))
+    listener.map_err(|error| {
+        CommandError::new(Exit::Usage, format!("cannot listen on {listen}")).caused_by(error)
+    })
 }
 
 /// The table of connections, with limits for which this process may open files enough.
 fn connections(config: &Config) -> Arc<Connections> {
     let files = process_limits::raise_open_files();
-    let (limits, needed) = process_limits::fit(config.api.connections, files, config);
+    let (limits, needed) = process_limits::fit_connections(config.api.connections, files, config);
     if let (Some(needed), Some(files)) = (needed, files) {
         tracing::warn!(
             files,
@@ -170,11 +178,12 @@ fn connections(config: &Config) -> Arc<Connections> {
 }
 
 /// Takes nothing new on, lets what is under way end, and says what did not.
-async fn end(service: &Service, stop: &CancellationToken, mut parts: JoinSet<()>) {
+async fn shut_down(service: &Service, stop: &CancellationToken, mut parts: JoinSet<()>) {
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     tracing::info!("stopping: nothing new is taken on");
     stop.cancel();
-    let (finished, swept) = tokio::join!(service.actions.finish(GOODBYE), service.sweeps.finish(GOODBYE));
+    let (finished, swept) =
+        tokio::join!(service.actions.finish(SHUTDOWN_GRACE), service.sweeps.finish(SHUTDOWN_GRACE));
     service.announce_journal_head();
     service.notices.close();
     let all = async {
@@ -184,7 +193,7 @@ async fn end(service: &Service, stop: &CancellationToken, mut parts: JoinSet<()>
             }
         }
     };
-    if tokio::time::timeout(LAST_GOODBYE, all).await.is_err() {
+    if tokio::time::timeout(TASKS_GRACE, all).await.is_err() {
         tracing::warn!("some parts of the service did not end in time");
     }
     if !swept {
@@ -199,19 +208,19 @@ async fn end(service: &Service, stop: &CancellationToken, mut parts: JoinSet<()>
 }
 
 /// TLS as it is configured; plain HTTP only where nobody else reads it.
-fn tls(config: &config::Api, listen: SocketAddr) -> Result<Option<Arc<ServerTls>>, Failure> {
+fn tls(config: &config::Api, listen: SocketAddr) -> Result<Option<Arc<ServerTls>>, CommandError> {
     match &config.tls {
         Some(files) => match ServerTls::open(files.clone()) {
             Ok(tls) => Ok(Some(Arc::new(tls))),
-            Err(error) => Err(Failure::from_error(Exit::Usage, error)),
+            Err(error) => Err(CommandError::from_error(Exit::Usage, error)),
         },
         None if listen.ip().is_loopback() || config.behind_proxy => Ok(None),
-        None => Err(readable(listen)),
+        None => Err(plain_http_refused(listen)),
     }
 }
 
-fn readable(listen: SocketAddr) -> Failure {
-    Failure::new(
+fn plain_http_refused(listen: SocketAddr) -> CommandError {
+    CommandError::new(
         Exit::Usage,
         format!(
             "serving plain HTTP on {listen} would send API keys readable over the network: set [api.tls], or \
@@ -222,7 +231,7 @@ fn readable(listen: SocketAddr) -> Failure {
 
 /// What somebody outside wants.
 #[derive(Debug, PartialEq, Eq)]
-enum Told {
+enum ServiceSignal {
     Reload,
     Stop,
 }
@@ -235,18 +244,18 @@ struct Signals {
 
 #[cfg(unix)]
 impl Signals {
-    fn listen() -> Result<Self, Failure> {
+    fn listen() -> Result<Self, CommandError> {
         use tokio::signal::unix::{SignalKind, signal};
-        let deaf = |error| Failure::new(Exit::Usage, "cannot hear signals").because(error);
+        let deaf = |error| CommandError::new(Exit::Usage, "cannot hear signals").caused_by(error);
         let (terminate, hangup) = (signal(SignalKind::terminate()), signal(SignalKind::hangup()));
         Ok(Self { terminate: terminate.map_err(deaf)?, hangup: hangup.map_err(deaf)? })
     }
 
-    async fn next(&mut self) -> Told {
+    async fn next(&mut self) -> ServiceSignal {
         tokio::select! {
-            _ = self.terminate.recv() => Told::Stop,
-            _ = tokio::signal::ctrl_c() => Told::Stop,
-            _ = self.hangup.recv() => Told::Reload,
+            _ = self.terminate.recv() => ServiceSignal::Stop,
+            _ = tokio::signal::ctrl_c() => ServiceSignal::Stop,
+            _ = self.hangup.recv() => ServiceSignal::Reload,
         }
     }
 
@@ -265,13 +274,13 @@ struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
-    fn listen() -> Result<Self, Failure> {
+    fn listen() -> Result<Self, CommandError> {
         Ok(Self)
     }
 
-    async fn next(&mut self) -> Told {
+    async fn next(&mut self) -> ServiceSignal {
         self.stop().await;
-        Told::Stop
+        ServiceSignal::Stop
     }
 
     async fn stop(&mut self) {
@@ -280,9 +289,9 @@ impl Signals {
 }
 
 /// Logs to stderr, and to a collector where there is one: as long as what comes back is kept.
-fn log(format: LogFormat) -> Result<Option<telemetry::Export>, Failure> {
+fn init_logging(format: LogFormat) -> Result<Option<telemetry::Export>, CommandError> {
     let mut filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
-    if let Ok(silent) = SILENT.parse() {
+    if let Ok(silent) = SSPI_OFF.parse() {
         filter = filter.add_directive(silent);
     }
     let lines = tracing_subscriber::fmt::layer().with_writer(LogLines(format));
@@ -291,7 +300,7 @@ fn log(format: LogFormat) -> Result<Option<telemetry::Export>, Failure> {
         LogFormat::Json => lines.json().boxed(),
     };
     let export = telemetry::Export::begin().map_err(|why| {
-        Failure::new(Exit::Usage, format!("cannot export spans (OTEL_EXPORTER_OTLP_ENDPOINT): {why}"))
+        CommandError::new(Exit::Usage, format!("cannot export spans (OTEL_EXPORTER_OTLP_ENDPOINT): {why}"))
     })?;
     let spans = export.as_ref().map(telemetry::Export::layer);
     // Somebody who uses the library may log in another way already.
@@ -299,6 +308,6 @@ fn log(format: LogFormat) -> Result<Option<telemetry::Export>, Failure> {
     Ok(export)
 }
 
-fn failed(error: StoreError) -> Failure {
-    Failure::from_error(Exit::of_store(&error), error)
+fn failed(error: StoreError) -> CommandError {
+    CommandError::from_error(Exit::of_store(&error), error)
 }

@@ -2,27 +2,31 @@
 
 use uuid::Uuid;
 
-use super::args::{Connection, ScopeKind, SetupArgs, Site};
+use super::args::{ConnectionArgs, Deployment, ScopeKind, SetupArgs};
 use super::connect;
-use super::exit::{Exit, Failure};
+use super::connections::{connection_name, servers};
+use super::exit::{CommandError, Exit};
 use super::output::Output;
-use super::sites::{name_of, servers};
 use crate::calendar::RoomAddress;
 use crate::config::{Config, Server, SignIn};
 use crate::setup::online::Application;
 use crate::setup::{Names, Reach, Script, on_premises, online};
 
-pub(super) fn run(args: SetupArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
+pub(super) fn run(
+    args: SetupArgs,
+    connection: &ConnectionArgs,
+    output: &Output,
+) -> Result<Exit, CommandError> {
     let config = connect::load(connection)?;
     let script = match args.site {
-        Site::OnPremises => for_on_premises(args, &config)?,
-        Site::Online => for_online(args, &config)?,
+        Deployment::OnPremises => for_on_premises(args, &config)?,
+        Deployment::Online => for_online(args, &config)?,
     };
     output.data(&script, || script.to_string().trim_end().to_owned())?;
     Ok(Exit::Done)
 }
 
-fn for_on_premises(args: SetupArgs, config: &Config) -> Result<Script, Failure> {
+fn for_on_premises(args: SetupArgs, config: &Config) -> Result<Script, CommandError> {
     if args.app_id.is_some() || args.object_id.is_some() {
         return Err(usage(
             "--app-id and --object-id are for --site online: on premises an account is let in, with --account",
@@ -37,7 +41,7 @@ fn for_on_premises(args: SetupArgs, config: &Config) -> Result<Script, Failure> 
     Ok(on_premises::script(&reach, &account, &names))
 }
 
-fn for_online(args: SetupArgs, config: &Config) -> Result<Script, Failure> {
+fn for_online(args: SetupArgs, config: &Config) -> Result<Script, CommandError> {
     if args.account.is_some() {
         return Err(usage(
             "--account is for --site on-premises: in Exchange Online an application is let in, with --app-id",
@@ -46,7 +50,7 @@ fn for_online(args: SetupArgs, config: &Config) -> Result<Script, Failure> {
     let (at, configured) = exchange(&args, config, application_id)?;
     let (reach, names) = (reach(&args)?, names(&args, at, config)?);
     let application = Application { app: args.app_id.or(configured), object: args.object_id };
-    online::script(&reach, application, &names).map_err(|error| Failure::from_error(Exit::Usage, error))
+    online::script(&reach, application, &names).map_err(|error| CommandError::from_error(Exit::Usage, error))
 }
 
 /// The name of the Exchange that is set up, and who is to be let in there, as far as the configuration knows.
@@ -54,7 +58,7 @@ fn exchange<'c, T>(
     args: &SetupArgs,
     config: &'c Config,
     who: impl Fn(&Server) -> Option<T>,
-) -> Result<(Option<&'c str>, Option<T>), Failure> {
+) -> Result<(Option<&'c str>, Option<T>), CommandError> {
     let named = |(name, server): (&'c str, &'c Server)| who(server).map(|who| (name, who));
     let Some(wanted) = &args.connection else {
         let first = servers(config).find_map(named);
@@ -81,7 +85,7 @@ fn application_id(server: &Server) -> Option<Uuid> {
     }
 }
 
-fn reach(args: &SetupArgs) -> Result<Reach, Failure> {
+fn reach(args: &SetupArgs) -> Result<Reach, CommandError> {
     let group = || args.group.clone().ok_or_else(|| usage("name the group with --group"));
     Ok(match args.scope {
         ScopeKind::Everyone => Reach::Everyone,
@@ -93,10 +97,10 @@ fn reach(args: &SetupArgs) -> Result<Reach, Failure> {
 }
 
 /// A room and an outsider that live there; any, where it is not known which Exchange it is.
-fn names(args: &SetupArgs, at: Option<&str>, config: &Config) -> Result<Names, Failure> {
-    let lives_there = |address: &&RoomAddress| at.is_none() || name_of(config, address) == at;
+fn names(args: &SetupArgs, at: Option<&str>, config: &Config) -> Result<Names, CommandError> {
+    let lives_there = |address: &&RoomAddress| at.is_none() || connection_name(config, address) == at;
     let outsider = match (&args.out_of_scope, config.out_of_scope.iter().find(lives_there)) {
-        (Some(given), _) => connect::address("--out-of-scope", given)?.to_string(),
+        (Some(given), _) => connect::parse_address("--out-of-scope", given)?.to_string(),
         (None, Some(configured)) => configured.to_string(),
         (None, None) => "somebody@example.com".to_owned(),
     };
@@ -105,6 +109,6 @@ fn names(args: &SetupArgs, at: Option<&str>, config: &Config) -> Result<Names, F
     Ok(Names { label: args.name.clone(), room, outsider })
 }
 
-fn usage(message: &str) -> Failure {
-    Failure::new(Exit::Usage, message)
+fn usage(message: &str) -> CommandError {
+    CommandError::new(Exit::Usage, message)
 }

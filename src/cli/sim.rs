@@ -3,42 +3,45 @@
 use serde::Serialize;
 
 use super::args::SimArgs;
-use super::exit::{Exit, Failure};
+use super::exit::{CommandError, Exit};
 use super::output::Output;
 use crate::clock::{Clock, SystemClock};
 use crate::sim::{DateIds, Options, Simulator, World, demo_world, large_world};
 
 /// How to reach the simulator.
 #[derive(Serialize)]
-struct Where<'a> {
+struct SimulatorAddress<'a> {
     url: &'a str,
     username: &'a str,
     password: &'a str,
     rooms: &'a [String],
 }
 
-pub(super) async fn run(args: SimArgs, output: &Output) -> Result<Exit, Failure> {
+pub(super) async fn run(args: SimArgs, output: &Output) -> Result<Exit, CommandError> {
     let world = world(&args);
     let rooms = rooms(&world);
     let options =
         Options { tls: args.tls, port: args.port, username: args.user.clone(), ..Options::default() };
     let (username, password) = (options.username.clone(), options.password.clone());
     let simulator = Simulator::start(world, options).await.map_err(|error| {
-        Failure::new(Exit::Usage, format!("cannot listen on port {}", args.port)).because(error)
+        CommandError::new(Exit::Usage, format!("cannot listen on port {}", args.port)).caused_by(error)
     })?;
     if let (Some(path), Some(pem)) = (&args.ca_out, simulator.ca_pem()) {
         std::fs::write(path, pem).map_err(|error| {
-            Failure::new(Exit::Usage, format!("cannot write {}", path.display())).because(error)
+            CommandError::new(Exit::Usage, format!("cannot write {}", path.display())).caused_by(error)
         })?;
     }
     let url = simulator.url();
-    output.data(&Where { url: &url, username: &username, password: &password, rooms: &rooms }, || {
-        format!(
-            "{url}\nusername {username}, password {password}\n{} rooms and pieces of equipment",
-            rooms.len()
-        )
-    })?;
-    output.say("the simulator runs until Ctrl-C");
+    output.data(
+        &SimulatorAddress { url: &url, username: &username, password: &password, rooms: &rooms },
+        || {
+            format!(
+                "{url}\nusername {username}, password {password}\n{} rooms and pieces of equipment",
+                rooms.len()
+            )
+        },
+    )?;
+    output.note("the simulator runs until Ctrl-C");
     let _ = tokio::signal::ctrl_c().await;
     simulator.stop().await;
     Ok(Exit::Done)

@@ -1,23 +1,27 @@
 //! `adjourn undo`: put back what an action changed.
 
-use super::args::{Connection, UndoArgs};
-use super::connect::{self, Journalled};
-use super::exit::{Exit, Failure};
+use super::args::{ConnectionArgs, UndoArgs};
+use super::connect::{self, JournalAccess};
+use super::exit::{CommandError, Exit};
 use super::output::Output;
-use super::perform::{print, user_name};
+use super::perform::{print_answer, user_name};
 use crate::action::{Action, ActionId, ActionKind, Actor};
 use crate::engine::{Mode, unknown_action};
 
-pub(super) async fn run(args: UndoArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
+pub(super) async fn run(
+    args: UndoArgs,
+    connection: &ConnectionArgs,
+    output: &Output,
+) -> Result<Exit, CommandError> {
     let of = ActionId(args.action);
-    let journalled = if args.wish.dry_run { Journalled::Looks } else { Journalled::Acts };
+    let journalled = if args.request.dry_run { JournalAccess::ReadOnly } else { JournalAccess::ReadWrite };
     let opened = connect::open(connection, journalled, output).await?;
     let life = opened.engine.journal().action_record(of).await;
-    let life = life.map_err(|error| Failure::from_error(Exit::Journal, error))?;
+    let life = life.map_err(|error| CommandError::from_error(Exit::Journal, error))?;
     let Some(life) = life else {
         let refusal = unknown_action(&**opened.engine.journal(), of).await;
-        let refusal = refusal.map_err(|error| Failure::from_error(Exit::of_journal(&error), error))?;
-        return Err(Failure::new(Exit::Refused, refusal.to_string()));
+        let refusal = refusal.map_err(|error| CommandError::from_error(Exit::of_journal(&error), error))?;
+        return Err(CommandError::new(Exit::Refused, refusal.to_string()));
     };
     let mut action = Action::new(
         ActionId::random(),
@@ -26,10 +30,10 @@ pub(super) async fn run(args: UndoArgs, connection: &Connection, output: &Output
         Actor::User { name: user_name() },
     );
     action.target = life.action.target;
-    action.reason = args.wish.reason;
-    action.key = args.wish.idempotency_key;
+    action.reason = args.request.reason;
+    action.key = args.request.idempotency_key;
     let room = action.room.clone();
-    let mode = if args.wish.dry_run { Mode::DryRun } else { Mode::Perform };
+    let mode = if args.request.dry_run { Mode::DryRun } else { Mode::Perform };
     let answer = opened.engine.perform(action, mode).await;
-    print(&room, &answer.map_err(|error| Failure::from_error(Exit::Journal, error))?, output)
+    print_answer(&room, &answer.map_err(|error| CommandError::from_error(Exit::Journal, error))?, output)
 }

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::args::{WireArgs, WireCommand, WirePath};
-use super::exit::{Exit, Failure};
+use super::exit::{CommandError, Exit};
 use super::output::Output;
 use crate::ews::codec::{DecodeLimits, Decoded, decode, decode_with_reader, decode_with_scanner};
 use crate::ews::op::examples::examples;
 
-pub(super) fn run(args: WireArgs, output: &Output) -> Result<Exit, Failure> {
+pub(super) fn run(args: WireArgs, output: &Output) -> Result<Exit, CommandError> {
     match args.command {
         WireCommand::Decode { files, path } => decode_files(&files, path, output),
         WireCommand::Encode { list: true, .. } => list_examples(output),
@@ -24,7 +24,7 @@ pub(super) fn run(args: WireArgs, output: &Output) -> Result<Exit, Failure> {
 /// What is known of one file.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Report<'a> {
+enum DecodeReport<'a> {
     Decoded {
         path: String,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,7 +34,7 @@ enum Report<'a> {
     Error(String),
 }
 
-fn decode_files(files: &[PathBuf], path: WirePath, output: &Output) -> Result<Exit, Failure> {
+fn decode_files(files: &[PathBuf], path: WirePath, output: &Output) -> Result<Exit, CommandError> {
     let mut exit = Exit::Done;
     for file in files {
         let body = read(file)?;
@@ -48,37 +48,38 @@ fn decode_files(files: &[PathBuf], path: WirePath, output: &Output) -> Result<Ex
             }
         };
         let report = match &decoded {
-            Ok(answer) => Report::Decoded {
+            Ok(answer) => DecodeReport::Decoded {
                 path: answer.path.as_str().to_owned(),
                 declined: answer.path.declined().map(|declined| declined.to_string()),
                 answer,
             },
             Err(error) => {
                 exit = Exit::Usage;
-                Report::Error(error.clone())
+                DecodeReport::Error(error.clone())
             }
         };
         // One JSON document a file, whether or not --json is given: there is no other way to show a tree.
-        let text = serde_json::to_string_pretty(&Named { file, report })
-            .map_err(|error| Failure::new(Exit::Usage, "cannot write the answer as JSON").because(error))?;
+        let text = serde_json::to_string_pretty(&DecodedFile { file, report }).map_err(|error| {
+            CommandError::new(Exit::Usage, "cannot write the answer as JSON").caused_by(error)
+        })?;
         output.json(&text)?;
     }
     Ok(exit)
 }
 
 #[derive(Serialize)]
-struct Named<'a> {
+struct DecodedFile<'a> {
     file: &'a Path,
     #[serde(flatten)]
-    report: Report<'a>,
+    report: DecodeReport<'a>,
 }
 
 /// Captures are small; a gigabyte by mistake is not read.
 const CAPTURE_BYTES_MAX: u64 = 256 << 20;
 
-fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+fn read(file: &Path) -> Result<Vec<u8>, CommandError> {
     let unreadable = |error: io::Error| {
-        Failure::new(Exit::Usage, format!("cannot read {}", file.display())).because(error)
+        CommandError::new(Exit::Usage, format!("cannot read {}", file.display())).caused_by(error)
     };
     let mut body = Vec::new();
     if file == Path::new("-") {
@@ -93,36 +94,36 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     Ok(body)
 }
 
-fn list_examples(output: &Output) -> Result<Exit, Failure> {
+fn list_examples(output: &Output) -> Result<Exit, CommandError> {
     let names: Vec<String> = examples().into_iter().map(|(name, _)| name).collect();
     output.data(&names, || names.join("\n"))?;
     Ok(Exit::Done)
 }
 
-fn print_example(name: &str) -> Result<Exit, Failure> {
+fn print_example(name: &str) -> Result<Exit, CommandError> {
     let Some((_, request)) = examples().into_iter().find(|(known, _)| known == name) else {
-        return Err(Failure::new(
+        return Err(CommandError::new(
             Exit::Usage,
             format!("no example is named `{name}`; see adjourn wire encode --list"),
         ));
     };
     match io::stdout().lock().write_all(&request) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::new(Exit::Usage, "cannot write to standard output").because(error))
+            Err(CommandError::new(Exit::Usage, "cannot write to standard output").caused_by(error))
         }
         _ => Ok(Exit::Done),
     }
 }
 
-fn write_examples(dir: &Path, output: &Output) -> Result<Exit, Failure> {
+fn write_examples(dir: &Path, output: &Output) -> Result<Exit, CommandError> {
     let unwritable = |error: io::Error| {
-        Failure::new(Exit::Usage, format!("cannot write to {}", dir.display())).because(error)
+        CommandError::new(Exit::Usage, format!("cannot write to {}", dir.display())).caused_by(error)
     };
     std::fs::create_dir_all(dir).map_err(unwritable)?;
     let examples = examples();
     for (name, request) in &examples {
         std::fs::write(dir.join(format!("{name}.xml")), request).map_err(unwritable)?;
     }
-    output.say(&format!("{} requests written", examples.len()));
+    output.note(&format!("{} requests written", examples.len()));
     Ok(Exit::Done)
 }

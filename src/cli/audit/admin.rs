@@ -5,16 +5,16 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{json, read};
+use super::{json, open_journal};
 use crate::cli::args::{AuditArgs, Format};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::{CommandError, Exit};
 use crate::cli::output::{Output, table};
 use crate::cli::spreadsheet::{cell, writer};
 use crate::journal::{AdminActor, AdminEntry, AdminEvent, AdminPage, AdminQuery, Journal as _};
 
 /// One admin event as a line of JSON or CSV.
 #[derive(Serialize)]
-struct Line {
+struct AdminLine {
     number: u64,
     at: DateTime<Utc>,
     actor_kind: &'static str,
@@ -25,10 +25,10 @@ struct Line {
     event: AdminEvent,
 }
 
-pub(super) async fn list(directory: &Path, args: &AuditArgs, output: &Output) -> Result<Exit, Failure> {
+pub(super) async fn list(directory: &Path, args: &AuditArgs, output: &Output) -> Result<Exit, CommandError> {
     let page = page(directory, args).await?;
     if page.more.is_some() {
-        output.say(&format!(
+        output.note(&format!(
             "adjourn: the newest {} admin events are shown; --until or --limit shows more",
             page.events.len()
         ));
@@ -42,15 +42,15 @@ pub(super) async fn list(directory: &Path, args: &AuditArgs, output: &Output) ->
     Ok(Exit::Done)
 }
 
-async fn page(directory: &Path, args: &AuditArgs) -> Result<AdminPage, Failure> {
+async fn page(directory: &Path, args: &AuditArgs) -> Result<AdminPage, CommandError> {
     let query = AdminQuery { since: args.since, until: args.until, before: None, limit: args.limit as usize };
-    let page = read(directory)?.admin_events(&query).await;
-    page.map_err(|error| Failure::from_error(Exit::of_journal(&error), error))
+    let page = open_journal(directory)?.admin_events(&query).await;
+    page.map_err(|error| CommandError::from_error(Exit::of_journal(&error), error))
 }
 
-fn line(number: u64, entry: AdminEntry) -> Line {
+fn line(number: u64, entry: AdminEntry) -> AdminLine {
     let AdminEntry { at, by, event } = entry;
-    Line {
+    AdminLine {
         number,
         at,
         actor_kind: by.kind(),
@@ -99,9 +99,9 @@ fn details(event: &AdminEvent) -> String {
     }
 }
 
-fn csv(lines: impl Iterator<Item = Line>) -> Result<String, Failure> {
+fn csv(lines: impl Iterator<Item = AdminLine>) -> Result<String, CommandError> {
     let mut writer = writer();
-    let failed = |error: csv::Error| Failure::new(Exit::Usage, "cannot write CSV").because(error);
+    let failed = |error: csv::Error| CommandError::new(Exit::Usage, "cannot write CSV").caused_by(error);
     writer.write_record(["number", "at", "actor_kind", "actor", "kind", "details"]).map_err(failed)?;
     for line in lines {
         let (number, at) = (line.number.to_string(), line.at.to_rfc3339());
@@ -111,11 +111,11 @@ fn csv(lines: impl Iterator<Item = Line>) -> Result<String, Failure> {
             .map_err(failed)?;
     }
     let bytes =
-        writer.into_inner().map_err(|_| Failure::new(Exit::Usage, "cannot write CSV: out of memory"))?;
+        writer.into_inner().map_err(|_| CommandError::new(Exit::Usage, "cannot write CSV: out of memory"))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn render(lines: &[Line]) -> String {
+fn render(lines: &[AdminLine]) -> String {
     let mut table = table(&["WHEN", "WHO", "EVENT", "DETAILS"]);
     for line in lines {
         table.add_row([

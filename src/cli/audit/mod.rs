@@ -9,9 +9,9 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::args::{AuditArgs, AuditCommand, Connection, Format};
+use super::args::{AuditArgs, AuditCommand, ConnectionArgs, Format};
 use super::connect;
-use super::exit::{Exit, Failure};
+use super::exit::{CommandError, Exit};
 use super::output::{Output, table};
 use super::spreadsheet::{cell, writer};
 use crate::action::{ActionId, ActionKind, DeleteMode, Notify, RequestIds};
@@ -19,7 +19,11 @@ use crate::calendar::RoomAddress;
 use crate::journal::{ActionRecord, ActionStatus, Journal, Query};
 use crate::store::SqliteJournal;
 
-pub(super) async fn run(args: AuditArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
+pub(super) async fn run(
+    args: AuditArgs,
+    connection: &ConnectionArgs,
+    output: &Output,
+) -> Result<Exit, CommandError> {
     let directory = connect::state_directory(connection)?;
     match &args.command {
         Some(AuditCommand::Verify(verify_args)) => verify::run(&directory, verify_args, output).await,
@@ -32,7 +36,7 @@ pub(super) async fn run(args: AuditArgs, connection: &Connection, output: &Outpu
 
 /// One action as a line of JSON or CSV.
 #[derive(Serialize)]
-struct Line {
+struct ActionLine {
     action: ActionId,
     accepted_at: DateTime<Utc>,
     room: RoomAddress,
@@ -57,7 +61,7 @@ struct Line {
     requests: Vec<RequestIds>,
 }
 
-impl From<&ActionRecord> for Line {
+impl From<&ActionRecord> for ActionLine {
     fn from(life: &ActionRecord) -> Self {
         let before = life.intent.as_ref().map(|intent| &intent.before);
         Self {
@@ -67,7 +71,7 @@ impl From<&ActionRecord> for Line {
             actor_kind: life.action.actor.kind(),
             actor: life.action.actor.name().to_owned(),
             key_id: life.action.actor.key_id().map(str::to_owned),
-            asked: asked(life.action.kind),
+            asked: request_text(life.action.kind),
             reason: life.action.reason.clone(),
             proof: life.action.actor.proof().map(ToString::to_string),
             ending: ActionStatus::of(life).as_str(),
@@ -95,7 +99,7 @@ impl From<&ActionRecord> for Line {
     }
 }
 
-fn asked(ask: ActionKind) -> String {
+fn request_text(ask: ActionKind) -> String {
     match ask {
         ActionKind::End(Notify::Attendees) => "end".to_owned(),
         ActionKind::End(Notify::Nobody) => "end, silent".to_owned(),
@@ -107,11 +111,12 @@ fn asked(ask: ActionKind) -> String {
     }
 }
 
-async fn list(directory: &Path, args: &AuditArgs, output: &Output) -> Result<Exit, Failure> {
-    let journal = read(directory)?;
+async fn list(directory: &Path, args: &AuditArgs, output: &Output) -> Result<Exit, CommandError> {
+    let journal = open_journal(directory)?;
     let room = args.room.as_deref().map(str::parse).transpose();
     let query = Query {
-        room: room.map_err(|error| Failure::new(Exit::Usage, "--room is no address").because(error))?,
+        room: room
+            .map_err(|error| CommandError::new(Exit::Usage, "--room is no address").caused_by(error))?,
         since: args.since,
         until: args.until,
         actor: args.actor.clone(),
@@ -120,12 +125,14 @@ async fn list(directory: &Path, args: &AuditArgs, output: &Output) -> Result<Exi
         limit: Some(args.limit as usize),
         ..Query::default()
     };
-    let lives =
-        journal.find(&query).await.map_err(|error| Failure::from_error(Exit::of_journal(&error), error))?;
+    let lives = journal
+        .find(&query)
+        .await
+        .map_err(|error| CommandError::from_error(Exit::of_journal(&error), error))?;
     if lives.len() >= args.limit as usize {
-        output.say(&format!("adjourn: the newest {} actions are shown; --limit shows more", args.limit));
+        output.note(&format!("adjourn: the newest {} actions are shown; --limit shows more", args.limit));
     }
-    let lines = lives.iter().map(Line::from);
+    let lines = lives.iter().map(ActionLine::from);
     let format = if output.is_json() { Format::Json } else { args.format };
     match format {
         Format::Table => output.line(&render(&lines.collect::<Vec<_>>()))?,
@@ -135,14 +142,15 @@ async fn list(directory: &Path, args: &AuditArgs, output: &Output) -> Result<Exi
     Ok(Exit::Done)
 }
 
-fn json(line: &impl Serialize) -> Result<String, Failure> {
-    serde_json::to_string(line).map_err(|error| Failure::new(Exit::Usage, "cannot write JSON").because(error))
+fn json(line: &impl Serialize) -> Result<String, CommandError> {
+    serde_json::to_string(line)
+        .map_err(|error| CommandError::new(Exit::Usage, "cannot write JSON").caused_by(error))
 }
 
 /// One row an action; its requests in one cell, as `ours/theirs`.
-fn csv(lines: impl Iterator<Item = Line>) -> Result<String, Failure> {
+fn csv(lines: impl Iterator<Item = ActionLine>) -> Result<String, CommandError> {
     let mut writer = writer();
-    let failed = |error: csv::Error| Failure::new(Exit::Usage, "cannot write CSV").because(error);
+    let failed = |error: csv::Error| CommandError::new(Exit::Usage, "cannot write CSV").caused_by(error);
     writer
         .write_record([
             "action",
@@ -198,11 +206,11 @@ fn csv(lines: impl Iterator<Item = Line>) -> Result<String, Failure> {
             .map_err(failed)?;
     }
     let bytes =
-        writer.into_inner().map_err(|_| Failure::new(Exit::Usage, "cannot write CSV: out of memory"))?;
+        writer.into_inner().map_err(|_| CommandError::new(Exit::Usage, "cannot write CSV: out of memory"))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn render(lines: &[Line]) -> String {
+fn render(lines: &[ActionLine]) -> String {
     let mut table = table(&["WHEN", "ROOM", "WHO", "ASKED", "OUTCOME", "ACTION"]);
     for line in lines {
         table.add_row([
@@ -217,6 +225,6 @@ fn render(lines: &[Line]) -> String {
     format!("{table}\n\n{} actions", lines.len())
 }
 
-fn read(directory: &Path) -> Result<SqliteJournal, Failure> {
-    SqliteJournal::read(directory).map_err(|error| Failure::from_error(Exit::of_store(&error), error))
+fn open_journal(directory: &Path) -> Result<SqliteJournal, CommandError> {
+    SqliteJournal::read(directory).map_err(|error| CommandError::from_error(Exit::of_store(&error), error))
 }

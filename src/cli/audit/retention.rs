@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use crate::cli::args::{ArchiveArgs, Connection, EraseArgs};
+use crate::cli::args::{ArchiveArgs, ConnectionArgs, EraseArgs};
 use crate::cli::connect;
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::{CommandError, Exit};
 use crate::cli::output::Output;
 use crate::cli::perform::user_name;
 use crate::clock::{Clock as _, SystemClock};
@@ -21,23 +21,23 @@ struct ArchivedLine {
 }
 
 pub(super) async fn archive(
-    connection: &Connection,
+    connection: &ConnectionArgs,
     args: &ArchiveArgs,
     output: &Output,
-) -> Result<Exit, Failure> {
+) -> Result<Exit, CommandError> {
     let mut config = connect::load(connection)?;
-    let journal = connect::store(&connect::directory(&mut config)?)?;
+    let journal = connect::open_journal(&connect::directory(&mut config)?)?;
     let (now, key_ttl) = (SystemClock.now(), config.engine.key_ttl);
     let order = ArchiveOrder { year: args.year, to: args.to.clone(), by: this_command(), now, key_ttl };
     let report = journal.archive(order).await;
-    let report = report.map_err(|error| Failure::from_error(exit_of(&error), error))?;
+    let report = report.map_err(|error| CommandError::from_error(exit_of(&error), error))?;
     print(&report, args, output)?;
     Ok(Exit::Done)
 }
 
-fn print(report: &ArchiveReport, args: &ArchiveArgs, output: &Output) -> Result<(), Failure> {
+fn print(report: &ArchiveReport, args: &ArchiveArgs, output: &Output) -> Result<(), CommandError> {
     if let Some(action) = &report.blocked_by {
-        output.say(&format!("adjourn: later entries stay in the journal: action {action} is not over, or its key is valid still"));
+        output.note(&format!("adjourn: later entries stay in the journal: action {action} is not over, or its key is valid still"));
     }
     let (file, head) = (args.to.display().to_string(), report.head.to_string());
     let (first, last, blocked_by) = (report.first, report.last, report.blocked_by.clone());
@@ -64,20 +64,20 @@ struct ErasedLine {
 }
 
 pub(super) async fn erase(
-    connection: &Connection,
+    connection: &ConnectionArgs,
     args: &EraseArgs,
     output: &Output,
-) -> Result<Exit, Failure> {
+) -> Result<Exit, CommandError> {
     let mut config = connect::load(connection)?;
     let whose = match (args.before, &args.person) {
         (Some(before), _) => ErasureTarget::Before(before),
         (None, Some(person)) => ErasureTarget::Person(person.trim().to_owned()),
-        (None, None) => return Err(Failure::new(Exit::Usage, "name --before or --person")),
+        (None, None) => return Err(CommandError::new(Exit::Usage, "name --before or --person")),
     };
-    let journal = connect::store(&connect::directory(&mut config)?)?;
+    let journal = connect::open_journal(&connect::directory(&mut config)?)?;
     let (now, key_ttl) = (SystemClock.now(), config.engine.key_ttl);
     let erased = journal.erase(ErasureRequest { target: whose, by: this_command(), now, key_ttl }).await;
-    let erased = erased.map_err(|error| Failure::from_error(Exit::of_journal(&error), error))?;
+    let erased = erased.map_err(|error| CommandError::from_error(Exit::of_journal(&error), error))?;
     warn(&erased, output);
     let ErasureResult { values, spared, .. } = erased;
     output.data(&ErasedLine { values, spared }, || format!("{values} personal values are erased."))?;
@@ -86,18 +86,18 @@ pub(super) async fn erase(
 
 fn warn(erased: &ErasureResult, output: &Output) {
     if erased.spared > 0 {
-        output.say(&format!(
+        output.note(&format!(
             "adjourn: {} values stay for now: their action is not over, or its idempotency key is valid still",
             erased.spared
         ));
     }
     if erased.in_clear {
-        output.say(
+        output.note(
             "adjourn: entries of Adjourn before journal format 6 hold names that cannot be erased; `adjourn audit archive` removes those entries",
         );
     }
     if erased.log_remains {
-        output.say(
+        output.note(
             "adjourn: another process reads the journal; old pages stay in its log until that process ends",
         );
     }

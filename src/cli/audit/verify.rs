@@ -4,15 +4,15 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::read;
+use super::open_journal;
 use crate::cli::args::VerifyArgs;
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::{CommandError, Exit};
 use crate::cli::output::Output;
 use crate::store::{ArchiveFileError, VerifiedJournal, VerifyError};
 
 /// What is printed.
 #[derive(Serialize)]
-struct Report {
+struct VerificationReport {
     entries: u64,
     actions: u64,
     admin_events: u64,
@@ -26,7 +26,7 @@ struct Report {
     archives_verified: bool,
 }
 
-impl From<&VerifiedJournal> for Report {
+impl From<&VerifiedJournal> for VerificationReport {
     fn from(verified: &VerifiedJournal) -> Self {
         let archived_entries = verified.archived.map_or(0, |archived| archived.length);
         Self {
@@ -44,16 +44,16 @@ impl From<&VerifiedJournal> for Report {
     }
 }
 
-pub(super) async fn run(directory: &Path, args: &VerifyArgs, output: &Output) -> Result<Exit, Failure> {
-    let verified = read(directory)?.verify_with_archives(args.head, args.archive.clone()).await;
-    let verified = verified.map_err(|error| Failure::from_error(exit_of(&error), error))?;
+pub(super) async fn run(directory: &Path, args: &VerifyArgs, output: &Output) -> Result<Exit, CommandError> {
+    let verified = open_journal(directory)?.verify_with_archives(args.head, args.archive.clone()).await;
+    let verified = verified.map_err(|error| CommandError::from_error(exit_of(&error), error))?;
     if verified.unpruned > 0 {
-        output.say(&format!(
+        output.note(&format!(
             "adjourn: {} archived entries are still in the journal; run the interrupted `adjourn audit archive` again",
             verified.unpruned
         ));
     }
-    output.data(&Report::from(&verified), || text(&verified))?;
+    output.data(&VerificationReport::from(&verified), || text(&verified))?;
     Ok(Exit::Done)
 }
 

@@ -1,8 +1,8 @@
 //! `adjourn demo`: the whole product on a simulated Exchange, over real HTTP, in a few seconds and without any set-up. Served, it
 //! is a house in which people come and go.
 
-mod house;
-mod live;
+mod buildings;
+mod people;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -20,11 +20,11 @@ use crate::cleanup::{
     Rules, Sweep, SweepPlan, Verdict,
 };
 use crate::cli::args::DemoArgs;
-use crate::cli::connect::{self, Opened};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::connect::{self, OpenedEngine};
+use crate::cli::exit::{CommandError, Exit};
 use crate::cli::output::Output;
-use crate::cli::progress::Lines;
-use crate::cli::serve::{Occasion, Story};
+use crate::cli::progress::ProgressLines;
+use crate::cli::serve::{BackgroundTask, ServeContext};
 use crate::cli::sim::rooms;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Overrides};
@@ -35,13 +35,13 @@ use crate::journal::MemoryJournal;
 use crate::presence::{Interval, PresenceState, Sign, SignLog};
 use crate::sim::{Mail, Options, Simulator, demo_world};
 use crate::store::ServiceStore;
-use live::People;
+use people::DemoPeople;
 
 /// Everything that happened, as `--json` prints it.
 #[derive(Serialize)]
-struct Played {
+struct DemoTranscript {
     url: String,
-    actions: Vec<Told>,
+    actions: Vec<DemoAction>,
     plan: SweepPlan,
     applied: Vec<AppliedAction>,
     mails: Vec<MailLine>,
@@ -49,7 +49,7 @@ struct Played {
 }
 
 #[derive(Serialize)]
-struct Told {
+struct DemoAction {
     what: &'static str,
     room: RoomAddress,
     #[serde(flatten)]
@@ -71,11 +71,11 @@ const DEMO_KEY: (&str, &str) = ("demo", "demo");
 /// Requests a minute: a demo may be measured.
 const DEMO_PER_MINUTE: u32 = 10_000_000;
 
-pub(super) async fn run(args: DemoArgs, output: &Output) -> Result<Exit, Failure> {
+pub(super) async fn run(args: DemoArgs, output: &Output) -> Result<Exit, CommandError> {
     let now = SystemClock.now();
     let mut world = demo_world(now);
     if args.serve {
-        house::furnish(&mut world);
+        buildings::add_rooms(&mut world);
     }
     let room_names = rooms(&world);
     if args.serve {
@@ -85,25 +85,25 @@ pub(super) async fn run(args: DemoArgs, output: &Output) -> Result<Exit, Failure
     let settings = |url| settings(url, &options.username, &options.password);
     let simulator = Simulator::start(world, options.clone())
         .await
-        .map_err(|error| Failure::new(Exit::Usage, "cannot start the simulator").because(error))?;
+        .map_err(|error| CommandError::new(Exit::Usage, "cannot start the simulator").caused_by(error))?;
     let settings = settings(simulator.url());
     let exchange = Exchange::new(&settings)
-        .map_err(|error| Failure::new(Exit::Usage, "cannot reach the simulator").because(error))?;
+        .map_err(|error| CommandError::new(Exit::Usage, "cannot reach the simulator").caused_by(error))?;
     let (exchange, simulator) = (Arc::new(exchange), Arc::new(simulator));
     let journal = Arc::new(MemoryJournal::default());
     let mut opened =
         connect::open_with(exchange.clone(), config(&room_names)?, journal, Arc::default()).await?;
     let exit = if args.serve {
-        show(&mut opened.config)?;
+        configure_served_demo(&mut opened.config)?;
         let rooms = opened.config.scope.rooms().cloned().collect();
         let (doctor, people) = (
-            Arc::new(HouseDoctor { settings, exchange, rooms, outsider: address(OUTSIDER)? }),
-            People::of(simulator.clone())?,
+            Arc::new(DemoDoctor { settings, exchange, rooms, outsider: address(OUTSIDER)? }),
+            DemoPeople::of(simulator.clone())?,
         );
         serve(opened, args.listen, doctor, people, output).await?
     } else {
-        let story = play(&opened, &simulator).await?;
-        output.data(&story, || tell(&story))?;
+        let story = run_scenes(&opened, &simulator).await?;
+        output.data(&story, || render(&story))?;
         Exit::Done
     };
     if let Some(simulator) = Arc::into_inner(simulator) {
@@ -113,8 +113,8 @@ pub(super) async fn run(args: DemoArgs, output: &Output) -> Result<Exit, Failure
 }
 
 /// A house to be looked at: it has buildings, says what goes on in them, and releases rooms while one watches.
-fn show(config: &mut Config) -> Result<(), Failure> {
-    config.rules.room_groups = house::places()?;
+fn configure_served_demo(config: &mut Config) -> Result<(), CommandError> {
+    config.rules.room_groups = buildings::room_groups()?;
     // In a house where half of all meetings are abandoned for show, that is no sign of a mistake.
     config.rules.limits.max_fraction = 1.0;
     config.api.subjects = true;
@@ -123,7 +123,7 @@ fn show(config: &mut Config) -> Result<(), Failure> {
 }
 
 /// Examines the simulated Exchange.
-struct HouseDoctor {
+struct DemoDoctor {
     settings: Settings,
     exchange: Arc<Exchange>,
     rooms: Vec<RoomAddress>,
@@ -132,7 +132,7 @@ struct HouseDoctor {
 }
 
 #[async_trait::async_trait]
-impl Doctor for HouseDoctor {
+impl Doctor for DemoDoctor {
     async fn examine(&self) -> Report {
         let patient = Patient {
             settings: self.settings.clone(),
@@ -147,26 +147,31 @@ impl Doctor for HouseDoctor {
 }
 
 async fn serve(
-    opened: Opened,
+    opened: OpenedEngine,
     listen: SocketAddr,
-    doctor: Arc<HouseDoctor>,
-    people: People,
+    doctor: Arc<DemoDoctor>,
+    people: DemoPeople,
     output: &Output,
-) -> Result<Exit, Failure> {
-    let failed = |error| Failure::from_error(Exit::Usage, error);
+) -> Result<Exit, CommandError> {
+    let failed = |error| CommandError::from_error(Exit::Usage, error);
     let desk = ServiceStore::in_memory().map_err(failed)?;
     let all = Rights::new("*".parse(), Right::ALL);
     let key = StoredKey::with_secret(DEMO_KEY.0, DEMO_KEY.1, all, DEMO_PER_MINUTE);
     let now = opened.engine.clock().now();
     let added = desk.add_key(key.stored, now).await;
-    added.map_err(|error| Failure::from_error(Exit::Usage, error))?;
-    output.say(&format!("a simulated Exchange is served; the key is {}", key.token));
-    let story: Story = Box::new(|service, stop| Box::pin(people.live(service, stop)));
-    let on = Occasion { connection: None, doctor, story: Some(story), way_in: "#key=adj_demo_demo" };
+    added.map_err(|error| CommandError::from_error(Exit::Usage, error))?;
+    output.note(&format!("a simulated Exchange is served; the key is {}", key.token));
+    let story: BackgroundTask = Box::new(|service, stop| Box::pin(people.run(service, stop)));
+    let on = ServeContext {
+        connection: None,
+        doctor,
+        background: Some(story),
+        console_fragment: "#key=adj_demo_demo",
+    };
     crate::cli::serve::serve(opened, desk, listen, on, output).await
 }
 
-async fn play(opened: &Opened, simulator: &Simulator) -> Result<Played, Failure> {
+async fn run_scenes(opened: &OpenedEngine, simulator: &Simulator) -> Result<DemoTranscript, CommandError> {
     let end = ActionKind::End(Notify::Attendees);
     let scenes = [
         ("end the meeting, rehearsed", "room-aurora@example.com", end, Mode::DryRun),
@@ -186,17 +191,24 @@ async fn play(opened: &Opened, simulator: &Simulator) -> Result<Played, Failure>
         let action = action(room, ask)?;
         let room = action.room.clone();
         let outcome = opened.engine.perform(action, mode).await.map_err(journal_failed)?.outcome;
-        actions.push(Told { what, room, outcome });
+        actions.push(DemoAction { what, room, outcome });
     }
     let (plan, applied) = clean_up(opened).await?;
     let mails = simulator.outbox().iter().map(mail_line).collect();
-    Ok(Played { url: simulator.url(), actions, plan, applied, mails, requests: simulator.requests().len() })
+    Ok(DemoTranscript {
+        url: simulator.url(),
+        actions,
+        plan,
+        applied,
+        mails,
+        requests: simulator.requests().len(),
+    })
 }
 
-async fn clean_up(opened: &Opened) -> Result<(SweepPlan, Vec<AppliedAction>), Failure> {
+async fn clean_up(opened: &OpenedEngine) -> Result<(SweepPlan, Vec<AppliedAction>), CommandError> {
     let now = opened.engine.clock().now();
     let window = Window::new(now, now + opened.config.ahead)
-        .map_err(|error| Failure::from_error(Exit::Usage, error))?;
+        .map_err(|error| CommandError::from_error(Exit::Usage, error))?;
     let seen_at = now - TimeDelta::minutes(50);
     let mut signs = SignLog::default();
     signs.push(Sign::new(address("room-ember@example.com")?, seen_at, "motion sensor"));
@@ -205,21 +217,21 @@ async fn clean_up(opened: &Opened) -> Result<(SweepPlan, Vec<AppliedAction>), Fa
     let sweep =
         Sweep::new(opened.engine.clone(), opened.config.rules.clone(), books, opened.config.rooms_at_once);
     let rooms: Vec<_> = opened.engine.scope().rooms().cloned().collect();
-    let plan = sweep.plan(&rooms, window, &Lines::default()).await;
+    let plan = sweep.plan(&rooms, window, &ProgressLines::default()).await;
     let swept = sweep
-        .apply(&plan, Mode::Perform, &Lines::default())
+        .apply(&plan, Mode::Perform, &ProgressLines::default())
         .await
-        .map_err(|error| Failure::from_error(Exit::Stopped, error))?;
+        .map_err(|error| CommandError::from_error(Exit::Stopped, error))?;
     match swept.journal_error {
         None => Ok((plan, swept.applied)),
-        Some(error) => Err(Failure::from_error(Exit::Journal, error)),
+        Some(error) => Err(CommandError::from_error(Exit::Journal, error)),
     }
 }
 
-fn config(rooms: &[String]) -> Result<Config, Failure> {
+fn config(rooms: &[String]) -> Result<Config, CommandError> {
     let rooms = rooms.iter().map(|room| address(room)).collect::<Result<Vec<_>, _>>()?;
     let mut config = Config::parse(None, "", Overrides::default())
-        .map_err(|error| Failure::from_error(Exit::Usage, error))?;
+        .map_err(|error| CommandError::from_error(Exit::Usage, error))?;
     config.scope = Scope::new(rooms, []);
     config.rules = Rules {
         // The demo acts.
@@ -239,7 +251,7 @@ fn settings(url: String, username: &str, password: &str) -> Settings {
     Settings::new(url, username, Secret::new(password.to_owned()))
 }
 
-fn action(room: &str, ask: ActionKind) -> Result<Action, Failure> {
+fn action(room: &str, ask: ActionKind) -> Result<Action, CommandError> {
     Ok(Action {
         id: ActionId::random(),
         room: address(room)?,
@@ -252,12 +264,12 @@ fn action(room: &str, ask: ActionKind) -> Result<Action, Failure> {
     })
 }
 
-fn address(text: &str) -> Result<RoomAddress, Failure> {
-    text.parse().map_err(|error| Failure::from_error(Exit::Usage, error))
+fn address(text: &str) -> Result<RoomAddress, CommandError> {
+    text.parse().map_err(|error| CommandError::from_error(Exit::Usage, error))
 }
 
-fn journal_failed(error: crate::journal::JournalError) -> Failure {
-    Failure::from_error(Exit::NeedsAttention, error)
+fn journal_failed(error: crate::journal::JournalError) -> CommandError {
+    CommandError::from_error(Exit::NeedsAttention, error)
 }
 
 fn mail_line(mail: &Mail) -> MailLine {
@@ -269,7 +281,7 @@ fn mail_line(mail: &Mail) -> MailLine {
     }
 }
 
-fn tell(story: &Played) -> String {
+fn render(story: &DemoTranscript) -> String {
     let mut text = format!("A simulated Exchange answers on {}.\n\nAt the doors:\n", story.url);
     for told in &story.actions {
         text += &format!("  {} — {}\n      {}\n", told.room, told.what, told.outcome);

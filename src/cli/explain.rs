@@ -1,25 +1,31 @@
 //! `adjourn settings`: what holds in a room, and who says so.
 
-use super::args::{Connection, SettingsArgs};
+use super::args::{ConnectionArgs, ExplainArgs};
 use super::connect;
-use super::exit::{Exit, Failure};
+use super::exit::{CommandError, Exit};
 use super::output::{Output, table};
 use crate::calendar::RoomAddress;
 use crate::config::{self, Config};
 
 /// Says what the configuration does not do, a missing rule too.
-pub(super) fn warn_of(config: &Config, output: &Output) {
+pub(super) fn print_warnings(config: &Config, output: &Output) {
     if !config::has_rule(&config.rules) && !config.warnings.iter().any(|warning| warning == config::NO_RULE) {
         output.warn(config::NO_RULE);
     }
     config.warnings.iter().for_each(|warning| output.warn(warning));
 }
 
-pub(super) fn run(args: &SettingsArgs, connection: &Connection, output: &Output) -> Result<Exit, Failure> {
-    let room: RoomAddress =
-        args.room.parse().map_err(|error| Failure::new(Exit::Usage, "ROOM is no address").because(error))?;
+pub(super) fn run(
+    args: &ExplainArgs,
+    connection: &ConnectionArgs,
+    output: &Output,
+) -> Result<Exit, CommandError> {
+    let room: RoomAddress = args
+        .room
+        .parse()
+        .map_err(|error| CommandError::new(Exit::Usage, "ROOM is no address").caused_by(error))?;
     let config = connect::load(connection)?;
-    warn_of(&config, output);
+    print_warnings(&config, output);
     let settings = config.rules.explain(&room);
     output.data(&settings, || {
         let mut table = table(&["SETTING", "VALUE", "FROM"]);

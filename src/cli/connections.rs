@@ -1,6 +1,6 @@
 //! From the configuration's servers to Exchanges that can be asked: secrets are read here, and nothing is connected yet.
 
-use super::exit::{Exit, Failure};
+use super::exit::{CommandError, Exit};
 use super::secrets;
 use crate::calendar::RoomAddress;
 use crate::config::{
@@ -15,14 +15,14 @@ use crate::exchange::{self, ClientCertificate, ConnectionRouter, Exchange, Setti
 use crate::live::SILENCE_MAX;
 
 /// Every Exchange of the configuration.
-pub(super) fn exchange(config: &Config) -> Result<ConnectionRouter, Failure> {
+pub(super) fn router(config: &Config) -> Result<ConnectionRouter, CommandError> {
     let mut sites = ConnectionRouter::default();
     for connection in &config.connections {
-        let exchange = prepared(&connection.name, &connection.server)?;
+        let exchange = open_exchange(&connection.name, &connection.server)?;
         sites.add(connection.rooms.clone(), exchange);
     }
     match &config.server {
-        Some(server) => sites.set_fallback(prepared(DEFAULT_NAME, server)?),
+        Some(server) => sites.set_fallback(open_exchange(DEFAULT_NAME, server)?),
         None if config.connections.is_empty() => {
             return Err(no_exchange());
         }
@@ -31,15 +31,15 @@ pub(super) fn exchange(config: &Config) -> Result<ConnectionRouter, Failure> {
     Ok(sites)
 }
 
-pub(super) fn no_exchange() -> Failure {
-    Failure::new(
+pub(super) fn no_exchange() -> CommandError {
+    CommandError::new(
         Exit::Usage,
         "no Exchange is configured: set server.url in adjourn.toml, --url or ADJOURN_URL",
     )
 }
 
 /// What the Exchange is called where this room lives.
-pub(super) fn name_of<'c>(config: &'c Config, room: &RoomAddress) -> Option<&'c str> {
+pub(super) fn connection_name<'c>(config: &'c Config, room: &RoomAddress) -> Option<&'c str> {
     let named = config.connections.iter().find(|one| one.rooms.iter().any(|pattern| pattern.matches(room)));
     named.map(|one| one.name.as_str()).or(config.server.is_some().then_some(DEFAULT_NAME))
 }
@@ -50,17 +50,17 @@ pub(super) fn servers(config: &Config) -> impl Iterator<Item = (&str, &Server)> 
     named.chain(config.server.as_ref().map(|server| (DEFAULT_NAME, server)))
 }
 
-fn prepared(name: &str, server: &Server) -> Result<Exchange, Failure> {
-    Exchange::new(&settings(name, server)?).map_err(|error| {
-        Failure::new(Exit::Usage, format!("the connection {name} cannot be used")).because(error)
+fn open_exchange(name: &str, server: &Server) -> Result<Exchange, CommandError> {
+    Exchange::new(&connection_settings(name, server)?).map_err(|error| {
+        CommandError::new(Exit::Usage, format!("the connection {name} cannot be used")).caused_by(error)
     })
 }
 
 /// What a conversation with this server needs to know.
-pub(super) fn settings(name: &str, server: &Server) -> Result<Settings, Failure> {
+pub(super) fn connection_settings(name: &str, server: &Server) -> Result<Settings, CommandError> {
     Ok(Settings {
         name: name.to_owned(),
-        location: at(&server.at)?,
+        location: endpoint(&server.at)?,
         sign_in: sign_in(&server.sign_in)?,
         access: server.access,
         client_certificate: server.client_certificate.as_ref().map(certificate),
@@ -78,14 +78,14 @@ pub(super) fn settings(name: &str, server: &Server) -> Result<Settings, Failure>
     })
 }
 
-fn at(at: &At) -> Result<exchange::ExchangeLocation, Failure> {
+fn endpoint(at: &At) -> Result<exchange::ExchangeLocation, CommandError> {
     match at {
         At::Url(url) => Ok(exchange::ExchangeLocation::Url(url.clone())),
         At::Autodiscover(policy) => Ok(exchange::ExchangeLocation::Discovered(policy.clone())),
     }
 }
 
-fn sign_in(sign_in: &SignIn) -> Result<exchange::SignInMethod, Failure> {
+fn sign_in(sign_in: &SignIn) -> Result<exchange::SignInMethod, CommandError> {
     let windows = |scheme, username: &String, proof, binding, kdc: Option<String>| {
         exchange::SignInMethod::Windows(Windows {
             scheme,
@@ -125,18 +125,18 @@ fn sign_in(sign_in: &SignIn) -> Result<exchange::SignInMethod, Failure> {
                 },
             })
         }
-        SignIn::Token(source) => exchange::SignInMethod::Token(given(source)?),
+        SignIn::Token(source) => exchange::SignInMethod::Token(external_token(source)?),
         SignIn::Certificate => exchange::SignInMethod::Certificate,
     })
 }
 
-fn given(source: &SecretSource) -> Result<ExternalToken, Failure> {
+fn external_token(source: &SecretSource) -> Result<ExternalToken, CommandError> {
     Ok(match source {
         SecretSource::File(path) => ExternalToken::File(path.clone()),
         SecretSource::Command(words) => ExternalToken::Command(words.clone()),
         SecretSource::Credential(name) => ExternalToken::File(secrets::credential(name)?),
         SecretSource::Environment(name) => {
-            return Err(Failure::new(Exit::Usage, format!("a token in {name} cannot be renewed")));
+            return Err(CommandError::new(Exit::Usage, format!("a token in {name} cannot be renewed")));
         }
     })
 }
@@ -145,13 +145,13 @@ fn certificate(pair: &Pair) -> ClientCertificate {
     ClientCertificate { certificate: pair.certificate_file.clone(), key: pair.key_file.clone() }
 }
 
-fn proxy(proxy: &Proxy) -> Result<exchange::ProxySettings, Failure> {
+fn proxy(proxy: &Proxy) -> Result<exchange::ProxySettings, CommandError> {
     let login = proxy.login.as_ref().map(|(username, password)| {
         Ok((username.clone(), secrets::read("password of the proxy", password)?))
     });
     Ok(exchange::ProxySettings { url: proxy.url.clone(), login: login.transpose()? })
 }
 
-fn usable<T>(what: &str, read: Result<T, String>) -> Result<T, Failure> {
-    read.map_err(|why| Failure::new(Exit::Usage, format!("cannot use the {what}: {why}")))
+fn usable<T>(what: &str, read: Result<T, String>) -> Result<T, CommandError> {
+    read.map_err(|why| CommandError::new(Exit::Usage, format!("cannot use the {what}: {why}")))
 }

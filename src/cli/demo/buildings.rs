@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use super::address;
 use crate::calendar::{RoomAddress, RoomPattern};
 use crate::cleanup::RoomGroup;
-use crate::cli::exit::Failure;
+use crate::cli::exit::CommandError;
 use crate::sim::{RoomSpec, World};
 
 /// How long after its start nobody has come to a meeting that is released: short, so that one sees it.
@@ -61,17 +61,17 @@ struct Building {
 }
 
 /// The rooms that are left alone.
-pub(super) fn quiet() -> Result<Vec<RoomAddress>, Failure> {
+pub(super) fn quiet() -> Result<Vec<RoomAddress>, CommandError> {
     OFFICE.rooms.iter().map(|(room, _)| address(room)).collect()
 }
 
 /// The rooms in which people come and go.
-pub(super) fn lively() -> Result<Vec<RoomAddress>, Failure> {
+pub(super) fn lively() -> Result<Vec<RoomAddress>, CommandError> {
     LIVELY.iter().flat_map(|building| building.rooms).map(|(room, _)| address(room)).collect()
 }
 
 /// Adds the rooms in which people come and go.
-pub(super) fn furnish(world: &mut World) {
+pub(super) fn add_rooms(world: &mut World) {
     for (room, name) in LIVELY.iter().flat_map(|building| building.rooms) {
         let mut spec = RoomSpec::new(format!("Room {name}"), *room);
         // These show what a meeting is about; Exchange's own setting shows the organizer in its place.
@@ -81,16 +81,16 @@ pub(super) fn furnish(world: &mut World) {
 }
 
 /// What is different where.
-pub(super) fn places() -> Result<Vec<RoomGroup>, Failure> {
+pub(super) fn room_groups() -> Result<Vec<RoomGroup>, CommandError> {
     let lively = LIVELY.iter().map(|building| {
-        let place = building.place()?;
+        let place = building.room_group()?;
         Ok(RoomGroup { grace: Some(GRACE), early: Some(EARLY), ..place })
     });
-    std::iter::once(OFFICE.place()).chain(lively).collect()
+    std::iter::once(OFFICE.room_group()).chain(lively).collect()
 }
 
 impl Building {
-    fn place(&self) -> Result<RoomGroup, Failure> {
+    fn room_group(&self) -> Result<RoomGroup, CommandError> {
         let mut names = BTreeMap::new();
         for (room, name) in self.rooms {
             names.insert(address(room)?, (*name).to_owned());

@@ -8,25 +8,25 @@ use std::time::Duration;
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
-use super::house;
+use super::buildings;
 use crate::action::{Action, ActionId, ActionKind, Actor, Notify};
 use crate::calendar::RoomAddress;
-use crate::cli::exit::Failure;
+use crate::cli::exit::CommandError;
 use crate::engine::Mode;
 use crate::presence::Sign;
 use crate::service::Service;
 use crate::sim::{MeetingSpec, Person, Simulator};
 
 /// Between two looks at who has to be where.
-const BEAT: Duration = Duration::from_secs(3);
+const STEP_INTERVAL: Duration = Duration::from_secs(3);
 /// How long an action at the door may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const ACTION_TIMEOUT: Duration = Duration::from_secs(10);
 /// Long enough ago that it was not booked at the door.
 const BOOKED_BEFORE: TimeDelta = TimeDelta::days(1);
 
 /// What becomes of a meeting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum MeetingScript {
     /// People come and stay.
     Stays,
     /// People come, and somebody ends it at the door.
@@ -38,8 +38,15 @@ enum Fate {
 }
 
 /// One after another in each room; each room begins somewhere else.
-const FATES: [Fate; 7] =
-    [Fate::Leaves, Fate::Abandoned, Fate::Stays, Fate::WalksIn, Fate::Abandoned, Fate::Leaves, Fate::Stays];
+const SCRIPTS: [MeetingScript; 7] = [
+    MeetingScript::Leaves,
+    MeetingScript::Abandoned,
+    MeetingScript::Stays,
+    MeetingScript::WalksIn,
+    MeetingScript::Abandoned,
+    MeetingScript::Leaves,
+    MeetingScript::Stays,
+];
 
 const PEOPLE: [(&str, &str); 5] = [
     ("Ada Albers", "ada.albers@example.com"),
@@ -60,83 +67,83 @@ const SUBJECTS: [&str; 7] = [
 ];
 
 /// A room, and what goes on there.
-struct Scene {
+struct RoomScript {
     room: RoomAddress,
     /// Which of the rooms.
     number: usize,
     /// Meetings so far.
     count: usize,
-    meeting: Option<Meeting>,
+    meeting: Option<DemoMeeting>,
     /// When the next one is made.
     next_at: DateTime<Utc>,
 }
 
-struct Meeting {
+struct DemoMeeting {
     /// `None` for one that was booked at the door.
     uid: Option<String>,
     start: DateTime<Utc>,
     end: DateTime<Utc>,
-    fate: Fate,
-    come: bool,
+    script: MeetingScript,
+    attended: bool,
 }
 
 /// Everybody, and the calendars they write to.
-pub(super) struct People {
+pub(super) struct DemoPeople {
     simulator: Arc<Simulator>,
     quiet: Vec<RoomAddress>,
     lively: Vec<RoomAddress>,
 }
 
-impl People {
-    pub(super) fn of(simulator: Arc<Simulator>) -> Result<Self, Failure> {
-        Ok(Self { simulator, quiet: house::quiet()?, lively: house::lively()? })
+impl DemoPeople {
+    pub(super) fn of(simulator: Arc<Simulator>) -> Result<Self, CommandError> {
+        Ok(Self { simulator, quiet: buildings::quiet()?, lively: buildings::lively()? })
     }
 
     /// Comes and goes until it is told to stop.
-    pub(super) async fn live(self, service: Arc<Service>, stop: CancellationToken) {
+    pub(super) async fn run(self, service: Arc<Service>, stop: CancellationToken) {
         let now = service.now();
-        self.sit_in_quiet_rooms(&service, now).await;
-        let scene = |(number, room): (usize, &RoomAddress)| Scene {
+        self.occupy_quiet_rooms(&service, now).await;
+        let scene = |(number, room): (usize, &RoomAddress)| RoomScript {
             room: room.clone(),
             number,
             count: number,
             meeting: None,
             next_at: now + TimeDelta::seconds(7 * number as i64),
         };
-        let mut scenes: Vec<Scene> = self.lively.iter().enumerate().map(scene).collect();
+        let mut scenes: Vec<RoomScript> = self.lively.iter().enumerate().map(scene).collect();
         for scene in scenes.iter_mut().filter(|scene| scene.number % 3 != 2) {
             let start = scene.first_start(now);
             scene.meeting = Some(self.book(scene, start));
         }
         while !stop.is_cancelled() {
-            self.sensors_are_alive(&service);
+            self.send_heartbeats(&service);
             for scene in &mut scenes {
-                self.play(scene, &service).await;
+                self.advance(scene, &service).await;
             }
-            let _ = tokio::time::timeout(BEAT, stop.cancelled()).await;
+            let _ = tokio::time::timeout(STEP_INTERVAL, stop.cancelled()).await;
         }
     }
 
     /// The sensors of every building work, also where they sense nothing.
-    fn sensors_are_alive(&self, service: &Service) {
+    fn send_heartbeats(&self, service: &Service) {
         service.heartbeat("motion sensor", "demo", self.quiet.iter().chain(&self.lively).cloned());
     }
 
     /// In the office, whatever is on is attended: nothing there goes of itself.
-    async fn sit_in_quiet_rooms(&self, service: &Service, now: DateTime<Utc>) {
+    async fn occupy_quiet_rooms(&self, service: &Service, now: DateTime<Utc>) {
         let sign = |room: &RoomAddress| Sign::new(room.clone(), now, "motion sensor");
         if let Err(error) = service.add_signs(self.quiet.iter().map(sign).collect()).await {
             tracing::warn!(%error, "nobody sits in the office");
         }
     }
 
-    async fn play(&self, scene: &mut Scene, service: &Service) {
+    async fn advance(&self, scene: &mut RoomScript, service: &Service) {
         let now = service.now();
         scene.meeting = match scene.meeting.take() {
             None if now < scene.next_at => None,
-            None if scene.fate() == Fate::WalksIn => {
+            None if scene.script() == MeetingScript::WalksIn => {
                 scene.count += 1;
-                Some(walk_in(&scene.room, service, now).await)
+                Some(book_at_door(&scene.room, service, now).await)
             }
             None => Some(self.book(scene, minute(now) + TimeDelta::minutes(1))),
             Some(meeting) if self.is_over(&scene.room, &meeting, now) => {
@@ -144,16 +151,16 @@ impl People {
                 None
             }
             Some(mut meeting) => {
-                meeting.go_on(&scene.room, scene.number, service, now).await;
+                meeting.advance(&scene.room, scene.number, service, now).await;
                 Some(meeting)
             }
         };
     }
 
-    fn book(&self, scene: &mut Scene, start: DateTime<Utc>) -> Meeting {
-        let fate = match scene.fate() {
+    fn book(&self, scene: &mut RoomScript, start: DateTime<Utc>) -> DemoMeeting {
+        let fate = match scene.script() {
             // At the very beginning; later they come to the door.
-            Fate::WalksIn => Fate::Stays,
+            MeetingScript::WalksIn => MeetingScript::Stays,
             fate => fate,
         };
         let (name, person) = PEOPLE[(scene.count + scene.number) % PEOPLE.len()];
@@ -166,59 +173,68 @@ impl People {
         };
         scene.count += 1;
         let uid = self.simulator.world(|world| world.add_meeting(spec));
-        Meeting { uid: Some(uid), start, end, fate, come: false }
+        DemoMeeting { uid: Some(uid), start, end, script: fate, attended: false }
     }
 
     /// Whoever ended or took it away, Adjourn or somebody who watches.
-    fn is_over(&self, room: &RoomAddress, meeting: &Meeting, now: DateTime<Utc>) -> bool {
+    fn is_over(&self, room: &RoomAddress, meeting: &DemoMeeting, now: DateTime<Utc>) -> bool {
         let Some(uid) = &meeting.uid else { return meeting.end <= now };
         let event = self.simulator.world(|world| world.event(room.as_str(), uid));
         event.is_none_or(|event| event.cancelled || event.end <= now)
     }
 }
 
-impl Scene {
-    fn fate(&self) -> Fate {
-        FATES[self.count % FATES.len()]
+impl RoomScript {
+    fn script(&self) -> MeetingScript {
+        SCRIPTS[self.count % SCRIPTS.len()]
     }
 
     /// This minute; or the next, so that whoever opens the demo still sees the end of grace come.
     fn first_start(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         let start = minute(now);
-        let late = self.fate() == Fate::Abandoned && now - start > TimeDelta::seconds(15);
+        let late = self.script() == MeetingScript::Abandoned && now - start > TimeDelta::seconds(15);
         if late { start + TimeDelta::minutes(1) } else { start }
     }
 }
 
-impl Meeting {
-    async fn go_on(&mut self, room: &RoomAddress, number: usize, service: &Service, now: DateTime<Utc>) {
+impl DemoMeeting {
+    async fn advance(&mut self, room: &RoomAddress, number: usize, service: &Service, now: DateTime<Utc>) {
         let (on_for, number) = (now - self.start, number as i64);
-        if self.fate != Fate::Abandoned && !self.come && on_for > TimeDelta::seconds(4 + 4 * number) {
-            self.come = true;
+        if self.script != MeetingScript::Abandoned
+            && !self.attended
+            && on_for > TimeDelta::seconds(4 + 4 * number)
+        {
+            self.attended = true;
             if let Err(error) =
-                service.check_in(room, None, ("badge reader".to_owned(), "demo"), PATIENCE).await
+                service.check_in(room, None, ("badge reader".to_owned(), "demo"), ACTION_TIMEOUT).await
             {
                 tracing::debug!(%room, %error, "nobody could check in");
             }
         }
-        if self.fate == Fate::Leaves && on_for > TimeDelta::seconds(75 + 9 * number) {
+        if self.script == MeetingScript::Leaves && on_for > TimeDelta::seconds(75 + 9 * number) {
             // Once: who was refused goes all the same.
-            self.fate = Fate::Stays;
-            press(service, room, ActionKind::End(Notify::Attendees)).await;
+            self.script = MeetingScript::Stays;
+            submit(service, room, ActionKind::End(Notify::Attendees)).await;
         }
     }
 }
 
-async fn walk_in(room: &RoomAddress, service: &Service, now: DateTime<Utc>) -> Meeting {
-    press(service, room, ActionKind::Book { minutes: 4 }).await;
-    Meeting { uid: None, start: now, end: now + TimeDelta::minutes(4), fate: Fate::WalksIn, come: false }
+async fn book_at_door(room: &RoomAddress, service: &Service, now: DateTime<Utc>) -> DemoMeeting {
+    submit(service, room, ActionKind::Book { minutes: 4 }).await;
+    DemoMeeting {
+        uid: None,
+        start: now,
+        end: now + TimeDelta::minutes(4),
+        script: MeetingScript::WalksIn,
+        attended: false,
+    }
 }
 
 /// Somebody presses a button at the door.
-async fn press(service: &Service, room: &RoomAddress, ask: ActionKind) {
+async fn submit(service: &Service, room: &RoomAddress, ask: ActionKind) {
     let actor = Actor::program("door display");
     let action = Action::new(ActionId::random(), room.clone(), ask, actor);
-    let _ = service.actions.submit(action, Mode::Perform, PATIENCE).await;
+    let _ = service.actions.submit(action, Mode::Perform, ACTION_TIMEOUT).await;
 }
 
 /// The beginning of this minute: when meetings begin.
