@@ -14,13 +14,13 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-use crate::lobby::{BUSY, FREE, Lobby, Said};
+use crate::fixture::{ApiFixture, BUSY, FREE, HttpReply};
 
 /// A provider, or none.
-struct Provider(Option<&'static str>);
+struct FakeSignIn(Option<&'static str>);
 
 #[async_trait::async_trait]
-impl SignInConfigSource for Provider {
+impl SignInConfigSource for FakeSignIn {
     async fn sign_in_config(&self) -> Option<SignInConfig> {
         Some(SignInConfig {
             client_id: "console".to_owned(),
@@ -33,13 +33,13 @@ impl SignInConfigSource for Provider {
 
 /// Takes as long as the test wants, and counts.
 #[derive(Default)]
-struct Slow {
+struct SlowDoctor {
     asked: AtomicUsize,
     ready: Notify,
 }
 
 #[async_trait::async_trait]
-impl Doctor for Slow {
+impl Doctor for SlowDoctor {
     async fn examine(&self) -> Report {
         self.asked.fetch_add(1, Ordering::SeqCst);
         self.ready.notified().await;
@@ -55,31 +55,31 @@ impl Doctor for Slow {
     }
 }
 
-impl Lobby {
+impl ApiFixture {
     /// The API with its console and this doctor, in place of the API alone.
     async fn furnish(&mut self, provider: Option<&'static str>, doctor: Arc<dyn Doctor>) {
         let shown = api::ApiOptions { deadline: Duration::from_secs(10), subjects: false };
         let api = Api::new(self.service.clone(), self.keys.clone(), shown).with_doctor(doctor);
-        let router = api::router(api).merge(console::router(Arc::new(Provider(provider))));
+        let router = api::router(api).merge(console::router(Arc::new(FakeSignIn(provider))));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         self.at = listener.local_addr().unwrap();
         tokio::spawn(api::serve(listener, None, router, ListenerLimits::default(), self.stop.clone()));
     }
 
-    async fn as_a_stranger(&self, path: &str, more: &str) -> Said {
-        self.raw(&format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{more}\r\n")).await
+    async fn as_a_stranger(&self, path: &str, more: &str) -> HttpReply {
+        self.send_raw(&format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{more}\r\n")).await
     }
 }
 
-async fn furnished(provider: Option<&'static str>) -> Lobby {
-    let mut lobby = Lobby::open().await;
-    lobby.furnish(provider, Arc::new(Slow::default())).await;
+async fn with_console(provider: Option<&'static str>) -> ApiFixture {
+    let mut lobby = ApiFixture::open().await;
+    lobby.furnish(provider, Arc::new(SlowDoctor::default())).await;
     lobby
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_need_no_key_and_hold_nothing() {
-    let lobby = furnished(None).await;
+    let lobby = with_console(None).await;
     for path in
         ["/", "/plan", "/audit", "/doctor", "/rooms/busy@example.com", "/rooms/nobody@nowhere.example"]
     {
@@ -114,7 +114,7 @@ async fn pages_need_no_key_and_hold_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_is_offered_and_may_be_asked_and_nobody_else() {
-    let lobby = furnished(Some("https://login.example.com/token")).await;
+    let lobby = with_console(Some("https://login.example.com/token")).await;
     let page = lobby.as_a_stranger("/", "").await;
     let policy = page.header("content-security-policy").unwrap();
     assert!(policy.contains("connect-src 'self' https://login.example.com;"), "{policy}");
@@ -129,25 +129,25 @@ async fn a_provider_is_offered_and_may_be_asked_and_nobody_else() {
         })
     );
     assert_eq!(config.header("cache-control"), Some("no-store"));
-    let lobby = furnished(Some("https://login.example.com;script-src/token")).await;
+    let lobby = with_console(Some("https://login.example.com;script-src/token")).await;
     let policy = lobby.as_a_stranger("/", "").await.header("content-security-policy").unwrap().to_owned();
     assert!(policy.contains("connect-src 'self';"), "an address that says more is left out: {policy}");
-    let none = furnished(None).await.as_a_stranger("/console/config.json", "").await;
+    let none = with_console(None).await.as_a_stranger("/console/config.json", "").await;
     assert_eq!(none.json()["oidc"], Value::Null);
     assert_eq!(none.json()["build"], config.json()["build"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_hears_what_it_is_good_for() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let some = lobby.key("some", BUSY, &[Right::Read, Right::End], 600).await;
-    let me = lobby.ask_as(&some, "GET", "/v1/me", &[], "").await.json();
+    let me = lobby.send_as(&some, "GET", "/v1/me", &[], "").await.json();
     assert_eq!(
         me,
         json!({ "name": "some", "rights": ["read", "end"], "rooms": [BUSY], "everywhere": false })
     );
     let all = lobby.key("all", "*", &Right::ALL, 600).await;
-    let me = lobby.ask_as(&all, "GET", "/v1/me", &[], "").await.json();
+    let me = lobby.send_as(&all, "GET", "/v1/me", &[], "").await.json();
     assert_eq!((&me["everywhere"], me["rights"].as_array().unwrap().len()), (&json!(true), Right::ALL.len()));
 }
 
@@ -161,7 +161,7 @@ async fn rooms_have_names_buildings_and_zones_where_the_places_say() {
         names: BTreeMap::from([(BUSY.parse().unwrap(), "Busy one".to_owned())]),
         ..RoomGroup::default()
     };
-    let lobby = Lobby::with(Rules { room_groups: vec![place], ..Rules::default() }).await;
+    let lobby = ApiFixture::with(Rules { room_groups: vec![place], ..Rules::default() }).await;
     let listed = lobby.get("/v1/rooms").await.json();
     let known = |room: &Value| ["name", "building", "time_zone"].map(|key| room[key].clone());
     let here = ["Busy one", "Main", "Asia/Tokyo"].map(Value::from);
@@ -172,14 +172,14 @@ async fn rooms_have_names_buildings_and_zones_where_the_places_say() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_doctor_is_asked_once_at_a_time_by_those_who_may_know_everything() {
-    let mut lobby = Lobby::open().await;
-    let doctor = Arc::new(Slow::default());
+    let mut lobby = ApiFixture::open().await;
+    let doctor = Arc::new(SlowDoctor::default());
     lobby.furnish(None, doctor.clone()).await;
     assert_eq!(lobby.get("/v1/doctor").await.status, 403, "its rooms are not all rooms");
     let reader = lobby.key("reader", "*", &[Right::Read], 600).await;
-    assert_eq!(lobby.ask_as(&reader, "POST", "/v1/doctor", &[], "").await.status, 403);
+    assert_eq!(lobby.send_as(&reader, "POST", "/v1/doctor", &[], "").await.status, 403);
     let all = lobby.key("all", "*", &Right::ALL, 600).await;
-    let ask = async |method: &str| lobby.ask_as(&all, method, "/v1/doctor", &[], "").await;
+    let ask = async |method: &str| lobby.send_as(&all, method, "/v1/doctor", &[], "").await;
     let never = ask("GET").await.json();
     assert_eq!(
         (&never["running"], &never["at"], &never["findings"]),
@@ -203,13 +203,13 @@ async fn the_doctor_is_asked_once_at_a_time_by_those_who_may_know_everything() {
 }
 
 /// Finds one thing at once, and counts.
-struct Finds {
+struct FixedDoctor {
     check: &'static str,
     asked: AtomicUsize,
 }
 
 #[async_trait::async_trait]
-impl Doctor for Finds {
+impl Doctor for FixedDoctor {
     async fn examine(&self) -> Report {
         self.asked.fetch_add(1, Ordering::SeqCst);
         Report::new(vec![Finding {
@@ -227,16 +227,16 @@ impl Doctor for Finds {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_doctor_is_not_asked_so_often_that_the_account_is_locked_out() {
     for (check, stands) in [("scope", 60), ("sign-in", 900), ("token", 900), ("account", 900)] {
-        let mut lobby = Lobby::open().await;
-        let doctor = Arc::new(Finds { check, asked: AtomicUsize::new(0) });
+        let mut lobby = ApiFixture::open().await;
+        let doctor = Arc::new(FixedDoctor { check, asked: AtomicUsize::new(0) });
         lobby.furnish(None, doctor.clone()).await;
         let all = lobby.key("all", "*", &Right::ALL, 600).await;
-        let ask = async |method: &str| lobby.ask_as(&all, method, "/v1/doctor", &[], "").await;
+        let ask = async |method: &str| lobby.send_as(&all, method, "/v1/doctor", &[], "").await;
         ask("POST").await;
         while ask("GET").await.json()["at"] == Value::Null {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        lobby.clock.by(stands - 10);
+        lobby.clock.advance(stands - 10);
         for _ in 0..3 {
             let answer = ask("POST").await;
             assert_eq!((answer.status, &answer.json()["running"]), (200, &json!(false)), "{check}");
@@ -244,7 +244,7 @@ async fn the_doctor_is_not_asked_so_often_that_the_account_is_locked_out() {
             assert!(answer.json()["stands_until"].is_string(), "{answer:?}");
         }
         assert_eq!(doctor.asked.load(Ordering::SeqCst), 1, "{check}");
-        lobby.clock.by(11);
+        lobby.clock.advance(11);
         ask("POST").await;
         for _ in 0..500 {
             if doctor.asked.load(Ordering::SeqCst) == 2 {
@@ -258,8 +258,8 @@ async fn the_doctor_is_not_asked_so_often_that_the_account_is_locked_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_doctor_there_is_none() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let all = lobby.key("all", "*", &Right::ALL, 600).await;
-    assert_eq!(lobby.ask_as(&all, "POST", "/v1/doctor", &[], "").await.status, 404);
+    assert_eq!(lobby.send_as(&all, "POST", "/v1/doctor", &[], "").await.status, 404);
     assert_eq!(lobby.get(&format!("/v1/rooms/{FREE}")).await.json()["name"], Value::Null);
 }

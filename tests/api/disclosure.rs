@@ -7,7 +7,7 @@ use adjourn::sim::{Trouble, Wrong};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::lobby::{BUSY, FREE, Lobby, Said};
+use crate::fixture::{ApiFixture, BUSY, FREE, HttpReply};
 
 /// Every right but the one to read others' actions.
 const STRANGER: [Right; 9] = [
@@ -22,18 +22,18 @@ const STRANGER: [Right; 9] = [
     Right::Cleanup,
 ];
 
-fn action_of(said: &Said) -> String {
+fn action_of(said: &HttpReply) -> String {
     said.json()["action"].as_str().unwrap_or_else(|| panic!("{said:?}")).to_owned()
 }
 
-async fn current(lobby: &Lobby, room: &str) -> String {
+async fn current(lobby: &ApiFixture, room: &str) -> String {
     let view = lobby.get(&format!("/v1/rooms/{room}")).await.json();
     view["current"]["id"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_answer_names_an_action_of_another_key() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let stranger = lobby.key("stranger", "*", &STRANGER, 6_000).await;
     let mut events = tokio::net::TcpStream::connect(lobby.at).await.unwrap();
     let listen = format!("GET /v1/events HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {stranger}\r\n\r\n");
@@ -43,21 +43,21 @@ async fn no_answer_names_an_action_of_another_key() {
     let key = [("Idempotency-Key", "k1")];
     let named = json!({ "event": event }).to_string();
     let end = format!("/v1/rooms/{BUSY}/end");
-    let ended = lobby.ask("POST", &end, &key, &named).await;
+    let ended = lobby.send("POST", &end, &key, &named).await;
     let booked = lobby.post(&format!("/v1/rooms/{FREE}/book"), r#"{"minutes":30}"#).await;
     let (ended, booked) = (action_of(&ended), action_of(&booked));
     let again = lobby.post(&end, &named).await;
     assert!(again.body.contains(&format!("by action {ended}")), "an auditor is told: {again:?}");
 
     let minutes = json!({ "event": event, "minutes": 5 }).to_string();
-    let missing = lobby.ask_as(&stranger, "GET", &format!("/v1/actions/{}", uuid(0)), &[], "").await;
+    let missing = lobby.send_as(&stranger, "GET", &format!("/v1/actions/{}", uuid(0)), &[], "").await;
     for (method, path, headers, body) in [
         ("GET", format!("/v1/actions/{ended}"), &[][..], ""),
         ("POST", format!("/v1/actions/{ended}/undo"), &[], ""),
         ("POST", format!("/v1/actions/{ended}/undo"), &key, r#"{"dry_run":true}"#),
         ("POST", format!("/v1/actions/{booked}/undo"), &[], ""),
     ] {
-        let said = lobby.ask_as(&stranger, method, &path, headers, body).await;
+        let said = lobby.send_as(&stranger, method, &path, headers, body).await;
         assert_eq!(
             (said.status, &said.body),
             (404, &missing.body),
@@ -79,7 +79,7 @@ async fn no_answer_names_an_action_of_another_key() {
         ("GET", "/v1/actions?actor=display".to_owned(), &[], ""),
         ("POST", "/v1/sweeps".to_owned(), &[], ""),
     ] {
-        let one = lobby.ask_as(&stranger, method, &path, headers, body).await;
+        let one = lobby.send_as(&stranger, method, &path, headers, body).await;
         said += &format!("{method} {path}: {one:?}\n");
     }
     assert!(said.contains("done already, by an earlier action"), "{said}");
@@ -95,7 +95,7 @@ async fn no_answer_names_an_action_of_another_key() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_action_in_doubt_is_named_to_its_caller_only() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let stranger = lobby.key("stranger", "*", &STRANGER, 6_000).await;
     lobby.sim.trouble(Trouble::new(Wrong::ResetAfter).on("UpdateItem"));
     lobby.sim.trouble(Trouble::new(Wrong::ResetBefore).on("GetItem").times(usize::MAX));
@@ -106,39 +106,39 @@ async fn an_action_in_doubt_is_named_to_its_caller_only() {
     let action = action_of(&doubtful);
     let mine = lobby.post(&end, "").await;
     assert!(mine.problem() == "still-in-doubt" && mine.body.contains(&action), "{mine:?}");
-    let theirs = lobby.ask_as(&stranger, "POST", &end, &[], "").await;
+    let theirs = lobby.send_as(&stranger, "POST", &end, &[], "").await;
     assert_eq!(theirs.problem(), "still-in-doubt");
     assert!(!theirs.body.contains(&action), "{theirs:?}");
     let path = format!("/v1/actions/{action}");
     assert_eq!(lobby.get(&path).await.json()["state"], "open");
-    assert_eq!(lobby.ask_as(&stranger, "GET", &path, &[], "").await.status, 404);
+    assert_eq!(lobby.send_as(&stranger, "GET", &path, &[], "").await.status, 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_action_that_waits_for_its_turn_is_shown_to_its_caller_only() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let stranger = lobby.key("stranger", "*", &STRANGER, 6_000).await;
     lobby.sim.trouble(Trouble::new(Wrong::Slow(Duration::from_secs(2))).on("UpdateItem"));
     let at_once = [("Prefer", "wait=0")];
     let end = format!("/v1/rooms/{BUSY}/end");
-    lobby.ask("POST", &end, &at_once, "").await;
-    let waits = lobby.ask("POST", &format!("/v1/rooms/{BUSY}/extend"), &at_once, r#"{"minutes":5}"#).await;
+    lobby.send("POST", &end, &at_once, "").await;
+    let waits = lobby.send("POST", &format!("/v1/rooms/{BUSY}/extend"), &at_once, r#"{"minutes":5}"#).await;
     let path = format!("/v1/actions/{}", action_of(&waits));
     assert_eq!((waits.status, lobby.get(&path).await.status), (202, 200));
-    assert_eq!(lobby.ask_as(&stranger, "GET", &path, &[], "").await.status, 404);
+    assert_eq!(lobby.send_as(&stranger, "GET", &path, &[], "").await.status, 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_check_in_learns_that_its_event_went_and_not_by_whose_action() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let stranger = lobby.key("stranger", "*", &STRANGER, 6_000).await;
     let event = json!({ "event": current(&lobby, BUSY).await }).to_string();
     lobby.sim.trouble(Trouble::new(Wrong::Slow(Duration::from_millis(1_500))).on("CreateItem"));
     let delete = format!("/v1/rooms/{BUSY}/delete");
-    let action = action_of(&lobby.ask("POST", &delete, &[("Prefer", "wait=0")], "").await);
+    let action = action_of(&lobby.send("POST", &delete, &[("Prefer", "wait=0")], "").await);
     let check_in = format!("/v1/rooms/{BUSY}/check-in");
     let (theirs, mine) =
-        tokio::join!(lobby.ask_as(&stranger, "POST", &check_in, &[], &event), lobby.post(&check_in, &event));
+        tokio::join!(lobby.send_as(&stranger, "POST", &check_in, &[], &event), lobby.post(&check_in, &event));
     assert_eq!(
         (theirs.problem(), mine.problem()),
         ("changed-meanwhile".to_owned(), "changed-meanwhile".to_owned())
@@ -148,24 +148,24 @@ async fn a_check_in_learns_that_its_event_went_and_not_by_whose_action() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_idempotency_key_belongs_to_its_caller() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let other = lobby.key("other", "*", &STRANGER, 6_000).await;
     let key = [("Idempotency-Key", "door-17/4711")];
     let book = format!("/v1/rooms/{FREE}/book");
-    let mine = lobby.ask("POST", &book, &key, r#"{"minutes":15}"#).await;
+    let mine = lobby.send("POST", &book, &key, r#"{"minutes":15}"#).await;
     // The same key and the same request of another caller: its own request, with its own answer.
-    let theirs = lobby.ask_as(&other, "POST", &book, &key, r#"{"minutes":15}"#).await;
+    let theirs = lobby.send_as(&other, "POST", &book, &key, r#"{"minutes":15}"#).await;
     assert_eq!((mine.status, theirs.problem()), (200, "collides".to_owned()));
     assert!(!theirs.body.contains(&action_of(&mine)), "{theirs:?}");
     // A guess at how the key is stored is another key.
     let id = lobby.token.split('_').nth(1).unwrap().to_owned();
     let guess = format!("{id}:door-17/4711");
     let guessed =
-        lobby.ask_as(&other, "POST", &book, &[("Idempotency-Key", &guess)], r#"{"minutes":15}"#).await;
+        lobby.send_as(&other, "POST", &book, &[("Idempotency-Key", &guess)], r#"{"minutes":15}"#).await;
     assert_eq!(guessed.problem(), "collides");
-    let again = lobby.ask("POST", &book, &key, r#"{"minutes":15}"#).await.json();
+    let again = lobby.send("POST", &book, &key, r#"{"minutes":15}"#).await.json();
     assert_eq!((&again["repeated"], again["action"].as_str()), (&true.into(), Some(&*action_of(&mine))));
-    let reused = lobby.ask("POST", &book, &key, r#"{"minutes":20}"#).await;
+    let reused = lobby.send("POST", &book, &key, r#"{"minutes":20}"#).await;
     assert_eq!((reused.problem(), action_of(&reused)), ("key-reused".to_owned(), action_of(&mine)));
 }
 

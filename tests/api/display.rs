@@ -7,7 +7,7 @@ use adjourn::sim::{PlainSpec, Trouble, Wrong};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::lobby::{BUSY, FREE, Lobby, now, rules};
+use crate::fixture::{ApiFixture, BUSY, FREE, now, rules};
 
 fn at(text: &serde_json::Value) -> DateTime<Utc> {
     text.as_str().unwrap().parse().unwrap()
@@ -15,7 +15,7 @@ fn at(text: &serde_json::Value) -> DateTime<Utc> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_is_shown_as_it_is_and_asked_of_exchange_once() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let busy = lobby.get(&format!("/v1/rooms/{BUSY}")).await;
     assert_eq!(busy.status, 200, "{busy:?}");
     let view = busy.json();
@@ -30,28 +30,28 @@ async fn a_room_is_shown_as_it_is_and_asked_of_exchange_once() {
         (&serde_json::Value::Null, &view["current"]["end"])
     );
 
-    let reads = lobby.asked("FindItem");
+    let reads = lobby.ews_requests("FindItem");
     let tag = busy.header("etag").unwrap().to_owned();
     for _ in 0..20 {
-        let again = lobby.ask("GET", &format!("/v1/rooms/{BUSY}"), &[("If-None-Match", &tag)], "").await;
+        let again = lobby.send("GET", &format!("/v1/rooms/{BUSY}"), &[("If-None-Match", &tag)], "").await;
         assert_eq!((again.status, again.body.as_str()), (304, ""));
     }
-    assert_eq!(lobby.asked("FindItem"), reads, "stored state costs no request");
+    assert_eq!(lobby.ews_requests("FindItem"), reads, "stored state costs no request");
     lobby.post(&format!("/v1/rooms/{BUSY}/end"), "").await;
-    let ended = lobby.ask("GET", &format!("/v1/rooms/{BUSY}"), &[("If-None-Match", &tag)], "").await;
+    let ended = lobby.send("GET", &format!("/v1/rooms/{BUSY}"), &[("If-None-Match", &tag)], "").await;
     assert_eq!((ended.status, &ended.json()["busy"]), (200, &false.into()), "{ended:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_meeting_is_extended_ended_put_back_and_the_room_booked() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let extended = lobby.post(&format!("/v1/rooms/{BUSY}/extend"), r#"{"minutes":15}"#).await;
     assert_eq!(
         (extended.status, &extended.json()["change"]["kind"]),
         (200, &"extended".into()),
         "{extended:?}"
     );
-    assert_eq!(lobby.end_in(BUSY), Some(lobby.began + TimeDelta::minutes(55)));
+    assert_eq!(lobby.event_end(BUSY), Some(lobby.began + TimeDelta::minutes(55)));
 
     let ended = lobby.post(&format!("/v1/rooms/{BUSY}/end"), r#"{"reason":"We are done."}"#).await.json();
     assert_eq!((&ended["state"], &ended["change"]["organizer_informed"]), (&"done".into(), &false.into()));
@@ -63,7 +63,7 @@ async fn a_meeting_is_extended_ended_put_back_and_the_room_booked() {
         (200, &"end-restored".into()),
         "{undone:?}"
     );
-    assert_eq!(lobby.end_in(BUSY), Some(lobby.began + TimeDelta::minutes(55)));
+    assert_eq!(lobby.event_end(BUSY), Some(lobby.began + TimeDelta::minutes(55)));
 
     let booked = lobby.post(&format!("/v1/rooms/{FREE}/book"), r#"{"minutes":90}"#).await.json();
     assert_eq!(
@@ -77,31 +77,31 @@ async fn a_meeting_is_extended_ended_put_back_and_the_room_booked() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn asking_twice_is_asking_once() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let key = [("Idempotency-Key", "press-1")];
     let path = format!("/v1/rooms/{BUSY}/end");
     let (first, second) =
-        tokio::join!(lobby.ask("POST", &path, &key, ""), lobby.ask("POST", &path, &key, ""));
+        tokio::join!(lobby.send("POST", &path, &key, ""), lobby.send("POST", &path, &key, ""));
     assert_eq!((first.status, second.status), (200, 200));
     assert_eq!(first.json()["action"], second.json()["action"]);
-    assert_eq!(lobby.asked("UpdateItem"), 1);
-    let other = lobby.ask("POST", &format!("/v1/rooms/{FREE}/book"), &key, r#"{"minutes":5}"#).await;
+    assert_eq!(lobby.ews_requests("UpdateItem"), 1);
+    let other = lobby.send("POST", &format!("/v1/rooms/{FREE}/book"), &key, r#"{"minutes":5}"#).await;
     assert_eq!((other.status, other.problem()), (422, "key-reused".to_owned()));
     // The same word of another caller is another key.
     let theirs = lobby.key("theirs", "*", &adjourn::access::Right::ALL, 600).await;
     let free = format!("/v1/rooms/{FREE}/book");
-    let booked = lobby.ask_as(&theirs, "POST", &free, &key, r#"{"minutes":5}"#).await;
+    let booked = lobby.send_as(&theirs, "POST", &free, &key, r#"{"minutes":5}"#).await;
     assert_eq!(booked.status, 200, "{booked:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_is_as_long_as_described_at_most_and_sent_once() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let path = format!("/v1/rooms/{FREE}/book");
     let (longest, longer) = ("k".repeat(180), "k".repeat(181));
     let ask = async |keys: &[&str]| {
         let headers: Vec<_> = keys.iter().map(|key| ("Idempotency-Key", *key)).collect();
-        lobby.ask("POST", &path, &headers, r#"{"minutes":5,"dry_run":true}"#).await.status
+        lobby.send("POST", &path, &headers, r#"{"minutes":5,"dry_run":true}"#).await.status
     };
     assert_eq!(ask(&[&longest]).await, 200);
     assert_eq!(ask(&[&longer]).await, 400);
@@ -110,10 +110,10 @@ async fn a_key_is_as_long_as_described_at_most_and_sent_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_exchange_is_waited_for_as_long_as_the_display_does() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     lobby.sim.trouble(Trouble::new(Wrong::Slow(Duration::from_millis(2_500))).on("UpdateItem"));
     let begun = tokio::time::Instant::now();
-    let said = lobby.ask("POST", &format!("/v1/rooms/{BUSY}/end"), &[("Prefer", "wait=1")], "").await;
+    let said = lobby.send("POST", &format!("/v1/rooms/{BUSY}/end"), &[("Prefer", "wait=1")], "").await;
     assert!(begun.elapsed() < Duration::from_secs(2));
     assert_eq!((said.status, &said.json()["state"]), (202, &"open".into()));
     let place = said.header("location").unwrap().to_owned();
@@ -125,12 +125,12 @@ async fn a_slow_exchange_is_waited_for_as_long_as_the_display_does() {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert!(lobby.end_in(BUSY).unwrap() <= now());
+    assert!(lobby.event_end(BUSY).unwrap() <= now());
 
     // A rehearsal is in no journal, and its answer is there all the same.
     lobby.sim.trouble(Trouble::new(Wrong::Slow(Duration::from_millis(600))).on("FindItem"));
     let path = format!("/v1/rooms/{FREE}/book");
-    let said = lobby.ask("POST", &path, &[("Prefer", "wait=0")], r#"{"minutes":5,"dry_run":true}"#).await;
+    let said = lobby.send("POST", &path, &[("Prefer", "wait=0")], r#"{"minutes":5,"dry_run":true}"#).await;
     assert_eq!(said.status, 202, "{said:?}");
     tokio::time::sleep(Duration::from_secs(2)).await;
     let view = lobby.get(said.header("location").unwrap()).await.json();
@@ -139,7 +139,7 @@ async fn a_slow_exchange_is_waited_for_as_long_as_the_display_does() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_is_said_with_whose_fault_it_is() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let nothing = lobby.post(&format!("/v1/rooms/{FREE}/end"), "").await;
     assert_eq!((nothing.status, nothing.problem()), (409, "nothing-on".to_owned()));
     assert_eq!(nothing.json()["fault"], "nobody");
@@ -167,7 +167,7 @@ async fn what_is_no_is_said_with_whose_fault_it_is() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_events_at_once_are_both_shown_and_an_ambiguous_request_returns_them_as_fields() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let (from, to) = (lobby.began - TimeDelta::minutes(10), lobby.began + TimeDelta::minutes(90));
     let uid = lobby.sim.world(|world| world.add_plain(PlainSpec::new(BUSY, from, to)));
     let view = lobby.get(&format!("/v1/rooms/{BUSY}")).await.json();
@@ -193,12 +193,12 @@ async fn two_events_at_once_are_both_shown_and_an_ambiguous_request_returns_them
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_checks_in_keeps_the_room_and_who_does_not_is_warned_and_loses_it() {
-    let lobby = Lobby::with(rules(ReleaseMethod::End)).await;
-    let plan = |lobby: &Lobby| {
+    let lobby = ApiFixture::with(rules(ReleaseMethod::End)).await;
+    let plan = |lobby: &ApiFixture| {
         let said = lobby.service.plan_sweep("test".to_owned(), vec![BUSY.parse().unwrap()]).unwrap();
         (lobby.service.clone(), said.id)
     };
-    let acts = |lobby: &Lobby| {
+    let acts = |lobby: &ApiFixture| {
         let (service, id) = plan(lobby);
         async move {
             loop {
@@ -223,7 +223,7 @@ async fn who_checks_in_keeps_the_room_and_who_does_not_is_warned_and_loses_it() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_happens_is_heard_by_who_may_know_of_the_room() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let mut stream = tokio::net::TcpStream::connect(lobby.at).await.unwrap();
     let ask =
         format!("GET /v1/events HTTP/1.1\r\nHost: adjourn\r\nAuthorization: Bearer {}\r\n\r\n", lobby.token);

@@ -6,7 +6,7 @@ use adjourn::presence::{REPORTER_BYTES_PER_ROOM_MAX, SignLog};
 use adjourn::service::ReleaseState;
 use serde_json::{Value, json};
 
-use crate::lobby::{BUSY, FREE, Lobby, OTHER, rules};
+use crate::fixture::{ApiFixture, BUSY, FREE, OTHER, rules};
 
 const ROUNDS: usize = 6;
 
@@ -19,11 +19,11 @@ fn largest_body(round: usize, rooms: &[&str]) -> String {
     json!({ "signs": (0..480).map(sign).collect::<Vec<Value>>() }).to_string()
 }
 
-async fn flood(lobby: &Lobby, token: &str, rooms: &[&str]) -> Vec<(u16, usize)> {
+async fn flood(lobby: &ApiFixture, token: &str, rooms: &[&str]) -> Vec<(u16, usize)> {
     let mut answers = Vec::new();
     for round in 0..ROUNDS {
         let body = largest_body(round, rooms);
-        let said = lobby.ask_as(token, "POST", "/v1/evidence", &[], &body).await;
+        let said = lobby.send_as(token, "POST", "/v1/evidence", &[], &body).await;
         let rejected = said.json()["rejected"].as_array().map_or(0, Vec::len);
         answers.push((said.status, rejected));
     }
@@ -32,7 +32,7 @@ async fn flood(lobby: &Lobby, token: &str, rooms: &[&str]) -> Vec<(u16, usize)> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_at_its_allowance_fills_its_share_in_memory_and_on_disk_and_no_more() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let door = [Right::Read, Right::CheckIn, Right::Evidence];
     let bad = lobby.key("door", "*@example.com", &door, 100_000).await;
     let answers = flood(&lobby, &bad, &[BUSY, FREE]).await;
@@ -52,12 +52,12 @@ async fn a_key_at_its_allowance_fills_its_share_in_memory_and_on_disk_and_no_mor
 
     let good = lobby.key("badges", "*@example.com", &door, 100).await;
     let body = json!({ "signs": [{ "room": BUSY, "source": "badge" }] }).to_string();
-    let said = lobby.ask_as(&good, "POST", "/v1/evidence", &[], &body).await.json();
+    let said = lobby.send_as(&good, "POST", "/v1/evidence", &[], &body).await.json();
     assert_eq!((&said["taken"], &said["matched"]), (&1.into(), &1.into()));
-    let said = lobby.ask_as(&good, "POST", &format!("/v1/rooms/{BUSY}/check-in"), &[], "").await;
+    let said = lobby.send_as(&good, "POST", &format!("/v1/rooms/{BUSY}/check-in"), &[], "").await;
     assert_eq!(said.status, 200, "{said:?}");
     let reader = lobby.key("prometheus", "*", &[Right::Metrics], 100).await;
-    let metrics = lobby.ask_as(&reader, "GET", "/metrics", &[], "").await;
+    let metrics = lobby.send_as(&reader, "GET", "/metrics", &[], "").await;
     let refused = "adjourn_evidence_refused_total{bound=\"key-in-room\"}";
     let line = metrics.body.lines().find(|line| line.starts_with(refused));
     assert!(line.is_some_and(|line| !line.ends_with(" 0")), "{line:?}");
@@ -65,7 +65,7 @@ async fn a_key_at_its_allowance_fills_its_share_in_memory_and_on_disk_and_no_mor
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_whose_evidence_was_refused_is_not_released_and_the_others_are() {
-    let lobby = Lobby::with(rules(adjourn::cleanup::ReleaseMethod::End)).await;
+    let lobby = ApiFixture::with(rules(adjourn::cleanup::ReleaseMethod::End)).await;
     let bad = lobby.key("door", "*@example.com", &[Right::Evidence], 100_000).await;
     flood(&lobby, &bad, &[BUSY]).await;
     // What was kept of the flood is gone; what was refused is remembered.
@@ -76,8 +76,8 @@ async fn a_room_whose_evidence_was_refused_is_not_released_and_the_others_are() 
     let mut releases = ReleaseState::default();
     lobby.service.run_background_once(&mut releases).await;
     let planned = lobby.began + chrono::TimeDelta::minutes(40);
-    assert_eq!(lobby.end_in(BUSY), Some(planned), "its evidence is incomplete: the meeting stays");
-    assert_ne!(lobby.end_in(OTHER), Some(planned), "nobody came: it is released");
+    assert_eq!(lobby.event_end(BUSY), Some(planned), "its evidence is incomplete: the meeting stays");
+    assert_ne!(lobby.event_end(OTHER), Some(planned), "nobody came: it is released");
     let decisions = lobby.desk.decisions(lobby.began).await.unwrap();
     let why = decisions.iter().find(|decision| decision.room.as_str() == BUSY).map(|decision| &decision.why);
     assert!(why.is_some_and(|why| why.contains("a limit on evidence is reached")), "{decisions:?}");
@@ -85,12 +85,12 @@ async fn a_room_whose_evidence_was_refused_is_not_released_and_the_others_are() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn invented_sources_take_no_more_than_their_keys_places() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let bad = lobby.key("door", "*@example.com", &[Right::Evidence], 100_000).await;
     for round in 0..5 {
         let beat = |number: usize| json!({ "source": format!("source {round} {number}") });
         let body = json!({ "heartbeats": (0..100).map(beat).collect::<Vec<_>>() }).to_string();
-        assert_eq!(lobby.ask_as(&bad, "POST", "/v1/evidence", &[], &body).await.status, 200);
+        assert_eq!(lobby.send_as(&bad, "POST", "/v1/evidence", &[], &body).await.status, 200);
     }
     assert!(lobby.service.presence.read().watch.refused_sources() >= 5 * 100 - 16);
     lobby.service.run_background_once(&mut ReleaseState::default()).await;
@@ -99,7 +99,7 @@ async fn invented_sources_take_no_more_than_their_keys_places() {
     let good = lobby.key("badges", "*@example.com", &[Right::Evidence], 100).await;
     let before = lobby.service.presence.read().watch.refused_sources();
     let body = json!({ "heartbeats": [{ "source": "badge" }] }).to_string();
-    assert_eq!(lobby.ask_as(&good, "POST", "/v1/evidence", &[], &body).await.status, 200);
+    assert_eq!(lobby.send_as(&good, "POST", "/v1/evidence", &[], &body).await.status, 200);
     assert_eq!(
         lobby.service.presence.read().watch.refused_sources(),
         before,
@@ -107,14 +107,14 @@ async fn invented_sources_take_no_more_than_their_keys_places() {
     );
     let rooms: Vec<_> = (0..101).map(|number| format!("room{number}-*@example.com")).collect();
     let body = json!({ "heartbeats": [{ "source": "badge", "rooms": rooms }] }).to_string();
-    let said = lobby.ask_as(&good, "POST", "/v1/evidence", &[], &body).await;
+    let said = lobby.send_as(&good, "POST", "/v1/evidence", &[], &body).await;
     assert_eq!((said.status, said.problem()), (400, "bad-request".to_owned()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_with_too_many_events_is_too_full_to_judge_and_nothing_is_released_there() {
     use adjourn::live::EVENTS_PER_ROOM_MAX;
-    let lobby = Lobby::with(rules(adjourn::cleanup::ReleaseMethod::End)).await;
+    let lobby = ApiFixture::with(rules(adjourn::cleanup::ReleaseMethod::End)).await;
     let start = lobby.began + chrono::TimeDelta::hours(2);
     lobby.sim.world(|world| {
         for number in 0..=EVENTS_PER_ROOM_MAX {
@@ -127,6 +127,6 @@ async fn a_room_with_too_many_events_is_too_full_to_judge_and_nothing_is_release
     assert!(said.status >= 500 && said.body.contains("too full to judge"), "{said:?}");
     lobby.service.run_background_once(&mut ReleaseState::default()).await;
     let planned = lobby.began + chrono::TimeDelta::minutes(40);
-    assert_eq!(lobby.end_in(BUSY), Some(planned));
-    assert_ne!(lobby.end_in(OTHER), Some(planned));
+    assert_eq!(lobby.event_end(BUSY), Some(planned));
+    assert_ne!(lobby.event_end(OTHER), Some(planned));
 }

@@ -1,9 +1,9 @@
 //! What every answer carries for browsers and caches, and which requests name no host, or two.
 
-use crate::lobby::{BUSY, Lobby};
+use crate::fixture::{ApiFixture, BUSY};
 
 /// Headers that an answer has, whatever it answers.
-fn is_protected(said: &crate::lobby::Said, cache_control: &str) {
+fn is_protected(said: &crate::fixture::HttpReply, cache_control: &str) {
     assert_eq!(said.header("x-content-type-options"), Some("nosniff"), "{said:?}");
     assert_eq!(said.header("referrer-policy"), Some("no-referrer"), "{said:?}");
     assert_eq!(said.header("cache-control"), Some(cache_control), "{said:?}");
@@ -17,7 +17,7 @@ fn is_protected(said: &crate::lobby::Said, cache_control: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_answer_is_stored_guessed_framed_or_run() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let room = format!("/v1/rooms/{BUSY}");
     for (path, status) in
         [("/v1/rooms", 200), (room.as_str(), 200), ("/v1/me", 200), ("/nothing", 404), ("/metrics", 403)]
@@ -27,15 +27,15 @@ async fn no_answer_is_stored_guessed_framed_or_run() {
         is_protected(&said, "no-store");
     }
     let tag = lobby.get(&room).await.header("etag").unwrap().to_owned();
-    let known = lobby.ask("GET", &room, &[("If-None-Match", &tag)], "").await;
+    let known = lobby.send("GET", &room, &[("If-None-Match", &tag)], "").await;
     assert_eq!(known.status, 304);
     is_protected(&known, "no-store");
     for path in ["/healthz", "/readyz", "/v1/rooms"] {
         let stranger =
-            lobby.raw(&format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")).await;
+            lobby.send_raw(&format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")).await;
         is_protected(&stranger, "no-store");
     }
-    let refused = lobby.raw("GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n").await;
+    let refused = lobby.send_raw("GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n").await;
     is_protected(&refused, "no-store");
 }
 
@@ -43,7 +43,7 @@ async fn no_answer_is_stored_guessed_framed_or_run() {
 async fn the_description_s_style_is_the_one_that_its_policy_names() {
     use base64::Engine as _;
     use sha2::Digest as _;
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let page = lobby.get("/docs").await;
     is_protected(&page, "no-store");
     let style = page.body.split_once("<style>").unwrap().1.split_once("</style>").unwrap().0;
@@ -58,7 +58,7 @@ async fn the_description_s_style_is_the_one_that_its_policy_names() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_names_no_host_or_two_is_refused() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     for (request, status) in [
         ("GET /healthz HTTP/1.1\r\nHost: a\r\n", 200),
         ("GET /healthz HTTP/1.0\r\n", 200),
@@ -69,7 +69,7 @@ async fn a_request_that_names_no_host_or_two_is_refused() {
         ("GET /healthz HTTP/1.1\r\nHost: me@a\r\n", 400),
         ("GET http://b/healthz HTTP/1.1\r\nHost: a\r\n", 400),
     ] {
-        let said = lobby.raw(&format!("{request}Connection: close\r\n\r\n")).await;
+        let said = lobby.send_raw(&format!("{request}Connection: close\r\n\r\n")).await;
         assert_eq!(said.status, status, "{request}");
         if status == 400 {
             assert_eq!(said.problem(), "bad-request");

@@ -17,7 +17,7 @@ use adjourn::store::{ServiceStore, SqliteJournal, StoreOptions};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
-use crate::lobby::{BUSY, Lobby, now};
+use crate::fixture::{ApiFixture, BUSY, now};
 
 fn care() -> JournalMaintenance {
     JournalMaintenance {
@@ -29,7 +29,7 @@ fn care() -> JournalMaintenance {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_head_is_told_and_measured() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     assert_eq!(lobby.post(&format!("/v1/rooms/{BUSY}/end"), "").await.status, 200);
     let chain = lobby.service.engine.journal().chain().unwrap();
     let mut notices = lobby.service.notices.subscribe().unwrap();
@@ -47,16 +47,16 @@ async fn the_head_is_told_and_measured() {
     stop.cancel();
     running.await.unwrap();
     let meter = lobby.key("meter", "*", &[Right::Metrics], 100).await;
-    let metrics = lobby.ask_as(&meter, "GET", "/metrics", &[], "").await.body;
+    let metrics = lobby.send_as(&meter, "GET", "/metrics", &[], "").await.body;
     assert!(metrics.contains(&format!("\nadjourn_journal_entries {}\n", chain.length)), "{metrics}");
     let info = format!("adjourn_journal_head_info{{hash=\"{}\"}} 1", chain.head);
     assert!(metrics.contains(&info), "{metrics}");
 }
 
 /// A clock that is in doubt until it is believed.
-struct Doubtful(AtomicBool);
+struct DoubtfulClock(AtomicBool);
 
-impl Clock for Doubtful {
+impl Clock for DoubtfulClock {
     fn now(&self) -> DateTime<Utc> {
         SystemClock.now()
     }
@@ -85,7 +85,7 @@ async fn names_that_are_due_are_erased_unless_the_clock_is_in_doubt() {
     let journal = SqliteJournal::open(directory.path(), StoreOptions::default()).unwrap();
     let old = refused_at(&journal, now() - TimeDelta::days(31)).await;
     let young = refused_at(&journal, now() - TimeDelta::days(29)).await;
-    let clock = Arc::new(Doubtful(AtomicBool::new(true)));
+    let clock = Arc::new(DoubtfulClock(AtomicBool::new(true)));
     // Nothing is asked of it.
     let settings =
         Settings::new("https://127.0.0.1:9/EWS/Exchange.asmx", "adjourn", Secret::new("x".to_owned()));

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::lobby::{BUSY, FREE, Lobby, rules};
+use crate::fixture::{ApiFixture, BUSY, FREE, rules};
 
-async fn until(lobby: &Lobby, place: &str, state: &str) -> Value {
+async fn wait_for_state(lobby: &ApiFixture, place: &str, state: &str) -> Value {
     for _ in 0..300 {
         let view = lobby.get(place).await.json();
         if view["state"] == state {
@@ -23,26 +23,26 @@ async fn until(lobby: &Lobby, place: &str, state: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sweep_is_planned_looked_at_and_applied_once() {
-    let lobby = Lobby::with(rules(ReleaseMethod::Decline)).await;
+    let lobby = ApiFixture::with(rules(ReleaseMethod::Decline)).await;
     let begun = lobby.post("/v1/sweeps", "").await;
     assert_eq!(begun.status, 202, "{begun:?}");
     let place = begun.header("location").unwrap().to_owned();
-    let planned = until(&lobby, &place, "planned").await;
+    let planned = wait_for_state(&lobby, &place, "planned").await;
     let acts: Vec<_> =
         planned["events"].as_array().unwrap().iter().filter(|event| event["acts"] == true).collect();
     assert_eq!((acts.len(), acts[0]["room"].as_str()), (1, Some(BUSY)));
-    assert_eq!(lobby.asked("CreateItem"), 0);
+    assert_eq!(lobby.ews_requests("CreateItem"), 0);
     assert_eq!(lobby.post(&format!("{place}/apply"), "").await.status, 202);
-    let applied = until(&lobby, &place, "applied").await;
+    let applied = wait_for_state(&lobby, &place, "applied").await;
     assert_eq!(applied["applied"].as_array().unwrap().len(), 1, "{applied}");
-    assert_eq!(lobby.asked("CreateItem"), 1);
+    assert_eq!(lobby.ews_requests("CreateItem"), 1);
     let again = lobby.post(&format!("{place}/apply"), "").await;
     assert_eq!((again.status, again.problem()), (409, "not-planned".to_owned()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sign_of_life_keeps_the_room() {
-    let lobby = Lobby::with(rules(ReleaseMethod::Decline)).await;
+    let lobby = ApiFixture::with(rules(ReleaseMethod::Decline)).await;
     let signs = json!({ "signs": [{ "room": BUSY, "source": "motion" }] }).to_string();
     let taken = lobby.post("/v1/evidence", &signs).await;
     assert_eq!(
@@ -50,7 +50,7 @@ async fn a_sign_of_life_keeps_the_room() {
         (200, json!({ "taken": 1, "matched": 1, "unmatched": [], "rejected": [] }))
     );
     let place = lobby.post("/v1/sweeps", "").await.header("location").unwrap().to_owned();
-    let planned = until(&lobby, &place, "planned").await;
+    let planned = wait_for_state(&lobby, &place, "planned").await;
     assert!(planned["events"].as_array().unwrap().iter().all(|event| event["acts"] == false), "{planned}");
     let ahead = json!({ "signs": [{ "room": BUSY, "source": "motion", "at": "2999-01-01T00:00:00Z" }] });
     assert_eq!(lobby.post("/v1/evidence", &ahead.to_string()).await.status, 400);
@@ -58,7 +58,7 @@ async fn a_sign_of_life_keeps_the_room() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_record_is_read_page_by_page() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     for _ in 0..7 {
         lobby.post(&format!("/v1/rooms/{FREE}/end"), "").await;
     }
@@ -84,13 +84,13 @@ async fn the_record_is_read_page_by_page() {
     }
     // Without the right to the record, one's own actions.
     let own = lobby.key("own", "*", &adjourn::access::Right::DISPLAY, 600).await;
-    let mine = lobby.ask_as(&own, "GET", "/v1/actions", &[], "").await.json();
+    let mine = lobby.send_as(&own, "GET", "/v1/actions", &[], "").await.json();
     assert_eq!(mine["actions"], json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rooms_are_listed_page_by_page_and_numbers_name_no_room() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let first = lobby.get("/v1/rooms?limit=1").await.json();
     assert_eq!(first["next_cursor"], BUSY);
     let second = lobby.get(&format!("/v1/rooms?limit=1&cursor={BUSY}")).await.json();
@@ -100,7 +100,7 @@ async fn rooms_are_listed_page_by_page_and_numbers_name_no_room() {
     let limited = lobby.get("/metrics").await;
     assert_eq!(limited.status, 403, "the numbers are of all rooms, and this key has only some");
     let all = lobby.key("all", "*", &adjourn::access::Right::ALL, 600).await;
-    let metrics = lobby.ask_as(&all, "GET", "/metrics", &[], "").await;
+    let metrics = lobby.send_as(&all, "GET", "/metrics", &[], "").await;
     assert!(metrics.body.contains("adjourn_actions_total{outcome=\"done\"} 1"), "{}", metrics.body);
     assert!(metrics.body.contains("path=\"/v1/rooms/{room}\""), "{}", metrics.body);
     for line in [
@@ -115,7 +115,7 @@ async fn rooms_are_listed_page_by_page_and_numbers_name_no_room() {
 }
 
 /// What a listener with this key hears until it stops.
-async fn hear(lobby: &Lobby, token: &str) -> tokio::task::JoinHandle<String> {
+async fn read_events(lobby: &ApiFixture, token: &str) -> tokio::task::JoinHandle<String> {
     let mut stream = TcpStream::connect(lobby.at).await.unwrap();
     let ask = format!("GET /v1/events HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n");
     stream.write_all(ask.as_bytes()).await.unwrap();
@@ -131,15 +131,18 @@ async fn hear(lobby: &Lobby, token: &str) -> tokio::task::JoinHandle<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sweep_is_told_of_to_those_who_may_sweep_all_its_rooms() {
-    let lobby = Lobby::with(rules(ReleaseMethod::Decline)).await;
+    let lobby = ApiFixture::with(rules(ReleaseMethod::Decline)).await;
     let some = lobby.key("some", BUSY, &Right::ALL, 600).await;
     let reader = lobby.key("reader", "*", &[Right::Read], 600).await;
-    let (all, some, reader) =
-        (hear(&lobby, &lobby.token).await, hear(&lobby, &some).await, hear(&lobby, &reader).await);
+    let (all, some, reader) = (
+        read_events(&lobby, &lobby.token).await,
+        read_events(&lobby, &some).await,
+        read_events(&lobby, &reader).await,
+    );
     let place = lobby.post("/v1/sweeps", "").await.header("location").unwrap().to_owned();
-    until(&lobby, &place, "planned").await;
+    wait_for_state(&lobby, &place, "planned").await;
     lobby.post(&format!("{place}/apply"), "").await;
-    until(&lobby, &place, "applied").await;
+    wait_for_state(&lobby, &place, "applied").await;
     lobby.stop.cancel();
     lobby.service.notices.close();
     let all = all.await.unwrap();

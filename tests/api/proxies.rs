@@ -7,15 +7,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::lobby::{BUSY, FREE, Lobby};
+use crate::fixture::{ApiFixture, BUSY, FREE};
 
 /// RFC 9110, 13.1.2: `If-None-Match` compares weakly; a proxy that compresses weakens our tag.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tag_that_a_proxy_weakened_is_still_ours() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let path = format!("/v1/rooms/{BUSY}");
     let tag = lobby.get(&path).await.header("etag").unwrap().to_owned();
-    let ask = async |value: &str| lobby.ask("GET", &path, &[("If-None-Match", value)], "").await.status;
+    let ask = async |value: &str| lobby.send("GET", &path, &[("If-None-Match", value)], "").await.status;
     assert_eq!(ask(&tag).await, 304);
     assert_eq!(ask(&format!("W/{tag}")).await, 304);
     assert_eq!(ask(&format!("\"other\", W/{tag}")).await, 304);
@@ -27,7 +27,7 @@ async fn a_tag_that_a_proxy_weakened_is_still_ours() {
 /// RFC 7240, 2: what is not understood is ignored.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_preference_that_is_not_understood_is_ignored() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let path = format!("/v1/rooms/{BUSY}/end");
     for value in [
         "wait=2.5",
@@ -43,7 +43,7 @@ async fn a_preference_that_is_not_understood_is_ignored() {
         ",,",
         "\u{e9}",
     ] {
-        let said = lobby.ask("POST", &path, &[("Prefer", value)], r#"{"dry_run":true}"#).await;
+        let said = lobby.send("POST", &path, &[("Prefer", value)], r#"{"dry_run":true}"#).await;
         assert_eq!(said.status, 200, "{value}: {said:?}");
     }
 }
@@ -51,7 +51,7 @@ async fn a_preference_that_is_not_understood_is_ignored() {
 /// Characters are counted as characters.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_limit_in_characters_counts_characters() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let end = async |reason: String| {
         let body = serde_json::json!({ "reason": reason, "dry_run": true }).to_string();
         lobby.post(&format!("/v1/rooms/{BUSY}/end"), &body).await.status
@@ -66,7 +66,7 @@ async fn a_limit_in_characters_counts_characters() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_of_events_is_not_collected_by_a_proxy_and_every_event_is_an_object() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let head = async |method: &str, resume: &str| {
         let mut stream = TcpStream::connect(lobby.at).await.unwrap();
         let ask = format!(
@@ -96,9 +96,9 @@ async fn a_stream_of_events_is_not_collected_by_a_proxy_and_every_event_is_an_ob
 
 #[tokio::test(flavor = "multi_thread")]
 async fn head_slash_and_accept_are_answered_as_described() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let path = format!("/v1/rooms/{BUSY}");
-    let (got, head) = (lobby.get(&path).await, lobby.ask("HEAD", &path, &[], "").await);
+    let (got, head) = (lobby.get(&path).await, lobby.send("HEAD", &path, &[], "").await);
     assert_eq!((head.status, head.body.as_str()), (200, ""));
     assert_eq!(
         (head.header("etag"), head.header("content-type")),
@@ -108,14 +108,14 @@ async fn head_slash_and_accept_are_answered_as_described() {
     let slash = lobby.get(&format!("{path}/")).await;
     assert_eq!((slash.status, slash.problem()), (404, "not-found".to_owned()));
     for accept in ["application/xml", "text/html;q=0.9", "*/*;q=0", "nonsense"] {
-        let said = lobby.ask("GET", &path, &[("Accept", accept)], "").await;
+        let said = lobby.send("GET", &path, &[("Accept", accept)], "").await;
         assert_eq!((said.status, said.header("content-type")), (200, Some("application/json")), "{accept}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_entry_of_a_sweep_s_list_that_is_no_room_is_named() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let body = serde_json::json!({ "rooms": [BUSY, "nowhere@example.com", FREE, "no address"] }).to_string();
     let said = lobby.post("/v1/sweeps", &body).await;
     assert_eq!((said.status, said.problem()), (404, "no-such-room".to_owned()));
@@ -123,7 +123,7 @@ async fn every_entry_of_a_sweep_s_list_that_is_no_room_is_named() {
 }
 
 /// Serves with other limits than the lobby's.
-async fn serve(lobby: &Lobby, limits: ListenerLimits) -> std::net::SocketAddr {
+async fn serve(lobby: &ApiFixture, limits: ListenerLimits) -> std::net::SocketAddr {
     let shown = api::ApiOptions { deadline: Duration::from_secs(10), subjects: false };
     let router = api::router(Api::new(lobby.service.clone(), lobby.keys.clone(), shown));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -154,7 +154,7 @@ const ASK: &str = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
 #[tokio::test(flavor = "multi_thread")]
 async fn an_idle_connection_outlives_those_of_proxies_and_a_slow_head_does_not() {
     assert!(ListenerLimits::default().idle > Duration::from_secs(60));
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let (head, idle) = (Duration::from_millis(400), Duration::from_millis(2_500));
     let at = serve(&lobby, ListenerLimits { head, idle, ..ListenerLimits::default() }).await;
 
@@ -187,7 +187,7 @@ async fn an_idle_connection_outlives_those_of_proxies_and_a_slow_head_does_not()
 #[tokio::test(flavor = "multi_thread")]
 async fn who_waits_for_an_answer_is_not_idle() {
     use adjourn::sim::{Trouble, Wrong};
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let (head, idle) = (Duration::from_millis(300), Duration::from_millis(600));
     let at = serve(&lobby, ListenerLimits { head, idle, ..ListenerLimits::default() }).await;
     lobby.sim.trouble(Trouble::new(Wrong::Slow(Duration::from_millis(1_500))).on("FindItem"));

@@ -16,28 +16,28 @@ use adjourn::store::ServiceStore;
 use async_trait::async_trait;
 use serde_json::json;
 
-use crate::lobby::{BUSY, Lobby, Said};
+use crate::fixture::{ApiFixture, BUSY, HttpReply};
 
-async fn readyz(lobby: &Lobby, accept: &str) -> Said {
+async fn readyz(lobby: &ApiFixture, accept: &str) -> HttpReply {
     let request = format!("GET /readyz HTTP/1.1\r\nHost: a\r\nAccept: {accept}\r\nConnection: close\r\n\r\n");
-    lobby.raw(&request).await
+    lobby.send_raw(&request).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_askers_costs_exchange_one_request() {
-    let lobby = Lobby::open().await;
-    assert_eq!(lobby.asked("FindItem"), 0);
+    let lobby = ApiFixture::open().await;
+    assert_eq!(lobby.ews_requests("FindItem"), 0);
     let asked = (0..200).map(|_| readyz(&lobby, "*/*"));
     for said in futures_util::future::join_all(asked).await {
         assert_eq!((said.status, said.body.as_str()), (200, "ready\n"));
     }
-    assert_eq!(lobby.asked("FindItem"), 1, "Exchange was asked once, by the first");
+    assert_eq!(lobby.ews_requests("FindItem"), 1, "Exchange was asked once, by the first");
     let told = readyz(&lobby, "application/json").await;
     assert_eq!(told.header("content-type"), Some("application/json"));
     let view = told.json();
     assert_eq!((&view["ready"], view["checks"].as_array().unwrap().len()), (&json!(true), 4));
     let meter = lobby.key("meter", "*", &[Right::Metrics], 600).await;
-    let metrics = lobby.ask_as(&meter, "GET", "/metrics", &[], "").await.body;
+    let metrics = lobby.send_as(&meter, "GET", "/metrics", &[], "").await.body;
     for name in [r#"adjourn_ready{check="journal"} 1"#, "adjourn_journal_failed_commits_total 0"] {
         assert!(metrics.contains(name), "{name} in {metrics}");
     }
@@ -45,7 +45,7 @@ async fn a_flood_of_askers_costs_exchange_one_request() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_exchange_that_does_not_answer_is_named_and_no_room_is() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     lobby.sim.trouble(Trouble::new(Wrong::ResetBefore).times(usize::MAX));
     let said = readyz(&lobby, "text/plain").await;
     assert_eq!(said.status, 503, "{said:?}");
@@ -57,7 +57,7 @@ async fn an_exchange_that_does_not_answer_is_named_and_no_room_is() {
         (&view["ready"], states),
         (&json!(false), vec![json!("passed"), json!("passed"), json!("failed"), json!("passed")])
     );
-    assert_eq!(lobby.ask_as("", "GET", "/healthz", &[], "").await.status, 200, "the process runs");
+    assert_eq!(lobby.send_as("", "GET", "/healthz", &[], "").await.status, 200, "the process runs");
 }
 
 /// A journal whose disk is full: what is in it can be read, and nothing is added.
@@ -109,7 +109,7 @@ impl Journal for FullDisk {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_is_not_ready_although_the_journal_can_be_read() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let engine = Engine::new(
         lobby.service.engine.calendar().clone(),
         Arc::new(FullDisk(MemoryJournal::default())),

@@ -5,34 +5,34 @@ use std::time::Duration;
 use adjourn::access::{KeyId, Right};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::lobby::{BUSY, FREE, Lobby, OTHER, now};
+use crate::fixture::{ApiFixture, BUSY, FREE, OTHER, now};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_but_health_is_served_without_a_key() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     for path in ["/healthz", "/readyz"] {
-        assert_eq!(lobby.ask_as("", "GET", path, &[], "").await.status, 200);
+        assert_eq!(lobby.send_as("", "GET", path, &[], "").await.status, 200);
     }
     for path in
         ["/v1/rooms", "/v1/openapi.json", "/docs", "/metrics", "/v1/events", "/v1/actions", "/v1/nowhere"]
     {
         let wrong = "adj_0123456789_wrong";
         for token in ["", "adj_x", wrong, &format!("{}x", lobby.token)] {
-            let said = lobby.ask_as(token, "GET", path, &[], "").await;
+            let said = lobby.send_as(token, "GET", path, &[], "").await;
             assert_eq!(said.status, 401, "{path} with {token}");
         }
     }
     let basic =
         base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("me:{}", lobby.token));
     let page = lobby
-        .raw(&format!(
+        .send_raw(&format!(
             "GET /docs HTTP/1.1\r\nHost: a\r\nAuthorization: Basic {basic}\r\nConnection: close\r\n\r\n"
         ))
         .await;
     assert!(page.status == 200 && page.body.contains("POST /v1/rooms/{room}/end"), "{page:?}");
     // Another site's form would carry a browser's password too.
     let forged = lobby
-        .raw(&format!(
+        .send_raw(&format!(
             "POST /v1/rooms/{BUSY}/end HTTP/1.1\r\nHost: a\r\nAuthorization: Basic {basic}\r\nContent-Length: 0\r\n\
              Connection: close\r\n\r\n"
         ))
@@ -42,9 +42,9 @@ async fn nothing_but_health_is_served_without_a_key() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_outside_the_key_is_like_one_that_there_is_not() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let all = lobby.key("all", "*", &Right::ALL, 600).await;
-    let theirs = lobby.ask_as(&all, "POST", &format!("/v1/rooms/{OTHER}/end"), &[], "").await;
+    let theirs = lobby.send_as(&all, "POST", &format!("/v1/rooms/{OTHER}/end"), &[], "").await;
     assert_eq!(theirs.status, 200);
     let action = theirs.json()["action"].as_str().unwrap().to_owned();
     for (method, path) in [
@@ -79,26 +79,26 @@ async fn a_room_outside_the_key_is_like_one_that_there_is_not() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_somebody_else_asked_for_is_for_those_who_may_audit() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let ended = lobby.post(&format!("/v1/rooms/{BUSY}/end"), "").await;
     let path = format!("/v1/actions/{}", ended.json()["action"].as_str().unwrap());
     let reader = lobby.key("reader", "*", &[Right::Read], 600).await;
     let auditor = lobby.key("auditor", "*", &[Right::Read, Right::Audit], 600).await;
     assert_eq!(lobby.get(&path).await.status, 200, "one's own");
-    assert_eq!(lobby.ask_as(&auditor, "GET", &path, &[], "").await.status, 200);
-    let unknown = lobby.ask_as(&reader, "GET", &path, &[], "").await;
+    assert_eq!(lobby.send_as(&auditor, "GET", &path, &[], "").await.status, 200);
+    let unknown = lobby.send_as(&reader, "GET", &path, &[], "").await;
     assert_eq!((unknown.status, unknown.problem()), (404, "not-found".to_owned()));
 }
 
-async fn lobby_ask(lobby: &Lobby, method: &str, path: String) -> crate::lobby::Said {
-    lobby.ask(method, &path, &[], "").await
+async fn lobby_ask(lobby: &ApiFixture, method: &str, path: String) -> crate::fixture::HttpReply {
+    lobby.send(method, &path, &[], "").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_does_what_it_may_and_nothing_else() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let reader = lobby.key("reader", "*", &[Right::Read], 600).await;
-    assert_eq!(lobby.ask_as(&reader, "GET", &format!("/v1/rooms/{BUSY}"), &[], "").await.status, 200);
+    assert_eq!(lobby.send_as(&reader, "GET", &format!("/v1/rooms/{BUSY}"), &[], "").await.status, 200);
     for (method, path, body) in [
         ("POST", format!("/v1/rooms/{BUSY}/end"), ""),
         ("POST", format!("/v1/rooms/{BUSY}/delete"), ""),
@@ -109,20 +109,20 @@ async fn a_key_does_what_it_may_and_nothing_else() {
         ("POST", "/v1/evidence".to_owned(), r#"{"signs":[]}"#),
         ("GET", "/metrics".to_owned(), ""),
     ] {
-        let said = lobby.ask_as(&reader, method, &path, &[], body).await;
+        let said = lobby.send_as(&reader, method, &path, &[], body).await;
         assert_eq!((said.status, said.problem()), (403, "forbidden".to_owned()), "{method} {path}");
     }
-    assert_eq!(lobby.asked("UpdateItem") + lobby.asked("CreateItem"), 0);
+    assert_eq!(lobby.ews_requests("UpdateItem") + lobby.ews_requests("CreateItem"), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_asks_as_often_as_it_may_and_not_after_it_is_revoked() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let slow = lobby.key("slow", "*", &Right::ALL, 3).await;
     for _ in 0..3 {
-        assert_eq!(lobby.ask_as(&slow, "GET", "/v1/rooms", &[], "").await.status, 200);
+        assert_eq!(lobby.send_as(&slow, "GET", "/v1/rooms", &[], "").await.status, 200);
     }
-    let said = lobby.ask_as(&slow, "GET", "/v1/rooms", &[], "").await;
+    let said = lobby.send_as(&slow, "GET", "/v1/rooms", &[], "").await;
     assert_eq!((said.status, said.problem()), (429, "too-often".to_owned()));
     assert!((1..=21).contains(&said.header("retry-after").unwrap().parse::<u32>().unwrap()));
     assert_eq!(lobby.get("/v1/rooms").await.status, 200, "others are not held up");
@@ -131,12 +131,12 @@ async fn a_key_asks_as_often_as_it_may_and_not_after_it_is_revoked() {
     assert!(lobby.desk.revoke_key(KeyId(id.clone()), now()).await.unwrap());
     assert!(!lobby.desk.revoke_key(KeyId(id), now()).await.unwrap());
     lobby.keys.refresh().await.unwrap();
-    assert_eq!(lobby.ask_as(&slow, "GET", "/v1/rooms", &[], "").await.status, 401);
+    assert_eq!(lobby.send_as(&slow, "GET", "/v1/rooms", &[], "").await.status, 401);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_key_does_not_take_all_places_and_a_revoked_one_hears_nothing_more() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let greedy = lobby.key("greedy", "*", &[Right::Read], 6_000).await;
     let ask = format!("GET /v1/events HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {greedy}\r\n\r\n");
     let open = async || {
@@ -174,15 +174,15 @@ async fn one_key_does_not_take_all_places_and_a_revoked_one_hears_nothing_more()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_too_large_or_too_slow_is_dropped() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let large = format!(r#"{{"reason":"{}"}}"#, "x".repeat(1 << 20));
     assert_eq!(lobby.post(&format!("/v1/rooms/{BUSY}/end"), &large).await.status, 413);
     let long = format!(r#"{{"reason":"{}"}}"#, "x".repeat(1_001));
     assert_eq!(lobby.post(&format!("/v1/rooms/{BUSY}/end"), &long).await.status, 400);
     let many = format!("GET /v1/rooms HTTP/1.1\r\nHost: a\r\n{}\r\n", "X-A: b\r\n".repeat(100));
-    assert_eq!(lobby.raw(&many).await.status, 431);
+    assert_eq!(lobby.send_raw(&many).await.status, 431);
     let heavy = format!("GET /v1/rooms HTTP/1.1\r\nHost: a\r\nX-A: {}\r\n\r\n", "b".repeat(20_000));
-    assert_eq!(lobby.raw(&heavy).await.status, 431);
+    assert_eq!(lobby.send_raw(&heavy).await.status, 431);
 
     let half = format!(
         "POST /v1/rooms/{BUSY}/end HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {}\r\nContent-Length: 100\r\n\r\n{{",
@@ -196,5 +196,5 @@ async fn what_is_too_large_or_too_slow_is_dropped() {
     };
     let (head, body) = tokio::join!(drop_after("GET /v1/rooms HTT"), drop_after(&half));
     assert!(head.is_ok() && body.is_ok(), "slow clients are dropped");
-    assert_eq!(lobby.asked("UpdateItem"), 0);
+    assert_eq!(lobby.ews_requests("UpdateItem"), 0);
 }

@@ -9,19 +9,19 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::lobby::{BUSY, FREE, Lobby};
+use crate::fixture::{ApiFixture, BUSY, FREE};
 
 /// Longer than any of these tests: a mailbox that hangs.
 const FOR_EVER: Duration = Duration::from_secs(120);
 
-async fn press(lobby: &Lobby, token: &str, room: &str) -> (u16, Option<String>) {
+async fn end_meeting(lobby: &ApiFixture, token: &str, room: &str) -> (u16, Option<String>) {
     let said =
-        lobby.ask_as(token, "POST", &format!("/v1/rooms/{room}/end"), &[("Prefer", "wait=0")], "").await;
+        lobby.send_as(token, "POST", &format!("/v1/rooms/{room}/end"), &[("Prefer", "wait=0")], "").await;
     (said.status, said.header("retry-after").map(str::to_owned))
 }
 
 /// A request whose body never comes.
-async fn begin(lobby: &Lobby, token: &str, path: &str) -> TcpStream {
+async fn begin(lobby: &ApiFixture, token: &str, path: &str) -> TcpStream {
     let mut stream = TcpStream::connect(lobby.at).await.unwrap();
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n\
@@ -37,7 +37,7 @@ async fn begin(lobby: &Lobby, token: &str, path: &str) -> TcpStream {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_keys_at_one_hanging_door_leave_the_other_doors_open() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     lobby.sim.trouble(Trouble::new(Wrong::Slow(FOR_EVER)).for_mailbox(BUSY).times(1_000));
     let keys = [
         lobby.key("first", "*@example.com", &Right::ALL, 100_000).await,
@@ -45,16 +45,16 @@ async fn two_keys_at_one_hanging_door_leave_the_other_doors_open() {
     ];
     for key in &keys {
         for _ in 0..8 {
-            assert_eq!(press(&lobby, key, BUSY).await.0, 202);
+            assert_eq!(end_meeting(&lobby, key, BUSY).await.0, 202);
         }
-        let more = press(&lobby, key, BUSY).await;
+        let more = end_meeting(&lobby, key, BUSY).await;
         assert!(more.0 != 202 && more.1.is_some(), "the ninth press waits nowhere: {more:?}");
     }
-    assert_eq!(press(&lobby, &keys[0], BUSY).await.0, 503, "the room is full");
-    let other = lobby.ask("POST", &format!("/v1/rooms/{FREE}/book"), &[], r#"{"minutes":15}"#).await;
+    assert_eq!(end_meeting(&lobby, &keys[0], BUSY).await.0, 503, "the room is full");
+    let other = lobby.send("POST", &format!("/v1/rooms/{FREE}/book"), &[], r#"{"minutes":15}"#).await;
     assert_eq!(other.status, 200, "{other:?}");
     for key in &keys {
-        let said = lobby.ask_as(key, "GET", &format!("/v1/rooms/{FREE}"), &[], "").await;
+        let said = lobby.send_as(key, "GET", &format!("/v1/rooms/{FREE}"), &[], "").await;
         assert_eq!(said.status, 200, "the same keys at another door: {said:?}");
     }
     assert_eq!(lobby.service.actions.shares().in_use(), 16);
@@ -62,12 +62,12 @@ async fn two_keys_at_one_hanging_door_leave_the_other_doors_open() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_s_ninth_press_at_one_door_names_the_share_that_is_used_up() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     lobby.sim.trouble(Trouble::new(Wrong::Slow(FOR_EVER)).for_mailbox(BUSY).times(1_000));
     for _ in 0..8 {
-        press(&lobby, &lobby.token, BUSY).await;
+        end_meeting(&lobby, &lobby.token, BUSY).await;
     }
-    let said = lobby.ask("POST", &format!("/v1/rooms/{BUSY}/end"), &[("Prefer", "wait=0")], "").await;
+    let said = lobby.send("POST", &format!("/v1/rooms/{BUSY}/end"), &[("Prefer", "wait=0")], "").await;
     assert_eq!((said.status, said.problem()), (429, "too-often".to_owned()));
     let detail = said.json()["detail"].as_str().unwrap().to_owned();
     assert_eq!(detail, "actions: this key has as many under way as one key may have at once.");
@@ -75,11 +75,11 @@ async fn a_key_s_ninth_press_at_one_door_names_the_share_that_is_used_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn displays_of_a_hanging_room_are_answered_with_what_is_known_and_hold_no_place() {
-    let mut lobby = Lobby::open().await;
+    let mut lobby = ApiFixture::open().await;
     behind(&mut lobby, ConnectionLimits::default()).await;
     let path = format!("/v1/rooms/{BUSY}");
     let known = lobby.get(&path).await;
-    lobby.clock.by(120);
+    lobby.clock.advance(120);
     lobby.sim.trouble(Trouble::new(Wrong::Slow(FOR_EVER)).for_mailbox(BUSY).times(1_000));
     let mut waiting = Vec::new();
     for _ in 0..32 {
@@ -90,7 +90,7 @@ async fn displays_of_a_hanging_room_are_answered_with_what_is_known_and_hold_no_
     }
     let scraper = lobby.key("scraper", "*", &[Right::Metrics], 100_000).await;
     let in_use = async || {
-        let metrics = lobby.ask_as(&scraper, "GET", "/metrics", &[], "").await.body;
+        let metrics = lobby.send_as(&scraper, "GET", "/metrics", &[], "").await.body;
         let line =
             metrics.lines().find_map(|line| line.strip_prefix("adjourn_shares_in_use{of=\"room-reads\"} "));
         line.unwrap().parse::<usize>().unwrap()
@@ -108,7 +108,7 @@ async fn displays_of_a_hanging_room_are_answered_with_what_is_known_and_hold_no_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_that_do_not_come_hold_the_places_of_their_own_key() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let slow = lobby.key("slow", "*@example.com", &Right::ALL, 100_000).await;
     for (path, places, body) in [
         ("/v1/evidence", 4, json!({ "signs": [{ "room": BUSY, "source": "motion" }] })),
@@ -119,10 +119,10 @@ async fn bodies_that_do_not_come_hold_the_places_of_their_own_key() {
             held.push(begin(&lobby, &slow, path).await);
         }
         let body = body.to_string();
-        let more = lobby.ask_as(&slow, "POST", path, &[], &body).await;
+        let more = lobby.send_as(&slow, "POST", path, &[], &body).await;
         assert_eq!((more.status, more.problem()), (429, "too-often".to_owned()), "{path}");
         assert_eq!(more.header("retry-after"), Some("5"));
-        let other = lobby.ask("POST", path, &[], &body).await;
+        let other = lobby.send("POST", path, &[], &body).await;
         assert!(other.status < 300, "{path}: {other:?}");
         drop(held);
     }
@@ -130,7 +130,7 @@ async fn bodies_that_do_not_come_hold_the_places_of_their_own_key() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_body_is_for_lists_only() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let long = json!({ "reason": "x".repeat(40_000) }).to_string();
     assert_eq!(lobby.post(&format!("/v1/rooms/{BUSY}/end"), &long).await.status, 413);
     let rooms = vec![FREE; 4_000];
@@ -139,7 +139,7 @@ async fn a_long_body_is_for_lists_only() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_plans_two_sweeps_at_once_and_forgets_its_own_plans_only() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let rooms = || vec![FREE.parse().unwrap()];
     let kept = lobby.service.plan_sweep("modest".to_owned(), rooms()).unwrap().id;
     let mut mine = Vec::new();
@@ -160,7 +160,7 @@ async fn a_key_plans_two_sweeps_at_once_and_forgets_its_own_plans_only() {
     lobby.sim.trouble(Trouble::new(Wrong::Slow(FOR_EVER)).for_mailbox(FREE).times(1_000));
     let plan = async |token: &str| {
         let body = json!({ "rooms": [FREE] }).to_string();
-        lobby.ask_as(token, "POST", "/v1/sweeps", &[], &body).await
+        lobby.send_as(token, "POST", "/v1/sweeps", &[], &body).await
     };
     let other = lobby.key("other", "*@example.com", &Right::ALL, 100_000).await;
     assert_eq!([plan(&lobby.token).await.status, plan(&lobby.token).await.status], [202, 202]);
@@ -169,7 +169,7 @@ async fn a_key_plans_two_sweeps_at_once_and_forgets_its_own_plans_only() {
 }
 
 /// The same API where so few connections are allowed.
-async fn behind(lobby: &mut Lobby, limits: ConnectionLimits) {
+async fn behind(lobby: &mut ApiFixture, limits: ConnectionLimits) {
     let connections = Connections::new(limits);
     let shown = api::ApiOptions { deadline: Duration::from_secs(10), subjects: false };
     let api =
@@ -180,7 +180,7 @@ async fn behind(lobby: &mut Lobby, limits: ConnectionLimits) {
     tokio::spawn(api::serve(listener, None, api::router(api), limits, lobby.stop.clone()));
 }
 
-async fn listen(lobby: &Lobby, token: &str) -> (TcpStream, bool) {
+async fn listen(lobby: &ApiFixture, token: &str) -> (TcpStream, bool) {
     let mut stream = TcpStream::connect(lobby.at).await.unwrap();
     let ask = format!("GET /v1/events HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n");
     stream.write_all(ask.as_bytes()).await.unwrap();
@@ -192,7 +192,7 @@ async fn listen(lobby: &Lobby, token: &str) -> (TcpStream, bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn event_streams_leave_connections_to_other_requests_and_places_to_other_keys() {
-    let mut lobby = Lobby::open().await;
+    let mut lobby = ApiFixture::open().await;
     behind(&mut lobby, ConnectionLimits { total: 52, unauthenticated: 20, per_address: Some(20) }).await;
     let keys = [
         lobby.token.clone(),

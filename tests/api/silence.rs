@@ -7,7 +7,7 @@ use adjourn::service::StatusError;
 use adjourn::sim::{Trouble, Wrong};
 use tokio::time::Instant;
 
-use crate::lobby::{BUSY, FREE, Lobby};
+use crate::fixture::{ApiFixture, BUSY, FREE};
 
 const PATIENCE: Duration = Duration::from_millis(300);
 
@@ -17,7 +17,7 @@ fn room(address: &str) -> RoomAddress {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_that_was_never_read_is_unknown_in_time_and_the_reading_goes_on() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     lobby.sim.trouble(Trouble::new(Wrong::Slow(Duration::from_millis(1_200))).on("FindItem"));
     let begun = Instant::now();
     let late = lobby.service.status(&room(BUSY), PATIENCE).await;
@@ -26,17 +26,17 @@ async fn a_room_that_was_never_read_is_unknown_in_time_and_the_reading_goes_on()
     assert!(lobby.service.status(&room(BUSY), PATIENCE).await.is_err());
     assert!(lobby.service.status(&room(FREE), Duration::from_secs(5)).await.is_ok());
     tokio::time::sleep(Duration::from_millis(1_200)).await;
-    let reads = lobby.asked("FindItem");
+    let reads = lobby.ews_requests("FindItem");
     assert!(lobby.service.status(&room(BUSY), PATIENCE).await.unwrap().is_busy());
-    assert_eq!(lobby.asked("FindItem"), reads, "what nobody waited for was kept");
+    assert_eq!(lobby.ews_requests("FindItem"), reads, "what nobody waited for was kept");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_is_shown_as_it_was_known_with_its_age_and_not_for_ever() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let known = lobby.service.status(&room(BUSY), Duration::from_secs(5)).await.unwrap();
     for (later, is_shown) in [(120, true), (16 * 60, false)] {
-        lobby.clock.by(later);
+        lobby.clock.advance(later);
         lobby.sim.trouble(Trouble::new(Wrong::Slow(Duration::from_millis(1_500))).on("FindItem"));
         let shown = lobby.service.status(&room(BUSY), PATIENCE).await;
         match is_shown {

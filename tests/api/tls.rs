@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::lobby::Lobby;
+use crate::fixture::ApiFixture;
 
 type Issuer = CertifiedIssuer<'static, KeyPair>;
 
@@ -80,11 +80,11 @@ async fn ask(at: std::net::SocketAddr, trusted: &Issuer, own: Option<&(String, S
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_renewed_certificate_is_served_and_a_broken_one_is_not() {
-    let (lobby, directory) = (Lobby::open().await, tempfile::tempdir().unwrap());
+    let (lobby, directory) = (ApiFixture::open().await, tempfile::tempdir().unwrap());
     let (old, new) = (issuer("old"), issuer("new"));
     write(directory.path(), &issued(&old, ExtendedKeyUsagePurpose::ServerAuth));
     let tls = Arc::new(ServerTls::open(files(directory.path(), false)).unwrap());
-    let at = lobby.behind(tls.clone()).await;
+    let at = lobby.serve_tls(tls.clone()).await;
     assert_eq!(ask(at, &old, None).await.as_deref(), Some("HTTP/1.1 200 OK"));
     assert_eq!(ask(at, &new, None).await, None);
     assert!(!tls.refresh(), "nothing has changed");
@@ -103,11 +103,11 @@ async fn a_renewed_certificate_is_served_and_a_broken_one_is_not() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn callers_need_a_certificate_where_one_is_asked_for() {
-    let (lobby, directory) = (Lobby::open().await, tempfile::tempdir().unwrap());
+    let (lobby, directory) = (ApiFixture::open().await, tempfile::tempdir().unwrap());
     let (server, clients, stranger) = (issuer("server"), issuer("clients"), issuer("stranger"));
     write(directory.path(), &issued(&server, ExtendedKeyUsagePurpose::ServerAuth));
     std::fs::write(directory.path().join("clients.pem"), clients.pem()).unwrap();
-    let at = lobby.behind(Arc::new(ServerTls::open(files(directory.path(), true)).unwrap())).await;
+    let at = lobby.serve_tls(Arc::new(ServerTls::open(files(directory.path(), true)).unwrap())).await;
     let display = issued(&clients, ExtendedKeyUsagePurpose::ClientAuth);
     let other = issued(&stranger, ExtendedKeyUsagePurpose::ClientAuth);
     assert_eq!(ask(at, &server, Some(&display)).await.as_deref(), Some("HTTP/1.1 200 OK"));
@@ -137,7 +137,7 @@ fn revocations(by: &Issuer, serials: &[u64], next_update: i32) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revoked_certificate_is_refused_and_a_list_is_read_again() {
-    let (lobby, directory) = (Lobby::open().await, tempfile::tempdir().unwrap());
+    let (lobby, directory) = (ApiFixture::open().await, tempfile::tempdir().unwrap());
     let (server, clients) = (issuer("server"), issuer("clients"));
     write(directory.path(), &issued(&server, ExtendedKeyUsagePurpose::ServerAuth));
     std::fs::write(directory.path().join("clients.pem"), clients.pem()).unwrap();
@@ -145,7 +145,7 @@ async fn a_revoked_certificate_is_refused_and_a_list_is_read_again() {
     std::fs::write(&crl, revocations(&clients, &[7], 2999)).unwrap();
     let files = TlsFiles { client_crl: Some(crl.clone()), ..files(directory.path(), true) };
     let tls = Arc::new(ServerTls::open(files.clone()).unwrap());
-    let at = lobby.behind(tls.clone()).await;
+    let at = lobby.serve_tls(tls.clone()).await;
     let [lost, kept] = [7, 8].map(|serial| numbered(&clients, ExtendedKeyUsagePurpose::ClientAuth, serial));
     assert_eq!(ask(at, &server, Some(&lost)).await, None);
     assert_eq!(ask(at, &server, Some(&kept)).await.as_deref(), Some("HTTP/1.1 200 OK"));
@@ -160,7 +160,7 @@ async fn a_revoked_certificate_is_refused_and_a_list_is_read_again() {
         Some("HTTP/1.1 200 OK"),
         "an old list still counts"
     );
-    assert!(tls.has_outdated_crl(crate::lobby::now()));
+    assert!(tls.has_outdated_crl(crate::fixture::now()));
 
     std::fs::write(&crl, "rubbish").unwrap();
     assert!(!tls.refresh(), "what was read before stays");

@@ -14,24 +14,24 @@ use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use crate::lobby::{BUSY, FREE, Lobby, now};
+use crate::fixture::{ApiFixture, BUSY, FREE, now};
 
 /// What AD FS writes into `iss` of access tokens, whatever it calls itself.
 const ADFS_TRUST: &str = "http://fs.example.com/adfs/services/trust";
 
 /// A provider of tokens on this machine.
-struct Office {
+struct TokenIssuer {
     issuer: String,
     shown: Arc<Mutex<Value>>,
     asked: Arc<AtomicUsize>,
 }
 
-struct Key {
+struct SigningKey {
     id: &'static str,
     pair: EcdsaKeyPair,
 }
 
-impl Key {
+impl SigningKey {
     fn new(id: &'static str) -> Self {
         let (algorithm, random) = (&ECDSA_P256_SHA256_FIXED_SIGNING, SystemRandom::new());
         let document = EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
@@ -56,8 +56,8 @@ impl Key {
     }
 }
 
-impl Office {
-    async fn open(keys: &[&Key]) -> Self {
+impl TokenIssuer {
+    async fn open(keys: &[&SigningKey]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let issuer = format!("http://{}/tenant/v2.0", listener.local_addr().unwrap());
         let office = Self { issuer, shown: Arc::default(), asked: Arc::default() };
@@ -90,7 +90,7 @@ impl Office {
     }
 
     /// A key of a kind that nobody here knows stands among them, as the standard allows.
-    fn show(&self, keys: &[&Key]) {
+    fn show(&self, keys: &[&SigningKey]) {
         let unknown = json!({ "kty": "ML-DSA", "kid": "tomorrow" });
         let keys: Vec<_> = keys.iter().map(|key| key.shown()).chain([unknown]).collect();
         *self.shown.lock().unwrap() = json!({ "keys": keys });
@@ -129,20 +129,20 @@ fn id_of(issuer: &str, subject: &str) -> String {
     format!("oidc-{}", URL_SAFE_NO_PAD.encode(&hash[..10]))
 }
 
-async fn lobby(office: &Office) -> Lobby {
-    let lobby = Lobby::open().await;
+async fn lobby(office: &TokenIssuer) -> ApiFixture {
+    let lobby = ApiFixture::open().await;
     lobby.keys.set_provider(Some(office.provider()));
     lobby
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_is_worth_what_the_first_fitting_grant_says() {
-    let key = Key::new("one");
-    let office = Office::open(&[&key]).await;
+    let key = SigningKey::new("one");
+    let office = TokenIssuer::open(&[&key]).await;
     let lobby = lobby(&office).await;
     let display = key.token(&office.claims(&["Cook", "Display"]));
     let ask = async |token: &str, method: &str, room: &str, what: &str| {
-        lobby.ask_as(token, method, &format!("/v1/rooms/{room}{what}"), &[], "").await
+        lobby.send_as(token, method, &format!("/v1/rooms/{room}{what}"), &[], "").await
     };
     assert_eq!(ask(&display, "GET", FREE, "").await.status, 200);
     assert_eq!(ask(&display, "GET", BUSY, "").await.status, 404, "outside its rooms");
@@ -150,7 +150,7 @@ async fn a_token_is_worth_what_the_first_fitting_grant_says() {
     let operator = key.token(&office.claims(&["Display", "Operator"]));
     let ended = ask(&operator, "POST", BUSY, "/end").await;
     assert_eq!(ended.status, 200, "{}", ended.body);
-    let listed = lobby.ask_as(&operator, "GET", "/v1/actions", &[], "").await.json();
+    let listed = lobby.send_as(&operator, "GET", "/v1/actions", &[], "").await.json();
     assert_eq!(
         listed["actions"][0]["actor"],
         format!("{} (lobby@example.com)", id_of(&office.issuer, "5d1f")),
@@ -162,8 +162,8 @@ async fn a_token_is_worth_what_the_first_fitting_grant_says() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_signed_for_us_by_them_and_for_now_opens_nothing() {
-    let (key, other) = (Key::new("one"), Key::new("one"));
-    let office = Office::open(&[&key]).await;
+    let (key, other) = (SigningKey::new("one"), SigningKey::new("one"));
+    let office = TokenIssuer::open(&[&key]).await;
     let lobby = lobby(&office).await;
     let with = |name: &str, value: Value| {
         let mut claims = office.claims(&["Operator"]);
@@ -196,21 +196,21 @@ async fn what_is_not_signed_for_us_by_them_and_for_now_opens_nothing() {
         ("over after the end of all time", with("exp", json!(1e300))),
     ];
     for (what, token) in cases {
-        let said = lobby.ask_as(&token, "GET", "/v1/rooms", &[], "").await;
+        let said = lobby.send_as(&token, "GET", "/v1/rooms", &[], "").await;
         assert_eq!((said.status, said.problem().as_str()), (401, "unauthenticated"), "{what}: {}", said.body);
     }
-    assert_eq!(lobby.ask_as(&key.token(&good), "GET", "/v1/rooms", &[], "").await.status, 200);
+    assert_eq!(lobby.send_as(&key.token(&good), "GET", "/v1/rooms", &[], "").await.status, 200);
     // A minute apart is still the same time.
-    assert_eq!(lobby.ask_as(&with("exp", json!(soon - 30)), "GET", "/v1/rooms", &[], "").await.status, 200);
+    assert_eq!(lobby.send_as(&with("exp", json!(soon - 30)), "GET", "/v1/rooms", &[], "").await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_are_fetched_once_and_strangers_bring_about_no_storm() {
-    let (old, new) = (Key::new("old"), Key::new("new"));
-    let office = Office::open(&[&old]).await;
+    let (old, new) = (SigningKey::new("old"), SigningKey::new("new"));
+    let office = TokenIssuer::open(&[&old]).await;
     let lobby = lobby(&office).await;
-    let read = async |key: &Key| {
-        lobby.ask_as(&key.token(&office.claims(&["Display"])), "GET", "/v1/rooms", &[], "").await.status
+    let read = async |key: &SigningKey| {
+        lobby.send_as(&key.token(&office.claims(&["Display"])), "GET", "/v1/rooms", &[], "").await.status
     };
     assert_eq!(office.asked.load(Ordering::SeqCst), 0);
     for _ in 0..20 {
@@ -230,38 +230,38 @@ async fn keys_are_fetched_once_and_strangers_bring_about_no_storm() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_provider_is_away_nobody_is_called_a_liar() {
-    let key = Key::new("one");
-    let mut office = Office::open(&[&key]).await;
+    let key = SigningKey::new("one");
+    let mut office = TokenIssuer::open(&[&key]).await;
     office.issuer = "http://127.0.0.1:9/tenant".to_owned();
     let lobby = lobby(&office).await;
-    let said = lobby.ask_as(&key.token(&office.claims(&["Display"])), "GET", "/v1/rooms", &[], "").await;
+    let said = lobby.send_as(&key.token(&office.claims(&["Display"])), "GET", "/v1/rooms", &[], "").await;
     assert_eq!((said.status, said.problem().as_str()), (503, "no-provider"), "{}", said.body);
     assert_eq!(lobby.get("/v1/rooms").await.status, 200, "API keys open as ever");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_are_counted_by_holder_whatever_token_they_come_with() {
-    let key = Key::new("one");
-    let office = Office::open(&[&key]).await;
+    let key = SigningKey::new("one");
+    let office = TokenIssuer::open(&[&key]).await;
     let lobby = lobby(&office).await;
     let mut statuses = Vec::new();
     for round in 0..4 {
         let mut claims = office.claims(&["Slow"]);
         claims["round"] = json!(round);
-        statuses.push(lobby.ask_as(&key.token(&claims), "GET", "/v1/rooms", &[], "").await.status);
+        statuses.push(lobby.send_as(&key.token(&claims), "GET", "/v1/rooms", &[], "").await.status);
     }
     assert_eq!(statuses, [200, 200, 200, 429]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn other_grants_hold_at_once_and_the_keys_stay_known() {
-    let key = Key::new("one");
-    let office = Office::open(&[&key]).await;
-    let lobby = Lobby::open().await;
+    let key = SigningKey::new("one");
+    let office = TokenIssuer::open(&[&key]).await;
+    let lobby = ApiFixture::open().await;
     let provider = office.provider();
     lobby.keys.set_provider(Some(provider.clone()));
     let token = key.token(&office.claims(&["Display"]));
-    let read = async || lobby.ask_as(&token, "GET", "/v1/rooms", &[], "").await.status;
+    let read = async || lobby.send_as(&token, "GET", "/v1/rooms", &[], "").await.status;
     assert_eq!(read().await, 200);
     let none = TrustedIssuer {
         grants: Vec::new(),
@@ -275,18 +275,18 @@ async fn other_grants_hold_at_once_and_the_keys_stay_known() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn access_tokens_bear_the_name_that_the_issuer_publishes_for_them() {
-    let (key, other) = (Key::new("one"), Key::new("one"));
-    let office = Office::open(&[&key]).await;
+    let (key, other) = (SigningKey::new("one"), SigningKey::new("one"));
+    let office = TokenIssuer::open(&[&key]).await;
     let lobby = lobby(&office).await;
     let mut claims = office.claims(&["Operator"]);
-    let ours = lobby.ask_as(&key.token(&claims), "GET", "/v1/actions", &[], "").await;
+    let ours = lobby.send_as(&key.token(&claims), "GET", "/v1/actions", &[], "").await;
     assert_eq!(ours.status, 200, "its own name is as good");
     claims["iss"] = json!(ADFS_TRUST);
     let token = key.token(&claims);
-    assert_eq!(lobby.ask_as(&token, "GET", "/v1/rooms", &[], "").await.status, 200);
-    let ended = lobby.ask_as(&token, "POST", &format!("/v1/rooms/{BUSY}/end"), &[], "").await;
+    assert_eq!(lobby.send_as(&token, "GET", "/v1/rooms", &[], "").await.status, 200);
+    let ended = lobby.send_as(&token, "POST", &format!("/v1/rooms/{BUSY}/end"), &[], "").await;
     assert_eq!(ended.status, 200, "{}", ended.body);
-    let listed = lobby.ask_as(&token, "GET", "/v1/actions", &[], "").await.json();
+    let listed = lobby.send_as(&token, "GET", "/v1/actions", &[], "").await.json();
     let holder = id_of(&office.issuer, "5d1f");
     assert!(
         listed["actions"][0]["actor"].as_str().unwrap().starts_with(&holder),
@@ -296,11 +296,15 @@ async fn access_tokens_bear_the_name_that_the_issuer_publishes_for_them() {
         ["http://fs.example.com/adfs/services/trust/", "https://fs.example.com/adfs/services/trust", ""]
     {
         claims["iss"] = json!(iss);
-        assert_eq!(lobby.ask_as(&key.token(&claims), "GET", "/v1/rooms", &[], "").await.status, 401, "{iss}");
+        assert_eq!(
+            lobby.send_as(&key.token(&claims), "GET", "/v1/rooms", &[], "").await.status,
+            401,
+            "{iss}"
+        );
     }
     claims["iss"] = json!(ADFS_TRUST);
     assert_eq!(
-        lobby.ask_as(&other.token(&claims), "GET", "/v1/rooms", &[], "").await.status,
+        lobby.send_as(&other.token(&claims), "GET", "/v1/rooms", &[], "").await.status,
         401,
         "another's key"
     );

@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::lobby::{BUSY, FREE, Lobby, OTHER, now, rules};
+use crate::fixture::{ApiFixture, BUSY, FREE, OTHER, now, rules};
 
 /// The meetings began twenty minutes ago.
 fn grace(minutes: i64) -> Rules {
@@ -30,7 +30,7 @@ fn grace(minutes: i64) -> Rules {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_is_warned_once_before_the_room_is_released() {
-    let lobby = Lobby::with(grace(22)).await;
+    let lobby = ApiFixture::with(grace(22)).await;
     let (mut heard, mut warned) = (lobby.service.notices.subscribe().unwrap(), ReleaseState::default());
     lobby.service.run_background_once(&mut warned).await;
     lobby.service.run_background_once(&mut warned).await;
@@ -41,18 +41,18 @@ async fn somebody_is_warned_once_before_the_room_is_released() {
         rooms.push(room.to_string());
     }
     assert_eq!(rooms, [BUSY, OTHER], "each once");
-    assert_eq!(lobby.asked("UpdateItem"), 0);
+    assert_eq!(lobby.ews_requests("UpdateItem"), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_nobody_comes_to_is_released_and_what_somebody_came_to_is_not() {
-    let lobby = Lobby::with(grace(15)).await;
+    let lobby = ApiFixture::with(grace(15)).await;
     let sign = serde_json::json!({ "signs": [{ "room": OTHER, "source": "motion" }] }).to_string();
     let all = lobby.key("all", "*", &Right::ALL, 600).await;
-    assert_eq!(lobby.ask_as(&all, "POST", "/v1/evidence", &[], &sign).await.status, 200);
+    assert_eq!(lobby.send_as(&all, "POST", "/v1/evidence", &[], &sign).await.status, 200);
     lobby.service.run_background_once(&mut ReleaseState::default()).await;
-    assert!(lobby.end_in(BUSY).unwrap() <= now());
-    assert_eq!(lobby.end_in(OTHER), Some(lobby.began + TimeDelta::minutes(40)));
+    assert!(lobby.event_end(BUSY).unwrap() <= now());
+    assert_eq!(lobby.event_end(OTHER), Some(lobby.began + TimeDelta::minutes(40)));
     let record = lobby.get("/v1/actions").await.json();
     assert_eq!(
         (&record["actions"][0]["actor_kind"], &record["actions"][0]["actor"]),
@@ -62,7 +62,7 @@ async fn what_nobody_comes_to_is_released_and_what_somebody_came_to_is_not() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_schedule_that_was_missed_runs_once() {
-    let lobby = Lobby::with(rules(ReleaseMethod::End)).await;
+    let lobby = ApiFixture::with(rules(ReleaseMethod::End)).await;
     // Only the schedule is to act: with signs, the rule on check-ins does not.
     let mut warned = ReleaseState::default();
     assert_eq!(lobby.desk.last_run("hourly".to_owned()).await.unwrap(), None);
@@ -77,7 +77,7 @@ async fn a_schedule_that_was_missed_runs_once() {
 }
 
 /// A daily series in the free room, whose date of today began twenty minutes ago.
-fn add_series(lobby: &Lobby) {
+fn add_series(lobby: &ApiFixture) {
     lobby.sim.world(|world| {
         let (start, ada) =
             (lobby.began - TimeDelta::minutes(20), Person::new("Ada Albers", "ada@example.com"));
@@ -96,11 +96,11 @@ fn one_strike() -> Rules {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_series_that_goes_is_told_of() {
-    let lobby = Lobby::with(one_strike()).await;
+    let lobby = ApiFixture::with(one_strike()).await;
     add_series(&lobby);
     let all = lobby.key("all", "*", &Right::ALL, 600).await;
     let sign = serde_json::json!({ "signs": [{ "room": OTHER, "source": "motion" }] }).to_string();
-    assert_eq!(lobby.ask_as(&all, "POST", "/v1/evidence", &[], &sign).await.status, 200);
+    assert_eq!(lobby.send_as(&all, "POST", "/v1/evidence", &[], &sign).await.status, 200);
     let mut heard = lobby.service.notices.subscribe().unwrap();
     lobby.service.run_background_once(&mut ReleaseState::default()).await;
     let (mut acted, mut missed) = (0, Vec::new());
@@ -116,7 +116,7 @@ async fn a_series_that_goes_is_told_of() {
     let left = lobby.sim.world(|world| world.events(FREE, tomorrow - TimeDelta::hours(1), tomorrow));
     assert!(left.is_empty(), "{left:?}");
     assert!(
-        lobby.asked("UpdateItem") == 1 && lobby.asked("CreateItem") == 1,
+        lobby.ews_requests("UpdateItem") == 1 && lobby.ews_requests("CreateItem") == 1,
         "a series is declined, not ended"
     );
 }
@@ -126,11 +126,11 @@ async fn a_sign_that_comes_late_takes_the_strike_back() {
     let (strikes, strikes_then) = (2, OnLastStrike::Delete);
     let rule = grace(15).no_check_in.map(|rule| NoCheckIn { strikes, on_last_strike: strikes_then, ..rule });
     let lobby =
-        Lobby::with(Rules { mode: Some(CleanupMode::Act), no_check_in: rule, ..Rules::default() }).await;
+        ApiFixture::with(Rules { mode: Some(CleanupMode::Act), no_check_in: rule, ..Rules::default() }).await;
     add_series(&lobby);
     let all = lobby.key("all", "*", &Right::ALL, 600).await;
     let alive = serde_json::json!({ "signs": [{ "room": OTHER, "source": "motion" }] }).to_string();
-    assert_eq!(lobby.ask_as(&all, "POST", "/v1/evidence", &[], &alive).await.status, 200);
+    assert_eq!(lobby.send_as(&all, "POST", "/v1/evidence", &[], &alive).await.status, 200);
     let uid = lobby
         .sim
         .world(|world| world.events(FREE, lobby.began, lobby.began + TimeDelta::minutes(1))[0].uid.clone());
@@ -140,17 +140,17 @@ async fn a_sign_that_comes_late_takes_the_strike_back() {
     let start = lobby.began - TimeDelta::minutes(20);
     assert!(last().await < start, "counting begins just before");
     let sign = serde_json::json!({ "signs": [{ "room": FREE, "at": start + TimeDelta::minutes(3), "source": "motion" }] });
-    assert_eq!(lobby.ask_as(&all, "POST", "/v1/evidence", &[], &sign.to_string()).await.status, 200);
+    assert_eq!(lobby.send_as(&all, "POST", "/v1/evidence", &[], &sign.to_string()).await.status, 200);
     assert_eq!(last().await, start, "somebody came after all");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn checking_in_to_a_date_keeps_its_series() {
-    let lobby = Lobby::with(one_strike()).await;
+    let lobby = ApiFixture::with(one_strike()).await;
     add_series(&lobby);
     assert_eq!(lobby.post(&format!("/v1/rooms/{FREE}/check-in"), "").await.status, 200);
     lobby.service.run_background_once(&mut ReleaseState::default()).await;
-    assert_eq!(lobby.asked("CreateItem"), 0);
+    assert_eq!(lobby.ews_requests("CreateItem"), 0);
 }
 
 /// Takes POSTs; the first one is refused.
@@ -179,7 +179,7 @@ async fn receiver() -> (std::net::SocketAddr, Arc<Mutex<Vec<String>>>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_is_told_signed_and_told_again_when_it_did_not_listen() {
-    let lobby = Lobby::open().await;
+    let lobby = ApiFixture::open().await;
     let (at, taken) = receiver().await;
     let hook = |url: &str| {
         let outbox = lobby.service.outbox.clone();

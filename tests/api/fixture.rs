@@ -28,24 +28,24 @@ pub const OTHER: &str = "other@elsewhere.example";
 
 /// The machine's clock, and so many seconds later as a test says.
 #[derive(Clone, Default)]
-pub struct Later(Arc<AtomicI64>);
+pub struct MovableClock(Arc<AtomicI64>);
 
-impl Later {
-    pub fn by(&self, seconds: i64) {
+impl MovableClock {
+    pub fn advance(&self, seconds: i64) {
         self.0.fetch_add(seconds, Ordering::SeqCst);
     }
 }
 
-impl Clock for Later {
+impl Clock for MovableClock {
     fn now(&self) -> DateTime<Utc> {
         SystemClock.now() + TimeDelta::seconds(self.0.load(Ordering::SeqCst))
     }
 }
 
 /// Everything a test touches.
-pub struct Lobby {
+pub struct ApiFixture {
     pub sim: Simulator,
-    pub clock: Later,
+    pub clock: MovableClock,
     pub service: Arc<Service>,
     pub desk: ServiceStore,
     pub keys: Arc<KeyRing>,
@@ -58,13 +58,13 @@ pub struct Lobby {
 
 /// An answer.
 #[derive(Debug)]
-pub struct Said {
+pub struct HttpReply {
     pub status: u16,
     pub head: String,
     pub body: String,
 }
 
-impl Said {
+impl HttpReply {
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
@@ -91,7 +91,7 @@ pub fn rules(how: adjourn::cleanup::ReleaseMethod) -> Rules {
 }
 
 /// The service was up for three hours, a sensor system reported all the while, and the rule is as old.
-async fn watched_before(desk: &ServiceStore, now: DateTime<Utc>) {
+async fn record_coverage(desk: &ServiceStore, now: DateTime<Utc>) {
     let since = now - TimeDelta::hours(3);
     let feed = SourceContact {
         link: SourceScope::Group(None),
@@ -125,7 +125,7 @@ fn world(now: DateTime<Utc>) -> World {
     world
 }
 
-impl Lobby {
+impl ApiFixture {
     pub async fn open() -> Self {
         Self::with(Rules::default()).await
     }
@@ -133,7 +133,7 @@ impl Lobby {
     pub async fn with(rules: Rules) -> Self {
         let began = now();
         let sim = Simulator::start(world(began), Options::default()).await.unwrap();
-        let clock = Later::default();
+        let clock = MovableClock::default();
         let options = Options::default();
         let settings = Settings::new(sim.url(), options.username, Secret::new(options.password));
         let engine = Engine::new(
@@ -155,7 +155,7 @@ impl Lobby {
             max_concurrent_rooms: 4,
             schedules: vec![service::Schedule::new("hourly", "0 * * * *", "UTC").unwrap()],
         };
-        watched_before(&desk, now()).await;
+        record_coverage(&desk, now()).await;
         let service = Service::open(Arc::new(engine), desk.clone(), options).await.unwrap();
         let keys = Arc::new(KeyRing::open(desk.clone()).await.unwrap());
         let shown = api::ApiOptions { deadline: Duration::from_secs(10), subjects: false };
@@ -170,7 +170,7 @@ impl Lobby {
     }
 
     /// The same API behind TLS, on another port.
-    pub async fn behind(&self, tls: Arc<api::ServerTls>) -> std::net::SocketAddr {
+    pub async fn serve_tls(&self, tls: Arc<api::ServerTls>) -> std::net::SocketAddr {
         let shown = api::ApiOptions { deadline: Duration::from_secs(10), subjects: false };
         let router = api::router(Api::new(self.service.clone(), self.keys.clone(), shown));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -188,53 +188,53 @@ impl Lobby {
         new.token
     }
 
-    pub async fn get(&self, path: &str) -> Said {
-        self.ask("GET", path, &[], "").await
+    pub async fn get(&self, path: &str) -> HttpReply {
+        self.send("GET", path, &[], "").await
     }
 
-    pub async fn post(&self, path: &str, body: &str) -> Said {
-        self.ask("POST", path, &[], body).await
+    pub async fn post(&self, path: &str, body: &str) -> HttpReply {
+        self.send("POST", path, &[], body).await
     }
 
-    pub async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Said {
-        self.ask_as(&self.token, method, path, headers, body).await
+    pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> HttpReply {
+        self.send_as(&self.token, method, path, headers, body).await
     }
 
-    pub async fn ask_as(
+    pub async fn send_as(
         &self,
         token: &str,
         method: &str,
         path: &str,
         headers: &[(&str, &str)],
         body: &str,
-    ) -> Said {
+    ) -> HttpReply {
         let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: adjourn\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\
              Content-Type: application/json\r\nContent-Length: {}\r\n{more}\r\n{body}",
             body.len()
         );
-        self.raw(&request).await
+        self.send_raw(&request).await
     }
 
     /// Sends this text and reads until the other side closes.
-    pub async fn raw(&self, request: &str) -> Said {
+    pub async fn send_raw(&self, request: &str) -> HttpReply {
         let mut stream = TcpStream::connect(self.at).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).await.unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text}"));
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Said { status, head: head.to_owned(), body: body.to_owned() }
+        HttpReply { status, head: head.to_owned(), body: body.to_owned() }
     }
 
     /// The event's end in the calendar itself.
-    pub fn end_in(&self, room: &str) -> Option<DateTime<Utc>> {
+    pub fn event_end(&self, room: &str) -> Option<DateTime<Utc>> {
         let (from, to) = (now() - TimeDelta::hours(2), now() + TimeDelta::hours(2));
         self.sim.world(|world| world.events(room, from, to)).first().map(|event| event.end)
     }
 
-    pub fn asked(&self, operation: &str) -> usize {
+    pub fn ews_requests(&self, operation: &str) -> usize {
         self.sim.requests().iter().filter(|asked| asked.operation == operation).count()
     }
 }
