@@ -9,12 +9,12 @@ use chrono::TimeDelta;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::Value;
 
-use crate::office::{Office, Said, now, room, world};
+use crate::office::{CommandOutput, Office, now, room, world};
 
 const OUTSIDER: &str = "ceo@example.com";
 
 /// What is wrong, and what is not.
-struct Site {
+struct DoctorFixture {
     office: Office,
     /// `[server]`, but for the URL and the CA.
     server: String,
@@ -24,7 +24,7 @@ struct Site {
     outsider: &'static str,
 }
 
-impl Site {
+impl DoctorFixture {
     async fn of(world: World, options: Options) -> Self {
         let sim = Simulator::start(world, options).await.unwrap();
         let office = Office { sim, directory: tempfile::tempdir().unwrap() };
@@ -46,7 +46,7 @@ impl Site {
         self
     }
 
-    async fn examined(&self, args: &[&str]) -> Said {
+    async fn examined(&self, args: &[&str]) -> CommandOutput {
         let url = self.url.clone().unwrap_or_else(|| self.office.sim.url());
         let ca = if self.ca && self.office.sim.ca_pem().is_some() { "ca_file = \"ca.pem\"\n" } else { "" };
         let at = if self.server.contains("url = \"autodiscover\"") {
@@ -105,7 +105,7 @@ fn certificate(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Ident
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_set_up_right_passes_and_its_rights_to_write_are_proven() {
-    let site = Site::right(ntlm(Options::default())).await.server("auth = \"ntlm\"\n");
+    let site = DoctorFixture::right(ntlm(Options::default())).await.server("auth = \"ntlm\"\n");
     let said = site.examined(&["--write-test", &room(0)]).await;
     assert_eq!(said.code, 0, "{}\n{}", said.out, said.err);
     assert!(said.out.starts_with("pass  everything is set up ("), "{}", said.out);
@@ -126,7 +126,7 @@ async fn what_is_set_up_right_passes_and_its_rights_to_write_are_proven() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_network_and_what_stands_in_it() {
-    let mut site = Site::right(Options::default()).await;
+    let mut site = DoctorFixture::right(Options::default()).await;
     site.url = Some("https://no-such-host.invalid/EWS/Exchange.asmx".to_owned());
     site.says("FAIL  default: name resolution: ").await; // 1
     site.url = Some("https://127.0.0.1:1/EWS/Exchange.asmx".to_owned());
@@ -134,8 +134,9 @@ async fn the_network_and_what_stands_in_it() {
 
     let login = Some(("proxy".to_owned(), "open".to_owned()));
     let proxy = Proxy::start(ProxyOptions { credentials: login, ..ProxyOptions::default() }).await.unwrap();
-    let mut site =
-        Site::right(Options::default()).await.server(&format!("proxy = {{ url = \"{}\" }}\n", proxy.url()));
+    let mut site = DoctorFixture::right(Options::default())
+        .await
+        .server(&format!("proxy = {{ url = \"{}\" }}\n", proxy.url()));
     site.says("FAIL  default: proxy: ").await; // 3
     site.office.write_secret("secret", "open\n");
     site.server = format!(
@@ -150,21 +151,22 @@ async fn the_network_and_what_stands_in_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn certificates() {
-    let mut site = Site::right(Options::default()).await;
+    let mut site = DoctorFixture::right(Options::default()).await;
     site.ca = false;
     site.says("FAIL  default: certificate: ").await; // 4
     site.ca = true;
 
     let over = certificate("127.0.0.1", |params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
-    let site = Site::right(Options { identity: Some(over), ..Options::default() }).await;
+    let site = DoctorFixture::right(Options { identity: Some(over), ..Options::default() }).await;
     site.says("the certificate has expired").await; // 5
 
     let other = certificate("mail.example.com", |_| {});
-    let site = Site::right(Options { identity: Some(other), ..Options::default() }).await;
+    let site = DoctorFixture::right(Options { identity: Some(other), ..Options::default() }).await;
     site.says("the certificate is for another name").await;
 
     let stranger = certificate("svc-adjourn", |_| {});
-    let site = Site::right(Options { client_ca_pem: Some(stranger.ca_pem), ..Options::default() }).await;
+    let site =
+        DoctorFixture::right(Options { client_ca_pem: Some(stranger.ca_pem), ..Options::default() }).await;
     site.says("FAIL  default: client certificate: ").await; // 6
 }
 
@@ -176,7 +178,7 @@ async fn who_is_known_by_a_certificate_is_not_taken_for_a_login_form() {
         client_ca_pem: Some(ours.ca_pem.clone()),
         ..Options::default()
     };
-    let mut site = Site::right(options).await;
+    let mut site = DoctorFixture::right(options).await;
     std::fs::write(site.office.path("client.pem"), &ours.certificates_pem).unwrap();
     site.office.write_secret("client.key", &ours.key_pem);
     site.server =
@@ -191,7 +193,7 @@ async fn who_is_known_by_a_certificate_is_not_taken_for_a_login_form() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_for_another_reason_proves_no_scope() {
     for code in ["ErrorNonPrimarySmtpAddress", "ErrorInvalidUserPrincipalName", "ErrorImpersonationFailed"] {
-        let site = Site::right(Options::default()).await;
+        let site = DoctorFixture::right(Options::default()).await;
         let wrong = Trouble::new(Wrong::Fault(code)).for_mailbox(OUTSIDER).times(usize::MAX);
         site.office.sim.trouble(wrong);
         site.says("WARN  default: scope: whether ceo@example.com is out of scope cannot be told").await;
@@ -200,48 +202,51 @@ async fn a_refusal_for_another_reason_proves_no_scope() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_answers_is_not_ews() {
-    let mut site = Site::right(Options::default()).await;
+    let mut site = DoctorFixture::right(Options::default()).await;
     site.url = Some(site.office.sim.url().replace("Exchange.asmx", "exchange"));
     site.says("FAIL  default: EWS: what answers there is not EWS (HTTP 404)").await; // 7
 
-    let site = Site::right(Options::default()).await;
+    let site = DoctorFixture::right(Options::default()).await;
     site.office.sim.trouble(Trouble::new(Wrong::Page(440)).times(usize::MAX));
     site.says("FAIL  default: EWS: ").await; // 8: a login form behind the sign-in
 
-    let site = Site::right(Options { clock_ahead: TimeDelta::minutes(11), ..Options::default() }).await;
+    let site =
+        DoctorFixture::right(Options { clock_ahead: TimeDelta::minutes(11), ..Options::default() }).await;
     site.says("FAIL  default: clock: the server's clock and this machine's are 6").await; // 9
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn accounts() {
-    let site = Site::right(Options { password: "another".to_owned(), ..Options::default() }).await;
+    let site = DoctorFixture::right(Options { password: "another".to_owned(), ..Options::default() }).await;
     site.says("FAIL  default: sign-in: Exchange does not accept the service account").await; // 10
-    let site = Site::right(ntlm(Options::default())).await;
+    let site = DoctorFixture::right(ntlm(Options::default())).await;
     site.says("FAIL  default: ways to sign in: the server offers Negotiate, NTLM, and server.auth is Basic")
         .await; // 11
     let wrong = Options { password: "another".to_owned(), ..ntlm(Options::default()) };
-    let site = Site::right(wrong).await.server("auth = \"negotiate\"\n");
+    let site = DoctorFixture::right(wrong).await.server("auth = \"negotiate\"\n");
     site.says("FAIL  default: sign-in: Exchange does not accept the service account").await; // 12
-    let site = Site::right(Options::default()).await;
+    let site = DoctorFixture::right(Options::default()).await;
     site.office.sim.trouble(Trouble::new(Wrong::Page(456)).times(usize::MAX));
     site.says("FAIL  default: account: ").await; // 13
-    let site = Site::right(Options::default()).await.server("password = { file = \"no-such-file\" }\n");
+    let site =
+        DoctorFixture::right(Options::default()).await.server("password = { file = \"no-such-file\" }\n");
     site.says("FAIL  default: configuration: cannot read the password in no-such-file").await; // 14
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn channel_bindings() {
     let required = Options { extended_protection: ExtendedProtection::Require, ..ntlm(Options::default()) };
-    let site = Site::right(required).await.server("auth = \"ntlm\"\nchannel_binding = \"off\"\n");
+    let site = DoctorFixture::right(required).await.server("auth = \"ntlm\"\nchannel_binding = \"off\"\n");
     site.says("FAIL  default: channel binding: the server requires Extended Protection").await; // 15
     let between = || Options {
         extended_protection: ExtendedProtection::Allow,
         terminated_elsewhere: true,
         ..ntlm(Options::default())
     };
-    let site = Site::right(between()).await.server("auth = \"ntlm\"\nchannel_binding = \"require\"\n");
+    let site =
+        DoctorFixture::right(between()).await.server("auth = \"ntlm\"\nchannel_binding = \"require\"\n");
     site.says("FAIL  default: channel binding: the server refuses this connection's channel binding").await; // 16
-    let site = Site::right(between()).await.server("auth = \"ntlm\"\n");
+    let site = DoctorFixture::right(between()).await.server("auth = \"ntlm\"\n");
     site.says("WARN  default: sign-in: the server accepts the account only without channel binding").await; // 17
 }
 
@@ -258,49 +263,49 @@ async fn tokens() {
             authority.url()
         )
     };
-    let site = Site::right(options()).await.server(&oauth("ADJOURN_PASSWORD"));
+    let site = DoctorFixture::right(options()).await.server(&oauth("ADJOURN_PASSWORD"));
     let right = site.examined(&[]).await;
     assert_eq!(right.code, 0, "{}", right.out);
     assert_eq!(authority.issued(), 1);
 
-    let site = Site::right(options()).await.server(&oauth("PATH"));
+    let site = DoctorFixture::right(options()).await.server(&oauth("PATH"));
     site.says("AADSTS7000215").await; // 18
     authority.trouble(TokenTrouble::Down, usize::MAX);
-    let site = Site::right(options()).await.server(&oauth("ADJOURN_PASSWORD"));
+    let site = DoctorFixture::right(options()).await.server(&oauth("ADJOURN_PASSWORD"));
     site.says("FAIL  default: token: where tokens come from cannot be reached").await; // 19
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rights_and_scopes() {
-    let site = Site::right(Options { disabled: vec!["*".to_owned()], ..Options::default() }).await;
+    let site = DoctorFixture::right(Options { disabled: vec!["*".to_owned()], ..Options::default() }).await;
     site.says("FAIL  default: EWS: EWS is switched off for the organization").await; // 20
     let mut none = world(3);
     none.add_user(&adjourn::sim::Person::new("Cleo", OUTSIDER)).allow_impersonation_of([]);
-    let site = Site::of(none, Options { tls: true, ..Options::default() }).await;
+    let site = DoctorFixture::of(none, Options { tls: true, ..Options::default() }).await;
     site.says("FAIL  default: impersonation: the account may act in none of the 3 configured rooms").await; // 21
     let mut some = world(3);
     some.add_user(&adjourn::sim::Person::new("Cleo", OUTSIDER)).allow_impersonation_of([room(0).as_str()]);
-    let site = Site::of(some, Options { tls: true, ..Options::default() }).await;
+    let site = DoctorFixture::of(some, Options { tls: true, ..Options::default() }).await;
     site.says("FAIL  room1@example.com: impersonation: the service account may not act for this room").await; // 22
-    let mut site = Site::right(Options::default()).await;
+    let mut site = DoctorFixture::right(Options::default()).await;
     site.scope.push("nobody@example.com".to_owned());
     site.says("FAIL  nobody@example.com: mailbox: there is no mailbox of this address").await; // 23
     let mut wide = world(3);
     wide.add_user(&adjourn::sim::Person::new("Cleo", OUTSIDER));
-    let site = Site::of(wide, Options { tls: true, ..Options::default() }).await;
+    let site = DoctorFixture::of(wide, Options { tls: true, ..Options::default() }).await;
     site.says("FAIL  default: scope: the account can act in ceo@example.com, which must be out of its scope")
         .await; // 24
     let one = Options { disabled: vec![room(1)], ..Options::default() };
-    let site = Site::right(one).await;
+    let site = DoctorFixture::right(one).await;
     site.says("FAIL  room1@example.com: EWS: EWS is turned off for this mailbox").await; // 25
-    let mut site = Site::right(Options { release: Release::default(), ..Options::default() }).await;
+    let mut site = DoctorFixture::right(Options { release: Release::default(), ..Options::default() }).await;
     site.outsider = "nobody@example.com";
     site.says("WARN  default: scope: whether nobody@example.com is out of scope cannot be told").await; // 26
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn autodiscover() {
-    let site = Site::right(Options::default()).await;
+    let site = DoctorFixture::right(Options::default()).await;
     let host = site.office.sim.url().replace("https://", "").replace("/EWS/Exchange.asmx", "");
     let found =
         format!("url = \"autodiscover\"\nautodiscover = {{ hosts = [\"{host}\"], first = \"{host}\" }}\n");
@@ -312,6 +317,6 @@ async fn autodiscover() {
     let unconfirmed = format!(
         "url = \"autodiscover\"\nautodiscover = {{ hosts = [\"mail.example.com\"], first = \"{host}\" }}\n"
     );
-    let site = Site { server: format!("username = \"u\"\n{unconfirmed}"), ..site };
+    let site = DoctorFixture { server: format!("username = \"u\"\n{unconfirmed}"), ..site };
     site.says("FAIL  default: autodiscover: ").await; // 27
 }

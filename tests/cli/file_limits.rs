@@ -9,7 +9,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use crate::office::{Office, room};
-use crate::served::{SERVE, Served, key, serve_by};
+use crate::served::{SERVE, ServedProcess, key, serve_by};
 
 /// Bounds a test that hangs; decides none.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -71,7 +71,7 @@ async fn ask(stream: &mut TcpStream, token: &str, path: &str) -> String {
     timeout(PATIENCE, asked).await.unwrap_or_else(|_| panic!("no answer to {path}"))
 }
 
-async fn connect(served: &Served) -> TcpStream {
+async fn connect(served: &ServedProcess) -> TcpStream {
     timeout(PATIENCE, TcpStream::connect(&served.at)).await.expect("a connection in time").unwrap()
 }
 
@@ -116,7 +116,7 @@ async fn a_full_house_of_connections_without_a_key_shuts_nobody_out() {
 }
 
 /// From now on the process has no more files than it has open now.
-fn allow_no_more_files(served: &Served) {
+fn allow_no_more_files(served: &ServedProcess) {
     use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
     let id = served.child.id();
     let files = std::fs::read_dir(format!("/proc/{id}/fd")).unwrap();

@@ -3,7 +3,7 @@
 use adjourn::sim::{Trouble, Wrong};
 use serde_json::Value;
 
-use crate::office::{Office, Said, room};
+use crate::office::{CommandOutput, Office, room};
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_else(|| panic!("{key} in {value}"))
@@ -38,7 +38,7 @@ async fn callers_at_the_same_moment_get_one_effect() {
     let mut runs: Vec<_> = (0..6)
         .map(|_| office.command(&["--json", "end", &room, "--idempotency-key", "door-1"]).spawn().unwrap())
         .collect();
-    let said: Vec<Said> = runs.drain(..).map(|run| run.wait_with_output().unwrap().into()).collect();
+    let said: Vec<CommandOutput> = runs.drain(..).map(|run| run.wait_with_output().unwrap().into()).collect();
     assert!(said.iter().all(|said| said.code == 0), "{}", said[0].err);
     let fresh = said.iter().filter(|said| said.json()["repeated"] == Value::Bool(false)).count();
     assert_eq!(fresh, 1);

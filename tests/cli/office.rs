@@ -15,13 +15,13 @@ pub struct Office {
 }
 
 /// What a run of the program said.
-pub struct Said {
+pub struct CommandOutput {
     pub code: i32,
     pub out: String,
     pub err: String,
 }
 
-impl Said {
+impl CommandOutput {
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {} {}", self.out, self.err))
     }
@@ -31,7 +31,7 @@ impl Said {
     }
 }
 
-impl From<Output> for Said {
+impl From<Output> for CommandOutput {
     fn from(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Self { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
@@ -119,11 +119,11 @@ impl Office {
     }
 
     /// Runs the program to its end.
-    pub async fn run(&self, args: &[&str]) -> Said {
+    pub async fn run(&self, args: &[&str]) -> CommandOutput {
         self.finish(self.command(args)).await
     }
 
-    pub async fn finish(&self, mut command: Command) -> Said {
+    pub async fn finish(&self, mut command: Command) -> CommandOutput {
         tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap().into()
     }
 

@@ -5,7 +5,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
-use crate::office::{Office, Said, room};
+use crate::office::{CommandOutput, Office, room};
 
 fn set(path: &Path, mode: u32) {
     std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
@@ -16,7 +16,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 /// The same run with the switch that insists.
-async fn insisting(office: &Office, args: &[&str]) -> Said {
+async fn insisting(office: &Office, args: &[&str]) -> CommandOutput {
     let mut command = office.command(args);
     command.env("ADJOURN_ALLOW_INSECURE_PERMISSIONS", "1");
     office.finish(command).await

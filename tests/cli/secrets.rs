@@ -28,9 +28,9 @@ fn forms() -> Vec<String> {
     all
 }
 
-struct Noise(String);
+struct CapturedOutput(String);
 
-impl Noise {
+impl CapturedOutput {
     fn is_clean(&self, more: &[String]) {
         for secret in forms().iter().chain(more) {
             assert!(!self.0.contains(secret.as_str()), "{secret} got out");
@@ -40,7 +40,7 @@ impl Noise {
     }
 }
 
-async fn run(office: &Office, config: &str) -> Noise {
+async fn run(office: &Office, config: &str) -> CapturedOutput {
     office.write_secret("password", PASSWORD);
     office.write_secret("proxy-password", PROXY_PASSWORD);
     office.write_secret("client-secret", CLIENT_SECRET);
@@ -74,7 +74,7 @@ async fn run(office: &Office, config: &str) -> Noise {
     for file in std::fs::read_dir(office.state()).unwrap() {
         noise.push_str(&String::from_utf8_lossy(&std::fs::read(file.unwrap().path()).unwrap()));
     }
-    Noise(noise)
+    CapturedOutput(noise)
 }
 
 /// What the service logs at its loudest in a second of life.

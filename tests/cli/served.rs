@@ -10,16 +10,16 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::office::{Office, room};
 
-pub struct Served {
+pub struct ServedProcess {
     pub child: Child,
     pub at: String,
 }
 
-fn serve(office: &Office) -> Served {
+fn serve(office: &Office) -> ServedProcess {
     serve_with(office, &[])
 }
 
-pub fn serve_with(office: &Office, environment: &[(&str, &str)]) -> Served {
+pub fn serve_with(office: &Office, environment: &[(&str, &str)]) -> ServedProcess {
     let mut command = office.command(&SERVE);
     command.envs(environment.iter().copied());
     serve_by(office, command)
@@ -29,7 +29,7 @@ pub fn serve_with(office: &Office, environment: &[(&str, &str)]) -> Served {
 pub const SERVE: [&str; 5] = ["serve", "--listen", "127.0.0.1:0", "--log", "json"];
 
 /// Starts this command and waits until it serves.
-pub fn serve_by(office: &Office, mut command: std::process::Command) -> Served {
+pub fn serve_by(office: &Office, mut command: std::process::Command) -> ServedProcess {
     let log = std::fs::File::create(office.path("log")).unwrap();
     let mut child = command.stderr(log).spawn().unwrap();
     let mut line = String::new();
@@ -37,23 +37,23 @@ pub fn serve_by(office: &Office, mut command: std::process::Command) -> Served {
     let at = line.trim().strip_prefix("http://").unwrap_or_else(|| {
         panic!("not serving: {}", std::fs::read_to_string(office.path("log")).unwrap_or_default())
     });
-    Served { child, at: at.to_owned() }
+    ServedProcess { child, at: at.to_owned() }
 }
 
 /// A test that fails leaves no process behind.
-impl Drop for Served {
+impl Drop for ServedProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-impl Served {
-    async fn ask(&self, token: &str, request: &str) -> String {
-        self.ask_with(token, request, "Accept: */*").await
+impl ServedProcess {
+    async fn send(&self, token: &str, request: &str) -> String {
+        self.send_with(token, request, "Accept: */*").await
     }
 
-    pub async fn ask_with(&self, token: &str, request: &str, header: &str) -> String {
+    pub async fn send_with(&self, token: &str, request: &str, header: &str) -> String {
         let mut stream = tokio::net::TcpStream::connect(&self.at).await.unwrap();
         let text = format!(
             "{request} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nConnection: close\r\nContent-Length: 0\r\n\
@@ -92,7 +92,7 @@ async fn a_service_that_is_stopped_finishes_what_it_took_on() {
     let token = key(&office).await;
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     office.sim.trouble(Trouble::new(Wrong::Slow(Duration::from_secs(3))).on("UpdateItem"));
-    let said = served.ask(&token, &format!("POST /v1/rooms/{}/end", room(0))).await;
+    let said = served.send(&token, &format!("POST /v1/rooms/{}/end", room(0))).await;
     assert!(said.starts_with("HTTP/1.1 202"), "{said}");
     served.terminate();
     let status = tokio::task::spawn_blocking(move || served.child.wait().unwrap()).await.unwrap();
@@ -112,12 +112,12 @@ async fn a_service_that_is_killed_knows_afterwards_what_it_did() {
     let token = key(&office).await;
     let mut served = serve(&office);
     office.sim.trouble(Trouble::new(Wrong::Slow(Duration::from_secs(2))).on("UpdateItem"));
-    let said = served.ask(&token, &format!("POST /v1/rooms/{}/end", room(0))).await;
+    let said = served.send(&token, &format!("POST /v1/rooms/{}/end", room(0))).await;
     assert!(said.starts_with("HTTP/1.1 202"), "{said}");
     served.child.kill().unwrap();
     served.child.wait().unwrap();
     let mut served = serve(&office);
-    let said = served.ask(&token, &format!("POST /v1/rooms/{}/end", room(0))).await;
+    let said = served.send(&token, &format!("POST /v1/rooms/{}/end", room(0))).await;
     assert!(said.starts_with("HTTP/1.1 200"), "{said}");
     let view: Value = serde_json::from_str(said.split_once("\r\n\r\n").unwrap().1).unwrap();
     assert_eq!((&view["state"], &view["repeated"]), (&"done".into(), &true.into()), "one press, one answer");
@@ -230,7 +230,7 @@ async fn a_changed_configuration_is_taken_over_and_a_wrong_one_is_not() {
     let token = key(&office).await;
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     let release = async || {
-        let said = served.ask(&token, &format!("GET /v1/rooms/{}", room(0))).await;
+        let said = served.send(&token, &format!("GET /v1/rooms/{}", room(0))).await;
         let body: Value = serde_json::from_str(said.split("\r\n\r\n").nth(1).unwrap()).unwrap();
         (body["may"].as_array().unwrap().contains(&"check-in".into()), said)
     };

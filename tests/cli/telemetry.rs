@@ -44,7 +44,7 @@ async fn a_request_its_action_and_what_was_asked_of_exchange_are_one_trace() {
     tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
     let parent = "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let request = format!("POST /v1/rooms/{}/end", room(0));
-    let said = served.ask_with(&token, &request, parent).await;
+    let said = served.send_with(&token, &request, parent).await;
     assert!(said.starts_with("HTTP/1.1 200"), "{said}");
     served.terminate();
     let status = tokio::task::spawn_blocking(move || served.child.wait().unwrap()).await.unwrap();
