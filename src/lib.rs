@@ -71,7 +71,7 @@ pub mod prelude {
     pub use crate::engine::{Engine, Mode};
     pub use crate::exchange::{Exchange, Secret, Settings};
     pub use crate::journal::{Journal, MemoryJournal};
-    pub use crate::sim::{Options as SimOptions, Simulator, demo_world};
+    pub use crate::sim::{Simulator, SimulatorOptions as SimOptions, demo_world};
     #[cfg(feature = "store")]
     pub use crate::store::{SqliteJournal, StoreOptions};
 }

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use adjourn::clock::{Clock as _, SystemClock};
-use adjourn::sim::{Options, PlainSpec, RoomSpec, Simulator, World};
+use adjourn::sim::{PlainSpec, RoomSpec, Simulator, SimulatorOptions, World};
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -36,7 +36,7 @@ pub fn address(number: usize) -> String {
 impl Campus {
     /// Rooms, each with three events later in the day.
     pub async fn open(rooms: usize) -> Self {
-        let options = Options::default();
+        let options = SimulatorOptions::default();
         let (username, password) = (options.username.clone(), options.password.clone());
         let sim = Simulator::start(world(rooms), options).await.expect("a simulator");
         let directory = tempfile::tempdir().expect("a directory");

@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use adjourn::clock::{Clock as _, SystemClock};
-use adjourn::sim::{MeetingSpec, Options, Person, RoomSpec, Simulator, World};
+use adjourn::sim::{MeetingSpec, Person, RoomSpec, Simulator, SimulatorOptions, World};
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -36,7 +36,7 @@ pub fn address(number: usize) -> String {
 impl Building {
     /// A meeting in every room, from twenty minutes ago until in four hours.
     pub async fn open(rooms: usize) -> Self {
-        let options = Options::default();
+        let options = SimulatorOptions::default();
         let account = (options.username.clone(), options.password.clone());
         let sim = Simulator::start(world(rooms), options).await.expect("a simulator");
         let place = std::env::var_os("ADJOURN_BENCH_DIR").map_or_else(std::env::temp_dir, Into::into);

@@ -6,7 +6,7 @@ use super::args::SimArgs;
 use super::exit::{CommandError, Exit};
 use super::output::Output;
 use crate::clock::{Clock, SystemClock};
-use crate::sim::{DateIds, Options, Simulator, World, demo_world, large_world};
+use crate::sim::{ExceptionIds, Simulator, SimulatorOptions, World, demo_world, large_world};
 
 /// How to reach the simulator.
 #[derive(Serialize)]
@@ -20,8 +20,12 @@ struct SimulatorAddress<'a> {
 pub(super) async fn run(args: SimArgs, output: &Output) -> Result<Exit, CommandError> {
     let world = world(&args);
     let rooms = rooms(&world);
-    let options =
-        Options { tls: args.tls, port: args.port, username: args.user.clone(), ..Options::default() };
+    let options = SimulatorOptions {
+        tls: args.tls,
+        port: args.port,
+        username: args.user.clone(),
+        ..SimulatorOptions::default()
+    };
     let (username, password) = (options.username.clone(), options.password.clone());
     let simulator = Simulator::start(world, options).await.map_err(|error| {
         CommandError::new(Exit::Usage, format!("cannot listen on port {}", args.port)).caused_by(error)
@@ -54,7 +58,7 @@ fn world(args: &SimArgs) -> World {
         None => demo_world(now),
     };
     // Some clients (exchangelib) give up when a date that they change has another id afterwards.
-    world.date_ids(DateIds::Kept);
+    world.set_exception_ids(ExceptionIds::Kept);
     world
 }
 

@@ -9,17 +9,17 @@ const COOKIES_MAX: usize = 100;
 
 /// Where a request ends up.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Route {
+pub(crate) struct BackEndRoute {
     pub(crate) back_end: usize,
     /// `Set-Cookie`, for a client that wants to come back there.
     pub(crate) cookie: Option<String>,
 }
 
 /// Finds the server. `turn` is whose turn it is, and moves on when nobody was named.
-pub(crate) fn route(headers: &HeaderMap, back_ends: usize, turn: &mut usize) -> Route {
+pub(crate) fn choose_back_end(headers: &HeaderMap, back_ends: usize, turn: &mut usize) -> BackEndRoute {
     let back_ends = back_ends.max(1);
-    if let Some(back_end) = named(headers).filter(|back_end| *back_end < back_ends) {
-        return Route { back_end, cookie: None };
+    if let Some(back_end) = back_end_in_cookie(headers).filter(|back_end| *back_end < back_ends) {
+        return BackEndRoute { back_end, cookie: None };
     }
     let back_end = *turn % back_ends;
     *turn = (back_end + 1) % back_ends;
@@ -27,11 +27,11 @@ pub(crate) fn route(headers: &HeaderMap, back_ends: usize, turn: &mut usize) -> 
         .get("x-preferserveraffinity")
         .is_some_and(|prefers| prefers.as_bytes().eq_ignore_ascii_case(b"true"));
     let cookie = prefers.then(|| format!("{NAME}={}; path=/; HttpOnly", value(back_end)));
-    Route { back_end, cookie }
+    BackEndRoute { back_end, cookie }
 }
 
 /// As a cookie, or as the header that some clients make of it.
-fn named(headers: &HeaderMap) -> Option<usize> {
+fn back_end_in_cookie(headers: &HeaderMap) -> Option<usize> {
     let cookies = headers.get_all(COOKIE).iter().filter_map(|all| all.to_str().ok());
     let pairs =
         cookies.flat_map(|all| all.split(';')).take(COOKIES_MAX).filter_map(|one| one.split_once('='));
@@ -53,17 +53,20 @@ mod tests {
     fn a_cookie_leads_back_and_without_one_it_is_the_next_ones_turn() {
         let mut turn = 0;
         let mut headers = HeaderMap::new();
-        assert_eq!(route(&headers, 2, &mut turn), Route { back_end: 0, cookie: None });
+        assert_eq!(choose_back_end(&headers, 2, &mut turn), BackEndRoute { back_end: 0, cookie: None });
         headers.insert("x-preferserveraffinity", "True".parse().unwrap());
-        let Route { back_end: 1, cookie: Some(cookie) } = route(&headers, 2, &mut turn) else { panic!() };
+        let BackEndRoute { back_end: 1, cookie: Some(cookie) } = choose_back_end(&headers, 2, &mut turn)
+        else {
+            panic!()
+        };
         let cookie = cookie.split(';').next().unwrap();
         headers.insert(COOKIE, format!("a=b; {cookie}").parse().unwrap());
         for _ in 0..3 {
-            assert_eq!(route(&headers, 2, &mut turn), Route { back_end: 1, cookie: None });
+            assert_eq!(choose_back_end(&headers, 2, &mut turn), BackEndRoute { back_end: 1, cookie: None });
         }
         headers.remove(COOKIE);
         headers.insert(NAME, cookie.split_once('=').unwrap().1.parse().unwrap());
-        assert_eq!(route(&headers, 2, &mut turn), Route { back_end: 1, cookie: None });
-        assert_eq!(route(&headers, 1, &mut turn).back_end, 0, "that one is no longer there");
+        assert_eq!(choose_back_end(&headers, 2, &mut turn), BackEndRoute { back_end: 1, cookie: None });
+        assert_eq!(choose_back_end(&headers, 1, &mut turn).back_end, 0, "that one is no longer there");
     }
 }

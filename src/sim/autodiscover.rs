@@ -12,25 +12,25 @@ use http::request::Parts;
 use http::{Method, Response, StatusCode, header};
 
 use super::autodiscover_xml::{pox, soap};
-use super::body::Reply;
-use super::service::{Service, State};
-use super::soap_in::parse;
+use super::response_body::ResponseBody;
+use super::service::{SimulatorService, SimulatorState};
+use super::soap_request::parse;
 use super::world::key;
 
 pub(super) const GARBAGE: &str = "\u{1}\u{2} <<not an answer";
 /// Questions kept; the oldest are forgotten beyond this many.
-const KEPT_MAX: usize = 10_000;
+const REQUESTS_MAX: usize = 10_000;
 
 /// What Autodiscover answers, and what it was asked.
 #[derive(Debug, Clone, Default)]
-pub struct Autodiscover {
+pub struct AutodiscoverService {
     /// Scheme, host and port of this simulator.
     pub(crate) base: String,
-    whereabouts: BTreeMap<String, Whereabouts>,
+    responses: BTreeMap<String, AutodiscoverResponse>,
     groups: BTreeMap<String, String>,
-    lacking: BTreeSet<AutodiscoverProtocol>,
-    leads_to: Option<String>,
-    asked: Vec<AutodiscoverAsked>,
+    disabled: BTreeSet<AutodiscoverProtocol>,
+    http_redirect: Option<String>,
+    requests: Vec<AutodiscoverRequest>,
 }
 
 /// One of the ways to ask.
@@ -44,26 +44,26 @@ pub enum AutodiscoverProtocol {
 
 /// What is said of a mailbox. `base` is another server's scheme, host and port.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Whereabouts {
+pub enum AutodiscoverResponse {
     /// Its EWS is at this URL.
-    At(String),
+    EwsUrl(String),
     /// Ask for this address. JSON has no words for that, and does not know the mailbox.
-    Renamed(String),
+    RedirectAddress(String),
     /// Ask there, said in the answer; JSON says it by HTTP 302.
-    Ask(String),
+    RedirectUrl(String),
     /// Ask there, by HTTP 302.
-    Moved(String),
+    HttpRedirect(String),
     /// Ask here again.
-    Circle,
+    RedirectLoop,
     /// Bytes that are no answer.
     Garbage,
     /// There is no such mailbox.
-    Unknown,
+    InvalidUser,
 }
 
 /// A question that came in and had the login it needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AutodiscoverAsked {
+pub struct AutodiscoverRequest {
     /// How.
     pub protocol: AutodiscoverProtocol,
     /// About whom.
@@ -74,14 +74,14 @@ pub struct AutodiscoverAsked {
     pub credentials: bool,
 }
 
-impl Autodiscover {
+impl AutodiscoverService {
     /// Says this of an address; otherwise a mailbox of the world is here, and others are unknown.
-    pub fn say(&mut self, address: &str, whereabouts: Whereabouts) {
-        self.whereabouts.insert(key(address), whereabouts);
+    pub fn set_response(&mut self, address: &str, whereabouts: AutodiscoverResponse) {
+        self.responses.insert(key(address), whereabouts);
     }
 
     /// Says of a mailbox that it shares its back end with others of this group. Of one that nobody said it of, it is not said.
-    pub fn group(&mut self, address: &str, group: &str) {
+    pub fn set_group(&mut self, address: &str, group: &str) {
         self.groups.insert(key(address), group.to_owned());
     }
 
@@ -90,18 +90,18 @@ impl Autodiscover {
     }
 
     /// Is without one of the protocols: 404.
-    pub fn lack(&mut self, protocol: AutodiscoverProtocol) {
-        self.lacking.insert(protocol);
+    pub fn disable(&mut self, protocol: AutodiscoverProtocol) {
+        self.disabled.insert(protocol);
     }
 
     /// Answers `GET /autodiscover/autodiscover.xml` without a login by a redirect, as `http://autodiscover.`domain does.
-    pub fn lead_to(&mut self, url: &str) {
-        self.leads_to = Some(url.to_owned());
+    pub fn set_http_redirect(&mut self, url: &str) {
+        self.http_redirect = Some(url.to_owned());
     }
 
     /// Every question so far, in order.
-    pub fn asked(&self) -> &[AutodiscoverAsked] {
-        &self.asked
+    pub fn requests(&self) -> &[AutodiscoverRequest] {
+        &self.requests
     }
 }
 
@@ -120,24 +120,29 @@ fn protocol(path: &str) -> Option<AutodiscoverProtocol> {
 }
 
 /// What needs no login: JSON, the redirect, and that something is not here. `None` for everything else.
-pub(crate) fn without_login(service: &Service, head: &Parts) -> Option<io::Result<Response<Reply>>> {
+pub(crate) fn handle_anonymous(
+    service: &SimulatorService,
+    head: &Parts,
+) -> Option<io::Result<Response<ResponseBody>>> {
     let protocol = protocol(head.uri.path())?;
     let mut state = service.state();
-    let leads_to = state.autodiscover.leads_to.clone().filter(|_| head.method == Method::GET);
+    let leads_to = state.autodiscover.http_redirect.clone().filter(|_| head.method == Method::GET);
     match (protocol, leads_to) {
-        _ if state.autodiscover.lacking.contains(&protocol) => Some(Say::Status(404).respond()),
-        (AutodiscoverProtocol::Pox, Some(url)) => Some(Say::Redirect(url).respond()),
+        _ if state.autodiscover.disabled.contains(&protocol) => {
+            Some(AutodiscoverAnswer::Status(404).respond())
+        }
+        (AutodiscoverProtocol::Pox, Some(url)) => Some(AutodiscoverAnswer::Redirect(url).respond()),
         (AutodiscoverProtocol::Json, _) => Some(json(&mut state, head).respond()),
         _ => None,
     }
 }
 
 /// SOAP and POX, for whoever was let in. `None` for what is not Autodiscover.
-pub(crate) fn with_login(
-    service: &Service,
+pub(crate) fn handle_authenticated(
+    service: &SimulatorService,
     head: &Parts,
     body: &[u8],
-) -> Option<io::Result<Response<Reply>>> {
+) -> Option<io::Result<Response<ResponseBody>>> {
     let protocol = protocol(head.uri.path())?;
     let text = std::str::from_utf8(body).unwrap_or_default();
     let document = parse(text);
@@ -150,15 +155,15 @@ pub(crate) fn with_login(
 }
 
 /// An answer before it is bytes.
-pub(super) enum Say {
+pub(super) enum AutodiscoverAnswer {
     Json(u16, String),
     Xml(String),
     Redirect(String),
     Status(u16),
 }
 
-impl Say {
-    fn respond(self) -> io::Result<Response<Reply>> {
+impl AutodiscoverAnswer {
+    fn respond(self) -> io::Result<Response<ResponseBody>> {
         let (status, kind, location, body) = match self {
             Self::Json(status, body) => (status, "application/json; charset=utf-8", None, body),
             Self::Xml(body) => (200, "text/xml; charset=utf-8", None, body),
@@ -170,37 +175,40 @@ impl Say {
         if let Some(location) = location {
             response = response.header(header::LOCATION, location);
         }
-        response.body(Reply::whole(Bytes::from(body))).map_err(io::Error::other)
+        response.body(ResponseBody::complete(Bytes::from(body))).map_err(io::Error::other)
     }
 }
 
 /// Notes who was asked for, and says where they are.
-pub(super) fn look(
-    state: &mut State,
+pub(super) fn record_and_resolve(
+    state: &mut SimulatorState,
     head: &Parts,
     protocol: AutodiscoverProtocol,
     address: &str,
-) -> Whereabouts {
+) -> AutodiscoverResponse {
     let said = |name| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let asked = AutodiscoverAsked {
+    let asked = AutodiscoverRequest {
         protocol,
         address: key(address),
         host: said(header::HOST).unwrap_or_default(),
         credentials: head.headers.contains_key(header::AUTHORIZATION),
     };
-    if state.autodiscover.asked.len() >= KEPT_MAX {
-        state.autodiscover.asked.remove(0);
+    if state.autodiscover.requests.len() >= REQUESTS_MAX {
+        state.autodiscover.requests.remove(0);
     }
-    state.autodiscover.asked.push(asked);
-    let here = || Whereabouts::At(format!("{}/EWS/Exchange.asmx", state.autodiscover.base));
-    let world = || state.world.mailbox(address).map_or(Whereabouts::Unknown, |_| here());
-    state.autodiscover.whereabouts.get(&key(address)).cloned().unwrap_or_else(world)
+    state.autodiscover.requests.push(asked);
+    let here = || AutodiscoverResponse::EwsUrl(format!("{}/EWS/Exchange.asmx", state.autodiscover.base));
+    let world = || state.world.mailbox(address).map_or(AutodiscoverResponse::InvalidUser, |_| here());
+    state.autodiscover.responses.get(&key(address)).cloned().unwrap_or_else(world)
 }
 
 /// `/autodiscover/autodiscover.json/v1.0/{address}?Protocol=EWS`, or the older `…json?Email={address}&Protocol=EWS`.
-fn json(state: &mut State, head: &Parts) -> Say {
+fn json(state: &mut SimulatorState, head: &Parts) -> AutodiscoverAnswer {
     let error = |status, code: &str, text: &str| {
-        Say::Json(status, serde_json::json!({ "ErrorCode": code, "ErrorMessage": text }).to_string())
+        AutodiscoverAnswer::Json(
+            status,
+            serde_json::json!({ "ErrorCode": code, "ErrorMessage": text }).to_string(),
+        )
     };
     let query = |name: &str| {
         let pairs = head.uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
@@ -221,18 +229,18 @@ fn json(state: &mut State, head: &Parts) -> Say {
         let count = query("RedirectCount").and_then(|count| count.parse::<u32>().ok()).unwrap_or(0);
         let address = address.replace('@', "%40").replace('+', "%2B");
         let count = count.saturating_add(1);
-        Say::Redirect(format!(
+        AutodiscoverAnswer::Redirect(format!(
             "{base}/autodiscover/autodiscover.json?Email={address}&Protocol=EWS&RedirectCount={count}"
         ))
     };
-    match look(state, head, AutodiscoverProtocol::Json, &address) {
-        Whereabouts::At(url) => {
-            Say::Json(200, serde_json::json!({ "Protocol": "EWS", "Url": url }).to_string())
+    match record_and_resolve(state, head, AutodiscoverProtocol::Json, &address) {
+        AutodiscoverResponse::EwsUrl(url) => {
+            AutodiscoverAnswer::Json(200, serde_json::json!({ "Protocol": "EWS", "Url": url }).to_string())
         }
-        Whereabouts::Ask(base) | Whereabouts::Moved(base) => again(&base),
-        Whereabouts::Circle => again(&state.autodiscover.base),
-        Whereabouts::Garbage => Say::Json(200, GARBAGE.to_owned()),
-        Whereabouts::Renamed(_) | Whereabouts::Unknown => {
+        AutodiscoverResponse::RedirectUrl(base) | AutodiscoverResponse::HttpRedirect(base) => again(&base),
+        AutodiscoverResponse::RedirectLoop => again(&state.autodiscover.base),
+        AutodiscoverResponse::Garbage => AutodiscoverAnswer::Json(200, GARBAGE.to_owned()),
+        AutodiscoverResponse::RedirectAddress(_) | AutodiscoverResponse::InvalidUser => {
             error(404, "UserNotFound", "The given user is not found")
         }
     }

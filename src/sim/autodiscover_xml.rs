@@ -4,10 +4,12 @@
 use http::request::Parts;
 use roxmltree::{Document, Node};
 
-use super::autodiscover::{AutodiscoverProtocol, GARBAGE, Say, Whereabouts, look};
-use super::service::State;
-use super::soap_in::{SOAP, elements};
-use super::soap_out::escape;
+use super::autodiscover::{
+    AutodiscoverAnswer, AutodiscoverProtocol, AutodiscoverResponse, GARBAGE, record_and_resolve,
+};
+use super::service::SimulatorState;
+use super::soap_request::{SOAP, elements};
+use super::soap_response::escape;
 
 const SERVICE: &str = "http://schemas.microsoft.com/exchange/2010/Autodiscover";
 const ADDRESSING: &str = "http://www.w3.org/2005/08/addressing";
@@ -20,9 +22,13 @@ const SCHEMAS: &str = "Exchange2007, Exchange2007_SP1, Exchange2010, Exchange201
 /// Mailboxes that may be asked for at once.
 const USERS_MAX: usize = 90;
 
-pub(super) fn soap(state: &mut State, head: &Parts, document: Option<&Document<'_>>) -> Say {
+pub(super) fn soap(
+    state: &mut SimulatorState,
+    head: &Parts,
+    document: Option<&Document<'_>>,
+) -> AutodiscoverAnswer {
     let whole = |content: &str| {
-        Say::Xml(format!(
+        AutodiscoverAnswer::Xml(format!(
             r#"<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s="{SOAP}" xmlns:a="{ADDRESSING}"><s:Header><a:Action s:mustUnderstand="1">{ACTION}Response</a:Action></s:Header><s:Body><GetUserSettingsResponseMessage xmlns="{SERVICE}" xmlns:i="http://www.w3.org/2001/XMLSchema-instance"><Response>{content}</Response></GetUserSettingsResponseMessage></s:Body></s:Envelope>"#
         ))
     };
@@ -42,17 +48,19 @@ pub(super) fn soap(state: &mut State, head: &Parts, document: Option<&Document<'
     let nowhere = r#"<RedirectTarget i:nil="true"/>"#;
     let mut users = String::new();
     for address in &addresses {
-        users += &match look(state, head, AutodiscoverProtocol::Soap, address) {
-            Whereabouts::At(url) => {
+        users += &match record_and_resolve(state, head, AutodiscoverProtocol::Soap, address) {
+            AutodiscoverResponse::EwsUrl(url) => {
                 let group = state.autodiscover.group_of(address);
                 user("NoError", nowhere, &settings(&wanted, address, &url, group))
             }
-            Whereabouts::Renamed(other) => user("RedirectAddress", &target(&other), ""),
-            Whereabouts::Ask(base) => user("RedirectUrl", &target(&file(&base)), ""),
-            Whereabouts::Moved(base) => return Say::Redirect(file(&base)),
-            Whereabouts::Circle => return Say::Redirect(file(&state.autodiscover.base)),
-            Whereabouts::Garbage => return Say::Xml(GARBAGE.to_owned()),
-            Whereabouts::Unknown => user("InvalidUser", nowhere, ""),
+            AutodiscoverResponse::RedirectAddress(other) => user("RedirectAddress", &target(&other), ""),
+            AutodiscoverResponse::RedirectUrl(base) => user("RedirectUrl", &target(&file(&base)), ""),
+            AutodiscoverResponse::HttpRedirect(base) => return AutodiscoverAnswer::Redirect(file(&base)),
+            AutodiscoverResponse::RedirectLoop => {
+                return AutodiscoverAnswer::Redirect(file(&state.autodiscover.base));
+            }
+            AutodiscoverResponse::Garbage => return AutodiscoverAnswer::Xml(GARBAGE.to_owned()),
+            AutodiscoverResponse::InvalidUser => user("InvalidUser", nowhere, ""),
         };
     }
     whole(&format!("<ErrorCode>NoError</ErrorCode><ErrorMessage/><UserResponses>{users}</UserResponses>"))
@@ -90,9 +98,13 @@ fn settings(wanted: &[String], address: &str, url: &str, group: Option<&str>) ->
     wanted.iter().filter_map(setting).collect()
 }
 
-pub(super) fn pox(state: &mut State, head: &Parts, document: Option<&Document<'_>>) -> Say {
+pub(super) fn pox(
+    state: &mut SimulatorState,
+    head: &Parts,
+    document: Option<&Document<'_>>,
+) -> AutodiscoverAnswer {
     let whole = |content: &str| {
-        Say::Xml(format!(
+        AutodiscoverAnswer::Xml(format!(
             r#"<?xml version="1.0" encoding="utf-8"?><Autodiscover xmlns="{ROOT}"><Response xmlns="{RESPONSE}">{content}</Response></Autodiscover>"#
         ))
     };
@@ -109,25 +121,25 @@ pub(super) fn pox(state: &mut State, head: &Parts, document: Option<&Document<'_
         whole(&format!("{user}<Account><AccountType>email</AccountType>{content}</Account>"))
     };
     let file = |base: &str| format!("{base}/autodiscover/autodiscover.xml");
-    match look(state, head, AutodiscoverProtocol::Pox, &address) {
-        Whereabouts::At(url) => {
+    match record_and_resolve(state, head, AutodiscoverProtocol::Pox, &address) {
+        AutodiscoverResponse::EwsUrl(url) => {
             let url = escape(&url);
             let protocol = |kind| {
                 format!("<Protocol><Type>{kind}</Type><ASUrl>{url}</ASUrl><EwsUrl>{url}</EwsUrl></Protocol>")
             };
             account(&format!("<Action>settings</Action>{}{}", protocol("EXCH"), protocol("EXPR")))
         }
-        Whereabouts::Renamed(other) => {
+        AutodiscoverResponse::RedirectAddress(other) => {
             account(&format!("<Action>redirectAddr</Action><RedirectAddr>{}</RedirectAddr>", escape(&other)))
         }
-        Whereabouts::Ask(base) => account(&format!(
+        AutodiscoverResponse::RedirectUrl(base) => account(&format!(
             "<Action>redirectUrl</Action><RedirectUrl>{}</RedirectUrl>",
             escape(&file(&base))
         )),
-        Whereabouts::Moved(base) => Say::Redirect(file(&base)),
-        Whereabouts::Circle => Say::Redirect(file(&state.autodiscover.base)),
-        Whereabouts::Garbage => Say::Xml(GARBAGE.to_owned()),
-        Whereabouts::Unknown => error(500, "The e-mail address cannot be found."),
+        AutodiscoverResponse::HttpRedirect(base) => AutodiscoverAnswer::Redirect(file(&base)),
+        AutodiscoverResponse::RedirectLoop => AutodiscoverAnswer::Redirect(file(&state.autodiscover.base)),
+        AutodiscoverResponse::Garbage => AutodiscoverAnswer::Xml(GARBAGE.to_owned()),
+        AutodiscoverResponse::InvalidUser => error(500, "The e-mail address cannot be found."),
     }
 }
 

@@ -11,7 +11,7 @@ const RECIPIENTS: &str = "/o=EXAMPLE/ou=Exchange Administrative Group (FYDIBOHF2
 
 /// A mailbox's entry in the directory, besides its name and its primary address.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Entry {
+pub(crate) struct DirectoryEntry {
     /// `legacyExchangeDN`.
     pub(crate) legacy_dn: String,
     /// Further SMTP addresses.
@@ -24,7 +24,7 @@ pub(crate) struct Entry {
     pub(crate) availability_fails: Option<&'static str>,
 }
 
-impl Entry {
+impl DirectoryEntry {
     pub(crate) fn of(address: &str, number: u32) -> Self {
         let account = address.split('@').next().unwrap_or_default();
         Self { legacy_dn: format!("{RECIPIENTS}{number:08x}-{account}"), ..Self::default() }
@@ -51,7 +51,7 @@ impl World {
         mailbox.entry.proxies.retain(|proxy| key(proxy) != key(new));
         mailbox.entry.proxies.push(former.clone());
         self.directory.insert(key(new), number);
-        self.carry_rights_over(&former, new);
+        self.move_rights(&former, new);
         self
     }
 
@@ -80,7 +80,7 @@ impl World {
         self
     }
 
-    fn entry(&mut self, number: u32, change: impl FnOnce(&mut Entry)) {
+    fn entry(&mut self, number: u32, change: impl FnOnce(&mut DirectoryEntry)) {
         if let Some(mailbox) = self.mailboxes.get_mut(&number) {
             change(&mut mailbox.entry);
         }
@@ -91,12 +91,12 @@ impl World {
     }
 
     /// Forgets every address of a mailbox; its X.500 name stays known to the items that have it.
-    pub(super) fn strike_from_directory(&mut self, number: u32) {
+    pub(super) fn remove_from_directory(&mut self, number: u32) {
         self.directory.retain(|_, other| *other != number);
         if let Some(gone) = self.mailboxes.get(&number) {
             let dn = gone.entry.legacy_dn.clone();
             let addresses = gone.entry.proxies.iter().chain([&gone.address]);
-            self.former.extend(addresses.map(|address| (key(address), dn.clone())));
+            self.former_legacy_dns.extend(addresses.map(|address| (key(address), dn.clone())));
         }
     }
 
@@ -111,7 +111,7 @@ impl World {
     /// The X.500 name of an address that has or had a mailbox here.
     pub(crate) fn legacy_dn(&self, address: &str) -> Option<&str> {
         let living = self.mailbox(address).map(|mailbox| &mailbox.entry.legacy_dn);
-        living.or_else(|| self.former.get(&key(address))).map(String::as_str)
+        living.or_else(|| self.former_legacy_dns.get(&key(address))).map(String::as_str)
     }
 
     /// Somebody as the directory has them now, for an item that knows them by another address of theirs.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::extended::Extended;
+use super::extended::ExtendedProperty;
 use super::series::Series;
 use super::zones::{self, Zone};
 
@@ -48,7 +48,7 @@ macro_rules! words {
 
 words! {
     /// What somebody answered to an invitation (`t:ResponseTypeType`).
-    Answer {
+    InvitationResponse {
         /// Never invited.
         Unknown = "Unknown",
         /// Organizes it.
@@ -66,7 +66,7 @@ words! {
 
 words! {
     /// How the time shows to others (`t:LegacyFreeBusyType`).
-    Busy {
+    FreeBusyType {
         /// Free.
         Free = "Free",
         /// Tentative.
@@ -125,15 +125,15 @@ pub struct Attendee {
     /// Who.
     pub person: Person,
     /// Said what, as far as this copy knows.
-    pub answer: Answer,
+    pub response: InvitationResponse,
     /// When.
-    pub answered: Option<DateTime<Utc>>,
+    pub responded_at: Option<DateTime<Utc>>,
 }
 
 impl Attendee {
     /// Somebody who has not answered.
     pub fn invited(person: Person) -> Self {
-        Self { person, answer: Answer::None, answered: None }
+        Self { person, response: InvitationResponse::None, responded_at: None }
     }
 }
 
@@ -153,7 +153,7 @@ pub struct Details {
     /// Whole days.
     pub all_day: bool,
     /// How the time shows.
-    pub busy: Busy,
+    pub busy: FreeBusyType,
     /// Private or not.
     pub sensitivity: Sensitivity,
     /// Importance.
@@ -169,9 +169,9 @@ pub struct Details {
     /// Rooms and equipment.
     pub resources: Vec<Attendee>,
     /// This mailbox's own answer.
-    pub my_answer: Answer,
+    pub my_response: InvitationResponse,
     /// When this mailbox answered.
-    pub answered: Option<DateTime<Utc>>,
+    pub responded_at: Option<DateTime<Utc>>,
     /// Cancelled by the organizer, not yet removed here: what `IsCancelled` says.
     pub cancelled: bool,
     /// What the cancelled bit of `AppointmentState` says, where it does not say what `cancelled` does.
@@ -179,9 +179,9 @@ pub struct Details {
     /// Whether the body is HTML rather than plain text.
     pub is_html: bool,
     /// What clients set of the properties that mean nothing here, by the names of their elements, as text.
-    pub(crate) others: BTreeMap<&'static str, String>,
+    pub(crate) other_properties: BTreeMap<&'static str, String>,
     /// Extended properties; one value, or those of an array.
-    pub(crate) extended: BTreeMap<Extended, Vec<String>>,
+    pub(crate) extended: BTreeMap<ExtendedProperty, Vec<String>>,
 }
 
 impl Details {
@@ -194,7 +194,7 @@ impl Details {
             start,
             end,
             all_day: false,
-            busy: Busy::Busy,
+            busy: FreeBusyType::Busy,
             sensitivity: Sensitivity::Normal,
             importance: Importance::Normal,
             categories: Vec::new(),
@@ -202,12 +202,12 @@ impl Details {
             required: Vec::new(),
             optional: Vec::new(),
             resources: Vec::new(),
-            my_answer: Answer::Organizer,
-            answered: None,
+            my_response: InvitationResponse::Organizer,
+            responded_at: None,
             cancelled: false,
             cancelled_state: None,
             is_html: false,
-            others: BTreeMap::new(),
+            other_properties: BTreeMap::new(),
             extended: BTreeMap::new(),
         }
     }
@@ -236,11 +236,11 @@ impl Details {
 pub struct Exception {
     /// What this date looks like.
     pub details: Details,
-    pub(crate) touched: Touched,
+    pub(crate) touched: PropertyVersions,
 }
 
 /// Which property was last changed at which version; lets `AutoResolve` find real conflicts.
-pub(crate) type Touched = BTreeMap<String, u64>;
+pub(crate) type PropertyVersions = BTreeMap<String, u64>;
 
 /// One row of a calendar: a single event, or a series with all its dates.
 #[derive(Debug, Clone, PartialEq)]
@@ -261,26 +261,26 @@ pub struct Event {
     pub details: Details,
     /// The recurrence, if any.
     pub series: Option<Series>,
-    pub(crate) touched: Touched,
+    pub(crate) touched: PropertyVersions,
 }
 
 impl Event {
     /// By whose clock an event with these details starts.
     pub(crate) fn start_zone(&self, details: &Details) -> &'static Zone {
-        let said = details.others.get("StartTimeZone").unwrap_or(&self.zone);
+        let said = details.other_properties.get("StartTimeZone").unwrap_or(&self.zone);
         zones::find(said).unwrap_or(&zones::UTC)
     }
 
     /// By whose clock it ends.
     pub(crate) fn end_zone(&self, details: &Details) -> &'static Zone {
-        let said = details.others.get("EndTimeZone").and_then(|id| zones::find(id));
+        let said = details.other_properties.get("EndTimeZone").and_then(|id| zones::find(id));
         said.unwrap_or_else(|| self.start_zone(details))
     }
 }
 
 /// What a meeting message is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct About {
+pub(crate) struct MeetingReference {
     pub(crate) uid: String,
     /// When the meeting, or the date of it that is meant, begins and ends.
     pub(crate) start: DateTime<Utc>,
@@ -289,53 +289,53 @@ pub(crate) struct About {
     /// The date of a series that is meant.
     pub(crate) occurrence: Option<DateTime<Utc>>,
     /// What is answered.
-    pub(crate) answer: Answer,
+    pub(crate) response: InvitationResponse,
     /// Whether the message has done its work.
     pub(crate) is_processed: bool,
 }
 
 /// One row of another folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Message {
+pub(crate) struct MailMessage {
     pub(crate) class: &'static str,
     pub(crate) subject: String,
     pub(crate) body: String,
     pub(crate) from: Person,
     pub(crate) to: Vec<Person>,
     /// The meeting, if it is a meeting message.
-    pub(crate) about: Option<Box<About>>,
+    pub(crate) meeting: Option<Box<MeetingReference>>,
 }
 
 /// What a row holds.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Content {
+pub(crate) enum ItemContent {
     Event(Box<Event>),
-    Message(Message),
+    Message(MailMessage),
 }
 
 /// A row of a mailbox.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Item {
+pub(crate) struct StoredItem {
     pub(crate) number: u64,
-    pub(crate) folder: super::world::Folder,
+    pub(crate) folder: super::world::MailboxFolder,
     pub(crate) version: u64,
     pub(crate) created: DateTime<Utc>,
     pub(crate) modified: DateTime<Utc>,
-    pub(crate) content: Content,
+    pub(crate) content: ItemContent,
 }
 
-impl Item {
+impl StoredItem {
     pub(crate) fn event(&self) -> Option<&Event> {
         match &self.content {
-            Content::Event(event) => Some(event),
-            Content::Message(_) => None,
+            ItemContent::Event(event) => Some(event),
+            ItemContent::Message(_) => None,
         }
     }
 
     pub(crate) fn event_mut(&mut self) -> Option<&mut Event> {
         match &mut self.content {
-            Content::Event(event) => Some(event),
-            Content::Message(_) => None,
+            ItemContent::Event(event) => Some(event),
+            ItemContent::Message(_) => None,
         }
     }
 }

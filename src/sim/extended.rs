@@ -36,7 +36,7 @@ const TYPES: [&str; 12] = [
 
 /// Where a property lies.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Owner {
+pub(crate) enum PropertyName {
     Tag(u16),
     Numbered { set: String, id: i64 },
     Named { set: String, name: String },
@@ -44,8 +44,8 @@ pub(crate) enum Owner {
 
 /// A property and its type.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Extended {
-    pub(crate) owner: Owner,
+pub(crate) struct ExtendedProperty {
+    pub(crate) owner: PropertyName,
     /// One of [`TYPES`].
     pub(crate) kind: &'static str,
     pub(crate) is_array: bool,
@@ -53,36 +53,40 @@ pub(crate) struct Extended {
 
 /// Why a path names no property.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum BadPath {
+pub(crate) enum InvalidPath {
     /// Attributes that do not go together, or say nothing.
     Attributes,
     /// A type that is never stored.
     Type,
 }
 
-impl Extended {
+impl ExtendedProperty {
     /// Reads the attributes of an `ExtendedFieldURI`.
-    pub(crate) fn read<'a>(attribute: impl Fn(&str) -> Option<&'a str>) -> Result<Self, BadPath> {
-        let (kind, is_array) = attribute("PropertyType").and_then(read_type).ok_or(BadPath::Type)?;
+    pub(crate) fn read<'a>(attribute: impl Fn(&str) -> Option<&'a str>) -> Result<Self, InvalidPath> {
+        let (kind, is_array) = attribute("PropertyType").and_then(read_type).ok_or(InvalidPath::Type)?;
         let set = match (attribute("DistinguishedPropertySetId"), attribute("PropertySetId")) {
-            (Some(name), None) => Some(set_of(name).ok_or(BadPath::Attributes)?.to_owned()),
+            (Some(name), None) => Some(set_of(name).ok_or(InvalidPath::Attributes)?.to_owned()),
             (None, Some(guid)) => Some(guid.trim_matches(['{', '}']).to_lowercase()),
             (None, None) => None,
-            (Some(_), Some(_)) => return Err(BadPath::Attributes),
+            (Some(_), Some(_)) => return Err(InvalidPath::Attributes),
         };
         let owner = match (set, attribute("PropertyTag"), attribute("PropertyId"), attribute("PropertyName"))
         {
-            (None, Some(tag), None, None) => read_tag(tag).map(Owner::Tag),
-            (Some(set), None, Some(id), None) => id.trim().parse().ok().map(|id| Owner::Numbered { set, id }),
-            (Some(set), None, None, Some(name)) => Some(Owner::Named { set, name: name.to_owned() }),
+            (None, Some(tag), None, None) => read_tag(tag).map(PropertyName::Tag),
+            (Some(set), None, Some(id), None) => {
+                id.trim().parse().ok().map(|id| PropertyName::Numbered { set, id })
+            }
+            (Some(set), None, None, Some(name)) => Some(PropertyName::Named { set, name: name.to_owned() }),
             _ => None,
         };
-        Ok(Self { owner: owner.ok_or(BadPath::Attributes)?, kind, is_array })
+        Ok(Self { owner: owner.ok_or(InvalidPath::Attributes)?, kind, is_array })
     }
 
     /// The set's name, if it has one that schemas know.
     pub(crate) fn set(&self) -> Option<&'static str> {
-        let (Owner::Numbered { set, .. } | Owner::Named { set, .. }) = &self.owner else { return None };
+        let (PropertyName::Numbered { set, .. } | PropertyName::Named { set, .. }) = &self.owner else {
+            return None;
+        };
         SETS.iter().find(|(_, guid)| guid == set).map(|(name, _)| *name)
     }
 
@@ -94,8 +98,8 @@ impl Extended {
             "Short" => value.parse::<i16>().is_ok(),
             "Long" | "Currency" => value.parse::<i64>().is_ok(),
             "Double" | "Float" | "ApplicationTime" => value.parse::<f64>().is_ok(),
-            "Boolean" => super::soap_in::boolean(value).is_some(),
-            "SystemTime" => super::soap_in::instant(value).is_some(),
+            "Boolean" => super::soap_request::boolean(value).is_some(),
+            "SystemTime" => super::soap_request::instant(value).is_some(),
             "Binary" => STANDARD.decode(value).is_ok(),
             "CLSID" => uuid::Uuid::try_parse(value).is_ok(),
             _ => true,
@@ -126,8 +130,10 @@ fn read_tag(text: &str) -> Option<u16> {
 mod tests {
     use super::*;
 
-    fn read(attributes: &[(&str, &'static str)]) -> Result<Extended, BadPath> {
-        Extended::read(|wanted| attributes.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value))
+    fn read(attributes: &[(&str, &'static str)]) -> Result<ExtendedProperty, InvalidPath> {
+        ExtendedProperty::read(|wanted| {
+            attributes.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value)
+        })
     }
 
     #[test]
@@ -146,12 +152,12 @@ mod tests {
     #[test]
     fn paths_that_name_nothing_are_refused() {
         for (bad, why) in [
-            (vec![("PropertyType", "String")], BadPath::Attributes),
-            (vec![("PropertyTag", "0x37"), ("PropertyType", "Object")], BadPath::Type),
-            (vec![("PropertyTag", "0x8001"), ("PropertyType", "String")], BadPath::Attributes),
+            (vec![("PropertyType", "String")], InvalidPath::Attributes),
+            (vec![("PropertyTag", "0x37"), ("PropertyType", "Object")], InvalidPath::Type),
+            (vec![("PropertyTag", "0x8001"), ("PropertyType", "String")], InvalidPath::Attributes),
             (
                 vec![("PropertyTag", "0x37"), ("PropertyName", "x"), ("PropertyType", "String")],
-                BadPath::Attributes,
+                InvalidPath::Attributes,
             ),
             (
                 vec![
@@ -159,7 +165,7 @@ mod tests {
                     ("PropertyName", "x"),
                     ("PropertyType", "String"),
                 ],
-                BadPath::Attributes,
+                InvalidPath::Attributes,
             ),
         ] {
             assert_eq!(read(&bad), Err(why), "{bad:?}");

@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 
 /// Which item: a row of one mailbox, or one date of the series stored in that row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ItemRef {
+pub(crate) struct ItemLocator {
     pub(crate) mailbox: u32,
     pub(crate) item: u64,
     /// Original start of the occurrence meant; `None` for the row itself (a single event, a master, a message).
@@ -23,8 +23,8 @@ pub(crate) struct ItemRef {
 
 /// What an id turned out to name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Named {
-    Item(ItemRef),
+pub(crate) enum DecodedId {
+    Item(ItemLocator),
     Folder { mailbox: u32, folder: u8 },
 }
 
@@ -42,7 +42,7 @@ const EXCEPTION: u8 = 3;
 /// Folders do not change in this store, so they share one key.
 pub(crate) const FOLDER_CHANGE_KEY: &str = "AQAAAA==";
 
-pub(crate) fn item_id(at: ItemRef) -> String {
+pub(crate) fn item_id(at: ItemLocator) -> String {
     match at.occurrence {
         None => encode(at.mailbox, ROW, at.item, 0),
         Some(start) => encode(at.mailbox, DATE, at.item, start.timestamp()),
@@ -50,7 +50,7 @@ pub(crate) fn item_id(at: ItemRef) -> String {
 }
 
 /// The id of a date that was changed, where it is another than before.
-pub(crate) fn exception_id(at: ItemRef) -> String {
+pub(crate) fn exception_id(at: ItemLocator) -> String {
     let start = at.occurrence.map_or(0, |start| start.timestamp());
     encode(at.mailbox, EXCEPTION, at.item, start)
 }
@@ -79,29 +79,29 @@ fn encode(mailbox: u32, kind: u8, item: u64, occurrence: i64) -> String {
 }
 
 /// Reads an id back; `None` when this store never wrote such a thing.
-pub(crate) fn read_id(id: &str) -> Option<Named> {
+pub(crate) fn read_id(id: &str) -> Option<DecodedId> {
     let bytes = STANDARD.decode(id).ok().filter(|bytes| bytes.len() == ID_BYTES)?;
     let mailbox = u32::from_be_bytes(bytes.get(44..48)?.try_into().ok()?);
     let item = u64::from_be_bytes(bytes.get(69..77)?.try_into().ok()?);
     let occurrence = i64::from_be_bytes(bytes.get(77..85)?.try_into().ok()?);
     let named = match *bytes.get(48)? {
-        ROW => Named::Item(ItemRef { mailbox, item, occurrence: None }),
+        ROW => DecodedId::Item(ItemLocator { mailbox, item, occurrence: None }),
         DATE | EXCEPTION => {
             let start = DateTime::from_timestamp(occurrence, 0)?;
-            Named::Item(ItemRef { mailbox, item, occurrence: Some(start) })
+            DecodedId::Item(ItemLocator { mailbox, item, occurrence: Some(start) })
         }
-        FOLDER => Named::Folder { mailbox, folder: u8::try_from(item).ok()? },
+        FOLDER => DecodedId::Folder { mailbox, folder: u8::try_from(item).ok()? },
         _ => return None,
     };
     let written = match named {
-        Named::Item(at) if bytes.get(48) == Some(&EXCEPTION) => exception_id(at),
-        _ => named.written(),
+        DecodedId::Item(at) if bytes.get(48) == Some(&EXCEPTION) => exception_id(at),
+        _ => named.encode(),
     };
     (written == id).then_some(named)
 }
 
-impl Named {
-    fn written(self) -> String {
+impl DecodedId {
+    fn encode(self) -> String {
         match self {
             Self::Item(at) => item_id(at),
             Self::Folder { mailbox, folder } => folder_id(mailbox, folder),
@@ -113,12 +113,12 @@ impl Named {
 const ENTRY_AT: usize = 3 + 36;
 
 /// The entry id within the bytes of an id.
-pub(crate) fn entry_of(bytes: &[u8]) -> Option<&[u8]> {
+pub(crate) fn entry_id_of(bytes: &[u8]) -> Option<&[u8]> {
     bytes.get(ENTRY_AT..)
 }
 
 /// The bytes of the id with this entry id.
-pub(crate) fn of_entry(entry: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn id_bytes_of_entry(entry: &[u8]) -> Option<Vec<u8>> {
     let mailbox = u32::from_be_bytes(entry.get(5..9)?.try_into().ok()?);
     Some([&MARK, guid(mailbox).as_bytes(), entry].concat())
 }
@@ -163,14 +163,14 @@ mod tests {
     fn ids_read_back_as_what_was_written_and_nothing_else_reads() {
         let start = DateTime::from_timestamp(1_780_000_000, 0).unwrap();
         for occurrence in [None, Some(start)] {
-            let at = ItemRef { mailbox: 7, item: 42, occurrence };
+            let at = ItemLocator { mailbox: 7, item: 42, occurrence };
             assert_eq!(item_id(at).len(), 152);
-            assert_eq!(read_id(&item_id(at)), Some(Named::Item(at)));
+            assert_eq!(read_id(&item_id(at)), Some(DecodedId::Item(at)));
         }
-        let at = ItemRef { mailbox: 7, item: 42, occurrence: Some(start) };
-        assert_eq!(read_id(&exception_id(at)), Some(Named::Item(at)));
+        let at = ItemLocator { mailbox: 7, item: 42, occurrence: Some(start) };
+        assert_eq!(read_id(&exception_id(at)), Some(DecodedId::Item(at)));
         assert!(is_exception_id(&exception_id(at)) && !is_exception_id(&item_id(at)));
-        assert_eq!(read_id(&folder_id(7, 3)), Some(Named::Folder { mailbox: 7, folder: 3 }));
+        assert_eq!(read_id(&folder_id(7, 3)), Some(DecodedId::Folder { mailbox: 7, folder: 3 }));
         assert_eq!(read_change_key(&change_key(9)), Some(9));
         for noise in ["", "AAMkAD=", "not base64!", &"A".repeat(152)] {
             assert_eq!((read_id(noise), read_change_key(noise)), (None, None), "{noise}");

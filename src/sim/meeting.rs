@@ -11,13 +11,16 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::event::{About, Answer, Busy, Content, Copy, Details, Event, Message, Person};
-use super::ids::ItemRef;
-use super::inbox::answer_of;
+use super::event::{
+    Copy, Details, Event, FreeBusyType, InvitationResponse, ItemContent, MailMessage, MeetingReference,
+    Person,
+};
+use super::ids::ItemLocator;
+use super::inbox::response_of;
 use super::outbox::{Mail, MailKind};
 use super::series::Series;
 use super::views;
-use super::world::{Folder, Mailbox, MailboxKind, World, key};
+use super::world::{Mailbox, MailboxFolder, MailboxKind, World, key};
 
 /// Dates of a series the booking attendant compares with what is already there.
 const CONFLICT_DATES_MAX: usize = 100;
@@ -26,14 +29,14 @@ const CANCELLED_PREFIX: &str = "Canceled: ";
 
 impl World {
     /// Sends an organizer's copy, or one date of it, to everybody invited.
-    pub(crate) fn deliver(&mut self, at: ItemRef, kind: MailKind) {
+    pub(crate) fn send_invitations(&mut self, at: ItemLocator, kind: MailKind) {
         self.change_event(at, |event, _| {
             event.sequence += u32::from(event.sent);
             event.sent = true;
         });
         let Some((event, details)) = self.as_sent(at) else { return };
         let to = if self.mail_refused { Vec::new() } else { invited(&event, &details) };
-        self.mail(
+        self.send_mail(
             kind,
             &event.organizer,
             &to,
@@ -42,21 +45,25 @@ impl World {
             Some((&event.uid, at.occurrence)),
         );
         for person in &to {
-            self.receive(&person.address, &event, at.occurrence);
-            self.hand_over(&person.address, &event.uid, about(&event, &details, at.occurrence, kind));
+            self.receive_invitation(&person.address, &event, at.occurrence);
+            self.deliver_last_mail(
+                &person.address,
+                &event.uid,
+                meeting_reference(&event, &details, at.occurrence, kind),
+            );
         }
     }
 
     /// Calls an organizer's copy, or one date of it, off.
-    pub(crate) fn call_off(&mut self, at: ItemRef, text: &str) -> Vec<Person> {
+    pub(crate) fn cancel_meeting(&mut self, at: ItemLocator, text: &str) -> Vec<Person> {
         let Some((event, details)) = self.as_sent(at) else { return Vec::new() };
         let to = invited(&event, &details);
-        self.tell_cancelled(&event, &details, at.occurrence, &to, text);
+        self.send_cancellation(&event, &details, at.occurrence, &to, text);
         to
     }
 
     /// Takes people off the list: for them the meeting is cancelled.
-    pub(crate) fn uninvite(&mut self, at: ItemRef, before: &Details) {
+    pub(crate) fn cancel_for_removed_attendees(&mut self, at: ItemLocator, before: &Details) {
         let Some((event, details)) = self.as_sent(at) else { return };
         let still: BTreeSet<String> =
             details.attendees().map(|attendee| key(&attendee.person.address)).collect();
@@ -64,10 +71,10 @@ impl World {
             .into_iter()
             .filter(|person| !still.contains(&key(&person.address)))
             .collect();
-        self.tell_cancelled(&event, before, at.occurrence, &gone, "");
+        self.send_cancellation(&event, before, at.occurrence, &gone, "");
     }
 
-    fn tell_cancelled(
+    fn send_cancellation(
         &mut self,
         event: &Event,
         details: &Details,
@@ -79,7 +86,7 @@ impl World {
             return;
         }
         let subject = format!("{CANCELLED_PREFIX}{}", details.subject);
-        self.mail(
+        self.send_mail(
             MailKind::Cancellation,
             &event.organizer,
             to,
@@ -89,43 +96,43 @@ impl World {
         );
         for person in to {
             self.receive_cancellation(&person.address, &event.uid, occurrence);
-            let about = about(event, details, occurrence, MailKind::Cancellation);
-            self.hand_over(&person.address, &event.uid, about);
+            let about = meeting_reference(event, details, occurrence, MailKind::Cancellation);
+            self.deliver_last_mail(&person.address, &event.uid, about);
         }
     }
 
     /// Tells the organizer what this mailbox answers. Its own calendar is the caller's business.
-    pub(crate) fn reply(&mut self, at: ItemRef, answer: Answer, text: &str) {
+    pub(crate) fn send_response(&mut self, at: ItemLocator, answer: InvitationResponse, text: &str) {
         let Some((event, details)) = self.as_sent(at).filter(|_| !self.mail_refused) else { return };
         let Some(me) = self.mailboxes.get(&at.mailbox).map(Mailbox::person) else { return };
         let (kind, word) = match answer {
-            Answer::Accept => (MailKind::Accept, "Accepted"),
-            Answer::Tentative => (MailKind::Tentative, "Tentative"),
+            InvitationResponse::Accept => (MailKind::Accept, "Accepted"),
+            InvitationResponse::Tentative => (MailKind::Tentative, "Tentative"),
             _ => (MailKind::Decline, "Declined"),
         };
         let subject = format!("{word}: {}", details.subject);
         let to = [event.organizer.clone()];
-        self.mail(kind, &me, &to, &subject, text, Some((&event.uid, at.occurrence)));
-        self.note_answer(&event, at.occurrence, &me, answer);
-        let about = about(&event, &details, at.occurrence, kind);
-        self.hand_over(&event.organizer.address, &event.uid, about);
+        self.send_mail(kind, &me, &to, &subject, text, Some((&event.uid, at.occurrence)));
+        self.record_response(&event, at.occurrence, &me, answer);
+        let about = meeting_reference(&event, &details, at.occurrence, kind);
+        self.deliver_last_mail(&event.organizer.address, &event.uid, about);
     }
 
     /// The mail that was just sent about a meeting arrives.
-    fn hand_over(&mut self, address: &str, uid: &str, about: About) {
+    fn deliver_last_mail(&mut self, address: &str, uid: &str, about: MeetingReference) {
         let sent = self.outbox.last().filter(|mail| !self.mail_refused && mail.uid.as_deref() == Some(uid));
         if let Some(mail) = sent.cloned() {
-            self.arrive(address, &mail, about);
+            self.deliver_to_inbox(address, &mail, about);
         }
     }
 
     /// The organizer's tracking tab.
-    fn note_answer(
+    fn record_response(
         &mut self,
         event: &Event,
         occurrence: Option<DateTime<Utc>>,
         who: &Person,
-        answer: Answer,
+        answer: InvitationResponse,
     ) {
         let Some(at) = self.find(&event.organizer.address, &event.uid, occurrence) else { return };
         if self.get(at).is_none_or(|event| event.copy != Copy::Organizer) {
@@ -136,8 +143,8 @@ impl World {
         let note = |details: &mut Details| {
             for attendee in details.attendees_mut() {
                 if own.contains(&key(&attendee.person.address)) {
-                    attendee.answer = answer;
-                    attendee.answered = Some(now);
+                    attendee.response = answer;
+                    attendee.responded_at = Some(now);
                 }
             }
         };
@@ -145,35 +152,35 @@ impl World {
     }
 
     /// An invitation or a changed one arrives.
-    fn receive(&mut self, address: &str, event: &Event, occurrence: Option<DateTime<Utc>>) {
+    fn receive_invitation(&mut self, address: &str, event: &Event, occurrence: Option<DateTime<Utc>>) {
         let Some(mailbox) = self.mailbox(address).map(Mailbox::head) else { return };
         let row = match (self.find(address, &event.uid, None), occurrence) {
             (None, None) => {
                 let mine = attendee_copy(event, &mailbox);
-                self.put(mailbox.number, Folder::Calendar, Content::Event(Box::new(mine)))
+                self.insert_item(mailbox.number, MailboxFolder::Calendar, ItemContent::Event(Box::new(mine)))
             }
             (None, Some(_)) => None,
             (Some(row), None) => {
                 let mine = attendee_copy(event, &mailbox);
                 self.change_event(row, |old, version| replace(old, mine, version)).map(|()| row)
             }
-            (Some(row), Some(start)) => self.receive_date(row, event, start, &mailbox),
+            (Some(row), Some(start)) => self.receive_exception(row, event, start, &mailbox),
         };
         if let Some(row) = row
             && mailbox.kind != MailboxKind::User
             && mailbox.booking.automatic
         {
-            self.attend(ItemRef { occurrence, ..row });
+            self.run_booking_attendant(ItemLocator { occurrence, ..row });
         }
     }
 
-    fn receive_date(
+    fn receive_exception(
         &mut self,
-        row: ItemRef,
+        row: ItemLocator,
         event: &Event,
         start: DateTime<Utc>,
         mailbox: &Mailbox,
-    ) -> Option<ItemRef> {
+    ) -> Option<ItemLocator> {
         let sent = event.series.as_ref()?.exceptions.get(&start)?.details.clone();
         let mine = adapted(sent, &event.organizer, mailbox);
         self.change_event(row, |old, _| {
@@ -181,12 +188,14 @@ impl World {
                 series.deleted.remove(&start);
             }
         })?;
-        self.change(ItemRef { occurrence: Some(start), ..row }, &ALL_PROPERTIES, |details| *details = mine)?;
+        self.change(ItemLocator { occurrence: Some(start), ..row }, &ALL_PROPERTIES, |details| {
+            *details = mine
+        })?;
         Some(row)
     }
 
     /// The booking attendant: accepts what fits, refuses and forgets what does not.
-    fn attend(&mut self, at: ItemRef) {
+    fn run_booking_attendant(&mut self, at: ItemLocator) {
         let Some(booking) = self.mailboxes.get(&at.mailbox).map(|mailbox| mailbox.booking) else { return };
         let refusal = if self.is_over(at) {
             Some("The meeting is over.")
@@ -197,42 +206,42 @@ impl World {
         };
         match refusal {
             None => {
-                self.set_answer(at, Answer::Accept);
-                self.reply(at, Answer::Accept, "");
+                self.set_own_response(at, InvitationResponse::Accept);
+                self.send_response(at, InvitationResponse::Accept, "");
             }
             Some(text) => {
-                self.reply(at, Answer::Decline, text);
-                self.forget(at);
+                self.send_response(at, InvitationResponse::Decline, text);
+                self.delete_without_trace(at);
             }
         }
     }
 
     /// Notes this mailbox's own answer on its own copy.
-    pub(crate) fn set_answer(&mut self, at: ItemRef, answer: Answer) {
+    pub(crate) fn set_own_response(&mut self, at: ItemLocator, answer: InvitationResponse) {
         let now = self.now;
         self.change(at, &["MyResponseType"], |details| {
-            details.my_answer = answer;
-            details.answered = Some(now);
-            if answer == Answer::Tentative {
-                details.busy = Busy::Tentative;
+            details.my_response = answer;
+            details.responded_at = Some(now);
+            if answer == InvitationResponse::Tentative {
+                details.busy = FreeBusyType::Tentative;
             }
         });
     }
 
     /// A declined meeting that stays in the calendar, where it takes no time.
-    pub(crate) fn keep_declined(&mut self, at: ItemRef) {
-        self.set_answer(at, Answer::Decline);
-        self.change(at, &["LegacyFreeBusyStatus"], |details| details.busy = Busy::Free);
+    pub(crate) fn keep_declined(&mut self, at: ItemLocator) {
+        self.set_own_response(at, InvitationResponse::Decline);
+        self.change(at, &["LegacyFreeBusyStatus"], |details| details.busy = FreeBusyType::Free);
     }
 
-    fn is_over(&self, at: ItemRef) -> bool {
+    fn is_over(&self, at: ItemLocator) -> bool {
         let Some(mailbox) = self.mailboxes.get(&at.mailbox) else { return false };
         views::view(mailbox, at).is_ok_and(|view| {
             view.end <= self.now && (at.occurrence.is_some() || view.event.series.is_none())
         })
     }
 
-    fn is_taken(&self, at: ItemRef) -> bool {
+    fn is_taken(&self, at: ItemLocator) -> bool {
         let Some(mailbox) = self.mailboxes.get(&at.mailbox) else { return false };
         let Ok(view) = views::view(mailbox, at) else { return false };
         let length = view.end - view.start;
@@ -244,19 +253,19 @@ impl World {
             views::window(mailbox, start, start + length).iter().any(|other| {
                 let same = other.item.number == at.item
                     && (at.occurrence.is_none() || other.original_start == at.occurrence);
-                !same && other.details.busy != Busy::Free && !other.details.is_cancelled()
+                !same && other.details.busy != FreeBusyType::Free && !other.details.is_cancelled()
             })
         })
     }
 
     /// Takes a row, or one date of it, off the calendar without a trace.
-    pub(crate) fn forget(&mut self, at: ItemRef) {
+    pub(crate) fn delete_without_trace(&mut self, at: ItemLocator) {
         match at.occurrence {
             Some(start) => {
-                self.strike_out(at, start);
+                self.delete_occurrence(at, start);
             }
             None => {
-                self.take(at);
+                self.remove_item(at);
             }
         }
     }
@@ -266,14 +275,14 @@ impl World {
         let Some(at) = self.find(address, uid, occurrence) else { return };
         if mailbox.kind != MailboxKind::User && mailbox.booking.automatic && mailbox.booking.remove_cancelled
         {
-            self.forget(at);
+            self.delete_without_trace(at);
         } else {
             self.change(at, &ALL_PROPERTIES, mark_cancelled);
         }
     }
 
     /// Notes a mail.
-    pub(crate) fn mail(
+    pub(crate) fn send_mail(
         &mut self,
         kind: MailKind,
         from: &Person,
@@ -296,21 +305,27 @@ impl World {
             occurrence: about.and_then(|(_, occurrence)| occurrence),
             undeliverable: to.iter().any(|person| self.is_undeliverable(&person.address)),
         };
-        self.post(mail);
+        self.record_mail(mail);
     }
 
     /// Keeps a copy of the last mail in Sent Items. A mail about a meeting is kept while the sender still has the meeting.
-    pub(crate) fn keep_sent(&mut self, mailbox: u32) -> Option<ItemRef> {
+    pub(crate) fn save_to_sent_items(&mut self, mailbox: u32) -> Option<ItemLocator> {
         let mail = self.outbox.last().filter(|_| !self.mail_refused)?.clone();
         let from = self.mailboxes.get(&mailbox).map(Mailbox::person)?;
         let about = mail.uid.as_deref().and_then(|uid| {
             let (event, details) = self.as_sent(self.find(&mail.from, uid, mail.occurrence)?)?;
-            Some(Box::new(about(&event, &details, mail.occurrence, mail.kind)))
+            Some(Box::new(meeting_reference(&event, &details, mail.occurrence, mail.kind)))
         });
         let to = mail.to.iter().map(|address| self.person(address)).collect();
-        let message =
-            Message { class: mail.kind.class(), subject: mail.subject, body: mail.text, from, to, about };
-        self.put(mailbox, Folder::Sent, Content::Message(message))
+        let message = MailMessage {
+            class: mail.kind.class(),
+            subject: mail.subject,
+            body: mail.text,
+            from,
+            to,
+            meeting: about,
+        };
+        self.insert_item(mailbox, MailboxFolder::Sent, ItemContent::Message(message))
     }
 
     /// The directory's name for an address.
@@ -319,7 +334,7 @@ impl World {
     }
 
     /// An organizer's copy as it goes out: the event, and the details of the date meant.
-    fn as_sent(&self, at: ItemRef) -> Option<(Event, Details)> {
+    fn as_sent(&self, at: ItemLocator) -> Option<(Event, Details)> {
         let view = views::view(self.mailboxes.get(&at.mailbox)?, at).ok()?;
         let mut details = view.details.clone();
         (details.start, details.end) = (view.start, view.end);
@@ -339,7 +354,7 @@ impl World {
         let Some(organizer) = self.organizer_of(uid) else { return };
         if let Some(at) = self.find(&organizer.address, uid, occurrence) {
             self.edit(at, &mut change);
-            self.deliver(at, MailKind::Update);
+            self.send_invitations(at, MailKind::Update);
             return;
         }
         for address in self.holders(uid) {
@@ -355,8 +370,8 @@ impl World {
         let Some(organizer) = self.organizer_of(uid) else { return };
         match self.find(&organizer.address, uid, occurrence) {
             Some(at) => {
-                self.call_off(at, "");
-                self.forget(at);
+                self.cancel_meeting(at, "");
+                self.delete_without_trace(at);
             }
             None => {
                 for address in self.holders(uid) {
@@ -383,14 +398,14 @@ impl World {
     pub fn deletes(&mut self, address: &str, uid: &str, occurrence: Option<DateTime<Utc>>) {
         let Some(at) = self.find(address, uid, occurrence) else { return };
         match occurrence {
-            Some(_) => self.forget(at),
+            Some(_) => self.delete_without_trace(at),
             None => {
-                self.shift(at, Folder::Deleted);
+                self.move_item(at, MailboxFolder::Deleted);
             }
         }
     }
 
-    fn edit(&mut self, at: ItemRef, change: &mut impl FnMut(&mut Details)) {
+    fn edit(&mut self, at: ItemLocator, change: &mut impl FnMut(&mut Details)) {
         let Some((_, before)) = self.as_sent(at) else { return };
         let mut after = before.clone();
         change(&mut after);
@@ -410,14 +425,19 @@ impl World {
 }
 
 /// What a mail says of the meeting it is about.
-fn about(event: &Event, details: &Details, occurrence: Option<DateTime<Utc>>, kind: MailKind) -> About {
-    About {
+fn meeting_reference(
+    event: &Event,
+    details: &Details,
+    occurrence: Option<DateTime<Utc>>,
+    kind: MailKind,
+) -> MeetingReference {
+    MeetingReference {
         uid: event.uid.clone(),
         start: details.start,
         end: details.end,
         location: details.location.clone(),
         occurrence,
-        answer: answer_of(kind),
+        response: response_of(kind),
         is_processed: false,
     }
 }
@@ -476,10 +496,10 @@ pub(crate) fn attendee_copy(event: &Event, mailbox: &Mailbox) -> Event {
 }
 
 fn adapted(mut details: Details, organizer: &Person, mailbox: &Mailbox) -> Details {
-    details.my_answer = Answer::None;
-    details.answered = None;
+    details.my_response = InvitationResponse::None;
+    details.responded_at = None;
     for attendee in details.attendees_mut() {
-        attendee.answered = None;
+        attendee.responded_at = None;
     }
     if mailbox.kind != MailboxKind::User {
         details.reminder_minutes = None;
@@ -495,7 +515,7 @@ fn adapted(mut details: Details, organizer: &Person, mailbox: &Mailbox) -> Detai
 
 fn replace(old: &mut Event, mut new: Event, version: u64) {
     new.touched = ALL_PROPERTIES.iter().map(|property| ((*property).to_owned(), version)).collect();
-    new.details.my_answer = old.details.my_answer;
+    new.details.my_response = old.details.my_response;
     *old = new;
 }
 
@@ -503,7 +523,7 @@ fn replace(old: &mut Event, mut new: Event, version: u64) {
 pub(crate) fn mark_cancelled(details: &mut Details) {
     details.cancelled = true;
     details.cancelled_state = None;
-    details.busy = Busy::Free;
+    details.busy = FreeBusyType::Free;
     if !details.subject.starts_with(CANCELLED_PREFIX) {
         details.subject.insert_str(0, CANCELLED_PREFIX);
     }

@@ -4,58 +4,62 @@
 //! serves it, keeps what would have been mailed, and has [`Trouble`] on request. It reads with roxmltree and writes with
 //! templates: it shares no code with the client it is there to check.
 
-mod acting;
 mod affinity;
 mod authority;
 mod autodiscover;
 mod autodiscover_xml;
-mod body;
-mod changes;
+mod change_log;
 mod directory;
 mod event;
+mod exchange_release;
 mod extended;
+mod faults;
 mod ids;
+mod impersonation;
 mod inbox;
-mod items;
-mod listen;
+mod item_table;
+mod listener;
 mod login;
-mod marks;
 mod meeting;
 mod notify;
+mod opaque_tokens;
 mod ops;
 mod outbox;
 mod pattern;
-mod people;
 mod proxy;
-mod record;
-mod release;
+mod request_log;
+mod response_body;
 mod rights;
+mod scenario;
 mod series;
 mod server;
 mod service;
-mod soap_in;
-mod soap_out;
+mod soap_request;
+mod soap_response;
 mod tls;
-mod trouble;
 mod views;
 mod world;
 mod zones;
 
-pub use authority::{Authority, AuthorityOptions, TokenTrouble};
-pub use autodiscover::{Autodiscover, AutodiscoverAsked, AutodiscoverProtocol, Whereabouts};
+pub use authority::{Authority, AuthorityOptions, TokenFault};
+pub use autodiscover::{
+    AutodiscoverProtocol, AutodiscoverRequest, AutodiscoverResponse, AutodiscoverService,
+};
 pub use event::*;
-pub use login::{Bound, ExtendedProtection, Login, Scheme, Tokens};
-pub use notify::Notifications;
+pub use exchange_release::ExchangeRelease;
+pub use faults::{FaultRule, InjectedFault};
+pub use login::{AccessTokens, AuthScheme, ClientBinding, ExtendedProtection, WindowsSignIn};
+pub use notify::NotificationOptions;
 pub use outbox::*;
 pub use pattern::*;
-pub use people::{CancelledMark, MeetingSpec, PlainSpec, RoomSpec, demo_world, large_world};
-pub use proxy::{Proxy, ProxyOptions};
-pub use record::Asked;
-pub use release::Release;
+pub use proxy::{ProxyOptions, ProxyServer};
+pub use request_log::LoggedRequest;
 pub use rights::DelegateRights;
+pub use scenario::{CancelledMark, MeetingSpec, PlainSpec, RoomSpec, demo_world, large_world};
 pub use series::*;
-pub use server::{Options, Simulator};
-pub use tls::Identity;
-pub use trouble::{Trouble, Wrong};
-pub use views::Kind;
-pub use world::{Booking, DateIds, Folder, Mailbox, MailboxKind, RoomList, Snapshot, World};
+pub use server::{Simulator, SimulatorOptions};
+pub use tls::ServerIdentity;
+pub use views::SeriesRole;
+pub use world::{
+    BookingPolicy, EventState, ExceptionIds, Mailbox, MailboxFolder, MailboxKind, RoomList, World,
+};

@@ -36,7 +36,7 @@ impl DayOfWeek {
 
 /// On which days.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Pattern {
+pub enum RecurrencePattern {
     /// Every `interval` days.
     Daily {
         /// Days from one to the next, at least 1.
@@ -85,7 +85,7 @@ pub enum Pattern {
     },
 }
 
-impl Pattern {
+impl RecurrencePattern {
     /// Whether a day is one of those of a series that began on `first`.
     pub(super) fn falls_on(&self, day: NaiveDate, first: NaiveDate) -> bool {
         match self {

@@ -9,7 +9,7 @@ use base64::prelude::BASE64_STANDARD;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::TcpStream;
 
-use super::listen::Listening;
+use super::listener::ListenerTask;
 
 /// The head of a CONNECT is a few hundred bytes.
 const HEAD_BYTES_MAX: usize = 16 << 10;
@@ -28,40 +28,40 @@ pub struct ProxyOptions {
 }
 
 /// A running proxy.
-pub struct Proxy {
-    listening: Listening,
-    shared: Arc<Shared>,
+pub struct ProxyServer {
+    listening: ListenerTask,
+    shared: Arc<ProxyService>,
 }
 
-struct Shared {
+struct ProxyService {
     authorization: Option<String>,
     allowed: Option<Vec<String>>,
-    state: Mutex<State>,
+    state: Mutex<ProxyState>,
 }
 
 #[derive(Default)]
-struct State {
+struct ProxyState {
     tunnels: Vec<String>,
-    closed: bool,
+    refuses_all: bool,
 }
 
-impl Proxy {
+impl ProxyServer {
     /// Begins to listen.
     ///
     /// # Errors
     /// When the port is taken.
     pub async fn start(options: ProxyOptions) -> io::Result<Self> {
         let pair = options.credentials.map(|(name, password)| format!("{name}:{password}"));
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(ProxyService {
             authorization: pair.map(|pair| format!("Basic {}", BASE64_STANDARD.encode(pair))),
             allowed: options.allowed,
             state: Mutex::default(),
         });
         let all = shared.clone();
-        let listening = Listening::start(options.port, move |stream| {
+        let listening = ListenerTask::start(options.port, move |stream| {
             let shared = all.clone();
             async move {
-                let _ = shared.converse(stream).await; // how it ends is for the two who talked
+                let _ = shared.serve(stream).await; // how it ends is for the two who talked
             }
         })
         .await?;
@@ -79,8 +79,8 @@ impl Proxy {
     }
 
     /// Whether it refuses everything from now on (503), or works again. Tunnels that are open stay so.
-    pub fn refuse(&self, everything: bool) {
-        self.shared.state().closed = everything;
+    pub fn refuse_all(&self, everything: bool) {
+        self.shared.state().refuses_all = everything;
     }
 
     /// Stops listening and closes all tunnels.
@@ -89,17 +89,17 @@ impl Proxy {
     }
 }
 
-impl Shared {
+impl ProxyService {
     /// Nothing panics while holding it.
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ProxyState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn converse(&self, mut client: TcpStream) -> io::Result<()> {
+    async fn serve(&self, mut client: TcpStream) -> io::Result<()> {
         let Some((head, rest)) = read_head(&mut client).await? else {
             return refuse(&mut client, "400 Bad Request", "").await;
         };
-        let target = match self.judge(&head) {
+        let target = match self.authorize(&head) {
             Ok(target) => target,
             Err((status, header)) => return refuse(&mut client, status, header).await,
         };
@@ -113,7 +113,7 @@ impl Shared {
     }
 
     /// Where to, or the status and header of a refusal.
-    fn judge<'a>(&self, head: &'a str) -> Result<&'a str, (&'static str, &'static str)> {
+    fn authorize<'a>(&self, head: &'a str) -> Result<&'a str, (&'static str, &'static str)> {
         let mut lines = head.split("\r\n");
         let mut request = lines.next().unwrap_or_default().split(' ');
         let (method, target) = (request.next(), request.next().unwrap_or_default());
@@ -129,7 +129,7 @@ impl Shared {
             return Err(("407 Proxy Authentication Required", header));
         }
         let mut state = self.state();
-        if state.closed {
+        if state.refuses_all {
             return Err(("503 Service Unavailable", ""));
         }
         if self.allowed.as_ref().is_some_and(|allowed| !allowed.iter().any(|one| one == target)) {

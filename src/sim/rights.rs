@@ -47,11 +47,11 @@ impl World {
     }
 
     /// Rights belong to the mailbox, whatever it is called.
-    pub(super) fn carry_rights_over(&mut self, former: &str, new: &str) {
+    pub(super) fn move_rights(&mut self, former: &str, new: &str) {
         if let Some(rights) = self.delegate_rights.remove(&key(former)) {
             self.delegate_rights.insert(key(new), rights);
         }
-        if let super::world::Scope::Only(allowed) = &mut self.scope
+        if let super::world::ImpersonationScope::Only(allowed) = &mut self.scope
             && allowed.remove(&key(former))
         {
             allowed.insert(key(new));

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc, Weekday};
 
 use super::event::Exception;
-use super::pattern::Pattern;
+use super::pattern::RecurrencePattern;
 use super::zones::{self, Zone};
 
 /// Days a series may span before expansion stops: 30 years, so that a series without an end has one here.
@@ -17,7 +17,7 @@ const DAYS_MAX: usize = 30 * 366;
 
 /// Until when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Range {
+pub enum RecurrenceRange {
     /// For ever (here: 30 years).
     NoEnd,
     /// Up to and including this day.
@@ -30,9 +30,9 @@ pub enum Range {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
     /// On which days.
-    pub pattern: Pattern,
+    pub pattern: RecurrencePattern,
     /// Until when.
-    pub range: Range,
+    pub range: RecurrenceRange,
     /// Dates that were changed, by original start.
     pub exceptions: BTreeMap<DateTime<Utc>, Exception>,
     /// Dates that were deleted, by original start.
@@ -43,21 +43,21 @@ pub struct Series {
 
 impl Series {
     /// A series without exceptions.
-    pub fn new(pattern: Pattern, range: Range) -> Self {
+    pub fn new(pattern: RecurrencePattern, range: RecurrenceRange) -> Self {
         let (exceptions, deleted) = (BTreeMap::new(), BTreeSet::new());
         Self { pattern, range, exceptions, deleted, zone: &zones::UTC }
     }
 
     /// Every day from Monday to Friday.
-    pub fn every_workday(range: Range) -> Self {
+    pub fn every_workday(range: RecurrenceRange) -> Self {
         let days = vec![Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri];
-        Self::new(Pattern::Weekly { interval: 1, days, first_day: Weekday::Sun }, range)
+        Self::new(RecurrencePattern::Weekly { interval: 1, days, first_day: Weekday::Sun }, range)
     }
 
     /// Once a week, on the weekday of `start`.
-    pub fn weekly_on(start: DateTime<Utc>, range: Range) -> Self {
+    pub fn weekly_on(start: DateTime<Utc>, range: RecurrenceRange) -> Self {
         let days = vec![start.weekday()];
-        Self::new(Pattern::Weekly { interval: 1, days, first_day: Weekday::Sun }, range)
+        Self::new(RecurrencePattern::Weekly { interval: 1, days, first_day: Weekday::Sun }, range)
     }
 
     /// Original starts in order, deleted and changed ones included, `first` being the series' own start.
@@ -69,9 +69,9 @@ impl Series {
     /// Days in order, the series beginning with `day` or the first after it that is one.
     pub(crate) fn starts_from(&self, day: NaiveDate) -> impl Iterator<Item = NaiveDate> + '_ {
         let (last, count) = match self.range {
-            Range::NoEnd => (NaiveDate::MAX, usize::MAX),
-            Range::Until(last) => (last, usize::MAX),
-            Range::Count(count) => (NaiveDate::MAX, usize::try_from(count).unwrap_or(usize::MAX)),
+            RecurrenceRange::NoEnd => (NaiveDate::MAX, usize::MAX),
+            RecurrenceRange::Until(last) => (last, usize::MAX),
+            RecurrenceRange::Count(count) => (NaiveDate::MAX, usize::try_from(count).unwrap_or(usize::MAX)),
         };
         day.iter_days()
             .take(DAYS_MAX)
@@ -101,7 +101,7 @@ impl Series {
 mod tests {
     use super::*;
 
-    fn days(pattern: Pattern, range: Range, first: &str) -> Vec<String> {
+    fn days(pattern: RecurrencePattern, range: RecurrenceRange, first: &str) -> Vec<String> {
         let first: DateTime<Utc> = first.parse().unwrap();
         Series::new(pattern, range)
             .starts(first)
@@ -112,48 +112,60 @@ mod tests {
 
     #[test]
     fn patterns_fall_on_the_days_they_say() {
-        let weekly =
-            Pattern::Weekly { interval: 2, days: vec![Weekday::Mon, Weekday::Thu], first_day: Weekday::Sun };
+        let weekly = RecurrencePattern::Weekly {
+            interval: 2,
+            days: vec![Weekday::Mon, Weekday::Thu],
+            first_day: Weekday::Sun,
+        };
         assert_eq!(
-            days(weekly, Range::NoEnd, "2026-05-05T09:00:00Z"),
+            days(weekly, RecurrenceRange::NoEnd, "2026-05-05T09:00:00Z"),
             ["Thu 05-07", "Mon 05-18", "Thu 05-21", "Mon 06-01", "Thu 06-04"]
         );
-        let until = Range::Until(NaiveDate::from_ymd_opt(2026, 5, 10).unwrap());
+        let until = RecurrenceRange::Until(NaiveDate::from_ymd_opt(2026, 5, 10).unwrap());
         assert_eq!(
-            days(Pattern::Daily { interval: 3 }, until, "2026-05-05T09:00:00Z"),
+            days(RecurrencePattern::Daily { interval: 3 }, until, "2026-05-05T09:00:00Z"),
             ["Tue 05-05", "Fri 05-08"]
         );
-        let end_of_month = Pattern::Monthly { interval: 1, day: 31 };
+        let end_of_month = RecurrencePattern::Monthly { interval: 1, day: 31 };
         assert_eq!(
-            days(end_of_month, Range::Count(3), "2026-01-31T09:00:00Z"),
+            days(end_of_month, RecurrenceRange::Count(3), "2026-01-31T09:00:00Z"),
             ["Sat 01-31", "Sat 02-28", "Tue 03-31"]
         );
-        let last_friday = Pattern::MonthlyWeekday { interval: 1, day: Weekday::Fri.into(), nth: 5 };
-        assert_eq!(days(last_friday, Range::Count(2), "2026-05-01T09:00:00Z"), ["Fri 05-29", "Fri 06-26"]);
+        let last_friday = RecurrencePattern::MonthlyWeekday { interval: 1, day: Weekday::Fri.into(), nth: 5 };
+        assert_eq!(
+            days(last_friday, RecurrenceRange::Count(2), "2026-05-01T09:00:00Z"),
+            ["Fri 05-29", "Fri 06-26"]
+        );
     }
 
     #[test]
     fn years_and_classes_of_days_are_counted_in_their_month() {
         use crate::sim::pattern::DayOfWeek;
-        let november = Pattern::Yearly { month: 11, day: 13 };
-        assert_eq!(days(november, Range::Count(2), "2026-01-01T08:00:00Z"), ["Fri 11-13", "Sat 11-13"]);
-        let leap = Pattern::Yearly { month: 2, day: 29 };
+        let november = RecurrencePattern::Yearly { month: 11, day: 13 };
         assert_eq!(
-            days(leap, Range::Count(3), "2026-01-01T08:00:00Z"),
+            days(november, RecurrenceRange::Count(2), "2026-01-01T08:00:00Z"),
+            ["Fri 11-13", "Sat 11-13"]
+        );
+        let leap = RecurrencePattern::Yearly { month: 2, day: 29 };
+        assert_eq!(
+            days(leap, RecurrenceRange::Count(3), "2026-01-01T08:00:00Z"),
             ["Sat 02-28", "Sun 02-28", "Tue 02-29"]
         );
-        let third = |day| Pattern::YearlyWeekday { month: 11, day, nth: 3 };
+        let third = |day| RecurrencePattern::YearlyWeekday { month: 11, day, nth: 3 };
         let first = "2026-01-01T08:00:00Z";
-        assert_eq!(days(third(DayOfWeek::WeekendDay), Range::Count(1), first), ["Sun 11-08"]);
-        assert_eq!(days(third(DayOfWeek::Weekday), Range::Count(1), first), ["Wed 11-04"]);
-        let last = |day| Pattern::MonthlyWeekday { interval: 1, day, nth: 5 };
-        assert_eq!(days(last(DayOfWeek::Day), Range::Count(2), first), ["Sat 01-31", "Sat 02-28"]);
-        assert_eq!(days(last(DayOfWeek::Weekday), Range::Count(2), first), ["Fri 01-30", "Fri 02-27"]);
+        assert_eq!(days(third(DayOfWeek::WeekendDay), RecurrenceRange::Count(1), first), ["Sun 11-08"]);
+        assert_eq!(days(third(DayOfWeek::Weekday), RecurrenceRange::Count(1), first), ["Wed 11-04"]);
+        let last = |day| RecurrencePattern::MonthlyWeekday { interval: 1, day, nth: 5 };
+        assert_eq!(days(last(DayOfWeek::Day), RecurrenceRange::Count(2), first), ["Sat 01-31", "Sat 02-28"]);
+        assert_eq!(
+            days(last(DayOfWeek::Weekday), RecurrenceRange::Count(2), first),
+            ["Fri 01-30", "Fri 02-27"]
+        );
     }
 
     #[test]
     fn a_series_keeps_to_the_clock_of_its_zone() {
-        let mut series = Series::new(Pattern::Daily { interval: 1 }, Range::Count(3));
+        let mut series = Series::new(RecurrencePattern::Daily { interval: 1 }, RecurrenceRange::Count(3));
         series.zone = zones::find("W. Europe Standard Time").unwrap();
         let starts: Vec<_> = series.starts("2026-03-28T08:00:00Z".parse().unwrap()).collect();
         let expected = ["2026-03-28T08:00:00Z", "2026-03-29T07:00:00Z", "2026-03-30T07:00:00Z"];

@@ -14,23 +14,24 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
-use super::autodiscover::Autodiscover;
-use super::listen::Listening;
+use super::autodiscover::AutodiscoverService;
+use super::exchange_release::ExchangeRelease;
+use super::faults::{FaultRule, InjectedFault};
+use super::listener::ListenerTask;
 use super::login::{
-    Binding, Door, ExtendedProtection, Login, Rules, Scheme, Tokens, Visitor, of_certificate,
+    AccessTokens, AuthScheme, AuthenticationRules, Authenticator, ChannelBindingHash, ConnectionAuth,
+    ExtendedProtection, WindowsSignIn, binding_of_certificate,
 };
-use super::notify::{Ending, Notifications};
+use super::notify::{NotificationOptions, StreamEnding};
 use super::outbox::Mail;
-use super::record::Asked;
-use super::release::Release;
-use super::service::Service;
-use super::tls::{self, Identity};
-use super::trouble::{Trouble, Wrong};
+use super::request_log::LoggedRequest;
+use super::service::SimulatorService;
+use super::tls::{self, ServerIdentity};
 use super::world::World;
 
 /// How the simulator is to be reached.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct SimulatorOptions {
     /// HTTPS with a certificate made for the occasion, instead of HTTP.
     pub tls: bool,
     /// Port on 127.0.0.1; 0 takes a free one.
@@ -44,30 +45,30 @@ pub struct Options {
     /// What time it always is; `None` for the time it is.
     pub now: Option<DateTime<Utc>>,
     /// Which Exchange it is.
-    pub release: Release,
+    pub release: ExchangeRelease,
     /// The ways of signing in, in the order in which a 401 offers them.
-    pub schemes: Vec<Scheme>,
+    pub schemes: Vec<AuthScheme>,
     /// The service account's Windows domain, as `DOMAIN\\name` says it; what stands behind the `@` is its name in DNS.
     pub domain: String,
     /// Whether sign-ins by NTLM and Negotiate must be bound to the TLS connection.
     pub extended_protection: ExtendedProtection,
     /// A certificate to serve with `tls`; `None` makes one (ECDSA, P-256).
-    pub identity: Option<Identity>,
+    pub identity: Option<ServerIdentity>,
     /// A box in front ends TLS: clients see a certificate that this server does not know, and no binding to it is right.
-    pub terminated_elsewhere: bool,
+    pub tls_ends_at_proxy: bool,
     /// Only clients with a certificate of this CA (in PEM) are let in by TLS.
     pub client_ca_pem: Option<String>,
     /// The access tokens that open the door to [`Scheme::Bearer`].
-    pub tokens: Tokens,
-    /// How far this server's clock is ahead of ours, as its `ModifiedOccurrence` header says.
+    pub tokens: AccessTokens,
+    /// How far this server's clock is ahead of ours, as its `Date` header says.
     pub clock_ahead: TimeDelta,
     /// Mailboxes for which EWS is switched off (HTTP 403); `*` for all.
     pub disabled: Vec<String>,
     /// How notifications are given, and how many.
-    pub notifications: Notifications,
+    pub notifications: NotificationOptions,
 }
 
-impl Default for Options {
+impl Default for SimulatorOptions {
     fn default() -> Self {
         Self {
             tls: false,
@@ -76,26 +77,26 @@ impl Default for Options {
             password: "simulated".to_owned(),
             latency: Duration::ZERO,
             now: None,
-            release: Release::default(),
-            schemes: vec![Scheme::Basic],
+            release: ExchangeRelease::default(),
+            schemes: vec![AuthScheme::Basic],
             domain: "EXAMPLE".to_owned(),
             extended_protection: ExtendedProtection::None,
             identity: None,
-            terminated_elsewhere: false,
+            tls_ends_at_proxy: false,
             client_ca_pem: None,
-            tokens: Tokens::default(),
+            tokens: AccessTokens::default(),
             clock_ahead: TimeDelta::zero(),
             disabled: Vec::new(),
-            notifications: Notifications::default(),
+            notifications: NotificationOptions::default(),
         }
     }
 }
 
 /// A running server.
 pub struct Simulator {
-    listening: Listening,
+    listening: ListenerTask,
     ca_pem: Option<String>,
-    service: Arc<Service>,
+    service: Arc<SimulatorService>,
 }
 
 impl Simulator {
@@ -103,9 +104,9 @@ impl Simulator {
     ///
     /// # Errors
     /// When the port is taken, or no certificate can be made.
-    pub async fn start(world: World, options: Options) -> io::Result<Self> {
+    pub async fn start(world: World, options: SimulatorOptions) -> io::Result<Self> {
         let identity = match options.tls {
-            true => Some(options.identity.clone().map_or_else(Identity::make, Ok)?),
+            true => Some(options.identity.clone().map_or_else(ServerIdentity::generate, Ok)?),
             false => None,
         };
         let acceptor = identity
@@ -113,13 +114,13 @@ impl Simulator {
             .map(|identity| tls::config(identity, options.client_ca_pem.as_deref()))
             .transpose()?
             .map(|config| TlsAcceptor::from(Arc::new(config)));
-        let door = door(identity.as_ref(), &options)?;
+        let door = authenticator(identity.as_ref(), &options)?;
         let ca_pem = identity.map(|identity| identity.ca_pem);
-        let service = Arc::new(Service::new(world, door, &options));
+        let service = Arc::new(SimulatorService::new(world, door, &options));
         let (shared, mut count) = (service.clone(), 0);
-        let listening = Listening::start(options.port, move |stream| {
+        let listening = ListenerTask::start(options.port, move |stream| {
             count += 1;
-            connection(stream, acceptor.clone(), shared.clone(), Visitor::new(count))
+            connection(stream, acceptor.clone(), shared.clone(), ConnectionAuth::new(count))
         })
         .await?;
         let scheme = if ca_pem.is_some() { "https" } else { "http" };
@@ -141,17 +142,17 @@ impl Simulator {
     /// Looks at the world, or changes it, between two requests.
     pub fn world<R>(&self, look: impl FnOnce(&mut World) -> R) -> R {
         let mut state = self.service.state();
-        state.world.noticed = self.service.now();
+        state.world.logged_at = self.service.now();
         look(&mut state.world)
     }
 
     /// Scripts trouble. Of several rules that apply to a request the oldest strikes.
-    pub fn trouble(&self, trouble: Trouble) {
-        self.service.state().troubles.push(trouble);
+    pub fn inject_fault(&self, trouble: FaultRule) {
+        self.service.state().fault_rules.push(trouble);
     }
 
     /// Looks at what Autodiscover answers and was asked, or changes it, between two requests.
-    pub fn autodiscover<R>(&self, look: impl FnOnce(&mut Autodiscover) -> R) -> R {
+    pub fn autodiscover<R>(&self, look: impl FnOnce(&mut AutodiscoverService) -> R) -> R {
         look(&mut self.service.state().autodiscover)
     }
 
@@ -166,15 +167,15 @@ impl Simulator {
     }
 
     /// Every subscription is lost, as when its server goes down. Open streams say so, and end.
-    pub fn lose_subscriptions(&self) {
-        self.service.state().hub.lose_all(None);
+    pub fn drop_subscriptions(&self) {
+        self.service.state().hub.drop_subscriptions(None);
     }
 
     /// The subscriptions to one mailbox are lost. Open streams say so, and go on with the others.
-    pub fn lose_subscriptions_of(&self, address: &str) {
+    pub fn drop_subscriptions_of(&self, address: &str) {
         let mut state = self.service.state();
         if let Some(number) = state.world.mailbox(address).map(|mailbox| mailbox.number) {
-            state.hub.lose_all(Some(number));
+            state.hub.drop_subscriptions(Some(number));
         }
     }
 
@@ -182,31 +183,31 @@ impl Simulator {
     /// there unless a cookie names another.
     pub fn move_mailbox(&self, address: &str, back_end: usize) {
         self.service.state().homes.insert(address.to_lowercase(), back_end);
-        self.lose_subscriptions_of(address);
+        self.drop_subscriptions_of(address);
     }
 
     /// The open streams say that they missed events of this mailbox. What was not told yet is never told.
-    pub fn miss_events_of(&self, address: &str) {
+    pub fn report_missed_events_of(&self, address: &str) {
         let mut state = self.service.state();
         let state = &mut *state;
         if let Some(number) = state.world.mailbox(address).map(|mailbox| mailbox.number) {
-            state.hub.miss_events(number, &state.world);
+            state.hub.report_missed_events(number, &state.world);
         }
     }
 
     /// Every open stream breaks off in the middle of an envelope. Its subscriptions live on.
     pub fn cut_streams(&self) {
-        self.service.state().hub.end_streams(Ending::Cut);
+        self.service.state().hub.end_streams(StreamEnding::Cut);
     }
 
     /// Every open stream ends as if its time had come. Its subscriptions live on.
     pub fn close_streams(&self) {
-        self.service.state().hub.end_streams(Ending::Closed);
+        self.service.state().hub.end_streams(StreamEnding::Closed);
     }
 
     /// From now on this goes wrong with every stream that is open; with `None` nothing does any more.
-    pub fn disturb_streams(&self, wrong: Option<Wrong>) {
-        self.service.state().hub.disturb_streams(wrong.as_ref());
+    pub fn inject_stream_fault(&self, wrong: Option<InjectedFault>) {
+        self.service.state().hub.inject_stream_fault(wrong.as_ref());
     }
 
     /// Every mail that would have been sent.
@@ -215,33 +216,33 @@ impl Simulator {
     }
 
     /// Every request that came in and was let in.
-    pub fn requests(&self) -> Vec<Asked> {
-        self.service.state().record.all()
+    pub fn requests(&self) -> Vec<LoggedRequest> {
+        self.service.state().request_log.all()
     }
 
     /// Every sign-in by NTLM or Negotiate in which the password was right.
-    pub fn logins(&self) -> Vec<Login> {
-        self.service.door.logins()
+    pub fn windows_sign_ins(&self) -> Vec<WindowsSignIn> {
+        self.service.authenticator.sign_ins()
     }
 
     /// How many sign-ins by NTLM or Negotiate had a wrong password.
-    pub fn refused_sign_ins(&self) -> usize {
-        self.service.door.wrong()
+    pub fn failed_sign_ins(&self) -> usize {
+        self.service.authenticator.failed_sign_ins()
     }
 
     /// How many requests brought their body along and were not let in.
-    pub fn bodies_refused(&self) -> usize {
-        self.service.bodies_refused.load(Ordering::Relaxed)
+    pub fn rejected_bodies(&self) -> usize {
+        self.service.rejected_bodies.load(Ordering::Relaxed)
     }
 
     /// Every connection has to sign in again, as after a recycle of the application pool.
-    pub fn sign_everybody_out(&self) {
-        self.service.door.forget_everybody();
+    pub fn invalidate_sign_ins(&self) {
+        self.service.authenticator.invalidate_sign_ins();
     }
 
     /// From now on another password is right. Connections that are signed in stay so.
     pub fn change_password(&self, password: &str) {
-        self.service.door.change_password(password);
+        self.service.authenticator.change_password(password);
     }
 
     /// Stops listening and closes all connections.
@@ -250,48 +251,56 @@ impl Simulator {
     }
 }
 
-fn door(identity: Option<&Identity>, options: &Options) -> io::Result<Door> {
-    let rules = Rules {
+fn authenticator(identity: Option<&ServerIdentity>, options: &SimulatorOptions) -> io::Result<Authenticator> {
+    let rules = AuthenticationRules {
         schemes: options.schemes.clone(),
         protection: options.extended_protection,
         binding: binding(identity, options)?,
         tokens: options.tokens.clone(),
     };
-    Ok(Door::new(rules, &options.username, &options.domain, &options.password))
+    Ok(Authenticator::new(rules, &options.username, &options.domain, &options.password))
 }
 
 /// The binding to the certificate that this server believes to be in use.
-fn binding(identity: Option<&Identity>, options: &Options) -> io::Result<Option<Binding>> {
-    let unseen = options.terminated_elsewhere.then(Identity::make).transpose()?;
-    unseen.as_ref().or(identity).map(Identity::leaf).transpose().map(|leaf| of_certificate(&leaf?))
+fn binding(
+    identity: Option<&ServerIdentity>,
+    options: &SimulatorOptions,
+) -> io::Result<Option<ChannelBindingHash>> {
+    let unseen = options.tls_ends_at_proxy.then(ServerIdentity::generate).transpose()?;
+    unseen
+        .as_ref()
+        .or(identity)
+        .map(ServerIdentity::leaf_certificate)
+        .transpose()
+        .map(|leaf| binding_of_certificate(&leaf?))
 }
 
 /// One connection until it ends; how it ends is the client's business.
 async fn connection(
     stream: TcpStream,
     acceptor: Option<TlsAcceptor>,
-    service: Arc<Service>,
-    visitor: Visitor,
+    service: Arc<SimulatorService>,
+    visitor: ConnectionAuth,
 ) {
     match acceptor {
-        None => converse(stream, service, visitor).await,
+        None => serve_connection(stream, service, visitor).await,
         Some(acceptor) => {
             if let Ok(stream) = acceptor.accept(stream).await {
-                converse(stream, service, visitor).await;
+                serve_connection(stream, service, visitor).await;
             }
         }
     }
 }
 
-async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
-    service: Arc<Service>,
-    visitor: Visitor,
+    service: Arc<SimulatorService>,
+    visitor: ConnectionAuth,
 ) {
     let visitor = Arc::new(visitor);
     let answer = service_fn(move |request| {
         let (service, visitor) = (service.clone(), visitor.clone());
-        async move { service.answer(&visitor, request).await }
+        async move { service.handle(&visitor, request).await }
     });
     let _ =
         http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), answer).await;

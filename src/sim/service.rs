@@ -19,20 +19,20 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::acting;
-use super::affinity::{self, Route};
-use super::autodiscover::{self, Autodiscover};
-use super::body::Reply;
-use super::login::{Door, Scheme, Verdict, Visitor};
+use super::affinity::{self, BackEndRoute};
+use super::autodiscover::{self, AutodiscoverService};
+use super::exchange_release::{ExchangeRelease, validate_streaming};
+use super::faults::{FaultRule, InjectedFault};
+use super::impersonation;
+use super::login::{AuthDecision, AuthScheme, Authenticator, ConnectionAuth};
 use super::notify::Hub;
-use super::notify::stream::{self, Pieces};
-use super::ops::{self, Caller, Desk, Said};
-use super::record::{Asked, Record};
-use super::release::{Release, validate_streaming};
-use super::server::Options;
-use super::soap_in::{ActFor, Call, Refusal, call, parse};
-use super::soap_out::{envelope, explanation, fault, messages, response};
-use super::trouble::{Trouble, Wrong};
+use super::notify::stream_writer::{self, BodyChunks};
+use super::ops::{self, OperationResponse, RequestContext, RequestOrigin};
+use super::request_log::{LoggedRequest, RequestLog};
+use super::response_body::ResponseBody;
+use super::server::SimulatorOptions;
+use super::soap_request::{ConnectingSid, EwsError, SoapRequest, parse, parse_envelope};
+use super::soap_response::{envelope, error_elements, fault, messages, response};
 use super::world::{World, key};
 use super::zones;
 use crate::clock::{Clock as _, SystemClock};
@@ -44,83 +44,83 @@ const GZIP_FROM: usize = 1_024;
 const XML: &str = "text/xml; charset=utf-8";
 
 /// What all connections share.
-pub(crate) struct Service {
-    state: Mutex<State>,
-    pub(crate) door: Door,
+pub(crate) struct SimulatorService {
+    state: Mutex<SimulatorState>,
+    pub(crate) authenticator: Authenticator,
     clock_ahead: TimeDelta,
     disabled: Vec<String>,
     latency: Duration,
     fixed_now: Option<DateTime<Utc>>,
     back_ends: usize,
-    pub(crate) bodies_refused: AtomicUsize,
-    pub(crate) release: Release,
+    pub(crate) rejected_bodies: AtomicUsize,
+    pub(crate) release: ExchangeRelease,
     /// The account's user name, which is an address if it has a mailbox.
     account: String,
 }
 
-pub(crate) struct State {
+pub(crate) struct SimulatorState {
     pub(crate) world: World,
-    pub(crate) troubles: Vec<Trouble>,
-    pub(crate) record: Record,
-    pub(crate) autodiscover: Autodiscover,
+    pub(crate) fault_rules: Vec<FaultRule>,
+    pub(crate) request_log: RequestLog,
+    pub(crate) autodiscover: AutodiscoverService,
     pub(crate) hub: Hub,
     /// Which back end takes the next request that names none.
-    turn: usize,
+    next_back_end: usize,
     /// The back ends of mailboxes that do not live on whichever is asked.
     pub(crate) homes: HashMap<String, usize>,
 }
 
 /// The state while somebody looks at it or changes it. When they are done, whoever wants to hear of a change is told.
-pub(crate) struct Held<'s>(MutexGuard<'s, State>);
+pub(crate) struct StateGuard<'s>(MutexGuard<'s, SimulatorState>);
 
-impl Deref for Held<'_> {
-    type Target = State;
+impl Deref for StateGuard<'_> {
+    type Target = SimulatorState;
 
-    fn deref(&self) -> &State {
+    fn deref(&self) -> &SimulatorState {
         &self.0
     }
 }
 
-impl DerefMut for Held<'_> {
-    fn deref_mut(&mut self) -> &mut State {
+impl DerefMut for StateGuard<'_> {
+    fn deref_mut(&mut self) -> &mut SimulatorState {
         &mut self.0
     }
 }
 
-impl Drop for Held<'_> {
+impl Drop for StateGuard<'_> {
     fn drop(&mut self) {
         let state = &mut *self.0;
-        let stirred = state.world.take_stirred();
-        state.hub.stir(&stirred, &state.world);
+        let stirred = state.world.take_dirty();
+        state.hub.wake_streams(&stirred, &state.world);
     }
 }
 
 /// How an answer leaves.
-enum Out {
+enum HttpOutcome {
     Xml(StatusCode, String),
-    Cut(String, usize),
-    Stream(Pieces),
+    Truncated(String, usize),
+    Stream(BodyChunks),
     Page(StatusCode, Option<u64>),
     /// 401 with these `WWW-Authenticate`.
-    SignIn(Vec<String>),
-    Nothing,
+    Unauthorized(Vec<String>),
+    Reset,
 }
 
-impl Service {
-    pub(crate) fn new(world: World, door: Door, options: &Options) -> Self {
-        let state = State {
+impl SimulatorService {
+    pub(crate) fn new(world: World, door: Authenticator, options: &SimulatorOptions) -> Self {
+        let state = SimulatorState {
             world,
-            troubles: Vec::new(),
-            record: Record::default(),
-            autodiscover: Autodiscover::default(),
+            fault_rules: Vec::new(),
+            request_log: RequestLog::default(),
+            autodiscover: AutodiscoverService::default(),
             hub: Hub::new(&options.notifications, options.release),
-            turn: 0,
+            next_back_end: 0,
             homes: HashMap::new(),
         };
         Self {
             state: Mutex::new(state),
-            door,
-            bodies_refused: AtomicUsize::new(0),
+            authenticator: door,
+            rejected_bodies: AtomicUsize::new(0),
             clock_ahead: options.clock_ahead,
             disabled: options.disabled.clone(),
             latency: options.latency,
@@ -132,8 +132,8 @@ impl Service {
     }
 
     /// Nothing panics while holding the world; a test that did has failed already.
-    pub(crate) fn state(&self) -> Held<'_> {
-        Held(self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(crate) fn state(&self) -> StateGuard<'_> {
+        StateGuard(self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// What time it is here.
@@ -142,39 +142,39 @@ impl Service {
     }
 
     /// Answers one request. An error closes the connection without an answer.
-    pub(crate) async fn answer(
+    pub(crate) async fn handle(
         self: &Arc<Self>,
-        visitor: &Visitor,
+        visitor: &ConnectionAuth,
         request: Request<Incoming>,
-    ) -> io::Result<Response<Reply>> {
+    ) -> io::Result<Response<ResponseBody>> {
         let (head, body) = request.into_parts();
-        if let Some(answer) = autodiscover::without_login(self, &head) {
+        if let Some(answer) = autodiscover::handle_anonymous(self, &head) {
             return answer;
         }
         let path = head.uri.path();
         if !path.eq_ignore_ascii_case("/EWS/Exchange.asmx") && !autodiscover::is_ours(path) {
-            return self.respond(Out::Page(StatusCode::NOT_FOUND, None), &head.headers, None);
+            return self.respond(HttpOutcome::Page(StatusCode::NOT_FOUND, None), &head.headers, None);
         }
         let authorization = head.headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
-        let verdict = self.door.judge(visitor, authorization, SystemClock.now());
+        let verdict = self.authenticator.authenticate(visitor, authorization, SystemClock.now());
         // Read even when nobody looks at it: the connection is wanted for the next leg of the handshake.
         let body = Limited::new(body, REQUEST_BYTES_MAX).collect().await;
         let body = body.map_err(|error| io::Error::other(error.to_string()))?.to_bytes();
         let (scheme, sign_in) = match verdict {
-            Verdict::Yes(scheme, sign_in) => (scheme, sign_in),
-            Verdict::No(offers) => {
-                self.bodies_refused.fetch_add(usize::from(!body.is_empty()), Ordering::Relaxed);
-                return self.respond(Out::SignIn(offers), &head.headers, None);
+            AuthDecision::Admit(scheme, sign_in) => (scheme, sign_in),
+            AuthDecision::Challenge(offers) => {
+                self.rejected_bodies.fetch_add(usize::from(!body.is_empty()), Ordering::Relaxed);
+                return self.respond(HttpOutcome::Unauthorized(offers), &head.headers, None);
             }
         };
-        if refuse(&head.method, &head.headers).is_none()
-            && let Some(answer) = autodiscover::with_login(self, &head, &body)
+        if refuse_by_http(&head.method, &head.headers).is_none()
+            && let Some(answer) = autodiscover::handle_authenticated(self, &head, &body)
         {
             return answer;
         }
-        let (out, cookie) = match refuse(&head.method, &head.headers) {
+        let (out, cookie) = match refuse_by_http(&head.method, &head.headers) {
             Some(page) => (page, None),
-            None => self.soap(&head.headers, &body, scheme, visitor.connection).await,
+            None => self.handle_soap(&head.headers, &body, scheme, visitor.connection).await,
         };
         let mut response = self.respond(out, &head.headers, sign_in)?;
         if let Some(cookie) = cookie.and_then(|cookie| HeaderValue::try_from(cookie).ok()) {
@@ -184,19 +184,19 @@ impl Service {
     }
 
     /// The answer, and the cookie that leads back to the back end that gave it.
-    async fn soap(
+    async fn handle_soap(
         self: &Arc<Self>,
         headers: &HeaderMap,
         body: &[u8],
-        scheme: Scheme,
+        scheme: AuthScheme,
         connection: u64,
-    ) -> (Out, Option<String>) {
+    ) -> (HttpOutcome, Option<String>) {
         tokio::time::sleep(self.latency).await;
-        let (operation, mailbox) = about(body);
+        let (operation, mailbox) = operation_and_mailbox(body);
         let route = self.route(headers, &operation);
         let said = |name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
         let is_elsewhere = self.is_elsewhere(&operation, mailbox.as_ref(), route.back_end);
-        let mut wrong = self.meet(Asked {
+        let mut wrong = self.log_and_pick_fault(LoggedRequest {
             at: self.now(),
             operation,
             mailbox,
@@ -205,69 +205,73 @@ impl Service {
             scheme,
             connection,
         });
-        if let Some(Wrong::Slow(time)) = wrong {
+        if let Some(InjectedFault::Slow(time)) = wrong {
             tokio::time::sleep(time).await;
             wrong = None;
         }
         if is_elsewhere {
-            wrong = Some(Wrong::Fault("ErrorProxyRequestNotAllowed"));
+            wrong = Some(InjectedFault::Fault("ErrorProxyRequestNotAllowed"));
         }
-        if let Some(out) = wrong.as_ref().and_then(instead) {
+        if let Some(out) = wrong.as_ref().and_then(outcome_before_execution) {
             return (out, None);
         }
-        let caller = Caller { back_end: route.back_end, now: Instant::now() };
+        let caller = RequestOrigin { back_end: route.back_end, now: Instant::now() };
         let answer = {
             let mut state = self.state();
-            if let Some(Wrong::Meanwhile(change)) = &wrong {
+            if let Some(InjectedFault::ConcurrentChange(change)) = &wrong {
                 change(&mut state.world);
             }
-            carry_out(&mut state, self.release, &self.account, caller, body, wrong.as_ref())
+            execute(&mut state, self.release, &self.account, caller, body, wrong.as_ref())
         };
-        (self.out(answer, wrong), route.cookie)
+        (self.outcome(answer, wrong), route.cookie)
     }
 
     /// How what was said leaves, if nothing is wrong with that.
-    fn out(self: &Arc<Self>, answer: Result<Said, Refusal>, wrong: Option<Wrong>) -> Out {
+    fn outcome(
+        self: &Arc<Self>,
+        answer: Result<OperationResponse, EwsError>,
+        wrong: Option<InjectedFault>,
+    ) -> HttpOutcome {
         let (status, xml) = match answer {
-            Ok(Said::Whole(response)) => (StatusCode::OK, envelope(self.release, &response)),
+            Ok(OperationResponse::Complete(response)) => (StatusCode::OK, envelope(self.release, &response)),
             Err(refusal) => (StatusCode::INTERNAL_SERVER_ERROR, fault(&refusal)),
-            Ok(Said::Stream(opening, minutes)) => {
-                let cut = if let Some(Wrong::Cut(after)) = wrong { Some(after) } else { None };
+            Ok(OperationResponse::Streaming(opening, minutes)) => {
+                let cut = if let Some(InjectedFault::Truncated(after)) = wrong { Some(after) } else { None };
                 let lasting = self.state().hub.minutes(minutes);
                 // Whatever comes of it, the pieces say to the stream whether anybody listens.
-                let pieces = stream::start(self, opening, lasting, cut);
+                let pieces = stream_writer::start(self, opening, lasting, cut);
                 return match wrong {
-                    Some(Wrong::ResetAfter) => Out::Nothing,
-                    Some(Wrong::Garbage) => garbage(),
-                    _ => Out::Stream(pieces),
+                    Some(InjectedFault::ResetAfter) => HttpOutcome::Reset,
+                    Some(InjectedFault::Garbage) => garbage(),
+                    _ => HttpOutcome::Stream(pieces),
                 };
             }
         };
         match wrong {
-            Some(Wrong::ResetAfter) => Out::Nothing,
-            Some(Wrong::Cut(after)) => Out::Cut(xml, after),
-            Some(Wrong::PageAfter(status)) => Out::Page(http_status(status), None),
-            Some(Wrong::Garbage) => garbage(),
-            Some(Wrong::DoneThenPage(page)) => {
+            Some(InjectedFault::ResetAfter) => HttpOutcome::Reset,
+            Some(InjectedFault::Truncated(after)) => HttpOutcome::Truncated(xml, after),
+            Some(InjectedFault::PageAfter(status)) => HttpOutcome::Page(http_status(status), None),
+            Some(InjectedFault::Garbage) => garbage(),
+            Some(InjectedFault::AppliedThenPage(page)) => {
                 let status = StatusCode::from_u16(page).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-                Out::Xml(status, String::from("<html>"))
+                HttpOutcome::Xml(status, String::from("<html>"))
             }
-            _ => Out::Xml(status, xml),
+            _ => HttpOutcome::Xml(status, xml),
         }
     }
 
     /// Which back end answers. Only notifications live on one; the others are all the same.
-    fn route(&self, headers: &HeaderMap, operation: &str) -> Route {
+    fn route(&self, headers: &HeaderMap, operation: &str) -> BackEndRoute {
         let notifies = matches!(operation, "Subscribe" | "Unsubscribe" | "GetEvents" | "GetStreamingEvents");
         if !notifies {
-            return Route { back_end: 0, cookie: None };
+            return BackEndRoute { back_end: 0, cookie: None };
         }
         let mut state = self.state();
         let anchor = headers.get("x-anchormailbox").and_then(|anchor| anchor.to_str().ok()).map(key);
         if let Some(home) = anchor.and_then(|anchor| state.homes.get(&anchor).copied()) {
-            state.turn = home; // where the anchor lives, unless a cookie names another
+            state.next_back_end = home; // where the anchor lives, unless a cookie names another
         }
-        affinity::route(headers, self.back_ends, &mut state.turn)
+        affinity::choose_back_end(headers, self.back_ends, &mut state.next_back_end)
     }
 
     /// Whether this back end subscribes to no such mailbox, since it lives on another.
@@ -277,21 +281,26 @@ impl Service {
     }
 
     /// Notes the request, tells the world the time, and says what goes wrong.
-    fn meet(&self, asked: Asked) -> Option<Wrong> {
+    fn log_and_pick_fault(&self, asked: LoggedRequest) -> Option<InjectedFault> {
         let mut state = self.state();
         state.world.set_now(asked.at);
         let (operation, mailbox) = (asked.operation.clone(), asked.mailbox.clone());
-        state.record.add(asked);
+        state.request_log.push(asked);
         let is_off =
             |off: &String| off == "*" || mailbox.as_ref().is_some_and(|mailbox| key(off) == *mailbox);
         if self.disabled.iter().any(is_off) {
-            return Some(Wrong::Page(StatusCode::FORBIDDEN.as_u16()));
+            return Some(InjectedFault::Page(StatusCode::FORBIDDEN.as_u16()));
         }
-        state.troubles.iter_mut().find_map(|trouble| trouble.strikes(&operation, mailbox.as_deref()))
+        state.fault_rules.iter_mut().find_map(|trouble| trouble.trigger(&operation, mailbox.as_deref()))
     }
 
     /// `sign_in` ends a handshake that went well.
-    fn respond(&self, out: Out, asked: &HeaderMap, sign_in: Option<String>) -> io::Result<Response<Reply>> {
+    fn respond(
+        &self,
+        out: HttpOutcome,
+        asked: &HeaderMap,
+        sign_in: Option<String>,
+    ) -> io::Result<Response<ResponseBody>> {
         let date = (SystemClock.now() + self.clock_ahead).format("%a, %d %b %Y %H:%M:%S GMT").to_string();
         let mut response =
             Response::builder().header("request-id", Uuid::new_v4().to_string()).header(header::DATE, date);
@@ -304,12 +313,14 @@ impl Service {
             response = response.header(header::WWW_AUTHENTICATE, token);
         }
         let (response, reply) = match out {
-            Out::Nothing => return Err(io::ErrorKind::ConnectionReset.into()),
-            Out::Cut(xml, after) => {
-                (response.header(header::CONTENT_TYPE, XML), Reply::cut(xml.into(), after))
+            HttpOutcome::Reset => return Err(io::ErrorKind::ConnectionReset.into()),
+            HttpOutcome::Truncated(xml, after) => {
+                (response.header(header::CONTENT_TYPE, XML), ResponseBody::truncated(xml.into(), after))
             }
-            Out::Stream(pieces) => (response.header(header::CONTENT_TYPE, XML), Reply::Pieces(pieces)),
-            Out::Xml(status, xml) => {
+            HttpOutcome::Stream(pieces) => {
+                (response.header(header::CONTENT_TYPE, XML), ResponseBody::Chunks(pieces))
+            }
+            HttpOutcome::Xml(status, xml) => {
                 let mut response = response.status(status).header(header::CONTENT_TYPE, XML);
                 let zip =
                     asked.get(header::ACCEPT_ENCODING).is_some_and(|all| all.as_bytes().starts_with(b"gzip"));
@@ -318,13 +329,15 @@ impl Service {
                     bytes = gzip(&bytes)?;
                     response = response.header(header::CONTENT_ENCODING, "gzip");
                 }
-                (response, Reply::whole(bytes))
+                (response, ResponseBody::complete(bytes))
             }
-            Out::SignIn(offers) => page(offer(response, offers), StatusCode::UNAUTHORIZED),
-            Out::Page(StatusCode::UNAUTHORIZED, _) => {
-                page(offer(response, self.door.offers()), StatusCode::UNAUTHORIZED)
+            HttpOutcome::Unauthorized(offers) => {
+                page(add_challenges(response, offers), StatusCode::UNAUTHORIZED)
             }
-            Out::Page(status, retry_after) => {
+            HttpOutcome::Page(StatusCode::UNAUTHORIZED, _) => {
+                page(add_challenges(response, self.authenticator.challenges()), StatusCode::UNAUTHORIZED)
+            }
+            HttpOutcome::Page(status, retry_after) => {
                 let retry = retry_after.map(HeaderValue::from);
                 let response = retry
                     .into_iter()
@@ -337,46 +350,51 @@ impl Service {
 }
 
 /// What the web server refuses before anybody looks at the body.
-fn refuse(method: &Method, headers: &HeaderMap) -> Option<Out> {
+fn refuse_by_http(method: &Method, headers: &HeaderMap) -> Option<HttpOutcome> {
     let xml = headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/xml"));
     match (method, xml) {
         (&Method::POST, true) => None,
-        (&Method::POST, false) => Some(Out::Page(StatusCode::UNSUPPORTED_MEDIA_TYPE, None)),
-        _ => Some(Out::Page(StatusCode::METHOD_NOT_ALLOWED, None)),
+        (&Method::POST, false) => Some(HttpOutcome::Page(StatusCode::UNSUPPORTED_MEDIA_TYPE, None)),
+        _ => Some(HttpOutcome::Page(StatusCode::METHOD_NOT_ALLOWED, None)),
     }
 }
 
 /// Which operation, and in whose name, as far as the body says.
-fn about(body: &[u8]) -> (String, Option<String>) {
+fn operation_and_mailbox(body: &[u8]) -> (String, Option<String>) {
     let document = std::str::from_utf8(body).ok().and_then(parse);
-    let Some(Ok(call)) = document.as_ref().map(call) else { return (String::new(), None) };
-    let mailbox = match &call.act_for {
-        Ok(Some(ActFor::Address(address) | ActFor::PrimaryAddress(address) | ActFor::Sid(address))) => {
-            Some(address.to_lowercase())
-        }
+    let Some(Ok(call)) = document.as_ref().map(parse_envelope) else { return (String::new(), None) };
+    let mailbox = match &call.impersonated {
+        Ok(Some(
+            ConnectingSid::SmtpAddress(address)
+            | ConnectingSid::PrimarySmtpAddress(address)
+            | ConnectingSid::Sid(address),
+        )) => Some(address.to_lowercase()),
         _ => None,
     };
     (operation(&call).to_owned(), mailbox)
 }
 
-fn operation<'a>(call: &Call<'a, '_>) -> &'a str {
+fn operation<'a>(call: &SoapRequest<'a, '_>) -> &'a str {
     let name = call.operation.tag_name().name();
     name.strip_suffix("Request").unwrap_or(name)
 }
 
 /// What comes instead of doing anything.
-fn instead(wrong: &Wrong) -> Option<Out> {
-    let fault = |refusal: Refusal| Some(Out::Xml(StatusCode::INTERNAL_SERVER_ERROR, fault(&refusal)));
+fn outcome_before_execution(wrong: &InjectedFault) -> Option<HttpOutcome> {
+    let fault =
+        |refusal: EwsError| Some(HttpOutcome::Xml(StatusCode::INTERNAL_SERVER_ERROR, fault(&refusal)));
     match wrong {
-        Wrong::BusyPage(retry_after) => Some(Out::Page(StatusCode::SERVICE_UNAVAILABLE, *retry_after)),
-        Wrong::BusyFault(back_off) => fault(busy(*back_off)),
-        Wrong::TooManyConnections => fault(Refusal::new(
+        InjectedFault::BusyPage(retry_after) => {
+            Some(HttpOutcome::Page(StatusCode::SERVICE_UNAVAILABLE, *retry_after))
+        }
+        InjectedFault::BusyFault(back_off) => fault(busy(*back_off)),
+        InjectedFault::TooManyConnections => fault(EwsError::new(
             "ErrorExceededConnectionCount",
             "You have exceeded the available concurrent connections for your account.",
         )),
-        Wrong::Fault(code) => fault(Refusal::new(code, "Scripted.")),
-        Wrong::ResetBefore => Some(Out::Nothing),
-        Wrong::Page(status) => Some(Out::Page(http_status(*status), None)),
+        InjectedFault::Fault(code) => fault(EwsError::new(code, "Scripted.")),
+        InjectedFault::ResetBefore => Some(HttpOutcome::Reset),
+        InjectedFault::Page(status) => Some(HttpOutcome::Page(http_status(*status), None)),
         _ => None,
     }
 }
@@ -385,55 +403,58 @@ fn http_status(status: u16) -> StatusCode {
     StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
 }
 
-fn busy(back_off: u64) -> Refusal {
-    Refusal::new("ErrorServerBusy", "The server cannot service this request right now. Try again later.")
+fn busy(back_off: u64) -> EwsError {
+    EwsError::new("ErrorServerBusy", "The server cannot service this request right now. Try again later.")
         .with_xml(format!(r#"<t:Value Name="BackOffMilliseconds">{back_off}</t:Value>"#))
 }
 
-fn garbage() -> Out {
-    Out::Xml(StatusCode::OK, "\u{1}\u{2} <<not xml".to_owned())
+fn garbage() -> HttpOutcome {
+    HttpOutcome::Xml(StatusCode::OK, "\u{1}\u{2} <<not xml".to_owned())
 }
 
 /// Does what the request asks, for whom it may.
-fn carry_out(
-    state: &mut State,
-    release: Release,
+fn execute(
+    state: &mut SimulatorState,
+    release: ExchangeRelease,
     account: &str,
-    caller: Caller,
+    caller: RequestOrigin,
     body: &[u8],
-    wrong: Option<&Wrong>,
-) -> Result<Said, Refusal> {
-    let bad = || Refusal::new("ErrorInvalidRequest", "The request is invalid.");
+    wrong: Option<&InjectedFault>,
+) -> Result<OperationResponse, EwsError> {
+    let bad = || EwsError::new("ErrorInvalidRequest", "The request is invalid.");
     let text = std::str::from_utf8(body).map_err(|_| bad())?;
     let document = parse(text).ok_or_else(bad)?;
-    let call = call(&document)?;
-    if call.version.is_some_and(|version| !release.knows(version)) {
-        return Err(Refusal::new("ErrorInvalidServerVersion", "The specified server version is invalid."));
+    let call = parse_envelope(&document)?;
+    if call.version.is_some_and(|version| !release.supports(version)) {
+        return Err(EwsError::new("ErrorInvalidServerVersion", "The specified server version is invalid."));
     }
     release.validate(call.operation)?;
     validate_streaming(call.version, call.operation)?;
-    let State { world, hub, .. } = state;
+    let SimulatorState { world, hub, .. } = state;
     let own = world.mailbox(account).map(|mailbox| mailbox.number);
-    let acting = acting::mailbox(world, own, &call)?;
+    let acting = impersonation::target_mailbox(world, own, &call)?;
     let name = operation(&call);
-    let one = |refusal| refused(name, refusal).map(Said::Whole);
+    let one = |refusal| refused_operation(name, refusal).map(OperationResponse::Complete);
     match wrong {
-        Some(Wrong::BusyMessage(back_off)) => one(busy(*back_off)),
-        Some(Wrong::ItemError(code)) => one(Refusal::new(code, "Scripted.")),
+        Some(InjectedFault::BusyMessage(back_off)) => one(busy(*back_off)),
+        Some(InjectedFault::ItemError(code)) => one(EwsError::new(code, "Scripted.")),
         _ => match acting {
             Ok(acting) => {
-                let is_delegate = matches!(call.act_for, Ok(None)) && (acting.is_none() || acting != own);
+                let is_delegate =
+                    matches!(call.impersonated, Ok(None)) && (acting.is_none() || acting != own);
                 let rights = acting.filter(|_| is_delegate).and_then(|number| world.rights_in(number));
-                world.mail_refused = matches!(wrong, Some(Wrong::MailRefused(_)));
+                world.mail_refused = matches!(wrong, Some(InjectedFault::MailRefused(_)));
                 let zone = call.zone.and_then(zones::find).unwrap_or(&zones::UTC);
-                let mut desk = Desk { world, acting, is_delegate, rights, hub, caller, zone };
-                let said = ops::answer(&mut desk, call.operation, wrong);
+                let mut desk = RequestContext { world, acting, is_delegate, rights, hub, caller, zone };
+                let said = ops::dispatch(&mut desk, call.operation, wrong);
                 desk.world.mail_refused = false;
                 match wrong {
-                    Some(Wrong::ItemErrorAfter(code) | Wrong::MailRefused(code)) => {
-                        said.and_then(|_| one(Refusal::new(code, "Scripted.")))
+                    Some(InjectedFault::ItemErrorAfter(code) | InjectedFault::MailRefused(code)) => {
+                        said.and_then(|_| one(EwsError::new(code, "Scripted.")))
                     }
-                    Some(Wrong::FaultAfter(code)) => said.and_then(|_| Err(Refusal::new(code, "Scripted."))),
+                    Some(InjectedFault::FaultAfter(code)) => {
+                        said.and_then(|_| Err(EwsError::new(code, "Scripted.")))
+                    }
                     _ => said,
                 }
             }
@@ -444,11 +465,11 @@ fn carry_out(
 
 /// An operation that was refused as a whole, in the place where its answers have that: a message of its own, the response
 /// itself, or a fault where neither has room for it.
-fn refused(operation: &str, refusal: Refusal) -> Result<String, Refusal> {
+fn refused_operation(operation: &str, refusal: EwsError) -> Result<String, EwsError> {
     let still_wanted = match operation {
         "GetUserAvailability" => return Err(refusal),
         "GetRoomLists" | "GetRooms" => {
-            return Ok(response(operation, r#" ResponseClass="Error""#, &explanation(&refusal)));
+            return Ok(response(operation, r#" ResponseClass="Error""#, &error_elements(&refusal)));
         }
         "GetItem" | "CreateItem" | "UpdateItem" | "MoveItem" => "<m:Items/>",
         "GetFolder" => "<m:Folders/>",
@@ -457,14 +478,14 @@ fn refused(operation: &str, refusal: Refusal) -> Result<String, Refusal> {
     Ok(messages(operation, &[Err(refusal)], still_wanted))
 }
 
-fn offer(response: Builder, offers: Vec<String>) -> Builder {
+fn add_challenges(response: Builder, offers: Vec<String>) -> Builder {
     offers.into_iter().fold(response, |response, offer| response.header(header::WWW_AUTHENTICATE, offer))
 }
 
-fn page(response: Builder, status: StatusCode) -> (Builder, Reply) {
+fn page(response: Builder, status: StatusCode) -> (Builder, ResponseBody) {
     let html =
         format!("<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>", status.as_u16());
-    (response.status(status).header(header::CONTENT_TYPE, "text/html"), Reply::whole(html.into()))
+    (response.status(status).header(header::CONTENT_TYPE, "text/html"), ResponseBody::complete(html.into()))
 }
 
 fn gzip(bytes: &[u8]) -> io::Result<Bytes> {

@@ -11,11 +11,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
-type Failed = Box<dyn std::error::Error + Send + Sync>;
+type TlsSetupError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What a server proves to be, and what clients must trust for it. All in PEM.
 #[derive(Clone)]
-pub struct Identity {
+pub struct ServerIdentity {
     /// Its certificate, and those between it and the CA.
     pub certificates_pem: String,
     /// The private key of the first.
@@ -24,25 +24,25 @@ pub struct Identity {
     pub ca_pem: String,
 }
 
-impl std::fmt::Debug for Identity {
+impl std::fmt::Debug for ServerIdentity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Identity").field("certificates_pem", &self.certificates_pem).finish_non_exhaustive()
     }
 }
 
-impl Identity {
+impl ServerIdentity {
     /// A new CA, and a leaf of it for `localhost`.
-    pub(crate) fn make() -> io::Result<Self> {
+    pub(crate) fn generate() -> io::Result<Self> {
         make().map_err(io::Error::other)
     }
 
     /// The certificate that clients see, in DER.
-    pub(crate) fn leaf(&self) -> io::Result<CertificateDer<'static>> {
+    pub(crate) fn leaf_certificate(&self) -> io::Result<CertificateDer<'static>> {
         CertificateDer::from_pem_slice(self.certificates_pem.as_bytes()).map_err(io::Error::other)
     }
 }
 
-fn make() -> Result<Identity, Failed> {
+fn make() -> Result<ServerIdentity, TlsSetupError> {
     let ca_key = KeyPair::generate()?;
     let mut ca = CertificateParams::new(Vec::new())?;
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -57,15 +57,15 @@ fn make() -> Result<Identity, Failed> {
         leaf.subject_alt_names.push(SanType::IpAddress(address));
     }
     let certificates_pem = leaf.signed_by(&key, &issuer)?.pem();
-    Ok(Identity { certificates_pem, key_pem: key.serialize_pem(), ca_pem })
+    Ok(ServerIdentity { certificates_pem, key_pem: key.serialize_pem(), ca_pem })
 }
 
 /// How a server with this identity speaks TLS; with `client_ca_pem` only to clients that have a certificate of that CA.
-pub(crate) fn config(identity: &Identity, client_ca_pem: Option<&str>) -> io::Result<ServerConfig> {
+pub(crate) fn config(identity: &ServerIdentity, client_ca_pem: Option<&str>) -> io::Result<ServerConfig> {
     build(identity, client_ca_pem).map_err(io::Error::other)
 }
 
-fn build(identity: &Identity, client_ca_pem: Option<&str>) -> Result<ServerConfig, Failed> {
+fn build(identity: &ServerIdentity, client_ca_pem: Option<&str>) -> Result<ServerConfig, TlsSetupError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let chain: Result<Vec<_>, _> =
         CertificateDer::pem_slice_iter(identity.certificates_pem.as_bytes()).collect();

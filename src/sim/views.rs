@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::event::{Details, Event, Item, Touched};
-use super::ids::{self, ItemRef};
-use super::world::{Folder, Mailbox};
+use super::event::{Details, Event, PropertyVersions, StoredItem};
+use super::ids::{self, ItemLocator};
+use super::world::{Mailbox, MailboxFolder};
 
 /// `CalendarItemType`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum SeriesRole {
     /// No series.
     Single,
     /// A date of a series, as the series says.
@@ -19,7 +19,7 @@ pub enum Kind {
     Master,
 }
 
-impl Kind {
+impl SeriesRole {
     /// The word on the wire.
     pub fn word(self) -> &'static str {
         match self {
@@ -33,28 +33,28 @@ impl Kind {
 
 /// One event as a client sees it.
 #[derive(Clone, Copy)]
-pub(crate) struct View<'a> {
+pub(crate) struct EventInstance<'a> {
     pub(crate) mailbox: &'a Mailbox,
-    pub(crate) item: &'a Item,
+    pub(crate) item: &'a StoredItem,
     pub(crate) event: &'a Event,
-    pub(crate) kind: Kind,
+    pub(crate) role: SeriesRole,
     /// Everything but the times of an unchanged occurrence.
     pub(crate) details: &'a Details,
-    pub(crate) touched: &'a Touched,
+    pub(crate) touched: &'a PropertyVersions,
     pub(crate) start: DateTime<Utc>,
     pub(crate) end: DateTime<Utc>,
     pub(crate) original_start: Option<DateTime<Utc>>,
 }
 
-impl View<'_> {
-    pub(crate) fn at(&self) -> ItemRef {
-        ItemRef { mailbox: self.mailbox.number, item: self.item.number, occurrence: self.original_start }
+impl EventInstance<'_> {
+    pub(crate) fn at(&self) -> ItemLocator {
+        ItemLocator { mailbox: self.mailbox.number, item: self.item.number, occurrence: self.original_start }
     }
 
     /// An exception's id is another than that which the occurrence had, unless the world keeps it.
     pub(crate) fn id(&self) -> String {
-        match self.kind {
-            Kind::Exception if !self.mailbox.keeps_date_ids => ids::exception_id(self.at()),
+        match self.role {
+            SeriesRole::Exception if !self.mailbox.keeps_exception_ids => ids::exception_id(self.at()),
             _ => ids::item_id(self.at()),
         }
     }
@@ -68,51 +68,51 @@ impl View<'_> {
 /// Why a date of a series cannot be shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Missing {
-    NotThere,
+    NotFound,
     Deleted,
 }
 
 /// The event an id names.
-pub(crate) fn view(mailbox: &Mailbox, at: ItemRef) -> Result<View<'_>, Missing> {
-    let item = mailbox.items.get(&at.item).ok_or(Missing::NotThere)?;
-    let event = item.event().ok_or(Missing::NotThere)?;
+pub(crate) fn view(mailbox: &Mailbox, at: ItemLocator) -> Result<EventInstance<'_>, Missing> {
+    let item = mailbox.items.get(&at.item).ok_or(Missing::NotFound)?;
+    let event = item.event().ok_or(Missing::NotFound)?;
     match at.occurrence {
         None => Ok(row(mailbox, item, event)),
         Some(start) => date(mailbox, item, event, start),
     }
 }
 
-fn row<'a>(mailbox: &'a Mailbox, item: &'a Item, event: &'a Event) -> View<'a> {
-    let kind = if event.series.is_some() { Kind::Master } else { Kind::Single };
+fn row<'a>(mailbox: &'a Mailbox, item: &'a StoredItem, event: &'a Event) -> EventInstance<'a> {
+    let kind = if event.series.is_some() { SeriesRole::Master } else { SeriesRole::Single };
     let (details, touched) = (&event.details, &event.touched);
     let (start, end) = (details.start, details.end);
-    View { mailbox, item, event, kind, details, touched, start, end, original_start: None }
+    EventInstance { mailbox, item, event, role: kind, details, touched, start, end, original_start: None }
 }
 
 fn date<'a>(
     mailbox: &'a Mailbox,
-    item: &'a Item,
+    item: &'a StoredItem,
     event: &'a Event,
     original_start: DateTime<Utc>,
-) -> Result<View<'a>, Missing> {
-    let series = event.series.as_ref().ok_or(Missing::NotThere)?;
+) -> Result<EventInstance<'a>, Missing> {
+    let series = event.series.as_ref().ok_or(Missing::NotFound)?;
     if series.deleted.contains(&original_start) {
         return Err(Missing::Deleted);
     }
     if !series.has(event.details.start, original_start) {
-        return Err(Missing::NotThere);
+        return Err(Missing::NotFound);
     }
     let mut view = row(mailbox, item, event);
     view.original_start = Some(original_start);
     match series.exceptions.get(&original_start) {
         Some(exception) => {
-            view.kind = Kind::Exception;
+            view.role = SeriesRole::Exception;
             view.details = &exception.details;
             view.touched = &exception.touched;
             (view.start, view.end) = (exception.details.start, exception.details.end);
         }
         None => {
-            view.kind = Kind::Occurrence;
+            view.role = SeriesRole::Occurrence;
             (view.start, view.end) =
                 (original_start, original_start + (event.details.end - event.details.start));
         }
@@ -121,7 +121,7 @@ fn date<'a>(
 }
 
 /// Singles and dates that take some of the time `from..to`, by start.
-pub(crate) fn window(mailbox: &Mailbox, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<View<'_>> {
+pub(crate) fn window(mailbox: &Mailbox, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<EventInstance<'_>> {
     let mut views = calendar_view(mailbox, from, to);
     views.retain(|view| view.end > from);
     views
@@ -129,9 +129,13 @@ pub(crate) fn window(mailbox: &Mailbox, from: DateTime<Utc>, to: DateTime<Utc>) 
 
 /// What a `CalendarView` holds: singles and dates, by start. What ends before the view is left out, and what begins where it
 /// ends or later; what ends exactly where the view begins is in it.
-pub(crate) fn calendar_view(mailbox: &Mailbox, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<View<'_>> {
-    let mut views: Vec<View<'_>> = mailbox
-        .folder(Folder::Calendar)
+pub(crate) fn calendar_view(
+    mailbox: &Mailbox,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> Vec<EventInstance<'_>> {
+    let mut views: Vec<EventInstance<'_>> = mailbox
+        .folder(MailboxFolder::Calendar)
         .filter_map(|item| Some((item, item.event()?)))
         .flat_map(|(item, event)| expand(mailbox, item, event, from, to))
         .filter(|view| view.end >= from && view.start < to)
@@ -142,11 +146,11 @@ pub(crate) fn calendar_view(mailbox: &Mailbox, from: DateTime<Utc>, to: DateTime
 
 fn expand<'a>(
     mailbox: &'a Mailbox,
-    item: &'a Item,
+    item: &'a StoredItem,
     event: &'a Event,
     from: DateTime<Utc>,
     to: DateTime<Utc>,
-) -> Vec<View<'a>> {
+) -> Vec<EventInstance<'a>> {
     let Some(series) = &event.series else { return vec![row(mailbox, item, event)] };
     let length: TimeDelta = event.details.end - event.details.start;
     let regular = series

@@ -8,13 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::directory::Entry;
-use super::event::{Answer, Attendee, Content, Copy, Details, Event, Exception, Item, Person};
-use super::ids::{self, ItemRef};
-use super::items::{Items, Stamp};
+use super::directory::DirectoryEntry;
+use super::event::{
+    Attendee, Copy, Details, Event, Exception, InvitationResponse, ItemContent, Person, StoredItem,
+};
+use super::ids::{self, ItemLocator};
+use super::item_table::{ChangeStamp, ItemTable};
 use super::outbox::Mail;
 use super::rights::DelegateRights;
-use super::views::{self, Kind, View};
+use super::views::{self, EventInstance, SeriesRole};
 
 /// Mails kept in the outbox; the oldest go first. Enough for every test and for an hour of load.
 const OUTBOX_MAX: usize = 100_000;
@@ -32,7 +34,7 @@ pub enum MailboxKind {
 
 /// What the booking attendant of a room does with invitations (`Set-CalendarProcessing`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Booking {
+pub struct BookingPolicy {
     /// Answers by itself; otherwise invitations lie in the calendar unanswered.
     pub automatic: bool,
     /// Replaces the subject by the organizer's name.
@@ -45,7 +47,7 @@ pub struct Booking {
     pub remove_cancelled: bool,
 }
 
-impl Default for Booking {
+impl Default for BookingPolicy {
     /// Exchange's defaults for a room that accepts automatically.
     fn default() -> Self {
         Self {
@@ -61,7 +63,7 @@ impl Default for Booking {
 /// The folders every mailbox has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the names say it")]
-pub enum Folder {
+pub enum MailboxFolder {
     Root,
     TopOfStore,
     Inbox,
@@ -77,7 +79,7 @@ pub enum Folder {
     Junk,
 }
 
-impl Folder {
+impl MailboxFolder {
     pub(crate) const ALL: [Self; 13] = [
         Self::Root,
         Self::TopOfStore,
@@ -121,14 +123,14 @@ pub struct Mailbox {
     /// Person, room or equipment.
     pub kind: MailboxKind,
     /// How a room answers.
-    pub booking: Booking,
+    pub booking: BookingPolicy,
     /// Whether meetings that this mailbox declines stay in its calendar (`PreserveDeclinedMeetings`).
     pub preserve_declined: bool,
     /// Whether a date that is changed keeps its id.
-    pub(crate) keeps_date_ids: bool,
-    pub(crate) entry: Entry,
+    pub(crate) keeps_exception_ids: bool,
+    pub(crate) entry: DirectoryEntry,
     pub(crate) number: u32,
-    pub(crate) items: Items,
+    pub(crate) items: ItemTable,
 }
 
 impl Mailbox {
@@ -145,10 +147,10 @@ impl Mailbox {
             kind: self.kind,
             booking: self.booking,
             preserve_declined: self.preserve_declined,
-            keeps_date_ids: self.keeps_date_ids,
-            entry: Entry::default(),
+            keeps_exception_ids: self.keeps_exception_ids,
+            entry: DirectoryEntry::default(),
             number: self.number,
-            items: Items::of(self.number),
+            items: ItemTable::new(self.number),
         }
     }
 
@@ -156,18 +158,18 @@ impl Mailbox {
         format!("S-1-5-21-1004336348-1177238915-682003330-{}", 1100 + self.number)
     }
 
-    pub(crate) fn folder(&self, folder: Folder) -> impl Iterator<Item = &Item> {
+    pub(crate) fn folder(&self, folder: MailboxFolder) -> impl Iterator<Item = &StoredItem> {
         self.items.values().filter(move |item| item.folder == folder)
     }
 
-    pub(crate) fn by_uid(&self, uid: &str) -> Option<&Item> {
-        self.folder(Folder::Calendar).find(|item| item.event().is_some_and(|event| event.uid == uid))
+    pub(crate) fn by_uid(&self, uid: &str) -> Option<&StoredItem> {
+        self.folder(MailboxFolder::Calendar).find(|item| item.event().is_some_and(|event| event.uid == uid))
     }
 }
 
 /// What becomes of the id of a date when the date is changed for the first time and becomes an exception.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum DateIds {
+pub enum ExceptionIds {
     /// The exception has another id, and the one that the occurrence had names nothing any more.
     #[default]
     Replaced,
@@ -190,8 +192,8 @@ pub struct RoomList {
 
 /// Which mailboxes the service account may act for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Scope {
-    Everybody,
+pub(crate) enum ImpersonationScope {
+    AllMailboxes,
     Only(BTreeSet<String>),
 }
 
@@ -201,21 +203,21 @@ pub struct World {
     pub(crate) mailboxes: BTreeMap<u32, Mailbox>,
     pub(crate) directory: BTreeMap<String, u32>,
     pub(crate) room_lists: Vec<RoomList>,
-    pub(crate) scope: Scope,
+    pub(crate) scope: ImpersonationScope,
     /// What the service account was granted in which mailboxes.
     pub(crate) delegate_rights: BTreeMap<String, DelegateRights>,
     /// X.500 names of addresses whose mailboxes are gone.
-    pub(crate) former: BTreeMap<String, String>,
+    pub(crate) former_legacy_dns: BTreeMap<String, String>,
     pub(crate) outbox: Vec<Mail>,
     pub(crate) now: DateTime<Utc>,
     pub(crate) x500_organizers: bool,
-    pub(crate) date_ids: DateIds,
+    pub(crate) exception_ids: ExceptionIds,
     /// Nothing that is to be mailed leaves, as when the mailbox may send no more.
     pub(crate) mail_refused: bool,
     /// What time it is for those who watch, whatever time it is in the world.
-    pub(crate) noticed: DateTime<Utc>,
+    pub(crate) logged_at: DateTime<Utc>,
     /// Mailboxes in which something happened that nobody was told yet.
-    stirred: BTreeSet<u32>,
+    dirty: BTreeSet<u32>,
     counter: u64,
 }
 
@@ -232,28 +234,28 @@ impl World {
             mailboxes: BTreeMap::new(),
             directory: BTreeMap::new(),
             room_lists: Vec::new(),
-            scope: Scope::Everybody,
+            scope: ImpersonationScope::AllMailboxes,
             delegate_rights: BTreeMap::new(),
-            former: BTreeMap::new(),
+            former_legacy_dns: BTreeMap::new(),
             outbox: Vec::new(),
             now: DateTime::UNIX_EPOCH,
             x500_organizers: true,
-            date_ids: DateIds::default(),
+            exception_ids: ExceptionIds::default(),
             mail_refused: false,
-            noticed: DateTime::UNIX_EPOCH,
-            stirred: BTreeSet::new(),
+            logged_at: DateTime::UNIX_EPOCH,
+            dirty: BTreeSet::new(),
             counter: 0,
         }
     }
 
     /// Lets the service account act for these mailboxes only; before the first call it may act for all.
     pub fn allow_impersonation_of<'a>(&mut self, addresses: impl IntoIterator<Item = &'a str>) -> &mut Self {
-        let mut allowed = match std::mem::replace(&mut self.scope, Scope::Everybody) {
-            Scope::Everybody => BTreeSet::new(),
-            Scope::Only(allowed) => allowed,
+        let mut allowed = match std::mem::replace(&mut self.scope, ImpersonationScope::AllMailboxes) {
+            ImpersonationScope::AllMailboxes => BTreeSet::new(),
+            ImpersonationScope::Only(allowed) => allowed,
         };
         allowed.extend(addresses.into_iter().map(key));
-        self.scope = Scope::Only(allowed);
+        self.scope = ImpersonationScope::Only(allowed);
         self
     }
 
@@ -265,10 +267,10 @@ impl World {
     }
 
     /// What becomes of the id of a date that is changed.
-    pub fn date_ids(&mut self, ids: DateIds) -> &mut Self {
-        self.date_ids = ids;
+    pub fn set_exception_ids(&mut self, ids: ExceptionIds) -> &mut Self {
+        self.exception_ids = ids;
         for mailbox in self.mailboxes.values_mut() {
-            mailbox.keeps_date_ids = ids == DateIds::Kept;
+            mailbox.keeps_exception_ids = ids == ExceptionIds::Kept;
         }
         self
     }
@@ -284,9 +286,9 @@ impl World {
     /// Copies of their meetings stay in the calendars of others.
     pub fn remove_mailbox(&mut self, address: &str) -> &mut Self {
         if let Some(number) = self.directory.get(&key(address)).copied() {
-            self.strike_from_directory(number);
+            self.remove_from_directory(number);
             self.mailboxes.remove(&number);
-            self.stirred.insert(number);
+            self.dirty.insert(number);
         }
         self
     }
@@ -296,19 +298,19 @@ impl World {
         name: &str,
         address: &str,
         kind: MailboxKind,
-        booking: Booking,
+        booking: BookingPolicy,
     ) -> u32 {
         let number = u32::try_from(self.next()).unwrap_or(u32::MAX);
         let (name, address) = (name.to_owned(), address.to_owned());
         self.directory.insert(key(&address), number);
-        let (entry, items) = (Entry::of(&address, number), Items::of(number));
+        let (entry, items) = (DirectoryEntry::of(&address, number), ItemTable::new(number));
         let mailbox = Mailbox {
             name,
             address,
             kind,
             booking,
             preserve_declined: false,
-            keeps_date_ids: self.date_ids == DateIds::Kept,
+            keeps_exception_ids: self.exception_ids == ExceptionIds::Kept,
             entry,
             number,
             items,
@@ -318,32 +320,37 @@ impl World {
     }
 
     /// Puts a row into a folder.
-    pub(crate) fn put(&mut self, mailbox: u32, folder: Folder, content: Content) -> Option<ItemRef> {
+    pub(crate) fn insert_item(
+        &mut self,
+        mailbox: u32,
+        folder: MailboxFolder,
+        content: ItemContent,
+    ) -> Option<ItemLocator> {
         let (number, version, now) = (self.next(), self.next(), self.now);
-        let item = Item { number, folder, version, created: now, modified: now, content };
+        let item = StoredItem { number, folder, version, created: now, modified: now, content };
         let (items, stamp) = self.items_of(mailbox)?;
-        items.put(item, stamp);
-        Some(ItemRef { mailbox, item: number, occurrence: None })
+        items.insert(item, stamp);
+        Some(ItemLocator { mailbox, item: number, occurrence: None })
     }
 
     /// Takes a row away.
-    pub(crate) fn take(&mut self, at: ItemRef) -> Option<Item> {
+    pub(crate) fn remove_item(&mut self, at: ItemLocator) -> Option<StoredItem> {
         let (items, stamp) = self.items_of(at.mailbox)?;
-        items.take(at.item, stamp)
+        items.remove(at.item, stamp)
     }
 
     /// Moves a row to another folder, where it has a new id.
-    pub(crate) fn shift(&mut self, at: ItemRef, folder: Folder) -> Option<ItemRef> {
+    pub(crate) fn move_item(&mut self, at: ItemLocator, folder: MailboxFolder) -> Option<ItemLocator> {
         let new = (self.next(), self.next());
         let (items, stamp) = self.items_of(at.mailbox)?;
-        let item = items.shift(at.item, folder, new, stamp)?;
-        Some(ItemRef { item, occurrence: None, ..at })
+        let item = items.move_item(at.item, folder, new, stamp)?;
+        Some(ItemLocator { item, occurrence: None, ..at })
     }
 
     /// Changes a row's event as a whole, and gives the row a new version.
     pub(crate) fn change_event<R>(
         &mut self,
-        at: ItemRef,
+        at: ItemLocator,
         change: impl FnOnce(&mut Event, u64) -> R,
     ) -> Option<R> {
         let version = self.next();
@@ -354,7 +361,7 @@ impl World {
     /// Changes what an id names: the row's details, or those of one date, which becomes an exception by it.
     pub(crate) fn change(
         &mut self,
-        at: ItemRef,
+        at: ItemLocator,
         properties: &[&str],
         change: impl FnOnce(&mut Details),
     ) -> Option<()> {
@@ -364,7 +371,7 @@ impl World {
     /// Likewise, and then something of the event as a whole.
     pub(crate) fn change_both(
         &mut self,
-        at: ItemRef,
+        at: ItemLocator,
         properties: &[&str],
         change: impl FnOnce(&mut Details),
         whole: impl FnOnce(&mut Event),
@@ -387,18 +394,18 @@ impl World {
     }
 
     /// Notes that a message has done its work.
-    pub(crate) fn mark_processed(&mut self, at: ItemRef) -> Option<()> {
+    pub(crate) fn mark_processed(&mut self, at: ItemLocator) -> Option<()> {
         let version = self.next();
         let (items, stamp) = self.items_of(at.mailbox)?;
         items.edit_message(at.item, version, stamp, |message| {
-            if let Some(about) = &mut message.about {
+            if let Some(about) = &mut message.meeting {
                 about.is_processed = true;
             }
         })
     }
 
     /// Strikes one date of a series out. Nothing of it is left anywhere.
-    pub(crate) fn strike_out(&mut self, at: ItemRef, start: DateTime<Utc>) -> Option<()> {
+    pub(crate) fn delete_occurrence(&mut self, at: ItemLocator, start: DateTime<Utc>) -> Option<()> {
         self.change_event(at, |event, _| {
             if let Some(series) = &mut event.series {
                 series.exceptions.remove(&start);
@@ -408,17 +415,17 @@ impl World {
     }
 
     /// A mailbox's rows, and what it takes to change them.
-    fn items_of(&mut self, mailbox: u32) -> Option<(&mut Items, Stamp<'_>)> {
-        let stamp = Stamp { now: self.now, noticed: self.noticed, stirred: &mut self.stirred };
+    fn items_of(&mut self, mailbox: u32) -> Option<(&mut ItemTable, ChangeStamp<'_>)> {
+        let stamp = ChangeStamp { now: self.now, logged_at: self.logged_at, dirty: &mut self.dirty };
         Some((&mut self.mailboxes.get_mut(&mailbox)?.items, stamp))
     }
 
     /// The mailboxes in which something happened since this was last asked.
-    pub(crate) fn take_stirred(&mut self) -> BTreeSet<u32> {
-        std::mem::take(&mut self.stirred)
+    pub(crate) fn take_dirty(&mut self) -> BTreeSet<u32> {
+        std::mem::take(&mut self.dirty)
     }
 
-    pub(crate) fn post(&mut self, mail: Mail) {
+    pub(crate) fn record_mail(&mut self, mail: Mail) {
         if self.outbox.len() >= OUTBOX_MAX {
             self.outbox.drain(..OUTBOX_MAX / 10);
         }
@@ -438,7 +445,7 @@ impl World {
 
     /// Tells the world what time it is; what happens next happens then.
     pub fn set_now(&mut self, now: DateTime<Utc>) {
-        (self.now, self.noticed) = (now, now);
+        (self.now, self.logged_at) = (now, now);
     }
 
     // Looking.
@@ -464,34 +471,35 @@ impl World {
     }
 
     /// What a mailbox's calendar shows between two instants, by start.
-    pub fn events(&self, address: &str, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<Snapshot> {
+    pub fn events(&self, address: &str, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<EventState> {
         let Some(mailbox) = self.mailbox(address) else { return Vec::new() };
-        views::window(mailbox, from, to).iter().map(Snapshot::of).collect()
+        views::window(mailbox, from, to).iter().map(EventState::of).collect()
     }
 
     /// A mailbox's own copy of a meeting: the single event, or the series.
-    pub fn event(&self, address: &str, uid: &str) -> Option<Snapshot> {
+    pub fn event(&self, address: &str, uid: &str) -> Option<EventState> {
         self.snapshot(self.find(address, uid, None)?)
     }
 
     /// One date of a series in a mailbox's calendar; `None` when it was deleted.
-    pub fn occurrence(&self, address: &str, uid: &str, original_start: DateTime<Utc>) -> Option<Snapshot> {
+    pub fn occurrence(&self, address: &str, uid: &str, original_start: DateTime<Utc>) -> Option<EventState> {
         self.snapshot(self.find(address, uid, Some(original_start))?)
     }
 
     /// The events in a mailbox's Deleted Items.
-    pub fn deleted(&self, address: &str) -> Vec<Snapshot> {
-        self.rows(address, Folder::Deleted)
+    pub fn deleted(&self, address: &str) -> Vec<EventState> {
+        self.rows(address, MailboxFolder::Deleted)
     }
 
-    fn rows(&self, address: &str, folder: Folder) -> Vec<Snapshot> {
+    fn rows(&self, address: &str, folder: MailboxFolder) -> Vec<EventState> {
         let Some(mailbox) = self.mailbox(address) else { return Vec::new() };
-        let at = |item: &Item| ItemRef { mailbox: mailbox.number, item: item.number, occurrence: None };
+        let at =
+            |item: &StoredItem| ItemLocator { mailbox: mailbox.number, item: item.number, occurrence: None };
         mailbox.folder(folder).filter_map(|item| self.snapshot(at(item))).collect()
     }
 
-    fn snapshot(&self, at: ItemRef) -> Option<Snapshot> {
-        views::view(self.mailboxes.get(&at.mailbox)?, at).ok().as_ref().map(Snapshot::of)
+    fn snapshot(&self, at: ItemLocator) -> Option<EventState> {
+        views::view(self.mailboxes.get(&at.mailbox)?, at).ok().as_ref().map(EventState::of)
     }
 
     pub(crate) fn find(
@@ -499,13 +507,13 @@ impl World {
         address: &str,
         uid: &str,
         occurrence: Option<DateTime<Utc>>,
-    ) -> Option<ItemRef> {
+    ) -> Option<ItemLocator> {
         let mailbox = self.mailbox(address)?;
         let item = mailbox.by_uid(uid)?.number;
-        Some(ItemRef { mailbox: mailbox.number, item, occurrence })
+        Some(ItemLocator { mailbox: mailbox.number, item, occurrence })
     }
 
-    pub(crate) fn get(&self, at: ItemRef) -> Option<&Event> {
+    pub(crate) fn get(&self, at: ItemLocator) -> Option<&Event> {
         self.mailboxes.get(&at.mailbox)?.items.get(&at.item)?.event()
     }
 
@@ -532,7 +540,7 @@ pub(crate) fn key(address: &str) -> String {
 /// An event as it was when somebody looked.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub struct Snapshot {
+pub struct EventState {
     /// Its item id in this mailbox.
     pub id: String,
     /// Its change key.
@@ -542,7 +550,7 @@ pub struct Snapshot {
     /// Whose copy.
     pub copy: Copy,
     /// Single, occurrence, exception or master.
-    pub kind: Kind,
+    pub kind: SeriesRole,
     /// Which date of its series.
     pub original_start: Option<DateTime<Utc>>,
     /// Subject.
@@ -560,20 +568,20 @@ pub struct Snapshot {
     /// Everybody invited and what they said.
     pub attendees: Vec<Attendee>,
     /// What this mailbox answered.
-    pub my_answer: Answer,
+    pub my_response: InvitationResponse,
     /// Whether it was called off.
     pub cancelled: bool,
 }
 
-impl Snapshot {
-    fn of(view: &View<'_>) -> Self {
+impl EventState {
+    fn of(view: &EventInstance<'_>) -> Self {
         let details = view.details;
         Self {
             id: view.id(),
             change_key: view.change_key(),
             uid: view.event.uid.clone(),
             copy: view.event.copy,
-            kind: view.kind,
+            kind: view.role,
             original_start: view.original_start,
             subject: details.subject.clone(),
             body: details.body.clone(),
@@ -582,7 +590,7 @@ impl Snapshot {
             end: view.end,
             organizer: view.event.organizer.clone(),
             attendees: details.attendees().cloned().collect(),
-            my_answer: details.my_answer,
+            my_response: details.my_response,
             cancelled: details.is_cancelled(),
         }
     }

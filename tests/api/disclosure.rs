@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use adjourn::access::Right;
-use adjourn::sim::{Trouble, Wrong};
+use adjourn::sim::{FaultRule, InjectedFault};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -97,9 +97,11 @@ async fn no_answer_names_an_action_of_another_key() {
 async fn an_action_in_doubt_is_named_to_its_caller_only() {
     let lobby = ApiFixture::open().await;
     let stranger = lobby.key("stranger", "*", &STRANGER, 6_000).await;
-    lobby.sim.trouble(Trouble::new(Wrong::ResetAfter).on("UpdateItem"));
-    lobby.sim.trouble(Trouble::new(Wrong::ResetBefore).on("GetItem").times(usize::MAX));
-    lobby.sim.trouble(Trouble::new(Wrong::ResetBefore).on("FindItem").after(1).times(usize::MAX));
+    lobby.sim.inject_fault(FaultRule::new(InjectedFault::ResetAfter).on("UpdateItem"));
+    lobby.sim.inject_fault(FaultRule::new(InjectedFault::ResetBefore).on("GetItem").times(usize::MAX));
+    lobby
+        .sim
+        .inject_fault(FaultRule::new(InjectedFault::ResetBefore).on("FindItem").after(1).times(usize::MAX));
     let end = format!("/v1/rooms/{BUSY}/end");
     let doubtful = lobby.post(&end, "").await;
     assert_eq!(doubtful.status, 202, "{doubtful:?}");
@@ -118,7 +120,7 @@ async fn an_action_in_doubt_is_named_to_its_caller_only() {
 async fn an_action_that_waits_for_its_turn_is_shown_to_its_caller_only() {
     let lobby = ApiFixture::open().await;
     let stranger = lobby.key("stranger", "*", &STRANGER, 6_000).await;
-    lobby.sim.trouble(Trouble::new(Wrong::Slow(Duration::from_secs(2))).on("UpdateItem"));
+    lobby.sim.inject_fault(FaultRule::new(InjectedFault::Slow(Duration::from_secs(2))).on("UpdateItem"));
     let at_once = [("Prefer", "wait=0")];
     let end = format!("/v1/rooms/{BUSY}/end");
     lobby.send("POST", &end, &at_once, "").await;
@@ -133,7 +135,9 @@ async fn a_check_in_learns_that_its_event_went_and_not_by_whose_action() {
     let lobby = ApiFixture::open().await;
     let stranger = lobby.key("stranger", "*", &STRANGER, 6_000).await;
     let event = json!({ "event": current(&lobby, BUSY).await }).to_string();
-    lobby.sim.trouble(Trouble::new(Wrong::Slow(Duration::from_millis(1_500))).on("CreateItem"));
+    lobby
+        .sim
+        .inject_fault(FaultRule::new(InjectedFault::Slow(Duration::from_millis(1_500))).on("CreateItem"));
     let delete = format!("/v1/rooms/{BUSY}/delete");
     let action = action_of(&lobby.send("POST", &delete, &[("Prefer", "wait=0")], "").await);
     let check_in = format!("/v1/rooms/{BUSY}/check-in");

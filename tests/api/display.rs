@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use adjourn::cleanup::ReleaseMethod;
-use adjourn::sim::{PlainSpec, Trouble, Wrong};
+use adjourn::sim::{FaultRule, InjectedFault, PlainSpec};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -111,7 +111,9 @@ async fn a_key_is_as_long_as_described_at_most_and_sent_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_exchange_is_waited_for_as_long_as_the_display_does() {
     let lobby = ApiFixture::open().await;
-    lobby.sim.trouble(Trouble::new(Wrong::Slow(Duration::from_millis(2_500))).on("UpdateItem"));
+    lobby
+        .sim
+        .inject_fault(FaultRule::new(InjectedFault::Slow(Duration::from_millis(2_500))).on("UpdateItem"));
     let begun = tokio::time::Instant::now();
     let said = lobby.send("POST", &format!("/v1/rooms/{BUSY}/end"), &[("Prefer", "wait=1")], "").await;
     assert!(begun.elapsed() < Duration::from_secs(2));
@@ -128,7 +130,7 @@ async fn a_slow_exchange_is_waited_for_as_long_as_the_display_does() {
     assert!(lobby.event_end(BUSY).unwrap() <= now());
 
     // A rehearsal is in no journal, and its answer is there all the same.
-    lobby.sim.trouble(Trouble::new(Wrong::Slow(Duration::from_millis(600))).on("FindItem"));
+    lobby.sim.inject_fault(FaultRule::new(InjectedFault::Slow(Duration::from_millis(600))).on("FindItem"));
     let path = format!("/v1/rooms/{FREE}/book");
     let said = lobby.send("POST", &path, &[("Prefer", "wait=0")], r#"{"minutes":5,"dry_run":true}"#).await;
     assert_eq!(said.status, 202, "{said:?}");
@@ -160,7 +162,7 @@ async fn what_is_no_is_said_with_whose_fault_it_is() {
         assert_eq!((bad.status, bad.problem()), (status, "bad-request".to_owned()), "{body}: {bad:?}");
         assert_eq!(bad.json()["fault"], "caller");
     }
-    lobby.sim.trouble(Trouble::new(Wrong::Page(403)).on("FindItem"));
+    lobby.sim.inject_fault(FaultRule::new(InjectedFault::Page(403)).on("FindItem"));
     let refused = lobby.post(&format!("/v1/rooms/{BUSY}/end"), "").await;
     assert_eq!((refused.status, &refused.json()["fault"]), (502, &"administrator".into()), "{refused:?}");
 }

@@ -14,7 +14,7 @@ use adjourn::exchange::{Exchange, Secret, Settings};
 use adjourn::journal::MemoryJournal;
 use adjourn::presence::{Contact, Interval, SourceContact, SourceScope};
 use adjourn::service::{self, Service};
-use adjourn::sim::{MeetingSpec, Options, Person, PlainSpec, RoomSpec, Simulator, World};
+use adjourn::sim::{MeetingSpec, Person, PlainSpec, RoomSpec, Simulator, SimulatorOptions, World};
 use adjourn::store::ServiceStore;
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use serde_json::Value;
@@ -132,9 +132,9 @@ impl ApiFixture {
 
     pub async fn with(rules: Rules) -> Self {
         let began = now();
-        let sim = Simulator::start(world(began), Options::default()).await.unwrap();
+        let sim = Simulator::start(world(began), SimulatorOptions::default()).await.unwrap();
         let clock = MovableClock::default();
-        let options = Options::default();
+        let options = SimulatorOptions::default();
         let settings = Settings::new(sim.url(), options.username, Secret::new(options.password));
         let engine = Engine::new(
             Arc::new(Exchange::new(&settings).unwrap()),

@@ -186,11 +186,11 @@ async fn an_idle_connection_outlives_those_of_proxies_and_a_slow_head_does_not()
 /// Neither time runs while a request is answered: a long answer, and a stream whose signs of life are far apart.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_waits_for_an_answer_is_not_idle() {
-    use adjourn::sim::{Trouble, Wrong};
+    use adjourn::sim::{FaultRule, InjectedFault};
     let lobby = ApiFixture::open().await;
     let (head, idle) = (Duration::from_millis(300), Duration::from_millis(600));
     let at = serve(&lobby, ListenerLimits { head, idle, ..ListenerLimits::default() }).await;
-    lobby.sim.trouble(Trouble::new(Wrong::Slow(Duration::from_millis(1_500))).on("FindItem"));
+    lobby.sim.inject_fault(FaultRule::new(InjectedFault::Slow(Duration::from_millis(1_500))).on("FindItem"));
     let mut slow = TcpStream::connect(at).await.unwrap();
     let ask =
         format!("GET /v1/rooms/{BUSY} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {}\r\n\r\n", lobby.token);

@@ -11,7 +11,7 @@ use adjourn::journal::{
     Position, Query, RecordPage, SealedEntry,
 };
 use adjourn::service::{CheckFinding, ReadinessCheck, Service};
-use adjourn::sim::{Trouble, Wrong};
+use adjourn::sim::{FaultRule, InjectedFault};
 use adjourn::store::ServiceStore;
 use async_trait::async_trait;
 use serde_json::json;
@@ -46,7 +46,7 @@ async fn a_flood_of_askers_costs_exchange_one_request() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_exchange_that_does_not_answer_is_named_and_no_room_is() {
     let lobby = ApiFixture::open().await;
-    lobby.sim.trouble(Trouble::new(Wrong::ResetBefore).times(usize::MAX));
+    lobby.sim.inject_fault(FaultRule::new(InjectedFault::ResetBefore).times(usize::MAX));
     let said = readyz(&lobby, "text/plain").await;
     assert_eq!(said.status, 503, "{said:?}");
     assert_eq!(said.body, "not ready\nexchange: Exchange has not answered since the service began\n");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use adjourn::access::Right;
 use adjourn::api::{self, Api, ConnectionLimits, Connections, ListenerLimits};
-use adjourn::sim::{Trouble, Wrong};
+use adjourn::sim::{FaultRule, InjectedFault};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -38,7 +38,7 @@ async fn begin(lobby: &ApiFixture, token: &str, path: &str) -> TcpStream {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_keys_at_one_hanging_door_leave_the_other_doors_open() {
     let lobby = ApiFixture::open().await;
-    lobby.sim.trouble(Trouble::new(Wrong::Slow(FOR_EVER)).for_mailbox(BUSY).times(1_000));
+    lobby.sim.inject_fault(FaultRule::new(InjectedFault::Slow(FOR_EVER)).for_mailbox(BUSY).times(1_000));
     let keys = [
         lobby.key("first", "*@example.com", &Right::ALL, 100_000).await,
         lobby.key("second", "*@example.com", &Right::ALL, 100_000).await,
@@ -63,7 +63,7 @@ async fn two_keys_at_one_hanging_door_leave_the_other_doors_open() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_s_ninth_press_at_one_door_names_the_share_that_is_used_up() {
     let lobby = ApiFixture::open().await;
-    lobby.sim.trouble(Trouble::new(Wrong::Slow(FOR_EVER)).for_mailbox(BUSY).times(1_000));
+    lobby.sim.inject_fault(FaultRule::new(InjectedFault::Slow(FOR_EVER)).for_mailbox(BUSY).times(1_000));
     for _ in 0..8 {
         end_meeting(&lobby, &lobby.token, BUSY).await;
     }
@@ -80,7 +80,7 @@ async fn displays_of_a_hanging_room_are_answered_with_what_is_known_and_hold_no_
     let path = format!("/v1/rooms/{BUSY}");
     let known = lobby.get(&path).await;
     lobby.clock.advance(120);
-    lobby.sim.trouble(Trouble::new(Wrong::Slow(FOR_EVER)).for_mailbox(BUSY).times(1_000));
+    lobby.sim.inject_fault(FaultRule::new(InjectedFault::Slow(FOR_EVER)).for_mailbox(BUSY).times(1_000));
     let mut waiting = Vec::new();
     for _ in 0..32 {
         let mut stream = TcpStream::connect(lobby.at).await.unwrap();
@@ -157,7 +157,7 @@ async fn a_key_plans_two_sweeps_at_once_and_forgets_its_own_plans_only() {
     while lobby.service.sweeps.shares().in_use() > 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    lobby.sim.trouble(Trouble::new(Wrong::Slow(FOR_EVER)).for_mailbox(FREE).times(1_000));
+    lobby.sim.inject_fault(FaultRule::new(InjectedFault::Slow(FOR_EVER)).for_mailbox(FREE).times(1_000));
     let plan = async |token: &str| {
         let body = json!({ "rooms": [FREE] }).to_string();
         lobby.send_as(token, "POST", "/v1/sweeps", &[], &body).await

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use adjourn::calendar::RoomAddress;
 use adjourn::service::StatusError;
-use adjourn::sim::{Trouble, Wrong};
+use adjourn::sim::{FaultRule, InjectedFault};
 use tokio::time::Instant;
 
 use crate::fixture::{ApiFixture, BUSY, FREE};
@@ -18,7 +18,7 @@ fn room(address: &str) -> RoomAddress {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_that_was_never_read_is_unknown_in_time_and_the_reading_goes_on() {
     let lobby = ApiFixture::open().await;
-    lobby.sim.trouble(Trouble::new(Wrong::Slow(Duration::from_millis(1_200))).on("FindItem"));
+    lobby.sim.inject_fault(FaultRule::new(InjectedFault::Slow(Duration::from_millis(1_200))).on("FindItem"));
     let begun = Instant::now();
     let late = lobby.service.status(&room(BUSY), PATIENCE).await;
     assert!(matches!(late, Err(StatusError::Timeout)) && begun.elapsed() < PATIENCE * 3, "{late:?}");
@@ -37,7 +37,9 @@ async fn a_room_is_shown_as_it_was_known_with_its_age_and_not_for_ever() {
     let known = lobby.service.status(&room(BUSY), Duration::from_secs(5)).await.unwrap();
     for (later, is_shown) in [(120, true), (16 * 60, false)] {
         lobby.clock.advance(later);
-        lobby.sim.trouble(Trouble::new(Wrong::Slow(Duration::from_millis(1_500))).on("FindItem"));
+        lobby
+            .sim
+            .inject_fault(FaultRule::new(InjectedFault::Slow(Duration::from_millis(1_500))).on("FindItem"));
         let shown = lobby.service.status(&room(BUSY), PATIENCE).await;
         match is_shown {
             true => assert_eq!(shown.unwrap().as_of, known.as_of),

@@ -8,7 +8,7 @@ use adjourn::cleanup::{Attendance as _, CleanupMode, NoCheckIn, OnLastStrike, Re
 use adjourn::clock::SystemClock;
 use adjourn::exchange::Secret;
 use adjourn::service::{Notice, ReleaseState, SequencedNotice, WebhookSender};
-use adjourn::sim::{MeetingSpec, Pattern, Person, Range, Series};
+use adjourn::sim::{MeetingSpec, Person, RecurrencePattern, RecurrenceRange, Series};
 use chrono::TimeDelta;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -83,7 +83,7 @@ fn add_series(lobby: &ApiFixture) {
             (lobby.began - TimeDelta::minutes(20), Person::new("Ada Albers", "ada@example.com"));
         let mut daily = MeetingSpec::new(ada, start, start + TimeDelta::minutes(60));
         daily.rooms = vec![FREE.to_owned()];
-        daily.series = Some(Series::new(Pattern::Daily { interval: 1 }, Range::Count(5)));
+        daily.series = Some(Series::new(RecurrencePattern::Daily { interval: 1 }, RecurrenceRange::Count(5)));
         world.add_meeting(daily);
     });
 }

@@ -2,8 +2,8 @@
 //! cause.
 
 use adjourn::sim::{
-    Authority, AuthorityOptions, ExtendedProtection, Identity, Options, Proxy, ProxyOptions, Release, Scheme,
-    Simulator, TokenTrouble, Trouble, World, Wrong,
+    AuthScheme, Authority, AuthorityOptions, ExchangeRelease, ExtendedProtection, FaultRule, InjectedFault,
+    ProxyOptions, ProxyServer, ServerIdentity, Simulator, SimulatorOptions, TokenFault, World,
 };
 use chrono::TimeDelta;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -25,20 +25,20 @@ struct DoctorFixture {
 }
 
 impl DoctorFixture {
-    async fn of(world: World, options: Options) -> Self {
+    async fn of(world: World, options: SimulatorOptions) -> Self {
         let sim = Simulator::start(world, options).await.unwrap();
         let office = Office { sim, directory: tempfile::tempdir().unwrap() };
         if let Some(pem) = office.sim.ca_pem() {
             std::fs::write(office.path("ca.pem"), pem).unwrap();
         }
-        let server = format!("username = '{}'\n", Options::default().username);
+        let server = format!("username = '{}'\n", SimulatorOptions::default().username);
         let scope = (0..3).map(room).collect();
         Self { office, server, url: None, ca: true, scope, outsider: OUTSIDER }
     }
 
     /// Set up as it should be, over TLS.
-    async fn right(options: Options) -> Self {
-        Self::of(people(), Options { tls: true, ..options }).await
+    async fn right(options: SimulatorOptions) -> Self {
+        Self::of(people(), SimulatorOptions { tls: true, ..options }).await
     }
 
     fn server(mut self, more: &str) -> Self {
@@ -86,12 +86,12 @@ fn people() -> World {
     world
 }
 
-fn ntlm(options: Options) -> Options {
-    Options { schemes: vec![Scheme::Negotiate, Scheme::Ntlm], ..options }
+fn ntlm(options: SimulatorOptions) -> SimulatorOptions {
+    SimulatorOptions { schemes: vec![AuthScheme::Negotiate, AuthScheme::Ntlm], ..options }
 }
 
 /// A certificate for this name, from a CA of its own.
-fn certificate(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Identity {
+fn certificate(name: &str, change: impl FnOnce(&mut CertificateParams)) -> ServerIdentity {
     let ca_key = KeyPair::generate().unwrap();
     let mut ca = CertificateParams::new(Vec::new()).unwrap();
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -100,12 +100,12 @@ fn certificate(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Ident
     let mut leaf = CertificateParams::new(vec![name.to_owned()]).unwrap();
     change(&mut leaf);
     let certificates_pem = leaf.signed_by(&key, &Issuer::new(ca, ca_key)).unwrap().pem();
-    Identity { certificates_pem, key_pem: key.serialize_pem(), ca_pem }
+    ServerIdentity { certificates_pem, key_pem: key.serialize_pem(), ca_pem }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_set_up_right_passes_and_its_rights_to_write_are_proven() {
-    let site = DoctorFixture::right(ntlm(Options::default())).await.server("auth = \"ntlm\"\n");
+    let site = DoctorFixture::right(ntlm(SimulatorOptions::default())).await.server("auth = \"ntlm\"\n");
     let said = site.examined(&["--write-test", &room(0)]).await;
     assert_eq!(said.code, 0, "{}\n{}", said.out, said.err);
     assert!(said.out.starts_with("pass  everything is set up ("), "{}", said.out);
@@ -126,22 +126,23 @@ async fn what_is_set_up_right_passes_and_its_rights_to_write_are_proven() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_network_and_what_stands_in_it() {
-    let mut site = DoctorFixture::right(Options::default()).await;
+    let mut site = DoctorFixture::right(SimulatorOptions::default()).await;
     site.url = Some("https://no-such-host.invalid/EWS/Exchange.asmx".to_owned());
     site.says("FAIL  default: name resolution: ").await; // 1
     site.url = Some("https://127.0.0.1:1/EWS/Exchange.asmx".to_owned());
     site.says("FAIL  default: connection: ").await; // 2
 
     let login = Some(("proxy".to_owned(), "open".to_owned()));
-    let proxy = Proxy::start(ProxyOptions { credentials: login, ..ProxyOptions::default() }).await.unwrap();
-    let mut site = DoctorFixture::right(Options::default())
+    let proxy =
+        ProxyServer::start(ProxyOptions { credentials: login, ..ProxyOptions::default() }).await.unwrap();
+    let mut site = DoctorFixture::right(SimulatorOptions::default())
         .await
         .server(&format!("proxy = {{ url = \"{}\" }}\n", proxy.url()));
     site.says("FAIL  default: proxy: ").await; // 3
     site.office.write_secret("secret", "open\n");
     site.server = format!(
         "username = '{}'\nproxy = {{ url = \"{}\", username = \"proxy\", password = {{ file = \"secret\" }} }}\n",
-        Options::default().username,
+        SimulatorOptions::default().username,
         proxy.url()
     );
     let through = site.examined(&[]).await;
@@ -151,32 +152,37 @@ async fn the_network_and_what_stands_in_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn certificates() {
-    let mut site = DoctorFixture::right(Options::default()).await;
+    let mut site = DoctorFixture::right(SimulatorOptions::default()).await;
     site.ca = false;
     site.says("FAIL  default: certificate: ").await; // 4
     site.ca = true;
 
     let over = certificate("127.0.0.1", |params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
-    let site = DoctorFixture::right(Options { identity: Some(over), ..Options::default() }).await;
+    let site =
+        DoctorFixture::right(SimulatorOptions { identity: Some(over), ..SimulatorOptions::default() }).await;
     site.says("the certificate has expired").await; // 5
 
     let other = certificate("mail.example.com", |_| {});
-    let site = DoctorFixture::right(Options { identity: Some(other), ..Options::default() }).await;
+    let site =
+        DoctorFixture::right(SimulatorOptions { identity: Some(other), ..SimulatorOptions::default() }).await;
     site.says("the certificate is for another name").await;
 
     let stranger = certificate("svc-adjourn", |_| {});
-    let site =
-        DoctorFixture::right(Options { client_ca_pem: Some(stranger.ca_pem), ..Options::default() }).await;
+    let site = DoctorFixture::right(SimulatorOptions {
+        client_ca_pem: Some(stranger.ca_pem),
+        ..SimulatorOptions::default()
+    })
+    .await;
     site.says("FAIL  default: client certificate: ").await; // 6
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_known_by_a_certificate_is_not_taken_for_a_login_form() {
     let ours = certificate("svc-adjourn", |_| {});
-    let options = Options {
-        schemes: vec![Scheme::Nobody],
+    let options = SimulatorOptions {
+        schemes: vec![AuthScheme::Anonymous],
         client_ca_pem: Some(ours.ca_pem.clone()),
-        ..Options::default()
+        ..SimulatorOptions::default()
     };
     let mut site = DoctorFixture::right(options).await;
     std::fs::write(site.office.path("client.pem"), &ours.certificates_pem).unwrap();
@@ -193,55 +199,66 @@ async fn who_is_known_by_a_certificate_is_not_taken_for_a_login_form() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_for_another_reason_proves_no_scope() {
     for code in ["ErrorNonPrimarySmtpAddress", "ErrorInvalidUserPrincipalName", "ErrorImpersonationFailed"] {
-        let site = DoctorFixture::right(Options::default()).await;
-        let wrong = Trouble::new(Wrong::Fault(code)).for_mailbox(OUTSIDER).times(usize::MAX);
-        site.office.sim.trouble(wrong);
+        let site = DoctorFixture::right(SimulatorOptions::default()).await;
+        let wrong = FaultRule::new(InjectedFault::Fault(code)).for_mailbox(OUTSIDER).times(usize::MAX);
+        site.office.sim.inject_fault(wrong);
         site.says("WARN  default: scope: whether ceo@example.com is out of scope cannot be told").await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_answers_is_not_ews() {
-    let mut site = DoctorFixture::right(Options::default()).await;
+    let mut site = DoctorFixture::right(SimulatorOptions::default()).await;
     site.url = Some(site.office.sim.url().replace("Exchange.asmx", "exchange"));
     site.says("FAIL  default: EWS: what answers there is not EWS (HTTP 404)").await; // 7
 
-    let site = DoctorFixture::right(Options::default()).await;
-    site.office.sim.trouble(Trouble::new(Wrong::Page(440)).times(usize::MAX));
+    let site = DoctorFixture::right(SimulatorOptions::default()).await;
+    site.office.sim.inject_fault(FaultRule::new(InjectedFault::Page(440)).times(usize::MAX));
     site.says("FAIL  default: EWS: ").await; // 8: a login form behind the sign-in
 
-    let site =
-        DoctorFixture::right(Options { clock_ahead: TimeDelta::minutes(11), ..Options::default() }).await;
+    let site = DoctorFixture::right(SimulatorOptions {
+        clock_ahead: TimeDelta::minutes(11),
+        ..SimulatorOptions::default()
+    })
+    .await;
     site.says("FAIL  default: clock: the server's clock and this machine's are 6").await; // 9
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn accounts() {
-    let site = DoctorFixture::right(Options { password: "another".to_owned(), ..Options::default() }).await;
+    let site = DoctorFixture::right(SimulatorOptions {
+        password: "another".to_owned(),
+        ..SimulatorOptions::default()
+    })
+    .await;
     site.says("FAIL  default: sign-in: Exchange does not accept the service account").await; // 10
-    let site = DoctorFixture::right(ntlm(Options::default())).await;
+    let site = DoctorFixture::right(ntlm(SimulatorOptions::default())).await;
     site.says("FAIL  default: ways to sign in: the server offers Negotiate, NTLM, and server.auth is Basic")
         .await; // 11
-    let wrong = Options { password: "another".to_owned(), ..ntlm(Options::default()) };
+    let wrong = SimulatorOptions { password: "another".to_owned(), ..ntlm(SimulatorOptions::default()) };
     let site = DoctorFixture::right(wrong).await.server("auth = \"negotiate\"\n");
     site.says("FAIL  default: sign-in: Exchange does not accept the service account").await; // 12
-    let site = DoctorFixture::right(Options::default()).await;
-    site.office.sim.trouble(Trouble::new(Wrong::Page(456)).times(usize::MAX));
+    let site = DoctorFixture::right(SimulatorOptions::default()).await;
+    site.office.sim.inject_fault(FaultRule::new(InjectedFault::Page(456)).times(usize::MAX));
     site.says("FAIL  default: account: ").await; // 13
-    let site =
-        DoctorFixture::right(Options::default()).await.server("password = { file = \"no-such-file\" }\n");
+    let site = DoctorFixture::right(SimulatorOptions::default())
+        .await
+        .server("password = { file = \"no-such-file\" }\n");
     site.says("FAIL  default: configuration: cannot read the password in no-such-file").await; // 14
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn channel_bindings() {
-    let required = Options { extended_protection: ExtendedProtection::Require, ..ntlm(Options::default()) };
+    let required = SimulatorOptions {
+        extended_protection: ExtendedProtection::Require,
+        ..ntlm(SimulatorOptions::default())
+    };
     let site = DoctorFixture::right(required).await.server("auth = \"ntlm\"\nchannel_binding = \"off\"\n");
     site.says("FAIL  default: channel binding: the server requires Extended Protection").await; // 15
-    let between = || Options {
+    let between = || SimulatorOptions {
         extended_protection: ExtendedProtection::Allow,
-        terminated_elsewhere: true,
-        ..ntlm(Options::default())
+        tls_ends_at_proxy: true,
+        ..ntlm(SimulatorOptions::default())
     };
     let site =
         DoctorFixture::right(between()).await.server("auth = \"ntlm\"\nchannel_binding = \"require\"\n");
@@ -253,8 +270,11 @@ async fn channel_bindings() {
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens() {
     let authority = Authority::start(AuthorityOptions::default()).await.unwrap();
-    let options =
-        || Options { schemes: vec![Scheme::Bearer], tokens: authority.tokens(), ..Options::default() };
+    let options = || SimulatorOptions {
+        schemes: vec![AuthScheme::Bearer],
+        tokens: authority.tokens(),
+        ..SimulatorOptions::default()
+    };
     let oauth = |secret: &str| {
         let AuthorityOptions { tenant, client_id, .. } = AuthorityOptions::default();
         format!(
@@ -270,42 +290,50 @@ async fn tokens() {
 
     let site = DoctorFixture::right(options()).await.server(&oauth("PATH"));
     site.says("AADSTS7000215").await; // 18
-    authority.trouble(TokenTrouble::Down, usize::MAX);
+    authority.inject_fault(TokenFault::Down, usize::MAX);
     let site = DoctorFixture::right(options()).await.server(&oauth("ADJOURN_PASSWORD"));
     site.says("FAIL  default: token: where tokens come from cannot be reached").await; // 19
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rights_and_scopes() {
-    let site = DoctorFixture::right(Options { disabled: vec!["*".to_owned()], ..Options::default() }).await;
+    let site = DoctorFixture::right(SimulatorOptions {
+        disabled: vec!["*".to_owned()],
+        ..SimulatorOptions::default()
+    })
+    .await;
     site.says("FAIL  default: EWS: EWS is switched off for the organization").await; // 20
     let mut none = world(3);
     none.add_user(&adjourn::sim::Person::new("Cleo", OUTSIDER)).allow_impersonation_of([]);
-    let site = DoctorFixture::of(none, Options { tls: true, ..Options::default() }).await;
+    let site = DoctorFixture::of(none, SimulatorOptions { tls: true, ..SimulatorOptions::default() }).await;
     site.says("FAIL  default: impersonation: the account may act in none of the 3 configured rooms").await; // 21
     let mut some = world(3);
     some.add_user(&adjourn::sim::Person::new("Cleo", OUTSIDER)).allow_impersonation_of([room(0).as_str()]);
-    let site = DoctorFixture::of(some, Options { tls: true, ..Options::default() }).await;
+    let site = DoctorFixture::of(some, SimulatorOptions { tls: true, ..SimulatorOptions::default() }).await;
     site.says("FAIL  room1@example.com: impersonation: the service account may not act for this room").await; // 22
-    let mut site = DoctorFixture::right(Options::default()).await;
+    let mut site = DoctorFixture::right(SimulatorOptions::default()).await;
     site.scope.push("nobody@example.com".to_owned());
     site.says("FAIL  nobody@example.com: mailbox: there is no mailbox of this address").await; // 23
     let mut wide = world(3);
     wide.add_user(&adjourn::sim::Person::new("Cleo", OUTSIDER));
-    let site = DoctorFixture::of(wide, Options { tls: true, ..Options::default() }).await;
+    let site = DoctorFixture::of(wide, SimulatorOptions { tls: true, ..SimulatorOptions::default() }).await;
     site.says("FAIL  default: scope: the account can act in ceo@example.com, which must be out of its scope")
         .await; // 24
-    let one = Options { disabled: vec![room(1)], ..Options::default() };
+    let one = SimulatorOptions { disabled: vec![room(1)], ..SimulatorOptions::default() };
     let site = DoctorFixture::right(one).await;
     site.says("FAIL  room1@example.com: EWS: EWS is turned off for this mailbox").await; // 25
-    let mut site = DoctorFixture::right(Options { release: Release::default(), ..Options::default() }).await;
+    let mut site = DoctorFixture::right(SimulatorOptions {
+        release: ExchangeRelease::default(),
+        ..SimulatorOptions::default()
+    })
+    .await;
     site.outsider = "nobody@example.com";
     site.says("WARN  default: scope: whether nobody@example.com is out of scope cannot be told").await; // 26
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn autodiscover() {
-    let site = DoctorFixture::right(Options::default()).await;
+    let site = DoctorFixture::right(SimulatorOptions::default()).await;
     let host = site.office.sim.url().replace("https://", "").replace("/EWS/Exchange.asmx", "");
     let found =
         format!("url = \"autodiscover\"\nautodiscover = {{ hosts = [\"{host}\"], first = \"{host}\" }}\n");

@@ -1,6 +1,6 @@
 //! Once and only once, back again, and on record: from the command line.
 
-use adjourn::sim::{Trouble, Wrong};
+use adjourn::sim::{FaultRule, InjectedFault};
 use serde_json::Value;
 
 use crate::office::{CommandOutput, Office, room};
@@ -97,7 +97,7 @@ async fn a_removed_event_comes_back_from_deleted_items() {
     assert_eq!(text(&removed["undoable"], "undoable"), "yes", "{removed}");
     assert_eq!(office.end_of(0), None);
     // The answer to the undo is lost after it was carried out.
-    office.sim.trouble(Trouble::new(Wrong::ResetAfter).on("MoveItem"));
+    office.sim.inject_fault(FaultRule::new(InjectedFault::ResetAfter).on("MoveItem"));
     let undone = office.run(&["--json", "undo", text(&removed, "action")]).await;
     assert_eq!((undone.code, text(&undone.json()["change"], "change")), (0, "moved-back"), "{}", undone.out);
     assert_eq!(office.end_of(0), before);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use adjourn::clock::{Clock, SystemClock};
-use adjourn::sim::{MeetingSpec, Options, Person, RoomSpec, Simulator, World};
+use adjourn::sim::{MeetingSpec, Person, RoomSpec, Simulator, SimulatorOptions, World};
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use serde_json::Value;
 
@@ -65,7 +65,7 @@ pub fn world(rooms: usize) -> World {
 
 impl Office {
     pub async fn open(rooms: usize) -> Self {
-        let sim = Simulator::start(world(rooms), Options::default()).await.unwrap();
+        let sim = Simulator::start(world(rooms), SimulatorOptions::default()).await.unwrap();
         let directory = tempfile::tempdir().unwrap();
         let office = Self { sim, directory };
         office.configure("");
@@ -73,7 +73,7 @@ impl Office {
     }
 
     pub fn configure(&self, more: &str) {
-        let options = Options::default();
+        let options = SimulatorOptions::default();
         let text = format!(
             "[server]\nurl = \"{}\"\nusername = \"{}\"\nrequests_at_once = 64\n[scope]\ndomains = [\"example.com\"]\n\
              [engine]\nsettle_ms = 10\n[cleanup]\nrooms_at_once = 64\n[cleanup.no_check_in]\ngrace_minutes = 5\n\
@@ -110,7 +110,7 @@ impl Office {
         command
             .args(args)
             .current_dir(self.directory.path())
-            .env("ADJOURN_PASSWORD", Options::default().password)
+            .env("ADJOURN_PASSWORD", SimulatorOptions::default().password)
             .env("ADJOURN_STATE_DIR", state)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -175,7 +175,7 @@ async fn a_secret_of_nothing_but_white_space_is_refused() {
         assert_eq!(webhook.code, 2, "{content:?}: {}", webhook.err);
         assert!(webhook.err.contains("is empty"), "{}", webhook.err);
     }
-    assert_eq!(office.sim.logins().len(), 0, "nothing was tried");
+    assert_eq!(office.sim.windows_sign_ins().len(), 0, "nothing was tried");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 
-use adjourn::sim::{MeetingSpec, Options, Person, RoomSpec, Simulator, World};
+use adjourn::sim::{MeetingSpec, Person, RoomSpec, Simulator, SimulatorOptions, World};
 use chrono::TimeDelta;
 
 use crate::office::{Office, now, room};
@@ -19,7 +19,7 @@ async fn office() -> Office {
     let mut meeting = MeetingSpec::new(eve, now() - TimeDelta::minutes(20), now() + TimeDelta::minutes(40));
     meeting.rooms = vec![room(0)];
     world.add_meeting(meeting);
-    let sim = Simulator::start(world, Options::default()).await.unwrap();
+    let sim = Simulator::start(world, SimulatorOptions::default()).await.unwrap();
     let office = Office { sim, directory: tempfile::tempdir().unwrap() };
     office.configure("[journal]\nsubjects = true\n");
     office

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use adjourn::sim::{
-    Authority, AuthorityOptions, ExtendedProtection, Options, Proxy, ProxyOptions, Scheme, Simulator,
-    Trouble, Wrong,
+    AuthScheme, Authority, AuthorityOptions, ExtendedProtection, FaultRule, InjectedFault, ProxyOptions,
+    ProxyServer, Simulator, SimulatorOptions,
 };
 
 use crate::office::{Office, room, world};
@@ -88,17 +88,21 @@ async fn served(office: &Office) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-async fn office(options: Options) -> Office {
-    let sim = Simulator::start(world(2), Options { tls: true, ..options }).await.unwrap();
+async fn office(options: SimulatorOptions) -> Office {
+    let sim = Simulator::start(world(2), SimulatorOptions { tls: true, ..options }).await.unwrap();
     Office { sim, directory: tempfile::tempdir().unwrap() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_basic_account_through_a_proxy_nothing_gets_out() {
     let login = Some(("proxy".to_owned(), PROXY_PASSWORD.to_owned()));
-    let proxy = Proxy::start(ProxyOptions { credentials: login, ..ProxyOptions::default() }).await.unwrap();
-    let office = office(Options { password: PASSWORD.to_owned(), ..Options::default() }).await;
-    office.sim.trouble(Trouble::new(Wrong::Fault("ErrorInternalServerError")).on("UpdateItem"));
+    let proxy =
+        ProxyServer::start(ProxyOptions { credentials: login, ..ProxyOptions::default() }).await.unwrap();
+    let office =
+        office(SimulatorOptions { password: PASSWORD.to_owned(), ..SimulatorOptions::default() }).await;
+    office
+        .sim
+        .inject_fault(FaultRule::new(InjectedFault::Fault("ErrorInternalServerError")).on("UpdateItem"));
     let config = format!(
         "username = \"svc-adjourn@example.com\"\npassword = {{ file = \"password\" }}\n\
          proxy = {{ url = \"{}\", username = \"proxy\", password = {{ file = \"proxy-password\" }} }}\n",
@@ -111,16 +115,16 @@ async fn of_a_basic_account_through_a_proxy_nothing_gets_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_windows_account_nothing_gets_out_accepted_or_refused() {
     for right in [true, false] {
-        let office = office(Options {
+        let office = office(SimulatorOptions {
             password: if right { PASSWORD.to_owned() } else { "another".to_owned() },
-            schemes: vec![Scheme::Negotiate, Scheme::Ntlm],
+            schemes: vec![AuthScheme::Negotiate, AuthScheme::Ntlm],
             extended_protection: ExtendedProtection::Allow,
-            ..Options::default()
+            ..SimulatorOptions::default()
         })
         .await;
         let config = "auth = \"negotiate\"\nusername = 'EXAMPLE\\svc-adjourn'\npassword = { command = [\"cat\", \"password\"] }\n";
         run(&office, config).await.is_clean(&[]);
-        assert_eq!(office.sim.logins().is_empty(), !right);
+        assert_eq!(office.sim.windows_sign_ins().is_empty(), !right);
     }
 }
 
@@ -133,7 +137,9 @@ async fn of_an_application_neither_secret_nor_token_gets_out() {
     .await
     .unwrap();
     let tokens = authority.tokens();
-    let office = office(Options { schemes: vec![Scheme::Bearer], tokens, ..Options::default() }).await;
+    let office =
+        office(SimulatorOptions { schemes: vec![AuthScheme::Bearer], tokens, ..SimulatorOptions::default() })
+            .await;
     let AuthorityOptions { tenant, client_id, .. } = AuthorityOptions::default();
     let oauth = format!(
         "[server.oauth]\ntenant = \"{tenant}\"\nclient_id = \"{client_id}\"\nsecret = {{ file = \"client-secret\" }}\n\

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::Child;
 use std::time::Duration;
 
-use adjourn::sim::{Trouble, Wrong};
+use adjourn::sim::{FaultRule, InjectedFault};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -91,7 +91,7 @@ async fn a_service_that_is_stopped_finishes_what_it_took_on() {
     // Made while it runs: it opens within a second or two.
     let token = key(&office).await;
     tokio::time::sleep(Duration::from_millis(1_500)).await;
-    office.sim.trouble(Trouble::new(Wrong::Slow(Duration::from_secs(3))).on("UpdateItem"));
+    office.sim.inject_fault(FaultRule::new(InjectedFault::Slow(Duration::from_secs(3))).on("UpdateItem"));
     let said = served.send(&token, &format!("POST /v1/rooms/{}/end", room(0))).await;
     assert!(said.starts_with("HTTP/1.1 202"), "{said}");
     served.terminate();
@@ -111,7 +111,7 @@ async fn a_service_that_is_killed_knows_afterwards_what_it_did() {
     let before = office.end_of(0);
     let token = key(&office).await;
     let mut served = serve(&office);
-    office.sim.trouble(Trouble::new(Wrong::Slow(Duration::from_secs(2))).on("UpdateItem"));
+    office.sim.inject_fault(FaultRule::new(InjectedFault::Slow(Duration::from_secs(2))).on("UpdateItem"));
     let said = served.send(&token, &format!("POST /v1/rooms/{}/end", room(0))).await;
     assert!(said.starts_with("HTTP/1.1 202"), "{said}");
     served.child.kill().unwrap();

@@ -8,7 +8,7 @@ async fn the_script_names_whom_the_configuration_names() {
     office.configure("");
     let script = office.run(&["setup", "--in-scope", &room(0)]).await;
     assert_eq!(script.code, 0, "{}", script.err);
-    let account = adjourn::sim::Options::default().username;
+    let account = adjourn::sim::SimulatorOptions::default().username;
     assert!(
         script.out.contains(&format!("-User '{account}' -CustomRecipientWriteScope 'Adjourn'")),
         "{}",

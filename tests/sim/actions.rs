@@ -8,7 +8,9 @@ use adjourn::action::{
 };
 use adjourn::calendar::{Copy, EventId};
 use adjourn::engine::Mode;
-use adjourn::sim::{MailKind, Options, Person, Range, Series, Simulator, Trouble, World, Wrong};
+use adjourn::sim::{
+    FaultRule, InjectedFault, MailKind, Person, RecurrenceRange, Series, Simulator, SimulatorOptions, World,
+};
 use chrono::TimeDelta;
 
 use crate::office::{Office, ROOM, action, meeting, now, plain, room, world};
@@ -78,7 +80,7 @@ async fn an_occurrence_is_ended_and_its_series_stays_as_it_is() {
     let mut world = world();
     let mut spec = meeting();
     let first = spec.start;
-    spec.series = Some(Series::weekly_on(first, Range::Count(5)));
+    spec.series = Some(Series::weekly_on(first, RecurrenceRange::Count(5)));
     let uid = world.add_meeting(spec);
     let office = Office::open(world).await;
     done(office.ask(END).await);
@@ -98,7 +100,9 @@ async fn an_extension_in_between_stops_the_action_and_says_so() {
     let extend = move |world: &mut World| {
         world.organizer_changes(&extended, None, |details| details.end = later);
     };
-    office.sim.trouble(Trouble::new(Wrong::Meanwhile(Arc::new(extend))).on("UpdateItem"));
+    office
+        .sim
+        .inject_fault(FaultRule::new(InjectedFault::ConcurrentChange(Arc::new(extend))).on("UpdateItem"));
     let refusal = refusal(office.ask(END).await);
     assert!(matches!(refusal, Refusal::ChangedMeanwhile { .. }), "{refusal:?}");
     assert!(refusal.to_string().contains("changed"), "{refusal}");
@@ -107,11 +111,16 @@ async fn an_extension_in_between_stops_the_action_and_says_so() {
 
 #[tokio::test]
 async fn a_reply_lost_before_or_after_the_write_leads_to_one_write_and_one_answer() {
-    for wrong in [Wrong::ResetBefore, Wrong::ResetAfter, Wrong::Cut(40), Wrong::Garbage] {
+    for wrong in [
+        InjectedFault::ResetBefore,
+        InjectedFault::ResetAfter,
+        InjectedFault::Truncated(40),
+        InjectedFault::Garbage,
+    ] {
         let mut world = world();
         let uid = world.add_meeting(meeting());
         let office = Office::open(world).await;
-        office.sim.trouble(Trouble::new(wrong).on("UpdateItem"));
+        office.sim.inject_fault(FaultRule::new(wrong).on("UpdateItem"));
         let done = done(office.ask(END).await);
         let Change::Ended { to, .. } = done.change else { panic!("{done:?}") };
         assert_eq!(office.event(&uid).unwrap().end, to);
@@ -126,11 +135,11 @@ async fn a_decline_whose_reply_is_lost_is_mailed_once_and_known_to_be() {
         let mut world = world();
         let mut spec = meeting();
         if in_a_series {
-            spec.series = Some(Series::weekly_on(spec.start, Range::Count(5)));
+            spec.series = Some(Series::weekly_on(spec.start, RecurrenceRange::Count(5)));
         }
         world.add_meeting(spec);
         let office = Office::open(world).await;
-        office.sim.trouble(Trouble::new(Wrong::ResetAfter).on("CreateItem"));
+        office.sim.inject_fault(FaultRule::new(InjectedFault::ResetAfter).on("CreateItem"));
         let done = done(office.ask(DELETE).await);
         assert_eq!((done.change, done.notified), (Change::Declined, Notified::Organizer));
         assert_eq!((office.asked("CreateItem"), office.mails().len()), (1, 1));
@@ -142,10 +151,13 @@ async fn throttling_is_waited_out_in_each_of_its_carriers() {
     let mut world = world();
     world.add_meeting(meeting());
     let office = Office::open(world).await;
-    for wrong in
-        [Wrong::BusyPage(Some(0)), Wrong::BusyFault(10), Wrong::BusyMessage(10), Wrong::TooManyConnections]
-    {
-        office.sim.trouble(Trouble::new(wrong).on("UpdateItem"));
+    for wrong in [
+        InjectedFault::BusyPage(Some(0)),
+        InjectedFault::BusyFault(10),
+        InjectedFault::BusyMessage(10),
+        InjectedFault::TooManyConnections,
+    ] {
+        office.sim.inject_fault(FaultRule::new(wrong).on("UpdateItem"));
     }
     done(office.ask(END).await);
     assert_eq!(office.asked("UpdateItem"), 5);
@@ -155,7 +167,7 @@ async fn throttling_is_waited_out_in_each_of_its_carriers() {
 #[tokio::test]
 async fn a_booking_that_was_answered_with_busy_and_made_all_the_same_is_made_once() {
     let office = Office::open(world()).await;
-    office.sim.trouble(Trouble::new(Wrong::DoneThenPage(503)).on("CreateItem"));
+    office.sim.inject_fault(FaultRule::new(InjectedFault::AppliedThenPage(503)).on("CreateItem"));
     let done = done(office.ask(ActionKind::Book { minutes: 30 }).await);
     assert_eq!(done.change, Change::Booked);
     assert_eq!(office.asked("CreateItem"), 1);
@@ -172,7 +184,7 @@ async fn an_end_that_is_saved_and_answered_with_a_failure_claims_no_message() {
         (spec.organizer, spec.rooms) = (Person::new("Aurora", ROOM), Vec::new());
         world.add_meeting(spec);
         let office = Office::open(world).await;
-        office.sim.trouble(Trouble::new(Wrong::DoneThenPage(status)).on("UpdateItem"));
+        office.sim.inject_fault(FaultRule::new(InjectedFault::AppliedThenPage(status)).on("UpdateItem"));
         let done = done(office.ask(ActionKind::End(Notify::Attendees)).await);
         assert_eq!((done.copy, done.notified), (Copy::Organizer, Notified::Unknown));
         assert_eq!(office.asked("UpdateItem"), 1);
@@ -219,7 +231,8 @@ async fn out_of_scope_is_refused_here_and_there() {
 async fn the_same_over_tls_and_only_with_the_right_issuer() {
     let mut world = world();
     world.add_meeting(meeting());
-    let sim = Simulator::start(world, Options { tls: true, ..Options::default() }).await.unwrap();
+    let sim =
+        Simulator::start(world, SimulatorOptions { tls: true, ..SimulatorOptions::default() }).await.unwrap();
     let ca = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(ca.path(), sim.ca_pem().unwrap()).unwrap();
     let stranger = Office::of(sim, vec![room()], None);
@@ -234,7 +247,7 @@ async fn a_server_that_thinks_too_long_about_a_write_is_asked_what_became_of_it(
     let mut world = world();
     let uid = world.add_meeting(meeting());
     let office = Office::open(world).await;
-    office.sim.trouble(Trouble::new(Wrong::Slow(Duration::from_secs(3))).on("UpdateItem"));
+    office.sim.inject_fault(FaultRule::new(InjectedFault::Slow(Duration::from_secs(3))).on("UpdateItem"));
     let outcome = office.ask(END).await;
     assert!(matches!(outcome, Outcome::Done(_) | Outcome::NeedsAttention { .. }), "{outcome:?}");
     tokio::time::sleep(Duration::from_secs(2)).await;
@@ -246,7 +259,7 @@ async fn answers_that_cannot_be_read_are_not_called_busy() {
     let mut world = world();
     world.add_meeting(meeting());
     let office = Office::open(world).await;
-    office.sim.trouble(Trouble::new(Wrong::Garbage).on("FindItem").times(50));
+    office.sim.inject_fault(FaultRule::new(InjectedFault::Garbage).on("FindItem").times(50));
     let refusal = refusal(office.ask(END).await);
     let Refusal::Exchange { responsible: ResponsibleParty::Server, advice, .. } = &refusal else {
         panic!("{refusal}")

@@ -10,8 +10,8 @@ use adjourn::calendar::Window;
 use adjourn::clock::ManualClock;
 use adjourn::engine::{Mode, PersonLookup};
 use adjourn::sim::{
-    Answer, Busy, CancelledMark, DateIds, DelegateRights, MeetingSpec, Options, Person, PlainSpec, Range,
-    RoomSpec, Series, Simulator, Trouble, World, Wrong,
+    CancelledMark, DelegateRights, ExceptionIds, FaultRule, FreeBusyType, InjectedFault, InvitationResponse,
+    MeetingSpec, Person, PlainSpec, RecurrenceRange, RoomSpec, Series, Simulator, SimulatorOptions, World,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -37,12 +37,14 @@ fn refusal(outcome: Outcome) -> Refusal {
 }
 
 fn weekly(spec: MeetingSpec) -> MeetingSpec {
-    MeetingSpec { series: Some(Series::weekly_on(spec.start, Range::Count(3))), ..spec }
+    MeetingSpec { series: Some(Series::weekly_on(spec.start, RecurrenceRange::Count(3))), ..spec }
 }
 
 /// An office in which it is this moment and stays so.
 async fn office_at(now: DateTime<Utc>, world: World) -> Office {
-    let sim = Simulator::start(world, Options { now: Some(now), ..Options::default() }).await.unwrap();
+    let sim = Simulator::start(world, SimulatorOptions { now: Some(now), ..SimulatorOptions::default() })
+        .await
+        .unwrap();
     let settings = settings(&sim, None);
     Office::by_clock(Arc::new(ManualClock::at(now)), sim, vec![room()], &settings)
 }
@@ -82,7 +84,7 @@ async fn a_declined_meeting_that_stays_is_declined_once_and_the_room_is_free() {
         let office = Office::open(world).await;
         assert_eq!(done(office.ask(TELL).await).change, Change::Declined);
         let kept = office.sim.world(|world| world.events(ROOM, now(), now() + TimeDelta::minutes(5)));
-        assert_eq!((kept[0].uid.as_str(), kept[0].my_answer), (uid.as_str(), Answer::Decline));
+        assert_eq!((kept[0].uid.as_str(), kept[0].my_response), (uid.as_str(), InvitationResponse::Decline));
         for again in [TELL, SILENT, END] {
             assert!(matches!(refusal(office.ask(again).await), Refusal::NoCurrentEvent));
         }
@@ -96,7 +98,7 @@ fn rooms_own() -> MeetingSpec {
 }
 
 /// A server that had carried the write out before it said that it had not: one effect, one mail, and the truth is told.
-async fn errors_after(wrong: Wrong) {
+async fn errors_after(wrong: InjectedFault) {
     let own = rooms_own();
     let rows = [
         (END, "UpdateItem", meeting(), 0, Notified::Nobody),
@@ -110,7 +112,7 @@ async fn errors_after(wrong: Wrong) {
         let mut world = world();
         let uid = world.add_meeting(spec.clone());
         let office = Office::open(world).await;
-        office.sim.trouble(Trouble::new(wrong.clone()).on(operation));
+        office.sim.inject_fault(FaultRule::new(wrong.clone()).on(operation));
         let done = done(office.ask(ask).await);
         assert_eq!((done.notified, office.mails().len()), (told, mails), "{ask:?} {spec:?}");
         let on = office.sim.world(|world| world.events(ROOM, now(), now() + TimeDelta::minutes(5)));
@@ -120,24 +122,24 @@ async fn errors_after(wrong: Wrong) {
 
 #[tokio::test]
 async fn a_write_that_is_carried_out_and_refused_as_an_item_is_known_to_be_done() {
-    errors_after(Wrong::ItemErrorAfter("ErrorInternalServerError")).await;
+    errors_after(InjectedFault::ItemErrorAfter("ErrorInternalServerError")).await;
 }
 
 #[tokio::test]
 async fn a_write_that_is_carried_out_and_answered_with_a_fault_is_known_to_be_done() {
-    errors_after(Wrong::FaultAfter("ErrorInternalServerTransientError")).await;
+    errors_after(InjectedFault::FaultAfter("ErrorInternalServerTransientError")).await;
 }
 
 #[tokio::test]
 async fn a_write_that_is_carried_out_and_answered_with_a_page_is_known_to_be_done() {
     for status in [401, 403, 404, 500, 503] {
-        errors_after(Wrong::PageAfter(status)).await;
+        errors_after(InjectedFault::PageAfter(status)).await;
     }
 }
 
 #[tokio::test]
 async fn a_write_that_is_carried_out_and_answered_as_busy_is_known_to_be_done() {
-    errors_after(Wrong::ItemErrorAfter("ErrorServerBusy")).await;
+    errors_after(InjectedFault::ItemErrorAfter("ErrorServerBusy")).await;
 }
 
 const MAIL_ERRORS: [&str; 5] = [
@@ -155,7 +157,7 @@ async fn a_decline_or_cancellation_that_is_stored_and_not_sent_needs_somebody_to
         let mut world = world();
         world.add_meeting(spec);
         let office = Office::open(world).await;
-        office.sim.trouble(Trouble::new(Wrong::MailRefused(code)).on("CreateItem"));
+        office.sim.inject_fault(FaultRule::new(InjectedFault::MailRefused(code)).on("CreateItem"));
         let outcome = office.ask(TELL).await;
         assert!(matches!(outcome, Outcome::NeedsAttention { .. }), "{code}: {outcome:?}");
         assert!(office.mails().is_empty() && office.asked("CreateItem") == 1);
@@ -168,7 +170,7 @@ async fn an_end_that_is_stored_and_not_sent_is_done_and_nobody_is_called_told() 
         let mut world = world();
         let uid = world.add_meeting(rooms_own());
         let office = Office::open(world).await;
-        office.sim.trouble(Trouble::new(Wrong::MailRefused(code)).on("UpdateItem"));
+        office.sim.inject_fault(FaultRule::new(InjectedFault::MailRefused(code)).on("UpdateItem"));
         assert_eq!(done(office.ask(END).await).notified, Notified::Unknown, "{code}");
         assert!(office.event(&uid).unwrap().end <= now() && office.mails().is_empty());
     }
@@ -177,14 +179,17 @@ async fn an_end_that_is_stored_and_not_sent_is_done_and_nobody_is_called_told() 
 /// The same answers where nothing was done: refused, and who has to act is named.
 #[tokio::test]
 async fn a_failure_that_left_the_calendar_as_it_was_is_refused() {
-    let wrongs =
-        [Wrong::ItemError("ErrorSendAsDenied"), Wrong::ItemError("ErrorQuotaExceeded"), Wrong::Page(403)];
+    let wrongs = [
+        InjectedFault::ItemError("ErrorSendAsDenied"),
+        InjectedFault::ItemError("ErrorQuotaExceeded"),
+        InjectedFault::Page(403),
+    ];
     for wrong in wrongs {
         for (ask, operation) in [(END, "UpdateItem"), (TELL, "CreateItem"), (SILENT, "DeleteItem")] {
             let mut world = world();
             let uid = world.add_meeting(rooms_own());
             let office = Office::open(world).await;
-            office.sim.trouble(Trouble::new(wrong.clone()).on(operation));
+            office.sim.inject_fault(FaultRule::new(wrong.clone()).on(operation));
             let refusal = refusal(office.ask(ask).await);
             let blames =
                 matches!(refusal, Refusal::Exchange { responsible: ResponsibleParty::Administrator, .. });
@@ -200,7 +205,7 @@ async fn a_removal_that_is_carried_out_and_answered_with_a_failure_is_done() {
         let mut world = world();
         let uid = world.add_meeting(meeting());
         let office = Office::open(world).await;
-        office.sim.trouble(Trouble::new(Wrong::PageAfter(status)).on("DeleteItem"));
+        office.sim.inject_fault(FaultRule::new(InjectedFault::PageAfter(status)).on("DeleteItem"));
         let outcome = office.ask(SILENT).await;
         assert!(matches!(outcome, Outcome::Done(_) | Outcome::AlreadyDone { .. }), "{status}: {outcome:?}");
         assert!(office.event(&uid).is_none());
@@ -209,15 +214,15 @@ async fn a_removal_that_is_carried_out_and_answered_with_a_failure_is_done() {
 
 #[tokio::test]
 async fn a_booking_that_is_made_and_answered_with_a_failure_is_found_and_not_made_again() {
-    let wrongs = [401, 403, 404, 500, 503].map(Wrong::PageAfter).into_iter().chain([
-        Wrong::ItemErrorAfter("ErrorServerBusy"),
-        Wrong::FaultAfter("ErrorServerBusy"),
-        Wrong::FaultAfter("ErrorInternalServerError"),
-        Wrong::ItemErrorAfter("ErrorQuotaExceeded"),
+    let wrongs = [401, 403, 404, 500, 503].map(InjectedFault::PageAfter).into_iter().chain([
+        InjectedFault::ItemErrorAfter("ErrorServerBusy"),
+        InjectedFault::FaultAfter("ErrorServerBusy"),
+        InjectedFault::FaultAfter("ErrorInternalServerError"),
+        InjectedFault::ItemErrorAfter("ErrorQuotaExceeded"),
     ]);
     for (index, wrong) in wrongs.enumerate() {
         let office = Office::open(world()).await;
-        office.sim.trouble(Trouble::new(wrong).on("CreateItem"));
+        office.sim.inject_fault(FaultRule::new(wrong).on("CreateItem"));
         assert_eq!(
             done(office.ask(ActionKind::Book { minutes: 15 }).await).change,
             Change::Booked,
@@ -230,15 +235,15 @@ async fn a_booking_that_is_made_and_answered_with_a_failure_is_found_and_not_mad
 
 #[tokio::test]
 async fn a_date_that_is_changed_is_found_under_its_other_id() {
-    for ids in [DateIds::Replaced, DateIds::Added, DateIds::Kept] {
-        for wrong in [None, Some(Wrong::ResetAfter), Some(Wrong::PageAfter(503))] {
+    for ids in [ExceptionIds::Replaced, ExceptionIds::Added, ExceptionIds::Kept] {
+        for wrong in [None, Some(InjectedFault::ResetAfter), Some(InjectedFault::PageAfter(503))] {
             let mut world = world();
-            world.date_ids(ids);
+            world.set_exception_ids(ids);
             let uid = world.add_meeting(weekly(meeting()));
             let first = meeting().start;
             let office = Office::open(world).await;
             if let Some(wrong) = wrong {
-                office.sim.trouble(Trouble::new(wrong).on("UpdateItem"));
+                office.sim.inject_fault(FaultRule::new(wrong).on("UpdateItem"));
             }
             let extended = done(office.ask(ActionKind::Extend { minutes: 15 }).await);
             let Change::Extended { to, .. } = extended.change else { panic!("{extended:?}") };
@@ -260,7 +265,7 @@ async fn a_date_that_is_changed_is_found_under_its_other_id() {
 #[tokio::test]
 async fn an_id_from_before_a_date_was_changed_leads_to_it_where_the_server_still_knows_it() {
     let mut world = world();
-    world.date_ids(DateIds::Added);
+    world.set_exception_ids(ExceptionIds::Added);
     world.add_meeting(weekly(meeting()));
     let office = Office::open(world).await;
     let seen = office.engine.calendar().events(&room(), Window::instant(now())).await.unwrap().events;
@@ -274,7 +279,7 @@ async fn an_id_from_before_a_date_was_changed_leads_to_it_where_the_server_still
 async fn an_id_that_a_changed_date_has_lost_is_never_called_done() {
     for ask in [END, TELL, SILENT] {
         let mut world = world();
-        world.date_ids(DateIds::Replaced);
+        world.set_exception_ids(ExceptionIds::Replaced);
         let uid = world.add_meeting(weekly(meeting()));
         let office = Office::open(world).await;
         let seen = office.engine.calendar().events(&room(), Window::instant(now())).await.unwrap().events;
@@ -318,7 +323,7 @@ async fn what_either_property_calls_cancelled_is_neither_ended_nor_declined() {
     use CancelledMark::{AppointmentState, Both, IsCancelled};
     for cancelled_mark in [Both, IsCancelled, AppointmentState] {
         let mut world = world();
-        let busy = Some(Busy::Busy);
+        let busy = Some(FreeBusyType::Busy);
         world.add_meeting(MeetingSpec { cancelled: true, cancelled_mark, busy, ..meeting() });
         let office = Office::open(world).await;
         for ask in [END, TELL] {
@@ -349,7 +354,7 @@ async fn a_room_that_was_renamed_goes_on_under_its_former_address() {
     world.rename_mailbox(ROOM, "Boreas", "boreas@example.com");
     let office = Office::open(world).await;
     done(office.ask(ActionKind::Extend { minutes: 5 }).await);
-    office.sim.trouble(Trouble::new(Wrong::ResetAfter).on("CreateItem"));
+    office.sim.inject_fault(FaultRule::new(InjectedFault::ResetAfter).on("CreateItem"));
     let declined = done(office.ask(TELL).await);
     assert_eq!(
         (declined.notified, office.mails().len(), office.asked("CreateItem")),
@@ -429,7 +434,11 @@ async fn organizers_are_resolved_from_their_x500_names() {
 
 #[tokio::test]
 async fn a_decline_that_stays_and_whose_answer_is_lost_is_mailed_once() {
-    for wrong in [Wrong::ResetAfter, Wrong::PageAfter(503), Wrong::ItemErrorAfter("ErrorServerBusy")] {
+    for wrong in [
+        InjectedFault::ResetAfter,
+        InjectedFault::PageAfter(503),
+        InjectedFault::ItemErrorAfter("ErrorServerBusy"),
+    ] {
         for spec in [meeting(), weekly(meeting())] {
             let mut world = World::new();
             world.set_now(now());
@@ -437,7 +446,7 @@ async fn a_decline_that_stays_and_whose_answer_is_lost_is_mailed_once() {
             world.add_room(RoomSpec { preserve_declined: true, ..RoomSpec::new("Aurora", ROOM) });
             world.add_meeting(spec);
             let office = Office::open(world).await;
-            office.sim.trouble(Trouble::new(wrong.clone()).on("CreateItem"));
+            office.sim.inject_fault(FaultRule::new(wrong.clone()).on("CreateItem"));
             let outcome = office.ask(TELL).await;
             assert!(matches!(outcome, Outcome::Done(_) | Outcome::AlreadyDone { .. }), "{outcome:?}");
             assert_eq!(office.mails().len(), 1);

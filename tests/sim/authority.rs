@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use adjourn::clock::{Clock as _, SystemClock};
-use adjourn::sim::{Authority, AuthorityOptions, Options, Scheme, Simulator, TokenTrouble};
+use adjourn::sim::{AuthScheme, Authority, AuthorityOptions, Simulator, SimulatorOptions, TokenFault};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use rustls::pki_types::pem::PemObject as _;
@@ -45,7 +45,11 @@ fn by_secret(secret: &str) -> String {
 #[tokio::test]
 async fn a_secret_buys_a_token_and_the_token_opens_exchange() {
     let authority = Authority::start(AuthorityOptions::default()).await.unwrap();
-    let options = Options { schemes: vec![Scheme::Bearer], tokens: authority.tokens(), ..Options::default() };
+    let options = SimulatorOptions {
+        schemes: vec![AuthScheme::Bearer],
+        tokens: authority.tokens(),
+        ..SimulatorOptions::default()
+    };
     let sim = Simulator::start(world(), options).await.unwrap();
     let (status, head, answer) = post(&authority.url(), &by_secret("simulated")).await.unwrap();
     assert_eq!(
@@ -62,7 +66,7 @@ async fn a_secret_buys_a_token_and_the_token_opens_exchange() {
     let (_, _, answer) = post(&authority.url(), &by_secret("simulated")).await.unwrap();
     let stale = format!("Bearer {}", answer["access_token"].as_str().unwrap());
     assert_eq!(socket.ask(Some(&stale)).await.status, 401);
-    assert_eq!((authority.issued(), authority.asked()), (2, 2));
+    assert_eq!((authority.issued(), authority.requests()), (2, 2));
 }
 
 #[tokio::test]
@@ -173,15 +177,15 @@ async fn a_certificate_buys_a_token_with_each_assertion_once() {
 async fn its_bad_days_can_be_had_too() {
     let authority = Authority::start(AuthorityOptions::default()).await.unwrap();
     let ask = async || post(&authority.url(), &by_secret("simulated")).await;
-    authority.trouble(TokenTrouble::Throttled(Some(7)), 1);
+    authority.inject_fault(TokenFault::Throttled(Some(7)), 1);
     let (status, head, _) = ask().await.unwrap();
     assert!(status == 429 && head.contains("retry-after: 7"), "{head}");
     assert_eq!(ask().await.unwrap().0, 200);
-    authority.trouble(TokenTrouble::Unavailable, usize::MAX);
+    authority.inject_fault(TokenFault::Unavailable, usize::MAX);
     assert_eq!([ask().await.unwrap().0, ask().await.unwrap().0], [503, 503]);
-    authority.trouble(TokenTrouble::Garbage, 1);
+    authority.inject_fault(TokenFault::Garbage, 1);
     assert_eq!(ask().await.unwrap().2, Value::Null);
-    authority.trouble(TokenTrouble::Down, 1);
+    authority.inject_fault(TokenFault::Down, 1);
     assert_eq!(ask().await, None);
     assert_eq!(ask().await.unwrap().0, 200);
     authority.stop().await;

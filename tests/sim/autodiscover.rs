@@ -8,7 +8,7 @@ use adjourn::exchange::autodiscover::{
     BODY_BYTES_MAX, Cause, DiscoveredServer, Discovery, DiscoveryReport, DiscoveryRequest, DiscoveryResponse,
     Policy, discover,
 };
-use adjourn::sim::{AutodiscoverProtocol, Options, Simulator, Whereabouts, World};
+use adjourn::sim::{AutodiscoverProtocol, AutodiscoverResponse, Simulator, SimulatorOptions, World};
 use base64::Engine as _;
 use bytes::Bytes;
 use http::{Request, header};
@@ -103,7 +103,7 @@ async fn connect(place: &Place) -> SendRequest<Full<Bytes>> {
 }
 
 fn basic() -> String {
-    let Options { username, password, .. } = Options::default();
+    let SimulatorOptions { username, password, .. } = SimulatorOptions::default();
     format!("Basic {}", base64::prelude::BASE64_STANDARD.encode(format!("{username}:{password}")))
 }
 
@@ -116,7 +116,7 @@ fn place(sim: &Simulator) -> String {
 }
 
 async fn tls(world: World) -> Simulator {
-    Simulator::start(world, Options { tls: true, ..Options::default() }).await.unwrap()
+    Simulator::start(world, SimulatorOptions { tls: true, ..SimulatorOptions::default() }).await.unwrap()
 }
 
 /// Confirms `autodiscover.example.com` and these simulators under their own addresses.
@@ -134,7 +134,7 @@ async fn office() -> (Simulator, Names) {
 
 fn asked(sim: &Simulator) -> Vec<(AutodiscoverProtocol, String, bool)> {
     sim.autodiscover(|it| {
-        it.asked().iter().map(|asked| (asked.protocol, asked.address.clone(), asked.credentials)).collect()
+        it.requests().iter().map(|asked| (asked.protocol, asked.address.clone(), asked.credentials)).collect()
     })
 }
 
@@ -144,7 +144,7 @@ async fn each_protocol_alone_finds_the_room() {
     for only in [Json, Soap, Pox] {
         let (sim, names) = office().await;
         for other in [Json, Soap, Pox].into_iter().filter(|other| *other != only) {
-            sim.autodiscover(|it| it.lack(other));
+            sim.autodiscover(|it| it.disable(other));
         }
         let found = names.discover(&policy(&[&sim])).await.unwrap();
         assert_eq!(found.url.as_str(), sim.url(), "{only:?}");
@@ -158,7 +158,7 @@ async fn each_protocol_alone_finds_the_room() {
 async fn a_hybrid_room_is_found_in_the_cloud() {
     let (cloud, (sim, mut names)) = (tls(world()).await, office().await);
     names.lead("cloud.example.net", &cloud);
-    sim.autodiscover(|it| it.say(ROOM, Whereabouts::At(cloud.url())));
+    sim.autodiscover(|it| it.set_response(ROOM, AutodiscoverResponse::EwsUrl(cloud.url())));
     let found = names.discover(&policy(&[&sim, &cloud])).await.unwrap();
     assert_eq!(found.url.as_str(), cloud.url());
 
@@ -174,10 +174,10 @@ async fn a_renamed_room_is_asked_for_under_its_other_address() {
     let (cloud, (sim, mut names)) = (tls(world()).await, office().await);
     names.lead("autodiscover.contoso.mail.onmicrosoft.com", &cloud);
     let other = "aurora@contoso.mail.onmicrosoft.com";
-    cloud.autodiscover(|it| it.say(other, Whereabouts::At(cloud.url())));
+    cloud.autodiscover(|it| it.set_response(other, AutodiscoverResponse::EwsUrl(cloud.url())));
     for lacking in [None, Some(AutodiscoverProtocol::Soap)] {
-        sim.autodiscover(|it| it.say(ROOM, Whereabouts::Renamed(other.to_owned())));
-        sim.autodiscover(|it| lacking.into_iter().for_each(|protocol| it.lack(protocol)));
+        sim.autodiscover(|it| it.set_response(ROOM, AutodiscoverResponse::RedirectAddress(other.to_owned())));
+        sim.autodiscover(|it| lacking.into_iter().for_each(|protocol| it.disable(protocol)));
         let found = names.discover(&policy(&[&sim, &cloud])).await.unwrap();
         assert_eq!((found.url.as_str(), found.mailbox_address.as_str()), (cloud.url().as_str(), other));
     }
@@ -191,10 +191,14 @@ async fn redirects_are_followed_however_they_are_said() {
         for moved in [true, false] {
             let (there, (sim, mut names)) = (tls(world()).await, office().await);
             names.lead("there.example.net", &there);
-            lacking.iter().for_each(|protocol| sim.autodiscover(|it| it.lack(*protocol)));
+            lacking.iter().for_each(|protocol| sim.autodiscover(|it| it.disable(*protocol)));
             let to = base(&there);
-            let to = if moved { Whereabouts::Moved(to) } else { Whereabouts::Ask(to) };
-            sim.autodiscover(|it| it.say(ROOM, to));
+            let to = if moved {
+                AutodiscoverResponse::HttpRedirect(to)
+            } else {
+                AutodiscoverResponse::RedirectUrl(to)
+            };
+            sim.autodiscover(|it| it.set_response(ROOM, to));
             let found = names.discover(&policy(&[&sim, &there])).await.unwrap();
             assert_eq!(found.url.as_str(), there.url(), "{lacking:?}");
             assert_eq!(asked(&there).len(), 1);
@@ -206,8 +210,8 @@ async fn redirects_are_followed_however_they_are_said() {
 async fn an_unconfirmed_server_never_sees_credentials() {
     let (stranger, (sim, mut names)) = (tls(world()).await, office().await);
     names.lead("example.com", &stranger);
-    stranger.autodiscover(|it| it.say(ROOM, Whereabouts::At(stranger.url())));
-    sim.autodiscover(|it| it.say(ROOM, Whereabouts::Moved(base(&stranger))));
+    stranger.autodiscover(|it| it.set_response(ROOM, AutodiscoverResponse::EwsUrl(stranger.url())));
+    sim.autodiscover(|it| it.set_response(ROOM, AutodiscoverResponse::HttpRedirect(base(&stranger))));
     let report = names.discover(&policy(&[&sim])).await.unwrap_err();
     assert_eq!(report.cause(), Cause::Untrusted);
     let asked = asked(&stranger);
@@ -223,9 +227,10 @@ async fn an_unconfirmed_server_never_sees_credentials() {
 #[tokio::test]
 async fn the_last_resort_is_a_redirect_over_plain_http() {
     let hosted = tls(world()).await;
-    let plain = Simulator::start(World::new(), Options::default()).await.unwrap();
-    plain.autodiscover(|it| it.lead_to(&format!("{}/autodiscover/autodiscover.xml", base(&hosted))));
-    hosted.autodiscover(|it| it.lack(AutodiscoverProtocol::Json));
+    let plain = Simulator::start(World::new(), SimulatorOptions::default()).await.unwrap();
+    plain
+        .autodiscover(|it| it.set_http_redirect(&format!("{}/autodiscover/autodiscover.xml", base(&hosted))));
+    hosted.autodiscover(|it| it.disable(AutodiscoverProtocol::Json));
     let mut names = Names::default();
     names.lead(AUTODISCOVER, &plain); // for http:// only
     names.lead("hosted.example.net", &hosted);
@@ -239,15 +244,15 @@ async fn what_goes_wrong_is_named() {
     let (sim, names) = office().await;
     let cause = async |policy: &Policy| names.discover(policy).await.unwrap_err().cause();
     for (whereabouts, expected) in [
-        (Whereabouts::Unknown, Cause::MailboxUnknown),
-        (Whereabouts::Garbage, Cause::Malformed),
-        (Whereabouts::Circle, Cause::Redirects),
+        (AutodiscoverResponse::InvalidUser, Cause::MailboxUnknown),
+        (AutodiscoverResponse::Garbage, Cause::Malformed),
+        (AutodiscoverResponse::RedirectLoop, Cause::Redirects),
     ] {
-        sim.autodiscover(|it| it.say(ROOM, whereabouts));
+        sim.autodiscover(|it| it.set_response(ROOM, whereabouts));
         assert_eq!(cause(&policy(&[&sim])).await, expected);
     }
     for protocol in [AutodiscoverProtocol::Json, AutodiscoverProtocol::Soap, AutodiscoverProtocol::Pox] {
-        sim.autodiscover(|it| it.lack(protocol));
+        sim.autodiscover(|it| it.disable(protocol));
     }
     assert_eq!(cause(&policy(&[&sim])).await, Cause::NoService);
     sim.stop().await;

@@ -1,7 +1,7 @@
 //! What a calendar client may ask of the simulator, by bytes alone: restrictions, orders and pages, properties that are set and
 //! cleared, series, ids, invitations, zones, and what is refused with which code.
 
-use adjourn::sim::{MailKind, Options, RoomSpec, Simulator, World};
+use adjourn::sim::{MailKind, RoomSpec, Simulator, SimulatorOptions, World};
 
 use crate::office::{ROOM, ada, meeting, world};
 use crate::raw::{basic, envelope, post};
@@ -84,7 +84,7 @@ fn field(uri: &str) -> String {
 
 /// Three events of one morning: red at nine, green at ten, blue at eleven with a location.
 async fn three() -> Simulator {
-    let sim = Simulator::start(world(), Options::default()).await.unwrap();
+    let sim = Simulator::start(world(), SimulatorOptions::default()).await.unwrap();
     for (subject, hour, more) in [
         ("red", 9, ""),
         ("Green", 10, "<t:LegacyFreeBusyStatus>Free</t:LegacyFreeBusyStatus>"),
@@ -361,7 +361,7 @@ async fn series(sim: &Simulator) -> String {
 
 #[tokio::test]
 async fn dates_of_a_series_keep_their_hour_and_are_reached_by_number() {
-    let sim = Simulator::start(world(), Options::default()).await.unwrap();
+    let sim = Simulator::start(world(), SimulatorOptions::default()).await.unwrap();
     let master = series(&sim).await;
     let view = find(r#"<m:CalendarView StartDate="2027-03-01T00:00:00Z" EndDate="2027-05-01T00:00:00Z"/>"#);
     let starts = all(&ask(&sim, ROOM, &view).await, "Start");
@@ -398,7 +398,7 @@ async fn dates_of_a_series_keep_their_hour_and_are_reached_by_number() {
 
 #[tokio::test]
 async fn recurrences_that_cannot_be_are_refused() {
-    let sim = Simulator::start(world(), Options::default()).await.unwrap();
+    let sim = Simulator::start(world(), SimulatorOptions::default()).await.unwrap();
     let daily = "<t:DailyRecurrence><t:Interval>1</t:Interval></t:DailyRecurrence>";
     let open = "<t:NoEndRecurrence><t:StartDate>2027-03-27</t:StartDate></t:NoEndRecurrence>";
     let ended = "<t:EndDateRecurrence><t:StartDate>2027-03-27</t:StartDate><t:EndDate>2027-03-01</t:EndDate></t:EndDateRecurrence>";
@@ -442,7 +442,7 @@ async fn recurrences_that_cannot_be_are_refused() {
 async fn ids_are_told_apart_by_what_is_wrong_with_them() {
     let mut office = world();
     office.add_meeting(meeting());
-    let sim = Simulator::start(office, Options::default()).await.unwrap();
+    let sim = Simulator::start(office, SimulatorOptions::default()).await.unwrap();
     let theirs = without_key(&id_of(&ask(&sim, ADA, &find("")).await));
     let id = id_of(&ask(&sim, ROOM, &find("")).await);
     let folder = ask(&sim, ROOM, r#"<m:GetFolder><m:FolderShape><t:BaseShape>IdOnly</t:BaseShape></m:FolderShape><m:FolderIds><t:DistinguishedFolderId Id="calendar"/></m:FolderIds></m:GetFolder>"#).await;
@@ -499,7 +499,7 @@ fn attendees(addresses: &[&str]) -> String {
 
 #[tokio::test]
 async fn an_invitation_is_answered_from_the_inbox_and_goes_away() {
-    let sim = Simulator::start(people(), Options::default()).await.unwrap();
+    let sim = Simulator::start(people(), SimulatorOptions::default()).await.unwrap();
     let times = "<t:Start>2030-05-04T09:00:00Z</t:Start><t:End>2030-05-04T10:00:00Z</t:End>";
     let meeting =
         format!("<t:Subject>Plans</t:Subject>{times}{}", attendees(&[BO, "manual@example.com", ROOM]));
@@ -540,7 +540,7 @@ async fn an_invitation_is_answered_from_the_inbox_and_goes_away() {
 
 #[tokio::test]
 async fn an_account_with_a_mailbox_acts_there_when_nobody_is_named() {
-    let options = Options { username: ADA.to_owned(), ..Options::default() };
+    let options = SimulatorOptions { username: ADA.to_owned(), ..SimulatorOptions::default() };
     let sim = Simulator::start(world(), options.clone()).await.unwrap();
     let login = format!("{}:{}", options.username, options.password);
     let login = format!("Basic {}", base64::Engine::encode(&base64::prelude::BASE64_STANDARD, login));

@@ -12,7 +12,8 @@ use adjourn::engine::{self, Engine, Mode};
 use adjourn::exchange::{Access, Exchange};
 use adjourn::journal::MemoryJournal;
 use adjourn::sim::{
-    MailKind, MeetingSpec, Options, Pattern, Range, Series, Simulator, Trouble, World, Wrong,
+    FaultRule, InjectedFault, MailKind, MeetingSpec, RecurrencePattern, RecurrenceRange, Series, Simulator,
+    SimulatorOptions, World,
 };
 
 use crate::office::{Office, ROOM, action, meeting, now, plain, room, settings, world};
@@ -25,7 +26,7 @@ async fn office(mut world: World, full_access: &[&str]) -> Office {
 
 /// An office whose account is a delegate, with what the world grants it.
 pub async fn granted(world: World) -> Office {
-    let sim = Simulator::start(world, Options::default()).await.unwrap();
+    let sim = Simulator::start(world, SimulatorOptions::default()).await.unwrap();
     let mut settings = settings(&sim, None);
     settings.access = Access::Delegate;
     let engine = Engine::new(
@@ -83,7 +84,7 @@ async fn a_delegates_undo_that_is_lost_is_done_again() {
     let of = delete.id;
     let done = office.engine.perform(delete, Mode::Perform).await.unwrap().outcome;
     assert!(matches!(done, Outcome::Done(_)), "{done:?}");
-    office.sim.trouble(Trouble::new(Wrong::ResetBefore).on("MoveItem"));
+    office.sim.inject_fault(FaultRule::new(InjectedFault::ResetBefore).on("MoveItem"));
     assert_eq!(change(office.ask(ActionKind::Undo { of }).await), Change::MovedBack);
     assert!(office.event(&uid).is_some());
 }
@@ -109,7 +110,7 @@ async fn an_event_of_another_mailbox_is_not_this_rooms() {
 #[tokio::test]
 async fn a_delegate_removes_one_date_of_a_series() {
     let mut world = world();
-    let daily = Series::new(Pattern::Daily { interval: 1 }, Range::Count(5));
+    let daily = Series::new(RecurrencePattern::Daily { interval: 1 }, RecurrenceRange::Count(5));
     world.add_meeting(MeetingSpec { series: Some(daily), ..meeting() });
     let office = office(world, &[ROOM]).await;
     assert_eq!(change(office.ask(ActionKind::Delete(DeleteMode::Silent)).await), Change::Removed);

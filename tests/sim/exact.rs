@@ -1,8 +1,9 @@
 //! What Exchange answers where a kinder simulator would answer something easier: by bytes alone.
 
 use adjourn::sim::{
-    Answer, Busy, CancelledMark, DateIds, DelegateRights, MailKind, MeetingSpec, Options, Pattern, Person,
-    PlainSpec, Range, RoomSpec, Series, Simulator, Trouble, World, Wrong,
+    CancelledMark, DelegateRights, ExceptionIds, FaultRule, FreeBusyType, InjectedFault, InvitationResponse,
+    MailKind, MeetingSpec, Person, PlainSpec, RecurrencePattern, RecurrenceRange, RoomSpec, Series,
+    Simulator, SimulatorOptions, World,
 };
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
@@ -13,7 +14,7 @@ use crate::stream::between;
 const SHAPE: &str = "<m:ItemShape><t:BaseShape>AllProperties</t:BaseShape></m:ItemShape>";
 
 async fn start(world: World) -> Simulator {
-    Simulator::start(world, Options::default()).await.unwrap()
+    Simulator::start(world, SimulatorOptions::default()).await.unwrap()
 }
 
 async fn ask(sim: &Simulator, mailbox: &str, body: &str) -> String {
@@ -89,7 +90,7 @@ fn organizer(answer: &str) -> &str {
 async fn a_calendar_view_holds_what_ends_where_it_begins_and_not_what_begins_where_it_ends() {
     let mut world = world();
     let spec = plain();
-    let daily = Series::new(Pattern::Daily { interval: 1 }, Range::Count(3));
+    let daily = Series::new(RecurrencePattern::Daily { interval: 1 }, RecurrenceRange::Count(3));
     world.add_plain(spec.clone());
     world.add_plain(PlainSpec { series: Some(daily), ..PlainSpec::new(ROOM, spec.start, spec.end) });
     let sim = start(world).await;
@@ -164,7 +165,7 @@ async fn a_declined_meeting_goes_or_stays_as_the_mailbox_has_it() {
         world.add_user(&ada());
         world.add_room(RoomSpec { preserve_declined: keeps, ..RoomSpec::new("Aurora", ROOM) });
         let spec = meeting();
-        let series = in_a_series.then(|| Series::weekly_on(spec.start, Range::Count(3)));
+        let series = in_a_series.then(|| Series::weekly_on(spec.start, RecurrenceRange::Count(3)));
         world.add_meeting(MeetingSpec { series, ..spec.clone() });
         let sim = start(world).await;
         let seen = ask(&sim, ROOM, &view(now(), now() + TimeDelta::minutes(5))).await;
@@ -272,7 +273,7 @@ async fn a_room_is_reached_by_every_address_it_has_or_had_and_says_which_is_the_
     let seen = ask(&sim, "boreas@example.com", &view(now(), now() + TimeDelta::minutes(5))).await;
     ask(&sim, "boreas@example.com", &decline(&ids(&seen)[0])).await;
     let noted = sim.world(|world| world.events("ada@example.com", meeting().start, meeting().end));
-    assert_eq!(noted[0].attendees.last().unwrap().answer, Answer::Decline);
+    assert_eq!(noted[0].attendees.last().unwrap().response, InvitationResponse::Decline);
 }
 
 #[tokio::test]
@@ -291,10 +292,10 @@ async fn time_shows_as_its_maker_has_it_and_whole_days_are_free() {
     let (from, to) = (now(), now() + TimeDelta::days(1));
     let rows = [
         (true, None, "Free", '0'),
-        (true, Some(Busy::Away), "OOF", '3'),
+        (true, Some(FreeBusyType::Away), "OOF", '3'),
         (false, None, "Busy", '2'),
-        (false, Some(Busy::Tentative), "Tentative", '1'),
-        (false, Some(Busy::Elsewhere), "WorkingElsewhere", '0'),
+        (false, Some(FreeBusyType::Tentative), "Tentative", '1'),
+        (false, Some(FreeBusyType::Elsewhere), "WorkingElsewhere", '0'),
     ];
     for (all_day, busy, word, digit) in rows {
         let mut meetings = world();
@@ -404,20 +405,22 @@ async fn who_is_hidden_resolves_to_nothing_and_has_a_calendar_all_the_same() {
 
 #[tokio::test]
 async fn a_date_that_is_changed_has_another_id() {
-    for (option, old) in
-        [(DateIds::Replaced, "ErrorItemNotFound"), (DateIds::Added, "NoError"), (DateIds::Kept, "NoError")]
-    {
+    for (option, old) in [
+        (ExceptionIds::Replaced, "ErrorItemNotFound"),
+        (ExceptionIds::Added, "NoError"),
+        (ExceptionIds::Kept, "NoError"),
+    ] {
         let mut world = world();
-        world.date_ids(option);
+        world.set_exception_ids(option);
         let spec = meeting();
-        let series = Some(Series::weekly_on(spec.start, Range::Count(3)));
+        let series = Some(Series::weekly_on(spec.start, RecurrenceRange::Count(3)));
         world.add_meeting(MeetingSpec { series, ..spec });
         let sim = start(world).await;
         let before = ids(&ask(&sim, ROOM, &view(now(), now() + TimeDelta::minutes(5))).await)[0].clone();
         let written = ask(&sim, ROOM, &set_subject(&before, "SendToNone")).await;
         let answered = ids(&written)[0].clone();
         let name = |id: &str| between(id, "Id=\"", "\"").unwrap().to_owned();
-        assert_eq!(name(&before) == name(&answered), option == DateIds::Kept, "{written}");
+        assert_eq!(name(&before) == name(&answered), option == ExceptionIds::Kept, "{written}");
         let seen = ask(&sim, ROOM, &view(now(), now() + TimeDelta::minutes(5))).await;
         assert_eq!(ids(&seen)[0], answered);
         assert_eq!(property(&seen, "CalendarItemType"), Some("Exception"));
@@ -434,7 +437,7 @@ async fn a_series_at_odd_seconds_keeps_them() {
     let mut world = world();
     let first = now() - TimeDelta::minutes(20);
     let first = first - TimeDelta::seconds(first.timestamp() % 60) + TimeDelta::seconds(30);
-    let series = Some(Series::new(Pattern::Daily { interval: 1 }, Range::Count(4)));
+    let series = Some(Series::new(RecurrencePattern::Daily { interval: 1 }, RecurrenceRange::Count(4)));
     let end = first + TimeDelta::minutes(61) + TimeDelta::seconds(7);
     world.add_meeting(MeetingSpec {
         rooms: vec![ROOM.to_owned()],
@@ -508,17 +511,22 @@ async fn a_delegate_reads_writes_or_sees_what_was_granted() {
 #[tokio::test]
 async fn what_was_written_stays_written_whatever_is_answered_then() {
     let rows = [
-        (Wrong::ItemErrorAfter("ErrorInternalServerError"), 200, "ErrorInternalServerError", 1),
-        (Wrong::FaultAfter("ErrorInternalServerTransientError"), 500, "ErrorInternalServerTransientError", 1),
-        (Wrong::PageAfter(503), 503, "503", 1),
-        (Wrong::MailRefused("ErrorSubmissionQuotaExceeded"), 200, "ErrorSubmissionQuotaExceeded", 0),
+        (InjectedFault::ItemErrorAfter("ErrorInternalServerError"), 200, "ErrorInternalServerError", 1),
+        (
+            InjectedFault::FaultAfter("ErrorInternalServerTransientError"),
+            500,
+            "ErrorInternalServerTransientError",
+            1,
+        ),
+        (InjectedFault::PageAfter(503), 503, "503", 1),
+        (InjectedFault::MailRefused("ErrorSubmissionQuotaExceeded"), 200, "ErrorSubmissionQuotaExceeded", 0),
     ];
     for (wrong, status, text, mails) in rows {
         let mut world = world();
         let uid = world.add_meeting(meeting());
         let sim = start(world).await;
         let list = ask(&sim, "ada@example.com", &view(now(), now() + TimeDelta::minutes(5))).await;
-        sim.trouble(Trouble::new(wrong).on("UpdateItem"));
+        sim.inject_fault(FaultRule::new(wrong).on("UpdateItem"));
         let update = envelope("ada@example.com", &set_subject(&ids(&list)[0], "SendToAllAndSaveCopy"));
         let (answered, answer) = post(&sim, &basic(), &update).await;
         assert_eq!(answered, status, "{answer}");
@@ -590,7 +598,7 @@ async fn an_operation_is_refused_where_its_answers_have_room_for_it() {
         ("GetUserAvailability", availability_request(&[ROOM], UTC), None),
     ];
     for (operation, request, empty) in rows {
-        sim.trouble(Trouble::new(Wrong::BusyMessage(7)).on(operation));
+        sim.inject_fault(FaultRule::new(InjectedFault::BusyMessage(7)).on(operation));
         let answer = ask(&sim, ROOM, &request).await;
         assert!(answer.contains("ErrorServerBusy") && answer.contains(">7</t:Value>"), "{answer}");
         let found = ["<m:Items/>", "<m:Folders/>"].into_iter().find(|empty| answer.contains(empty));

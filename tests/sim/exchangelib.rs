@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use adjourn::sim::{DateIds, Notifications, Options, Simulator};
+use adjourn::sim::{ExceptionIds, NotificationOptions, Simulator, SimulatorOptions};
 
 use crate::office::{ROOM, meeting, world};
 
@@ -17,7 +17,7 @@ async fn exchangelib_lists_creates_updates_declines_and_deletes() {
     let mut world = world();
     let uid = world.add_meeting(meeting());
     world.add_room_list("Building 1", "b1@example.com", &[ROOM]);
-    let options = Options::default();
+    let options = SimulatorOptions::default();
     let sim = Simulator::start(world, options.clone()).await.unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sim/drive.py");
     let status = tokio::process::Command::new(python)
@@ -39,14 +39,14 @@ async fn exchangelib_listens_fetches_and_synchronizes() {
     let mut world = world();
     world.add_meeting(meeting());
     // Two back ends, so that it has to come back to the right one; streams that last for a while, in pieces.
-    let notifications = Notifications {
+    let notifications = NotificationOptions {
         heartbeat: Duration::from_millis(200),
         minute: Duration::from_secs(4),
         chunk_bytes: Some(100),
         back_ends: 2,
-        ..Notifications::default()
+        ..NotificationOptions::default()
     };
-    let options = Options { notifications, ..Options::default() };
+    let options = SimulatorOptions { notifications, ..SimulatorOptions::default() };
     let sim = Simulator::start(world, options.clone()).await.unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sim/listen.py");
     let status = tokio::process::Command::new(python)
@@ -67,8 +67,8 @@ async fn exchangelib_uses_every_part_of_a_calendar() {
     };
     let mut world = world();
     // A date that is changed keeps its id; where it does not, exchangelib gives up.
-    world.date_ids(DateIds::Kept);
-    let options = Options { username: "ada@example.com".to_owned(), ..Options::default() };
+    world.set_exception_ids(ExceptionIds::Kept);
+    let options = SimulatorOptions { username: "ada@example.com".to_owned(), ..SimulatorOptions::default() };
     let sim = Simulator::start(world, options.clone()).await.unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sim/calendar_client.py");
     let status = tokio::process::Command::new(python)

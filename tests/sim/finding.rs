@@ -8,7 +8,7 @@ use adjourn::calendar::RoomAddress;
 use adjourn::exchange::autodiscover::Policy;
 use adjourn::exchange::{Exchange, ExchangeLocation};
 use adjourn::live::Feed as _;
-use adjourn::sim::{Options, RoomSpec, Simulator, Whereabouts, World};
+use adjourn::sim::{AutodiscoverResponse, RoomSpec, Simulator, SimulatorOptions, World};
 use tokio::time::{Instant, timeout};
 
 use crate::office::{now, settings};
@@ -29,7 +29,8 @@ async fn house() -> (Simulator, Exchange) {
     for room in GOOD {
         world.add_room(RoomSpec::new("Room", room));
     }
-    let sim = Simulator::start(world, Options { tls: true, ..Options::default() }).await.unwrap();
+    let sim =
+        Simulator::start(world, SimulatorOptions { tls: true, ..SimulatorOptions::default() }).await.unwrap();
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let there = format!("https://{}/autodiscover/autodiscover.json", silent.local_addr().unwrap());
     tokio::spawn(async move {
@@ -39,7 +40,7 @@ async fn house() -> (Simulator, Exchange) {
         }
     });
     for room in BAD {
-        sim.autodiscover(|it| it.say(room, Whereabouts::Ask(there.clone())));
+        sim.autodiscover(|it| it.set_response(room, AutodiscoverResponse::RedirectUrl(there.clone())));
     }
     let mut ca = tempfile::NamedTempFile::new().unwrap();
     ca.write_all(sim.ca_pem().unwrap().as_bytes()).unwrap();
@@ -82,11 +83,11 @@ async fn what_a_search_came_to_is_kept_when_its_caller_has_gone() {
     let begun = Instant::now();
     assert!(exchange.find_server(&room).await.is_err());
     assert!(begun.elapsed() < 2 * WITHIN, "{:?}", begun.elapsed());
-    let asked = sim.autodiscover(|it| it.asked().len());
+    let asked = sim.autodiscover(|it| it.requests().len());
     let begun = Instant::now();
     assert!(exchange.find_server(&room).await.is_err());
     assert!(begun.elapsed() < WITHIN / 4, "{:?}", begun.elapsed());
-    assert_eq!(sim.autodiscover(|it| it.asked().len()), asked, "nothing was asked again");
+    assert_eq!(sim.autodiscover(|it| it.requests().len()), asked, "nothing was asked again");
 }
 
 #[tokio::test(flavor = "multi_thread")]

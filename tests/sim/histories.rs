@@ -18,8 +18,8 @@ use adjourn::engine::{self, Engine, Mode};
 use adjourn::exchange::Exchange;
 use adjourn::journal::{Journal, Query};
 use adjourn::sim::{
-    MailKind, MeetingSpec, Options, PlainSpec, Range, RoomSpec, Series, Simulator, Snapshot, Trouble, World,
-    Wrong,
+    EventState, FaultRule, InjectedFault, MailKind, MeetingSpec, PlainSpec, RecurrenceRange, RoomSpec,
+    Series, Simulator, SimulatorOptions, World,
 };
 use adjourn::store::{SqliteJournal, StoreOptions};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -65,7 +65,7 @@ fn world(dice: &mut Dice) -> World {
             MeetingSpec::new(ada(), now() - TimeDelta::minutes(20), now() + TimeDelta::minutes(40));
         meeting.rooms = vec![address.clone()];
         if dice.below(2) == 0 {
-            meeting.series = Some(Series::weekly_on(meeting.start, Range::Count(3)));
+            meeting.series = Some(Series::weekly_on(meeting.start, RecurrenceRange::Count(3)));
         }
         world.add_meeting(meeting);
         world.add_plain(PlainSpec::new(&address, now() + TimeDelta::hours(1), now() + TimeDelta::hours(2)));
@@ -73,7 +73,7 @@ fn world(dice: &mut Dice) -> World {
     world
 }
 
-fn events(sim: &Simulator) -> BTreeMap<Name, Snapshot> {
+fn events(sim: &Simulator) -> BTreeMap<Name, EventState> {
     let (from, to) = (now() - TimeDelta::hours(2), now() + TimeDelta::days(20));
     let mut all = BTreeMap::new();
     for number in 0..ROOMS {
@@ -106,7 +106,7 @@ impl Story {
         Arc::new(Engine::new(Arc::new(exchange), Arc::new(journal), Arc::new(SystemClock), scope, options))
     }
 
-    fn wish(&mut self, known: &[Snapshot]) -> Action {
+    fn wish(&mut self, known: &[EventState]) -> Action {
         let number = self.dice.below(ROOMS);
         let ask = match self.dice.below(5) {
             0 | 1 => ActionKind::End(Notify::Attendees),
@@ -128,16 +128,16 @@ impl Story {
 
     fn trouble(&mut self) {
         let wrong = match self.dice.below(7) {
-            0 => Wrong::ResetBefore,
-            1 => Wrong::ResetAfter,
-            2 => Wrong::Cut(60),
-            3 => Wrong::BusyFault(30),
-            4 => Wrong::Slow(Duration::from_millis(60)),
-            5 => Wrong::DoneThenPage(503),
+            0 => InjectedFault::ResetBefore,
+            1 => InjectedFault::ResetAfter,
+            2 => InjectedFault::Truncated(60),
+            3 => InjectedFault::BusyFault(30),
+            4 => InjectedFault::Slow(Duration::from_millis(60)),
+            5 => InjectedFault::AppliedThenPage(503),
             _ => return,
         };
         let operation = ["UpdateItem", "CreateItem", "DeleteItem", "GetItem"][self.dice.below(4) as usize];
-        self.sim.trouble(Trouble::new(wrong).on(operation).times(2));
+        self.sim.inject_fault(FaultRule::new(wrong).on(operation).times(2));
     }
 
     /// The organizer extends a meeting by an odd time.
@@ -194,7 +194,7 @@ impl Story {
         }
     }
 
-    async fn check(&self, at_first: &BTreeMap<Name, Snapshot>, answers: &[Answer]) -> usize {
+    async fn check(&self, at_first: &BTreeMap<Name, EventState>, answers: &[Answer]) -> usize {
         let journal = SqliteJournal::read(self.directory.path()).unwrap();
         let lives = journal.find(&Query::default()).await.unwrap();
         let mut declines: BTreeMap<Name, usize> = BTreeMap::new();
@@ -238,7 +238,7 @@ impl Story {
 
 async fn run(seed: u64) -> (usize, usize) {
     let mut dice = Dice::new(seed);
-    let sim = Simulator::start(world(&mut dice), Options::default()).await.unwrap();
+    let sim = Simulator::start(world(&mut dice), SimulatorOptions::default()).await.unwrap();
     let directory = tempfile::tempdir().unwrap();
     let mut story = Story { sim, directory, dice, edited: Vec::new(), kills: 0 };
     let at_first = events(&story.sim);

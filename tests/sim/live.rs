@@ -13,8 +13,8 @@ use adjourn::exchange::{Access, Exchange, Secret, Settings, SignInMethod};
 use adjourn::journal::MemoryJournal;
 use adjourn::live::{CachedCalendar, Live, LiveOptions as Following, RoomCache, TrackingMode};
 use adjourn::sim::{
-    AutodiscoverProtocol, ExtendedProtection, MeetingSpec, Notifications, Options, Person, PlainSpec,
-    Release, RoomSpec, Scheme, Simulator, Trouble, World, Wrong,
+    AuthScheme, AutodiscoverProtocol, ExchangeRelease, ExtendedProtection, FaultRule, InjectedFault,
+    MeetingSpec, NotificationOptions, Person, PlainSpec, RoomSpec, Simulator, SimulatorOptions, World,
 };
 use chrono::TimeDelta;
 use tokio::task::JoinHandle;
@@ -45,13 +45,15 @@ pub fn world(rooms: u64) -> World {
     world
 }
 
-pub fn quick() -> Notifications {
-    Notifications { heartbeat: Duration::from_millis(300), ..Notifications::default() }
+pub fn quick() -> NotificationOptions {
+    NotificationOptions { heartbeat: Duration::from_millis(300), ..NotificationOptions::default() }
 }
 
 /// An Exchange with a quick heartbeat.
 pub async fn talkative(world: World) -> Simulator {
-    Simulator::start(world, Options { notifications: quick(), ..Options::default() }).await.unwrap()
+    Simulator::start(world, SimulatorOptions { notifications: quick(), ..SimulatorOptions::default() })
+        .await
+        .unwrap()
 }
 
 /// A house that is followed.
@@ -65,8 +67,9 @@ pub struct House {
 }
 
 impl House {
-    pub async fn open(count: u64, notifications: Notifications) -> Self {
-        let sim = Simulator::start(world(count), Options { notifications, ..Options::default() });
+    pub async fn open(count: u64, notifications: NotificationOptions) -> Self {
+        let sim =
+            Simulator::start(world(count), SimulatorOptions { notifications, ..SimulatorOptions::default() });
         Self::around(sim.await.unwrap(), count).await
     }
 
@@ -203,7 +206,7 @@ async fn what_changes_is_known_within_a_moment_and_an_end_takes_one_round_trip()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_end_that_is_faster_than_the_news_changes_nothing() {
-    let house = House::open(1, Notifications { gather: Duration::from_secs(5), ..quick() }).await;
+    let house = House::open(1, NotificationOptions { coalesce: Duration::from_secs(5), ..quick() }).await;
     house.until("it is listened to", |house| house.all_by(TrackingMode::Streaming)).await;
     house.sim.world(|world| {
         let uid = world.events(room(0).as_str(), now(), now())[0].uid.clone();
@@ -218,14 +221,14 @@ async fn an_end_that_is_faster_than_the_news_changes_nothing() {
 async fn whatever_happens_to_a_stream_the_rooms_are_known_again() {
     type Happens = fn(&Simulator);
     let cases: [(&str, Happens); 7] = [
-        ("silence", |sim| sim.disturb_streams(Some(Wrong::Silent))),
+        ("silence", |sim| sim.inject_stream_fault(Some(InjectedFault::Silent))),
         ("cut", Simulator::cut_streams),
         ("closed", Simulator::close_streams),
-        ("all subscriptions lost", Simulator::lose_subscriptions),
-        ("one subscription lost", |sim| sim.lose_subscriptions_of(room(1).as_str())),
-        ("events missed", |sim| sim.miss_events_of(room(1).as_str())),
+        ("all subscriptions lost", Simulator::drop_subscriptions),
+        ("one subscription lost", |sim| sim.drop_subscriptions_of(room(1).as_str())),
+        ("events missed", |sim| sim.report_missed_events_of(room(1).as_str())),
         ("events lost, until the stream is over", |sim| {
-            sim.disturb_streams(Some(Wrong::Deaf));
+            sim.inject_stream_fault(Some(InjectedFault::NoEvents));
         }),
     ];
     for (what, happens) in cases {
@@ -251,7 +254,7 @@ async fn a_server_that_loses_all_subscriptions_again_and_again_is_listened_to_ag
     let house = House::open(2, quick()).await;
     for times in 1..=5 {
         house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
-        house.sim.lose_subscriptions();
+        house.sim.drop_subscriptions();
         let lost = |house: &House| {
             house.live.metrics().lost_subscriptions.load(std::sync::atomic::Ordering::Relaxed)
         };
@@ -267,11 +270,11 @@ async fn a_server_that_loses_all_subscriptions_again_and_again_is_listened_to_ag
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_in_any_pieces_doubled_and_in_the_wrong_order_says_the_same() {
     for (chunk_bytes, wrong) in
-        [(Some(1), None), (Some(7), Some(Wrong::Doubled)), (None, Some(Wrong::Backwards))]
+        [(Some(1), None), (Some(7), Some(InjectedFault::Duplicated)), (None, Some(InjectedFault::Reordered))]
     {
-        let house = House::open(2, Notifications { chunk_bytes, ..quick() }).await;
+        let house = House::open(2, NotificationOptions { chunk_bytes, ..quick() }).await;
         house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
-        house.sim.disturb_streams(wrong);
+        house.sim.inject_stream_fault(wrong);
         for minutes in 0..5 {
             house.book(minutes % 2, i64::try_from(minutes).unwrap() * 2);
         }
@@ -285,7 +288,7 @@ async fn a_stream_in_any_pieces_doubled_and_in_the_wrong_order_says_the_same() {
 async fn a_stream_that_ends_within_an_envelope_wherever_is_begun_again() {
     let house = House::open(1, quick()).await;
     for bytes in [1, 200, 500, 700] {
-        house.sim.trouble(Trouble::new(Wrong::Cut(bytes)).on("GetStreamingEvents"));
+        house.sim.inject_fault(FaultRule::new(InjectedFault::Truncated(bytes)).on("GetStreamingEvents"));
         house.sim.cut_streams();
         house.until("it ended, and began again", |house| house.all_by(TrackingMode::Streaming)).await;
     }
@@ -296,15 +299,19 @@ async fn a_stream_that_ends_within_an_envelope_wherever_is_begun_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_streaming_is_not_to_be_had_it_is_asked_and_where_that_is_refused_the_calendar_is_read() {
-    let house = House::open(2, Notifications { streams: Some(0), ..quick() }).await;
+    let house = House::open(2, NotificationOptions { streams: Some(0), ..quick() }).await;
     house.until("no connection may hang: asked", |house| house.all_by(TrackingMode::Sync)).await;
     house.book(1, 0);
     house.until("asked, and told", House::is_all_true).await;
     house.close().await;
 
     let sim = talkative(world(2)).await;
-    sim.trouble(Trouble::new(Wrong::Fault("ErrorAccessDenied")).on("Subscribe").times(usize::MAX));
-    sim.trouble(Trouble::new(Wrong::ItemError("ErrorAccessDenied")).on("SyncFolderItems").times(usize::MAX));
+    sim.inject_fault(
+        FaultRule::new(InjectedFault::Fault("ErrorAccessDenied")).on("Subscribe").times(usize::MAX),
+    );
+    sim.inject_fault(
+        FaultRule::new(InjectedFault::ItemError("ErrorAccessDenied")).on("SyncFolderItems").times(usize::MAX),
+    );
     let house = House::around(sim, 2).await;
     house.until("neither: read", |house| house.all_by(TrackingMode::View)).await;
     house.book(1, 0);
@@ -315,8 +322,8 @@ async fn where_streaming_is_not_to_be_had_it_is_asked_and_where_that_is_refused_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_whose_subscriptions_are_used_up_is_asked_about_and_the_others_are_listened_to() {
     let sim = talkative(world(3)).await;
-    let full = Trouble::new(Wrong::ItemError("ErrorExceededSubscriptionCount")).on("Subscribe");
-    sim.trouble(full.for_mailbox(room(1).as_str()).times(usize::MAX));
+    let full = FaultRule::new(InjectedFault::ItemError("ErrorExceededSubscriptionCount")).on("Subscribe");
+    sim.inject_fault(full.for_mailbox(room(1).as_str()).times(usize::MAX));
     let house = House::around(sim, 3).await;
     house
         .until("two are listened to", |house| {
@@ -332,7 +339,7 @@ async fn a_room_whose_subscriptions_are_used_up_is_asked_about_and_the_others_ar
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_requests_of_a_group_go_to_the_server_that_keeps_its_subscriptions() {
-    let house = House::open(5, Notifications { back_ends: 3, ..quick() }).await;
+    let house = House::open(5, NotificationOptions { back_ends: 3, ..quick() }).await;
     house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
     house.sim.close_streams();
     house.book(4, 0);
@@ -350,7 +357,7 @@ async fn rooms_that_share_a_back_end_by_what_autodiscover_says_are_listened_to_t
     let groups = ["site-a", "site-b"];
     for number in (0..rooms).filter(|number| *number != 91) {
         let group = groups[usize::from(number % 2 == 1)];
-        sim.autodiscover(|says| says.group(room(number).as_str(), group));
+        sim.autodiscover(|says| says.set_group(room(number).as_str(), group));
     }
     let house = House::around(sim, rooms).await;
     house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
@@ -370,7 +377,7 @@ async fn rooms_that_share_a_back_end_by_what_autodiscover_says_are_listened_to_t
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_does_not_say_who_shares_a_back_end_is_listened_to_all_the_same() {
     let sim = talkative(world(3)).await;
-    sim.autodiscover(|says| says.lack(AutodiscoverProtocol::Soap));
+    sim.autodiscover(|says| says.disable(AutodiscoverProtocol::Soap));
     let house = House::around(sim, 3).await;
     house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
     assert_eq!(house.sim.streams(), 1);
@@ -391,10 +398,15 @@ async fn listening_takes_no_place_of_those_at_the_doors() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_signs_in_like_everybody_else() {
     for scheme in [WindowsScheme::Ntlm, WindowsScheme::Negotiate] {
-        let schemes = vec![Scheme::Negotiate, Scheme::Ntlm];
+        let schemes = vec![AuthScheme::Negotiate, AuthScheme::Ntlm];
         let extended_protection = ExtendedProtection::Require;
-        let options =
-            Options { tls: true, schemes, extended_protection, notifications: quick(), ..Options::default() };
+        let options = SimulatorOptions {
+            tls: true,
+            schemes,
+            extended_protection,
+            notifications: quick(),
+            ..SimulatorOptions::default()
+        };
         let sim = Simulator::start(world(2), options).await.unwrap();
         let ca = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(ca.path(), sim.ca_pem().unwrap()).unwrap();
@@ -403,7 +415,7 @@ async fn a_stream_signs_in_like_everybody_else() {
         settings.sign_in = SignInMethod::Windows(Windows {
             scheme,
             username: r"EXAMPLE\svc-adjourn".to_owned(),
-            secret: WindowsSecret::Password(Secret::new(Options::default().password)),
+            secret: WindowsSecret::Password(Secret::new(SimulatorOptions::default().password)),
             binding: ChannelBinding::Require,
             kdc: None,
         });
@@ -411,7 +423,7 @@ async fn a_stream_signs_in_like_everybody_else() {
         house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
         house.book(1, 0);
         house.until("a change is told", House::is_all_true).await;
-        assert_eq!(house.sim.refused_sign_ins(), 0);
+        assert_eq!(house.sim.failed_sign_ins(), 0);
         house.close().await;
     }
 }
@@ -433,12 +445,12 @@ async fn a_delegate_listens_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_release_is_followed_by_what_it_has() {
-    use Release::{
+    use ExchangeRelease::{
         Exchange2010Sp2, Exchange2013, Exchange2013Sp1, Exchange2016, Online, SubscriptionEdition,
     };
     for release in [Exchange2010Sp2, Exchange2013, Exchange2013Sp1, Exchange2016, SubscriptionEdition, Online]
     {
-        let options = Options { release, notifications: quick(), ..Options::default() };
+        let options = SimulatorOptions { release, notifications: quick(), ..SimulatorOptions::default() };
         let sim = Simulator::start(world(1), options).await.unwrap();
         let house = House::around(sim, 1).await;
         house.until("it is listened to", |house| house.all_by(TrackingMode::Streaming)).await;
@@ -451,8 +463,8 @@ async fn every_release_is_followed_by_what_it_has() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_way_that_holds_answers_back_is_none() {
     let sim = talkative(world(2)).await;
-    let held = Wrong::Slow(Duration::from_secs(60));
-    sim.trouble(Trouble::new(held).on("GetStreamingEvents").times(usize::MAX));
+    let held = InjectedFault::Slow(Duration::from_secs(60));
+    sim.inject_fault(FaultRule::new(held).on("GetStreamingEvents").times(usize::MAX));
     let house = House::around(sim, 2).await;
     house.until("asked instead", |house| house.all_by(TrackingMode::Sync)).await;
     house.book(1, 0);
@@ -470,7 +482,7 @@ async fn subscriptions_that_no_stream_is_to_be_had_of_are_left_for_others_unless
         ("ErrorExceededConnectionCount", 3, kept),
     ] {
         let sim = talkative(world(2)).await;
-        sim.trouble(Trouble::new(Wrong::Fault(fault)).on("GetStreamingEvents").times(times));
+        sim.inject_fault(FaultRule::new(InjectedFault::Fault(fault)).on("GetStreamingEvents").times(times));
         let house = House::around(sim, 2).await;
         house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
         assert_eq!(house.asked("Subscribe"), asked, "{fault}");
@@ -481,7 +493,11 @@ async fn subscriptions_that_no_stream_is_to_be_had_of_are_left_for_others_unless
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_not_followed_any_more_is_not_believed_to_be() {
-    let sim = Simulator::start(world(2), Options { notifications: quick(), ..Options::default() }).await;
+    let sim = Simulator::start(
+        world(2),
+        SimulatorOptions { notifications: quick(), ..SimulatorOptions::default() },
+    )
+    .await;
     let settings = settings(sim.as_ref().unwrap(), None);
     let house = House::follow(sim.unwrap(), 2, settings, following()).await;
     house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;

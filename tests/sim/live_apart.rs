@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use adjourn::action::Outcome;
 use adjourn::live::TrackingMode;
-use adjourn::sim::{Notifications, Options, Simulator, Trouble, Wrong};
+use adjourn::sim::{FaultRule, InjectedFault, NotificationOptions, Simulator, SimulatorOptions};
 use chrono::TimeDelta;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,15 +21,17 @@ fn times(sim: &Simulator, operation: &str) -> Vec<chrono::DateTime<chrono::Utc>>
 
 /// From now on, nothing that is asked in this room's name is answered.
 fn hang(sim: &Simulator, number: u64) {
-    let hanging = Trouble::new(Wrong::Slow(Duration::from_secs(600)));
-    sim.trouble(hanging.for_mailbox(room(number).as_str()).times(usize::MAX));
+    let hanging = FaultRule::new(InjectedFault::Slow(Duration::from_secs(600)));
+    sim.inject_fault(hanging.for_mailbox(room(number).as_str()).times(usize::MAX));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_is_refused_is_not_asked_for_before_the_server_said() {
-    for refusal in [Wrong::BusyFault(2_000), Wrong::BusyMessage(2_000), Wrong::BusyPage(Some(2))] {
+    for refusal in
+        [InjectedFault::BusyFault(2_000), InjectedFault::BusyMessage(2_000), InjectedFault::BusyPage(Some(2))]
+    {
         let sim = talkative(world(2)).await;
-        sim.trouble(Trouble::new(refusal).on("GetStreamingEvents"));
+        sim.inject_fault(FaultRule::new(refusal).on("GetStreamingEvents"));
         let house = House::around(sim, 2).await;
         house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
         let asked = times(&house.sim, "GetStreamingEvents");
@@ -42,13 +44,20 @@ async fn a_stream_that_is_refused_is_not_asked_for_before_the_server_said() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_that_may_not_be_subscribed_to_or_asked_about_yet_is_left_alone_as_long_as_the_server_said() {
     for (operation, streams) in [("Subscribe", None), ("SyncFolderItems", Some(0))] {
-        for refusal in [Wrong::BusyFault(2_000), Wrong::BusyMessage(2_000), Wrong::BusyPage(Some(2))] {
+        for refusal in [
+            InjectedFault::BusyFault(2_000),
+            InjectedFault::BusyMessage(2_000),
+            InjectedFault::BusyPage(Some(2)),
+        ] {
             let sim = Simulator::start(
                 world(1),
-                Options { notifications: Notifications { streams, ..quick() }, ..Options::default() },
+                SimulatorOptions {
+                    notifications: NotificationOptions { streams, ..quick() },
+                    ..SimulatorOptions::default()
+                },
             );
             let sim = sim.await.unwrap();
-            sim.trouble(Trouble::new(refusal).on(operation));
+            sim.inject_fault(FaultRule::new(refusal).on(operation));
             let house = House::around(sim, 1).await;
             house.until("asked again", |house| house.asked(operation) >= 2).await;
             let asked = times(&house.sim, operation);
@@ -66,8 +75,8 @@ async fn a_room_that_may_not_be_subscribed_to_or_asked_about_yet_is_left_alone_a
 async fn a_stream_is_opened_again_before_the_rooms_are_read_and_loses_nothing() {
     let house = House::open(6, quick()).await;
     house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
-    let slow = Trouble::new(Wrong::Slow(Duration::from_secs(2))).on("FindItem");
-    house.sim.trouble(slow.times(6));
+    let slow = FaultRule::new(InjectedFault::Slow(Duration::from_secs(2))).on("FindItem");
+    house.sim.inject_fault(slow.times(6));
     let before = house.sim.requests().len();
     house.sim.close_streams();
     house.book(5, 5);
@@ -139,11 +148,14 @@ async fn a_database_that_hangs_takes_neither_places_nor_streams_of_the_other_roo
 #[tokio::test(flavor = "multi_thread")]
 async fn rooms_that_move_to_another_back_end_are_streamed_from_there() {
     for says in [true, false] {
-        let notifications = Notifications { back_ends: 2, ..quick() };
-        let sim = Simulator::start(world(4), Options { notifications, ..Options::default() }).await.unwrap();
+        let notifications = NotificationOptions { back_ends: 2, ..quick() };
+        let sim =
+            Simulator::start(world(4), SimulatorOptions { notifications, ..SimulatorOptions::default() })
+                .await
+                .unwrap();
         (0..4).for_each(|number| sim.move_mailbox(room(number).as_str(), 0));
         sim.autodiscover(|answers| {
-            (0..4).filter(|_| says).for_each(|number| answers.group(room(number).as_str(), "site-a"));
+            (0..4).filter(|_| says).for_each(|number| answers.set_group(room(number).as_str(), "site-a"));
         });
         let house = House::around(sim, 4).await;
         house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
@@ -151,7 +163,7 @@ async fn rooms_that_move_to_another_back_end_are_streamed_from_there() {
         for number in [1, 3] {
             house.sim.move_mailbox(room(number).as_str(), 1);
             if says {
-                house.sim.autodiscover(|answers| answers.group(room(number).as_str(), "site-b"));
+                house.sim.autodiscover(|answers| answers.set_group(room(number).as_str(), "site-b"));
             }
         }
         house

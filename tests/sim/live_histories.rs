@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use adjourn::action::{Change, Outcome};
-use adjourn::sim::{Notifications, Person, PlainSpec, Trouble, Wrong};
+use adjourn::sim::{FaultRule, InjectedFault, NotificationOptions, Person, PlainSpec};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -132,36 +132,40 @@ impl Story {
         let what = self.dice.below(16);
         self.untold |= matches!(what, 0 | 4);
         match what {
-            0 => sim.disturb_streams(Some(Wrong::Silent)),
-            1 => sim.disturb_streams(Some(Wrong::Doubled)),
-            2 => sim.disturb_streams(Some(Wrong::Backwards)),
-            3 => sim.disturb_streams(Some(Wrong::Late(Duration::from_millis(200)))),
-            4 => sim.disturb_streams(Some(Wrong::Dropped(2))),
+            0 => sim.inject_stream_fault(Some(InjectedFault::Silent)),
+            1 => sim.inject_stream_fault(Some(InjectedFault::Duplicated)),
+            2 => sim.inject_stream_fault(Some(InjectedFault::Reordered)),
+            3 => sim.inject_stream_fault(Some(InjectedFault::Delayed(Duration::from_millis(200)))),
+            4 => sim.inject_stream_fault(Some(InjectedFault::Dropped(2))),
             5 => sim.cut_streams(),
             6 => sim.close_streams(),
-            7 => sim.lose_subscriptions(),
-            8 => sim.lose_subscriptions_of(room(self.dice.below(ROOMS)).as_str()),
-            9 => sim.miss_events_of(room(self.dice.below(ROOMS)).as_str()),
-            10 => sim.trouble(Trouble::new(Wrong::ResetAfter).on("FindItem")),
+            7 => sim.drop_subscriptions(),
+            8 => sim.drop_subscriptions_of(room(self.dice.below(ROOMS)).as_str()),
+            9 => sim.report_missed_events_of(room(self.dice.below(ROOMS)).as_str()),
+            10 => sim.inject_fault(FaultRule::new(InjectedFault::ResetAfter).on("FindItem")),
             11 => {
                 let back_end = usize::try_from(self.dice.below(self.back_ends)).unwrap();
                 sim.move_mailbox(room(self.dice.below(ROOMS)).as_str(), back_end);
             }
             12 => {
-                let busy = [Wrong::BusyFault(400), Wrong::BusyMessage(400), Wrong::BusyPage(Some(1))];
+                let busy = [
+                    InjectedFault::BusyFault(400),
+                    InjectedFault::BusyMessage(400),
+                    InjectedFault::BusyPage(Some(1)),
+                ];
                 let busy = busy[self.dice.below(3) as usize].clone();
                 let on = ["Subscribe", "GetStreamingEvents", "SyncFolderItems"][self.dice.below(3) as usize];
-                sim.trouble(Trouble::new(busy).on(on));
+                sim.inject_fault(FaultRule::new(busy).on(on));
                 sim.cut_streams();
             }
             13 => {
                 // The mailbox hangs for a while: longer than an answer is waited for.
                 let on = ["FindItem", "Subscribe", "SyncFolderItems"][self.dice.below(3) as usize];
-                let hangs = Trouble::new(Wrong::Slow(Duration::from_secs(3))).on(on);
-                sim.trouble(hangs.for_mailbox(room(self.dice.below(ROOMS)).as_str()).times(2));
+                let hangs = FaultRule::new(InjectedFault::Slow(Duration::from_secs(3))).on(on);
+                sim.inject_fault(hangs.for_mailbox(room(self.dice.below(ROOMS)).as_str()).times(2));
             }
-            _ => sim.trouble(
-                Trouble::new(Wrong::BusyFault(30))
+            _ => sim.inject_fault(
+                FaultRule::new(InjectedFault::BusyFault(30))
                     .on(["Subscribe", "GetStreamingEvents"][self.dice.below(2) as usize]),
             ),
         }
@@ -169,7 +173,7 @@ impl Story {
 
     /// Where a server may have forgotten to tell something, the half hour is over; else what was told has to be enough.
     async fn check(mut self) -> usize {
-        self.house.sim.disturb_streams(None);
+        self.house.sim.inject_stream_fault(None);
         if self.untold {
             self.house.sim.close_streams();
         }
@@ -212,11 +216,11 @@ async fn run(seed: u64) -> usize {
     let mut dice = Dice::new(seed);
     let chunk_bytes = [None, Some(1), Some(50)][dice.below(3) as usize];
     let back_ends = 1 + dice.below(2);
-    let notifications = Notifications {
+    let notifications = NotificationOptions {
         heartbeat: Duration::from_millis(300),
         chunk_bytes,
         back_ends: usize::try_from(back_ends).unwrap(),
-        ..Notifications::default()
+        ..NotificationOptions::default()
     };
     let house = House::open(ROOMS, notifications).await;
     house.sim.world(|world| {

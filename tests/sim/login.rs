@@ -1,6 +1,9 @@
 //! Signing in, leg by leg, over sockets: what each scheme lets in, on which connection, and with which channel binding.
 
-use adjourn::sim::{Bound, ExtendedProtection, Identity, Options, Scheme, Simulator, Trouble, Wrong};
+use adjourn::sim::{
+    AuthScheme, ClientBinding, ExtendedProtection, FaultRule, InjectedFault, ServerIdentity, Simulator,
+    SimulatorOptions,
+};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use md5::Digest as _;
@@ -8,7 +11,7 @@ use md5::Digest as _;
 use crate::office::{ROOM, world};
 use crate::socket::{Socket, Who, negotiate};
 
-const WINDOWS: [Scheme; 3] = [Scheme::Negotiate, Scheme::Ntlm, Scheme::Basic];
+const WINDOWS: [AuthScheme; 3] = [AuthScheme::Negotiate, AuthScheme::Ntlm, AuthScheme::Basic];
 
 /// The certificates that clients of today accept: `fixtures/certificates` has more.
 pub const CERTIFICATES: [&str; 7] = [
@@ -21,16 +24,16 @@ pub const CERTIFICATES: [&str; 7] = [
     "ecdsa-sha384",
 ];
 
-async fn sim(options: Options) -> Simulator {
+async fn sim(options: SimulatorOptions) -> Simulator {
     Simulator::start(world(), options).await.unwrap()
 }
 
 async fn windows() -> Simulator {
-    sim(Options { schemes: WINDOWS.to_vec(), ..Options::default() }).await
+    sim(SimulatorOptions { schemes: WINDOWS.to_vec(), ..SimulatorOptions::default() }).await
 }
 
 /// A certificate of `fixtures/certificates`.
-pub fn identity(name: &str) -> Identity {
+pub fn identity(name: &str) -> ServerIdentity {
     let read = |name: &str| {
         let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/certificates");
         std::fs::read_to_string(format!("{dir}/{name}.pem")).unwrap()
@@ -39,7 +42,7 @@ pub fn identity(name: &str) -> Identity {
         true => ("worthless-rsa.key", "rsa-ca"),
         false => ("worthless-p384.key", "ec-ca"),
     };
-    Identity { certificates_pem: read(name), key_pem: read(key), ca_pem: read(ca) }
+    ServerIdentity { certificates_pem: read(name), key_pem: read(key), ca_pem: read(ca) }
 }
 
 /// The binding to a certificate that is signed with this hash.
@@ -64,7 +67,7 @@ async fn a_stranger_is_told_every_way_in_and_in_which_order() {
 
 #[tokio::test]
 async fn ntlm_lets_in_the_connection_and_no_other() {
-    for (scheme, by) in [("NTLM", Scheme::Ntlm), ("Negotiate", Scheme::Negotiate)] {
+    for (scheme, by) in [("NTLM", AuthScheme::Ntlm), ("Negotiate", AuthScheme::Negotiate)] {
         let sim = windows().await;
         let mut socket = Socket::open(&sim).await;
         let answer = socket.sign_in(scheme, &Who::default()).await;
@@ -75,9 +78,9 @@ async fn ntlm_lets_in_the_connection_and_no_other() {
         let asked = sim.requests();
         assert_eq!(asked.len(), 2);
         assert!(asked.iter().all(|asked| asked.scheme == by && asked.connection == 1));
-        let [login] = sim.logins().try_into().unwrap();
+        let [login] = sim.windows_sign_ins().try_into().unwrap();
         assert_eq!((login.scheme, login.name.as_str()), (by, "EXAMPLE\\svc-adjourn"));
-        sim.sign_everybody_out();
+        sim.invalidate_sign_ins();
         assert_eq!(socket.ask(None).await.status, 401);
         assert_eq!(socket.sign_in(scheme, &Who::default()).await.status, 200);
     }
@@ -92,7 +95,7 @@ async fn only_the_account_and_its_password_come_in() {
         password: password.to_owned(),
         binding: None,
     };
-    let right = Options::default().password;
+    let right = SimulatorOptions::default().password;
     let rows = [
         (who("EXAMPLE", "SVC-adjourn", &right), 200),
         (who("example.com", "svc-adjourn", &right), 200),
@@ -132,11 +135,11 @@ async fn what_is_no_login_is_answered_with_401_and_costs_nothing() {
     let plain = sim_basic().await;
     let answer = Socket::open(&plain).await.ask(Some(&format!("NTLM {}", negotiate()))).await;
     assert_eq!((answer.status, answer.offers.len()), (401, 1), "what is not offered is not spoken");
-    assert!(sim.requests().is_empty() && sim.logins().is_empty());
+    assert!(sim.requests().is_empty() && sim.windows_sign_ins().is_empty());
 }
 
 async fn sim_basic() -> Simulator {
-    sim(Options::default()).await
+    sim(SimulatorOptions::default()).await
 }
 
 #[tokio::test]
@@ -151,41 +154,43 @@ async fn extended_protection_is_that_of_iis() {
         (Require, true, [401, 401, 401, 401]),
     ];
     for (extended_protection, terminated_elsewhere, expected) in rows {
-        let options = Options {
+        let options = SimulatorOptions {
             tls: true,
             schemes: WINDOWS.to_vec(),
             extended_protection,
-            terminated_elsewhere,
-            ..Options::default()
+            tls_ends_at_proxy: terminated_elsewhere,
+            ..SimulatorOptions::default()
         };
         let sim = sim(options).await;
         let mut statuses = Vec::new();
-        for sends in [Bound::Nothing, Bound::Zeros, Bound::Right, Bound::Wrong] {
+        for sends in
+            [ClientBinding::Missing, ClientBinding::Zeros, ClientBinding::Correct, ClientBinding::Incorrect]
+        {
             let mut socket = Socket::open(&sim).await;
             let binding = match sends {
-                Bound::Nothing => None,
-                Bound::Zeros => Some([0; 16]),
-                Bound::Right => Some(binding(&socket.certificate, "sha256")),
-                Bound::Wrong => Some([7; 16]),
+                ClientBinding::Missing => None,
+                ClientBinding::Zeros => Some([0; 16]),
+                ClientBinding::Correct => Some(binding(&socket.certificate, "sha256")),
+                ClientBinding::Incorrect => Some([7; 16]),
             };
             statuses.push(socket.sign_in("NTLM", &Who { binding, ..Who::default() }).await.status);
         }
         assert_eq!(statuses, expected, "{extended_protection:?}, elsewhere: {terminated_elsewhere}");
-        let seen: Vec<_> = sim.logins().into_iter().map(|login| login.bound).collect();
-        let right = if terminated_elsewhere { Bound::Wrong } else { Bound::Right };
-        assert_eq!(seen, [Bound::Nothing, Bound::Zeros, right, Bound::Wrong]);
+        let seen: Vec<_> = sim.windows_sign_ins().into_iter().map(|login| login.binding).collect();
+        let right = if terminated_elsewhere { ClientBinding::Incorrect } else { ClientBinding::Correct };
+        assert_eq!(seen, [ClientBinding::Missing, ClientBinding::Zeros, right, ClientBinding::Incorrect]);
     }
 }
 
 #[tokio::test]
 async fn each_kind_of_certificate_is_bound_to_by_its_own_hash() {
     for name in CERTIFICATES {
-        let sim = sim(Options {
+        let sim = sim(SimulatorOptions {
             tls: true,
-            schemes: vec![Scheme::Ntlm],
+            schemes: vec![AuthScheme::Ntlm],
             extended_protection: ExtendedProtection::Require,
             identity: Some(identity(name)),
-            ..Options::default()
+            ..SimulatorOptions::default()
         })
         .await;
         let mut socket = Socket::open(&sim).await;
@@ -211,17 +216,17 @@ async fn a_clients_certificate_can_be_all_that_is_asked_for() {
     let certificate = client.signed_by(&key, &issuer).unwrap().pem();
     let (stranger, strange_key) = made("stranger");
     let strange = stranger.self_signed(&strange_key).unwrap().pem();
-    let sim = sim(Options {
+    let sim = sim(SimulatorOptions {
         tls: true,
-        schemes: vec![Scheme::Nobody],
+        schemes: vec![AuthScheme::Anonymous],
         client_ca_pem: Some(ca_pem),
-        ..Options::default()
+        ..SimulatorOptions::default()
     })
     .await;
     let key = key.serialize_pem();
     let mut socket = Socket::open_as(&sim, Some((&certificate, &key))).await.unwrap();
     assert_eq!(socket.ask(None).await.status, 200);
-    assert_eq!(sim.requests()[0].scheme, Scheme::Nobody);
+    assert_eq!(sim.requests()[0].scheme, AuthScheme::Anonymous);
     let strange_key = strange_key.serialize_pem();
     for client in [None, Some((strange.as_str(), strange_key.as_str()))] {
         // In TLS 1.3 a client learns only afterwards that its certificate was not liked.
@@ -235,7 +240,7 @@ async fn a_clients_certificate_can_be_all_that_is_asked_for() {
 
 #[tokio::test]
 async fn tokens_open_the_door_until_they_expire() {
-    let options = Options { schemes: vec![Scheme::Bearer], ..Options::default() };
+    let options = SimulatorOptions { schemes: vec![AuthScheme::Bearer], ..SimulatorOptions::default() };
     let tokens = options.tokens.clone();
     let sim = sim(options).await;
     let mut socket = Socket::open(&sim).await;
@@ -254,8 +259,10 @@ async fn tokens_open_the_door_until_they_expire() {
 #[tokio::test]
 async fn ews_can_be_switched_off_for_a_mailbox_or_for_all() {
     for (disabled, status) in [(ROOM, 403), ("*", 403), ("other@example.com", 200)] {
-        let sim = sim(Options { disabled: vec![disabled.to_owned()], ..Options::default() }).await;
-        let Options { username, password, .. } = Options::default();
+        let sim =
+            sim(SimulatorOptions { disabled: vec![disabled.to_owned()], ..SimulatorOptions::default() })
+                .await;
+        let SimulatorOptions { username, password, .. } = SimulatorOptions::default();
         let basic = format!("Basic {}", BASE64_STANDARD.encode(format!("{username}:{password}")));
         let answer = Socket::open(&sim).await.ask(Some(&basic)).await;
         assert_eq!(answer.status, status, "{disabled}");
@@ -268,7 +275,7 @@ async fn a_scripted_401_offers_what_the_server_offers() {
     let sim = windows().await;
     let mut socket = Socket::open(&sim).await;
     socket.sign_in("NTLM", &Who::default()).await;
-    sim.trouble(Trouble::new(Wrong::Page(401)));
+    sim.inject_fault(FaultRule::new(InjectedFault::Page(401)));
     let answer = socket.ask(None).await;
     assert_eq!((answer.status, answer.offers.len()), (401, 3));
     assert_eq!(socket.ask(None).await.status, 200);

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use adjourn::sim::{
-    Notifications, Options, PlainSpec, Range, Release, Series, Simulator, Trouble, World, Wrong,
+    ExchangeRelease, FaultRule, InjectedFault, NotificationOptions, PlainSpec, RecurrenceRange, Series,
+    Simulator, SimulatorOptions, World,
 };
 use chrono::TimeDelta;
 
@@ -16,12 +17,12 @@ use crate::stream::{
 
 const QUICK: Duration = Duration::from_millis(100);
 
-async fn sim_with(world: World, notifications: Notifications) -> Simulator {
-    Simulator::start(world, Options { notifications, ..Options::default() }).await.unwrap()
+async fn sim_with(world: World, notifications: NotificationOptions) -> Simulator {
+    Simulator::start(world, SimulatorOptions { notifications, ..SimulatorOptions::default() }).await.unwrap()
 }
 
 async fn sim() -> Simulator {
-    sim_with(world(), Notifications { folder_events: false, ..Notifications::default() }).await
+    sim_with(world(), NotificationOptions { folder_events: false, ..NotificationOptions::default() }).await
 }
 
 fn rename(sim: &Simulator, uid: &str, subject: &str) {
@@ -76,7 +77,7 @@ async fn whatever_happens_to_a_series_is_told_of_its_master() {
     let sim = sim().await;
     let id = subscribe(&sim, ROOM).await;
     let mut stream = listen(&sim, ROOM, &[&id], 30).await;
-    let spec = PlainSpec { series: Some(Series::every_workday(Range::Count(5))), ..plain() };
+    let spec = PlainSpec { series: Some(Series::every_workday(RecurrenceRange::Count(5))), ..plain() };
     let (start, uid) = (spec.start, sim.world(|world| world.add_plain(spec)));
     let master = sim.world(|world| world.event(ROOM, &uid)).unwrap();
     let dates = sim.world(|world| world.events(ROOM, start, start + TimeDelta::days(14)));
@@ -93,7 +94,7 @@ async fn whatever_happens_to_a_series_is_told_of_its_master() {
 
 #[tokio::test]
 async fn folders_are_told_to_be_modified_and_what_comes_together_is_told_together() {
-    let sim = sim_with(world(), Notifications::default()).await;
+    let sim = sim_with(world(), NotificationOptions::default()).await;
     let id = subscribe(&sim, ROOM).await;
     let mut stream = listen(&sim, ROOM, &[&id], 30).await;
     sim.world(|world| {
@@ -130,7 +131,8 @@ async fn only_what_was_asked_for_is_told() {
 #[tokio::test]
 async fn a_stream_has_heartbeats_and_closes_when_its_time_has_come() {
     let (heartbeat, minute) = (QUICK, 4 * QUICK);
-    let sim = sim_with(world(), Notifications { heartbeat, minute, ..Notifications::default() }).await;
+    let sim =
+        sim_with(world(), NotificationOptions { heartbeat, minute, ..NotificationOptions::default() }).await;
     let id = subscribe(&sim, ROOM).await;
     let mut stream = listen(&sim, ROOM, &[&id], 1).await;
     let mut beats = 0;
@@ -164,8 +166,11 @@ async fn what_happens_while_no_stream_is_open_is_told_by_the_next_one_and_once()
 #[tokio::test]
 async fn dead_subscriptions_are_named_and_the_others_are_served_or_not() {
     for one_dead_refuses_all in [false, true] {
-        let options =
-            Notifications { one_dead_refuses_all, folder_events: false, ..Notifications::default() };
+        let options = NotificationOptions {
+            reject_if_any_dead,
+            folder_events: false,
+            ..NotificationOptions::default()
+        };
         let sim = sim_with(world(), options).await;
         let (alive, dead) = (subscribe(&sim, ROOM).await, subscribe(&sim, ROOM).await);
         let unsubscribe =
@@ -210,7 +215,7 @@ async fn the_newer_of_two_streams_lives() {
 async fn what_cannot_be_subscribed_to_is_refused() {
     let mut world = world();
     world.allow_full_access_to([ROOM, "ada@example.com"]);
-    let sim = sim_with(world, Notifications::default()).await;
+    let sim = sim_with(world, NotificationOptions::default()).await;
     let of = |address: &str| {
         format!(
             r#"<t:DistinguishedFolderId Id="calendar"><t:Mailbox><t:EmailAddress>{address}</t:EmailAddress></t:Mailbox></t:DistinguishedFolderId>"#
@@ -248,7 +253,8 @@ async fn what_cannot_be_subscribed_to_is_refused() {
 
 #[tokio::test]
 async fn streaming_came_with_exchange_2010_sp1() {
-    let options = Options { release: Release::Exchange2010Sp2, ..Options::default() };
+    let options =
+        SimulatorOptions { release: ExchangeRelease::Exchange2010Sp2, ..SimulatorOptions::default() };
     let sim = Simulator::start(world(), options).await.unwrap();
     for (version, status) in [
         ("Exchange2007_SP1", 500),
@@ -324,7 +330,7 @@ async fn events_are_fetched_from_a_watermark_page_by_page() {
 
 #[tokio::test]
 async fn a_pull_subscription_that_nobody_asks_expires_and_one_that_slept_too_long_has_lost_its_place() {
-    let options = Notifications { minute: QUICK, ..Notifications::default() };
+    let options = NotificationOptions { minute: QUICK, ..NotificationOptions::default() };
     let sim = sim_with(world(), options).await;
     let (id, mark) = subscribed(&ask(&sim, ROOM, &pull("", 1)).await);
     let (kept, _) = subscribed(&ask(&sim, ROOM, &pull("", 1_440)).await);
@@ -359,9 +365,9 @@ fn synced(answer: &str) -> (Vec<String>, String, bool) {
 async fn a_folder_is_synchronized_first_as_it_is_and_then_as_it_changes() {
     let mut world = world();
     let uids: Vec<String> = (0..4).map(|_| world.add_plain(plain())).collect();
-    world.add_plain(PlainSpec { series: Some(Series::every_workday(Range::NoEnd)), ..plain() });
+    world.add_plain(PlainSpec { series: Some(Series::every_workday(RecurrenceRange::NoEnd)), ..plain() });
     world.deletes(ROOM, &uids[3], None);
-    let sim = sim_with(world, Notifications::default()).await;
+    let sim = sim_with(world, NotificationOptions::default()).await;
     let (first, state, last) = synced(&ask(&sim, ROOM, &sync("", 3, "IdOnly")).await);
     assert_eq!((first, last), (vec!["Create".to_owned(); 3], false));
     let answer = ask(&sim, ROOM, &sync(&state, 3, "AllProperties")).await;
@@ -399,7 +405,8 @@ async fn a_folder_is_synchronized_first_as_it_is_and_then_as_it_changes() {
 
 #[tokio::test]
 async fn there_are_only_so_many_subscriptions_and_streams() {
-    let options = Notifications { subscriptions: Some(2), streams: Some(1), ..Notifications::default() };
+    let options =
+        NotificationOptions { subscriptions: Some(2), streams: Some(1), ..NotificationOptions::default() };
     let sim = sim_with(world(), options).await;
     let ids = [subscribe(&sim, ROOM).await, subscribe(&sim, ROOM).await];
     let third = ask(&sim, ROOM, &streaming(CALENDAR, &ALL)).await;
@@ -420,7 +427,8 @@ async fn there_are_only_so_many_subscriptions_and_streams() {
 
 #[tokio::test]
 async fn a_queue_that_is_full_loses_everything_and_says_so() {
-    let options = Notifications { queued: 10, folder_events: false, ..Notifications::default() };
+    let options =
+        NotificationOptions { queued_max: 10, folder_events: false, ..NotificationOptions::default() };
     let sim = sim_with(world(), options).await;
     let id = subscribe(&sim, ROOM).await;
     sim.world(|world| (0..11).for_each(|_| drop(world.add_plain(plain()))));
@@ -434,7 +442,7 @@ async fn a_queue_that_is_full_loses_everything_and_says_so() {
 
 #[tokio::test]
 async fn a_subscription_lives_on_the_back_end_that_took_it() {
-    let options = Notifications { back_ends: 3, ..Notifications::default() };
+    let options = NotificationOptions { back_ends: 3, ..NotificationOptions::default() };
     let sim = sim_with(world(), options).await;
     let prefer = "X-PreferServerAffinity: true\r\n";
     let (head, answer) = ask_with(&sim, ROOM, prefer, &streaming(CALENDAR, &ALL)).await;
@@ -458,31 +466,32 @@ async fn a_subscription_lives_on_the_back_end_that_took_it() {
 }
 
 /// A stream with which this goes wrong.
-async fn troubled(sim: &Simulator, wrong: Wrong) -> (String, Stream) {
+async fn troubled(sim: &Simulator, wrong: InjectedFault) -> (String, Stream) {
     let id = subscribe(sim, ROOM).await;
-    sim.trouble(Trouble::new(wrong).on("GetStreamingEvents"));
+    sim.inject_fault(FaultRule::new(wrong).on("GetStreamingEvents"));
     let stream = listen(sim, ROOM, &[&id], 30).await;
     (id, stream)
 }
 
 #[tokio::test]
 async fn a_silent_stream_says_nothing_until_it_is_healed_and_a_deaf_one_has_heartbeats_only() {
-    let options = Notifications { heartbeat: QUICK / 2, minute: QUICK / 30, ..Notifications::default() };
-    let sim = sim_with(world(), Notifications { folder_events: false, ..options.clone() }).await;
-    let (_, mut stream) = troubled(&sim, Wrong::Silent).await;
+    let options =
+        NotificationOptions { heartbeat: QUICK / 2, minute: QUICK / 30, ..NotificationOptions::default() };
+    let sim = sim_with(world(), NotificationOptions { folder_events: false, ..options.clone() }).await;
+    let (_, mut stream) = troubled(&sim, InjectedFault::Silent).await;
     sim.world(|world| world.add_plain(plain()));
     assert!(stream.is_silent_for(3 * QUICK).await, "not even its end");
-    let options = Notifications { minute: Duration::from_secs(60), ..options };
-    let sim = sim_with(world(), Notifications { folder_events: false, ..options }).await;
-    let (_, mut stream) = troubled(&sim, Wrong::Deaf).await;
+    let options = NotificationOptions { minute: Duration::from_secs(60), ..options };
+    let sim = sim_with(world(), NotificationOptions { folder_events: false, ..options }).await;
+    let (_, mut stream) = troubled(&sim, InjectedFault::NoEvents).await;
     sim.world(|world| world.add_plain(plain()));
     for _ in 0..3 {
         assert_eq!(status(&stream.envelope().await), Some("OK"));
     }
-    sim.disturb_streams(Some(Wrong::Silent));
+    sim.inject_stream_fault(Some(InjectedFault::Silent));
     tokio::time::sleep(QUICK / 2).await;
     while !stream.is_silent_for(QUICK).await {}
-    sim.disturb_streams(None);
+    sim.inject_stream_fault(None);
     sim.world(|world| world.add_plain(plain()));
     assert_eq!(events(&stream.news().await), ["Created"], "what happened before is lost");
 }
@@ -490,7 +499,7 @@ async fn a_silent_stream_says_nothing_until_it_is_healed_and_a_deaf_one_has_hear
 #[tokio::test]
 async fn events_come_late_not_at_all_twice_or_in_the_wrong_order() {
     let sim = sim().await;
-    let (_, mut stream) = troubled(&sim, Wrong::Late(2 * QUICK)).await;
+    let (_, mut stream) = troubled(&sim, InjectedFault::Delayed(2 * QUICK)).await;
     sim.world(|world| world.add_plain(plain()));
     assert!(stream.is_silent_for(QUICK).await);
     assert_eq!(events(&stream.envelope().await), ["Created"]);
@@ -502,9 +511,9 @@ async fn events_come_late_not_at_all_twice_or_in_the_wrong_order() {
         });
     };
     let rows = [
-        (Wrong::Dropped(2), "Created Moved"),
-        (Wrong::Doubled, "Created Created Modified Modified Moved Moved"),
-        (Wrong::Backwards, "Moved Modified Created"),
+        (InjectedFault::Dropped(2), "Created Moved"),
+        (InjectedFault::Duplicated, "Created Created Modified Modified Moved Moved"),
+        (InjectedFault::Reordered, "Moved Modified Created"),
     ];
     for (wrong, expected) in rows {
         let (_, mut stream) = troubled(&sim, wrong).await;
@@ -522,13 +531,13 @@ async fn streams_break_off_in_the_middle_and_subscriptions_survive_it() {
     let Next::Broken(bytes) = stream.next().await else { panic!() };
     assert!(bytes > 10, "{bytes}");
     until("cut", || sim.streams() == 0).await;
-    sim.trouble(Trouble::new(Wrong::Cut(1_000)).on("GetStreamingEvents"));
+    sim.inject_fault(FaultRule::new(InjectedFault::Truncated(1_000)).on("GetStreamingEvents"));
     let mut stream = listen(&sim, ROOM, &[&id], 30).await;
     sim.world(|world| world.add_plain(plain()));
     let Next::Broken(bytes) = stream.next().await else { panic!() };
     assert!((1..1_000).contains(&bytes), "{bytes}");
-    for wrong in [Wrong::ResetAfter, Wrong::ResetBefore] {
-        sim.trouble(Trouble::new(wrong).on("GetStreamingEvents"));
+    for wrong in [InjectedFault::ResetAfter, InjectedFault::ResetBefore] {
+        sim.inject_fault(FaultRule::new(wrong).on("GetStreamingEvents"));
         let request = envelope(ROOM, &get_streaming(&[&id], 30));
         assert!(crate::socket::Socket::open(&sim).await.post(Some(&basic()), &request).await.is_err());
     }
@@ -545,25 +554,25 @@ async fn subscriptions_are_lost_and_events_are_missed_as_told() {
     let sim = sim().await;
     let ids = [subscribe(&sim, ROOM).await, subscribe(&sim, "ada@example.com").await];
     let mut stream = listen(&sim, ROOM, &[&ids[0], &ids[1]], 30).await;
-    sim.miss_events_of(ROOM);
+    sim.report_missed_events_of(ROOM);
     let missed = stream.envelope().await;
     assert_eq!(code(&missed), "ErrorMissedNotificationEvents");
     assert!(missed.contains(&ids[0]) && !missed.contains(&ids[1]), "{missed}");
-    sim.lose_subscriptions_of(ROOM);
+    sim.drop_subscriptions_of(ROOM);
     let lost = stream.envelope().await;
     assert_eq!(code(&lost), "ErrorSubscriptionNotFound");
     assert!(lost.contains(&ids[0]) && !lost.contains(&ids[1]), "{lost}");
     sim.world(|world| world.add_meeting(meeting()));
     let news = stream.envelope().await;
     assert!(news.contains(&ids[1]) && !news.contains(&ids[0]), "{news}");
-    sim.lose_subscriptions();
+    sim.drop_subscriptions();
     assert_eq!(code(&stream.envelope().await), "ErrorSubscriptionNotFound");
     assert_eq!(stream.next().await, Next::End(0));
     assert_eq!(sim.subscriptions(), 0);
-    let (_, mut stream) = troubled(&sim, Wrong::Missed).await;
+    let (_, mut stream) = troubled(&sim, InjectedFault::MissedEvents).await;
     assert_eq!(code(&stream.envelope().await), "ErrorMissedNotificationEvents");
     let id = subscribe(&sim, ROOM).await;
-    sim.trouble(Trouble::new(Wrong::Lost).on("GetStreamingEvents"));
+    sim.inject_fault(FaultRule::new(InjectedFault::SubscriptionsLost).on("GetStreamingEvents"));
     assert_eq!(code(&ask(&sim, ROOM, &get_streaming(&[&id], 1)).await), "ErrorSubscriptionNotFound");
     let id = subscribe(&sim, ROOM).await;
     let mut stream = listen(&sim, "ada@example.com", &[&id], 30).await;
@@ -574,7 +583,7 @@ async fn subscriptions_are_lost_and_events_are_missed_as_told() {
 #[tokio::test]
 async fn chunks_may_begin_and_end_anywhere() {
     for bytes in [1, 7, 100] {
-        let options = Notifications { chunk_bytes: Some(bytes), ..Notifications::default() };
+        let options = NotificationOptions { chunk_bytes: Some(bytes), ..NotificationOptions::default() };
         let sim = sim_with(world(), options).await;
         let id = subscribe(&sim, ROOM).await;
         let mut stream = listen(&sim, ROOM, &[&id], 30).await;
@@ -596,13 +605,13 @@ async fn ordinary_trouble_meets_requests_about_notifications_too() {
     ];
     for (operation, request) in requests {
         for (wrong, status, expected) in [
-            (Wrong::BusyPage(Some(3)), 503, "503"),
-            (Wrong::BusyFault(1_000), 500, "ErrorServerBusy"),
-            (Wrong::BusyMessage(1_000), 200, "ErrorServerBusy"),
-            (Wrong::ItemError("ErrorMailboxStoreUnavailable"), 200, "ErrorMailboxStoreUnavailable"),
-            (Wrong::TooManyConnections, 500, "ErrorExceededConnectionCount"),
+            (InjectedFault::BusyPage(Some(3)), 503, "503"),
+            (InjectedFault::BusyFault(1_000), 500, "ErrorServerBusy"),
+            (InjectedFault::BusyMessage(1_000), 200, "ErrorServerBusy"),
+            (InjectedFault::ItemError("ErrorMailboxStoreUnavailable"), 200, "ErrorMailboxStoreUnavailable"),
+            (InjectedFault::TooManyConnections, 500, "ErrorExceededConnectionCount"),
         ] {
-            sim.trouble(Trouble::new(wrong).on(operation));
+            sim.inject_fault(FaultRule::new(wrong).on(operation));
             let (answered, answer) = post(&sim, &basic(), &envelope(ROOM, &request)).await;
             assert_eq!(answered, status, "{operation}: {answer}");
             assert!(answer.contains(expected), "{operation}: {answer}");
@@ -618,7 +627,8 @@ async fn a_change_is_told_to_its_own_stream_and_all_streams_end_with_the_simulat
     for number in 0..300 {
         world.add_room(adjourn::sim::RoomSpec::new("Room", room(number)));
     }
-    let sim = sim_with(world, Notifications { folder_events: false, ..Notifications::default() }).await;
+    let sim =
+        sim_with(world, NotificationOptions { folder_events: false, ..NotificationOptions::default() }).await;
     let mut ids = Vec::new();
     for number in 0..300 {
         ids.push(subscribe(&sim, &room(number)).await);

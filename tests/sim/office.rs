@@ -9,7 +9,9 @@ use adjourn::clock::{Clock, SystemClock};
 use adjourn::engine::{self, Engine, Mode};
 use adjourn::exchange::{Exchange, Secret, Settings};
 use adjourn::journal::MemoryJournal;
-use adjourn::sim::{MailKind, MeetingSpec, Options, Person, PlainSpec, RoomSpec, Simulator, Snapshot, World};
+use adjourn::sim::{
+    EventState, MailKind, MeetingSpec, Person, PlainSpec, RoomSpec, Simulator, SimulatorOptions, World,
+};
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 
 pub const ROOM: &str = "aurora@example.com";
@@ -55,7 +57,7 @@ pub struct Office {
 
 impl Office {
     pub async fn open(world: World) -> Self {
-        Self::of(Simulator::start(world, Options::default()).await.unwrap(), vec![room()], None)
+        Self::of(Simulator::start(world, SimulatorOptions::default()).await.unwrap(), vec![room()], None)
     }
 
     pub fn of(sim: Simulator, rooms: Vec<RoomAddress>, ca_file: Option<&std::path::Path>) -> Self {
@@ -91,7 +93,7 @@ impl Office {
         self.engine.perform(action(ask), mode).await.unwrap().outcome
     }
 
-    pub fn event(&self, uid: &str) -> Option<Snapshot> {
+    pub fn event(&self, uid: &str) -> Option<EventState> {
         self.sim.world(|world| world.event(ROOM, uid))
     }
 
@@ -107,7 +109,7 @@ impl Office {
 }
 
 pub fn settings(sim: &Simulator, ca_file: Option<&std::path::Path>) -> Settings {
-    let options = Options::default();
+    let options = SimulatorOptions::default();
     let mut settings = Settings::new(sim.url(), options.username, Secret::new(options.password));
     settings.ca_file = ca_file.map(Into::into);
     settings.first_byte_timeout = Duration::from_secs(2);

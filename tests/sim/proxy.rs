@@ -1,6 +1,6 @@
 //! The proxy: what it lets through, what it refuses and how, by bytes and by curl.
 
-use adjourn::sim::{Options, Proxy, ProxyOptions, Simulator};
+use adjourn::sim::{ProxyOptions, ProxyServer, Simulator, SimulatorOptions};
 use base64::Engine as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -12,7 +12,7 @@ fn address(url: &str) -> String {
 }
 
 /// The status of a CONNECT, and the connection after it.
-async fn connect(proxy: &Proxy, target: &str, header: &str) -> (u16, String, TcpStream) {
+async fn connect(proxy: &ProxyServer, target: &str, header: &str) -> (u16, String, TcpStream) {
     let mut stream = TcpStream::connect(address(&proxy.url())).await.unwrap();
     let request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{header}\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -26,9 +26,9 @@ async fn connect(proxy: &Proxy, target: &str, header: &str) -> (u16, String, Tcp
 
 #[tokio::test]
 async fn it_carries_what_it_may_and_says_why_it_does_not() {
-    let sim = Simulator::start(world(), Options::default()).await.unwrap();
+    let sim = Simulator::start(world(), SimulatorOptions::default()).await.unwrap();
     let target = address(&sim.url());
-    let proxy = Proxy::start(ProxyOptions::default()).await.unwrap();
+    let proxy = ProxyServer::start(ProxyOptions::default()).await.unwrap();
     let (status, _, mut tunnel) = connect(&proxy, &target, "").await;
     assert_eq!(status, 200);
     tunnel.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
@@ -37,12 +37,12 @@ async fn it_carries_what_it_may_and_says_why_it_does_not() {
     assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
     assert_eq!(connect(&proxy, "127.0.0.1:1", "").await.0, 502);
     assert_eq!(proxy.tunnels(), [target.as_str(), "127.0.0.1:1"]);
-    proxy.refuse(true);
+    proxy.refuse_all(true);
     assert_eq!(connect(&proxy, &target, "").await.0, 503);
-    proxy.refuse(false);
+    proxy.refuse_all(false);
     assert_eq!(connect(&proxy, &target, "").await.0, 200);
 
-    let choosy = Proxy::start(ProxyOptions {
+    let choosy = ProxyServer::start(ProxyOptions {
         credentials: Some(("ada".to_owned(), "secret".to_owned())),
         allowed: Some(vec![target.clone()]),
         ..ProxyOptions::default()
@@ -63,8 +63,10 @@ async fn it_carries_what_it_may_and_says_why_it_does_not() {
 
 #[tokio::test]
 async fn curl_reaches_a_server_through_it() {
-    let sim = Simulator::start(world(), Options { tls: true, ..Options::default() }).await.unwrap();
-    let proxy = Proxy::start(ProxyOptions {
+    let sim = Simulator::start(world(), SimulatorOptions { tls: true, ..SimulatorOptions::default() })
+        .await
+        .unwrap();
+    let proxy = ProxyServer::start(ProxyOptions {
         credentials: Some(("ada".to_owned(), "secret".to_owned())),
         ..ProxyOptions::default()
     })

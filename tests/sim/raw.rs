@@ -1,6 +1,6 @@
 //! The simulator by bytes alone, as a stranger's client would meet it.
 
-use adjourn::sim::{Options, Simulator};
+use adjourn::sim::{Simulator, SimulatorOptions};
 use base64::Engine as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -42,7 +42,7 @@ fn by_the_schema(answer: &str) -> String {
 }
 
 pub fn basic() -> String {
-    let Options { username, password, .. } = Options::default();
+    let SimulatorOptions { username, password, .. } = SimulatorOptions::default();
     format!("Basic {}", base64::prelude::BASE64_STANDARD.encode(format!("{username}:{password}")))
 }
 
@@ -54,7 +54,7 @@ pub fn envelope(room: &str, body: &str) -> String {
 
 #[tokio::test]
 async fn strangers_and_wrong_passwords_stay_outside() {
-    let sim = Simulator::start(world(), Options::default()).await.unwrap();
+    let sim = Simulator::start(world(), SimulatorOptions::default()).await.unwrap();
     for wrong in ["Basic bm9ib2R5OnNlY3JldA==", "Bearer x", ""] {
         assert_eq!(post(&sim, wrong, &envelope(ROOM, "<m:GetRoomLists/>")).await.0, 401, "{wrong}");
     }
@@ -65,7 +65,7 @@ async fn strangers_and_wrong_passwords_stay_outside() {
 async fn whole_requests_are_refused_as_faults_with_a_code() {
     let mut world = world();
     world.allow_impersonation_of([ROOM]);
-    let sim = Simulator::start(world, Options::default()).await.unwrap();
+    let sim = Simulator::start(world, SimulatorOptions::default()).await.unwrap();
     let rows = [
         (envelope("ada@example.com", "<m:GetRoomLists/>"), "ErrorImpersonateUserDenied"),
         (envelope("nobody@example.com", "<m:GetRoomLists/>"), "ErrorNonExistentMailbox"),
@@ -89,7 +89,7 @@ async fn every_operation_answers() {
     let mut world = world();
     world.add_meeting(meeting());
     world.add_room_list("Building 1", "b1@example.com", &[ROOM]);
-    let sim = Simulator::start(world, Options::default()).await.unwrap();
+    let sim = Simulator::start(world, SimulatorOptions::default()).await.unwrap();
     let shape = r#"<m:ItemShape><t:BaseShape>AllProperties</t:BaseShape></m:ItemShape>"#;
     let calendar = r#"<m:ParentFolderIds><t:DistinguishedFolderId Id="calendar"/></m:ParentFolderIds>"#;
     let view = r#"<m:CalendarView StartDate="2020-01-01T00:00:00Z" EndDate="2020-02-01T00:00:00Z"/>"#;
@@ -137,7 +137,7 @@ async fn every_operation_answers() {
 async fn stale_versions_are_refused_resolved_or_overwritten_as_asked() {
     let mut world = world();
     world.add_meeting(meeting());
-    let sim = Simulator::start(world, Options::default()).await.unwrap();
+    let sim = Simulator::start(world, SimulatorOptions::default()).await.unwrap();
     let find = r#"<m:FindItem Traversal="Shallow"><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape></m:ItemShape><m:ParentFolderIds><t:DistinguishedFolderId Id="calendar"/></m:ParentFolderIds></m:FindItem>"#;
     let (_, body) = post(&sim, &basic(), &envelope(ROOM, find)).await;
     let id = body.split("<t:ItemId ").nth(1).unwrap().split("/>").next().unwrap().to_owned();

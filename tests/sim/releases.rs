@@ -2,18 +2,18 @@
 
 use adjourn::action::{ActionKind, DeleteMode, Notify, Outcome};
 use adjourn::calendar::Copy;
-use adjourn::sim::{Options, Release, Simulator};
+use adjourn::sim::{ExchangeRelease, Simulator, SimulatorOptions};
 
 use crate::office::{Office, meeting, now, room, world};
 
-const RELEASES: [(Release, usize); 6] = [
+const RELEASES: [(ExchangeRelease, usize); 6] = [
     // How many versions its server does not know of those we ask in, newest first.
-    (Release::Exchange2010Sp2, 2),
-    (Release::Exchange2013, 1),
-    (Release::Exchange2013Sp1, 0),
-    (Release::Exchange2016, 0),
-    (Release::SubscriptionEdition, 0),
-    (Release::Online, 0),
+    (ExchangeRelease::Exchange2010Sp2, 2),
+    (ExchangeRelease::Exchange2013, 1),
+    (ExchangeRelease::Exchange2013Sp1, 0),
+    (ExchangeRelease::Exchange2016, 0),
+    (ExchangeRelease::SubscriptionEdition, 0),
+    (ExchangeRelease::Online, 0),
 ];
 
 #[tokio::test]
@@ -21,7 +21,9 @@ async fn an_end_and_a_delete_work_with_every_release_and_the_version_is_learnt_o
     for (release, refused) in RELEASES {
         let mut world = world();
         let ended = world.add_meeting(meeting());
-        let sim = Simulator::start(world, Options { release, ..Options::default() }).await.unwrap();
+        let sim = Simulator::start(world, SimulatorOptions { release, ..SimulatorOptions::default() })
+            .await
+            .unwrap();
         let office = Office::of(sim, vec![room()], None);
         let Outcome::Done(done) = office.ask(ActionKind::End(Notify::Attendees)).await else {
             panic!("{release:?}")

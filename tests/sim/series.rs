@@ -11,7 +11,9 @@ use adjourn::cleanup::{
 use adjourn::clock::{Clock as _, ManualClock};
 use adjourn::engine::Mode;
 use adjourn::presence::{Coverage, PresenceState, Sign, SignLog};
-use adjourn::sim::{MailKind, MeetingSpec, Options, Range, Series, Simulator, Trouble, Wrong};
+use adjourn::sim::{
+    FaultRule, InjectedFault, MailKind, MeetingSpec, RecurrenceRange, Series, Simulator, SimulatorOptions,
+};
 use adjourn::store::ServiceStore;
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -48,7 +50,10 @@ impl Diary {
         world.set_now(day(-3));
         let mut spec = MeetingSpec::new(ada(), day(0), day(0) + TimeDelta::hours(1));
         spec.rooms = vec![ROOM.to_owned()];
-        spec.series = Some(Series::new(adjourn::sim::Pattern::Daily { interval: 1 }, Range::Count(60)));
+        spec.series = Some(Series::new(
+            adjourn::sim::RecurrencePattern::Daily { interval: 1 },
+            RecurrenceRange::Count(60),
+        ));
         let uid = world.add_meeting(spec);
         for moved in [6, 8] {
             world.organizer_changes(&uid, Some(day(moved)), |details| {
@@ -56,7 +61,7 @@ impl Diary {
                 details.end = day(moved) + TimeDelta::hours(3);
             });
         }
-        let sim = Simulator::start(world, Options::default()).await.unwrap();
+        let sim = Simulator::start(world, SimulatorOptions::default()).await.unwrap();
         let clock = ManualClock::at(day(0));
         let settings = settings(&sim, None);
         let office = Office::by_clock(Arc::new(clock.clone()), sim, vec![room()], &settings);
@@ -172,8 +177,8 @@ async fn at_the_third_strike_the_changed_dates_go_first_and_then_the_series() {
     // The organizer's tracking says so for the series.
     let mine = diary.office.sim.world(|world| world.event("ada@example.com", &diary.uid)).unwrap();
     let answers: Vec<_> =
-        mine.attendees.iter().filter(|one| one.person.address == ROOM).map(|one| one.answer).collect();
-    assert_eq!(answers, [adjourn::sim::Answer::Decline]);
+        mine.attendees.iter().filter(|one| one.person.address == ROOM).map(|one| one.response).collect();
+    assert_eq!(answers, [adjourn::sim::InvitationResponse::Decline]);
     assert_eq!(diary.live(3, false).await, []);
 }
 
@@ -204,8 +209,9 @@ async fn where_it_is_only_reported_the_series_stays() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_date_that_stays_keeps_the_series_and_the_next_miss_goes_on() {
     let diary = Diary::open(1, OnLastStrike::Delete).await;
-    let refused = Trouble::new(Wrong::ItemError("ErrorAccessDenied")).on("CreateItem").after(1).times(1);
-    diary.office.sim.trouble(refused);
+    let refused =
+        FaultRule::new(InjectedFault::ItemError("ErrorAccessDenied")).on("CreateItem").after(1).times(1);
+    diary.office.sim.inject_fault(refused);
     let applied = diary.live(0, false).await;
     assert_eq!(applied.len(), 3, "{applied:?}");
     assert!(matches!(applied[1].outcome, Outcome::Refused { .. }), "{}", applied[1].outcome);
@@ -237,7 +243,10 @@ async fn when_the_date_that_decides_was_changed_itself_it_goes_with_the_others()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_answer_declines_the_series_once() {
     let diary = Diary::open(1, OnLastStrike::Delete).await;
-    diary.office.sim.trouble(Trouble::new(Wrong::ResetAfter).on("CreateItem").after(2).times(1));
+    diary
+        .office
+        .sim
+        .inject_fault(FaultRule::new(InjectedFault::ResetAfter).on("CreateItem").after(2).times(1));
     let applied = diary.live(0, false).await;
     assert_eq!(done(&applied[2]), (Change::Declined, EventKind::Series));
     assert_eq!(diary.declines(), [Some(day(6)), Some(day(8)), None]);
@@ -291,7 +300,10 @@ async fn a_series_that_was_brought_back_is_not_taken_off_again_unless_that_is_wa
 async fn a_series_removed_in_silence_has_no_way_back_by_us_and_a_lost_answer_is_found_out() {
     let mut diary = Diary::open(1, OnLastStrike::Delete).await;
     diary.how = ReleaseMethod::Remove;
-    diary.office.sim.trouble(Trouble::new(Wrong::ResetAfter).on("DeleteItem").after(2).times(1));
+    diary
+        .office
+        .sim
+        .inject_fault(FaultRule::new(InjectedFault::ResetAfter).on("DeleteItem").after(2).times(1));
     let applied = diary.live(0, false).await;
     assert_eq!(done(&applied[2]), (Change::Removed, EventKind::Series));
     let Outcome::Done(whole) = &applied[2].outcome else { panic!() };
@@ -327,7 +339,10 @@ async fn no_series_goes_while_the_feed_is_silent_or_too_many_go_already() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_series_that_cannot_go_loses_the_date_and_is_not_begun_with() {
     let diary = Diary::open(1, OnLastStrike::Delete).await;
-    diary.office.sim.trouble(Trouble::new(Wrong::ItemError("ErrorAccessDenied")).on("GetItem").times(2));
+    diary
+        .office
+        .sim
+        .inject_fault(FaultRule::new(InjectedFault::ItemError("ErrorAccessDenied")).on("GetItem").times(2));
     let (sweep, plan) = diary.plan(0, false).await;
     let applied = sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
     assert!(applied.iter().all(|one| one.rule == Rule::NoCheckIn), "{applied:?}");
@@ -391,10 +406,9 @@ async fn dates_that_lie_far_apart_are_no_row() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_series_that_exchange_does_not_let_go_loses_its_date_all_the_same() {
     let diary = Diary::open(1, OnLastStrike::Delete).await;
-    diary
-        .office
-        .sim
-        .trouble(Trouble::new(Wrong::ItemError("ErrorAccessDenied")).on("CreateItem").after(2).times(1));
+    diary.office.sim.inject_fault(
+        FaultRule::new(InjectedFault::ItemError("ErrorAccessDenied")).on("CreateItem").after(2).times(1),
+    );
     let applied = diary.live(0, false).await;
     assert_eq!(applied.len(), 4, "{applied:?}");
     assert!(matches!(applied[2].outcome, Outcome::Refused { .. }), "{}", applied[2].outcome);

@@ -15,8 +15,8 @@ use adjourn::exchange::{
 };
 use adjourn::live::Feed as _;
 use adjourn::sim::{
-    Authority, AuthorityOptions, AutodiscoverProtocol, Bound, ExtendedProtection, Options, Scheme, Simulator,
-    TokenTrouble, Tokens, Trouble, Wrong,
+    AccessTokens, AuthScheme, Authority, AuthorityOptions, AutodiscoverProtocol, ClientBinding,
+    ExtendedProtection, FaultRule, InjectedFault, Simulator, SimulatorOptions, TokenFault,
 };
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tempfile::NamedTempFile;
@@ -30,16 +30,20 @@ struct Site {
 }
 
 impl Site {
-    async fn open(options: Options) -> Self {
-        let sim = Simulator::start(world(), Options { tls: true, ..options }).await.unwrap();
+    async fn open(options: SimulatorOptions) -> Self {
+        let sim = Simulator::start(world(), SimulatorOptions { tls: true, ..options }).await.unwrap();
         let ca = file(sim.ca_pem().unwrap());
         Self { sim, ca }
     }
 
     async fn windows(protection: ExtendedProtection, terminated_elsewhere: bool) -> Self {
-        let schemes = vec![Scheme::Negotiate, Scheme::Ntlm];
-        let options =
-            Options { schemes, extended_protection: protection, terminated_elsewhere, ..Options::default() };
+        let schemes = vec![AuthScheme::Negotiate, AuthScheme::Ntlm];
+        let options = SimulatorOptions {
+            schemes,
+            extended_protection: protection,
+            tls_ends_at_proxy: terminated_elsewhere,
+            ..SimulatorOptions::default()
+        };
         Self::open(options).await
     }
 
@@ -65,7 +69,7 @@ fn windows(scheme: WindowsScheme, binding: ChannelBinding) -> SignInMethod {
     SignInMethod::Windows(Windows {
         scheme,
         username: r"EXAMPLE\svc-adjourn".to_owned(),
-        secret: WindowsSecret::Password(Secret::new(Options::default().password)),
+        secret: WindowsSecret::Password(Secret::new(SimulatorOptions::default().password)),
         binding,
         kdc: None,
     })
@@ -91,9 +95,9 @@ async fn windows_accounts_sign_in_bound_to_the_connection_whatever_the_server_as
                 .check_calendar(&room())
                 .await
                 .unwrap_or_else(|why| panic!("{scheme:?} {protection:?}: {why:?}"));
-            let logins = site.sim.logins();
+            let logins = site.sim.windows_sign_ins();
             assert_eq!(logins.len(), 1, "{scheme:?} {protection:?}");
-            assert_eq!(logins[0].bound, Bound::Right);
+            assert_eq!(logins[0].binding, ClientBinding::Correct);
         }
     }
 }
@@ -101,11 +105,11 @@ async fn windows_accounts_sign_in_bound_to_the_connection_whatever_the_server_as
 #[tokio::test]
 async fn every_certificate_that_a_client_accepts_can_be_bound_to() {
     for name in CERTIFICATES {
-        let site = Site::open(Options {
-            schemes: vec![Scheme::Ntlm],
+        let site = Site::open(SimulatorOptions {
+            schemes: vec![AuthScheme::Ntlm],
             extended_protection: ExtendedProtection::Require,
             identity: Some(identity(name)),
-            ..Options::default()
+            ..SimulatorOptions::default()
         })
         .await;
         let exchange = site.exchange(windows(WindowsScheme::Ntlm, ChannelBinding::Require));
@@ -121,10 +125,10 @@ async fn requests_after_the_sign_in_say_nothing_more_and_a_forgotten_one_is_said
         for _ in 0..3 {
             exchange.check_calendar(&room()).await.unwrap();
         }
-        assert_eq!(site.sim.logins().len(), 1);
-        site.sim.sign_everybody_out();
+        assert_eq!(site.sim.windows_sign_ins().len(), 1);
+        site.sim.invalidate_sign_ins();
         exchange.check_calendar(&room()).await.unwrap();
-        assert_eq!(site.sim.logins().len(), 2);
+        assert_eq!(site.sim.windows_sign_ins().len(), 2);
         let connections: Vec<_> = site.sim.requests().iter().map(|asked| asked.connection).collect();
         assert_eq!(connections, [1; 4]);
     }
@@ -144,7 +148,7 @@ async fn every_connection_signs_in_for_itself() {
     }
     let connections: std::collections::BTreeSet<_> =
         site.sim.requests().iter().map(|asked| asked.connection).collect();
-    assert_eq!(site.sim.logins().len(), connections.len());
+    assert_eq!(site.sim.windows_sign_ins().len(), connections.len());
 }
 
 #[tokio::test]
@@ -155,8 +159,9 @@ async fn where_another_machine_ends_tls_auto_goes_without_after_one_refusal_and_
         for _ in 0..3 {
             exchange.check_calendar(&room()).await.unwrap();
         }
-        let bound: Vec<_> = site.sim.logins().iter().map(|login| (login.bound, login.admitted)).collect();
-        assert_eq!(bound, [(Bound::Wrong, false), (Bound::Nothing, true)], "{scheme:?}");
+        let bound: Vec<_> =
+            site.sim.windows_sign_ins().iter().map(|login| (login.binding, login.admitted)).collect();
+        assert_eq!(bound, [(ClientBinding::Incorrect, false), (ClientBinding::Missing, true)], "{scheme:?}");
 
         let strict = site.exchange(windows(scheme, ChannelBinding::Require));
         let (kind, code) = refusal(strict.check_calendar(&room()).await);
@@ -172,7 +177,10 @@ async fn without_a_binding_where_one_is_required_nobody_comes_in() {
     let (kind, code) = refusal(exchange.check_calendar(&room()).await);
     assert_eq!(kind, ErrorKind::Credentials);
     assert!(code.ends_with("after a complete NTLM handshake without channel binding"), "{code}");
-    assert!(site.sim.logins().iter().all(|login| login.bound == Bound::Nothing), "never zeros");
+    assert!(
+        site.sim.windows_sign_ins().iter().all(|login| login.binding == ClientBinding::Missing),
+        "never zeros"
+    );
 }
 
 #[tokio::test]
@@ -181,9 +189,9 @@ async fn an_account_whose_binding_was_accepted_once_is_never_sent_without() {
     let exchange = site.exchange(windows(WindowsScheme::Ntlm, ChannelBinding::Auto));
     exchange.check_calendar(&room()).await.unwrap();
     site.sim.change_password("another");
-    site.sim.sign_everybody_out();
+    site.sim.invalidate_sign_ins();
     assert_eq!(refusal(exchange.check_calendar(&room()).await).0, ErrorKind::Credentials);
-    assert!(site.sim.logins().iter().all(|login| login.bound == Bound::Right));
+    assert!(site.sim.windows_sign_ins().iter().all(|login| login.binding == ClientBinding::Correct));
 }
 
 #[tokio::test]
@@ -199,7 +207,7 @@ async fn a_wrong_password_is_said_a_few_times_and_not_once_for_every_room() {
         assert_eq!(one.await.unwrap(), ErrorKind::Credentials);
     }
     assert!(site.sim.requests().is_empty());
-    let said = site.sim.refused_sign_ins();
+    let said = site.sim.failed_sign_ins();
     assert!((1..=4).contains(&said), "{said}");
 }
 
@@ -208,7 +216,7 @@ async fn before_rooms_are_listened_to_a_wrong_password_is_said_a_few_times_and_n
     for discovered in [false, true] {
         let site = Site::windows(ExtendedProtection::Allow, false).await;
         site.sim.change_password("another");
-        site.sim.autodiscover(|says| says.lack(AutodiscoverProtocol::Json)); // what is left wants a login
+        site.sim.autodiscover(|says| says.disable(AutodiscoverProtocol::Json)); // what is left wants a login
         let mut settings = site.settings(windows(WindowsScheme::Ntlm, ChannelBinding::Auto));
         if discovered {
             let host: Host = site.sim.url().split('/').nth(2).unwrap().parse().unwrap();
@@ -223,7 +231,7 @@ async fn before_rooms_are_listened_to_a_wrong_password_is_said_a_few_times_and_n
         let groups = exchange.group_rooms(&rooms).await;
         assert_eq!(groups.is_empty(), discovered, "who lives where is not known, or all live here");
         exchange.group_rooms(&rooms).await;
-        let said = site.sim.refused_sign_ins();
+        let said = site.sim.failed_sign_ins();
         assert!((1..=4).contains(&said), "{said} (discovered: {discovered})");
     }
 }
@@ -237,8 +245,8 @@ async fn a_password_that_was_changed_is_said_by_one_of_many_connections() {
         let exchange = Arc::new(Exchange::new(&settings).unwrap());
         exchange.check_calendar(&room()).await.unwrap();
         let at_once = async || {
-            let slow = Wrong::Slow(std::time::Duration::from_millis(300));
-            site.sim.trouble(Trouble::new(slow).times(8));
+            let slow = InjectedFault::Slow(std::time::Duration::from_millis(300));
+            site.sim.inject_fault(FaultRule::new(slow).times(8));
             let asked = (0..8).map(|_| {
                 let exchange = exchange.clone();
                 tokio::spawn(async move { exchange.check_calendar(&room()).await })
@@ -250,17 +258,17 @@ async fn a_password_that_was_changed_is_said_by_one_of_many_connections() {
             answers
         };
         assert!(at_once().await.iter().all(Result::is_ok));
-        let connections = site.sim.logins().len();
+        let connections = site.sim.windows_sign_ins().len();
         assert!(connections >= 6, "{connections} connections are known");
 
         // Who was let in just now speaks for others a little longer.
         tokio::time::sleep(std::time::Duration::from_millis(2_100)).await;
         site.sim.change_password("another");
-        site.sim.sign_everybody_out();
+        site.sim.invalidate_sign_ins();
         let answers = at_once().await;
         assert!(answers.into_iter().all(|answer| refusal(answer).0 == ErrorKind::Credentials));
         // Once by one of them, and once more to make sure.
-        assert_eq!(site.sim.refused_sign_ins(), 2, "{scheme:?}");
+        assert_eq!(site.sim.failed_sign_ins(), 2, "{scheme:?}");
     }
 }
 
@@ -271,7 +279,8 @@ async fn one_room_that_refuses_the_sign_in_stops_no_other() {
     let bad: RoomAddress = "bo@example.com".parse().unwrap();
     let site = Site::windows(ExtendedProtection::Allow, false).await;
     let exchange = site.exchange(windows(WindowsScheme::Ntlm, ChannelBinding::Auto));
-    site.sim.trouble(Trouble::new(Wrong::Page(401)).for_mailbox(bad.as_str()).times(usize::MAX));
+    site.sim
+        .inject_fault(FaultRule::new(InjectedFault::Page(401)).for_mailbox(bad.as_str()).times(usize::MAX));
     for round in 0..10 {
         for other in &others {
             exchange.check_calendar(other).await.unwrap_or_else(|why| panic!("{round}: {why:?}"));
@@ -283,13 +292,13 @@ async fn one_room_that_refuses_the_sign_in_stops_no_other() {
     assert!(of_bad <= 3, "{of_bad}, one of them without a sign-in");
 
     site.sim.change_password("another");
-    site.sim.sign_everybody_out();
+    site.sim.invalidate_sign_ins();
     for _ in 0..10 {
         for other in &others {
             assert_eq!(refusal(exchange.check_calendar(other).await).0, ErrorKind::Credentials);
         }
     }
-    let said = site.sim.refused_sign_ins();
+    let said = site.sim.failed_sign_ins();
     assert!((2..=4).contains(&said), "{said}, with a probe");
 }
 
@@ -297,8 +306,8 @@ async fn one_room_that_refuses_the_sign_in_stops_no_other() {
 async fn a_server_that_offers_another_way_is_named_as_such() {
     let site = Site::windows(ExtendedProtection::None, false).await;
     let basic = SignInMethod::Basic {
-        username: Options::default().username,
-        password: Secret::new(Options::default().password),
+        username: SimulatorOptions::default().username,
+        password: Secret::new(SimulatorOptions::default().password),
     };
     let (kind, code) = refusal(site.exchange(basic).check_calendar(&room()).await);
     assert_eq!(
@@ -309,10 +318,13 @@ async fn a_server_that_offers_another_way_is_named_as_such() {
 
 #[tokio::test]
 async fn a_token_from_a_file_is_said_and_a_young_one_that_is_refused_is_not_read_again() {
-    let tokens = Tokens::default();
-    let site =
-        Site::open(Options { schemes: vec![Scheme::Bearer], tokens: tokens.clone(), ..Options::default() })
-            .await;
+    let tokens = AccessTokens::default();
+    let site = Site::open(SimulatorOptions {
+        schemes: vec![AuthScheme::Bearer],
+        tokens: tokens.clone(),
+        ..SimulatorOptions::default()
+    })
+    .await;
     let token = file(&tokens.issue(std::time::Duration::from_secs(3600)));
     let exchange = site.exchange(SignInMethod::Token(ExternalToken::File(token.path().to_owned())));
     exchange.check_calendar(&room()).await.unwrap();
@@ -332,10 +344,10 @@ async fn a_client_certificate_lets_in_who_has_one() {
     let leaf = CertificateParams::new(vec!["svc-adjourn".to_owned()]).unwrap();
     let certificate = file(&leaf.signed_by(&ours, &issuer).unwrap().pem());
     let key = file(&ours.serialize_pem());
-    let site = Site::open(Options {
-        schemes: vec![Scheme::Nobody],
+    let site = Site::open(SimulatorOptions {
+        schemes: vec![AuthScheme::Anonymous],
         client_ca_pem: Some(ca_pem),
-        ..Options::default()
+        ..SimulatorOptions::default()
     })
     .await;
     let mut settings = site.settings(SignInMethod::Certificate);
@@ -368,7 +380,7 @@ async fn a_write_is_sent_whole_on_the_last_leg_only() {
     let made: Vec<_> =
         site.sim.requests().iter().filter(|asked| asked.operation == "CreateItem").cloned().collect();
     assert_eq!(made.len(), 1);
-    assert_eq!(site.sim.bodies_refused(), 0);
+    assert_eq!(site.sim.rejected_bodies(), 0);
 }
 
 #[tokio::test]
@@ -377,7 +389,7 @@ async fn a_connection_that_breaks_before_the_last_leg_has_sent_nothing() {
     let site = Site::windows(ExtendedProtection::Require, false).await;
     let url = site.sim.url();
     let exchange = site.exchange(windows(WindowsScheme::Ntlm, ChannelBinding::Require));
-    site.sim.trouble(Trouble::new(Wrong::ResetAfter).on("CreateItem"));
+    site.sim.inject_fault(FaultRule::new(InjectedFault::ResetAfter).on("CreateItem"));
     let start = crate::office::now() + chrono::TimeDelta::days(3);
     let book = adjourn::action::Step::Book {
         uid: adjourn::calendar::Uid::new("two"),
@@ -406,8 +418,12 @@ fn oauth(authority: &Authority, proof: ClientAuthentication) -> SignInMethod {
 }
 
 async fn bearer_site(authority: &Authority) -> Site {
-    Site::open(Options { schemes: vec![Scheme::Bearer], tokens: authority.tokens(), ..Options::default() })
-        .await
+    Site::open(SimulatorOptions {
+        schemes: vec![AuthScheme::Bearer],
+        tokens: authority.tokens(),
+        ..SimulatorOptions::default()
+    })
+    .await
 }
 
 #[tokio::test]
@@ -431,7 +447,7 @@ async fn a_signed_assertion_buys_a_token_that_a_thousand_requests_share() {
     for one in asked.collect::<Vec<_>>() {
         one.await.unwrap();
     }
-    assert_eq!((authority.asked(), authority.issued()), (1, 1));
+    assert_eq!((authority.requests(), authority.issued()), (1, 1));
 }
 
 #[tokio::test]
@@ -445,14 +461,14 @@ async fn a_throttled_token_endpoint_is_waited_for_and_a_wrong_secret_is_not() {
         assert_eq!(kind, ErrorKind::SignIn);
         assert!(why.contains("AADSTS7000215") && !why.contains("wrong"), "{why}");
     }
-    assert_eq!(authority.asked(), 1, "a refused application is not asked for again at once");
+    assert_eq!(authority.requests(), 1, "a refused application is not asked for again at once");
 
-    authority.trouble(TokenTrouble::Unavailable, 1);
+    authority.inject_fault(TokenFault::Unavailable, 1);
     let right = site.exchange(oauth(&authority, secret("simulated")));
     let first = right.check_calendar(&room()).await;
     // It is asked again within the operation's patience, if that is long enough on this machine.
     assert!(matches!(first, Err(RequestError::Unreachable(_)) | Ok(_)), "{first:?}");
-    assert!(authority.asked() >= 2);
+    assert!(authority.requests() >= 2);
     tokio::time::sleep(std::time::Duration::from_millis(2100)).await;
     right.check_calendar(&room()).await.unwrap();
 }

@@ -7,7 +7,9 @@ use adjourn::calendar::{RoomAddress, Uid, Window};
 use adjourn::engine::{Calendar as _, Occupancy, WriteOutcome};
 use adjourn::exchange::autodiscover::Policy;
 use adjourn::exchange::{ConnectionRouter, ErrorKind, Exchange, ExchangeLocation, RequestError};
-use adjourn::sim::{MeetingSpec, Options, RoomSpec, Simulator, Trouble, Whereabouts, World, Wrong};
+use adjourn::sim::{
+    AutodiscoverResponse, FaultRule, InjectedFault, MeetingSpec, RoomSpec, Simulator, SimulatorOptions, World,
+};
 use chrono::TimeDelta;
 
 use crate::office::{ada, now, settings};
@@ -28,7 +30,7 @@ async fn building(room: &str, tls: bool) -> Simulator {
     let mut meeting = MeetingSpec::new(ada(), now() - TimeDelta::minutes(5), now() + TimeDelta::minutes(55));
     meeting.rooms = vec![room.to_owned()];
     world.add_meeting(meeting);
-    Simulator::start(world, Options { tls, ..Options::default() }).await.unwrap()
+    Simulator::start(world, SimulatorOptions { tls, ..SimulatorOptions::default() }).await.unwrap()
 }
 
 fn soon() -> Window {
@@ -109,7 +111,7 @@ async fn a_write_has_its_patience_still_when_its_server_took_long_to_find() {
     };
     let reply = Exchange::new(&settings).unwrap().write(&address(HERE), &book).await;
     assert_eq!(reply.outcome, WriteOutcome::Done);
-    assert_eq!(sim.autodiscover(|it| it.asked().len()), 1);
+    assert_eq!(sim.autodiscover(|it| it.requests().len()), 1);
 }
 
 #[tokio::test]
@@ -128,17 +130,17 @@ async fn a_room_that_moved_is_looked_for_again_and_found() {
     let exchange = Exchange::new(&settings).unwrap();
     exchange.check_calendar(&address(HERE)).await.unwrap();
     exchange.check_calendar(&address(HERE)).await.unwrap();
-    assert_eq!(old.autodiscover(|it| it.asked().len()), 1, "what was found is kept");
+    assert_eq!(old.autodiscover(|it| it.requests().len()), 1, "what was found is kept");
 
     // The mailbox is on its way, and then elsewhere.
-    old.autodiscover(|it| it.say(HERE, Whereabouts::At(new.url())));
-    old.trouble(Trouble::new(Wrong::Fault("ErrorMailboxMoveInProgress")));
+    old.autodiscover(|it| it.set_response(HERE, AutodiscoverResponse::EwsUrl(new.url())));
+    old.inject_fault(FaultRule::new(InjectedFault::Fault("ErrorMailboxMoveInProgress")));
     exchange.check_calendar(&address(HERE)).await.unwrap();
     assert_eq!(new.requests().len(), 1);
 
     // The new server does not know it any more: it went back.
-    old.autodiscover(|it| it.say(HERE, Whereabouts::At(old.url())));
-    new.trouble(Trouble::new(Wrong::Fault("ErrorNonExistentMailbox")));
+    old.autodiscover(|it| it.set_response(HERE, AutodiscoverResponse::EwsUrl(old.url())));
+    new.inject_fault(FaultRule::new(InjectedFault::Fault("ErrorNonExistentMailbox")));
     let before = old.requests().len();
     exchange.check_calendar(&address(HERE)).await.unwrap();
     assert_eq!(old.requests().len(), before + 1);
@@ -146,19 +148,19 @@ async fn a_room_that_moved_is_looked_for_again_and_found() {
     // A server that is not the mailbox's says so.
     for code in ["ErrorProxyRequestNotAllowed", "ErrorCrossSiteRequest", "ErrorWrongServerVersion"] {
         let (from, to) = if code == "ErrorCrossSiteRequest" { (&new, &old) } else { (&old, &new) };
-        old.autodiscover(|it| it.say(HERE, Whereabouts::At(to.url())));
-        from.trouble(Trouble::new(Wrong::Fault(code)));
+        old.autodiscover(|it| it.set_response(HERE, AutodiscoverResponse::EwsUrl(to.url())));
+        from.inject_fault(FaultRule::new(InjectedFault::Fault(code)));
         let before = to.requests().len();
         exchange.check_calendar(&address(HERE)).await.unwrap();
         assert_eq!(to.requests().len(), before + 1, "{code}");
     }
-    old.autodiscover(|it| it.say(HERE, Whereabouts::At(old.url())));
-    new.trouble(Trouble::new(Wrong::Fault("ErrorCrossSiteRequest")));
+    old.autodiscover(|it| it.set_response(HERE, AutodiscoverResponse::EwsUrl(old.url())));
+    new.inject_fault(FaultRule::new(InjectedFault::Fault("ErrorCrossSiteRequest")));
     exchange.check_calendar(&address(HERE)).await.unwrap();
 
     // A mailbox that is nowhere is looked for once, not for ever.
-    old.autodiscover(|it| it.say(HERE, Whereabouts::Unknown));
-    old.trouble(Trouble::new(Wrong::Fault("ErrorNonExistentMailbox")));
+    old.autodiscover(|it| it.set_response(HERE, AutodiscoverResponse::InvalidUser));
+    old.inject_fault(FaultRule::new(InjectedFault::Fault("ErrorNonExistentMailbox")));
     let nowhere = exchange.check_calendar(&address(HERE)).await;
     assert!(matches!(nowhere, Err(RequestError::Refused(ErrorKind::NoMailbox, _))), "{nowhere:?}");
 }
@@ -171,7 +173,7 @@ async fn a_server_that_refuses_the_account_keeps_nobody_from_the_others() {
     for sim in [&here, &there] {
         ca.write_all(sim.ca_pem().unwrap().as_bytes()).unwrap();
     }
-    here.autodiscover(|it| it.say(THERE, Whereabouts::At(there.url())));
+    here.autodiscover(|it| it.set_response(THERE, AutodiscoverResponse::EwsUrl(there.url())));
     let mut settings = settings(&here, Some(ca.path()));
     let confirmed = [&here, &there].map(|sim| host(sim).parse().unwrap());
     settings.location = ExchangeLocation::Discovered(Policy {

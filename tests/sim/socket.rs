@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use adjourn::sim::{Options, Simulator};
+use adjourn::sim::{Simulator, SimulatorOptions};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -135,7 +135,7 @@ impl Default for Who {
         Self {
             user: "svc-adjourn".to_owned(),
             domain: "EXAMPLE".to_owned(),
-            password: Options::default().password,
+            password: SimulatorOptions::default().password,
             binding: None,
         }
     }

@@ -5,7 +5,9 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Stdio;
 
-use adjourn::sim::{Authority, AuthorityOptions, Bound, ExtendedProtection, Options, Scheme, Simulator};
+use adjourn::sim::{
+    AuthScheme, Authority, AuthorityOptions, ClientBinding, ExtendedProtection, Simulator, SimulatorOptions,
+};
 
 use crate::office::{ROOM, meeting, world};
 
@@ -20,7 +22,7 @@ async fn goes(python: &OsStr, sim: &Simulator, ca: &Path, way: &str, oauth: &[&s
         .arg(way)
         .arg(sim.url().replace("127.0.0.1", "localhost"))
         .arg(ca)
-        .args(["EXAMPLE\\svc-adjourn", &Options::default().password, ROOM])
+        .args(["EXAMPLE\\svc-adjourn", &SimulatorOptions::default().password, ROOM])
         .args(oauth)
         .stdin(Stdio::null())
         .status()
@@ -81,24 +83,24 @@ async fn curl_requests_ntlm_pyspnego_and_exchangelib_come_in_where_they_should()
     for (extended_protection, terminated_elsewhere, ways) in rows {
         let mut office = world();
         office.add_meeting(meeting());
-        let options = Options {
+        let options = SimulatorOptions {
             tls: extended_protection != Off,
-            schemes: vec![Scheme::Negotiate, Scheme::Ntlm],
+            schemes: vec![AuthScheme::Negotiate, AuthScheme::Ntlm],
             extended_protection,
-            terminated_elsewhere,
-            ..Options::default()
+            tls_ends_at_proxy,
+            ..SimulatorOptions::default()
         };
         let sim = Simulator::start(office, options).await.unwrap();
         for (way, expected) in ways {
-            let before = sim.logins().len();
+            let before = sim.windows_sign_ins().len();
             let came_in = goes(&python, &sim, &dir.path().join("ca.pem"), way, &[]).await;
-            let logins = sim.logins().split_off(before);
+            let logins = sim.windows_sign_ins().split_off(before);
             println!("{extended_protection:?} {terminated_elsewhere} {way}: {came_in:?} {logins:?}");
             assert!(came_in.is_none_or(|came_in| came_in == *expected), "{way}");
             assert!(!came_in.unwrap_or_default() || logins.iter().any(|login| login.admitted));
             assert!(
                 extended_protection != Require
-                    || logins.iter().all(|login| login.admitted == (login.bound == Bound::Right))
+                    || logins.iter().all(|login| login.admitted == (login.binding == ClientBinding::Correct))
             );
         }
     }
@@ -111,17 +113,17 @@ async fn requests_ntlm_binds_itself_to_every_kind_of_certificate_as_we_expect() 
     };
     let dir = tempfile::tempdir().unwrap();
     for name in crate::login::CERTIFICATES {
-        let options = Options {
+        let options = SimulatorOptions {
             tls: true,
-            schemes: vec![Scheme::Ntlm],
+            schemes: vec![AuthScheme::Ntlm],
             extended_protection: ExtendedProtection::Require,
             identity: Some(crate::login::identity(name)),
-            ..Options::default()
+            ..SimulatorOptions::default()
         };
         let sim = Simulator::start(world(), options).await.unwrap();
         let way = "requests-ntlm";
         let came_in = goes(&python, &sim, &dir.path().join("ca.pem"), way, &[]).await;
-        println!("{name}: {:?}", sim.logins());
+        println!("{name}: {:?}", sim.windows_sign_ins());
         assert_eq!(came_in, Some(true), "{name}");
     }
 }
@@ -139,7 +141,11 @@ async fn exchangelib_and_a_foreign_signature_get_tokens() {
     };
     let client = options.client_id.clone();
     let authority = Authority::start(options).await.unwrap();
-    let options = Options { schemes: vec![Scheme::Bearer], tokens: authority.tokens(), ..Options::default() };
+    let options = SimulatorOptions {
+        schemes: vec![AuthScheme::Bearer],
+        tokens: authority.tokens(),
+        ..SimulatorOptions::default()
+    };
     let mut office = world();
     office.add_meeting(meeting());
     let sim = Simulator::start(office, options).await.unwrap();

@@ -10,7 +10,9 @@ use adjourn::cleanup::{AppliedAction, CancelledLeftover, NoCheckIn, Progress, Ru
 use adjourn::clock::ManualClock;
 use adjourn::engine::Mode;
 use adjourn::presence::{Coverage, PresenceState, SignLog};
-use adjourn::sim::{MailKind, MailboxKind, Options, Simulator, Trouble, Wrong, large_world};
+use adjourn::sim::{
+    FaultRule, InjectedFault, MailKind, MailboxKind, Simulator, SimulatorOptions, large_world,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::office::{Office, settings};
@@ -48,18 +50,22 @@ async fn a_throttled_sweep_of_a_thousand_rooms_loses_and_repeats_nothing() {
         .map(|mailbox| mailbox.address.parse().unwrap())
         .collect();
     assert_eq!(rooms.len(), ROOMS);
-    let sim = Simulator::start(world, Options { now: Some(now), ..Options::default() }).await.unwrap();
+    let sim = Simulator::start(world, SimulatorOptions { now: Some(now), ..SimulatorOptions::default() })
+        .await
+        .unwrap();
     for (wrong, every) in [
-        (Wrong::BusyFault(30), 11),
-        (Wrong::BusyMessage(20), 13),
-        (Wrong::BusyPage(Some(0)), 17),
-        (Wrong::TooManyConnections, 101),
+        (InjectedFault::BusyFault(30), 11),
+        (InjectedFault::BusyMessage(20), 13),
+        (InjectedFault::BusyPage(Some(0)), 17),
+        (InjectedFault::TooManyConnections, 101),
     ] {
-        sim.trouble(Trouble::new(wrong).times(usize::MAX).every(every));
+        sim.inject_fault(FaultRule::new(wrong).times(usize::MAX).every(every));
     }
     for operation in ["CreateItem", "UpdateItem", "DeleteItem"] {
-        sim.trouble(Trouble::new(Wrong::ResetAfter).on(operation).times(usize::MAX).every(19));
-        sim.trouble(Trouble::new(Wrong::ResetBefore).on(operation).times(usize::MAX).every(23));
+        sim.inject_fault(FaultRule::new(InjectedFault::ResetAfter).on(operation).times(usize::MAX).every(19));
+        sim.inject_fault(
+            FaultRule::new(InjectedFault::ResetBefore).on(operation).times(usize::MAX).every(23),
+        );
     }
     let mut settings = settings(&sim, None);
     // Nothing is slow in here but the machine, which runs other tests beside this one.

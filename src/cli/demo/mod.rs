@@ -33,7 +33,7 @@ use crate::engine::Mode;
 use crate::exchange::{Exchange, Secret, Settings};
 use crate::journal::MemoryJournal;
 use crate::presence::{Interval, PresenceState, Sign, SignLog};
-use crate::sim::{Mail, Options, Simulator, demo_world};
+use crate::sim::{Mail, Simulator, SimulatorOptions, demo_world};
 use crate::store::ServiceStore;
 use people::DemoPeople;
 
@@ -81,7 +81,7 @@ pub(super) async fn run(args: DemoArgs, output: &Output) -> Result<Exit, Command
     if args.serve {
         world.allow_impersonation_of(room_names.iter().map(String::as_str));
     }
-    let options = Options::default();
+    let options = SimulatorOptions::default();
     let settings = |url| settings(url, &options.username, &options.password);
     let simulator = Simulator::start(world, options.clone())
         .await

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
 
-use super::refusal::Refusal;
+use super::oauth_error::OAuthError;
 
 /// How far clocks may differ, in seconds.
 const SKEW_SECONDS: i64 = 300;
@@ -29,13 +29,13 @@ pub(super) struct Signer<'a> {
 }
 
 /// Refuses an assertion that does not prove what it should. `seen` are the ids of those that came before.
-pub(super) fn check(
+pub(super) fn verify_assertion(
     assertion: &str,
     signer: &Signer<'_>,
     now: DateTime<Utc>,
     seen: &mut HashSet<String>,
-) -> Result<(), Refusal> {
-    let malformed = || Refusal::invalid_request(50027, "JWT token is invalid or malformed.");
+) -> Result<(), OAuthError> {
+    let malformed = || OAuthError::invalid_request(50027, "JWT token is invalid or malformed.");
     let (signed, signature) = assertion.rsplit_once('.').ok_or_else(malformed)?;
     let (head, claims) = signed.split_once('.').ok_or_else(malformed)?;
     let (head, claims) = (json(head).ok_or_else(malformed)?, json(claims).ok_or_else(malformed)?);
@@ -48,7 +48,7 @@ pub(super) fn check(
     let id = claims.get("jti").and_then(Value::as_str).filter(|id| !id.is_empty());
     match id.is_some_and(|id| seen.insert(id.to_owned())) {
         true => Ok(()),
-        false => Err(Refusal::invalid_client(
+        false => Err(OAuthError::invalid_client(
             70002,
             "Error validating credentials. The client assertion has no 'jti', or one that was used before.",
         )),
@@ -59,9 +59,14 @@ fn json(part: &str) -> Option<Value> {
     serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(part).ok()?).ok()
 }
 
-fn check_signature(head: &Value, signed: &str, signature: &[u8], signer: &Signer<'_>) -> Result<(), Refusal> {
+fn check_signature(
+    head: &Value,
+    signed: &str,
+    signature: &[u8],
+    signer: &Signer<'_>,
+) -> Result<(), OAuthError> {
     let refused = |reason: &str| {
-        Err(Refusal::invalid_client(
+        Err(OAuthError::invalid_client(
             700027,
             format!(
                 "The certificate with identifier used to sign the client assertion is not registered on \
@@ -90,16 +95,16 @@ fn public_key(certificate: &[u8]) -> Option<Vec<u8>> {
     Some(info.subject_public_key.as_bytes()?.to_vec())
 }
 
-fn check_claims(claims: &Value, signer: &Signer<'_>, now: DateTime<Utc>) -> Result<(), Refusal> {
+fn check_claims(claims: &Value, signer: &Signer<'_>, now: DateTime<Utc>) -> Result<(), OAuthError> {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     if text("aud") != Some(signer.audience) {
-        return Err(Refusal::invalid_client(
+        return Err(OAuthError::invalid_client(
             700023,
             "Client assertion audience claim does not match Realm issuer.",
         ));
     }
     if [text("iss"), text("sub")] != [Some(signer.client_id); 2] {
-        return Err(Refusal::invalid_client(
+        return Err(OAuthError::invalid_client(
             700021,
             "Client assertion application identifier doesn't match 'client_id' parameter.",
         ));
@@ -108,7 +113,10 @@ fn check_claims(claims: &Value, signer: &Signer<'_>, now: DateTime<Utc>) -> Resu
     let (now, begins) = (now.timestamp(), time("nbf").unwrap_or(i64::MIN));
     let ends = time("exp").unwrap_or(i64::MIN);
     if begins.saturating_sub(SKEW_SECONDS) > now || ends.saturating_add(SKEW_SECONDS) < now {
-        return Err(Refusal::invalid_client(700024, "Client assertion is not within its valid time range."));
+        return Err(OAuthError::invalid_client(
+            700024,
+            "Client assertion is not within its valid time range.",
+        ));
     }
     Ok(())
 }

@@ -11,10 +11,10 @@
 //! # Ok(()) }
 //! ```
 
+mod app_registration;
 mod assertion;
-mod desk;
 mod form;
-mod refusal;
+mod oauth_error;
 
 use std::collections::HashSet;
 use std::io;
@@ -33,12 +33,12 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 
-use self::desk::Desk;
-use self::refusal::Refusal;
-use super::body::Reply;
-use super::listen::Listening;
-use super::login::Tokens;
-use super::tls::{self, Identity};
+use self::app_registration::AppRegistration;
+use self::oauth_error::OAuthError;
+use super::listener::ListenerTask;
+use super::login::AccessTokens;
+use super::response_body::ResponseBody;
+use super::tls::{self, ServerIdentity};
 use crate::clock::{Clock as _, SystemClock};
 
 /// No form of a client of ours is larger.
@@ -83,7 +83,7 @@ impl Default for AuthorityOptions {
 /// What goes wrong with a request for a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum TokenTrouble {
+pub enum TokenFault {
     /// 429, with `Retry-After` in seconds if given.
     Throttled(Option<u64>),
     /// 503.
@@ -98,24 +98,24 @@ pub enum TokenTrouble {
 
 /// A running authority.
 pub struct Authority {
-    listening: Listening,
+    listening: ListenerTask,
     ca_pem: Option<String>,
-    shared: Arc<Shared>,
+    shared: Arc<AuthorityService>,
 }
 
-struct Shared {
+struct AuthorityService {
     scheme: &'static str,
     path: String,
-    tokens: Tokens,
-    state: Mutex<State>,
+    tokens: AccessTokens,
+    state: Mutex<AuthorityState>,
 }
 
-struct State {
-    desk: Desk,
+struct AuthorityState {
+    app: AppRegistration,
     lifetime: Duration,
     /// What goes wrong, and how often still.
-    trouble: Option<(TokenTrouble, usize)>,
-    asked: usize,
+    fault: Option<(TokenFault, usize)>,
+    requests: usize,
 }
 
 impl Authority {
@@ -124,34 +124,39 @@ impl Authority {
     /// # Errors
     /// When the port is taken, or a certificate cannot be read or made.
     pub async fn start(options: AuthorityOptions) -> io::Result<Self> {
-        let identity = options.tls.then(Identity::make).transpose()?;
+        let identity = options.tls.then(ServerIdentity::generate).transpose()?;
         let config = identity.as_ref().map(|identity| tls::config(identity, None)).transpose()?;
         let acceptor = config.map(|config| TlsAcceptor::from(Arc::new(config)));
         let certificate = options.certificate_pem.as_deref().map(|pem| {
             CertificateDer::from_pem_slice(pem.as_bytes()).map(|der| der.to_vec()).map_err(io::Error::other)
         });
-        let desk = Desk {
+        let desk = AppRegistration {
             client_id: options.client_id,
             client_secret: options.client_secret,
             certificate: certificate.transpose()?,
             scopes: options.scopes,
             assertions: HashSet::new(),
         };
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(AuthorityService {
             scheme: if options.tls { "https" } else { "http" },
             path: format!("/{}/oauth2/v2.0/token", options.tenant),
-            tokens: Tokens::default(),
-            state: Mutex::new(State { desk, lifetime: options.lifetime, trouble: None, asked: 0 }),
+            tokens: AccessTokens::default(),
+            state: Mutex::new(AuthorityState {
+                app: desk,
+                lifetime: options.lifetime,
+                fault: None,
+                requests: 0,
+            }),
         });
         let all = shared.clone();
-        let listening = Listening::start(options.port, move |stream| {
+        let listening = ListenerTask::start(options.port, move |stream| {
             let (acceptor, shared) = (acceptor.clone(), all.clone());
             async move {
                 match acceptor {
-                    None => converse(stream, shared).await,
+                    None => serve_connection(stream, shared).await,
                     Some(acceptor) => {
                         if let Ok(stream) = acceptor.accept(stream).await {
-                            converse(stream, shared).await;
+                            serve_connection(stream, shared).await;
                         }
                     }
                 }
@@ -172,7 +177,7 @@ impl Authority {
     }
 
     /// The tokens it gives out, for [`Options::tokens`](super::Options::tokens).
-    pub fn tokens(&self) -> Tokens {
+    pub fn tokens(&self) -> AccessTokens {
         self.shared.tokens.clone()
     }
 
@@ -182,8 +187,8 @@ impl Authority {
     }
 
     /// How many requests came in, whatever came of them.
-    pub fn asked(&self) -> usize {
-        self.shared.state().asked
+    pub fn requests(&self) -> usize {
+        self.shared.state().requests
     }
 
     /// From now on no token given so far is good.
@@ -193,7 +198,7 @@ impl Authority {
 
     /// From now on another secret is right, and the old one is not.
     pub fn change_secret(&self, secret: &str) {
-        self.shared.state().desk.client_secret = Some(secret.to_owned());
+        self.shared.state().app.client_secret = Some(secret.to_owned());
     }
 
     /// How long tokens given from now on are good.
@@ -202,8 +207,8 @@ impl Authority {
     }
 
     /// This goes wrong with so many requests; `usize::MAX` for ever, 0 never again.
-    pub fn trouble(&self, trouble: TokenTrouble, times: usize) {
-        self.shared.state().trouble = Some((trouble, times));
+    pub fn inject_fault(&self, trouble: TokenFault, times: usize) {
+        self.shared.state().fault = Some((trouble, times));
     }
 
     /// Stops listening and closes all connections.
@@ -212,7 +217,10 @@ impl Authority {
     }
 }
 
-async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, shared: Arc<Shared>) {
+async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    shared: Arc<AuthorityService>,
+) {
     let answer = service_fn(move |request| {
         let shared = shared.clone();
         async move { shared.answer(request).await }
@@ -221,28 +229,28 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S,
         http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), answer).await;
 }
 
-impl Shared {
+impl AuthorityService {
     /// Nothing panics while holding it.
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, AuthorityState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Answers one request. An error closes the connection without an answer.
-    async fn answer(&self, request: Request<Incoming>) -> io::Result<Response<Reply>> {
+    async fn answer(&self, request: Request<Incoming>) -> io::Result<Response<ResponseBody>> {
         let (head, body) = request.into_parts();
         let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         let endpoint = format!("{}://{host}{}", self.scheme, self.path);
         let body = Limited::new(body, FORM_BYTES_MAX).collect().await;
         let body = body.map_err(|error| io::Error::other(error.to_string()))?.to_bytes();
-        match self.meet() {
-            Some(TokenTrouble::Slow(time)) => tokio::time::sleep(time).await,
-            Some(trouble) => return instead(trouble),
+        match self.count_and_pick_fault() {
+            Some(TokenFault::Slow(time)) => tokio::time::sleep(time).await,
+            Some(trouble) => return faulty_response(trouble),
             None => {}
         }
         if head.method != Method::POST {
             return respond(StatusCode::METHOD_NOT_ALLOWED, None, "");
         }
-        let (status, answer) = match self.judge(head.uri.path(), &body, &endpoint) {
+        let (status, answer) = match self.issue_token(head.uri.path(), &body, &endpoint) {
             Ok(answer) => (StatusCode::OK, answer),
             Err(refusal) => (refusal.status, refusal.body(SystemClock.now())),
         };
@@ -250,23 +258,23 @@ impl Shared {
     }
 
     /// Counts a request, and says what goes wrong with it.
-    fn meet(&self) -> Option<TokenTrouble> {
+    fn count_and_pick_fault(&self) -> Option<TokenFault> {
         let mut state = self.state();
-        state.asked += 1;
-        let (trouble, times) = state.trouble.as_mut().filter(|(_, times)| *times > 0)?;
+        state.requests += 1;
+        let (trouble, times) = state.fault.as_mut().filter(|(_, times)| *times > 0)?;
         *times = times.saturating_sub(usize::from(*times != usize::MAX));
         Some(*trouble)
     }
 
-    fn judge(&self, path: &str, body: &[u8], endpoint: &str) -> Result<Value, Refusal> {
+    fn issue_token(&self, path: &str, body: &[u8], endpoint: &str) -> Result<Value, OAuthError> {
         if !path.eq_ignore_ascii_case(&self.path) {
             let tenant = path.split('/').nth(1).unwrap_or_default();
-            return Err(Refusal::invalid_request(90002, format!("Tenant '{tenant}' not found.")));
+            return Err(OAuthError::invalid_request(90002, format!("Tenant '{tenant}' not found.")));
         }
         let form = form::read(body)
-            .ok_or_else(|| Refusal::invalid_request(90014, "The request body is no form."))?;
+            .ok_or_else(|| OAuthError::invalid_request(90014, "The request body is no form."))?;
         let mut state = self.state();
-        state.desk.judge(&form, endpoint, SystemClock.now())?;
+        state.app.authorize(&form, endpoint, SystemClock.now())?;
         let seconds = state.lifetime.as_secs();
         Ok(json!({
             "token_type": "Bearer",
@@ -278,20 +286,20 @@ impl Shared {
 }
 
 /// What comes instead of a token.
-fn instead(trouble: TokenTrouble) -> io::Result<Response<Reply>> {
+fn faulty_response(trouble: TokenFault) -> io::Result<Response<ResponseBody>> {
     match trouble {
-        TokenTrouble::Throttled(after) => {
-            let refusal = Refusal::bad("temporarily_unavailable", 50196, "The server is busy.");
+        TokenFault::Throttled(after) => {
+            let refusal = OAuthError::bad_request("temporarily_unavailable", 50196, "The server is busy.");
             let body = refusal.body(SystemClock.now()).to_string();
             respond(StatusCode::TOO_MANY_REQUESTS, after, &body)
         }
-        TokenTrouble::Unavailable => respond(StatusCode::SERVICE_UNAVAILABLE, None, "<h1>503</h1>"),
-        TokenTrouble::Garbage => respond(StatusCode::OK, None, "<h1>Sign in to the hotel's network</h1>"),
-        TokenTrouble::Down | TokenTrouble::Slow(_) => Err(io::ErrorKind::ConnectionReset.into()),
+        TokenFault::Unavailable => respond(StatusCode::SERVICE_UNAVAILABLE, None, "<h1>503</h1>"),
+        TokenFault::Garbage => respond(StatusCode::OK, None, "<h1>Sign in to the hotel's network</h1>"),
+        TokenFault::Down | TokenFault::Slow(_) => Err(io::ErrorKind::ConnectionReset.into()),
     }
 }
 
-fn respond(status: StatusCode, retry_after: Option<u64>, body: &str) -> io::Result<Response<Reply>> {
+fn respond(status: StatusCode, retry_after: Option<u64>, body: &str) -> io::Result<Response<ResponseBody>> {
     let kind = if body.starts_with('{') { "application/json; charset=utf-8" } else { "text/html" };
     let mut response = Response::builder()
         .status(status)
@@ -300,5 +308,5 @@ fn respond(status: StatusCode, retry_after: Option<u64>, body: &str) -> io::Resu
     if let Some(seconds) = retry_after {
         response = response.header(header::RETRY_AFTER, seconds);
     }
-    response.body(Reply::whole(body.to_owned().into())).map_err(io::Error::other)
+    response.body(ResponseBody::complete(body.to_owned().into())).map_err(io::Error::other)
 }

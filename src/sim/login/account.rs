@@ -2,14 +2,14 @@
 
 /// One account of the simulated domain.
 #[derive(Clone)]
-pub(crate) struct Account {
+pub(crate) struct ServiceAccount {
     /// As configured; a UPN if it has an `@`.
     username: String,
     domain: String,
     pub(crate) password: String,
 }
 
-impl Account {
+impl ServiceAccount {
     /// `username` may be `name`, `name@dns.domain` or `DOMAIN\name`, whose domain then counts.
     pub(crate) fn new(username: &str, domain: &str, password: &str) -> Self {
         let (domain, username) = username.split_once('\\').unwrap_or((domain, username));
@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn an_account_answers_to_its_names_and_to_no_other() {
-        let account = Account::new("svc@example.com", "EXAMPLE", "x");
+        let account = ServiceAccount::new("svc@example.com", "EXAMPLE", "x");
         for (domain, user) in [
             ("EXAMPLE", "svc"),
             ("example", "SVC"),
@@ -62,6 +62,6 @@ mod tests {
         for (domain, user) in [("OTHER", "svc"), ("EXAMPLE", "ada"), ("", ""), ("", "svc@other.com")] {
             assert!(!account.is(domain, user), "{domain}\\{user}");
         }
-        assert!(Account::new("CORP\\svc", "EXAMPLE", "x").is("corp", "svc"));
+        assert!(ServiceAccount::new("CORP\\svc", "EXAMPLE", "x").is("corp", "svc"));
     }
 }

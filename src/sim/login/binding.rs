@@ -4,24 +4,24 @@
 use md5::{Digest as _, Md5};
 use sha2::{Sha224, Sha256, Sha384, Sha512};
 
-use super::der::{OID, Reader, SEQUENCE, context};
+use super::der::{DerReader, OID, SEQUENCE, context};
 
 /// The hash of the bindings, as it stands in `MsvAvChannelBindings`.
-pub(crate) type Binding = [u8; 16];
+pub(crate) type ChannelBindingHash = [u8; 16];
 
 /// The binding that a server with this certificate expects; `None` where none is defined for its kind of signature.
-pub(crate) fn of_certificate(certificate: &[u8]) -> Option<Binding> {
+pub(crate) fn binding_of_certificate(certificate: &[u8]) -> Option<ChannelBindingHash> {
     let hash = match hash_of_signature(certificate)? {
-        Hash::Sha224 => Sha224::digest(certificate).to_vec(),
-        Hash::Sha256 => Sha256::digest(certificate).to_vec(),
-        Hash::Sha384 => Sha384::digest(certificate).to_vec(),
-        Hash::Sha512 => Sha512::digest(certificate).to_vec(),
+        SignatureHash::Sha224 => Sha224::digest(certificate).to_vec(),
+        SignatureHash::Sha256 => Sha256::digest(certificate).to_vec(),
+        SignatureHash::Sha384 => Sha384::digest(certificate).to_vec(),
+        SignatureHash::Sha512 => Sha512::digest(certificate).to_vec(),
     };
     Some(gss(&[b"tls-server-end-point:", hash.as_slice()].concat()))
 }
 
 /// MD5 of `gss_channel_bindings_struct` (RFC 4121, 4.1.1.2): no addresses, and the application's data.
-fn gss(data: &[u8]) -> Binding {
+fn gss(data: &[u8]) -> ChannelBindingHash {
     let length = u32::try_from(data.len()).unwrap_or(u32::MAX);
     let mut md5 = Md5::new();
     md5.update([0; 16]); // initiator and acceptor: type and length of the address
@@ -31,7 +31,7 @@ fn gss(data: &[u8]) -> Binding {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Hash {
+enum SignatureHash {
     Sha224,
     Sha256,
     Sha384,
@@ -39,25 +39,25 @@ enum Hash {
 }
 
 /// The hash in the certificate's signature, with MD5 and SHA-1 replaced as RFC 5929 says.
-fn hash_of_signature(certificate: &[u8]) -> Option<Hash> {
-    let mut certificate = Reader::new(certificate).inside(SEQUENCE)?;
+fn hash_of_signature(certificate: &[u8]) -> Option<SignatureHash> {
+    let mut certificate = DerReader::new(certificate).inside(SEQUENCE)?;
     certificate.any()?; // what is signed
     let mut algorithm = certificate.inside(SEQUENCE)?;
     match algorithm.take(OID)?.content {
         RSA_PSS => hash_of_pss(algorithm.inside(SEQUENCE)?),
         [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, last] => match last {
-            4 | 5 | 11 => Some(Hash::Sha256), // with MD5, SHA-1, SHA-256
-            12 => Some(Hash::Sha384),
-            13 => Some(Hash::Sha512),
-            14 => Some(Hash::Sha224),
+            4 | 5 | 11 => Some(SignatureHash::Sha256), // with MD5, SHA-1, SHA-256
+            12 => Some(SignatureHash::Sha384),
+            13 => Some(SignatureHash::Sha512),
+            14 => Some(SignatureHash::Sha224),
             _ => None,
         },
-        [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x01] => Some(Hash::Sha256), // ecdsa-with-SHA1
+        [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x01] => Some(SignatureHash::Sha256), // ecdsa-with-SHA1
         [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, last] => match last {
-            1 => Some(Hash::Sha224),
-            2 => Some(Hash::Sha256),
-            3 => Some(Hash::Sha384),
-            4 => Some(Hash::Sha512),
+            1 => Some(SignatureHash::Sha224),
+            2 => Some(SignatureHash::Sha256),
+            3 => Some(SignatureHash::Sha384),
+            4 => Some(SignatureHash::Sha512),
             _ => None,
         },
         _ => None,
@@ -65,14 +65,14 @@ fn hash_of_signature(certificate: &[u8]) -> Option<Hash> {
 }
 
 /// `RSASSA-PSS-params`: the hash is the first field, and SHA-1 when it is left out.
-fn hash_of_pss(mut parameters: Reader<'_>) -> Option<Hash> {
-    let Some(mut field) = parameters.inside(context(0)) else { return Some(Hash::Sha256) };
+fn hash_of_pss(mut parameters: DerReader<'_>) -> Option<SignatureHash> {
+    let Some(mut field) = parameters.inside(context(0)) else { return Some(SignatureHash::Sha256) };
     match field.inside(SEQUENCE)?.take(OID)?.content {
-        [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 1] => Some(Hash::Sha256),
-        [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 2] => Some(Hash::Sha384),
-        [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 3] => Some(Hash::Sha512),
-        [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 4] => Some(Hash::Sha224),
-        [0x2b, 0x0e, 0x03, 0x02, 0x1a] => Some(Hash::Sha256), // SHA-1
+        [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 1] => Some(SignatureHash::Sha256),
+        [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 2] => Some(SignatureHash::Sha384),
+        [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 3] => Some(SignatureHash::Sha512),
+        [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 4] => Some(SignatureHash::Sha224),
+        [0x2b, 0x0e, 0x03, 0x02, 0x1a] => Some(SignatureHash::Sha256), // SHA-1
         _ => None,
     }
 }
@@ -104,13 +104,13 @@ mod tests {
         for (name, expected) in EXPECTED {
             let path = format!("{}/fixtures/certificates/{name}.pem", env!("CARGO_MANIFEST_DIR"));
             let certificate = CertificateDer::from_pem_file(path).unwrap();
-            let binding = of_certificate(&certificate).unwrap();
+            let binding = binding_of_certificate(&certificate).unwrap();
             assert_eq!(
                 binding.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
                 expected,
                 "{name}"
             );
         }
-        assert_eq!(of_certificate(b"no certificate"), None);
+        assert_eq!(binding_of_certificate(b"no certificate"), None);
     }
 }

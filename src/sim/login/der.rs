@@ -3,11 +3,11 @@
 
 /// What is left of some DER.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Reader<'a>(&'a [u8]);
+pub(crate) struct DerReader<'a>(&'a [u8]);
 
 /// One element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Element<'a> {
+pub(crate) struct DerElement<'a> {
     pub(crate) tag: u8,
     pub(crate) content: &'a [u8],
     /// Tag, length and content.
@@ -24,13 +24,13 @@ pub(crate) const fn context(number: u8) -> u8 {
     0xa0 | number
 }
 
-impl<'a> Reader<'a> {
+impl<'a> DerReader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
     /// The next element, whatever it is.
-    pub(crate) fn any(&mut self) -> Option<Element<'a>> {
+    pub(crate) fn any(&mut self) -> Option<DerElement<'a>> {
         let (&tag, after_tag) = self.0.split_first()?;
         let (&first, mut rest) = after_tag.split_first()?;
         let length = match first {
@@ -45,11 +45,11 @@ impl<'a> Reader<'a> {
         let (content, after) = rest.split_at_checked(length)?;
         let whole = self.0.get(..self.0.len() - after.len())?;
         self.0 = after;
-        Some(Element { tag, content, whole })
+        Some(DerElement { tag, content, whole })
     }
 
     /// The next element, if it has this tag; otherwise nothing is taken.
-    pub(crate) fn take(&mut self, tag: u8) -> Option<Element<'a>> {
+    pub(crate) fn take(&mut self, tag: u8) -> Option<DerElement<'a>> {
         let mut ahead = *self;
         let element = ahead.any().filter(|element| element.tag == tag)?;
         *self = ahead;
@@ -57,8 +57,8 @@ impl<'a> Reader<'a> {
     }
 
     /// Goes into the next element of this tag.
-    pub(crate) fn inside(&mut self, tag: u8) -> Option<Reader<'a>> {
-        self.take(tag).map(|element| Reader(element.content))
+    pub(crate) fn inside(&mut self, tag: u8) -> Option<DerReader<'a>> {
+        self.take(tag).map(|element| DerReader(element.content))
     }
 }
 
@@ -88,15 +88,19 @@ mod tests {
         for length in [0, 1, 127, 128, 255, 256, 70_000] {
             let content = vec![7; length];
             let written = wrap(SEQUENCE, &[&wrap(OCTET_STRING, &[&content])]);
-            let mut inside = Reader::new(&written).inside(SEQUENCE).unwrap();
+            let mut inside = DerReader::new(&written).inside(SEQUENCE).unwrap();
             assert_eq!(inside.take(OID), None);
             assert_eq!(inside.take(OCTET_STRING).unwrap().content, content);
             assert_eq!(inside.any(), None);
             for cut in [0, 1, 2, written.len() - 1] {
-                assert_eq!(Reader::new(&written[..cut]).any(), None, "{length} cut at {cut}");
+                assert_eq!(DerReader::new(&written[..cut]).any(), None, "{length} cut at {cut}");
             }
         }
-        assert_eq!(Reader::new(&[0x30, 0x80, 0, 0]).any(), None, "lengths without an end are BER, not DER");
-        assert_eq!(Reader::new(&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff, 1]).any(), None);
+        assert_eq!(
+            DerReader::new(&[0x30, 0x80, 0, 0]).any(),
+            None,
+            "lengths without an end are BER, not DER"
+        );
+        assert_eq!(DerReader::new(&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff, 1]).any(), None);
     }
 }

@@ -9,87 +9,95 @@
 use chrono::{DateTime, Utc};
 use ring::rand::{SecureRandom as _, SystemRandom};
 
-use super::account::Account;
-use super::ntlm::{Challenge, Proven};
-use super::ntlm_messages::Names;
-use super::spnego::{self, Answer, Init, List, State, Token};
+use super::account::ServiceAccount;
+use super::ntlm::{IssuedChallenge, VerifiedUser};
+use super::ntlm_messages::TargetNames;
+use super::spnego::{self, MechanismList, NegState, NegTokenInit, NegTokenResp, SpnegoToken};
 
 /// Where a sign-in stands.
 #[derive(Debug)]
-pub(crate) enum Handshake {
+pub(crate) enum ServerHandshake {
     /// The mechanism is settled, and no token for it has come yet.
-    Chosen(List),
+    MechanismSelected(MechanismList),
     Challenged {
-        challenge: Challenge,
+        challenge: IssuedChallenge,
         /// What was around NTLM.
-        list: Option<List>,
+        list: Option<MechanismList>,
     },
 }
 
 /// What a token led to. A token that leads nowhere is refused.
 #[derive(Debug)]
-pub(crate) enum Step {
+pub(crate) enum HandshakeStep {
     /// This is sent, and another token must come.
-    GoOn(Handshake, Vec<u8>),
+    Continue(ServerHandshake, Vec<u8>),
     /// The client is who it says, and is told so if it wants to know.
-    Proven(Proven, Option<Vec<u8>>),
+    Authenticated(VerifiedUser, Option<Vec<u8>>),
 }
 
 /// Takes the next token of a client that stands at `at`.
 pub(crate) fn step(
-    at: Option<Handshake>,
+    at: Option<ServerHandshake>,
     token: &[u8],
-    account: &Account,
-    names: &Names,
+    account: &ServiceAccount,
+    names: &TargetNames,
     now: DateTime<Utc>,
-) -> Option<Step> {
+) -> Option<HandshakeStep> {
     match (spnego::read(token)?, at) {
-        (Token::Init(init), _) => begin(&init, names, now),
-        (Token::Bare(message), Some(Handshake::Challenged { challenge, list: None }))
+        (SpnegoToken::Init(init), _) => begin(&init, names, now),
+        (SpnegoToken::RawNtlm(message), Some(ServerHandshake::Challenged { challenge, list: None }))
             if super::ntlm_messages::kind(message) == Some(3) =>
         {
-            Some(Step::Proven(challenge.judge(message, account)?, None))
+            Some(HandshakeStep::Authenticated(challenge.verify(message, account)?, None))
         }
-        (Token::Bare(message), _) => {
-            let challenge = Challenge::give(message, nonce()?, names, now)?;
+        (SpnegoToken::RawNtlm(message), _) => {
+            let challenge = IssuedChallenge::new(message, nonce()?, names, now)?;
             let answer = challenge.message().to_vec();
-            Some(Step::GoOn(Handshake::Challenged { challenge, list: None }, answer))
+            Some(HandshakeStep::Continue(ServerHandshake::Challenged { challenge, list: None }, answer))
         }
-        (Token::Response { token, .. }, Some(Handshake::Chosen(list))) => {
-            let challenge = Challenge::give(token?, nonce()?, names, now)?;
-            Some(challenged(challenge, list, State::Incomplete, false))
+        (SpnegoToken::Response { token, .. }, Some(ServerHandshake::MechanismSelected(list))) => {
+            let challenge = IssuedChallenge::new(token?, nonce()?, names, now)?;
+            Some(challenged(challenge, list, NegState::Incomplete, false))
         }
         (
-            Token::Response { token, signature },
-            Some(Handshake::Challenged { challenge, list: Some(list) }),
+            SpnegoToken::Response { token, signature },
+            Some(ServerHandshake::Challenged { challenge, list: Some(list) }),
         ) => {
-            let proven = challenge.judge(token?, account)?;
-            let signature = list.settle(&proven.session, signature)?;
+            let proven = challenge.verify(token?, account)?;
+            let signature = list.verify_and_sign(&proven.session, signature)?;
             let signature = signature.as_ref().map(<[u8; 16]>::as_slice);
-            let answer = Answer { state: State::Completed, first: false, token: None, signature };
-            Some(Step::Proven(proven, Some(answer.write())))
+            let answer = NegTokenResp { state: NegState::Completed, first: false, token: None, signature };
+            Some(HandshakeStep::Authenticated(proven, Some(answer.write())))
         }
-        (Token::Response { .. }, _) => None,
+        (SpnegoToken::Response { .. }, _) => None,
     }
 }
 
-fn begin(init: &Init<'_>, names: &Names, now: DateTime<Utc>) -> Option<Step> {
-    let list = List { mechanisms: init.mechanisms.to_vec(), required: !init.ntlm_first };
+fn begin(init: &NegTokenInit<'_>, names: &TargetNames, now: DateTime<Utc>) -> Option<HandshakeStep> {
+    let list = MechanismList { mechanisms: init.mechanisms.to_vec(), required: !init.ntlm_first };
     match init.token.filter(|_| init.ntlm_first) {
-        Some(token) => {
-            Some(challenged(Challenge::give(token, nonce()?, names, now)?, list, State::Incomplete, true))
-        }
+        Some(token) => Some(challenged(
+            IssuedChallenge::new(token, nonce()?, names, now)?,
+            list,
+            NegState::Incomplete,
+            true,
+        )),
         None => {
-            let state = if list.required { State::RequestMic } else { State::Incomplete };
-            let answer = Answer { state, first: true, token: None, signature: None };
-            Some(Step::GoOn(Handshake::Chosen(list), answer.write()))
+            let state = if list.required { NegState::RequestMic } else { NegState::Incomplete };
+            let answer = NegTokenResp { state, first: true, token: None, signature: None };
+            Some(HandshakeStep::Continue(ServerHandshake::MechanismSelected(list), answer.write()))
         }
     }
 }
 
-fn challenged(challenge: Challenge, list: List, state: State, first: bool) -> Step {
-    let answer = Answer { state, first, token: Some(challenge.message()), signature: None }.write();
-    Step::GoOn(Handshake::Challenged { challenge, list: Some(list) }, answer)
+fn challenged(
+    challenge: IssuedChallenge,
+    list: MechanismList,
+    state: NegState,
+    first: bool,
+) -> HandshakeStep {
+    let answer = NegTokenResp { state, first, token: Some(challenge.message()), signature: None }.write();
+    HandshakeStep::Continue(ServerHandshake::Challenged { challenge, list: Some(list) }, answer)
 }
 
 fn nonce() -> Option<[u8; 8]> {
@@ -103,31 +111,36 @@ mod tests {
     use super::super::ntlm::tests::{account, given, recorded};
     use super::*;
 
-    fn names() -> Names {
+    fn names() -> TargetNames {
         super::super::names(&account())
     }
 
-    fn go_on(at: Option<Handshake>, token: &[u8]) -> Option<Step> {
+    fn go_on(at: Option<ServerHandshake>, token: &[u8]) -> Option<HandshakeStep> {
         step(at, token, &account(), &names(), DateTime::UNIX_EPOCH)
     }
 
     /// Where `negotiate.txt` stands before its third line.
-    fn challenged(required: bool) -> Handshake {
+    fn challenged(required: bool) -> ServerHandshake {
         let [init, challenge, _, _] = recorded("negotiate.txt").try_into().unwrap();
-        let Some(Token::Init(init)) = spnego::read(&init) else { panic!("no NegTokenInit") };
-        let list = List { mechanisms: init.mechanisms.to_vec(), required };
-        Handshake::Challenged { challenge: given(init.token.unwrap(), &challenge), list: Some(list) }
+        let Some(SpnegoToken::Init(init)) = spnego::read(&init) else { panic!("no NegTokenInit") };
+        let list = MechanismList { mechanisms: init.mechanisms.to_vec(), required };
+        ServerHandshake::Challenged { challenge: given(init.token.unwrap(), &challenge), list: Some(list) }
     }
 
     #[test]
     fn a_strangers_spnego_is_answered_with_the_signature_it_expects() {
         let [init, _, response, signature] = recorded("negotiate.txt").try_into().unwrap();
-        assert!(matches!(go_on(None, &init), Some(Step::GoOn(Handshake::Challenged { .. }, _))));
+        assert!(matches!(
+            go_on(None, &init),
+            Some(HandshakeStep::Continue(ServerHandshake::Challenged { .. }, _))
+        ));
         for required in [false, true] {
-            let Some(Step::Proven(_, Some(answer))) = go_on(Some(challenged(required)), &response) else {
+            let Some(HandshakeStep::Authenticated(_, Some(answer))) =
+                go_on(Some(challenged(required)), &response)
+            else {
                 panic!("refused");
             };
-            let signed = Token::Response { token: None, signature: Some(&signature) };
+            let signed = SpnegoToken::Response { token: None, signature: Some(&signature) };
             assert_eq!(spnego::read(&answer), Some(signed));
         }
     }
@@ -135,11 +148,17 @@ mod tests {
     #[test]
     fn a_list_that_must_be_signed_is_not_taken_without() {
         let [_, _, response, _] = recorded("negotiate.txt").try_into().unwrap();
-        let Some(Token::Response { token, .. }) = spnego::read(&response) else { panic!("no NegTokenResp") };
-        let bare = Answer { state: State::Incomplete, first: false, token, signature: None }.write();
-        assert!(matches!(go_on(Some(challenged(false)), &bare), Some(Step::Proven(_, Some(_)))));
+        let Some(SpnegoToken::Response { token, .. }) = spnego::read(&response) else {
+            panic!("no NegTokenResp")
+        };
+        let bare = NegTokenResp { state: NegState::Incomplete, first: false, token, signature: None }.write();
+        assert!(matches!(
+            go_on(Some(challenged(false)), &bare),
+            Some(HandshakeStep::Authenticated(_, Some(_)))
+        ));
         assert!(go_on(Some(challenged(true)), &bare).is_none());
-        let wrong = Answer { state: State::Incomplete, first: false, token, signature: Some(&[1; 16]) };
+        let wrong =
+            NegTokenResp { state: NegState::Incomplete, first: false, token, signature: Some(&[1; 16]) };
         assert!(go_on(Some(challenged(false)), &wrong.write()).is_none());
     }
 
@@ -170,10 +189,10 @@ mod tests {
                 token.truncate(length);
                 let unchanged = token == lines[line];
                 let _ = go_on(None, &token);
-                let _ = go_on(Some(Handshake::Chosen(List { mechanisms: Vec::new(), required: true })), &token);
-                let bare = Handshake::Challenged { challenge: given(&lines[0], &lines[1]), list: None };
+                let _ = go_on(Some(ServerHandshake::MechanismSelected(MechanismList { mechanisms: Vec::new(), required: true })), &token);
+                let bare = ServerHandshake::Challenged { challenge: given(&lines[0], &lines[1]), list: None };
                 for at in [challenged(false), bare] {
-                    if let Some(Step::Proven(..)) = go_on(Some(at), &token) {
+                    if let Some(HandshakeStep::Authenticated(..)) = go_on(Some(at), &token) {
                         // What is around the NTLM message in a NegTokenResp is not covered by its MIC.
                         proptest::prop_assert!(unchanged || name == "negotiate.txt");
                     }

@@ -4,8 +4,8 @@
 //! same socket, and for no other. Written from the specifications alone (MS-NLMP, RFC 4178, RFC 5929), without a line of
 //! what clients use, so that a mistake cannot agree with itself. Never looks at a request's body.
 
+mod access_tokens;
 mod account;
-mod bearer;
 mod binding;
 mod der;
 mod handshake;
@@ -21,20 +21,20 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use chrono::{DateTime, Utc};
 
-pub use self::bearer::Tokens;
-pub(crate) use self::binding::{Binding, of_certificate};
+pub use self::access_tokens::AccessTokens;
+pub(crate) use self::binding::{ChannelBindingHash, binding_of_certificate};
 
-use self::account::Account;
-use self::handshake::{Handshake, Step};
-use self::ntlm::Proven;
-use self::ntlm_messages::Names;
+use self::account::ServiceAccount;
+use self::handshake::{HandshakeStep, ServerHandshake};
+use self::ntlm::VerifiedUser;
+use self::ntlm_messages::TargetNames;
 
 /// The oldest sign-ins are forgotten beyond this many.
 const LOGINS_MAX: usize = 10_000;
 
 /// A way of signing in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scheme {
+pub enum AuthScheme {
     /// Name and password with every request.
     Basic,
     /// NTLMv2, once per connection.
@@ -44,7 +44,7 @@ pub enum Scheme {
     /// OAuth: a token with every request (`Options::tokens`).
     Bearer,
     /// None is needed: everybody may come in whom TLS let through.
-    Nobody,
+    Anonymous,
 }
 
 /// What IIS calls Extended Protection: whether a sign-in by NTLM or Negotiate must be bound to its TLS connection.
@@ -61,83 +61,83 @@ pub enum ExtendedProtection {
 
 /// What a client bound its sign-in to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bound {
+pub enum ClientBinding {
     /// It said nothing.
-    Nothing,
+    Missing,
     /// It sent sixteen zeros.
     Zeros,
     /// The certificate this server looks at.
-    Right,
+    Correct,
     /// Something else.
-    Wrong,
+    Incorrect,
 }
 
 /// A sign-in by NTLM or Negotiate in which the password was right.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Login {
+pub struct WindowsSignIn {
     /// Which way.
-    pub scheme: Scheme,
+    pub scheme: AuthScheme,
     /// As the client said it.
     pub name: String,
     /// What it was bound to.
-    pub bound: Bound,
+    pub binding: ClientBinding,
     /// Whether the client was let in; only its binding could speak against that.
     pub admitted: bool,
 }
 
 /// What is asked of everybody who comes to this server.
-pub(crate) struct Rules {
-    pub(crate) schemes: Vec<Scheme>,
+pub(crate) struct AuthenticationRules {
+    pub(crate) schemes: Vec<AuthScheme>,
     pub(crate) protection: ExtendedProtection,
     /// The binding that is right; there is none without TLS.
-    pub(crate) binding: Option<Binding>,
-    pub(crate) tokens: Tokens,
+    pub(crate) binding: Option<ChannelBindingHash>,
+    pub(crate) tokens: AccessTokens,
 }
 
 /// The door: what all connections share.
-pub(crate) struct Door {
-    rules: Rules,
-    account: Mutex<Account>,
-    logins: Mutex<Vec<Login>>,
-    wrong: AtomicUsize,
+pub(crate) struct Authenticator {
+    rules: AuthenticationRules,
+    account: Mutex<ServiceAccount>,
+    sign_ins: Mutex<Vec<WindowsSignIn>>,
+    failed: AtomicUsize,
     /// Sign-ins of an earlier round count no more.
-    round: Mutex<u64>,
+    epoch: Mutex<u64>,
 }
 
 /// What one connection remembers.
 #[derive(Debug)]
-pub(crate) struct Visitor {
+pub(crate) struct ConnectionAuth {
     pub(crate) connection: u64,
-    standing: Mutex<Standing>,
+    state: Mutex<AuthState>,
 }
 
 #[derive(Debug, Default)]
-enum Standing {
+enum AuthState {
     #[default]
-    Stranger,
-    Talking(Scheme, Handshake),
-    Known(Scheme, u64),
+    Unauthenticated,
+    InHandshake(AuthScheme, ServerHandshake),
+    Authenticated(AuthScheme, u64),
 }
 
 /// May this request come in?
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum AuthDecision {
     /// Yes, by this scheme; the answer carries this `WWW-Authenticate`, if any.
-    Yes(Scheme, Option<String>),
+    Admit(AuthScheme, Option<String>),
     /// No: these `WWW-Authenticate`.
-    No(Vec<String>),
+    Challenge(Vec<String>),
 }
 
-impl Visitor {
+impl ConnectionAuth {
     pub(crate) fn new(connection: u64) -> Self {
-        Self { connection, standing: Mutex::default() }
+        Self { connection, state: Mutex::default() }
     }
 }
 
-impl Door {
-    pub(crate) fn new(rules: Rules, username: &str, domain: &str, password: &str) -> Self {
-        let account = Mutex::new(Account::new(username, domain, password));
-        Self { rules, account, logins: Mutex::default(), wrong: AtomicUsize::new(0), round: Mutex::new(0) }
+impl Authenticator {
+    pub(crate) fn new(rules: AuthenticationRules, username: &str, domain: &str, password: &str) -> Self {
+        let account = Mutex::new(ServiceAccount::new(username, domain, password));
+        Self { rules, account, sign_ins: Mutex::default(), failed: AtomicUsize::new(0), epoch: Mutex::new(0) }
     }
 
     pub(crate) fn change_password(&self, password: &str) {
@@ -145,47 +145,51 @@ impl Door {
     }
 
     /// Every connection has to sign in again.
-    pub(crate) fn forget_everybody(&self) {
-        *lock(&self.round) += 1;
+    pub(crate) fn invalidate_sign_ins(&self) {
+        *lock(&self.epoch) += 1;
     }
 
     /// Sign-ins by NTLM or Negotiate whose password was wrong: what locks an account, when there are many.
-    pub(crate) fn wrong(&self) -> usize {
-        self.wrong.load(Ordering::Relaxed)
+    pub(crate) fn failed_sign_ins(&self) -> usize {
+        self.failed.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn logins(&self) -> Vec<Login> {
-        lock(&self.logins).clone()
+    pub(crate) fn sign_ins(&self) -> Vec<WindowsSignIn> {
+        lock(&self.sign_ins).clone()
     }
 
     /// The `WWW-Authenticate` of a 401 that is not part of a handshake.
-    pub(crate) fn offers(&self) -> Vec<String> {
-        self.offers_with(BEARER)
+    pub(crate) fn challenges(&self) -> Vec<String> {
+        self.challenges_with(BEARER)
     }
 
-    fn offers_with(&self, bearer: &str) -> Vec<String> {
-        let offer = |scheme: &Scheme| match scheme {
-            Scheme::Basic => Some("Basic realm=\"sim\"".to_owned()),
-            Scheme::Ntlm => Some("NTLM".to_owned()),
-            Scheme::Negotiate => Some("Negotiate".to_owned()),
-            Scheme::Bearer => Some(bearer.to_owned()),
-            Scheme::Nobody => None,
+    fn challenges_with(&self, bearer: &str) -> Vec<String> {
+        let offer = |scheme: &AuthScheme| match scheme {
+            AuthScheme::Basic => Some("Basic realm=\"sim\"".to_owned()),
+            AuthScheme::Ntlm => Some("NTLM".to_owned()),
+            AuthScheme::Negotiate => Some("Negotiate".to_owned()),
+            AuthScheme::Bearer => Some(bearer.to_owned()),
+            AuthScheme::Anonymous => None,
         };
         self.rules.schemes.iter().filter_map(offer).collect()
     }
 
     /// Judges a request by its `Authorization`, and by what its connection has proven.
-    pub(crate) fn judge(
+    pub(crate) fn authenticate(
         &self,
-        visitor: &Visitor,
+        visitor: &ConnectionAuth,
         authorization: Option<&[u8]>,
         now: DateTime<Utc>,
-    ) -> Verdict {
-        let no = || Verdict::No(self.offers());
-        let Some((scheme, credentials)) = authorization.and_then(split) else {
-            return match *lock(&visitor.standing) {
-                Standing::Known(scheme, round) if round == *lock(&self.round) => Verdict::Yes(scheme, None),
-                _ if self.rules.schemes.contains(&Scheme::Nobody) => Verdict::Yes(Scheme::Nobody, None),
+    ) -> AuthDecision {
+        let no = || AuthDecision::Challenge(self.challenges());
+        let Some((scheme, credentials)) = authorization.and_then(parse_authorization) else {
+            return match *lock(&visitor.state) {
+                AuthState::Authenticated(scheme, round) if round == *lock(&self.epoch) => {
+                    AuthDecision::Admit(scheme, None)
+                }
+                _ if self.rules.schemes.contains(&AuthScheme::Anonymous) => {
+                    AuthDecision::Admit(AuthScheme::Anonymous, None)
+                }
                 _ => no(),
             };
         };
@@ -193,13 +197,15 @@ impl Door {
             return no();
         }
         match scheme {
-            Scheme::Basic if self.password_is_right(credentials) => Verdict::Yes(scheme, None),
-            Scheme::Bearer if self.rules.tokens.accepts(credentials) => Verdict::Yes(scheme, None),
-            Scheme::Bearer => Verdict::No(self.offers_with(&format!("{BEARER}, error=\"invalid_token\""))),
-            Scheme::Ntlm | Scheme::Negotiate => {
+            AuthScheme::Basic if self.password_is_right(credentials) => AuthDecision::Admit(scheme, None),
+            AuthScheme::Bearer if self.rules.tokens.accepts(credentials) => AuthDecision::Admit(scheme, None),
+            AuthScheme::Bearer => {
+                AuthDecision::Challenge(self.challenges_with(&format!("{BEARER}, error=\"invalid_token\"")))
+            }
+            AuthScheme::Ntlm | AuthScheme::Negotiate => {
                 self.handshake(visitor, scheme, credentials, now).unwrap_or_else(no)
             }
-            Scheme::Basic | Scheme::Nobody => no(),
+            AuthScheme::Basic | AuthScheme::Anonymous => no(),
         }
     }
 
@@ -214,61 +220,61 @@ impl Door {
 
     fn handshake(
         &self,
-        visitor: &Visitor,
-        scheme: Scheme,
+        visitor: &ConnectionAuth,
+        scheme: AuthScheme,
         token: &str,
         now: DateTime<Utc>,
-    ) -> Option<Verdict> {
-        let mut standing = lock(&visitor.standing);
+    ) -> Option<AuthDecision> {
+        let mut standing = lock(&visitor.state);
         let at = match std::mem::take(&mut *standing) {
-            Standing::Talking(with, handshake) if with == scheme => Some(handshake),
+            AuthState::InHandshake(with, handshake) if with == scheme => Some(handshake),
             _ => None,
         };
         let token = BASE64_STANDARD.decode(token).ok()?;
-        if scheme == Scheme::Ntlm && !token.starts_with(ntlm_messages::SIGNATURE) {
+        if scheme == AuthScheme::Ntlm && !token.starts_with(ntlm_messages::SIGNATURE) {
             return None;
         }
         let account = lock(&self.account).clone();
         let named = |token: Vec<u8>| match scheme {
-            Scheme::Ntlm => format!("NTLM {}", BASE64_STANDARD.encode(token)),
+            AuthScheme::Ntlm => format!("NTLM {}", BASE64_STANDARD.encode(token)),
             _ => format!("Negotiate {}", BASE64_STANDARD.encode(token)),
         };
         let was_challenged = at.is_some();
         let step = handshake::step(at, &token, &account, &names(&account), now);
         if was_challenged && step.is_none() {
-            self.wrong.fetch_add(1, Ordering::Relaxed);
+            self.failed.fetch_add(1, Ordering::Relaxed);
         }
         match step? {
-            Step::GoOn(handshake, answer) => {
-                *standing = Standing::Talking(scheme, handshake);
-                Some(Verdict::No(vec![named(answer)]))
+            HandshakeStep::Continue(handshake, answer) => {
+                *standing = AuthState::InHandshake(scheme, handshake);
+                Some(AuthDecision::Challenge(vec![named(answer)]))
             }
-            Step::Proven(proven, answer) => {
-                self.is_bound_well(scheme, &proven).then_some(())?;
-                *standing = Standing::Known(scheme, *lock(&self.round));
-                Some(Verdict::Yes(scheme, answer.map(named)))
+            HandshakeStep::Authenticated(proven, answer) => {
+                self.check_and_record_binding(scheme, &proven).then_some(())?;
+                *standing = AuthState::Authenticated(scheme, *lock(&self.epoch));
+                Some(AuthDecision::Admit(scheme, answer.map(named)))
             }
         }
     }
 
     /// Looks at the binding, and writes the sign-in down.
-    fn is_bound_well(&self, scheme: Scheme, proven: &Proven) -> bool {
+    fn check_and_record_binding(&self, scheme: AuthScheme, proven: &VerifiedUser) -> bool {
         let bound = match proven.binding {
-            None => Bound::Nothing,
-            Some([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]) => Bound::Zeros,
-            binding if binding == self.rules.binding => Bound::Right,
-            Some(_) => Bound::Wrong,
+            None => ClientBinding::Missing,
+            Some([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]) => ClientBinding::Zeros,
+            binding if binding == self.rules.binding => ClientBinding::Correct,
+            Some(_) => ClientBinding::Incorrect,
         };
         let admitted = match self.rules.protection {
             ExtendedProtection::None => true,
-            ExtendedProtection::Allow => matches!(bound, Bound::Nothing | Bound::Right),
-            ExtendedProtection::Require => bound == Bound::Right,
+            ExtendedProtection::Allow => matches!(bound, ClientBinding::Missing | ClientBinding::Correct),
+            ExtendedProtection::Require => bound == ClientBinding::Correct,
         };
-        let mut logins = lock(&self.logins);
+        let mut logins = lock(&self.sign_ins);
         if logins.len() == LOGINS_MAX {
             logins.remove(0);
         }
-        logins.push(Login { scheme, name: proven.name.clone(), bound, admitted });
+        logins.push(WindowsSignIn { scheme, name: proven.name.clone(), binding: bound, admitted });
         admitted
     }
 }
@@ -278,20 +284,20 @@ const BEARER: &str = "Bearer client_id=\"00000002-0000-0ff1-ce00-000000000000\",
                       token_types=\"app_asserted_user_v1 service_asserted_app_v1\"";
 
 /// Scheme and credentials of an `Authorization`.
-fn split(authorization: &[u8]) -> Option<(Scheme, &str)> {
+fn parse_authorization(authorization: &[u8]) -> Option<(AuthScheme, &str)> {
     let (scheme, credentials) = std::str::from_utf8(authorization).ok()?.split_once(' ')?;
     let scheme = match scheme.to_ascii_lowercase().as_str() {
-        "basic" => Scheme::Basic,
-        "ntlm" => Scheme::Ntlm,
-        "negotiate" => Scheme::Negotiate,
-        "bearer" => Scheme::Bearer,
+        "basic" => AuthScheme::Basic,
+        "ntlm" => AuthScheme::Ntlm,
+        "negotiate" => AuthScheme::Negotiate,
+        "bearer" => AuthScheme::Bearer,
         _ => return None,
     };
     Some((scheme, credentials.trim()))
 }
 
-fn names(account: &Account) -> Names {
-    Names {
+fn names(account: &ServiceAccount) -> TargetNames {
+    TargetNames {
         domain: account.domain().to_owned(),
         dns_domain: account.dns_domain().to_owned(),
         computer: "SIM".to_owned(),

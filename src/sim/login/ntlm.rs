@@ -3,14 +3,14 @@
 
 use chrono::{DateTime, Utc};
 
-use super::account::Account;
-use super::binding::Binding;
-use super::ntlm_keys::{Key, Rc4, Side, Strength, first_signature, hmac_md5, user_key};
-use super::ntlm_messages::{self as messages, Authenticate, Names, flag};
+use super::account::ServiceAccount;
+use super::binding::ChannelBindingHash;
+use super::ntlm_keys::{NtlmKey, Rc4, SealingStrength, SigningSide, first_signature, hmac_md5, user_key};
+use super::ntlm_messages::{self as messages, AuthenticateMessage, TargetNames, flag};
 
 /// A challenge that waits for its answer.
 #[derive(Debug)]
-pub(crate) struct Challenge {
+pub(crate) struct IssuedChallenge {
     negotiate: Vec<u8>,
     message: Vec<u8>,
     nonce: [u8; 8],
@@ -18,25 +18,30 @@ pub(crate) struct Challenge {
 
 /// Somebody proved to know the password.
 #[derive(Debug)]
-pub(crate) struct Proven {
+pub(crate) struct VerifiedUser {
     /// As the client said it.
     pub(crate) name: String,
     /// What the client bound itself to.
-    pub(crate) binding: Option<Binding>,
-    pub(crate) session: Session,
+    pub(crate) binding: Option<ChannelBindingHash>,
+    pub(crate) session: NtlmSession,
 }
 
 /// What both sides can sign with now.
 #[derive(Debug)]
-pub(crate) struct Session {
-    key: Key,
+pub(crate) struct NtlmSession {
+    key: NtlmKey,
     flags: u32,
 }
 
-impl Challenge {
+impl IssuedChallenge {
     /// Answers a `NEGOTIATE_MESSAGE`; `None` when it is none, or asks for what cannot be.
-    pub(crate) fn give(negotiate: &[u8], nonce: [u8; 8], names: &Names, now: DateTime<Utc>) -> Option<Self> {
-        let flags = agree(messages::read_negotiate(negotiate)?)?;
+    pub(crate) fn new(
+        negotiate: &[u8],
+        nonce: [u8; 8],
+        names: &TargetNames,
+        now: DateTime<Utc>,
+    ) -> Option<Self> {
+        let flags = negotiated_flags(messages::read_negotiate(negotiate)?)?;
         let message = messages::challenge(flags, nonce, names, filetime(now));
         Some(Self { negotiate: negotiate.to_vec(), message, nonce })
     }
@@ -47,8 +52,8 @@ impl Challenge {
     }
 
     /// Looks at an `AUTHENTICATE_MESSAGE`; `None` when it proves nothing.
-    pub(crate) fn judge(&self, message: &[u8], account: &Account) -> Option<Proven> {
-        let said = Authenticate::read(message)?;
+    pub(crate) fn verify(&self, message: &[u8], account: &ServiceAccount) -> Option<VerifiedUser> {
+        let said = AuthenticateMessage::read(message)?;
         let response = said.response.as_ref()?;
         if !account.is(&said.domain, &said.user) {
             return None;
@@ -65,16 +70,20 @@ impl Challenge {
             "" => said.user,
             domain => format!("{domain}\\{}", said.user),
         };
-        Some(Proven { name, binding: response.binding, session: Session { key, flags: said.flags } })
+        Some(VerifiedUser {
+            name,
+            binding: response.binding,
+            session: NtlmSession { key, flags: said.flags },
+        })
     }
 
-    fn mic_is_right(&self, message: &[u8], key: &Key) -> bool {
+    fn mic_is_right(&self, message: &[u8], key: &NtlmKey) -> bool {
         messages::take_mic(message)
             .is_some_and(|(mic, without)| hmac_md5(key, &[&self.negotiate, &self.message, &without]) == mic)
     }
 }
 
-impl Session {
+impl NtlmSession {
     /// Whether messages can be signed, so that SPNEGO has to sign its list of mechanisms.
     pub(crate) fn signs(&self) -> bool {
         self.flags & flag::SIGN != 0 && self.flags & flag::EXTENDED_SECURITY != 0
@@ -82,26 +91,26 @@ impl Session {
 
     /// The client's signature over its first message.
     pub(crate) fn of_client(&self, message: &[u8]) -> [u8; 16] {
-        self.sign(Side::Client, message)
+        self.sign(SigningSide::Client, message)
     }
 
     /// Ours over our first.
     pub(crate) fn of_server(&self, message: &[u8]) -> [u8; 16] {
-        self.sign(Side::Server, message)
+        self.sign(SigningSide::Server, message)
     }
 
-    fn sign(&self, side: Side, message: &[u8]) -> [u8; 16] {
+    fn sign(&self, side: SigningSide, message: &[u8]) -> [u8; 16] {
         let strength = match self.flags {
-            flags if flags & flag::BITS_128 != 0 => Strength::Bits128,
-            flags if flags & flag::BITS_56 != 0 => Strength::Bits56,
-            _ => Strength::Bits40,
+            flags if flags & flag::BITS_128 != 0 => SealingStrength::Bits128,
+            flags if flags & flag::BITS_56 != 0 => SealingStrength::Bits56,
+            _ => SealingStrength::Bits40,
         };
         first_signature(side, &self.key, strength, self.flags & flag::KEY_EXCHANGE != 0, message)
     }
 }
 
 /// What the client asked for and we can do.
-fn agree(asked: u32) -> Option<u32> {
+fn negotiated_flags(asked: u32) -> Option<u32> {
     let kept = asked
         & (flag::SIGN
             | flag::SEAL
@@ -121,11 +130,11 @@ fn agree(asked: u32) -> Option<u32> {
 }
 
 /// `ExportedSessionKey`, from `SessionBaseKey`.
-fn session_key(said: &Authenticate<'_>, base: Key) -> Option<Key> {
+fn session_key(said: &AuthenticateMessage<'_>, base: NtlmKey) -> Option<NtlmKey> {
     if said.flags & flag::KEY_EXCHANGE == 0 || said.session_key.is_empty() {
         return Some(base);
     }
-    let mut key: Key = said.session_key.try_into().ok()?;
+    let mut key: NtlmKey = said.session_key.try_into().ok()?;
     Rc4::new(&base).apply(&mut key);
     Some(key)
 }
@@ -149,27 +158,27 @@ pub(super) mod tests {
         std::fs::read_to_string(path).unwrap().lines().map(line).collect()
     }
 
-    pub(in super::super) fn given(negotiate: &[u8], message: &[u8]) -> Challenge {
+    pub(in super::super) fn given(negotiate: &[u8], message: &[u8]) -> IssuedChallenge {
         let nonce = message[24..32].try_into().unwrap();
-        Challenge { negotiate: negotiate.to_vec(), message: message.to_vec(), nonce }
+        IssuedChallenge { negotiate: negotiate.to_vec(), message: message.to_vec(), nonce }
     }
 
-    pub(in super::super) fn account() -> Account {
-        Account::new("svc-adjourn@example.com", "EXAMPLE", "simulated")
+    pub(in super::super) fn account() -> ServiceAccount {
+        ServiceAccount::new("svc-adjourn@example.com", "EXAMPLE", "simulated")
     }
 
     #[test]
     fn a_strangers_client_proves_its_password_and_its_binding() {
         let [negotiate, challenge, authenticate] = recorded("ntlm.txt").try_into().unwrap();
-        let proven = given(&negotiate, &challenge).judge(&authenticate, &account()).unwrap();
+        let proven = given(&negotiate, &challenge).verify(&authenticate, &account()).unwrap();
         assert_eq!(proven.name, "EXAMPLE\\svc-adjourn");
         // python: md5(16 zeros + length in 4 bytes + b"tls-server-end-point:" + 32 * b"\x5a")
         let binding = proven.binding.unwrap().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         assert_eq!(binding, "86e996ec5e117d96509dc7630fa8077f");
-        let other = Account::new("svc-adjourn@example.com", "EXAMPLE", "guessed");
-        assert!(given(&negotiate, &challenge).judge(&authenticate, &other).is_none());
-        let other = Account::new("somebody@example.com", "EXAMPLE", "simulated");
-        assert!(given(&negotiate, &challenge).judge(&authenticate, &other).is_none());
+        let other = ServiceAccount::new("svc-adjourn@example.com", "EXAMPLE", "guessed");
+        assert!(given(&negotiate, &challenge).verify(&authenticate, &other).is_none());
+        let other = ServiceAccount::new("somebody@example.com", "EXAMPLE", "simulated");
+        assert!(given(&negotiate, &challenge).verify(&authenticate, &other).is_none());
     }
 
     #[test]
@@ -179,31 +188,31 @@ pub(super) mod tests {
         for bit in 0..authenticate.len() * 8 {
             let mut changed = authenticate.clone();
             changed[bit / 8] ^= 1 << (bit % 8);
-            if given(&negotiate, &challenge).judge(&changed, &account()).is_some() {
+            if given(&negotiate, &challenge).verify(&changed, &account()).is_some() {
                 lenient.push(bit);
             }
         }
         assert_eq!(lenient, Vec::<usize>::new(), "the MIC covers every bit");
         for length in 0..authenticate.len() {
-            assert!(given(&negotiate, &challenge).judge(&authenticate[..length], &account()).is_none());
+            assert!(given(&negotiate, &challenge).verify(&authenticate[..length], &account()).is_none());
         }
         let mut other = negotiate.clone();
         other[12] ^= 4;
-        assert!(given(&other, &challenge).judge(&authenticate, &account()).is_none(), "nor before it");
+        assert!(given(&other, &challenge).verify(&authenticate, &account()).is_none(), "nor before it");
     }
 
     #[test]
     fn ntlm_of_the_first_version_is_refused() {
         let [negotiate, challenge, mut authenticate] = recorded("ntlm.txt").try_into().unwrap();
         authenticate[20..24].copy_from_slice(&[24, 0, 24, 0]); // an NTLMv1 response has 24 bytes
-        assert!(given(&negotiate, &challenge).judge(&authenticate, &account()).is_none());
+        assert!(given(&negotiate, &challenge).verify(&authenticate, &account()).is_none());
         authenticate[20..24].copy_from_slice(&[0; 4]); // LM alone, or nobody
-        assert!(given(&negotiate, &challenge).judge(&authenticate, &account()).is_none());
+        assert!(given(&negotiate, &challenge).verify(&authenticate, &account()).is_none());
     }
 
     #[test]
     fn a_challenge_agrees_to_what_was_asked() {
-        let names = Names {
+        let names = TargetNames {
             domain: "EXAMPLE".to_owned(),
             dns_domain: "example.com".to_owned(),
             computer: "SIM".to_owned(),
@@ -211,7 +220,7 @@ pub(super) mod tests {
         let now = DateTime::from_timestamp(0, 0).unwrap();
         let give = |flags: u32| {
             let negotiate = [b"NTLMSSP\0".as_slice(), &1_u32.to_le_bytes(), &flags.to_le_bytes()].concat();
-            Challenge::give(&negotiate, [7; 8], &names, now).map(|challenge| challenge.message)
+            IssuedChallenge::new(&negotiate, [7; 8], &names, now).map(|challenge| challenge.message)
         };
         let message = give(flag::UNICODE | flag::OEM | flag::SIGN).unwrap();
         let agreed = u32::from_le_bytes(message[20..24].try_into().unwrap());

@@ -5,11 +5,11 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use md4::Md4;
 use md5::{Digest as _, Md5};
 
-pub(super) type Key = [u8; 16];
+pub(super) type NtlmKey = [u8; 16];
 
 /// `NTOWFv2`: the user's key, by the name and domain that the client says.
-pub(super) fn user_key(password: &str, user: &str, domain: &str) -> Key {
-    let secret: Key = Md4::digest(utf16(password)).into();
+pub(super) fn user_key(password: &str, user: &str, domain: &str) -> NtlmKey {
+    let secret: NtlmKey = Md4::digest(utf16(password)).into();
     hmac_md5(&secret, &[&utf16(&uppercase(user)), &utf16(domain)])
 }
 
@@ -26,7 +26,7 @@ fn uppercase(text: &str) -> String {
     text.chars().map(one).collect()
 }
 
-pub(super) fn hmac_md5(key: &Key, parts: &[&[u8]]) -> Key {
+pub(super) fn hmac_md5(key: &NtlmKey, parts: &[&[u8]]) -> NtlmKey {
     let mut block = [0; 64]; // HMAC itself fills a short key up with zeros
     block[..key.len()].copy_from_slice(key);
     let mut mac = Hmac::<Md5>::new(&block.into());
@@ -42,7 +42,7 @@ pub(super) struct Rc4 {
 }
 
 impl Rc4 {
-    pub(super) fn new(key: &Key) -> Self {
+    pub(super) fn new(key: &NtlmKey) -> Self {
         let mut rc4 = Self { state: std::array::from_fn(|at| at as u8), i: 0, j: 0 };
         for at in 0..=u8::MAX {
             let byte = key[usize::from(at) % key.len()];
@@ -67,14 +67,14 @@ impl Rc4 {
 
 /// Who signs.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Side {
+pub(super) enum SigningSide {
     Client,
     Server,
 }
 
 /// How strong sealing was agreed to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Strength {
+pub(super) enum SealingStrength {
     Bits40,
     Bits56,
     Bits128,
@@ -82,9 +82,9 @@ pub(super) enum Strength {
 
 /// The signature over the first message that one side signs, with extended session security (MS-NLMP 3.4.4.2).
 pub(super) fn first_signature(
-    side: Side,
-    session: &Key,
-    strength: Strength,
+    side: SigningSide,
+    session: &NtlmKey,
+    strength: SealingStrength,
     key_exchange: bool,
     message: &[u8],
 ) -> [u8; 16] {
@@ -95,9 +95,9 @@ pub(super) fn first_signature(
     checksum.copy_from_slice(&digest[..8]);
     if key_exchange {
         let part = match strength {
-            Strength::Bits40 => &session[..5],
-            Strength::Bits56 => &session[..7],
-            Strength::Bits128 => &session[..],
+            SealingStrength::Bits40 => &session[..5],
+            SealingStrength::Bits56 => &session[..7],
+            SealingStrength::Bits128 => &session[..],
         };
         Rc4::new(&side_key(side, "sealing", part)).apply(&mut checksum);
     }
@@ -109,10 +109,10 @@ pub(super) fn first_signature(
 }
 
 /// `SIGNKEY` and `SEALKEY`.
-fn side_key(side: Side, what: &str, session: &[u8]) -> Key {
+fn side_key(side: SigningSide, what: &str, session: &[u8]) -> NtlmKey {
     let direction = match side {
-        Side::Client => "client-to-server",
-        Side::Server => "server-to-client",
+        SigningSide::Client => "client-to-server",
+        SigningSide::Server => "server-to-client",
     };
     let mut md5 = Md5::new();
     md5.update(session);
@@ -130,7 +130,7 @@ mod tests {
         digits.chunks(2).map(byte).collect()
     }
 
-    fn key(hex: &str) -> Key {
+    fn key(hex: &str) -> NtlmKey {
         bytes(hex).try_into().unwrap()
     }
 
@@ -151,11 +151,14 @@ mod tests {
         Rc4::new(&session).apply(&mut exchanged);
         assert_eq!(exchanged, key("c5dad2544fc9799094ce1ce90bc9d03e"));
         // 4.2.4.4: what GSS_WrapEx seals is `Plaintext` and, with the same stream, the checksum of its signature.
-        let mut seal = Rc4::new(&side_key(Side::Client, "sealing", &[0x55; 16]));
+        let mut seal = Rc4::new(&side_key(SigningSide::Client, "sealing", &[0x55; 16]));
         let mut sealed = utf16("Plaintext");
         seal.apply(&mut sealed);
         assert_eq!(sealed, bytes("54e50165bf1936dc996020c1811b0f06fb5f"));
-        assert_eq!(side_key(Side::Client, "signing", &[0x55; 16]), key("4788dc861b4782f35d43fd98fe1a2d39"));
+        assert_eq!(
+            side_key(SigningSide::Client, "signing", &[0x55; 16]),
+            key("4788dc861b4782f35d43fd98fe1a2d39")
+        );
     }
 
     #[test]

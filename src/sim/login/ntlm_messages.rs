@@ -1,7 +1,7 @@
 //! NTLM's three messages as bytes (MS-NLMP 2.2). Reads what clients send without trusting an offset, writes the challenge.
 //! Knows no keys.
 
-use super::binding::Binding;
+use super::binding::ChannelBindingHash;
 use super::ntlm_keys::utf16;
 
 pub(super) const SIGNATURE: &[u8] = b"NTLMSSP\0";
@@ -45,7 +45,7 @@ const MIC: std::ops::Range<usize> = 72..88;
 
 /// How the server is called.
 #[derive(Debug, Clone)]
-pub(crate) struct Names {
+pub(crate) struct TargetNames {
     pub(crate) domain: String,
     pub(crate) dns_domain: String,
     pub(crate) computer: String,
@@ -62,7 +62,7 @@ pub(super) fn read_negotiate(message: &[u8]) -> Option<u32> {
 }
 
 /// Writes a `CHALLENGE_MESSAGE`. `filetime` counts 100 ns since 1601.
-pub(super) fn challenge(flags: u32, nonce: [u8; 8], names: &Names, filetime: u64) -> Vec<u8> {
+pub(super) fn challenge(flags: u32, nonce: [u8; 8], names: &TargetNames, filetime: u64) -> Vec<u8> {
     let target = match flags & flag::UNICODE {
         0 => names.domain.clone().into_bytes(),
         _ => utf16(&names.domain),
@@ -88,7 +88,7 @@ fn field(length: usize, offset: u32) -> [u8; 8] {
     [a, b, a, b, c, d, e, f]
 }
 
-fn target_info(names: &Names, filetime: u64) -> Vec<u8> {
+fn target_info(names: &TargetNames, filetime: u64) -> Vec<u8> {
     let dns_computer = format!("{}.{}", names.computer.to_lowercase(), names.dns_domain);
     let mut out = Vec::new();
     let mut pair = |id: u16, value: &[u8]| {
@@ -108,10 +108,10 @@ fn target_info(names: &Names, filetime: u64) -> Vec<u8> {
 
 /// An `AUTHENTICATE_MESSAGE`.
 #[derive(Debug)]
-pub(super) struct Authenticate<'a> {
+pub(super) struct AuthenticateMessage<'a> {
     pub(super) flags: u32,
     /// `NtChallengeResponse`, taken apart; `None` when it is not that of NTLMv2.
-    pub(super) response: Option<Response<'a>>,
+    pub(super) response: Option<NtlmV2Response<'a>>,
     pub(super) domain: String,
     pub(super) user: String,
     pub(super) session_key: &'a [u8],
@@ -119,17 +119,17 @@ pub(super) struct Authenticate<'a> {
 
 /// `NTLMv2_RESPONSE`.
 #[derive(Debug)]
-pub(super) struct Response<'a> {
+pub(super) struct NtlmV2Response<'a> {
     pub(super) proof: [u8; 16],
     /// What the proof is over: `NTLMv2_CLIENT_CHALLENGE`.
     pub(super) blob: &'a [u8],
     /// Whether the client says that there is a MIC.
     pub(super) has_mic: bool,
     /// `MsvAvChannelBindings`, if it is there.
-    pub(super) binding: Option<Binding>,
+    pub(super) binding: Option<ChannelBindingHash>,
 }
 
-impl<'a> Authenticate<'a> {
+impl<'a> AuthenticateMessage<'a> {
     pub(super) fn read(message: &'a [u8]) -> Option<Self> {
         if kind(message)? != 3 {
             return None;
@@ -154,10 +154,10 @@ pub(super) fn take_mic(message: &[u8]) -> Option<([u8; 16], Vec<u8>)> {
     Some((mic, blank))
 }
 
-fn read_response(bytes: &[u8]) -> Option<Response<'_>> {
+fn read_response(bytes: &[u8]) -> Option<NtlmV2Response<'_>> {
     let (proof, blob) = bytes.split_first_chunk::<16>()?;
     let mut rest = blob.strip_prefix(&[1, 1])?.get(26..)?; // versions, then time, nonce and what is reserved
-    let mut response = Response { proof: *proof, blob, has_mic: false, binding: None };
+    let mut response = NtlmV2Response { proof: *proof, blob, has_mic: false, binding: None };
     loop {
         let (id, after) = rest.split_first_chunk::<2>()?;
         let (length, after) = after.split_first_chunk::<2>()?;

@@ -2,15 +2,15 @@
 //! is no Kerberos here; and the list of what it would have liked is signed by both sides where RFC 4178 wants that.
 //! Knows nothing of HTTP.
 
-use super::der::{ENUMERATED, OCTET_STRING, OID, Reader, SEQUENCE, context, wrap};
-use super::ntlm::Session;
+use super::der::{DerReader, ENUMERATED, OCTET_STRING, OID, SEQUENCE, context, wrap};
+use super::ntlm::NtlmSession;
 
 /// A token of the client.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Token<'a> {
+pub(crate) enum SpnegoToken<'a> {
     /// NTLM without SPNEGO around it, which Windows takes too.
-    Bare(&'a [u8]),
-    Init(Init<'a>),
+    RawNtlm(&'a [u8]),
+    Init(NegTokenInit<'a>),
     Response {
         token: Option<&'a [u8]>,
         signature: Option<&'a [u8]>,
@@ -19,7 +19,7 @@ pub(crate) enum Token<'a> {
 
 /// `NegTokenInit`, of a client that could do with NTLM.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Init<'a> {
+pub(crate) struct NegTokenInit<'a> {
     /// `MechTypeList` in DER: what is signed.
     pub(crate) mechanisms: &'a [u8],
     /// NTLM comes first, so that the token is for it.
@@ -28,28 +28,28 @@ pub(crate) struct Init<'a> {
 }
 
 /// Reads a token; `None` when it is none, or of somebody who cannot do NTLM.
-pub(crate) fn read(bytes: &[u8]) -> Option<Token<'_>> {
+pub(crate) fn read(bytes: &[u8]) -> Option<SpnegoToken<'_>> {
     if bytes.starts_with(super::ntlm_messages::SIGNATURE) {
-        return Some(Token::Bare(bytes));
+        return Some(SpnegoToken::RawNtlm(bytes));
     }
-    let mut reader = Reader::new(bytes);
+    let mut reader = DerReader::new(bytes);
     if let Some(mut frame) = reader.inside(GSS) {
         (frame.take(OID)?.content == SPNEGO).then_some(())?;
-        return read_init(frame.inside(context(0))?.inside(SEQUENCE)?).map(Token::Init);
+        return read_init(frame.inside(context(0))?.inside(SEQUENCE)?).map(SpnegoToken::Init);
     }
     let mut response = reader.inside(context(1))?.inside(SEQUENCE)?;
     response.take(context(0)); // negState: the client's opinion changes nothing
     response.take(context(1)); // supportedMech
-    Some(Token::Response { token: octets(&mut response, 2)?, signature: octets(&mut response, 3)? })
+    Some(SpnegoToken::Response { token: octets(&mut response, 2)?, signature: octets(&mut response, 3)? })
 }
 
-fn read_init(mut init: Reader<'_>) -> Option<Init<'_>> {
+fn read_init(mut init: DerReader<'_>) -> Option<NegTokenInit<'_>> {
     let mechanisms = init.inside(context(0))?.take(SEQUENCE)?;
-    let mut all = Reader::new(mechanisms.content);
+    let mut all = DerReader::new(mechanisms.content);
     let known: Vec<_> = std::iter::from_fn(|| all.take(OID)).map(|oid| oid.content == NTLM).collect();
     init.take(context(1)); // reqFlags
     let token = octets(&mut init, 2)?;
-    known.contains(&true).then(|| Init {
+    known.contains(&true).then(|| NegTokenInit {
         mechanisms: mechanisms.whole,
         ntlm_first: known.first() == Some(&true),
         token,
@@ -57,7 +57,7 @@ fn read_init(mut init: Reader<'_>) -> Option<Init<'_>> {
 }
 
 /// `[number] OCTET STRING OPTIONAL`; the outer `None` when something else is in its place.
-fn octets<'a>(reader: &mut Reader<'a>, number: u8) -> Option<Option<&'a [u8]>> {
+fn octets<'a>(reader: &mut DerReader<'a>, number: u8) -> Option<Option<&'a [u8]>> {
     match reader.inside(context(number)) {
         None => Some(None),
         Some(mut inside) => Some(Some(inside.take(OCTET_STRING)?.content)),
@@ -66,7 +66,7 @@ fn octets<'a>(reader: &mut Reader<'a>, number: u8) -> Option<Option<&'a [u8]>> {
 
 /// What we answer with `negState`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum State {
+pub(crate) enum NegState {
     Completed = 0,
     Incomplete = 1,
     /// NTLM it is, though it was not the first wish: the list must be signed.
@@ -75,15 +75,15 @@ pub(crate) enum State {
 
 /// Our `NegTokenResp`.
 #[derive(Debug)]
-pub(crate) struct Answer<'a> {
-    pub(crate) state: State,
+pub(crate) struct NegTokenResp<'a> {
+    pub(crate) state: NegState,
     /// The first answer, and it alone, names the mechanism.
     pub(crate) first: bool,
     pub(crate) token: Option<&'a [u8]>,
     pub(crate) signature: Option<&'a [u8]>,
 }
 
-impl Answer<'_> {
+impl NegTokenResp<'_> {
     pub(crate) fn write(&self) -> Vec<u8> {
         let state = wrap(context(0), &[&wrap(ENUMERATED, &[&[self.state as u8]])]);
         let mechanism = if self.first { wrap(context(1), &[&wrap(OID, &[NTLM])]) } else { Vec::new() };
@@ -97,14 +97,18 @@ impl Answer<'_> {
 
 /// What is to be signed, and whether it has to be.
 #[derive(Debug)]
-pub(crate) struct List {
+pub(crate) struct MechanismList {
     pub(crate) mechanisms: Vec<u8>,
     pub(crate) required: bool,
 }
 
-impl List {
+impl MechanismList {
     /// Looks at the client's signature, and gives ours if one is due. The outer `None` refuses.
-    pub(crate) fn settle(&self, session: &Session, signature: Option<&[u8]>) -> Option<Option<[u8; 16]>> {
+    pub(crate) fn verify_and_sign(
+        &self,
+        session: &NtlmSession,
+        signature: Option<&[u8]>,
+    ) -> Option<Option<[u8; 16]>> {
         if !session.signs() {
             return Some(None);
         }
@@ -141,13 +145,13 @@ mod tests {
     #[test]
     fn ntlm_is_found_wherever_it_stands_in_the_list() {
         let first = init(&[NTLM, KERBEROS], b"type 1");
-        let Some(Token::Init(read_first)) = read(&first) else { panic!("{first:02x?}") };
+        let Some(SpnegoToken::Init(read_first)) = read(&first) else { panic!("{first:02x?}") };
         assert!(read_first.ntlm_first);
         assert_eq!(read_first.token, Some(&b"type 1"[..]));
         let second = init(&[KERBEROS, NTLM], b"ticket");
-        assert!(matches!(read(&second), Some(Token::Init(Init { ntlm_first: false, .. }))));
+        assert!(matches!(read(&second), Some(SpnegoToken::Init(NegTokenInit { ntlm_first: false, .. }))));
         assert_eq!(read(&init(&[KERBEROS], b"ticket")), None);
-        assert_eq!(read(b"NTLMSSP\0rest"), Some(Token::Bare(b"NTLMSSP\0rest")));
+        assert_eq!(read(b"NTLMSSP\0rest"), Some(SpnegoToken::RawNtlm(b"NTLMSSP\0rest")));
         for cut in 0..first.len() {
             assert_eq!(read(&first[..cut]), None, "{cut}");
         }
@@ -157,12 +161,14 @@ mod tests {
     fn an_answer_is_what_rfc_4178_says() {
         // openssl asn1parse reads: [1] { SEQUENCE { [0] { ENUMERATED 01 } [1] { OID NTLM } [2] { OCTET STRING 61 } } }
         let expected = "a11a3018a0030a0101a10c060a2b06010401823702020aa203040161";
-        let answer = Answer { state: State::Incomplete, first: true, token: Some(b"a"), signature: None };
+        let answer =
+            NegTokenResp { state: NegState::Incomplete, first: true, token: Some(b"a"), signature: None };
         let written = answer.write();
         assert_eq!(written.iter().map(|byte| format!("{byte:02x}")).collect::<String>(), expected);
-        assert_eq!(read(&written), Some(Token::Response { token: Some(b"a"), signature: None }));
-        let signed = Answer { state: State::Completed, first: false, token: None, signature: Some(b"sig") };
+        assert_eq!(read(&written), Some(SpnegoToken::Response { token: Some(b"a"), signature: None }));
+        let signed =
+            NegTokenResp { state: NegState::Completed, first: false, token: None, signature: Some(b"sig") };
         let signed = signed.write();
-        assert_eq!(read(&signed), Some(Token::Response { token: None, signature: Some(b"sig") }));
+        assert_eq!(read(&signed), Some(SpnegoToken::Response { token: None, signature: Some(b"sig") }));
     }
 }

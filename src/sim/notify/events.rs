@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::super::changes::{Change, Place, What};
-use super::super::ids::{self, ItemRef};
-use super::super::marks::Watermark;
-use super::super::soap_out::{element, instant};
-use super::super::world::Folder;
+use super::super::change_log::{ChangeKind, ItemRevision, LoggedChange};
+use super::super::ids::{self, ItemLocator};
+use super::super::opaque_tokens::Watermark;
+use super::super::soap_response::{element, instant};
+use super::super::world::MailboxFolder;
 
 /// What a subscription may ask for. Mail is not received here, nothing is copied, and nobody publishes free/busy times: of
 /// those three nothing is ever told.
@@ -22,7 +22,7 @@ pub(crate) enum EventType {
 }
 
 impl EventType {
-    pub(crate) fn named(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "CopiedEvent" => Self::Copied,
             "CreatedEvent" => Self::Created,
@@ -35,54 +35,55 @@ impl EventType {
         })
     }
 
-    fn of(change: &Change) -> Self {
-        match change.what {
-            What::Created => Self::Created,
-            What::Modified => Self::Modified,
-            What::Deleted => Self::Deleted,
-            What::Moved { .. } => Self::Moved,
+    fn of(change: &LoggedChange) -> Self {
+        match change.kind {
+            ChangeKind::Created => Self::Created,
+            ChangeKind::Modified => Self::Modified,
+            ChangeKind::Deleted => Self::Deleted,
+            ChangeKind::Moved { .. } => Self::Moved,
         }
     }
 }
 
 /// What a subscription listens to, in one mailbox.
 #[derive(Debug, Clone)]
-pub(crate) struct Interest {
+pub(crate) struct SubscriptionFilter {
     pub(crate) mailbox: u32,
     /// `None` for all of them.
-    pub(crate) folders: Option<Vec<Folder>>,
+    pub(crate) folders: Option<Vec<MailboxFolder>>,
     pub(crate) types: Vec<EventType>,
 }
 
 /// What an event says besides what happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Style {
+pub(crate) struct EventFormat {
     /// Pull notifications have watermarks, streamed ones have none.
     pub(crate) watermarks: bool,
     pub(crate) folder_events: bool,
 }
 
-impl Interest {
+impl SubscriptionFilter {
     /// Whether a change is worth an event.
-    pub(crate) fn wants(&self, change: &Change) -> bool {
-        self.types.contains(&EventType::of(change)) && change.folders().any(|folder| self.hears(folder))
+    pub(crate) fn matches(&self, change: &LoggedChange) -> bool {
+        self.types.contains(&EventType::of(change))
+            && change.folders().any(|folder| self.includes_folder(folder))
     }
 
-    fn hears(&self, folder: Folder) -> bool {
+    fn includes_folder(&self, folder: MailboxFolder) -> bool {
         self.folders.as_ref().is_none_or(|folders| folders.contains(&folder))
     }
 
     /// The events of some changes, in order; those of the folders come last.
     pub(crate) fn events<'c>(
         &self,
-        changes: impl IntoIterator<Item = &'c Change>,
-        style: Style,
+        changes: impl IntoIterator<Item = &'c LoggedChange>,
+        style: EventFormat,
     ) -> Vec<String> {
         let (mut events, mut touched, mut newest) = (Vec::new(), BTreeSet::new(), None);
         for change in changes {
-            touched.extend(change.folders().filter(|folder| self.hears(*folder)));
+            touched.extend(change.folders().filter(|folder| self.includes_folder(*folder)));
             newest = Some(change);
-            if self.wants(change) {
+            if self.matches(change) {
                 events.push(self.item_event(change, style));
             }
         }
@@ -94,19 +95,19 @@ impl Interest {
         events
     }
 
-    fn item_event(&self, change: &Change, style: Style) -> String {
-        let (name, old) = match change.what {
-            What::Created => ("CreatedEvent", None),
-            What::Modified => ("ModifiedEvent", None),
-            What::Deleted => ("DeletedEvent", None),
-            What::Moved { from } => ("MovedEvent", Some(from)),
+    fn item_event(&self, change: &LoggedChange, style: EventFormat) -> String {
+        let (name, old) = match change.kind {
+            ChangeKind::Created => ("CreatedEvent", None),
+            ChangeKind::Modified => ("ModifiedEvent", None),
+            ChangeKind::Deleted => ("DeletedEvent", None),
+            ChangeKind::Moved { from } => ("MovedEvent", Some(from)),
         };
         let old = old.map(|from| self.place(from, "OldItemId", "OldParentFolderId")).unwrap_or_default();
-        let place = self.place(change.place, "ItemId", "ParentFolderId");
+        let place = self.place(change.revision, "ItemId", "ParentFolderId");
         format!("<t:{name}>{}{place}{old}</t:{name}>", self.head(change, style))
     }
 
-    fn folder_event(&self, folder: Folder, change: &Change, style: Style) -> String {
+    fn folder_event(&self, folder: MailboxFolder, change: &LoggedChange, style: EventFormat) -> String {
         let parent = folder.parent().unwrap_or(folder);
         format!(
             "<t:ModifiedEvent>{}{}{}</t:ModifiedEvent>",
@@ -116,14 +117,14 @@ impl Interest {
         )
     }
 
-    fn head(&self, change: &Change, style: Style) -> String {
+    fn head(&self, change: &LoggedChange, style: EventFormat) -> String {
         let mark = Watermark { mailbox: self.mailbox, change: change.number };
-        let mark = if style.watermarks { element("Watermark", &mark.write()) } else { String::new() };
+        let mark = if style.watermarks { element("Watermark", &mark.encode()) } else { String::new() };
         format!("{mark}{}", element("TimeStamp", &instant(change.at)))
     }
 
-    fn place(&self, place: Place, item: &str, folder: &str) -> String {
-        let at = ItemRef { mailbox: self.mailbox, item: place.item, occurrence: None };
+    fn place(&self, place: ItemRevision, item: &str, folder: &str) -> String {
+        let at = ItemLocator { mailbox: self.mailbox, item: place.item, occurrence: None };
         format!(
             r#"<t:{item} Id="{}" ChangeKey="{}"/>{}"#,
             ids::item_id(at),
@@ -132,7 +133,7 @@ impl Interest {
         )
     }
 
-    fn folder(&self, folder: Folder, name: &str) -> String {
+    fn folder(&self, folder: MailboxFolder, name: &str) -> String {
         let id = ids::folder_id(self.mailbox, folder.number());
         format!(r#"<t:{name} Id="{id}" ChangeKey="{}"/>"#, ids::FOLDER_CHANGE_KEY)
     }
@@ -146,23 +147,25 @@ mod tests {
 
     #[test]
     fn a_move_is_heard_of_in_both_folders_and_a_folders_own_event_comes_last() {
-        let place = |item, folder| Place { item, version: item, folder };
-        let moved = Change {
+        let place = |item, folder| ItemRevision { item, version: item, folder };
+        let moved = LoggedChange {
             number: 1,
             at: DateTime::UNIX_EPOCH,
-            place: place(2, Folder::Deleted),
-            what: What::Moved { from: place(1, Folder::Calendar) },
+            revision: place(2, MailboxFolder::Deleted),
+            kind: ChangeKind::Moved { from: place(1, MailboxFolder::Calendar) },
         };
-        let interest = |folder, types| Interest { mailbox: 1, folders: Some(vec![folder]), types };
-        let style = Style { watermarks: false, folder_events: true };
-        for folder in [Folder::Calendar, Folder::Deleted] {
+        let interest = |folder, types| SubscriptionFilter { mailbox: 1, folders: Some(vec![folder]), types };
+        let style = EventFormat { watermarks: false, folder_events: true };
+        for folder in [MailboxFolder::Calendar, MailboxFolder::Deleted] {
             let events =
                 interest(folder, vec![EventType::Moved, EventType::Modified]).events([&moved], style);
             assert_eq!(events.len(), 2, "{events:?}");
             assert!(events[0].starts_with("<t:MovedEvent>") && events[0].contains("<t:OldItemId "));
             assert!(events[1].contains("<t:FolderId "), "{events:?}");
         }
-        assert!(interest(Folder::Inbox, vec![EventType::Moved]).events([&moved], style).is_empty());
-        assert!(interest(Folder::Calendar, vec![EventType::Created]).events([&moved], style).is_empty());
+        assert!(interest(MailboxFolder::Inbox, vec![EventType::Moved]).events([&moved], style).is_empty());
+        assert!(
+            interest(MailboxFolder::Calendar, vec![EventType::Created]).events([&moved], style).is_empty()
+        );
     }
 }

@@ -8,8 +8,8 @@
 mod events;
 mod options;
 mod pull;
-pub(crate) mod stream;
-mod streams;
+mod stream_registry;
+pub(crate) mod stream_writer;
 mod write;
 
 use std::collections::{BTreeSet, HashMap};
@@ -18,16 +18,16 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-pub(crate) use events::{EventType, Interest};
-pub use options::Notifications;
-pub(crate) use pull::begin;
-pub(crate) use streams::{Ending, Opening, Wish};
-pub(crate) use write::dead_message;
+pub(crate) use events::{EventType, SubscriptionFilter};
+pub use options::NotificationOptions;
+pub(crate) use pull::start_after_watermark;
+pub(crate) use stream_registry::{StreamEnding, StreamHandle, StreamRequest};
+pub(crate) use write::no_live_subscription_response;
 
-use super::marks::{SubscriptionMark, Watermark};
-use super::release::Release;
-use super::soap_in::Refusal;
-use streams::Stream;
+use super::exchange_release::ExchangeRelease;
+use super::opaque_tokens::{SubscriptionToken, Watermark};
+use super::soap_request::EwsError;
+use stream_registry::StreamState;
 
 /// Subscriptions there may be in all, the forgotten ones included.
 const SUBSCRIPTIONS_MAX: usize = 100_000;
@@ -36,18 +36,18 @@ const IDLE_MINUTES: u32 = 30;
 
 /// How events are fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum DeliveryMode {
     Streaming,
     /// By asking, at least this often.
     Pull(Duration),
 }
 
 struct Subscription {
-    interest: Interest,
-    way: Way,
+    filter: SubscriptionFilter,
+    mode: DeliveryMode,
     back_end: usize,
     /// The last change that was told.
-    told: u64,
+    last_reported: u64,
     /// The stream that is open for it.
     stream: Option<u64>,
     /// When it dies unless somebody asks; not while a stream is open.
@@ -58,8 +58,8 @@ struct Subscription {
 pub(crate) struct Hub {
     subscriptions: HashMap<u64, Subscription>,
     by_mailbox: HashMap<u32, BTreeSet<u64>>,
-    streams: HashMap<u64, Stream>,
-    options: Notifications,
+    streams: HashMap<u64, StreamState>,
+    options: NotificationOptions,
     subscriptions_max: usize,
     streams_max: usize,
     /// Tells this run's subscriptions from those of another.
@@ -68,7 +68,7 @@ pub(crate) struct Hub {
 }
 
 impl Hub {
-    pub(crate) fn new(options: &Notifications, release: Release) -> Self {
+    pub(crate) fn new(options: &NotificationOptions, release: ExchangeRelease) -> Self {
         Self {
             subscriptions: HashMap::new(),
             by_mailbox: HashMap::new(),
@@ -81,7 +81,7 @@ impl Hub {
         }
     }
 
-    pub(crate) fn options(&self) -> &Notifications {
+    pub(crate) fn options(&self) -> &NotificationOptions {
         &self.options
     }
 
@@ -93,36 +93,43 @@ impl Hub {
     /// Takes a subscription that starts after the change `told`, and gives its id.
     pub(crate) fn subscribe(
         &mut self,
-        interest: Interest,
-        way: Way,
+        interest: SubscriptionFilter,
+        way: DeliveryMode,
         told: u64,
         back_end: usize,
         now: Instant,
-    ) -> Result<String, Refusal> {
+    ) -> Result<String, EwsError> {
         if self.subscriptions.len() >= SUBSCRIPTIONS_MAX {
-            self.sweep(now);
+            self.forget_expired(now);
         }
         let mailbox = interest.mailbox;
         let living = self.by_mailbox.get(&mailbox).map_or(0, BTreeSet::len);
         if living >= self.subscriptions_max && self.living(mailbox, now) >= self.subscriptions_max
             || self.subscriptions.len() >= SUBSCRIPTIONS_MAX
         {
-            return Err(self.too_many(Refusal::new(
+            return Err(self.too_many(EwsError::new(
                 "ErrorExceededSubscriptionCount",
                 "You have exceeded the number of available subscriptions for your account.",
             )));
         }
         self.counter += 1;
         let number = self.counter;
-        let expires = now + self.patience(way);
-        let subscription = Subscription { interest, way, back_end, told, stream: None, expires };
+        let expires = now + self.lifetime(way);
+        let subscription = Subscription {
+            filter: interest,
+            mode: way,
+            back_end,
+            last_reported: told,
+            stream: None,
+            expires,
+        };
         self.subscriptions.insert(number, subscription);
         self.by_mailbox.entry(mailbox).or_default().insert(number);
         Ok(self.id(number, back_end))
     }
 
     /// A refusal with the time after which it is worth asking again.
-    fn too_many(&self, refusal: Refusal) -> Refusal {
+    fn too_many(&self, refusal: EwsError) -> EwsError {
         match self.options.back_off {
             None => refusal,
             Some(time) => refusal
@@ -131,17 +138,17 @@ impl Hub {
     }
 
     /// Ends a subscription.
-    pub(crate) fn unsubscribe(&mut self, id: &str, back_end: usize, now: Instant) -> Result<(), Refusal> {
+    pub(crate) fn unsubscribe(&mut self, id: &str, back_end: usize, now: Instant) -> Result<(), EwsError> {
         let number = self.find(id, back_end, now)?;
-        let why = Refusal::new("ErrorSubscriptionUnsubscribed", "The subscription was unsubscribed.");
-        self.lose(number, &why);
+        let why = EwsError::new("ErrorSubscriptionUnsubscribed", "The subscription was unsubscribed.");
+        self.drop_subscription(number, &why);
         Ok(())
     }
 
     /// The subscription of this id, if this back end knows it and it is alive.
-    fn find(&mut self, id: &str, back_end: usize, now: Instant) -> Result<u64, Refusal> {
-        let mark = SubscriptionMark::read(id).ok_or_else(|| {
-            Refusal::new("ErrorInvalidSubscription", "The subscription ID is not that of a subscription.")
+    fn find(&mut self, id: &str, back_end: usize, now: Instant) -> Result<u64, EwsError> {
+        let mark = SubscriptionToken::decode(id).ok_or_else(|| {
+            EwsError::new("ErrorInvalidSubscription", "The subscription ID is not that of a subscription.")
         })?;
         let found = self.subscriptions.get(&mark.number).filter(|found| {
             mark.run == self.run && mark.back_end == found.back_end && found.back_end == back_end
@@ -149,27 +156,27 @@ impl Hub {
         match found {
             None => Err(not_found()),
             Some(found) if found.stream.is_none() && found.expires <= now => {
-                self.lose(mark.number, &not_found());
-                Err(Refusal::new("ErrorExpiredSubscription", "The subscription has expired."))
+                self.drop_subscription(mark.number, &not_found());
+                Err(EwsError::new("ErrorExpiredSubscription", "The subscription has expired."))
             }
             Some(_) => Ok(mark.number),
         }
     }
 
     fn id(&self, number: u64, back_end: usize) -> String {
-        SubscriptionMark { run: self.run, back_end, number }.write()
+        SubscriptionToken { run: self.run, back_end, number }.encode()
     }
 
-    fn patience(&self, way: Way) -> Duration {
+    fn lifetime(&self, way: DeliveryMode) -> Duration {
         match way {
-            Way::Streaming => self.minutes(IDLE_MINUTES),
-            Way::Pull(timeout) => timeout,
+            DeliveryMode::Streaming => self.minutes(IDLE_MINUTES),
+            DeliveryMode::Pull(timeout) => timeout,
         }
     }
 
     /// How many subscriptions of a mailbox are alive; the dead ones are forgotten by it.
     fn living(&mut self, mailbox: u32, now: Instant) -> usize {
-        let all = self.of(mailbox);
+        let all = self.subscriptions_of(mailbox);
         for number in &all {
             let dead = |found: &Subscription| found.stream.is_none() && found.expires <= now;
             if self.subscriptions.get(number).is_some_and(dead) {
@@ -179,20 +186,20 @@ impl Hub {
         self.by_mailbox.get(&mailbox).map_or(0, BTreeSet::len)
     }
 
-    fn sweep(&mut self, now: Instant) {
+    fn forget_expired(&mut self, now: Instant) {
         let mailboxes: Vec<u32> = self.by_mailbox.keys().copied().collect();
         for mailbox in mailboxes {
             self.living(mailbox, now);
         }
     }
 
-    fn of(&self, mailbox: u32) -> Vec<u64> {
+    fn subscriptions_of(&self, mailbox: u32) -> Vec<u64> {
         self.by_mailbox.get(&mailbox).into_iter().flatten().copied().collect()
     }
 
     fn forget(&mut self, number: u64) -> Option<Subscription> {
         let gone = self.subscriptions.remove(&number)?;
-        let mailbox = gone.interest.mailbox;
+        let mailbox = gone.filter.mailbox;
         if let Some(all) = self.by_mailbox.get_mut(&mailbox) {
             all.remove(&number);
             if all.is_empty() {
@@ -203,7 +210,7 @@ impl Hub {
     }
 
     /// Forgets a subscription, and tells the stream that is open for it why.
-    fn lose(&mut self, number: u64, why: &Refusal) {
+    fn drop_subscription(&mut self, number: u64, why: &EwsError) {
         let Some(gone) = self.forget(number) else { return };
         let id = self.id(number, gone.back_end);
         if let Some(stream) = gone.stream.and_then(|stream| self.streams.get_mut(&stream)) {
@@ -212,13 +219,13 @@ impl Hub {
     }
 
     /// Forgets the subscriptions of one mailbox, or all, as when their server goes down.
-    pub(crate) fn lose_all(&mut self, mailbox: Option<u32>) {
+    pub(crate) fn drop_subscriptions(&mut self, mailbox: Option<u32>) {
         let all = match mailbox {
-            Some(mailbox) => self.of(mailbox),
+            Some(mailbox) => self.subscriptions_of(mailbox),
             None => self.subscriptions.keys().copied().collect(),
         };
         for number in all {
-            self.lose(number, &not_found());
+            self.drop_subscription(number, &not_found());
         }
     }
 
@@ -228,15 +235,15 @@ impl Hub {
     }
 }
 
-fn not_found() -> Refusal {
-    Refusal::new("ErrorSubscriptionNotFound", "The specified subscription was not found.")
+fn not_found() -> EwsError {
+    EwsError::new("ErrorSubscriptionNotFound", "The specified subscription was not found.")
 }
 
-fn missed() -> Refusal {
-    Refusal::new("ErrorMissedNotificationEvents", "Notification events were missed for this subscription.")
+fn missed_events() -> EwsError {
+    EwsError::new("ErrorMissedNotificationEvents", "Notification events were missed for this subscription.")
 }
 
 /// Where a mailbox's changes are known up to.
 pub(crate) fn watermark(mailbox: u32, change: u64) -> String {
-    Watermark { mailbox, change }.write()
+    Watermark { mailbox, change }.encode()
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::release::Release;
+use super::super::exchange_release::ExchangeRelease;
 
 /// Events that may wait for a subscription unless the options say otherwise: more than a room sees in a day.
 const QUEUED: usize = 500;
@@ -12,13 +12,13 @@ const BACK_OFF: Duration = Duration::from_secs(1);
 
 /// How notifications are given, and how many.
 #[derive(Debug, Clone)]
-pub struct Notifications {
+pub struct NotificationOptions {
     /// How long a stream says nothing before it says that it is still there.
     pub heartbeat: Duration,
     /// How long a minute lasts in a `ConnectionTimeout` and in a pull subscription's `Timeout`.
     pub minute: Duration,
     /// How long a stream gathers what happens, so that it is told together.
-    pub gather: Duration,
+    pub coalesce: Duration,
     /// Streams leave in HTTP chunks of so many bytes; `None` makes one of each envelope.
     pub chunk_bytes: Option<usize>,
     /// Whether a folder is told to be modified with each of its items, as Exchange does.
@@ -30,38 +30,38 @@ pub struct Notifications {
     /// The `BackOffMilliseconds` in what refuses a subscription or a stream because there are too many; `None` for none.
     pub back_off: Option<Duration>,
     /// Events that may wait for a subscription; when there are more, all of them are missed.
-    pub queued: usize,
+    pub queued_max: usize,
     /// Servers behind the one address. A subscription lives on the one that took it, and no other knows it.
     pub back_ends: usize,
     /// A stream that is asked with a dead subscription among others is refused as a whole; otherwise the others are served.
-    pub one_dead_refuses_all: bool,
+    pub reject_if_any_dead: bool,
 }
 
-impl Default for Notifications {
+impl Default for NotificationOptions {
     fn default() -> Self {
         Self {
             heartbeat: Duration::from_secs(45),
             minute: Duration::from_secs(60),
-            gather: Duration::ZERO,
+            coalesce: Duration::ZERO,
             chunk_bytes: None,
             folder_events: true,
             subscriptions: None,
             streams: None,
             back_off: Some(BACK_OFF),
-            queued: QUEUED,
+            queued_max: QUEUED,
             back_ends: 1,
-            one_dead_refuses_all: false,
+            reject_if_any_dead: false,
         }
     }
 }
 
-impl Notifications {
-    pub(crate) fn subscriptions_max(&self, release: Release) -> usize {
-        self.subscriptions.unwrap_or(if release == Release::Online { 20 } else { 5_000 })
+impl NotificationOptions {
+    pub(crate) fn subscriptions_max(&self, release: ExchangeRelease) -> usize {
+        self.subscriptions.unwrap_or(if release == ExchangeRelease::Online { 20 } else { 5_000 })
     }
 
-    pub(crate) fn streams_max(&self, release: Release) -> usize {
-        use Release::{Exchange2010Sp2, Exchange2013, Exchange2013Sp1};
+    pub(crate) fn streams_max(&self, release: ExchangeRelease) -> usize {
+        use ExchangeRelease::{Exchange2010Sp2, Exchange2013, Exchange2013Sp1};
         let old = matches!(release, Exchange2010Sp2 | Exchange2013 | Exchange2013Sp1);
         self.streams.unwrap_or(if old { 3 } else { 10 })
     }

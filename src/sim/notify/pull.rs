@@ -2,18 +2,18 @@
 
 use tokio::time::Instant;
 
-use super::super::changes::Change;
-use super::super::marks::Watermark;
-use super::super::soap_in::Refusal;
+use super::super::change_log::LoggedChange;
+use super::super::opaque_tokens::Watermark;
+use super::super::soap_request::EwsError;
 use super::super::world::World;
-use super::events::Style;
-use super::{Hub, Way, not_found, watermark};
+use super::events::EventFormat;
+use super::{DeliveryMode, Hub, not_found, watermark};
 
 /// Changes one answer tells of.
 const PAGE_MAX: usize = 100;
 
 /// One answer's worth of events.
-pub(crate) struct Page {
+pub(crate) struct EventPage {
     /// As it was asked.
     pub(crate) previous: String,
     pub(crate) more: bool,
@@ -30,21 +30,21 @@ impl Hub {
         world: &World,
         back_end: usize,
         now: Instant,
-    ) -> Result<Page, Refusal> {
+    ) -> Result<EventPage, EwsError> {
         let number = self.find(id, back_end, now)?;
-        let style = Style { watermarks: true, folder_events: self.options.folder_events };
+        let style = EventFormat { watermarks: true, folder_events: self.options.folder_events };
         let subscription = self.subscriptions.get_mut(&number).ok_or_else(not_found)?;
-        let Way::Pull(timeout) = subscription.way else {
-            return Err(Refusal::new(
+        let DeliveryMode::Pull(timeout) = subscription.mode else {
+            return Err(EwsError::new(
                 "ErrorInvalidPullSubscriptionId",
                 "The subscription ID is not that of a pull subscription.",
             ));
         };
-        let interest = &subscription.interest;
+        let interest = &subscription.filter;
         let known =
-            Watermark::read(mark).filter(|known| known.mailbox == interest.mailbox).ok_or_else(invalid)?;
+            Watermark::decode(mark).filter(|known| known.mailbox == interest.mailbox).ok_or_else(invalid)?;
         let Some(mailbox) = world.mailboxes.get(&interest.mailbox) else {
-            self.lose(number, &not_found());
+            self.drop_subscription(number, &not_found());
             return Err(not_found());
         };
         let log = mailbox.items.log();
@@ -52,13 +52,13 @@ impl Hub {
             return Err(invalid());
         }
         let Some(news) = log.since(known.change) else {
-            self.lose(number, &not_found());
-            return Err(Refusal::new(
+            self.drop_subscription(number, &not_found());
+            return Err(EwsError::new(
                 "ErrorEventNotFound",
                 "The event of this watermark is no longer there.",
             ));
         };
-        let news: Vec<&Change> = news.collect();
+        let news: Vec<&LoggedChange> = news.collect();
         let (page, more) = (news.iter().take(PAGE_MAX).copied(), news.len() > PAGE_MAX);
         let upto = page.clone().last().map_or(known.change, |change| change.number);
         let mut events = interest.events(page, style);
@@ -67,16 +67,16 @@ impl Hub {
             events.push(format!("<t:StatusEvent><t:Watermark>{mark}</t:Watermark></t:StatusEvent>"));
         }
         subscription.expires = now + timeout;
-        Ok(Page { previous: mark.to_owned(), more, events })
+        Ok(EventPage { previous: mark.to_owned(), more, events })
     }
 }
 
 /// A watermark that can be used to begin with, and where it stands.
-pub(crate) fn begin(mark: &str, mailbox: u32, last: u64) -> Result<u64, Refusal> {
-    let known = Watermark::read(mark).filter(|known| known.mailbox == mailbox && known.change <= last);
+pub(crate) fn start_after_watermark(mark: &str, mailbox: u32, last: u64) -> Result<u64, EwsError> {
+    let known = Watermark::decode(mark).filter(|known| known.mailbox == mailbox && known.change <= last);
     known.map(|known| known.change).ok_or_else(invalid)
 }
 
-fn invalid() -> Refusal {
-    Refusal::new("ErrorInvalidWatermark", "The watermark used for the subscription is invalid.")
+fn invalid() -> EwsError {
+    EwsError::new("ErrorInvalidWatermark", "The watermark used for the subscription is invalid.")
 }

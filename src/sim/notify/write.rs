@@ -5,19 +5,19 @@
 
 use std::collections::BTreeMap;
 
-use super::super::release::Release;
-use super::super::soap_in::Refusal;
-use super::super::soap_out::{escape, explanation, response, stream_envelope};
+use super::super::exchange_release::ExchangeRelease;
+use super::super::soap_request::EwsError;
+use super::super::soap_response::{error_elements, escape, response, stream_envelope};
 
 const OPERATION: &str = "GetStreamingEvents";
 
 /// That the stream is there, or that its time has come.
-pub(super) fn status(release: Release, status: &str) -> String {
+pub(super) fn status(release: ExchangeRelease, status: &str) -> String {
     success(release, &format!("<m:ConnectionStatus>{status}</m:ConnectionStatus>"))
 }
 
 /// What happened, by subscription.
-pub(super) fn notifications(release: Release, all: &[(String, Vec<String>)]) -> String {
+pub(super) fn notifications(release: ExchangeRelease, all: &[(String, Vec<String>)]) -> String {
     let one = |(id, events): &(String, Vec<String>)| {
         let id = escape(id);
         format!(
@@ -30,16 +30,16 @@ pub(super) fn notifications(release: Release, all: &[(String, Vec<String>)]) -> 
 }
 
 /// The subscriptions that are in trouble: one envelope for each kind of it.
-pub(super) fn failures(release: Release, failures: &[(Refusal, String)]) -> Vec<String> {
+pub(super) fn failures(release: ExchangeRelease, failures: &[(EwsError, String)]) -> Vec<String> {
     by_code(failures).values().map(|same| stream_envelope(release, &answer(&error(same)))).collect()
 }
 
 /// The whole answer to a request none of whose subscriptions can be served.
-pub(crate) fn dead_message(failures: &[(Refusal, String)]) -> String {
+pub(crate) fn no_live_subscription_response(failures: &[(EwsError, String)]) -> String {
     answer(&by_code(failures).values().map(|same| error(same)).collect::<String>())
 }
 
-fn by_code(failures: &[(Refusal, String)]) -> BTreeMap<&'static str, Vec<&(Refusal, String)>> {
+fn by_code(failures: &[(EwsError, String)]) -> BTreeMap<&'static str, Vec<&(EwsError, String)>> {
     let mut all: BTreeMap<&'static str, Vec<_>> = BTreeMap::new();
     for failure in failures {
         all.entry(failure.0.code).or_default().push(failure);
@@ -47,18 +47,18 @@ fn by_code(failures: &[(Refusal, String)]) -> BTreeMap<&'static str, Vec<&(Refus
     all
 }
 
-fn error(same: &[&(Refusal, String)]) -> String {
+fn error(same: &[&(EwsError, String)]) -> String {
     let id = |id: &str| format!("<m:SubscriptionId>{}</m:SubscriptionId>", escape(id));
     let ids: String = same.iter().filter(|(_, id)| !id.is_empty()).map(|(_, dead)| id(dead)).collect();
     let ids =
         if ids.is_empty() { ids } else { format!("<m:ErrorSubscriptionIds>{ids}</m:ErrorSubscriptionIds>") };
-    let why = same.first().map(|(refusal, _)| explanation(refusal)).unwrap_or_default();
+    let why = same.first().map(|(refusal, _)| error_elements(refusal)).unwrap_or_default();
     format!(
         r#"<m:{OPERATION}ResponseMessage ResponseClass="Error">{why}{ids}</m:{OPERATION}ResponseMessage>"#
     )
 }
 
-fn success(release: Release, content: &str) -> String {
+fn success(release: ExchangeRelease, content: &str) -> String {
     stream_envelope(
         release,
         &answer(&format!(

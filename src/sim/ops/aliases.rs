@@ -3,12 +3,12 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use super::properties::{self, Look};
-use super::value::Value;
-use crate::sim::extended::{Extended, Owner};
+use super::properties::{self, PropertyContext};
+use super::property_value::PropertyValue;
+use crate::sim::extended::{ExtendedProperty, PropertyName};
 use crate::sim::ids;
-use crate::sim::soap_in::{boolean, instant};
-use crate::sim::views::Kind;
+use crate::sim::soap_request::{boolean, instant};
+use crate::sim::views::SeriesRole;
 
 /// Tags of MAPI properties, and the paths of what they are.
 const TAGS: [(u16, &str, &str); 16] = [
@@ -46,45 +46,45 @@ const NUMBERED: [(&str, i64, &str, &str); 11] = [
 ];
 
 /// The path of what a property is another name of.
-pub(super) fn of(property: &Extended) -> Option<&'static str> {
+pub(super) fn of(property: &ExtendedProperty) -> Option<&'static str> {
     if property.is_array {
         return None;
     }
     match &property.owner {
-        Owner::Tag(tag) => {
+        PropertyName::Tag(tag) => {
             TAGS.iter().find(|(known, kind, _)| known == tag && *kind == property.kind).map(|alias| alias.2)
         }
-        Owner::Numbered { set: _, id: 3 } if property.set() == Some("Meeting") => Some("calendar:UID"),
-        Owner::Numbered { id, .. } => NUMBERED
+        PropertyName::Numbered { set: _, id: 3 } if property.set() == Some("Meeting") => Some("calendar:UID"),
+        PropertyName::Numbered { id, .. } => NUMBERED
             .iter()
             .find(|(set, known, kind, _)| {
                 known == id && *kind == property.kind && property.set() == Some(set)
             })
             .map(|alias| alias.3),
-        Owner::Named { .. } => None,
+        PropertyName::Named { .. } => None,
     }
 }
 
 /// Whether the server alone says what a property is, though it is another name of none.
-pub(super) fn is_computed(property: &Extended) -> bool {
+pub(super) fn is_computed(property: &ExtendedProperty) -> bool {
     computed_by(property).is_some()
 }
 
 /// How the server knows a property that is another name of none.
-fn computed_by(property: &Extended) -> Option<fn(&Look<'_>) -> Value> {
+fn computed_by(property: &ExtendedProperty) -> Option<fn(&PropertyContext<'_>) -> PropertyValue> {
     match (&property.owner, property.kind) {
         // PidTagInternetArticleNumber: counts the rows.
-        (Owner::Tag(0x0e23), "Integer") => {
-            Some(|look| Value::Number(i64::try_from(look.view.item.number).unwrap_or(i64::MAX)))
+        (PropertyName::Tag(0x0e23), "Integer") => {
+            Some(|look| PropertyValue::Number(i64::try_from(look.view.item.number).unwrap_or(i64::MAX)))
         }
         // PidLidRecurring.
-        (Owner::Numbered { id: 0x8223, .. }, "Boolean") if property.set() == Some("Appointment") => {
-            Some(|look| Value::Flag(look.view.event.series.is_some()))
+        (PropertyName::Numbered { id: 0x8223, .. }, "Boolean") if property.set() == Some("Appointment") => {
+            Some(|look| PropertyValue::Boolean(look.view.event.series.is_some()))
         }
-        (Owner::Named { name, .. }, "Integer")
+        (PropertyName::Named { name, .. }, "Integer")
             if name == INSTANCE_TYPE && property.set() == Some("PublicStrings") =>
         {
-            Some(|look| Value::Number(instance_type(look.view.kind)))
+            Some(|look| PropertyValue::Number(instance_type(look.view.role)))
         }
         _ => None,
     }
@@ -93,17 +93,17 @@ fn computed_by(property: &Extended) -> Option<fn(&Look<'_>) -> Value> {
 /// How WebDAV called the type of a calendar item.
 const INSTANCE_TYPE: &str = "urn:schemas:calendar:instancetype";
 
-fn instance_type(kind: Kind) -> i64 {
+fn instance_type(kind: SeriesRole) -> i64 {
     match kind {
-        Kind::Single => 0,
-        Kind::Master => 1,
-        Kind::Occurrence => 2,
-        Kind::Exception => 3,
+        SeriesRole::Single => 0,
+        SeriesRole::Master => 1,
+        SeriesRole::Occurrence => 2,
+        SeriesRole::Exception => 3,
     }
 }
 
 /// The value of an extended property.
-pub(super) fn value(look: &Look<'_>, property: &Extended) -> Option<Value> {
+pub(super) fn value(look: &PropertyContext<'_>, property: &ExtendedProperty) -> Option<PropertyValue> {
     match (of(property), computed_by(property)) {
         (Some(uri), _) => as_mapi(properties::of_field(look, uri)?, property.kind),
         (None, Some(compute)) => Some(compute(look)),
@@ -112,35 +112,35 @@ pub(super) fn value(look: &Look<'_>, property: &Extended) -> Option<Value> {
 }
 
 /// What MAPI stores of a value: of a word its number, of a UID the bytes that it spells.
-fn as_mapi(value: Value, kind: &str) -> Option<Value> {
+fn as_mapi(value: PropertyValue, kind: &str) -> Option<PropertyValue> {
     match (value, kind) {
-        (Value::Word(_, rank, _), "Integer") => Some(Value::Number(rank)),
-        (Value::Text(text), "Binary") => {
-            Some(Value::Text(STANDARD.encode(ids::from_hex(&text).unwrap_or_else(|| text.into_bytes()))))
-        }
-        (Value::Shown(_, text), "String") => Some(Value::Text(text)),
+        (PropertyValue::Enumeration(_, rank, _), "Integer") => Some(PropertyValue::Number(rank)),
+        (PropertyValue::Text(text), "Binary") => Some(PropertyValue::Text(
+            STANDARD.encode(ids::from_hex(&text).unwrap_or_else(|| text.into_bytes())),
+        )),
+        (PropertyValue::XmlWithText(_, text), "String") => Some(PropertyValue::Text(text)),
         (value, _) => Some(value),
     }
 }
 
-fn stored(look: &Look<'_>, property: &Extended) -> Option<Value> {
+fn stored(look: &PropertyContext<'_>, property: &ExtendedProperty) -> Option<PropertyValue> {
     let values = look.view.details.extended.get(property)?;
     let mut values = values.iter().map(|value| typed(property.kind, value));
     match property.is_array {
-        true => Some(Value::List(values.collect())),
+        true => Some(PropertyValue::List(values.collect())),
         false => values.next(),
     }
 }
 
 /// A value that [`Extended::takes`], as what it is.
-fn typed(kind: &str, text: &str) -> Value {
-    let number = || text.trim().parse().ok().map(Value::Number);
+fn typed(kind: &str, text: &str) -> PropertyValue {
+    let number = || text.trim().parse().ok().map(PropertyValue::Number);
     let value = match kind {
         "Integer" | "Short" | "Long" | "Currency" => number(),
-        "Double" | "Float" | "ApplicationTime" => text.trim().parse().ok().map(Value::Real),
-        "Boolean" => boolean(text).map(Value::Flag),
-        "SystemTime" => instant(text).map(Value::Time),
+        "Double" | "Float" | "ApplicationTime" => text.trim().parse().ok().map(PropertyValue::Real),
+        "Boolean" => boolean(text).map(PropertyValue::Boolean),
+        "SystemTime" => instant(text).map(PropertyValue::Time),
         _ => None,
     };
-    value.unwrap_or_else(|| Value::Text(text.to_owned()))
+    value.unwrap_or_else(|| PropertyValue::Text(text.to_owned()))
 }

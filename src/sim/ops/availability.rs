@@ -4,11 +4,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use roxmltree::Node;
 
-use super::Desk;
-use crate::sim::event::Busy;
-use crate::sim::soap_in::{Refusal, elements, instant, need_m, need_t, t, t_text};
-use crate::sim::soap_out::{element, explanation, response};
-use crate::sim::views::{self, View};
+use super::RequestContext;
+use crate::sim::event::FreeBusyType;
+use crate::sim::soap_request::{EwsError, elements, instant, require_m, require_t, t, t_text};
+use crate::sim::soap_response::{element, error_elements, response};
+use crate::sim::views::{self, EventInstance};
 use crate::sim::world::{Mailbox, key};
 
 /// Mailboxes of one request.
@@ -17,21 +17,21 @@ const MAILBOXES_MAX: usize = 100;
 const SPAN_MAX: TimeDelta = TimeDelta::days(42);
 
 /// What was asked about every mailbox.
-struct Asked {
+struct AvailabilityQuery {
     from: DateTime<Utc>,
     to: DateTime<Utc>,
     step: TimeDelta,
     bias: TimeDelta,
 }
 
-pub(super) fn answer(desk: &Desk<'_>, request: Node<'_, '_>) -> Result<String, Refusal> {
+pub(super) fn answer(desk: &RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
     let asked = asked(request)?;
-    let mailboxes: Vec<_> = elements(need_m(request, "MailboxDataArray")?).collect();
+    let mailboxes: Vec<_> = elements(require_m(request, "MailboxDataArray")?).collect();
     if mailboxes.is_empty() {
-        return Err(Refusal::new("ErrorMailboxDataArrayEmpty", "There is no mailbox in the request."));
+        return Err(EwsError::new("ErrorMailboxDataArrayEmpty", "There is no mailbox in the request."));
     }
     if mailboxes.len() > MAILBOXES_MAX {
-        return Err(Refusal::new(
+        return Err(EwsError::new(
             "ErrorMailboxDataArrayTooBig",
             "There are more than 100 mailboxes in the request.",
         ));
@@ -41,35 +41,36 @@ pub(super) fn answer(desk: &Desk<'_>, request: Node<'_, '_>) -> Result<String, R
     Ok(response("GetUserAvailability", "", &array))
 }
 
-fn asked(request: Node<'_, '_>) -> Result<Asked, Refusal> {
+fn asked(request: Node<'_, '_>) -> Result<AvailabilityQuery, EwsError> {
     let bias = bias(request)?;
-    let options = need_t(request, "FreeBusyViewOptions")?;
-    let window = need_t(options, "TimeWindow")?;
+    let options = require_t(request, "FreeBusyViewOptions")?;
+    let window = require_t(options, "TimeWindow")?;
     let edge = |name| {
         let at = t_text(window, name).as_deref().and_then(instant);
-        at.map(|at| at + bias).ok_or_else(|| Refusal::schema(window, "The window has no such edge."))
+        at.map(|at| at + bias)
+            .ok_or_else(|| EwsError::schema_violation(window, "The window has no such edge."))
     };
     let (from, to) = (edge("StartTime")?, edge("EndTime")?);
     if to <= from {
-        return Err(Refusal::new("ErrorInvalidTimeInterval", "The window ends before it starts."));
+        return Err(EwsError::new("ErrorInvalidTimeInterval", "The window ends before it starts."));
     }
     if to - from > SPAN_MAX {
-        return Err(Refusal::new("ErrorTimeIntervalTooBig", "The window is longer than 42 days."));
+        return Err(EwsError::new("ErrorTimeIntervalTooBig", "The window is longer than 42 days."));
     }
     let minutes = t_text(options, "MergedFreeBusyIntervalInMinutes").and_then(|minutes| minutes.parse().ok());
     let minutes: i64 = minutes.unwrap_or(30);
     if !(5..=1440).contains(&minutes) {
-        return Err(Refusal::new(
+        return Err(EwsError::new(
             "ErrorInvalidMergedFreeBusyInterval",
             "The interval is not within 5 and 1440.",
         ));
     }
-    Ok(Asked { from, to, step: TimeDelta::minutes(minutes), bias })
+    Ok(AvailabilityQuery { from, to, step: TimeDelta::minutes(minutes), bias })
 }
 
 /// The zone's distance from UTC: of the request's own zone, or of that in its header, which newer clients send instead.
-fn bias(request: Node<'_, '_>) -> Result<TimeDelta, Refusal> {
-    let refused = |text: &str| Refusal::new("ErrorTimeZone", text);
+fn bias(request: Node<'_, '_>) -> Result<TimeDelta, EwsError> {
+    let refused = |text: &str| EwsError::new("ErrorTimeZone", text);
     if let Some(zone) = t(request, "TimeZone") {
         let minutes = t_text(zone, "Bias").and_then(|bias| bias.parse::<i16>().ok());
         let minutes = minutes.ok_or_else(|| refused("The time zone has no bias."))?;
@@ -84,15 +85,15 @@ fn bias(request: Node<'_, '_>) -> Result<TimeDelta, Refusal> {
     }
 }
 
-fn one(desk: &Desk<'_>, asked: &Asked, data: Node<'_, '_>) -> String {
+fn one(desk: &RequestContext<'_>, asked: &AvailabilityQuery, data: Node<'_, '_>) -> String {
     let address = t(data, "Email").and_then(|email| t_text(email, "Address")).unwrap_or_default();
     let by_x500 = || desk.world.mailboxes().find(|mailbox| key(&mailbox.entry.legacy_dn) == key(&address));
     match desk.world.mailbox(&address).or_else(by_x500) {
         Some(mailbox) => match mailbox.entry.availability_fails {
-            Some(code) => failure(&Refusal::new(code, "Scripted.")),
+            Some(code) => failure(&EwsError::new(code, "Scripted.")),
             None => free_busy(asked, mailbox),
         },
-        None => failure(&Refusal::new(
+        None => failure(&EwsError::new(
             "ErrorMailRecipientNotFound",
             "Unable to resolve the address to a mailbox.",
         )),
@@ -100,14 +101,14 @@ fn one(desk: &Desk<'_>, asked: &Asked, data: Node<'_, '_>) -> String {
 }
 
 /// What one mailbox's failure is among the answers for the others.
-fn failure(refusal: &Refusal) -> String {
+fn failure(refusal: &EwsError) -> String {
     format!(
         r#"<m:FreeBusyResponse><m:ResponseMessage ResponseClass="Error">{}</m:ResponseMessage></m:FreeBusyResponse>"#,
-        explanation(refusal)
+        error_elements(refusal)
     )
 }
 
-fn free_busy(asked: &Asked, mailbox: &Mailbox) -> String {
+fn free_busy(asked: &AvailabilityQuery, mailbox: &Mailbox) -> String {
     let events = views::window(mailbox, asked.from, asked.to);
     let shown: String = events.iter().map(|event| calendar_event(asked, event)).collect();
     let array = if events.is_empty() {
@@ -123,7 +124,7 @@ fn free_busy(asked: &Asked, mailbox: &Mailbox) -> String {
 }
 
 /// Times are in the zone of the request, without an offset.
-fn calendar_event(asked: &Asked, event: &View<'_>) -> String {
+fn calendar_event(asked: &AvailabilityQuery, event: &EventInstance<'_>) -> String {
     let local = |at: DateTime<Utc>| (at - asked.bias).format("%Y-%m-%dT%H:%M:%S").to_string();
     format!(
         "<t:CalendarEvent>{}{}{}</t:CalendarEvent>",
@@ -133,7 +134,7 @@ fn calendar_event(asked: &Asked, event: &View<'_>) -> String {
     )
 }
 
-fn merged(asked: &Asked, events: &[View<'_>]) -> String {
+fn merged(asked: &AvailabilityQuery, events: &[EventInstance<'_>]) -> String {
     let mut digits = String::new();
     let mut at = asked.from;
     while at < asked.to {
@@ -145,12 +146,12 @@ fn merged(asked: &Asked, events: &[View<'_>]) -> String {
     digits
 }
 
-fn state(event: &View<'_>) -> char {
+fn state(event: &EventInstance<'_>) -> char {
     match event.details.busy {
-        Busy::Free | Busy::Elsewhere => '0',
-        Busy::Tentative => '1',
-        Busy::Busy => '2',
-        Busy::Away => '3',
-        Busy::NoData => '4',
+        FreeBusyType::Free | FreeBusyType::Elsewhere => '0',
+        FreeBusyType::Tentative => '1',
+        FreeBusyType::Busy => '2',
+        FreeBusyType::Away => '3',
+        FreeBusyType::NoData => '4',
     }
 }

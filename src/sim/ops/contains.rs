@@ -2,12 +2,12 @@
 
 use roxmltree::Node;
 
-use super::value::Value;
-use crate::sim::soap_in::{Refusal, choice};
+use super::property_value::PropertyValue;
+use crate::sim::soap_request::{EwsError, enum_attribute};
 
 /// Where the text is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
+enum ContainmentMode {
     FullString,
     Prefixed,
     Substring,
@@ -18,7 +18,7 @@ enum Mode {
 /// What does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Containment {
-    mode: Mode,
+    mode: ContainmentMode,
     case: bool,
     accents: bool,
 }
@@ -36,15 +36,15 @@ const COMPARISONS: [&str; 8] = [
 ];
 
 /// Reads the attributes; without them the whole text must be the same.
-pub(super) fn read(node: Node<'_, '_>) -> Result<Containment, Refusal> {
-    let mode = match choice(node, "ContainmentMode", &MODES)? {
-        Some("Prefixed") => Mode::Prefixed,
-        Some("Substring") => Mode::Substring,
-        Some("PrefixOnWords") => Mode::PrefixOnWords,
-        Some("ExactPhrase") => Mode::ExactPhrase,
-        _ => Mode::FullString,
+pub(super) fn read(node: Node<'_, '_>) -> Result<Containment, EwsError> {
+    let mode = match enum_attribute(node, "ContainmentMode", &MODES)? {
+        Some("Prefixed") => ContainmentMode::Prefixed,
+        Some("Substring") => ContainmentMode::Substring,
+        Some("PrefixOnWords") => ContainmentMode::PrefixOnWords,
+        Some("ExactPhrase") => ContainmentMode::ExactPhrase,
+        _ => ContainmentMode::FullString,
     };
-    let how = choice(node, "ContainmentComparison", &COMPARISONS)?.unwrap_or("Exact");
+    let how = enum_attribute(node, "ContainmentComparison", &COMPARISONS)?.unwrap_or("Exact");
     // "Loose" is what the store itself takes for the same: neither case nor accents count.
     let loose = how == "Loose";
     let case = !loose && !how.contains("IgnoreCase");
@@ -53,20 +53,22 @@ pub(super) fn read(node: Node<'_, '_>) -> Result<Containment, Refusal> {
 
 impl Containment {
     /// Whether a value has the text; only texts can.
-    pub(super) fn holds(self, value: &Value, wanted: &str) -> Result<bool, Refusal> {
-        let (Value::Text(text) | Value::Shown(_, text)) = value else {
-            return Err(Refusal::new("ErrorContainsFilterWrongType", "The property is no string."));
+    pub(super) fn holds(self, value: &PropertyValue, wanted: &str) -> Result<bool, EwsError> {
+        let (PropertyValue::Text(text) | PropertyValue::XmlWithText(_, text)) = value else {
+            return Err(EwsError::new("ErrorContainsFilterWrongType", "The property is no string."));
         };
         Ok(self.finds(&self.folded(text), &self.folded(wanted)))
     }
 
     fn finds(self, text: &str, wanted: &str) -> bool {
         match self.mode {
-            Mode::FullString => text == wanted,
-            Mode::Prefixed => text.starts_with(wanted),
-            Mode::Substring => text.contains(wanted),
-            Mode::PrefixOnWords => at_words(text, wanted).next().is_some(),
-            Mode::ExactPhrase => at_words(text, wanted).any(|rest| !rest.starts_with(char::is_alphanumeric)),
+            ContainmentMode::FullString => text == wanted,
+            ContainmentMode::Prefixed => text.starts_with(wanted),
+            ContainmentMode::Substring => text.contains(wanted),
+            ContainmentMode::PrefixOnWords => at_words(text, wanted).next().is_some(),
+            ContainmentMode::ExactPhrase => {
+                at_words(text, wanted).any(|rest| !rest.starts_with(char::is_alphanumeric))
+            }
         }
     }
 
@@ -99,20 +101,20 @@ mod tests {
 
     #[test]
     fn texts_are_found_where_and_how_a_request_says() {
-        let exact = Containment { mode: Mode::FullString, case: true, accents: true };
+        let exact = Containment { mode: ContainmentMode::FullString, case: true, accents: true };
         let holds = |how: Containment, text: &str, wanted: &str| {
-            how.holds(&Value::Text(text.to_owned()), wanted).unwrap()
+            how.holds(&PropertyValue::Text(text.to_owned()), wanted).unwrap()
         };
         for (mode, text, wanted, found) in [
-            (Mode::FullString, "Planning", "Planning", true),
-            (Mode::FullString, "Planning", "Plan", false),
-            (Mode::Prefixed, "Planning", "Plan", true),
-            (Mode::Prefixed, "Planning", "ann", false),
-            (Mode::Substring, "Planning", "ann", true),
-            (Mode::PrefixOnWords, "Spring planning", "plan", true),
-            (Mode::PrefixOnWords, "Spring planning", "lan", false),
-            (Mode::ExactPhrase, "Spring planning", "plan", false),
-            (Mode::ExactPhrase, "Spring planning day", "planning", true),
+            (ContainmentMode::FullString, "Planning", "Planning", true),
+            (ContainmentMode::FullString, "Planning", "Plan", false),
+            (ContainmentMode::Prefixed, "Planning", "Plan", true),
+            (ContainmentMode::Prefixed, "Planning", "ann", false),
+            (ContainmentMode::Substring, "Planning", "ann", true),
+            (ContainmentMode::PrefixOnWords, "Spring planning", "plan", true),
+            (ContainmentMode::PrefixOnWords, "Spring planning", "lan", false),
+            (ContainmentMode::ExactPhrase, "Spring planning", "plan", false),
+            (ContainmentMode::ExactPhrase, "Spring planning day", "planning", true),
         ] {
             assert_eq!(holds(Containment { mode, ..exact }, text, wanted), found, "{mode:?} {wanted}");
         }
@@ -120,6 +122,6 @@ mod tests {
         assert!(!holds(Containment { case: false, ..exact }, "Café", "cafe"));
         assert!(holds(Containment { case: false, accents: false, ..exact }, "Café", "CAFE"));
         assert!(holds(Containment { accents: false, ..exact }, "Cafe\u{301} ÿ", "Cafe y"));
-        assert!(exact.holds(&Value::Flag(true), "true").is_err());
+        assert!(exact.holds(&PropertyValue::Boolean(true), "true").is_err());
     }
 }

@@ -3,17 +3,17 @@
 
 use roxmltree::Node;
 
-use super::Desk;
-use super::draft::Draft;
+use super::RequestContext;
+use super::draft::EventDraft;
 use super::fields::set;
 use super::ids::{folder, not_found, view};
 use super::{respond, shape};
-use crate::sim::event::{Answer, Content, Copy};
+use crate::sim::event::{Copy, InvitationResponse, ItemContent};
 use crate::sim::outbox::MailKind;
-use crate::sim::people::new_event;
-use crate::sim::soap_in::{Refusal, choice, elements, in_order, m, need_m};
-use crate::sim::soap_out::messages;
-use crate::sim::world::Folder;
+use crate::sim::scenario::new_event;
+use crate::sim::soap_request::{EwsError, elements, enum_attribute, m, require_m, require_order};
+use crate::sim::soap_response::messages;
+use crate::sim::world::MailboxFolder;
 
 const INVITES: [&str; 3] = ["SendToNone", "SendOnlyToAll", "SendToAllAndSaveCopy"];
 
@@ -38,40 +38,45 @@ const OTHER_ITEMS: [&str; 17] = [
     "AcceptSharingInvitation",
 ];
 
-pub(super) fn answer(desk: &mut Desk<'_>, request: Node<'_, '_>) -> Result<String, Refusal> {
-    let outcomes: Vec<_> = elements(need_m(request, "Items")?).map(|item| one(desk, request, item)).collect();
+pub(super) fn answer(desk: &mut RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
+    let outcomes: Vec<_> =
+        elements(require_m(request, "Items")?).map(|item| one(desk, request, item)).collect();
     Ok(messages("CreateItem", &outcomes, "<m:Items/>"))
 }
 
-fn one(desk: &mut Desk<'_>, request: Node<'_, '_>, item: Node<'_, '_>) -> Result<String, Refusal> {
+fn one(desk: &mut RequestContext<'_>, request: Node<'_, '_>, item: Node<'_, '_>) -> Result<String, EwsError> {
     let items = match item.tag_name().name() {
         "CalendarItem" => event(desk, request, item)?,
-        "AcceptItem" => respond::respond(desk, request, item, Answer::Accept)?,
-        "TentativelyAcceptItem" => respond::respond(desk, request, item, Answer::Tentative)?,
-        "DeclineItem" => respond::respond(desk, request, item, Answer::Decline)?,
+        "AcceptItem" => respond::respond(desk, request, item, InvitationResponse::Accept)?,
+        "TentativelyAcceptItem" => respond::respond(desk, request, item, InvitationResponse::Tentative)?,
+        "DeclineItem" => respond::respond(desk, request, item, InvitationResponse::Decline)?,
         "CancelCalendarItem" => respond::cancel(desk, request, item)?,
         "RemoveItem" => respond::remove(desk, request, item)?,
         name if OTHER_ITEMS.contains(&name) => {
-            return Err(Refusal::new(
+            return Err(EwsError::new(
                 "ErrorInvalidItemForOperationCreateItem",
                 format!("The simulator has calendars only, and creates no {name}."),
             ));
         }
-        other => return Err(Refusal::schema(item, &format!("'{other}' is no item."))),
+        other => return Err(EwsError::schema_violation(item, &format!("'{other}' is no item."))),
     };
     Ok(format!("<m:Items>{items}</m:Items>"))
 }
 
-fn event(desk: &mut Desk<'_>, request: Node<'_, '_>, item: Node<'_, '_>) -> Result<String, Refusal> {
-    let send = choice(request, "SendMeetingInvitations", &INVITES)?.ok_or_else(|| {
-        Refusal::new(
+fn event(
+    desk: &mut RequestContext<'_>,
+    request: Node<'_, '_>,
+    item: Node<'_, '_>,
+) -> Result<String, EwsError> {
+    let send = enum_attribute(request, "SendMeetingInvitations", &INVITES)?.ok_or_else(|| {
+        EwsError::new(
             "ErrorSendMeetingInvitationsRequired",
             "SendMeetingInvitations attribute is required for calendar items.",
         )
     })?;
     in_calendar(desk, request)?;
-    in_order(item, CALENDAR_ITEM)?;
-    let mut draft = Draft::new(desk.world.now(), desk.zone);
+    require_order(item, CALENDAR_ITEM)?;
+    let mut draft = EventDraft::new(desk.world.now(), desk.zone);
     for property in elements(item) {
         set(&mut draft, property)?;
     }
@@ -82,23 +87,25 @@ fn event(desk: &mut Desk<'_>, request: Node<'_, '_>, item: Node<'_, '_>) -> Resu
     let uid = draft.uid.clone().unwrap_or_else(|| desk.world.next_uid());
     let mut event = new_event(uid, copy, organizer, draft.details.clone(), None);
     draft.apply(&mut event);
-    let at =
-        desk.world.put(number, Folder::Calendar, Content::Event(Box::new(event))).ok_or_else(not_found)?;
+    let at = desk
+        .world
+        .insert_item(number, MailboxFolder::Calendar, ItemContent::Event(Box::new(event)))
+        .ok_or_else(not_found)?;
     if meets && send != "SendToNone" {
-        desk.world.deliver(at, MailKind::Request);
+        desk.world.send_invitations(at, MailKind::Request);
         if send.ends_with("SaveCopy") {
-            desk.world.keep_sent(number);
+            desk.world.save_to_sent_items(number);
         }
     }
     Ok(shape::bare(&view(desk, at)?))
 }
 
 /// An event belongs into the calendar, which is also where it goes if the request names no folder.
-fn in_calendar(desk: &Desk<'_>, request: Node<'_, '_>) -> Result<(), Refusal> {
+fn in_calendar(desk: &RequestContext<'_>, request: Node<'_, '_>) -> Result<(), EwsError> {
     let named = m(request, "SavedItemFolderId").and_then(|saved| elements(saved).next());
     match named.map(|named| folder(desk, named)).transpose()? {
-        None | Some(Folder::Calendar) => Ok(()),
-        Some(_) => Err(Refusal::new(
+        None | Some(MailboxFolder::Calendar) => Ok(()),
+        Some(_) => Err(EwsError::new(
             "ErrorCannotCreateCalendarItemInNonCalendarFolder",
             "A calendar item can only be created in a calendar.",
         )),

@@ -3,11 +3,11 @@
 
 use roxmltree::Node;
 
-use super::Desk;
+use super::RequestContext;
 use super::people_xml::mailbox_element;
 use crate::sim::event::Person;
-use crate::sim::soap_in::{Refusal, boolean, need_m, t_text, text};
-use crate::sim::soap_out::{element, escape, explanation, message, response};
+use crate::sim::soap_request::{EwsError, boolean, require_m, t_text, text};
+use crate::sim::soap_response::{element, error_elements, escape, message, response};
 use crate::sim::world::{Mailbox, key};
 
 /// Hits of one ResolveNames.
@@ -15,11 +15,11 @@ const HITS_MAX: usize = 100;
 /// Addresses that a contact has room for.
 const ADDRESSES_MAX: usize = 3;
 
-pub(super) fn resolve_names(desk: &Desk<'_>, request: Node<'_, '_>) -> Result<String, Refusal> {
-    let entry = text(need_m(request, "UnresolvedEntry")?);
+pub(super) fn resolve_names(desk: &RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
+    let entry = text(require_m(request, "UnresolvedEntry")?);
     let entry = entry.trim();
     if entry.is_empty() {
-        return Err(Refusal::schema(request, "UnresolvedEntry is empty."));
+        return Err(EwsError::schema_violation(request, "UnresolvedEntry is empty."));
     }
     let full = request.attribute("ReturnFullContactData").and_then(boolean).unwrap_or(false);
     let hits = desk.world.resolve(desk.acting, entry);
@@ -37,15 +37,15 @@ pub(super) fn resolve_names(desk: &Desk<'_>, request: Node<'_, '_>) -> Result<St
     Ok(response("ResolveNames", "", &format!("<m:ResponseMessages>{outcome}</m:ResponseMessages>")))
 }
 
-fn nobody() -> Refusal {
-    Refusal::new("ErrorNameResolutionNoResults", "No results were found.")
+fn nobody() -> EwsError {
+    EwsError::new("ErrorNameResolutionNoResults", "No results were found.")
 }
 
 fn several(set: &str) -> String {
-    let refusal = Refusal::new("ErrorNameResolutionMultipleResults", "Multiple results were found.");
+    let refusal = EwsError::new("ErrorNameResolutionMultipleResults", "Multiple results were found.");
     format!(
         r#"<m:ResolveNamesResponseMessage ResponseClass="Warning">{}{set}</m:ResolveNamesResponseMessage>"#,
-        explanation(&refusal)
+        error_elements(&refusal)
     )
 }
 
@@ -70,7 +70,7 @@ fn contact(mailbox: &Mailbox) -> String {
     )
 }
 
-pub(super) fn room_lists(desk: &Desk<'_>) -> String {
+pub(super) fn room_lists(desk: &RequestContext<'_>) -> String {
     let lists: String =
         desk.world.room_lists.iter().map(|list| address(&list.name, &list.address, "PublicDL")).collect();
     response(
@@ -90,12 +90,12 @@ fn address(name: &str, address: &str, kind: &str) -> String {
     )
 }
 
-pub(super) fn rooms(desk: &Desk<'_>, request: Node<'_, '_>) -> Result<String, Refusal> {
-    let wanted = t_text(need_m(request, "RoomList")?, "EmailAddress").unwrap_or_default();
+pub(super) fn rooms(desk: &RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
+    let wanted = t_text(require_m(request, "RoomList")?, "EmailAddress").unwrap_or_default();
     let list = desk.world.room_lists.iter().find(|list| key(&list.address) == key(&wanted));
     let Some(list) = list else {
         let attributes = r#" ResponseClass="Error""#;
-        return Ok(response("GetRooms", attributes, &explanation(&nobody())));
+        return Ok(response("GetRooms", attributes, &error_elements(&nobody())));
     };
     let is_listed = |room: &&String| !desk.world.mailbox(room).is_some_and(|mailbox| mailbox.entry.is_hidden);
     let rooms: String =

@@ -5,8 +5,8 @@ use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc
 
 use crate::sim::event::{Copy, Details, Event};
 use crate::sim::series::Series;
-use crate::sim::soap_in::{Refusal, instant};
-use crate::sim::views::View;
+use crate::sim::soap_request::{EwsError, instant};
+use crate::sim::views::EventInstance;
 use crate::sim::zones::{self, Zone};
 
 /// The longest an event may last: five years.
@@ -14,29 +14,29 @@ const DURATION_MAX: TimeDelta = TimeDelta::days(5 * 366);
 
 /// What becomes of the recurrence.
 #[derive(Debug, Clone)]
-pub(super) enum Recurring {
-    Kept,
-    No,
+pub(super) enum RecurrenceChange {
+    Keep,
+    Remove,
     /// A series whose pattern counts from a day on.
-    New(Box<Series>, NaiveDate),
+    Replace(Box<Series>, NaiveDate),
 }
 
 /// An event that is being written.
 #[derive(Debug, Clone)]
-pub(super) struct Draft {
+pub(super) struct EventDraft {
     pub(super) details: Details,
     pub(super) copy: Copy,
     /// One date of a series.
     pub(super) is_date: bool,
     pub(super) uid: Option<String>,
-    pub(super) recurring: Recurring,
+    pub(super) recurrence: RecurrenceChange,
     /// Whether its times, or what they depend on, were set.
-    pub(super) moved: bool,
+    pub(super) times_changed: bool,
     /// In which zone the request means times that name none.
     zone: &'static Zone,
 }
 
-impl Draft {
+impl EventDraft {
     /// A new event of the next half hour.
     pub(super) fn new(now: DateTime<Utc>, zone: &'static Zone) -> Self {
         Self {
@@ -44,14 +44,14 @@ impl Draft {
             copy: Copy::Organizer,
             is_date: false,
             uid: None,
-            recurring: Recurring::No,
-            moved: true,
+            recurrence: RecurrenceChange::Remove,
+            times_changed: true,
             zone,
         }
     }
 
     /// An event, or one date of a series, as it is.
-    pub(super) fn of(view: &View<'_>, zone: &'static Zone) -> Self {
+    pub(super) fn of(view: &EventInstance<'_>, zone: &'static Zone) -> Self {
         let mut details = view.details.clone();
         (details.start, details.end) = (view.start, view.end);
         Self {
@@ -59,8 +59,8 @@ impl Draft {
             copy: view.event.copy,
             is_date: view.original_start.is_some(),
             uid: None,
-            recurring: Recurring::Kept,
-            moved: false,
+            recurrence: RecurrenceChange::Keep,
+            times_changed: false,
             zone,
         }
     }
@@ -74,7 +74,7 @@ impl Draft {
 
     /// The zone of the request, where the event names none.
     pub(super) fn start_zone(&self, event: Option<&Event>) -> &'static Zone {
-        match (self.details.others.get("StartTimeZone"), event) {
+        match (self.details.other_properties.get("StartTimeZone"), event) {
             (None, None) => self.zone,
             (None, Some(event)) => event.start_zone(&self.details),
             (Some(id), _) => zones::find(id).unwrap_or(self.zone),
@@ -82,34 +82,37 @@ impl Draft {
     }
 
     /// Makes the times consistent, and refuses those that cannot be. `event` is what the draft was made of.
-    pub(super) fn finish(&mut self, event: Option<&Event>) -> Result<(), Refusal> {
+    pub(super) fn finish(&mut self, event: Option<&Event>) -> Result<(), EwsError> {
         let zone = self.start_zone(event);
-        let end_zone = self.details.others.get("EndTimeZone").and_then(|id| zones::find(id)).unwrap_or(zone);
+        let end_zone =
+            self.details.other_properties.get("EndTimeZone").and_then(|id| zones::find(id)).unwrap_or(zone);
         if event.is_none() && zone.id != "UTC" {
-            self.details.others.entry("StartTimeZone").or_insert_with(|| zone.id.to_owned());
+            self.details.other_properties.entry("StartTimeZone").or_insert_with(|| zone.id.to_owned());
         }
-        if self.moved && self.details.all_day {
+        if self.times_changed && self.details.all_day {
             self.whole_days(zone, end_zone);
         }
         check(&self.details)?;
-        let kept = event.and_then(|event| event.series.as_ref()).filter(|_| !self.is_date && self.moved);
-        if let (Recurring::Kept, Some(series)) = (&self.recurring, kept) {
+        let kept =
+            event.and_then(|event| event.series.as_ref()).filter(|_| !self.is_date && self.times_changed);
+        if let (RecurrenceChange::Keep, Some(series)) = (&self.recurrence, kept) {
             // Dates that were changed or deleted were dates of the series as it was.
             let same = Series::new(series.pattern.clone(), series.range);
-            self.recurring = Recurring::New(Box::new(same), zone.local(self.details.start).date());
+            self.recurrence =
+                RecurrenceChange::Replace(Box::new(same), zone.local(self.details.start).date());
         }
-        let Recurring::New(series, from) = &mut self.recurring else { return Ok(()) };
+        let RecurrenceChange::Replace(series, from) = &mut self.recurrence else { return Ok(()) };
         series.zone = zone;
         let first = first(series, zone.local(self.details.start).time(), *from)?;
         let length = self.details.end - self.details.start;
         (self.details.start, self.details.end) = (first, first + length);
         if event.is_some_and(|event| is_as_before(event, series, &self.details)) {
-            self.recurring = Recurring::Kept;
+            self.recurrence = RecurrenceChange::Keep;
             return Ok(());
         }
         match series.starts(first).nth(1) {
             Some(next) if next < first + length => {
-                Err(Refusal::new("ErrorOccurrenceTimeSpanTooBig", "The occurrences would overlap."))
+                Err(EwsError::new("ErrorOccurrenceTimeSpanTooBig", "The occurrences would overlap."))
             }
             _ => Ok(()),
         }
@@ -130,10 +133,10 @@ impl Draft {
         if let Some(uid) = self.uid {
             event.uid = uid;
         }
-        match self.recurring {
-            Recurring::Kept => {}
-            Recurring::No => event.series = None,
-            Recurring::New(series, _) => event.series = Some(*series),
+        match self.recurrence {
+            RecurrenceChange::Keep => {}
+            RecurrenceChange::Remove => event.series = None,
+            RecurrenceChange::Replace(series, _) => event.series = Some(*series),
         }
     }
 }
@@ -147,24 +150,23 @@ fn is_as_before(event: &Event, series: &Series, details: &Details) -> bool {
 }
 
 /// The first date of a series.
-fn first(series: &Series, time: NaiveTime, from: NaiveDate) -> Result<DateTime<Utc>, Refusal> {
-    let day = series
-        .starts_from(from)
-        .next()
-        .ok_or_else(|| Refusal::new("ErrorRecurrenceHasNoOccurrence", "The recurrence has no occurrence."))?;
+fn first(series: &Series, time: NaiveTime, from: NaiveDate) -> Result<DateTime<Utc>, EwsError> {
+    let day = series.starts_from(from).next().ok_or_else(|| {
+        EwsError::new("ErrorRecurrenceHasNoOccurrence", "The recurrence has no occurrence.")
+    })?;
     Ok(series.zone.instant(day.and_time(time)))
 }
 
 /// The times of an event must follow each other.
-fn check(details: &Details) -> Result<(), Refusal> {
+fn check(details: &Details) -> Result<(), EwsError> {
     if details.end <= details.start {
-        return Err(Refusal::new(
+        return Err(EwsError::new(
             "ErrorCalendarEndDateIsEarlierThanStartDate",
             "EndDate is earlier than StartDate",
         ));
     }
     if details.end - details.start > DURATION_MAX {
-        return Err(Refusal::new(
+        return Err(EwsError::new(
             "ErrorCalendarDurationIsTooLong",
             "The event lasts longer than five years.",
         ));

@@ -3,12 +3,12 @@
 
 use roxmltree::Node;
 
-use super::draft::{Draft, Recurring};
-use super::{aliases, path, recurrence};
-use crate::sim::event::{Attendee, Busy, Copy, Details, Importance, Person, Sensitivity};
-use crate::sim::extended::Extended;
-use crate::sim::soap_in::{Refusal, boolean, elements, instant, t, t_text, text};
-use crate::sim::soap_out::{escape, instant as written};
+use super::draft::{EventDraft, RecurrenceChange};
+use super::{aliases, property_path, recurrence};
+use crate::sim::event::{Attendee, Copy, Details, FreeBusyType, Importance, Person, Sensitivity};
+use crate::sim::extended::ExtendedProperty;
+use crate::sim::soap_request::{EwsError, boolean, elements, instant, t, t_text, text};
+use crate::sim::soap_response::{escape, instant as written};
 use crate::sim::zones;
 
 /// Characters of a subject that are kept.
@@ -29,7 +29,7 @@ const ORGANIZER_ONLY: [&str; 7] = [
 
 /// What kind of text an element may hold.
 #[derive(Clone, Copy)]
-enum Content {
+enum FieldContent {
     Text,
     Flag,
     /// Up to and including this.
@@ -38,26 +38,26 @@ enum Content {
 }
 
 /// Properties that are kept as they are said, and of no consequence here.
-const OTHERS: [(&str, &str, Content); 12] = [
-    ("InReplyTo", "item", Content::Text),
-    ("ReminderDueBy", "item", Content::Time),
-    ("ReminderNextTime", "item", Content::Time),
-    ("Culture", "item", Content::Text),
-    ("DateTimeStamp", "calendar", Content::Time),
-    ("When", "calendar", Content::Text),
-    ("IsResponseRequested", "calendar", Content::Flag),
-    ("ConferenceType", "calendar", Content::Number(2)),
-    ("AllowNewTimeProposal", "calendar", Content::Flag),
-    ("IsOnlineMeeting", "calendar", Content::Flag),
-    ("MeetingWorkspaceUrl", "calendar", Content::Text),
-    ("NetShowUrl", "calendar", Content::Text),
+const OTHERS: [(&str, &str, FieldContent); 12] = [
+    ("InReplyTo", "item", FieldContent::Text),
+    ("ReminderDueBy", "item", FieldContent::Time),
+    ("ReminderNextTime", "item", FieldContent::Time),
+    ("Culture", "item", FieldContent::Text),
+    ("DateTimeStamp", "calendar", FieldContent::Time),
+    ("When", "calendar", FieldContent::Text),
+    ("IsResponseRequested", "calendar", FieldContent::Flag),
+    ("ConferenceType", "calendar", FieldContent::Number(2)),
+    ("AllowNewTimeProposal", "calendar", FieldContent::Flag),
+    ("IsOnlineMeeting", "calendar", FieldContent::Flag),
+    ("MeetingWorkspaceUrl", "calendar", FieldContent::Text),
+    ("NetShowUrl", "calendar", FieldContent::Text),
 ];
 
 /// Sets one property element. What it is called in the table of changes comes back.
-pub(super) fn set(draft: &mut Draft, property: Node<'_, '_>) -> Result<String, Refusal> {
+pub(super) fn set(draft: &mut EventDraft, property: Node<'_, '_>) -> Result<String, EwsError> {
     let name = property.tag_name().name();
     if ORGANIZER_ONLY.contains(&name) && draft.copy == Copy::Attendee {
-        return Err(refused(name));
+        return Err(invalid_set(name));
     }
     let value = text(property);
     match name {
@@ -66,7 +66,7 @@ pub(super) fn set(draft: &mut Draft, property: Node<'_, '_>) -> Result<String, R
             draft.details.body = value;
         }
         "Start" | "End" => {
-            let at = draft.instant(&value).ok_or_else(|| no_value(property, "date"))?;
+            let at = draft.instant(&value).ok_or_else(|| invalid_value(property, "date"))?;
             return set_text(draft, name, &written(at), property);
         }
         "Categories" => draft.details.categories = elements(property).map(text).collect(),
@@ -75,10 +75,10 @@ pub(super) fn set(draft: &mut Draft, property: Node<'_, '_>) -> Result<String, R
         "Resources" => people(&mut draft.details.resources, property)?,
         "StartTimeZone" | "EndTimeZone" | "MeetingTimeZone" => zone(draft, property)?,
         "EnhancedLocation" => draft.details.location = t_text(property, "DisplayName").unwrap_or_default(),
-        "Recurrence" if draft.is_date => return Err(refused(name)),
+        "Recurrence" if draft.is_date => return Err(invalid_set(name)),
         "Recurrence" => {
             let (series, from) = recurrence::read(property)?;
-            draft.recurring = Recurring::New(Box::new(series), from);
+            draft.recurrence = RecurrenceChange::Replace(Box::new(series), from);
         }
         "ExtendedProperty" => return extended(draft, property),
         _ => return set_text(draft, name, &value, property),
@@ -87,9 +87,14 @@ pub(super) fn set(draft: &mut Draft, property: Node<'_, '_>) -> Result<String, R
 }
 
 /// Sets a property whose element holds nothing but text. `source` is where a refusal points to.
-fn set_text(draft: &mut Draft, name: &str, value: &str, source: Node<'_, '_>) -> Result<String, Refusal> {
-    let flag = || boolean(value).ok_or_else(|| no_value(source, "boolean"));
-    let time = || instant(value).ok_or_else(|| no_value(source, "date"));
+fn set_text(
+    draft: &mut EventDraft,
+    name: &str,
+    value: &str,
+    source: Node<'_, '_>,
+) -> Result<String, EwsError> {
+    let flag = || boolean(value).ok_or_else(|| invalid_value(source, "boolean"));
+    let time = || instant(value).ok_or_else(|| invalid_value(source, "date"));
     let details = &mut draft.details;
     match name {
         "Subject" => details.subject = value.chars().take(SUBJECT_MAX).collect(),
@@ -100,44 +105,44 @@ fn set_text(draft: &mut Draft, name: &str, value: &str, source: Node<'_, '_>) ->
         }
         "Start" => {
             details.start = time()?;
-            draft.moved = true;
+            draft.times_changed = true;
         }
         "End" => {
             details.end = time()?;
-            draft.moved = true;
+            draft.times_changed = true;
         }
         "IsAllDayEvent" => {
             details.all_day = flag()?;
-            draft.moved = true;
+            draft.times_changed = true;
         }
-        "LegacyFreeBusyStatus" => details.busy = word(source, value, Busy::from_word)?,
+        "LegacyFreeBusyStatus" => details.busy = word(source, value, FreeBusyType::from_word)?,
         "Sensitivity" => details.sensitivity = word(source, value, Sensitivity::from_word)?,
         "Importance" => details.importance = word(source, value, Importance::from_word)?,
         "ItemClass" => class(details, value)?,
         "ReminderIsSet" => remind(details, Some(flag()?), None),
         "ReminderMinutesBeforeStart" => {
             let minutes = value.trim().parse().ok().filter(|minutes| *minutes <= REMINDER_MAX);
-            remind(details, None, Some(minutes.ok_or_else(|| no_value(source, "number of minutes"))?));
+            remind(details, None, Some(minutes.ok_or_else(|| invalid_value(source, "number of minutes"))?));
         }
-        "UID" if draft.is_date || draft.copy == Copy::Attendee => return Err(refused(name)),
+        "UID" if draft.is_date || draft.copy == Copy::Attendee => return Err(invalid_set(name)),
         "UID" => draft.uid = Some(value.to_owned()),
         _ => other(details, name, value, source)?,
     }
     Ok(touched(name))
 }
 
-fn other(details: &mut Details, name: &str, value: &str, source: Node<'_, '_>) -> Result<(), Refusal> {
+fn other(details: &mut Details, name: &str, value: &str, source: Node<'_, '_>) -> Result<(), EwsError> {
     let (name, _, content) =
-        *OTHERS.iter().find(|(known, ..)| *known == name).ok_or_else(|| refused(name))?;
+        *OTHERS.iter().find(|(known, ..)| *known == name).ok_or_else(|| invalid_set(name))?;
     let value = match content {
-        Content::Text => Some(value.to_owned()),
-        Content::Flag => boolean(value).map(|yes| yes.to_string()),
-        Content::Number(max) => {
+        FieldContent::Text => Some(value.to_owned()),
+        FieldContent::Flag => boolean(value).map(|yes| yes.to_string()),
+        FieldContent::Number(max) => {
             value.trim().parse::<u32>().ok().filter(|number| *number <= max).map(|number| number.to_string())
         }
-        Content::Time => instant(value).map(written),
+        FieldContent::Time => instant(value).map(written),
     };
-    details.others.insert(name, value.ok_or_else(|| no_value(source, "such value"))?);
+    details.other_properties.insert(name, value.ok_or_else(|| invalid_value(source, "such value"))?);
     Ok(())
 }
 
@@ -153,31 +158,32 @@ fn touched(name: &str) -> String {
 }
 
 /// Classes of calendar items begin like this; an item cannot become one of another kind.
-fn class(details: &mut Details, value: &str) -> Result<(), Refusal> {
+fn class(details: &mut Details, value: &str) -> Result<(), EwsError> {
     let class = value.trim();
     if class != "IPM.Appointment" && !class.starts_with("IPM.Appointment.") {
-        return Err(Refusal::new("ErrorObjectTypeChanged", "The item is of another type than its class."));
+        return Err(EwsError::new("ErrorObjectTypeChanged", "The item is of another type than its class."));
     }
-    details.others.insert("ItemClass", class.to_owned());
+    details.other_properties.insert("ItemClass", class.to_owned());
     Ok(())
 }
 
 /// A reminder that is off remembers its minutes; minutes alone switch one on of which nobody said that it is off.
 fn remind(details: &mut Details, is_set: Option<bool>, minutes: Option<u32>) {
     if let Some(is_set) = is_set {
-        details.others.insert("ReminderIsSet", is_set.to_string());
+        details.other_properties.insert("ReminderIsSet", is_set.to_string());
     }
-    let known = details.others.get("ReminderMinutesBeforeStart").and_then(|minutes| minutes.parse().ok());
+    let known =
+        details.other_properties.get("ReminderMinutesBeforeStart").and_then(|minutes| minutes.parse().ok());
     let minutes = minutes.or(details.reminder_minutes).or(known).unwrap_or(15);
-    details.others.insert("ReminderMinutesBeforeStart", minutes.to_string());
-    let is_off = details.others.get("ReminderIsSet").is_some_and(|said| said == "false");
+    details.other_properties.insert("ReminderMinutesBeforeStart", minutes.to_string());
+    let is_off = details.other_properties.get("ReminderIsSet").is_some_and(|said| said == "false");
     details.reminder_minutes = (!is_off).then_some(minutes);
 }
 
-fn zone(draft: &mut Draft, property: Node<'_, '_>) -> Result<(), Refusal> {
+fn zone(draft: &mut EventDraft, property: Node<'_, '_>) -> Result<(), EwsError> {
     let id = property.attribute("Id").or_else(|| property.attribute("TimeZoneName")).unwrap_or_default();
     let zone = zones::find(id).ok_or_else(|| {
-        Refusal::new("ErrorCalendarInvalidTimeZone", "The time zone is not one of the server's.")
+        EwsError::new("ErrorCalendarInvalidTimeZone", "The time zone is not one of the server's.")
     })?;
     let names: &[&'static str] = match property.tag_name().name() {
         "StartTimeZone" => &["StartTimeZone"],
@@ -185,29 +191,29 @@ fn zone(draft: &mut Draft, property: Node<'_, '_>) -> Result<(), Refusal> {
         _ => &["StartTimeZone", "EndTimeZone"],
     };
     for name in names {
-        draft.details.others.insert(name, zone.id.to_owned());
+        draft.details.other_properties.insert(name, zone.id.to_owned());
     }
-    draft.moved = true;
+    draft.times_changed = true;
     Ok(())
 }
 
-fn extended(draft: &mut Draft, element: Node<'_, '_>) -> Result<String, Refusal> {
+fn extended(draft: &mut EventDraft, element: Node<'_, '_>) -> Result<String, EwsError> {
     let field = t(element, "ExtendedFieldURI")
-        .ok_or_else(|| Refusal::schema(element, "ExtendedFieldURI is missing."))?;
-    let (property, _) = path::extended(field)?;
+        .ok_or_else(|| EwsError::schema_violation(element, "ExtendedFieldURI is missing."))?;
+    let (property, _) = property_path::extended(field)?;
     let single = t(element, "Value").map(|value| vec![text(value)]);
     let many = t(element, "Values").map(|values| elements(values).map(text).collect::<Vec<_>>());
     let values = if property.is_array { many } else { single };
     let values =
         values.filter(|values| values.iter().all(|value| property.takes(value))).ok_or_else(|| {
-            Refusal::new(
+            EwsError::new(
                 "ErrorInvalidExtendedPropertyValue",
                 "The value is none of the extended property's type.",
             )
         })?;
     match (aliases::of(&property), values.first()) {
         (Some(uri), Some(value)) => alias(draft, uri, value, element),
-        _ if aliases::is_computed(&property) => Err(refused("ExtendedProperty")),
+        _ if aliases::is_computed(&property) => Err(invalid_set("ExtendedProperty")),
         _ => {
             let touched = touched_extended(&property);
             draft.details.extended.insert(property, values);
@@ -217,45 +223,45 @@ fn extended(draft: &mut Draft, element: Node<'_, '_>) -> Result<String, Refusal>
 }
 
 /// Sets the property that an extended one is another name of. MAPI has numbers where EWS has words.
-fn alias(draft: &mut Draft, uri: &str, value: &str, source: Node<'_, '_>) -> Result<String, Refusal> {
+fn alias(draft: &mut EventDraft, uri: &str, value: &str, source: Node<'_, '_>) -> Result<String, EwsError> {
     let name = uri.split_once(':').map_or(uri, |(_, name)| name);
     let words: &[&str] = match name {
         "Importance" => &["Low", "Normal", "High"],
         "Sensitivity" => &["Normal", "Personal", "Private", "Confidential"],
         "LegacyFreeBusyStatus" => &["Free", "Tentative", "Busy", "OOF", "WorkingElsewhere"],
         "UID" | "AppointmentSequenceNumber" | "AppointmentState" | "MyResponseType" => {
-            return Err(refused(name));
+            return Err(invalid_set(name));
         }
         _ => return set_text(draft, name, value, source),
     };
     let word = value.trim().parse::<usize>().ok().and_then(|number| words.get(number));
-    let word = word.ok_or_else(|| no_value(source, "number of the enumeration"))?;
+    let word = word.ok_or_else(|| invalid_value(source, "number of the enumeration"))?;
     set_text(draft, name, word, source)
 }
 
-fn touched_extended(property: &Extended) -> String {
+fn touched_extended(property: &ExtendedProperty) -> String {
     format!("{:?}", property.owner)
 }
 
 /// Makes a property what it was before anybody set it.
-pub(super) fn clear(draft: &mut Draft, field: Node<'_, '_>) -> Result<String, Refusal> {
-    match path::read(field)? {
-        path::Path::Field(uri) => clear_field(draft, &uri),
-        path::Path::Extended(property, _) => {
+pub(super) fn clear(draft: &mut EventDraft, field: Node<'_, '_>) -> Result<String, EwsError> {
+    match property_path::read(field)? {
+        property_path::PropertyPath::Field(uri) => clear_field(draft, &uri),
+        property_path::PropertyPath::Extended(property, _) => {
             if let Some(uri) = aliases::of(&property) {
                 return clear_field(draft, uri);
             }
             draft.details.extended.remove(&property);
             Ok(touched_extended(&property))
         }
-        path::Path::Indexed => Err(not_deleted("")),
+        property_path::PropertyPath::Indexed => Err(invalid_delete("")),
     }
 }
 
-fn clear_field(draft: &mut Draft, uri: &str) -> Result<String, Refusal> {
+fn clear_field(draft: &mut EventDraft, uri: &str) -> Result<String, EwsError> {
     let name = uri.split_once(':').map_or(uri, |(_, name)| name);
     if ORGANIZER_ONLY.contains(&name) && draft.copy == Copy::Attendee {
-        return Err(refused(name));
+        return Err(invalid_set(name));
     }
     let details = &mut draft.details;
     match uri {
@@ -270,25 +276,25 @@ fn clear_field(draft: &mut Draft, uri: &str) -> Result<String, Refusal> {
         "item:ReminderIsSet" => remind(details, Some(false), None),
         "item:ReminderMinutesBeforeStart" => remind(details, None, Some(15)),
         "calendar:Location" | "calendar:EnhancedLocation" => details.location.clear(),
-        "calendar:LegacyFreeBusyStatus" => details.busy = Busy::Busy,
+        "calendar:LegacyFreeBusyStatus" => details.busy = FreeBusyType::Busy,
         "calendar:RequiredAttendees" => details.required.clear(),
         "calendar:OptionalAttendees" => details.optional.clear(),
         "calendar:Resources" => details.resources.clear(),
-        "calendar:Recurrence" if !draft.is_date => draft.recurring = Recurring::No,
+        "calendar:Recurrence" if !draft.is_date => draft.recurrence = RecurrenceChange::Remove,
         "calendar:StartTimeZone" | "calendar:EndTimeZone" | "calendar:MeetingTimeZone" => {
-            return Err(not_deleted(uri));
+            return Err(invalid_delete(uri));
         }
         _ => {
             let known = OTHERS.iter().find(|(known, family, _)| uri == format!("{family}:{known}"));
-            let (known, ..) = known.ok_or_else(|| not_deleted(uri))?;
-            details.others.remove(known);
+            let (known, ..) = known.ok_or_else(|| invalid_delete(uri))?;
+            details.other_properties.remove(known);
         }
     }
     Ok(touched(name))
 }
 
 /// Adds to a property. Bodies and lists grow; of nothing else is there more than one.
-pub(super) fn append(draft: &mut Draft, property: Node<'_, '_>) -> Result<String, Refusal> {
+pub(super) fn append(draft: &mut EventDraft, property: Node<'_, '_>) -> Result<String, EwsError> {
     let details = &mut draft.details;
     let name = property.tag_name().name();
     match (name, draft.copy) {
@@ -298,13 +304,16 @@ pub(super) fn append(draft: &mut Draft, property: Node<'_, '_>) -> Result<String
         ("OptionalAttendees", Copy::Plain | Copy::Organizer) => add_people(&mut details.optional, property)?,
         ("Resources", Copy::Plain | Copy::Organizer) => add_people(&mut details.resources, property)?,
         _ => {
-            return Err(Refusal::new("ErrorInvalidPropertyAppend", "Append action is invalid for property."));
+            return Err(EwsError::new(
+                "ErrorInvalidPropertyAppend",
+                "Append action is invalid for property.",
+            ));
         }
     }
     Ok(touched(name))
 }
 
-fn add_people(list: &mut Vec<Attendee>, property: Node<'_, '_>) -> Result<(), Refusal> {
+fn add_people(list: &mut Vec<Attendee>, property: Node<'_, '_>) -> Result<(), EwsError> {
     let mut more = list.clone();
     people(&mut more, property)?;
     let same =
@@ -314,22 +323,23 @@ fn add_people(list: &mut Vec<Attendee>, property: Node<'_, '_>) -> Result<(), Re
     Ok(())
 }
 
-fn no_value(source: Node<'_, '_>, what: &str) -> Refusal {
-    Refusal::schema(source, &format!("The value is no {what}."))
+fn invalid_value(source: Node<'_, '_>, what: &str) -> EwsError {
+    EwsError::schema_violation(source, &format!("The value is no {what}."))
 }
 
-fn word<T>(source: Node<'_, '_>, value: &str, read: fn(&str) -> Option<T>) -> Result<T, Refusal> {
-    read(value.trim()).ok_or_else(|| Refusal::schema(source, "The value is none of the enumeration."))
+fn word<T>(source: Node<'_, '_>, value: &str, read: fn(&str) -> Option<T>) -> Result<T, EwsError> {
+    read(value.trim())
+        .ok_or_else(|| EwsError::schema_violation(source, "The value is none of the enumeration."))
 }
 
-fn people(list: &mut Vec<Attendee>, property: Node<'_, '_>) -> Result<(), Refusal> {
+fn people(list: &mut Vec<Attendee>, property: Node<'_, '_>) -> Result<(), EwsError> {
     let mut new = Vec::new();
     for attendee in elements(property) {
-        let mailbox =
-            t(attendee, "Mailbox").ok_or_else(|| Refusal::schema(attendee, "Mailbox is missing."))?;
+        let mailbox = t(attendee, "Mailbox")
+            .ok_or_else(|| EwsError::schema_violation(attendee, "Mailbox is missing."))?;
         let address = t_text(mailbox, "EmailAddress").filter(|address| address.contains('@'));
         let address =
-            address.ok_or_else(|| Refusal::new("ErrorInvalidRecipients", "A recipient has no address."))?;
+            address.ok_or_else(|| EwsError::new("ErrorInvalidRecipients", "A recipient has no address."))?;
         let name = t_text(mailbox, "Name").unwrap_or_else(|| address.clone());
         let known = list.iter().find(|known| known.person.address.eq_ignore_ascii_case(&address));
         new.push(known.cloned().unwrap_or_else(|| Attendee::invited(Person::new(name, address))));
@@ -358,15 +368,15 @@ fn family(name: &str) -> &'static str {
     if ITEM.contains(&name) { "item" } else { "calendar" }
 }
 
-fn refused(name: &str) -> Refusal {
-    Refusal::new("ErrorInvalidPropertySet", "Set action is invalid for property.").with_xml(format!(
+fn invalid_set(name: &str) -> EwsError {
+    EwsError::new("ErrorInvalidPropertySet", "Set action is invalid for property.").with_xml(format!(
         r#"<t:FieldURI FieldURI="{}:{}"/>"#,
         family(name),
         escape(name)
     ))
 }
 
-fn not_deleted(uri: &str) -> Refusal {
-    Refusal::new("ErrorInvalidPropertyDelete", "Delete action is invalid for property.")
+fn invalid_delete(uri: &str) -> EwsError {
+    EwsError::new("ErrorInvalidPropertyDelete", "Delete action is invalid for property.")
         .with_xml(format!(r#"<t:FieldURI FieldURI="{}"/>"#, escape(uri)))
 }

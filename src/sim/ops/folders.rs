@@ -3,17 +3,17 @@
 use chrono::DateTime;
 use roxmltree::Node;
 
-use super::Desk;
+use super::RequestContext;
+use super::folder_row::FolderRow;
 use super::ids::folder;
-use super::path::{self, Path, Spelling};
-use super::row::Row;
-use super::value::Value;
+use super::property_path::{self, PathAttributes, PropertyPath};
+use super::property_value::PropertyValue;
 use super::{paging, restriction};
-use crate::sim::extended::{Extended, Owner};
+use crate::sim::extended::{ExtendedProperty, PropertyName};
 use crate::sim::ids;
-use crate::sim::soap_in::{Refusal, choice, elements, m, need_m, t};
-use crate::sim::soap_out::{element, escape, messages};
-use crate::sim::world::{Folder, Mailbox};
+use crate::sim::soap_request::{EwsError, elements, enum_attribute, m, require_m, t};
+use crate::sim::soap_response::{element, escape, messages};
+use crate::sim::world::{Mailbox, MailboxFolder};
 
 /// Rights of the owner and of delegates with Full Access; the simulator refuses all others before this.
 const EFFECTIVE_RIGHTS: &str = "<t:EffectiveRights><t:CreateAssociated>true</t:CreateAssociated><t:CreateContents>true</t:CreateContents>\
@@ -22,23 +22,23 @@ const EFFECTIVE_RIGHTS: &str = "<t:EffectiveRights><t:CreateAssociated>true</t:C
 
 /// What a request wants of its folders besides what is always shown.
 #[derive(Default)]
-struct Wanted {
-    extended: Vec<(Extended, Spelling)>,
+struct FolderShape {
+    extended: Vec<(ExtendedProperty, PathAttributes)>,
     rights: bool,
 }
 
-pub(super) fn get_folder(desk: &Desk<'_>, request: Node<'_, '_>) -> Result<String, Refusal> {
+pub(super) fn get_folder(desk: &RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
     let wanted = wanted(request)?;
     let shown = |id| {
         let folder = folder(desk, id)?;
         Ok(format!("<m:Folders>{}</m:Folders>", show(desk.mailbox()?, folder, &wanted)))
     };
-    let outcomes: Vec<_> = elements(need_m(request, "FolderIds")?).map(shown).collect();
+    let outcomes: Vec<_> = elements(require_m(request, "FolderIds")?).map(shown).collect();
     Ok(messages("GetFolder", &outcomes, "<m:Folders/>"))
 }
 
-pub(super) fn find_folder(desk: &Desk<'_>, request: Node<'_, '_>) -> Result<String, Refusal> {
-    let deep = choice(request, "Traversal", &["Shallow", "Deep", "SoftDeleted"])? == Some("Deep");
+pub(super) fn find_folder(desk: &RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
+    let deep = enum_attribute(request, "Traversal", &["Shallow", "Deep", "SoftDeleted"])? == Some("Deep");
     let wanted = wanted(request)?;
     let restriction = m(request, "Restriction").map(restriction::read).transpose()?;
     let inside = |id| {
@@ -46,10 +46,10 @@ pub(super) fn find_folder(desk: &Desk<'_>, request: Node<'_, '_>) -> Result<Stri
         let mailbox = desk.mailbox()?;
         let mut found = Vec::new();
         if let Some(restriction) = &restriction {
-            restriction.check(FolderLook::has)?;
+            restriction.check(FolderContext::has)?;
         }
-        for folder in Folder::ALL.into_iter().filter(|folder| is_inside(*folder, parent, deep)) {
-            let row = Row::Folder(FolderLook { mailbox, folder });
+        for folder in MailboxFolder::ALL.into_iter().filter(|folder| is_inside(*folder, parent, deep)) {
+            let row = FolderRow::Folder(FolderContext { mailbox, folder });
             if restriction.as_ref().map_or(Ok(true), |restriction| restriction.holds(&row))? {
                 found.push(folder);
             }
@@ -64,7 +64,7 @@ pub(super) fn find_folder(desk: &Desk<'_>, request: Node<'_, '_>) -> Result<Stri
             slice.last
         ))
     };
-    let outcomes: Vec<_> = elements(need_m(request, "ParentFolderIds")?).map(inside).collect();
+    let outcomes: Vec<_> = elements(require_m(request, "ParentFolderIds")?).map(inside).collect();
     Ok(messages("FindFolder", &outcomes, ""))
 }
 
@@ -72,49 +72,49 @@ pub(super) fn find_folder(desk: &Desk<'_>, request: Node<'_, '_>) -> Result<Stri
 const FOLDERS_MAX: usize = 1_000;
 
 /// A folder, as restrictions see it.
-pub(super) struct FolderLook<'a> {
+pub(super) struct FolderContext<'a> {
     mailbox: &'a Mailbox,
-    folder: Folder,
+    folder: MailboxFolder,
 }
 
-impl FolderLook<'_> {
+impl FolderContext<'_> {
     /// Whether a restriction may name a property of folders.
-    fn has(path: &Path) -> bool {
+    fn has(path: &PropertyPath) -> bool {
         match path {
-            Path::Field(uri) => FIELDS.iter().any(|(known, ..)| known == uri),
-            Path::Extended(..) => true,
-            Path::Indexed => false,
+            PropertyPath::Field(uri) => FIELDS.iter().any(|(known, ..)| known == uri),
+            PropertyPath::Extended(..) => true,
+            PropertyPath::Indexed => false,
         }
     }
 
-    pub(super) fn value(&self, path: &Path) -> Option<Value> {
+    pub(super) fn value(&self, path: &PropertyPath) -> Option<PropertyValue> {
         match path {
-            Path::Field(uri) => {
+            PropertyPath::Field(uri) => {
                 let (_, tag, kind) = FIELDS.iter().find(|(known, ..)| known == uri)?;
                 self.of_tag(*tag, kind)
             }
-            Path::Extended(property, _) => match property.owner {
-                Owner::Tag(tag) => self.of_tag(tag, property.kind),
+            PropertyPath::Extended(property, _) => match property.owner {
+                PropertyName::Tag(tag) => self.of_tag(tag, property.kind),
                 _ => None,
             },
-            Path::Indexed => None,
+            PropertyPath::Indexed => None,
         }
     }
 
     /// What MAPI says of a folder.
-    fn of_tag(&self, tag: u16, kind: &str) -> Option<Value> {
+    fn of_tag(&self, tag: u16, kind: &str) -> Option<PropertyValue> {
         let (_, class, name) = describe(self.folder);
         let log = self.mailbox.items.log();
-        let number = |number: usize| i64::try_from(number).map(Value::Number).ok();
+        let number = |number: usize| i64::try_from(number).map(PropertyValue::Number).ok();
         match (tag, kind) {
-            (0x3001, "String") => Some(Value::Text(name.to_owned())),
+            (0x3001, "String") => Some(PropertyValue::Text(name.to_owned())),
             (0x3602, "Integer") => number(self.mailbox.folder(self.folder).count()),
             (0x3603, "Integer") => number(0),
-            (0x360a, "Boolean") => Some(Value::Flag(children(self.folder) > 0)),
-            (0x3613, "String") => class.map(|class| Value::Text(class.to_owned())),
+            (0x360a, "Boolean") => Some(PropertyValue::Boolean(children(self.folder) > 0)),
+            (0x3613, "String") => class.map(|class| PropertyValue::Text(class.to_owned())),
             (0x3638, "Integer") => number(children(self.folder)),
             (0x3008 | 0x670a, "SystemTime") => {
-                Some(Value::Time(log.last_in(self.folder).unwrap_or(DateTime::UNIX_EPOCH)))
+                Some(PropertyValue::Time(log.last_in(self.folder).unwrap_or(DateTime::UNIX_EPOCH)))
             }
             _ => None,
         }
@@ -130,11 +130,11 @@ const FIELDS: [(&str, u16, &str); 5] = [
     ("folder:ChildFolderCount", 0x3638, "Integer"),
 ];
 
-fn children(folder: Folder) -> usize {
-    Folder::ALL.iter().filter(|child| child.parent() == Some(folder)).count()
+fn children(folder: MailboxFolder) -> usize {
+    MailboxFolder::ALL.iter().filter(|child| child.parent() == Some(folder)).count()
 }
 
-fn is_inside(folder: Folder, parent: Folder, deep: bool) -> bool {
+fn is_inside(folder: MailboxFolder, parent: MailboxFolder, deep: bool) -> bool {
     match folder.parent() {
         None => false,
         Some(direct) if direct == parent => true,
@@ -142,31 +142,35 @@ fn is_inside(folder: Folder, parent: Folder, deep: bool) -> bool {
     }
 }
 
-fn wanted(request: Node<'_, '_>) -> Result<Wanted, Refusal> {
-    let mut wanted = Wanted::default();
+fn wanted(request: Node<'_, '_>) -> Result<FolderShape, EwsError> {
+    let mut wanted = FolderShape::default();
     let additional = m(request, "FolderShape").and_then(|shape| t(shape, "AdditionalProperties"));
     for property in additional.into_iter().flat_map(elements) {
-        match path::read(property)? {
-            Path::Extended(property, spelling) => wanted.extended.push((property, spelling)),
-            Path::Field(uri) => wanted.rights |= uri == "folder:EffectiveRights",
-            Path::Indexed => {}
+        match property_path::read(property)? {
+            PropertyPath::Extended(property, spelling) => wanted.extended.push((property, spelling)),
+            PropertyPath::Field(uri) => wanted.rights |= uri == "folder:EffectiveRights",
+            PropertyPath::Indexed => {}
         }
     }
     Ok(wanted)
 }
 
-fn extended(mailbox: &Mailbox, folder: Folder, wanted: &[(Extended, Spelling)]) -> String {
+fn extended(
+    mailbox: &Mailbox,
+    folder: MailboxFolder,
+    wanted: &[(ExtendedProperty, PathAttributes)],
+) -> String {
     let shown = wanted.iter().filter_map(|(property, spelling)| {
-        let Owner::Tag(tag) = property.owner else { return None };
-        let value = FolderLook { mailbox, folder }.of_tag(tag, property.kind)?;
+        let PropertyName::Tag(tag) = property.owner else { return None };
+        let value = FolderContext { mailbox, folder }.of_tag(tag, property.kind)?;
         let value = format!("<t:Value>{}</t:Value>", escape(&value.text()));
         Some(format!("<t:ExtendedProperty>{}{value}</t:ExtendedProperty>", spelling.element()))
     });
     shown.collect()
 }
 
-fn show(mailbox: &Mailbox, folder: Folder, wanted: &Wanted) -> String {
-    let id = |name: &str, folder: Folder| {
+fn show(mailbox: &Mailbox, folder: MailboxFolder, wanted: &FolderShape) -> String {
+    let id = |name: &str, folder: MailboxFolder| {
         let id = ids::folder_id(mailbox.number, folder.number());
         format!(r#"<t:{name} Id="{id}" ChangeKey="{}"/>"#, ids::FOLDER_CHANGE_KEY)
     };
@@ -184,21 +188,21 @@ fn show(mailbox: &Mailbox, folder: Folder, wanted: &Wanted) -> String {
     )
 }
 
-fn describe(folder: Folder) -> (&'static str, Option<&'static str>, &'static str) {
+fn describe(folder: MailboxFolder) -> (&'static str, Option<&'static str>, &'static str) {
     const NOTES: Option<&str> = Some("IPF.Note");
     match folder {
-        Folder::Root => ("Folder", None, "Root"),
-        Folder::TopOfStore => ("Folder", None, "Top of Information Store"),
-        Folder::Inbox => ("Folder", NOTES, "Inbox"),
-        Folder::Drafts => ("Folder", NOTES, "Drafts"),
-        Folder::Outbox => ("Folder", NOTES, "Outbox"),
-        Folder::Sent => ("Folder", NOTES, "Sent Items"),
-        Folder::Deleted => ("Folder", NOTES, "Deleted Items"),
-        Folder::Calendar => ("CalendarFolder", Some("IPF.Appointment"), "Calendar"),
-        Folder::Contacts => ("ContactsFolder", Some("IPF.Contact"), "Contacts"),
-        Folder::Tasks => ("TasksFolder", Some("IPF.Task"), "Tasks"),
-        Folder::Notes => ("Folder", Some("IPF.StickyNote"), "Notes"),
-        Folder::Journal => ("Folder", Some("IPF.Journal"), "Journal"),
-        Folder::Junk => ("Folder", NOTES, "Junk Email"),
+        MailboxFolder::Root => ("Folder", None, "Root"),
+        MailboxFolder::TopOfStore => ("Folder", None, "Top of Information Store"),
+        MailboxFolder::Inbox => ("Folder", NOTES, "Inbox"),
+        MailboxFolder::Drafts => ("Folder", NOTES, "Drafts"),
+        MailboxFolder::Outbox => ("Folder", NOTES, "Outbox"),
+        MailboxFolder::Sent => ("Folder", NOTES, "Sent Items"),
+        MailboxFolder::Deleted => ("Folder", NOTES, "Deleted Items"),
+        MailboxFolder::Calendar => ("CalendarFolder", Some("IPF.Appointment"), "Calendar"),
+        MailboxFolder::Contacts => ("ContactsFolder", Some("IPF.Contact"), "Contacts"),
+        MailboxFolder::Tasks => ("TasksFolder", Some("IPF.Task"), "Tasks"),
+        MailboxFolder::Notes => ("Folder", Some("IPF.StickyNote"), "Notes"),
+        MailboxFolder::Journal => ("Folder", Some("IPF.Journal"), "Journal"),
+        MailboxFolder::Junk => ("Folder", NOTES, "Junk Email"),
     }
 }

@@ -1,6 +1,6 @@
 //! Bodies: what a client wrote as HTML to one that reads text, and the other way round. No more than bodies of meetings need.
 
-use crate::sim::soap_out::escape;
+use crate::sim::soap_response::escape;
 
 /// A body as HTML.
 pub(super) fn page_of(body: &str, is_html: bool) -> String {

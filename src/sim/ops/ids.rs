@@ -3,87 +3,87 @@
 
 use roxmltree::Node;
 
-use super::Desk;
-use crate::sim::ids::{self, ItemRef, Named};
-use crate::sim::soap_in::{Refusal, t, t_text};
-use crate::sim::views::{self, Missing, View};
-use crate::sim::world::{DateIds, Folder, Mailbox};
+use super::RequestContext;
+use crate::sim::ids::{self, DecodedId, ItemLocator};
+use crate::sim::soap_request::{EwsError, t, t_text};
+use crate::sim::views::{self, EventInstance, Missing};
+use crate::sim::world::{ExceptionIds, Mailbox, MailboxFolder};
 
 /// What an id in a request names, and the version of it the caller knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Wanted {
-    pub(super) at: ItemRef,
+pub(super) struct RequestedItem {
+    pub(super) at: ItemLocator,
     /// `Ok(None)` when no change key was sent, `Err` when it is none of ours.
     pub(super) version: Option<u64>,
 }
 
 /// Reads `ItemId`, `OccurrenceItemId` or `RecurringMasterItemId`, whatever the element is called.
-pub(super) fn wanted(desk: &Desk<'_>, node: Node<'_, '_>) -> Result<Wanted, Refusal> {
+pub(super) fn wanted(desk: &RequestContext<'_>, node: Node<'_, '_>) -> Result<RequestedItem, EwsError> {
     let at = match node.tag_name().name() {
         "OccurrenceItemId" => occurrence_by_index(desk, node)?,
         "RecurringMasterItemId" => {
             let at = named(desk, node, "OccurrenceId")?;
             if at.occurrence.is_none() {
-                return Err(Refusal::new(
+                return Err(EwsError::new(
                     "ErrorCalendarCannotUseIdForOccurrenceId",
                     "The specified id is not that of an occurrence.",
                 ));
             }
-            ItemRef { occurrence: None, ..at }
+            ItemLocator { occurrence: None, ..at }
         }
         _ => named(desk, node, "Id")?,
     };
-    Ok(Wanted { at, version: version(node)? })
+    Ok(RequestedItem { at, version: version(node)? })
 }
 
-fn version(node: Node<'_, '_>) -> Result<Option<u64>, Refusal> {
-    let bad = || Refusal::new("ErrorInvalidChangeKey", "The change key is invalid.");
+fn version(node: Node<'_, '_>) -> Result<Option<u64>, EwsError> {
+    let bad = || EwsError::new("ErrorInvalidChangeKey", "The change key is invalid.");
     match node.attribute("ChangeKey") {
         None => Ok(None),
         Some(key) => ids::read_change_key(key).map(Some).ok_or_else(bad),
     }
 }
 
-fn named(desk: &Desk<'_>, node: Node<'_, '_>, attribute: &str) -> Result<ItemRef, Refusal> {
-    let id = node
-        .attribute(attribute)
-        .ok_or_else(|| Refusal::schema(node, &format!("The required attribute '{attribute}' is missing.")))?;
+fn named(desk: &RequestContext<'_>, node: Node<'_, '_>, attribute: &str) -> Result<ItemLocator, EwsError> {
+    let id = node.attribute(attribute).ok_or_else(|| {
+        EwsError::schema_violation(node, &format!("The required attribute '{attribute}' is missing."))
+    })?;
     if id.is_empty() {
-        return Err(Refusal::new("ErrorInvalidIdEmpty", "Id must be non-empty."));
+        return Err(EwsError::new("ErrorInvalidIdEmpty", "Id must be non-empty."));
     }
     match ids::read_id(id) {
-        None => Err(Refusal::new("ErrorInvalidIdMalformed", "Id is malformed.")),
-        Some(Named::Folder { .. }) => {
-            Err(Refusal::new("ErrorCannotUseFolderIdForItemId", "Id must be that of an item."))
+        None => Err(EwsError::new("ErrorInvalidIdMalformed", "Id is malformed.")),
+        Some(DecodedId::Folder { .. }) => {
+            Err(EwsError::new("ErrorCannotUseFolderIdForItemId", "Id must be that of an item."))
         }
-        Some(Named::Item(at)) if at.mailbox == desk.mailbox()?.number => {
+        Some(DecodedId::Item(at)) if at.mailbox == desk.mailbox()?.number => {
             if desk.is_hidden(at) || !is_current(desk, at, id) {
                 return Err(not_found());
             }
             Ok(at)
         }
-        Some(Named::Item(_)) => Err(not_found()),
+        Some(DecodedId::Item(_)) => Err(not_found()),
     }
 }
 
 /// Whether an id of a date still names it: a date that was changed has another id than before.
-fn is_current(desk: &Desk<'_>, at: ItemRef, id: &str) -> bool {
+fn is_current(desk: &RequestContext<'_>, at: ItemLocator, id: &str) -> bool {
     let Some(start) = at.occurrence else { return true };
     let series = desk.world.get(at).and_then(|event| event.series.as_ref());
     let changed = series.is_some_and(|series| series.exceptions.contains_key(&start));
     let named_as_changed = ids::is_exception_id(id);
-    match desk.world.date_ids {
-        DateIds::Replaced => changed == named_as_changed,
-        DateIds::Added => changed || !named_as_changed,
-        DateIds::Kept => !named_as_changed,
+    match desk.world.exception_ids {
+        ExceptionIds::Replaced => changed == named_as_changed,
+        ExceptionIds::Added => changed || !named_as_changed,
+        ExceptionIds::Kept => !named_as_changed,
     }
 }
 
-fn occurrence_by_index(desk: &Desk<'_>, node: Node<'_, '_>) -> Result<ItemRef, Refusal> {
+fn occurrence_by_index(desk: &RequestContext<'_>, node: Node<'_, '_>) -> Result<ItemLocator, EwsError> {
     let at = named(desk, node, "RecurringMasterId")?;
     let event = desk.world.get(at).ok_or_else(not_found)?;
     let (None, Some(series)) = (at.occurrence, &event.series) else {
-        return Err(Refusal::new(
+        return Err(EwsError::new(
             "ErrorCalendarCannotUseIdForRecurringMasterId",
             "The specified id is not that of a recurring master.",
         ));
@@ -93,23 +93,23 @@ fn occurrence_by_index(desk: &Desk<'_>, node: Node<'_, '_>) -> Result<ItemRef, R
         .and_then(|index| index.checked_sub(1))
         .and_then(|index| series.starts(event.details.start).nth(index))
         .ok_or_else(|| {
-            Refusal::new(
+            EwsError::new(
                 "ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange",
                 "Occurrence index is out of recurrence range.",
             )
         })?;
-    Ok(ItemRef { occurrence: Some(start), ..at })
+    Ok(ItemLocator { occurrence: Some(start), ..at })
 }
 
-pub(super) fn not_found() -> Refusal {
-    Refusal::new("ErrorItemNotFound", "The specified object was not found in the store.")
+pub(super) fn not_found() -> EwsError {
+    EwsError::new("ErrorItemNotFound", "The specified object was not found in the store.")
 }
 
 /// The event a reference names.
-pub(super) fn view<'w>(desk: &'w Desk<'_>, at: ItemRef) -> Result<View<'w>, Refusal> {
+pub(super) fn view<'w>(desk: &'w RequestContext<'_>, at: ItemLocator) -> Result<EventInstance<'w>, EwsError> {
     views::view(desk.mailbox()?, at).map_err(|missing| match missing {
-        Missing::NotThere => not_found(),
-        Missing::Deleted => Refusal::new(
+        Missing::NotFound => not_found(),
+        Missing::Deleted => EwsError::new(
             "ErrorCalendarOccurrenceIsDeletedFromRecurrence",
             "Occurrence with this index was previously deleted from the recurrence.",
         ),
@@ -118,10 +118,10 @@ pub(super) fn view<'w>(desk: &'w Desk<'_>, at: ItemRef) -> Result<View<'w>, Refu
 
 /// Like [`view`], for ids of occurrences taken from a view: a deleted one was simply not found.
 pub(super) fn view_by_id<'w>(
-    desk: &'w Desk<'_>,
+    desk: &'w RequestContext<'_>,
     node: Node<'_, '_>,
-    at: ItemRef,
-) -> Result<View<'w>, Refusal> {
+    at: ItemLocator,
+) -> Result<EventInstance<'w>, EwsError> {
     view(desk, at).map_err(|refusal| match node.tag_name().name() {
         "OccurrenceItemId" => refusal,
         _ => not_found(),
@@ -129,7 +129,7 @@ pub(super) fn view_by_id<'w>(
 }
 
 /// The folder a request names, in the acting mailbox.
-pub(super) fn folder(desk: &Desk<'_>, node: Node<'_, '_>) -> Result<Folder, Refusal> {
+pub(super) fn folder(desk: &RequestContext<'_>, node: Node<'_, '_>) -> Result<MailboxFolder, EwsError> {
     let mailbox = desk.mailbox()?;
     match node.tag_name().name() {
         "DistinguishedFolderId" => {
@@ -138,54 +138,54 @@ pub(super) fn folder(desk: &Desk<'_>, node: Node<'_, '_>) -> Result<Folder, Refu
             distinguished(name).ok_or_else(folder_not_found)
         }
         "FolderId" => match ids::read_id(node.attribute("Id").unwrap_or_default()) {
-            None => Err(Refusal::new("ErrorInvalidIdMalformed", "Id is malformed.")),
-            Some(Named::Item(_)) => {
-                Err(Refusal::new("ErrorCannotUseItemIdForFolderId", "Id must be that of a folder."))
+            None => Err(EwsError::new("ErrorInvalidIdMalformed", "Id is malformed.")),
+            Some(DecodedId::Item(_)) => {
+                Err(EwsError::new("ErrorCannotUseItemIdForFolderId", "Id must be that of a folder."))
             }
-            Some(Named::Folder { mailbox: number, folder }) if number == mailbox.number => {
-                Folder::from_number(folder).ok_or_else(folder_not_found)
+            Some(DecodedId::Folder { mailbox: number, folder }) if number == mailbox.number => {
+                MailboxFolder::from_number(folder).ok_or_else(folder_not_found)
             }
-            Some(Named::Folder { .. }) => Err(folder_not_found()),
+            Some(DecodedId::Folder { .. }) => Err(folder_not_found()),
         },
-        other => Err(Refusal::schema(node, &format!("'{other}' is no folder id."))),
+        other => Err(EwsError::schema_violation(node, &format!("'{other}' is no folder id."))),
     }
 }
 
-fn same_mailbox(desk: &Desk<'_>, mailbox: &Mailbox, node: Node<'_, '_>) -> Result<(), Refusal> {
+fn same_mailbox(desk: &RequestContext<'_>, mailbox: &Mailbox, node: Node<'_, '_>) -> Result<(), EwsError> {
     let Some(address) = t(node, "Mailbox").and_then(|other| t_text(other, "EmailAddress")) else {
         return Ok(());
     };
     match desk.world.mailbox(&address) {
-        None => Err(Refusal::new(
+        None => Err(EwsError::new(
             "ErrorNonExistentMailbox",
             "The SMTP address has no mailbox associated with it.",
         )),
         Some(other) if other.number != mailbox.number => {
-            Err(Refusal::new("ErrorAccessDenied", "Access is denied. Check credentials and try again."))
+            Err(EwsError::new("ErrorAccessDenied", "Access is denied. Check credentials and try again."))
         }
         Some(_) => Ok(()),
     }
 }
 
-fn folder_not_found() -> Refusal {
-    Refusal::new("ErrorFolderNotFound", "The specified folder could not be found in the store.")
+fn folder_not_found() -> EwsError {
+    EwsError::new("ErrorFolderNotFound", "The specified folder could not be found in the store.")
 }
 
-fn distinguished(name: &str) -> Option<Folder> {
+fn distinguished(name: &str) -> Option<MailboxFolder> {
     Some(match name {
-        "root" => Folder::Root,
-        "msgfolderroot" => Folder::TopOfStore,
-        "inbox" => Folder::Inbox,
-        "drafts" => Folder::Drafts,
-        "outbox" => Folder::Outbox,
-        "sentitems" => Folder::Sent,
-        "deleteditems" => Folder::Deleted,
-        "calendar" => Folder::Calendar,
-        "contacts" => Folder::Contacts,
-        "tasks" => Folder::Tasks,
-        "notes" => Folder::Notes,
-        "journal" => Folder::Journal,
-        "junkemail" => Folder::Junk,
+        "root" => MailboxFolder::Root,
+        "msgfolderroot" => MailboxFolder::TopOfStore,
+        "inbox" => MailboxFolder::Inbox,
+        "drafts" => MailboxFolder::Drafts,
+        "outbox" => MailboxFolder::Outbox,
+        "sentitems" => MailboxFolder::Sent,
+        "deleteditems" => MailboxFolder::Deleted,
+        "calendar" => MailboxFolder::Calendar,
+        "contacts" => MailboxFolder::Contacts,
+        "tasks" => MailboxFolder::Tasks,
+        "notes" => MailboxFolder::Notes,
+        "journal" => MailboxFolder::Journal,
+        "junkemail" => MailboxFolder::Junk,
         _ => return None,
     })
 }

@@ -1,33 +1,33 @@
 //! Messages, as answers show them: who wrote whom what, and for meeting messages about which meeting. What a request says of
 //! its meeting comes from the calendar in which it has put it.
 
-use super::path::Path;
 use super::people_xml::mailbox_element;
-use super::properties::{self, Look, Tier, parent_folder};
-use super::shape::{BodyType, Shape, Where, item_id};
-use super::value::Value;
-use crate::sim::event::{About, Content, Event, Item, Message, Person};
-use crate::sim::ids::{self, ItemRef};
-use crate::sim::soap_out::escape;
-use crate::sim::views::{self, View};
+use super::properties::{self, PropertyContext, ShapeTier, parent_folder};
+use super::property_path::PropertyPath;
+use super::property_value::PropertyValue;
+use super::shape::{BodyType, ItemShape, ReadOperation, item_id};
+use crate::sim::event::{Event, ItemContent, MailMessage, MeetingReference, Person, StoredItem};
+use crate::sim::ids::{self, ItemLocator};
+use crate::sim::soap_response::escape;
+use crate::sim::views::{self, EventInstance};
 use crate::sim::world::{Mailbox, World};
 
 /// A message and where it lies.
 #[derive(Clone, Copy)]
-pub(super) struct MessageLook<'a> {
+pub(super) struct MessageContext<'a> {
     pub(super) world: &'a World,
     pub(super) mailbox: &'a Mailbox,
-    pub(super) item: &'a Item,
-    pub(super) message: &'a Message,
+    pub(super) item: &'a StoredItem,
+    pub(super) message: &'a MailMessage,
 }
 
 /// A property of messages: its path, in which shapes it is, and whether `FindItem` has it.
-type Column = (&'static str, Tier, bool);
+type MessageProperty = (&'static str, ShapeTier, bool);
 
-use Tier::{All, Default as Basic};
+use ShapeTier::{All, Default as Basic};
 
 /// What messages of every kind have, in schema order.
-const MESSAGE: &[Column] = &[
+const MESSAGE: &[MessageProperty] = &[
     ("item:ParentFolderId", All, true),
     ("item:ItemClass", All, true),
     ("item:Subject", Basic, true),
@@ -44,7 +44,7 @@ const MESSAGE: &[Column] = &[
 ];
 
 /// What meeting messages have besides.
-const MEETING: &[Column] = &[
+const MEETING: &[MessageProperty] = &[
     ("meeting:AssociatedCalendarItemId", Basic, false),
     ("meeting:IsDelegated", Basic, true),
     ("meeting:IsOutOfDate", Basic, true),
@@ -55,7 +55,7 @@ const MEETING: &[Column] = &[
 ];
 
 /// What invitations have besides, most of it as the calendar has it.
-const REQUEST: &[Column] = &[
+const REQUEST: &[MessageProperty] = &[
     ("meetingRequest:MeetingRequestType", Basic, true),
     ("meetingRequest:IntendedFreeBusyStatus", Basic, true),
     ("calendar:Start", Basic, true),
@@ -84,7 +84,7 @@ const REQUEST: &[Column] = &[
 ];
 
 /// What answers and cancellations have besides.
-const NOTE: &[Column] =
+const NOTE: &[MessageProperty] =
     &[("calendar:Start", All, true), ("calendar:End", All, true), ("calendar:Location", All, true)];
 
 /// Whether messages have a property that restrictions and orders may name.
@@ -96,10 +96,10 @@ pub(super) fn has(uri: &str) -> bool {
 }
 
 /// The schema's name for a message of this class.
-pub(super) fn kind_of(item: &Item) -> &'static str {
+pub(super) fn element_name_of(item: &StoredItem) -> &'static str {
     match &item.content {
-        Content::Event(_) => "CalendarItem",
-        Content::Message(message) => match message.class {
+        ItemContent::Event(_) => "CalendarItem",
+        ItemContent::Message(message) => match message.class {
             "IPM.Schedule.Meeting.Request" => "MeetingRequest",
             "IPM.Schedule.Meeting.Canceled" => "MeetingCancellation",
             class if class.starts_with("IPM.Schedule.Meeting.Resp.") => "MeetingResponse",
@@ -109,20 +109,19 @@ pub(super) fn kind_of(item: &Item) -> &'static str {
 }
 
 /// A message as a shape wants it.
-pub(super) fn message(look: &MessageLook<'_>, shape: &Shape, place: Where) -> String {
-    let at = ItemRef { mailbox: look.mailbox.number, item: look.item.number, occurrence: None };
-    let kind = kind_of(look.item);
-    let own: &[Column] = match kind {
+pub(super) fn message(look: &MessageContext<'_>, shape: &ItemShape, place: ReadOperation) -> String {
+    let at = ItemLocator { mailbox: look.mailbox.number, item: look.item.number, occurrence: None };
+    let kind = element_name_of(look.item);
+    let own: &[MessageProperty] = match kind {
         "MeetingRequest" => REQUEST,
         "MeetingResponse" | "MeetingCancellation" => NOTE,
         _ => &[],
     };
-    let meeting: &[Column] = if look.message.about.is_some() { MEETING } else { &[] };
-    let wanted = MESSAGE
-        .iter()
-        .chain(meeting)
-        .chain(own)
-        .filter(|(uri, tier, in_find)| shape.wants(uri, *tier) && (*in_find || place == Where::Get));
+    let meeting: &[MessageProperty] = if look.message.meeting.is_some() { MEETING } else { &[] };
+    let wanted =
+        MESSAGE.iter().chain(meeting).chain(own).filter(|(uri, tier, in_find)| {
+            shape.wants(uri, *tier) && (*in_find || place == ReadOperation::Get)
+        });
     let shown: String = wanted
         .filter_map(|(uri, ..)| {
             let name = uri.split_once(':').map_or(*uri, |(_, name)| name);
@@ -132,50 +131,50 @@ pub(super) fn message(look: &MessageLook<'_>, shape: &Shape, place: Where) -> St
     format!("<t:{kind}>{}{shown}</t:{kind}>", item_id(&ids::item_id(at), &ids::change_key(look.item.version)))
 }
 
-impl MessageLook<'_> {
+impl MessageContext<'_> {
     /// What a restriction or an order finds under a path; messages have no extended properties.
-    pub(super) fn value(&self, path: &Path) -> Option<Value> {
+    pub(super) fn value(&self, path: &PropertyPath) -> Option<PropertyValue> {
         match path {
-            Path::Field(uri) => self.of_field(uri),
-            Path::Extended(..) | Path::Indexed => None,
+            PropertyPath::Field(uri) => self.of_field(uri),
+            PropertyPath::Extended(..) | PropertyPath::Indexed => None,
         }
     }
 
-    fn of_field(&self, uri: &str) -> Option<Value> {
-        let (message, about) = (self.message, self.message.about.as_deref());
-        let text = |text: &str| Some(Value::Text(text.to_owned()));
+    fn of_field(&self, uri: &str) -> Option<PropertyValue> {
+        let (message, about) = (self.message, self.message.meeting.as_deref());
+        let text = |text: &str| Some(PropertyValue::Text(text.to_owned()));
         Some(match uri {
             "item:ParentFolderId" => {
-                Value::Xml(parent_folder(self.mailbox.number, self.item.folder.number()))
+                PropertyValue::Xml(parent_folder(self.mailbox.number, self.item.folder.number()))
             }
-            "item:ItemClass" => Value::Text(message.class.to_owned()),
-            "item:Subject" => Value::Text(message.subject.clone()),
+            "item:ItemClass" => PropertyValue::Text(message.class.to_owned()),
+            "item:Subject" => PropertyValue::Text(message.subject.clone()),
             "item:Body" => {
                 let xml = format!(r#"<t:Body BodyType="Text">{}</t:Body>"#, escape(&message.body));
-                Value::Shown(xml, message.body.clone())
+                PropertyValue::XmlWithText(xml, message.body.clone())
             }
             "item:DateTimeReceived" | "item:DateTimeSent" | "item:DateTimeCreated" => {
-                Value::Time(self.item.created)
+                PropertyValue::Time(self.item.created)
             }
-            "item:LastModifiedTime" => Value::Time(self.item.modified),
+            "item:LastModifiedTime" => PropertyValue::Time(self.item.modified),
             "item:ResponseObjects" => self.response_objects()?,
             "message:Sender" => person("Sender", &message.from),
             "message:From" => person("From", &message.from),
             "message:ToRecipients" => {
                 let to: String = message.to.iter().map(|person| mailbox_element(person, "Mailbox")).collect();
-                Value::Xml(format!("<t:ToRecipients>{to}</t:ToRecipients>"))
+                PropertyValue::Xml(format!("<t:ToRecipients>{to}</t:ToRecipients>"))
             }
-            "message:IsRead" => Value::Flag(about.is_some_and(|about| about.is_processed)),
+            "message:IsRead" => PropertyValue::Boolean(about.is_some_and(|about| about.is_processed)),
             "meeting:AssociatedCalendarItemId" => self.associated()?,
-            "meeting:IsDelegated" | "meeting:IsOutOfDate" => Value::Flag(false),
-            "meeting:HasBeenProcessed" => Value::Flag(about?.is_processed),
-            "meeting:ResponseType" => properties::answer(about?.answer),
-            "calendar:UID" => Value::Text(about?.uid.clone()),
-            "calendar:RecurrenceId" => Value::Time(about?.occurrence?),
-            "calendar:Start" => Value::Time(about?.start),
-            "calendar:End" => Value::Time(about?.end),
+            "meeting:IsDelegated" | "meeting:IsOutOfDate" => PropertyValue::Boolean(false),
+            "meeting:HasBeenProcessed" => PropertyValue::Boolean(about?.is_processed),
+            "meeting:ResponseType" => properties::answer(about?.response),
+            "calendar:UID" => PropertyValue::Text(about?.uid.clone()),
+            "calendar:RecurrenceId" => PropertyValue::Time(about?.occurrence?),
+            "calendar:Start" => PropertyValue::Time(about?.start),
+            "calendar:End" => PropertyValue::Time(about?.end),
             "calendar:Location" => return text(&about?.location).filter(|location| !location.is_empty()),
-            "meetingRequest:MeetingRequestType" => Value::Text("NewMeetingRequest".to_owned()),
+            "meetingRequest:MeetingRequestType" => PropertyValue::Text("NewMeetingRequest".to_owned()),
             "meetingRequest:IntendedFreeBusyStatus" => {
                 self.with_view(about?, |look| Some(properties::busy(look.view.details.busy)))?
             }
@@ -183,40 +182,44 @@ impl MessageLook<'_> {
         })
     }
 
-    fn response_objects(&self) -> Option<Value> {
-        let objects = match kind_of(self.item) {
+    fn response_objects(&self) -> Option<PropertyValue> {
+        let objects = match element_name_of(self.item) {
             "MeetingRequest" => "<t:AcceptItem/><t:TentativelyAcceptItem/><t:DeclineItem/><t:ForwardItem/>",
             "MeetingCancellation" => "<t:RemoveItem/>",
             _ => return None,
         };
-        Some(Value::Xml(format!("<t:ResponseObjects>{objects}</t:ResponseObjects>")))
+        Some(PropertyValue::Xml(format!("<t:ResponseObjects>{objects}</t:ResponseObjects>")))
     }
 
-    fn associated(&self) -> Option<Value> {
-        let about = self.message.about.as_deref()?;
+    fn associated(&self) -> Option<PropertyValue> {
+        let about = self.message.meeting.as_deref()?;
         self.with_view(about, |look| {
             let (id, key) = (look.view.id(), look.view.change_key());
             let xml = format!(r#"<t:AssociatedCalendarItemId Id="{id}" ChangeKey="{key}"/>"#);
-            Some(Value::Xml(xml))
+            Some(PropertyValue::Xml(xml))
         })
     }
 
     /// Looks at the meeting in the calendar of this mailbox, if it is there.
-    fn with_view(&self, about: &About, of: impl FnOnce(&Look<'_>) -> Option<Value>) -> Option<Value> {
+    fn with_view(
+        &self,
+        about: &MeetingReference,
+        of: impl FnOnce(&PropertyContext<'_>) -> Option<PropertyValue>,
+    ) -> Option<PropertyValue> {
         let view = self.view(about)?;
-        of(&Look { view, world: self.world, place: Where::Get, body: BodyType::Best })
+        of(&PropertyContext { view, world: self.world, place: ReadOperation::Get, body: BodyType::Best })
     }
 
-    fn view(&self, about: &About) -> Option<View<'_>> {
+    fn view(&self, about: &MeetingReference) -> Option<EventInstance<'_>> {
         let row = self.mailbox.by_uid(&about.uid)?;
         let is_series = row.event().is_some_and(|event: &Event| event.series.is_some());
         let occurrence = about.occurrence.filter(|_| is_series);
-        let at = ItemRef { mailbox: self.mailbox.number, item: row.number, occurrence };
+        let at = ItemLocator { mailbox: self.mailbox.number, item: row.number, occurrence };
         views::view(self.mailbox, at).ok()
     }
 }
 
-fn person(name: &str, person: &Person) -> Value {
+fn person(name: &str, person: &Person) -> PropertyValue {
     let xml = format!("<t:{name}>{}</t:{name}>", mailbox_element(person, "Mailbox"));
-    Value::Shown(xml, person.name.clone())
+    PropertyValue::XmlWithText(xml, person.name.clone())
 }

@@ -14,6 +14,7 @@ mod directory;
 mod draft;
 mod fields;
 mod find_item;
+mod folder_row;
 mod folders;
 mod get_item;
 mod html;
@@ -22,35 +23,34 @@ mod message_shape;
 mod move_item;
 mod occurrences;
 mod paging;
-mod path;
 mod people_xml;
 mod private;
 mod properties;
+mod property_path;
+mod property_value;
 mod recurrence;
 mod respond;
 mod restriction;
-mod row;
 mod shape;
 mod sort;
 mod subscribe;
 mod sync_items;
 mod time_zones;
 mod update_item;
-mod value;
 
 use roxmltree::Node;
 use tokio::time::Instant;
 
-use super::notify::{Hub, Opening};
+use super::faults::InjectedFault;
+use super::notify::{Hub, StreamHandle};
 use super::rights::DelegateRights;
-use super::soap_in::{Refusal, elements, m};
-use super::soap_out::messages;
-use super::trouble::Wrong;
+use super::soap_request::{EwsError, elements, m};
+use super::soap_response::messages;
 use super::world::{Mailbox, World};
 use super::zones::Zone;
 
 /// Where a request is worked on: the world, and for whom.
-pub(crate) struct Desk<'w> {
+pub(crate) struct RequestContext<'w> {
     pub(crate) world: &'w mut World,
     /// The mailbox acted for, if the request names one or the account has one.
     pub(crate) acting: Option<u32>,
@@ -60,31 +60,31 @@ pub(crate) struct Desk<'w> {
     pub(crate) rights: Option<DelegateRights>,
     /// Who wants to hear of what happens.
     pub(crate) hub: &'w mut Hub,
-    pub(crate) caller: Caller,
+    pub(crate) caller: RequestOrigin,
     /// In which the request means times that name no zone.
     pub(crate) zone: &'static Zone,
 }
 
 /// Where and when a request arrived.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Caller {
+pub(crate) struct RequestOrigin {
     /// Which of the servers behind the address it reached.
     pub(crate) back_end: usize,
     pub(crate) now: Instant,
 }
 
 /// What a request leads to.
-pub(crate) enum Said {
-    Whole(String),
+pub(crate) enum OperationResponse {
+    Complete(String),
     /// Events as they come, for so many minutes.
-    Stream(Opening, u32),
+    Streaming(StreamHandle, u32),
 }
 
-impl Desk<'_> {
+impl RequestContext<'_> {
     /// The mailbox acted for.
-    pub(crate) fn mailbox(&self) -> Result<&Mailbox, Refusal> {
+    pub(crate) fn mailbox(&self) -> Result<&Mailbox, EwsError> {
         self.acting.and_then(|number| self.world.mailboxes.get(&number)).ok_or_else(|| {
-            Refusal::new(
+            EwsError::new(
                 "ErrorMissingEmailAddress",
                 "When making a request as an account that does not have a mailbox, you must specify the mailbox \
                  primary SMTP address for any distinguished folder Ids.",
@@ -94,22 +94,24 @@ impl Desk<'_> {
 }
 
 /// Does what a request asks. `wrong` is what goes wrong with a stream.
-pub(crate) fn answer(
-    desk: &mut Desk<'_>,
+pub(crate) fn dispatch(
+    desk: &mut RequestContext<'_>,
     request: Node<'_, '_>,
-    wrong: Option<&Wrong>,
-) -> Result<Said, Refusal> {
+    wrong: Option<&InjectedFault>,
+) -> Result<OperationResponse, EwsError> {
     match request.tag_name().name() {
         "GetStreamingEvents" => {
             let opened = subscribe::get_streaming_events(desk, request, wrong.cloned())?;
-            Ok(opened.map_or_else(Said::Whole, |(opening, minutes)| Said::Stream(opening, minutes)))
+            Ok(opened.map_or_else(OperationResponse::Complete, |(opening, minutes)| {
+                OperationResponse::Streaming(opening, minutes)
+            }))
         }
-        _ => whole(desk, request).map(Said::Whole),
+        _ => dispatch_complete(desk, request).map(OperationResponse::Complete),
     }
 }
 
 /// What an operation answers that writes where the caller may only read.
-fn read_only(desk: &Desk<'_>, request: Node<'_, '_>) -> Option<String> {
+fn refusal_for_reviewer(desk: &RequestContext<'_>, request: Node<'_, '_>) -> Option<String> {
     if desk.rights.is_none_or(DelegateRights::may_write) {
         return None;
     }
@@ -125,14 +127,14 @@ fn read_only(desk: &Desk<'_>, request: Node<'_, '_>) -> Option<String> {
             "CalendarItem" => "ErrorCreateItemAccessDenied",
             _ => "ErrorAccessDenied",
         };
-        Err(Refusal::new(code, "Access is denied. Check credentials and try again."))
+        Err(EwsError::new(code, "Access is denied. Check credentials and try again."))
     };
     let all: Vec<_> = m(request, list).into_iter().flat_map(elements).map(denied).collect();
     Some(messages(name, &all, empty))
 }
 
-fn whole(desk: &mut Desk<'_>, request: Node<'_, '_>) -> Result<String, Refusal> {
-    if let Some(refused) = read_only(desk, request) {
+fn dispatch_complete(desk: &mut RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
+    if let Some(refused) = refusal_for_reviewer(desk, request) {
         return Ok(refused);
     }
     match request.tag_name().name() {
@@ -156,14 +158,14 @@ fn whole(desk: &mut Desk<'_>, request: Node<'_, '_>) -> Result<String, Refusal> 
         "GetUserConfiguration" => Ok(user_configuration(desk)),
         "GetServerTimeZones" => time_zones::answer(request),
         other => {
-            Err(Refusal::new("ErrorInvalidRequest", format!("The operation {other} is not supported here.")))
+            Err(EwsError::new("ErrorInvalidRequest", format!("The operation {other} is not supported here.")))
         }
     }
 }
 
 /// No mailbox here has a configuration object; who asks for one is told so.
-fn user_configuration(desk: &Desk<'_>) -> String {
-    let missing = || Refusal::new("ErrorItemNotFound", "The specified object was not found in the store.");
+fn user_configuration(desk: &RequestContext<'_>) -> String {
+    let missing = || EwsError::new("ErrorItemNotFound", "The specified object was not found in the store.");
     let outcome = desk.mailbox().and_then(|_| Err(missing()));
     messages("GetUserConfiguration", &[outcome], "")
 }

@@ -2,37 +2,37 @@
 
 use roxmltree::Node;
 
-use super::Desk;
+use super::RequestContext;
 use super::ids::{folder, not_found, wanted};
 use super::shape;
-use crate::sim::ids::ItemRef;
-use crate::sim::soap_in::{Refusal, elements, need_m};
-use crate::sim::soap_out::messages;
-use crate::sim::world::Folder;
+use crate::sim::ids::ItemLocator;
+use crate::sim::soap_request::{EwsError, elements, require_m};
+use crate::sim::soap_response::messages;
+use crate::sim::world::MailboxFolder;
 
-pub(super) fn answer(desk: &mut Desk<'_>, request: Node<'_, '_>) -> Result<String, Refusal> {
-    let to = elements(need_m(request, "ToFolderId")?)
+pub(super) fn answer(desk: &mut RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
+    let to = elements(require_m(request, "ToFolderId")?)
         .next()
-        .ok_or_else(|| Refusal::schema(request, "ToFolderId is empty."))?;
+        .ok_or_else(|| EwsError::schema_violation(request, "ToFolderId is empty."))?;
     let to = folder(desk, to)?;
-    let outcomes: Vec<_> = elements(need_m(request, "ItemIds")?).map(|id| one(desk, to, id)).collect();
+    let outcomes: Vec<_> = elements(require_m(request, "ItemIds")?).map(|id| one(desk, to, id)).collect();
     Ok(messages("MoveItem", &outcomes, "<m:Items/>"))
 }
 
-fn one(desk: &mut Desk<'_>, to: Folder, id: Node<'_, '_>) -> Result<String, Refusal> {
+fn one(desk: &mut RequestContext<'_>, to: MailboxFolder, id: Node<'_, '_>) -> Result<String, EwsError> {
     let at = wanted(desk, id)?.at;
     if at.occurrence.is_some() {
-        return Err(Refusal::new(
+        return Err(EwsError::new(
             "ErrorCalendarCannotMoveOrCopyOccurrence",
             "Moving or copying an occurrence of a recurring calendar item is not possible.",
         ));
     }
-    let moved = desk.world.shift(at, to).ok_or_else(not_found)?;
+    let moved = desk.world.move_item(at, to).ok_or_else(not_found)?;
     Ok(format!("<m:Items>{}</m:Items>", bare(desk, moved)?))
 }
 
 /// Any row's id and nothing else.
-fn bare(desk: &Desk<'_>, at: ItemRef) -> Result<String, Refusal> {
+fn bare(desk: &RequestContext<'_>, at: ItemLocator) -> Result<String, EwsError> {
     let item = desk.mailbox()?.items.get(&at.item).ok_or_else(not_found)?;
     match item.event() {
         Some(_) => Ok(shape::bare(&super::ids::view(desk, at)?)),

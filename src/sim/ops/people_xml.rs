@@ -1,11 +1,11 @@
 //! Organizers and attendees, as answers write them.
 
-use super::properties::Look;
-use super::shape::Where;
-use super::value::Value;
-use crate::sim::event::{Answer, Attendee, Copy, Person};
-use crate::sim::soap_out::{element, escape, instant};
-use crate::sim::views::View;
+use super::properties::PropertyContext;
+use super::property_value::PropertyValue;
+use super::shape::ReadOperation;
+use crate::sim::event::{Attendee, Copy, InvitationResponse, Person};
+use crate::sim::soap_response::{element, escape, instant};
+use crate::sim::views::EventInstance;
 
 /// The names of some attendees, in one line.
 pub(super) fn display(attendees: &[Attendee]) -> String {
@@ -15,13 +15,13 @@ pub(super) fn display(attendees: &[Attendee]) -> String {
 
 /// `t:Organizer`. A folder's table has the X.500 name of organizers whom the directory knows or knew; an item of nobody has no
 /// organizer.
-pub(super) fn organizer(look: &Look<'_>) -> Option<Value> {
+pub(super) fn organizer(look: &PropertyContext<'_>) -> Option<PropertyValue> {
     let person = &look.view.event.organizer;
     if person.address.is_empty() {
         return None;
     }
     let x500 = look.world.legacy_dn(&person.address).filter(|_| look.world.x500_organizers);
-    let who = match x500.filter(|_| look.place == Where::Find) {
+    let who = match x500.filter(|_| look.place == ReadOperation::Find) {
         Some(name) => format!(
             "<t:Mailbox><t:Name>{}</t:Name><t:EmailAddress>{}</t:EmailAddress><t:RoutingType>EX</t:RoutingType>\
              <t:MailboxType>OneOff</t:MailboxType></t:Mailbox>",
@@ -33,7 +33,7 @@ pub(super) fn organizer(look: &Look<'_>) -> Option<Value> {
             mailbox_element(&look.world.as_listed(person), kind)
         }
     };
-    Some(Value::Shown(format!("<t:Organizer>{who}</t:Organizer>"), person.name.clone()))
+    Some(PropertyValue::XmlWithText(format!("<t:Organizer>{who}</t:Organizer>"), person.name.clone()))
 }
 
 /// `t:Mailbox` with an SMTP address.
@@ -47,16 +47,17 @@ pub(super) fn mailbox_element(person: &Person, kind: &str) -> String {
 }
 
 /// A list of attendees; only the organizer's copy knows what they answered.
-pub(super) fn attendees(name: &str, view: &View<'_>, list: &[Attendee]) -> Option<Value> {
+pub(super) fn attendees(name: &str, view: &EventInstance<'_>, list: &[Attendee]) -> Option<PropertyValue> {
     let one = |attendee: &Attendee| {
-        let answer = match (view.event.copy, attendee.answer) {
-            (Copy::Attendee, _) | (_, Answer::None) => "Unknown",
+        let answer = match (view.event.copy, attendee.response) {
+            (Copy::Attendee, _) | (_, InvitationResponse::None) => "Unknown",
             (Copy::Plain | Copy::Organizer, answer) => answer.word(),
         };
-        let when = attendee.answered.map(|at| element("LastResponseTime", &instant(at))).unwrap_or_default();
+        let when =
+            attendee.responded_at.map(|at| element("LastResponseTime", &instant(at))).unwrap_or_default();
         let mailbox = mailbox_element(&attendee.person, "Mailbox");
         format!("<t:Attendee>{mailbox}<t:ResponseType>{answer}</t:ResponseType>{when}</t:Attendee>")
     };
     let all: String = list.iter().map(one).collect();
-    (!all.is_empty()).then(|| Value::Xml(format!("<t:{name}>{all}</t:{name}>")))
+    (!all.is_empty()).then(|| PropertyValue::Xml(format!("<t:{name}>{all}</t:{name}>")))
 }

@@ -1,13 +1,13 @@
 //! Private events before a delegate who was not given to see them: time that is taken, and nothing else.
 
-use super::Desk;
+use super::RequestContext;
 use crate::sim::event::{Details, Event, Person};
-use crate::sim::ids::ItemRef;
-use crate::sim::views::View;
+use crate::sim::ids::ItemLocator;
+use crate::sim::views::EventInstance;
 
-impl Desk<'_> {
+impl RequestContext<'_> {
     /// Whether an item is one of those that this delegate may not open.
-    pub(super) fn is_hidden(&self, at: ItemRef) -> bool {
+    pub(super) fn is_hidden(&self, at: ItemLocator) -> bool {
         self.world.get(at).is_some_and(|event| self.hides(event))
     }
 
@@ -17,7 +17,7 @@ impl Desk<'_> {
 }
 
 /// What is left of an event of which the caller may see no more than that time is taken.
-pub(super) fn masked(desk: &Desk<'_>, view: &View<'_>) -> Option<Event> {
+pub(super) fn mask_for(desk: &RequestContext<'_>, view: &EventInstance<'_>) -> Option<Event> {
     if !desk.hides(view.event) {
         return None;
     }
@@ -27,7 +27,7 @@ pub(super) fn masked(desk: &Desk<'_>, view: &View<'_>) -> Option<Event> {
         busy: view.details.busy,
         sensitivity: view.details.sensitivity,
         all_day: view.details.all_day,
-        my_answer: view.details.my_answer,
+        my_response: view.details.my_response,
         cancelled: view.details.cancelled,
         cancelled_state: view.details.cancelled_state,
         ..bare
@@ -36,9 +36,9 @@ pub(super) fn masked(desk: &Desk<'_>, view: &View<'_>) -> Option<Event> {
 }
 
 /// A view as its mask shows it, if there is one.
-pub(super) fn behind<'a>(view: View<'a>, mask: Option<&'a Event>) -> View<'a> {
+pub(super) fn apply_mask<'a>(view: EventInstance<'a>, mask: Option<&'a Event>) -> EventInstance<'a> {
     match mask {
-        Some(event) => View { event, details: &event.details, ..view },
+        Some(event) => EventInstance { event, details: &event.details, ..view },
         None => view,
     }
 }

@@ -4,22 +4,22 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::occurrences::{self, Edge};
-use super::path::Path;
 use super::people_xml::{attendees, display, organizer};
+use super::property_path::PropertyPath;
+use super::property_value::PropertyValue;
 use super::recurrence;
-use super::shape::{BodyType, Where};
-use super::value::Value;
+use super::shape::{BodyType, ReadOperation};
 use super::{aliases, html};
-use crate::sim::event::{Answer, Busy, Copy, Details, Importance, Sensitivity};
+use crate::sim::event::{Copy, Details, FreeBusyType, Importance, InvitationResponse, Sensitivity};
 use crate::sim::ids;
-use crate::sim::soap_out::{element, escape, instant};
-use crate::sim::views::{self, Kind, View};
+use crate::sim::soap_response::{element, escape, instant};
+use crate::sim::views::{self, EventInstance, SeriesRole};
 use crate::sim::world::World;
 use crate::sim::zones::Zone;
 
 /// Which base shapes show a property.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tier {
+pub(super) enum ShapeTier {
     Default,
     All,
     OnRequest,
@@ -27,31 +27,31 @@ pub(super) enum Tier {
 
 /// What a property's value may depend on.
 #[derive(Clone, Copy)]
-pub(super) struct Look<'a> {
-    pub(super) view: View<'a>,
+pub(super) struct PropertyContext<'a> {
+    pub(super) view: EventInstance<'a>,
     pub(super) world: &'a World,
-    pub(super) place: Where,
+    pub(super) place: ReadOperation,
     pub(super) body: BodyType,
 }
 
-impl Look<'_> {
+impl PropertyContext<'_> {
     fn details(&self) -> &Details {
         self.view.details
     }
 
     /// What a client said of one of the properties that mean nothing here, or what it is when none did.
-    fn other(&self, name: &str, otherwise: &str) -> Option<Value> {
-        let said = self.details().others.get(name).cloned();
-        said.or_else(|| (!otherwise.is_empty()).then(|| otherwise.to_owned())).map(Value::Text)
+    fn other(&self, name: &str, otherwise: &str) -> Option<PropertyValue> {
+        let said = self.details().other_properties.get(name).cloned();
+        said.or_else(|| (!otherwise.is_empty()).then(|| otherwise.to_owned())).map(PropertyValue::Text)
     }
 
-    fn flag(&self, name: &str, otherwise: bool) -> Option<Value> {
-        let said = self.details().others.get(name).map(|said| said == "true");
-        Some(Value::Flag(said.unwrap_or(otherwise)))
+    fn flag(&self, name: &str, otherwise: bool) -> Option<PropertyValue> {
+        let said = self.details().other_properties.get(name).map(|said| said == "true");
+        Some(PropertyValue::Boolean(said.unwrap_or(otherwise)))
     }
 
-    fn time(&self, name: &str) -> Option<Value> {
-        crate::sim::soap_in::instant(self.details().others.get(name)?).map(Value::Time)
+    fn time(&self, name: &str) -> Option<PropertyValue> {
+        crate::sim::soap_request::instant(self.details().other_properties.get(name)?).map(PropertyValue::Time)
     }
 
     fn start_zone(&self) -> &'static Zone {
@@ -64,15 +64,15 @@ impl Look<'_> {
 }
 
 /// A property.
-pub(super) struct Property {
+pub(super) struct PropertyDefinition {
     pub(super) uri: &'static str,
-    pub(super) tier: Tier,
+    pub(super) tier: ShapeTier,
     /// Whether `FindItem` has it.
     pub(super) in_find: bool,
-    pub(super) value: fn(&Look<'_>) -> Option<Value>,
+    pub(super) value: fn(&PropertyContext<'_>) -> Option<PropertyValue>,
 }
 
-impl Property {
+impl PropertyDefinition {
     /// The name of its element.
     pub(super) fn name(&self) -> &'static str {
         self.uri.split_once(':').map_or(self.uri, |(_, name)| name)
@@ -81,32 +81,32 @@ impl Property {
 
 const fn property(
     uri: &'static str,
-    tier: Tier,
+    tier: ShapeTier,
     in_find: bool,
-    value: fn(&Look<'_>) -> Option<Value>,
-) -> Property {
-    Property { uri, tier, in_find, value }
+    value: fn(&PropertyContext<'_>) -> Option<PropertyValue>,
+) -> PropertyDefinition {
+    PropertyDefinition { uri, tier, in_find, value }
 }
 
-use Tier::{All, Default as Basic, OnRequest};
+use ShapeTier::{All, Default as Basic, OnRequest};
 
 /// Where the extended properties stand among the others.
 pub(super) const EXTENDED_AFTER: &str = "item:HasAttachments";
 
 /// Every property the simulator has, in schema order.
-pub(super) const PROPERTIES: &[Property] = &[
+pub(super) const PROPERTIES: &[PropertyDefinition] = &[
     property("item:ParentFolderId", All, true, |look| {
-        Some(Value::Xml(parent_folder(look.view.mailbox.number, look.view.item.folder.number())))
+        Some(PropertyValue::Xml(parent_folder(look.view.mailbox.number, look.view.item.folder.number())))
     }),
     property("item:ItemClass", All, true, |look| look.other("ItemClass", "IPM.Appointment")),
     property("item:Subject", Basic, true, |look| text(&look.details().subject)),
     property("item:Sensitivity", All, true, |look| Some(sensitivity(look.details().sensitivity))),
     property("item:Body", All, false, |look| Some(body(look))),
     property("item:DateTimeReceived", All, true, |look| time(look.view.item.created)),
-    property("item:Size", All, true, |look| Some(Value::Number(size(look.details())))),
+    property("item:Size", All, true, |look| Some(PropertyValue::Number(size(look.details())))),
     property("item:Categories", All, true, |look| {
-        let all: Vec<_> = look.details().categories.iter().cloned().map(Value::Text).collect();
-        (!all.is_empty()).then_some(Value::List(all))
+        let all: Vec<_> = look.details().categories.iter().cloned().map(PropertyValue::Text).collect();
+        (!all.is_empty()).then_some(PropertyValue::List(all))
     }),
     property("item:Importance", All, true, |look| Some(importance(look.details().importance))),
     property("item:InReplyTo", All, true, |look| look.other("InReplyTo", "")),
@@ -117,7 +117,9 @@ pub(super) const PROPERTIES: &[Property] = &[
     property("item:IsUnmodified", All, true, |_| flag(false)),
     property("item:DateTimeSent", All, true, |look| time(look.view.item.created)),
     property("item:DateTimeCreated", All, true, |look| time(look.view.item.created)),
-    property("item:ResponseObjects", Basic, false, |look| Some(Value::Xml(response_objects(&look.view)))),
+    property("item:ResponseObjects", Basic, false, |look| {
+        Some(PropertyValue::Xml(response_objects(&look.view)))
+    }),
     property("item:ReminderDueBy", All, true, |look| {
         look.time("ReminderDueBy").or_else(|| time(look.view.start))
     }),
@@ -125,21 +127,25 @@ pub(super) const PROPERTIES: &[Property] = &[
     property("item:ReminderNextTime", All, true, |look| look.time("ReminderNextTime")),
     property("item:ReminderMinutesBeforeStart", All, true, |look| {
         let minutes = look.details().reminder_minutes.map(i64::from);
-        let said = || look.details().others.get("ReminderMinutesBeforeStart")?.parse().ok();
-        Some(Value::Number(minutes.or_else(said).unwrap_or(15)))
+        let said = || look.details().other_properties.get("ReminderMinutesBeforeStart")?.parse().ok();
+        Some(PropertyValue::Number(minutes.or_else(said).unwrap_or(15)))
     }),
-    property("item:DisplayCc", All, true, |look| Some(Value::Text(display(&look.details().optional)))),
-    property("item:DisplayTo", All, true, |look| Some(Value::Text(display(&look.details().required)))),
+    property("item:DisplayCc", All, true, |look| {
+        Some(PropertyValue::Text(display(&look.details().optional)))
+    }),
+    property("item:DisplayTo", All, true, |look| {
+        Some(PropertyValue::Text(display(&look.details().required)))
+    }),
     property("item:HasAttachments", Basic, true, |_| flag(false)),
     property("item:Culture", All, true, |look| look.other("Culture", "en-US")),
-    property("item:EffectiveRights", All, true, |_| Some(Value::Xml(EFFECTIVE_RIGHTS.to_owned()))),
+    property("item:EffectiveRights", All, true, |_| Some(PropertyValue::Xml(EFFECTIVE_RIGHTS.to_owned()))),
     property("item:LastModifiedName", All, true, |look| text(&look.view.mailbox.name)),
     property("item:LastModifiedTime", All, true, |look| time(look.view.item.modified)),
     property("item:IsAssociated", All, true, |_| flag(false)),
     property("item:TextBody", OnRequest, false, |look| {
         let text = html::text_of(&look.details().body, look.details().is_html);
         let xml = format!(r#"<t:TextBody BodyType="Text">{}</t:TextBody>"#, escape(&text));
-        Some(Value::Shown(xml, text))
+        Some(PropertyValue::XmlWithText(xml, text))
     }),
     property("calendar:UID", All, true, |look| text(&look.view.event.uid)),
     property("calendar:RecurrenceId", All, true, |look| time(look.view.original_start?)),
@@ -160,8 +166,8 @@ pub(super) const PROPERTIES: &[Property] = &[
         flag(look.view.event.sent && look.view.event.copy != Copy::Plain)
     }),
     property("calendar:IsResponseRequested", All, true, |look| look.flag("IsResponseRequested", true)),
-    property("calendar:CalendarItemType", Basic, true, |look| Some(kind(look.view.kind))),
-    property("calendar:MyResponseType", All, true, |look| Some(answer(my_answer(&look.view)))),
+    property("calendar:CalendarItemType", Basic, true, |look| Some(kind(look.view.role))),
+    property("calendar:MyResponseType", All, true, |look| Some(answer(my_response(&look.view)))),
     property("calendar:Organizer", Basic, true, organizer),
     property("calendar:RequiredAttendees", Basic, false, |look| {
         attendees("RequiredAttendees", &look.view, &look.details().required)
@@ -173,53 +179,55 @@ pub(super) const PROPERTIES: &[Property] = &[
         attendees("Resources", &look.view, &look.details().resources)
     }),
     property("calendar:ConflictingMeetingCount", All, false, |look| {
-        Some(Value::Number(count(beside(&look.view, Beside::Overlapping))))
+        Some(PropertyValue::Number(count(count_neighbors(&look.view, NeighborKind::Overlapping))))
     }),
     property("calendar:AdjacentMeetingCount", All, false, |look| {
-        Some(Value::Number(count(beside(&look.view, Beside::Touching))))
+        Some(PropertyValue::Number(count(count_neighbors(&look.view, NeighborKind::Touching))))
     }),
     property("calendar:Duration", All, true, |look| text(&duration(look.view.end - look.view.start))),
     property("calendar:TimeZone", All, true, |look| text(&zone_name(look.start_zone()))),
-    property("calendar:AppointmentReplyTime", All, true, |look| time(look.details().answered?)),
+    property("calendar:AppointmentReplyTime", All, true, |look| time(look.details().responded_at?)),
     property("calendar:AppointmentSequenceNumber", All, true, |look| {
-        Some(Value::Number(look.view.event.sequence.into()))
+        Some(PropertyValue::Number(look.view.event.sequence.into()))
     }),
-    property("calendar:AppointmentState", All, true, |look| Some(Value::Number(state(&look.view)))),
+    property("calendar:AppointmentState", All, true, |look| {
+        Some(PropertyValue::Number(appointment_state(&look.view)))
+    }),
     property("calendar:Recurrence", Basic, false, |look| {
-        let series = look.view.event.series.as_ref().filter(|_| look.view.kind == Kind::Master)?;
-        Some(Value::Xml(recurrence::write(series, look.view.start)))
+        let series = look.view.event.series.as_ref().filter(|_| look.view.role == SeriesRole::Master)?;
+        Some(PropertyValue::Xml(recurrence::write(series, look.view.start)))
     }),
     property("calendar:FirstOccurrence", All, false, |look| {
-        occurrences::edge("FirstOccurrence", &look.view, Edge::First).map(Value::Xml)
+        occurrences::edge("FirstOccurrence", &look.view, Edge::First).map(PropertyValue::Xml)
     }),
     property("calendar:LastOccurrence", All, false, |look| {
-        occurrences::edge("LastOccurrence", &look.view, Edge::Last).map(Value::Xml)
+        occurrences::edge("LastOccurrence", &look.view, Edge::Last).map(PropertyValue::Xml)
     }),
     property("calendar:ModifiedOccurrences", All, false, |look| {
-        occurrences::modified(&look.view).map(Value::Xml)
+        occurrences::modified(&look.view).map(PropertyValue::Xml)
     }),
     property("calendar:DeletedOccurrences", All, false, |look| {
-        occurrences::deleted(&look.view).map(Value::Xml)
+        occurrences::deleted(&look.view).map(PropertyValue::Xml)
     }),
     property("calendar:StartTimeZone", All, true, |look| {
-        Some(Value::Xml(zone("StartTimeZone", look.start_zone())))
+        Some(PropertyValue::Xml(zone("StartTimeZone", look.start_zone())))
     }),
     property("calendar:EndTimeZone", All, true, |look| {
-        Some(Value::Xml(zone("EndTimeZone", look.end_zone())))
+        Some(PropertyValue::Xml(zone("EndTimeZone", look.end_zone())))
     }),
     property("calendar:ConferenceType", All, true, |look| {
-        let said = look.details().others.get("ConferenceType");
-        Some(Value::Number(said.and_then(|said| said.parse().ok()).unwrap_or(0)))
+        let said = look.details().other_properties.get("ConferenceType");
+        Some(PropertyValue::Number(said.and_then(|said| said.parse().ok()).unwrap_or(0)))
     }),
     property("calendar:AllowNewTimeProposal", All, true, |look| look.flag("AllowNewTimeProposal", true)),
     property("calendar:IsOnlineMeeting", All, true, |look| look.flag("IsOnlineMeeting", false)),
     property("calendar:MeetingWorkspaceUrl", All, true, |look| look.other("MeetingWorkspaceUrl", "")),
     property("calendar:NetShowUrl", All, true, |look| look.other("NetShowUrl", "")),
     property("calendar:StartWallClock", All, true, |look| {
-        Some(Value::Xml(wall_clock("StartWallClock", look.start_zone(), look.view.start)))
+        Some(PropertyValue::Xml(wall_clock("StartWallClock", look.start_zone(), look.view.start)))
     }),
     property("calendar:EndWallClock", All, true, |look| {
-        Some(Value::Xml(wall_clock("EndWallClock", look.end_zone(), look.view.end)))
+        Some(PropertyValue::Xml(wall_clock("EndWallClock", look.end_zone(), look.view.end)))
     }),
     property("calendar:StartTimeZoneId", All, true, |look| text(look.start_zone().id)),
     property("calendar:EndTimeZoneId", All, true, |look| text(look.end_zone().id)),
@@ -267,11 +275,11 @@ const STRUCTURES: [&str; 16] = [
 const NEVER_MATCHING: [&str; 1] = ["item:ReminderDueBy"];
 
 /// Whether restrictions and orders may name a property.
-pub(super) fn is_searchable(path: &Path) -> bool {
+pub(super) fn is_searchable(path: &PropertyPath) -> bool {
     match path {
-        Path::Extended(..) => true,
-        Path::Indexed => false,
-        Path::Field(uri) => {
+        PropertyPath::Extended(..) => true,
+        PropertyPath::Indexed => false,
+        PropertyPath::Field(uri) => {
             let has = |list: &[&str]| list.contains(&uri.as_str());
             let known =
                 PROPERTIES.iter().any(|property| property.uri == uri) || super::message_shape::has(uri);
@@ -281,17 +289,17 @@ pub(super) fn is_searchable(path: &Path) -> bool {
 }
 
 /// What a restriction or an order finds under a path.
-pub(super) fn value(look: &Look<'_>, path: &Path) -> Option<Value> {
+pub(super) fn value(look: &PropertyContext<'_>, path: &PropertyPath) -> Option<PropertyValue> {
     match path {
-        Path::Indexed => None,
-        Path::Extended(property, _) => aliases::value(look, property),
-        Path::Field(uri) if NEVER_MATCHING.contains(&uri.as_str()) => None,
-        Path::Field(uri) => of_field(look, uri),
+        PropertyPath::Indexed => None,
+        PropertyPath::Extended(property, _) => aliases::value(look, property),
+        PropertyPath::Field(uri) if NEVER_MATCHING.contains(&uri.as_str()) => None,
+        PropertyPath::Field(uri) => of_field(look, uri),
     }
 }
 
 /// The value of a property that has a `FieldURI`.
-pub(super) fn of_field(look: &Look<'_>, uri: &str) -> Option<Value> {
+pub(super) fn of_field(look: &PropertyContext<'_>, uri: &str) -> Option<PropertyValue> {
     let property = PROPERTIES.iter().find(|property| property.uri == uri)?;
     (property.value)(look)
 }
@@ -300,34 +308,34 @@ const EFFECTIVE_RIGHTS: &str = "<t:EffectiveRights><t:CreateAssociated>false</t:
     <t:CreateContents>false</t:CreateContents><t:CreateHierarchy>false</t:CreateHierarchy><t:Delete>true</t:Delete>\
     <t:Modify>true</t:Modify><t:Read>true</t:Read></t:EffectiveRights>";
 
-fn text(text: &str) -> Option<Value> {
-    Some(Value::Text(text.to_owned()))
+fn text(text: &str) -> Option<PropertyValue> {
+    Some(PropertyValue::Text(text.to_owned()))
 }
 
-fn flag(yes: bool) -> Option<Value> {
-    Some(Value::Flag(yes))
+fn flag(yes: bool) -> Option<PropertyValue> {
+    Some(PropertyValue::Boolean(yes))
 }
 
-fn time(at: DateTime<Utc>) -> Option<Value> {
-    Some(Value::Time(at))
+fn time(at: DateTime<Utc>) -> Option<PropertyValue> {
+    Some(PropertyValue::Time(at))
 }
 
 /// A word of an enumeration whose variants are in the order of the numbers that stand for them.
 macro_rules! ranked {
     ($($function:ident: $name:ident),+) => {$(
-        pub(super) fn $function(word: $name) -> Value {
-            Value::Word(word.word(), word as i64, |word| $name::from_word(word).map(|word| word as i64))
+        pub(super) fn $function(word: $name) -> PropertyValue {
+            PropertyValue::Enumeration(word.word(), word as i64, |word| $name::from_word(word).map(|word| word as i64))
         }
     )+};
 }
 
-ranked!(sensitivity: Sensitivity, importance: Importance, busy: Busy, answer: Answer);
+ranked!(sensitivity: Sensitivity, importance: Importance, busy: FreeBusyType, answer: InvitationResponse);
 
-fn kind(kind: Kind) -> Value {
+fn kind(kind: SeriesRole) -> PropertyValue {
     const WORDS: [&str; 4] = ["Single", "Occurrence", "Exception", "RecurringMaster"];
     let rank =
         |word: &str| WORDS.iter().position(|known| *known == word).and_then(|at| i64::try_from(at).ok());
-    Value::Word(kind.word(), rank(kind.word()).unwrap_or(0), rank)
+    PropertyValue::Enumeration(kind.word(), rank(kind.word()).unwrap_or(0), rank)
 }
 
 pub(super) fn parent_folder(mailbox: u32, folder: u8) -> String {
@@ -335,21 +343,21 @@ pub(super) fn parent_folder(mailbox: u32, folder: u8) -> String {
     format!(r#"<t:ParentFolderId Id="{id}" ChangeKey="{}"/>"#, ids::FOLDER_CHANGE_KEY)
 }
 
-fn body(look: &Look<'_>) -> Value {
+fn body(look: &PropertyContext<'_>) -> PropertyValue {
     let details = look.details();
     let (kind, shown) = match look.body {
         BodyType::Html => ("HTML", html::page_of(&details.body, details.is_html)),
         BodyType::Best if details.is_html => ("HTML", details.body.clone()),
         BodyType::Best | BodyType::Text => ("Text", html::text_of(&details.body, details.is_html)),
     };
-    Value::Shown(format!(r#"<t:Body BodyType="{kind}">{}</t:Body>"#, escape(&shown)), shown)
+    PropertyValue::XmlWithText(format!(r#"<t:Body BodyType="{kind}">{}</t:Body>"#, escape(&shown)), shown)
 }
 
 fn size(details: &Details) -> i64 {
     i64::try_from(2000 + details.subject.len() + details.body.len()).unwrap_or(i64::MAX)
 }
 
-fn response_objects(view: &View<'_>) -> String {
+fn response_objects(view: &EventInstance<'_>) -> String {
     let own = match (view.event.copy, view.details.is_cancelled()) {
         (Copy::Attendee, false) => "<t:AcceptItem/><t:TentativelyAcceptItem/><t:DeclineItem/>",
         (Copy::Organizer, false) => "<t:CancelCalendarItem/>",
@@ -359,15 +367,15 @@ fn response_objects(view: &View<'_>) -> String {
 }
 
 /// What this mailbox answered.
-pub(super) fn my_answer(view: &View<'_>) -> Answer {
+pub(super) fn my_response(view: &EventInstance<'_>) -> InvitationResponse {
     match view.event.copy {
-        Copy::Attendee => view.details.my_answer,
-        Copy::Plain | Copy::Organizer => Answer::Organizer,
+        Copy::Attendee => view.details.my_response,
+        Copy::Plain | Copy::Organizer => InvitationResponse::Organizer,
     }
 }
 
 /// Bit 1 meeting, bit 2 received, bit 4 cancelled.
-pub(super) fn state(view: &View<'_>) -> i64 {
+pub(super) fn appointment_state(view: &EventInstance<'_>) -> i64 {
     let role = match view.event.copy {
         Copy::Plain => 0,
         Copy::Organizer => 1,
@@ -378,22 +386,22 @@ pub(super) fn state(view: &View<'_>) -> i64 {
 
 /// How other events lie to one.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Beside {
+enum NeighborKind {
     Overlapping,
     Touching,
 }
 
-fn beside(view: &View<'_>, how: Beside) -> usize {
+fn count_neighbors(view: &EventInstance<'_>, how: NeighborKind) -> usize {
     let second = TimeDelta::seconds(1);
     let others = views::window(view.mailbox, view.start - second, view.end + second);
     let others = others.iter().filter(|other| {
         other.item.number != view.item.number
             && !other.details.is_cancelled()
-            && other.details.busy != Busy::Free
+            && other.details.busy != FreeBusyType::Free
     });
-    let lies = |other: &&View<'_>| match how {
-        Beside::Overlapping => other.start < view.end && other.end > view.start,
-        Beside::Touching => other.start == view.end || other.end == view.start,
+    let lies = |other: &&EventInstance<'_>| match how {
+        NeighborKind::Overlapping => other.start < view.end && other.end > view.start,
+        NeighborKind::Touching => other.start == view.end || other.end == view.start,
     };
     others.filter(lies).count()
 }
@@ -427,14 +435,14 @@ fn wall_clock(name: &str, zone: &Zone, at: DateTime<Utc>) -> String {
 }
 
 /// `OccurrenceInfoType`'s times.
-pub(super) fn times(view: &View<'_>) -> String {
+pub(super) fn times(view: &EventInstance<'_>) -> String {
     format!("{}{}", element("Start", &instant(view.start)), element("End", &instant(view.end)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sim::soap_in::{TYPES, parse};
+    use crate::sim::soap_request::{TYPES, parse};
 
     #[test]
     fn every_property_has_a_path_that_the_schema_knows() {
@@ -442,7 +450,11 @@ mod tests {
             let later = ["calendar:StartTimeZoneId", "calendar:EndTimeZoneId"].contains(&property.uri);
             let xml = format!(r#"<t:FieldURI xmlns:t="{TYPES}" FieldURI="{}"/>"#, property.uri);
             let document = parse(&xml).unwrap();
-            assert!(later || super::super::path::read(document.root_element()).is_ok(), "{}", property.uri);
+            assert!(
+                later || super::super::property_path::read(document.root_element()).is_ok(),
+                "{}",
+                property.uri
+            );
         }
     }
 }

@@ -3,10 +3,10 @@
 use chrono::{DateTime, NaiveDate, Utc, Weekday};
 use roxmltree::Node;
 
-use crate::sim::pattern::{DayOfWeek, Pattern};
-use crate::sim::series::{Range, Series};
-use crate::sim::soap_in::{Refusal, TYPES, day, elements, t_text};
-use crate::sim::soap_out::element;
+use crate::sim::pattern::{DayOfWeek, RecurrencePattern};
+use crate::sim::series::{RecurrenceRange, Series};
+use crate::sim::soap_request::{EwsError, TYPES, day, elements, t_text};
+use crate::sim::soap_response::element;
 
 const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 const WEEKDAYS: [Weekday; 7] =
@@ -35,12 +35,12 @@ pub(super) fn write(series: &Series, first: DateTime<Utc>) -> String {
     let day = |at: DateTime<Utc>, day: NaiveDate| format!("{day}{}", series.zone.offset_of(at));
     let start = element("StartDate", &day(first, series.zone.local(first).date()));
     let range = match series.range {
-        Range::NoEnd => format!("<t:NoEndRecurrence>{start}</t:NoEndRecurrence>"),
-        Range::Until(last) => {
+        RecurrenceRange::NoEnd => format!("<t:NoEndRecurrence>{start}</t:NoEndRecurrence>"),
+        RecurrenceRange::Until(last) => {
             let end = element("EndDate", &day(series.zone.midnight(last), last));
             format!("<t:EndDateRecurrence>{start}{end}</t:EndDateRecurrence>")
         }
-        Range::Count(count) => format!(
+        RecurrenceRange::Count(count) => format!(
             "<t:NumberedRecurrence>{start}<t:NumberOfOccurrences>{count}</t:NumberOfOccurrences>\
              </t:NumberedRecurrence>"
         ),
@@ -48,26 +48,26 @@ pub(super) fn write(series: &Series, first: DateTime<Utc>) -> String {
     format!("<t:Recurrence>{}{range}</t:Recurrence>", pattern(&series.pattern))
 }
 
-fn pattern(pattern: &Pattern) -> String {
+fn pattern(pattern: &RecurrencePattern) -> String {
     let number = |name: &str, number: &u32| element(name, &number.to_string());
     let every = |interval: &u32| number("Interval", interval);
     let (kind, inside) = match pattern {
-        Pattern::Daily { interval } => ("Daily", every(interval)),
-        Pattern::Weekly { interval, days, first_day } => {
+        RecurrencePattern::Daily { interval } => ("Daily", every(interval)),
+        RecurrencePattern::Weekly { interval, days, first_day } => {
             let days: Vec<&str> = days.iter().copied().map(weekday).collect();
             let days = element("DaysOfWeek", &days.join(" "));
             ("Weekly", every(interval) + &days + &element("FirstDayOfWeek", weekday(*first_day)))
         }
-        Pattern::Monthly { interval, day } => {
+        RecurrencePattern::Monthly { interval, day } => {
             ("AbsoluteMonthly", every(interval) + &number("DayOfMonth", day))
         }
-        Pattern::MonthlyWeekday { interval, day, nth } => {
+        RecurrencePattern::MonthlyWeekday { interval, day, nth } => {
             ("RelativeMonthly", every(interval) + &relative(*day, *nth))
         }
-        Pattern::Yearly { month, day } => {
+        RecurrencePattern::Yearly { month, day } => {
             ("AbsoluteYearly", number("DayOfMonth", day) + &element("Month", month_name(*month)))
         }
-        Pattern::YearlyWeekday { month, day, nth } => {
+        RecurrencePattern::YearlyWeekday { month, day, nth } => {
             ("RelativeYearly", relative(*day, *nth) + &element("Month", month_name(*month)))
         }
     };
@@ -94,36 +94,38 @@ fn month_name(month: u32) -> &'static str {
 }
 
 /// Reads the element: the series, and the day from which on its pattern counts.
-pub(super) fn read(node: Node<'_, '_>) -> Result<(Series, NaiveDate), Refusal> {
-    let bad = || Refusal::new("ErrorCalendarInvalidRecurrence", "The recurrence is invalid.");
+pub(super) fn read(node: Node<'_, '_>) -> Result<(Series, NaiveDate), EwsError> {
+    let bad = || EwsError::new("ErrorCalendarInvalidRecurrence", "The recurrence is invalid.");
     let mut children = elements(node).filter(|child| child.tag_name().namespace() == Some(TYPES));
     let (Some(pattern), Some(range), None) = (children.next(), children.next(), children.next()) else {
-        return Err(Refusal::schema(node, "A Recurrence holds a pattern and a range."));
+        return Err(EwsError::schema_violation(node, "A Recurrence holds a pattern and a range."));
     };
     let pattern = read_pattern(pattern)?.ok_or_else(bad)?;
     let (range, start) = read_range(range).ok_or_else(bad)?;
     match range {
-        Range::Until(last) if last < start => {
-            Err(Refusal::new("ErrorRecurrenceHasNoOccurrence", "The recurrence has no occurrence."))
+        RecurrenceRange::Until(last) if last < start => {
+            Err(EwsError::new("ErrorRecurrenceHasNoOccurrence", "The recurrence has no occurrence."))
         }
         _ => Ok((Series::new(pattern, range), start)),
     }
 }
 
-fn read_pattern(node: Node<'_, '_>) -> Result<Option<Pattern>, Refusal> {
+fn read_pattern(node: Node<'_, '_>) -> Result<Option<RecurrencePattern>, EwsError> {
     Ok(match node.tag_name().name() {
-        "DailyRecurrence" => interval(node).map(|interval| Pattern::Daily { interval }),
+        "DailyRecurrence" => interval(node).map(|interval| RecurrencePattern::Daily { interval }),
         "WeeklyRecurrence" => weekly(node),
         "AbsoluteMonthlyRecurrence" => absolute_monthly(node),
         "RelativeMonthlyRecurrence" => relative_monthly(node),
         "AbsoluteYearlyRecurrence" => {
-            month(node).zip(day_of_month(node)).map(|(month, day)| Pattern::Yearly { month, day })
+            month(node).zip(day_of_month(node)).map(|(month, day)| RecurrencePattern::Yearly { month, day })
         }
         "RelativeYearlyRecurrence" => relative_yearly(node),
         "DailyRegeneration" | "WeeklyRegeneration" | "MonthlyRegeneration" | "YearlyRegeneration" => {
-            return Err(Refusal::new("ErrorUnsupportedRecurrence", "Only tasks regenerate."));
+            return Err(EwsError::new("ErrorUnsupportedRecurrence", "Only tasks regenerate."));
         }
-        other => return Err(Refusal::schema(node, &format!("'{other}' is no recurrence pattern."))),
+        other => {
+            return Err(EwsError::schema_violation(node, &format!("'{other}' is no recurrence pattern.")));
+        }
     })
 }
 
@@ -135,7 +137,7 @@ fn interval(node: Node<'_, '_>) -> Option<u32> {
     number(node, "Interval")
 }
 
-fn weekly(node: Node<'_, '_>) -> Option<Pattern> {
+fn weekly(node: Node<'_, '_>) -> Option<RecurrencePattern> {
     let words = t_text(node, "DaysOfWeek")?;
     let classes: Vec<DayOfWeek> = words.split_whitespace().map(read_day).collect::<Option<_>>()?;
     let days: Vec<Weekday> =
@@ -145,21 +147,21 @@ fn weekly(node: Node<'_, '_>) -> Option<Pattern> {
         Some(word) => DAYS.iter().position(|day| *day == word).and_then(|at| WEEKDAYS.get(at).copied())?,
     };
     (!days.is_empty()).then_some(())?;
-    Some(Pattern::Weekly { interval: interval(node)?, days, first_day })
+    Some(RecurrencePattern::Weekly { interval: interval(node)?, days, first_day })
 }
 
-fn absolute_monthly(node: Node<'_, '_>) -> Option<Pattern> {
-    Some(Pattern::Monthly { interval: interval(node)?, day: day_of_month(node)? })
+fn absolute_monthly(node: Node<'_, '_>) -> Option<RecurrencePattern> {
+    Some(RecurrencePattern::Monthly { interval: interval(node)?, day: day_of_month(node)? })
 }
 
-fn relative_monthly(node: Node<'_, '_>) -> Option<Pattern> {
+fn relative_monthly(node: Node<'_, '_>) -> Option<RecurrencePattern> {
     let (day, nth) = read_relative(node)?;
-    Some(Pattern::MonthlyWeekday { interval: interval(node)?, day, nth })
+    Some(RecurrencePattern::MonthlyWeekday { interval: interval(node)?, day, nth })
 }
 
-fn relative_yearly(node: Node<'_, '_>) -> Option<Pattern> {
+fn relative_yearly(node: Node<'_, '_>) -> Option<RecurrencePattern> {
     let (day, nth) = read_relative(node)?;
-    Some(Pattern::YearlyWeekday { month: month(node)?, day, nth })
+    Some(RecurrencePattern::YearlyWeekday { month: month(node)?, day, nth })
 }
 
 fn day_of_month(node: Node<'_, '_>) -> Option<u32> {
@@ -188,12 +190,12 @@ fn position(words: &[&str], word: &str) -> Option<u32> {
     words.iter().position(|known| *known == word).and_then(|at| u32::try_from(at + 1).ok())
 }
 
-fn read_range(node: Node<'_, '_>) -> Option<(Range, NaiveDate)> {
+fn read_range(node: Node<'_, '_>) -> Option<(RecurrenceRange, NaiveDate)> {
     let start = day(&t_text(node, "StartDate")?)?;
     let range = match node.tag_name().name() {
-        "NoEndRecurrence" => Range::NoEnd,
-        "EndDateRecurrence" => Range::Until(day(&t_text(node, "EndDate")?)?),
-        "NumberedRecurrence" => Range::Count(number(node, "NumberOfOccurrences")?),
+        "NoEndRecurrence" => RecurrenceRange::NoEnd,
+        "EndDateRecurrence" => RecurrenceRange::Until(day(&t_text(node, "EndDate")?)?),
+        "NumberedRecurrence" => RecurrenceRange::Count(number(node, "NumberOfOccurrences")?),
         _ => return None,
     };
     Some((range, start))

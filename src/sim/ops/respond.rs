@@ -3,66 +3,74 @@
 
 use roxmltree::Node;
 
-use super::Desk;
-use super::ids::{Wanted, not_found, view, wanted};
+use super::RequestContext;
+use super::ids::{RequestedItem, not_found, view, wanted};
 use super::shape;
-use crate::sim::event::{Answer, Content, Copy, Message};
-use crate::sim::ids::ItemRef;
-use crate::sim::soap_in::{Refusal, choice, t, t_text};
-use crate::sim::world::Folder;
+use crate::sim::event::{Copy, InvitationResponse, ItemContent, MailMessage};
+use crate::sim::ids::ItemLocator;
+use crate::sim::soap_request::{EwsError, enum_attribute, t, t_text};
+use crate::sim::world::MailboxFolder;
 
 const DISPOSITIONS: [&str; 3] = ["SaveOnly", "SendOnly", "SendAndSaveCopy"];
 const REQUEST: &str = "IPM.Schedule.Meeting.Request";
 const CANCELLATION: &str = "IPM.Schedule.Meeting.Canceled";
 
 /// The meeting a response is about, its text, and whether anybody is to be told.
-struct Response<'a> {
-    at: ItemRef,
+struct MeetingResponse<'a> {
+    at: ItemLocator,
     /// The message that was answered, if it was one.
-    message: Option<ItemRef>,
+    message: Option<ItemLocator>,
     text: String,
     disposition: &'a str,
 }
 
 fn response<'a>(
-    desk: &Desk<'_>,
+    desk: &RequestContext<'_>,
     request: Node<'a, '_>,
     item: Node<'_, '_>,
     body: &str,
-) -> Result<Response<'a>, Refusal> {
-    let disposition = choice(request, "MessageDisposition", &DISPOSITIONS)?.ok_or_else(|| {
-        Refusal::new("ErrorMessageDispositionRequired", "Message disposition is required for responses.")
+) -> Result<MeetingResponse<'a>, EwsError> {
+    let disposition = enum_attribute(request, "MessageDisposition", &DISPOSITIONS)?.ok_or_else(|| {
+        EwsError::new("ErrorMessageDispositionRequired", "Message disposition is required for responses.")
     })?;
     let reference = t(item, "ReferenceItemId").ok_or_else(|| {
-        Refusal::new("ErrorMissingInformationReferenceItemId", "The reference item id is missing.")
+        EwsError::new("ErrorMissingInformationReferenceItemId", "The reference item id is missing.")
     })?;
     let wanted = wanted(desk, reference)?;
     let (at, message) = meeting(desk, wanted, item.tag_name().name())?;
     let text = t_text(item, body).unwrap_or_default();
-    Ok(Response { at, message, text, disposition })
+    Ok(MeetingResponse { at, message, text, disposition })
 }
 
 /// The meeting that is meant, in the version the caller knows, and the message that led to it.
-fn meeting(desk: &Desk<'_>, wanted: Wanted, operation: &str) -> Result<(ItemRef, Option<ItemRef>), Refusal> {
+fn meeting(
+    desk: &RequestContext<'_>,
+    wanted: RequestedItem,
+    operation: &str,
+) -> Result<(ItemLocator, Option<ItemLocator>), EwsError> {
     let row = desk.mailbox()?.items.get(&wanted.at.item).ok_or_else(not_found)?;
     let (at, message) = match &row.content {
-        Content::Event(_) => (wanted.at, None),
-        Content::Message(message) => (behind(desk, message, operation)?, Some(wanted.at)),
+        ItemContent::Event(_) => (wanted.at, None),
+        ItemContent::Message(message) => (meeting_of_message(desk, message, operation)?, Some(wanted.at)),
     };
     view(desk, at)?;
     match wanted.version {
         None => {
-            Err(Refusal::new("ErrorChangeKeyRequired", "An item change key is required for this operation."))
+            Err(EwsError::new("ErrorChangeKeyRequired", "An item change key is required for this operation."))
         }
         Some(known) if known != row.version => {
-            Err(Refusal::new("ErrorStaleObject", "The change key is not the current one."))
+            Err(EwsError::new("ErrorStaleObject", "The change key is not the current one."))
         }
         Some(_) => Ok((at, message)),
     }
 }
 
 /// The meeting of a message that this operation answers.
-fn behind(desk: &Desk<'_>, message: &Message, operation: &str) -> Result<ItemRef, Refusal> {
+fn meeting_of_message(
+    desk: &RequestContext<'_>,
+    message: &MailMessage,
+    operation: &str,
+) -> Result<ItemLocator, EwsError> {
     let (class, code) = match operation {
         "AcceptItem" => (REQUEST, "ErrorInvalidItemForOperationAcceptItem"),
         "TentativelyAcceptItem" => (REQUEST, "ErrorInvalidItemForOperationTentative"),
@@ -70,48 +78,48 @@ fn behind(desk: &Desk<'_>, message: &Message, operation: &str) -> Result<ItemRef
         "RemoveItem" => (CANCELLATION, "ErrorInvalidItemForOperationRemoveItem"),
         _ => ("", "ErrorInvalidItemForOperationCancelItem"),
     };
-    let about = message.about.as_ref().filter(|_| message.class == class);
-    let about = about.ok_or_else(|| Refusal::new(code, "The item is not one that can be answered so."))?;
+    let about = message.meeting.as_ref().filter(|_| message.class == class);
+    let about = about.ok_or_else(|| EwsError::new(code, "The item is not one that can be answered so."))?;
     let mailbox = desk.mailbox()?;
     let row = mailbox.by_uid(&about.uid).ok_or_else(not_found)?;
     let is_series = row.event().is_some_and(|event| event.series.is_some());
     let occurrence = about.occurrence.filter(|_| is_series);
-    Ok(ItemRef { mailbox: mailbox.number, item: row.number, occurrence })
+    Ok(ItemLocator { mailbox: mailbox.number, item: row.number, occurrence })
 }
 
 /// `AcceptItem`, `TentativelyAcceptItem`, `DeclineItem`.
 pub(super) fn respond(
-    desk: &mut Desk<'_>,
+    desk: &mut RequestContext<'_>,
     request: Node<'_, '_>,
     item: Node<'_, '_>,
-    answer: Answer,
-) -> Result<String, Refusal> {
+    answer: InvitationResponse,
+) -> Result<String, EwsError> {
     let response = response(desk, request, item, "Body")?;
     let seen = view(desk, response.at)?;
     if seen.event.copy != Copy::Attendee {
-        return Err(wrong_side(answer));
+        return Err(organizer_cannot_respond(answer));
     }
     if seen.event.organizer.address.is_empty() {
-        return Err(Refusal::new("ErrorCorruptData", "The Organizer property value is not set.")
+        return Err(EwsError::new("ErrorCorruptData", "The Organizer property value is not set.")
             .with_xml(r#"<t:FieldURI FieldURI="calendar:Organizer"/>"#));
     }
     if seen.details.is_cancelled() {
-        return Err(called_off(answer));
+        return Err(meeting_is_cancelled(answer));
     }
     if response.disposition != "SaveOnly" {
-        desk.world.reply(response.at, answer, &response.text);
+        desk.world.send_response(response.at, answer, &response.text);
     }
-    let sent = keep(desk, &response);
-    desk.world.finish_message(response.message);
+    let sent = save_sent_copy(desk, &response);
+    desk.world.complete_message(response.message);
     let keeps = desk.mailbox()?.preserve_declined;
     let at = match (answer, response.at.occurrence) {
-        (Answer::Decline, _) if !keeps => put_away(desk, response.at),
-        (Answer::Decline, _) => {
+        (InvitationResponse::Decline, _) if !keeps => remove_from_calendar(desk, response.at),
+        (InvitationResponse::Decline, _) => {
             desk.world.keep_declined(response.at);
             Some(response.at)
         }
         _ => {
-            desk.world.set_answer(response.at, answer);
+            desk.world.set_own_response(response.at, answer);
             Some(response.at)
         }
     };
@@ -120,13 +128,13 @@ pub(super) fn respond(
 
 /// `CancelCalendarItem`.
 pub(super) fn cancel(
-    desk: &mut Desk<'_>,
+    desk: &mut RequestContext<'_>,
     request: Node<'_, '_>,
     item: Node<'_, '_>,
-) -> Result<String, Refusal> {
+) -> Result<String, EwsError> {
     let response = response(desk, request, item, "NewBodyContent")?;
     if view(desk, response.at)?.event.copy == Copy::Attendee {
-        return Err(Refusal::new(
+        return Err(EwsError::new(
             "ErrorCalendarIsNotOrganizer",
             "User must be an organizer for CancelCalendarItem action.",
         ));
@@ -134,71 +142,71 @@ pub(super) fn cancel(
     let meets = view(desk, response.at)?.details.attendees().next().is_some();
     let told = match response.disposition {
         "SaveOnly" => Vec::new(),
-        _ => desk.world.call_off(response.at, &response.text),
+        _ => desk.world.cancel_meeting(response.at, &response.text),
     };
     if meets && told.is_empty() && response.disposition != "SaveOnly" {
         // Its only attendee is the organizer.
-        return Err(Refusal::new("ErrorInvalidRecipients", "There is nobody to be told."));
+        return Err(EwsError::new("ErrorInvalidRecipients", "There is nobody to be told."));
     }
-    let sent = if told.is_empty() { String::new() } else { keep(desk, &response) };
-    let at = put_away(desk, response.at);
+    let sent = if told.is_empty() { String::new() } else { save_sent_copy(desk, &response) };
+    let at = remove_from_calendar(desk, response.at);
     // Clients expect one item: the cancellation that was sent, or else the meeting.
     Ok(if sent.is_empty() { shown(desk, at) } else { sent })
 }
 
 /// `RemoveItem`: takes a meeting off the calendar that its organizer has called off.
 pub(super) fn remove(
-    desk: &mut Desk<'_>,
+    desk: &mut RequestContext<'_>,
     request: Node<'_, '_>,
     item: Node<'_, '_>,
-) -> Result<String, Refusal> {
+) -> Result<String, EwsError> {
     let response = response(desk, request, item, "Body")?;
     if view(desk, response.at)?.event.copy != Copy::Attendee {
-        return Err(Refusal::new("ErrorCalendarIsOrganizerForRemove", "The organizer cancels meetings."));
+        return Err(EwsError::new("ErrorCalendarIsOrganizerForRemove", "The organizer cancels meetings."));
     }
-    desk.world.finish_message(response.message);
-    let at = put_away(desk, response.at);
+    desk.world.complete_message(response.message);
+    let at = remove_from_calendar(desk, response.at);
     Ok(shown(desk, at))
 }
 
 /// Takes a meeting off the calendar: a whole one to Deleted Items, a date of a series for good.
-fn put_away(desk: &mut Desk<'_>, at: ItemRef) -> Option<ItemRef> {
+fn remove_from_calendar(desk: &mut RequestContext<'_>, at: ItemLocator) -> Option<ItemLocator> {
     if at.occurrence.is_some() {
-        desk.world.forget(at);
+        desk.world.delete_without_trace(at);
         return None;
     }
-    desk.world.shift(at, Folder::Deleted)
+    desk.world.move_item(at, MailboxFolder::Deleted)
 }
 
 /// The id under which the meeting is found now.
-fn shown(desk: &Desk<'_>, at: Option<ItemRef>) -> String {
+fn shown(desk: &RequestContext<'_>, at: Option<ItemLocator>) -> String {
     at.and_then(|at| view(desk, at).ok()).map(|view| shape::bare(&view)).unwrap_or_default()
 }
 
 /// The copy in Sent Items, if one is to be kept.
-fn keep(desk: &mut Desk<'_>, response: &Response<'_>) -> String {
+fn save_sent_copy(desk: &mut RequestContext<'_>, response: &MeetingResponse<'_>) -> String {
     if response.disposition != "SendAndSaveCopy" {
         return String::new();
     }
-    let kept = desk.world.keep_sent(response.at.mailbox);
+    let kept = desk.world.save_to_sent_items(response.at.mailbox);
     let item = kept.and_then(|at| Some((desk.mailbox().ok()?.items.get(&at.item)?, at)));
     item.map(|(item, at)| shape::bare_message(item, at)).unwrap_or_default()
 }
 
-fn wrong_side(answer: Answer) -> Refusal {
+fn organizer_cannot_respond(answer: InvitationResponse) -> EwsError {
     let code = match answer {
-        Answer::Accept => "ErrorCalendarIsOrganizerForAccept",
-        Answer::Tentative => "ErrorCalendarIsOrganizerForTentative",
+        InvitationResponse::Accept => "ErrorCalendarIsOrganizerForAccept",
+        InvitationResponse::Tentative => "ErrorCalendarIsOrganizerForTentative",
         _ => "ErrorCalendarIsOrganizerForDecline",
     };
-    Refusal::new(code, "User cannot be an organizer for this action.")
+    EwsError::new(code, "User cannot be an organizer for this action.")
 }
 
-fn called_off(answer: Answer) -> Refusal {
+fn meeting_is_cancelled(answer: InvitationResponse) -> EwsError {
     let code = match answer {
-        Answer::Accept => "ErrorCalendarIsCancelledForAccept",
-        Answer::Tentative => "ErrorCalendarIsCancelledForTentative",
+        InvitationResponse::Accept => "ErrorCalendarIsCancelledForAccept",
+        InvitationResponse::Tentative => "ErrorCalendarIsCancelledForTentative",
         _ => "ErrorCalendarIsCancelledForDecline",
     };
-    Refusal::new(code, "The meeting was cancelled.")
+    EwsError::new(code, "The meeting was cancelled.")
 }

@@ -6,98 +6,102 @@ use std::cmp::Ordering;
 use roxmltree::Node;
 
 use super::contains::{self, Containment};
-use super::path::{self, Path};
-use super::row::Row;
-use super::value::{Incomparable, Value};
-use crate::sim::soap_in::{Refusal, elements};
+use super::folder_row::FolderRow;
+use super::property_path::{self, PropertyPath};
+use super::property_value::{Incomparable, PropertyValue};
+use crate::sim::soap_request::{EwsError, elements};
 
 /// Expressions of one restriction.
 const EXPRESSIONS_MAX: usize = 1_000;
 
 /// A search expression.
-pub(super) enum Expression {
+pub(super) enum SearchExpression {
     And(Vec<Self>),
     Or(Vec<Self>),
     Not(Box<Self>),
-    Exists(Path),
-    Excludes(Path, i64),
-    Contains(Path, Containment, String),
-    Compare(Path, fn(Ordering) -> bool, Operand),
+    Exists(PropertyPath),
+    Excludes(PropertyPath, i64),
+    Contains(PropertyPath, Containment, String),
+    Compare(PropertyPath, fn(Ordering) -> bool, Operand),
 }
 
 /// With what a property is compared.
 pub(super) enum Operand {
     Constant(String),
-    Property(Path),
+    Property(PropertyPath),
 }
 
 /// Reads the one expression inside a `Restriction`.
-pub(super) fn read(restriction: Node<'_, '_>) -> Result<Expression, Refusal> {
+pub(super) fn read(restriction: Node<'_, '_>) -> Result<SearchExpression, EwsError> {
     let mut all = elements(restriction);
     let (Some(root), None) = (all.next(), all.next()) else {
-        return Err(Refusal::schema(restriction, "A Restriction holds one search expression."));
+        return Err(EwsError::schema_violation(restriction, "A Restriction holds one search expression."));
     };
     let nodes = root.descendants().filter(|node| elements(*node).next().is_some()).count();
     if nodes > EXPRESSIONS_MAX {
-        return Err(Refusal::new("ErrorRestrictionTooComplex", "The restriction is too complex."));
+        return Err(EwsError::new("ErrorRestrictionTooComplex", "The restriction is too complex."));
     }
     expression(root)
 }
 
-fn expression(node: Node<'_, '_>) -> Result<Expression, Refusal> {
+fn expression(node: Node<'_, '_>) -> Result<SearchExpression, EwsError> {
     let inner = || elements(node).map(expression).collect::<Result<Vec<_>, _>>();
-    let compare = |wanted: fn(Ordering) -> bool| Ok(Expression::Compare(path(node)?, wanted, operand(node)?));
+    let compare =
+        |wanted: fn(Ordering) -> bool| Ok(SearchExpression::Compare(path(node)?, wanted, operand(node)?));
     match node.tag_name().name() {
-        "And" => some(node, inner()?).map(Expression::And),
-        "Or" => some(node, inner()?).map(Expression::Or),
-        "Not" => match <[Expression; 1]>::try_from(inner()?) {
-            Ok([one]) => Ok(Expression::Not(Box::new(one))),
-            Err(_) => Err(Refusal::schema(node, "Not holds one search expression.")),
+        "And" => some(node, inner()?).map(SearchExpression::And),
+        "Or" => some(node, inner()?).map(SearchExpression::Or),
+        "Not" => match <[SearchExpression; 1]>::try_from(inner()?) {
+            Ok([one]) => Ok(SearchExpression::Not(Box::new(one))),
+            Err(_) => Err(EwsError::schema_violation(node, "Not holds one search expression.")),
         },
-        "Exists" => Ok(Expression::Exists(path(node)?)),
-        "Excludes" => Ok(Expression::Excludes(path(node)?, mask(node)?)),
-        "Contains" => Ok(Expression::Contains(path(node)?, contains::read(node)?, constant(node)?)),
+        "Exists" => Ok(SearchExpression::Exists(path(node)?)),
+        "Excludes" => Ok(SearchExpression::Excludes(path(node)?, mask(node)?)),
+        "Contains" => Ok(SearchExpression::Contains(path(node)?, contains::read(node)?, constant(node)?)),
         "IsEqualTo" => compare(Ordering::is_eq),
         "IsNotEqualTo" => compare(Ordering::is_ne),
         "IsGreaterThan" => compare(Ordering::is_gt),
         "IsGreaterThanOrEqualTo" => compare(Ordering::is_ge),
         "IsLessThan" => compare(Ordering::is_lt),
         "IsLessThanOrEqualTo" => compare(Ordering::is_le),
-        other => Err(Refusal::schema(node, &format!("'{other}' is no search expression."))),
+        other => Err(EwsError::schema_violation(node, &format!("'{other}' is no search expression."))),
     }
 }
 
-fn some(node: Node<'_, '_>, all: Vec<Expression>) -> Result<Vec<Expression>, Refusal> {
+fn some(node: Node<'_, '_>, all: Vec<SearchExpression>) -> Result<Vec<SearchExpression>, EwsError> {
     match all.is_empty() {
-        true => Err(Refusal::schema(node, "The search expression is empty.")),
+        true => Err(EwsError::schema_violation(node, "The search expression is empty.")),
         false => Ok(all),
     }
 }
 
-fn path(node: Node<'_, '_>) -> Result<Path, Refusal> {
-    let first =
-        elements(node).next().ok_or_else(|| Refusal::schema(node, "The property path is missing."))?;
-    path::read(first)
+fn path(node: Node<'_, '_>) -> Result<PropertyPath, EwsError> {
+    let first = elements(node)
+        .next()
+        .ok_or_else(|| EwsError::schema_violation(node, "The property path is missing."))?;
+    property_path::read(first)
 }
 
-fn operand(node: Node<'_, '_>) -> Result<Operand, Refusal> {
+fn operand(node: Node<'_, '_>) -> Result<Operand, EwsError> {
     let side = elements(node).nth(1).filter(|side| side.tag_name().name() == "FieldURIOrConstant");
     let inside = side.and_then(|side| elements(side).next());
-    let inside = inside.ok_or_else(|| Refusal::schema(node, "FieldURIOrConstant is missing."))?;
+    let inside = inside.ok_or_else(|| EwsError::schema_violation(node, "FieldURIOrConstant is missing."))?;
     match (inside.tag_name().name(), inside.attribute("Value")) {
         ("Constant", Some(value)) => Ok(Operand::Constant(value.to_owned())),
-        ("Constant", None) => Err(Refusal::schema(inside, "The required attribute 'Value' is missing.")),
-        _ => path::read(inside).map(Operand::Property),
+        ("Constant", None) => {
+            Err(EwsError::schema_violation(inside, "The required attribute 'Value' is missing."))
+        }
+        _ => property_path::read(inside).map(Operand::Property),
     }
 }
 
-fn constant(node: Node<'_, '_>) -> Result<String, Refusal> {
+fn constant(node: Node<'_, '_>) -> Result<String, EwsError> {
     let constant = elements(node).nth(1).filter(|constant| constant.tag_name().name() == "Constant");
     let value = constant.and_then(|constant| constant.attribute("Value"));
-    value.map(str::to_owned).ok_or_else(|| Refusal::schema(node, "Constant is missing."))
+    value.map(str::to_owned).ok_or_else(|| EwsError::schema_violation(node, "Constant is missing."))
 }
 
-fn mask(node: Node<'_, '_>) -> Result<i64, Refusal> {
+fn mask(node: Node<'_, '_>) -> Result<i64, EwsError> {
     let bits = elements(node).nth(1).filter(|bits| bits.tag_name().name() == "Bitmask");
     let value = bits.and_then(|bits| bits.attribute("Value")).map(str::trim);
     let number =
@@ -105,13 +109,13 @@ fn mask(node: Node<'_, '_>) -> Result<i64, Refusal> {
             Some(digits) => i64::from_str_radix(digits, 16).ok(),
             None => value.parse().ok(),
         });
-    number.ok_or_else(|| Refusal::new("ErrorInvalidExcludesRestriction", "The bitmask is no number."))
+    number.ok_or_else(|| EwsError::new("ErrorInvalidExcludesRestriction", "The bitmask is no number."))
 }
 
-impl Expression {
+impl SearchExpression {
     /// Refuses what can be compared with nothing, whatever rows there are.
-    pub(super) fn check(&self, searchable: fn(&Path) -> bool) -> Result<(), Refusal> {
-        let known = |path: &Path| match searchable(path) {
+    pub(super) fn check(&self, searchable: fn(&PropertyPath) -> bool) -> Result<(), EwsError> {
+        let known = |path: &PropertyPath| match searchable(path) {
             true => Ok(()),
             false => Err(unsupported()),
         };
@@ -125,16 +129,16 @@ impl Expression {
     }
 
     /// Whether a row is one of those that are wanted. A property that is not there compares with nothing.
-    pub(super) fn holds(&self, row: &Row<'_>) -> Result<bool, Refusal> {
-        let value = |path: &Path| row.value(path).filter(|value| !value.is_empty());
+    pub(super) fn holds(&self, row: &FolderRow<'_>) -> Result<bool, EwsError> {
+        let value = |path: &PropertyPath| row.value(path).filter(|value| !value.is_empty());
         match self {
             Self::And(all) => Self::every(all, row, true),
             Self::Or(all) => Self::every(all, row, false).map(|none| !none),
             Self::Not(one) => one.holds(row).map(|holds| !holds),
             Self::Exists(path) => Ok(value(path).is_some()),
             Self::Excludes(path, mask) => match value(path) {
-                Some(Value::Number(number)) => Ok(number & mask == 0),
-                Some(_) => Err(Refusal::new(
+                Some(PropertyValue::Number(number)) => Ok(number & mask == 0),
+                Some(_) => Err(EwsError::new(
                     "ErrorInvalidExcludesRestriction",
                     "The property has no bits that could be excluded.",
                 )),
@@ -152,7 +156,7 @@ impl Expression {
     }
 
     /// Whether all hold, or none does.
-    fn every(all: &[Self], row: &Row<'_>, wanted: bool) -> Result<bool, Refusal> {
+    fn every(all: &[Self], row: &FolderRow<'_>, wanted: bool) -> Result<bool, EwsError> {
         for one in all {
             if one.holds(row)? != wanted {
                 return Ok(false);
@@ -162,7 +166,10 @@ impl Expression {
     }
 }
 
-fn any(value: &Value, holds: impl Fn(&Value) -> Result<bool, Refusal>) -> Result<bool, Refusal> {
+fn any(
+    value: &PropertyValue,
+    holds: impl Fn(&PropertyValue) -> Result<bool, EwsError>,
+) -> Result<bool, EwsError> {
     for one in value.each() {
         if holds(one)? {
             return Ok(true);
@@ -172,26 +179,26 @@ fn any(value: &Value, holds: impl Fn(&Value) -> Result<bool, Refusal>) -> Result
 }
 
 fn compare(
-    value: &Value,
+    value: &PropertyValue,
     wanted: fn(Ordering) -> bool,
     operand: &Operand,
-    row: &Row<'_>,
-) -> Result<bool, Refusal> {
+    row: &FolderRow<'_>,
+) -> Result<bool, EwsError> {
     let order = match operand {
-        Operand::Constant(constant) => value.against(constant).map(Some),
-        Operand::Property(path) => Ok(row.value(path).and_then(|other| value.beside(&other))),
+        Operand::Constant(constant) => value.compare_to_constant(constant).map(Some),
+        Operand::Property(path) => Ok(row.value(path).and_then(|other| value.compare_to(&other))),
     };
     match order {
         Ok(order) => Ok(order.is_some_and(wanted)),
         Err(Incomparable::Property) => Err(unsupported()),
         Err(Incomparable::Constant) => {
-            Err(Refusal::new("ErrorInvalidValueForProperty", "The constant is no value of the property."))
+            Err(EwsError::new("ErrorInvalidValueForProperty", "The constant is no value of the property."))
         }
     }
 }
 
-fn unsupported() -> Refusal {
-    Refusal::new(
+fn unsupported() -> EwsError {
+    EwsError::new(
         "ErrorUnsupportedPathForQuery",
         "The property can not be used with this type of restriction.",
     )

@@ -4,28 +4,28 @@
 use roxmltree::Node;
 
 use super::aliases;
-use super::path::{self, Path, Spelling};
-use super::properties::{EXTENDED_AFTER, Look, PROPERTIES, Property, Tier};
-use super::value::Value;
-use crate::sim::event::Item;
-use crate::sim::extended::Extended;
-use crate::sim::ids::{self, ItemRef};
-use crate::sim::soap_in::{Refusal, elements, in_order, need_t, t, t_text, text};
-use crate::sim::soap_out::escape;
-use crate::sim::views::View;
+use super::properties::{EXTENDED_AFTER, PROPERTIES, PropertyContext, PropertyDefinition, ShapeTier};
+use super::property_path::{self, PathAttributes, PropertyPath};
+use super::property_value::PropertyValue;
+use crate::sim::event::StoredItem;
+use crate::sim::extended::ExtendedProperty;
+use crate::sim::ids::{self, ItemLocator};
+use crate::sim::soap_request::{EwsError, elements, require_order, require_t, t, t_text, text};
+use crate::sim::soap_response::escape;
+use crate::sim::views::EventInstance;
 use crate::sim::world::World;
 
 /// An `m:ItemShape`.
 #[derive(Debug, Clone)]
-pub(super) struct Shape {
-    base: Base,
+pub(super) struct ItemShape {
+    base: BaseShape,
     additional: Vec<String>,
-    extended: Vec<(Extended, Spelling)>,
+    extended: Vec<(ExtendedProperty, PathAttributes)>,
     pub(super) body: BodyType,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Base {
+enum BaseShape {
     IdOnly,
     Default,
     All,
@@ -42,7 +42,7 @@ pub(super) enum BodyType {
 
 /// Where an item is shown: `FindItem` reads the folder's table, which holds neither bodies nor attendees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Where {
+pub(super) enum ReadOperation {
     Find,
     Get,
 }
@@ -62,50 +62,55 @@ const CHILDREN: [&str; 12] = [
     "AdditionalProperties",
 ];
 
-impl Shape {
-    pub(super) fn read(node: Node<'_, '_>) -> Result<Self, Refusal> {
-        in_order(node, &CHILDREN)?;
-        let base = match text(need_t(node, "BaseShape")?).trim() {
-            "IdOnly" => Base::IdOnly,
-            "Default" => Base::Default,
-            "AllProperties" => Base::All,
-            _ => return Err(Refusal::schema(node, "BaseShape is invalid.")),
+impl ItemShape {
+    pub(super) fn read(node: Node<'_, '_>) -> Result<Self, EwsError> {
+        require_order(node, &CHILDREN)?;
+        let base = match text(require_t(node, "BaseShape")?).trim() {
+            "IdOnly" => BaseShape::IdOnly,
+            "Default" => BaseShape::Default,
+            "AllProperties" => BaseShape::All,
+            _ => return Err(EwsError::schema_violation(node, "BaseShape is invalid.")),
         };
         let body = match t_text(node, "BodyType").as_deref() {
             None | Some("Best") => BodyType::Best,
             Some("HTML") => BodyType::Html,
             Some("Text") => BodyType::Text,
-            Some(_) => return Err(Refusal::schema(node, "BodyType is invalid.")),
+            Some(_) => return Err(EwsError::schema_violation(node, "BodyType is invalid.")),
         };
         let mut shape = Self { base, additional: Vec::new(), extended: Vec::new(), body };
         for property in t(node, "AdditionalProperties").into_iter().flat_map(elements) {
-            match path::read(property)? {
-                Path::Field(uri) => shape.additional.push(uri),
-                Path::Extended(property, spelling) => shape.extended.push((property, spelling)),
-                Path::Indexed => {}
+            match property_path::read(property)? {
+                PropertyPath::Field(uri) => shape.additional.push(uri),
+                PropertyPath::Extended(property, spelling) => shape.extended.push((property, spelling)),
+                PropertyPath::Indexed => {}
             }
         }
         Ok(shape)
     }
 
     /// Whether a property of this path, shown in these base shapes, is wanted.
-    pub(super) fn wants(&self, uri: &str, tier: Tier) -> bool {
+    pub(super) fn wants(&self, uri: &str, tier: ShapeTier) -> bool {
         let in_base = match self.base {
-            Base::IdOnly => false,
-            Base::Default => tier == Tier::Default,
-            Base::All => tier != Tier::OnRequest,
+            BaseShape::IdOnly => false,
+            BaseShape::Default => tier == ShapeTier::Default,
+            BaseShape::All => tier != ShapeTier::OnRequest,
         };
         in_base || self.additional.iter().any(|wanted| wanted == uri)
     }
 
-    fn shows(&self, property: &Property, place: Where) -> bool {
-        self.wants(property.uri, property.tier) && (property.in_find || place == Where::Get)
+    fn shows(&self, property: &PropertyDefinition, place: ReadOperation) -> bool {
+        self.wants(property.uri, property.tier) && (property.in_find || place == ReadOperation::Get)
     }
 }
 
 /// An event as a shape wants it.
-pub(super) fn calendar_item(world: &World, view: View<'_>, shape: &Shape, place: Where) -> String {
-    let look = Look { view, world, place, body: shape.body };
+pub(super) fn calendar_item(
+    world: &World,
+    view: EventInstance<'_>,
+    shape: &ItemShape,
+    place: ReadOperation,
+) -> String {
+    let look = PropertyContext { view, world, place, body: shape.body };
     let mut properties = String::new();
     for property in PROPERTIES {
         if shape.shows(property, place)
@@ -121,7 +126,7 @@ pub(super) fn calendar_item(world: &World, view: View<'_>, shape: &Shape, place:
 }
 
 /// The extended properties that are wanted and there, named as the request names them.
-fn extended(look: &Look<'_>, shape: &Shape) -> String {
+fn extended(look: &PropertyContext<'_>, shape: &ItemShape) -> String {
     let shown = shape.extended.iter().filter_map(|(property, spelling)| {
         let value = aliases::value(look, property)?;
         Some(format!("<t:ExtendedProperty>{}{}</t:ExtendedProperty>", spelling.element(), plain(&value)))
@@ -130,22 +135,24 @@ fn extended(look: &Look<'_>, shape: &Shape) -> String {
 }
 
 /// `t:Value`, or `t:Values` of an array.
-fn plain(value: &Value) -> String {
-    let one = |value: &Value| format!("<t:Value>{}</t:Value>", escape(&value.text()));
+fn plain(value: &PropertyValue) -> String {
+    let one = |value: &PropertyValue| format!("<t:Value>{}</t:Value>", escape(&value.text()));
     match value {
-        Value::List(values) => format!("<t:Values>{}</t:Values>", values.iter().map(one).collect::<String>()),
+        PropertyValue::List(values) => {
+            format!("<t:Values>{}</t:Values>", values.iter().map(one).collect::<String>())
+        }
         value => one(value),
     }
 }
 
 /// An event's id and nothing else, as after a write.
-pub(super) fn bare(view: &View<'_>) -> String {
+pub(super) fn bare(view: &EventInstance<'_>) -> String {
     format!("<t:CalendarItem>{}</t:CalendarItem>", item_id(&view.id(), &view.change_key()))
 }
 
 /// A message's id and nothing else.
-pub(super) fn bare_message(item: &Item, at: ItemRef) -> String {
-    let kind = super::message_shape::kind_of(item);
+pub(super) fn bare_message(item: &StoredItem, at: ItemLocator) -> String {
+    let kind = super::message_shape::element_name_of(item);
     format!("<t:{kind}>{}</t:{kind}>", item_id(&ids::item_id(at), &ids::change_key(item.version)))
 }
 

@@ -4,33 +4,33 @@ use std::cmp::Ordering;
 
 use roxmltree::Node;
 
-use super::path::{self, Path};
-use super::row::Row;
-use super::value::Value;
-use crate::sim::soap_in::{Refusal, choice, elements};
+use super::folder_row::FolderRow;
+use super::property_path::{self, PropertyPath};
+use super::property_value::PropertyValue;
+use crate::sim::soap_request::{EwsError, elements, enum_attribute};
 
 /// Keys of one request.
 const KEYS_MAX: usize = 16;
 
 /// One key: by which property, and whether the greatest comes first.
-struct Key {
-    path: Path,
+struct SortKey {
+    path: PropertyPath,
     descending: bool,
 }
 
 /// The keys of a request, the weightiest first.
-pub(super) struct Order(Vec<Key>);
+pub(super) struct SortOrder(Vec<SortKey>);
 
-impl Order {
+impl SortOrder {
     /// Reads a `SortOrder`.
-    pub(super) fn read(node: Node<'_, '_>, sortable: fn(&Path) -> bool) -> Result<Self, Refusal> {
-        let keys: Vec<Key> = elements(node).map(key).collect::<Result<_, _>>()?;
+    pub(super) fn read(node: Node<'_, '_>, sortable: fn(&PropertyPath) -> bool) -> Result<Self, EwsError> {
+        let keys: Vec<SortKey> = elements(node).map(key).collect::<Result<_, _>>()?;
         if keys.is_empty() || keys.len() > KEYS_MAX {
-            return Err(Refusal::schema(node, "SortOrder holds between 1 and 16 FieldOrders."));
+            return Err(EwsError::schema_violation(node, "SortOrder holds between 1 and 16 FieldOrders."));
         }
         match keys.iter().all(|key| sortable(&key.path)) {
             true => Ok(Self(keys)),
-            false => Err(Refusal::new(
+            false => Err(EwsError::new(
                 "ErrorUnsupportedPathForSortGroup",
                 "The property can not be used for sorting.",
             )),
@@ -38,33 +38,35 @@ impl Order {
     }
 
     /// Sorts rows; what is equal keeps its order, and what lacks a property comes before what has it.
-    pub(super) fn apply(&self, rows: &mut [Row<'_>]) {
-        rows.sort_by_cached_key(|row| Sorted {
+    pub(super) fn apply(&self, rows: &mut [FolderRow<'_>]) {
+        rows.sort_by_cached_key(|row| SortValues {
             values: self.0.iter().map(|key| row.value(&key.path).filter(|value| !value.is_empty())).collect(),
             descending: self.0.iter().map(|key| key.descending).collect(),
         });
     }
 }
 
-fn key(node: Node<'_, '_>) -> Result<Key, Refusal> {
-    let order = choice(node, "Order", &["Ascending", "Descending"])?
-        .ok_or_else(|| Refusal::schema(node, "The required attribute 'Order' is missing."))?;
-    let path = elements(node).next().ok_or_else(|| Refusal::schema(node, "The property path is missing."))?;
-    Ok(Key { path: path::read(path)?, descending: order == "Descending" })
+fn key(node: Node<'_, '_>) -> Result<SortKey, EwsError> {
+    let order = enum_attribute(node, "Order", &["Ascending", "Descending"])?
+        .ok_or_else(|| EwsError::schema_violation(node, "The required attribute 'Order' is missing."))?;
+    let path = elements(node)
+        .next()
+        .ok_or_else(|| EwsError::schema_violation(node, "The property path is missing."))?;
+    Ok(SortKey { path: property_path::read(path)?, descending: order == "Descending" })
 }
 
 /// What a row is sorted by.
-struct Sorted {
-    values: Vec<Option<Value>>,
+struct SortValues {
+    values: Vec<Option<PropertyValue>>,
     descending: Vec<bool>,
 }
 
-impl Ord for Sorted {
+impl Ord for SortValues {
     fn cmp(&self, other: &Self) -> Ordering {
         let pairs = self.values.iter().zip(&other.values).zip(&self.descending);
         let orders = pairs.map(|((one, other), descending)| {
             let order = match (one, other) {
-                (Some(one), Some(other)) => one.sorted_with(other),
+                (Some(one), Some(other)) => one.sort_order(other),
                 _ => one.is_some().cmp(&other.is_some()),
             };
             if *descending { order.reverse() } else { order }
@@ -73,16 +75,16 @@ impl Ord for Sorted {
     }
 }
 
-impl PartialOrd for Sorted {
+impl PartialOrd for SortValues {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Sorted {
+impl PartialEq for SortValues {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other).is_eq()
     }
 }
 
-impl Eq for Sorted {}
+impl Eq for SortValues {}

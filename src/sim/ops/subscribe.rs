@@ -5,14 +5,19 @@ use std::collections::BTreeSet;
 
 use roxmltree::Node;
 
-use super::Desk;
+use super::RequestContext;
 use super::ids::folder;
-use crate::sim::ids::{self, Named};
-use crate::sim::notify::{EventType, Interest, Opening, Way, Wish, begin, dead_message, watermark};
-use crate::sim::soap_in::{Refusal, boolean, elements, in_order, m, need_m, need_t, t, t_text, text};
-use crate::sim::soap_out::{escape, messages};
-use crate::sim::trouble::Wrong;
-use crate::sim::world::Folder;
+use crate::sim::faults::InjectedFault;
+use crate::sim::ids::{self, DecodedId};
+use crate::sim::notify::{
+    DeliveryMode, EventType, StreamHandle, StreamRequest, SubscriptionFilter, no_live_subscription_response,
+    start_after_watermark, watermark,
+};
+use crate::sim::soap_request::{
+    EwsError, boolean, elements, m, require_m, require_order, require_t, t, t_text, text,
+};
+use crate::sim::soap_response::{escape, messages};
+use crate::sim::world::MailboxFolder;
 
 /// Minutes a pull subscription may live without being asked.
 const TIMEOUT: std::ops::RangeInclusive<u32> = 1..=1_440;
@@ -21,56 +26,59 @@ const CONNECTION_TIMEOUT: std::ops::RangeInclusive<u32> = 1..=30;
 /// Subscriptions one stream may serve.
 const STREAM_SUBSCRIPTIONS_MAX: usize = 200;
 
-pub(super) fn subscribe(desk: &mut Desk<'_>, request: Node<'_, '_>) -> Result<String, Refusal> {
-    let asked =
-        elements(request).next().ok_or_else(|| Refusal::schema(request, "Nothing is subscribed to."))?;
+pub(super) fn subscribe(desk: &mut RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
+    let asked = elements(request)
+        .next()
+        .ok_or_else(|| EwsError::schema_violation(request, "Nothing is subscribed to."))?;
     let way = match asked.tag_name().name() {
         "StreamingSubscriptionRequest" => {
-            in_order(asked, &["FolderIds", "EventTypes"])?;
-            Some(Way::Streaming)
+            require_order(asked, &["FolderIds", "EventTypes"])?;
+            Some(DeliveryMode::Streaming)
         }
         "PullSubscriptionRequest" => {
-            in_order(asked, &["FolderIds", "EventTypes", "Watermark", "Timeout"])?;
-            let minutes = minutes(need_t(asked, "Timeout")?, &TIMEOUT)?;
-            Some(Way::Pull(desk.hub.minutes(minutes)))
+            require_order(asked, &["FolderIds", "EventTypes", "Watermark", "Timeout"])?;
+            let minutes = minutes(require_t(asked, "Timeout")?, &TIMEOUT)?;
+            Some(DeliveryMode::Pull(desk.hub.minutes(minutes)))
         }
         "PushSubscriptionRequest" => None,
-        other => return Err(Refusal::schema(asked, &format!("'{other}' is no way of subscribing."))),
+        other => {
+            return Err(EwsError::schema_violation(asked, &format!("'{other}' is no way of subscribing.")));
+        }
     };
-    let types = types(need_t(asked, "EventTypes")?)?;
+    let types = types(require_t(asked, "EventTypes")?)?;
     let outcome = one(desk, asked, way, types);
     Ok(messages("Subscribe", &[outcome], ""))
 }
 
 fn one(
-    desk: &mut Desk<'_>,
+    desk: &mut RequestContext<'_>,
     asked: Node<'_, '_>,
-    way: Option<Way>,
+    way: Option<DeliveryMode>,
     types: Vec<EventType>,
-) -> Result<String, Refusal> {
+) -> Result<String, EwsError> {
     let way = way.ok_or_else(|| {
-        Refusal::new("ErrorInvalidPushSubscriptionUrl", "The simulator does not push notifications.")
+        EwsError::new("ErrorInvalidPushSubscriptionUrl", "The simulator does not push notifications.")
     })?;
     let folders = folders(desk, asked)?;
     let mailbox = desk.mailbox()?;
     let (number, last) = (mailbox.number, mailbox.items.log().last());
     // Some clients have it in the other namespace, and Exchange does not mind.
     let told = match t_text(asked, "Watermark").or_else(|| m(asked, "Watermark").map(text)) {
-        Some(mark) => begin(&mark, number, last)?,
+        Some(mark) => start_after_watermark(&mark, number, last)?,
         None => last,
     };
-    let interest = Interest { mailbox: number, folders, types };
+    let interest = SubscriptionFilter { mailbox: number, folders, types };
     let id = desk.hub.subscribe(interest, way, told, desk.caller.back_end, desk.caller.now)?;
     let mark = match way {
-        Way::Streaming => String::new(),
-        Way::Pull(_) => format!("<m:Watermark>{}</m:Watermark>", watermark(number, told)),
+        DeliveryMode::Streaming => String::new(),
+        DeliveryMode::Pull(_) => format!("<m:Watermark>{}</m:Watermark>", watermark(number, told)),
     };
     Ok(format!("<m:SubscriptionId>{id}</m:SubscriptionId>{mark}"))
 }
 
 /// The folders listened to, all of one mailbox; `None` for all it has.
-fn folders(desk: &Desk<'_>, asked: Node<'_, '_>) -> Result<Option<Vec<Folder>>, Refusal> {
-    let bad = |text: &str| Refusal::new("ErrorInvalidSubscriptionRequest", text);
+fn folders(desk: &RequestContext<'_>, asked: Node<'_, '_>) -> Result<Option<Vec<MailboxFolder>>, EwsError> {
+    let bad = |text: &str| EwsError::new("ErrorInvalidSubscriptionRequest", text);
     let all = asked.attribute("SubscribeToAllFolders").and_then(boolean).unwrap_or(false);
     let named: Vec<Node<'_, '_>> = t(asked, "FolderIds").into_iter().flat_map(elements).collect();
     match (all, named.is_empty()) {
@@ -87,10 +95,10 @@ fn folders(desk: &Desk<'_>, asked: Node<'_, '_>) -> Result<Option<Vec<Folder>>, 
 }
 
 /// The mailbox that a folder's id names; that acted for, when it names none.
-fn mailbox_of(desk: &Desk<'_>, id: Node<'_, '_>) -> Option<u32> {
+fn mailbox_of(desk: &RequestContext<'_>, id: Node<'_, '_>) -> Option<u32> {
     let by_id = || match ids::read_id(id.attribute("Id")?)? {
-        Named::Folder { mailbox, .. } => Some(mailbox),
-        Named::Item(_) => None,
+        DecodedId::Folder { mailbox, .. } => Some(mailbox),
+        DecodedId::Item(_) => None,
     };
     match t(id, "Mailbox").and_then(|mailbox| t_text(mailbox, "EmailAddress")) {
         Some(address) => desk.world.mailbox(&address).map(|mailbox| mailbox.number),
@@ -98,42 +106,42 @@ fn mailbox_of(desk: &Desk<'_>, id: Node<'_, '_>) -> Option<u32> {
     }
 }
 
-fn types(node: Node<'_, '_>) -> Result<Vec<EventType>, Refusal> {
+fn types(node: Node<'_, '_>) -> Result<Vec<EventType>, EwsError> {
     let one = |node| {
-        EventType::named(text(node).trim())
-            .ok_or_else(|| Refusal::schema(node, "The 'EventType' element is invalid."))
+        EventType::from_name(text(node).trim())
+            .ok_or_else(|| EwsError::schema_violation(node, "The 'EventType' element is invalid."))
     };
     let types: Vec<EventType> = elements(node).map(one).collect::<Result<_, _>>()?;
     if types.is_empty() {
-        return Err(Refusal::schema(node, "The element 'EventTypes' has incomplete content."));
+        return Err(EwsError::schema_violation(node, "The element 'EventTypes' has incomplete content."));
     }
     Ok(types)
 }
 
-fn minutes(node: Node<'_, '_>, allowed: &std::ops::RangeInclusive<u32>) -> Result<u32, Refusal> {
+fn minutes(node: Node<'_, '_>, allowed: &std::ops::RangeInclusive<u32>) -> Result<u32, EwsError> {
     let minutes = text(node).trim().parse().ok().filter(|minutes| allowed.contains(minutes));
     let name = node.tag_name().name();
-    minutes.ok_or_else(|| Refusal::schema(node, &format!("The '{name}' element is invalid.")))
+    minutes.ok_or_else(|| EwsError::schema_violation(node, &format!("The '{name}' element is invalid.")))
 }
 
 /// A subscription's id, which the schema wants not to be empty.
-fn id(node: Node<'_, '_>) -> Result<String, Refusal> {
+fn id(node: Node<'_, '_>) -> Result<String, EwsError> {
     let id = text(node).trim().to_owned();
     if id.is_empty() {
-        return Err(Refusal::schema(node, "The 'SubscriptionId' element is invalid."));
+        return Err(EwsError::schema_violation(node, "The 'SubscriptionId' element is invalid."));
     }
     Ok(id)
 }
 
-pub(super) fn unsubscribe(desk: &mut Desk<'_>, request: Node<'_, '_>) -> Result<String, Refusal> {
-    let id = id(need_m(request, "SubscriptionId")?)?;
+pub(super) fn unsubscribe(desk: &mut RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
+    let id = id(require_m(request, "SubscriptionId")?)?;
     let outcome = desk.hub.unsubscribe(&id, desk.caller.back_end, desk.caller.now);
     Ok(messages("Unsubscribe", &[outcome.map(|()| String::new())], ""))
 }
 
-pub(super) fn get_events(desk: &mut Desk<'_>, request: Node<'_, '_>) -> Result<String, Refusal> {
-    let id = id(need_m(request, "SubscriptionId")?)?;
-    let mark = text(need_m(request, "Watermark")?);
+pub(super) fn get_events(desk: &mut RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
+    let id = id(require_m(request, "SubscriptionId")?)?;
+    let mark = text(require_m(request, "Watermark")?);
     let page = desk.hub.pull(&id, mark.trim(), desk.world, desk.caller.back_end, desk.caller.now);
     let outcome = page.map(|page| {
         format!(
@@ -150,21 +158,25 @@ pub(super) fn get_events(desk: &mut Desk<'_>, request: Node<'_, '_>) -> Result<S
 
 /// What `GetStreamingEvents` leads to: a stream and the minutes it lasts, or a whole answer that says why there is none.
 pub(super) fn get_streaming_events(
-    desk: &mut Desk<'_>,
+    desk: &mut RequestContext<'_>,
     request: Node<'_, '_>,
-    wrong: Option<Wrong>,
-) -> Result<Result<(Opening, u32), String>, Refusal> {
-    in_order(request, &["SubscriptionIds", "ConnectionTimeout"])?;
-    let ids: Vec<String> = elements(need_m(request, "SubscriptionIds")?).map(id).collect::<Result<_, _>>()?;
-    let minutes = minutes(need_m(request, "ConnectionTimeout")?, &CONNECTION_TIMEOUT)?;
+    wrong: Option<InjectedFault>,
+) -> Result<Result<(StreamHandle, u32), String>, EwsError> {
+    require_order(request, &["SubscriptionIds", "ConnectionTimeout"])?;
+    let ids: Vec<String> =
+        elements(require_m(request, "SubscriptionIds")?).map(id).collect::<Result<_, _>>()?;
+    let minutes = minutes(require_m(request, "ConnectionTimeout")?, &CONNECTION_TIMEOUT)?;
     if ids.is_empty() {
-        return Err(Refusal::schema(request, "The element 'SubscriptionIds' has incomplete content."));
+        return Err(EwsError::schema_violation(
+            request,
+            "The element 'SubscriptionIds' has incomplete content.",
+        ));
     }
     if ids.len() > STREAM_SUBSCRIPTIONS_MAX {
-        let why = Refusal::new("ErrorInvalidSubscriptionRequest", "There are too many subscriptions.");
-        return Ok(Err(dead_message(&[(why, String::new())])));
+        let why = EwsError::new("ErrorInvalidSubscriptionRequest", "There are too many subscriptions.");
+        return Ok(Err(no_live_subscription_response(&[(why, String::new())])));
     }
-    let wish = Wish { ids, acting: desk.acting, back_end: desk.caller.back_end, wrong };
+    let wish = StreamRequest { ids, acting: desk.acting, back_end: desk.caller.back_end, fault: wrong };
     let opened = desk.hub.open(wish, desk.world, desk.caller.now);
-    Ok(opened.map(|opening| (opening, minutes)).map_err(|failures| dead_message(&failures)))
+    Ok(opened.map(|opening| (opening, minutes)).map_err(|failures| no_live_subscription_response(&failures)))
 }

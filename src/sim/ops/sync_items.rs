@@ -7,42 +7,42 @@ use std::collections::BTreeMap;
 
 use roxmltree::Node;
 
-use super::Desk;
+use super::RequestContext;
 use super::find_item::row;
 use super::ids::folder;
-use super::shape::{self, Shape};
-use crate::sim::changes::{Change, What};
-use crate::sim::ids::{self, ItemRef, Named};
-use crate::sim::marks::SyncState;
-use crate::sim::soap_in::{Refusal, boolean, elements, in_order, m, need_m, t_text, text};
-use crate::sim::soap_out::messages;
-use crate::sim::world::{Folder, Mailbox};
+use super::shape::{self, ItemShape};
+use crate::sim::change_log::{ChangeKind, LoggedChange};
+use crate::sim::ids::{self, DecodedId, ItemLocator};
+use crate::sim::opaque_tokens::SyncToken;
+use crate::sim::soap_request::{EwsError, boolean, elements, m, require_m, require_order, t_text, text};
+use crate::sim::soap_response::messages;
+use crate::sim::world::{Mailbox, MailboxFolder};
 
 /// Changes one answer may have, as the schema says.
 const CHANGES: std::ops::RangeInclusive<usize> = 1..=512;
 
 /// One answer's worth of changes.
-struct Page {
+struct SyncPage {
     changes: String,
-    state: SyncState,
+    state: SyncToken,
     last: bool,
 }
 
-pub(super) fn answer(desk: &mut Desk<'_>, request: Node<'_, '_>) -> Result<String, Refusal> {
+pub(super) fn answer(desk: &mut RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
     let children = ["ItemShape", "SyncFolderId", "SyncState", "Ignore", "MaxChangesReturned", "SyncScope"];
-    in_order(request, &children)?;
-    let item_shape = need_m(request, "ItemShape")?;
-    let shape = Shape::read(item_shape)?;
-    let max = need_m(request, "MaxChangesReturned")?;
+    require_order(request, &children)?;
+    let item_shape = require_m(request, "ItemShape")?;
+    let shape = ItemShape::read(item_shape)?;
+    let max = require_m(request, "MaxChangesReturned")?;
     let max = text(max)
         .trim()
         .parse()
         .ok()
         .filter(|max| CHANGES.contains(max))
-        .ok_or_else(|| Refusal::schema(max, "The 'MaxChangesReturned' element is invalid."))?;
+        .ok_or_else(|| EwsError::schema_violation(max, "The 'MaxChangesReturned' element is invalid."))?;
     let mime = t_text(item_shape, "IncludeMimeContent").and_then(|mime| boolean(&mime)) == Some(true);
     let outcome = match mime {
-        true => Err(Refusal::new(
+        true => Err(EwsError::new(
             "ErrorInvalidPropertyForOperation",
             "The property is not valid for this operation: item:MimeContent.",
         )),
@@ -51,138 +51,144 @@ pub(super) fn answer(desk: &mut Desk<'_>, request: Node<'_, '_>) -> Result<Strin
     Ok(messages("SyncFolderItems", &[outcome], ""))
 }
 
-fn one(desk: &Desk<'_>, request: Node<'_, '_>, shape: &Shape, max: usize) -> Result<String, Refusal> {
-    let id = need_m(request, "SyncFolderId")?;
-    let id = elements(id).next().ok_or_else(|| Refusal::schema(id, "SyncFolderId is empty."))?;
+fn one(
+    desk: &RequestContext<'_>,
+    request: Node<'_, '_>,
+    shape: &ItemShape,
+    max: usize,
+) -> Result<String, EwsError> {
+    let id = require_m(request, "SyncFolderId")?;
+    let id = elements(id).next().ok_or_else(|| EwsError::schema_violation(id, "SyncFolderId is empty."))?;
     let folder = folder(desk, id)?;
     let mailbox = desk.mailbox()?;
     let state = match m(request, "SyncState").map(text).filter(|state| !state.trim().is_empty()) {
         None => beginning(mailbox, folder),
-        Some(state) => SyncState::read(state.trim())
+        Some(state) => SyncToken::decode(state.trim())
             .filter(|state| (state.mailbox, state.folder) == (mailbox.number, folder))
             .ok_or_else(invalid)?,
     };
     let ignored: Vec<u64> =
         m(request, "Ignore").into_iter().flat_map(elements).filter_map(|id| ignored(mailbox, id)).collect();
-    let sync = Sync { desk, mailbox, shape, ignored, max };
-    let page = if state.rows.0 < state.rows.1 { sync.rows(state) } else { sync.news(state)? };
+    let sync = SyncRequest { desk, mailbox, shape, ignored, max };
+    let page =
+        if state.rows.0 < state.rows.1 { sync.initial_rows(state) } else { sync.logged_changes(state)? };
     Ok(format!(
         "<m:SyncState>{}</m:SyncState><m:IncludesLastItemInRange>{}</m:IncludesLastItemInRange>\
          <m:Changes>{}</m:Changes>",
-        page.state.write(),
+        page.state.encode(),
         page.last,
         page.changes
     ))
 }
 
-fn beginning(mailbox: &Mailbox, folder: Folder) -> SyncState {
+fn beginning(mailbox: &Mailbox, folder: MailboxFolder) -> SyncToken {
     let newest = mailbox.items.last_key_value().map_or(0, |(number, _)| *number);
-    SyncState { mailbox: mailbox.number, folder, change: mailbox.items.log().last(), rows: (0, newest) }
+    SyncToken { mailbox: mailbox.number, folder, change: mailbox.items.log().last(), rows: (0, newest) }
 }
 
 fn ignored(mailbox: &Mailbox, id: Node<'_, '_>) -> Option<u64> {
     match ids::read_id(id.attribute("Id")?)? {
-        Named::Item(at) if at.mailbox == mailbox.number => Some(at.item),
+        DecodedId::Item(at) if at.mailbox == mailbox.number => Some(at.item),
         _ => None,
     }
 }
 
-fn invalid() -> Refusal {
-    Refusal::new("ErrorInvalidSyncStateData", "Synchronization state data is corrupt or otherwise invalid.")
+fn invalid() -> EwsError {
+    EwsError::new("ErrorInvalidSyncStateData", "Synchronization state data is corrupt or otherwise invalid.")
 }
 
-struct Sync<'a> {
-    desk: &'a Desk<'a>,
+struct SyncRequest<'a> {
+    desk: &'a RequestContext<'a>,
     mailbox: &'a Mailbox,
-    shape: &'a Shape,
+    shape: &'a ItemShape,
     ignored: Vec<u64>,
     max: usize,
 }
 
-impl Sync<'_> {
+impl SyncRequest<'_> {
     /// The rows that were there at the beginning, those that are still.
-    fn rows(&self, state: SyncState) -> Page {
+    fn initial_rows(&self, state: SyncToken) -> SyncPage {
         let (from, to) = state.rows;
         let rows = self.mailbox.items.range(from + 1..=to).filter(|(_, item)| item.folder == state.folder);
         let mut rows =
             rows.map(|(number, _)| *number).filter(|number| !self.ignored.contains(number)).peekable();
         let (mut changes, mut upto) = (String::new(), from);
         for number in rows.by_ref().take(self.max) {
-            changes += &self.shown("Create", number).unwrap_or_default();
+            changes += &self.row_element("Create", number).unwrap_or_default();
             upto = number;
         }
         let through = rows.peek().is_none();
         let rows = if through { (to, to) } else { (upto, to) };
         // What happened meanwhile is for the next answer.
         let last = through && self.mailbox.items.log().last() == state.change;
-        Page { changes, state: SyncState { rows, ..state }, last }
+        SyncPage { changes, state: SyncToken { rows, ..state }, last }
     }
 
     /// What happened since, each row once.
-    fn news(&self, state: SyncState) -> Result<Page, Refusal> {
+    fn logged_changes(&self, state: SyncToken) -> Result<SyncPage, EwsError> {
         let log = self.mailbox.items.log();
         let news = log.since(state.change).ok_or_else(invalid)?;
-        let mut window = Window::default();
+        let mut window = SyncWindow::default();
         let (mut upto, mut last) = (state.change, true);
         for change in news {
-            if !window.takes(change, state.folder, self.max) {
+            if !window.push(change, state.folder, self.max) {
                 last = false;
                 break;
             }
             upto = change.number;
         }
         let changes = window.order.iter().filter(|number| !self.ignored.contains(number));
-        let changes = changes.filter_map(|number| self.told(&window, *number)).collect();
-        Ok(Page { changes, state: SyncState { change: upto, ..state }, last })
+        let changes = changes.filter_map(|number| self.change_element(&window, *number)).collect();
+        Ok(SyncPage { changes, state: SyncToken { change: upto, ..state }, last })
     }
 
-    fn told(&self, window: &Window, number: u64) -> Option<String> {
+    fn change_element(&self, window: &SyncWindow, number: u64) -> Option<String> {
         let seen = window.rows.get(&number)?;
         match (seen.was_there, seen.is_there) {
-            (false, true) => self.shown("Create", number),
-            (true, true) => self.shown("Update", number),
-            (true, false) => Some(self.gone(number, seen.version)),
+            (false, true) => self.row_element("Create", number),
+            (true, true) => self.row_element("Update", number),
+            (true, false) => Some(self.delete_element(number, seen.version)),
             (false, false) => None,
         }
     }
 
     /// A row as it is now; one that went meanwhile is told to have gone by a later change.
-    fn shown(&self, change: &str, number: u64) -> Option<String> {
+    fn row_element(&self, change: &str, number: u64) -> Option<String> {
         self.mailbox.items.get(&number)?;
         let row = row(self.desk, self.mailbox, self.shape, number);
         Some(format!("<t:{change}>{row}</t:{change}>"))
     }
 
-    fn gone(&self, number: u64, version: u64) -> String {
-        let at = ItemRef { mailbox: self.mailbox.number, item: number, occurrence: None };
+    fn delete_element(&self, number: u64, version: u64) -> String {
+        let at = ItemLocator { mailbox: self.mailbox.number, item: number, occurrence: None };
         format!("<t:Delete>{}</t:Delete>", shape::item_id(&ids::item_id(at), &ids::change_key(version)))
     }
 }
 
 /// What a stretch of the log says about the rows of one folder.
 #[derive(Default)]
-struct Window {
-    rows: BTreeMap<u64, Seen>,
+struct SyncWindow {
+    rows: BTreeMap<u64, RowTransition>,
     /// In the order in which they were first seen.
     order: Vec<u64>,
 }
 
-struct Seen {
+struct RowTransition {
     was_there: bool,
     is_there: bool,
     version: u64,
 }
 
-impl Window {
+impl SyncWindow {
     /// Notes a change, unless it is of one row too many.
-    fn takes(&mut self, change: &Change, folder: Folder, max: usize) -> bool {
-        let here = change.place.folder == folder;
-        let (now, version) = (change.place.item, change.place.version);
-        let sightings: [Option<(u64, bool, bool, u64)>; 2] = match change.what {
-            What::Created => [here.then_some((now, false, true, version)), None],
-            What::Modified => [here.then_some((now, true, true, version)), None],
-            What::Deleted => [here.then_some((now, true, false, version)), None],
-            What::Moved { from } => [
+    fn push(&mut self, change: &LoggedChange, folder: MailboxFolder, max: usize) -> bool {
+        let here = change.revision.folder == folder;
+        let (now, version) = (change.revision.item, change.revision.version);
+        let sightings: [Option<(u64, bool, bool, u64)>; 2] = match change.kind {
+            ChangeKind::Created => [here.then_some((now, false, true, version)), None],
+            ChangeKind::Modified => [here.then_some((now, true, true, version)), None],
+            ChangeKind::Deleted => [here.then_some((now, true, false, version)), None],
+            ChangeKind::Moved { from } => [
                 (from.folder == folder).then_some((from.item, true, false, from.version)),
                 here.then_some((now, false, true, version)),
             ],
@@ -194,7 +200,7 @@ impl Window {
         for (number, was_there, is_there, version) in sightings.into_iter().flatten() {
             let seen = self.rows.entry(number).or_insert_with(|| {
                 self.order.push(number);
-                Seen { was_there, is_there, version }
+                RowTransition { was_there, is_there, version }
             });
             (seen.is_there, seen.version) = (is_there, version);
         }

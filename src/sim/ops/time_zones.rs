@@ -3,15 +3,16 @@
 use chrono::Weekday;
 use roxmltree::Node;
 
-use crate::sim::soap_in::{Refusal, boolean, elements, m, text};
-use crate::sim::soap_out::{element, escape, messages};
+use crate::sim::soap_request::{EwsError, boolean, elements, m, text};
+use crate::sim::soap_response::{element, escape, messages};
 use crate::sim::zones::{self, Transition, Zone};
 
-pub(super) fn answer(request: Node<'_, '_>) -> Result<String, Refusal> {
+pub(super) fn answer(request: Node<'_, '_>) -> Result<String, EwsError> {
     let full = match request.attribute("ReturnFullTimeZoneData") {
         None => true,
-        Some(word) => boolean(word)
-            .ok_or_else(|| Refusal::schema(request, "The 'ReturnFullTimeZoneData' attribute is invalid."))?,
+        Some(word) => boolean(word).ok_or_else(|| {
+            EwsError::schema_violation(request, "The 'ReturnFullTimeZoneData' attribute is invalid.")
+        })?,
     };
     let zones: String = match m(request, "Ids") {
         None => zones::all().map(|zone| definition(zone, full)).collect(),
@@ -38,7 +39,7 @@ fn definition(zone: &Zone, full: bool) -> String {
 fn rules(zone: &Zone) -> String {
     let standard = -i64::from(zone.standard);
     let (mut periods, mut group) = (period(standard, "Standard"), String::new());
-    match zone.summer {
+    match zone.daylight {
         None => group += &to("Standard"),
         Some(summer) => {
             periods += &period(standard - i64::from(summer.extra), "Daylight");

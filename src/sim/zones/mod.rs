@@ -14,12 +14,12 @@ pub(crate) struct Zone {
     pub(crate) place: &'static str,
     /// Minutes that its standard time is ahead of UTC.
     pub(crate) standard: i16,
-    pub(crate) summer: Option<Summer>,
+    pub(crate) daylight: Option<DaylightSaving>,
 }
 
 /// When a zone has summer time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Summer {
+pub(crate) struct DaylightSaving {
     /// Minutes that it is ahead of standard time.
     pub(crate) extra: i16,
     /// In standard time.
@@ -41,7 +41,7 @@ pub(crate) struct Transition {
 
 /// Coordinated Universal Time.
 pub(crate) static UTC: Zone =
-    Zone { id: "UTC", place: "Coordinated Universal Time", standard: 0, summer: None };
+    Zone { id: "UTC", place: "Coordinated Universal Time", standard: 0, daylight: None };
 
 /// All zones, by name.
 pub(crate) fn all() -> impl Iterator<Item = &'static Zone> {
@@ -103,11 +103,11 @@ impl Zone {
     }
 
     fn extra(&self) -> TimeDelta {
-        TimeDelta::minutes(self.summer.map_or(0, |summer| summer.extra).into())
+        TimeDelta::minutes(self.daylight.map_or(0, |summer| summer.extra).into())
     }
 
     fn is_summer(&self, at: DateTime<Utc>) -> bool {
-        let Some(summer) = self.summer else { return false };
+        let Some(summer) = self.daylight else { return false };
         let standard = at.naive_utc() + self.standard();
         let begin = summer.begin.in_year(standard.year());
         let end = summer.end.in_year(standard.year()).map(|end| end - self.extra());

@@ -3,10 +3,10 @@
 
 use chrono::Weekday::{Fri, Sat, Sun, Thu};
 
-use super::{Summer, Transition, Zone};
+use super::{DaylightSaving, Transition, Zone};
 
-const fn summer(extra: i16, begin: Transition, end: Transition) -> Option<Summer> {
-    Some(Summer { extra, begin, end })
+const fn summer(extra: i16, begin: Transition, end: Transition) -> Option<DaylightSaving> {
+    Some(DaylightSaving { extra, begin, end })
 }
 
 /// `minutes` after the midnight with which the `nth` such day of the month begins; 5 means the last one.
@@ -14,27 +14,27 @@ const fn on(month: u32, nth: u32, day: chrono::Weekday, minutes: i64) -> Transit
     Transition { month, nth, day, minutes }
 }
 
-const fn zone(id: &'static str, place: &'static str, standard: i16, summer: Option<Summer>) -> Zone {
-    Zone { id, place, standard, summer }
+const fn zone(id: &'static str, place: &'static str, standard: i16, summer: Option<DaylightSaving>) -> Zone {
+    Zone { id, place, standard, daylight: summer }
 }
 
-const SYDNEY: Option<Summer> = summer(60, on(10, 1, Sun, 120), on(4, 1, Sun, 180));
-const ANCHORAGE: Option<Summer> = summer(60, on(3, 2, Sun, 120), on(11, 1, Sun, 120));
-const AZORES: Option<Summer> = summer(60, on(3, 5, Sun, 0), on(10, 5, Sun, 60));
-const BUDAPEST: Option<Summer> = summer(60, on(3, 5, Sun, 120), on(10, 5, Sun, 180));
-const CHATHAM: Option<Summer> = summer(60, on(9, 5, Sun, 165), on(4, 1, Sun, 225));
-const HAVANA: Option<Summer> = summer(60, on(3, 2, Sun, 0), on(11, 1, Sun, 60));
-const EASTER: Option<Summer> = summer(60, on(9, 1, Sat, 1320), on(4, 1, Sat, 1320));
-const CAIRO: Option<Summer> = summer(60, on(4, 5, Fri, 0), on(10, 5, Thu, 1440));
-const KIEV: Option<Summer> = summer(60, on(3, 5, Sun, 180), on(10, 5, Sun, 240));
-const LONDON: Option<Summer> = summer(60, on(3, 5, Sun, 60), on(10, 5, Sun, 120));
-const GODTHAB: Option<Summer> = summer(60, on(3, 5, Sun, -60), on(10, 5, Sun, 0));
-const JERUSALEM: Option<Summer> = summer(60, on(3, 5, Sun, -2760), on(10, 5, Sun, 120));
-const LORD_HOWE: Option<Summer> = summer(30, on(10, 1, Sun, 120), on(4, 1, Sun, 120));
-const BEIRUT: Option<Summer> = summer(60, on(3, 5, Sun, 0), on(10, 5, Sun, 0));
-const AUCKLAND: Option<Summer> = summer(60, on(9, 5, Sun, 120), on(4, 1, Sun, 180));
-const SANTIAGO: Option<Summer> = summer(60, on(9, 1, Sat, 1440), on(4, 1, Sat, 1440));
-const HEBRON: Option<Summer> = summer(60, on(3, 5, Sun, -1320), on(10, 5, Sun, -1320));
+const SYDNEY: Option<DaylightSaving> = summer(60, on(10, 1, Sun, 120), on(4, 1, Sun, 180));
+const ANCHORAGE: Option<DaylightSaving> = summer(60, on(3, 2, Sun, 120), on(11, 1, Sun, 120));
+const AZORES: Option<DaylightSaving> = summer(60, on(3, 5, Sun, 0), on(10, 5, Sun, 60));
+const BUDAPEST: Option<DaylightSaving> = summer(60, on(3, 5, Sun, 120), on(10, 5, Sun, 180));
+const CHATHAM: Option<DaylightSaving> = summer(60, on(9, 5, Sun, 165), on(4, 1, Sun, 225));
+const HAVANA: Option<DaylightSaving> = summer(60, on(3, 2, Sun, 0), on(11, 1, Sun, 60));
+const EASTER: Option<DaylightSaving> = summer(60, on(9, 1, Sat, 1320), on(4, 1, Sat, 1320));
+const CAIRO: Option<DaylightSaving> = summer(60, on(4, 5, Fri, 0), on(10, 5, Thu, 1440));
+const KIEV: Option<DaylightSaving> = summer(60, on(3, 5, Sun, 180), on(10, 5, Sun, 240));
+const LONDON: Option<DaylightSaving> = summer(60, on(3, 5, Sun, 60), on(10, 5, Sun, 120));
+const GODTHAB: Option<DaylightSaving> = summer(60, on(3, 5, Sun, -60), on(10, 5, Sun, 0));
+const JERUSALEM: Option<DaylightSaving> = summer(60, on(3, 5, Sun, -2760), on(10, 5, Sun, 120));
+const LORD_HOWE: Option<DaylightSaving> = summer(30, on(10, 1, Sun, 120), on(4, 1, Sun, 120));
+const BEIRUT: Option<DaylightSaving> = summer(60, on(3, 5, Sun, 0), on(10, 5, Sun, 0));
+const AUCKLAND: Option<DaylightSaving> = summer(60, on(9, 5, Sun, 120), on(4, 1, Sun, 180));
+const SANTIAGO: Option<DaylightSaving> = summer(60, on(9, 1, Sat, 1440), on(4, 1, Sat, 1440));
+const HEBRON: Option<DaylightSaving> = summer(60, on(3, 5, Sun, -1320), on(10, 5, Sun, -1320));
 
 /// By name.
 pub(super) const ZONES: &[Zone] = &[

@@ -6,74 +6,74 @@ use std::ops::Deref;
 
 use chrono::{DateTime, Utc};
 
-use super::changes::{Log, Place, What};
-use super::event::{Content, Event, Item, Message};
-use super::world::Folder;
+use super::change_log::{ChangeKind, ChangeLog, ItemRevision};
+use super::event::{Event, ItemContent, MailMessage, StoredItem};
+use super::world::MailboxFolder;
 
 /// When a change happens, and who has to hear of it.
-pub(crate) struct Stamp<'w> {
+pub(crate) struct ChangeStamp<'w> {
     /// When the item says that it happened; seeds lie in the past.
     pub(crate) now: DateTime<Utc>,
     /// When it is noticed.
-    pub(crate) noticed: DateTime<Utc>,
+    pub(crate) logged_at: DateTime<Utc>,
     /// Mailboxes in which something happened that nobody was told yet.
-    pub(crate) stirred: &'w mut BTreeSet<u32>,
+    pub(crate) dirty: &'w mut BTreeSet<u32>,
 }
 
 /// Rows by number, and what happened to them.
 #[derive(Debug, Clone)]
-pub(crate) struct Items {
+pub(crate) struct ItemTable {
     mailbox: u32,
-    rows: BTreeMap<u64, Item>,
-    log: Log,
+    rows: BTreeMap<u64, StoredItem>,
+    log: ChangeLog,
 }
 
-impl Deref for Items {
-    type Target = BTreeMap<u64, Item>;
+impl Deref for ItemTable {
+    type Target = BTreeMap<u64, StoredItem>;
 
     fn deref(&self) -> &Self::Target {
         &self.rows
     }
 }
 
-impl Items {
+impl ItemTable {
     /// None yet.
-    pub(crate) fn of(mailbox: u32) -> Self {
-        Self { mailbox, rows: BTreeMap::new(), log: Log::default() }
+    pub(crate) fn new(mailbox: u32) -> Self {
+        Self { mailbox, rows: BTreeMap::new(), log: ChangeLog::default() }
     }
 
     /// What happened here.
-    pub(crate) fn log(&self) -> &Log {
+    pub(crate) fn log(&self) -> &ChangeLog {
         &self.log
     }
 
     /// Adds a row.
-    pub(crate) fn put(&mut self, item: Item, stamp: Stamp<'_>) {
-        self.note(place(&item), What::Created, stamp);
+    pub(crate) fn insert(&mut self, item: StoredItem, stamp: ChangeStamp<'_>) {
+        self.record_change(revision_of(&item), ChangeKind::Created, stamp);
         self.rows.insert(item.number, item);
     }
 
     /// Takes a row away.
-    pub(crate) fn take(&mut self, number: u64, stamp: Stamp<'_>) -> Option<Item> {
+    pub(crate) fn remove(&mut self, number: u64, stamp: ChangeStamp<'_>) -> Option<StoredItem> {
         let item = self.rows.remove(&number)?;
-        self.note(place(&item), What::Deleted, stamp);
+        self.record_change(revision_of(&item), ChangeKind::Deleted, stamp);
         Some(item)
     }
 
     /// Moves a row to another folder, under another number.
-    pub(crate) fn shift(
+    pub(crate) fn move_item(
         &mut self,
         number: u64,
-        folder: Folder,
+        folder: MailboxFolder,
         new: (u64, u64),
-        stamp: Stamp<'_>,
+        stamp: ChangeStamp<'_>,
     ) -> Option<u64> {
         let mut item = self.rows.remove(&number)?;
-        let from = place(&item);
+        let from = revision_of(&item);
         (item.number, item.version) = new;
         item.folder = folder;
         item.modified = stamp.now;
-        self.note(place(&item), What::Moved { from }, stamp);
+        self.record_change(revision_of(&item), ChangeKind::Moved { from }, stamp);
         let number = item.number;
         self.rows.insert(number, item);
         Some(number)
@@ -84,7 +84,7 @@ impl Items {
         &mut self,
         number: u64,
         version: u64,
-        stamp: Stamp<'_>,
+        stamp: ChangeStamp<'_>,
         change: impl FnOnce(&mut Event, u64) -> R,
     ) -> Option<R> {
         self.edit_row(number, version, stamp, |item| Some(change(item.event_mut()?, version)))
@@ -95,12 +95,12 @@ impl Items {
         &mut self,
         number: u64,
         version: u64,
-        stamp: Stamp<'_>,
-        change: impl FnOnce(&mut Message) -> R,
+        stamp: ChangeStamp<'_>,
+        change: impl FnOnce(&mut MailMessage) -> R,
     ) -> Option<R> {
         self.edit_row(number, version, stamp, |item| match &mut item.content {
-            Content::Message(message) => Some(change(message)),
-            Content::Event(_) => None,
+            ItemContent::Message(message) => Some(change(message)),
+            ItemContent::Event(_) => None,
         })
     }
 
@@ -108,24 +108,24 @@ impl Items {
         &mut self,
         number: u64,
         version: u64,
-        stamp: Stamp<'_>,
-        change: impl FnOnce(&mut Item) -> Option<R>,
+        stamp: ChangeStamp<'_>,
+        change: impl FnOnce(&mut StoredItem) -> Option<R>,
     ) -> Option<R> {
         let item = self.rows.get_mut(&number)?;
         let changed = change(item)?;
         item.version = version;
         item.modified = stamp.now;
-        let now = place(item);
-        self.note(now, What::Modified, stamp);
+        let now = revision_of(item);
+        self.record_change(now, ChangeKind::Modified, stamp);
         Some(changed)
     }
 
-    fn note(&mut self, place: Place, what: What, stamp: Stamp<'_>) {
-        self.log.add(stamp.noticed, place, what);
-        stamp.stirred.insert(self.mailbox);
+    fn record_change(&mut self, place: ItemRevision, what: ChangeKind, stamp: ChangeStamp<'_>) {
+        self.log.add(stamp.logged_at, place, what);
+        stamp.dirty.insert(self.mailbox);
     }
 }
 
-fn place(item: &Item) -> Place {
-    Place { item: item.number, version: item.version, folder: item.folder }
+fn revision_of(item: &StoredItem) -> ItemRevision {
+    ItemRevision { item: item.number, version: item.version, folder: item.folder }
 }

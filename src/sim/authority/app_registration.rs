@@ -5,13 +5,13 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 
-use super::assertion::{Signer, check};
-use super::refusal::Refusal;
+use super::assertion::{Signer, verify_assertion};
+use super::oauth_error::OAuthError;
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// What the authority knows of the application.
-pub(super) struct Desk {
+pub(super) struct AppRegistration {
     pub(super) client_id: String,
     pub(super) client_secret: Option<String>,
     /// In DER.
@@ -20,41 +20,41 @@ pub(super) struct Desk {
     pub(super) assertions: HashSet<String>,
 }
 
-impl Desk {
+impl AppRegistration {
     /// Whether the sender of this form gets a token. `endpoint` is where the form was sent.
-    pub(super) fn judge(
+    pub(super) fn authorize(
         &mut self,
         form: &[(String, String)],
         endpoint: &str,
         now: DateTime<Utc>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), OAuthError> {
         let field = |name: &str| {
             form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str()).ok_or_else(|| {
                 let text = format!("The request body must contain the following parameter: '{name}'.");
-                Refusal::invalid_request(900144, text)
+                OAuthError::invalid_request(900144, text)
             })
         };
         if field("grant_type")? != "client_credentials" {
             let text = "The app requested an unsupported grant type.";
-            return Err(Refusal::bad("unsupported_grant_type", 70003, text));
+            return Err(OAuthError::bad_request("unsupported_grant_type", 70003, text));
         }
         let client = field("client_id")?;
         if client != self.client_id {
             let text = format!("Application with identifier '{client}' was not found in the directory.");
-            return Err(Refusal::bad("unauthorized_client", 700016, text));
+            return Err(OAuthError::bad_request("unauthorized_client", 700016, text));
         }
         self.check_scope(field("scope")?)?;
         match field("client_assertion") {
             Ok(assertion) => {
                 if field("client_assertion_type")? != ASSERTION_TYPE {
                     let text = "The 'client_assertion_type' is not supported.";
-                    return Err(Refusal::invalid_request(900144, text));
+                    return Err(OAuthError::invalid_request(900144, text));
                 }
                 self.check_assertion(assertion, endpoint, now)
             }
             Err(_) => match field("client_secret") {
                 Ok(secret) => self.check_secret(secret),
-                Err(_) => Err(Refusal::invalid_client(
+                Err(_) => Err(OAuthError::invalid_client(
                     7000218,
                     "The request body must contain the following parameter: 'client_assertion' or \
                      'client_secret'.",
@@ -63,7 +63,7 @@ impl Desk {
         }
     }
 
-    fn check_scope(&self, scope: &str) -> Result<(), Refusal> {
+    fn check_scope(&self, scope: &str) -> Result<(), OAuthError> {
         if self.scopes.iter().any(|known| known == scope) {
             return Ok(());
         }
@@ -71,10 +71,10 @@ impl Desk {
             "The provided value for scope {scope} is not valid. Client credential flows must have a scope value \
              with /.default suffixed to the resource identifier (application ID URI)."
         );
-        Err(Refusal::bad("invalid_scope", 1002012, text))
+        Err(OAuthError::bad_request("invalid_scope", 1002012, text))
     }
 
-    fn check_secret(&self, secret: &str) -> Result<(), Refusal> {
+    fn check_secret(&self, secret: &str) -> Result<(), OAuthError> {
         if self.client_secret.as_deref() == Some(secret) {
             return Ok(());
         }
@@ -83,7 +83,7 @@ impl Desk {
              value, not the client secret ID, for a secret added to app '{}'.",
             self.client_id
         );
-        Err(Refusal::invalid_client(7000215, text))
+        Err(OAuthError::invalid_client(7000215, text))
     }
 
     fn check_assertion(
@@ -91,9 +91,9 @@ impl Desk {
         assertion: &str,
         audience: &str,
         now: DateTime<Utc>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), OAuthError> {
         let certificate = self.certificate.as_deref().unwrap_or_default();
         let signer = Signer { client_id: &self.client_id, certificate, audience };
-        check(assertion, &signer, now, &mut self.assertions)
+        verify_assertion(assertion, &signer, now, &mut self.assertions)
     }
 }

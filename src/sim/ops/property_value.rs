@@ -4,23 +4,23 @@ use std::cmp::Ordering;
 
 use chrono::{DateTime, Utc};
 
-use crate::sim::soap_in;
-use crate::sim::soap_out::{element, instant};
+use crate::sim::soap_request;
+use crate::sim::soap_response::{element, instant};
 
 /// What a property is.
 #[derive(Debug, Clone)]
-pub(super) enum Value {
+pub(super) enum PropertyValue {
     Text(String),
     /// A word of an enumeration, which is stored as a number.
-    Word(&'static str, i64, fn(&str) -> Option<i64>),
-    Flag(bool),
+    Enumeration(&'static str, i64, fn(&str) -> Option<i64>),
+    Boolean(bool),
     Number(i64),
     Real(f64),
     Time(DateTime<Utc>),
     /// Several, in a `t:String` each.
     List(Vec<Self>),
     /// A text that is written in its own way: the element, and what it says.
-    Shown(String, String),
+    XmlWithText(String, String),
     /// A structure that only answers show: the element.
     Xml(String),
 }
@@ -34,11 +34,11 @@ pub(super) enum Incomparable {
     Property,
 }
 
-impl Value {
+impl PropertyValue {
     /// The element of this name.
     pub(super) fn write(&self, name: &str) -> String {
         match self {
-            Self::Shown(xml, _) | Self::Xml(xml) => xml.clone(),
+            Self::XmlWithText(xml, _) | Self::Xml(xml) => xml.clone(),
             Self::List(values) => {
                 let all: String = values.iter().map(|value| value.write("String")).collect();
                 format!("<t:{name}>{all}</t:{name}>")
@@ -50,9 +50,9 @@ impl Value {
     /// As the text of an element.
     pub(super) fn text(&self) -> String {
         match self {
-            Self::Text(text) | Self::Shown(_, text) => text.clone(),
-            Self::Word(word, ..) => (*word).to_owned(),
-            Self::Flag(yes) => yes.to_string(),
+            Self::Text(text) | Self::XmlWithText(_, text) => text.clone(),
+            Self::Enumeration(word, ..) => (*word).to_owned(),
+            Self::Boolean(yes) => yes.to_string(),
             Self::Number(number) => number.to_string(),
             Self::Real(number) => number.to_string(),
             Self::Time(at) => instant(*at),
@@ -64,7 +64,7 @@ impl Value {
     /// Whether there is nothing in it, which a mailbox does not store at all.
     pub(super) fn is_empty(&self) -> bool {
         match self {
-            Self::Text(text) | Self::Shown(_, text) => text.is_empty(),
+            Self::Text(text) | Self::XmlWithText(_, text) => text.is_empty(),
             Self::List(values) => values.is_empty(),
             _ => false,
         }
@@ -79,48 +79,49 @@ impl Value {
     }
 
     /// How it stands to a constant of a request.
-    pub(super) fn against(&self, constant: &str) -> Result<Ordering, Incomparable> {
+    pub(super) fn compare_to_constant(&self, constant: &str) -> Result<Ordering, Incomparable> {
         use Incomparable::Constant;
         let order = match self {
-            Self::Text(text) | Self::Shown(_, text) => Some(text.as_str().cmp(constant)),
-            Self::Word(_, rank, rank_of) => Some(rank.cmp(&rank_of(constant.trim()).ok_or(Constant)?)),
-            Self::Flag(yes) => Some(yes.cmp(&soap_in::boolean(constant).ok_or(Constant)?)),
+            Self::Text(text) | Self::XmlWithText(_, text) => Some(text.as_str().cmp(constant)),
+            Self::Enumeration(_, rank, rank_of) => Some(rank.cmp(&rank_of(constant.trim()).ok_or(Constant)?)),
+            Self::Boolean(yes) => Some(yes.cmp(&soap_request::boolean(constant).ok_or(Constant)?)),
             Self::Number(number) => Some(number.cmp(&constant.trim().parse().map_err(|_| Constant)?)),
             Self::Real(number) => number.partial_cmp(&constant.trim().parse::<f64>().map_err(|_| Constant)?),
-            Self::Time(at) => Some(at.cmp(&soap_in::instant(constant).ok_or(Constant)?)),
+            Self::Time(at) => Some(at.cmp(&soap_request::instant(constant).ok_or(Constant)?)),
             Self::List(_) | Self::Xml(_) => None,
         };
         order.ok_or(Incomparable::Property)
     }
 
     /// How it stands to the value of another property, if the two can be compared.
-    pub(super) fn beside(&self, other: &Self) -> Option<Ordering> {
+    pub(super) fn compare_to(&self, other: &Self) -> Option<Ordering> {
         match (self, other) {
-            (Self::Flag(one), Self::Flag(other)) => Some(one.cmp(other)),
+            (Self::Boolean(one), Self::Boolean(other)) => Some(one.cmp(other)),
             (Self::Time(one), Self::Time(other)) => Some(one.cmp(other)),
-            (Self::Word(_, one, _), Self::Word(_, other, _)) | (Self::Number(one), Self::Number(other)) => {
-                Some(one.cmp(other))
-            }
+            (Self::Enumeration(_, one, _), Self::Enumeration(_, other, _))
+            | (Self::Number(one), Self::Number(other)) => Some(one.cmp(other)),
             (Self::Real(one), Self::Real(other)) => one.partial_cmp(other),
-            (Self::Text(one) | Self::Shown(_, one), Self::Text(other) | Self::Shown(_, other)) => {
-                Some(one.cmp(other))
-            }
+            (
+                Self::Text(one) | Self::XmlWithText(_, one),
+                Self::Text(other) | Self::XmlWithText(_, other),
+            ) => Some(one.cmp(other)),
             (Self::List(one), Self::List(other)) => one
                 .iter()
                 .zip(other)
-                .find_map(|(one, other)| one.beside(other).filter(|order| order.is_ne()))
+                .find_map(|(one, other)| one.compare_to(other).filter(|order| order.is_ne()))
                 .or(Some(one.len().cmp(&other.len()))),
             _ => None,
         }
     }
 
     /// How it stands to the value of the same property of another item, case aside.
-    pub(super) fn sorted_with(&self, other: &Self) -> Ordering {
+    pub(super) fn sort_order(&self, other: &Self) -> Ordering {
         match (self, other) {
-            (Self::Text(one) | Self::Shown(_, one), Self::Text(other) | Self::Shown(_, other)) => {
-                one.to_lowercase().cmp(&other.to_lowercase())
-            }
-            _ => self.beside(other).unwrap_or(Ordering::Equal),
+            (
+                Self::Text(one) | Self::XmlWithText(_, one),
+                Self::Text(other) | Self::XmlWithText(_, other),
+            ) => one.to_lowercase().cmp(&other.to_lowercase()),
+            _ => self.compare_to(other).unwrap_or(Ordering::Equal),
         }
     }
 }

@@ -5,12 +5,14 @@
 
 use chrono::{DateTime, Datelike, Days, TimeDelta, Timelike, Utc, Weekday};
 
-use super::event::{Answer, Attendee, Busy, Content, Copy, Details, Event, Person, Sensitivity};
-use super::ids::ItemRef;
+use super::event::{
+    Attendee, Copy, Details, Event, FreeBusyType, InvitationResponse, ItemContent, Person, Sensitivity,
+};
+use super::ids::ItemLocator;
 use super::meeting::{attendee_copy, mark_cancelled};
-use super::pattern::Pattern;
-use super::series::{Range, Series};
-use super::world::{Booking, Folder, MailboxKind, World};
+use super::pattern::RecurrencePattern;
+use super::series::{RecurrenceRange, Series};
+use super::world::{BookingPolicy, MailboxFolder, MailboxKind, World};
 
 /// How long before their start events were created unless the spec says otherwise.
 const CREATED_BEFORE: TimeDelta = TimeDelta::days(7);
@@ -23,7 +25,7 @@ pub struct RoomSpec {
     /// Address.
     pub address: String,
     /// How its booking attendant behaves.
-    pub booking: Booking,
+    pub booking: BookingPolicy,
     /// Whether meetings that it declines stay in its calendar (`PreserveDeclinedMeetings`).
     pub preserve_declined: bool,
     /// Further addresses, under which it is reached as well.
@@ -38,7 +40,7 @@ impl RoomSpec {
         Self {
             name: name.into(),
             address: address.into(),
-            booking: Booking::default(),
+            booking: BookingPolicy::default(),
             preserve_declined: false,
             proxies: Vec::new(),
             is_hidden: false,
@@ -84,7 +86,7 @@ pub struct MeetingSpec {
     /// Marked private.
     pub private: bool,
     /// How the time shows; `None` for what Outlook makes it: Free of whole days, else Busy.
-    pub busy: Option<Busy>,
+    pub busy: Option<FreeBusyType>,
     /// Called off, but still lying in the calendars of everybody but the organizer.
     pub cancelled: bool,
     /// Which properties say so.
@@ -134,7 +136,7 @@ pub struct PlainSpec {
     /// Whole days.
     pub all_day: bool,
     /// How the time shows; `None` for what Outlook makes it: Free of whole days, else Busy.
-    pub busy: Option<Busy>,
+    pub busy: Option<FreeBusyType>,
     /// When it was made; a week before its start by default.
     pub created: Option<DateTime<Utc>>,
 }
@@ -158,7 +160,7 @@ impl PlainSpec {
 impl World {
     /// Adds a person.
     pub fn add_user(&mut self, person: &Person) -> &mut Self {
-        self.add_mailbox(&person.name, &person.address, MailboxKind::User, Booking::default());
+        self.add_mailbox(&person.name, &person.address, MailboxKind::User, BookingPolicy::default());
         self
     }
 
@@ -240,11 +242,16 @@ impl World {
         event
     }
 
-    fn store_attendee_copy(&mut self, address: &str, event: &Event, spec: &MeetingSpec) -> Option<ItemRef> {
+    fn store_attendee_copy(
+        &mut self,
+        address: &str,
+        event: &Event,
+        spec: &MeetingSpec,
+    ) -> Option<ItemLocator> {
         let mailbox = self.mailbox(address)?;
         let mut mine = attendee_copy(event, mailbox);
         if mailbox.kind != MailboxKind::User {
-            mine.details.my_answer = Answer::Accept;
+            mine.details.my_response = InvitationResponse::Accept;
         }
         if spec.cancelled {
             mark_cancelled(&mut mine.details);
@@ -255,9 +262,9 @@ impl World {
         self.store(address, mine)
     }
 
-    fn store(&mut self, address: &str, event: Event) -> Option<ItemRef> {
+    fn store(&mut self, address: &str, event: Event) -> Option<ItemLocator> {
         let number = self.mailbox(address)?.number;
-        self.put(number, Folder::Calendar, Content::Event(Box::new(event)))
+        self.insert_item(number, MailboxFolder::Calendar, ItemContent::Event(Box::new(event)))
     }
 
     fn as_of<R>(&mut self, then: DateTime<Utc>, what: impl FnOnce(&mut Self) -> R) -> R {
@@ -291,12 +298,12 @@ pub(crate) fn new_event(
 }
 
 /// How Outlook shows what people make without saying how it is to show.
-fn as_outlook_makes(all_day: bool) -> Busy {
-    if all_day { Busy::Free } else { Busy::Busy }
+fn as_outlook_makes(all_day: bool) -> FreeBusyType {
+    if all_day { FreeBusyType::Free } else { FreeBusyType::Busy }
 }
 
 fn accepted(person: Person) -> Attendee {
-    Attendee { answer: Answer::Accept, ..Attendee::invited(person) }
+    Attendee { response: InvitationResponse::Accept, ..Attendee::invited(person) }
 }
 
 /// An office at `now`: six rooms on two floors, a projector, five people, and something of everything that happens to a
@@ -361,7 +368,7 @@ pub fn demo_world(now: DateTime<Utc>) -> World {
         rooms: vec![cirrus.into()],
         attendees: vec![cleo.clone()],
         subject: "Old weekly".into(),
-        series: Some(Series::weekly_on(start, Range::NoEnd)),
+        series: Some(Series::weekly_on(start, RecurrenceRange::NoEnd)),
         created: Some(start - TimeDelta::weeks(30)),
         ..MeetingSpec::new(gone, start, end - TimeDelta::weeks(8))
     });
@@ -391,7 +398,7 @@ pub fn demo_world(now: DateTime<Utc>) -> World {
     world.add_plain(PlainSpec {
         subject: "Open day".into(),
         all_day: true,
-        busy: Some(Busy::Busy),
+        busy: Some(FreeBusyType::Busy),
         ..PlainSpec::new("room-fjord@example.com", tomorrow, tomorrow + TimeDelta::days(1))
     });
     world.outbox.clear();
@@ -429,7 +436,7 @@ fn demo_standup(world: &mut World, now: DateTime<Utc>, organizer: &Person, room:
     let uid = world.add_meeting(MeetingSpec {
         rooms: vec![room.to_owned()],
         subject: "Stand-up".into(),
-        series: Some(Series::every_workday(Range::Count(60))),
+        series: Some(Series::every_workday(RecurrenceRange::Count(60))),
         ..MeetingSpec::new(organizer.clone(), first, first + TimeDelta::minutes(15))
     });
     let next = (1..=7)
@@ -446,7 +453,7 @@ fn demo_standup(world: &mut World, now: DateTime<Utc>, organizer: &Person, room:
 pub fn large_world(now: DateTime<Utc>, rooms: usize, seed: u64) -> World {
     let mut world = World::new();
     world.set_now(now);
-    let mut dice = Dice::new(seed);
+    let mut dice = SplitMix64::new(seed);
     let addresses: Vec<String> = (0..rooms).map(|room| format!("room-{room:05}@example.com")).collect();
     for (number, address) in addresses.iter().enumerate() {
         world.add_room(RoomSpec::new(format!("Room {number:05}"), address.clone()));
@@ -463,7 +470,7 @@ pub fn large_world(now: DateTime<Utc>, rooms: usize, seed: u64) -> World {
     world
 }
 
-fn fill_room(world: &mut World, room: &str, people: &[Person], now: DateTime<Utc>, dice: &mut Dice) {
+fn fill_room(world: &mut World, room: &str, people: &[Person], now: DateTime<Utc>, dice: &mut SplitMix64) {
     let monday = midnight(now)
         .checked_sub_days(Days::new(u64::from(now.weekday().num_days_from_monday()) + 7))
         .unwrap_or(now);
@@ -479,8 +486,10 @@ fn fill_room(world: &mut World, room: &str, people: &[Person], now: DateTime<Utc
     }
     let first = monday + TimeDelta::hours(6);
     let days = vec![Weekday::Mon, Weekday::Wed];
-    let series =
-        Some(Series::new(Pattern::Weekly { interval: 1, days, first_day: Weekday::Sun }, Range::NoEnd));
+    let series = Some(Series::new(
+        RecurrencePattern::Weekly { interval: 1, days, first_day: Weekday::Sun },
+        RecurrenceRange::NoEnd,
+    ));
     let organizer = people[dice.below(people.len() as i64) as usize].clone();
     let end = first + TimeDelta::minutes(30);
     world.add_meeting(MeetingSpec {
@@ -495,7 +504,7 @@ fn book(
     room: &str,
     people: &[Person],
     (start, end): (DateTime<Utc>, DateTime<Utc>),
-    dice: &mut Dice,
+    dice: &mut SplitMix64,
 ) {
     if dice.below(20) == 0 {
         world.add_plain(PlainSpec::new(room, start, end));
@@ -523,14 +532,14 @@ fn midnight(now: DateTime<Utc>) -> DateTime<Utc> {
 
 /// SplitMix64: small, seeded, the same everywhere.
 #[derive(Debug, Clone)]
-pub(crate) struct Dice(u64);
+pub(crate) struct SplitMix64(u64);
 
-impl Dice {
+impl SplitMix64 {
     pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub(crate) fn roll(&mut self) -> u64 {
+    pub(crate) fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -540,6 +549,6 @@ impl Dice {
 
     /// A number from 0 to `limit - 1`.
     pub(crate) fn below(&mut self, limit: i64) -> i64 {
-        (self.roll() >> 1) as i64 % limit.max(1)
+        (self.next_u64() >> 1) as i64 % limit.max(1)
     }
 }

@@ -19,14 +19,14 @@ const YEARS: std::ops::RangeInclusive<i32> = 1601..=4500;
 
 /// A refusal, either of one item or, as a fault, of the whole request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refusal {
+pub(crate) struct EwsError {
     pub(crate) code: &'static str,
     pub(crate) text: String,
     /// Content of `MessageXml`.
     pub(crate) xml: Option<String>,
 }
 
-impl Refusal {
+impl EwsError {
     pub(crate) fn new(code: &'static str, text: impl Into<String>) -> Self {
         Self { code, text: text.into(), xml: None }
     }
@@ -36,13 +36,13 @@ impl Refusal {
     }
 
     /// What schema validation says about `node`.
-    pub(crate) fn schema(node: Node<'_, '_>, violation: &str) -> Self {
+    pub(crate) fn schema_violation(node: Node<'_, '_>, violation: &str) -> Self {
         let at = node.document().text_pos_at(node.range().start);
         let xml = format!(
             "<t:LineNumber>{}</t:LineNumber><t:LinePosition>{}</t:LinePosition><t:Violation>{}</t:Violation>",
             at.row,
             at.col,
-            super::soap_out::escape(violation)
+            super::soap_response::escape(violation)
         );
         Self::new("ErrorSchemaValidation", format!("The request failed schema validation: {violation}"))
             .with_xml(xml)
@@ -51,17 +51,17 @@ impl Refusal {
 
 /// For whom the service account acts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum ActFor {
-    Address(String),
+pub(crate) enum ConnectingSid {
+    SmtpAddress(String),
     /// An address that must be the primary one.
-    PrimaryAddress(String),
+    PrimarySmtpAddress(String),
     Sid(String),
 }
 
 /// What an envelope holds.
-pub(crate) struct Call<'a, 'i> {
+pub(crate) struct SoapRequest<'a, 'i> {
     pub(crate) version: Option<&'a str>,
-    pub(crate) act_for: Result<Option<ActFor>, Refusal>,
+    pub(crate) impersonated: Result<Option<ConnectingSid>, EwsError>,
     /// The time zone in which the request means times that name none.
     pub(crate) zone: Option<&'a str>,
     pub(crate) operation: Node<'a, 'i>,
@@ -96,30 +96,31 @@ fn is_too_deep(text: &str) -> bool {
 }
 
 /// Finds the operation and the headers that matter.
-pub(crate) fn call<'a, 'i>(document: &'a Document<'i>) -> Result<Call<'a, 'i>, Refusal> {
+pub(crate) fn parse_envelope<'a, 'i>(document: &'a Document<'i>) -> Result<SoapRequest<'a, 'i>, EwsError> {
     let envelope = document.root_element();
     if !envelope.has_tag_name((SOAP, "Envelope")) {
-        return Err(Refusal::new("ErrorInvalidRequest", "The request is not a SOAP 1.1 envelope."));
+        return Err(EwsError::new("ErrorInvalidRequest", "The request is not a SOAP 1.1 envelope."));
     }
     let body = child(envelope, SOAP, "Body").and_then(|body| body.first_element_child());
     let operation = body
         .filter(|operation| operation.tag_name().namespace() == Some(MESSAGES))
-        .ok_or_else(|| Refusal::new("ErrorInvalidRequest", "The request is invalid."))?;
+        .ok_or_else(|| EwsError::new("ErrorInvalidRequest", "The request is invalid."))?;
     let header = child(envelope, SOAP, "Header");
     let version = header
         .and_then(|header| t(header, "RequestServerVersion"))
         .and_then(|version| version.attribute("Version"));
-    let act_for = header.and_then(|header| t(header, "ExchangeImpersonation")).map(act_for).transpose();
+    let act_for =
+        header.and_then(|header| t(header, "ExchangeImpersonation")).map(parse_impersonation).transpose();
     let zone = header
         .and_then(|header| t(header, "TimeZoneContext"))
         .and_then(|context| t(context, "TimeZoneDefinition"))
         .and_then(|zone| zone.attribute("Id"));
-    Ok(Call { version, act_for, zone, operation })
+    Ok(SoapRequest { version, impersonated: act_for, zone, operation })
 }
 
-fn act_for(header: Node<'_, '_>) -> Result<ActFor, Refusal> {
+fn parse_impersonation(header: Node<'_, '_>) -> Result<ConnectingSid, EwsError> {
     let bad = || {
-        Refusal::new(
+        EwsError::new(
             "ErrorInvalidExchangeImpersonationHeaderData",
             "The ExchangeImpersonation header is invalid.",
         )
@@ -132,9 +133,9 @@ fn act_for(header: Node<'_, '_>) -> Result<ActFor, Refusal> {
         return Err(bad());
     }
     match choice.tag_name().name() {
-        "PrincipalName" | "SmtpAddress" => Ok(ActFor::Address(value)),
-        "PrimarySmtpAddress" => Ok(ActFor::PrimaryAddress(value)),
-        "SID" => Ok(ActFor::Sid(value)),
+        "PrincipalName" | "SmtpAddress" => Ok(ConnectingSid::SmtpAddress(value)),
+        "PrimarySmtpAddress" => Ok(ConnectingSid::PrimarySmtpAddress(value)),
+        "SID" => Ok(ConnectingSid::Sid(value)),
         _ => Err(bad()),
     }
 }
@@ -158,13 +159,13 @@ pub(crate) fn t<'a, 'i>(node: Node<'a, 'i>, name: &str) -> Option<Node<'a, 'i>> 
 }
 
 /// Likewise, and it must be there.
-pub(crate) fn need_m<'a, 'i>(node: Node<'a, 'i>, name: &str) -> Result<Node<'a, 'i>, Refusal> {
-    m(node, name).ok_or_else(|| Refusal::schema(node, &format!("{name} is missing.")))
+pub(crate) fn require_m<'a, 'i>(node: Node<'a, 'i>, name: &str) -> Result<Node<'a, 'i>, EwsError> {
+    m(node, name).ok_or_else(|| EwsError::schema_violation(node, &format!("{name} is missing.")))
 }
 
 /// Likewise, and it must be there.
-pub(crate) fn need_t<'a, 'i>(node: Node<'a, 'i>, name: &str) -> Result<Node<'a, 'i>, Refusal> {
-    t(node, name).ok_or_else(|| Refusal::schema(node, &format!("{name} is missing.")))
+pub(crate) fn require_t<'a, 'i>(node: Node<'a, 'i>, name: &str) -> Result<Node<'a, 'i>, EwsError> {
+    t(node, name).ok_or_else(|| EwsError::schema_violation(node, &format!("{name} is missing.")))
 }
 
 /// All text below a node, as `xs:string` sees it.
@@ -178,23 +179,29 @@ pub(crate) fn t_text(node: Node<'_, '_>, name: &str) -> Option<String> {
 }
 
 /// An attribute that must be one of `words`.
-pub(crate) fn choice<'a>(node: Node<'a, '_>, name: &str, words: &[&str]) -> Result<Option<&'a str>, Refusal> {
+pub(crate) fn enum_attribute<'a>(
+    node: Node<'a, '_>,
+    name: &str,
+    words: &[&str],
+) -> Result<Option<&'a str>, EwsError> {
     match node.attribute(name) {
         None => Ok(None),
         Some(word) if words.contains(&word) => Ok(Some(word)),
-        Some(word) => Err(Refusal::schema(node, &format!("The '{name}' attribute is invalid: '{word}'."))),
+        Some(word) => {
+            Err(EwsError::schema_violation(node, &format!("The '{name}' attribute is invalid: '{word}'.")))
+        }
     }
 }
 
 /// Refuses children that are unknown or out of order. A name ending in `*` may repeat.
-pub(crate) fn in_order(node: Node<'_, '_>, names: &[&str]) -> Result<(), Refusal> {
+pub(crate) fn require_order(node: Node<'_, '_>, names: &[&str]) -> Result<(), EwsError> {
     let mut rest = names;
     for child in elements(node) {
         let name = child.tag_name().name();
         let found = rest.iter().position(|allowed| allowed.trim_end_matches('*') == name);
         let Some(found) = found else {
             let parent = node.tag_name().name();
-            return Err(Refusal::schema(
+            return Err(EwsError::schema_violation(
                 child,
                 &format!("The element '{parent}' has invalid child element '{name}'."),
             ));
@@ -268,8 +275,8 @@ mod tests {
     fn children_out_of_order_are_refused() {
         let document = parse("<a><x/><y/><y/><z/></a>").unwrap();
         let a = document.root_element();
-        assert!(in_order(a, &["w", "x", "y*", "z"]).is_ok());
-        assert!(in_order(a, &["x", "y", "z"]).is_err());
-        assert!(in_order(a, &["y*", "x", "z"]).is_err());
+        assert!(require_order(a, &["w", "x", "y*", "z"]).is_ok());
+        assert!(require_order(a, &["x", "y", "z"]).is_err());
+        assert!(require_order(a, &["y*", "x", "z"]).is_err());
     }
 }

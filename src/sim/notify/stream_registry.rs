@@ -8,16 +8,16 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::super::changes::Change;
-use super::super::soap_in::Refusal;
-use super::super::trouble::Wrong;
+use super::super::change_log::LoggedChange;
+use super::super::faults::InjectedFault;
+use super::super::soap_request::EwsError;
 use super::super::world::World;
-use super::events::Style;
-use super::{Hub, Subscription, Way, missed, not_found};
+use super::events::EventFormat;
+use super::{DeliveryMode, Hub, Subscription, missed_events, not_found};
 
 /// How a stream is to end before its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ending {
+pub(crate) enum StreamEnding {
     /// As if its time had come.
     Closed,
     /// In the middle of an envelope.
@@ -25,7 +25,7 @@ pub(crate) enum Ending {
 }
 
 /// One open stream.
-pub(super) struct Stream {
+pub(super) struct StreamState {
     /// In whose name it was opened.
     acting: Option<u32>,
     waker: Arc<Notify>,
@@ -33,16 +33,16 @@ pub(super) struct Stream {
     /// Those in whose mailboxes something happened.
     ready: BTreeSet<u64>,
     /// Subscriptions to be named as dead, or as having missed something.
-    failures: Vec<(Refusal, String)>,
-    ending: Option<Ending>,
-    wrong: Option<Wrong>,
+    failures: Vec<(EwsError, String)>,
+    ending: Option<StreamEnding>,
+    fault: Option<InjectedFault>,
     /// Events told so far, for `Wrong::Dropped`.
-    counted: usize,
+    events_sent: usize,
 }
 
-impl Stream {
+impl StreamState {
     /// A subscription is no longer served here.
-    pub(super) fn fail(&mut self, number: u64, why: Refusal, id: String) {
+    pub(super) fn fail(&mut self, number: u64, why: EwsError, id: String) {
         self.subscriptions.remove(&number);
         self.ready.remove(&number);
         self.failures.push((why, id));
@@ -51,31 +51,31 @@ impl Stream {
 }
 
 /// What is asked for with `GetStreamingEvents`.
-pub(crate) struct Wish {
+pub(crate) struct StreamRequest {
     pub(crate) ids: Vec<String>,
     pub(crate) acting: Option<u32>,
     pub(crate) back_end: usize,
-    pub(crate) wrong: Option<Wrong>,
+    pub(crate) fault: Option<InjectedFault>,
 }
 
 /// A stream that is open as far as the hub is concerned.
-pub(crate) struct Opening {
+pub(crate) struct StreamHandle {
     pub(crate) stream: u64,
     pub(crate) waker: Arc<Notify>,
 }
 
 /// What a stream has to say.
-pub(super) struct Batch {
+pub(super) struct PendingEvents {
     /// By subscription id.
     pub(super) notifications: Vec<(String, Vec<String>)>,
-    pub(super) failures: Vec<(Refusal, String)>,
+    pub(super) failures: Vec<(EwsError, String)>,
     /// There is nobody left to serve.
     pub(super) over: bool,
 }
 
 /// What a stream has to know before it says anything.
-pub(super) struct Mood {
-    pub(super) ending: Option<Ending>,
+pub(super) struct StreamCondition {
+    pub(super) ending: Option<StreamEnding>,
     /// Says nothing at all, not even that it is there.
     pub(super) silent: bool,
     /// How much later than it happens everything is told.
@@ -86,13 +86,13 @@ impl Hub {
     /// Opens a stream for those subscriptions that are alive; without any there is none, and the dead are named.
     pub(crate) fn open(
         &mut self,
-        wish: Wish,
+        wish: StreamRequest,
         world: &World,
         now: Instant,
-    ) -> Result<Opening, Vec<(Refusal, String)>> {
+    ) -> Result<StreamHandle, Vec<(EwsError, String)>> {
         let held = self.streams.values().filter(|stream| stream.acting == wish.acting).count();
         if held >= self.streams_max {
-            let refusal = Refusal::new(
+            let refusal = EwsError::new(
                 "ErrorExceededConnectionCount",
                 "You have exceeded the available concurrent connections for your account.",
             );
@@ -101,8 +101,8 @@ impl Hub {
         let (mut living, mut failures) = (BTreeSet::new(), Vec::new());
         for id in wish.ids {
             match self.find_streaming(&id, wish.back_end, now) {
-                Ok(number) if matches!(wish.wrong, Some(Wrong::Lost)) => {
-                    self.lose(number, &not_found());
+                Ok(number) if matches!(wish.fault, Some(InjectedFault::SubscriptionsLost)) => {
+                    self.drop_subscription(number, &not_found());
                     failures.push((not_found(), id));
                 }
                 Ok(number) => {
@@ -111,22 +111,22 @@ impl Hub {
                 Err(refusal) => failures.push((refusal, id)),
             }
         }
-        if living.is_empty() || (self.options.one_dead_refuses_all && !failures.is_empty()) {
+        if living.is_empty() || (self.options.reject_if_any_dead && !failures.is_empty()) {
             return Err(failures);
         }
-        if matches!(wish.wrong, Some(Wrong::Missed)) {
-            failures.extend(living.iter().filter_map(|number| self.miss(*number, world)));
+        if matches!(wish.fault, Some(InjectedFault::MissedEvents)) {
+            failures.extend(living.iter().filter_map(|number| self.skip_events(*number, world)));
         }
-        Ok(self.admit(wish.acting, wish.wrong, living, failures))
+        Ok(self.admit(wish.acting, wish.fault, living, failures))
     }
 
     fn admit(
         &mut self,
         acting: Option<u32>,
-        wrong: Option<Wrong>,
+        wrong: Option<InjectedFault>,
         subscriptions: BTreeSet<u64>,
-        failures: Vec<(Refusal, String)>,
-    ) -> Opening {
+        failures: Vec<(EwsError, String)>,
+    ) -> StreamHandle {
         self.counter += 1;
         let (number, waker) = (self.counter, Arc::new(Notify::new()));
         for subscription in &subscriptions {
@@ -134,18 +134,18 @@ impl Hub {
         }
         // What happened while no stream was open is told first.
         waker.notify_one();
-        let stream = Stream {
+        let stream = StreamState {
             acting,
             waker: waker.clone(),
             ready: subscriptions.clone(),
             subscriptions,
             failures,
             ending: None,
-            wrong,
-            counted: 0,
+            fault: wrong,
+            events_sent: 0,
         };
         self.streams.insert(number, stream);
-        Opening { stream: number, waker }
+        StreamHandle { stream: number, waker }
     }
 
     /// Of two streams for one subscription the newer lives.
@@ -154,7 +154,7 @@ impl Hub {
         let Some(subscription) = self.subscriptions.get_mut(&number) else { return };
         let before = subscription.stream.replace(stream);
         if let (Some(older), Some(id)) = (before.and_then(|older| self.streams.get_mut(&older)), id) {
-            let why = Refusal::new(
+            let why = EwsError::new(
                 "ErrorNewEventStreamConnectionOpened",
                 "A new connection was opened for this subscription.",
             );
@@ -162,11 +162,11 @@ impl Hub {
         }
     }
 
-    fn find_streaming(&mut self, id: &str, back_end: usize, now: Instant) -> Result<u64, Refusal> {
+    fn find_streaming(&mut self, id: &str, back_end: usize, now: Instant) -> Result<u64, EwsError> {
         let number = self.find(id, back_end, now)?;
-        match self.subscriptions.get(&number).map(|found| found.way) {
-            Some(Way::Streaming) => Ok(number),
-            _ => Err(Refusal::new(
+        match self.subscriptions.get(&number).map(|found| found.mode) {
+            Some(DeliveryMode::Streaming) => Ok(number),
+            _ => Err(EwsError::new(
                 "ErrorInvalidSubscription",
                 "The subscription ID is not that of a streaming subscription.",
             )),
@@ -180,7 +180,7 @@ impl Hub {
     /// The stream is no more; its subscriptions live on for a while.
     pub(super) fn close(&mut self, stream: u64, now: Instant) {
         let Some(gone) = self.streams.remove(&stream) else { return };
-        let expires = now + self.patience(Way::Streaming);
+        let expires = now + self.lifetime(DeliveryMode::Streaming);
         for number in gone.subscriptions {
             if let Some(subscription) = self.subscriptions.get_mut(&number) {
                 subscription.stream = None;
@@ -190,10 +190,10 @@ impl Hub {
     }
 
     /// Something happened in these mailboxes: wakes the streams that want to hear of it, and no other.
-    pub(crate) fn stir(&mut self, mailboxes: &BTreeSet<u32>, world: &World) {
+    pub(crate) fn wake_streams(&mut self, mailboxes: &BTreeSet<u32>, world: &World) {
         for mailbox in mailboxes {
             if !world.mailboxes.contains_key(mailbox) {
-                self.lose_all(Some(*mailbox));
+                self.drop_subscriptions(Some(*mailbox));
             }
             for number in self.by_mailbox.get(mailbox).into_iter().flatten() {
                 let stream = self.subscriptions.get(number).and_then(|subscription| subscription.stream);
@@ -205,36 +205,36 @@ impl Hub {
         }
     }
 
-    pub(super) fn mood(&self, stream: u64) -> Mood {
+    pub(super) fn stream_condition(&self, stream: u64) -> StreamCondition {
         let stream = self.streams.get(&stream);
-        let wrong = stream.and_then(|stream| stream.wrong.as_ref());
-        Mood {
-            ending: stream.map_or(Some(Ending::Cut), |stream| stream.ending),
-            silent: matches!(wrong, Some(Wrong::Silent)),
+        let wrong = stream.and_then(|stream| stream.fault.as_ref());
+        StreamCondition {
+            ending: stream.map_or(Some(StreamEnding::Cut), |stream| stream.ending),
+            silent: matches!(wrong, Some(InjectedFault::Silent)),
             late: match wrong {
-                Some(Wrong::Late(late)) => *late,
-                _ => self.options.gather,
+                Some(InjectedFault::Delayed(late)) => *late,
+                _ => self.options.coalesce,
             },
         }
     }
 
     /// What a stream has to say now. Said or not, it counts as told.
-    pub(super) fn gather(&mut self, number: u64, world: &World) -> Batch {
-        let mut batch = Batch { notifications: Vec::new(), failures: Vec::new(), over: true };
+    pub(super) fn collect_events(&mut self, number: u64, world: &World) -> PendingEvents {
+        let mut batch = PendingEvents { notifications: Vec::new(), failures: Vec::new(), over: true };
         let Some(stream) = self.streams.get_mut(&number) else { return batch };
         batch.failures = std::mem::take(&mut stream.failures);
-        let (ready, mut counted) = (std::mem::take(&mut stream.ready), stream.counted);
-        let wrong = stream.wrong.clone();
+        let (ready, mut counted) = (std::mem::take(&mut stream.ready), stream.events_sent);
+        let wrong = stream.fault.clone();
         for number in ready {
             let (Some(id), Some(subscription)) = (self.id_of(number), self.subscriptions.get_mut(&number))
             else {
                 continue;
             };
-            let style = Style { watermarks: false, folder_events: self.options.folder_events };
-            match news(subscription, world, self.options.queued, style) {
-                None => batch.failures.push((missed(), id)),
+            let style = EventFormat { watermarks: false, folder_events: self.options.folder_events };
+            match unreported_events(subscription, world, self.options.queued_max, style) {
+                None => batch.failures.push((missed_events(), id)),
                 Some(events) => {
-                    let events = spoil(events, wrong.as_ref(), &mut counted);
+                    let events = apply_fault(events, wrong.as_ref(), &mut counted);
                     if !events.is_empty() {
                         batch.notifications.push((id, events));
                     }
@@ -242,11 +242,11 @@ impl Hub {
             }
         }
         if let Some(stream) = self.streams.get_mut(&number) {
-            stream.counted = counted;
+            stream.events_sent = counted;
             batch.over = stream.subscriptions.is_empty();
         }
-        if matches!(wrong, Some(Wrong::Silent | Wrong::Deaf)) {
-            batch = Batch { notifications: Vec::new(), failures: Vec::new(), over: false };
+        if matches!(wrong, Some(InjectedFault::Silent | InjectedFault::NoEvents)) {
+            batch = PendingEvents { notifications: Vec::new(), failures: Vec::new(), over: false };
         }
         batch
     }
@@ -257,7 +257,7 @@ impl Hub {
     }
 
     /// Ends every stream.
-    pub(crate) fn end_streams(&mut self, ending: Ending) {
+    pub(crate) fn end_streams(&mut self, ending: StreamEnding) {
         for stream in self.streams.values_mut() {
             stream.ending = Some(ending);
             stream.waker.notify_one();
@@ -265,17 +265,17 @@ impl Hub {
     }
 
     /// From now on this goes wrong with every open stream; nothing any more with `None`.
-    pub(crate) fn disturb_streams(&mut self, wrong: Option<&Wrong>) {
+    pub(crate) fn inject_stream_fault(&mut self, wrong: Option<&InjectedFault>) {
         for stream in self.streams.values_mut() {
-            stream.wrong = wrong.cloned();
+            stream.fault = wrong.cloned();
             stream.waker.notify_one();
         }
     }
 
     /// Tells the open streams of a mailbox's subscriptions that events were missed; those that wait are gone.
-    pub(crate) fn miss_events(&mut self, mailbox: u32, world: &World) {
-        for number in self.of(mailbox) {
-            let Some(failure) = self.miss(number, world) else { continue };
+    pub(crate) fn report_missed_events(&mut self, mailbox: u32, world: &World) {
+        for number in self.subscriptions_of(mailbox) {
+            let Some(failure) = self.skip_events(number, world) else { continue };
             let stream = self.subscriptions.get(&number).and_then(|subscription| subscription.stream);
             if let Some(stream) = stream.and_then(|stream| self.streams.get_mut(&stream)) {
                 stream.failures.push(failure);
@@ -285,41 +285,41 @@ impl Hub {
     }
 
     /// Forgets what waits for a subscription, and names it.
-    fn miss(&mut self, number: u64, world: &World) -> Option<(Refusal, String)> {
+    fn skip_events(&mut self, number: u64, world: &World) -> Option<(EwsError, String)> {
         let id = self.id_of(number)?;
         let subscription = self.subscriptions.get_mut(&number)?;
-        subscription.told = world.mailboxes.get(&subscription.interest.mailbox)?.items.log().last();
-        Some((missed(), id))
+        subscription.last_reported = world.mailboxes.get(&subscription.filter.mailbox)?.items.log().last();
+        Some((missed_events(), id))
     }
 }
 
 /// What a subscription has not been told yet; `None` when that is more than is kept.
-fn news(
+fn unreported_events(
     subscription: &mut Subscription,
     world: &World,
     queued_max: usize,
-    style: Style,
+    style: EventFormat,
 ) -> Option<Vec<String>> {
-    let interest = &subscription.interest;
+    let interest = &subscription.filter;
     let log = world.mailboxes.get(&interest.mailbox)?.items.log();
-    let news: Option<Vec<&Change>> = log.since(subscription.told).map(Iterator::collect);
-    subscription.told = log.last();
+    let news: Option<Vec<&LoggedChange>> = log.since(subscription.last_reported).map(Iterator::collect);
+    subscription.last_reported = log.last();
     let news = news?;
-    let queued = news.iter().filter(|change| interest.wants(change)).count();
+    let queued = news.iter().filter(|change| interest.matches(change)).count();
     (queued <= queued_max).then(|| interest.events(news, style))
 }
 
 /// Events as they arrive when something goes wrong with them.
-fn spoil(mut events: Vec<String>, wrong: Option<&Wrong>, counted: &mut usize) -> Vec<String> {
+fn apply_fault(mut events: Vec<String>, wrong: Option<&InjectedFault>, counted: &mut usize) -> Vec<String> {
     match wrong {
-        Some(Wrong::Dropped(nth)) => events.retain(|_| {
+        Some(InjectedFault::Dropped(nth)) => events.retain(|_| {
             *counted += 1;
             !counted.is_multiple_of((*nth).max(1))
         }),
-        Some(Wrong::Doubled) => {
+        Some(InjectedFault::Duplicated) => {
             events = events.into_iter().flat_map(|event| [event.clone(), event]).collect()
         }
-        Some(Wrong::Backwards) => events.reverse(),
+        Some(InjectedFault::Reordered) => events.reverse(),
         _ => {}
     }
     events

@@ -8,15 +8,15 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
 /// Listens until it is stopped or dropped.
-pub(crate) struct Listening {
+pub(crate) struct ListenerTask {
     pub(crate) address: SocketAddr,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
-impl Listening {
+impl ListenerTask {
     /// Begins to listen on 127.0.0.1; port 0 takes a free one.
-    pub(crate) async fn start<F, C>(port: u16, mut converse: F) -> io::Result<Self>
+    pub(crate) async fn start<F, C>(port: u16, mut serve: F) -> io::Result<Self>
     where
         F: FnMut(TcpStream) -> C + Send + 'static,
         C: Future<Output = ()> + Send + 'static,
@@ -32,7 +32,7 @@ impl Listening {
                     Some(_) = connections.join_next() => {}
                     Ok((stream, _)) = listener.accept() => {
                         let _ = stream.set_nodelay(true);
-                        connections.spawn(converse(stream));
+                        connections.spawn(serve(stream));
                     }
                 }
             }

@@ -2,7 +2,7 @@
 
 use roxmltree::Node;
 
-use super::soap_in::Refusal;
+use super::soap_request::EwsError;
 
 /// What `RequestServerVersion` may say, oldest first.
 const VERSIONS: [&str; 9] = [
@@ -20,7 +20,7 @@ const VERSIONS: [&str; 9] = [
 /// A release of Exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[allow(missing_docs)]
-pub enum Release {
+pub enum ExchangeRelease {
     Exchange2010Sp2,
     Exchange2013,
     Exchange2013Sp1,
@@ -32,9 +32,9 @@ pub enum Release {
     Online,
 }
 
-impl Release {
+impl ExchangeRelease {
     /// The attributes of `ServerVersionInfo`, as builds of that release write them.
-    pub(crate) fn info(self) -> &'static str {
+    pub(crate) fn version_attributes(self) -> &'static str {
         match self {
             Self::Exchange2010Sp2 => {
                 r#"MajorVersion="14" MinorVersion="2" MajorBuildNumber="328" MinorBuildNumber="9" Version="Exchange2010_SP2""#
@@ -58,7 +58,7 @@ impl Release {
     }
 
     /// Whether a request may say that it speaks this version.
-    pub(crate) fn knows(self, version: &str) -> bool {
+    pub(crate) fn supports(self, version: &str) -> bool {
         let newest = match self {
             Self::Exchange2010Sp2 => "Exchange2010_SP2",
             Self::Exchange2013 => "Exchange2013",
@@ -70,28 +70,28 @@ impl Release {
     }
 
     /// What schema validation says about a request that asks for more than this release has.
-    pub(crate) fn validate(self, operation: Node<'_, '_>) -> Result<(), Refusal> {
+    pub(crate) fn validate(self, operation: Node<'_, '_>) -> Result<(), EwsError> {
         if self != Self::Exchange2010Sp2 {
             return Ok(());
         }
         match operation.descendants().find(|node| node.attribute("FieldURI") == Some("calendar:IsOrganizer"))
         {
             None => Ok(()),
-            Some(node) => Err(Refusal::schema(node, "The 'FieldURI' attribute is invalid.")),
+            Some(node) => Err(EwsError::schema_violation(node, "The 'FieldURI' attribute is invalid.")),
         }
     }
 }
 
 /// What schema validation says about a request for streaming in a version that had none. A request that names no version is
 /// taken for one of the first.
-pub(crate) fn validate_streaming(version: Option<&str>, operation: Node<'_, '_>) -> Result<(), Refusal> {
+pub(crate) fn validate_streaming(version: Option<&str>, operation: Node<'_, '_>) -> Result<(), EwsError> {
     let age = |version: &str| VERSIONS.iter().position(|known| *known == version);
     let has_streaming = version.is_some_and(|version| age(version) >= age("Exchange2010_SP1"));
     let streaming =
         operation.descendants().find(|node| node.tag_name().name() == "StreamingSubscriptionRequest");
     let name = operation.tag_name().name();
     match streaming.or((name == "GetStreamingEvents").then_some(operation)) {
-        Some(node) if !has_streaming => Err(Refusal::schema(
+        Some(node) if !has_streaming => Err(EwsError::schema_violation(
             node,
             &format!("The element '{}' is unknown in this version.", node.tag_name().name()),
         )),
@@ -105,12 +105,13 @@ mod tests {
 
     #[test]
     fn a_release_knows_its_own_version_and_older_ones() {
-        assert!(Release::Exchange2010Sp2.knows("Exchange2010_SP1"));
-        assert!(!Release::Exchange2010Sp2.knows("Exchange2013"));
+        assert!(ExchangeRelease::Exchange2010Sp2.supports("Exchange2010_SP1"));
+        assert!(!ExchangeRelease::Exchange2010Sp2.supports("Exchange2013"));
         assert!(
-            Release::Exchange2013.knows("Exchange2013") && !Release::Exchange2013.knows("Exchange2013_SP1")
+            ExchangeRelease::Exchange2013.supports("Exchange2013")
+                && !ExchangeRelease::Exchange2013.supports("Exchange2013_SP1")
         );
-        assert!(Release::Online.knows("Exchange2016"));
-        assert!(!Release::SubscriptionEdition.knows("Exchange2019"), "there is no such version");
+        assert!(ExchangeRelease::Online.supports("Exchange2016"));
+        assert!(!ExchangeRelease::SubscriptionEdition.supports("Exchange2019"), "there is no such version");
     }
 }

@@ -3,35 +3,35 @@
 
 use roxmltree::Node;
 
-use super::ids::{self, Named};
-use super::soap_in::{ActFor, Call, Refusal, t, t_text};
-use super::soap_out::escape;
-use super::world::{Mailbox, Scope, World, key};
+use super::ids::{self, DecodedId};
+use super::soap_request::{ConnectingSid, EwsError, SoapRequest, t, t_text};
+use super::soap_response::escape;
+use super::world::{ImpersonationScope, Mailbox, World, key};
 
 /// The mailbox, or none for requests that need none. The outer error is the whole request's, the inner one its items'. `own` is
 /// the account's own mailbox.
-pub(super) fn mailbox(
+pub(super) fn target_mailbox(
     world: &World,
     own: Option<u32>,
-    call: &Call<'_, '_>,
-) -> Result<Result<Option<u32>, Refusal>, Refusal> {
-    match call.act_for.clone()? {
+    call: &SoapRequest<'_, '_>,
+) -> Result<Result<Option<u32>, EwsError>, EwsError> {
+    match call.impersonated.clone()? {
         Some(act_for) => impersonated(world, &act_for).map(|number| Ok(Some(number))),
-        None => Ok(opened(world, own, call.operation)),
+        None => Ok(mailbox_for_delegate(world, own, call.operation)),
     }
 }
 
-fn impersonated(world: &World, act_for: &ActFor) -> Result<u32, Refusal> {
+fn impersonated(world: &World, act_for: &ConnectingSid) -> Result<u32, EwsError> {
     let found = match act_for {
-        ActFor::Address(address) => world.mailbox(address),
-        ActFor::PrimaryAddress(address) => by_primary_address(world, address)?,
-        ActFor::Sid(sid) => world.mailboxes().find(|mailbox| mailbox.sid() == *sid),
+        ConnectingSid::SmtpAddress(address) => world.mailbox(address),
+        ConnectingSid::PrimarySmtpAddress(address) => by_primary_address(world, address)?,
+        ConnectingSid::Sid(sid) => world.mailboxes().find(|mailbox| mailbox.sid() == *sid),
     };
     let mailbox = found.ok_or_else(|| {
-        Refusal::new("ErrorNonExistentMailbox", "The SMTP address has no mailbox associated with it.")
+        EwsError::new("ErrorNonExistentMailbox", "The SMTP address has no mailbox associated with it.")
     })?;
     match &world.scope {
-        Scope::Only(allowed) if !allowed.contains(&key(&mailbox.address)) => Err(Refusal::new(
+        ImpersonationScope::Only(allowed) if !allowed.contains(&key(&mailbox.address)) => Err(EwsError::new(
             "ErrorImpersonateUserDenied",
             "The account does not have permission to impersonate the requested user.",
         )),
@@ -39,20 +39,24 @@ fn impersonated(world: &World, act_for: &ActFor) -> Result<u32, Refusal> {
     }
 }
 
-fn opened(world: &World, own: Option<u32>, operation: Node<'_, '_>) -> Result<Option<u32>, Refusal> {
-    let Some(mailbox) = named(world, operation)? else { return Ok(own) };
+fn mailbox_for_delegate(
+    world: &World,
+    own: Option<u32>,
+    operation: Node<'_, '_>,
+) -> Result<Option<u32>, EwsError> {
+    let Some(mailbox) = mailbox_in_request(world, operation)? else { return Ok(own) };
     if own == Some(mailbox.number) || world.rights_in(mailbox.number).is_some() {
         return Ok(Some(mailbox.number));
     }
-    Err(Refusal::new("ErrorAccessDenied", "Access is denied. Check credentials and try again."))
+    Err(EwsError::new("ErrorAccessDenied", "Access is denied. Check credentials and try again."))
 }
 
 /// Where only primary addresses are taken, a proxy address is refused with the primary one in the answer.
-fn by_primary_address<'w>(world: &'w World, address: &str) -> Result<Option<&'w Mailbox>, Refusal> {
+fn by_primary_address<'w>(world: &'w World, address: &str) -> Result<Option<&'w Mailbox>, EwsError> {
     match world.mailbox(address) {
         Some(mailbox) if key(&mailbox.address) != key(address) => {
             let primary = escape(&mailbox.address);
-            Err(Refusal::new("ErrorNonPrimarySmtpAddress", "The primary SMTP address must be specified.")
+            Err(EwsError::new("ErrorNonPrimarySmtpAddress", "The primary SMTP address must be specified.")
                 .with_xml(format!(r#"<t:Value Name="Primary">{primary}</t:Value>"#)))
         }
         found => Ok(found),
@@ -60,12 +64,15 @@ fn by_primary_address<'w>(world: &'w World, address: &str) -> Result<Option<&'w 
 }
 
 /// Whose folder or item the request is about. An id tells which mailbox it is of.
-fn named<'w>(world: &'w World, operation: Node<'_, '_>) -> Result<Option<&'w Mailbox>, Refusal> {
+fn mailbox_in_request<'w>(
+    world: &'w World,
+    operation: Node<'_, '_>,
+) -> Result<Option<&'w Mailbox>, EwsError> {
     let mut folders =
         operation.descendants().filter(|node| node.tag_name().name() == "DistinguishedFolderId");
     if let Some(address) = folders.find_map(|folder| t_text(t(folder, "Mailbox")?, "EmailAddress")) {
         let found = by_primary_address(world, &address)?.ok_or_else(|| {
-            Refusal::new("ErrorNonExistentMailbox", "The SMTP address has no mailbox associated with it.")
+            EwsError::new("ErrorNonExistentMailbox", "The SMTP address has no mailbox associated with it.")
         });
         return found.map(Some);
     }
@@ -75,8 +82,8 @@ fn named<'w>(world: &'w World, operation: Node<'_, '_>) -> Result<Option<&'w Mai
             .find_map(|name| ids::read_id(node.attribute(*name)?))
     });
     let mut numbers = ids.map(|named| match named {
-        Named::Item(at) => at.mailbox,
-        Named::Folder { mailbox, .. } => mailbox,
+        DecodedId::Item(at) => at.mailbox,
+        DecodedId::Folder { mailbox, .. } => mailbox,
     });
     Ok(numbers.next().and_then(|number| world.mailboxes.get(&number)))
 }

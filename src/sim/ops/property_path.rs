@@ -2,24 +2,24 @@
 
 use roxmltree::Node;
 
-use crate::sim::extended::{BadPath, Extended};
-use crate::sim::soap_in::Refusal;
-use crate::sim::soap_out::escape;
+use crate::sim::extended::{ExtendedProperty, InvalidPath};
+use crate::sim::soap_request::EwsError;
+use crate::sim::soap_response::escape;
 
 /// A property of an item.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Path {
+pub(super) enum PropertyPath {
     Field(String),
-    Extended(Extended, Spelling),
+    Extended(ExtendedProperty, PathAttributes),
     /// An entry of a dictionary; calendars have none.
     Indexed,
 }
 
 /// The attributes of an `ExtendedFieldURI` as the request has them, which is how its answer shows them.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Spelling(String);
+pub(super) struct PathAttributes(String);
 
-impl Spelling {
+impl PathAttributes {
     /// The element that names the property.
     pub(super) fn element(&self) -> String {
         format!("<t:ExtendedFieldURI{}/>", self.0)
@@ -37,31 +37,31 @@ const ATTRIBUTES: [&str; 6] = [
 ];
 
 /// Reads a path element.
-pub(super) fn read(node: Node<'_, '_>) -> Result<Path, Refusal> {
+pub(super) fn read(node: Node<'_, '_>) -> Result<PropertyPath, EwsError> {
     match (node.tag_name().name(), node.attribute("FieldURI")) {
-        ("FieldURI", Some(uri)) if is_known(uri) => Ok(Path::Field(uri.to_owned())),
-        ("IndexedFieldURI", Some(_)) => Ok(Path::Indexed),
+        ("FieldURI", Some(uri)) if is_known(uri) => Ok(PropertyPath::Field(uri.to_owned())),
+        ("IndexedFieldURI", Some(_)) => Ok(PropertyPath::Indexed),
         ("ExtendedFieldURI", _) => {
-            extended(node).map(|(property, spelling)| Path::Extended(property, spelling))
+            extended(node).map(|(property, spelling)| PropertyPath::Extended(property, spelling))
         }
-        _ => Err(Refusal::schema(node, "The property path is invalid.")),
+        _ => Err(EwsError::schema_violation(node, "The property path is invalid.")),
     }
 }
 
 /// Reads an `ExtendedFieldURI`.
-pub(super) fn extended(node: Node<'_, '_>) -> Result<(Extended, Spelling), Refusal> {
-    let property = Extended::read(|name| node.attribute(name)).map_err(|bad| match bad {
-        BadPath::Attributes => Refusal::new(
+pub(super) fn extended(node: Node<'_, '_>) -> Result<(ExtendedProperty, PathAttributes), EwsError> {
+    let property = ExtendedProperty::read(|name| node.attribute(name)).map_err(|bad| match bad {
+        InvalidPath::Attributes => EwsError::new(
             "ErrorInvalidExtendedProperty",
             "The extended property attribute combination is invalid.",
         ),
-        BadPath::Type => {
-            Refusal::new("ErrorUnsupportedMapiPropertyType", "The MAPI property type is not supported.")
+        InvalidPath::Type => {
+            EwsError::new("ErrorUnsupportedMapiPropertyType", "The MAPI property type is not supported.")
         }
     })?;
     let spelled =
         ATTRIBUTES.iter().filter_map(|name| Some(format!(r#" {name}="{}""#, escape(node.attribute(*name)?))));
-    Ok((property, Spelling(spelled.collect())))
+    Ok((property, PathAttributes(spelled.collect())))
 }
 
 /// Whether the schema has this `FieldURI`. Those of calendars, items and meeting messages are known one by one.

@@ -12,15 +12,15 @@ const KEPT_MAX: usize = 100_000;
 
 /// Tokens given out, and until when each is good.
 #[derive(Debug, Clone, Default)]
-pub struct Tokens(Arc<Mutex<Issued>>);
+pub struct AccessTokens(Arc<Mutex<TokenTable>>);
 
 #[derive(Debug, Default)]
-struct Issued {
+struct TokenTable {
     good_until: HashMap<String, Instant>,
     count: usize,
 }
 
-impl Tokens {
+impl AccessTokens {
     /// Gives out one more.
     pub fn issue(&self, lifetime: Duration) -> String {
         let token = format!("sim.{}.{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
@@ -46,7 +46,7 @@ impl Tokens {
         self.issued().good_until.get(token).is_some_and(|until| Instant::now() < *until)
     }
 
-    fn issued(&self) -> MutexGuard<'_, Issued> {
+    fn issued(&self) -> MutexGuard<'_, TokenTable> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 
 use chrono::{DateTime, Utc};
 
-use super::login::Scheme;
+use super::login::AuthScheme;
 
 /// The oldest are forgotten beyond this many.
 const KEPT_MAX: usize = 100_000;
 
 /// One request that came in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct LoggedRequest {
     /// When.
     pub at: DateTime<Utc>,
     /// Which operation; empty when the body held none.
@@ -23,24 +23,24 @@ pub struct Asked {
     /// `client-request-id`.
     pub client_request_id: Option<String>,
     /// How it was let in.
-    pub scheme: Scheme,
+    pub scheme: AuthScheme,
     /// On which connection: they are counted from 1.
     pub connection: u64,
 }
 
 /// All requests, in order.
 #[derive(Debug, Default)]
-pub(crate) struct Record(VecDeque<Asked>);
+pub(crate) struct RequestLog(VecDeque<LoggedRequest>);
 
-impl Record {
-    pub(crate) fn add(&mut self, asked: Asked) {
+impl RequestLog {
+    pub(crate) fn push(&mut self, asked: LoggedRequest) {
         if self.0.len() == KEPT_MAX {
             self.0.pop_front();
         }
         self.0.push_back(asked);
     }
 
-    pub(crate) fn all(&self) -> Vec<Asked> {
+    pub(crate) fn all(&self) -> Vec<LoggedRequest> {
         self.0.iter().cloned().collect()
     }
 }

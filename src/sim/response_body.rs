@@ -7,29 +7,29 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
-use super::notify::stream::Pieces;
+use super::notify::stream_writer::BodyChunks;
 
 /// What is sent.
-pub(crate) enum Reply {
+pub(crate) enum ResponseBody {
     /// Breaks off when there are fewer bytes than promised.
     Bytes { bytes: Option<Bytes>, promised: usize, sent: usize },
     /// Until there are no more, or one is an error.
-    Pieces(Pieces),
+    Chunks(BodyChunks),
 }
 
-impl Reply {
-    pub(crate) fn whole(bytes: Bytes) -> Self {
+impl ResponseBody {
+    pub(crate) fn complete(bytes: Bytes) -> Self {
         Self::Bytes { promised: bytes.len(), sent: bytes.len(), bytes: Some(bytes) }
     }
 
-    pub(crate) fn cut(bytes: Bytes, after: usize) -> Self {
+    pub(crate) fn truncated(bytes: Bytes, after: usize) -> Self {
         let promised = bytes.len();
         let sent = after.min(promised);
         Self::Bytes { bytes: Some(bytes.slice(..sent)), promised, sent }
     }
 }
 
-impl Body for Reply {
+impl Body for ResponseBody {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -43,7 +43,7 @@ impl Body for Reply {
                 _ if sent < promised => Some(Err(io::ErrorKind::ConnectionReset.into())),
                 _ => None,
             }),
-            Self::Pieces(pieces) => {
+            Self::Chunks(pieces) => {
                 pieces.poll_recv(context).map(|piece| piece.map(|piece| piece.map(Frame::data)))
             }
         }
@@ -52,7 +52,7 @@ impl Body for Reply {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Bytes { promised, .. } => SizeHint::with_exact(*promised as u64),
-            Self::Pieces(_) => SizeHint::default(),
+            Self::Chunks(_) => SizeHint::default(),
         }
     }
 }

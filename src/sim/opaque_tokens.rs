@@ -7,7 +7,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use super::world::Folder;
+use super::world::MailboxFolder;
 
 const SUBSCRIPTION: [u8; 4] = [0x26, 0x00, 0x53, 0x75];
 const WATERMARK: [u8; 4] = [0x01, 0x00, 0x57, 0x6d];
@@ -15,18 +15,18 @@ const STATE: [u8; 4] = [0x1f, 0x8b, 0x53, 0x79];
 
 /// Which subscription, of which run of the simulator, and on which of its back ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct SubscriptionMark {
+pub(crate) struct SubscriptionToken {
     pub(crate) run: u64,
     pub(crate) back_end: usize,
     pub(crate) number: u64,
 }
 
-impl SubscriptionMark {
-    pub(crate) fn write(self) -> String {
+impl SubscriptionToken {
+    pub(crate) fn encode(self) -> String {
         seal(SUBSCRIPTION, &[self.run, self.back_end as u64, self.number])
     }
 
-    pub(crate) fn read(id: &str) -> Option<Self> {
+    pub(crate) fn decode(id: &str) -> Option<Self> {
         let [run, back_end, number] = open(SUBSCRIPTION, id)?;
         Some(Self { run, back_end: usize::try_from(back_end).ok()?, number })
     }
@@ -40,11 +40,11 @@ pub(crate) struct Watermark {
 }
 
 impl Watermark {
-    pub(crate) fn write(self) -> String {
+    pub(crate) fn encode(self) -> String {
         seal(WATERMARK, &[u64::from(self.mailbox), self.change])
     }
 
-    pub(crate) fn read(mark: &str) -> Option<Self> {
+    pub(crate) fn decode(mark: &str) -> Option<Self> {
         let [mailbox, change] = open(WATERMARK, mark)?;
         Some(Self { mailbox: u32::try_from(mailbox).ok()?, change })
     }
@@ -52,24 +52,24 @@ impl Watermark {
 
 /// How far the synchronization of a folder is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct SyncState {
+pub(crate) struct SyncToken {
     pub(crate) mailbox: u32,
-    pub(crate) folder: Folder,
+    pub(crate) folder: MailboxFolder,
     /// Up to which change everything is known, once `rows` is through.
     pub(crate) change: u64,
     /// Rows that were there at the beginning and are still to be told: those above the first number, up to the second.
     pub(crate) rows: (u64, u64),
 }
 
-impl SyncState {
-    pub(crate) fn write(self) -> String {
+impl SyncToken {
+    pub(crate) fn encode(self) -> String {
         let (from, to) = self.rows;
         seal(STATE, &[u64::from(self.mailbox), u64::from(self.folder.number()), self.change, from, to])
     }
 
-    pub(crate) fn read(state: &str) -> Option<Self> {
+    pub(crate) fn decode(state: &str) -> Option<Self> {
         let [mailbox, folder, change, from, to] = open(STATE, state)?;
-        let folder = Folder::from_number(u8::try_from(folder).ok()?)?;
+        let folder = MailboxFolder::from_number(u8::try_from(folder).ok()?)?;
         Some(Self { mailbox: u32::try_from(mailbox).ok()?, folder, change, rows: (from, to) })
     }
 }
@@ -106,14 +106,14 @@ mod tests {
 
     #[test]
     fn marks_read_back_as_what_was_written_and_nothing_else_reads() {
-        let subscription = SubscriptionMark { run: 7, back_end: 1, number: 9 };
+        let subscription = SubscriptionToken { run: 7, back_end: 1, number: 9 };
         let watermark = Watermark { mailbox: 3, change: 4 };
-        let state = SyncState { mailbox: 3, folder: Folder::Calendar, change: 4, rows: (5, 6) };
-        assert_eq!(SubscriptionMark::read(&subscription.write()), Some(subscription));
-        assert_eq!(Watermark::read(&watermark.write()), Some(watermark));
-        assert_eq!(SyncState::read(&state.write()), Some(state));
-        for noise in ["", "AAAA", "not base64!", &watermark.write(), &state.write()[..12]] {
-            assert_eq!((SubscriptionMark::read(noise), SyncState::read(noise)), (None, None), "{noise}");
+        let state = SyncToken { mailbox: 3, folder: MailboxFolder::Calendar, change: 4, rows: (5, 6) };
+        assert_eq!(SubscriptionToken::decode(&subscription.encode()), Some(subscription));
+        assert_eq!(Watermark::decode(&watermark.encode()), Some(watermark));
+        assert_eq!(SyncToken::decode(&state.encode()), Some(state));
+        for noise in ["", "AAAA", "not base64!", &watermark.encode(), &state.encode()[..12]] {
+            assert_eq!((SubscriptionToken::decode(noise), SyncToken::decode(noise)), (None, None), "{noise}");
         }
     }
 }

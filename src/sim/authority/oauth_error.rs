@@ -7,24 +7,24 @@ use uuid::Uuid;
 
 /// One refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(super) struct OAuthError {
     pub(super) status: StatusCode,
     error: &'static str,
     code: u32,
     text: String,
 }
 
-impl Refusal {
+impl OAuthError {
     pub(super) fn invalid_client(code: u32, text: impl Into<String>) -> Self {
         Self { status: StatusCode::UNAUTHORIZED, error: "invalid_client", code, text: text.into() }
     }
 
     pub(super) fn invalid_request(code: u32, text: impl Into<String>) -> Self {
-        Self::bad("invalid_request", code, text)
+        Self::bad_request("invalid_request", code, text)
     }
 
     /// A refusal with status 400.
-    pub(super) fn bad(error: &'static str, code: u32, text: impl Into<String>) -> Self {
+    pub(super) fn bad_request(error: &'static str, code: u32, text: impl Into<String>) -> Self {
         Self { status: StatusCode::BAD_REQUEST, error, code, text: text.into() }
     }
 

@@ -8,7 +8,7 @@ use super::world::World;
 /// What goes wrong.
 #[derive(Clone)]
 #[non_exhaustive]
-pub enum Wrong {
+pub enum InjectedFault {
     /// Throttled by the web server: 503, with `Retry-After` in seconds if given.
     BusyPage(Option<u64>),
     /// Throttled by a fault `ErrorServerBusy`, with this `BackOffMilliseconds`.
@@ -24,11 +24,11 @@ pub enum Wrong {
     /// Everything happens this much later.
     Slow(Duration),
     /// Everything is done, and the answer ends after this many bytes; so does a stream, for which they are those of its body.
-    Cut(usize),
+    Truncated(usize),
     /// Everything is done, and the answer is no XML.
     Garbage,
     /// Everything is done, and something in front of Exchange answers with a page of this status.
-    DoneThenPage(u16),
+    AppliedThenPage(u16),
     /// A page of this status instead of an answer; nothing is done.
     Page(u16),
     /// A fault of this code; nothing is done.
@@ -44,41 +44,41 @@ pub enum Wrong {
     /// Everything is stored, no mail leaves, and the answer refuses the item with this code.
     MailRefused(&'static str),
     /// Somebody else gets in first.
-    Meanwhile(Arc<dyn Fn(&mut World) + Send + Sync>),
+    ConcurrentChange(Arc<dyn Fn(&mut World) + Send + Sync>),
     /// A stream that says that it is there, and then nothing: no heartbeat, no event, no end. What happens is lost on it.
     Silent,
     /// A stream that has heartbeats, and loses every event.
-    Deaf,
+    NoEvents,
     /// A stream that tells everything this much later. Its heartbeats come in time.
-    Late(Duration),
+    Delayed(Duration),
     /// A stream that loses one in so many events.
     Dropped(usize),
     /// A stream that tells every event twice.
-    Doubled,
+    Duplicated,
     /// A stream that tells the events of each notification in the wrong order.
-    Backwards,
+    Reordered,
     /// A stream that begins by saying that it has missed events, for each of its subscriptions (`ErrorMissedNotificationEvents`).
-    Missed,
+    MissedEvents,
     /// The subscriptions that a stream is asked for are gone (`ErrorSubscriptionNotFound`).
-    Lost,
+    SubscriptionsLost,
 }
 
 /// One thing that goes wrong, and when.
 #[derive(Clone)]
-pub struct Trouble {
-    wrong: Wrong,
+pub struct FaultRule {
+    fault: InjectedFault,
     operation: Option<String>,
     mailbox: Option<String>,
     after: usize,
     times: usize,
     every: usize,
-    met: usize,
+    matched: usize,
 }
 
-impl Trouble {
+impl FaultRule {
     /// Goes wrong once, with the next request.
-    pub fn new(wrong: Wrong) -> Self {
-        Self { wrong, operation: None, mailbox: None, after: 0, times: 1, every: 1, met: 0 }
+    pub fn new(wrong: InjectedFault) -> Self {
+        Self { fault: wrong, operation: None, mailbox: None, after: 0, times: 1, every: 1, matched: 0 }
     }
 
     /// Only with requests of this operation, such as `UpdateItem`.
@@ -112,18 +112,18 @@ impl Trouble {
     }
 
     /// What goes wrong with this request, if anything does. Counts it.
-    pub(crate) fn strikes(&mut self, operation: &str, mailbox: Option<&str>) -> Option<Wrong> {
+    pub(crate) fn trigger(&mut self, operation: &str, mailbox: Option<&str>) -> Option<InjectedFault> {
         let applies = self.operation.as_deref().is_none_or(|only| only == operation)
             && self.mailbox.as_deref().is_none_or(|only| mailbox == Some(only));
         if !applies || self.times == 0 {
             return None;
         }
-        self.met += 1;
-        if self.met <= self.after || !(self.met - self.after).is_multiple_of(self.every) {
+        self.matched += 1;
+        if self.matched <= self.after || !(self.matched - self.after).is_multiple_of(self.every) {
             return None;
         }
         self.times = self.times.saturating_sub(usize::from(self.times != usize::MAX));
-        Some(self.wrong.clone())
+        Some(self.fault.clone())
     }
 }
 
@@ -133,9 +133,13 @@ mod tests {
 
     #[test]
     fn a_rule_strikes_where_and_as_often_as_it_says() {
-        let mut rule =
-            Trouble::new(Wrong::Garbage).on("FindItem").for_mailbox("R@x.y").after(1).every(2).times(2);
-        let mut strikes = |operation, mailbox| rule.strikes(operation, Some(mailbox)).is_some();
+        let mut rule = FaultRule::new(InjectedFault::Garbage)
+            .on("FindItem")
+            .for_mailbox("R@x.y")
+            .after(1)
+            .every(2)
+            .times(2);
+        let mut strikes = |operation, mailbox| rule.trigger(operation, Some(mailbox)).is_some();
         assert!(!strikes("GetItem", "r@x.y") && !strikes("FindItem", "o@x.y"));
         let struck: Vec<bool> = (0..8).map(|_| strikes("FindItem", "r@x.y")).collect();
         assert_eq!(struck, [false, false, true, false, true, false, false, false]);

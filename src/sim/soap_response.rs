@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use super::release::Release;
-use super::soap_in::Refusal;
+use super::exchange_release::ExchangeRelease;
+use super::soap_request::EwsError;
 
 const OPEN: &str = concat!(
     r#"<?xml version="1.0" encoding="utf-8"?>"#,
@@ -52,25 +52,25 @@ pub(crate) fn response(operation: &str, attributes: &str, content: &str) -> Stri
 }
 
 /// The envelope around a response element.
-pub(crate) fn envelope(release: Release, response: &str) -> String {
+pub(crate) fn envelope(release: ExchangeRelease, response: &str) -> String {
     let namespaces = r#"xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:xsd="http://www.w3.org/2001/XMLSchema""#;
     format!(
         r#"{OPEN}<s:Header><h:ServerVersionInfo {} xmlns:h="{TYPES}" xmlns:xsd="http://www.w3.org/2001/XMLSchema" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"/></s:Header><s:Body {namespaces}>{response}</s:Body></s:Envelope>"#,
-        release.info()
+        release.version_attributes()
     )
 }
 
 /// The envelope around what a stream says, which Exchange writes by other means than its other answers.
-pub(crate) fn stream_envelope(release: Release, response: &str) -> String {
-    let soap = super::soap_in::SOAP;
+pub(crate) fn stream_envelope(release: ExchangeRelease, response: &str) -> String {
+    let soap = super::soap_request::SOAP;
     format!(
         r#"<?xml version="1.0" encoding="utf-8"?><Envelope xmlns="{soap}"><soap11:Header xmlns:soap11="{soap}"><ServerVersionInfo xmlns:xsd="http://www.w3.org/2001/XMLSchema" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" {} xmlns="{TYPES}"/></soap11:Header><soap11:Body xmlns:soap11="{soap}">{response}</soap11:Body></Envelope>"#,
-        release.info()
+        release.version_attributes()
     )
 }
 
 /// A fault. No header, as observed.
-pub(crate) fn fault(refusal: &Refusal) -> String {
+pub(crate) fn fault(refusal: &EwsError) -> String {
     let (code, text) = (refusal.code, escape(&refusal.text));
     let xml =
         refusal.xml.as_ref().map(|xml| format!(r#"<t:MessageXml xmlns:t="{TYPES}">{xml}</t:MessageXml>"#));
@@ -81,20 +81,20 @@ pub(crate) fn fault(refusal: &Refusal) -> String {
 }
 
 /// One `m:{operation}ResponseMessage`. `when_refused` is what the schema still wants in an error, such as `<m:Items/>`.
-pub(crate) fn message(operation: &str, outcome: &Result<String, Refusal>, when_refused: &str) -> String {
+pub(crate) fn message(operation: &str, outcome: &Result<String, EwsError>, when_refused: &str) -> String {
     let name = format!("{operation}ResponseMessage");
     match outcome {
         Ok(payload) => format!(
             r#"<m:{name} ResponseClass="Success"><m:ResponseCode>NoError</m:ResponseCode>{payload}</m:{name}>"#
         ),
         Err(refusal) => {
-            format!(r#"<m:{name} ResponseClass="Error">{}{when_refused}</m:{name}>"#, explanation(refusal))
+            format!(r#"<m:{name} ResponseClass="Error">{}{when_refused}</m:{name}>"#, error_elements(refusal))
         }
     }
 }
 
 /// `MessageText`, `ResponseCode`, `DescriptiveLinkKey` and perhaps `MessageXml`.
-pub(crate) fn explanation(refusal: &Refusal) -> String {
+pub(crate) fn error_elements(refusal: &EwsError) -> String {
     let xml = refusal.xml.as_ref().map(|xml| format!("<m:MessageXml>{xml}</m:MessageXml>"));
     format!(
         "<m:MessageText>{}</m:MessageText><m:ResponseCode>{}</m:ResponseCode>\
@@ -106,7 +106,7 @@ pub(crate) fn explanation(refusal: &Refusal) -> String {
 }
 
 /// A response of one message per thing asked.
-pub(crate) fn messages(operation: &str, outcomes: &[Result<String, Refusal>], when_refused: &str) -> String {
+pub(crate) fn messages(operation: &str, outcomes: &[Result<String, EwsError>], when_refused: &str) -> String {
     let all: String = outcomes.iter().map(|outcome| message(operation, outcome, when_refused)).collect();
     response(operation, "", &format!("<m:ResponseMessages>{all}</m:ResponseMessages>"))
 }
