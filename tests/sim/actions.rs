@@ -37,7 +37,7 @@ async fn ending_an_attendee_copy_frees_the_room_and_tells_nobody() {
     let mut world = world();
     let uid = world.add_meeting(meeting());
     let office = Office::open(world).await;
-    let done = done(office.ask(END).await);
+    let done = done(office.perform(END).await);
     assert_eq!((done.copy, done.notified), (Copy::Attendee, Notified::Nobody));
     assert!(office.event(&uid).unwrap().end <= now());
     assert!(office.mails().is_empty());
@@ -50,9 +50,9 @@ async fn a_rehearsal_reads_and_writes_nothing() {
     let mut world = world();
     let uid = world.add_meeting(meeting());
     let office = Office::open(world).await;
-    assert!(done(office.ask_in(Mode::DryRun, END).await).dry_run);
+    assert!(done(office.perform_in_mode(Mode::DryRun, END).await).dry_run);
     assert!(office.event(&uid).unwrap().end > now());
-    assert_eq!(office.asked("UpdateItem"), 0);
+    assert_eq!(office.request_count("UpdateItem"), 0);
 }
 
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn deleting_an_attendee_copy_declines_and_the_organizer_is_told() {
     let mut world = world();
     let uid = world.add_meeting(meeting());
     let office = Office::open(world).await;
-    assert_eq!(done(office.ask(DELETE).await).change, Change::Declined);
+    assert_eq!(done(office.perform(DELETE).await).change, Change::Declined);
     assert!(office.sim.world(|world| world.deleted(ROOM)).iter().any(|event| event.uid == uid));
     assert_eq!(office.mails(), [(MailKind::Decline, vec!["ada@example.com".to_owned()])]);
 }
@@ -70,7 +70,7 @@ async fn deleting_a_plain_event_removes_it_and_tells_nobody() {
     let mut world = world();
     world.add_plain(plain());
     let office = Office::open(world).await;
-    let done = done(office.ask(DELETE).await);
+    let done = done(office.perform(DELETE).await);
     assert_eq!((done.copy, done.change), (Copy::Plain, Change::Removed));
     assert!(office.mails().is_empty());
 }
@@ -83,7 +83,7 @@ async fn an_occurrence_is_ended_and_its_series_stays_as_it_is() {
     spec.series = Some(Series::weekly_on(first, RecurrenceRange::Count(5)));
     let uid = world.add_meeting(spec);
     let office = Office::open(world).await;
-    done(office.ask(END).await);
+    done(office.perform(END).await);
     let occurrence = |at| office.sim.world(|world: &mut World| world.occurrence(ROOM, &uid, at)).unwrap();
     assert!(occurrence(first).end <= now());
     let next = occurrence(first + TimeDelta::weeks(1));
@@ -103,7 +103,7 @@ async fn an_extension_in_between_stops_the_action_and_says_so() {
     office
         .sim
         .inject_fault(FaultRule::new(InjectedFault::ConcurrentChange(Arc::new(extend))).on("UpdateItem"));
-    let refusal = refusal(office.ask(END).await);
+    let refusal = refusal(office.perform(END).await);
     assert!(matches!(refusal, Refusal::ChangedMeanwhile { .. }), "{refusal:?}");
     assert!(refusal.to_string().contains("changed"), "{refusal}");
     assert_eq!(office.event(&uid).unwrap().end, later);
@@ -121,10 +121,10 @@ async fn a_reply_lost_before_or_after_the_write_leads_to_one_write_and_one_answe
         let uid = world.add_meeting(meeting());
         let office = Office::open(world).await;
         office.sim.inject_fault(FaultRule::new(wrong).on("UpdateItem"));
-        let done = done(office.ask(END).await);
+        let done = done(office.perform(END).await);
         let Change::Ended { to, .. } = done.change else { panic!("{done:?}") };
         assert_eq!(office.event(&uid).unwrap().end, to);
-        assert!(office.asked("UpdateItem") <= 2);
+        assert!(office.request_count("UpdateItem") <= 2);
     }
 }
 
@@ -140,9 +140,9 @@ async fn a_decline_whose_reply_is_lost_is_mailed_once_and_known_to_be() {
         world.add_meeting(spec);
         let office = Office::open(world).await;
         office.sim.inject_fault(FaultRule::new(InjectedFault::ResetAfter).on("CreateItem"));
-        let done = done(office.ask(DELETE).await);
+        let done = done(office.perform(DELETE).await);
         assert_eq!((done.change, done.notified), (Change::Declined, Notified::Organizer));
-        assert_eq!((office.asked("CreateItem"), office.mails().len()), (1, 1));
+        assert_eq!((office.request_count("CreateItem"), office.mails().len()), (1, 1));
     }
 }
 
@@ -159,8 +159,8 @@ async fn throttling_is_waited_out_in_each_of_its_carriers() {
     ] {
         office.sim.inject_fault(FaultRule::new(wrong).on("UpdateItem"));
     }
-    done(office.ask(END).await);
-    assert_eq!(office.asked("UpdateItem"), 5);
+    done(office.perform(END).await);
+    assert_eq!(office.request_count("UpdateItem"), 5);
 }
 
 /// Something in front of Exchange answers 503 to what it had passed on.
@@ -168,9 +168,9 @@ async fn throttling_is_waited_out_in_each_of_its_carriers() {
 async fn a_booking_that_was_answered_with_busy_and_made_all_the_same_is_made_once() {
     let office = Office::open(world()).await;
     office.sim.inject_fault(FaultRule::new(InjectedFault::AppliedThenPage(503)).on("CreateItem"));
-    let done = done(office.ask(ActionKind::Book { minutes: 30 }).await);
+    let done = done(office.perform(ActionKind::Book { minutes: 30 }).await);
     assert_eq!(done.change, Change::Booked);
-    assert_eq!(office.asked("CreateItem"), 1);
+    assert_eq!(office.request_count("CreateItem"), 1);
     let (from, to) = (now() - TimeDelta::hours(1), now() + TimeDelta::hours(1));
     assert_eq!(office.sim.world(|world| world.events(ROOM, from, to)).len(), 1);
 }
@@ -185,9 +185,9 @@ async fn an_end_that_is_saved_and_answered_with_a_failure_claims_no_message() {
         world.add_meeting(spec);
         let office = Office::open(world).await;
         office.sim.inject_fault(FaultRule::new(InjectedFault::AppliedThenPage(status)).on("UpdateItem"));
-        let done = done(office.ask(ActionKind::End(Notify::Attendees)).await);
+        let done = done(office.perform(ActionKind::End(Notify::Attendees)).await);
         assert_eq!((done.copy, done.notified), (Copy::Organizer, Notified::Unknown));
-        assert_eq!(office.asked("UpdateItem"), 1);
+        assert_eq!(office.request_count("UpdateItem"), 1);
     }
 }
 
@@ -219,11 +219,11 @@ async fn out_of_scope_is_refused_here_and_there() {
     world.add_meeting(meeting());
     world.allow_impersonation_of(["bo@example.com"]);
     let office = Office::open(world).await;
-    let by_exchange = refusal(office.ask(END).await);
+    let by_exchange = refusal(office.perform(END).await);
     assert!(by_exchange.to_string().contains("impersonation"), "{by_exchange}");
-    let elsewhere = Office::of(office.sim, vec!["other@example.com".parse().unwrap()], None);
+    let elsewhere = Office::with_simulator(office.sim, vec!["other@example.com".parse().unwrap()], None);
     let before = elsewhere.sim.requests().len();
-    assert!(matches!(refusal(elsewhere.ask(END).await), Refusal::OutOfScope { .. }));
+    assert!(matches!(refusal(elsewhere.perform(END).await), Refusal::OutOfScope { .. }));
     assert_eq!(elsewhere.sim.requests().len(), before, "nothing is asked about a room out of scope");
 }
 
@@ -235,11 +235,11 @@ async fn the_same_over_tls_and_only_with_the_right_issuer() {
         Simulator::start(world, SimulatorOptions { tls: true, ..SimulatorOptions::default() }).await.unwrap();
     let ca = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(ca.path(), sim.ca_pem().unwrap()).unwrap();
-    let stranger = Office::of(sim, vec![room()], None);
-    let refused = refusal(stranger.ask(END).await);
+    let stranger = Office::with_simulator(sim, vec![room()], None);
+    let refused = refusal(stranger.perform(END).await);
     assert!(refused.to_string().contains("cannot be reached"), "{refused}");
-    let office = Office::of(stranger.sim, vec![room()], Some(ca.path()));
-    done(office.ask(END).await);
+    let office = Office::with_simulator(stranger.sim, vec![room()], Some(ca.path()));
+    done(office.perform(END).await);
 }
 
 #[tokio::test]
@@ -248,7 +248,7 @@ async fn a_server_that_thinks_too_long_about_a_write_is_asked_what_became_of_it(
     let uid = world.add_meeting(meeting());
     let office = Office::open(world).await;
     office.sim.inject_fault(FaultRule::new(InjectedFault::Slow(Duration::from_secs(3))).on("UpdateItem"));
-    let outcome = office.ask(END).await;
+    let outcome = office.perform(END).await;
     assert!(matches!(outcome, Outcome::Done(_) | Outcome::NeedsAttention { .. }), "{outcome:?}");
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert!(office.event(&uid).unwrap().end <= now());
@@ -260,7 +260,7 @@ async fn answers_that_cannot_be_read_are_not_called_busy() {
     world.add_meeting(meeting());
     let office = Office::open(world).await;
     office.sim.inject_fault(FaultRule::new(InjectedFault::Garbage).on("FindItem").times(50));
-    let refusal = refusal(office.ask(END).await);
+    let refusal = refusal(office.perform(END).await);
     let Refusal::Exchange { responsible: ResponsibleParty::Server, advice, .. } = &refusal else {
         panic!("{refusal}")
     };

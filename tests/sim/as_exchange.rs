@@ -46,7 +46,7 @@ async fn office_at(now: DateTime<Utc>, world: World) -> Office {
         .await
         .unwrap();
     let settings = settings(&sim, None);
-    Office::by_clock(Arc::new(ManualClock::at(now)), sim, vec![room()], &settings)
+    Office::with_clock(Arc::new(ManualClock::at(now)), sim, vec![room()], &settings)
 }
 
 #[tokio::test]
@@ -58,19 +58,19 @@ async fn what_ended_this_moment_is_in_the_view_and_in_nobodys_way() {
     let mut full = world();
     let (_, uid, _) = (full.add_plain(at(-30, 0)), full.add_plain(at(0, 30)), full.add_plain(at(45, 60)));
     let office = office_at(now, full).await;
-    let Change::Extended { to, .. } = done(office.ask(ActionKind::Extend { minutes: 15 }).await).change
+    let Change::Extended { to, .. } = done(office.perform(ActionKind::Extend { minutes: 15 }).await).change
     else {
         panic!()
     };
     assert_eq!(to, now + TimeDelta::minutes(45), "up to the next one");
-    assert!(matches!(done(office.ask(END).await).change, Change::Ended { .. }));
+    assert!(matches!(done(office.perform(END).await).change, Change::Ended { .. }));
     assert!(office.event(&uid).unwrap().end < to);
     let mut free = world();
     free.add_plain(at(-30, 0));
     free.add_plain(at(15, 60));
     let office = office_at(now, free).await;
-    assert!(matches!(refusal(office.ask(END).await), Refusal::NoCurrentEvent));
-    assert_eq!(done(office.ask(ActionKind::Book { minutes: 15 }).await).change, Change::Booked);
+    assert!(matches!(refusal(office.perform(END).await), Refusal::NoCurrentEvent));
+    assert_eq!(done(office.perform(ActionKind::Book { minutes: 15 }).await).change, Change::Booked);
 }
 
 #[tokio::test]
@@ -82,14 +82,14 @@ async fn a_declined_meeting_that_stays_is_declined_once_and_the_room_is_free() {
         world.add_room(RoomSpec { preserve_declined: true, ..RoomSpec::new("Aurora", ROOM) });
         let uid = world.add_meeting(spec.clone());
         let office = Office::open(world).await;
-        assert_eq!(done(office.ask(TELL).await).change, Change::Declined);
+        assert_eq!(done(office.perform(TELL).await).change, Change::Declined);
         let kept = office.sim.world(|world| world.events(ROOM, now(), now() + TimeDelta::minutes(5)));
         assert_eq!((kept[0].uid.as_str(), kept[0].my_response), (uid.as_str(), InvitationResponse::Decline));
         for again in [TELL, SILENT, END] {
-            assert!(matches!(refusal(office.ask(again).await), Refusal::NoCurrentEvent));
+            assert!(matches!(refusal(office.perform(again).await), Refusal::NoCurrentEvent));
         }
-        assert_eq!(done(office.ask(ActionKind::Book { minutes: 5 }).await).change, Change::Booked);
-        assert_eq!((office.mails().len(), office.asked("CreateItem")), (1, 2));
+        assert_eq!(done(office.perform(ActionKind::Book { minutes: 5 }).await).change, Change::Booked);
+        assert_eq!((office.mails().len(), office.request_count("CreateItem")), (1, 2));
     }
 }
 
@@ -113,7 +113,7 @@ async fn errors_after(wrong: InjectedFault) {
         let uid = world.add_meeting(spec.clone());
         let office = Office::open(world).await;
         office.sim.inject_fault(FaultRule::new(wrong.clone()).on(operation));
-        let done = done(office.ask(ask).await);
+        let done = done(office.perform(ask).await);
         assert_eq!((done.notified, office.mails().len()), (told, mails), "{ask:?} {spec:?}");
         let on = office.sim.world(|world| world.events(ROOM, now(), now() + TimeDelta::minutes(5)));
         assert!(on.iter().all(|event| event.uid != uid || event.end <= now()), "{ask:?} {on:?}");
@@ -158,9 +158,9 @@ async fn a_decline_or_cancellation_that_is_stored_and_not_sent_needs_somebody_to
         world.add_meeting(spec);
         let office = Office::open(world).await;
         office.sim.inject_fault(FaultRule::new(InjectedFault::MailRefused(code)).on("CreateItem"));
-        let outcome = office.ask(TELL).await;
+        let outcome = office.perform(TELL).await;
         assert!(matches!(outcome, Outcome::NeedsAttention { .. }), "{code}: {outcome:?}");
-        assert!(office.mails().is_empty() && office.asked("CreateItem") == 1);
+        assert!(office.mails().is_empty() && office.request_count("CreateItem") == 1);
     }
 }
 
@@ -171,7 +171,7 @@ async fn an_end_that_is_stored_and_not_sent_is_done_and_nobody_is_called_told() 
         let uid = world.add_meeting(rooms_own());
         let office = Office::open(world).await;
         office.sim.inject_fault(FaultRule::new(InjectedFault::MailRefused(code)).on("UpdateItem"));
-        assert_eq!(done(office.ask(END).await).notified, Notified::Unknown, "{code}");
+        assert_eq!(done(office.perform(END).await).notified, Notified::Unknown, "{code}");
         assert!(office.event(&uid).unwrap().end <= now() && office.mails().is_empty());
     }
 }
@@ -190,11 +190,11 @@ async fn a_failure_that_left_the_calendar_as_it_was_is_refused() {
             let uid = world.add_meeting(rooms_own());
             let office = Office::open(world).await;
             office.sim.inject_fault(FaultRule::new(wrong.clone()).on(operation));
-            let refusal = refusal(office.ask(ask).await);
+            let refusal = refusal(office.perform(ask).await);
             let blames =
                 matches!(refusal, Refusal::Exchange { responsible: ResponsibleParty::Administrator, .. });
             assert!(blames && office.event(&uid).unwrap().end > now(), "{ask:?}: {refusal:?}");
-            assert_eq!(office.asked(operation), 1);
+            assert_eq!(office.request_count(operation), 1);
         }
     }
 }
@@ -206,7 +206,7 @@ async fn a_removal_that_is_carried_out_and_answered_with_a_failure_is_done() {
         let uid = world.add_meeting(meeting());
         let office = Office::open(world).await;
         office.sim.inject_fault(FaultRule::new(InjectedFault::PageAfter(status)).on("DeleteItem"));
-        let outcome = office.ask(SILENT).await;
+        let outcome = office.perform(SILENT).await;
         assert!(matches!(outcome, Outcome::Done(_) | Outcome::AlreadyDone { .. }), "{status}: {outcome:?}");
         assert!(office.event(&uid).is_none());
     }
@@ -224,12 +224,12 @@ async fn a_booking_that_is_made_and_answered_with_a_failure_is_found_and_not_mad
         let office = Office::open(world()).await;
         office.sim.inject_fault(FaultRule::new(wrong).on("CreateItem"));
         assert_eq!(
-            done(office.ask(ActionKind::Book { minutes: 15 }).await).change,
+            done(office.perform(ActionKind::Book { minutes: 15 }).await).change,
             Change::Booked,
             "{index}"
         );
         let on = office.sim.world(|world| world.events(ROOM, now(), now() + TimeDelta::minutes(5)));
-        assert_eq!((on.len(), office.asked("CreateItem")), (1, 1), "{index}");
+        assert_eq!((on.len(), office.request_count("CreateItem")), (1, 1), "{index}");
     }
 }
 
@@ -245,19 +245,19 @@ async fn a_date_that_is_changed_is_found_under_its_other_id() {
             if let Some(wrong) = wrong {
                 office.sim.inject_fault(FaultRule::new(wrong).on("UpdateItem"));
             }
-            let extended = done(office.ask(ActionKind::Extend { minutes: 15 }).await);
+            let extended = done(office.perform(ActionKind::Extend { minutes: 15 }).await);
             let Change::Extended { to, .. } = extended.change else { panic!("{extended:?}") };
             let end = action(END);
             let of = end.id;
             done(office.engine.perform(end, Mode::Perform).await.unwrap().outcome);
-            done(office.ask(ActionKind::Undo { of }).await);
+            done(office.perform(ActionKind::Undo { of }).await);
             let all = office.sim.world(|world| world.events(ROOM, first - TimeDelta::hours(1), to));
             assert_eq!(
                 all.iter().map(|event| (&event.uid, event.end)).collect::<Vec<_>>(),
                 [(&uid, to)],
                 "{ids:?}"
             );
-            assert_eq!(done(office.ask(TELL).await).change, Change::Declined);
+            assert_eq!(done(office.perform(TELL).await).change, Change::Declined);
         }
     }
 }
@@ -269,7 +269,7 @@ async fn an_id_from_before_a_date_was_changed_leads_to_it_where_the_server_still
     world.add_meeting(weekly(meeting()));
     let office = Office::open(world).await;
     let seen = office.engine.calendar().events(&room(), Window::instant(now())).await.unwrap().events;
-    done(office.ask(ActionKind::Extend { minutes: 15 }).await);
+    done(office.perform(ActionKind::Extend { minutes: 15 }).await);
     let end = Action { target: Target::Event { id: seen[0].id.clone(), seen: None }, ..action(END) };
     done(office.engine.perform(end, Mode::Perform).await.unwrap().outcome);
 }
@@ -283,7 +283,7 @@ async fn an_id_that_a_changed_date_has_lost_is_never_called_done() {
         let uid = world.add_meeting(weekly(meeting()));
         let office = Office::open(world).await;
         let seen = office.engine.calendar().events(&room(), Window::instant(now())).await.unwrap().events;
-        done(office.ask(ActionKind::Extend { minutes: 15 }).await);
+        done(office.perform(ActionKind::Extend { minutes: 15 }).await);
         let wish = Action { target: Target::Event { id: seen[0].id.clone(), seen: None }, ..action(ask) };
         let refusal = refusal(office.engine.perform(wish, Mode::Perform).await.unwrap().outcome);
         assert!(matches!(refusal, Refusal::ChangedMeanwhile { is: Some(_), .. }), "{refusal:?}");
@@ -327,10 +327,10 @@ async fn what_either_property_calls_cancelled_is_neither_ended_nor_declined() {
         world.add_meeting(MeetingSpec { cancelled: true, cancelled_mark, busy, ..meeting() });
         let office = Office::open(world).await;
         for ask in [END, TELL] {
-            let outcome = office.ask(ask).await;
+            let outcome = office.perform(ask).await;
             assert!(matches!(outcome, Outcome::Refused { .. }), "{cancelled_mark:?} {ask:?}: {outcome:?}");
         }
-        assert_eq!((office.asked("UpdateItem"), office.asked("CreateItem")), (0, 0));
+        assert_eq!((office.request_count("UpdateItem"), office.request_count("CreateItem")), (0, 0));
     }
 }
 
@@ -339,12 +339,12 @@ async fn a_meeting_of_nobody_is_not_declined_and_is_removed_in_silence() {
     let mut world = world();
     let uid = world.add_meeting(MeetingSpec { organizer: Person::default(), ..meeting() });
     let office = Office::open(world).await;
-    match refusal(office.ask(TELL).await) {
+    match refusal(office.perform(TELL).await) {
         Refusal::Exchange { code, .. } => assert_eq!(code, "ErrorCorruptData"),
         other => panic!("{other:?}"),
     }
-    assert_eq!((office.asked("CreateItem"), office.event(&uid).is_some()), (1, true));
-    assert_eq!(done(office.ask(SILENT).await).change, Change::Removed);
+    assert_eq!((office.request_count("CreateItem"), office.event(&uid).is_some()), (1, true));
+    assert_eq!(done(office.perform(SILENT).await).change, Change::Removed);
 }
 
 #[tokio::test]
@@ -353,11 +353,11 @@ async fn a_room_that_was_renamed_goes_on_under_its_former_address() {
     world.add_meeting(meeting());
     world.rename_mailbox(ROOM, "Boreas", "boreas@example.com");
     let office = Office::open(world).await;
-    done(office.ask(ActionKind::Extend { minutes: 5 }).await);
+    done(office.perform(ActionKind::Extend { minutes: 5 }).await);
     office.sim.inject_fault(FaultRule::new(InjectedFault::ResetAfter).on("CreateItem"));
-    let declined = done(office.ask(TELL).await);
+    let declined = done(office.perform(TELL).await);
     assert_eq!(
-        (declined.notified, office.mails().len(), office.asked("CreateItem")),
+        (declined.notified, office.mails().len(), office.request_count("CreateItem")),
         (Notified::Organizer, 1, 1)
     );
 }
@@ -369,7 +369,7 @@ async fn a_delegate_who_may_only_read_changes_nothing_and_the_administrator_is_n
         world.allow_impersonation_of([]).grant(ROOM, DelegateRights::Reviewer);
         let uid = world.add_meeting(meeting());
         let office = granted(world).await;
-        match refusal(office.ask(ask).await) {
+        match refusal(office.perform(ask).await) {
             Refusal::Exchange { responsible, code, .. } => {
                 assert_eq!(
                     (responsible, code.as_str()),
@@ -388,7 +388,7 @@ async fn a_delegate_with_an_editors_rights_does_what_full_access_does() {
         let mut world = world();
         world.allow_impersonation_of([]).grant(ROOM, DelegateRights::Editor);
         world.add_meeting(meeting());
-        assert_eq!(done(granted(world).await.ask(ask).await).change, change);
+        assert_eq!(done(granted(world).await.perform(ask).await).change, change);
     }
 }
 
@@ -447,7 +447,7 @@ async fn a_decline_that_stays_and_whose_answer_is_lost_is_mailed_once() {
             world.add_meeting(spec);
             let office = Office::open(world).await;
             office.sim.inject_fault(FaultRule::new(wrong.clone()).on("CreateItem"));
-            let outcome = office.ask(TELL).await;
+            let outcome = office.perform(TELL).await;
             assert!(matches!(outcome, Outcome::Done(_) | Outcome::AlreadyDone { .. }), "{outcome:?}");
             assert_eq!(office.mails().len(), 1);
         }

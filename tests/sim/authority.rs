@@ -59,13 +59,13 @@ async fn a_secret_buys_a_token_and_the_token_opens_exchange() {
     assert!(head.contains("content-type: application/json") && head.contains("no-store"), "{head}");
     let bearer = format!("Bearer {}", answer["access_token"].as_str().unwrap());
     let mut socket = Socket::open(&sim).await;
-    assert_eq!(socket.ask(Some(&bearer)).await.status, 200);
+    assert_eq!(socket.get_room_lists(Some(&bearer)).await.status, 200);
     authority.expire();
-    assert_eq!(socket.ask(Some(&bearer)).await.status, 401);
+    assert_eq!(socket.get_room_lists(Some(&bearer)).await.status, 401);
     authority.set_lifetime(Duration::ZERO);
     let (_, _, answer) = post(&authority.url(), &by_secret("simulated")).await.unwrap();
     let stale = format!("Bearer {}", answer["access_token"].as_str().unwrap());
-    assert_eq!(socket.ask(Some(&stale)).await.status, 401);
+    assert_eq!(socket.get_room_lists(Some(&stale)).await.status, 401);
     assert_eq!((authority.issued(), authority.requests()), (2, 2));
 }
 

@@ -26,24 +26,24 @@ use crate::office::{ROOM, room, world};
 const AUTODISCOVER: &str = "autodiscover.example.com";
 
 /// A server as its clients see it: scheme, host and port, and whom they have to trust for it.
-struct Place {
+struct HostEntry {
     base: String,
     ca_pem: Option<String>,
 }
 
 /// Which name leads where. What is not in it does not resolve, but for the servers' own addresses.
 #[derive(Default)]
-struct Names(BTreeMap<String, Place>);
+struct FakeDns(BTreeMap<String, HostEntry>);
 
-impl Names {
-    fn lead(&mut self, name: &str, sim: &Simulator) {
+impl FakeDns {
+    fn add_host(&mut self, name: &str, sim: &Simulator) {
         for name in [format!("{}://{name}", base(sim).split(':').next().unwrap()), base(sim)] {
             let ca_pem = sim.ca_pem().map(str::to_owned);
-            self.0.insert(name, Place { base: base(sim), ca_pem });
+            self.0.insert(name, HostEntry { base: base(sim), ca_pem });
         }
     }
 
-    async fn ask(&self, ask: DiscoveryRequest) -> DiscoveryResponse {
+    async fn send(&self, ask: DiscoveryRequest) -> DiscoveryResponse {
         let place = self.0.iter().find(|(name, _)| ask.url.starts_with(&format!("{name}/")));
         let Some((_, place)) = place else {
             return DiscoveryResponse::Unreachable("no such name".to_owned());
@@ -76,11 +76,11 @@ impl Names {
     }
 
     async fn discover(&self, policy: &Policy) -> Result<DiscoveredServer, DiscoveryReport> {
-        discover(Discovery::new(&room(), policy), |ask| self.ask(ask)).await
+        discover(Discovery::new(&room(), policy), |ask| self.send(ask)).await
     }
 }
 
-async fn connect(place: &Place) -> SendRequest<Full<Bytes>> {
+async fn connect(place: &HostEntry) -> SendRequest<Full<Bytes>> {
     let tcp = TcpStream::connect(place.base.split_once("://").unwrap().1).await.unwrap();
     let Some(ca_pem) = &place.ca_pem else {
         let (sender, connection) = handshake(TokioIo::new(tcp)).await.unwrap();
@@ -125,10 +125,10 @@ fn policy(sims: &[&Simulator]) -> Policy {
     Policy::new(hosts.map(|host| host.parse().unwrap()))
 }
 
-async fn office() -> (Simulator, Names) {
+async fn office() -> (Simulator, FakeDns) {
     let sim = tls(world()).await;
-    let mut names = Names::default();
-    names.lead(AUTODISCOVER, &sim);
+    let mut names = FakeDns::default();
+    names.add_host(AUTODISCOVER, &sim);
     (sim, names)
 }
 
@@ -157,7 +157,7 @@ async fn each_protocol_alone_finds_the_room() {
 #[tokio::test]
 async fn a_hybrid_room_is_found_in_the_cloud() {
     let (cloud, (sim, mut names)) = (tls(world()).await, office().await);
-    names.lead("cloud.example.net", &cloud);
+    names.add_host("cloud.example.net", &cloud);
     sim.autodiscover(|it| it.set_response(ROOM, AutodiscoverResponse::EwsUrl(cloud.url())));
     let found = names.discover(&policy(&[&sim, &cloud])).await.unwrap();
     assert_eq!(found.url.as_str(), cloud.url());
@@ -172,7 +172,7 @@ async fn a_hybrid_room_is_found_in_the_cloud() {
 #[tokio::test]
 async fn a_renamed_room_is_asked_for_under_its_other_address() {
     let (cloud, (sim, mut names)) = (tls(world()).await, office().await);
-    names.lead("autodiscover.contoso.mail.onmicrosoft.com", &cloud);
+    names.add_host("autodiscover.contoso.mail.onmicrosoft.com", &cloud);
     let other = "aurora@contoso.mail.onmicrosoft.com";
     cloud.autodiscover(|it| it.set_response(other, AutodiscoverResponse::EwsUrl(cloud.url())));
     for lacking in [None, Some(AutodiscoverProtocol::Soap)] {
@@ -190,7 +190,7 @@ async fn redirects_are_followed_however_they_are_said() {
     for lacking in [vec![], vec![Json], vec![Json, Soap]] {
         for moved in [true, false] {
             let (there, (sim, mut names)) = (tls(world()).await, office().await);
-            names.lead("there.example.net", &there);
+            names.add_host("there.example.net", &there);
             lacking.iter().for_each(|protocol| sim.autodiscover(|it| it.disable(*protocol)));
             let to = base(&there);
             let to = if moved {
@@ -209,7 +209,7 @@ async fn redirects_are_followed_however_they_are_said() {
 #[tokio::test]
 async fn an_unconfirmed_server_never_sees_credentials() {
     let (stranger, (sim, mut names)) = (tls(world()).await, office().await);
-    names.lead("example.com", &stranger);
+    names.add_host("example.com", &stranger);
     stranger.autodiscover(|it| it.set_response(ROOM, AutodiscoverResponse::EwsUrl(stranger.url())));
     sim.autodiscover(|it| it.set_response(ROOM, AutodiscoverResponse::HttpRedirect(base(&stranger))));
     let report = names.discover(&policy(&[&sim])).await.unwrap_err();
@@ -231,9 +231,9 @@ async fn the_last_resort_is_a_redirect_over_plain_http() {
     plain
         .autodiscover(|it| it.set_http_redirect(&format!("{}/autodiscover/autodiscover.xml", base(&hosted))));
     hosted.autodiscover(|it| it.disable(AutodiscoverProtocol::Json));
-    let mut names = Names::default();
-    names.lead(AUTODISCOVER, &plain); // for http:// only
-    names.lead("hosted.example.net", &hosted);
+    let mut names = FakeDns::default();
+    names.add_host(AUTODISCOVER, &plain); // for http:// only
+    names.add_host("hosted.example.net", &hosted);
     let found = names.discover(&policy(&[&hosted])).await.unwrap();
     assert_eq!(found.url.as_str(), hosted.url());
     assert!(plain.requests().is_empty() && asked(&plain).is_empty());
@@ -256,7 +256,7 @@ async fn what_goes_wrong_is_named() {
     }
     assert_eq!(cause(&policy(&[&sim])).await, Cause::NoService);
     sim.stop().await;
-    assert_eq!(Names::default().discover(&Policy::new([])).await.unwrap_err().cause(), Cause::Network);
+    assert_eq!(FakeDns::default().discover(&Policy::new([])).await.unwrap_err().cause(), Cause::Network);
 }
 
 #[tokio::test]
@@ -269,7 +269,7 @@ async fn soap_and_pox_want_the_login_and_json_answers_the_older_question_too() {
         body: body.to_owned(),
         credentials,
     };
-    let said = async |ask: DiscoveryRequest| match names.ask(ask).await {
+    let said = async |ask: DiscoveryRequest| match names.send(ask).await {
         DiscoveryResponse::Http { status, body, .. } => (status, String::from_utf8(body).unwrap()),
         other => panic!("{other:?}"),
     };

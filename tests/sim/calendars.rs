@@ -4,7 +4,7 @@
 use adjourn::sim::{MailKind, RoomSpec, Simulator, SimulatorOptions, World};
 
 use crate::office::{ROOM, ada, meeting, world};
-use crate::raw::{basic, envelope, post};
+use crate::raw_requests::{basic, envelope, post};
 
 const ADA: &str = "ada@example.com";
 const BO: &str = "bo@example.com";

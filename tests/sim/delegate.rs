@@ -51,7 +51,7 @@ async fn a_delegate_ends_declines_books_and_undoes_without_impersonating_anybody
     let mut world = world();
     let uid = world.add_meeting(meeting());
     let office = office(world, &[ROOM]).await;
-    assert!(matches!(change(office.ask(ActionKind::End(Notify::Attendees)).await), Change::Ended { .. }));
+    assert!(matches!(change(office.perform(ActionKind::End(Notify::Attendees)).await), Change::Ended { .. }));
     assert!(office.event(&uid).unwrap().end <= now());
     assert!(office.sim.requests().iter().all(|asked| asked.mailbox.is_none()), "no impersonation");
 }
@@ -61,7 +61,7 @@ async fn a_delegates_decline_is_saved_where_the_room_sends_from() {
     let mut world = world();
     world.add_meeting(meeting());
     let office = office(world, &[ROOM]).await;
-    assert_eq!(change(office.ask(ActionKind::Delete(DeleteMode::Notify)).await), Change::Declined);
+    assert_eq!(change(office.perform(ActionKind::Delete(DeleteMode::Notify)).await), Change::Declined);
     let [(kind, to)] = &office.mails()[..] else { panic!("{:?}", office.mails()) };
     assert_eq!((*kind, to.as_slice()), (MailKind::Decline, &["ada@example.com".to_owned()][..]));
 }
@@ -71,7 +71,7 @@ async fn a_delegate_removes_what_is_plain_to_the_rooms_deleted_items() {
     let mut world = world();
     let uid = world.add_plain(plain());
     let office = office(world, &[ROOM]).await;
-    change(office.ask(ActionKind::Delete(DeleteMode::Silent)).await);
+    change(office.perform(ActionKind::Delete(DeleteMode::Silent)).await);
     assert!(office.sim.world(|world| world.deleted(ROOM)).iter().any(|event| event.uid == uid));
 }
 
@@ -85,7 +85,7 @@ async fn a_delegates_undo_that_is_lost_is_done_again() {
     let done = office.engine.perform(delete, Mode::Perform).await.unwrap().outcome;
     assert!(matches!(done, Outcome::Done(_)), "{done:?}");
     office.sim.inject_fault(FaultRule::new(InjectedFault::ResetBefore).on("MoveItem"));
-    assert_eq!(change(office.ask(ActionKind::Undo { of }).await), Change::MovedBack);
+    assert_eq!(change(office.perform(ActionKind::Undo { of }).await), Change::MovedBack);
     assert!(office.event(&uid).is_some());
 }
 
@@ -113,7 +113,7 @@ async fn a_delegate_removes_one_date_of_a_series() {
     let daily = Series::new(RecurrencePattern::Daily { interval: 1 }, RecurrenceRange::Count(5));
     world.add_meeting(MeetingSpec { series: Some(daily), ..meeting() });
     let office = office(world, &[ROOM]).await;
-    assert_eq!(change(office.ask(ActionKind::Delete(DeleteMode::Silent)).await), Change::Removed);
+    assert_eq!(change(office.perform(ActionKind::Delete(DeleteMode::Silent)).await), Change::Removed);
 }
 
 #[tokio::test]
@@ -121,7 +121,7 @@ async fn where_nothing_was_granted_nothing_is_done_and_the_administrator_is_name
     let mut world = world();
     let uid = world.add_meeting(meeting());
     let office = office(world, &["ada@example.com"]).await;
-    match office.ask(ActionKind::End(Notify::Attendees)).await {
+    match office.perform(ActionKind::End(Notify::Attendees)).await {
         Outcome::Refused { refusal: Refusal::Exchange { responsible, code, .. } } => {
             assert_eq!((responsible, code.as_str()), (ResponsibleParty::Administrator, "ErrorAccessDenied"));
         }

@@ -8,7 +8,7 @@ use adjourn::sim::{
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use crate::office::{ROOM, ada, meeting, now, plain, world};
-use crate::raw::{basic, envelope, post};
+use crate::raw_requests::{basic, envelope, post};
 use crate::stream::between;
 
 const SHAPE: &str = "<m:ItemShape><t:BaseShape>AllProperties</t:BaseShape></m:ItemShape>";

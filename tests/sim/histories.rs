@@ -32,9 +32,9 @@ const SEEDS_DEFAULT: u64 = 8;
 const ROOMS: u64 = 3;
 
 /// xorshift: small, and the same everywhere.
-pub struct Dice(u64);
+pub struct SeededRandom(u64);
 
-impl Dice {
+impl SeededRandom {
     pub fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
@@ -51,10 +51,10 @@ fn room(number: u64) -> RoomAddress {
     format!("room{number}@example.com").parse().unwrap()
 }
 
-type Name = (String, String, Option<DateTime<Utc>>);
+type EventName = (String, String, Option<DateTime<Utc>>);
 
 /// In each room a meeting that is on, alone or of a series, and a plain event ahead.
-fn world(dice: &mut Dice) -> World {
+fn world(dice: &mut SeededRandom) -> World {
     let mut world = World::new();
     world.set_now(now());
     world.add_user(&ada());
@@ -73,7 +73,7 @@ fn world(dice: &mut Dice) -> World {
     world
 }
 
-fn events(sim: &Simulator) -> BTreeMap<Name, EventState> {
+fn events(sim: &Simulator) -> BTreeMap<EventName, EventState> {
     let (from, to) = (now() - TimeDelta::hours(2), now() + TimeDelta::days(20));
     let mut all = BTreeMap::new();
     for number in 0..ROOMS {
@@ -85,16 +85,16 @@ fn events(sim: &Simulator) -> BTreeMap<Name, EventState> {
     all
 }
 
-struct Story {
+struct RandomHistory {
     sim: Simulator,
     directory: tempfile::TempDir,
-    dice: Dice,
+    dice: SeededRandom,
     edited: Vec<String>,
     kills: usize,
 }
 
-impl Story {
-    fn process(&self) -> Arc<Engine> {
+impl RandomHistory {
+    fn new_process(&self) -> Arc<Engine> {
         let journal = SqliteJournal::open(self.directory.path(), StoreOptions::default()).unwrap();
         let options = engine::EngineOptions {
             settle_delay: Duration::from_millis(20),
@@ -106,7 +106,7 @@ impl Story {
         Arc::new(Engine::new(Arc::new(exchange), Arc::new(journal), Arc::new(SystemClock), scope, options))
     }
 
-    fn wish(&mut self, known: &[EventState]) -> Action {
+    fn next_action(&mut self, known: &[EventState]) -> Action {
         let number = self.dice.below(ROOMS);
         let ask = match self.dice.below(5) {
             0 | 1 => ActionKind::End(Notify::Attendees),
@@ -126,7 +126,7 @@ impl Story {
         action
     }
 
-    fn trouble(&mut self) {
+    fn inject_fault(&mut self) {
         let wrong = match self.dice.below(7) {
             0 => InjectedFault::ResetBefore,
             1 => InjectedFault::ResetAfter,
@@ -153,16 +153,16 @@ impl Story {
         self.edited.push(uid);
     }
 
-    async fn tell(&mut self, answers: &mut Vec<Answer>) {
+    async fn play(&mut self, answers: &mut Vec<Answer>) {
         let known: Vec<_> = events(&self.sim).into_values().collect();
         let phases = 1 + self.dice.below(3);
         for phase in 0..phases {
-            let engine = self.process();
+            let engine = self.new_process();
             engine.recover().await.unwrap();
-            self.trouble();
+            self.inject_fault();
             let mut callers = JoinSet::new();
             for _ in 0..2 + self.dice.below(4) {
-                let (engine, action) = (engine.clone(), self.wish(&known));
+                let (engine, action) = (engine.clone(), self.next_action(&known));
                 let wait = Duration::from_millis(self.dice.below(60));
                 callers.spawn(async move {
                     sleep(wait).await;
@@ -186,7 +186,7 @@ impl Story {
         }
         // Whatever a killed process had sent arrives now or never.
         sleep(Duration::from_millis(150)).await;
-        let last = self.process();
+        let last = self.new_process();
         for _ in 0..5 {
             if last.recover().await.unwrap().still_open.is_empty() {
                 return;
@@ -194,10 +194,10 @@ impl Story {
         }
     }
 
-    async fn check(&self, at_first: &BTreeMap<Name, EventState>, answers: &[Answer]) -> usize {
+    async fn check(&self, at_first: &BTreeMap<EventName, EventState>, answers: &[Answer]) -> usize {
         let journal = SqliteJournal::read(self.directory.path()).unwrap();
         let lives = journal.find(&Query::default()).await.unwrap();
-        let mut declines: BTreeMap<Name, usize> = BTreeMap::new();
+        let mut declines: BTreeMap<EventName, usize> = BTreeMap::new();
         for mail in self.sim.outbox().into_iter().filter(|mail| mail.kind == MailKind::Decline) {
             *declines.entry((mail.from, mail.uid.unwrap(), mail.occurrence)).or_default() += 1;
         }
@@ -237,13 +237,13 @@ impl Story {
 }
 
 async fn run(seed: u64) -> (usize, usize) {
-    let mut dice = Dice::new(seed);
+    let mut dice = SeededRandom::new(seed);
     let sim = Simulator::start(world(&mut dice), SimulatorOptions::default()).await.unwrap();
     let directory = tempfile::tempdir().unwrap();
-    let mut story = Story { sim, directory, dice, edited: Vec::new(), kills: 0 };
+    let mut story = RandomHistory { sim, directory, dice, edited: Vec::new(), kills: 0 };
     let at_first = events(&story.sim);
     let mut answers = Vec::new();
-    story.tell(&mut answers).await;
+    story.play(&mut answers).await;
     let actions = story.check(&at_first, &answers).await;
     let kills = story.kills;
     story.sim.stop().await;

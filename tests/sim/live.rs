@@ -45,19 +45,22 @@ pub fn world(rooms: u64) -> World {
     world
 }
 
-pub fn quick() -> NotificationOptions {
+pub fn fast_notifications() -> NotificationOptions {
     NotificationOptions { heartbeat: Duration::from_millis(300), ..NotificationOptions::default() }
 }
 
 /// An Exchange with a quick heartbeat.
-pub async fn talkative(world: World) -> Simulator {
-    Simulator::start(world, SimulatorOptions { notifications: quick(), ..SimulatorOptions::default() })
-        .await
-        .unwrap()
+pub async fn simulator_with_fast_notifications(world: World) -> Simulator {
+    Simulator::start(
+        world,
+        SimulatorOptions { notifications: fast_notifications(), ..SimulatorOptions::default() },
+    )
+    .await
+    .unwrap()
 }
 
 /// A house that is followed.
-pub struct House {
+pub struct LiveFixture {
     pub sim: Simulator,
     pub engine: Arc<Engine>,
     pub rooms: Arc<RoomCache>,
@@ -66,25 +69,25 @@ pub struct House {
     following: JoinHandle<()>,
 }
 
-impl House {
+impl LiveFixture {
     pub async fn open(count: u64, notifications: NotificationOptions) -> Self {
         let sim =
             Simulator::start(world(count), SimulatorOptions { notifications, ..SimulatorOptions::default() });
-        Self::around(sim.await.unwrap(), count).await
+        Self::with_simulator(sim.await.unwrap(), count).await
     }
 
-    pub async fn around(sim: Simulator, count: u64) -> Self {
+    pub async fn with_simulator(sim: Simulator, count: u64) -> Self {
         let settings = settings(&sim, None);
-        Self::follow(sim, count, settings, following()).await
+        Self::follow(sim, count, settings, following_options()).await
     }
 
     pub async fn follow(sim: Simulator, count: u64, settings: Settings, following: Following) -> Self {
-        let house = Self::begin(sim, count, settings, following);
-        house.until("all rooms are known", |house| (0..count).all(|n| house.known(n).is_some())).await;
+        let house = Self::start(sim, count, settings, following);
+        house.wait_until("all rooms are known", |house| (0..count).all(|n| house.cached(n).is_some())).await;
         house
     }
 
-    pub fn begin(sim: Simulator, count: u64, mut settings: Settings, following: Following) -> Self {
+    pub fn start(sim: Simulator, count: u64, mut settings: Settings, following: Following) -> Self {
         settings.stream_idle_timeout = SILENCE;
         let exchange = Arc::new(Exchange::new(&settings).unwrap());
         let clock = Arc::new(SystemClock);
@@ -107,21 +110,21 @@ impl House {
         Self { sim, engine: Arc::new(engine), rooms, live, count, following }
     }
 
-    pub fn known(&self, number: u64) -> Option<CachedCalendar> {
+    pub fn cached(&self, number: u64) -> Option<CachedCalendar> {
         self.rooms.any(&room(number))
     }
 
-    pub fn how(&self, number: u64) -> TrackingMode {
-        self.known(number).map_or(TrackingMode::OnDemand, |kept| kept.mode)
+    pub fn tracking_mode(&self, number: u64) -> TrackingMode {
+        self.cached(number).map_or(TrackingMode::OnDemand, |kept| kept.mode)
     }
 
-    pub fn all_by(&self, how: TrackingMode) -> bool {
-        (0..self.count).all(|number| self.how(number) == how)
+    pub fn all_tracked_by(&self, how: TrackingMode) -> bool {
+        (0..self.count).all(|number| self.tracking_mode(number) == how)
     }
 
     /// What is known of the room is what is in its mailbox: ids, versions and times.
-    pub fn is_true(&self, number: u64) -> bool {
-        let Some(kept) = self.known(number) else { return false };
+    pub fn matches_mailbox(&self, number: u64) -> bool {
+        let Some(kept) = self.cached(number) else { return false };
         let (from, to) = (kept.read_at, kept.read_at + TimeDelta::hours(36));
         let truth = self.sim.world(|world| world.events(room(number).as_str(), from, to));
         let mut truth: Vec<_> =
@@ -135,11 +138,11 @@ impl House {
         truth == told
     }
 
-    pub fn is_all_true(&self) -> bool {
-        (0..self.count).all(|number| self.is_true(number))
+    pub fn all_match_mailboxes(&self) -> bool {
+        (0..self.count).all(|number| self.matches_mailbox(number))
     }
 
-    pub async fn until(&self, what: &str, mut so: impl FnMut(&Self) -> bool) {
+    pub async fn wait_until(&self, what: &str, mut so: impl FnMut(&Self) -> bool) {
         let begun = Instant::now();
         while !so(self) {
             assert!(begun.elapsed() < Duration::from_secs(30), "never: {what}");
@@ -147,7 +150,7 @@ impl House {
         }
     }
 
-    pub fn asked(&self, operation: &str) -> usize {
+    pub fn request_count(&self, operation: &str) -> usize {
         self.sim.requests().iter().filter(|asked| asked.operation == operation).count()
     }
 
@@ -171,7 +174,7 @@ impl House {
     }
 }
 
-pub fn following() -> Following {
+pub fn following_options() -> Following {
     let poll = Duration::from_millis(200);
     let (again_after, regroup) = (Duration::from_millis(100), Duration::from_secs(1));
     Following {
@@ -184,30 +187,36 @@ pub fn following() -> Following {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_changes_is_known_within_a_moment_and_an_end_takes_one_round_trip() {
-    let house = House::open(3, quick()).await;
-    house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
+    let house = LiveFixture::open(3, fast_notifications()).await;
+    house.wait_until("all are listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
     assert_eq!((house.sim.streams(), house.sim.subscriptions()), (1, 3), "one connection for all");
-    let views = house.asked("FindItem");
+    let views = house.request_count("FindItem");
     house.book(1, 0);
-    house.until("the booking is known", |house| house.known(1).unwrap().events.len() == 2).await;
-    assert_eq!(house.asked("FindItem"), views + 1, "one room was read again");
+    house.wait_until("the booking is known", |house| house.cached(1).unwrap().events.len() == 2).await;
+    assert_eq!(house.request_count("FindItem"), views + 1, "one room was read again");
     sleep(Duration::from_millis(700)).await;
-    assert_eq!(house.asked("FindItem"), views + 1, "and none while nothing happens");
-    let as_of = house.known(0).unwrap().as_of;
-    house.until("a heartbeat says that nothing changed", |house| house.known(0).unwrap().as_of > as_of).await;
+    assert_eq!(house.request_count("FindItem"), views + 1, "and none while nothing happens");
+    let as_of = house.cached(0).unwrap().as_of;
+    house
+        .wait_until("a heartbeat says that nothing changed", |house| house.cached(0).unwrap().as_of > as_of)
+        .await;
 
     let before = house.sim.requests().len();
     assert!(matches!(house.end(0).await, Outcome::Done(_)));
     let asked: Vec<_> = house.sim.requests()[before..].iter().map(|asked| asked.operation.clone()).collect();
     assert_eq!(asked.first().map(String::as_str), Some("UpdateItem"), "nothing was read before: {asked:?}");
-    house.until("the end is known", House::is_all_true).await;
+    house.wait_until("the end is known", LiveFixture::all_match_mailboxes).await;
     house.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_end_that_is_faster_than_the_news_changes_nothing() {
-    let house = House::open(1, NotificationOptions { coalesce: Duration::from_secs(5), ..quick() }).await;
-    house.until("it is listened to", |house| house.all_by(TrackingMode::Streaming)).await;
+    let house = LiveFixture::open(
+        1,
+        NotificationOptions { coalesce: Duration::from_secs(5), ..fast_notifications() },
+    )
+    .await;
+    house.wait_until("it is listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
     house.sim.world(|world| {
         let uid = world.events(room(0).as_str(), now(), now())[0].uid.clone();
         world.organizer_changes(&uid, None, |details| details.end += TimeDelta::minutes(30));
@@ -232,18 +241,22 @@ async fn whatever_happens_to_a_stream_the_rooms_are_known_again() {
         }),
     ];
     for (what, happens) in cases {
-        let house = House::open(3, quick()).await;
-        house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
+        let house = LiveFixture::open(3, fast_notifications()).await;
+        house.wait_until("all are listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
         happens(&house.sim);
         house.book(1, 5);
         if what.ends_with("over") {
             sleep(Duration::from_millis(300)).await;
-            assert!(!house.is_true(1), "nothing can know of it");
+            assert!(!house.matches_mailbox(1), "nothing can know of it");
             house.sim.close_streams();
         }
-        house.until(what, |house| house.is_all_true() && house.all_by(TrackingMode::Streaming)).await;
+        house
+            .wait_until(what, |house| {
+                house.all_match_mailboxes() && house.all_tracked_by(TrackingMode::Streaming)
+            })
+            .await;
         house.book(2, 5);
-        house.until(&format!("{what}, and then a change"), House::is_all_true).await;
+        house.wait_until(&format!("{what}, and then a change"), LiveFixture::all_match_mailboxes).await;
         assert!(house.sim.subscriptions() <= 6, "{what}: {} subscriptions", house.sim.subscriptions());
         house.close().await;
     }
@@ -251,19 +264,19 @@ async fn whatever_happens_to_a_stream_the_rooms_are_known_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_loses_all_subscriptions_again_and_again_is_listened_to_again_when_it_is_back() {
-    let house = House::open(2, quick()).await;
+    let house = LiveFixture::open(2, fast_notifications()).await;
     for times in 1..=5 {
-        house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
+        house.wait_until("all are listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
         house.sim.drop_subscriptions();
-        let lost = |house: &House| {
+        let lost = |house: &LiveFixture| {
             house.live.metrics().lost_subscriptions.load(std::sync::atomic::Ordering::Relaxed)
         };
-        house.until("that they are lost is heard", |house| lost(house) >= 2 * times).await;
+        house.wait_until("that they are lost is heard", |house| lost(house) >= 2 * times).await;
     }
-    house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
+    house.wait_until("all are listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
     house.book(1, 5);
-    house.until("a change is told", House::is_all_true).await;
-    assert!(house.all_by(TrackingMode::Streaming));
+    house.wait_until("a change is told", LiveFixture::all_match_mailboxes).await;
+    assert!(house.all_tracked_by(TrackingMode::Streaming));
     house.close().await;
 }
 
@@ -272,13 +285,13 @@ async fn a_stream_in_any_pieces_doubled_and_in_the_wrong_order_says_the_same() {
     for (chunk_bytes, wrong) in
         [(Some(1), None), (Some(7), Some(InjectedFault::Duplicated)), (None, Some(InjectedFault::Reordered))]
     {
-        let house = House::open(2, NotificationOptions { chunk_bytes, ..quick() }).await;
-        house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
+        let house = LiveFixture::open(2, NotificationOptions { chunk_bytes, ..fast_notifications() }).await;
+        house.wait_until("all are listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
         house.sim.inject_stream_fault(wrong);
         for minutes in 0..5 {
             house.book(minutes % 2, i64::try_from(minutes).unwrap() * 2);
         }
-        house.until("five changes", House::is_all_true).await;
+        house.wait_until("five changes", LiveFixture::all_match_mailboxes).await;
         assert_eq!(house.live.metrics().stream_failures.load(std::sync::atomic::Ordering::Relaxed), 0);
         house.close().await;
     }
@@ -286,81 +299,85 @@ async fn a_stream_in_any_pieces_doubled_and_in_the_wrong_order_says_the_same() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_ends_within_an_envelope_wherever_is_begun_again() {
-    let house = House::open(1, quick()).await;
+    let house = LiveFixture::open(1, fast_notifications()).await;
     for bytes in [1, 200, 500, 700] {
         house.sim.inject_fault(FaultRule::new(InjectedFault::Truncated(bytes)).on("GetStreamingEvents"));
         house.sim.cut_streams();
-        house.until("it ended, and began again", |house| house.all_by(TrackingMode::Streaming)).await;
+        house
+            .wait_until("it ended, and began again", |house| house.all_tracked_by(TrackingMode::Streaming))
+            .await;
     }
     house.book(0, 0);
-    house.until("a change is told", House::is_all_true).await;
+    house.wait_until("a change is told", LiveFixture::all_match_mailboxes).await;
     house.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_streaming_is_not_to_be_had_it_is_asked_and_where_that_is_refused_the_calendar_is_read() {
-    let house = House::open(2, NotificationOptions { streams: Some(0), ..quick() }).await;
-    house.until("no connection may hang: asked", |house| house.all_by(TrackingMode::Sync)).await;
+    let house = LiveFixture::open(2, NotificationOptions { streams: Some(0), ..fast_notifications() }).await;
+    house.wait_until("no connection may hang: asked", |house| house.all_tracked_by(TrackingMode::Sync)).await;
     house.book(1, 0);
-    house.until("asked, and told", House::is_all_true).await;
+    house.wait_until("asked, and told", LiveFixture::all_match_mailboxes).await;
     house.close().await;
 
-    let sim = talkative(world(2)).await;
+    let sim = simulator_with_fast_notifications(world(2)).await;
     sim.inject_fault(
         FaultRule::new(InjectedFault::Fault("ErrorAccessDenied")).on("Subscribe").times(usize::MAX),
     );
     sim.inject_fault(
         FaultRule::new(InjectedFault::ItemError("ErrorAccessDenied")).on("SyncFolderItems").times(usize::MAX),
     );
-    let house = House::around(sim, 2).await;
-    house.until("neither: read", |house| house.all_by(TrackingMode::View)).await;
+    let house = LiveFixture::with_simulator(sim, 2).await;
+    house.wait_until("neither: read", |house| house.all_tracked_by(TrackingMode::View)).await;
     house.book(1, 0);
-    house.until("read again", House::is_all_true).await;
+    house.wait_until("read again", LiveFixture::all_match_mailboxes).await;
     house.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_whose_subscriptions_are_used_up_is_asked_about_and_the_others_are_listened_to() {
-    let sim = talkative(world(3)).await;
+    let sim = simulator_with_fast_notifications(world(3)).await;
     let full = FaultRule::new(InjectedFault::ItemError("ErrorExceededSubscriptionCount")).on("Subscribe");
     sim.inject_fault(full.for_mailbox(room(1).as_str()).times(usize::MAX));
-    let house = House::around(sim, 3).await;
+    let house = LiveFixture::with_simulator(sim, 3).await;
     house
-        .until("two are listened to", |house| {
-            [house.how(0), house.how(1), house.how(2)]
+        .wait_until("two are listened to", |house| {
+            [house.tracking_mode(0), house.tracking_mode(1), house.tracking_mode(2)]
                 == [TrackingMode::Streaming, TrackingMode::Sync, TrackingMode::Streaming]
         })
         .await;
     house.book(1, 0);
     house.book(2, 0);
-    house.until("both are known", House::is_all_true).await;
+    house.wait_until("both are known", LiveFixture::all_match_mailboxes).await;
     house.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_requests_of_a_group_go_to_the_server_that_keeps_its_subscriptions() {
-    let house = House::open(5, NotificationOptions { back_ends: 3, ..quick() }).await;
-    house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
+    let house = LiveFixture::open(5, NotificationOptions { back_ends: 3, ..fast_notifications() }).await;
+    house.wait_until("all are listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
     house.sim.close_streams();
     house.book(4, 0);
     house
-        .until("the next stream is of the same", |house| house.is_all_true() && house.sim.streams() == 1)
+        .wait_until("the next stream is of the same", |house| {
+            house.all_match_mailboxes() && house.sim.streams() == 1
+        })
         .await;
-    assert_eq!(house.asked("Subscribe"), 5, "none had to be asked for twice");
+    assert_eq!(house.request_count("Subscribe"), 5, "none had to be asked for twice");
     house.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rooms_that_share_a_back_end_by_what_autodiscover_says_are_listened_to_together() {
     let rooms = 92; // more than one question may name
-    let sim = talkative(world(rooms)).await;
+    let sim = simulator_with_fast_notifications(world(rooms)).await;
     let groups = ["site-a", "site-b"];
     for number in (0..rooms).filter(|number| *number != 91) {
         let group = groups[usize::from(number % 2 == 1)];
         sim.autodiscover(|says| says.set_group(room(number).as_str(), group));
     }
-    let house = House::around(sim, rooms).await;
-    house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
+    let house = LiveFixture::with_simulator(sim, rooms).await;
+    house.wait_until("all are listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
     assert_eq!(house.sim.streams(), 3, "two groups, and the room of which it is not said");
     let mut anchors = std::collections::BTreeMap::<_, Vec<_>>::new();
     for asked in house.sim.requests().into_iter().filter(|asked| asked.operation == "Subscribe") {
@@ -370,27 +387,27 @@ async fn rooms_that_share_a_back_end_by_what_autodiscover_says_are_listened_to_t
     assert_eq!(sizes, [("room0@example.com", 46), ("room11@example.com", 45), ("room91@example.com", 1)]);
     house.book(90, 0);
     house.book(89, 0);
-    house.until("changes in both are known", House::is_all_true).await;
+    house.wait_until("changes in both are known", LiveFixture::all_match_mailboxes).await;
     house.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_does_not_say_who_shares_a_back_end_is_listened_to_all_the_same() {
-    let sim = talkative(world(3)).await;
+    let sim = simulator_with_fast_notifications(world(3)).await;
     sim.autodiscover(|says| says.disable(AutodiscoverProtocol::Soap));
-    let house = House::around(sim, 3).await;
-    house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
+    let house = LiveFixture::with_simulator(sim, 3).await;
+    house.wait_until("all are listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
     assert_eq!(house.sim.streams(), 1);
     house.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn listening_takes_no_place_of_those_at_the_doors() {
-    let sim = talkative(world(2)).await;
+    let sim = simulator_with_fast_notifications(world(2)).await;
     let mut settings = settings(&sim, None);
     (settings.max_concurrent_requests_per_room, settings.max_concurrent_requests) = (1, 1);
-    let house = House::follow(sim, 2, settings, following()).await;
-    house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
+    let house = LiveFixture::follow(sim, 2, settings, following_options()).await;
+    house.wait_until("all are listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
     assert!(matches!(house.end(0).await, Outcome::Done(_)));
     house.close().await;
 }
@@ -404,7 +421,7 @@ async fn a_stream_signs_in_like_everybody_else() {
             tls: true,
             schemes,
             extended_protection,
-            notifications: quick(),
+            notifications: fast_notifications(),
             ..SimulatorOptions::default()
         };
         let sim = Simulator::start(world(2), options).await.unwrap();
@@ -419,10 +436,10 @@ async fn a_stream_signs_in_like_everybody_else() {
             binding: ChannelBinding::Require,
             kdc: None,
         });
-        let house = House::follow(sim, 2, settings, following()).await;
-        house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
+        let house = LiveFixture::follow(sim, 2, settings, following_options()).await;
+        house.wait_until("all are listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
         house.book(1, 0);
-        house.until("a change is told", House::is_all_true).await;
+        house.wait_until("a change is told", LiveFixture::all_match_mailboxes).await;
         assert_eq!(house.sim.failed_sign_ins(), 0);
         house.close().await;
     }
@@ -433,13 +450,13 @@ async fn a_delegate_listens_too() {
     let mut world = world(2);
     let rooms: Vec<_> = (0..2).map(|number| room(number).to_string()).collect();
     world.allow_impersonation_of([]).allow_full_access_to(rooms.iter().map(String::as_str));
-    let sim = talkative(world).await;
+    let sim = simulator_with_fast_notifications(world).await;
     let mut settings = settings(&sim, None);
     settings.access = Access::Delegate;
-    let house = House::follow(sim, 2, settings, following()).await;
-    house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
+    let house = LiveFixture::follow(sim, 2, settings, following_options()).await;
+    house.wait_until("all are listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
     house.book(1, 0);
-    house.until("a change is told", House::is_all_true).await;
+    house.wait_until("a change is told", LiveFixture::all_match_mailboxes).await;
     house.close().await;
 }
 
@@ -450,25 +467,26 @@ async fn every_release_is_followed_by_what_it_has() {
     };
     for release in [Exchange2010Sp2, Exchange2013, Exchange2013Sp1, Exchange2016, SubscriptionEdition, Online]
     {
-        let options = SimulatorOptions { release, notifications: quick(), ..SimulatorOptions::default() };
+        let options =
+            SimulatorOptions { release, notifications: fast_notifications(), ..SimulatorOptions::default() };
         let sim = Simulator::start(world(1), options).await.unwrap();
-        let house = House::around(sim, 1).await;
-        house.until("it is listened to", |house| house.all_by(TrackingMode::Streaming)).await;
+        let house = LiveFixture::with_simulator(sim, 1).await;
+        house.wait_until("it is listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
         house.book(0, 0);
-        house.until(&format!("{release:?}: a change is told"), House::is_all_true).await;
+        house.wait_until(&format!("{release:?}: a change is told"), LiveFixture::all_match_mailboxes).await;
         house.close().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_way_that_holds_answers_back_is_none() {
-    let sim = talkative(world(2)).await;
+    let sim = simulator_with_fast_notifications(world(2)).await;
     let held = InjectedFault::Slow(Duration::from_secs(60));
     sim.inject_fault(FaultRule::new(held).on("GetStreamingEvents").times(usize::MAX));
-    let house = House::around(sim, 2).await;
-    house.until("asked instead", |house| house.all_by(TrackingMode::Sync)).await;
+    let house = LiveFixture::with_simulator(sim, 2).await;
+    house.wait_until("asked instead", |house| house.all_tracked_by(TrackingMode::Sync)).await;
     house.book(1, 0);
-    house.until("asked, and told", House::is_all_true).await;
+    house.wait_until("asked, and told", LiveFixture::all_match_mailboxes).await;
     house.close().await;
 }
 
@@ -481,12 +499,12 @@ async fn subscriptions_that_no_stream_is_to_be_had_of_are_left_for_others_unless
         ("ErrorServerBusy", 3, kept),
         ("ErrorExceededConnectionCount", 3, kept),
     ] {
-        let sim = talkative(world(2)).await;
+        let sim = simulator_with_fast_notifications(world(2)).await;
         sim.inject_fault(FaultRule::new(InjectedFault::Fault(fault)).on("GetStreamingEvents").times(times));
-        let house = House::around(sim, 2).await;
-        house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
-        assert_eq!(house.asked("Subscribe"), asked, "{fault}");
-        house.until("the old ones are let go", |house| house.sim.subscriptions() == 2).await;
+        let house = LiveFixture::with_simulator(sim, 2).await;
+        house.wait_until("all are listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
+        assert_eq!(house.request_count("Subscribe"), asked, "{fault}");
+        house.wait_until("the old ones are let go", |house| house.sim.subscriptions() == 2).await;
         house.close().await;
     }
 }
@@ -495,15 +513,15 @@ async fn subscriptions_that_no_stream_is_to_be_had_of_are_left_for_others_unless
 async fn who_is_not_followed_any_more_is_not_believed_to_be() {
     let sim = Simulator::start(
         world(2),
-        SimulatorOptions { notifications: quick(), ..SimulatorOptions::default() },
+        SimulatorOptions { notifications: fast_notifications(), ..SimulatorOptions::default() },
     )
     .await;
     let settings = settings(sim.as_ref().unwrap(), None);
-    let house = House::follow(sim.unwrap(), 2, settings, following()).await;
-    house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
+    let house = LiveFixture::follow(sim.unwrap(), 2, settings, following_options()).await;
+    house.wait_until("all are listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
     house.following.abort();
-    house.until("nobody listens", |house| house.all_by(TrackingMode::OnDemand)).await;
+    house.wait_until("nobody listens", |house| house.all_tracked_by(TrackingMode::OnDemand)).await;
     assert!((0..2).all(|number| house.rooms.fresh(&room(number)).is_none()));
-    house.until("and the server knows", |house| house.sim.subscriptions() == 0).await;
+    house.wait_until("and the server knows", |house| house.sim.subscriptions() == 0).await;
     house.close().await;
 }

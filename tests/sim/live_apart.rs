@@ -11,11 +11,13 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::live::{House, following, quick, room, talkative, world};
+use crate::live::{
+    LiveFixture, fast_notifications, following_options, room, simulator_with_fast_notifications, world,
+};
 use crate::office::settings;
 
 /// When requests of this operation came in.
-fn times(sim: &Simulator, operation: &str) -> Vec<chrono::DateTime<chrono::Utc>> {
+fn request_times(sim: &Simulator, operation: &str) -> Vec<chrono::DateTime<chrono::Utc>> {
     sim.requests().iter().filter(|asked| asked.operation == operation).map(|asked| asked.at).collect()
 }
 
@@ -30,11 +32,11 @@ async fn a_stream_that_is_refused_is_not_asked_for_before_the_server_said() {
     for refusal in
         [InjectedFault::BusyFault(2_000), InjectedFault::BusyMessage(2_000), InjectedFault::BusyPage(Some(2))]
     {
-        let sim = talkative(world(2)).await;
+        let sim = simulator_with_fast_notifications(world(2)).await;
         sim.inject_fault(FaultRule::new(refusal).on("GetStreamingEvents"));
-        let house = House::around(sim, 2).await;
-        house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
-        let asked = times(&house.sim, "GetStreamingEvents");
+        let house = LiveFixture::with_simulator(sim, 2).await;
+        house.wait_until("all are listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
+        let asked = request_times(&house.sim, "GetStreamingEvents");
         assert_eq!(asked.len(), 2);
         assert!(asked[1] - asked[0] >= TimeDelta::seconds(2), "after {}", asked[1] - asked[0]);
         house.close().await;
@@ -52,15 +54,15 @@ async fn a_room_that_may_not_be_subscribed_to_or_asked_about_yet_is_left_alone_a
             let sim = Simulator::start(
                 world(1),
                 SimulatorOptions {
-                    notifications: NotificationOptions { streams, ..quick() },
+                    notifications: NotificationOptions { streams, ..fast_notifications() },
                     ..SimulatorOptions::default()
                 },
             );
             let sim = sim.await.unwrap();
             sim.inject_fault(FaultRule::new(refusal).on(operation));
-            let house = House::around(sim, 1).await;
-            house.until("asked again", |house| house.asked(operation) >= 2).await;
-            let asked = times(&house.sim, operation);
+            let house = LiveFixture::with_simulator(sim, 1).await;
+            house.wait_until("asked again", |house| house.request_count(operation) >= 2).await;
+            let asked = request_times(&house.sim, operation);
             assert!(
                 asked[1] - asked[0] >= TimeDelta::seconds(2),
                 "{operation} after {}",
@@ -73,8 +75,8 @@ async fn a_room_that_may_not_be_subscribed_to_or_asked_about_yet_is_left_alone_a
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_is_opened_again_before_the_rooms_are_read_and_loses_nothing() {
-    let house = House::open(6, quick()).await;
-    house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
+    let house = LiveFixture::open(6, fast_notifications()).await;
+    house.wait_until("all are listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
     let slow = FaultRule::new(InjectedFault::Slow(Duration::from_secs(2))).on("FindItem");
     house.sim.inject_fault(slow.times(6));
     let before = house.sim.requests().len();
@@ -82,7 +84,7 @@ async fn a_stream_is_opened_again_before_the_rooms_are_read_and_loses_nothing() 
     house.book(5, 5);
     let begun = Instant::now();
     house
-        .until("the stream is there again", |house| {
+        .wait_until("the stream is there again", |house| {
             house.sim.streams() == 1
                 && house.sim.requests()[before..].iter().any(|asked| asked.operation == "GetStreamingEvents")
         })
@@ -94,37 +96,42 @@ async fn a_stream_is_opened_again_before_the_rooms_are_read_and_loses_nothing() 
         .map(|asked| asked.operation.clone())
         .find(|operation| operation == "GetStreamingEvents" || operation == "FindItem");
     assert_eq!(first.as_deref(), Some("GetStreamingEvents"));
-    house.until("what changed before, and while they were read, is known", House::is_all_true).await;
+    house
+        .wait_until(
+            "what changed before, and while they were read, is known",
+            LiveFixture::all_match_mailboxes,
+        )
+        .await;
     house.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mailbox_that_hangs_from_the_start_keeps_no_other_from_being_streamed() {
     // The one that is asked first: by its name the server would be signed in to, and its group anchored.
-    let sim = talkative(world(3)).await;
+    let sim = simulator_with_fast_notifications(world(3)).await;
     hang(&sim, 0);
     let house = {
         let settings = settings(&sim, None);
-        House::begin(sim, 3, settings, following())
+        LiveFixture::start(sim, 3, settings, following_options())
     };
     house
-        .until("the others are streamed", |house| {
-            [1, 2].iter().all(|n| house.how(*n) == TrackingMode::Streaming)
+        .wait_until("the others are streamed", |house| {
+            [1, 2].iter().all(|n| house.tracking_mode(*n) == TrackingMode::Streaming)
         })
         .await;
     house.book(1, 3);
-    house.until("a change is told", |house| house.is_true(1) && house.is_true(2)).await;
+    house.wait_until("a change is told", |house| house.matches_mailbox(1) && house.matches_mailbox(2)).await;
     assert!(matches!(timeout(Duration::from_secs(5), house.end(2)).await, Ok(Outcome::Done(_))));
     house.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_hangs_takes_neither_places_nor_streams_of_the_other_rooms() {
-    let sim = talkative(world(16)).await;
+    let sim = simulator_with_fast_notifications(world(16)).await;
     let mut settings = settings(&sim, None);
     settings.max_concurrent_requests = 4;
-    let house = House::follow(sim, 16, settings, following()).await;
-    house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
+    let house = LiveFixture::follow(sim, 16, settings, following_options()).await;
+    house.wait_until("all are listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
     (4..16).for_each(|number| hang(&house.sim, number));
     (4..16).for_each(|number| drop(house.book(number, 3)));
     sleep(Duration::from_millis(500)).await;
@@ -132,14 +139,16 @@ async fn a_database_that_hangs_takes_neither_places_nor_streams_of_the_other_roo
         house.book(number, 5);
     }
     let begun = Instant::now();
-    house.until("changes elsewhere are known", |house| (0..4).all(|number| house.is_true(number))).await;
+    house
+        .wait_until("changes elsewhere are known", |house| (0..4).all(|number| house.matches_mailbox(number)))
+        .await;
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     let end = timeout(Duration::from_secs(8), house.end(1)).await;
     assert!(matches!(end, Ok(Outcome::Done(_))), "{end:?}");
     house.sim.cut_streams();
     house
-        .until("and listened to again", |house| {
-            (0..4).all(|number| house.how(number) == TrackingMode::Streaming)
+        .wait_until("and listened to again", |house| {
+            (0..4).all(|number| house.tracking_mode(number) == TrackingMode::Streaming)
         })
         .await;
     house.close().await;
@@ -148,7 +157,7 @@ async fn a_database_that_hangs_takes_neither_places_nor_streams_of_the_other_roo
 #[tokio::test(flavor = "multi_thread")]
 async fn rooms_that_move_to_another_back_end_are_streamed_from_there() {
     for says in [true, false] {
-        let notifications = NotificationOptions { back_ends: 2, ..quick() };
+        let notifications = NotificationOptions { back_ends: 2, ..fast_notifications() };
         let sim =
             Simulator::start(world(4), SimulatorOptions { notifications, ..SimulatorOptions::default() })
                 .await
@@ -157,8 +166,8 @@ async fn rooms_that_move_to_another_back_end_are_streamed_from_there() {
         sim.autodiscover(|answers| {
             (0..4).filter(|_| says).for_each(|number| answers.set_group(room(number).as_str(), "site-a"));
         });
-        let house = House::around(sim, 4).await;
-        house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
+        let house = LiveFixture::with_simulator(sim, 4).await;
+        house.wait_until("all are listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
         assert_eq!(house.sim.streams(), 1);
         for number in [1, 3] {
             house.sim.move_mailbox(room(number).as_str(), 1);
@@ -167,18 +176,18 @@ async fn rooms_that_move_to_another_back_end_are_streamed_from_there() {
             }
         }
         house
-            .until("all are listened to, from two back ends", |house| {
-                house.all_by(TrackingMode::Streaming) && house.sim.streams() == 2
+            .wait_until("all are listened to, from two back ends", |house| {
+                house.all_tracked_by(TrackingMode::Streaming) && house.sim.streams() == 2
             })
             .await;
         (0..4).for_each(|number| drop(house.book(number, 5)));
-        house.until("changes are told", House::is_all_true).await;
+        house.wait_until("changes are told", LiveFixture::all_match_mailboxes).await;
         house.close().await;
     }
 }
 
 /// Carries connections to the simulator, until it swallows everything that the server says. Gives its address.
-async fn swallowing(target: String) -> (String, tokio::sync::watch::Sender<bool>) {
+async fn proxy_that_can_swallow(target: String) -> (String, tokio::sync::watch::Sender<bool>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let (swallow, swallows) = tokio::sync::watch::channel(false);
@@ -205,21 +214,23 @@ async fn swallowing(target: String) -> (String, tokio::sync::watch::Sender<bool>
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_that_swallows_heartbeats_is_found_out_and_the_stream_opened_anew() {
-    let sim = talkative(world(2)).await;
+    let sim = simulator_with_fast_notifications(world(2)).await;
     let target = sim.url().split('/').nth(2).unwrap().to_owned();
-    let (proxy, swallow) = swallowing(target.clone()).await;
+    let (proxy, swallow) = proxy_that_can_swallow(target.clone()).await;
     let mut settings = settings(&sim, None);
     settings.location = adjourn::exchange::ExchangeLocation::Url(sim.url().replace(&target, &proxy));
-    let house = House::follow(sim, 2, settings, following()).await;
-    house.until("all are listened to", |house| house.all_by(TrackingMode::Streaming)).await;
-    let asked = house.asked("GetStreamingEvents");
+    let house = LiveFixture::follow(sim, 2, settings, following_options()).await;
+    house.wait_until("all are listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
+    let asked = house.request_count("GetStreamingEvents");
     swallow.send(true).unwrap();
     house.book(1, 3);
-    house.until("it is found out", |house| house.asked("GetStreamingEvents") > asked).await;
+    house.wait_until("it is found out", |house| house.request_count("GetStreamingEvents") > asked).await;
     house
-        .until("and all is known", |house| house.all_by(TrackingMode::Streaming) && house.is_all_true())
+        .wait_until("and all is known", |house| {
+            house.all_tracked_by(TrackingMode::Streaming) && house.all_match_mailboxes()
+        })
         .await;
     house.book(0, 3);
-    house.until("and told", House::is_all_true).await;
+    house.wait_until("and told", LiveFixture::all_match_mailboxes).await;
     house.close().await;
 }

@@ -14,8 +14,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::histories::Dice;
-use crate::live::{House, room};
+use crate::histories::SeededRandom;
+use crate::live::{LiveFixture, room};
 use crate::office::now;
 
 const SEEDS_DEFAULT: u64 = 6;
@@ -28,17 +28,17 @@ struct Meeting {
 }
 
 /// A moment at which somebody looked: how people had left a room's meeting, and how it was found.
-struct Found {
+struct Observed {
     room: u64,
     left: DateTime<Utc>,
     found: Option<DateTime<Utc>>,
 }
 
-struct Story {
-    house: Arc<House>,
-    dice: Dice,
+struct LiveHistory {
+    house: Arc<LiveFixture>,
+    dice: SeededRandom,
     meetings: Vec<Meeting>,
-    found: Vec<Found>,
+    found: Vec<Observed>,
     /// A stream was silent, or lost events: what it did not tell, nobody knows until it is opened again.
     untold: bool,
     booked: i64,
@@ -47,8 +47,8 @@ struct Story {
     ends: Arc<Mutex<Vec<(u64, Outcome)>>>,
 }
 
-impl Story {
-    fn new(house: House, dice: Dice, back_ends: u64) -> Self {
+impl LiveHistory {
+    fn new(house: LiveFixture, dice: SeededRandom, back_ends: u64) -> Self {
         let meeting = |number| {
             let on = house.sim.world(|world| world.events(room(number).as_str(), now(), now()));
             Meeting { uid: on[0].uid.clone(), end: on[0].end }
@@ -67,14 +67,14 @@ impl Story {
         }
     }
 
-    async fn tell(&mut self) {
+    async fn play(&mut self) {
         for _ in 0..12 + self.dice.below(12) {
             match self.dice.below(10) {
                 0..=2 => self.extend(),
                 3 => self.book(),
-                4 => self.take_off(),
+                4 => self.remove_meeting(),
                 5 | 6 => self.end(),
-                _ => self.trouble(),
+                _ => self.inject_fault(),
             }
             sleep(Duration::from_millis(self.dice.below(80))).await;
         }
@@ -92,7 +92,7 @@ impl Story {
             world.organizer_changes(&meeting.uid, None, |details| details.end = to);
             found
         });
-        self.found.push(Found { room: number, left: meeting.end, found });
+        self.found.push(Observed { room: number, left: meeting.end, found });
         meeting.end = to;
     }
 
@@ -102,7 +102,7 @@ impl Story {
     }
 
     /// Somebody takes something that is to come off a calendar, or renames it.
-    fn take_off(&mut self) {
+    fn remove_meeting(&mut self) {
         let number = self.dice.below(ROOMS);
         let (address, rename) = (room(number).to_string(), self.dice.below(2) == 0);
         self.house.sim.world(|world| {
@@ -127,7 +127,7 @@ impl Story {
         });
     }
 
-    fn trouble(&mut self) {
+    fn inject_fault(&mut self) {
         let sim = &self.house.sim;
         let what = self.dice.below(16);
         self.untold |= matches!(what, 0 | 4);
@@ -178,11 +178,15 @@ impl Story {
             self.house.sim.close_streams();
         }
         sleep(Duration::from_millis(50)).await;
-        self.house.until("every room is known as it is", House::is_all_true).await;
+        self.house.wait_until("every room is known as it is", LiveFixture::all_match_mailboxes).await;
         for number in 0..ROOMS {
             let meeting = &self.meetings[usize::try_from(number).unwrap()];
             let event = self.house.sim.world(|world| world.event(room(number).as_str(), &meeting.uid));
-            self.found.push(Found { room: number, left: meeting.end, found: event.map(|event| event.end) });
+            self.found.push(Observed {
+                room: number,
+                left: meeting.end,
+                found: event.map(|event| event.end),
+            });
         }
         let ends = self.ends.lock().unwrap();
         let mut done = 0;
@@ -193,7 +197,7 @@ impl Story {
                 Outcome::NeedsAttention { .. } => panic!("{outcome:?}"),
             }
         }
-        for Found { room, left, found } in &self.found {
+        for Observed { room, left, found } in &self.found {
             // As people left it, or as a door did that knew how people had left it.
             let by_door = |(at, outcome): &(u64, Outcome)| match outcome {
                 Outcome::Done(done) => match done.change {
@@ -213,7 +217,7 @@ impl Story {
 }
 
 async fn run(seed: u64) -> usize {
-    let mut dice = Dice::new(seed);
+    let mut dice = SeededRandom::new(seed);
     let chunk_bytes = [None, Some(1), Some(50)][dice.below(3) as usize];
     let back_ends = 1 + dice.below(2);
     let notifications = NotificationOptions {
@@ -222,7 +226,7 @@ async fn run(seed: u64) -> usize {
         back_ends: usize::try_from(back_ends).unwrap(),
         ..NotificationOptions::default()
     };
-    let house = House::open(ROOMS, notifications).await;
+    let house = LiveFixture::open(ROOMS, notifications).await;
     house.sim.world(|world| {
         world.add_user(&Person::new("Cy Cole", "cy@example.com"));
         for number in 0..ROOMS {
@@ -230,8 +234,8 @@ async fn run(seed: u64) -> usize {
             world.add_plain(PlainSpec::new(room(number).as_str(), start, start + TimeDelta::hours(1)));
         }
     });
-    let mut story = Story::new(house, dice, back_ends);
-    story.tell().await;
+    let mut story = LiveHistory::new(house, dice, back_ends);
+    story.play().await;
     story.check().await
 }
 

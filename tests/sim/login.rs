@@ -9,7 +9,7 @@ use base64::prelude::BASE64_STANDARD;
 use md5::Digest as _;
 
 use crate::office::{ROOM, world};
-use crate::socket::{Socket, Who, negotiate};
+use crate::socket::{Socket, WindowsClient, negotiate};
 
 const WINDOWS: [AuthScheme; 3] = [AuthScheme::Negotiate, AuthScheme::Ntlm, AuthScheme::Basic];
 
@@ -60,7 +60,7 @@ fn binding(certificate: &[u8], hash: &str) -> [u8; 16] {
 #[tokio::test]
 async fn a_stranger_is_told_every_way_in_and_in_which_order() {
     let sim = windows().await;
-    let answer = Socket::open(&sim).await.ask(None).await;
+    let answer = Socket::open(&sim).await.get_room_lists(None).await;
     assert_eq!(answer.status, 401);
     assert_eq!(answer.offers, ["Negotiate", "NTLM", "Basic realm=\"sim\""]);
 }
@@ -70,26 +70,26 @@ async fn ntlm_lets_in_the_connection_and_no_other() {
     for (scheme, by) in [("NTLM", AuthScheme::Ntlm), ("Negotiate", AuthScheme::Negotiate)] {
         let sim = windows().await;
         let mut socket = Socket::open(&sim).await;
-        let answer = socket.sign_in(scheme, &Who::default()).await;
+        let answer = socket.sign_in(scheme, &WindowsClient::default()).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
         assert_eq!(sim.requests().len(), 1, "what came with the other legs was not carried out");
-        assert_eq!(socket.ask(None).await.status, 200);
-        assert_eq!(Socket::open(&sim).await.ask(None).await.status, 401);
+        assert_eq!(socket.get_room_lists(None).await.status, 200);
+        assert_eq!(Socket::open(&sim).await.get_room_lists(None).await.status, 401);
         let asked = sim.requests();
         assert_eq!(asked.len(), 2);
         assert!(asked.iter().all(|asked| asked.scheme == by && asked.connection == 1));
         let [login] = sim.windows_sign_ins().try_into().unwrap();
         assert_eq!((login.scheme, login.name.as_str()), (by, "EXAMPLE\\svc-adjourn"));
         sim.invalidate_sign_ins();
-        assert_eq!(socket.ask(None).await.status, 401);
-        assert_eq!(socket.sign_in(scheme, &Who::default()).await.status, 200);
+        assert_eq!(socket.get_room_lists(None).await.status, 401);
+        assert_eq!(socket.sign_in(scheme, &WindowsClient::default()).await.status, 200);
     }
 }
 
 #[tokio::test]
 async fn only_the_account_and_its_password_come_in() {
     let sim = windows().await;
-    let who = |domain: &str, user: &str, password: &str| Who {
+    let who = |domain: &str, user: &str, password: &str| WindowsClient {
         user: user.to_owned(),
         domain: domain.to_owned(),
         password: password.to_owned(),
@@ -113,12 +113,12 @@ async fn only_the_account_and_its_password_come_in() {
         }
     }
     let mut socket = Socket::open(&sim).await;
-    socket.sign_in("NTLM", &Who::default()).await;
+    socket.sign_in("NTLM", &WindowsClient::default()).await;
     sim.change_password("new");
-    assert_eq!(socket.ask(None).await.status, 200);
-    assert_eq!(Socket::open(&sim).await.sign_in("NTLM", &Who::default()).await.status, 401);
+    assert_eq!(socket.get_room_lists(None).await.status, 200);
+    assert_eq!(Socket::open(&sim).await.sign_in("NTLM", &WindowsClient::default()).await.status, 401);
     let pair = BASE64_STANDARD.encode("EXAMPLE\\svc-adjourn:new");
-    assert_eq!(Socket::open(&sim).await.ask(Some(&format!("Basic {pair}"))).await.status, 200);
+    assert_eq!(Socket::open(&sim).await.get_room_lists(Some(&format!("Basic {pair}"))).await.status, 200);
 }
 
 #[tokio::test]
@@ -129,11 +129,11 @@ async fn what_is_no_login_is_answered_with_401_and_costs_nothing() {
     let authenticate = format!("NTLM {three}");
     let wrapped = format!("NTLM {}", BASE64_STANDARD.encode([0x60, 0x03, 1, 2, 3]));
     for wrong in ["NTLM", "NTLM ", "NTLM !!", "Negotiate YIID", "Bearer x", "", &authenticate, &wrapped] {
-        let answer = socket.ask(Some(wrong)).await;
+        let answer = socket.get_room_lists(Some(wrong)).await;
         assert_eq!((answer.status, answer.offers.len()), (401, 3), "{wrong}");
     }
     let plain = sim_basic().await;
-    let answer = Socket::open(&plain).await.ask(Some(&format!("NTLM {}", negotiate()))).await;
+    let answer = Socket::open(&plain).await.get_room_lists(Some(&format!("NTLM {}", negotiate()))).await;
     assert_eq!((answer.status, answer.offers.len()), (401, 1), "what is not offered is not spoken");
     assert!(sim.requests().is_empty() && sim.windows_sign_ins().is_empty());
 }
@@ -173,7 +173,9 @@ async fn extended_protection_is_that_of_iis() {
                 ClientBinding::Correct => Some(binding(&socket.certificate, "sha256")),
                 ClientBinding::Incorrect => Some([7; 16]),
             };
-            statuses.push(socket.sign_in("NTLM", &Who { binding, ..Who::default() }).await.status);
+            statuses.push(
+                socket.sign_in("NTLM", &WindowsClient { binding, ..WindowsClient::default() }).await.status,
+            );
         }
         assert_eq!(statuses, expected, "{extended_protection:?}, elsewhere: {terminated_elsewhere}");
         let seen: Vec<_> = sim.windows_sign_ins().into_iter().map(|login| login.binding).collect();
@@ -195,7 +197,9 @@ async fn each_kind_of_certificate_is_bound_to_by_its_own_hash() {
         .await;
         let mut socket = Socket::open(&sim).await;
         let binding = binding(&socket.certificate, name.rsplit('-').next().unwrap());
-        let answer = socket.sign_in("NTLM", &Who { binding: Some(binding), ..Who::default() }).await;
+        let answer = socket
+            .sign_in("NTLM", &WindowsClient { binding: Some(binding), ..WindowsClient::default() })
+            .await;
         assert_eq!(answer.status, 200, "{name}");
     }
 }
@@ -225,7 +229,7 @@ async fn a_clients_certificate_can_be_all_that_is_asked_for() {
     .await;
     let key = key.serialize_pem();
     let mut socket = Socket::open_as(&sim, Some((&certificate, &key))).await.unwrap();
-    assert_eq!(socket.ask(None).await.status, 200);
+    assert_eq!(socket.get_room_lists(None).await.status, 200);
     assert_eq!(sim.requests()[0].scheme, AuthScheme::Anonymous);
     let strange_key = strange_key.serialize_pem();
     for client in [None, Some((strange.as_str(), strange_key.as_str()))] {
@@ -244,16 +248,16 @@ async fn tokens_open_the_door_until_they_expire() {
     let tokens = options.tokens.clone();
     let sim = sim(options).await;
     let mut socket = Socket::open(&sim).await;
-    assert!(socket.ask(None).await.offers[0].starts_with("Bearer "));
+    assert!(socket.get_room_lists(None).await.offers[0].starts_with("Bearer "));
     let token = format!("Bearer {}", tokens.issue(std::time::Duration::from_secs(60)));
-    assert_eq!(socket.ask(Some(&token)).await.status, 200);
-    assert_eq!(socket.ask(None).await.status, 401, "a token is for one request");
+    assert_eq!(socket.get_room_lists(Some(&token)).await.status, 200);
+    assert_eq!(socket.get_room_lists(None).await.status, 401, "a token is for one request");
     tokens.expire();
-    let answer = socket.ask(Some(&token)).await;
+    let answer = socket.get_room_lists(Some(&token)).await;
     assert_eq!(answer.status, 401);
     assert!(answer.offers[0].ends_with("error=\"invalid_token\""), "{:?}", answer.offers);
     let old = format!("Bearer {}", tokens.issue(std::time::Duration::ZERO));
-    assert_eq!(socket.ask(Some(&old)).await.status, 401);
+    assert_eq!(socket.get_room_lists(Some(&old)).await.status, 401);
 }
 
 #[tokio::test]
@@ -264,7 +268,7 @@ async fn ews_can_be_switched_off_for_a_mailbox_or_for_all() {
                 .await;
         let SimulatorOptions { username, password, .. } = SimulatorOptions::default();
         let basic = format!("Basic {}", BASE64_STANDARD.encode(format!("{username}:{password}")));
-        let answer = Socket::open(&sim).await.ask(Some(&basic)).await;
+        let answer = Socket::open(&sim).await.get_room_lists(Some(&basic)).await;
         assert_eq!(answer.status, status, "{disabled}");
         assert!(status == 200 || !answer.body.contains("Envelope"));
     }
@@ -274,9 +278,9 @@ async fn ews_can_be_switched_off_for_a_mailbox_or_for_all() {
 async fn a_scripted_401_offers_what_the_server_offers() {
     let sim = windows().await;
     let mut socket = Socket::open(&sim).await;
-    socket.sign_in("NTLM", &Who::default()).await;
+    socket.sign_in("NTLM", &WindowsClient::default()).await;
     sim.inject_fault(FaultRule::new(InjectedFault::Page(401)));
-    let answer = socket.ask(None).await;
+    let answer = socket.get_room_lists(None).await;
     assert_eq!((answer.status, answer.offers.len()), (401, 3));
-    assert_eq!(socket.ask(None).await.status, 200);
+    assert_eq!(socket.get_room_lists(None).await.status, 200);
 }

@@ -9,10 +9,10 @@ use adjourn::sim::{
 use chrono::TimeDelta;
 
 use crate::office::{ROOM, meeting, now, plain, world};
-use crate::raw::{basic, envelope, post};
+use crate::raw_requests::{basic, envelope, post};
 use crate::stream::{
-    ALL, CALENDAR, Next, Stream, ask, ask_with, between, events, get_streaming, listen, status, streaming,
-    subscribe, types, until,
+    ALL, CALENDAR, RawStream, StreamRead, between, events, get_streaming, open_stream, post_envelope,
+    post_with_headers, status, streaming, subscribe, types, wait_until,
 };
 
 const QUICK: Duration = Duration::from_millis(100);
@@ -41,7 +41,7 @@ fn item_id(text: &str) -> &str {
 async fn a_stream_tells_what_happens_to_the_items_of_a_calendar() {
     let sim = sim().await;
     let id = subscribe(&sim, ROOM).await;
-    let mut stream = listen(&sim, ROOM, &[&id], 30).await;
+    let mut stream = open_stream(&sim, ROOM, &[&id], 30).await;
     assert!(stream.head.contains("transfer-encoding: chunked"), "{}", stream.head);
     let uid = sim.world(|world| world.add_plain(plain()));
     let created = stream.envelope().await;
@@ -66,7 +66,7 @@ async fn a_stream_tells_what_happens_to_the_items_of_a_calendar() {
     let delete = format!(
         r#"<m:DeleteItem DeleteType="HardDelete" SendMeetingCancellations="SendToNone"><m:ItemIds><t:ItemId Id="{id}"/></m:ItemIds></m:DeleteItem>"#
     );
-    assert_eq!(code(&ask(&sim, ROOM, &delete).await), "NoError");
+    assert_eq!(code(&post_envelope(&sim, ROOM, &delete).await), "NoError");
     let deleted = stream.envelope().await;
     assert_eq!((events(&deleted), item_id(&deleted)), (vec!["Deleted".to_owned()], id.as_str()));
     assert!(sim.world(|world| world.event(ROOM, &uid)).is_none());
@@ -76,7 +76,7 @@ async fn a_stream_tells_what_happens_to_the_items_of_a_calendar() {
 async fn whatever_happens_to_a_series_is_told_of_its_master() {
     let sim = sim().await;
     let id = subscribe(&sim, ROOM).await;
-    let mut stream = listen(&sim, ROOM, &[&id], 30).await;
+    let mut stream = open_stream(&sim, ROOM, &[&id], 30).await;
     let spec = PlainSpec { series: Some(Series::every_workday(RecurrenceRange::Count(5))), ..plain() };
     let (start, uid) = (spec.start, sim.world(|world| world.add_plain(spec)));
     let master = sim.world(|world| world.event(ROOM, &uid)).unwrap();
@@ -96,7 +96,7 @@ async fn whatever_happens_to_a_series_is_told_of_its_master() {
 async fn folders_are_told_to_be_modified_and_what_comes_together_is_told_together() {
     let sim = sim_with(world(), NotificationOptions::default()).await;
     let id = subscribe(&sim, ROOM).await;
-    let mut stream = listen(&sim, ROOM, &[&id], 30).await;
+    let mut stream = open_stream(&sim, ROOM, &[&id], 30).await;
     sim.world(|world| {
         let uid = world.add_plain(plain());
         world.add_plain(plain());
@@ -112,9 +112,9 @@ async fn only_what_was_asked_for_is_told() {
         r#"<m:Subscribe><m:StreamingSubscriptionRequest SubscribeToAllFolders="true">{}</m:StreamingSubscriptionRequest></m:Subscribe>"#,
         types(&["MovedEvent"])
     );
-    let answer = ask(&sim, ROOM, &everything).await;
+    let answer = post_envelope(&sim, ROOM, &everything).await;
     let id = between(&answer, "<m:SubscriptionId>", "<").unwrap_or_else(|| panic!("{answer}"));
-    let mut stream = listen(&sim, ROOM, &[id], 30).await;
+    let mut stream = open_stream(&sim, ROOM, &[id], 30).await;
     let uid = sim.world(|world| world.add_plain(plain()));
     rename(&sim, &uid, "Nobody cares");
     sim.world(|world| {
@@ -123,7 +123,7 @@ async fn only_what_was_asked_for_is_told() {
     });
     assert_eq!(events(&stream.envelope().await), ["Moved"]);
     let other = subscribe(&sim, "ada@example.com").await;
-    let mut others = listen(&sim, ROOM, &[&other], 30).await;
+    let mut others = open_stream(&sim, ROOM, &[&other], 30).await;
     sim.world(|world| world.add_plain(plain()));
     assert!(others.is_silent_for(QUICK).await, "that was another mailbox");
 }
@@ -134,7 +134,7 @@ async fn a_stream_has_heartbeats_and_closes_when_its_time_has_come() {
     let sim =
         sim_with(world(), NotificationOptions { heartbeat, minute, ..NotificationOptions::default() }).await;
     let id = subscribe(&sim, ROOM).await;
-    let mut stream = listen(&sim, ROOM, &[&id], 1).await;
+    let mut stream = open_stream(&sim, ROOM, &[&id], 1).await;
     let mut beats = 0;
     loop {
         match status(&stream.envelope().await) {
@@ -143,8 +143,8 @@ async fn a_stream_has_heartbeats_and_closes_when_its_time_has_come() {
         }
     }
     assert!((2..=4).contains(&beats), "{beats}");
-    assert_eq!(stream.next().await, Next::End(0));
-    until("closed", || sim.streams() == 0).await;
+    assert_eq!(stream.next().await, StreamRead::End(0));
+    wait_until("closed", || sim.streams() == 0).await;
     assert_eq!(sim.subscriptions(), 1);
 }
 
@@ -153,12 +153,12 @@ async fn what_happens_while_no_stream_is_open_is_told_by_the_next_one_and_once()
     let sim = sim().await;
     let id = subscribe(&sim, ROOM).await;
     let uid = sim.world(|world| world.add_plain(plain()));
-    let mut stream = listen(&sim, ROOM, &[&id], 30).await;
+    let mut stream = open_stream(&sim, ROOM, &[&id], 30).await;
     assert_eq!(events(&stream.envelope().await), ["Created"]);
     drop(stream);
-    until("gone", || sim.streams() == 0).await;
+    wait_until("gone", || sim.streams() == 0).await;
     rename(&sim, &uid, "While nobody listened");
-    let mut stream = listen(&sim, ROOM, &[&id], 30).await;
+    let mut stream = open_stream(&sim, ROOM, &[&id], 30).await;
     assert_eq!(events(&stream.envelope().await), ["Modified"]);
     assert!(stream.is_silent_for(QUICK).await);
 }
@@ -175,18 +175,18 @@ async fn dead_subscriptions_are_named_and_the_others_are_served_or_not() {
         let (alive, dead) = (subscribe(&sim, ROOM).await, subscribe(&sim, ROOM).await);
         let unsubscribe =
             |id: &str| format!("<m:Unsubscribe><m:SubscriptionId>{id}</m:SubscriptionId></m:Unsubscribe>");
-        assert_eq!(code(&ask(&sim, ROOM, &unsubscribe(&dead)).await), "NoError");
-        assert_eq!(code(&ask(&sim, ROOM, &unsubscribe(&dead)).await), "ErrorSubscriptionNotFound");
+        assert_eq!(code(&post_envelope(&sim, ROOM, &unsubscribe(&dead)).await), "NoError");
+        assert_eq!(code(&post_envelope(&sim, ROOM, &unsubscribe(&dead)).await), "ErrorSubscriptionNotFound");
         assert_eq!(sim.subscriptions(), 1);
-        let alone = ask(&sim, ROOM, &get_streaming(&[&dead], 1)).await;
+        let alone = post_envelope(&sim, ROOM, &get_streaming(&[&dead], 1)).await;
         assert_eq!(code(&alone), "ErrorSubscriptionNotFound");
         assert!(alone.contains(&format!("<m:ErrorSubscriptionIds><m:SubscriptionId>{dead}<")), "{alone}");
         if one_dead_refuses_all {
-            let both = ask(&sim, ROOM, &get_streaming(&[&alive, &dead], 1)).await;
+            let both = post_envelope(&sim, ROOM, &get_streaming(&[&alive, &dead], 1)).await;
             assert!(both.contains(&dead) && !both.contains(&alive), "{both}");
             continue;
         }
-        let mut stream = listen(&sim, ROOM, &[&alive, &dead, "no id at all"], 30).await;
+        let mut stream = open_stream(&sim, ROOM, &[&alive, &dead, "no id at all"], 30).await;
         let named = [stream.envelope().await, stream.envelope().await];
         assert_eq!(
             named.each_ref().map(|one| code(one)),
@@ -202,10 +202,10 @@ async fn dead_subscriptions_are_named_and_the_others_are_served_or_not() {
 async fn the_newer_of_two_streams_lives() {
     let sim = sim().await;
     let id = subscribe(&sim, ROOM).await;
-    let mut older = listen(&sim, ROOM, &[&id], 30).await;
-    let mut newer = listen(&sim, ROOM, &[&id], 30).await;
+    let mut older = open_stream(&sim, ROOM, &[&id], 30).await;
+    let mut newer = open_stream(&sim, ROOM, &[&id], 30).await;
     assert_eq!(code(&older.envelope().await), "ErrorNewEventStreamConnectionOpened");
-    assert_eq!(older.next().await, Next::End(0));
+    assert_eq!(older.next().await, StreamRead::End(0));
     sim.world(|world| world.add_plain(plain()));
     assert_eq!(events(&newer.envelope().await), ["Created"]);
     assert_eq!(sim.streams(), 1);
@@ -248,7 +248,10 @@ async fn what_cannot_be_subscribed_to_is_refused() {
         assert!(answer.contains("ErrorSchemaValidation"), "{wrong}: {answer}");
     }
     let many = vec!["x"; 201];
-    assert_eq!(code(&ask(&sim, ROOM, &get_streaming(&many, 1)).await), "ErrorInvalidSubscriptionRequest");
+    assert_eq!(
+        code(&post_envelope(&sim, ROOM, &get_streaming(&many, 1)).await),
+        "ErrorInvalidSubscriptionRequest"
+    );
 }
 
 #[tokio::test]
@@ -299,48 +302,55 @@ fn last_mark(answer: &str) -> String {
 #[tokio::test]
 async fn events_are_fetched_from_a_watermark_page_by_page() {
     let sim = sim().await;
-    let (id, first) = subscribed(&ask(&sim, ROOM, &pull("", 30)).await);
-    let nothing = ask(&sim, ROOM, &get_events(&id, &first)).await;
+    let (id, first) = subscribed(&post_envelope(&sim, ROOM, &pull("", 30)).await);
+    let nothing = post_envelope(&sim, ROOM, &get_events(&id, &first)).await;
     assert_eq!((events(&nothing), last_mark(&nothing)), (vec!["Status".to_owned()], first.clone()));
     let uid = sim.world(|world| world.add_plain(plain()));
     rename(&sim, &uid, "Other");
-    let two = ask(&sim, ROOM, &get_events(&id, &first)).await;
+    let two = post_envelope(&sim, ROOM, &get_events(&id, &first)).await;
     assert_eq!(events(&two), ["Created", "Modified"]);
     assert_eq!(between(&two, "<t:PreviousWatermark>", "<"), Some(first.as_str()));
-    assert_eq!(events(&ask(&sim, ROOM, &get_events(&id, &first)).await), ["Created", "Modified"], "again");
+    assert_eq!(
+        events(&post_envelope(&sim, ROOM, &get_events(&id, &first)).await),
+        ["Created", "Modified"],
+        "again"
+    );
     let mark = last_mark(&two);
-    assert_eq!(events(&ask(&sim, ROOM, &get_events(&id, &mark)).await), ["Status"]);
+    assert_eq!(events(&post_envelope(&sim, ROOM, &get_events(&id, &mark)).await), ["Status"]);
     sim.world(|world| (0..150).for_each(|_| drop(world.add_plain(plain()))));
-    let page = ask(&sim, ROOM, &get_events(&id, &mark)).await;
+    let page = post_envelope(&sim, ROOM, &get_events(&id, &mark)).await;
     assert!(page.contains("<t:MoreEvents>true<"), "{page}");
-    let rest = ask(&sim, ROOM, &get_events(&id, &last_mark(&page))).await;
+    let rest = post_envelope(&sim, ROOM, &get_events(&id, &last_mark(&page))).await;
     assert!(rest.contains("<t:MoreEvents>false<"), "{rest}");
     assert_eq!(events(&page).len() + events(&rest).len(), 150);
     // A new subscription goes on where the old one was.
-    let (_, again) = subscribed(&ask(&sim, ROOM, &pull(&mark, 30)).await);
+    let (_, again) = subscribed(&post_envelope(&sim, ROOM, &pull(&mark, 30)).await);
     assert_eq!(again, mark);
-    let (other, foreign) = subscribed(&ask(&sim, "ada@example.com", &pull("", 30)).await);
-    assert_eq!(code(&ask(&sim, ROOM, &get_events(&id, &foreign)).await), "ErrorInvalidWatermark");
-    assert_eq!(code(&ask(&sim, ROOM, &get_events(&other, "AAAA")).await), "ErrorInvalidWatermark");
-    assert_eq!(code(&ask(&sim, ROOM, &pull("AAAA", 30)).await), "ErrorInvalidWatermark");
+    let (other, foreign) = subscribed(&post_envelope(&sim, "ada@example.com", &pull("", 30)).await);
+    assert_eq!(code(&post_envelope(&sim, ROOM, &get_events(&id, &foreign)).await), "ErrorInvalidWatermark");
+    assert_eq!(code(&post_envelope(&sim, ROOM, &get_events(&other, "AAAA")).await), "ErrorInvalidWatermark");
+    assert_eq!(code(&post_envelope(&sim, ROOM, &pull("AAAA", 30)).await), "ErrorInvalidWatermark");
     let streamed = subscribe(&sim, ROOM).await;
-    assert_eq!(code(&ask(&sim, ROOM, &get_events(&streamed, &mark)).await), "ErrorInvalidPullSubscriptionId");
-    assert_eq!(code(&ask(&sim, ROOM, &get_streaming(&[&id], 1)).await), "ErrorInvalidSubscription");
+    assert_eq!(
+        code(&post_envelope(&sim, ROOM, &get_events(&streamed, &mark)).await),
+        "ErrorInvalidPullSubscriptionId"
+    );
+    assert_eq!(code(&post_envelope(&sim, ROOM, &get_streaming(&[&id], 1)).await), "ErrorInvalidSubscription");
 }
 
 #[tokio::test]
 async fn a_pull_subscription_that_nobody_asks_expires_and_one_that_slept_too_long_has_lost_its_place() {
     let options = NotificationOptions { minute: QUICK, ..NotificationOptions::default() };
     let sim = sim_with(world(), options).await;
-    let (id, mark) = subscribed(&ask(&sim, ROOM, &pull("", 1)).await);
-    let (kept, _) = subscribed(&ask(&sim, ROOM, &pull("", 1_440)).await);
+    let (id, mark) = subscribed(&post_envelope(&sim, ROOM, &pull("", 1)).await);
+    let (kept, _) = subscribed(&post_envelope(&sim, ROOM, &pull("", 1_440)).await);
     tokio::time::sleep(2 * QUICK).await;
     assert_eq!(sim.subscriptions(), 1);
-    assert_eq!(code(&ask(&sim, ROOM, &get_events(&id, &mark)).await), "ErrorExpiredSubscription");
-    assert_eq!(code(&ask(&sim, ROOM, &get_events(&id, &mark)).await), "ErrorSubscriptionNotFound");
+    assert_eq!(code(&post_envelope(&sim, ROOM, &get_events(&id, &mark)).await), "ErrorExpiredSubscription");
+    assert_eq!(code(&post_envelope(&sim, ROOM, &get_events(&id, &mark)).await), "ErrorSubscriptionNotFound");
     let uid = sim.world(|world| world.add_plain(plain()));
     (0..4_096).for_each(|count| rename(&sim, &uid, &count.to_string()));
-    assert_eq!(code(&ask(&sim, ROOM, &get_events(&kept, &mark)).await), "ErrorEventNotFound");
+    assert_eq!(code(&post_envelope(&sim, ROOM, &get_events(&kept, &mark)).await), "ErrorEventNotFound");
     assert_eq!(sim.subscriptions(), 0);
 }
 
@@ -368,13 +378,13 @@ async fn a_folder_is_synchronized_first_as_it_is_and_then_as_it_changes() {
     world.add_plain(PlainSpec { series: Some(Series::every_workday(RecurrenceRange::NoEnd)), ..plain() });
     world.deletes(ROOM, &uids[3], None);
     let sim = sim_with(world, NotificationOptions::default()).await;
-    let (first, state, last) = synced(&ask(&sim, ROOM, &sync("", 3, "IdOnly")).await);
+    let (first, state, last) = synced(&post_envelope(&sim, ROOM, &sync("", 3, "IdOnly")).await);
     assert_eq!((first, last), (vec!["Create".to_owned(); 3], false));
-    let answer = ask(&sim, ROOM, &sync(&state, 3, "AllProperties")).await;
+    let answer = post_envelope(&sim, ROOM, &sync(&state, 3, "AllProperties")).await;
     assert!(answer.contains("<t:CalendarItemType>RecurringMaster<"), "a series is its master: {answer}");
     let (rest, state, last) = synced(&answer);
     assert_eq!((rest, last), (vec!["Create".to_owned()], true));
-    let (nothing, same, last) = synced(&ask(&sim, ROOM, &sync(&state, 3, "IdOnly")).await);
+    let (nothing, same, last) = synced(&post_envelope(&sim, ROOM, &sync(&state, 3, "IdOnly")).await);
     assert_eq!((nothing.len(), &same, last), (0, &state, true));
     rename(&sim, &uids[0], "Other");
     rename(&sim, &uids[0], "Other again");
@@ -382,24 +392,27 @@ async fn a_folder_is_synchronized_first_as_it_is_and_then_as_it_changes() {
     let brief = sim.world(|world| world.add_plain(plain()));
     sim.world(|world| world.deletes(ROOM, &brief, None));
     sim.world(|world| world.add_plain(plain()));
-    let (changes, next, last) = synced(&ask(&sim, ROOM, &sync(&state, 512, "Default")).await);
+    let (changes, next, last) = synced(&post_envelope(&sim, ROOM, &sync(&state, 512, "Default")).await);
     assert_eq!((changes.join(" "), last), ("Update Delete Create".to_owned(), true));
-    let (one, between, last) = synced(&ask(&sim, ROOM, &sync(&state, 1, "IdOnly")).await);
+    let (one, between, last) = synced(&post_envelope(&sim, ROOM, &sync(&state, 1, "IdOnly")).await);
     assert_eq!((one.join(" "), last), ("Update".to_owned(), false));
     let (mut all, mut at) = (one, between);
     for _ in 0..3 {
-        let (more, then, _) = synced(&ask(&sim, ROOM, &sync(&at, 1, "IdOnly")).await);
+        let (more, then, _) = synced(&post_envelope(&sim, ROOM, &sync(&at, 1, "IdOnly")).await);
         all.extend(more);
         at = then;
     }
     assert_eq!((all.join(" "), at), ("Update Delete Create".to_owned(), next));
     for foreign in ["H4sIAAA=", "not base64"] {
-        assert_eq!(code(&ask(&sim, ROOM, &sync(foreign, 10, "IdOnly")).await), "ErrorInvalidSyncStateData");
+        assert_eq!(
+            code(&post_envelope(&sim, ROOM, &sync(foreign, 10, "IdOnly")).await),
+            "ErrorInvalidSyncStateData"
+        );
     }
-    let others = ask(&sim, "ada@example.com", &sync(&state, 10, "IdOnly")).await;
+    let others = post_envelope(&sim, "ada@example.com", &sync(&state, 10, "IdOnly")).await;
     assert_eq!(code(&others), "ErrorInvalidSyncStateData");
     for max in [0, 513] {
-        assert!(ask(&sim, ROOM, &sync("", max, "IdOnly")).await.contains("ErrorSchemaValidation"));
+        assert!(post_envelope(&sim, ROOM, &sync("", max, "IdOnly")).await.contains("ErrorSchemaValidation"));
     }
 }
 
@@ -409,20 +422,20 @@ async fn there_are_only_so_many_subscriptions_and_streams() {
         NotificationOptions { subscriptions: Some(2), streams: Some(1), ..NotificationOptions::default() };
     let sim = sim_with(world(), options).await;
     let ids = [subscribe(&sim, ROOM).await, subscribe(&sim, ROOM).await];
-    let third = ask(&sim, ROOM, &streaming(CALENDAR, &ALL)).await;
+    let third = post_envelope(&sim, ROOM, &streaming(CALENDAR, &ALL)).await;
     assert_eq!(code(&third), "ErrorExceededSubscriptionCount");
     let back_off = r#"<m:MessageXml><t:Value Name="BackOffMilliseconds">1000</t:Value></m:MessageXml>"#;
     assert!(third.contains(back_off), "{third}");
     subscribe(&sim, "ada@example.com").await;
-    let stream = listen(&sim, ROOM, &[&ids[0]], 30).await;
-    let second = ask(&sim, ROOM, &get_streaming(&[&ids[1]], 30)).await;
+    let stream = open_stream(&sim, ROOM, &[&ids[0]], 30).await;
+    let second = post_envelope(&sim, ROOM, &get_streaming(&[&ids[1]], 30)).await;
     assert_eq!(code(&second), "ErrorExceededConnectionCount");
     assert!(second.contains(back_off), "{second}");
-    let others = listen(&sim, "ada@example.com", &[&ids[1]], 30).await;
+    let others = open_stream(&sim, "ada@example.com", &[&ids[1]], 30).await;
     assert_eq!(sim.streams(), 2);
     drop((stream, others));
-    until("room for another", || sim.streams() == 0).await;
-    listen(&sim, ROOM, &[&ids[0], &ids[1]], 30).await;
+    wait_until("room for another", || sim.streams() == 0).await;
+    open_stream(&sim, ROOM, &[&ids[0], &ids[1]], 30).await;
 }
 
 #[tokio::test]
@@ -432,7 +445,7 @@ async fn a_queue_that_is_full_loses_everything_and_says_so() {
     let sim = sim_with(world(), options).await;
     let id = subscribe(&sim, ROOM).await;
     sim.world(|world| (0..11).for_each(|_| drop(world.add_plain(plain()))));
-    let mut stream = listen(&sim, ROOM, &[&id], 30).await;
+    let mut stream = open_stream(&sim, ROOM, &[&id], 30).await;
     let missed = stream.envelope().await;
     assert_eq!(code(&missed), "ErrorMissedNotificationEvents");
     assert!(missed.contains(&id), "{missed}");
@@ -445,31 +458,34 @@ async fn a_subscription_lives_on_the_back_end_that_took_it() {
     let options = NotificationOptions { back_ends: 3, ..NotificationOptions::default() };
     let sim = sim_with(world(), options).await;
     let prefer = "X-PreferServerAffinity: true\r\n";
-    let (head, answer) = ask_with(&sim, ROOM, prefer, &streaming(CALENDAR, &ALL)).await;
+    let (head, answer) = post_with_headers(&sim, ROOM, prefer, &streaming(CALENDAR, &ALL)).await;
     let id = between(&answer, "<m:SubscriptionId>", "<").unwrap().to_owned();
     let cookie = between(&head, "set-cookie: x-backendoverridecookie=", ";").unwrap().to_owned();
     let cookie = format!("Cookie: other=1; X-BackEndOverrideCookie={cookie}\r\n{prefer}");
     let request = get_streaming(&[&id], 30);
-    let astray = ask(&sim, ROOM, &request).await;
+    let astray = post_envelope(&sim, ROOM, &request).await;
     assert_eq!(code(&astray), "ErrorSubscriptionNotFound", "without the cookie it is the next one's turn");
     for _ in 0..3 {
-        let mut stream = Stream::post(&sim, &cookie, &envelope(ROOM, &request)).await;
+        let mut stream = RawStream::post(&sim, &cookie, &envelope(ROOM, &request)).await;
         assert!(!stream.head.contains("set-cookie"), "{}", stream.head);
         assert_eq!(status(&stream.envelope().await), Some("OK"));
     }
     let unsubscribe = format!("<m:Unsubscribe><m:SubscriptionId>{id}</m:SubscriptionId></m:Unsubscribe>");
     let other = cookie.replace("mbx0", "mbx1");
-    assert_eq!(code(&ask_with(&sim, ROOM, &other, &unsubscribe).await.1), "ErrorSubscriptionNotFound");
-    assert_eq!(code(&ask_with(&sim, ROOM, &cookie, &unsubscribe).await.1), "NoError");
-    let (head, _) = ask_with(&sim, ROOM, "", &streaming(CALENDAR, &ALL)).await;
+    assert_eq!(
+        code(&post_with_headers(&sim, ROOM, &other, &unsubscribe).await.1),
+        "ErrorSubscriptionNotFound"
+    );
+    assert_eq!(code(&post_with_headers(&sim, ROOM, &cookie, &unsubscribe).await.1), "NoError");
+    let (head, _) = post_with_headers(&sim, ROOM, "", &streaming(CALENDAR, &ALL)).await;
     assert!(!head.contains("set-cookie"), "{head}");
 }
 
 /// A stream with which this goes wrong.
-async fn troubled(sim: &Simulator, wrong: InjectedFault) -> (String, Stream) {
+async fn troubled(sim: &Simulator, wrong: InjectedFault) -> (String, RawStream) {
     let id = subscribe(sim, ROOM).await;
     sim.inject_fault(FaultRule::new(wrong).on("GetStreamingEvents"));
-    let stream = listen(sim, ROOM, &[&id], 30).await;
+    let stream = open_stream(sim, ROOM, &[&id], 30).await;
     (id, stream)
 }
 
@@ -493,7 +509,7 @@ async fn a_silent_stream_says_nothing_until_it_is_healed_and_a_deaf_one_has_hear
     while !stream.is_silent_for(QUICK).await {}
     sim.inject_stream_fault(None);
     sim.world(|world| world.add_plain(plain()));
-    assert_eq!(events(&stream.news().await), ["Created"], "what happened before is lost");
+    assert_eq!(events(&stream.next_notification().await), ["Created"], "what happened before is lost");
 }
 
 #[tokio::test]
@@ -526,26 +542,26 @@ async fn events_come_late_not_at_all_twice_or_in_the_wrong_order() {
 async fn streams_break_off_in_the_middle_and_subscriptions_survive_it() {
     let sim = sim().await;
     let id = subscribe(&sim, ROOM).await;
-    let mut stream = listen(&sim, ROOM, &[&id], 30).await;
+    let mut stream = open_stream(&sim, ROOM, &[&id], 30).await;
     sim.cut_streams();
-    let Next::Broken(bytes) = stream.next().await else { panic!() };
+    let StreamRead::Broken(bytes) = stream.next().await else { panic!() };
     assert!(bytes > 10, "{bytes}");
-    until("cut", || sim.streams() == 0).await;
+    wait_until("cut", || sim.streams() == 0).await;
     sim.inject_fault(FaultRule::new(InjectedFault::Truncated(1_000)).on("GetStreamingEvents"));
-    let mut stream = listen(&sim, ROOM, &[&id], 30).await;
+    let mut stream = open_stream(&sim, ROOM, &[&id], 30).await;
     sim.world(|world| world.add_plain(plain()));
-    let Next::Broken(bytes) = stream.next().await else { panic!() };
+    let StreamRead::Broken(bytes) = stream.next().await else { panic!() };
     assert!((1..1_000).contains(&bytes), "{bytes}");
     for wrong in [InjectedFault::ResetAfter, InjectedFault::ResetBefore] {
         sim.inject_fault(FaultRule::new(wrong).on("GetStreamingEvents"));
         let request = envelope(ROOM, &get_streaming(&[&id], 30));
         assert!(crate::socket::Socket::open(&sim).await.post(Some(&basic()), &request).await.is_err());
     }
-    until("reset", || sim.streams() == 0).await;
-    let mut stream = listen(&sim, ROOM, &[&id], 30).await;
+    wait_until("reset", || sim.streams() == 0).await;
+    let mut stream = open_stream(&sim, ROOM, &[&id], 30).await;
     sim.close_streams();
     assert_eq!(status(&stream.envelope().await), Some("Closed"));
-    assert_eq!(stream.next().await, Next::End(0));
+    assert_eq!(stream.next().await, StreamRead::End(0));
     assert_eq!(sim.subscriptions(), 1);
 }
 
@@ -553,7 +569,7 @@ async fn streams_break_off_in_the_middle_and_subscriptions_survive_it() {
 async fn subscriptions_are_lost_and_events_are_missed_as_told() {
     let sim = sim().await;
     let ids = [subscribe(&sim, ROOM).await, subscribe(&sim, "ada@example.com").await];
-    let mut stream = listen(&sim, ROOM, &[&ids[0], &ids[1]], 30).await;
+    let mut stream = open_stream(&sim, ROOM, &[&ids[0], &ids[1]], 30).await;
     sim.report_missed_events_of(ROOM);
     let missed = stream.envelope().await;
     assert_eq!(code(&missed), "ErrorMissedNotificationEvents");
@@ -567,15 +583,18 @@ async fn subscriptions_are_lost_and_events_are_missed_as_told() {
     assert!(news.contains(&ids[1]) && !news.contains(&ids[0]), "{news}");
     sim.drop_subscriptions();
     assert_eq!(code(&stream.envelope().await), "ErrorSubscriptionNotFound");
-    assert_eq!(stream.next().await, Next::End(0));
+    assert_eq!(stream.next().await, StreamRead::End(0));
     assert_eq!(sim.subscriptions(), 0);
     let (_, mut stream) = troubled(&sim, InjectedFault::MissedEvents).await;
     assert_eq!(code(&stream.envelope().await), "ErrorMissedNotificationEvents");
     let id = subscribe(&sim, ROOM).await;
     sim.inject_fault(FaultRule::new(InjectedFault::SubscriptionsLost).on("GetStreamingEvents"));
-    assert_eq!(code(&ask(&sim, ROOM, &get_streaming(&[&id], 1)).await), "ErrorSubscriptionNotFound");
+    assert_eq!(
+        code(&post_envelope(&sim, ROOM, &get_streaming(&[&id], 1)).await),
+        "ErrorSubscriptionNotFound"
+    );
     let id = subscribe(&sim, ROOM).await;
-    let mut stream = listen(&sim, "ada@example.com", &[&id], 30).await;
+    let mut stream = open_stream(&sim, "ada@example.com", &[&id], 30).await;
     sim.world(|world| world.remove_mailbox(ROOM).now());
     assert_eq!(code(&stream.envelope().await), "ErrorSubscriptionNotFound");
 }
@@ -586,7 +605,7 @@ async fn chunks_may_begin_and_end_anywhere() {
         let options = NotificationOptions { chunk_bytes: Some(bytes), ..NotificationOptions::default() };
         let sim = sim_with(world(), options).await;
         let id = subscribe(&sim, ROOM).await;
-        let mut stream = listen(&sim, ROOM, &[&id], 30).await;
+        let mut stream = open_stream(&sim, ROOM, &[&id], 30).await;
         sim.world(|world| world.add_plain(plain()));
         assert_eq!(events(&stream.envelope().await), ["Created", "Modified*"]);
         assert!(stream.chunks.iter().all(|chunk| *chunk <= bytes) && stream.chunks.len() > 20);
@@ -636,7 +655,7 @@ async fn a_change_is_told_to_its_own_stream_and_all_streams_end_with_the_simulat
     let mut streams = Vec::new();
     for part in ids.chunks(100) {
         let part: Vec<&str> = part.iter().map(String::as_str).collect();
-        streams.push(listen(&sim, &room(0), &part, 30).await);
+        streams.push(open_stream(&sim, &room(0), &part, 30).await);
     }
     sim.world(|world| world.add_plain(PlainSpec { mailbox: room(150), ..plain() }));
     let news = streams[1].envelope().await;
@@ -646,6 +665,6 @@ async fn a_change_is_told_to_its_own_stream_and_all_streams_end_with_the_simulat
     }
     sim.stop().await;
     for stream in &mut streams {
-        assert_eq!(stream.next().await, Next::Broken(0));
+        assert_eq!(stream.next().await, StreamRead::Broken(0));
     }
 }

@@ -57,15 +57,23 @@ pub struct Office {
 
 impl Office {
     pub async fn open(world: World) -> Self {
-        Self::of(Simulator::start(world, SimulatorOptions::default()).await.unwrap(), vec![room()], None)
+        Self::with_simulator(
+            Simulator::start(world, SimulatorOptions::default()).await.unwrap(),
+            vec![room()],
+            None,
+        )
     }
 
-    pub fn of(sim: Simulator, rooms: Vec<RoomAddress>, ca_file: Option<&std::path::Path>) -> Self {
+    pub fn with_simulator(
+        sim: Simulator,
+        rooms: Vec<RoomAddress>,
+        ca_file: Option<&std::path::Path>,
+    ) -> Self {
         let settings = settings(&sim, ca_file);
-        Self::by_clock(Arc::new(SystemClock), sim, rooms, &settings)
+        Self::with_clock(Arc::new(SystemClock), sim, rooms, &settings)
     }
 
-    pub fn by_clock(
+    pub fn with_clock(
         clock: Arc<dyn Clock>,
         sim: Simulator,
         rooms: Vec<RoomAddress>,
@@ -85,11 +93,11 @@ impl Office {
         Self { sim, engine: Arc::new(engine) }
     }
 
-    pub async fn ask(&self, ask: ActionKind) -> Outcome {
-        self.ask_in(Mode::Perform, ask).await
+    pub async fn perform(&self, ask: ActionKind) -> Outcome {
+        self.perform_in_mode(Mode::Perform, ask).await
     }
 
-    pub async fn ask_in(&self, mode: Mode, ask: ActionKind) -> Outcome {
+    pub async fn perform_in_mode(&self, mode: Mode, ask: ActionKind) -> Outcome {
         self.engine.perform(action(ask), mode).await.unwrap().outcome
     }
 
@@ -103,7 +111,7 @@ impl Office {
     }
 
     /// How often an operation was asked.
-    pub fn asked(&self, operation: &str) -> usize {
+    pub fn request_count(&self, operation: &str) -> usize {
         self.sim.requests().iter().filter(|asked| asked.operation == operation).count()
     }
 }

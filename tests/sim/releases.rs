@@ -24,19 +24,19 @@ async fn an_end_and_a_delete_work_with_every_release_and_the_version_is_learnt_o
         let sim = Simulator::start(world, SimulatorOptions { release, ..SimulatorOptions::default() })
             .await
             .unwrap();
-        let office = Office::of(sim, vec![room()], None);
-        let Outcome::Done(done) = office.ask(ActionKind::End(Notify::Attendees)).await else {
+        let office = Office::with_simulator(sim, vec![room()], None);
+        let Outcome::Done(done) = office.perform(ActionKind::End(Notify::Attendees)).await else {
             panic!("{release:?}")
         };
         assert_eq!(done.copy, Copy::Attendee, "{release:?}: told apart without IsOrganizer too");
         assert!(office.event(&ended).unwrap().end <= now(), "{release:?}");
-        let views = office.asked("FindItem");
+        let views = office.request_count("FindItem");
         let next = office.sim.world(|world| world.add_meeting(meeting()));
-        let outcome = office.ask(ActionKind::Delete(DeleteMode::Notify)).await;
+        let outcome = office.perform(ActionKind::Delete(DeleteMode::Notify)).await;
         assert!(matches!(outcome, Outcome::Done(_)), "{release:?}: {outcome:?}");
         assert!(office.event(&next).is_none(), "{release:?}");
-        assert_eq!(office.asked("UpdateItem"), 1, "{release:?}: a write goes once");
+        assert_eq!(office.request_count("UpdateItem"), 1, "{release:?}: a write goes once");
         assert_eq!(views, 1 + refused, "{release:?}");
-        assert_eq!(office.asked("FindItem") - views, 1, "{release:?}: nothing is learnt twice");
+        assert_eq!(office.request_count("FindItem") - views, 1, "{release:?}: nothing is learnt twice");
     }
 }

@@ -19,15 +19,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::office::{Office, ROOM, ada, room, settings, world};
 
-struct Quiet;
+struct NoOutput;
 
-impl Progress for Quiet {
+impl Progress for NoOutput {
     fn begin(&self, _: &str, _: usize) {}
     fn step(&self) {}
 }
 
 /// A room with a daily meeting, nine to ten, of which the days 6 and 8 were moved to eleven.
-struct Diary {
+struct SeriesFixture {
     office: Office,
     clock: ManualClock,
     desk: ServiceStore,
@@ -44,7 +44,7 @@ fn day(number: i64) -> DateTime<Utc> {
     "2026-05-04T09:00:00Z".parse::<DateTime<Utc>>().unwrap() + TimeDelta::days(number)
 }
 
-impl Diary {
+impl SeriesFixture {
     async fn open(strikes: u32, then: OnLastStrike) -> Self {
         let mut world = world();
         world.set_now(day(-3));
@@ -64,7 +64,7 @@ impl Diary {
         let sim = Simulator::start(world, SimulatorOptions::default()).await.unwrap();
         let clock = ManualClock::at(day(0));
         let settings = settings(&sim, None);
-        let office = Office::by_clock(Arc::new(clock.clone()), sim, vec![room()], &settings);
+        let office = Office::with_clock(Arc::new(clock.clone()), sim, vec![room()], &settings);
         let desk = ServiceStore::in_memory().unwrap();
         Self {
             office,
@@ -117,13 +117,13 @@ impl Diary {
             signs.push(Sign::new(room(), day(number) + TimeDelta::minutes(1), "panel"));
         }
         let sweep = self.sweep(signs);
-        let plan = sweep.plan(&[room()], window, &Quiet).await;
+        let plan = sweep.plan(&[room()], window, &NoOutput).await;
         (sweep, plan)
     }
 
-    async fn live(&self, number: i64, came: bool) -> Vec<AppliedAction> {
+    async fn run_day(&self, number: i64, came: bool) -> Vec<AppliedAction> {
         let (sweep, plan) = self.plan(number, came).await;
-        sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied
+        sweep.apply(&plan, Mode::Perform, &NoOutput).await.unwrap().applied
     }
 
     fn is_there(&self) -> bool {
@@ -145,9 +145,9 @@ fn done(one: &AppliedAction) -> (Change, EventKind) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn at_the_third_strike_the_changed_dates_go_first_and_then_the_series() {
-    let diary = Diary::open(3, OnLastStrike::Delete).await;
+    let diary = SeriesFixture::open(3, OnLastStrike::Delete).await;
     for number in [0, 1] {
-        let applied = diary.live(number, false).await;
+        let applied = diary.run_day(number, false).await;
         let [one] = applied.as_slice() else { panic!("{applied:?}") };
         assert_eq!(done(one), (Change::Declined, EventKind::Occurrence));
         assert_eq!((one.rule, i64::from(one.missed)), (Rule::NoCheckIn, number + 1));
@@ -159,9 +159,9 @@ async fn at_the_third_strike_the_changed_dates_go_first_and_then_the_series() {
         panic!("{judged:?}")
     };
     assert!(why.contains("for the 3rd time in a row") && why.contains("whole series"), "{why}");
-    let rehearsed = sweep.apply(&plan, Mode::DryRun, &Quiet).await.unwrap().applied;
+    let rehearsed = sweep.apply(&plan, Mode::DryRun, &NoOutput).await.unwrap().applied;
     assert_eq!((rehearsed.len(), diary.declines().len()), (3, 2));
-    let applied = sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
+    let applied = sweep.apply(&plan, Mode::Perform, &NoOutput).await.unwrap().applied;
     let kinds: Vec<_> = applied.iter().map(done).collect();
     let (exception, series) =
         ((Change::Declined, EventKind::Exception), (Change::Declined, EventKind::Series));
@@ -179,27 +179,27 @@ async fn at_the_third_strike_the_changed_dates_go_first_and_then_the_series() {
     let answers: Vec<_> =
         mine.attendees.iter().filter(|one| one.person.address == ROOM).map(|one| one.response).collect();
     assert_eq!(answers, [adjourn::sim::InvitationResponse::Decline]);
-    assert_eq!(diary.live(3, false).await, []);
+    assert_eq!(diary.run_day(3, false).await, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_comes_once_begins_a_new_count_even_after_a_restart() {
-    let diary = Diary::open(3, OnLastStrike::Delete).await;
+    let diary = SeriesFixture::open(3, OnLastStrike::Delete).await;
     for (number, came, missed) in [(0, false, 1), (1, false, 2), (2, true, 0), (3, false, 1), (4, false, 2)] {
-        let applied = diary.live(number, came).await;
+        let applied = diary.run_day(number, came).await;
         assert_eq!(applied.iter().map(|one| one.missed).sum::<u32>(), missed, "day {number}");
     }
     assert!(diary.is_there());
     let last = diary.desk.last_attended(&room(), &adjourn::calendar::Uid::new(&*diary.uid)).await.unwrap();
     assert_eq!(last, Some(day(2)));
-    assert!(diary.live(5, false).await.iter().any(AppliedAction::is_whole_series));
+    assert!(diary.run_day(5, false).await.iter().any(AppliedAction::is_whole_series));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_it_is_only_reported_the_series_stays() {
-    let diary = Diary::open(2, OnLastStrike::Report).await;
+    let diary = SeriesFixture::open(2, OnLastStrike::Report).await;
     for (number, missed) in [(0, 1), (1, 2), (2, 3)] {
-        let applied = diary.live(number, false).await;
+        let applied = diary.run_day(number, false).await;
         let [one] = applied.as_slice() else { panic!("{applied:?}") };
         assert_eq!((one.rule, one.missed, done(one).1), (Rule::NoCheckIn, missed, EventKind::Occurrence));
     }
@@ -208,17 +208,17 @@ async fn where_it_is_only_reported_the_series_stays() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_date_that_stays_keeps_the_series_and_the_next_miss_goes_on() {
-    let diary = Diary::open(1, OnLastStrike::Delete).await;
+    let diary = SeriesFixture::open(1, OnLastStrike::Delete).await;
     let refused =
         FaultRule::new(InjectedFault::ItemError("ErrorAccessDenied")).on("CreateItem").after(1).times(1);
     diary.office.sim.inject_fault(refused);
-    let applied = diary.live(0, false).await;
+    let applied = diary.run_day(0, false).await;
     assert_eq!(applied.len(), 3, "{applied:?}");
     assert!(matches!(applied[1].outcome, Outcome::Refused { .. }), "{}", applied[1].outcome);
     assert_eq!((applied[2].rule, done(&applied[2]).1), (Rule::NoCheckIn, EventKind::Occurrence));
     assert!(diary.is_there());
     assert_eq!(diary.declines(), [Some(day(6)), Some(day(0))], "the room is free now");
-    let kinds: Vec<_> = diary.live(1, false).await.iter().map(done).map(|(_, kind)| kind).collect();
+    let kinds: Vec<_> = diary.run_day(1, false).await.iter().map(done).map(|(_, kind)| kind).collect();
     assert_eq!(kinds, [EventKind::Exception, EventKind::Series]);
     assert_eq!(diary.declines(), [Some(day(6)), Some(day(0)), Some(day(8)), None]);
     let outbox = diary.office.sim.outbox();
@@ -229,36 +229,36 @@ async fn a_changed_date_that_stays_keeps_the_series_and_the_next_miss_goes_on() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn when_the_date_that_decides_was_changed_itself_it_goes_with_the_others() {
-    let diary = Diary::open(1, OnLastStrike::Delete).await;
+    let diary = SeriesFixture::open(1, OnLastStrike::Delete).await;
     diary.office.sim.world(|world| {
         world.organizer_changes(&diary.uid, Some(day(0)), |details| {
             details.end = day(0) + TimeDelta::hours(2)
         });
     });
-    let kinds: Vec<_> = diary.live(0, false).await.iter().map(done).map(|(_, kind)| kind).collect();
+    let kinds: Vec<_> = diary.run_day(0, false).await.iter().map(done).map(|(_, kind)| kind).collect();
     assert_eq!(kinds, [EventKind::Exception, EventKind::Exception, EventKind::Exception, EventKind::Series]);
     assert_eq!(diary.declines(), [Some(day(6)), Some(day(8)), Some(day(0)), None]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_answer_declines_the_series_once() {
-    let diary = Diary::open(1, OnLastStrike::Delete).await;
+    let diary = SeriesFixture::open(1, OnLastStrike::Delete).await;
     diary
         .office
         .sim
         .inject_fault(FaultRule::new(InjectedFault::ResetAfter).on("CreateItem").after(2).times(1));
-    let applied = diary.live(0, false).await;
+    let applied = diary.run_day(0, false).await;
     assert_eq!(done(&applied[2]), (Change::Declined, EventKind::Series));
     assert_eq!(diary.declines(), [Some(day(6)), Some(day(8)), None]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_comes_at_the_last_moment_keeps_the_series() {
-    let diary = Diary::open(1, OnLastStrike::Delete).await;
+    let diary = SeriesFixture::open(1, OnLastStrike::Delete).await;
     let (_, plan) = diary.plan(0, false).await;
     let mut signs = SignLog::default();
     signs.push(Sign::new(room(), day(0) + TimeDelta::minutes(14), "panel"));
-    let applied = diary.sweep(signs).apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
+    let applied = diary.sweep(signs).apply(&plan, Mode::Perform, &NoOutput).await.unwrap().applied;
     assert!(
         matches!(applied.as_slice(), [AppliedAction { outcome: Outcome::Refused { .. }, .. }]),
         "{applied:?}"
@@ -268,11 +268,11 @@ async fn who_comes_at_the_last_moment_keeps_the_series() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_series_that_was_brought_back_is_not_taken_off_again_unless_that_is_wanted() {
-    let mut diary = Diary::open(1, OnLastStrike::Delete).await;
-    assert!(diary.live(0, false).await.iter().any(AppliedAction::is_whole_series));
+    let mut diary = SeriesFixture::open(1, OnLastStrike::Delete).await;
+    assert!(diary.run_day(0, false).await.iter().any(AppliedAction::is_whole_series));
     diary.wait_for(1);
     // The organizer invites the room again.
-    let invite = |diary: &Diary| {
+    let invite = |diary: &SeriesFixture| {
         diary
             .office
             .sim
@@ -284,27 +284,27 @@ async fn a_series_that_was_brought_back_is_not_taken_off_again_unless_that_is_wa
         let [one] = applied.as_slice() else { panic!("{applied:?}") };
         assert_eq!((one.rule, done(one).1), (Rule::NoCheckIn, EventKind::Occurrence));
     };
-    only_the_date(diary.live(2, false).await);
+    only_the_date(diary.run_day(2, false).await);
     assert!(diary.is_there());
     diary.came_back = OnReappearance::Repeat;
-    assert!(diary.live(3, false).await.iter().any(AppliedAction::is_whole_series));
+    assert!(diary.run_day(3, false).await.iter().any(AppliedAction::is_whole_series));
     assert!(!diary.is_there());
     diary.wait_for(4);
     invite(&diary);
     // Twice is enough: it would go on for ever.
-    only_the_date(diary.live(5, false).await);
+    only_the_date(diary.run_day(5, false).await);
     assert!(diary.is_there());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_series_removed_in_silence_has_no_way_back_by_us_and_a_lost_answer_is_found_out() {
-    let mut diary = Diary::open(1, OnLastStrike::Delete).await;
+    let mut diary = SeriesFixture::open(1, OnLastStrike::Delete).await;
     diary.how = ReleaseMethod::Remove;
     diary
         .office
         .sim
         .inject_fault(FaultRule::new(InjectedFault::ResetAfter).on("DeleteItem").after(2).times(1));
-    let applied = diary.live(0, false).await;
+    let applied = diary.run_day(0, false).await;
     assert_eq!(done(&applied[2]), (Change::Removed, EventKind::Series));
     let Outcome::Done(whole) = &applied[2].outcome else { panic!() };
     assert_eq!(whole.reversibility, Reversibility::Irreversible { because: IrreversibleReason::SeriesWent });
@@ -313,23 +313,23 @@ async fn a_series_removed_in_silence_has_no_way_back_by_us_and_a_lost_answer_is_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_missed_before_strikes_were_counted_counts_for_nothing() {
-    let mut diary = Diary::open(0, OnLastStrike::Delete).await;
+    let mut diary = SeriesFixture::open(0, OnLastStrike::Delete).await;
     for number in [0, 1] {
-        assert_eq!(diary.live(number, false).await.len(), 1);
+        assert_eq!(diary.run_day(number, false).await.len(), 1);
     }
     diary.strikes = 2;
-    let applied = diary.live(2, false).await;
+    let applied = diary.run_day(2, false).await;
     assert_eq!(applied.iter().map(|one| one.missed).collect::<Vec<_>>(), [1]);
     assert!(diary.is_there());
-    assert!(diary.live(3, false).await.iter().any(AppliedAction::is_whole_series));
+    assert!(diary.run_day(3, false).await.iter().any(AppliedAction::is_whole_series));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_series_goes_while_the_feed_is_silent_or_too_many_go_already() {
     for (silent, series_max) in [(true, 3), (false, 0)] {
-        let mut diary = Diary::open(1, OnLastStrike::Delete).await;
+        let mut diary = SeriesFixture::open(1, OnLastStrike::Delete).await;
         (diary.silent, diary.series_max) = (silent, series_max);
-        let applied = diary.live(0, false).await;
+        let applied = diary.run_day(0, false).await;
         let [one] = applied.as_slice() else { panic!("{applied:?}") };
         assert_eq!((one.rule, done(one)), (Rule::NoCheckIn, (Change::Declined, EventKind::Occurrence)));
         assert!(diary.is_there());
@@ -338,32 +338,32 @@ async fn no_series_goes_while_the_feed_is_silent_or_too_many_go_already() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_series_that_cannot_go_loses_the_date_and_is_not_begun_with() {
-    let diary = Diary::open(1, OnLastStrike::Delete).await;
+    let diary = SeriesFixture::open(1, OnLastStrike::Delete).await;
     diary
         .office
         .sim
         .inject_fault(FaultRule::new(InjectedFault::ItemError("ErrorAccessDenied")).on("GetItem").times(2));
     let (sweep, plan) = diary.plan(0, false).await;
-    let applied = sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
+    let applied = sweep.apply(&plan, Mode::Perform, &NoOutput).await.unwrap().applied;
     assert!(applied.iter().all(|one| one.rule == Rule::NoCheckIn), "{applied:?}");
     assert!(diary.is_there() && !diary.declines().contains(&None));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_date_that_its_organizer_cancelled_stands_in_nobodys_way() {
-    let diary = Diary::open(1, OnLastStrike::Delete).await;
+    let diary = SeriesFixture::open(1, OnLastStrike::Delete).await;
     diary
         .office
         .sim
         .world(|world| world.changes(ROOM, &diary.uid, Some(day(6)), |details| details.cancelled = true));
-    let applied = diary.live(0, false).await;
+    let applied = diary.run_day(0, false).await;
     assert!(applied.iter().any(AppliedAction::is_whole_series), "{applied:?}");
     assert_eq!(diary.declines(), [Some(day(8)), None]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_moved_date_to_which_somebody_came_begins_a_new_count_from_when_they_came() {
-    let diary = Diary::open(3, OnLastStrike::Delete).await;
+    let diary = SeriesFixture::open(3, OnLastStrike::Delete).await;
     // The first date is moved to the fourth day, where somebody comes; on the second and third nobody does.
     diary.office.sim.world(|world| {
         world.organizer_changes(&diary.uid, Some(day(0)), |details| {
@@ -371,45 +371,45 @@ async fn a_moved_date_to_which_somebody_came_begins_a_new_count_from_when_they_c
         });
     });
     for number in [1, 2] {
-        assert_eq!(diary.live(number, false).await.len(), 1);
+        assert_eq!(diary.run_day(number, false).await.len(), 1);
     }
     let uid = adjourn::calendar::Uid::new(&*diary.uid);
     diary.desk.record_attended(&room(), &uid, day(3) - TimeDelta::hours(2)).await.unwrap();
-    let applied = diary.live(4, false).await;
+    let applied = diary.run_day(4, false).await;
     assert_eq!(applied.iter().map(|one| one.missed).collect::<Vec<_>>(), [1]);
     assert!(diary.is_there());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_nobody_could_be_seen_nothing_is_a_strike() {
-    let mut diary = Diary::open(3, OnLastStrike::Delete).await;
-    assert_eq!(diary.live(0, false).await[0].missed, 1);
+    let mut diary = SeriesFixture::open(3, OnLastStrike::Delete).await;
+    assert_eq!(diary.run_day(0, false).await[0].missed, 1);
     diary.silent = true;
     for number in [1, 2, 3] {
-        let applied = diary.live(number, false).await;
+        let applied = diary.run_day(number, false).await;
         assert_eq!(applied.iter().map(|one| one.missed).collect::<Vec<_>>(), [0], "day {number}");
     }
     diary.silent = false;
-    assert_eq!(diary.live(4, false).await[0].missed, 2);
+    assert_eq!(diary.run_day(4, false).await[0].missed, 2);
     assert!(diary.is_there());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dates_that_lie_far_apart_are_no_row() {
-    let diary = Diary::open(3, OnLastStrike::Delete).await;
+    let diary = SeriesFixture::open(3, OnLastStrike::Delete).await;
     for (number, missed) in [(0, 1), (1, 2), (40, 1), (41, 2)] {
-        assert_eq!(diary.live(number, false).await[0].missed, missed, "day {number}");
+        assert_eq!(diary.run_day(number, false).await[0].missed, missed, "day {number}");
     }
     assert!(diary.is_there());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_series_that_exchange_does_not_let_go_loses_its_date_all_the_same() {
-    let diary = Diary::open(1, OnLastStrike::Delete).await;
+    let diary = SeriesFixture::open(1, OnLastStrike::Delete).await;
     diary.office.sim.inject_fault(
         FaultRule::new(InjectedFault::ItemError("ErrorAccessDenied")).on("CreateItem").after(2).times(1),
     );
-    let applied = diary.live(0, false).await;
+    let applied = diary.run_day(0, false).await;
     assert_eq!(applied.len(), 4, "{applied:?}");
     assert!(matches!(applied[2].outcome, Outcome::Refused { .. }), "{}", applied[2].outcome);
     assert_eq!((applied[3].rule, done(&applied[3]).1), (Rule::NoCheckIn, EventKind::Occurrence));
@@ -418,11 +418,11 @@ async fn a_series_that_exchange_does_not_let_go_loses_its_date_all_the_same() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_older_plan_takes_off_no_more_than_may_go() {
-    let mut diary = Diary::open(1, OnLastStrike::Delete).await;
+    let mut diary = SeriesFixture::open(1, OnLastStrike::Delete).await;
     let (_, plan) = diary.plan(0, false).await;
     diary.series_max = 0;
     let sweep = diary.sweep(SignLog::default());
-    let applied = sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
+    let applied = sweep.apply(&plan, Mode::Perform, &NoOutput).await.unwrap().applied;
     let [one] = applied.as_slice() else { panic!("{applied:?}") };
     assert_eq!((one.rule, done(one).1), (Rule::NoCheckIn, EventKind::Occurrence));
     assert!(diary.is_there());
@@ -430,10 +430,10 @@ async fn an_older_plan_takes_off_no_more_than_may_go() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_whose_rule_is_off_now_says_so_and_does_nothing() {
-    let diary = Diary::open(1, OnLastStrike::Delete).await;
+    let diary = SeriesFixture::open(1, OnLastStrike::Delete).await;
     let (_, plan) = diary.plan(0, false).await;
     let off = Sweep::new(diary.office.engine.clone(), Rules::default(), PresenceState::default(), 1);
-    let applied = off.apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
+    let applied = off.apply(&plan, Mode::Perform, &NoOutput).await.unwrap().applied;
     assert!(
         matches!(applied.as_slice(), [AppliedAction { outcome: Outcome::Refused { .. }, .. }]),
         "{applied:?}"

@@ -24,12 +24,12 @@ use tempfile::NamedTempFile;
 use crate::login::{CERTIFICATES, identity};
 use crate::office::{room, world};
 
-struct Site {
+struct SignInFixture {
     sim: Simulator,
     ca: NamedTempFile,
 }
 
-impl Site {
+impl SignInFixture {
     async fn open(options: SimulatorOptions) -> Self {
         let sim = Simulator::start(world(), SimulatorOptions { tls: true, ..options }).await.unwrap();
         let ca = file(sim.ca_pem().unwrap());
@@ -89,7 +89,7 @@ async fn windows_accounts_sign_in_bound_to_the_connection_whatever_the_server_as
     use ExtendedProtection::{Allow, None, Require};
     for scheme in BOTH {
         for protection in [None, Allow, Require] {
-            let site = Site::windows(protection, false).await;
+            let site = SignInFixture::windows(protection, false).await;
             let exchange = site.exchange(windows(scheme, ChannelBinding::Auto));
             exchange
                 .check_calendar(&room())
@@ -105,7 +105,7 @@ async fn windows_accounts_sign_in_bound_to_the_connection_whatever_the_server_as
 #[tokio::test]
 async fn every_certificate_that_a_client_accepts_can_be_bound_to() {
     for name in CERTIFICATES {
-        let site = Site::open(SimulatorOptions {
+        let site = SignInFixture::open(SimulatorOptions {
             schemes: vec![AuthScheme::Ntlm],
             extended_protection: ExtendedProtection::Require,
             identity: Some(identity(name)),
@@ -120,7 +120,7 @@ async fn every_certificate_that_a_client_accepts_can_be_bound_to() {
 #[tokio::test]
 async fn requests_after_the_sign_in_say_nothing_more_and_a_forgotten_one_is_said_again() {
     for scheme in BOTH {
-        let site = Site::windows(ExtendedProtection::Require, false).await;
+        let site = SignInFixture::windows(ExtendedProtection::Require, false).await;
         let exchange = site.exchange(windows(scheme, ChannelBinding::Require));
         for _ in 0..3 {
             exchange.check_calendar(&room()).await.unwrap();
@@ -136,7 +136,7 @@ async fn requests_after_the_sign_in_say_nothing_more_and_a_forgotten_one_is_said
 
 #[tokio::test]
 async fn every_connection_signs_in_for_itself() {
-    let site = Site::windows(ExtendedProtection::Require, false).await;
+    let site = SignInFixture::windows(ExtendedProtection::Require, false).await;
     let exchange = Arc::new(site.exchange(windows(WindowsScheme::Ntlm, ChannelBinding::Auto)));
     exchange.check_calendar(&room()).await.unwrap();
     let asked = (0..8).map(|_| {
@@ -154,7 +154,7 @@ async fn every_connection_signs_in_for_itself() {
 #[tokio::test]
 async fn where_another_machine_ends_tls_auto_goes_without_after_one_refusal_and_stays_so() {
     for scheme in BOTH {
-        let site = Site::windows(ExtendedProtection::Allow, true).await;
+        let site = SignInFixture::windows(ExtendedProtection::Allow, true).await;
         let exchange = site.exchange(windows(scheme, ChannelBinding::Auto));
         for _ in 0..3 {
             exchange.check_calendar(&room()).await.unwrap();
@@ -172,7 +172,7 @@ async fn where_another_machine_ends_tls_auto_goes_without_after_one_refusal_and_
 
 #[tokio::test]
 async fn without_a_binding_where_one_is_required_nobody_comes_in() {
-    let site = Site::windows(ExtendedProtection::Require, false).await;
+    let site = SignInFixture::windows(ExtendedProtection::Require, false).await;
     let exchange = site.exchange(windows(WindowsScheme::Ntlm, ChannelBinding::Off));
     let (kind, code) = refusal(exchange.check_calendar(&room()).await);
     assert_eq!(kind, ErrorKind::Credentials);
@@ -185,7 +185,7 @@ async fn without_a_binding_where_one_is_required_nobody_comes_in() {
 
 #[tokio::test]
 async fn an_account_whose_binding_was_accepted_once_is_never_sent_without() {
-    let site = Site::windows(ExtendedProtection::Allow, false).await;
+    let site = SignInFixture::windows(ExtendedProtection::Allow, false).await;
     let exchange = site.exchange(windows(WindowsScheme::Ntlm, ChannelBinding::Auto));
     exchange.check_calendar(&room()).await.unwrap();
     site.sim.change_password("another");
@@ -196,7 +196,7 @@ async fn an_account_whose_binding_was_accepted_once_is_never_sent_without() {
 
 #[tokio::test]
 async fn a_wrong_password_is_said_a_few_times_and_not_once_for_every_room() {
-    let site = Site::windows(ExtendedProtection::Allow, false).await;
+    let site = SignInFixture::windows(ExtendedProtection::Allow, false).await;
     site.sim.change_password("another");
     let exchange = Arc::new(site.exchange(windows(WindowsScheme::Ntlm, ChannelBinding::Auto)));
     let asked = (0..50).map(|_| {
@@ -214,7 +214,7 @@ async fn a_wrong_password_is_said_a_few_times_and_not_once_for_every_room() {
 #[tokio::test]
 async fn before_rooms_are_listened_to_a_wrong_password_is_said_a_few_times_and_not_once_for_every_room() {
     for discovered in [false, true] {
-        let site = Site::windows(ExtendedProtection::Allow, false).await;
+        let site = SignInFixture::windows(ExtendedProtection::Allow, false).await;
         site.sim.change_password("another");
         site.sim.autodiscover(|says| says.disable(AutodiscoverProtocol::Json)); // what is left wants a login
         let mut settings = site.settings(windows(WindowsScheme::Ntlm, ChannelBinding::Auto));
@@ -239,7 +239,7 @@ async fn before_rooms_are_listened_to_a_wrong_password_is_said_a_few_times_and_n
 #[tokio::test]
 async fn a_password_that_was_changed_is_said_by_one_of_many_connections() {
     for scheme in BOTH {
-        let site = Site::windows(ExtendedProtection::Allow, false).await;
+        let site = SignInFixture::windows(ExtendedProtection::Allow, false).await;
         let mut settings = site.settings(windows(scheme, ChannelBinding::Auto));
         settings.max_concurrent_requests_per_room = 8;
         let exchange = Arc::new(Exchange::new(&settings).unwrap());
@@ -277,7 +277,7 @@ async fn a_password_that_was_changed_is_said_by_one_of_many_connections() {
 async fn one_room_that_refuses_the_sign_in_stops_no_other() {
     let others: [RoomAddress; 2] = [room(), "ada@example.com".parse().unwrap()];
     let bad: RoomAddress = "bo@example.com".parse().unwrap();
-    let site = Site::windows(ExtendedProtection::Allow, false).await;
+    let site = SignInFixture::windows(ExtendedProtection::Allow, false).await;
     let exchange = site.exchange(windows(WindowsScheme::Ntlm, ChannelBinding::Auto));
     site.sim
         .inject_fault(FaultRule::new(InjectedFault::Page(401)).for_mailbox(bad.as_str()).times(usize::MAX));
@@ -304,7 +304,7 @@ async fn one_room_that_refuses_the_sign_in_stops_no_other() {
 
 #[tokio::test]
 async fn a_server_that_offers_another_way_is_named_as_such() {
-    let site = Site::windows(ExtendedProtection::None, false).await;
+    let site = SignInFixture::windows(ExtendedProtection::None, false).await;
     let basic = SignInMethod::Basic {
         username: SimulatorOptions::default().username,
         password: Secret::new(SimulatorOptions::default().password),
@@ -319,7 +319,7 @@ async fn a_server_that_offers_another_way_is_named_as_such() {
 #[tokio::test]
 async fn a_token_from_a_file_is_said_and_a_young_one_that_is_refused_is_not_read_again() {
     let tokens = AccessTokens::default();
-    let site = Site::open(SimulatorOptions {
+    let site = SignInFixture::open(SimulatorOptions {
         schemes: vec![AuthScheme::Bearer],
         tokens: tokens.clone(),
         ..SimulatorOptions::default()
@@ -344,7 +344,7 @@ async fn a_client_certificate_lets_in_who_has_one() {
     let leaf = CertificateParams::new(vec!["svc-adjourn".to_owned()]).unwrap();
     let certificate = file(&leaf.signed_by(&ours, &issuer).unwrap().pem());
     let key = file(&ours.serialize_pem());
-    let site = Site::open(SimulatorOptions {
+    let site = SignInFixture::open(SimulatorOptions {
         schemes: vec![AuthScheme::Anonymous],
         client_ca_pem: Some(ca_pem),
         ..SimulatorOptions::default()
@@ -365,7 +365,7 @@ async fn a_write_is_sent_whole_on_the_last_leg_only() {
     use adjourn::action::Step;
     use adjourn::calendar::Uid;
     use adjourn::engine::{Calendar as _, WriteOutcome};
-    let site = Site::windows(ExtendedProtection::Require, false).await;
+    let site = SignInFixture::windows(ExtendedProtection::Require, false).await;
     let exchange = site.exchange(windows(WindowsScheme::Negotiate, ChannelBinding::Require));
     let start = crate::office::now() + chrono::TimeDelta::days(3);
     let book = Step::Book {
@@ -386,7 +386,7 @@ async fn a_write_is_sent_whole_on_the_last_leg_only() {
 #[tokio::test]
 async fn a_connection_that_breaks_before_the_last_leg_has_sent_nothing() {
     use adjourn::engine::{Calendar as _, WriteOutcome};
-    let site = Site::windows(ExtendedProtection::Require, false).await;
+    let site = SignInFixture::windows(ExtendedProtection::Require, false).await;
     let url = site.sim.url();
     let exchange = site.exchange(windows(WindowsScheme::Ntlm, ChannelBinding::Require));
     site.sim.inject_fault(FaultRule::new(InjectedFault::ResetAfter).on("CreateItem"));
@@ -417,8 +417,8 @@ fn oauth(authority: &Authority, proof: ClientAuthentication) -> SignInMethod {
     })
 }
 
-async fn bearer_site(authority: &Authority) -> Site {
-    Site::open(SimulatorOptions {
+async fn bearer_site(authority: &Authority) -> SignInFixture {
+    SignInFixture::open(SimulatorOptions {
         schemes: vec![AuthScheme::Bearer],
         tokens: authority.tokens(),
         ..SimulatorOptions::default()

@@ -26,7 +26,7 @@ pub struct Socket {
 }
 
 #[derive(Debug)]
-pub struct Answer {
+pub struct SocketResponse {
     pub status: u16,
     /// Every `WWW-Authenticate`.
     pub offers: Vec<String>,
@@ -70,11 +70,11 @@ impl Socket {
     }
 
     /// Asks for room lists in the room's name.
-    pub async fn ask(&mut self, authorization: Option<&str>) -> Answer {
-        self.post(authorization, &crate::raw::envelope(ROOM, "<m:GetRoomLists/>")).await.unwrap()
+    pub async fn get_room_lists(&mut self, authorization: Option<&str>) -> SocketResponse {
+        self.post(authorization, &crate::raw_requests::envelope(ROOM, "<m:GetRoomLists/>")).await.unwrap()
     }
 
-    pub async fn post(&mut self, authorization: Option<&str>, body: &str) -> std::io::Result<Answer> {
+    pub async fn post(&mut self, authorization: Option<&str>, body: &str) -> std::io::Result<SocketResponse> {
         let authorization =
             authorization.map(|said| format!("Authorization: {said}\r\n")).unwrap_or_default();
         let request = format!(
@@ -98,7 +98,7 @@ impl Socket {
         };
         let mut body = vec![0; all("content-length")[0].parse().unwrap()];
         self.stream.read_exact(&mut body).await?;
-        Ok(Answer {
+        Ok(SocketResponse {
             status: head.split(' ').nth(1).unwrap().parse().unwrap(),
             offers: all("www-authenticate"),
             body: String::from_utf8(body).unwrap(),
@@ -106,12 +106,12 @@ impl Socket {
     }
 
     /// Signs in by `scheme` (`NTLM`, or NTLM bare in `Negotiate`) and gives the answer to the last leg.
-    pub async fn sign_in(&mut self, scheme: &str, who: &Who) -> Answer {
-        let first = self.ask(Some(&format!("{scheme} {}", negotiate()))).await;
+    pub async fn sign_in(&mut self, scheme: &str, who: &WindowsClient) -> SocketResponse {
+        let first = self.get_room_lists(Some(&format!("{scheme} {}", negotiate()))).await;
         assert_eq!(first.status, 401);
         assert_eq!(first.offers.len(), 1, "{:?}", first.offers);
         let challenge = first.offers[0].strip_prefix(scheme).unwrap().trim();
-        self.ask(Some(&format!("{scheme} {}", who.authenticate(challenge)))).await
+        self.get_room_lists(Some(&format!("{scheme} {}", who.authenticate(challenge)))).await
     }
 }
 
@@ -122,14 +122,14 @@ pub fn negotiate() -> String {
 }
 
 /// Who signs in, and bound to what.
-pub struct Who {
+pub struct WindowsClient {
     pub user: String,
     pub domain: String,
     pub password: String,
     pub binding: Option<[u8; 16]>,
 }
 
-impl Default for Who {
+impl Default for WindowsClient {
     /// The simulator's service account, unbound.
     fn default() -> Self {
         Self {
@@ -141,7 +141,7 @@ impl Default for Who {
     }
 }
 
-impl Who {
+impl WindowsClient {
     fn authenticate(&self, challenge: &str) -> String {
         let challenge = BASE64_STANDARD.decode(challenge).unwrap();
         let info_at = usize::from(challenge[44]);

@@ -7,13 +7,13 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::raw::{basic, envelope, keep};
+use crate::raw_requests::{basic, envelope, save_response};
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An open stream.
-pub struct Stream {
+pub struct RawStream {
     socket: TcpStream,
     pub head: String,
     unread: Vec<u8>,
@@ -24,7 +24,7 @@ pub struct Stream {
 
 /// How a stream went on.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum StreamRead {
     Envelope(String),
     /// The body came to its proper end, after so many bytes that are no envelope.
     End(usize),
@@ -32,7 +32,7 @@ pub enum Next {
     Broken(usize),
 }
 
-impl Stream {
+impl RawStream {
     /// Sends a request and reads as far as the end of the head.
     pub async fn post(sim: &Simulator, headers: &str, body: &str) -> Self {
         let url = sim.url();
@@ -53,20 +53,20 @@ impl Stream {
     }
 
     /// The next envelope, or how it ended.
-    pub async fn next(&mut self) -> Next {
+    pub async fn next(&mut self) -> StreamRead {
         timeout(PATIENCE, self.read()).await.expect("the stream says nothing")
     }
 
     /// The next envelope, which has to be one.
     pub async fn envelope(&mut self) -> String {
         match self.next().await {
-            Next::Envelope(envelope) => envelope,
+            StreamRead::Envelope(envelope) => envelope,
             other => panic!("{other:?}"),
         }
     }
 
     /// The next envelope that is no heartbeat.
-    pub async fn news(&mut self) -> String {
+    pub async fn next_notification(&mut self) -> String {
         loop {
             let envelope = self.envelope().await;
             if status(&envelope) != Some("OK") {
@@ -80,22 +80,22 @@ impl Stream {
         timeout(time, self.read()).await.is_err()
     }
 
-    async fn read(&mut self) -> Next {
+    async fn read(&mut self) -> StreamRead {
         loop {
             if let Some(end) = find(&self.body, b"</Envelope>") {
                 let envelope: Vec<u8> = self.body.drain(..end).collect();
                 let envelope = String::from_utf8(envelope).unwrap();
                 assert!(envelope.starts_with("<?xml"), "{envelope}");
                 assert!(envelope.contains("<soap11:Body ") && !envelope.contains("<s:"), "{envelope}");
-                keep(&envelope);
-                return Next::Envelope(envelope);
+                save_response(&envelope);
+                return StreamRead::Envelope(envelope);
             }
             if let Some(end) = find(&self.unread, b"\r\n") {
                 let size =
                     usize::from_str_radix(std::str::from_utf8(&self.unread[..end - 2]).unwrap(), 16).unwrap();
                 if self.unread.len() >= end + size + 2 {
                     if size == 0 {
-                        return Next::End(self.body.len());
+                        return StreamRead::End(self.body.len());
                     }
                     self.body.extend(&self.unread[end..end + size]);
                     self.unread.drain(..end + size + 2);
@@ -106,7 +106,7 @@ impl Stream {
             let mut piece = [0; 4096];
             match self.socket.read(&mut piece).await {
                 Ok(read) if read > 0 => self.unread.extend(&piece[..read]),
-                _ => return Next::Broken(self.body.len()),
+                _ => return StreamRead::Broken(self.body.len()),
             }
         }
     }
@@ -165,35 +165,35 @@ pub fn get_streaming(ids: &[&str], minutes: u32) -> String {
 }
 
 /// Asks in a room's name and gives the head and the body.
-pub async fn ask_with(sim: &Simulator, room: &str, headers: &str, body: &str) -> (String, String) {
-    let mut stream = Stream::post(sim, headers, &envelope(room, body)).await;
+pub async fn post_with_headers(sim: &Simulator, room: &str, headers: &str, body: &str) -> (String, String) {
+    let mut stream = RawStream::post(sim, headers, &envelope(room, body)).await;
     let length = between(&stream.head, "content-length: ", "\r").expect("a whole answer").parse().unwrap();
     let mut answer = vec![0; length];
     timeout(PATIENCE, stream.socket.read_exact(&mut answer)).await.unwrap().unwrap();
     let answer = String::from_utf8(answer).unwrap();
-    keep(&answer);
+    save_response(&answer);
     (stream.head, answer)
 }
 
-pub async fn ask(sim: &Simulator, room: &str, body: &str) -> String {
-    ask_with(sim, room, "", body).await.1
+pub async fn post_envelope(sim: &Simulator, room: &str, body: &str) -> String {
+    post_with_headers(sim, room, "", body).await.1
 }
 
 /// Subscribes to a room's calendar, and gives the id.
 pub async fn subscribe(sim: &Simulator, room: &str) -> String {
-    let answer = ask(sim, room, &streaming(CALENDAR, &ALL)).await;
+    let answer = post_envelope(sim, room, &streaming(CALENDAR, &ALL)).await;
     between(&answer, "<m:SubscriptionId>", "<").unwrap_or_else(|| panic!("{answer}")).to_owned()
 }
 
 /// Opens a stream, and takes the first envelope off it.
-pub async fn listen(sim: &Simulator, room: &str, ids: &[&str], minutes: u32) -> Stream {
-    let mut stream = Stream::post(sim, "", &envelope(room, &get_streaming(ids, minutes))).await;
+pub async fn open_stream(sim: &Simulator, room: &str, ids: &[&str], minutes: u32) -> RawStream {
+    let mut stream = RawStream::post(sim, "", &envelope(room, &get_streaming(ids, minutes))).await;
     assert_eq!(status(&stream.envelope().await), Some("OK"));
     stream
 }
 
 /// Waits until something is so.
-pub async fn until(what: &str, is_so: impl Fn() -> bool) {
+pub async fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     for _ in 0..1_000 {
         if is_so() {
             return;

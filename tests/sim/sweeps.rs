@@ -19,9 +19,9 @@ use crate::office::{Office, settings};
 
 const ROOMS: usize = 1_000;
 
-struct Quiet;
+struct NoOutput;
 
-impl Progress for Quiet {
+impl Progress for NoOutput {
     fn begin(&self, _: &str, _: usize) {}
     fn step(&self) {}
 }
@@ -70,16 +70,16 @@ async fn a_throttled_sweep_of_a_thousand_rooms_loses_and_repeats_nothing() {
     let mut settings = settings(&sim, None);
     // Nothing is slow in here but the machine, which runs other tests beside this one.
     settings.first_byte_timeout = Duration::from_secs(60);
-    let office = Office::by_clock(Arc::new(ManualClock::at(now)), sim, rooms.clone(), &settings);
+    let office = Office::with_clock(Arc::new(ManualClock::at(now)), sim, rooms.clone(), &settings);
     let books = PresenceState::covering(SignLog::default(), Coverage::always());
     let sweep = Sweep::new(office.engine.clone(), rules(), books, 64);
     let window = Window::new(now, now + TimeDelta::hours(12)).unwrap();
-    let plan = sweep.plan(&rooms, window, &Quiet).await;
+    let plan = sweep.plan(&rooms, window, &NoOutput).await;
     let troubles: Vec<_> = plan.rooms.iter().filter_map(|room| room.trouble.as_ref()).collect();
     assert!(troubles.is_empty(), "every room was seen: {troubles:?}");
     let planned = plan.actions().count();
     assert!(planned > 100, "{planned}");
-    let applied = sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
+    let applied = sweep.apply(&plan, Mode::Perform, &NoOutput).await.unwrap().applied;
     assert_eq!(applied.len(), planned, "every planned action has an outcome");
     check(&office, &applied);
     println!("{planned} actions in {ROOMS} rooms, {} requests", office.sim.requests().len());

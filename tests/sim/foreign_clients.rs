@@ -12,7 +12,7 @@ use adjourn::sim::{
 use crate::office::{ROOM, meeting, world};
 
 /// Whether a way of `login.py` led in; `None` when this machine cannot go it.
-async fn goes(python: &OsStr, sim: &Simulator, ca: &Path, way: &str, oauth: &[&str]) -> Option<bool> {
+async fn signs_in(python: &OsStr, sim: &Simulator, ca: &Path, way: &str, oauth: &[&str]) -> Option<bool> {
     if let Some(pem) = sim.ca_pem() {
         std::fs::write(ca, pem).unwrap();
     }
@@ -87,13 +87,13 @@ async fn curl_requests_ntlm_pyspnego_and_exchangelib_come_in_where_they_should()
             tls: extended_protection != Off,
             schemes: vec![AuthScheme::Negotiate, AuthScheme::Ntlm],
             extended_protection,
-            tls_ends_at_proxy,
+            tls_ends_at_proxy: terminated_elsewhere,
             ..SimulatorOptions::default()
         };
         let sim = Simulator::start(office, options).await.unwrap();
         for (way, expected) in ways {
             let before = sim.windows_sign_ins().len();
-            let came_in = goes(&python, &sim, &dir.path().join("ca.pem"), way, &[]).await;
+            let came_in = signs_in(&python, &sim, &dir.path().join("ca.pem"), way, &[]).await;
             let logins = sim.windows_sign_ins().split_off(before);
             println!("{extended_protection:?} {terminated_elsewhere} {way}: {came_in:?} {logins:?}");
             assert!(came_in.is_none_or(|came_in| came_in == *expected), "{way}");
@@ -122,7 +122,7 @@ async fn requests_ntlm_binds_itself_to_every_kind_of_certificate_as_we_expect() 
         };
         let sim = Simulator::start(world(), options).await.unwrap();
         let way = "requests-ntlm";
-        let came_in = goes(&python, &sim, &dir.path().join("ca.pem"), way, &[]).await;
+        let came_in = signs_in(&python, &sim, &dir.path().join("ca.pem"), way, &[]).await;
         println!("{name}: {:?}", sim.windows_sign_ins());
         assert_eq!(came_in, Some(true), "{name}");
     }
@@ -151,8 +151,8 @@ async fn exchangelib_and_a_foreign_signature_get_tokens() {
     let sim = Simulator::start(office, options).await.unwrap();
     let url = authority.url();
     let by_secret = [url.as_str(), &client, "simulated"];
-    assert_eq!(goes(&python, &sim, Path::new("-"), "exchangelib-oauth", &by_secret).await, Some(true));
+    assert_eq!(signs_in(&python, &sim, Path::new("-"), "exchangelib-oauth", &by_secret).await, Some(true));
     let by_certificate = [url.as_str(), &client, &certificate, &key];
-    assert_eq!(goes(&python, &sim, Path::new("-"), "certificate", &by_certificate).await, Some(true));
+    assert_eq!(signs_in(&python, &sim, Path::new("-"), "certificate", &by_certificate).await, Some(true));
     assert!(authority.issued() >= 2);
 }

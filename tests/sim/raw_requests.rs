@@ -21,12 +21,12 @@ pub async fn post(sim: &Simulator, authorization: &str, body: &str) -> (u16, Str
     stream.read_to_string(&mut answer).await.unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    keep(body);
+    save_response(body);
     (status, body.to_owned())
 }
 
 /// Writes an answer where a schema validator can see it, if told where.
-pub fn keep(answer: &str) {
+pub fn save_response(answer: &str) {
     if let Some(dir) = std::env::var_os("ADJOURN_WRITE_ANSWERS").filter(|_| answer.starts_with("<?xml")) {
         let name = format!("{}.xml", uuid::Uuid::new_v4());
         std::fs::write(std::path::Path::new(&dir).join(name), by_the_schema(answer)).unwrap();

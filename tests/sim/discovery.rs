@@ -23,7 +23,7 @@ fn address(room: &str) -> RoomAddress {
 }
 
 /// A server whose Autodiscover sends those who ask for the bad rooms to a host that takes connections and says nothing.
-async fn house() -> (Simulator, Exchange) {
+async fn two_domains() -> (Simulator, Exchange) {
     let mut world = World::new();
     world.set_now(now());
     for room in GOOD {
@@ -56,7 +56,7 @@ async fn house() -> (Simulator, Exchange) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_domain_that_leads_nowhere_keeps_no_other_waiting() {
-    let (_sim, exchange) = house().await;
+    let (_sim, exchange) = two_domains().await;
     let exchange = std::sync::Arc::new(exchange);
     let bad = BAD.map(|room| {
         let exchange = exchange.clone();
@@ -75,7 +75,7 @@ async fn a_domain_that_leads_nowhere_keeps_no_other_waiting() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_search_came_to_is_kept_when_its_caller_has_gone() {
-    let (sim, exchange) = house().await;
+    let (sim, exchange) = two_domains().await;
     let room = address(BAD[0]);
     for _ in 0..5 {
         assert!(timeout(Duration::from_millis(50), exchange.find_server(&room)).await.is_err(), "it hangs");
@@ -92,7 +92,7 @@ async fn what_a_search_came_to_is_kept_when_its_caller_has_gone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rooms_that_are_found_are_grouped_while_others_are_still_looked_for() {
-    let (_sim, exchange) = house().await;
+    let (_sim, exchange) = two_domains().await;
     let rooms: Vec<_> = BAD.iter().chain(&GOOD).map(|room| address(room)).collect();
     let begun = Instant::now();
     let groups = exchange.group_rooms(&rooms).await;
