@@ -50,8 +50,12 @@ pub(super) async fn run(
     let stored = stored_signs(connection, opened.engine.clock().now()).await?;
     let evidence = Evidence::read(&args, &rooms, &opened.engine, stored).await?;
     let books = evidence.books.clone();
-    let sweep =
-        Sweep::new(opened.engine.clone(), opened.config.rules.clone(), books, opened.config.rooms_at_once);
+    let sweep = Sweep::new(
+        opened.engine.clone(),
+        opened.config.rules.clone(),
+        books,
+        opened.config.max_concurrent_rooms,
+    );
     let sweep = sweep.with_attendance(attendance(connection, acts)?);
     let progress: Box<dyn Progress> = if output.is_watched() {
         Box::new(ProgressBarLine::new())
@@ -155,7 +159,7 @@ fn rooms(args: &CleanupArgs, opened: &OpenedEngine, output: &Output) -> Result<S
 
 fn window(args: &CleanupArgs, opened: &OpenedEngine) -> Result<Window, CommandError> {
     let from = args.from.unwrap_or_else(|| opened.engine.clock().now());
-    let to = args.to.unwrap_or(from + opened.config.ahead);
+    let to = args.to.unwrap_or(from + opened.config.horizon);
     Window::new(from, to).map_err(|error| CommandError::from_error(Exit::Usage, error))
 }
 

@@ -4,7 +4,8 @@ use super::exit::{CommandError, Exit};
 use super::secrets;
 use crate::calendar::RoomAddress;
 use crate::config::{
-    At, ClientProof, Config, DEFAULT_NAME, Pair, Proxy, SecretSource, Server, SignIn, WindowsProof,
+    AuthConfig, CertificateFiles, ClientCredentialSource, Config, DEFAULT_NAME, ExchangeConfig, ProxyConfig,
+    SecretSource, ServerLocation, WindowsCredentialSource,
 };
 use crate::ews::soap::ServerVersion;
 use crate::exchange::login::{
@@ -45,23 +46,23 @@ pub(super) fn connection_name<'c>(config: &'c Config, room: &RoomAddress) -> Opt
 }
 
 /// Every server of the configuration, by name.
-pub(super) fn servers(config: &Config) -> impl Iterator<Item = (&str, &Server)> {
+pub(super) fn servers(config: &Config) -> impl Iterator<Item = (&str, &ExchangeConfig)> {
     let named = config.connections.iter().map(|connection| (connection.name.as_str(), &connection.server));
     named.chain(config.server.as_ref().map(|server| (DEFAULT_NAME, server)))
 }
 
-fn open_exchange(name: &str, server: &Server) -> Result<Exchange, CommandError> {
+fn open_exchange(name: &str, server: &ExchangeConfig) -> Result<Exchange, CommandError> {
     Exchange::new(&connection_settings(name, server)?).map_err(|error| {
         CommandError::new(Exit::Usage, format!("the connection {name} cannot be used")).caused_by(error)
     })
 }
 
 /// What a conversation with this server needs to know.
-pub(super) fn connection_settings(name: &str, server: &Server) -> Result<Settings, CommandError> {
+pub(super) fn connection_settings(name: &str, server: &ExchangeConfig) -> Result<Settings, CommandError> {
     Ok(Settings {
         name: name.to_owned(),
-        location: endpoint(&server.at)?,
-        sign_in: sign_in(&server.sign_in)?,
+        location: endpoint(&server.location)?,
+        sign_in: sign_in(&server.auth)?,
         access: server.access,
         client_certificate: server.client_certificate.as_ref().map(certificate),
         proxy: server.proxy.as_ref().map(proxy).transpose()?,
@@ -70,22 +71,22 @@ pub(super) fn connection_settings(name: &str, server: &Server) -> Result<Setting
         first_byte_timeout: server.first_byte_timeout,
         response_timeout: server.answer_timeout,
         impersonate_by: server.impersonate_by,
-        max_concurrent_requests_per_room: server.per_room,
-        max_concurrent_requests: server.per_server,
-        operation_timeout: server.patience,
+        max_concurrent_requests_per_room: server.max_concurrent_requests_per_room,
+        max_concurrent_requests: server.max_concurrent_requests,
+        operation_timeout: server.operation_timeout,
         stream_idle_timeout: SILENCE_MAX.to_std().unwrap_or_default(),
         version: ServerVersion::default(),
     })
 }
 
-fn endpoint(at: &At) -> Result<exchange::ExchangeLocation, CommandError> {
+fn endpoint(at: &ServerLocation) -> Result<exchange::ExchangeLocation, CommandError> {
     match at {
-        At::Url(url) => Ok(exchange::ExchangeLocation::Url(url.clone())),
-        At::Autodiscover(policy) => Ok(exchange::ExchangeLocation::Discovered(policy.clone())),
+        ServerLocation::Url(url) => Ok(exchange::ExchangeLocation::Url(url.clone())),
+        ServerLocation::Autodiscover(policy) => Ok(exchange::ExchangeLocation::Discovered(policy.clone())),
     }
 }
 
-fn sign_in(sign_in: &SignIn) -> Result<exchange::SignInMethod, CommandError> {
+fn sign_in(sign_in: &AuthConfig) -> Result<exchange::SignInMethod, CommandError> {
     let windows = |scheme, username: &String, proof, binding, kdc: Option<String>| {
         exchange::SignInMethod::Windows(Windows {
             scheme,
@@ -96,37 +97,45 @@ fn sign_in(sign_in: &SignIn) -> Result<exchange::SignInMethod, CommandError> {
         })
     };
     Ok(match sign_in {
-        SignIn::Basic { username, password } => exchange::SignInMethod::Basic {
+        AuthConfig::Basic { username, password } => exchange::SignInMethod::Basic {
             username: username.clone(),
             password: secrets::read("password", password)?,
         },
-        SignIn::Ntlm { username, password, binding } => {
+        AuthConfig::Ntlm { username, password, binding } => {
             let proof = Proves::Password(secrets::read("password", password)?);
             windows(WindowsScheme::Ntlm, username, proof, *binding, None)
         }
-        SignIn::Negotiate { username, proof, binding, kdc } => {
+        AuthConfig::Negotiate { username, credential: proof, binding, kdc } => {
             let proof = match proof {
-                WindowsProof::Password(password) => Proves::Password(secrets::read("password", password)?),
-                WindowsProof::Keytab(path) => Proves::Key(usable("keytab", KeytabKey::read(path, username))?),
+                WindowsCredentialSource::Password(password) => {
+                    Proves::Password(secrets::read("password", password)?)
+                }
+                WindowsCredentialSource::Keytab(path) => {
+                    Proves::Key(usable("keytab", KeytabKey::read(path, username))?)
+                }
             };
             windows(WindowsScheme::Negotiate, username, proof, *binding, kdc.clone())
         }
-        SignIn::OAuth { endpoint, client_id, scope, proof } => {
+        AuthConfig::OAuth { endpoint, client_id, scope, credential: proof } => {
             exchange::SignInMethod::OAuth(ClientCredentials {
                 endpoint: endpoint.clone(),
                 client_id: client_id.clone(),
                 scope: scope.clone(),
                 authentication: match proof {
-                    ClientProof::Secret(secret) => Proof::Secret(secrets::read("client secret", secret)?),
-                    ClientProof::Certificate(Pair { certificate_file, key_file }) => Proof::Key(usable(
-                        "certificate of the application",
-                        ClientKey::read(certificate_file, key_file),
-                    )?),
+                    ClientCredentialSource::Secret(secret) => {
+                        Proof::Secret(secrets::read("client secret", secret)?)
+                    }
+                    ClientCredentialSource::Certificate(CertificateFiles { certificate_file, key_file }) => {
+                        Proof::Key(usable(
+                            "certificate of the application",
+                            ClientKey::read(certificate_file, key_file),
+                        )?)
+                    }
                 },
             })
         }
-        SignIn::Token(source) => exchange::SignInMethod::Token(external_token(source)?),
-        SignIn::Certificate => exchange::SignInMethod::Certificate,
+        AuthConfig::Token(source) => exchange::SignInMethod::Token(external_token(source)?),
+        AuthConfig::Certificate => exchange::SignInMethod::Certificate,
     })
 }
 
@@ -141,12 +150,12 @@ fn external_token(source: &SecretSource) -> Result<ExternalToken, CommandError> 
     })
 }
 
-fn certificate(pair: &Pair) -> ClientCertificate {
+fn certificate(pair: &CertificateFiles) -> ClientCertificate {
     ClientCertificate { certificate: pair.certificate_file.clone(), key: pair.key_file.clone() }
 }
 
-fn proxy(proxy: &Proxy) -> Result<exchange::ProxySettings, CommandError> {
-    let login = proxy.login.as_ref().map(|(username, password)| {
+fn proxy(proxy: &ProxyConfig) -> Result<exchange::ProxySettings, CommandError> {
+    let login = proxy.credentials.as_ref().map(|(username, password)| {
         Ok((username.clone(), secrets::read("password of the proxy", password)?))
     });
     Ok(exchange::ProxySettings { url: proxy.url.clone(), login: login.transpose()? })

@@ -14,7 +14,7 @@ use crate::api::Doctor;
 use crate::calendar::RoomAddress;
 use crate::cleanup::Progress;
 use crate::clock::SystemClock;
-use crate::config::{Config, Server};
+use crate::config::{Config, ExchangeConfig};
 use crate::doctor::{Finding, Patient, Report, Status, examine};
 use crate::engine::{Calendar, CalendarError};
 use crate::exchange::Exchange;
@@ -87,7 +87,7 @@ impl Progress for NoProgress {
 /// What is to be examined there, or what is wrong with the configuration already.
 async fn doctor_target(
     name: &str,
-    server: &Server,
+    server: &ExchangeConfig,
     config: &Config,
     write_in: Option<&RoomAddress>,
 ) -> Result<(Patient, Vec<Finding>), Finding> {

@@ -162,7 +162,7 @@ fn rights(words: &[String]) -> Result<Vec<Right>, CommandError> {
 }
 
 fn patterns(rooms: &[String]) -> Result<Vec<crate::calendar::RoomPattern>, CommandError> {
-    let idle: Vec<_> = rooms.iter().filter(|pattern| !config::may_match(pattern)).collect();
+    let idle: Vec<_> = rooms.iter().filter(|pattern| !config::can_match_address(pattern)).collect();
     match idle.first() {
         None => Ok(rooms.iter().flat_map(|pattern| pattern.parse()).collect()),
         Some(pattern) => {

@@ -47,7 +47,8 @@ pub(super) fn raise_open_files() -> Option<usize> {
 /// connection is still open, and the connections on which changes are streamed.
 fn files_for_exchange(config: &Config) -> usize {
     let servers = config.server.iter().chain(config.connections.iter().map(|one| &one.server));
-    servers.map(|server| server.per_server.saturating_mul(2)).sum::<usize>() + config.live.connections_max
+    servers.map(|server| server.max_concurrent_requests.saturating_mul(2)).sum::<usize>()
+        + config.live.connections_max
 }
 
 /// The connections that fit into so many open files beside Exchange and our own; and the number of files that all of the

@@ -99,7 +99,8 @@ impl RunningService {
         let (journal, engine) = (now.journal.clone(), now.engine.clone());
         let (listen, tls, behind_proxy) = (now.api.listen, now.api.tls.clone(), now.api.behind_proxy);
         let (health_listen, limits) = (now.api.health_listen, now.api.connections);
-        let api = config::Api { listen, health_listen, connections: limits, tls, behind_proxy, ..config.api };
+        let api =
+            config::ApiConfig { listen, health_listen, connections: limits, tls, behind_proxy, ..config.api };
         let live = now.live.clone();
         self.config = Config { server, connections, journal, engine, live, api, ..config };
         Ok(())
@@ -111,7 +112,7 @@ impl RunningService {
         match (self.keys.provider(), &self.config.api.oidc, &config.api.oidc) {
             (known, old, new) if old == new => Ok(known),
             (Some(known), Some(old), Some(new))
-                if (&old.issuer.issuer, &old.keys_at) == (&new.issuer.issuer, &new.keys_at) =>
+                if (&old.issuer.issuer, &old.jwks_url) == (&new.issuer.issuer, &new.jwks_url) =>
             {
                 let provider = known.with_issuer(new.issuer.clone()).for_console(new.console.clone());
                 Ok(Some(Arc::new(provider)))
@@ -196,17 +197,17 @@ impl FileHashes {
 pub(super) fn service_options(config: &Config) -> ServiceOptions {
     ServiceOptions {
         rules: config.rules.clone(),
-        max_state_age: config.api.state_age,
-        release_warning: config.api.warn,
-        horizon: config.ahead,
-        max_concurrent_rooms: config.rooms_at_once,
+        max_state_age: config.api.max_state_age,
+        release_warning: config.api.release_warning,
+        horizon: config.horizon,
+        max_concurrent_rooms: config.max_concurrent_rooms,
         schedules: config.schedules.clone(),
     }
 }
 
 /// How the service looks after the journal. A change takes a restart.
 pub(super) fn journal_care(config: &Config) -> JournalMaintenance {
-    let config::Journal { head_interval, erase_personal_after, .. } = config.journal;
+    let config::JournalConfig { head_interval, erase_personal_after, .. } = config.journal;
     JournalMaintenance { head_interval, erase_personal_after, key_ttl: config.engine.key_ttl }
 }
 
@@ -214,9 +215,9 @@ pub(super) fn api_options(config: &Config) -> api::ApiOptions {
     api::ApiOptions { deadline: config.api.deadline, subjects: config.api.subjects }
 }
 
-pub(super) fn provider(config: &config::Api) -> Result<Option<Arc<Provider>>, CommandError> {
+pub(super) fn provider(config: &config::ApiConfig) -> Result<Option<Arc<Provider>>, CommandError> {
     let Some(oidc) = &config.oidc else { return Ok(None) };
-    let provider = Provider::new(oidc.issuer.clone(), oidc.keys_at.clone());
+    let provider = Provider::new(oidc.issuer.clone(), oidc.jwks_url.clone());
     let provider = provider.map(|provider| provider.for_console(oidc.console.clone()));
     provider
         .map(|provider| Some(Arc::new(provider)))

@@ -208,7 +208,7 @@ async fn shut_down(service: &Service, stop: &CancellationToken, mut parts: JoinS
 }
 
 /// TLS as it is configured; plain HTTP only where nobody else reads it.
-fn tls(config: &config::Api, listen: SocketAddr) -> Result<Option<Arc<ServerTls>>, CommandError> {
+fn tls(config: &config::ApiConfig, listen: SocketAddr) -> Result<Option<Arc<ServerTls>>, CommandError> {
     match &config.tls {
         Some(files) => match ServerTls::open(files.clone()) {
             Ok(tls) => Ok(Some(Arc::new(tls))),

@@ -8,7 +8,7 @@ use super::connections::{connection_name, servers};
 use super::exit::{CommandError, Exit};
 use super::output::Output;
 use crate::calendar::RoomAddress;
-use crate::config::{Config, Server, SignIn};
+use crate::config::{AuthConfig, Config, ExchangeConfig};
 use crate::setup::online::Application;
 use crate::setup::{Names, Reach, Script, on_premises, online};
 
@@ -57,9 +57,9 @@ fn for_online(args: SetupArgs, config: &Config) -> Result<Script, CommandError> 
 fn exchange<'c, T>(
     args: &SetupArgs,
     config: &'c Config,
-    who: impl Fn(&Server) -> Option<T>,
+    who: impl Fn(&ExchangeConfig) -> Option<T>,
 ) -> Result<(Option<&'c str>, Option<T>), CommandError> {
-    let named = |(name, server): (&'c str, &'c Server)| who(server).map(|who| (name, who));
+    let named = |(name, server): (&'c str, &'c ExchangeConfig)| who(server).map(|who| (name, who));
     let Some(wanted) = &args.connection else {
         let first = servers(config).find_map(named);
         return Ok(first.map_or((None, None), |(name, who)| (Some(name), Some(who))));
@@ -71,16 +71,16 @@ fn exchange<'c, T>(
     Ok((Some(name), who(server)))
 }
 
-fn windows_account(server: &Server) -> Option<String> {
-    match server.sign_in {
-        SignIn::OAuth { .. } => None,
+fn windows_account(server: &ExchangeConfig) -> Option<String> {
+    match server.auth {
+        AuthConfig::OAuth { .. } => None,
         _ => server.account().map(str::to_owned),
     }
 }
 
-fn application_id(server: &Server) -> Option<Uuid> {
-    match &server.sign_in {
-        SignIn::OAuth { client_id, .. } => client_id.parse().ok(),
+fn application_id(server: &ExchangeConfig) -> Option<Uuid> {
+    match &server.auth {
+        AuthConfig::OAuth { client_id, .. } => client_id.parse().ok(),
         _ => None,
     }
 }

@@ -19,36 +19,36 @@ pub enum ConfigError {
         error: std::io::Error,
     },
     /// Something in the file is wrong.
-    #[error("{place}: {key}: {what}")]
-    Wrong {
+    #[error("{location}: {key}: {reason}")]
+    Invalid {
         /// File and line.
-        place: String,
+        location: String,
         /// Which key.
         key: String,
         /// What is wrong with it.
-        what: String,
+        reason: String,
     },
     /// A flag or its environment variable is wrong.
-    #[error("{flag}: {what}")]
-    Flag {
+    #[error("{flag}: {reason}")]
+    InvalidFlag {
         /// Which flag.
         flag: &'static str,
         /// What is wrong with it.
-        what: String,
+        reason: String,
     },
     /// Something must be said and is not.
-    #[error("{place}: {key} is needed and not given")]
+    #[error("{location}: {key} is needed and not given")]
     Missing {
         /// Which file.
-        place: String,
+        location: String,
         /// Which key.
         key: &'static str,
     },
 }
 
 impl ConfigError {
-    pub(super) fn flag(flag: &'static str, what: impl fmt::Display) -> Self {
-        Self::Flag { flag, what: what.to_string() }
+    pub(super) fn invalid_flag(flag: &'static str, what: impl fmt::Display) -> Self {
+        Self::InvalidFlag { flag, reason: what.to_string() }
     }
 }
 
@@ -66,41 +66,41 @@ fn without_values(message: &str) -> String {
 }
 
 /// The text a value came from, to say where it stands.
-pub(super) struct Source<'a> {
+pub(super) struct SourceText<'a> {
     pub(super) path: Option<&'a Path>,
     pub(super) text: &'a str,
 }
 
-impl Source<'_> {
+impl SourceText<'_> {
     /// A value that is well-formed and still wrong.
-    pub(super) fn at<T>(&self, value: &Spanned<T>, what: impl fmt::Display) -> ConfigError {
-        self.wrong(value.span(), what)
+    pub(super) fn error_at<T>(&self, value: &Spanned<T>, what: impl fmt::Display) -> ConfigError {
+        self.error_at_span(value.span(), what)
     }
 
     /// Not TOML, or not our keys and types. The parser's message quotes the value, which may be a secret that an administrator
     /// wrote in place of its source.
-    pub(super) fn syntax(&self, error: &toml::de::Error) -> ConfigError {
+    pub(super) fn parse_error(&self, error: &toml::de::Error) -> ConfigError {
         let span = error.span().unwrap_or_default();
         // These messages quote names of keys only.
         let names_keys =
             ["unknown field", "missing field"].iter().any(|start| error.message().starts_with(start));
-        if !names_keys && self.is_about_a_secret(&span) {
+        if !names_keys && self.concerns_secret(&span) {
             let what = "it names where the secret is, and never holds it: { file = \"…\" }, { env = \"…\" }, { command = [\"…\"] } or \
                         { credential = \"…\" }";
-            return self.wrong(span, what);
+            return self.error_at_span(span, what);
         }
-        self.wrong(span, without_values(error.message()))
+        self.error_at_span(span, without_values(error.message()))
     }
 
     /// Whether a secret belongs to the key, or stands on the lines, that the span lies in.
-    fn is_about_a_secret(&self, span: &Range<usize>) -> bool {
+    fn concerns_secret(&self, span: &Range<usize>) -> bool {
         let before = self.text.get(..span.start).unwrap_or_default();
         let from = before.rfind('\n').map_or(0, |end| end + 1);
         let rest = self.text.get(from..).unwrap_or_default();
         let within = span.end.saturating_sub(from).min(rest.len());
         let to = rest.get(within..).and_then(|after| after.find('\n')).map_or(rest.len(), |end| within + end);
         let lines = rest.get(..to).unwrap_or_default();
-        let key = self.key(before.matches('\n').count() + 1);
+        let key = self.key_at_line(before.matches('\n').count() + 1);
         [key.as_str(), lines].iter().any(|text| {
             let text = text.to_ascii_lowercase();
             SECRET_WORDS.iter().any(|word| text.contains(word))
@@ -108,25 +108,25 @@ impl Source<'_> {
     }
 
     pub(super) fn missing(&self, key: &'static str) -> ConfigError {
-        ConfigError::Missing { place: self.file(), key }
+        ConfigError::Missing { location: self.file_name(), key }
     }
 
-    fn wrong(&self, span: Range<usize>, what: impl fmt::Display) -> ConfigError {
+    fn error_at_span(&self, span: Range<usize>, what: impl fmt::Display) -> ConfigError {
         let before = self.text.get(..span.start).unwrap_or_default();
         let line = before.matches('\n').count() + 1;
-        ConfigError::Wrong {
-            place: format!("{}:{line}", self.file()),
-            key: self.key(line),
-            what: what.to_string(),
+        ConfigError::Invalid {
+            location: format!("{}:{line}", self.file_name()),
+            key: self.key_at_line(line),
+            reason: what.to_string(),
         }
     }
 
-    fn file(&self) -> String {
+    fn file_name(&self) -> String {
         self.path.map_or_else(|| "configuration".to_owned(), |path| path.display().to_string())
     }
 
     /// The dotted key that a line belongs to: the nearest table header above, and the key to the left of a `=`.
-    fn key(&self, line: usize) -> String {
+    fn key_at_line(&self, line: usize) -> String {
         let mut key: Option<&str> = None;
         let lines: Vec<&str> = self.text.lines().take(line).collect();
         for text in lines.iter().rev() {

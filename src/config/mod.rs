@@ -26,18 +26,18 @@ use crate::service::Schedule;
 use crate::text_file;
 
 pub use error::ConfigError;
-use error::Source;
-use file::{File, Spanned};
-use rules::{check_place, check_rules};
+use error::SourceText;
+use file::{ConfigFile, Spanned};
+use rules::{check_room_group, check_rules};
 pub use server::{
-    At, ClientProof, Connection, DEFAULT_NAME, PASSWORD_VARIABLE, Pair, Proxy, SecretSource, Server, SignIn,
-    WindowsProof,
+    AuthConfig, CertificateFiles, ClientCredentialSource, ConnectionConfig, DEFAULT_NAME, ExchangeConfig,
+    PASSWORD_VARIABLE, ProxyConfig, SecretSource, ServerLocation, WindowsCredentialSource,
 };
 use server::{check_connections, check_server};
-pub use service::{Api, Oidc, Webhook};
+pub use service::{ApiConfig, OidcConfig, WebhookConfig};
 use service::{check_api, check_live, check_schedules, check_webhook};
 use warnings::warnings;
-pub use warnings::{NO_RULE, has_rule, may_match};
+pub use warnings::{NO_RULE, can_match_address, has_rule};
 
 /// A configuration of ten thousand rooms, each with a name of its own, has about one megabyte.
 const FILE_BYTES_MAX: u64 = 16 << 20;
@@ -46,9 +46,9 @@ const FILE_BYTES_MAX: u64 = 16 << 20;
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Where Exchange is and who we are there; `None` when nobody said.
-    pub server: Option<Server>,
+    pub server: Option<ExchangeConfig>,
     /// Exchanges besides that, each with its rooms.
-    pub connections: Vec<Connection>,
+    pub connections: Vec<ConnectionConfig>,
     /// Mailboxes that must be out of reach, as `adjourn doctor` proves.
     pub out_of_scope: Vec<RoomAddress>,
     /// What may be touched.
@@ -58,19 +58,19 @@ pub struct Config {
     /// How actions are performed.
     pub engine: engine::EngineOptions,
     /// Where the journal is kept; `None`: in the default directory.
-    pub journal: Journal,
+    pub journal: JournalConfig,
     /// How sweeps judge.
     pub rules: Rules,
     /// How many rooms a sweep works on at once.
-    pub rooms_at_once: usize,
+    pub max_concurrent_rooms: usize,
     /// How far ahead a sweep looks.
-    pub ahead: TimeDelta,
+    pub horizon: TimeDelta,
     /// How the service is reached.
-    pub api: Api,
+    pub api: ApiConfig,
     /// When sweeps run by themselves.
     pub schedules: Vec<Schedule>,
     /// Who is told what happens.
-    pub webhook: Option<Webhook>,
+    pub webhook: Option<WebhookConfig>,
     /// How the service follows calendars.
     pub live: live::LiveOptions,
     /// Files with secrets and the state directory are used although other users can read or change them.
@@ -81,7 +81,7 @@ pub struct Config {
 
 /// The journal on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Journal {
+pub struct JournalConfig {
     /// The state directory.
     pub directory: Option<PathBuf>,
     /// How often the service tells the journal's last number and hash to the log and the webhook.
@@ -120,34 +120,38 @@ impl Config {
 
     /// Checks the text of a configuration file.
     pub fn parse(path: Option<&Path>, text: &str, overrides: Overrides) -> Result<Self, ConfigError> {
-        let source = Source { path, text };
-        let file: File = toml::from_str(text).map_err(|error| source.syntax(&error))?;
+        let source = SourceText { path, text };
+        let file: ConfigFile = toml::from_str(text).map_err(|error| source.parse_error(&error))?;
         check(&source, file, overrides)
     }
 }
 
-fn check(source: &Source<'_>, file: File, overrides: Overrides) -> Result<Config, ConfigError> {
+fn check(source: &SourceText<'_>, file: ConfigFile, overrides: Overrides) -> Result<Config, ConfigError> {
     let mut rooms = Vec::new();
     for room in &file.scope.rooms {
         if room.get_ref().contains('*') {
-            return Err(source.at(room, format!("`{}` is a pattern; here are addresses", room.get_ref())));
+            return Err(
+                source.error_at(room, format!("`{}` is a pattern; here are addresses", room.get_ref()))
+            );
         }
-        rooms.push(room.get_ref().parse().map_err(|error| source.at(room, error))?);
+        rooms.push(room.get_ref().parse().map_err(|error| source.error_at(room, error))?);
     }
     for room in &overrides.rooms {
-        rooms.push(room.parse().map_err(|error| ConfigError::flag("--in-scope", error))?);
+        rooms.push(room.parse().map_err(|error| ConfigError::invalid_flag("--in-scope", error))?);
     }
     let says_cleanup = file.cleanup.is_some() || !file.schedules.is_empty();
     let room_patterns = room_patterns(&file);
     let cleanup = file.cleanup.unwrap_or_default();
-    let places = file.places.into_iter().map(|place| check_place(source, place)).collect::<Result<_, _>>()?;
+    let places =
+        file.places.into_iter().map(|place| check_room_group(source, place)).collect::<Result<_, _>>()?;
     let directory = overrides.state_dir.clone().or(file.journal.directory);
-    let resume_within = checked(source, &file.journal.resume_within_s, 0, 24 * 3600)?;
-    let give_up_after = checked(source, &file.journal.give_up_after_s, 0, 30 * 24 * 3600)?;
-    let key_ttl = checked(source, &file.engine.idempotency_key_ttl_hours, 1, 24 * 30)?;
+    let resume_within = in_range(source, &file.journal.resume_within_s, 0, 24 * 3600)?;
+    let give_up_after = in_range(source, &file.journal.give_up_after_s, 0, 30 * 24 * 3600)?;
+    let key_ttl = in_range(source, &file.engine.idempotency_key_ttl_hours, 1, 24 * 30)?;
     let erase_after = file.journal.erase_personal_after_days;
     let outsiders = file.doctor.out_of_scope.iter();
-    let outsiders = outsiders.map(|room| room.get_ref().parse().map_err(|error| source.at(room, error)));
+    let outsiders =
+        outsiders.map(|room| room.get_ref().parse().map_err(|error| source.error_at(room, error)));
     let allow_insecure_permissions = file.allow_insecure_permissions || overrides.allow_insecure_permissions;
     let config = Config {
         connections: check_connections(source, file.connections)?,
@@ -165,16 +169,16 @@ fn check(source: &Source<'_>, file: File, overrides: Overrides) -> Result<Config
             booking_subject: file.engine.booking_subject,
             ..engine::EngineOptions::default()
         },
-        journal: Journal {
+        journal: JournalConfig {
             directory,
             // More often than each minute fills logs; less often than each day says nothing about yesterday.
-            head_interval: Duration::from_secs(checked(source, &file.journal.head_interval_s, 60, 86_400)?),
+            head_interval: Duration::from_secs(in_range(source, &file.journal.head_interval_s, 60, 86_400)?),
             erase_personal_after: erase_after
-                .map(|days| checked(source, &days, 1, 36_500).map(TimeDelta::days))
+                .map(|days| in_range(source, &days, 1, 36_500).map(TimeDelta::days))
                 .transpose()?,
         },
-        rooms_at_once: checked(source, &cleanup.rooms_at_once, 1, 1_000)?,
-        ahead: TimeDelta::hours(checked(source, &cleanup.hours_ahead, 1, 24 * 366)?),
+        max_concurrent_rooms: in_range(source, &cleanup.rooms_at_once, 1, 1_000)?,
+        horizon: TimeDelta::hours(in_range(source, &cleanup.hours_ahead, 1, 24 * 366)?),
         rules: check_rules(source, cleanup, places)?,
         api: check_api(source, &file.api)?,
         schedules: check_schedules(source, file.schedules)?,
@@ -188,7 +192,7 @@ fn check(source: &Source<'_>, file: File, overrides: Overrides) -> Result<Config
 }
 
 /// Every pattern of rooms in the file, under the key where it stands.
-fn room_patterns(file: &File) -> Vec<(String, String)> {
+fn room_patterns(file: &ConfigFile) -> Vec<(String, String)> {
     let named = |key: String, patterns: &[String]| {
         patterns.iter().map(|pattern| (key.clone(), pattern.clone())).collect::<Vec<_>>()
     };
@@ -201,7 +205,7 @@ fn room_patterns(file: &File) -> Vec<(String, String)> {
     places.chain(schedules).chain(grants).collect()
 }
 
-fn patterns(texts: &[String]) -> Vec<RoomPattern> {
+fn room_patterns_of(texts: &[String]) -> Vec<RoomPattern> {
     texts.iter().flat_map(|text| text.parse()).collect()
 }
 
@@ -210,32 +214,32 @@ const MINUTES_MAX: i64 = 7 * 24 * 60;
 /// An hour: longer than any HTTP exchange is worth waiting for.
 const SECONDS_MAX: u64 = 3_600;
 
-fn minutes(source: &Source<'_>, value: &Spanned<i64>) -> Result<TimeDelta, ConfigError> {
-    checked_ref(source, value, 0, MINUTES_MAX).map(|minutes| TimeDelta::minutes(*minutes))
+fn minutes(source: &SourceText<'_>, value: &Spanned<i64>) -> Result<TimeDelta, ConfigError> {
+    in_range_ref(source, value, 0, MINUTES_MAX).map(|minutes| TimeDelta::minutes(*minutes))
 }
 
-fn seconds(source: &Source<'_>, value: &Spanned<u64>) -> Result<Duration, ConfigError> {
-    checked_ref(source, value, 1, SECONDS_MAX).map(|seconds| Duration::from_secs(*seconds))
+fn seconds(source: &SourceText<'_>, value: &Spanned<u64>) -> Result<Duration, ConfigError> {
+    in_range_ref(source, value, 1, SECONDS_MAX).map(|seconds| Duration::from_secs(*seconds))
 }
 
-fn checked<T: PartialOrd + Copy + std::fmt::Display>(
-    source: &Source<'_>,
+fn in_range<T: PartialOrd + Copy + std::fmt::Display>(
+    source: &SourceText<'_>,
     value: &Spanned<T>,
     min: T,
     max: T,
 ) -> Result<T, ConfigError> {
-    checked_ref(source, value, min, max).copied()
+    in_range_ref(source, value, min, max).copied()
 }
 
-fn checked_ref<'v, T: PartialOrd + std::fmt::Display>(
-    source: &Source<'_>,
+fn in_range_ref<'v, T: PartialOrd + std::fmt::Display>(
+    source: &SourceText<'_>,
     value: &'v Spanned<T>,
     min: T,
     max: T,
 ) -> Result<&'v T, ConfigError> {
     match value.get_ref() {
         fine if min <= *fine && *fine <= max => Ok(fine),
-        other => Err(source.at(value, format!("{other} is not between {min} and {max}"))),
+        other => Err(source.error_at(value, format!("{other} is not between {min} and {max}"))),
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::{ClientProof, Config, SecretSource, Server, SignIn, WindowsProof};
+use super::{
+    AuthConfig, ClientCredentialSource, Config, ExchangeConfig, SecretSource, WindowsCredentialSource,
+};
 
 /// What a private file is called in a message, and where it is.
 type PrivateFile<'c> = (&'static str, &'c Path);
@@ -13,33 +15,39 @@ impl Config {
         let servers = self.connections.iter().map(|one| &one.server).chain(&self.server);
         let tls = self.api.tls.as_ref().map(|tls| ("private key", tls.key.as_path()));
         let webhook = self.webhook.as_ref().map(|hook| ("webhook secret", hook.secret_file.as_path()));
-        servers.flat_map(of_server).chain(tls).chain(webhook).collect()
+        servers.flat_map(private_files_of_server).chain(tls).chain(webhook).collect()
     }
 }
 
-fn of_server(server: &Server) -> impl Iterator<Item = PrivateFile<'_>> {
+fn private_files_of_server(server: &ExchangeConfig) -> impl Iterator<Item = PrivateFile<'_>> {
     let certificate = server.client_certificate.as_ref().map(|pair| ("private key", pair.key_file.as_path()));
-    let proxy = server.proxy.as_ref().and_then(|proxy| proxy.login.as_ref());
-    let proxy = proxy.and_then(|(_, password)| of_source("password file", password));
-    of_sign_in(&server.sign_in).into_iter().chain(certificate).chain(proxy)
+    let proxy = server.proxy.as_ref().and_then(|proxy| proxy.credentials.as_ref());
+    let proxy = proxy.and_then(|(_, password)| private_file_of_secret("password file", password));
+    private_file_of_auth(&server.auth).into_iter().chain(certificate).chain(proxy)
 }
 
-fn of_sign_in(sign_in: &SignIn) -> Option<PrivateFile<'_>> {
+fn private_file_of_auth(sign_in: &AuthConfig) -> Option<PrivateFile<'_>> {
     match sign_in {
-        SignIn::Basic { password, .. }
-        | SignIn::Ntlm { password, .. }
-        | SignIn::Negotiate { proof: WindowsProof::Password(password), .. } => {
-            of_source("password file", password)
+        AuthConfig::Basic { password, .. }
+        | AuthConfig::Ntlm { password, .. }
+        | AuthConfig::Negotiate { credential: WindowsCredentialSource::Password(password), .. } => {
+            private_file_of_secret("password file", password)
         }
-        SignIn::Negotiate { proof: WindowsProof::Keytab(path), .. } => Some(("keytab", path)),
-        SignIn::OAuth { proof: ClientProof::Secret(secret), .. } => of_source("client secret", secret),
-        SignIn::OAuth { proof: ClientProof::Certificate(pair), .. } => Some(("private key", &pair.key_file)),
-        SignIn::Token(token) => of_source("token", token),
-        SignIn::Certificate => None,
+        AuthConfig::Negotiate { credential: WindowsCredentialSource::Keytab(path), .. } => {
+            Some(("keytab", path))
+        }
+        AuthConfig::OAuth { credential: ClientCredentialSource::Secret(secret), .. } => {
+            private_file_of_secret("client secret", secret)
+        }
+        AuthConfig::OAuth { credential: ClientCredentialSource::Certificate(pair), .. } => {
+            Some(("private key", &pair.key_file))
+        }
+        AuthConfig::Token(token) => private_file_of_secret("token", token),
+        AuthConfig::Certificate => None,
     }
 }
 
-fn of_source<'c>(what: &'static str, source: &'c SecretSource) -> Option<PrivateFile<'c>> {
+fn private_file_of_secret<'c>(what: &'static str, source: &'c SecretSource) -> Option<PrivateFile<'c>> {
     match source {
         SecretSource::File(path) => Some((what, path)),
         SecretSource::Environment(_) | SecretSource::Command(_) | SecretSource::Credential(_) => None,

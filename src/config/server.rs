@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::error::{ConfigError, Source};
-use super::file::{self, Auth, Cloud, Spanned};
-use super::{Overrides, checked, seconds};
+use super::error::{ConfigError, SourceText};
+use super::file::{self, AuthMethod, Cloud, Spanned};
+use super::{Overrides, in_range, seconds};
 use crate::calendar::RoomPattern;
 use crate::exchange::autodiscover::Policy;
 use crate::exchange::login::ChannelBinding;
@@ -21,17 +21,17 @@ const AUTODISCOVER: &str = "autodiscover";
 
 /// Where Exchange is and who we are there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Server {
+pub struct ExchangeConfig {
     /// Where it is.
-    pub at: At,
+    pub location: ServerLocation,
     /// Who we are there.
-    pub sign_in: SignIn,
+    pub auth: AuthConfig,
     /// What the account may do in rooms it does not own.
     pub access: Access,
     /// A certificate of our own, in PEM files, for servers that ask for one.
-    pub client_certificate: Option<Pair>,
+    pub client_certificate: Option<CertificateFiles>,
     /// What connections go through.
-    pub proxy: Option<Proxy>,
+    pub proxy: Option<ProxyConfig>,
     /// More certificates to trust, in PEM.
     pub ca_file: Option<PathBuf>,
     /// How long a connection may take to come up, TLS included.
@@ -41,29 +41,29 @@ pub struct Server {
     /// How long a whole answer may take.
     pub answer_timeout: Duration,
     /// How long one operation may take with all its waiting, when Exchange is busy.
-    pub patience: Duration,
+    pub operation_timeout: Duration,
     /// How rooms are named in `ExchangeImpersonation`.
     pub impersonate_by: ImpersonateBy,
     /// Requests under way at once to one room. Exchange budgets each mailbox; 2 never troubles it.
-    pub per_room: usize,
+    pub max_concurrent_requests_per_room: usize,
     /// Requests under way at once to the server.
-    pub per_server: usize,
+    pub max_concurrent_requests: usize,
 }
 
 /// An Exchange besides that of `[server]`, and its rooms.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Connection {
+pub struct ConnectionConfig {
     /// What it is called in logs, metrics and the doctor's report.
     pub name: String,
     /// The rooms that live there. Of several connections that match, the first counts.
     pub rooms: Vec<RoomPattern>,
     /// The Exchange.
-    pub server: Server,
+    pub server: ExchangeConfig,
 }
 
 /// Where an Exchange is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum At {
+pub enum ServerLocation {
     /// `https://…/EWS/Exchange.asmx`.
     Url(String),
     /// Wherever Autodiscover says that each room lives.
@@ -86,7 +86,7 @@ pub enum SecretSource {
 /// A certificate and its key, in PEM files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub struct Pair {
+pub struct CertificateFiles {
     pub certificate_file: PathBuf,
     pub key_file: PathBuf,
 }
@@ -94,11 +94,28 @@ pub struct Pair {
 /// A way of signing in, and where what it needs is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub enum SignIn {
-    Basic { username: String, password: SecretSource },
-    Ntlm { username: String, password: SecretSource, binding: ChannelBinding },
-    Negotiate { username: String, proof: WindowsProof, binding: ChannelBinding, kdc: Option<String> },
-    OAuth { endpoint: String, client_id: String, scope: String, proof: ClientProof },
+pub enum AuthConfig {
+    Basic {
+        username: String,
+        password: SecretSource,
+    },
+    Ntlm {
+        username: String,
+        password: SecretSource,
+        binding: ChannelBinding,
+    },
+    Negotiate {
+        username: String,
+        credential: WindowsCredentialSource,
+        binding: ChannelBinding,
+        kdc: Option<String>,
+    },
+    OAuth {
+        endpoint: String,
+        client_id: String,
+        scope: String,
+        credential: ClientCredentialSource,
+    },
     Token(SecretSource),
     Certificate,
 }
@@ -106,7 +123,7 @@ pub enum SignIn {
 /// What proves a Windows account to Kerberos.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub enum WindowsProof {
+pub enum WindowsCredentialSource {
     Password(SecretSource),
     Keytab(PathBuf),
 }
@@ -114,41 +131,46 @@ pub enum WindowsProof {
 /// What proves an application to its tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub enum ClientProof {
+pub enum ClientCredentialSource {
     Secret(SecretSource),
-    Certificate(Pair),
+    Certificate(CertificateFiles),
 }
 
 /// An HTTP proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Proxy {
+pub struct ProxyConfig {
     /// `http://host:port`.
     pub url: String,
     /// User name and password, if it wants them.
-    pub login: Option<(String, SecretSource)>,
+    pub credentials: Option<(String, SecretSource)>,
 }
 
-impl Server {
+impl ExchangeConfig {
     /// What Exchange calls us: the account, or the application's id; `None` where only a token or a certificate says.
     pub fn account(&self) -> Option<&str> {
-        match &self.sign_in {
-            SignIn::Basic { username, .. }
-            | SignIn::Ntlm { username, .. }
-            | SignIn::Negotiate { username, .. } => Some(username),
-            SignIn::OAuth { client_id, .. } => Some(client_id),
-            SignIn::Token(_) | SignIn::Certificate => None,
+        match &self.auth {
+            AuthConfig::Basic { username, .. }
+            | AuthConfig::Ntlm { username, .. }
+            | AuthConfig::Negotiate { username, .. } => Some(username),
+            AuthConfig::OAuth { client_id, .. } => Some(client_id),
+            AuthConfig::Token(_) | AuthConfig::Certificate => None,
         }
     }
 
     /// Where all its secrets are.
     pub fn secrets(&self) -> Vec<&SecretSource> {
-        let own = match &self.sign_in {
-            SignIn::Basic { password, .. } | SignIn::Ntlm { password, .. } => Some(password),
-            SignIn::Negotiate { proof: WindowsProof::Password(password), .. } => Some(password),
-            SignIn::OAuth { proof: ClientProof::Secret(secret), .. } => Some(secret),
-            SignIn::Negotiate { .. } | SignIn::OAuth { .. } | SignIn::Token(_) | SignIn::Certificate => None,
+        let own = match &self.auth {
+            AuthConfig::Basic { password, .. } | AuthConfig::Ntlm { password, .. } => Some(password),
+            AuthConfig::Negotiate { credential: WindowsCredentialSource::Password(password), .. } => {
+                Some(password)
+            }
+            AuthConfig::OAuth { credential: ClientCredentialSource::Secret(secret), .. } => Some(secret),
+            AuthConfig::Negotiate { .. }
+            | AuthConfig::OAuth { .. }
+            | AuthConfig::Token(_)
+            | AuthConfig::Certificate => None,
         };
-        let proxy = self.proxy.as_ref().and_then(|proxy| Some(&proxy.login.as_ref()?.1));
+        let proxy = self.proxy.as_ref().and_then(|proxy| Some(&proxy.credentials.as_ref()?.1));
         own.into_iter().chain(proxy).collect()
     }
 }
@@ -176,21 +198,22 @@ impl Cloud {
 
 /// `[server]`, under what the flags say; `None` when nobody says where it is.
 pub(super) fn check_server(
-    source: &Source<'_>,
-    file: file::Server,
+    source: &SourceText<'_>,
+    file: file::ServerSection,
     overrides: Overrides,
-) -> Result<Option<Server>, ConfigError> {
+) -> Result<Option<ExchangeConfig>, ConfigError> {
     if let Some(rooms) = &file.rooms {
-        return Err(
-            source.at(rooms, "which rooms live where is said in [[connections]]; [server] has the others")
-        );
+        return Err(source
+            .error_at(rooms, "which rooms live where is said in [[connections]]; [server] has the others"));
     }
     let url = match &overrides.url {
-        Some(url) => Some(At::Url(check_url(url).map_err(|error| ConfigError::flag("--url", error))?)),
-        None => at(source, &file)?,
+        Some(url) => Some(ServerLocation::Url(
+            check_url(url).map_err(|error| ConfigError::invalid_flag("--url", error))?,
+        )),
+        None => server_location(source, &file)?,
     };
     let Some(at) = url else { return Ok(None) };
-    let file = file::Server {
+    let file = file::ServerSection {
         username: overrides.username.or(file.username),
         ca_file: overrides.ca_file.or(file.ca_file),
         ..file
@@ -200,79 +223,90 @@ pub(super) fn check_server(
 
 /// `[[connections]]`.
 pub(super) fn check_connections(
-    source: &Source<'_>,
-    files: Vec<file::Server>,
-) -> Result<Vec<Connection>, ConfigError> {
-    let mut all: Vec<Connection> = Vec::new();
+    source: &SourceText<'_>,
+    files: Vec<file::ServerSection>,
+) -> Result<Vec<ConnectionConfig>, ConfigError> {
+    let mut all: Vec<ConnectionConfig> = Vec::new();
     for mut file in files {
         let name = file.name.take().ok_or_else(|| source.missing("connections.name"))?;
         let taken = name.get_ref() == DEFAULT_NAME || all.iter().any(|other| other.name == *name.get_ref());
         if taken || name.get_ref().is_empty() {
-            return Err(source.at(&name, "every connection needs a name of its own"));
+            return Err(source.error_at(&name, "every connection needs a name of its own"));
         }
         let rooms = file.rooms.take().ok_or_else(|| source.missing("connections.rooms"))?;
         let patterns =
-            rooms.get_ref().iter().map(|room| room.parse().map_err(|error| source.at(&rooms, error)));
+            rooms.get_ref().iter().map(|room| room.parse().map_err(|error| source.error_at(&rooms, error)));
         let patterns = patterns.collect::<Result<_, _>>()?;
-        let at = at(source, &file)?.ok_or_else(|| source.at(&name, "it has no url"))?;
-        all.push(Connection { name: name.into_inner(), rooms: patterns, server: check(source, file, at)? });
+        let at = server_location(source, &file)?.ok_or_else(|| source.error_at(&name, "it has no url"))?;
+        all.push(ConnectionConfig {
+            name: name.into_inner(),
+            rooms: patterns,
+            server: check(source, file, at)?,
+        });
     }
     Ok(all)
 }
 
-fn check(source: &Source<'_>, file: file::Server, at: At) -> Result<Server, ConfigError> {
+fn check(
+    source: &SourceText<'_>,
+    file: file::ServerSection,
+    at: ServerLocation,
+) -> Result<ExchangeConfig, ConfigError> {
     if let (Access::Delegate, Some(oauth)) = (file.access, &file.oauth) {
         let why = "an application has no mailbox access of its own: with [server.oauth], access is \"impersonation\"";
-        return Err(source.at(oauth, why));
+        return Err(source.error_at(oauth, why));
     }
-    Ok(Server {
-        at,
-        sign_in: sign_in(source, &file)?,
+    Ok(ExchangeConfig {
+        location: at,
+        auth: auth_config(source, &file)?,
         access: file.access,
-        client_certificate: file.client_certificate.map(pair),
+        client_certificate: file.client_certificate.map(certificate_files),
         proxy: file.proxy.map(|proxy| check_proxy(source, proxy)).transpose()?,
         ca_file: file.ca_file,
         connect_timeout: seconds(source, &file.connect_timeout_s)?,
         first_byte_timeout: seconds(source, &file.first_byte_timeout_s)?,
         answer_timeout: seconds(source, &file.answer_timeout_s)?,
-        patience: seconds(source, &file.patience_s)?,
+        operation_timeout: seconds(source, &file.patience_s)?,
         impersonate_by: file.impersonate_by,
-        per_room: checked(source, &file.requests_per_room, 1, 27)?,
-        per_server: checked(source, &file.requests_at_once, 1, 1_000)?,
+        max_concurrent_requests_per_room: in_range(source, &file.requests_per_room, 1, 27)?,
+        max_concurrent_requests: in_range(source, &file.requests_at_once, 1, 1_000)?,
     })
 }
 
 /// Where it is: as written, or, of Exchange Online, where that cloud's is.
-fn at(source: &Source<'_>, file: &file::Server) -> Result<Option<At>, ConfigError> {
+fn server_location(
+    source: &SourceText<'_>,
+    file: &file::ServerSection,
+) -> Result<Option<ServerLocation>, ConfigError> {
     match (&file.url, &file.oauth) {
         (Some(url), _) if url.get_ref() == AUTODISCOVER => {
             let confirmed = file.autodiscover.as_ref().filter(|said| !said.hosts.is_empty());
             let said = confirmed.ok_or_else(|| {
-                source.at(
+                source.error_at(
                     url,
                     "name your own hosts in autodiscover.hosts: only they hear the account's password",
                 )
             })?;
             let policy =
                 Policy { preferred_host: said.first.clone(), ..Policy::new(said.hosts.iter().cloned()) };
-            Ok(Some(At::Autodiscover(policy)))
+            Ok(Some(ServerLocation::Autodiscover(policy)))
         }
-        (Some(url), _) => {
-            check_url(url.get_ref()).map(|url| Some(At::Url(url))).map_err(|error| source.at(url, error))
-        }
+        (Some(url), _) => check_url(url.get_ref())
+            .map(|url| Some(ServerLocation::Url(url)))
+            .map_err(|error| source.error_at(url, error)),
         (None, Some(oauth)) => {
-            Ok(Some(At::Url(format!("{}/EWS/Exchange.asmx", oauth.get_ref().cloud.exchange()))))
+            Ok(Some(ServerLocation::Url(format!("{}/EWS/Exchange.asmx", oauth.get_ref().cloud.exchange()))))
         }
         (None, None) => Ok(None),
     }
 }
 
-fn sign_in(source: &Source<'_>, file: &file::Server) -> Result<SignIn, ConfigError> {
+fn auth_config(source: &SourceText<'_>, file: &file::ServerSection) -> Result<AuthConfig, ConfigError> {
     let auth = match (&file.auth, &file.oauth, &file.token) {
         (Some(auth), ..) => *auth.get_ref(),
-        (None, Some(_), _) => Auth::Oauth,
-        (None, None, Some(_)) => Auth::Token,
-        (None, None, None) => Auth::Basic,
+        (None, Some(_), _) => AuthMethod::Oauth,
+        (None, None, Some(_)) => AuthMethod::Token,
+        (None, None, None) => AuthMethod::Basic,
     };
     let username = || file.username.clone().ok_or_else(|| source.missing("server.username"));
     let password = || {
@@ -281,95 +315,107 @@ fn sign_in(source: &Source<'_>, file: &file::Server) -> Result<SignIn, ConfigErr
     };
     let binding = file.channel_binding;
     Ok(match auth {
-        Auth::Basic => SignIn::Basic { username: username()?, password: password()? },
-        Auth::Ntlm => SignIn::Ntlm { username: username()?, password: password()?, binding },
-        Auth::Negotiate => {
+        AuthMethod::Basic => AuthConfig::Basic { username: username()?, password: password()? },
+        AuthMethod::Ntlm => AuthConfig::Ntlm { username: username()?, password: password()?, binding },
+        AuthMethod::Negotiate => {
             let proof = match &file.keytab_file {
-                Some(path) => WindowsProof::Keytab(path.clone()),
-                None => WindowsProof::Password(password()?),
+                Some(path) => WindowsCredentialSource::Keytab(path.clone()),
+                None => WindowsCredentialSource::Password(password()?),
             };
             let kdc = file.kdc.as_ref().map(|kdc| check_kdc(source, kdc)).transpose()?;
-            SignIn::Negotiate { username: username()?, proof, binding, kdc }
+            AuthConfig::Negotiate { username: username()?, credential: proof, binding, kdc }
         }
-        Auth::Oauth => {
+        AuthMethod::Oauth => {
             let oauth = file.oauth.as_ref().ok_or_else(|| source.missing("server.oauth"))?;
             check_oauth(source, oauth)?
         }
-        Auth::Token => {
+        AuthMethod::Token => {
             let token = file.token.as_ref().ok_or_else(|| source.missing("server.token"))?;
             match secret_source(source, token)? {
                 SecretSource::Environment(_) => {
                     return Err(
-                        source.at(token, "a token wears out, so it must come from a file or a command")
+                        source.error_at(token, "a token wears out, so it must come from a file or a command")
                     );
                 }
-                renewable => SignIn::Token(renewable),
+                renewable => AuthConfig::Token(renewable),
             }
         }
-        Auth::Certificate if file.client_certificate.is_none() => {
+        AuthMethod::Certificate if file.client_certificate.is_none() => {
             return Err(source.missing("server.client_certificate"));
         }
-        Auth::Certificate => SignIn::Certificate,
+        AuthMethod::Certificate => AuthConfig::Certificate,
     })
 }
 
-fn check_oauth(source: &Source<'_>, oauth: &Spanned<file::OAuth>) -> Result<SignIn, ConfigError> {
+fn check_oauth(
+    source: &SourceText<'_>,
+    oauth: &Spanned<file::OAuthSection>,
+) -> Result<AuthConfig, ConfigError> {
     let file = oauth.get_ref();
     let tenant = file.tenant.get_ref();
     if tenant.is_empty() || !tenant.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c)) {
-        return Err(source.at(&file.tenant, "a tenant is a domain or an id"));
+        return Err(source.error_at(&file.tenant, "a tenant is a domain or an id"));
     }
     let endpoint = match &file.endpoint {
-        Some(endpoint) => check_url(endpoint.get_ref()).map_err(|error| source.at(endpoint, error))?,
+        Some(endpoint) => check_url(endpoint.get_ref()).map_err(|error| source.error_at(endpoint, error))?,
         None => format!("{}/{tenant}/oauth2/v2.0/token", file.cloud.authority()),
     };
     let proof = match (&file.secret, &file.certificate_file, &file.key_file) {
-        (Some(secret), None, None) => ClientProof::Secret(source_of(secret)),
-        (None, Some(certificate), Some(key)) => {
-            ClientProof::Certificate(Pair { certificate_file: certificate.clone(), key_file: key.clone() })
-        }
-        _ => return Err(source.at(oauth, "it needs either secret, or certificate_file and key_file")),
+        (Some(secret), None, None) => ClientCredentialSource::Secret(to_secret_source(secret)),
+        (None, Some(certificate), Some(key)) => ClientCredentialSource::Certificate(CertificateFiles {
+            certificate_file: certificate.clone(),
+            key_file: key.clone(),
+        }),
+        _ => return Err(source.error_at(oauth, "it needs either secret, or certificate_file and key_file")),
     };
     let scope = file.scope.clone().unwrap_or_else(|| format!("{}/.default", file.cloud.exchange()));
-    Ok(SignIn::OAuth { endpoint, client_id: file.client_id.clone(), scope, proof })
+    Ok(AuthConfig::OAuth { endpoint, client_id: file.client_id.clone(), scope, credential: proof })
 }
 
-fn check_kdc(source: &Source<'_>, kdc: &Spanned<String>) -> Result<String, ConfigError> {
+fn check_kdc(source: &SourceText<'_>, kdc: &Spanned<String>) -> Result<String, ConfigError> {
     let host = kdc.get_ref().strip_prefix("tcp://").filter(|host| !host.is_empty() && !host.contains('@'));
-    host.map(|_| kdc.get_ref().clone()).ok_or_else(|| source.at(kdc, "a KDC is written tcp://host:88"))
+    host.map(|_| kdc.get_ref().clone()).ok_or_else(|| source.error_at(kdc, "a KDC is written tcp://host:88"))
 }
 
-fn check_proxy(source: &Source<'_>, proxy: Spanned<file::Proxy>) -> Result<Proxy, ConfigError> {
+fn check_proxy(
+    source: &SourceText<'_>,
+    proxy: Spanned<file::ProxySection>,
+) -> Result<ProxyConfig, ConfigError> {
     let file = proxy.get_ref();
     if has_userinfo(&file.url) {
-        return Err(source.at(&proxy, "a user name and a password stand beside the url, not in it"));
+        return Err(source.error_at(&proxy, "a user name and a password stand beside the url, not in it"));
     }
     let login = match (&file.username, &file.password) {
         (None, None) => None,
-        (Some(username), Some(password)) => Some((username.clone(), source_of(password))),
-        _ => return Err(source.at(&proxy, "username and password go together")),
+        (Some(username), Some(password)) => Some((username.clone(), to_secret_source(password))),
+        _ => return Err(source.error_at(&proxy, "username and password go together")),
     };
-    Ok(Proxy { url: file.url.clone(), login })
+    Ok(ProxyConfig { url: file.url.clone(), credentials: login })
 }
 
-fn secret_source(source: &Source<'_>, secret: &Spanned<file::Secret>) -> Result<SecretSource, ConfigError> {
-    match source_of(secret.get_ref()) {
-        SecretSource::Command(words) if words.is_empty() => Err(source.at(secret, "the command is empty")),
+fn secret_source(
+    source: &SourceText<'_>,
+    secret: &Spanned<file::SecretReference>,
+) -> Result<SecretSource, ConfigError> {
+    match to_secret_source(secret.get_ref()) {
+        SecretSource::Command(words) if words.is_empty() => {
+            Err(source.error_at(secret, "the command is empty"))
+        }
         fine => Ok(fine),
     }
 }
 
-fn source_of(secret: &file::Secret) -> SecretSource {
+fn to_secret_source(secret: &file::SecretReference) -> SecretSource {
     match secret {
-        file::Secret::File(path) => SecretSource::File(path.clone()),
-        file::Secret::Env(name) => SecretSource::Environment(name.clone()),
-        file::Secret::Command(words) => SecretSource::Command(words.clone()),
-        file::Secret::Credential(name) => SecretSource::Credential(name.clone()),
+        file::SecretReference::File(path) => SecretSource::File(path.clone()),
+        file::SecretReference::Env(name) => SecretSource::Environment(name.clone()),
+        file::SecretReference::Command(words) => SecretSource::Command(words.clone()),
+        file::SecretReference::Credential(name) => SecretSource::Credential(name.clone()),
     }
 }
 
-fn pair(file: file::Pair) -> Pair {
-    Pair { certificate_file: file.certificate_file, key_file: file.key_file }
+fn certificate_files(file: file::CertificateSection) -> CertificateFiles {
+    CertificateFiles { certificate_file: file.certificate_file, key_file: file.key_file }
 }
 
 /// Plain `http` is let through for this machine only: credentials would cross the network readable.

@@ -42,7 +42,7 @@ fn a_full_file_is_understood() {
     .unwrap();
     let server = config.server.unwrap();
     let password = SecretSource::Environment(PASSWORD_VARIABLE.to_owned());
-    assert_eq!(server.sign_in, SignIn::Basic { username: r"EXAMPLE\svc-rooms".to_owned(), password });
+    assert_eq!(server.auth, AuthConfig::Basic { username: r"EXAMPLE\svc-rooms".to_owned(), password });
     assert_eq!(server.impersonate_by, ImpersonateBy::PrimarySmtpAddress);
     assert!(config.scope.contains(&"ROOM1@example.com".parse().unwrap()));
     assert_eq!(config.rules.no_check_in.unwrap().grace, TimeDelta::minutes(15));
@@ -160,8 +160,8 @@ fn what_readme_configures_is_a_configuration() {
         })
         .collect();
     assert_eq!(connections.len(), 3);
-    assert!(matches!(connections[0].server.as_ref().unwrap().sign_in, SignIn::Negotiate { .. }));
-    assert!(matches!(connections[1].server.as_ref().unwrap().sign_in, SignIn::OAuth { .. }));
+    assert!(matches!(connections[0].server.as_ref().unwrap().auth, AuthConfig::Negotiate { .. }));
+    assert!(matches!(connections[1].server.as_ref().unwrap().auth, AuthConfig::OAuth { .. }));
     assert_eq!(connections[2].connections[0].name, "cloud");
     let text: String = blocks(rest).collect();
     let config = Config::parse(None, &text, Overrides::default()).unwrap();
@@ -198,13 +198,16 @@ fn each_way_of_signing_in_is_understood() {
     );
     let password = SecretSource::Command(vec!["pass".to_owned(), "x".to_owned()]);
     let binding = crate::exchange::login::ChannelBinding::Require;
-    assert_eq!(ntlm.sign_in, SignIn::Ntlm { username: "u".to_owned(), password, binding });
+    assert_eq!(ntlm.auth, AuthConfig::Ntlm { username: "u".to_owned(), password, binding });
     assert_eq!(ntlm.access, Access::Delegate);
     let online = signed_in(
         "[server.oauth]\ntenant = \"contoso.example\"\nclient_id = \"app\"\nsecret = { credential = \"s\" }\ncloud = \"us-government\"\n",
     );
-    assert_eq!(online.at, At::Url("https://outlook.office365.us/EWS/Exchange.asmx".to_owned()));
-    let SignIn::OAuth { endpoint, scope, .. } = &online.sign_in else { panic!("{:?}", online.sign_in) };
+    assert_eq!(
+        online.location,
+        ServerLocation::Url("https://outlook.office365.us/EWS/Exchange.asmx".to_owned())
+    );
+    let AuthConfig::OAuth { endpoint, scope, .. } = &online.auth else { panic!("{:?}", online.auth) };
     assert_eq!(endpoint, "https://login.microsoftonline.us/contoso.example/oauth2/v2.0/token");
     assert_eq!(scope, "https://outlook.office365.us/.default");
     assert_eq!(online.account(), Some("app"));

@@ -19,9 +19,9 @@ pub(super) fn warnings(
     }
     all.extend(exceptions(rules));
     all.extend(limits(rules));
-    all.extend(grace(rules, config.api.warn));
+    all.extend(grace(rules, config.api.release_warning));
     all.extend(irreversible(config));
-    all.extend(room_patterns.iter().filter_map(|(key, pattern)| idle_pattern(config, key, pattern)));
+    all.extend(room_patterns.iter().filter_map(|(key, pattern)| unused_pattern(config, key, pattern)));
     all
 }
 
@@ -93,8 +93,8 @@ fn irreversible(config: &Config) -> Option<String> {
     })
 }
 
-fn idle_pattern(config: &Config, key: &str, pattern: &str) -> Option<String> {
-    if !may_match(pattern) {
+fn unused_pattern(config: &Config, key: &str, pattern: &str) -> Option<String> {
+    if !can_match_address(pattern) {
         return Some(format!("{key}: `{pattern}` matches no room: it is no address, and has no `*`"));
     }
     let parsed: RoomPattern = pattern.parse().ok()?;
@@ -104,6 +104,6 @@ fn idle_pattern(config: &Config, key: &str, pattern: &str) -> Option<String> {
 }
 
 /// Whether any address can match the pattern.
-pub fn may_match(pattern: &str) -> bool {
+pub fn can_match_address(pattern: &str) -> bool {
     pattern.contains('*') || pattern.contains('?') || pattern.contains('@')
 }

@@ -118,7 +118,7 @@ fn configure_served_demo(config: &mut Config) -> Result<(), CommandError> {
     // In a house where half of all meetings are abandoned for show, that is no sign of a mistake.
     config.rules.limits.max_fraction = 1.0;
     config.api.subjects = true;
-    config.api.state_age = TimeDelta::seconds(5);
+    config.api.max_state_age = TimeDelta::seconds(5);
     Ok(())
 }
 
@@ -207,15 +207,19 @@ async fn run_scenes(opened: &OpenedEngine, simulator: &Simulator) -> Result<Demo
 
 async fn clean_up(opened: &OpenedEngine) -> Result<(SweepPlan, Vec<AppliedAction>), CommandError> {
     let now = opened.engine.clock().now();
-    let window = Window::new(now, now + opened.config.ahead)
+    let window = Window::new(now, now + opened.config.horizon)
         .map_err(|error| CommandError::from_error(Exit::Usage, error))?;
     let seen_at = now - TimeDelta::minutes(50);
     let mut signs = SignLog::default();
     signs.push(Sign::new(address("room-ember@example.com")?, seen_at, "motion sensor"));
     let watched = Interval::new(now - TimeDelta::hours(12), now).into_iter().collect();
     let books = PresenceState::covering(signs, watched);
-    let sweep =
-        Sweep::new(opened.engine.clone(), opened.config.rules.clone(), books, opened.config.rooms_at_once);
+    let sweep = Sweep::new(
+        opened.engine.clone(),
+        opened.config.rules.clone(),
+        books,
+        opened.config.max_concurrent_rooms,
+    );
     let rooms: Vec<_> = opened.engine.scope().rooms().cloned().collect();
     let plan = sweep.plan(&rooms, window, &ProgressLines::default()).await;
     let swept = sweep

@@ -18,25 +18,25 @@ use crate::presence::SilenceLimits;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(in crate::config) struct File {
+pub(in crate::config) struct ConfigFile {
     pub(in crate::config) allow_insecure_permissions: bool,
-    pub(in crate::config) server: Server,
-    pub(in crate::config) connections: Vec<Server>,
-    pub(in crate::config) doctor: Doctor,
-    pub(in crate::config) scope: Scope,
-    pub(in crate::config) engine: Engine,
-    pub(in crate::config) journal: Journal,
-    pub(in crate::config) cleanup: Option<Cleanup>,
-    pub(in crate::config) api: Api,
-    pub(in crate::config) schedules: Vec<Schedule>,
-    pub(in crate::config) webhook: Option<Webhook>,
-    pub(in crate::config) places: Vec<Place>,
-    pub(in crate::config) live: Live,
+    pub(in crate::config) server: ServerSection,
+    pub(in crate::config) connections: Vec<ServerSection>,
+    pub(in crate::config) doctor: DoctorSection,
+    pub(in crate::config) scope: ScopeSection,
+    pub(in crate::config) engine: EngineSection,
+    pub(in crate::config) journal: JournalSection,
+    pub(in crate::config) cleanup: Option<CleanupSection>,
+    pub(in crate::config) api: ApiSection,
+    pub(in crate::config) schedules: Vec<ScheduleSection>,
+    pub(in crate::config) webhook: Option<WebhookSection>,
+    pub(in crate::config) places: Vec<RoomGroupSection>,
+    pub(in crate::config) live: LiveSection,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::config) struct Place {
+pub(in crate::config) struct RoomGroupSection {
     pub(in crate::config) name: String,
     pub(in crate::config) rooms: Vec<String>,
     pub(in crate::config) mode: Option<CleanupMode>,
@@ -57,7 +57,7 @@ pub(in crate::config) struct Place {
 
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(in crate::config) struct Live {
+pub(in crate::config) struct LiveSection {
     pub(in crate::config) by: live::TrackingMode,
     pub(in crate::config) ask_every_s: Spanned<u64>,
     pub(in crate::config) connections_max: Spanned<usize>,
@@ -65,7 +65,7 @@ pub(in crate::config) struct Live {
 
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(in crate::config) struct Api {
+pub(in crate::config) struct ApiSection {
     pub(in crate::config) listen: Spanned<String>,
     pub(in crate::config) health_listen: Option<Spanned<String>>,
     pub(in crate::config) max_connections: Spanned<usize>,
@@ -75,14 +75,14 @@ pub(in crate::config) struct Api {
     pub(in crate::config) state_age_s: Spanned<i64>,
     pub(in crate::config) deadline_s: Spanned<u64>,
     pub(in crate::config) warn_minutes: Spanned<i64>,
-    pub(in crate::config) tls: Option<Tls>,
+    pub(in crate::config) tls: Option<TlsSection>,
     pub(in crate::config) behind_proxy: bool,
-    pub(in crate::config) oidc: Option<Oidc>,
+    pub(in crate::config) oidc: Option<OidcSection>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::config) struct Tls {
+pub(in crate::config) struct TlsSection {
     pub(in crate::config) cert_file: PathBuf,
     pub(in crate::config) key_file: PathBuf,
     pub(in crate::config) client_ca_file: Option<PathBuf>,
@@ -91,61 +91,61 @@ pub(in crate::config) struct Tls {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::config) struct Webhook {
+pub(in crate::config) struct WebhookSection {
     pub(in crate::config) url: Spanned<String>,
     pub(in crate::config) secret_file: PathBuf,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::config) struct Oidc {
+pub(in crate::config) struct OidcSection {
     pub(in crate::config) issuer: Spanned<String>,
     pub(in crate::config) audience: String,
     pub(in crate::config) jwks_url: Option<Spanned<String>>,
     pub(in crate::config) name_claim: Option<String>,
-    pub(in crate::config) grants: Vec<Grant>,
-    pub(in crate::config) console: Option<Console>,
+    pub(in crate::config) grants: Vec<GrantSection>,
+    pub(in crate::config) console: Option<ConsoleSection>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::config) struct Console {
+pub(in crate::config) struct ConsoleSection {
     pub(in crate::config) client_id: String,
     pub(in crate::config) scope: String,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::config) struct Grant {
+pub(in crate::config) struct GrantSection {
     pub(in crate::config) claim: String,
     pub(in crate::config) value: String,
     pub(in crate::config) rooms: Vec<String>,
     pub(in crate::config) rights: Spanned<Vec<String>>,
-    #[serde(default = "per_minute")]
+    #[serde(default = "default_per_minute")]
     pub(in crate::config) per_minute: Spanned<u32>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::config) struct Schedule {
+pub(in crate::config) struct ScheduleSection {
     pub(in crate::config) name: Spanned<String>,
     pub(in crate::config) cron: Spanned<String>,
     pub(in crate::config) zone: Spanned<String>,
     #[serde(default)]
     pub(in crate::config) rooms: Vec<String>,
-    #[serde(default = "no_minutes")]
+    #[serde(default = "zero_minutes")]
     pub(in crate::config) jitter_minutes: Spanned<i64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(in crate::config) struct Doctor {
+pub(in crate::config) struct DoctorSection {
     pub(in crate::config) out_of_scope: Vec<Spanned<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(in crate::config) struct Scope {
+pub(in crate::config) struct ScopeSection {
     pub(in crate::config) rooms: Vec<Spanned<String>>,
     pub(in crate::config) domains: Vec<String>,
     pub(in crate::config) room_lists: Vec<String>,
@@ -153,7 +153,7 @@ pub(in crate::config) struct Scope {
 
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(in crate::config) struct Engine {
+pub(in crate::config) struct EngineSection {
     pub(in crate::config) settle_ms: u64,
     pub(in crate::config) booking_subject: String,
     pub(in crate::config) forbid_irreversible: bool,
@@ -162,7 +162,7 @@ pub(in crate::config) struct Engine {
 
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(in crate::config) struct Journal {
+pub(in crate::config) struct JournalSection {
     pub(in crate::config) directory: Option<PathBuf>,
     pub(in crate::config) subjects: bool,
     pub(in crate::config) resume_within_s: Spanned<i64>,
@@ -173,23 +173,23 @@ pub(in crate::config) struct Journal {
 
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(in crate::config) struct Cleanup {
+pub(in crate::config) struct CleanupSection {
     pub(in crate::config) rooms_at_once: Spanned<usize>,
     pub(in crate::config) hours_ahead: Spanned<i64>,
     pub(in crate::config) mode: Option<CleanupMode>,
-    pub(in crate::config) watching: Watching,
-    pub(in crate::config) no_check_in: Option<NoCheckIn>,
+    pub(in crate::config) watching: WatchingSection,
+    pub(in crate::config) no_check_in: Option<NoCheckInSection>,
     pub(in crate::config) cancelled_leftover: bool,
-    pub(in crate::config) organizer_gone: Option<OrganizerGone>,
+    pub(in crate::config) organizer_gone: Option<OrganizerGoneSection>,
     pub(in crate::config) came_back: OnReappearance,
-    pub(in crate::config) exceptions: Exceptions,
-    pub(in crate::config) limits: Limits,
+    pub(in crate::config) exceptions: ExceptionsSection,
+    pub(in crate::config) limits: LimitsSection,
 }
 
 /// How long sources of signs may be silent.
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(in crate::config) struct Watching {
+pub(in crate::config) struct WatchingSection {
     pub(in crate::config) display_silent_after_minutes: Spanned<i64>,
     pub(in crate::config) silent_after_minutes: Spanned<i64>,
     pub(in crate::config) sources: BTreeMap<String, Spanned<i64>>,
@@ -197,7 +197,7 @@ pub(in crate::config) struct Watching {
 
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(in crate::config) struct NoCheckIn {
+pub(in crate::config) struct NoCheckInSection {
     pub(in crate::config) grace_minutes: Spanned<i64>,
     pub(in crate::config) early_minutes: Spanned<i64>,
     pub(in crate::config) presence_after_minutes: Spanned<i64>,
@@ -210,15 +210,15 @@ pub(in crate::config) struct NoCheckIn {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::config) struct OrganizerGone {
+pub(in crate::config) struct OrganizerGoneSection {
     pub(in crate::config) domains: Spanned<Vec<String>>,
-    #[serde(default = "remove")]
+    #[serde(default = "default_release_by")]
     pub(in crate::config) how: Spanned<ReleaseMethod>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(in crate::config) struct Exceptions {
+pub(in crate::config) struct ExceptionsSection {
     pub(in crate::config) all_day: bool,
     pub(in crate::config) longer_than_hours: Option<Spanned<i64>>,
     pub(in crate::config) shorter_than_minutes: Option<Spanned<i64>>,
@@ -229,7 +229,7 @@ pub(in crate::config) struct Exceptions {
 
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(in crate::config) struct Limits {
+pub(in crate::config) struct LimitsSection {
     pub(in crate::config) actions_max: usize,
     pub(in crate::config) share_max: Spanned<f64>,
     pub(in crate::config) share_from: usize,
@@ -242,19 +242,19 @@ fn default<T>(value: T) -> Spanned<T> {
 }
 
 /// As `adjourn key add` has it.
-fn per_minute() -> Spanned<u32> {
+fn default_per_minute() -> Spanned<u32> {
     default(600)
 }
 
-fn remove() -> Spanned<ReleaseMethod> {
+fn default_release_by() -> Spanned<ReleaseMethod> {
     default(ReleaseMethod::Remove)
 }
 
-fn no_minutes() -> Spanned<i64> {
+fn zero_minutes() -> Spanned<i64> {
     default(0)
 }
 
-impl Default for Live {
+impl Default for LiveSection {
     fn default() -> Self {
         let live::LiveOptions { best_mode: best, poll_interval: poll, connections_max, .. } =
             live::LiveOptions::default();
@@ -262,7 +262,7 @@ impl Default for Live {
     }
 }
 
-impl Default for Api {
+impl Default for ApiSection {
     fn default() -> Self {
         let ConnectionLimits { total, unauthenticated, per_address } = ConnectionLimits::default();
         Self {
@@ -284,7 +284,7 @@ impl Default for Api {
     }
 }
 
-impl Default for Engine {
+impl Default for EngineSection {
     fn default() -> Self {
         Self {
             settle_ms: 500,
@@ -296,7 +296,7 @@ impl Default for Engine {
     }
 }
 
-impl Default for Journal {
+impl Default for JournalSection {
     fn default() -> Self {
         // Two minutes: as long as somebody may still stand at the door. An hour: longer than Exchange's failovers. An hour between
         // two heads: what is cut off unnoticed is younger. Personal values stay until the operator decides how long.
@@ -311,24 +311,24 @@ impl Default for Journal {
     }
 }
 
-impl Default for Cleanup {
+impl Default for CleanupSection {
     fn default() -> Self {
         Self {
             rooms_at_once: default(8),
             hours_ahead: default(24),
             mode: None,
-            watching: Watching::default(),
+            watching: WatchingSection::default(),
             no_check_in: None,
             cancelled_leftover: false,
             organizer_gone: None,
             came_back: OnReappearance::default(),
-            exceptions: Exceptions::default(),
-            limits: Limits::default(),
+            exceptions: ExceptionsSection::default(),
+            limits: LimitsSection::default(),
         }
     }
 }
 
-impl Default for Watching {
+impl Default for WatchingSection {
     fn default() -> Self {
         let SilenceLimits { display, feed, feeds } = SilenceLimits::default();
         let minutes = |time: TimeDelta| default(time.num_minutes());
@@ -340,7 +340,7 @@ impl Default for Watching {
     }
 }
 
-impl Default for NoCheckIn {
+impl Default for NoCheckInSection {
     fn default() -> Self {
         Self {
             grace_minutes: default(10),
@@ -355,7 +355,7 @@ impl Default for NoCheckIn {
     }
 }
 
-impl Default for Exceptions {
+impl Default for ExceptionsSection {
     fn default() -> Self {
         Self {
             all_day: true,
@@ -368,7 +368,7 @@ impl Default for Exceptions {
     }
 }
 
-impl Default for Limits {
+impl Default for LimitsSection {
     fn default() -> Self {
         Self { actions_max: 100, share_max: default(0.5), share_from: 20, series_max: 3 }
     }

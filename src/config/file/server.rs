@@ -11,23 +11,23 @@ use crate::exchange::{Access, ImpersonateBy};
 
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(in crate::config) struct Server {
+pub(in crate::config) struct ServerSection {
     /// Of `[[connections]]` only.
     pub(in crate::config) name: Option<Spanned<String>>,
     /// Of `[[connections]]` only.
     pub(in crate::config) rooms: Option<Spanned<Vec<String>>>,
     pub(in crate::config) url: Option<Spanned<String>>,
-    pub(in crate::config) auth: Option<Spanned<Auth>>,
+    pub(in crate::config) auth: Option<Spanned<AuthMethod>>,
     pub(in crate::config) username: Option<String>,
-    pub(in crate::config) password: Option<Spanned<Secret>>,
+    pub(in crate::config) password: Option<Spanned<SecretReference>>,
     pub(in crate::config) channel_binding: ChannelBinding,
     pub(in crate::config) keytab_file: Option<PathBuf>,
     pub(in crate::config) kdc: Option<Spanned<String>>,
-    pub(in crate::config) oauth: Option<Spanned<OAuth>>,
-    pub(in crate::config) token: Option<Spanned<Secret>>,
-    pub(in crate::config) client_certificate: Option<Pair>,
-    pub(in crate::config) proxy: Option<Spanned<Proxy>>,
-    pub(in crate::config) autodiscover: Option<Autodiscover>,
+    pub(in crate::config) oauth: Option<Spanned<OAuthSection>>,
+    pub(in crate::config) token: Option<Spanned<SecretReference>>,
+    pub(in crate::config) client_certificate: Option<CertificateSection>,
+    pub(in crate::config) proxy: Option<Spanned<ProxySection>>,
+    pub(in crate::config) autodiscover: Option<AutodiscoverSection>,
     pub(in crate::config) access: Access,
     pub(in crate::config) ca_file: Option<PathBuf>,
     pub(in crate::config) connect_timeout_s: Spanned<u64>,
@@ -41,7 +41,7 @@ pub(in crate::config) struct Server {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(in crate::config) enum Auth {
+pub(in crate::config) enum AuthMethod {
     Basic,
     Ntlm,
     Negotiate,
@@ -53,7 +53,7 @@ pub(in crate::config) enum Auth {
 /// Exactly one of these.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "lowercase")]
-pub(in crate::config) enum Secret {
+pub(in crate::config) enum SecretReference {
     File(PathBuf),
     Env(String),
     Command(Vec<String>),
@@ -62,10 +62,10 @@ pub(in crate::config) enum Secret {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::config) struct OAuth {
+pub(in crate::config) struct OAuthSection {
     pub(in crate::config) tenant: Spanned<String>,
     pub(in crate::config) client_id: String,
-    pub(in crate::config) secret: Option<Secret>,
+    pub(in crate::config) secret: Option<SecretReference>,
     pub(in crate::config) certificate_file: Option<PathBuf>,
     pub(in crate::config) key_file: Option<PathBuf>,
     #[serde(default)]
@@ -87,27 +87,27 @@ pub(in crate::config) enum Cloud {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::config) struct Pair {
+pub(in crate::config) struct CertificateSection {
     pub(in crate::config) certificate_file: PathBuf,
     pub(in crate::config) key_file: PathBuf,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::config) struct Proxy {
+pub(in crate::config) struct ProxySection {
     pub(in crate::config) url: String,
     pub(in crate::config) username: Option<String>,
-    pub(in crate::config) password: Option<Secret>,
+    pub(in crate::config) password: Option<SecretReference>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(in crate::config) struct Autodiscover {
+pub(in crate::config) struct AutodiscoverSection {
     pub(in crate::config) hosts: Vec<HostPattern>,
     pub(in crate::config) first: Option<Host>,
 }
 
-impl Default for Server {
+impl Default for ServerSection {
     fn default() -> Self {
         Self {
             name: None,
