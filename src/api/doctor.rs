@@ -13,7 +13,7 @@ use super::Api;
 use super::caller::Caller;
 use super::problem::{ClientErrors, Problem};
 use crate::access::Right;
-use crate::doctor::{Finding, Report, Status};
+use crate::doctor::{DoctorFinding, DoctorReport, FindingStatus};
 
 /// A report stands for so long: whoever asks sooner learns nothing else, and Exchange is asked much.
 const REPORT_TTL: TimeDelta = TimeDelta::seconds(60);
@@ -26,7 +26,7 @@ const SIGN_IN_CHECKS: [&str; 4] = ["sign-in", "token", "account", "channel bindi
 #[async_trait::async_trait]
 pub trait Doctor: Send + Sync + 'static {
     /// Looks at everything once.
-    async fn examine(&self) -> Report;
+    async fn examine(&self) -> DoctorReport;
 }
 
 /// The doctor of a service, and what was found last.
@@ -40,15 +40,16 @@ pub(super) struct DoctorRuns {
 struct LastRun {
     started_at: Option<DateTime<Utc>>,
     running: bool,
-    finished: Option<(DateTime<Utc>, Arc<Report>)>,
+    finished: Option<(DateTime<Utc>, Arc<DoctorReport>)>,
 }
 
 impl LastRun {
     /// Until when the last report answers for another examination.
     fn valid_until(&self) -> Option<DateTime<Utc>> {
         let (at, report) = self.finished.as_ref()?;
-        let shut_out =
-            |finding: &Finding| finding.status == Status::Fail && SIGN_IN_CHECKS.contains(&finding.check);
+        let shut_out = |finding: &DoctorFinding| {
+            finding.status == FindingStatus::Fail && SIGN_IN_CHECKS.contains(&finding.check)
+        };
         let stands =
             if report.findings.iter().any(shut_out) { REPORT_TTL_SIGN_IN_FAILED } else { REPORT_TTL };
         Some(*at + stands)
@@ -133,25 +134,25 @@ impl DoctorView {
 }
 
 impl FindingView {
-    fn of(finding: &Finding) -> Self {
+    fn of(finding: &DoctorFinding) -> Self {
         Self {
             connection: finding.connection.clone(),
             room: finding.room.clone(),
             check: finding.check.to_owned(),
             status: status_name(finding.status),
-            says: finding.says.clone(),
+            says: finding.message.clone(),
             remedy: finding.remedy.clone(),
             code: finding.code.clone(),
         }
     }
 }
 
-fn status_name(status: Status) -> &'static str {
+fn status_name(status: FindingStatus) -> &'static str {
     match status {
-        Status::Pass => "pass",
-        Status::Skip => "skip",
-        Status::Warn => "warn",
-        Status::Fail => "fail",
+        FindingStatus::Pass => "pass",
+        FindingStatus::Skip => "skip",
+        FindingStatus::Warn => "warn",
+        FindingStatus::Fail => "fail",
     }
 }
 

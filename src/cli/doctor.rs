@@ -15,7 +15,7 @@ use crate::calendar::RoomAddress;
 use crate::cleanup::Progress;
 use crate::clock::SystemClock;
 use crate::config::{Config, ExchangeConfig};
-use crate::doctor::{Finding, Patient, Report, Status, examine};
+use crate::doctor::{DoctorFinding, DoctorReport, DoctorTarget, FindingStatus, examine};
 use crate::engine::{Calendar, CalendarError};
 use crate::exchange::Exchange;
 
@@ -41,13 +41,13 @@ pub(super) async fn run(
     let report = report(&config, write_in.as_ref(), &*progress).await;
     output.data(&report, || report.to_string())?;
     Ok(match report.status {
-        Status::Fail => Exit::Forbidden,
-        Status::Pass | Status::Skip | Status::Warn => Exit::Done,
+        FindingStatus::Fail => Exit::Forbidden,
+        FindingStatus::Pass | FindingStatus::Skip | FindingStatus::Warn => Exit::Done,
     })
 }
 
 /// Every Exchange of the configuration, examined.
-async fn report(config: &Config, write_in: Option<&RoomAddress>, progress: &dyn Progress) -> Report {
+async fn report(config: &Config, write_in: Option<&RoomAddress>, progress: &dyn Progress) -> DoctorReport {
     let mut findings = rooms_without_connection(config, write_in);
     findings.extend(exposure::findings(config));
     for (name, server) in servers(config) {
@@ -60,7 +60,7 @@ async fn report(config: &Config, write_in: Option<&RoomAddress>, progress: &dyn 
             }
         }
     }
-    Report::new(findings)
+    DoctorReport::new(findings)
 }
 
 /// The doctor of a running service: reads the configuration anew, as the command does.
@@ -68,10 +68,10 @@ pub(super) struct ConfigDoctor(pub(super) ConnectionArgs);
 
 #[async_trait::async_trait]
 impl Doctor for ConfigDoctor {
-    async fn examine(&self) -> Report {
+    async fn examine(&self) -> DoctorReport {
         match connect::load(&self.0) {
             Ok(config) => report(&config, None, &NoProgress).await,
-            Err(failure) => Report::new(vec![misconfigured(None, &failure)]),
+            Err(failure) => DoctorReport::new(vec![misconfigured(None, &failure)]),
         }
     }
 }
@@ -90,7 +90,7 @@ async fn doctor_target(
     server: &ExchangeConfig,
     config: &Config,
     write_in: Option<&RoomAddress>,
-) -> Result<(Patient, Vec<Finding>), Finding> {
+) -> Result<(DoctorTarget, Vec<DoctorFinding>), DoctorFinding> {
     let settings =
         connection_settings(name, server).map_err(|failure| misconfigured(Some(name), &failure))?;
     let exchange = Exchange::new(&settings).map_err(|error| {
@@ -117,11 +117,11 @@ async fn doctor_target(
     let is_in_scope = |room: &RoomAddress| config.scope.contains(room) || rooms.contains(room);
     lists.extend(write_in.filter(|room| !is_in_scope(room)).map(|room| outside_scope(name, room)));
     let write_in = write_in.filter(|room| is_in_scope(room)).cloned();
-    let patient = Patient {
+    let patient = DoctorTarget {
         exchange,
         rooms,
-        outsiders: config.out_of_scope.iter().filter(|room| lives_here(room)).cloned().collect(),
-        write_in,
+        out_of_scope: config.out_of_scope.iter().filter(|room| lives_here(room)).cloned().collect(),
+        write_test_room: write_in,
         spares_private: config.rules.exceptions.private,
         settings,
     };
@@ -129,13 +129,13 @@ async fn doctor_target(
 }
 
 /// The configured scope limits the write test as it limits the engine, also where Exchange would permit the write.
-fn outside_scope(name: &str, room: &RoomAddress) -> Finding {
-    Finding {
+fn outside_scope(name: &str, room: &RoomAddress) -> DoctorFinding {
+    DoctorFinding {
         connection: Some(name.to_owned()),
         room: Some(room.to_string()),
         check: "write",
-        status: Status::Fail,
-        says: "this room is outside the configured scope, so nothing was written in it".to_owned(),
+        status: FindingStatus::Fail,
+        message: "this room is outside the configured scope, so nothing was written in it".to_owned(),
         remedy: Some("name a room of the scope in --write-test, or add this one to scope.rooms".to_owned()),
         code: None,
     }
@@ -143,41 +143,41 @@ fn outside_scope(name: &str, room: &RoomAddress) -> Finding {
 
 /// A list that cannot be read stops every other command. When nothing can be read there, the examination says why, so this is
 /// only a warning.
-fn unreadable_list(name: &str, list: &str, trouble: CalendarError) -> Finding {
-    Finding {
+fn unreadable_list(name: &str, list: &str, trouble: CalendarError) -> DoctorFinding {
+    DoctorFinding {
         connection: Some(name.to_owned()),
         room: None,
         check: "room list",
-        status: Status::Warn,
-        says: format!("{list} cannot be read: {}", trouble.advice),
+        status: FindingStatus::Warn,
+        message: format!("{list} cannot be read: {}", trouble.advice),
         remedy: Some("check the address of the list in scope.room_lists".to_owned()),
         code: Some(trouble.code),
     }
 }
 
 /// Rooms that are configured, or asked about, and live nowhere.
-fn rooms_without_connection(config: &Config, write_in: Option<&RoomAddress>) -> Vec<Finding> {
+fn rooms_without_connection(config: &Config, write_in: Option<&RoomAddress>) -> Vec<DoctorFinding> {
     let rooms = config.scope.rooms().chain(&config.out_of_scope).chain(write_in);
     let nowhere = rooms.filter(|room| connections::connection_name(config, room).is_none());
-    let finding = |room: &RoomAddress| Finding {
+    let finding = |room: &RoomAddress| DoctorFinding {
         connection: None,
         room: Some(room.to_string()),
         check: "configuration",
-        status: Status::Fail,
-        says: "no connection has this room".to_owned(),
+        status: FindingStatus::Fail,
+        message: "no connection has this room".to_owned(),
         remedy: Some("add it to the rooms of a connection, or set [server]".to_owned()),
         code: None,
     };
     nowhere.map(finding).collect()
 }
 
-fn misconfigured(name: Option<&str>, failure: &CommandError) -> Finding {
-    Finding {
+fn misconfigured(name: Option<&str>, failure: &CommandError) -> DoctorFinding {
+    DoctorFinding {
         connection: name.map(str::to_owned),
         room: None,
         check: "configuration",
-        status: Status::Fail,
-        says: failure.message.clone(),
+        status: FindingStatus::Fail,
+        message: failure.message.clone(),
         remedy: Some("mend adjourn.toml, or what it names".to_owned()),
         code: failure.causes.first().cloned(),
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::args::ConnectionArgs;
 use super::exit::{CommandError, Exit};
 use crate::config::Config;
-use crate::doctor::{Finding, Status};
+use crate::doctor::{DoctorFinding, FindingStatus};
 use crate::permissions::{self, ConfigOrigin, InsecureFile};
 use crate::store;
 
@@ -59,16 +59,16 @@ pub(super) fn warnings(config: &Config) -> impl Iterator<Item = &String> {
 }
 
 /// What `adjourn doctor` reports about the files: each exposed secret, and the state directory.
-pub(super) fn findings(config: &Config) -> Vec<Finding> {
-    let status = if config.allow_insecure_permissions { Status::Warn } else { Status::Fail };
+pub(super) fn findings(config: &Config) -> Vec<DoctorFinding> {
+    let status = if config.allow_insecure_permissions { FindingStatus::Warn } else { FindingStatus::Fail };
     let directory = config.journal.directory.clone().or_else(store::default_directory);
     let state = directory.and_then(|path| permissions::state_directory(&path, store::is_state_file));
-    let finding = |insecure: InsecureFile| Finding {
+    let finding = |insecure: InsecureFile| DoctorFinding {
         connection: None,
         room: None,
         check: "permissions",
         status,
-        says: insecure.to_string(),
+        message: insecure.to_string(),
         remedy: Some(insecure.remedy),
         code: None,
     };

@@ -4,7 +4,7 @@
 //! The findings come in the order in which things depend on each other, and what depends on something broken is not tried: so
 //! the first failure is the cause.
 
-mod first;
+mod connectivity;
 mod report;
 mod rooms;
 mod sign_in;
@@ -16,10 +16,10 @@ use crate::calendar::RoomAddress;
 use crate::clock::Clock;
 use crate::exchange::{Exchange, Settings};
 
-pub use report::{Finding, Report, Status};
+pub use report::{DoctorFinding, DoctorReport, FindingStatus};
 
 /// One Exchange to be examined.
-pub struct Patient {
+pub struct DoctorTarget {
     /// How it is reached.
     pub settings: Settings,
     /// The same, ready to be asked.
@@ -27,23 +27,27 @@ pub struct Patient {
     /// The configured rooms that live there.
     pub rooms: Vec<RoomAddress>,
     /// Mailboxes there that must be out of reach.
-    pub outsiders: Vec<RoomAddress>,
+    pub out_of_scope: Vec<RoomAddress>,
     /// The room in which to prove that events can be changed.
-    pub write_in: Option<RoomAddress>,
+    pub write_test_room: Option<RoomAddress>,
     /// Rules spare events that are marked private.
     pub spares_private: bool,
 }
 
 /// Examines one Exchange. `progress` hears of every room that was looked at.
-pub async fn examine(patient: &Patient, clock: &dyn Clock, progress: &(dyn Fn() + Sync)) -> Vec<Finding> {
+pub async fn examine(
+    patient: &DoctorTarget,
+    clock: &dyn Clock,
+    progress: &(dyn Fn() + Sync),
+) -> Vec<DoctorFinding> {
     let mut findings = Findings { connection: patient.settings.name.clone(), all: Vec::new() };
-    if first::meeting(patient, clock, &mut findings).await
-        && sign_in::known(patient, &mut findings).await
-        && rooms::reach(patient, progress, &mut findings).await
+    if connectivity::check_connectivity(patient, clock, &mut findings).await
+        && sign_in::check_sign_in(patient, &mut findings).await
+        && rooms::check_room_access(patient, progress, &mut findings).await
     {
-        rooms::outsiders(patient, &mut findings).await;
-        rooms::what_is_erased(patient, clock, &mut findings).await;
-        write::rights(patient, clock, &mut findings).await;
+        rooms::check_out_of_scope(patient, &mut findings).await;
+        rooms::check_calendar_processing(patient, clock, &mut findings).await;
+        write::check_write_access(patient, clock, &mut findings).await;
     }
     findings.all
 }
@@ -51,18 +55,23 @@ pub async fn examine(patient: &Patient, clock: &dyn Clock, progress: &(dyn Fn() 
 /// The findings of one Exchange so far.
 struct Findings {
     connection: String,
-    all: Vec<Finding>,
+    all: Vec<DoctorFinding>,
 }
 
 impl Findings {
-    fn add(&mut self, check: &'static str, status: Status, says: impl Into<String>) -> &mut Finding {
+    fn add(
+        &mut self,
+        check: &'static str,
+        status: FindingStatus,
+        says: impl Into<String>,
+    ) -> &mut DoctorFinding {
         let at = self.all.len();
-        self.all.push(Finding {
+        self.all.push(DoctorFinding {
             connection: Some(self.connection.clone()),
             room: None,
             check,
             status,
-            says: says.into(),
+            message: says.into(),
             remedy: None,
             code: None,
         });
@@ -70,7 +79,7 @@ impl Findings {
     }
 
     fn pass(&mut self, check: &'static str, says: impl Into<String>) {
-        self.add(check, Status::Pass, says);
+        self.add(check, FindingStatus::Pass, says);
     }
 
     fn warn(
@@ -78,8 +87,8 @@ impl Findings {
         check: &'static str,
         says: impl Into<String>,
         remedy: impl Into<String>,
-    ) -> &mut Finding {
-        let finding = self.add(check, Status::Warn, says);
+    ) -> &mut DoctorFinding {
+        let finding = self.add(check, FindingStatus::Warn, says);
         finding.remedy = Some(remedy.into());
         finding
     }
@@ -89,8 +98,8 @@ impl Findings {
         check: &'static str,
         says: impl Into<String>,
         remedy: impl Into<String>,
-    ) -> &mut Finding {
-        let finding = self.add(check, Status::Fail, says);
+    ) -> &mut DoctorFinding {
+        let finding = self.add(check, FindingStatus::Fail, says);
         finding.remedy = Some(remedy.into());
         finding
     }

@@ -9,7 +9,7 @@ use crate::printable::escape;
 /// How it stands with one thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Status {
+pub enum FindingStatus {
     /// As it should be.
     Pass,
     /// Could not be found out, for want of something to find it out from.
@@ -22,7 +22,7 @@ pub enum Status {
 
 /// One finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub struct DoctorFinding {
     /// Which connection it is about; `None` for the configuration as a whole.
     pub connection: Option<String>,
     /// Which room.
@@ -31,10 +31,10 @@ pub struct Finding {
     /// What was looked at.
     pub check: &'static str,
     /// How it stands.
-    pub status: Status,
+    pub status: FindingStatus,
     /// What was found, in one line.
     #[serde(rename = "says")]
-    pub says: String,
+    pub message: String,
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
@@ -45,16 +45,16 @@ pub struct Finding {
 
 /// All findings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Report {
+pub struct DoctorReport {
     /// The worst of them.
-    pub status: Status,
+    pub status: FindingStatus,
     /// The cause of the worst of them, in one line.
     pub headline: String,
     /// In the order in which things depend on each other.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<DoctorFinding>,
 }
 
-impl Status {
+impl FindingStatus {
     /// As it stands in front of a line.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -66,15 +66,15 @@ impl Status {
     }
 }
 
-impl Report {
+impl DoctorReport {
     /// Of these findings.
-    pub fn new(findings: Vec<Finding>) -> Self {
-        let status = findings.iter().map(|finding| finding.status).max().unwrap_or(Status::Skip);
+    pub fn new(findings: Vec<DoctorFinding>) -> Self {
+        let status = findings.iter().map(|finding| finding.status).max().unwrap_or(FindingStatus::Skip);
         let cause = findings.iter().find(|finding| finding.status == status);
         let headline = match (status, cause) {
-            (Status::Warn | Status::Fail, Some(finding)) => finding.line(),
+            (FindingStatus::Warn | FindingStatus::Fail, Some(finding)) => finding.line(),
             _ => {
-                let passed = findings.iter().filter(|finding| finding.status == Status::Pass).count();
+                let passed = findings.iter().filter(|finding| finding.status == FindingStatus::Pass).count();
                 format!("pass  everything is set up ({passed} checks)")
             }
         };
@@ -82,7 +82,7 @@ impl Report {
     }
 }
 
-impl Finding {
+impl DoctorFinding {
     fn line(&self) -> String {
         let place = match (&self.connection, &self.room) {
             (_, Some(room)) => format!("{room}: "),
@@ -90,12 +90,12 @@ impl Finding {
             (None, None) => String::new(),
         };
         let code = self.code.as_ref().map_or(String::new(), |code| format!(" ({code})"));
-        let line = format!("{}  {place}{}: {}{code}", self.status.as_str(), self.check, self.says);
+        let line = format!("{}  {place}{}: {}{code}", self.status.as_str(), self.check, self.message);
         escape(&line).into_owned()
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for DoctorReport {
     /// The cause first, then everything.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}\n", self.headline)?;

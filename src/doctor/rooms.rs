@@ -6,24 +6,28 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use tokio::task::JoinSet;
 
-use super::{Findings, Patient};
+use super::{DoctorTarget, Findings};
 use crate::calendar::{Copy, Event, RoomAddress, Window};
 use crate::clock::Clock;
 use crate::engine::{Calendar as _, CalendarError};
 use crate::exchange::{Access, ErrorKind, Exchange, RequestError};
 
 /// Rooms looked at at once.
-const AT_ONCE: usize = 8;
+const MAX_CONCURRENT_ROOMS: usize = 8;
 /// Rooms whose meetings are read to see what is erased.
 const ROOMS_READ: usize = 5;
 
 /// Whether at least one room can be acted in.
-pub(super) async fn reach(patient: &Patient, progress: &(dyn Fn() + Sync), findings: &mut Findings) -> bool {
+pub(super) async fn check_room_access(
+    patient: &DoctorTarget,
+    progress: &(dyn Fn() + Sync),
+    findings: &mut Findings,
+) -> bool {
     let access = patient.settings.access;
-    let answers = look_in_all(&patient.exchange, access, &patient.rooms, progress).await;
+    let answers = probe_rooms(&patient.exchange, access, &patient.rooms, progress).await;
     let reached = answers.iter().filter(|(_, answer)| matches!(answer, Ok(RoomAccess::Write))).count();
     let readable = answers.iter().filter(|(_, answer)| answer.is_ok()).count();
-    let (all, by) = (answers.len(), means(patient.settings.access));
+    let (all, by) = (answers.len(), access_name(patient.settings.access));
     if reached == all {
         findings.pass(by, format!("the account may act in all {all} configured rooms"));
         return true;
@@ -39,14 +43,14 @@ pub(super) async fn reach(patient: &Patient, progress: &(dyn Fn() + Sync), findi
         && let Some(code) = first_denied
     {
         let says = format!("the account may act in none of the {all} configured rooms");
-        findings.fail(by, says, no_right(patient.settings.access)).code = Some(code);
+        findings.fail(by, says, grant_remedy(patient.settings.access)).code = Some(code);
         return false;
     }
     for (room, answer) in answers {
         let finding = match answer {
             Ok(RoomAccess::Write) => continue,
-            Ok(RoomAccess::ReadOnly) => read_only(by, &room, findings),
-            Err(failed) => unreached(by, failed, findings),
+            Ok(RoomAccess::ReadOnly) => report_read_only_room(by, &room, findings),
+            Err(failed) => report_unreachable_room(by, failed, findings),
         };
         finding.room = Some(room.to_string());
     }
@@ -67,7 +71,11 @@ enum RoomAccess {
 }
 
 /// A folder permission such as Reviewer lets displays work and makes every action fail.
-fn read_only<'f>(by: &'static str, room: &RoomAddress, findings: &'f mut Findings) -> &'f mut super::Finding {
+fn report_read_only_room<'f>(
+    by: &'static str,
+    room: &RoomAddress,
+    findings: &'f mut Findings,
+) -> &'f mut super::DoctorFinding {
     let says = "the account can read this room's calendar, and not write in it";
     let remedy = format!(
         "Add-MailboxPermission -Identity {room} -User ACCOUNT -AccessRights FullAccess -AutoMapping $false; granted less than an \
@@ -76,11 +84,11 @@ fn read_only<'f>(by: &'static str, room: &RoomAddress, findings: &'f mut Finding
     findings.fail(by, says, remedy)
 }
 
-fn unreached<'f>(
+fn report_unreachable_room<'f>(
     by: &'static str,
     failed: RequestError,
     findings: &'f mut Findings,
-) -> &'f mut super::Finding {
+) -> &'f mut super::DoctorFinding {
     let CalendarError { advice, code, .. } = CalendarError::from(failed.clone());
     let (check, remedy) = match &failed {
         RequestError::Refused(ErrorKind::ImpersonationDenied | ErrorKind::Denied, _) => (
@@ -102,15 +110,15 @@ fn unreached<'f>(
 }
 
 /// Whether mailboxes that must be out of reach are.
-pub(super) async fn outsiders(patient: &Patient, findings: &mut Findings) {
-    if patient.outsiders.is_empty() {
+pub(super) async fn check_out_of_scope(patient: &DoctorTarget, findings: &mut Findings) {
+    if patient.out_of_scope.is_empty() {
         findings.warn(
             "scope",
             "that the account is kept out of other mailboxes is not proven",
             "name a mailbox that it must not reach in doctor.out_of_scope; with [[connections]], one for each, meant by its rooms",
         );
     }
-    for outsider in &patient.outsiders {
+    for outsider in &patient.out_of_scope {
         match patient.exchange.check_calendar(outsider).await {
             Ok(_) => {
                 findings.fail(
@@ -122,7 +130,7 @@ pub(super) async fn outsiders(patient: &Patient, findings: &mut Findings) {
             }
             Err(RequestError::Refused(_, code)) if is_out_of_scope(patient.settings.access, &code) => {
                 findings
-                    .add("scope", super::Status::Pass, format!("{outsider} is refused, as it must be"))
+                    .add("scope", super::FindingStatus::Pass, format!("{outsider} is refused, as it must be"))
                     .code = Some(code);
             }
             Err(failed) => {
@@ -156,7 +164,11 @@ fn is_out_of_scope(access: Access, code: &str) -> bool {
 
 /// The booking attendant's defaults delete what some rules look at (Set-CalendarProcessing: AddOrganizerToSubject,
 /// DeleteSubject, RemovePrivateProperty). What EWS shows of that is the events themselves.
-pub(super) async fn what_is_erased(patient: &Patient, clock: &dyn Clock, findings: &mut Findings) {
+pub(super) async fn check_calendar_processing(
+    patient: &DoctorTarget,
+    clock: &dyn Clock,
+    findings: &mut Findings,
+) {
     let now = clock.now();
     let Ok(window) = Window::new(now - TimeDelta::days(7), now + TimeDelta::days(30)) else { return };
     let mut meetings = Vec::new();
@@ -165,7 +177,7 @@ pub(super) async fn what_is_erased(patient: &Patient, clock: &dyn Clock, finding
         meetings.extend(events.into_iter().filter(|event| event.copy == Some(Copy::Attendee)));
     }
     if meetings.is_empty() {
-        findings.add("calendar processing", super::Status::Skip, "no meeting in sight to see it from");
+        findings.add("calendar processing", super::FindingStatus::Skip, "no meeting in sight to see it from");
         return;
     }
     let all = meetings.len();
@@ -192,7 +204,7 @@ fn is_named_after_its_organizer(event: &Event) -> bool {
 }
 
 /// An impersonated room owns its calendar, so only delegate access needs a look at the effective rights.
-async fn look_in(
+async fn probe_room(
     exchange: &Exchange,
     access: Access,
     room: &RoomAddress,
@@ -206,7 +218,7 @@ async fn look_in(
     }
 }
 
-async fn look_in_all(
+async fn probe_rooms(
     exchange: &Arc<Exchange>,
     access: Access,
     rooms: &[RoomAddress],
@@ -216,12 +228,12 @@ async fn look_in_all(
     let mut looking = JoinSet::new();
     let mut all = Vec::with_capacity(rooms.len());
     loop {
-        while looking.len() < AT_ONCE
+        while looking.len() < MAX_CONCURRENT_ROOMS
             && let Some((place, room)) = waiting.next()
         {
             let exchange = exchange.clone();
             looking.spawn(async move {
-                let answer = look_in(&exchange, access, &room).await;
+                let answer = probe_room(&exchange, access, &room).await;
                 (place, room, answer)
             });
         }
@@ -237,14 +249,14 @@ async fn look_in_all(
     all.into_iter().map(|(_, room, answer)| (room, answer)).collect()
 }
 
-fn means(access: Access) -> &'static str {
+fn access_name(access: Access) -> &'static str {
     match access {
         Access::Impersonation => "impersonation",
         Access::Delegate => "full access",
     }
 }
 
-fn no_right(access: Access) -> &'static str {
+fn grant_remedy(access: Access) -> &'static str {
     match access {
         Access::Impersonation => {
             "grant the role with a scope that holds the rooms (adjourn setup prints the commands); granted less than two hours \

@@ -1,7 +1,7 @@
 //! Whether the server knows the account: one request in a room's name, and, where Windows sign-in is refused, one more to
 //! tell a wrong password from a channel binding that does not fit.
 
-use super::{Findings, Patient};
+use super::{DoctorTarget, Findings};
 use crate::action::ResponsibleParty;
 use crate::calendar::RoomAddress;
 use crate::engine::CalendarError;
@@ -12,7 +12,7 @@ use crate::exchange::{ErrorKind, Exchange, ExchangeLocation, RequestError, Setti
 const ROOMS_TRIED: usize = 3;
 
 /// Whether the account gets as far as to be told what it may do.
-pub(super) async fn known(patient: &Patient, findings: &mut Findings) -> bool {
+pub(super) async fn check_sign_in(patient: &DoctorTarget, findings: &mut Findings) -> bool {
     let Some(first) = patient.rooms.first() else {
         findings.fail(
             "rooms",
@@ -23,26 +23,26 @@ pub(super) async fn known(patient: &Patient, findings: &mut Findings) -> bool {
     };
     match patient.exchange.check_calendar(first).await {
         Err(RequestError::Refused(ErrorKind::EwsDisabled, code)) => {
-            switched_off(patient, code, findings).await
+            check_ews_disabled(patient, code, findings).await
         }
-        Err(failed) if stops_everything(&failed) => {
-            refused(patient, first, failed, findings).await;
+        Err(failed) if affects_every_room(&failed) => {
+            report_rejected(patient, first, failed, findings).await;
             false
         }
         Ok(_) | Err(_) => {
-            signed_in(patient, first, findings).await;
+            report_accepted(patient, first, findings).await;
             true
         }
     }
 }
 
-async fn signed_in(patient: &Patient, room: &RoomAddress, findings: &mut Findings) {
+async fn report_accepted(patient: &DoctorTarget, room: &RoomAddress, findings: &mut Findings) {
     let build = patient.exchange.build().map_or(String::new(), |build| format!(" (build {build})"));
     match &patient.settings.sign_in {
         SignInMethod::Windows(windows)
             if windows.binding == ChannelBinding::Auto
                 && is_tls(&patient.settings)
-                && is_let_in(patient, windows, ChannelBinding::Require, room).await == Some(false) =>
+                && is_accepted_with(patient, windows, ChannelBinding::Require, room).await == Some(false) =>
         {
             findings.warn(
                 "sign-in",
@@ -55,10 +55,10 @@ async fn signed_in(patient: &Patient, room: &RoomAddress, findings: &mut Finding
     }
 }
 
-async fn switched_off(patient: &Patient, code: String, findings: &mut Findings) -> bool {
+async fn check_ews_disabled(patient: &DoctorTarget, code: String, findings: &mut Findings) -> bool {
     for room in patient.rooms.iter().skip(1).take(ROOMS_TRIED) {
         let answer = patient.exchange.check_calendar(room).await;
-        if answer.is_ok() || answer.is_err_and(|failed| !stops_everything(&failed)) {
+        if answer.is_ok() || answer.is_err_and(|failed| !affects_every_room(&failed)) {
             findings.pass("sign-in", "the server accepts the account");
             return true;
         }
@@ -74,10 +74,15 @@ async fn switched_off(patient: &Patient, code: String, findings: &mut Findings) 
     false
 }
 
-async fn refused(patient: &Patient, room: &RoomAddress, failed: RequestError, findings: &mut Findings) {
+async fn report_rejected(
+    patient: &DoctorTarget,
+    room: &RoomAddress,
+    failed: RequestError,
+    findings: &mut Findings,
+) {
     if let (RequestError::Refused(ErrorKind::Credentials, code), SignInMethod::Windows(windows)) =
         (&failed, &patient.settings.sign_in)
-        && let Some((says, remedy)) = binding_at_fault(patient, windows, room).await
+        && let Some((says, remedy)) = diagnose_channel_binding(patient, windows, room).await
     {
         findings.fail("channel binding", says, remedy).code = Some(code.clone());
         return;
@@ -132,8 +137,8 @@ async fn refused(patient: &Patient, room: &RoomAddress, failed: RequestError, fi
 }
 
 /// Whether the account is let in with the binding the other way round, and what that means.
-async fn binding_at_fault(
-    patient: &Patient,
+async fn diagnose_channel_binding(
+    patient: &DoctorTarget,
     windows: &Windows,
     room: &RoomAddress,
 ) -> Option<(&'static str, &'static str)> {
@@ -150,12 +155,12 @@ async fn binding_at_fault(
             "give that machine Exchange's own certificate, or set server.channel_binding = \"auto\"",
         ),
     };
-    (is_let_in(patient, windows, other, room).await == Some(true)).then_some((says, remedy))
+    (is_accepted_with(patient, windows, other, room).await == Some(true)).then_some((says, remedy))
 }
 
 /// Whether the account is accepted with this binding; `None` when that did not show.
-async fn is_let_in(
-    patient: &Patient,
+async fn is_accepted_with(
+    patient: &DoctorTarget,
     windows: &Windows,
     binding: ChannelBinding,
     room: &RoomAddress,
@@ -164,7 +169,7 @@ async fn is_let_in(
     let settings = Settings { sign_in: SignInMethod::Windows(windows), ..patient.settings.clone() };
     match Exchange::new(&settings).ok()?.check_calendar(room).await {
         Err(RequestError::Refused(ErrorKind::Credentials, _)) => Some(false),
-        Err(failed) if stops_everything(&failed) => None,
+        Err(failed) if affects_every_room(&failed) => None,
         Ok(_) | Err(_) => Some(true),
     }
 }
@@ -177,7 +182,7 @@ fn is_tls(settings: &Settings) -> bool {
 }
 
 /// It is the same for every room.
-fn stops_everything(failed: &RequestError) -> bool {
+fn affects_every_room(failed: &RequestError) -> bool {
     match failed {
         RequestError::Refused(kind, _) => matches!(
             kind,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::{Findings, Patient, Status};
+use super::{DoctorTarget, FindingStatus, Findings};
 use crate::action::{Notify, ResponsibleParty, Step};
 use crate::calendar::{Copy, Event, EventKind, RoomAddress, Uid, Window};
 use crate::clock::Clock;
@@ -23,20 +23,20 @@ const BETWEEN_TRIES: Duration = Duration::from_secs(2);
 const COPY_WITHIN: TimeDelta = TimeDelta::days(30);
 const SUBJECT: &str = "Adjourn's write test; it removes itself";
 
-pub(super) async fn rights(patient: &Patient, clock: &dyn Clock, findings: &mut Findings) {
-    let Some(room) = &patient.write_in else {
-        findings.add("write", Status::Skip, "not asked for (--write-test ROOM)");
+pub(super) async fn check_write_access(patient: &DoctorTarget, clock: &dyn Clock, findings: &mut Findings) {
+    let Some(room) = &patient.write_test_room else {
+        findings.add("write", FindingStatus::Skip, "not asked for (--write-test ROOM)");
         return;
     };
     let now = clock.now();
-    match make_change_remove(patient, room, now).await {
+    match run_write_test(patient, room, now).await {
         Ok(()) => {
             let says = "an event was made, shortened and moved to Deleted Items";
-            findings.add("write", Status::Pass, says).room = Some(room.to_string());
-            end_alone(patient, room, now, findings).await;
+            findings.add("write", FindingStatus::Pass, says).room = Some(room.to_string());
+            check_end_only_update(patient, room, now, findings).await;
         }
         Err(failed) => {
-            let finding = findings.fail("write", failed.says, failed.remedy);
+            let finding = findings.fail("write", failed.message, failed.remedy);
             finding.room = Some(room.to_string());
             finding.code = failed.code;
         }
@@ -44,12 +44,12 @@ pub(super) async fn rights(patient: &Patient, clock: &dyn Clock, findings: &mut 
 }
 
 /// Why the test did not pass.
-struct Failed {
-    says: String,
+struct WriteTestFailure {
+    message: String,
     remedy: &'static str,
     code: Option<String>,
     /// The request was not carried out, so that nothing can be left of it.
-    nothing_done: bool,
+    nothing_written: bool,
 }
 
 const NO_RIGHT: &str = "the account needs the right to change calendars: the role ApplicationImpersonation (online: \
@@ -57,53 +57,57 @@ const NO_RIGHT: &str = "the account needs the right to change calendars: the rol
 const OTHER: &str = "fix the cause that Exchange names; no right is missing";
 const LATER: &str = "try again later; nothing in this says that a right is missing";
 
-async fn make_change_remove(patient: &Patient, room: &RoomAddress, now: DateTime<Utc>) -> Result<(), Failed> {
+async fn run_write_test(
+    patient: &DoctorTarget,
+    room: &RoomAddress,
+    now: DateTime<Utc>,
+) -> Result<(), WriteTestFailure> {
     let start = now + AHEAD;
     let uid = Uid::new(format!("adjourn-write-test-{}", Uuid::new_v4()));
     let book = Step::Book { uid: uid.clone(), start, end: start + LENGTH, subject: SUBJECT.to_owned() };
-    if let Err(failed) = written(patient, room, &book, "no event can be made").await {
-        if failed.nothing_done {
+    if let Err(failed) = write_step(patient, room, &book, "no event can be made").await {
+        if failed.nothing_written {
             return Err(failed);
         }
         // It may have been made all the same.
         let removed = remove(patient, room, start, &uid).await;
-        return Err(if removed.is_ok() { failed } else { left(failed, start, &uid) });
+        return Err(if removed.is_ok() { failed } else { test_event_left_behind(failed, start, &uid) });
     }
     let shortened = shorten(patient, room, start, &uid).await;
     match remove(patient, room, start, &uid).await {
         Ok(true) => shortened,
-        Ok(false) => Err(gone(start)),
-        Err(failed) => Err(left(failed, start, &uid)),
+        Ok(false) => Err(test_event_missing(start)),
+        Err(failed) => Err(test_event_left_behind(failed, start, &uid)),
     }
 }
 
 async fn shorten(
-    patient: &Patient,
+    patient: &DoctorTarget,
     room: &RoomAddress,
     start: DateTime<Utc>,
     uid: &Uid,
-) -> Result<(), Failed> {
-    let made = found(patient, room, start, uid).await?.ok_or_else(|| gone(start))?;
+) -> Result<(), WriteTestFailure> {
+    let made = find_test_event(patient, room, start, uid).await?.ok_or_else(|| test_event_missing(start))?;
     let (id, change_key, end) = (made.id, made.change_key, start + LENGTH / 2);
     let step = Step::SetEnd { id, change_key, end, notify: Notify::Nobody };
-    written(patient, room, &step, "an event can be made and not changed").await
+    write_step(patient, room, &step, "an event can be made and not changed").await
 }
 
 /// Whether it was there, and is removed.
 async fn remove(
-    patient: &Patient,
+    patient: &DoctorTarget,
     room: &RoomAddress,
     start: DateTime<Utc>,
     uid: &Uid,
-) -> Result<bool, Failed> {
+) -> Result<bool, WriteTestFailure> {
     let mut tried = 0;
     loop {
         tried += 1;
-        let removed = match found(patient, room, start, uid).await {
+        let removed = match find_test_event(patient, room, start, uid).await {
             Ok(None) => return Ok(false),
             Ok(Some(made)) => {
                 let step = Step::Remove { id: made.id, change_key: made.change_key };
-                written(patient, room, &step, "an event can be made and not removed").await.map(|()| true)
+                write_step(patient, room, &step, "an event can be made and not removed").await.map(|()| true)
             }
             Err(failed) => Err(failed),
         };
@@ -115,43 +119,53 @@ async fn remove(
 }
 
 /// A failure after which an event may still stand there, and where.
-fn left(failed: Failed, start: DateTime<Utc>, uid: &Uid) -> Failed {
+fn test_event_left_behind(failed: WriteTestFailure, start: DateTime<Utc>, uid: &Uid) -> WriteTestFailure {
     let at = start.format("%F %H:%MZ");
-    let says = format!("{}; look at {at}, and remove what has the UID {}", failed.says, uid.as_str());
-    Failed { says, ..failed }
+    let says = format!("{}; look at {at}, and remove what has the UID {}", failed.message, uid.as_str());
+    WriteTestFailure { message: says, ..failed }
 }
 
-fn gone(start: DateTime<Utc>) -> Failed {
-    Failed {
-        says: format!("the event that was made for {} is not there", start.format("%F %H:%MZ")),
+fn test_event_missing(start: DateTime<Utc>) -> WriteTestFailure {
+    WriteTestFailure {
+        message: format!("the event that was made for {} is not there", start.format("%F %H:%MZ")),
         remedy: "something else removes events from this calendar; find out what",
         code: None,
-        nothing_done: false,
+        nothing_written: false,
     }
 }
 
-async fn found(
-    patient: &Patient,
+async fn find_test_event(
+    patient: &DoctorTarget,
     room: &RoomAddress,
     start: DateTime<Utc>,
     uid: &Uid,
-) -> Result<Option<Event>, Failed> {
-    let unread = |code: String| Failed {
-        says: "the event that was made cannot be looked for".to_owned(),
+) -> Result<Option<Event>, WriteTestFailure> {
+    let unread = |code: String| WriteTestFailure {
+        message: "the event that was made cannot be looked for".to_owned(),
         remedy: LATER,
         code: Some(code),
-        nothing_done: false,
+        nothing_written: false,
     };
     let window = Window::new(start, start + LENGTH).map_err(|error| unread(error.to_string()))?;
     let events = patient.exchange.events(room, window).await.map_err(|trouble| unread(trouble.code))?.events;
     Ok(events.into_iter().find(|event| event.uid.as_ref() == Some(uid)))
 }
 
-async fn written(patient: &Patient, room: &RoomAddress, step: &Step, what: &str) -> Result<(), Failed> {
+async fn write_step(
+    patient: &DoctorTarget,
+    room: &RoomAddress,
+    step: &Step,
+    what: &str,
+) -> Result<(), WriteTestFailure> {
     let reply = patient.exchange.write(room, step).await.outcome;
     let nothing_done = !matches!(reply, WriteOutcome::Unproven(_) | WriteOutcome::InDoubt(_));
     let failed = |why: String, remedy, code| {
-        Err(Failed { says: format!("{what}: {why}"), remedy, code, nothing_done })
+        Err(WriteTestFailure {
+            message: format!("{what}: {why}"),
+            remedy,
+            code,
+            nothing_written: nothing_done,
+        })
     };
     match reply {
         WriteOutcome::Done => Ok(()),
@@ -176,7 +190,12 @@ async fn written(patient: &Patient, room: &RoomAddress, step: &Step, what: &str)
 
 /// No page of Microsoft's says that `calendar:End` alone may be set on an attendee's copy. Setting it to what it is changes
 /// nothing that people see.
-async fn end_alone(patient: &Patient, room: &RoomAddress, now: DateTime<Utc>, findings: &mut Findings) {
+async fn check_end_only_update(
+    patient: &DoctorTarget,
+    room: &RoomAddress,
+    now: DateTime<Utc>,
+    findings: &mut Findings,
+) {
     const CHECK: &str = "end on an attendee copy";
     let Ok(window) = Window::new(now, now + COPY_WITHIN) else { return };
     let events = patient.exchange.events(room, window).await.unwrap_or_default().events;
@@ -184,7 +203,7 @@ async fn end_alone(patient: &Patient, room: &RoomAddress, now: DateTime<Utc>, fi
     let is_fit = |event: &Event| event.kind == EventKind::Single && event.copy == Some(Copy::Attendee);
     let copy = events.into_iter().find(|event| is_fit(event) && event.occupies_room());
     let finding = match copy {
-        None => findings.add(CHECK, Status::Skip, "no meeting within 30 days to try it on"),
+        None => findings.add(CHECK, FindingStatus::Skip, "no meeting within 30 days to try it on"),
         Some(event) => {
             let step = Step::SetEnd {
                 id: event.id,
@@ -192,10 +211,15 @@ async fn end_alone(patient: &Patient, room: &RoomAddress, now: DateTime<Utc>, fi
                 end: event.end,
                 notify: Notify::Nobody,
             };
-            match written(patient, room, &step, "this Exchange does not take a new end on an attendee copy")
-                .await
+            match write_step(
+                patient,
+                room,
+                &step,
+                "this Exchange does not take a new end on an attendee copy",
+            )
+            .await
             {
-                Ok(()) => findings.add(CHECK, Status::Pass, "a new end alone is accepted"),
+                Ok(()) => findings.add(CHECK, FindingStatus::Pass, "a new end alone is accepted"),
                 Err(failed) => {
                     let remedy = match failed.remedy {
                         LATER => LATER,
@@ -204,7 +228,7 @@ async fn end_alone(patient: &Patient, room: &RoomAddress, now: DateTime<Utc>, fi
                             "meetings that others organized cannot be ended early here; use delete (decline) instead"
                         }
                     };
-                    let finding = findings.fail(CHECK, failed.says, remedy);
+                    let finding = findings.fail(CHECK, failed.message, remedy);
                     finding.code = failed.code;
                     finding
                 }

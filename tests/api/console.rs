@@ -9,7 +9,7 @@ use adjourn::access::Right;
 use adjourn::api::{self, Api, Doctor, ListenerLimits};
 use adjourn::cleanup::{RoomGroup, Rules};
 use adjourn::console::{self, SignInConfig, SignInConfigSource};
-use adjourn::doctor::{Finding, Report, Status};
+use adjourn::doctor::{DoctorFinding, DoctorReport, FindingStatus};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -40,15 +40,15 @@ struct SlowDoctor {
 
 #[async_trait::async_trait]
 impl Doctor for SlowDoctor {
-    async fn examine(&self) -> Report {
+    async fn examine(&self) -> DoctorReport {
         self.asked.fetch_add(1, Ordering::SeqCst);
         self.ready.notified().await;
-        Report::new(vec![Finding {
+        DoctorReport::new(vec![DoctorFinding {
             connection: Some("default".to_owned()),
             room: None,
             check: "clock",
-            status: Status::Warn,
-            says: "two minutes apart".to_owned(),
+            status: FindingStatus::Warn,
+            message: "two minutes apart".to_owned(),
             remedy: Some("mend it".to_owned()),
             code: None,
         }])
@@ -210,14 +210,14 @@ struct FixedDoctor {
 
 #[async_trait::async_trait]
 impl Doctor for FixedDoctor {
-    async fn examine(&self) -> Report {
+    async fn examine(&self) -> DoctorReport {
         self.asked.fetch_add(1, Ordering::SeqCst);
-        Report::new(vec![Finding {
+        DoctorReport::new(vec![DoctorFinding {
             connection: Some("default".to_owned()),
             room: None,
             check: self.check,
-            status: Status::Fail,
-            says: "no".to_owned(),
+            status: FindingStatus::Fail,
+            message: "no".to_owned(),
             remedy: None,
             code: None,
         }])

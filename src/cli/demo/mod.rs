@@ -28,7 +28,7 @@ use crate::cli::serve::{BackgroundTask, ServeContext};
 use crate::cli::sim::rooms;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Overrides};
-use crate::doctor::{Patient, Report, examine};
+use crate::doctor::{DoctorReport, DoctorTarget, examine};
 use crate::engine::Mode;
 use crate::exchange::{Exchange, Secret, Settings};
 use crate::journal::MemoryJournal;
@@ -133,16 +133,16 @@ struct DemoDoctor {
 
 #[async_trait::async_trait]
 impl Doctor for DemoDoctor {
-    async fn examine(&self) -> Report {
-        let patient = Patient {
+    async fn examine(&self) -> DoctorReport {
+        let patient = DoctorTarget {
             settings: self.settings.clone(),
             exchange: self.exchange.clone(),
             rooms: self.rooms.clone(),
-            outsiders: vec![self.outsider.clone()],
-            write_in: None,
+            out_of_scope: vec![self.outsider.clone()],
+            write_test_room: None,
             spares_private: false,
         };
-        Report::new(examine(&patient, &SystemClock, &|| {}).await)
+        DoctorReport::new(examine(&patient, &SystemClock, &|| {}).await)
     }
 }
 

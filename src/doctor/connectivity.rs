@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Findings, Patient};
+use super::{DoctorTarget, Findings};
 use crate::calendar::RoomAddress;
 use crate::clock::{Clock, SKEW_MAX};
 use crate::engine::CalendarError;
@@ -14,41 +14,45 @@ use crate::exchange::{
 };
 
 /// A certificate that ends sooner is worth a warning: three weeks are enough to order one.
-const CERTIFICATE_SOON: TimeDelta = TimeDelta::days(21);
+const CERTIFICATE_EXPIRES_SOON: TimeDelta = TimeDelta::days(21);
 /// An early end that is off by more than this is seen by people.
-const CLOCKS_APART_SEEN: TimeDelta = TimeDelta::minutes(1);
+const CLOCK_SKEW_WARNING: TimeDelta = TimeDelta::minutes(1);
 
 /// Whether there is an Exchange to sign in to: one, or each of those where the rooms live.
-pub(super) async fn meeting(patient: &Patient, clock: &dyn Clock, findings: &mut Findings) -> bool {
-    let Some(urls) = places(patient, findings).await else { return false };
+pub(super) async fn check_connectivity(
+    patient: &DoctorTarget,
+    clock: &dyn Clock,
+    findings: &mut Findings,
+) -> bool {
+    let Some(urls) = resolve_endpoints(patient, findings).await else { return false };
     let mut met = 0;
     for url in &urls {
-        met += usize::from(meeting_at(url, patient, clock, findings).await);
+        met += usize::from(check_server(url, patient, clock, findings).await);
     }
     met == urls.len()
 }
 
-async fn meeting_at(url: &str, patient: &Patient, clock: &dyn Clock, findings: &mut Findings) -> bool {
+async fn check_server(url: &str, patient: &DoctorTarget, clock: &dyn Clock, findings: &mut Findings) -> bool {
     match probe(&patient.settings, url).await {
         Err(failure) => {
-            unmet(url, &failure, findings);
+            report_unreachable(url, &failure, findings);
             false
         }
         Ok(meeting) => {
             findings.pass("network", format!("{url} answers"));
             let now = clock.now();
             if let Some(certificate) = &meeting.certificate {
-                dates(certificate, now, findings);
+                check_certificate(certificate, now, findings);
             }
-            is_ews(patient, &meeting, findings)
-                && clocks(&meeting, now, findings)
-                && offers(patient, &meeting, findings)
+            check_ews(patient, &meeting, findings)
+                && check_clock(&meeting, now, findings)
+                && check_auth_schemes(patient, &meeting, findings)
         }
     }
 }
 
 /// Where the servers of the rooms are. A room that is not found is said with the rooms, unless none is found at all.
-async fn places(patient: &Patient, findings: &mut Findings) -> Option<Vec<String>> {
+async fn resolve_endpoints(patient: &DoctorTarget, findings: &mut Findings) -> Option<Vec<String>> {
     if let ExchangeLocation::Url(url) = &patient.settings.location {
         return Some(vec![url.clone()]);
     }
@@ -88,7 +92,7 @@ async fn places(patient: &Patient, findings: &mut Findings) -> Option<Vec<String
     Some(live_at.into_keys().collect())
 }
 
-fn unmet(url: &str, failure: &TransportError, findings: &mut Findings) {
+fn report_unreachable(url: &str, failure: &TransportError, findings: &mut Findings) {
     let (check, remedy) = match failure {
         TransportError::Resolve(_) => {
             ("name resolution", "check the host name in server.url, and this machine's DNS")
@@ -136,10 +140,10 @@ fn unmet(url: &str, failure: &TransportError, findings: &mut Findings) {
     findings.fail(check, format!("{url}: {failure}"), remedy);
 }
 
-fn dates(certificate: &ServerCertificate, now: DateTime<Utc>, findings: &mut Findings) {
+fn check_certificate(certificate: &ServerCertificate, now: DateTime<Utc>, findings: &mut Findings) {
     let until = certificate.not_after.format("%F");
     let says = format!("{}, issued by {}, good until {until}", certificate.subject, certificate.issuer);
-    if certificate.not_after - now < CERTIFICATE_SOON {
+    if certificate.not_after - now < CERTIFICATE_EXPIRES_SOON {
         findings.warn("certificate", says, "renew it before that day: afterwards no action reaches Exchange");
     } else {
         findings.pass("certificate", says);
@@ -148,7 +152,7 @@ fn dates(certificate: &ServerCertificate, now: DateTime<Utc>, findings: &mut Fin
 
 /// What answers a request from nobody. 401 is Exchange's; 200 and 302 are login forms'; 404 is another path's. Whoever is
 /// known by a certificate is somebody already, to whom EWS shows its page for people, or says that it wants a POST.
-fn is_ews(patient: &Patient, meeting: &ProbeResult, findings: &mut Findings) -> bool {
+fn check_ews(patient: &DoctorTarget, meeting: &ProbeResult, findings: &mut Findings) -> bool {
     let is_known = matches!(patient.settings.sign_in, SignInMethod::Certificate);
     let remedy = match (meeting.status, meeting.is_html) {
         _ if meeting.is_tls_port => {
@@ -187,7 +191,7 @@ fn is_ews(patient: &Patient, meeting: &ProbeResult, findings: &mut Findings) -> 
     false
 }
 
-fn clocks(meeting: &ProbeResult, now: DateTime<Utc>, findings: &mut Findings) -> bool {
+fn check_clock(meeting: &ProbeResult, now: DateTime<Utc>, findings: &mut Findings) -> bool {
     let Some(theirs) = meeting.server_time else { return true };
     let apart = (theirs - now).abs();
     let says = format!("the server's clock and this machine's are {} s apart", apart.num_seconds());
@@ -196,7 +200,7 @@ fn clocks(meeting: &ProbeResult, now: DateTime<Utc>, findings: &mut Findings) ->
         findings.fail("clock", says, remedy);
         return false;
     }
-    if apart > CLOCKS_APART_SEEN {
+    if apart > CLOCK_SKEW_WARNING {
         findings.warn("clock", says, remedy);
     } else {
         findings.pass("clock", says);
@@ -205,8 +209,8 @@ fn clocks(meeting: &ProbeResult, now: DateTime<Utc>, findings: &mut Findings) ->
 }
 
 /// Whether the configured way of signing in is among those offered. What offers none says so later, when it refuses.
-fn offers(patient: &Patient, meeting: &ProbeResult, findings: &mut Findings) -> bool {
-    let wanted = scheme(&patient.settings.sign_in);
+fn check_auth_schemes(patient: &DoctorTarget, meeting: &ProbeResult, findings: &mut Findings) -> bool {
+    let wanted = auth_scheme(&patient.settings.sign_in);
     if meeting.auth_schemes.is_empty() {
         return true;
     }
@@ -224,7 +228,7 @@ fn offers(patient: &Patient, meeting: &ProbeResult, findings: &mut Findings) -> 
     false
 }
 
-fn scheme(sign_in: &SignInMethod) -> Option<&'static str> {
+fn auth_scheme(sign_in: &SignInMethod) -> Option<&'static str> {
     use crate::exchange::login::WindowsScheme;
     match sign_in {
         SignInMethod::Basic { .. } => Some("Basic"),
